@@ -1,0 +1,147 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/polarbook/polarbook/playbooks"
+	"github.com/polarbook/polarbook/tasks"
+)
+
+// Listener is told what happens, in order, one event at a time. It must return soon. Everything in an event has had
+// its secrets masked.
+type Listener interface{ Event(e Event) }
+
+// Event is one of the types below.
+type Event interface{ event() }
+
+// RunStarted begins a run. Hosts are all that the plays name, after --limit.
+type RunStarted struct {
+	Time      time.Time
+	ID        string // of the run, as the journal and the lock name it
+	Playbooks []string
+	Hosts     []string
+	Check     bool
+}
+
+// PlayStarted begins a play (or a batch of one, with serial).
+type PlayStarted struct {
+	Time  time.Time
+	Name  string
+	Hosts []string
+	Tasks int // how many tasks are known so far
+	Pos   playbooks.Position
+}
+
+// HostConnected says that the connection stands.
+type HostConnected struct {
+	Time    time.Time
+	Host    string
+	Address string
+}
+
+// TaskStarted begins a task on all its hosts. ID tells tasks apart.
+type TaskStarted struct {
+	Time    time.Time
+	ID      int
+	Name    string // as Ansible shows it: "role : name"
+	Module  string
+	Handler bool
+	Pos     playbooks.Position
+	Hosts   []string
+}
+
+// HostStarted, HostProgress and HostSaid are what goes on in a step on one host.
+type HostStarted struct {
+	Time   time.Time
+	TaskID int
+	Host   string
+}
+
+// HostProgress is work in hand in bytes; a Total of 0 is unknown.
+type HostProgress struct {
+	Time        time.Time
+	TaskID      int
+	Host        string
+	What        string
+	Done, Total int64
+}
+
+// HostSaid is one line about a long step.
+type HostSaid struct {
+	Time   time.Time
+	TaskID int
+	Host   string
+	Line   string
+}
+
+// Status is how a task ended on a host.
+type Status string
+
+// The statuses, as Ansible's recap names them.
+const (
+	OK          Status = "ok"
+	Changed     Status = "changed"
+	Skipped     Status = "skipped"
+	Failed      Status = "failed"
+	Ignored     Status = "ignored" // failed, and ignore_errors said to go on
+	Rescued     Status = "rescued" // a block's failure that its rescue took
+	Unreachable Status = "unreachable"
+)
+
+// HostDone ends a task, or one item of its loop (Item not empty, with Last false), on a host.
+type HostDone struct {
+	Time      time.Time
+	TaskID    int
+	Host      string
+	Delegated string // the host it ran on, when another
+	Status    Status
+	Item      string // the loop item's label
+	InLoop    bool   // an item's result; the task's own follows
+	Msg       string
+	Hint      string
+	Values    map[string]any // what `register` saw; nil with no_log
+	Diff      []tasks.Diff
+	Warnings  []string
+	Attempts  int
+	Elapsed   time.Duration
+	NoLog     bool
+	Unknown   string // check mode: what has to happen before this can be known
+}
+
+// Retrying says that `until` did not hold yet.
+type Retrying struct {
+	Time        time.Time
+	TaskID      int
+	Host        string
+	Attempt, Of int
+	Msg         string
+}
+
+// Recap is one host's counts.
+type Recap struct {
+	OK, Changed, Unreachable, Failed, Skipped, Rescued, Ignored int
+	// RoundTrips, Sessions, Handshakes and bytes are the connection's.
+	RoundTrips, Sessions, Handshakes int64
+	BytesSent, BytesReceived         int64
+}
+
+// RunEnded ends a run.
+type RunEnded struct {
+	Time    time.Time
+	Elapsed time.Duration
+	Hosts   map[string]Recap
+	// Aborted says that the user stopped it; Pending what was left: the first task not run on each host.
+	Aborted bool
+	Pending map[string]string
+}
+
+func (RunStarted) event()    {}
+func (PlayStarted) event()   {}
+func (HostConnected) event() {}
+func (TaskStarted) event()   {}
+func (HostStarted) event()   {}
+func (HostProgress) event()  {}
+func (HostSaid) event()      {}
+func (HostDone) event()      {}
+func (Retrying) event()      {}
+func (RunEnded) event()      {}

@@ -1,0 +1,179 @@
+// Package playbooks holds the built-in playbooks and the language they are written in: Ansible's, loaded into a typed
+// tree in which everything has a place (file, line, column) and nothing is left unread. A keyword that is not
+// implemented is refused when the playbook is loaded, never ignored.
+//
+// It knows modules (tasks), inventories and templates, whose syntax it checks. It must not know hosts, connections or
+// how a playbook is run: that is playbooks/engine.
+package playbooks
+
+import (
+	"io/fs"
+
+	"github.com/polarbook/polarbook/tasks"
+)
+
+// Position is a place in a file, lines and columns counted from 1.
+type Position struct {
+	File   string
+	Line   int
+	Column int
+}
+
+// Playbook is a loaded file with everything that it includes statically.
+type Playbook struct {
+	// Name is what the user asked for ("new-cluster.yml"), Path where it was found; Builtin says in the binary.
+	Name    string
+	Path    string
+	Builtin bool
+	// Source is the file system the playbook was read from, Dir its directory there.
+	Source fs.FS
+	Dir    string
+	Plays  []*Play
+	// Doc is the comment at the head of the file: what it does and the variables it takes.
+	Doc string
+}
+
+// Value is what the YAML says, templates not rendered: string, bool, int, float64, nil, []any or map[string]any.
+type Value struct {
+	Raw any
+	Pos Position
+}
+
+// Given says whether the keyword was there at all.
+func (v Value) Given() bool { return v.Pos.Line != 0 }
+
+// Common are the keywords that plays, blocks, includes and tasks share; the inner one wins, lists are joined as in Ansible.
+type Common struct {
+	Pos               Position
+	Name              Value // string, may hold templates
+	Vars              map[string]Value
+	When              []Value // all must hold; expressions
+	Tags              []string
+	Become            Value // bool
+	BecomeUser        Value
+	BecomeMethod      Value
+	BecomeFlags       Value
+	RemoteUser        Value
+	Port              Value
+	Environment       []Value // outermost first
+	IgnoreErrors      Value
+	IgnoreUnreachable Value
+	NoLog             Value
+	RunOnce           Value
+	CheckMode         Value
+	Diff              Value
+	AnyErrorsFatal    Value
+	Throttle          Value
+	Timeout           Value // seconds
+	DelegateTo        Value
+	DelegateFacts     Value
+	ModuleDefaults    map[string]map[string]Value
+}
+
+// Play is one play.
+type Play struct {
+	Common
+	Hosts             Value // string or list: a host pattern
+	Order             string
+	GatherFacts       Value
+	GatherSubset      []string
+	VarsFiles         []Value // each a string or a list of which the first that exists counts
+	VarsPrompt        []VarsPrompt
+	Serial            []Value
+	Strategy          string // "linear" or "free"
+	MaxFailPercentage Value
+	ForceHandlers     Value
+
+	PreTasks, Roles, Tasks, PostTasks []Node // Roles: blocks made of roles
+	Handlers                          []Node
+}
+
+// VarsPrompt is one question to ask before the play.
+type VarsPrompt struct {
+	Pos                      Position
+	Name, Prompt             string
+	Default                  Value
+	Private, Confirm, Unsafe bool
+}
+
+// Node is a *Task, *Block or *Include.
+type Node interface{ Keywords() *Common }
+
+// Task calls a module.
+type Task struct {
+	Common
+	Module *tasks.Module
+	// Args are the module's, as written; ArgsFrom is `args: "{{ dict }}"`-style whole arguments, when given.
+	Args     map[string]Value
+	ArgsFrom Value
+
+	Register    string
+	Loop        *Loop
+	Until       []Value
+	Retries     Value
+	Delay       Value // seconds
+	ChangedWhen []Value
+	FailedWhen  []Value
+	Notify      []Value
+	Listen      []string // on handlers
+	// Origin is where relative file names are looked up.
+	Origin Origin
+	// Verb is set instead of Module for what the engine itself does: "meta", "include_vars", "add_host", "group_by", "pause".
+	Verb string
+}
+
+// Origin says where a task was written, for finding its files: ./files, ./templates and so on.
+type Origin struct {
+	Source  fs.FS
+	Dir     string // of the file with the task
+	RoleDir string // of its role; empty: none
+	PlayDir string
+	Builtin bool
+}
+
+// Loop is `loop` or one of the `with_` forms.
+type Loop struct {
+	With    string // "" for loop, else "items", "dict", …
+	Items   Value
+	Control LoopControl
+}
+
+// LoopControl is loop_control.
+type LoopControl struct {
+	LoopVar, IndexVar string
+	Label             Value
+	Pause             Value // seconds
+	Extended          bool
+}
+
+// Block is block, rescue and always. A static import_tasks and a role are blocks too.
+type Block struct {
+	Common
+	Block, Rescue, Always []Node
+	Notify                []Value
+	// Role is the role's name when the block is one, with its variables at their own levels of precedence.
+	Role         string
+	RoleDefaults map[string]Value
+	RoleVars     map[string]Value
+	RoleParams   map[string]Value
+	RoleHandlers []Node
+}
+
+// Include is include_tasks or include_role, resolved when it is reached because its name or loop may hold templates.
+// When the name is literal, Nodes holds what it includes, loaded and checked.
+type Include struct {
+	Common
+	What   string // "include_tasks" or "include_role"
+	File   Value
+	Args   map[string]Value // include_role: name, tasks_from, …; apply
+	Loop   *Loop
+	Nodes  []Node
+	Apply  *Common
+	Origin Origin
+	Listen []string
+}
+
+// Keywords returns the keywords shared by all kinds of node.
+func (t *Task) Keywords() *Common    { return &t.Common }
+func (b *Block) Keywords() *Common   { return &b.Common }
+func (i *Include) Keywords() *Common { return &i.Common }

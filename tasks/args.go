@@ -1,0 +1,437 @@
+package tasks
+
+import (
+	"fmt"
+	"reflect"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// Kind is the type of an argument as the documentation names it.
+type Kind string
+
+// The kinds an argument can have. Path is a string in which `~` is the home of the task's user; Raw is not rendered
+// before the module sees it (expressions); Any is passed on as it is; Mode is a file mode, octal or symbolic.
+const (
+	String Kind = "str"
+	Bool   Kind = "bool"
+	Int    Kind = "int"
+	Float  Kind = "float"
+	List   Kind = "list"
+	Dict   Kind = "dict"
+	Path   Kind = "path"
+	Mode   Kind = "mode"
+	Raw    Kind = "raw"
+	Any    Kind = "any"
+)
+
+// Arg is one argument of a module.
+type Arg struct {
+	Name     string
+	Aliases  []string
+	Kind     Kind
+	Required bool
+	Default  string // as written in YAML; empty: none
+	Choices  []string
+	Secret   bool // its value is masked wherever it shows
+	Doc      string
+
+	index []int
+}
+
+// Define derives a module's argument table and decoder from the struct A. A field is an argument when it has the tag
+//
+//	arg:"name[,required][,secret][,raw][,path][,mode]"  alias:"a b"  default:"x"  choices:"a b c"  doc:"…"
+//
+// and is of type string, bool, int, float64, []string, []any, map[string]any, any, or a pointer to one of the first
+// four, which is nil when the argument was not given. build checks the values and returns the work to do. The field
+// tagged `arg:",rest"` (map[string]any) takes all arguments of a module with AnyArgs.
+func Define[A any](m Module, build func(a *A, l Local) (Action, error)) Module {
+	typ := reflect.TypeFor[A]()
+	rest := -1
+	for i := range typ.NumField() {
+		f := typ.Field(i)
+		tag, ok := f.Tag.Lookup("arg")
+		if !ok {
+			continue
+		}
+		parts := strings.Split(tag, ",")
+		arg := Arg{Name: parts[0], Doc: f.Tag.Get("doc"), Default: f.Tag.Get("default"), index: f.Index}
+		arg.Aliases = strings.Fields(f.Tag.Get("alias"))
+		arg.Choices = strings.Fields(f.Tag.Get("choices"))
+		arg.Kind = kindOf(f.Type)
+		for _, p := range parts[1:] {
+			switch p {
+			case "required":
+				arg.Required = true
+			case "secret":
+				arg.Secret = true
+			case "raw":
+				arg.Kind = Raw
+			case "path":
+				arg.Kind = Path
+			case "mode":
+				arg.Kind = Mode
+			case "rest":
+				rest = i
+			default:
+				panic(fmt.Sprintf("tasks: module %s, field %s: unknown tag %q", m.Name, f.Name, p))
+			}
+		}
+		if rest == i {
+			continue
+		}
+		m.Args = append(m.Args, arg)
+	}
+	m.New = func(args map[string]any, l Local) (Action, error) {
+		var a A
+		v := reflect.ValueOf(&a).Elem()
+		given, err := m.resolve(args)
+		if err != nil {
+			return nil, err
+		}
+		for _, arg := range m.Args {
+			value, ok := given[arg.Name]
+			if !ok && arg.Default != "" {
+				value, ok = arg.Default, true
+			}
+			if !ok || value == nil {
+				if arg.Required {
+					return nil, &ArgError{Module: m.Name, Arg: arg.Name, Problem: "is required"}
+				}
+				continue
+			}
+			if arg.Secret {
+				if s, ok := value.(string); ok && s != "" {
+					l.Secret(s)
+				}
+			}
+			if err := set(v.FieldByIndex(arg.index), arg, value); err != nil {
+				return nil, &ArgError{Module: m.Name, Arg: arg.Name, Problem: err.Error()}
+			}
+		}
+		if rest >= 0 {
+			v.Field(rest).Set(reflect.ValueOf(args))
+		}
+		return build(&a, l)
+	}
+	return m
+}
+
+// ArgError is an argument that is missing, unknown or has a value that it cannot have.
+type ArgError struct {
+	Module, Arg, Problem string
+	// Known are the names that the module takes, when Arg is not one of them.
+	Known []string
+}
+
+func (e *ArgError) Error() string {
+	return fmt.Sprintf("%s: argument %q %s", e.Module, e.Arg, e.Problem)
+}
+
+// CheckArgs tells what can be told of arguments before their templates are rendered: names, what is missing, and the
+// values for which literal reports true (those that hold no template). It returns every problem, not just the first.
+func (m *Module) CheckArgs(args map[string]any, literal func(name string, value any) bool) []*ArgError {
+	var problems []*ArgError
+	given := map[string]bool{}
+	names := make([]string, 0, len(args))
+	for name := range args {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		arg, ok := m.Arg(name)
+		switch {
+		case !ok && m.AnyArgs:
+			continue
+		case !ok:
+			problems = append(problems, &ArgError{Module: m.Name, Arg: name, Problem: "is not one that it takes", Known: m.argNames()})
+			continue
+		case given[arg.Name]:
+			problems = append(problems, &ArgError{Module: m.Name, Arg: name, Problem: "is given twice, once as " + arg.Name})
+			continue
+		}
+		given[arg.Name] = true
+		if args[name] == nil || !literal(name, args[name]) || arg.Kind == Raw {
+			continue
+		}
+		if err := arg.check(args[name]); err != nil {
+			problems = append(problems, &ArgError{Module: m.Name, Arg: name, Problem: err.Error()})
+		}
+	}
+	for _, arg := range m.Args {
+		if arg.Required && !given[arg.Name] {
+			problems = append(problems, &ArgError{Module: m.Name, Arg: arg.Name, Problem: "is required"})
+		}
+	}
+	return problems
+}
+
+// Arg finds an argument by its name or one of its aliases.
+func (m *Module) Arg(name string) (Arg, bool) {
+	for _, a := range m.Args {
+		if a.Name == name {
+			return a, true
+		}
+		for _, alias := range a.Aliases {
+			if alias == name {
+				return a, true
+			}
+		}
+	}
+	return Arg{}, false
+}
+
+func (m *Module) argNames() []string {
+	var names []string
+	for _, a := range m.Args {
+		names = append(append(names, a.Name), a.Aliases...)
+	}
+	return names
+}
+
+// resolve maps aliases to names and refuses what is not an argument.
+func (m *Module) resolve(args map[string]any) (map[string]any, error) {
+	given := make(map[string]any, len(args))
+	for name, value := range args {
+		arg, ok := m.Arg(name)
+		if !ok {
+			if m.AnyArgs {
+				continue
+			}
+			return nil, &ArgError{Module: m.Name, Arg: name, Problem: "is not one that it takes", Known: m.argNames()}
+		}
+		if _, twice := given[arg.Name]; twice {
+			return nil, &ArgError{Module: m.Name, Arg: name, Problem: "is given twice, once as " + arg.Name}
+		}
+		given[arg.Name] = value
+	}
+	return given, nil
+}
+
+func kindOf(t reflect.Type) Kind {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return String
+	case reflect.Bool:
+		return Bool
+	case reflect.Int, reflect.Int64:
+		return Int
+	case reflect.Float64:
+		return Float
+	case reflect.Slice:
+		return List
+	case reflect.Map:
+		return Dict
+	default:
+		return Any
+	}
+}
+
+func (a Arg) check(value any) error {
+	_, err := a.convert(value)
+	return err
+}
+
+// convert turns a YAML value into the Go value of the argument's kind, as leniently as Ansible does: "yes" is a
+// boolean, "8" an integer, 8 a string, a comma-separated string a list.
+func (a Arg) convert(value any) (any, error) {
+	var out any
+	var err error
+	switch a.Kind {
+	case String, Path:
+		out, err = toString(value)
+	case Mode:
+		out, err = toMode(value)
+	case Bool:
+		out, err = toBool(value)
+	case Int:
+		out, err = toInt(value)
+	case Float:
+		out, err = toFloat(value)
+	case List:
+		out = toList(value)
+	case Dict:
+		m, ok := value.(map[string]any)
+		if !ok {
+			err = fmt.Errorf("must be a dict, not %s", describe(value))
+		}
+		out = m
+	default:
+		return value, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return out, a.oneOf(out)
+}
+
+func (a Arg) oneOf(value any) error {
+	if len(a.Choices) == 0 {
+		return nil
+	}
+	values, ok := value.([]any)
+	if !ok {
+		values = []any{value}
+	}
+	for _, v := range values {
+		found := false
+		for _, c := range a.Choices {
+			found = found || c == fmt.Sprint(v)
+		}
+		if !found {
+			return fmt.Errorf("must be one of %s, not %q", strings.Join(a.Choices, ", "), fmt.Sprint(v))
+		}
+	}
+	return nil
+}
+
+func set(field reflect.Value, a Arg, value any) error {
+	out, err := a.convert(value)
+	if err != nil {
+		return err
+	}
+	target := field
+	if field.Kind() == reflect.Pointer {
+		field.Set(reflect.New(field.Type().Elem()))
+		target = field.Elem()
+	}
+	if list, ok := out.([]any); ok && target.Type() == reflect.TypeFor[[]string]() {
+		texts := make([]string, 0, len(list))
+		for _, item := range list {
+			s, err := toString(item)
+			if err != nil {
+				return err
+			}
+			texts = append(texts, s)
+		}
+		target.Set(reflect.ValueOf(texts))
+		return nil
+	}
+	v := reflect.ValueOf(out)
+	if !v.Type().AssignableTo(target.Type()) && v.CanConvert(target.Type()) && v.Kind() != reflect.String {
+		v = v.Convert(target.Type())
+	}
+	if !v.Type().AssignableTo(target.Type()) {
+		return fmt.Errorf("must be %s, not %s", a.Kind, describe(value))
+	}
+	target.Set(v)
+	return nil
+}
+
+func toString(value any) (string, error) {
+	switch v := value.(type) {
+	case string:
+		return v, nil
+	case bool:
+		if v {
+			return "True", nil
+		}
+		return "False", nil
+	case int:
+		return strconv.Itoa(v), nil
+	case int64:
+		return strconv.FormatInt(v, 10), nil
+	case float64:
+		return strconv.FormatFloat(v, 'g', -1, 64), nil
+	}
+	return "", fmt.Errorf("must be a string, not %s", describe(value))
+}
+
+// toMode keeps a mode as text. A YAML integer is a number that was written in octal (0644) unless it could not have
+// been: Ansible's own rule, with its trap (644 without the zero) refused.
+func toMode(value any) (string, error) {
+	switch v := value.(type) {
+	case string:
+		return v, nil
+	case int:
+		if v < 0 || v > 0o7777 {
+			return "", fmt.Errorf("is %d, which no file mode is: write it in quotes, as in \"0644\"", v)
+		}
+		return fmt.Sprintf("%04o", v), nil
+	}
+	return "", fmt.Errorf("must be a mode such as \"0644\" or \"u=rw,g=r\", not %s", describe(value))
+}
+
+func toBool(value any) (bool, error) {
+	switch v := value.(type) {
+	case bool:
+		return v, nil
+	case int:
+		if v == 0 || v == 1 {
+			return v == 1, nil
+		}
+	case string:
+		switch strings.ToLower(strings.TrimSpace(v)) {
+		case "yes", "on", "1", "true", "t", "y":
+			return true, nil
+		case "no", "off", "0", "false", "f", "n":
+			return false, nil
+		}
+	}
+	return false, fmt.Errorf("must be a boolean, not %s", describe(value))
+}
+
+func toInt(value any) (int, error) {
+	switch v := value.(type) {
+	case int:
+		return v, nil
+	case int64:
+		return int(v), nil
+	case float64:
+		if v == float64(int(v)) {
+			return int(v), nil
+		}
+	case string:
+		if n, err := strconv.Atoi(strings.TrimSpace(v)); err == nil {
+			return n, nil
+		}
+	}
+	return 0, fmt.Errorf("must be an integer, not %s", describe(value))
+}
+
+func toFloat(value any) (float64, error) {
+	switch v := value.(type) {
+	case float64:
+		return v, nil
+	case int:
+		return float64(v), nil
+	case string:
+		if f, err := strconv.ParseFloat(strings.TrimSpace(v), 64); err == nil {
+			return f, nil
+		}
+	}
+	return 0, fmt.Errorf("must be a number, not %s", describe(value))
+}
+
+func toList(value any) []any {
+	switch v := value.(type) {
+	case []any:
+		return v
+	case string:
+		var list []any
+		for _, s := range strings.Split(v, ",") {
+			list = append(list, strings.TrimSpace(s))
+		}
+		return list
+	}
+	return []any{value}
+}
+
+func describe(value any) string {
+	switch v := value.(type) {
+	case string:
+		return strconv.Quote(v)
+	case map[string]any:
+		return "a dict"
+	case []any:
+		return "a list"
+	case nil:
+		return "nothing"
+	}
+	return fmt.Sprint(value)
+}

@@ -1,0 +1,196 @@
+// Package tasks holds the modules: what a single task can do to a single host. A module is described once (its name,
+// its arguments, what it returns) and that description is what the loader checks playbooks against, what `polarbook doc`
+// prints and what the arguments are decoded with.
+//
+// It knows hosts only through the Host interface and the laptop only through Local. It must not know playbooks,
+// inventories, templates or the engine that calls it, and it never prints.
+package tasks
+
+import (
+	"context"
+	"io"
+	"io/fs"
+	"net"
+
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+// Module describes one module. Define fills in what follows from the argument struct.
+type Module struct {
+	// Name is the short name, as a task spells it: "copy".
+	Name string
+	// Collections are the prefixes under which Ansible knows it: "ansible.builtin". Modules of PolarDB's have none.
+	Collections []string
+	// Summary is one line without a full stop; Notes are paragraphs that follow it in the documentation.
+	Summary string
+	Notes   []string
+	// FreeForm names the argument that a task may give as a bare string (`command: uptime`); empty: none.
+	FreeForm string
+	// AnyArgs says that argument names are the user's own (set_fact); they arrive in the field tagged `arg:",rest"`.
+	AnyArgs bool
+	Returns []Return
+	// Examples is YAML, one or more tasks, and is itself loaded by a test.
+	Examples string
+
+	// Args is the argument table, derived from the struct given to Define.
+	Args []Arg
+	// New reads arguments whose templates have been rendered (all but those of kind Raw) and returns the work to do.
+	// An error is about the arguments and says which one.
+	New func(args map[string]any, l Local) (Action, error)
+}
+
+// Return documents one key of a module's result.
+type Return struct{ Name, Type, Doc string }
+
+// Action is one task's work on one host, in three parts. An Action belongs to one host and one attempt.
+type Action interface {
+	// Probe returns a read-only POSIX sh script whose answer is all that Plan has to know; empty when nothing has.
+	// It runs as the task's user. A script must not depend on the ones before it: answers may be gathered in one trip.
+	Probe() string
+	// Plan compares what is wanted with what was found. It is pure: it touches neither host nor laptop.
+	Plan(found Found) (Plan, error)
+}
+
+// Asker is an Action whose facts a script cannot see: SQL, or what other hosts say. Ask only reads.
+// When an Action is an Asker, Probe is run first (if not empty) and its answer handed on.
+type Asker interface {
+	Ask(ctx context.Context, h Host, probed Found) (Found, error)
+}
+
+// Applier is an Action whose change is more than one script. Others have Plan.Script run for them.
+type Applier interface {
+	Apply(ctx context.Context, h Host, p Plan) (Result, error)
+}
+
+// Found is what a probe answered.
+type Found struct {
+	remote.Result
+	// Value is what an Asker found, of the Action's own type.
+	Value any
+}
+
+// Plan is what there is to do.
+type Plan struct {
+	// Change says whether anything is to be done. Without it the task ends "ok" and Values is its result.
+	Change bool
+	// Unknown, when not empty, says what has to happen before this can be known; check mode reports it and goes on.
+	Unknown string
+	// Msg is for people: what will be done, or why there is nothing to do.
+	Msg  string
+	Diff []Diff
+	// Script makes the change, unless the Action is an Applier. A non-zero exit is a failure.
+	Script string
+	// Stdin is given to Script.
+	Stdin []byte
+	// Event says that the change is something that happens (a command) and not a state to be found afterwards.
+	// Without it the engine probes again after Script, in the same round trip, plans again, and fails the task
+	// when a change is still wanted: that is the proof that it took effect.
+	Event bool
+	// Values is the result so far; Data is the Action's own, from Plan to Apply.
+	Values map[string]any
+	Data   any
+}
+
+// Diff is one thing before and after, for --diff. Either side may be empty. Secret contents are given as Hidden.
+type Diff struct {
+	Before, After             string
+	BeforeHeader, AfterHeader string
+	Hidden                    bool
+}
+
+// Result is what a task has done.
+type Result struct {
+	Changed bool
+	Skipped bool
+	Msg     string
+	// Values are the keys that `register` sees besides changed, failed, skipped and msg.
+	Values map[string]any
+	// Facts become variables of the host (ansible_facts).
+	Facts    map[string]any
+	Diff     []Diff
+	Warnings []string
+}
+
+// Failure is a task that ran and did not succeed, with the values that `register` and `rescue` see (rc, stdout, …).
+// Any other error of an Action is wrapped in one by the engine.
+type Failure struct {
+	Msg    string
+	Hint   string // what to do next
+	Values map[string]any
+	Err    error
+}
+
+func (f *Failure) Error() string {
+	s := f.Msg
+	if f.Err != nil {
+		if s != "" {
+			s += ": "
+		}
+		s += f.Err.Error()
+	}
+	if f.Hint != "" {
+		s += " (" + f.Hint + ")"
+	}
+	return s
+}
+
+func (f *Failure) Unwrap() error { return f.Err }
+
+// Shell runs scripts and moves files on a host as one user; *remote.Shell is one.
+type Shell interface {
+	Run(ctx context.Context, c remote.Command) (remote.Result, error)
+	Stream(ctx context.Context, c remote.Command, stdin io.Reader, stdout, stderr func(line []byte)) (remote.Result, error)
+	Upload(ctx context.Context, u remote.Upload) error
+	ReadFile(ctx context.Context, path string, limit int64) ([]byte, error)
+}
+
+// Host is what the engine lends an Action while it works on one host.
+type Host interface {
+	// Name is the inventory's.
+	Name() string
+	// Shell is the shell of the task's user.
+	Shell() Shell
+	// As is a shell of another user on the same host; the empty user is root.
+	As(ctx context.Context, user string) (Shell, error)
+	// Dial connects from the host, through its SSH connection: "tcp" and an address as the host sees it, or "unix" and a path.
+	Dial(ctx context.Context, network, address string) (net.Conn, error)
+	// Peer is another host of the inventory, connected when first asked for, whether or not --limit names it.
+	Peer(ctx context.Context, name string) (Host, error)
+	// Keep returns what make returned the first time it was called with this key on this host in this run, so that a
+	// database connection is opened once. What has a Close method is closed when the run ends.
+	Keep(key string, make func() (any, error)) (any, error)
+	// Forget closes and drops what Keep holds under key: a connection that broke.
+	Forget(key string)
+	// Progress reports work in hand, in bytes; a total of 0 means unknown.
+	Progress(what string, done, total int64)
+	// Say reports one line of what goes on in a long step (a basebackup, a wait), shown live and journalled.
+	Say(line string)
+}
+
+// Local is the laptop's side of a task: its files, and its variables as the task sees them.
+type Local interface {
+	// Find looks for a file or directory as Ansible does: kind ("files", "templates", "") beside the task's file, its
+	// role and the playbook, and in the binary for the built-in playbooks. It returns a file system and the path in it.
+	Find(kind, name string) (fsys fs.FS, path string, err error)
+	// Sum is the SHA-256 (hex) and size in bytes of a file that Find returned, computed once a run.
+	Sum(fsys fs.FS, path string) (sum string, size int64, err error)
+	// Render renders a template's text with the task's variables; name is for messages.
+	Render(name, text string, o RenderOptions) (string, error)
+	// Eval evaluates a Jinja2 expression without braces; Condition does so as `when` would.
+	Eval(expr string) (any, error)
+	Condition(expr string) (bool, error)
+	// Secret notes a value that must never be shown; Mask replaces such values in a text.
+	Secret(value string)
+	// Check says that the run only asks; Diff that differences are wanted.
+	Check() bool
+	Diff() bool
+}
+
+// RenderOptions are the template module's, Ansible's defaults being TrimBlocks true and LstripBlocks false.
+type RenderOptions struct {
+	TrimBlocks, LstripBlocks   bool
+	VariableStart, VariableEnd string
+	BlockStart, BlockEnd       string
+	NewlineSequence            string
+	Vars                       map[string]any
+}
