@@ -1,0 +1,106 @@
+package inventory
+
+import "sort"
+
+// Level says where a variable was defined, and so which definition wins: the higher one.
+//
+// The levels are Ansible's, lowest first. Its numbers 3 to 10 (inventory group vars, group_vars/all
+// and group_vars/* beside the inventory and beside the playbook, inventory host vars, host_vars/*
+// beside the inventory and beside the playbook) are merged by Inventory.Vars and stand here as one.
+type Level int
+
+const (
+	CommandLine   Level = iota // 1: values of options such as --user; not variables, lowest
+	RoleDefaults               // 2: a role's defaults/main.yml
+	InventoryVars              // 3 to 10: the result of Inventory.Vars
+	Facts                      // 11: facts of the host, and set_fact with cacheable
+	PlayVars                   // 12: vars of the play
+	PlayPrompts                // 13: vars_prompt of the play
+	PlayVarsFiles              // 14: vars_files of the play
+	RoleVars                   // 15: a role's vars/main.yml
+	BlockVars                  // 16: vars of a block, for the tasks in it
+	TaskVars                   // 17: vars of the task
+	IncludeVars                // 18: the module include_vars
+	SetFacts                   // 19: set_fact and registered results
+	RoleParams                 // 20: parameters of a role, and of include_role
+	IncludeParams              // 21: parameters of an include
+	ExtraVars                  // 22: --extra-vars
+	MagicVars                  // above all: inventory_hostname, groups, hostvars, loop variables
+	levels        = int(MagicVars) + 1
+)
+
+// Layers holds the variables of one host at one moment, level by level. It is a value: With returns
+// a new one and leaves the old as it was, so that a block or a task can lay its own variables on top
+// without copying what is below. The maps handed in are not copied and must not change afterwards.
+//
+// As in Ansible a variable of a higher level replaces the lower one whole: mappings are not merged.
+type Layers struct {
+	at [levels][]map[string]any
+}
+
+// With returns the layers with more variables at a level. Among maps of one level, as with nested
+// blocks, the one added last wins.
+func (l Layers) With(level Level, vars map[string]any) Layers {
+	if len(vars) == 0 {
+		return l
+	}
+	existing := l.at[level]
+	l.at[level] = append(existing[:len(existing):len(existing)], vars)
+	return l
+}
+
+// Replace returns the layers with the variables of one level exchanged for these.
+func (l Layers) Replace(level Level, vars map[string]any) Layers {
+	l.at[level] = nil
+	return l.With(level, vars)
+}
+
+// Get returns the winning definition of a variable, unrendered.
+func (l Layers) Get(name string) (any, bool) {
+	value, _, ok := l.Find(name)
+	return value, ok
+}
+
+// Find is Get that also says at which level the definition is.
+func (l Layers) Find(name string) (any, Level, bool) {
+	for level := levels - 1; level >= 0; level-- {
+		maps := l.at[level]
+		for at := len(maps) - 1; at >= 0; at-- {
+			if value, ok := maps[at][name]; ok {
+				return value, Level(level), true
+			}
+		}
+	}
+	return nil, 0, false
+}
+
+// Names returns the names of all variables, sorted.
+func (l Layers) Names() []string {
+	seen := map[string]bool{}
+	names := []string{}
+	for _, maps := range l.at {
+		for _, vars := range maps {
+			for name := range vars {
+				if !seen[name] {
+					seen[name] = true
+					names = append(names, name)
+				}
+			}
+		}
+	}
+	sort.Strings(names)
+	return names
+}
+
+// Merge returns the winning definition of every variable in one map of its own.
+func (l Layers) Merge() map[string]any {
+	merged := map[string]any{}
+	for _, maps := range l.at {
+		for _, vars := range maps {
+			for name, value := range vars {
+				merged[name] = value
+			}
+		}
+	}
+	return merged
+}

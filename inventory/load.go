@@ -1,0 +1,213 @@
+package inventory
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// Load reads the sources in order into one inventory; where two define the same variable of the same
+// host or group, the later wins. A source is the path of an inventory file (YAML, JSON or INI), of a
+// directory of them, or a list of hosts with a comma in it ("node1,node2" or "node1,"). A file that
+// does not exist is an error, and so is any mistake in it, with file, line and column.
+func Load(sources []string) (*Inventory, error) {
+	i := New()
+	for _, source := range sources {
+		if err := i.load(source); err != nil {
+			return nil, err
+		}
+	}
+	for _, dir := range i.sourceDirs {
+		if err := i.checkVarsFiles(dir); err != nil {
+			return nil, err
+		}
+	}
+	return i, nil
+}
+
+func (i *Inventory) load(source string) error {
+	info, err := os.Stat(source)
+	switch {
+	case err != nil && strings.Contains(source, ","):
+		return i.loadHostList(source)
+	case errors.Is(err, fs.ErrNotExist):
+		return errorAt(Position{}, "the inventory %s does not exist; name one with -i, or end a list of hosts with a comma", source)
+	case err != nil:
+		return fmt.Errorf("read the inventory: %w", err)
+	case info.IsDir():
+		return i.loadDirectory(source, source)
+	}
+	return i.loadFile(source, filepath.Dir(source))
+}
+
+func (i *Inventory) loadHostList(source string) error {
+	for _, name := range strings.Split(source, ",") {
+		name = strings.TrimSpace(name)
+		if name == "" {
+			continue
+		}
+		names, port, err := expandHostPattern(name)
+		if err != nil {
+			return errorAt(Position{}, "the host list %q: %v", source, err)
+		}
+		for _, name := range names {
+			h := i.ensureHost(name, Position{}, "", "")
+			i.byGroup["ungrouped"].addHost(h)
+			if port != 0 {
+				h.vars.set("ansible_port", port, Position{})
+			}
+		}
+	}
+	i.reconcile()
+	return nil
+}
+
+// ignoredNames are the directory entries that never are inventories: Ansible's list.
+var ignoredNames = regexp.MustCompile(`^\.|^host_vars$|^group_vars$|^vars_plugins$|(?:~|\.pyc|\.pyo|\.swp|\.bak|\.rpm|\.md|\.txt|\.rst|\.orig|\.cfg|\.retry)$`)
+
+func (i *Inventory) loadDirectory(directory, varsDirectory string) error {
+	entries, err := os.ReadDir(directory) // sorted by name
+	if err != nil {
+		return fmt.Errorf("read the inventory: %w", err)
+	}
+	for _, entry := range entries {
+		if ignoredNames.MatchString(entry.Name()) {
+			continue
+		}
+		path := filepath.Join(directory, entry.Name())
+		info, err := os.Stat(path)
+		if err != nil {
+			return fmt.Errorf("read the inventory: %w", err)
+		}
+		if info.IsDir() {
+			err = i.loadDirectory(path, path)
+		} else {
+			err = i.loadFile(path, directory)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	i.addSourceDirectory(varsDirectory)
+	return nil
+}
+
+func (i *Inventory) addSourceDirectory(directory string) {
+	directory = filepath.Clean(directory)
+	for _, known := range i.sourceDirs {
+		if known == directory {
+			return
+		}
+	}
+	i.sourceDirs = append(i.sourceDirs, directory)
+}
+
+func (i *Inventory) loadFile(path, directory string) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("read the inventory: %w", err)
+	}
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return fmt.Errorf("read the inventory %s: %w", path, err)
+	}
+	source := source{inventory: i, path: path, absolute: absolute, directory: filepath.Dir(absolute)}
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	switch {
+	case bytes.HasPrefix(data, []byte("#!")):
+		return errorAt(Position{path, 1, 1}, "inventory scripts are not run; save the script's output as an inventory file")
+	case bytes.HasPrefix(data, []byte("$ANSIBLE_VAULT;")):
+		return errorAt(Position{path, 1, 1}, "files encrypted with ansible-vault are not supported")
+	case isYAML(path, data):
+		err = source.readYAML(data)
+	default:
+		err = source.readINI(string(data))
+	}
+	if err != nil {
+		return err
+	}
+	i.addSourceDirectory(directory)
+	i.reconcile()
+	return nil
+}
+
+var yamlKeyLine = regexp.MustCompile(`^[^\s=\[#;][^\s=]*:(?:\s.*)?$`)
+
+// isYAML tells the two formats apart: by the extension, or by the first line that says something.
+func isYAML(path string, data []byte) bool {
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".yml", ".yaml", ".json":
+		return true
+	case ".ini":
+		return false
+	}
+	for _, line := range strings.Split(string(data), "\n") {
+		line = strings.TrimRight(line, " \t\r")
+		trimmed := strings.TrimSpace(line)
+		if trimmed == "" || trimmed[0] == '#' || trimmed[0] == ';' {
+			continue
+		}
+		return trimmed == "---" || trimmed[0] == '{' || yamlKeyLine.MatchString(line)
+	}
+	return false
+}
+
+// source is one inventory file while it is read.
+type source struct {
+	inventory *Inventory
+	path      string // as the user named it: for messages
+	absolute  string // inventory_file
+	directory string // inventory_dir
+}
+
+func (s source) at(line, column int) Position { return Position{s.path, line, column} }
+
+// addHosts makes the hosts that a pattern of names stands for and puts them into the group.
+func (s source) addHosts(pattern string, into *group, position Position) ([]*Host, error) {
+	names, port, err := expandHostPattern(pattern)
+	if err != nil {
+		return nil, errorAt(position, "%v", err)
+	}
+	hosts := []*Host{}
+	for _, name := range names {
+		h := s.inventory.ensureHost(name, position, s.absolute, s.directory)
+		into.addHost(h)
+		if port != 0 {
+			h.vars.set("ansible_port", port, position)
+		}
+		hosts = append(hosts, h)
+	}
+	return hosts, nil
+}
+
+// setGroupVariable sets a variable of a group, or its priority.
+func setGroupVariable(g *group, name string, value any, position Position) error {
+	if name != "ansible_group_priority" {
+		g.vars.set(name, value, position)
+		return nil
+	}
+	switch number := value.(type) {
+	case int:
+		g.priority = number
+		return nil
+	case string:
+		if _, err := fmt.Sscanf(number, "%d", &g.priority); err == nil {
+			return nil
+		}
+	}
+	return errorAt(position, "ansible_group_priority must be an integer, this is %v", value)
+}
+
+var groupNameForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.\-]*$`)
+
+func checkGroupName(name string, position Position) error {
+	if !groupNameForm.MatchString(name) {
+		return errorAt(position, "%q cannot be the name of a group: a letter or _, then letters, digits, _, - and dots", name)
+	}
+	return nil
+}

@@ -1,0 +1,150 @@
+package inventory
+
+// variables are the variables of one host or group with the places they were defined at.
+type variables struct {
+	values map[string]any
+	where  map[string]Position
+}
+
+func (v *variables) set(name string, value any, position Position) {
+	if v.values == nil {
+		v.values = map[string]any{}
+		v.where = map[string]Position{}
+	}
+	v.values[name] = value
+	v.where[name] = position
+}
+
+// add lays other variables over these.
+func (v *variables) add(other variables) {
+	for name, value := range other.values {
+		v.set(name, value, other.where[name])
+	}
+}
+
+// Vars returns the variables of a host at the inventory's levels, merged, in a map of the caller's
+// own; the values in it are shared and must not be changed. From lowest to highest:
+//
+//	variables of the group all in the inventory
+//	variables of the other groups in the inventory, by depth, ansible_group_priority, name
+//	group_vars/all beside the inventory
+//	group_vars/all beside the playbook
+//	group_vars of the other groups beside the inventory, in the same order of groups
+//	group_vars of the other groups beside the playbook
+//	variables of the host in the inventory
+//	host_vars beside the inventory
+//	host_vars beside the playbook
+//	inventory_hostname, inventory_hostname_short, group_names, groups, inventory_dir, inventory_file
+//
+// Templates in values are not rendered. hostvars is not among them: it needs the other levels too.
+func (i *Inventory) Vars(h *Host) (map[string]any, error) {
+	merged, err := i.merged(h)
+	if err != nil {
+		return nil, err
+	}
+	return merged.values, nil
+}
+
+// Where returns where a host's variable was defined, of several definitions the one that wins. With
+// variable "" it returns where the host itself was first named. Magic variables, hosts that are not
+// known and what was added at run time have no position.
+func (i *Inventory) Where(host, variable string) Position {
+	h, ok := i.Host(host)
+	if !ok {
+		return Position{}
+	}
+	if variable == "" {
+		return h.position
+	}
+	merged, err := i.merged(h)
+	if err != nil {
+		return Position{}
+	}
+	return merged.where[variable]
+}
+
+func (i *Inventory) merged(h *Host) (variables, error) {
+	i.mutex.Lock()
+	defer i.mutex.Unlock()
+
+	var result variables
+	groups := h.allGroups()
+	all := i.byGroup["all"]
+	result.add(all.vars)
+	names := []string{}
+	for _, g := range groups {
+		if g != all {
+			names = append(names, g.name)
+			result.add(g.vars)
+		}
+	}
+	steps := []struct {
+		dirs  []string
+		kind  string
+		names []string
+	}{
+		{i.sourceDirs, "group_vars", []string{"all"}},
+		{i.playbookDirs, "group_vars", []string{"all"}},
+		{i.sourceDirs, "group_vars", names},
+		{i.playbookDirs, "group_vars", names},
+	}
+	for _, step := range steps {
+		if err := i.addFiles(&result, step.dirs, step.kind, step.names); err != nil {
+			return variables{}, err
+		}
+	}
+	result.add(h.vars)
+	for _, dirs := range [][]string{i.sourceDirs, i.playbookDirs} {
+		if err := i.addFiles(&result, dirs, "host_vars", []string{h.Name}); err != nil {
+			return variables{}, err
+		}
+	}
+	for name, value := range h.magic() {
+		result.set(name, value, Position{})
+	}
+	return result, nil
+}
+
+func (i *Inventory) addFiles(result *variables, dirs []string, kind string, names []string) error {
+	for _, dir := range dirs {
+		for _, name := range names {
+			vars, err := i.varsFile(dir, kind, name)
+			if err != nil {
+				return err
+			}
+			result.add(vars)
+		}
+	}
+	return nil
+}
+
+// magic are the variables that the inventory itself defines. They cannot be overridden.
+func (h *Host) magic() map[string]any {
+	groups := map[string]any{}
+	for name, hosts := range h.inventory.groupNames() {
+		groups[name] = toList(hosts)
+	}
+	magic := map[string]any{
+		"inventory_hostname":       h.Name,
+		"inventory_hostname_short": h.shortName(),
+		"group_names":              toList(h.groupNames()),
+		"groups":                   groups,
+		"inventory_dir":            nil,
+		"inventory_file":           nil,
+	}
+	if h.file != "" {
+		magic["inventory_file"] = h.file
+	}
+	if h.directory != "" {
+		magic["inventory_dir"] = h.directory
+	}
+	return magic
+}
+
+func toList(names []string) []any {
+	list := make([]any, len(names))
+	for at, name := range names {
+		list[at] = name
+	}
+	return list
+}

@@ -1,0 +1,398 @@
+package inventory
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"math/big"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// ParseYAML reads the first document of a YAML file into nodes. The result is nil for a file that is
+// empty or holds only comments. A second document is an error. Syntax errors carry file and line.
+func ParseYAML(file string, data []byte) (node *yaml.Node, err error) {
+	// The library is known to panic on some malformed input; a mistake in a file must never end the program.
+	defer func() {
+		if caught := recover(); caught != nil {
+			node, err = nil, errorAt(Position{File: file}, "this is not YAML: %v", caught)
+		}
+	}()
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	var document yaml.Node
+	if err := decoder.Decode(&document); err != nil {
+		if errors.Is(err, io.EOF) {
+			return nil, nil
+		}
+		return nil, yamlSyntaxError(file, err)
+	}
+	var second yaml.Node
+	switch err := decoder.Decode(&second); {
+	case errors.Is(err, io.EOF):
+	case err != nil:
+		return nil, yamlSyntaxError(file, err)
+	default:
+		return nil, errorAt(Position{file, second.Line, second.Column}, "a second YAML document begins here; a file holds one")
+	}
+	if document.Kind == yaml.DocumentNode {
+		if len(document.Content) == 0 {
+			return nil, nil
+		}
+		root := document.Content[0]
+		if root.Kind == yaml.ScalarNode && root.Tag == "!!null" && root.Value == "" {
+			return nil, nil
+		}
+		return root, nil
+	}
+	return &document, nil
+}
+
+var yamlErrorLine = regexp.MustCompile(`^yaml: (?:unmarshal errors:\s+)?line (\d+): (.*)`)
+
+func yamlSyntaxError(file string, err error) error {
+	message := strings.TrimPrefix(err.Error(), "yaml: ")
+	position := Position{File: file}
+	if match := yamlErrorLine.FindStringSubmatch(err.Error()); match != nil {
+		position.Line, _ = strconv.Atoi(match[1])
+		message = match[2]
+	}
+	return errorAt(position, "this is not YAML: %s", message)
+}
+
+// DecodeYAML turns a node into plain values as Ansible's PyYAML reads them, which is YAML 1.1:
+// yes, no, on and off are booleans, 0644 is an octal integer, 1:30 is ninety, 1e3 is a string.
+//
+// Values are map[string]any, []any, string, int, float64, bool and nil. Keys that are not strings
+// become the string Ansible would print. Dates stay strings. Anchors, aliases and merge keys (<<)
+// are resolved. A key that a mapping has twice, a !vault value and a tag that is not known are
+// errors of type *Error, with line and column; the caller adds the file (see InFile).
+func DecodeYAML(node *yaml.Node) (any, error) {
+	d := &yamlDecoder{budget: maximumYAMLNodes, open: map[*yaml.Node]bool{}}
+	return d.decode(node)
+}
+
+// InFile adds the file to an error of DecodeYAML.
+func InFile(file string, err error) error {
+	var at *Error
+	if errors.As(err, &at) && at.Position.File == "" {
+		return &Error{Position: Position{file, at.Position.Line, at.Position.Column}, Message: at.Message}
+	}
+	return err
+}
+
+// maximumYAMLNodes bounds what aliases may expand to, so that a small file cannot fill the memory.
+const maximumYAMLNodes = 2_000_000
+
+type yamlDecoder struct {
+	budget int
+	open   map[*yaml.Node]bool
+}
+
+func (d *yamlDecoder) decode(node *yaml.Node) (any, error) {
+	if node == nil {
+		return nil, nil
+	}
+	if d.budget--; d.budget < 0 {
+		return nil, nodeError(node, "the aliases of this file expand to more than %d values", maximumYAMLNodes)
+	}
+	if d.open[node] {
+		return nil, nodeError(node, "an anchor contains itself")
+	}
+	d.open[node] = true
+	defer delete(d.open, node)
+
+	if err := checkTag(node); err != nil {
+		return nil, err
+	}
+	switch node.Kind {
+	case yaml.DocumentNode:
+		if len(node.Content) == 0 {
+			return nil, nil
+		}
+		return d.decode(node.Content[0])
+	case yaml.AliasNode:
+		return d.decode(node.Alias)
+	case yaml.ScalarNode:
+		return decodeScalar(node)
+	case yaml.SequenceNode:
+		list := make([]any, 0, len(node.Content))
+		for _, item := range node.Content {
+			value, err := d.decode(item)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, value)
+		}
+		return list, nil
+	case yaml.MappingNode:
+		return d.mapping(node)
+	}
+	return nil, nodeError(node, "this kind of YAML node is not known")
+}
+
+func (d *yamlDecoder) mapping(node *yaml.Node) (map[string]any, error) {
+	result := make(map[string]any, len(node.Content)/2)
+	merged := map[string]any{}
+	lines := map[string]*yaml.Node{}
+	for at := 0; at+1 < len(node.Content); at += 2 {
+		keyNode, valueNode := node.Content[at], node.Content[at+1]
+		if keyNode.Kind == yaml.ScalarNode && keyNode.Value == "<<" && keyNode.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) == 0 {
+			if err := d.merge(merged, valueNode); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		key, err := d.key(keyNode)
+		if err != nil {
+			return nil, err
+		}
+		if first, ok := lines[key]; ok {
+			return nil, nodeError(keyNode, "the key %q is here a second time; it is already on line %d", key, first.Line)
+		}
+		lines[key] = keyNode
+		value, err := d.decode(valueNode)
+		if err != nil {
+			return nil, err
+		}
+		result[key] = value
+	}
+	for key, value := range merged {
+		if _, own := result[key]; !own {
+			result[key] = value
+		}
+	}
+	return result, nil
+}
+
+// merge adds what a << key brings. Of several mappings the earlier wins, and what the mapping says
+// itself wins over all of them.
+func (d *yamlDecoder) merge(into map[string]any, node *yaml.Node) error {
+	value, err := d.decode(node)
+	if err != nil {
+		return err
+	}
+	sources, ok := value.([]any)
+	if !ok {
+		sources = []any{value}
+	}
+	for _, source := range sources {
+		mapping, ok := source.(map[string]any)
+		if !ok {
+			return nodeError(node, "<< merges mappings, this is a %s", kindName(value))
+		}
+		for key, value := range mapping {
+			if _, ok := into[key]; !ok {
+				into[key] = value
+			}
+		}
+	}
+	return nil
+}
+
+func (d *yamlDecoder) key(node *yaml.Node) (string, error) {
+	value, err := d.decode(node)
+	if err != nil {
+		return "", err
+	}
+	switch key := value.(type) {
+	case string:
+		return key, nil
+	case nil:
+		return "None", nil
+	case bool:
+		if key {
+			return "True", nil
+		}
+		return "False", nil
+	case int:
+		return strconv.Itoa(key), nil
+	case float64:
+		return node.Value, nil
+	}
+	return "", nodeError(node, "a key must be a plain value, this is a %s", kindName(value))
+}
+
+func checkTag(node *yaml.Node) error {
+	if node.Style&yaml.TaggedStyle == 0 && !strings.HasPrefix(node.Tag, "!") {
+		return nil
+	}
+	switch tag := node.ShortTag(); tag {
+	case "!!str", "!!int", "!!float", "!!bool", "!!null", "!!seq", "!!map", "!!timestamp", "!!merge", "", "!":
+		return nil
+	case "!vault", "!vault-encrypted":
+		return nodeError(node, "values encrypted with ansible-vault (!vault) are not supported; take the secret from the environment instead: \"{{ lookup('env', 'NAME') }}\"")
+	case "!unsafe":
+		return nodeError(node, "!unsafe is not supported; write the braces as \"{{ '{{' }}\" or within {%% raw %%}")
+	default:
+		return nodeError(node, "the YAML tag %s is not supported", tag)
+	}
+}
+
+var (
+	yamlInteger     = regexp.MustCompile(`^(?:[-+]?0b[0-1_]+|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)|[-+]?0x[0-9a-fA-F_]+|[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+)$`)
+	yamlFloat       = regexp.MustCompile(`^(?:[-+]?(?:[0-9][0-9_]*)\.[0-9_]*(?:[eE][-+][0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$`)
+	yamlBooleans    = map[string]bool{"yes": true, "true": true, "on": true, "no": false, "false": false, "off": false}
+	yamlBooleanForm = regexp.MustCompile(`^(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$`)
+)
+
+func decodeScalar(node *yaml.Node) (any, error) {
+	quoted := node.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0
+	text := node.Value
+	if node.Style&yaml.TaggedStyle != 0 {
+		return decodeTagged(node)
+	}
+	if quoted {
+		return text, nil
+	}
+	switch {
+	case text == "" || text == "~" || text == "null" || text == "Null" || text == "NULL":
+		return nil, nil
+	case yamlBooleanForm.MatchString(text):
+		return yamlBooleans[strings.ToLower(text)], nil
+	case yamlInteger.MatchString(text):
+		return decodeInteger(node)
+	case yamlFloat.MatchString(text):
+		return decodeFloat(node)
+	}
+	return text, nil
+}
+
+func decodeTagged(node *yaml.Node) (any, error) {
+	switch node.ShortTag() {
+	case "!!int":
+		if !yamlInteger.MatchString(node.Value) {
+			return nil, nodeError(node, "%q is not an integer", node.Value)
+		}
+		return decodeInteger(node)
+	case "!!float":
+		if yamlInteger.MatchString(node.Value) {
+			value, err := decodeInteger(node)
+			if number, ok := value.(int); ok {
+				return float64(number), err
+			}
+			return value, err
+		}
+		if !yamlFloat.MatchString(node.Value) {
+			return nil, nodeError(node, "%q is not a number", node.Value)
+		}
+		return decodeFloat(node)
+	case "!!bool":
+		value, ok := yamlBooleans[strings.ToLower(node.Value)]
+		if !ok {
+			return nil, nodeError(node, "%q is not a boolean", node.Value)
+		}
+		return value, nil
+	case "!!null":
+		return nil, nil
+	}
+	return node.Value, nil
+}
+
+func decodeInteger(node *yaml.Node) (any, error) {
+	text := strings.ReplaceAll(node.Value, "_", "")
+	sign := 1
+	switch {
+	case strings.HasPrefix(text, "-"):
+		sign, text = -1, text[1:]
+	case strings.HasPrefix(text, "+"):
+		text = text[1:]
+	}
+	if text == "" {
+		return node.Value, nil
+	}
+	if strings.Contains(text, ":") {
+		total := 0
+		for _, part := range strings.Split(text, ":") {
+			digits, err := strconv.Atoi(part)
+			if err != nil || total > (math.MaxInt-digits)/60 {
+				return nil, nodeError(node, "the number %s is too large", node.Value)
+			}
+			total = total*60 + digits
+		}
+		return sign * total, nil
+	}
+	base := 10
+	switch {
+	case strings.HasPrefix(text, "0b"):
+		base, text = 2, text[2:]
+	case strings.HasPrefix(text, "0x"):
+		base, text = 16, text[2:]
+	case len(text) > 1 && text[0] == '0':
+		base, text = 8, text[1:]
+	}
+	if text == "" {
+		return node.Value, nil
+	}
+	number, ok := new(big.Int).SetString(text, base)
+	if !ok {
+		return nil, nodeError(node, "%q is not an integer", node.Value)
+	}
+	if sign < 0 {
+		number.Neg(number)
+	}
+	if !number.IsInt64() {
+		return nil, nodeError(node, "the number %s does not fit 64 bits; quote it if it is a text", node.Value)
+	}
+	return int(number.Int64()), nil
+}
+
+func decodeFloat(node *yaml.Node) (any, error) {
+	text := strings.ToLower(strings.ReplaceAll(node.Value, "_", ""))
+	switch strings.TrimLeft(text, "+-") {
+	case ".inf":
+		if strings.HasPrefix(text, "-") {
+			return math.Inf(-1), nil
+		}
+		return math.Inf(1), nil
+	case ".nan":
+		return math.NaN(), nil
+	}
+	if strings.Contains(text, ":") {
+		sign := 1.0
+		if strings.HasPrefix(text, "-") {
+			sign = -1
+		}
+		total := 0.0
+		for _, part := range strings.Split(strings.TrimLeft(text, "+-"), ":") {
+			digits, err := strconv.ParseFloat(part, 64)
+			if err != nil {
+				return nil, nodeError(node, "%q is not a number", node.Value)
+			}
+			total = total*60 + digits
+		}
+		return sign * total, nil
+	}
+	number, err := strconv.ParseFloat(text, 64)
+	if err != nil && !math.IsInf(number, 0) {
+		return nil, nodeError(node, "%q is not a number", node.Value)
+	}
+	return number, nil
+}
+
+func nodeError(node *yaml.Node, format string, arguments ...any) *Error {
+	return errorAt(Position{Line: node.Line, Column: node.Column}, format, arguments...)
+}
+
+// kindName is what a user calls a value of that type.
+func kindName(value any) string {
+	switch value.(type) {
+	case nil:
+		return "null"
+	case bool:
+		return "boolean"
+	case int, float64:
+		return "number"
+	case string:
+		return "string"
+	case []any:
+		return "list"
+	case map[string]any:
+		return "mapping"
+	}
+	return fmt.Sprintf("%T", value)
+}
