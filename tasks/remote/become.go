@@ -1,0 +1,240 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Become says as whom a shell runs.
+type Become struct {
+	// Method "": as the one who is logged in; "sudo"; "su".
+	Method string
+	// User to become; "": root.
+	User string
+	// Password for sudo (the caller's own) or su (the target's). "": none, and
+	// sudo is told not to ask.
+	Password string
+	// Flags for sudo or su in place of the default ("-H" for sudo). Words
+	// separated by blanks; -S and -n are decided here.
+	Flags string
+}
+
+// BecomeError means that the host was reached but that becoming another user did
+// not work. Reason says why in words; Output is what sudo or su wrote.
+type BecomeError struct {
+	Host   string
+	Method string
+	User   string
+	Reason string
+	Output string
+}
+
+func (e *BecomeError) Error() string {
+	s := fmt.Sprintf("%s: becoming %s with %s: %s", e.Host, e.User, e.Method, e.Reason)
+	if e.Output != "" && !strings.Contains(e.Reason, e.Output) {
+		s += fmt.Sprintf(" (%s said: %s)", e.Method, e.Output)
+	}
+	return s
+}
+
+// becomePatience bounds how long sudo or su may take, directory servers and the
+// delay after a wrong password included.
+const becomePatience = 30 * time.Second
+
+var (
+	userPattern = regexp.MustCompile(`^[A-Za-z0-9_.][A-Za-z0-9_.@+\\-]*\$?$`)
+	flagPattern = regexp.MustCompile(`^[A-Za-z0-9_./=:@,+ -]*$`)
+)
+
+func (b Become) normal() Become {
+	if b.Method == "" {
+		return Become{}
+	}
+	if b.User == "" {
+		b.User = "root"
+	}
+	return b
+}
+
+// openShell starts a /bin/sh as the wanted user. It is returned as soon as what is
+// written to it will be read by that shell and by nobody before it.
+func (h *Host) openShell(ctx context.Context, b Become) (*session, error) {
+	marker := "polarbook-" + randomHex()
+	command, answers, err := b.command(marker)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", h.Name(), err)
+	}
+	s, err := h.openSession(ctx, command)
+	if err != nil || !answers {
+		return s, err
+	}
+	if err := b.handshake(ctx, s, marker); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// command is what sshd has the login shell run, be that csh or fish: plain words
+// and, at most, one pair of double quotes. answers: a program before the shell may
+// read its input, so nothing may be written before the shell says that it is there.
+func (b Become) command(marker string) (command string, answers bool, err error) {
+	if b.Method == "" {
+		return "exec /bin/sh", false, nil
+	}
+	if !userPattern.MatchString(b.User) {
+		return "", false, fmt.Errorf("become user %q is not a user name", b.User)
+	}
+	if !flagPattern.MatchString(b.Flags) {
+		return "", false, fmt.Errorf("become flags %q: only letters, digits and _./=:@,+- are allowed", b.Flags)
+	}
+	flags := []string{}
+	for _, f := range strings.Fields(b.Flags) {
+		if f != "-S" && f != "-n" {
+			flags = append(flags, f)
+		}
+	}
+	user := "'" + b.User + "'"
+	ready := fmt.Sprintf(`"echo %s-ready; exec /bin/sh"`, marker)
+	switch b.Method {
+	case "sudo":
+		if b.Flags == "" {
+			flags = []string{"-H"}
+		}
+		words := append([]string{"exec", "sudo"}, flags...)
+		if b.Password == "" {
+			words = append(words, "-n", "-u", user, "--", "/bin/sh")
+			return strings.Join(words, " "), false, nil
+		}
+		words = append(words, "-S", "-p", marker+"-password", "-u", user, "--", "/bin/sh", "-c", ready)
+		return strings.Join(words, " "), true, nil
+	case "su":
+		words := append([]string{"exec", "su"}, flags...)
+		words = append(words, "-s", "/bin/sh", "-c", ready, user)
+		return strings.Join(words, " "), true, nil
+	}
+	return "", false, fmt.Errorf("become method %q is not one of sudo, su", b.Method)
+}
+
+// suPrompt is what an su that wants a password leaves on stderr: a line that ends
+// in a colon and not in a newline. PAM translates the words.
+var suPrompt = regexp.MustCompile(`[^\n]*(:|：)[ \t]*$`)
+
+// handshake answers sudo or su until the shell says that it is there. The password
+// is written only after it was asked for, and once.
+func (b Become) handshake(ctx context.Context, s *session, marker string) error {
+	ready, prompt := []byte(marker+"-ready\n"), marker+"-password"
+	patience := time.NewTimer(becomePatience)
+	defer patience.Stop()
+	s.host.roundTrips.Add(1)
+	asked := 0
+	var out []byte
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.host.done:
+			return s.host.Err()
+		case <-patience.C:
+			return b.failed(s, prompt, fmt.Sprintf("no shell after %s", becomePatience))
+		case piece, more := <-s.out:
+			if !more {
+				s.ended() // waits for the rest of stderr
+				if err := s.host.blame(nil); err != nil {
+					return err
+				}
+				return b.failed(s, prompt, b.reason(s, asked))
+			}
+			if out = append(out, piece...); bytes.Contains(out, ready) {
+				s.errs.forget()
+				return nil
+			}
+		case <-s.errs.more:
+			text := s.errs.text()
+			n := strings.Count(text, prompt)
+			if b.Method == "su" {
+				n = 0
+				if suPrompt.MatchString(text) {
+					n = 1
+				}
+			}
+			switch {
+			case n > asked && asked > 0:
+				return b.failed(s, prompt, "the password is wrong")
+			case n > asked && b.Password == "":
+				return b.failed(s, prompt, "a password is required and none was given")
+			case n > asked:
+				asked = n
+				s.host.roundTrips.Add(1)
+				if err := s.write(ctx, []byte(b.Password+"\n")); err != nil && !errors.Is(err, errEOF) {
+					return s.host.blame(err)
+				}
+			}
+		}
+	}
+}
+
+func (b Become) failed(s *session, prompt, reason string) error {
+	text := s.errs.text()
+	if prompt != "" {
+		text = strings.ReplaceAll(text, prompt, "")
+	}
+	return &BecomeError{Host: s.host.Name(), Method: b.Method, User: b.User, Reason: reason, Output: lastLines(text)}
+}
+
+// becomeReasons are known by what sudo and su write; the first that fits counts.
+var becomeReasons = []struct{ text, reason string }{
+	{"must have a tty", "sudo wants a terminal: remove requiretty from the sudoers file for this user"},
+	{"not in the sudoers file", "this user is not in the sudoers file"},
+	{"is not allowed to run sudo", "this user may not run sudo on this host"},
+	{"is not allowed to execute", "the sudoers file does not let this user run /bin/sh as that user"},
+	{"may not run sudo", "this user may not run sudo on this host"},
+	{"incorrect password attempt", "the password is wrong"},
+	{"a password is required", "a password is required and none was given"},
+	{"no password was provided", "the password is wrong"},
+	{"try again", "the password is wrong"},
+	{"uthentication failure", "the password is wrong"},
+	{"incorrect password", "the password is wrong"},
+	{"ermission denied", "permission denied"},
+	{"unknown user", "there is no such user on the host"},
+	{"does not exist", "there is no such user on the host"},
+	{"no passwd entry", "there is no such user on the host"},
+	{"account is locked", "the account is locked"},
+	{"account has expired", "the account has expired"},
+}
+
+func (b Become) reason(s *session, asked int) string {
+	text := s.errs.text()
+	lower := strings.ToLower(text)
+	for _, r := range becomeReasons {
+		if strings.Contains(lower, r.text) || strings.Contains(text, r.text) {
+			return r.reason
+		}
+	}
+	if s.status == 127 || strings.Contains(lower, "not found") {
+		return b.Method + ": command not found on the host"
+	}
+	if asked > 0 {
+		return "it ended after the password was given"
+	}
+	return fmt.Sprintf("no shell came of it (status %d)", s.status)
+}
+
+// lastLines shortens what sudo said to what fits in a message.
+func lastLines(text string) string {
+	var lines []string
+	for _, l := range strings.Split(text, "\n") {
+		if l = strings.TrimSpace(l); l != "" {
+			lines = append(lines, l)
+		}
+	}
+	if len(lines) > 3 {
+		lines = lines[len(lines)-3:]
+	}
+	return strings.Join(lines, "; ")
+}

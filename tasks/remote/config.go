@@ -1,0 +1,64 @@
+package remote
+
+import (
+	"context"
+	"time"
+)
+
+// Config says how one host is reached. The zero value of each field is a sane
+// default; only Name or Address has to be set.
+type Config struct {
+	// Name is the inventory's name of the host. It is used in every message, and
+	// as the alias that the Host lines of ssh_config match, before Address.
+	Name string
+	// Address is a host name or IP. Empty: HostName of ssh_config, else Name.
+	Address string
+	// Port 0: from ssh_config, else 22.
+	Port int
+	// User "": from ssh_config, else the local user.
+	User string
+	// Password answers password authentication and the password prompts of
+	// keyboard-interactive, on this host only, never on a jump host, and only
+	// after the host key was verified. "": none.
+	Password string
+	// KeyFiles are private keys to be tried besides ssh_config's IdentityFile and
+	// the default ~/.ssh/id_* files.
+	KeyFiles []string
+	// Passphrase is asked for the passphrase of an encrypted key once the server
+	// has said that it would accept that key. nil: encrypted keys are skipped and
+	// the error says so. It may be called for several hosts at once.
+	Passphrase func(ctx context.Context, keyFile string) ([]byte, error)
+	// ConfigFile is an ssh_config(5). "": ~/.ssh/config if there is one; "none": none.
+	ConfigFile string
+	// ProxyJump as in ssh_config(5): [user@]host[:port], several with commas. "":
+	// from ssh_config; "none": none.
+	ProxyJump string
+	// Keys says how host keys are verified, those of jump hosts too.
+	Keys HostKeyCheck
+	// ConnectTimeout bounds connecting and the handshake, without the time that a
+	// human takes to answer Passphrase. 0: 10 s.
+	ConnectTimeout time.Duration
+	// KeepAlive is the longest silence before the host is asked whether it is
+	// still there; after three questions without an answer the connection is
+	// given up. 0: 15 s.
+	KeepAlive time.Duration
+}
+
+const (
+	defaultConnectTimeout = 10 * time.Second
+	defaultKeepAlive      = 15 * time.Second
+	keepAliveMisses       = 3
+)
+
+func (c Config) withDefaults() Config {
+	if c.Name == "" {
+		c.Name = c.Address
+	}
+	if c.ConnectTimeout <= 0 {
+		c.ConnectTimeout = defaultConnectTimeout
+	}
+	if c.KeepAlive <= 0 {
+		c.KeepAlive = defaultKeepAlive
+	}
+	return c
+}

@@ -1,0 +1,239 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// maxJumps bounds a chain of jump hosts, so that a configuration in which they
+// jump through each other is an error and not a hang.
+const maxJumps = 8
+
+// Connect reaches a host, through its jump hosts if it has any, verifies its key
+// and logs in. Everything that means "could not be reached" is an
+// *UnreachableError; it wraps *UnknownHostKeyError or *ChangedHostKeyError where
+// that is why. Mistakes in the configuration are errors of no special type.
+func Connect(ctx context.Context, c Config) (*Host, error) {
+	c = c.withDefaults()
+	sc, err := loadSSHConfig(c.ConfigFile)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.Name, err)
+	}
+	t, err := sc.resolve(c.Name, c.Address, c.Port, c.User)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.Name, err)
+	}
+	for i := len(c.KeyFiles) - 1; i >= 0; i-- {
+		t.keyFiles = append([]string{expandHome(c.KeyFiles[i], sc.home)}, t.keyFiles...)
+		t.explicitKeys++
+	}
+	t = sc.withDefaultKeys(t)
+	switch {
+	case strings.EqualFold(c.ProxyJump, "none"):
+		t.jumps = nil
+	case c.ProxyJump != "":
+		t.jumps = splitJumps(c.ProxyJump)
+	}
+	d := &dialer{config: c, ssh: sc}
+	client, conn, err := d.connect(ctx, t, 0)
+	if err != nil {
+		d.close()
+		return nil, err
+	}
+	return newHost(c, t, client, conn, d), nil
+}
+
+// dialer makes the connections that lead to one host and owns those to its jump
+// hosts.
+type dialer struct {
+	config Config
+	ssh    *sshConfig
+
+	mu         sync.Mutex
+	hops       []*ssh.Client // nearest to us first
+	handshakes int64
+}
+
+func (d *dialer) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i := len(d.hops) - 1; i >= 0; i-- {
+		d.hops[i].Close()
+	}
+	d.hops = nil
+}
+
+// connect reaches one hop, after those that lead to it.
+func (d *dialer) connect(ctx context.Context, t target, depth int) (*ssh.Client, *countingConn, error) {
+	if depth > maxJumps {
+		return nil, nil, fmt.Errorf("%s: more than %d jump hosts behind one another: they probably jump through each other", d.config.Name, maxJumps)
+	}
+	dial := (&net.Dialer{}).DialContext
+	first := true
+	for _, j := range t.jumps {
+		jt, err := d.jumpTarget(j, t)
+		if err != nil {
+			return nil, nil, err
+		}
+		if jt == nil {
+			continue
+		}
+		var client *ssh.Client
+		if first { // only the first of a list may have jump hosts of its own
+			client, _, err = d.connect(ctx, *jt, depth+1)
+		} else {
+			client, _, err = d.handshake(ctx, *jt, dial, false)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		first = false
+		d.mu.Lock()
+		d.hops = append(d.hops, client)
+		d.mu.Unlock()
+		dial = client.DialContext
+	}
+	return d.handshake(ctx, t, dial, depth == 0)
+}
+
+// jumpTarget resolves a jump host with its own settings. nil: it is the host
+// itself, as a "Host *" block with ProxyJump makes of every jump host.
+func (d *dialer) jumpTarget(jump string, of target) (*target, error) {
+	userName, host, port, err := parseJump(jump)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", of.name, err)
+	}
+	jt, err := d.ssh.resolve(host, "", port, userName)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", of.name, err)
+	}
+	if jt.hostName == of.hostName && jt.port == of.port {
+		return nil, nil
+	}
+	jt = d.ssh.withDefaultKeys(jt)
+	jt.name = "jump host " + host
+	return &jt, nil
+}
+
+type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
+// handshake dials one hop, verifies its key and logs in. Password and pinned keys
+// belong to the last hop only.
+func (d *dialer) handshake(ctx context.Context, t target, dial dialFunc, last bool) (*ssh.Client, *countingConn, error) {
+	unreachable := func(doing string, tried []string, err error) error {
+		return &UnreachableError{Host: d.hostName(t, last), Address: t.address(), Doing: doing, Tried: tried, Err: err}
+	}
+	check, password := d.config.Keys, d.config.Password
+	if !last {
+		check.Pinned, password = nil, ""
+	}
+	keys, err := newKeyVerifier(check, t, d.ssh.home)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", d.hostName(t, last), err)
+	}
+
+	dialCtx, cancel := context.WithTimeout(ctx, d.config.ConnectTimeout)
+	raw, err := dial(dialCtx, "tcp", t.address())
+	cancel()
+	if err != nil {
+		if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+			err = fmt.Errorf("no answer within %s", d.config.ConnectTimeout)
+		}
+		return nil, nil, unreachable("connecting", nil, err)
+	}
+	conn := &countingConn{Conn: raw}
+	stopClosing := context.AfterFunc(ctx, func() { conn.Close() })
+	clock := startStopwatch(d.config.ConnectTimeout, func() { conn.Close() })
+
+	auth := &authenticator{ctx: ctx, t: t, password: password, passphrase: d.config.Passphrase, human: clock.pause}
+	defer auth.close()
+	sc, chans, requests, err := ssh.NewClientConn(conn, t.address(), &ssh.ClientConfig{
+		User:              t.user,
+		Auth:              auth.methods(),
+		HostKeyCallback:   keys.verify,
+		HostKeyAlgorithms: keys.algorithms(),
+		ClientVersion:     "SSH-2.0-polarbook",
+	})
+	timedOut := clock.stop()
+	if !stopClosing() && err == nil { // cancelled in the last moment
+		sc.Close()
+		err = ctx.Err()
+	}
+	if err == nil {
+		d.mu.Lock()
+		d.handshakes++
+		d.mu.Unlock()
+		return ssh.NewClient(sc, chans, requests), conn, nil
+	}
+	conn.Close()
+	switch {
+	case ctx.Err() != nil:
+		return nil, nil, unreachable("connecting", nil, ctx.Err())
+	case keys.verdict != nil:
+		return nil, nil, unreachable("verifying the host key", nil, keys.verdict)
+	case timedOut:
+		return nil, nil, unreachable("connecting", nil, fmt.Errorf("the SSH handshake did not end within %s: %w", d.config.ConnectTimeout, err))
+	case strings.Contains(err.Error(), "unable to authenticate"), strings.Contains(err.Error(), "oo many authentication failures"):
+		return nil, nil, unreachable("logging in as "+t.user, auth.attempts(), err)
+	case len(auth.tried) > 0: // an error of ours inside the login, or the server hung up
+		return nil, nil, unreachable("logging in as "+t.user, auth.attempts(), err)
+	}
+	return nil, nil, unreachable("SSH handshake", nil, err)
+}
+
+// hostName names the host that the user knows, even when it is its jump host that
+// is the trouble.
+func (d *dialer) hostName(t target, last bool) string {
+	if last {
+		return d.config.Name
+	}
+	return d.config.Name + ": " + t.name
+}
+
+// stopwatch calls expire once it has run for a limit, pauses not counted.
+type stopwatch struct {
+	mu      sync.Mutex
+	timer   *time.Timer
+	left    time.Duration
+	since   time.Time
+	expired bool
+}
+
+func startStopwatch(limit time.Duration, expire func()) *stopwatch {
+	s := &stopwatch{left: limit, since: time.Now()}
+	s.timer = time.AfterFunc(limit, func() {
+		s.mu.Lock()
+		s.expired = true
+		s.mu.Unlock()
+		expire()
+	})
+	return s
+}
+
+func (s *stopwatch) pause() (resume func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.timer.Stop()
+	s.left -= time.Since(s.since)
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.since = time.Now()
+		s.timer.Reset(max(s.left, 0))
+	}
+}
+
+// stop says whether the limit had been reached.
+func (s *stopwatch) stop() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.timer.Stop()
+	return s.expired
+}

@@ -1,0 +1,223 @@
+package remote
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// The answer of a Run is
+//
+//	<stdout> polarbook-<marker>-out NEWLINE
+//	<stderr> polarbook-<marker>-end <kind> <status> NEWLINE
+//
+// The marker is random for each Run and is in the shell's input only, after the
+// script, in no variable, file or argv: output cannot have it. Output goes through
+// files, so that the frame ends with the script and not with the last process that
+// keeps the output open, and what such a process writes later gets into no frame.
+
+const (
+	frameOK     = "ok"
+	frameNoDir  = "nodir"  // Command.Dir is not there; the script did not run
+	frameFull   = "full"   // the directory for output is full
+	frameBroken = "broken" // output could not be kept or read
+)
+
+// errEOF is what x/crypto/ssh returns for writing to a channel that the host has
+// closed. Why it did is then learnt by reading.
+var errEOF = io.EOF
+
+// surroundings is the part of the setup that every sh gets. Administrators' tools
+// live in sbin, which the PATH of a login often lacks. A home that the new user
+// may not enter is left, or every tool would complain.
+const surroundings = `unset ENV BASH_ENV CDPATH
+case ":$PATH:" in
+*:/usr/sbin:*) ;;
+*) PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/sbin:/sbin ;;
+esac
+export PATH
+cd . 2>/dev/null || cd /
+`
+
+// setupRequest makes a fresh sh fit for Runs and has it say who it is and where it
+// keeps output. Memory comes before disk for root. Others get /tmp first: files
+// that a user has in /dev/shm are removed by systemd-logind (RemoveIPC) when that
+// user logs out elsewhere.
+func setupRequest(marker string) string {
+	return surroundings + `if [ "$(id -u)" = 0 ]; then
+set -- /dev/shm /tmp /var/tmp "$HOME"
+else
+set -- /tmp /var/tmp /dev/shm "$HOME"
+fi
+__polarbook_dir=
+trap '[ -z "$__polarbook_dir" ] || rm -rf "$__polarbook_dir"' 0
+trap 'exit 129' 1
+trap 'exit 141' 13
+trap 'exit 143' 15
+for __polarbook_try do
+if [ -d "$__polarbook_try" ] && (umask 077 && mkdir "$__polarbook_try/.polarbook-` + marker + `") 2>/dev/null; then
+__polarbook_dir=$__polarbook_try/.polarbook-` + marker + `
+{ printf %4096s x >"$__polarbook_dir/x"; } 2>/dev/null && break
+rm -rf "$__polarbook_dir"
+__polarbook_dir=
+fi
+done
+set --
+unset __polarbook_try
+printf 'polarbook-` + marker + `-up %s %s\n' "$$" "$__polarbook_dir"
+`
+}
+
+// removeEvery is after how many Runs the files of their output, emptied by then,
+// are removed: rm is a process, and most Runs are shorter than that.
+const removeEvery = 16
+
+// runRequest is what the shell reads for one Run.
+func runRequest(c Command, marker, dir string, run int) []byte {
+	d := Quote(dir)
+	out := Quote(fmt.Sprintf("%s/o%d", dir, run))
+	errs := Quote(fmt.Sprintf("%s/e%d", dir, run))
+	in := Quote(fmt.Sprintf("%s/i%d", dir, run))
+	var b bytes.Buffer
+	// Somebody may have cleaned up /tmp.
+	fmt.Fprintf(&b, "[ -d %s ] || (umask 077; mkdir %s)\n__polarbook_k=ok __polarbook_s=1\n", d, d)
+	fmt.Fprintf(&b, "if true >%s && true >%s", out, errs)
+	if len(c.Stdin) > 0 {
+		b.WriteString(" && ")
+		writeInput(&b, c.Stdin, in)
+	} else {
+		in = "/dev/null"
+	}
+	b.WriteString("; then\n")
+	if c.Dir != "" {
+		fmt.Fprintf(&b, "if [ -d %s ]; then\n", Quote(c.Dir))
+	}
+	b.WriteString("(\n")
+	writeScript(&b, c)
+	fmt.Fprintf(&b, ") <%s >%s 2>%s\n__polarbook_s=$?\n", in, out, errs)
+	fmt.Fprintf(&b, "{ printf x >%s; } 2>/dev/null || __polarbook_k=full\n", Quote(dir+"/x"))
+	if c.Dir != "" {
+		b.WriteString("else\n__polarbook_k=nodir\nfi\n")
+	}
+	// If a file cannot be opened, being full is the likely reason: see.
+	fmt.Fprintf(&b, "else\n__polarbook_k=broken\n[ ! -d %s ] || { printf x >%s; } 2>/dev/null || __polarbook_k=full\nfi\n", d, Quote(dir+"/x"))
+	fmt.Fprintf(&b, "if [ -s %s ]; then cat %s || __polarbook_k=broken; fi\nprintf 'polarbook-%s-out\\n'\n", out, out, marker)
+	fmt.Fprintf(&b, "if [ -s %s ]; then cat %s || __polarbook_k=broken; fi\nprintf 'polarbook-%s-end %%s %%s\\n' \"$__polarbook_k\" \"$__polarbook_s\"\n", errs, errs, marker)
+	// After the answer, so that nobody waits for it.
+	if run%removeEvery == 0 {
+		fmt.Fprintf(&b, "rm -f %s/[oei]*\n", d)
+	} else if in != "/dev/null" {
+		fmt.Fprintf(&b, "true >%s >%s >%s\n", out, errs, in)
+	} else {
+		fmt.Fprintf(&b, "true >%s >%s\n", out, errs)
+	}
+	return b.Bytes()
+}
+
+// writeScript writes the inside of the subshell. The eval stands alone: after it
+// && or in a condition the script's set -e would have no effect.
+func writeScript(b *bytes.Buffer, c Command) {
+	if c.Dir != "" {
+		fmt.Fprintf(b, "cd -- %s || exit 1\n", Quote(c.Dir))
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Env)) {
+		fmt.Fprintf(b, "export %s=%s\n", name, quoteAlways(c.Env[name]))
+	}
+	b.WriteString("unset __polarbook_k __polarbook_s __polarbook_dir\n")
+	fmt.Fprintf(b, "eval %s\n", quoteAlways(c.Script))
+}
+
+func quoteAlways(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+// writeInput writes a command that leaves the bytes in a file: by a builtin while
+// they are plain ASCII, by base64 else, because no shell can hold a NUL and some
+// mangle control characters.
+func writeInput(b *bytes.Buffer, input []byte, file string) {
+	plain := !slices.ContainsFunc(input, func(c byte) bool { return c >= 0x7f || c < ' ' && c != '\n' && c != '\t' })
+	if plain {
+		fmt.Fprintf(b, "printf %%s %s >%s", quoteAlways(string(input)), file)
+		return
+	}
+	fmt.Fprintf(b, "printf %%s '")
+	const line = 57 * 16 // a multiple of 3, so that lines can be decoded one by one
+	for rest := input; len(rest) > 0; {
+		n := min(line, len(rest))
+		b.WriteString(base64.StdEncoding.EncodeToString(rest[:n]))
+		b.WriteByte('\n')
+		rest = rest[n:]
+	}
+	fmt.Fprintf(b, "' | base64 -d >%s", file)
+}
+
+// frame takes an answer apart as it comes in.
+type frame struct {
+	buf     []byte
+	outEnd  []byte
+	errEnd  []byte
+	scanned int  // up to where nothing was found
+	gotOut  bool // stdout is complete
+	kind    string
+	result  Result
+}
+
+func newFrame(marker string) *frame {
+	return &frame{
+		outEnd: []byte("polarbook-" + marker + "-out\n"),
+		errEnd: []byte("polarbook-" + marker + "-end "),
+		kind:   frameBroken,
+	}
+}
+
+// write takes the next piece and says whether the frame is complete.
+func (f *frame) write(piece []byte) bool {
+	f.buf = append(f.buf, piece...)
+	if !f.gotOut {
+		i := f.find(f.outEnd)
+		if i < 0 {
+			return false
+		}
+		f.result.Stdout = f.buf[:i:i]
+		f.buf, f.scanned, f.gotOut = f.buf[i+len(f.outEnd):], 0, true
+	}
+	i := f.find(f.errEnd)
+	if i < 0 {
+		return false
+	}
+	rest := f.buf[i+len(f.errEnd):]
+	end := bytes.IndexByte(rest, '\n')
+	if end < 0 {
+		f.scanned = i
+		return false
+	}
+	f.result.Stderr = f.buf[:i:i]
+	kind, status, _ := strings.Cut(string(rest[:end]), " ")
+	n, err := strconv.Atoi(status)
+	if err != nil {
+		return true // the kind stays broken
+	}
+	f.kind, f.result.Status = kind, n
+	return true
+}
+
+func (f *frame) find(what []byte) int {
+	i := bytes.Index(f.buf[f.scanned:], what)
+	if i >= 0 {
+		return f.scanned + i
+	}
+	f.scanned = max(0, len(f.buf)-len(what)+1)
+	return -1
+}
+
+// randomHex is 128 bits nobody can guess.
+func randomHex() string {
+	var b [16]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}

@@ -1,0 +1,297 @@
+package remote
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/skeema/knownhosts"
+	"golang.org/x/crypto/ssh"
+	xknownhosts "golang.org/x/crypto/ssh/knownhosts"
+)
+
+// KeyMode says whether host keys are verified.
+type KeyMode int
+
+const (
+	// ModeStrict accepts only keys that known_hosts or the inventory has.
+	ModeStrict KeyMode = iota
+	// ModeOff accepts any key (ansible_host_key_checking: false). Passwords then
+	// go to whoever answers.
+	ModeOff
+)
+
+// HostKeyCheck says how the keys of a host, and of its jump hosts, are verified.
+type HostKeyCheck struct {
+	Mode KeyMode
+	// Pinned are the keys that the host may have, as "ssh-ed25519 AAAA..." or
+	// "SHA256:...". If there are any, known_hosts is not asked about this host;
+	// its jump hosts are still looked up in known_hosts.
+	Pinned []string
+	// Files are the user's known_hosts files. nil: UserKnownHostsFile of
+	// ssh_config, else ~/.ssh/known_hosts. Files that do not exist are empty.
+	Files []string
+	// SystemFiles nil: /etc/ssh/ssh_known_hosts.
+	SystemFiles []string
+}
+
+// UnknownHostKeyError means that nobody has said yet that this key is the host's.
+// Collect these over all hosts, ask once, then Accept them and connect again.
+type UnknownHostKeyError struct {
+	Host    string // the inventory's name, or that of the jump host
+	Address string // host:port, as known_hosts is asked
+	Key     ssh.PublicKey
+	File    string // the known_hosts file that the key would go to
+}
+
+// Fingerprint is the SHA-256 fingerprint as ssh-keygen -l prints it.
+func (e *UnknownHostKeyError) Fingerprint() string { return ssh.FingerprintSHA256(e.Key) }
+
+func (e *UnknownHostKeyError) Error() string {
+	return fmt.Sprintf("the host key of %s (%s) is unknown: %s %s is not in known_hosts; "+
+		"compare it with the host's own (ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub), then accept it or pin it in the inventory",
+		e.Host, e.Address, e.Key.Type(), e.Fingerprint())
+}
+
+// ChangedHostKeyError means that the host has shown another key than the one that
+// is known: it was installed anew, or somebody is in between.
+type ChangedHostKeyError struct {
+	Host    string
+	Address string
+	Key     ssh.PublicKey // the one shown
+	Known   []KnownKey    // those that would have been right
+	Revoked bool          // the key shown is marked @revoked
+}
+
+// KnownKey is a key that known_hosts or the inventory has for a host.
+type KnownKey struct {
+	Where       string // file:line, or "the inventory"
+	Type        string
+	Fingerprint string
+}
+
+// Fingerprint is that of the key that the host has shown.
+func (e *ChangedHostKeyError) Fingerprint() string { return ssh.FingerprintSHA256(e.Key) }
+
+func (e *ChangedHostKeyError) Error() string {
+	shown := fmt.Sprintf("%s %s", e.Key.Type(), e.Fingerprint())
+	if e.Revoked {
+		return fmt.Sprintf("the host key of %s (%s) is revoked in known_hosts: %s", e.Host, e.Address, shown)
+	}
+	var known []string
+	for _, k := range e.Known {
+		known = append(known, fmt.Sprintf("%s has %s %s", k.Where, k.Type, k.Fingerprint))
+	}
+	return fmt.Sprintf("the host key of %s (%s) has changed: it now shows %s, but %s; "+
+		"nothing was sent to it. If the host was installed anew, remove the old line and accept the new key; if not, somebody may be in between",
+		e.Host, e.Address, shown, strings.Join(known, ", "))
+}
+
+// Accept adds the keys to the known_hosts files they belong to, each file
+// replaced as a whole (temporary name, fsync, rename) with mode 0600.
+func Accept(unknown ...*UnknownHostKeyError) error {
+	byFile := map[string][]string{}
+	for _, u := range unknown {
+		line := knownhosts.Line([]string{u.Address}, u.Key)
+		if !slices.Contains(byFile[u.File], line) {
+			byFile[u.File] = append(byFile[u.File], line)
+		}
+	}
+	for file, lines := range byFile {
+		if err := appendLines(file, lines); err != nil {
+			return fmt.Errorf("adding host keys to %s: %w", file, err)
+		}
+	}
+	return nil
+}
+
+func appendLines(file string, lines []string) error {
+	// A known_hosts that is a link into somebody's dot-files stays one.
+	if real, err := filepath.EvalSymlinks(file); err == nil {
+		file = real
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if len(text) > 0 && !bytes.HasSuffix(text, []byte("\n")) {
+		text = append(text, '\n')
+	}
+	for _, l := range lines {
+		text = append(append(text, l...), '\n')
+	}
+	t, err := os.CreateTemp(filepath.Dir(file), ".known_hosts-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(t.Name()) // fails when it has been renamed, as it should
+	_, err = t.Write(text)
+	err = errors.Join(err, t.Sync(), t.Close())
+	if err != nil {
+		return err
+	}
+	return os.Rename(t.Name(), file)
+}
+
+// keyVerifier verifies the keys of one hop and keeps its verdict, because the
+// SSH library turns the errors of a callback into text.
+type keyVerifier struct {
+	check   HostKeyCheck
+	t       target
+	files   []string // those that exist
+	save    string   // where accepted keys go
+	db      *knownhosts.HostKeyDB
+	verdict error
+}
+
+func newKeyVerifier(check HostKeyCheck, t target, home string) (*keyVerifier, error) {
+	v := &keyVerifier{check: check, t: t}
+	if check.Mode == ModeOff {
+		return v, nil
+	}
+	for _, p := range check.Pinned {
+		if _, _, err := parsePin(p); err != nil {
+			return nil, err
+		}
+	}
+	user := check.Files
+	if len(user) == 0 {
+		user = t.knownHosts
+	}
+	if len(user) == 0 && home != "" {
+		user = []string{filepath.Join(home, ".ssh", "known_hosts"), filepath.Join(home, ".ssh", "known_hosts2")}
+	}
+	system := check.SystemFiles
+	if system == nil {
+		system = []string{"/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"}
+	}
+	if len(user) > 0 {
+		v.save = user[0]
+	}
+	for _, f := range slices.Concat(user, system) {
+		if _, err := os.Stat(f); err == nil {
+			v.files = append(v.files, f)
+		}
+	}
+	var err error
+	if v.db, err = knownhosts.NewDB(v.files...); err != nil {
+		return nil, fmt.Errorf("reading known_hosts: %w", err)
+	}
+	return v, nil
+}
+
+// algorithms puts those first for which a key is known. Go's own order would make
+// a server show a key of a type that known_hosts does not have, and a good host
+// would look changed. nil: the library's order.
+func (v *keyVerifier) algorithms() []string {
+	if v.check.Mode == ModeOff {
+		return nil
+	}
+	var known []string
+	if len(v.check.Pinned) > 0 {
+		for _, p := range v.check.Pinned {
+			if key, _, _ := parsePin(p); key != nil {
+				known = append(known, algorithmsOf(key.Type())...)
+			}
+		}
+	} else {
+		known = v.db.HostKeyAlgorithms(v.t.address())
+	}
+	if len(known) == 0 {
+		return nil
+	}
+	supported := ssh.SupportedAlgorithms().HostKeys
+	known = slices.DeleteFunc(known, func(a string) bool { return !slices.Contains(supported, a) })
+	for _, a := range supported {
+		if !slices.Contains(known, a) {
+			known = append(known, a)
+		}
+	}
+	return known
+}
+
+func algorithmsOf(keyType string) []string {
+	if keyType == ssh.KeyAlgoRSA {
+		return []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256}
+	}
+	return []string{keyType}
+}
+
+func (v *keyVerifier) verify(address string, remote net.Addr, key ssh.PublicKey) error {
+	if v.check.Mode == ModeOff {
+		return nil
+	}
+	v.verdict = v.judge(address, remote, key)
+	return v.verdict
+}
+
+func (v *keyVerifier) judge(address string, remote net.Addr, key ssh.PublicKey) error {
+	if len(v.check.Pinned) > 0 {
+		return v.judgePinned(address, key)
+	}
+	err := v.db.HostKeyCallback()(address, remote, key)
+	if err == nil {
+		return nil
+	}
+	var revoked *xknownhosts.RevokedError
+	if errors.As(err, &revoked) {
+		return &ChangedHostKeyError{Host: v.t.name, Address: address, Key: key, Revoked: true}
+	}
+	var keyError *xknownhosts.KeyError
+	if !errors.As(err, &keyError) {
+		return fmt.Errorf("verifying the host key of %s: %w", address, err)
+	}
+	if len(keyError.Want) == 0 {
+		return &UnknownHostKeyError{Host: v.t.name, Address: address, Key: key, File: v.save}
+	}
+	changed := &ChangedHostKeyError{Host: v.t.name, Address: address, Key: key}
+	for _, k := range keyError.Want {
+		changed.Known = append(changed.Known, KnownKey{
+			Where:       fmt.Sprintf("%s:%d", k.Filename, k.Line),
+			Type:        k.Key.Type(),
+			Fingerprint: ssh.FingerprintSHA256(k.Key),
+		})
+	}
+	return changed
+}
+
+func (v *keyVerifier) judgePinned(address string, key ssh.PublicKey) error {
+	changed := &ChangedHostKeyError{Host: v.t.name, Address: address, Key: key}
+	for _, p := range v.check.Pinned {
+		want, fingerprint, err := parsePin(p)
+		if err != nil {
+			return err
+		}
+		if fingerprint == ssh.FingerprintSHA256(key) {
+			return nil
+		}
+		known := KnownKey{Where: "the inventory", Type: "a key", Fingerprint: fingerprint}
+		if want != nil {
+			known.Type = want.Type()
+		}
+		changed.Known = append(changed.Known, known)
+	}
+	return changed
+}
+
+// parsePin reads a pinned key; key is nil when only its fingerprint is given.
+func parsePin(pin string) (key ssh.PublicKey, fingerprint string, err error) {
+	pin = strings.TrimSpace(pin)
+	if strings.HasPrefix(pin, "SHA256:") {
+		return nil, strings.TrimRight(pin, "="), nil
+	}
+	key, _, _, _, err = ssh.ParseAuthorizedKey([]byte(pin))
+	if err != nil {
+		return nil, "", fmt.Errorf("pinned host key %q is neither \"TYPE BASE64\" nor \"SHA256:...\"", pin)
+	}
+	return key, ssh.FingerprintSHA256(key), nil
+}

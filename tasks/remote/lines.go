@@ -1,0 +1,112 @@
+package remote
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+)
+
+// maxLine is where a line without end is cut.
+const maxLine = 1 << 20
+
+// lineSplitter passes a stream on line by line up to an end marker, which may come
+// anywhere in a line, and keeps what follows that. Without a callback it collects.
+type lineSplitter struct {
+	end       []byte
+	skipTo    string // first drop everything up to and with this
+	call      func(line []byte)
+	held      []byte // not looked through yet: may be the beginning of a marker
+	line      []byte // the line that has not ended
+	afterCR   bool   // a newline now belongs to the carriage return before
+	done      bool   // the marker was found
+	rest      []byte // what came after it
+	collected []byte
+}
+
+func newLineSplitter(end string, call func([]byte)) *lineSplitter {
+	return &lineSplitter{end: []byte(end), call: call}
+}
+
+// write takes the next piece and says whether the marker was found.
+func (l *lineSplitter) write(piece []byte) bool {
+	if l.done {
+		l.rest = append(l.rest, piece...)
+		return true
+	}
+	l.held = append(l.held, piece...)
+	if l.skipTo != "" {
+		i := bytes.Index(l.held, []byte(l.skipTo))
+		if i < 0 {
+			return false
+		}
+		l.held = l.held[i+len(l.skipTo):]
+		l.skipTo = ""
+	}
+	if i := bytes.Index(l.held, l.end); i >= 0 {
+		l.rest = append([]byte(nil), l.held[i+len(l.end):]...)
+		l.pass(l.held[:i])
+		l.held, l.done = nil, true
+		l.flush()
+		return true
+	}
+	if safe := len(l.held) - len(l.end) + 1; safe > 0 {
+		l.pass(l.held[:safe])
+		l.held = append([]byte(nil), l.held[safe:]...)
+	}
+	return false
+}
+
+// flush passes on what is left at the end of the stream.
+func (l *lineSplitter) flush() {
+	if !l.done && l.skipTo == "" {
+		l.pass(l.held)
+	}
+	l.held = nil
+	if len(l.line) > 0 {
+		l.call(l.line)
+		l.line = nil
+	}
+}
+
+func (l *lineSplitter) pass(b []byte) {
+	if l.call == nil {
+		l.collected = append(l.collected, b...)
+		return
+	}
+	for len(b) > 0 {
+		if l.afterCR {
+			l.afterCR = false
+			if b[0] == '\n' {
+				b = b[1:]
+				continue
+			}
+		}
+		i := bytes.IndexAny(b, "\r\n")
+		if i < 0 {
+			l.line = append(l.line, b...)
+			for len(l.line) > maxLine {
+				l.call(bytes.Clone(l.line[:maxLine]))
+				l.line = bytes.Clone(l.line[maxLine:])
+			}
+			return
+		}
+		l.afterCR = b[i] == '\r'
+		l.call(append(l.line, b[:i]...))
+		l.line = nil
+		b = b[i+1:]
+	}
+}
+
+// haveRest says whether the rest of the marker's line is there.
+func (l *lineSplitter) haveRest() bool { return bytes.IndexByte(l.rest, '\n') >= 0 }
+
+// trailer reads the rest of the marker's line: a kind and a status.
+func (l *lineSplitter) trailer() (kind string, status int) {
+	line, _, _ := strings.Cut(string(l.rest), "\n")
+	kind, number, _ := strings.Cut(line, " ")
+	status, err := strconv.Atoi(number)
+	if err != nil {
+		return frameBroken, -1
+	}
+	return kind, status
+}

@@ -1,0 +1,280 @@
+package remote
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/kevinburke/ssh_config"
+)
+
+// target is one hop, with everything that ssh_config and the defaults had to say
+// already worked in.
+type target struct {
+	name           string // for messages
+	hostName       string
+	port           int
+	user           string
+	keyFiles       []string // explicit ones first
+	explicitKeys   int      // how many of keyFiles somebody named
+	identitiesOnly bool
+	agentSocket    string // "": no agent
+	knownHosts     []string
+	jumps          []string // [user@]host[:port], nearest to us first
+}
+
+func (t target) address() string { return net.JoinHostPort(t.hostName, strconv.Itoa(t.port)) }
+
+// defaultKeyNames are tried as OpenSSH does when nobody named a key.
+var defaultKeyNames = []string{"id_ed25519", "id_ecdsa", "id_rsa", "id_ed25519_sk", "id_ecdsa_sk"}
+
+// sshConfig reads one ssh_config(5). Only the user's file is read: the system's
+// one often has Match blocks that the library cannot read and that say nothing
+// about where hosts are.
+type sshConfig struct {
+	file   string
+	config *ssh_config.Config // nil: no file
+	home   string
+	local  string // the local user
+}
+
+func loadSSHConfig(file string) (*sshConfig, error) {
+	c := &sshConfig{file: file, home: homeDirectory(), local: localUser()}
+	if file == "none" {
+		return c, nil
+	}
+	optional := file == ""
+	if optional {
+		if c.home == "" {
+			return c, nil
+		}
+		c.file = filepath.Join(c.home, ".ssh", "config")
+	}
+	text, err := os.ReadFile(c.file)
+	if optional && errors.Is(err, fs.ErrNotExist) {
+		return c, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the SSH configuration: %w", err)
+	}
+	c.config, err = ssh_config.DecodeBytes(text)
+	if err != nil {
+		what := strings.TrimPrefix(err.Error(), "ssh_config: ")
+		if strings.Contains(what, "Match") {
+			return nil, fmt.Errorf("%s: %s: polarbook reads Host blocks and \"Match host\" and \"Match all\" only; "+
+				"rewrite the block as Host, or name another file or none in the inventory (ansible_ssh_config_file)", c.file, what)
+		}
+		return nil, fmt.Errorf("%s: %s", c.file, what)
+	}
+	return c, nil
+}
+
+// resolve works out one hop. The alias is what Host lines match; the other
+// arguments win over the file where they are not zero.
+func (c *sshConfig) resolve(alias, address string, port int, userName string) (target, error) {
+	t := target{name: alias, user: userName, port: port, hostName: address}
+	if t.user == "" {
+		t.user = c.get(alias, "User")
+	}
+	if t.user == "" {
+		t.user = c.local
+	}
+	if t.hostName == "" {
+		t.hostName = strings.ReplaceAll(c.get(alias, "HostName"), "%h", alias)
+	}
+	if t.hostName == "" {
+		t.hostName = alias
+	}
+	if t.port == 0 {
+		t.port = 22
+		if p := c.get(alias, "Port"); p != "" {
+			n, err := strconv.Atoi(p)
+			if err != nil || n < 1 || n > 65535 {
+				return t, fmt.Errorf("%s: Port %q of host %s is not a port number", c.file, p, alias)
+			}
+			t.port = n
+		}
+	}
+	for _, f := range c.all(alias, "IdentityFile") {
+		if strings.EqualFold(f, "none") {
+			continue
+		}
+		t.keyFiles = append(t.keyFiles, c.expand(f, alias, t))
+	}
+	t.explicitKeys = len(t.keyFiles)
+	t.identitiesOnly = strings.EqualFold(c.get(alias, "IdentitiesOnly"), "yes")
+	t.agentSocket = c.agent(alias, t)
+	for _, list := range c.all(alias, "UserKnownHostsFile") {
+		for _, f := range strings.Fields(list) {
+			t.knownHosts = append(t.knownHosts, c.expand(f, alias, t))
+		}
+		break // the first one counts
+	}
+	if j := c.get(alias, "ProxyJump"); j != "" && !strings.EqualFold(j, "none") {
+		t.jumps = splitJumps(j)
+	}
+	if p := c.get(alias, "ProxyCommand"); p != "" && !strings.EqualFold(p, "none") && len(t.jumps) == 0 {
+		return t, fmt.Errorf("%s: host %s has a ProxyCommand, which polarbook does not run; use ProxyJump", c.file, alias)
+	}
+	return t, nil
+}
+
+// withDefaultKeys adds the keys that are tried when nobody forbade it.
+func (c *sshConfig) withDefaultKeys(t target) target {
+	if c.home == "" || (t.identitiesOnly && t.explicitKeys > 0) {
+		return t
+	}
+	for _, name := range defaultKeyNames {
+		t.keyFiles = append(t.keyFiles, filepath.Join(c.home, ".ssh", name))
+	}
+	return t
+}
+
+func (c *sshConfig) agent(alias string, t target) string {
+	switch a := c.get(alias, "IdentityAgent"); {
+	case strings.EqualFold(a, "none"):
+		return ""
+	case a == "", a == "SSH_AUTH_SOCK":
+		return os.Getenv("SSH_AUTH_SOCK")
+	case strings.HasPrefix(a, "$"):
+		return os.Getenv(strings.Trim(a[1:], "{}"))
+	default:
+		return c.expand(a, alias, t)
+	}
+}
+
+func (c *sshConfig) get(alias, key string) string {
+	if c.config == nil {
+		return ""
+	}
+	v, err := c.config.Get(alias, key)
+	if err != nil {
+		return ""
+	}
+	return v
+}
+
+func (c *sshConfig) all(alias, key string) []string {
+	if c.config == nil {
+		return nil
+	}
+	v, err := c.config.GetAll(alias, key)
+	if err != nil {
+		return nil
+	}
+	return v
+}
+
+// expand replaces "~", ${VARIABLES} and the %-tokens of ssh_config(5) that name
+// a file may have.
+func (c *sshConfig) expand(s, alias string, t target) string {
+	s = expandHome(s, c.home)
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '$' && strings.HasPrefix(s[i:], "${") {
+			if end := strings.IndexByte(s[i:], '}'); end > 0 {
+				b.WriteString(os.Getenv(s[i+2 : i+end]))
+				i += end
+				continue
+			}
+		}
+		if s[i] != '%' || i+1 == len(s) {
+			b.WriteByte(s[i])
+			continue
+		}
+		i++
+		switch s[i] {
+		case '%':
+			b.WriteByte('%')
+		case 'h':
+			b.WriteString(t.hostName)
+		case 'n':
+			b.WriteString(alias)
+		case 'p':
+			b.WriteString(strconv.Itoa(t.port))
+		case 'r':
+			b.WriteString(t.user)
+		case 'u':
+			b.WriteString(c.local)
+		case 'd':
+			b.WriteString(c.home)
+		default:
+			b.WriteByte('%')
+			b.WriteByte(s[i])
+		}
+	}
+	return b.String()
+}
+
+func expandHome(s, home string) string {
+	if s == "~" {
+		return home
+	}
+	if rest, ok := strings.CutPrefix(s, "~/"); ok {
+		return filepath.Join(home, rest)
+	}
+	return s
+}
+
+func splitJumps(s string) []string {
+	var jumps []string
+	for _, j := range strings.Split(s, ",") {
+		if j = strings.TrimSpace(j); j != "" {
+			jumps = append(jumps, j)
+		}
+	}
+	return jumps
+}
+
+// parseJump takes [user@]host[:port] or an ssh:// URI apart.
+func parseJump(s string) (userName, host string, port int, err error) {
+	bad := fmt.Errorf("jump host %q is not [user@]host[:port]", s)
+	rest := s
+	if strings.HasPrefix(s, "ssh://") {
+		u, uerr := url.Parse(s)
+		if uerr != nil || u.Host == "" {
+			return "", "", 0, bad
+		}
+		if u.User != nil {
+			userName = u.User.Username()
+		}
+		rest = u.Host
+	} else if i := strings.LastIndexByte(s, '@'); i >= 0 {
+		userName, rest = s[:i], s[i+1:]
+	}
+	host = rest
+	if h, p, serr := net.SplitHostPort(rest); serr == nil {
+		host = h
+		if port, err = strconv.Atoi(p); err != nil || port < 1 || port > 65535 {
+			return "", "", 0, bad
+		}
+	} else {
+		host = strings.Trim(rest, "[]")
+	}
+	if host == "" {
+		return "", "", 0, bad
+	}
+	return userName, host, port, nil
+}
+
+func homeDirectory() string {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ""
+	}
+	return home
+}
+
+func localUser() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return os.Getenv("USER")
+}

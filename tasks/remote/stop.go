@@ -1,0 +1,95 @@
+package remote
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// stopPatience bounds how long stopping a command may take before its shell is
+// given up: three seconds between SIGTERM and SIGKILL, and the way there.
+const stopPatience = 10 * time.Second
+
+// stopFunction defines polarbook_stop PID SPARE: it ends everything below PID that
+// is in PID's session, SPARE and what is below that excepted, with SIGTERM and
+// after three seconds with SIGKILL. It uses /proc and builtins only, because ps is
+// not everywhere and every process that it started would be one more to look at.
+// What it has seen once it remembers, so that a process that lost its parent to
+// SIGTERM is still found.
+const stopFunction = `polarbook_look() {
+l=
+for f in /proc/[0-9]*/stat; do
+{ read -r s <"$f"; } 2>/dev/null || continue
+p=${s%% *}
+s=${s##*) }
+set -- $s
+[ "$4" = "$sid" ] && [ "$1" != Z ] && l="$l $p:$2"
+done
+again=1
+while [ $again = 1 ]; do
+again=0
+for e in $l; do
+p=${e%:*}
+case $t in *" $p "*) continue ;; esac
+[ "$p" = "$spare" ] && continue
+case $t in *" ${e#*:} "*) t="$t$p "; again=1 ;; esac
+done
+done
+alive=
+for e in $l; do
+p=${e%:*}
+[ "$p" = "$root" ] && continue
+case $t in *" $p "*) alive="$alive $p" ;; esac
+done
+}
+polarbook_stop() {
+root=$1 spare=$2
+{ read -r s <"/proc/$root/stat"; } 2>/dev/null || return 0
+set -- ${s##*) }
+sid=$4 t=" $root " told=' ' n=0
+while [ $n -lt 30 ]; do
+polarbook_look
+[ -n "$alive" ] || return 0
+for p in $alive; do
+case $told in *" $p "*) continue ;; esac
+told="$told$p "
+kill -TERM "$p" 2>/dev/null
+done
+sleep 0.1
+n=$((n+1))
+done
+polarbook_look
+[ -z "$alive" ] || kill -KILL $alive 2>/dev/null
+return 0
+}
+`
+
+// stopBelow ends what runs below the process pid of ours, through a session of its
+// own as the same user, since that user may signal what is there.
+func (h *Host) stopBelow(b Become, pid int) error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopPatience)
+	defer cancel()
+	s, err := h.openShell(ctx, b)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	marker := "polarbook-" + randomHex()
+	h.roundTrips.Add(1)
+	text := fmt.Sprintf("{\n%spolarbook_stop %d 0\nprintf '%s\\n'\nexit\n}\n", stopFunction, pid, marker)
+	if err := s.write(ctx, []byte(text)); err != nil {
+		return err
+	}
+	for {
+		select {
+		case _, more := <-s.out: // the marker, or the end
+			if !more {
+				return nil
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-h.done:
+			return h.Err()
+		}
+	}
+}

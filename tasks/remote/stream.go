@@ -1,0 +1,221 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"sync"
+	"time"
+)
+
+// Stream runs a script in a session of its own, so that its output can be seen as
+// it comes and it may take hours while Runs go on. stdin nil: c.Stdin, or nothing.
+// stdout and stderr are called for every line, without its end, from one goroutine
+// each; a carriage return ends a line too, as progress displays write it. What has
+// no callback is collected in the Result.
+//
+// A cancelled ctx stops the script on the host; so does, for a script without
+// input, the loss of the connection. See the package comment.
+func (s *Shell) Stream(ctx context.Context, c Command, stdin io.Reader, stdout, stderr func(line []byte)) (Result, error) {
+	if err := c.check(s.host); err != nil {
+		return Result{}, err
+	}
+	if stdin == nil && len(c.Stdin) > 0 {
+		stdin = bytes.NewReader(c.Stdin)
+	}
+	session, err := s.host.openShell(ctx, s.become)
+	if err != nil {
+		return Result{}, err
+	}
+	defer session.close()
+	r := &streamRun{shell: s, session: session, marker: randomHex(), input: stdin}
+	return r.run(ctx, c, stdout, stderr)
+}
+
+type streamRun struct {
+	shell   *Shell
+	session *session
+	marker  string
+	input   io.Reader
+}
+
+func (r *streamRun) run(ctx context.Context, c Command, stdout, stderr func([]byte)) (Result, error) {
+	h := r.shell.host
+	h.roundTrips.Add(1)
+	if err := r.session.write(ctx, streamRequest(c, r.marker, r.input != nil)); err != nil && err != errEOF {
+		return Result{}, h.blame(err)
+	}
+	hello, err := r.session.awaitStreamHello(ctx, r.shell.become, r.marker)
+	if err != nil {
+		return Result{}, err
+	}
+	outLines := newLineSplitter("polarbook-"+r.marker+"-end ", stdout)
+	errLines := newLineSplitter("polarbook-"+r.marker+"-end\n", stderr)
+	errLines.skipTo = "polarbook-" + r.marker + "-up\n"
+	errDone := make(chan struct{})
+	var once sync.Once
+	r.session.errs.to(func(b []byte) {
+		if errLines.write(b) {
+			once.Do(func() { close(errDone) })
+		}
+	})
+	fed := make(chan error, 1)
+	if r.input != nil {
+		go func() { fed <- r.feed(ctx) }()
+	}
+
+	outLines.write(hello.rest)
+	var late <-chan time.Time
+	cancelled := ctx.Done()
+	for !outLines.done || !outLines.haveRest() {
+		select {
+		case piece, more := <-r.session.out:
+			if !more {
+				outLines.flush()
+				if ctx.Err() != nil {
+					return r.result(outLines, errLines), r.shell.cancelled(ctx)
+				}
+				err := fmt.Errorf("%s: the shell of %s ended while it ran a command: %s", h.Name(), r.shell.User(), r.session.ended())
+				return r.result(outLines, errLines), h.blame(err)
+			}
+			outLines.write(piece)
+		case err := <-fed:
+			fed = nil
+			if err != nil { // the source failed: without its input the script is worth nothing
+				h.stopBelow(r.shell.become, hello.pid)
+				return r.result(outLines, errLines), fmt.Errorf("%s: reading what was to be sent: %w", h.Name(), err)
+			}
+		case <-cancelled:
+			cancelled = nil
+			go h.stopBelow(r.shell.become, hello.pid)
+			late = time.After(stopPatience)
+		case <-late:
+			return r.result(outLines, errLines), r.shell.cancelled(ctx)
+		case <-h.done:
+			outLines.flush()
+			return r.result(outLines, errLines), h.Err()
+		}
+	}
+	// Both streams end with a marker; stderr's may come a moment later.
+	select {
+	case <-errDone:
+	case <-r.session.errs.done:
+	case <-h.done:
+		return r.result(outLines, errLines), h.Err()
+	case <-time.After(stopPatience):
+	}
+	res := r.result(outLines, errLines)
+	if ctx.Err() != nil && late != nil {
+		return res, r.shell.cancelled(ctx)
+	}
+	kind, status := outLines.trailer()
+	res.Status = status
+	switch kind {
+	case frameOK:
+		return res, nil
+	case frameNoDir:
+		return res, &fs.PathError{Op: h.Name() + ": changing directory to", Path: c.Dir, Err: fs.ErrNotExist}
+	}
+	return res, fmt.Errorf("%s: the shell of %s gave an answer that makes no sense: %q", h.Name(), r.shell.User(), outLines.rest)
+}
+
+// feed copies the input to the script. That the script does not want it all is no
+// error.
+func (r *streamRun) feed(ctx context.Context) error {
+	defer r.session.channel.CloseWrite()
+	b := make([]byte, 128<<10)
+	for {
+		n, err := r.input.Read(b)
+		if n > 0 {
+			if r.session.write(ctx, b[:n]) != nil {
+				return nil
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (r *streamRun) result(out, errs *lineSplitter) Result {
+	r.session.errs.to(func([]byte) {}) // nobody is called any more from here on
+	errs.flush()
+	return Result{Stdout: out.collected, Stderr: errs.collected, Status: -1}
+}
+
+type streamHello struct {
+	pid  int
+	rest []byte // the beginning of the output
+}
+
+func (s *session) awaitStreamHello(ctx context.Context, b Become, marker string) (streamHello, error) {
+	start := []byte("polarbook-" + marker + "-up ")
+	patience := time.NewTimer(becomePatience)
+	defer patience.Stop()
+	var out []byte
+	for {
+		select {
+		case piece, more := <-s.out:
+			if !more {
+				if err := s.host.blame(nil); err != nil {
+					return streamHello{}, err
+				}
+				return streamHello{}, b.noShell(s, out)
+			}
+			out = append(out, piece...)
+			_, rest, found := bytes.Cut(out, start)
+			line, rest, whole := bytes.Cut(rest, []byte("\n"))
+			if !found || !whole {
+				continue
+			}
+			h := streamHello{rest: rest}
+			if _, err := fmt.Sscanf(string(line), "%d", &h.pid); err != nil {
+				return h, fmt.Errorf("%s: /bin/sh said %q where its process number should be", s.host.Name(), line)
+			}
+			return h, nil
+		case <-patience.C:
+			return streamHello{}, fmt.Errorf("%s: /bin/sh said nothing for %s; it wrote: %q %q", s.host.Name(), becomePatience, lastLines(string(out)), lastLines(s.errs.text()))
+		case <-ctx.Done():
+			return streamHello{}, ctx.Err()
+		case <-s.host.done:
+			return streamHello{}, s.host.Err()
+		}
+	}
+}
+
+// streamRequest is one compound command, so that the shell has read all of it
+// before it runs any of it and what follows on its input is the script's.
+//
+// A script without input gets a watcher: the input of the shell ends when the
+// connection does, and the watcher then stops the script.
+func streamRequest(c Command, marker string, input bool) []byte {
+	var b bytes.Buffer
+	b.WriteString("{\n" + surroundings)
+	fmt.Fprintf(&b, "printf 'polarbook-%s-up\\n' >&2\nprintf 'polarbook-%s-up %%s\\n' \"$$\"\n", marker, marker)
+	b.WriteString("__polarbook_k=ok __polarbook_s=1\n")
+	if c.Dir != "" {
+		fmt.Fprintf(&b, "if [ -d %s ]; then\n", Quote(c.Dir))
+	}
+	if !input {
+		b.WriteString("exec 3<&0 </dev/null\n(\n" + stopFunction +
+			"while read -r s <&3; do :; done\nread -r self s </proc/self/stat\npolarbook_stop $$ \"$self\"\n" +
+			") >/dev/null 2>&1 &\n__polarbook_w=$!\nexec 3<&-\n")
+	}
+	b.WriteString("(\n")
+	writeScript(&b, c)
+	b.WriteString(")\n__polarbook_s=$?\n")
+	if !input {
+		b.WriteString("kill -KILL $__polarbook_w 2>/dev/null\n")
+	}
+	if c.Dir != "" {
+		b.WriteString("else\n__polarbook_k=nodir\nfi\n")
+	}
+	fmt.Fprintf(&b, "printf 'polarbook-%s-end\\n' >&2\n", marker)
+	fmt.Fprintf(&b, "printf 'polarbook-%s-end %%s %%s\\n' \"$__polarbook_k\" \"$__polarbook_s\"\nexit 0\n}\n", marker)
+	return b.Bytes()
+}
