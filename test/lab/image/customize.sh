@@ -1,0 +1,27 @@
+#!/bin/sh
+# Runs at the end of tree.sh with the new tree as its argument.
+#
+# Inside, nothing may differ by chance from host to host, and nothing may run that a test did not ask for:
+# no timers that upgrade packages, no getty on a console that is not there, no network manager (the
+# addresses are set from outside).
+set -eu
+root=$1
+rm -f "$root"/etc/ssh/ssh_host_*_key "$root"/etc/ssh/ssh_host_*_key.pub
+: >"$root/etc/machine-id"
+rm -f "$root/var/lib/dbus/machine-id" "$root/etc/resolv.conf" "$root/etc/hostname"
+rm -f "$root/etc/apt/apt.conf.d/99mmdebstrap" "$root/etc/apt/sources.list" "$root"/etc/apt/sources.list.d/*
+for unit in ssh.socket systemd-networkd.service systemd-networkd.socket systemd-resolved.service \
+    systemd-networkd-wait-online.service apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer \
+    e2scrub_all.timer fstrim.timer console-getty.service getty.target \
+    proc-sys-fs-binfmt_misc.automount systemd-firstboot.service systemd-udevd.service; do
+    ln -sf /dev/null "$root/etc/systemd/system/$unit"
+done
+install -D -m 755 "$LAB_IMAGE/init.sh" "$root/usr/local/lib/lab/init"
+install -d "$root/etc/systemd/system/ssh.service.d"
+# Until systemd-user-sessions has run only root may log in; a host that answers is to be ready for all.
+printf "[Unit]\nAfter=systemd-user-sessions.service\n" >"$root/etc/systemd/system/ssh.service.d/lab.conf"
+chroot "$root" useradd --create-home --shell /bin/bash admin
+chroot "$root" useradd --create-home --shell /bin/bash dba
+printf "admin ALL=(ALL:ALL) NOPASSWD: ALL\n" >"$root/etc/sudoers.d/admin"
+printf "dba ALL=(ALL:ALL) ALL\n" >"$root/etc/sudoers.d/dba"
+chmod 440 "$root/etc/sudoers.d/admin" "$root/etc/sudoers.d/dba"

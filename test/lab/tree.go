@@ -1,0 +1,206 @@
+package lab
+
+import (
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+//go:embed image
+var imageFiles embed.FS
+
+// debianKeyring holds the keys that Debian's releases are signed with, from the package of that name.
+const debianKeyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+// firstRelease is the one built with the machine's keyring; it brings the keys of all the others.
+const firstRelease = "bookworm"
+
+var basePackages = []string{
+	"systemd", "systemd-sysv", "dbus", "libpam-systemd", "openssh-server", "sudo", "passwd",
+	"iproute2", "iputils-ping", "procps", "locales", "tzdata",
+}
+
+// releasePackages are what PolarDB's programs, built on that release, are linked with.
+var releasePackages = map[string][]string{
+	"bullseye": nil,
+	"bookworm": {"libprotobuf32", "libssl3", "libreadline8", "zlib1g", "libstdc++6"},
+	"trixie":   nil,
+}
+
+// cacheRoot is where trees are kept: a tarball, which a build service may keep between runs, and the same
+// unpacked, which hosts are started on.
+func cacheRoot() string {
+	if root := os.Getenv("POLARBOOK_LAB_CACHE"); root != "" {
+		return root
+	}
+	return "/var/cache/polarbook-lab"
+}
+
+// tree returns the folder of an unpacked Debian tree, which it makes when it is not there yet: some 30
+// seconds and 50 MB of packages for a release that was never asked for, 2 seconds when there is a tarball.
+func tree(ctx context.Context, release string, extra []string, log io.Writer) (string, error) {
+	if _, known := releasePackages[release]; !known {
+		return "", fmt.Errorf("make a host of Debian %q: only bullseye, bookworm and trixie are known", release)
+	}
+	unlock, err := lock(filepath.Join(cacheRoot(), "lock"))
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	keyring := filepath.Dir(debianKeyring)
+	if release != firstRelease {
+		first, err := treeLocked(ctx, firstRelease, nil, keyring, log)
+		if err != nil {
+			return "", err
+		}
+		keyring = filepath.Join(first, keyring)
+	}
+	return treeLocked(ctx, release, extra, keyring, log)
+}
+
+func treeLocked(ctx context.Context, release string, extra []string, keyring string, log io.Writer) (string, error) {
+	packages := slices.Concat(basePackages, releasePackages[release], extra)
+	slices.Sort(packages)
+	packages = slices.Compact(packages)
+	name, err := treeName(release, packages)
+	if err != nil {
+		return "", err
+	}
+	folder := filepath.Join(cacheRoot(), name)
+	if _, err := os.Stat(folder); err == nil {
+		return folder, nil
+	}
+	tarball := folder + ".tar.zst"
+	if _, err := os.Stat(tarball); errors.Is(err, fs.ErrNotExist) {
+		_, _ = fmt.Fprintf(log, "lab: building the Debian %s tree %s, once\n", release, folder)
+		if err := build(ctx, release, packages, keyring, tarball); err != nil {
+			return "", fmt.Errorf("build a Debian %s tree from mirror %q: %w", release, mirror(release, "/etc/apt"), err)
+		}
+	}
+	unfinished := folder + ".new"
+	if err := os.RemoveAll(unfinished); err != nil {
+		return "", fmt.Errorf("unpack %s: %w", tarball, err)
+	}
+	if err := os.MkdirAll(unfinished, 0o755); err != nil {
+		return "", fmt.Errorf("unpack %s: %w", tarball, err)
+	}
+	err = run(ctx, "tar", "--extract", "--zstd", "--numeric-owner", "--xattrs", "--xattrs-include=*",
+		"--file", tarball, "--directory", unfinished)
+	if err != nil {
+		return "", fmt.Errorf("unpack %s (remove it to have it built again): %w", tarball, err)
+	}
+	if err := os.Rename(unfinished, folder); err != nil {
+		return "", fmt.Errorf("unpack %s: %w", tarball, err)
+	}
+	return folder, nil
+}
+
+// treeName names a tree by all that it is made from, so that a change here never meets an old tree.
+func treeName(release string, packages []string) (string, error) {
+	sum := sha256.New()
+	_, _ = fmt.Fprintln(sum, release, packages)
+	err := fs.WalkDir(imageFiles, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := imageFiles.ReadFile(path)
+		_, _ = fmt.Fprintf(sum, "%s %d\n%s", path, len(text), text)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("name a Debian %s tree: %w", release, err)
+	}
+	return release + "-" + hex.EncodeToString(sum.Sum(nil))[:12], nil
+}
+
+func build(ctx context.Context, release string, packages []string, keyring, tarball string) error {
+	work, err := os.MkdirTemp("", "polarbook-lab-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(work) }()
+	if err := unpackScripts(imageFiles, "image", work); err != nil {
+		return err
+	}
+	settings, err := aptSettings(ctx)
+	if err != nil {
+		return err
+	}
+	aptOptions := filepath.Join(work, "apt.conf")
+	if err := os.WriteFile(aptOptions, []byte(settings), 0o600); err != nil {
+		return err
+	}
+	image := filepath.Join(work, "image")
+	unfinished := filepath.Join(filepath.Dir(tarball), "unfinished-"+filepath.Base(tarball))
+	arguments := []string{
+		filepath.Join(image, "tree.sh"), release, strings.Join(packages, ","), keyring, aptOptions, image, unfinished,
+	}
+	if uri := mirror(release, "/etc/apt"); uri != "" {
+		arguments = append(arguments, uri)
+	}
+	if err := run(ctx, "sh", arguments...); err != nil {
+		return err
+	}
+	return os.Rename(unfinished, tarball)
+}
+
+// aptSettings are those of the machine's apt settings that say how a mirror is reached: proxies, clocks that
+// are off, retries.
+func aptSettings(ctx context.Context) (string, error) {
+	output, err := exec.CommandContext(ctx, "apt-config", "dump").Output()
+	if errors.Is(err, exec.ErrNotFound) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("ask apt-config for the machine's settings: %w", err)
+	}
+	var settings strings.Builder
+	for line := range strings.Lines(string(output)) {
+		for _, prefix := range []string{"Acquire::http", "Acquire::Check-", "Acquire::Retries", "Acquire::ForceIPv"} {
+			if strings.HasPrefix(line, prefix) {
+				settings.WriteString(line)
+			}
+		}
+	}
+	return settings.String(), nil
+}
+
+// unpackScripts writes an embedded folder below dir.
+func unpackScripts(files embed.FS, folder, dir string) error {
+	entries, err := files.ReadDir(folder)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Join(dir, folder), 0o755); err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		text, err := files.ReadFile(folder + "/" + entry.Name())
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, folder, entry.Name()), text, 0o755); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run runs a program to its end; its error holds what the program had to say.
+func run(ctx context.Context, program string, arguments ...string) error {
+	output, err := exec.CommandContext(ctx, program, arguments...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s: %w: %s", program, err, strings.TrimSpace(string(output)))
+	}
+	return nil
+}
