@@ -1,0 +1,169 @@
+package dma
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Survey is the views of all nodes of a cluster, taken at about the same time.
+type Survey []View
+
+// NoLeaderError says that no node may be believed to lead, with what each node answered.
+type NoLeaderError struct {
+	Reason string
+	Survey Survey
+}
+
+func (e *NoLeaderError) Error() string {
+	return fmt.Sprintf("no leader can be believed: %s; %s", e.Reason, e.Survey)
+}
+
+// Leader is the node that leads: it says so itself, takes writes, and a majority of the voters agrees with it in the same
+// term. A voter that cannot be asked for its view but streams from the claimant (a logger has no views) agrees by that.
+// Of several claimants the one in the highest term is looked at: an old leader that was cut off says role 2 for a while.
+func (s Survey) Leader() (View, error) {
+	claimant, claims := View{}, 0
+	for _, v := range s {
+		if v.Err != nil || v.Status.Role != Leader {
+			continue
+		}
+		claims++
+		if claims == 1 || v.Status.Term > claimant.Status.Term {
+			claimant = v
+		}
+	}
+	switch {
+	case claims == 0:
+		return View{}, &NoLeaderError{"none of the nodes says that it leads", s}
+	case !claimant.Writable():
+		return View{}, &NoLeaderError{claimant.Node + " was elected and does not take writes yet", s}
+	}
+	voters, agree := 0, 0
+	for _, m := range claimant.Cluster {
+		if m.Role == Learner {
+			continue
+		}
+		voters++
+		if s.agrees(m, claimant) {
+			agree++
+		}
+	}
+	if voters == 0 {
+		return View{}, &NoLeaderError{claimant.Node + " says that it leads and lists no voters", s}
+	}
+	if agree <= voters/2 {
+		return View{}, &NoLeaderError{fmt.Sprintf("%s says that it leads in term %d, and %d of its %d voters agree; %d are needed",
+			claimant.Node, claimant.Status.Term, agree, voters, voters/2+1), s}
+	}
+	for _, v := range s {
+		if v.Writable() && v.Status.Term == claimant.Status.Term && v.Node != claimant.Node {
+			return View{}, &NoLeaderError{fmt.Sprintf("%s and %s both say that they lead in term %d: split brain", claimant.Node, v.Node, v.Status.Term), s}
+		}
+	}
+	return claimant, nil
+}
+
+func (s Survey) agrees(m Member, claimant View) bool {
+	if m.IPPort == claimant.Address.Consensus() {
+		return true
+	}
+	v, asked := s.At(m.IPPort)
+	if asked && v.Err == nil && !v.NoViews {
+		return v.Status.Term == claimant.Status.Term && v.Leads() == claimant.Address.Consensus()
+	}
+	_, streams := claimant.ReplicaOf(m.IPPort)
+	return streams
+}
+
+// At is the view of the node whose consensus address that is.
+func (s Survey) At(ipPort string) (View, bool) {
+	for _, v := range s {
+		if v.Address.Consensus() == ipPort {
+			return v, true
+		}
+	}
+	return View{}, false
+}
+
+// Of is the view of the node of that name.
+func (s Survey) Of(node string) (View, bool) {
+	for _, v := range s {
+		if v.Node == node {
+			return v, true
+		}
+	}
+	return View{}, false
+}
+
+// Member is the leader's row for a node.
+func (v View) Member(a Address) (Member, bool) {
+	for _, m := range v.Cluster {
+		if m.IPPort == a.Consensus() {
+			return m, true
+		}
+	}
+	return Member{}, false
+}
+
+// ReplicaOf is the leader's pg_stat_replication row for a member, found by the application name made from its address
+// or by the address that it connects from.
+func (v View) ReplicaOf(ipPort string) (Replica, bool) {
+	a, err := FromConsensus(ipPort)
+	if err != nil {
+		return Replica{}, false
+	}
+	name, _ := a.AppName()
+	for _, r := range v.Replicas {
+		if r.State == "streaming" && r.AppName == name {
+			return r, true
+		}
+	}
+	for _, r := range v.Replicas {
+		if r.State == "streaming" && r.AppName == "walreceiver" && r.ClientAddr == a.Host {
+			return r, true
+		}
+	}
+	return Replica{}, false
+}
+
+// Voters are the leader's rows that have a vote; Live those of them that answer or stream.
+func (s Survey) Voters(leader View) (voters, live []Member) {
+	for _, m := range leader.Cluster {
+		if m.Role == Learner {
+			continue
+		}
+		voters = append(voters, m)
+		if s.agrees(m, leader) {
+			live = append(live, m)
+		}
+	}
+	return voters, live
+}
+
+// String says in one line what each node answered.
+func (s Survey) String() string {
+	var parts []string
+	for _, v := range s {
+		parts = append(parts, v.String())
+	}
+	return strings.Join(parts, "; ")
+}
+
+// String says in a few words what the node answered.
+func (v View) String() string {
+	switch {
+	case v.Err != nil:
+		return fmt.Sprintf("%s: no answer (%v)", v.Node, v.Err)
+	case v.NoViews:
+		return fmt.Sprintf("%s: answers, without polar_dma views", v.Node)
+	}
+	leader := v.Leads()
+	if leader == "" {
+		leader = "nobody"
+	}
+	access := "read-only"
+	if !v.InRecovery {
+		access = "takes writes"
+	}
+	return fmt.Sprintf("%s: %s in term %d, %s, follows %s", v.Node, v.Status.Role, v.Status.Term, access, leader)
+}

@@ -1,0 +1,142 @@
+package tasks
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+type basebackupArgs struct {
+	nodeArgs
+	clusterArgs
+	ReplicationUser     string `arg:"replication_user" default:"replicator" doc:"the role that copies"`
+	ReplicationPassword string `arg:"replication_password,required,secret" doc:"its password"`
+	Timeout             int    `arg:"timeout" default:"86400" doc:"seconds that the copy may take"`
+}
+
+var polardbBasebackupModule = Define(Module{
+	Name:    "polardb_basebackup",
+	Summary: "Fill a node's data directories with a base backup of the leader",
+	Notes: []string{
+		"Copies only into directories that are absent or empty, or that polarbook began to fill and did not finish; those are emptied first. Anything else is refused and left as it is.",
+		"Who leads is asked of the nodes when the copy starts. The password goes to the host in a file that only the engine's account can read and that is removed at the end.",
+		"A copy takes over the leader's configuration and consensus meta: write this node's own configuration and run polardb_meta before starting it.",
+	},
+	Returns: []Return{{"source", "str", "the node that was copied"}},
+	Examples: `- name: Copy the leader
+  polardb_basebackup:
+    pgdata: /var/lib/polardb/pgdata
+    polardata: /var/lib/polardb/polardata
+    cluster: demo
+    nodes: "{{ polardb_nodes }}"
+    login_password: "{{ polardb_password }}"
+    replication_password: "{{ polardb_replication_password }}"
+`,
+}, func(a *basebackupArgs, _ Local) (Action, error) {
+	if err := a.check(); err != nil {
+		return nil, err
+	}
+	if strings.ContainsAny(a.ReplicationPassword, "\n\r") || a.ReplicationPassword == "" {
+		return nil, &ArgError{Module: "polardb_basebackup", Arg: "replication_password", Problem: "must be one line and not empty"}
+	}
+	list, err := a.nodes()
+	return &basebackupAction{args: a, list: list}, err
+})
+
+type basebackupAction struct {
+	args *basebackupArgs
+	list []wantedNode
+}
+
+func (b *basebackupAction) Probe() string { return b.args.probe() }
+
+func (b *basebackupAction) Plan(f Found) (Plan, error) {
+	a := b.args
+	s, err := parseNode(f)
+	if err != nil {
+		return Plan{}, err
+	}
+	if err := s.refuse(&a.nodeArgs); err != nil {
+		return Plan{}, err
+	}
+	switch {
+	case s.whole(&a.nodeArgs):
+		return Plan{Msg: "the data directories are whole"}, nil
+	case s.Basebackup == "":
+		return Plan{Change: true, Unknown: "the engine is not installed under " + a.Home + "/current yet", Msg: "copy the leader"}, nil
+	case s.unfinished(&a.nodeArgs):
+		return Plan{Change: true, Data: s, Msg: fmt.Sprintf("empty %s and %s, which polarbook began and did not finish (%s), and copy the leader", a.Pgdata, a.Polardata, s.Step)}, nil
+	}
+	return Plan{Change: true, Data: s, Msg: "copy the leader into " + a.Pgdata + " and " + a.Polardata}, nil
+}
+
+func (b *basebackupAction) Apply(ctx context.Context, h Host, p Plan) (Result, error) {
+	a := b.args
+	s, ok := p.Data.(nodeState)
+	if !ok {
+		return Result{}, &Failure{Msg: "the engine is not installed under " + a.Home + "/current", Hint: "run the tasks that install it first"}
+	}
+	leader, _, err := a.leader(ctx, h, b.list, electionPatience)
+	if err != nil {
+		return Result{}, &Failure{Msg: "a base backup needs a leader to copy", Err: err}
+	}
+	h.Say("copying " + leader.Node + " (" + leader.Address.String() + ")")
+	// pgpass escapes; host, port and database are left open because the file lives for this one command.
+	pass := "*:*:*:" + pgpass(a.ReplicationUser) + ":" + pgpass(a.ReplicationPassword) + "\n"
+	command := fmt.Sprintf(`timeout %d "$TOOL" -w -h %s -p %d -U %s -D "$PGDATA" --polardata="$POLARDATA" -X stream -c fast --progress --write-recovery-conf -v`,
+		a.Timeout, remote.Quote(leader.Address.Host), leader.Address.Port, remote.Quote(a.ReplicationUser))
+	script := a.begin(stepCopy, s) + `
+cd /
+WORK=$(mktemp -d)
+trap 'rm -rf "$WORK"' EXIT
+chmod 711 "$WORK"
+( umask 077; cat >"$WORK/pgpass" )
+chown ` + remote.Quote(a.User) + `: "$WORK/pgpass"
+TOOL=` + remote.Quote(s.Basebackup) + `
+` + a.as(`PGPASSFILE="$WORK/pgpass" PGCONNECT_TIMEOUT=15 `+command) + `
+sync
+mark ` + stepData + ` ""
+echo finished
+`
+	var last []string
+	answer, err := h.Shell().Stream(ctx, remote.Command{Script: script}, strings.NewReader(pass), nil, func(line []byte) {
+		for _, part := range strings.Split(string(line), "\r") {
+			part = strings.TrimSpace(part)
+			if done, total, ok := backupProgress(part); ok {
+				h.Progress("basebackup", done, total)
+			} else if part != "" {
+				last = append(last[max(0, len(last)-11):], part)
+			}
+		}
+	})
+	switch {
+	case err != nil:
+		return Result{}, err
+	case answer.Status == 124:
+		return Result{}, &Failure{Msg: fmt.Sprintf("the base backup of %s was not done in %d s", leader.Node, a.Timeout), Hint: "raise timeout; a further run starts the copy anew"}
+	case answer.Status != 0:
+		return Result{}, &Failure{Msg: fmt.Sprintf("the base backup of %s ended with status %d: %s", leader.Node, answer.Status, strings.Join(last, "\n")),
+			Hint: "a further run empties what was copied and starts anew", Values: map[string]any{"rc": answer.Status}}
+	}
+	return Result{Changed: true, Msg: "copied " + leader.Node, Values: map[string]any{"source": leader.Node}}, nil
+}
+
+// pgpass escapes a field of a password file.
+func pgpass(s string) string { return strings.NewReplacer(`\`, `\\`, `:`, `\:`).Replace(s) }
+
+// backupLine is what pg_basebackup says of its progress: kilobytes so far and in all.
+var backupLine = regexp.MustCompile(`^(\d+)/(\d+) kB \(`)
+
+func backupProgress(line string) (done, total int64, ok bool) {
+	m := backupLine.FindStringSubmatch(line)
+	if m == nil {
+		return 0, 0, false
+	}
+	done, _ = strconv.ParseInt(m[1], 10, 64)
+	total, _ = strconv.ParseInt(m[2], 10, 64)
+	return done << 10, total << 10, true
+}

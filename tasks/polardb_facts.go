@@ -1,0 +1,46 @@
+package tasks
+
+type factsArgs struct {
+	nodeArgs
+}
+
+var polardbFactsModule = Define(Module{
+	Name:    "polardb_facts",
+	Summary: "What a host holds of its node: data directories, consensus meta, server",
+	Notes: []string{
+		"Sets the fact polardb_state, and asks nobody but the host itself. Its key data is one of: none (free to be set up), unfinished (begun by polarbook and not finished), whole, foreign (not polarbook's; nothing here will touch it).",
+	},
+	Returns: []Return{{"ansible_facts", "dict", "polardb_state: data, reason, step, origin, meta, meta_members, meta_learners, pid, running, listening, postgres, version"}},
+	Examples: `- polardb_facts:
+    pgdata: /var/lib/polardb/pgdata
+    polardata: /var/lib/polardb/polardata
+    cluster: demo
+`,
+}, func(a *factsArgs, _ Local) (Action, error) { return &factsAction{a}, a.check() })
+
+type factsAction struct{ args *factsArgs }
+
+func (f *factsAction) Probe() string { return f.args.probe() }
+
+func (f *factsAction) Plan(found Found) (Plan, error) {
+	a := &f.args.nodeArgs
+	s, err := parseNode(found)
+	if err != nil {
+		return Plan{}, err
+	}
+	data, reason := "none", ""
+	if err := s.refuse(a); err != nil {
+		data, reason = "foreign", err.Error()
+	} else if s.unfinished(a) {
+		data = "unfinished"
+	} else if s.whole(a) {
+		data = "whole"
+	}
+	state := map[string]any{
+		"data": data, "reason": reason, "step": s.Step, "origin": s.Origin,
+		"meta": s.Meta && data == "whole", "meta_members": s.MetaMembers, "meta_learners": s.MetaLearners,
+		"pid": s.PID, "running": s.PID != 0, "listening": s.ListensClient && s.ListensConsensus,
+		"postgres": s.Postgres, "basebackup": s.Basebackup, "version": s.Version,
+	}
+	return Plan{Values: map[string]any{"ansible_facts": map[string]any{"polardb_state": state}}}, nil
+}

@@ -1,0 +1,102 @@
+package tasks
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+type initdbArgs struct {
+	nodeArgs
+	Superuser string `arg:"superuser" doc:"the database superuser that initdb makes; default the account's name"`
+	Password  string `arg:"password,required,secret" doc:"the superuser's password"`
+	SystemID  string `arg:"system_identifier" doc:"make a logger for the cluster with this system identifier, which holds no data"`
+	Encoding  string `arg:"encoding" default:"UTF8" doc:"of the databases"`
+	Locale    string `arg:"locale" default:"C" doc:"of the databases"`
+	Timeout   int    `arg:"timeout" default:"300" doc:"seconds that initdb may take"`
+}
+
+var polardbInitdbModule = Define(Module{
+	Name:    "polardb_initdb",
+	Summary: "Make a node's data directories with initdb and polar-initdb.sh",
+	Notes: []string{
+		"Fills PGDATA and POLARDATA only when both are absent or empty, or when polarbook began them and was stopped before it finished. Anything else is refused and left as it is.",
+		"What is under way is noted in a file beside PGDATA (PGDATA.polarbook), written before the first directory is.",
+		"The configuration files that initdb writes are meant to be replaced by the caller's templates.",
+	},
+	Returns: []Return{{"system_identifier", "str", "the cluster's identifier, when known"}},
+	Examples: `- name: The first member's data
+  polardb_initdb:
+    pgdata: /var/lib/polardb/pgdata
+    polardata: /var/lib/polardb/polardata
+    cluster: demo
+    password: "{{ polardb_password }}"
+`,
+}, func(a *initdbArgs, _ Local) (Action, error) {
+	if a.Superuser == "" {
+		a.Superuser = a.User
+	}
+	if a.Password == "" {
+		return nil, &ArgError{Module: "polardb_initdb", Arg: "password", Problem: "must not be empty: every connection to the server is authenticated with it"}
+	}
+	if strings.ContainsAny(a.Password, "\n\r") {
+		return nil, &ArgError{Module: "polardb_initdb", Arg: "password", Problem: "must be one line"}
+	}
+	return &initdbAction{a}, a.check()
+})
+
+type initdbAction struct{ args *initdbArgs }
+
+func (i *initdbAction) Probe() string { return i.args.probe() }
+
+func (i *initdbAction) Plan(f Found) (Plan, error) {
+	a := i.args
+	s, err := parseNode(f)
+	if err != nil {
+		return Plan{}, err
+	}
+	if err := s.refuse(&a.nodeArgs); err != nil {
+		return Plan{}, err
+	}
+	if s.whole(&a.nodeArgs) {
+		return Plan{Msg: "the data directories are whole"}, nil
+	}
+	if s.Postgres == "" {
+		return Plan{Change: true, Unknown: "the engine is not installed under " + a.Home + "/current yet", Msg: "initdb"}, nil
+	}
+	msg := "initialise " + a.Pgdata + " and " + a.Polardata
+	if s.unfinished(&a.nodeArgs) {
+		msg = fmt.Sprintf("empty %s and %s, which polarbook began and did not finish (%s), and initialise them", a.Pgdata, a.Polardata, s.Step)
+	}
+	return Plan{Change: true, Msg: msg, Script: i.script(s), Stdin: []byte(a.Password + "\n")}, nil
+}
+
+func (i *initdbAction) script(s nodeState) string {
+	a := i.args
+	sysid := ""
+	if a.SystemID != "" {
+		sysid = " -i " + remote.Quote(a.SystemID)
+	}
+	initdb := fmt.Sprintf(`timeout %d initdb -D "$PGDATA" -U %s -A md5 --pwfile="$SECRET" --encoding=%s --locale=%s%s`,
+		a.Timeout, remote.Quote(a.Superuser), remote.Quote(a.Encoding), remote.Quote(a.Locale), sysid)
+	// initdb makes PGDATA itself and is content with an empty one. Its log is long and its errors are at the end.
+	return a.begin(stepInit, s) + `
+cd /
+WORK=$(mktemp -d)
+trap 'rm -rf "$WORK"' EXIT
+chmod 711 "$WORK"
+SECRET=$WORK/password
+( umask 077; cat >"$SECRET" )
+chown ` + remote.Quote(a.User) + `: "$SECRET"
+if ` + a.as(initdb) + ` >"$WORK/log" 2>&1; then :; else
+	rc=$?
+	grep -v ' LOG:  ' "$WORK/log" | tail -n 15 >&2
+	[ $rc = 124 ] && echo "initdb was still at work after ` + fmt.Sprint(a.Timeout) + ` s" >&2
+	exit 1
+fi
+` + a.as(`timeout 120 polar-initdb.sh "$PGDATA/" "$POLARDATA/" localfs`) + ` >"$WORK/log" 2>&1 || { tail -n 15 "$WORK/log" >&2; exit 1; }
+sync
+mark ` + stepData + ` ""
+`
+}

@@ -1,0 +1,366 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/polarbook/polarbook/tasks/dma"
+)
+
+type memberArgs struct {
+	clusterArgs
+	Node    string `arg:"node" doc:"the node to add or change; default the host that the task runs on"`
+	Timeout int    `arg:"timeout" default:"120" doc:"seconds that the change and its proof may take, each"`
+	MaxLag  int    `arg:"max_lag" default:"100" doc:"log entries that a learner may be behind when it is given a vote; the engine takes no more than 100"`
+}
+
+var polardbMemberModule = Define(Module{
+	Name:    "polardb_member",
+	Summary: "Make a running node a member of the cluster, in the role that the inventory wants",
+	Notes: []string{
+		"Adds a node that the cluster does not know, gives a learner its vote, or takes a follower's away. Who leads is asked of the nodes, and believed only when a majority of the voters agrees.",
+		"The engine's own success is not taken for the end: the node itself must say that it has the role, under the number and in the member list that the leader has, and stream from the leader.",
+		"When a node cannot be added in time, the learner that the engine leaves behind is dropped again, because it would block every later addition.",
+	},
+	Returns: []Return{{"role", "str", "the role that the leader lists for the node"}, {"leader", "str", "the node that leads"}, {"server_id", "int", "the node's number in the member list"}},
+	Examples: `- polardb_member:
+    nodes: "{{ polardb_nodes }}"
+    login_password: "{{ polardb_password }}"
+`,
+}, func(a *memberArgs, _ Local) (Action, error) {
+	list, err := a.nodes()
+	return &memberAction{args: a, list: list}, err
+})
+
+type memberAction struct {
+	args *memberArgs
+	list []wantedNode
+	node wantedNode
+}
+
+// memberFound is the cluster as its nodes see it.
+type memberFound struct {
+	Node   wantedNode
+	Leader dma.View
+	Survey dma.Survey
+	// NoLeader is why none can be believed; Member is then not known.
+	NoLeader string
+}
+
+func (m *memberAction) Probe() string { return "" }
+
+// electionPatience is how long a leader is waited for: two elections with the engine's default timeouts and the weight
+// phase take less.
+const electionPatience = 40 * time.Second
+
+func (m *memberAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
+	name := m.args.Node
+	if name == "" {
+		name = h.Name()
+	}
+	node, err := nodeNamed(m.list, name)
+	if err != nil {
+		return f, err
+	}
+	m.node = node
+	leader, survey, err := m.args.leader(ctx, h, m.list, electionPatience)
+	found := memberFound{Node: node, Leader: leader, Survey: survey}
+	if err != nil {
+		found.NoLeader = err.Error()
+	}
+	f.Value = found
+	return f, nil
+}
+
+// What to do with a member.
+type memberStep string
+
+const (
+	memberNone    memberStep = ""
+	memberAdd     memberStep = "add"
+	memberPromote memberStep = "promote"
+	memberDemote  memberStep = "demote"
+	memberSettle  memberStep = "settle" // the leader is content, the node is not yet
+)
+
+func (m *memberAction) Plan(f Found) (Plan, error) {
+	found, ok := f.Value.(memberFound)
+	if !ok {
+		return Plan{}, errors.New("the cluster was not asked")
+	}
+	if found.NoLeader != "" {
+		return Plan{Change: true, Unknown: found.NoLeader, Msg: "join the cluster"}, nil
+	}
+	n, leader := found.Node, found.Leader
+	row, member := leader.Member(n.Address)
+	values := map[string]any{"leader": leader.Node}
+	if member {
+		values["role"], values["server_id"] = row.Role.String(), int(row.ServerID)
+	}
+	plan := func(step memberStep, msg string) (Plan, error) {
+		return Plan{Change: true, Data: memberChange{step, found}, Msg: msg, Values: values}, nil
+	}
+	switch {
+	case !member:
+		if pending := pendingLearner(found.Survey, leader, m.list); pending != "" && n.voter() {
+			return Plan{}, &Failure{Msg: fmt.Sprintf("%s is a learner that was never reached, left by an addition that timed out; the engine adds nobody while it is there", pending),
+				Hint: "start that node and run again, or drop it: ALTER SYSTEM DMA DROP LEARNER on " + leader.Node}
+		}
+		if n.voter() {
+			return plan(memberAdd, "add "+n.Name+" as a follower")
+		}
+		return plan(memberAdd, "add "+n.Name+" as a learner")
+	case n.voter() && row.Role == dma.Learner:
+		return plan(memberPromote, "give the learner "+n.Name+" a vote")
+	case !n.voter() && row.Role != dma.Learner:
+		if leader.Node == n.Name {
+			return Plan{}, &Failure{Msg: n.Name + " leads, and the inventory wants it to be a learner", Hint: "switch over to another node first"}
+		}
+		if err := keepsMajority(found.Survey, leader, n.Address); err != nil {
+			return Plan{}, err
+		}
+		return plan(memberDemote, "take "+n.Name+"'s vote away")
+	}
+	if doubt := disagreement(found.Survey, leader, n); doubt != "" {
+		return plan(memberSettle, "wait until "+n.Name+" agrees with the leader: "+doubt)
+	}
+	return Plan{Values: values, Msg: fmt.Sprintf("%s is a %s; %s leads", n.Name, row.Role, leader.Node)}, nil
+}
+
+type memberChange struct {
+	step  memberStep
+	found memberFound
+}
+
+func (m *memberAction) Apply(ctx context.Context, h Host, p Plan) (Result, error) {
+	change, ok := p.Data.(memberChange)
+	if !ok {
+		return Result{}, &Failure{Msg: m.node.Name + " cannot join: " + p.Unknown, Hint: "see what each node says with polarbook status"}
+	}
+	n, leader := change.found.Node, change.found.Leader
+	var err error
+	switch change.step {
+	case memberAdd:
+		err = m.add(ctx, h, leader, n)
+	case memberPromote:
+		err = m.promote(ctx, h, n)
+	case memberDemote:
+		err = m.args.command(ctx, h, leader, dma.FollowerToLearner(n.Address), m.limit())
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	return m.prove(ctx, h, n, change.step != memberSettle)
+}
+
+func (m *memberAction) limit() time.Duration { return time.Duration(m.args.Timeout) * time.Second }
+
+// add adds the node once the leader's host can reach its consensus port: otherwise the statement would hang for
+// polar_dma_config_change_timeout (60 s) and leave a learner behind.
+func (m *memberAction) add(ctx context.Context, h Host, leader dma.View, n wantedNode) error {
+	from, err := h.Peer(ctx, leader.Node)
+	if err != nil {
+		return err
+	}
+	if err := reach(ctx, from, n.Address.Consensus()); err != nil {
+		return &Failure{Msg: fmt.Sprintf("the leader %s cannot reach %s's consensus port %s", leader.Node, n.Name, n.Address.Consensus()), Err: err,
+			Hint: "is the node's server started, and is the port open in the firewalls? Nothing was added"}
+	}
+	statement := dma.AddFollower(n.Address)
+	if !n.voter() {
+		statement = dma.AddLearner(n.Address)
+	}
+	err = m.args.command(ctx, h, leader, statement, m.limit())
+	if err == nil || errors.Is(err, dma.ErrMember) {
+		return nil
+	}
+	// What the engine did may be more than what it said.
+	undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), 90*time.Second)
+	defer cancel()
+	now, _, lookErr := m.args.leader(undo, h, m.list, electionPatience)
+	if lookErr != nil {
+		return fmt.Errorf("%w; and whether it had an effect cannot be seen: %w", err, lookErr)
+	}
+	row, member := now.Member(n.Address)
+	switch {
+	case !member:
+		return &Failure{Msg: n.Name + " was not added", Err: err}
+	case !n.voter() || row.Role != dma.Learner:
+		return nil
+	}
+	if err := m.args.command(undo, h, now, dma.DropLearner(n.Address), time.Minute); err != nil {
+		return &Failure{Msg: n.Name + " was left behind as a learner, and dropping it failed", Err: err, Hint: "the engine adds nobody while it is there"}
+	}
+	return &Failure{Msg: n.Name + " did not catch up in time; the learner that the engine left behind was dropped again", Err: err,
+		Hint: "look into the server log of " + n.Name + " for why it does not stream"}
+}
+
+// promote waits until the learner is close enough, because the engine refuses one that is not, and lets a dead one through.
+func (m *memberAction) promote(ctx context.Context, h Host, n wantedNode) error {
+	deadline := time.Now().Add(m.limit())
+	for {
+		leader, survey, err := m.args.leader(ctx, h, m.list, electionPatience)
+		if err != nil {
+			return err
+		}
+		row, member := leader.Member(n.Address)
+		if !member {
+			return &Failure{Msg: n.Name + " is no longer a member"}
+		}
+		if row.Role != dma.Learner {
+			return nil
+		}
+		self, _ := survey.Of(n.Name)
+		_, streams := leader.ReplicaOf(n.Address.Consensus())
+		lag := leader.Status.LastLogIndex - row.MatchIndex
+		alive := self.Err == nil && (streams || n.Role == "logger")
+		if alive && lag <= int64(m.args.MaxLag) {
+			err := m.args.command(ctx, h, leader, dma.LearnerToFollower(n.Address), m.limit())
+			if err == nil || !errors.Is(err, dma.ErrDelayed) {
+				return err
+			}
+		}
+		saw := fmt.Sprintf("%s is %d log entries behind %s, streaming: %t", n.Name, lag, leader.Node, streams)
+		if self.Err != nil {
+			saw = self.String()
+		}
+		h.Say(saw)
+		if time.Now().After(deadline) {
+			return &Failure{Msg: fmt.Sprintf("%s cannot be given a vote after %s: %s", n.Name, m.limit(), saw), Hint: "a voter that does not follow would cost the cluster its majority sooner"}
+		}
+		if err := sleep(ctx, 500*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// prove waits until leader and node agree about the node.
+func (m *memberAction) prove(ctx context.Context, h Host, n wantedNode, changed bool) (Result, error) {
+	deadline := time.Now().Add(m.limit())
+	for {
+		leader, survey, err := m.args.leader(ctx, h, m.list, electionPatience)
+		if err != nil {
+			return Result{}, err
+		}
+		doubt := disagreement(survey, leader, n)
+		if doubt == "" {
+			row, _ := leader.Member(n.Address)
+			return Result{Changed: changed, Msg: fmt.Sprintf("%s is a %s; %s leads", n.Name, row.Role, leader.Node),
+				Values: map[string]any{"role": row.Role.String(), "server_id": int(row.ServerID), "leader": leader.Node}}, nil
+		}
+		h.Say(doubt)
+		if time.Now().After(deadline) {
+			return Result{}, &Failure{Msg: fmt.Sprintf("the node and the leader do not agree after %s: %s", m.limit(), doubt), Hint: memberHint(survey, n)}
+		}
+		if err := sleep(ctx, 300*time.Millisecond); err != nil {
+			return Result{}, err
+		}
+	}
+}
+
+func memberHint(survey dma.Survey, n wantedNode) string {
+	v, _ := survey.Of(n.Name)
+	if v.Members.Count(n.Address.Consensus()) > 1 {
+		return "its member list holds itself more than once: it was added again without a learner's meta. Drop it, and run again"
+	}
+	return "look into the server log of " + n.Name
+}
+
+// disagreement says in what the node's own view differs from the leader's; empty: in nothing. A logger has no views of
+// its own, so only the leader can be asked about it.
+func disagreement(survey dma.Survey, leader dma.View, n wantedNode) string {
+	row, member := leader.Member(n.Address)
+	self, asked := survey.Of(n.Name)
+	want := dma.Learner
+	if n.voter() {
+		want = dma.Follower
+		if leader.Node == n.Name {
+			want = dma.Leader
+		}
+	}
+	switch {
+	case !member:
+		return fmt.Sprintf("%s does not list %s", leader.Node, n.Name)
+	case row.Role != want:
+		return fmt.Sprintf("%s lists %s as %s, wanted %s", leader.Node, n.Name, row.Role, want)
+	case !asked || self.Err != nil:
+		return self.String()
+	}
+	if leader.Node != n.Name {
+		if _, streams := leader.ReplicaOf(n.Address.Consensus()); !streams {
+			return fmt.Sprintf("%s does not stream from %s", n.Name, leader.Node)
+		}
+	}
+	if self.NoViews && n.Role == "logger" {
+		return ""
+	}
+	switch {
+	case self.NoViews:
+		return n.Name + " has no polar_dma views: extension polar_monitor is missing"
+	case self.Status.Role != want:
+		return fmt.Sprintf("%s says that it is %s, wanted %s", n.Name, self.Status.Role, want)
+	case self.Status.ServerID != row.ServerID:
+		return fmt.Sprintf("%s says that it is number %d, %s says %d", n.Name, self.Status.ServerID, leader.Node, row.ServerID)
+	case want != dma.Learner && self.Members.Count(n.Address.Consensus()) != 1:
+		return fmt.Sprintf("%s's own member list holds it %d times: %s", n.Name, self.Members.Count(n.Address.Consensus()), self.Members)
+	case want != dma.Learner && !self.Members.Same(leader.Members):
+		return fmt.Sprintf("%s's member list (%s) is not %s's (%s)", n.Name, self.Members, leader.Node, leader.Members)
+	case self.SystemID != leader.SystemID:
+		return fmt.Sprintf("%s has the system identifier %s, %s has %s", n.Name, self.SystemID, leader.Node, leader.SystemID)
+	}
+	return ""
+}
+
+// pendingLearner finds a learner that the inventory wants as a voter, or does not know, and that never answered the leader.
+func pendingLearner(survey dma.Survey, leader dma.View, list []wantedNode) string {
+	for _, row := range leader.Cluster {
+		if row.Role != dma.Learner || row.MatchIndex != 0 {
+			continue
+		}
+		if _, streams := leader.ReplicaOf(row.IPPort); streams {
+			continue
+		}
+		v, known := survey.At(row.IPPort)
+		if !known {
+			return row.IPPort
+		}
+		if n, err := nodeNamed(list, v.Node); err == nil && n.voter() && v.Err != nil {
+			return n.Name
+		}
+	}
+	return ""
+}
+
+// keepsMajority refuses to take a voter away when fewer than a majority of those left would be alive.
+func keepsMajority(survey dma.Survey, leader dma.View, without dma.Address) error {
+	voters, live := survey.Voters(leader)
+	left, alive := 0, 0
+	for _, v := range voters {
+		if v.IPPort != without.Consensus() {
+			left++
+		}
+	}
+	for _, v := range live {
+		if v.IPPort != without.Consensus() {
+			alive++
+		}
+	}
+	if alive <= left/2 {
+		return &Failure{Msg: fmt.Sprintf("without %s the cluster would have %d voters, %d of them alive, and %d are needed", without, left, alive, left/2+1),
+			Hint: "bring the other voters back first"}
+	}
+	return nil
+}
+
+// reach connects from a host to an address and hangs up.
+func reach(ctx context.Context, from Host, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	conn, err := from.Dial(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}

@@ -1,0 +1,184 @@
+package tasks
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks/dma"
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+type metaArgs struct {
+	nodeArgs
+	clusterArgs
+	Founder bool `arg:"founder" default:"no" doc:"make this node the only member of a new cluster, instead of a learner that can be added to one"`
+	Timeout int  `arg:"timeout" default:"60" doc:"seconds that the initialisation may take; it normally takes two"`
+}
+
+var polardbMetaModule = Define(Module{
+	Name:    "polardb_meta",
+	Summary: "Initialise a node's consensus meta, once",
+	Notes: []string{
+		"A founder's meta is initialised only when there is none: doing it again on a member makes a second cluster out of it.",
+		"A node that is to join gets the meta of a learner when it has none, when what it has was copied from another node, and when it was dropped from the cluster: added again with its old meta it would look healthy and could not vote. A dropped node that still runs is stopped for that.",
+		"The engine hangs for ever on some mistakes, so the command has a limit and is ended when that is over.",
+	},
+	Returns: []Return{{"members", "str", "the meta's member list, as polar_tools dma-meta prints it"}, {"learners", "str", "its learner list"}},
+	Examples: `- polardb_meta:
+    pgdata: /var/lib/polardb/pgdata
+    polardata: /var/lib/polardb/polardata
+    cluster: demo
+    nodes: "{{ polardb_nodes }}"
+    login_password: "{{ polardb_password }}"
+`,
+}, func(a *metaArgs, _ Local) (Action, error) {
+	if err := a.check(); err != nil {
+		return nil, err
+	}
+	list, err := a.nodes()
+	return &metaAction{args: a, list: list}, err
+})
+
+type metaAction struct {
+	args *metaArgs
+	list []wantedNode
+}
+
+// metaFound is what the nodes say of this one.
+type metaFound struct {
+	Self    dma.Address
+	Member  bool   // the leader lists it
+	Unknown string // why that could not be asked; empty when it could
+}
+
+func (m *metaAction) Probe() string { return m.args.probe() }
+
+// Ask asks the leader whether this node is a member. A founder has nobody to ask.
+func (m *metaAction) Ask(ctx context.Context, h Host, probed Found) (Found, error) {
+	self, err := nodeNamed(m.list, h.Name())
+	if err != nil {
+		return probed, err
+	}
+	found := metaFound{Self: self.Address}
+	s, err := parseNode(probed)
+	if err != nil {
+		return probed, err
+	}
+	if s.Meta && !m.args.Founder && s.metaNames(self.Address) == metaMember {
+		leader, _, err := m.args.leader(ctx, h, m.list, electionPatience)
+		if err != nil {
+			found.Unknown = err.Error()
+		} else {
+			_, found.Member = leader.Member(self.Address)
+		}
+	}
+	probed.Value = found
+	return probed, nil
+}
+
+// What a node's meta says of the node itself.
+type metaKind int
+
+const (
+	metaNone    metaKind = iota
+	metaForeign          // copied from another node
+	metaLearner          // initialised to be added
+	metaMember           // a member list with the node in it
+)
+
+// metaNames reads what polar_tools dma-meta printed. A member list that ends in an index is a voter's, its own if the
+// index points at it; a learner's has none, and a leader's copied one holds the learners of the whole cluster.
+func (s nodeState) metaNames(self dma.Address) metaKind {
+	if !s.Meta {
+		return metaNone
+	}
+	list, err := dma.ParseMembers(s.MetaMembers)
+	if err == nil && list.Self > 0 {
+		if own, ok := list.At(int64(list.Self)); ok && own.IPPort == self.Consensus() {
+			return metaMember
+		}
+		return metaForeign
+	}
+	for _, item := range strings.Split(s.MetaLearners, ";") {
+		if ipPort, _, _ := strings.Cut(item, "$"); ipPort == self.Consensus() {
+			return metaLearner
+		}
+	}
+	return metaForeign
+}
+
+func (m *metaAction) Plan(f Found) (Plan, error) {
+	a := m.args
+	s, err := parseNode(f)
+	if err != nil {
+		return Plan{}, err
+	}
+	found, _ := f.Value.(metaFound)
+	if s.Postgres == "" || !s.whole(&a.nodeArgs) {
+		if err := s.refuse(&a.nodeArgs); err != nil {
+			return Plan{}, err
+		}
+		return Plan{Change: true, Unknown: "the data directories are not there yet", Msg: "initialise the consensus meta"}, nil
+	}
+	values := map[string]any{"members": s.MetaMembers, "learners": s.MetaLearners}
+	kind := s.metaNames(found.Self)
+	if a.Founder {
+		switch kind {
+		case metaNone:
+			if s.Origin != stepInit {
+				return Plan{}, &Failure{Msg: a.Pgdata + " is a copy of another node's data and cannot found a cluster", Hint: "join it instead, or empty it and run initdb"}
+			}
+			return m.change(s, found.Self, "found the cluster with "+found.Self.Consensus(), values), nil
+		case metaMember:
+			return Plan{Values: values, Msg: "the consensus meta is initialised"}, nil
+		}
+		return Plan{}, &Failure{Msg: fmt.Sprintf("the consensus meta of %s is there and names other nodes (%s%s)", a.Polardata, s.MetaMembers, s.MetaLearners),
+			Hint: "initialising it again would make a second cluster; nothing was touched"}
+	}
+	switch {
+	case kind == metaNone, kind == metaForeign && s.PID == 0:
+		return m.change(s, found.Self, "initialise the meta of a learner at "+found.Self.Consensus(), values), nil
+	case kind == metaForeign:
+		return m.change(s, found.Self, "stop the node, whose meta names another, and initialise the meta of a learner", values), nil
+	case kind == metaMember && found.Unknown != "":
+		// Perhaps it is the one whose return gives the cluster its leader back.
+		return Plan{Values: values, Msg: "a member by its own word; no leader to ask: " + found.Unknown}, nil
+	case kind == metaMember && !found.Member:
+		if s.Origin == stepInit && !strings.Contains(s.MetaMembers, ";") {
+			return Plan{}, &Failure{Msg: "this node is the only member of a cluster of its own, and another cluster leads without it",
+				Hint: "its data may differ from the cluster's: rebuild it from a base backup"}
+		}
+		return m.change(s, found.Self, "the node was dropped from the cluster: initialise the meta of a learner so that it can be added again", values), nil
+	}
+	return Plan{Values: values, Msg: "the consensus meta is initialised"}, nil
+}
+
+// change plans the initialisation. The probe after the script is the proof: the tool must then show this node's address.
+func (m *metaAction) change(s nodeState, self dma.Address, msg string, values map[string]any) Plan {
+	a := m.args
+	setting := "polar_dma_learners_info=" + self.String()
+	if a.Founder {
+		setting = "polar_dma_members_info=" + self.String() + "@1"
+	}
+	r := strings.NewReplacer("@PGDATA@", remote.Quote(a.Pgdata), "@POLARDATA@", remote.Quote(a.Polardata), "@MARKER@", remote.Quote(a.marker()), "@CLUSTER@", remote.Quote(a.Cluster))
+	script := r.Replace(nodeMarkScript) + `
+cd /
+STOP() { ` + a.as(`timeout 90 pg_ctl -D "$PGDATA" stop -m fast -t 60`) + ` >/dev/null; }
+if [ -f "$PGDATA/postmaster.pid" ] && ` + a.as(`pg_ctl -D "$PGDATA" status`) + ` >/dev/null 2>&1; then STOP; fi
+grep -q '^[ 	]*polar_enable_dma[ 	]*=[ 	]*on' "$PGDATA/polar_dma.conf" || { echo "$PGDATA/polar_dma.conf does not set polar_enable_dma = on: the engine would start an ordinary server instead and never come back" >&2; exit 1; }
+LOG=$(mktemp)
+trap 'rm -f "$LOG"' EXIT
+rc=0
+` + a.as(fmt.Sprintf(`timeout -k 10 %d %s -D "$PGDATA" -c polar_dma_init_meta=ON -c %s`, a.Timeout, remote.Quote(s.Postgres), remote.Quote(setting))) + ` >"$LOG" 2>&1 || rc=$?
+if [ $rc != 0 ]; then
+	[ $rc = 124 ] && echo "the engine did not come back within ` + fmt.Sprint(a.Timeout) + ` s and was ended" >&2
+	tail -n 10 "$LOG" >&2
+	log=$(ls -t "$PGDATA"/pg_log/*error* "$PGDATA"/log/*error* 2>/dev/null | head -n 1)
+	[ -n "$log" ] && tail -n 10 "$log" >&2
+	exit 1
+fi
+mark ` + stepMeta + ` ""
+`
+	return Plan{Change: true, Msg: msg, Script: script, Values: values}
+}

@@ -1,0 +1,290 @@
+package tasks
+
+import (
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+// nodeArgs are the arguments of the modules that work on one node's data directories.
+type nodeArgs struct {
+	Pgdata    string `arg:"pgdata,required,path" doc:"the node's PGDATA"`
+	Polardata string `arg:"polardata,required,path" doc:"the node's POLARDATA"`
+	Home      string `arg:"home" default:"/opt/polardb" doc:"where the engine is installed, under versions and a symlink named current"`
+	User      string `arg:"user" default:"polardb" doc:"the account that owns the directories and runs the engine"`
+	Port      int    `arg:"port" default:"5432" doc:"the client port; the consensus port is 10000 above it"`
+	Cluster   string `arg:"cluster" default:"polardb" doc:"the cluster's name, kept in the marker beside PGDATA"`
+}
+
+// check refuses paths that could hit something else when a directory of ours is emptied.
+func (a *nodeArgs) check() error {
+	for _, d := range []struct{ arg, dir string }{{"pgdata", a.Pgdata}, {"polardata", a.Polardata}, {"home", a.Home}} {
+		clean := path.Clean(d.dir)
+		if !path.IsAbs(clean) || strings.Count(clean, "/") < 2 {
+			return &ArgError{Arg: d.arg, Problem: fmt.Sprintf("must be an absolute path at least two levels deep, not %q", d.dir)}
+		}
+	}
+	pgdata, polardata := path.Clean(a.Pgdata), path.Clean(a.Polardata)
+	if pgdata == polardata || strings.HasPrefix(polardata+"/", pgdata+"/") || strings.HasPrefix(pgdata+"/", polardata+"/") {
+		return &ArgError{Arg: "polardata", Problem: "must be a directory apart from pgdata, neither inside the other"}
+	}
+	a.Pgdata, a.Polardata = pgdata, polardata
+	if a.Port < 1 || a.Port > 55535 {
+		return &ArgError{Arg: "port", Problem: fmt.Sprintf("must be between 1 and 55535 (the consensus port is 10000 above it), not %d", a.Port)}
+	}
+	return nil
+}
+
+// marker is the file in which polarbook notes what it began on a node. It stands beside PGDATA, so that it moves with
+// the disk and survives the emptying of the directory.
+func (a *nodeArgs) marker() string { return a.Pgdata + ".polarbook" }
+
+// The steps that a marker names. A directory may be emptied only in stepInit and stepCopy: polarbook began it and did
+// not finish.
+const (
+	stepInit  = "initdb"     // initdb or polar-initdb.sh is under way
+	stepCopy  = "basebackup" // a base backup is under way
+	stepData  = "data"       // the data is whole
+	stepMeta  = "meta"       // the consensus meta is initialised
+	stepWiped = "wiped"      // the node's data was removed on purpose
+)
+
+// nodeProbe prints what a node's directories, processes and ports look like, one `key=value` a line.
+func (a *nodeArgs) probe() string {
+	r := strings.NewReplacer(
+		"@PGDATA@", remote.Quote(a.Pgdata), "@POLARDATA@", remote.Quote(a.Polardata), "@MARKER@", remote.Quote(a.marker()),
+		"@BIN@", remote.Quote(a.Home+"/current/bin"), "@LIB@", remote.Quote(a.Home+"/current/lib"),
+		"@USER@", remote.Quote(a.User), "@CLIENT@", fmt.Sprintf("%04X", a.Port), "@CONSENSUS@", fmt.Sprintf("%04X", a.Port+10000))
+	return r.Replace(nodeProbeScript)
+}
+
+const nodeProbeScript = `
+PGDATA=@PGDATA@ POLARDATA=@POLARDATA@ MARKER=@MARKER@ BIN=@BIN@
+if [ -f "$MARKER" ]; then echo marker=yes; sed -n 's/^\([a-z_]*=\)/marker.\1/p' "$MARKER"; fi
+directory() {
+	if [ -L "$2" ] && [ ! -e "$2" ]; then echo "$1=dangling"
+	elif [ ! -e "$2" ]; then echo "$1=absent"
+	elif [ ! -d "$2" ]; then echo "$1=file"
+	elif [ -z "$(ls -A "$2" 2>/dev/null)" ]; then echo "$1=empty"
+	else echo "$1=filled"; echo "$1.first=$(ls -A "$2" | head -n 3 | tr '\n' ' ')"; fi
+	[ -e "$2" ] && echo "$1.owner=$(stat -c %U "$2")"
+}
+directory pgdata "$PGDATA"
+directory polardata "$POLARDATA"
+[ -f "$PGDATA/PG_VERSION" ] && echo "version=$(head -n 1 "$PGDATA/PG_VERSION")"
+[ -f "$POLARDATA/global/pg_control" ] && echo control=yes
+for p in polar-postgres postgres; do [ -x "$BIN/$p" ] && { echo "postgres=$BIN/$p"; break; }; done
+for p in polar_basebackup pg_basebackup; do [ -x "$BIN/$p" ] && { echo "basebackup=$BIN/$p"; break; }; done
+if [ -s "$POLARDATA/polar_dma/consensus_meta" ]; then
+	echo meta=yes
+	if [ -x "$BIN/polar_tools" ]; then
+		LD_LIBRARY_PATH=@LIB@ "$BIN/polar_tools" dma-meta -D "$POLARDATA" 2>&1 | sed -n 's/^.*member info:[ 	]*/meta.members=/p; s/^.*learner info:[ 	]*/meta.learners=/p'
+	fi
+fi
+if [ -f "$PGDATA/postmaster.pid" ]; then
+	pid=$(head -n 1 "$PGDATA/postmaster.pid")
+	case $pid in ''|*[!0-9]*) ;; *)
+		# A pid file left by a crash may name a process that is somebody else's by now: a postmaster works in its PGDATA.
+		if [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$(readlink -f "$PGDATA")" ]; then echo "pid=$pid"; fi
+		echo "pidfile=$pid" ;;
+	esac
+fi
+cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { sub(/.*:/, "", $2); if ($2 == "@CLIENT@") c = 1; if ($2 == "@CONSENSUS@") d = 1 }
+	END { if (c) print "listens.client=yes"; if (d) print "listens.consensus=yes" }'
+echo end=yes`
+
+// nodeState is what nodeProbe said.
+type nodeState struct {
+	Marked                          bool
+	MarkerCluster, Step, Origin     string
+	MarkerPgdata, MarkerPolardata   string
+	WorkPID                         int    // of the command that was under way in stepInit or stepCopy
+	Pgdata, Polardata               string // absent, empty, filled, file, dangling
+	PgdataFirst, PolardataFirst     string // the first names found, for messages
+	PgdataOwner                     string
+	Version                         string
+	Control                         bool // POLARDATA/global/pg_control is there
+	Postgres, Basebackup            string
+	Meta                            bool
+	MetaMembers, MetaLearners       string
+	PID                             int // of the postmaster; 0: none runs
+	ListensClient, ListensConsensus bool
+}
+
+func parseNode(f Found) (nodeState, error) {
+	var s nodeState
+	whole := false
+	for _, line := range strings.Split(string(f.Stdout), "\n") {
+		key, value, _ := strings.Cut(line, "=")
+		switch key {
+		case "marker":
+			s.Marked = true
+		case "marker.cluster":
+			s.MarkerCluster = value
+		case "marker.step":
+			s.Step = value
+		case "marker.origin":
+			s.Origin = value
+		case "marker.pgdata":
+			s.MarkerPgdata = value
+		case "marker.polardata":
+			s.MarkerPolardata = value
+		case "marker.pid":
+			s.WorkPID, _ = strconv.Atoi(value)
+		case "pgdata":
+			s.Pgdata = value
+		case "pgdata.first":
+			s.PgdataFirst = strings.TrimSpace(value)
+		case "pgdata.owner":
+			s.PgdataOwner = value
+		case "polardata":
+			s.Polardata = value
+		case "polardata.first":
+			s.PolardataFirst = strings.TrimSpace(value)
+		case "version":
+			s.Version = value
+		case "control":
+			s.Control = true
+		case "postgres":
+			s.Postgres = value
+		case "basebackup":
+			s.Basebackup = value
+		case "meta":
+			s.Meta = true
+		case "meta.members":
+			s.MetaMembers = strings.TrimSpace(value)
+		case "meta.learners":
+			s.MetaLearners = strings.TrimSpace(value)
+		case "pid":
+			s.PID, _ = strconv.Atoi(value)
+		case "listens.client":
+			s.ListensClient = true
+		case "listens.consensus":
+			s.ListensConsensus = true
+		case "end":
+			whole = true
+		}
+	}
+	if !whole {
+		return s, fmt.Errorf("look at the node's directories: the answer broke off (exit %d): %s", f.Status, strings.TrimSpace(string(f.Stderr)))
+	}
+	return s, nil
+}
+
+// bare says that both directories are free for a node to be set up in.
+func (s nodeState) bare() bool {
+	free := func(d string) bool { return d == "absent" || d == "empty" }
+	return free(s.Pgdata) && free(s.Polardata)
+}
+
+// unfinished says that polarbook began these very directories and did not finish: they may be emptied.
+func (s nodeState) unfinished(a *nodeArgs) bool {
+	return s.Marked && (s.Step == stepInit || s.Step == stepCopy) && s.MarkerCluster == a.Cluster &&
+		s.MarkerPgdata == a.Pgdata && s.MarkerPolardata == a.Polardata
+}
+
+// whole says that polarbook set this node's data up and finished doing so.
+func (s nodeState) whole(a *nodeArgs) bool {
+	return s.Marked && (s.Step == stepData || s.Step == stepMeta) && s.MarkerCluster == a.Cluster && s.Version != "" && s.Control
+}
+
+// refuse says why the directories may not be touched; nil when they may be filled, or are ours and whole.
+func (s nodeState) refuse(a *nodeArgs) error {
+	switch {
+	case s.unfinished(a), s.whole(a):
+		return nil
+	case s.Marked && s.MarkerCluster != a.Cluster:
+		return &Failure{Msg: fmt.Sprintf("%s belongs to the cluster %q, not to %q", a.Pgdata, s.MarkerCluster, a.Cluster),
+			Hint: "use other directories (polardb_pgdata, polardb_polardata), or destroy that cluster first"}
+	case s.Marked && (s.Step == stepData || s.Step == stepMeta) && s.bare():
+		return &Failure{Msg: fmt.Sprintf("%s says that this node was set up, but %s and %s are empty", a.marker(), a.Pgdata, a.Polardata),
+			Hint: "is a disk not mounted? If the data is lost for good, remove " + a.marker() + " and run again: the node is then built anew"}
+	case s.bare():
+		return nil
+	}
+	dir, first := a.Pgdata, s.PgdataFirst
+	if s.Pgdata == "absent" || s.Pgdata == "empty" {
+		dir, first = a.Polardata, s.PolardataFirst
+	}
+	what := "holds something that polarbook did not put there"
+	if s.Version != "" {
+		what = "holds a data directory (PG_VERSION " + s.Version + ") that polarbook did not begin"
+	}
+	if first != "" {
+		what += ": " + first
+	}
+	return &Failure{Msg: dir + " " + what, Hint: "nothing was touched; move it away yourself, or choose other directories (polardb_pgdata, polardb_polardata)"}
+}
+
+// begin is the part of a script that notes a step in the marker and makes the two directories, empty, for the user.
+// Only a step that unfinished or bare allowed may do so; the marker's own content is compared again on the host.
+func (a *nodeArgs) begin(step string, was nodeState) string {
+	r := strings.NewReplacer("@PGDATA@", remote.Quote(a.Pgdata), "@POLARDATA@", remote.Quote(a.Polardata), "@MARKER@", remote.Quote(a.marker()),
+		"@USER@", remote.Quote(a.User), "@CLUSTER@", remote.Quote(a.Cluster), "@STEP@", step)
+	s := nodeMarkScript
+	if was.unfinished(a) {
+		s += nodeEndScript + nodeWipeScript
+	}
+	s += nodeBeginScript
+	return r.Replace(s)
+}
+
+// nodeMarkScript defines mark: write the marker by temporary name, on disk before it counts.
+const nodeMarkScript = `set -e
+PGDATA=@PGDATA@ POLARDATA=@POLARDATA@ MARKER=@MARKER@
+mark() { # step pid
+	origin=$(sed -n 's/^origin=//p' "$MARKER" 2>/dev/null || :)
+	case $1 in initdb|basebackup) origin=$1 ;; esac
+	umask 022
+	printf 'cluster=%s\npgdata=%s\npolardata=%s\nstep=%s\norigin=%s\npid=%s\n' @CLUSTER@ "$PGDATA" "$POLARDATA" "$1" "$origin" "$2" >"$MARKER.new"
+	sync "$MARKER.new" 2>/dev/null || sync
+	mv -f "$MARKER.new" "$MARKER"
+	sync "$(dirname "$MARKER")" 2>/dev/null || sync
+}
+`
+
+// nodeEndScript ends what an earlier, killed run left working on these directories, and nothing else: a process counts
+// only when it is one of the engine's own programs and its command line names the directory.
+const nodeEndScript = `
+ours() {
+	case $(cat "/proc/$1/comm" 2>/dev/null) in initdb|postgres|polar-postgres|pg_ctl|pg_basebackup|polar_basebacku*|polar-initdb.sh) ;; *) return 1 ;; esac
+	tr '\0' '\n' <"/proc/$1/cmdline" 2>/dev/null | grep -qxF -e "$PGDATA" -e "$PGDATA/" -e "--pgdata=$PGDATA"
+}
+left=
+for d in /proc/[0-9]*; do
+	p=${d#/proc/}
+	if [ "$p" != $$ ] && ours "$p"; then kill -TERM "$p" 2>/dev/null || :; left="$left $p"; fi
+done
+n=0
+for p in $left; do
+	while ours "$p" && [ $n -lt 100 ]; do n=$((n+1)); sleep 0.1; done
+	if ours "$p"; then kill -KILL "$p" 2>/dev/null || :; sleep 0.2; fi
+done
+`
+
+const nodeWipeScript = `
+for d in "$PGDATA" "$POLARDATA"; do
+	if [ -d "$d" ]; then find "$d" -mindepth 1 -maxdepth 1 -exec rm -rf -- {} +; fi
+done
+`
+
+const nodeBeginScript = `
+mkdir -p "$(dirname "$PGDATA")" "$(dirname "$POLARDATA")"
+mark @STEP@ ""
+for d in "$PGDATA" "$POLARDATA"; do
+	if [ ! -d "$d" ]; then mkdir "$d"; fi
+	if [ -n "$(ls -A "$d")" ]; then echo "$d is no longer empty" >&2; exit 1; fi
+	chown @USER@: "$d"
+	chmod 700 "$d"
+done
+`
+
+// as wraps a command line so that it runs as the engine's user, with the engine's libraries: a moved prefix does not
+// find its own libpq everywhere.
+func (a *nodeArgs) as(command string) string {
+	return "runuser -u " + remote.Quote(a.User) + " -- env LC_ALL=C LD_LIBRARY_PATH=" + remote.Quote(a.Home+"/current/lib") +
+		" PATH=" + remote.Quote(a.Home+"/current/bin") + `:"$PATH" ` + command
+}

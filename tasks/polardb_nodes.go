@@ -1,0 +1,247 @@
+package tasks
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/polarbook/polarbook/tasks/dma"
+)
+
+// clusterArgs are the arguments of the modules that ask the whole cluster.
+type clusterArgs struct {
+	Nodes         []any  `arg:"nodes,required" doc:"the members that the cluster should have: dicts with name (of the host in the inventory), address (IPv4), port, role (follower, learner or logger) and weight"`
+	LoginUser     string `arg:"login_user" default:"polardb" doc:"a superuser of the database"`
+	LoginPassword string `arg:"login_password,secret" doc:"its password"`
+	LoginDB       string `arg:"login_db" default:"postgres" doc:"the database to connect to; polar_monitor must be created in it"`
+}
+
+// wantedNode is one of the nodes that the inventory wants.
+type wantedNode struct {
+	Name    string
+	Address dma.Address
+	Role    string // follower, learner, logger
+	Weight  int    // -1: as it is
+}
+
+// voter says that the node is to have a vote.
+func (n wantedNode) voter() bool { return n.Role != "learner" }
+
+var nodeKeys = map[string]bool{"name": true, "address": true, "port": true, "role": true, "weight": true}
+
+// nodes reads the list, and refuses what no cluster can be made of: two nodes with one address, a weight that the
+// engine does not take, a host name where it needs an IPv4 address.
+func (c *clusterArgs) nodes() ([]wantedNode, error) {
+	var list []wantedNode
+	seen := map[string]string{}
+	for _, item := range c.Nodes {
+		m, ok := item.(map[string]any)
+		if !ok {
+			return nil, &ArgError{Arg: "nodes", Problem: "must be a list of dicts, not of " + describe(item)}
+		}
+		for k := range m {
+			if !nodeKeys[k] {
+				return nil, &ArgError{Arg: "nodes", Problem: fmt.Sprintf("holds a node with the unknown key %q", k)}
+			}
+		}
+		n, err := readNode(m)
+		if err != nil {
+			return nil, &ArgError{Arg: "nodes", Problem: err.Error()}
+		}
+		if other, twice := seen[n.Address.String()]; twice {
+			return nil, &ArgError{Arg: "nodes", Problem: fmt.Sprintf("gives %s the address %s, which %s has", n.Name, n.Address, other)}
+		}
+		seen[n.Address.String()] = n.Name
+		list = append(list, n)
+	}
+	if len(list) == 0 {
+		return nil, &ArgError{Arg: "nodes", Problem: "is empty: which hosts make up the cluster?"}
+	}
+	return list, nil
+}
+
+func readNode(m map[string]any) (wantedNode, error) {
+	n := wantedNode{Weight: -1, Role: "follower"}
+	var err error
+	if n.Name, err = toString(m["name"]); err != nil || n.Name == "" {
+		return n, fmt.Errorf("holds a node without a name")
+	}
+	if n.Address.Host, err = toString(m["address"]); err != nil {
+		return n, fmt.Errorf("has no address for %s", n.Name)
+	}
+	n.Address.Port = 5432
+	if p, ok := m["port"]; ok && p != nil && p != "" {
+		if n.Address.Port, err = toInt(p); err != nil {
+			return n, fmt.Errorf("port of %s %w", n.Name, err)
+		}
+	}
+	if err := n.Address.Check(); err != nil {
+		return n, fmt.Errorf("for %s: %w", n.Name, err)
+	}
+	if r, ok := m["role"]; ok && r != nil && r != "" {
+		n.Role, _ = r.(string)
+	}
+	switch n.Role {
+	case "follower", "learner", "logger":
+	default:
+		return n, fmt.Errorf("role of %s must be follower, learner or logger, not %s", n.Name, describe(m["role"]))
+	}
+	if w, ok := m["weight"]; ok && w != nil && w != "" {
+		if n.Weight, err = toInt(w); err != nil || n.Weight < 0 || n.Weight > 9 {
+			return n, fmt.Errorf("weight of %s must be a number from 0 to 9, not %s", n.Name, describe(w))
+		}
+		if n.Role == "learner" {
+			return n, fmt.Errorf("weight of %s cannot be set: it is a learner and has no vote", n.Name)
+		}
+	}
+	return n, nil
+}
+
+func nodeNamed(list []wantedNode, name string) (wantedNode, error) {
+	for _, n := range list {
+		if n.Name == name {
+			return n, nil
+		}
+	}
+	var names []string
+	for _, n := range list {
+		names = append(names, n.Name)
+	}
+	return wantedNode{}, &ArgError{Arg: "nodes", Problem: fmt.Sprintf("does not hold %s, only %v", name, names)}
+}
+
+// use lends f the run's connection to the node's server, which goes through the SSH connection of the node's own host.
+// One caller has it at a time. It may have broken since it was last used (a change of leader ends all of the old
+// leader's): with sure, that is found out first, at the price of a round trip, for an f that must not be called twice.
+func (c *clusterArgs) use(ctx context.Context, h Host, n wantedNode, sure bool, f func(*pgx.Conn) error) error {
+	host, err := h.Peer(ctx, n.Name)
+	if err != nil {
+		return err
+	}
+	kept, err := host.Keep(fmt.Sprintf("sql %s@%d/%s", c.LoginUser, n.Address.Port, c.LoginDB), func() (any, error) { return &session{}, nil })
+	if err != nil {
+		return err
+	}
+	s := kept.(*session)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn != nil && s.conn.IsClosed() {
+		s.conn = nil
+	}
+	if sure && s.conn != nil && s.conn.Ping(ctx) != nil {
+		s.conn = nil
+	}
+	if s.conn == nil {
+		if s.conn, err = c.connect(ctx, host, n); err != nil {
+			return err
+		}
+	}
+	return f(s.conn)
+}
+
+// connect opens a session that ends where the server listens for its own host, so that no hba line but that is needed.
+func (c *clusterArgs) connect(ctx context.Context, host Host, n wantedNode) (*pgx.Conn, error) {
+	return dma.Connect(ctx, dma.Login{
+		Address:  dma.Address{Host: "127.0.0.1", Port: n.Address.Port},
+		Database: c.LoginDB, User: c.LoginUser, Password: c.LoginPassword,
+		Dial: host.Dial,
+	})
+}
+
+// command runs one membership statement on a session of its own, because it may hang for as long as the engine likes.
+func (c *clusterArgs) command(ctx context.Context, h Host, on dma.View, statement string, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	host, err := h.Peer(ctx, on.Node)
+	if err != nil {
+		return err
+	}
+	conn, err := c.connect(ctx, host, wantedNode{Name: on.Node, Address: on.Address})
+	if err != nil {
+		return err
+	}
+	defer (&session{conn: conn}).Close()
+	h.Say(on.Node + ": " + statement)
+	return dma.Command(ctx, conn, statement)
+}
+
+// session is a connection kept for the run, used by one at a time.
+type session struct {
+	mu   sync.Mutex
+	conn *pgx.Conn
+}
+
+func (s *session) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	return s.conn.Close(ctx)
+}
+
+// survey asks all nodes at once, each within lookLimit.
+func (c *clusterArgs) survey(ctx context.Context, h Host, list []wantedNode) dma.Survey {
+	survey := make(dma.Survey, len(list))
+	var wg sync.WaitGroup
+	for i, n := range list {
+		wg.Go(func() { survey[i] = c.look(ctx, h, n) })
+	}
+	wg.Wait()
+	return survey
+}
+
+func (c *clusterArgs) look(ctx context.Context, h Host, n wantedNode) dma.View {
+	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	view := dma.View{Node: n.Name, Address: n.Address}
+	for range 2 {
+		broken := false
+		err := c.use(ctx, h, n, false, func(conn *pgx.Conn) error {
+			view = dma.Look(ctx, conn, n.Name, n.Address)
+			broken = conn.IsClosed()
+			return nil
+		})
+		if err != nil {
+			view.Err = err
+		}
+		if !broken {
+			break
+		}
+	}
+	return view
+}
+
+// lookLimit is how long one node may take to answer: longer than a busy server needs, shorter than a person waits.
+const lookLimit = 10 * time.Second
+
+// leader surveys the cluster until a leader can be believed, for at most the given time; an election takes one or two
+// election timeouts.
+func (c *clusterArgs) leader(ctx context.Context, h Host, list []wantedNode, patience time.Duration) (dma.View, dma.Survey, error) {
+	deadline := time.Now().Add(patience)
+	for {
+		survey := c.survey(ctx, h, list)
+		leader, err := survey.Leader()
+		if err == nil || ctx.Err() != nil || time.Now().After(deadline) {
+			return leader, survey, err
+		}
+		h.Say(err.Error())
+		if err := sleep(ctx, time.Second); err != nil {
+			return leader, survey, err
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}

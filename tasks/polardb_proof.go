@@ -1,0 +1,154 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/polarbook/polarbook/tasks/dma"
+)
+
+type proofArgs struct {
+	clusterArgs
+	Timeout int `arg:"timeout" default:"60" doc:"seconds until everything must be as wanted"`
+}
+
+var polardbProofModule = Define(Module{
+	Name:    "polardb_proof",
+	Summary: "Prove that the cluster is as wanted: members, roles and weights as every node sees them, streaming, and a row written on the leader and read on the others",
+	Notes: []string{
+		"The row goes into table polarbook.proof of the login database, which holds that one row; the time in it is the proof's.",
+		"A member that the nodes list and the inventory does not is reported as a failure: nothing here removes it.",
+	},
+	Returns: []Return{{"leader", "str", "the node that leads"}, {"members", "list", "what was seen of each member"}, {"table", "str", "the same, to be read"}},
+	Examples: `- polardb_proof:
+    nodes: "{{ polardb_nodes }}"
+    login_password: "{{ polardb_password }}"
+  run_once: yes
+`,
+}, func(a *proofArgs, _ Local) (Action, error) {
+	list, err := a.nodes()
+	return &proofAction{args: a, list: list}, err
+})
+
+type proofAction struct {
+	args *proofArgs
+	list []wantedNode
+}
+
+func (p *proofAction) Probe() string { return "" }
+
+func (p *proofAction) Plan(Found) (Plan, error) {
+	return Plan{Change: true, Event: true, Unknown: "the proof writes a row, so it is left out", Msg: "prove the cluster"}, nil
+}
+
+func (p *proofAction) Apply(ctx context.Context, h Host, _ Plan) (Result, error) {
+	deadline := time.Now().Add(time.Duration(p.args.Timeout) * time.Second)
+	for {
+		leader, survey, err := p.args.leader(ctx, h, p.list, electionPatience)
+		if err != nil {
+			return Result{}, err
+		}
+		doubts := doubts(survey, leader, p.list)
+		if len(doubts) == 0 {
+			if err := p.row(ctx, h, leader, deadline); err != nil {
+				return Result{}, err
+			}
+			members := clusterMembers(survey, leader, p.list)
+			return Result{Msg: memberTable(members), Values: map[string]any{"leader": leader.Node, "members": members, "table": memberTable(members)}}, nil
+		}
+		h.Say(strings.Join(doubts, "; "))
+		if time.Now().After(deadline) {
+			return Result{}, &Failure{Msg: fmt.Sprintf("the cluster is not as wanted after %d s: %s", p.args.Timeout, strings.Join(doubts, "; "))}
+		}
+		if err := sleep(ctx, 500*time.Millisecond); err != nil {
+			return Result{}, err
+		}
+	}
+}
+
+// doubts lists everything in which the cluster is not as the inventory wants it.
+func doubts(survey dma.Survey, leader dma.View, list []wantedNode) []string {
+	var all []string
+	for _, n := range list {
+		if d := disagreement(survey, leader, n); d != "" {
+			all = append(all, d)
+			continue
+		}
+		row, _ := leader.Member(n.Address)
+		if n.Weight >= 0 && n.voter() && row.Weight != n.Weight {
+			all = append(all, fmt.Sprintf("%s has the weight %d, wanted %d", n.Name, row.Weight, n.Weight))
+		}
+	}
+	for _, row := range leader.Cluster {
+		if _, known := survey.At(row.IPPort); !known {
+			all = append(all, fmt.Sprintf("%s is a member (%s) and not in the inventory", row.IPPort, row.Role))
+		}
+	}
+	return all
+}
+
+const proofTable = `create schema if not exists polarbook;
+create table if not exists polarbook.proof (id int primary key, mark text);`
+
+// row writes a mark on the leader and waits until every other member that holds data shows it.
+func (p *proofAction) row(ctx context.Context, h Host, leader dma.View, deadline time.Time) error {
+	ctx, cancel := context.WithDeadline(ctx, deadline.Add(10*time.Second))
+	defer cancel()
+	on, err := nodeNamed(p.list, leader.Node)
+	if err != nil {
+		return err
+	}
+	mark := time.Now().UTC().Format(time.RFC3339Nano)
+	write := func(conn *pgx.Conn) error {
+		update := "insert into polarbook.proof values (1, " + dma.Literal(mark) + ") on conflict (id) do update set mark = excluded.mark"
+		_, err := conn.PgConn().Exec(ctx, update).ReadAll()
+		if code := dma.Code(err); code == "42P01" || code == "3F000" {
+			if _, err := conn.PgConn().Exec(ctx, proofTable).ReadAll(); err != nil {
+				return err
+			}
+			_, err = conn.PgConn().Exec(ctx, update).ReadAll()
+		}
+		return err
+	}
+	if err := p.args.use(ctx, h, on, true, write); err != nil {
+		return &Failure{Msg: "a row could not be written on the leader " + leader.Node, Err: err}
+	}
+	for _, n := range p.list {
+		if n.Name == leader.Node || n.Role == "logger" {
+			continue
+		}
+		if err := p.read(ctx, h, n, mark, deadline); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *proofAction) read(ctx context.Context, h Host, n wantedNode, mark string, deadline time.Time) error {
+	for {
+		saw := ""
+		err := p.args.use(ctx, h, n, false, func(conn *pgx.Conn) error {
+			err := conn.QueryRow(ctx, "select mark from polarbook.proof where id = 1").Scan(&saw)
+			if errors.Is(err, pgx.ErrNoRows) || dma.Code(err) == "42P01" || dma.Code(err) == "3F000" {
+				return nil
+			}
+			return err
+		})
+		switch {
+		case err == nil && saw == mark:
+			return nil
+		case time.Now().After(deadline) && err != nil:
+			return &Failure{Msg: "the row written on the leader could not be read on " + n.Name, Err: err}
+		case time.Now().After(deadline):
+			return &Failure{Msg: fmt.Sprintf("the row written on the leader did not reach %s in %d s; it shows %q, written was %q", n.Name, p.args.Timeout, saw, mark)}
+		}
+		if err := sleep(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,146 @@
+package tasks
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+type serviceArgs struct {
+	nodeArgs
+	Unit    string `arg:"unit,required" alias:"name" doc:"the systemd unit that runs the engine"`
+	State   string `arg:"state" default:"started" choices:"started stopped restarted reloaded" doc:"what the server should be"`
+	Timeout int    `arg:"timeout" default:"60" doc:"seconds until it must be up, or down"`
+	Settle  int    `arg:"settle" default:"3" doc:"seconds that a started server must stay up without starting over"`
+}
+
+var polardbServiceModule = Define(Module{
+	Name:    "polardb_service",
+	Summary: "Start, stop, restart or reload a node's server, and see that it did",
+	Notes: []string{
+		"pg_ctl and systemd report success as soon as the first process stands. Started means here: the server lives, listens on its client and its consensus port, and does not start over within settle seconds.",
+		"It does not mean that anybody can connect: a node that was never added to the cluster refuses every connection. See polardb_wait and polardb_member.",
+	},
+	Returns: []Return{{"pid", "int", "the server's process, 0 when stopped"}},
+	Examples: `- polardb_service:
+    unit: polardb-demo
+    pgdata: /var/lib/polardb/pgdata
+    polardata: /var/lib/polardb/polardata
+    state: started
+`,
+}, func(a *serviceArgs, _ Local) (Action, error) {
+	if !unitName(a.Unit) {
+		return nil, &ArgError{Module: "polardb_service", Arg: "unit", Problem: fmt.Sprintf("must be a unit's name, not %q", a.Unit)}
+	}
+	return &serviceAction{a}, a.check()
+})
+
+func unitName(s string) bool {
+	return s != "" && !strings.HasPrefix(s, "-") && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.@:\\") == ""
+}
+
+type serviceAction struct{ args *serviceArgs }
+
+func (s *serviceAction) Probe() string { return s.args.probe() }
+
+func (s *serviceAction) Plan(f Found) (Plan, error) {
+	a := s.args
+	n, err := parseNode(f)
+	if err != nil {
+		return Plan{}, err
+	}
+	values := map[string]any{"pid": n.PID}
+	up := n.PID != 0 && n.ListensClient && n.ListensConsensus
+	switch {
+	case a.State == "stopped" && n.PID == 0:
+		return Plan{Msg: "the server does not run", Values: values}, nil
+	case a.State == "stopped":
+		return Plan{Change: true, Msg: "stop the server", Script: a.prelude() + serviceStop, Values: values}, nil
+	case n.Postgres == "" || !n.Control || n.Version == "":
+		return Plan{Change: true, Unknown: "the engine or the node's data is not there yet", Msg: a.State}, nil
+	case a.State == "started" && up:
+		return Plan{Msg: "the server runs", Values: values}, nil
+	case a.State == "reloaded" && n.PID != 0:
+		return Plan{Change: true, Event: true, Msg: "reload the configuration", Script: a.prelude() + "kill -HUP " + fmt.Sprint(n.PID), Values: values}, nil
+	case n.PID == 0 && (n.ListensClient || n.ListensConsensus):
+		port := a.Port
+		if !n.ListensClient {
+			port += 10000
+		}
+		return Plan{}, &Failure{Msg: fmt.Sprintf("port %d is taken by another process, and this node's server does not run", port),
+			Hint: fmt.Sprintf("see who it is with: ss -ltnp 'sport = :%d'", port)}
+	case a.State == "started" && n.PID != 0:
+		// It lives and does not listen: it is on its way up, or starts over and over.
+		return Plan{Change: true, Msg: "wait for the server to listen", Script: a.prelude() + serviceProve, Values: values}, nil
+	case a.State == "restarted" && n.PID != 0:
+		return Plan{Change: true, Event: true, Msg: "restart the server", Script: a.prelude() + serviceStop + serviceStart + serviceProve, Values: values}, nil
+	}
+	return Plan{Change: true, Event: a.State != "started", Msg: "start the server", Script: a.prelude() + serviceStart + serviceProve, Values: values}, nil
+}
+
+// prelude defines what the scripts below use. The server's log is in PGDATA, under a name that its settings choose.
+func (a *serviceArgs) prelude() string {
+	return strings.NewReplacer("@PGDATA@", remote.Quote(a.Pgdata), "@UNIT@", remote.Quote(a.Unit), "@TIMEOUT@", fmt.Sprint(a.Timeout), "@SETTLE@", fmt.Sprint(a.Settle),
+		"@CLIENT@", fmt.Sprintf("%04X", a.Port), "@CONSENSUS@", fmt.Sprintf("%04X", a.Port+10000), "@PORT@", fmt.Sprint(a.Port),
+		"@STOP@", a.as(fmt.Sprintf(`timeout %d pg_ctl -D "$PGDATA" stop -m fast -t %d`, a.Timeout+30, a.Timeout)),
+	).Replace(`set -e
+PGDATA=@PGDATA@ UNIT=@UNIT@ TIMEOUT=@TIMEOUT@ SETTLE=@SETTLE@
+cd /
+alive() {
+	pid=$(head -n 1 "$PGDATA/postmaster.pid" 2>/dev/null) || pid=
+	case $pid in ''|*[!0-9]*) return 1 ;; esac
+	[ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$(readlink -f "$PGDATA")" ]
+}
+listens() {
+	cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { sub(/.*:/, "", $2); if ($2 == "@CLIENT@") c = 1; if ($2 == "@CONSENSUS@") d = 1 } END { exit !(c && d) }'
+}
+logs() { ls -t "$PGDATA"/pg_log/* "$PGDATA"/log/* 2>/dev/null || :; }
+restarts() { logs | while read -r f; do cat "$f"; done | grep -c -e 'all server processes terminated; reinitializing' || :; }
+explain() {
+	systemctl status --no-pager -n 5 "$UNIT" 2>/dev/null | sed -n '3p' >&2 || :
+	f=$(logs | grep -e error -e '\.log' | head -n 1)
+	if [ -n "$f" ]; then echo "the end of $f:" >&2; grep -v ' LOG:  ' "$f" | tail -n 12 >&2; else journalctl --no-pager -o cat -n 12 -u "$UNIT" >&2 2>/dev/null || :; fi
+}
+stop() { @STOP@ >/dev/null; }
+PORTS='@PORT@ and its consensus port'
+`)
+}
+
+const serviceStop = `
+systemctl stop "$UNIT" || :
+if alive; then stop; fi
+n=0
+while alive; do
+	n=$((n+1))
+	if [ $n -gt $((TIMEOUT*10)) ]; then echo "the server (process $pid) still runs $TIMEOUT s after it was told to stop" >&2; exit 1; fi
+	sleep 0.1
+done
+`
+
+const serviceStart = `
+BEFORE=$(restarts)
+systemctl reset-failed "$UNIT" 2>/dev/null || :
+if ! systemctl start "$UNIT"; then explain; exit 1; fi
+`
+
+// A server that cannot use its consensus meta or port lives and starts over about every second, for ever.
+const serviceProve = `
+: "${BEFORE:=$(restarts)}"
+n=0
+until alive && listens; do
+	n=$((n+1))
+	if [ $n -gt $((TIMEOUT*10)) ] || { [ $n -gt 30 ] && ! systemctl -q is-active "$UNIT"; }; then
+		if alive; then echo "the server lives (process $pid) and does not listen on $PORTS after $((n/10)) s" >&2; else echo "the server ended right after it was started" >&2; fi
+		explain; exit 1
+	fi
+	if [ $((n%10)) = 0 ] && [ "$(restarts)" -gt $((BEFORE+2)) ]; then echo "the server starts over and over" >&2; explain; exit 1; fi
+	sleep 0.1
+done
+n=0
+while [ $n -lt $((SETTLE*2)) ]; do
+	sleep 0.5; n=$((n+1))
+	if ! alive; then echo "the server ended $((n/2)) s after it was started" >&2; explain; exit 1; fi
+	if [ "$(restarts)" -gt $((BEFORE+1)) ]; then echo "the server starts over and over" >&2; explain; exit 1; fi
+done
+`

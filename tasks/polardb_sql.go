@@ -1,0 +1,250 @@
+package tasks
+
+import (
+	"context"
+	"crypto/md5"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/polarbook/polarbook/tasks/dma"
+)
+
+// on says where a statement is to run.
+type sqlTarget struct {
+	On string `arg:"on" default:"leader" choices:"leader self" doc:"leader: the node that leads, asked of the nodes; self: the host that the task runs on"`
+}
+
+// at finds the node for a statement. Before the consensus views exist (a first leader without polar_monitor) a lone
+// node that takes writes is the leader.
+func (t sqlTarget) at(ctx context.Context, c *clusterArgs, h Host, list []wantedNode) (wantedNode, error) {
+	if t.On == "self" {
+		return nodeNamed(list, h.Name())
+	}
+	leader, _, err := c.leader(ctx, h, list, electionPatience)
+	if err != nil {
+		return wantedNode{}, err
+	}
+	return nodeNamed(list, leader.Node)
+}
+
+// sqlFound is what a query on the chosen node said; Err is kept so that check mode can go on before there is a server.
+type sqlFound struct {
+	Node wantedNode
+	Row  []string // nil: no row
+	Err  error
+}
+
+// ask runs a query of one row of texts on the chosen node.
+func (t sqlTarget) ask(ctx context.Context, c *clusterArgs, h Host, list []wantedNode, f Found, query string) (Found, error) {
+	found := sqlFound{}
+	found.Node, found.Err = t.at(ctx, c, h, list)
+	if found.Err == nil {
+		ctx, cancel := context.WithTimeout(ctx, lookLimit)
+		defer cancel()
+		found.Err = c.use(ctx, h, found.Node, true, func(conn *pgx.Conn) error {
+			results, err := conn.PgConn().Exec(ctx, query).ReadAll()
+			if err != nil {
+				return err
+			}
+			if len(results) > 0 && len(results[0].Rows) > 0 {
+				for _, v := range results[0].Rows[0] {
+					found.Row = append(found.Row, string(v))
+				}
+			}
+			return nil
+		})
+	}
+	f.Value = found
+	return f, nil
+}
+
+// run executes a statement on the node that the probe chose, and says so without its secrets.
+func (t sqlTarget) run(ctx context.Context, c *clusterArgs, h Host, f sqlFound, statement string) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return c.use(ctx, h, f.Node, true, func(conn *pgx.Conn) error {
+		_, err := conn.PgConn().Exec(ctx, statement).ReadAll()
+		return err
+	})
+}
+
+type roleArgs struct {
+	clusterArgs
+	sqlTarget
+	Name        string `arg:"name,required" doc:"the role"`
+	Password    string `arg:"password,secret" doc:"its password; not given: left as it is"`
+	Superuser   *bool  `arg:"superuser" doc:"whether it is a superuser"`
+	Login       *bool  `arg:"login" doc:"whether it may log in; a new role may, unless no"`
+	Replication *bool  `arg:"replication" doc:"whether it may replicate"`
+}
+
+var polardbRoleModule = Define(Module{
+	Name:    "polardb_role",
+	Summary: "Make a database role what it should be",
+	Notes:   []string{"Roles are made on the leader and reach the others by replication. The password is sent hashed (md5, the engine's own form) and compared with the stored hash."},
+	Examples: `- polardb_role:
+    name: replicator
+    password: "{{ polardb_replication_password }}"
+    superuser: yes
+    nodes: "{{ polardb_nodes }}"
+    login_password: "{{ polardb_password }}"
+`,
+}, func(a *roleArgs, _ Local) (Action, error) {
+	list, err := a.nodes()
+	return &roleAction{args: a, list: list}, err
+})
+
+type roleAction struct {
+	args *roleArgs
+	list []wantedNode
+}
+
+func (r *roleAction) Probe() string { return "" }
+
+func (r *roleAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
+	return r.args.ask(ctx, &r.args.clusterArgs, h, r.list, f,
+		"select rolsuper, rolcanlogin, rolreplication, coalesce(rolpassword, '') from pg_authid where rolname = "+dma.Literal(r.args.Name))
+}
+
+func (r *roleAction) Plan(f Found) (Plan, error) {
+	a := r.args
+	found, ok := f.Value.(sqlFound)
+	if !ok {
+		return Plan{}, errors.New("the server was not asked")
+	}
+	if found.Err != nil {
+		return Plan{Change: true, Unknown: found.Err.Error(), Msg: "role " + a.Name, Data: found}, nil
+	}
+	verb, login := "alter", a.Login
+	have := map[string]string{}
+	if len(found.Row) == 4 {
+		have = map[string]string{"superuser": found.Row[0], "login": found.Row[1], "replication": found.Row[2], "password": found.Row[3]}
+	} else {
+		verb = "create"
+		if login == nil {
+			yes := true
+			login = &yes
+		}
+	}
+	var options []string
+	for _, o := range []struct {
+		word string
+		want *bool
+	}{{"superuser", a.Superuser}, {"login", login}, {"replication", a.Replication}} {
+		if o.want != nil && (have[o.word] == "t") != *o.want {
+			word := o.word
+			if !*o.want {
+				word = "no" + word
+			}
+			options = append(options, word)
+		}
+	}
+	shown := strings.Join(options, " ")
+	if hash := hashed(a.Name, a.Password); a.Password != "" && have["password"] != hash {
+		options = append(options, "password "+dma.Literal(hash))
+		shown = strings.TrimSpace(shown + " password")
+	}
+	if len(options) == 0 && verb == "alter" {
+		return Plan{Msg: "the role is as wanted"}, nil
+	}
+	statement := verb + " role " + dma.Identifier(a.Name) + " " + strings.Join(options, " ")
+	return Plan{Change: true, Msg: verb + " role " + a.Name + ": " + shown, Data: sqlChange{found, statement}}, nil
+}
+
+// sqlChange is a statement and where it goes.
+type sqlChange struct {
+	found     sqlFound
+	statement string
+}
+
+// hashed is the engine's stored form of a password with password_encryption = md5.
+func hashed(role, password string) string {
+	sum := md5.Sum([]byte(password + role))
+	return "md5" + hex.EncodeToString(sum[:])
+}
+
+func (r *roleAction) Apply(ctx context.Context, h Host, p Plan) (Result, error) {
+	change, ok := p.Data.(sqlChange)
+	if !ok {
+		return Result{}, &Failure{Msg: "role " + r.args.Name + " cannot be looked at: " + p.Unknown}
+	}
+	if err := r.args.run(ctx, &r.args.clusterArgs, h, change.found, change.statement); err != nil {
+		return Result{}, &Failure{Msg: "on " + change.found.Node.Name + ": " + p.Msg, Err: err}
+	}
+	return r.proof(ctx, h, p)
+}
+
+func (r *roleAction) proof(ctx context.Context, h Host, p Plan) (Result, error) {
+	f, err := r.Ask(ctx, h, Found{})
+	if err != nil {
+		return Result{}, err
+	}
+	again, err := r.Plan(f)
+	if err != nil {
+		return Result{}, err
+	}
+	if again.Change {
+		return Result{}, &Failure{Msg: "the role is not as wanted after the change: " + again.Msg}
+	}
+	return Result{Changed: true, Msg: p.Msg}, nil
+}
+
+type extensionArgs struct {
+	clusterArgs
+	sqlTarget
+	Name string `arg:"name,required" alias:"ext" doc:"the extension"`
+}
+
+var polardbExtensionModule = Define(Module{
+	Name:    "polardb_extension",
+	Summary: "Create a database extension where it is missing",
+	Examples: `- polardb_extension:
+    name: polar_monitor
+    on: self
+    nodes: "{{ polardb_nodes }}"
+    login_password: "{{ polardb_password }}"
+`,
+}, func(a *extensionArgs, _ Local) (Action, error) {
+	list, err := a.nodes()
+	return &extensionAction{args: a, list: list}, err
+})
+
+type extensionAction struct {
+	args *extensionArgs
+	list []wantedNode
+}
+
+func (e *extensionAction) Probe() string { return "" }
+
+func (e *extensionAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
+	return e.args.ask(ctx, &e.args.clusterArgs, h, e.list, f, "select extversion from pg_extension where extname = "+dma.Literal(e.args.Name))
+}
+
+func (e *extensionAction) Plan(f Found) (Plan, error) {
+	found, ok := f.Value.(sqlFound)
+	switch {
+	case !ok:
+		return Plan{}, errors.New("the server was not asked")
+	case found.Err != nil:
+		return Plan{Change: true, Unknown: found.Err.Error(), Msg: "extension " + e.args.Name}, nil
+	case found.Row != nil:
+		return Plan{Values: map[string]any{"version": found.Row[0]}, Msg: "the extension is there"}, nil
+	}
+	return Plan{Change: true, Msg: "create extension " + e.args.Name, Data: sqlChange{found, "create extension if not exists " + dma.Identifier(e.args.Name)}}, nil
+}
+
+func (e *extensionAction) Apply(ctx context.Context, h Host, p Plan) (Result, error) {
+	change, ok := p.Data.(sqlChange)
+	if !ok {
+		return Result{}, &Failure{Msg: "extension " + e.args.Name + " cannot be looked at: " + p.Unknown}
+	}
+	if err := e.args.run(ctx, &e.args.clusterArgs, h, change.found, change.statement); err != nil {
+		return Result{}, &Failure{Msg: fmt.Sprintf("on %s: %s", change.found.Node.Name, p.Msg), Err: err}
+	}
+	return Result{Changed: true, Msg: p.Msg}, nil
+}

@@ -1,0 +1,188 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks/dma"
+)
+
+var polardbStatusModule = Define(Module{
+	Name:    "polardb_status",
+	Summary: "The cluster as its nodes see it, and in what it differs from the inventory",
+	Notes:   []string{"Asks every node once and waits for none. It fails only when no node answers at all."},
+	Returns: []Return{
+		{"leader", "str", "the node that leads and is believed; empty when none is"},
+		{"problem", "str", "why no leader can be believed; empty when one is"},
+		{"members", "list", "one dict a node: node, address, answers, role, weight, term, log_index, commit_index, match_index, lag, write_lag, flush_lag, replay_lag, received_lsn, replayed_lsn, streaming, says"},
+		{"disagrees", "list", "in what the cluster is not as the inventory wants it"},
+		{"table", "str", "the members, to be read"},
+	},
+	Examples: `- polardb_status:
+    nodes: "{{ polardb_nodes }}"
+    login_password: "{{ polardb_password }}"
+  run_once: yes
+  register: cluster
+`,
+}, func(a *clusterArgs, _ Local) (Action, error) {
+	list, err := a.nodes()
+	return &statusAction{args: a, list: list}, err
+})
+
+type statusAction struct {
+	args *clusterArgs
+	list []wantedNode
+}
+
+func (s *statusAction) Probe() string { return "" }
+
+func (s *statusAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
+	f.Value = s.args.survey(ctx, h, s.list)
+	return f, nil
+}
+
+func (s *statusAction) Plan(f Found) (Plan, error) {
+	survey, ok := f.Value.(dma.Survey)
+	if !ok {
+		return Plan{}, errors.New("the nodes were not asked")
+	}
+	answers := 0
+	for _, v := range survey {
+		if v.Err == nil {
+			answers++
+		}
+	}
+	if answers == 0 {
+		return Plan{}, &Failure{Msg: "no node answers: " + survey.String()}
+	}
+	leader, err := survey.Leader()
+	values := map[string]any{"leader": leader.Node, "problem": "", "disagrees": []any{}}
+	if err != nil {
+		values["problem"] = err.Error()
+	} else {
+		wrong := []any{}
+		for _, d := range doubts(survey, leader, s.list) {
+			wrong = append(wrong, d)
+		}
+		values["disagrees"] = wrong
+	}
+	members := clusterMembers(survey, leader, s.list)
+	values["members"], values["table"] = members, memberTable(members)
+	return Plan{Values: values, Msg: memberTable(members)}, nil
+}
+
+// clusterMembers is one dict a node of the inventory, and one a member that the inventory does not have. What cannot be
+// known is left empty: an absent number must not look like a zero.
+func clusterMembers(survey dma.Survey, leader dma.View, list []wantedNode) []any {
+	var members []any
+	for _, v := range survey {
+		m := map[string]any{"node": v.Node, "address": v.Address.String(), "answers": v.Err == nil, "says": v.String()}
+		wanted, _ := nodeNamed(list, v.Node)
+		m["wanted_role"] = wanted.Role
+		if v.Err == nil && !v.NoViews {
+			m["role"], m["term"] = v.Status.Role.String(), int(v.Status.Term)
+			m["log_index"], m["commit_index"], m["purge_index"] = int(v.Status.LastLogIndex), int(v.Status.CommitIndex), int(v.PurgeIndex)
+			m["flushed_lsn"] = v.FlushedLSN
+		}
+		if v.Err == nil {
+			m["received_lsn"], m["replayed_lsn"] = v.ReceiveLSN, v.ReplayLSN
+		}
+		fillFromLeader(m, leader, v.Address.Consensus(), wanted.Role == "logger")
+		members = append(members, m)
+	}
+	for _, row := range leader.Cluster {
+		if _, known := survey.At(row.IPPort); known {
+			continue
+		}
+		a, _ := dma.FromConsensus(row.IPPort)
+		m := map[string]any{"node": "(not in the inventory)", "address": a.String(), "answers": false, "says": "not asked"}
+		fillFromLeader(m, leader, row.IPPort, false)
+		members = append(members, m)
+	}
+	return members
+}
+
+func fillFromLeader(m map[string]any, leader dma.View, ipPort string, logger bool) {
+	for _, row := range leader.Cluster {
+		if row.IPPort != ipPort {
+			continue
+		}
+		m["listed_role"], m["server_id"], m["match_index"] = row.Role.String(), int(row.ServerID), int(row.MatchIndex)
+		m["lag"] = int(max(0, leader.Status.LastLogIndex-row.MatchIndex))
+		if row.Role != dma.Learner {
+			m["weight"] = row.Weight
+		}
+		if _, own := m["role"]; !own {
+			m["role"] = row.Role.String()
+		}
+		if logger {
+			m["role"] = "logger"
+		}
+	}
+	if r, ok := leader.ReplicaOf(ipPort); ok {
+		m["streaming"] = true
+		m["write_lag"], m["flush_lag"], m["replay_lag"] = r.WriteLag, r.FlushLag, r.ReplayLag
+		m["leader_sees_replay_lsn"] = r.ReplayLSN
+	}
+}
+
+// memberTable sets the members out in columns.
+func memberTable(members []any) string {
+	head := []string{"NODE", "ADDRESS", "ROLE", "WEIGHT", "TERM", "LOG", "COMMIT", "MATCH", "BEHIND", "STREAMS", "REPLAYED"}
+	rows := [][]string{head}
+	for _, item := range members {
+		m := item.(map[string]any)
+		role := text(m["role"])
+		if m["answers"] == false {
+			role = "NO ANSWER"
+			if listed := text(m["listed_role"]); listed != "-" {
+				role += " (" + listed + ")"
+			}
+		}
+		streams := "-"
+		if m["streaming"] == true {
+			streams = "yes"
+		} else if role != "leader" && m["answers"] == true {
+			streams = "no"
+		}
+		rows = append(rows, []string{text(m["node"]), text(m["address"]), role, text(m["weight"]), text(m["term"]), text(m["log_index"]), text(m["commit_index"]),
+			text(m["match_index"]), text(m["lag"]), streams, text(m["replayed_lsn"])})
+	}
+	return columns(rows)
+}
+
+func text(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "-"
+	case string:
+		if v == "" {
+			return "-"
+		}
+		return v
+	case int:
+		return strconv.Itoa(v)
+	}
+	return fmt.Sprint(v)
+}
+
+func columns(rows [][]string) string {
+	widths := make([]int, len(rows[0]))
+	for _, r := range rows {
+		for i, c := range r {
+			widths[i] = max(widths[i], len(c))
+		}
+	}
+	var b strings.Builder
+	for _, r := range rows {
+		var line strings.Builder
+		for i, c := range r {
+			fmt.Fprintf(&line, "%-*s  ", widths[i], c)
+		}
+		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+	}
+	return strings.TrimRight(b.String(), "\n")
+}

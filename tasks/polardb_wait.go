@@ -1,0 +1,112 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/polarbook/polarbook/tasks/dma"
+)
+
+type waitArgs struct {
+	clusterArgs
+	For     string `arg:"for" default:"leader" choices:"leader writable answering" doc:"leader: the cluster has one that a majority agrees with; writable: this node takes writes; answering: this node takes connections"`
+	Timeout int    `arg:"timeout" default:"90" doc:"seconds"`
+}
+
+var polardbWaitModule = Define(Module{
+	Name:    "polardb_wait",
+	Summary: "Wait until a node takes writes, or the cluster has a leader",
+	Notes:   []string{"A started node first answers read-only; a first leader takes writes after an election timeout (5 s by default) and a little. The wait changes nothing and says what it saw last when it is over."},
+	Returns: []Return{{"leader", "str", "the node that leads, when that was waited for"}},
+	Examples: `- polardb_wait:
+    for: writable
+    nodes: "{{ polardb_nodes }}"
+    login_password: "{{ polardb_password }}"
+`,
+}, func(a *waitArgs, _ Local) (Action, error) {
+	list, err := a.nodes()
+	return &waitAction{args: a, list: list}, err
+})
+
+type waitAction struct {
+	args *waitArgs
+	list []wantedNode
+}
+
+// waitFound is empty when what is waited for has come.
+type waitFound struct{ Saw, Leader string }
+
+func (w *waitAction) Probe() string { return "" }
+
+func (w *waitAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
+	found, err := w.look(ctx, h)
+	f.Value = found
+	return f, err
+}
+
+func (w *waitAction) look(ctx context.Context, h Host) (waitFound, error) {
+	if w.args.For == "leader" {
+		leader, err := w.args.survey(ctx, h, w.list).Leader()
+		if err != nil {
+			return waitFound{Saw: err.Error()}, nil
+		}
+		return waitFound{Leader: leader.Node}, nil
+	}
+	self, err := nodeNamed(w.list, h.Name())
+	if err != nil {
+		return waitFound{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	recovering := false
+	err = w.args.use(ctx, h, self, true, func(conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, "select pg_is_in_recovery()").Scan(&recovering)
+	})
+	switch {
+	case dma.Code(err) == "28P01" || dma.Code(err) == "28000":
+		return waitFound{}, err // no wait will help
+	case err != nil:
+		return waitFound{Saw: err.Error()}, nil
+	case recovering && w.args.For == "writable":
+		return waitFound{Saw: h.Name() + " answers, and is read-only"}, nil
+	}
+	return waitFound{}, nil
+}
+
+func (w *waitAction) Plan(f Found) (Plan, error) {
+	found, ok := f.Value.(waitFound)
+	if !ok {
+		return Plan{}, errors.New("the node was not asked")
+	}
+	values := map[string]any{"leader": found.Leader}
+	if found.Saw == "" {
+		return Plan{Values: values}, nil
+	}
+	return Plan{Change: true, Unknown: found.Saw, Msg: "wait", Values: values}, nil
+}
+
+func (w *waitAction) Apply(ctx context.Context, h Host, _ Plan) (Result, error) {
+	start := time.Now()
+	limit := time.Duration(w.args.Timeout) * time.Second
+	for {
+		found, err := w.look(ctx, h)
+		if err != nil {
+			return Result{}, err
+		}
+		if found.Saw == "" {
+			return Result{Values: map[string]any{"leader": found.Leader}}, nil
+		}
+		h.Say(found.Saw)
+		if time.Since(start) > limit {
+			return Result{}, &Failure{Msg: fmt.Sprintf("waited %s for %s; saw last: %s", limit, map[string]string{"leader": "a leader", "writable": "the node to take writes", "answering": "the node to take connections"}[w.args.For], found.Saw),
+				Hint: "look into the server log on the host (pg_log in PGDATA)"}
+		}
+		if err := sleep(ctx, 300*time.Millisecond); err != nil {
+			return Result{}, err
+		}
+	}
+}

@@ -1,0 +1,147 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/polarbook/polarbook/tasks/dma"
+)
+
+type weightArgs struct {
+	clusterArgs
+	Timeout int `arg:"timeout" default:"60" doc:"seconds until every node must know the weights"`
+}
+
+var polardbWeightModule = Define(Module{
+	Name:    "polardb_weight",
+	Summary: "Set the voters' election weights where they differ from the inventory's",
+	Notes: []string{
+		"Weights go from 0 to 9; in an election the heaviest node that can be reached gets the lead. They never move a leader by themselves. A node of weight 0 votes and never stands.",
+		"A node whose entry has no weight is left as it is. Unequal weights make every election one election timeout longer.",
+	},
+	Returns: []Return{{"weights", "dict", "the weight of each voter"}},
+	Examples: `- polardb_weight:
+    nodes: "{{ polardb_nodes }}"
+    login_password: "{{ polardb_password }}"
+  run_once: yes
+`,
+}, func(a *weightArgs, _ Local) (Action, error) {
+	list, err := a.nodes()
+	if err != nil {
+		return nil, err
+	}
+	stands := false
+	for _, n := range list {
+		stands = stands || (n.Role == "follower" && n.Weight != 0)
+	}
+	if !stands {
+		return nil, &ArgError{Module: "polardb_weight", Arg: "nodes", Problem: "gives every follower the weight 0: nobody would stand for election"}
+	}
+	return &weightAction{args: a, list: list}, nil
+})
+
+type weightAction struct {
+	args *weightArgs
+	list []wantedNode
+}
+
+func (w *weightAction) Probe() string { return "" }
+
+func (w *weightAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
+	leader, survey, err := w.args.leader(ctx, h, w.list, electionPatience)
+	found := memberFound{Leader: leader, Survey: survey}
+	if err != nil {
+		found.NoLeader = err.Error()
+	}
+	f.Value = found
+	return f, nil
+}
+
+func (w *weightAction) Plan(f Found) (Plan, error) {
+	found, ok := f.Value.(memberFound)
+	if !ok {
+		return Plan{}, errors.New("the cluster was not asked")
+	}
+	if found.NoLeader != "" {
+		return Plan{Change: true, Unknown: found.NoLeader, Msg: "set weights"}, nil
+	}
+	differ, weights := w.differ(found.Leader)
+	values := map[string]any{"weights": weights}
+	if len(differ) == 0 {
+		return Plan{Msg: "the weights are as wanted", Values: values}, nil
+	}
+	var lines, before []string
+	for _, n := range differ {
+		row, member := found.Leader.Member(n.Address)
+		if !member || row.Role == dma.Learner {
+			return Plan{Change: true, Unknown: n.Name + " is not a voter yet", Msg: "set weights"}, nil
+		}
+		before = append(before, fmt.Sprintf("%s %d", n.Name, row.Weight))
+		lines = append(lines, fmt.Sprintf("%s %d", n.Name, n.Weight))
+	}
+	return Plan{Change: true, Data: differ, Values: values, Msg: "weights: " + strings.Join(lines, ", "),
+		Diff: []Diff{{Before: strings.Join(before, "\n") + "\n", After: strings.Join(lines, "\n") + "\n", BeforeHeader: "weights", AfterHeader: "weights"}}}, nil
+}
+
+// differ lists the nodes whose weight is not the wanted one, and the weights that are.
+func (w *weightAction) differ(leader dma.View) ([]wantedNode, map[string]any) {
+	var differ []wantedNode
+	weights := map[string]any{}
+	for _, n := range w.list {
+		row, member := leader.Member(n.Address)
+		if member && row.Role != dma.Learner {
+			weights[n.Name] = row.Weight
+		}
+		if n.Weight >= 0 && n.voter() && (!member || row.Role == dma.Learner || row.Weight != n.Weight) {
+			differ = append(differ, n)
+		}
+	}
+	return differ, weights
+}
+
+// Apply sets the weights one by one and waits until the leader's list and the lists of all voters that answer have them.
+func (w *weightAction) Apply(ctx context.Context, h Host, p Plan) (Result, error) {
+	differ, ok := p.Data.([]wantedNode)
+	if !ok {
+		return Result{}, &Failure{Msg: "weights cannot be set: " + p.Unknown}
+	}
+	for _, n := range differ {
+		leader, _, err := w.args.leader(ctx, h, w.list, electionPatience)
+		if err != nil {
+			return Result{}, err
+		}
+		if err := w.args.command(ctx, h, leader, dma.ChangeWeight(n.Address, n.Weight), 90*time.Second); err != nil {
+			return Result{}, &Failure{Msg: fmt.Sprintf("the weight of %s could not be set to %d", n.Name, n.Weight), Err: err}
+		}
+	}
+	deadline := time.Now().Add(time.Duration(w.args.Timeout) * time.Second)
+	for {
+		leader, survey, err := w.args.leader(ctx, h, w.list, electionPatience)
+		if err != nil {
+			return Result{}, err
+		}
+		left, weights := w.differ(leader)
+		doubt := ""
+		if len(left) > 0 {
+			doubt = fmt.Sprintf("%s still lists another weight for %s", leader.Node, left[0].Name)
+		}
+		for _, v := range survey {
+			if doubt == "" && v.Err == nil && !v.NoViews && v.Status.Role == dma.Follower && !v.Members.Same(leader.Members) {
+				doubt = fmt.Sprintf("%s has the member list %s, %s has %s", v.Node, v.Members, leader.Node, leader.Members)
+			}
+		}
+		if doubt == "" {
+			return Result{Changed: true, Msg: p.Msg, Values: map[string]any{"weights": weights}, Diff: p.Diff}, nil
+		}
+		h.Say(doubt)
+		if time.Now().After(deadline) {
+			return Result{}, &Failure{Msg: fmt.Sprintf("the nodes do not agree on the weights after %d s: %s", w.args.Timeout, doubt)}
+		}
+		if err := sleep(ctx, 300*time.Millisecond); err != nil {
+			return Result{}, err
+		}
+	}
+}
