@@ -49,11 +49,20 @@ func (l *lineSplitter) write(piece []byte) bool {
 		l.flush()
 		return true
 	}
-	if safe := len(l.held) - len(l.end) + 1; safe > 0 {
-		l.pass(l.held[:safe])
-		l.held = append([]byte(nil), l.held[safe:]...)
-	}
+	safe := len(l.held) - l.begun()
+	l.pass(l.held[:safe])
+	l.held = append([]byte(nil), l.held[safe:]...)
 	return false
+}
+
+// begun is how many bytes at the end of what is held may be the beginning of the
+// marker.
+func (l *lineSplitter) begun() int {
+	n := min(len(l.held), len(l.end)-1)
+	for n > 0 && !bytes.HasSuffix(l.held, l.end[:n]) {
+		n--
+	}
+	return n
 }
 
 // flush passes on what is left at the end of the stream.

@@ -1,49 +1,191 @@
 package remote
 
 import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
 	"reflect"
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
+	"time"
 )
 
+// lines collects the lines of one stream.
+type lines struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func (l *lines) add(line []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, string(line))
+}
+
+func (l *lines) got() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]string(nil), l.all...)
+}
+
 func TestStream(t *testing.T) {
-	s := startSSHD(t).shell(t)
-	var mu sync.Mutex
-	var out, errs []string
+	t.Run("OpenSSH", func(t *testing.T) { testStream(t, startSSHD(t).shell(t)) })
+	withEachShell(t, testStream)
+}
+
+func testStream(t *testing.T, s *Shell) {
+	var out, errs lines
 	r, err := s.Stream(testContext(t), Command{
 		Script: "echo one; printf 'two\\r'; printf '\\r\\nx\\r\\n' ; echo oops >&2; cat; printf last; exit 4",
 		Env:    map[string]string{"A": "b"},
-	}, strings.NewReader("fed 1\nfed 2\n"), func(l []byte) {
-		out = append(out, string(l))
-	}, func(l []byte) {
-		mu.Lock()
-		defer mu.Unlock()
-		errs = append(errs, string(l))
-	})
+	}, strings.NewReader("fed 1\nfed 2\n"), out.add, errs.add)
 	if err != nil {
 		t.Fatal(err)
 	}
-	mu.Lock()
-	defer mu.Unlock()
-	if want := []string{"one", "two", "", "x", "fed 1", "fed 2", "last"}; !reflect.DeepEqual(out, want) {
-		t.Errorf("stdout lines %q, want %q", out, want)
+	if got, want := out.got(), []string{"one", "two", "", "x", "fed 1", "fed 2", "last"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("stdout lines %q, want %q", got, want)
 	}
-	if want := []string{"oops"}; !reflect.DeepEqual(errs, want) {
-		t.Errorf("stderr lines %q, want %q", errs, want)
+	if got, want := errs.got(), []string{"oops"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("stderr lines %q, want %q", got, want)
 	}
 	if r.Status != 4 {
 		t.Errorf("status %d, want 4", r.Status)
 	}
+
+	r, err = s.Stream(testContext(t), Command{Script: "cat; pwd; echo e >&2", Dir: "/usr"}, nil, nil, nil)
+	if err != nil || string(r.Stdout) != "/usr\n" || string(r.Stderr) != "e\n" || r.Status != 0 {
+		t.Errorf("without input: %q %q %d %v", r.Stdout, r.Stderr, r.Status, err)
+	}
+
+	big := bytes.Repeat([]byte("0123456789abcde\n"), 1<<19)
+	r, err = s.Stream(testContext(t), Command{Script: "cat; echo e >&2"}, bytes.NewReader(big), nil, nil)
+	if err != nil || !bytes.Equal(r.Stdout, big) || string(r.Stderr) != "e\n" {
+		t.Errorf("big input: %d bytes, %q, %v", len(r.Stdout), r.Stderr, err)
+	}
+
+	r, err = s.Stream(testContext(t), Command{Script: "head -c 3; exit 2"}, bytes.NewReader(big), nil, nil)
+	if err != nil || string(r.Stdout) != "012" || r.Status != 2 {
+		t.Errorf("input that nobody wants: %q, %d, %v", r.Stdout, r.Status, err)
+	}
+
+	r, err = s.Stream(testContext(t), Command{Script: "cat", Stdin: []byte("small")}, nil, nil, nil)
+	if err != nil || string(r.Stdout) != "small" {
+		t.Errorf("small input: %q, %v", r.Stdout, err)
+	}
+
+	_, err = s.Stream(testContext(t), Command{Script: "echo x", Dir: "/nonexistent"}, nil, nil, nil)
+	if !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a directory that is not there: %v", err)
+	}
+
+	_, err = s.Stream(testContext(t), Command{Script: "cat >/dev/null; sleep 60"}, iotest.ErrReader(io.ErrNoProgress), nil, nil)
+	if !errors.Is(err, io.ErrNoProgress) {
+		t.Errorf("a source that fails: %v", err)
+	}
+
+	// A background process keeps the output open.
+	started := time.Now()
+	r, err = s.Stream(testContext(t), Command{Script: "sleep 30 & echo $!"}, nil, nil, nil)
+	if err != nil || time.Since(started) > 20*time.Second {
+		t.Errorf("with a daemon: %v after %s", err, time.Since(started))
+	}
+	run(t, s, "kill "+string(r.Stdout))
 }
 
-func TestStreamWithoutInputCollects(t *testing.T) {
+func TestStreamLinesComeAsTheyAreWritten(t *testing.T) {
 	s := startSSHD(t).shell(t)
-	r, err := s.Stream(testContext(t), Command{Script: "cat; pwd; echo e >&2", Dir: "/usr"}, nil, nil, nil)
-	if err != nil {
-		t.Fatal(err)
+	dir := t.TempDir()
+	got := make(chan string, 1)
+	finished := make(chan error, 1)
+	go func() {
+		_, err := s.Stream(testContext(t), Command{Script: "echo first; while [ ! -e " + dir + "/go ]; do sleep 0.05; done"}, nil,
+			func(l []byte) { got <- string(l) }, nil)
+		finished <- err
+	}()
+	select {
+	case l := <-got:
+		if l != "first" {
+			t.Errorf("got %q", l)
+		}
+	case err := <-finished:
+		t.Fatalf("ended before its first line was seen: %v", err)
+	case <-time.After(30 * time.Second):
+		t.Fatal("the first line does not come while the script runs")
 	}
-	if string(r.Stdout) != "/usr\n" || string(r.Stderr) != "e\n" || r.Status != 0 {
-		t.Errorf("got %q %q %d", r.Stdout, r.Stderr, r.Status)
+	writeFile(t, dir+"/go", "")
+	if err := <-finished; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCancelledStreamIsStoppedOnTheHost(t *testing.T) {
+	withEachShell(t, func(t *testing.T, s *Shell) {
+		for _, input := range []io.Reader{nil, strings.NewReader("x\n")} {
+			dir := t.TempDir()
+			ctx, cancel := context.WithCancel(testContext(t))
+			go func() {
+				waitForFile(t, dir+"/started")
+				cancel()
+			}()
+			_, err := s.Stream(ctx, Command{Script: "sleep 1001 & echo $! >" + dir + "/pids; echo x; sh -c 'echo $$ >>" + dir + "/pids; : >" + dir + "/started; sleep 1002; true'"}, input, nil, nil)
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("got error %v", err)
+			}
+			for _, pid := range pidsIn(t, dir+"/pids") {
+				waitUntil(t, "the script has ended", func() bool { return !alive(pid) })
+			}
+		}
+	})
+}
+
+func TestStreamIsStoppedWhenTheConnectionIsLost(t *testing.T) {
+	t.Run("OpenSSH", func(t *testing.T) { testLostStream(t, startSSHD(t).shell(t)) })
+	withEachShell(t, testLostStream)
+}
+
+func testLostStream(t *testing.T, s *Shell) {
+	dir := t.TempDir()
+	go func() {
+		waitForFile(t, dir+"/started")
+		s.host.conn.Close()
+	}()
+	_, err := s.Stream(testContext(t), Command{Script: "echo $$; sh -c 'echo $$ >" + dir + "/pids; : >" + dir + "/started; sleep 1002; true'"}, nil, nil, nil)
+	var lost *UnreachableError
+	if !errors.As(err, &lost) {
+		t.Errorf("got error %v", err)
+	}
+	for _, pid := range pidsIn(t, dir+"/pids") {
+		waitUntil(t, "the script has ended", func() bool { return !alive(pid) })
+	}
+}
+
+func TestLineSplitter(t *testing.T) {
+	const end = "MARK "
+	for _, c := range []struct {
+		stream string
+		lines  []string
+	}{
+		{"MARK ok 0\n", nil},
+		{"a\nMARK ok 0\n", []string{"a"}},
+		{"aMARK ok 0\n", []string{"a"}},
+		{"a\r\nb\rc\n\nMARMARK ok 0\n", []string{"a", "b", "c", "", "MAR"}},
+	} {
+		for size := 1; size <= len(c.stream); size++ { // pieces of every size
+			var got []string
+			l := newLineSplitter(end, func(b []byte) { got = append(got, string(b)) })
+			for rest := c.stream; rest != ""; {
+				n := min(size, len(rest))
+				l.write([]byte(rest[:n]))
+				rest = rest[n:]
+			}
+			kind, status := l.trailer()
+			if !reflect.DeepEqual(got, c.lines) || !l.done || !l.haveRest() || kind != "ok" || status != 0 {
+				t.Errorf("%q in pieces of %d: %q, %s %d", c.stream, size, got, kind, status)
+			}
+		}
 	}
 }
