@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"sort"
 	"strconv"
@@ -45,13 +46,13 @@ type Arg struct {
 //	arg:"name[,required][,secret][,raw][,path][,mode]"  alias:"a b"  default:"x"  choices:"a b c"  doc:"…"
 //
 // and is of type string, bool, int, float64, []string, []any, map[string]any, any, or a pointer to one of the first
-// four, which is nil when the argument was not given. build checks the values and returns the work to do. The field
+// four, which is nil when the argument was not given. Arguments that several modules have are a struct that theirs
+// embed. build checks the values and returns the work to do. The field
 // tagged `arg:",rest"` (map[string]any) takes all arguments of a module with AnyArgs.
 func Define[A any](m Module, build func(a *A, l Local) (Action, error)) Module {
 	typ := reflect.TypeFor[A]()
-	rest := -1
-	for i := range typ.NumField() {
-		f := typ.Field(i)
+	var rest []int
+	for _, f := range reflect.VisibleFields(typ) {
 		tag, ok := f.Tag.Lookup("arg")
 		if !ok {
 			continue
@@ -74,12 +75,12 @@ func Define[A any](m Module, build func(a *A, l Local) (Action, error)) Module {
 			case "mode":
 				arg.Kind = Mode
 			case "rest":
-				rest = i
+				rest = f.Index
 			default:
 				panic(fmt.Sprintf("tasks: module %s, field %s: unknown tag %q", m.Name, f.Name, p))
 			}
 		}
-		if rest == i {
+		if parts[0] == "" && rest != nil {
 			continue
 		}
 		m.Args = append(m.Args, arg)
@@ -111,8 +112,8 @@ func Define[A any](m Module, build func(a *A, l Local) (Action, error)) Module {
 				return nil, &ArgError{Module: m.Name, Arg: arg.Name, Problem: err.Error()}
 			}
 		}
-		if rest >= 0 {
-			v.Field(rest).Set(reflect.ValueOf(args))
+		if rest != nil {
+			v.FieldByIndex(rest).Set(reflect.ValueOf(args))
 		}
 		return build(&a, l)
 	}
@@ -337,9 +338,18 @@ func toString(value any) (string, error) {
 	case int64:
 		return strconv.FormatInt(v, 10), nil
 	case float64:
-		return strconv.FormatFloat(v, 'g', -1, 64), nil
+		return floatText(v), nil
 	}
 	return "", fmt.Errorf("must be a string, not %s", describe(value))
+}
+
+// floatText writes a number as Python does, so that 1.0 stays "1.0" as it is in Ansible.
+func floatText(v float64) string {
+	s := strconv.FormatFloat(v, 'g', -1, 64)
+	if v == math.Trunc(v) && math.Abs(v) < 1e16 {
+		s = strconv.FormatFloat(v, 'f', 1, 64)
+	}
+	return s
 }
 
 // toMode keeps a mode as text. A YAML integer is a number that was written in octal (0644) unless it could not have
@@ -352,9 +362,28 @@ func toMode(value any) (string, error) {
 		if v < 0 || v > 0o7777 {
 			return "", fmt.Errorf("is %d, which no file mode is: write it in quotes, as in \"0644\"", v)
 		}
+		if meant := strconv.Itoa(v); lostZero(meant, v) {
+			return "", fmt.Errorf("is the number %s, which as a file mode is %04o and probably not meant: write it in quotes, as in %q", meant, v, "0"+meant)
+		}
 		return fmt.Sprintf("%04o", v), nil
 	}
 	return "", fmt.Errorf("must be a mode such as \"0644\" or \"u=rw,g=r\", not %s", describe(value))
+}
+
+// lostZero says whether an integer was meant as the octal digits it is written with: 644 reads well as a mode, the 01204
+// that it is does not. 400 and 500 happen to be modes that nobody asks for, 0620 and 0764.
+func lostZero(digits string, v int) bool {
+	meant, err := strconv.ParseUint(digits, 8, 12)
+	if err != nil || len(digits) < 3 || !sensibleMode(int(meant)) {
+		return false
+	}
+	return !sensibleMode(v) || v == 400 || v == 500
+}
+
+// sensibleMode says whether the owner may read and nobody has a right that those closer to the file lack.
+func sensibleMode(mode int) bool {
+	user, group, others := mode>>6&7, mode>>3&7, mode&7
+	return user&4 != 0 && group&^user == 0 && others&^group == 0
 }
 
 func toBool(value any) (bool, error) {
@@ -399,6 +428,8 @@ func toFloat(value any) (float64, error) {
 	case float64:
 		return v, nil
 	case int:
+		return float64(v), nil
+	case int64:
 		return float64(v), nil
 	case string:
 		if f, err := strconv.ParseFloat(strings.TrimSpace(v), 64); err == nil {

@@ -8,7 +8,12 @@ func All() []Module {
 }
 
 // registry is the one visible list of modules. A module is a variable in the file of its name.
-var registry = []Module{}
+var registry = []Module{
+	fileModule, copyModule, templateModule, statModule, commandModule, shellModule,
+
+	polardbFactsModule, polardbSoftwareModule, polardbInitdbModule, polardbBasebackupModule, polardbMetaModule, polardbServiceModule, polardbWaitModule, polardbMemberModule,
+	polardbWeightModule, polardbRoleModule, polardbExtensionModule, polardbQueryModule, polardbProofModule, polardbStatusModule,
+}
 
 // Lookup finds a module by its short name or by one of its collections' names: "copy", "ansible.builtin.copy".
 func Lookup(name string) (*Module, bool) {

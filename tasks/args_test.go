@@ -1,0 +1,66 @@
+package tasks
+
+import (
+	"strings"
+	"testing"
+)
+
+type embeddedArgs struct {
+	Mode string `arg:"mode,mode"`
+}
+
+type argsUnderTest struct {
+	embeddedArgs
+	Name  string   `arg:"name,required" alias:"dest"`
+	Names []string `arg:"names"`
+	Flag  *bool    `arg:"flag"`
+	Ratio float64  `arg:"ratio" default:"1.5"`
+}
+
+func TestDefineTakesArgumentsOfEmbeddedStructs(t *testing.T) {
+	var got argsUnderTest
+	m := Define(Module{Name: "m"}, func(a *argsUnderTest, _ Local) (Action, error) { got = *a; return nil, nil })
+	if _, err := m.New(map[string]any{"dest": 1.0, "mode": 0o640, "names": "a, b", "flag": "yes"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got.Mode != "0640" || got.Name != "1.0" || strings.Join(got.Names, "+") != "a+b" || got.Flag == nil || !*got.Flag || got.Ratio != 1.5 {
+		t.Errorf("decoded %+v", got)
+	}
+}
+
+func TestRestTakesEveryArgument(t *testing.T) {
+	var got map[string]any
+	type args struct {
+		Known bool           `arg:"known"`
+		Rest  map[string]any `arg:",rest"`
+	}
+	m := Define(Module{Name: "m", AnyArgs: true}, func(a *args, _ Local) (Action, error) { got = a.Rest; return nil, nil })
+	if _, err := m.New(map[string]any{"x": 1, "known": true}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got["x"] != 1 || len(m.Args) != 1 {
+		t.Errorf("rest %v, arguments %v", got, m.Args)
+	}
+}
+
+// A YAML integer as a mode has been read as octal if it had a leading zero and as decimal if it had not.
+func TestModeRefusesLostZero(t *testing.T) {
+	for _, v := range []int{0o644, 0o755, 0o600, 0o640, 0o700, 0o750, 0o660, 0o664, 0o775, 0o777, 0o400, 0o440, 0o444, 0o1777, 0o2755, 0o2770, 0o4755, 0o500, 0o550, 0o711} {
+		if _, err := toMode(v); err != nil {
+			t.Errorf("%04o refused: %v", v, err)
+		}
+	}
+	for _, v := range []int{644, 755, 600, 640, 700, 750, 660, 664, 775, 777, 400, 440, 444, 1777, 2755, 2770, 500, 550, 555, 711} {
+		if s, err := toMode(v); err == nil {
+			t.Errorf("%d, written without its zero, became %s", v, s)
+		}
+	}
+}
+
+func TestTextOfNumbersIsPythons(t *testing.T) {
+	for v, want := range map[float64]string{1: "1.0", 1.25: "1.25", 1e21: "1e+21", 1000000: "1000000.0"} {
+		if got, _ := toString(v); got != want {
+			t.Errorf("%v became %q, want %q", v, got, want)
+		}
+	}
+}

@@ -1,0 +1,268 @@
+package tasks
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+// conditions are what lets a command be skipped on a second run.
+type conditions struct {
+	Creates string `arg:"creates,path" doc:"A file or pattern; when it is there the command is not run."`
+	Removes string `arg:"removes,path" doc:"A file or pattern; when it is not there the command is not run."`
+	Chdir   string `arg:"chdir,path" doc:"Directory to run in. Relative creates and removes are looked for there."`
+}
+
+type commandInput struct {
+	Stdin        *string `arg:"stdin" doc:"What the command reads."`
+	StdinNewline bool    `arg:"stdin_add_newline" default:"true" doc:"End stdin with a newline."`
+	StripEnds    bool    `arg:"strip_empty_ends" default:"true" doc:"Drop empty lines at the end of stdout and stderr."`
+}
+
+type commandArgs struct {
+	conditions
+	commandInput
+	Cmd       string   `arg:"cmd" alias:"_raw_params" doc:"The command and its arguments. No shell reads it: no pipes, no redirection; $NAME and ~ are replaced."`
+	Argv      []string `arg:"argv" doc:"The command and its arguments as a list, instead of cmd."`
+	Variables bool     `arg:"expand_argument_vars" default:"true" doc:"Replace $NAME in arguments."`
+	Warn      bool     `arg:"warn" default:"false" doc:"Accepted for old playbooks' sake."`
+}
+
+type shellArgs struct {
+	conditions
+	commandInput
+	Cmd        string `arg:"cmd,required" alias:"_raw_params" doc:"What /bin/sh is to run."`
+	Executable string `arg:"executable,path" default:"/bin/sh" doc:"Another shell, by its path."`
+	Warn       bool   `arg:"warn" default:"false" doc:"Accepted for old playbooks' sake."`
+}
+
+var commandReturns = []Return{
+	{"cmd", "any", "what was run: a list for command, text for shell"}, {"rc", "int", "exit status"},
+	{"stdout", "str", "what it wrote"}, {"stdout_lines", "list", "the same by lines"},
+	{"stderr", "str", "what it wrote to standard error"}, {"stderr_lines", "list", "the same by lines"},
+	{"start", "str", "when it began, by this machine's clock"}, {"end", "str", "when it ended"}, {"delta", "str", "how long it took"},
+}
+
+var commandModule = Define(Module{
+	Name: "command", Collections: []string{"ansible.builtin"}, FreeForm: "cmd",
+	Summary: "Run a command",
+	Notes: []string{
+		"It is reported as changed whenever it was run; changed_when says otherwise, creates and removes make it idempotent.",
+		"--check cannot know what it would do and does not run it.",
+	},
+	Returns: commandReturns,
+	Examples: `
+- command: lsblk --json
+  register: disks
+  changed_when: false
+- command:
+    argv: [/opt/polardb/bin/initdb, --pgdata, /var/lib/my data]
+    creates: /var/lib/my data/PG_VERSION
+`,
+}, func(a *commandArgs, l Local) (Action, error) {
+	words := a.Argv
+	if a.Cmd != "" {
+		if a.Argv != nil {
+			return nil, &ArgError{Module: "command", Arg: "argv", Problem: "and cmd exclude each other"}
+		}
+		var err error
+		if words, err = splitWords(a.Cmd); err != nil {
+			return nil, &ArgError{Module: "command", Arg: "cmd", Problem: "cannot be read: " + err.Error()}
+		}
+	}
+	if len(words) == 0 {
+		return nil, &ArgError{Module: "command", Arg: "cmd", Problem: "is required, or argv"}
+	}
+	script := "exec"
+	shown := make([]any, len(words))
+	for i, w := range words {
+		shown[i] = w
+		if a.Variables {
+			script += " " + expanded(w)
+		} else {
+			script += " " + remote.Quote(w)
+		}
+	}
+	return &commandAction{module: "command", conditions: a.conditions, input: a.commandInput, script: script, shown: shown, asking: l.Check()}, nil
+})
+
+var shellModule = Define(Module{
+	Name: "shell", Collections: []string{"ansible.builtin"}, FreeForm: "cmd",
+	Summary: "Run a line or script of the shell",
+	Notes:   commandModule.Notes,
+	Returns: commandReturns,
+	Examples: `
+- shell: grep -c processor /proc/cpuinfo | tr -d ' '
+  register: processors
+  changed_when: false
+- shell: |
+    set -e
+    cd /srv
+    tar cf - data | gzip > data.tar.gz
+  args:
+    creates: /srv/data.tar.gz
+    executable: /bin/bash
+`,
+}, func(a *shellArgs, l Local) (Action, error) {
+	if strings.TrimSpace(a.Cmd) == "" {
+		return nil, &ArgError{Module: "shell", Arg: "cmd", Problem: "is empty"}
+	}
+	return &commandAction{module: "shell", conditions: a.conditions, input: a.commandInput, shown: a.Cmd, asking: l.Check(),
+		script: "exec " + shellPath(a.Executable) + " -c " + remote.Quote(a.Cmd)}, nil
+})
+
+var variable = regexp.MustCompile(`\$(\w+|\{\w+\})`)
+
+// expanded is a word in which the host replaces ~ and variables; a variable that is not set stays as it is written, as
+// in Python's expandvars.
+func expanded(word string) string {
+	out := ""
+	if first, rest, more := strings.Cut(word, "/"); first != "" && first[0] == '~' && homeOf.MatchString(first) {
+		out, word = first, rest
+		if more {
+			out += "/"
+		}
+	}
+	at := 0
+	for _, m := range variable.FindAllStringIndex(word, -1) {
+		text := word[m[0]:m[1]]
+		name := strings.Trim(text, "${}")
+		if name[0] >= '0' && name[0] <= '9' {
+			continue
+		}
+		if m[0] > at {
+			out += remote.Quote(word[at:m[0]])
+		}
+		out += `"${` + name + `-` + strings.ReplaceAll(strings.ReplaceAll(text, "$", `\$`), "}", `\}`) + `}"`
+		at = m[1]
+	}
+	if at < len(word) || out == "" {
+		out += remote.Quote(word[at:])
+	}
+	return out
+}
+
+type commandAction struct {
+	module     string
+	conditions conditions
+	input      commandInput
+	script     string
+	shown      any
+	asking     bool
+}
+
+// Probe looks for what creates and removes name; without them there is nothing to know.
+func (a *commandAction) Probe() string { return a.conditions.probe() }
+
+func (c conditions) probe() string {
+	if c.Creates == "" && c.Removes == "" {
+		return ""
+	}
+	script := preamble
+	if c.Chdir != "" {
+		script += "cd " + shellPath(c.Chdir) + " 2>/dev/null || exit 0\n"
+	}
+	for _, c := range []struct{ name, pattern string }{{"creates", c.Creates}, {"removes", c.Removes}} {
+		if c.pattern != "" {
+			script += fmt.Sprintf("for f in %s; do if [ -e \"$f\" ] || [ -L \"$f\" ]; then echo %s; break; fi; done\n", shellPattern(c.pattern), c.name)
+		}
+	}
+	return script
+}
+
+// skip says why a command need not run; empty when it has to.
+func (c conditions) skip(ans answer) string {
+	switch {
+	case c.Creates != "" && ans.has("creates"):
+		return "not run, since " + c.Creates + " exists"
+	case c.Removes != "" && !ans.has("removes"):
+		return "not run, since " + c.Removes + " does not exist"
+	}
+	return ""
+}
+
+func (a *commandAction) Plan(found Found) (Plan, error) {
+	if a.Probe() != "" {
+		ans, err := readAnswer(found)
+		if err != nil {
+			return Plan{}, err
+		}
+		if why := a.conditions.skip(ans); why != "" {
+			return Plan{Msg: why, Values: map[string]any{
+				"cmd": a.shown, "rc": 0, "stdout": why, "stdout_lines": []any{why}, "stderr": "", "stderr_lines": []any{},
+			}}, nil
+		}
+	} else if a.asking {
+		return Plan{Unknown: "whether the command changes anything is known only when it has run"}, nil
+	}
+	p := Plan{Change: true, Event: true, Msg: "run a command", Script: a.script}
+	if a.conditions.Chdir != "" {
+		p.Script = "cd " + shellPath(a.conditions.Chdir) + " || exit 1\n" + a.script
+	}
+	if a.input.Stdin != nil {
+		p.Stdin = []byte(*a.input.Stdin)
+		if a.input.StdinNewline && !strings.HasSuffix(*a.input.Stdin, "\n") {
+			p.Stdin = append(p.Stdin, '\n')
+		}
+	}
+	return p, nil
+}
+
+// Apply runs the command and hands back all that it said; an exit status other than 0 is a failure with the same values.
+func (a *commandAction) Apply(ctx context.Context, h Host, p Plan) (Result, error) {
+	began := time.Now()
+	r, err := h.Shell().Run(ctx, remote.Command{Script: p.Script, Stdin: p.Stdin})
+	if err != nil {
+		return Result{}, err
+	}
+	return commandResult(r, a.shown, began, a.input.StripEnds)
+}
+
+func commandResult(r remote.Result, shown any, began time.Time, strip bool) (Result, error) {
+	ended := time.Now()
+	const stamp = "2006-01-02 15:04:05.000000"
+	values := map[string]any{"cmd": shown, "rc": r.Status, "start": began.Format(stamp), "end": ended.Format(stamp), "delta": pythonDelta(ended.Sub(began))}
+	for name, out := range map[string][]byte{"stdout": r.Stdout, "stderr": r.Stderr} {
+		text := strings.ToValidUTF8(string(out), "�")
+		if strip {
+			text = strings.TrimRight(text, "\r\n")
+		}
+		values[name], values[name+"_lines"] = text, textLines(text)
+	}
+	if r.Status != 0 {
+		f := &Failure{Msg: fmt.Sprintf("the command ended with status %d", r.Status), Values: values}
+		if lines := textLines(strings.TrimSpace(string(r.Stderr))); len(lines) > 0 {
+			f.Msg += fmt.Sprintf(": %s", lines[len(lines)-1])
+		}
+		switch r.Status {
+		case 127:
+			f.Hint = "127 means that it was not found: give its whole path, or install it"
+		case 126:
+			f.Hint = "126 means that it may not be executed by this user"
+		}
+		return Result{}, f
+	}
+	return Result{Changed: true, Values: values}, nil
+}
+
+// textLines are a text's lines as Python's splitlines has them.
+func textLines(text string) []any {
+	lines := []any{}
+	text = strings.TrimSuffix(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
+	if text == "" {
+		return lines
+	}
+	for line := range strings.SplitSeq(text, "\n") {
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// pythonDelta writes a duration as Python's timedelta: 0:00:01.500000.
+func pythonDelta(d time.Duration) string {
+	return fmt.Sprintf("%d:%02d:%02d.%06d", int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60, d.Microseconds()%1e6)
+}

@@ -1,0 +1,151 @@
+package tasks
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+	"time"
+)
+
+type copyArgs struct {
+	attributes
+	Dest          string  `arg:"dest,required,path" doc:"Where to. A directory, or a path that ends with a slash, takes the file under its own name."`
+	Src           string  `arg:"src,path" doc:"File or directory, looked for in files/ beside the task, its role and the playbook; on the host with remote_src. A directory's path that ends with a slash means what is in it."`
+	Content       any     `arg:"content" doc:"Text instead of a source. A dict or list is written as JSON."`
+	Backup        bool    `arg:"backup" default:"false" doc:"Keep a copy of the file before the change."`
+	Force         bool    `arg:"force" default:"true" doc:"Replace a file that exists with another content."`
+	Validate      string  `arg:"validate" doc:"Command that must accept the new content before it is used; %s is the file."`
+	DirectoryMode *string `arg:"directory_mode,mode" doc:"Permissions of directories that are made."`
+	RemoteSrc     bool    `arg:"remote_src" default:"false" doc:"src is on the host."`
+	Follow        bool    `arg:"follow" default:"false" doc:"Replace what a link at dest points to, not the link."`
+}
+
+var copyModule = Define(Module{
+	Name: "copy", Collections: []string{"ansible.builtin"},
+	Summary: "Copy files, directories or given text to hosts",
+	Notes: []string{
+		"A file appears whole or not at all: it is written beside its place, put on disk and renamed. Contents are compared by SHA-256 and are sent only when they differ.",
+		"mode: preserve gives the source's permissions.",
+	},
+	Returns: []Return{
+		{"dest", "str", "the file or directory on the host"}, {"src", "str", "the source as given"}, {"sha256", "str", "SHA-256 of the content"},
+		{"checksum", "str", "SHA-1 of the content, as in Ansible, up to 96 KiB"}, {"size", "int", "bytes"}, {"backup_file", "str", "copy of the file before"},
+		{"mode", "str", "permissions in octal"}, {"owner", "str", "user's name"}, {"group", "str", "group's name"},
+		{"uid", "int", "user's number"}, {"gid", "int", "group's number"}, {"state", "str", "file or directory"},
+	},
+	Examples: `
+- copy: {src: hosts.allow, dest: /etc/hosts.allow, owner: root, group: root, mode: "0644"}
+- copy:
+    content: |
+      polardb soft nofile 65536
+      polardb hard nofile 65536
+    dest: /etc/security/limits.d/polardb.conf
+    mode: "0644"
+- copy: {src: sudoers, dest: /etc/sudoers.d/dba, mode: "0440", validate: visudo -cf %s}
+- copy: {src: /etc/hosts, dest: /etc/hosts.before, remote_src: true, force: false}
+- copy: {src: scripts/, dest: /opt/scripts, mode: "0755", directory_mode: "0755"}
+`,
+}, buildCopy)
+
+func buildCopy(a *copyArgs, l Local) (Action, error) {
+	if err := a.exclusive(); err != nil {
+		return nil, err
+	}
+	directoryMode := ""
+	if a.DirectoryMode != nil {
+		directoryMode = *a.DirectoryMode
+		if err := (attributes{Mode: directoryMode}).check("copy"); err != nil {
+			return nil, &ArgError{Module: "copy", Arg: "directory_mode", Problem: "is not a mode: " + directoryMode}
+		}
+	}
+	if a.RemoteSrc {
+		if a.Mode != "preserve" {
+			if err := a.check("copy"); err != nil {
+				return nil, err
+			}
+		}
+		return &hostCopy{copyArgs: *a, asking: l.Check(), began: time.Now()}, nil
+	}
+	d := delivery{
+		attributes: a.attributes, module: "copy", dest: a.Dest, follow: a.Follow, force: a.Force, backup: a.Backup, validate: a.Validate,
+		directoryMode: directoryMode, src: a.Src, asking: l.Check(), showing: l.Diff(), began: time.Now(),
+	}
+	if a.Content != nil {
+		if d.Mode == "preserve" {
+			return nil, &ArgError{Module: "copy", Arg: "mode", Problem: "is preserve, but content has no permissions to preserve"}
+		}
+		content, err := contentBytes(a.Content)
+		if err != nil {
+			return nil, &ArgError{Module: "copy", Arg: "content", Problem: err.Error()}
+		}
+		return d.carrying(content, "", l)
+	}
+	fsys, file, err := l.Find("files", a.Src)
+	if err != nil {
+		return nil, fmt.Errorf("copy: src: %w", err)
+	}
+	info, err := fs.Stat(fsys, file)
+	if err != nil {
+		return nil, fmt.Errorf("copy: src: %w", err)
+	}
+	if info.IsDir() {
+		return newTreeCopy(d, fsys, file, l)
+	}
+	if d.Mode == "preserve" {
+		d.Mode = fmt.Sprintf("%04o", info.Mode().Perm())
+	}
+	d.name = path.Base(file)
+	if info.Size() <= inlineLimit {
+		content, err := fs.ReadFile(fsys, file)
+		if err != nil {
+			return nil, fmt.Errorf("copy: src: %w", err)
+		}
+		return d.carrying(content, d.name, l)
+	}
+	if d.sum, d.size, err = l.Sum(fsys, file); err != nil {
+		return nil, fmt.Errorf("copy: src: %w", err)
+	}
+	return &largeDelivery{delivery: d, fsys: fsys, file: file}, d.check("copy")
+}
+
+func (a *copyArgs) exclusive() error {
+	switch {
+	case a.Src == "" && a.Content == nil:
+		return &ArgError{Module: "copy", Arg: "src", Problem: "is required, or content"}
+	case a.Src != "" && a.Content != nil:
+		return &ArgError{Module: "copy", Arg: "content", Problem: "and src exclude each other"}
+	case a.RemoteSrc && a.Content != nil:
+		return &ArgError{Module: "copy", Arg: "remote_src", Problem: "needs src, not content"}
+	case a.Content != nil && strings.HasSuffix(a.Dest, "/"):
+		return &ArgError{Module: "copy", Arg: "dest", Problem: "must name a file when content is given"}
+	case trimSlashes(a.Dest) == "":
+		return &ArgError{Module: "copy", Arg: "dest", Problem: "is empty"}
+	}
+	return nil
+}
+
+// carrying completes a delivery with a content that is at hand. One that is too large to travel with a script is
+// uploaded from memory.
+func (d delivery) carrying(content []byte, name string, _ Local) (Action, error) {
+	if err := d.check(d.module); err != nil {
+		return nil, err
+	}
+	d.name, d.sum, d.size = name, sumOf(content), int64(len(content))
+	if len(content) <= inlineLimit {
+		d.content = append([]byte{}, content...)
+		return &d, nil
+	}
+	return &largeDelivery{delivery: d, fsys: oneFile(content), file: "content"}, nil
+}
+
+// contentBytes is a content argument as it is written: text as it is, a dict or list as JSON.
+func contentBytes(content any) ([]byte, error) {
+	switch content.(type) {
+	case map[string]any, []any:
+		return json.Marshal(content)
+	}
+	s, err := toString(content)
+	return []byte(s), err
+}

@@ -1,0 +1,291 @@
+package tasks
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+// treeCopy is copy of a whole directory: the files that differ go in one stream, are unpacked beside their places and
+// renamed one by one.
+type treeCopy struct {
+	delivery
+	fsys  fs.FS
+	root  string // of the source in fsys
+	under string // directory in dest, "" when the source's path ends with a slash
+	files []treeFile
+	dirs  []string // relative, parents first
+}
+
+type treeFile struct {
+	name string // relative to the root
+	sum  string
+	size int64
+	mode string // octal; empty: the umask's
+}
+
+func newTreeCopy(d delivery, fsys fs.FS, root string, l Local) (Action, error) {
+	c := &treeCopy{delivery: d, fsys: fsys, root: root}
+	if !strings.HasSuffix(d.src, "/") {
+		c.under = path.Base(root)
+	}
+	preserve := d.Mode == "preserve"
+	if preserve {
+		c.Mode = ""
+	}
+	err := fs.WalkDir(fsys, root, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		relative := strings.TrimPrefix(strings.TrimPrefix(name, root), "/")
+		if root == "." {
+			relative = name
+		}
+		if relative == "" || relative == "." {
+			return nil
+		}
+		if strings.ContainsAny(relative, "\n\\") {
+			return fmt.Errorf("%q: names with a newline or a backslash cannot be copied as part of a directory", relative)
+		}
+		info, err := fs.Stat(fsys, name)
+		if err != nil {
+			return err
+		}
+		if info.IsDir() {
+			c.dirs = append(c.dirs, relative)
+			return nil
+		}
+		f := treeFile{name: relative}
+		if preserve {
+			f.mode = fmt.Sprintf("%04o", info.Mode().Perm())
+		}
+		f.sum, f.size, err = l.Sum(fsys, name)
+		c.files = append(c.files, f)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("copy: reading the directory %s: %w", d.src, err)
+	}
+	return c, c.check("copy")
+}
+
+// Probe lists what is there under the names that the source has, and the sums of the files.
+func (c *treeCopy) Probe() string {
+	var b strings.Builder
+	b.WriteString(preamble)
+	fmt.Fprintf(&b, "p=%s\nif [ -e \"$p\" ] && [ ! -d \"$p\" ]; then echo dest file; exit 0; fi\n", shellPath(trimSlashes(c.dest)))
+	fmt.Fprintf(&b, "p=${p%%/}%s\nif [ ! -d \"$p\" ]; then echo dest absent; exit 0; fi\ncd -- \"$p\" || exit 1\necho dest directory\n", c.below())
+	for chunk := range slices.Chunk(append(slices.Clone(c.dirs), c.names()...), 500) {
+		fmt.Fprintf(&b, "stat -L -c 'entry %%f %%u %%g %%U %%G %%s %%n' -- %s 2>/dev/null\n", quoteAll(chunk))
+	}
+	for chunk := range slices.Chunk(c.names(), 500) {
+		fmt.Fprintf(&b, "sha256sum -- %s 2>/dev/null | while read -r sum name; do echo \"sum $sum $name\"; done\n", quoteAll(chunk))
+	}
+	b.WriteString("exit 0\n")
+	return b.String()
+}
+
+func (c *treeCopy) below() string {
+	if c.under == "" {
+		return ""
+	}
+	return "/" + remote.Quote(c.under)
+}
+
+func (c *treeCopy) names() []string {
+	names := make([]string, len(c.files))
+	for i, f := range c.files {
+		names[i] = f.name
+	}
+	return names
+}
+
+// treePlan is what Apply has to do.
+type treePlan struct {
+	send []treeFile
+	dirs []string
+
+	have map[string]fileState
+}
+
+// Plan compares every name's content, then its attributes. What is there besides is left alone.
+func (c *treeCopy) Plan(found Found) (Plan, error) {
+	ans, err := readAnswer(found)
+	if err != nil {
+		return Plan{}, err
+	}
+	dest := strings.TrimSuffix(trimSlashes(c.dest), "/")
+	if c.under != "" {
+		dest += "/" + c.under
+	}
+	values := map[string]any{"dest": dest, "src": c.src, "state": "directory"}
+	if ans.text("dest") == "file" {
+		return Plan{}, &Failure{Msg: trimSlashes(c.dest) + " is a file, and a directory is wanted there", Hint: "remove it, or give dest another path"}
+	}
+	have, sums := c.entries(ans)
+	plan := treePlan{have: have}
+	var diffs []Diff
+	var script strings.Builder
+	if ans.text("dest") == "absent" {
+		plan.dirs = append(plan.dirs, ".")
+	}
+	for _, dir := range c.dirs {
+		if s, ok := have[dir]; ok && s.Kind != "directory" {
+			return Plan{}, &Failure{Msg: fmt.Sprintf("%s/%s is a file, and a directory is wanted there", dest, dir)}
+		} else if !ok {
+			plan.dirs = append(plan.dirs, dir)
+		}
+	}
+	for _, f := range c.files {
+		s, there := have[f.name]
+		switch {
+		case there && s.Kind == "directory":
+			return Plan{}, &Failure{Msg: fmt.Sprintf("%s/%s is a directory, and a file is wanted there", dest, f.name)}
+		case there && !c.force:
+		case !there || sums[f.name] != f.sum:
+			plan.send = append(plan.send, f)
+			diffs = append(diffs, Diff{BeforeHeader: dest + "/" + f.name, AfterHeader: dest + "/" + f.name, After: fmt.Sprintf("(%d bytes)\n", f.size)})
+		default:
+			if changes := c.of(f).differences(s); len(changes) > 0 {
+				script.WriteString(c.of(f).set(remote.Quote("./"+f.name), s, false))
+				diffs = append(diffs, attributeDiff(dest+"/"+f.name, changes))
+			}
+		}
+	}
+	if len(plan.send) == 0 && len(plan.dirs) == 0 && script.Len() == 0 {
+		return Plan{Values: values}, nil
+	}
+	return Plan{
+		Change: true, Msg: fmt.Sprintf("copy %d files of %d to %s", len(plan.send), len(c.files), dest), Values: values, Diff: diffs,
+		Data: plan, Script: script.String(),
+	}, nil
+}
+
+func (c *treeCopy) of(f treeFile) attributes {
+	a := c.attributes
+	if f.mode != "" {
+		a.Mode = f.mode
+	}
+	return a
+}
+
+func (c *treeCopy) entries(ans answer) (map[string]fileState, map[string]string) {
+	have, sums := map[string]fileState{}, map[string]string{}
+	for _, line := range ans["entry"] {
+		f := strings.SplitN(line, " ", 7)
+		if len(f) != 7 {
+			continue
+		}
+		raw, _ := strconv.ParseInt(f[0], 16, 64)
+		s := fileState{Kind: "other", Mode: int(raw) & 0o7777, Owner: f[3], Group: f[4]}
+		switch raw & 0o170000 {
+		case 0o040000:
+			s.Kind = "directory"
+		case 0o100000:
+			s.Kind = "file"
+		}
+		s.UID, _ = strconv.Atoi(f[1])
+		s.GID, _ = strconv.Atoi(f[2])
+		s.Size, _ = strconv.ParseInt(f[5], 10, 64)
+		have[f[6]] = s
+	}
+	for _, line := range ans["sum"] {
+		if sum, name, ok := strings.Cut(line, " "); ok {
+			sums[name] = sum
+		}
+	}
+	return have, sums
+}
+
+// Apply sends what differs as one tar stream into a script that unpacks it aside and renames.
+func (c *treeCopy) Apply(ctx context.Context, h Host, p Plan) (Result, error) {
+	plan, ok := p.Data.(treePlan)
+	if !ok {
+		return Result{}, errors.New("copy: a plan of another module")
+	}
+	reader, writer := io.Pipe()
+	go func() { writer.CloseWithError(c.pack(writer, plan.send)) }()
+	r, err := h.Shell().Stream(ctx, remote.Command{Script: c.unpack(plan, p.Script)}, reader, nil, nil)
+	reader.CloseWithError(io.ErrClosedPipe)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := scriptFailed(r); err != nil {
+		return Result{}, err
+	}
+	if _, err := prove(ctx, h.Shell(), c); err != nil {
+		return Result{}, err
+	}
+	return Result{Changed: true, Msg: p.Msg, Values: p.Values, Diff: p.Diff}, nil
+}
+
+func (c *treeCopy) pack(w io.Writer, files []treeFile) error {
+	t := tar.NewWriter(w)
+	for i, f := range files {
+		source, err := c.fsys.Open(path.Join(c.root, f.name))
+		if err != nil {
+			return err
+		}
+		// Numbers for names: every tar understands them.
+		err = t.WriteHeader(&tar.Header{Name: strconv.Itoa(i), Mode: 0o600, Size: f.size, Typeflag: tar.TypeReg, Format: tar.FormatUSTAR})
+		if err == nil {
+			_, err = io.Copy(t, source)
+		}
+		source.Close()
+		if err != nil {
+			return fmt.Errorf("sending %s: %w", f.name, err)
+		}
+	}
+	return t.Close()
+}
+
+func (c *treeCopy) unpack(plan treePlan, adjust string) string {
+	var b strings.Builder
+	b.WriteString(preamble)
+	fmt.Fprintf(&b, "p=%s\np=${p%%/}%s\nmkdir -p -- \"$p\" && cd -- \"$p\" || exit 1\n", shellPath(trimSlashes(c.dest)), c.below())
+	directories := attributes{Mode: c.directoryMode, Owner: c.Owner, Group: c.Group}
+	for _, dir := range plan.dirs {
+		word := remote.Quote("./" + dir)
+		fmt.Fprintf(&b, "mkdir -p -- %s || exit 1\n%s", word, directories.set(word, fileState{Kind: "absent"}, true))
+	}
+	if len(plan.send) > 0 {
+		b.WriteString("have tar || die \"tar is not installed on this host: install it, or copy file by file\"\nstage=$(mktemp -d ./.polarbook.XXXXXX) || exit 1\ntrap 'rm -rf -- \"$stage\"' EXIT\ntrap 'exit 1' HUP INT TERM\ntar -x -o -f - -C \"$stage\" || exit 1\n")
+	}
+	for i, f := range plan.send {
+		have, there := plan.have[f.name]
+		fmt.Fprintf(&b, "t=$stage/%d\n", i)
+		if there {
+			fmt.Fprintf(&b, "chown %d:%d \"$t\" 2>/dev/null\nchmod %05o \"$t\" || exit 1\n", have.UID, have.GID, have.Mode)
+		} else {
+			have.Kind = "absent"
+			b.WriteString("chmod \"$(printf %o $((0666 & ~$(umask))))\" \"$t\" || exit 1\n")
+		}
+		b.WriteString(c.of(f).set(`"$t"`, have, false))
+	}
+	b.WriteString("sync\n")
+	var made []string
+	for _, dir := range plan.dirs {
+		made = append(made, "./"+dir)
+	}
+	for i, f := range plan.send {
+		fmt.Fprintf(&b, "mv -f -- \"$stage/%d\" %s || exit 1\n", i, remote.Quote("./"+f.name))
+		if _, there := plan.have[f.name]; !there {
+			made = append(made, "./"+f.name)
+		}
+	}
+	b.WriteString(adjust)
+	for chunk := range slices.Chunk(made, 500) {
+		fmt.Fprintf(&b, "if [ -e /sys/fs/selinux/enforce ] && have restorecon; then restorecon %s 2>/dev/null; fi\n", quoteAll(chunk))
+	}
+	b.WriteString("sync\n")
+	return b.String()
+}

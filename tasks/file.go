@@ -1,0 +1,240 @@
+package tasks
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+type fileArgs struct {
+	attributes
+	Path             string  `arg:"path,required,path" alias:"dest name" doc:"What is managed."`
+	State            string  `arg:"state" choices:"absent directory file hard link touch" doc:"What it is to be. Without it: a directory if recurse is set, else what is there. file only looks, it never creates."`
+	Src              string  `arg:"src,path" doc:"What a link points to, for link and hard. A relative one stays relative."`
+	Recurse          bool    `arg:"recurse" default:"false" doc:"Give owner, group and mode to everything in the directory too."`
+	Follow           bool    `arg:"follow" default:"true" doc:"Change what a link points to, not the link."`
+	Force            bool    `arg:"force" default:"false" doc:"Make a link although there is a file in its place (it is replaced), or nothing where it points to."`
+	ModificationTime *string `arg:"modification_time" doc:"preserve, now, or a time for touch; touch sets now by default."`
+	AccessTime       *string `arg:"access_time" doc:"preserve, now, or a time for touch; touch sets now by default."`
+}
+
+var fileModule = Define(Module{
+	Name: "file", Collections: []string{"ansible.builtin"},
+	Summary: "Manage files, directories and links, their owner and permissions",
+	Returns: []Return{
+		{"path", "str", "what was managed; dest for links and touch"}, {"state", "str", "what it is: absent, directory, file, link, hard"},
+		{"mode", "str", "permissions in octal"}, {"owner", "str", "user's name"}, {"group", "str", "group's name"},
+		{"uid", "int", "user's number"}, {"gid", "int", "group's number"}, {"size", "int", "bytes"}, {"src", "str", "where a link points to"},
+	},
+	Examples: `
+- name: The data directory belongs to the database's user
+  file:
+    path: /var/lib/polardb
+    state: directory
+    owner: polardb
+    group: polardb
+    mode: "0700"
+- file: {path: /opt/polardb/current, src: /opt/polardb/11.9, state: link}
+- file: {path: /etc/old.conf, state: absent}
+- file: {path: /srv/www, state: directory, recurse: true, mode: "u=rwX,g=rX,o="}
+`,
+}, func(a *fileArgs, l Local) (Action, error) {
+	a.Path = trimSlashes(a.Path)
+	switch {
+	case a.Path == "":
+		return nil, &ArgError{Module: "file", Arg: "path", Problem: "is empty"}
+	case a.Recurse && a.State != "" && a.State != "directory":
+		return nil, &ArgError{Module: "file", Arg: "recurse", Problem: "needs state: directory"}
+	case (a.State == "link" || a.State == "hard") && a.Src == "" && a.State == "hard":
+		return nil, &ArgError{Module: "file", Arg: "src", Problem: "is required for state: hard"}
+	case a.Src != "" && a.State != "link" && a.State != "hard":
+		return nil, &ArgError{Module: "file", Arg: "src", Problem: "needs state: link or hard"}
+	}
+	if a.State == "" && a.Recurse {
+		a.State = "directory"
+	}
+	if a.State == "absent" && protected(a.Path) {
+		return nil, &ArgError{Module: "file", Arg: "path", Problem: fmt.Sprintf("is %s, which is never removed", a.Path)}
+	}
+	return &fileAction{fileArgs: *a, asking: l.Check()}, a.check("file")
+})
+
+// protected are directories without which no host works.
+func protected(p string) bool {
+	switch path.Clean(p) {
+	case "/", ".", "..", "~", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/opt", "/proc", "/root", "/sbin", "/sys", "/usr", "/var", "/var/lib", "/tmp":
+		return true
+	}
+	return false
+}
+
+type fileAction struct {
+	fileArgs
+	asking bool
+}
+
+// Probe describes the path, what a link leads to, and for recurse what inside differs.
+func (a *fileAction) Probe() string {
+	var b strings.Builder
+	b.WriteString(preamble + look)
+	fmt.Fprintf(&b, "p=%s\nlook path \"$p\"\nif [ -L \"$p\" ]; then look target \"$p\" -L; fi\nif [ -d \"${p%%/*}/\" ]; then echo parent yes; else echo parent no; fi\n", shellPath(a.Path))
+	if a.Src != "" {
+		src := shellPath(a.Src)
+		if a.State == "link" && !path.IsAbs(a.Src) && !strings.HasPrefix(a.Src, "~") {
+			src = `"${p%/*}"/` + remote.Quote(a.Src)
+		}
+		fmt.Fprintf(&b, "look src %s -L\n", src)
+	}
+	if a.Recurse {
+		b.WriteString(a.strays())
+	}
+	return b.String()
+}
+
+// strays is the part of the probe that counts what differs inside a directory: find tells owners and octal modes, the
+// symbolic ones are compared by asking chmod what it would change.
+func (a *fileAction) strays() string {
+	var tests []string
+	if a.Owner != "" {
+		tests = append(tests, "! -user "+remote.Quote(a.Owner))
+	}
+	if a.Group != "" {
+		tests = append(tests, "! -group "+remote.Quote(a.Group))
+	}
+	var b strings.Builder
+	b.WriteString("if [ -d \"$p\" ]; then\n")
+	if len(tests) > 0 {
+		fmt.Fprintf(&b, "n=$(find \"$p/\" -mindepth 1 \\( %s \\) -exec sh -c 'for f; do echo; done' sh {} + 2>/dev/null | wc -l)\necho owners $n\n", strings.Join(tests, " -o "))
+	}
+	if a.Mode != "" {
+		b.WriteString("find \"$p/\" -mindepth 1 ! -type l -exec stat -c 'inside %f' -- {} + | sort | uniq -c | while read -r n rest; do echo \"$rest $n\"; done\n")
+	}
+	b.WriteString("fi\n")
+	return b.String()
+}
+
+func (a *fileAction) Plan(found Found) (Plan, error) {
+	ans, err := readAnswer(found)
+	if err != nil {
+		return Plan{}, err
+	}
+	have, err := ans.file("path")
+	if err != nil {
+		return Plan{}, err
+	}
+	if have.Kind == "link" && a.Follow && a.State != "link" && a.State != "absent" && a.State != "hard" {
+		if have, err = ans.file("target"); err != nil {
+			return Plan{}, err
+		}
+	}
+	switch a.State {
+	case "absent":
+		return a.absent(have), nil
+	case "directory":
+		return a.directory(have, ans)
+	case "link":
+		return a.link(have, ans)
+	case "hard":
+		return a.hard(have, ans)
+	case "touch":
+		return a.touch(have, ans)
+	}
+	if !have.exists() || a.State == "file" && have.Kind != "file" {
+		what := fmt.Sprintf("%s is %s, so it cannot be given attributes as a file", a.Path, describeKind(have.Kind))
+		return notYet(a.asking && !have.exists(), what, "state: touch or the copy module create a file, state: directory a directory")
+	}
+	return a.attributesOnly(have), nil
+}
+
+func describeKind(kind string) string {
+	switch kind {
+	case "absent":
+		return "absent"
+	case "other":
+		return "neither a file nor a directory"
+	}
+	return "a " + kind
+}
+
+func (a *fileAction) values(have fileState) map[string]any {
+	v := map[string]any{"path": a.Path}
+	maps.Copy(v, fileValues(have))
+	return v
+}
+
+// target sets "$p" to what is to be changed.
+func (a *fileAction) target() string {
+	s := preamble + "p=" + shellPath(a.Path) + "\n"
+	if a.Follow {
+		s += "if [ -L \"$p\" ]; then p=$(readlink -f -- \"$p\") || die \"cannot tell where the link $p leads\"; fi\n"
+	}
+	return s
+}
+
+func (a *fileAction) attributesOnly(have fileState) Plan {
+	changes := a.differences(have)
+	if len(changes) == 0 {
+		return Plan{Values: a.values(have)}
+	}
+	return Plan{
+		Change: true, Msg: "change " + changeNames(changes) + " of " + a.Path,
+		Diff: []Diff{attributeDiff(a.Path, changes)}, Values: a.values(have),
+		Script: a.target() + a.set(`"$p"`, have, have.Kind == "directory"),
+	}
+}
+
+func changeNames(changes []change) string {
+	names := make([]string, len(changes))
+	for i, c := range changes {
+		names[i] = c.what
+	}
+	return strings.Join(names, ", ")
+}
+
+func (a *fileAction) absent(have fileState) Plan {
+	values := map[string]any{"path": a.Path, "state": "absent"}
+	if !have.exists() {
+		return Plan{Values: values}
+	}
+	return Plan{
+		Change: true, Msg: fmt.Sprintf("remove the %s %s", have.Kind, a.Path), Values: values,
+		Diff:   []Diff{{Before: "state: " + have.Kind + "\n", After: "state: absent\n", BeforeHeader: a.Path, AfterHeader: a.Path}},
+		Script: preamble + "p=" + shellPath(a.Path) + "\nif [ -d \"$p\" ] && [ ! -L \"$p\" ]; then rm -rf -- \"$p\"; else rm -f -- \"$p\"; fi\n",
+	}
+}
+
+func (a *fileAction) touch(have fileState, ans answer) (Plan, error) {
+	if have.Kind == "directory" || have.exists() {
+		if preserved(a.ModificationTime) && preserved(a.AccessTime) {
+			return a.attributesOnly(have), nil
+		}
+	} else if ans.text("parent") == "no" {
+		return notYet(a.asking, fmt.Sprintf("the directory %s does not exist", path.Dir(a.Path)), "create it with state: directory first")
+	}
+	script := a.target()
+	if !have.exists() {
+		script += ": >> \"$p\" || exit 1\n"
+	}
+	if !preserved(a.ModificationTime) {
+		script += "touch -m" + touchTime(a.ModificationTime) + " -- \"$p\" || exit 1\n"
+	}
+	if !preserved(a.AccessTime) {
+		script += "touch -a" + touchTime(a.AccessTime) + " -- \"$p\" || exit 1\n"
+	}
+	values := a.values(have)
+	values["dest"] = a.Path
+	return Plan{Change: true, Event: true, Msg: "touch " + a.Path, Script: script + a.set(`"$p"`, have, have.Kind == "directory"), Values: values}, nil
+}
+
+func preserved(when *string) bool { return when != nil && *when == "preserve" }
+
+// touchTime gives a time in Ansible's default format, %Y%m%d%H%M.%S, which is touch's own.
+func touchTime(when *string) string {
+	if when == nil || *when == "now" || *when == "" {
+		return ""
+	}
+	return " -t " + remote.Quote(*when)
+}

@@ -1,0 +1,165 @@
+package tasks
+
+import (
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+// directory plans state: directory, with all missing directories above it. As in Ansible the attributes are given to
+// each directory that is made.
+func (a *fileAction) directory(have fileState, ans answer) (Plan, error) {
+	if have.exists() && have.Kind != "directory" {
+		return Plan{}, &Failure{Msg: fmt.Sprintf("%s is %s, and a directory is wanted there", a.Path, describeKind(have.Kind)),
+			Hint: "remove it with state: absent if it is not needed"}
+	}
+	if !have.exists() {
+		script := preamble + "p=" + shellPath(a.Path) + `
+make() {
+	if [ -d "$1" ]; then return 0; fi
+	case $1 in */*) if [ -n "${1%/*}" ]; then make "${1%/*}" || return 1; fi ;; esac
+	mkdir -- "$1" || return 1
+` + a.set(`"$1"`, have, true) + `	if [ -e /sys/fs/selinux/enforce ] && have restorecon; then restorecon "$1" 2>/dev/null; fi
+	return 0
+}
+make "$p"
+`
+		return Plan{
+			Change: true, Msg: "create the directory " + a.Path, Script: script,
+			Diff:   []Diff{{Before: "state: absent\n", After: "state: directory\n", BeforeHeader: a.Path, AfterHeader: a.Path}},
+			Values: map[string]any{"path": a.Path, "state": "directory"},
+		}, nil
+	}
+	plan := a.attributesOnly(have)
+	if !a.Recurse {
+		return plan, nil
+	}
+	strays := int(ans.number("owners")) + a.strayModes(ans["inside"])
+	if strays == 0 {
+		return plan, nil
+	}
+	plan.Change = true
+	plan.Msg = fmt.Sprintf("give %s and what it holds their owner, group and mode (%d to change)", a.Path, strays)
+	plan.Diff = append(plan.Diff, Diff{BeforeHeader: a.Path, AfterHeader: a.Path, Before: fmt.Sprintf("%d files inside with other attributes\n", strays)})
+	plan.Script = a.target() + a.everywhere()
+	return plan, nil
+}
+
+// strayModes counts the files inside whose mode is not as wanted, from lines of a raw mode in hex and how many have it.
+func (a *fileAction) strayModes(lines []string) int {
+	n := 0
+	for _, line := range lines {
+		var raw, count int
+		if _, err := fmt.Sscanf(line, "%x %d", &raw, &count); err != nil {
+			continue
+		}
+		if mode, err := modeFrom(a.Mode, raw&0o7777, raw&0o170000 == 0o040000); err == nil && mode != raw&0o7777 {
+			n += count
+		}
+	}
+	return n
+}
+
+// everywhere gives the attributes to "$p" and all in it. Links inside are not followed: they may lead anywhere.
+func (a *fileAction) everywhere() string {
+	var b strings.Builder
+	if owner := a.ownership(); owner != "" {
+		fmt.Fprintf(&b, "find \"$p/\" -exec chown -h %s {} + || exit 1\n", owner)
+	}
+	switch {
+	case a.Mode == "":
+	case octal(a.Mode):
+		mode, _ := strconv.ParseUint(a.Mode, 8, 16)
+		fmt.Fprintf(&b, "find \"$p/\" ! -type l -exec chmod %05o {} + || exit 1\n", mode)
+	default:
+		fmt.Fprintf(&b, "umask 022\nfind \"$p/\" ! -type l -exec chmod %s {} + || exit 1\n", remote.Quote(a.Mode))
+	}
+	return b.String()
+}
+
+func (a *fileAction) link(have fileState, ans answer) (Plan, error) {
+	src := a.Src
+	if src == "" {
+		if have.Kind != "link" {
+			return Plan{}, &Failure{Msg: fmt.Sprintf("%s is %s and src does not say where a link should point to", a.Path, describeKind(have.Kind))}
+		}
+		src = have.Target
+	}
+	values := map[string]any{"dest": a.Path, "src": src, "state": "link"}
+	if have.Kind == "link" && (have.Target == src || strings.HasPrefix(src, "~") && strings.HasSuffix(have.Target, strings.TrimLeft(src, "~"))) {
+		// Attributes go to the link's target when it is followed, to the link itself (it has no mode) otherwise.
+		on, suffix := have, ""
+		if a.Follow {
+			if target, err := ans.file("target"); err == nil && target.exists() {
+				on, suffix = target, "t=$(readlink -f -- \"$p\")\n"
+			}
+		}
+		changes := a.differences(on)
+		if len(changes) == 0 {
+			return Plan{Values: values}, nil
+		}
+		word := `"$p"`
+		if suffix != "" {
+			word = `"$t"`
+		}
+		return Plan{Change: true, Msg: "change " + changeNames(changes) + " of " + a.Path, Diff: []Diff{attributeDiff(a.Path, changes)}, Values: values,
+			Script: preamble + "p=" + shellPath(a.Path) + "\n" + suffix + a.set(word, on, on.Kind == "directory")}, nil
+	}
+	if a.Src != "" && !a.Force {
+		if there, err := ans.file("src"); err == nil && !there.exists() {
+			return notYet(a.asking, fmt.Sprintf("%s, which %s should point to, does not exist", src, a.Path), "force: true makes the link all the same")
+		}
+	}
+	before := "state: " + have.Kind + "\n"
+	switch have.Kind {
+	case "link":
+		before = "src: " + have.Target + "\n"
+	case "file":
+		if !a.Force {
+			return Plan{}, &Failure{Msg: fmt.Sprintf("%s is a file, and a link is wanted there", a.Path), Hint: "force: true replaces it"}
+		}
+	case "directory", "other":
+		return Plan{}, &Failure{Msg: fmt.Sprintf("%s is %s, which a link never replaces", a.Path, describeKind(have.Kind)), Hint: "move it away first"}
+	case "absent":
+		if ans.text("parent") == "no" {
+			return notYet(a.asking, fmt.Sprintf("the directory %s does not exist", path.Dir(a.Path)), "create it with state: directory first")
+		}
+	}
+	word := shellPath(src)
+	if !strings.HasPrefix(src, "~") {
+		word = remote.Quote(src)
+	}
+	script := preamble + "p=" + shellPath(a.Path) + "\nt=${p%/*}/.polarbook.$$\ntrap 'rm -f -- \"$t\"' EXIT\nln -s -- " + word + " \"$t\" || exit 1\n" +
+		attributes{Owner: a.Owner, Group: a.Group}.set(`"$t"`, fileState{Kind: "absent"}, false) + "mv -f -T -- \"$t\" \"$p\" 2>/dev/null || ln -sfn -- " + word + " \"$p\" || exit 1\n"
+	if target, err := ans.file("src"); err == nil && target.exists() && a.Follow && len(a.differences(target)) > 0 {
+		script += "t=$(readlink -f -- \"$p\") || exit 1\ntrap - EXIT\n" + a.set(`"$t"`, target, target.Kind == "directory")
+	}
+	return Plan{Change: true, Msg: fmt.Sprintf("point %s to %s", a.Path, src), Values: values, Script: script,
+		Diff: []Diff{{Before: before, After: "src: " + src + "\n", BeforeHeader: a.Path, AfterHeader: a.Path}}}, nil
+}
+
+func (a *fileAction) hard(have fileState, ans answer) (Plan, error) {
+	src, err := ans.file("src")
+	if err != nil {
+		return Plan{}, err
+	}
+	values := map[string]any{"dest": a.Path, "src": a.Src, "state": "hard"}
+	switch {
+	case !src.exists():
+		return notYet(a.asking, fmt.Sprintf("%s, which %s should be another name of, does not exist", a.Src, a.Path), "create it first")
+	case have.Kind == "file" && have.Inode == src.Inode && have.Device == src.Device:
+		plan := a.attributesOnly(have)
+		plan.Values = values
+		return plan, nil
+	case have.exists() && have.Kind != "link" && !a.Force:
+		return Plan{}, &Failure{Msg: fmt.Sprintf("%s is %s of its own, and a hard link to %s is wanted there", a.Path, describeKind(have.Kind), a.Src), Hint: "force: true replaces a file"}
+	case have.Kind == "directory":
+		return Plan{}, &Failure{Msg: a.Path + " is a directory, which a link never replaces", Hint: "move it away first"}
+	}
+	script := preamble + "p=" + shellPath(a.Path) + "\nt=${p%/*}/.polarbook.$$\ntrap 'rm -f -- \"$t\"' EXIT\nln -- " + shellPath(a.Src) +
+		" \"$t\" || exit 1\nmv -f -- \"$t\" \"$p\" || exit 1\n" + a.set(`"$p"`, src, false)
+	return Plan{Change: true, Msg: fmt.Sprintf("make %s another name of %s", a.Path, a.Src), Values: values, Script: script}, nil
+}
