@@ -31,6 +31,8 @@ type Playbook struct {
 	Plays  []*Play
 	// Doc is the comment at the head of the file: what it does and the variables it takes.
 	Doc string
+	// Warnings are what is allowed but unlikely to be meant.
+	Warnings []*Error
 }
 
 // Value is what the YAML says, templates not rendered: string, bool, int, float64, nil, []any or map[string]any.
@@ -86,6 +88,9 @@ type Play struct {
 
 	PreTasks, Roles, Tasks, PostTasks []Node // Roles: blocks made of roles
 	Handlers                          []Node
+
+	// Origin is where the play's own relative file names (vars_files) are looked up.
+	Origin Origin
 }
 
 // VarsPrompt is one question to ask before the play.
@@ -122,13 +127,18 @@ type Task struct {
 	Verb string
 }
 
-// Origin says where a task was written, for finding its files: ./files, ./templates and so on.
+// Origin says where a task was written, for finding its files: ./files, ./templates and so on. Dir, RoleDir and PlayDir
+// are paths in Source.
 type Origin struct {
 	Source  fs.FS
 	Dir     string // of the file with the task
 	RoleDir string // of its role; empty: none
 	PlayDir string
 	Builtin bool
+	// WorkDir is the absolute path, without its leading slash, of the directory that polarbook runs in.
+	WorkDir string
+	// Templates are those in the binary, looked at last; nil: none.
+	Templates fs.FS
 }
 
 // Loop is `loop` or one of the `with_` forms.
@@ -157,10 +167,19 @@ type Block struct {
 	RoleVars     map[string]Value
 	RoleParams   map[string]Value
 	RoleHandlers []Node
+	// RoleKey is the same for the same role with the same parameters: Ansible runs such a role once per host and play.
+	// Empty when it may run again (allow_duplicates, include_role).
+	RoleKey string
+	// RoleDir is the role's directory in its Origin's Source (role_path).
+	RoleDir string
+	// RolePublic says that the role's variables are the whole play's from then on (include_role with public: true;
+	// those of roles: and import_role always are).
+	RolePublic bool
 }
 
 // Include is include_tasks or include_role, resolved when it is reached because its name or loop may hold templates.
-// When the name is literal, Nodes holds what it includes, loaded and checked.
+// When the name is literal, Nodes holds what it includes, loaded and checked. When it is not, and when a file includes
+// itself under a condition, Nodes is nil and Resolve loads what is included once its name is known.
 type Include struct {
 	Common
 	What   string // "include_tasks" or "include_role"
@@ -171,6 +190,10 @@ type Include struct {
 	Apply  *Common
 	Origin Origin
 	Listen []string
+	Notify []Value
+
+	// resolve loads with what was in force where the include stands.
+	resolve func(args map[string]string) ([]Node, error)
 }
 
 // Keywords returns the keywords shared by all kinds of node.

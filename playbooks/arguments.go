@@ -1,0 +1,258 @@
+package playbooks
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/polarbook/polarbook/tasks"
+)
+
+// arguments are what a task gives its module.
+type arguments struct {
+	values map[string]Value
+	places map[string]written
+	// broken says that they could not all be read, so that nothing can be said to be missing.
+	broken bool
+}
+
+// written is where an argument stands.
+type written struct {
+	key   Position
+	width int // of the key
+	value Position
+}
+
+func newArguments() arguments {
+	return arguments{values: map[string]Value{}, places: map[string]written{}}
+}
+
+// set notes an argument; of two with the same name the later wins.
+func (a arguments) set(name string, v Value, w written) {
+	a.values[name] = v
+	a.places[name] = w
+}
+
+// argumentsUnder reads what stands under a module's name.
+func (l *loader) argumentsUnder(f *file, m *tasks.Module, e entry) arguments {
+	n := e.value
+	switch {
+	case isNull(n):
+		return newArguments()
+	case n.Kind == yaml.MappingNode:
+		return l.argsOf(f, m, n)
+	case n.Kind == yaml.ScalarNode && n.Value != "":
+		return l.argsIn(f, m, n, n.Value, 0)
+	case n.Kind == yaml.ScalarNode:
+		return newArguments()
+	}
+	l.fail(f.at(n), 1, "write them one a line, as name: value", "the arguments of %s have to be a mapping, not a list", m.Name)
+	args := newArguments()
+	args.broken = true
+	return args
+}
+
+// argsOf reads arguments written as a mapping.
+func (l *loader) argsOf(f *file, m *tasks.Module, n *yaml.Node) arguments {
+	args := newArguments()
+	for _, e := range entries(n) {
+		var v Value
+		if arg, ok := m.Arg(e.key); ok && arg.Kind == tasks.Raw {
+			v = l.raw(f, e.value)
+		} else {
+			v = l.value(f, e.value)
+		}
+		args.set(e.key, v, written{f.at(e.at), len([]rune(e.key)), f.at(e.value)})
+	}
+	return args
+}
+
+// raw is an argument that the module evaluates itself: an expression or a list of them.
+func (l *loader) raw(f *file, n *yaml.Node) Value {
+	for _, item := range items(n) {
+		if item.Kind == yaml.ScalarNode {
+			l.expression(f, item)
+		} else {
+			l.templates(f, item)
+		}
+	}
+	return l.plain(f, n)
+}
+
+// commandOptions are the only `k=v` that a command's free form is searched for, in Ansible and here.
+var commandOptions = []string{"creates", "removes", "chdir", "executable", "stdin", "stdin_add_newline", "strip_empty_ends"}
+
+// argsIn reads arguments written as a string, which begins skip bytes into the scalar's text.
+func (l *loader) argsIn(f *file, m *tasks.Module, n *yaml.Node, text string, skip int) arguments {
+	args := newArguments()
+	var known []string
+	switch {
+	case slices.Contains([]string{"command", "shell", "script", "raw"}, m.Name):
+		known = commandOptions
+	case m.FreeForm != "":
+		known = []string{}
+		for _, a := range m.Args {
+			if a.Name != m.FreeForm {
+				known = append(append(known, a.Name), a.Aliases...)
+			}
+		}
+	}
+	pairs, raw, err := parsePairs(text, known)
+	if err != nil {
+		l.fail(f.at(n), 0, "quote the whole line, or write the arguments one a line", "the arguments of %s cannot be told apart: %v", m.Name, err)
+		args.broken = true
+		return args
+	}
+	l.templates(f, n)
+	at := func(offset int) Position {
+		line, column := lineColumn(n.Value, skip+offset)
+		return f.inside(n, line, column)
+	}
+	for _, p := range pairs {
+		w := written{at(p.offset), len([]rune(p.key)), at(p.after)}
+		if arg, ok := m.Arg(p.key); ok && arg.Kind == tasks.Raw && !isTemplate(p.value) {
+			if err := l.Checker.CheckCondition(p.value); err != nil {
+				msg, _, _ := splitPlace(err)
+				l.fail(w.value, 0, "", "bad template: %s", msg)
+			}
+		}
+		args.set(p.key, Value{p.value, w.value}, w)
+	}
+	if raw == "" {
+		return args
+	}
+	w := written{f.at(n), 0, f.at(n)}
+	if m.FreeForm == "" {
+		hint := fmt.Sprintf("write its arguments as name=value, or one a line as name: value (%s)", strings.Join(argumentNames(m), ", "))
+		l.fail(at(max(strings.Index(text, strings.TrimSpace(strings.SplitN(raw, "\n", 2)[0])), 0)), 0, hint, "%s takes no text without the name of an argument", m.Name)
+		args.broken = true
+		return args
+	}
+	if arg, ok := m.Arg(m.FreeForm); ok && arg.Kind == tasks.Raw {
+		l.expression(f, n)
+	}
+	args.set(m.FreeForm, Value{raw, w.value}, w)
+	return args
+}
+
+// argumentCheck says what is known besides the arguments themselves.
+type argumentCheck struct {
+	at        Position // of the module's name
+	width     int
+	inherited map[string]Value // by module_defaults
+	defaults  bool             // they are module_defaults: nothing is missing
+	more      bool             // args: is a template, and may hold any argument
+	beside    map[string]bool  // arguments that were written beside the module instead of below it
+}
+
+// checkArgs compares arguments with the module's table.
+func (l *loader) checkArgs(f *file, m *tasks.Module, args arguments, c argumentCheck) {
+	values := map[string]any{}
+	for name, v := range args.values {
+		values[name] = v.Raw
+	}
+	for name, v := range c.inherited {
+		if !given(m, values, name) {
+			values[name] = v.Raw
+		}
+	}
+	problems := m.CheckArgs(values, func(_ string, value any) bool { return literal(value) })
+	likely := map[string]bool{} // the arguments that misspelled ones are taken for
+	for _, p := range problems {
+		if p.Known != nil {
+			likely[nearest(p.Arg, p.Known)] = true
+		}
+	}
+	for _, p := range problems {
+		w, here := args.places[p.Arg]
+		_, has := values[p.Arg]
+		switch {
+		case !has && (c.defaults || c.more || args.broken || likely[p.Arg] || c.beside[p.Arg]):
+		case !has:
+			l.fail(c.at, c.width, l.misplacedHint(m, args), "%s needs the argument %q", m.Name, p.Arg)
+		case !here: // a default's, reported where it is written
+		case p.Known != nil:
+			l.fail(w.key, w.width, argumentHint(m, p), "%s has no argument %q", m.Name, p.Arg)
+		case len(namesGiven(m, args, p.Arg)) > 1:
+			names := namesGiven(m, args, p.Arg)
+			again := args.places[names[1]]
+			l.fail(again.key, again.width, "", "the argument %q of %s is given a second time; %q is another name of it", names[1], m.Name, names[0])
+		default:
+			l.fail(w.value, 0, "", "the argument %q of %s %s", p.Arg, m.Name, p.Problem)
+		}
+	}
+	if m.Name == "set_fact" {
+		for name, w := range args.places {
+			if _, own := m.Arg(name); !own && !isTemplate(name) && !identifier(name) {
+				l.fail(w.key, w.width, "a name is made of letters, digits and underscores", "%q cannot be the name of a variable", name)
+			}
+		}
+	}
+}
+
+// argumentHint says what a name that is no argument was meant to be.
+func argumentHint(m *tasks.Module, p *tasks.ArgError) string {
+	if hint := didYouMean(p.Arg, p.Known); hint != "" {
+		return hint
+	}
+	if _, word := keywords[p.Arg]; word {
+		return fmt.Sprintf("%s is a keyword of the task: write it beside %s, not below it", p.Arg, m.Name)
+	}
+	if len(m.Args) == 0 {
+		return m.Name + " takes no arguments"
+	}
+	return "it takes " + strings.Join(argumentNames(m), ", ")
+}
+
+// namesGiven are the names under which an argument was given, as they were written.
+func namesGiven(m *tasks.Module, args arguments, name string) []string {
+	arg, ok := m.Arg(name)
+	if !ok {
+		return []string{name}
+	}
+	var names []string
+	for _, n := range append([]string{arg.Name}, arg.Aliases...) {
+		if _, has := args.values[n]; has {
+			names = append(names, n)
+		}
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		x, y := args.places[a].key, args.places[b].key
+		return cmp.Or(cmp.Compare(x.Line, y.Line), cmp.Compare(x.Column, y.Column))
+	})
+	return names
+}
+
+// misplacedHint helps when an argument is missing because none was recognised.
+func (l *loader) misplacedHint(m *tasks.Module, args arguments) string {
+	if len(args.values) == 0 && len(m.Args) > 1 {
+		return "its arguments are indented below it"
+	}
+	return ""
+}
+
+// given reports whether an argument is among the values, by any of its names.
+func given(m *tasks.Module, values map[string]any, name string) bool {
+	arg, ok := m.Arg(name)
+	if !ok {
+		_, has := values[name]
+		return has
+	}
+	for _, n := range append([]string{arg.Name}, arg.Aliases...) {
+		if _, has := values[n]; has {
+			return true
+		}
+	}
+	return false
+}
+
+func argumentNames(m *tasks.Module) []string {
+	names := make([]string, 0, len(m.Args))
+	for _, a := range m.Args {
+		names = append(names, a.Name)
+	}
+	return names
+}

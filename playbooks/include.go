@@ -1,0 +1,374 @@
+package playbooks
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/polarbook/polarbook/tasks"
+)
+
+// The argument tables of what brings in other files.
+var (
+	applyArg      = tasks.Arg{Name: "apply", Kind: tasks.Dict}
+	includedTasks = tasks.Module{FreeForm: "file", Args: []tasks.Arg{{Name: "file", Kind: tasks.String, Required: true}}}
+	includedRole  = tasks.Module{Args: []tasks.Arg{
+		{Name: "name", Aliases: []string{"role"}, Kind: tasks.String, Required: true},
+		{Name: "tasks_from", Kind: tasks.String}, {Name: "vars_from", Kind: tasks.String},
+		{Name: "defaults_from", Kind: tasks.String}, {Name: "handlers_from", Kind: tasks.String},
+		{Name: "allow_duplicates", Kind: tasks.Bool},
+	}}
+)
+
+// includeTable is the argument table of one of the four words that bring in files.
+func includeTable(word string) *tasks.Module {
+	m := includedTasks
+	if word == "include_role" || word == "import_role" {
+		m = includedRole
+	}
+	m.Name = word
+	m.Args = slices.Clone(m.Args)
+	if word == "include_tasks" || word == "include_role" {
+		m.Args = append(m.Args, applyArg)
+	}
+	if word == "include_role" {
+		m.Args = append(m.Args, tasks.Arg{Name: "public", Kind: tasks.Bool})
+	}
+	return &m
+}
+
+// includeArguments reads and checks the arguments of an include, under their own names.
+func (l *loader) includeArguments(c *scope, es []entry, call *call) map[string]Value {
+	m := includeTable(shortName(call.name))
+	args := l.taskArguments(c, es, call, m, nil)
+	l.checkArgs(c.file, m, args, argumentCheck{at: c.file.at(call.at), width: len([]rune(call.key))})
+	named := map[string]Value{}
+	for name, v := range args.values {
+		if arg, ok := m.Arg(name); ok {
+			name = arg.Name
+		}
+		named[name] = v
+	}
+	return named
+}
+
+// include reads include_tasks and include_role.
+func (l *loader) include(c *scope, n *yaml.Node, es []entry, call *call) Node {
+	f := c.file
+	word := shortName(call.name)
+	if c.handler && word == "include_role" {
+		l.fail(f.at(call.at), 0, "", "include_role cannot be a handler")
+		return nil
+	}
+	i := &Include{What: word, Origin: c.origin}
+	i.Pos = f.at(n)
+	loops := newLoopReader(l, f)
+	for _, e := range es {
+		_, isWord := keywords[e.key]
+		switch {
+		case e.key == call.key || e.key == "args":
+		case !isWord:
+			if len(e.key) > 5 && e.key[:5] == "with_" {
+				loops.read(e)
+			}
+		case e.key == "listen" && c.handler:
+			for _, v := range l.texts(f, e) {
+				i.Listen = append(i.Listen, v.Raw.(string))
+			}
+		case keywords[e.key].on&onInclude == 0 && keywords[e.key].on&onTasks != 0 && keywords[e.key].without == "":
+			l.fail(f.at(e.at), len([]rune(e.key)), "give it to the included tasks with apply: or on a block around the include", "%q has no effect on %s", e.key, word)
+		case l.keyword(f, e, onInclude):
+			if !l.common(c, e, &i.Common) {
+				loops.read(e)
+			}
+		}
+	}
+	i.Loop = loops.result()
+	i.Args = l.includeArguments(c, es, call)
+	inner := c.with(&i.Common)
+	if apply := argumentNode(es, call, "apply"); apply != nil && apply.Kind == yaml.MappingNode {
+		i.Apply = &Common{Pos: f.at(apply)}
+		for _, e := range entries(apply) {
+			if l.keyword(f, e, onApply) {
+				l.common(c, e, i.Apply)
+			}
+		}
+		inner = inner.with(i.Apply)
+	}
+	i.File = i.Args["file"]
+	if word == "include_role" {
+		i.File = i.Args["name"]
+	}
+	i.resolve = func(args map[string]string) ([]Node, error) { return l.later(inner, i, args) }
+	names := map[string]string{}
+	for name, v := range i.Args {
+		s, ok := v.Raw.(string)
+		switch {
+		case ok && isTemplate(s):
+			return i
+		case ok:
+			names[name] = s
+		}
+	}
+	if len(names) > 0 {
+		i.Nodes = l.included(inner, i, names)
+	}
+	return i
+}
+
+// argumentNode finds the value of an include's argument as it was written.
+func argumentNode(es []entry, call *call, name string) *yaml.Node {
+	sources := []*yaml.Node{call.value}
+	for _, e := range es {
+		if e.key == "args" {
+			sources = append(sources, e.value)
+		}
+	}
+	for _, n := range sources {
+		if n.Kind != yaml.MappingNode {
+			continue
+		}
+		for _, e := range entries(n) {
+			if e.key == name {
+				return e.value
+			}
+		}
+	}
+	return nil
+}
+
+// included loads what an include names. Nil without a problem means that the file is being read already and the
+// include is conditional, so that the recursion may end when it is run.
+func (l *loader) included(c *scope, i *Include, args map[string]string) []Node {
+	if i.What == "include_role" {
+		b := l.role(c, roleCall{name: args["name"], at: i.File.Pos, from: args, include: true, conditional: len(i.When) > 0})
+		if b == nil {
+			return nil
+		}
+		b.RolePublic = i.Args["public"].Raw == true
+		b.Pos = i.Pos
+		return []Node{b}
+	}
+	return l.taskFile(c, args["file"], i.File.Pos, len(i.When) > 0)
+}
+
+// Resolve loads what an include names, once its templates have been rendered: args are those of Args that are strings
+// ("file"; or "name", "tasks_from" and so on), and replace them. What is loaded is checked as Load checks; the error
+// is an Errors. It may be called from several goroutines at once.
+func (i *Include) Resolve(args map[string]string) ([]Node, error) {
+	if i.resolve == nil {
+		return nil, errors.New("this include was not loaded from a file")
+	}
+	return i.resolve(args)
+}
+
+// later is included, long after the loader that read the include has ended.
+func (l *loader) later(c *scope, i *Include, args map[string]string) ([]Node, error) {
+	fresh, err := newLoader(l.Options)
+	if err != nil {
+		return nil, err
+	}
+	fresh.register(c.file)
+	names := map[string]string{}
+	for name, v := range i.Args {
+		if s, ok := v.Raw.(string); ok {
+			names[name] = s
+		}
+	}
+	maps.Copy(names, args)
+	nodes := fresh.included(c, i, names)
+	if len(fresh.problems) > 0 {
+		return nil, sorted(fresh.problems, fresh.order)
+	}
+	return nodes, nil
+}
+
+// taskFile loads a file of tasks. When it is being read already, an include under a condition is left to the run.
+func (l *loader) taskFile(c *scope, name string, at Position, conditional bool) []Node {
+	found, ok := l.findTasks(c, name, at)
+	if !ok {
+		return nil
+	}
+	if conditional && slices.Contains(l.open, l.display(found.fsys, found.path)) {
+		return nil
+	}
+	f := l.read(found.fsys, found.path, at)
+	if f == nil || !l.enter(f, at) {
+		return nil
+	}
+	defer l.leave()
+	inner := *c
+	inner.file = f
+	inner.origin.Source, inner.origin.Dir = found.fsys, path.Dir(found.path)
+	inner.origin.Builtin = found.fsys != hostFiles
+	nodes := l.nodes(&inner, f.root, "a file of tasks")
+	if nodes == nil {
+		nodes = []Node{}
+	}
+	return nodes
+}
+
+// findTasks looks for a file of tasks: beside the file that includes it, in the role, beside the playbook, and last
+// among the built-in ones, so that a built-in playbook written out to be changed still has its steps.
+func (l *loader) findTasks(c *scope, name string, at Position) (place, bool) {
+	var list []place
+	o := c.origin
+	if p, ok := absolute(name); ok {
+		list = append(list, place{hostFiles, p})
+	} else {
+		list = append(list, place{o.Source, path.Join(o.Dir, name)})
+		if o.RoleDir != "" {
+			folder := "tasks"
+			if c.handler {
+				folder = "handlers"
+			}
+			list = append(list, place{o.Source, path.Join(o.RoleDir, folder, name)})
+		}
+		list = append(list, place{o.Source, path.Join(o.PlayDir, name)}, place{l.Builtin, path.Clean(name)})
+	}
+	var looked []string
+	for _, p := range list {
+		if isFile(p.fsys, p.path) {
+			return p, true
+		}
+		if shown := l.display(p.fsys, p.path); !slices.Contains(looked, shown) {
+			looked = append(looked, shown)
+		}
+	}
+	hint := ""
+	if base := path.Base(name); name != "" {
+		dir := path.Join(o.Dir, path.Dir(name))
+		hint = didYouMean(base, namesIn(o.Source, dir))
+	}
+	l.fail(at, 0, hint, "%v", &NotFoundError{Name: name, Looked: looked})
+	return place{}, false
+}
+
+// importTasks reads import_tasks: a block of what the file holds.
+func (l *loader) importTasks(c *scope, n *yaml.Node, es []entry, call *call) Node {
+	b, ok := l.imported(c, n, es, call)
+	if !ok {
+		return nil
+	}
+	args := l.includeArguments(c, es, call)
+	inner := c.with(&b.Common)
+	name, ok := l.literalName(inner, args["file"], "import_tasks", "include_tasks")
+	if ok {
+		b.Block = l.taskFile(inner, name, args["file"].Pos, false)
+	}
+	return b
+}
+
+// importRole reads import_role: the role's block.
+func (l *loader) importRole(c *scope, n *yaml.Node, es []entry, call *call) Node {
+	if c.handler {
+		l.fail(c.file.at(call.at), 0, "", "import_role cannot be a handler")
+		return nil
+	}
+	outer, ok := l.imported(c, n, es, call)
+	if !ok {
+		return nil
+	}
+	args := l.includeArguments(c, es, call)
+	inner := c.with(&outer.Common)
+	from := map[string]string{}
+	for name, v := range args {
+		if _, isString := v.Raw.(string); !isString {
+			continue
+		}
+		s, ok := l.literalName(inner, v, "import_role", "include_role")
+		if !ok {
+			return nil
+		}
+		from[name] = s
+	}
+	if from["name"] == "" {
+		return nil
+	}
+	b := l.role(inner, roleCall{name: from["name"], at: args["name"].Pos, from: from, include: true, once: args["allow_duplicates"].Raw == false})
+	if b == nil {
+		return nil
+	}
+	b.Common, b.Notify, b.RolePublic = outer.Common, outer.Notify, true
+	return b
+}
+
+// imported reads the keywords of an import, which its tasks inherit.
+func (l *loader) imported(c *scope, n *yaml.Node, es []entry, call *call) (*Block, bool) {
+	f := c.file
+	b := &Block{}
+	b.Pos = f.at(n)
+	word := shortName(call.name)
+	for _, e := range es {
+		switch {
+		case e.key == call.key || e.key == "args":
+		case e.key == "loop" || len(e.key) > 5 && e.key[:5] == "with_":
+			l.fail(f.at(e.at), 0, "use include"+word[len("import"):], "%s cannot be looped: what it brings in is read before any host is asked", word)
+			return nil, false
+		case keywords[e.key].on == 0: // strange keys have been reported
+		case e.key == "notify":
+			b.Notify = l.texts(f, e)
+		case l.keyword(f, e, onImport):
+			l.common(c, e, &b.Common)
+		}
+	}
+	return b, true
+}
+
+var simpleVariable = regexp.MustCompile(`\{\{\s*([A-Za-z_]\w*)\s*\}\}`)
+
+// literalName puts variables whose values are known now into the name of an import: those of the command line, and
+// literal ones of the play and of what surrounds the import.
+func (l *loader) literalName(c *scope, v Value, word, dynamic string) (string, bool) {
+	s, ok := v.Raw.(string)
+	if !ok {
+		return "", false // a missing argument, or one of another type, has been reported
+	}
+	s = simpleVariable.ReplaceAllStringFunc(s, func(match string) string {
+		name := simpleVariable.FindStringSubmatch(match)[1]
+		if value, ok := l.ExtraVars[name].(string); ok && literal(value) {
+			return value
+		}
+		if value, ok := c.vars[name].(string); ok {
+			return value
+		}
+		return match
+	})
+	if isTemplate(s) {
+		l.fail(v.Pos, 0, "use "+dynamic+", or give the variable in the play's vars or with --extra-vars", "the name cannot be known before hosts are asked, and %s needs it then", word)
+		return "", false
+	}
+	return s, true
+}
+
+// withLiterals adds variables whose values hold no templates.
+func withLiterals(vars map[string]any, more map[string]Value) map[string]any {
+	if len(more) == 0 {
+		return vars
+	}
+	joined := maps.Clone(vars)
+	if joined == nil {
+		joined = map[string]any{}
+	}
+	for name, v := range more {
+		delete(joined, name)
+		if literal(v.Raw) {
+			joined[name] = v.Raw
+		}
+	}
+	return joined
+}
+
+// exists reports whether a path names something in a file system.
+func exists(fsys fs.FS, p string) bool {
+	if !fs.ValidPath(p) {
+		return false
+	}
+	_, err := fs.Stat(fsys, p)
+	return err == nil
+}

@@ -1,0 +1,243 @@
+package playbooks
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks"
+)
+
+// Checker tells whether a text is a template, or an expression, that can be read. Its errors begin with line:column:
+// of the text when they know it.
+type Checker interface {
+	Check(text string) error
+	CheckCondition(expr string) error
+}
+
+// Options say where a playbook is looked for and what it is checked with. The zero value loads from the working
+// directory and checks with the modules and templates of this binary.
+type Options struct {
+	// Dir is the directory that the user is in; empty: the working directory.
+	Dir string
+	// Builtin holds the built-in playbooks and task files; nil: Builtin().
+	Builtin fs.FS
+	// Templates are those in the binary; nil: none.
+	Templates fs.FS
+	// Checker reads templates; nil: the templates package's own.
+	Checker Checker
+	// Lookup finds modules; nil: tasks.Lookup.
+	Lookup func(name string) (*tasks.Module, bool)
+	// ExtraVars are the variables of the command line; the names of imports may hold them.
+	ExtraVars map[string]any
+}
+
+// Load reads a playbook with all that it includes and checks it: keywords, modules, arguments, templates, files and
+// the names of handlers and roles. Name is that of a file, with or without its .yml; when there is none, that of a
+// built-in playbook. The error is an Errors holding every problem found, not just the first.
+func Load(name string, o Options) (*Playbook, error) {
+	l, err := newLoader(o)
+	if err != nil {
+		return nil, err
+	}
+	at, err := l.find(name)
+	if err != nil {
+		return nil, err
+	}
+	p := &Playbook{Name: name, Source: at.fsys, Dir: path.Dir(at.path), Builtin: at.fsys != hostFiles}
+	p.Path = l.display(at.fsys, at.path)
+	if f := l.read(at.fsys, at.path, Position{}); f != nil {
+		p.Doc = head(f.text)
+		p.Plays = l.playbook(f, nil)
+	}
+	p.Warnings = sorted(l.warnings, l.order)
+	if len(l.problems) > 0 {
+		return nil, sorted(l.problems, l.order)
+	}
+	return p, nil
+}
+
+// loader is one call of Load, or of an Include's Resolve.
+type loader struct {
+	Options
+	workDir string // Dir in hostFiles
+
+	files    map[string]*file
+	order    map[string]int // of files, by when they were first read
+	open     []string       // the files being read, outermost first
+	reads    int
+	problems []*Error
+	warnings []*Error
+}
+
+// maxReads bounds how many files includes may bring, counted as often as they are included.
+const maxReads = 5000
+
+func newLoader(o Options) (*loader, error) {
+	if o.Dir == "" {
+		dir, err := os.Getwd()
+		if err != nil {
+			return nil, fmt.Errorf("find the working directory: %w", err)
+		}
+		o.Dir = dir
+	}
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("find the directory %s: %w", o.Dir, err)
+	}
+	o.Dir = dir
+	if o.Builtin == nil {
+		o.Builtin = Builtin()
+	}
+	if o.Checker == nil {
+		o.Checker = ownChecker()
+	}
+	if o.Lookup == nil {
+		o.Lookup = tasks.Lookup
+	}
+	return &loader{Options: o, workDir: inHost(dir), files: map[string]*file{}, order: map[string]int{}}, nil
+}
+
+var extensions = []string{"", ".yml", ".yaml"}
+
+// find finds a playbook by the name the user gave.
+func (l *loader) find(name string) (place, error) {
+	full, ok := absolute(name)
+	if !ok {
+		full = path.Join(l.workDir, filepath.ToSlash(name))
+	}
+	if strings.HasPrefix(full, "..") || full == "" {
+		full = "."
+	}
+	for _, ext := range extensions {
+		if isFile(hostFiles, full+ext) {
+			return place{hostFiles, full + ext}, nil
+		}
+	}
+	for _, ext := range extensions {
+		if p := path.Clean(name + ext); path.Dir(p) == "." && isPlaybookName(p) && isFile(l.Builtin, p) {
+			return place{l.Builtin, p}, nil
+		}
+	}
+	if info, err := fs.Stat(hostFiles, full); err == nil && info.IsDir() {
+		return place{}, Errors{{Msg: fmt.Sprintf("%s is a directory, not a playbook", name)}}
+	}
+	candidates := namesIn(hostFiles, path.Dir(full))
+	for i, c := range candidates {
+		candidates[i] = path.Join(path.Dir(filepath.ToSlash(name)), c)
+	}
+	candidates = append(candidates, namesIn(l.Builtin, ".")...)
+	for _, c := range slices.Clone(candidates) {
+		candidates = append(candidates, strings.TrimSuffix(c, path.Ext(c)))
+	}
+	return place{}, Errors{{
+		Msg:  fmt.Sprintf("there is no playbook %q: no such file, and none of that name is built in", name),
+		Hint: didYouMean(name, candidates),
+	}}
+}
+
+func isFile(fsys fs.FS, p string) bool {
+	if !fs.ValidPath(p) {
+		return false
+	}
+	info, err := fs.Stat(fsys, p)
+	return err == nil && !info.IsDir()
+}
+
+func isDir(fsys fs.FS, p string) bool {
+	if !fs.ValidPath(p) {
+		return false
+	}
+	info, err := fs.Stat(fsys, p)
+	return err == nil && info.IsDir()
+}
+
+func isPlaybookName(name string) bool {
+	ext := path.Ext(name)
+	return ext == ".yml" || ext == ".yaml"
+}
+
+// namesIn lists the playbooks in a directory.
+func namesIn(fsys fs.FS, dir string) []string {
+	if !fs.ValidPath(dir) {
+		return nil
+	}
+	entries, err := fs.ReadDir(fsys, dir)
+	if err != nil {
+		return nil // candidates for a hint; the file itself is known to be missing
+	}
+	var names []string
+	for _, e := range entries {
+		if !e.IsDir() && isPlaybookName(e.Name()) {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
+
+// display is a file as the user would name it: relative when it is below the directory the user is in.
+func (l *loader) display(fsys fs.FS, p string) string {
+	if fsys == hostFiles && l.workDir != "." {
+		if below, ok := strings.CutPrefix(p, l.workDir+"/"); ok {
+			return below
+		}
+	}
+	return display(fsys, p)
+}
+
+func (l *loader) register(f *file) {
+	l.files[f.name] = f
+	if _, ok := l.order[f.name]; !ok {
+		l.order[f.name] = len(l.order)
+	}
+}
+
+// fail reports a problem; width is how many characters the caret underlines, 0 meaning the word at the place.
+func (l *loader) fail(at Position, width int, hint, format string, args ...any) {
+	l.problems = append(l.problems, l.problem(at, width, hint, fmt.Sprintf(format, args...)))
+}
+
+func (l *loader) warn(at Position, width int, hint, format string, args ...any) {
+	l.warnings = append(l.warnings, l.problem(at, width, hint, fmt.Sprintf(format, args...)))
+}
+
+func (l *loader) problem(at Position, width int, hint, msg string) *Error {
+	e := &Error{Pos: at, Msg: msg, Hint: hint, Width: width}
+	if f := l.files[at.File]; f != nil && at.Line >= 1 && at.Line <= len(f.lines) {
+		e.Line = strings.TrimRight(f.lines[at.Line-1], " \t\r")
+		if width == 0 {
+			e.Width = wordAt(e.Line, at.Column)
+		}
+	}
+	return e
+}
+
+// wordAt is the length of the word that begins at a column.
+func wordAt(line string, column int) int {
+	r := []rune(line)
+	n := 0
+	for i := max(column-1, 0); i < len(r) && !strings.ContainsRune(" \t:,]}\"'|)", r[i]); i++ {
+		n++
+	}
+	return max(n, 1)
+}
+
+// enter notes that a file is being read, refusing one that is open already and too many of them; leave ends that.
+func (l *loader) enter(f *file, from Position) bool {
+	if slices.Contains(l.open, f.name) {
+		l.fail(from, 0, "", "%s includes itself: %s", f.name, strings.Join(append(slices.Clone(l.open), f.name), " -> "))
+		return false
+	}
+	if l.reads++; l.reads > maxReads {
+		l.fail(from, 0, "", "this playbook includes more than %d files", maxReads)
+		return false
+	}
+	l.open = append(l.open, f.name)
+	return true
+}
+
+func (l *loader) leave() { l.open = l.open[:len(l.open)-1] }

@@ -1,0 +1,115 @@
+package playbooks
+
+import (
+	"regexp"
+	"strings"
+)
+
+// checkNotified checks that what a play's tasks notify is a handler's name or topic. Names that are templates are left
+// to the run, and so are all names when an include's role, with its handlers, is not known before it.
+func (l *loader) checkNotified(p *Play) {
+	n := notifications{}
+	n.handlersIn(p.Handlers)
+	for _, section := range [][]Node{p.PreTasks, p.Roles, p.Tasks, p.PostTasks, p.Handlers} {
+		n.tasksIn(section)
+	}
+	if n.open {
+		return
+	}
+	for _, v := range n.notified {
+		name, _ := v.Raw.(string)
+		if isTemplate(name) || n.known(name) {
+			continue
+		}
+		hint := didYouMean(name, n.names)
+		if hint == "" && len(n.names) > 0 {
+			hint = "the handlers of this play are: " + strings.Join(n.names, ", ")
+		}
+		l.fail(v.Pos, 0, hint, "there is no handler %q in this play", name)
+	}
+}
+
+type notifications struct {
+	names    []string
+	patterns []*regexp.Regexp // of handlers whose names hold templates
+	notified []Value
+	open     bool // there may be handlers that cannot be known yet
+}
+
+func (n *notifications) known(name string) bool {
+	for _, have := range n.names {
+		if have == name {
+			return true
+		}
+	}
+	for _, p := range n.patterns {
+		if p.MatchString(name) {
+			return true
+		}
+	}
+	return false
+}
+
+var anyTemplate = regexp.MustCompile(`(?s)\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}`)
+
+func (n *notifications) add(name Value, role string, listen []string) {
+	if s, ok := name.Raw.(string); ok && s != "" {
+		if isTemplate(s) {
+			pattern := "(?s)^"
+			if role != "" {
+				pattern += "(?:" + regexp.QuoteMeta(role+" : ") + ")?"
+			}
+			for i, part := range anyTemplate.Split(s, -1) {
+				if i > 0 {
+					pattern += ".*"
+				}
+				pattern += regexp.QuoteMeta(part)
+			}
+			if p, err := regexp.Compile(pattern + "$"); err == nil {
+				n.patterns = append(n.patterns, p)
+			}
+		} else {
+			n.names = append(n.names, s)
+			if role != "" {
+				n.names = append(n.names, role+" : "+s)
+			}
+		}
+	}
+	n.names = append(n.names, listen...)
+}
+
+// handlersIn gathers the names of handlers. Those within an include_tasks cannot be notified, only the include.
+func (n *notifications) handlersIn(nodes []Node) { n.roleHandlers(nodes, "") }
+
+func (n *notifications) roleHandlers(nodes []Node, role string) {
+	for _, node := range nodes {
+		switch h := node.(type) {
+		case *Task:
+			n.add(h.Name, role, h.Listen)
+		case *Include:
+			n.add(h.Name, role, h.Listen)
+		case *Block: // import_tasks
+			n.roleHandlers(h.Block, role)
+		}
+	}
+}
+
+// tasksIn gathers what tasks notify, and the handlers of the roles among them.
+func (n *notifications) tasksIn(nodes []Node) {
+	for _, node := range nodes {
+		switch t := node.(type) {
+		case *Task:
+			n.notified = append(n.notified, t.Notify...)
+		case *Block:
+			n.notified = append(n.notified, t.Notify...)
+			n.roleHandlers(t.RoleHandlers, t.Role)
+			for _, list := range [][]Node{t.Block, t.Rescue, t.Always, t.RoleHandlers} {
+				n.tasksIn(list)
+			}
+		case *Include:
+			n.notified = append(n.notified, t.Notify...)
+			n.open = n.open || t.Nodes == nil
+			n.tasksIn(t.Nodes)
+		}
+	}
+}

@@ -1,0 +1,136 @@
+package playbooks
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// NotFoundError says where a file was looked for.
+type NotFoundError struct {
+	Name   string
+	Looked []string
+}
+
+func (e *NotFoundError) Error() string {
+	return fmt.Sprintf("there is no file %q; looked for %s", e.Name, strings.Join(e.Looked, ", "))
+}
+
+// Is makes a NotFoundError an fs.ErrNotExist.
+func (e *NotFoundError) Is(target error) bool { return target == fs.ErrNotExist }
+
+// Find looks for a file or directory as Ansible does and returns the file system that it is in and its path there.
+// Kind is the folder that such files are kept in ("files", "templates", "vars", "tasks"; "" for none). An absolute
+// path and one that starts with ~/ are taken as they are. Other names are looked for in the role, beside the task's
+// file and beside the playbook, each time in the folder of the kind first; for a built-in playbook also in the
+// directory that polarbook runs in, and last, for templates, among those in the binary. The error is a *NotFoundError
+// or says why a file that exists cannot be had.
+func (o Origin) Find(kind, name string) (fs.FS, string, error) {
+	var looked []string
+	for _, place := range o.places(kind, name) {
+		if place.fsys == nil || !fs.ValidPath(place.path) {
+			continue
+		}
+		_, err := fs.Stat(place.fsys, place.path)
+		if err == nil {
+			return place.fsys, place.path, nil
+		}
+		shown := display(place.fsys, place.path)
+		if !errors.Is(err, fs.ErrNotExist) && !isNotDirectory(err) {
+			return nil, "", fmt.Errorf("look at %s: %w", shown, reason(err))
+		}
+		if !slices.Contains(looked, shown) {
+			looked = append(looked, shown)
+		}
+	}
+	return nil, "", &NotFoundError{Name: name, Looked: looked}
+}
+
+type place struct {
+	fsys fs.FS
+	path string
+}
+
+func (o Origin) places(kind, name string) []place {
+	if p, ok := absolute(name); ok {
+		return []place{{hostFiles, p}}
+	}
+	var list []place
+	beside := func(fsys fs.FS, dir string) {
+		if dir == "" {
+			return
+		}
+		// As in Ansible, a name that begins with the folder's is not looked for in the folder twice.
+		if kind != "" && strings.SplitN(name, "/", 2)[0] != kind {
+			list = append(list, place{fsys, path.Join(dir, kind, name)})
+		}
+		list = append(list, place{fsys, path.Join(dir, name)})
+	}
+	beside(o.Source, o.RoleDir)
+	beside(o.Source, o.Dir)
+	beside(o.Source, o.PlayDir)
+	if o.Builtin {
+		beside(hostFiles, o.WorkDir)
+	}
+	if kind == "templates" && o.Templates != nil {
+		list = append(list, place{o.Templates, path.Clean(strings.TrimPrefix(name, "templates/"))})
+		list = append(list, place{o.Templates, path.Join("templates", name)})
+	}
+	return list
+}
+
+// hostFiles is the machine that polarbook runs on; its paths are absolute ones without the leading slash.
+var hostFiles = os.DirFS("/")
+
+// absolute turns /x and ~/x into a path in hostFiles.
+func absolute(name string) (string, bool) {
+	if name == "~" || strings.HasPrefix(name, "~/") {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "", false
+		}
+		name = filepath.Join(home, name[1:])
+	}
+	if !filepath.IsAbs(name) {
+		return "", false
+	}
+	return inHost(name), true
+}
+
+// inHost is an absolute path as hostFiles wants it.
+func inHost(name string) string {
+	p := strings.TrimPrefix(filepath.ToSlash(filepath.Clean(name)), "/")
+	if p == "" {
+		return "."
+	}
+	return p
+}
+
+// builtinPrefix marks, in messages, what is in the binary.
+const builtinPrefix = "builtin/"
+
+func display(fsys fs.FS, p string) string {
+	if fsys == hostFiles {
+		return "/" + p
+	}
+	return builtinPrefix + p
+}
+
+// isNotDirectory is a path through a file, a/b where a is a file: nothing is there.
+func isNotDirectory(err error) bool {
+	return strings.Contains(err.Error(), "not a directory")
+}
+
+// reason strips a path error of the path, which the caller says better.
+func reason(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}

@@ -1,0 +1,302 @@
+package playbooks
+
+import (
+	"encoding/json"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// roleCall is one use of a role.
+type roleCall struct {
+	name   string
+	at     Position
+	params map[string]Value
+	from   map[string]string // tasks_from, vars_from, defaults_from, handlers_from
+	common Common
+	// include says that it is import_role or include_role, which may run a role again; once that they may not.
+	include, once bool
+	conditional   bool // an include under a condition, which may recurse
+}
+
+// roles reads a play's roles, or a role's dependencies.
+func (l *loader) roles(c *scope, n *yaml.Node, what string) []Node {
+	f := c.file
+	if n == nil || isNull(n) {
+		return nil
+	}
+	if n.Kind != yaml.SequenceNode {
+		l.fail(f.at(n), 0, "each begins with a dash", "%s has to be a list", what)
+		return nil
+	}
+	var list []Node
+	for _, item := range n.Content {
+		item = follow(item)
+		use, ok := l.roleCall(c, item)
+		if !ok {
+			continue
+		}
+		if b := l.role(c.with(&use.common), use); b != nil {
+			list = append(list, b)
+		}
+	}
+	return list
+}
+
+func (l *loader) roleCall(c *scope, n *yaml.Node) (roleCall, bool) {
+	f := c.file
+	use := roleCall{at: f.at(n), params: map[string]Value{}}
+	use.common.Pos = f.at(n)
+	if n.Kind == yaml.ScalarNode && n.Value != "" {
+		use.name = n.Value
+		return use, l.roleName(c, &use)
+	}
+	if n.Kind != yaml.MappingNode {
+		l.fail(f.at(n), 0, "", "a role is a name or a mapping with role: name")
+		return use, false
+	}
+	for _, e := range entries(n) {
+		_, word := keywords[e.key]
+		switch {
+		case e.key == "role" || e.key == "name":
+			use.name, _ = l.text(f, e).Raw.(string)
+			use.at = f.at(e.value)
+		case !word:
+			// As in Ansible, what is no keyword is a parameter of the role.
+			l.variableName(f, e.at, e.key)
+			if hint := didYouMean(e.key, keywordNames(onRole)); hint != "" {
+				l.warn(f.at(e.at), len([]rune(e.key)), hint, "%q is taken for a parameter of the role", e.key)
+			}
+			use.params[e.key] = l.value(f, e.value)
+		case l.keyword(f, e, onRole):
+			l.common(c, e, &use.common)
+		}
+	}
+	if use.name == "" {
+		l.fail(f.at(n), 1, "write role: and its name", "this role has no name")
+		return use, false
+	}
+	return use, l.roleName(c, &use)
+}
+
+func (l *loader) roleName(c *scope, use *roleCall) bool {
+	name, ok := l.literalName(c, Value{use.name, use.at}, "roles", "include_role")
+	use.name = name
+	return ok
+}
+
+// role loads a role: its dependencies, then its tasks, as a block with its variables and handlers.
+func (l *loader) role(c *scope, use roleCall) *Block {
+	if use.name == "" {
+		return nil
+	}
+	found, ok := l.findRole(c, use)
+	if !ok {
+		return nil
+	}
+	shown := l.display(found.fsys, found.path)
+	marker := &file{name: "role " + shown}
+	if use.conditional && slices.Contains(l.open, marker.name) {
+		return nil
+	}
+	if !l.enter(marker, use.at) {
+		return nil
+	}
+	defer l.leave()
+
+	b := &Block{Common: use.common, Role: path.Base(use.name), RoleParams: use.params, RoleDir: found.path, RolePublic: !use.include}
+	inner := c.with(&use.common)
+	inner.handler = false
+	inner.origin.Source, inner.origin.RoleDir = found.fsys, found.path
+	inner.origin.Builtin = found.fsys != hostFiles
+	inner.origin.Dir = path.Join(found.path, "tasks")
+
+	b.RoleDefaults = l.roleVariables(found, "defaults", use)
+	b.RoleVars = l.roleVariables(found, "vars", use)
+	inner.vars = withLiterals(withLiterals(inner.vars, b.RoleDefaults), b.RoleVars)
+	duplicates := false
+	var dependencies []Node
+	if f := l.roleFile(found, "meta", "", use.at); f != nil {
+		dependencies, duplicates = l.meta(inner, f)
+	}
+	for _, dependency := range dependencies {
+		d := dependency.(*Block)
+		b.RoleDefaults = joined(d.RoleDefaults, b.RoleDefaults)
+		b.RoleVars = joined(d.RoleVars, b.RoleVars)
+	}
+	b.Block = dependencies
+	if f := l.roleFile(found, "handlers", use.from["handlers_from"], use.at); f != nil {
+		h := *inner
+		h.file, h.handler = f, true
+		h.origin.Dir = path.Dir(f.path)
+		b.RoleHandlers = l.nodes(&h, f.root, "handlers")
+	}
+	if f := l.roleFile(found, "tasks", use.from["tasks_from"], use.at); f != nil {
+		t := *inner
+		t.file = f
+		t.origin.Dir = path.Dir(f.path)
+		b.Block = append(b.Block, l.nodes(&t, f.root, "a role's tasks")...)
+	}
+	if exists(found.fsys, path.Join(found.path, "meta", "argument_specs.yml")) {
+		l.warn(use.at, 0, "check the role's variables with assert", "the role %s has argument_specs, which polarbook does not read", use.name)
+	}
+	if !duplicates && !use.include || use.once {
+		b.RoleKey = use.key(shown)
+	}
+	return b
+}
+
+// joined is variables with those of a role that depends on theirs, which win.
+func joined(under, over map[string]Value) map[string]Value {
+	if len(under) == 0 {
+		return over
+	}
+	all := maps.Clone(under)
+	maps.Copy(all, over)
+	return all
+}
+
+// key is the same for uses that Ansible takes for the same: role, parameters, variables, conditions and tags.
+func (use roleCall) key(dir string) string {
+	raw := func(vars map[string]Value) map[string]any {
+		all := map[string]any{}
+		for name, v := range vars {
+			all[name] = v.Raw
+		}
+		return all
+	}
+	var when []any
+	for _, v := range use.common.When {
+		when = append(when, v.Raw)
+	}
+	text, err := json.Marshal([]any{dir, raw(use.params), raw(use.common.Vars), when, use.common.Tags, use.from})
+	if err != nil {
+		return "" // not a number: no two uses are the same then
+	}
+	return string(text)
+}
+
+// findRole looks where Ansible does: roles beside the playbook, beside the role that depends on it, beside the playbook.
+func (l *loader) findRole(c *scope, use roleCall) (place, bool) {
+	o := c.origin
+	var list []place
+	if p, ok := absolute(use.name); ok {
+		list = append(list, place{hostFiles, p})
+	} else {
+		list = append(list, place{o.Source, path.Join(o.PlayDir, "roles", use.name)})
+		if o.RoleDir != "" {
+			list = append(list, place{o.Source, path.Join(path.Dir(o.RoleDir), use.name)})
+		}
+		for _, dir := range []string{"~/.ansible/roles", "/usr/share/ansible/roles", "/etc/ansible/roles"} {
+			if p, ok := absolute(dir); ok && o.Source == hostFiles {
+				list = append(list, place{hostFiles, path.Join(p, use.name)})
+			}
+		}
+		list = append(list, place{o.Source, path.Join(o.PlayDir, use.name)})
+	}
+	var looked, names []string
+	for _, p := range list {
+		if isDir(p.fsys, p.path) {
+			return p, true
+		}
+		looked = append(looked, l.display(p.fsys, p.path))
+		names = append(names, directories(p.fsys, path.Dir(p.path))...)
+	}
+	hint := didYouMean(use.name, names)
+	if hint == "" {
+		hint = "looked for " + strings.Join(looked, ", ")
+	}
+	l.fail(use.at, 0, hint, "there is no role %q", use.name)
+	return place{}, false
+}
+
+func directories(fsys fs.FS, dir string) []string {
+	if !fs.ValidPath(dir) {
+		return nil
+	}
+	list, err := fs.ReadDir(fsys, dir)
+	if err != nil {
+		return nil // candidates for a hint only
+	}
+	var names []string
+	for _, e := range list {
+		if e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
+
+// roleFile reads main.yml, or the file named instead, of one of a role's folders. Only a file that is named has to exist.
+func (l *loader) roleFile(role place, folder, from string, at Position) *file {
+	name := "main"
+	if from != "" {
+		name = path.Clean(from)
+	}
+	for _, ext := range []string{".yml", ".yaml", ".json", ""} {
+		p := path.Join(role.path, folder, name+ext)
+		if isFile(role.fsys, p) {
+			return l.read(role.fsys, p, at)
+		}
+	}
+	if from != "" {
+		dir := path.Join(role.path, folder)
+		l.fail(at, 0, didYouMean(from, namesIn(role.fsys, dir)), "the role has no file %q in %s", from, l.display(role.fsys, dir))
+	}
+	return nil
+}
+
+// roleVariables reads defaults or vars: main.yml, or every file of a folder main in the order of their names.
+func (l *loader) roleVariables(role place, folder string, use roleCall) map[string]Value {
+	vars := map[string]Value{}
+	dir := path.Join(role.path, folder, "main")
+	if use.from[folder+"_from"] == "" && isDir(role.fsys, dir) {
+		for _, name := range namesIn(role.fsys, dir) {
+			if f := l.read(role.fsys, path.Join(dir, name), use.at); f != nil {
+				maps.Copy(vars, l.variablesIn(f))
+			}
+		}
+		return vars
+	}
+	if f := l.roleFile(role, folder, use.from[folder+"_from"], use.at); f != nil {
+		maps.Copy(vars, l.variablesIn(f))
+	}
+	return vars
+}
+
+// variablesIn reads a file of variables.
+func (l *loader) variablesIn(f *file) map[string]Value {
+	if f.root == nil {
+		return nil
+	}
+	return l.variables(f, entry{"a file of variables", f.root, follow(f.root)})
+}
+
+// meta reads a role's dependencies and whether it may run more than once with the same parameters.
+func (l *loader) meta(c *scope, f *file) (dependencies []Node, duplicates bool) {
+	if f.root == nil {
+		return nil, false
+	}
+	if f.root.Kind != yaml.MappingNode {
+		l.fail(f.at(f.root), 0, "", "a role's meta has to be a mapping")
+		return nil, false
+	}
+	inner := *c
+	inner.file = f
+	for _, e := range entries(f.root) {
+		switch e.key {
+		case "dependencies":
+			dependencies = l.roles(&inner, e.value, "dependencies")
+		case "allow_duplicates":
+			duplicates, _ = l.boolean(f, e).Raw.(bool)
+		case "galaxy_info", "collections", "argument_specs":
+		default:
+			l.fail(f.at(e.at), 0, didYouMean(e.key, []string{"dependencies", "allow_duplicates", "galaxy_info", "collections"}), "there is no keyword %q in a role's meta", e.key)
+		}
+	}
+	return dependencies, duplicates
+}

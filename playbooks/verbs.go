@@ -1,0 +1,74 @@
+package playbooks
+
+import (
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks"
+)
+
+// verbs are the modules that the engine itself carries out because they are about the run and not about a host. Their
+// arguments arrive in Task.Args under the names given here, whatever alias the task used.
+var verbs = []tasks.Module{
+	{Name: "meta", FreeForm: "action", Args: []tasks.Arg{{Name: "action", Kind: tasks.String, Required: true}}},
+	{Name: "include_vars", FreeForm: "file", Args: []tasks.Arg{
+		{Name: "file", Kind: tasks.Path}, {Name: "dir", Kind: tasks.Path}, {Name: "name", Kind: tasks.String},
+		{Name: "depth", Kind: tasks.Int}, {Name: "files_matching", Kind: tasks.String},
+		{Name: "ignore_files", Kind: tasks.List}, {Name: "extensions", Kind: tasks.List},
+		{Name: "ignore_unknown_extensions", Kind: tasks.Bool}, {Name: "hash_behaviour", Kind: tasks.String, Choices: []string{"replace", "merge"}},
+	}},
+	{Name: "add_host", AnyArgs: true, Args: []tasks.Arg{
+		{Name: "name", Aliases: []string{"hostname", "host"}, Kind: tasks.String, Required: true},
+		{Name: "groups", Aliases: []string{"group", "groupname"}, Kind: tasks.List},
+	}},
+	{Name: "group_by", Args: []tasks.Arg{
+		{Name: "key", Kind: tasks.String, Required: true}, {Name: "parents", Kind: tasks.List},
+	}},
+	{Name: "pause", Args: []tasks.Arg{
+		{Name: "minutes", Kind: tasks.Float}, {Name: "seconds", Kind: tasks.Float},
+		{Name: "prompt", Kind: tasks.String}, {Name: "echo", Kind: tasks.Bool},
+	}},
+	{Name: "wait_for_connection", Args: []tasks.Arg{
+		{Name: "connect_timeout", Kind: tasks.Int}, {Name: "delay", Kind: tasks.Int},
+		{Name: "sleep", Kind: tasks.Int}, {Name: "timeout", Kind: tasks.Int},
+	}},
+}
+
+// metaActions are meta's, metaWithout those of Ansible that polarbook does not have.
+var (
+	metaActions = []string{
+		"flush_handlers", "end_play", "end_host", "end_batch", "noop", "clear_facts", "clear_host_errors", "reset_connection",
+	}
+	metaWithout = []string{"refresh_inventory", "end_role"}
+)
+
+// verb finds what the engine does itself.
+func verb(name string) (*tasks.Module, bool) {
+	for i := range verbs {
+		if verbs[i].Name == name {
+			return &verbs[i], true
+		}
+	}
+	return nil, false
+}
+
+// moduleNamed finds a module or a verb by any of its names. A module that is registered wins.
+func (l *loader) moduleNamed(name string) (m *tasks.Module, isVerb, ok bool) {
+	if m, ok := l.Lookup(plainName(name)); ok {
+		return m, false, true
+	}
+	m, ok = verb(shortName(name))
+	return m, ok, ok
+}
+
+// plainName is a module's name without the difference between Ansible's two names for what it comes with.
+func plainName(name string) string {
+	if short, ok := strings.CutPrefix(name, "ansible.legacy."); ok {
+		return "ansible.builtin." + short
+	}
+	return name
+}
+
+// shortName is the name of something that ansible.builtin has.
+func shortName(name string) string {
+	return strings.TrimPrefix(plainName(name), "ansible.builtin.")
+}
