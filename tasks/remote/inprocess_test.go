@@ -306,4 +306,3 @@ func (r *relay) cut() {
 		c.Close()
 	}
 }
-

@@ -33,10 +33,10 @@ func (s *Shell) pathError(doing, path, said string, status int) error {
 	said = lastLines(said)
 	var cause error
 	switch lower := strings.ToLower(said); {
-	case strings.Contains(lower, "no such file"), strings.Contains(lower, "nonexistent directory"):
-		cause = fs.ErrNotExist
+	case strings.Contains(lower, "no such file"), strings.Contains(lower, "nonexistent"): // dash and busybox say that of directories
+		cause = fmt.Errorf("%w (%s)", fs.ErrNotExist, said)
 	case strings.Contains(lower, "permission denied"), strings.Contains(lower, "not permitted"):
-		cause = fs.ErrPermission
+		cause = fmt.Errorf("%w (%s)", fs.ErrPermission, said)
 	default:
 		if said == "" {
 			said = fmt.Sprintf("status %d", status)
