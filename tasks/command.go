@@ -197,7 +197,8 @@ func (a *commandAction) Plan(found Found) (Plan, error) {
 			}}, nil
 		}
 	} else if a.asking {
-		return Plan{Unknown: "whether the command changes anything is known only when it has run"}, nil
+		const why = "what the command changes is known only when it has run"
+		return Plan{Unknown: why, Msg: why, Values: map[string]any{"skipped": true}}, nil
 	}
 	p := Plan{Change: true, Event: true, Msg: "run a command", Script: a.script}
 	if a.conditions.Chdir != "" {

@@ -9,7 +9,8 @@ func All() []Module {
 
 // registry is the one visible list of modules. A module is a variable in the file of its name.
 var registry = []Module{
-	fileModule, copyModule, templateModule, statModule, commandModule, shellModule,
+	fileModule, copyModule, templateModule, statModule, commandModule, shellModule, lineinfileModule, blockinfileModule, replaceModule,
+	assertModule, failModule, debugModule, setFactModule, pingModule, rawModule,
 
 	polardbFactsModule, polardbSoftwareModule, polardbInitdbModule, polardbBasebackupModule, polardbMetaModule, polardbServiceModule, polardbWaitModule, polardbMemberModule,
 	polardbWeightModule, polardbRoleModule, polardbExtensionModule, polardbQueryModule, polardbProofModule, polardbStatusModule,

@@ -1,0 +1,179 @@
+package tasks
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// editLimit is the largest file, in bytes, that is edited: it travels to the laptop and back.
+const editLimit = 1 << 20
+
+// editArgs are the arguments of the modules that change a text file in part.
+type editArgs struct {
+	attributes
+	Path     string `arg:"path,required,path" alias:"dest destfile name" doc:"The file. What a link points to is edited."`
+	Backup   bool   `arg:"backup" default:"false" doc:"Keep a copy of the file before the change."`
+	Validate string `arg:"validate" doc:"Command that must accept the new content before it is used; %s is the file."`
+}
+
+// edit is the work of changing a text file: it is read, the new text is worked out here, and the file replaced, unless
+// somebody else changed it in between.
+type edit struct {
+	editArgs
+	create, asking bool
+	began          time.Time
+	// rewrite returns the text as it should be, a message for people and values for the result.
+	rewrite func(text string, exists bool) (after, msg string, values map[string]any, err error)
+	// missing is called when there is no file and none is to be created; nil: that is a failure.
+	missing func() Plan
+}
+
+func newEdit(module string, a editArgs, create bool, l Local) (*edit, error) {
+	a.Path = trimSlashes(a.Path)
+	if a.Path == "" {
+		return nil, &ArgError{Module: module, Arg: "path", Problem: "is empty"}
+	}
+	return &edit{editArgs: a, create: create, asking: l.Check(), began: time.Now()}, a.check(module)
+}
+
+// Probe brings the whole text.
+func (e *edit) Probe() string {
+	return preamble + look + "p=" + shellPath(e.Path) + fmt.Sprintf(`
+look file "$p" -L
+if [ -d "${p%%/*}/" ]; then echo parent yes; else echo parent no; fi
+[ -f "$p" ] || exit 0
+[ -r "$p" ] || die "$p may not be read by this user: does the task need become?"
+if [ $(stat -L -c %%s -- "$p") -gt %d ]; then echo large yes; exit 0; fi
+encode content < "$p" || exit 1
+`, editLimit)
+}
+
+func (e *edit) Plan(found Found) (Plan, error) {
+	ans, err := readAnswer(found)
+	if err != nil {
+		return Plan{}, err
+	}
+	have, err := ans.file("file")
+	if err != nil {
+		return Plan{}, err
+	}
+	switch {
+	case have.exists() && have.Kind != "file":
+		return Plan{}, &Failure{Msg: fmt.Sprintf("%s is %s, and a text file is needed", e.Path, describeKind(have.Kind)), Values: map[string]any{"rc": 256}}
+	case ans.text("large") == "yes":
+		return Plan{}, &Failure{Msg: fmt.Sprintf("%s has %d bytes, and files of up to %d are edited", e.Path, have.Size, editLimit), Hint: "use template or copy for it, or a command"}
+	case !have.exists() && !e.create && e.missing != nil:
+		return e.missing(), nil
+	case !have.exists() && !e.create:
+		return notYet(e.asking, e.Path+" does not exist", "create: true makes it")
+	}
+	before, err := ans.decoded("content")
+	if err != nil {
+		return Plan{}, err
+	}
+	after, msg, values, err := e.rewrite(string(before), have.exists())
+	if err != nil {
+		return Plan{}, err
+	}
+	return e.place(have, ans, string(before), after, msg, values)
+}
+
+// place plans to put the new text where the old one is, or to change attributes only.
+func (e *edit) place(have fileState, ans answer, before, after, msg string, extra map[string]any) (Plan, error) {
+	values := map[string]any{"path": e.Path}
+	maps.Copy(values, fileValues(have))
+	maps.Copy(values, extra)
+	var changes []change
+	if have.exists() {
+		changes = e.differences(have)
+	}
+	plan := Plan{Change: true, Msg: msg, Values: values}
+	if len(changes) > 0 {
+		plan.Diff = append(plan.Diff, attributeDiff(e.Path, changes))
+	}
+	switch {
+	case have.exists() && before == after && len(changes) == 0, !have.exists() && after == "" && msg == "":
+		plan.Change = false
+		return plan, nil
+	case have.exists() && before == after:
+		plan.Msg = "change " + changeNames(changes) + " of " + e.Path
+		plan.Script = preamble + "p=" + shellPath(e.Path) + "\nif [ -L \"$p\" ]; then p=$(readlink -f -- \"$p\") || exit 1; fi\n" + e.set(`"$p"`, have, false)
+		return plan, nil
+	}
+	plan.Diff = append([]Diff{{Before: before, After: after, BeforeHeader: e.Path, AfterHeader: e.Path}}, plan.Diff...)
+	p := placing{word: shellPath(e.Path), follow: true, parents: true, attributes: e.attributes, have: have, sum: sumOf([]byte(after)), validate: e.Validate}
+	if have.exists() {
+		p.expect = sumOf([]byte(before))
+		if e.Backup {
+			p.backup = backupName(e.Path, e.began, os.Getpid())
+			values["backup"], values["backup_file"] = p.backup, p.backup
+		}
+	} else if ans.text("parent") == "no" && e.asking {
+		plan.Msg += ", and the directory " + path.Dir(e.Path)
+	}
+	plan.Stdin = []byte(after)
+	var err error
+	plan.Script, err = p.script()
+	return plan, err
+}
+
+// keepLines cuts a text into lines that keep their newline.
+func keepLines(text string) []string {
+	lines := strings.SplitAfter(text, "\n")
+	if lines[len(lines)-1] == "" {
+		lines = lines[:len(lines)-1]
+	}
+	return lines
+}
+
+// bare is a line without its newline.
+func bare(line string) string { return strings.TrimRight(line, "\r\n") }
+
+// pattern reads a regular expression of Python's as far as Go's has the same: everything but looking ahead or behind
+// and references back within the expression.
+func pattern(module, arg, expr, flags string) (*regexp.Regexp, error) {
+	expr = strings.ReplaceAll(expr, `\Z`, `\z`)
+	re, err := regexp.Compile(flags + expr)
+	if err == nil {
+		return re, nil
+	}
+	problem := fmt.Sprintf("is not a regular expression: %v", err)
+	for _, unknown := range []string{"(?=", "(?!", "(?<=", "(?<!"} {
+		if strings.Contains(expr, unknown) {
+			problem = fmt.Sprintf("looks around with %s…), which is not supported here: match the whole line and keep parts of it with groups", unknown)
+		}
+	}
+	return nil, &ArgError{Module: module, Arg: arg, Problem: problem}
+}
+
+var reference = regexp.MustCompile(`\\(\d{1,2}|g<\w+>|[nrt\\])`)
+
+// expandReferences fills \1, \g<1> and \g<name> in as Python's expand does, and \n, \r, \t and \\.
+func expandReferences(re *regexp.Regexp, template, text string, match []int) string {
+	return reference.ReplaceAllStringFunc(template, func(s string) string {
+		name := strings.Trim(s[1:], "g<>")
+		switch s[1] {
+		case 'n':
+			return "\n"
+		case 'r':
+			return "\r"
+		case 't':
+			return "\t"
+		case '\\':
+			return `\`
+		}
+		n := -1
+		if _, err := fmt.Sscanf(name, "%d", &n); err != nil {
+			n = re.SubexpIndex(name)
+		}
+		if n < 0 || 2*n+1 >= len(match) || match[2*n] < 0 {
+			return ""
+		}
+		return text[match[2*n]:match[2*n+1]]
+	})
+}
