@@ -38,11 +38,14 @@ func newHost(l *Lab, r hostRecord) *Host {
 }
 
 // Exec runs a shell script as root inside the host, without SSH: for a test to look, and to break things,
-// behind the back of what it tests. Its standard input is empty. The error holds what it wrote to stderr.
+// behind the back of what it tests. Its standard input is empty. The error holds what it wrote to stderr. A
+// script that is not done after two minutes is ended.
 func (h *Host) Exec(ctx context.Context, script string) (stdout string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, bootLimit)
+	defer cancel()
 	pid, err := h.initPID()
 	if err != nil {
-		return "", fmt.Errorf("run a script on %s: %w", h.Name, err)
+		return "", fmt.Errorf("run %q on %s: %w", script, h.Name, err)
 	}
 	command := exec.CommandContext(ctx, "nsenter", "--target", strconv.Itoa(pid),
 		"--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup",
@@ -53,8 +56,10 @@ func (h *Host) Exec(ctx context.Context, script string) (stdout string, err erro
 	command.WaitDelay = time.Second
 	var out, errs bytes.Buffer
 	command.Stdout, command.Stderr = &out, &errs
-	if err := command.Run(); err != nil && !errors.Is(err, exec.ErrWaitDelay) {
-		return out.String(), fmt.Errorf("run a script on %s: %w: %s", h.Name, err, strings.TrimSpace(errs.String()))
+	if err := command.Run(); ctx.Err() != nil {
+		return out.String(), fmt.Errorf("run %q on %s: %w; so far it wrote %q and %q", script, h.Name, ctx.Err(), out.String(), errs.String())
+	} else if err != nil && !errors.Is(err, exec.ErrWaitDelay) {
+		return out.String(), fmt.Errorf("run %q on %s: %w: %s", script, h.Name, err, strings.TrimSpace(errs.String()))
 	}
 	return out.String(), nil
 }

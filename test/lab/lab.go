@@ -160,6 +160,7 @@ func (l *Lab) Down(ctx context.Context) error {
 	}
 	if l.watchdog != nil {
 		err = errors.Join(err, l.watchdog.stop())
+		l.watchdog = nil
 	}
 	return err
 }
