@@ -228,6 +228,9 @@ func namesGiven(m *tasks.Module, args arguments, name string) []string {
 
 // misplacedHint helps when an argument is missing because none was recognised.
 func (l *loader) misplacedHint(m *tasks.Module, args arguments) string {
+	if len(args.values) == 0 && m.FreeForm != "" {
+		return fmt.Sprintf("write the %s behind the colon", m.FreeForm)
+	}
 	if len(args.values) == 0 && len(m.Args) > 1 {
 		return "its arguments are indented below it"
 	}

@@ -323,6 +323,9 @@ func (l *loader) variableName(f *file, at *yaml.Node, name string) {
 	width := len([]rune(name))
 	if !identifier(name) {
 		hint := "a name is made of letters, digits and underscores and does not begin with a digit"
+		if slices.Contains(pythonWords, name) {
+			hint = "it is a word of the language of expressions"
+		}
 		if better := strings.ReplaceAll(name, "-", "_"); identifier(better) {
 			hint = fmt.Sprintf("did you mean %q?", better)
 		}

@@ -80,6 +80,8 @@ func (l *loader) include(c *scope, n *yaml.Node, es []entry, call *call) Node {
 			for _, v := range l.texts(f, e) {
 				i.Listen = append(i.Listen, v.Raw.(string))
 			}
+		case e.key == "register":
+			l.fail(f.at(e.at), len(e.key), "register the result of a task in the file", "register on %s is not implemented by polarbook, though Ansible has it", word)
 		case keywords[e.key].on&onInclude == 0 && keywords[e.key].on&onTasks != 0 && keywords[e.key].without == "":
 			l.fail(f.at(e.at), len([]rune(e.key)), "give it to the included tasks with apply: or on a block around the include", "%q has no effect on %s", e.key, word)
 		case l.keyword(f, e, onInclude):
@@ -146,7 +148,7 @@ func argumentNode(es []entry, call *call, name string) *yaml.Node {
 // include is conditional, so that the recursion may end when it is run.
 func (l *loader) included(c *scope, i *Include, args map[string]string) []Node {
 	if i.What == "include_role" {
-		b := l.role(c, roleCall{name: args["name"], at: i.File.Pos, from: args, include: true, conditional: len(i.When) > 0})
+		b := l.role(c, roleCall{name: args["name"], at: i.File.Pos, from: args, places: i.Args, include: true, conditional: len(i.When) > 0})
 		if b == nil {
 			return nil
 		}
@@ -204,8 +206,7 @@ func (l *loader) taskFile(c *scope, name string, at Position, conditional bool) 
 	defer l.leave()
 	inner := *c
 	inner.file = f
-	inner.origin.Source, inner.origin.Dir = found.fsys, path.Dir(found.path)
-	inner.origin.Builtin = found.fsys != hostFiles
+	inner.origin = c.origin.in(found)
 	nodes := l.nodes(&inner, f.root, "a file of tasks")
 	if nodes == nil {
 		nodes = []Node{}
@@ -290,7 +291,7 @@ func (l *loader) importRole(c *scope, n *yaml.Node, es []entry, call *call) Node
 	if from["name"] == "" {
 		return nil
 	}
-	b := l.role(inner, roleCall{name: from["name"], at: args["name"].Pos, from: from, include: true, once: args["allow_duplicates"].Raw == false})
+	b := l.role(inner, roleCall{name: from["name"], at: args["name"].Pos, from: from, places: args, include: true, once: args["allow_duplicates"].Raw == false})
 	if b == nil {
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/polarbook/polarbook/tasks"
 )
@@ -208,7 +209,7 @@ func (l *loader) warn(at Position, width int, hint, format string, args ...any) 
 func (l *loader) problem(at Position, width int, hint, msg string) *Error {
 	e := &Error{Pos: at, Msg: msg, Hint: hint, Width: width}
 	if f := l.files[at.File]; f != nil && at.Line >= 1 && at.Line <= len(f.lines) {
-		e.Line = strings.TrimRight(f.lines[at.Line-1], " \t\r")
+		e.Line = printable(strings.TrimRight(f.lines[at.Line-1], " \t\r"))
 		if width == 0 {
 			e.Width = wordAt(e.Line, at.Column)
 		}
@@ -216,10 +217,32 @@ func (l *loader) problem(at Position, width int, hint, msg string) *Error {
 	return e
 }
 
-// wordAt is the length of the word that begins at a column.
+// failedOn reports whether something is wrong on a line already.
+func (l *loader) failedOn(file string, line int) bool {
+	return slices.ContainsFunc(l.problems, func(e *Error) bool { return e.Pos.File == file && e.Pos.Line == line })
+}
+
+// printable is a line of a file as a terminal may be given it.
+func printable(line string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\t' && unicode.IsControl(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, strings.ToValidUTF8(line, string(unicode.ReplacementChar)))
+}
+
+// wordAt is the length of the word, or of the quoted text, that begins at a column.
 func wordAt(line string, column int) int {
 	r := []rune(line)
 	n := 0
+	if column >= 1 && column <= len(r) && (r[column-1] == '"' || r[column-1] == '\'') {
+		for i := column; i < len(r); i++ {
+			if r[i] == r[column-1] && r[i-1] != '\\' {
+				return i - column + 2
+			}
+		}
+	}
 	for i := max(column-1, 0); i < len(r) && !strings.ContainsRune(" \t:,]}\"'|)", r[i]); i++ {
 		n++
 	}

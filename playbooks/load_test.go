@@ -1,6 +1,7 @@
 package playbooks
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -119,7 +120,15 @@ func TestBad(t *testing.T) {
 			if err == nil {
 				t.Fatal("it was loaded without an error")
 			}
-			golden(t, strings.TrimSuffix(path, ".yml")+".txt", err.Error()+"\n")
+			var said strings.Builder
+			var all Errors
+			if !errors.As(err, &all) {
+				t.Fatalf("the error is a %T", err)
+			}
+			for _, one := range all {
+				fmt.Fprintln(&said, one)
+			}
+			golden(t, strings.TrimSuffix(path, ".yml")+".txt", said.String())
 		})
 	}
 }

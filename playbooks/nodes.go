@@ -83,6 +83,9 @@ func (l *loader) plain(f *file, n *yaml.Node) Value {
 	if err != nil {
 		var at *inventory.Error
 		if errors.As(err, &at) && at.Position.Line > 0 {
+			if l.failedOn(f.name, at.Position.Line) {
+				return Value{Pos: f.at(n)} // keys were checked when the file was read
+			}
 			l.fail(Position{f.name, at.Position.Line, at.Position.Column}, 0, "", "%s", at.Message)
 		} else {
 			l.fail(f.at(n), 0, "", "%v", err)
@@ -141,6 +144,7 @@ func (l *loader) templates(f *file, n *yaml.Node) {
 // expression checks one condition. Ansible warns of braces in it and takes them away; so does polarbook.
 func (l *loader) expression(f *file, n *yaml.Node) {
 	if isTemplate(n.Value) {
+		l.warn(f.at(n), 0, "leave the braces out", "a condition is an expression already")
 		l.templateError(f, n, l.Checker.Check(n.Value), 0)
 		return
 	}

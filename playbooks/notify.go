@@ -107,7 +107,6 @@ func (n *notifications) tasksIn(nodes []Node) {
 				n.tasksIn(list)
 			}
 		case *Include:
-			n.notified = append(n.notified, t.Notify...)
 			n.open = n.open || t.Nodes == nil
 			n.tasksIn(t.Nodes)
 		}

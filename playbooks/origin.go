@@ -51,6 +51,20 @@ func (o Origin) Find(kind, name string) (fs.FS, string, error) {
 	return nil, "", &NotFoundError{Name: name, Looked: looked}
 }
 
+// in is the origin of a file that something of this origin includes. One in another file system, a built-in one that a
+// user's playbook includes or the other way round, has nothing beside the playbook.
+func (o Origin) in(found place) Origin {
+	if onHost := found.fsys == hostFiles; onHost != (o.Source == hostFiles) {
+		o.Source, o.RoleDir = found.fsys, ""
+		o.PlayDir = path.Dir(found.path)
+		if o.Builtin = !onHost; o.Builtin {
+			o.PlayDir = "."
+		}
+	}
+	o.Dir = path.Dir(found.path)
+	return o
+}
+
 type place struct {
 	fsys fs.FS
 	path string

@@ -17,6 +17,7 @@ type roleCall struct {
 	at     Position
 	params map[string]Value
 	from   map[string]string // tasks_from, vars_from, defaults_from, handlers_from
+	places map[string]Value  // where these were written
 	common Common
 	// include says that it is import_role or include_role, which may run a role again; once that they may not.
 	include, once bool
@@ -111,16 +112,15 @@ func (l *loader) role(c *scope, use roleCall) *Block {
 	b := &Block{Common: use.common, Role: path.Base(use.name), RoleParams: use.params, RoleDir: found.path, RolePublic: !use.include}
 	inner := c.with(&use.common)
 	inner.handler = false
-	inner.origin.Source, inner.origin.RoleDir = found.fsys, found.path
-	inner.origin.Builtin = found.fsys != hostFiles
-	inner.origin.Dir = path.Join(found.path, "tasks")
+	inner.origin = c.origin.in(place{found.fsys, path.Join(found.path, "tasks", "main.yml")})
+	inner.origin.RoleDir = found.path
 
 	b.RoleDefaults = l.roleVariables(found, "defaults", use)
 	b.RoleVars = l.roleVariables(found, "vars", use)
 	inner.vars = withLiterals(withLiterals(inner.vars, b.RoleDefaults), b.RoleVars)
 	duplicates := false
 	var dependencies []Node
-	if f := l.roleFile(found, "meta", "", use.at); f != nil {
+	if f := l.roleFile(found, "meta", use); f != nil {
 		dependencies, duplicates = l.meta(inner, f)
 	}
 	for _, dependency := range dependencies {
@@ -129,13 +129,13 @@ func (l *loader) role(c *scope, use roleCall) *Block {
 		b.RoleVars = joined(d.RoleVars, b.RoleVars)
 	}
 	b.Block = dependencies
-	if f := l.roleFile(found, "handlers", use.from["handlers_from"], use.at); f != nil {
+	if f := l.roleFile(found, "handlers", use); f != nil {
 		h := *inner
 		h.file, h.handler = f, true
 		h.origin.Dir = path.Dir(f.path)
 		b.RoleHandlers = l.nodes(&h, f.root, "handlers")
 	}
-	if f := l.roleFile(found, "tasks", use.from["tasks_from"], use.at); f != nil {
+	if f := l.roleFile(found, "tasks", use); f != nil {
 		t := *inner
 		t.file = f
 		t.origin.Dir = path.Dir(f.path)
@@ -148,6 +148,14 @@ func (l *loader) role(c *scope, use roleCall) *Block {
 		b.RoleKey = use.key(shown)
 	}
 	return b
+}
+
+// place is where the name of a file of the role was written.
+func (use roleCall) place(folder string) Position {
+	if v, ok := use.places[folder+"_from"]; ok {
+		return v.Pos
+	}
+	return use.at
 }
 
 // joined is variables with those of a role that depends on theirs, which win.
@@ -196,7 +204,8 @@ func (l *loader) findRole(c *scope, use roleCall) (place, bool) {
 				list = append(list, place{hostFiles, path.Join(p, use.name)})
 			}
 		}
-		list = append(list, place{o.Source, path.Join(o.PlayDir, use.name)})
+		// Last the built-in ones, so that a built-in playbook written out to be changed still has its roles.
+		list = append(list, place{o.Source, path.Join(o.PlayDir, use.name)}, place{l.Builtin, path.Join("roles", use.name)})
 	}
 	var looked, names []string
 	for _, p := range list {
@@ -232,20 +241,20 @@ func directories(fsys fs.FS, dir string) []string {
 }
 
 // roleFile reads main.yml, or the file named instead, of one of a role's folders. Only a file that is named has to exist.
-func (l *loader) roleFile(role place, folder, from string, at Position) *file {
-	name := "main"
+func (l *loader) roleFile(role place, folder string, use roleCall) *file {
+	name, from := "main", use.from[folder+"_from"]
 	if from != "" {
 		name = path.Clean(from)
 	}
 	for _, ext := range []string{".yml", ".yaml", ".json", ""} {
 		p := path.Join(role.path, folder, name+ext)
 		if isFile(role.fsys, p) {
-			return l.read(role.fsys, p, at)
+			return l.read(role.fsys, p, use.at)
 		}
 	}
 	if from != "" {
 		dir := path.Join(role.path, folder)
-		l.fail(at, 0, didYouMean(from, namesIn(role.fsys, dir)), "the role has no file %q in %s", from, l.display(role.fsys, dir))
+		l.fail(use.place(folder), 0, didYouMean(from, namesIn(role.fsys, dir)), "the role has no file %q in %s", from, l.display(role.fsys, dir))
 	}
 	return nil
 }
@@ -262,7 +271,7 @@ func (l *loader) roleVariables(role place, folder string, use roleCall) map[stri
 		}
 		return vars
 	}
-	if f := l.roleFile(role, folder, use.from[folder+"_from"], use.at); f != nil {
+	if f := l.roleFile(role, folder, use); f != nil {
 		maps.Copy(vars, l.variablesIn(f))
 	}
 	return vars

@@ -117,6 +117,9 @@ func (l *loader) call(c *scope, n *yaml.Node, es []entry) *call {
 				refused = true
 				continue
 			}
+		case shortName(e.key) == "import_playbook":
+			l.fail(f.at(e.at), 0, "it stands where a play could stand", "import_playbook is not a task")
+			return nil
 		case word:
 			if e.key == "include" {
 				l.keyword(f, e, onTask)
@@ -127,9 +130,6 @@ func (l *loader) call(c *scope, n *yaml.Node, es []entry) *call {
 			continue
 		case slices.Contains(includes, shortName(e.key)):
 			next = &call{entry: e, name: e.key}
-		case shortName(e.key) == "import_playbook":
-			l.fail(f.at(e.at), 0, "it stands where a play could stand", "import_playbook is not a task")
-			return nil
 		default:
 			if _, _, ok := l.moduleNamed(e.key); !ok {
 				strange = append(strange, e)
@@ -373,6 +373,7 @@ func (l *loader) taskArguments(c *scope, es []entry, call *call, m *tasks.Module
 	for name, v := range own.values {
 		all.set(name, v, own.places[name])
 	}
+	all.broken = own.broken
 	return all
 }
 

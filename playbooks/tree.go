@@ -190,7 +190,6 @@ type Include struct {
 	Apply  *Common
 	Origin Origin
 	Listen []string
-	Notify []Value
 
 	// resolve loads with what was in force where the include stands.
 	resolve func(args map[string]string) ([]Node, error)

@@ -1,0 +1,274 @@
+package playbooks
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// write makes files below a fresh directory.
+func write(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		p := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(p, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+const smallest = "- hosts: all\n  tasks:\n  - ping:\n"
+
+func TestNames(t *testing.T) {
+	dir := write(t, map[string]string{"site.yml": smallest, "other.yaml": smallest, "sub/deep.yml": smallest, "folder/x": ""})
+	o := testOptions(dir)
+	for _, c := range []struct{ name, path, problem string }{
+		{"site.yml", "site.yml", ""},
+		{"site", "site.yml", ""},
+		{"other", "other.yaml", ""},
+		{"./sub/deep", "sub/deep.yml", ""},
+		{filepath.Join(dir, "site.yml"), "site.yml", ""},
+		{"new-cluster.yml", "builtin/new-cluster.yml", ""},
+		{"new-cluster", "builtin/new-cluster.yml", ""},
+		{"./new-cluster.ym", "", `there is no playbook "./new-cluster.ym"`},
+		{"new-clutser", "", `did you mean "new-cluster"?`},
+		{"stie.yml", "", `did you mean "site.yml"?`},
+		{"sub/dep.yml", "", `did you mean "sub/deep.yml"?`},
+		{"folder", "", "folder is a directory"},
+		{"steps/os.yml", "", "there is no playbook"},
+		{"", "", "is a directory"},
+		{"../../../../../../../..", "", "is a directory"},
+	} {
+		p, err := Load(c.name, o)
+		switch {
+		case c.problem == "" && err != nil:
+			t.Errorf("Load(%q): %v", c.name, err)
+		case c.problem == "" && (p.Path != c.path || p.Builtin != strings.HasPrefix(c.path, "builtin/")):
+			t.Errorf("Load(%q) loads %s, builtin %t", c.name, p.Path, p.Builtin)
+		case c.problem != "" && (err == nil || !strings.Contains(err.Error(), c.problem)):
+			t.Errorf("Load(%q) says %v, not %q", c.name, err, c.problem)
+		}
+	}
+	// A user's file comes before a built-in playbook of the same name.
+	if err := os.WriteFile(filepath.Join(dir, "new-cluster.yml"), []byte(smallest), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := Load("new-cluster", o); err != nil || p.Builtin {
+		t.Errorf("the built-in playbook is loaded in place of the user's: %v", err)
+	}
+}
+
+// TestExported: a built-in playbook written out to be changed still finds its steps in the binary.
+func TestExported(t *testing.T) {
+	o := testOptions("")
+	text, err := fs.ReadFile(o.Builtin, "new-cluster.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Dir = write(t, map[string]string{"mine.yml": string(text)})
+	p, err := Load("mine.yml", o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	task := p.Plays[0].Tasks[0].(*Include).Nodes[0].(*Task)
+	if !task.Origin.Builtin || task.Origin.Dir != "steps" || task.Pos.File != "builtin/steps/os.yml" {
+		t.Errorf("the step is from %+v, at %s", task.Origin, task.Pos)
+	}
+}
+
+func TestFind(t *testing.T) {
+	dir := write(t, map[string]string{
+		"site.yml": smallest, "files/play": "", "beside": "", "package.tar.gz": "", "dir/files/x": "",
+		"roles/r/files/own": "", "roles/r/templates/own.j2": "", "roles/r/tasks/main.yml": "", "roles/r/files/play": "",
+		"tasks/files/near": "", "files/near": "",
+	})
+	at := func(p string) string { return inHost(filepath.Join(dir, p)) }
+	templates := fstest.MapFS{"binary.j2": {}}
+	plain := Origin{Source: hostFiles, Dir: at("."), PlayDir: at("."), WorkDir: at("."), Templates: templates}
+	inRole := plain
+	inRole.RoleDir, inRole.Dir = at("roles/r"), at("roles/r/tasks")
+	inTasks := plain
+	inTasks.Dir = at("tasks")
+	binary := Origin{Source: fstest.MapFS{"files/unit": {}, "steps/os.yml": {}}, Dir: "steps", PlayDir: ".", Builtin: true, WorkDir: at("."), Templates: templates}
+	for _, c := range []struct {
+		name       string
+		o          Origin
+		kind, file string
+		want       string
+	}{
+		{"files/", plain, "files", "play", at("files/play")},
+		{"beside the playbook", plain, "files", "beside", at("beside")},
+		{"the folder is named", plain, "files", "files/play", at("files/play")},
+		{"a directory", plain, "files", "dir/", at("dir")},
+		{"the role's", inRole, "files", "own", at("roles/r/files/own")},
+		{"the role's first", inRole, "files", "play", at("roles/r/files/play")},
+		{"the play's from a role", inRole, "files", "beside", at("beside")},
+		{"a role's template", inRole, "templates", "own.j2", at("roles/r/templates/own.j2")},
+		{"not another role's", plain, "files", "own", ""},
+		{"near the file of tasks", inTasks, "files", "near", at("tasks/files/near")},
+		{"absolute", plain, "files", filepath.Join(dir, "beside"), at("beside")},
+		{"upwards", inTasks, "files", "../beside", at("beside")},
+		{"a template of the binary", plain, "templates", "binary.j2", "binary.j2"},
+		{"no file of the binary", plain, "files", "binary.j2", ""},
+		{"the binary's own", binary, "files", "unit", "files/unit"},
+		{"where the user is", binary, "files", "./package.tar.gz", at("package.tar.gz")},
+		{"out of the binary", binary, "files", "../../beside", ""},
+		{"through a file", plain, "files", "beside/x", ""},
+		{"empty kind", plain, "", "beside", at("beside")},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			fsys, p, err := c.o.Find(c.kind, c.file)
+			if c.want == "" {
+				var missing *NotFoundError
+				if !errors.As(err, &missing) || !errors.Is(err, fs.ErrNotExist) || len(missing.Looked) == 0 {
+					t.Fatalf("found %q, %v; it should not be there", p, err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p != c.want {
+				t.Errorf("found %q, not %q", p, c.want)
+			}
+			if _, err := fs.Stat(fsys, p); err != nil {
+				t.Errorf("what was found is not there: %v", err)
+			}
+		})
+	}
+	home := write(t, map[string]string{"mine": ""})
+	t.Setenv("HOME", home)
+	if _, p, err := plain.Find("files", "~/mine"); err != nil || p != inHost(filepath.Join(home, "mine")) {
+		t.Errorf("~/mine is %q, %v", p, err)
+	}
+}
+
+// TestResolve: what could not be loaded ahead is loaded, and checked, when its name is known, also by many hosts at once.
+func TestResolve(t *testing.T) {
+	dir := write(t, map[string]string{
+		"site.yml": "- hosts: all\n  module_defaults:\n    copy: {dest: /d}\n  tasks:\n  - include_tasks: \"{{ os }}.yml\"\n" +
+			"  - include_role: {name: \"{{ os }}\", tasks_from: more}\n",
+		"debian.yml":                  "- copy: content=x\n- include_tasks: inner.yml\n",
+		"inner.yml":                   "- ping:\n",
+		"redhat.yml":                  "- pong:\n",
+		"roles/debian/tasks/more.yml": "- ping:\n",
+	})
+	p, err := Load("site.yml", testOptions(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tasks, role := p.Plays[0].Tasks[0].(*Include), p.Plays[0].Tasks[1].(*Include)
+	if tasks.Nodes != nil || role.Nodes != nil {
+		t.Fatal("includes with templates for names were loaded ahead")
+	}
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			nodes, err := tasks.Resolve(map[string]string{"file": "debian.yml"})
+			if err != nil || len(nodes) != 2 || nodes[1].(*Include).Nodes == nil {
+				t.Errorf("debian.yml is loaded as %v, %v", nodes, err)
+			}
+		})
+	}
+	group.Wait()
+	if _, err := tasks.Resolve(map[string]string{"file": "redhat.yml"}); err == nil || !strings.Contains(err.Error(), "redhat.yml:1:3: there is no module or keyword \"pong\"") {
+		t.Errorf("a mistake in a file that is included late is said to be: %v", err)
+	}
+	if _, err := tasks.Resolve(map[string]string{"file": "suse.yml"}); err == nil || !strings.Contains(err.Error(), `site.yml:5:20: there is no file "suse.yml"`) {
+		t.Errorf("a missing file is said to be: %v", err)
+	}
+	nodes, err := role.Resolve(map[string]string{"name": "debian"})
+	if err != nil || len(nodes) != 1 || nodes[0].(*Block).Role != "debian" || len(nodes[0].(*Block).Block) != 1 {
+		t.Errorf("the role is loaded as %v, %v", nodes, err)
+	}
+}
+
+func TestExtraVarsInImports(t *testing.T) {
+	dir := write(t, map[string]string{
+		"site.yml":   "- import_playbook: \"{{ which }}.yml\"\n- hosts: all\n  vars: {flavour: plain}\n  tasks:\n  - import_tasks: \"{{ flavour }}.yml\"\n",
+		"chosen.yml": smallest, "plain.yml": "- ping:\n", "sweet.yml": "- ping:\n- ping:\n",
+	})
+	o := testOptions(dir)
+	o.ExtraVars = map[string]any{"which": "chosen"}
+	for flavour, want := range map[string]int{"": 1, "sweet": 2} {
+		if flavour != "" {
+			o.ExtraVars["flavour"] = flavour
+		}
+		p, err := Load("site.yml", o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(p.Plays[1].Tasks[0].(*Block).Block); len(p.Plays) != 2 || got != want {
+			t.Errorf("with flavour %q, %d plays and %d tasks are loaded", flavour, len(p.Plays), got)
+		}
+	}
+}
+
+func TestList(t *testing.T) {
+	fsys := fstest.MapFS{
+		"b.yml":       {Data: []byte("# Does b.\n- hosts: all\n")},
+		"a.yml":       {Data: []byte("# Does a to all hosts.\n#\n# Carefully.\n#\n# Variables:\n#   port (5432): the client port\n#   settings ({a: 1}): postgresql.conf,\n#     merged\n#   user: whose\n#\n# See also b.\n")},
+		"steps/c.yml": {Data: []byte("- ping:\n")},
+		"x.txt":       {},
+	}
+	got, err := list(fsys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Info{
+		{Name: "a.yml", Summary: "Does a to all hosts", Variables: []Variable{{"port", "5432", "the client port"}, {"settings", "{a: 1}", "postgresql.conf, merged"}, {"user", "", "whose"}}},
+		{Name: "b.yml", Summary: "Does b"},
+	}
+	for i := range got {
+		if got[i].Doc == "" {
+			t.Errorf("%s has no documentation", got[i].Name)
+		}
+		got[i].Doc = ""
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// TestWalk: --list-tasks and --list-tags go by the order and the tags that Walk gives.
+func TestWalk(t *testing.T) {
+	dir := write(t, map[string]string{
+		"site.yml": "- hosts: all\n  tags: play\n  handlers:\n  - {name: last, ping: }\n  pre_tasks:\n  - {name: first, ping: , tags: [a, play]}\n  tasks:\n" +
+			"  - tags: b\n    block:\n    - {name: second, ping: , tags: c}\n    always:\n    - {name: third, ping: }\n" +
+			"  - include_tasks: {file: more.yml, apply: {tags: applied}}\n    tags: own\n  roles: [r]\n",
+		"more.yml":                  "- {name: fourth, ping: }\n",
+		"roles/r/tasks/main.yml":    "- {name: of the role, ping: }\n",
+		"roles/r/handlers/main.yml": "- {name: its handler, ping: }\n",
+	})
+	p, err := Load("site.yml", testOptions(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	p.Walk(func(s Step) bool {
+		if _, ok := s.Node.(*Task); ok {
+			name, _ := s.Node.Keywords().Name.Raw.(string)
+			got = append(got, s.Section+": "+s.Role()+": "+name+": "+strings.Join(s.Tags, ","))
+		}
+		return true
+	})
+	want := []string{
+		"pre_tasks: : first: play,a", "roles: r: of the role: play", "tasks: : second: play,b,c", "tasks: : third: play,b",
+		"tasks: : fourth: play,applied", "handlers: : last: play", "handlers: r: its handler: play",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
