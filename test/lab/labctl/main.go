@@ -97,7 +97,7 @@ func (c *run) Run(ctx context.Context) error {
 	if h == nil {
 		return fmt.Errorf("lab %s has no host %s", c.Name, c.Host)
 	}
-	output, err := h.Exec(ctx, strings.Join(c.Script, " "))
+	output, err := h.Exec(ctx, strings.TrimPrefix(strings.Join(c.Script, " "), "-- "))
 	fmt.Print(output)
 	return err
 }
