@@ -1,0 +1,38 @@
+# The targets that people and CI use. Everything is built by the Go toolchain alone.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
+LDFLAGS  = -s -w -X main.version=$(VERSION)
+LINT     = .cache/golangci-lint-2.15.0
+
+.PHONY: build test lint bench demo demo-down release clean
+
+build: ## a static binary for this machine, bin/polarbook
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/polarbook ./cmd/polarbook
+
+release: ## static binaries for linux and darwin, amd64 and arm64
+	for os in linux darwin; do for arch in amd64 arm64; do \
+		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath -ldflags '$(LDFLAGS)' -o bin/polarbook-$$os-$$arch ./cmd/polarbook || exit 1; \
+	done; done
+
+test: ## everything that this machine can run
+	test/run
+
+lint: $(LINT)
+	go vet ./...
+	$(LINT) run ./...
+
+$(LINT):
+	mkdir -p .cache
+	GOBIN=$(CURDIR)/.cache go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+	mv .cache/golangci-lint $@
+
+bench: ## a run with nothing to do: wall time, round trips and bytes per host, at 0 and 30 ms
+	go test ./test/bench -run '^$$' -bench . -benchtime 3x -count 1
+
+demo: build ## three throw-away hosts, a cluster on them, left up
+	go run ./test/demo up
+
+demo-down: ## what demo left
+	go run ./test/demo down
+
+clean:
+	rm -rf bin

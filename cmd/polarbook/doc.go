@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks"
+)
+
+type docCmd struct {
+	Module string `arg:"" optional:"" help:"The module; without it, a list of all."`
+}
+
+func (c *docCmd) Run(t *terminal) error {
+	if c.Module == "" {
+		var rows [][]string
+		for _, m := range tasks.All() {
+			rows = append(rows, []string{m.Name, m.Summary})
+		}
+		fmt.Fprintln(t.out, table(rows))
+		return nil
+	}
+	m, ok := tasks.Lookup(c.Module)
+	if !ok {
+		return fmt.Errorf("there is no module %q; polarbook doc lists them all", c.Module)
+	}
+	fmt.Fprint(t.out, moduleDoc(t, m))
+	return nil
+}
+
+// moduleDoc is made from the table that the loader checks with and the arguments are decoded with.
+func moduleDoc(t *terminal, m *tasks.Module) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s\n", t.bold(m.Name), m.Summary)
+	if len(m.Collections) > 0 {
+		fmt.Fprintf(&b, "also known as %s.%s\n", strings.Join(m.Collections, "."+m.Name+", "), m.Name)
+	}
+	for _, note := range m.Notes {
+		fmt.Fprintf(&b, "\n%s\n", wrap(note, 100, ""))
+	}
+	if len(m.Args) > 0 {
+		fmt.Fprintf(&b, "\n%s\n", t.bold("ARGUMENTS"))
+	}
+	for _, a := range m.Args {
+		facts := []string{string(a.Kind)}
+		if a.Required {
+			facts = append(facts, "required")
+		}
+		if a.Default != "" {
+			facts = append(facts, "default "+a.Default)
+		}
+		if len(a.Choices) > 0 {
+			facts = append(facts, "one of "+strings.Join(a.Choices, ", "))
+		}
+		if len(a.Aliases) > 0 {
+			facts = append(facts, "alias "+strings.Join(a.Aliases, ", "))
+		}
+		if a.Secret {
+			facts = append(facts, "masked everywhere")
+		}
+		fmt.Fprintf(&b, "  %s (%s)\n", t.bold(a.Name), strings.Join(facts, "; "))
+		if a.Doc != "" {
+			fmt.Fprintf(&b, "      %s\n", wrap(a.Doc, 94, "      "))
+		}
+	}
+	if m.FreeForm != "" {
+		fmt.Fprintf(&b, "\nA bare string is taken for %s.\n", m.FreeForm)
+	}
+	if len(m.Returns) > 0 {
+		fmt.Fprintf(&b, "\n%s\n", t.bold("RETURNS"))
+		for _, r := range m.Returns {
+			fmt.Fprintf(&b, "  %s (%s)  %s\n", t.bold(r.Name), r.Type, wrap(r.Doc, 90, "      "))
+		}
+	}
+	if m.Examples != "" {
+		fmt.Fprintf(&b, "\n%s\n%s", t.bold("EXAMPLES"), m.Examples)
+	}
+	return b.String()
+}

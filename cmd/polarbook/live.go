@@ -1,0 +1,271 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/polarbook/polarbook/playbooks/engine"
+)
+
+// live shows a run on a terminal: what is done scrolls by, one line a task, and below it stands what every host is
+// doing now, drawn again a few times a second.
+type live struct {
+	*narrator
+	mu      sync.Mutex
+	began   time.Time
+	open    []*liveTask // in the order they began
+	drawn   int         // lines standing below
+	ended   chan struct{}
+	stopped sync.WaitGroup
+}
+
+type liveTask struct {
+	engine.TaskStarted
+	hosts map[string]*liveHost
+	words strings.Builder
+}
+
+type liveHost struct {
+	began       time.Time
+	status      engine.Status // empty: at work, or waiting for its turn
+	what        string
+	done, total int64
+	msg         string
+}
+
+func newLive(n *narrator) *live {
+	l := &live{narrator: n, began: time.Now(), ended: make(chan struct{})}
+	l.stopped.Go(func() {
+		tick := time.NewTicker(150 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				l.mu.Lock()
+				l.redraw("")
+				l.mu.Unlock()
+			case <-l.ended:
+				return
+			}
+		}
+	})
+	return l
+}
+
+func (l *live) Event(e engine.Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch e := e.(type) {
+	case engine.PlayStarted:
+		l.redraw(l.flush() + "\n" + l.t.bold(e.Name) + l.t.faint("  "+strings.Join(e.Hosts, " ")) + "\n")
+	case engine.TaskStarted:
+		done := l.flush()
+		l.tasks[e.ID] = e
+		t := &liveTask{TaskStarted: e, hosts: map[string]*liveHost{}}
+		for _, h := range e.Hosts {
+			t.hosts[h] = &liveHost{}
+		}
+		l.open = append(l.open, t)
+		if done != "" {
+			l.redraw(done)
+		}
+	case engine.HostStarted:
+		l.host(e.TaskID, e.Host).began = e.Time
+	case engine.HostProgress:
+		h := l.host(e.TaskID, e.Host)
+		h.what, h.done, h.total = e.What, e.Done, e.Total
+	case engine.HostSaid:
+		h := l.host(e.TaskID, e.Host)
+		h.what, h.done, h.total = e.Line, 0, 0
+	case engine.Retrying:
+		h := l.host(e.TaskID, e.Host)
+		h.what = fmt.Sprintf("attempt %d of %d: %s", e.Attempt, e.Of, e.Msg)
+	case engine.HostDone:
+		l.hostDone(e)
+	case engine.RunEnded:
+		l.redraw(l.flushAll())
+		close(l.ended)
+		l.clear()
+		fmt.Fprint(l.t.out, l.recap(e))
+	}
+}
+
+func (l *live) hostDone(e engine.HostDone) {
+	t := l.task(e.TaskID)
+	if t == nil {
+		fmt.Fprint(l.t.out, l.result(e))
+		return
+	}
+	t.words.WriteString(indent(l.result(e), "      "))
+	if e.InLoop {
+		return
+	}
+	h := l.host(e.TaskID, e.Host)
+	h.status, h.what, h.done, h.total, h.msg = e.Status, "", 0, 0, e.Msg
+}
+
+func (l *live) task(id int) *liveTask {
+	for _, t := range l.open {
+		if t.ID == id {
+			return t
+		}
+	}
+	return nil
+}
+
+func (l *live) host(id int, name string) *liveHost {
+	t := l.task(id)
+	if t == nil {
+		return &liveHost{}
+	}
+	if t.hosts[name] == nil {
+		t.hosts[name] = &liveHost{}
+		t.Hosts = append(t.Hosts, name)
+	}
+	return t.hosts[name]
+}
+
+// flush takes the tasks that all their hosts have finished off the open ones and returns their lines.
+func (l *live) flush() string {
+	var b strings.Builder
+	var open []*liveTask
+	for _, t := range l.open {
+		if t.finished() {
+			b.WriteString(l.line(t))
+		} else {
+			open = append(open, t)
+		}
+	}
+	l.open = open
+	return b.String()
+}
+
+func (l *live) flushAll() string {
+	s := l.flush()
+	for _, t := range l.open {
+		s += l.line(t)
+	}
+	l.open = nil
+	return s
+}
+
+func (t *liveTask) finished() bool {
+	for _, h := range t.hosts {
+		if h.status == "" {
+			return false
+		}
+	}
+	return true
+}
+
+// line is a finished task: its mark, its name, and who did what.
+func (l *live) line(t *liveTask) string {
+	groups := map[engine.Status][]string{}
+	for _, name := range t.Hosts {
+		if h := t.hosts[name]; h != nil && h.status != "" {
+			groups[h.status] = append(groups[h.status], name)
+		}
+	}
+	var parts []string
+	for _, s := range []engine.Status{engine.Failed, engine.Unreachable, engine.Changed, engine.OK, engine.Rescued, engine.Ignored, engine.Skipped} {
+		switch names := groups[s]; {
+		case len(names) == 0:
+		case len(names) == len(t.Hosts) && len(names) > 1 && (s == engine.OK || s == engine.Skipped):
+			parts = append(parts, l.word(s))
+		default:
+			parts = append(parts, l.word(s)+" "+strings.Join(names, " "))
+		}
+	}
+	mark := l.t.green("✓")
+	switch {
+	case len(groups[engine.Failed])+len(groups[engine.Unreachable]) > 0:
+		mark = l.t.red("✗")
+	case len(groups[engine.Changed]) > 0:
+		mark = l.t.yellow("●")
+	case len(groups[engine.Skipped]) == len(t.Hosts):
+		mark = l.t.faint("·")
+	}
+	return fmt.Sprintf("  %s %-44s %s\n%s", mark, t.Name, strings.Join(parts, "  "), t.words.String())
+}
+
+// redraw replaces what stands below by text that stays and the hosts at work now.
+func (l *live) redraw(stays string) {
+	var b strings.Builder
+	l.erase(&b)
+	b.WriteString(stays)
+	lines := l.now()
+	for _, line := range lines {
+		b.WriteString(clip(line, l.t.wide()-1) + "\n")
+	}
+	l.drawn = len(lines)
+	fmt.Fprint(l.t.out, b.String())
+}
+
+func (l *live) clear() {
+	var b strings.Builder
+	l.erase(&b)
+	l.drawn = 0
+	fmt.Fprint(l.t.out, b.String())
+}
+
+func (l *live) erase(b *strings.Builder) {
+	if l.drawn > 0 {
+		fmt.Fprintf(b, "\x1b[%dA\x1b[J", l.drawn)
+	}
+}
+
+// maxHosts bounds the lines below, so that they never scroll.
+const maxHosts = 12
+
+var spinner = []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"}
+
+// now are the lines about the hosts at work.
+func (l *live) now() []string {
+	var lines []string
+	turn := spinner[int(time.Since(l.began)/(150*time.Millisecond))%len(spinner)]
+	for _, t := range l.open {
+		lines = append(lines, fmt.Sprintf("  %s %-44s %s", turn, t.Name, took(time.Since(t.Time))))
+		shown := 0
+		for _, name := range t.Hosts {
+			h := t.hosts[name]
+			if h == nil || (h.status == "" && h.began.IsZero()) {
+				continue
+			}
+			if shown++; shown > maxHosts {
+				continue
+			}
+			state := string(h.status)
+			if h.status == "" {
+				state = h.what
+				if h.total > 0 {
+					state += " " + bar(h.done, h.total) + " " + portion(h.done, h.total)
+				}
+			}
+			lines = append(lines, fmt.Sprintf("      %-16s %s", name, state))
+		}
+		if shown > maxHosts {
+			lines = append(lines, fmt.Sprintf("      and %d more", shown-maxHosts))
+		}
+	}
+	return lines
+}
+
+func bar(done, total int64) string {
+	const width = 24
+	full := int(min(done, total) * width / total)
+	return strings.Repeat("█", full) + strings.Repeat("░", width-full)
+}
+
+// clip keeps a line on one line of the screen: a wrapped one would not be erased.
+func clip(s string, width int) string {
+	if i := strings.IndexByte(s, '\n'); i >= 0 {
+		s = s[:i]
+	}
+	if utf8.RuneCountInString(s) <= width || width < 1 {
+		return s
+	}
+	return string([]rune(s)[:width-1]) + "…"
+}

@@ -1,0 +1,154 @@
+// Command polarbook brings up PolarDB for PostgreSQL clusters over SSH and looks after them. This package is the only
+// place that prints, prompts or exits: one file a verb, and the listeners that show a run.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/polarbook/polarbook/playbooks"
+	"github.com/polarbook/polarbook/playbooks/engine"
+)
+
+// The exit codes.
+const (
+	exitDone        = 0
+	exitUsage       = 1 // usage, parse or internal error
+	exitFailed      = 2 // a host failed
+	exitChanges     = 3 // --check --detailed-exitcode, and changes are pending
+	exitUnreachable = 4 // a host could not be reached
+	exitAborted     = 6 // stopped by the user; 5 is kept for a lock that is held
+)
+
+type cli struct {
+	Run       runCmd       `cmd:"" help:"Run a playbook: a file of that name, or else a built-in one."`
+	Status    statusCmd    `cmd:"" help:"Show the cluster as its nodes see it."`
+	Ping      pingCmd      `cmd:"" help:"Connect to the hosts and say how that went."`
+	Init      initCmd      `cmd:"" help:"Make a directory with an inventory to fill in."`
+	Playbooks playbooksCmd `cmd:"" help:"List the built-in playbooks, or write one out to be changed."`
+	Doc       docCmd       `cmd:"" help:"Explain the modules: arguments, defaults, returns, examples."`
+	Version   versionCmd   `cmd:"" help:"Say which polarbook this is."`
+}
+
+// terminal is where a command prints and asks: the process's own streams, or a test's.
+type terminal struct {
+	in       *os.File
+	out, err io.Writer
+	tty      bool // out is a terminal, wide columns across
+	wide     func() int
+}
+
+// exit is an error that carries its exit code. An empty message has been printed already.
+type exit struct {
+	code int
+	err  error
+}
+
+func (e *exit) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func (e *exit) Unwrap() error { return e.err }
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	t := standardTerminal()
+	var c cli
+	code := -1
+	parser, err := kong.New(&c, kong.Name("polarbook"), kong.Writers(t.out, t.err), kong.Exit(func(n int) { code = n }),
+		kong.Description("Bare Linux hosts to a running PolarDB for PostgreSQL cluster, over SSH."), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	if err != nil {
+		fmt.Fprintln(t.err, "polarbook:", err)
+		return exitUsage
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	k, err := parser.Parse(args)
+	if code >= 0 {
+		return code
+	}
+	if err != nil {
+		fmt.Fprintf(t.err, "polarbook: %v\n", err)
+		fmt.Fprintln(t.err, "Run 'polarbook --help' for the commands, 'polarbook COMMAND --help' for one of them.")
+		return exitUsage
+	}
+	ctx, stop, cancel := interrupts(t)
+	defer cancel()
+	err = k.Run(t, runContext{ctx, stop})
+	return report(t, err)
+}
+
+// runContext is a command's context, and what is closed at the first Ctrl-C: finish the step in hand, then stop.
+type runContext struct {
+	context.Context
+	stop <-chan struct{}
+}
+
+// interrupts closes stop at the first signal and cancels the context at the second. A hang-up is not a wish to wait.
+func interrupts(t *terminal) (context.Context, <-chan struct{}, func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	stop := make(chan struct{})
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	go func() {
+		first := true
+		for s := range signals {
+			if first && s != syscall.SIGHUP {
+				first = false
+				close(stop)
+				fmt.Fprintln(t.err, "\nStopping after the steps in hand; once more to stop now.")
+				continue
+			}
+			cancel()
+			return
+		}
+	}()
+	return ctx, stop, func() { signal.Stop(signals); cancel() }
+}
+
+// codeOf is the exit code that an error stands for.
+func codeOf(err error) int {
+	var e *exit
+	var re *engine.Error
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &e):
+		return e.code
+	case errors.As(err, &re):
+		switch re.Kind {
+		case engine.HostFailed:
+			return exitFailed
+		case engine.HostUnreachable:
+			return exitUnreachable
+		case engine.Aborted:
+			return exitAborted
+		}
+	}
+	return exitUsage
+}
+
+// report prints an error once and turns it into the exit code.
+func report(t *terminal, err error) int {
+	var problems playbooks.Errors
+	switch {
+	case err == nil || err.Error() == "":
+	case errors.As(err, &problems):
+		fmt.Fprintln(t.err, problems)
+	default:
+		fmt.Fprintf(t.err, "polarbook: %v\n", err)
+	}
+	return codeOf(err)
+}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/aymanbagabas/go-udiff"
+
+	"github.com/polarbook/polarbook/playbooks/engine"
+	"github.com/polarbook/polarbook/tasks"
+)
+
+// narrator writes what both displays say alike: results that need words, diffs, and the recap.
+type narrator struct {
+	t       *terminal
+	diff    bool
+	verbose int
+	tasks   map[int]engine.TaskStarted
+}
+
+func newNarrator(t *terminal, diff bool, verbose int) *narrator {
+	return &narrator{t: t, diff: diff, verbose: verbose, tasks: map[int]engine.TaskStarted{}}
+}
+
+// word is a status in its colour.
+func (n *narrator) word(s engine.Status) string {
+	switch s {
+	case engine.Changed:
+		return n.t.yellow(string(s))
+	case engine.OK:
+		return n.t.green(string(s))
+	case engine.Failed, engine.Unreachable:
+		return n.t.red(string(s))
+	}
+	return n.t.faint(string(s))
+}
+
+// result is what is to be said of a result beyond its status; empty when that is enough.
+func (n *narrator) result(e engine.HostDone) string {
+	var b strings.Builder
+	who := e.Host
+	if e.Delegated != "" && e.Delegated != e.Host {
+		who += " -> " + e.Delegated
+	}
+	if e.InLoop {
+		who += " (" + e.Item + ")"
+	}
+	switch e.Status {
+	case engine.Failed, engine.Unreachable, engine.Ignored, engine.Rescued:
+		task := n.tasks[e.TaskID]
+		fmt.Fprintf(&b, "%s %s: %s\n", n.word(e.Status), n.t.bold(who), indentAfter(e.Msg, "    "))
+		if err := text(e.Values["stderr"]); err != "" && !strings.Contains(e.Msg, err) {
+			fmt.Fprintf(&b, "    stderr: %s\n", indentAfter(last(err, 15), "    "))
+		}
+		if e.Hint != "" && !strings.Contains(e.Msg, e.Hint) {
+			fmt.Fprintf(&b, "    %s %s\n", n.t.bold("what to do:"), indentAfter(e.Hint, "    "))
+		}
+		if task.Pos.Line != 0 && e.Status == engine.Failed {
+			fmt.Fprintf(&b, "    %s\n", n.t.faint(fmt.Sprintf("%s:%d:%d, task %q", task.Pos.File, task.Pos.Line, task.Pos.Column, task.Name)))
+		}
+	case engine.Changed, engine.OK:
+		if e.Unknown != "" {
+			fmt.Fprintf(&b, "%s %s: not known before the run: %s\n", n.word(e.Status), who, indentAfter(e.Unknown, "    "))
+		} else if n.verbose > 0 && e.Msg != "" || strings.Contains(e.Msg, "\n") {
+			fmt.Fprintf(&b, "%s %s: %s\n", n.word(e.Status), who, indentAfter(e.Msg, "    "))
+		}
+		if n.verbose > 1 && !e.NoLog {
+			for _, key := range sortedKeys(e.Values) {
+				fmt.Fprintf(&b, "    %s: %v\n", key, e.Values[key])
+			}
+		}
+	}
+	for _, w := range e.Warnings {
+		fmt.Fprintf(&b, "%s %s: %s\n", n.t.yellow("warning"), who, w)
+	}
+	if n.diff {
+		for _, d := range e.Diff {
+			b.WriteString(n.diffText(who, d))
+		}
+	}
+	return b.String()
+}
+
+// diffText is a difference as diff -u shows it.
+func (n *narrator) diffText(who string, d tasks.Diff) string {
+	before, after := d.BeforeHeader, d.AfterHeader
+	if before == "" {
+		before = "before"
+	}
+	if after == "" {
+		after = "after"
+	}
+	if d.Hidden {
+		return fmt.Sprintf("--- %s (%s)\n+++ %s: not shown, it holds secrets\n", before, who, after)
+	}
+	unified := udiff.Unified(before+" ("+who+")", after, ensureNewline(d.Before), ensureNewline(d.After))
+	var b strings.Builder
+	for line := range strings.Lines(unified) {
+		switch {
+		case strings.HasPrefix(line, "+"):
+			line = n.t.green(strings.TrimSuffix(line, "\n")) + "\n"
+		case strings.HasPrefix(line, "-"):
+			line = n.t.red(strings.TrimSuffix(line, "\n")) + "\n"
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
+func ensureNewline(s string) string {
+	if s != "" && !strings.HasSuffix(s, "\n") {
+		return s + "\n"
+	}
+	return s
+}
+
+// recap is the last thing that a run prints.
+func (n *narrator) recap(e engine.RunEnded) string {
+	var b strings.Builder
+	rows := [][]string{{"RECAP", "ok", "changed", "unreachable", "failed", "skipped", "rescued", "ignored"}}
+	for _, name := range sortedKeys(e.Hosts) {
+		r := e.Hosts[name]
+		row := []string{name}
+		for _, count := range []int{r.OK, r.Changed, r.Unreachable, r.Failed, r.Skipped, r.Rescued, r.Ignored} {
+			row = append(row, fmt.Sprint(count))
+		}
+		rows = append(rows, row)
+	}
+	lines := strings.Split(table(rows), "\n")
+	b.WriteString("\n" + n.t.bold(lines[0]) + "\n")
+	for i, line := range lines[1:] {
+		r := e.Hosts[rows[i+1][0]]
+		switch {
+		case r.Failed > 0 || r.Unreachable > 0:
+			line = n.t.red(line)
+		case r.Changed > 0:
+			line = n.t.yellow(line)
+		default:
+			line = n.t.green(line)
+		}
+		b.WriteString(line + "\n")
+	}
+	if n.verbose > 0 {
+		for _, name := range sortedKeys(e.Hosts) {
+			r := e.Hosts[name]
+			fmt.Fprintf(&b, "%s: %d round trips, %d sessions, %s sent, %s received\n", name, r.RoundTrips, r.Sessions, bytesText(r.BytesSent), bytesText(r.BytesReceived))
+		}
+	}
+	fmt.Fprintf(&b, "in %s\n", took(e.Elapsed))
+	if e.Aborted {
+		b.WriteString(n.t.yellow("stopped before the end") + "; the same command goes on from there\n")
+		for _, host := range sortedKeys(e.Pending) {
+			fmt.Fprintf(&b, "  %s would have gone on with: %s\n", host, e.Pending[host])
+		}
+	}
+	return b.String()
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// indentAfter indents every line but the first.
+func indentAfter(s, by string) string {
+	return strings.ReplaceAll(strings.TrimRight(s, "\n"), "\n", "\n"+by)
+}
+
+func text(v any) string {
+	s, _ := v.(string)
+	return s
+}
+
+// last keeps the last lines of a text.
+func last(s string, lines int) string {
+	all := strings.Split(strings.TrimRight(s, "\n"), "\n")
+	if len(all) <= lines {
+		return strings.Join(all, "\n")
+	}
+	return "…\n" + strings.Join(all[len(all)-lines:], "\n")
+}

@@ -1,0 +1,296 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/polarbook/polarbook/inventory"
+	"github.com/polarbook/polarbook/playbooks"
+	"github.com/polarbook/polarbook/playbooks/engine"
+	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/templates"
+)
+
+// hostOptions are those of every command that reaches hosts.
+type hostOptions struct {
+	Inventory     []string `short:"i" placeholder:"PATH" help:"Inventory file, directory or comma-separated hosts; more than once. Default: inventory.yml (or .yaml, .ini, or inventory, hosts) here."`
+	Limit         string   `short:"l" help:"Only these of the hosts (a host pattern)."`
+	ExtraVars     []string `short:"e" name:"extra-vars" placeholder:"VARS" sep:"none" help:"Variables that win over all others: key=value, YAML or JSON, or @FILE."`
+	Forks         int      `short:"f" default:"50" help:"How many hosts at once."`
+	User          string   `short:"u" help:"Log in as this user, where the inventory names none."`
+	PrivateKey    []string `name:"private-key" aliases:"key-file" placeholder:"FILE" help:"Private keys to log in with."`
+	AskPass       bool     `short:"k" name:"ask-pass" help:"Ask for the password to log in with."`
+	AskBecomePass bool     `short:"K" name:"ask-become-pass" help:"Ask for the password of sudo."`
+	Timeout       int      `short:"T" default:"10" help:"Seconds that connecting may take."`
+	SSHConfig     string   `name:"ssh-config" placeholder:"FILE" help:"Instead of ~/.ssh/config."`
+	KnownHosts    string   `name:"known-hosts" placeholder:"FILE" help:"Instead of ~/.ssh/known_hosts."`
+}
+
+// inventoryNames are looked for in the working directory, in this order.
+var inventoryNames = []string{"inventory.yml", "inventory.yaml", "inventory.ini", "inventory", "hosts.yml", "hosts.yaml", "hosts"}
+
+func (o *hostOptions) sources() ([]string, error) {
+	if len(o.Inventory) > 0 {
+		return o.Inventory, nil
+	}
+	for _, name := range inventoryNames {
+		if _, err := os.Stat(name); err == nil {
+			return []string{name}, nil
+		}
+	}
+	return nil, fmt.Errorf("there is no inventory here (looked for %s); name one with -i, or make one with polarbook init", strings.Join(inventoryNames, ", "))
+}
+
+// extraVars reads -e as Ansible does: later ones win.
+func (o *hostOptions) extraVars() (map[string]any, error) {
+	vars := map[string]any{}
+	for _, text := range o.ExtraVars {
+		from := "-e " + text
+		if file, ok := strings.CutPrefix(text, "@"); ok {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				return nil, fmt.Errorf("-e @FILE: %w", err)
+			}
+			text, from = string(data), file
+		} else if !strings.HasPrefix(strings.TrimSpace(text), "{") && !strings.HasPrefix(strings.TrimSpace(text), "[") {
+			more, err := keyValues(text)
+			if err != nil {
+				return nil, err
+			}
+			for k, v := range more {
+				vars[k] = v
+			}
+			continue
+		}
+		var node yaml.Node
+		if err := yaml.Unmarshal([]byte(text), &node); err != nil {
+			return nil, fmt.Errorf("read %s: %w", from, err)
+		}
+		value, err := inventory.DecodeYAML(&node)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", from, err)
+		}
+		more, ok := value.(map[string]any)
+		if !ok && value != nil {
+			return nil, fmt.Errorf("%s must hold variables (a dict)", from)
+		}
+		for k, v := range more {
+			vars[k] = v
+		}
+	}
+	return vars, nil
+}
+
+// keyValues reads `a=1 b="two words"`; the values are strings.
+func keyValues(text string) (map[string]any, error) {
+	vars := map[string]any{}
+	rest := strings.TrimSpace(text)
+	for rest != "" {
+		name, after, ok := strings.Cut(rest, "=")
+		if !ok || strings.ContainsAny(name, " \t'\"") || name == "" {
+			return nil, fmt.Errorf("-e %s: must be key=value, YAML or JSON in braces, or @FILE", text)
+		}
+		var value strings.Builder
+		quote := rune(0)
+		end := len(after)
+		for i, c := range after {
+			switch {
+			case quote == 0 && (c == '\'' || c == '"'):
+				quote = c
+			case quote == c:
+				quote = 0
+			case quote == 0 && (c == ' ' || c == '\t'):
+				end = i
+			default:
+				value.WriteRune(c)
+			}
+			if end == i {
+				break
+			}
+		}
+		if quote != 0 {
+			return nil, fmt.Errorf("-e %s: a quote is not closed", text)
+		}
+		vars[name] = value.String()
+		rest = strings.TrimSpace(after[end:])
+	}
+	return vars, nil
+}
+
+// workplace is what a run needs of the laptop, put together from the options.
+type workplace struct {
+	options hostOptions
+	t       *terminal
+	inv     *inventory.Inventory
+	vars    map[string]any
+	secrets *inventory.Secrets
+	render  *templates.Engine
+}
+
+func (o hostOptions) prepare(t *terminal) (*workplace, error) {
+	sources, err := o.sources()
+	if err != nil {
+		return nil, err
+	}
+	inv, err := inventory.Load(sources)
+	if err != nil {
+		return nil, err
+	}
+	vars, err := o.extraVars()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	render := templates.New(templates.Options{Env: os.LookupEnv, Read: os.ReadFile, Directories: []string{dir},
+		Templates: func(name string) (string, bool) { text, err := templates.Builtin(name); return text, err == nil }})
+	return &workplace{options: o, t: t, inv: inv, vars: vars, secrets: inventory.NewSecrets(), render: render}, nil
+}
+
+func (w *workplace) load(name string) (*playbooks.Playbook, error) {
+	p, err := playbooks.Load(name, playbooks.Options{Templates: templates.Files(), Checker: w.render, ExtraVars: w.vars})
+	if err != nil {
+		return nil, err
+	}
+	if !p.Builtin {
+		if err := w.inv.AddPlaybookDir(filepath.Dir(p.Path)); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// engineOptions asks for the passwords that the options want asked.
+func (w *workplace) engineOptions(run runContext) (engine.Options, error) {
+	o := w.options
+	e := engine.Options{
+		Inventory: w.inv, Limit: o.Limit, ExtraVars: w.vars, Forks: o.Forks, Stop: run.stop,
+		Templates: w.render, Secrets: w.secrets, UnknownKeys: w.unknownKeys,
+		SSH: remote.Config{User: o.User, KeyFiles: o.PrivateKey, ConfigFile: o.SSHConfig, Passphrase: w.passphrases(), ConnectTimeout: seconds(o.Timeout)},
+	}
+	if o.KnownHosts != "" {
+		e.SSH.Keys.Files = []string{o.KnownHosts}
+	}
+	if w.t.asks() {
+		e.Prompt = w.prompt
+	}
+	var err error
+	if o.AskPass {
+		if e.SSH.Password, err = w.t.secret("SSH password: "); err != nil {
+			return e, fmt.Errorf("--ask-pass: %w", err)
+		}
+		w.secrets.Add(e.SSH.Password)
+	}
+	if o.AskBecomePass {
+		prompt := "BECOME password: "
+		if o.AskPass {
+			prompt = "BECOME password [the SSH password]: "
+		}
+		if e.BecomePassword, err = w.t.secret(prompt); err != nil {
+			return e, fmt.Errorf("--ask-become-pass: %w", err)
+		}
+		if e.BecomePassword == "" {
+			e.BecomePassword = e.SSH.Password
+		}
+		w.secrets.Add(e.BecomePassword)
+	}
+	return e, nil
+}
+
+// unknownKeys shows all unknown host keys in one table and asks once.
+func (w *workplace) unknownKeys(ctx context.Context, unknown []*remote.UnknownHostKeyError) error {
+	rows := [][]string{{"HOST", "ADDRESS", "KEY", "FINGERPRINT"}}
+	for _, u := range unknown {
+		rows = append(rows, []string{u.Host, u.Address, u.Key.Type(), u.Fingerprint()})
+	}
+	if !w.t.asks() {
+		return errors.New("nobody is there to accept it: put the key into known_hosts, or pin it in the inventory (ansible_host_key)")
+	}
+	fmt.Fprintf(w.t.err, "These host keys are not known yet:\n\n%s\n\nCompare them with the hosts' own: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\n", table(rows))
+	answer, err := w.t.ask(ctx, "Accept all of them and remember them? Type yes: ")
+	if err != nil {
+		return err
+	}
+	if answer != "yes" {
+		return errors.New("the key was not accepted")
+	}
+	return remote.Accept(unknown...)
+}
+
+// passphrases asks once for each key, however many hosts want it at once.
+func (w *workplace) passphrases() func(context.Context, string) ([]byte, error) {
+	if !w.t.asks() {
+		return nil
+	}
+	var mu sync.Mutex
+	known := map[string]string{}
+	return func(_ context.Context, file string) ([]byte, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if _, ok := known[file]; !ok {
+			text, err := w.t.secret("Passphrase of " + file + ": ")
+			if err != nil {
+				return nil, err
+			}
+			w.secrets.Add(text)
+			known[file] = text
+		}
+		return []byte(known[file]), nil
+	}
+}
+
+func (w *workplace) prompt(ctx context.Context, q engine.Question) (string, error) {
+	text := q.Text
+	if q.Default != "" && !q.Private {
+		text += " [" + q.Default + "]"
+	}
+	if !q.Pause {
+		text += ": "
+	}
+	for {
+		ask := func(text string) (string, error) {
+			if q.Private {
+				return w.t.secret(text)
+			}
+			return w.t.ask(ctx, text)
+		}
+		answer, err := ask(text)
+		if err != nil {
+			return "", err
+		}
+		if q.Confirm {
+			again, err := ask("once more, " + text)
+			if err != nil {
+				return "", err
+			}
+			if again != answer {
+				fmt.Fprintln(w.t.err, "The two differ.")
+				continue
+			}
+		}
+		if answer == "" {
+			answer = q.Default
+		}
+		return answer, nil
+	}
+}
+
+// jsonLine prints a value on one line.
+func jsonLine(t *terminal, v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(t.out, string(data))
+	return err
+}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/polarbook/polarbook/playbooks"
+	"github.com/polarbook/polarbook/playbooks/engine"
+)
+
+type pingCmd struct {
+	Pattern string `arg:"" optional:"" default:"all" help:"Which hosts (a host pattern)."`
+	hostOptions
+	Become bool   `short:"b" help:"Become root too."`
+	Output string `short:"o" enum:"text,json" default:"text" help:"text or json."`
+}
+
+func (c *pingCmd) Run(t *terminal, run runContext) error {
+	w, err := c.prepare(t)
+	if err != nil {
+		return err
+	}
+	w.vars["ansible_become"] = c.Become
+	p, err := playbooks.Load("ping.yml", playbooks.Options{Builtin: internal(), Dir: "/nonexistent", Templates: internal(), Checker: w.render})
+	if err != nil {
+		return err
+	}
+	w.vars["polarbook_pattern"] = c.Pattern
+	o, err := w.engineOptions(run)
+	if err != nil {
+		return err
+	}
+	o.Playbooks = []*playbooks.Playbook{p}
+	l := &pingListener{narrator: newNarrator(t, false, 0), json: c.Output == "json", began: time.Now()}
+	o.Listeners = []engine.Listener{l}
+	_, err = engine.Run(run, o)
+	return err
+}
+
+type pingListener struct {
+	*narrator
+	json  bool
+	began time.Time
+}
+
+func (l *pingListener) Event(e engine.Event) {
+	switch e := e.(type) {
+	case engine.TaskStarted:
+		l.tasks[e.ID] = e
+	case engine.HostDone:
+		if l.json {
+			_ = jsonLine(l.t, map[string]any{"host": e.Host, "status": e.Status, "msg": e.Msg, "seconds": e.Time.Sub(l.began).Seconds()})
+			return
+		}
+		if e.Status == engine.OK {
+			fmt.Fprintf(l.t.out, "%-20s %s in %s\n", e.Host, l.word(e.Status), took(e.Time.Sub(l.began)))
+			return
+		}
+		fmt.Fprint(l.t.out, l.result(e))
+	}
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/polarbook/polarbook/playbooks/engine"
+)
+
+// plain prints a run line by line, for logs and pipes: no colours, no cursor, nothing that is taken back.
+type plain struct {
+	*narrator
+	progress map[string]time.Time // when a host's progress was last said
+}
+
+func newPlain(n *narrator) *plain { return &plain{narrator: n, progress: map[string]time.Time{}} }
+
+// progressEvery keeps the log of a long upload short.
+const progressEvery = 10 * time.Second
+
+func (p *plain) Event(e engine.Event) {
+	switch e := e.(type) {
+	case engine.PlayStarted:
+		p.say(e.Time, "PLAY  %s (%s)", e.Name, strings.Join(e.Hosts, ", "))
+	case engine.TaskStarted:
+		p.tasks[e.ID] = e
+		p.say(e.Time, "TASK  %s", e.Name)
+	case engine.HostProgress:
+		if e.Time.Sub(p.progress[e.Host]) < progressEvery && e.Done != e.Total {
+			return
+		}
+		p.progress[e.Host] = e.Time
+		p.say(e.Time, "      %s: %s %s", e.Host, e.What, portion(e.Done, e.Total))
+	case engine.HostSaid:
+		p.say(e.Time, "      %s: %s", e.Host, e.Line)
+	case engine.Retrying:
+		p.say(e.Time, "      %s: attempt %d of %d: %s", e.Host, e.Attempt, e.Of, e.Msg)
+	case engine.HostDone:
+		p.done(e)
+	case engine.RunEnded:
+		fmt.Fprint(p.t.out, p.recap(e))
+	}
+}
+
+func (p *plain) done(e engine.HostDone) {
+	words := p.result(e)
+	item := ""
+	if e.InLoop {
+		item = " (" + e.Item + ")"
+	}
+	if words == "" || e.Status == engine.OK || e.Status == engine.Changed {
+		if e.Status == engine.Changed && e.Msg != "" && !strings.Contains(e.Msg, "\n") && p.verbose == 0 {
+			item += ": " + e.Msg
+		}
+		p.say(e.Time, "      %s %s%s", p.word(e.Status), e.Host, item)
+	}
+	fmt.Fprint(p.t.out, indent(words, "         "))
+}
+
+func (p *plain) say(at time.Time, format string, args ...any) {
+	fmt.Fprintf(p.t.out, "%s %s\n", at.Format("15:04:05"), fmt.Sprintf(format, args...))
+}
+
+func indent(s, by string) string {
+	if s == "" {
+		return ""
+	}
+	return by + strings.ReplaceAll(strings.TrimSuffix(s, "\n"), "\n", "\n"+by) + "\n"
+}
+
+// portion is how much of something is done.
+func portion(done, total int64) string {
+	if total <= 0 {
+		return bytesText(done)
+	}
+	return fmt.Sprintf("%d%% (%s of %s)", min(100, 100*done/total), bytesText(done), bytesText(total))
+}

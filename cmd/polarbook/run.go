@@ -1,0 +1,178 @@
+package main
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/polarbook/polarbook/playbooks"
+	"github.com/polarbook/polarbook/playbooks/engine"
+)
+
+type runCmd struct {
+	Playbook []string `arg:"" help:"Playbooks: files, or names of built-in ones."`
+	hostOptions
+	Check            bool     `short:"C" help:"Say what would be changed, and change nothing."`
+	Diff             bool     `short:"D" help:"Show differences."`
+	Tags             []string `short:"t" help:"Only tasks with one of these tags."`
+	SkipTags         []string `name:"skip-tags" help:"No tasks with one of these tags."`
+	StartAtTask      string   `name:"start-at-task" placeholder:"NAME" help:"Begin with the task of that name."`
+	ListTasks        bool     `name:"list-tasks" help:"List the tasks and run nothing."`
+	ListHosts        bool     `name:"list-hosts" help:"List the hosts and run nothing."`
+	SyntaxCheck      bool     `name:"syntax-check" help:"Read and check everything and run nothing."`
+	Become           bool     `short:"b" help:"Become root (or --become-user) in every play."`
+	BecomeUser       string   `name:"become-user" help:"Become this user."`
+	Output           string   `short:"o" enum:"auto,plain,json" default:"auto" help:"auto: live on a terminal, plain lines elsewhere; json: one event a line."`
+	Verbose          int      `short:"v" type:"counter" help:"Say more; twice: results too."`
+	DetailedExitcode bool     `name:"detailed-exitcode" help:"With --check: exit with 3 when changes are pending."`
+}
+
+func (c *runCmd) Run(t *terminal, run runContext) error {
+	if c.DetailedExitcode && !c.Check {
+		return errors.New("--detailed-exitcode goes with --check")
+	}
+	w, err := c.prepare(t)
+	if err != nil {
+		return err
+	}
+	if c.Become {
+		w.vars["ansible_become"] = true
+	}
+	if c.BecomeUser != "" {
+		w.vars["ansible_become_user"] = c.BecomeUser
+	}
+	var books []*playbooks.Playbook
+	for _, name := range c.Playbook {
+		p, err := w.load(name)
+		if err != nil {
+			return err
+		}
+		for _, warning := range p.Warnings {
+			fmt.Fprintln(t.err, "warning:", warning)
+		}
+		books = append(books, p)
+	}
+	if c.Limit != "" {
+		if _, err := w.inv.Limit(w.inv.Hosts(), c.Limit); err != nil {
+			return err
+		}
+	}
+	switch {
+	case c.SyntaxCheck:
+		for _, p := range books {
+			fmt.Fprintf(t.out, "%s: %s, no problems\n", p.Path, plural(len(p.Plays), "play"))
+		}
+		return nil
+	case c.ListTasks || c.ListHosts:
+		return c.list(t, w, books)
+	}
+	o, err := w.engineOptions(run)
+	if err != nil {
+		return err
+	}
+	o.Playbooks, o.Tags, o.SkipTags, o.StartAtTask, o.Check, o.Diff = books, c.Tags, c.SkipTags, c.StartAtTask, c.Check, c.Diff
+	journal, err := newJournal()
+	if err != nil {
+		return err
+	}
+	defer journal.Close()
+	o.RunID = journal.ID
+	o.Listeners = []engine.Listener{journal.Journal, c.display(t)}
+	report, err := engine.Run(run, o)
+	if err != nil {
+		if c.Output != "json" {
+			fmt.Fprintln(t.err, "journal:", journal.Path)
+		}
+		return err
+	}
+	if c.DetailedExitcode && report.Changed > 0 {
+		return &exit{code: exitChanges}
+	}
+	return nil
+}
+
+func (c *runCmd) display(t *terminal) engine.Listener {
+	switch {
+	case c.Output == "json":
+		return engine.NewJSON(t.out)
+	case c.Output == "plain" || !t.tty:
+		t.tty = false
+		return newPlain(newNarrator(t, c.Diff, c.Verbose))
+	}
+	return newLive(newNarrator(t, c.Diff, c.Verbose))
+}
+
+// list prints hosts and tasks play by play.
+func (c *runCmd) list(t *terminal, w *workplace, books []*playbooks.Playbook) error {
+	for _, p := range books {
+		fmt.Fprintf(t.out, "playbook: %s\n", p.Path)
+		for i, play := range p.Plays {
+			fmt.Fprintf(t.out, "\n  play #%d (%v): %v\n", i+1, play.Hosts.Raw, play.Name.Raw)
+			if c.ListHosts {
+				pattern := fmt.Sprint(play.Hosts.Raw)
+				if list, ok := play.Hosts.Raw.([]any); ok {
+					var parts []string
+					for _, x := range list {
+						parts = append(parts, fmt.Sprint(x))
+					}
+					pattern = strings.Join(parts, ":")
+				}
+				hosts, err := w.inv.Select(pattern)
+				if err == nil && c.Limit != "" {
+					hosts, err = w.inv.Limit(hosts, c.Limit)
+				}
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(t.out, "    hosts (%d):\n", len(hosts))
+				for _, h := range hosts {
+					fmt.Fprintf(t.out, "      %s\n", h.Name)
+				}
+			}
+			if c.ListTasks {
+				fmt.Fprintln(t.out, "    tasks:")
+				play.Walk(func(s playbooks.Step) bool {
+					fmt.Fprintf(t.out, "      %s\n", stepLine(s))
+					return true
+				})
+			}
+		}
+	}
+	return nil
+}
+
+// runJournal is a run's journal and where it is.
+type runJournal struct {
+	*engine.Journal
+	ID, Path string
+}
+
+// newJournal opens the journal of a run in the user's state directory.
+func newJournal() (*runJournal, error) {
+	dir, err := stateDir()
+	if err != nil {
+		return nil, err
+	}
+	id := time.Now().UTC().Format("20060102T150405Z") + "-" + strings.ToLower(rand.Text()[:6])
+	j, err := engine.NewJournal(filepath.Join(dir, "runs"), id)
+	if err != nil {
+		return nil, fmt.Errorf("open the run's journal: %w", err)
+	}
+	return &runJournal{j, id, j.Path()}, nil
+}
+
+// stateDir is where the XDG base directory specification wants what a program keeps.
+func stateDir() (string, error) {
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "polarbook"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("find the state directory: %w; set XDG_STATE_HOME", err)
+	}
+	return filepath.Join(home, ".local", "state", "polarbook"), nil
+}

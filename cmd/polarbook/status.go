@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/polarbook/polarbook/playbooks"
+	"github.com/polarbook/polarbook/playbooks/engine"
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+type statusCmd struct {
+	hostOptions
+	Watch    bool   `short:"w" help:"Ask again and again, until Ctrl-C."`
+	Interval int    `default:"2" help:"Seconds between two questions of --watch."`
+	Output   string `short:"o" enum:"text,json" default:"text" help:"text, or json: one object a question."`
+}
+
+func (c *statusCmd) Run(t *terminal, run runContext) error {
+	w, err := c.prepare(t)
+	if err != nil {
+		return err
+	}
+	p, err := w.load("status.yml")
+	if err != nil {
+		return err
+	}
+	o, err := w.engineOptions(run)
+	if err != nil {
+		return err
+	}
+	o.Playbooks = []*playbooks.Playbook{p}
+	pool := &pool{connect: engine.SSH, open: map[string]engine.Connection{}}
+	defer pool.close()
+	o.Connect = pool.get
+	for {
+		l := &statusListener{}
+		o.Listeners = []engine.Listener{l}
+		_, err := engine.Run(run, o)
+		if l.values == nil {
+			if err == nil {
+				err = fmt.Errorf("no host of the group polardb was asked")
+			}
+			if l.failure != "" {
+				err = &exit{code: max(codeOf(err), exitFailed), err: fmt.Errorf("%s", l.failure)}
+			}
+			if !c.Watch {
+				return err
+			}
+		}
+		c.show(t, l, err)
+		if !c.Watch {
+			return statusVerdict(l)
+		}
+		select {
+		case <-time.After(seconds(max(1, c.Interval))):
+		case <-run.stop:
+			return nil
+		case <-run.Done():
+			return nil
+		}
+	}
+}
+
+// statusVerdict makes a script see that something is wrong.
+func statusVerdict(l *statusListener) error {
+	if text(l.values["problem"]) != "" {
+		return &exit{code: exitFailed}
+	}
+	if list, _ := l.values["disagrees"].([]any); len(list) > 0 {
+		return &exit{code: exitFailed}
+	}
+	return nil
+}
+
+func (c *statusCmd) show(t *terminal, l *statusListener, err error) {
+	if c.Output == "json" {
+		out := map[string]any{"time": time.Now().Format(time.RFC3339), "error": ""}
+		for _, key := range []string{"leader", "problem", "members", "disagrees"} {
+			out[key] = l.values[key]
+		}
+		if l.values == nil {
+			out["error"] = err.Error()
+		}
+		_ = jsonLine(t, out)
+		return
+	}
+	var b strings.Builder
+	if c.Watch && t.tty {
+		b.WriteString("\x1b[H\x1b[2J")
+	}
+	if c.Watch {
+		b.WriteString(t.faint(time.Now().Format("15:04:05")) + "\n")
+	}
+	if l.values == nil {
+		fmt.Fprintf(&b, "%s %v\n", t.red("no answer:"), err)
+		fmt.Fprint(t.out, b.String())
+		return
+	}
+	lines := strings.Split(text(l.values["table"]), "\n")
+	b.WriteString(t.bold(lines[0]) + "\n")
+	for _, line := range lines[1:] {
+		switch {
+		case strings.Contains(line, "NO ANSWER"):
+			line = t.red(line)
+		case strings.Contains(line, " leader "):
+			line = t.green(line)
+		}
+		b.WriteString(line + "\n")
+	}
+	if problem := text(l.values["problem"]); problem != "" {
+		b.WriteString("\n" + t.red("no leader: ") + problem + "\n")
+	}
+	if list, _ := l.values["disagrees"].([]any); len(list) > 0 {
+		b.WriteString("\n" + t.yellow("not as the inventory wants it:") + "\n")
+		for _, d := range list {
+			fmt.Fprintf(&b, "  %v\n", d)
+		}
+	}
+	fmt.Fprint(t.out, b.String())
+}
+
+// statusListener keeps what the one task of status.yml registered.
+type statusListener struct {
+	values  map[string]any
+	failure string
+}
+
+func (l *statusListener) Event(e engine.Event) {
+	d, ok := e.(engine.HostDone)
+	if !ok {
+		return
+	}
+	if d.Status == engine.OK && d.Values["table"] != nil {
+		l.values = d.Values
+	}
+	if d.Status == engine.Failed || d.Status == engine.Unreachable {
+		l.failure = d.Host + ": " + d.Msg
+	}
+}
+
+// pool keeps connections over the questions of --watch, and forgets the lost ones.
+type pool struct {
+	connect func(context.Context, remote.Config) (engine.Connection, error)
+	mu      sync.Mutex
+	open    map[string]engine.Connection
+}
+
+func (p *pool) get(ctx context.Context, c remote.Config) (engine.Connection, error) {
+	p.mu.Lock()
+	old := p.open[c.Name]
+	p.mu.Unlock()
+	if old != nil {
+		select {
+		case <-old.Done():
+		default:
+			return kept{old}, nil
+		}
+	}
+	conn, err := p.connect(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open[c.Name] = conn
+	return kept{conn}, nil
+}
+
+func (p *pool) close() {
+	for _, c := range p.open {
+		_ = c.Close()
+	}
+}
+
+// kept is a connection that a run may not close.
+type kept struct{ engine.Connection }
+
+func (kept) Close() error { return nil }
