@@ -1,0 +1,407 @@
+// Package templates renders Jinja2 as Ansible does: the texts, conditions and template files of a
+// playbook, with Ansible's filters, tests and lookups and its rules for variables that contain
+// templates themselves. The built-in template files are embedded here too.
+//
+// It knows nothing of hosts, inventories or tasks: variables come in through Vars, values go out as
+// map[string]any, []any, string, int, float64, bool and nil. It imports no other package of this
+// module. Dictionaries have no order and are walked in the order of their keys, and keys are strings:
+// these are the two known differences from Jinja2.
+package templates
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Options is what an engine may use of the machine it runs on. The zero value reads no environment
+// and no files.
+type Options struct {
+	// Env returns an environment variable, for lookup('env') and the environment only. nil has none.
+	Env func(name string) (string, bool)
+	// Read returns the content of a file on this machine. nil means that lookups and tests that need
+	// files fail.
+	Read func(path string) ([]byte, error)
+	// Directories are where relative names of files are searched, in order: for lookup('file') in
+	// their files/ too, for include and lookup('template') in their templates/ too.
+	Directories []string
+	// Templates returns a template that is on no disk (a built-in one), tried last.
+	Templates func(name string) (string, bool)
+	// Now returns the time for now() and strftime. nil means time.Now.
+	Now func() time.Time
+}
+
+// Engine renders templates. It is safe for use from many goroutines.
+type Engine struct {
+	options Options
+	mutex   sync.Mutex
+	parsed  map[parseKey]*parsed
+}
+
+// New returns an engine.
+func New(o Options) *Engine {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Engine{options: o, parsed: map[parseKey]*parsed{}}
+}
+
+// FileOptions are the options of a template file that the module template has. The zero value is
+// Jinja2's default; DefaultFileOptions is Ansible's.
+type FileOptions struct {
+	TrimBlocks      bool // remove the newline after a tag
+	LeftStripBlocks bool // remove white space before a tag that begins a line
+	// NewlineSequence ends the lines of the result; "" means "\n".
+	NewlineSequence string
+}
+
+// DefaultFileOptions are what the module template does unless told otherwise.
+func DefaultFileOptions() FileOptions { return FileOptions{TrimBlocks: true} }
+
+// Render renders a text. A text that is one {{ expression }} and nothing else gives the value of the
+// expression with its type; any other gives a string; one without a template is returned as it is.
+// Something undefined is an *UndefinedError within an *Error, a syntax error is an *Error.
+func (e *Engine) Render(text string, vars Vars) (any, error) {
+	if !isTemplate(text) {
+		return text, nil
+	}
+	s := newSession(e, vars)
+	value, err := s.render(text)
+	if err != nil {
+		return nil, err
+	}
+	return s.finish(value)
+}
+
+// RenderValue renders every text in a value: in lists and in mappings, keys too.
+func (e *Engine) RenderValue(value any, vars Vars) (any, error) {
+	s := newSession(e, vars)
+	rendered, err := s.renderValue(value, 0)
+	if err != nil {
+		return nil, err
+	}
+	return s.finish(rendered)
+}
+
+func (s *session) renderValue(value any, depth int) (any, error) {
+	if depth > maximumDepth {
+		return nil, fmt.Errorf("a value nests deeper than %d levels", maximumDepth)
+	}
+	switch v := plain(value).(type) {
+	case string:
+		return s.render(v)
+	case []any:
+		result := make([]any, len(v))
+		for at, item := range v {
+			rendered, err := s.renderValue(item, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			result[at] = rendered
+		}
+		return result, nil
+	case map[string]any:
+		result := make(map[string]any, len(v))
+		for _, key := range keys(v) {
+			rendered, err := s.renderValue(v[key], depth+1)
+			if err != nil {
+				return nil, err
+			}
+			name := key
+			if isTemplate(key) {
+				renderedKey, err := s.render(key)
+				if err == nil {
+					renderedKey, err = s.finish(renderedKey)
+				}
+				if err != nil {
+					return nil, err
+				}
+				if name, err = keyText(renderedKey); err != nil {
+					return nil, err
+				}
+			}
+			result[name] = rendered
+		}
+		return result, nil
+	default:
+		return v, nil
+	}
+}
+
+// Condition evaluates an expression as when, until, failed_when and changed_when hold it: without
+// braces. The result is its truth as Python sees it: "", 0, [], {} and None are false, "False" is
+// true. A condition that does have braces is rendered first and then, if that gave a string,
+// evaluated as an expression, as Ansible does. An empty condition is true.
+func (e *Engine) Condition(condition string, vars Vars) (bool, error) {
+	s := newSession(e, vars)
+	if strings.TrimSpace(condition) == "" {
+		return true, nil
+	}
+	if isTemplate(condition) && !isPlainExpression(e, condition) {
+		value, err := s.render(condition)
+		if err == nil {
+			value, err = s.finish(value)
+		}
+		if err != nil {
+			return false, err
+		}
+		text, ok := value.(string)
+		if !ok {
+			return truth(value)
+		}
+		if strings.TrimSpace(text) == "" {
+			return false, nil
+		}
+		condition = text
+	}
+	p, err := e.parseExpression(condition)
+	if err != nil {
+		return false, err
+	}
+	r := &run{session: s, frame: newFrame(nil)}
+	yes, failed := r.truth(p.value)
+	return yes, p.explain("", failed)
+}
+
+// isPlainExpression tells an expression with braces of its own, such as {'a': {}} == b, from a
+// template.
+func isPlainExpression(e *Engine, condition string) bool {
+	if strings.Contains(condition, "{%") || strings.HasPrefix(strings.TrimSpace(condition), "{{") {
+		return false
+	}
+	_, err := e.parseExpression(condition)
+	return err == nil
+}
+
+// Evaluate returns the value of an expression without braces, with its type.
+func (e *Engine) Evaluate(expression string, vars Vars) (any, error) {
+	p, err := e.parseExpression(expression)
+	if err != nil {
+		return nil, err
+	}
+	s := newSession(e, vars)
+	r := &run{session: s, frame: newFrame(nil)}
+	value, failed := r.evaluate(p.value)
+	if failed != nil {
+		return nil, p.explain("", failed)
+	}
+	return s.finish(value)
+}
+
+// File renders a template file as the module template does. name is for messages and the directory
+// that include searches first. A trailing newline is kept.
+func (e *Engine) File(name, text string, vars Vars, o FileOptions) (string, error) {
+	p, err := e.parse(name, text, o)
+	if err != nil {
+		return "", err
+	}
+	s := newSession(e, vars)
+	s.where = name
+	var out strings.Builder
+	r := &run{session: s, frame: newFrame(nil), out: &out}
+	if err := p.explain(name, r.all(p.program)); err != nil {
+		return "", err
+	}
+	result := out.String()
+	if o.NewlineSequence != "" && o.NewlineSequence != "\n" {
+		result = strings.ReplaceAll(result, "\n", o.NewlineSequence)
+	}
+	return result, nil
+}
+
+// Check parses a text without rendering it. Syntax errors, unknown tags, filters, tests and lookups,
+// and wrong arguments of filters are errors of type *Error, with line and column in the text.
+func (e *Engine) Check(text string) error {
+	if !isTemplate(text) {
+		return nil
+	}
+	_, err := e.parse("", text, FileOptions{})
+	return asError(err)
+}
+
+// CheckFile is Check for a template file.
+func (e *Engine) CheckFile(name, text string, o FileOptions) error {
+	_, err := e.parse(name, text, o)
+	return asError(err)
+}
+
+// CheckCondition is Check for a condition, as Condition takes it.
+func (e *Engine) CheckCondition(condition string) error {
+	if strings.TrimSpace(condition) == "" {
+		return nil
+	}
+	if isTemplate(condition) && !isPlainExpression(e, condition) {
+		return e.Check(condition)
+	}
+	_, err := e.parseExpression(condition)
+	return asError(err)
+}
+
+func asError(err *Error) error {
+	if err == nil {
+		return nil
+	}
+	return err
+}
+
+// parsed is a template or an expression that has been read.
+type parsed struct {
+	name    string
+	source  string
+	program []statement
+	single  expression // the expression of a text that is nothing but {{ expression }}
+	value   expression // of parseExpression
+}
+
+type parseKey struct {
+	name, source string
+	options      FileOptions
+	expression   bool
+}
+
+// maximumParsed is how many templates an engine keeps parsed.
+const maximumParsed = 5000
+
+func (e *Engine) cached(key parseKey, parse func() (*parsed, *syntaxError)) (*parsed, *Error) {
+	e.mutex.Lock()
+	known, ok := e.parsed[key]
+	e.mutex.Unlock()
+	if ok {
+		return known, nil
+	}
+	p, err := parse()
+	if err != nil {
+		line, column, text := position(key.source, err.offset)
+		return nil, &Error{Name: key.name, Line: line, Column: column, Message: err.message, Text: text}
+	}
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	if len(e.parsed) >= maximumParsed {
+		e.parsed = map[parseKey]*parsed{}
+	}
+	e.parsed[key] = p
+	return p, nil
+}
+
+func (e *Engine) parse(name, text string, o FileOptions) (*parsed, *Error) {
+	source := strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
+	return e.cached(parseKey{name, source, o, false}, func() (*parsed, *syntaxError) {
+		program, err := e.read(source, o)
+		if err != nil {
+			return nil, err
+		}
+		p := &parsed{name: name, source: source, program: program}
+		if len(program) == 1 {
+			if output, ok := program[0].(*outputStatement); ok {
+				p.single = output.value
+			}
+		}
+		return p, nil
+	})
+}
+
+func (e *Engine) parseExpression(source string) (*parsed, *Error) {
+	return e.cached(parseKey{source: source, expression: true}, func() (*parsed, *syntaxError) {
+		tokens, err := tokenize(source, 0)
+		if err != nil {
+			return nil, err
+		}
+		p := &parser{engine: e, tokens: tokens}
+		value, err := p.tuple("", false)
+		if err == nil {
+			err = p.end()
+		}
+		if err != nil {
+			return nil, err
+		}
+		return &parsed{source: source, value: value}, nil
+	})
+}
+
+// explain gives an error of rendering its line and column.
+func (p *parsed) explain(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var known *Error
+	if errors.As(err, &known) {
+		return err
+	}
+	var place *failure
+	if !errors.As(err, &place) {
+		return &Error{Name: name, Line: 1, Column: 1, Message: err.Error(), Text: firstLine(p.source), Cause: err}
+	}
+	line, column, text := position(p.source, place.offset)
+	return &Error{Name: name, Line: line, Column: column, Message: place.cause.Error(), Text: text, Cause: place.cause}
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
+}
+
+// render renders a text within a session. The result may be on demand still.
+func (s *session) render(source string) (any, error) {
+	if !isTemplate(source) {
+		return source, nil
+	}
+	p, failed := s.engine.parse("", source, FileOptions{})
+	if failed != nil {
+		return nil, failed
+	}
+	r := &run{session: s, frame: newFrame(nil), out: &strings.Builder{}}
+	if p.single != nil {
+		value, err := r.evaluate(p.single)
+		if err == nil {
+			if u, ok := value.(*undefined); ok && !u.quiet {
+				err = locate(p.single, u.error())
+			}
+		}
+		return value, p.explain("", err)
+	}
+	if err := r.all(p.program); err != nil {
+		return nil, p.explain("", err)
+	}
+	return r.out.String(), nil
+}
+
+// include finds a template by name: beside the one that asks, in the directories, in their
+// templates/, and among those that are on no disk.
+func (e *Engine) include(from, name string) (*parsed, string, bool, error) {
+	candidates := []string{}
+	if filepath.IsAbs(name) {
+		candidates = append(candidates, name)
+	} else {
+		if from != "" {
+			candidates = append(candidates, filepath.Join(filepath.Dir(from), name))
+		}
+		for _, directory := range e.options.Directories {
+			candidates = append(candidates, filepath.Join(directory, "templates", name), filepath.Join(directory, name))
+		}
+	}
+	o := DefaultFileOptions()
+	if e.options.Read != nil {
+		for _, path := range candidates {
+			data, err := e.options.Read(path)
+			if errors.Is(err, os.ErrNotExist) {
+				continue
+			}
+			if err != nil {
+				return nil, "", false, fmt.Errorf("read the template %s: %w", path, err)
+			}
+			p, failed := e.parse(path, string(data), o)
+			return p, path, true, asError(failed)
+		}
+	}
+	if e.options.Templates != nil {
+		if text, ok := e.options.Templates(name); ok {
+			p, failed := e.parse(name, text, o)
+			return p, name, true, asError(failed)
+		}
+	}
+	return nil, "", false, nil
+}

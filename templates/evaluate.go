@@ -1,0 +1,343 @@
+package templates
+
+import (
+	"errors"
+	"fmt"
+)
+
+// evaluate returns the value of an expression. An error has its place in the template.
+func (r *run) evaluate(node expression) (any, error) {
+	value, err := r.value(node)
+	if err != nil {
+		return nil, locate(node, err)
+	}
+	return value, nil
+}
+
+func (r *run) value(node expression) (any, error) {
+	switch n := node.(type) {
+	case *constant:
+		return n.value, nil
+	case *name:
+		return r.variable(n.name)
+	case *list:
+		items := make([]any, len(n.items))
+		for at, item := range n.items {
+			value, err := r.evaluate(item)
+			if err != nil {
+				return nil, err
+			}
+			items[at] = value
+		}
+		if n.tuple {
+			return tuple(items), nil
+		}
+		return items, nil
+	case *dictionary:
+		return r.dictionary(n)
+	case *attribute:
+		of, err := r.evaluate(n.of)
+		if err != nil {
+			return nil, err
+		}
+		return r.attribute(of, n.name, n.of)
+	case *item:
+		of, err := r.evaluate(n.of)
+		if err != nil {
+			return nil, err
+		}
+		if s, ok := n.key.(*slice); ok {
+			return r.slice(of, s)
+		}
+		key, err := r.evaluate(n.key)
+		if err != nil {
+			return nil, err
+		}
+		return r.item(of, key, n.of)
+	case *call:
+		return r.evaluateCall(n, nil)
+	case *filtered:
+		of, err := r.evaluate(n.of)
+		if err != nil {
+			return nil, err
+		}
+		return r.applyFilter(n, of)
+	case *tested:
+		return r.applyTest(n)
+	case *unary:
+		return r.unary(n)
+	case *binary:
+		left, err := r.forced(n.left)
+		if err != nil {
+			return nil, err
+		}
+		right, err := r.forced(n.right)
+		if err != nil {
+			return nil, err
+		}
+		return operate(n.operator, left, right)
+	case *logical:
+		left, err := r.evaluate(n.left)
+		if err != nil {
+			return nil, err
+		}
+		yes, err := truth(left)
+		if err != nil {
+			return nil, locate(n.left, err)
+		}
+		if yes == n.or {
+			return left, nil
+		}
+		return r.evaluate(n.right)
+	case *comparison:
+		return r.compare(n)
+	case *conditional:
+		yes, err := r.truth(n.condition)
+		if err != nil {
+			return nil, err
+		}
+		if yes {
+			return r.evaluate(n.then)
+		}
+		if n.otherwise == nil {
+			return &undefined{message: "the condition of this inline if is false and it has no else", quiet: true}, nil
+		}
+		return r.evaluate(n.otherwise)
+	}
+	return nil, fmt.Errorf("this expression is not known")
+}
+
+// truth evaluates a condition.
+func (r *run) truth(node expression) (bool, error) {
+	value, err := r.evaluate(node)
+	if err != nil {
+		return false, err
+	}
+	yes, err := truth(value)
+	return yes, locate(node, err)
+}
+
+// forced evaluates an operand; undefined operands are errors.
+func (r *run) forced(node expression) (any, error) {
+	value, err := r.evaluate(node)
+	if err == nil {
+		value, err = r.session.force(value)
+	}
+	if err != nil {
+		return nil, locate(node, err)
+	}
+	if u, ok := value.(*undefined); ok {
+		return nil, locate(node, u.error())
+	}
+	return value, nil
+}
+
+// variable returns a variable by name: what the template set, then what it was given, then the
+// functions that are always there.
+func (r *run) variable(name string) (any, error) {
+	for f := r.frame; f != nil; f = f.parent {
+		if value, ok := f.values[name]; ok {
+			return value, nil
+		}
+	}
+	value, ok, err := r.session.lookup(name)
+	if err != nil {
+		// A variable that cannot be rendered because of something undefined is itself undefined:
+		// default() and "is defined" see it as such.
+		var missing *UndefinedError
+		if errors.As(err, &missing) {
+			return &undefined{name: name, message: err.Error()}, nil
+		}
+		return nil, err
+	}
+	if ok {
+		return value, nil
+	}
+	if global, ok := globals[name]; ok {
+		return global, nil
+	}
+	return &undefined{name: name, suggestion: nearest(name, r.session.names())}, nil
+}
+
+func (r *run) dictionary(n *dictionary) (any, error) {
+	result := make(map[string]any, len(n.keys))
+	for at := range n.keys {
+		key, err := r.forced(n.keys[at])
+		if err != nil {
+			return nil, err
+		}
+		value, err := r.evaluate(n.values[at])
+		if err != nil {
+			return nil, err
+		}
+		name, err := keyText(key)
+		if err != nil {
+			return nil, locate(n.keys[at], err)
+		}
+		result[name] = value
+	}
+	return result, nil
+}
+
+// keyText is the key under which a dictionary holds a value: keys are strings here.
+func keyText(key any) (string, error) {
+	switch k := key.(type) {
+	case string:
+		return k, nil
+	case nil, bool, int, float64:
+		return repr(k), nil
+	}
+	return "", fmt.Errorf("%s cannot be the key of a mapping", describe(key))
+}
+
+func (r *run) unary(n *unary) (any, error) {
+	if n.operator == "not" {
+		yes, err := r.truth(n.of)
+		return !yes, err
+	}
+	value, err := r.forced(n.of)
+	if err != nil {
+		return nil, err
+	}
+	i, f, isInt, ok := number(value)
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("%s has no sign", describe(value))
+	case isInt && n.operator == "-":
+		return subtractInts(0, i)
+	case isInt:
+		return i, nil
+	case n.operator == "-":
+		return -f, nil
+	}
+	return f, nil
+}
+
+func (r *run) compare(n *comparison) (any, error) {
+	left, err := r.forced(n.first)
+	if err != nil {
+		return nil, err
+	}
+	for at, operator := range n.operators {
+		var right any
+		if operator == "in" || operator == "not in" {
+			if right, err = r.evaluate(n.others[at]); err != nil {
+				return nil, err
+			}
+		} else if right, err = r.forced(n.others[at]); err != nil {
+			return nil, err
+		}
+		yes, err := r.compares(operator, left, right)
+		if err != nil || !yes {
+			return false, err
+		}
+		left = right
+	}
+	return true, nil
+}
+
+func (r *run) compares(operator string, left, right any) (bool, error) {
+	switch operator {
+	case "==":
+		return equal(left, right), nil
+	case "!=":
+		return !equal(left, right), nil
+	case "<":
+		return less(left, right, operator)
+	case ">":
+		return less(right, left, operator)
+	case "<=":
+		yes, err := less(left, right, operator)
+		return yes || equal(left, right), err
+	case ">=":
+		yes, err := less(right, left, operator)
+		return yes || equal(left, right), err
+	case "in":
+		return r.contains(right, left)
+	default: // not in
+		yes, err := r.contains(right, left)
+		return !yes, err
+	}
+}
+
+// evaluateCall calls a function, with arguments of the caller's own besides those written.
+func (r *run) evaluateCall(n *call, extra map[string]any) (any, error) {
+	if err := r.step(); err != nil {
+		return nil, err
+	}
+	if value, ok, err := r.mutate(n); ok {
+		return value, err
+	}
+	callee, err := r.evaluate(n.function)
+	if err != nil {
+		return nil, err
+	}
+	positional, named, err := r.arguments(n.arguments)
+	if err != nil {
+		return nil, err
+	}
+	for key, value := range extra {
+		if named == nil {
+			named = map[string]any{}
+		}
+		named[key] = value
+	}
+	switch f := callee.(type) {
+	case *function:
+		return f.call(r, positional, named)
+	case *undefined:
+		return nil, f.error()
+	case *loop:
+		if f.recurse == nil {
+			return nil, fmt.Errorf("loop() can be called only within {%% for ... recursive %%}")
+		}
+		if len(positional) != 1 {
+			return nil, fmt.Errorf("loop() takes one argument")
+		}
+		return f.recurse(positional[0])
+	}
+	return nil, fmt.Errorf("%s cannot be called", describe(callee))
+}
+
+func (r *run) arguments(a arguments) (positional []any, named map[string]any, err error) {
+	for _, node := range a.positional {
+		value, err := r.evaluate(node)
+		if err != nil {
+			return nil, nil, err
+		}
+		positional = append(positional, value)
+	}
+	if a.list != nil {
+		value, err := r.forced(a.list)
+		if err != nil {
+			return nil, nil, err
+		}
+		items, err := r.iterate(value)
+		if err != nil {
+			return nil, nil, locate(a.list, err)
+		}
+		positional = append(positional, items...)
+	}
+	if len(a.names) > 0 || a.dict != nil {
+		named = map[string]any{}
+	}
+	for at, key := range a.names {
+		if named[key], err = r.evaluate(a.named[at]); err != nil {
+			return nil, nil, err
+		}
+	}
+	if a.dict != nil {
+		value, err := r.forced(a.dict)
+		if err != nil {
+			return nil, nil, err
+		}
+		values, ok := value.(map[string]any)
+		if !ok {
+			return nil, nil, locate(a.dict, fmt.Errorf("** needs a mapping, this is %s", describe(value)))
+		}
+		for key, value := range values {
+			named[key] = value
+		}
+	}
+	return positional, named, nil
+}

@@ -1,0 +1,428 @@
+package templates
+
+import (
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
+)
+
+// encodingFilters turn values into texts and back.
+func encodingFilters() map[string]callable {
+	return map[string]callable{
+		"to_json": {"indent ensure_ascii sort_keys separators vault_to_text preprocess_unsafe", func(c *invocation) (any, error) {
+			return toJSON(c, 0)
+		}, false},
+		"to_nice_json": {"indent sort_keys ensure_ascii separators vault_to_text preprocess_unsafe", func(c *invocation) (any, error) {
+			return toJSON(c, 4)
+		}, false},
+		"tojson": {"indent", func(c *invocation) (any, error) {
+			s, err := toJSON(c, 0)
+			return strings.NewReplacer("<", `\u003c`, ">", `\u003e`, "&", `\u0026`, "'", `\u0027`).Replace(s), err
+		}, false},
+		"from_json": ofText(fromJSON),
+		"to_yaml": {"indent default_flow_style sort_keys width explicit_start", func(c *invocation) (any, error) {
+			return toYAML(c, true, 2)
+		}, false},
+		"to_nice_yaml": {"indent default_flow_style sort_keys width explicit_start", func(c *invocation) (any, error) {
+			return toYAML(c, false, 4)
+		}, false},
+		"from_yaml":     of(fromYAML),
+		"from_yaml_all": of(fromYAMLAll),
+		"b64encode": {"encoding", func(c *invocation) (any, error) {
+			return base64.StdEncoding.EncodeToString([]byte(text(c.value))), nil
+		}, false},
+		"b64decode": {"encoding", func(c *invocation) (any, error) {
+			data, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(text(c.value)), ""))
+			if err != nil {
+				return nil, fmt.Errorf("b64decode: the text is not base64: %w", err)
+			}
+			return string(data), nil
+		}, false},
+		"hash":     {"hashtype", func(c *invocation) (any, error) { return digest(c.text("hashtype", "sha1"), text(c.value)) }, false},
+		"sha1":     ofText(func(s string) (any, error) { return digest("sha1", s) }),
+		"md5":      ofText(func(s string) (any, error) { return digest("md5", s) }),
+		"checksum": ofText(func(s string) (any, error) { return digest("sha1", s) }),
+	}
+}
+
+func digest(kind, s string) (any, error) {
+	data := []byte(s)
+	switch kind {
+	case "sha1":
+		sum := sha1.Sum(data)
+		return hex.EncodeToString(sum[:]), nil
+	case "sha224":
+		sum := sha256.Sum224(data)
+		return hex.EncodeToString(sum[:]), nil
+	case "sha256":
+		sum := sha256.Sum256(data)
+		return hex.EncodeToString(sum[:]), nil
+	case "sha384":
+		sum := sha512.Sum384(data)
+		return hex.EncodeToString(sum[:]), nil
+	case "sha512":
+		sum := sha512.Sum512(data)
+		return hex.EncodeToString(sum[:]), nil
+	case "md5":
+		sum := md5.Sum(data)
+		return hex.EncodeToString(sum[:]), nil
+	}
+	known := []string{"sha1", "sha224", "sha256", "sha384", "sha512", "md5"}
+	return nil, fmt.Errorf("hash knows %s, not %q", strings.Join(known, ", "), kind)
+}
+
+// toJSON writes JSON as Python does: ", " and ": " between values, \u escapes beyond ASCII.
+func toJSON(c *invocation, indent int) (string, error) {
+	indent, err := c.integer("indent", indent)
+	if err != nil || indent > 100 || indent < 0 {
+		return "", errors.Join(err, errTooLarge)
+	}
+	ascii, err := c.truth("ensure_ascii", true)
+	if err != nil {
+		return "", err
+	}
+	w := &jsonWriter{indent: indent, ascii: ascii, comma: ", ", colon: ": "}
+	if indent > 0 {
+		w.comma = ","
+	}
+	if given, ok := c.given("separators"); ok && given != nil {
+		pair, err := c.run.iterate(given)
+		if err != nil || len(pair) != 2 {
+			return "", errors.Join(err, fmt.Errorf("%s: separators are two strings", c.name))
+		}
+		w.comma, w.colon = text(pair[0]), text(pair[1])
+	}
+	if err := w.value(c.value, 0); err != nil {
+		return "", err
+	}
+	return w.out.String(), nil
+}
+
+type jsonWriter struct {
+	out          strings.Builder
+	indent       int
+	ascii        bool
+	comma, colon string
+}
+
+func (w *jsonWriter) newline(level int) {
+	if w.indent > 0 {
+		w.out.WriteString("\n" + strings.Repeat(" ", w.indent*level))
+	}
+}
+
+func (w *jsonWriter) value(value any, level int) error {
+	switch v := value.(type) {
+	case nil:
+		w.out.WriteString("null")
+	case bool:
+		w.out.WriteString(strconv.FormatBool(v))
+	case int:
+		w.out.WriteString(strconv.Itoa(v))
+	case float64:
+		switch {
+		case math.IsNaN(v):
+			w.out.WriteString("NaN")
+		case math.IsInf(v, 1):
+			w.out.WriteString("Infinity")
+		case math.IsInf(v, -1):
+			w.out.WriteString("-Infinity")
+		default:
+			w.out.WriteString(floatText(v))
+		}
+	case string:
+		w.text(v)
+	case tuple:
+		return w.value([]any(v), level)
+	case []any:
+		return w.list(v, level)
+	case map[string]any:
+		return w.mapping(v, level)
+	case *undefined:
+		return v.error()
+	default:
+		return fmt.Errorf("%s cannot be written as JSON", describe(value))
+	}
+	return nil
+}
+
+func (w *jsonWriter) list(items []any, level int) error {
+	w.out.WriteByte('[')
+	for at, item := range items {
+		if at > 0 {
+			w.out.WriteString(w.comma)
+		}
+		w.newline(level + 1)
+		if err := w.value(item, level+1); err != nil {
+			return err
+		}
+	}
+	if len(items) > 0 {
+		w.newline(level)
+	}
+	w.out.WriteByte(']')
+	return nil
+}
+
+func (w *jsonWriter) mapping(m map[string]any, level int) error {
+	w.out.WriteByte('{')
+	for at, key := range keys(m) {
+		if at > 0 {
+			w.out.WriteString(w.comma)
+		}
+		w.newline(level + 1)
+		w.text(key)
+		w.out.WriteString(w.colon)
+		if err := w.value(m[key], level+1); err != nil {
+			return err
+		}
+	}
+	if len(m) > 0 {
+		w.newline(level)
+	}
+	w.out.WriteByte('}')
+	return nil
+}
+
+func (w *jsonWriter) text(s string) {
+	w.out.WriteByte('"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			w.out.WriteByte('\\')
+			w.out.WriteRune(r)
+		case r == '\n':
+			w.out.WriteString(`\n`)
+		case r == '\r':
+			w.out.WriteString(`\r`)
+		case r == '\t':
+			w.out.WriteString(`\t`)
+		case r == '\b':
+			w.out.WriteString(`\b`)
+		case r == '\f':
+			w.out.WriteString(`\f`)
+		case r < ' ', w.ascii && r > 0x7e && r <= 0xffff:
+			fmt.Fprintf(&w.out, `\u%04x`, r)
+		case w.ascii && r > 0xffff:
+			r -= 0x10000
+			fmt.Fprintf(&w.out, `\u%04x\u%04x`, 0xd800+(r>>10), 0xdc00+(r&0x3ff))
+		default:
+			w.out.WriteRune(r)
+		}
+	}
+	w.out.WriteByte('"')
+}
+
+func fromJSON(s string) (any, error) {
+	decoder := json.NewDecoder(strings.NewReader(s))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		return nil, fmt.Errorf("from_json: the text is not JSON: %w", err)
+	}
+	if decoder.More() {
+		return nil, errors.New("from_json: something follows the JSON value")
+	}
+	return jsonNumbers(value)
+}
+
+func jsonNumbers(value any) (any, error) {
+	switch v := value.(type) {
+	case json.Number:
+		if !strings.ContainsAny(v.String(), ".eE") {
+			i, err := strconv.Atoi(v.String())
+			if err != nil {
+				return nil, fmt.Errorf("from_json: the number %s does not fit 64 bits", v)
+			}
+			return i, nil
+		}
+		return v.Float64()
+	case []any:
+		for at, item := range v {
+			converted, err := jsonNumbers(item)
+			if err != nil {
+				return nil, err
+			}
+			v[at] = converted
+		}
+	case map[string]any:
+		for key, item := range v {
+			converted, err := jsonNumbers(item)
+			if err != nil {
+				return nil, err
+			}
+			v[key] = converted
+		}
+	}
+	return value, nil
+}
+
+func fromYAML(value any) (result any, err error) {
+	s, ok := value.(string)
+	if !ok {
+		return value, nil
+	}
+	defer func() {
+		if caught := recover(); caught != nil {
+			result, err = nil, fmt.Errorf("from_yaml: the text is not YAML: %v", caught)
+		}
+	}()
+	var node yaml.Node
+	if err := yaml.Unmarshal([]byte(s), &node); err != nil {
+		return nil, fmt.Errorf("from_yaml: the text is not YAML: %w", err)
+	}
+	return decodeNode(&node, 0, new(int))
+}
+
+func fromYAMLAll(value any) (result any, err error) {
+	s, ok := value.(string)
+	if !ok {
+		return value, nil
+	}
+	defer func() {
+		if caught := recover(); caught != nil {
+			result, err = nil, fmt.Errorf("from_yaml_all: the text is not YAML: %v", caught)
+		}
+	}()
+	decoder := yaml.NewDecoder(strings.NewReader(s))
+	documents := []any{}
+	for {
+		var node yaml.Node
+		err := decoder.Decode(&node)
+		if err != nil {
+			if err.Error() == "EOF" {
+				return documents, nil
+			}
+			return nil, fmt.Errorf("from_yaml_all: the text is not YAML: %w", err)
+		}
+		document, err := decodeNode(&node, 0, new(int))
+		if err != nil {
+			return nil, err
+		}
+		documents = append(documents, document)
+	}
+}
+
+// decodeNode is the decoder of from_yaml, YAML 1.1 as PyYAML reads it.
+func decodeNode(node *yaml.Node, depth int, count *int) (any, error) {
+	if *count++; *count > maximumItems || depth > maximumDepth {
+		return nil, errors.New("from_yaml: the text holds too many values")
+	}
+	switch node.Kind {
+	case yaml.DocumentNode:
+		if len(node.Content) > 0 {
+			return decodeNode(node.Content[0], depth+1, count)
+		}
+	case yaml.AliasNode:
+		return decodeNode(node.Alias, depth+1, count)
+	case yaml.SequenceNode:
+		items := []any{}
+		for _, item := range node.Content {
+			value, err := decodeNode(item, depth+1, count)
+			if err != nil {
+				return nil, err
+			}
+			items = append(items, value)
+		}
+		return items, nil
+	case yaml.MappingNode:
+		values, merged := map[string]any{}, map[string]any{}
+		for at := 0; at+1 < len(node.Content); at += 2 {
+			value, err := decodeNode(node.Content[at+1], depth+1, count)
+			if err != nil {
+				return nil, err
+			}
+			if node.Content[at].Tag == "!!merge" {
+				if below, ok := value.(map[string]any); ok {
+					for key, value := range below {
+						merged[key] = value
+					}
+				}
+				continue
+			}
+			key, err := decodeNode(node.Content[at], depth+1, count)
+			if err != nil {
+				return nil, err
+			}
+			name, err := keyText(key)
+			if err != nil {
+				return nil, err
+			}
+			values[name] = value
+		}
+		return merge(merged, values, false, "replace"), nil
+	case yaml.ScalarNode:
+		return scalar(node)
+	}
+	return nil, nil
+}
+
+func scalar(node *yaml.Node) (any, error) {
+	if node.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0 || node.Tag == "!!str" && node.Style&yaml.TaggedStyle != 0 {
+		return node.Value, nil
+	}
+	if kind := plainScalar(node.Value); kind != "str" {
+		switch kind {
+		case "null":
+			return nil, nil
+		case "bool":
+			return strings.Contains("yes true on", strings.ToLower(node.Value)), nil
+		case "int":
+			return yamlInt(node.Value)
+		case "float":
+			s := strings.ToLower(strings.ReplaceAll(node.Value, "_", ""))
+			if f, ok := pythonFloat(strings.Replace(strings.Replace(s, ".inf", "inf", 1), ".nan", "nan", 1)); ok {
+				return f, nil
+			}
+		}
+	}
+	return node.Value, nil
+}
+
+func yamlInt(s string) (any, error) {
+	plain := strings.ReplaceAll(s, "_", "")
+	if strings.Contains(plain, ":") {
+		sign := 1
+		if strings.HasPrefix(plain, "-") {
+			sign = -1
+		}
+		total := 0
+		for _, part := range strings.Split(strings.TrimLeft(plain, "+-"), ":") {
+			digits, err := strconv.Atoi(part)
+			if err != nil || total > 1<<50 {
+				return s, nil
+			}
+			total = total*60 + digits
+		}
+		return sign * total, nil
+	}
+	value, err := strconv.ParseInt(plain, 0, 64)
+	if err != nil {
+		return nil, fmt.Errorf("from_yaml: the number %s does not fit 64 bits", s)
+	}
+	return int(value), nil
+}
+
+func printable(s string) bool {
+	if !utf8.ValidString(s) {
+		return false
+	}
+	for _, r := range s {
+		if r != '\n' && (r < ' ' || r >= 0x7f && r < 0xa0 && r != 0x85 || r == 0xfeff || r == 0x2028 || r == 0x2029) {
+			return false
+		}
+	}
+	return true
+}

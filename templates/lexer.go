@@ -1,0 +1,174 @@
+package templates
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+type tokenKind int
+
+const (
+	tokenEnd tokenKind = iota
+	tokenName
+	tokenString
+	tokenInteger
+	tokenFloat
+	tokenOperator
+)
+
+// token is a word of an expression. offset counts bytes from the beginning of the template.
+type token struct {
+	kind   tokenKind
+	text   string
+	value  any
+	offset int
+}
+
+// String names the token in a message.
+func (t token) String() string {
+	switch t.kind {
+	case tokenEnd:
+		return "the end of the expression"
+	case tokenString:
+		return "the string " + repr(t.value)
+	}
+	return fmt.Sprintf("%q", t.text)
+}
+
+var (
+	floatForm   = regexp.MustCompile(`^(?:[0-9]+(?:_[0-9]+)*)(?:\.[0-9]+(?:_[0-9]+)*)?[eE][+\-]?[0-9]+(?:_[0-9]+)*|^[0-9]+(?:_[0-9]+)*\.[0-9]+(?:_[0-9]+)*`)
+	integerForm = regexp.MustCompile(`^(?:0[bB](?:_?[01])+|0[oO](?:_?[0-7])+|0[xX](?:_?[0-9a-fA-F])+|[1-9](?:_?[0-9])*|0(?:_?0)*)`)
+	operators   = []string{"//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}", ">", "<", "=", ".", ":", "|", ",", ";"}
+)
+
+// tokenize splits the text of an expression, which begins at offset in its template.
+func tokenize(text string, offset int) ([]token, *syntaxError) {
+	var tokens []token
+	for at := 0; at < len(text); {
+		rest := text[at:]
+		first, size := utf8.DecodeRuneInString(rest)
+		begin := offset + at
+		switch {
+		case unicode.IsSpace(first):
+			at += size
+		case first == '\'' || first == '"':
+			value, length, problem := unquote(rest)
+			if problem != "" {
+				return nil, &syntaxError{offset: begin, message: problem}
+			}
+			tokens = append(tokens, token{tokenString, rest[:length], value, begin})
+			at += length
+		case first >= '0' && first <= '9':
+			t, err := numberToken(rest, begin)
+			if err != nil {
+				return nil, err
+			}
+			// foo.0.1 is two subscripts, not one with the number 0.1.
+			if t.kind == tokenFloat && len(tokens) > 0 && tokens[len(tokens)-1].text == "." && strings.Contains(t.text, ".") {
+				t, err = numberToken(rest[:strings.IndexByte(rest, '.')], begin)
+				if err != nil {
+					return nil, err
+				}
+			}
+			tokens = append(tokens, t)
+			at += len(t.text)
+		case first == '_' || unicode.IsLetter(first):
+			length := strings.IndexFunc(rest, func(r rune) bool {
+				return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.Is(unicode.Mn, r)
+			})
+			if length < 0 {
+				length = len(rest)
+			}
+			tokens = append(tokens, token{kind: tokenName, text: rest[:length], offset: begin})
+			at += length
+		default:
+			operator := ""
+			for _, candidate := range operators {
+				if strings.HasPrefix(rest, candidate) {
+					operator = candidate
+					break
+				}
+			}
+			if operator == "" {
+				return nil, &syntaxError{offset: begin, message: fmt.Sprintf("the character %q means nothing in an expression", string(first))}
+			}
+			tokens = append(tokens, token{kind: tokenOperator, text: operator, offset: begin})
+			at += len(operator)
+		}
+	}
+	return append(tokens, token{kind: tokenEnd, offset: offset + len(text)}), nil
+}
+
+func numberToken(rest string, begin int) (token, *syntaxError) {
+	if text := floatForm.FindString(rest); text != "" {
+		number, err := strconv.ParseFloat(strings.ReplaceAll(text, "_", ""), 64)
+		if err != nil && !math.IsInf(number, 0) {
+			return token{}, &syntaxError{offset: begin, message: text + " is not a number"}
+		}
+		return token{tokenFloat, text, number, begin}, nil
+	}
+	text := integerForm.FindString(rest)
+	number, err := strconv.ParseInt(strings.ReplaceAll(text, "_", ""), 0, 64)
+	if strings.Trim(text, "0_") == "" {
+		number, err = 0, nil
+	}
+	if err != nil || len(text) < len(rest) && rest[len(text)] >= '0' && rest[len(text)] <= '9' {
+		return token{}, &syntaxError{offset: begin, message: "this number cannot be read: too large, or with a leading zero"}
+	}
+	return token{tokenInteger, text, int(number), begin}, nil
+}
+
+// unquote reads a string literal with Python's escapes from the beginning of text.
+func unquote(text string) (value string, length int, problem string) {
+	quote := text[0]
+	var out strings.Builder
+	for at := 1; at < len(text); at++ {
+		c := text[at]
+		if c == quote {
+			return out.String(), at + 1, ""
+		}
+		if c != '\\' {
+			out.WriteByte(c)
+			continue
+		}
+		if at++; at >= len(text) {
+			break
+		}
+		c = text[at]
+		if plain := strings.IndexByte("abfnrtv\\'\"", c); plain >= 0 {
+			out.WriteByte("\a\b\f\n\r\t\v\\'\""[plain])
+			continue
+		}
+		digits := map[byte]int{'x': 2, 'u': 4, 'U': 8}[c]
+		switch {
+		case c == '\n':
+		case digits > 0:
+			if at+digits >= len(text) {
+				return "", 0, "this string is not closed"
+			}
+			code, err := strconv.ParseUint(text[at+1:at+1+digits], 16, 32)
+			if err != nil || code > utf8.MaxRune {
+				return "", 0, "an escape in this string is not followed by its hexadecimal digits"
+			}
+			out.WriteRune(rune(code))
+			at += digits
+		case c >= '0' && c <= '7':
+			end := at + 1
+			for end < len(text) && end < at+3 && text[end] >= '0' && text[end] <= '7' {
+				end++
+			}
+			code, _ := strconv.ParseUint(text[at:end], 8, 32)
+			out.WriteRune(rune(code))
+			at = end - 1
+		default:
+			out.WriteByte('\\')
+			out.WriteByte(c)
+		}
+	}
+	return "", 0, "this string is not closed"
+}

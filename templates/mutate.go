@@ -1,0 +1,259 @@
+package templates
+
+import (
+	"errors"
+	"fmt"
+	"sort"
+)
+
+// Lists and dictionaries of variables are shared with whoever handed them in and must never change.
+// The methods of Python that change them (append, update, ...) work on a copy, which is then put
+// where the old value was found: what the template sees is the same, what others see does not change.
+
+var mutators = map[string]map[string]callable{
+	"list": {
+		"append": {parameters: "value!"}, "extend": {parameters: "items!"}, "insert": {parameters: "at! value!"},
+		"remove": {parameters: "value!"}, "pop": {parameters: "at"}, "clear": {}, "reverse": {}, "sort": {parameters: "reverse"},
+	},
+	"dict": {
+		"update": {parameters: "other **named"}, "pop": {parameters: "key! default"}, "setdefault": {parameters: "key! default"},
+		"clear": {},
+	},
+}
+
+// mutate performs a call such as names.append(x). ok is false where the call is none of these.
+func (r *run) mutate(n *call) (result any, ok bool, err error) {
+	function, isAttribute := n.function.(*attribute)
+	if !isAttribute {
+		return nil, false, nil
+	}
+	_, ofList := mutators["list"][function.name]
+	_, ofDictionary := mutators["dict"][function.name]
+	if !ofList && !ofDictionary {
+		return nil, false, nil
+	}
+	holder, err := r.evaluate(function.of)
+	if err != nil {
+		return nil, true, err
+	}
+	kind := typeName(holder)
+	method, known := mutators[kind][function.name]
+	if !known {
+		return nil, false, nil
+	}
+	positional, named, err := r.arguments(n.arguments)
+	if err != nil {
+		return nil, true, err
+	}
+	c, err := method.bind(r, function.name+"()", holder, positional, named)
+	if err != nil {
+		return nil, true, err
+	}
+	for key, value := range c.bound {
+		if c.bound[key], err = r.session.force(value); err != nil {
+			return nil, true, err
+		}
+	}
+	forced, err := r.session.force(holder)
+	if err != nil {
+		return nil, true, err
+	}
+	var changed any
+	switch v := forced.(type) {
+	case []any:
+		changed, result, err = changeList(r, c, function.name, append([]any(nil), v...))
+	case map[string]any:
+		copied := make(map[string]any, len(v))
+		for key, value := range v {
+			copied[key] = value
+		}
+		changed, result, err = changeDictionary(r, c, function.name, copied)
+	default:
+		err = fmt.Errorf("%s cannot be changed", describe(holder))
+	}
+	if err != nil {
+		return nil, true, err
+	}
+	return result, true, r.put(function.of, changed)
+}
+
+func changeList(r *run, c *invocation, method string, items []any) (changed []any, result any, err error) {
+	switch method {
+	case "append":
+		return append(items, c.bound["value"]), nil, nil
+	case "extend":
+		more, err := r.iterate(c.bound["items"])
+		return append(items, more...), nil, err
+	case "insert":
+		at, err := c.integer("at", 0)
+		if at < 0 {
+			at = max(0, at+len(items))
+		}
+		at = min(at, len(items))
+		items = append(items, nil)
+		copy(items[at+1:], items[at:])
+		items[at] = c.bound["value"]
+		return items, nil, err
+	case "remove":
+		for at, item := range items {
+			if equal(item, c.bound["value"]) {
+				return append(items[:at], items[at+1:]...), nil, nil
+			}
+		}
+		return nil, nil, fmt.Errorf("%s is not in the list", repr(c.bound["value"]))
+	case "pop":
+		at, ok := index(c.get("at", -1), len(items))
+		if !ok {
+			return nil, nil, errors.New("pop() from a list that has no such element")
+		}
+		result = items[at]
+		return append(items[:at], items[at+1:]...), result, nil
+	case "reverse":
+		for i, j := 0, len(items)-1; i < j; i, j = i+1, j-1 {
+			items[i], items[j] = items[j], items[i]
+		}
+		return items, nil, nil
+	case "sort":
+		reverse, err := c.truth("reverse", false)
+		sort.SliceStable(items, func(a, b int) bool {
+			if reverse {
+				a, b = b, a
+			}
+			first, failed := less(items[a], items[b], "<")
+			err = errors.Join(err, failed)
+			return first
+		})
+		return items, nil, err
+	}
+	return []any{}, nil, nil // clear
+}
+
+func changeDictionary(r *run, c *invocation, method string, values map[string]any) (changed map[string]any, result any, err error) {
+	if method == "clear" {
+		return map[string]any{}, nil, nil
+	}
+	if method == "update" {
+		if other, ok := c.bound["other"]; ok {
+			more, ok := other.(map[string]any)
+			if !ok {
+				if more, err = pairs(r, other); err != nil {
+					return nil, nil, err
+				}
+			}
+			for key, value := range more {
+				values[key] = value
+			}
+		}
+		for key, value := range c.named {
+			if values[key], err = r.session.force(value); err != nil {
+				return nil, nil, err
+			}
+		}
+		return values, nil, nil
+	}
+	key, err := keyText(c.bound["key"])
+	if err != nil {
+		return nil, nil, err
+	}
+	value, found := values[key]
+	if method == "setdefault" {
+		if !found {
+			value = c.get("default", nil)
+			values[key] = value
+		}
+		return values, value, nil
+	}
+	if !found {
+		if otherwise, ok := c.given("default"); ok {
+			return values, otherwise, nil
+		}
+		return nil, nil, fmt.Errorf("the mapping has no key %s", repr(key))
+	}
+	delete(values, key)
+	return values, value, nil
+}
+
+// pairs makes a dictionary of a list of pairs.
+func pairs(r *run, value any) (map[string]any, error) {
+	items, err := r.iterate(value)
+	if err != nil {
+		return nil, err
+	}
+	result := map[string]any{}
+	for _, item := range items {
+		pair, err := r.iterate(item)
+		if err != nil {
+			return nil, err
+		}
+		if len(pair) != 2 {
+			return nil, fmt.Errorf("a mapping is made of pairs, this has %d values", len(pair))
+		}
+		key, err := keyText(pair[0])
+		if err != nil {
+			return nil, err
+		}
+		result[key] = pair[1]
+	}
+	return result, nil
+}
+
+// put stores a changed container where the old one was found.
+func (r *run) put(place expression, value any) error {
+	switch n := place.(type) {
+	case *name:
+		for f := r.frame; f != nil; f = f.parent {
+			if _, ok := f.values[n.name]; ok {
+				f.values[n.name] = value
+				return nil
+			}
+		}
+		outermost := r.frame
+		for outermost.parent != nil {
+			outermost = outermost.parent
+		}
+		outermost.values[n.name] = value
+		return nil
+	case *attribute:
+		return r.putInto(n.of, n.name, value)
+	case *item:
+		key, err := r.forced(n.key)
+		if err != nil {
+			return err
+		}
+		return r.putInto(n.of, key, value)
+	}
+	return nil // the value of a filter or a literal: nothing else can see it
+}
+
+func (r *run) putInto(place expression, key, value any) error {
+	holder, err := r.forced(place)
+	if err != nil {
+		return err
+	}
+	switch v := holder.(type) {
+	case *namespace:
+		name, err := keyText(key)
+		v.values[name] = value
+		return err
+	case []any:
+		at, ok := index(key, len(v))
+		if !ok {
+			return errors.New("the list has no such element")
+		}
+		changed := append([]any(nil), v...)
+		changed[at] = value
+		return r.put(place, changed)
+	case map[string]any:
+		name, err := keyText(key)
+		if err != nil {
+			return err
+		}
+		changed := make(map[string]any, len(v)+1)
+		for k, item := range v {
+			changed[k] = item
+		}
+		changed[name] = value
+		return r.put(place, changed)
+	}
+	return fmt.Errorf("%s cannot be changed", describe(holder))
+}

@@ -1,0 +1,496 @@
+package templates
+
+import (
+	"fmt"
+	"reflect"
+	"sort"
+	"strings"
+)
+
+// Vars are the variables a template may read, by name, as they were written: values may contain
+// templates, at any depth. The engine renders those when something reads them, and not before, so
+// that a variable nobody reads may be undefined or wrong. A Vars may have the method Names() []string
+// as well; it serves "did you mean" only.
+type Vars interface {
+	Get(name string) (any, bool)
+}
+
+// Map is Vars over a map.
+type Map map[string]any
+
+// Get returns the variable of that name.
+func (m Map) Get(name string) (any, bool) { value, ok := m[name]; return value, ok }
+
+// Names returns the names, sorted.
+func (m Map) Names() []string { return keys(m) }
+
+// Mapping is a dictionary whose values are found when they are asked for: hostvars. Its values are
+// rendered with the variables of the template that reads them, unless they are a Scope.
+type Mapping interface {
+	Get(key string) (any, bool)
+	Keys() []string
+}
+
+// Scope is a dictionary of variables that are rendered among themselves: what hostvars holds for one
+// host, and the variable vars.
+type Scope struct{ Vars Vars }
+
+// Unsafe is a value that is never rendered, whatever it contains: what a host sent back (facts,
+// registered results, output) and what has been rendered already (set_fact). Braces in it are text.
+type Unsafe struct{ Value any }
+
+// Omit is the value of the variable omit: an argument that has it is taken as not given. The engine
+// that runs tasks looks for it after rendering.
+var Omit any = omitted{}
+
+type omitted struct{}
+
+func (omitted) String() string { return "omit" }
+
+// session is one call of Render with one set of variables. hostvars open further sessions within it.
+type session struct {
+	engine *Engine
+	vars   Vars
+	where  string            // the name of the file that is rendered, for include
+	values map[string]any    // rendered variables
+	shared *sharedState      // of all sessions of one call
+	others map[Vars]*session // the sessions of other hosts
+	caches map[*lazyMap]bool // unused entries are dropped with the session
+	root   map[string]any    // variables that the template set at its top
+}
+
+// sharedState bounds and watches a whole call of Render.
+type sharedState struct {
+	active []activeVariable
+	depth  int
+	steps  int
+}
+
+type activeVariable struct {
+	session *session
+	path    string
+}
+
+const (
+	// maximumRenders bounds how deeply variables may be defined by others.
+	maximumRenders = 100
+	// maximumSteps bounds the work of one call: a loop within loops ends with an error, not never.
+	maximumSteps = 20_000_000
+	// maximumText bounds the size of one rendered text and list.
+	maximumText = 64 << 20
+)
+
+func newSession(engine *Engine, vars Vars) *session {
+	if vars == nil {
+		vars = Map(nil)
+	}
+	return &session{engine: engine, vars: vars, values: map[string]any{}, shared: &sharedState{}, others: map[Vars]*session{}}
+}
+
+// scope returns the session that renders the variables of a Scope.
+func (s *session) scope(of Scope) *session {
+	comparable := of.Vars != nil && reflect.TypeOf(of.Vars).Comparable()
+	if comparable {
+		if of.Vars == s.vars && reflect.TypeOf(s.vars).Comparable() {
+			return s
+		}
+		if known, ok := s.others[of.Vars]; ok {
+			return known
+		}
+	}
+	vars := of.Vars
+	if vars == nil {
+		vars = Map(nil)
+	}
+	other := &session{engine: s.engine, vars: vars, where: s.where, values: map[string]any{}, shared: s.shared, others: s.others}
+	if comparable {
+		s.others[of.Vars] = other
+	}
+	return other
+}
+
+// lookup returns a variable, rendered; what it contains may still be on demand.
+func (s *session) lookup(name string) (any, bool, error) {
+	if value, ok := s.values[name]; ok {
+		return value, true, nil
+	}
+	raw, ok := s.vars.Get(name)
+	if !ok {
+		if name == "omit" {
+			return Omit, true, nil
+		}
+		return nil, false, nil
+	}
+	value, err := s.demand(name, raw)
+	if err != nil {
+		return nil, true, err
+	}
+	s.values[name] = value
+	return value, true, nil
+}
+
+// demand turns what a variable holds into a value: a text with a template is rendered, a container
+// with templates somewhere in it becomes one that renders when it is looked into.
+func (s *session) demand(path string, raw any) (any, error) {
+	switch v := raw.(type) {
+	case Unsafe:
+		return plain(v.Value), nil
+	case string:
+		if !isTemplate(v) {
+			return v, nil
+		}
+		return s.renderVariable(path, v)
+	case map[string]any:
+		if containsTemplate(v, 0) {
+			return &lazyMap{session: s, path: path, raw: v, values: map[string]any{}}, nil
+		}
+		return v, nil
+	case []any:
+		if containsTemplate(v, 0) {
+			return &lazyList{session: s, path: path, raw: v, values: map[int]any{}}, nil
+		}
+		return v, nil
+	}
+	value := plain(raw)
+	switch value.(type) {
+	case map[string]any, []any, string:
+		return s.demand(path, value)
+	}
+	return value, nil
+}
+
+func (s *session) renderVariable(path, source string) (any, error) {
+	for at, active := range s.shared.active {
+		if active.session == s && active.path == path {
+			chain := []string{}
+			for _, active := range s.shared.active[at:] {
+				chain = append(chain, active.path)
+			}
+			return nil, &LoopError{append(chain, path)}
+		}
+	}
+	if len(s.shared.active) >= maximumRenders {
+		return nil, fmt.Errorf("variables are defined by one another more than %d deep: %s", maximumRenders, path)
+	}
+	s.shared.active = append(s.shared.active, activeVariable{s, path})
+	defer func() { s.shared.active = s.shared.active[:len(s.shared.active)-1] }()
+	value, err := s.render(source)
+	if err != nil {
+		return nil, fmt.Errorf("the variable %s: %w", path, err)
+	}
+	return value, nil
+}
+
+// isTemplate tells whether a text contains anything to render.
+func isTemplate(text string) bool {
+	return strings.Contains(text, "{{") || strings.Contains(text, "{%") || strings.Contains(text, "{#")
+}
+
+// containsTemplate tells whether a value contains anything that is not what it seems yet.
+func containsTemplate(value any, depth int) bool {
+	if depth > maximumDepth {
+		return true
+	}
+	switch v := value.(type) {
+	case string:
+		return isTemplate(v)
+	case map[string]any:
+		for key, value := range v {
+			if isTemplate(key) || containsTemplate(value, depth+1) {
+				return true
+			}
+		}
+		return false
+	case []any:
+		for _, value := range v {
+			if containsTemplate(value, depth+1) {
+				return true
+			}
+		}
+		return false
+	case nil, bool, int, float64:
+		return false
+	}
+	return true
+}
+
+// lazyMap is a dictionary of a variable whose values are rendered when they are asked for.
+type lazyMap struct {
+	session *session
+	path    string
+	raw     map[string]any
+	values  map[string]any
+}
+
+func (m *lazyMap) get(key string) (any, bool, error) {
+	if value, ok := m.values[key]; ok {
+		return value, true, nil
+	}
+	raw, ok := m.raw[key]
+	if !ok {
+		return nil, false, nil
+	}
+	value, err := m.session.demand(m.path+"."+key, raw)
+	if err != nil {
+		return nil, true, err
+	}
+	m.values[key] = value
+	return value, true, nil
+}
+
+// lazyList is a list of a variable whose elements are rendered when they are asked for.
+type lazyList struct {
+	session *session
+	path    string
+	raw     []any
+	values  map[int]any
+}
+
+func (l *lazyList) get(at int) (any, error) {
+	if value, ok := l.values[at]; ok {
+		return value, nil
+	}
+	value, err := l.session.demand(fmt.Sprintf("%s[%d]", l.path, at), l.raw[at])
+	if err != nil {
+		return nil, err
+	}
+	l.values[at] = value
+	return value, nil
+}
+
+// force renders everything in a value. undefined parts stay as they are.
+func (s *session) force(value any) (any, error) {
+	return s.forceDepth(value, 0)
+}
+
+func (s *session) forceDepth(value any, depth int) (any, error) {
+	if depth > maximumDepth {
+		return nil, fmt.Errorf("a value nests deeper than %d levels", maximumDepth)
+	}
+	switch v := value.(type) {
+	case nil, bool, int, float64, string:
+		return v, nil
+	case *lazyMap:
+		result := make(map[string]any, len(v.raw))
+		for _, key := range keys(v.raw) {
+			value, _, err := v.get(key)
+			if err == nil {
+				value, err = s.forceDepth(value, depth+1)
+			}
+			if err != nil {
+				return nil, err
+			}
+			rendered := key
+			if isTemplate(key) {
+				renderedKey, err := v.session.renderVariable(v.path+" key "+key, key)
+				if err != nil {
+					return nil, err
+				}
+				rendered = text(renderedKey)
+			}
+			result[rendered] = value
+		}
+		return result, nil
+	case *lazyList:
+		result := make([]any, len(v.raw))
+		for at := range v.raw {
+			value, err := v.get(at)
+			if err == nil {
+				value, err = s.forceDepth(value, depth+1)
+			}
+			if err != nil {
+				return nil, err
+			}
+			result[at] = value
+		}
+		return result, nil
+	case []any:
+		return s.forceItems(v, depth)
+	case tuple:
+		items, err := s.forceItems(v, depth)
+		return tuple(items), err
+	case map[string]any:
+		return s.forceMap(v, depth)
+	case Scope:
+		return s.forceScope(v, depth)
+	case Mapping:
+		result := map[string]any{}
+		for _, key := range v.Keys() {
+			raw, ok := v.Get(key)
+			if !ok {
+				continue
+			}
+			value, err := s.demand(key, raw)
+			if err == nil {
+				value, err = s.forceDepth(value, depth+1)
+			}
+			if err != nil {
+				return nil, err
+			}
+			result[key] = value
+		}
+		return result, nil
+	case Unsafe:
+		return s.forceDepth(plain(v.Value), depth+1)
+	}
+	return value, nil
+}
+
+func (s *session) forceItems(items []any, depth int) ([]any, error) {
+	var changed []any
+	for at, item := range items {
+		switch item.(type) {
+		case nil, bool, int, float64, string:
+			if changed != nil {
+				changed[at] = item
+			}
+			continue
+		}
+		value, err := s.forceDepth(plain(item), depth+1)
+		if err != nil {
+			return nil, err
+		}
+		if changed == nil {
+			changed = append(make([]any, 0, len(items)), items...)
+		}
+		changed[at] = value
+	}
+	if changed == nil {
+		return items, nil
+	}
+	return changed, nil
+}
+
+func (s *session) forceMap(values map[string]any, depth int) (any, error) {
+	result := make(map[string]any, len(values))
+	for key, item := range values {
+		value, err := s.forceDepth(plain(item), depth+1)
+		if err != nil {
+			return nil, err
+		}
+		result[key] = value
+	}
+	return result, nil
+}
+
+func (s *session) forceScope(of Scope, depth int) (any, error) {
+	names, ok := of.Vars.(interface{ Names() []string })
+	if !ok {
+		return nil, fmt.Errorf("the variables of a host cannot be listed here; name the one that is wanted")
+	}
+	inner := s.scope(of)
+	result := map[string]any{}
+	for _, name := range names.Names() {
+		value, ok, err := inner.lookup(name)
+		if err == nil && ok {
+			value, err = s.forceDepth(value, depth+1)
+		}
+		if err != nil {
+			return nil, err
+		}
+		result[name] = value
+	}
+	return result, nil
+}
+
+// finish is force for values that leave a template: tuples become lists, what is undefined is an
+// error, what has no meaning outside (functions) too.
+func (s *session) finish(value any) (any, error) {
+	value, err := s.force(value)
+	if err != nil {
+		return nil, err
+	}
+	return outside(value)
+}
+
+func outside(value any) (any, error) {
+	switch v := value.(type) {
+	case *undefined:
+		if v.quiet {
+			return "", nil
+		}
+		return nil, v.error()
+	case tuple:
+		return outside([]any(v))
+	case []any:
+		result := make([]any, len(v))
+		for at, item := range v {
+			value, err := outside(item)
+			if err != nil {
+				return nil, err
+			}
+			result[at] = value
+		}
+		return result, nil
+	case map[string]any:
+		result := make(map[string]any, len(v))
+		for key, item := range v {
+			value, err := outside(item)
+			if err != nil {
+				return nil, err
+			}
+			result[key] = value
+		}
+		return result, nil
+	case *namespace:
+		return outside(v.values)
+	case *function:
+		return nil, fmt.Errorf("%s is a function; call it with parentheses", v.name)
+	case *loop, *module:
+		return nil, fmt.Errorf("%s cannot be a value", describe(value))
+	}
+	return value, nil
+}
+
+// printed is the text of a value within a template. Something undefined in it is an error.
+func (s *session) printed(value any) (string, error) {
+	if text, ok := value.(string); ok {
+		return text, nil
+	}
+	value, err := s.force(value)
+	if err != nil {
+		return "", err
+	}
+	if err := checkDefined(value); err != nil {
+		return "", err
+	}
+	if f, ok := value.(*function); ok {
+		return "", fmt.Errorf("%s is a function; call it with parentheses", f.name)
+	}
+	return text(value), nil
+}
+
+func checkDefined(value any) error {
+	switch v := value.(type) {
+	case *undefined:
+		if v.quiet {
+			return nil
+		}
+		return v.error()
+	case []any:
+		for _, item := range v {
+			if err := checkDefined(item); err != nil {
+				return err
+			}
+		}
+	case tuple:
+		return checkDefined([]any(v))
+	case map[string]any:
+		for _, item := range v {
+			if err := checkDefined(item); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// names returns what variables there are, for "did you mean".
+func (s *session) names() []string {
+	if names, ok := s.vars.(interface{ Names() []string }); ok {
+		list := append([]string(nil), names.Names()...)
+		sort.Strings(list)
+		return list
+	}
+	return nil
+}

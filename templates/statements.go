@@ -1,0 +1,427 @@
+package templates
+
+import (
+	"fmt"
+	"strings"
+)
+
+// statement is a part of a template: text, an expression to print, or a tag with what it encloses.
+type statement interface {
+	execute(r *run) error
+}
+
+// run is a template while it is rendered, at one place: the variables that are visible there and
+// where the text goes.
+type run struct {
+	session *session
+	frame   *frame
+	out     *strings.Builder
+}
+
+// frame holds the variables that the template itself has set, as far as they are visible together.
+type frame struct {
+	values map[string]any
+	parent *frame
+}
+
+func newFrame(parent *frame) *frame { return &frame{values: map[string]any{}, parent: parent} }
+
+// inner returns the run for a block with variables of its own.
+func (r *run) inner() *run { return &run{r.session, newFrame(r.frame), r.out} }
+
+// captured executes statements with variables of their own and returns their text.
+func (r *run) captured(body []statement) (string, error) {
+	inner := &run{r.session, newFrame(r.frame), &strings.Builder{}}
+	err := inner.all(body)
+	return inner.out.String(), err
+}
+
+func (r *run) all(body []statement) error {
+	for _, s := range body {
+		if err := r.step(); err != nil {
+			return err
+		}
+		if err := s.execute(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) step() error {
+	if r.session.shared.steps++; r.session.shared.steps > maximumSteps {
+		return fmt.Errorf("the template takes more than %d steps", maximumSteps)
+	}
+	if r.out != nil && r.out.Len() > maximumText {
+		return fmt.Errorf("the text becomes larger than %d bytes", maximumText)
+	}
+	return nil
+}
+
+type (
+	textStatement   struct{ text string }
+	outputStatement struct{ value expression }
+	ifStatement     struct {
+		conditions []expression
+		bodies     [][]statement
+		otherwise  []statement
+	}
+	forStatement struct {
+		target          target
+		items           expression
+		condition       expression // nil without
+		recursive       bool
+		body, otherwise []statement
+	}
+	setStatement struct {
+		target target
+		value  expression
+	}
+	setBlock struct {
+		target target
+		filter *filtered // nil without; its innermost value is the text
+		body   []statement
+	}
+	macroStatement struct {
+		macro *macro
+	}
+	callStatement struct {
+		caller *macro
+		call   *call
+	}
+	filterStatement struct {
+		filter *filtered
+		body   []statement
+	}
+	withStatement struct {
+		targets []target
+		values  []expression
+		body    []statement
+	}
+	includeStatement struct {
+		at
+		names         expression
+		ignoreMissing bool
+	}
+	importStatement struct {
+		at
+		file  expression
+		as    string      // {% import file as x %}
+		names [][2]string // {% from file import a as b %}
+	}
+)
+
+// target is what for and set assign to: a name, an attribute of a namespace, or several of them.
+type target struct {
+	name  string
+	of    string // the namespace
+	parts []target
+}
+
+func (s *textStatement) execute(r *run) error {
+	r.out.WriteString(s.text)
+	return nil
+}
+
+func (s *outputStatement) execute(r *run) error {
+	value, err := r.evaluate(s.value)
+	if err != nil {
+		return err
+	}
+	text, err := r.session.printed(value)
+	if err != nil {
+		return locate(s.value, err)
+	}
+	r.out.WriteString(text)
+	return nil
+}
+
+func (s *ifStatement) execute(r *run) error {
+	for at, condition := range s.conditions {
+		yes, err := r.truth(condition)
+		if err != nil {
+			return err
+		}
+		if yes {
+			return r.all(s.bodies[at])
+		}
+	}
+	return r.all(s.otherwise)
+}
+
+func (s *setStatement) execute(r *run) error {
+	value, err := r.evaluate(s.value)
+	if err != nil {
+		return err
+	}
+	return locate(s.value, r.assign(s.target, value))
+}
+
+func (s *setBlock) execute(r *run) error {
+	text, err := r.captured(s.body)
+	if err != nil {
+		return err
+	}
+	var value any = text
+	if s.filter != nil {
+		if value, err = r.chain(s.filter, text); err != nil {
+			return err
+		}
+	}
+	return r.assign(s.target, value)
+}
+
+func (s *filterStatement) execute(r *run) error {
+	text, err := r.captured(s.body)
+	if err != nil {
+		return err
+	}
+	value, err := r.chain(s.filter, text)
+	if err != nil {
+		return err
+	}
+	printed, err := r.session.printed(value)
+	r.out.WriteString(printed)
+	return locate(s.filter, err)
+}
+
+// chain applies the filters of a tag to a text.
+func (r *run) chain(f *filtered, text string) (any, error) {
+	var value any = text
+	if inner, ok := f.of.(*filtered); ok {
+		var err error
+		if value, err = r.chain(inner, text); err != nil {
+			return nil, err
+		}
+	}
+	return r.applyFilter(f, value)
+}
+
+func (s *withStatement) execute(r *run) error {
+	inner := r.inner()
+	for at, value := range s.values {
+		v, err := r.evaluate(value)
+		if err == nil {
+			err = locate(value, inner.assign(s.targets[at], v))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return inner.all(s.body)
+}
+
+// assign sets variables in the innermost frame.
+func (r *run) assign(to target, value any) error {
+	switch {
+	case to.of != "":
+		holder, err := r.variable(to.of)
+		if err != nil {
+			return err
+		}
+		n, ok := holder.(*namespace)
+		if !ok {
+			return fmt.Errorf("only a namespace() has attributes that can be set; %s is %s", to.of, describe(holder))
+		}
+		n.values[to.name] = value
+		return nil
+	case to.parts != nil:
+		items, err := r.iterate(value)
+		if err != nil {
+			return err
+		}
+		if len(items) != len(to.parts) {
+			return fmt.Errorf("there are %d names for %d values", len(to.parts), len(items))
+		}
+		for at, part := range to.parts {
+			if err := r.assign(part, items[at]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	r.frame.values[to.name] = value
+	return nil
+}
+
+// macro is a {% macro %}, or the body of a {% call %}.
+type macro struct {
+	name       string
+	parameters []string
+	defaults   []expression // for the last of the parameters
+	body       []statement
+}
+
+func (s *macroStatement) execute(r *run) error {
+	r.frame.values[s.macro.name] = s.macro.function(r)
+	return nil
+}
+
+func (s *callStatement) execute(r *run) error {
+	value, err := r.evaluateCall(s.call, map[string]any{"caller": s.caller.function(r)})
+	if err != nil {
+		return err
+	}
+	text, err := r.session.printed(value)
+	r.out.WriteString(text)
+	return locate(s.call, err)
+}
+
+const maximumCalls = 200
+
+// function returns the macro as something to call, which sees the variables of where it is defined.
+func (m *macro) function(defined *run) *function {
+	return &function{name: m.name, call: func(r *run, positional []any, named map[string]any) (any, error) {
+		shared := defined.session.shared
+		if shared.depth++; shared.depth > maximumCalls {
+			return nil, fmt.Errorf("macros call one another more than %d deep", maximumCalls)
+		}
+		defer func() { shared.depth-- }()
+		inner := &run{defined.session, newFrame(defined.frame), &strings.Builder{}}
+		if err := m.bind(inner, positional, named); err != nil {
+			return nil, err
+		}
+		if err := inner.all(m.body); err != nil {
+			return nil, err
+		}
+		return inner.out.String(), nil
+	}}
+}
+
+func (m *macro) bind(inner *run, positional []any, named map[string]any) error {
+	rest := map[string]any{}
+	for key, value := range named {
+		rest[key] = value
+	}
+	required := len(m.parameters) - len(m.defaults)
+	for at, parameter := range m.parameters {
+		value, given := rest[parameter]
+		delete(rest, parameter)
+		switch {
+		case at < len(positional):
+			if given {
+				return fmt.Errorf("%s() was given %s twice", m.name, parameter)
+			}
+			value = positional[at]
+		case given:
+		case at >= required:
+			var err error
+			if value, err = inner.evaluate(m.defaults[at-required]); err != nil {
+				return err
+			}
+		default:
+			value = &undefined{name: parameter, message: fmt.Sprintf("the parameter %q of %s() was not given", parameter, m.name)}
+		}
+		inner.frame.values[parameter] = value
+	}
+	extra := tuple{}
+	if len(positional) > len(m.parameters) {
+		extra = append(extra, positional[len(m.parameters):]...)
+		if !uses(m.body, "varargs") {
+			return fmt.Errorf("%s() takes %d arguments, it was given %d", m.name, len(m.parameters), len(positional))
+		}
+	}
+	inner.frame.values["varargs"] = extra
+	if caller, ok := rest["caller"]; ok {
+		inner.frame.values["caller"] = caller
+		delete(rest, "caller")
+	}
+	if len(rest) > 0 && !uses(m.body, "kwargs") {
+		return fmt.Errorf("%s() has no parameter %q%s", m.name, keys(rest)[0], didYouMean(keys(rest)[0], m.parameters))
+	}
+	inner.frame.values["kwargs"] = rest
+	return nil
+}
+
+// uses tells whether statements read a variable.
+func uses(body []statement, variable string) bool {
+	found := map[string]bool{}
+	collectStatements(body, found)
+	return found[variable]
+}
+
+func (s *includeStatement) execute(r *run) error {
+	value, err := r.evaluate(s.names)
+	if err != nil {
+		return err
+	}
+	names := []any{value}
+	if items, ok := value.([]any); ok {
+		names = items
+	}
+	missing := []string{}
+	for _, name := range names {
+		file, ok := name.(string)
+		if !ok {
+			return &failure{s.offset(), fmt.Errorf("include takes the name of a template, not %s", describe(name))}
+		}
+		body, path, found, err := r.session.engine.include(r.session.where, file)
+		if err != nil {
+			return err
+		}
+		if !found {
+			missing = append(missing, file)
+			continue
+		}
+		return r.included(path, body, func(inner *run) error { return inner.all(body.program) })
+	}
+	if s.ignoreMissing {
+		return nil
+	}
+	return &failure{s.offset(), fmt.Errorf("the template %s does not exist", strings.Join(missing, ", "))}
+}
+
+// included runs something of another template, whose errors are in that file.
+func (r *run) included(path string, body *parsed, do func(*run) error) error {
+	shared := r.session.shared
+	if shared.depth++; shared.depth > maximumCalls {
+		return fmt.Errorf("templates include one another more than %d deep", maximumCalls)
+	}
+	defer func() { shared.depth-- }()
+	outer := r.session.where
+	r.session.where = path
+	defer func() { r.session.where = outer }()
+	return body.explain(path, do(r.inner()))
+}
+
+// module is an imported template: the macros and variables at its top.
+type module struct{ values map[string]any }
+
+func (s *importStatement) execute(r *run) error {
+	value, err := r.evaluate(s.file)
+	if err != nil {
+		return err
+	}
+	file, ok := value.(string)
+	if !ok {
+		return &failure{s.offset(), fmt.Errorf("import takes the name of a template, not %s", describe(value))}
+	}
+	body, path, found, err := r.session.engine.include(r.session.where, file)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return &failure{s.offset(), fmt.Errorf("the template %s does not exist", file)}
+	}
+	imported := &module{}
+	err = r.included(path, body, func(inner *run) error {
+		inner.out = &strings.Builder{}
+		imported.values = inner.frame.values
+		return inner.all(body.program)
+	})
+	if err != nil {
+		return err
+	}
+	if s.as != "" {
+		r.frame.values[s.as] = imported
+		return nil
+	}
+	for _, pair := range s.names {
+		value, ok := imported.values[pair[0]]
+		if !ok {
+			return &failure{s.offset(), fmt.Errorf("the template %s has no %q%s", file, pair[0], didYouMean(pair[0], keys(imported.values)))}
+		}
+		r.frame.values[pair[1]] = value
+	}
+	return nil
+}

@@ -1,0 +1,402 @@
+package templates
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"sort"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// Values within templates are Python's: nil (None), bool, int, float64 (float), string, []any (list),
+// tuple, map[string]any (dict), and the types of scope.go for what is found on demand. Dictionaries
+// have no order of their own here and are walked in the order of their keys.
+
+// tuple is Python's tuple. Outside the engine it is a list.
+type tuple []any
+
+// undefined is a variable or attribute that is not there. Looking into it gives itself, as Ansible
+// has it, so that `a.b.c | default(1)` works whichever of the three is missing.
+type undefined struct {
+	name       string // what was asked for, such as a.b
+	message    string // "" for the usual one
+	suggestion string
+	// quiet is the value of an inline if without else: undefined, yet it prints as nothing.
+	quiet bool
+}
+
+func (u *undefined) error() *UndefinedError {
+	return &UndefinedError{Name: u.name, message: u.message, suggestion: u.suggestion}
+}
+
+// function is what can be called.
+type function struct {
+	name string
+	call func(r *run, positional []any, named map[string]any) (any, error)
+}
+
+// namespace is the result of namespace(), whose attributes can be set from within loops.
+type namespace struct{ values map[string]any }
+
+// plain turns what callers hand in into the types above: other integers and floats, slices and maps
+// of other types.
+func plain(value any) any {
+	switch v := value.(type) {
+	case nil, bool, int, float64, string, []any, map[string]any, tuple, *undefined, *function, *namespace,
+		*lazyMap, *lazyList, Mapping, Scope, Unsafe, omitted, *loop, *module:
+		return v
+	case error:
+		return v.Error()
+	case []byte:
+		return string(v)
+	}
+	r := reflect.ValueOf(value)
+	switch r.Kind() {
+	case reflect.Bool:
+		return r.Bool()
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return int(r.Int())
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return int(r.Uint())
+	case reflect.Float32, reflect.Float64:
+		return r.Float()
+	case reflect.String:
+		return r.String()
+	case reflect.Pointer, reflect.Interface:
+		if r.IsNil() {
+			return nil
+		}
+	case reflect.Slice, reflect.Array:
+		items := make([]any, r.Len())
+		for at := range items {
+			items[at] = plain(r.Index(at).Interface())
+		}
+		return items
+	case reflect.Map:
+		if r.Type().Key().Kind() == reflect.String {
+			values := make(map[string]any, r.Len())
+			for entries := r.MapRange(); entries.Next(); {
+				values[entries.Key().String()] = plain(entries.Value().Interface())
+			}
+			return values
+		}
+	}
+	return fmt.Sprint(value)
+}
+
+func keys(m map[string]any) []string {
+	names := make([]string, 0, len(m))
+	for key := range m {
+		names = append(names, key)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// truth is Python's bool().
+func truth(value any) (bool, error) {
+	switch v := value.(type) {
+	case nil:
+		return false, nil
+	case bool:
+		return v, nil
+	case int:
+		return v != 0, nil
+	case float64:
+		return v != 0, nil
+	case string:
+		return v != "", nil
+	case []any:
+		return len(v) > 0, nil
+	case tuple:
+		return len(v) > 0, nil
+	case map[string]any:
+		return len(v) > 0, nil
+	case *lazyMap:
+		return len(v.raw) > 0, nil
+	case *lazyList:
+		return len(v.raw) > 0, nil
+	case Mapping:
+		return len(v.Keys()) > 0, nil
+	case *undefined:
+		if v.quiet {
+			return false, nil
+		}
+		return false, v.error()
+	}
+	return true, nil
+}
+
+// text is Python's str(), for values that hold nothing on demand any more.
+func text(value any) string {
+	if s, ok := value.(string); ok {
+		return s
+	}
+	return repr(value)
+}
+
+// repr is Python's repr().
+func repr(value any) string {
+	switch v := value.(type) {
+	case nil:
+		return "None"
+	case bool:
+		if v {
+			return "True"
+		}
+		return "False"
+	case int:
+		return strconv.Itoa(v)
+	case float64:
+		return floatText(v)
+	case string:
+		return reprString(v)
+	case []any:
+		return "[" + reprItems(v) + "]"
+	case tuple:
+		if len(v) == 1 {
+			return "(" + repr(v[0]) + ",)"
+		}
+		return "(" + reprItems(v) + ")"
+	case map[string]any:
+		parts := make([]string, 0, len(v))
+		for _, key := range keys(v) {
+			parts = append(parts, reprString(key)+": "+repr(v[key]))
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
+	case *namespace:
+		return "<Namespace " + repr(v.values) + ">"
+	case *function:
+		return "<function " + v.name + ">"
+	case *undefined:
+		return ""
+	}
+	return fmt.Sprintf("<%s>", typeName(value))
+}
+
+func reprItems(items []any) string {
+	parts := make([]string, len(items))
+	for at, item := range items {
+		parts[at] = repr(item)
+	}
+	return strings.Join(parts, ", ")
+}
+
+func floatText(f float64) string {
+	switch {
+	case math.IsInf(f, 1):
+		return "inf"
+	case math.IsInf(f, -1):
+		return "-inf"
+	case math.IsNaN(f):
+		return "nan"
+	}
+	shortest := strconv.FormatFloat(f, 'e', -1, 64)
+	exponent, _ := strconv.Atoi(shortest[strings.IndexByte(shortest, 'e')+1:])
+	if exponent < -4 || exponent >= 16 {
+		return shortest
+	}
+	fixed := strconv.FormatFloat(f, 'f', -1, 64)
+	if !strings.Contains(fixed, ".") {
+		fixed += ".0"
+	}
+	return fixed
+}
+
+func reprString(s string) string {
+	quote := byte('\'')
+	if strings.Contains(s, "'") && !strings.Contains(s, `"`) {
+		quote = '"'
+	}
+	var out strings.Builder
+	out.WriteByte(quote)
+	for _, r := range s {
+		switch {
+		case r == rune(quote) || r == '\\':
+			out.WriteByte('\\')
+			out.WriteRune(r)
+		case r == '\n':
+			out.WriteString(`\n`)
+		case r == '\r':
+			out.WriteString(`\r`)
+		case r == '\t':
+			out.WriteString(`\t`)
+		case r < ' ' || r == 0x7f || r < 0x100 && !unicode.IsPrint(r):
+			fmt.Fprintf(&out, `\x%02x`, r)
+		case !unicode.IsPrint(r) && r > 0xffff:
+			fmt.Fprintf(&out, `\U%08x`, r)
+		case !unicode.IsPrint(r):
+			fmt.Fprintf(&out, `\u%04x`, r)
+		default:
+			out.WriteRune(r)
+		}
+	}
+	out.WriteByte(quote)
+	return out.String()
+}
+
+// typeName is the name of Python's type.
+func typeName(value any) string {
+	switch value.(type) {
+	case nil:
+		return "NoneType"
+	case bool:
+		return "bool"
+	case int:
+		return "int"
+	case float64:
+		return "float"
+	case string:
+		return "str"
+	case []any, *lazyList:
+		return "list"
+	case tuple:
+		return "tuple"
+	case map[string]any, *lazyMap, Mapping, Scope:
+		return "dict"
+	case *undefined:
+		return "AnsibleUndefined"
+	case *function:
+		return "function"
+	case *namespace:
+		return "Namespace"
+	case *loop:
+		return "LoopContext"
+	}
+	return "object"
+}
+
+// number returns bools, ints and floats as numbers.
+func number(value any) (i int, f float64, isInt, ok bool) {
+	switch v := value.(type) {
+	case bool:
+		if v {
+			return 1, 1, true, true
+		}
+		return 0, 0, true, true
+	case int:
+		return v, float64(v), true, true
+	case float64:
+		return 0, v, false, true
+	}
+	return 0, 0, false, false
+}
+
+// equal is Python's ==.
+func equal(a, b any) bool {
+	ai, af, aInt, aNumber := number(a)
+	bi, bf, bInt, bNumber := number(b)
+	if aNumber || bNumber {
+		if aInt && bInt {
+			return ai == bi
+		}
+		return aNumber && bNumber && af == bf
+	}
+	switch x := a.(type) {
+	case nil:
+		return b == nil
+	case string:
+		y, ok := b.(string)
+		return ok && x == y
+	case []any:
+		y, ok := b.([]any)
+		return ok && equalItems(x, y)
+	case tuple:
+		y, ok := b.(tuple)
+		return ok && equalItems(x, y)
+	case map[string]any:
+		y, ok := b.(map[string]any)
+		if !ok || len(x) != len(y) {
+			return false
+		}
+		for key, value := range x {
+			if other, ok := y[key]; !ok || !equal(value, other) {
+				return false
+			}
+		}
+		return true
+	case *namespace:
+		return a == b
+	case *function:
+		return a == b
+	case omitted:
+		_, ok := b.(omitted)
+		return ok
+	}
+	return false
+}
+
+func equalItems(x, y []any) bool {
+	if len(x) != len(y) {
+		return false
+	}
+	for at := range x {
+		if !equal(x[at], y[at]) {
+			return false
+		}
+	}
+	return true
+}
+
+// less is Python's <. Values of different kinds have no order.
+func less(a, b any, operator string) (bool, error) {
+	ai, af, aInt, aNumber := number(a)
+	bi, bf, bInt, bNumber := number(b)
+	if aNumber && bNumber {
+		if aInt && bInt {
+			return ai < bi, nil
+		}
+		return af < bf, nil
+	}
+	switch x := a.(type) {
+	case string:
+		if y, ok := b.(string); ok {
+			return x < y, nil
+		}
+	case []any:
+		if y, ok := b.([]any); ok {
+			return lessItems(x, y, operator)
+		}
+	case tuple:
+		if y, ok := b.(tuple); ok {
+			return lessItems(x, y, operator)
+		}
+	}
+	return false, fmt.Errorf("%q cannot compare %s with %s", operator, describe(a), describe(b))
+}
+
+func lessItems(x, y []any, operator string) (bool, error) {
+	for at := range min(len(x), len(y)) {
+		if !equal(x[at], y[at]) {
+			return less(x[at], y[at], operator)
+		}
+	}
+	return len(x) < len(y), nil
+}
+
+// describe names a value's type in a message in the words of YAML.
+func describe(value any) string {
+	switch value.(type) {
+	case nil:
+		return "None"
+	case bool:
+		return "a boolean"
+	case int:
+		return "an integer"
+	case float64:
+		return "a float"
+	case string:
+		return "a string"
+	case []any, *lazyList:
+		return "a list"
+	case tuple:
+		return "a tuple"
+	case map[string]any, *lazyMap, Mapping, Scope:
+		return "a mapping"
+	case *function:
+		return "a function"
+	}
+	return "a " + typeName(value)
+}

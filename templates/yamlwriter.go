@@ -1,0 +1,277 @@
+package templates
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+	"strings"
+)
+
+// toYAML writes YAML as PyYAML does for Ansible's filters, but never breaks long lines. flow puts
+// lists and mappings without further ones within them on one line.
+func toYAML(c *invocation, flow bool, indent int) (any, error) {
+	indent, err := c.integer("indent", indent)
+	if err != nil || indent < 1 || indent > 9 {
+		return nil, errors.Join(err, fmt.Errorf("%s: the indent is between 1 and 9", c.name))
+	}
+	w := &yamlWriter{indent: max(indent, 2), flow: flow}
+	if style, ok := c.given("default_flow_style"); ok && style != nil {
+		all, err := truth(style)
+		if err != nil {
+			return nil, err
+		}
+		w.flow, w.all = all, all
+	}
+	if err := checkDefined(c.value); err != nil {
+		return nil, err
+	}
+	start, err := c.truth("explicit_start", false)
+	if err != nil {
+		return nil, err
+	}
+	if start {
+		w.out.WriteString("---\n")
+	}
+	switch c.value.(type) {
+	case []any, tuple, map[string]any:
+		if err := w.node(c.value, 0, false); err != nil {
+			return nil, err
+		}
+	default:
+		if err := w.node(c.value, 0, false); err != nil {
+			return nil, err
+		}
+		if !strings.HasSuffix(w.out.String(), "'") && !strings.HasSuffix(w.out.String(), `"`) {
+			w.out.WriteString("\n...")
+		}
+	}
+	return w.out.String() + "\n", nil
+}
+
+type yamlWriter struct {
+	out    strings.Builder
+	indent int
+	flow   bool // leaves on one line
+	all    bool // everything on one line
+}
+
+// node writes a value. It stands at the column level*indent already.
+func (w *yamlWriter) node(value any, column int, inMapping bool) error {
+	switch v := value.(type) {
+	case tuple:
+		return w.node([]any(v), column, inMapping)
+	case []any:
+		if len(v) == 0 || w.oneLine(v) {
+			return w.inline(value)
+		}
+		if inMapping { // PyYAML does not indent lists within mappings
+			column -= w.indent
+		}
+		for at, item := range v {
+			if at > 0 || inMapping {
+				w.newline(column)
+			}
+			w.out.WriteString("-" + strings.Repeat(" ", w.indent-1))
+			if err := w.node(item, column+w.indent, false); err != nil {
+				return err
+			}
+		}
+		return nil
+	case map[string]any:
+		if len(v) == 0 || w.oneLine(v) {
+			return w.inline(value)
+		}
+		for at, key := range keys(v) {
+			if at > 0 || inMapping {
+				w.newline(column)
+			}
+			w.out.WriteString(yamlText(key, false) + ":")
+			item := v[key]
+			if !w.block(item) {
+				w.out.WriteByte(' ')
+			}
+			if err := w.node(item, column+w.indent, true); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return w.scalar(value)
+}
+
+// block tells whether a value begins on a line of its own.
+func (w *yamlWriter) block(value any) bool {
+	switch v := value.(type) {
+	case tuple:
+		return len(v) > 0 && !w.oneLine(v)
+	case []any:
+		return len(v) > 0 && !w.oneLine(v)
+	case map[string]any:
+		return len(v) > 0 && !w.oneLine(v)
+	}
+	return false
+}
+
+func (w *yamlWriter) newline(column int) {
+	w.out.WriteString("\n" + strings.Repeat(" ", max(column, 0)))
+}
+
+func (w *yamlWriter) oneLine(value any) bool {
+	if w.all || !w.flow {
+		return w.all
+	}
+	items := []any{}
+	switch v := value.(type) {
+	case tuple:
+		items = v
+	case []any:
+		items = v
+	case map[string]any:
+		items = valuesOf(v)
+	}
+	for _, item := range items {
+		switch item.(type) {
+		case tuple, []any, map[string]any:
+			return false
+		}
+	}
+	return true
+}
+
+func (w *yamlWriter) inline(value any) error {
+	switch v := value.(type) {
+	case tuple:
+		return w.inline([]any(v))
+	case []any:
+		w.out.WriteByte('[')
+		for at, item := range v {
+			if at > 0 {
+				w.out.WriteString(", ")
+			}
+			if err := w.inline(item); err != nil {
+				return err
+			}
+		}
+		w.out.WriteByte(']')
+		return nil
+	case map[string]any:
+		w.out.WriteByte('{')
+		for at, key := range keys(v) {
+			if at > 0 {
+				w.out.WriteString(", ")
+			}
+			w.out.WriteString(yamlText(key, true) + ": ")
+			if err := w.inline(v[key]); err != nil {
+				return err
+			}
+		}
+		w.out.WriteByte('}')
+		return nil
+	case string:
+		w.out.WriteString(yamlText(v, true))
+		return nil
+	}
+	return w.scalar(value)
+}
+
+func (w *yamlWriter) scalar(value any) error {
+	switch v := value.(type) {
+	case nil:
+		w.out.WriteString("null")
+	case bool:
+		w.out.WriteString(map[bool]string{true: "true", false: "false"}[v])
+	case float64:
+		switch {
+		case math.IsNaN(v):
+			w.out.WriteString(".nan")
+		case math.IsInf(v, 1):
+			w.out.WriteString(".inf")
+		case math.IsInf(v, -1):
+			w.out.WriteString("-.inf")
+		default:
+			s := floatText(v)
+			if !strings.Contains(s, ".") { // YAML 1.1 has no 1e+20
+				s = strings.Replace(s, "e", ".0e", 1)
+			}
+			w.out.WriteString(s)
+		}
+	case int:
+		w.out.WriteString(text(v))
+	case string:
+		w.out.WriteString(yamlText(v, false))
+	default:
+		return fmt.Errorf("%s cannot be written as YAML", describe(value))
+	}
+	return nil
+}
+
+var (
+	yamlNull  = regexp.MustCompile(`^(?:~|null|Null|NULL|)$`)
+	yamlBool  = regexp.MustCompile(`^(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$`)
+	yamlInts  = regexp.MustCompile(`^(?:[-+]?0b[0-1_]+|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)|[-+]?0x[0-9a-fA-F_]+|[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+)$`)
+	yamlFloat = regexp.MustCompile(`^(?:[-+]?(?:[0-9][0-9_]*)\.[0-9_]*(?:[eE][-+][0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$`)
+	yamlOther = regexp.MustCompile(`^(?:=|<<|[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]*)?(?:[ \t]*(?:Z|[-+][0-9]{1,2}(?::?[0-9]{2})?))?)$`)
+)
+
+// plainScalar tells what YAML 1.1 reads an unquoted text as.
+func plainScalar(s string) string {
+	switch {
+	case yamlNull.MatchString(s):
+		return "null"
+	case yamlBool.MatchString(s):
+		return "bool"
+	case yamlInts.MatchString(s):
+		return "int"
+	case yamlFloat.MatchString(s):
+		return "float"
+	}
+	return "str"
+}
+
+// yamlText writes a string: plain where that reads as the same string, else quoted.
+func yamlText(s string, inFlow bool) string {
+	if !printable(s) || strings.ContainsAny(s, "\t") && strings.TrimSpace(s) != s {
+		return yamlDouble(s)
+	}
+	plain := s != "" && plainScalar(s) == "str" && !yamlOther.MatchString(s) && !strings.Contains(s, "\n") &&
+		!strings.HasPrefix(s, " ") && !strings.HasSuffix(s, " ") && !strings.HasPrefix(s, "---") && !strings.HasPrefix(s, "...") &&
+		!strings.ContainsAny(s[:1], "#,[]{}&*!|>'\"%@`") && !strings.Contains(s, ": ") && !strings.Contains(s, " #") && !strings.HasSuffix(s, ":") &&
+		!(strings.ContainsAny(s[:1], "?-:") && (len(s) == 1 || s[1] == ' ')) && !(inFlow && strings.ContainsAny(s, ",[]{}?"))
+	if plain && inFlow && strings.Contains(s, ":") {
+		plain = false
+	}
+	if plain && inFlow && (s[0] == '-' || s[0] == '?') {
+		plain = false
+	}
+	if plain {
+		return s
+	}
+	if strings.Contains(s, "\n") {
+		return yamlDouble(s)
+	}
+	return "'" + strings.ReplaceAll(s, "'", "''") + "'"
+}
+
+func yamlDouble(s string) string {
+	var out strings.Builder
+	out.WriteByte('"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			out.WriteByte('\\')
+			out.WriteRune(r)
+		case strings.ContainsRune("\x00\a\b\t\n\v\f\r\x1b", r):
+			out.WriteByte('\\')
+			out.WriteByte("0abtnvfre"[strings.IndexRune("\x00\a\b\t\n\v\f\r\x1b", r)])
+		case r < ' ' || r >= 0x7f && r < 0xa0:
+			fmt.Fprintf(&out, `\x%02X`, r)
+		case r == 0x2028 || r == 0x2029 || r == 0xfeff:
+			fmt.Fprintf(&out, `\u%04X`, r)
+		default:
+			out.WriteRune(r)
+		}
+	}
+	out.WriteByte('"')
+	return out.String()
+}
