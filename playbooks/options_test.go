@@ -218,18 +218,31 @@ func TestExtraVarsInImports(t *testing.T) {
 
 func TestList(t *testing.T) {
 	fsys := fstest.MapFS{
-		"b.yml":       {Data: []byte("# Does b.\n- hosts: all\n")},
-		"a.yml":       {Data: []byte("# Does a to all hosts.\n#\n# Carefully.\n#\n# Variables:\n#   port (5432): the client port\n#   settings ({a: 1}): postgresql.conf,\n#     merged\n#   user: whose\n#\n# See also b.\n")},
-		"steps/c.yml": {Data: []byte("- ping:\n")},
-		"x.txt":       {},
+		"b.yml": {Data: []byte("# Does b.\n- hosts: all\n")},
+		"a.yml": {Data: []byte("# Does a to all hosts.\n#\n# Carefully.\n#\n# Variables:\n#   port (5432): the client port\n" +
+			"#   settings ({a: 1}): postgresql.conf,\n#     merged\n#   user: whose\n#\n# See also b.\n")},
+		"c.yml":                     {Data: []byte("# Does c.\n#\n# Variables: one, two (required); three,\n#   four\n- hosts: all\n")},
+		"d.yml":                     {Data: []byte("# Does d.\n#\n# Variables: as for c.yml\n")},
+		"steps/c.yml":               {Data: []byte("- ping:\n")},
+		"roles/r/defaults/main.yml": {Data: []byte("# Of the role.\n\n# The first,\n# and the second.\none: \"\"\ntwo: {a: 1}\n\nthree:\n  - 1\n  - \"{{ x }}\"\n")},
+		"x.txt":                     {},
 	}
 	got, err := list(fsys)
 	if err != nil {
 		t.Fatal(err)
 	}
+	shared := []Variable{
+		{Name: "one", Default: `""`, Doc: "The first, and the second.", Required: true},
+		{Name: "two", Default: "{a: 1}", Required: true},
+		{Name: "three", Default: `[1, "{{ x }}"]`}, {Name: "four"},
+	}
 	want := []Info{
-		{Name: "a.yml", Summary: "Does a to all hosts", Variables: []Variable{{"port", "5432", "the client port"}, {"settings", "{a: 1}", "postgresql.conf, merged"}, {"user", "", "whose"}}},
+		{Name: "a.yml", Summary: "Does a to all hosts", Variables: []Variable{
+			{Name: "port", Default: "5432", Doc: "the client port"}, {Name: "settings", Default: "{a: 1}", Doc: "postgresql.conf, merged"}, {Name: "user", Doc: "whose"},
+		}},
 		{Name: "b.yml", Summary: "Does b"},
+		{Name: "c.yml", Summary: "Does c", Variables: shared},
+		{Name: "d.yml", Summary: "Does d", Variables: shared},
 	}
 	for i := range got {
 		if got[i].Doc == "" {
