@@ -12,6 +12,7 @@ var registry = []Module{
 	fileModule, copyModule, templateModule, statModule, commandModule, shellModule, lineinfileModule, blockinfileModule, replaceModule,
 	assertModule, failModule, debugModule, setFactModule, pingModule, rawModule,
 
+	polardbCheckModule, polardbCheckReportModule,
 	polardbFactsModule, polardbSoftwareModule, polardbInitdbModule, polardbBasebackupModule, polardbMetaModule, polardbServiceModule, polardbWaitModule, polardbMemberModule,
 	polardbWeightModule, polardbRoleModule, polardbExtensionModule, polardbQueryModule, polardbProofModule, polardbStatusModule,
 }

@@ -1,0 +1,313 @@
+package tasks
+
+import (
+	"fmt"
+	"path"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+// checkTools are the programs that the built-in tasks call, apart from those that no system is without.
+var checkTools = []string{
+	"awk", "cat", "chmod", "chown", "cp", "cut", "date", "dd", "df", "dirname", "env", "find", "getent", "grep", "head", "id", "ldd", "ln", "ls",
+	"mkdir", "mktemp", "mv", "readlink", "rm", "runuser", "sed", "setsid", "sha256sum", "sort", "stat", "sync", "systemctl", "tail", "tar", "timeout",
+	"touch", "tr", "uname", "useradd", "wc",
+}
+
+// script asks for all that a host can tell by itself, one `check.key=value` a line.
+func (c *checkAction) script() string {
+	a := c.args
+	tools := checkTools
+	if tool := compressor(a.Src); tool != "" {
+		tools = append(append([]string{}, tools...), tool)
+	}
+	var libraries []string
+	if c.archive != nil {
+		libraries = c.archive.Libraries
+	}
+	var settings []string
+	for name := range a.Sysctl {
+		settings = append(settings, name)
+	}
+	sort.Strings(settings)
+	return strings.NewReplacer(
+		"@PGDATA@", remote.Quote(a.Pgdata), "@POLARDATA@", remote.Quote(a.Polardata), "@HOME@", remote.Quote(a.Home),
+		"@USER@", remote.Quote(a.User), "@UNIT@", remote.Quote(a.Unit), "@LOCALE@", remote.Quote(a.Locale),
+		"@PORTS@", fmt.Sprintf("%d %d", a.Port, a.Port+10000), "@TOOLS@", strings.Join(tools, " "),
+		"@LIBRARIES@", quoteAll(libraries), "@SYSCTL@", quoteAll(settings),
+	).Replace(checkScript)
+}
+
+// compressor is the program that tar calls for an archive of this name.
+func compressor(file string) string {
+	switch path.Ext(file) {
+	case ".gz", ".tgz":
+		return "gzip"
+	case ".xz", ".txz":
+		return "xz"
+	case ".bz2":
+		return "bzip2"
+	case ".zst":
+		return "zstd"
+	}
+	return ""
+}
+
+// A here-document or a pipe into while would lose nothing here: every line is printed where it is found. What a host
+// does not have is left out, and the plan says what that means.
+const checkScript = `(
+export LC_ALL=C
+PATH=$PATH:/usr/sbin:/sbin:/usr/local/sbin
+say() { printf 'check.%s\n' "$1"; }
+has() { command -v "$1" >/dev/null 2>&1; }
+has timeout || timeout() { shift; "$@"; }
+for f in /etc/os-release /usr/lib/os-release; do
+	if [ -r "$f" ]; then sed -n 's/^\(ID\|ID_LIKE\|VERSION_ID\|PRETTY_NAME\)=/check.os.&/p' "$f"; break; fi
+done
+say "machine=$(uname -m)"
+say "kernel=$(uname -r)"
+say "cpus=$(getconf _NPROCESSORS_ONLN 2>/dev/null || grep -c '^processor' /proc/cpuinfo)"
+sed -n 's/^\(MemTotal\|MemAvailable\|SwapTotal\|SwapFree\):[ \t]*\([0-9]*\).*/check.memory.\1=\2/p' /proc/meminfo
+glibc=$(getconf GNU_LIBC_VERSION 2>/dev/null) || glibc=$(ldd --version 2>&1 | head -n 1)
+say "libc=$glibc"
+place() { # kind path
+	p=$2
+	while [ ! -e "$p" ] && [ "$p" != / ] && [ "$p" != . ]; do p=$(dirname "$p"); done
+	say "path.$1=$(timeout 10 df -Pk "$p" 2>/dev/null | awk 'NR == 2 { m = $6; for (i = 7; i <= NF; i++) m = m " " $i; print $4 "|" $2 "|" m }')|$(stat -f -c %T "$p" 2>/dev/null)|$p"
+}
+place pgdata @PGDATA@
+place polardata @POLARDATA@
+place home @HOME@/versions
+place temp /tmp
+place shm /dev/shm
+awk '{ print "check.mount=" $2 "|" $4 }' /proc/self/mounts 2>/dev/null
+say "systemd=$([ -d /run/systemd/system ] && systemctl --version 2>/dev/null | head -n 1)"
+for t in @TOOLS@; do has "$t" || say "tool.missing=$t"; done
+listening() { cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { print $2, $10 }'; }
+listening | awk '{ split($1, a, ":"); if (a[1] == "00000000" || a[1] == "0100007F" || a[1] == "00000000000000000000000000000000") print "check.listening=" a[2] }' | sort -u
+for port in @PORTS@; do
+	hex=$(printf %04X "$port")
+	for inode in $(listening | awk -v p=":$hex" 'substr($1, length($1) - length(p) + 1) == p { print $2 }' | sort -u); do
+		say "taken=$port"
+		find /proc/[0-9]*/fd -maxdepth 1 -lname "socket:\[$inode\]" 2>/dev/null | cut -d/ -f3 | sort -u | while read -r p; do
+			say "holder=$port|$p|$(sed -n 's/^PPid:[ 	]*//p' "/proc/$p/status" 2>/dev/null)|$(cat "/proc/$p/comm" 2>/dev/null)"
+		done
+	done
+done
+for l in @LIBRARIES@; do say "library.wanted=$l"; done
+machine=$(uname -m)
+case $machine in x86_64) arch=x86-64 ;; aarch64) arch=AArch64 ;; *) arch=libc ;; esac
+known=$(ldconfig -p 2>/dev/null | grep -F "$arch")
+for l in @LIBRARIES@; do
+	file=$(printf '%s\n' "$known" | awk -v l="$l" '$1 == l { print $NF; exit }')
+	if [ ! -e "$file" ]; then
+		file=
+		for d in /lib64 /usr/lib64 "/lib/$machine-linux-gnu" "/usr/lib/$machine-linux-gnu" /lib /usr/lib /usr/local/lib64 /usr/local/lib; do
+			if [ -e "$d/$l" ]; then file=$d/$l; break; fi
+		done
+	fi
+	if [ -n "$file" ]; then say "library.found=$l"; fi
+	if [ -n "$file" ] && [ "$l" = libstdc++.so.6 ]; then
+		grep -ao 'GLIBCXX_3\.4[.0-9]*' "$file" 2>/dev/null | sort -u | sed 's/^/check.glibcxx=/'
+	fi
+done
+for s in @SYSCTL@; do
+	f=/proc/sys/$(printf %s "$s" | tr . /)
+	if [ -r "$f" ]; then say "sysctl=$s=$(tr '\n\t' '  ' <"$f")"; fi
+done
+if id -u @USER@ >/dev/null 2>&1; then say "user=$(id -u @USER@)|$(id -gn @USER@)"; fi
+say "limit.hard=$(ulimit -Hn)"
+say "unit.load=$(systemctl show -p LoadState @UNIT@ 2>/dev/null | sed 's/^LoadState=//')"
+say "unit.nofile=$(systemctl show -p LimitNOFILE @UNIT@ 2>/dev/null | sed 's/^LimitNOFILE=//')"
+pid=$(head -n 1 @PGDATA@/postmaster.pid 2>/dev/null)
+case $pid in ''|*[!0-9]*) ;; *) sed -n 's/^Max open files *\([0-9a-z]*\).*/check.limit.server=\1/p' "/proc/$pid/limits" 2>/dev/null ;; esac
+say "hugepage=$(cat /sys/kernel/mm/transparent_hugepage/enabled 2>/dev/null)"
+zone=$(readlink /etc/localtime 2>/dev/null | sed -n 's|.*zoneinfo/||p')
+if [ -z "$zone" ]; then zone=$(head -n 1 /etc/timezone 2>/dev/null); fi
+say "timezone=${zone:-$(date +%Z)}"
+lang=
+for f in /etc/locale.conf /etc/default/locale /etc/sysconfig/i18n; do
+	if [ -r "$f" ]; then lang=$(sed -n 's/^[ \t]*LANG=//p' "$f" | tail -n 1 | tr -d "\"'"); if [ -n "$lang" ]; then break; fi; fi
+done
+say "locale=$lang"
+locale -a 2>/dev/null | sed 's/^/check.locales=/'
+if has getenforce; then say "selinux=$(getenforce 2>/dev/null)"; fi
+if has firewall-cmd && systemctl -q is-active firewalld 2>/dev/null; then
+	say firewall=firewalld
+	timeout 20 firewall-cmd --list-all 2>/dev/null | sed 's/^/check.firewall.rule=/'
+elif has ufw && grep -qi '^ENABLED=yes' /etc/ufw/ufw.conf 2>/dev/null; then
+	say firewall=ufw
+	timeout 20 ufw status 2>/dev/null | sed 's/^/check.firewall.rule=/'
+fi
+say "addresses=$(hostname -I 2>/dev/null)"
+say end=yes
+)`
+
+// checkHost is what the script said.
+type checkHost struct {
+	OS                map[string]string // ID, ID_LIKE, VERSION_ID, PRETTY_NAME
+	Machine, Kernel   string
+	CPUs              int
+	MemoryKB          map[string]int // MemTotal, MemAvailable, SwapTotal, SwapFree
+	Libc              string
+	Places            map[string]checkPlace // pgdata, polardata, home, temp, shm
+	Systemd           string
+	MissingTools      []string
+	Listening         []int // ports that somebody listens on at 127.0.0.1
+	Taken             map[int]bool
+	Holders           map[int][]holder
+	Libraries         map[string]bool
+	GLIBCXX           []string
+	Sysctl            map[string]string
+	User              string // uid|group
+	LimitHard         string
+	LimitServer       string
+	UnitLoad, UnitMax string
+	HugePage          string
+	Timezone, Locale  string
+	Locales           []string
+	SELinux           string
+	Firewall          string // firewalld, ufw or empty
+	FirewallRules     []string
+	Addresses         []string
+}
+
+// checkPlace is the file system that a path is on, or will be.
+type checkPlace struct {
+	FreeKB, TotalKB int
+	Mount, Type     string
+	Options         string
+	Existing        string // the nearest directory that is there
+}
+
+func (p checkPlace) option(name string) bool {
+	for _, o := range strings.Split(p.Options, ",") {
+		if o == name {
+			return true
+		}
+	}
+	return false
+}
+
+type holder struct {
+	PID, Parent int
+	Program     string
+}
+
+func parseCheck(f Found) (checkHost, error) {
+	h := checkHost{OS: map[string]string{}, MemoryKB: map[string]int{}, Places: map[string]checkPlace{}, Taken: map[int]bool{},
+		Holders: map[int][]holder{}, Libraries: map[string]bool{}, Sysctl: map[string]string{}}
+	mounts := map[string]string{}
+	whole := false
+	for _, line := range strings.Split(string(f.Stdout), "\n") {
+		line, ours := strings.CutPrefix(line, "check.")
+		if !ours {
+			continue
+		}
+		key, value, _ := strings.Cut(line, "=")
+		if sub, ok := strings.CutPrefix(key, "os."); ok {
+			h.OS[sub] = strings.Trim(value, `"'`)
+			continue
+		}
+		if sub, ok := strings.CutPrefix(key, "memory."); ok {
+			h.MemoryKB[sub], _ = strconv.Atoi(value)
+			continue
+		}
+		if sub, ok := strings.CutPrefix(key, "path."); ok {
+			h.Places[sub] = parsePlace(value)
+			continue
+		}
+		switch key {
+		case "machine":
+			h.Machine = value
+		case "kernel":
+			h.Kernel = value
+		case "cpus":
+			h.CPUs, _ = strconv.Atoi(value)
+		case "libc":
+			h.Libc = value
+		case "mount":
+			mount, options, _ := strings.Cut(value, "|")
+			mounts[strings.ReplaceAll(mount, `\040`, " ")] = options // the last one is on top
+		case "systemd":
+			h.Systemd = value
+		case "tool.missing":
+			h.MissingTools = append(h.MissingTools, value)
+		case "listening":
+			if port, err := strconv.ParseInt(value, 16, 32); err == nil {
+				h.Listening = append(h.Listening, int(port))
+			}
+		case "taken":
+			port, _ := strconv.Atoi(value)
+			h.Taken[port] = true
+		case "holder":
+			port, who := parseHolder(value)
+			h.Holders[port] = append(h.Holders[port], who)
+		case "library.found":
+			h.Libraries[value] = true
+		case "glibcxx":
+			h.GLIBCXX = append(h.GLIBCXX, value)
+		case "sysctl":
+			name, is, _ := strings.Cut(value, "=")
+			h.Sysctl[name] = strings.Join(strings.Fields(is), " ")
+		case "user":
+			h.User = value
+		case "limit.hard":
+			h.LimitHard = value
+		case "limit.server":
+			h.LimitServer = value
+		case "unit.load":
+			h.UnitLoad = value
+		case "unit.nofile":
+			h.UnitMax = value
+		case "hugepage":
+			h.HugePage = value
+		case "timezone":
+			h.Timezone = value
+		case "locale":
+			h.Locale = value
+		case "locales":
+			h.Locales = append(h.Locales, value)
+		case "selinux":
+			h.SELinux = value
+		case "firewall":
+			h.Firewall = value
+		case "firewall.rule":
+			h.FirewallRules = append(h.FirewallRules, value)
+		case "addresses":
+			h.Addresses = strings.Fields(value)
+		case "end":
+			whole = true
+		}
+	}
+	if !whole {
+		return h, fmt.Errorf("look at the host: the answer broke off (exit %d): %s", f.Status, strings.TrimSpace(string(f.Stderr)))
+	}
+	for kind, p := range h.Places {
+		p.Options = mounts[p.Mount]
+		h.Places[kind] = p
+	}
+	return h, nil
+}
+
+// parsePlace reads free|total|mount|type|existing, in which the last may hold anything.
+func parsePlace(s string) checkPlace {
+	parts := append(strings.SplitN(s, "|", 5), "", "", "", "", "")
+	p := checkPlace{Mount: parts[2], Type: parts[3], Existing: parts[4]}
+	p.FreeKB, _ = strconv.Atoi(parts[0])
+	p.TotalKB, _ = strconv.Atoi(parts[1])
+	return p
+}
+
+func parseHolder(s string) (int, holder) {
+	parts := append(strings.SplitN(s, "|", 4), "", "", "", "")
+	port, _ := strconv.Atoi(parts[0])
+	var h holder
+	h.PID, _ = strconv.Atoi(parts[1])
+	h.Parent, _ = strconv.Atoi(parts[2])
+	h.Program = parts[3]
+	return port, h
+}

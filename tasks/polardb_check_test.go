@@ -1,0 +1,96 @@
+package tasks
+
+import (
+	"context"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+// checked is what the module says of this machine, reached through one kind of shell.
+func checked(t *testing.T, h *localHost, args map[string]any, l Local) (checkRows, map[string]any) {
+	t.Helper()
+	plan, err := planOn(t, h, newAction(t, "polardb_check", args, l))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plan.Change {
+		t.Error("a check wants to change something")
+	}
+	return readReported(plan.Values).Checks, plan.Values
+}
+
+func (r checkRows) named(t *testing.T, name string) checkRow {
+	t.Helper()
+	for _, row := range r {
+		if row.Name == name {
+			return row
+		}
+	}
+	t.Fatalf("there is no check %q among %v", name, r)
+	return checkRow{}
+}
+
+// TestCheckThisMachine runs the real script: every shell must give the whole answer, and change nothing.
+func TestCheckThisMachine(t *testing.T) {
+	eachShell(t, func(t *testing.T, h *localHost, dir string) {
+		taken, err := net.Listen("tcp4", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer taken.Close()
+		port := taken.Addr().(*net.TCPAddr).Port
+		if port > 55535 {
+			t.Skip("the kernel gave a port that no node can have")
+		}
+		args := map[string]any{
+			"pgdata": dir + "/a b/pgdata", "polardata": dir + "/a b/polardata", "home": dir + "/opt/polardb", "user": "nobody", "port": port,
+			"nodes": []any{map[string]any{"name": "here", "address": "127.0.0.1", "port": port}}, "sysctl": map[string]any{"vm.swappiness": 101, "no.such": 1},
+			"min_memory_mb": 1, "min_free_mb": 1, "secrets": map[string]any{"polardb_password": "secret-x", "polardb_replication_password": ""},
+		}
+		l := &fakeLocal{dir: dir}
+		rows, values := checked(t, h, args, l)
+		if left, _ := filepath.Glob(dir + "/*"); len(left) != 0 {
+			t.Errorf("the check left %v behind", left)
+		}
+		for _, want := range []checkRow{
+			{Name: "client port", Status: statusFail}, {Name: "consensus port", Status: statusPass}, {Name: "data", Status: statusPass},
+			{Name: dir + "/a b/pgdata", Status: statusPass}, {Name: "account", Status: statusPass}, {Name: "memory", Status: statusPass},
+			{Name: "vm.swappiness", Status: statusWarn}, {Name: "no.such", Status: statusWarn}, {Name: "SSH forwarding", Status: statusPass},
+			{Name: "polardb_replication_password", Status: statusFail}, {Name: "polardb_password", Status: statusPass}, {Name: "clock", Status: statusPass},
+			{Name: "package", Status: statusFail}, {Name: "inventory", Status: statusPass},
+		} {
+			if got := rows.named(t, want.Name); got.Status != want.Status {
+				t.Errorf("%s is %+v, want %s", want.Name, got, want.Status)
+			}
+		}
+		if who := rows.named(t, "client port").Found; !strings.Contains(who, "tasks.test") {
+			t.Errorf("the port is held by this test, and the check says: %s", who)
+		}
+		for _, key := range []string{"architecture", "timezone", "name", "address"} {
+			if values[key] == "" {
+				t.Errorf("%s is empty", key)
+			}
+		}
+		if all := rows.with(statusFail); strings.Contains(summary(all), "secret-x") || len(l.secrets) != 1 {
+			t.Errorf("a password shows, or was not noted to be masked: %v", all)
+		}
+	})
+}
+
+// TestCheckScriptIsQuiet holds the script to writing nothing to standard error, which a user would take for trouble.
+func TestCheckScriptIsQuiet(t *testing.T) {
+	eachShell(t, func(t *testing.T, h *localHost, dir string) {
+		a := newAction(t, "polardb_check", map[string]any{"pgdata": dir + "/p", "polardata": dir + "/q", "nodes": []any{}}, &fakeLocal{dir: dir})
+		r, err := h.Run(context.Background(), remote.Command{Script: a.Probe()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Stderr) > 0 || r.Status != 0 {
+			t.Errorf("exit %d, stderr: %s", r.Status, r.Stderr)
+		}
+	})
+}
