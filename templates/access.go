@@ -115,16 +115,16 @@ func (r *run) item(of, key any, node expression) (any, error) {
 	}
 	var value any
 	var found bool
-	var candidates []string
+	var candidates func() []string
 	switch v := of.(type) {
 	case map[string]any:
 		if value, found = v[name]; !found {
-			candidates = keys(v)
+			candidates = func() []string { return keys(v) }
 		}
 		value = plain(value)
 	case *lazyMap:
 		if value, found, err = v.get(name); !found {
-			candidates = keys(v.raw)
+			candidates = func() []string { return keys(v.raw) }
 		}
 	case *namespace:
 		value, found = v.values[name]
@@ -133,20 +133,20 @@ func (r *run) item(of, key any, node expression) (any, error) {
 			value, found, err = r.session.scope(v).lookup(name)
 		}
 		if names, ok := v.Vars.(interface{ Names() []string }); ok && !found {
-			candidates = names.Names()
+			candidates = names.Names
 		}
 	case Mapping:
 		if value, found = v.Get(name); found {
 			value, err = r.session.demand(name, value)
 		} else {
-			candidates = v.Keys()
+			candidates = v.Keys
 		}
 	default:
 		return missing(node, name, "%s has no %q", describe(of), name), nil
 	}
 	if !found {
 		u := missing(node, partOf(key), "a mapping has no %s", repr(key))
-		u.suggestion = nearest(name, candidates)
+		u.wanted, u.candidates = name, candidates
 		return u, nil
 	}
 	return undefinedInstead(name, value, err)

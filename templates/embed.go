@@ -28,3 +28,6 @@ func Builtins() []string {
 	sort.Strings(names)
 	return names
 }
+
+// Files holds the built-in template files by their names, such as postgresql.conf.j2.
+func Files() fs.FS { return builtin }

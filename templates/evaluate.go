@@ -156,7 +156,7 @@ func (r *run) variable(name string) (any, error) {
 	if global, ok := globals[name]; ok {
 		return global, nil
 	}
-	return &undefined{name: name, suggestion: nearest(name, r.session.names())}, nil
+	return &undefined{name: name, wanted: name, candidates: r.session.names}, nil
 }
 
 func (r *run) dictionary(n *dictionary) (any, error) {

@@ -2,6 +2,8 @@ package templates
 
 import (
 	"errors"
+	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -67,7 +69,35 @@ func (r *reader) structureError(err error) *syntaxError {
 	if strings.HasPrefix(message, "Unexpected EOF, expected tag ") {
 		return &syntaxError{len(r.source), "the template ends before " + strings.TrimSuffix(strings.TrimPrefix(message, "Unexpected EOF, expected tag "), ".")}
 	}
+	if match := unknownTag.FindStringSubmatch(message); match != nil {
+		word := match[1]
+		if why, ok := refusedTags[word]; ok {
+			return &syntaxError{offset, fmt.Sprintf("the tag %s is not supported: %s", word, why)}
+		}
+		if opening, ok := closingTags[word]; ok {
+			return &syntaxError{offset, fmt.Sprintf("%s closes nothing: there is no open %s", word, opening)}
+		}
+		known := []string{}
+		for tag := range tags {
+			known = append(known, tag)
+		}
+		return &syntaxError{offset, fmt.Sprintf("there is no tag %q%s", word, didYouMean(word, known))}
+	}
 	return &syntaxError{offset, message}
+}
+
+var unknownTag = regexp.MustCompile(`^ControlStructure '(.*)' not found`)
+
+// refusedTags are tags of Jinja2 that are left out, and why.
+var refusedTags = map[string]string{
+	"extends": "templates can include and import one another", "block": "templates can include and import one another",
+	"do": "Ansible does not enable it", "break": "Ansible does not enable it", "continue": "Ansible does not enable it",
+	"trans": "nothing here is translated", "autoescape": "nothing here writes HTML",
+}
+
+var closingTags = map[string]string{
+	"endfor": "for", "endif": "if", "else": "if or for", "elif": "if", "endset": "set", "endmacro": "macro", "endcall": "call",
+	"endfilter": "filter", "endwith": "with", "endraw": "raw",
 }
 
 func offsetOf(source string, line, column int) int {

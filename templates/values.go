@@ -20,15 +20,21 @@ type tuple []any
 // undefined is a variable or attribute that is not there. Looking into it gives itself, as Ansible
 // has it, so that `a.b.c | default(1)` works whichever of the three is missing.
 type undefined struct {
-	name       string // what was asked for, such as a.b
-	message    string // "" for the usual one
-	suggestion string
+	name    string // what was asked for, such as a.b
+	wanted  string // its last part
+	message string // "" for the usual one
+	// candidates are the names there are, asked for only when the error is reported.
+	candidates func() []string
 	// quiet is the value of an inline if without else: undefined, yet it prints as nothing.
 	quiet bool
 }
 
 func (u *undefined) error() *UndefinedError {
-	return &UndefinedError{Name: u.name, message: u.message, suggestion: u.suggestion}
+	failed := &UndefinedError{Name: u.name, message: u.message}
+	if u.candidates != nil {
+		failed.suggestion = nearest(u.wanted, u.candidates())
+	}
+	return failed
 }
 
 // function is what can be called.
