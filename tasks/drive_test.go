@@ -42,6 +42,7 @@ func eachShell(t *testing.T, test func(t *testing.T, h *localHost, dir string)) 
 // localHost is this machine, reached through one kind of shell.
 type localHost struct {
 	words   []string
+	etc     string // its own, when it has one
 	uploads int
 	said    []string
 }

@@ -103,10 +103,9 @@ type Result struct {
 	Changed bool
 	Skipped bool
 	Msg     string
-	// Values are the keys that `register` sees besides changed, failed, skipped and msg.
-	Values map[string]any
-	// Facts become variables of the host (ansible_facts).
-	Facts    map[string]any
+	// Values are the keys that `register` sees besides changed, failed, skipped and msg. The dict ansible_facts among
+	// them becomes variables of the host.
+	Values   map[string]any
 	Diff     []Diff
 	Warnings []string
 }

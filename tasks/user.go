@@ -1,0 +1,231 @@
+package tasks
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+type userArgs struct {
+	Name           string   `arg:"name,required" alias:"user" doc:"The account's name."`
+	State          string   `arg:"state" default:"present" choices:"absent present" doc:"Whether there is to be such an account."`
+	UID            *int     `arg:"uid" doc:"Its number."`
+	NonUnique      bool     `arg:"non_unique" default:"false" doc:"Allow a uid that another account has."`
+	Group          string   `arg:"group" doc:"Its primary group, by name or number."`
+	Groups         []string `arg:"groups" doc:"Its other groups. An empty list: none."`
+	Append         bool     `arg:"append" default:"false" doc:"Add groups to those that it is in; without it, it is taken out of all others."`
+	Comment        *string  `arg:"comment" doc:"Its description (GECOS)."`
+	Home           string   `arg:"home,path" doc:"Its home directory."`
+	MoveHome       bool     `arg:"move_home" default:"false" doc:"Move what is in the old home directory to the new one."`
+	CreateHome     bool     `arg:"create_home" alias:"createhome" default:"true" doc:"Make the home directory when it is missing."`
+	Skeleton       string   `arg:"skeleton,path" doc:"Directory whose files a new home gets; /etc/skel by default."`
+	Shell          string   `arg:"shell" doc:"Its login shell."`
+	Password       string   `arg:"password,secret" doc:"Its password, hashed as in /etc/shadow (see the filter password_hash); ! locks it."`
+	UpdatePassword string   `arg:"update_password" default:"always" choices:"always on_create" doc:"Set the password of an account that exists, or only of a new one."`
+	PasswordLock   *bool    `arg:"password_lock" doc:"Lock the password, so that only keys let in."`
+	Expires        *float64 `arg:"expires" doc:"When the account ends, in seconds since 1970; negative: never."`
+	ExpireMax      *int     `arg:"password_expire_max" doc:"Most days until the password must be changed."`
+	ExpireMin      *int     `arg:"password_expire_min" doc:"Least days between changes of the password."`
+	System         bool     `arg:"system" default:"false" doc:"Take a number from those for the system, when it is made."`
+	Remove         bool     `arg:"remove" default:"false" doc:"With absent: remove the home directory too."`
+	Force          bool     `arg:"force" default:"false" doc:"With absent: remove although somebody is logged in."`
+}
+
+var userModule = Define(Module{
+	Name: "user", Collections: []string{"ansible.builtin"},
+	Summary: "Manage user accounts",
+	Notes:   []string{"The password's hash is never on a command line and is compared on the host: it is not read from there."},
+	Returns: []Return{
+		{"name", "str", "its name"}, {"uid", "int", "its number"}, {"group", "int", "number of its primary group"}, {"groups", "str", "its other groups, with commas"},
+		{"home", "str", "its home directory"}, {"shell", "str", "its login shell"}, {"comment", "str", "its description"}, {"state", "str", "present or absent"},
+		{"append", "bool", "as asked for"}, {"create_home", "bool", "as asked for"}, {"move_home", "bool", "as asked for"}, {"system", "bool", "as asked for"},
+	},
+	Examples: `
+- user:
+    name: polardb
+    uid: 1500
+    group: polardb
+    groups: [wheel, dba]
+    append: true
+    shell: /bin/bash
+    home: /home/polardb
+- user: {name: dba, password: "{{ dba_password | password_hash('sha512') }}", update_password: on_create}
+- user: {name: old, state: absent, remove: true}
+`,
+}, func(a *userArgs, l Local) (Action, error) {
+	if err := accountName("user", "name", a.Name); err != nil {
+		return nil, err
+	}
+	if a.Groups != nil {
+		a.Groups = slices.DeleteFunc(a.Groups, func(g string) bool { return g == "" })
+		for _, g := range a.Groups {
+			if err := accountName("user", "groups", g); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if a.Password != "" && strings.ContainsAny(a.Password, ":\n") {
+		return nil, &ArgError{Module: "user", Arg: "password", Problem: "holds a colon or a newline, which no hash does"}
+	}
+	if a.NonUnique && a.UID == nil {
+		return nil, &ArgError{Module: "user", Arg: "non_unique", Problem: "needs uid"}
+	}
+	return &userAction{*a, l.Check()}, nil
+})
+
+type userAction struct {
+	userArgs
+	asking bool
+}
+
+// Probe describes the account. Whether the password is the one wanted is told by the host; test is a builtin of every
+// shell, so the hash is on no command line.
+func (a *userAction) Probe() string {
+	var b strings.Builder
+	b.WriteString(preamble + accountLookup)
+	fmt.Fprintf(&b, "u=%s\nwanted=%s\n", remote.Quote(a.Name), remote.Quote(a.Password))
+	if a.Group != "" {
+		fmt.Fprintf(&b, "line=$(entry group %s) && echo \"wanted_group $line\"\n", remote.Quote(a.Group))
+	}
+	b.WriteString(`if line=$(entry group "$u"); then echo same_group yes; fi
+line=$(entry passwd "$u") || exit 0
+echo "passwd $line"
+echo "primary $(id -gn -- "$u" 2>/dev/null)"
+echo "groups $(id -Gn -- "$u" 2>/dev/null)"
+home=$(printf '%s\n' "$line" | cut -d: -f6)
+if [ -e "$home" ]; then echo home yes; fi
+if [ -r /etc/shadow ]; then
+	line=$(entry shadow "$u")
+	hash=$(printf '%s\n' "$line" | cut -d: -f2)
+	echo "ages $(printf '%s\n' "$line" | cut -d: -f4,5,8)"
+	case $hash in !*) echo locked yes ;; esac
+	if [ "$hash" = "$wanted" ]; then echo password same
+	elif [ "${hash#!}" = "$wanted" ]; then echo password under_lock
+	else echo password other
+	fi
+fi
+exit 0
+`)
+	return b.String()
+}
+
+func (a *userAction) Plan(found Found) (Plan, error) {
+	ans, err := readAnswer(found)
+	if err != nil {
+		return Plan{}, err
+	}
+	values := map[string]any{"name": a.Name, "state": a.State}
+	line := strings.Split(ans.text("passwd"), ":")
+	exists := len(line) >= 7
+	if a.State == "absent" {
+		if !exists {
+			return Plan{Values: values}, nil
+		}
+		command := "userdel"
+		if a.Remove {
+			command += " -r"
+		}
+		if a.Force {
+			command += " -f"
+		}
+		values["remove"], values["force"] = a.Remove, a.Force
+		return Plan{Change: true, Msg: "remove the account " + a.Name, Values: values, Script: preamble + command + " " + remote.Quote(a.Name) + "\n"}, nil
+	}
+	values["append"], values["create_home"], values["move_home"], values["system"] = a.Append, a.CreateHome, a.MoveHome, a.System
+	if a.Group != "" && !ans.has("wanted_group") {
+		return notYet(a.asking, fmt.Sprintf("the group %s, which %s is to be in, does not exist", a.Group, a.Name), "create it with the group module first")
+	}
+	if !exists {
+		return a.create(ans, values), nil
+	}
+	uid, _ := strconv.Atoi(line[2])
+	gid, _ := strconv.Atoi(line[3])
+	others := slices.DeleteFunc(strings.Fields(ans.text("groups")), func(g string) bool { return g == ans.text("primary") })
+	values["uid"], values["group"], values["comment"], values["home"], values["shell"] = uid, gid, line[4], line[5], line[6]
+	values["groups"] = strings.Join(others, ",")
+	return a.modify(ans, line, uid, gid, others, values)
+}
+
+func (a *userAction) create(ans answer, values map[string]any) Plan {
+	words := []string{"useradd"}
+	option := func(flag, value string) { words = append(words, flag, value) }
+	if a.UID != nil {
+		option("-u", strconv.Itoa(*a.UID))
+		values["uid"] = *a.UID
+	}
+	if a.NonUnique {
+		words = append(words, "-o")
+	}
+	switch {
+	case a.Group != "":
+		option("-g", a.Group)
+	case ans.has("same_group"):
+		// useradd refuses to make a group of the account's name when there is one.
+		words = append(words, "-N")
+	}
+	if len(a.Groups) > 0 {
+		option("-G", strings.Join(a.Groups, ","))
+		values["groups"] = strings.Join(a.Groups, ",")
+	}
+	if a.Comment != nil {
+		option("-c", *a.Comment)
+	}
+	if a.Home != "" {
+		option("-d", a.Home)
+	}
+	if a.Shell != "" {
+		option("-s", a.Shell)
+	}
+	if a.Expires != nil {
+		option("-e", expiryDate(*a.Expires))
+	}
+	if a.System {
+		words = append(words, "-r")
+	}
+	if a.CreateHome {
+		words = append(words, "-m")
+		if a.Skeleton != "" {
+			option("-k", a.Skeleton)
+		}
+	} else {
+		words = append(words, "-M")
+	}
+	script := preamble + quoteAll(append(words, a.Name)) + " || exit 1\n"
+	if a.Password != "" {
+		script += a.setPassword()
+	}
+	if a.PasswordLock != nil && *a.PasswordLock {
+		script += "usermod -L " + remote.Quote(a.Name) + " || exit 1\n"
+	}
+	return Plan{Change: true, Msg: "create the account " + a.Name, Values: values, Script: script + a.ages(a.ExpireMin, a.ExpireMax)}
+}
+
+// setPassword gives the hash to chpasswd's standard input; printf is a builtin, so it is on no command line.
+func (a *userAction) setPassword() string {
+	return fmt.Sprintf("printf '%%s\\n' %s | chpasswd -e || exit 1\n", remote.Quote(a.Name+":"+a.Password))
+}
+
+func (a *userAction) ages(least, most *int) string {
+	words := []string{"chage"}
+	if least != nil {
+		words = append(words, "-m", strconv.Itoa(*least))
+	}
+	if most != nil {
+		words = append(words, "-M", strconv.Itoa(*most))
+	}
+	if len(words) == 1 {
+		return ""
+	}
+	return quoteAll(append(words, a.Name)) + " || exit 1\n"
+}
+
+func expiryDate(seconds float64) string {
+	if seconds < 0 {
+		return ""
+	}
+	return time.Unix(int64(seconds), 0).UTC().Format("2006-01-02")
+}

@@ -1,0 +1,145 @@
+package tasks
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+// modify compares an account that exists, field by field, with what is wanted. line is its line in passwd.
+func (a *userAction) modify(ans answer, line []string, uid, gid int, others []string, values map[string]any) (Plan, error) {
+	var words []string
+	var changes []change
+	differ := func(what, from, to string, option ...string) {
+		changes = append(changes, change{what, from, to})
+		words = append(words, option...)
+	}
+	if a.UID != nil && *a.UID != uid {
+		differ("uid", line[2], strconv.Itoa(*a.UID), "-u", strconv.Itoa(*a.UID))
+		if a.NonUnique {
+			words = append(words, "-o")
+		}
+	}
+	if a.Group != "" {
+		if wanted := strings.Split(ans.text("wanted_group"), ":"); len(wanted) < 3 || wanted[2] != line[3] {
+			differ("group", ans.text("primary"), a.Group, "-g", a.Group)
+		}
+	}
+	if a.Groups != nil {
+		a.compareGroups(ans, others, differ)
+	}
+	if a.Comment != nil && *a.Comment != line[4] {
+		differ("comment", line[4], *a.Comment, "-c", *a.Comment)
+	}
+	home := line[5]
+	if a.Home != "" && a.Home != home {
+		differ("home", home, a.Home, "-d", a.Home)
+		home = a.Home
+		if a.MoveHome {
+			words = append(words, "-m")
+		}
+	}
+	if a.Shell != "" && a.Shell != line[6] {
+		differ("shell", line[6], a.Shell, "-s", a.Shell)
+	}
+	script := preamble
+	if err := a.compareShadow(ans, differ, &script); err != nil {
+		return Plan{}, err
+	}
+	if len(words) > 0 {
+		script = preamble + quoteAll(append(append([]string{"usermod"}, words...), a.Name)) + " || exit 1\n" + strings.TrimPrefix(script, preamble)
+	}
+	if a.CreateHome && (!ans.has("home") || home != line[5]) && !slices.Contains(words, "-m") {
+		if home == line[5] {
+			changes = append(changes, change{"home", "absent", home})
+		}
+		script += a.makeHome(home)
+	}
+	if len(changes) == 0 {
+		return Plan{Values: values}, nil
+	}
+	return Plan{Change: true, Msg: "change " + changeNames(changes) + " of the account " + a.Name, Values: values, Script: script,
+		Diff: []Diff{attributeDiff("account "+a.Name, changes)}}, nil
+}
+
+func (a *userAction) compareGroups(ans answer, have []string, differ func(what, from, to string, option ...string)) {
+	wanted := slices.DeleteFunc(slices.Clone(a.Groups), func(g string) bool { return g == ans.text("primary") && g != a.Group })
+	missing := slices.DeleteFunc(slices.Clone(wanted), func(g string) bool { return slices.Contains(have, g) || g == ans.text("primary") })
+	extra := slices.DeleteFunc(slices.Clone(have), func(g string) bool { return slices.Contains(wanted, g) })
+	switch {
+	case a.Append && len(missing) > 0:
+		differ("groups", strings.Join(have, ","), strings.Join(append(slices.Clone(have), missing...), ","), "-a", "-G", strings.Join(missing, ","))
+	case !a.Append && (len(missing) > 0 || len(extra) > 0):
+		differ("groups", strings.Join(have, ","), strings.Join(wanted, ","), "-G", strings.Join(wanted, ","))
+	}
+}
+
+// compareShadow compares what only root may read.
+func (a *userAction) compareShadow(ans answer, differ func(what, from, to string, option ...string), script *string) error {
+	password := a.Password != "" && a.UpdatePassword == "always"
+	if !password && a.PasswordLock == nil && a.Expires == nil && a.ExpireMax == nil && a.ExpireMin == nil {
+		return nil
+	}
+	if !ans.has("password") {
+		return &Failure{Msg: fmt.Sprintf("the password of %s is to be compared, and /etc/shadow may not be read by this user", a.Name), Hint: "the task needs become: true"}
+	}
+	same := ans.text("password") == "same" || a.PasswordLock != nil && ans.text("password") == "under_lock"
+	if password && !same {
+		differ("password", "(hidden)", "(hidden, another)")
+		*script += a.setPassword()
+	}
+	if a.PasswordLock != nil && *a.PasswordLock != ans.has("locked") || password && !same && a.PasswordLock != nil && *a.PasswordLock {
+		flag, to := "-U", "unlocked"
+		if *a.PasswordLock {
+			flag, to = "-L", "locked"
+		}
+		differ("password lock", map[bool]string{true: "locked", false: "unlocked"}[ans.has("locked")], to)
+		*script += "usermod " + flag + " " + remote.Quote(a.Name) + " || exit 1\n"
+	}
+	ages := append(strings.Split(ans.text("ages"), ":"), "", "", "")
+	if a.Expires != nil {
+		days := ""
+		if *a.Expires >= 0 {
+			days = strconv.Itoa(int(*a.Expires) / 86400)
+		}
+		if days != ages[2] {
+			differ("expires (days since 1970)", ages[2], days, "-e", expiryDate(*a.Expires))
+		}
+	}
+	least, most := a.ExpireMin, a.ExpireMax
+	if least != nil && strconv.Itoa(*least) == ages[0] {
+		least = nil
+	}
+	if most != nil && strconv.Itoa(*most) == ages[1] {
+		most = nil
+	}
+	if least != nil {
+		differ("least days between passwords", ages[0], strconv.Itoa(*least))
+	}
+	if most != nil {
+		differ("most days with a password", ages[1], strconv.Itoa(*most))
+	}
+	*script += a.ages(least, most)
+	return nil
+}
+
+// makeHome makes a home directory that is missing, as useradd would.
+func (a *userAction) makeHome(home string) string {
+	skeleton := a.Skeleton
+	if skeleton == "" {
+		skeleton = "/etc/skel"
+	}
+	return fmt.Sprintf(`home=%s
+if [ ! -e "$home" ]; then
+	mask=$(sed -n 's/^[[:space:]]*UMASK[[:space:]]*\([0-7]*\).*/\1/p' /etc/login.defs 2>/dev/null | head -n 1)
+	umask "${mask:-022}"
+	mkdir -p -- "$home" || exit 1
+	if [ -d %s ]; then cp -R %s/. "$home/" || exit 1; fi
+	chown -R "$(id -u -- %s):$(id -g -- %s)" "$home" || exit 1
+	if [ -e /sys/fs/selinux/enforce ] && have restorecon; then restorecon -R "$home" 2>/dev/null; fi
+fi
+`, shellPath(home), shellPath(skeleton), shellPath(skeleton), remote.Quote(a.Name), remote.Quote(a.Name))
+}
