@@ -50,13 +50,15 @@ func FuzzRunRequest(f *testing.F) {
 		if strings.IndexByte(script, 0) >= 0 {
 			t.Skip("refused before it gets here")
 		}
-		// Not to be run: what the fuzzer makes up. Parsed it has to be.
-		script = "if false; then " + script + "\nfi\ncat"
+		// What the fuzzer makes up is to be parsed, not run, should it get out of
+		// this; and it finds no programs then.
+		script = "PATH=/nonexistent\nif false; then " + script + "\nfi\n"
 		for name, path := range found {
 			dir := t.TempDir()
 			text := runRequest(Command{Script: script, Stdin: input}, "one", dir, 1)
 			text = append(text, runRequest(Command{Script: "cat", Stdin: input}, "two", dir, 2)...)
 			cmd := exec.Command(path)
+			cmd.Dir = dir
 			cmd.Stdin = bytes.NewReader(text)
 			out, err := cmd.Output()
 			if err != nil {

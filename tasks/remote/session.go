@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -118,19 +119,14 @@ func (h *Host) openChannel(ctx context.Context, kind string, extra []byte) (ssh.
 }
 
 // forWantOfRoom tells a refusal that may be over in a moment from one that will
-// not. sshd gives "connect failed" (ConnectionFailed) for both, the text tells.
+// not. sshd refuses a session too many as ConnectionFailed, which for a tunnel
+// means that nobody answered at its far end.
 func forWantOfRoom(kind string, err error) bool {
 	var refused *ssh.OpenChannelError
 	if !errors.As(err, &refused) {
 		return false
 	}
-	if refused.Reason == ssh.ResourceShortage {
-		return true
-	}
-	if kind == "session" {
-		return refused.Reason != ssh.UnknownChannelType
-	}
-	return refused.Reason == ssh.ConnectionFailed && strings.HasPrefix(refused.Message, "open failed")
+	return refused.Reason == ssh.ResourceShortage || kind == "session" && refused.Reason != ssh.UnknownChannelType
 }
 
 func (s *session) readRequests(requests <-chan *ssh.Request) {
@@ -264,25 +260,25 @@ func newStderrTail() *stderrTail {
 
 func (t *stderrTail) write(b []byte) {
 	t.mu.Lock()
-	listen := t.listen
-	if listen == nil {
+	if t.listen != nil {
+		// Under the lock, so that once another listener is set nobody calls the
+		// old one.
+		t.listen(b)
+	} else {
 		t.last = append(t.last, b...)
 		if n := len(t.last); n > stderrTailSize {
-			t.last = append([]byte(nil), t.last[n-stderrTailSize:]...)
+			t.last = bytes.Clone(t.last[n-stderrTailSize:])
 		}
 	}
 	t.mu.Unlock()
-	if listen != nil {
-		listen(b)
-	}
 	select {
 	case t.more <- struct{}{}:
 	default:
 	}
 }
 
-// to passes everything kept so far, and from now on, to listen. It is called by
-// one goroutine at a time.
+// to passes everything kept so far, and from now on, to listen. When it returns
+// the listener before is not called any more.
 func (t *stderrTail) to(listen func([]byte)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -7,7 +7,8 @@ import (
 )
 
 // stopPatience bounds how long stopping a command may take before its shell is
-// given up: three seconds between SIGTERM and SIGKILL, and the way there.
+// given up: three seconds between SIGTERM and SIGKILL, a moment for that to take
+// effect, and the way there.
 const stopPatience = 10 * time.Second
 
 // stopFunction defines polarbook_stop PID SPARE: it ends everything below PID that
@@ -15,7 +16,8 @@ const stopPatience = 10 * time.Second
 // after three seconds with SIGKILL. It uses /proc and builtins only, because ps is
 // not everywhere and every process that it started would be one more to look at.
 // What it has seen once it remembers, so that a process that lost its parent to
-// SIGTERM is still found.
+// SIGTERM is still found. Parents are told before their children: a script must not
+// go on to its next line because the program in hand was ended.
 const stopFunction = `polarbook_look() {
 l=
 for f in /proc/[0-9]*/stat; do
@@ -36,10 +38,9 @@ case $t in *" ${e#*:} "*) t="$t$p "; again=1 ;; esac
 done
 done
 alive=
-for e in $l; do
-p=${e%:*}
+for p in $t; do
 [ "$p" = "$root" ] && continue
-case $t in *" $p "*) alive="$alive $p" ;; esac
+case $l in *" $p:"*) alive="$alive $p" ;; esac
 done
 }
 polarbook_stop() {
@@ -58,9 +59,13 @@ done
 sleep 0.1
 n=$((n+1))
 done
+while [ $n -lt 45 ]; do
 polarbook_look
-[ -z "$alive" ] || kill -KILL $alive 2>/dev/null
-return 0
+[ -n "$alive" ] || return 0
+kill -KILL $alive 2>/dev/null
+sleep 0.1
+n=$((n+1))
+done
 }
 `
 

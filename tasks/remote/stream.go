@@ -122,24 +122,26 @@ func (r *streamRun) run(ctx context.Context, c Command, stdout, stderr func([]by
 }
 
 // feed copies the input to the script. That the script does not want it all is no
-// error.
+// error. Only at the true end of the input is the script told of an end: one that
+// was cut off must be stopped, not believe that it had everything.
 func (r *streamRun) feed(ctx context.Context) error {
-	defer r.session.channel.CloseWrite()
 	b := make([]byte, 128<<10)
-	for {
+	for ctx.Err() == nil {
 		n, err := r.input.Read(b)
 		if n > 0 {
-			if r.session.write(ctx, b[:n]) != nil {
+			if _, err := r.session.channel.Write(b[:n]); err != nil {
 				return nil
 			}
 		}
 		if err == io.EOF {
+			r.session.channel.CloseWrite()
 			return nil
 		}
-		if err != nil {
+		if err != nil && ctx.Err() == nil {
 			return err
 		}
 	}
+	return nil
 }
 
 func (r *streamRun) result(out, errs *lineSplitter) Result {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"sync"
@@ -141,6 +142,41 @@ func TestCancelledStreamIsStoppedOnTheHost(t *testing.T) {
 		}
 	})
 }
+
+// A script must not take input that was cut off for all of it.
+func TestCancelledStreamDoesNotEndItsInput(t *testing.T) {
+	s := startSSHD(t).shell(t)
+	dir := t.TempDir()
+	for name, source := range map[string]func(cancel func()) io.Reader{
+		"cancelled": func(cancel func()) io.Reader {
+			return io.MultiReader(strings.NewReader("half"), readerFunc(func([]byte) (int, error) {
+				waitForFile(t, dir+"/started")
+				cancel()
+				return 0, context.Canceled
+			}))
+		},
+		"failed": func(func()) io.Reader {
+			return io.MultiReader(strings.NewReader("half"), readerFunc(func([]byte) (int, error) {
+				waitForFile(t, dir+"/started")
+				return 0, io.ErrNoProgress
+			}))
+		},
+	} {
+		ctx, cancel := context.WithCancel(testContext(t))
+		_, err := s.Stream(ctx, Command{Script: "cd " + dir + "; : >started; cat >whole; : >complete"}, source(cancel), nil, nil)
+		cancel()
+		if err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		if names, _ := filepath.Glob(dir + "/complete"); len(names) > 0 {
+			t.Errorf("%s: the script believed that it had everything", name)
+		}
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
 
 func TestStreamIsStoppedWhenTheConnectionIsLost(t *testing.T) {
 	t.Run("OpenSSH", func(t *testing.T) { testLostStream(t, startSSHD(t).shell(t)) })

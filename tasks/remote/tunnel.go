@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -71,10 +72,12 @@ func (h *Host) tunnelError(network, address string, err error) error {
 	switch {
 	case refused.Reason == ssh.Prohibited:
 		return fmt.Errorf("%s: sshd does not forward to %s %s: set AllowTcpForwarding and AllowStreamLocalForwarding to yes in its sshd_config: %w", h.Name(), network, address, err)
-	case refused.Reason == ssh.ConnectionFailed:
-		// sshd tells why it could not in words only, and for sockets not even so.
-		return &net.OpError{Op: "dial", Net: network, Addr: tunnelAddress{network, h.Name() + " to " + address},
-			Err: fmt.Errorf("%s: %w", refused.Message, syscall.ECONNREFUSED)}
+	case refused.Reason == ssh.ConnectionFailed && network == "unix":
+		// sshd does not say which it is.
+		return fmt.Errorf("%s: no answer on the socket %s: it is not there, nobody listens on it, or %s may not use it: %w (%s)",
+			h.Name(), address, h.User(), syscall.ECONNREFUSED, refused.Message)
+	case refused.Reason == ssh.ConnectionFailed && strings.Contains(refused.Message, "refused"):
+		return fmt.Errorf("%s: connecting from the host to %s: %w", h.Name(), address, syscall.ECONNREFUSED)
 	}
 	return fmt.Errorf("%s: forwarding to %s %s: %w", h.Name(), network, address, err)
 }

@@ -108,10 +108,17 @@ func TestTunnelErrors(t *testing.T) {
 	if _, err := h.DialContext(testContext(t), "tcp", "127.0.0.1:1"); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("closed port: %v", err)
 	}
+	if _, err := startSSHD(t).connect(t).DialContext(testContext(t), "unix", "/nonexistent"); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("no socket: %v", err)
+	}
+	started := time.Now()
 	for _, c := range []struct{ network, address string }{{"udp", "x:1"}, {"tcp", "nope"}, {"tcp", "x:99999"}, {"unix", "/nonexistent"}} {
 		if _, err := h.DialContext(testContext(t), c.network, c.address); err == nil {
 			t.Errorf("%v was dialled", c)
 		}
+	}
+	if took := time.Since(started); took > openPatience/2 {
+		t.Errorf("refused tunnels were asked for again, for %s", took)
 	}
 }
 
