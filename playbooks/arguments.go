@@ -101,12 +101,16 @@ func (l *loader) argsIn(f *file, m *tasks.Module, n *yaml.Node, text string, ski
 		}
 	}
 	pairs, raw, err := parsePairs(text, known)
+	before := len(l.problems)
+	l.templates(f, n)
 	if err != nil {
-		l.fail(f.at(n), 0, "quote the whole line, or write the arguments one a line", "the arguments of %s cannot be told apart: %v", m.Name, err)
 		args.broken = true
+		if len(l.problems) > before {
+			return args // braces that are not closed are said so better
+		}
+		l.fail(f.at(n), 0, "quote the whole line, or write the arguments one a line", "the arguments of %s cannot be told apart: %v", m.Name, err)
 		return args
 	}
-	l.templates(f, n)
 	at := func(offset int) Position {
 		line, column := lineColumn(n.Value, skip+offset)
 		return f.inside(n, line, column)

@@ -292,6 +292,11 @@ func head(text string) string {
 func (f *file) inside(n *yaml.Node, line, column int) Position {
 	start := f.at(n)
 	ahead := visibleBefore(n.Value, line, column)
+	// A place behind the last character is the one after it: the text ended too early.
+	beyond := 0
+	if all := visibleBefore(n.Value, strings.Count(n.Value, "\n")+2, 1); ahead >= all && all > 0 {
+		ahead, beyond = all-1, 1
+	}
 	row, at := n.Line-1, n.Column-1
 	if row < 0 || row >= len(f.lines) {
 		return start
@@ -331,7 +336,7 @@ func (f *file) inside(n *yaml.Node, line, column int) Position {
 				length += map[rune]int{'x': 2, 'u': 4, 'U': 8}[text[at+1]]
 			}
 			if ahead == 0 {
-				return Position{f.name, row + 1, at + 1}
+				return Position{f.name, row + 1, at + 1 + beyond*length}
 			}
 			ahead--
 			at += length

@@ -40,6 +40,7 @@ func TestPlacesInScalars(t *testing.T) {
 		"anchored":            "&x '{{ « }}'",
 		"in a mapping":        "{k: '{{ « }}'}",
 		"in a list":           "[1, '{{ a }}', \"{{ « }}\"]",
+		"string at its end":   "'{{ a }}«'",
 		"wide":                "'口令 {{ « }}'",
 		"string of arguments": "dest=/x src='{{ « }}'",
 	} {

@@ -130,7 +130,6 @@ var keywords = map[string]keyword{
 	"gather_timeout":   {on: onPlay, without: "limit a task with timeout"},
 	"validate_argspec": {on: onPlay, without: "check variables with assert"},
 	"include":          {on: onTasks, without: "Ansible has removed it too: use include_tasks or import_tasks"},
-	"user":             {on: onPlay, without: "write remote_user"},
 	"sudo":             {on: everywhere, without: "Ansible has removed it too: write become"},
 	"sudo_user":        {on: everywhere, without: "Ansible has removed it too: write become_user"},
 }

@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/templates"
 )
 
 // Checker tells whether a text is a template, or an expression, that can be read. Its errors begin with line:column:
@@ -27,7 +28,7 @@ type Options struct {
 	Dir string
 	// Builtin holds the built-in playbooks and task files; nil: Builtin().
 	Builtin fs.FS
-	// Templates are those in the binary; nil: none.
+	// Templates are those in the binary; nil: templates.Files().
 	Templates fs.FS
 	// Checker reads templates; nil: the templates package's own.
 	Checker Checker
@@ -94,8 +95,11 @@ func newLoader(o Options) (*loader, error) {
 	if o.Builtin == nil {
 		o.Builtin = Builtin()
 	}
+	if o.Templates == nil {
+		o.Templates = templates.Files()
+	}
 	if o.Checker == nil {
-		o.Checker = ownChecker()
+		o.Checker = templates.New(templates.Options{})
 	}
 	if o.Lookup == nil {
 		o.Lookup = tasks.Lookup

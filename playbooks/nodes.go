@@ -8,6 +8,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/polarbook/polarbook/inventory"
+	"github.com/polarbook/polarbook/templates"
 )
 
 // entry is one key of a mapping. Keys that a merge (<<) brings have the place where they were written.
@@ -171,8 +172,12 @@ func (l *loader) templateError(f *file, n *yaml.Node, err error, skip int) {
 	l.fail(at, 1, "", "bad template: %s", msg)
 }
 
-// splitPlace takes line:column: off the front of an error.
+// splitPlace takes an error apart: what is wrong, and at which line and column of the text, 0 when that is not known.
 func splitPlace(err error) (msg string, line, column int) {
+	var at *templates.Error
+	if errors.As(err, &at) {
+		return at.Message, at.Line, at.Column
+	}
 	msg = err.Error()
 	if m := leadingPlace.FindStringSubmatch(msg); m != nil {
 		line, column = number(m[1]), number(m[2])

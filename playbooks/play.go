@@ -303,7 +303,7 @@ func (l *loader) prompts(f *file, e entry) []VarsPrompt {
 			case "unsafe":
 				flag(k, &v.Unsafe)
 			case "encrypt", "salt", "salt_size":
-				l.fail(f.at(k.at), 0, "use the filter password_hash", "%q is not implemented by polarbook, though Ansible has it", k.key)
+				l.fail(f.at(k.at), 0, "", "%q is not implemented by polarbook, though Ansible has it", k.key)
 			default:
 				known := []string{"name", "prompt", "default", "private", "confirm", "unsafe"}
 				l.fail(f.at(k.at), len([]rune(k.key)), didYouMean(k.key, known), "there is no keyword %q in vars_prompt", k.key)
