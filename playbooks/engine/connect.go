@@ -1,0 +1,402 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+// Connection is a host that has been reached. Its methods may be called from several goroutines. When the host is lost,
+// Done is closed and what is under way returns a *remote.UnreachableError.
+type Connection interface {
+	// Address is what was connected to, for people.
+	Address() string
+	// User is the one who is logged in.
+	User() string
+	Shell(ctx context.Context, b remote.Become) (tasks.Shell, error)
+	DialContext(ctx context.Context, network, address string) (net.Conn, error)
+	Stats() remote.Stats
+	Done() <-chan struct{}
+	Close() error
+}
+
+// SSH connects with tasks/remote.
+func SSH(ctx context.Context, c remote.Config) (Connection, error) {
+	h, err := remote.Connect(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return sshConnection{h}, nil
+}
+
+type sshConnection struct{ *remote.Host }
+
+func (c sshConnection) Shell(ctx context.Context, b remote.Become) (tasks.Shell, error) {
+	s, err := c.Host.Shell(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// link is the way to one host as one user: at most one connection at a time, and what is kept on it.
+type link struct {
+	r      *run
+	name   string
+	local  bool
+	config remote.Config
+	prober *prober
+
+	turn chan struct{} // holds a token while nobody connects
+	mu   sync.Mutex
+	conn Connection
+	past remote.Stats // of connections that were lost
+	kept map[string]*kept
+	// failed and until keep many tasks from each waiting for a host that has just not answered.
+	failed error
+	until  time.Time
+}
+
+// refusal is how long a host that could not be reached is not tried again for the sake of other hosts.
+const refusal = 15 * time.Second
+
+type kept struct {
+	once  sync.Once
+	value any
+	err   error
+}
+
+// link finds the way to a host from its connection variables.
+func (r *run) link(v *variables) (*link, error) {
+	c, local, err := r.config(v)
+	if err != nil {
+		return nil, err
+	}
+	key := fmt.Sprintf("%s\x00%v\x00%s\x00%d\x00%s\x00%s", v.h.name, local, c.Address, c.Port, c.User, c.ProxyJump)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l, ok := r.links[key]
+	if !ok {
+		l = &link{r: r, name: v.h.name, local: local, config: c, turn: make(chan struct{}, 1), kept: map[string]*kept{}, prober: &prober{}}
+		r.links[key] = l
+	}
+	return l, nil
+}
+
+// get returns the connection, made when there is none or the last one was lost.
+func (l *link) get(ctx context.Context) (Connection, error) {
+	select {
+	case l.turn <- struct{}{}:
+		defer func() { <-l.turn }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if c := l.standing(); c != nil {
+		return c, nil
+	}
+	connect := l.r.o.Connect
+	if l.local {
+		connect = connectLocal
+	}
+	c, err := connect(ctx, l.config)
+	l.mu.Lock()
+	l.failed, l.until = err, time.Now().Add(refusal)
+	if err == nil {
+		l.conn, l.failed = c, nil
+	}
+	l.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	l.prober.changed()
+	l.r.events.emit(HostConnected{Time: time.Now(), Host: l.name, Address: c.Address()})
+	return c, nil
+}
+
+// standing returns the connection if it still stands, and clears away one that does not.
+func (l *link) standing() Connection {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.conn == nil {
+		return nil
+	}
+	select {
+	case <-l.conn.Done():
+		l.drop()
+		return nil
+	default:
+		return l.conn
+	}
+}
+
+// drop forgets the connection and what was kept on it. l.mu is held.
+func (l *link) drop() {
+	if l.conn == nil {
+		return
+	}
+	for _, k := range l.kept {
+		if c, ok := k.value.(io.Closer); ok {
+			_ = c.Close()
+		}
+	}
+	l.kept = map[string]*kept{}
+	_ = l.conn.Close()
+	l.past = sum(l.past, l.conn.Stats())
+	l.conn = nil
+}
+
+func (l *link) reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.drop()
+}
+
+// refused is why the host could not be reached a moment ago, nil when it may be tried.
+func (l *link) refused() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.failed != nil && time.Now().Before(l.until) {
+		return l.failed
+	}
+	return nil
+}
+
+func sum(a, b remote.Stats) remote.Stats {
+	return remote.Stats{
+		Handshakes: a.Handshakes + b.Handshakes, RoundTrips: a.RoundTrips + b.RoundTrips, Sessions: a.Sessions + b.Sessions,
+		BytesSent: a.BytesSent + b.BytesSent, BytesReceived: a.BytesReceived + b.BytesReceived,
+	}
+}
+
+// closeAll ends every connection, at once, and puts what they cost into the recaps.
+func (r *run) closeAll() {
+	r.mu.Lock()
+	links := make([]*link, 0, len(r.links))
+	for _, l := range r.links {
+		links = append(links, l)
+	}
+	r.mu.Unlock()
+	var all sync.WaitGroup
+	for _, l := range links {
+		all.Go(l.reset)
+	}
+	all.Wait()
+	for _, l := range links {
+		h, ok := r.host(l.name)
+		if !ok {
+			continue
+		}
+		h.mu.Lock()
+		h.recap.Handshakes += l.past.Handshakes
+		h.recap.RoundTrips += l.past.RoundTrips
+		h.recap.Sessions += l.past.Sessions
+		h.recap.BytesSent += l.past.BytesSent
+		h.recap.BytesReceived += l.past.BytesReceived
+		h.mu.Unlock()
+	}
+}
+
+// connectAll opens the connections of a play's hosts before its first task, so that all that is wrong with reaching
+// them is said at once, and unknown host keys are asked about once.
+func (p *playRun) connectAll(ctx context.Context, hosts []*host) {
+	if p.r.stopped(ctx) {
+		return
+	}
+	failures := p.tryAll(ctx, hosts)
+	var unknown []*remote.UnknownHostKeyError
+	var again []*host
+	for _, h := range hosts {
+		var u *remote.UnknownHostKeyError
+		if errors.As(failures[h], &u) {
+			unknown, again = append(unknown, u), append(again, h)
+		}
+	}
+	if len(unknown) > 0 && p.r.o.UnknownKeys != nil {
+		p.r.prompts.Lock()
+		err := p.r.o.UnknownKeys(ctx, unknown)
+		p.r.prompts.Unlock()
+		if err == nil {
+			for _, h := range again {
+				delete(failures, h)
+			}
+			maps.Copy(failures, p.tryAll(ctx, again))
+		} else {
+			for _, h := range again {
+				failures[h] = &remote.UnreachableError{Host: h.name, Doing: "verifying its host key", Err: err}
+			}
+		}
+	}
+	for _, h := range hosts {
+		if err := failures[h]; err != nil {
+			p.lost(ctx, h, err)
+		}
+	}
+}
+
+// tryAll connects to all at once and returns why it could not be, by host.
+func (p *playRun) tryAll(ctx context.Context, hosts []*host) map[*host]error {
+	var mu sync.Mutex
+	failures := map[*host]error{}
+	var all sync.WaitGroup
+	for _, h := range hosts {
+		p.r.forks <- struct{}{}
+		all.Go(func() {
+			defer func() { <-p.r.forks }()
+			err := p.reach(ctx, h)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				failures[h] = err
+			}
+		})
+	}
+	all.Wait()
+	return failures
+}
+
+func (p *playRun) reach(ctx context.Context, h *host) error {
+	v, err := p.vars(h, p.scope, nil)
+	if err != nil {
+		return err
+	}
+	l, err := p.r.link(v)
+	if err != nil {
+		return err
+	}
+	_, err = l.get(ctx)
+	return err
+}
+
+// lost says that a host could not be reached before the play's first task.
+func (p *playRun) lost(ctx context.Context, h *host, err error) {
+	if p.r.stopped(ctx) {
+		h.wait("Connecting")
+		return
+	}
+	status := Unreachable
+	if v, verr := p.vars(h, p.scope, nil); verr == nil {
+		if ignore, ierr := v.boolean(p.scope.keyword(ignoreUnreachable), false); ierr == nil && ignore {
+			status = Ignored
+		}
+	}
+	var u *remote.UnreachableError
+	var k *remote.UnknownHostKeyError
+	var c *remote.ChangedHostKeyError
+	if !errors.As(err, &u) && !errors.As(err, &k) && !errors.As(err, &c) && status == Unreachable {
+		status = Failed // a mistake in its variables
+	}
+	h.count(status, false)
+	p.r.events.emit(HostDone{Time: time.Now(), Host: h.name, Status: status, Msg: err.Error(), Values: map[string]any{
+		"unreachable": status != Failed, "failed": status == Failed, "changed": false, "msg": err.Error()}})
+	switch status {
+	case Unreachable:
+		h.become(unreachable)
+	case Failed:
+		h.become(failed)
+	}
+}
+
+// config reads the connection variables of a host. Variables win over keywords, as in Ansible, and both over options.
+func (r *run) config(v *variables) (c remote.Config, local bool, err error) {
+	c = r.o.SSH
+	c.Name = v.h.name
+	get := func(names ...string) string {
+		for _, name := range names {
+			x, ok := v.Get(name)
+			if !ok || x == nil || err != nil {
+				continue
+			}
+			out, e := v.render(x)
+			if e != nil {
+				err = fmt.Errorf("%s: the variable %s: %w", v.h.name, name, e)
+				return ""
+			}
+			if s := text(trusted(out)); s != "" {
+				return s
+			}
+		}
+		return ""
+	}
+	switch kind := get("ansible_connection"); kind {
+	case "", "ssh", "smart", "paramiko", "ansible.builtin.ssh":
+	case "local", "ansible.builtin.local":
+		return c, true, err
+	default:
+		return c, false, fmt.Errorf("%s: ansible_connection is %q: polarbook reaches hosts by ssh, or local for its own", v.h.name, kind)
+	}
+	c.Address = get("ansible_host", "ansible_ssh_host")
+	if s, e := v.text(v.sc.keyword(remoteUser), ""); e != nil {
+		return c, false, e
+	} else if s != "" {
+		c.User = s
+	}
+	if s := get("ansible_user", "ansible_ssh_user"); s != "" {
+		c.User = s
+	}
+	if n, e := v.number(v.sc.keyword(portOf), 0); e != nil {
+		return c, false, e
+	} else if n > 0 {
+		c.Port = int(n)
+	}
+	if s := get("ansible_port", "ansible_ssh_port"); s != "" {
+		n, e := number(s)
+		if e != nil || n < 1 || n > 65535 || n != float64(int(n)) {
+			return c, false, fmt.Errorf("%s: ansible_port is %q, which is no port", v.h.name, s)
+		}
+		c.Port = int(n)
+	}
+	if s := get("ansible_password", "ansible_ssh_password", "ansible_ssh_pass"); s != "" {
+		r.secret(s)
+		c.Password = s
+	}
+	if s := get("ansible_ssh_private_key_file", "ansible_private_key_file"); s != "" {
+		c.KeyFiles = append([]string{expandHome(s)}, c.KeyFiles...)
+	}
+	if s := get("ansible_host_key"); s != "" {
+		c.Keys.Pinned = append(append([]string{}, c.Keys.Pinned...), s)
+	}
+	for _, name := range []string{"ansible_host_key_checking", "ansible_ssh_host_key_checking"} {
+		if s := get(name); s != "" {
+			if on, e := truth(s); e != nil {
+				return c, false, fmt.Errorf("%s: %s: %w", v.h.name, name, e)
+			} else if !on {
+				c.Keys.Mode = remote.ModeOff
+			}
+		}
+	}
+	for _, name := range []string{"ansible_ssh_common_args", "ansible_ssh_extra_args"} {
+		if s := get(name); s != "" {
+			jump, e := proxyJump(s)
+			if e != nil {
+				return c, false, fmt.Errorf("%s: %s: %w", v.h.name, name, e)
+			}
+			c.ProxyJump = jump
+		}
+	}
+	return c, false, err
+}
+
+// proxyJump understands the one thing that ssh's arguments are mostly there for.
+func proxyJump(args string) (string, error) {
+	words := strings.Fields(strings.NewReplacer(`"`, "", `'`, "").Replace(args))
+	switch {
+	case len(words) == 2 && words[0] == "-J":
+		return words[1], nil
+	case len(words) == 1 && strings.HasPrefix(words[0], "-J"):
+		return words[0][2:], nil
+	case len(words) == 2 && words[0] == "-o" && strings.HasPrefix(words[1], "ProxyJump="):
+		return strings.TrimPrefix(words[1], "ProxyJump="), nil
+	case len(words) == 1 && strings.HasPrefix(words[0], "-oProxyJump="):
+		return strings.TrimPrefix(words[0], "-oProxyJump="), nil
+	}
+	return "", fmt.Errorf("%q: polarbook is its own ssh and understands -J HOST and -o ProxyJump=HOST only; the rest belongs into ~/.ssh/config", args)
+}

@@ -1,0 +1,285 @@
+package engine
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/polarbook/polarbook/playbooks"
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+func TestHostsThatCannotBeReachedAreSaidAtOnceAndLeftOut(t *testing.T) {
+	b := newBench(t, "a", "b", "c")
+	b.dead["b"] = &remote.UnreachableError{Host: "b", Address: "b:22", Doing: "connecting", Err: errors.New("refused")}
+	b.dead["c"] = &remote.ChangedHostKeyError{Host: "c", Address: "c:22", Key: newKey(t)}
+	report, err := b.run(`
+- hosts: all
+  gather_facts: false
+  tasks:
+    - echo: one
+- hosts: all
+  gather_facts: false
+  tasks:
+    - echo: two
+`)
+	b.wantKind(err, HostUnreachable)
+	if fmt.Sprint(report.Unreachable) != "[b c]" {
+		t.Errorf("unreachable: %v", report.Unreachable)
+	}
+	got := b.rec.text()
+	for _, want := range []string{"b unreachable: b: unreachable: connecting (b:22): refused", "c unreachable: the host key of c", "play all [a]\ntask echo\n  a ok: two"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in\n%s", want, got)
+		}
+	}
+	if n := strings.Count(got, "unreachable: "); strings.Count(got, "b unreachable: ") != 1 || n < 2 {
+		t.Errorf("each host is to be reported once:\n%s", got)
+	}
+}
+
+func TestAHostThatIsLostIsUnreachable(t *testing.T) {
+	b := newBench(t, "a", "b")
+	_, err := b.run(`
+- hosts: all
+  gather_facts: false
+  tasks:
+    - block:
+        - shell: ": {{ 'LOSE' if inventory_hostname == 'a' else '' }}"
+      rescue:
+        - echo: not for lost hosts
+    - echo: next
+`)
+	b.wantKind(err, HostUnreachable)
+	b.want(`
+play all [a b]
+task shell
+ a unreachable: a: unreachable: the connection is gone: reset by peer
+ b changed
+task echo
+ b ok: next
+a ok=0 changed=0 unreachable=1 failed=0 skipped=0 rescued=0 ignored=0
+b ok=2 changed=1 unreachable=0 failed=0 skipped=0 rescued=0 ignored=0`)
+}
+
+func TestIgnoreUnreachableConnectsAnew(t *testing.T) {
+	b := newBench(t, "a")
+	_, err := b.run(`
+- hosts: all
+  gather_facts: false
+  tasks:
+    - shell: ": LOSE"
+      ignore_unreachable: true
+    - shell: "true"
+    - wait_for_connection: {timeout: 5}
+`)
+	b.wantKind(err, 0)
+	if !strings.Contains(b.rec.text(), "a changed") {
+		t.Errorf("the host was not connected to again:\n%s", b.rec.text())
+	}
+}
+
+func TestWaitForConnectionEndsWhenTheHostIsThere(t *testing.T) {
+	b := newBench(t, "a")
+	tries := 0
+	b.o.Connect = func(ctx context.Context, c remote.Config) (Connection, error) {
+		if tries++; tries < 3 {
+			return nil, &remote.UnreachableError{Host: "a", Doing: "connecting", Err: errors.New("refused")}
+		}
+		return b.connect(ctx, c)
+	}
+	_, err := b.run(`
+- hosts: all
+  gather_facts: false
+  tasks:
+    - wait_for_connection: {timeout: 60, sleep: 0}
+    - echo: there
+`)
+	b.wantKind(err, 0)
+	if tries != 3 {
+		t.Errorf("%d tries", tries)
+	}
+}
+
+func newKey(t *testing.T) ssh.PublicKey {
+	t.Helper()
+	public, _, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := ssh.NewPublicKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func TestUnknownHostKeysAreAskedAboutOnce(t *testing.T) {
+	for _, accept := range []bool{true, false} {
+		t.Run(fmt.Sprint(accept), func(t *testing.T) {
+			b := newBench(t, "a", "b", "c")
+			for _, h := range []string{"a", "c"} {
+				b.dead[h] = &remote.UnknownHostKeyError{Host: h, Address: h + ":22", Key: newKey(t)}
+			}
+			asked := 0
+			b.o.UnknownKeys = func(_ context.Context, unknown []*remote.UnknownHostKeyError) error {
+				asked++
+				if len(unknown) != 2 {
+					t.Errorf("%d keys at once", len(unknown))
+				}
+				if !accept {
+					return errors.New("you said no")
+				}
+				b.mu.Lock()
+				defer b.mu.Unlock()
+				clear(b.dead)
+				return nil
+			}
+			report, err := b.run("- hosts: all\n  gather_facts: false\n  tasks:\n    - echo: x\n")
+			if asked != 1 {
+				t.Errorf("asked %d times", asked)
+			}
+			if accept {
+				b.wantKind(err, 0)
+				return
+			}
+			b.wantKind(err, HostUnreachable)
+			if fmt.Sprint(report.Unreachable) != "[a c]" || !strings.Contains(b.rec.text(), "you said no") {
+				t.Errorf("%v\n%s", report.Unreachable, b.rec.text())
+			}
+		})
+	}
+}
+
+func TestPeersAreConnectedWhenAskedFor(t *testing.T) {
+	b := newBench(t, "a", "b", "c")
+	b.o.Limit = "a"
+	b.file("there", "content")
+	_, err := b.run("- hosts: all\n  gather_facts: false\n  tasks:\n    - peer: {host: b, path: \"{{ dir }}/there\"}\n      register: r\n    - echo: \"{{ r.content }}\"\n")
+	b.wantKind(err, 0)
+	if b.conns["b"] == nil || b.conns["c"] != nil {
+		t.Errorf("connected: %v", b.conns)
+	}
+	if d := b.rec.done("a", 1); d.Values["msg"] != "content" {
+		t.Errorf("got %v", d.Values)
+	}
+	for name, c := range b.conns {
+		select {
+		case <-c.done:
+		default:
+			t.Errorf("the connection to %s is open after the run", name)
+		}
+	}
+}
+
+func TestConnectionVariables(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		vars map[string]any
+		want remote.Config
+		bad  string
+	}{
+		{"none", nil, remote.Config{Name: "h", User: "fromkeyword", Port: 2200}, ""},
+		{"all", map[string]any{"ansible_host": "10.0.0.{{ 3 }}", "ansible_port": "2222", "ansible_user": "u", "ansible_password": "hushhush",
+			"ansible_ssh_private_key_file": "/k", "ansible_host_key": "SHA256:x", "ansible_host_key_checking": false, "ansible_ssh_common_args": "-o ProxyJump=j"},
+			remote.Config{Name: "h", Address: "10.0.0.3", Port: 2222, User: "u", Password: "hushhush", KeyFiles: []string{"/k"}, ProxyJump: "j",
+				Keys: remote.HostKeyCheck{Mode: remote.ModeOff, Pinned: []string{"SHA256:x"}}}, ""},
+		{"older names", map[string]any{"ansible_ssh_host": "x", "ansible_ssh_port": 1, "ansible_ssh_user": "u", "ansible_ssh_pass": "hushhush"},
+			remote.Config{Name: "h", Address: "x", Port: 1, User: "u", Password: "hushhush"}, ""},
+		{"port", map[string]any{"ansible_port": 70000}, remote.Config{}, "which is no port"},
+		{"connection", map[string]any{"ansible_connection": "winrm"}, remote.Config{}, "winrm"},
+		{"arguments", map[string]any{"ansible_ssh_common_args": "-o ProxyCommand=nc"}, remote.Config{}, "ProxyJump=HOST only"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t)
+			b.inv.AddHost("h", nil, c.vars)
+			var got remote.Config
+			b.o.Connect = func(ctx context.Context, c remote.Config) (Connection, error) {
+				got = c
+				return b.connect(ctx, c)
+			}
+			_, err := b.run("- hosts: h\n  gather_facts: false\n  remote_user: fromkeyword\n  port: 2200\n  tasks:\n    - shell: \"true\"\n")
+			if c.bad != "" {
+				b.wantKind(err, HostFailed)
+				if !strings.Contains(b.rec.text(), c.bad) {
+					t.Errorf("%q is not in\n%s", c.bad, b.rec.text())
+				}
+				return
+			}
+			b.wantKind(err, 0)
+			if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", c.want) {
+				t.Errorf("got  %+v\nwant %+v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestBecoming(t *testing.T) {
+	for _, c := range []struct {
+		name, keywords string
+		vars           map[string]any
+		want           string
+	}{
+		{"not", "", nil, "id"},
+		{"keyword", "become: true", nil, "root: id"},
+		{"user", "become: true\n      become_user: postgres", nil, "postgres: id"},
+		{"variable wins", "become: false", map[string]any{"ansible_become": "yes", "ansible_become_user": "{{ 'o' }}racle"}, "oracle: id"},
+		{"the same user", "become: true\n      become_user: tester", nil, "id"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t)
+			b.inv.AddHost("h", nil, c.vars)
+			keywords := c.keywords
+			if keywords == "" {
+				keywords = "tags: []"
+			}
+			_, err := b.run("- hosts: h\n  gather_facts: false\n  tasks:\n    - shell: id\n      " + keywords + "\n")
+			b.wantKind(err, 0)
+			if got := fmt.Sprint(b.conns["h"].runs); got != "["+c.want+"]" {
+				t.Errorf("ran %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestKeepHoldsWhatWasMadeUntilTheRunEnds(t *testing.T) {
+	b := newBench(t, "a")
+	l := &link{r: &run{o: b.o, events: &emitter{mask: func(s string) string { return s }}}, name: "a", turn: make(chan struct{}, 1), kept: map[string]*kept{}, prober: &prober{}}
+	h := &lent{link: l, s: &step{t: &playbooks.Task{}}}
+	made, closed := 0, 0
+	make := func() (any, error) { made++; return closer(func() { closed++ }), nil }
+	for range 2 {
+		if _, err := h.Keep("db", make); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.Forget("db")
+	if _, err := h.Keep("db", make); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.get(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	l.reset()
+	if made != 2 || closed != 2 {
+		t.Errorf("made %d, closed %d, want 2 and 2", made, closed)
+	}
+	failing := func() (any, error) { made++; return nil, errors.New("no") }
+	for range 2 {
+		if _, err := h.Keep("db", failing); err == nil {
+			t.Error("a failure was kept as a success")
+		}
+	}
+	if made != 4 {
+		t.Errorf("a failure was kept: made %d", made)
+	}
+}
+
+type closer func()
+
+func (c closer) Close() error { c(); return nil }

@@ -1,0 +1,257 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/polarbook/polarbook/inventory"
+	"github.com/polarbook/polarbook/playbooks"
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/templates"
+)
+
+// gatherFacts runs the module setup on the hosts whose facts this run does not have yet.
+func (p *playRun) gatherFacts(ctx context.Context, hosts []*host) {
+	m, ok := p.r.lookup("setup")
+	if !ok || len(hosts) == 0 {
+		return
+	}
+	v, err := p.vars(hosts[0], p.scope, nil)
+	if err != nil {
+		p.fail(err)
+		return
+	}
+	wanted, err := v.boolean(p.play.GatherFacts, true)
+	if err != nil {
+		p.fail(err)
+		return
+	}
+	if !wanted {
+		return
+	}
+	subset := strings.Join(p.play.GatherSubset, ",")
+	var without []*host
+	for _, h := range standing(hosts) {
+		if !h.has(subset) {
+			without = append(without, h)
+		}
+	}
+	if len(without) == 0 {
+		return
+	}
+	t := &playbooks.Task{Module: m, Origin: p.play.Origin, Args: map[string]playbooks.Value{}}
+	t.Pos = p.play.Pos
+	t.Name = playbooks.Value{Raw: "Gathering Facts", Pos: p.play.Pos}
+	if len(p.play.Tags) == 0 {
+		t.Tags = []string{"always"}
+	}
+	if subset != "" {
+		t.Args["gather_subset"] = playbooks.Value{Raw: anys(p.play.GatherSubset), Pos: p.play.Pos}
+	}
+	p.task(ctx, t, p.scope, without, factsTask)
+	for _, h := range standing(without) {
+		h.gatheredNow(subset)
+	}
+}
+
+// has says that the facts of a subset, or all of them, were gathered in this run.
+func (h *host) has(subset string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.gathered[subset] || h.gathered[""]
+}
+
+func (h *host) gatheredNow(subset string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.gathered == nil {
+		h.gathered = map[string]bool{}
+	}
+	h.gathered[subset] = true
+}
+
+func (r *run) lookup(name string) (*tasks.Module, bool) {
+	if r.o.Lookup != nil {
+		return r.o.Lookup(name)
+	}
+	return tasks.Lookup(name)
+}
+
+// fileVars reads the play's vars_files for a host, in their order. A name that needs facts which are not there yet
+// waits for them, as in Ansible.
+func (p *playRun) fileVars(h *host) ([]map[string]any, error) {
+	if len(p.play.VarsFiles) == 0 {
+		return nil, nil
+	}
+	var all []map[string]any
+	for _, entry := range p.play.VarsFiles {
+		vars, err := p.fileVarsOf(h, entry, all)
+		if err != nil {
+			return nil, err
+		}
+		if vars != nil {
+			all = append(all, vars)
+		}
+	}
+	return all, nil
+}
+
+func (p *playRun) fileVarsOf(h *host, entry playbooks.Value, before []map[string]any) (map[string]any, error) {
+	var looked []string
+	for _, candidate := range asList(entry.Raw) {
+		name := text(candidate)
+		if strings.Contains(name, "{") {
+			v, err := p.varsWith(h, p.scope, nil, before)
+			if err != nil {
+				return nil, err
+			}
+			out, err := v.render(name)
+			var missing *templates.UndefinedError
+			if errors.As(err, &missing) {
+				return nil, nil
+			}
+			if err != nil {
+				return nil, at(entry.Pos, fmt.Errorf("vars_files: %w", err))
+			}
+			name = text(out)
+		}
+		fsys, found, err := p.play.Origin.Find("vars", name)
+		if errors.Is(err, fs.ErrNotExist) {
+			looked = append(looked, name)
+			continue
+		}
+		if err != nil {
+			return nil, at(entry.Pos, fmt.Errorf("vars_files: %w", err))
+		}
+		return p.readVars(fsys, found, entry.Pos)
+	}
+	return nil, at(entry.Pos, fmt.Errorf("vars_files: there is no %s", strings.Join(looked, " nor ")))
+}
+
+// readVars reads a file of variables, once a play.
+func (p *playRun) readVars(fsys fs.FS, name string, pos playbooks.Position) (map[string]any, error) {
+	p.mu.Lock()
+	vars, ok := p.files[name]
+	p.mu.Unlock()
+	if ok {
+		return vars, nil
+	}
+	vars, err := loadVars(fsys, name)
+	if err != nil {
+		return nil, at(pos, err)
+	}
+	p.r.noteSecrets(vars)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.files != nil {
+		p.files[name] = vars
+	}
+	return vars, nil
+}
+
+func loadVars(fsys fs.FS, name string) (map[string]any, error) {
+	data, err := fs.ReadFile(fsys, name)
+	if err != nil {
+		return nil, fmt.Errorf("reading variables: %w", err)
+	}
+	node, err := inventory.ParseYAML(name, data)
+	if err != nil {
+		return nil, err
+	}
+	if node == nil {
+		return map[string]any{}, nil
+	}
+	x, err := inventory.DecodeYAML(node)
+	if err != nil {
+		return nil, inventory.InFile(name, err)
+	}
+	if x == nil {
+		return map[string]any{}, nil
+	}
+	vars, ok := x.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("%s: a file of variables has to be a mapping", name)
+	}
+	return vars, nil
+}
+
+// includeVarsFrom reads what include_vars names.
+func (s *step) includeVarsFrom(args map[string]any) (map[string]any, []any, error) {
+	vars := map[string]any{}
+	var read []any
+	take := func(fsys fs.FS, name string) error {
+		more, err := loadVars(fsys, name)
+		if err != nil {
+			return err
+		}
+		read = append(read, name)
+		merge := text(args["hash_behaviour"]) == "merge"
+		for k, x := range more {
+			below, isDict := vars[k].(map[string]any)
+			above, bothDicts := x.(map[string]any)
+			if merge && isDict && bothDicts {
+				x = over(below, above)
+			}
+			vars[k] = x
+		}
+		return nil
+	}
+	if dir := text(args["dir"]); dir != "" {
+		fsys, found, err := s.t.Origin.Find("vars", dir)
+		if err != nil {
+			return nil, nil, err
+		}
+		extensions := []string{"yaml", "yml", "json"}
+		if args["extensions"] != nil {
+			extensions = texts(asList(args["extensions"]))
+		}
+		ignore := texts(asList(args["ignore_files"]))
+		depth := 0
+		if args["depth"] != nil {
+			n, err := number(args["depth"])
+			if err != nil {
+				return nil, nil, fmt.Errorf("depth: %w", err)
+			}
+			depth = int(n)
+		}
+		err = fs.WalkDir(fsys, found, func(name string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			rel := strings.TrimPrefix(strings.TrimPrefix(name, found), "/")
+			switch {
+			case d.IsDir():
+				if depth > 0 && rel != "" && strings.Count(rel, "/")+1 >= depth {
+					return fs.SkipDir
+				}
+				return nil
+			case slices.Contains(ignore, path.Base(name)):
+				return nil
+			case !slices.Contains(extensions, strings.TrimPrefix(path.Ext(name), ".")):
+				return nil
+			}
+			if pattern := text(args["files_matching"]); pattern != "" {
+				ok, err := s.matches(pattern, path.Base(name))
+				if err != nil || !ok {
+					return err
+				}
+			}
+			return take(fsys, name)
+		})
+		return vars, read, err
+	}
+	name := text(args["file"])
+	if name == "" {
+		return nil, nil, errors.New("needs file or dir")
+	}
+	fsys, found, err := s.t.Origin.Find("vars", name)
+	if err != nil {
+		return nil, nil, err
+	}
+	return vars, append(read, found), take(fsys, found)
+}

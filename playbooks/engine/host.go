@@ -1,0 +1,199 @@
+package engine
+
+import (
+	"sync"
+
+	"github.com/polarbook/polarbook/inventory"
+)
+
+// condition says whether a host still takes part in the play.
+type condition int
+
+const (
+	active      condition = iota
+	failed                // a task failed; a rescue brings it back
+	unreachable           // for the rest of the run
+	ended                 // meta said so; back in the next play
+	aborted               // the user stopped the run
+)
+
+// host is what the run knows about one host. The maps are replaced, never changed, because other hosts read them
+// through hostvars.
+type host struct {
+	name string
+	inv  *inventory.Host
+
+	mu       sync.Mutex
+	cond     condition
+	facts    map[string]any
+	included map[string]any // include_vars
+	set      map[string]any // set_fact and register
+	gathered map[string]bool
+	recap    Recap
+	pending  string
+	failure  *failedTask // the last, for rescue
+
+	invVars    map[string]any
+	invVersion int
+	owedLoaded map[string]bool
+	owed       map[string][]string // by playbook: what earlier runs left
+}
+
+// failedTask is what a rescue sees.
+type failedTask struct {
+	task   map[string]any
+	result map[string]any
+}
+
+func (h *host) state() condition {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.cond
+}
+
+func (h *host) become(c condition) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.cond = c
+}
+
+func (h *host) summary() Recap {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.recap
+}
+
+// count adds a task's end to the recap, as Ansible counts: a changed task is also ok.
+func (h *host) count(s Status, changed bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch s {
+	case OK:
+		h.recap.OK++
+	case Changed:
+		h.recap.OK++
+		h.recap.Changed++
+	case Skipped:
+		h.recap.Skipped++
+	case Failed:
+		h.recap.Failed++
+	case Ignored:
+		h.recap.OK++
+		h.recap.Ignored++
+		if changed {
+			h.recap.Changed++
+		}
+	case Rescued: // counted when its rescue begins
+	case Unreachable:
+		h.recap.Unreachable++
+	}
+}
+
+func (h *host) countRescued() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.recap.Rescued++
+}
+
+func (h *host) setVars(vars map[string]any)     { h.merge(&h.set, vars) }
+func (h *host) includeVars(vars map[string]any) { h.merge(&h.included, vars) }
+func (h *host) addFacts(vars map[string]any)    { h.merge(&h.facts, vars) }
+
+func (h *host) merge(into *map[string]any, vars map[string]any) {
+	if len(vars) == 0 {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	merged := make(map[string]any, len(*into)+len(vars))
+	for k, v := range *into {
+		merged[k] = v
+	}
+	for k, v := range vars {
+		merged[k] = v
+	}
+	*into = merged
+}
+
+func (h *host) clearFacts() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.facts, h.gathered = nil, nil
+}
+
+// snapshot returns the maps as they are now; they do not change.
+func (h *host) snapshot() (facts, included, set map[string]any) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.facts, h.included, h.set
+}
+
+// wait notes the first task that an aborted run did not begin on this host.
+func (h *host) wait(task string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.pending == "" {
+		h.pending = task
+	}
+	if h.cond == active {
+		h.cond = aborted
+	}
+}
+
+// host returns the state of an inventory host, made when first asked for.
+func (r *run) host(name string) (*host, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if h, ok := r.hosts[name]; ok {
+		return h, true
+	}
+	inv, ok := r.o.Inventory.Host(name)
+	if !ok {
+		return nil, false
+	}
+	h := &host{name: name, inv: inv}
+	r.hosts[name] = h
+	return h, true
+}
+
+// enlist puts a host on the recap.
+func (r *run) enlist(h *host) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, known := range r.order {
+		if known == h {
+			return
+		}
+	}
+	r.order = append(r.order, h)
+}
+
+// inventoryVars are the host's variables in the inventory, read again when add_host or group_by changed it.
+func (r *run) inventoryVars(h *host) (map[string]any, error) {
+	version := r.changes.value() + 1
+	h.mu.Lock()
+	if h.invVersion == version {
+		defer h.mu.Unlock()
+		return h.invVars, nil
+	}
+	h.mu.Unlock()
+	vars, err := r.o.Inventory.Vars(h.inv)
+	if err != nil {
+		return nil, err
+	}
+	r.noteSecrets(vars)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.invVars, h.invVersion = vars, version
+	return vars, nil
+}
+
+func standing(hosts []*host) []*host {
+	var out []*host
+	for _, h := range hosts {
+		if h.state() == active {
+			out = append(out, h)
+		}
+	}
+	return out
+}

@@ -1,0 +1,253 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/polarbook/polarbook/inventory"
+	"github.com/polarbook/polarbook/playbooks"
+)
+
+// inclusion is one thing to include with its variables, and the hosts that want it.
+type inclusion struct {
+	key   string
+	nodes []playbooks.Node
+	vars  map[string]any
+	hosts []*host
+}
+
+// include works out on every host what is to be included, item by item, and then runs each thing once for all the
+// hosts that asked for the same.
+func (p *playRun) include(ctx context.Context, inc *playbooks.Include, outer *scope, hosts []*host) {
+	p.includeAs(ctx, inc, outer, hosts, false)
+}
+
+func (p *playRun) includeAs(ctx context.Context, inc *playbooks.Include, outer *scope, hosts []*host, handler bool) {
+	own := &scope{parent: outer, common: &inc.Common, level: 0, rescuable: outer.rescuable}
+	if !handler && !p.r.selected(own.tags()) {
+		return
+	}
+	name := inc.What
+	if inc.Name.Given() {
+		name = p.label(inc.Name, inc.What)
+	}
+	name = roleLabel(outer, name)
+	// An include's name may be the one to start at, but so may that of a task in it.
+	if !p.r.start.passes(name) && p.r.start.skips(inc.Nodes, "", p) {
+		return
+	}
+	if p.r.stopped(ctx) {
+		for _, h := range hosts {
+			h.wait(name)
+		}
+		return
+	}
+	on := hosts
+	if v, err := p.vars(hosts[0], own, &inc.Origin); err == nil && p.play.Strategy != "free" {
+		if once, err := v.boolean(inc.RunOnce, false); err == nil && once {
+			on = hosts[:1]
+		}
+	}
+	id := p.r.nextID.next()
+	p.r.events.emit(TaskStarted{Time: time.Now(), ID: id, Name: name, Module: inc.What, Handler: handler, Pos: inc.Pos, Hosts: texts(hostNames(on))})
+	wanted := make([][]*inclusion, len(on))
+	var all sync.WaitGroup
+	for i, h := range on {
+		p.r.forks <- struct{}{}
+		all.Go(func() {
+			defer func() { <-p.r.forks }()
+			wanted[i] = p.wants(inc, own, h, id)
+		})
+	}
+	all.Wait()
+
+	var order []*inclusion
+	byKey := map[string]*inclusion{}
+	for i, h := range on {
+		for _, w := range wanted[i] {
+			known, ok := byKey[w.key]
+			if !ok {
+				known = w
+				byKey[w.key] = w
+				order = append(order, w)
+			}
+			if len(on) < len(hosts) {
+				known.hosts = append(known.hosts, hosts...)
+			} else {
+				known.hosts = append(known.hosts, h)
+			}
+		}
+	}
+	for _, w := range order {
+		p.adopt(w.nodes, outer.included(inc, w.vars))
+		p.walk(ctx, w.nodes, outer.included(inc, w.vars), w.hosts)
+	}
+}
+
+// wants says what an include brings on one host: nothing, one thing, or one for each item of its loop.
+func (p *playRun) wants(inc *playbooks.Include, own *scope, h *host, id int) []*inclusion {
+	s := &step{p: p, id: id, t: &playbooks.Task{Common: inc.Common, Origin: inc.Origin}, sc: own, verb: inc.What}
+	v, err := p.vars(h, own, &inc.Origin)
+	if err != nil {
+		s.settleInclude(h, s.failure(v, err))
+		return nil
+	}
+	v.layers = v.layers.With(inventory.IncludeParams, raw(inc.Vars))
+	if inc.Loop == nil {
+		w, o := p.want(s, inc, v, nil)
+		s.settleInclude(h, o)
+		if w == nil {
+			return nil
+		}
+		return []*inclusion{w}
+	}
+	items, err := loopItems(v, inc.Loop, &inc.Origin)
+	if err != nil {
+		ok, _, cerr := v.conditions(own.when())
+		if cerr == nil && !ok {
+			s.settleInclude(h, skippedBy(""))
+			return nil
+		}
+		s.settleInclude(h, s.failure(v, err))
+		return nil
+	}
+	var out []*inclusion
+	var outcomes []*outcome
+	for i, item := range items {
+		extra := loopVariables(inc.Loop.Control, items, i)
+		w, o := p.want(s, inc, v.with(untrustedEach(extra)), extra)
+		o.inLoop, o.label = true, text(item)
+		if inc.Loop.Control.Label.Given() {
+			o.label = v.with(untrustedEach(extra)).label(inc.Loop.Control.Label, o.label)
+		}
+		p.r.events.emit(s.done(h, o))
+		outcomes = append(outcomes, o)
+		if w != nil {
+			out = append(out, w)
+		}
+	}
+	s.settleInclude(h, together(outcomes))
+	return out
+}
+
+// want evaluates one inclusion on one host.
+func (p *playRun) want(s *step, inc *playbooks.Include, v *variables, extra map[string]any) (*inclusion, *outcome) {
+	ok, which, err := v.conditions(s.sc.when())
+	if err != nil {
+		return nil, s.failure(v, err)
+	}
+	if !ok {
+		return nil, skippedBy(which)
+	}
+	args := map[string]string{}
+	key := ""
+	for _, name := range keys(inc.Args) {
+		if _, isText := inc.Args[name].Raw.(string); !isText {
+			continue
+		}
+		out, err := v.text(inc.Args[name], "")
+		if err != nil {
+			return nil, s.failure(v, fmt.Errorf("%s: %w", name, err))
+		}
+		args[name] = out
+		key += name + "=" + out + "\x00"
+	}
+	nodes := inc.Nodes
+	if nodes == nil {
+		if nodes, err = inc.Resolve(args); err != nil {
+			return nil, s.failure(v, err)
+		}
+	}
+	vars := raw(inc.Vars)
+	for name, x := range extra {
+		vars[name] = untrusted(x)
+		key += fmt.Sprintf("%s=%#v\x00", name, x)
+	}
+	o := &outcome{status: OK, values: map[string]any{"changed": false, "failed": false, "include_args": args}}
+	return &inclusion{key: key, nodes: nodes, vars: vars}, o
+}
+
+func skippedBy(condition string) *outcome {
+	const why = "Conditional result was False"
+	return &outcome{status: Skipped, msg: why, values: map[string]any{
+		"changed": false, "skipped": true, "skip_reason": why, "false_condition": condition}}
+}
+
+// settleInclude ends the include itself on a host.
+func (s *step) settleInclude(h *host, o *outcome) {
+	if o.status == Failed {
+		o.failed = true
+		if v, err := s.p.vars(h, s.sc, &s.t.Origin); err == nil {
+			if ignore, err := v.boolean(s.sc.keyword(ignoreErrors), false); err == nil && ignore {
+				o.status = Ignored
+			} else if s.sc.rescuable {
+				o.status = Rescued
+			}
+		}
+	}
+	h.count(o.status, false)
+	s.p.r.events.emit(s.done(h, o))
+	if o.status == Failed || o.status == Rescued {
+		h.mu.Lock()
+		h.failure = &failedTask{task: map[string]any{"name": s.verb, "action": s.verb}, result: o.values}
+		h.cond = failed
+		h.mu.Unlock()
+	}
+}
+
+// adopt makes the handlers and, if they are public, the variables of included roles known to the play.
+func (p *playRun) adopt(nodes []playbooks.Node, sc *scope) {
+	visit(nodes, func(node playbooks.Node) bool {
+		b, ok := node.(*playbooks.Block)
+		if !ok || b.Role == "" {
+			return ok
+		}
+		p.handlers.addRole(b, sc)
+		if b.RolePublic {
+			p.publish(roleOf(b))
+		}
+		return true
+	})
+}
+
+// publish lets the whole play see a role's variables from now on.
+func (p *playRun) publish(r *role) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.static = append(p.static[:len(p.static):len(p.static)], r)
+}
+
+func (p *playRun) roles() []*role {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.static
+}
+
+func (p *playRun) roleNames() []any {
+	names := []any{}
+	seen := map[string]bool{}
+	for _, r := range p.roles() {
+		if !seen[r.name] {
+			seen[r.name] = true
+			names = append(names, r.name)
+		}
+	}
+	return names
+}
+
+// staticRoles are the roles that a play has from its beginning: those of roles: and import_role.
+func staticRoles(play *playbooks.Play) []*role {
+	var all []*role
+	visit(sections(play), func(node playbooks.Node) bool {
+		if _, dynamic := node.(*playbooks.Include); dynamic {
+			return false
+		}
+		if b, ok := node.(*playbooks.Block); ok && b.Role != "" && b.RolePublic {
+			all = append(all, &role{name: b.Role, defaults: raw(b.RoleDefaults), vars: raw(b.RoleVars)})
+		}
+		return true
+	})
+	return all
+}

@@ -1,0 +1,400 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+// outcome is how a task, or one item of its loop, ended on a host.
+type outcome struct {
+	status    Status
+	values    map[string]any // what register sees
+	msg, hint string
+	unknown   string
+	diff      []tasks.Diff
+	warnings  []string
+	learned   []learned
+	attempts  int
+	elapsed   time.Duration
+	delegated string
+	noLog     bool
+	label     string
+	inLoop    bool
+	stopped   bool // the user stopped the run before this had begun
+	failed    bool // before ignore_errors
+}
+
+func (o *outcome) changed() bool { return o.values["changed"] == true }
+
+// learned are variables that a result brings.
+type learned struct {
+	host *host // another than the task's, with delegate_facts
+	into func(h *host)
+}
+
+// host runs the task on one host: once, or for every item of its loop.
+func (s *step) host(ctx context.Context, h *host) *outcome {
+	began := time.Now()
+	s.p.r.events.emit(HostStarted{Time: began, TaskID: s.id, Host: h.name})
+	var o *outcome
+	v, err := s.p.vars(h, s.sc, &s.t.Origin)
+	switch {
+	case err != nil:
+		o = s.failure(v, err)
+	case s.t.Loop != nil:
+		o = s.loop(ctx, v)
+	default:
+		o = s.item(ctx, v, nil)
+	}
+	o.elapsed = time.Since(began)
+	return o
+}
+
+// item runs the task for one item (or its only one). late is an error to report unless the condition is false.
+func (s *step) item(ctx context.Context, v *variables, late error) *outcome {
+	began := time.Now()
+	o := s.conditional(ctx, v, late)
+	o.elapsed = time.Since(began)
+	o.noLog = s.hidden(v)
+	if o.status == Failed {
+		o.failed = true
+		ignore, err := v.boolean(s.sc.keyword(ignoreErrors), false)
+		switch {
+		case err != nil:
+			o.msg += fmt.Sprintf(" (and ignore_errors: %v)", err)
+		case ignore:
+			o.status = Ignored
+		case s.sc.rescuable && !s.handler:
+			o.status = Rescued
+		}
+	}
+	if o.status == Unreachable {
+		if ignore, err := v.boolean(s.sc.keyword(ignoreUnreachable), false); err == nil && ignore {
+			o.status = Ignored
+		}
+	}
+	return o
+}
+
+// hidden says that nothing of what the task says may be shown. When in doubt, it is.
+func (s *step) hidden(v *variables) bool {
+	hidden, err := v.boolean(s.sc.keyword(noLog), false)
+	return hidden || err != nil
+}
+
+func (s *step) conditional(ctx context.Context, v *variables, late error) *outcome {
+	ok, which, err := v.conditions(s.sc.when())
+	switch {
+	case err != nil && late != nil:
+		return s.failure(v, late)
+	case err != nil:
+		return s.failure(v, err)
+	case !ok:
+		return &outcome{status: Skipped, values: map[string]any{
+			"changed": false, "skipped": true, "skip_reason": "Conditional result was False", "false_condition": which,
+		}, msg: "Conditional result was False"}
+	case late != nil:
+		return s.failure(v, late)
+	}
+	attempts, delay, err := s.retries(v)
+	if err != nil {
+		return s.failure(v, err)
+	}
+	for n := 1; ; n++ {
+		o := s.attempt(ctx, v)
+		o.attempts = n
+		if attempts > 1 && o.values != nil {
+			o.values["attempts"] = n
+		}
+		if o.status == Skipped || o.status == Unreachable || o.stopped {
+			return o
+		}
+		seen := v
+		if s.t.Register != "" {
+			seen = v.with(map[string]any{s.t.Register: untrusted(o.values)})
+		}
+		s.judge(seen, o)
+		if attempts <= 1 {
+			return o
+		}
+		done, err := s.holds(seen, o)
+		if err != nil {
+			return s.failure(v, err)
+		}
+		if done {
+			return o
+		}
+		if n >= attempts {
+			o.status = Failed
+			o.values["failed"] = true
+			if o.msg == "" {
+				o.msg = fmt.Sprintf("what until asks for did not come true in %d attempts", n)
+			}
+			return o
+		}
+		again := Retrying{Time: time.Now(), TaskID: s.id, Host: v.h.name, Attempt: n, Of: attempts, Msg: o.msg}
+		if s.hidden(v) {
+			again.Msg = ""
+		}
+		s.p.r.events.emit(again)
+		if !s.p.pause(ctx, delay) {
+			v.h.wait(s.name)
+			return &outcome{stopped: true}
+		}
+	}
+}
+
+// retries is how often to try, at most, and the pause in between.
+func (s *step) retries(v *variables) (int, time.Duration, error) {
+	if len(s.t.Until) == 0 && !s.t.Retries.Given() {
+		return 1, 0, nil
+	}
+	n, err := v.number(s.t.Retries, 3)
+	if err != nil {
+		return 0, 0, fmt.Errorf("retries: %w", err)
+	}
+	delay, err := v.number(s.t.Delay, 5)
+	if err != nil {
+		return 0, 0, fmt.Errorf("delay: %w", err)
+	}
+	return max(1, int(n)+1), time.Duration(delay * float64(time.Second)), nil
+}
+
+// holds says that no further attempt is needed.
+func (s *step) holds(v *variables, o *outcome) (bool, error) {
+	if len(s.t.Until) == 0 {
+		return o.status != Failed, nil
+	}
+	ok, _, err := v.conditions(s.t.Until)
+	return ok, err
+}
+
+// judge lets changed_when and failed_when have their say. An error in one of them is a failure.
+func (s *step) judge(v *variables, o *outcome) {
+	if len(s.t.ChangedWhen) > 0 {
+		ok, _, err := v.conditions(s.t.ChangedWhen)
+		if err != nil {
+			s.spoil(o, fmt.Errorf("changed_when: %w", err))
+			return
+		}
+		o.values["changed"] = ok
+		if o.status == OK || o.status == Changed {
+			o.status = statusOf(ok)
+		}
+	}
+	if len(s.t.FailedWhen) == 0 {
+		return
+	}
+	if s.t.Register != "" {
+		v = v.with(map[string]any{s.t.Register: untrusted(o.values)})
+	}
+	ok, which, err := v.conditions(s.t.FailedWhen)
+	if err != nil {
+		s.spoil(o, fmt.Errorf("failed_when: %w", err))
+		return
+	}
+	o.values["failed"], o.values["failed_when_result"] = ok, ok
+	switch {
+	case ok && o.status != Failed:
+		o.status = Failed
+		if o.msg == "" {
+			o.msg = "failed_when was true"
+			if which != "" {
+				o.msg += ": " + which
+			}
+		}
+	case !ok && o.status == Failed:
+		o.status = statusOf(o.changed())
+	}
+}
+
+func (s *step) spoil(o *outcome, err error) {
+	o.status, o.msg = Failed, err.Error()
+	o.values["failed"], o.values["msg"] = true, o.msg
+}
+
+func statusOf(changed bool) Status {
+	if changed {
+		return Changed
+	}
+	return OK
+}
+
+// attempt runs the task once. Whatever goes wrong becomes an outcome.
+func (s *step) attempt(ctx context.Context, v *variables) *outcome {
+	limit, err := v.number(s.sc.keyword(timeoutOf), 0)
+	if err != nil {
+		return s.failure(v, fmt.Errorf("timeout: %w", err))
+	}
+	work := ctx
+	if limit > 0 {
+		var cancel context.CancelFunc
+		work, cancel = context.WithTimeout(ctx, time.Duration(limit*float64(time.Second)))
+		defer cancel()
+	}
+	o := s.work(work, v)
+	if ctx.Err() != nil && (o.status == Failed || o.status == Unreachable) {
+		v.h.wait(s.name)
+		return &outcome{stopped: true}
+	}
+	if work.Err() != nil && o.status == Failed {
+		o.msg = fmt.Sprintf("not done after the %g seconds that timeout allows; it was stopped", limit)
+		o.values["msg"], o.values["timedout"] = o.msg, map[string]any{"period": limit}
+	}
+	return o
+}
+
+func (s *step) work(ctx context.Context, v *variables) *outcome {
+	if s.verb != "" {
+		return s.act(ctx, v)
+	}
+	if s.t.Module == nil {
+		return s.failure(v, s.unregistered())
+	}
+	target, err := s.target(v)
+	if err != nil {
+		return s.failure(v, err)
+	}
+	o := s.module(ctx, v, target)
+	if target.h != v.h {
+		o.delegated = target.h.name
+	}
+	return o
+}
+
+// failure turns an error into an outcome.
+func (s *step) failure(v *variables, err error) *outcome {
+	o := &outcome{status: Failed, values: map[string]any{"changed": false, "failed": true}}
+	var lost *remote.UnreachableError
+	var unknown *remote.UnknownHostKeyError
+	var changed *remote.ChangedHostKeyError
+	if errors.As(err, &lost) && s.concerns(v, lost.Host) || errors.As(err, &unknown) && s.concerns(v, unknown.Host) ||
+		errors.As(err, &changed) && s.concerns(v, changed.Host) {
+		o.status = Unreachable
+		o.values["unreachable"] = true
+	}
+	o.msg = err.Error()
+	var f *tasks.Failure
+	if errors.As(err, &f) {
+		for k, x := range f.Values {
+			o.values[k] = x
+		}
+		o.hint = f.Hint
+		plain := *f
+		plain.Hint = ""
+		o.msg = plain.Error()
+	}
+	if _, has := o.values["msg"]; !has {
+		o.values["msg"] = o.msg
+	}
+	addLines(o.values)
+	return o
+}
+
+// concerns says that a host is the task's own, or the one it is delegated to. One that a module asked by the way may be
+// unreachable without this host being so.
+func (s *step) concerns(v *variables, name string) bool {
+	if v == nil || name == "" || name == v.h.name {
+		return true
+	}
+	target, err := s.target(v)
+	if err != nil {
+		return false
+	}
+	if target.h.name == name {
+		return true
+	}
+	_, inventory := s.p.r.o.Inventory.Host(name)
+	return !inventory // a jump host on the way
+}
+
+// success turns a module's result into an outcome.
+func (s *step) success(v *variables, target place, r tasks.Result) *outcome {
+	o := &outcome{status: statusOf(r.Changed), msg: r.Msg, diff: r.Diff, warnings: r.Warnings}
+	o.values = map[string]any{}
+	for k, x := range r.Values {
+		o.values[k] = x
+	}
+	o.values["changed"], o.values["failed"] = r.Changed, false
+	if r.Msg != "" {
+		if _, has := o.values["msg"]; !has {
+			o.values["msg"] = r.Msg
+		}
+	}
+	if r.Skipped {
+		o.status = Skipped
+		o.values["skipped"], o.values["changed"] = true, false
+		if _, has := o.values["skip_reason"]; !has {
+			o.values["skip_reason"] = r.Msg
+		}
+	}
+	if len(r.Warnings) > 0 {
+		o.values["warnings"] = anys(r.Warnings)
+	}
+	addLines(o.values)
+	facts, _ := r.Values["ansible_facts"].(map[string]any)
+	if len(facts) == 0 {
+		return o
+	}
+	to := learned{into: func(h *host) { h.addFacts(untrustedEach(facts)) }}
+	if s.t.Module != nil && s.t.Module.Name == "set_fact" {
+		to.into = func(h *host) { h.setVars(untrustedEach(facts)) }
+	}
+	if target.h != v.h {
+		if yes, err := v.boolean(s.sc.keyword(delegateFacts), false); err == nil && yes {
+			to.host = target.h
+		}
+	}
+	o.learned = append(o.learned, to)
+	return o
+}
+
+// addLines gives stdout and stderr their _lines.
+func addLines(values map[string]any) {
+	for _, name := range []string{"stdout", "stderr"} {
+		s, ok := values[name].(string)
+		if _, has := values[name+"_lines"]; ok && !has {
+			values[name+"_lines"] = splitLines(s)
+		}
+	}
+}
+
+func splitLines(s string) []any {
+	lines := []any{}
+	for len(s) > 0 {
+		line := s
+		for i := range len(s) {
+			if s[i] == '\n' {
+				line = s[:i]
+				break
+			}
+		}
+		s = s[min(len(s), len(line)+1):]
+		if n := len(line); n > 0 && line[n-1] == '\r' {
+			line = line[:n-1]
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// pause waits; false says that the run was stopped meanwhile.
+func (p *playRun) pause(ctx context.Context, d time.Duration) bool {
+	if p.r.stopped(ctx) {
+		return false
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+	case <-p.r.o.Stop:
+	}
+	return false
+}

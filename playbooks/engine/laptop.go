@@ -1,0 +1,117 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/templates"
+)
+
+// laptop is the laptop's side of a task: tasks.Local.
+type laptop struct {
+	s           *step
+	v           *variables
+	check, diff bool
+}
+
+func (l *laptop) Find(kind, name string) (fs.FS, string, error) {
+	return l.s.t.Origin.Find(kind, name)
+}
+
+func (l *laptop) Sum(fsys fs.FS, path string) (string, int64, error) {
+	return l.s.p.r.sums.of(fsys, path)
+}
+
+func (l *laptop) Render(name, body string, o tasks.RenderOptions) (string, error) {
+	v := l.v
+	if len(o.Vars) > 0 {
+		v = v.with(untrustedEach(o.Vars))
+	}
+	if !one(o.VariableStart, "", "{{") || !one(o.VariableEnd, "", "}}") || !one(o.BlockStart, "", "{%") || !one(o.BlockEnd, "", "%}") {
+		return "", fmt.Errorf("%s: delimiters other than {{ }} and {%% %%} are not implemented", name)
+	}
+	return l.s.p.r.o.Templates.File(name, body, v, templates.FileOptions{
+		TrimBlocks: o.TrimBlocks, LeftStripBlocks: o.LstripBlocks, NewlineSequence: o.NewlineSequence,
+	})
+}
+
+func one(s string, of ...string) bool { return slices.Contains(of, s) }
+
+func (l *laptop) Eval(expr string) (any, error) { return l.s.p.r.o.Templates.Evaluate(expr, l.v) }
+
+func (l *laptop) Condition(expr string) (bool, error) {
+	return l.s.p.r.o.Templates.Condition(expr, l.v)
+}
+
+func (l *laptop) Secret(value string)     { l.s.p.r.secret(value) }
+func (l *laptop) Mask(text string) string { return l.s.p.r.o.Secrets.Mask(text) }
+func (l *laptop) Check() bool             { return l.check }
+func (l *laptop) Diff() bool              { return l.diff }
+
+// sums are checksums of local files, each computed once a run, whichever host asks first.
+type sums struct {
+	mu    sync.Mutex
+	files map[file]*summed
+}
+
+type file struct {
+	fsys fs.FS
+	path string
+}
+
+type summed struct {
+	once sync.Once
+	sum  string
+	size int64
+	err  error
+}
+
+func newSums() *sums { return &sums{files: map[file]*summed{}} }
+
+func (s *sums) of(fsys fs.FS, path string) (string, int64, error) {
+	if !reflect.TypeOf(fsys).Comparable() {
+		return digest(fsys, path)
+	}
+	s.mu.Lock()
+	f, ok := s.files[file{fsys, path}]
+	if !ok {
+		f = &summed{}
+		s.files[file{fsys, path}] = f
+	}
+	s.mu.Unlock()
+	f.once.Do(func() { f.sum, f.size, f.err = digest(fsys, path) })
+	return f.sum, f.size, f.err
+}
+
+func digest(fsys fs.FS, path string) (string, int64, error) {
+	in, err := fsys.Open(path)
+	if err != nil {
+		return "", 0, err
+	}
+	defer in.Close()
+	h := sha256.New()
+	n, err := io.Copy(h, in)
+	if err != nil {
+		return "", 0, fmt.Errorf("reading %s: %w", path, err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), n, nil
+}
+
+func expandHome(path string) string {
+	if rest, ok := strings.CutPrefix(path, "~/"); ok {
+		if home, err := os.UserHomeDir(); err == nil {
+			return filepath.Join(home, rest)
+		}
+	}
+	return path
+}

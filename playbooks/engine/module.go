@@ -1,0 +1,352 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"strings"
+
+	"github.com/polarbook/polarbook/playbooks"
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/templates"
+)
+
+// module runs the task's module once on target: arguments, probe, plan, and unless only asked, the change.
+func (s *step) module(ctx context.Context, v *variables, target place) *outcome {
+	args, err := s.arguments(v)
+	if err != nil {
+		return s.failure(v, err)
+	}
+	s.p.r.noteArgs(s.t.Module, args)
+	check, err := v.boolean(s.sc.keyword(checkMode), s.p.r.o.Check)
+	if err != nil {
+		return s.failure(v, fmt.Errorf("check_mode: %w", err))
+	}
+	diff, err := v.boolean(s.sc.keyword(diffMode), s.p.r.o.Diff)
+	if err != nil {
+		return s.failure(v, fmt.Errorf("diff: %w", err))
+	}
+	d := &drive{s: s, v: v, target: target, check: check, diff: diff}
+	result, unknown, err := d.run(ctx, args)
+	if err != nil {
+		o := s.failure(v, err)
+		if o.status == Failed {
+			o.diff = result.Diff
+			o.values["changed"] = result.Changed
+		}
+		return o
+	}
+	o := s.success(v, target, result)
+	o.unknown = unknown
+	return o
+}
+
+// arguments are the module's: its defaults, those of the task, rendered, without what was omitted.
+func (s *step) arguments(v *variables) (map[string]any, error) {
+	m := s.t.Module
+	given := map[string]playbooks.Value{}
+	for name, x := range s.sc.moduleDefaults(func(name string) bool { return isModule(m, name) }) {
+		given[canonical(m, name)] = x
+	}
+	if s.t.ArgsFrom.Given() {
+		whole, err := v.render(s.t.ArgsFrom.Raw)
+		if err != nil {
+			return nil, at(s.t.ArgsFrom.Pos, fmt.Errorf("args: %w", err))
+		}
+		dict, ok := whole.(map[string]any)
+		if !ok {
+			return nil, at(s.t.ArgsFrom.Pos, fmt.Errorf("args has to be a dict, not %q", text(whole)))
+		}
+		for name, x := range dict {
+			given[canonical(m, name)] = playbooks.Value{Raw: untrusted(x), Pos: s.t.ArgsFrom.Pos}
+		}
+	}
+	for name, x := range s.t.Args {
+		given[canonical(m, name)] = x
+	}
+	args := make(map[string]any, len(given))
+	for name, x := range given {
+		if arg, ok := m.Arg(name); ok && arg.Kind == tasks.Raw {
+			args[name] = trusted(x.Raw)
+			continue
+		}
+		out, err := v.render(x.Raw)
+		if err != nil {
+			return nil, at(x.Pos, fmt.Errorf("%s: %w", name, err))
+		}
+		if out, keep := withoutOmitted(out); keep {
+			args[name] = out
+		}
+	}
+	return args, nil
+}
+
+func trusted(x any) any {
+	if u, ok := x.(templates.Unsafe); ok {
+		return u.Value
+	}
+	return x
+}
+
+// canonical spells an argument by its own name, so that an alias replaces a default of the same argument.
+func canonical(m *tasks.Module, name string) string {
+	if arg, ok := m.Arg(name); ok {
+		return arg.Name
+	}
+	return name
+}
+
+func isModule(m *tasks.Module, name string) bool {
+	if name == m.Name {
+		return true
+	}
+	collection, short, ok := cutLast(name, ".")
+	if !ok || short != m.Name {
+		return false
+	}
+	for _, c := range m.Collections {
+		if c == collection {
+			return true
+		}
+	}
+	return false
+}
+
+func cutLast(s, sep string) (string, string, bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}
+
+// withoutOmitted takes out what has the value omit, at any depth.
+func withoutOmitted(x any) (any, bool) {
+	if x == templates.Omit && isOmit(x) {
+		return nil, false
+	}
+	switch x := x.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(x))
+		for k, item := range x {
+			if item, keep := withoutOmitted(item); keep {
+				out[k] = item
+			}
+		}
+		return out, true
+	case []any:
+		out := make([]any, 0, len(x))
+		for _, item := range x {
+			if item, keep := withoutOmitted(item); keep {
+				out = append(out, item)
+			}
+		}
+		return out, true
+	}
+	return x, true
+}
+
+// drive takes one Action from its arguments to its result.
+type drive struct {
+	s           *step
+	v           *variables
+	target      place
+	check, diff bool
+}
+
+// run returns the result, and in check mode what cannot be known yet. A panic of the module is its failure.
+func (d *drive) run(ctx context.Context, args map[string]any) (r tasks.Result, unknown string, err error) {
+	name := d.s.t.Module.Name
+	defer func() {
+		if caught := recover(); caught != nil {
+			err = &tasks.Failure{
+				Msg:    fmt.Sprintf("the module %s broke down: %v", name, caught),
+				Hint:   "this is a mistake in polarbook, not in the playbook",
+				Values: map[string]any{"exception": string(debug.Stack())},
+			}
+		}
+	}()
+	local := &laptop{s: d.s, v: d.v, check: d.check, diff: d.diff}
+	action, err := d.s.t.Module.New(args, local)
+	if err != nil {
+		return r, "", err
+	}
+	h, err := d.s.p.lend(d)
+	if err != nil {
+		return r, "", err
+	}
+	probe := action.Probe()
+	found, err := d.find(ctx, h, action, probe, nil)
+	if err != nil {
+		return r, "", err
+	}
+	plan, err := action.Plan(found)
+	if err != nil {
+		return r, "", err
+	}
+	planned := tasks.Result{Changed: plan.Change, Msg: plan.Msg, Values: plan.Values, Diff: plan.Diff, Skipped: plan.Values["skipped"] == true}
+	switch {
+	case d.check:
+		if !d.diff {
+			planned.Diff = nil
+		}
+		return planned, plan.Unknown, nil
+	case !plan.Change && plan.Unknown != "":
+		return r, "", &tasks.Failure{Msg: plan.Unknown, Values: plan.Values}
+	case !plan.Change:
+		return planned, "", nil
+	}
+	if err := d.s.p.handlers.owe(ctx, d.s, d.v.h, h); err != nil {
+		return r, "", err
+	}
+	defer h.prober().changed()
+	if a, ok := action.(tasks.Applier); ok {
+		r, err = a.Apply(ctx, h, plan)
+		if r.Msg == "" {
+			r.Msg = plan.Msg
+		}
+		if r.Diff == nil {
+			r.Diff = plan.Diff
+		}
+		r.Values = over(plan.Values, r.Values)
+	} else {
+		r, err = d.script(ctx, h, action, probe, plan)
+	}
+	if !d.diff {
+		r.Diff = nil
+	}
+	return r, "", err
+}
+
+// find asks what an Action has to know: its probe, then its own questions. probed is an answer had already.
+func (d *drive) find(ctx context.Context, h *lent, action tasks.Action, probe string, probed *tasks.Found) (tasks.Found, error) {
+	var found tasks.Found
+	if probed != nil {
+		found = *probed
+	} else if probe != "" {
+		shell, err := h.shell(ctx)
+		if err != nil {
+			return found, err
+		}
+		answer, err := h.prober().ask(ctx, shell, h.user(), probe)
+		if err != nil {
+			return found, err
+		}
+		found.Result = answer
+	}
+	if asker, ok := action.(tasks.Asker); ok {
+		return asker.Ask(ctx, h, found)
+	}
+	return found, nil
+}
+
+// script makes the change, and in the same round trip asks again whether it took effect.
+func (d *drive) script(ctx context.Context, h *lent, action tasks.Action, probe string, plan tasks.Plan) (tasks.Result, error) {
+	if plan.Script == "" {
+		return tasks.Result{}, fmt.Errorf("the module %s wants a change and does not say how to make it", d.s.t.Module.Name)
+	}
+	if plan.Event {
+		probe = ""
+	}
+	shell, err := h.shell(ctx)
+	if err != nil {
+		return tasks.Result{}, err
+	}
+	made, proof, err := changeAndProbe(ctx, shell, plan.Script, plan.Stdin, probe)
+	if err != nil {
+		return tasks.Result{}, err
+	}
+	output := map[string]any{"rc": made.Status, "stdout": trimmed(made.Stdout), "stderr": trimmed(made.Stderr)}
+	r := tasks.Result{Changed: true, Msg: plan.Msg, Diff: plan.Diff, Values: plan.Values}
+	if made.Status != 0 {
+		r.Changed = plan.Event // a command that fails has happened all the same
+		return r, &tasks.Failure{Msg: scriptFailed(made.Status, trimmed(made.Stderr), trimmed(made.Stdout)), Values: over(output, plan.Values)}
+	}
+	if plan.Event {
+		r.Values = over(output, plan.Values)
+		return r, nil
+	}
+	found, err := d.find(ctx, h, action, probe, &tasks.Found{Result: proof})
+	if err != nil {
+		return r, fmt.Errorf("the change was made, but asking whether it took effect failed: %w", err)
+	}
+	after, err := action.Plan(found)
+	if err != nil {
+		return r, fmt.Errorf("the change was made, but looking at what it did failed: %w", err)
+	}
+	if after.Change || after.Unknown != "" {
+		return r, &tasks.Failure{Msg: "the change was made without an error and is not there: " + stillWanted(after),
+			Hint: "something on the host undoes it or stands in its way", Values: over(output, after.Values)}
+	}
+	r.Values = over(plan.Values, after.Values)
+	return r, nil
+}
+
+// stillWanted says in one line what a plan still asks for.
+func stillWanted(p tasks.Plan) string {
+	what := p.Msg
+	if what == "" {
+		what = p.Unknown
+	}
+	for _, d := range p.Diff {
+		if d.Hidden || (d.Before == "" && d.After == "") {
+			continue
+		}
+		header := d.AfterHeader
+		if header == "" {
+			header = d.BeforeHeader
+		}
+		what += fmt.Sprintf("; %s is %q and should be %q", header, shorten(d.Before), shorten(d.After))
+	}
+	if what = strings.TrimPrefix(what, "; "); what == "" {
+		return "the same change is wanted again"
+	}
+	return what
+}
+
+func shorten(s string) string {
+	const most = 120
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return s
+}
+
+func scriptFailed(status int, stderr, stdout string) string {
+	said := lastLine(stderr)
+	if said == "" {
+		said = lastLine(stdout)
+	}
+	if said == "" {
+		return fmt.Sprintf("exit status %d, and it said nothing", status)
+	}
+	return fmt.Sprintf("%s (exit status %d)", said, status)
+}
+
+func lastLine(s string) string {
+	s = strings.TrimSpace(s)
+	return strings.TrimSpace(s[strings.LastIndex(s, "\n")+1:])
+}
+
+// trimmed is output as register shows it: without the newlines at its end.
+func trimmed(b []byte) string { return strings.TrimRight(string(b), "\r\n") }
+
+// over lays values over others.
+func over(below, above map[string]any) map[string]any {
+	out := make(map[string]any, len(below)+len(above))
+	for k, x := range below {
+		out[k] = x
+	}
+	for k, x := range above {
+		out[k] = x
+	}
+	return out
+}
+
+func isOmit(x any) bool {
+	switch x.(type) {
+	case nil, bool, int, float64, string, map[string]any, []any:
+		return false
+	}
+	return true
+}

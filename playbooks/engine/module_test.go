@@ -1,0 +1,272 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+func TestAChangeIsMadeProvedAndNotMadeAgain(t *testing.T) {
+	const playbook = `
+- hosts: a
+  gather_facts: false
+  tasks:
+    - content: {path: "{{ dir }}/motd", text: "it's {{ inventory_hostname }}\n"}
+      diff: true
+`
+	b := newBench(t, "a")
+	if _, err := b.run(playbook); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(filepath.Join(b.dir, "motd"))
+	if err != nil || string(got) != "it's a\n" {
+		t.Fatalf("the file holds %q, %v", got, err)
+	}
+	if n := len(b.conns["a"].runs); n != 2 {
+		t.Errorf("a change took %d round trips, not a probe and one more: %q", n, b.conns["a"].runs)
+	}
+	b.rec.lines = nil
+	if _, err := b.run(playbook); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(b.conns["a"].runs); n != 1 {
+		t.Errorf("no change took %d round trips, not 1", n)
+	}
+	if !strings.Contains(b.rec.text(), "a ok") {
+		t.Errorf("the second run: %s", b.rec.text())
+	}
+}
+
+func TestAChangeThatDoesNotTakeEffectIsAFailure(t *testing.T) {
+	b := newBench(t, "a")
+	_, err := b.run(`
+- hosts: a
+  gather_facts: false
+  tasks:
+    - content: {path: "{{ dir }}/motd", text: wanted, broken: true}
+`)
+	b.wantKind(err, HostFailed)
+	if !strings.Contains(b.rec.text(), `is "" and should be "wanted"`) {
+		t.Errorf("the failure does not say what is different: %s", b.rec.text())
+	}
+}
+
+func TestCheckModeAsksAndChangesNothing(t *testing.T) {
+	b := newBench(t, "a")
+	b.o.Check, b.o.Diff = true, true
+	report, err := b.run(`
+- hosts: a
+  gather_facts: false
+  tasks:
+    - content: {path: "{{ dir }}/motd", text: wanted}
+    - shell: touch {{ dir }}/really
+      check_mode: false
+    - echo: "{{ ansible_check_mode }}"
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Changed != 2 {
+		t.Errorf("%d changes are reported, not 2", report.Changed)
+	}
+	if _, err := os.Stat(filepath.Join(b.dir, "motd")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("check mode has made the file: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(b.dir, "really")); err != nil {
+		t.Errorf("check_mode: false has not run: %v", err)
+	}
+	d := b.rec.done("a", 0)
+	if len(d.Diff) != 1 || d.Diff[0].After != "wanted" {
+		t.Errorf("the difference is %+v", d.Diff)
+	}
+}
+
+func TestFailuresOfModules(t *testing.T) {
+	for _, c := range []struct{ name, task, want string }{
+		{"panic", "fail: {msg: panic}", "the module fail broke down: as asked"},
+		{"argument", `echo: {changed: "{{ 'maybe' }}"}`, `echo: argument "changed" must be a boolean`},
+		{"undefined", `echo: "{{ nothing }}"`, `"nothing" is undefined`},
+		{"condition", "echo: x\n      when: nothing == 1", `"nothing" is undefined`},
+		{"status", "shell: echo why >&2; exit 3", "why (exit status 3)"},
+		{"timeout", "shell: sleep 60\n      timeout: 1", "not done after the 1 seconds"},
+		{"become", "shell: id\n      become: true\n      vars: {ansible_become_password: hopeless}", "becoming root with sudo: it is wrong"},
+		{"host", "shell: id\n      delegate_to: nobody", `the inventory has no host "nobody"`},
+		{"until", "shell: exit 1\n      retries: 1\n      delay: 0\n      until: false", "exit status 1"},
+		{"failed_when", "shell: echo bad\n      register: r\n      failed_when: r.stdout == 'bad'", "failed_when was true"},
+		{"loop", "echo: x\n      loop: \"{{ nothing }}\"", `"nothing" is undefined`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t, "a")
+			_, err := b.run("- hosts: a\n  gather_facts: false\n  tasks:\n    - " + c.task + "\n")
+			b.wantKind(err, HostFailed)
+			if d := b.rec.done("a", 0); d.Status != Failed || !strings.Contains(d.Msg, c.want) {
+				t.Errorf("%s: %s, want %q", d.Status, d.Msg, c.want)
+			}
+		})
+	}
+}
+
+func TestRetriesDefaultsAndConditionsOfResults(t *testing.T) {
+	b := newBench(t, "a")
+	_, err := b.run(`
+- hosts: a
+  gather_facts: false
+  module_defaults:
+    echo: {mode: fancy}
+  environment: {GREETING: hello}
+  tasks:
+    - shell: echo x >> {{ dir }}/count; wc -l < {{ dir }}/count
+      register: r
+      until: r.stdout | int == 3
+      retries: 5
+      delay: 0
+      changed_when: false
+    - echo: "{{ r.attempts }} {{ r.changed }}"
+      register: e
+    - echo: "{{ e.mode }}"
+    - shell: echo $GREETING $NAME
+      environment: {NAME: "{{ inventory_hostname }}"}
+      register: r
+    - echo: {msg: "{{ r.stdout }}", mode: "{{ omit }}", expr: "1 + 1"}
+      register: e
+    - echo: "{{ e.value }} {{ e.mode }}"
+    - shell: exit 4
+      register: r
+      failed_when: r.rc not in [0, 4]
+    - echo: {msg: skipped}
+      when: nothing is defined and nothing.more
+      loop: "{{ nothing }}"
+`)
+	if err != nil {
+		t.Error(err)
+	}
+	b.want(`
+play a [a]
+task shell
+ a retry 1/6
+ a retry 2/6
+ a ok
+task echo
+ a ok: 3 False
+task echo
+ a ok: fancy
+task shell
+ a changed
+task echo
+ a ok: hello a
+task echo
+ a ok: 2 plain
+task shell
+ a changed: exit status 4, and it said nothing
+task echo
+ a skipped: Conditional result was False
+a ok=7 changed=2 unreachable=0 failed=0 skipped=1 rescued=0 ignored=0`)
+}
+
+func (r *recorder) done(host string, n int) HostDone {
+	for _, e := range r.events {
+		if d, ok := e.(HostDone); ok && d.Host == host {
+			if n == 0 {
+				return d
+			}
+			n--
+		}
+	}
+	return HostDone{}
+}
+
+// TestScriptAndProbeShareATrip holds that neither half can spoil the other's answer.
+func TestScriptAndProbeShareATrip(t *testing.T) {
+	for _, c := range []struct {
+		name, script, stdin, probe string
+		made, proof                remote.Result
+	}{
+		{"both", "echo one; echo err >&2", "", "echo two; echo err2 >&2",
+			remote.Result{Stdout: []byte("one\n"), Stderr: []byte("err\n")}, remote.Result{Stdout: []byte("two\n"), Stderr: []byte("err2\n")}},
+		{"no newline at the end", "printf one", "", "printf two",
+			remote.Result{Stdout: []byte("one")}, remote.Result{Stdout: []byte("two")}},
+		{"failure", "echo one; exit 5", "", "echo two", remote.Result{Stdout: []byte("one\n"), Status: 5}, remote.Result{}},
+		{"exit, cd and variables stay inside", "cd /; polarbook_status=9; exit 0", "", "pwd | grep -c ^/$; exit 3", remote.Result{}, remote.Result{Stdout: []byte("x"), Status: 3}},
+		{"syntax error", "if", "", "echo two", remote.Result{Status: 2}, remote.Result{}},
+		{"input is the script's", "cat", "input", "cat", remote.Result{Stdout: []byte("input")}, remote.Result{}},
+		{"quotes and here documents", "cat <<'E'\nit's \"$HOME\"\nE\n", "", "echo 'a'\\''b'",
+			remote.Result{Stdout: []byte("it's \"$HOME\"\n")}, remote.Result{Stdout: []byte("a'b\n")}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l, err := Local("here")
+			if err != nil {
+				t.Fatal(err)
+			}
+			sh, err := l.Shell(context.Background(), remote.Become{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			made, proof, err := changeAndProbe(context.Background(), sh, c.script, []byte(c.stdin), c.probe)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.name == "syntax error" {
+				made.Stderr = nil // each sh has words of its own
+				if made.Status == 0 {
+					t.Error("a syntax error has status 0")
+				}
+				made.Status = c.made.Status
+			}
+			if c.name == "exit, cd and variables stay inside" {
+				proof.Stdout = []byte("x")
+			}
+			same := func(what string, got, want remote.Result) {
+				if string(got.Stdout) != string(want.Stdout) || string(got.Stderr) != string(want.Stderr) || got.Status != want.Status {
+					t.Errorf("%s: got %q %q %d, want %q %q %d", what, got.Stdout, got.Stderr, got.Status, want.Stdout, want.Stderr, want.Status)
+				}
+			}
+			same("made", made, c.made)
+			same("proof", proof, c.proof)
+		})
+	}
+}
+
+type countingShell struct {
+	tasks.Shell
+	n int
+}
+
+func (s *countingShell) Run(context.Context, remote.Command) (remote.Result, error) {
+	s.n++
+	return remote.Result{Stdout: []byte("asked")}, nil
+}
+
+// TestAnswersHadAheadOfTime holds that a kept answer is given once, to the same user, and never after a change.
+func TestAnswersHadAheadOfTime(t *testing.T) {
+	ctx := context.Background()
+	p, sh := &prober{}, &countingShell{}
+	kept := remote.Result{Stdout: []byte("kept")}
+	ask := func(user string) string {
+		r, err := p.ask(ctx, sh, user, "probe")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(r.Stdout)
+	}
+	p.keep("root", "probe", kept)
+	if got := ask("other"); got != "asked" {
+		t.Errorf("another user got %q", got)
+	}
+	if got := ask("root"); got != "kept" {
+		t.Errorf("the first time: %q", got)
+	}
+	if got := ask("root"); got != "asked" {
+		t.Errorf("the second time: %q", got)
+	}
+	p.keep("root", "probe", kept)
+	p.changed()
+	if got := ask("root"); got != "asked" {
+		t.Errorf("after a change: %q", got)
+	}
+}

@@ -1,0 +1,355 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sort"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/polarbook/polarbook/inventory"
+	"github.com/polarbook/polarbook/playbooks"
+)
+
+// playRun is one play, and the batch of it that is being run.
+type playRun struct {
+	r       *run
+	book    *playbooks.Playbook
+	play    *playbooks.Play
+	name    string
+	scope   *scope
+	answers map[string]any // of vars_prompt
+	all     []*host        // of the play, as it began
+	batch   []*host
+
+	handlers *handlers
+
+	mu        sync.Mutex
+	static    []*role // roles of the play itself, whose variables all its tasks see
+	files     map[string]map[string]any
+	throttles map[*playbooks.Task]chan struct{}
+	rolesRun  map[string]map[*host]bool // by RoleKey
+	broken    bool                      // any_errors_fatal or max_fail_percentage: nothing may follow
+	over      bool                      // meta: end_play
+	err       error
+}
+
+// play runs one play, batch by batch.
+func (r *run) play(ctx context.Context, book *playbooks.Playbook, play *playbooks.Play) error {
+	answers, err := r.ask(ctx, play)
+	if err != nil {
+		return err
+	}
+	p := &playRun{r: r, book: book, play: play, scope: playScope(play), answers: answers}
+	selected, err := r.select_(play, answers)
+	if err != nil {
+		return at(play.Pos, err)
+	}
+	for _, inv := range selected {
+		h, ok := r.host(inv.Name)
+		if !ok {
+			return fmt.Errorf("host %q has left the inventory", inv.Name)
+		}
+		if h.state() == ended {
+			h.become(active)
+		}
+		r.enlist(h)
+		if h.state() == active {
+			p.all = append(p.all, h)
+		}
+	}
+	if p.all, err = ordered(p.all, play.Order); err != nil {
+		return at(play.Pos, err)
+	}
+	p.static = staticRoles(play)
+	p.name = p.label(play.Name, text(play.Hosts.Raw))
+	batches, err := p.batches()
+	if err != nil {
+		return at(play.Pos, err)
+	}
+	if len(p.all) == 0 {
+		r.events.emit(PlayStarted{Time: time.Now(), Name: p.name, Hosts: []string{}, Pos: play.Pos})
+		return nil
+	}
+	for _, batch := range batches {
+		if r.stopped(ctx) {
+			p.wait(batch)
+			continue
+		}
+		if err := p.runBatch(ctx, batch); err != nil {
+			return err
+		}
+		lost := 0
+		for _, h := range batch {
+			if s := h.state(); s == failed || s == unreachable {
+				lost++
+			}
+		}
+		if p.broken || lost == len(batch) {
+			r.halted = true
+			return nil
+		}
+		if p.over {
+			return nil
+		}
+	}
+	return nil
+}
+
+// runBatch runs the whole play on some of its hosts.
+func (p *playRun) runBatch(ctx context.Context, batch []*host) error {
+	p.batch = batch
+	p.files = map[string]map[string]any{}
+	p.rolesRun = map[string]map[*host]bool{}
+	p.throttles = map[*playbooks.Task]chan struct{}{}
+	p.handlers = newHandlers(p)
+	p.r.events.emit(PlayStarted{Time: time.Now(), Name: p.name, Hosts: texts(hostNames(batch)), Tasks: countTasks(p.play), Pos: p.play.Pos})
+	if p.r.start.skips(sections(p.play), "", p) {
+		return nil
+	}
+	if !p.connectsLate() {
+		p.connectAll(ctx, batch)
+	}
+	p.loadOwed(ctx, batch)
+	if p.play.Strategy == "free" {
+		p.free(ctx)
+	} else {
+		p.linear(ctx, batch)
+	}
+	p.saveOwed(ctx, batch)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.err
+}
+
+// wait notes that the play was not begun on these hosts.
+func (p *playRun) wait(hosts []*host) {
+	for _, h := range hosts {
+		if h.state() == active {
+			h.wait("play " + p.name)
+		}
+	}
+}
+
+// linear runs the play's sections with all hosts in step.
+func (p *playRun) linear(ctx context.Context, hosts []*host) {
+	p.gatherFacts(ctx, hosts)
+	sections := [][]playbooks.Node{p.play.PreTasks, append(append([]playbooks.Node{}, p.play.Roles...), p.play.Tasks...), p.play.PostTasks}
+	for _, section := range sections {
+		p.walk(ctx, section, p.scope, hosts)
+		p.handlers.flush(ctx, hosts)
+	}
+}
+
+// free lets each host go at its own pace. How many work at once is still bounded by forks, task by task.
+func (p *playRun) free(ctx context.Context) {
+	var all sync.WaitGroup
+	for _, h := range p.batch {
+		all.Go(func() { p.linear(ctx, []*host{h}) })
+	}
+	all.Wait()
+}
+
+// fail ends the whole run: a mistake that no host is to blame for.
+func (p *playRun) fail(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err == nil {
+		p.err = err
+	}
+	p.over = true
+}
+
+// finished says that nothing more of this play may begin.
+func (p *playRun) finished() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.over || p.broken
+}
+
+// label renders a name for people; one that cannot be rendered yet is shown as written.
+func (p *playRun) label(name playbooks.Value, otherwise string) string {
+	if !name.Given() || text(name.Raw) == "" {
+		return otherwise
+	}
+	if len(p.all) == 0 {
+		return text(name.Raw)
+	}
+	v, err := p.vars(p.all[0], p.scope, nil)
+	if err != nil {
+		return text(name.Raw)
+	}
+	return v.label(name, otherwise)
+}
+
+func (v *variables) label(name playbooks.Value, otherwise string) string {
+	out, err := v.text(name, otherwise)
+	if err != nil {
+		return text(name.Raw)
+	}
+	return out
+}
+
+// select_ resolves the play's host pattern and the limit.
+func (r *run) select_(play *playbooks.Play, answers map[string]any) ([]*inventory.Host, error) {
+	var l inventory.Layers
+	l = l.With(inventory.PlayVars, raw(play.Vars)).With(inventory.PlayPrompts, answers).With(inventory.ExtraVars, r.o.ExtraVars)
+	v := &variables{r: r, layers: l, noting: map[string]bool{}}
+	rendered, err := v.render(play.Hosts.Raw)
+	if err != nil {
+		return nil, at(play.Hosts.Pos, fmt.Errorf("hosts: %w", err))
+	}
+	pattern := ""
+	switch x := rendered.(type) {
+	case []any:
+		pattern = strings.Join(texts(x), ",")
+	default:
+		pattern = text(x)
+	}
+	hosts, err := r.o.Inventory.Select(pattern)
+	if err != nil {
+		return nil, at(play.Hosts.Pos, fmt.Errorf("hosts: %w", err))
+	}
+	if r.o.Limit == "" {
+		return hosts, nil
+	}
+	return r.o.Inventory.Limit(hosts, r.o.Limit)
+}
+
+func ordered(hosts []*host, order string) ([]*host, error) {
+	out := append([]*host{}, hosts...)
+	switch order {
+	case "", "inventory":
+	case "sorted":
+		sort.SliceStable(out, func(a, b int) bool { return out[a].name < out[b].name })
+	case "reverse_sorted":
+		sort.SliceStable(out, func(a, b int) bool { return out[a].name > out[b].name })
+	case "reverse_inventory":
+		for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
+			out[i], out[j] = out[j], out[i]
+		}
+	case "shuffle":
+		rand.Shuffle(len(out), func(a, b int) { out[a], out[b] = out[b], out[a] })
+	default:
+		return nil, fmt.Errorf("order: %q is none of inventory, reverse_inventory, sorted, reverse_sorted, shuffle", order)
+	}
+	return out, nil
+}
+
+// batches cuts the hosts as serial says: numbers or percentages, the last of a list for all that remain.
+func (p *playRun) batches() ([][]*host, error) {
+	rest := p.all
+	if len(p.play.Serial) == 0 || len(rest) == 0 {
+		return [][]*host{rest}, nil
+	}
+	v, err := p.vars(p.all[0], p.scope, nil)
+	if err != nil {
+		return nil, err
+	}
+	var sizes []int
+	for _, s := range p.play.Serial {
+		x, _, err := v.value(s)
+		if err != nil {
+			return nil, fmt.Errorf("serial: %w", err)
+		}
+		list, ok := x.([]any)
+		if !ok {
+			list = []any{x}
+		}
+		for _, one := range list {
+			n, err := share(text(one), len(p.all))
+			if err != nil {
+				return nil, fmt.Errorf("serial: %w", err)
+			}
+			sizes = append(sizes, n)
+		}
+	}
+	var out [][]*host
+	for i := 0; len(rest) > 0; i++ {
+		n := sizes[min(i, len(sizes)-1)]
+		if n <= 0 || n > len(rest) {
+			n = len(rest)
+		}
+		out, rest = append(out, rest[:n]), rest[n:]
+	}
+	return out, nil
+}
+
+// share is a number, or a percentage of a whole and then at least one.
+func share(s string, whole int) (int, error) {
+	if pct, ok := strings.CutSuffix(strings.TrimSpace(s), "%"); ok {
+		n, err := strconv.ParseFloat(pct, 64)
+		if err != nil {
+			return 0, fmt.Errorf("%q is not a percentage", s)
+		}
+		return max(1, int(n/100*float64(whole))), nil
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(s))
+	if err != nil {
+		return 0, fmt.Errorf("%q is neither a number nor a percentage", s)
+	}
+	return n, nil
+}
+
+// ask puts vars_prompt to the user. Extra vars answer in advance.
+func (r *run) ask(ctx context.Context, play *playbooks.Play) (map[string]any, error) {
+	answers := map[string]any{}
+	for _, q := range play.VarsPrompt {
+		if _, given := r.o.ExtraVars[q.Name]; given {
+			continue
+		}
+		var def string
+		if q.Default.Given() {
+			v := &variables{r: r, noting: map[string]bool{}}
+			x, err := v.render(q.Default.Raw)
+			if err != nil {
+				return nil, at(q.Pos, err)
+			}
+			def = text(x)
+		}
+		if r.o.Prompt == nil {
+			if !q.Default.Given() {
+				return nil, at(q.Pos, fmt.Errorf("%s has to be asked for and there is no terminal: give it with --extra-vars %s=...", q.Name, q.Name))
+			}
+			answers[q.Name] = def
+			continue
+		}
+		question := q.Prompt
+		if question == "" {
+			question = q.Name
+		}
+		answer, err := r.prompt(ctx, Question{Text: question, Default: def, Private: q.Private, Confirm: q.Confirm})
+		if err != nil {
+			return nil, at(q.Pos, fmt.Errorf("asking for %s: %w", q.Name, err))
+		}
+		if answer == "" {
+			answer = def
+		}
+		if q.Private {
+			r.secret(answer)
+		}
+		answers[q.Name] = answer
+	}
+	return answers, nil
+}
+
+func (r *run) prompt(ctx context.Context, q Question) (string, error) {
+	if r.o.Prompt == nil {
+		return "", errors.New("there is nobody to ask")
+	}
+	r.prompts.Lock()
+	defer r.prompts.Unlock()
+	return r.o.Prompt(ctx, q)
+}
+
+func texts(in []any) []string {
+	out := make([]string, len(in))
+	for i, x := range in {
+		out[i] = text(x)
+	}
+	return out
+}

@@ -1,0 +1,335 @@
+// Package engine runs loaded playbooks: which task on which host when, with which variables, what comes of it, and what
+// that means for the tasks that follow. Everything that happens leaves it as a typed event (event.go); the display, the
+// journal and the report are listeners.
+//
+// It knows playbooks, inventories, templates and modules through their contracts, and hosts through Connection. It must
+// not know what any single module does, and it never prints, prompts or exits.
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"sort"
+	"sync"
+	"time"
+
+	"github.com/polarbook/polarbook/inventory"
+	"github.com/polarbook/polarbook/playbooks"
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+// DefaultForks is how many hosts are worked on at once when Options does not say.
+const DefaultForks = 50
+
+// Options say what to run, on what, and who is told of it. Playbooks, Inventory, Templates and Secrets are required.
+type Options struct {
+	Playbooks []*playbooks.Playbook
+	Inventory *inventory.Inventory
+	// Limit is a host pattern; empty: all hosts of the plays.
+	Limit string
+	// Tags and SkipTags as in Ansible; StartAtTask is a task's name or a glob of it.
+	Tags, SkipTags []string
+	StartAtTask    string
+	ExtraVars      map[string]any
+	// Check asks what would be changed and changes nothing; Diff asks modules to show differences.
+	Check, Diff bool
+	// Forks bounds the hosts worked on at once; 0: DefaultForks.
+	Forks int
+
+	// SSH holds what applies to all hosts: ssh_config, keys, known_hosts, passphrases. The inventory's connection
+	// variables (ansible_host, ansible_user, ...) win over it.
+	SSH remote.Config
+	// Connect opens a connection; nil: SSH.
+	Connect func(ctx context.Context, c remote.Config) (Connection, error)
+	// UnknownKeys is asked once a play for all hosts whose key nobody vouches for. It accepts them (nil) or says why
+	// not. When it is nil such hosts are unreachable.
+	UnknownKeys func(ctx context.Context, unknown []*remote.UnknownHostKeyError) error
+	// BecomePassword is used for hosts whose variables have none.
+	BecomePassword string
+
+	Templates Templates
+	Secrets   Secrets
+	Listeners []Listener
+	// Lookup finds modules; nil: tasks.Lookup.
+	Lookup func(name string) (*tasks.Module, bool)
+	// Prompt asks the user; nil: there is nobody to ask.
+	Prompt func(ctx context.Context, q Question) (string, error)
+	// Owed remembers handlers across runs; nil: they are forgotten.
+	Owed Owed
+	// Stop, when closed, lets steps in hand finish and begins no other.
+	Stop <-chan struct{}
+	// RunID names the run; empty: a random one.
+	RunID string
+}
+
+// Question is asked of the user by vars_prompt and pause.
+type Question struct {
+	Text    string
+	Default string
+	// Private answers are not echoed; Confirm asks twice; Pause wants only the return key.
+	Private, Confirm, Pause bool
+}
+
+// Secrets collects values that must never be shown; *inventory.Secrets is one.
+type Secrets interface {
+	Add(value string)
+	Mask(text string) string
+}
+
+// Report is what a run came to.
+type Report struct {
+	ID      string
+	Elapsed time.Duration
+	Hosts   map[string]Recap
+	// Failed and Unreachable name hosts, sorted. Changed counts tasks over all hosts.
+	Failed, Unreachable []string
+	Changed             int
+	Aborted             bool
+	// Pending is the first task not run on each host of an aborted run.
+	Pending map[string]string
+}
+
+// Kind says why a run did not succeed.
+type Kind int
+
+// The kinds of failure, for exit codes.
+const (
+	Internal        Kind = iota + 1 // a mistake in the playbook found late, or in polarbook
+	HostFailed                      // a task failed
+	HostUnreachable                 // a host could not be reached, and none failed
+	Aborted                         // the user stopped the run
+)
+
+// Error is a run that did not succeed.
+type Error struct {
+	Kind Kind
+	// Hosts are those concerned, sorted.
+	Hosts []string
+	Err   error
+}
+
+func (e *Error) Error() string {
+	switch e.Kind {
+	case HostFailed:
+		return fmt.Sprintf("failed on %s", list(e.Hosts))
+	case HostUnreachable:
+		return fmt.Sprintf("could not reach %s", list(e.Hosts))
+	case Aborted:
+		return "stopped before the end"
+	}
+	return e.Err.Error()
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// run is one run's state.
+type run struct {
+	o       Options
+	began   time.Time
+	events  *emitter
+	forks   chan struct{}
+	sums    *sums
+	nextID  counter
+	changes counter // of the inventory: add_host and group_by
+
+	mu    sync.Mutex
+	hosts map[string]*host
+	order []*host
+	links map[string]*link
+
+	prompts sync.Mutex // one question at a time
+	start   *startAt
+	halted  bool // a play said that nothing may follow
+}
+
+// Run runs the playbooks one after the other. The report is there even when the error is not nil. The error is an
+// *Error unless the options make no sense.
+func Run(ctx context.Context, o Options) (*Report, error) {
+	if o.Inventory == nil || o.Templates == nil || o.Secrets == nil {
+		return nil, fmt.Errorf("engine: Inventory, Templates and Secrets are required")
+	}
+	if o.Forks <= 0 {
+		o.Forks = DefaultForks
+	}
+	if o.RunID == "" {
+		o.RunID = newID()
+	}
+	if o.Connect == nil {
+		o.Connect = SSH
+	}
+	r := &run{
+		o: o, began: time.Now(), forks: make(chan struct{}, o.Forks), sums: newSums(),
+		hosts: map[string]*host{}, links: map[string]*link{}, start: newStartAt(o.StartAtTask),
+		events: &emitter{listeners: o.Listeners, mask: o.Secrets.Mask},
+	}
+	if o.BecomePassword != "" {
+		o.Secrets.Add(o.BecomePassword)
+	}
+	r.noteSecrets(o.ExtraVars)
+	names := make([]string, len(o.Playbooks))
+	for i, b := range o.Playbooks {
+		names[i] = b.Name
+	}
+	r.events.emit(RunStarted{Time: time.Now(), ID: o.RunID, Playbooks: names, Hosts: r.everyHost(), Check: o.Check})
+	err := r.playbooks(ctx)
+	if err == nil && !r.start.reached() {
+		err = fmt.Errorf("no task is named %q: nothing was run", o.StartAtTask)
+	}
+	r.closeAll()
+	return r.end(ctx, err)
+}
+
+func (r *run) playbooks(ctx context.Context) error {
+	for _, book := range r.o.Playbooks {
+		for _, play := range book.Plays {
+			if r.stopped(ctx) {
+				r.waitFor(play)
+				continue
+			}
+			if err := r.play(ctx, book, play); err != nil {
+				return err
+			}
+			if r.halted {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+// waitFor notes that a stopped run did not begin a play.
+func (r *run) waitFor(play *playbooks.Play) {
+	selected, err := r.select_(play, nil)
+	if err != nil {
+		return // which hosts it has is not known any more
+	}
+	for _, inv := range selected {
+		h, ok := r.host(inv.Name)
+		if !ok || h.state() == failed || h.state() == unreachable {
+			continue
+		}
+		r.enlist(h)
+		name := text(play.Name.Raw)
+		if name == "" {
+			name = text(play.Hosts.Raw)
+		}
+		h.wait("play " + name)
+	}
+}
+
+// end makes the report, tells listeners, and turns it into the run's error.
+func (r *run) end(ctx context.Context, err error) (*Report, error) {
+	rep := &Report{ID: r.o.RunID, Elapsed: time.Since(r.began), Hosts: map[string]Recap{}, Pending: map[string]string{}}
+	for _, h := range r.order {
+		recap := h.summary()
+		rep.Hosts[h.name] = recap
+		rep.Changed += recap.Changed
+		if recap.Failed > 0 {
+			rep.Failed = append(rep.Failed, h.name)
+		}
+		if h.state() == unreachable {
+			rep.Unreachable = append(rep.Unreachable, h.name)
+		}
+		if h.pending != "" {
+			rep.Pending[h.name] = h.pending
+		}
+	}
+	sort.Strings(rep.Failed)
+	sort.Strings(rep.Unreachable)
+	rep.Aborted = ctx.Err() != nil || len(rep.Pending) > 0
+	r.events.emit(RunEnded{Time: time.Now(), Elapsed: rep.Elapsed, Hosts: rep.Hosts, Aborted: rep.Aborted, Pending: rep.Pending})
+	switch {
+	case rep.Aborted:
+		return rep, &Error{Kind: Aborted, Hosts: keys(rep.Pending), Err: ctx.Err()}
+	case err != nil:
+		return rep, &Error{Kind: Internal, Err: err}
+	case len(rep.Failed) > 0:
+		return rep, &Error{Kind: HostFailed, Hosts: rep.Failed}
+	case len(rep.Unreachable) > 0:
+		return rep, &Error{Kind: HostUnreachable, Hosts: rep.Unreachable}
+	}
+	return rep, nil
+}
+
+// stopped says that no further step may begin.
+func (r *run) stopped(ctx context.Context) bool {
+	select {
+	case <-r.o.Stop:
+		return true
+	case <-ctx.Done():
+		return true
+	default:
+		return false
+	}
+}
+
+// everyHost names the hosts of all plays as far as their patterns can be told before the first one.
+func (r *run) everyHost() []string {
+	seen := map[string]bool{}
+	var names []string
+	for _, book := range r.o.Playbooks {
+		for _, play := range book.Plays {
+			hosts, err := r.select_(play, nil)
+			if err != nil {
+				continue // reported when the play begins
+			}
+			for _, h := range hosts {
+				if !seen[h.Name] {
+					seen[h.Name] = true
+					names = append(names, h.Name)
+				}
+			}
+		}
+	}
+	return names
+}
+
+func newID() string {
+	var b [6]byte
+	_, _ = rand.Read(b[:]) // never fails, says its documentation
+	return time.Now().UTC().Format("20060102-150405-") + hex.EncodeToString(b[:])
+}
+
+type counter struct {
+	mu sync.Mutex
+	n  int
+}
+
+func (c *counter) next() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.n++
+	return c.n
+}
+
+func (c *counter) value() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.n
+}
+
+func keys[V any](m map[string]V) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+func list(names []string) string {
+	s := ""
+	for i, n := range names {
+		switch {
+		case i > 0 && i == len(names)-1:
+			s += " and "
+		case i > 0:
+			s += ", "
+		}
+		s += n
+	}
+	return s
+}

@@ -1,0 +1,219 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/polarbook/polarbook/playbooks"
+)
+
+// walk runs nodes in order, each on all hosts that still stand. Hosts that fall are left out of what follows; who
+// called looks at their state. With one host this is the strategy free, with many linear.
+func (p *playRun) walk(ctx context.Context, nodes []playbooks.Node, sc *scope, hosts []*host) {
+	for _, node := range nodes {
+		left := standing(hosts)
+		if len(left) == 0 || p.finished() {
+			return
+		}
+		switch n := node.(type) {
+		case *playbooks.Task:
+			p.task(ctx, n, sc, left, ordinary)
+		case *playbooks.Block:
+			p.block(ctx, n, sc, left)
+		case *playbooks.Include:
+			p.include(ctx, n, sc, left)
+		}
+	}
+}
+
+// block runs its tasks; on the hosts where they failed its rescue; on all of them its always.
+func (p *playRun) block(ctx context.Context, b *playbooks.Block, sc *scope, hosts []*host) {
+	if hosts = p.first(b, hosts); len(hosts) == 0 {
+		return
+	}
+	p.walk(ctx, b.Block, sc.block(b, b.Block), hosts)
+
+	if len(b.Rescue) > 0 {
+		var fallen []*host
+		for _, h := range hosts {
+			if h.state() != failed {
+				continue
+			}
+			fallen = append(fallen, h)
+			h.become(active)
+			h.countRescued()
+			if f := h.lastFailure(); f != nil {
+				h.setVars(map[string]any{"ansible_failed_task": f.task, "ansible_failed_result": f.result})
+			}
+		}
+		p.mend(fallen)
+		p.walk(ctx, b.Rescue, sc.block(b, b.Rescue), fallen)
+	}
+
+	if len(b.Always) > 0 {
+		var fallen, all []*host
+		for _, h := range hosts {
+			switch h.state() {
+			case failed:
+				fallen = append(fallen, h)
+				h.become(active)
+				all = append(all, h)
+			case active:
+				all = append(all, h)
+			}
+		}
+		broken := p.suspend()
+		p.walk(ctx, b.Always, sc.block(b, b.Always), all)
+		p.resume(broken)
+		for _, h := range fallen {
+			if h.state() == active {
+				h.become(failed)
+			}
+		}
+	}
+}
+
+// first leaves out the hosts on which the same role has run before in this play.
+func (p *playRun) first(b *playbooks.Block, hosts []*host) []*host {
+	if b.RoleKey == "" {
+		return hosts
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	ran := p.rolesRun[b.RoleKey]
+	if ran == nil {
+		ran = map[*host]bool{}
+		p.rolesRun[b.RoleKey] = ran
+	}
+	var out []*host
+	for _, h := range hosts {
+		if !ran[h] {
+			ran[h] = true
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// mend takes back that the play is broken when a rescue took every failure that broke it.
+func (p *playRun) mend(rescued []*host) {
+	if len(rescued) == 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.broken = false
+}
+
+// suspend lets an always section run in a play that is broken; resume breaks it again.
+func (p *playRun) suspend() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	was := p.broken
+	p.broken = false
+	return was
+}
+
+func (p *playRun) resume(was bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.broken = p.broken || was
+}
+
+// judge looks at a finished task: errors that are fatal for all, and too many failures, take the other hosts along.
+func (p *playRun) judge(hosts []*host, fatal bool, sc *scope) {
+	fell := false
+	for _, h := range hosts {
+		if s := h.state(); s == failed || s == unreachable {
+			fell = true
+		}
+	}
+	if !fell {
+		return
+	}
+	if !fatal && (sc.rescuable || !p.tooMany()) {
+		return
+	}
+	rescuable := sc.rescuable
+	for _, h := range hosts {
+		if h.state() == active {
+			h.become(failed)
+		}
+	}
+	if !rescuable {
+		for _, h := range p.batch {
+			if h.state() == active {
+				h.become(failed)
+			}
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.broken = true
+}
+
+// tooMany says that more hosts of the batch have fallen than max_fail_percentage allows.
+func (p *playRun) tooMany() bool {
+	limit := p.play.MaxFailPercentage
+	if !limit.Given() || len(p.batch) == 0 {
+		return false
+	}
+	v, err := p.vars(p.batch[0], p.scope, nil)
+	if err != nil {
+		return false
+	}
+	pct, err := v.number(limit, 100)
+	if err != nil {
+		p.fail(err)
+		return true
+	}
+	down := 0
+	for _, h := range p.batch {
+		if s := h.state(); s == failed || s == unreachable {
+			down++
+		}
+	}
+	return float64(down)*100/float64(len(p.batch)) > pct
+}
+
+func (h *host) lastFailure() *failedTask {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.failure
+}
+
+// countTasks is how many tasks of a play are known before it runs.
+func countTasks(play *playbooks.Play) int {
+	n := 0
+	visit(sections(play), func(node playbooks.Node) bool {
+		if _, ok := node.(*playbooks.Task); ok {
+			n++
+		}
+		return true
+	})
+	return n
+}
+
+func sections(play *playbooks.Play) []playbooks.Node {
+	var all []playbooks.Node
+	for _, s := range [][]playbooks.Node{play.PreTasks, play.Roles, play.Tasks, play.PostTasks} {
+		all = append(all, s...)
+	}
+	return all
+}
+
+// visit calls f for every node known before the run, outer ones first; f returns false to leave out what is inside.
+func visit(nodes []playbooks.Node, f func(playbooks.Node) bool) {
+	for _, node := range nodes {
+		if !f(node) {
+			continue
+		}
+		switch n := node.(type) {
+		case *playbooks.Block:
+			for _, part := range [][]playbooks.Node{n.Block, n.Rescue, n.Always} {
+				visit(part, f)
+			}
+		case *playbooks.Include:
+			visit(n.Nodes, f)
+		}
+	}
+}

@@ -1,0 +1,372 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/polarbook/polarbook/inventory"
+	"github.com/polarbook/polarbook/playbooks"
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/templates"
+)
+
+// variables are what one task on one host sees. They are made anew for each task and each loop item, cheaply: nothing
+// is rendered until it is asked for.
+type variables struct {
+	r      *run
+	p      *playRun
+	h      *host
+	sc     *scope
+	origin *playbooks.Origin
+	layers inventory.Layers
+	top    map[string]any // loop variables and the result in hand: above everything
+	noting map[string]bool
+	peers  map[string]*variables // of other hosts, as hostvars shows them
+}
+
+// Templates renders what playbooks say; *templates.Engine is one.
+type Templates interface {
+	RenderValue(value any, vars templates.Vars) (any, error)
+	Condition(expr string, vars templates.Vars) (bool, error)
+	Evaluate(expr string, vars templates.Vars) (any, error)
+	File(name, text string, vars templates.Vars, o templates.FileOptions) (string, error)
+}
+
+// hostvars are the variables of all hosts, each rendered among its own.
+type hostvars struct{ of *variables }
+
+// Get returns the variables of one host: its inventory's, its facts, and what tasks have set.
+func (m hostvars) Get(name string) (any, bool) {
+	if m.of.p == nil {
+		return nil, false
+	}
+	if m.of.peers == nil {
+		m.of.peers = map[string]*variables{}
+	}
+	peer, ok := m.of.peers[name]
+	if !ok {
+		h, known := m.of.r.host(name)
+		if !known {
+			return nil, false
+		}
+		var err error
+		// As in Ansible, what the play itself defines is not seen through hostvars.
+		if peer, err = m.of.p.varsWith(h, nil, nil, nil); err != nil {
+			return nil, false
+		}
+		m.of.peers[name] = peer
+	}
+	return templates.Scope{Vars: peer}, true
+}
+
+// Keys lists the hosts of the inventory.
+func (m hostvars) Keys() []string {
+	var names []string
+	for _, h := range m.of.r.o.Inventory.Hosts() {
+		names = append(names, h.Name)
+	}
+	return names
+}
+
+// untrusted is a value that is never rendered: what hosts sent back, and what has been rendered already.
+func untrusted(x any) any { return templates.Unsafe{Value: x} }
+
+func untrustedEach(values map[string]any) map[string]any {
+	out := make(map[string]any, len(values))
+	for name, x := range values {
+		out[name] = untrusted(x)
+	}
+	return out
+}
+
+// Get returns a variable as it was written; the template engine renders it where it is used.
+func (v *variables) Get(name string) (any, bool) {
+	value, ok := v.top[name]
+	if !ok {
+		value, ok = v.layers.Get(name)
+	}
+	if !ok {
+		switch name {
+		case "hostvars":
+			return hostvars{v}, true
+		case "vars":
+			return templates.Scope{Vars: v}, true
+		}
+		return nil, false
+	}
+	if secretName(name) {
+		v.noteSecret(name, value)
+	}
+	return value, true
+}
+
+// Names lists all variables.
+func (v *variables) Names() []string {
+	return keys(v.all())
+}
+
+// with lays values over all others.
+func (v *variables) with(values map[string]any) *variables {
+	top := make(map[string]any, len(v.top)+len(values))
+	for k, x := range v.top {
+		top[k] = x
+	}
+	for k, x := range values {
+		top[k] = x
+	}
+	out := *v
+	out.top = top
+	return &out
+}
+
+func (v *variables) all() map[string]any {
+	merged := v.layers.Merge()
+	for k, x := range v.top {
+		merged[k] = x
+	}
+	return merged
+}
+
+func (v *variables) render(x any) (any, error) {
+	switch s := x.(type) {
+	case nil, bool, int, float64:
+		return x, nil
+	case string:
+		if !strings.Contains(s, "{") {
+			return x, nil
+		}
+	}
+	return v.r.o.Templates.RenderValue(x, v)
+}
+
+func (v *variables) condition(x playbooks.Value) (bool, error) {
+	switch c := x.Raw.(type) {
+	case bool:
+		return c, nil
+	case nil:
+		return true, nil
+	case []any:
+		for _, one := range c {
+			ok, err := v.condition(playbooks.Value{Raw: one, Pos: x.Pos})
+			if err != nil || !ok {
+				return ok, err
+			}
+		}
+		return true, nil
+	case string:
+		if strings.TrimSpace(c) == "" {
+			return true, nil
+		}
+	}
+	ok, err := v.r.o.Templates.Condition(text(x.Raw), v)
+	if err != nil {
+		return false, at(x.Pos, fmt.Errorf("the condition %q: %w", text(x.Raw), err))
+	}
+	return ok, nil
+}
+
+// conditions says whether all hold, and which does not.
+func (v *variables) conditions(all []playbooks.Value) (bool, string, error) {
+	for _, c := range all {
+		ok, err := v.condition(c)
+		if err != nil || !ok {
+			return false, text(c.Raw), err
+		}
+	}
+	return true, "", nil
+}
+
+// vars makes the variables of a host within a scope. t may be nil: those of a play.
+func (p *playRun) vars(h *host, sc *scope, origin *playbooks.Origin) (*variables, error) {
+	files, err := p.fileVars(h)
+	if err != nil {
+		return nil, err
+	}
+	return p.varsWith(h, sc, origin, files)
+}
+
+// varsWith makes them with vars_files read before. Without a scope they are a host's own, whatever the play.
+func (p *playRun) varsWith(h *host, sc *scope, origin *playbooks.Origin, files []map[string]any) (*variables, error) {
+	inv, err := p.r.inventoryVars(h)
+	if err != nil {
+		return nil, err
+	}
+	facts, included, set := h.snapshot()
+	var l inventory.Layers
+	for _, ro := range p.roles() {
+		if sc == nil {
+			break
+		}
+		l = l.With(inventory.RoleDefaults, ro.defaults).With(inventory.RoleVars, ro.vars)
+	}
+	l = l.With(inventory.InventoryVars, inv)
+	l = l.With(inventory.Facts, facts)
+	if len(facts) > 0 {
+		l = l.With(inventory.Facts, map[string]any{"ansible_facts": plainFacts(facts)})
+	}
+	if sc != nil {
+		l = l.With(inventory.PlayPrompts, p.answers)
+	}
+	for _, vars := range files {
+		l = l.With(inventory.PlayVarsFiles, vars)
+	}
+	for _, at := range sc.chain() {
+		if at.role != nil {
+			l = l.With(inventory.RoleDefaults, at.role.defaults).With(inventory.RoleVars, at.role.vars).
+				With(inventory.RoleParams, at.role.params)
+		}
+		if len(at.vars) > 0 {
+			p.r.noteSecrets(at.vars)
+			l = l.With(at.level, at.vars)
+		}
+	}
+	l = l.With(inventory.IncludeVars, included).With(inventory.SetFacts, set).With(inventory.ExtraVars, p.r.o.ExtraVars)
+	l = l.With(inventory.MagicVars, p.magic(h, inv, sc, origin))
+	return &variables{r: p.r, p: p, h: h, sc: sc, origin: origin, layers: l, noting: map[string]bool{}}, nil
+}
+
+// magic are the variables that Ansible itself sets and nobody can override.
+func (p *playRun) magic(h *host, inv map[string]any, sc *scope, origin *playbooks.Origin) map[string]any {
+	m := map[string]any{
+		"ansible_check_mode":        p.r.o.Check,
+		"ansible_diff_mode":         p.r.o.Diff,
+		"ansible_forks":             p.r.o.Forks,
+		"ansible_run_tags":          anys(p.r.runTags()),
+		"ansible_skip_tags":         anys(p.r.o.SkipTags),
+		"ansible_limit":             p.r.o.Limit,
+		"ansible_version":           languageVersion(),
+		"ansible_play_name":         p.name,
+		"ansible_play_hosts_all":    hostNames(p.all),
+		"ansible_play_batch":        hostNames(standing(p.batch)),
+		"ansible_play_hosts":        hostNames(standing(p.all)),
+		"play_hosts":                hostNames(standing(p.all)),
+		"playbook_dir":              directory(p.book.Dir, p.book.Builtin),
+		"polarbook_run_id":          p.r.o.RunID,
+		"omit":                      templates.Omit,
+		"ansible_play_role_names":   p.roleNames(),
+		"role_names":                p.roleNames(),
+		"ansible_inventory_sources": []any{},
+	}
+	for _, name := range []string{"inventory_hostname", "inventory_hostname_short", "group_names", "groups", "inventory_dir", "inventory_file"} {
+		if x, ok := inv[name]; ok {
+			m[name] = x
+		}
+	}
+	if ro := sc.ownRole(); ro != nil {
+		m["role_name"], m["ansible_role_name"] = ro.name, ro.name
+		m["ansible_parent_role_names"] = sc.roleNames()
+		if origin != nil && origin.RoleDir != "" {
+			m["role_path"] = directory(origin.RoleDir, origin.Builtin)
+		}
+	}
+	return m
+}
+
+// directory is a path of a playbook's file system as its user knows it.
+func directory(dir string, builtin bool) string {
+	if builtin {
+		return "builtin/" + dir
+	}
+	return "/" + strings.TrimPrefix(dir, "/")
+}
+
+// languageVersion is the Ansible whose language this is.
+func languageVersion() map[string]any {
+	return map[string]any{"full": "2.16.0", "string": "2.16.0", "major": 2, "minor": 16, "revision": 0}
+}
+
+// plainFacts is ansible_facts: the names without their prefix.
+func plainFacts(facts map[string]any) map[string]any {
+	out := make(map[string]any, len(facts))
+	for name, x := range facts {
+		out[strings.TrimPrefix(name, "ansible_")] = x
+	}
+	return out
+}
+
+// secretName says that by its name a variable's value must never be shown.
+func secretName(name string) bool {
+	name = strings.ToLower(name)
+	for _, end := range []string{"password", "passwd", "secret", "token", "passphrase", "ansible_ssh_pass", "become_pass", "sudo_pass"} {
+		if strings.HasSuffix(name, end) {
+			return true
+		}
+	}
+	return false
+}
+
+// noteSecrets adds the values of those variables whose names say that they are secret and that need no rendering.
+func (r *run) noteSecrets(vars map[string]any) {
+	for name, x := range vars {
+		switch x := x.(type) {
+		case string:
+			if secretName(name) && !strings.Contains(x, "{{") && !strings.Contains(x, "{%") {
+				r.secret(x)
+			}
+		case map[string]any:
+			r.noteSecrets(x)
+		case []any:
+			for _, item := range x {
+				if m, ok := item.(map[string]any); ok {
+					r.noteSecrets(m)
+				}
+			}
+		}
+	}
+}
+
+// noteSecret adds a secret variable's value as it is used, rendered. A value that cannot be rendered shows itself
+// where it is used, so the error is not for here.
+func (v *variables) noteSecret(name string, x any) {
+	switch x := x.(type) {
+	case int:
+		v.r.secret(text(x))
+	case string:
+		if v.noting[name] {
+			return
+		}
+		v.noting[name] = true
+		defer delete(v.noting, name)
+		if out, err := v.render(x); err == nil {
+			if s, ok := out.(string); ok {
+				v.r.secret(s)
+			}
+		}
+	}
+}
+
+// secret has a value masked from now on. Words that are settings rather than secrets are left legible, or every "yes"
+// in the output would be masked because of one variable with an unlucky name.
+func (r *run) secret(value string) {
+	switch strings.ToLower(value) {
+	case "", "yes", "no", "true", "false", "none", "null", "always", "on_create", "0", "1":
+		return
+	}
+	r.o.Secrets.Add(value)
+}
+
+// noteArgs adds the values of arguments that the module calls secret.
+func (r *run) noteArgs(m *tasks.Module, args map[string]any) {
+	for name, x := range args {
+		arg, ok := m.Arg(name)
+		if s, isText := x.(string); isText && ((ok && arg.Secret) || (!ok && secretName(name))) {
+			r.secret(s)
+		}
+	}
+}
+
+func hostNames(hosts []*host) []any {
+	out := make([]any, len(hosts))
+	for i, h := range hosts {
+		out[i] = h.name
+	}
+	return out
+}
+
+func anys(in []string) []any {
+	out := make([]any, len(in))
+	for i, s := range in {
+		out[i] = s
+	}
+	return out
+}

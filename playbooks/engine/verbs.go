@@ -1,0 +1,320 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/polarbook/polarbook/playbooks"
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+// act does what the engine does itself for a task on a host.
+func (s *step) act(ctx context.Context, v *variables) *outcome {
+	args, err := s.verbArguments(v)
+	if err != nil {
+		return s.failure(v, err)
+	}
+	switch s.verb {
+	case "include_vars":
+		return s.includeVars(v, args)
+	case "add_host":
+		return s.addHost(v, args)
+	case "group_by":
+		return s.groupBy(v, args)
+	case "pause":
+		return s.pauseFor(ctx, v, args)
+	case "wait_for_connection":
+		return s.waitForConnection(ctx, v, args)
+	}
+	return s.failure(v, s.unregistered())
+}
+
+func (s *step) verbArguments(v *variables) (map[string]any, error) {
+	args := map[string]any{}
+	for name, x := range s.t.Args {
+		out, err := v.render(x.Raw)
+		if err != nil {
+			return nil, at(x.Pos, fmt.Errorf("%s: %w", name, err))
+		}
+		if out, keep := withoutOmitted(out); keep {
+			args[name] = out
+		}
+	}
+	return args, nil
+}
+
+func (s *step) matches(pattern, name string) (bool, error) {
+	re, err := regexp.Compile(pattern)
+	if err != nil {
+		return false, fmt.Errorf("files_matching: %w", err)
+	}
+	return re.MatchString(name), nil
+}
+
+func (s *step) includeVars(v *variables, args map[string]any) *outcome {
+	vars, files, err := s.includeVarsFrom(args)
+	if err != nil {
+		return s.failure(v, fmt.Errorf("include_vars: %w", err))
+	}
+	if name := text(args["name"]); name != "" {
+		vars = map[string]any{name: vars}
+	}
+	s.p.r.noteSecrets(vars)
+	o := s.success(v, place{v.h, v}, tasks.Result{Values: map[string]any{"ansible_included_var_files": files}})
+	o.values["ansible_facts"] = vars
+	o.learned = append(o.learned, learned{into: func(h *host) { h.includeVars(vars) }})
+	return o
+}
+
+func (s *step) addHost(v *variables, args map[string]any) *outcome {
+	name := text(args["name"])
+	if name == "" {
+		return s.failure(v, errors.New("add_host: name is required"))
+	}
+	vars := map[string]any{}
+	for k, x := range args {
+		if k != "name" && k != "groups" {
+			vars[k] = untrusted(x)
+		}
+	}
+	var groups []string
+	for _, g := range asList(args["groups"]) {
+		for _, one := range strings.Split(text(g), ",") {
+			if one = strings.TrimSpace(one); one != "" {
+				groups = append(groups, one)
+			}
+		}
+	}
+	s.p.r.o.Inventory.AddHost(name, groups, vars)
+	s.p.r.changes.next()
+	return s.success(v, place{v.h, v}, tasks.Result{Changed: true, Values: map[string]any{
+		"add_host": map[string]any{"host_name": name, "groups": anys(groups), "host_vars": args}}})
+}
+
+var groupName = regexp.MustCompile(`[^A-Za-z0-9_]`)
+
+func (s *step) groupBy(v *variables, args map[string]any) *outcome {
+	key := text(args["key"])
+	if key == "" {
+		return s.failure(v, errors.New("group_by: key is required"))
+	}
+	key = strings.ReplaceAll(key, " ", "-")
+	parents := []string{}
+	if args["parents"] != nil {
+		for _, p := range asList(args["parents"]) {
+			for _, one := range strings.Split(text(p), ",") {
+				parents = append(parents, strings.ReplaceAll(strings.TrimSpace(one), " ", "-"))
+			}
+		}
+	}
+	key = groupName.ReplaceAllString(key, "_")
+	in := false
+	for _, g := range v.h.inv.Groups() {
+		in = in || g == key
+	}
+	if err := s.p.r.o.Inventory.AddGroup(key, []string{v.h.name}, parents); err != nil {
+		return s.failure(v, fmt.Errorf("group_by: %w", err))
+	}
+	s.p.r.changes.next()
+	return s.success(v, place{v.h, v}, tasks.Result{Changed: !in, Values: map[string]any{"add_group": key, "parent_groups": anys(parents)}})
+}
+
+// pauseFor waits for a time or for the user, who alone can tell how long.
+func (s *step) pauseFor(ctx context.Context, v *variables, args map[string]any) *outcome {
+	began := time.Now()
+	var wait time.Duration
+	for name, unit := range map[string]time.Duration{"minutes": time.Minute, "seconds": time.Second} {
+		if args[name] == nil {
+			continue
+		}
+		n, err := number(args[name])
+		if err != nil {
+			return s.failure(v, fmt.Errorf("pause: %s: %w", name, err))
+		}
+		wait += time.Duration(n * float64(unit))
+	}
+	values := map[string]any{"user_input": ""}
+	switch {
+	case wait > 0:
+		if !s.p.pause(ctx, wait) {
+			v.h.wait(s.name)
+			return &outcome{stopped: true}
+		}
+	case s.p.r.o.Prompt != nil:
+		q := Question{Text: text(args["prompt"]), Pause: true}
+		if q.Text == "" {
+			q.Text = "Press enter to continue, Ctrl+C to interrupt"
+		}
+		if echo, err := truth(args["echo"]); args["echo"] != nil && err == nil {
+			q.Private = !echo
+		}
+		answer, err := s.p.r.prompt(ctx, q)
+		if err != nil {
+			return s.failure(v, fmt.Errorf("pause: %w", err))
+		}
+		if q.Private {
+			s.p.r.secret(answer)
+		}
+		values["user_input"] = answer
+	default:
+		o := s.success(v, place{v.h, v}, tasks.Result{Values: values})
+		o.warnings = []string{"there is no terminal, so nobody was asked and the run goes on"}
+		return o
+	}
+	values["delta"] = int(time.Since(began).Seconds())
+	return s.success(v, place{v.h, v}, tasks.Result{Values: values})
+}
+
+// waitForConnection tries until the host can be reached and runs a script, or the time is over.
+func (s *step) waitForConnection(ctx context.Context, v *variables, args map[string]any) *outcome {
+	seconds := func(name string, otherwise float64) (time.Duration, error) {
+		n := otherwise
+		if args[name] != nil {
+			var err error
+			if n, err = number(args[name]); err != nil {
+				return 0, fmt.Errorf("wait_for_connection: %s: %w", name, err)
+			}
+		}
+		return time.Duration(n * float64(time.Second)), nil
+	}
+	delay, err1 := seconds("delay", 0)
+	timeout, err2 := seconds("timeout", 600)
+	sleep, err3 := seconds("sleep", 1)
+	connect, err4 := seconds("connect_timeout", 5)
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		return s.failure(v, err)
+	}
+	target, err := s.target(v)
+	if err != nil {
+		return s.failure(v, err)
+	}
+	began := time.Now()
+	if !s.p.pause(ctx, delay) {
+		v.h.wait(s.name)
+		return &outcome{stopped: true}
+	}
+	var last error
+	for {
+		if last = s.responds(ctx, target, v.h, connect); last == nil {
+			return s.success(v, target, tasks.Result{Values: map[string]any{"elapsed": int(time.Since(began).Seconds())}})
+		}
+		if time.Since(began)+sleep > timeout {
+			return s.failure(v, &tasks.Failure{
+				Msg:    fmt.Sprintf("no connection within %s; the last try: %v", timeout, last),
+				Values: map[string]any{"elapsed": int(time.Since(began).Seconds())},
+			})
+		}
+		if !s.p.pause(ctx, sleep) {
+			v.h.wait(s.name)
+			return &outcome{stopped: true}
+		}
+	}
+}
+
+func (s *step) responds(ctx context.Context, target place, told *host, limit time.Duration) error {
+	h, err := s.p.lendPlace(s, target, told, nil)
+	if err != nil {
+		return err
+	}
+	if h.link.config.ConnectTimeout == 0 || h.link.config.ConnectTimeout > limit {
+		h.link.mu.Lock()
+		h.link.config.ConnectTimeout = limit
+		h.link.mu.Unlock()
+	}
+	shell, err := h.shell(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	_, err = shell.Run(ctx, remote.Command{Script: ":"})
+	if err != nil {
+		h.link.reset()
+	}
+	return err
+}
+
+// connectsLate says that the play itself waits for its hosts to come up, so that they are not asked for before.
+func (p *playRun) connectsLate() bool {
+	late := false
+	visit(sections(p.play), func(node playbooks.Node) bool {
+		if t, ok := node.(*playbooks.Task); ok && verbOf(t) == "wait_for_connection" {
+			late = true
+		}
+		return true
+	})
+	return late
+}
+
+// meta does what a meta task says, on each host for which its condition holds.
+func (s *step) meta(ctx context.Context, hosts []*host) {
+	action := text(s.t.Args["action"].Raw)
+	if action == "flush_handlers" {
+		s.p.handlers.flush(ctx, hosts)
+		return
+	}
+	var on []*host
+	for _, h := range hosts {
+		v, err := s.p.vars(h, s.sc, &s.t.Origin)
+		if err != nil {
+			s.p.fail(err)
+			return
+		}
+		ok, _, err := v.conditions(s.sc.when())
+		if err != nil {
+			h.become(failed)
+			h.count(Failed, false)
+			s.p.r.events.emit(s.done(h, s.failure(v, err)))
+			continue
+		}
+		if ok {
+			on = append(on, h)
+		}
+	}
+	if len(on) == 0 {
+		return
+	}
+	switch action {
+	case "noop":
+	case "end_host":
+		for _, h := range on {
+			h.become(ended)
+		}
+	case "end_batch", "end_play":
+		for _, h := range s.p.batch {
+			if h.state() == active {
+				h.become(ended)
+			}
+		}
+		if action == "end_play" {
+			s.p.mu.Lock()
+			s.p.over = true
+			s.p.mu.Unlock()
+		}
+	case "clear_facts":
+		for _, h := range on {
+			h.clearFacts()
+		}
+	case "clear_host_errors":
+		for _, h := range s.p.all {
+			if st := h.state(); st == failed || st == unreachable {
+				h.become(active)
+			}
+		}
+	case "reset_connection":
+		for _, h := range on {
+			if v, err := s.p.vars(h, s.sc, &s.t.Origin); err == nil {
+				if l, err := s.p.r.link(v); err == nil {
+					l.reset()
+				}
+			}
+		}
+	default:
+		s.p.fail(at(s.t.Pos, fmt.Errorf("meta: %q is not implemented", action)))
+	}
+}
