@@ -154,7 +154,7 @@ func (o hostOptions) prepare(t *terminal) (*workplace, error) {
 	}
 	render := templates.New(templates.Options{Env: os.LookupEnv, Read: os.ReadFile, Directories: []string{dir},
 		Templates: func(name string) (string, bool) { text, err := templates.Builtin(name); return text, err == nil }})
-	return &workplace{options: o, t: t, inv: inv, vars: vars, secrets: inventory.NewSecrets(), render: render}, nil
+	return &workplace{options: o, t: t, inv: inv, vars: vars, secrets: new(inventory.Secrets), render: render}, nil
 }
 
 func (w *workplace) load(name string) (*playbooks.Playbook, error) {

@@ -14,7 +14,7 @@ import (
 )
 
 type playbooksCmd struct {
-	List   playbooksListCmd   `cmd:"" default:"1" help:"List the built-in playbooks with what they do and the variables they take."`
+	List   playbooksListCmd   `cmd:"" default:"withargs" help:"List the built-in playbooks with what they do and the variables they take."`
 	Export playbooksExportCmd `cmd:"" help:"Write a built-in playbook, its role and its templates out, to be changed."`
 }
 
