@@ -1,0 +1,179 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+)
+
+// HBALine is one line of pg_hba.conf.
+type HBALine struct {
+	Number    int
+	Type      string // local, host, hostssl, hostnossl
+	Databases []string
+	Users     []string
+	Address   string // as written; empty for local
+	Mask      string
+	Method    string
+	Options   []string
+	Error     string
+	prefix    netip.Prefix
+	any       bool
+}
+
+var methods = map[string]bool{"trust": true, "reject": true, "md5": true, "password": true, "scram-sha-256": true, "peer": true, "ident": true, "cert": true, "gss": true, "sspi": true, "ldap": true, "radius": true, "pam": true}
+
+// LoadHBA reads pg_hba.conf. Lines that make no sense carry their error.
+func LoadHBA(name string) ([]HBALine, error) {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("could not open configuration file \"%s\": No such file or directory", name)
+	}
+	var out []HBALine
+	for i, line := range strings.Split(string(b), "\n") {
+		line, _, _ = strings.Cut(line, "#")
+		fields := strings.Fields(strings.ReplaceAll(line, ", ", ","))
+		if len(fields) == 0 {
+			continue
+		}
+		out = append(out, parseHBA(i+1, fields))
+	}
+	return out, nil
+}
+
+func parseHBA(number int, fields []string) HBALine {
+	h := HBALine{Number: number, Type: fields[0]}
+	switch h.Type {
+	case "local", "host", "hostssl", "hostnossl":
+	default:
+		h.Error = fmt.Sprintf("invalid connection type \"%s\"", h.Type)
+		return h
+	}
+	if len(fields) < 3 {
+		h.Error = "end-of-line before role specification"
+		return h
+	}
+	h.Databases, h.Users = list(fields[1]), list(fields[2])
+	rest := fields[3:]
+	if h.Type != "local" {
+		if len(rest) == 0 {
+			h.Error = "end-of-line before IP address specification"
+			return h
+		}
+		h.Address, rest = rest[0], rest[1:]
+		rest = h.address(rest)
+		if h.Error != "" {
+			return h
+		}
+	}
+	if len(rest) == 0 {
+		h.Error = "end-of-line before authentication method"
+		return h
+	}
+	h.Method, h.Options = rest[0], rest[1:]
+	if !methods[h.Method] {
+		h.Error = fmt.Sprintf("invalid authentication method \"%s\"", h.Method)
+	}
+	return h
+}
+
+func (h *HBALine) address(rest []string) []string {
+	switch h.Address {
+	case "all":
+		h.any = true
+		return rest
+	case "samehost", "samenet":
+		h.any = true
+		return rest
+	}
+	if p, err := netip.ParsePrefix(h.Address); err == nil {
+		h.prefix = p.Masked()
+		return rest
+	}
+	a, err := netip.ParseAddr(h.Address)
+	if err != nil {
+		if strings.Contains(h.Address, "/") {
+			h.Error = fmt.Sprintf("invalid IP address \"%s\"", h.Address)
+		}
+		return rest // a host name: the stand-in does not resolve
+	}
+	if len(rest) == 0 {
+		h.Error = "end-of-line before netmask specification"
+		return rest
+	}
+	mask, err := netip.ParseAddr(rest[0])
+	if err != nil {
+		h.Error = fmt.Sprintf("invalid IP mask \"%s\"", rest[0])
+		return rest
+	}
+	bits := 0
+	for _, b := range mask.AsSlice() {
+		for ; b&0x80 != 0; b <<= 1 {
+			bits++
+		}
+	}
+	h.Mask = rest[0]
+	h.prefix = netip.PrefixFrom(a, bits).Masked()
+	return rest[1:]
+}
+
+func list(field string) []string {
+	var out []string
+	for _, item := range strings.Split(field, ",") {
+		if item = strings.Trim(item, `"`); item != "" {
+			out = append(out, item)
+		}
+	}
+	return out
+}
+
+// Login is what a connection is matched by. Address is invalid for a Unix socket.
+type Login struct {
+	Address     netip.Addr
+	Database    string
+	User        string
+	Replication bool
+	MemberOf    func(role string) bool
+}
+
+// Match finds the first line that fits, nil when none does.
+func Match(lines []HBALine, l Login) *HBALine {
+	for i := range lines {
+		h := &lines[i]
+		if h.Error != "" || !h.fits(l) {
+			continue
+		}
+		return h
+	}
+	return nil
+}
+
+func (h *HBALine) fits(l Login) bool {
+	if !l.Address.IsValid() {
+		if h.Type != "local" {
+			return false
+		}
+	} else if h.Type == "local" || h.Type == "hostssl" || !h.any && !h.prefix.Contains(l.Address.Unmap()) {
+		return false
+	}
+	database := false
+	for _, name := range h.Databases {
+		switch {
+		case name == "replication":
+			database = database || l.Replication
+		case l.Replication:
+		case name == "all", name == l.Database, name == "sameuser" && l.User == l.Database:
+			database = true
+		}
+	}
+	if !database {
+		return false
+	}
+	for _, name := range h.Users {
+		if name == "all" || name == l.User || strings.HasPrefix(name, "+") && l.MemberOf != nil && l.MemberOf(name[1:]) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,116 @@
+package server
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/polarbook/polarbook/test/polarsim/consensus"
+	"github.com/polarbook/polarbook/test/polarsim/sql"
+)
+
+// dmaCommand is one form of ALTER SYSTEM DMA. The address, if it takes one, is its first value.
+type dmaCommand struct {
+	logger bool // also allowed on a logger
+	plain  bool // has no address
+	run    func(n *consensus.Node, address string, s *Server, values []string) error
+}
+
+type node = consensus.Node
+
+var dmaCommands = map[string]dmaCommand{
+	"add follower":               {run: func(n *node, a string, _ *Server, _ []string) error { return n.AddFollower(a) }},
+	"add learner":                {run: func(n *node, a string, _ *Server, _ []string) error { return n.AddLearner(a) }},
+	"drop follower":              {run: func(n *node, a string, _ *Server, _ []string) error { return n.DropFollower(a) }},
+	"drop learner":               {run: func(n *node, a string, _ *Server, _ []string) error { return n.DropLearner(a) }},
+	"change learner to follower": {run: func(n *node, a string, _ *Server, _ []string) error { return n.LearnerToFollower(a) }},
+	"change follower to learner": {run: func(n *node, a string, _ *Server, _ []string) error { return n.FollowerToLearner(a) }},
+	"change leader to":           {run: func(n *node, a string, _ *Server, _ []string) error { return n.ChangeLeader(a) }},
+	"change node weight to":      {run: func(n *node, a string, _ *Server, v []string) error { return n.SetWeight(a, number(v[1])) }},
+	"change node match index to": {run: func(n *node, a string, _ *Server, v []string) error {
+		n.SetMatchIndex(a, int64(number(v[1])))
+		return nil
+	}},
+	"force change leader":      {plain: true, run: func(n *node, _ string, _ *Server, _ []string) error { n.ForceChangeLeader(); return nil }},
+	"change to singleton mode": {plain: true, run: func(n *node, _ string, _ *Server, _ []string) error { return n.Singleton() }},
+	"change cluster to":        {plain: true, run: func(n *node, _ string, _ *Server, _ []string) error { n.ChangeCluster(); return nil }},
+	"purge logs":               {plain: true, logger: true, run: purge},
+	"purge logs before":        {plain: true, logger: true, run: purge},
+	"purge logs to":            {plain: true, logger: true, run: purge},
+	"force purge logs before":  {plain: true, logger: true, run: forcePurge},
+	"force purge logs to":      {plain: true, logger: true, run: forcePurge},
+}
+
+// number is what the engine makes of a number in quotes: 0 of anything that is none.
+func number(text string) int {
+	n, _ := strconv.Atoi(text)
+	return n
+}
+
+func purge(n *node, _ string, s *Server, values []string) error {
+	return purgeLogs(n, s, values, false)
+}
+
+func forcePurge(n *node, _ string, s *Server, values []string) error {
+	return purgeLogs(n, s, values, true)
+}
+
+func purgeLogs(n *node, s *Server, values []string, force bool) error {
+	var told *int64
+	if len(values) > 0 && s.settings.text("polarsim_dialect") == "to" {
+		v := int64(number(values[0]))
+		told = &v
+	}
+	return n.Purge(force, s.settings.number("polar_dma_log_keep_size")<<20, told)
+}
+
+// dma runs ALTER SYSTEM DMA. The command goes on whatever becomes of the client: a cancel is answered only when
+// it has ended, and its effect stands.
+func (c *session) dma(ctx context.Context, statement *sql.Statement) (*sql.Result, error) {
+	if !c.context(nil).IsSuper() {
+		return nil, sql.Errorf("42501", "must be superuser to execute ALTER SYSTEM command")
+	}
+	if c.transaction != nil {
+		return nil, sql.Errorf("25001", "ALTER SYSTEM cannot run inside a transaction block")
+	}
+	words := strings.TrimPrefix(statement.Admin.Words, "alter system dma ")
+	command, known := dmaCommands[words]
+	listens := c.server.settings.text("polarsim_dialect") == "to"
+	switch {
+	case !known:
+		return nil, sql.Errorf("0A000", "polarsim does not know ALTER SYSTEM DMA %s", strings.ToUpper(words))
+	case strings.Contains(words, "logs to") != listens && len(statement.Admin.Values) == 1 && strings.Contains(words, "logs"):
+		word := words[strings.LastIndex(words, " ")+1:]
+		return nil, sql.Errorf("42601", "syntax error at or near \"%s\"", strings.ToUpper(word))
+	case c.server.consensus() == nil:
+		return nil, sql.Errorf("XX000", "DMA mode is not enabled")
+	case c.server.logger && !command.logger && words != "force change leader":
+		return nil, sql.Errorf("XX000", "cannot execute this DMA command on logger node")
+	}
+	address := ""
+	if !command.plain {
+		var err error
+		if address, err = consensus.Shift(statement.Admin.Values[0], int(c.server.settings.number("polar_dma_port_deviation"))); err != nil {
+			return nil, sql.Errorf("XX000", "%s", err)
+		}
+	}
+	done := make(chan error, 1)
+	c.server.wait.Add(1)
+	go func() {
+		defer c.server.wait.Done()
+		done <- command.run(c.server.node, address, c.server, statement.Admin.Values)
+	}()
+	var err error
+	select {
+	case err = <-done:
+	case <-c.ctx.Done():
+		return nil, c.ctx.Err()
+	}
+	if ctx.Err() != nil {
+		return nil, sql.Errorf("XX000", "canceling wait for consesus command due to user request")
+	}
+	if err != nil {
+		return nil, &sql.Error{Code: "XX000", Message: "Failed to execute consensus command: " + err.Error(), Routine: "consensus_wait_for_command"}
+	}
+	return &sql.Result{Tag: "ALTER SYSTEM"}, nil
+}

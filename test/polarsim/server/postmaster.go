@@ -1,0 +1,312 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/polarbook/polarbook/test/polarsim/config"
+	"github.com/polarbook/polarbook/test/polarsim/consensus"
+	"github.com/polarbook/polarbook/test/polarsim/datadir"
+)
+
+// Main is `postgres -D pgdata`. It returns the exit code.
+func Main(pgdata string, overrides []config.Override) int {
+	log := &logger{}
+	if os.Geteuid() == 0 {
+		fmt.Fprint(os.Stderr, "\"root\" execution of the PostgreSQL server is not permitted.\nThe server must be started under an unprivileged user ID to prevent\npossible system security compromise.  See the documentation for\nmore information on how to properly start the server.\n")
+		return 1
+	}
+	info, err := os.Stat(pgdata)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "postgres: could not access directory \"%s\": No such file or directory\nRun initdb or pg_basebackup to initialize a PostgreSQL data directory.\n", pgdata)
+		return 2
+	}
+	pgdata, err = filepath.Abs(pgdata)
+	if err != nil {
+		log.printf("FATAL", "%v", err)
+		return 1
+	}
+	settings, notices, err := loadSettings(pgdata, overrides)
+	if err != nil {
+		for _, line := range strings.Split(err.Error(), "\n") {
+			log.printf("LOG", "%s", line)
+		}
+		log.printf("FATAL", "configuration file \"%s\" contains errors", filepath.Join(pgdata, "postgresql.conf"))
+		return 1
+	}
+	if _, err := os.Stat(filepath.Join(pgdata, "PG_VERSION")); err != nil {
+		log.printf("FATAL", "\"%s\" is not a valid data directory", pgdata)
+		return 1
+	}
+	if info.Mode().Perm()&0o027 != 0 {
+		log.printf("FATAL", "data directory \"%s\" has invalid permissions", pgdata)
+		log.printf("DETAIL", "Permissions should be u=rwx (0700) or u=rwx,g=rx (0750).")
+		return 1
+	}
+	for _, notice := range notices {
+		log.printf("NOTICE", "%s", notice)
+	}
+	lock, err := lockDirectory(pgdata, settings)
+	if err != nil {
+		log.printf("FATAL", "%v", err)
+		return 1
+	}
+	defer os.Remove(filepath.Join(pgdata, "postmaster.pid"))
+	if err := log.collect(pgdata, settings.text("log_directory")); err != nil {
+		log.printf("FATAL", "could not open log file: %v", err)
+		return 1
+	}
+	if settings.on("polar_dma_init_meta") && settings.on("polar_enable_dma") {
+		return initMeta(settings, log)
+	}
+	server, err := open(settings, log)
+	if err != nil {
+		log.printf("FATAL", "%v", err)
+		fmt.Fprintf(os.Stderr, "FATAL:  %v\n", err)
+		return 1
+	}
+	return server.serveUntilSignal(lock)
+}
+
+// Setting prints one parameter: postgres -C.
+func Setting(pgdata, name string, overrides []config.Override) int {
+	settings, _, err := loadSettings(pgdata, overrides)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	fmt.Println(config.Display(name, settings.text(name)))
+	return 0
+}
+
+// lockDirectory writes postmaster.pid unless a living postmaster has one there; a stale one is taken over.
+func lockDirectory(pgdata string, settings *settings) (*datadir.PidFile, error) {
+	if old, err := datadir.ReadPid(pgdata); err == nil && old.PID != os.Getpid() && Alive(old.PID) {
+		return nil, fmt.Errorf("lock file \"postmaster.pid\" already exists\nHINT:  Is another postmaster (PID %d) running in data directory \"%s\"?", old.PID, pgdata)
+	}
+	socket, _, _ := strings.Cut(settings.text("unix_socket_directories"), ",")
+	listen, _, _ := strings.Cut(settings.text("listen_addresses"), ",")
+	lock := &datadir.PidFile{PID: os.Getpid(), Directory: pgdata, Start: time.Now().Unix(), Port: int(settings.number("port")), Socket: strings.TrimSpace(socket), Listen: strings.TrimSpace(listen), Status: "starting"}
+	return lock, writePid(lock)
+}
+
+func writePid(lock *datadir.PidFile) error {
+	return os.WriteFile(filepath.Join(lock.Directory, "postmaster.pid"), []byte(lock.Text()), 0o600)
+}
+
+// Alive says whether a process is there; one that is merely not reaped yet is not.
+func Alive(pid int) bool {
+	if err := syscall.Kill(pid, 0); err != nil && !errors.Is(err, syscall.EPERM) {
+		return false
+	}
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return true
+	}
+	_, rest, _ := strings.Cut(string(b), ") ")
+	return !strings.HasPrefix(rest, "Z")
+}
+
+// initMeta is a start with polar_dma_init_meta on. A good value makes it end by itself; a bad one sends it round
+// in circles until somebody kills it.
+func initMeta(settings *settings, log *logger) int {
+	deviation := int(settings.number("polar_dma_port_deviation"))
+	directory := filepath.Join(settings.root(), "polar_dma")
+	members, learners := settings.text("polar_dma_members_info"), settings.text("polar_dma_learners_info")
+	if _, err := os.Stat(settings.root()); err != nil {
+		log.printf("FATAL", "could not access directory \"%s\": No such file or directory", settings.root())
+		fmt.Fprintf(os.Stderr, "FATAL:  could not access directory \"%s\": No such file or directory\n", settings.root())
+		return 1
+	}
+	var meta *consensus.Meta
+	var err error
+	info := members
+	if members != "" {
+		meta, err = consensus.InitMembers(directory, members, deviation)
+	} else {
+		info = learners
+		meta, err = consensus.InitLearner(directory, learners, deviation)
+	}
+	if err == nil {
+		node := meta.Self
+		if meta.SelfIndex > 0 {
+			node += fmt.Sprintf("@%d", meta.SelfIndex)
+		}
+		log.printf("LOG", "cluster_info: %s, node_info: %s", info, node)
+		// The engine needs 1.1 to 2 s for this at its default election timeout.
+		time.Sleep(min(time.Second, settings.milliseconds("polar_dma_election_timeout")/5))
+		log.printf("LOG", "consensus process normal shutdown after force change or intialize meta")
+		log.printf("LOG", "received immediate shutdown request")
+		log.printf("LOG", "database system is shut down")
+		return 0
+	}
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT)
+	for {
+		log.printf("FATAL", "%v", err)
+		log.printf("LOG", "consensus process (PID %d) exited with exit code 1", os.Getpid()+10)
+		log.printf("LOG", "all server processes terminated; reinitializing")
+		select {
+		case <-signals:
+			return 0
+		case <-time.After(1100 * time.Millisecond):
+		}
+	}
+}
+
+// listen opens the client port on the listen addresses and the sockets. An address that is taken is a warning as
+// long as one works.
+func (s *Server) listen() error {
+	port := int(s.settings.number("port"))
+	opened := 0
+	for _, address := range strings.Split(s.settings.text("listen_addresses"), ",") {
+		address = strings.TrimSpace(address)
+		if address == "" {
+			continue
+		}
+		host := address
+		if host == "*" {
+			host = ""
+		}
+		listener, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+		if err != nil {
+			s.log.printf("LOG", "could not bind IPv4 address \"%s\": Address already in use", address)
+			s.log.printf("WARNING", "could not create listen socket for \"%s\"", address)
+			continue
+		}
+		opened++
+		s.listeners = append(s.listeners, listener)
+		s.log.printf("LOG", "listening on address \"%s\", port %d", address, port)
+	}
+	if opened == 0 && s.settings.text("listen_addresses") != "" {
+		return errors.New("could not create any TCP/IP sockets")
+	}
+	for _, directory := range strings.Split(s.settings.text("unix_socket_directories"), ",") {
+		directory = strings.TrimSpace(directory)
+		if directory == "" {
+			continue
+		}
+		name := filepath.Join(directory, fmt.Sprintf(".s.PGSQL.%d", port))
+		if b, err := os.ReadFile(name + ".lock"); err == nil {
+			first, _, _ := strings.Cut(string(b), "\n")
+			if pid, _ := strconv.Atoi(first); pid != os.Getpid() && pid > 0 && Alive(pid) {
+				return fmt.Errorf("lock file \"%s.lock\" already exists", name)
+			}
+		}
+		_ = os.Remove(name)
+		listener, err := net.Listen("unix", name)
+		if err != nil {
+			return fmt.Errorf("could not create Unix socket \"%s\": %w", name, err)
+		}
+		_ = os.Chmod(name, 0o777)
+		_ = os.WriteFile(name+".lock", []byte(fmt.Sprintf("%d\n%s\n", os.Getpid(), s.settings.pgdata)), 0o600)
+		s.sockets = append(s.sockets, name+".lock")
+		s.listeners = append(s.listeners, listener)
+	}
+	return nil
+}
+
+// serveUntilSignal runs the server. SIGTERM waits for clients, SIGINT does not, SIGQUIT does not even tidy up.
+func (s *Server) serveUntilSignal(lock *datadir.PidFile) int {
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGUSR1)
+	if err := s.listen(); err != nil {
+		s.log.printf("FATAL", "%v", err)
+		fmt.Fprintf(os.Stderr, "FATAL:  %v\n", err)
+		return 1
+	}
+	s.wait.Add(1)
+	go s.run()
+	for _, listener := range s.listeners {
+		s.wait.Add(1)
+		go s.accept(listener)
+	}
+	lock.Status = "standby"
+	if !s.dma {
+		lock.Status = "ready"
+	}
+	if err := writePid(lock); err != nil {
+		s.log.printf("FATAL", "could not write lock file \"postmaster.pid\": %v", err)
+		return 1
+	}
+	var smart <-chan time.Time
+	for {
+		select {
+		case sig := <-signals:
+			switch sig {
+			case syscall.SIGHUP:
+				s.reload()
+			case syscall.SIGTERM:
+				s.log.printf("LOG", "received smart shutdown request")
+				smart = time.After(10 * time.Millisecond)
+			case syscall.SIGINT:
+				s.log.printf("LOG", "received fast shutdown request")
+				s.shutDown(true)
+				return 0
+			case syscall.SIGQUIT:
+				s.log.printf("LOG", "received immediate shutdown request")
+				s.shutDown(false)
+				return 0
+			}
+		case <-smart:
+			s.mu.Lock()
+			clients := 0
+			for _, c := range s.sessions {
+				if !c.replication {
+					clients++
+				}
+			}
+			if s.phase == accepting || s.phase == startingUp || s.phase == inRecovery {
+				s.phase = shuttingDown
+			}
+			s.mu.Unlock()
+			if clients == 0 {
+				s.shutDown(true)
+				return 0
+			}
+			smart = time.After(20 * time.Millisecond)
+		}
+	}
+}
+
+func (s *Server) shutDown(clean bool) {
+	s.mu.Lock()
+	s.phase = shuttingDown
+	primary := s.primary
+	s.mu.Unlock()
+	for _, listener := range s.listeners {
+		_ = listener.Close()
+	}
+	for _, lock := range s.sockets {
+		_ = os.Remove(lock)
+	}
+	if clean {
+		s.killSessions(fatal("57P01", "terminating connection due to administrator command"))
+	} else {
+		s.killSessions(fatal("57P02", "terminating connection because of crash of another server process"))
+	}
+	s.cancel()
+	if node := s.consensus(); node != nil {
+		node.Stop()
+	}
+	s.wait.Wait()
+	if clean {
+		if err := s.checkpoint(); err != nil {
+			s.log.printf("LOG", "could not write the shutdown checkpoint: %v", err)
+		}
+		state := datadir.ShutDownInRecovery
+		if primary {
+			state = datadir.ShutDown
+		}
+		s.writeControl(state)
+	}
+	s.log.printf("LOG", "database system is shut down")
+}

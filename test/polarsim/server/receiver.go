@@ -1,0 +1,124 @@
+package server
+
+import (
+	"context"
+	"encoding/binary"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/polarbook/polarbook/test/polarsim/client"
+	"github.com/polarbook/polarbook/test/polarsim/consensus"
+)
+
+// receiver is the state of the WAL receiver.
+type receiver struct {
+	from string // consensus address of the server it streams from, empty when it does not
+}
+
+// canReceive says whether the write-ahead log of the present leader arrives. Called with the node's lock held.
+func (s *Server) canReceive() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.receiver.from != "" || s.logger
+}
+
+// receive keeps one replication connection to whoever leads, with the user and password of polar_dma.conf.
+func (s *Server) receive() {
+	defer s.wait.Done()
+	for s.ctx.Err() == nil {
+		status := s.node.Status()
+		leader := status.LeaderAddress
+		if leader == "" || leader == status.Meta.Self {
+			s.pause(20 * time.Millisecond)
+			continue
+		}
+		err := s.stream(leader)
+		s.mu.Lock()
+		s.receiver.from = ""
+		s.mu.Unlock()
+		if err != nil && s.ctx.Err() == nil {
+			s.log.printf("FATAL", "could not connect to the primary server: %v", err)
+			s.pause(s.scaled(300 * time.Millisecond))
+		}
+	}
+}
+
+func (s *Server) stream(leader string) error {
+	host, port, err := consensus.ClientAddress(leader, int(s.settings.number("polar_dma_port_deviation")))
+	if err != nil {
+		return err
+	}
+	application := s.settings.text("polar_dma_repl_appname")
+	if application == "" {
+		application = "walreceiver"
+	}
+	target := client.Target{Host: host, Port: port, User: s.settings.text("polar_dma_repl_user"), Password: s.settings.text("polar_dma_repl_passwd"),
+		Database: "replication", Replication: true, Application: application}
+	// The engine really logs this, password and all.
+	s.log.printf("LOG", "RequestXLogStreaming, PrimaryConnInfo: host=%s port=%d user=%s password=%s application_name=%s", host, port, target.User, target.Password, application)
+	ctx, cancel := context.WithCancel(s.ctx)
+	defer cancel()
+	c, err := client.Connect(ctx, target)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := c.StartReplication(ctx, s.lsn(s.node.Status().LastIndex)); err != nil {
+		return err
+	}
+	s.log.printf("LOG", "started streaming WAL from primary")
+	s.mu.Lock()
+	s.receiver.from = leader
+	s.mu.Unlock()
+	failed := make(chan error, 1)
+	go func() { failed <- c.Drain() }()
+	ticker := time.NewTicker(max(s.scaled(100*time.Millisecond), 50*time.Millisecond))
+	defer ticker.Stop()
+	for {
+		select {
+		case <-s.ctx.Done():
+			return nil
+		case err := <-failed:
+			return err
+		case <-ticker.C:
+		}
+		status := s.node.Status()
+		// Without a leader it goes on with the last one, which is what a dropped follower does.
+		if status.LeaderAddress != "" && status.LeaderAddress != leader {
+			return nil
+		}
+		if err := c.Send(&pgproto3.CopyData{Data: s.standbyStatus(status)}); err != nil {
+			return err
+		}
+	}
+}
+
+// standbyStatus is the standby status update of the streaming replication protocol.
+func (s *Server) standbyStatus(status consensus.Status) []byte {
+	b := []byte{'r'}
+	for _, index := range []int64{status.LastIndex, status.LastIndex, status.Applied} {
+		b = binary.BigEndian.AppendUint64(b, s.lsn(index))
+	}
+	b = binary.BigEndian.AppendUint64(b, uint64(time.Now().UnixMicro()))
+	return append(b, 0)
+}
+
+func (s *Server) lsn(index int64) uint64 {
+	if node := s.consensus(); node != nil {
+		return node.LSN(index)
+	}
+	return 0x1700000 + uint64(s.state.Load().Applied)*128
+}
+
+func splitAddress(address net.Addr) (host string, port int) {
+	host, text, err := net.SplitHostPort(address.String())
+	if err != nil {
+		return "", 0
+	}
+	port, _ = strconv.Atoi(text)
+	return strings.TrimPrefix(host, "::ffff:"), port
+}

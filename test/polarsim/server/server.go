@@ -1,0 +1,378 @@
+// Package server is the stand-in's postmaster: it listens, logs people in, runs their SQL against the replicated
+// state, and turns what consensus says into what clients see. It must not know the command line tools.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/polarbook/polarbook/test/polarsim/config"
+	"github.com/polarbook/polarbook/test/polarsim/consensus"
+	"github.com/polarbook/polarbook/test/polarsim/datadir"
+	"github.com/polarbook/polarbook/test/polarsim/sql"
+)
+
+// phase is what a new connection meets.
+type phase int
+
+const (
+	startingUp phase = iota
+	inRecovery       // the processes are being restarted after a crash
+	accepting
+	shuttingDown
+)
+
+// Server is one running postmaster.
+type Server struct {
+	settings *settings
+	root     string // POLARDATA, or PGDATA without shared storage
+	log      *logger
+	control  *datadir.Control
+	started  time.Time
+	logger   bool // polar_datamax_mode = standalone: a consensus member without data
+	dma      bool
+	timeout  time.Duration // polar_dma_election_timeout
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	wait   sync.WaitGroup
+
+	state atomic.Pointer[sql.State]
+	node  *consensus.Node
+	walk  chan struct{} // wakes the goroutine that follows the node's role
+
+	mu        sync.Mutex
+	phase     phase
+	primary   bool // accepts writes
+	sessions  map[int]*session
+	nextPID   int
+	waiters   map[string]chan applied
+	receiver  receiver
+	lastReply time.Time // of the last statement applied
+	listeners []net.Listener
+	sockets   []string
+	applyMu   sync.Mutex // state changes one at a time
+}
+
+// open loads the data directory's state. It does not listen yet.
+func open(s *settings, log *logger) (*Server, error) {
+	server := &Server{settings: s, log: log, root: s.root(), started: time.Now(), sessions: map[int]*session{}, waiters: map[string]chan applied{}, walk: make(chan struct{}, 1)}
+	server.ctx, server.cancel = context.WithCancel(context.Background())
+	server.nextPID = os.Getpid() + 20
+	server.dma = s.on("polar_enable_dma")
+	server.timeout = s.milliseconds("polar_dma_election_timeout")
+	if _, err := os.Stat(server.root); err != nil {
+		return nil, fmt.Errorf("could not access directory \"%s\": No such file or directory", server.root)
+	}
+	var err error
+	if server.control, err = datadir.ReadControl(server.root); err != nil {
+		return nil, fmt.Errorf("could not open control file \"%s\": No such file or directory", filepath.Join(server.root, "global/pg_control"))
+	}
+	state, err := datadir.ReadState(server.root)
+	if err != nil {
+		return nil, fmt.Errorf("could not read the data of %s: %w", server.root, err)
+	}
+	server.state.Store(state)
+	server.logger = isLogger(s.pgdata)
+	return server, nil
+}
+
+// isLogger says whether recovery.conf asks for a logger.
+func isLogger(pgdata string) bool {
+	b, err := os.ReadFile(filepath.Join(pgdata, "recovery.conf"))
+	if err != nil {
+		return false
+	}
+	for _, line := range strings.Split(string(b), "\n") {
+		if name, value, ok, _ := config.ParseLine(line); ok && name == "polar_datamax_mode" && value == "standalone" {
+			return true
+		}
+	}
+	return false
+}
+
+// run starts taking part and follows the node until the server is stopped.
+func (s *Server) run() {
+	defer s.wait.Done()
+	if err := datadir.Fill(s.root, s.settings.number("polarsim_data_size")*1024); err != nil {
+		s.log.printf("LOG", "could not fill the data directory: %v", err)
+	}
+	if !s.dma {
+		s.mu.Lock()
+		s.phase, s.primary = accepting, true
+		s.mu.Unlock()
+		s.writeControl(datadir.InProduction)
+		return
+	}
+	if !s.startConsensus() {
+		return
+	}
+	s.mu.Lock()
+	if s.control.Led && !s.hasBackupLabel() || s.logger {
+		s.phase = accepting
+	} else {
+		s.phase = startingUp
+	}
+	s.mu.Unlock()
+	s.writeControl(datadir.InRecovery)
+	s.wait.Add(2)
+	go s.receive()
+	go s.checkpoints()
+	s.follow()
+}
+
+// startConsensus tries until it works: a consensus process that cannot start takes all others down with it, over
+// and over, while the postmaster lives on and refuses connections.
+func (s *Server) startConsensus() bool {
+	for {
+		err := s.tryConsensus()
+		if err == nil {
+			return true
+		}
+		s.setPhase(inRecovery)
+		pid := os.Getpid() + 10
+		s.log.printf("WARNING", "%v", err)
+		s.log.printf("LOG", "consensus process (PID %d) was terminated by signal 6: Aborted", pid)
+		s.log.printf("LOG", "terminating any other active server processes")
+		s.log.printf("LOG", "all server processes terminated; reinitializing")
+		select {
+		case <-s.ctx.Done():
+			return false
+		case <-time.After(s.scaled(1400 * time.Millisecond)):
+		}
+	}
+}
+
+func (s *Server) tryConsensus() error {
+	directory := filepath.Join(s.root, "polar_dma")
+	if meta, err := consensus.ReadMeta(directory); err == nil && meta.ClusterID != s.settings.number("polar_dma_cluster_id") && meta.ClusterID == 0 {
+		meta.ClusterID = s.settings.number("polar_dma_cluster_id")
+		if err := consensus.WriteMeta(directory, meta); err != nil {
+			return err
+		}
+	}
+	node, err := consensus.Start(consensus.Config{
+		Directory:       directory,
+		ElectionTimeout: s.timeout,
+		ChangeTimeout:   func() time.Duration { return s.settings.milliseconds("polar_dma_config_change_timeout") },
+		Applied:         s.state.Load().Applied,
+		Apply:           s.apply,
+		CanReceive:      s.canReceive,
+		Changed:         s.wake,
+		Logf:            func(format string, arguments ...any) { s.log.printf("LOG", format, arguments...) },
+	})
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("consensus meta is not initialized: %w", err)
+	}
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.node = node
+	s.mu.Unlock()
+	return nil
+}
+
+func (s *Server) consensus() *consensus.Node {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.node
+}
+
+func (s *Server) wake() {
+	select {
+	case s.walk <- struct{}{}:
+	default:
+	}
+}
+
+// scaled brings a delay of the engine at its default election timeout of 5 s to the timeout in force.
+func (s *Server) scaled(d time.Duration) time.Duration {
+	return max(d*s.timeout/(5*time.Second), 10*time.Millisecond)
+}
+
+// follow turns the node's role into what clients may do.
+func (s *Server) follow() {
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	var ready time.Time
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-s.walk:
+		case <-ticker.C:
+		}
+		status := s.node.Status()
+		s.mu.Lock()
+		primary, current := s.primary, s.phase
+		s.mu.Unlock()
+		switch {
+		case s.logger:
+			if !status.LeaderReady {
+				ready = time.Time{}
+			} else if ready.IsZero() {
+				ready = time.Now()
+			} else if time.Since(ready) > s.scaled(4*time.Second) {
+				ready = time.Now()
+				s.passLead()
+			}
+		case primary && s.foreignLeader(status):
+			s.demote()
+			ready = time.Time{}
+		case primary:
+		case status.LeaderReady:
+			if ready.IsZero() {
+				ready = time.Now()
+			}
+			if time.Since(ready) >= s.scaled(200*time.Millisecond) {
+				s.promote()
+			}
+		default:
+			ready = time.Time{}
+			if current == startingUp && s.consistent(status) {
+				s.becomeHotStandby()
+			}
+		}
+	}
+}
+
+// foreignLeader says that this node follows another, or has dropped itself.
+func (s *Server) foreignLeader(status consensus.Status) bool {
+	if status.LeaderAddress != "" && status.LeaderAddress != status.Meta.Self {
+		return true
+	}
+	return status.Role == consensus.Learner
+}
+
+func (s *Server) setPhase(p phase) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.phase != shuttingDown {
+		s.phase = p
+	}
+}
+
+func (s *Server) promote() {
+	s.mu.Lock()
+	if s.phase != shuttingDown {
+		s.phase, s.primary = accepting, true
+	}
+	s.mu.Unlock()
+	s.forgetBackupLabel()
+	s.writeControl(datadir.InProduction)
+	s.log.printf("LOG", "database system is ready to accept connections")
+}
+
+// consistent says that the write-ahead log streams and everything known to be committed is applied.
+func (s *Server) consistent(status consensus.Status) bool {
+	return s.canReceive() && status.LeaderAddress != "" && status.Applied >= status.Commit
+}
+
+func (s *Server) becomeHotStandby() {
+	s.setPhase(accepting)
+	s.forgetBackupLabel()
+	s.log.printf("LOG", "consistent recovery state reached")
+	s.log.printf("LOG", "database system is ready to accept read only connections")
+}
+
+func (s *Server) hasBackupLabel() bool {
+	_, err := os.Stat(filepath.Join(s.settings.pgdata, "backup_label"))
+	return err == nil
+}
+
+func (s *Server) forgetBackupLabel() {
+	name := filepath.Join(s.settings.pgdata, "backup_label")
+	if _, err := os.Stat(name); err == nil {
+		_ = os.Rename(name, name+".old")
+	}
+}
+
+// demote is the engine's way from leader to follower: everything but the postmaster is restarted.
+func (s *Server) demote() {
+	s.mu.Lock()
+	s.primary = false
+	if s.phase != shuttingDown {
+		s.phase = inRecovery
+	}
+	s.mu.Unlock()
+	s.log.printf("LOG", "terminating any other active server processes")
+	s.killSessions(&sql.Error{Severity: "WARNING", Code: "57P02", Message: "terminating connection because of crash of another server process",
+		Detail: "The postmaster has commanded this server process to roll back the current transaction and exit, because another server process exited abnormally and possibly corrupted shared memory.",
+		Hint:   "In a moment you should be able to reconnect to the database and repeat your command."})
+	s.writeControl(datadir.InRecovery)
+	s.pause(s.scaled(1900 * time.Millisecond))
+	s.log.printf("LOG", "all server processes terminated; reinitializing")
+	s.setPhase(startingUp)
+	s.pause(s.scaled(400 * time.Millisecond))
+}
+
+func (s *Server) pause(d time.Duration) {
+	select {
+	case <-s.ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// passLead is a logger's only use of the lead: to give it to somebody with data.
+func (s *Server) passLead() {
+	for _, member := range s.node.Members() {
+		if member.Role == consensus.Follower && member.Answering && member.Weight > 0 {
+			if s.node.ChangeLeader(member.Address) == nil {
+				return
+			}
+		}
+	}
+}
+
+func (s *Server) writeControl(state string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.control.State = state
+	s.control.Led = state == datadir.ShutDown
+	if s.node != nil {
+		s.control.Checkpoint = s.node.LSN(s.state.Load().Applied)
+	}
+	if err := datadir.WriteControl(s.root, s.control); err != nil {
+		s.log.printf("LOG", "could not write the control file: %v", err)
+	}
+}
+
+func (s *Server) checkpoints() {
+	defer s.wait.Done()
+	written := s.state.Load().Applied
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-time.After(time.Second):
+		}
+		if state := s.state.Load(); state.Applied != written {
+			if err := s.checkpoint(); err != nil {
+				s.log.printf("LOG", "checkpoint failed: %v", err)
+			}
+			written = state.Applied
+		}
+	}
+}
+
+func (s *Server) checkpoint() error {
+	s.applyMu.Lock()
+	defer s.applyMu.Unlock()
+	return datadir.WriteState(s.root, s.state.Load())
+}
+
+// isPrimary says whether statements may write.
+func (s *Server) isPrimary() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.primary
+}

@@ -1,0 +1,433 @@
+package server
+
+import (
+	"context"
+	"crypto/md5"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/polarbook/polarbook/test/polarsim/config"
+	"github.com/polarbook/polarbook/test/polarsim/sql"
+)
+
+// session is one client connection.
+type session struct {
+	server      *Server
+	conn        net.Conn
+	backend     *pgproto3.Backend
+	pid         int
+	secret      uint32
+	user        string
+	database    string
+	application string
+	replication bool
+	address     netip.Addr
+	port        int
+	started     time.Time
+	types       *pgtype.Map
+	settings    map[string]string
+
+	ctx    context.Context // ends with the session
+	cancel context.CancelFunc
+
+	mu         sync.Mutex
+	stop       context.CancelFunc // ends the statement in hand
+	cancelled  bool
+	active     bool
+	query      string
+	queryStart time.Time
+	stream     *stream // of a walsender
+
+	transaction *transaction
+	functions   map[string]sql.Function
+	prepared    map[string]*prepared
+	portals     map[string]*portal
+}
+
+// transaction is an open BEGIN: its own copy of the state and what is to be replicated at COMMIT.
+type transaction struct {
+	state   *sql.State
+	changes []recorded
+	failed  bool
+	now     int64
+}
+
+// listenAll opens the client port on every listen address and the Unix sockets.
+func (s *Server) accept(listener net.Listener) {
+	defer s.wait.Done()
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		s.wait.Add(1)
+		go func() {
+			defer s.wait.Done()
+			s.serve(conn)
+		}()
+	}
+}
+
+func (s *Server) serve(conn net.Conn) {
+	defer conn.Close()
+	c := &session{server: s, conn: conn, backend: pgproto3.NewBackend(conn, conn), started: time.Now(), types: pgtype.NewMap(), settings: map[string]string{},
+		prepared: map[string]*prepared{}, portals: map[string]*portal{}}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	defer c.cancel()
+	if conn.RemoteAddr().Network() == "tcp" {
+		host, port := splitAddress(conn.RemoteAddr())
+		c.address, _ = netip.ParseAddr(host)
+		c.port = port
+	}
+	_ = conn.SetReadDeadline(time.Now().Add(time.Duration(s.settings.number("authentication_timeout")) * time.Second))
+	startup, err := c.startup()
+	if err != nil || startup == nil {
+		return
+	}
+	if problem := s.admit(); problem != nil {
+		c.fail(problem)
+		return
+	}
+	if problem := c.login(startup); problem != nil {
+		c.fail(problem)
+		return
+	}
+	_ = conn.SetReadDeadline(time.Time{})
+	if problem := s.register(c); problem != nil {
+		c.fail(problem)
+		return
+	}
+	defer s.unregister(c)
+	c.greet()
+	if err := c.loop(); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) && c.ctx.Err() == nil {
+		s.log.printf("LOG", "session of %s: %v", c.user, err)
+	}
+}
+
+// startup reads the startup packet; nil when the connection was for a cancel or is over.
+func (c *session) startup() (*pgproto3.StartupMessage, error) {
+	for {
+		m, err := c.backend.ReceiveStartupMessage()
+		if err != nil {
+			return nil, err
+		}
+		switch m := m.(type) {
+		case *pgproto3.SSLRequest, *pgproto3.GSSEncRequest:
+			if _, err := c.conn.Write([]byte{'N'}); err != nil {
+				return nil, err
+			}
+		case *pgproto3.CancelRequest:
+			c.server.cancelRequest(int(m.ProcessID), binary.BigEndian.Uint32(padded(m.SecretKey)))
+			return nil, nil
+		case *pgproto3.StartupMessage:
+			return m, nil
+		default:
+			return nil, fmt.Errorf("unexpected %T", m)
+		}
+	}
+}
+
+func padded(b []byte) []byte {
+	if len(b) >= 4 {
+		return b
+	}
+	return append(make([]byte, 4-len(b)), b...)
+}
+
+// admit says why no connection is taken at the moment.
+func (s *Server) admit() *sql.Error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	text := ""
+	switch s.phase {
+	case startingUp:
+		text = "the database system is starting up"
+	case inRecovery:
+		text = "the database system is in recovery mode"
+	case shuttingDown:
+		text = "the database system is shutting down"
+	default:
+		return nil
+	}
+	return &sql.Error{Severity: "FATAL", Code: "57P03", Message: text}
+}
+
+func fatal(code, format string, arguments ...any) *sql.Error {
+	e := sql.Errorf(code, format, arguments...)
+	e.Severity = "FATAL"
+	return e
+}
+
+func (c *session) login(startup *pgproto3.StartupMessage) *sql.Error {
+	c.user, c.database, c.application = startup.Parameters["user"], startup.Parameters["database"], startup.Parameters["application_name"]
+	if c.user == "" {
+		return fatal("28000", "no PostgreSQL user name specified in startup packet")
+	}
+	if c.database == "" {
+		c.database = c.user
+	}
+	switch strings.ToLower(startup.Parameters["replication"]) {
+	case "true", "on", "yes", "1":
+		c.replication = true
+	}
+	state := c.server.state.Load()
+	role := state.Roles[c.user]
+	if problem := c.authenticate(role); problem != nil {
+		return problem
+	}
+	if role == nil {
+		return fatal("28000", "role \"%s\" does not exist", c.user)
+	}
+	if !role.Login {
+		return fatal("28000", "role \"%s\" is not permitted to log in", c.user)
+	}
+	for name, value := range startup.Parameters {
+		switch name {
+		case "user", "database", "replication":
+		case "options":
+			fields := strings.Fields(value)
+			for i, field := range fields {
+				if field == "-c" && i+1 < len(fields) {
+					if key, v, ok := strings.Cut(fields[i+1], "="); ok {
+						c.settings[key] = v
+					}
+				}
+			}
+		default:
+			c.settings[strings.ToLower(name)] = value
+		}
+	}
+	if c.replication {
+		if !role.Replicates && !role.Super {
+			return fatal("42501", "must be superuser or replication role to start walsender")
+		}
+		return nil
+	}
+	if d := state.Databases[c.database]; d == nil {
+		return fatal("3D000", "database \"%s\" does not exist", c.database)
+	} else if _, set := c.settings["client_encoding"]; !set {
+		c.settings["client_encoding"] = d.Encoding
+	}
+	if c.database == "template0" {
+		return fatal("55000", "database \"template0\" is not currently accepting connections")
+	}
+	return nil
+}
+
+func (c *session) authenticate(role *sql.Role) *sql.Error {
+	lines, err := config.LoadHBA(c.server.settings.text("hba_file"))
+	if err != nil {
+		return fatal("F0000", "could not load pg_hba.conf")
+	}
+	from, kind := "[local]", "database \""+c.database+"\""
+	if c.address.IsValid() {
+		from = c.address.Unmap().String()
+	}
+	what := "connection"
+	if c.replication {
+		what, kind = "replication connection", ""
+	}
+	match := config.Match(lines, config.Login{Address: c.address, Database: c.database, User: c.user, Replication: c.replication, MemberOf: func(name string) bool {
+		return role != nil && role.MemberOf[name]
+	}})
+	where := fmt.Sprintf("host \"%s\", user \"%s\"", from, c.user)
+	if kind != "" {
+		where += ", " + kind
+	}
+	if c.address.IsValid() {
+		where += ", SSL off"
+	}
+	if match == nil {
+		return fatal("28000", "no pg_hba.conf entry for %s%s", map[bool]string{true: "replication connection from "}[c.replication], where)
+	}
+	switch match.Method {
+	case "trust":
+		return nil
+	case "reject":
+		return fatal("28000", "pg_hba.conf rejects %s for %s", what, where)
+	case "peer":
+		if c.address.IsValid() {
+			return fatal("28000", "peer authentication is not supported over TCP/IP")
+		}
+		if name := peerName(c.conn); name != c.user {
+			return fatal("28000", "Peer authentication failed for user \"%s\"", c.user)
+		}
+		return nil
+	case "md5", "scram-sha-256":
+		return c.password(role)
+	}
+	return fatal("28000", "polarsim does not know authentication method \"%s\"", match.Method)
+}
+
+func (c *session) password(role *sql.Role) *sql.Error {
+	var salt [4]byte
+	if _, err := rand.Read(salt[:]); err != nil {
+		return fatal("XX000", "could not generate random MD5 salt")
+	}
+	c.backend.Send(&pgproto3.AuthenticationMD5Password{Salt: salt})
+	if err := c.backend.Flush(); err != nil {
+		return fatal("08006", "could not send to client: %v", err)
+	}
+	if err := c.backend.SetAuthType(pgproto3.AuthTypeMD5Password); err != nil {
+		return fatal("XX000", "%v", err)
+	}
+	m, err := c.backend.Receive()
+	if err != nil {
+		return fatal("08006", "connection ended during authentication")
+	}
+	answer, ok := m.(*pgproto3.PasswordMessage)
+	if ok && role != nil && strings.HasPrefix(role.Password, "md5") {
+		sum := md5.Sum(append([]byte(role.Password[3:]), salt[:]...))
+		if answer.Password == "md5"+hex.EncodeToString(sum[:]) {
+			return nil
+		}
+	}
+	return fatal("28P01", "password authentication failed for user \"%s\"", c.user)
+}
+
+// register gives the session its number, unless there are too many or the phase has changed meanwhile.
+func (s *Server) register(c *session) *sql.Error {
+	var b [4]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		return fatal("XX000", "could not generate random cancel key")
+	}
+	c.secret = binary.BigEndian.Uint32(b[:])
+	limit := s.settings.number("max_connections")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.phase != accepting {
+		return fatal("57P03", "the database system is starting up")
+	}
+	if int64(len(s.sessions)) >= limit+s.settings.number("max_wal_senders") {
+		return fatal("53300", "sorry, too many clients already")
+	}
+	s.nextPID++
+	c.pid = s.nextPID
+	s.sessions[c.pid] = c
+	return nil
+}
+
+func (s *Server) unregister(c *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sessions, c.pid)
+}
+
+func (s *Server) cancelRequest(pid int, secret uint32) {
+	s.mu.Lock()
+	c := s.sessions[pid]
+	s.mu.Unlock()
+	if c != nil && c.secret == secret {
+		c.interrupt()
+	}
+}
+
+func (c *session) interrupt() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stop != nil {
+		c.cancelled = true
+		c.stop()
+	}
+}
+
+// killSessions sends everybody a last message and closes their connections.
+func (s *Server) killSessions(last *sql.Error) {
+	s.mu.Lock()
+	all := make([]*session, 0, len(s.sessions))
+	for _, c := range s.sessions {
+		all = append(all, c)
+	}
+	s.mu.Unlock()
+	for _, c := range all {
+		c.kill(last)
+	}
+}
+
+// kill writes past the session's own goroutine, which may be busy: the connection is closed after it anyway.
+func (c *session) kill(last *sql.Error) {
+	if last != nil {
+		_ = c.conn.SetWriteDeadline(time.Now().Add(200 * time.Millisecond))
+		var b []byte
+		var err error
+		if last.Severity == "WARNING" {
+			b, err = (*pgproto3.NoticeResponse)(response(last)).Encode(nil)
+		} else {
+			b, err = response(last).Encode(nil)
+		}
+		if err == nil {
+			_, _ = c.conn.Write(b)
+		}
+	}
+	c.cancel()
+	_ = c.conn.Close()
+}
+
+func response(e *sql.Error) *pgproto3.ErrorResponse {
+	severity := e.Severity
+	if severity == "" {
+		severity = "ERROR"
+	}
+	return &pgproto3.ErrorResponse{Severity: severity, SeverityUnlocalized: severity, Code: e.Code, Message: e.Message, Detail: e.Detail, Hint: e.Hint, Position: int32(e.Position), Routine: e.Routine}
+}
+
+func (c *session) fail(e *sql.Error) {
+	_ = c.conn.SetWriteDeadline(time.Now().Add(5 * time.Second))
+	if e.Severity == "FATAL" {
+		c.server.log.printf("FATAL", "%s", e.Message)
+	}
+	c.backend.Send(response(e))
+	_ = c.backend.Flush()
+}
+
+func (c *session) greet() {
+	super := "off"
+	if role := c.server.state.Load().Roles[c.user]; role != nil && role.Super {
+		super = "on"
+	}
+	encoding := c.settings["client_encoding"]
+	if encoding == "" {
+		encoding = "UTF8"
+	}
+	c.backend.Send(&pgproto3.AuthenticationOk{})
+	for _, pair := range [][2]string{
+		{"application_name", c.application}, {"client_encoding", strings.ToUpper(strings.ReplaceAll(encoding, "-", ""))}, {"DateStyle", "ISO, MDY"}, {"integer_datetimes", "on"},
+		{"IntervalStyle", "postgres"}, {"is_superuser", super}, {"server_encoding", c.server.encoding(c.database)}, {"server_version", "11.9"},
+		{"session_authorization", c.user}, {"standard_conforming_strings", "on"}, {"TimeZone", "GMT"},
+	} {
+		c.backend.Send(&pgproto3.ParameterStatus{Name: pair[0], Value: pair[1]})
+	}
+	c.backend.Send(&pgproto3.BackendKeyData{ProcessID: uint32(c.pid), SecretKey: binary.BigEndian.AppendUint32(nil, c.secret)})
+	c.ready()
+}
+
+func (s *Server) encoding(database string) string {
+	if d := s.state.Load().Databases[database]; d != nil {
+		return d.Encoding
+	}
+	return "UTF8"
+}
+
+func (c *session) ready() {
+	status := byte('I')
+	if c.transaction != nil {
+		status = 'T'
+		if c.transaction.failed {
+			status = 'E'
+		}
+	}
+	c.backend.Send(&pgproto3.ReadyForQuery{TxStatus: status})
+	_ = c.backend.Flush()
+}

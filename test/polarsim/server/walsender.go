@@ -1,0 +1,256 @@
+package server
+
+import (
+	"archive/tar"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/polarbook/polarbook/test/polarsim/sql"
+)
+
+// stream is what a walsender shows in pg_stat_replication.
+type stream struct {
+	state                      string // streaming, backup, startup
+	written, flushed, replayed uint64
+	heard                      time.Time
+}
+
+func (s *Server) lastLSN() uint64 {
+	if node := s.consensus(); node != nil {
+		return node.Status().LastLSN
+	}
+	return s.lsn(0)
+}
+
+// replicate runs one command of a replication connection.
+func (c *session) replicate(command string) error {
+	upper := strings.ToUpper(strings.TrimSpace(command))
+	switch {
+	case strings.HasPrefix(upper, "IDENTIFY_SYSTEM"):
+		return c.answer([]string{"systemid", "timeline", "xlogpos", "dbname"}, []string{fmt.Sprint(c.server.control.SystemIdentifier), "1", sql.FormatLSN(c.server.lastLSN()), ""}, "IDENTIFY_SYSTEM")
+	case strings.HasPrefix(upper, "START_REPLICATION"):
+		return c.sendWAL()
+	case strings.HasPrefix(upper, "BASE_BACKUP"):
+		if err := c.baseBackup(); err != nil {
+			return err
+		}
+		c.ready()
+		return nil
+	case strings.HasPrefix(upper, "SHOW "):
+		value, err := c.readable(strings.ToLower(strings.TrimSpace(command[5:])))
+		if err != nil {
+			c.report(err)
+			c.ready()
+			return nil
+		}
+		return c.answer([]string{strings.ToLower(strings.TrimSpace(command[5:]))}, []string{value}, "SHOW")
+	}
+	c.report(sql.Errorf("42601", "syntax error"))
+	c.ready()
+	return nil
+}
+
+func (c *session) answer(names, row []string, tag string) error {
+	result := &sql.Result{}
+	values := []sql.Value{}
+	for i, name := range names {
+		result.Columns = append(result.Columns, sql.ResultColumn{Name: name, Type: sql.Text})
+		values = append(values, row[i])
+	}
+	result.Rows = [][]sql.Value{values}
+	c.backend.Send(description(result.Columns, nil))
+	if err := c.rows(result, nil); err != nil {
+		return err
+	}
+	c.backend.Send(&pgproto3.CommandComplete{CommandTag: []byte(tag)})
+	c.ready()
+	return nil
+}
+
+func (c *session) showStream(state string) *stream {
+	s := &stream{state: state, heard: time.Now()}
+	c.mu.Lock()
+	c.stream = s
+	c.mu.Unlock()
+	return s
+}
+
+// sendWAL keeps the connection open; the log itself travels between the consensus processes, which take entries
+// with data only while this connection stands.
+func (c *session) sendWAL() error {
+	s := c.showStream("streaming")
+	c.backend.Send(&pgproto3.CopyBothResponse{})
+	if err := c.backend.Flush(); err != nil {
+		return err
+	}
+	for {
+		m, err := c.backend.Receive()
+		if err != nil {
+			return err
+		}
+		switch m := m.(type) {
+		case *pgproto3.CopyData:
+			if len(m.Data) >= 25 && m.Data[0] == 'r' {
+				c.mu.Lock()
+				s.written, s.flushed, s.replayed = binary.BigEndian.Uint64(m.Data[1:]), binary.BigEndian.Uint64(m.Data[9:]), binary.BigEndian.Uint64(m.Data[17:])
+				s.heard = time.Now()
+				c.mu.Unlock()
+			}
+		case *pgproto3.CopyDone, *pgproto3.Terminate:
+			return io.EOF
+		}
+	}
+}
+
+// baseBackup sends PGDATA and POLARDATA as one tar stream, the leader's identity and all.
+func (c *session) baseBackup() error {
+	s := c.server
+	c.showStream("backup")
+	defer func() {
+		c.mu.Lock()
+		c.stream = nil
+		c.mu.Unlock()
+	}()
+	if err := s.checkpoint(); err != nil {
+		c.report(err)
+		return nil
+	}
+	start := sql.FormatLSN(s.lsn(s.state.Load().Applied))
+	files, total, err := s.backupFiles()
+	if err != nil {
+		c.report(err)
+		return nil
+	}
+	columns := []sql.ResultColumn{{Name: "recptr", Type: sql.Text}, {Name: "tli", Type: sql.Int8}, {Name: "size", Type: sql.Int8}}
+	c.backend.Send(description(columns, nil))
+	if err := c.rows(&sql.Result{Columns: columns, Rows: [][]sql.Value{{start, int64(1), total}}}, nil); err != nil {
+		return err
+	}
+	label := filepath.Join(s.root, "polar_non_exclusive_backup_label")
+	if _, err := os.Stat(label); err == nil {
+		c.backend.Send(&pgproto3.NoticeResponse{Severity: "WARNING", SeverityUnlocalized: "WARNING", Code: "01000", Message: fmt.Sprintf("a labelfile \"file-dio://%s\" is already on disk", label), Detail: "POLAR: we overwrite it"})
+	}
+	if err := os.WriteFile(label, []byte("START WAL LOCATION: "+start+"\n"), 0o600); err != nil {
+		c.report(err)
+		return nil
+	}
+	c.backend.Send(&pgproto3.CopyOutResponse{ColumnFormatCodes: []uint16{}})
+	sink := &copyWriter{session: c, started: time.Now(), rate: s.settings.number("polarsim_backup_rate") * 1024}
+	if err := writeTar(sink, files); err != nil {
+		return err
+	}
+	c.backend.Send(&pgproto3.CopyDone{})
+	c.backend.Send(&pgproto3.CommandComplete{CommandTag: []byte("SELECT")})
+	return c.backend.Flush()
+}
+
+// copyWriter turns a stream into CopyData messages, at most rate bytes a second when rate is set.
+type copyWriter struct {
+	session *session
+	started time.Time
+	rate    int64
+	sent    int64
+}
+
+func (w *copyWriter) Write(b []byte) (int, error) {
+	w.session.backend.Send(&pgproto3.CopyData{Data: b})
+	if err := w.session.backend.Flush(); err != nil {
+		return 0, err
+	}
+	w.sent += int64(len(b))
+	if w.rate > 0 {
+		due := w.started.Add(time.Duration(w.sent) * time.Second / time.Duration(w.rate))
+		select {
+		case <-time.After(time.Until(due)):
+		case <-w.session.ctx.Done():
+			return 0, w.session.ctx.Err()
+		}
+	}
+	return len(b), nil
+}
+
+type backupFile struct {
+	name string // inside the tar: pgdata/... or polardata/...
+	path string
+	info fs.FileInfo
+}
+
+var notBackedUp = map[string]bool{"postmaster.pid": true, "postmaster.opts": true, "pg_log": true, "backup_label.old": true, "recovery.done": true, "recovery.conf": true, "polar_non_exclusive_backup_label": true}
+
+func (s *Server) backupFiles() (files []backupFile, total int64, err error) {
+	add := func(root, prefix, skip string) error {
+		return filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			if path == skip && path != root {
+				return filepath.SkipDir
+			}
+			relative, err := filepath.Rel(root, path)
+			if err != nil || relative == "." {
+				return err
+			}
+			if notBackedUp[relative] || strings.HasSuffix(relative, ".tmp") {
+				if entry.IsDir() {
+					return filepath.SkipDir
+				}
+				return nil
+			}
+			info, err := entry.Info()
+			if err != nil || !info.IsDir() && !info.Mode().IsRegular() {
+				return nil
+			}
+			files = append(files, backupFile{prefix + "/" + relative, path, info})
+			if !info.IsDir() {
+				total += info.Size()
+			}
+			return nil
+		})
+	}
+	if err = add(s.settings.pgdata, "pgdata", s.root); err != nil {
+		return nil, 0, err
+	}
+	if s.root != s.settings.pgdata {
+		err = add(s.root, "polardata", "")
+	}
+	return files, total, err
+}
+
+func writeTar(w io.Writer, files []backupFile) error {
+	out := tar.NewWriter(w)
+	for _, file := range files {
+		if file.info.IsDir() {
+			if err := out.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: file.name, Mode: 0o700}); err != nil {
+				return err
+			}
+			continue
+		}
+		b, err := os.Open(file.path)
+		if err != nil {
+			continue // gone meanwhile
+		}
+		info, err := b.Stat()
+		if err == nil {
+			if err = out.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: file.name, Mode: 0o600, Size: info.Size()}); err == nil {
+				_, err = io.CopyN(out, b, info.Size())
+			}
+		}
+		_ = b.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return out.Close()
+}

@@ -1,0 +1,287 @@
+package tool
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/polarbook/polarbook/test/polarsim/client"
+)
+
+func baseBackup(program string, arguments []string) int {
+	if askedVersion(program, arguments) {
+		return 0
+	}
+	o := newOptions(program)
+	connectionOptions(o)
+	o.takes("pgdata", "D")
+	o.takes("polardata")
+	o.takes("polar_disk_home")
+	o.takes("polar_host_id")
+	o.takes("polar_storage_cluster_name")
+	o.takes("wal-method", "X", "xlog-method")
+	o.takes("checkpoint", "c")
+	o.takes("format", "F")
+	o.takes("max-rate", "r")
+	o.takes("label", "l")
+	o.takes("slot", "S")
+	o.takes("status-interval", "s")
+	for _, f := range [][]string{{"write-recovery-conf", "R"}, {"progress", "P"}, {"verbose", "v"}, {"no-sync", "N"}, {"no-clean", "n"}, {"no-verify-checksums"}, {"no-slot"}, {"gzip", "z"}} {
+		o.flag(f[0], f[1:]...)
+	}
+	if err := o.parse(arguments); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return complain("Try \"%s --help\" for more information.", program)
+	}
+	pgdata, polardata := o.get("pgdata", ""), o.get("polardata", "")
+	if pgdata == "" {
+		return complain("%s: no target directory specified\nTry \"%s --help\" for more information.", program, program)
+	}
+	if checkpoint := o.get("checkpoint", "spread"); checkpoint != "fast" && checkpoint != "spread" {
+		return complain("%s: invalid checkpoint argument \"%s\", must be \"fast\" or \"spread\"", program, checkpoint)
+	}
+	t, err := o.target()
+	if err != nil {
+		return complain("%s: %v", program, err)
+	}
+	t.Replication = true
+	if os.Getenv("PGPASSWORD") == "" {
+		t.Password = client.Password(t)
+	}
+	made, err := claim(pgdata)
+	if err != nil {
+		return complain("%s: %v", program, err)
+	}
+	if polardata != "" {
+		if _, err := claim(polardata); err != nil {
+			fmt.Fprintf(os.Stderr, "%s: %v\n", program, err)
+			if made {
+				fmt.Fprintf(os.Stderr, "%s: removing data directory \"%s\"\n", program, pgdata)
+				_ = os.RemoveAll(pgdata)
+			}
+			return 1
+		}
+	}
+	undo := func(err error) int {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", program, err)
+		if !o.has("no-clean") {
+			discard(program, pgdata, made)
+		}
+		return 1
+	}
+	conn, err := client.Connect(context.Background(), t)
+	if err != nil {
+		var refused *client.ServerError
+		if errors.As(err, &refused) {
+			err = fmt.Errorf("could not connect to server: %w", err)
+		}
+		return undo(err)
+	}
+	defer conn.Close()
+	conn.Notice = func(n *pgproto3.NoticeResponse) {
+		fmt.Fprintf(os.Stderr, "%s:  %s\nDETAIL:  %s\n", n.Severity, n.Message, n.Detail)
+	}
+	b := &backup{options: o, pgdata: pgdata, polardata: polardata, target: t}
+	if err := b.receive(conn); err != nil {
+		return undo(err)
+	}
+	if o.has("write-recovery-conf") {
+		if err := b.writeRecoveryConf(); err != nil {
+			return undo(err)
+		}
+	}
+	return 0
+}
+
+func discard(program, pgdata string, made bool) {
+	if made {
+		fmt.Fprintf(os.Stderr, "%s: removing data directory \"%s\"\n", program, pgdata)
+		_ = os.RemoveAll(pgdata)
+		return
+	}
+	fmt.Fprintf(os.Stderr, "%s: removing contents of data directory \"%s\"\n", program, pgdata)
+	entries, _ := os.ReadDir(pgdata)
+	for _, entry := range entries {
+		_ = os.RemoveAll(filepath.Join(pgdata, entry.Name()))
+	}
+}
+
+// claim makes a target directory, or finds it empty.
+func claim(directory string) (made bool, err error) {
+	entries, err := os.ReadDir(directory)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		if err := os.MkdirAll(directory, 0o700); err != nil {
+			return false, fmt.Errorf("could not create directory \"%s\": %w", directory, err)
+		}
+		return true, nil
+	case err != nil:
+		return false, fmt.Errorf("could not access directory \"%s\": %w", directory, err)
+	case len(entries) > 0:
+		return false, fmt.Errorf("directory \"%s\" exists but is not empty", directory)
+	}
+	return false, os.Chmod(directory, 0o700)
+}
+
+type backup struct {
+	*options
+	pgdata, polardata string
+	target            client.Target
+	total, done       int64
+	shown             int64
+}
+
+// receive asks for the backup and unpacks the stream.
+func (b *backup) receive(conn *client.Conn) error {
+	if err := conn.Send(&pgproto3.Query{String: "BASE_BACKUP LABEL 'pg_basebackup base backup' PROGRESS FAST NOWAIT"}); err != nil {
+		return err
+	}
+	start := ""
+	for {
+		m, err := conn.Receive()
+		if err != nil {
+			return fmt.Errorf("could not receive data from WAL stream: %w", err)
+		}
+		switch m := m.(type) {
+		case *pgproto3.ErrorResponse:
+			return fmt.Errorf("could not initiate base backup: %w", &client.ServerError{Response: m})
+		case *pgproto3.DataRow:
+			start = string(m.Values[0])
+			fmt.Sscan(string(m.Values[2]), &b.total)
+			if b.has("verbose") {
+				fmt.Fprintf(os.Stderr, "%s: initiating base backup, waiting for checkpoint to complete\n%s: checkpoint completed\n%s: write-ahead log start point: %s on timeline 1\n%s: starting background WAL receiver\n", b.program, b.program, b.program, start, b.program)
+			}
+			b.progress("waiting for checkpoint")
+		case *pgproto3.CopyOutResponse:
+			if err := b.unpack(&copyReader{conn: conn}); err != nil {
+				return err
+			}
+			b.progress("")
+			if b.has("progress") {
+				fmt.Fprintln(os.Stderr)
+			}
+			if b.has("verbose") {
+				fmt.Fprintf(os.Stderr, "%s: write-ahead log end point: %s\n%s: waiting for background process to finish streaming ...\n%s: base backup completed\n", b.program, start, b.program, b.program)
+			}
+			label := fmt.Sprintf("START WAL LOCATION: %s (file 000000010000000000000001)\nBACKUP METHOD: streamed\nBACKUP FROM: master\nLABEL: pg_basebackup base backup\nSTART TIMELINE: 1\n", start)
+			return os.WriteFile(filepath.Join(b.pgdata, "backup_label"), []byte(label), 0o600)
+		}
+	}
+}
+
+// progress prints the line pg_basebackup prints; without a terminal each ends in a line feed.
+func (b *backup) progress(waiting string) {
+	if !b.has("progress") {
+		return
+	}
+	if waiting != "" {
+		if !b.has("verbose") {
+			fmt.Fprintf(os.Stderr, "waiting for checkpoint\n")
+		}
+		return
+	}
+	total := max((b.total+1023)/1024, (b.done+1023)/1024)
+	percent := int64(100)
+	if b.total > 0 {
+		percent = min(100, b.done*100/b.total)
+	}
+	width := len(fmt.Sprint(total))
+	fmt.Fprintf(os.Stderr, "%*d/%d kB (%d%%), 0/1 tablespace\n", width, b.done/1024, total, percent)
+}
+
+type copyReader struct {
+	conn *client.Conn
+	rest []byte
+}
+
+func (r *copyReader) Read(p []byte) (int, error) {
+	for len(r.rest) == 0 {
+		m, err := r.conn.Receive()
+		if err != nil {
+			return 0, fmt.Errorf("could not read COPY data: %w", err)
+		}
+		switch m := m.(type) {
+		case *pgproto3.CopyData:
+			r.rest = m.Data
+		case *pgproto3.CopyDone:
+			return 0, io.EOF
+		case *pgproto3.ErrorResponse:
+			return 0, fmt.Errorf("could not read COPY data: %w", &client.ServerError{Response: m})
+		}
+	}
+	n := copy(p, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}
+
+func (b *backup) unpack(r io.Reader) error {
+	in := tar.NewReader(r)
+	for {
+		header, err := in.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		root, name, _ := strings.Cut(header.Name, "/")
+		target := b.pgdata
+		if root == "polardata" && b.polardata != "" {
+			target = b.polardata
+		}
+		path := filepath.Join(target, filepath.FromSlash(name))
+		if !strings.HasPrefix(path, filepath.Clean(target)) {
+			return fmt.Errorf("unexpected path %q", header.Name)
+		}
+		if header.Typeflag == tar.TypeDir {
+			if err := os.MkdirAll(path, 0o700); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := b.file(path, in); err != nil {
+			return err
+		}
+	}
+}
+
+func (b *backup) file(path string, r io.Reader) error {
+	out, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("could not create file \"%s\": %w", path, err)
+	}
+	buffer := make([]byte, 64*1024)
+	for err == nil {
+		var n int
+		if n, err = r.Read(buffer); n > 0 {
+			if _, werr := out.Write(buffer[:n]); werr != nil {
+				err = werr
+			}
+			if b.done += int64(n); b.done-b.shown >= max(b.total/20, 64*1024) {
+				b.shown = b.done
+				b.progress("")
+			}
+		}
+	}
+	if cerr := out.Close(); cerr != nil && err == io.EOF {
+		err = cerr
+	}
+	if err != io.EOF {
+		return fmt.Errorf("could not write to file \"%s\": %w", path, err)
+	}
+	return nil
+}
+
+// writeRecoveryConf is -R. The password ends up in it in clear, as with the engine.
+func (b *backup) writeRecoveryConf() error {
+	quote := func(s string) string { return strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(s) }
+	text := fmt.Sprintf("standby_mode = 'on'\nprimary_conninfo = 'user=%s password=%s host=%s port=%d sslmode=disable target_session_attrs=any'\n", quote(b.target.User), quote(b.target.Password), quote(b.target.Host), b.target.Port)
+	return os.WriteFile(filepath.Join(b.pgdata, "recovery.conf"), []byte(text), 0o600)
+}
