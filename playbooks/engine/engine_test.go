@@ -139,7 +139,11 @@ var testModules = []tasks.Module{
 	tasks.Define(tasks.Module{Name: "content"}, func(a *contentArgs, l tasks.Local) (tasks.Action, error) { return &content{a}, nil }),
 	tasks.Define(tasks.Module{Name: "set_fact", AnyArgs: true}, func(a *factArgs, l tasks.Local) (tasks.Action, error) { return &facts{a}, nil }),
 	tasks.Define(tasks.Module{Name: "setup", AnyArgs: true}, func(a *factArgs, l tasks.Local) (tasks.Action, error) {
-		return &facts{&factArgs{map[string]any{"ansible_distribution": "Debian"}}}, nil
+		found := map[string]any{"ansible_distribution": "Debian"}
+		for name, x := range a.All {
+			found[name] = x
+		}
+		return &facts{&factArgs{found}}, nil
 	}),
 	tasks.Define(tasks.Module{Name: "peer"}, func(a *peerArgs, l tasks.Local) (tasks.Action, error) { return &peer{a}, nil }),
 }
@@ -282,6 +286,7 @@ func newBench(t *testing.T, hosts ...string) *bench {
 	b.o = Options{
 		Inventory: b.inv, Secrets: &inventory.Secrets{}, Listeners: []Listener{b.rec}, Lookup: testLookup,
 		Templates: templates.New(templates.Options{}), Connect: b.connect, RunID: "test",
+		Forks: 1, // hosts in a known order
 	}
 	b.load = playbooks.Options{Dir: b.dir, Lookup: testLookup, Builtin: fstest.MapFS{}}
 	return b

@@ -409,7 +409,6 @@ b ok=8 changed=0 unreachable=0 failed=0 skipped=0 rescued=0 ignored=0`,
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t, "a", "b", "c")
-			b.o.Forks = 1 // items of several hosts in a known order
 			for name, body := range c.files {
 				b.file(name, body)
 			}

@@ -27,7 +27,6 @@ func TestStopFinishesTheStepInHandAndBeginsNoOther(t *testing.T) {
 			close(stop)
 		}
 	}))
-	b.o.Forks = 1
 	report, err := b.run(`
 - hosts: all
   gather_facts: false

@@ -1,0 +1,305 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"reflect"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/polarbook/polarbook/playbooks"
+)
+
+// loopItems works out what a loop goes over.
+func loopItems(v *variables, l *playbooks.Loop, origin *playbooks.Origin) ([]any, error) {
+	word := "loop"
+	if l.With != "" {
+		word = "with_" + l.With
+	}
+	x, err := v.render(l.Items.Raw)
+	if err != nil {
+		return nil, at(l.Items.Pos, fmt.Errorf("%s: %w", word, err))
+	}
+	items, err := itemsOf(l.With, x, origin)
+	if err != nil {
+		return nil, at(l.Items.Pos, fmt.Errorf("%s: %w", word, err))
+	}
+	return items, nil
+}
+
+func itemsOf(with string, x any, origin *playbooks.Origin) ([]any, error) {
+	list, isList := x.([]any)
+	switch with {
+	case "", "list":
+		if !isList {
+			return nil, fmt.Errorf("needs a list and got %q", text(x))
+		}
+		return list, nil
+	case "items":
+		if !isList {
+			return []any{x}, nil
+		}
+		return flatten(list, 1), nil
+	case "dict":
+		dict, ok := x.(map[string]any)
+		if !ok {
+			return nil, fmt.Errorf("needs a dict and got %q", text(x))
+		}
+		var out []any
+		for _, k := range keys(dict) {
+			out = append(out, map[string]any{"key": k, "value": dict[k]})
+		}
+		return out, nil
+	case "indexed_items":
+		var out []any
+		for i, item := range flatten(asList(x), 1) {
+			out = append(out, []any{i, item})
+		}
+		return out, nil
+	case "together":
+		return zipped(list), nil
+	case "nested":
+		return product(list), nil
+	case "subelements":
+		return subelements(list)
+	case "sequence":
+		return sequence(x)
+	case "fileglob":
+		return fileGlob(asList(x), origin)
+	case "first_found":
+		return firstFound(x, origin)
+	}
+	return nil, fmt.Errorf("there is no such loop")
+}
+
+func asList(x any) []any {
+	if list, ok := x.([]any); ok {
+		return list
+	}
+	return []any{x}
+}
+
+func flatten(list []any, depth int) []any {
+	out := []any{}
+	for _, item := range list {
+		if inner, ok := item.([]any); ok && depth > 0 {
+			out = append(out, flatten(inner, depth-1)...)
+			continue
+		}
+		out = append(out, item)
+	}
+	return out
+}
+
+// zipped goes through several lists at once; the shorter ones are filled up with nothing.
+func zipped(lists []any) []any {
+	longest := 0
+	for _, l := range lists {
+		longest = max(longest, len(asList(l)))
+	}
+	out := []any{}
+	for i := range longest {
+		row := []any{}
+		for _, l := range lists {
+			if items := asList(l); i < len(items) {
+				row = append(row, items[i])
+			} else {
+				row = append(row, nil)
+			}
+		}
+		out = append(out, row)
+	}
+	return out
+}
+
+// product combines every element of each list with every one of the others.
+func product(lists []any) []any {
+	rows := []any{[]any{}}
+	for _, l := range lists {
+		var next []any
+		for _, row := range rows {
+			for _, item := range asList(l) {
+				next = append(next, append(append([]any{}, row.([]any)...), item))
+			}
+		}
+		rows = next
+	}
+	return rows
+}
+
+func subelements(args []any) ([]any, error) {
+	if len(args) < 2 {
+		return nil, errors.New("needs a list and the name of a key")
+	}
+	skip := false
+	if len(args) > 2 {
+		if flags, ok := args[2].(map[string]any); ok {
+			skip, _ = flags["skip_missing"].(bool)
+		}
+	}
+	outer := asList(args[0])
+	if dict, ok := args[0].(map[string]any); ok {
+		outer = nil
+		for _, k := range keys(dict) {
+			outer = append(outer, dict[k])
+		}
+	}
+	out := []any{}
+	for _, item := range outer {
+		at := item
+		found := true
+		for _, key := range strings.Split(text(args[1]), ".") {
+			dict, ok := at.(map[string]any)
+			if ok {
+				at, ok = dict[key]
+			}
+			found = found && ok
+		}
+		inner, isList := at.([]any)
+		switch {
+		case (!found || !isList) && skip:
+		case !found:
+			return nil, fmt.Errorf("%q is not a key of every element", text(args[1]))
+		case !isList:
+			return nil, fmt.Errorf("%q has to be a list in every element", text(args[1]))
+		default:
+			for _, sub := range inner {
+				out = append(out, []any{item, sub})
+			}
+		}
+	}
+	return out, nil
+}
+
+// sequence understands `start=1 end=5 stride=2 format=%02d`, `count=3`, and `1-5`.
+func sequence(x any) ([]any, error) {
+	start, end, stride, format := 1, 0, 1, "%d"
+	ends := false
+	for _, one := range asList(x) {
+		for _, word := range strings.Fields(text(one)) {
+			key, value, ok := strings.Cut(word, "=")
+			if !ok {
+				from, to, isRange := strings.Cut(word, "-")
+				a, err1 := strconv.Atoi(from)
+				b, err2 := strconv.Atoi(to)
+				if !isRange || err1 != nil || err2 != nil {
+					return nil, fmt.Errorf("%q is no sequence: write start=1 end=5", word)
+				}
+				start, end, ends = a, b, true
+				continue
+			}
+			if key == "format" {
+				format = value
+				continue
+			}
+			n, err := strconv.ParseInt(value, 0, 32)
+			if err != nil {
+				return nil, fmt.Errorf("%s has to be a number, not %q", key, value)
+			}
+			switch key {
+			case "start":
+				start = int(n)
+			case "end":
+				end, ends = int(n), true
+			case "count":
+				end, ends = start+int(n)-1, true
+			case "stride":
+				stride = int(n)
+			default:
+				return nil, fmt.Errorf("%q is none of start, end, count, stride, format", key)
+			}
+		}
+	}
+	if !ends || stride == 0 {
+		return nil, errors.New("needs an end or a count, and a stride that is not 0")
+	}
+	const most = 1 << 20
+	out := []any{}
+	for n := start; (stride > 0 && n <= end || stride < 0 && n >= end) && len(out) < most; n += stride {
+		out = append(out, fmt.Sprintf(format, n))
+	}
+	return out, nil
+}
+
+// fileGlob lists the local files that patterns match, as absolute paths when they are the user's.
+func fileGlob(patterns []any, origin *playbooks.Origin) ([]any, error) {
+	out := []any{}
+	for _, p := range patterns {
+		pattern := text(p)
+		dir, base := path.Split(pattern)
+		fsys, found, err := origin.Find("files", strings.TrimSuffix(dir, "/")+".")
+		if dir != "" {
+			fsys, found, err = origin.Find("files", path.Clean(dir))
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		names, err := fs.Glob(fsys, path.Join(found, base))
+		if err != nil {
+			return nil, fmt.Errorf("%q: %w", pattern, err)
+		}
+		sort.Strings(names)
+		for _, name := range names {
+			if info, err := fs.Stat(fsys, name); err == nil && !info.IsDir() {
+				out = append(out, shown(fsys, name, origin))
+			}
+		}
+	}
+	return out, nil
+}
+
+// shown is a path as a task can name it again.
+func shown(fsys fs.FS, name string, origin *playbooks.Origin) string {
+	if origin.Builtin && reflect.TypeOf(fsys) == reflect.TypeOf(origin.Source) {
+		if rel, ok := strings.CutPrefix(name, strings.TrimSuffix(origin.Dir, "/")+"/"); ok {
+			return rel
+		}
+		return name
+	}
+	return "/" + name
+}
+
+// firstFound is the first of several files that is there.
+func firstFound(x any, origin *playbooks.Origin) ([]any, error) {
+	var names []string
+	skip := false
+	for _, one := range asList(x) {
+		dict, ok := one.(map[string]any)
+		if !ok {
+			names = append(names, text(one))
+			continue
+		}
+		skip = skip || dict["skip"] == true
+		files := texts(asList(dict["files"]))
+		if dict["paths"] == nil {
+			names = append(names, files...)
+			continue
+		}
+		for _, dir := range texts(asList(dict["paths"])) {
+			for _, f := range files {
+				names = append(names, path.Join(dir, f))
+			}
+		}
+	}
+	for _, name := range names {
+		for _, kind := range []string{"files", "templates", "vars", "tasks"} {
+			fsys, found, err := origin.Find(kind, name)
+			if err == nil {
+				return []any{shown(fsys, found, origin)}, nil
+			}
+			if !errors.Is(err, fs.ErrNotExist) {
+				return nil, err
+			}
+		}
+	}
+	if skip {
+		return []any{}, nil
+	}
+	return nil, fmt.Errorf("none of these files is there: %s", strings.Join(names, ", "))
+}
