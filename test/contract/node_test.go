@@ -1,0 +1,424 @@
+package contract_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// node is one server on a loopback address of its own.
+type node struct {
+	*engine
+	t         *testing.T
+	number    int
+	host      string
+	port      int
+	directory string
+	pgdata    string
+	polardata string
+	change    time.Duration // polar_dma_config_change_timeout
+}
+
+// newNodes reserves addresses and directories for count nodes. Nothing is created in the data directories.
+func newNodes(t *testing.T, e *engine, count int) []*node {
+	t.Helper()
+	root, err := os.MkdirTemp(e.scratch, "nodes-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(root, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var out []*node
+	for i := 1; i <= count; i++ {
+		n := &node{engine: e, t: t, number: i, host: fmt.Sprintf("127.0.0.%d", i), port: freePort(t), directory: filepath.Join(root, strconv.Itoa(i)), change: 20 * time.Second}
+		n.pgdata, n.polardata = filepath.Join(n.directory, "pgdata"), filepath.Join(n.directory, "polardata")
+		if err := e.mkdir(n.directory); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(n.destroy)
+		out = append(out, n)
+	}
+	return out
+}
+
+// freePort finds a client port whose consensus port is free too.
+func freePort(t *testing.T) int {
+	t.Helper()
+	for range 200 {
+		port := 20000 + rand.IntN(12000)
+		first, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
+		if err != nil {
+			continue
+		}
+		second, err := net.Listen("tcp", fmt.Sprintf(":%d", port+10000))
+		_ = first.Close()
+		if err != nil {
+			continue
+		}
+		_ = second.Close()
+		return port
+	}
+	t.Fatal("no free ports")
+	return 0
+}
+
+func (n *node) destroy() {
+	if n.t.Failed() {
+		n.t.Logf("node %d:\n%s", n.number, n.tailLog(25))
+	}
+	if pid := n.pid(); pid > 0 {
+		_ = syscall.Kill(pid, syscall.SIGCONT)
+		n.run(20*time.Second, "pg_ctl", "-D", n.pgdata, "-m", "immediate", "-w", "-t", "15", "stop")
+		if pid := n.pid(); pid > 0 {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+	_ = os.RemoveAll(n.directory)
+}
+
+func (n *node) tailLog(lines int) string {
+	names, _ := filepath.Glob(filepath.Join(n.pgdata, "pg_log", "*_error.log"))
+	var all []string
+	for _, name := range append(names, filepath.Join(n.directory, "start.log")) {
+		b, _ := os.ReadFile(name)
+		all = append(all, strings.Split(strings.TrimRight(string(b), "\n"), "\n")...)
+	}
+	return strings.Join(all[max(0, len(all)-lines):], "\n")
+}
+
+// logText is everything the server logged.
+func (n *node) logText() string { return n.tailLog(1 << 20) }
+
+func (n *node) address() string { return fmt.Sprintf("%s:%d", n.host, n.port) }
+
+// member is the address as the views show it.
+func (n *node) member() string { return fmt.Sprintf("%s:%d", n.host, n.port+10000) }
+
+func (n *node) appname() string { return fmt.Sprintf("standby_%d_%d", 2130706432+n.number, n.port) }
+
+// create copies the initialised template.
+func (n *node) create() {
+	n.t.Helper()
+	for _, name := range []string{"pgdata", "polardata"} {
+		if out, err := exec.Command("cp", "-a", filepath.Join(n.template, name), n.directory).CombinedOutput(); err != nil {
+			n.t.Fatalf("copying the template: %v %s", err, out)
+		}
+	}
+	n.configure()
+	n.write(filepath.Join(n.pgdata, "pg_hba.conf"), "local all all trust\nhost all all 127.0.0.0/8 md5\nhost replication replicator 127.0.0.0/8 md5\n")
+}
+
+func (n *node) write(name, text string) {
+	n.t.Helper()
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		n.t.Fatal(err)
+	}
+	if err := n.own(name); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+// configure writes the configuration files anew.
+func (n *node) configure(more ...string) {
+	n.t.Helper()
+	n.write(filepath.Join(n.pgdata, "postgresql.conf"), fmt.Sprintf(`listen_addresses = '%s'
+port = %d
+unix_socket_directories = '%s'
+polar_hostid = %d
+polar_datadir = 'file-dio://%s'
+polar_enable_shared_storage_mode = on
+polar_vfs.localfs_test_mode = on
+shared_preload_libraries = '$libdir/polar_vfs,$libdir/polar_worker'
+hot_standby = on
+shared_buffers = 32MB
+max_connections = 40
+polar_logindex_mem_size = 0
+polar_enable_wal_prefetch = off
+polar_enable_lazy_checkpoint = off
+polar_enable_xlog_buffer = off
+polar_enable_copy_buffer = off
+polar_enable_persisted_buffer_pool = off
+polar_enable_flashback_log = off
+logging_collector = on
+log_directory = 'pg_log'
+%s
+`, n.host, n.port, n.directory, n.number, n.polardata, strings.Join(more, "\n")))
+	n.configureDMA("replpw")
+}
+
+func (n *node) configureDMA(secret string) {
+	n.t.Helper()
+	n.write(filepath.Join(n.pgdata, "polar_dma.conf"), fmt.Sprintf(`polar_enable_dma = on
+polar_dma_repl_user = 'replicator'
+polar_dma_repl_passwd = '%s'
+polar_dma_repl_appname = '%s'
+polar_dma_election_timeout = %dms
+polar_dma_config_change_timeout = %dms
+`, secret, n.appname(), n.election.Milliseconds(), n.change.Milliseconds()))
+}
+
+func (n *node) metaInit(limit time.Duration, parameter, value string) outcome {
+	return n.run(limit, "postgres", "-D", n.pgdata, "-c", "polar_dma_init_meta=ON", "-c", parameter+"="+value)
+}
+
+func (n *node) mustMetaInit(parameter, value string) {
+	n.t.Helper()
+	if o := n.metaInit(60*time.Second, parameter, value); o.code != 0 {
+		n.t.Fatalf("node %d: meta init with %s: %v\n%s", n.number, value, o, n.tailLog(20))
+	}
+}
+
+func (n *node) initLeader()  { n.t.Helper(); n.mustMetaInit("polar_dma_members_info", n.address()+"@1") }
+func (n *node) initLearner() { n.t.Helper(); n.mustMetaInit("polar_dma_learners_info", n.address()) }
+
+func (n *node) ctl(arguments ...string) outcome {
+	return n.run(60*time.Second, "pg_ctl", append([]string{"-D", n.pgdata}, arguments...)...)
+}
+
+func (n *node) start() {
+	n.t.Helper()
+	if o := n.ctl("-l", filepath.Join(n.directory, "start.log"), "-w", "start"); o.code != 0 {
+		n.t.Fatalf("node %d: start: %v\n%s", n.number, o, n.tailLog(20))
+	}
+}
+
+func (n *node) stop() {
+	n.t.Helper()
+	if o := n.ctl("-m", "fast", "-w", "stop"); o.code != 0 {
+		n.t.Fatalf("node %d: stop: %v\n%s", n.number, o, n.tailLog(20))
+	}
+}
+
+func (n *node) pid() int {
+	b, err := os.ReadFile(filepath.Join(n.pgdata, "postmaster.pid"))
+	if err != nil {
+		return 0
+	}
+	first, _, _ := strings.Cut(string(b), "\n")
+	pid, _ := strconv.Atoi(first)
+	return pid
+}
+
+func (n *node) kill(sig syscall.Signal) {
+	n.t.Helper()
+	if err := syscall.Kill(n.pid(), sig); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+func (n *node) connect(ctx context.Context, user, secret string) (*pgx.Conn, error) {
+	config, err := pgx.ParseConfig(fmt.Sprintf("host=%s port=%d user=%s dbname=postgres sslmode=disable connect_timeout=5", n.host, n.port, user))
+	if err != nil {
+		return nil, err
+	}
+	config.Password = secret
+	return pgx.ConnectConfig(ctx, config)
+}
+
+// session opens a connection that lives until the test ends.
+func (n *node) session() *pgx.Conn {
+	n.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	conn, err := n.connect(ctx, "polardb", password)
+	if err != nil {
+		n.t.Fatalf("node %d: %v", n.number, err)
+	}
+	n.t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = conn.Close(ctx)
+	})
+	return conn
+}
+
+// try runs one statement on a connection of its own.
+func (n *node) try(statement string, arguments ...any) error {
+	return n.tryFor(n.within(30*time.Second), statement, arguments...)
+}
+
+func (n *node) tryFor(limit time.Duration, statement string, arguments ...any) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	conn, err := n.connect(ctx, "polardb", password)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.Background())
+	_, err = conn.Exec(ctx, statement, arguments...)
+	return err
+}
+
+func (n *node) exec(statement string, arguments ...any) {
+	n.t.Helper()
+	if err := n.try(statement, arguments...); err != nil {
+		n.t.Fatalf("node %d: %s: %v", n.number, statement, err)
+	}
+}
+
+// value reads one value.
+func value[T any](n *node, query string, arguments ...any) (T, error) {
+	var out T
+	ctx, cancel := context.WithTimeout(context.Background(), n.within(10*time.Second))
+	defer cancel()
+	conn, err := n.connect(ctx, "polardb", password)
+	if err != nil {
+		return out, err
+	}
+	defer conn.Close(context.Background())
+	err = conn.QueryRow(ctx, query, arguments...).Scan(&out)
+	return out, err
+}
+
+// must reads one value or fails the test.
+func must[T any](n *node, query string, arguments ...any) T {
+	n.t.Helper()
+	out, err := value[T](n, query, arguments...)
+	if err != nil {
+		n.t.Fatalf("node %d: %s: %v", n.number, query, err)
+	}
+	return out
+}
+
+// eventually waits for a condition and says what it waited for.
+func eventually(t *testing.T, limit time.Duration, what string, done func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(limit)
+	for !done() {
+		if time.Now().After(deadline) {
+			t.Fatalf("after %v still not: %s", limit, what)
+		}
+		time.Sleep(30 * time.Millisecond)
+	}
+}
+
+// writable waits until the node leads and takes writes.
+func (n *node) writable() {
+	n.t.Helper()
+	eventually(n.t, n.within(20*time.Second), fmt.Sprintf("node %d out of recovery", n.number), func() bool {
+		recovering, err := value[bool](n, "select pg_is_in_recovery()")
+		return err == nil && !recovering
+	})
+}
+
+func (n *node) role() int32 {
+	role, err := value[int32](n, "select paxos_role from polar_dma_member_status")
+	if err != nil {
+		return -1
+	}
+	return role
+}
+
+func (n *node) becomes(role int32) {
+	n.t.Helper()
+	eventually(n.t, n.within(20*time.Second), fmt.Sprintf("node %d has role %d (now %d)", n.number, role, n.role()), func() bool { return n.role() == role })
+}
+
+// state is the SQLSTATE of an error, its message when it has none.
+func state(err error) string {
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func message(err error) string {
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		return e.Message
+	}
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// leader makes node 1 a writable single-node cluster with what every cluster has.
+func leader(t *testing.T, nodes []*node) *node {
+	t.Helper()
+	n := nodes[0]
+	n.create()
+	n.initLeader()
+	n.start()
+	n.writable()
+	n.exec("create role replicator superuser login password 'replpw'")
+	n.exec("create extension polar_monitor")
+	n.exec("create table log (id int primary key, said text)")
+	return n
+}
+
+func (n *node) backup(from *node, more ...string) outcome {
+	return n.runWith(n.within(60*time.Second), []string{"PGPASSWORD=replpw"}, "polar_basebackup",
+		append([]string{"-w", "-h", from.host, "-p", strconv.Itoa(from.port), "-U", "replicator", "-D", n.pgdata, "--polardata=" + n.polardata, "-X", "stream", "-R", "-c", "fast"}, more...)...)
+}
+
+// prepareToJoin brings a node up to where it waits to be added.
+func (n *node) prepareToJoin(from *node) {
+	n.t.Helper()
+	if o := n.backup(from); o.code != 0 {
+		n.t.Fatalf("node %d: %v", n.number, o)
+	}
+	n.configure()
+	n.initLearner()
+	n.start()
+}
+
+func (n *node) add(other *node) {
+	n.t.Helper()
+	n.exec(fmt.Sprintf("alter system dma add follower '%s'", other.address()))
+	other.becomes(0)
+}
+
+// cluster is a leader and followers.
+func cluster(t *testing.T, e *engine, count int) []*node {
+	t.Helper()
+	nodes := newNodes(t, e, count)
+	first := leader(t, nodes)
+	for _, n := range nodes[1:] {
+		n.prepareToJoin(first)
+		first.add(n)
+	}
+	return nodes
+}
+
+// leads finds the leader among nodes: role 2, not in recovery, and the highest term.
+func leads(nodes []*node) *node {
+	var found *node
+	var term int64
+	for _, n := range nodes {
+		ok, err := value[bool](n, "select paxos_role = 2 and not pg_is_in_recovery() from polar_dma_member_status")
+		if err != nil || !ok {
+			continue
+		}
+		current, err := value[int64](n, "select current_term from polar_dma_member_status")
+		if err == nil && current > term {
+			found, term = n, current
+		}
+	}
+	return found
+}
+
+func awaitLeader(t *testing.T, nodes []*node) *node {
+	t.Helper()
+	var found *node
+	eventually(t, nodes[0].within(20*time.Second), "a leader", func() bool { found = leads(nodes); return found != nil })
+	return found
+}
