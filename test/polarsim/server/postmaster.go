@@ -54,6 +54,13 @@ func Main(pgdata string, overrides []config.Override) int {
 	for _, notice := range notices {
 		log.printf("NOTICE", "%s", notice)
 	}
+	// The engine works in its data directory; tools recognise a postmaster by that.
+	if filepath.IsAbs(pgdata) {
+		if err := os.Chdir(pgdata); err != nil {
+			log.printf("FATAL", "could not change directory to \"%s\": %v", pgdata, err)
+			return 1
+		}
+	}
 	lock, err := lockDirectory(pgdata, settings)
 	if err != nil {
 		log.printf("FATAL", "%v", err)
