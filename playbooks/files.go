@@ -31,7 +31,7 @@ const maxFileBytes = 8 << 20
 // read reads and parses a file. Nil means that there were problems, which it has reported.
 func (l *loader) read(fsys fs.FS, path string, from Position) *file {
 	name := l.display(fsys, path)
-	if f, ok := l.files[name]; ok && f.whole {
+	if f := l.files[name]; f != nil && f.whole && f.path == path && (f.fsys == hostFiles) == (fsys == hostFiles) {
 		return f
 	}
 	data, err := readLimited(fsys, path)

@@ -1,6 +1,7 @@
 package playbooks
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
@@ -71,4 +72,43 @@ func plainName(name string) string {
 // shortName is the name of something that ansible.builtin has.
 func shortName(name string) string {
 	return strings.TrimPrefix(plainName(name), "ansible.builtin.")
+}
+
+// checkVerb completes and checks what a verb's table cannot say.
+func (l *loader) checkVerb(f *file, m *tasks.Module, args arguments, t *Task) {
+	t.Args = map[string]Value{}
+	for name, v := range args.values {
+		if arg, ok := m.Arg(name); ok {
+			name = arg.Name
+		}
+		t.Args[name] = v
+	}
+	switch m.Name {
+	case "meta":
+		v := t.Args["action"]
+		action, ok := v.Raw.(string)
+		switch {
+		case !ok:
+		case isTemplate(action):
+			l.fail(v.Pos, 0, "", "what meta does cannot be a template")
+		case slices.Contains(metaWithout, action):
+			l.fail(v.Pos, 0, "", "meta: %s is not implemented by polarbook, though Ansible has it", action)
+		case !slices.Contains(metaActions, action):
+			l.fail(v.Pos, 0, didYouMean(action, metaActions), "meta has no action %q", action)
+		}
+	case "include_vars":
+		_, file := t.Args["file"]
+		_, dir := t.Args["dir"]
+		if file == dir && !t.ArgsFrom.Given() {
+			l.fail(t.Pos, 1, "", "include_vars takes either a file or a dir")
+		}
+	case "add_host":
+		for name, w := range args.places {
+			if _, own := m.Arg(name); !own && !isTemplate(name) {
+				if !identifier(name) {
+					l.fail(w.key, w.width, "", "%q cannot be the name of a variable", name)
+				}
+			}
+		}
+	}
 }

@@ -1,0 +1,182 @@
+package playbooks
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/polarbook/polarbook/tasks"
+)
+
+// call is the key of a task that says what it does.
+type call struct {
+	entry
+	name   string // of the module, as written
+	text   string // its arguments when they are what is left of `action: module arguments`
+	skip   int    // bytes of the scalar before text
+	action bool   // it is action or local_action
+	local  bool
+}
+
+var includes = []string{"include_tasks", "import_tasks", "include_role", "import_role"}
+
+// call finds what a task does. Nil means that it has said what is wrong.
+func (l *loader) call(c *scope, n *yaml.Node, es []entry) *call {
+	f := c.file
+	var found *call
+	var strange []entry
+	refused := false
+	for _, e := range es {
+		_, word := keywords[e.key]
+		var next *call
+		switch {
+		case e.key == "action" || e.key == "local_action":
+			if next = l.actionCall(f, e); next == nil {
+				refused = true
+				continue
+			}
+		case shortName(e.key) == "import_playbook":
+			l.fail(f.at(e.at), 0, "it stands where a play could stand", "import_playbook is not a task")
+			return nil
+		case word:
+			if e.key == "include" {
+				l.keyword(f, e, onTask)
+				refused = true
+			}
+			continue
+		case strings.HasPrefix(e.key, "with_"):
+			continue
+		case slices.Contains(includes, shortName(e.key)):
+			next = &call{entry: e, name: e.key}
+		default:
+			if _, _, ok := l.moduleNamed(e.key); !ok {
+				strange = append(strange, e)
+				continue
+			}
+			next = &call{entry: e, name: e.key}
+		}
+		if found != nil {
+			l.fail(f.at(e.at), len([]rune(e.key)), "make it a task of its own, with a dash", "a task does one thing; this one already has %s on line %d", found.key, found.at.Line)
+			return nil
+		}
+		found = next
+	}
+	switch {
+	case found == nil && len(strange) > 0:
+		for _, e := range strange {
+			l.unknownModule(f, e.at, e.key)
+		}
+		return nil
+	case found == nil && !refused:
+		l.fail(f.at(n), 1, "", "this task says nothing to do: it has no module")
+	case found == nil: // said already
+	default:
+		m, _, _ := l.moduleNamed(found.name)
+		for _, e := range strange {
+			l.strangeKey(f, e, found, m)
+		}
+		if m == nil && !slices.Contains(includes, shortName(found.name)) {
+			l.unknownModule(f, found.value, found.name)
+			return nil
+		}
+	}
+	return found
+}
+
+func (l *loader) actionCall(f *file, e entry) *call {
+	result := &call{entry: e, action: true, local: e.key == "local_action"}
+	switch e.value.Kind {
+	case yaml.ScalarNode:
+		name, rest, err := splitAction(e.value.Value)
+		if err != nil {
+			l.fail(f.at(e.at), 0, "", "%s: %v", e.key, err)
+			return nil
+		}
+		result.name, result.text = name, rest
+		if rest != "" {
+			result.skip = strings.LastIndex(e.value.Value, rest)
+		}
+		return result
+	case yaml.MappingNode:
+		for _, m := range entries(e.value) {
+			if m.key == "module" && m.value.Kind == yaml.ScalarNode && m.value.Value != "" {
+				if strings.ContainsAny(m.value.Value, " \n") {
+					l.fail(f.at(m.value), 0, "", "module: takes the name of a module alone")
+					return nil
+				}
+				result.name = m.value.Value
+				return result
+			}
+		}
+		l.fail(f.at(e.at), 0, "write module: and its name", "%s names no module", e.key)
+		return nil
+	}
+	l.fail(f.at(e.value), 1, "", "%s has to be a module and its arguments", e.key)
+	return nil
+}
+
+// strangeKey says of a key beside a module what it probably is.
+func (l *loader) strangeKey(f *file, e entry, beside *call, m *tasks.Module) {
+	hint := didYouMean(e.key, keywordNames(onTasks))
+	if m != nil {
+		if _, ok := m.Arg(e.key); ok {
+			hint = fmt.Sprintf("%s is an argument of %s: indent it below %s", e.key, m.Name, beside.key)
+		}
+	}
+	l.fail(f.at(e.at), len([]rune(e.key)), hint, "there is no keyword or module %q", e.key)
+}
+
+// unknownModule says whether a module is a misspelling or one that polarbook lacks.
+func (l *loader) unknownModule(f *file, at *yaml.Node, name string) {
+	width := len([]rune(name))
+	collection, short := "", name
+	if i := strings.LastIndex(name, "."); i >= 0 {
+		collection, short = name[:i], name[i+1:]
+	}
+	switch collection {
+	case "", "ansible.builtin", "ansible.legacy", "ansible.posix", "community.general", "community.postgresql":
+		if _, registered, _ := l.registered(short); registered {
+			l.fail(f.at(at), width, "write "+short, "there is a module %q, but not in the collection %q", short, collection)
+			return
+		}
+		if slices.Contains(modulesWithout, short) {
+			l.fail(f.at(at), width, "polarbook doc lists the modules that there are", "the module %q is not implemented by polarbook, though Ansible has it", name)
+			return
+		}
+	default:
+		l.fail(f.at(at), width, "polarbook doc lists the modules that there are", "polarbook has no modules of the collection %q", collection)
+		return
+	}
+	candidates := append(l.moduleNames(), includes...)
+	if collection == "" {
+		candidates = append(candidates, keywordNames(onTasks)...)
+	}
+	what := "module or keyword"
+	if collection != "" {
+		what = "module"
+	}
+	hint := didYouMean(short, candidates)
+	if hint == "" {
+		hint = "polarbook doc lists the modules that there are"
+	}
+	l.fail(f.at(at), width, hint, "there is no %s %q", what, name)
+}
+
+func (l *loader) registered(short string) (*tasks.Module, bool, bool) {
+	m, isVerb, ok := l.moduleNamed(short)
+	return m, ok, isVerb
+}
+
+// moduleNames lists the modules that Lookup finds, of those whose names are known.
+func (l *loader) moduleNames() []string {
+	names := slices.Clone(modulesWithout)
+	for _, m := range tasks.All() {
+		names = append(names, m.Name)
+	}
+	return slices.DeleteFunc(names, func(name string) bool {
+		_, _, ok := l.moduleNamed(name)
+		return !ok
+	})
+}
