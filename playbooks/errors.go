@@ -33,9 +33,11 @@ func (e *Error) Error() string {
 	b.WriteString(e.Msg)
 	if e.Pos.Line > 0 && e.Line != "" {
 		number := fmt.Sprintf("%4d", e.Pos.Line)
-		fmt.Fprintf(&b, "\n%s | %s", number, e.Line)
-		if e.Pos.Column > 0 {
-			fmt.Fprintf(&b, "\n%s | %s", strings.Repeat(" ", len(number)), caret(e.Line, e.Pos.Column, e.Width))
+		line, column := around(e.Line, e.Pos.Column)
+		fmt.Fprintf(&b, "\n%s | %s", number, line)
+		if column > 0 {
+			width := min(e.Width, len([]rune(line))-column+1)
+			fmt.Fprintf(&b, "\n%s | %s", strings.Repeat(" ", len(number)), caret(line, column, width))
 		}
 	}
 	if e.Hint != "" {
@@ -92,6 +94,26 @@ func sorted(problems []*Error, order map[string]int) Errors {
 			cmp.Compare(a.Pos.Column, b.Pos.Column))
 	})
 	return slices.CompactFunc(list, func(a, b *Error) bool { return a.Pos == b.Pos && a.Pos.Line > 0 })
+}
+
+// maxLine is how much of a source line is shown, in characters.
+const maxLine = 160
+
+// around cuts a long line to what surrounds a column, and says which column that is then.
+func around(line string, column int) (string, int) {
+	r := []rune(line)
+	if len(r) <= maxLine {
+		return line, column
+	}
+	begin := max(min(column-maxLine/2, len(r)-maxLine), 0)
+	cut := slices.Clone(r[begin : begin+maxLine])
+	if begin > 0 {
+		cut[0] = '…'
+	}
+	if begin+maxLine < len(r) {
+		cut[maxLine-1] = '…'
+	}
+	return string(cut), max(column-begin, min(column, 1))
 }
 
 // caret underlines width characters from a column on. Tabs are kept and wide characters count two, so that the caret

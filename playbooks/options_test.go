@@ -29,6 +29,18 @@ func write(t *testing.T, files map[string]string) string {
 	return dir
 }
 
+// TestLineEnds: files from Windows editors are read, and shown, like others.
+func TestLineEnds(t *testing.T) {
+	dir := write(t, map[string]string{"site.yml": "\ufeff- hosts: all\r\n  tasks:\r\n  - pong:\r\n", "fine.yml": "\ufeff" + strings.ReplaceAll(smallest, "\n", "\r\n")})
+	want := "site.yml:3:5: there is no module or keyword \"pong\"\n   3 |   - pong:\n     |     ^^^^\nhint: did you mean \"ping\"?"
+	if _, err := Load("site.yml", testOptions(dir)); err == nil || err.Error() != want {
+		t.Errorf("got:\n%v\nwant:\n%s", err, want)
+	}
+	if _, err := Load("fine.yml", testOptions(dir)); err != nil {
+		t.Error(err)
+	}
+}
+
 const smallest = "- hosts: all\n  tasks:\n  - ping:\n"
 
 func TestNames(t *testing.T) {
