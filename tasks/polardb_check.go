@@ -19,6 +19,7 @@ type checkArgs struct {
 	MaxClockSkew float64        `arg:"max_clock_skew" default:"2" doc:"seconds by which clocks may differ"`
 	NoFile       int            `arg:"nofile" default:"65536" doc:"files that the server should be allowed to have open"`
 	HugePage     string         `arg:"transparent_hugepage" default:"never" doc:"what transparent huge pages should be set to"`
+	Firewall     bool           `arg:"firewall" default:"yes" doc:"whether the caller goes on to open the ports in firewalld or ufw; otherwise closed ones are a FAIL"`
 	Unit         string         `arg:"unit" doc:"the systemd unit that runs the server, whose limits are looked at; default polardb- and the cluster's name"`
 	Timezone     string         `arg:"timezone" doc:"the time zone that the host is to have; empty: any, as long as all have the same"`
 	Locale       string         `arg:"locale" default:"C" doc:"the locale that the databases will be made with"`

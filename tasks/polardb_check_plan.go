@@ -120,7 +120,7 @@ func (c *checkAction) room(r *checkRows, h checkHost, n nodeState) {
 			r.add(p.name, statusFail, place.Mount+" is mounted read-only", "a file system that can be written to", "mount -o remount,rw "+place.Mount+", and see in dmesg why it is not")
 		case p.kind == "home" && place.option("noexec"):
 			r.add(p.name, statusFail, place.Mount+" is mounted noexec", "a file system that programs run from", "choose another polardb_home, or mount -o remount,exec "+place.Mount)
-		case p.kind == "shm" && place.Mount != "/dev/shm":
+		case p.kind == "shm" && place.Type != "tmpfs":
 			r.add(p.name, statusFail, "nothing is mounted there", "a tmpfs", p.change)
 		case free < p.need && p.there:
 			r.add(p.name, statusWarn, found, wanted, "make room")
@@ -240,7 +240,11 @@ func (c *checkAction) settings(r *checkRows, h checkHost) {
 		if len(closed) > 0 {
 			found = h.Firewall + " keeps " + strings.Join(closed, " and ") + " closed"
 		}
-		r.when(len(closed) == 0, statusWarn, checkFirewall, found, "both ports open", laterFix)
+		status, fix := statusWarn, laterFix
+		if !a.Firewall {
+			status, fix = statusFail, "open them: polardb_firewall says that new-cluster.yml is not to"
+		}
+		r.when(len(closed) == 0, status, checkFirewall, found, "both ports open", fix)
 	} else {
 		r.add(checkFirewall, statusPass, "neither firewalld nor ufw runs", "", "")
 	}
@@ -260,7 +264,7 @@ func (c *checkAction) surroundings(r *checkRows, h checkHost, n nodeState, asked
 	if skew := asked.Clock; skew.Asked {
 		most := time.Duration(a.MaxClockSkew * float64(time.Second))
 		r.when(skew.Offset.Abs()-skew.Error <= most, statusWarn, "clock", skew.String()+" against this machine", "within "+most.String(),
-			"set the right clock: chronyc makestep, or timedatectl set-ntp true. The hosts' clocks are compared with one another below")
+			"set the right clock: chronyc makestep, or timedatectl set-ntp true; it matters less than that the hosts agree")
 	}
 	r.reachability(asked)
 }

@@ -76,14 +76,16 @@ say "libc=$glibc"
 place() { # kind path
 	p=$2
 	while [ ! -e "$p" ] && [ "$p" != / ] && [ "$p" != . ]; do p=$(dirname "$p"); done
-	say "path.$1=$(timeout 10 df -Pk "$p" 2>/dev/null | awk 'NR == 2 { m = $6; for (i = 7; i <= NF; i++) m = m " " $i; print $4 "|" $2 "|" m }')|$(stat -f -c %T "$p" 2>/dev/null)|$p"
+	say "path.$1=$(timeout 10 df -Pk "$p" 2>/dev/null | awk '
+		first { if (++n == 2) { m = $6; for (i = 7; i <= NF; i++) m = m " " $i; room = $4 "|" $2 "|" m } next }
+		{ gsub(/\\040/, " ", $2); if ($2 == m) o = $4 "|" $3 } # the last one is on top
+		END { print room "|" (o == "" ? "|" : o) }' first=1 - first=0 /proc/self/mounts)|$p"
 }
 place pgdata @PGDATA@
 place polardata @POLARDATA@
 place home @HOME@/versions
 place temp /tmp
 place shm /dev/shm
-awk '{ print "check.mount=" $2 "|" $4 }' /proc/self/mounts 2>/dev/null
 say "systemd=$([ -d /run/systemd/system ] && systemctl --version 2>/dev/null | head -n 1)"
 for t in @TOOLS@; do has "$t" || say "tool.missing=$t"; done
 listening() { cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { print $2, $10 }'; }
@@ -111,7 +113,7 @@ for l in @LIBRARIES@; do
 	fi
 	if [ -n "$file" ]; then say "library.found=$l"; fi
 	if [ -n "$file" ] && [ "$l" = libstdc++.so.6 ]; then
-		grep -ao 'GLIBCXX_3\.4[.0-9]*' "$file" 2>/dev/null | sort -u | sed 's/^/check.glibcxx=/'
+		grep -ao 'GLIBCXX_3\.4[.0-9]*' "$file" 2>/dev/null | awk -F. '$3 + 0 > m { m = $3 + 0 } END { print "check.glibcxx=3.4." m }'
 	fi
 done
 for s in @SYSCTL@; do
@@ -160,7 +162,7 @@ type checkHost struct {
 	Taken             map[int]bool
 	Holders           map[int][]holder
 	Libraries         map[string]bool
-	GLIBCXX           []string
+	GLIBCXX           string // the newest
 	Sysctl            map[string]string
 	User              string // uid|group
 	LimitHard         string
@@ -200,7 +202,6 @@ type holder struct {
 func parseCheck(f Found) (checkHost, error) {
 	h := checkHost{OS: map[string]string{}, MemoryKB: map[string]int{}, Places: map[string]checkPlace{}, Taken: map[int]bool{},
 		Holders: map[int][]holder{}, Libraries: map[string]bool{}, Sysctl: map[string]string{}}
-	mounts := map[string]string{}
 	whole := false
 	for _, line := range strings.Split(string(f.Stdout), "\n") {
 		line, ours := strings.CutPrefix(line, "check.")
@@ -229,9 +230,6 @@ func parseCheck(f Found) (checkHost, error) {
 			h.CPUs, _ = strconv.Atoi(value)
 		case "libc":
 			h.Libc = value
-		case "mount":
-			mount, options, _ := strings.Cut(value, "|")
-			mounts[strings.ReplaceAll(mount, `\040`, " ")] = options // the last one is on top
 		case "systemd":
 			h.Systemd = value
 		case "tool.missing":
@@ -249,7 +247,7 @@ func parseCheck(f Found) (checkHost, error) {
 		case "library.found":
 			h.Libraries[value] = true
 		case "glibcxx":
-			h.GLIBCXX = append(h.GLIBCXX, value)
+			h.GLIBCXX = value
 		case "sysctl":
 			name, is, _ := strings.Cut(value, "=")
 			h.Sysctl[name] = strings.Join(strings.Fields(is), " ")
@@ -286,17 +284,13 @@ func parseCheck(f Found) (checkHost, error) {
 	if !whole {
 		return h, fmt.Errorf("look at the host: the answer broke off (exit %d): %s", f.Status, strings.TrimSpace(string(f.Stderr)))
 	}
-	for kind, p := range h.Places {
-		p.Options = mounts[p.Mount]
-		h.Places[kind] = p
-	}
 	return h, nil
 }
 
-// parsePlace reads free|total|mount|type|existing, in which the last may hold anything.
+// parsePlace reads free|total|mount|options|type|existing, in which the last may hold anything.
 func parsePlace(s string) checkPlace {
-	parts := append(strings.SplitN(s, "|", 5), "", "", "", "", "")
-	p := checkPlace{Mount: parts[2], Type: parts[3], Existing: parts[4]}
+	parts := append(strings.SplitN(s, "|", 6), "", "", "", "", "", "")
+	p := checkPlace{Mount: parts[2], Options: parts[3], Type: parts[4], Existing: parts[5]}
 	p.FreeKB, _ = strconv.Atoi(parts[0])
 	p.TotalKB, _ = strconv.Atoi(parts[1])
 	return p

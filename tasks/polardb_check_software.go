@@ -53,12 +53,8 @@ func (c *checkAction) software(r *checkRows, h checkHost, n nodeState) {
 		good := numbers(version) != nil && newer(version, p.GLIBC) == version
 		r.when(good, statusFail, "glibc", either(version, "unknown")+musl(h.Libc), "at least "+p.GLIBC, "take an archive that was built on a system as old as this host's ("+h.osName()+")")
 	}
-	if p.GLIBCXX != "" && h.Libraries["libstdc++.so.6"] && len(h.GLIBCXX) > 0 {
-		version := ""
-		for _, v := range h.GLIBCXX {
-			version = newer(version, strings.TrimPrefix(v, "GLIBCXX_"))
-		}
-		r.when(newer(version, p.GLIBCXX) == version, statusFail, "libstdc++", "GLIBCXX_"+version, "at least GLIBCXX_"+p.GLIBCXX, "take an archive that was built on a system as old as this host's, or that brings its own libstdc++.so.6 in lib")
+	if p.GLIBCXX != "" && h.GLIBCXX != "" && slices.Contains(p.Libraries, "libstdc++.so.6") {
+		r.when(newer(h.GLIBCXX, p.GLIBCXX) == h.GLIBCXX, statusFail, "libstdc++", "GLIBCXX_"+h.GLIBCXX, "at least GLIBCXX_"+p.GLIBCXX, "take an archive that was built on a system as old as this host's, or that brings its own libstdc++.so.6 in lib")
 	}
 }
 
@@ -93,7 +89,8 @@ func install(family string, missing []string) string {
 		for _, l := range missing {
 			names = append(names, debianPackage(l))
 		}
-		return "apt-get install " + strings.Join(names, " ")
+		slices.Sort(names)
+		return "apt-get install " + strings.Join(slices.Compact(names), " ")
 	case "RedHat":
 		for _, l := range missing {
 			names = append(names, "'"+l+"()(64bit)'")
