@@ -49,9 +49,13 @@ cd . 2>/dev/null || cd /
 // setupRequest makes a fresh sh fit for Runs and has it say who it is and where it
 // keeps output. Memory comes before disk for root. Others get /tmp first: files
 // that a user has in /dev/shm are removed by systemd-logind (RemoveIPC) when that
-// user logs out elsewhere.
-func setupRequest(marker string) string {
-	return surroundings + `if [ "$(id -u)" = 0 ]; then
+// user logs out elsewhere. What a shell that was killed left behind goes too.
+func setupRequest(marker, leftBehind string) string {
+	tidy := ""
+	if leftBehind != "" {
+		tidy = "rm -rf " + Quote(leftBehind) + "\n"
+	}
+	return surroundings + tidy + `if [ "$(id -u)" = 0 ]; then
 set -- /dev/shm /tmp /var/tmp "$HOME"
 else
 set -- /tmp /var/tmp /dev/shm "$HOME"
@@ -71,8 +75,22 @@ fi
 done
 set --
 unset __polarbook_try
-printf 'polarbook-` + marker + `-up %s %s\n' "$$" "$__polarbook_dir"
+printf 'polarbook-` + marker + `-up %s %s %s\n' "$$" "${BASH_VERSION:+bash}" "$__polarbook_dir"
 `
+}
+
+// readWhole is from what length on a request is worth a process to bash.
+const readWhole = 2 << 10
+
+// inOnePiece wraps a request for bash, which reads its input byte by byte lest it
+// take what a child is to read: 50 KB of script then cost a third of a second. head
+// takes exactly its share. The other shells read ahead, so that for them the share
+// would be gone already.
+func inOnePiece(request []byte) []byte {
+	if len(request) < readWhole {
+		return request
+	}
+	return append(fmt.Appendf(nil, "eval \"$(head -c %d)\"\n", len(request)), request...)
 }
 
 // removeEvery is after how many Runs the files of their output, emptied by then,

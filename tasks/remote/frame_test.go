@@ -55,8 +55,17 @@ func FuzzRunRequest(f *testing.F) {
 		script = "PATH=/nonexistent\nif false; then " + script + "\nfi\n"
 		for name, path := range found {
 			dir := t.TempDir()
-			text := runRequest(Command{Script: script, Stdin: input}, "one", dir, 1)
-			text = append(text, runRequest(Command{Script: "cat", Stdin: input}, "two", dir, 2)...)
+			requests := [][]byte{
+				runRequest(Command{Script: script, Stdin: input}, "one", dir, 1),
+				runRequest(Command{Script: "cat", Stdin: input}, "two", dir, 2),
+			}
+			var text []byte
+			for _, r := range requests {
+				if name == "bash" {
+					r = inOnePiece(append(r, strings.Repeat("# long\n", readWhole/7)...))
+				}
+				text = append(text, r...)
+			}
 			cmd := exec.Command(path)
 			cmd.Dir = dir
 			cmd.Stdin = bytes.NewReader(text)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,6 +17,7 @@ import (
 type Shell struct {
 	host   *Host
 	become Become
+	bash   atomic.Bool   // its /bin/sh is bash
 	turn   chan struct{} // holds one token while nobody uses what is below
 
 	session *session // nil: none is open
@@ -109,10 +111,14 @@ func (s *Shell) Run(ctx context.Context, c Command) (Result, error) {
 	f := newFrame(marker)
 	s.host.roundTrips.Add(1)
 	sent := make(chan error, 1)
-	go func(session *session, text []byte) {
-		_, err := session.channel.Write(text)
+	request := runRequest(c, marker, s.dir, s.runs)
+	if s.bash.Load() {
+		request = inOnePiece(request)
+	}
+	go func(session *session) {
+		_, err := session.channel.Write(request)
 		sent <- err
-	}(s.session, runRequest(c, marker, s.dir, s.runs))
+	}(s.session)
 
 	var stopped chan struct{} // closed when the order to stop was carried out
 	var late <-chan time.Time
@@ -212,7 +218,7 @@ func (s *Shell) open(ctx context.Context) error {
 	}
 	marker := randomHex()
 	s.host.roundTrips.Add(1)
-	if err := session.write(ctx, []byte(setupRequest(marker))); err != nil && !errors.Is(err, errEOF) {
+	if err := session.write(ctx, []byte(setupRequest(marker, s.dir))); err != nil && !errors.Is(err, errEOF) {
 		session.close()
 		return s.host.blame(err)
 	}
@@ -226,6 +232,7 @@ func (s *Shell) open(ctx context.Context) error {
 		return fmt.Errorf("%s: %s can keep the output of commands in none of /dev/shm, /tmp, /var/tmp and its home: they are full or not writable", s.host.Name(), s.User())
 	}
 	s.session, s.pid, s.dir, s.runs = session, hello.pid, hello.dir, 0
+	s.bash.Store(hello.bash)
 	return nil
 }
 
@@ -255,8 +262,9 @@ func (s *Shell) leave() {
 }
 
 type hello struct {
-	pid int
-	dir string
+	pid  int
+	bash bool
+	dir  string
 }
 
 // awaitHello skips whatever a login wrote before the shell was ours.
@@ -284,7 +292,10 @@ func (s *session) awaitHello(ctx context.Context, b Become, marker string) (hell
 			if _, err := fmt.Sscanf(line, "%d", &h.pid); err != nil {
 				return h, fmt.Errorf("%s: /bin/sh said %q where its process number should be", s.host.Name(), line)
 			}
-			_, h.dir, _ = strings.Cut(line, " ")
+			_, line, _ = strings.Cut(line, " ")
+			var kind string
+			kind, h.dir, _ = strings.Cut(line, " ")
+			h.bash = kind == "bash"
 			s.errs.forget()
 			return h, nil
 		case <-patience.C:

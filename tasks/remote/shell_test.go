@@ -197,7 +197,7 @@ echo $$ >/dev/null
 sleep 1001 & echo $! >>` + dir + `/pids
 sh -c 'sleep 1002 & echo $! >>` + dir + `/pids; wait' & echo $! >>` + dir + `/pids
 sh -c 'trap "" 15; sleep 1003 & echo $! >>` + dir + `/pids; while :; do sleep 0.1; done' & echo $! >>` + dir + `/pids
-setsid sleep 8 & sleep 0.3; echo $! >` + dir + `/daemon
+setsid sleep 300 & sleep 0.3; echo $! >` + dir + `/daemon
 : >` + dir + `/started
 wait`})
 		if !errors.Is(err, context.Canceled) {
@@ -227,12 +227,22 @@ wait`})
 
 func TestRunAfterTheShellWasKilled(t *testing.T) {
 	s := startSSHD(t).shell(t)
-	_, err := s.Run(testContext(t), Command{Script: "kill -9 $$; sleep 60"})
+	_, err := s.Run(testContext(t), Command{Script: "kill -9 $$; sleep 6"})
 	if err == nil || !strings.Contains(err.Error(), "ended while it ran a command") {
 		t.Fatalf("got error %v", err)
 	}
 	if r := run(t, s, "echo fine"); string(r.Stdout) != "fine\n" {
 		t.Errorf("afterwards: %q", r.Stdout)
+	}
+}
+
+func TestRunAfterTheShellWasKilledTidiesUp(t *testing.T) {
+	s := startSSHD(t).shell(t)
+	dir := s.dir
+	s.Run(testContext(t), Command{Script: "kill -9 $$"})
+	run(t, s, "")
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s was left behind: %v", dir, err)
 	}
 }
 

@@ -9,11 +9,12 @@ import (
 // stopPatience bounds how long stopping a command may take before its shell is
 // given up: three seconds between SIGTERM and SIGKILL, a moment for that to take
 // effect, and the way there.
-const stopPatience = 10 * time.Second
+const stopPatience = 20 * time.Second
 
 // stopFunction defines polarbook_stop PID SPARE: it ends everything below PID that
 // is in PID's session, SPARE and what is below that excepted, with SIGTERM and
-// after three seconds with SIGKILL. It uses /proc and builtins only, because ps is
+// after three seconds with SIGKILL. It looks seldom, because looking is slow on a
+// busy host with many processes. It uses /proc and builtins only, because ps is
 // not everywhere and every process that it started would be one more to look at.
 // What it has seen once it remembers, so that a process that lost its parent to
 // SIGTERM is still found. Parents are told before their children: a script must not
@@ -47,8 +48,8 @@ polarbook_stop() {
 root=$1 spare=$2
 { read -r s <"/proc/$root/stat"; } 2>/dev/null || return 0
 set -- ${s##*) }
-sid=$4 t=" $root " told=' ' n=0
-while [ $n -lt 30 ]; do
+sid=$4 t=" $root " told=' '
+for pause in 0.1 0.2 0.4 0.8 1.5; do
 polarbook_look
 [ -n "$alive" ] || return 0
 for p in $alive; do
@@ -56,15 +57,13 @@ case $told in *" $p "*) continue ;; esac
 told="$told$p "
 kill -TERM "$p" 2>/dev/null
 done
-sleep 0.1
-n=$((n+1))
+sleep $pause
 done
-while [ $n -lt 45 ]; do
+for pause in 0.1 0.2 0.4 0.8; do
 polarbook_look
 [ -n "$alive" ] || return 0
 kill -KILL $alive 2>/dev/null
-sleep 0.1
-n=$((n+1))
+sleep $pause
 done
 }
 `

@@ -44,7 +44,11 @@ type streamRun struct {
 func (r *streamRun) run(ctx context.Context, c Command, stdout, stderr func([]byte)) (Result, error) {
 	h := r.shell.host
 	h.roundTrips.Add(1)
-	if err := r.session.write(ctx, streamRequest(c, r.marker, r.input != nil)); err != nil && err != errEOF {
+	request := streamRequest(c, r.marker, r.input != nil)
+	if r.shell.bash.Load() {
+		request = inOnePiece(request)
+	}
+	if err := r.session.write(ctx, request); err != nil && err != errEOF {
 		return Result{}, h.blame(err)
 	}
 	hello, err := r.session.awaitStreamHello(ctx, r.shell.become, r.marker)
