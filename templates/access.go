@@ -28,6 +28,14 @@ func (r *run) attribute(of any, name string, node expression) (any, error) {
 		}
 		return missing(node, name, "the imported template has no %q", name), nil
 	}
+	if group, ok := of.(tuple); ok && len(group) == 2 { // what groupby gives
+		switch name {
+		case "grouper":
+			return group[0], nil
+		case "list":
+			return group[1], nil
+		}
+	}
 	if m := r.method(of, name); m != nil {
 		return m, nil
 	}

@@ -114,6 +114,13 @@ func (c callable) run(r *run, name string, value any, positional []any, named ma
 			return nil, u.error()
 		}
 	}
+	if onDemand[baseName(name)] {
+		a, err := c.bind(r, name, value, positional, named)
+		if err != nil {
+			return nil, err
+		}
+		return c.do(a)
+	}
 	var err error
 	if value, err = r.session.force(value); err != nil {
 		return nil, err
@@ -138,6 +145,13 @@ func (c callable) run(r *run, name string, value any, positional []any, named ma
 		}
 	}
 	return c.do(a)
+}
+
+// onDemand are the filters that take their value and arguments as they are, so that what nobody asks
+// for is not rendered: map('extract', hostvars, 'x') must not render all variables of all hosts.
+var onDemand = map[string]bool{
+	"default": true, "d": true, "mandatory": true, "ternary": true, "extract": true, "map": true, "list": true, "length": true,
+	"count": true, "first": true, "last": true, "attr": true,
 }
 
 // given returns an argument and whether it was given.

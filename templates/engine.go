@@ -141,7 +141,7 @@ func (e *Engine) Condition(condition string, vars Vars) (bool, error) {
 	if strings.TrimSpace(condition) == "" {
 		return true, nil
 	}
-	if isTemplate(condition) && !isPlainExpression(e, condition) {
+	if isTemplate(condition) {
 		value, err := s.render(condition)
 		if err == nil {
 			value, err = s.finish(value)
@@ -165,16 +165,6 @@ func (e *Engine) Condition(condition string, vars Vars) (bool, error) {
 	r := &run{session: s, frame: newFrame(nil)}
 	yes, failed := r.truth(p.value)
 	return yes, p.explain("", failed)
-}
-
-// isPlainExpression tells an expression with braces of its own, such as {'a': {}} == b, from a
-// template.
-func isPlainExpression(e *Engine, condition string) bool {
-	if strings.Contains(condition, "{%") || strings.HasPrefix(strings.TrimSpace(condition), "{{") {
-		return false
-	}
-	_, err := e.parseExpression(condition)
-	return err == nil
 }
 
 // Evaluate returns the value of an expression without braces, with its type.
@@ -234,7 +224,7 @@ func (e *Engine) CheckCondition(condition string) error {
 	if strings.TrimSpace(condition) == "" {
 		return nil
 	}
-	if isTemplate(condition) && !isPlainExpression(e, condition) {
+	if isTemplate(condition) {
 		return e.Check(condition)
 	}
 	_, err := e.parseExpression(condition)

@@ -531,7 +531,7 @@ func zip(c *invocation, longest bool) (any, error) {
 				row[column] = c.get("fillvalue", nil)
 			}
 		}
-		result[at] = row
+		result[at] = tuple(row)
 	}
 	return result, nil
 }

@@ -146,7 +146,11 @@ func round(c *invocation) (any, error) {
 		}
 		return rounded, err
 	}
-	return math.RoundToEven(f*scale) / scale, nil
+	rounded := math.RoundToEven(f/math.Pow(10, float64(-precision))) * math.Pow(10, float64(-precision))
+	if isInt && math.Abs(rounded) < 1<<62 {
+		return int(rounded), nil
+	}
+	return rounded, nil
 }
 
 func logarithm(c *invocation) (any, error) {
@@ -177,7 +181,11 @@ func root(c *invocation) (any, error) {
 	if base == 2 {
 		return math.Sqrt(f), nil
 	}
-	return math.Pow(f, 1/base), nil
+	result := math.Pow(f, 1/base)
+	if whole := math.Round(result); math.Pow(whole, base) == f {
+		return whole, nil
+	}
+	return result, nil
 }
 
 // ipv4Int reads an IPv4 address as the unsigned number of its four bytes, the first the highest:
@@ -216,7 +224,7 @@ func humanToBytes(c *invocation) (any, error) {
 	if unit != "" {
 		first := strings.ToUpper(unit[:1])
 		at := strings.Index("BKMGTPEZY", first)
-		rest := strings.TrimPrefix(unit[1:], "i")
+		rest := unit[1:]
 		suffix := "B"
 		if bits {
 			suffix = "b"

@@ -105,22 +105,21 @@ func plainFilters() map[string]callable {
 		"int":    {"default base", toInt, false},
 		"float":  {"default", toFloat, false},
 		"string": of(func(v any) (any, error) { return text(v), checkDefined(v) }),
-		"list": of(func(v any) (any, error) {
-			if m, ok := v.(map[string]any); ok {
-				return names(keys(m)), nil
-			}
-			if s, ok := v.(string); ok {
-				return (&run{}).iterate(s)
-			}
-			items, err := listOf("list", v)
+		"list": {"", func(c *invocation) (any, error) {
+			items, err := c.run.iterate(c.value)
 			return append([]any{}, items...), err
-		}),
+		}, false},
 		"length":     of(func(v any) (any, error) { return lengthOf(v) }),
 		"abs":        of(absolute),
 		"round":      {"precision method", round, false},
 		"type_debug": of(func(v any) (any, error) { return typeName(v), nil }),
 		"pow": {"x!", func(c *invocation) (any, error) {
-			return operate("**", c.value, c.bound["x"])
+			_, base, _, ok := number(c.value)
+			_, exponent, _, also := number(c.bound["x"])
+			if !ok || !also {
+				return nil, fmt.Errorf("pow needs numbers, not %s and %s", describe(c.value), describe(c.bound["x"]))
+			}
+			return operateFloats("**", base, exponent)
 		}, false},
 		"log":      {"base", logarithm, false},
 		"root":     {"base", root, false},
@@ -150,6 +149,12 @@ func lengthOf(value any) (int, error) {
 		return len(v), nil
 	case map[string]any:
 		return len(v), nil
+	case *lazyMap:
+		return len(v.raw), nil
+	case *lazyList:
+		return len(v.raw), nil
+	case Mapping:
+		return len(v.Keys()), nil
 	}
 	return 0, fmt.Errorf("%s has no length", describe(value))
 }
@@ -178,7 +183,11 @@ func extract(c *invocation) (any, error) {
 		return nil, err
 	}
 	var more []any
-	switch keys := c.get("morekeys", nil).(type) {
+	given, err := c.run.session.force(c.get("morekeys", nil))
+	if err != nil {
+		return nil, err
+	}
+	switch keys := given.(type) {
 	case nil:
 	case []any:
 		more = keys

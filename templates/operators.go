@@ -15,7 +15,7 @@ func operate(operator string, left, right any) (any, error) {
 		if err := errors.Join(checkDefined(left), checkDefined(right)); err != nil {
 			return nil, err
 		}
-		return text(left) + text(right), nil
+		return joinTexts(text(left), text(right))
 	}
 	li, lf, lInt, lNumber := number(left)
 	ri, rf, rInt, rNumber := number(right)
@@ -30,7 +30,7 @@ func operate(operator string, left, right any) (any, error) {
 		switch operator {
 		case "+":
 			if r, ok := right.(string); ok {
-				return l + r, nil
+				return joinTexts(l, r)
 			}
 		case "*":
 			if rInt {
@@ -41,6 +41,9 @@ func operate(operator string, left, right any) (any, error) {
 		}
 	case []any:
 		if r, ok := right.([]any); ok && operator == "+" {
+			if len(l)+len(r) > maximumItems {
+				return nil, fmt.Errorf("the list becomes longer than %d items", maximumItems)
+			}
 			return append(append(make([]any, 0, len(l)+len(r)), l...), r...), nil
 		}
 		if rInt && operator == "*" {
@@ -66,6 +69,13 @@ func operate(operator string, left, right any) (any, error) {
 		hint = "; join texts with ~, or turn one side into a number with | int"
 	}
 	return nil, fmt.Errorf("%s cannot combine %s with %s%s", operator, describe(left), describe(right), hint)
+}
+
+func joinTexts(a, b string) (any, error) {
+	if len(a)+len(b) > maximumText {
+		return nil, fmt.Errorf("the text becomes larger than %d bytes", maximumText)
+	}
+	return a + b, nil
 }
 
 func operateInts(operator string, a, b int) (any, error) {

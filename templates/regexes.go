@@ -127,7 +127,7 @@ func regexReplace(c *invocation) (any, error) {
 	subject, replacement := text(c.value), c.text("replacement", "")
 	var out strings.Builder
 	last, replaced := 0, 0
-	for _, match := range expression.FindAllStringSubmatchIndex(subject, -1) {
+	for _, match := range allMatches(expression, subject) {
 		if count > 0 && replaced >= count {
 			break
 		}
@@ -192,17 +192,53 @@ func regexFindAll(c *invocation) (any, error) {
 		return nil, err
 	}
 	found := []any{}
-	for _, match := range expression.FindAllStringSubmatch(text(c.value), -1) {
-		switch len(match) {
+	subject := text(c.value)
+	for _, match := range allMatches(expression, subject) {
+		groups := []any{}
+		for at := 0; at < len(match); at += 2 {
+			if match[at] < 0 {
+				groups = append(groups, "")
+			} else {
+				groups = append(groups, subject[match[at]:match[at+1]])
+			}
+		}
+		switch len(groups) {
 		case 1:
-			found = append(found, match[0])
+			found = append(found, groups[0])
 		case 2:
-			found = append(found, match[1])
+			found = append(found, groups[1])
 		default:
-			found = append(found, tuple(stringItems(match[1:])))
+			found = append(found, tuple(groups[1:]))
 		}
 	}
 	return found, nil
+}
+
+// allMatches finds as Python does: an empty match may stand right behind a match that is not empty,
+// where RE2's library leaves it out. Expressions that look at what stands before are left to RE2.
+func allMatches(expression *regexp.Regexp, subject string) [][]int {
+	matches := expression.FindAllStringSubmatchIndex(subject, -1)
+	if strings.ContainsAny(expression.String(), "^") || strings.Contains(expression.String(), `\b`) || strings.Contains(expression.String(), `\B`) || strings.Contains(expression.String(), `\A`) {
+		return matches
+	}
+	result := make([][]int, 0, len(matches))
+	for at, match := range matches {
+		result = append(result, match)
+		end := match[1]
+		if match[0] == end || at+1 < len(matches) && matches[at+1][0] == end {
+			continue
+		}
+		next := expression.FindStringSubmatchIndex(subject[end:])
+		if next != nil && next[0] == 0 && next[1] == 0 {
+			for i := range next {
+				if next[i] >= 0 {
+					next[i] += end
+				}
+			}
+			result = append(result, next)
+		}
+	}
+	return result
 }
 
 // regexEscape escapes as Python's re.escape, or for POSIX basic expressions.

@@ -55,8 +55,6 @@ type session struct {
 	values map[string]any    // rendered variables
 	shared *sharedState      // of all sessions of one call
 	others map[Vars]*session // the sessions of other hosts
-	caches map[*lazyMap]bool // unused entries are dropped with the session
-	root   map[string]any    // variables that the template set at its top
 }
 
 // sharedState bounds and watches a whole call of Render.
@@ -75,7 +73,7 @@ const (
 	// maximumRenders bounds how deeply variables may be defined by others.
 	maximumRenders = 100
 	// maximumSteps bounds the work of one call: a loop within loops ends with an error, not never.
-	maximumSteps = 20_000_000
+	maximumSteps = 5_000_000
 	// maximumText bounds the size of one rendered text and list.
 	maximumText = 64 << 20
 )
@@ -89,9 +87,9 @@ func newSession(engine *Engine, vars Vars) *session {
 
 // scope returns the session that renders the variables of a Scope.
 func (s *session) scope(of Scope) *session {
-	comparable := of.Vars != nil && reflect.TypeOf(of.Vars).Comparable()
+	comparable := of.Vars != nil && reflect.ValueOf(of.Vars).Comparable()
 	if comparable {
-		if of.Vars == s.vars && reflect.TypeOf(s.vars).Comparable() {
+		if of.Vars == s.vars && reflect.ValueOf(s.vars).Comparable() {
 			return s
 		}
 		if known, ok := s.others[of.Vars]; ok {

@@ -21,6 +21,9 @@ import (
 // hidden stands for the bytes of an expression while gonja reads the template.
 const hidden = 'Z'
 
+// separator is what the hidden bytes begin with where no blank stands before them.
+const separator = '~'
+
 // reader reads one template.
 type reader struct {
 	engine *Engine
@@ -169,6 +172,12 @@ func (r *reader) hide() (string, *syntaxError) {
 				continue
 			}
 			begin = rest
+			if rest < inner && strings.IndexByte(" \t\n", r.source[rest]) < 0 {
+				// call(x): what follows the keyword at once must not become a part of it.
+				r.overwrite(out, begin, inner)
+				out[rest] = separator
+				continue
+			}
 		} else if strings.TrimSpace(r.source[begin:inner]) == "" {
 			return "", &syntaxError{next, "there is no expression between the braces"}
 		}
@@ -306,9 +315,8 @@ func (t *tagNode) String() string          { return "tag" }
 func (r *reader) arguments(p *gonja.Parser, location *tokens.Token) *parser {
 	t := p.Current()
 	text, offset := "", len(r.source)
-	if t != nil && t.Type == tokens.Name {
+	if t != nil && (t.Type == tokens.Name || t.Type == tokens.Tilde) {
 		text, offset = r.spans[t.Pos], t.Pos
-		p.Next()
 	} else if location != nil && location.Type != tokens.EOF {
 		offset = location.Pos
 	}

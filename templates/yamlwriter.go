@@ -33,18 +33,8 @@ func toYAML(c *invocation, flow bool, indent int) (any, error) {
 	if start {
 		w.out.WriteString("---\n")
 	}
-	switch c.value.(type) {
-	case []any, tuple, map[string]any:
-		if err := w.node(c.value, 0, false); err != nil {
-			return nil, err
-		}
-	default:
-		if err := w.node(c.value, 0, false); err != nil {
-			return nil, err
-		}
-		if !strings.HasSuffix(w.out.String(), "'") && !strings.HasSuffix(w.out.String(), `"`) {
-			w.out.WriteString("\n...")
-		}
+	if err := w.node(c.value, 0, false); err != nil {
+		return nil, err
 	}
 	return w.out.String() + "\n", nil
 }
@@ -72,7 +62,11 @@ func (w *yamlWriter) node(value any, column int, inMapping bool) error {
 			if at > 0 || inMapping {
 				w.newline(column)
 			}
-			w.out.WriteString("-" + strings.Repeat(" ", w.indent-1))
+			if w.block(item) {
+				w.out.WriteString("-" + strings.Repeat(" ", w.indent-1))
+			} else {
+				w.out.WriteString("- ")
+			}
 			if err := w.node(item, column+w.indent, false); err != nil {
 				return err
 			}
@@ -239,9 +233,6 @@ func yamlText(s string, inFlow bool) string {
 		!strings.ContainsAny(s[:1], "#,[]{}&*!|>'\"%@`") && !strings.Contains(s, ": ") && !strings.Contains(s, " #") && !strings.HasSuffix(s, ":") &&
 		!(strings.ContainsAny(s[:1], "?-:") && (len(s) == 1 || s[1] == ' ')) && !(inFlow && strings.ContainsAny(s, ",[]{}?"))
 	if plain && inFlow && strings.Contains(s, ":") {
-		plain = false
-	}
-	if plain && inFlow && (s[0] == '-' || s[0] == '?') {
 		plain = false
 	}
 	if plain {

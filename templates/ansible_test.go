@@ -1,0 +1,93 @@
+package templates
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"gopkg.in/yaml.v3"
+)
+
+// recorded is what ansible-core 2.14 made of a template, see testdata/record.py.
+type recorded struct {
+	Template string
+	Want     any
+	Error    string
+}
+
+// differences are the templates that are deliberately rendered otherwise than Ansible 2.14 does.
+var differences = map[string]string{
+	"{{ lazy.good }}":                                 "2.14 renders the whole of a variable; newer versions only what is asked for, as here",
+	"{{ lazy['list'][0] }}":                           "the same",
+	"x{{ settings }}":                                 "mappings are in the order of their keys here",
+	"{{ users | json_query('[].name') }}":             "left out",
+	"{{ joiner is defined }} {{ cycler is defined }}": "cycler is left out",
+	"{{ numbers | min }} {{ numbers | max }} {{ numbers | sum }} {{ users | sum(attribute='age') }} {{ users | max(attribute='age') }}":                                                                                                   "mappings are in the order of their keys here",
+	"{% set l = [3, 1, 2] %}{{ l.pop() }}{{ l }}{{ l.pop(0) }}{{ l }}":                                                                                                                                                                    "the recorder prints lists late",
+	"{{ 'x' | ansible.builtin.default('y') }} {{ {'a': 1} | ansible.builtin.combine({'b': 2}) }} {{ 'abc' is ansible.builtin.match('a') }}":                                                                                               "Jinja2's own filters may have the prefix here too",
+	"{{ lookup('ansible.builtin.vars', 'port') }} {{ 'a' | ansible.builtin.upper | default('x') }}":                                                                                                                                       "the same",
+	"{{ query('sequence', 'start=1 end=3') }} {{ query('sequence', 'count=3 format=node%02d') }} {{ query('sequence', start=0, end=4, stride=2) }} {{ query('sequence', '1-3:n%d') }} {{ query('sequence', 'start=3 end=1 stride=-1') }}": "2.14 ignores end in named arguments; newer versions do not",
+}
+
+func TestAsAnsible(t *testing.T) {
+	data, err := os.ReadFile("testdata/ansible.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []recorded
+	decoder := json.NewDecoder(strings.NewReader(string(data)))
+	decoder.UseNumber()
+	if err := decoder.Decode(&cases); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("testdata/vars.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var node yaml.Node
+	if err := yaml.Unmarshal(text, &node); err != nil {
+		t.Fatal(err)
+	}
+	vars, err := decodeNode(&node, 0, new(int))
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine := New(Options{})
+	for _, c := range cases {
+		want, err := jsonNumbers(c.Want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := renderRecorded(engine, c.Template, Map(vars.(map[string]any)))
+		_, differs := differences[c.Template]
+		same := false
+		if c.Error != "" {
+			same = err != nil
+			if err == nil && !differs {
+				t.Errorf("%s\n  gave %#v\n  Ansible fails: %s", c.Template, got, c.Error)
+			}
+		} else if err != nil {
+			if !differs {
+				t.Errorf("%s\n  %v\n  Ansible: %#v", c.Template, err, want)
+			}
+		} else if diff := cmp.Diff(want, got); diff == "" {
+			same = true
+		} else if !differs {
+			t.Errorf("%s\n  gave    %#v\n  Ansible %#v", c.Template, got, want)
+		}
+		if same && differs {
+			t.Errorf("%s is as in Ansible, but is listed as a difference", c.Template)
+		}
+	}
+}
+
+// renderRecorded renders as the recorder did: an expression to a value, other templates to text with
+// the options of template files.
+func renderRecorded(e *Engine, template string, vars Vars) (any, error) {
+	if p, err := e.parse("", template, FileOptions{}); err == nil && p.single != nil {
+		return e.Render(template, vars)
+	}
+	return e.File("", template, vars, DefaultFileOptions())
+}

@@ -1,0 +1,289 @@
+package templates
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// hosts is hostvars over maps.
+type hosts map[string]Map
+
+func (h hosts) Get(name string) (any, bool) {
+	vars, ok := h[name]
+	return Scope{counted{vars}}, ok
+}
+
+func (h hosts) Keys() []string {
+	list := []string{}
+	for name := range h {
+		list = append(list, name)
+	}
+	return list
+}
+
+// counted is Vars that can be compared, unlike a map.
+type counted struct{ vars Vars }
+
+func (c counted) Get(name string) (any, bool) { return c.vars.Get(name) }
+
+func TestVariablesAreRenderedWhenRead(t *testing.T) {
+	other := Map{"address": "10.0.0.{{ number }}", "number": 2, "bad": "{{ nope }}"}
+	vars := Map{
+		"number": 1, "address": "10.0.0.{{ number }}", "groups": map[string][]string{"db": {"a", "b"}},
+		"hostvars": hosts{"b": other}, "bad": "{{ nope.x }}",
+		"list": []any{"{{ number }}", map[string]any{"k{{ number }}": "{{ address }}"}},
+		"raw":  Unsafe{Value: map[string]any{"out": "{{ number }}"}}, "lit": Unsafe{Value: "{{ x }}"},
+		"int64": int64(7), "strings": []string{"x", "y"},
+		"a": "{{ b }}", "b": "{{ c }}", "c": "{{ a }}", "self": map[string]any{"x": "{{ self.y }}", "y": 2},
+		"omit": Omit,
+	}
+	for _, c := range []struct {
+		template string
+		want     any
+		err      string
+	}{
+		{"{{ address }}", "10.0.0.1", ""},
+		{"{{ hostvars['b'].address }}", "10.0.0.2", ""},
+		{"{{ hostvars.b.number + number }}", 3, ""},
+		{"{{ hostvars['c'].x | default('none') }}", "none", ""},
+		{"{{ 'b' in hostvars }}{{ 'c' in hostvars }}", "TrueFalse", ""},
+		{"{{ groups['db'] | map('extract', hostvars, 'number') | list }}", nil, `has no 'a'`},
+		{"{{ groups['db'] | map('extract', hostvars, 'number') | map('default', 0) | list }}", []any{0, 2}, ""},
+		{"{{ ['b'] | map('extract', hostvars, 'number') | list }}", []any{2}, ""},
+		{"{{ hostvars.b.get('number') }}", 2, ""},
+		{"{{ hostvars['b']['bad'] }}", nil, `"nope" is undefined`},
+		{"{{ hostvars | list }}", []any{"b"}, ""},
+		{"{{ list }}", []any{1, map[string]any{"k1": "10.0.0.1"}}, ""},
+		{"{{ raw.out }} {{ raw }} {{ lit }}", "{{ number }} {'out': '{{ number }}'} {{ x }}", ""},
+		{"{{ int64 + 1 }}", 8, ""},
+		{"{{ strings | join }}", "xy", ""},
+		{"{{ groups.db | length }}", 2, ""},
+		{"{{ a }}", nil, "a -> b -> c -> a"},
+		{"{{ self.x }}", 2, ""},
+		{"{{ bad }}", nil, `"nope" is undefined`},
+		{"{{ adress }}", nil, `did you mean "address"?`},
+		{"{{ groups.bd }}", nil, `did you mean "db"?`},
+		{"{{ number | default(omit) }}", 1, ""},
+		{"{{ missing | default(omit) }}", Omit, ""},
+		{"{{ 10 if number == 2 else omit }}", Omit, ""},
+	} {
+		got, err := New(Options{}).Render(c.template, vars)
+		if c.err != "" {
+			if err == nil || !strings.Contains(err.Error(), c.err) {
+				t.Errorf("%s: %v %v, want an error with %s", c.template, got, err, c.err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", c.template, err)
+		} else if c.want == Omit {
+			if got != Omit {
+				t.Errorf("%s: %v", c.template, got)
+			}
+		} else if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s: %s", c.template, diff)
+		}
+	}
+}
+
+func TestErrorsSayWhere(t *testing.T) {
+	e := New(Options{})
+	_, err := e.Render("{{ db.port }}", Map{"db": map[string]any{"prot": 1}})
+	var missing *UndefinedError
+	if !errors.As(err, &missing) || missing.Name != "db.port" || !strings.Contains(err.Error(), `did you mean "prot"?`) {
+		t.Errorf("undefined: %v", err)
+	}
+	_, err = e.File("pg.conf.j2", "port = 1\nname = {{ nmae }}\n", Map{"name": "x"}, DefaultFileOptions())
+	if want := `pg.conf.j2:2:11: "nmae" is undefined; did you mean "name"?, in the line: name = {{ nmae }}`; err == nil || err.Error() != want {
+		t.Errorf("file: %v", err)
+	}
+	for text, want := range map[string]string{
+		"a {{ x | uper }}":                       `1:10 there is no filter "uper"; did you mean "upper"?`,
+		"{{ x is defind }}":                      `1:9 there is no test "defind"; did you mean "defined"?`,
+		"{{ lookup('evn', 'X') }}":               `1:11 there is no lookup "evn"; did you mean "env"?`,
+		"{{ lookup('pipe', 'id') }}":             `1:11 lookup('pipe') is not supported: it runs a command on this machine`,
+		"{{ x | password_hash }}":                `1:8 the filter password_hash is not supported: give the hash itself, or let the module set the password`,
+		"{{ x | regex_replace(a, b, c=1) }}":     `1:8 the filter regex_replace has no argument "c"`,
+		"{{ x | combine(recursiv=1, x=2, zz) }}": `1:33 an argument without a name cannot follow one with a name`,
+		"one\n{% fro x in y %}{% endfor %}":      `2:4 there is no tag "fro"; did you mean "for"?`,
+		"{% if x %}\n":                           `2:1 the template ends before elif or else or endif`,
+		"{% endif %}":                            `1:4 endif closes nothing: there is no open if`,
+		"{{ x y }}":                              `1:6 "y" is not expected here`,
+		"{{ x":                                   `1:1 this tag is not closed by }}`,
+		"{% block a %}{% endblock %}":            `1:4 the tag block is not supported: templates can include and import one another`,
+	} {
+		err := e.Check(text)
+		var at *Error
+		if !errors.As(err, &at) {
+			t.Errorf("%q: %v", text, err)
+			continue
+		}
+		if got := strings.TrimSpace(strings.Join([]string{position2(at), at.Message}, " ")); got != want {
+			t.Errorf("%q:\n got  %s\n want %s", text, got, want)
+		}
+	}
+	if err := e.CheckCondition("x == "); err == nil || !strings.Contains(err.Error(), "expected a value") {
+		t.Errorf("condition: %v", err)
+	}
+}
+
+func position2(e *Error) string { return text(e.Line) + ":" + text(e.Column) }
+
+func TestCondition(t *testing.T) {
+	vars := Map{"yes": true, "word": "False", "zero": 0, "expression": "zero == 0", "empty": "", "ref": "{{ yes }}", "list": []any{}}
+	for condition, want := range map[string]bool{
+		"": true, "yes": true, "not yes": false, "word": true, "zero": false, "ref": true, "list": false, "empty": false,
+		"{{ word }}": false, "{{ yes }}": true, "{{ expression }}": true, "{{ empty }}": false, "'{{ word }}' == 'False'": true,
+		"yes and zero == 0": true, "nope is not defined": true, "nope | default(false)": false, "{'a': {'b': 1}} == {'a': {'b': 1}}": true,
+		"false": false, "True": true, "none": false,
+	} {
+		got, err := New(Options{}).Condition(condition, vars)
+		if err != nil || got != want {
+			t.Errorf("%q: %v %v", condition, got, err)
+		}
+	}
+	for _, condition := range []string{"nope", "nope == 1", "1 +", "{{ nope }}"} {
+		if got, err := New(Options{}).Condition(condition, vars); err == nil {
+			t.Errorf("%q gave %v", condition, got)
+		}
+	}
+}
+
+func TestIPv4Int(t *testing.T) {
+	for address, want := range map[string]any{
+		"10.0.0.1": 167772161, "192.168.1.1": 3232235777, "0.0.0.0": 0, "255.255.255.255": 4294967295,
+		"::1": nil, "node1": nil, "10.0.0": nil, "10.0.0.256": nil, "010.0.0.1": nil, "": nil, "::ffff:10.0.0.1": nil,
+	} {
+		got, err := New(Options{}).Render("{{ a | ipv4_int }}", Map{"a": address})
+		if want == nil && err == nil || want != nil && got != want {
+			t.Errorf("%s: %v %v", address, got, err)
+		}
+	}
+}
+
+func TestFilesAndEnvironment(t *testing.T) {
+	directory := t.TempDir()
+	for name, content := range map[string]string{
+		"files/a.txt": "content\n", "templates/inc.j2": "<{{ name }}{{ x | default('') }}>\n", "templates/lib.j2": "{% macro m(a) %}[{{ a }}]{% endmacro %}{% set v = 5 %}",
+		"templates/bad.j2": "ok\n{{ nope }}",
+	} {
+		if err := os.MkdirAll(directory+"/"+name[:strings.IndexByte(name, '/')], 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(directory+"/"+name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e := New(Options{
+		Env:         func(name string) (string, bool) { return "secret", name == "SET" },
+		Read:        os.ReadFile,
+		Directories: []string{directory},
+		Templates:   func(name string) (string, bool) { return "built-in {{ name }}", name == "own.j2" },
+	})
+	for template, want := range map[string]string{
+		"{{ lookup('env', 'SET') }}":                                       "secret",
+		"{{ lookup('env', 'UNSET') }}|":                                    "|",
+		"{{ lookup('env', 'UNSET', default='d') }}":                        "d",
+		"{{ lookup('file', 'a.txt') }}!":                                   "content!",
+		"{{ lookup('template', 'inc.j2') }}":                               "<n>\n",
+		"{{ lookup('template', 'inc.j2', template_vars={'x': 1}) }}":       "<n1>\n",
+		"{% set x = 2 %}{% include 'inc.j2' %}":                            "<n2>\n",
+		"{% include 'none.j2' ignore missing %}x":                          "x",
+		"{% include ['none.j2', 'own.j2'] %}":                              "built-in n",
+		"{% import 'lib.j2' as l %}{{ l.m(1) }}{{ l.v }}":                  "[1]5",
+		"{% from 'lib.j2' import m as k, v %}{{ k(2) }}{{ v }}":            "[2]5",
+		"{{ lookup('first_found', ['no.txt', 'a.txt']) | basename }}":      "a.txt",
+		"{{ lookup('file', 'none', errors='ignore') }}":                    "None",
+		"{{ query('fileglob', '*.txt') | map('basename') | list }}":        "['a.txt']",
+		"{{ '" + directory + "' is directory }}{{ '/no/such' is exists }}": "TrueFalse",
+	} {
+		got, err := e.File("t.j2", template, Map{"name": "n"}, DefaultFileOptions())
+		if err != nil || got != want {
+			t.Errorf("%s: %q %v", template, got, err)
+		}
+	}
+	for template, want := range map[string]string{
+		"{% include 'none.j2' %}":             "t.j2:1:12: the template none.j2 does not exist",
+		"{% include 'bad.j2' %}":              "templates/bad.j2:2:4: \"nope\" is undefined",
+		"{{ lookup('file', 'none') }}":        "the file none does not exist; looked for",
+		"{% from 'lib.j2' import n %}":        `has no "n"; did you mean "m"?`,
+		"{{ lookup('first_found', ['no']) }}": "none of the files exists: no",
+	} {
+		_, err := e.File("t.j2", template, Map{"name": "n"}, DefaultFileOptions())
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", template, err)
+		}
+	}
+}
+
+func TestMutationStaysWithinTheTemplate(t *testing.T) {
+	inner := []any{1}
+	vars := Map{"list": inner, "map": map[string]any{"l": inner}}
+	got, err := New(Options{}).File("t", "{% set _ = list.append(2) %}{% set _ = map.l.append(3) %}{% set _ = map.update({'x': 1}) %}{{ list }}{{ map }}", vars, FileOptions{})
+	if err != nil || got != "[1, 2]{'l': [1, 3], 'x': 1}" {
+		t.Errorf("%q %v", got, err)
+	}
+	if len(inner) != 1 || len(vars["map"].(map[string]any)) != 1 {
+		t.Errorf("the caller's values changed: %v", vars)
+	}
+}
+
+func TestWorkIsBounded(t *testing.T) {
+	for _, template := range []string{
+		"{% for a in range(1000000) %}{% for b in range(1000000) %}{% endfor %}{% endfor %}",
+		"{{ 'x' * 1000000000 }}", "{{ range(100000000) }}", "{{ 9 ** 9 ** 9 }}",
+		"{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+		strings.Repeat("(", 5000), "{{ " + strings.Repeat("(", 5000) + "1" + strings.Repeat(")", 5000) + " }}",
+		strings.Repeat("{% if true %}", 5000) + strings.Repeat("{% endif %}", 5000),
+		"{% set n = namespace(s='x') %}{% for i in range(100) %}{% set n.s = n.s ~ n.s %}{% endfor %}",
+		"{% set n = namespace(s=[1]) %}{% for i in range(100) %}{% set n.s = n.s + n.s %}{% endfor %}", "{{ '%99999999d' % 1 }}",
+	} {
+		if got, err := New(Options{}).Render(template, nil); err == nil && template[0] == '{' {
+			t.Errorf("%.40s gave %.40v", template, got)
+		}
+	}
+}
+
+func TestEngineIsSafeForManyGoroutines(t *testing.T) {
+	e := New(Options{})
+	vars := Map{"a": "{{ b }}", "b": map[string]any{"c": "{{ d }}"}, "d": 1}
+	var group sync.WaitGroup
+	for range 8 {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			for range 100 {
+				if got, err := e.Render("{{ a.c + 1 }}", vars); err != nil || got != 2 {
+					t.Errorf("%v %v", got, err)
+					return
+				}
+			}
+		}()
+	}
+	group.Wait()
+}
+
+func TestNames(t *testing.T) {
+	got, err := New(Options{}).Names("{% set x = a.b %}{{ x }}{% for i in c[d] if i is divisibleby e %}{{ loop.index }}{{ i }}{% endfor %}{{ lookup('vars', f) | default(g) }}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"a", "c", "d", "e", "f", "g"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestRenderValue(t *testing.T) {
+	got, err := New(Options{}).RenderValue(map[string]any{"{{ k }}": []any{"{{ n }}", 1, nil, "x{{ n }}"}}, Map{"k": "key", "n": 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]any{"key": []any{5, 1, nil, "x5"}}, got); diff != "" {
+		t.Error(diff)
+	}
+}
