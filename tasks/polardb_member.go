@@ -164,7 +164,7 @@ func (m *memberAction) add(ctx context.Context, h Host, leader dma.View, n wante
 	if err != nil {
 		return err
 	}
-	if err := reach(ctx, from, n.Address.Consensus()); err != nil {
+	if err := knock(ctx, from, n.Address.Consensus()); err != nil {
 		return &Failure{Msg: fmt.Sprintf("the leader %s cannot reach %s's consensus port %s", leader.Node, n.Name, n.Address.Consensus()), Err: err,
 			Hint: "is the node's server started, and is the port open in the firewalls? Nothing was added"}
 	}
@@ -354,8 +354,8 @@ func keepsMajority(survey dma.Survey, leader dma.View, without dma.Address) erro
 	return nil
 }
 
-// reach connects from a host to an address and hangs up.
-func reach(ctx context.Context, from Host, address string) error {
+// knock connects from a host to an address and hangs up.
+func knock(ctx context.Context, from Host, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	conn, err := from.Dial(ctx, "tcp", address)

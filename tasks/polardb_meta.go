@@ -167,6 +167,8 @@ cd /
 STOP() { ` + a.as(`timeout 90 pg_ctl -D "$PGDATA" stop -m fast -t 60`) + ` >/dev/null; }
 if [ -f "$PGDATA/postmaster.pid" ] && ` + a.as(`pg_ctl -D "$PGDATA" status`) + ` >/dev/null 2>&1; then STOP; fi
 grep -q '^[ 	]*polar_enable_dma[ 	]*=[ 	]*on' "$PGDATA/polar_dma.conf" || { echo "$PGDATA/polar_dma.conf does not set polar_enable_dma = on: the engine would start an ordinary server instead and never come back" >&2; exit 1; }
+# The first start of the engine pins polar_datadir here, over what postgresql.conf says later (observed on 11.9).
+rm -f "$PGDATA/polar_node_static.conf"
 LOG=$(mktemp)
 trap 'rm -f "$LOG"' EXIT
 rc=0

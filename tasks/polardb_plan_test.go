@@ -1,0 +1,202 @@
+package tasks
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/polarbook/polarbook/tasks/dma"
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+// planArgs are a node's arguments as plans are tested with; probeText is what its probe printed.
+var planArgs = nodeArgs{Pgdata: "/d/pgdata", Polardata: "/d/polardata", Home: "/opt/polardb", User: "polardb", Port: 5432, Cluster: "demo"}
+
+func probeText(lines ...string) Found {
+	return Found{Result: remote.Result{Stdout: []byte(strings.Join(append(lines, "end=yes"), "\n"))}}
+}
+
+const marked = "marker=yes\nmarker.cluster=demo\nmarker.pgdata=/d/pgdata\nmarker.polardata=/d/polardata\nmarker.origin="
+
+var (
+	bareNode    = "pgdata=absent\npolardata=empty"
+	engineThere = "postgres=/opt/polardb/current/bin/postgres\nbasebackup=/opt/polardb/current/bin/polar_basebackup"
+	wholeCopy   = marked + "basebackup\nmarker.step=data\npgdata=filled\npolardata=filled\nversion=11\ncontrol=yes\n" + engineThere
+	wholeInit   = marked + "initdb\nmarker.step=data\npgdata=filled\npolardata=filled\nversion=11\ncontrol=yes\n" + engineThere
+	halfCopy    = marked + "basebackup\nmarker.step=basebackup\npgdata=filled\npolardata=filled\nversion=11\n" + engineThere
+	somebodys   = "pgdata=filled\npgdata.first=base global\npolardata=absent\nversion=11\n" + engineThere
+)
+
+// checkPlan compares a plan with what is wanted: "" for nothing to do, "refuse: …", "unknown: …" or a part of the message.
+func checkPlan(t *testing.T, name, want string, p Plan, err error) {
+	t.Helper()
+	got := ""
+	switch {
+	case err != nil:
+		got = "refuse: " + err.Error()
+	case p.Unknown != "":
+		got = "unknown: " + p.Unknown
+	case p.Change:
+		got = p.Msg
+	}
+	kind, text, ok := strings.Cut(want, ": ")
+	if want == "" && got != "" || want != "" && !(ok && strings.HasPrefix(got, kind+": ") && strings.Contains(got, text) || strings.Contains(got, want)) {
+		t.Errorf("%s: got %q, want %q", name, got, want)
+	}
+}
+
+func TestInitdbPlan(t *testing.T) {
+	for name, c := range map[string]struct{ probe, want string }{
+		"bare":              {bareNode + "\n" + engineThere, "initialise /d/pgdata and /d/polardata"},
+		"no engine yet":     {bareNode, "unknown: not installed"},
+		"begun, unfinished": {halfCopy, "empty /d/pgdata and /d/polardata, which polarbook began"},
+		"done":              {wholeInit, ""},
+		"somebody else's":   {somebodys, "refuse: did not begin"},
+	} {
+		a := &initdbAction{&initdbArgs{nodeArgs: planArgs, Superuser: "polardb", Password: "very-secret", Timeout: 60}}
+		p, err := a.Plan(probeText(c.probe))
+		checkPlan(t, name, c.want, p, err)
+		if strings.Contains(p.Script, "very-secret") {
+			t.Errorf("%s: the password is in the script, and so on an argv", name)
+		}
+		if p.Change && p.Unknown == "" && string(p.Stdin) != "very-secret\n" {
+			t.Errorf("%s: the password does not go by standard input", name)
+		}
+	}
+}
+
+func TestBasebackupPlan(t *testing.T) {
+	for name, c := range map[string]struct{ probe, want string }{
+		"bare":            {bareNode + "\n" + engineThere, "copy the leader into /d/pgdata"},
+		"no engine yet":   {bareNode, "unknown: not installed"},
+		"a half-done one": {halfCopy, "empty /d/pgdata and /d/polardata, which polarbook began and did not finish (basebackup)"},
+		"done":            {wholeCopy, ""},
+		"somebody else's": {somebodys, "refuse: did not begin"},
+	} {
+		a := &basebackupAction{args: &basebackupArgs{nodeArgs: planArgs}}
+		p, err := a.Plan(probeText(c.probe))
+		checkPlan(t, name, c.want, p, err)
+	}
+}
+
+func TestMetaPlan(t *testing.T) {
+	self := dma.Address{Host: "10.0.0.2", Port: 5432}
+	member := "\nmeta=yes\nmeta.members=10.0.0.1:15432#5N;10.0.0.2:15432#5N@2"
+	alone := "\nmeta=yes\nmeta.members=10.0.0.2:15432@1"
+	leaders := "\nmeta=yes\nmeta.members=10.0.0.1:15432#5N;10.0.0.2:15432#5N@1"
+	learner := "\nmeta=yes\nmeta.learners=10.0.0.2:15432"
+	// A learner that was added lists itself as a member too, without an index.
+	added := "\nmeta=yes\nmeta.members=10.0.0.2:15432#5N\nmeta.learners=10.0.0.2:15432$00"
+	for name, c := range map[string]struct {
+		founder, listed bool
+		unknown         string
+		probe, want     string
+	}{
+		"a founder without meta":                    {founder: true, probe: wholeInit, want: "found the cluster with 10.0.0.2:15432"},
+		"a founder with its meta":                   {founder: true, probe: wholeInit + alone},
+		"a founder's meta is never made twice":      {founder: true, probe: wholeInit + member},
+		"a founder with another's meta":             {founder: true, probe: wholeInit + leaders, want: "refuse: would make a second cluster"},
+		"a copy cannot found":                       {founder: true, probe: wholeCopy, want: "refuse: is a copy"},
+		"no data":                                   {probe: bareNode + "\n" + engineThere, want: "unknown: not there yet"},
+		"a fresh logger":                            {probe: wholeInit, want: "initialise the meta of a learner"},
+		"a copy has the leader's meta":              {probe: wholeCopy + leaders, want: "initialise the meta of a learner"},
+		"a copy of the leader, its learners listed": {probe: wholeCopy + leaders + "\nmeta.learners=10.0.0.2:15432$00", want: "initialise the meta of a learner"},
+		"a learner, to be added":                    {probe: wholeCopy + learner},
+		"an added learner":                          {probe: wholeCopy + added},
+		"a member":                                  {probe: wholeCopy + member, listed: true},
+		"a member that was dropped":                 {probe: wholeCopy + member, want: "dropped from the cluster"},
+		"a member, and nobody to ask":               {probe: wholeCopy + member, unknown: "no leader"},
+		"a cluster of its own beside another":       {probe: wholeInit + alone, want: "refuse: rebuild it"},
+	} {
+		a := &metaAction{args: &metaArgs{nodeArgs: planArgs, Founder: c.founder, Timeout: 30}}
+		f := probeText(c.probe)
+		f.Value = metaFound{Self: self, Member: c.listed, Unknown: c.unknown}
+		p, err := a.Plan(f)
+		checkPlan(t, name, c.want, p, err)
+		if p.Script != "" && !strings.Contains(p.Script, "timeout -k 10 30") {
+			t.Errorf("%s: the initialisation has no limit", name)
+		}
+		if p.Script != "" && strings.Contains(p.Script, "polar_dma_members_info") != c.founder {
+			t.Errorf("%s: it initialises the wrong kind of meta", name)
+		}
+	}
+}
+
+func TestServicePlan(t *testing.T) {
+	up := wholeInit + "\npid=42\nlistens.client=yes\nlistens.consensus=yes"
+	for name, c := range map[string]struct{ state, probe, want string }{
+		"up":                        {"started", up, ""},
+		"down":                      {"started", wholeInit, "start the server"},
+		"lives and does not listen": {"started", wholeInit + "\npid=42", "wait for the server to listen"},
+		"the port is somebody's":    {"started", wholeInit + "\nlistens.client=yes", "refuse: port 5432 is taken by another process"},
+		"the consensus port is":     {"started", wholeInit + "\nlistens.consensus=yes", "refuse: port 15432 is taken by another process"},
+		"no data yet":               {"started", bareNode + "\n" + engineThere, "unknown: not there yet"},
+		"stop what is down":         {"stopped", wholeInit, ""},
+		"stop":                      {"stopped", up, "stop the server"},
+		"restart":                   {"restarted", up, "restart the server"},
+		"restart what is down":      {"restarted", wholeInit, "start the server"},
+		"reload":                    {"reloaded", up, "reload the configuration"},
+	} {
+		a := &serviceAction{&serviceArgs{nodeArgs: planArgs, Unit: "polardb-demo", State: c.state, Timeout: 5, Settle: 1}}
+		p, err := a.Plan(probeText(c.probe))
+		checkPlan(t, name, c.want, p, err)
+	}
+}
+
+func TestRolePlan(t *testing.T) {
+	yes := true
+	args := &roleArgs{Name: "replicator", Password: "secret", Superuser: &yes}
+	hash := hashed("replicator", "secret")
+	for name, c := range map[string]struct {
+		row  []string
+		err  error
+		want string
+	}{
+		"absent":           {nil, nil, "create role replicator: superuser login password"},
+		"as wanted":        {[]string{"t", "t", "f", hash}, nil, ""},
+		"another password": {[]string{"t", "t", "f", "md5other"}, nil, "alter role replicator: password"},
+		"no superuser":     {[]string{"f", "t", "f", hash}, nil, "alter role replicator: superuser"},
+		"login is left be": {[]string{"t", "f", "f", hash}, nil, ""},
+		"nobody answers":   {nil, errors.New("refused"), "unknown: refused"},
+	} {
+		p, err := (&roleAction{args: args}).Plan(Found{Value: sqlFound{Row: c.row, Err: c.err}})
+		checkPlan(t, name, c.want, p, err)
+		if change, ok := p.Data.(sqlChange); ok && strings.Contains(change.statement, "'secret'") {
+			t.Errorf("%s: the password goes to the server in clear: %s", name, change.statement)
+		}
+		if strings.Contains(p.Msg, hash) {
+			t.Errorf("%s: the hash is shown: %s", name, p.Msg)
+		}
+	}
+	// select 'md5' || md5('secret' || 'replicator') on the engine.
+	if want := "md57588ba3be47ee11b6e10d90b0641d7da"; hash != want {
+		t.Errorf("hash %q, want %q", hash, want)
+	}
+}
+
+func TestBackupProgress(t *testing.T) {
+	for line, want := range map[string][2]int64{
+		"31373/63155 kB (49%), 0/2 tablespaces (/d/pgdata/pg_subtrans        )": {31373 << 10, 63155 << 10},
+		"    0/63155 kB (0%), 0/2 tablespaces":                                  {0, 63155 << 10},
+		"63183/63183 kB (100%), 2/2 tablespaces":                                {63183 << 10, 63183 << 10},
+	} {
+		done, total, ok := backupProgress(strings.TrimSpace(line))
+		if !ok || done != want[0] || total != want[1] {
+			t.Errorf("%q: %d of %d, %t", line, done, total, ok)
+		}
+	}
+	if _, _, ok := backupProgress("polar_basebackup: base backup completed"); ok {
+		t.Error("a message is taken for progress")
+	}
+	if got := pgpass(`a:b\c`); got != `a\:b\\c` {
+		t.Errorf("password file field %s", got)
+	}
+}
+
+func TestArchiveName(t *testing.T) {
+	for file, want := range map[string]string{"/x/polardb-11.9.tar.gz": "polardb-11.9", "p 11.tgz": "p_11", "polardb.tar": "polardb", "a/b.tar.xz": "b"} {
+		if got := archiveName(file); got != want {
+			t.Errorf("%s: %s, want %s", file, got, want)
+		}
+	}
+}
