@@ -5,8 +5,8 @@ import (
 	"io/fs"
 )
 
-//go:embed *.[gy]*
+//go:embed *.yml roles
 var builtin embed.FS
 
-// Builtin holds the built-in playbooks and, in steps, their task files.
+// Builtin holds the built-in playbooks and the roles that they are made of.
 func Builtin() fs.FS { return builtin }
