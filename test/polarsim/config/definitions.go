@@ -50,7 +50,7 @@ lock_timeout integer ms user - 0
 log_checkpoints bool - sighup - off
 log_connections bool - backend - off
 log_destination string - sighup - stderr
-log_directory string - sighup - pg_log
+log_directory string - sighup - log
 log_disconnections bool - backend - off
 log_duration bool - superuser - off
 log_error_verbosity enum - superuser - default
@@ -64,7 +64,7 @@ log_rotation_size integer kB sighup - 10240
 log_statement enum - superuser - none
 log_timezone string - sighup - GMT
 log_truncate_on_rotation bool - sighup - off
-logging_collector bool - postmaster - on
+logging_collector bool - postmaster - off
 maintenance_work_mem integer kB user min1024 65536
 max_connections integer - postmaster min1 100
 max_files_per_process integer - postmaster min25 1000
@@ -75,7 +75,7 @@ max_prepared_transactions integer - postmaster - 0
 max_replication_slots integer - postmaster - 10
 max_standby_archive_delay integer ms sighup min-1 30000
 max_standby_streaming_delay integer ms sighup min-1 30000
-max_wal_senders integer - postmaster - 10
+max_wal_senders integer - postmaster - 64
 max_wal_size integer MB sighup min2 1024
 max_worker_processes integer - postmaster - 8
 min_wal_size integer MB sighup min2 80

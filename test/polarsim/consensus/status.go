@@ -30,7 +30,7 @@ func (n *Node) Status() Status {
 		Commit: n.commit, Applied: n.applied, Role: n.role, VotedFor: n.meta.VotedFor, Meta: n.meta.clone(), LogBytes: n.log.Size(),
 	}
 	s.LastIndex, s.LastTerm, s.LastLSN = n.log.Last()
-	s.CommitLSN, s.PurgeLSN = firstLSN, firstLSN
+	s.CommitLSN = firstLSN
 	if e, ok := n.log.Entry(n.commit); ok {
 		s.CommitLSN = e.LSN
 	}

@@ -51,6 +51,10 @@ func Main(pgdata string, overrides []config.Override) int {
 		log.printf("DETAIL", "Permissions should be u=rwx (0700) or u=rwx,g=rx (0750).")
 		return 1
 	}
+	if reserved, senders, limit := settings.number("superuser_reserved_connections"), settings.number("max_wal_senders"), settings.number("max_connections"); reserved+senders >= limit {
+		fmt.Fprintf(os.Stderr, "postgres: superuser_reserved_connections (%d) plus max_wal_senders (%d) must be less than max_connections (%d)\n", reserved, senders, limit)
+		return 1
+	}
 	for _, notice := range notices {
 		log.printf("NOTICE", "%s", notice)
 	}
@@ -67,9 +71,11 @@ func Main(pgdata string, overrides []config.Override) int {
 		return 1
 	}
 	defer os.Remove(filepath.Join(pgdata, "postmaster.pid"))
-	if err := log.collect(pgdata, settings.text("log_directory")); err != nil {
-		log.printf("FATAL", "could not open log file: %v", err)
-		return 1
+	if settings.on("logging_collector") {
+		if err := log.collect(pgdata, settings.text("log_directory")); err != nil {
+			log.printf("FATAL", "could not open log file: %v", err)
+			return 1
+		}
 	}
 	if settings.on("polar_dma_init_meta") && settings.on("polar_enable_dma") {
 		return initMeta(settings, log)
@@ -77,7 +83,6 @@ func Main(pgdata string, overrides []config.Override) int {
 	server, err := open(settings, log)
 	if err != nil {
 		log.printf("FATAL", "%v", err)
-		fmt.Fprintf(os.Stderr, "FATAL:  %v\n", err)
 		return 1
 	}
 	return server.serveUntilSignal(lock)
@@ -130,7 +135,6 @@ func initMeta(settings *settings, log *logger) int {
 	members, learners := settings.text("polar_dma_members_info"), settings.text("polar_dma_learners_info")
 	if _, err := os.Stat(settings.root()); err != nil {
 		log.printf("FATAL", "could not access directory \"%s\": No such file or directory", settings.root())
-		fmt.Fprintf(os.Stderr, "FATAL:  could not access directory \"%s\": No such file or directory\n", settings.root())
 		return 1
 	}
 	var meta *consensus.Meta
@@ -227,7 +231,6 @@ func (s *Server) serveUntilSignal(lock *datadir.PidFile) int {
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGUSR1)
 	if err := s.listen(); err != nil {
 		s.log.printf("FATAL", "%v", err)
-		fmt.Fprintf(os.Stderr, "FATAL:  %v\n", err)
 		return 1
 	}
 	s.wait.Add(1)
@@ -236,14 +239,8 @@ func (s *Server) serveUntilSignal(lock *datadir.PidFile) int {
 		s.wait.Add(1)
 		go s.accept(listener)
 	}
-	lock.Status = "standby"
-	if !s.dma {
-		lock.Status = "ready"
-	}
-	if err := writePid(lock); err != nil {
-		s.log.printf("FATAL", "could not write lock file \"postmaster.pid\": %v", err)
-		return 1
-	}
+	s.wait.Add(1)
+	go s.tellStatus(lock)
 	var smart <-chan time.Time
 	for {
 		select {
@@ -256,7 +253,11 @@ func (s *Server) serveUntilSignal(lock *datadir.PidFile) int {
 				smart = time.After(10 * time.Millisecond)
 			case syscall.SIGINT:
 				s.log.printf("LOG", "received fast shutdown request")
+				crashing := s.consensus() == nil && s.dma
 				s.shutDown(true)
+				if crashing {
+					return 1
+				}
 				return 0
 			case syscall.SIGQUIT:
 				s.log.printf("LOG", "received immediate shutdown request")
@@ -280,6 +281,36 @@ func (s *Server) serveUntilSignal(lock *datadir.PidFile) int {
 				return 0
 			}
 			smart = time.After(20 * time.Millisecond)
+		}
+	}
+}
+
+// tellStatus keeps the last line of postmaster.pid true: ready once connections are taken, standby before.
+func (s *Server) tellStatus(lock *datadir.PidFile) {
+	defer s.wait.Done()
+	for {
+		s.mu.Lock()
+		current := s.phase
+		s.mu.Unlock()
+		status := "standby"
+		switch {
+		case s.logger:
+			status = "datamax"
+		case current == accepting:
+			status = "ready"
+		case current == shuttingDown:
+			status = "stopping"
+		}
+		if status != lock.Status {
+			lock.Status = status
+			if err := writePid(lock); err != nil {
+				s.log.printf("LOG", "could not write lock file \"postmaster.pid\": %v", err)
+			}
+		}
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }

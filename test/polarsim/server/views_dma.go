@@ -65,7 +65,7 @@ var dmaViews = map[string]dmaView{
 			if text := s.Meta.LearnerInfo(); text != "" {
 				learners = text
 			}
-			return [][]sql.Value{{s.Term, s.VotedFor, s.Meta.LastLeaderTerm, s.Meta.LastLeaderIndex, s.Meta.ScanIndex, s.Meta.ClusterID, s.Commit, s.Meta.PurgeIndex, s.Meta.MemberInfo(), learners}}
+			return [][]sql.Value{{s.Term, s.VotedFor, int64(0), int64(0), int64(0), s.Meta.ClusterID, s.Commit, s.Meta.PurgeIndex, s.Meta.MemberInfo(), learners}}
 		},
 	},
 	"polar_dma_log_status": {
@@ -73,7 +73,7 @@ var dmaViews = map[string]dmaView{
 			"variable_length_log_next_offset", sql.Int8, "disable_purge", sql.Bool),
 		func(n *consensus.Node) [][]sql.Value {
 			s := n.Status()
-			return [][]sql.Value{{s.LastTerm, s.LastIndex, s.LastIndex, sql.FormatLSN(s.LastLSN), int64(1), s.LastTerm, s.Term, s.LogBytes, false}}
+			return [][]sql.Value{{s.LastTerm, s.LastIndex + 1, s.LastIndex, sql.FormatLSN(s.LastLSN), int64(1), s.LastTerm, s.Term, s.LogBytes, true}}
 		},
 	},
 }

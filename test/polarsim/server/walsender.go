@@ -184,7 +184,7 @@ type backupFile struct {
 	info fs.FileInfo
 }
 
-var notBackedUp = map[string]bool{"postmaster.pid": true, "postmaster.opts": true, "pg_log": true, "backup_label.old": true, "recovery.done": true, "recovery.conf": true, "polar_non_exclusive_backup_label": true}
+var notBackedUp = map[string]bool{"postmaster.pid": true, "postmaster.opts": true, "polar_node_static.conf": true, "log": true, "pg_log": true, "backup_label.old": true, "recovery.done": true, "recovery.conf": true, "polar_non_exclusive_backup_label": true}
 
 func (s *Server) backupFiles() (files []backupFile, total int64, err error) {
 	add := func(root, prefix, skip string) error {
@@ -222,10 +222,28 @@ func (s *Server) backupFiles() (files []backupFile, total int64, err error) {
 	if err = add(s.settings.pgdata, "pgdata", s.root); err != nil {
 		return nil, 0, err
 	}
-	if s.root != s.settings.pgdata {
-		err = add(s.root, "polardata", "")
+	if s.root == s.settings.pgdata {
+		return files, total, nil
 	}
-	return files, total, err
+	// What polar-initdb.sh left of the control file and the data in PGDATA is stale and not sent.
+	kept := files[:0]
+	for _, file := range files {
+		if file.name != "pgdata/global/pg_control" && file.name != "pgdata/base/1/polarsim_state" {
+			kept = append(kept, file)
+		}
+	}
+	files = kept
+	if err = add(s.root, "polardata", ""); err != nil {
+		return nil, 0, err
+	}
+	// The control file comes last, so that a copy without one is surely unfinished.
+	for i, file := range files {
+		if file.name == "polardata/global/pg_control" {
+			files = append(append(files[:i:i], files[i+1:]...), file)
+			break
+		}
+	}
+	return files, total, nil
 }
 
 func writeTar(w io.Writer, files []backupFile) error {

@@ -45,16 +45,15 @@ func controlData(arguments []string) int {
 
 // polarTools is polar_tools dma-meta -D POLARDATA.
 func polarTools(arguments []string) int {
-	if askedVersion("polar_tools", arguments) {
-		return 0
-	}
 	if len(arguments) == 0 || arguments[0] != "dma-meta" {
-		return complain("polar_tools: only dma-meta -D POLARDATA is known to the polarsim stand-in")
+		fmt.Println("polar_tools (polarsim stand-in)\n\nTools:\n  dma-meta")
+		return 255
 	}
 	o := newOptions("polar_tools")
 	o.takes("D")
 	if err := o.parse(arguments[1:]); err != nil || !o.has("D") {
-		return complain("Usage: polar_tools dma-meta -D POLARDATA")
+		fmt.Fprintln(os.Stderr, "Usage: polar_tools dma-meta -D POLARDATA")
+		return 255
 	}
 	directory := filepath.Join(o.get("D", ""), "polar_dma")
 	m, err := consensus.ReadMeta(directory)
@@ -63,33 +62,41 @@ func polarTools(arguments []string) int {
 		return 255
 	}
 	fresh := m.Term == 0 && m.CommitIndex == 0 || m.Fresh
-	show := func(name string, value any) { fmt.Printf("%-33s%v\n", "dma_meta "+name+":", value) }
+	show := func(name string, value any) { fmt.Printf("%-35s%v\n", "dma_meta "+name+":", value) }
+	show("version", 1)
 	show("current term", m.Term)
-	show("vote for", m.VotedFor)
-	show("last leader term", m.LastLeaderTerm)
-	show("last leader log index", m.LastLeaderIndex)
-	show("scan index", m.ScanIndex)
+	show("current vote for", m.VotedFor)
+	show("last leader term", 0)
+	show("last leader log index", 0)
+	show("scan index", 0)
 	show("cluster id", m.ClusterID)
 	show("commit index", m.CommitIndex)
 	show("purge index", m.PurgeIndex)
+	members, learners := "", ""
 	switch {
 	case m.LearnerOnly():
+		learners = m.Self
 		if !fresh {
-			show("member info", m.MemberInfo())
+			members, learners = m.MemberInfo(), m.LearnerInfo()
 		}
-		show("learner info", m.Self)
 	case fresh:
-		text := ""
 		for i, member := range m.Members {
 			if i > 0 {
-				text += ";"
+				members += ";"
 			}
-			text += member.Address
+			members += member.Address
 		}
-		show("member info", fmt.Sprintf("%s@%d", text, m.SelfIndex))
+		members += fmt.Sprintf("@%d", m.SelfIndex)
 	default:
-		show("member info", m.MemberInfo())
-		show("learner info", m.LearnerInfo())
+		members, learners = m.MemberInfo(), m.LearnerInfo()
+	}
+	show("member info size", len(members))
+	show("learner info size", len(learners))
+	if members != "" {
+		fmt.Printf("%-33s%s\n", "dma_meta member info:", members)
+	}
+	if learners != "" {
+		fmt.Printf("%-33s%s\n", "dma_meta learner info:", learners)
 	}
 	return 0
 }

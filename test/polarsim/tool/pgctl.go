@@ -140,7 +140,7 @@ func (c *control) start() int {
 			return complain("pg_ctl: could not start server\nExamine the log output.")
 		case <-time.After(20 * time.Millisecond):
 		}
-		if p, err := datadir.ReadPid(c.pgdata); err == nil && p.PID == command.Process.Pid && (p.Status == "standby" || p.Status == "ready") {
+		if p, err := datadir.ReadPid(c.pgdata); err == nil && p.PID == command.Process.Pid && (p.Status == "standby" || p.Status == "ready" || p.Status == "datamax") {
 			c.say(". done\nserver started\n")
 			return 0
 		}
