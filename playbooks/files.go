@@ -221,6 +221,11 @@ func (l *loader) syntaxError(f *file, err error) {
 			column = runes(text, i)
 		}
 		hint = "quote a value that begins with such a character"
+	case strings.Contains(msg, "expected ',' or"):
+		msg, hint = "a bracket or a brace is opened and never closed", ""
+		if i := strings.LastIndexAny(text, "[{"); i >= 0 {
+			column = runes(text, i)
+		}
 	case strings.Contains(msg, "unknown anchor"):
 		if i := strings.Index(text, "*"); i >= 0 {
 			column = runes(text, i)
