@@ -10,8 +10,8 @@ func All() []Module {
 // registry is the one visible list of modules. A module is a variable in the file of its name.
 var registry = []Module{
 	fileModule, copyModule, templateModule, statModule, commandModule, shellModule, lineinfileModule, blockinfileModule, replaceModule,
-	userModule, groupModule, sysctlModule, systemdModule, systemdServiceModule, serviceModule,
-	assertModule, failModule, debugModule, setFactModule, pingModule, rawModule,
+	unarchiveModule, hostnameModule, timezoneModule, waitForModule, userModule, groupModule, sysctlModule, systemdModule, systemdServiceModule, serviceModule,
+	assertModule, failModule, debugModule, setFactModule, setupModule, pingModule, rawModule,
 
 	polardbCheckModule, polardbCheckReportModule,
 	polardbFactsModule, polardbSoftwareModule, polardbInitdbModule, polardbBasebackupModule, polardbMetaModule, polardbServiceModule, polardbWaitModule, polardbMemberModule,

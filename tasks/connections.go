@@ -1,0 +1,53 @@
+package tasks
+
+import (
+	"encoding/hex"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// connection is a line of the kernel's table of TCP sockets.
+type connection struct {
+	local, remote string // addresses; IPv4 in IPv6 is written as IPv4
+	port          int    // local
+	state         string
+}
+
+var tcpStates = map[string]string{
+	"01": "ESTABLISHED", "02": "SYN_SENT", "03": "SYN_RECV", "04": "FIN_WAIT1", "05": "FIN_WAIT2", "06": "TIME_WAIT",
+	"07": "CLOSE", "08": "CLOSE_WAIT", "09": "LAST_ACK", "0A": "LISTEN", "0B": "CLOSING",
+}
+
+// parseConnections reads /proc/net/tcp and tcp6. Addresses there are 32-bit words in the byte order of the machine,
+// which is taken to be little-endian, as every supported one is.
+func parseConnections(text string) []connection {
+	var list []connection
+	for line := range strings.SplitSeq(text, "\n") {
+		f := strings.Fields(line)
+		if len(f) < 4 || !strings.HasSuffix(f[0], ":") {
+			continue
+		}
+		local, port, ok := socketAddress(f[1])
+		peer, _, okPeer := socketAddress(f[2])
+		if ok && okPeer {
+			list = append(list, connection{local: local, remote: peer, port: port, state: tcpStates[f[3]]})
+		}
+	}
+	return list
+}
+
+func socketAddress(text string) (address string, port int, ok bool) {
+	digits, portText, _ := strings.Cut(text, ":")
+	raw, err := hex.DecodeString(digits)
+	n, errPort := strconv.ParseUint(portText, 16, 16)
+	if err != nil || errPort != nil || len(raw) != 4 && len(raw) != 16 {
+		return "", 0, false
+	}
+	for word := range slices.Chunk(raw, 4) {
+		slices.Reverse(word)
+	}
+	a, _ := netip.AddrFromSlice(raw)
+	return a.Unmap().String(), int(n), true
+}

@@ -1,0 +1,289 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+type unarchiveArgs struct {
+	attributes
+	Src       string   `arg:"src,required,path" doc:"The archive, looked for in files/ beside the task, its role and the playbook; on the host with remote_src."`
+	Dest      string   `arg:"dest,required,path" doc:"Directory to unpack into. It must exist."`
+	RemoteSrc bool     `arg:"remote_src" default:"false" doc:"src is on the host."`
+	Copy      bool     `arg:"copy" default:"true" doc:"The old, opposite name of remote_src."`
+	Creates   string   `arg:"creates,path" doc:"A file or pattern; when it is there nothing is done."`
+	ExtraOpts []string `arg:"extra_opts" doc:"More options for tar, such as --strip-components=1."`
+	Exclude   []string `arg:"exclude" doc:"What to leave out, as tar takes it."`
+	Include   []string `arg:"include" doc:"What to unpack of the archive; everything by default."`
+	KeepNewer bool     `arg:"keep_newer" default:"false" doc:"Leave files that are newer than the archive's."`
+	ListFiles bool     `arg:"list_files" default:"false" doc:"Return the names of what was unpacked."`
+}
+
+var unarchiveModule = Define(Module{
+	Name: "unarchive", Collections: []string{"ansible.builtin"},
+	Summary: "Unpack a tar archive on hosts",
+	Notes: []string{
+		"The host's tar unpacks: .tar, .tar.gz, .tar.xz, .tar.bz2 and .tar.zst as far as it, or gzip, xz, bzip2 and zstd beside it, can. zip is not supported.",
+		"A hidden file in dest remembers the archive's SHA-256 and the size and time of what was unpacked. While both hold, the archive is neither sent nor unpacked again.",
+	},
+	Returns: []Return{{"dest", "str", "the directory"}, {"src", "str", "the archive"}, {"files", "list", "what was unpacked, with list_files"}, {"sha256", "str", "the archive's"}},
+	Examples: `
+- unarchive: {src: polardb-11.9.tar.gz, dest: /opt/polardb/11.9, owner: polardb, group: polardb, extra_opts: [--strip-components=1]}
+- unarchive: {src: /tmp/data.tar.zst, dest: /srv, remote_src: true, creates: /srv/data/VERSION}
+`,
+}, func(a *unarchiveArgs, l Local) (Action, error) {
+	a.RemoteSrc = a.RemoteSrc || !a.Copy
+	if err := a.check("unarchive"); err != nil {
+		return nil, err
+	}
+	if strings.HasSuffix(a.Src, ".zip") {
+		return nil, &ArgError{Module: "unarchive", Arg: "src", Problem: "is a zip archive, which is not supported: pack it with tar"}
+	}
+	for _, option := range a.ExtraOpts {
+		if !strings.HasPrefix(option, "-") {
+			return nil, &ArgError{Module: "unarchive", Arg: "extra_opts", Problem: fmt.Sprintf("holds %q, which is no option", option)}
+		}
+	}
+	u := &unarchive{unarchiveArgs: *a, asking: l.Check()}
+	if a.RemoteSrc {
+		return u, nil
+	}
+	fsys, file, err := l.Find("files", a.Src)
+	if err != nil {
+		return nil, fmt.Errorf("unarchive: src: %w", err)
+	}
+	u.fsys, u.file = fsys, file
+	u.sum, u.size, err = l.Sum(fsys, file)
+	return u, err
+})
+
+type unarchive struct {
+	unarchiveArgs
+	asking bool
+	fsys   fs.FS
+	file   string
+	sum    string // of an archive on this machine
+	size   int64
+}
+
+// marker is the hidden file in dest: one for each archive and way of unpacking it.
+func (u *unarchive) marker() string {
+	how := strings.Join(append(append(append([]string{path.Base(u.Src)}, u.ExtraOpts...), u.Exclude...), u.Include...), "\n")
+	return ".polarbook-unarchive-" + sumOf([]byte(how))[:12]
+}
+
+// measure prints a digest of size and time of each file that is named, one a line, on standard input, in the working
+// directory. Directories count by being there: their times change when something is added.
+const measure = `measure() { tr '\n' '\0' | xargs -0 stat -c '%n %F %s %Y' -- 2>/dev/null | while IFS= read -r line; do
+	case $line in *' directory '[0-9]*) line=${line% * *} ;; esac
+	printf '%s\n' "$line"
+done | sha256sum | cut -c1-64; }
+`
+
+// Probe tells what the marker remembers, and whether what was unpacked is still so.
+func (u *unarchive) Probe() string {
+	var b strings.Builder
+	b.WriteString(preamble + look + measure)
+	if u.Creates != "" {
+		b.WriteString(strings.TrimPrefix(conditions{Creates: u.Creates}.probe(), preamble))
+	}
+	fmt.Fprintf(&b, "d=%s\nm=%s\nlook dest \"$d\" -L\n", shellPath(trimSlashes(u.Dest)), u.marker())
+	if u.RemoteSrc {
+		fmt.Fprintf(&b, "s=%s\nif [ -f \"$s\" ]; then echo \"archive $(sha256sum < \"$s\" | cut -c1-64)\"; fi\n", shellPath(u.Src))
+	}
+	b.WriteString(`if [ -r "$d/$m" ]; then
+	echo "unpacked $(sed -n 1p "$d/$m")"
+	cd "$d" || exit 1
+	if [ "$(sed 1,2d "$m" | measure)" = "$(sed -n 2p "$m")" ]; then echo whole yes; fi
+`)
+	var tests []string
+	if u.Owner != "" {
+		tests = append(tests, "! -user "+remote.Quote(u.Owner))
+	}
+	if u.Group != "" {
+		tests = append(tests, "! -group "+remote.Quote(u.Group))
+	}
+	if len(tests) > 0 {
+		fmt.Fprintf(&b, "	if [ -n \"$(sed 1,2d \"$m\" | tr '\\n' '\\0' | xargs -0 sh -c %s sh 2>/dev/null | head -n 1)\" ]; then echo strangers yes; fi\n", remote.Quote(`find "$@" -prune \( `+strings.Join(tests, " -o ")+` \)`))
+	}
+	if u.ListFiles {
+		b.WriteString("	sed 1,2d \"$m\" | sed 's/^/file /'\n")
+	}
+	b.WriteString("fi\nexit 0\n")
+	return b.String()
+}
+
+func (u *unarchive) Plan(found Found) (Plan, error) {
+	ans, err := readAnswer(found)
+	if err != nil {
+		return Plan{}, err
+	}
+	values := map[string]any{"dest": u.Dest, "src": u.Src, "handler": "TarArchive"}
+	if why := (conditions{Creates: u.Creates}).skip(ans); why != "" {
+		return Plan{Msg: "not unpacked, since " + u.Creates + " exists", Values: values}, nil
+	}
+	dest, err := ans.file("dest")
+	if err != nil {
+		return Plan{}, err
+	}
+	sum := u.sum
+	if u.RemoteSrc {
+		if sum = ans.text("archive"); sum == "" {
+			return notYet(u.asking, "the archive "+u.Src+" is not on the host", "remote_src: true means that it is there, not on the machine that polarbook runs on")
+		}
+	}
+	values["sha256"] = sum
+	switch {
+	case !dest.exists():
+		return notYet(u.asking, fmt.Sprintf("the directory %s does not exist", u.Dest), "create it with the file module first (state: directory)")
+	case dest.Kind != "directory":
+		return Plan{}, &Failure{Msg: fmt.Sprintf("%s is %s, and dest must be a directory", u.Dest, describeKind(dest.Kind))}
+	}
+	if u.ListFiles {
+		files := []any{}
+		for _, name := range ans["file"] {
+			files = append(files, strings.TrimPrefix(name, "./"))
+		}
+		values["files"] = files
+	}
+	if ans.text("unpacked") == sum && (ans.has("whole") || u.KeepNewer) && !ans.has("strangers") {
+		return Plan{Values: values}, nil
+	}
+	msg := fmt.Sprintf("unpack %s in %s", u.Src, u.Dest)
+	if ans.text("unpacked") == sum {
+		msg += " again: what was unpacked has changed"
+	}
+	archive := shellPath(u.Src)
+	if !u.RemoteSrc {
+		archive = shellPath(u.sent())
+	}
+	// creates says when the work is done; when unpacking does not make it so, that is said, not unpacked for ever.
+	return Plan{Change: true, Msg: msg, Values: values, Script: u.unpack(archive, sum)}, nil
+}
+
+func (u *unarchive) sent() string {
+	return trimSlashes(u.Dest) + "/.polarbook-" + u.sum[:16] + ".tar"
+}
+
+var stripped = regexp.MustCompile(`^--strip(?:-components)?=?(\d+)$`)
+
+// unpack is the script that unpacks an archive and remembers what came of it.
+func (u *unarchive) unpack(archive, sum string) string {
+	words := []string{}
+	strip := "0"
+	for i, option := range u.ExtraOpts {
+		words = append(words, remote.Quote(option))
+		if m := stripped.FindStringSubmatch(option); m != nil {
+			strip = m[1]
+		} else if strings.HasPrefix(option, "--strip") && i+1 < len(u.ExtraOpts) {
+			strip = u.ExtraOpts[i+1]
+		}
+	}
+	for _, pattern := range u.Exclude {
+		words = append(words, remote.Quote("--exclude="+pattern))
+	}
+	if u.KeepNewer {
+		words = append(words, "--keep-newer-files")
+	}
+	options, include := strings.Join(words, " "), quoteAll(u.Include)
+	var b strings.Builder
+	b.WriteString(preamble + measure)
+	fmt.Fprintf(&b, "s=%s\nd=%s\nm=%s\n", archive, shellPath(trimSlashes(u.Dest)), u.marker())
+	b.WriteString("have tar || die 'tar is not installed on this host'\n")
+	if !u.RemoteSrc {
+		b.WriteString("trap 'rm -f -- \"$s\"' EXIT\ntrap 'exit 1' HUP INT TERM\n")
+	}
+	fmt.Fprintf(&b, `[ "$(sha256sum < "$s" | cut -c1-64)" = %s ] || die "the archive $s is not the one that was looked at"
+case $s in /*) ;; *) s=$(pwd)/$s ;; esac
+cd "$d" || exit 1
+umask 022
+rm -f -- "$m" "$m.new" "$m.names" "$m.said"
+`, sum)
+	b.WriteString(`how=
+case $(od -An -tx1 -N6 < "$s" | tr -d ' \n') in
+	1f8b*) how=gzip ;;
+	fd377a585a00) how=xz ;;
+	425a68*) how=bzip2 ;;
+	28b52ffd*) how=zstd ;;
+esac
+if [ -z "$how" ]; then open() { cat < "$s"; }
+elif have $how; then open() { $how -dc < "$s" || [ $? -eq 141 ] || echo failed > "$m.said"; }
+else die "$how, which the archive is packed with, is not installed on this host"
+fi
+`)
+	fmt.Fprintf(&b, "open | tar -t -f - %s %s > \"$m.names\" || { rm -f -- \"$m.names\"; die \"$s is not an archive that tar can read\"; }\n", listOptions(u.Exclude), include)
+	fmt.Fprintf(&b, "open | tar -x -f - %s %s || die \"tar did not unpack all of $s\"\n", options, include)
+	b.WriteString("[ ! -e \"$m.said\" ] || { rm -f -- \"$m.said\" \"$m.names\"; die \"the archive $s is damaged\"; }\n")
+	// Names with a backslash are ones that tar has quoted: they are not watched.
+	fmt.Fprintf(&b, `n=%s
+sed -e 's,/$,,' "$m.names" | grep -v '\\' | while IFS= read -r f; do
+	i=0
+	while [ $i -lt $n ]; do
+		case $f in */*) f=${f#*/} ;; *) f= ;; esac
+		i=$((i+1))
+	done
+	f=${f#./}
+	if [ -n "$f" ] && [ "$f" != . ]; then if [ -e "$f" ] || [ -L "$f" ]; then printf '%%s\n' "./$f"; fi; fi
+done > "$m.list"
+`, remote.Quote(strip))
+	if owner := u.ownership(); owner != "" {
+		fmt.Fprintf(&b, "tr '\\n' '\\0' < \"$m.list\" | xargs -0 chown -h %s || exit 1\n", owner)
+	}
+	if u.Mode != "" {
+		mode := remote.Quote(u.Mode)
+		fmt.Fprintf(&b, "while IFS= read -r f; do if [ ! -L \"$f\" ]; then chmod %s \"$f\" || exit 1; fi; done < \"$m.list\" || exit 1\n", mode)
+	}
+	fmt.Fprintf(&b, `if [ -e /sys/fs/selinux/enforce ] && have restorecon; then tr '\n' '\0' < "$m.list" | xargs -0 restorecon 2>/dev/null; fi
+{ echo %s; measure < "$m.list"; cat "$m.list"; } > "$m.new" || exit 1
+rm -f -- "$m.names" "$m.list"
+sync
+mv -f -- "$m.new" "$m" && sync
+`, sum)
+	return b.String()
+}
+
+func listOptions(exclude []string) string {
+	var words []string
+	for _, pattern := range exclude {
+		words = append(words, remote.Quote("--exclude="+pattern))
+	}
+	return strings.Join(words, " ")
+}
+
+// Apply sends the archive if it is not on the host, and unpacks it.
+func (u *unarchive) Apply(ctx context.Context, h Host, p Plan) (Result, error) {
+	if !u.RemoteSrc {
+		if err := upload(ctx, h, u.fsys, u.file, u.sum, u.size, u.sent(), 0o600); err != nil {
+			return Result{}, err
+		}
+	}
+	h.Say("unpacking " + path.Base(u.Src))
+	r, err := h.Shell().Stream(ctx, remote.Command{Script: p.Script}, nil, nil, nil)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := scriptFailed(r); err != nil {
+		return Result{}, err
+	}
+	if u.Creates != "" {
+		r, err := h.Shell().Run(ctx, remote.Command{Script: u.Probe()})
+		if err != nil {
+			return Result{}, err
+		}
+		if ans, err := readAnswer(Found{Result: r}); err != nil || !ans.has("creates") {
+			return Result{}, errors.Join(err, &Failure{Msg: fmt.Sprintf("%s was unpacked in %s, but %s, which it was to create, is not there", u.Src, u.Dest, u.Creates), Hint: "correct creates, or the archive"})
+		}
+	}
+	proof, err := prove(ctx, h.Shell(), u)
+	if err != nil {
+		return Result{}, err
+	}
+	return Result{Changed: true, Msg: p.Msg, Values: proof.Values}, nil
+}

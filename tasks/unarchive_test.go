@@ -1,0 +1,109 @@
+package tasks
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func pack(t *testing.T, into, compress, from string) {
+	t.Helper()
+	cmd := exec.Command("tar", "-C", from, "--"+compress, "-cf", into, ".")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Skipf("tar --%s: %v %s", compress, err, out)
+	}
+}
+
+func TestUnarchive(t *testing.T) {
+	eachShell(t, func(t *testing.T, h *localHost, dir string) {
+		local := t.TempDir()
+		l := &fakeLocal{dir: local}
+		content := filepath.Join(t.TempDir(), "c")
+		if err := os.MkdirAll(content+"/top/bin dir", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		write(t, content+"/top/bin dir/it's", "run", 0o755)
+		write(t, content+"/top/directory 1", "", 0o644)
+		if err := os.Symlink("bin dir", content+"/top/link"); err != nil {
+			t.Fatal(err)
+		}
+		for _, how := range []string{"gzip", "xz", "zstd", "bzip2"} {
+			if _, err := exec.LookPath(how); err != nil {
+				continue
+			}
+			pack(t, local+"/a.tar", how, content)
+			to := filepath.Join(dir, how)
+			args := map[string]any{"src": "a.tar", "dest": to, "extra_opts": []any{"--strip-components=2"}, "list_files": true}
+			mustFail(t, h, "unarchive", args, l, "does not exist")
+			if err := os.Mkdir(to, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			h.uploads = 0
+			_, r := mustChange(t, h, "unarchive", args, l)
+			if read(t, to+"/bin dir/it's") != "run" {
+				t.Error("not unpacked")
+			}
+			if files, _ := r.Values["files"].([]any); len(files) != 4 {
+				t.Errorf("files: %v", r.Values["files"])
+			}
+			mustNotChange(t, h, "unarchive", args, l)
+			write(t, to+"/own", "added later", 0o644)
+			if err := os.Chmod(to+"/bin dir/it's", 0o700); err != nil {
+				t.Fatal(err)
+			}
+			mustNotChange(t, h, "unarchive", args, l)
+			if h.uploads != 1 {
+				t.Errorf("sent %d times", h.uploads)
+			}
+			if err := os.Remove(to + "/bin dir/it's"); err != nil {
+				t.Fatal(err)
+			}
+			mustChange(t, h, "unarchive", args, l)
+			later := time.Now().Add(time.Hour)
+			write(t, to+"/bin dir/it's", "ruN", 0o755)
+			if err := os.Chtimes(to+"/bin dir/it's", later, later); err != nil {
+				t.Fatal(err)
+			}
+			mustChange(t, h, "unarchive", args, l)
+			if read(t, to+"/own") != "added later" {
+				t.Error("what is not ours was touched")
+			}
+			if left, _ := filepath.Glob(to + "/.polarbook-*"); len(left) != 1 {
+				t.Errorf("left behind: %v", left)
+			}
+		}
+		write(t, local+"/bad.tar.gz", "\x1f\x8bnonsense", 0o644)
+		mustFail(t, h, "unarchive", map[string]any{"src": "bad.tar.gz", "dest": dir}, l, "not an archive")
+		pack(t, dir+"/here.tgz", "gzip", content)
+		args := map[string]any{"src": dir + "/here.tgz", "dest": dir, "remote_src": true, "creates": dir + "/top/nothing"}
+		mustFail(t, h, "unarchive", args, l, "was to create")
+		args["creates"] = dir + "/top"
+		mustNotChange(t, h, "unarchive", args, l)
+		delete(args, "creates")
+		mustNotChange(t, h, "unarchive", args, l)
+		args["mode"] = "u=rwX,go="
+		args["exclude"] = "*/link"
+		mustChange(t, h, "unarchive", args, l)
+		if info, _ := os.Stat(dir + "/top/bin dir/it's"); info.Mode().Perm() != 0o700 {
+			t.Error(info.Mode())
+		}
+		if _, err := os.Stat(dir + "/here.tgz"); err != nil {
+			t.Error("the host's own archive is gone")
+		}
+		if os.Getuid() == 0 {
+			args["owner"] = "65534"
+			mustChange(t, h, "unarchive", args, l)
+			mustNotChange(t, h, "unarchive", args, l)
+			if err := os.Chown(dir+"/top/directory 1", 0, 0); err != nil {
+				t.Fatal(err)
+			}
+			plan, _ := mustChange(t, h, "unarchive", args, l)
+			if !strings.Contains(plan.Msg, "again") {
+				t.Error(plan.Msg)
+			}
+		}
+	})
+}
