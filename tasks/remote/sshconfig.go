@@ -69,7 +69,7 @@ func loadSSHConfig(file string) (*sshConfig, error) {
 		what := strings.TrimPrefix(err.Error(), "ssh_config: ")
 		if strings.Contains(what, "Match") {
 			return nil, fmt.Errorf("%s: %s: polarbook reads Host blocks and \"Match host\" and \"Match all\" only; "+
-				"rewrite the block as Host, or name another file or none in the inventory (ansible_ssh_config_file)", c.file, what)
+				"rewrite the block as Host, or let polarbook read another file", c.file, what)
 		}
 		return nil, fmt.Errorf("%s: %s", c.file, what)
 	}

@@ -27,7 +27,8 @@ type Upload struct {
 	Mode fs.FileMode
 	// Owner and Group as chown takes them; "": those of the shell's user.
 	Owner, Group string
-	// Progress is told how many of the bytes the host has; nil: nobody is.
+	// Progress is told how many of the bytes the host has or are on their way to
+	// it; nil: nobody is.
 	Progress func(done, total int64)
 }
 
