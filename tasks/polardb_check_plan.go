@@ -266,7 +266,7 @@ func (c *checkAction) surroundings(r *checkRows, h checkHost, n nodeState, asked
 		r.when(skew.Offset.Abs()-skew.Error <= most, statusWarn, "clock", skew.String()+" against this machine", "within "+most.String(),
 			"set the right clock: chronyc makestep, or timedatectl set-ntp true; it matters less than that the hosts agree")
 	}
-	r.reachability(asked)
+	r.reachability(asked, h.Addresses)
 }
 
 func localeKnown(known []string, wanted string) bool {

@@ -76,7 +76,8 @@ const (
 	timedOut   outcome = "no answer"
 	noRoute    outcome = "unreachable"
 	prohibited outcome = "sshd does not forward"
-	failedSome outcome = "failed, sshd does not say why"
+	failedFast outcome = "failed at once, sshd does not say why"
+	failedSome outcome = "failed"
 )
 
 // reach is one member as seen from the host: its client port and its consensus port.
@@ -143,14 +144,18 @@ func tryDial(ctx context.Context, h Host, address string) attemptedDial {
 	return attemptedDial{Outcome: classify(err), Said: err.Error()}
 }
 
-// classify tells from an error why a connection did not come about. An sshd that could not connect says so with one
-// code for all causes, and the cause in the words of the C library; one that is older than OpenSSH 7.6 says
-// "administratively prohibited: open failed" for those causes too that it knows at once.
+// classify tells from an error why a connection did not come about. An sshd that could not connect has one code for all
+// causes. It adds the words of the C library when it had to wait for the failure, and "open failed" when it failed at
+// once (OpenSSH 9.2, with a route that is "unreachable"). An old one (server_input_channel_open of OpenSSH 7.3) calls the
+// latter prohibited.
 func classify(err error) outcome {
 	said := err.Error()
 	if channel := (*ssh.OpenChannelError)(nil); errors.As(err, &channel) {
 		if channel.Reason == ssh.Prohibited {
 			return prohibited
+		}
+		if channel.Message == "open failed" {
+			return failedFast
 		}
 		said = channel.Message
 	}
@@ -168,7 +173,7 @@ func classify(err error) outcome {
 }
 
 // reachability adds one line for sshd and one for each other member.
-func (r *checkRows) reachability(asked checkAsked) {
+func (r *checkRows) reachability(asked checkAsked, own []string) {
 	forwards := asked.Forward.Client.Outcome
 	if forwards == "" {
 		return
@@ -183,7 +188,7 @@ func (r *checkRows) reachability(asked checkAsked) {
 		r.add("SSH forwarding", statusWarn, asked.Forward.Client.Said, "sshd forwards: SQL goes through it", fix)
 	}
 	for _, p := range asked.Peers {
-		row := judge(p, forwards != prohibited)
+		row := judge(p, forwards != prohibited, slices.Contains(own, p.Address.Host))
 		if forwards == prohibited {
 			row.Status, row.Fix = statusWarn, "let sshd forward, then check again"
 		}
@@ -191,14 +196,18 @@ func (r *checkRows) reachability(asked checkAsked) {
 	}
 }
 
-// judge makes one line of both ports.
-func judge(p reach, forwards bool) checkRow {
+// judge makes one line of both ports. Local says that the address is the host's own, on which a connection to a port
+// that nobody listens on fails at once.
+func judge(p reach, forwards, local bool) checkRow {
 	row := checkRow{Name: "reach " + p.Name, Status: statusPass, Peer: p.Name, Wanted: "connected or refused"}
 	var found []string
 	for _, d := range []struct {
 		address string
 		attemptedDial
 	}{{p.Address.String(), p.Client}, {p.Address.Consensus(), p.Voting}} {
+		if d.Outcome == failedFast && local {
+			d.Outcome = refused
+		}
 		said := string(d.Outcome)
 		status, fix := statusPass, ""
 		switch d.Outcome {
@@ -206,6 +215,8 @@ func judge(p reach, forwards bool) checkRow {
 		case timedOut, noRoute:
 			status = statusFail
 			fix = fmt.Sprintf("is %s up? Open %d and %d in its firewall and in those between (nc -vz %s %d shows it)", p.Name, p.Address.Port, p.Address.Port+dma.PortDeviation, p.Address.Host, p.Address.Port)
+		case failedFast:
+			status, fix = statusFail, "see whether the host has a route there: ip route get "+p.Address.Host
 		case prohibited:
 			status, fix = statusFail, "let sshd on this host forward to "+d.address+": no PermitOpen that leaves it out"
 			if forwards {

@@ -33,7 +33,7 @@ func TestClassify(t *testing.T) {
 		{channel(ssh.ConnectionFailed, "Connection timed out"), timedOut},
 		{channel(ssh.ConnectionFailed, "No route to host"), noRoute},
 		{channel(ssh.ConnectionFailed, "Network is unreachable"), noRoute},
-		{channel(ssh.ConnectionFailed, "open failed"), failedSome},
+		{channel(ssh.ConnectionFailed, "open failed"), failedFast}, // OpenSSH 9.2 where the route is "unreachable"
 		{channel(ssh.ConnectionFailed, ""), failedSome},
 		{channel(ssh.Prohibited, "open failed"), prohibited},
 		{channel(ssh.Prohibited, "Connection refused"), prohibited},
@@ -64,12 +64,21 @@ func TestJudge(t *testing.T) {
 		{noRoute, refused, statusFail, "5432 unreachable", "Open 5432 and 15432"},
 		{failedSome, refused, statusWarn, "what sshd said", "nc -vz 10.0.0.2 5432"},
 		{failedSome, timedOut, statusFail, "no answer", "Open 5432 and 15432"},
+		{failedFast, failedFast, statusFail, "failed at once", "ip route get 10.0.0.2"},
 		{prohibited, refused, statusFail, "sshd does not forward", "PermitOpen"},
 	} {
-		got := judge(node(c.client, c.voting), true)
+		got := judge(node(c.client, c.voting), true, false)
 		if got.Status != c.want || !strings.Contains(got.Found, c.found) || !strings.Contains(got.Fix, c.fix) || (c.want == statusPass) != (got.Fix == "") {
 			t.Errorf("%s, %s: %+v", c.client, c.voting, got)
 		}
+	}
+}
+
+// TestJudgeOwnAddress: two nodes of one host, the other of which does not run yet.
+func TestJudgeOwnAddress(t *testing.T) {
+	p := reach{Name: "node2", Address: dma.Address{Host: "10.0.0.2", Port: 5433}, Client: attemptedDial{Outcome: failedFast}, Voting: attemptedDial{Outcome: failedFast}}
+	if got := judge(p, true, true); got.Status != statusPass {
+		t.Errorf("%+v", got)
 	}
 }
 
@@ -81,7 +90,7 @@ func TestReachWithoutForwarding(t *testing.T) {
 		asked.Peers[i].Client.Outcome, asked.Peers[i].Voting.Outcome = prohibited, prohibited
 	}
 	var r checkRows
-	r.reachability(asked)
+	r.reachability(asked, nil)
 	failed := r.with(statusFail)
 	if len(failed) != 1 || !strings.Contains(failed[0].Fix, "AllowTcpForwarding") || len(r) != 3 {
 		t.Errorf("got %+v", r)

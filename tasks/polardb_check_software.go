@@ -80,6 +80,9 @@ func sameMachine(archive, host string) bool {
 	return archive == host
 }
 
+// otherRelease is the other cause of a missing library: only the release that a program was built on has all of its.
+const otherRelease = "; if there is no such package, take an archive that was built on this release"
+
 // install says how libraries are come by. Debian names the package after the library; RPM packages provide the library's
 // own name.
 func install(family string, missing []string) string {
@@ -90,12 +93,12 @@ func install(family string, missing []string) string {
 			names = append(names, debianPackage(l))
 		}
 		slices.Sort(names)
-		return "apt-get install " + strings.Join(slices.Compact(names), " ")
+		return "apt-get install " + strings.Join(slices.Compact(names), " ") + otherRelease
 	case "RedHat":
 		for _, l := range missing {
 			names = append(names, "'"+l+"()(64bit)'")
 		}
-		return "yum install " + strings.Join(names, " ")
+		return "yum install " + strings.Join(names, " ") + otherRelease
 	}
 	return "install the packages that hold them"
 }
