@@ -212,7 +212,9 @@ func (l *loader) findRole(c *scope, use roleCall) (place, bool) {
 		if isDir(p.fsys, p.path) {
 			return p, true
 		}
-		looked = append(looked, l.display(p.fsys, p.path))
+		if shown := l.display(p.fsys, p.path); !slices.Contains(looked, shown) {
+			looked = append(looked, shown)
+		}
 		names = append(names, directories(p.fsys, path.Dir(p.path))...)
 	}
 	hint := didYouMean(use.name, names)
