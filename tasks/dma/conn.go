@@ -2,11 +2,13 @@ package dma
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Login is how to reach one node's server.
@@ -50,6 +52,11 @@ func Connect(ctx context.Context, l Login) (*pgx.Conn, error) {
 	defer cancel()
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
+		// pgx says again for whom and where, once per address that it tried; there is only one.
+		var refused *pgconn.ConnectError
+		if errors.As(err, &refused) && refused.Unwrap() != nil {
+			err = refused.Unwrap()
+		}
 		return nil, fmt.Errorf("connect to %s as %s: %w", l.Address, l.User, err)
 	}
 	return conn, nil
