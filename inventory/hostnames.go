@@ -48,7 +48,7 @@ func expandHostPattern(pattern string) ([]string, int, error) {
 // splitPort takes the port off a pattern; a colon within brackets belongs to a range.
 func splitPort(pattern string) (string, string, bool) {
 	colon := strings.LastIndexByte(pattern, ':')
-	if colon <= 0 || strings.LastIndexByte(pattern, ']') > colon {
+	if colon <= 0 || strings.LastIndexByte(pattern, ']') > colon || strings.Count(pattern[:colon], "[") > strings.Count(pattern[:colon], "]") {
 		return "", "", false
 	}
 	host, port := pattern[:colon], pattern[colon+1:]

@@ -22,6 +22,7 @@ func Load(sources []string) (*Inventory, error) {
 			return nil, err
 		}
 	}
+	i.reconcile()
 	for _, dir := range i.sourceDirs {
 		if err := i.checkVarsFiles(dir); err != nil {
 			return nil, err
@@ -63,7 +64,6 @@ func (i *Inventory) loadHostList(source string) error {
 			}
 		}
 	}
-	i.reconcile()
 	return nil
 }
 
@@ -132,7 +132,6 @@ func (i *Inventory) loadFile(path, directory string) error {
 		return err
 	}
 	i.addSourceDirectory(directory)
-	i.reconcile()
 	return nil
 }
 

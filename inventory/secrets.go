@@ -51,8 +51,8 @@ func (s *Secrets) Add(secret string) {
 	}
 }
 
-// Mask returns the text with every secret in it replaced by eight stars. Secrets that overlap or
-// touch become one mask.
+// Mask returns the text with every secret in it replaced by eight stars. Secrets that overlap
+// become one mask.
 func (s *Secrets) Mask(text string) string {
 	var out strings.Builder
 	m := masker{secrets: s, out: &out}
@@ -103,7 +103,6 @@ func (m *masker) write(data []byte, last bool) error {
 	m.held = append(m.held, data...)
 	at := 0
 	end := m.covered // where the mask that is being written ends
-	masking := m.covered > 0
 	for ; at < len(m.held); at++ {
 		partial := false
 		rest := m.held[at:]
@@ -113,10 +112,9 @@ func (m *masker) write(data []byte, last bool) error {
 				continue
 			}
 			if string(rest[:len(form)]) == form {
-				if !masking || at > end {
+				if at >= end {
 					written = append(written, mask...)
 				}
-				masking = true
 				end = max(end, at+len(form))
 				break
 			}
@@ -126,14 +124,10 @@ func (m *masker) write(data []byte, last bool) error {
 		}
 		if at >= end {
 			written = append(written, rest[0])
-			masking = false
 		}
 	}
 	m.secrets.mutex.RUnlock()
-	m.covered = 0
-	if masking && end >= at {
-		m.covered = end - at
-	}
+	m.covered = max(0, end-at)
 	m.held = append(m.held[:0], m.held[at:]...)
 	if len(written) == 0 {
 		return nil

@@ -1,0 +1,111 @@
+package inventory
+
+import (
+	"math"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func decodeText(text string) (any, error) {
+	node, err := ParseYAML("t.yml", []byte(text))
+	if err != nil {
+		return nil, err
+	}
+	return DecodeYAML(node)
+}
+
+// TestScalars holds what PyYAML 6 makes of each.
+func TestScalars(t *testing.T) {
+	for text, want := range map[string]any{
+		"yes": true, "No": false, "ON": true, "off": false, "true": true, "FALSE": false, "y": "y", "yEs": "yEs",
+		"0644": 420, "0o644": "0o644", "0x1F": 31, "0b11": 3, "1_000": 1000, "+5": 5, "-7": -7, "08": "08", "1:30": 90, "-1:30:00": -5400, "0": 0, "007": 7,
+		"1.5": 1.5, "1e3": "1e3", "1.0e+3": 1000.0, "1.0e3": "1.0e3", ".5": 0.5, "1.": 1.0, "-.5": "-.5", ".inf": math.Inf(1), "-.inf": math.Inf(-1), "1:30.5": 90.5,
+		"~": nil, "null": nil, "Null": nil, "nULL": "nULL", "''": "", "'yes'": "yes", `"0644"`: "0644", "2020-01-01": "2020-01-01", "2020-01-01 10:00:00": "2020-01-01 10:00:00",
+		"10.0.0.1": "10.0.0.1", "!!str yes": "yes", "!!int '7'": 7, "!!float 1": 1.0, "!!bool 'on'": true, "4GB": "4GB", "=": "=",
+	} {
+		got, err := decodeText("k: " + text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if diff := cmp.Diff(want, got.(map[string]any)["k"]); diff != "" {
+			t.Errorf("%s: %s", text, diff)
+		}
+	}
+}
+
+func TestMergeAndKeys(t *testing.T) {
+	got, err := decodeText("base: &b {a: 1, b: 2}\nother: &o {b: 3, c: 4}\none: {<<: *b, a: 9}\ntwo: {<<: [*b, *o], d: *b}\n1: x\nyes: y\n~: z\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{
+		"base": map[string]any{"a": 1, "b": 2}, "other": map[string]any{"b": 3, "c": 4}, "one": map[string]any{"a": 9, "b": 2},
+		"two": map[string]any{"a": 1, "b": 2, "c": 4, "d": map[string]any{"a": 1, "b": 2}}, "1": "x", "True": "y", "None": "z",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAliasesCannotFillTheMemory(t *testing.T) {
+	text := "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+	for at := 1; at < 10; at++ {
+		previous := string(rune('0' + at - 1))
+		text += "a" + string(rune('0'+at)) + ": &a" + string(rune('0'+at)) + " ["
+		for range 10 {
+			text += "*a" + previous + ", "
+		}
+		text += "]\n"
+	}
+	if _, err := decodeText(text); err == nil {
+		t.Error("ten to the tenth values are no error")
+	}
+}
+
+func FuzzDecodeYAML(f *testing.F) {
+	for _, text := range []string{"a: 1", "a: &x [*x]", "<<: *x", "? [a]: b", "a: !!int x", "- - -", "{a: 1:30}", "--- >-\n x", "a: 0x", "a: 0b_", "%YAML 1.1\n---\na"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		node, err := ParseYAML("f", []byte(text))
+		if err != nil {
+			return
+		}
+		_, _ = DecodeYAML(node)
+		var s source
+		s.inventory = New()
+		_ = s.readYAML([]byte(text))
+	})
+}
+
+func FuzzINI(f *testing.F) {
+	for _, text := range []string{"[g]\na x=1", "[g:vars]\nx=[1,{'a':2}]", "n[1:3]:22", "[::1]:22 x='a", "[g:children]\ng", "a[b:d] x=\"\\\"\""} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		i := New()
+		if err := (source{inventory: i, path: "f"}).readINI(text); err != nil {
+			return
+		}
+		i.reconcile()
+		for _, h := range i.Hosts() {
+			if _, err := i.Vars(h); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+func FuzzSelect(f *testing.F) {
+	for _, pattern := range []string{"all", "a:&b", "g[0]", "g[1:2]", "~x", "*[", "[!", "a,!b", "::1", "&", "g[-1]"} {
+		f.Add(pattern)
+	}
+	f.Fuzz(func(t *testing.T, pattern string) {
+		i := New()
+		i.AddHost("a", []string{"g"}, nil)
+		i.AddHost("b", []string{"g"}, nil)
+		_, _ = i.Select(pattern)
+	})
+}
