@@ -79,9 +79,9 @@ func (c *checkReport) Plan(Found) (Plan, error) {
 		if len(failed) > 1 {
 			what = fmt.Sprintf("%d checks failed", len(failed))
 		}
-		return Plan{}, &Failure{Msg: what + ": " + summary(failed), Hint: failed[0].Fix, Values: values}
+		return Plan{}, &Failure{Msg: what + "; nothing was changed\n" + c.table(lines, every), Hint: failed[0].Fix, Values: values}
 	}
-	return Plan{Msg: every.count(), Values: values}, nil
+	return Plan{Msg: c.table(lines, every), Values: values}, nil
 }
 
 // lines are all checks of all hosts, worst first; the same line of several hosts is one.

@@ -1,0 +1,210 @@
+package tasks
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+type softwareArgs struct {
+	Src     string `arg:"src,required" alias:"package" doc:"an install prefix of the engine, packed (.tar.gz, .tar.xz, .tar); on the laptop"`
+	Home    string `arg:"home" default:"/opt/polardb" doc:"versions stand beside each other in home/versions; home/current is a symlink to one of them"`
+	Version string `arg:"version" doc:"the directory's name under versions; default the archive's name and the beginning of its checksum"`
+}
+
+var polardbSoftwareModule = Define(Module{
+	Name:    "polardb_software",
+	Summary: "Install the engine from a packed install prefix, beside its other versions",
+	Notes: []string{
+		"The archive is uploaded once, on from where an earlier upload broke off, compared by SHA-256, and unpacked under a temporary name. The directory gets its name, and the symlink is moved, only when all of it is on disk and every program finds its libraries.",
+		"A host that has the archive's checksum noted in the version's directory is sent nothing.",
+		"A running server keeps the version that it was started with until it is restarted.",
+	},
+	Returns: []Return{{"path", "str", "the version's directory"}, {"sha256", "str", "the archive's checksum"}},
+	Examples: `- polardb_software:
+    src: ./polardb-11.9.tar.gz
+    home: /opt/polardb
+`,
+}, func(a *softwareArgs, l Local) (Action, error) {
+	if !path.IsAbs(a.Home) || strings.Count(path.Clean(a.Home), "/") < 2 {
+		return nil, &ArgError{Module: "polardb_software", Arg: "home", Problem: fmt.Sprintf("must be an absolute path at least two levels deep, not %q", a.Home)}
+	}
+	fsys, file, err := l.Find("files", a.Src)
+	if err != nil {
+		return nil, &ArgError{Module: "polardb_software", Arg: "src", Problem: fmt.Sprintf("names %q, which is not there: %v", a.Src, err)}
+	}
+	sum, size, err := l.Sum(fsys, file)
+	if err != nil {
+		return nil, err
+	}
+	if a.Version == "" {
+		a.Version = archiveName(file) + "-" + sum[:12]
+	}
+	if a.Version != path.Base(a.Version) || strings.HasPrefix(a.Version, ".") {
+		return nil, &ArgError{Module: "polardb_software", Arg: "version", Problem: fmt.Sprintf("must be a plain directory name, not %q", a.Version)}
+	}
+	return &softwareAction{args: a, fsys: fsys, file: file, sum: sum, size: size}, nil
+})
+
+// archiveEnding is what is cut off an archive's name; what is left must be fit for a directory.
+var archiveEnding = regexp.MustCompile(`(\.tar)?\.(gz|xz|bz2|zst|tgz|txz|tar)$`)
+
+func archiveName(file string) string {
+	name := archiveEnding.ReplaceAllString(path.Base(file), "")
+	return regexp.MustCompile(`[^A-Za-z0-9._+-]+`).ReplaceAllString(name, "_")
+}
+
+type softwareAction struct {
+	args *softwareArgs
+	fsys fs.FS
+	file string
+	sum  string
+	size int64
+}
+
+func (s *softwareAction) dir() string { return s.args.Home + "/versions/" + s.args.Version }
+
+// Probe asks for the note that is written last, and where the symlink points.
+func (s *softwareAction) Probe() string {
+	return fmt.Sprintf("cat %s 2>/dev/null; echo; readlink %s 2>/dev/null; echo; [ -e %s ] && echo there; :",
+		remote.Quote(s.dir()+"/.sha256"), remote.Quote(s.args.Home+"/current"), remote.Quote(s.dir()))
+}
+
+func (s *softwareAction) Plan(f Found) (Plan, error) {
+	lines := append(strings.Split(string(f.Stdout), "\n"), "", "", "", "")
+	var has, current string
+	var there bool
+	var rest []string
+	for _, l := range lines {
+		if l != "" {
+			rest = append(rest, l)
+		}
+	}
+	for _, l := range rest {
+		switch {
+		case len(l) == 64 && strings.Trim(l, "0123456789abcdef") == "":
+			has = l
+		case l == "there":
+			there = true
+		default:
+			current = l
+		}
+	}
+	values := map[string]any{"path": s.dir(), "sha256": s.sum}
+	change := softwareChange{Unpack: has != s.sum}
+	if there && has != "" && has != s.sum {
+		return Plan{}, &Failure{Msg: fmt.Sprintf("%s holds another archive (SHA-256 %s, wanted %s)", s.dir(), has, s.sum), Hint: "give the version another name"}
+	}
+	if !change.Unpack && current == "versions/"+s.args.Version {
+		return Plan{Values: values, Msg: "the host has it"}, nil
+	}
+	msg := "point " + s.args.Home + "/current to versions/" + s.args.Version
+	if change.Unpack {
+		msg = fmt.Sprintf("upload %s (%d MB), unpack it to %s, ", path.Base(s.file), s.size>>20, s.dir()) + msg
+	}
+	return Plan{Change: true, Msg: msg, Values: values, Data: change,
+		Diff: []Diff{{Before: current, After: "versions/" + s.args.Version, BeforeHeader: s.args.Home + "/current", AfterHeader: s.args.Home + "/current"}}}, nil
+}
+
+type softwareChange struct{ Unpack bool }
+
+func (s *softwareAction) Apply(ctx context.Context, h Host, p Plan) (Result, error) {
+	shell := h.Shell()
+	if p.Data.(softwareChange).Unpack {
+		if err := s.install(ctx, h, shell); err != nil {
+			return Result{}, err
+		}
+	}
+	// The symlink is replaced by a rename, so that there is one at every moment.
+	script := fmt.Sprintf("set -e; cd %s; ln -sfn %s current.new; mv -fT current.new current; sync", remote.Quote(s.args.Home), remote.Quote("versions/"+s.args.Version))
+	answer, err := shell.Run(ctx, remote.Command{Script: script + "\n" + s.Probe()})
+	if err != nil {
+		return Result{}, err
+	}
+	if answer.Status != 0 {
+		return Result{}, &Failure{Msg: "point " + s.args.Home + "/current to the version: " + strings.TrimSpace(string(answer.Stderr))}
+	}
+	again, err := s.Plan(Found{Result: answer})
+	if err != nil {
+		return Result{}, err
+	}
+	if again.Change {
+		return Result{}, &Failure{Msg: "after the installation there is still to do: " + again.Msg}
+	}
+	return Result{Changed: true, Msg: p.Msg, Values: p.Values, Diff: p.Diff}, nil
+}
+
+func (s *softwareAction) install(ctx context.Context, h Host, shell Shell) error {
+	archive := s.args.Home + "/versions/." + s.args.Version + ".archive"
+	prepare := fmt.Sprintf(`set -e; mkdir -p %[1]s; chmod 755 %[2]s %[1]s
+free=$(df -Pk %[1]s | awk 'NR == 2 { print $4 }')
+if [ "$free" -lt %[3]d ]; then echo "%[1]s has $free KB free, and the archive and what it holds need about %[3]d KB" >&2; exit 1; fi`,
+		remote.Quote(s.args.Home+"/versions"), remote.Quote(s.args.Home), s.size*5>>10)
+	answer, err := shell.Run(ctx, remote.Command{Script: prepare})
+	if err != nil {
+		return err
+	}
+	if answer.Status != 0 {
+		return &Failure{Msg: "make room for the software: " + strings.TrimSpace(string(answer.Stderr))}
+	}
+	file, err := s.fsys.Open(s.file)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	source, ok := file.(io.ReaderAt)
+	if !ok {
+		return fmt.Errorf("read %s: its file system cannot read at an offset", s.file)
+	}
+	err = shell.Upload(ctx, remote.Upload{Source: source, Size: s.size, SHA256: s.sum, Path: archive, Mode: 0o600,
+		Progress: func(done, total int64) { h.Progress("upload "+path.Base(s.file), done, total) }})
+	if err != nil {
+		return fmt.Errorf("upload %s: %w", path.Base(s.file), err)
+	}
+	h.Say("unpacking")
+	answer, err = shell.Stream(ctx, remote.Command{Script: s.unpack(archive)}, nil, nil, nil)
+	if err != nil {
+		return err
+	}
+	if answer.Status != 0 {
+		return &Failure{Msg: "unpack " + path.Base(s.file) + ": " + strings.TrimSpace(string(answer.Stderr))}
+	}
+	return nil
+}
+
+// unpack takes archives with and without a top folder. Programs are asked for their libraries, under the engine's own
+// lib directory, before anything is put in place.
+func (s *softwareAction) unpack(archive string) string {
+	return strings.NewReplacer("@ARCHIVE@", remote.Quote(archive), "@DIR@", remote.Quote(s.dir()), "@SUM@", s.sum).Replace(`set -e
+umask 022
+ARCHIVE=@ARCHIVE@ DIR=@DIR@ NEW=@DIR@.unpacking
+fail() { echo "$*" >&2; rm -rf "$NEW"; exit 1; }
+rm -rf "$NEW"
+mkdir "$NEW"
+tar -xf "$ARCHIVE" -C "$NEW" --no-same-owner || fail "the archive cannot be unpacked; is the disk full, or a tool for its compression missing?"
+ROOT=
+for d in "$NEW" "$NEW"/*; do [ -x "$d/bin/initdb" ] && { ROOT=$d; break; }; done
+[ -n "$ROOT" ] || fail "the archive is no install prefix of the engine: there is no bin/initdb in it or in its top folder"
+POSTGRES=
+for p in polar-postgres postgres; do [ -x "$ROOT/bin/$p" ] && { POSTGRES=$ROOT/bin/$p; break; }; done
+[ -n "$POSTGRES" ] || fail "the archive holds neither bin/postgres nor bin/polar-postgres"
+said=$(LC_ALL=C LD_LIBRARY_PATH=$ROOT/lib "$POSTGRES" --version 2>&1) || fail "the archive's $(basename "$POSTGRES") does not run on this host ($(uname -m)): $said"
+missing=$(for f in "$ROOT"/bin/* "$ROOT"/lib/postgresql/*.so; do
+	[ -f "$f" ] && LC_ALL=C LD_LIBRARY_PATH=$ROOT/lib ldd "$f" 2>/dev/null | awk '/not found/ { print $1 }'
+done | sort -u | tr '\n' ' ')
+[ -z "$missing" ] || fail "the host lacks libraries that the engine needs: $missing"
+printf '%s\n' @SUM@ >"$ROOT/.sha256"
+chmod -R go+rX "$ROOT"
+sync
+rm -rf "$DIR"
+mv -T "$ROOT" "$DIR"
+sync
+rm -rf "$NEW" "$ARCHIVE"
+`)
+}
