@@ -63,7 +63,7 @@ func (n *narrator) result(e engine.HostDone) string {
 		if e.Unknown != "" {
 			fmt.Fprintf(&b, "%s %s: not known before the run: %s\n", n.word(e.Status), who, indentAfter(e.Unknown, "    "))
 		} else if n.verbose > 0 && e.Msg != "" || strings.Contains(e.Msg, "\n") {
-			fmt.Fprintf(&b, "%s %s: %s\n", n.word(e.Status), who, indentAfter(e.Msg, "    "))
+			fmt.Fprintf(&b, "%s %s: %s\n", n.word(e.Status), who, below(e.Msg))
 		}
 		if n.verbose > 1 && !e.NoLog {
 			for _, key := range sortedKeys(e.Values) {
@@ -164,6 +164,14 @@ func sortedKeys[V any](m map[string]V) []string {
 	}
 	sort.Strings(names)
 	return names
+}
+
+// below puts a text of several lines, a table perhaps, on lines of its own.
+func below(s string) string {
+	if !strings.Contains(s, "\n") {
+		return s
+	}
+	return "\n  " + indentAfter(s, "  ")
 }
 
 // indentAfter indents every line but the first.
