@@ -86,7 +86,7 @@ func InFile(file string, err error) error {
 }
 
 // maximumYAMLNodes bounds what aliases may expand to, so that a small file cannot fill the memory.
-const maximumYAMLNodes = 2_000_000
+const maximumYAMLNodes = 500_000
 
 type yamlDecoder struct {
 	budget int

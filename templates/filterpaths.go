@@ -47,6 +47,20 @@ func pathFilters() map[string]callable {
 	}
 }
 
+// expandUser puts the home directory of whoever runs polarbook in place of a leading ~.
+func expandUser(c *invocation) (any, error) {
+	s := text(c.value)
+	if s != "~" && !strings.HasPrefix(s, "~/") {
+		return s, nil
+	}
+	if env := c.run.session.engine.options.Env; env != nil {
+		if home, ok := env("HOME"); ok && home != "" {
+			return strings.TrimRight(home, "/") + s[1:], nil
+		}
+	}
+	return s, nil
+}
+
 // directoryOf is Python's dirname.
 func directoryOf(s string) string {
 	head := s[:strings.LastIndexByte(s, '/')+1]

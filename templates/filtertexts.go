@@ -90,9 +90,7 @@ func textFilters() map[string]callable {
 		"human_readable": {"isbits unit", humanReadable, false},
 		"human_to_bytes": {"default_unit isbits", humanToBytes, false},
 		"filesizeformat": {"binary", fileSize, false},
-		"expanduser": {"", func(*invocation) (any, error) {
-			return nil, errors.New("expanduser is not supported: write the path in full")
-		}, false},
+		"expanduser":     {"", expandUser, false},
 		"expandvars": {"", func(*invocation) (any, error) {
 			return nil, errors.New("expandvars is not supported: use lookup('env', 'NAME')")
 		}, false},

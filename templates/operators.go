@@ -17,6 +17,9 @@ func operate(operator string, left, right any) (any, error) {
 		}
 		return joinTexts(text(left), text(right))
 	}
+	if result, ok := timeOperate(operator, left, right); ok {
+		return result, nil
+	}
 	li, lf, lInt, lNumber := number(left)
 	ri, rf, rInt, rNumber := number(right)
 	if lNumber && rNumber {

@@ -244,14 +244,6 @@ func (r *run) assign(to target, value any) error {
 	return nil
 }
 
-// macro is a {% macro %}, or the body of a {% call %}.
-type macro struct {
-	name       string
-	parameters []string
-	defaults   []expression // for the last of the parameters
-	body       []statement
-}
-
 func (s *macroStatement) execute(r *run) error {
 	r.frame.values[s.macro.name] = s.macro.function(r)
 	return nil
@@ -265,79 +257,6 @@ func (s *callStatement) execute(r *run) error {
 	text, err := r.session.printed(value)
 	r.out.WriteString(text)
 	return locate(s.call, err)
-}
-
-const maximumCalls = 200
-
-// function returns the macro as something to call, which sees the variables of where it is defined.
-func (m *macro) function(defined *run) *function {
-	return &function{name: m.name, call: func(r *run, positional []any, named map[string]any) (any, error) {
-		shared := defined.session.shared
-		if shared.depth++; shared.depth > maximumCalls {
-			return nil, fmt.Errorf("macros call one another more than %d deep", maximumCalls)
-		}
-		defer func() { shared.depth-- }()
-		inner := &run{defined.session, newFrame(defined.frame), &strings.Builder{}}
-		if err := m.bind(inner, positional, named); err != nil {
-			return nil, err
-		}
-		if err := inner.all(m.body); err != nil {
-			return nil, err
-		}
-		return inner.out.String(), nil
-	}}
-}
-
-func (m *macro) bind(inner *run, positional []any, named map[string]any) error {
-	rest := map[string]any{}
-	for key, value := range named {
-		rest[key] = value
-	}
-	required := len(m.parameters) - len(m.defaults)
-	for at, parameter := range m.parameters {
-		value, given := rest[parameter]
-		delete(rest, parameter)
-		switch {
-		case at < len(positional):
-			if given {
-				return fmt.Errorf("%s() was given %s twice", m.name, parameter)
-			}
-			value = positional[at]
-		case given:
-		case at >= required:
-			var err error
-			if value, err = inner.evaluate(m.defaults[at-required]); err != nil {
-				return err
-			}
-		default:
-			value = &undefined{name: parameter, message: fmt.Sprintf("the parameter %q of %s() was not given", parameter, m.name)}
-		}
-		inner.frame.values[parameter] = value
-	}
-	extra := tuple{}
-	if len(positional) > len(m.parameters) {
-		extra = append(extra, positional[len(m.parameters):]...)
-		if !uses(m.body, "varargs") {
-			return fmt.Errorf("%s() takes %d arguments, it was given %d", m.name, len(m.parameters), len(positional))
-		}
-	}
-	inner.frame.values["varargs"] = extra
-	if caller, ok := rest["caller"]; ok {
-		inner.frame.values["caller"] = caller
-		delete(rest, "caller")
-	}
-	if len(rest) > 0 && !uses(m.body, "kwargs") {
-		return fmt.Errorf("%s() has no parameter %q%s", m.name, keys(rest)[0], didYouMean(keys(rest)[0], m.parameters))
-	}
-	inner.frame.values["kwargs"] = rest
-	return nil
-}
-
-// uses tells whether statements read a variable.
-func uses(body []statement, variable string) bool {
-	found := map[string]bool{}
-	collectStatements(body, found)
-	return found[variable]
 }
 
 func (s *includeStatement) execute(r *run) error {
@@ -370,22 +289,6 @@ func (s *includeStatement) execute(r *run) error {
 	}
 	return &failure{s.offset(), fmt.Errorf("the template %s does not exist", strings.Join(missing, ", "))}
 }
-
-// included runs something of another template, whose errors are in that file.
-func (r *run) included(path string, body *parsed, do func(*run) error) error {
-	shared := r.session.shared
-	if shared.depth++; shared.depth > maximumCalls {
-		return fmt.Errorf("templates include one another more than %d deep", maximumCalls)
-	}
-	defer func() { shared.depth-- }()
-	outer := r.session.where
-	r.session.where = path
-	defer func() { r.session.where = outer }()
-	return body.explain(path, do(r.inner()))
-}
-
-// module is an imported template: the macros and variables at its top.
-type module struct{ values map[string]any }
 
 func (s *importStatement) execute(r *run) error {
 	value, err := r.evaluate(s.file)

@@ -51,7 +51,7 @@ type namespace struct{ values map[string]any }
 func plain(value any) any {
 	switch v := value.(type) {
 	case nil, bool, int, float64, string, []any, map[string]any, tuple, *undefined, *function, *namespace,
-		*lazyMap, *lazyList, Mapping, Scope, Unsafe, omitted, *loop, *module:
+		*lazyMap, *lazyList, Mapping, Scope, Unsafe, omitted, *loop, *module, moment, span:
 		return v
 	case error:
 		return v.Error()
@@ -178,6 +178,8 @@ func repr(value any) string {
 		return "<function " + v.name + ">"
 	case *undefined:
 		return ""
+	case fmt.Stringer: // moments and spans
+		return v.String()
 	}
 	return fmt.Sprintf("<%s>", typeName(value))
 }
@@ -270,116 +272,12 @@ func typeName(value any) string {
 		return "Namespace"
 	case *loop:
 		return "LoopContext"
+	case moment:
+		return "datetime"
+	case span:
+		return "timedelta"
 	}
 	return "object"
-}
-
-// number returns bools, ints and floats as numbers.
-func number(value any) (i int, f float64, isInt, ok bool) {
-	switch v := value.(type) {
-	case bool:
-		if v {
-			return 1, 1, true, true
-		}
-		return 0, 0, true, true
-	case int:
-		return v, float64(v), true, true
-	case float64:
-		return 0, v, false, true
-	}
-	return 0, 0, false, false
-}
-
-// equal is Python's ==.
-func equal(a, b any) bool {
-	ai, af, aInt, aNumber := number(a)
-	bi, bf, bInt, bNumber := number(b)
-	if aNumber || bNumber {
-		if aInt && bInt {
-			return ai == bi
-		}
-		return aNumber && bNumber && af == bf
-	}
-	switch x := a.(type) {
-	case nil:
-		return b == nil
-	case string:
-		y, ok := b.(string)
-		return ok && x == y
-	case []any:
-		y, ok := b.([]any)
-		return ok && equalItems(x, y)
-	case tuple:
-		y, ok := b.(tuple)
-		return ok && equalItems(x, y)
-	case map[string]any:
-		y, ok := b.(map[string]any)
-		if !ok || len(x) != len(y) {
-			return false
-		}
-		for key, value := range x {
-			if other, ok := y[key]; !ok || !equal(value, other) {
-				return false
-			}
-		}
-		return true
-	case *namespace:
-		return a == b
-	case *function:
-		return a == b
-	case omitted:
-		_, ok := b.(omitted)
-		return ok
-	}
-	return false
-}
-
-func equalItems(x, y []any) bool {
-	if len(x) != len(y) {
-		return false
-	}
-	for at := range x {
-		if !equal(x[at], y[at]) {
-			return false
-		}
-	}
-	return true
-}
-
-// less is Python's <. Values of different kinds have no order.
-func less(a, b any, operator string) (bool, error) {
-	ai, af, aInt, aNumber := number(a)
-	bi, bf, bInt, bNumber := number(b)
-	if aNumber && bNumber {
-		if aInt && bInt {
-			return ai < bi, nil
-		}
-		return af < bf, nil
-	}
-	switch x := a.(type) {
-	case string:
-		if y, ok := b.(string); ok {
-			return x < y, nil
-		}
-	case []any:
-		if y, ok := b.([]any); ok {
-			return lessItems(x, y, operator)
-		}
-	case tuple:
-		if y, ok := b.(tuple); ok {
-			return lessItems(x, y, operator)
-		}
-	}
-	return false, fmt.Errorf("%q cannot compare %s with %s", operator, describe(a), describe(b))
-}
-
-func lessItems(x, y []any, operator string) (bool, error) {
-	for at := range min(len(x), len(y)) {
-		if !equal(x[at], y[at]) {
-			return less(x[at], y[at], operator)
-		}
-	}
-	return len(x) < len(y), nil
 }
 
 // describe names a value's type in a message in the words of YAML.

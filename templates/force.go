@@ -1,0 +1,234 @@
+package templates
+
+import (
+	"fmt"
+)
+
+// force renders everything in a value. undefined parts stay as they are.
+func (s *session) force(value any) (any, error) {
+	return s.forceDepth(value, 0)
+}
+
+func (s *session) forceDepth(value any, depth int) (any, error) {
+	if depth > maximumDepth {
+		return nil, fmt.Errorf("a value nests deeper than %d levels", maximumDepth)
+	}
+	switch v := value.(type) {
+	case nil, bool, int, float64, string:
+		return v, nil
+	case *lazyMap:
+		result := make(map[string]any, len(v.raw))
+		for _, key := range keys(v.raw) {
+			value, _, err := v.get(key)
+			if err == nil {
+				value, err = s.forceDepth(value, depth+1)
+			}
+			if err != nil {
+				return nil, err
+			}
+			rendered := key
+			if isTemplate(key) {
+				renderedKey, err := v.session.renderVariable(v.path+" key "+key, key)
+				if err != nil {
+					return nil, err
+				}
+				rendered = text(renderedKey)
+			}
+			result[rendered] = value
+		}
+		return result, nil
+	case *lazyList:
+		result := make([]any, len(v.raw))
+		for at := range v.raw {
+			value, err := v.get(at)
+			if err == nil {
+				value, err = s.forceDepth(value, depth+1)
+			}
+			if err != nil {
+				return nil, err
+			}
+			result[at] = value
+		}
+		return result, nil
+	case []any:
+		return s.forceItems(v, depth)
+	case tuple:
+		items, err := s.forceItems(v, depth)
+		return tuple(items), err
+	case map[string]any:
+		return s.forceMap(v, depth)
+	case Scope:
+		return s.forceScope(v, depth)
+	case Mapping:
+		result := map[string]any{}
+		for _, key := range v.Keys() {
+			raw, ok := v.Get(key)
+			if !ok {
+				continue
+			}
+			value, err := s.demand(key, raw)
+			if err == nil {
+				value, err = s.forceDepth(value, depth+1)
+			}
+			if err != nil {
+				return nil, err
+			}
+			result[key] = value
+		}
+		return result, nil
+	case Unsafe:
+		return s.forceDepth(plain(v.Value), depth+1)
+	}
+	return value, nil
+}
+
+func (s *session) forceItems(items []any, depth int) ([]any, error) {
+	var changed []any
+	for at, item := range items {
+		switch item.(type) {
+		case nil, bool, int, float64, string:
+			if changed != nil {
+				changed[at] = item
+			}
+			continue
+		}
+		value, err := s.forceDepth(plain(item), depth+1)
+		if err != nil {
+			return nil, err
+		}
+		if changed == nil {
+			changed = append(make([]any, 0, len(items)), items...)
+		}
+		changed[at] = value
+	}
+	if changed == nil {
+		return items, nil
+	}
+	return changed, nil
+}
+
+func (s *session) forceMap(values map[string]any, depth int) (any, error) {
+	result := make(map[string]any, len(values))
+	for key, item := range values {
+		value, err := s.forceDepth(plain(item), depth+1)
+		if err != nil {
+			return nil, err
+		}
+		result[key] = value
+	}
+	return result, nil
+}
+
+func (s *session) forceScope(of Scope, depth int) (any, error) {
+	names, ok := of.Vars.(interface{ Names() []string })
+	if !ok {
+		return nil, fmt.Errorf("the variables of a host cannot be listed here; name the one that is wanted")
+	}
+	inner := s.scope(of)
+	result := map[string]any{}
+	for _, name := range names.Names() {
+		value, ok, err := inner.lookup(name)
+		if err == nil && ok {
+			value, err = s.forceDepth(value, depth+1)
+		}
+		if err != nil {
+			return nil, err
+		}
+		result[name] = value
+	}
+	return result, nil
+}
+
+// finish is force for values that leave a template: tuples become lists, what is undefined is an
+// error, what has no meaning outside (functions) too.
+func (s *session) finish(value any) (any, error) {
+	value, err := s.force(value)
+	if err != nil {
+		return nil, err
+	}
+	return outside(value)
+}
+
+func outside(value any) (any, error) {
+	switch v := value.(type) {
+	case *undefined:
+		if v.quiet {
+			return "", nil
+		}
+		return nil, v.error()
+	case tuple:
+		return outside([]any(v))
+	case []any:
+		result := make([]any, len(v))
+		for at, item := range v {
+			value, err := outside(item)
+			if err != nil {
+				return nil, err
+			}
+			result[at] = value
+		}
+		return result, nil
+	case map[string]any:
+		result := make(map[string]any, len(v))
+		for key, item := range v {
+			value, err := outside(item)
+			if err != nil {
+				return nil, err
+			}
+			result[key] = value
+		}
+		return result, nil
+	case *namespace:
+		return outside(v.values)
+	case *function:
+		return nil, fmt.Errorf("%s is a function; call it with parentheses", v.name)
+	case moment, span:
+		return text(v), nil
+	case *loop, *module:
+		return nil, fmt.Errorf("%s cannot be a value", describe(value))
+	}
+	return value, nil
+}
+
+// printed is the text of a value within a template. Something undefined in it is an error.
+func (s *session) printed(value any) (string, error) {
+	if text, ok := value.(string); ok {
+		return text, nil
+	}
+	value, err := s.force(value)
+	if err != nil {
+		return "", err
+	}
+	if err := checkDefined(value); err != nil {
+		return "", err
+	}
+	if f, ok := value.(*function); ok {
+		return "", fmt.Errorf("%s is a function; call it with parentheses", f.name)
+	}
+	return text(value), nil
+}
+
+func checkDefined(value any) error {
+	switch v := value.(type) {
+	case *undefined:
+		if v.quiet {
+			return nil
+		}
+		return v.error()
+	case []any:
+		for _, item := range v {
+			if err := checkDefined(item); err != nil {
+				return err
+			}
+		}
+	case tuple:
+		return checkDefined([]any(v))
+	case map[string]any:
+		for _, item := range v {
+			if err := checkDefined(item); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,21 @@
+package templates
+
+import (
+	"fmt"
+)
+
+// included runs something of another template, whose errors are in that file.
+func (r *run) included(path string, body *parsed, do func(*run) error) error {
+	shared := r.session.shared
+	if shared.depth++; shared.depth > maximumCalls {
+		return fmt.Errorf("templates include one another more than %d deep", maximumCalls)
+	}
+	defer func() { shared.depth-- }()
+	outer := r.session.where
+	r.session.where = path
+	defer func() { r.session.where = outer }()
+	return body.explain(path, do(r.inner()))
+}
+
+// module is an imported template: the macros and variables at its top.
+type module struct{ values map[string]any }
