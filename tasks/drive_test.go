@@ -272,3 +272,10 @@ func read(t *testing.T, name string) string {
 	}
 	return string(b)
 }
+
+func mustContain(t *testing.T, text, want string) {
+	t.Helper()
+	if !strings.Contains(text, want) {
+		t.Errorf("%q does not say %q", text, want)
+	}
+}
