@@ -159,7 +159,7 @@ func TestFirstLeader(t *testing.T) {
 			t.Errorf("extension twice: %v", err)
 		}
 		n.exec("create extension if not exists polar_monitor")
-		if got := must[string](n, "select member_info_str from polar_dma_meta_status"); got != n.member()+"#5N@1" {
+		if got := must[string](n, "select member_info_str from polar_dma_meta_status"); got != n.member()+"@1" {
 			t.Errorf("member_info_str %s", got)
 		}
 		if _, err := value[string](n, "select learner_info_str from polar_dma_meta_status"); err == nil || !strings.Contains(err.Error(), "NULL") {

@@ -9,6 +9,7 @@ func (n *Node) changeLocked(c *Change) {
 	n.logf("Server %d : configure change: %s %s", n.idLocked(), c.Operation, c.Address)
 	own := c.Address == n.meta.Self
 	if n.meta.LearnerOnly() {
+		n.meta.Plain = n.meta.Plain && !own
 		if own && c.Operation == "promote" {
 			n.meta.Members = append([]Member(nil), c.Members...)
 			n.meta.Learners = append([]string(nil), c.Learners...)
@@ -20,6 +21,7 @@ func (n *Node) changeLocked(c *Change) {
 		return
 	}
 	m := &n.meta
+	m.Plain = false
 	switch c.Operation {
 	case "add learner":
 		if own {

@@ -69,14 +69,14 @@ func (n *Node) AddLearner(address string) error {
 func (n *Node) AddFollower(address string) error {
 	meta, _, end := n.begin()
 	defer end()
-	if meta.known(address) {
-		return ErrExists
-	}
 	n.mu.Lock()
 	pending := n.pendingAdd != ""
 	n.mu.Unlock()
 	if pending {
 		return ErrDefault
+	}
+	if meta.known(address) {
+		return ErrExists
 	}
 	deadline := n.until()
 	if err := n.changeTo("add learner", address, 0, deadline); err != nil {
@@ -244,6 +244,7 @@ func (n *Node) Singleton() error {
 	weight := n.meta.weight(n.meta.Self)
 	n.meta.Members = []Member{{Address: n.meta.Self, Weight: weight}}
 	n.meta.SelfIndex = 1
+	n.meta.Plain = false
 	if weight == 0 {
 		n.meta.Members[0].Weight = DefaultWeight
 	}

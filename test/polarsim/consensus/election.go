@@ -142,8 +142,7 @@ func (n *Node) handOver(address string, term int64, limit time.Duration) {
 			k := &link{address: address}
 			_, err := k.call(n.ctx, m, limit/4)
 			k.close()
-			if err == nil {
-				n.awaitChange(time.Until(deadline), func() bool { return n.role != Leader || n.meta.Term != term })
+			if err == nil && n.awaitChange(limit/5, func() bool { return n.role != Leader || n.meta.Term != term }) {
 				return
 			}
 		}

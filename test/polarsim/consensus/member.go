@@ -62,6 +62,7 @@ type Meta struct {
 	Members         []Member
 	Learners        []string // an empty string is a hole
 	Fresh           bool     // no server has run on this meta yet
+	Plain           bool     // as the meta init wrote it, without weights, until the first change
 }
 
 // LearnerOnly says that this node is no voter in its own eyes.
@@ -70,6 +71,9 @@ func (m *Meta) LearnerOnly() bool { return m.SelfIndex == 0 }
 // MemberInfo renders member_info_str: host:port#<weight>N;...@<own index>; holes are 0.
 func (m *Meta) MemberInfo() string {
 	if m.LearnerOnly() {
+		if m.Fresh {
+			return ""
+		}
 		return fmt.Sprintf("%s#%dN", m.Self, DefaultWeight)
 	}
 	parts := make([]string, len(m.Members))
@@ -79,6 +83,9 @@ func (m *Meta) MemberInfo() string {
 			continue
 		}
 		parts[i] = fmt.Sprintf("%s#%dN", member.Address, member.Weight)
+		if m.Plain {
+			parts[i] = member.Address
+		}
 	}
 	return fmt.Sprintf("%s@%d", strings.Join(parts, ";"), m.SelfIndex)
 }
@@ -86,6 +93,12 @@ func (m *Meta) MemberInfo() string {
 // LearnerInfo renders learner_info_str, empty when there are none.
 func (m *Meta) LearnerInfo() string {
 	if m.LearnerOnly() {
+		switch {
+		case m.Fresh:
+			return m.Self
+		case m.Plain:
+			return ""
+		}
 		return m.Self + "$00"
 	}
 	var parts []string

@@ -43,7 +43,7 @@ func WriteMeta(dir string, m *Meta) error {
 // A missing index or one outside the list is taken as it is, as the engine does; it fails later.
 func InitMembers(dir, members string, deviation int) (*Meta, error) {
 	list, index, found := strings.Cut(members, "@")
-	m := &Meta{Fresh: true}
+	m := &Meta{Fresh: true, Plain: true}
 	for _, address := range strings.Split(list, ";") {
 		consensusAddress, err := Shift(address, deviation)
 		if err != nil {
@@ -72,7 +72,7 @@ func InitLearner(dir, address string, deviation int) (*Meta, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Meta{Fresh: true, Self: consensusAddress}
+	m := &Meta{Fresh: true, Plain: true, Self: consensusAddress}
 	return m, keepOld(dir, m)
 }
 

@@ -40,7 +40,7 @@ func (c *session) replicate(command string) error {
 	case strings.HasPrefix(upper, "START_REPLICATION"):
 		return c.sendWAL()
 	case strings.HasPrefix(upper, "BASE_BACKUP"):
-		if err := c.baseBackup(); err != nil {
+		if err := c.baseBackup(upper); err != nil {
 			return err
 		}
 		c.ready()
@@ -112,7 +112,7 @@ func (c *session) sendWAL() error {
 }
 
 // baseBackup sends PGDATA and POLARDATA as one tar stream, the leader's identity and all.
-func (c *session) baseBackup() error {
+func (c *session) baseBackup(command string) error {
 	s := c.server
 	c.showStream("backup")
 	defer func() {
@@ -137,14 +137,18 @@ func (c *session) baseBackup() error {
 	}
 	label := filepath.Join(s.root, "polar_non_exclusive_backup_label")
 	if _, err := os.Stat(label); err == nil {
-		c.backend.Send(&pgproto3.NoticeResponse{Severity: "WARNING", SeverityUnlocalized: "WARNING", Code: "01000", Message: fmt.Sprintf("a labelfile \"file-dio://%s\" is already on disk", label), Detail: "POLAR: we overwrite it"})
+		c.backend.Send(&pgproto3.NoticeResponse{Severity: "WARNING", SeverityUnlocalized: "WARNING", Code: "01000", Message: fmt.Sprintf("a labelfile \"file-dio://%s\" is already on disk", label), Hint: "POLAR: we overwrite it"})
 	}
 	if err := os.WriteFile(label, []byte("START WAL LOCATION: "+start+"\n"), 0o600); err != nil {
 		c.report(err)
 		return nil
 	}
 	c.backend.Send(&pgproto3.CopyOutResponse{ColumnFormatCodes: []uint16{}})
-	sink := &copyWriter{session: c, started: time.Now(), rate: s.settings.number("polarsim_backup_rate") * 1024}
+	rate := s.settings.number("polarsim_backup_rate")
+	if _, after, ok := strings.Cut(command, "MAX_RATE "); ok {
+		_, _ = fmt.Sscan(after, &rate)
+	}
+	sink := &copyWriter{session: c, started: time.Now(), rate: rate * 1024}
 	if err := writeTar(sink, files); err != nil {
 		return err
 	}

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 
@@ -16,7 +18,7 @@ import (
 )
 
 func baseBackup(program string, arguments []string) int {
-	if askedVersion(program, arguments) {
+	if askedVersion("pg_basebackup", arguments) {
 		return 0
 	}
 	o := newOptions(program)
@@ -55,6 +57,9 @@ func baseBackup(program string, arguments []string) int {
 	if os.Getenv("PGPASSWORD") == "" {
 		t.Password = client.Password(t)
 	}
+	if os.Getenv(walChild) != "" {
+		return walReceiver(t)
+	}
 	made, err := claim(pgdata)
 	if err != nil {
 		return complain("%s: %v", program, err)
@@ -86,16 +91,14 @@ func baseBackup(program string, arguments []string) int {
 	}
 	defer conn.Close()
 	conn.Notice = func(n *pgproto3.NoticeResponse) {
-		fmt.Fprintf(os.Stderr, "%s:  %s\nDETAIL:  %s\n", n.Severity, n.Message, n.Detail)
+		fmt.Fprintf(os.Stderr, "%s:  %s\nHINT:  %s\n", n.Severity, n.Message, n.Hint)
 	}
 	b := &backup{options: o, pgdata: pgdata, polardata: polardata, target: t}
 	if err := b.receive(conn); err != nil {
 		return undo(err)
 	}
-	if o.has("write-recovery-conf") {
-		if err := b.writeRecoveryConf(); err != nil {
-			return undo(err)
-		}
+	if err := b.endWAL(); err != nil {
+		return undo(err)
 	}
 	return 0
 }
@@ -135,12 +138,28 @@ type backup struct {
 	pgdata, polardata string
 	target            client.Target
 	total, done       int64
-	shown             int64
+	shown             time.Time
+	current           string // the file in hand
+	spaces            int    // "tablespaces" finished: PGDATA is one, POLARDATA the other
+	wal               *exec.Cmd
 }
 
 // receive asks for the backup and unpacks the stream.
 func (b *backup) receive(conn *client.Conn) error {
-	if err := conn.Send(&pgproto3.Query{String: "BASE_BACKUP LABEL 'pg_basebackup base backup' PROGRESS FAST NOWAIT"}); err != nil {
+	command := "BASE_BACKUP LABEL 'pg_basebackup base backup' PROGRESS FAST NOWAIT"
+	if rate := b.get("max-rate", ""); rate != "" {
+		kilobytes, err := parseRate(rate)
+		if err != nil {
+			return err
+		}
+		command += fmt.Sprintf(" MAX_RATE %d", kilobytes)
+	}
+	if b.has("verbose") {
+		fmt.Fprintf(os.Stderr, "%s: initiating base backup, waiting for checkpoint to complete\n", b.program)
+	} else if b.has("progress") {
+		fmt.Fprintln(os.Stderr, "waiting for checkpoint")
+	}
+	if err := conn.Send(&pgproto3.Query{String: command}); err != nil {
 		return err
 	}
 	start := ""
@@ -156,44 +175,56 @@ func (b *backup) receive(conn *client.Conn) error {
 			start = string(m.Values[0])
 			fmt.Sscan(string(m.Values[2]), &b.total)
 			if b.has("verbose") {
-				fmt.Fprintf(os.Stderr, "%s: initiating base backup, waiting for checkpoint to complete\n%s: checkpoint completed\n%s: write-ahead log start point: %s on timeline 1\n%s: starting background WAL receiver\n", b.program, b.program, b.program, start, b.program)
+				fmt.Fprintf(os.Stderr, "%s: checkpoint completed\n%s: write-ahead log start point: %s on timeline 1\n%s: starting background WAL receiver\n%s: created temporary replication slot \"pg_basebackup_%d\"\n", b.program, b.program, start, b.program, b.program, os.Getpid())
 			}
-			b.progress("waiting for checkpoint")
+			if err := b.startWAL(); err != nil {
+				return err
+			}
+			label := fmt.Sprintf("START WAL LOCATION: %s (file 000000010000000000000001)\nBACKUP METHOD: streamed\nBACKUP FROM: master\nLABEL: pg_basebackup base backup\nSTART TIMELINE: 1\n", start)
+			if err := os.WriteFile(filepath.Join(b.pgdata, "backup_label"), []byte(label), 0o600); err != nil {
+				return err
+			}
+			b.current = filepath.Join(b.pgdata, "backup_label")
+			b.progress(true)
 		case *pgproto3.CopyOutResponse:
 			if err := b.unpack(&copyReader{conn: conn}); err != nil {
 				return err
 			}
-			b.progress("")
-			if b.has("progress") {
-				fmt.Fprintln(os.Stderr)
-			}
+			b.progress(true)
+			b.spaces, b.current = 2, ""
+			b.progress(true)
 			if b.has("verbose") {
 				fmt.Fprintf(os.Stderr, "%s: write-ahead log end point: %s\n%s: waiting for background process to finish streaming ...\n%s: base backup completed\n", b.program, start, b.program, b.program)
+				// Really the last line; nothing is printed while everything is synced.
 			}
-			label := fmt.Sprintf("START WAL LOCATION: %s (file 000000010000000000000001)\nBACKUP METHOD: streamed\nBACKUP FROM: master\nLABEL: pg_basebackup base backup\nSTART TIMELINE: 1\n", start)
-			return os.WriteFile(filepath.Join(b.pgdata, "backup_label"), []byte(label), 0o600)
+			return nil
 		}
 	}
 }
 
-// progress prints the line pg_basebackup prints; without a terminal each ends in a line feed.
-func (b *backup) progress(waiting string) {
-	if !b.has("progress") {
+// progress prints the line pg_basebackup prints, at most one a second; without a terminal each ends in a line feed.
+func (b *backup) progress(now bool) {
+	if !b.has("progress") || !now && time.Since(b.shown) < time.Second {
 		return
 	}
-	if waiting != "" {
-		if !b.has("verbose") {
-			fmt.Fprintf(os.Stderr, "waiting for checkpoint\n")
-		}
-		return
-	}
-	total := max((b.total+1023)/1024, (b.done+1023)/1024)
+	b.shown = time.Now()
+	b.total = max(b.total, b.done)
 	percent := int64(100)
 	if b.total > 0 {
 		percent = min(100, b.done*100/b.total)
 	}
-	width := len(fmt.Sprint(total))
-	fmt.Fprintf(os.Stderr, "%*d/%d kB (%d%%), 0/1 tablespace\n", width, b.done/1024, total, percent)
+	total := (b.total + 1023) / 1024
+	line := fmt.Sprintf("%*d/%d kB (%d%%), %d/2 tablespaces", len(fmt.Sprint(total)), (b.done+1023)/1024, total, percent, b.spaces)
+	if b.has("verbose") {
+		name := b.current
+		if len(name) > 35 {
+			name = "..." + name[len(name)-32:]
+		}
+		if line += strings.Repeat(" ", 40); name != "" {
+			line = strings.TrimRight(line, " ") + fmt.Sprintf(" (%-35s)", name)
+		}
+	}
+	fmt.Fprintln(os.Stderr, line)
 }
 
 type copyReader struct {
@@ -226,6 +257,9 @@ func (b *backup) unpack(r io.Reader) error {
 	for {
 		header, err := in.Next()
 		if err == io.EOF {
+			if b.spaces == 0 {
+				return b.writeRecoveryConf()
+			}
 			return nil
 		}
 		if err != nil {
@@ -235,6 +269,12 @@ func (b *backup) unpack(r io.Reader) error {
 		target := b.pgdata
 		if root == "polardata" && b.polardata != "" {
 			target = b.polardata
+			if b.spaces == 0 {
+				b.spaces = 1
+				if err := b.writeRecoveryConf(); err != nil {
+					return err
+				}
+			}
 		}
 		path := filepath.Join(target, filepath.FromSlash(name))
 		if !strings.HasPrefix(path, filepath.Clean(target)) {
@@ -253,6 +293,7 @@ func (b *backup) unpack(r io.Reader) error {
 }
 
 func (b *backup) file(path string, r io.Reader) error {
+	b.current = path
 	out, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("could not create file \"%s\": %w", path, err)
@@ -264,10 +305,8 @@ func (b *backup) file(path string, r io.Reader) error {
 			if _, werr := out.Write(buffer[:n]); werr != nil {
 				err = werr
 			}
-			if b.done += int64(n); b.done-b.shown >= max(b.total/20, 64*1024) {
-				b.shown = b.done
-				b.progress("")
-			}
+			b.done += int64(n)
+			b.progress(false)
 		}
 	}
 	if cerr := out.Close(); cerr != nil && err == io.EOF {
@@ -277,11 +316,4 @@ func (b *backup) file(path string, r io.Reader) error {
 		return fmt.Errorf("could not write to file \"%s\": %w", path, err)
 	}
 	return nil
-}
-
-// writeRecoveryConf is -R. The password ends up in it in clear, as with the engine.
-func (b *backup) writeRecoveryConf() error {
-	quote := func(s string) string { return strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(s) }
-	text := fmt.Sprintf("standby_mode = 'on'\nprimary_conninfo = 'user=%s password=%s host=%s port=%d sslmode=disable target_session_attrs=any'\n", quote(b.target.User), quote(b.target.Password), quote(b.target.Host), b.target.Port)
-	return os.WriteFile(filepath.Join(b.pgdata, "recovery.conf"), []byte(text), 0o600)
 }

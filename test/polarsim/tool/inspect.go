@@ -61,7 +61,6 @@ func polarTools(arguments []string) int {
 		fmt.Fprintf(os.Stderr, "Failed to open %s\n", filepath.Join(directory, consensus.MetaFile))
 		return 255
 	}
-	fresh := m.Term == 0 && m.CommitIndex == 0 || m.Fresh
 	show := func(name string, value any) { fmt.Printf("%-35s%v\n", "dma_meta "+name+":", value) }
 	show("version", 1)
 	show("current term", m.Term)
@@ -75,28 +74,17 @@ func polarTools(arguments []string) int {
 	members, learners := "", ""
 	switch {
 	case m.LearnerOnly():
-		learners = m.Self
-		if !fresh {
-			members, learners = m.MemberInfo(), m.LearnerInfo()
-		}
-	case fresh:
-		for i, member := range m.Members {
-			if i > 0 {
-				members += ";"
-			}
-			members += member.Address
-		}
-		members += fmt.Sprintf("@%d", m.SelfIndex)
+		members, learners = m.MemberInfo(), m.LearnerInfo()
 	default:
 		members, learners = m.MemberInfo(), m.LearnerInfo()
 	}
 	show("member info size", len(members))
 	show("learner info size", len(learners))
 	if members != "" {
-		fmt.Printf("%-33s%s\n", "dma_meta member info:", members)
+		fmt.Printf("dma_meta member info:            %s\n", members)
 	}
 	if learners != "" {
-		fmt.Printf("%-33s%s\n", "dma_meta learner info:", learners)
+		fmt.Printf("dma_meta learner info:            %s\n", learners)
 	}
 	return 0
 }
