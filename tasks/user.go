@@ -24,7 +24,7 @@ type userArgs struct {
 	CreateHome     bool     `arg:"create_home" alias:"createhome" default:"true" doc:"Make the home directory when it is missing."`
 	Skeleton       string   `arg:"skeleton,path" doc:"Directory whose files a new home gets; /etc/skel by default."`
 	Shell          string   `arg:"shell" doc:"Its login shell."`
-	Password       string   `arg:"password,secret" doc:"Its password, hashed as in /etc/shadow (see the filter password_hash); ! locks it."`
+	Password       string   `arg:"password,secret" doc:"Its password, hashed as in /etc/shadow (mkpasswd and openssl passwd -6 make such hashes); ! locks it."`
 	UpdatePassword string   `arg:"update_password" default:"always" choices:"always on_create" doc:"Set the password of an account that exists, or only of a new one."`
 	PasswordLock   *bool    `arg:"password_lock" doc:"Lock the password, so that only keys let in."`
 	Expires        *float64 `arg:"expires" doc:"When the account ends, in seconds since 1970; negative: never."`
@@ -53,7 +53,7 @@ var userModule = Define(Module{
     append: true
     shell: /bin/bash
     home: /home/polardb
-- user: {name: dba, password: "{{ dba_password | password_hash('sha512') }}", update_password: on_create}
+- user: {name: dba, password: "{{ dba_password_hash }}", update_password: on_create}
 - user: {name: old, state: absent, remove: true}
 `,
 }, func(a *userArgs, l Local) (Action, error) {
