@@ -172,7 +172,7 @@ func (hs *handlers) flush(ctx context.Context, hosts []*host) {
 	}
 }
 
-// take returns the hosts that owe a handler and may run it, and owes it no longer. A stopped run takes none.
+// take returns the hosts that owe a handler and may run it. A stopped run takes none.
 func (hs *handlers) take(ctx context.Context, x *handler, hosts []*host, ran map[*host]bool) []*host {
 	forced := hs.forced()
 	stopped := hs.p.r.stopped(ctx)
@@ -192,7 +192,6 @@ func (hs *handlers) take(ctx context.Context, x *handler, hosts []*host, ran map
 			continue
 		}
 		owing = append(owing, h)
-		delete(x.owed, h)
 		ran[h] = true
 	}
 	return owing
@@ -218,9 +217,10 @@ func (hs *handlers) run(ctx context.Context, x *handler, hosts []*host) {
 	}
 	hs.p.resume(broken)
 	for _, h := range hosts {
-		if s := h.state(); s == aborted || s == unreachable || s == failed {
+		if s := h.state(); s == active || s == ended {
+			// Only now: what a handler notifies while it runs, itself included, is done with when it is.
 			hs.mu.Lock()
-			x.owed[h] = true // it has not done its work
+			delete(x.owed, h)
 			hs.mu.Unlock()
 		}
 	}

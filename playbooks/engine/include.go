@@ -161,9 +161,9 @@ func (p *playRun) want(s *step, inc *playbooks.Include, v *variables, extra map[
 		}
 	}
 	vars := raw(inc.Vars)
-	for name, x := range extra {
-		vars[name] = untrusted(x)
-		key += fmt.Sprintf("%s=%#v\x00", name, x)
+	for _, name := range keys(extra) { // in one order, for hosts are grouped by the key
+		vars[name] = untrusted(extra[name])
+		key += name + "=" + repr(extra[name]) + "\x00"
 	}
 	o := &outcome{status: OK, values: map[string]any{"changed": false, "failed": false, "include_args": args}}
 	return &inclusion{key: key, nodes: nodes, vars: vars}, o

@@ -132,6 +132,7 @@ func (s *step) conditional(ctx context.Context, v *variables, late error) *outco
 		if n >= attempts {
 			o.status = Failed
 			o.values["failed"] = true
+			o.values["attempts"] = attempts - 1 // Ansible's count of a task that was given up: the retries
 			if o.msg == "" {
 				o.msg = fmt.Sprintf("what until asks for did not come true in %d attempts", n)
 			}

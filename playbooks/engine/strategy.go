@@ -32,7 +32,7 @@ func (p *playRun) block(ctx context.Context, b *playbooks.Block, sc *scope, host
 	}
 	p.walk(ctx, b.Block, sc.block(b, b.Block), hosts)
 
-	if len(b.Rescue) > 0 {
+	if len(b.Rescue) > 0 && !p.finished() {
 		var fallen []*host
 		for _, h := range hosts {
 			if h.state() != failed {
@@ -45,7 +45,6 @@ func (p *playRun) block(ctx context.Context, b *playbooks.Block, sc *scope, host
 				h.setVars(map[string]any{"ansible_failed_task": f.task, "ansible_failed_result": f.result})
 			}
 		}
-		p.mend(fallen)
 		p.walk(ctx, b.Rescue, sc.block(b, b.Rescue), fallen)
 	}
 
@@ -94,16 +93,6 @@ func (p *playRun) first(b *playbooks.Block, hosts []*host) []*host {
 	return out
 }
 
-// mend takes back that the play is broken when a rescue took every failure that broke it.
-func (p *playRun) mend(rescued []*host) {
-	if len(rescued) == 0 {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.broken = false
-}
-
 // suspend lets an always section run in a play that is broken; resume breaks it again.
 func (p *playRun) suspend() bool {
 	p.mu.Lock()
@@ -123,27 +112,16 @@ func (p *playRun) resume(was bool) {
 func (p *playRun) judge(hosts []*host, fatal bool, sc *scope) {
 	fell := false
 	for _, h := range hosts {
-		if s := h.state(); s == failed || s == unreachable {
-			fell = true
-		}
+		s := h.state()
+		// As in Ansible, a failure that is going to be rescued is no error that could be fatal for others.
+		fell = fell || s == unreachable || s == failed && !sc.rescuable
 	}
-	if !fell {
+	if !fell || !fatal && !p.tooMany() {
 		return
 	}
-	if !fatal && (sc.rescuable || !p.tooMany()) {
-		return
-	}
-	rescuable := sc.rescuable
-	for _, h := range hosts {
+	for _, h := range p.batch {
 		if h.state() == active {
 			h.become(failed)
-		}
-	}
-	if !rescuable {
-		for _, h := range p.batch {
-			if h.state() == active {
-				h.become(failed)
-			}
 		}
 	}
 	p.mu.Lock()

@@ -153,8 +153,9 @@ func (s *step) settle(h *host, o *outcome, hosts []*host, shared bool) {
 	h.count(o.status, o.changed())
 	switch o.status {
 	case Failed, Rescued:
+		name := s.ownName(h)
 		h.mu.Lock()
-		h.failure = &failedTask{task: map[string]any{"name": s.name, "action": s.moduleName()}, result: o.values}
+		h.failure = &failedTask{task: map[string]any{"name": name, "action": s.moduleName()}, result: o.values}
 		h.cond = failed
 		h.mu.Unlock()
 	case Unreachable:
@@ -210,6 +211,14 @@ func (s *step) label(h *host) string {
 		}
 	}
 	return roleLabel(s.sc, name)
+}
+
+// ownName is the name that the playbook gave the task; most have one.
+func (s *step) ownName(h *host) string {
+	if v, err := s.p.vars(h, s.sc, &s.t.Origin); err == nil {
+		return v.label(s.t.Name, "")
+	}
+	return text(s.t.Name.Raw)
 }
 
 func roleLabel(sc *scope, name string) string {
