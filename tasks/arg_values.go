@@ -1,0 +1,151 @@
+package tasks
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+func toString(value any) (string, error) {
+	switch v := value.(type) {
+	case string:
+		return v, nil
+	case bool:
+		if v {
+			return "True", nil
+		}
+		return "False", nil
+	case int:
+		return strconv.Itoa(v), nil
+	case int64:
+		return strconv.FormatInt(v, 10), nil
+	case float64:
+		return floatText(v), nil
+	}
+	return "", fmt.Errorf("must be a string, not %s", describe(value))
+}
+
+// floatText writes a number as Python does, so that 1.0 stays "1.0" as it is in Ansible.
+func floatText(v float64) string {
+	s := strconv.FormatFloat(v, 'g', -1, 64)
+	if v == math.Trunc(v) && math.Abs(v) < 1e16 {
+		s = strconv.FormatFloat(v, 'f', 1, 64)
+	}
+	return s
+}
+
+// toMode keeps a mode as text. A YAML integer is a number that was written in octal (0644) unless it could not have
+// been: Ansible's own rule, with its trap (644 without the zero) refused.
+func toMode(value any) (string, error) {
+	switch v := value.(type) {
+	case string:
+		return v, nil
+	case int:
+		if v < 0 || v > 0o7777 {
+			return "", fmt.Errorf("is %d, which no file mode is: write it in quotes, as in \"0644\"", v)
+		}
+		if meant := strconv.Itoa(v); lostZero(meant, v) {
+			return "", fmt.Errorf("is the number %s, which as a file mode is %04o and probably not meant: write it in quotes, as in %q", meant, v, "0"+meant)
+		}
+		return fmt.Sprintf("%04o", v), nil
+	}
+	return "", fmt.Errorf("must be a mode such as \"0644\" or \"u=rw,g=r\", not %s", describe(value))
+}
+
+// lostZero says whether an integer was meant as the octal digits it is written with: 644 reads well as a mode, the 01204
+// that it is does not. 400 and 500 happen to be modes that nobody asks for, 0620 and 0764.
+func lostZero(digits string, v int) bool {
+	meant, err := strconv.ParseUint(digits, 8, 12)
+	if err != nil || len(digits) < 3 || !sensibleMode(int(meant)) {
+		return false
+	}
+	return !sensibleMode(v) || v == 400 || v == 500
+}
+
+// sensibleMode says whether the owner may read and nobody has a right that those closer to the file lack.
+func sensibleMode(mode int) bool {
+	user, group, others := mode>>6&7, mode>>3&7, mode&7
+	return user&4 != 0 && group&^user == 0 && others&^group == 0
+}
+
+func toBool(value any) (bool, error) {
+	switch v := value.(type) {
+	case bool:
+		return v, nil
+	case int:
+		if v == 0 || v == 1 {
+			return v == 1, nil
+		}
+	case string:
+		switch strings.ToLower(strings.TrimSpace(v)) {
+		case "yes", "on", "1", "true", "t", "y":
+			return true, nil
+		case "no", "off", "0", "false", "f", "n":
+			return false, nil
+		}
+	}
+	return false, fmt.Errorf("must be a boolean, not %s", describe(value))
+}
+
+func toInt(value any) (int, error) {
+	switch v := value.(type) {
+	case int:
+		return v, nil
+	case int64:
+		return int(v), nil
+	case float64:
+		if v == float64(int(v)) {
+			return int(v), nil
+		}
+	case string:
+		if n, err := strconv.Atoi(strings.TrimSpace(v)); err == nil {
+			return n, nil
+		}
+	}
+	return 0, fmt.Errorf("must be an integer, not %s", describe(value))
+}
+
+func toFloat(value any) (float64, error) {
+	switch v := value.(type) {
+	case float64:
+		return v, nil
+	case int:
+		return float64(v), nil
+	case int64:
+		return float64(v), nil
+	case string:
+		if f, err := strconv.ParseFloat(strings.TrimSpace(v), 64); err == nil {
+			return f, nil
+		}
+	}
+	return 0, fmt.Errorf("must be a number, not %s", describe(value))
+}
+
+func toList(value any) []any {
+	switch v := value.(type) {
+	case []any:
+		return v
+	case string:
+		var list []any
+		for _, s := range strings.Split(v, ",") {
+			list = append(list, strings.TrimSpace(s))
+		}
+		return list
+	}
+	return []any{value}
+}
+
+func describe(value any) string {
+	switch v := value.(type) {
+	case string:
+		return strconv.Quote(v)
+	case map[string]any:
+		return "a dict"
+	case []any:
+		return "a list"
+	case nil:
+		return "nothing"
+	}
+	return fmt.Sprint(value)
+}
