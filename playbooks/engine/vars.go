@@ -244,6 +244,7 @@ func (p *playRun) magic(h *host, inv map[string]any, sc *scope, origin *playbook
 		"polarbook_run_id":          p.r.o.RunID,
 		"omit":                      templates.Omit,
 		"ansible_play_role_names":   p.roleNames(),
+		"ansible_role_names":        p.roleNames(),
 		"role_names":                p.roleNames(),
 		"ansible_inventory_sources": []any{},
 	}

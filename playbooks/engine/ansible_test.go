@@ -1,0 +1,97 @@
+package engine
+
+import "testing"
+
+// TestAsObservedWithAnsible holds what ansible-core 2.14 was seen to do where its documentation leaves it open.
+func TestAsObservedWithAnsible(t *testing.T) {
+	for _, c := range []struct {
+		name, playbook, want string
+		kind                 Kind
+	}{
+		{"an error that is rescued is fatal for nobody else", `
+- hosts: all
+  gather_facts: false
+  any_errors_fatal: true
+  tasks:
+    - block:
+        - fail:
+          when: inventory_hostname == 'b'
+        - echo: not b
+      rescue:
+        - echo: only b
+    - echo: after
+`, `
+play all [a b]
+task fail
+ a skipped: Conditional result was False
+ b rescued: failed as asked
+task echo
+ a ok: not b
+task echo
+ b ok: only b
+task echo
+ a ok: after
+ b ok: after
+a ok=2 changed=0 unreachable=0 failed=0 skipped=1 rescued=0 ignored=0
+b ok=2 changed=0 unreachable=0 failed=0 skipped=0 rescued=1 ignored=0`, 0},
+		{"handlers notified by handlers run once, and one that fails takes its host out", `
+- hosts: all
+  gather_facts: false
+  tasks:
+    - echo: {msg: go, changed: true}
+      notify: h2
+  handlers:
+    - name: h1
+      fail:
+      when: inventory_hostname == 'a'
+    - name: h2
+      echo: {msg: h2, changed: true}
+      notify: [h1, h2, h3]
+    - name: h3
+      echo: h3
+`, `
+play all [a b]
+task echo
+ a changed: go
+ b changed: go
+handler h2
+ a changed: h2
+ b changed: h2
+handler h3
+ a ok: h3
+ b ok: h3
+handler h1
+ a failed: failed as asked
+ b skipped: Conditional result was False
+a ok=3 changed=2 unreachable=0 failed=1 skipped=0 rescued=0 ignored=0
+b ok=3 changed=2 unreachable=0 failed=0 skipped=1 rescued=0 ignored=0`, HostFailed},
+		{"play variables are not seen through hostvars, and what is given up counts its retries", `
+- hosts: a
+  gather_facts: false
+  vars: {pv: 1}
+  tasks:
+    - shell: exit 1
+      register: u
+      until: u.rc == 0
+      retries: 2
+      delay: 0
+      ignore_errors: true
+    - echo: "{{ u.attempts }} {{ u.changed }} {{ hostvars['a'].pv | default('none') }} {{ hostvars['a'].u.rc }}"
+`, `
+play a [a]
+task shell
+ a retry 1/3
+ a retry 2/3
+ a ignored: exit status 1, and it said nothing
+task echo
+ a ok: 2 True none 1
+a ok=2 changed=1 unreachable=0 failed=0 skipped=0 rescued=0 ignored=1`, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t, "a", "b")
+			_, err := b.run(c.playbook)
+			b.wantKind(err, c.kind)
+			b.want(c.want)
+		})
+	}
+}

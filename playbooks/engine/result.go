@@ -1,0 +1,124 @@
+package engine
+
+import (
+	"errors"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+// failure turns an error into an outcome.
+func (s *step) failure(v *variables, err error) *outcome {
+	o := &outcome{status: Failed, values: map[string]any{"changed": false, "failed": true}}
+	var lost *remote.UnreachableError
+	var unknown *remote.UnknownHostKeyError
+	var changed *remote.ChangedHostKeyError
+	if errors.As(err, &lost) && s.concerns(v, lost.Host) || errors.As(err, &unknown) && s.concerns(v, unknown.Host) ||
+		errors.As(err, &changed) && s.concerns(v, changed.Host) {
+		o.status = Unreachable
+		o.values["unreachable"] = true
+	}
+	o.msg = err.Error()
+	var f *tasks.Failure
+	if errors.As(err, &f) {
+		for k, x := range f.Values {
+			o.values[k] = x
+		}
+		o.hint = f.Hint
+		plain := *f
+		plain.Hint = ""
+		o.msg = plain.Error()
+	}
+	if _, has := o.values["msg"]; !has {
+		o.values["msg"] = o.msg
+	}
+	addLines(o.values)
+	return o
+}
+
+// concerns says that a host is the task's own, or the one it is delegated to. One that a module asked by the way may be
+// unreachable without this host being so.
+func (s *step) concerns(v *variables, name string) bool {
+	if v == nil || name == "" || name == v.h.name {
+		return true
+	}
+	target, err := s.target(v)
+	if err != nil {
+		return false
+	}
+	if target.h.name == name {
+		return true
+	}
+	_, inventory := s.p.r.o.Inventory.Host(name)
+	return !inventory // a jump host on the way
+}
+
+// success turns a module's result into an outcome.
+func (s *step) success(v *variables, target place, r tasks.Result) *outcome {
+	o := &outcome{status: statusOf(r.Changed), msg: r.Msg, diff: r.Diff, warnings: r.Warnings}
+	o.values = map[string]any{}
+	for k, x := range r.Values {
+		o.values[k] = x
+	}
+	o.values["changed"], o.values["failed"] = r.Changed, false
+	if r.Msg != "" {
+		if _, has := o.values["msg"]; !has {
+			o.values["msg"] = r.Msg
+		}
+	}
+	if r.Skipped {
+		o.status = Skipped
+		o.values["skipped"], o.values["changed"] = true, false
+		if _, has := o.values["skip_reason"]; !has {
+			o.values["skip_reason"] = r.Msg
+		}
+	}
+	if len(r.Warnings) > 0 {
+		o.values["warnings"] = anys(r.Warnings)
+	}
+	addLines(o.values)
+	facts, _ := r.Values["ansible_facts"].(map[string]any)
+	if len(facts) == 0 {
+		return o
+	}
+	to := learned{into: func(h *host) { h.addFacts(untrustedEach(facts)) }}
+	if s.t.Module != nil && s.t.Module.Name == "set_fact" {
+		to.into = func(h *host) { h.setVars(untrustedEach(facts)) }
+	}
+	if target.h != v.h {
+		if yes, err := v.boolean(s.sc.keyword(delegateFacts), false); err == nil && yes {
+			to.host = target.h
+		}
+	}
+	o.learned = append(o.learned, to)
+	return o
+}
+
+// addLines gives stdout and stderr their _lines.
+func addLines(values map[string]any) {
+	for _, name := range []string{"stdout", "stderr"} {
+		s, ok := values[name].(string)
+		if _, has := values[name+"_lines"]; ok && !has {
+			values[name+"_lines"] = splitLines(s)
+		}
+	}
+}
+
+func splitLines(s string) []any {
+	lines := []any{}
+	for len(s) > 0 {
+		line := s
+		for i := range len(s) {
+			if s[i] == '\n' {
+				line = s[:i]
+				break
+			}
+		}
+		s = s[min(len(s), len(line)+1):]
+		if n := len(line); n > 0 && line[n-1] == '\r' {
+			line = line[:n-1]
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
