@@ -161,6 +161,10 @@ func (n *Node) advanceLocked() {
 
 func (n *Node) onAppend(m *message) *answer {
 	last, lastTerm, _ := n.log.Last()
+	if n.role != Learner && n.meta.memberIndex(m.From) == 0 {
+		// A member knows its leader; this one was made a cluster of its own behind the other's back.
+		return &answer{Term: max(n.meta.Term, m.Term+1)}
+	}
 	switch {
 	case m.Term > n.meta.Term:
 		if n.role == Leader {

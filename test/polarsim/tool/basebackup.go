@@ -190,6 +190,7 @@ func (b *backup) receive(conn *client.Conn) error {
 			if err := b.unpack(&copyReader{conn: conn}); err != nil {
 				return err
 			}
+			b.total = b.done
 			b.progress(true)
 			b.spaces, b.current = 2, ""
 			b.progress(true)

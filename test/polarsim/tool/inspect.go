@@ -34,11 +34,11 @@ func controlData(arguments []string) int {
 	}
 	for _, line := range [][2]string{
 		{"pg_control version number:", "1100"}, {"Catalog version number:", "201809051"}, {"Database system identifier:", fmt.Sprint(c.SystemIdentifier)},
-		{"Database cluster state:", c.State}, {"pg_control last modified:", c.Modified.Format("Mon 02 Jan 2006 03:04:05 PM MST")},
+		{"Database cluster state:", c.State}, {"pg_control last modified:", c.Modified.Format("Mon Jan _2 15:04:05 2006")},
 		{"Latest checkpoint location:", sql.FormatLSN(c.Checkpoint)}, {"Latest checkpoint's TimeLineID:", fmt.Sprint(c.Timeline)},
 		{"wal_level setting:", "replica"}, {"Data page checksum version:", "0"},
 	} {
-		fmt.Printf("%-37s%s\n", line[0], line[1])
+		fmt.Printf("%-38s%s\n", line[0], line[1])
 	}
 	return 0
 }
