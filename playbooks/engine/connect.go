@@ -106,7 +106,10 @@ func (l *link) get(ctx context.Context) (Connection, error) {
 	if l.local {
 		connect = connectLocal
 	}
-	c, err := connect(ctx, l.config)
+	l.mu.Lock()
+	config := l.config
+	l.mu.Unlock()
+	c, err := connect(ctx, config)
 	l.mu.Lock()
 	l.failed, l.until = err, time.Now().Add(refusal)
 	if err == nil {
@@ -151,6 +154,15 @@ func (l *link) drop() {
 	_ = l.conn.Close()
 	l.past = sum(l.past, l.conn.Stats())
 	l.conn = nil
+}
+
+// hurry bounds how long one try to connect may take.
+func (l *link) hurry(limit time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.config.ConnectTimeout == 0 || l.config.ConnectTimeout > limit {
+		l.config.ConnectTimeout = limit
+	}
 }
 
 func (l *link) reset() {

@@ -282,11 +282,12 @@ func (h *lent) Forget(key string) {
 	h.link.mu.Lock()
 	k := h.link.kept[key]
 	delete(h.link.kept, key)
-	h.link.mu.Unlock()
-	if k == nil {
-		return
+	var value any
+	if k != nil {
+		value = k.value
 	}
-	if c, ok := k.value.(io.Closer); ok {
+	h.link.mu.Unlock()
+	if c, ok := value.(io.Closer); ok {
 		_ = c.Close()
 	}
 }

@@ -221,11 +221,7 @@ func (s *step) responds(ctx context.Context, target place, told *host, limit tim
 	if err != nil {
 		return err
 	}
-	if h.link.config.ConnectTimeout == 0 || h.link.config.ConnectTimeout > limit {
-		h.link.mu.Lock()
-		h.link.config.ConnectTimeout = limit
-		h.link.mu.Unlock()
-	}
+	h.link.hurry(limit)
 	shell, err := h.shell(ctx)
 	if err != nil {
 		return err
