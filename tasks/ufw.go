@@ -96,8 +96,7 @@ func (u *ufw) rule() []string {
 	return w
 }
 
-// Probe asks for the status, and has ufw try the rule without making it: a rule that is there is skipped, one that is
-// to be deleted and is not there is said to be non-existent.
+// Probe asks for the status, and has ufw try the rule without making it: a rule that is there is skipped.
 func (u *ufw) Probe() string {
 	script := preamble + `if ! have ufw; then echo absent yes; exit 0; fi
 said=$(ufw status 2>&1) || die "ufw does not answer (does the task need become: true?): $said"
@@ -105,8 +104,17 @@ printf '%s\n' "$said" | sed -n 's/^Status: /status /p'
 sed -n 's/^DEFAULT_\([A-Z]*\)_POLICY=/policy \1 /p' /etc/default/ufw 2>/dev/null | tr -d '"'
 sed -n 's/^LOGLEVEL=/logging /p' /etc/ufw/ufw.conf 2>/dev/null
 `
-	if u.Rule != "" {
-		script += "ufw --dry-run " + quoteAll(u.rule()) + " 2>&1 | sed -n -e 's/^Skipping/skipping &/p' -e 's/^Could not delete/missing &/p' -e 's/^ERROR/refused &/p'\n"
+	if u.Rule != "" && u.Delete {
+		file, only := "/etc/ufw/user.rules", "grep -v ::"
+		if strings.Contains(u.FromIP+u.ToIP, ":") {
+			file, only = "/etc/ufw/user6.rules", "grep ::"
+		}
+		// Trying to delete what is not there says nothing: the rules that would be left are compared with those there are.
+		script += "tuples() { grep '^### tuple' | sed 's/ comment=.*//' | " + only + "; }\n" +
+			"left=$(ufw --dry-run " + quoteAll(u.rule()) + " 2>&1) || { printf '%s\\n' \"$left\" | sed -n 's/^ERROR/refused &/p'; exit 0; }\n" +
+			"if [ \"$(printf '%s\\n' \"$left\" | tuples)\" = \"$(tuples < " + file + ")\" ]; then echo missing yes; fi\n"
+	} else if u.Rule != "" {
+		script += "ufw --dry-run " + quoteAll(u.rule()) + " 2>&1 | sed -n -e 's/^Skipping/skipping &/p' -e 's/^ERROR/refused &/p'\n"
 	}
 	return script + "exit 0\n"
 }
