@@ -12,7 +12,7 @@ var registry = []Module{
 	fileModule, copyModule, templateModule, statModule, commandModule, shellModule, lineinfileModule, blockinfileModule, replaceModule,
 	unarchiveModule, hostnameModule, timezoneModule, waitForModule, userModule, groupModule, sysctlModule, systemdModule, systemdServiceModule, serviceModule,
 	assertModule, failModule, debugModule, setFactModule, setupModule, pingModule, rawModule,
-	pamLimitsModule, firewalldModule, ufwModule, selinuxModule, slurpModule, findModule, getentModule, authorizedKeyModule,
+	pamLimitsModule, firewalldModule, ufwModule, selinuxModule, slurpModule, findModule, tempfileModule, getentModule, authorizedKeyModule,
 	packageModule, aptModule, dnfModule, yumModule,
 
 	polardbCheckModule, polardbCheckReportModule,
