@@ -30,20 +30,42 @@ var polardbProofModule = Define(Module{
     login_password: "{{ polardb_password }}"
   run_once: yes
 `,
-}, func(a *proofArgs, _ Local) (Action, error) {
+}, func(a *proofArgs, l Local) (Action, error) {
 	list, err := a.nodes()
-	return &proofAction{args: a, list: list}, err
+	return &proofAction{args: a, list: list, check: l.Check()}, err
 })
 
 type proofAction struct {
-	args *proofArgs
-	list []wantedNode
+	args  *proofArgs
+	list  []wantedNode
+	check bool
 }
 
 func (p *proofAction) Probe() string { return "" }
 
-func (p *proofAction) Plan(Found) (Plan, error) {
-	return Plan{Change: true, Event: true, Unknown: "the proof writes a row, so it is left out", Msg: "prove the cluster"}, nil
+// Ask looks at the cluster as it is, in check mode only: otherwise Apply waits until it is as wanted.
+func (p *proofAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
+	if p.check {
+		f.Value = p.args.survey(ctx, h, p.list)
+	}
+	return f, nil
+}
+
+// Plan in check mode says what the proof would find wrong now. The proof is no change: a run that finds everything as
+// wanted reports none.
+func (p *proofAction) Plan(f Found) (Plan, error) {
+	survey, ok := f.Value.(dma.Survey)
+	if !ok {
+		return Plan{Change: true, Event: true, Msg: "prove the cluster"}, nil
+	}
+	leader, err := survey.Leader()
+	if err != nil {
+		return Plan{Msg: "the proof would fail now: " + err.Error()}, nil
+	}
+	if wrong := doubts(survey, leader, p.list); len(wrong) > 0 {
+		return Plan{Msg: "the proof would fail now: " + strings.Join(wrong, "; ")}, nil
+	}
+	return Plan{Msg: memberTable(clusterMembers(survey, leader, p.list))}, nil
 }
 
 func (p *proofAction) Apply(ctx context.Context, h Host, _ Plan) (Result, error) {

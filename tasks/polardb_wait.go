@@ -27,14 +27,15 @@ var polardbWaitModule = Define(Module{
     nodes: "{{ polardb_nodes }}"
     login_password: "{{ polardb_password }}"
 `,
-}, func(a *waitArgs, _ Local) (Action, error) {
+}, func(a *waitArgs, l Local) (Action, error) {
 	list, err := a.nodes()
-	return &waitAction{args: a, list: list}, err
+	return &waitAction{args: a, list: list, check: l.Check()}, err
 })
 
 type waitAction struct {
-	args *waitArgs
-	list []wantedNode
+	args  *waitArgs
+	list  []wantedNode
+	check bool
 }
 
 // waitFound is empty when what is waited for has come.
@@ -86,7 +87,10 @@ func (w *waitAction) Plan(f Found) (Plan, error) {
 	if found.Saw == "" {
 		return Plan{Values: values}, nil
 	}
-	return Plan{Change: true, Unknown: found.Saw, Msg: "wait", Values: values}, nil
+	if w.check {
+		return Plan{Msg: "would wait: " + found.Saw, Values: values}, nil
+	}
+	return Plan{Change: true, Msg: "wait", Values: values}, nil
 }
 
 func (w *waitAction) Apply(ctx context.Context, h Host, _ Plan) (Result, error) {

@@ -44,18 +44,20 @@ func (p *plain) Event(e engine.Event) {
 }
 
 func (p *plain) done(e engine.HostDone) {
-	words := p.result(e)
-	item := ""
+	if words := p.result(e); words != "" {
+		first, rest, _ := strings.Cut(words, "\n")
+		p.say(e.Time, "      %s", strings.TrimRight(first, " "))
+		fmt.Fprint(p.t.out, indent(rest, "         "))
+		return
+	}
+	detail := ""
 	if e.InLoop {
-		item = " (" + e.Item + ")"
+		detail = " (" + e.Item + ")"
 	}
-	if words == "" || e.Status == engine.OK || e.Status == engine.Changed {
-		if e.Status == engine.Changed && e.Msg != "" && !strings.Contains(e.Msg, "\n") && p.verbose == 0 {
-			item += ": " + e.Msg
-		}
-		p.say(e.Time, "      %s %s%s", p.word(e.Status), e.Host, item)
+	if e.Status == engine.Changed && e.Msg != "" {
+		detail += ": " + e.Msg
 	}
-	fmt.Fprint(p.t.out, indent(words, "         "))
+	p.say(e.Time, "      %s %s%s", p.word(e.Status), e.Host, detail)
 }
 
 func (p *plain) say(at time.Time, format string, args ...any) {
