@@ -110,8 +110,13 @@ func lockDirectory(pgdata string, settings *settings) (*datadir.PidFile, error) 
 	return lock, writePid(lock)
 }
 
+// writePid replaces the file whole: pg_ctl and others read it at any moment.
 func writePid(lock *datadir.PidFile) error {
-	return os.WriteFile(filepath.Join(lock.Directory, "postmaster.pid"), []byte(lock.Text()), 0o600)
+	name := filepath.Join(lock.Directory, "postmaster.pid")
+	if err := os.WriteFile(name+".tmp", []byte(lock.Text()), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(name+".tmp", name)
 }
 
 // Alive says whether a process is there; one that is merely not reaped yet is not.

@@ -1,0 +1,191 @@
+package contract_test
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func testLearner(t *testing.T, leader, d *node) {
+	d.prepareToJoin(leader)
+	leader.exec(fmt.Sprintf("alter system dma add learner '%s'", d.address()))
+	d.becomes(3)
+	eventually(t, leader.within(10*time.Second), "the learner's row", func() bool {
+		role, err := value[int32](leader, "select role from polar_dma_cluster_status where ip_port = $1", d.member())
+		return err == nil && role == 3
+	})
+	if id := must[int64](leader, "select server_id from polar_dma_cluster_status where ip_port = $1", d.member()); id != 100 {
+		t.Errorf("server_id %d", id)
+	}
+	if info := must[string](d, "select member_info_str from polar_dma_meta_status"); info != d.member()+"#5N" {
+		t.Errorf("a learner's member_info_str %s", info)
+	}
+	if info := must[string](d, "select learner_info_str from polar_dma_meta_status"); info != d.member()+"$00" {
+		t.Errorf("a learner's learner_info_str %s", info)
+	}
+	refused(t, leader, "alter system dma add follower '%s'", d.address(), "Target node already exists.")
+	refused(t, leader, "alter system dma drop follower '%s'", d.address(), "Target node not exists.")
+	refused(t, leader, "alter system dma change follower '%s' to learner", d.address(), "This node is already a learner.")
+	refused(t, leader, "alter system dma change leader to '%s'", d.address(), "Leader transfer to a learner is not allowed.")
+	refused(t, leader, "alter system dma change node '%s' weight to 3", d.address(), "Configure forcesync or weight to a learner is not allowed.")
+	refused(t, d, "alter system dma add learner '%s'", "127.0.0.9:5999", "Replicate log fail.")
+	d.exec("alter system dma force change leader") // silently nothing
+	leader.exec(fmt.Sprintf("alter system dma change learner '%s' to follower", d.address()))
+	d.becomes(0)
+	leader.exec(fmt.Sprintf("alter system dma change follower '%s' to learner", d.address()))
+	d.becomes(3)
+	leader.exec(fmt.Sprintf("alter system dma drop learner '%s'", d.address()))
+	if n := must[int64](leader, "select count(*) from polar_dma_cluster_status where ip_port = $1", d.member()); n != 0 {
+		t.Error("the dropped learner is still listed")
+	}
+	if d.role() != 3 {
+		t.Error("a dropped learner is not told")
+	}
+	d.stop()
+}
+
+func testWeights(t *testing.T, leader, follower *node) {
+	for _, weight := range []int32{9, 0, 5} {
+		leader.exec(fmt.Sprintf("alter system dma change node '%s' weight to %d", follower.address(), weight))
+		if got := must[int32](leader, "select election_weight from polar_dma_cluster_status where ip_port = $1", follower.member()); got != weight {
+			t.Errorf("weight %d, want %d", got, weight)
+		}
+	}
+	if leader.role() != 2 {
+		t.Error("a weight moved the leader")
+	}
+}
+
+func testSwitchover(t *testing.T, from, to, third *node) {
+	open := to.session()
+	old := from.session()
+	from.exec(fmt.Sprintf("alter system dma change leader to '%s'", from.address())) // to itself: nothing
+	from.exec(fmt.Sprintf("alter system dma change leader to '%s'", to.address()))
+	to.writable()
+	to.becomes(2)
+	to.exec("insert into log values (2, 'switched')")
+	third.sees(t, 2, "switched")
+	if _, err := open.Exec(t.Context(), "select 1"); err != nil {
+		t.Errorf("a session on the new leader was cut: %v", err)
+	}
+	if _, err := old.Exec(t.Context(), "select 1"); err == nil {
+		t.Error("a session on the old leader survived")
+	}
+	from.becomes(0)
+	from.sees(t, 2, "switched")
+	if err := from.try("insert into log values (3, 'no')"); state(err) != "25006" {
+		t.Errorf("the old leader takes writes: %v", err)
+	}
+}
+
+func testDropAndAdd(t *testing.T, leader, c *node) {
+	drop := fmt.Sprintf("alter system dma drop follower '%s'", c.address())
+	add := fmt.Sprintf("alter system dma add follower '%s'", c.address())
+	leader.exec(drop)
+	if info := must[string](leader, "select member_info_str from polar_dma_meta_status"); strings.Contains(info, c.member()) {
+		t.Errorf("dropped, and still in %s", info)
+	}
+	// It is not told, and stands for election after a while.
+	c.becomes(1)
+	// Wrong: added again as it is. It replicates and its own list is corrupt.
+	leader.exec(add)
+	leader.exec("insert into log values (4, 'wrongly back')")
+	c.sees(t, 4, "wrongly back")
+	eventually(t, leader.within(10*time.Second), "the corrupt list of a node that was added again without meta init", func() bool {
+		info, err := value[string](c, "select member_info_str from polar_dma_meta_status")
+		return err == nil && strings.Count(info, c.member()) > 1
+	})
+	leader.exec(drop)
+	// Right: stop, learner meta init, start, add.
+	c.stop()
+	c.initLearner()
+	c.start()
+	leader.add(c)
+	leader.exec("insert into log values (5, 'rightly back')")
+	c.sees(t, 5, "rightly back")
+	if info := must[string](c, "select member_info_str from polar_dma_meta_status"); strings.Count(info, c.member()) != 1 {
+		t.Errorf("member_info_str %s", info)
+	}
+	id := must[int64](leader, "select server_id from polar_dma_cluster_status where ip_port = $1", c.member())
+	if own := must[int64](c, "select server_id from polar_dma_member_status"); own != id {
+		t.Errorf("server_id %d, the leader says %d", own, id)
+	}
+}
+
+func testFailover(t *testing.T, nodes []*node) {
+	old := awaitLeader(t, nodes)
+	var rest []*node
+	for _, n := range nodes {
+		if n != old {
+			rest = append(rest, n)
+		}
+	}
+	old.exec("insert into log values (10, 'acknowledged')")
+	before := must[int64](old, "select current_term from polar_dma_member_status")
+	old.kill(syscall.SIGKILL)
+	next := awaitLeader(t, rest)
+	if term := must[int64](next, "select current_term from polar_dma_member_status"); term <= before {
+		t.Errorf("term %d after %d", term, before)
+	}
+	if said := must[string](next, "select said from log where id = 10"); said != "acknowledged" {
+		t.Errorf("an acknowledged row is gone: %q", said)
+	}
+	next.exec("insert into log values (11, 'after')")
+	want(t, old.ctl("status"), 3, "no server running")
+	o := old.ctl("-l", old.directory+"/start.log", "-w", "start")
+	want(t, o, 0, "another server might be running; trying to start server anyway")
+	old.becomes(0)
+	old.sees(t, 11, "after")
+
+	// A leader that is merely frozen must not lead beside the new one in the same term.
+	next.kill(syscall.SIGSTOP)
+	var others []*node
+	for _, n := range nodes {
+		if n != next {
+			others = append(others, n)
+		}
+	}
+	third := awaitLeader(t, others)
+	term := must[int64](third, "select current_term from polar_dma_member_status")
+	next.kill(syscall.SIGCONT)
+	if stale, err := value[int64](next, "select current_term from polar_dma_member_status where paxos_role = 2"); err == nil && stale >= term {
+		t.Errorf("two leaders in term %d", stale)
+	}
+	next.becomes(0)
+	third.exec("insert into log values (12, 'thawed')")
+	next.sees(t, 12, "thawed")
+}
+
+func testNoMajority(t *testing.T, nodes []*node) {
+	last := awaitLeader(t, nodes)
+	for _, n := range nodes {
+		if n != last {
+			n.stop()
+		}
+	}
+	eventually(t, last.within(20*time.Second), "the leader notices", func() bool { r := last.role(); return r == 0 || r == 1 })
+	if must[bool](last, "select pg_is_in_recovery()") {
+		t.Error("it went into recovery")
+	}
+	if n := must[int64](last, "select count(*) from log"); n == 0 {
+		t.Error("reads do not work")
+	}
+	if err := last.tryFor(2*time.Second, "insert into log values (20, 'hangs')"); err == nil || state(err) != "57014" && !strings.Contains(err.Error(), "deadline") && !strings.Contains(err.Error(), "timeout") {
+		t.Errorf("a write did not hang: %v", err)
+	}
+	term := must[int64](last, "select current_term from polar_dma_member_status")
+	eventually(t, last.within(20*time.Second), "the term climbs", func() bool {
+		now, err := value[int64](last, "select current_term from polar_dma_member_status")
+		return err == nil && now > term
+	})
+	last.exec("alter system dma change to singleton mode")
+	eventually(t, last.within(30*time.Second), "it leads alone", func() bool {
+		info, err := value[string](last, "select member_info_str from polar_dma_meta_status")
+		return err == nil && strings.HasPrefix(info, last.member()+"#") && strings.HasSuffix(info, "@1") && last.role() == 2
+	})
+	eventually(t, last.within(20*time.Second), "writes work again", func() bool {
+		return last.tryFor(3*time.Second, "insert into log values (21, 'alone')") == nil
+	})
+}
