@@ -79,7 +79,7 @@ func (c *checkReport) Plan(Found) (Plan, error) {
 		if len(failed) > 1 {
 			what = fmt.Sprintf("%d checks failed", len(failed))
 		}
-		return Plan{}, &Failure{Msg: what + "; nothing was changed\n" + c.table(lines, every), Hint: failed[0].Fix, Values: values}
+		return Plan{}, &Failure{Msg: what + ": " + summary(failed) + "\n" + c.table(lines, every), Hint: failed[0].Fix, Values: values}
 	}
 	return Plan{Msg: c.table(lines, every), Values: values}, nil
 }
