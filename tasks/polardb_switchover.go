@@ -1,0 +1,285 @@
+package tasks
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/polarbook/polarbook/tasks/dma"
+)
+
+type switchoverArgs struct {
+	clusterArgs
+	To      string `arg:"to" doc:"the node that is to lead; not given: the follower with the greatest weight, and among equals the one that is least behind"`
+	MaxLag  int    `arg:"max_lag" default:"100" doc:"log entries that the target may be behind when the leader is told to hand over"`
+	Wait    int    `arg:"wait" default:"30" doc:"seconds that the target is waited for to catch up"`
+	Timeout int    `arg:"timeout" default:"60" doc:"seconds until the target must lead, and until every node must agree, each"`
+}
+
+var polardbSwitchoverModule = Define(Module{
+	Name:    "polardb_switchover",
+	Summary: "Hand the lead over to another node, and prove that it has it",
+	Notes: []string{
+		"Refused before anything is sent: a target that is a learner, a logger, not a member, does not answer, or has the weight 0. To the last two the engine answers success and does nothing.",
+		"The sessions of the old leader end with what looks like a crash of its server (observed on 11.9). That is how the engine steps down; it is a follower again within seconds.",
+		"Done means: a majority believes the target, it takes writes, the old leader follows it, all nodes that answered before have one member list and stream, and a row written on the new leader was read on the others.",
+	},
+	Returns: []Return{{"leader", "str", "the node that leads"}, {"from", "str", "the node that led before"}, {"to", "str", "the target"}, {"lag", "int", "log entries that the target was behind"}, {"term", "int", "the new leader's term"}},
+	Examples: `- polardb_switchover:
+    to: node2
+    nodes: "{{ polardb_nodes }}"
+    login_password: "{{ polardb_password }}"
+  run_once: yes
+`,
+}, func(a *switchoverArgs, _ Local) (Action, error) {
+	list, err := a.nodes()
+	return &switchoverAction{args: a, list: list}, err
+})
+
+type switchoverAction struct {
+	args *switchoverArgs
+	list []wantedNode
+}
+
+type switchoverChange struct {
+	from dma.View
+	to   wantedNode
+}
+
+func (s *switchoverAction) Probe() string { return "" }
+
+func (s *switchoverAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
+	f.Value = s.args.found(ctx, h, s.list, electionPatience)
+	return f, nil
+}
+
+func (s *switchoverAction) Plan(f Found) (Plan, error) {
+	found, ok := f.Value.(memberFound)
+	switch {
+	case !ok:
+		return Plan{}, errors.New("the cluster was not asked")
+	case found.NoLeader != "":
+		return Plan{}, &Failure{Msg: "there is nothing to switch over from: " + found.NoLeader, Hint: "bring the nodes back, or make a follower stand for election: polarbook run force-election.yml -e node=NAME"}
+	}
+	leader, survey := found.Leader, found.Survey
+	to, err := s.target(survey, leader)
+	if err != nil {
+		return Plan{}, err
+	}
+	values := map[string]any{"leader": leader.Node, "from": leader.Node, "to": to.Name, "lag": 0, "term": int(leader.Status.Term)}
+	if to.Name == leader.Node {
+		return Plan{Msg: to.Name + " leads already", Values: values}, nil
+	}
+	row, _ := leader.Member(to.Address)
+	lag := behind(leader, row)
+	values["lag"] = int(lag)
+	msg := fmt.Sprintf("switch over from %s to %s (weight %d, %d log entries behind; %s)", leader.Node, to.Name, row.Weight, lag, votes(survey, leader))
+	if doubt := s.unready(survey, leader, to); doubt != "" {
+		msg += fmt.Sprintf(", once it is ready: %s; waited for up to %d s", doubt, s.args.Wait)
+	}
+	return Plan{Change: true, Msg: msg, Values: values, Data: switchoverChange{leader, to}}, nil
+}
+
+// target is the node that was asked for, or the best one.
+func (s *switchoverAction) target(survey dma.Survey, leader dma.View) (wantedNode, error) {
+	if s.args.To != "" {
+		to, err := named(s.list, s.args.To)
+		if err != nil || to.Name == leader.Node {
+			return to, err
+		}
+		if refusal := unfit(survey, leader, to); refusal != nil {
+			return to, refusal
+		}
+		return to, nil
+	}
+	var best []wantedNode
+	var reasons []string
+	for _, n := range s.list {
+		if n.Name == leader.Node {
+			continue
+		}
+		if err := unfit(survey, leader, n); err != nil {
+			reasons = append(reasons, err.Msg)
+			continue
+		}
+		best = append(best, n)
+	}
+	if len(best) == 0 {
+		return wantedNode{}, &Failure{Msg: fmt.Sprintf("%s leads, and no other node can: %s", leader.Node, strings.Join(reasons, "; "))}
+	}
+	rank := func(n wantedNode) (late int, row dma.Member) {
+		row, _ = leader.Member(n.Address)
+		if s.unready(survey, leader, n) != "" {
+			late = 1
+		}
+		return late, row
+	}
+	slices.SortStableFunc(best, func(a, b wantedNode) int {
+		lateA, rowA := rank(a)
+		lateB, rowB := rank(b)
+		return cmp.Or(cmp.Compare(lateA, lateB), cmp.Compare(rowB.Weight, rowA.Weight), cmp.Compare(behind(leader, rowA), behind(leader, rowB)))
+	})
+	return best[0], nil
+}
+
+// named finds a node that a user named.
+func named(list []wantedNode, name string) (wantedNode, error) {
+	n, err := nodeNamed(list, name)
+	if err != nil {
+		var names []string
+		for _, n := range list {
+			names = append(names, n.Name)
+		}
+		return n, &Failure{Msg: fmt.Sprintf("there is no node %s", name), Hint: "the inventory has " + strings.Join(names, ", ")}
+	}
+	return n, nil
+}
+
+// unfit says why a node cannot lead, whatever is waited for; nil: it can.
+func unfit(survey dma.Survey, leader dma.View, n wantedNode) *Failure {
+	row, member := leader.Member(n.Address)
+	self, _ := survey.Of(n.Name)
+	switch {
+	case !member:
+		return &Failure{Msg: n.Name + " is not a member of the cluster", Hint: "add it first: polarbook run add-node.yml --limit " + n.Name}
+	case row.Role == dma.Learner:
+		return &Failure{Msg: n.Name + " is a learner: it has no vote and cannot lead", Hint: "give it a vote first: polarbook run promote-learner.yml -e node=" + n.Name}
+	case self.Err != nil:
+		return &Failure{Msg: fmt.Sprintf("%s does not answer (%v)", n.Name, self.Err), Hint: "the engine would answer success and do nothing; start the node first"}
+	case n.Role == "logger" || self.NoViews:
+		return &Failure{Msg: n.Name + " is a logger: it votes, holds no data and would pass the lead on"}
+	case row.Weight == 0:
+		return &Failure{Msg: n.Name + " has the weight 0: it votes and never leads, and the engine would answer success and do nothing",
+			Hint: "polarbook run set-weight.yml -e node=" + n.Name + " -e weight=5"}
+	}
+	return nil
+}
+
+// unready says what is to be waited for before a node may be told to lead.
+func (s *switchoverAction) unready(survey dma.Survey, leader dma.View, n wantedNode) string {
+	row, _ := leader.Member(n.Address)
+	if lag := behind(leader, row); lag > int64(s.args.MaxLag) {
+		return fmt.Sprintf("%s is %d log entries behind %s, at most %d are allowed", n.Name, lag, leader.Node, s.args.MaxLag)
+	}
+	return disagreement(survey, leader, as(n, row))
+}
+
+func (s *switchoverAction) Apply(ctx context.Context, h Host, p Plan) (Result, error) {
+	change, ok := p.Data.(switchoverChange)
+	if !ok {
+		return Result{}, errors.New("the switchover was not planned")
+	}
+	from, to := change.from, change.to
+	survey := s.args.survey(ctx, h, s.list)
+	alive := living(survey, from, s.list)
+	if err := s.handOver(ctx, h, to); err != nil {
+		return Result{}, err
+	}
+	limit := time.Duration(s.args.Timeout) * time.Second
+	leader, survey, saw, err := s.args.await(ctx, h, s.list, limit, func(survey dma.Survey, leader dma.View) string {
+		if leader.Node != to.Name {
+			return leader.Node + " leads"
+		}
+		return agreement(survey, leader, alive)
+	})
+	switch {
+	case err != nil:
+		return Result{}, err
+	case saw != "":
+		return Result{Changed: true}, &Failure{Msg: fmt.Sprintf("%s was given the lead, and after %s not all is well: %s; %s", to.Name, limit, saw, survey)}
+	}
+	if err := s.args.proveRow(ctx, h, leader, alive, limit); err != nil {
+		return Result{Changed: true}, err
+	}
+	r := Result{Changed: true, Msg: fmt.Sprintf("%s leads in term %d, %s follows it", to.Name, leader.Status.Term, from.Node),
+		Values: map[string]any{"leader": leader.Node, "term": int(leader.Status.Term)}}
+	if voters, live := survey.Voters(leader); len(live) == len(voters)/2+1 && len(voters) > 1 {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("%s: no further one may fail", votes(survey, leader)))
+	}
+	return r, nil
+}
+
+// insistence is how long the leader may take to hand over before it is told again: the engine tries for a few seconds
+// and gives up in silence when the target was not level with it at that moment.
+const insistence = 15 * time.Second
+
+// handOver tells the leader to hand over once the target is ready, and returns when the target leads.
+func (s *switchoverAction) handOver(ctx context.Context, h Host, to wantedNode) error {
+	limit := time.Duration(s.args.Timeout) * time.Second
+	deadline := time.Now().Add(time.Duration(s.args.Wait) * time.Second)
+	var told time.Time // zero until the leader was told
+	by, saw, said := "", "", ""
+	for {
+		survey := s.args.survey(ctx, h, s.list)
+		leader, err := survey.Leader()
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			saw = err.Error()
+		case leader.Node == to.Name:
+			return nil
+		case leader.Node == by && time.Since(told) < insistence:
+			saw = by + " was told to hand over and still leads"
+		default:
+			if refusal := unfit(survey, leader, to); refusal != nil {
+				return refusal
+			}
+			if saw = s.unready(survey, leader, to); saw != "" {
+				break
+			}
+			err := s.tell(ctx, h, leader, to)
+			switch {
+			case err == nil && told.IsZero(), errors.Is(err, dma.ErrConcurrent) && told.IsZero():
+				deadline = time.Now().Add(limit)
+			case err != nil && !errors.Is(err, dma.ErrConcurrent) && !errors.Is(err, dma.ErrNotLeader):
+				return &Failure{Msg: fmt.Sprintf("%s did not take the order to hand over to %s", leader.Node, to.Name), Err: err}
+			}
+			if told = time.Now(); err != nil {
+				told, saw = told.Add(time.Second-insistence), leader.Node+": "+err.Error()
+			}
+			by = leader.Node
+		}
+		if saw != said {
+			h.Say(saw)
+			said = saw
+		}
+		switch {
+		case time.Now().Before(deadline):
+		case told.IsZero():
+			return &Failure{Msg: fmt.Sprintf("%s was not told to lead: after %d s still %s", to.Name, s.args.Wait, saw),
+				Hint: "nothing was changed; max_lag sets how far behind it may be, wait for how long it is waited for"}
+		default:
+			return &Failure{Msg: fmt.Sprintf("%s does not lead after %s: %s; %s", to.Name, limit, saw, survey), Hint: "look into the server logs of " + to.Name + " and " + by}
+		}
+		if err := sleep(ctx, 300*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// tell sends the order. The engine ends the old leader's sessions when it steps down, perhaps before it has answered:
+// a broken connection is no answer, and what became of it is seen in the survey.
+func (s *switchoverAction) tell(ctx context.Context, h Host, leader dma.View, to wantedNode) error {
+	err := s.args.command(ctx, h, leader, dma.ChangeLeader(to.Address), 20*time.Second)
+	var refused *dma.CommandError
+	if err == nil || errors.As(err, &refused) && !stepsDown(refused) {
+		return err
+	}
+	h.Say(leader.Node + " ended the session: " + err.Error())
+	return nil
+}
+
+// stepsDown says that the answer is that of a server that restarts its processes, and no refusal.
+func stepsDown(e *dma.CommandError) bool {
+	for _, code := range []string{"57P01", "57P02", "57P03"} {
+		if strings.Contains(e.Said, "SQLSTATE "+code) {
+			return true
+		}
+	}
+	return false
+}
