@@ -140,7 +140,7 @@ func testFailover(t *testing.T, nodes []*node) {
 	old.sees(t, 11, "after")
 
 	// A leader that is merely frozen must not lead beside the new one in the same term.
-	next.kill(syscall.SIGSTOP)
+	next.freeze(syscall.SIGSTOP)
 	var others []*node
 	for _, n := range nodes {
 		if n != next {
@@ -149,7 +149,7 @@ func testFailover(t *testing.T, nodes []*node) {
 	}
 	third := awaitLeader(t, others)
 	term := must[int64](third, "select current_term from polar_dma_member_status")
-	next.kill(syscall.SIGCONT)
+	next.freeze(syscall.SIGCONT)
 	if stale, err := value[int64](next, "select current_term from polar_dma_member_status where paxos_role = 2"); err == nil && stale >= term {
 		t.Errorf("two leaders in term %d", stale)
 	}

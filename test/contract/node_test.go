@@ -1,6 +1,7 @@
 package contract_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -76,7 +77,9 @@ func (n *node) destroy() {
 		n.t.Logf("node %d:\n%s", n.number, n.tailLog(60))
 	}
 	if pid := n.pid(); pid > 0 {
-		_ = syscall.Kill(pid, syscall.SIGCONT)
+		for _, pid := range append(children(pid), pid) {
+			_ = syscall.Kill(pid, syscall.SIGCONT)
+		}
 		n.run(20*time.Second, "pg_ctl", "-D", n.pgdata, "-m", "immediate", "-w", "-t", "15", "stop")
 		if pid := n.pid(); pid > 0 {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
@@ -285,4 +288,33 @@ func awaitLeader(t *testing.T, nodes []*node) *node {
 	var found *node
 	eventually(t, nodes[0].within(20*time.Second), "a leader", func() bool { found = leads(nodes); return found != nil })
 	return found
+}
+
+// freeze stops or continues a postmaster and all its children; a stopped postmaster alone goes on leading.
+func (n *node) freeze(sig syscall.Signal) {
+	n.t.Helper()
+	for _, pid := range append(children(n.pid()), n.pid()) {
+		if err := syscall.Kill(pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+			n.t.Fatal(err)
+		}
+	}
+}
+
+// children lists the children of a process.
+func children(parent int) []int {
+	var out []int
+	names, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			continue
+		}
+		_, rest, _ := strings.Cut(string(b), ") ")
+		fields := strings.Fields(rest)
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name)))
+		if err == nil && len(fields) > 1 && fields[1] == strconv.Itoa(parent) {
+			out = append(out, pid)
+		}
+	}
+	return out
 }
