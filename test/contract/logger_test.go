@@ -45,12 +45,13 @@ func TestLogger(t *testing.T) {
 		if n := must[int64](l, "select count(*) from pg_roles where rolname = 'replicator'"); n != 0 {
 			t.Error("it has the cluster's roles")
 		}
-		for _, statement := range []string{"add follower '%s'", "drop follower '%s'", "change leader to '%s'", "change node '%s' weight to 3"} {
+		for _, statement := range []string{"add follower '%s'", "drop follower '%s'", "change follower '%s' to learner", "change node '%s' weight to 3"} {
 			err := l.try("alter system dma " + fmt.Sprintf(statement, a.address()))
 			if state(err) != "XX000" || message(err) != "cannot execute this DMA command on logger node" {
 				t.Errorf("%s: %v", statement, err)
 			}
 		}
+		refused(t, l, "alter system dma change leader to '%s'", a.address(), "Current node is not a leader.")
 		refused(t, l, "alter system dma purge logs", "", "Some error happens, please check the error log.")
 		a.exec("insert into log values (1, 'kept by two')")
 		b, err := os.ReadFile(filepath.Join(l.pgdata, "postmaster.pid"))

@@ -11,34 +11,34 @@ import (
 
 // dmaCommand is one form of ALTER SYSTEM DMA. The address, if it takes one, is its first value.
 type dmaCommand struct {
-	logger bool // also allowed on a logger
-	plain  bool // has no address
-	run    func(n *consensus.Node, address string, s *Server, values []string) error
+	noLogger bool // refused on a logger
+	plain    bool // has no address
+	run      func(n *consensus.Node, address string, s *Server, values []string) error
 }
 
 type node = consensus.Node
 
 var dmaCommands = map[string]dmaCommand{
-	"add follower":               {run: func(n *node, a string, _ *Server, _ []string) error { return n.AddFollower(a) }},
-	"add learner":                {run: func(n *node, a string, _ *Server, _ []string) error { return n.AddLearner(a) }},
-	"drop follower":              {run: func(n *node, a string, _ *Server, _ []string) error { return n.DropFollower(a) }},
-	"drop learner":               {run: func(n *node, a string, _ *Server, _ []string) error { return n.DropLearner(a) }},
-	"change learner to follower": {run: func(n *node, a string, _ *Server, _ []string) error { return n.LearnerToFollower(a) }},
-	"change follower to learner": {run: func(n *node, a string, _ *Server, _ []string) error { return n.FollowerToLearner(a) }},
+	"add follower":               {noLogger: true, run: func(n *node, a string, _ *Server, _ []string) error { return n.AddFollower(a) }},
+	"add learner":                {noLogger: true, run: func(n *node, a string, _ *Server, _ []string) error { return n.AddLearner(a) }},
+	"drop follower":              {noLogger: true, run: func(n *node, a string, _ *Server, _ []string) error { return n.DropFollower(a) }},
+	"drop learner":               {noLogger: true, run: func(n *node, a string, _ *Server, _ []string) error { return n.DropLearner(a) }},
+	"change learner to follower": {noLogger: true, run: func(n *node, a string, _ *Server, _ []string) error { return n.LearnerToFollower(a) }},
+	"change follower to learner": {noLogger: true, run: func(n *node, a string, _ *Server, _ []string) error { return n.FollowerToLearner(a) }},
 	"change leader to":           {run: func(n *node, a string, _ *Server, _ []string) error { return n.ChangeLeader(a) }},
-	"change node weight to":      {run: func(n *node, a string, _ *Server, v []string) error { return n.SetWeight(a, number(v[1])) }},
+	"change node weight to":      {noLogger: true, run: func(n *node, a string, _ *Server, v []string) error { return n.SetWeight(a, number(v[1])) }},
 	"change node match index to": {run: func(n *node, a string, _ *Server, v []string) error {
 		n.SetMatchIndex(a, int64(number(v[1])))
 		return nil
 	}},
 	"force change leader":      {plain: true, run: func(n *node, _ string, _ *Server, _ []string) error { n.ForceChangeLeader(); return nil }},
-	"change to singleton mode": {plain: true, run: func(n *node, _ string, _ *Server, _ []string) error { return n.Singleton() }},
+	"change to singleton mode": {noLogger: true, plain: true, run: func(n *node, _ string, _ *Server, _ []string) error { return n.Singleton() }},
 	"change cluster to":        {plain: true, run: func(n *node, _ string, _ *Server, _ []string) error { n.ChangeCluster(); return nil }},
-	"purge logs":               {plain: true, logger: true, run: purge},
-	"purge logs before":        {plain: true, logger: true, run: purge},
-	"purge logs to":            {plain: true, logger: true, run: purge},
-	"force purge logs before":  {plain: true, logger: true, run: forcePurge},
-	"force purge logs to":      {plain: true, logger: true, run: forcePurge},
+	"purge logs":               {plain: true, run: purge},
+	"purge logs before":        {plain: true, run: purge},
+	"purge logs to":            {plain: true, run: purge},
+	"force purge logs before":  {plain: true, run: forcePurge},
+	"force purge logs to":      {plain: true, run: forcePurge},
 }
 
 // number is what the engine makes of a number in quotes: 0 of anything that is none.
@@ -84,7 +84,7 @@ func (c *session) dma(ctx context.Context, statement *sql.Statement) (*sql.Resul
 		return nil, sql.Errorf("42601", "syntax error at or near \"%s\"", strings.ToUpper(word))
 	case c.server.consensus() == nil:
 		return nil, sql.Errorf("XX000", "DMA mode is not enabled")
-	case c.server.logger && !command.logger && words != "force change leader":
+	case c.server.logger && command.noLogger:
 		return nil, sql.Errorf("XX000", "cannot execute this DMA command on logger node")
 	}
 	address := ""
