@@ -9,6 +9,7 @@ import "sort"
 // beside the inventory and beside the playbook) are merged by Inventory.Vars and stand here as one.
 type Level int
 
+// The levels, lowest first, with Ansible's numbers.
 const (
 	CommandLine   Level = iota // 1: values of options such as --user; not variables, lowest
 	RoleDefaults               // 2: a role's defaults/main.yml

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/url"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -45,7 +46,7 @@ func (s *Secrets) Add(secret string) {
 			s.forms = map[byte][]string{}
 		}
 		s.known[form] = true
-		forms := append(s.forms[form[0]], form)
+		forms := append(slices.Clip(s.forms[form[0]]), form)
 		sort.SliceStable(forms, func(a, b int) bool { return len(forms[a]) > len(forms[b]) })
 		s.forms[form[0]] = forms
 	}

@@ -196,6 +196,10 @@ type Include struct {
 }
 
 // Keywords returns the keywords shared by all kinds of node.
-func (t *Task) Keywords() *Common    { return &t.Common }
-func (b *Block) Keywords() *Common   { return &b.Common }
+func (t *Task) Keywords() *Common { return &t.Common }
+
+// Keywords returns the keywords shared by all kinds of node.
+func (b *Block) Keywords() *Common { return &b.Common }
+
+// Keywords returns the keywords shared by all kinds of node.
 func (i *Include) Keywords() *Common { return &i.Common }

@@ -101,7 +101,7 @@ func readPrefix(t *tar.Reader) (*archive, error) {
 	)
 	for {
 		header, err := t.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

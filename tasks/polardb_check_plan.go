@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -140,7 +141,8 @@ func (c *checkAction) node(r *checkRows, h checkHost, n nodeState) {
 	switch err := n.refuse(a); {
 	case err != nil:
 		fix := "choose other directories"
-		if f, ok := err.(*Failure); ok {
+		var f *Failure
+		if errors.As(err, &f) {
 			err, fix = &Failure{Msg: f.Msg}, f.Hint
 		}
 		r.add("data", statusFail, err.Error(), "empty directories, or polarbook's own", fix)

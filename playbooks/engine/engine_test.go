@@ -235,7 +235,6 @@ type fakeConn struct {
 	runs []string
 	mu   sync.Mutex
 	name string
-	dead *error
 }
 
 func (c *fakeConn) Done() <-chan struct{} { return c.done }
@@ -359,13 +358,4 @@ func (b *bench) wantKind(err error, kind Kind) {
 	default:
 		b.t.Errorf("got the error %v, want kind %d", err, kind)
 	}
-}
-
-func (b *bench) register(host, name string) any {
-	for _, e := range b.rec.events {
-		if d, ok := e.(HostDone); ok && d.Host == host && d.Values[name] != nil {
-			return d.Values[name]
-		}
-	}
-	return nil
 }

@@ -50,7 +50,7 @@ type TaskStarted struct {
 	Hosts   []string
 }
 
-// HostStarted, HostProgress and HostSaid are what goes on in a step on one host.
+// HostStarted begins a step on one host. HostProgress and HostSaid are what goes on in it.
 type HostStarted struct {
 	Time   time.Time
 	TaskID int

@@ -35,7 +35,6 @@ type host struct {
 
 	invVars    map[string]any
 	invVersion int
-	owedLoaded map[string]bool
 	owed       map[string][]string // by playbook: what earlier runs left
 }
 

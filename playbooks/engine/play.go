@@ -313,7 +313,7 @@ func (r *run) ask(ctx context.Context, play *playbooks.Play) (map[string]any, er
 		}
 		if r.o.Prompt == nil {
 			if !q.Default.Given() {
-				return nil, at(q.Pos, fmt.Errorf("%s has to be asked for and there is no terminal: give it with --extra-vars %s=...", q.Name, q.Name))
+				return nil, at(q.Pos, fmt.Errorf("%s has to be asked for and there is no terminal: give it with --extra-vars %s=VALUE", q.Name, q.Name))
 			}
 			answers[q.Name] = def
 			continue

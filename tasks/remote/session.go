@@ -34,11 +34,6 @@ func (h *Host) openSession(ctx context.Context, command string) (*session, error
 	return h.startSession(ctx, "exec", struct{ Command string }{command})
 }
 
-// openSubsystem opens a channel with a subsystem of sshd, such as sftp.
-func (h *Host) openSubsystem(ctx context.Context, name string) (*session, error) {
-	return h.startSession(ctx, "subsystem", struct{ Subsystem string }{name})
-}
-
 func (h *Host) startSession(ctx context.Context, request string, payload any) (*session, error) {
 	channel, requests, err := h.openChannel(ctx, "session", nil)
 	if err != nil {
@@ -142,7 +137,7 @@ func (s *session) readRequests(requests <-chan *ssh.Request) {
 			s.status = 255
 		}
 		if r.WantReply {
-			r.Reply(false, nil)
+			_ = r.Reply(false, nil) // a lost connection shows elsewhere
 		}
 	}
 }
@@ -197,7 +192,7 @@ func (s *session) close() {
 
 // leave gives the program the end of its input and a moment to go by itself.
 func (s *session) leave(patience time.Duration) {
-	go s.channel.CloseWrite()
+	go func() { _ = s.channel.CloseWrite() }()
 	t := time.NewTimer(patience)
 	defer t.Stop()
 	for {

@@ -150,7 +150,7 @@ func (s *Shell) Run(ctx context.Context, c Command) (Result, error) {
 			stopped = make(chan struct{})
 			go func(pid int) {
 				defer close(stopped)
-				s.host.stopBelow(s.become, pid)
+				_ = s.host.stopBelow(s.become, pid)
 			}(s.pid)
 			late = time.After(stopPatience)
 		case <-late:

@@ -111,11 +111,10 @@ func (c *sshConfig) resolve(alias, address string, port int, userName string) (t
 	t.explicitKeys = len(t.keyFiles)
 	t.identitiesOnly = strings.EqualFold(c.get(alias, "IdentitiesOnly"), "yes")
 	t.agentSocket = c.agent(alias, t)
-	for _, list := range c.all(alias, "UserKnownHostsFile") {
-		for _, f := range strings.Fields(list) {
+	if lists := c.all(alias, "UserKnownHostsFile"); len(lists) > 0 { // the first one counts
+		for _, f := range strings.Fields(lists[0]) {
 			t.knownHosts = append(t.knownHosts, c.expand(f, alias, t))
 		}
-		break // the first one counts
 	}
 	if j := c.get(alias, "ProxyJump"); j != "" && !strings.EqualFold(j, "none") {
 		t.jumps = splitJumps(j)
@@ -249,7 +248,6 @@ func parseJump(s string) (userName, host string, port int, err error) {
 	} else if i := strings.LastIndexByte(s, '@'); i >= 0 {
 		userName, rest = s[:i], s[i+1:]
 	}
-	host = rest
 	if h, p, serr := net.SplitHostPort(rest); serr == nil {
 		host = h
 		if port, err = strconv.Atoi(p); err != nil || port < 1 || port > 65535 {

@@ -3,6 +3,7 @@ package remote
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -48,7 +49,7 @@ func (r *streamRun) run(ctx context.Context, c Command, stdout, stderr func([]by
 	if r.shell.bash.Load() {
 		request = inOnePiece(request)
 	}
-	if err := r.session.write(ctx, request); err != nil && err != errEOF {
+	if err := r.session.write(ctx, request); err != nil && !errors.Is(err, errEOF) {
 		return Result{}, h.blame(err)
 	}
 	hello, err := r.session.awaitStreamHello(ctx, r.shell.become, r.marker)
@@ -88,12 +89,12 @@ func (r *streamRun) run(ctx context.Context, c Command, stdout, stderr func([]by
 		case err := <-fed:
 			fed = nil
 			if err != nil { // the source failed: without its input the script is worth nothing
-				h.stopBelow(r.shell.become, hello.pid)
+				_ = h.stopBelow(r.shell.become, hello.pid)
 				return r.result(outLines, errLines), fmt.Errorf("%s: reading what was to be sent: %w", h.Name(), err)
 			}
 		case <-cancelled:
 			cancelled = nil
-			go h.stopBelow(r.shell.become, hello.pid)
+			go func() { _ = h.stopBelow(r.shell.become, hello.pid) }()
 			late = time.After(stopPatience)
 		case <-late:
 			return r.result(outLines, errLines), r.shell.cancelled(ctx)
@@ -137,8 +138,8 @@ func (r *streamRun) feed(ctx context.Context) error {
 				return nil
 			}
 		}
-		if err == io.EOF {
-			r.session.channel.CloseWrite()
+		if errors.Is(err, io.EOF) {
+			_ = r.session.channel.CloseWrite()
 			return nil
 		}
 		if err != nil && ctx.Err() == nil {

@@ -28,7 +28,7 @@ func (h *Host) DialContext(ctx context.Context, network, address string) (net.Co
 		return nil, h.tunnelError(network, address, err)
 	}
 	go ssh.DiscardRequests(requests)
-	go io.Copy(io.Discard, channel.Stderr())
+	go func() { _, _ = io.Copy(io.Discard, channel.Stderr()) }()
 	ours, theirs := net.Pipe()
 	t := &tunnel{Conn: ours, host: h, remote: remote}
 	go t.forward(channel, theirs)
@@ -94,10 +94,10 @@ type tunnel struct {
 
 func (t *tunnel) forward(channel ssh.Channel, theirs net.Conn) {
 	go func() {
-		io.Copy(channel, theirs)
+		_, _ = io.Copy(channel, theirs)
 		channel.Close()
 	}()
-	io.Copy(theirs, channel)
+	_, _ = io.Copy(theirs, channel)
 	theirs.Close()
 }
 

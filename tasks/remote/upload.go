@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -162,7 +163,7 @@ func unixMode(m fs.FileMode) uint32 {
 func sumOf(r io.ReaderAt, size int64) (string, error) {
 	sum := sha256.New()
 	if _, err := io.CopyN(sum, io.NewSectionReader(r, 0, size), size); err != nil {
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
 		return "", err

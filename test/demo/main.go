@@ -27,7 +27,6 @@ const (
 
 func main() {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer cancel()
 	err := fmt.Errorf("usage: demo up|down")
 	if len(os.Args) == 2 {
 		switch os.Args[1] {
@@ -37,6 +36,7 @@ func main() {
 			err = errors.Join(lab.Down(ctx, name), os.RemoveAll(dir))
 		}
 	}
+	cancel()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
