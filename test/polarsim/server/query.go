@@ -94,6 +94,7 @@ func (c *session) simple(query string) {
 	if len(statements) == 0 {
 		c.backend.Send(&pgproto3.EmptyQueryResponse{})
 	}
+	implicit := c.beginImplicit(statements)
 	for _, statement := range statements {
 		if len(statements) > 1 && statement.Admin != nil && strings.HasPrefix(statement.Admin.Words, "alter system") {
 			c.report(sql.Errorf("25001", "ALTER SYSTEM cannot run inside a transaction block"))
@@ -113,7 +114,27 @@ func (c *session) simple(query string) {
 		}
 		c.backend.Send(&pgproto3.CommandComplete{CommandTag: []byte(result.Tag)})
 	}
+	if implicit {
+		if _, err := c.commit(c.ctx, nil); err != nil {
+			c.report(err)
+		}
+	}
 	c.ready()
+}
+
+// beginImplicit puts a query string of several statements into one transaction, as the protocol has it, unless it
+// says where transactions begin and end itself.
+func (c *session) beginImplicit(statements []*sql.Statement) bool {
+	if len(statements) < 2 || c.transaction != nil || !c.server.isPrimary() {
+		return false
+	}
+	for _, statement := range statements {
+		if a := statement.Admin; a != nil && (a.Words == "begin" || endsTransaction(statement)) || statement.Tag == "CREATE DATABASE" || statement.Tag == "DROP DATABASE" {
+			return false
+		}
+	}
+	c.transaction = &transaction{state: c.server.state.Load(), now: time.Now().UnixMicro()}
+	return true
 }
 
 func (c *session) extended(m pgproto3.FrontendMessage) error {

@@ -130,7 +130,7 @@ func claim(directory string) (made bool, err error) {
 	case len(entries) > 0:
 		return false, fmt.Errorf("directory \"%s\" exists but is not empty", directory)
 	}
-	return false, os.Chmod(directory, 0o700)
+	return false, nil // its mode stays as it is, even one that the server will refuse
 }
 
 type backup struct {
