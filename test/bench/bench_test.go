@@ -90,7 +90,7 @@ func (s *site) run(t testing.TB) figures {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	c := exec.CommandContext(ctx, s.binary, "run", "new-cluster.yml", "-i", inventory, "--known-hosts", s.lab.KnownHosts(), "--output", "json")
-	c.Env = append(os.Environ(), "XDG_STATE_HOME="+s.dir, "HOME="+s.dir)
+	c.Env = append(os.Environ(), "XDG_STATE_HOME="+filepath.Join(s.dir, "state"), "HOME="+s.dir)
 	var stderr bytes.Buffer
 	c.Stderr = &stderr
 	out, err := c.Output()
