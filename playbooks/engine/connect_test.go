@@ -43,6 +43,25 @@ func TestHostsThatCannotBeReachedAreSaidAtOnceAndLeftOut(t *testing.T) {
 	}
 }
 
+func TestAnUnreachableHostTakesTheOthersAlongWhereErrorsAreFatal(t *testing.T) {
+	for name, keyword := range map[string]string{
+		"any_errors_fatal": "any_errors_fatal: true", "max_fail_percentage": "max_fail_percentage: 30",
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, "a", "b", "c")
+			b.dead["b"] = &remote.UnreachableError{Host: "b", Address: "b:22", Doing: "connecting", Err: errors.New("refused")}
+			_, err := b.run("- hosts: all\n  gather_facts: false\n  " + keyword + "\n  tasks:\n    - echo: never\n- hosts: all\n  gather_facts: false\n  tasks:\n    - echo: never\n")
+			b.wantKind(err, HostUnreachable)
+			b.want(`
+play all [a b c]
+ b unreachable: b: unreachable: connecting (b:22): refused
+a ok=0 changed=0 unreachable=0 failed=0 skipped=0 rescued=0 ignored=0
+b ok=0 changed=0 unreachable=1 failed=0 skipped=0 rescued=0 ignored=0
+c ok=0 changed=0 unreachable=0 failed=0 skipped=0 rescued=0 ignored=0`)
+		})
+	}
+}
+
 func TestAHostThatIsLostIsUnreachable(t *testing.T) {
 	b := newBench(t, "a", "b")
 	_, err := b.run(`

@@ -113,6 +113,7 @@ func (p *playRun) runBatch(ctx context.Context, batch []*host) error {
 	}
 	if !p.connectsLate() {
 		p.connectAll(ctx, batch)
+		p.judgeConnecting(batch)
 	}
 	p.loadOwed(ctx, batch)
 	if p.play.Strategy == "free" {

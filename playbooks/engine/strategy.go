@@ -129,6 +129,21 @@ func (p *playRun) judge(hosts []*host, fatal bool, sc *scope) {
 	p.broken = true
 }
 
+// judgeConnecting is judge for hosts that could not be reached before the play's first task: what is fatal for all has to
+// stop them before anything is changed.
+func (p *playRun) judgeConnecting(hosts []*host) {
+	v, err := p.vars(hosts[0], p.scope, nil)
+	if err != nil {
+		return // said of the host already
+	}
+	fatal, err := v.boolean(p.scope.keyword(anyErrorsFatal), false)
+	if err != nil {
+		p.fail(err)
+		return
+	}
+	p.judge(hosts, fatal, p.scope)
+}
+
 // tooMany says that more hosts of the batch have fallen than max_fail_percentage allows.
 func (p *playRun) tooMany() bool {
 	limit := p.play.MaxFailPercentage
