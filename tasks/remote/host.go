@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,6 +32,7 @@ type Host struct {
 	mu     sync.Mutex
 	lost   error // why, once done is closed
 	shells map[Become]*Shell
+	locks  map[*Lock]bool
 }
 
 // Stats counts what a connection has cost so far.
@@ -82,11 +85,12 @@ func (h *Host) Err() error {
 	return h.lost
 }
 
-// Close ends the connection and with it every shell, stream and tunnel.
+// Close ends the connection and with it every shell, stream, tunnel and lock.
 func (h *Host) Close() error {
 	h.mu.Lock()
 	shells := h.shells
 	h.shells = map[Become]*Shell{}
+	locks := slices.Collect(maps.Keys(h.locks))
 	h.mu.Unlock()
 	// The shells are given the end of their input and a moment to remove their
 	// private directories; the end of the connection would do it as well, but
@@ -98,6 +102,10 @@ func (h *Host) Close() error {
 			defer wg.Done()
 			s.leave()
 		}()
+	}
+	// Who comes right after us must not find a host locked that is free in a moment.
+	for _, l := range locks {
+		wg.Go(l.Release)
 	}
 	wg.Wait()
 	h.lose(errClosed)

@@ -1,0 +1,126 @@
+package remote
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Holder is who has locked a host.
+type Holder struct {
+	User     string    // who: name@laptop
+	Playbook string    // what is being run
+	Run      string    // the run's name, as its journal has it
+	Since    time.Time // when the run began, by the laptop's clock
+	PID      int       // of the process on the host that holds the lock
+	// Silent is for how long the host has heard nothing from the laptop, in whole seconds. It is known to who asks with
+	// HolderScript only.
+	Silent time.Duration
+}
+
+// LockedError means that somebody else has locked the host.
+type LockedError struct {
+	Host   string
+	Holder Holder
+}
+
+func (e *LockedError) Error() string { return e.Host + ": locked by " + e.Holder.String() }
+
+// String says who, with what, in which run and since when.
+func (h Holder) String() string {
+	if h.Run == "" {
+		return "somebody who has left no name"
+	}
+	return fmt.Sprintf("%s, who runs %s since %s (run %s)", h.User, h.Playbook, h.Since.Local().Format("2006-01-02 15:04:05"), h.Run)
+}
+
+// Younger says that h began after o, which all who compare the two agree on.
+func (h Holder) Younger(o Holder) bool {
+	if !h.Since.Equal(o.Since) {
+		return h.Since.After(o.Since)
+	}
+	return h.Run > o.Run
+}
+
+// text is what stands in the lock's file, without pid and born, which the host knows.
+func (h Holder) text() string {
+	return fmt.Sprintf("user=%s\nplaybook=%s\nrun=%s\nsince=%s\n", oneLine(h.User), oneLine(h.Playbook), oneLine(h.Run), h.Since.UTC().Format(time.RFC3339Nano))
+}
+
+// ParseHolder reads what HolderScript printed. false: nobody holds the lock.
+func ParseHolder(text string) (Holder, bool) {
+	var h Holder
+	for line := range strings.Lines(text) {
+		name, value, _ := strings.Cut(strings.TrimRight(line, "\r\n"), "=")
+		switch name {
+		case "user":
+			h.User = value
+		case "playbook":
+			h.Playbook = value
+		case "run":
+			h.Run = value
+		case "since":
+			h.Since, _ = time.Parse(time.RFC3339Nano, value)
+		case "pid":
+			h.PID, _ = strconv.Atoi(value)
+		case "silent":
+			if n, err := strconv.Atoi(value); err == nil && n > 0 {
+				h.Silent = time.Duration(n) * time.Second
+			}
+		}
+	}
+	return h, h.PID > 0
+}
+
+// HolderScript prints who holds the lock in a directory ("": the default), nothing when nobody does. It only reads.
+func HolderScript(dir string) string {
+	return holding(dir) + `cat "$f"
+now=$(date +%s) heard=$(stat -c %Y "$f.beat") && printf 'silent=%s\n' $((now - heard))
+`
+}
+
+// ReleaseScript ends the process that holds the lock for a run, whoever's it is, and with it the lock. It fails when
+// that process does not end.
+func ReleaseScript(dir, run string) string {
+	return holding(dir) + `[ "$(sed -n 's/^run=//p' "$f")" = ` + quoteAlways(oneLine(run)) + ` ] || exit 0
+kill -KILL "$p"
+for pause in 0.1 0.2 0.4 0.8 1.6; do
+kill -0 "$p" 2>/dev/null || exit 0
+sleep $pause
+done
+echo "process $p, which holds the lock, does not end" >&2
+exit 1
+`
+}
+
+// holding ends the script unless the process that the lock's file names is alive.
+func holding(dir string) string {
+	return "f=" + Quote(lockFile(dir)) + `
+[ -s "$f" ] || exit 0
+p=$(sed -n 's/^pid=//p' "$f")
+born=$(sed -n 's/^born=//p' "$f")
+[ -n "$p" ] || exit 0
+{ read -r stat <"/proc/$p/stat"; } 2>/dev/null || exit 0
+set -- ${stat##*) }
+[ "${20}" = "$born" ] || exit 0
+`
+}
+
+func lockDir(dir string) string {
+	if dir == "" {
+		return "/run/polarbook"
+	}
+	return dir
+}
+
+func lockFile(dir string) string { return lockDir(dir) + "/lock" }
+
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,240 @@
+package remote
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+var anna = Holder{User: "anna@laptop", Playbook: "switchover.yml", Run: "20260102T030405Z-abc", Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+var bert = Holder{User: "bert@desk", Playbook: "drop-node.yml", Run: "20260102T030406Z-def", Since: time.Date(2026, 1, 2, 3, 4, 6, 0, time.UTC)}
+
+// withEachLockShell gives a test a server with each shell, two connections to it and a directory for the lock.
+func withEachLockShell(t *testing.T, test func(t *testing.T, one, two *Host, dir string)) {
+	for name, path := range shells(t) {
+		t.Run(name, func(t *testing.T) {
+			server := (&fakeServer{shell: path}).start(t)
+			test(t, connect(t, server.config()), connect(t, server.config()), filepath.Join(t.TempDir(), "with a blank", "polarbook"))
+		})
+	}
+}
+
+func lock(t *testing.T, h *Host, who Holder, dir string) *Lock {
+	t.Helper()
+	l, err := h.Lock(testContext(t), LockRequest{Holder: who, Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func wantLocked(t *testing.T, h *Host, dir string) Holder {
+	t.Helper()
+	_, err := h.Lock(testContext(t), LockRequest{Holder: bert, Dir: dir})
+	var locked *LockedError
+	if !errors.As(err, &locked) {
+		t.Fatalf("not locked: %v", err)
+	}
+	return locked.Holder
+}
+
+// eventually takes the lock, within a limit, after its holder was ended.
+func eventually(t *testing.T, h *Host, dir string) *Lock {
+	t.Helper()
+	for limit := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		l, err := h.Lock(testContext(t), LockRequest{Holder: bert, Dir: dir})
+		if err == nil {
+			return l
+		}
+		if time.Now().After(limit) {
+			t.Fatalf("the lock does not get free: %v", err)
+		}
+	}
+}
+
+func wantLost(t *testing.T, l *Lock) {
+	t.Helper()
+	select {
+	case <-l.Lost():
+	case <-time.After(20 * time.Second):
+		t.Fatal("nobody noticed that the lock is lost")
+	}
+}
+
+func TestOneLocksAndTheOtherIsToldWho(t *testing.T) {
+	withEachLockShell(t, func(t *testing.T, one, two *Host, dir string) {
+		l := lock(t, one, anna, dir)
+		holder := wantLocked(t, two, dir)
+		if holder.PID == 0 {
+			t.Error("no process is named")
+		}
+		if holder.PID = 0; holder != anna {
+			t.Errorf("held by %+v", holder)
+		}
+		l.Release()
+		again := lock(t, two, bert, dir)
+		if text := (&LockedError{"node1", wantLocked(t, one, dir)}).Error(); !strings.HasPrefix(text, "node1: locked by bert@desk, who runs drop-node.yml since ") {
+			t.Error(text)
+		}
+		again.Release()
+	})
+}
+
+func TestTheLockCostsOneSessionAndOneRoundTrip(t *testing.T) {
+	server := (&fakeServer{}).start(t)
+	h := connect(t, server.config())
+	before := h.Stats()
+	lock(t, h, anna, t.TempDir())
+	after := h.Stats()
+	if after.Sessions-before.Sessions != 1 || after.RoundTrips-before.RoundTrips != 3 { // two of them open the session
+		t.Errorf("%+v, then %+v", before, after)
+	}
+}
+
+func TestTheLockGoesWithItsConnection(t *testing.T) {
+	withEachLockShell(t, func(t *testing.T, one, two *Host, dir string) {
+		l := lock(t, one, anna, dir)
+		one.conn.Close() // no goodbye to any shell
+		eventually(t, two, dir)
+		wantLost(t, l)
+	})
+}
+
+func TestTheLockGoesWithCloseAtOnce(t *testing.T) {
+	withEachLockShell(t, func(t *testing.T, one, two *Host, dir string) {
+		lock(t, one, anna, dir)
+		one.Close()
+		lock(t, two, bert, dir)
+	})
+}
+
+func TestTheLockOfASilentLaptopGoes(t *testing.T) {
+	for name, path := range shells(t) {
+		t.Run(name, func(t *testing.T) {
+			server := (&fakeServer{shell: path}).start(t)
+			between := startRelay(t, server.port)
+			c := server.config()
+			c.Port, c.KeepAlive = between.port, 100*time.Millisecond
+			c.Keys = HostKeyCheck{Mode: ModeOff}
+			one, two := connect(t, c), connect(t, server.config())
+			dir := t.TempDir()
+			l := lock(t, one, anna, dir)
+			select { // heartbeats keep it
+			case <-l.Lost():
+				t.Fatal("lost while the connection stood")
+			case <-time.After(3 * lockSilences * c.KeepAlive):
+			}
+			wantLocked(t, two, dir)
+			between.silence(true) // the server never learns that the laptop is gone
+			wantLost(t, l)
+			eventually(t, two, dir)
+		})
+	}
+}
+
+func TestAKilledHolderIsNoticedAndLeavesNoLock(t *testing.T) {
+	withEachLockShell(t, func(t *testing.T, one, two *Host, dir string) {
+		l := lock(t, one, anna, dir)
+		if err := syscall.Kill(wantLocked(t, two, dir).PID, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		wantLost(t, l)
+		select {
+		case <-one.Done():
+			t.Error("the connection has nothing to do with it")
+		default:
+		}
+		lock(t, two, bert, dir)
+	})
+}
+
+func TestARunReplacesOnlyItsOwnLock(t *testing.T) {
+	withEachLockShell(t, func(t *testing.T, one, two *Host, dir string) {
+		l := lock(t, one, anna, dir)
+		if _, err := two.Lock(testContext(t), LockRequest{Holder: bert, Dir: dir, Replace: true}); err == nil {
+			t.Fatal("somebody else's was replaced")
+		}
+		if _, err := two.Lock(testContext(t), LockRequest{Holder: anna, Dir: dir, Replace: true}); err != nil {
+			t.Fatal(err)
+		}
+		wantLost(t, l)
+		if got := wantLocked(t, one, dir); got.Run != anna.Run {
+			t.Errorf("held by %+v", got)
+		}
+	})
+}
+
+func TestWhoHoldsIsShownAndCanBeEnded(t *testing.T) {
+	withEachLockShell(t, func(t *testing.T, one, two *Host, dir string) {
+		s := openTestShell(t, two, Become{})
+		if r := run(t, s, HolderScript(dir)); r.Status != 0 || len(r.Stdout)+len(r.Stderr) > 0 {
+			t.Fatalf("nobody has ever held it: %+v", r)
+		}
+		l := lock(t, one, anna, dir)
+		old := time.Now().Add(-time.Hour)
+		if err := os.Chtimes(filepath.Join(dir, "lock.beat"), old, old); err != nil {
+			t.Fatal(err)
+		}
+		holder, held := ParseHolder(string(run(t, s, HolderScript(dir)).Stdout))
+		if !held || holder.Run != anna.Run || holder.Silent < time.Hour || holder.Silent > time.Hour+time.Minute {
+			t.Fatalf("%v %+v", held, holder)
+		}
+		if r := run(t, s, ReleaseScript(dir, bert.Run)); r.Status != 0 {
+			t.Fatalf("%s", r.Stderr)
+		}
+		wantLocked(t, two, dir) // that run does not hold it
+		if r := run(t, s, ReleaseScript(dir, anna.Run)); r.Status != 0 {
+			t.Fatalf("%s", r.Stderr)
+		}
+		wantLost(t, l)
+		if r := run(t, s, HolderScript(dir)); len(r.Stdout) > 0 {
+			t.Errorf("still held: %s", r.Stdout)
+		}
+		// The number of a process that is gone may be another's by now.
+		stale := anna.text() + "pid=1\nborn=1\n"
+		writeFile(t, filepath.Join(dir, "lock"), stale)
+		if r := run(t, s, HolderScript(dir)); len(r.Stdout) > 0 {
+			t.Errorf("a stale file is believed: %s", r.Stdout)
+		}
+	})
+}
+
+func TestALockThatCannotBeHadIsNoLockedError(t *testing.T) {
+	server := (&fakeServer{}).start(t)
+	h := connect(t, server.config())
+	file := filepath.Join(t.TempDir(), "file")
+	writeFile(t, file, "")
+	_, err := h.Lock(testContext(t), LockRequest{Holder: anna, Dir: file})
+	var cannot *CannotLockError
+	if !errors.As(err, &cannot) || !strings.Contains(cannot.Reason, "mkdir") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestTheLockIsRootsWithAPassword(t *testing.T) {
+	bin := fakeProgram(t, "sudo", fakeSudo)
+	h := connect(t, (&fakeServer{bin: bin}).start(t).config())
+	dir := t.TempDir()
+	l, err := h.Lock(testContext(t), LockRequest{Become: Become{Method: "sudo", Password: "right pass"}, Holder: anna, Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantLocked(t, h, dir)
+	l.Release()
+	lock(t, h, bert, dir)
+}
+
+func FuzzHolder(f *testing.F) {
+	f.Add(anna.User, "a\nrun=other", "x")
+	f.Fuzz(func(t *testing.T, user, playbook, run string) {
+		in := Holder{User: user, Playbook: playbook, Run: run, Since: anna.Since}
+		out, held := ParseHolder(in.text() + "pid=7\n")
+		if !held || out.PID != 7 || out.User != oneLine(user) || out.Playbook != oneLine(playbook) || out.Run != oneLine(run) || !out.Since.Equal(in.Since) {
+			t.Errorf("%+v became %+v", in, out)
+		}
+	})
+}
