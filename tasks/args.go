@@ -126,6 +126,9 @@ type ArgError struct {
 }
 
 func (e *ArgError) Error() string {
+	if e.Module == "" {
+		return fmt.Sprintf("argument %q %s", e.Arg, e.Problem)
+	}
 	return fmt.Sprintf("%s: argument %q %s", e.Module, e.Arg, e.Problem)
 }
 

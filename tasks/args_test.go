@@ -28,6 +28,17 @@ func TestDefineTakesArgumentsOfEmbeddedStructs(t *testing.T) {
 	}
 }
 
+func TestArgErrorNamesTheModuleWhereItIsKnown(t *testing.T) {
+	for want, e := range map[string]*ArgError{
+		`copy: argument "dest" is required`: {Module: "copy", Arg: "dest", Problem: "is required"},
+		`argument "nodes" is empty`:         {Arg: "nodes", Problem: "is empty"},
+	} {
+		if got := e.Error(); got != want {
+			t.Errorf("says %q, want %q", got, want)
+		}
+	}
+}
+
 func TestRestTakesEveryArgument(t *testing.T) {
 	var got map[string]any
 	type args struct {

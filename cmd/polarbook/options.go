@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -57,7 +58,7 @@ func (o *hostOptions) extraVars() (map[string]any, error) {
 		if file, ok := strings.CutPrefix(text, "@"); ok {
 			data, err := os.ReadFile(file)
 			if err != nil {
-				return nil, fmt.Errorf("-e @FILE: %w", err)
+				return nil, fmt.Errorf("-e %s: %w", text, plainPathError(err))
 			}
 			text, from = string(data), file
 		} else if !strings.HasPrefix(strings.TrimSpace(text), "{") && !strings.HasPrefix(strings.TrimSpace(text), "[") {
@@ -87,6 +88,15 @@ func (o *hostOptions) extraVars() (map[string]any, error) {
 		}
 	}
 	return vars, nil
+}
+
+// plainPathError leaves out the file's name where the sentence has it already.
+func plainPathError(err error) error {
+	var pathError *fs.PathError
+	if errors.As(err, &pathError) {
+		return pathError.Err
+	}
+	return err
 }
 
 // keyValues reads `a=1 b="two words"`; the values are strings.

@@ -29,6 +29,10 @@ func (s *step) failure(v *variables, err error) *outcome {
 		plain.Hint = ""
 		o.msg = plain.Error()
 	}
+	var become *remote.BecomeError
+	if errors.As(err, &become) && become.AboutPassword() {
+		o.hint = "have the password asked for with --ask-become-pass (-K), or give it as ansible_become_password"
+	}
 	if _, has := o.values["msg"]; !has {
 		o.values["msg"] = o.msg
 	}

@@ -42,6 +42,11 @@ func (e *BecomeError) Error() string {
 	return s
 }
 
+// AboutPassword says that another password would help: the one given is wrong, or none was.
+func (e *BecomeError) AboutPassword() bool {
+	return strings.Contains(e.Reason, "the password is wrong") || strings.Contains(e.Reason, "a password is required")
+}
+
 // becomePatience bounds how long sudo or su may take, directory servers and the
 // delay after a wrong password included.
 const becomePatience = 30 * time.Second
