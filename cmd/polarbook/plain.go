@@ -11,10 +11,13 @@ import (
 // plain prints a run line by line, for logs and pipes: no colours, no cursor, nothing that is taken back.
 type plain struct {
 	*narrator
-	progress map[string]time.Time // when a host's progress was last said
+	progress map[string]engine.HostProgress // what was last said of a host's progress
+	items    map[string]bool                // tasks of which items were shown, by task and host
 }
 
-func newPlain(n *narrator) *plain { return &plain{narrator: n, progress: map[string]time.Time{}} }
+func newPlain(n *narrator) *plain {
+	return &plain{narrator: n, progress: map[string]engine.HostProgress{}, items: map[string]bool{}}
+}
 
 // progressEvery keeps the log of a long upload short.
 const progressEvery = 10 * time.Second
@@ -27,10 +30,11 @@ func (p *plain) Event(e engine.Event) {
 		p.tasks[e.ID] = e
 		p.say(e.Time, "TASK  %s", e.Name)
 	case engine.HostProgress:
-		if e.Time.Sub(p.progress[e.Host]) < progressEvery && e.Done != e.Total {
+		last := p.progress[e.Host]
+		if again := last.What == e.What && last.Done == e.Done; again || e.Time.Sub(last.Time) < progressEvery && e.Done != e.Total {
 			return
 		}
-		p.progress[e.Host] = e.Time
+		p.progress[e.Host] = e
 		p.say(e.Time, "      %s: %s %s", e.Host, e.What, portion(e.Done, e.Total))
 	case engine.HostSaid:
 		p.say(e.Time, "      %s: %s", e.Host, e.Line)
@@ -43,7 +47,18 @@ func (p *plain) Event(e engine.Event) {
 	}
 }
 
+// done says how a step ended. What was skipped is said only when asked for, and a loop's own line only when its items
+// have not said it all.
 func (p *plain) done(e engine.HostDone) {
+	key := fmt.Sprint(e.TaskID, " ", e.Host)
+	if e.Status == engine.Skipped && p.verbose == 0 {
+		return
+	}
+	if e.InLoop {
+		p.items[key] = true
+	} else if p.items[key] && (e.Status == engine.OK || e.Status == engine.Changed) {
+		return
+	}
 	if words := p.result(e); words != "" {
 		first, rest, _ := strings.Cut(words, "\n")
 		p.say(e.Time, "      %s", strings.TrimRight(first, " "))
