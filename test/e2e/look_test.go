@@ -37,7 +37,7 @@ func (s *site) statusNow() clusterStatus {
 // killEngine kills a node's server in a way that leaves it no time for anything.
 func (s *site) killEngine(name string) {
 	s.t.Helper()
-	s.on(name, fmt.Sprintf("kill -9 $(head -n 1 %s/postmaster.pid)", s.pgdata()))
+	s.on(name, fmt.Sprintf("kill -9 $(head -n 1 %s/postmaster.pid)", s.pgdata(name)))
 }
 
 // tidy wants that no host has anything of a run but what it is meant to leave.
@@ -45,8 +45,8 @@ func (s *site) tidy() {
 	s.t.Helper()
 	for _, n := range s.names() {
 		left := s.on(n, `ls -d /tmp/tmp.* /opt/polardb/versions/*.unpacking /opt/polardb/versions/.*.archive* `+
-			s.pgdata()+`.polarbook.new /etc/systemd/system/.polar* /etc/systemd/system/*.new 2>/dev/null; `+
-			`find /etc /opt/polardb /home /root `+s.pgdata()+` -xdev -name '.polarbook*' 2>/dev/null; true`)
+			s.pgdata(n)+`.polarbook.new /etc/systemd/system/.polar* /etc/systemd/system/*.new 2>/dev/null; `+
+			`find /etc /opt/polardb /home /root `+s.pgdata(n)+` -xdev -name '.polarbook*' 2>/dev/null; true`)
 		if left != "" {
 			s.t.Errorf("%s has left over:\n%s", n, left)
 		}

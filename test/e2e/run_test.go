@@ -215,11 +215,8 @@ func (o *outcome) unchanged(hosts ...string) *outcome {
 	counts := o.recaps()
 	for _, h := range hosts {
 		if c, ok := counts[h]; !ok || c.OK == 0 || c.Changed+c.Failed+c.Unreachable > 0 {
-			o.t.Errorf("polarbook %s: %s has %+v, want no change; changed was %q", strings.Join(o.args, " "), h, c, o.changed())
+			o.t.Fatalf("polarbook %s: %s has %+v, want no change; changed was %q\n%s", strings.Join(o.args, " "), h, c, o.changed(), o.story())
 		}
-	}
-	if o.t.Failed() {
-		o.t.Fatal(o.story())
 	}
 	return o
 }

@@ -67,7 +67,6 @@ func newSite(t testing.TB, user string, specs []lab.Spec, group vars) *site {
 		s.members = append(s.members, member{spec.Name, vars{}})
 	}
 	s.write()
-	s.trim()
 	return s
 }
 
@@ -137,15 +136,25 @@ func (s *site) on(name, script string) string {
 	return out
 }
 
-// text gives a variable of the group as text, or what the built-in playbooks have as its default.
-func (s *site) text(name, otherwise string) string {
+// variable is what the inventory says for a host, or what the built-in playbooks take without it.
+func (s *site) variable(host, name, otherwise string) string {
+	for _, m := range s.members {
+		if v, ok := m.vars[name]; ok && m.name == host {
+			return fmt.Sprint(v)
+		}
+	}
 	if v, ok := s.group[name]; ok {
 		return fmt.Sprint(v)
 	}
 	return otherwise
 }
 
-func (s *site) pgdata() string    { return s.text("polardb_pgdata", "/var/lib/polardb/pgdata") }
-func (s *site) polardata() string { return s.text("polardb_polardata", "/var/lib/polardb/polardata") }
-func (s *site) port() string      { return s.text("polardb_port", "5432") }
-func (s *site) unit() string      { return "polardb-" + s.text("polardb_cluster", "polardb") }
+func (s *site) pgdata(host string) string {
+	return s.variable(host, "polardb_pgdata", "/var/lib/polardb/pgdata")
+}
+
+func (s *site) polardata(host string) string {
+	return s.variable(host, "polardb_polardata", "/var/lib/polardb/polardata")
+}
+
+func (s *site) unit() string { return "polardb-" + s.variable("", "polardb_cluster", "polardb") }

@@ -1,0 +1,202 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// polarbook is killed wantKills times in all, on clusters that are brought up from bare hosts through killsEach each.
+const (
+	wantKills = 20
+	killsEach = 5
+)
+
+// random is seeded by POLARBOOK_E2E_SEED, or by the clock, and says how to have the same again.
+func random(t *testing.T) *rand.Rand {
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("POLARBOOK_E2E_SEED"); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatalf("POLARBOOK_E2E_SEED: %v", err)
+		}
+	}
+	t.Logf("again with POLARBOOK_E2E_SEED=%d", seed)
+	return rand.New(rand.NewPCG(seed, 0))
+}
+
+// TestKilled kills polarbook at random moments of new-cluster.yml and starts it again, until it finishes. Moments are
+// counted in tasks, so that they spread over all of the run on any machine, with a random time after that, so that they
+// fall into long steps too.
+func TestKilled(t *testing.T) {
+	dice := random(t)
+	// How many tasks a run begins is the same whether it has all to do or nothing. The first cluster shows it.
+	length, kills := 60, 0
+	for i := 1; kills < wantKills && i <= 2*wantKills/killsEach && !t.Failed(); i++ {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			tasks, killed := killing(t, rand.New(rand.NewPCG(dice.Uint64(), 0)), length)
+			length, kills = tasks, kills+killed
+		})
+	}
+	t.Logf("killed %d times", kills)
+	if kills < wantKills && !t.Failed() {
+		t.Errorf("killed %d times, want at least %d", kills, wantKills)
+	}
+}
+
+// killing brings a cluster up through its kills, at moments of a run that begins so many tasks. It says how many the
+// last run began.
+func killing(t *testing.T, dice *rand.Rand, length int) (tasks, kills int) {
+	s := newSite(t, []string{"root", "dba"}[dice.IntN(2)], bookworm("node1", "node2", "node3"), nil)
+	s.layForeign()
+	moments := make([]int, killsEach)
+	for i := range moments {
+		moments[i] = 1 + dice.IntN(length)
+	}
+	// In this order every run gets further than the one before.
+	slices.Sort(moments)
+	watch := s.watchCopies()
+	for _, moment := range moments {
+		// Most steps take some milliseconds, some a few seconds.
+		late := time.Duration(dice.Float64() * dice.Float64() * float64(2*time.Second))
+		if !s.killAt(moment, late) {
+			continue
+		}
+		kills++
+		if dice.IntN(2) == 0 {
+			time.Sleep(time.Duration(dice.IntN(2000)) * time.Millisecond)
+		}
+	}
+	o := s.run(0, "new-cluster.yml")
+	watch()
+	s.whole()
+	s.run(0, "new-cluster.yml").unchanged(s.names()...)
+	s.foreignKept()
+	s.tidy()
+	return o.tasks(), kills
+}
+
+// tasks counts those that the run began.
+func (o *outcome) tasks() int {
+	n := 0
+	for _, e := range o.events {
+		if e.Type == "task_started" {
+			n++
+		}
+	}
+	return n
+}
+
+// killAt runs new-cluster.yml and kills polarbook that long after it began its moment-th task. It says false when the
+// run had ended by then.
+func (s *site) killAt(moment int, late time.Duration) bool {
+	s.t.Helper()
+	began, task := 0, ""
+	r := s.start(func(r *running, e event) {
+		if e.Type != "task_started" {
+			return
+		}
+		task = e.Name
+		if began++; began == moment {
+			time.AfterFunc(late, r.kill)
+		}
+	}, "run", "new-cluster.yml", "--output", "json")
+	o := r.wait()
+	if o.code == 0 {
+		s.t.Logf("the run was over before %s after its task %d", late.Round(time.Millisecond), moment)
+		return false
+	}
+	if o.code != -1 {
+		s.t.Fatalf("a run that was not killed yet failed\n%s", o.story())
+	}
+	s.t.Logf("killed %s after task %d began, in %q, after %s", late.Round(time.Millisecond), moment, task, o.took.Round(time.Millisecond))
+	return true
+}
+
+// layForeign puts somebody else's files beside all that polarbook makes.
+func (s *site) layForeign() {
+	s.t.Helper()
+	for _, n := range s.names() {
+		s.on(n, `for d in /var/lib/polardb/others /opt/polardb/versions/others /var/lib/polardb/pgdata-others; do
+mkdir -p $d; echo precious >$d/file; done; echo precious >/var/lib/polardb/file; echo precious >/var/lib/polardb/pgdata.save`)
+	}
+}
+
+// foreignKept wants them to be as they were.
+func (s *site) foreignKept() {
+	s.t.Helper()
+	for _, n := range s.names() {
+		got := s.on(n, `cat /var/lib/polardb/others/file /opt/polardb/versions/others/file /var/lib/polardb/pgdata-others/file /var/lib/polardb/file /var/lib/polardb/pgdata.save`)
+		if got != strings.Repeat("precious\n", 5) {
+			s.t.Errorf("somebody else's files on %s were changed: %q", n, got)
+		}
+	}
+}
+
+// watchCopies looks at the hosts now and then, for two base backups at once on one of them and for passwords in
+// anybody's arguments, until the returned function is called.
+func (s *site) watchCopies() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var all sync.WaitGroup
+	looks := 0
+	names := s.names()
+	all.Go(func() {
+		for ctx.Err() == nil {
+			for _, n := range names {
+				looks++
+				s.look(ctx, n)
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(150 * time.Millisecond):
+			}
+		}
+	})
+	var once sync.Once
+	stop = func() {
+		once.Do(func() {
+			cancel()
+			all.Wait()
+			if looks < len(names) {
+				s.t.Error("nobody looked at the hosts")
+			}
+		})
+	}
+	s.t.Cleanup(stop)
+	return stop
+}
+
+// look takes all processes' command lines at one moment. A base backup's own helper is its child.
+func (s *site) look(ctx context.Context, name string) {
+	out, err := s.lab.Host(name).Exec(ctx, `for d in /proc/[0-9]*; do
+[ -r $d/cmdline ] && { sed -n 's/^Pid:\t//p; s/^PPid:\t//p; s/^Name:\t//p' $d/status 2>/dev/null | tr '\n' ' '; tr '\0\n' '  ' <$d/cmdline; echo; }; done 2>/dev/null; true`)
+	if err != nil {
+		return // the host is down, or the test over
+	}
+	copies := map[string]string{} // pid to parent
+	for _, line := range strings.Split(out, "\n") {
+		if strings.Contains(line, s.password) || strings.Contains(line, s.lab.Password()) {
+			s.t.Errorf("a password is among the arguments of a process on %s: %s", name, line)
+		}
+		f := strings.Fields(line)
+		if len(f) > 3 && (f[0] == "pg_basebackup" || strings.HasPrefix(f[0], "polar_basebacku")) {
+			copies[f[1]] = f[2]
+		}
+	}
+	top := 0
+	for _, parent := range copies {
+		if _, helper := copies[parent]; !helper {
+			top++
+		}
+	}
+	if top > 1 {
+		s.t.Errorf("%d base backups at once on %s: %v\n%s", top, name, copies, out)
+	}
+}
