@@ -204,6 +204,7 @@ func (s *Server) follow() {
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
 	var ready time.Time
+	var term int64 // in which it became writable
 	for {
 		select {
 		case <-s.ctx.Done():
@@ -225,7 +226,8 @@ func (s *Server) follow() {
 				ready = time.Now()
 				s.passLead()
 			}
-		case primary && s.foreignLeader(status):
+		case primary && (s.foreignLeader(status) || status.LeaderReady && status.Term != term):
+			// A leader that is elected again after it had lost its majority is restarted like one that follows.
 			s.demote()
 			ready = time.Time{}
 		case primary:
@@ -235,6 +237,7 @@ func (s *Server) follow() {
 			}
 			if time.Since(ready) >= s.scaled(200*time.Millisecond) {
 				s.promote()
+				term = status.Term
 			}
 		default:
 			ready = time.Time{}
