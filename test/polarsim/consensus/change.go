@@ -1,6 +1,9 @@
 package consensus
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // changeLocked brings a committed membership change into this node's own list. A learner's list holds only
 // itself until it is promoted; a member applies the difference, as the engine does, which is why a member that
@@ -40,9 +43,9 @@ func (n *Node) changeLocked(c *Change) {
 		}
 		n.dropMemberLocked(c.Address)
 		if own {
-			n.logf("Server %d : I am dropped, step down", n.idLocked())
-			n.newTermLocked(m.Term + 1)
-			n.restartTimerLocked()
+			n.dropped = true
+			n.wait.Add(1)
+			go n.leave(m.Term)
 		}
 	case "drop learner":
 		m.Learners = removeLearner(m.Learners, c.Address)
@@ -66,6 +69,29 @@ func (n *Node) changeLocked(c *Change) {
 		n.pendingAdd = ""
 	}
 	n.notifyLocked()
+}
+
+// leave ends the office of a leader that dropped itself, once the others had a chance to hear that it is committed.
+func (n *Node) leave(term int64) {
+	defer n.wait.Done()
+	for range 3 {
+		n.mu.Lock()
+		n.wakePeersLocked()
+		n.mu.Unlock()
+		select {
+		case <-time.After(n.heartbeat()):
+		case <-n.ctx.Done():
+			return
+		}
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.role == Leader && n.meta.Term == term {
+		n.logf("Server %d : I am dropped, step down", n.idLocked())
+		n.newTermLocked(term + 1)
+		n.restartTimerLocked()
+		n.notifyLocked()
+	}
 }
 
 // corruptLocked is what the engine's own list looks like after a dropped follower was added again without the

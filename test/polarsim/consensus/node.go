@@ -45,6 +45,7 @@ type Node struct {
 	leaderTicks  int // ticks in office since a majority was last heard
 	transferring time.Time
 	pendingAdd   string
+	dropped      bool  // by its own command
 	number       int64 // the last number a WEIGHT or MATCH INDEX left behind; PURGE uses it
 	votes        map[string]bool
 	campaign     int

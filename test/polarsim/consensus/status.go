@@ -2,23 +2,23 @@ package consensus
 
 // Status is this node's own view of itself.
 type Status struct {
-	ServerID       int64
-	Term           int64
-	Leader         int64
-	LeaderAddress  string
-	Commit         int64
-	Applied        int64
-	LastTerm       int64
-	LastIndex      int64
-	LastLSN        uint64
-	CommitLSN      uint64
-	PurgeLSN       uint64
-	Role           Role
-	VotedFor       int64
-	LogBytes       int64
-	Meta           Meta
-	LeaderReady    bool // leads, past the weight phase, and everything of earlier terms is applied
-	HasPeerStreams bool
+	ServerID      int64
+	Term          int64
+	Leader        int64
+	LeaderAddress string
+	Commit        int64
+	Applied       int64
+	LastTerm      int64
+	LastIndex     int64
+	LastLSN       uint64
+	CommitLSN     uint64
+	PurgeLSN      uint64
+	Role          Role
+	VotedFor      int64
+	LogBytes      int64
+	Meta          Meta
+	LeaderReady   bool // leads, past the weight phase, and everything of earlier terms is applied
+	Dropped       bool // it dropped itself, and leads no more
 }
 
 // Status takes a snapshot.
@@ -29,6 +29,7 @@ func (n *Node) Status() Status {
 		ServerID: n.idLocked(), Term: n.meta.Term, Leader: n.leaderID, LeaderAddress: n.leader,
 		Commit: n.commit, Applied: n.applied, Role: n.role, VotedFor: n.meta.VotedFor, Meta: n.meta.clone(), LogBytes: n.log.Size(),
 	}
+	s.Dropped = n.dropped && n.role != Leader
 	s.LastIndex, s.LastTerm, s.LastLSN = n.log.Last()
 	s.CommitLSN = firstLSN
 	if e, ok := n.log.Entry(n.commit); ok {

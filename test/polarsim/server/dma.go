@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/polarbook/polarbook/test/polarsim/consensus"
 	"github.com/polarbook/polarbook/test/polarsim/sql"
@@ -111,6 +112,15 @@ func (c *session) dma(ctx context.Context, statement *sql.Statement) (*sql.Resul
 	}
 	if err != nil {
 		return nil, &sql.Error{Code: "XX000", Message: "Failed to execute consensus command: " + err.Error(), Routine: "consensus_wait_for_command"}
+	}
+	own := words == "drop follower" && address == c.server.node.Status().Meta.Self
+	if own || words == "change to singleton mode" && c.server.isPrimary() {
+		// Both end in a restart of everything, and the restart is faster than the answer.
+		select {
+		case <-c.ctx.Done():
+			return nil, c.ctx.Err()
+		case <-time.After(4 * c.server.timeout):
+		}
 	}
 	return &sql.Result{Tag: "ALTER SYSTEM"}, nil
 }

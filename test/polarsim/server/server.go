@@ -253,7 +253,7 @@ func (s *Server) foreignLeader(status consensus.Status) bool {
 	if status.LeaderAddress != "" && status.LeaderAddress != status.Meta.Self {
 		return true
 	}
-	return status.Role == consensus.Learner
+	return status.Role == consensus.Learner || status.Dropped
 }
 
 func (s *Server) setPhase(p phase) {
@@ -277,6 +277,9 @@ func (s *Server) promote() {
 
 // consistent says that the write-ahead log streams and everything known to be committed is applied.
 func (s *Server) consistent(status consensus.Status) bool {
+	if status.Dropped {
+		return true // what it has is all it will ever have
+	}
 	return s.canReceive() && status.LeaderAddress != "" && status.Applied >= status.Commit
 }
 

@@ -42,6 +42,9 @@ func (s *settings) complete(files *config.Files) map[string]config.Assigned {
 	for _, name := range config.Names() {
 		out[name] = config.Assigned{Text: config.Lookup(name).Default, Source: "default"}
 	}
+	if dialect := os.Getenv("POLARSIM_DIALECT"); dialect != "" {
+		out["polarsim_dialect"] = config.Assigned{Text: dialect, Source: "environment variable"}
+	}
 	for name, value := range map[string]string{
 		"data_directory": s.pgdata, "config_file": filepath.Join(s.pgdata, "postgresql.conf"), "hba_file": filepath.Join(s.pgdata, "pg_hba.conf"),
 		"ident_file": filepath.Join(s.pgdata, "pg_ident.conf"), "polar_dma_file": filepath.Join(s.pgdata, "polar_dma.conf"),
