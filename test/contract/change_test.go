@@ -124,7 +124,7 @@ func testFailover(t *testing.T, nodes []*node) {
 	}
 	old.exec("insert into log values (10, 'acknowledged')")
 	before := must[int64](old, "select current_term from polar_dma_member_status")
-	old.kill(syscall.SIGKILL)
+	old.kill()
 	next := awaitLeader(t, rest)
 	if term := must[int64](next, "select current_term from polar_dma_member_status"); term <= before {
 		t.Errorf("term %d after %d", term, before)

@@ -43,11 +43,25 @@ func mainCode(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(scratch)
+	if err := adoptOrphans(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	if err := prepare(scratch); err != nil {
 		fmt.Fprintln(os.Stderr, "contract tests:", err)
 		return 1
 	}
 	return m.Run()
+}
+
+// adoptOrphans makes postmasters, which pg_ctl leaves behind, children of this process. What the machine's first
+// process reaps late or never would otherwise look alive.
+func adoptOrphans() error {
+	const setChildSubreaper = 36
+	if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, setChildSubreaper, 1, 0); errno != 0 {
+		return fmt.Errorf("prctl(PR_SET_CHILD_SUBREAPER): %w", errno)
+	}
+	return nil
 }
 
 func prepare(scratch string) error {

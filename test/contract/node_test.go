@@ -211,11 +211,18 @@ func (n *node) pid() int {
 	return pid
 }
 
-func (n *node) kill(sig syscall.Signal) {
+// kill kills the postmaster and waits until it is reaped: to pg_ctl a zombie is a running server.
+func (n *node) kill() {
 	n.t.Helper()
-	if err := syscall.Kill(n.pid(), sig); err != nil {
+	pid := n.pid()
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		n.t.Fatal(err)
 	}
+	eventually(n.t, 30*time.Second, "the killed postmaster is gone", func() bool {
+		// It is ours to reap when pg_ctl, which started it, has ended: see adoptOrphans.
+		_, _ = syscall.Wait4(pid, nil, syscall.WNOHANG, nil)
+		return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
+	})
 }
 
 // leader makes node 1 a writable single-node cluster with what every cluster has.
