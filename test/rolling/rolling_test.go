@@ -14,6 +14,7 @@ func TestKeeping(t *testing.T) {
 	s := newSite(t, nodes...)
 	s.subtest(t, "new cluster", func(t *testing.T) { s.run(0, "new-cluster.yml") })
 	s.subtest(t, "restart", s.restart)
+	s.subtest(t, "reconfigure", s.reconfigure)
 }
 
 func (s *site) pids() map[string]string {

@@ -42,18 +42,21 @@ type Override struct{ Name, Value string }
 // with polar_ or contain a dot are tolerated.
 func Load(pgdata string, overrides []Override) (*Files, error) {
 	f := &Files{Values: map[string]Assigned{}}
-	main := filepath.Join(pgdata, "postgresql.conf")
-	if _, err := os.Stat(main); err != nil {
-		return nil, fmt.Errorf("could not access the server configuration file \"%s\": No such file or directory", main)
-	}
-	dma := filepath.Join(pgdata, "polar_dma.conf")
+	main, dma := filepath.Join(pgdata, "postgresql.conf"), filepath.Join(pgdata, "polar_dma.conf")
 	for _, o := range overrides {
-		if strings.EqualFold(o.Name, "polar_dma_file") {
+		switch strings.ToLower(o.Name) {
+		case "config_file":
+			main = o.Value
+		case "polar_dma_file":
 			dma = o.Value
 		}
 	}
+	if _, err := os.Stat(main); err != nil {
+		return nil, fmt.Errorf("could not access the server configuration file \"%s\": No such file or directory", main)
+	}
 	problems := f.read(main, 0)
-	for _, name := range []string{filepath.Join(pgdata, "postgresql.auto.conf"), dma} {
+	// What ALTER SYSTEM has set is read last and wins (guc-file.l:207, observed on 11.9).
+	for _, name := range []string{dma, filepath.Join(pgdata, "postgresql.auto.conf")} {
 		if _, err := os.Stat(name); err == nil {
 			problems = append(problems, f.read(name, 0)...)
 		}

@@ -116,3 +116,23 @@ func TestHBA(t *testing.T) {
 		t.Error("a bad address passed")
 	}
 }
+
+func TestFilesInTheEnginesOrder(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"postgresql.conf": "work_mem = 1MB\n", "other.conf": "work_mem = 2MB\n",
+		"polar_dma.conf": "polar_dma_election_timeout = 1s\n", "postgresql.auto.conf": "polar_dma_election_timeout = '3s'\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, err := Load(dir, nil)
+	if err != nil || files.Values["polar_dma_election_timeout"].Text != "3000" {
+		t.Errorf("ALTER SYSTEM does not win over polar_dma.conf: %+v, %v", files.Values["polar_dma_election_timeout"], err)
+	}
+	files, err = Load(dir, []Override{{Name: "config_file", Value: filepath.Join(dir, "other.conf")}})
+	if err != nil || files.Values["work_mem"].Text != "2048" {
+		t.Errorf("another postgresql.conf is not read: %+v, %v", files.Values["work_mem"], err)
+	}
+}

@@ -1,0 +1,201 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/polarbook/polarbook/tasks/dma"
+)
+
+type settingsArgs struct {
+	clusterArgs
+	Settings    map[string]any `arg:"settings" doc:"what postgresql.conf is to say; with it the running server is compared with these and not with its files"`
+	DMASettings map[string]any `arg:"dma_settings" doc:"what polar_dma.conf is to say"`
+	Reloaded    bool           `arg:"reloaded" default:"no" doc:"the server was told to reload: give it some seconds to have done so"`
+}
+
+var polardbSettingsModule = Define(Module{
+	Name:    "polardb_settings",
+	Summary: "Which settings a node's server has yet to take over from its files, and whether a reload or a restart does it",
+	Notes: []string{
+		"Asks pg_settings (context, pending_restart) and pg_file_settings, which reads the files as they are on disk; the consensus settings that pg_settings hides are asked one by one. Changes nothing.",
+		"Refused, with the reason, is what would harm: a value that the engine does not take, another port or POLARDATA (the members know the node by its address, and polar_node_static.conf pins the path), and a lower max_connections and the like, with which a follower does not start.",
+		"What ALTER SYSTEM has set wins over both files; it is compared too.",
+	},
+	Returns: []Return{{"reload", "list", "names of settings that a reload takes over"}, {"restart", "list", "names of settings that need a restart"},
+		{"changes", "list", "one dict a setting: name, from, to, needs"}, {"ignored", "list", "names that this engine does not know and ignores"}, {"pinned", "list", "names whose value polar_node_static.conf keeps"}},
+	Examples: `- polardb_settings:
+    nodes: "{{ polardb_nodes }}"
+    login_password: "{{ polardb_password }}"
+  register: settings
+`,
+}, func(a *settingsArgs, l Local) (Action, error) {
+	list, err := a.nodes()
+	if err != nil {
+		return nil, err
+	}
+	s := &settingsAction{args: a, list: list, check: l.Check()}
+	if a.Settings != nil || a.DMASettings != nil {
+		s.wanted = map[string]string{}
+		for _, m := range []map[string]any{a.Settings, a.DMASettings} {
+			for name, v := range m {
+				text, err := toString(v)
+				if err != nil {
+					return nil, &ArgError{Module: "polardb_settings", Arg: "settings", Problem: fmt.Sprintf("holds %s, which %v", name, err)}
+				}
+				s.wanted[strings.ToLower(name)] = text
+			}
+		}
+	}
+	return s, nil
+})
+
+type settingsAction struct {
+	args   *settingsArgs
+	list   []wantedNode
+	check  bool
+	wanted map[string]string // nil: the files are compared
+}
+
+func (s *settingsAction) Probe() string { return "" }
+
+// reloadPatience is how long the processes of a server may take to read their files after they were told to.
+const reloadPatience = 10 * time.Second
+
+func (s *settingsAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
+	self, err := nodeNamed(s.list, h.Name())
+	if err != nil {
+		return f, err
+	}
+	deadline := time.Now().Add(reloadPatience)
+	for {
+		found, err := s.look(ctx, h, self)
+		if err != nil {
+			return f, fmt.Errorf("ask the server of %s for its settings: %w", h.Name(), err)
+		}
+		f.Value = found
+		if !s.args.Reloaded || s.check || len(compareSettings(found, s.wanted).needs("reload")) == 0 || time.Now().After(deadline) {
+			return f, nil
+		}
+		if err := sleep(ctx, 200*time.Millisecond); err != nil {
+			return f, err
+		}
+	}
+}
+
+// fileSettings is asked first: reading it marks in pg_settings of the same session what waits for a restart, also
+// before a reload (observed on 11.9).
+const (
+	fileSettingsQuery = `select coalesce(name, ''), coalesce(setting, ''), coalesce(sourcefile, ''), coalesce(sourceline, 0), coalesce(error, '') from pg_file_settings order by seqno`
+	settingsQuery     = `select name, coalesce(setting, ''), coalesce(unit, ''), context, vartype, coalesce(source, ''), coalesce(sourcefile, ''), coalesce(boot_val, ''), pending_restart from pg_settings`
+)
+
+func (s *settingsAction) look(ctx context.Context, h Host, self wantedNode) (serverSettings, error) {
+	found := serverSettings{settings: map[string]serverSetting{}, unseen: map[string]string{}}
+	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	err := s.args.use(ctx, h, self, true, func(conn *pgx.Conn) error {
+		rows, err := settingRows(ctx, conn, fileSettingsQuery)
+		if err != nil {
+			return err
+		}
+		names := map[string]bool{}
+		for _, r := range rows {
+			found.files = append(found.files, fileSetting{Name: strings.ToLower(r[0]), Value: r[1], File: r[2], Line: r[3], Error: r[4]})
+			names[strings.ToLower(r[0])] = true
+		}
+		if rows, err = settingRows(ctx, conn, settingsQuery); err != nil {
+			return err
+		}
+		for _, r := range rows {
+			found.settings[strings.ToLower(r[0])] = serverSetting{Value: r[1], Unit: r[2], Context: r[3], Type: r[4], Source: r[5], File: r[6], Boot: r[7], Pending: r[8] == "t"}
+		}
+		for name := range s.wanted {
+			names[name] = true
+		}
+		for name := range names {
+			if _, seen := found.settings[name]; seen || name == "" {
+				continue
+			}
+			rows, err := settingRows(ctx, conn, "select current_setting("+dma.Literal(name)+", true)")
+			if err != nil && dma.Code(err) == "" {
+				return err
+			}
+			if err == nil && len(rows) == 1 && rows[0][0] != "\x00" {
+				found.unseen[name] = rows[0][0]
+			}
+		}
+		return nil
+	})
+	return found, err
+}
+
+// settingRows are the rows of a query as texts; NULL is the one text that no setting has, a zero byte.
+func settingRows(ctx context.Context, conn *pgx.Conn, query string) ([][]string, error) {
+	results, err := conn.PgConn().Exec(ctx, query).ReadAll()
+	if err != nil {
+		return nil, err
+	}
+	var rows [][]string
+	for _, r := range results {
+		for _, values := range r.Rows {
+			row := make([]string, len(values))
+			for i, v := range values {
+				row[i] = "\x00"
+				if v != nil {
+					row[i] = string(v)
+				}
+			}
+			rows = append(rows, row)
+		}
+	}
+	return rows, nil
+}
+
+func (s *settingsAction) Plan(f Found) (Plan, error) {
+	found, ok := f.Value.(serverSettings)
+	if !ok {
+		return Plan{}, errors.New("the server was not asked")
+	}
+	r := compareSettings(found, s.wanted)
+	values := map[string]any{"reload": anyList(r.needs("reload")), "restart": anyList(r.needs("restart")), "ignored": anyList(r.ignored), "pinned": anyList(r.pinned)}
+	changes := []any{}
+	var lines []string
+	for _, c := range r.changes {
+		changes = append(changes, map[string]any{"name": c.Name, "from": c.From, "to": c.To, "needs": c.Needs})
+		lines = append(lines, fmt.Sprintf("%s %s -> %s (%s)", c.Name, c.From, c.To, c.Needs))
+	}
+	values["changes"] = changes
+	if len(r.refused) > 0 {
+		return Plan{}, &Failure{Msg: strings.Join(r.refused, "; "), Values: values, Hint: "change the inventory: nothing was restarted with it"}
+	}
+	msg := "the server runs with what its files say"
+	if s.wanted != nil {
+		msg = "the server runs with what the inventory says"
+	}
+	if len(lines) > 0 {
+		msg = strings.Join(lines, "; ")
+	}
+	if len(r.ignored) > 0 {
+		msg += "; not known to this engine: " + strings.Join(r.ignored, ", ")
+	}
+	if len(r.pinned) > 0 {
+		msg += "; kept by polar_node_static.conf: " + strings.Join(r.pinned, ", ")
+	}
+	return Plan{Msg: msg, Values: values}, nil
+}
+
+func anyList(names []string) []any {
+	list := make([]any, 0, len(names))
+	sort.Strings(names)
+	for _, n := range names {
+		list = append(list, n)
+	}
+	return list
+}
