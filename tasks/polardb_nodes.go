@@ -2,8 +2,10 @@ package tasks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -227,7 +229,7 @@ func (c *clusterArgs) leader(ctx context.Context, h Host, list []wantedNode, pat
 	for {
 		survey := c.survey(ctx, h, list)
 		leader, err := survey.Leader()
-		if err == nil || ctx.Err() != nil || time.Now().After(deadline) {
+		if err == nil || ctx.Err() != nil || time.Now().After(deadline) || nobodyListens(survey) {
 			return leader, survey, err
 		}
 		h.Say(err.Error())
@@ -235,6 +237,17 @@ func (c *clusterArgs) leader(ctx context.Context, h Host, list []wantedNode, pat
 			return leader, survey, err
 		}
 	}
+}
+
+// nobodyListens says that no server runs on any of the nodes, so that there is no election to wait for: bare hosts in
+// check mode, or a cluster that was stopped.
+func nobodyListens(survey dma.Survey) bool {
+	for _, v := range survey {
+		if !errors.Is(v.Err, syscall.ECONNREFUSED) {
+			return false
+		}
+	}
+	return len(survey) > 0
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
