@@ -178,9 +178,9 @@ func (c conditions) probe() string {
 func (c conditions) skip(ans answer) string {
 	switch {
 	case c.Creates != "" && ans.has("creates"):
-		return "not run, since " + c.Creates + " exists"
+		return "skipped, since " + c.Creates + " exists"
 	case c.Removes != "" && !ans.has("removes"):
-		return "not run, since " + c.Removes + " does not exist"
+		return "skipped, since " + c.Removes + " does not exist"
 	}
 	return ""
 }
@@ -220,7 +220,11 @@ func (a *commandAction) Apply(ctx context.Context, h Host, p Plan) (Result, erro
 	if err != nil {
 		return Result{}, err
 	}
-	return commandResult(r, a.shown, began, a.input.StripEnds)
+	result, err := commandResult(r, a.shown, began, a.input.StripEnds)
+	if a.module == "command" && (r.Status == 126 || r.Status == 127) {
+		result.Changed = false // it could not be run
+	}
+	return result, err
 }
 
 func commandResult(r remote.Result, shown any, began time.Time, strip bool) (Result, error) {
@@ -245,7 +249,7 @@ func commandResult(r remote.Result, shown any, began time.Time, strip bool) (Res
 		case 126:
 			f.Hint = "126 means that it may not be executed by this user"
 		}
-		return Result{}, f
+		return Result{Changed: true}, f // it has run, and nobody knows how far it came
 	}
 	return Result{Changed: true, Values: values}, nil
 }

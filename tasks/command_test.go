@@ -22,8 +22,14 @@ func TestCommand(t *testing.T) {
 		mustNotChange(t, h, "command", map[string]any{"cmd": "false", "creates": dir + "/*.x", "removes": "gone*", "chdir": dir}, l)
 		args := map[string]any{"cmd": "touch made.x", "creates": "*.x", "chdir": dir}
 		mustChange(t, h, "command", args, l)
-		mustNotChange(t, h, "command", args, l)
+		plan := mustNotChange(t, h, "command", args, l)
+		if want := "skipped, since *.x exists"; plan.Values["stdout"] != want {
+			t.Errorf("got %q, want %q as Ansible has it", plan.Values["stdout"], want)
+		}
 		err := mustFail(t, h, "command", map[string]any{"cmd": "no-such-command-here"}, l, "status 127")
+		if _, r, _ := attempt(t, h, "command", map[string]any{"cmd": "no-such-command-here"}, l); r.Changed {
+			t.Error("what cannot be run has changed nothing")
+		}
 		var f *Failure
 		if !errors.As(err, &f) || f.Values["rc"] != 127 || f.Hint == "" {
 			t.Errorf("%+v", f)
@@ -41,7 +47,7 @@ func TestShell(t *testing.T) {
 		}
 		_, r, err := attempt(t, h, "shell", map[string]any{"cmd": "echo said; exit 3"}, l)
 		var f *Failure
-		if !errors.As(err, &f) || f.Values["rc"] != 3 || f.Values["stdout"] != "said" {
+		if !errors.As(err, &f) || f.Values["rc"] != 3 || f.Values["stdout"] != "said" || !r.Changed {
 			t.Errorf("%v %v", r, err)
 		}
 		if _, err := os.Stat("/bin/bash"); err == nil {
