@@ -15,6 +15,9 @@ func didYouMean(word string, candidates []string) string {
 	return fmt.Sprintf("did you mean %q?", best)
 }
 
+// Nearest is the candidate that a word was probably meant to be, "" when none is near.
+func Nearest(word string, candidates []string) string { return nearest(word, candidates) }
+
 // nearest is the candidate nearest to a word, "" when none is near.
 func nearest(word string, candidates []string) string {
 	best, distance := "", max(len(word)/3, 1)+1

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/tasks"
 )
 
@@ -15,23 +16,35 @@ func (c *docCmd) Run(t *terminal) error {
 	if c.Module == "" {
 		var rows [][]string
 		for _, m := range tasks.All() {
-			rows = append(rows, []string{m.Name, m.Summary})
+			rows = append(rows, []string{m.Name, wrap(m.Summary, 76, "")})
 		}
 		fmt.Fprintln(t.out, table(rows))
 		return nil
 	}
 	m, ok := tasks.Lookup(c.Module)
 	if !ok {
-		return fmt.Errorf("there is no module %q; polarbook doc lists them all", c.Module)
+		var names []string
+		for _, m := range tasks.All() {
+			names = append(names, m.Name)
+		}
+		return fmt.Errorf("there is no module %q%s; polarbook doc lists them all", c.Module, meant(c.Module, names))
 	}
 	fmt.Fprint(t.out, moduleDoc(t, m))
 	return nil
 }
 
+// meant is a guess at what a wrong word was to be, for the end of a sentence.
+func meant(word string, known []string) string {
+	if near := playbooks.Nearest(word, known); near != "" {
+		return fmt.Sprintf("; did you mean %q?", near)
+	}
+	return ""
+}
+
 // moduleDoc is made from the table that the loader checks with and the arguments are decoded with.
 func moduleDoc(t *terminal, m *tasks.Module) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s\n", t.bold(m.Name), m.Summary)
+	fmt.Fprintf(&b, "%s: %s\n", t.bold(m.Name), wrap(m.Summary, 98-len(m.Name), "  "))
 	if len(m.Collections) > 0 {
 		fmt.Fprintf(&b, "also known as %s.%s\n", strings.Join(m.Collections, "."+m.Name+", "), m.Name)
 	}
@@ -58,7 +71,7 @@ func moduleDoc(t *terminal, m *tasks.Module) string {
 		if a.Secret {
 			facts = append(facts, "masked everywhere")
 		}
-		fmt.Fprintf(&b, "  %s (%s)\n", t.bold(a.Name), strings.Join(facts, "; "))
+		fmt.Fprintf(&b, "  %s (%s)\n", t.bold(a.Name), wrap(strings.Join(facts, "; "), 96-len(a.Name), "    "))
 		if a.Doc != "" {
 			fmt.Fprintf(&b, "      %s\n", wrap(a.Doc, 94, "      "))
 		}

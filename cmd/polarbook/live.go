@@ -59,6 +59,8 @@ func (l *live) Event(e engine.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch e := e.(type) {
+	case engine.RunStarted:
+		l.check = e.Check
 	case engine.PlayStarted:
 		l.redraw(l.flush() + "\n" + l.t.bold(e.Name) + l.t.faint("  "+strings.Join(e.Hosts, " ")) + "\n")
 	case engine.TaskStarted:

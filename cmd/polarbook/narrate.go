@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"sort"
 	"strings"
@@ -16,6 +17,7 @@ type narrator struct {
 	t       *terminal
 	diff    bool
 	verbose int
+	check   bool // nothing is changed
 	tasks   map[int]engine.TaskStarted
 }
 
@@ -49,7 +51,7 @@ func (n *narrator) result(e engine.HostDone) string {
 	switch e.Status {
 	case engine.Failed, engine.Unreachable, engine.Ignored, engine.Rescued:
 		task := n.tasks[e.TaskID]
-		fmt.Fprintf(&b, "%s %s: %s\n", n.word(e.Status), n.t.bold(who), indentAfter(e.Msg, "    "))
+		fmt.Fprintf(&b, "%s %s: %s\n", n.word(e.Status), n.t.bold(who), indentAfter(sayOnce(e), "    "))
 		if err := text(e.Values["stderr"]); err != "" && !strings.Contains(e.Msg, err) {
 			fmt.Fprintf(&b, "    stderr: %s\n", indentAfter(last(err, 15), "    "))
 		}
@@ -62,6 +64,8 @@ func (n *narrator) result(e engine.HostDone) string {
 	case engine.Changed, engine.OK:
 		if e.Unknown != "" {
 			fmt.Fprintf(&b, "%s %s: not known before the run: %s\n", n.word(e.Status), who, indentAfter(e.Unknown, "    "))
+		} else if shown := n.debugged(e); shown != "" {
+			fmt.Fprintf(&b, "%s %s: %s\n", n.word(e.Status), who, below(shown))
 		} else if n.verbose > 0 && e.Msg != "" || strings.Contains(e.Msg, "\n") {
 			fmt.Fprintf(&b, "%s %s: %s\n", n.word(e.Status), who, below(e.Msg))
 		}
@@ -70,6 +74,9 @@ func (n *narrator) result(e engine.HostDone) string {
 				fmt.Fprintf(&b, "    %s: %v\n", key, e.Values[key])
 			}
 		}
+	}
+	if b.Len() == 0 && (len(e.Warnings) > 0 || n.diff && len(e.Diff) > 0) {
+		fmt.Fprintf(&b, "%s %s: %s\n", n.word(e.Status), who, below(e.Msg))
 	}
 	for _, w := range e.Warnings {
 		fmt.Fprintf(&b, "%s %s: %s\n", n.t.yellow("warning"), who, w)
@@ -80,6 +87,47 @@ func (n *narrator) result(e engine.HostDone) string {
 		}
 	}
 	return b.String()
+}
+
+// debugged is what a debug task shows: its purpose is to be read.
+func (n *narrator) debugged(e engine.HostDone) string {
+	if n.tasks[e.TaskID].Module != "debug" || e.NoLog {
+		return ""
+	}
+	if least, ok := e.Values["verbosity"].(int); ok && least > n.verbose {
+		return ""
+	}
+	if msg, ok := e.Values["msg"]; ok {
+		return readable(msg)
+	}
+	var parts []string
+	for _, name := range sortedKeys(e.Values) {
+		if name != "changed" && name != "failed" && name != "verbosity" {
+			parts = append(parts, name+" = "+readable(e.Values[name]))
+		}
+	}
+	return strings.Join(parts, "\n")
+}
+
+// readable is a value as text: strings as they are, everything else as JSON.
+func readable(value any) string {
+	if s, ok := value.(string); ok {
+		return s
+	}
+	data, err := json.MarshalIndent(value, "", "  ")
+	if err != nil {
+		return fmt.Sprint(value)
+	}
+	return string(data)
+}
+
+// sayOnce is the message without the host and the status that stand before it.
+func sayOnce(e engine.HostDone) string {
+	msg := strings.TrimPrefix(e.Msg, e.Host+": ")
+	if e.Status == engine.Unreachable {
+		msg = strings.TrimPrefix(msg, "unreachable: ")
+	}
+	return msg
 }
 
 // diffText is a difference as diff -u shows it.
@@ -148,6 +196,9 @@ func (n *narrator) recap(e engine.RunEnded) string {
 		}
 	}
 	fmt.Fprintf(&b, "in %s\n", took(e.Elapsed))
+	if n.check {
+		b.WriteString("nothing was changed: --check counts as changed what a run would change\n")
+	}
 	if e.Aborted {
 		b.WriteString(n.t.yellow("stopped before the end") + "; the same command goes on from there\n")
 		for _, host := range sortedKeys(e.Pending) {

@@ -22,12 +22,12 @@ import (
 
 // hostOptions are those of every command that reaches hosts.
 type hostOptions struct {
-	Inventory     []string `short:"i" placeholder:"PATH" help:"Inventory file, directory or comma-separated hosts; more than once. Default: inventory.yml (or .yaml, .ini, or inventory, hosts) here."`
+	Inventory     []string `short:"i" placeholder:"PATH" sep:"none" help:"Inventory file, directory or comma-separated hosts; more than once. Default: inventory.yml (or .yaml, .ini, or inventory, hosts) here."`
 	Limit         string   `short:"l" help:"Only these of the hosts (a host pattern)."`
 	ExtraVars     []string `short:"e" name:"extra-vars" placeholder:"VARS" sep:"none" help:"Variables that win over all others: key=value, YAML or JSON, or @FILE."`
 	Forks         int      `short:"f" default:"50" help:"How many hosts at once."`
 	User          string   `short:"u" help:"Log in as this user, where the inventory names none."`
-	PrivateKey    []string `name:"private-key" aliases:"key-file" placeholder:"FILE" help:"Private keys to log in with."`
+	PrivateKey    []string `name:"private-key" aliases:"key-file" placeholder:"FILE" sep:"none" help:"Private keys to log in with."`
 	AskPass       bool     `short:"k" name:"ask-pass" help:"Ask for the password to log in with."`
 	AskBecomePass bool     `short:"K" name:"ask-become-pass" help:"Ask for the password of sudo."`
 	Timeout       int      `short:"T" default:"10" help:"Seconds that connecting may take."`

@@ -24,6 +24,8 @@ const progressEvery = 10 * time.Second
 
 func (p *plain) Event(e engine.Event) {
 	switch e := e.(type) {
+	case engine.RunStarted:
+		p.check = e.Check
 	case engine.PlayStarted:
 		p.say(e.Time, "PLAY  %s (%s)", e.Name, strings.Join(e.Hosts, ", "))
 	case engine.TaskStarted:

@@ -33,7 +33,7 @@ func (c *playbooksListCmd) Run(t *terminal) error {
 		short := strings.TrimSuffix(p.Name, ".yml")
 		switch {
 		case c.Name == "":
-			fmt.Fprintf(t.out, "%s\n    %s\n", t.bold(p.Name), p.Summary)
+			fmt.Fprintf(t.out, "%s\n    %s\n", t.bold(p.Name), wrap(p.Summary, 100, "    "))
 			var names []string
 			for _, v := range p.Variables {
 				names = append(names, v.Name)
@@ -42,14 +42,38 @@ func (c *playbooksListCmd) Run(t *terminal) error {
 				fmt.Fprintf(t.out, "    %s\n", wrap("variables: "+strings.Join(names, ", "), 100, "    "))
 			}
 		case c.Name == p.Name || c.Name == short:
-			fmt.Fprintf(t.out, "%s\n\n%s\n", t.bold(p.Name), p.Doc)
+			fmt.Fprint(t.out, playbookDoc(t, p))
 			return nil
 		}
 	}
 	if c.Name != "" {
-		return fmt.Errorf("there is no built-in playbook %q; there are %s", c.Name, strings.Join(known, ", "))
+		return fmt.Errorf("there is no built-in playbook %q%s; there are %s", c.Name, meant(c.Name, known), strings.Join(known, ", "))
 	}
 	return nil
+}
+
+// playbookDoc is what a playbook says of itself, and its variables with their defaults and what they mean.
+func playbookDoc(t *terminal, p playbooks.Info) string {
+	var b strings.Builder
+	says, _, _ := strings.Cut(p.Doc, "\nVariables:")
+	fmt.Fprintf(&b, "%s\n\n%s\n", t.bold(p.Name), strings.TrimSpace(says))
+	if len(p.Variables) > 0 {
+		fmt.Fprintf(&b, "\n%s\n", t.bold("VARIABLES"))
+	}
+	for _, v := range p.Variables {
+		fact := "default " + v.Default
+		switch {
+		case v.Required:
+			fact = "required"
+		case v.Default == "" || v.Default == `""`:
+			fact = "not set"
+		}
+		fmt.Fprintf(&b, "  %s (%s)\n", t.bold(v.Name), wrap(fact, 97-len(v.Name), "      "))
+		if v.Doc != "" {
+			fmt.Fprintf(&b, "      %s\n", wrap(v.Doc, 94, "      "))
+		}
+	}
+	return b.String()
 }
 
 type playbooksExportCmd struct {
@@ -62,7 +86,15 @@ func (c *playbooksExportCmd) Run(t *terminal) error {
 	name := strings.TrimSuffix(c.Name, ".yml") + ".yml"
 	from := playbooks.Builtin()
 	if _, err := fs.Stat(from, name); err != nil {
-		return fmt.Errorf("there is no built-in playbook %q; see polarbook playbooks", c.Name)
+		all, err := playbooks.List()
+		if err != nil {
+			return err
+		}
+		var known []string
+		for _, p := range all {
+			known = append(known, p.Name)
+		}
+		return fmt.Errorf("there is no built-in playbook %q%s; polarbook playbooks lists them all", c.Name, meant(name, known))
 	}
 	files := map[string][]byte{}
 	collect := func(fsys fs.FS, root, to string) error {

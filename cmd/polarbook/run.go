@@ -70,6 +70,9 @@ func (c *runCmd) Run(t *terminal, run runContext) error {
 	case c.ListTasks || c.ListHosts:
 		return c.list(t, w, books)
 	}
+	if err := w.checkPatterns(books); err != nil {
+		return err
+	}
 	o, err := w.engineOptions(run)
 	if err != nil {
 		return err
@@ -113,15 +116,7 @@ func (c *runCmd) list(t *terminal, w *workplace, books []*playbooks.Playbook) er
 		for i, play := range p.Plays {
 			fmt.Fprintf(t.out, "\n  play #%d (%v): %v\n", i+1, play.Hosts.Raw, play.Name.Raw)
 			if c.ListHosts {
-				pattern := fmt.Sprint(play.Hosts.Raw)
-				if list, ok := play.Hosts.Raw.([]any); ok {
-					var parts []string
-					for _, x := range list {
-						parts = append(parts, fmt.Sprint(x))
-					}
-					pattern = strings.Join(parts, ":")
-				}
-				hosts, err := w.inv.Select(pattern)
+				hosts, err := w.inv.Select(patternOf(play))
 				if err == nil && c.Limit != "" {
 					hosts, err = w.inv.Limit(hosts, c.Limit)
 				}
@@ -136,7 +131,9 @@ func (c *runCmd) list(t *terminal, w *workplace, books []*playbooks.Playbook) er
 			if c.ListTasks {
 				fmt.Fprintln(t.out, "    tasks:")
 				play.Walk(func(s playbooks.Step) bool {
-					fmt.Fprintf(t.out, "      %s\n", stepLine(s))
+					if line := stepLine(s); line != "" {
+						fmt.Fprintf(t.out, "      %s\n", line)
+					}
 					return true
 				})
 			}

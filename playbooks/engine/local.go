@@ -117,7 +117,7 @@ func (s *localShell) Stream(ctx context.Context, c remote.Command, stdin io.Read
 	cmd.ExtraFiles = []*os.File{script}
 	cmd.Dir = c.Dir
 	if cmd.Dir == "" {
-		cmd.Dir = s.home()
+		cmd.Dir = s.dir()
 	}
 	cmd.Env = append(os.Environ(), "HOME="+s.user.HomeDir, "USER="+s.user.Username, "LOGNAME="+s.user.Username)
 	for name, value := range c.Env {
@@ -151,7 +151,12 @@ func (s *localShell) Stream(ctx context.Context, c remote.Command, stdin io.Read
 	return result, nil
 }
 
-func (s *localShell) home() string {
+// dir is where scripts begin: where polarbook was called, so that a relative path means what it says, and at home for
+// another user, who may not be allowed to look into that directory.
+func (s *localShell) dir() string {
+	if here, err := os.Getwd(); err == nil && s.as == nil {
+		return here
+	}
 	if info, err := os.Stat(s.user.HomeDir); err == nil && info.IsDir() {
 		return s.user.HomeDir
 	}
