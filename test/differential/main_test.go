@@ -1,0 +1,106 @@
+// Package differential runs the same playbooks with Ansible and with polarbook, each on hosts of its own, and compares
+// what either said and what either left behind. Ansible is whatever ansible-playbook this machine has; where it has
+// none, nothing is tested and the test says so.
+//
+// It must know nothing of polarbook's packages: both programs are run as a user runs them.
+package differential
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/polarbook/polarbook/test/lab"
+)
+
+// scratch is what all tests of this process share. Its path is short: it holds the sockets of ssh.
+var scratch string
+
+func TestMain(m *testing.M) {
+	var err error
+	if scratch, err = os.MkdirTemp("", "diff-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(scratch)
+	os.Exit(code)
+}
+
+// polarbook builds the program as it is shipped, once; POLARBOOK names one that is built already.
+var polarbook = sync.OnceValues(func() (string, error) {
+	if file := os.Getenv("POLARBOOK"); file != "" {
+		return file, nil
+	}
+	file := filepath.Join(scratch, "polarbook")
+	build := exec.Command("go", "build", "-trimpath", "-o", file, "github.com/polarbook/polarbook/cmd/polarbook")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building polarbook: %w\n%s", err, output)
+	}
+	return file, nil
+})
+
+// requireAnsible skips the test where there is no Ansible with the collections that the playbooks use.
+func requireAnsible(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("ansible-playbook"); err != nil {
+		t.Skip("SKIP differential: no ansible-playbook here, so nothing is compared with Ansible; apt-get install ansible openssh-client")
+	}
+	// Debian's ansible-core has neither the callback that prints JSON nor sysctl and authorized_key.
+	if out, err := exec.Command("ansible-doc", "-t", "callback", "ansible.posix.json").CombinedOutput(); err != nil || !strings.Contains(string(out), "JSON") {
+		t.Skipf("SKIP differential: Ansible is here without the collection ansible.posix, so nothing is compared with it; apt-get install ansible: %v", err)
+	}
+}
+
+// site is a user's desk: one of the two programs, the hosts it works on, and copies of the playbooks.
+type site struct {
+	t    *testing.T
+	lab  *lab.Lab
+	dir  string // holds inventory.yml and the playbooks' directories
+	run  func(s *site, book string, args []string) *outcome
+	seen map[string]string // differences of the hosts' files that were reported already
+}
+
+// newSite boots hosts and copies the playbooks to a directory of their own.
+func newSite(t *testing.T, name string, python bool, run func(s *site, book string, args []string) *outcome) *site {
+	t.Helper()
+	s := &site{t: t, dir: filepath.Join(scratch, name), run: run}
+	s.lab = lab.New(t, lab.Options{Hosts: []lab.Spec{{Name: "node1", Python: python}, {Name: "node2", Python: python}}})
+	if err := os.CopyFS(s.dir, os.DirFS("testdata")); err != nil {
+		t.Fatal(err)
+	}
+	inventory := fmt.Sprintf(`all:
+  vars: {in_all: all, of_all: all}
+  hosts:
+    localhost: {ansible_connection: local, ansible_become: false}
+  children:
+    db:
+      vars: {ansible_user: admin, ansible_become: true, in_db: db, of_all: db}
+      children:
+        leaders:
+          vars: {role: leader, of_all: leaders}
+          hosts: {node1: {ansible_host: %s, rank: 1}}
+        followers:
+          vars: {role: follower}
+          hosts: {node2: {ansible_host: %s, rank: 2}}
+`, s.lab.Host("node1").Address, s.lab.Host("node2").Address)
+	if err := os.WriteFile(filepath.Join(s.dir, "inventory.yml"), []byte(inventory), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// plain takes out of a text what is this site's and not the other's: where it is, and its hosts' addresses.
+func (s *site) plain(text string) string {
+	text = strings.ReplaceAll(text, s.dir, "SITE")
+	text = strings.ReplaceAll(text, strings.TrimSuffix(s.lab.Host("node1").Address, ".11")+".", "NET.")
+	for _, p := range passing {
+		text = p.pattern.ReplaceAllString(text, p.name)
+	}
+	return text
+}
