@@ -184,10 +184,21 @@ func testNoMajority(t *testing.T, nodes []*node) {
 	if err := last.try("alter system dma change to singleton mode"); err != nil && !strings.Contains(err.Error(), "conn closed") && !strings.Contains(err.Error(), "EOF") && state(err) != "57P02" {
 		t.Errorf("singleton mode: %v", err)
 	}
+	alone := ""
 	eventually(t, last.within(30*time.Second), "it leads alone", func() bool {
 		info, err := value[string](last, "select member_info_str from polar_dma_meta_status")
-		return err == nil && strings.HasPrefix(info, last.member()+"#") && strings.HasSuffix(info, "@1") && last.role() == 2
+		if err != nil || last.role() != 2 {
+			return false
+		}
+		alone = info
+		return true
 	})
+	for _, n := range nodes {
+		if strings.Contains(alone, n.member()) != (n == last) {
+			t.Errorf("it leads alone, of %s", alone)
+		}
+	}
+	t.Logf("alone: %s", alone)
 	eventually(t, last.within(20*time.Second), "writes work again", func() bool {
 		return last.tryFor(3*time.Second, "insert into log values (21, 'alone')") == nil
 	})
