@@ -18,6 +18,7 @@ var registry = []Module{
 	polardbCheckModule, polardbCheckReportModule,
 	polardbFactsModule, polardbSoftwareModule, polardbInitdbModule, polardbBasebackupModule, polardbMetaModule, polardbServiceModule, polardbWaitModule, polardbMemberModule,
 	polardbWeightModule, polardbSwitchoverModule, polardbTurnModule, polardbSettingsModule, polardbRoleModule, polardbExtensionModule, polardbQueryModule, polardbProofModule, polardbStatusModule,
+	polardbConfirmModule,
 }
 
 // Lookup finds a module by its short name or by one of its collections' names: "copy", "ansible.builtin.copy".

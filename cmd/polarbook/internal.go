@@ -8,7 +8,7 @@ import (
 	"github.com/polarbook/polarbook/playbooks"
 )
 
-//go:embed ping.yml
+//go:embed ping.yml unlock.yml
 var own embed.FS
 
 // internal holds the playbooks that commands other than run are made of.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -8,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/polarbook/polarbook/playbooks/engine"
+	"github.com/polarbook/polarbook/tasks/remote"
 )
 
 // live shows a run on a terminal: what is done scrolls by, one line a task, and below it stands what every host is
@@ -18,6 +20,8 @@ type live struct {
 	began   time.Time
 	open    []*liveTask // in the order they began
 	drawn   int         // lines standing below
+	asking  bool        // the screen is somebody else's
+	kept    string      // what is to be printed once it is not
 	ended   chan struct{}
 	stopped sync.WaitGroup
 }
@@ -80,6 +84,10 @@ func (l *live) Event(e engine.Event) {
 		h := l.host(e.TaskID, e.Host)
 		h.what, h.done, h.total = e.What, e.Done, e.Total
 	case engine.HostSaid:
+		if e.TaskID == 0 { // not of a task: about the host itself
+			l.redraw(fmt.Sprintf("  %s: %s\n", e.Host, e.Line))
+			return
+		}
 		h := l.host(e.TaskID, e.Host)
 		h.what, h.done, h.total = e.Line, 0, 0
 	case engine.Retrying:
@@ -195,6 +203,11 @@ func (l *live) line(t *liveTask) string {
 
 // redraw replaces what stands below by text that stays and the hosts at work now.
 func (l *live) redraw(stays string) {
+	if l.asking {
+		l.kept += stays
+		return
+	}
+	stays, l.kept = l.kept+stays, ""
 	var b strings.Builder
 	l.erase(&b)
 	b.WriteString(stays)
@@ -204,6 +217,34 @@ func (l *live) redraw(stays string) {
 	}
 	l.drawn = len(lines)
 	fmt.Fprint(l.t.out, b.String())
+}
+
+// standBack keeps the display from drawing over a question and its answer.
+func (l *live) standBack(o *engine.Options) {
+	aside := func() (back func()) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.redraw(l.flush())
+		l.clear()
+		l.asking = true
+		return func() {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.asking = false
+		}
+	}
+	if ask := o.Prompt; ask != nil {
+		o.Prompt = func(ctx context.Context, q engine.Question) (string, error) {
+			defer aside()()
+			return ask(ctx, q)
+		}
+	}
+	if ask := o.UnknownKeys; ask != nil {
+		o.UnknownKeys = func(ctx context.Context, unknown []*remote.UnknownHostKeyError) error {
+			defer aside()()
+			return ask(ctx, unknown)
+		}
+	}
 }
 
 func (l *live) clear() {

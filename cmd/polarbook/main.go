@@ -24,12 +24,14 @@ const (
 	exitFailed      = 2 // a host failed
 	exitChanges     = 3 // --check --detailed-exitcode, and changes are pending
 	exitUnreachable = 4 // a host could not be reached
-	exitAborted     = 6 // stopped by the user; 5 is kept for a lock that is held
+	exitLocked      = 5 // somebody else is at work on a host
+	exitAborted     = 6 // stopped by the user
 )
 
 type cli struct {
 	Run       runCmd       `cmd:"" help:"Run a playbook: a file of that name, or else a built-in one."`
 	Status    statusCmd    `cmd:"" help:"Show the cluster as its nodes see it."`
+	Unlock    unlockCmd    `cmd:"" help:"Show who has locked the hosts, and clear what a dead connection left."`
 	Ping      pingCmd      `cmd:"" help:"Connect to the hosts and say how that went."`
 	Init      initCmd      `cmd:"" help:"Make a directory with an inventory to fill in."`
 	Playbooks playbooksCmd `cmd:"" help:"List the built-in playbooks, or write one out to be changed."`
@@ -133,6 +135,8 @@ func codeOf(err error) int {
 			return exitFailed
 		case engine.HostUnreachable:
 			return exitUnreachable
+		case engine.Locked:
+			return exitLocked
 		case engine.Aborted:
 			return exitAborted
 		}
@@ -149,6 +153,9 @@ func report(t *terminal, err error) int {
 		fmt.Fprintln(t.err, problems)
 	default:
 		fmt.Fprintf(t.err, "polarbook: %v\n", err)
+		if codeOf(err) == exitLocked {
+			fmt.Fprintln(t.err, "Wait for the other with --lock-wait SECONDS. Should it be dead, see polarbook unlock.")
+		}
 	}
 	return codeOf(err)
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/user"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +30,8 @@ type runCmd struct {
 	BecomeUser       string   `name:"become-user" help:"Become this user."`
 	Output           string   `short:"o" enum:"auto,plain,json" default:"auto" help:"auto: live on a terminal, plain lines elsewhere; json: one event a line."`
 	Verbose          int      `short:"v" type:"counter" help:"Say more; twice: results too."`
+	Yes              bool     `short:"y" help:"Go on without being asked before something is destroyed."`
+	LockWait         int      `name:"lock-wait" placeholder:"SECONDS" help:"How long to wait for somebody else who is at work on the hosts."`
 	DetailedExitcode bool     `name:"detailed-exitcode" help:"With --check: exit with 3 when changes are pending."`
 }
 
@@ -84,7 +88,16 @@ func (c *runCmd) Run(t *terminal, run runContext) error {
 	}
 	defer journal.Close()
 	o.RunID = journal.ID
-	o.Listeners = []engine.Listener{journal.Journal, c.display(t)}
+	o.Yes = c.Yes
+	o.Owed = engine.OwedFiles{}
+	if !onlyReads(books) {
+		o.Lock = &engine.Locking{User: operator(), Wait: seconds(c.LockWait)}
+	}
+	display := c.display(t)
+	if l, ok := display.(*live); ok {
+		l.standBack(&o)
+	}
+	o.Listeners = []engine.Listener{journal.Journal, display}
 	report, err := engine.Run(run, o)
 	if err != nil {
 		if c.Output != "json" {
@@ -96,6 +109,34 @@ func (c *runCmd) Run(t *terminal, run runContext) error {
 		return &exit{code: exitChanges}
 	}
 	return nil
+}
+
+// readers are the built-in playbooks that change nothing and so neither wait for a lock nor take one.
+var readers = []string{"check.yml", "status.yml"}
+
+func onlyReads(books []*playbooks.Playbook) bool {
+	for _, p := range books {
+		if !p.Builtin || !slices.Contains(readers, filepath.Base(p.Path)) {
+			return false
+		}
+	}
+	return true
+}
+
+// operator is who runs polarbook, as others are told: name@laptop.
+func operator() string {
+	name := os.Getenv("USER")
+	if me, err := user.Current(); err == nil {
+		name = me.Username
+	}
+	if behind := os.Getenv("SUDO_USER"); name == "root" && behind != "" {
+		name = behind
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return name
+	}
+	return name + "@" + host
 }
 
 func (c *runCmd) display(t *terminal) engine.Listener {

@@ -39,6 +39,14 @@ func SSH(ctx context.Context, c remote.Config) (Connection, error) {
 
 type sshConnection struct{ *remote.Host }
 
+func (c sshConnection) Lock(ctx context.Context, r remote.LockRequest) (Held, error) {
+	l, err := c.Host.Lock(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
 func (c sshConnection) Shell(ctx context.Context, b remote.Become) (tasks.Shell, error) {
 	s, err := c.Host.Shell(ctx, b)
 	if err != nil {
@@ -222,30 +230,17 @@ func (p *playRun) connectAll(ctx context.Context, hosts []*host) {
 	if p.r.stopped(ctx) {
 		return
 	}
-	failures := p.tryAll(ctx, hosts)
-	var unknown []*remote.UnknownHostKeyError
-	var again []*host
+	early := map[*host]error{}
+	var wanted []reach
 	for _, h := range hosts {
-		var u *remote.UnknownHostKeyError
-		if errors.As(failures[h], &u) {
-			unknown, again = append(unknown, u), append(again, h)
+		if err := h.takeEarly(); err != nil {
+			early[h] = err
+			continue
 		}
+		wanted = append(wanted, reach{p, h})
 	}
-	if len(unknown) > 0 && p.r.o.UnknownKeys != nil {
-		p.r.prompts.Lock()
-		err := p.r.o.UnknownKeys(ctx, unknown)
-		p.r.prompts.Unlock()
-		if err == nil {
-			for _, h := range again {
-				delete(failures, h)
-			}
-			maps.Copy(failures, p.tryAll(ctx, again))
-		} else {
-			for _, h := range again {
-				failures[h] = &remote.UnreachableError{Host: h.name, Doing: "verifying its host key", Err: err}
-			}
-		}
-	}
+	failures := p.r.reachAll(ctx, wanted)
+	maps.Copy(failures, early)
 	for _, h := range hosts {
 		if err := failures[h]; err != nil {
 			p.lost(ctx, h, err)
@@ -253,20 +248,56 @@ func (p *playRun) connectAll(ctx context.Context, hosts []*host) {
 	}
 }
 
+// reach is a host as a play reaches it.
+type reach struct {
+	p *playRun
+	h *host
+}
+
+// reachAll connects to hosts, asks once about all unknown keys, and returns why it could not be, by host.
+func (r *run) reachAll(ctx context.Context, wanted []reach) map[*host]error {
+	failures := r.tryAll(ctx, wanted)
+	var unknown []*remote.UnknownHostKeyError
+	var again []reach
+	for _, w := range wanted {
+		var u *remote.UnknownHostKeyError
+		if errors.As(failures[w.h], &u) {
+			unknown, again = append(unknown, u), append(again, w)
+		}
+	}
+	if len(unknown) == 0 || r.o.UnknownKeys == nil {
+		return failures
+	}
+	r.prompts.Lock()
+	err := r.o.UnknownKeys(ctx, unknown)
+	r.prompts.Unlock()
+	if err != nil {
+		for _, w := range again {
+			failures[w.h] = &remote.UnreachableError{Host: w.h.name, Doing: "verifying its host key", Err: err}
+		}
+		return failures
+	}
+	for _, w := range again {
+		delete(failures, w.h)
+	}
+	maps.Copy(failures, r.tryAll(ctx, again))
+	return failures
+}
+
 // tryAll connects to all at once and returns why it could not be, by host.
-func (p *playRun) tryAll(ctx context.Context, hosts []*host) map[*host]error {
+func (r *run) tryAll(ctx context.Context, wanted []reach) map[*host]error {
 	var mu sync.Mutex
 	failures := map[*host]error{}
 	var all sync.WaitGroup
-	for _, h := range hosts {
-		p.r.forks <- struct{}{}
+	for _, w := range wanted {
+		r.forks <- struct{}{}
 		all.Go(func() {
-			defer func() { <-p.r.forks }()
-			err := p.reach(ctx, h)
+			defer func() { <-r.forks }()
+			err := w.p.reach(ctx, w.h)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
-				failures[h] = err
+				failures[w.h] = err
 			}
 		})
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"sync"
+	"time"
 
 	"github.com/polarbook/polarbook/inventory"
 )
@@ -36,6 +37,8 @@ type host struct {
 	invVars    map[string]any
 	invVersion int
 	owed       map[string][]string // by playbook: what earlier runs left
+	early      error               // why it could not be reached when the hosts were locked
+	earlyAt    time.Time
 }
 
 // failedTask is what a rescue sees.
@@ -54,6 +57,18 @@ func (h *host) become(c condition) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.cond = c
+}
+
+// takeEarly returns, once, why the host could not be reached a moment ago, so that nobody waits for it twice.
+func (h *host) takeEarly() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	err := h.early
+	h.early = nil
+	if time.Since(h.earlyAt) > refusal {
+		return nil
+	}
+	return err
 }
 
 func (h *host) summary() Recap {

@@ -278,6 +278,7 @@ func (p *playRun) pause(ctx context.Context, d time.Duration) bool {
 		return true
 	case <-ctx.Done():
 	case <-p.r.o.Stop:
+	case <-p.r.halting.now:
 	}
 	return false
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -57,6 +58,25 @@ func (l *laptop) Secret(value string)     { l.s.p.r.secret(value) }
 func (l *laptop) Mask(text string) string { return l.s.p.r.o.Secrets.Mask(text) }
 func (l *laptop) Check() bool             { return l.check }
 func (l *laptop) Diff() bool              { return l.diff }
+
+// Confirm asks the user, unless he said yes to all beforehand. That he does not agree ends the run.
+func (l *laptop) Confirm(ctx context.Context, q tasks.Confirmation) error {
+	r := l.s.p.r
+	if r.o.Yes && !q.Always {
+		return nil
+	}
+	if r.o.Prompt == nil {
+		return &tasks.NotConfirmed{Reason: "not confirmed, for there is no terminal to ask on: " + q.Text}
+	}
+	answer, err := r.prompt(ctx, Question{Text: fmt.Sprintf("%s\nType %s to go on", q.Text, q.Word)})
+	if err != nil {
+		return fmt.Errorf("asking whether to go on: %w", err)
+	}
+	if strings.TrimSpace(answer) != q.Word {
+		return &tasks.NotConfirmed{Reason: "not confirmed: " + q.Text}
+	}
+	return nil
+}
 
 // sums are checksums of local files, each computed once a run, whichever host asks first.
 type sums struct {

@@ -173,6 +173,23 @@ func (h *lent) connection(ctx context.Context) (Connection, error) {
 			return nil, err
 		}
 	}
+	c, err := h.connect(ctx)
+	if err != nil || h.link.r.locks == nil {
+		return c, err
+	}
+	// All hosts of the plays are locked by now, but for those that were down, lost their connection, or are in no play.
+	err = h.link.r.lock(ctx, h, c)
+	var locked *remote.LockedError
+	if errors.As(err, &locked) {
+		h.link.r.halt(Locked, []string{h.on.h.name}, locked)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (h *lent) connect(ctx context.Context) (Connection, error) {
 	c, err := h.link.get(ctx)
 	var unknown *remote.UnknownHostKeyError
 	if r := h.link.r; errors.As(err, &unknown) && r.o.UnknownKeys != nil {

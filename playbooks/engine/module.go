@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"strings"
@@ -28,6 +29,10 @@ func (s *step) module(ctx context.Context, v *variables, target place) *outcome 
 	}
 	d := &drive{s: s, v: v, target: target, check: check, diff: diff}
 	result, unknown, err := d.run(ctx, args)
+	var refused *tasks.NotConfirmed
+	if errors.As(err, &refused) {
+		s.p.r.halt(Aborted, []string{v.h.name}, refused)
+	}
 	if err != nil {
 		o := s.failure(v, err)
 		if o.status == Failed {

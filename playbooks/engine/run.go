@@ -10,6 +10,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"sort"
 	"sync"
@@ -59,6 +60,10 @@ type Options struct {
 	Prompt func(ctx context.Context, q Question) (string, error)
 	// Owed remembers handlers across runs; nil: they are forgotten.
 	Owed Owed
+	// Lock keeps others off the hosts; nil, and in check mode: nobody is.
+	Lock *Locking
+	// Yes answers what modules ask before they destroy something.
+	Yes bool
 	// Stop, when closed, lets steps in hand finish and begins no other.
 	Stop <-chan struct{}
 	// RunID names the run; empty: a random one.
@@ -101,6 +106,7 @@ const (
 	HostFailed                      // a task failed
 	HostUnreachable                 // a host could not be reached, and none failed
 	Aborted                         // the user stopped the run
+	Locked                          // somebody else is at work on a host
 )
 
 // Error is a run that did not succeed.
@@ -118,7 +124,9 @@ func (e *Error) Error() string {
 	case HostUnreachable:
 		return fmt.Sprintf("could not reach %s", list(e.Hosts))
 	case Aborted:
-		return "stopped before the end"
+		if e.Err == nil || errors.Is(e.Err, context.Canceled) {
+			return "stopped before the end"
+		}
 	}
 	return e.Err.Error()
 }
@@ -140,7 +148,9 @@ type run struct {
 	order []*host
 	links map[string]*link
 
+	locks   *locks     // nil: the run locks nothing
 	prompts sync.Mutex // one question at a time
+	halting halting
 	start   *startAt
 	halted  bool // a play said that nothing may follow
 }
@@ -165,6 +175,8 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		hosts: map[string]*host{}, links: map[string]*link{}, start: newStartAt(o.StartAtTask),
 		events: &emitter{listeners: o.Listeners, mask: o.Secrets.Mask},
 	}
+	r.locks = newLocks(o)
+	r.halting.now = make(chan struct{})
 	if o.BecomePassword != "" {
 		o.Secrets.Add(o.BecomePassword)
 	}
@@ -174,9 +186,15 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		names[i] = b.Name
 	}
 	r.events.emit(RunStarted{Time: time.Now(), ID: o.RunID, Playbooks: names, Hosts: r.everyHost(), Check: o.Check})
-	err := r.playbooks(ctx)
-	if err == nil && !r.start.reached() {
+	err := r.lockAll(ctx)
+	if err == nil {
+		err = r.playbooks(ctx)
+	}
+	if err == nil && !r.start.reached() && !r.stopped(ctx) {
 		err = fmt.Errorf("no task is named %q: nothing was run", o.StartAtTask)
+	}
+	if r.locks != nil {
+		r.locks.forget()
 	}
 	r.closeAll()
 	return r.end(ctx, err)
@@ -239,9 +257,15 @@ func (r *run) end(ctx context.Context, err error) (*Report, error) {
 	}
 	sort.Strings(rep.Failed)
 	sort.Strings(rep.Unreachable)
-	rep.Aborted = ctx.Err() != nil || len(rep.Pending) > 0
+	halted := r.halting.why()
+	rep.Aborted = ctx.Err() != nil || len(rep.Pending) > 0 || halted != nil
 	r.events.emit(RunEnded{Time: time.Now(), Elapsed: rep.Elapsed, Hosts: rep.Hosts, Aborted: rep.Aborted, Pending: rep.Pending})
+	var own *Error
 	switch {
+	case halted != nil:
+		return rep, halted
+	case errors.As(err, &own):
+		return rep, own
 	case rep.Aborted:
 		return rep, &Error{Kind: Aborted, Hosts: keys(rep.Pending), Err: ctx.Err()}
 	case err != nil:
@@ -261,8 +285,33 @@ func (r *run) stopped(ctx context.Context) bool {
 		return true
 	case <-ctx.Done():
 		return true
+	case <-r.halting.now:
+		return true
 	default:
 		return false
+	}
+}
+
+// halting is why no further step may begin, other than that the user said so.
+type halting struct {
+	now chan struct{} // closed when there is a reason
+	mu  sync.Mutex
+	err *Error
+}
+
+func (h *halting) why() *Error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.err
+}
+
+// halt lets steps in hand finish and begins no other. The first reason counts.
+func (r *run) halt(kind Kind, hosts []string, err error) {
+	r.halting.mu.Lock()
+	defer r.halting.mu.Unlock()
+	if r.halting.err == nil {
+		r.halting.err = &Error{Kind: kind, Hosts: hosts, Err: err}
+		close(r.halting.now)
 	}
 }
 

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/polarbook/polarbook/playbooks"
+	"github.com/polarbook/polarbook/playbooks/engine"
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+type unlockCmd struct {
+	Pattern string `arg:"" optional:"" default:"all" help:"Which hosts (a host pattern)."`
+	hostOptions
+	Yes   bool `short:"y" help:"Clear without being asked what a dead connection left."`
+	Force bool `help:"Clear the locks of those at work too, which stops them."`
+}
+
+// deadAfter is for how long a host has heard nothing of a laptop that is taken for dead: three heartbeats.
+const deadAfter = 45 * time.Second
+
+func (c *unlockCmd) Run(t *terminal, run runContext) error {
+	w, err := c.prepare(t)
+	if err != nil {
+		return err
+	}
+	p, err := playbooks.Load("unlock.yml", playbooks.Options{Builtin: internal(), Dir: "/nonexistent", Templates: internal(), Checker: w.render})
+	if err != nil {
+		return err
+	}
+	o, err := w.engineOptions(run)
+	if err != nil {
+		return err
+	}
+	o.Playbooks = []*playbooks.Playbook{p}
+	ask := func(pattern, script string) (map[string]string, error) {
+		l := &unlockListener{t: t, said: map[string]string{}}
+		o.ExtraVars = maps.Clone(w.vars)
+		maps.Copy(o.ExtraVars, map[string]any{"polarbook_pattern": pattern, "polarbook_script": script, "ansible_become": true, "ansible_become_user": "root"})
+		o.Listeners = []engine.Listener{l}
+		_, err := engine.Run(run, o)
+		return l.said, err
+	}
+	said, unreached := ask(c.Pattern, remote.HolderScript(""))
+	holders := map[string]remote.Holder{}
+	for host, text := range said {
+		if h, held := remote.ParseHolder(text); held {
+			holders[host] = h
+		}
+	}
+	if len(holders) == 0 {
+		if unreached == nil {
+			fmt.Fprintln(t.out, "No host is locked.")
+		}
+		return unreached
+	}
+	clear, left := c.show(t, holders)
+	if len(clear) == 0 {
+		return &exit{code: exitLocked, err: fmt.Errorf("%s at work; --force clears the lock all the same and stops it", strings.Join(left, ", "))}
+	}
+	if !c.Yes {
+		if !t.asks() {
+			return &exit{code: exitAborted, err: errors.New("nothing was cleared: there is no terminal to ask on, and no --yes")}
+		}
+		answer, err := t.ask(run, "Clear the locks of "+strings.Join(sortedKeys(clear), ", ")+"? Type yes: ")
+		if err != nil {
+			return err
+		}
+		if answer != "yes" {
+			return &exit{code: exitAborted, err: errors.New("nothing was cleared")}
+		}
+	}
+	runs := map[string][]string{}
+	for _, host := range sortedKeys(clear) {
+		runs[clear[host].Run] = append(runs[clear[host].Run], host)
+	}
+	for _, id := range sortedKeys(runs) {
+		if _, err := ask(strings.Join(runs[id], ","), remote.ReleaseScript("", id)); err != nil {
+			return err
+		}
+		for _, host := range runs[id] {
+			fmt.Fprintf(t.out, "%s: cleared\n", host)
+		}
+	}
+	if len(left) > 0 {
+		return &exit{code: exitLocked, err: fmt.Errorf("%s at work and left alone", strings.Join(left, ", "))}
+	}
+	return unreached
+}
+
+// show prints all holders and parts those to be cleared from those who are at work.
+func (c *unlockCmd) show(t *terminal, holders map[string]remote.Holder) (clear map[string]remote.Holder, left []string) {
+	clear = map[string]remote.Holder{}
+	rows := [][]string{{"HOST", "LOCKED BY", "PLAYBOOK", "RUN", "SINCE", "LAPTOP"}}
+	for _, host := range sortedKeys(holders) {
+		h := holders[host]
+		state := "at work"
+		dead := h.Silent >= deadAfter
+		if dead {
+			state = "not heard of for " + took(h.Silent)
+		}
+		rows = append(rows, []string{host, h.User, h.Playbook, h.Run, h.Since.Local().Format("2006-01-02 15:04:05"), state})
+		if dead || c.Force {
+			clear[host] = h
+		} else {
+			left = append(left, host+": "+h.User+" is")
+		}
+	}
+	fmt.Fprintln(t.out, table(rows))
+	return clear, left
+}
+
+// unlockListener keeps what the script said on each host.
+type unlockListener struct {
+	t    *terminal
+	said map[string]string
+}
+
+func (l *unlockListener) Event(e engine.Event) {
+	d, ok := e.(engine.HostDone)
+	if !ok {
+		return
+	}
+	switch d.Status {
+	case engine.Failed, engine.Unreachable:
+		fmt.Fprintf(l.t.err, "%s: %s\n", d.Host, d.Msg)
+	default:
+		l.said[d.Host] = text(d.Values["stdout"])
+	}
+}

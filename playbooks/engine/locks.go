@@ -1,0 +1,301 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+// Locking makes a run the only one on its hosts. All that its plays name are locked before the first task, or none;
+// a host that it comes to later (a peer, one that was down) is locked when it is first connected to.
+type Locking struct {
+	// User is who runs it, for those who find the hosts locked: name@laptop.
+	User string
+	// Wait is for how long to wait for others to be done; 0: not at all.
+	Wait time.Duration
+}
+
+// Locker is a Connection whose host can be locked. A machine that is reached otherwise is not.
+type Locker interface {
+	Lock(ctx context.Context, r remote.LockRequest) (Held, error)
+}
+
+// Held is a lock on a host, which goes with its connection.
+type Held interface {
+	// Lost is closed when the lock is held no more.
+	Lost() <-chan struct{}
+	Release()
+}
+
+// locks are the run's.
+type locks struct {
+	holder remote.Holder
+	mu     sync.Mutex
+	over   chan struct{} // closed when the run no more minds losing what it holds
+	hosts  map[string]*hostLock
+}
+
+// hostLock is one host's. mu is held while the lock is being taken.
+type hostLock struct {
+	mu      sync.Mutex
+	conn    Connection // that holds it; nil: none ever did
+	held    Held
+	without bool // there is none to be had
+}
+
+const (
+	// lockGrace is for how long a run waits for a younger one to give way that was faster at some hosts.
+	lockGrace = 3 * time.Second
+	lockPause = 200 * time.Millisecond
+	lockAgain = time.Second
+)
+
+func newLocks(o Options) *locks {
+	if o.Lock == nil || o.Check {
+		return nil
+	}
+	var names []string
+	for _, b := range o.Playbooks {
+		names = append(names, b.Name)
+	}
+	return &locks{
+		holder: remote.Holder{User: o.Lock.User, Playbook: strings.Join(names, ", "), Run: o.RunID, Since: time.Now()},
+		over:   make(chan struct{}), hosts: map[string]*hostLock{},
+	}
+}
+
+func (ls *locks) of(name string) *hostLock {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	l, ok := ls.hosts[name]
+	if !ok {
+		l = &hostLock{}
+		ls.hosts[name] = l
+	}
+	return l
+}
+
+// lockAll connects to all hosts that the plays name and locks them. Those that cannot be reached are left to their play.
+func (r *run) lockAll(ctx context.Context) error {
+	if r.locks == nil {
+		return nil
+	}
+	hosts := r.reachEarly(ctx)
+	began := time.Now()
+	said := false
+	for {
+		held := r.tryLocks(ctx, hosts)
+		switch {
+		case len(held) == 0 || r.stopped(ctx):
+			return nil
+		case time.Since(began) < lockGrace && !slices.ContainsFunc(held, func(e *remote.LockedError) bool { return !e.Holder.Younger(r.locks.holder) }):
+			// Two that began at once may each have some: the younger gives way, so that not both go home.
+			r.idle(ctx, lockPause)
+			continue
+		}
+		r.releaseAll()
+		if time.Since(began) >= r.o.Lock.Wait {
+			return lockedError(held)
+		}
+		if !said {
+			said = true
+			for _, e := range held {
+				r.events.emit(HostSaid{Time: time.Now(), Host: e.Host, Line: "waiting for its lock, held by " + e.Holder.String()})
+			}
+		}
+		r.idle(ctx, min(lockAgain, max(lockPause, r.o.Lock.Wait-time.Since(began))))
+	}
+}
+
+// reachEarly connects to the hosts of all plays and returns the ways to those that were reached.
+func (r *run) reachEarly(ctx context.Context) []*lent {
+	var wanted []reach
+	seen := map[string]bool{}
+	for _, book := range r.o.Playbooks {
+		for _, play := range book.Plays {
+			selected, err := r.select_(play, nil)
+			if err != nil {
+				continue // said when the play begins
+			}
+			p := &playRun{r: r, book: book, play: play, scope: playScope(play)}
+			for _, inv := range selected {
+				if h, ok := r.host(inv.Name); ok && !seen[inv.Name] {
+					seen[inv.Name] = true
+					wanted = append(wanted, reach{p, h})
+				}
+			}
+		}
+	}
+	failures := r.reachAll(ctx, wanted)
+	var hosts []*lent
+	for _, w := range wanted {
+		if err := failures[w.h]; err != nil {
+			var u *remote.UnreachableError
+			if errors.As(err, &u) && !w.p.connectsLate() {
+				w.h.mu.Lock()
+				w.h.early, w.h.earlyAt = err, time.Now()
+				w.h.mu.Unlock()
+			}
+			continue
+		}
+		if on, err := w.p.lendTo(nil, w.h); err == nil {
+			hosts = append(hosts, on)
+		}
+	}
+	return hosts
+}
+
+// tryLocks locks what is not locked yet, all at once, and returns who holds the rest.
+func (r *run) tryLocks(ctx context.Context, hosts []*lent) []*remote.LockedError {
+	var mu sync.Mutex
+	var held []*remote.LockedError
+	var all sync.WaitGroup
+	for _, h := range hosts {
+		c := h.link.standing()
+		if c == nil {
+			continue // lost meanwhile: its first task says so, and locks it if it comes back
+		}
+		all.Go(func() {
+			var locked *remote.LockedError
+			if err := r.lock(ctx, h, c); errors.As(err, &locked) {
+				mu.Lock()
+				defer mu.Unlock()
+				held = append(held, locked)
+			}
+		})
+	}
+	all.Wait()
+	sort.Slice(held, func(a, b int) bool { return held[a].Host < held[b].Host })
+	return held
+}
+
+// lock makes sure that the host behind a connection is locked. An error is a *remote.LockedError, or about the
+// connection.
+func (r *run) lock(ctx context.Context, h *lent, c Connection) error {
+	l := r.locks.of(h.on.h.name)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.without || l.conn == c {
+		return nil
+	}
+	if l.conn != nil {
+		select {
+		case <-l.conn.Done(): // the lock went with it
+		default:
+			return nil // reached in two ways
+		}
+	}
+	locker, ok := c.(Locker)
+	if !ok {
+		l.without = true
+		return nil
+	}
+	b := remote.Become{}
+	if c.User() != "root" {
+		b = remote.Become{Method: h.method, User: "root", Password: h.as.Password, Flags: h.as.Flags}
+	}
+	held, err := locker.Lock(ctx, remote.LockRequest{Become: b, Holder: r.locks.holder, Replace: l.conn != nil})
+	var locked *remote.LockedError
+	var refused *remote.BecomeError
+	var cannot *remote.CannotLockError
+	switch {
+	case errors.As(err, &locked) && locked.Holder.Run == r.locks.holder.Run:
+		l.without = true // the same machine under another name
+		return nil
+	case errors.As(err, &refused), errors.As(err, &cannot):
+		// A run that needs no root is not kept from what it does.
+		l.without = true
+		r.events.emit(HostSaid{Time: time.Now(), Host: h.on.h.name, Line: fmt.Sprintf("not locked, somebody else may work here at the same time: %v", err)})
+		return nil
+	case err != nil:
+		return err
+	}
+	l.conn, l.held = c, held
+	go r.guard(h.on.h.name, c, held, r.locks.minding())
+	return nil
+}
+
+// guard stops the run when a lock is lost while its connection stands: somebody has cleared it.
+func (r *run) guard(name string, c Connection, held Held, over <-chan struct{}) {
+	select {
+	case <-held.Lost():
+	case <-over:
+		return
+	}
+	select {
+	case <-c.Done(): // it is taken again with the next connection
+	case <-over:
+	case <-time.After(lockGrace):
+		r.halt(Locked, []string{name}, fmt.Errorf("the lock on %s was cleared or lost while this run was at work: it stops, lest two work there at once", name))
+	}
+}
+
+// minding is closed when the locks taken so far may go.
+func (ls *locks) minding() <-chan struct{} {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	return ls.over
+}
+
+// forget no more minds losing what is held, and takes it for never held.
+func (ls *locks) forget() map[string]*hostLock {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	hosts := ls.hosts
+	close(ls.over)
+	ls.hosts, ls.over = map[string]*hostLock{}, make(chan struct{})
+	return hosts
+}
+
+// releaseAll gives all locks back.
+func (r *run) releaseAll() {
+	hosts := r.locks.forget()
+	var all sync.WaitGroup
+	for _, l := range hosts {
+		if l.held != nil {
+			all.Go(l.held.Release)
+		}
+	}
+	all.Wait()
+}
+
+// idle waits a moment, unless the run is stopped.
+func (r *run) idle(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	case <-r.o.Stop:
+	}
+}
+
+// lockedError names all holders, each once with the hosts that it holds.
+func lockedError(held []*remote.LockedError) error {
+	hosts := map[string][]string{}
+	var who, all []string
+	for _, e := range held {
+		name := e.Holder.String()
+		if hosts[name] == nil {
+			who = append(who, name)
+		}
+		hosts[name] = append(hosts[name], e.Host)
+		all = append(all, e.Host)
+	}
+	var parts []string
+	for _, name := range who {
+		are := "are"
+		if len(hosts[name]) == 1 {
+			are = "is"
+		}
+		parts = append(parts, fmt.Sprintf("%s %s locked by %s", list(hosts[name]), are, name))
+	}
+	return &Error{Kind: Locked, Hosts: all, Err: errors.New(strings.Join(parts, "; "))}
+}
