@@ -65,6 +65,19 @@ func purgeLogs(n *node, s *Server, values []string, force bool) error {
 	return n.Purge(force, s.settings.number("polar_dma_log_keep_size")<<20, told)
 }
 
+// dialect refuses the form of PURGE LOGS that the engine played here does not have in its grammar.
+func (c *session) dialect(statement *sql.Statement) error {
+	if statement.Admin == nil || !strings.HasPrefix(statement.Admin.Words, "alter system dma ") {
+		return nil
+	}
+	words := statement.Admin.Words
+	listens := c.server.settings.text("polarsim_dialect") == "to"
+	if strings.Contains(words, "logs to") != listens && len(statement.Admin.Values) == 1 && strings.Contains(words, "logs") {
+		return sql.Errorf("42601", "syntax error at or near \"%s\"", strings.ToUpper(words[strings.LastIndex(words, " ")+1:]))
+	}
+	return nil
+}
+
 // dma runs ALTER SYSTEM DMA. The command goes on whatever becomes of the client: a cancel is answered only when
 // it has ended, and its effect stands.
 func (c *session) dma(ctx context.Context, statement *sql.Statement) (*sql.Result, error) {
@@ -76,13 +89,12 @@ func (c *session) dma(ctx context.Context, statement *sql.Statement) (*sql.Resul
 	}
 	words := strings.TrimPrefix(statement.Admin.Words, "alter system dma ")
 	command, known := dmaCommands[words]
-	listens := c.server.settings.text("polarsim_dialect") == "to"
+	if err := c.dialect(statement); err != nil {
+		return nil, err
+	}
 	switch {
 	case !known:
 		return nil, sql.Errorf("0A000", "polarsim does not know ALTER SYSTEM DMA %s", strings.ToUpper(words))
-	case strings.Contains(words, "logs to") != listens && len(statement.Admin.Values) == 1 && strings.Contains(words, "logs"):
-		word := words[strings.LastIndex(words, " ")+1:]
-		return nil, sql.Errorf("42601", "syntax error at or near \"%s\"", strings.ToUpper(word))
 	case c.server.consensus() == nil:
 		return nil, sql.Errorf("XX000", "DMA mode is not enabled")
 	case c.server.logger && command.noLogger:

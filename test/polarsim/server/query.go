@@ -194,6 +194,9 @@ func (c *session) prepare(query string, types []uint32) (*prepared, error) {
 		return p, nil
 	}
 	p.statement = statements[0]
+	if err := c.dialect(p.statement); err != nil {
+		return nil, err
+	}
 	context := c.context(types)
 	p.types = context.ParameterTypes(p.statement)
 	if _, err := c.context(p.types).Describe(p.statement); err != nil {
