@@ -12,6 +12,7 @@ import (
 type memberArgs struct {
 	clusterArgs
 	Node    string `arg:"node" doc:"the node to add or change; default the host that the task runs on"`
+	Role    string `arg:"role" choices:"follower learner" doc:"the role that a member is to have, whatever the inventory says; a node that is no member is then refused"`
 	Timeout int    `arg:"timeout" default:"120" doc:"seconds that the change and its proof may take, each"`
 	MaxLag  int    `arg:"max_lag" default:"100" doc:"log entries that a learner may be behind when it is given a vote; the engine takes no more than 100"`
 }
@@ -31,8 +32,29 @@ var polardbMemberModule = Define(Module{
 `,
 }, func(a *memberArgs, _ Local) (Action, error) {
 	list, err := a.nodes()
+	if err == nil && a.Role != "" {
+		err = a.override(list)
+	}
 	return &memberAction{args: a, list: list}, err
 })
+
+// override gives the node the role that was asked for. Where the inventory has it as a logger it stays one: a logger
+// that has no vote yet is given its vote like any other.
+func (a *memberArgs) override(list []wantedNode) error {
+	n, err := named(list, a.Node)
+	switch {
+	case err != nil:
+		return err
+	case n.Role == "logger" && a.Role == "learner":
+		return &Failure{Msg: n.Name + " is a logger, and a logger is no learner", Hint: "take it out with drop-node.yml"}
+	}
+	for i := range list {
+		if list[i].Name == n.Name && list[i].Role != "logger" {
+			list[i].Role = a.Role
+		}
+	}
+	return nil
+}
 
 type memberAction struct {
 	args *memberArgs
@@ -102,6 +124,11 @@ func (m *memberAction) Plan(f Found) (Plan, error) {
 	plan := func(step memberStep, msg string) (Plan, error) {
 		return Plan{Change: true, Data: memberChange{step, found}, Msg: msg, Values: values}, nil
 	}
+	if m.args.Role != "" {
+		if err := mayChange(found.Survey, leader, n); err != nil {
+			return Plan{}, err
+		}
+	}
 	switch {
 	case !member:
 		if pending := pendingLearner(found.Survey, leader, m.list); pending != "" && n.voter() {
@@ -113,20 +140,33 @@ func (m *memberAction) Plan(f Found) (Plan, error) {
 		}
 		return plan(memberAdd, "add "+n.Name+" as a learner")
 	case n.voter() && row.Role == dma.Learner:
-		return plan(memberPromote, "give the learner "+n.Name+" a vote")
+		return plan(memberPromote, fmt.Sprintf("give the learner %s a vote (%d log entries behind %s)", n.Name, behind(leader, row), leader.Node))
 	case !n.voter() && row.Role != dma.Learner:
 		if leader.Node == n.Name {
-			return Plan{}, &Failure{Msg: n.Name + " leads, and the inventory wants it to be a learner", Hint: "switch over to another node first"}
+			return Plan{}, &Failure{Msg: n.Name + " leads and cannot become a learner", Hint: "switch over to another node first: polarbook run switchover.yml"}
 		}
 		if err := keepsMajority(found.Survey, leader, n.Address); err != nil {
 			return Plan{}, err
 		}
-		return plan(memberDemote, "take "+n.Name+"'s vote away")
+		return plan(memberDemote, fmt.Sprintf("take %s's vote away (%s leads; %s now)", n.Name, leader.Node, votes(found.Survey, leader)))
 	}
 	if doubt := disagreement(found.Survey, leader, n); doubt != "" {
 		return plan(memberSettle, "wait until "+n.Name+" agrees with the leader: "+doubt)
 	}
 	return Plan{Values: values, Msg: fmt.Sprintf("%s is a %s; %s leads", n.Name, row.Role, leader.Node)}, nil
+}
+
+// mayChange refuses what no wait would make possible for a member that was named.
+func mayChange(survey dma.Survey, leader dma.View, n wantedNode) error {
+	row, member := leader.Member(n.Address)
+	self, _ := survey.Of(n.Name)
+	switch {
+	case !member:
+		return &Failure{Msg: n.Name + " is not a member of the cluster", Hint: "add it: polarbook run add-node.yml --limit " + n.Name}
+	case n.voter() && row.Role == dma.Learner && self.Err != nil:
+		return &Failure{Msg: fmt.Sprintf("%s does not answer (%v) and is not given a vote", n.Name, self.Err), Hint: "the engine would give it one all the same, and the cluster would lose its majority sooner"}
+	}
+	return nil
 }
 
 type memberChange struct {

@@ -101,7 +101,7 @@ func TestMemberPlan(t *testing.T) {
 		"a learner that is to vote":       {of: "node4", make: func(c *testCluster) { c.lists(4, dma.Learner, 90); c.knows(4, "follower", learner(dma.Learner)) }, step: memberPromote},
 		"a learner that is to stay one":   {of: "node4", make: func(c *testCluster) { c.lists(4, dma.Learner, 90); c.knows(4, "learner", learner(dma.Learner)) }},
 		"a voter that is to be a learner": {of: "node3", make: func(c *testCluster) { c.list[2].Role = "learner" }, step: memberDemote},
-		"the leader is to be a learner":   {of: "node1", make: func(c *testCluster) { c.list[0].Role = "learner" }, fail: "switch over to another node first"},
+		"the leader is to be a learner":   {of: "node1", make: func(c *testCluster) { c.list[0].Role = "learner" }, fail: "node1 leads and cannot become a learner (switch over to another node first"},
 		"no vote to spare": {of: "node2", make: func(c *testCluster) {
 			c.list[1].Role = "learner"
 			c.survey[2].Err = errors.New("down")
@@ -194,5 +194,88 @@ func TestNodesRefuseWhatNoClusterCanBeMadeOf(t *testing.T) {
 		if _, err := c.nodes(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %q, got %v", want, err)
 		}
+	}
+}
+
+func TestMemberPlanWithARole(t *testing.T) {
+	for name, c := range map[string]struct {
+		node, role string
+		make       func(c *testCluster)
+		want       string
+		fail       bool
+		none       bool
+	}{
+		"promote":            {node: "node4", role: "follower", make: func(c *testCluster) { c.learner(4, "learner") }, want: "give the learner node4 a vote (10 log entries behind node1)"},
+		"promote a follower": {node: "node2", role: "follower", want: "node2 is a follower", none: true},
+		"promote a dead one": {node: "node4", role: "follower", make: func(c *testCluster) { c.lists(4, dma.Learner, 90); c.knows(4, "learner", nil) }, want: "node4 does not answer (the database system is starting up) and is not given a vote", fail: true},
+		"promote no member":  {node: "node4", role: "follower", make: func(c *testCluster) { c.knows(4, "learner", nil) }, want: "node4 is not a member of the cluster", fail: true},
+		"promote a stranger": {node: "node9", role: "follower", want: "there is no node node9", fail: true},
+		"demote":             {node: "node3", role: "learner", want: "take node3's vote away (node1 leads; 3 of 3 voters alive now)"},
+		"demote a learner":   {node: "node4", role: "learner", make: func(c *testCluster) { c.learner(4, "follower") }, want: "node4 is a learner", none: true},
+		"demote the leader":  {node: "node1", role: "learner", want: "node1 leads and cannot become a learner", fail: true},
+		"demote a logger":    {node: "node3", role: "learner", make: func(c *testCluster) { c.list[2].Role = "logger" }, want: "node3 is a logger", fail: true},
+		"demote and lose the majority": {node: "node2", role: "learner", make: func(c *testCluster) { c.dies(3) },
+			want: "the cluster would have 2 voters, 1 of them alive, and 2 are needed", fail: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cluster := newTestCluster(3)
+			if c.make != nil {
+				c.make(cluster)
+			}
+			args := &memberArgs{Node: c.node, Role: c.role}
+			var p Plan
+			err := args.override(cluster.list)
+			if err == nil {
+				m := &memberAction{args: args, list: cluster.list}
+				p, err = m.Plan(cluster.found(c.node))
+			}
+			got := p.Msg
+			if err != nil {
+				got = err.Error()
+			}
+			if !strings.Contains(got, c.want) || (err != nil) != c.fail || p.Change != (!c.fail && !c.none) {
+				t.Errorf("got %q (change %t), want %q", got, p.Change, c.want)
+			}
+		})
+	}
+}
+
+func TestWeightOfOneNode(t *testing.T) {
+	for name, c := range map[string]struct {
+		node, weight string
+		make         func(c *testCluster)
+		want         string
+		fail         bool
+		none         bool
+	}{
+		"a voter":            {node: "node2", weight: "9", want: "weights: node2 9"},
+		"as it is":           {node: "node2", weight: "5", want: "the weights are as wanted", none: true},
+		"0":                  {node: "node2", weight: "0", want: "weights: node2 0"},
+		"0 for the last one": {node: "node1", weight: "0", make: func(c *testCluster) { c.weight(2, 0); c.weight(3, 0) }, want: "nobody would stand for election", fail: true},
+		"10":                 {node: "node2", weight: "10", want: "must be a number from 0 to 9", fail: true},
+		"none":               {node: "node2", want: "must be a number from 0 to 9", fail: true},
+		"a learner":          {node: "node4", weight: "3", make: func(c *testCluster) { c.learner(4, "learner") }, want: "node4 is a learner: it has no vote, and no weight", fail: true},
+		"no member":          {node: "node4", weight: "3", make: func(c *testCluster) { c.knows(4, "follower", nil) }, want: "node4 is not a member", fail: true},
+		"a stranger":         {node: "node9", weight: "3", want: "there is no node node9", fail: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cluster := newTestCluster(3)
+			if c.make != nil {
+				c.make(cluster)
+			}
+			args := &weightArgs{Node: c.node, Weight: c.weight}
+			var p Plan
+			list, err := args.one(cluster.list)
+			if err == nil {
+				p, err = (&weightAction{args: args, list: list}).Plan(cluster.found(""))
+			}
+			got := p.Msg
+			if err != nil {
+				got = err.Error()
+			}
+			if !strings.Contains(got, c.want) || (err != nil) != c.fail || p.Change != (!c.fail && !c.none) {
+				t.Errorf("got %q (change %t), want %q", got, p.Change, c.want)
+			}
+		})
 	}
 }

@@ -100,6 +100,10 @@ func (s nodeState) metaNames(self dma.Address) metaKind {
 		}
 		return metaForeign
 	}
+	// Started and not yet added it lists itself as a member, and no learners (observed on 11.9).
+	if err == nil && len(list.Entries) == 1 && list.Entries[0].IPPort == self.Consensus() {
+		return metaLearner
+	}
 	for _, item := range strings.Split(s.MetaLearners, ";") {
 		if ipPort, _, _ := strings.Cut(item, "$"); ipPort == self.Consensus() {
 			return metaLearner
@@ -141,6 +145,10 @@ func (m *metaAction) Plan(f Found) (Plan, error) {
 		return m.change(s, found.Self, "initialise the meta of a learner at "+found.Self.Consensus(), values), nil
 	case kind == metaForeign:
 		return m.change(s, found.Self, "stop the node, whose meta names another, and initialise the meta of a learner", values), nil
+	case kind == metaLearner && s.Step == stepDropped:
+		return m.change(s, found.Self, "the learner was dropped from the cluster: initialise its meta so that it can be added again", values), nil
+	case kind == metaMember && found.Member && s.Step == stepDropped:
+		return Plan{Change: true, Msg: "the node was dropped and added again: mark its data as a member's", Script: a.markScript() + "mark " + stepMeta + ` ""` + "\n", Values: values}, nil
 	case kind == metaMember && found.Unknown != "":
 		// Perhaps it is the one whose return gives the cluster its leader back.
 		return Plan{Values: values, Msg: "a member by its own word; no leader to ask: " + found.Unknown}, nil
@@ -161,8 +169,7 @@ func (m *metaAction) change(s nodeState, self dma.Address, msg string, values ma
 	if a.Founder {
 		setting = "polar_dma_members_info=" + self.String() + "@1"
 	}
-	r := strings.NewReplacer("@PGDATA@", remote.Quote(a.Pgdata), "@POLARDATA@", remote.Quote(a.Polardata), "@MARKER@", remote.Quote(a.marker()), "@CLUSTER@", remote.Quote(a.Cluster))
-	script := r.Replace(nodeMarkScript) + `
+	script := a.markScript() + `
 cd /
 STOP() { ` + a.as(`timeout 90 pg_ctl -D "$PGDATA" stop -m fast -t 60`) + ` >/dev/null; }
 if [ -f "$PGDATA/postmaster.pid" ] && ` + a.as(`pg_ctl -D "$PGDATA" status`) + ` >/dev/null 2>&1; then STOP; fi

@@ -42,14 +42,16 @@ func (a *nodeArgs) check() error {
 // the disk and survives the emptying of the directory.
 func (a *nodeArgs) marker() string { return a.Pgdata + ".polarbook" }
 
-// The steps that a marker names. A directory may be emptied only in stepInit and stepCopy: polarbook began it and did
-// not finish.
+// The steps that a marker names. A directory may be emptied only in stepInit, stepCopy and stepWipe: polarbook began
+// something with it and did not finish.
 const (
-	stepInit  = "initdb"     // initdb or polar-initdb.sh is under way
-	stepCopy  = "basebackup" // a base backup is under way
-	stepData  = "data"       // the data is whole
-	stepMeta  = "meta"       // the consensus meta is initialised
-	stepWiped = "wiped"      // the node's data was removed on purpose
+	stepInit    = "initdb"     // initdb or polar-initdb.sh is under way
+	stepCopy    = "basebackup" // a base backup is under way
+	stepData    = "data"       // the data is whole
+	stepMeta    = "meta"       // the consensus meta is initialised
+	stepDropped = "dropped"    // the node was taken out of the cluster; its data is whole, or removed
+	stepWipe    = "wiping"     // the node's data is being removed
+	stepWiped   = "wiped"      // the node's data was removed on purpose
 )
 
 // nodeProbe prints what a node's directories, processes and ports look like, one `key=value` a line.
@@ -182,13 +184,13 @@ func (s nodeState) bare() bool {
 
 // unfinished says that polarbook began these very directories and did not finish: they may be emptied.
 func (s nodeState) unfinished(a *nodeArgs) bool {
-	return s.Marked && (s.Step == stepInit || s.Step == stepCopy) && s.MarkerCluster == a.Cluster &&
+	return s.Marked && (s.Step == stepInit || s.Step == stepCopy || s.Step == stepWipe) && s.MarkerCluster == a.Cluster &&
 		s.MarkerPgdata == a.Pgdata && s.MarkerPolardata == a.Polardata
 }
 
 // whole says that polarbook set this node's data up and finished doing so.
 func (s nodeState) whole(a *nodeArgs) bool {
-	return s.Marked && (s.Step == stepData || s.Step == stepMeta) && s.MarkerCluster == a.Cluster && s.Version != "" && s.Control
+	return s.Marked && (s.Step == stepData || s.Step == stepMeta || s.Step == stepDropped) && s.MarkerCluster == a.Cluster && s.Version != "" && s.Control
 }
 
 // refuse says why the directories may not be touched; nil when they may be filled, or are ours and whole.
@@ -245,6 +247,12 @@ mark() { # step pid
 	sync "$(dirname "$MARKER")" 2>/dev/null || sync
 }
 `
+
+// markScript is nodeMarkScript for this node.
+func (a *nodeArgs) markScript() string {
+	return strings.NewReplacer("@PGDATA@", remote.Quote(a.Pgdata), "@POLARDATA@", remote.Quote(a.Polardata), "@MARKER@", remote.Quote(a.marker()),
+		"@CLUSTER@", remote.Quote(a.Cluster)).Replace(nodeMarkScript)
+}
 
 // nodeEndScript ends what an earlier, killed run left working on these directories, and nothing else: a process counts
 // only when it is one of the engine's own programs and its command line names the directory.

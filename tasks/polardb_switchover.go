@@ -25,6 +25,7 @@ var polardbSwitchoverModule = Define(Module{
 	Summary: "Hand the lead over to another node, and prove that it has it",
 	Notes: []string{
 		"Refused before anything is sent: a target that is a learner, a logger, not a member, does not answer, or has the weight 0. To the last two the engine answers success and does nothing.",
+		"The engine gives the lead to the heaviest voter one election timeout after every election, and so back to a heavier old leader (observed on 11.9). A target that is lighter than another voter is therefore given the greatest weight for the time of the switchover, and its own again when it leads.",
 		"The sessions of the old leader end with what looks like a crash of its server (observed on 11.9). That is how the engine steps down; it is a follower again within seconds.",
 		"Done means: a majority believes the target, it takes writes, the old leader follows it, all nodes that answered before have one member list and stream, and a row written on the new leader was read on the others.",
 	},
@@ -46,8 +47,10 @@ type switchoverAction struct {
 }
 
 type switchoverChange struct {
-	from dma.View
-	to   wantedNode
+	from   dma.View
+	to     wantedNode
+	weight int // the target's own
+	lift   int // what it needs for the time of the switchover; the same when it needs no other
 }
 
 func (s *switchoverAction) Probe() string { return "" }
@@ -78,10 +81,23 @@ func (s *switchoverAction) Plan(f Found) (Plan, error) {
 	lag := behind(leader, row)
 	values["lag"] = int(lag)
 	msg := fmt.Sprintf("switch over from %s to %s (weight %d, %d log entries behind; %s)", leader.Node, to.Name, row.Weight, lag, votes(survey, leader))
+	lift := row.Weight
+	for _, m := range leader.Cluster {
+		if m.Role != dma.Learner && m.Weight > lift {
+			lift = m.Weight
+		}
+	}
+	if lift > row.Weight {
+		if row.ForceSync {
+			return Plan{}, &Failure{Msg: fmt.Sprintf("%s has the weight %d and another voter %d, so the engine would take the lead away from it again; raising its weight for the time would clear its force_sync", to.Name, row.Weight, lift),
+				Hint: "make the weights equal first: polarbook run set-weight.yml"}
+		}
+		msg += fmt.Sprintf(", with the weight %d for the time of it, because the engine gives the lead to the heaviest", lift)
+	}
 	if doubt := s.unready(survey, leader, to); doubt != "" {
 		msg += fmt.Sprintf(", once it is ready: %s; waited for up to %d s", doubt, s.args.Wait)
 	}
-	return Plan{Change: true, Msg: msg, Values: values, Data: switchoverChange{leader, to}}, nil
+	return Plan{Change: true, Msg: msg, Values: values, Data: switchoverChange{leader, to, row.Weight, lift}}, nil
 }
 
 // target is the node that was asked for, or the best one.
@@ -176,6 +192,48 @@ func (s *switchoverAction) Apply(ctx context.Context, h Host, p Plan) (Result, e
 	from, to := change.from, change.to
 	survey := s.args.survey(ctx, h, s.list)
 	alive := living(survey, from, s.list)
+	if change.lift > change.weight {
+		if err := s.args.command(ctx, h, from, dma.ChangeWeight(to.Address, change.lift), 90*time.Second); err != nil {
+			return Result{}, &Failure{Msg: fmt.Sprintf("%s could not be given the weight %d for the switchover", to.Name, change.lift), Err: err}
+		}
+	}
+	r, err := s.switchOver(ctx, h, change, alive)
+	if change.lift > change.weight {
+		left := s.unlift(ctx, h, change, alive)
+		if left != nil && err != nil {
+			return r, &Failure{Msg: err.Error() + "; and " + left.Error()}
+		}
+		err = cmp.Or(err, left)
+	}
+	return r, err
+}
+
+// unlift gives the target its own weight again, whatever became of the switchover.
+func (s *switchoverAction) unlift(ctx context.Context, h Host, change switchoverChange, alive []wantedNode) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 90*time.Second)
+	defer cancel()
+	leader, _, err := s.args.leader(ctx, h, s.list, electionPatience)
+	if err == nil {
+		err = s.args.command(ctx, h, leader, dma.ChangeWeight(change.to.Address, change.weight), 60*time.Second)
+	}
+	if err != nil {
+		return &Failure{Msg: fmt.Sprintf("%s has still the weight %d, which it was given for the switchover, instead of %d", change.to.Name, change.lift, change.weight), Err: err,
+			Hint: fmt.Sprintf("polarbook run set-weight.yml -e node=%s -e weight=%d", change.to.Name, change.weight)}
+	}
+	_, _, saw, err := s.args.await(ctx, h, s.list, 30*time.Second, func(survey dma.Survey, leader dma.View) string {
+		if row, _ := leader.Member(change.to.Address); row.Weight != change.weight {
+			return fmt.Sprintf("%s lists the weight %d for %s, not %d", leader.Node, row.Weight, change.to.Name, change.weight)
+		}
+		return agreement(survey, leader, alive)
+	})
+	if err == nil && saw != "" {
+		return &Failure{Msg: saw}
+	}
+	return err
+}
+
+func (s *switchoverAction) switchOver(ctx context.Context, h Host, change switchoverChange, alive []wantedNode) (Result, error) {
+	from, to := change.from, change.to
 	if err := s.handOver(ctx, h, to); err != nil {
 		return Result{}, err
 	}
@@ -244,7 +302,7 @@ func (s *switchoverAction) handOver(ctx context.Context, h Host, to wantedNode) 
 			}
 			by = leader.Node
 		}
-		if saw != said {
+		if saw != said && saw != "" {
 			h.Say(saw)
 			said = saw
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,7 +14,9 @@ import (
 
 type weightArgs struct {
 	clusterArgs
-	Timeout int `arg:"timeout" default:"60" doc:"seconds until every node must know the weights"`
+	Node    string `arg:"node" doc:"the one node to give a weight; not given: every node whose entry has one"`
+	Weight  string `arg:"weight" doc:"the weight of node, 0 to 9"`
+	Timeout int    `arg:"timeout" default:"60" doc:"seconds until every node must know the weights"`
 }
 
 var polardbWeightModule = Define(Module{
@@ -33,6 +37,10 @@ var polardbWeightModule = Define(Module{
 	if err != nil {
 		return nil, err
 	}
+	if a.Node != "" || a.Weight != "" {
+		list, err = a.one(list)
+		return &weightAction{args: a, list: list}, err
+	}
 	stands := false
 	for _, n := range list {
 		stands = stands || (n.Role == "follower" && n.Weight != 0)
@@ -42,6 +50,28 @@ var polardbWeightModule = Define(Module{
 	}
 	return &weightAction{args: a, list: list}, nil
 })
+
+// one is the list with a weight for that one node.
+func (a *weightArgs) one(list []wantedNode) ([]wantedNode, error) {
+	weight, err := strconv.Atoi(a.Weight)
+	if err != nil || weight < 0 || weight > 9 {
+		return nil, &ArgError{Module: "polardb_weight", Arg: "weight", Problem: fmt.Sprintf("must be a number from 0 to 9, not %q", a.Weight)}
+	}
+	if _, err := named(list, a.Node); err != nil {
+		return nil, err
+	}
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].Weight = -1
+		if list[i].Name == a.Node {
+			list[i].Weight = weight
+			if list[i].Role == "learner" {
+				list[i].Role = "follower" // by the inventory; what it is the leader says
+			}
+		}
+	}
+	return list, nil
+}
 
 type weightAction struct {
 	args *weightArgs
@@ -68,6 +98,9 @@ func (w *weightAction) Plan(f Found) (Plan, error) {
 	if found.NoLeader != "" {
 		return Plan{Change: true, Unknown: found.NoLeader, Msg: "set weights"}, nil
 	}
+	if err := w.refuse(found.Leader); err != nil {
+		return Plan{}, err
+	}
 	differ, weights := w.differ(found.Leader)
 	values := map[string]any{"weights": weights}
 	if len(differ) == 0 {
@@ -84,6 +117,33 @@ func (w *weightAction) Plan(f Found) (Plan, error) {
 	}
 	return Plan{Change: true, Data: differ, Values: values, Msg: "weights: " + strings.Join(lines, ", "),
 		Diff: []Diff{{Before: strings.Join(before, "\n") + "\n", After: strings.Join(lines, "\n") + "\n", BeforeHeader: "weights", AfterHeader: "weights"}}}, nil
+}
+
+// refuse says why the one node that was named cannot have the weight.
+func (w *weightAction) refuse(leader dma.View) error {
+	if w.args.Node == "" {
+		return nil
+	}
+	stands := false
+	for _, n := range w.list {
+		row, member := leader.Member(n.Address)
+		voter := member && row.Role != dma.Learner
+		if n.Name == w.args.Node && !member {
+			return &Failure{Msg: n.Name + " is not a member of the cluster", Hint: "add it first: polarbook run add-node.yml --limit " + n.Name}
+		}
+		if n.Name == w.args.Node && !voter {
+			return &Failure{Msg: n.Name + " is a learner: it has no vote, and no weight", Hint: "give it a vote first: polarbook run promote-learner.yml -e node=" + n.Name}
+		}
+		weight := row.Weight
+		if n.Weight >= 0 {
+			weight = n.Weight
+		}
+		stands = stands || voter && weight > 0 && n.Role != "logger"
+	}
+	if !stands {
+		return &Failure{Msg: fmt.Sprintf("with the weight %s for %s nobody would stand for election", w.args.Weight, w.args.Node)}
+	}
+	return nil
 }
 
 // differ lists the nodes whose weight is not the wanted one, and the weights that are.

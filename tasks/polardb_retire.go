@@ -1,0 +1,138 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+type retireArgs struct {
+	nodeArgs
+	clusterArgs
+	Wipe bool `arg:"wipe" default:"no" doc:"remove the node's data, too"`
+}
+
+var polardbRetireModule = Define(Module{
+	Name:    "polardb_retire",
+	Summary: "Mark the data of a node that was dropped from the cluster, or remove it",
+	Notes: []string{
+		"The mark stands in the file beside PGDATA that notes what polarbook did there. A node so marked is not started and not joined again by new-cluster.yml; add-node.yml brings it back, from the data it has.",
+		"Refused: a node that the leader still lists, a server that runs, and data that polarbook did not put there. Without a leader to ask nothing is done.",
+	},
+	Returns: []Return{{"step", "str", "what the mark says: dropped"}},
+	Examples: `- polardb_retire:
+    pgdata: /var/lib/polardb/pgdata
+    polardata: /var/lib/polardb/polardata
+    cluster: demo
+    nodes: "{{ polardb_nodes }}"
+    login_password: "{{ polardb_password }}"
+`,
+}, func(a *retireArgs, _ Local) (Action, error) {
+	if err := a.check(); err != nil {
+		return nil, err
+	}
+	list, err := a.nodes()
+	return &retireAction{args: a, list: list}, err
+})
+
+type retireAction struct {
+	args *retireArgs
+	list []wantedNode
+}
+
+// retireFound is why the node may not be retired; empty when it may.
+type retireFound string
+
+func (r *retireAction) Probe() string { return r.args.probe() }
+
+// Ask asks the leader whether the node is really out.
+func (r *retireAction) Ask(ctx context.Context, h Host, probed Found) (Found, error) {
+	self, err := nodeNamed(r.list, h.Name())
+	if err != nil {
+		return probed, err
+	}
+	why := ""
+	if leader, _, err := r.args.leader(ctx, h, r.list, electionPatience); err != nil {
+		why = "whether it was dropped cannot be asked: " + err.Error()
+	} else if row, member := leader.Member(self.Address); member {
+		why = fmt.Sprintf("%s lists it as a %s", leader.Node, row.Role)
+	}
+	probed.Value = retireFound(why)
+	return probed, nil
+}
+
+func (r *retireAction) Plan(f Found) (Plan, error) {
+	a := r.args
+	s, err := parseNode(f)
+	if err != nil {
+		return Plan{}, err
+	}
+	why, ok := f.Value.(retireFound)
+	values := map[string]any{"step": s.Step}
+	ours := s.Marked && s.MarkerCluster == a.Cluster
+	switch {
+	case !ok:
+		return Plan{}, errors.New("the leader was not asked")
+	case !s.Marked && s.bare(), ours && s.Step == stepDropped && s.bare():
+		return Plan{Msg: "there is no data", Values: values}, nil
+	case ours && s.Step == stepDropped && !a.Wipe:
+		return Plan{Msg: "the data is marked as dropped", Values: values}, nil
+	case !ours || !s.bare():
+		if err := s.refuse(&a.nodeArgs); err != nil {
+			return Plan{}, err
+		}
+	}
+	msg, script := "mark "+a.Pgdata+" as dropped", a.markScript()
+	if a.Wipe {
+		msg, script = fmt.Sprintf("remove the data in %s and %s", a.Pgdata, a.Polardata), script+a.wipeScript()
+	}
+	switch {
+	case s.unfinished(&a.nodeArgs) && !a.Wipe:
+		return Plan{Msg: "the data was never whole: there is nothing to mark", Values: values}, nil
+	case why != "":
+		return Plan{Change: true, Unknown: string(why), Msg: msg}, nil
+	case s.PID != 0:
+		return Plan{Change: true, Unknown: fmt.Sprintf("the server runs (process %d)", s.PID), Msg: msg}, nil
+	}
+	values["step"] = stepDropped
+	return Plan{Change: true, Msg: msg, Script: script + "mark " + stepDropped + ` ""` + "\n", Values: values}, nil
+}
+
+// wipeScript asks the marker again, right before the data goes, whose it is. A removal that is cut off is finished by
+// the next one.
+func (a *retireArgs) wipeScript() string {
+	return `
+for line in ` + remote.Quote("cluster="+a.Cluster) + ` "pgdata=$PGDATA" "polardata=$POLARDATA"; do
+	grep -qxF -- "$line" "$MARKER" || { echo "$MARKER does not say $line: nothing was removed" >&2; exit 1; }
+done
+mark ` + stepWipe + ` ""
+` + nodeWipeScript
+}
+
+func (r *retireAction) Apply(ctx context.Context, h Host, p Plan) (Result, error) {
+	if p.Unknown != "" {
+		return Result{}, &Failure{Msg: fmt.Sprintf("the data of %s stays as it is: %s", h.Name(), p.Unknown), Hint: "polarbook run drop-node.yml -e node=" + h.Name() + " drops the node and stops its server first"}
+	}
+	answer, err := h.Shell().Run(ctx, remote.Command{Script: p.Script})
+	switch {
+	case err != nil:
+		return Result{}, err
+	case answer.Status != 0:
+		return Result{}, &Failure{Msg: fmt.Sprintf("%s failed with status %d: %s", p.Msg, answer.Status, strings.TrimSpace(string(answer.Stderr)))}
+	}
+	proof, err := h.Shell().Run(ctx, remote.Command{Script: r.Probe()})
+	if err != nil {
+		return Result{}, err
+	}
+	now, err := parseNode(Found{Result: proof})
+	if err != nil {
+		return Result{}, err
+	}
+	if now.Step != stepDropped || r.args.Wipe && !now.bare() {
+		return Result{}, &Failure{Msg: fmt.Sprintf("%s is not done: %s says %q, PGDATA is %s, POLARDATA is %s", p.Msg, r.args.marker(), now.Step, now.Pgdata, now.Polardata)}
+	}
+	return Result{Changed: true, Msg: p.Msg}, nil
+}
