@@ -86,6 +86,7 @@ func TestMetaPlan(t *testing.T) {
 	leaders := "\nmeta=yes\nmeta.members=10.0.0.1:15432#5N;10.0.0.2:15432#5N@1"
 	learner := "\nmeta=yes\nmeta.learners=10.0.0.2:15432"
 	// A learner that was added lists itself as a member too, without an index.
+	started := "\nmeta=yes\nmeta.members=10.0.0.2:15432#5N\npid=42"
 	added := "\nmeta=yes\nmeta.members=10.0.0.2:15432#5N\nmeta.learners=10.0.0.2:15432$00"
 	for name, c := range map[string]struct {
 		founder, listed bool
@@ -102,6 +103,7 @@ func TestMetaPlan(t *testing.T) {
 		"a copy has the leader's meta":              {probe: wholeCopy + leaders, want: "initialise the meta of a learner"},
 		"a copy of the leader, its learners listed": {probe: wholeCopy + leaders + "\nmeta.learners=10.0.0.2:15432$00", want: "initialise the meta of a learner"},
 		"a learner, to be added":                    {probe: wholeCopy + learner},
+		"a learner that runs, to be added":          {probe: wholeCopy + started},
 		"an added learner":                          {probe: wholeCopy + added},
 		"a member":                                  {probe: wholeCopy + member, listed: true},
 		"a member that was dropped":                 {probe: wholeCopy + member, want: "dropped from the cluster"},
