@@ -26,6 +26,9 @@ func (a *nodeArgs) check() error {
 		if !path.IsAbs(clean) || strings.Count(clean, "/") < 2 {
 			return &ArgError{Arg: d.arg, Problem: fmt.Sprintf("must be an absolute path at least two levels deep, not %q", d.dir)}
 		}
+		if at := strings.IndexAny(clean, unfitForPaths); at >= 0 {
+			return &ArgError{Arg: d.arg, Problem: fmt.Sprintf("must not hold %q (it is %q): the engine's own scripts do not quote their paths", clean[at:at+1], d.dir)}
+		}
 	}
 	pgdata, polardata := path.Clean(a.Pgdata), path.Clean(a.Polardata)
 	if pgdata == polardata || strings.HasPrefix(polardata+"/", pgdata+"/") || strings.HasPrefix(pgdata+"/", polardata+"/") {
@@ -37,6 +40,10 @@ func (a *nodeArgs) check() error {
 	}
 	return nil
 }
+
+// unfitForPaths are what a shell or systemd does not take for itself. polar-initdb.sh quotes nothing (observed on 11.9:
+// with a blank in it, POLARDATA "does not exist").
+const unfitForPaths = " \t\r\n'\"\\$`*?[]{}()<>|&;!#~%"
 
 // marker is the file in which polarbook notes what it began on a node. It stands beside PGDATA, so that it moves with
 // the disk and survives the emptying of the directory.

@@ -173,7 +173,7 @@ func TestAnswerThatBrokeOffIsNoHostWithNothingOnIt(t *testing.T) {
 }
 
 func TestNodePathsThatCouldHitMore(t *testing.T) {
-	for _, c := range [][2]string{{"/", "/x/y"}, {"/data", "/x/y"}, {"data/pg", "/x/y"}, {"/x/y", "/x/y"}, {"/x/y", "/x/y/z"}, {"/x/y/z", "/x/y"}, {"/x/../y", "/a/b"}} {
+	for _, c := range [][2]string{{"/", "/x/y"}, {"/data", "/x/y"}, {"data/pg", "/x/y"}, {"/x/y", "/x/y"}, {"/x/y", "/x/y/z"}, {"/x/y/z", "/x/y"}, {"/x/../y", "/a/b"}, {"/x/y", "/a/b c"}, {"/x/y%i", "/a/b"}, {"/x/$y", "/a/b"}} {
 		a := &nodeArgs{Pgdata: c[0], Polardata: c[1], Home: "/opt/polardb", Port: 5432}
 		if err := a.check(); err == nil {
 			t.Errorf("pgdata %s with polardata %s was accepted", c[0], c[1])

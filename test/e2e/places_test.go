@@ -15,7 +15,7 @@ func TestRolesAndPlaces(t *testing.T) {
 		"polardb_cluster":   "Elsewhere_1",
 		"polardb_port":      6543,
 		"polardb_pgdata":    "/data/pg/main",
-		"polardb_polardata": "/srv/polar store/shared",
+		"polardb_polardata": "/srv/polar-store/shared",
 		"polardb_settings":  vars{"max_connections": 77},
 		"polardb_hba":       []string{"host all all 10.77.0.0/16 md5"},
 	})
