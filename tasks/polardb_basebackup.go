@@ -3,6 +3,7 @@ package tasks
 import (
 	"context"
 	"fmt"
+	"path"
 	"regexp"
 	"strconv"
 	"strings"
@@ -119,10 +120,25 @@ echo finished
 	case answer.Status == 124:
 		return Result{}, &Failure{Msg: fmt.Sprintf("the base backup of %s was not done in %d s", leader.Node, a.Timeout), Hint: "raise timeout; a further run starts the copy anew"}
 	case answer.Status != 0:
+		if full := a.full(ctx, h); full != "" {
+			return Result{}, &Failure{Msg: fmt.Sprintf("the base backup of %s ended with status %d: no space left on device: %s is full", leader.Node, answer.Status, full),
+				Hint: "make room on " + full + "; a further run empties what was copied and starts anew", Values: map[string]any{"rc": answer.Status}}
+		}
 		return Result{}, &Failure{Msg: fmt.Sprintf("the base backup of %s ended with status %d: %s", leader.Node, answer.Status, strings.Join(last, "\n")),
 			Hint: "a further run empties what was copied and starts anew", Values: map[string]any{"rc": answer.Status}}
 	}
 	return Result{Changed: true, Msg: "copied " + leader.Node, Values: map[string]any{"source": leader.Node}}, nil
+}
+
+// full names the file systems of the data directories that have no room left: what a program says that meets one is
+// often something else.
+func (a *nodeArgs) full(ctx context.Context, h Host) string {
+	answer, err := h.Shell().Run(ctx, remote.Command{Script: fmt.Sprintf("df -Pk %s %s | awk 'NR > 1 && $4 < 1024 && !seen[$6]++ { print $6 }'",
+		remote.Quote(path.Dir(a.Pgdata)), remote.Quote(path.Dir(a.Polardata)))})
+	if err != nil {
+		return ""
+	}
+	return strings.Join(strings.Fields(string(answer.Stdout)), " and ")
 }
 
 // pgpass escapes a field of a password file.

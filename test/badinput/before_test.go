@@ -58,6 +58,8 @@ func TestBeforeAnyHost(t *testing.T) {
 			[]string{"site.yml:2:3: ", "site.yml:4:7: "}},
 		{"no such playbook", nil, "run nwe-cluster.yml", []string{`there is no playbook "nwe-cluster.yml"`}},
 		{"unknown host in --limit", nil, "run check.yml --limit nde1", []string{`no host or group is called "nde1"; did you mean "node1"?`}},
+		{"unknown group of a play", map[string]string{"site.yml": "- hosts: polardbb\n  tasks: []\n"}, "run site.yml",
+			[]string{"site.yml:1:10: ", `no host or group is called "polardbb"; did you mean "polardb"?`}},
 		{"missing inventory", nil, "run check.yml -i nosuch.yml", []string{"the inventory nosuch.yml does not exist"}},
 		{"missing inventory for status", nil, "status -i nosuch.yml", []string{"the inventory nosuch.yml does not exist"}},
 		{"missing inventory for ping", nil, "ping -i nosuch.yml", []string{"the inventory nosuch.yml does not exist"}},

@@ -11,9 +11,16 @@ import (
 	"testing"
 )
 
-// TestBareHosts makes every mistake on hosts that nobody has touched, and wants them untouched after it.
-func TestBareHosts(t *testing.T) {
+func TestHosts(t *testing.T) {
 	s := newSite(t)
+	s.subtest(t, "bare", func(t *testing.T) { bare(t, s) })
+	s.subtest(t, "check of bare hosts", func(t *testing.T) { check(s) })
+	s.subtest(t, "full disk", func(t *testing.T) { fullDisk(t, s) })
+	s.subtest(t, "check of a cluster", func(t *testing.T) { check(s) })
+}
+
+// bare makes every mistake on hosts that nobody has touched, and wants them untouched after it.
+func bare(t *testing.T, s *site) {
 	address := s.lab.Host("node1").Address
 	dba := with(s.group, vars{"ansible_user": "dba"})
 

@@ -79,7 +79,8 @@ func (o *outcome) all() string { return o.stdout + o.stderr }
 // runLimit bounds one run of polarbook.
 const runLimit = 2 * time.Minute
 
-// polarbook runs it to its end. each is told of what is written to standard output as it comes; it may be nil.
+// polarbook runs it to its end. each is told of what is written to standard output as it comes, and polarbook stands
+// still for as long as it takes; it may be nil.
 func (l *laptop) polarbook(each func(text string), args ...string) *outcome {
 	l.t.Helper()
 	o := &outcome{t: l.t, args: args}
@@ -87,7 +88,11 @@ func (l *laptop) polarbook(each func(text string), args ...string) *outcome {
 	c := exec.Command(l.program, args...)
 	c.Dir, c.Env, c.Stdout, c.Stderr = l.dir, l.env, &stdout, &stderr
 	if each != nil {
-		c.Stdout = &watched{&stdout, each}
+		c.Stdout = &watched{&stdout, func(text string) {
+			_ = c.Process.Signal(syscall.SIGSTOP)
+			each(text)
+			_ = c.Process.Signal(syscall.SIGCONT)
+		}}
 	}
 	if err := c.Start(); err != nil {
 		l.t.Fatal(err)
@@ -106,12 +111,12 @@ func (l *laptop) polarbook(each func(text string), args ...string) *outcome {
 }
 
 type watched struct {
-	*bytes.Buffer
+	to   *bytes.Buffer
 	each func(text string)
 }
 
 func (w *watched) Write(p []byte) (int, error) {
-	n, err := w.Buffer.Write(p)
+	n, err := w.to.Write(p)
 	w.each(string(p))
 	return n, err
 }

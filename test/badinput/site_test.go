@@ -70,11 +70,12 @@ func (s *site) on(name, script string) string {
 }
 
 // fingerprint is everything of a host that a run might change: files with owner, mode, time and checksum, accounts,
-// kernel settings, what systemd runs. What a login or the clock changes by itself is left out.
+// kernel settings, what systemd runs. What a login or the clock changes by itself is left out, and so is what a server
+// that runs writes.
 const fingerprint = `cd /
-find etc opt var/lib home root usr/local data -xdev \( -path var/lib/systemd -o -path var/lib/private -o -path var/lib/sudo -o -name .cache \) -prune \
-	-o -printf '%p %U:%G %m %T@ %l\n' 2>/dev/null | sort
-find etc opt home root data var/lib/polardb -xdev -type f -size -1000k -exec sha256sum {} + 2>/dev/null | sort
+find etc opt var/lib home root usr/local data -xdev \( -path var/lib/systemd -o -path var/lib/private -o -path var/lib/sudo -o -name .cache -o -path data/polardata -o -path 'data/pgdata/*' ! -name '*.conf' \) -prune \
+	-o -type d -printf '%p %U:%G %m\n' -o -printf '%p %U:%G %m %T@ %l\n' 2>/dev/null | sort
+find etc opt home root data var/lib/polardb -xdev \( -path data/polardata -o -path 'data/pgdata/*' ! -name '*.conf' \) -prune -o -type f -size -1000k -exec sha256sum {} + 2>/dev/null | sort
 getent passwd; getent group
 sysctl -e -n vm.swappiness vm.dirty_ratio net.core.somaxconn net.ipv4.tcp_keepalive_time
 cat /sys/kernel/mm/transparent_hugepage/enabled; date +%Z; hostname
