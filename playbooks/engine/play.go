@@ -47,7 +47,7 @@ func (r *run) play(ctx context.Context, book *playbooks.Playbook, play *playbook
 	p := &playRun{r: r, book: book, play: play, scope: playScope(play), answers: answers}
 	selected, err := r.select_(play, answers)
 	if err != nil {
-		return at(play.Pos, err)
+		return err // says where
 	}
 	for _, inv := range selected {
 		h, ok := r.host(inv.Name)
@@ -218,7 +218,10 @@ func (r *run) select_(play *playbooks.Play, answers map[string]any) ([]*inventor
 	if r.o.Limit == "" {
 		return hosts, nil
 	}
-	return r.o.Inventory.Limit(hosts, r.o.Limit)
+	if hosts, err = r.o.Inventory.Limit(hosts, r.o.Limit); err != nil {
+		return nil, at(play.Hosts.Pos, err)
+	}
+	return hosts, nil
 }
 
 func ordered(hosts []*host, order string) ([]*host, error) {
