@@ -31,6 +31,7 @@ type Inventory struct {
 	sourceDirs   []string
 	playbookDirs []string
 	varsFiles    map[string]fileVars
+	growing bool
 }
 
 // Host is one host of the inventory.
@@ -129,6 +130,14 @@ func (h *Host) groupNames() []string {
 	}
 	sort.Strings(names)
 	return names
+}
+
+// Grow says that hosts and groups are added from now on, by what a playbook finds. A pattern may then name one that has
+// not come to be, and selects nothing.
+func (i *Inventory) Grow() {
+	i.mutex.Lock()
+	defer i.mutex.Unlock()
+	i.growing = true
 }
 
 // AddHost adds a host at run time, or adds groups and variables to one that exists. It is what the

@@ -221,6 +221,9 @@ func (i *Inventory) find(pattern string) ([]*Host, error) {
 		if h := i.implicit(pattern); h != nil {
 			return []*Host{h}, nil
 		}
+		if i.growing {
+			return []*Host{}, nil
+		}
 		return nil, fmt.Errorf("no host or group is called %q%s", pattern, didYouMean(pattern, i.names()))
 	}
 	matches, err := patternExpression(pattern)

@@ -173,6 +173,9 @@ func TestVerbs(t *testing.T) {
   gather_facts: false
   tasks:
     - echo: "{{ groups.all_on | sort }}"
+- hosts: on_c
+  tasks:
+    - echo: nobody was found to be one
 `)
 	b.wantKind(err, 0)
 	b.want(`
@@ -204,6 +207,7 @@ task echo
 play on_a [a]
 task echo
  a ok: ['a', 'b']
+play on_c []
 a ok=8 changed=2 unreachable=0 failed=0 skipped=0 rescued=0 ignored=0
 b ok=6 changed=1 unreachable=0 failed=0 skipped=0 rescued=0 ignored=0
 new ok=1 changed=0 unreachable=0 failed=0 skipped=0 rescued=0 ignored=0`)

@@ -90,6 +90,7 @@ func (s *step) addHost(v *variables, args map[string]any) *outcome {
 			}
 		}
 	}
+	s.p.r.o.Inventory.Grow()
 	s.p.r.o.Inventory.AddHost(name, groups, vars)
 	s.p.r.changes.next()
 	return s.success(v, place{v.h, v}, tasks.Result{Changed: true, Values: map[string]any{
@@ -103,6 +104,7 @@ func (s *step) groupBy(v *variables, args map[string]any) *outcome {
 	if key == "" {
 		return s.failure(v, errors.New("group_by: key is required"))
 	}
+	s.p.r.o.Inventory.Grow()
 	key = strings.ReplaceAll(key, " ", "-")
 	parents := []string{}
 	if args["parents"] != nil {
