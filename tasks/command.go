@@ -198,7 +198,10 @@ func (a *commandAction) Plan(found Found) (Plan, error) {
 		}
 	} else if a.asking {
 		const why = "what the command changes is known only when it has run"
-		return Plan{Unknown: why, Msg: why, Values: map[string]any{"skipped": true}}, nil
+		// With all that a run would return, empty, so that what looks at it later can.
+		return Plan{Unknown: why, Msg: why, Values: map[string]any{
+			"skipped": true, "cmd": a.shown, "rc": 0, "stdout": "", "stdout_lines": []any{}, "stderr": "", "stderr_lines": []any{},
+		}}, nil
 	}
 	p := Plan{Change: true, Event: true, Msg: "run a command", Script: a.script}
 	if a.conditions.Chdir != "" {

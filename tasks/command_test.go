@@ -62,7 +62,7 @@ func TestShell(t *testing.T) {
 func TestCommandIsNotKnownBeforeItHasRun(t *testing.T) {
 	l := &fakeLocal{check: true}
 	plan, err := newAction(t, "command", map[string]any{"cmd": "true"}, l).Plan(Found{})
-	if err != nil || plan.Unknown == "" || plan.Change {
+	if err != nil || plan.Unknown == "" || plan.Change || plan.Values["rc"] != 0 || plan.Values["stdout"] != "" {
 		t.Errorf("%+v, %v", plan, err)
 	}
 }
