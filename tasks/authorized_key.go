@@ -188,5 +188,9 @@ d=${p%%/*}
 if [ -e /sys/fs/selinux/enforce ] && have restorecon; then restorecon "$d" 2>/dev/null; fi
 `, shellPath(k.file.Path), remote.Quote(k.User), remote.Quote(k.User)) + strings.TrimPrefix(plan.Script, preamble)
 	}
+	if plan.Change && plan.Values["state"] == "absent" {
+		// With nothing behind the colon the group is the one that the account logs in with.
+		plan.Script += fmt.Sprintf("\nchown %s: %s || exit 1\n", remote.Quote(k.User), shellPath(k.file.Path))
+	}
 	return plan, nil
 }

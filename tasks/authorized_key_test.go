@@ -3,6 +3,7 @@ package tasks
 import (
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 )
 
@@ -20,6 +21,9 @@ func TestAuthorizedKey(t *testing.T) {
 		file := filepath.Join(h.etc, "../home/dba/.ssh/authorized_keys")
 		if read(t, file) != keyOne+"\n" {
 			t.Errorf("%q", read(t, file))
+		}
+		if info, err := os.Stat(file); err != nil || info.Sys().(*syscall.Stat_t).Gid == 0 {
+			t.Errorf("the keys do not belong to their user's group: %+v %v", info, err)
 		}
 		for name, mode := range map[string]os.FileMode{file: 0o600, filepath.Dir(file): 0o700} {
 			if info, err := os.Stat(name); err != nil || info.Mode().Perm() != mode {
