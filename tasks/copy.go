@@ -1,12 +1,16 @@
 package tasks
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf16"
 )
 
 type copyArgs struct {
@@ -144,8 +148,59 @@ func (d delivery) carrying(content []byte, name string, _ Local) (Action, error)
 func contentBytes(content any) ([]byte, error) {
 	switch content.(type) {
 	case map[string]any, []any:
-		return json.Marshal(content)
+		return jsonText(content)
 	}
 	s, err := toString(content)
 	return []byte(s), err
+}
+
+// jsonText writes JSON as Ansible does, with a blank behind commas and colons and everything beyond ASCII escaped.
+func jsonText(x any) ([]byte, error) {
+	switch x := x.(type) {
+	case map[string]any:
+		var members [][]byte
+		for _, key := range slices.Sorted(maps.Keys(x)) {
+			name, err := jsonText(key)
+			if err != nil {
+				return nil, err
+			}
+			value, err := jsonText(x[key])
+			if err != nil {
+				return nil, err
+			}
+			members = append(members, slices.Concat(name, []byte(": "), value))
+		}
+		return slices.Concat([]byte("{"), bytes.Join(members, []byte(", ")), []byte("}")), nil
+	case []any:
+		var items [][]byte
+		for _, item := range x {
+			text, err := jsonText(item)
+			if err != nil {
+				return nil, err
+			}
+			items = append(items, text)
+		}
+		return slices.Concat([]byte("["), bytes.Join(items, []byte(", ")), []byte("]")), nil
+	case string:
+		var b bytes.Buffer
+		encoder := json.NewEncoder(&b)
+		encoder.SetEscapeHTML(false)
+		if err := encoder.Encode(x); err != nil {
+			return nil, err
+		}
+		var ascii []byte
+		for _, r := range strings.TrimSuffix(b.String(), "\n") {
+			switch {
+			case r < 0x80:
+				ascii = append(ascii, byte(r))
+			case r > 0xffff:
+				high, low := utf16.EncodeRune(r)
+				ascii = fmt.Appendf(ascii, `\u%04x\u%04x`, high, low)
+			default:
+				ascii = fmt.Appendf(ascii, `\u%04x`, r)
+			}
+		}
+		return ascii, nil
+	}
+	return json.Marshal(x)
 }

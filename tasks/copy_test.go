@@ -53,8 +53,8 @@ func TestCopyContent(t *testing.T) {
 		}
 		mustFail(t, h, "copy", map[string]any{"content": "x", "dest": dir}, l, "is a directory")
 		mustFail(t, h, "copy", map[string]any{"content": "x", "dest": dir + "/no/f"}, l, "does not exist")
-		mustChange(t, h, "copy", map[string]any{"content": map[string]any{"a": 1}, "dest": dir + "/j"}, l)
-		if read(t, dir+"/j") != `{"a":1}` {
+		mustChange(t, h, "copy", map[string]any{"content": map[string]any{"a": 1, "b": []any{"é", "<😀>", nil, true, 0.5}}, "dest": dir + "/j"}, l)
+		if read(t, dir+"/j") != `{"a": 1, "b": ["\u00e9", "<\ud83d\ude00>", null, true, 0.5]}` {
 			t.Errorf("JSON %s", read(t, dir+"/j"))
 		}
 		if info, _ := os.Stat(dir + "/j"); info.Mode().Perm() != 0o644 {
