@@ -85,14 +85,13 @@ func (e *edit) Plan(found Found) (Plan, error) {
 
 // place plans to put the new text where the old one is, or to change attributes only.
 func (e *edit) place(have fileState, ans answer, before, after, msg string, extra map[string]any) (Plan, error) {
-	values := map[string]any{"path": e.Path}
+	values := map[string]any{"path": e.Path, "backup": ""}
 	maps.Copy(values, fileValues(have))
-	maps.Copy(values, extra)
 	var changes []change
 	if have.exists() {
 		changes = e.differences(have)
 	}
-	plan := Plan{Change: true, Msg: msg, Values: values}
+	plan := Plan{Change: true, Msg: msg, Values: values, Made: extra}
 	if len(changes) > 0 {
 		plan.Diff = append(plan.Diff, attributeDiff(e.Path, changes))
 	}
@@ -111,7 +110,8 @@ func (e *edit) place(have fileState, ans answer, before, after, msg string, extr
 		p.expect = sumOf([]byte(before))
 		if e.Backup {
 			p.backup = backupName(e.Path, e.began, os.Getpid())
-			values["backup"], values["backup_file"] = p.backup, p.backup
+			plan.Made = map[string]any{"backup": p.backup, "backup_file": p.backup}
+			maps.Copy(plan.Made, extra)
 		}
 	} else if ans.text("parent") == "no" && e.asking {
 		plan.Msg += ", and the directory " + path.Dir(e.Path)

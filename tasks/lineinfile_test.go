@@ -125,7 +125,13 @@ func TestEditsOnHosts(t *testing.T) {
 			t.Error(info.Mode())
 		}
 		mustNotChange(t, h, "lineinfile", map[string]any{"path": f, "line": "it's = \\1 $HOME"}, l)
+		if plan := mustNotChange(t, h, "lineinfile", map[string]any{"path": f, "line": "it's = \\1 $HOME"}, l); plan.Values["backup"] != "" {
+			t.Errorf("without a backup there is none: %v", plan.Values["backup"])
+		}
 		plan, _ := mustChange(t, h, "blockinfile", map[string]any{"path": f, "block": "é\nü", "backup": true}, l)
+		if backup, _ := plan.Made["backup"].(string); read(t, backup) != "it's = \\1 $HOME\n" {
+			t.Errorf("the backup %q holds %q", backup, read(t, backup))
+		}
 		if d := plan.Diff[0]; d.Before != "it's = \\1 $HOME\n" || d.After != read(t, f) {
 			t.Errorf("%+v", d)
 		}

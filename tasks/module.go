@@ -86,8 +86,10 @@ type Plan struct {
 	// Without it the engine probes again after Script, in the same round trip, plans again, and fails the task
 	// when a change is still wanted: that is the proof that it took effect.
 	Event bool
-	// Values is the result so far; Data is the Action's own, from Plan to Apply.
+	// Values is the result so far; Data is the Action's own, from Plan to Apply. Made are values about the change itself
+	// (where the old file was kept): they are not looked for again afterwards.
 	Values map[string]any
+	Made   map[string]any
 	Data   any
 }
 

@@ -86,11 +86,12 @@ type content struct{ a *contentArgs }
 func (c *content) Probe() string { return "cat " + remote.Quote(c.a.Path) + " 2>/dev/null || :" }
 func (c *content) Plan(f tasks.Found) (tasks.Plan, error) {
 	have := string(f.Stdout)
-	p := tasks.Plan{Values: map[string]any{"path": c.a.Path}}
+	p := tasks.Plan{Values: map[string]any{"path": c.a.Path, "kept": ""}}
 	if have == c.a.Text {
 		return p, nil
 	}
 	p.Change = true
+	p.Made = map[string]any{"kept": c.a.Path + "~"}
 	p.Msg = "content differs"
 	p.Diff = []tasks.Diff{{Before: have, After: c.a.Text, AfterHeader: c.a.Path}}
 	p.Script = "cat > " + remote.Quote(c.a.Path)

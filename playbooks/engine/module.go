@@ -189,7 +189,7 @@ func (d *drive) run(ctx context.Context, args map[string]any) (r tasks.Result, u
 	if err != nil {
 		return r, "", err
 	}
-	planned := tasks.Result{Changed: plan.Change, Msg: plan.Msg, Values: plan.Values, Diff: plan.Diff, Skipped: plan.Values["skipped"] == true}
+	planned := tasks.Result{Changed: plan.Change, Msg: plan.Msg, Values: over(plan.Values, plan.Made), Diff: plan.Diff, Skipped: plan.Values["skipped"] == true}
 	switch {
 	case d.check:
 		if !d.diff {
@@ -283,7 +283,7 @@ func (d *drive) script(ctx context.Context, h *lent, action tasks.Action, probe 
 		return r, &tasks.Failure{Msg: "the change was made without an error and is not there: " + stillWanted(after),
 			Hint: "something on the host undoes it or stands in its way", Values: over(output, after.Values)}
 	}
-	r.Values = over(plan.Values, after.Values)
+	r.Values = over(over(plan.Values, after.Values), plan.Made)
 	return r, nil
 }
 

@@ -43,6 +43,25 @@ func TestAChangeIsMadeProvedAndNotMadeAgain(t *testing.T) {
 	}
 }
 
+func TestWhatAChangeMadeIsNotForgottenWhenItIsProved(t *testing.T) {
+	b := newBench(t, "a")
+	if _, err := b.run(`
+- hosts: a
+  gather_facts: false
+  tasks:
+    - content: {path: "{{ dir }}/motd", text: x}
+      register: made
+    - content: {path: "{{ dir }}/motd", text: x}
+      register: again
+    - echo: "{{ made.kept | basename }} {{ again.kept == '' }}"
+`); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(b.rec.text(), "a ok: motd~ True") {
+		t.Error(b.rec.text())
+	}
+}
+
 func TestAChangeThatDoesNotTakeEffectIsAFailure(t *testing.T) {
 	b := newBench(t, "a")
 	_, err := b.run(`
