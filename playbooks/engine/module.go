@@ -71,6 +71,13 @@ func (s *step) arguments(v *variables) (map[string]any, error) {
 	}
 	args := make(map[string]any, len(given))
 	for name, x := range given {
+		if m.AnyArgs && strings.Contains(name, "{{") {
+			own, err := v.render(name)
+			if err != nil {
+				return nil, at(x.Pos, fmt.Errorf("%s: %w", name, err))
+			}
+			name = text(own)
+		}
 		if arg, ok := m.Arg(name); ok && arg.Kind == tasks.Raw {
 			args[name] = trusted(x.Raw)
 			continue

@@ -43,6 +43,23 @@ func TestAChangeIsMadeProvedAndNotMadeAgain(t *testing.T) {
 	}
 }
 
+func TestNamesOfFactsMayBeTemplates(t *testing.T) {
+	b := newBench(t, "a")
+	if _, err := b.run(`
+- hosts: a
+  gather_facts: false
+  vars: {what: port}
+  tasks:
+    - set_fact: {"my_{{ what }}": 5432}
+    - echo: "{{ my_port }}"
+`); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(b.rec.text(), "a ok: 5432") {
+		t.Error(b.rec.text())
+	}
+}
+
 func TestWhatAChangeMadeIsNotForgottenWhenItIsProved(t *testing.T) {
 	b := newBench(t, "a")
 	if _, err := b.run(`
