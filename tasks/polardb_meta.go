@@ -184,7 +184,8 @@ if [ $rc != 0 ]; then
 	[ $rc = 124 ] && echo "the engine did not come back within ` + fmt.Sprint(a.Timeout) + ` s and was ended" >&2
 	tail -n 10 "$LOG" >&2
 	log=$(ls -t "$PGDATA"/pg_log/*error* "$PGDATA"/log/*error* 2>/dev/null | head -n 1)
-	[ -n "$log" ] && tail -n 10 "$log" >&2
+	# Last what says why: after it the engine logs only that it shuts down.
+	[ -n "$log" ] && { tail -n 10 "$log"; grep -E ' (FATAL|PANIC): ' "$log" | tail -n 1; } >&2
 	exit 1
 fi
 mark ` + stepMeta + ` ""

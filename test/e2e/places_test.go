@@ -16,7 +16,7 @@ func TestRolesAndPlaces(t *testing.T) {
 		"polardb_port":      6543,
 		"polardb_pgdata":    "/data/pg/main",
 		"polardb_polardata": "/srv/polar-store/shared",
-		"polardb_settings":  vars{"max_connections": 77},
+		"polardb_settings":  vars{"max_connections": 177},
 		"polardb_hba":       []string{"host all all 10.77.0.0/16 md5"},
 	})
 	// Where POLARDATA is elsewhere than on the leader, the copied setting must not win.
@@ -38,6 +38,12 @@ func TestRolesAndPlaces(t *testing.T) {
 			}
 		}
 	}
+	s.subtest(t, "a setting that the engine does not start with", func(t *testing.T) {
+		o := s.run(2, "new-cluster.yml", "-e", "{polardb_settings: {max_connections: 77}}")
+		if !strings.Contains(o.story(), "max_connections = 77") || len(o.changed()) > 0 {
+			t.Errorf("changed was %q\n%s", o.changed(), o.story())
+		}
+	})
 	s.subtest(t, "new cluster", func(t *testing.T) {
 		s.run(0, "new-cluster.yml")
 		roles(t)
