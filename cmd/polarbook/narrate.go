@@ -165,6 +165,9 @@ func ensureNewline(s string) string {
 
 // recap is the last thing that a run prints.
 func (n *narrator) recap(e engine.RunEnded) string {
+	if len(e.Hosts) == 0 {
+		return "" // it ended before its first play
+	}
 	var b strings.Builder
 	rows := [][]string{{"RECAP", "ok", "changed", "unreachable", "failed", "skipped", "rescued", "ignored"}}
 	for _, name := range sortedKeys(e.Hosts) {

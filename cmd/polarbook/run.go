@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/polarbook/polarbook/playbooks"
@@ -91,7 +92,7 @@ func (c *runCmd) Run(t *terminal, run runContext) error {
 	o.Yes = c.Yes
 	o.Owed = engine.OwedFiles{}
 	if !onlyReads(books) {
-		o.Lock = &engine.Locking{User: operator(), Wait: seconds(c.LockWait)}
+		o.Lock = &engine.Locking{User: operator(), Wait: seconds(c.LockWait), Dead: journal.Dead}
 	}
 	display := c.display(t)
 	if l, ok := display.(*live); ok {
@@ -187,7 +188,21 @@ func (c *runCmd) list(t *terminal, w *workplace, books []*playbooks.Playbook) er
 type runJournal struct {
 	*engine.Journal
 	ID, Path string
+	alive    *os.File // locked for as long as the run lives, however it ends
 }
+
+// Dead says that a run was begun with the journals of this laptop and is over: its journal is locked no more.
+func (j *runJournal) Dead(id string) bool {
+	f, err := os.Open(filepath.Join(filepath.Dir(j.Path), filepath.Base(id)+".jsonl"))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) == nil
+}
+
+// Close ends the journal and lets go of its lock.
+func (j *runJournal) Close() error { return errors.Join(j.Journal.Close(), j.alive.Close()) }
 
 // newJournal opens the journal of a run in the user's state directory.
 func newJournal() (*runJournal, error) {
@@ -200,7 +215,14 @@ func newJournal() (*runJournal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the run's journal: %w", err)
 	}
-	return &runJournal{j, id, j.Path()}, nil
+	alive, err := os.Open(j.Path())
+	if err == nil {
+		err = syscall.Flock(int(alive.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lock the run's journal: %w", errors.Join(err, j.Close()))
+	}
+	return &runJournal{j, id, j.Path(), alive}, nil
 }
 
 // stateDir is where the XDG base directory specification wants what a program keeps.

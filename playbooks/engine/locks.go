@@ -18,6 +18,8 @@ import (
 type Locking struct {
 	// User is who runs it, for those who find the hosts locked: name@laptop.
 	User string
+	// Dead says whether a run is known to have ended, whatever the host believes; nil: none is. Its lock is taken over.
+	Dead func(run string) bool
 	// Wait is for how long to wait for others to be done; 0: not at all.
 	Wait time.Duration
 }
@@ -201,8 +203,17 @@ func (r *run) lock(ctx context.Context, h *lent, c Connection) error {
 	if c.User() != "root" {
 		b = remote.Become{Method: h.method, User: "root", Password: h.as.Password, Flags: h.as.Flags}
 	}
-	held, err := locker.Lock(ctx, remote.LockRequest{Become: b, Holder: r.locks.holder, Replace: l.conn != nil})
+	request := remote.LockRequest{Become: b, Holder: r.locks.holder}
+	if l.conn != nil {
+		request.Replaces = r.o.RunID
+	}
+	held, err := locker.Lock(ctx, request)
 	var locked *remote.LockedError
+	if errors.As(err, &locked) && r.o.Lock.Dead != nil && r.o.Lock.Dead(locked.Holder.Run) {
+		r.events.emit(HostSaid{Time: time.Now(), Host: h.on.h.name, Line: fmt.Sprintf("taking over the lock of run %s, which has ended without the host knowing it", locked.Holder.Run)})
+		request.Replaces = locked.Holder.Run
+		held, err = locker.Lock(ctx, request)
+	}
 	var refused *remote.BecomeError
 	var cannot *remote.CannotLockError
 	switch {

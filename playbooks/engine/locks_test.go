@@ -52,7 +52,7 @@ func (t *lockTable) lock(host string, r remote.LockRequest) (Held, error) {
 	if t.refuse != nil {
 		return nil, t.refuse
 	}
-	if l := t.held[host]; l != nil && (!r.Replace || l.holder.Run != r.Holder.Run) {
+	if l := t.held[host]; l != nil && l.holder.Run != r.Replaces {
 		return nil, &remote.LockedError{Host: host, Holder: l.holder}
 	}
 	l := &fakeLock{table: t, host: host, holder: r.Holder, lost: make(chan struct{})}
@@ -313,6 +313,23 @@ func TestHostsThatCannotBeLockedOrReached(t *testing.T) {
 	if got := b.rec.text(); strings.Count(got, "b unreachable:") != 1 || !strings.Contains(got, "a ok: two") {
 		t.Error(got)
 	}
+}
+
+func TestTheLockOfADeadRunIsTakenOver(t *testing.T) {
+	table := newLockTable()
+	table.by("a", "dead", time.Now())
+	table.by("b", "alive", time.Now().Add(-time.Hour))
+	b := lockBench(t, table, "a", "b")
+	b.o.Lock.Dead = func(run string) bool { return run == "dead" }
+	_, err := b.run(twoPlays)
+	b.wantKind(err, Locked)
+	if table.hosts() != "[b]" {
+		t.Errorf("%s are locked", table.hosts())
+	}
+	table.of("b").Release()
+	table.by("a", "dead", time.Now())
+	_, err = b.run(twoPlays)
+	b.wantKind(err, 0)
 }
 
 func TestOneMachineUnderTwoNamesIsLockedOnce(t *testing.T) {

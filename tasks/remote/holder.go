@@ -14,8 +14,7 @@ type Holder struct {
 	Run      string    // the run's name, as its journal has it
 	Since    time.Time // when the run began, by the laptop's clock
 	PID      int       // of the process on the host that holds the lock
-	// Silent is for how long the host has heard nothing from the laptop, in whole seconds. It is known to who asks with
-	// HolderScript only.
+	// Silent is for how long the host has heard nothing from the laptop, in whole seconds; it hears every KeepAlive.
 	Silent time.Duration
 }
 

@@ -27,8 +27,9 @@ type LockRequest struct {
 	Holder Holder
 	// Dir is a directory on the host that only that user may write to; "": /run/polarbook, which a reboot empties.
 	Dir string
-	// Replace ends a process that holds the lock for the same run: what is left of a connection that was lost.
-	Replace bool
+	// Replaces is a run whose lock is taken over, because it is our own and its connection was lost, or it is known to
+	// be dead; "": none.
+	Replaces string
 }
 
 // CannotLockError means that the host has no means to lock it, or that its directory cannot be written.
@@ -161,9 +162,14 @@ func (s *session) awaitLock(ctx context.Context, b Become, marker string) (said,
 // is, however that ended. The text in the file is for people; that the process it names is alive, with the start time
 // that it names, is what makes it true.
 func lockScript(r LockRequest, marker string, silence time.Duration) string {
-	again := "false"
-	if r.Replace {
-		again = `[ "$(sed -n 's/^run=//p' "$f")" = ` + quoteAlways(oneLine(r.Holder.Run)) + ` ] && p=$(sed -n 's/^pid=//p' "$f") && kill -KILL "$p" && flock -w 5 9`
+	again := ""
+	if r.Replaces != "" {
+		again = `if [ "$(sed -n 's/^run=//p' "$f")" = ` + quoteAlways(oneLine(r.Replaces)) + ` ]; then
+p=$(sed -n 's/^pid=//p' "$f")
+{ read -r stat <"/proc/$p/stat"; } 2>/dev/null && set -- ${stat##*) } && [ "${20}" = "$(sed -n 's/^born=//p' "$f")" ] && kill -KILL "$p"
+flock -w 5 9 && held= && break
+fi
+`
 	}
 	return strings.NewReplacer(
 		"FILE", Quote(lockFile(r.Dir)), "DIR", Quote(lockDir(r.Dir)), "MARKER", marker, "AGAIN", again,
@@ -173,12 +179,16 @@ f=FILE
 command -v flock >/dev/null || { printf 'MARKER noflock\n'; exit 0; }
 mkdir -p DIR && (true >>"$f") || { printf 'MARKER broken\n'; exit 0; }
 exec 9>>"$f"
-if ! flock -n 9 && ! { AGAIN; }; then
-for pause in 0.05 0.1 0.2 0.4; do
-grep -q '^pid=' "$f" && break
+held=
+flock -n 9 || for pause in 0 0.05 0.1 0.2 0.4; do
+held=1
 sleep $pause
+AGAINflock -n 9 && held= && break
+grep -q '^pid=' "$f" && break
 done
+if [ -n "$held" ]; then
 cat "$f"
+now=$(date +%s) heard=$(stat -c %Y "$f.beat") && printf 'silent=%s\n' $((now - heard))
 printf 'MARKER held\n'
 exit 0
 fi

@@ -72,7 +72,10 @@ func TestOneLocksAndTheOtherIsToldWho(t *testing.T) {
 		if holder.PID == 0 {
 			t.Error("no process is named")
 		}
-		if holder.PID = 0; holder != anna {
+		if holder.Silent > 10*time.Second {
+			t.Errorf("not heard of for %s", holder.Silent)
+		}
+		if holder.PID, holder.Silent = 0, 0; holder != anna {
 			t.Errorf("held by %+v", holder)
 		}
 		l.Release()
@@ -152,18 +155,39 @@ func TestAKilledHolderIsNoticedAndLeavesNoLock(t *testing.T) {
 	})
 }
 
-func TestARunReplacesOnlyItsOwnLock(t *testing.T) {
+func TestOnlyTheLockOfTheRunThatIsNamedIsReplaced(t *testing.T) {
 	withEachLockShell(t, func(t *testing.T, one, two *Host, dir string) {
 		l := lock(t, one, anna, dir)
-		if _, err := two.Lock(testContext(t), LockRequest{Holder: bert, Dir: dir, Replace: true}); err == nil {
+		if _, err := two.Lock(testContext(t), LockRequest{Holder: bert, Dir: dir, Replaces: bert.Run}); err == nil {
 			t.Fatal("somebody else's was replaced")
 		}
-		if _, err := two.Lock(testContext(t), LockRequest{Holder: anna, Dir: dir, Replace: true}); err != nil {
+		if _, err := two.Lock(testContext(t), LockRequest{Holder: bert, Dir: dir, Replaces: anna.Run}); err != nil {
 			t.Fatal(err)
 		}
 		wantLost(t, l)
-		if got := wantLocked(t, one, dir); got.Run != anna.Run {
+		if got := wantLocked(t, one, dir); got.Run != bert.Run {
 			t.Errorf("held by %+v", got)
+		}
+	})
+}
+
+// A holder that lets go while somebody comes has emptied its file and not ended yet.
+func TestAHolderThatIsAboutToGoIsWaitedFor(t *testing.T) {
+	withEachLockShell(t, func(t *testing.T, one, two *Host, dir string) {
+		for range 5 {
+			l := lock(t, one, anna, dir)
+			if err := os.Truncate(filepath.Join(dir, "lock"), 0); err != nil {
+				t.Fatal(err)
+			}
+			go func() {
+				time.Sleep(50 * time.Millisecond)
+				l.Release()
+			}()
+			got, err := two.Lock(testContext(t), LockRequest{Holder: bert, Dir: dir, Replaces: anna.Run})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got.Release()
 		}
 	})
 }

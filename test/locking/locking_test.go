@@ -100,6 +100,21 @@ func TestOneOperatorAtATime(t *testing.T) {
 		p.start(t, "run", "touch.yml").wants(t, 0)
 	})
 
+	t.Run("what a laptop's own dead run holds does not keep it out", func(t *testing.T) {
+		first := p.start(t, "run", "hold.yml")
+		first.says(t, "TASK")
+		node1 := p.lab.Host("node1")
+		if err := node1.Unplug(); err != nil { // so that the host is not told
+			t.Fatal(err)
+		}
+		_ = first.cmd.Process.Kill()
+		<-first.ended
+		if err := node1.Plug(); err != nil {
+			t.Fatal(err)
+		}
+		p.start(t, "run", "touch.yml").wants(t, 0)
+	})
+
 	t.Run("a lock that went with its connection is taken again", func(t *testing.T) {
 		p.write(t, "cut.yml", `
 - name: Cut
