@@ -31,7 +31,7 @@ type Inventory struct {
 	sourceDirs   []string
 	playbookDirs []string
 	varsFiles    map[string]fileVars
-	growing bool
+	growing      bool
 }
 
 // Host is one host of the inventory.

@@ -169,11 +169,11 @@ func TestVerbs(t *testing.T) {
     - echo: "{{ flavour }} {{ groups.more }} {{ hostvars[inventory_hostname].flavour }}"
     - meta: end_play
     - echo: never
-- hosts: on_a
+- hosts: on-a
   gather_facts: false
   tasks:
     - echo: "{{ groups.all_on | sort }}"
-- hosts: on_c
+- hosts: on-c
   tasks:
     - echo: nobody was found to be one
 `)
@@ -197,17 +197,17 @@ task group_by
 task pause
  a ok
 task echo
- a ok: yes ['all_on', 'on_a']
- b ok: yes ['all_on', 'on_b']
+ a ok: yes ['all_on', 'on-a']
+ b ok: yes ['all_on', 'on-b']
 task echo
  b ok: only b
 play fresh [new]
 task echo
  new ok: a ['new'] a
-play on_a [a]
+play on-a [a]
 task echo
  a ok: ['a', 'b']
-play on_c []
+play on-c []
 a ok=8 changed=2 unreachable=0 failed=0 skipped=0 rescued=0 ignored=0
 b ok=6 changed=1 unreachable=0 failed=0 skipped=0 rescued=0 ignored=0
 new ok=1 changed=0 unreachable=0 failed=0 skipped=0 rescued=0 ignored=0`)

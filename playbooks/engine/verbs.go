@@ -97,8 +97,6 @@ func (s *step) addHost(v *variables, args map[string]any) *outcome {
 		"add_host": map[string]any{"host_name": name, "groups": anys(groups), "host_vars": args}}})
 }
 
-var groupName = regexp.MustCompile(`[^A-Za-z0-9_]`)
-
 func (s *step) groupBy(v *variables, args map[string]any) *outcome {
 	key := text(args["key"])
 	if key == "" {
@@ -114,7 +112,6 @@ func (s *step) groupBy(v *variables, args map[string]any) *outcome {
 			}
 		}
 	}
-	key = groupName.ReplaceAllString(key, "_")
 	in := false
 	for _, g := range v.h.inv.Groups() {
 		in = in || g == key
