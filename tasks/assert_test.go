@@ -49,6 +49,10 @@ func TestSetFact(t *testing.T) {
 	if want := map[string]any{"ansible_facts": map[string]any{"a": 1}}; err != nil || !reflect.DeepEqual(plan.Values, want) {
 		t.Errorf("%v, %v", plan.Values, err)
 	}
+	plan, err = newAction(t, "set_fact", map[string]any{"a": "No", "b": "true", "c": "yes please"}, &fakeLocal{}).Plan(Found{})
+	if facts, _ := plan.Values["ansible_facts"].(map[string]any); err != nil || facts["a"] != false || facts["b"] != true || facts["c"] != "yes please" {
+		t.Errorf("%v, %v", plan.Values, err)
+	}
 	m, _ := Lookup("set_fact")
 	for _, args := range []map[string]any{{}, {"cacheable": true}, {"1a": 1}, {"a-b": 1}} {
 		if _, err := m.New(args, &fakeLocal{}); err == nil {

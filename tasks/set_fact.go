@@ -4,6 +4,7 @@ import (
 	"maps"
 	"regexp"
 	"sort"
+	"strings"
 )
 
 type setFactArgs struct {
@@ -35,6 +36,15 @@ var setFactModule = Define(Module{
 	for _, name := range names {
 		if !variableName.MatchString(name) {
 			return nil, &ArgError{Module: "set_fact", Arg: name, Problem: "cannot be a variable's name: letters, digits and _ only, and no digit first"}
+		}
+		// As in Ansible; `set_fact: ready=false` would otherwise hold as a condition, as any text does.
+		if s, ok := facts[name].(string); ok {
+			switch strings.ToLower(s) {
+			case "true", "yes":
+				facts[name] = true
+			case "false", "no":
+				facts[name] = false
+			}
 		}
 	}
 	return setFactAction(facts), nil
