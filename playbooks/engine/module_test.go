@@ -51,11 +51,11 @@ func TestNamesOfFactsMayBeTemplates(t *testing.T) {
   vars: {what: port}
   tasks:
     - set_fact: {"my_{{ what }}": 5432}
-    - echo: "{{ my_port }}"
+    - echo: "{{ my_port }} {{ ansible_verbosity }}"
 `); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(b.rec.text(), "a ok: 5432") {
+	if !strings.Contains(b.rec.text(), "a ok: 5432 0") {
 		t.Error(b.rec.text())
 	}
 }

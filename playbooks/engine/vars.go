@@ -235,6 +235,7 @@ func (p *playRun) magic(h *host, inv map[string]any, sc *scope, origin *playbook
 		"ansible_skip_tags":         anys(p.r.o.SkipTags),
 		"ansible_limit":             p.r.o.Limit,
 		"ansible_version":           languageVersion(),
+		"ansible_verbosity":         0, // what is shown is the listeners' affair
 		"ansible_play_name":         p.name,
 		"ansible_play_hosts_all":    hostNames(p.all),
 		"ansible_play_batch":        hostNames(standing(p.batch)),
