@@ -119,7 +119,10 @@ func (l *fakeLocal) Sum(fsys fs.FS, name string) (string, int64, error) {
 	return sumOf(b), int64(len(b)), err
 }
 
-func (l *fakeLocal) Render(_, text string, _ RenderOptions) (string, error) {
+func (l *fakeLocal) Render(_, text string, o RenderOptions) (string, error) {
+	for name, value := range o.Vars {
+		text = strings.ReplaceAll(text, "{{ "+name+" }}", fmt.Sprint(value))
+	}
 	for name, value := range l.vars {
 		text = strings.ReplaceAll(text, "{{ "+name+" }}", fmt.Sprint(value))
 	}

@@ -28,7 +28,7 @@ type templateArgs struct {
 var templateModule = Define(Module{
 	Name: "template", Collections: []string{"ansible.builtin"},
 	Summary: "Render a Jinja2 template to a file on hosts",
-	Notes:   []string{"The variables template_host, template_path, template_run_date and ansible_managed are not set: they would make each run a change."},
+	Notes:   []string{"ansible_managed is \"Ansible managed\", Ansible's default, so that a host that Ansible has set up stays as it is. The variables template_host, template_path and template_run_date are not set: they would make each run a change."},
 	Returns: copyModule.Returns,
 	Examples: `
 - template:
@@ -55,6 +55,7 @@ var templateModule = Define(Module{
 	rendered, err := l.Render(a.Src, string(text), RenderOptions{
 		TrimBlocks: a.TrimBlocks, LstripBlocks: a.LstripBlocks, BlockStart: a.BlockStart, BlockEnd: a.BlockEnd,
 		VariableStart: a.VariableStart, VariableEnd: a.VariableEnd, NewlineSequence: newline,
+		Vars: map[string]any{"ansible_managed": "Ansible managed"},
 	})
 	if err != nil {
 		return nil, err
