@@ -119,7 +119,7 @@ func (a *hostCopy) planTree(have fileState, ans answer, dest string, values map[
 		return Plan{Values: values}, nil
 	}
 	var b strings.Builder
-	b.WriteString(preamble + a.ends() + "mkdir -p -- \"$p\" || exit 1\np=$(cd \"$p\" && pwd -P) && cd \"$s\" || exit 1\n")
+	b.WriteString(preamble + a.ends() + "if [ ! -d \"$p\" ]; then mkdir -p -- \"$p\" && chmod \"$(stat -c 0%a -- \"$s\")\" \"$p\" || exit 1; fi\np=$(cd \"$p\" && pwd -P) && cd \"$s\" || exit 1\n")
 	files, directories := a.attributes, attributes{Owner: a.Owner, Group: a.Group}
 	if a.DirectoryMode != nil {
 		directories.Mode = *a.DirectoryMode
@@ -134,7 +134,7 @@ func (a *hostCopy) planTree(have fileState, ans answer, dest string, values map[
 	inner := `to=$1; shift; for f; do
 	if [ -d "$f" ]; then
 		[ -d "$to/$f" ] && continue
-		mkdir -- "$to/$f" || exit 1
+		mkdir -- "$to/$f" && chmod "$(stat -c 0%a -- "$f")" "$to/$f" || exit 1
 		` + directories.set(`"$to/$f"`, fileState{Kind: "absent"}, true) + `continue
 	fi
 	if [ -e "$to/$f" ]; then ` + force + ` || continue; fi

@@ -119,6 +119,11 @@ func TestCopyDirectory(t *testing.T) {
 		}
 		args := map[string]any{"src": "tree", "dest": dir + "/to", "mode": "0600", "directory_mode": "0700"}
 		mustChange(t, h, "copy", args, l)
+		for _, made := range []string{"/to", "/to/tree", "/to/tree/sub"} {
+			if info, err := os.Stat(dir + made); err != nil || info.Mode().Perm() != 0o700 {
+				t.Errorf("%s: %v %v, want directory_mode", made, info.Mode(), err)
+			}
+		}
 		if read(t, dir+"/to/tree/sub/b c") != "b" || read(t, dir+"/to/tree/sub/~d") != "d" {
 			t.Error("the files are not there")
 		}
@@ -165,6 +170,13 @@ func TestCopyOnTheHost(t *testing.T) {
 		}
 		write(t, dir+"/tree/sub dir/x\ny", "2", 0o644)
 		mustChange(t, h, "copy", map[string]any{"src": dir + "/tree/", "dest": dir + "/copy", "remote_src": true}, l)
+		if err := os.Chmod(dir+"/tree/sub dir", 0o750); err != nil {
+			t.Fatal(err)
+		}
+		mustChange(t, h, "copy", map[string]any{"src": dir + "/tree/", "dest": dir + "/alike", "remote_src": true}, l)
+		if info, err := os.Stat(dir + "/alike/sub dir"); err != nil || info.Mode().Perm() != 0o750 {
+			t.Errorf("a directory is copied with other permissions: %v %v", info.Mode(), err)
+		}
 		mustNotChange(t, h, "copy", map[string]any{"src": dir + "/tree/", "dest": dir + "/copy", "remote_src": true}, l)
 	})
 }
@@ -173,11 +185,12 @@ func TestTemplate(t *testing.T) {
 	eachShell(t, func(t *testing.T, h *localHost, dir string) {
 		local := t.TempDir()
 		l := &fakeLocal{dir: local, vars: map[string]any{"port": 5432}, diff: true}
-		write(t, local+"/conf.j2", "port = {{ port }}\n", 0o644)
+		write(t, local+"/conf.j2", "# {{ ansible_managed }}\nport = {{ port }}\n", 0o644)
 		mustChange(t, h, "template", map[string]any{"src": "conf.j2", "dest": dir + "/conf", "mode": "0600"}, l)
-		if read(t, dir+"/conf") != "port = 5432\n" {
+		if read(t, dir+"/conf") != "# Ansible managed\nport = 5432\n" {
 			t.Error(read(t, dir+"/conf"))
 		}
+		write(t, local+"/conf.j2", "port = {{ port }}\n", 0o644)
 		l.vars["port"] = strings.Repeat("9", inlineLimit)
 		mustChange(t, h, "template", map[string]any{"src": "conf.j2", "dest": dir + "/conf"}, l)
 		if h.uploads != 1 || len(read(t, dir+"/conf")) != inlineLimit+8 {

@@ -251,8 +251,12 @@ func (c *treeCopy) pack(w io.Writer, files []treeFile) error {
 func (c *treeCopy) unpack(plan treePlan, adjust string) string {
 	var b strings.Builder
 	b.WriteString(preamble)
-	fmt.Fprintf(&b, "p=%s\np=${p%%/}%s\nmkdir -p -- \"$p\" && cd -- \"$p\" || exit 1\n", shellPath(trimSlashes(c.dest)), c.below())
 	directories := attributes{Mode: c.directoryMode, Owner: c.Owner, Group: c.Group}
+	fmt.Fprintf(&b, "p=%s\np=${p%%/}\n", shellPath(trimSlashes(c.dest)))
+	if c.under != "" {
+		fmt.Fprintf(&b, "if [ ! -d \"$p\" ]; then\nmkdir -p -- \"$p\" || exit 1\n%sfi\n", directories.set(`"$p"`, fileState{Kind: "absent"}, true))
+	}
+	fmt.Fprintf(&b, "p=$p%s\nmkdir -p -- \"$p\" && cd -- \"$p\" || exit 1\n", c.below())
 	for _, dir := range plan.dirs {
 		word := remote.Quote("./" + dir)
 		fmt.Fprintf(&b, "mkdir -p -- %s || exit 1\n%s", word, directories.set(word, fileState{Kind: "absent"}, true))
