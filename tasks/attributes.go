@@ -183,7 +183,7 @@ func fileValues(s fileState) map[string]any {
 		return map[string]any{"state": "absent"}
 	}
 	return map[string]any{
-		"mode": fmt.Sprintf("%04o", s.Mode), "owner": s.Owner, "group": s.Group, "uid": s.UID, "gid": s.GID,
+		"mode": fmt.Sprintf("0%03o", s.Mode), "owner": s.Owner, "group": s.Group, "uid": s.UID, "gid": s.GID,
 		"size": s.Size, "state": s.Kind,
 	}
 }

@@ -226,6 +226,9 @@ func (a *fileAction) touch(have fileState, ans answer) (Plan, error) {
 	}
 	values := a.values(have)
 	values["dest"] = a.Path
+	if !have.exists() {
+		values["state"] = "file"
+	}
 	return Plan{Change: true, Event: true, Msg: "touch " + a.Path, Script: script + a.set(`"$p"`, have, have.Kind == "directory"), Values: values}, nil
 }
 

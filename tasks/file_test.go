@@ -86,7 +86,12 @@ func TestFileTouch(t *testing.T) {
 		if err != nil || plan.Unknown == "" {
 			t.Errorf("asking gave %+v, %v", plan, err)
 		}
-		mustChange(t, h, "file", map[string]any{"path": f, "state": "touch", "mode": "u=rw,go=", "modification_time": "202001020304.05"}, l)
+		if plan, _ := mustChange(t, h, "file", map[string]any{"path": f, "state": "touch", "mode": "u=rw,go=", "modification_time": "202001020304.05"}, l); plan.Values["state"] != "file" {
+			t.Errorf("what was touched is %v", plan.Values["state"])
+		}
+		if mode := fileValues(fileState{Kind: "directory", Mode: 0o2775})["mode"]; mode != "02775" {
+			t.Errorf("a mode of four digits is %v, where Ansible writes a zero before it", mode)
+		}
 		info, err := os.Stat(f)
 		if err != nil || info.Mode().Perm() != 0o600 || info.ModTime().Format("20060102") != "20200102" {
 			t.Errorf("%v %v %v", info.Mode(), info.ModTime(), err)
