@@ -90,5 +90,9 @@ func TestSlurpAndGetent(t *testing.T) {
 		if read(t, dir+"/limits.d/x.conf") != "*\tsoft\tnofile\t1024\n" {
 			t.Error(read(t, dir+"/limits.d/x.conf"))
 		}
+		mustChange(t, h, "pam_limits", map[string]any{"domain": "*", "limit_type": "soft", "limit_item": "nofile", "value": 2048, "comment": "why", "dest": dir + "/limits.d/x.conf"}, l)
+		if read(t, dir+"/limits.d/x.conf") != "*\tsoft\tnofile\t2048\t#why\n" {
+			t.Error(read(t, dir+"/limits.d/x.conf"))
+		}
 	})
 }

@@ -102,7 +102,7 @@ func (a *pamLimitsArgs) rewrite(text string, _ bool) (string, string, map[string
 func (a *pamLimitsArgs) line(value string) string {
 	line := a.Domain + "\t" + a.Type + "\t" + a.Item + "\t" + value
 	if a.Comment != "" {
-		line += "\t# " + a.Comment
+		line += "\t#" + a.Comment
 	}
 	return line + "\n"
 }
