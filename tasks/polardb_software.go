@@ -16,6 +16,8 @@ type softwareArgs struct {
 	Src     string `arg:"src,required" alias:"package" doc:"an install prefix of the engine, packed (.tar.gz, .tar.xz, .tar); on the laptop"`
 	Home    string `arg:"home" default:"/opt/polardb" doc:"versions stand beside each other in home/versions; home/current is a symlink to one of them"`
 	Version string `arg:"version" doc:"the directory's name under versions; default the archive's name and the beginning of its checksum"`
+	// Activate has the symlink moved, too.
+	Activate bool `arg:"activate" default:"yes" doc:"no leaves home/current as it is (see polardb_activate)"`
 }
 
 var polardbSoftwareModule = Define(Module{
@@ -101,12 +103,16 @@ func (s *softwareAction) Plan(f Found) (Plan, error) {
 	if there && has != "" && has != s.sum {
 		return Plan{}, &Failure{Msg: fmt.Sprintf("%s holds another archive (SHA-256 %s, wanted %s)", s.dir(), has, s.sum), Hint: "give the version another name"}
 	}
-	if !change.Unpack && current == "versions/"+s.args.Version {
+	if !change.Unpack && (current == "versions/"+s.args.Version || !s.args.Activate) {
 		return Plan{Values: values, Msg: "the host has it"}, nil
 	}
 	msg := "point " + s.args.Home + "/current to versions/" + s.args.Version
 	if change.Unpack {
-		msg = fmt.Sprintf("upload %s (%d MB), unpack it to %s, ", path.Base(s.file), s.size>>20, s.dir()) + msg
+		upload := fmt.Sprintf("upload %s (%d MB), unpack it to %s", path.Base(s.file), s.size>>20, s.dir())
+		if !s.args.Activate {
+			return Plan{Change: true, Msg: upload + " beside the version that is run", Values: values, Data: change}, nil
+		}
+		msg = upload + ", " + msg
 	}
 	return Plan{Change: true, Msg: msg, Values: values, Data: change,
 		Diff: []Diff{{Before: current, After: "versions/" + s.args.Version, BeforeHeader: s.args.Home + "/current", AfterHeader: s.args.Home + "/current"}}}, nil
@@ -122,7 +128,10 @@ func (s *softwareAction) Apply(ctx context.Context, h Host, p Plan) (Result, err
 		}
 	}
 	// The symlink is replaced by a rename, so that there is one at every moment.
-	script := fmt.Sprintf("set -e; cd %s; ln -sfn %s current.new; mv -fT current.new current; sync", remote.Quote(s.args.Home), remote.Quote("versions/"+s.args.Version))
+	script := ""
+	if s.args.Activate {
+		script = fmt.Sprintf("set -e; cd %s; ln -sfn %s current.new; mv -fT current.new current; sync", remote.Quote(s.args.Home), remote.Quote("versions/"+s.args.Version))
+	}
 	answer, err := shell.Run(ctx, remote.Command{Script: script + "\n" + s.Probe()})
 	if err != nil {
 		return Result{}, err

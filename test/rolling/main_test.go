@@ -95,11 +95,17 @@ func (s *site) pack(ctx context.Context) {
 		}
 	}
 	second := filepath.Join(s.dir, "polardb-next-11.9.1.tar.gz")
-	script := `set -e; mkdir "$2.d"; tar -xzf "$1" -C "$2.d"; for d in "$2.d"/*; do echo 11.9.1 >"$d/share/RELEASE"; done; tar -czf "$2" -C "$2.d" .; rm -rf "$2.d"`
-	if out, err := exec.CommandContext(ctx, "sh", "-c", script, "sh", first, second).CombinedOutput(); err != nil {
-		s.t.Fatalf("pack %s: %v\n%s", second, err, out)
-	}
+	s.repack(first, second, `echo 11.9.1 >"$d/share/RELEASE"`)
 	s.packages = [2]string{first, second}
+}
+
+// repack makes another package of one, with a change made to its top folder $d.
+func (s *site) repack(from, to, change string) {
+	s.t.Helper()
+	script := `set -e; mkdir "$2.d"; tar -xzf "$1" -C "$2.d"; for d in "$2.d"/*; do ` + change + `; done; tar -czf "$2" -C "$2.d" .; rm -rf "$2.d"`
+	if out, err := exec.Command("sh", "-c", script, "sh", from, to).CombinedOutput(); err != nil {
+		s.t.Fatalf("pack %s: %v\n%s", to, err, out)
+	}
 }
 
 func (s *site) write() {

@@ -15,6 +15,8 @@ func TestKeeping(t *testing.T) {
 	s.subtest(t, "new cluster", func(t *testing.T) { s.run(0, "new-cluster.yml") })
 	s.subtest(t, "restart", s.restart)
 	s.subtest(t, "reconfigure", s.reconfigure)
+	s.subtest(t, "upgrade", s.upgrade)
+
 }
 
 func (s *site) pids() map[string]string {
