@@ -3,8 +3,6 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -24,9 +22,7 @@ const slowPlaybook = `
 // TestInterrupt sends what Ctrl-C sends.
 func TestInterrupt(t *testing.T) {
 	s := newSite(t, "root", bookworm("node1", "node2", "node3"), nil)
-	if err := os.WriteFile(filepath.Join(s.dir, "slow.yml"), []byte(slowPlaybook), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	s.file("slow.yml", slowPlaybook)
 	files := func(name string) string { return s.on(name, "cd /tmp; ls begun finished next 2>/dev/null; true") }
 
 	s.subtest(t, "once finishes the step", func(t *testing.T) {

@@ -117,6 +117,14 @@ func (s *site) write() {
 	}
 }
 
+// file writes a file beside the inventory.
+func (s *site) file(name, text string) {
+	s.t.Helper()
+	if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // names are the members', in the inventory's order.
 func (s *site) names() []string {
 	var names []string
