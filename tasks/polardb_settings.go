@@ -17,6 +17,7 @@ type settingsArgs struct {
 	clusterArgs
 	Settings    map[string]any `arg:"settings" doc:"what postgresql.conf is to say; with it the running server is compared with these and not with its files"`
 	DMASettings map[string]any `arg:"dma_settings" doc:"what polar_dma.conf is to say"`
+	Partial     bool           `arg:"partial" default:"no" doc:"settings and dma_settings are not all that the files are to say"`
 	Reloaded    bool           `arg:"reloaded" default:"no" doc:"the server was told to reload: give it some seconds to have done so"`
 }
 
@@ -80,7 +81,7 @@ func (s *settingsAction) Ask(ctx context.Context, h Host, f Found) (Found, error
 			return f, fmt.Errorf("ask the server of %s for its settings: %w", h.Name(), err)
 		}
 		f.Value = found
-		if !s.args.Reloaded || s.check || len(compareSettings(found, s.wanted).needs("reload")) == 0 || time.Now().After(deadline) {
+		if !s.args.Reloaded || s.check || len(compareSettings(found, s.wanted, s.args.Partial).needs("reload")) == 0 || time.Now().After(deadline) {
 			return f, nil
 		}
 		if err := sleep(ctx, 200*time.Millisecond); err != nil {
@@ -163,7 +164,7 @@ func (s *settingsAction) Plan(f Found) (Plan, error) {
 	if !ok {
 		return Plan{}, errors.New("the server was not asked")
 	}
-	r := compareSettings(found, s.wanted)
+	r := compareSettings(found, s.wanted, s.args.Partial)
 	values := map[string]any{"reload": anyList(r.needs("reload")), "restart": anyList(r.needs("restart")), "ignored": anyList(r.ignored), "pinned": anyList(r.pinned)}
 	changes := []any{}
 	var lines []string

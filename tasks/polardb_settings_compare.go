@@ -72,7 +72,7 @@ var cannotChange = regexp.MustCompile(`^parameter "([^"]+)" cannot be changed wi
 // compareSettings finds what the server has yet to take over: from its files, or from what is wanted and what ALTER
 // SYSTEM has set. The engine reads postgresql.conf, polar_dma.conf and postgresql.auto.conf, in this order, and the last
 // to set something wins (guc-file.l:207).
-func compareSettings(found serverSettings, wanted map[string]string) settingsReport {
+func compareSettings(found serverSettings, wanted map[string]string, partial bool) settingsReport {
 	var r settingsReport
 	target := map[string]string{}
 	stuck := map[string]bool{}
@@ -80,6 +80,9 @@ func compareSettings(found serverSettings, wanted map[string]string) settingsRep
 		target[name] = v
 	}
 	for _, f := range found.files {
+		if _, asked := wanted[f.Name]; partial && !asked {
+			continue
+		}
 		if wanted != nil && path.Base(f.File) != "postgresql.auto.conf" {
 			continue
 		}
@@ -98,7 +101,7 @@ func compareSettings(found serverSettings, wanted map[string]string) settingsRep
 	}
 	for name, s := range found.settings {
 		_, set := target[name]
-		if !set && s.File != "" && s.Source == "configuration file" && !slices.Contains(pinnedSettings, name) {
+		if !set && !partial && s.File != "" && s.Source == "configuration file" && !slices.Contains(pinnedSettings, name) {
 			target[name] = s.Boot // no file sets it any more
 		}
 	}

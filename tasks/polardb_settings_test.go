@@ -68,7 +68,7 @@ func TestSettingsInFiles(t *testing.T) {
 		if c.change != nil {
 			c.change(&s)
 		}
-		checkSettings(t, name, compareSettings(s, nil), c.want)
+		checkSettings(t, name, compareSettings(s, nil, false), c.want)
 	}
 }
 
@@ -99,8 +99,13 @@ func TestSettingsWanted(t *testing.T) {
 		if c.auto != "" {
 			s.files = append(s.files, fileSetting{Name: c.set, Value: c.auto, File: "/d/postgresql.auto.conf"})
 		}
-		checkSettings(t, name, compareSettings(s, wanted), c.want)
+		checkSettings(t, name, compareSettings(s, wanted, false), c.want)
 	}
+}
+
+func TestSettingsWantedInPart(t *testing.T) {
+	checkSettings(t, "one that is so", compareSettings(running(), map[string]string{"max_connections": "100"}, true), "")
+	checkSettings(t, "one that is not", compareSettings(running(), map[string]string{"max_connections": "200"}, true), "max_connections restart")
 }
 
 func pends(name string) func(*serverSettings) {

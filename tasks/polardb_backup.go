@@ -1,0 +1,171 @@
+package tasks
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+type backupArgs struct {
+	clusterArgs
+	To                  string `arg:"to,required,path" doc:"the directory on the host; the copy goes into pgdata and polardata under it"`
+	Home                string `arg:"home" default:"/opt/polardb" doc:"where the engine is installed"`
+	User                string `arg:"user" default:"polardb" doc:"the account that the copy belongs to"`
+	Cluster             string `arg:"cluster" default:"polardb" doc:"the cluster's name, noted with the backup"`
+	ReplicationUser     string `arg:"replication_user" default:"replicator" doc:"the role that copies"`
+	ReplicationPassword string `arg:"replication_password,required,secret" doc:"its password"`
+	Timeout             int    `arg:"timeout" default:"86400" doc:"seconds that the copy may take"`
+}
+
+var polardbBackupModule = Define(Module{
+	Name:    "polardb_backup",
+	Summary: "Take a base backup of the leader into a directory, and verify it",
+	Notes: []string{
+		"Written into a directory that is absent or empty, or that an earlier backup of ours began and did not finish. A finished backup is left as it is; whatever else is in the directory is refused.",
+		"Finished means: the engine's tool ended well, pg_controldata reads POLARDATA/global/pg_control, and SHA256SUMS lists every file. The file backup.polarbook says so, and is written last.",
+		"The copy holds the leader's configuration with the replication password: the directory is for the engine's account alone.",
+	},
+	Returns: []Return{{"source", "str", "the node that was copied"}, {"bytes", "int", "the size of the copy"}, {"files", "int", "how many files have a checksum"}},
+	Examples: `- polardb_backup:
+    to: /backup/monday
+    nodes: "{{ polardb_nodes }}"
+    login_password: "{{ polardb_password }}"
+    replication_password: "{{ polardb_replication_password }}"
+`,
+}, func(a *backupArgs, _ Local) (Action, error) {
+	a.To = path.Clean(a.To)
+	switch {
+	case !path.IsAbs(a.To) || strings.Count(a.To, "/") < 2:
+		return nil, &ArgError{Module: "polardb_backup", Arg: "to", Problem: fmt.Sprintf("must be an absolute path at least two levels deep, not %q", a.To)}
+	case strings.ContainsAny(a.ReplicationPassword, "\n\r") || a.ReplicationPassword == "":
+		return nil, &ArgError{Module: "polardb_backup", Arg: "replication_password", Problem: "must be one line and not empty"}
+	}
+	list, err := a.nodes()
+	return &backupAction{args: a, list: list}, err
+})
+
+type backupAction struct {
+	args *backupArgs
+	list []wantedNode
+}
+
+func (b *backupAction) Probe() string {
+	return strings.NewReplacer("@TO@", remote.Quote(b.args.To), "@BIN@", remote.Quote(b.args.Home+"/current/bin")).Replace(`
+TO=@TO@
+if [ -e "$TO" ] && [ ! -d "$TO" ]; then echo kind=file; elif [ -d "$TO" ]; then echo kind=directory; fi
+if [ -d "$TO" ]; then ls -A "$TO" | head -n 5 | sed 's/^/holds=/'; fi
+[ -f "$TO/backup.polarbook" ] && sed -n 's/^\([a-z]*=\)/note.\1/p' "$TO/backup.polarbook"
+for p in polar_basebackup pg_basebackup; do [ -x @BIN@/$p ] && { echo "tool=$p"; break; }; done
+:`)
+}
+
+func (b *backupAction) Plan(f Found) (Plan, error) {
+	a := b.args
+	found := map[string]string{}
+	var holds []string
+	for _, line := range strings.Split(string(f.Stdout), "\n") {
+		if key, value, ok := strings.Cut(line, "="); key == "holds" {
+			holds = append(holds, value)
+		} else if ok {
+			found[key] = value
+		}
+	}
+	state := found["note.state"]
+	switch {
+	case found["kind"] == "file":
+		return Plan{}, &Failure{Msg: a.To + " is a file"}
+	case state == "finished" && found["note.cluster"] == a.Cluster:
+		return Plan{Msg: fmt.Sprintf("%s holds a finished backup of %s already, taken %s", a.To, found["note.source"], found["note.taken"]), Values: map[string]any{"source": found["note.source"]}}, nil
+	case len(holds) > 0 && !(state == "begun" && found["note.cluster"] == a.Cluster):
+		return Plan{}, &Failure{Msg: fmt.Sprintf("%s is not empty: %s", a.To, strings.Join(holds, " ")), Hint: "nothing was written; name another directory"}
+	case found["tool"] == "":
+		return Plan{Change: true, Unknown: "the engine is not installed under " + a.Home + "/current", Msg: "take a base backup"}, nil
+	}
+	msg := "take a base backup of the leader into " + a.To
+	if state == "begun" {
+		msg = "empty " + a.To + ", where a backup was begun and not finished, and " + msg
+	}
+	return Plan{Change: true, Msg: msg, Data: found["tool"]}, nil
+}
+
+// script makes the copy. What stands in @…@ is quoted.
+const backupScript = `set -e
+TO=@TO@
+umask 077
+cd /
+if [ -d "$TO" ] && [ -n "$(ls -A "$TO")" ]; then
+	grep -qx 'state=begun' "$TO/backup.polarbook" && grep -qxF -- @CLUSTERLINE@ "$TO/backup.polarbook" || { echo "$TO is no longer empty" >&2; exit 1; }
+	find "$TO" -mindepth 1 -maxdepth 1 ! -name backup.polarbook -exec rm -rf -- {} +
+fi
+( umask 022; mkdir -p "$(dirname "$TO")" )
+[ -d "$TO" ] || mkdir "$TO"
+chmod 700 "$TO"
+note() { printf 'cluster=%s\nsource=%s\ntaken=%s\nstate=%s\n' @CLUSTER@ @SOURCE@ "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1" >"$TO/backup.polarbook.new"; sync; mv -f "$TO/backup.polarbook.new" "$TO/backup.polarbook"; sync; }
+note begun
+mkdir "$TO/pgdata" "$TO/polardata"
+chown @USER@: "$TO" "$TO/pgdata" "$TO/polardata"
+WORK=$(mktemp -d)
+trap 'rm -rf "$WORK"' EXIT
+chmod 711 "$WORK"
+cat >"$WORK/pgpass"
+chown @USER@: "$WORK/pgpass"
+as() { runuser -u @USER@ -- env LC_ALL=C LD_LIBRARY_PATH=@LIB@ PATH=@BIN@:"$PATH" "$@"; }
+as PGPASSFILE="$WORK/pgpass" PGCONNECT_TIMEOUT=15 timeout @TIMEOUT@ @TOOL@ -w -h @HOST@ -p @PORT@ -U @REPLICATOR@ -D "$TO/pgdata" --polardata="$TO/polardata" -X stream -c fast --progress -v
+[ -s "$TO/polardata/global/pg_control" ] || { echo "the copy has no global/pg_control" >&2; exit 1; }
+as pg_controldata "$TO/polardata" >"$WORK/control" || { echo "pg_controldata cannot read the copy" >&2; exit 1; }
+cd "$TO"
+find pgdata polardata -type f -print0 | sort -z | xargs -0 sha256sum >SHA256SUMS.new
+sync
+mv SHA256SUMS.new SHA256SUMS
+chown @USER@: SHA256SUMS
+sha256sum --quiet -c SHA256SUMS >&2
+note finished
+echo "bytes=$(du -sb pgdata polardata | awk '{ n += $1 } END { print n }')"
+echo "files=$(wc -l <SHA256SUMS)"
+sed -n 's/^Database cluster state: */control=/p' "$WORK/control"
+`
+
+func (b *backupAction) Apply(ctx context.Context, h Host, p Plan) (Result, error) {
+	a := b.args
+	tool, ok := p.Data.(string)
+	if !ok {
+		return Result{}, &Failure{Msg: p.Unknown, Hint: "run the tasks that install it first"}
+	}
+	leader, _, err := a.leader(ctx, h, b.list, electionPatience)
+	if err != nil {
+		return Result{}, &Failure{Msg: "a base backup needs a leader to copy", Err: err}
+	}
+	h.Say("copying " + leader.Node + " (" + leader.Address.String() + ")")
+	script := strings.NewReplacer("@TO@", remote.Quote(a.To), "@CLUSTERLINE@", remote.Quote("cluster="+a.Cluster), "@CLUSTER@", remote.Quote(a.Cluster), "@SOURCE@", remote.Quote(leader.Node),
+		"@USER@", remote.Quote(a.User), "@LIB@", remote.Quote(a.Home+"/current/lib"), "@BIN@", remote.Quote(a.Home+"/current/bin"), "@TIMEOUT@", fmt.Sprint(a.Timeout), "@TOOL@", tool,
+		"@HOST@", remote.Quote(leader.Address.Host), "@PORT@", fmt.Sprint(leader.Address.Port), "@REPLICATOR@", remote.Quote(a.ReplicationUser)).Replace(backupScript)
+	pass := "*:*:*:" + pgpass(a.ReplicationUser) + ":" + pgpass(a.ReplicationPassword) + "\n"
+	var last []string
+	values := map[string]any{"source": leader.Node}
+	answer, err := h.Shell().Stream(ctx, remote.Command{Script: script}, strings.NewReader(pass), func(line []byte) {
+		key, value, _ := strings.Cut(strings.TrimSpace(string(line)), "=")
+		var n int
+		if _, err := fmt.Sscan(value, &n); err == nil && (key == "bytes" || key == "files") {
+			values[key] = n
+		}
+	}, func(line []byte) {
+		for _, part := range strings.Split(string(line), "\r") {
+			part = strings.TrimSpace(part)
+			if done, total, ok := backupProgress(part); ok {
+				h.Progress("base backup", done, total)
+			} else if part != "" {
+				last = append(last[max(0, len(last)-11):], part)
+			}
+		}
+	})
+	switch {
+	case err != nil:
+		return Result{}, err
+	case answer.Status != 0:
+		return Result{}, &Failure{Msg: fmt.Sprintf("the backup of %s ended with status %d: %s", leader.Node, answer.Status, strings.Join(last, "\n")), Hint: "a further run empties what was copied and starts anew"}
+	}
+	return Result{Changed: true, Msg: fmt.Sprintf("%s holds a backup of %s: %v files, %v bytes, every one with a checksum", a.To, leader.Node, values["files"], values["bytes"]), Values: values}, nil
+}

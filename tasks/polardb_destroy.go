@@ -1,0 +1,91 @@
+package tasks
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+type destroyArgs struct {
+	nodeArgs
+	Unit string `arg:"unit,required" doc:"the systemd unit that runs the engine; it must be stopped"`
+}
+
+var polardbDestroyModule = Define(Module{
+	Name:    "polardb_destroy",
+	Summary: "Remove a node's data and what polarbook noted about it",
+	Notes: []string{
+		"Removes PGDATA, POLARDATA and the marker beside PGDATA, and nothing that the marker does not say is this cluster's. The marker goes last, so that a removal that was cut off is finished by the next run. A disk that is mounted on one of the directories is emptied and stays mounted.",
+		"Refused: data that polarbook did not put there, data of another cluster, and a server that runs.",
+	},
+	Returns: []Return{{"removed", "list", "the directories that were removed"}},
+	Examples: `- polardb_destroy:
+    pgdata: /var/lib/polardb/pgdata
+    polardata: /var/lib/polardb/polardata
+    cluster: demo
+    unit: polardb-demo
+`,
+}, func(a *destroyArgs, l Local) (Action, error) {
+	if !unitName(a.Unit) {
+		return nil, &ArgError{Module: "polardb_destroy", Arg: "unit", Problem: fmt.Sprintf("must be a unit's name, not %q", a.Unit)}
+	}
+	return &destroyAction{args: a, check: l.Check()}, a.check()
+})
+
+type destroyAction struct {
+	args  *destroyArgs
+	check bool
+}
+
+func (d *destroyAction) Probe() string { return d.args.probe() }
+
+func (d *destroyAction) Plan(f Found) (Plan, error) {
+	a := d.args
+	s, err := parseNode(f)
+	if err != nil {
+		return Plan{}, err
+	}
+	ours := s.Marked && s.MarkerCluster == a.Cluster && s.MarkerPgdata == a.Pgdata && s.MarkerPolardata == a.Polardata
+	there := []any{}
+	if s.Pgdata != "absent" {
+		there = append(there, a.Pgdata)
+	}
+	if s.Polardata != "absent" {
+		there = append(there, a.Polardata)
+	}
+	switch {
+	case !s.Marked && s.bare():
+		return Plan{Msg: "there is nothing of the cluster here already", Values: map[string]any{"removed": []any{}}}, nil
+	case !ours:
+		if err := s.refuse(&a.nodeArgs); err != nil {
+			return Plan{}, err
+		}
+		return Plan{}, &Failure{Msg: fmt.Sprintf("%s notes other directories than %s and %s (%s, %s)", a.marker(), a.Pgdata, a.Polardata, s.MarkerPgdata, s.MarkerPolardata), Hint: "nothing was removed"}
+	case s.PID != 0 && !d.check:
+		return Plan{}, &Failure{Msg: fmt.Sprintf("the server runs (process %d)", s.PID), Hint: "nothing was removed; stop it first"}
+	}
+	msg := fmt.Sprintf("remove %s and %s of the cluster %s", a.Pgdata, a.Polardata, a.Cluster)
+	return Plan{Change: true, Msg: msg, Script: a.removal(), Values: map[string]any{"removed": there}}, nil
+}
+
+// removal asks the marker again, right before the data goes, whose it is. The probe after it is the proof.
+func (a *destroyArgs) removal() string {
+	return strings.NewReplacer("@PGDATA@", remote.Quote(a.Pgdata), "@POLARDATA@", remote.Quote(a.Polardata), "@MARKER@", remote.Quote(a.marker()),
+		"@CLUSTER@", remote.Quote("cluster="+a.Cluster), "@UNIT@", remote.Quote(a.Unit)).Replace(`set -e
+PGDATA=@PGDATA@ POLARDATA=@POLARDATA@ MARKER=@MARKER@
+cd /
+for line in @CLUSTER@ "pgdata=$PGDATA" "polardata=$POLARDATA"; do
+	grep -qxF -- "$line" "$MARKER" || { echo "$MARKER does not say $line: nothing was removed" >&2; exit 1; }
+done
+if systemctl -q is-active @UNIT@ 2>/dev/null; then echo "the unit "@UNIT@" is active: nothing was removed" >&2; exit 1; fi
+` + nodeEndScript + nodeWipeScript + `
+for d in "$PGDATA" "$POLARDATA"; do
+	if [ -d "$d" ] && ! { command -v mountpoint >/dev/null && mountpoint -q "$d"; } && [ ! -L "$d" ]; then rmdir "$d"; fi
+done
+rm -rf "$PGDATA.conf-before" "$PGDATA.conf-before.new"
+sync
+rm -f "$MARKER" "$MARKER.new"
+sync
+`)
+}
