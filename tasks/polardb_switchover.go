@@ -285,6 +285,9 @@ func (s *switchoverAction) handOver(ctx context.Context, h Host, to wantedNode) 
 			saw = by + " was told to hand over and still leads"
 		default:
 			if refusal := unfit(survey, leader, to); refusal != nil {
+				if !told.IsZero() {
+					refusal.Msg = fmt.Sprintf("%s was told to hand over to %s, and %s leads now: %s", by, to.Name, leader.Node, refusal.Msg)
+				}
 				return refusal
 			}
 			if saw = s.unready(survey, leader, to); saw != "" {
