@@ -16,7 +16,11 @@ func TestKeeping(t *testing.T) {
 	s.subtest(t, "restart", s.restart)
 	s.subtest(t, "reconfigure", s.reconfigure)
 	s.subtest(t, "upgrade", s.upgrade)
-
+	s.subtest(t, "stop and start", s.stopAndStart)
+	s.subtest(t, "elections", s.elections)
+	s.subtest(t, "rebuild", s.rebuild)
+	s.subtest(t, "backup", s.backup)
+	s.subtest(t, "destroy", s.destroy)
 }
 
 func (s *site) pids() map[string]string {
