@@ -37,8 +37,23 @@ func (s *step) loop(ctx context.Context, v *variables) *outcome {
 		if o.status == Unreachable {
 			break
 		}
+		v = v.with(s.seenByTheNext(o))
 	}
 	return together(outcomes)
+}
+
+// seenByTheNext is what the items that follow see of one: its result, and the facts that it set, so that a list can be
+// gathered item by item.
+func (s *step) seenByTheNext(o *outcome) map[string]any {
+	seen := map[string]any{}
+	if s.t.Module != nil && (s.t.Module.Name == "set_fact" || s.t.Module.Name == "include_vars") {
+		facts, _ := o.values["ansible_facts"].(map[string]any)
+		seen = untrustedEach(facts)
+	}
+	if s.t.Register != "" {
+		seen[s.t.Register] = untrusted(o.values)
+	}
+	return seen
 }
 
 func (s *step) one(ctx context.Context, v *variables, items []any, i int, item any) *outcome {

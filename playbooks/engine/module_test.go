@@ -43,6 +43,26 @@ func TestAChangeIsMadeProvedAndNotMadeAgain(t *testing.T) {
 	}
 }
 
+func TestAnItemSeesWhatTheOnesBeforeItSetAndReturned(t *testing.T) {
+	b := newBench(t, "a")
+	if _, err := b.run(`
+- hosts: a
+  gather_facts: false
+  tasks:
+    - set_fact: {list: "{{ list | default([]) + [item] }}"}
+      loop: [x, y, z]
+    - echo: "{{ before.msg | default('none') }}{{ item }}"
+      loop: [1, 2, 3]
+      register: before
+    - echo: "{{ list }} {{ before.results | map(attribute='msg') | list }}"
+`); err != nil {
+		t.Fatal(err)
+	}
+	if want := "a ok: ['x', 'y', 'z'] ['none1', 'none12', 'none123']"; !strings.Contains(b.rec.text(), want) {
+		t.Errorf("%s\nwant %s", b.rec.text(), want)
+	}
+}
+
 func TestNamesOfFactsMayBeTemplates(t *testing.T) {
 	b := newBench(t, "a")
 	if _, err := b.run(`
