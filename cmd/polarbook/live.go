@@ -189,6 +189,9 @@ func (l *live) line(t *liveTask) string {
 			parts = append(parts, l.word(s)+" "+strings.Join(names, " "))
 		}
 	}
+	if h := t.hosts[t.Hosts[0]]; len(t.Hosts) == 1 && h.status == engine.OK && strings.HasPrefix(t.Module, "polardb_") && !strings.Contains(h.msg, "\n") && h.msg != "" {
+		parts = append(parts, l.t.faint(h.msg))
+	}
 	mark := l.t.green("✓")
 	switch {
 	case len(groups[engine.Failed])+len(groups[engine.Unreachable]) > 0:

@@ -130,6 +130,12 @@ func sayOnce(e engine.HostDone) string {
 	return msg
 }
 
+// speaks says that even a result that changed nothing is worth its message: what PolarDB's own modules found is what a
+// run on a cluster is asked for ("node2 leads already").
+func (n *narrator) speaks(e engine.HostDone) bool {
+	return e.Status == engine.OK && strings.HasPrefix(n.tasks[e.TaskID].Module, "polardb_")
+}
+
 // diffText is a difference as diff -u shows it.
 func (n *narrator) diffText(who string, d tasks.Diff) string {
 	before, after := d.BeforeHeader, d.AfterHeader

@@ -71,7 +71,7 @@ func (p *plain) done(e engine.HostDone) {
 	if e.InLoop {
 		detail = " (" + e.Item + ")"
 	}
-	if e.Status == engine.Changed && e.Msg != "" {
+	if e.Msg != "" && (e.Status == engine.Changed || p.speaks(e)) {
 		detail += ": " + e.Msg
 	}
 	p.say(e.Time, "      %s %s%s", p.word(e.Status), e.Host, detail)
