@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/polarbook/polarbook/tasks/dma"
 )
 
@@ -277,5 +279,19 @@ func TestWeightOfOneNode(t *testing.T) {
 				t.Errorf("got %q (change %t), want %q", got, p.Change, c.want)
 			}
 		})
+	}
+}
+
+func TestAWrongPasswordIsNotWaitedFor(t *testing.T) {
+	wrong := &pgconn.PgError{Code: "28P01", Message: `password authentication failed for user "polardb"`}
+	starting := &pgconn.PgError{Code: "57P03", Message: "the database system is starting up"}
+	view := func(n string, err error) dma.View { return dma.View{Node: n, Err: err} }
+	if err := passwordRefused(dma.Survey{view("node1", wrong), view("node2", wrong), view("node3", errors.New("unreachable"))}, "polardb"); err == nil || !strings.Contains(err.Error(), "node1, node2 refuse the password") {
+		t.Errorf("got %v", err)
+	}
+	for _, s := range []dma.Survey{{view("node1", wrong), view("node2", starting)}, {view("node1", wrong), view("node2", nil)}, {view("node1", errors.New("unreachable"))}} {
+		if err := passwordRefused(s, "polardb"); err != nil {
+			t.Errorf("%s: gave up: %v", s, err)
+		}
 	}
 }

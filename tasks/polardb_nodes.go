@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -232,6 +233,9 @@ func (c *clusterArgs) leader(ctx context.Context, h Host, list []wantedNode, pat
 		if err == nil || ctx.Err() != nil || time.Now().After(deadline) || nobodyListens(survey) {
 			return leader, survey, err
 		}
+		if refused := passwordRefused(survey, c.LoginUser); refused != nil {
+			return leader, survey, refused
+		}
 		h.Say(err.Error())
 		if err := sleep(ctx, time.Second); err != nil {
 			return leader, survey, err
@@ -248,6 +252,24 @@ func nobodyListens(survey dma.Survey) bool {
 		}
 	}
 	return len(survey) > 0
+}
+
+// passwordRefused says that nodes answer and none of them takes the password: no wait will help.
+func passwordRefused(survey dma.Survey, user string) error {
+	var refusing []string
+	for _, v := range survey {
+		switch code := dma.Code(v.Err); {
+		case code == "28P01" || code == "28000":
+			refusing = append(refusing, v.Node)
+		case v.Err == nil || code != "":
+			return nil // somebody may yet say more
+		}
+	}
+	if len(refusing) == 0 {
+		return nil
+	}
+	return &Failure{Msg: fmt.Sprintf("%s refuse the password of the database user %s", strings.Join(refusing, ", "), user),
+		Hint: "is polardb_password (by default polardb_replication_password, POLARDB_REPLICATION_PASSWORD in the environment) that of this cluster?"}
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
