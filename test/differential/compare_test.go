@@ -115,7 +115,7 @@ func valuesDiffer(ansible, ours *site, path string, want, got any, say func(path
 			at := strings.TrimPrefix(path+"."+key, ".")
 			if value, ok := g[key]; ok {
 				valuesDiffer(ansible, ours, at, w[key], value, say)
-			} else {
+			} else if returned[key] {
 				say(at, "only Ansible returns it: "+ansible.shown(w[key]))
 			}
 		}
@@ -130,7 +130,8 @@ func valuesDiffer(ansible, ours *site, path string, want, got any, say func(path
 		}
 		return
 	}
-	if a, p := ansible.shown(want), ours.shown(got); a != p {
+	// A template that is one expression keeps its type, as with Ansible's jinja2_native; without it numbers become text.
+	if a, p := ansible.shown(want), ours.shown(got); strings.Trim(a, `"`) != strings.Trim(p, `"`) {
 		say(path, fmt.Sprintf("Ansible %s, polarbook %s", a, p))
 	}
 }

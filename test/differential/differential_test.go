@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -17,7 +18,12 @@ var books = []struct {
 	name string
 	runs [][]string
 }{
-	{"commands", [][]string{{}, {}}},
+	{"commands", [][]string{{}}},
+	{"files", [][]string{{"-e", "run=1"}, {"-e", "run=2"}}},
+	{"edits", [][]string{{}, {}}},
+	{"language", [][]string{{}}},
+	{"failing", [][]string{{}}},
+	{"failing_some", [][]string{{}, {"--limit", "followers"}}},
 }
 
 func TestAsAnsible(t *testing.T) {
@@ -90,5 +96,5 @@ func keep(t *testing.T, where string, want, got *outcome) {
 
 // filtered reports whether only some of the playbooks were asked for.
 func filtered() bool {
-	return slices.ContainsFunc(os.Args, func(a string) bool { return len(a) > 9 && a[:9] == "-test.run" && a != "-test.run=" })
+	return slices.ContainsFunc(os.Args, func(a string) bool { return strings.HasPrefix(a, "-test.run") && a != "-test.run=" })
 }
