@@ -120,6 +120,7 @@ func (s *settingsAction) look(ctx context.Context, h Host, self wantedNode) (ser
 		for name := range s.wanted {
 			names[name] = true
 		}
+		names["polar_dma_repl_user"] = true // the password is shown hashed with it
 		for name := range names {
 			if _, seen := found.settings[name]; seen || name == "" {
 				continue

@@ -136,7 +136,7 @@ func (r *settingsReport) compare(name, to string, found serverSettings, stuck, p
 			r.ignored = append(r.ignored, name)
 		case !known && !strings.Contains(name, "."):
 			r.refused = append(r.refused, fmt.Sprintf("the engine has no setting %s", name))
-		case !known, sameValue(now, to, s), name == "polar_dma_repl_passwd" && now == md5Of(to):
+		case !known, sameValue(now, to, s), name == "polar_dma_repl_passwd" && now == shownPassword(found.unseen["polar_dma_repl_user"], to):
 		default:
 			r.differs(name, now, to, stuck || preview)
 		}
@@ -187,9 +187,9 @@ func shownSetting(name, value string) string {
 	return value
 }
 
-// md5Of is how SHOW gives polar_dma_repl_passwd (observed on 11.9).
-func md5Of(password string) string {
-	sum := md5.Sum([]byte(password))
+// shownPassword is how SHOW gives polar_dma_repl_passwd: hashed with the user before it (engine: consensus_repl.c:2603).
+func shownPassword(user, password string) string {
+	sum := md5.Sum([]byte(user + password))
 	return "md5" + hex.EncodeToString(sum[:])
 }
 

@@ -29,7 +29,7 @@ func running() serverSettings {
 			{Name: "port", Value: "5432", File: "/d/postgresql.conf", Line: "6"}, {Name: "polar_dma_repl_passwd", Value: "very-secret", File: "/d/polar_dma.conf", Line: "1"},
 			{Error: `parameter "polar_disk_name" cannot be changed without restarting the server`},
 		},
-		unseen: map[string]string{"polar_dma_repl_passwd": md5Of("very-secret"), "polar_enable_xlog_buffer": "off"},
+		unseen: map[string]string{"polar_dma_repl_passwd": "md591d4a15bb3ec6271190d85de682d07cb", "polar_dma_repl_user": "replicator", "polar_enable_xlog_buffer": "off"},
 	}
 }
 
