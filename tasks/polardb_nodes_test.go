@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/polarbook/polarbook/tasks/dma"
 )
@@ -27,5 +31,34 @@ func TestOnlyWhereNobodyListensNoLeaderIsWaitedFor(t *testing.T) {
 		if got := nobodyListens(c.survey); got != c.want {
 			t.Errorf("%s: %t, want %t", c.name, got, c.want)
 		}
+	}
+}
+
+// lostHost is a host whose SSH connection was lost: the next who needs it closes what was kept on it, as the engine does.
+type lostHost struct {
+	Host
+	kept *session
+}
+
+func (h lostHost) Peer(context.Context, string) (Host, error)    { return h, nil }
+func (h lostHost) Keep(string, func() (any, error)) (any, error) { return h.kept, nil }
+func (h lostHost) Dial(context.Context, string, string) (net.Conn, error) {
+	return nil, errors.Join(h.kept.Close(), errors.New("the host is gone"))
+}
+
+func TestConnectingOverALostConnectionEnds(t *testing.T) {
+	done := make(chan error)
+	go func() {
+		c := &clusterArgs{LoginUser: "polardb", LoginPassword: "x", LoginDB: "postgres"}
+		n := wantedNode{Name: "node1", Address: dma.Address{Host: "10.0.0.1", Port: 5432}}
+		done <- c.use(context.Background(), lostHost{kept: &session{}}, n, false, func(*pgx.Conn) error { return nil })
+	}()
+	select {
+	case err := <-done:
+		if err == nil {
+			t.Error("a host that is gone was connected to")
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("connecting waits for itself")
 	}
 }
