@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"errors"
 	"fmt"
 	"sort"
 	"strings"
@@ -76,8 +77,9 @@ func (f *failure) Unwrap() error { return f.cause }
 
 // locate gives a failure its place, unless it has one already from a place further in.
 func locate(node expression, err error) error {
-	switch err.(type) {
-	case nil, *failure, *Error:
+	var inner *failure
+	var whole *Error
+	if err == nil || errors.As(err, &inner) || errors.As(err, &whole) {
 		return err
 	}
 	return &failure{node.offset(), err}

@@ -92,7 +92,6 @@ func (r *run) lookupPlugin(join bool, positional []any, named map[string]any) (a
 	found, err := lookups[base](r, positional[1:], options)
 	if err != nil {
 		if mode == "ignore" || mode == "warn" {
-			found, err = nil, nil
 			if join && !wantList {
 				return nil, nil
 			}

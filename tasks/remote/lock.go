@@ -3,6 +3,7 @@ package remote
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -57,7 +58,7 @@ func (h *Host) Lock(ctx context.Context, r LockRequest) (*Lock, error) {
 	defer cancel()
 	marker := "polarbook-" + randomHex()
 	h.roundTrips.Add(1)
-	if err := s.write(ctx, []byte(lockScript(r, marker, lockSilences*h.config.KeepAlive))); err != nil && err != errEOF {
+	if err := s.write(ctx, []byte(lockScript(r, marker, lockSilences*h.config.KeepAlive))); err != nil && !errors.Is(err, errEOF) {
 		s.close()
 		return nil, h.blame(err)
 	}

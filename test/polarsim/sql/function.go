@@ -144,7 +144,7 @@ func init() {
 			return strings.Repeat(a[0], int(n.(int64)))
 		}),
 		"replace":    textFunction(func(a []string) Value { return strings.ReplaceAll(a[0], a[1], a[2]) }),
-		"split_part": textFunction(func(a []string) Value { return splitPart(a) }),
+		"split_part": textFunction(splitPart),
 		"length": {Type: Int4, Call: func(_ *Context, a []Value) (Value, error) {
 			if len(a) != 1 || a[0] == nil {
 				return nil, nil

@@ -207,55 +207,53 @@ func (p *parser) orderings() ([]Ordering, error) {
 
 func (p *parser) sources() ([]Source, error) {
 	var out []Source
+	s, err := p.source1()
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, s)
+joins:
 	for {
+		left, cross := false, false
+		switch {
+		case p.words("join"), p.words("inner", "join"):
+		case p.words("left", "join"), p.words("left", "outer", "join"):
+			left = true
+		case p.words("cross", "join"):
+			cross = true
+		case p.operator(","):
+			cross = true
+		default:
+			break joins
+		}
+		p.words("lateral")
 		s, err := p.source1()
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, s)
-	joins:
-		for {
-			left, cross := false, false
-			switch {
-			case p.words("join"), p.words("inner", "join"):
-			case p.words("left", "join"), p.words("left", "outer", "join"):
-				left = true
-			case p.words("cross", "join"):
-				cross = true
-			case p.operator(","):
-				cross = true
-			default:
-				break joins
-			}
-			p.words("lateral")
-			s, err := p.source1()
-			if err != nil {
+		s.Left = left
+		switch {
+		case cross:
+		case p.words("on"):
+			if s.On, err = p.expr(); err != nil {
 				return nil, err
 			}
-			s.Left = left
-			switch {
-			case cross:
-			case p.words("on"):
-				if s.On, err = p.expr(); err != nil {
-					return nil, err
-				}
-			case p.words("using"):
-				if err := p.expectOperator("("); err != nil {
-					return nil, err
-				}
-				if s.Using, err = p.names(); err != nil {
-					return nil, err
-				}
-				if err := p.expectOperator(")"); err != nil {
-					return nil, err
-				}
-			default:
-				return nil, p.unexpected()
+		case p.words("using"):
+			if err := p.expectOperator("("); err != nil {
+				return nil, err
 			}
-			out = append(out, s)
+			if s.Using, err = p.names(); err != nil {
+				return nil, err
+			}
+			if err := p.expectOperator(")"); err != nil {
+				return nil, err
+			}
+		default:
+			return nil, p.unexpected()
 		}
-		return out, nil
+		out = append(out, s)
 	}
+	return out, nil
 }
 
 func (p *parser) source1() (Source, error) {

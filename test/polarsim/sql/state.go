@@ -2,7 +2,6 @@ package sql
 
 import (
 	"sort"
-	"strings"
 )
 
 // State is everything that is replicated. It is changed by Apply alone, which does the same on every node.
@@ -248,5 +247,3 @@ func (t *Table) columnIndex(name string) int {
 	}
 	return -1
 }
-
-func lower(s string) string { return strings.ToLower(s) }

@@ -173,7 +173,7 @@ func (b *backup) receive(conn *client.Conn) error {
 			return fmt.Errorf("could not initiate base backup: %w", &client.ServerError{Response: m})
 		case *pgproto3.DataRow:
 			start = string(m.Values[0])
-			fmt.Sscan(string(m.Values[2]), &b.total)
+			_, _ = fmt.Sscan(string(m.Values[2]), &b.total) // unknown stays 0
 			if b.has("verbose") {
 				fmt.Fprintf(os.Stderr, "%s: checkpoint completed\n%s: write-ahead log start point: %s on timeline 1\n%s: starting background WAL receiver\n%s: created temporary replication slot \"pg_basebackup_%d\"\n", b.program, b.program, start, b.program, b.program, os.Getpid())
 			}
@@ -310,10 +310,10 @@ func (b *backup) file(path string, r io.Reader) error {
 			b.progress(false)
 		}
 	}
-	if cerr := out.Close(); cerr != nil && err == io.EOF {
+	if cerr := out.Close(); cerr != nil && errors.Is(err, io.EOF) {
 		err = cerr
 	}
-	if err != io.EOF {
+	if !errors.Is(err, io.EOF) {
 		return fmt.Errorf("could not write to file \"%s\": %w", path, err)
 	}
 	return nil
