@@ -44,7 +44,7 @@ func (s *site) reconfigure(t *testing.T) {
 	t.Run("a restart", func(t *testing.T) {
 		s.set(vars{"polardb_settings": vars{"work_mem": "8MB", "max_connections": 150}})
 		leader := s.leader()
-		s.run(0, "reconfigure.yml", "--check").says("max_connections 100 -> 150 (restart)", "switch over from "+leader, "restart the server")
+		s.run(0, "reconfigure.yml", "--check").says("max_connections 100 -> 150 (restart)", leader+" leads and cannot follow", "restart the server")
 		l := s.load(t)
 		o := s.run(0, "reconfigure.yml")
 		l.end(t, "reconfigure with a restart", nodes...)
