@@ -335,7 +335,9 @@ func firstLine(text string) string {
 }
 
 // render renders a text within a session. The result may be on demand still.
-func (s *session) render(source string) (any, error) {
+func (s *session) render(source string) (any, error) { return s.renderText(keepBackslashes(source)) }
+
+func (s *session) renderText(source string) (any, error) {
 	if !isTemplate(source) {
 		return source, nil
 	}

@@ -128,6 +128,9 @@ func (s *outputStatement) execute(r *run) error {
 	if err != nil {
 		return err
 	}
+	if value == nil { // Ansible prints nothing for None, where Jinja2 by itself would print its name
+		return nil
+	}
 	text, err := r.session.printed(value)
 	if err != nil {
 		return locate(s.value, err)

@@ -198,7 +198,7 @@ func TestFilesAndEnvironment(t *testing.T) {
 		"{% import 'lib.j2' as l %}{{ l.m(1) }}{{ l.v }}":                  "[1]5",
 		"{% from 'lib.j2' import m as k, v %}{{ k(2) }}{{ v }}":            "[2]5",
 		"{{ lookup('first_found', ['no.txt', 'a.txt']) | basename }}":      "a.txt",
-		"{{ lookup('file', 'none', errors='ignore') }}":                    "None",
+		"{{ lookup('file', 'none', errors='ignore') }}":                    "",
 		"{{ query('fileglob', '*.txt') | map('basename') | list }}":        "['a.txt']",
 		"{{ '" + directory + "' is directory }}{{ '/no/such' is exists }}": "TrueFalse",
 	} {
