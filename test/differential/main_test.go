@@ -59,11 +59,10 @@ func requireAnsible(t *testing.T) {
 
 // site is a user's desk: one of the two programs, the hosts it works on, and copies of the playbooks.
 type site struct {
-	t    *testing.T
-	lab  *lab.Lab
-	dir  string // holds inventory.yml and the playbooks' directories
-	run  func(s *site, book string, args []string) *outcome
-	seen map[string]string // differences of the hosts' files that were reported already
+	t   *testing.T
+	lab *lab.Lab
+	dir string // holds inventory.yml and the playbooks' directories
+	run func(s *site, book string, args []string) *outcome
 }
 
 // newSite boots hosts and copies the playbooks to a directory of their own.
