@@ -179,6 +179,9 @@ func (l *live) line(t *liveTask) string {
 			groups[h.status] = append(groups[h.status], name)
 		}
 	}
+	if len(groups[engine.Skipped]) == len(t.Hosts) && l.verbose == 0 && t.words.Len() == 0 {
+		return "" // no news
+	}
 	var parts []string
 	for _, s := range []engine.Status{engine.Failed, engine.Unreachable, engine.Changed, engine.OK, engine.Rescued, engine.Ignored, engine.Skipped} {
 		switch names := groups[s]; {
