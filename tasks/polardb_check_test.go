@@ -47,7 +47,7 @@ func TestCheckThisMachine(t *testing.T) {
 			t.Skip("the kernel gave a port that no node can have")
 		}
 		args := map[string]any{
-			"pgdata": dir + "/a-b/pgdata", "polardata": dir + "/a b/polardata", "home": dir + "/opt/polardb", "user": "nobody", "port": port,
+			"pgdata": dir + "/a-b/pgdata", "polardata": dir + "/a-c/polardata", "home": dir + "/opt/polardb", "user": "nobody", "port": port,
 			"nodes": []any{map[string]any{"name": "here", "address": "127.0.0.1", "port": port}}, "sysctl": map[string]any{"vm.swappiness": 101, "no.such": 1},
 			"min_memory_mb": 1, "min_free_mb": 1, "secrets": map[string]any{"polardb_password": "secret-x", "polardb_replication_password": ""},
 		}

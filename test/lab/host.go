@@ -47,6 +47,16 @@ func (h *Host) Exec(ctx context.Context, script string) (stdout string, err erro
 	if err != nil {
 		return "", fmt.Errorf("run %q on %s: %w", script, h.Name, err)
 	}
+	// What was begun in a host that then goes down, or reboots, may hang in its dying namespace for ever.
+	go func() {
+		for ctx.Err() == nil {
+			if _, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); err != nil {
+				time.Sleep(hostGone)
+				cancel()
+			}
+			time.Sleep(hostGone / 10)
+		}
+	}()
 	command := exec.CommandContext(ctx, "nsenter", "--target", strconv.Itoa(pid),
 		"--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup",
 		"sh", "-c", `script=$(cat); exec </dev/null; eval "$script"`)
@@ -63,6 +73,9 @@ func (h *Host) Exec(ctx context.Context, script string) (stdout string, err erro
 	}
 	return out.String(), nil
 }
+
+// hostGone is how long a script may take to end after its host has.
+const hostGone = 2 * time.Second
 
 // Unplug takes the host off the network. It notices nothing but silence, as when a switch dies; so do others.
 func (h *Host) Unplug() error {
