@@ -107,10 +107,7 @@ note() { printf 'cluster=%s\nsource=%s\ntaken=%s\nstate=%s\n' @CLUSTER@ @SOURCE@
 note begun
 mkdir "$TO/pgdata" "$TO/polardata"
 chown @USER@: "$TO" "$TO/pgdata" "$TO/polardata"
-WORK=$(mktemp -d)
-trap 'rm -rf "$WORK"' EXIT
-chmod 711 "$WORK"
-cat >"$WORK/pgpass"
+` + workDir + `cat >"$WORK/pgpass"
 chown @USER@: "$WORK/pgpass"
 as() { runuser -u @USER@ -- env LC_ALL=C LD_LIBRARY_PATH=@LIB@ PATH=@BIN@:"$PATH" "$@"; }
 as PGPASSFILE="$WORK/pgpass" PGCONNECT_TIMEOUT=15 timeout @TIMEOUT@ @TOOL@ -w -h @HOST@ -p @PORT@ -U @REPLICATOR@ -D "$TO/pgdata" --polardata="$TO/polardata" -X stream -c fast --progress -v

@@ -92,10 +92,7 @@ func (b *basebackupAction) Apply(ctx context.Context, h Host, p Plan) (Result, e
 		a.Timeout, remote.Quote(leader.Address.Host), leader.Address.Port, remote.Quote(a.ReplicationUser))
 	script := a.begin(stepCopy, s) + `
 cd /
-WORK=$(mktemp -d)
-trap 'rm -rf "$WORK"' EXIT
-chmod 711 "$WORK"
-( umask 077; cat >"$WORK/pgpass" )
+` + workDir + `( umask 077; cat >"$WORK/pgpass" )
 chown ` + remote.Quote(a.User) + `: "$WORK/pgpass"
 TOOL=` + remote.Quote(s.Basebackup) + `
 ` + a.as(`PGPASSFILE="$WORK/pgpass" PGCONNECT_TIMEOUT=15 `+command) + `

@@ -83,10 +83,7 @@ func (i *initdbAction) script(s nodeState) string {
 	// initdb makes PGDATA itself and is content with an empty one. Its log is long and its errors are at the end.
 	return a.begin(stepInit, s) + `
 cd /
-WORK=$(mktemp -d)
-trap 'rm -rf "$WORK"' EXIT
-chmod 711 "$WORK"
-SECRET=$WORK/password
+` + workDir + `SECRET=$WORK/password
 ( umask 077; cat >"$SECRET" )
 chown ` + remote.Quote(a.User) + `: "$SECRET"
 if ` + a.as(initdb) + ` >"$WORK/log" 2>&1; then :; else

@@ -176,13 +176,11 @@ if [ -f "$PGDATA/postmaster.pid" ] && ` + a.as(`pg_ctl -D "$PGDATA" status`) + `
 grep -q '^[ 	]*polar_enable_dma[ 	]*=[ 	]*on' "$PGDATA/polar_dma.conf" || { echo "$PGDATA/polar_dma.conf does not set polar_enable_dma = on: the engine would start an ordinary server instead and never come back" >&2; exit 1; }
 # The first start of the engine pins polar_datadir here, over what postgresql.conf says later (observed on 11.9).
 rm -f "$PGDATA/polar_node_static.conf"
-LOG=$(mktemp)
-trap 'rm -f "$LOG"' EXIT
-rc=0
-` + a.as(fmt.Sprintf(`timeout -k 10 %d %s -D "$PGDATA" -c polar_dma_init_meta=ON -c %s`, a.Timeout, remote.Quote(s.Postgres), remote.Quote(setting))) + ` >"$LOG" 2>&1 || rc=$?
+` + workDir + `rc=0
+` + a.as(fmt.Sprintf(`timeout -k 10 %d %s -D "$PGDATA" -c polar_dma_init_meta=ON -c %s`, a.Timeout, remote.Quote(s.Postgres), remote.Quote(setting))) + ` >"$WORK/log" 2>&1 || rc=$?
 if [ $rc != 0 ]; then
 	[ $rc = 124 ] && echo "the engine did not come back within ` + fmt.Sprint(a.Timeout) + ` s and was ended" >&2
-	tail -n 10 "$LOG" >&2
+	tail -n 10 "$WORK/log" >&2
 	log=$(ls -t "$PGDATA"/pg_log/*error* "$PGDATA"/log/*error* 2>/dev/null | head -n 1)
 	# Last what says why: after it the engine logs only that it shuts down.
 	[ -n "$log" ] && { tail -n 10 "$log"; grep -E ' (FATAL|PANIC): ' "$log" | tail -n 1; } >&2

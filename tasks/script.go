@@ -17,6 +17,15 @@ die() { printf '%s\n' "$*" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 `
 
+// workDir makes WORK, a directory for what a script needs while it runs: a password's file, a program's log. It lies in
+// memory, so that a password does not outlive the host's power, and goes with the script however that ends: a shell that
+// dies of a signal runs no EXIT trap by itself, and what writes after its laptop is gone dies of SIGPIPE.
+const workDir = `WORK=$(mktemp -d /run/polarbook.XXXXXX)
+trap 'rm -rf "$WORK"' EXIT
+trap 'exit 129' HUP INT PIPE TERM
+chmod 711 "$WORK"
+`
+
 var homeOf = regexp.MustCompile(`^~[A-Za-z0-9_.-]*$`)
 
 // shellPath is a path as a word of a shell, never taken for an option. A leading ~ or ~user is left for the host to expand.

@@ -2,6 +2,8 @@ package tasks
 
 import (
 	"context"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -70,4 +72,42 @@ func FuzzModes(f *testing.F) {
 			t.Errorf("%q on %04o is %o", spec, current&0o7777, mode)
 		}
 	})
+}
+
+// A password must not be left behind on a host, however the script that needed it ends.
+func TestWorkDirGoesHoweverTheScriptEnds(t *testing.T) {
+	for name, last := range map[string]string{
+		"done":               "true",
+		"failed":             "set -e; false; true",
+		"told to end":        "kill -TERM $$; sleep 5",
+		"nobody listens":     "sleep 0.2; echo finished",
+		"the connection cut": "kill -HUP $$; sleep 5",
+	} {
+		for _, shell := range [][]string{{"dash"}, {"bash"}, {"busybox", "sh"}} {
+			t.Run(name+"/"+shell[0], func(t *testing.T) {
+				if _, err := exec.LookPath(shell[0]); err != nil {
+					t.Skipf("SKIP: no %s here", shell[0])
+				}
+				dir := t.TempDir()
+				script := strings.Replace(workDir, "/run/", dir+"/", 1) + "echo secret >\"$WORK/password\"\n" + last + "\n"
+				c := exec.Command(shell[0], append(shell[1:], "-c", script)...)
+				out, err := c.StdoutPipe()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := c.Start(); err != nil {
+					t.Fatal(err)
+				}
+				out.Close() // what is written from now on meets nobody
+				_ = c.Wait()
+				left, err := os.ReadDir(dir)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(left) > 0 {
+					t.Errorf("left over: %v", left)
+				}
+			})
+		}
+	}
 }

@@ -44,7 +44,7 @@ func (s *site) killEngine(name string) {
 func (s *site) tidy() {
 	s.t.Helper()
 	for _, n := range s.names() {
-		left := s.on(n, `ls -d /tmp/tmp.* /opt/polardb/versions/*.unpacking /opt/polardb/versions/.*.archive* `+
+		left := s.on(n, `ls -d /tmp/tmp.* /run/polarbook.* /opt/polardb/versions/*.unpacking /opt/polardb/versions/.*.archive* `+
 			s.pgdata(n)+`.polarbook.new /etc/systemd/system/.polar* /etc/systemd/system/*.new 2>/dev/null; `+
 			`find /etc /opt/polardb /home /root `+s.pgdata(n)+` -xdev -name '.polarbook*' 2>/dev/null; true`)
 		if left != "" {
