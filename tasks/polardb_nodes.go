@@ -231,6 +231,7 @@ const lookLimit = 10 * time.Second
 // election timeouts.
 func (c *clusterArgs) leader(ctx context.Context, h Host, list []wantedNode, patience time.Duration) (dma.View, dma.Survey, error) {
 	deadline := time.Now().Add(patience)
+	said := ""
 	for {
 		survey := c.survey(ctx, h, list)
 		leader, err := survey.Leader()
@@ -240,7 +241,10 @@ func (c *clusterArgs) leader(ctx context.Context, h Host, list []wantedNode, pat
 		if refused := passwordRefused(survey, c.LoginUser); refused != nil {
 			return leader, survey, refused
 		}
-		h.Say(err.Error())
+		if err.Error() != said {
+			said = err.Error()
+			h.Say(said)
+		}
 		if err := sleep(ctx, time.Second); err != nil {
 			return leader, survey, err
 		}

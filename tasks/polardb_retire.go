@@ -12,7 +12,8 @@ import (
 type retireArgs struct {
 	nodeArgs
 	clusterArgs
-	Wipe bool `arg:"wipe" default:"no" doc:"remove the node's data, too"`
+	Wipe  bool `arg:"wipe" default:"no" doc:"remove the node's data, too"`
+	Again bool `arg:"again" default:"no" doc:"the node is about to be built anew: with wipe, the mark says that it was begun and is unfinished, so that whatever run comes next may finish it"`
 }
 
 var polardbRetireModule = Define(Module{
@@ -22,7 +23,7 @@ var polardbRetireModule = Define(Module{
 		"The mark stands in the file beside PGDATA that notes what polarbook did there. A node so marked is not started and not joined again by new-cluster.yml; add-node.yml brings it back, from the data it has.",
 		"Refused: a node that the leader still lists, a server that runs, and data that polarbook did not put there. Without a leader to ask nothing is done.",
 	},
-	Returns: []Return{{"step", "str", "what the mark says: dropped"}},
+	Returns: []Return{{"step", "str", "what the mark says: dropped, or wipe with again"}},
 	Examples: `- polardb_retire:
     pgdata: /var/lib/polardb/pgdata
     polardata: /var/lib/polardb/polardata
@@ -76,7 +77,7 @@ func (r *retireAction) Plan(f Found) (Plan, error) {
 	switch {
 	case !ok:
 		return Plan{}, errors.New("the leader was not asked")
-	case !s.Marked && s.bare(), ours && s.Step == stepDropped && s.bare():
+	case !s.Marked && s.bare(), ours && s.Step == a.mark() && s.bare():
 		return Plan{Msg: "there is no data", Values: values}, nil
 	case ours && s.Step == stepDropped && !a.Wipe:
 		return Plan{Msg: "the data is marked as dropped", Values: values}, nil
@@ -97,8 +98,16 @@ func (r *retireAction) Plan(f Found) (Plan, error) {
 	case s.PID != 0:
 		return Plan{Change: true, Unknown: fmt.Sprintf("the server runs (process %d)", s.PID), Msg: msg}, nil
 	}
-	values["step"] = stepDropped
-	return Plan{Change: true, Msg: msg, Script: script + "mark " + stepDropped + ` ""` + "\n", Values: values}, nil
+	values["step"] = a.mark()
+	return Plan{Change: true, Msg: msg, Script: script + "mark " + a.mark() + ` ""` + "\n", Values: values}, nil
+}
+
+// mark is what the node's file is to say.
+func (a *retireArgs) mark() string {
+	if a.Wipe && a.Again {
+		return stepWipe
+	}
+	return stepDropped
 }
 
 // wipeScript asks the marker again, right before the data goes, whose it is. A removal that is cut off is finished by
@@ -131,7 +140,7 @@ func (r *retireAction) Apply(ctx context.Context, h Host, p Plan) (Result, error
 	if err != nil {
 		return Result{}, err
 	}
-	if now.Step != stepDropped || r.args.Wipe && !now.bare() {
+	if now.Step != r.args.mark() || r.args.Wipe && !now.bare() {
 		return Result{}, &Failure{Msg: fmt.Sprintf("%s is not done: %s says %q, PGDATA is %s, POLARDATA is %s", p.Msg, r.args.marker(), now.Step, now.Pgdata, now.Polardata)}
 	}
 	return Result{Changed: true, Msg: p.Msg}, nil

@@ -17,7 +17,7 @@ var registry = []Module{
 
 	polardbCheckModule, polardbCheckReportModule,
 	polardbFactsModule, polardbSoftwareModule, polardbInitdbModule, polardbBasebackupModule, polardbMetaModule, polardbServiceModule, polardbWaitModule, polardbMemberModule,
-	polardbWeightModule, polardbSwitchoverModule, polardbElectionModule, polardbDropModule, polardbRetireModule, polardbPurgeModule, polardbActivateModule, polardbDestroyModule, polardbBackupModule, polardbSetModule, polardbTurnModule, polardbSettingsModule, polardbRoleModule, polardbExtensionModule, polardbQueryModule, polardbProofModule, polardbStatusModule,
+	polardbWeightModule, polardbSwitchoverModule, polardbElectionModule, polardbSingletonModule, polardbDropModule, polardbRetireModule, polardbPurgeModule, polardbActivateModule, polardbDestroyModule, polardbBackupModule, polardbSetModule, polardbTurnModule, polardbSettingsModule, polardbRoleModule, polardbExtensionModule, polardbQueryModule, polardbProofModule, polardbStatusModule,
 	polardbConfirmModule,
 }
 

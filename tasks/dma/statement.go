@@ -6,7 +6,8 @@ import (
 )
 
 // The ALTER SYSTEM DMA statements (engine: gram.y:10486). They take no bind parameters and run outside of transactions,
-// alone in their query. All but ForceChangeLeader and ForcePurge are for the leader.
+// alone in their query. All but ForceChangeLeader, ForcePurge and
+// Singleton are for the leader.
 
 // AddFollower adds a voter. The engine adds it as a learner first and changes it when it is at most 50 entries behind;
 // the statement waits for that up to polar_dma_config_change_timeout, and on "Timeout." leaves the learner behind.
@@ -33,6 +34,11 @@ func ChangeLeader(to Address) string { return statement("CHANGE LEADER TO %s", t
 
 // ForceChangeLeader makes the follower it is sent to stand for election.
 func ForceChangeLeader() string { return "ALTER SYSTEM DMA FORCE CHANGE LEADER" }
+
+// Singleton makes the voter that it is sent to forget all other voters and lead alone; learners stay. The engine asks
+// nobody else, so a majority that lives elsewhere goes on as a second cluster. A command that waits for the lost majority
+// is waited for first, and the caller's session may end (observed on 11.9).
+func Singleton() string { return "ALTER SYSTEM DMA CHANGE TO SINGLETON MODE" }
 
 // ChangeWeight sets a voter's weight in elections, 0 to 9. It also clears force_sync.
 func ChangeWeight(a Address, weight int) string {

@@ -38,16 +38,7 @@ func (s Survey) Leader() (View, error) {
 	case !claimant.Writable():
 		return View{}, &NoLeaderError{claimant.Node + " was elected and does not take writes yet", s}
 	}
-	voters, agree := 0, 0
-	for _, m := range claimant.Cluster {
-		if m.Role == Learner {
-			continue
-		}
-		voters++
-		if s.agrees(m, claimant) {
-			agree++
-		}
-	}
+	voters, agree := s.support(claimant)
 	if voters == 0 {
 		return View{}, &NoLeaderError{claimant.Node + " says that it leads and lists no voters", s}
 	}
@@ -56,11 +47,25 @@ func (s Survey) Leader() (View, error) {
 			claimant.Node, claimant.Status.Term, agree, voters, voters/2+1), s}
 	}
 	for _, v := range s {
-		if v.Writable() && v.Status.Term == claimant.Status.Term && v.Node != claimant.Node {
+		if !v.Writable() || v.Node == claimant.Node {
+			continue
+		}
+		if v.Status.Term == claimant.Status.Term {
 			return View{}, &NoLeaderError{fmt.Sprintf("%s and %s both say that they lead in term %d: split brain", claimant.Node, v.Node, v.Status.Term), s}
+		}
+		// Two member lists, each with a majority of its own: members that were given up came back.
+		if theirs, with := s.support(v); with > theirs/2 {
+			return View{}, &NoLeaderError{fmt.Sprintf("%s leads in term %d and %s in term %d, each with a majority of its own members (%s; %s): split brain",
+				claimant.Node, claimant.Status.Term, v.Node, v.Status.Term, claimant.Members, v.Members), s}
 		}
 	}
 	return claimant, nil
+}
+
+// support counts the voters that a claimant lists, and those of them that agree with it.
+func (s Survey) support(claimant View) (voters, agree int) {
+	all, live := s.Voters(claimant)
+	return len(all), len(live)
 }
 
 func (s Survey) agrees(m Member, claimant View) bool {

@@ -27,6 +27,14 @@ func leading(n int, term int64, extra ...Member) View {
 	return v
 }
 
+// alone is node n in singleton mode: the only voter of its own list.
+func alone(n int, term int64) View {
+	v := node(n, Leader, term, 1, false)
+	v.Members, _ = ParseMembers(v.Address.Consensus() + "#5N@1")
+	v.Cluster = []Member{{ServerID: 1, IPPort: v.Address.Consensus(), Role: Leader, Weight: 5}}
+	return v
+}
+
 func down(n int) View {
 	return View{Node: "node" + string(rune('0'+n)), Address: Address{"10.0.0." + string(rune('0'+n)), 5432}, Err: errors.New("refused")}
 }
@@ -56,6 +64,10 @@ func TestLeaderIsBelievedOnlyWithAMajority(t *testing.T) {
 		"weighing":                             {Survey{weighing, node(2, Follower, 7, 1, true)}, "none of the nodes"},
 		"an old leader in an older term":       {Survey{leading(1, 7), leading(2, 8), node(3, Follower, 8, 2, true)}, "node2"},
 		"two in the same term":                 {Survey{leading(1, 8), leading(2, 8), node(3, Follower, 8, 1, true)}, "split brain"},
+		"a voter gone on alone":                {Survey{down(1), alone(2, 9), down(3)}, "node2"},
+		"given up, and both back":              {Survey{leading(1, 8), alone(2, 9), node(3, Follower, 8, 1, true)}, "each with a majority of its own members (10.0.0.2:15432 (weight 5); 10.0.0.1:15432"},
+		"given up, and in a later term":        {Survey{leading(1, 10), alone(2, 9), node(3, Follower, 10, 1, true)}, "split brain"},
+		"given up, and one of two back":        {Survey{leading(1, 8), alone(2, 9), down(3)}, "node2"},
 		"a cut-off leader, the rest elsewhere": {Survey{leading(1, 7), node(2, Follower, 8, 3, true), down(3)}, "1 of its 3 voters"},
 		"a voter in another term":              {Survey{leading(1, 7), node(2, Follower, 6, 1, true), down(3)}, "1 of its 3 voters"},
 		"a logger streams":                     {Survey{streaming(leading(1, 7), "standby_167772163_5432"), down(2), views}, "node1"},

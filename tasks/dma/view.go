@@ -32,6 +32,9 @@ type View struct {
 	ClusterID  int64
 	// FlushedLSN is how far its own log is on disk; ReplayLSN and ReceiveLSN are empty on a leader.
 	FlushedLSN, ReplayLSN, ReceiveLSN string
+	// LastXact is when the last transaction that it replayed was committed, by the leader's clock; empty on a node that
+	// has led since it was started.
+	LastXact string
 
 	// Cluster is polar_dma_cluster_status and Replicas pg_stat_replication. Both mean something only on the leader:
 	// everywhere else the local row says leader, and the others 0.
@@ -81,7 +84,7 @@ func (v View) Leads() string {
 	return e.IPPort
 }
 
-const viewQuery = `select pg_is_in_recovery(), (select system_identifier from pg_control_system()), pg_last_wal_replay_lsn(), pg_last_wal_receive_lsn();
+const viewQuery = `select pg_is_in_recovery(), (select system_identifier from pg_control_system()), pg_last_wal_replay_lsn(), pg_last_wal_receive_lsn(), pg_last_xact_replay_timestamp();
 select server_id, current_term, current_leader, commit_index, last_log_term, last_log_index, paxos_role, vote_for from polar_dma_member_status;
 select cluster_id, purge_index, member_info_str, learner_info_str from polar_dma_meta_status;
 select flushed_lsn from polar_dma_consensus_status;
@@ -116,7 +119,7 @@ func (v *View) read(results []*pgconn.Result) error {
 			switch i {
 			case 0:
 				v.InRecovery, v.SystemID = r.boolean(), r.text()
-				v.ReplayLSN, v.ReceiveLSN = r.text(), r.text()
+				v.ReplayLSN, v.ReceiveLSN, v.LastXact = r.text(), r.text(), r.text()
 			case 1:
 				v.Status = Status{ServerID: r.int(), Term: r.int(), Leader: r.int(), CommitIndex: r.int(), LastLogTerm: r.int(),
 					LastLogIndex: r.int(), Role: Role(r.int()), VoteFor: r.int()}

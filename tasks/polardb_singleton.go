@@ -1,0 +1,294 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/polarbook/polarbook/tasks/dma"
+)
+
+type singletonArgs struct {
+	clusterArgs
+	Lost     []string `arg:"lost" doc:"the voters that are gone for good: names in nodes, or addresses (host:port)"`
+	Survivor string   `arg:"survivor" doc:"the voter that is to go on; not given: the one that answers and has the most log"`
+	Force    bool     `arg:"force" default:"no" doc:"go on with survivor although another voter that answers has more log"`
+	Wait     int      `arg:"wait" default:"15" doc:"seconds that the voters have to elect a leader by themselves before none is taken to lead"`
+	Timeout  int      `arg:"timeout" default:"90" doc:"seconds until the survivor must take writes, alone"`
+}
+
+var polardbSingletonModule = Define(Module{
+	Name:    "polardb_singleton",
+	Summary: "Let one voter go on alone when most of them are gone for good",
+	Notes: []string{
+		"The survivor forgets all other voters, and leads. What the lost majority had committed and the survivor had not received is lost. Nobody can say from here how much that is: the survivor's last log entry and its last transaction are shown, and what the other nodes have beyond it.",
+		"Refused: while a majority of the voters answers, or may still answer because its server runs; while a voter that does not answer is not named in lost, since it may be alive elsewhere and two clusters would come of it; for a learner and a logger, which the engine does not let go on.",
+		"A learner that has more log than the survivor is dropped from it, because it would keep what the cluster no longer has. Every node but the survivor must be built anew before it is a voter again.",
+		"A statement that still waits for the lost majority is waited for first, up to polar_dma_config_change_timeout (60 s).",
+	},
+	Returns: []Return{
+		{"needed", "bool", "whether the cluster is without its majority, so that there is something to recover"},
+		{"leader", "str", "the node that leads; empty when none does"},
+		{"survivor", "str", "the node that goes on alone; empty when nothing is needed"},
+		{"lost", "list", "the voters that are given up"},
+		{"voters", "list", "the voters that the survivor knew"},
+		{"weights", "dict", "the weight that each of them had"},
+		{"log_index", "int", "the last entry of the survivor's log"},
+		{"last_transaction", "str", "when the last transaction that it replayed was committed; empty on a node that led"},
+	},
+	Examples: `- polardb_singleton:
+    lost: [node1, node3]
+    nodes: "{{ polardb_nodes }}"
+    login_password: "{{ polardb_password }}"
+  run_once: yes
+`,
+}, func(a *singletonArgs, _ Local) (Action, error) {
+	list, err := a.nodes()
+	return &singletonAction{args: a, list: list}, err
+})
+
+type singletonAction struct {
+	args *singletonArgs
+	list []wantedNode
+}
+
+// singletonChange is who goes on, and the learners that have more than it has.
+type singletonChange struct {
+	survivor dma.View
+	ahead    []dma.View
+}
+
+func (s *singletonAction) Probe() string { return "" }
+
+func (s *singletonAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
+	f.Value = s.args.found(ctx, h, s.list, time.Duration(s.args.Wait)*time.Second)
+	return f, nil
+}
+
+func (s *singletonAction) Plan(f Found) (Plan, error) {
+	found, ok := f.Value.(memberFound)
+	if !ok {
+		return Plan{}, errors.New("the cluster was not asked")
+	}
+	survey, leader := found.Survey, found.Leader
+	lost := []any{}
+	for _, name := range s.args.Lost {
+		lost = append(lost, name)
+	}
+	values := map[string]any{"needed": false, "leader": leader.Node, "survivor": "", "lost": lost, "voters": []any{}, "weights": map[string]any{}, "log_index": int(leader.Status.LastLogIndex), "last_transaction": ""}
+	if found.NoLeader == "" {
+		return Plan{Msg: fmt.Sprintf("%s leads, and is believed (%s): there is no majority to recover", leader.Node, votes(survey, leader)), Values: values}, nil
+	}
+	survivor, err := s.survivor(survey)
+	if err != nil {
+		return Plan{}, err
+	}
+	if err := s.gone(survey, survivor, found.NoLeader); err != nil {
+		return Plan{}, err
+	}
+	values["needed"], values["survivor"] = true, survivor.Node
+	values["log_index"], values["last_transaction"] = int(survivor.Status.LastLogIndex), survivor.LastXact
+	voters, weights := []any{}, map[string]any{}
+	for _, m := range survivor.Members.Entries {
+		name := s.called(survey, m.IPPort)
+		voters, weights[name] = append(voters, name), m.Weight
+	}
+	values["voters"], values["weights"] = voters, weights
+	change := singletonChange{survivor: survivor}
+	for _, v := range survey {
+		if v.Err == nil && !v.NoViews && v.Status.Role == dma.Learner && moreLog(v.Status, survivor.Status) {
+			change.ahead = append(change.ahead, v)
+		}
+	}
+	return Plan{Change: true, Msg: s.warning(survey, change), Values: values, Data: change}, nil
+}
+
+// survivor is the node that was asked for, or the voter that answers and has the most log.
+func (s *singletonAction) survivor(survey dma.Survey) (dma.View, error) {
+	var best []dma.View
+	var reasons []string
+	for _, n := range s.list {
+		v, _ := survey.Of(n.Name)
+		if why := cannotGoOn(v, n); why != "" {
+			reasons = append(reasons, n.Name+" "+why)
+			continue
+		}
+		best = append(best, v)
+	}
+	if len(best) == 0 {
+		return dma.View{}, &Failure{Msg: "no voter is left that could go on: " + strings.Join(reasons, "; "), Hint: "bring one of them back, or restore a backup into a new cluster"}
+	}
+	slices.SortStableFunc(best, func(a, b dma.View) int {
+		switch {
+		case moreLog(a.Status, b.Status):
+			return -1
+		case moreLog(b.Status, a.Status):
+			return 1
+		}
+		return 0
+	})
+	if s.args.Survivor == "" || s.args.Survivor == best[0].Node {
+		return best[0], nil
+	}
+	n, err := named(s.list, s.args.Survivor)
+	if err != nil {
+		return dma.View{}, err
+	}
+	v, _ := survey.Of(n.Name)
+	if why := cannotGoOn(v, n); why != "" {
+		return v, &Failure{Msg: n.Name + " cannot go on alone: it " + why, Hint: best[0].Node + " could"}
+	}
+	if moreLog(best[0].Status, v.Status) && !s.args.Force {
+		return v, &Failure{Msg: fmt.Sprintf("%s has less log than %s (index %d in term %d, against %d in term %d), and what it lacks would be lost", v.Node, best[0].Node,
+			v.Status.LastLogIndex, v.Status.LastLogTerm, best[0].Status.LastLogIndex, best[0].Status.LastLogTerm), Hint: "let " + best[0].Node + " go on; to lose it all the same: -e force=yes"}
+	}
+	return v, nil
+}
+
+// cannotGoOn says why the engine, or reason, does not let a node go on alone; empty: it can.
+func cannotGoOn(v dma.View, n wantedNode) string {
+	switch own, listed := v.Members.At(int64(v.Members.Self)); {
+	case v.Err != nil:
+		return fmt.Sprintf("does not answer (%v)", v.Err)
+	case v.NoViews || n.Role == "logger":
+		return "is a logger and holds no data"
+	case v.Status.Role == dma.Learner:
+		return "is a learner, which the engine does not let lead"
+	case !listed || own.IPPort != n.Address.Consensus() || v.Members.Count(own.IPPort) != 1:
+		return fmt.Sprintf("is not a voter by its own member list (%s)", v.Members)
+	}
+	return ""
+}
+
+// gone makes sure that the survivor's voters that are given up are no majority that lives on elsewhere: each of them was
+// named, and none of them answers. noLeader is why nobody leads, for the case that it is not for want of voters.
+func (s *singletonAction) gone(survey dma.Survey, survivor dma.View, noLeader string) error {
+	voters := survivor.Members.Entries
+	answer := 0
+	var unnamed []string
+	for _, m := range voters {
+		v, known := survey.At(m.IPPort)
+		name := s.called(survey, m.IPPort)
+		lost := slices.Contains(s.args.Lost, name) || slices.Contains(s.args.Lost, clientAddress(m.IPPort))
+		switch {
+		case known && v.Err == nil && lost:
+			return &Failure{Msg: fmt.Sprintf("%s is named as lost, and answers (%s)", name, v), Hint: "stop its server first if it is to be given up: polarbook run stop.yml --limit " + name}
+		case known && v.Err == nil:
+			answer++
+		case known && dma.StartingUp(v.Err):
+			return &Failure{Msg: fmt.Sprintf("%s runs, and takes no connections: %v", name, v.Err),
+				Hint: "with enough others it will elect a leader; to give it up, stop it first: polarbook run stop.yml --limit " + name}
+		case !lost:
+			unnamed = append(unnamed, name)
+		}
+	}
+	needed := len(voters)/2 + 1
+	switch {
+	case answer >= needed:
+		return &Failure{Msg: fmt.Sprintf("%d of %d voters answer, and %d are a majority: they can elect a leader, and nobody goes on alone; %s", answer, len(voters), needed, noLeader),
+			Hint: "polarbook status; when the election is stuck: polarbook run force-election.yml -e node=NAME"}
+	case len(unnamed) > 0:
+		return &Failure{Msg: fmt.Sprintf("%d of %d voters answer, and %d are needed; nobody said that %s will not come back", answer, len(voters), needed, strings.Join(unnamed, " and ")),
+			Hint: "bring them back if you can (polarbook run start.yml). Were they alive where you cannot see them, there would be two clusters. If they are gone for good: -e lost=" + strings.Join(unnamed, ",")}
+	}
+	for _, name := range s.args.Lost {
+		if !slices.ContainsFunc(voters, func(m dma.Entry) bool { return name == s.called(survey, m.IPPort) || name == clientAddress(m.IPPort) }) {
+			return &Failure{Msg: fmt.Sprintf("%s is named as lost, and is no voter that %s knows: %s", name, survivor.Node, survivor.Members)}
+		}
+	}
+	return nil
+}
+
+// called is a member's name in the inventory, or its address.
+func (s *singletonAction) called(survey dma.Survey, ipPort string) string {
+	if v, known := survey.At(ipPort); known {
+		return v.Node
+	}
+	return clientAddress(ipPort)
+}
+
+func clientAddress(ipPort string) string {
+	a, err := dma.FromConsensus(ipPort)
+	if err != nil {
+		return ipPort
+	}
+	return a.String()
+}
+
+// warning says who goes on with what, and what is lost by it: a sentence or two, and what each node has.
+func (s *singletonAction) warning(survey dma.Survey, change singletonChange) string {
+	v := change.survivor
+	msg := fmt.Sprintf("%s is to go on alone (log index %d in term %d, committed up to %d)", v.Node, v.Status.LastLogIndex, v.Status.LastLogTerm, v.Status.CommitIndex)
+	switch {
+	case !v.InRecovery:
+		msg += "; it led when the majority went, and has all that it acknowledged. If the others elected a leader after that, what they committed is lost"
+	case v.LastXact != "":
+		msg += "; the last transaction that it has was committed at " + v.LastXact + ". What the others committed after that is lost"
+	default:
+		msg += "; it has replayed no transaction since it was started. What the others committed beyond its log is lost"
+	}
+	rows := [][]string{{"NODE", "ANSWERS", "ROLE", "TERM", "LOG", "COMMIT", "LAST TRANSACTION"}}
+	for _, other := range survey {
+		if other.Node != v.Node && other.Err == nil && !other.NoViews && moreLog(other.Status, v.Status) {
+			msg += fmt.Sprintf("; %s has log up to index %d in term %d, which goes when it is built anew", other.Node, other.Status.LastLogIndex, other.Status.LastLogTerm)
+		}
+		row := []string{other.Node, "no", "-", "-", "-", "-", "-"}
+		if other.Err == nil {
+			row[1] = "yes"
+		}
+		if other.Err == nil && !other.NoViews {
+			row = append(row[:2], other.Status.Role.String(), fmt.Sprint(other.Status.Term), fmt.Sprint(other.Status.LastLogIndex), fmt.Sprint(other.Status.CommitIndex), text(other.LastXact))
+		}
+		rows = append(rows, row)
+	}
+	return msg + "\n" + columns(rows)
+}
+
+func (s *singletonAction) Apply(ctx context.Context, h Host, p Plan) (Result, error) {
+	change, ok := p.Data.(singletonChange)
+	if !ok {
+		return Result{}, errors.New("the recovery was not planned")
+	}
+	survivor, limit := change.survivor, time.Duration(s.args.Timeout)*time.Second
+	// The engine may end the session on its way, so what became of it is seen in the survey.
+	err := s.args.command(ctx, h, survivor, dma.Singleton(), limit)
+	var refused *dma.CommandError
+	if errors.As(err, &refused) && !stepsDown(refused) {
+		return Result{}, &Failure{Msg: survivor.Node + " did not go on alone", Err: err, Hint: "nothing was changed; look into its server log"}
+	}
+	if err != nil {
+		h.Say(survivor.Node + " ended the session: " + err.Error())
+	}
+	leader, survey, saw, err := s.args.await(ctx, h, s.list, limit, func(survey dma.Survey, leader dma.View) string {
+		if leader.Node != survivor.Node {
+			return leader.Node + " leads"
+		}
+		if voters, _ := survey.Voters(leader); len(voters) != 1 {
+			return fmt.Sprintf("%s still lists %s", leader.Node, leader.Members)
+		}
+		return ""
+	})
+	switch {
+	case err != nil:
+		return Result{}, err
+	case saw != "":
+		return Result{Changed: true}, &Failure{Msg: fmt.Sprintf("%s was told to go on alone, and after %s: %s; %s", survivor.Node, limit, saw, survey)}
+	}
+	for _, v := range change.ahead {
+		if _, member := leader.Member(v.Address); !member {
+			continue
+		}
+		if err := s.args.command(ctx, h, leader, dma.DropLearner(v.Address), limit); err != nil {
+			return Result{Changed: true}, &Failure{Msg: fmt.Sprintf("%s goes on alone, and the learner %s, which has more log, could not be dropped", leader.Node, v.Node), Err: err, Hint: "polarbook run drop-node.yml -e node=" + v.Node}
+		}
+	}
+	only := slices.DeleteFunc(living(survey, leader, s.list), func(n wantedNode) bool { return n.Name != leader.Node })
+	if err := s.args.proveRow(ctx, h, leader, only, limit); err != nil {
+		return Result{Changed: true}, err
+	}
+	return Result{Changed: true, Msg: fmt.Sprintf("%s leads alone in term %d and takes writes", leader.Node, leader.Status.Term), Values: map[string]any{"leader": leader.Node},
+		Warnings: []string{fmt.Sprintf("%s is the only voter: no node may fail until the others are built anew", leader.Node)}}, nil
+}

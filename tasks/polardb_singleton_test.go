@@ -1,0 +1,102 @@
+package tasks
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/polarbook/polarbook/tasks/dma"
+)
+
+// loses leaves node i and those after it, down to n, without an answer and the others without a leader.
+func (c *testCluster) loses(gone ...int) {
+	for i := range c.survey {
+		if c.survey[i].Status.Role == dma.Leader {
+			c.survey[i].Status.Role = dma.Candidate
+		}
+		c.survey[i].Status.Leader, c.survey[i].Status.LastLogTerm = 0, 3
+	}
+	for _, i := range gone {
+		c.dies(i)
+	}
+}
+
+func TestSingletonPlan(t *testing.T) {
+	learner := func(c *testCluster, index int64) {
+		c.learner(4, "learner")
+		c.survey[3].Status.LastLogIndex, c.survey[3].Status.LastLogTerm = index, 3
+	}
+	for name, c := range map[string]struct {
+		voters   int
+		lost     []string
+		survivor string
+		force    bool
+		make     func(c *testCluster)
+		want     string
+		fail     bool
+		none     bool
+		ahead    int
+	}{
+		"two of three are gone": {lost: []string{"node1", "node3"}, make: func(c *testCluster) { c.loses(1, 3); c.survey[1].LastXact = "2026-01-02 03:04:05+00" },
+			want: "node2 is to go on alone (log index 100 in term 3, committed up to 100); the last transaction that it has was committed at 2026-01-02 03:04:05+00. What the others"},
+		"the one that led is left": {lost: []string{"node2", "node3"}, make: func(c *testCluster) { c.loses(2, 3) },
+			want: "node1 is to go on alone (log index 100 in term 3, committed up to 100); it led when the majority went, and has all that it acknowledged"},
+		"by address":       {lost: []string{"10.0.0.1:5432", "node3"}, make: func(c *testCluster) { c.loses(1, 3) }, want: "node2 is to go on alone"},
+		"nothing is wrong": {lost: []string{"node3"}, want: "node1 leads, and is believed (3 of 3 voters alive): there is no majority to recover", none: true},
+		"one alone, afterwards": {lost: []string{"node1", "node3"}, make: func(c *testCluster) {
+			c.loses(1, 3)
+			v := &c.survey[1]
+			v.Status.Role, v.Status.Leader, v.Status.ServerID, v.InRecovery = dma.Leader, 1, 1, false
+			v.Members, _ = dma.ParseMembers("10.0.0.2:15432#5N@1")
+			v.Cluster = []dma.Member{{ServerID: 1, IPPort: "10.0.0.2:15432", Role: dma.Leader, Weight: 5}}
+		}, want: "node2 leads, and is believed (1 of 1 voters alive)", none: true},
+		"a majority answers":        {lost: []string{"node1"}, make: func(c *testCluster) { c.loses(1) }, want: "2 of 3 voters answer, and 2 are a majority: they can elect a leader", fail: true},
+		"nobody said they are gone": {make: func(c *testCluster) { c.loses(1, 3) }, want: "1 of 3 voters answer, and 2 are needed; nobody said that node1 and node3 will not come back", fail: true},
+		"only one was named":        {lost: []string{"node1"}, make: func(c *testCluster) { c.loses(1, 3) }, want: "nobody said that node3 will not come back", fail: true},
+		"a lost one answers":        {lost: []string{"node1", "node2", "node3"}, make: func(c *testCluster) { c.loses(1, 3) }, want: "node2 is named as lost, and answers", fail: true},
+		"a lost one is no member":   {lost: []string{"node1", "node3", "node7"}, make: func(c *testCluster) { c.loses(1, 3) }, want: "node7 is named as lost, and is no voter that node2 knows", fail: true},
+		"a lost one's server runs":  {lost: []string{"node1", "node3"}, make: func(c *testCluster) { c.loses(1, 3); c.survey[2].Err = &pgconn.PgError{Code: "57P03"} }, want: "node3 runs, and takes no connections", fail: true},
+		"only a logger is left":     {lost: []string{"node1", "node3"}, make: func(c *testCluster) { c.loses(1, 3); c.list[1].Role = "logger" }, want: "no voter is left that could go on", fail: true},
+		"only a learner is left":    {lost: []string{"node1", "node2", "node3"}, make: func(c *testCluster) { learner(c, 100); c.loses(1, 2, 3) }, want: "node4 is a learner, which the engine does not let lead", fail: true},
+		"two of five, one has more": {voters: 5, lost: []string{"node3", "node4", "node5"}, make: func(c *testCluster) { c.loses(3, 4, 5); c.survey[1].Status.LastLogIndex = 120 }, want: "node2 is to go on alone (log index 120"},
+		"two of five, a later term": {voters: 5, lost: []string{"node3", "node4", "node5"}, make: func(c *testCluster) { c.loses(3, 4, 5); c.survey[1].Status.LastLogTerm = 4 }, want: "node2 is to go on alone"},
+		"the one with less":         {voters: 5, survivor: "node1", lost: []string{"node3", "node4", "node5"}, make: func(c *testCluster) { c.loses(3, 4, 5); c.survey[1].Status.LastLogIndex = 120 }, want: "node1 has less log than node2 (index 100 in term 3, against 120 in term 3)", fail: true},
+		"the one with less, by force": {voters: 5, survivor: "node1", force: true, lost: []string{"node3", "node4", "node5"}, make: func(c *testCluster) { c.loses(3, 4, 5); c.survey[1].Status.LastLogIndex = 120 },
+			want: "node2 has log up to index 120 in term 3, which goes when it is built anew"},
+		"a survivor that is down": {survivor: "node3", lost: []string{"node1", "node3"}, make: func(c *testCluster) { c.loses(1, 3) }, want: "node3 cannot go on alone: it does not answer", fail: true},
+		"a learner with more log": {lost: []string{"node1", "node3"}, make: func(c *testCluster) { learner(c, 130); c.loses(1, 3) }, want: "node4 has log up to index 130", ahead: 1},
+		"a learner with as much":  {lost: []string{"node1", "node3"}, make: func(c *testCluster) { learner(c, 100); c.loses(1, 3) }, want: "node2 is to go on alone"},
+		"its member list is corrupt": {lost: []string{"node1", "node3"}, make: func(c *testCluster) {
+			c.loses(1, 3)
+			c.survey[1].Members, _ = dma.ParseMembers("10.0.0.2:15432#5N;10.0.0.2:15432#5N@2")
+		}, want: "is not a voter by its own member list", fail: true},
+		"a survivor that nobody knows": {survivor: "node9", lost: []string{"node1", "node3"}, make: func(c *testCluster) { c.loses(1, 3) }, want: "there is no node node9", fail: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := c.voters
+			if n == 0 {
+				n = 3
+			}
+			cluster := newTestCluster(n)
+			if c.make != nil {
+				c.make(cluster)
+			}
+			s := &singletonAction{args: &singletonArgs{Lost: c.lost, Survivor: c.survivor, Force: c.force}, list: cluster.list}
+			p, err := s.Plan(cluster.found(""))
+			got := p.Msg
+			if err != nil {
+				got = err.Error()
+			}
+			if !strings.Contains(got, c.want) || (err != nil) != c.fail || p.Change != (!c.fail && !c.none) {
+				t.Errorf("got %q (change %t), want %q", got, p.Change, c.want)
+			}
+			if change, ok := p.Data.(singletonChange); ok && len(change.ahead) != c.ahead {
+				t.Errorf("%d learners would be dropped, want %d", len(change.ahead), c.ahead)
+			}
+			if !c.fail && p.Values["needed"] != !c.none {
+				t.Errorf("needed is %v", p.Values["needed"])
+			}
+		})
+	}
+}
