@@ -203,7 +203,7 @@ func (m *memberAction) add(ctx context.Context, h Host, leader dma.View, n wante
 		return &Failure{Msg: n.Name + " was left behind as a learner, and dropping it failed", Err: err, Hint: "the engine adds nobody while it is there"}
 	}
 	return &Failure{Msg: n.Name + " did not catch up in time; the learner that the engine left behind was dropped again", Err: err,
-		Hint: "look into the server log of " + n.Name + " for why it does not stream"}
+		Hint: fmt.Sprintf("look into the server log of %s for why it does not stream. If it has log that the cluster has not (consensus log mismatch, divergence), build it anew: polarbook run rebuild-node.yml -e node=%s", n.Name, n.Name)}
 }
 
 // promote waits until the learner is close enough, because the engine refuses one that is not, and lets a dead one through.

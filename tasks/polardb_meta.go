@@ -47,6 +47,7 @@ type metaAction struct {
 
 // metaFound is what the nodes say of this one.
 type metaFound struct {
+	Name    string
 	Self    dma.Address
 	Member  bool   // the leader lists it
 	Unknown string // why that could not be asked; empty when it could
@@ -60,7 +61,7 @@ func (m *metaAction) Ask(ctx context.Context, h Host, probed Found) (Found, erro
 	if err != nil {
 		return probed, err
 	}
-	found := metaFound{Self: self.Address}
+	found := metaFound{Name: self.Name, Self: self.Address}
 	s, err := parseNode(probed)
 	if err != nil {
 		return probed, err
@@ -152,12 +153,12 @@ func (m *metaAction) Plan(f Found) (Plan, error) {
 	case kind == metaMember && found.Unknown != "":
 		// Perhaps it is the one whose return gives the cluster its leader back.
 		return Plan{Values: values, Msg: "a member by its own word; no leader to ask: " + found.Unknown}, nil
-	case kind == metaMember && !found.Member:
-		if s.Origin == stepInit && !strings.Contains(s.MetaMembers, ";") {
-			return Plan{}, &Failure{Msg: "this node is the only member of a cluster of its own, and another cluster leads without it",
-				Hint: "its data may differ from the cluster's: rebuild it from a base backup"}
-		}
+	case kind == metaMember && !found.Member && s.Step == stepDropped:
 		return m.change(s, found.Self, "the node was dropped from the cluster: initialise the meta of a learner so that it can be added again", values), nil
+	case kind == metaMember && !found.Member:
+		// Nobody knows whether it holds what the cluster does not: given up with the majority, or a cluster of its own.
+		return Plan{}, &Failure{Msg: fmt.Sprintf("this node was a voter (%s), and the cluster that leads does not list it; its data may differ from the cluster's", s.MetaMembers),
+			Hint: fmt.Sprintf("build it anew: polarbook run rebuild-node.yml -e node=%s. If it was dropped in good order and has nothing that the cluster lacks: polarbook run drop-node.yml -e node=%s marks it so, and add-node.yml takes it with its data", found.Name, found.Name)}
 	}
 	return Plan{Values: values, Msg: "the consensus meta is initialised"}, nil
 }

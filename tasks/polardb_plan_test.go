@@ -106,13 +106,14 @@ func TestMetaPlan(t *testing.T) {
 		"a learner that runs, to be added":          {probe: wholeCopy + started},
 		"an added learner":                          {probe: wholeCopy + added},
 		"a member":                                  {probe: wholeCopy + member, listed: true},
-		"a member that was dropped":                 {probe: wholeCopy + member, want: "dropped from the cluster"},
+		"a member that was dropped":                 {probe: wholeCopy + member + "\nmarker.step=dropped", want: "dropped from the cluster"},
+		"a voter that the cluster gave up":          {probe: wholeCopy + member, want: "refuse: its data may differ from the cluster's (build it anew: polarbook run rebuild-node.yml -e node=node2"},
 		"a member, and nobody to ask":               {probe: wholeCopy + member, unknown: "no leader"},
-		"a cluster of its own beside another":       {probe: wholeInit + alone, want: "refuse: rebuild it"},
+		"a cluster of its own beside another":       {probe: wholeInit + alone, want: "refuse: build it anew"},
 	} {
 		a := &metaAction{args: &metaArgs{nodeArgs: planArgs, Founder: c.founder, Timeout: 30}}
 		f := probeText(c.probe)
-		f.Value = metaFound{Self: self, Member: c.listed, Unknown: c.unknown}
+		f.Value = metaFound{Name: "node2", Self: self, Member: c.listed, Unknown: c.unknown}
 		p, err := a.Plan(f)
 		checkPlan(t, name, c.want, p, err)
 		if p.Script != "" && !strings.Contains(p.Script, "timeout -k 10 30") {

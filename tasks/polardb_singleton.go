@@ -36,6 +36,7 @@ var polardbSingletonModule = Define(Module{
 		{"lost", "list", "the voters that are given up"},
 		{"voters", "list", "the voters that the survivor knew"},
 		{"weights", "dict", "the weight that each of them had"},
+		{"ahead", "list", "the learners that have more log than the survivor, and are dropped from it"},
 		{"log_index", "int", "the last entry of the survivor's log"},
 		{"last_transaction", "str", "when the last transaction that it replayed was committed; empty on a node that led"},
 	},
@@ -78,7 +79,7 @@ func (s *singletonAction) Plan(f Found) (Plan, error) {
 	for _, name := range s.args.Lost {
 		lost = append(lost, name)
 	}
-	values := map[string]any{"needed": false, "leader": leader.Node, "survivor": "", "lost": lost, "voters": []any{}, "weights": map[string]any{}, "log_index": int(leader.Status.LastLogIndex), "last_transaction": ""}
+	values := map[string]any{"needed": false, "leader": leader.Node, "survivor": "", "lost": lost, "voters": []any{}, "ahead": []any{}, "weights": map[string]any{}, "log_index": int(leader.Status.LastLogIndex), "last_transaction": ""}
 	if found.NoLeader == "" {
 		return Plan{Msg: fmt.Sprintf("%s leads, and is believed (%s): there is no majority to recover", leader.Node, votes(survey, leader)), Values: values}, nil
 	}
@@ -97,12 +98,14 @@ func (s *singletonAction) Plan(f Found) (Plan, error) {
 		voters, weights[name] = append(voters, name), m.Weight
 	}
 	values["voters"], values["weights"] = voters, weights
-	change := singletonChange{survivor: survivor}
+	change, ahead := singletonChange{survivor: survivor}, []any{}
 	for _, v := range survey {
 		if v.Err == nil && !v.NoViews && v.Status.Role == dma.Learner && moreLog(v.Status, survivor.Status) {
 			change.ahead = append(change.ahead, v)
+			ahead = append(ahead, v.Node)
 		}
 	}
+	values["ahead"] = ahead
 	return Plan{Change: true, Msg: s.warning(survey, change), Values: values, Data: change}, nil
 }
 
@@ -233,7 +236,7 @@ func (s *singletonAction) warning(survey dma.Survey, change singletonChange) str
 	rows := [][]string{{"NODE", "ANSWERS", "ROLE", "TERM", "LOG", "COMMIT", "LAST TRANSACTION"}}
 	for _, other := range survey {
 		if other.Node != v.Node && other.Err == nil && !other.NoViews && moreLog(other.Status, v.Status) {
-			msg += fmt.Sprintf("; %s has log up to index %d in term %d, which goes when it is built anew", other.Node, other.Status.LastLogIndex, other.Status.LastLogTerm)
+			msg += fmt.Sprintf("; %s has log up to index %d in term %d, which goes when it is built anew: save what you need of it first", other.Node, other.Status.LastLogIndex, other.Status.LastLogTerm)
 		}
 		row := []string{other.Node, "no", "-", "-", "-", "-", "-"}
 		if other.Err == nil {

@@ -43,14 +43,22 @@ func Connect(ctx context.Context, l Login) (*pgx.Conn, error) {
 	if cfg.ConnectTimeout == 0 {
 		cfg.ConnectTimeout = 10 * time.Second
 	}
+	var unreached error // why the server was not even reached, in the words of whoever dials
 	if l.Dial != nil {
-		cfg.DialFunc = l.Dial
+		cfg.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := l.Dial(ctx, network, address)
+			unreached = err
+			return conn, err
+		}
 		// The name is resolved where the connection comes out, not here.
 		cfg.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
 	}
 	ctx, cancel := context.WithTimeout(ctx, cfg.ConnectTimeout)
 	defer cancel()
 	conn, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil && unreached != nil {
+		return nil, unreached
+	}
 	if err != nil {
 		// pgx says again for whom and where, once per address that it tried; there is only one.
 		var refused *pgconn.ConnectError
