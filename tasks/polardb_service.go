@@ -79,7 +79,9 @@ func (s *serviceAction) Plan(f Found) (Plan, error) {
 	return Plan{Change: true, Event: a.State != "started", Msg: "start the server", Script: a.prelude() + serviceStart + serviceProve, Values: values}, nil
 }
 
-// prelude defines what the scripts below use. The server's log is in PGDATA, under a name that its settings choose.
+// prelude defines what the scripts below use. The server's log is in PGDATA, under a name that its settings choose, and
+// may be of any length: only what came after BEFORE, the sizes of the newest files, is read. Time is the host's uptime,
+// because one turn of a loop takes as long as the host is busy, and its clock may jump.
 func (a *serviceArgs) prelude() string {
 	return strings.NewReplacer("@PGDATA@", remote.Quote(a.Pgdata), "@UNIT@", remote.Quote(a.Unit), "@TIMEOUT@", fmt.Sprint(a.Timeout), "@SETTLE@", fmt.Sprint(a.Settle),
 		"@CLIENT@", fmt.Sprintf("%04X", a.Port), "@CONSENSUS@", fmt.Sprintf("%04X", a.Port+10000), "@PORT@", fmt.Sprint(a.Port),
@@ -95,8 +97,18 @@ alive() {
 listens() {
 	cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { sub(/.*:/, "", $2); if ($2 == "@CLIENT@") c = 1; if ($2 == "@CONSENSUS@") d = 1 } END { exit !(c && d) }'
 }
-logs() { ls -t "$PGDATA"/pg_log/* "$PGDATA"/log/* 2>/dev/null || :; }
-restarts() { logs | while read -r f; do cat "$f"; done | grep -c -e 'all server processes terminated; reinitializing' || :; }
+logs() { ls -t "$PGDATA"/pg_log/* "$PGDATA"/log/* 2>/dev/null | head -n 8 || :; }
+sizes() { logs | while read -r f; do printf '%s %s\n' "$(stat -c %s "$f")" "$f"; done; }
+restarts() {
+	logs | while read -r f; do
+		was=0
+		while read -r size name; do if [ "$name" = "$f" ]; then was=$size; fi; done <<BEFORE
+$BEFORE
+BEFORE
+		tail -c +$((was+1)) "$f"
+	done | grep -c -e 'all server processes terminated; reinitializing' || :
+}
+now() { read -r up rest </proc/uptime; echo "${up%%.*}"; }
 explain() {
 	systemctl status --no-pager -n 5 "$UNIT" 2>/dev/null | sed -n '3p' >&2 || :
 	f=$(logs | grep -e error -e '\.log' | head -n 1)
@@ -110,37 +122,39 @@ PORTS='@PORT@ and its consensus port'
 const serviceStop = `
 systemctl stop "$UNIT" || :
 if alive; then stop; fi
-n=0
+end=$(($(now)+TIMEOUT))
 while alive; do
-	n=$((n+1))
-	if [ $n -gt $((TIMEOUT*10)) ]; then echo "the server (process $pid) still runs $TIMEOUT s after it was told to stop" >&2; exit 1; fi
+	if [ "$(now)" -ge $end ]; then echo "the server (process $pid) still runs $TIMEOUT s after it was told to stop" >&2; exit 1; fi
 	sleep 0.1
 done
 `
 
 const serviceStart = `
-BEFORE=$(restarts)
+BEFORE=$(sizes)
 systemctl reset-failed "$UNIT" 2>/dev/null || :
 if ! systemctl start "$UNIT"; then explain; exit 1; fi
 `
 
 // A server that cannot use its consensus meta or port lives and starts over about every second, for ever.
 const serviceProve = `
-: "${BEFORE:=$(restarts)}"
-n=0
+: "${BEFORE:=$(sizes)}"
+began=$(now) looked=$(now)
 until alive && listens; do
-	n=$((n+1))
-	if [ $n -gt $((TIMEOUT*10)) ] || { [ $n -gt 30 ] && ! systemctl -q is-active "$UNIT"; }; then
-		if alive; then echo "the server lives (process $pid) and does not listen on $PORTS after $((n/10)) s" >&2; else echo "the server ended right after it was started" >&2; fi
+	waited=$(($(now)-began))
+	if [ $waited -ge $TIMEOUT ] || { [ $waited -ge 3 ] && ! systemctl -q is-active "$UNIT"; }; then
+		if alive; then echo "the server lives (process $pid) and does not listen on $PORTS after $waited s" >&2; else echo "the server ended right after it was started" >&2; fi
 		explain; exit 1
 	fi
-	if [ $((n%10)) = 0 ] && [ "$(restarts)" -gt $((BEFORE+2)) ]; then echo "the server starts over and over" >&2; explain; exit 1; fi
+	if [ "$(now)" -gt $looked ]; then
+		looked=$(now)
+		if [ "$(restarts)" -gt 2 ]; then echo "the server starts over and over" >&2; explain; exit 1; fi
+	fi
 	sleep 0.1
 done
-n=0
-while [ $n -lt $((SETTLE*2)) ]; do
-	sleep 0.5; n=$((n+1))
-	if ! alive; then echo "the server ended $((n/2)) s after it was started" >&2; explain; exit 1; fi
-	if [ "$(restarts)" -gt $((BEFORE+1)) ]; then echo "the server starts over and over" >&2; explain; exit 1; fi
+began=$(now)
+while [ $(($(now)-began)) -lt $SETTLE ]; do
+	sleep 0.5
+	if ! alive; then echo "the server ended $(($(now)-began)) s after it was started" >&2; explain; exit 1; fi
+	if [ "$(restarts)" -gt 1 ]; then echo "the server starts over and over" >&2; explain; exit 1; fi
 done
 `
