@@ -22,6 +22,7 @@ var polardbMetaModule = Define(Module{
 	Notes: []string{
 		"A founder's meta is initialised only when there is none: doing it again on a member makes a second cluster out of it.",
 		"A node that is to join gets the meta of a learner when it has none, when what it has was copied from another node, and when it was dropped from the cluster: added again with its old meta it would look healthy and could not vote. A dropped node that still runs is stopped for that.",
+		"A logger's log begins where the leader's is committed up to at that moment (polar_dma_logger_start_point). Without that a logger cannot be added once the leader has purged the beginning of its log (observed on 11.9).",
 		"The engine hangs for ever on some mistakes, so the command has a limit and is ended when that is over.",
 	},
 	Returns: []Return{{"members", "str", "the meta's member list, as polar_tools dma-meta prints it"}, {"learners", "str", "its learner list"}},
@@ -49,6 +50,8 @@ type metaAction struct {
 type metaFound struct {
 	Name    string
 	Self    dma.Address
+	Logger  bool
+	Start   string // where its log is to begin, if it is a logger
 	Member  bool   // the leader lists it
 	Unknown string // why that could not be asked; empty when it could
 }
@@ -61,16 +64,17 @@ func (m *metaAction) Ask(ctx context.Context, h Host, probed Found) (Found, erro
 	if err != nil {
 		return probed, err
 	}
-	found := metaFound{Name: self.Name, Self: self.Address}
+	found := metaFound{Name: self.Name, Self: self.Address, Logger: self.Role == "logger"}
 	s, err := parseNode(probed)
 	if err != nil {
 		return probed, err
 	}
-	if s.Meta && !m.args.Founder && s.metaNames(self.Address) == metaMember {
+	if kind := s.metaNames(self.Address); !m.args.Founder && (kind == metaMember || found.Logger && !s.ready(kind)) {
 		leader, _, err := m.args.leader(ctx, h, m.list, electionPatience)
 		if err != nil {
 			found.Unknown = err.Error()
 		} else {
+			found.Start = leader.LoggerStart
 			_, found.Member = leader.Member(self.Address)
 		}
 	}
@@ -87,6 +91,9 @@ const (
 	metaLearner          // initialised to be added
 	metaMember           // a member list with the node in it
 )
+
+// ready says that the meta is a learner's that can be added as it is.
+func (s nodeState) ready(kind metaKind) bool { return kind == metaLearner && s.Step != stepDropped }
 
 // metaNames reads what polar_tools dma-meta printed. A member list that ends in an index is a voter's, its own if the
 // index points at it; a learner's has none, and a leader's copied one holds the learners of the whole cluster.
@@ -134,7 +141,7 @@ func (m *metaAction) Plan(f Found) (Plan, error) {
 			if s.Origin != stepInit {
 				return Plan{}, &Failure{Msg: a.Pgdata + " is a copy of another node's data and cannot found a cluster", Hint: "join it instead, or empty it and run initdb"}
 			}
-			return m.change(s, found.Self, "found the cluster with "+found.Self.Consensus(), values), nil
+			return m.change(s, found, "found the cluster with "+found.Self.Consensus(), values), nil
 		case metaMember:
 			return Plan{Values: values, Msg: "the consensus meta is initialised"}, nil
 		}
@@ -143,18 +150,18 @@ func (m *metaAction) Plan(f Found) (Plan, error) {
 	}
 	switch {
 	case kind == metaNone, kind == metaForeign && s.PID == 0:
-		return m.change(s, found.Self, "initialise the meta of a learner at "+found.Self.Consensus(), values), nil
+		return m.change(s, found, "initialise the meta of a learner at "+found.Self.Consensus(), values), nil
 	case kind == metaForeign:
-		return m.change(s, found.Self, "stop the node, whose meta names another, and initialise the meta of a learner", values), nil
-	case kind == metaLearner && s.Step == stepDropped:
-		return m.change(s, found.Self, "the learner was dropped from the cluster: initialise its meta so that it can be added again", values), nil
+		return m.change(s, found, "stop the node, whose meta names another, and initialise the meta of a learner", values), nil
+	case kind == metaLearner && !s.ready(kind):
+		return m.change(s, found, "the learner was dropped from the cluster: initialise its meta so that it can be added again", values), nil
 	case kind == metaMember && found.Member && s.Step == stepDropped:
 		return Plan{Change: true, Msg: "the node was dropped and added again: mark its data as a member's", Script: a.markScript() + "mark " + stepMeta + ` ""` + "\n", Values: values}, nil
 	case kind == metaMember && found.Unknown != "":
 		// Perhaps it is the one whose return gives the cluster its leader back.
 		return Plan{Values: values, Msg: "a member by its own word; no leader to ask: " + found.Unknown}, nil
 	case kind == metaMember && !found.Member && s.Step == stepDropped:
-		return m.change(s, found.Self, "the node was dropped from the cluster: initialise the meta of a learner so that it can be added again", values), nil
+		return m.change(s, found, "the node was dropped from the cluster: initialise the meta of a learner so that it can be added again", values), nil
 	case kind == metaMember && !found.Member:
 		// Nobody knows whether it holds what the cluster does not: given up with the majority, or a cluster of its own.
 		return Plan{}, &Failure{Msg: fmt.Sprintf("this node was a voter (%s), and the cluster that leads does not list it; its data may differ from the cluster's", s.MetaMembers),
@@ -164,11 +171,16 @@ func (m *metaAction) Plan(f Found) (Plan, error) {
 }
 
 // change plans the initialisation. The probe after the script is the proof: the tool must then show this node's address.
-func (m *metaAction) change(s nodeState, self dma.Address, msg string, values map[string]any) Plan {
+func (m *metaAction) change(s nodeState, found metaFound, msg string, values map[string]any) Plan {
 	a := m.args
-	setting := "polar_dma_learners_info=" + self.String()
-	if a.Founder {
-		setting = "polar_dma_members_info=" + self.String() + "@1"
+	settings := "-c " + remote.Quote("polar_dma_learners_info="+found.Self.String())
+	switch {
+	case a.Founder:
+		settings = "-c " + remote.Quote("polar_dma_members_info="+found.Self.String()+"@1")
+	case found.Logger && found.Start == "":
+		return Plan{Change: true, Unknown: "where a logger's log begins is asked of the leader: " + found.Unknown, Msg: msg, Values: values}
+	case found.Logger:
+		settings += " -c " + remote.Quote("polar_dma_logger_start_point="+found.Start)
 	}
 	script := a.markScript() + `
 cd /
@@ -178,7 +190,7 @@ grep -q '^[ 	]*polar_enable_dma[ 	]*=[ 	]*on' "$PGDATA/polar_dma.conf" || { echo
 # The first start of the engine pins polar_datadir here, over what postgresql.conf says later (observed on 11.9).
 rm -f "$PGDATA/polar_node_static.conf"
 ` + workDir + `rc=0
-` + a.as(fmt.Sprintf(`timeout -k 10 %d %s -D "$PGDATA" -c polar_dma_init_meta=ON -c %s`, a.Timeout, remote.Quote(s.Postgres), remote.Quote(setting))) + ` >"$WORK/log" 2>&1 || rc=$?
+` + a.as(fmt.Sprintf(`timeout -k 10 %d %s -D "$PGDATA" -c polar_dma_init_meta=ON %s`, a.Timeout, remote.Quote(s.Postgres), settings)) + ` >"$WORK/log" 2>&1 || rc=$?
 if [ $rc != 0 ]; then
 	[ $rc = 124 ] && echo "the engine did not come back within ` + fmt.Sprint(a.Timeout) + ` s and was ended" >&2
 	tail -n 10 "$WORK/log" >&2

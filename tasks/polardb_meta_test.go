@@ -23,7 +23,7 @@ func TestFailedMetaEndsWithTheReason(t *testing.T) {
 	mustWrite(t, a.Pgdata+"/pg_log/postgresql_error.log",
 		"GMT [1] FATAL:  hot standby is not possible because max_connections = 77 is a lower setting\nGMT [1] LOG:  database system is shut down\n")
 	m := &metaAction{args: &metaArgs{nodeArgs: *a, Founder: true, Timeout: 5}}
-	p := m.change(nodeState{Postgres: engine}, dma.Address{Host: "10.0.0.1", Port: 5432}, "", nil)
+	p := m.change(nodeState{Postgres: engine}, metaFound{Self: dma.Address{Host: "10.0.0.1", Port: 5432}}, "", nil)
 	out, err := sh(t, p.Script)
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	if err == nil || !strings.Contains(lines[len(lines)-1], "max_connections = 77") {

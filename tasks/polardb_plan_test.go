@@ -90,7 +90,8 @@ func TestMetaPlan(t *testing.T) {
 	added := "\nmeta=yes\nmeta.members=10.0.0.2:15432#5N\nmeta.learners=10.0.0.2:15432$00"
 	for name, c := range map[string]struct {
 		founder, listed bool
-		unknown         string
+		unknown, start  string
+		logger          bool
 		probe, want     string
 	}{
 		"a founder without meta":                    {founder: true, probe: wholeInit, want: "found the cluster with 10.0.0.2:15432"},
@@ -100,6 +101,9 @@ func TestMetaPlan(t *testing.T) {
 		"a copy cannot found":                       {founder: true, probe: wholeCopy, want: "refuse: is a copy"},
 		"no data":                                   {probe: bareNode + "\n" + engineThere, want: "unknown: not there yet"},
 		"a fresh logger":                            {probe: wholeInit, want: "initialise the meta of a learner"},
+		"a logger begins where the leader is":       {logger: true, start: "7:1:0/17337B08", probe: wholeInit, want: "initialise the meta of a learner"},
+		"a logger, and nobody to ask":               {logger: true, unknown: "no leader", probe: wholeInit, want: "unknown: asked of the leader: no leader"},
+		"a logger that is a member":                 {logger: true, listed: true, probe: wholeInit + member},
 		"a copy has the leader's meta":              {probe: wholeCopy + leaders, want: "initialise the meta of a learner"},
 		"a copy of the leader, its learners listed": {probe: wholeCopy + leaders + "\nmeta.learners=10.0.0.2:15432$00", want: "initialise the meta of a learner"},
 		"a learner, to be added":                    {probe: wholeCopy + learner},
@@ -113,11 +117,14 @@ func TestMetaPlan(t *testing.T) {
 	} {
 		a := &metaAction{args: &metaArgs{nodeArgs: planArgs, Founder: c.founder, Timeout: 30}}
 		f := probeText(c.probe)
-		f.Value = metaFound{Name: "node2", Self: self, Member: c.listed, Unknown: c.unknown}
+		f.Value = metaFound{Name: "node2", Self: self, Member: c.listed, Unknown: c.unknown, Logger: c.logger, Start: c.start}
 		p, err := a.Plan(f)
 		checkPlan(t, name, c.want, p, err)
 		if p.Script != "" && !strings.Contains(p.Script, "timeout -k 10 30") {
 			t.Errorf("%s: the initialisation has no limit", name)
+		}
+		if p.Script != "" && strings.Contains(p.Script, "polar_dma_logger_start_point="+c.start) != c.logger {
+			t.Errorf("%s: the script does not begin a logger's log where it should: %s", name, p.Script)
 		}
 		if p.Script != "" && strings.Contains(p.Script, "polar_dma_members_info") != c.founder {
 			t.Errorf("%s: it initialises the wrong kind of meta", name)

@@ -32,6 +32,9 @@ type View struct {
 	ClusterID  int64
 	// FlushedLSN is how far its own log is on disk; ReplayLSN and ReceiveLSN are empty on a leader.
 	FlushedLSN, ReplayLSN, ReceiveLSN string
+	// LoggerStart is where a logger that is added now begins its log: '<commit_index>:<synced_tli>:<synced_lsn>', as
+	// polar_dma_logger_start_point takes it. It means something only on the leader.
+	LoggerStart string
 	// LastXact is when the last transaction that it replayed was committed, by the leader's clock; empty on a node that
 	// has led since it was started.
 	LastXact string
@@ -87,7 +90,7 @@ func (v View) Leads() string {
 const viewQuery = `select pg_is_in_recovery(), (select system_identifier from pg_control_system()), pg_last_wal_replay_lsn(), pg_last_wal_receive_lsn(), pg_last_xact_replay_timestamp();
 select server_id, current_term, current_leader, commit_index, last_log_term, last_log_index, paxos_role, vote_for from polar_dma_member_status;
 select cluster_id, purge_index, member_info_str, learner_info_str from polar_dma_meta_status;
-select flushed_lsn from polar_dma_consensus_status;
+select flushed_lsn, commit_index || ':' || synced_tli || ':' || synced_lsn from polar_dma_consensus_status;
 select server_id, ip_port, match_index, next_index, role, force_sync, election_weight, learner_source from polar_dma_cluster_status;
 select client_addr, application_name, state, sent_lsn, write_lsn, flush_lsn, replay_lsn, write_lag, flush_lag, replay_lag from pg_stat_replication`
 
@@ -129,7 +132,7 @@ func (v *View) read(results []*pgconn.Result) error {
 				errs = append(errs, err)
 				v.Members, v.Learners = members, r.text()
 			case 3:
-				v.FlushedLSN = r.text()
+				v.FlushedLSN, v.LoggerStart = r.text(), r.text()
 			case 4:
 				v.Cluster = append(v.Cluster, Member{ServerID: r.int(), IPPort: r.text(), MatchIndex: r.int(), NextIndex: r.int(),
 					Role: Role(r.int()), ForceSync: r.boolean(), Weight: int(r.int()), LearnerSource: r.int()})

@@ -25,7 +25,12 @@ func TestLogger(t *testing.T) {
 		l.configure()
 		l.write(filepath.Join(l.pgdata, "pg_hba.conf"), "host all all 127.0.0.0/8 md5\n")
 		l.write(filepath.Join(l.pgdata, "recovery.conf"), "polar_datamax_mode = standalone\n")
-		l.initLearner()
+		if o := l.metaInit(8*time.Second, "polar_dma_learners_info", l.address(), "polar_dma_logger_start_point=abc"); o.code != -1 {
+			t.Errorf("with a start point that is none it ended: %v", o)
+		}
+		// The one place where its log may begin once the leader's was purged.
+		begin := must[string](a, "select commit_index || ':' || synced_tli || ':' || synced_lsn from polar_dma_consensus_status")
+		l.mustMetaInit("polar_dma_learners_info", l.address(), "polar_dma_logger_start_point="+begin)
 		l.start()
 		a.exec(fmt.Sprintf("alter system dma add follower '%s'", l.address()))
 		eventually(t, e.within(15*time.Second), "the leader lists it as a follower", func() bool {

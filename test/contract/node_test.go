@@ -169,13 +169,17 @@ polar_dma_config_change_timeout = %dms
 `, secret, n.appname(), n.election.Milliseconds(), n.change.Milliseconds()))
 }
 
-func (n *node) metaInit(limit time.Duration, parameter, value string) outcome {
-	return n.run(limit, "postgres", "-D", n.pgdata, "-c", "polar_dma_init_meta=ON", "-c", parameter+"="+value)
+func (n *node) metaInit(limit time.Duration, parameter, value string, more ...string) outcome {
+	arguments := []string{"-D", n.pgdata, "-c", "polar_dma_init_meta=ON", "-c", parameter + "=" + value}
+	for _, setting := range more {
+		arguments = append(arguments, "-c", setting)
+	}
+	return n.run(limit, "postgres", arguments...)
 }
 
-func (n *node) mustMetaInit(parameter, value string) {
+func (n *node) mustMetaInit(parameter, value string, more ...string) {
 	n.t.Helper()
-	if o := n.metaInit(60*time.Second, parameter, value); o.code != 0 {
+	if o := n.metaInit(60*time.Second, parameter, value, more...); o.code != 0 {
 		n.t.Fatalf("node %d: meta init with %s: %v\n%s", n.number, value, o, n.tailLog(20))
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -132,6 +133,9 @@ func Alive(pid int) bool {
 	return !strings.HasPrefix(rest, "Z")
 }
 
+// startPoint is where a logger's log is to begin: index, timeline and LSN.
+var startPoint = regexp.MustCompile(`^[0-9]+:[0-9]+:[0-9A-Fa-f]+/[0-9A-Fa-f]+$`)
+
 // initMeta is a start with polar_dma_init_meta on. A good value makes it end by itself; a bad one sends it round
 // in circles until somebody kills it.
 func initMeta(settings *settings, log *logger) int {
@@ -150,6 +154,9 @@ func initMeta(settings *settings, log *logger) int {
 	} else {
 		info = learners
 		meta, err = consensus.InitLearner(directory, learners, deviation)
+	}
+	if point := settings.text("polar_dma_logger_start_point"); err == nil && point != "" && !startPoint.MatchString(point) {
+		err = fmt.Errorf("invalid start index specified in start point address: %s", point)
 	}
 	if err == nil {
 		node := meta.Self
