@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/polarbook/polarbook/test/site"
 )
 
 const slowPlaybook = `
@@ -21,30 +23,30 @@ const slowPlaybook = `
 
 // TestInterrupt sends what Ctrl-C sends.
 func TestInterrupt(t *testing.T) {
-	s := newSite(t, "root", bookworm("node1", "node2", "node3"), nil)
-	s.file("slow.yml", slowPlaybook)
-	files := func(name string) string { return s.on(name, "cd /tmp; ls begun finished next 2>/dev/null; true") }
+	s := site.New(t, site.Options{Cluster: "e2e", Specs: site.Hosts("node1", "node2", "node3")})
+	s.File("slow.yml", slowPlaybook)
+	files := func(name string) string { return s.On(name, "cd /tmp; ls begun finished next 2>/dev/null; true") }
 
-	s.subtest(t, "once finishes the step", func(t *testing.T) {
-		o := s.interrupt("slow.yml", "3", 1).exit(6)
-		for _, n := range s.names() {
+	s.Subtest(t, "once finishes the step", func(t *testing.T) {
+		o := interrupt(s, "slow.yml", "3", 1).Exits(6)
+		for _, n := range s.Names() {
 			if got := files(n); got != "begun\nfinished\n" {
 				t.Errorf("on %s there is %q, want the step in hand finished and the next one not begun", n, got)
 			}
-			if o.pending()[n] != "The step after" {
-				t.Errorf("pending on %s is %q", n, o.pending()[n])
+			if pending(o)[n] != "The step after" {
+				t.Errorf("pending on %s is %q", n, pending(o)[n])
 			}
-			s.on(n, "rm -f /tmp/begun /tmp/finished")
+			s.On(n, "rm -f /tmp/begun /tmp/finished")
 		}
 	})
-	s.subtest(t, "twice stops at once", func(t *testing.T) {
-		o := s.interrupt("slow.yml", "3600", 2).exit(6)
-		for _, n := range s.names() {
-			if o.pending()[n] != "A step in hand" {
-				t.Errorf("pending on %s is %q", n, o.pending()[n])
+	s.Subtest(t, "twice stops at once", func(t *testing.T) {
+		o := interrupt(s, "slow.yml", "3600", 2).Exits(6)
+		for _, n := range s.Names() {
+			if pending(o)[n] != "A step in hand" {
+				t.Errorf("pending on %s is %q", n, pending(o)[n])
 			}
-			s.eventually("the step is dead on "+n, func() error {
-				if left := s.on(n, "pgrep -f '^sleep 3600' || true"); left != "" {
+			s.Eventually("the step is dead on "+n, func() error {
+				if left := s.On(n, "pgrep -f '^sleep 3600' || true"); left != "" {
 					return fmt.Errorf("there is process %s", left)
 				}
 				return nil
@@ -54,66 +56,66 @@ func TestInterrupt(t *testing.T) {
 			}
 		}
 	})
-	s.subtest(t, "a new cluster, interrupted", func(t *testing.T) {
-		r := s.start(func(r *running, e event) {
+	s.Subtest(t, "a new cluster, interrupted", func(t *testing.T) {
+		r := s.Start(func(r *site.Running, e site.Event) {
 			if e.Type == "task_started" && strings.Contains(e.Name, "A copy of the leader") {
-				_ = r.command.Process.Signal(syscall.SIGINT)
+				r.Signal(syscall.SIGINT)
 			}
 		}, "run", "new-cluster.yml", "--output", "json")
-		o := r.wait().exit(6)
-		for _, n := range s.names() {
-			if o.pending()[n] == "" {
-				t.Errorf("nothing is said of what is pending on %s:\n%s", n, o.story())
+		o := r.Wait().Exits(6)
+		for _, n := range s.Names() {
+			if pending(o)[n] == "" {
+				t.Errorf("nothing is said of what is pending on %s:\n%s", n, o.Story())
 			}
 		}
-		s.run(0, "new-cluster.yml")
-		s.whole()
-		s.run(0, "new-cluster.yml").unchanged(s.names()...)
-		s.tidy()
+		s.Run(0, "new-cluster.yml")
+		s.Whole()
+		s.Run(0, "new-cluster.yml").Unchanged(s.Names()...)
+		tidy(s)
 	})
 }
 
 // interrupt runs a playbook and interrupts it as many times once every host has begun the first task.
-func (s *site) interrupt(playbook, seconds string, times int) *outcome {
-	s.t.Helper()
-	begun, all := 0, make(chan struct{})
-	r := s.start(func(_ *running, e event) {
+func interrupt(s *site.Site, playbook, seconds string, times int) *site.Outcome {
+	s.T.Helper()
+	begun, all, names := 0, make(chan struct{}), s.Names()
+	r := s.Start(func(_ *site.Running, e site.Event) {
 		if e.Type == "host_started" {
-			if begun++; begun == len(s.members) {
+			if begun++; begun == len(names) {
 				close(all)
 			}
 		}
 	}, "run", playbook, "--output", "json", "-e", "seconds="+seconds)
 	select {
 	case <-all:
-	case <-r.read:
-		s.t.Fatal(r.wait().story())
+	case <-r.Done():
+		s.T.Fatal(r.Wait().Story())
 	}
 	// The script has begun when its first file is there.
-	for _, n := range s.names() {
-		s.eventually("the step has begun on "+n, func() error {
-			_, err := s.lab.Host(n).Exec(context.Background(), "ls /tmp/begun")
+	for _, n := range names {
+		s.Eventually("the step has begun on "+n, func() error {
+			_, err := s.Lab.Host(n).Exec(context.Background(), "ls /tmp/begun")
 			return err
 		})
 	}
 	for range times {
-		_ = r.command.Process.Signal(syscall.SIGINT)
+		r.Signal(syscall.SIGINT)
 		time.Sleep(200 * time.Millisecond) // two signals at once are one
 	}
-	return r.wait()
+	return r.Wait()
 }
 
 // pending is what the run said is left, by host.
-func (o *outcome) pending() map[string]string {
-	o.t.Helper()
-	for _, e := range o.events {
+func pending(o *site.Outcome) map[string]string {
+	o.T.Helper()
+	for _, e := range o.Events {
 		if e.Type == "run_ended" {
 			if !e.Aborted {
-				o.t.Error("the run does not say that it was aborted")
+				o.T.Error("the run does not say that it was aborted")
 			}
 			return e.Pending
 		}
 	}
-	o.t.Errorf("the run did not say how it ended\n%s", o.story())
+	o.T.Errorf("the run did not say how it ended\n%s", o.Story())
 	return nil
 }

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/polarbook/polarbook/test/site"
 )
 
 // polarbook is killed wantKills times in all, on clusters that are brought up from bare hosts through killsEach each.
@@ -54,19 +56,19 @@ func TestKilled(t *testing.T) {
 // killing brings a cluster up through its kills, at moments of a run that begins so many tasks. It says how many the
 // last run began.
 func killing(t *testing.T, dice *rand.Rand, length int) (tasks, kills int) {
-	s := newSite(t, []string{"root", "dba"}[dice.IntN(2)], bookworm("node1", "node2", "node3"), nil)
-	s.layForeign()
+	s := site.New(t, site.Options{User: []string{"root", "dba"}[dice.IntN(2)], Cluster: "e2e", Specs: site.Hosts("node1", "node2", "node3")})
+	layForeign(s)
 	moments := make([]int, killsEach)
 	for i := range moments {
 		moments[i] = 1 + dice.IntN(length)
 	}
 	// In this order every run gets further than the one before.
 	slices.Sort(moments)
-	watch := s.watchCopies()
+	watch := watchCopies(s)
 	for _, moment := range moments {
 		// Most steps take some milliseconds, some a few seconds.
 		late := time.Duration(dice.Float64() * dice.Float64() * float64(2*time.Second))
-		if !s.killAt(moment, late) {
+		if !killAt(s, moment, late) {
 			continue
 		}
 		kills++
@@ -74,19 +76,19 @@ func killing(t *testing.T, dice *rand.Rand, length int) (tasks, kills int) {
 			time.Sleep(time.Duration(dice.IntN(2000)) * time.Millisecond)
 		}
 	}
-	o := s.run(0, "new-cluster.yml")
+	o := s.Run(0, "new-cluster.yml")
 	watch()
-	s.whole()
-	s.run(0, "new-cluster.yml").unchanged(s.names()...)
-	s.foreignKept()
-	s.tidy()
-	return o.tasks(), kills
+	s.Whole()
+	s.Run(0, "new-cluster.yml").Unchanged(s.Names()...)
+	foreignKept(s)
+	tidy(s)
+	return tasksOf(o), kills
 }
 
-// tasks counts those that the run began.
-func (o *outcome) tasks() int {
+// tasksOf counts those that the run began.
+func tasksOf(o *site.Outcome) int {
 	n := 0
-	for _, e := range o.events {
+	for _, e := range o.Events {
 		if e.Type == "task_started" {
 			n++
 		}
@@ -96,62 +98,62 @@ func (o *outcome) tasks() int {
 
 // killAt runs new-cluster.yml and kills polarbook that long after it began its moment-th task. It says false when the
 // run had ended by then.
-func (s *site) killAt(moment int, late time.Duration) bool {
-	s.t.Helper()
+func killAt(s *site.Site, moment int, late time.Duration) bool {
+	s.T.Helper()
 	began, task := 0, ""
-	r := s.start(func(r *running, e event) {
+	r := s.Start(func(r *site.Running, e site.Event) {
 		if e.Type != "task_started" {
 			return
 		}
 		task = e.Name
 		if began++; began == moment {
-			time.AfterFunc(late, r.kill)
+			time.AfterFunc(late, r.Kill)
 		}
 	}, "run", "new-cluster.yml", "--output", "json")
-	o := r.wait()
-	if o.code == 0 {
-		s.t.Logf("the run was over before %s after its task %d", late.Round(time.Millisecond), moment)
+	o := r.Wait()
+	if o.Code == 0 {
+		s.T.Logf("the run was over before %s after its task %d", late.Round(time.Millisecond), moment)
 		return false
 	}
-	if o.code != -1 {
-		s.t.Fatalf("a run that was not killed yet failed\n%s", o.story())
+	if o.Code != -1 {
+		s.T.Fatalf("a run that was not killed yet failed\n%s", o.Story())
 	}
-	s.t.Logf("killed %s after task %d began, in %q, after %s", late.Round(time.Millisecond), moment, task, o.took.Round(time.Millisecond))
+	s.T.Logf("killed %s after task %d began, in %q, after %s", late.Round(time.Millisecond), moment, task, o.Took.Round(time.Millisecond))
 	return true
 }
 
 // layForeign puts somebody else's files beside all that polarbook makes.
-func (s *site) layForeign() {
-	s.t.Helper()
-	for _, n := range s.names() {
-		s.on(n, `for d in /var/lib/polardb/others /opt/polardb/versions/others /var/lib/polardb/pgdata-others; do
+func layForeign(s *site.Site) {
+	s.T.Helper()
+	for _, n := range s.Names() {
+		s.On(n, `for d in /var/lib/polardb/others /opt/polardb/versions/others /var/lib/polardb/pgdata-others; do
 mkdir -p $d; echo precious >$d/file; done; echo precious >/var/lib/polardb/file; echo precious >/var/lib/polardb/pgdata.save`)
 	}
 }
 
 // foreignKept wants them to be as they were.
-func (s *site) foreignKept() {
-	s.t.Helper()
-	for _, n := range s.names() {
-		got := s.on(n, `cat /var/lib/polardb/others/file /opt/polardb/versions/others/file /var/lib/polardb/pgdata-others/file /var/lib/polardb/file /var/lib/polardb/pgdata.save`)
+func foreignKept(s *site.Site) {
+	s.T.Helper()
+	for _, n := range s.Names() {
+		got := s.On(n, `cat /var/lib/polardb/others/file /opt/polardb/versions/others/file /var/lib/polardb/pgdata-others/file /var/lib/polardb/file /var/lib/polardb/pgdata.save`)
 		if got != strings.Repeat("precious\n", 5) {
-			s.t.Errorf("somebody else's files on %s were changed: %q", n, got)
+			s.T.Errorf("somebody else's files on %s were changed: %q", n, got)
 		}
 	}
 }
 
 // watchCopies looks at the hosts now and then, for two base backups at once on one of them and for passwords in
 // anybody's arguments, until the returned function is called.
-func (s *site) watchCopies() (stop func()) {
+func watchCopies(s *site.Site) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
 	looks := 0
-	names := s.names()
+	names := s.Names()
 	all.Go(func() {
 		for ctx.Err() == nil {
 			for _, n := range names {
 				looks++
-				s.look(ctx, n)
+				look(ctx, s, n)
 			}
 			select {
 			case <-ctx.Done():
@@ -165,25 +167,25 @@ func (s *site) watchCopies() (stop func()) {
 			cancel()
 			all.Wait()
 			if looks < len(names) {
-				s.t.Error("nobody looked at the hosts")
+				s.T.Error("nobody looked at the hosts")
 			}
 		})
 	}
-	s.t.Cleanup(stop)
+	s.T.Cleanup(stop)
 	return stop
 }
 
 // look takes all processes' command lines at one moment. A base backup's own helper is its child.
-func (s *site) look(ctx context.Context, name string) {
-	out, err := s.lab.Host(name).Exec(ctx, `for d in /proc/[0-9]*; do
+func look(ctx context.Context, s *site.Site, name string) {
+	out, err := s.Lab.Host(name).Exec(ctx, `for d in /proc/[0-9]*; do
 [ -r $d/cmdline ] && { sed -n 's/^Pid:\t//p; s/^PPid:\t//p; s/^Name:\t//p' $d/status 2>/dev/null | tr '\n' ' '; tr '\0\n' '  ' <$d/cmdline; echo; }; done 2>/dev/null; true`)
 	if err != nil {
 		return // the host is down, or the test over
 	}
 	copies := map[string]string{} // pid to parent
 	for _, line := range strings.Split(out, "\n") {
-		if strings.Contains(line, s.password) || strings.Contains(line, s.lab.Password()) {
-			s.t.Errorf("a password is among the arguments of a process on %s: %s", name, line)
+		if strings.Contains(line, s.Password) || strings.Contains(line, s.Lab.Password()) {
+			s.T.Errorf("a password is among the arguments of a process on %s: %s", name, line)
 		}
 		f := strings.Fields(line)
 		if len(f) > 3 && (f[0] == "pg_basebackup" || strings.HasPrefix(f[0], "polar_basebacku")) {
@@ -197,6 +199,6 @@ func (s *site) look(ctx context.Context, name string) {
 		}
 	}
 	if top > 1 {
-		s.t.Errorf("%d base backups at once on %s: %v\n%s", top, name, copies, out)
+		s.T.Errorf("%d base backups at once on %s: %v\n%s", top, name, copies, out)
 	}
 }

@@ -8,112 +8,94 @@ import (
 	"time"
 
 	"github.com/polarbook/polarbook/test/lab"
+	"github.com/polarbook/polarbook/test/site"
 )
 
 // TestOutages cuts the network and the power at random moments of new-cluster.yml. The same command finishes the work
 // when they are back.
 func TestOutages(t *testing.T) {
 	dice := rand.New(rand.NewPCG(random(t).Uint64(), 0))
-	s := newSite(t, "dba", bookworm("node1", "node2", "node3"), nil)
-	s.layForeign()
-	host := func() *lab.Host { return s.lab.Host(s.names()[dice.IntN(3)]) }
+	s := site.New(t, site.Options{User: "dba", Cluster: "e2e", Specs: site.Hosts("node1", "node2", "node3")})
+	layForeign(s)
+	host := func() *lab.Host { return s.Lab.Host(s.Names()[dice.IntN(3)]) }
 	// Three moments, each in a later part of a run than the one before; a run begins some 60 tasks.
 	moments := []int{1 + dice.IntN(20), 1 + dice.IntN(45), 1 + dice.IntN(45)}
 	slices.Sort(moments)
 
-	s.subtest(t, "a short silence is waited through", func(t *testing.T) {
-		s.file("slow.yml", slowPlaybook)
+	s.Subtest(t, "a short silence is waited through", func(t *testing.T) {
+		s.File("slow.yml", slowPlaybook)
 		h := host()
-		s.disturb("slow.yml", 1, func() {
-			s.do(h.Unplug())
+		s.Disturb("slow.yml", 1, func() {
+			do(s, h.Unplug())
 			time.Sleep(3 * time.Second)
-			s.do(h.Plug())
-		}, "-e", "seconds=6").exit(0)
+			do(s, h.Plug())
+		}, "-e", "seconds=6").Exits(0)
 	})
-	s.subtest(t, "the network of one host is cut", func(t *testing.T) {
+	s.Subtest(t, "the network of one host is cut", func(t *testing.T) {
 		h := host()
 		t.Logf("%s is cut off after task %d", h.Name, moments[0])
-		o := s.disturb("new-cluster.yml", moments[0], func() { s.do(h.Unplug()) })
-		o.interrupted(4, 2)
-		s.do(h.Plug())
+		o := s.Disturb("new-cluster.yml", moments[0], func() { do(s, h.Unplug()) })
+		interrupted(o, 4, 2)
+		do(s, h.Plug())
 	})
-	s.subtest(t, "one host loses power", func(t *testing.T) {
-		s.unlocked()
+	s.Subtest(t, "one host loses power", func(t *testing.T) {
+		unlocked(s)
 		h := host()
 		t.Logf("%s is killed after task %d", h.Name, moments[1])
-		o := s.disturb("new-cluster.yml", moments[1], func() { s.do(h.Kill(context.Background())) })
-		o.interrupted(4, 2)
-		s.do(h.Boot(context.Background()))
+		o := s.Disturb("new-cluster.yml", moments[1], func() { do(s, h.Kill(context.Background())) })
+		interrupted(o, 4, 2)
+		do(s, h.Boot(context.Background()))
 	})
-	s.subtest(t, "all hosts lose power", func(t *testing.T) {
-		s.unlocked()
+	s.Subtest(t, "all hosts lose power", func(t *testing.T) {
+		unlocked(s)
 		t.Logf("all are killed after task %d", moments[2])
-		o := s.disturb("new-cluster.yml", moments[2], func() {
-			for _, h := range s.lab.Hosts() {
-				s.do(h.Kill(context.Background()))
+		o := s.Disturb("new-cluster.yml", moments[2], func() {
+			for _, h := range s.Lab.Hosts() {
+				do(s, h.Kill(context.Background()))
 			}
 		})
-		o.interrupted(4, 2)
-		for _, h := range s.lab.Hosts() {
-			s.do(h.Boot(context.Background()))
+		interrupted(o, 4, 2)
+		for _, h := range s.Lab.Hosts() {
+			do(s, h.Boot(context.Background()))
 		}
 	})
-	s.subtest(t, "the work is finished", func(t *testing.T) {
-		s.unlocked()
-		s.run(0, "new-cluster.yml")
-		s.whole()
-		s.run(0, "new-cluster.yml").unchanged(s.names()...)
-		s.foreignKept()
-		s.tidy()
+	s.Subtest(t, "the work is finished", func(t *testing.T) {
+		unlocked(s)
+		s.Run(0, "new-cluster.yml")
+		s.Whole()
+		s.Run(0, "new-cluster.yml").Unchanged(s.Names()...)
+		foreignKept(s)
+		tidy(s)
 	})
-}
-
-// disturb runs a playbook and breaks something once the moment-th task has begun.
-func (s *site) disturb(playbook string, moment int, breakIt func(), args ...string) *outcome {
-	s.t.Helper()
-	began, broken := 0, make(chan struct{})
-	r := s.start(func(_ *running, e event) {
-		if e.Type == "task_started" {
-			if began++; began == moment {
-				go func() { defer close(broken); breakIt() }()
-			}
-		}
-	}, append([]string{"run", playbook, "--output", "json"}, args...)...)
-	o := r.wait()
-	if began < moment {
-		s.t.Fatalf("the run began %d tasks, want %d at least\n%s", began, moment, o.story())
-	}
-	<-broken
-	return o
 }
 
 // interrupted wants a run that said why it could not go on.
-func (o *outcome) interrupted(codes ...int) {
-	o.t.Helper()
-	if !slices.Contains(codes, o.code) {
-		o.t.Fatalf("exit code %d, want one of %v\n%s", o.code, codes, o.story())
+func interrupted(o *site.Outcome, codes ...int) {
+	o.T.Helper()
+	if !slices.Contains(codes, o.Code) {
+		o.T.Fatalf("exit code %d, want one of %v\n%s", o.Code, codes, o.Story())
 	}
-	o.t.Logf("exit code %d after %s: %s", o.code, o.took.Round(time.Millisecond), o.stderr)
+	o.T.Logf("exit code %d after %s: %s", o.Code, o.Took.Round(time.Millisecond), o.Stderr)
 }
 
-func (s *site) do(err error) {
-	s.t.Helper()
+func do(s *site.Site, err error) {
+	s.T.Helper()
 	if err != nil {
-		s.t.Error(err)
+		s.T.Error(err)
 	}
 }
 
 // unlocked waits until no host is locked by a run that it has not noticed the end of.
-func (s *site) unlocked() {
-	s.t.Helper()
+func unlocked(s *site.Site) {
+	s.T.Helper()
 	deadline := time.Now().Add(3 * time.Minute)
 	for {
-		o := s.start(nil, "run", "check.yml", "--output", "json").wait()
-		if o.code != 5 {
+		o := s.Start(nil, "run", "check.yml", "--output", "json").Wait()
+		if o.Code != 5 {
 			return
 		}
 		if time.Now().After(deadline) {
-			s.t.Fatalf("the hosts are still locked\n%s", o.story())
+			s.T.Fatalf("the hosts are still locked\n%s", o.Story())
 		}
 		time.Sleep(time.Second)
 	}

@@ -4,115 +4,107 @@ import (
 	"maps"
 	"strings"
 	"testing"
+
+	"github.com/polarbook/polarbook/test/site"
 )
 
-func (s *site) stopAndStart(t *testing.T) {
-	leader := s.leader()
-	o := s.run(0, "stop.yml")
-	if order := o.order("Stop the server"); len(order) != 3 || order[2] != leader {
+func stopAndStart(t *testing.T, s *site.Site) {
+	leader := s.Leader()
+	o := s.Run(0, "stop.yml")
+	if order := o.Order("Stop the server"); len(order) != 3 || order[2] != leader {
 		t.Errorf("stopped were %v, and %s led", order, leader)
 	}
-	for n := range s.hosts {
-		if s.on(n, "ls /var/lib/polardb/pgdata/postmaster.pid 2>/dev/null || true") != "" {
+	for _, n := range nodes {
+		if s.On(n, "ls /var/lib/polardb/pgdata/postmaster.pid 2>/dev/null || true") != "" {
 			t.Errorf("%s still runs", n)
 		}
 	}
-	s.run(0, "stop.yml").unchanged()
-	s.run(2, "restart.yml").says("no node can take its turn", "start.yml")
-	s.run(0, "start.yml")
-	s.leader()
-	s.run(0, "start.yml").unchanged()
+	s.Run(0, "stop.yml").Unchanged(nodes...)
+	s.Run(2, "restart.yml").Says("no node can take its turn", "start.yml")
+	s.Run(0, "start.yml")
+	s.Whole()
+	s.Run(0, "start.yml").Unchanged(nodes...)
 }
 
-func (s *site) elections(t *testing.T) {
-	s.run(0, "delay-election.yml", "--check", "-e", "delay=on").says("polar_dma_delay_election off -> on")
-	s.run(0, "delay-election.yml", "-e", "delay=on", "-e", "delay_timeout=90s")
+func elections(t *testing.T, s *site.Site) {
+	s.Run(0, "delay-election.yml", "--check", "-e", "delay=on").Says("polar_dma_delay_election off -> on")
+	s.Run(0, "delay-election.yml", "-e", "delay=on", "-e", "delay_timeout=90s")
 	for _, n := range nodes {
-		if on, long := s.query(t, n, "show polar_dma_delay_election"), s.query(t, n, "show polar_dma_delay_election_timeout"); on != "on" || long != "90s" {
+		if on, long := s.Query(n, "show polar_dma_delay_election"), s.Query(n, "show polar_dma_delay_election_timeout"); on != "on" || long != "90s" {
 			t.Errorf("%s delays: %s, %s", n, on, long)
 		}
 	}
-	s.run(0, "delay-election.yml", "-e", "delay=on", "-e", "delay_timeout=90s").unchanged()
-	s.run(0, "delay-election.yml", "-e", "delay=off")
+	s.Run(0, "delay-election.yml", "-e", "delay=on", "-e", "delay_timeout=90s").Unchanged(nodes...)
+	s.Run(0, "delay-election.yml", "-e", "delay=off")
 
-	before := s.pids()
-	s.run(2, "set-election-timeout.yml", "-e", "election_timeout=soon").says("polar_dma_election_timeout")
-	if after := s.pids(); !maps.Equal(before, after) {
+	before := pids(s)
+	s.Run(2, "set-election-timeout.yml", "-e", "election_timeout=soon").Says("polar_dma_election_timeout")
+	if after := pids(s); !maps.Equal(before, after) {
 		t.Errorf("a value that the engine does not take restarted servers: %v, %v", before, after)
 	}
-	s.run(0, "set-election-timeout.yml", "-e", "election_timeout=1500ms").says("reconfigure.yml takes this back")
+	s.Run(0, "set-election-timeout.yml", "-e", "election_timeout=1500ms").Says("reconfigure.yml takes this back")
 	for _, n := range nodes {
-		if got := s.query(t, n, "show polar_dma_election_timeout"); got != "1500ms" {
+		if got := s.Query(n, "show polar_dma_election_timeout"); got != "1500ms" {
 			t.Errorf("%s has polar_dma_election_timeout %s", n, got)
 		}
 	}
-	s.run(0, "set-election-timeout.yml", "-e", "election_timeout=1500ms").unchanged()
+	s.Run(0, "set-election-timeout.yml", "-e", "election_timeout=1500ms").Unchanged(nodes...)
 }
 
-func (s *site) backup(t *testing.T) {
-	s.run(0, "backup.yml", "-e", "on=node2", "-e", "to=/backup/first", "--check").says("take a base backup of the leader into /backup/first")
-	s.run(0, "backup.yml", "-e", "on=node2", "-e", "to=/backup/first")
-	s.on("node2", "cd /backup/first && test -s polardata/global/pg_control && sha256sum --quiet -c SHA256SUMS && grep -qx state=finished backup.polarbook && [ $(stat -c %a .) = 700 ]")
-	s.run(0, "backup.yml", "-e", "on=node2", "-e", "to=/backup/first").unchanged().says("holds a finished backup")
-	s.on("node2", "mkdir /backup/letters && echo dear >/backup/letters/one")
-	s.run(2, "backup.yml", "-e", "on=node2", "-e", "to=/backup/letters").says("/backup/letters is not empty")
-	if got := s.on("node2", "ls -A /backup/letters"); got != "one" {
+func backup(t *testing.T, s *site.Site) {
+	s.Run(0, "backup.yml", "-e", "on=node2", "-e", "to=/backup/first", "--check").Says("take a base backup of the leader into /backup/first")
+	s.Run(0, "backup.yml", "-e", "on=node2", "-e", "to=/backup/first")
+	s.On("node2", "cd /backup/first && test -s polardata/global/pg_control && sha256sum --quiet -c SHA256SUMS && grep -qx state=finished backup.polarbook && [ $(stat -c %a .) = 700 ]")
+	s.Run(0, "backup.yml", "-e", "on=node2", "-e", "to=/backup/first").Unchanged("node2").Says("holds a finished backup")
+	s.On("node2", "mkdir /backup/letters && echo dear >/backup/letters/one")
+	s.Run(2, "backup.yml", "-e", "on=node2", "-e", "to=/backup/letters").Says("/backup/letters is not empty")
+	if got := s.On("node2", "ls -A /backup/letters"); got != "one\n" {
 		t.Errorf("/backup/letters holds %s", got)
 	}
-	s.on("node2", "rm /backup/first/polardata/global/pg_control; sed -i s/finished/begun/ /backup/first/backup.polarbook")
-	s.run(0, "backup.yml", "-e", "on=node2", "-e", "to=/backup/first")
-	s.on("node2", "test -s /backup/first/polardata/global/pg_control")
+	s.On("node2", "rm /backup/first/polardata/global/pg_control; sed -i s/finished/begun/ /backup/first/backup.polarbook")
+	s.Run(0, "backup.yml", "-e", "on=node2", "-e", "to=/backup/first")
+	s.On("node2", "test -s /backup/first/polardata/global/pg_control")
 }
 
-func (s *site) rebuild(t *testing.T) {
-	leader := s.leader()
-	broken := "node1"
-	if leader == broken {
-		broken = "node3"
-	}
-	s.run(2, "rebuild-node.yml", "--yes", "-e", "node="+leader).says(leader + " leads, and the leader is not rebuilt")
-	s.run(0, "rebuild-node.yml", "--check", "-e", "node="+broken).says("drop the follower " + broken)
-	s.leader()
+func rebuild(t *testing.T, s *site.Site) {
+	c := s.Whole()
+	leader, broken, other := c.Leader, c.Followers()[0], c.Followers()[1]
+	s.Run(2, "rebuild-node.yml", "--yes", "-e", "node="+leader).Says(leader + " leads, and the leader is not rebuilt")
+	s.Run(0, "rebuild-node.yml", "--check", "-e", "node="+broken).Says("drop the follower " + broken)
+	s.Whole()
 	// What a keeper finds: a server that does not start, because a part of its data is gone.
-	s.on(broken, "systemctl stop polardb-rolling; rm -rf /var/lib/polardb/polardata/base/*; touch /var/lib/polardb/other")
-	l := s.load(t)
-	s.run(0, "rebuild-node.yml", "--yes", "-e", "node="+broken)
-	l.end(t, "rebuild of a node", nodes...)
-	s.leader()
-	s.on(broken, "test -e /var/lib/polardb/other")
+	s.On(broken, "systemctl stop "+s.Unit()+"; rm -rf /var/lib/polardb/polardata/base/*; touch /var/lib/polardb/other")
+	l := s.Load()
+	s.Run(0, "rebuild-node.yml", "--yes", "-e", "node="+broken)
+	l.End("rebuild of a node", nodes...)
+	s.Whole()
+	s.On(broken, "test -e /var/lib/polardb/other")
 	// Without a majority among those left nothing is begun.
-	other := "node2"
-	if leader == other {
-		other = "node3"
-	}
-	if other == broken {
-		other = "node1"
-	}
-	s.on(other, "systemctl stop polardb-rolling")
-	s.run(2, "rebuild-node.yml", "--yes", "-e", "node="+broken).says("and 2 are needed")
-	s.run(0, "start.yml")
-	s.leader()
+	s.On(other, "systemctl stop "+s.Unit())
+	s.Run(2, "rebuild-node.yml", "--yes", "-e", "node="+broken).Says("and 2 are needed")
+	s.Run(0, "start.yml")
+	s.Whole()
 }
 
-func (s *site) destroy(t *testing.T) {
-	before := s.pids()
-	s.run(2, "destroy.yml", "-e", "confirm=production").says("production")
-	s.on("node3", "sed -i s/cluster=rolling/cluster=other/ /var/lib/polardb/pgdata.polarbook")
-	s.run(2, "destroy.yml", "-e", "confirm=rolling").says(`belongs to the cluster "other"`)
-	s.on("node3", "sed -i s/cluster=other/cluster=rolling/ /var/lib/polardb/pgdata.polarbook")
-	s.run(0, "destroy.yml", "--check", "-e", "confirm=rolling").says("remove /var/lib/polardb/pgdata and /var/lib/polardb/polardata of the cluster rolling")
-	if after := s.pids(); !maps.Equal(before, after) {
+func destroy(t *testing.T, s *site.Site) {
+	before := pids(s)
+	s.Run(2, "destroy.yml", "-e", "confirm=production").Says("production")
+	s.On("node3", "sed -i s/cluster=rolling/cluster=other/ /var/lib/polardb/pgdata.polarbook")
+	s.Run(2, "destroy.yml", "-e", "confirm=rolling").Says(`belongs to the cluster "other"`)
+	s.On("node3", "sed -i s/cluster=other/cluster=rolling/ /var/lib/polardb/pgdata.polarbook")
+	s.Run(0, "destroy.yml", "--check", "-e", "confirm=rolling").Says("remove /var/lib/polardb/pgdata and /var/lib/polardb/polardata of the cluster rolling")
+	if after := pids(s); !maps.Equal(before, after) {
 		t.Errorf("a refusal or a check stopped servers: %v, %v", before, after)
 	}
-	s.run(0, "destroy.yml", "-e", "confirm=rolling")
-	for n := range s.hosts {
-		left := s.on(n, "ls -d /var/lib/polardb/pgdata* /var/lib/polardb/polardata /etc/systemd/system/polardb-rolling* /etc/systemd/system/*/polardb-rolling* 2>/dev/null; ps -eo comm | grep -E 'postgres|polarsim'; grep polardb /etc/hosts; true")
+	s.Run(0, "destroy.yml", "-e", "confirm=rolling")
+	for _, n := range nodes {
+		left := s.On(n, "ls -d /var/lib/polardb/pgdata* /var/lib/polardb/polardata /etc/systemd/system/polardb-rolling* /etc/systemd/system/*/polardb-rolling* 2>/dev/null; ps -eo comm | grep -E 'postgres|polarsim'; grep polardb /etc/hosts; true")
 		if left != "" {
 			t.Errorf("%s has left over: %s", n, left)
 		}
-		if !strings.Contains(s.on(n, "ls /opt/polardb/versions"), "polardb-") {
+		if !strings.Contains(s.On(n, "ls /opt/polardb/versions"), "polardb-") {
 			t.Errorf("%s has lost the engine", n)
 		}
 	}
-	s.run(0, "destroy.yml", "-e", "confirm=rolling").unchanged()
+	s.Run(0, "destroy.yml", "-e", "confirm=rolling").Unchanged(nodes...)
 }

@@ -1,0 +1,77 @@
+package site
+
+import (
+	"crypto/rand"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Vars are variables of an inventory.
+type Vars map[string]any
+
+// Laptop is a directory where polarbook is run. It knows of no hosts but what a test writes there.
+type Laptop struct {
+	T        testing.TB // whom failures are reported to: the test, or its subtest in hand
+	Dir      string     // the inventory and, hidden, HOME and XDG_STATE_HOME
+	Password string     // of replication and superuser
+	Limit    time.Duration
+
+	program    string
+	knownHosts string            // "": the user's own
+	secrets    map[string]string // what nothing may show, by what it is
+}
+
+// NewLaptop makes the directory, and a password that polarbook finds in its environment.
+func NewLaptop(t testing.TB) *Laptop {
+	t.Helper()
+	l := &Laptop{T: t, Dir: t.TempDir(), Password: "secret-" + rand.Text(), Limit: runLimit(), program: Program(t)}
+	l.secrets = map[string]string{"the replication password": l.Password}
+	return l
+}
+
+// runLimit bounds one run of polarbook. The slowest, three bare hosts to a cluster, takes 10 to 15 s with the stand-in
+// and a minute and a half with the real engine, on a machine with nothing else to do.
+func runLimit() time.Duration {
+	if RealEngine() {
+		return 15 * time.Minute
+	}
+	return 4 * time.Minute
+}
+
+// File writes a file, by its name in the directory, and returns its path.
+func (l *Laptop) File(name, text string) string {
+	l.T.Helper()
+	path := filepath.Join(l.Dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		l.T.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		l.T.Fatal(err)
+	}
+	return path
+}
+
+// Inventory writes an inventory of one group, polardb. The name inventory.yml is the one that polarbook looks for.
+func (l *Laptop) Inventory(name string, group Vars, hosts map[string]Vars) {
+	l.T.Helper()
+	text, err := yaml.Marshal(Vars{"polardb": Vars{"vars": group, "hosts": hosts}})
+	if err != nil {
+		l.T.Fatal(err)
+	}
+	l.File(name, string(text))
+}
+
+func (l *Laptop) environment() []string {
+	return []string{
+		"PATH=/usr/bin:/bin", "LANG=C.UTF-8", "TZ=UTC",
+		"HOME=" + filepath.Join(l.Dir, ".home"), "XDG_STATE_HOME=" + l.state(),
+		"POLARDB_REPLICATION_PASSWORD=" + l.Password,
+	}
+}
+
+// state is where polarbook keeps its journals.
+func (l *Laptop) state() string { return filepath.Join(l.Dir, ".state") }

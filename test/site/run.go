@@ -1,0 +1,66 @@
+package site
+
+import "maps"
+
+// Polarbook runs it to its end and wants the exit code.
+func (l *Laptop) Polarbook(code int, args ...string) *Outcome {
+	l.T.Helper()
+	return l.Start(nil, args...).Wait().Exits(code)
+}
+
+// Run runs a playbook with events, and wants the exit code.
+func (l *Laptop) Run(code int, playbook string, args ...string) *Outcome {
+	l.T.Helper()
+	return l.Polarbook(code, withEvents(playbook, args)...)
+}
+
+func withEvents(playbook string, args []string) []string {
+	return append([]string{"run", playbook, "--output", "json"}, args...)
+}
+
+// Disturb runs a playbook and breaks something once the moment-th task has begun. It waits for both.
+func (l *Laptop) Disturb(playbook string, moment int, breakIt func(), args ...string) *Outcome {
+	l.T.Helper()
+	began, broken := 0, make(chan struct{})
+	r := l.Start(func(_ *Running, e Event) {
+		if e.Type == "task_started" {
+			if began++; began == moment {
+				go func() { defer close(broken); breakIt() }()
+			}
+		}
+	}, withEvents(playbook, args)...)
+	o := r.Wait()
+	if began < moment {
+		l.T.Fatalf("the run began %d tasks, want %d at least\n%s", began, moment, o.Story())
+	}
+	<-broken
+	return o
+}
+
+// Twice runs a playbook that changes something, asks before what it would do, and runs it again: nothing more is to do.
+func (s *Site) Twice(playbook string, args ...string) *Outcome {
+	s.T.Helper()
+	s.untouched(func() { s.Run(0, playbook, append([]string{"--check"}, args...)...).Changed() })
+	o := s.Run(0, playbook, args...).Changed()
+	s.Run(0, playbook, args...).Unchanged()
+	return o
+}
+
+// Refused wants that a run fails with this text, and that a check of it does too, and that neither changes a thing.
+func (s *Site) Refused(text, playbook string, args ...string) {
+	s.T.Helper()
+	s.untouched(func() {
+		s.Run(2, playbook, append([]string{"--check"}, args...)...).Says(text).Unchanged()
+		s.Run(2, playbook, args...).Says(text).Unchanged()
+	})
+}
+
+// untouched wants that nobody's part in the cluster is another after f.
+func (s *Site) untouched(f func()) {
+	s.T.Helper()
+	before := s.answered()
+	f()
+	if after := s.answered(); after.Leader != before.Leader || !maps.Equal(after.Roles(), before.Roles()) {
+		s.T.Errorf("the cluster was changed from %+v to %+v", before, after)
+	}
+}

@@ -1,0 +1,168 @@
+package site
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"testing"
+
+	"github.com/polarbook/polarbook/test/lab"
+)
+
+// Options say what site to make.
+type Options struct {
+	User    string     // whom polarbook logs in as: root when it is "", or another account of the lab
+	Specs   []lab.Spec // the hosts
+	Cluster string     // its name
+	Group   Vars       // of the inventory's one group, on top of what New says of it
+}
+
+// Site is a laptop with an inventory, and the hosts in it.
+type Site struct {
+	*Laptop
+	Lab     *lab.Lab
+	group   Vars
+	members []member
+}
+
+type member struct {
+	name string
+	vars Vars
+}
+
+// Hosts are hosts of the lab's default release.
+func Hosts(names ...string) []lab.Spec {
+	var specs []lab.Spec
+	for _, n := range names {
+		specs = append(specs, lab.Spec{Name: n})
+	}
+	return specs
+}
+
+// New boots the hosts and writes an inventory that reaches them, with sudo's password where the account needs it. All
+// hosts are members at first, with no variables but their addresses.
+func New(t testing.TB, o Options) *Site {
+	t.Helper()
+	lab.Require(t)
+	s := &Site{Laptop: NewLaptop(t)}
+	s.Lab = lab.New(t, lab.Options{Hosts: o.Specs})
+	s.knownHosts = s.Lab.KnownHosts()
+	s.secrets["sudo's password"] = s.Lab.Password()
+	s.group = Vars{
+		"ansible_user":                 "root",
+		"ansible_ssh_private_key_file": s.Lab.KeyFile(),
+		"polardb_cluster":              o.Cluster,
+		"polardb_dma_settings":         Vars{"polar_dma_election_timeout": "1s"},
+		// What a machine that runs tests has, not what a database needs.
+		"polardb_min_cpus":      1,
+		"polardb_min_memory_mb": 100,
+		"polardb_min_free_mb":   100,
+	}
+	if o.User != "" && o.User != "root" {
+		s.group["ansible_user"], s.group["ansible_become_password"] = o.User, s.Lab.Password()
+	}
+	if o.Group["polardb_package"] == nil {
+		s.group["polardb_package"] = Archive(t)
+	}
+	for _, spec := range o.Specs {
+		s.members = append(s.members, member{spec.Name, Vars{}})
+	}
+	s.SetAll(o.Group)
+	return s
+}
+
+// Set gives a member variables.
+func (s *Site) Set(name string, v Vars) {
+	s.T.Helper()
+	for _, m := range s.members {
+		if m.name == name {
+			maps.Copy(m.vars, v)
+			s.Variant("inventory.yml", nil, nil)
+			return
+		}
+	}
+	s.T.Fatalf("%s is not in the inventory", name)
+}
+
+// SetAll gives the group variables.
+func (s *Site) SetAll(v Vars) {
+	s.T.Helper()
+	maps.Copy(s.group, v)
+	s.Variant("inventory.yml", nil, nil)
+}
+
+// Only leaves these hosts in the inventory.
+func (s *Site) Only(names ...string) {
+	s.T.Helper()
+	old := map[string]Vars{}
+	for _, m := range s.members {
+		old[m.name] = m.vars
+	}
+	s.members = nil
+	for _, n := range names {
+		if old[n] == nil {
+			old[n] = Vars{}
+		}
+		s.members = append(s.members, member{n, old[n]})
+	}
+	s.Variant("inventory.yml", nil, nil)
+}
+
+// Variant writes an inventory beside the site's own, which has these variables more, or others.
+func (s *Site) Variant(name string, group Vars, hosts map[string]Vars) {
+	s.T.Helper()
+	all := map[string]Vars{}
+	for _, m := range s.members {
+		all[m.name] = Vars{"ansible_host": s.Lab.Host(m.name).Address}
+		maps.Copy(all[m.name], m.vars)
+		maps.Copy(all[m.name], hosts[m.name])
+	}
+	vars := maps.Clone(s.group)
+	maps.Copy(vars, group)
+	s.Inventory(name, vars, all)
+}
+
+// Names are the members', in the inventory's order.
+func (s *Site) Names() []string {
+	var names []string
+	for _, m := range s.members {
+		names = append(names, m.name)
+	}
+	return names
+}
+
+// On runs a script as root on a host, behind polarbook's back.
+func (s *Site) On(name, script string) string {
+	s.T.Helper()
+	out, err := s.Lab.Host(name).Exec(context.Background(), script)
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	return out
+}
+
+// Variable is what the inventory says for a host, or what the built-in playbooks take without it.
+func (s *Site) Variable(host, name, otherwise string) string {
+	for _, m := range s.members {
+		if v, ok := m.vars[name]; ok && m.name == host {
+			return fmt.Sprint(v)
+		}
+	}
+	if v, ok := s.group[name]; ok {
+		return fmt.Sprint(v)
+	}
+	return otherwise
+}
+
+// Pgdata is the host's PGDATA.
+func (s *Site) Pgdata(host string) string {
+	return s.Variable(host, "polardb_pgdata", "/var/lib/polardb/pgdata")
+}
+
+// Polardata is the host's POLARDATA.
+func (s *Site) Polardata(host string) string {
+	return s.Variable(host, "polardb_polardata", "/var/lib/polardb/polardata")
+}
+
+// Unit is the systemd unit of a node.
+func (s *Site) Unit() string { return "polardb-" + s.Variable("", "polardb_cluster", "polardb") }

@@ -1,0 +1,28 @@
+package site
+
+import "testing"
+
+// Subtest runs f with the failures of the site reported under its name. What follows stands on it: a failure ends the
+// test.
+func (l *Laptop) Subtest(t *testing.T, name string, f func(t *testing.T)) {
+	t.Helper()
+	if !l.Case(t, name, f) {
+		t.FailNow()
+	}
+}
+
+// Case is a subtest that nothing else stands on.
+func (l *Laptop) Case(t *testing.T, name string, f func(t *testing.T)) bool {
+	t.Helper()
+	before := l.T
+	defer func() { l.T = before }()
+	return t.Run(name, func(t *testing.T) { l.T = t; f(t) })
+}
+
+// Bench is a case that is measured.
+func (l *Laptop) Bench(b *testing.B, name string, f func(b *testing.B)) {
+	b.Helper()
+	before := l.T
+	defer func() { l.T = before }()
+	b.Run(name, func(b *testing.B) { l.T = b; f(b) })
+}
