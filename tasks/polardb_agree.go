@@ -2,7 +2,9 @@ package tasks
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"syscall"
 	"time"
 
 	"github.com/polarbook/polarbook/tasks/dma"
@@ -18,17 +20,30 @@ func (c *clusterArgs) found(ctx context.Context, h Host, list []wantedNode, pati
 	return found
 }
 
+// downPatience is for how long a node may have no server at all before nobody waits for it any longer: one that changes
+// its role keeps its port.
+const downPatience = 10 * time.Second
+
 // await surveys the cluster until a leader can be believed and doubt has nothing to say against what is seen. When the
-// limit is over it returns what was seen last, in saw.
+// limit is over, or what is waited for is a node whose server is gone, it returns what was seen last, in saw.
 func (c *clusterArgs) await(ctx context.Context, h Host, list []wantedNode, limit time.Duration, doubt func(dma.Survey, dma.View) string) (leader dma.View, survey dma.Survey, saw string, err error) {
 	deadline := time.Now().Add(limit)
 	said := ""
+	var down time.Time // since when saw is that a server is gone
 	for {
 		survey = c.survey(ctx, h, list)
 		if leader, err = survey.Leader(); err != nil {
 			saw = err.Error()
 		} else {
 			saw = doubt(survey, leader)
+		}
+		switch {
+		case !gone(survey, saw):
+			down = time.Time{}
+		case down.IsZero():
+			down = time.Now()
+		case time.Since(down) > downPatience:
+			return leader, survey, saw, ctx.Err()
 		}
 		if saw == "" || time.Now().After(deadline) {
 			return leader, survey, saw, ctx.Err()
@@ -41,6 +56,16 @@ func (c *clusterArgs) await(ctx context.Context, h Host, list []wantedNode, limi
 			return leader, survey, saw, err
 		}
 	}
+}
+
+// gone says that what was seen is a node on whose port nobody listens.
+func gone(survey dma.Survey, saw string) bool {
+	for _, v := range survey {
+		if errors.Is(v.Err, syscall.ECONNREFUSED) && saw == v.String() {
+			return true
+		}
+	}
+	return false
 }
 
 // living lists the members that answer, each with the role that the leader lists for it, whatever the inventory says.

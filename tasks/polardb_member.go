@@ -209,6 +209,7 @@ func (m *memberAction) add(ctx context.Context, h Host, leader dma.View, n wante
 // promote waits until the learner is close enough, because the engine refuses one that is not, and lets a dead one through.
 func (m *memberAction) promote(ctx context.Context, h Host, n wantedNode) error {
 	deadline := time.Now().Add(m.limit())
+	said := ""
 	for {
 		leader, survey, err := m.args.leader(ctx, h, m.list, electionPatience)
 		if err != nil {
@@ -235,7 +236,10 @@ func (m *memberAction) promote(ctx context.Context, h Host, n wantedNode) error 
 		if self.Err != nil {
 			saw = self.String()
 		}
-		h.Say(saw)
+		if saw != said {
+			said = saw
+			h.Say(saw)
+		}
 		if time.Now().After(deadline) {
 			return &Failure{Msg: fmt.Sprintf("%s cannot be given a vote after %s: %s", n.Name, m.limit(), saw), Hint: "a voter that does not follow would cost the cluster its majority sooner"}
 		}
@@ -247,26 +251,16 @@ func (m *memberAction) promote(ctx context.Context, h Host, n wantedNode) error 
 
 // prove waits until leader and node agree about the node.
 func (m *memberAction) prove(ctx context.Context, h Host, n wantedNode, changed bool) (Result, error) {
-	deadline := time.Now().Add(m.limit())
-	for {
-		leader, survey, err := m.args.leader(ctx, h, m.list, electionPatience)
-		if err != nil {
-			return Result{}, err
-		}
-		doubt := disagreement(survey, leader, n)
-		if doubt == "" {
-			row, _ := leader.Member(n.Address)
-			return Result{Changed: changed, Msg: fmt.Sprintf("%s is a %s; %s leads", n.Name, row.Role, leader.Node),
-				Values: map[string]any{"role": row.Role.String(), "server_id": int(row.ServerID), "leader": leader.Node}}, nil
-		}
-		h.Say(doubt)
-		if time.Now().After(deadline) {
-			return Result{}, &Failure{Msg: fmt.Sprintf("the node and the leader do not agree after %s: %s", m.limit(), doubt), Hint: memberHint(survey, n)}
-		}
-		if err := sleep(ctx, 300*time.Millisecond); err != nil {
-			return Result{}, err
-		}
+	leader, survey, saw, err := m.args.await(ctx, h, m.list, m.limit(), func(survey dma.Survey, leader dma.View) string { return disagreement(survey, leader, n) })
+	switch {
+	case err != nil:
+		return Result{}, err
+	case saw != "":
+		return Result{}, &Failure{Msg: fmt.Sprintf("the node and the leader do not agree after %s: %s", m.limit(), saw), Hint: memberHint(survey, n)}
 	}
+	row, _ := leader.Member(n.Address)
+	return Result{Changed: changed, Msg: fmt.Sprintf("%s is a %s; %s leads", n.Name, row.Role, leader.Node),
+		Values: map[string]any{"role": row.Role.String(), "server_id": int(row.ServerID), "leader": leader.Node}}, nil
 }
 
 func memberHint(survey dma.Survey, n wantedNode) string {

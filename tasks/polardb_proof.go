@@ -69,28 +69,22 @@ func (p *proofAction) Plan(f Found) (Plan, error) {
 }
 
 func (p *proofAction) Apply(ctx context.Context, h Host, _ Plan) (Result, error) {
-	deadline := time.Now().Add(time.Duration(p.args.Timeout) * time.Second)
-	for {
-		leader, survey, err := p.args.leader(ctx, h, p.list, electionPatience)
-		if err != nil {
-			return Result{}, err
-		}
-		doubts := doubts(survey, leader, p.list)
-		if len(doubts) == 0 {
-			if err := p.row(ctx, h, leader, deadline); err != nil {
-				return Result{}, err
-			}
-			members := clusterMembers(survey, leader, p.list)
-			return Result{Msg: memberTable(members), Values: map[string]any{"leader": leader.Node, "members": members, "table": memberTable(members)}}, nil
-		}
-		h.Say(strings.Join(doubts, "; "))
-		if time.Now().After(deadline) {
-			return Result{}, &Failure{Msg: fmt.Sprintf("the cluster is not as wanted after %d s: %s", p.args.Timeout, strings.Join(doubts, "; "))}
-		}
-		if err := sleep(ctx, 500*time.Millisecond); err != nil {
-			return Result{}, err
-		}
+	limit := time.Duration(p.args.Timeout) * time.Second
+	deadline := time.Now().Add(limit)
+	leader, survey, saw, err := p.args.await(ctx, h, p.list, max(limit, electionPatience), func(survey dma.Survey, leader dma.View) string {
+		return strings.Join(doubts(survey, leader, p.list), "; ")
+	})
+	switch {
+	case err != nil:
+		return Result{}, err
+	case saw != "":
+		return Result{}, &Failure{Msg: fmt.Sprintf("the cluster is not as wanted, and %d s did not change that: %s", p.args.Timeout, saw), Hint: "polarbook status shows what each node says; polarbook run start.yml starts what does not run"}
 	}
+	if err := p.row(ctx, h, leader, deadline); err != nil {
+		return Result{}, err
+	}
+	members := clusterMembers(survey, leader, p.list)
+	return Result{Msg: memberTable(members), Values: map[string]any{"leader": leader.Node, "members": members, "table": memberTable(members)}}, nil
 }
 
 // doubts lists everything in which the cluster is not as the inventory wants it.

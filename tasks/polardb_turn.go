@@ -76,6 +76,10 @@ func (t *turnAction) Plan(f Found) (Plan, error) {
 	if !ok {
 		return Plan{}, errors.New("the cluster was not asked")
 	}
+	if found.NoLeader != "" && t.check && t.args.State == "back" {
+		// What would be started before may bring the leader.
+		return Plan{Msg: fmt.Sprintf("would wait up to %d s until %s is back: %s", t.args.Timeout, found.Node.Name, found.NoLeader)}, nil
+	}
 	if found.NoLeader != "" {
 		return Plan{}, &Failure{Msg: "no node can take its turn: " + found.NoLeader,
 			Hint: "nothing was changed. polarbook status shows what each node says; polarbook run start.yml starts what does not run"}

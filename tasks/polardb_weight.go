@@ -177,31 +177,24 @@ func (w *weightAction) Apply(ctx context.Context, h Host, p Plan) (Result, error
 			return Result{}, &Failure{Msg: fmt.Sprintf("the weight of %s could not be set to %d", n.Name, n.Weight), Err: err}
 		}
 	}
-	deadline := time.Now().Add(time.Duration(w.args.Timeout) * time.Second)
-	for {
-		leader, survey, err := w.args.leader(ctx, h, w.list, electionPatience)
-		if err != nil {
-			return Result{}, err
-		}
-		left, weights := w.differ(leader)
-		doubt := ""
-		if len(left) > 0 {
-			doubt = fmt.Sprintf("%s still lists another weight for %s", leader.Node, left[0].Name)
+	limit := time.Duration(w.args.Timeout) * time.Second
+	leader, _, saw, err := w.args.await(ctx, h, w.list, limit, func(survey dma.Survey, leader dma.View) string {
+		if left, _ := w.differ(leader); len(left) > 0 {
+			return fmt.Sprintf("%s still lists another weight for %s", leader.Node, left[0].Name)
 		}
 		for _, v := range survey {
-			if doubt == "" && v.Err == nil && !v.NoViews && v.Status.Role == dma.Follower && !v.Members.Same(leader.Members) {
-				doubt = fmt.Sprintf("%s has the member list %s, %s has %s", v.Node, v.Members, leader.Node, leader.Members)
+			if v.Err == nil && !v.NoViews && v.Status.Role == dma.Follower && !v.Members.Same(leader.Members) {
+				return fmt.Sprintf("%s has the member list %s, %s has %s", v.Node, v.Members, leader.Node, leader.Members)
 			}
 		}
-		if doubt == "" {
-			return Result{Changed: true, Msg: p.Msg, Values: map[string]any{"weights": weights}, Diff: p.Diff}, nil
-		}
-		h.Say(doubt)
-		if time.Now().After(deadline) {
-			return Result{}, &Failure{Msg: fmt.Sprintf("the nodes do not agree on the weights after %d s: %s", w.args.Timeout, doubt)}
-		}
-		if err := sleep(ctx, 300*time.Millisecond); err != nil {
-			return Result{}, err
-		}
+		return ""
+	})
+	switch {
+	case err != nil:
+		return Result{}, err
+	case saw != "":
+		return Result{}, &Failure{Msg: fmt.Sprintf("the nodes do not agree on the weights after %s: %s", limit, saw)}
 	}
+	_, weights := w.differ(leader)
+	return Result{Changed: true, Msg: p.Msg, Values: map[string]any{"weights": weights}, Diff: p.Diff}, nil
 }

@@ -55,6 +55,21 @@ func switchoverRefused(s *site.Site) {
 	s.Refused(f[0]+" does not answer", "switchover.yml", "-e", "to="+f[0])
 	s.On(f[0], "systemctl start "+s.Unit())
 	s.Settles()
+
+	// It answers polarbook and nobody of its cluster.
+	var route string
+	for _, n := range s.Names() {
+		route += "ip route %[1]s blackhole " + s.Lab.Host(n).Address + "; "
+	}
+	s.On(f[0], strings.ReplaceAll(fmt.Sprintf(route, "add"), "blackhole "+s.Lab.Host(f[0]).Address, "blackhole 192.0.2.1"))
+	for range 8 {
+		s.SQL(c.Leader, "create table if not exists ahead (a int)")
+		s.SQL(c.Leader, "insert into ahead values (1)")
+	}
+	s.Run(2, "switchover.yml", "-e", "to="+f[0], "-e", "max_lag=5", "-e", "wait=2").Unchanged().
+		Says(f[0]+" was not told to lead: after 2 s", "log entries behind "+c.Leader+", at most 5 are allowed")
+	s.On(f[0], strings.ReplaceAll(fmt.Sprintf(route, "del"), "blackhole "+s.Lab.Host(f[0]).Address, "blackhole 192.0.2.1"))
+	s.Settles()
 }
 
 func weights(s *site.Site) {

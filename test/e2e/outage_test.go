@@ -39,7 +39,6 @@ func TestOutages(t *testing.T) {
 		do(s, h.Plug())
 	})
 	s.Subtest(t, "one host loses power", func(t *testing.T) {
-		unlocked(s)
 		h := host()
 		t.Logf("%s is killed after task %d", h.Name, moments[1])
 		o := s.Disturb("new-cluster.yml", moments[1], func() { do(s, h.Kill(context.Background())) })
@@ -47,7 +46,6 @@ func TestOutages(t *testing.T) {
 		do(s, h.Boot(context.Background()))
 	})
 	s.Subtest(t, "all hosts lose power", func(t *testing.T) {
-		unlocked(s)
 		t.Logf("all are killed after task %d", moments[2])
 		o := s.Disturb("new-cluster.yml", moments[2], func() {
 			for _, h := range s.Lab.Hosts() {
@@ -60,7 +58,6 @@ func TestOutages(t *testing.T) {
 		}
 	})
 	s.Subtest(t, "the work is finished", func(t *testing.T) {
-		unlocked(s)
 		s.Run(0, "new-cluster.yml")
 		s.Whole()
 		s.Run(0, "new-cluster.yml").Unchanged(s.Names()...)
@@ -82,21 +79,5 @@ func do(s *site.Site, err error) {
 	s.T.Helper()
 	if err != nil {
 		s.T.Error(err)
-	}
-}
-
-// unlocked waits until no host is locked by a run that it has not noticed the end of.
-func unlocked(s *site.Site) {
-	s.T.Helper()
-	deadline := time.Now().Add(3 * time.Minute)
-	for {
-		o := s.Start(nil, "run", "check.yml", "--output", "json").Wait()
-		if o.Code != 5 {
-			return
-		}
-		if time.Now().After(deadline) {
-			s.T.Fatalf("the hosts are still locked\n%s", o.Story())
-		}
-		time.Sleep(time.Second)
 	}
 }

@@ -1,0 +1,111 @@
+package faults
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/polarbook/polarbook/test/site"
+)
+
+// wantKills is in how many of the playbooks at least the laptop must have been gone before the end.
+const wantKills = 12
+
+// TestLaptopGone loses the laptop at a random moment of every playbook that changes a living cluster. The same command
+// run again finishes the work, and a third time finds nothing to do.
+func TestLaptopGone(t *testing.T) {
+	t.Parallel()
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("POLARBOOK_FAULTS_SEED"); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatalf("POLARBOOK_FAULTS_SEED: %v", err)
+		}
+	}
+	t.Logf("again with POLARBOOK_FAULTS_SEED=%d", seed)
+	dice := rand.New(rand.NewPCG(seed, 0))
+	s := newCluster(t, site.Vars{"polardb_package": site.Releases(t)[0]})
+	kills := 0
+	// again runs a playbook that the laptop leaves, and then to its end; steady says that a third run has nothing to do.
+	again := func(steady bool, playbook string, args ...string) {
+		t.Helper()
+		s.Subtest(t, playbook, func(*testing.T) {
+			kills += gone(s, dice, playbook, args...)
+			s.Run(0, playbook, args...)
+			if steady {
+				s.Run(0, playbook, args...).Unchanged()
+			}
+		})
+	}
+	follower := func() string { return s.Settles().Followers()[0] }
+
+	again(true, "switchover.yml", "-e", "to="+follower())
+	again(true, "force-election.yml", "-e", "force=yes", "-e", "node="+follower())
+	f := follower()
+	again(true, "set-weight.yml", "-e", "node="+f, "-e", "weight=7")
+	again(true, "set-weight.yml", "-e", "node="+f, "-e", "weight=5")
+	again(true, "demote-follower.yml", "-e", "node="+f)
+	again(true, "promote-learner.yml", "-e", "node="+f)
+	again(true, "drop-node.yml", "-e", "node="+f, "-e", "wipe=yes", "-e", "confirm="+f)
+	again(true, "add-node.yml", "--limit", f)
+	s.Settles()
+	again(false, "purge-logs.yml")
+	again(true, "delay-election.yml", "-e", "delay=on", "-e", "delay_timeout=90s")
+	again(true, "delay-election.yml", "-e", "delay=off")
+	again(true, "set-election-timeout.yml", "-e", "election_timeout=1200ms")
+	s.SetAll(site.Vars{"polardb_settings": site.Vars{"work_mem": "5MB", "max_prepared_transactions": 20}})
+	again(true, "reconfigure.yml")
+	again(false, "restart.yml")
+	s.SetAll(site.Vars{"polardb_package": site.Releases(t)[1]})
+	again(true, "upgrade.yml")
+	again(true, "stop.yml")
+	again(true, "start.yml")
+	again(false, "rebuild-node.yml", "--yes", "-e", "node="+follower())
+	again(true, "backup.yml", "-e", "on=node2", "-e", "to=/backup/one")
+	s.Settles()
+	s.Run(0, "new-cluster.yml").Unchanged()
+	again(true, "destroy.yml", "-e", "confirm=faults")
+	t.Logf("the laptop was gone in the middle of %d runs", kills)
+	if kills < wantKills {
+		t.Errorf("the laptop was gone in the middle of %d runs only, want %d", kills, wantKills)
+	}
+}
+
+// gone runs a playbook and kills polarbook somewhere in it, and says how often it did: 0 when the run was over before.
+// How many tasks there are is asked of a check.
+func gone(s *site.Site, dice *rand.Rand, playbook string, args ...string) (kills int) {
+	s.T.Helper()
+	tasks := 0
+	for _, e := range s.Run(0, playbook, append([]string{"--check"}, args...)...).Events {
+		if e.Type == "task_started" {
+			tasks++
+		}
+	}
+	moment := 1 + dice.IntN(max(1, tasks))
+	// Most steps take some milliseconds, some a few seconds.
+	late := time.Duration(dice.Float64() * dice.Float64() * float64(1500*time.Millisecond))
+	began, task := 0, ""
+	r := s.Start(func(r *site.Running, e site.Event) {
+		if e.Type != "task_started" {
+			return
+		}
+		task = e.Name
+		if began++; began == moment {
+			time.AfterFunc(late, r.Kill)
+		}
+	}, append([]string{"run", playbook, "--output", "json"}, args...)...)
+	o := r.Wait()
+	switch o.Code {
+	case 0:
+		s.T.Logf("over before %s after its task %d", late.Round(time.Millisecond), moment)
+	case -1:
+		kills = 1
+		s.T.Logf("killed %s after task %d of about %d began, in %q", late.Round(time.Millisecond), moment, tasks, task)
+	default:
+		s.T.Fatal(fmt.Errorf("a run that was not killed yet failed\n%s", o.Story()))
+	}
+	return kills
+}

@@ -1,0 +1,82 @@
+// Package faults tests what becomes of a living cluster's keeping when something breaks in the middle of it: the leader
+// or the target of a switchover dies, the network to a host is cut, the laptop is gone, most voters are lost, a clock is
+// wrong, a disk is full. What is wanted is always the same: the run says what happened and leaves no harm, and the same
+// command run again finishes the work.
+//
+// It must know nothing of polarbook's packages: what it asserts is what a user sees.
+package faults
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/polarbook/polarbook/test/site"
+)
+
+func TestMain(m *testing.M) { site.Main(m) }
+
+var nodes = []string{"node1", "node2", "node3"}
+
+// newCluster is a site with a cluster of three voters that runs.
+func newCluster(t *testing.T, group site.Vars) *site.Site {
+	t.Helper()
+	s := site.New(t, site.Options{Cluster: "faults", Specs: site.Hosts(nodes...), Group: group})
+	s.Run(0, "new-cluster.yml")
+	return s
+}
+
+// kill ends a node's server in a way that leaves it no time for anything.
+func kill(s *site.Site, node string) {
+	s.T.Helper()
+	s.On(node, fmt.Sprintf("kill -9 $(head -n 1 %s/postmaster.pid)", s.Pgdata(node)))
+}
+
+// when runs a playbook and breaks something the first time that a host says this, or that a task of this name begins.
+func when(s *site.Site, sign string, breakIt func(), playbook string, args ...string) *site.Outcome {
+	s.T.Helper()
+	var once sync.Once
+	broken := make(chan struct{})
+	r := s.Start(func(_ *site.Running, e site.Event) {
+		if strings.Contains(e.Line, sign) || e.Type == "task_started" && strings.Contains(e.Name, sign) {
+			once.Do(func() { go func() { defer close(broken); breakIt() }() })
+		}
+	}, append([]string{"run", playbook, "--output", "json"}, args...)...)
+	o := r.Wait()
+	once.Do(func() { s.T.Fatalf("nothing came of %q: it was never seen\n%s", sign, o.Story()) })
+	<-broken
+	return o
+}
+
+// ends wants one of these exit codes, and logs what was said.
+func ends(o *site.Outcome, codes ...int) *site.Outcome {
+	o.T.Helper()
+	for _, c := range codes {
+		if o.Code == c {
+			o.T.Logf("exit code %d: %s", o.Code, strings.TrimSpace(o.Stderr))
+			return o
+		}
+	}
+	o.T.Fatalf("exit code %d, want one of %v\n%s", o.Code, codes, o.Story())
+	return o
+}
+
+// must reports what the lab could not do.
+func must(s *site.Site, err error) {
+	s.T.Helper()
+	if err != nil {
+		s.T.Error(err)
+	}
+}
+
+// weights are the voters' by the name of the node.
+func weights(c site.Cluster) map[string]int {
+	all := map[string]int{}
+	for _, m := range c.Members {
+		if m.Weight != nil {
+			all[m.Node] = *m.Weight
+		}
+	}
+	return all
+}

@@ -1,0 +1,52 @@
+package faults
+
+import (
+	"maps"
+	"testing"
+
+	"github.com/polarbook/polarbook/test/site"
+)
+
+// The target is lighter than the leader at first, so that it is given the leader's weight for the time, and must have its
+// own again in the end, whoever died.
+func TestSwitchover(t *testing.T) {
+	t.Parallel()
+	s := newCluster(t, nil)
+	for _, c := range []struct{ name, who, sign string }{
+		{"the leader dies once the target was lifted", "leader", "WEIGHT TO"},
+		{"the leader dies once it was told", "leader", "CHANGE LEADER TO"},
+		{"the target dies once it has begun", "target", "Hand the lead over"},
+		{"the target dies once the leader was told", "target", "CHANGE LEADER TO"},
+	} {
+		s.Subtest(t, c.name, func(*testing.T) { dies(s, c.who, c.sign) })
+	}
+}
+
+func dies(s *site.Site, who, sign string) {
+	c := s.Settles()
+	from, to := c.Leader, c.Followers()[0]
+	for _, n := range nodes {
+		w := "5"
+		if n == from {
+			w = "8"
+		}
+		s.Run(0, "set-weight.yml", "-e", "node="+n, "-e", "weight="+w)
+	}
+	before := weights(s.Whole())
+	victim := map[string]string{"leader": from, "target": to}[who]
+	// When the leader dies another may be elected, the target among them: then the switchover is done in its own way.
+	o := ends(when(s, sign, func() { kill(s, victim) }, "switchover.yml", "-e", "to="+to), 0, 2)
+	if o.Code == 0 && s.StatusNow().Leader != to {
+		s.T.Errorf("it ended well, and %+v\n%s", s.StatusNow(), o.Story())
+	}
+	s.Run(0, "start.yml")
+	s.Settles()
+	s.Run(0, "switchover.yml", "-e", "to="+to)
+	after := s.Settles()
+	if after.Leader != to {
+		s.T.Errorf("%s leads, want %s", after.Leader, to)
+	}
+	if !maps.Equal(weights(after), before) {
+		s.T.Errorf("the weights were %v and are %v\n%s", before, weights(after), o.Story())
+	}
+}
