@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/polarbook/polarbook/test/site"
 )
 
 // TestBeforeAnyHost holds mistakes that can be seen on the laptop to being found there: the one host of the inventory is
@@ -26,8 +28,8 @@ func TestBeforeAnyHost(t *testing.T) {
 			_ = c.Close()
 		}
 	}()
-	inventory := vars{"ansible_port": listener.Addr().(*net.TCPAddr).Port, "ansible_user": "root"}
-	hosts := map[string]vars{"node1": {"ansible_host": "127.0.0.1"}}
+	group := site.Vars{"ansible_port": listener.Addr().(*net.TCPAddr).Port, "ansible_user": "root"}
+	hosts := map[string]site.Vars{"node1": {"ansible_host": "127.0.0.1"}}
 	task := func(line string) map[string]string {
 		return map[string]string{"site.yml": "- name: Mine\n  hosts: polardb\n  gather_facts: false\n  tasks:\n    - " + line + "\n"}
 	}
@@ -73,21 +75,20 @@ func TestBeforeAnyHost(t *testing.T) {
 		{"missing file of extra variables", nil, "run check.yml -e @nosuch.yml", []string{"-e @nosuch.yml: ", "no such file"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			l := newLaptop(t)
-			l.inventory(inventory, hosts)
+			l := site.NewLaptop(t)
+			l.Inventory("inventory.yml", group, hosts)
 			for name, text := range c.files {
-				l.write(name, text)
+				l.File(name, text)
 			}
 			before := calls.Load()
-			o := l.polarbook(nil, strings.Fields(c.args)...)
-			o.wants(1, c.say...)
-			if o.stdout != "" {
-				t.Errorf("it began: %s", o.stdout)
+			o := l.Start(nil, strings.Fields(c.args)...).Wait()
+			wants(o, 1, c.say...)
+			if o.Stdout != "" {
+				t.Errorf("it began: %s", o.Stdout)
 			}
 			if n := calls.Load() - before; n != 0 {
 				t.Errorf("the host was called %d times", n)
 			}
 		})
 	}
-
 }

@@ -9,51 +9,56 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/polarbook/polarbook/test/lab"
+	"github.com/polarbook/polarbook/test/site"
 )
 
 func TestHosts(t *testing.T) {
-	s := newSite(t)
-	s.subtest(t, "bare", func(t *testing.T) { bare(t, s) })
-	s.subtest(t, "check of bare hosts", func(t *testing.T) { check(s) })
-	s.subtest(t, "full disk", func(t *testing.T) { fullDisk(t, s) })
-	s.subtest(t, "check of a cluster", func(t *testing.T) { check(s) })
+	// /data is small on node3, so that it can be filled, and the real engine would not fit there.
+	specs := append(site.Hosts("node1", "node2"), lab.Spec{Name: "node3", TmpfsPath: "/data", DiskMB: 200})
+	s := site.New(t, site.Options{Cluster: "bad", Specs: specs, Group: site.Vars{"polardb_package": site.StandIn(t), "polardb_min_free_mb": 50}})
+	s.Case(t, "bare", func(t *testing.T) { bare(t, s) })
+	s.Case(t, "check of bare hosts", func(t *testing.T) { check(s) })
+	s.Case(t, "full disk", func(t *testing.T) { fullDisk(t, s) })
+	s.Case(t, "check of a cluster", func(t *testing.T) { check(s) })
 }
 
 // bare makes every mistake on hosts that nobody has touched, and wants them untouched after it.
-func bare(t *testing.T, s *site) {
-	address := s.lab.Host("node1").Address
-	dba := with(s.group, vars{"ansible_user": "dba"})
+func bare(t *testing.T, s *site.Site) {
+	address := s.Lab.Host("node1").Address
+	dba := site.Vars{"ansible_user": "dba"}
 
 	for _, c := range []struct {
-		name   string
-		group  vars            // in place of the site's
-		hosts  map[string]vars // in place of the site's
-		begin  string          // run on node2 first
-		end    string          // run on node2 afterwards
-		args   string          // in place of run new-cluster.yml
-		common []string        // in place of --known-hosts and the lab's
-		code   int
-		say    []string
+		name  string
+		group site.Vars // beside the site's
+		node2 site.Vars // beside its own
+		begin string    // run on node2 first
+		end   string    // run on node2 afterwards
+		args  []string  // in place of run new-cluster.yml
+		known string    // in place of the lab's known_hosts
+		code  int
+		say   []string
 	}{
-		{name: "weight 10", hosts: s.changed("node2", vars{"polardb_weight": 10}), code: 2,
+		{name: "weight 10", node2: site.Vars{"polardb_weight": 10}, code: 2,
 			say: []string{`inventory: argument "nodes" weight of node2 must be a number from 0 to 9, not 10`, "correct the inventory"}},
-		{name: "duplicate address", hosts: s.changed("node2", vars{"polardb_address": address}), code: 2,
+		{name: "duplicate address", node2: site.Vars{"polardb_address": address}, code: 2,
 			say: []string{"gives node2 the address " + address + ":5432, which node1 has", "correct the inventory"}},
-		{name: "host name for an address", hosts: s.changed("node2", vars{"polardb_address": "db2.example.com"}), code: 2,
+		{name: "host name for an address", node2: site.Vars{"polardb_address": "db2.example.com"}, code: 2,
 			say: []string{`for node2: address "db2.example.com" must be an IPv4 address`}},
-		{name: "port 60000", group: with(s.group, vars{"polardb_port": 60000}), code: 2,
+		{name: "port 60000", group: site.Vars{"polardb_port": 60000}, code: 2,
 			say: []string{"must be between 1 and 55535", "60000", "the consensus port is 10000 above it"}},
-		{name: "empty password", group: with(s.group, vars{"polardb_replication_password": ""}), code: 2,
+		{name: "empty password", group: site.Vars{"polardb_replication_password": ""}, code: 2,
 			say: []string{"polardb_replication_password", "empty", "set it in the environment (POLARDB_REPLICATION_PASSWORD)"}},
-		{name: "missing package", group: with(s.group, vars{"polardb_package": "./nosuch.tar.gz"}), code: 2,
+		{name: "missing package", group: site.Vars{"polardb_package": "./nosuch.tar.gz"}, code: 2,
 			say: []string{"./nosuch.tar.gz is not there", "set polardb_package to the archive's path on this machine"}},
-		{name: "package for another architecture", group: with(s.group, vars{"polardb_package": foreignPackage(s)}), code: 2,
+		{name: "package for another architecture", group: site.Vars{"polardb_package": foreignPackage(s)}, code: 2,
 			say: []string{"foreign.tar.gz holds programs for aarch64", "take an archive that was built for x86_64"}},
-		{name: "package that is no install prefix", group: with(s.group, vars{"polardb_package": pack(s, "other.tar.gz", map[string]string{"top/README": "hello"})}), code: 2,
+		{name: "package that is no install prefix", group: site.Vars{"polardb_package": pack(s, "other.tar.gz", map[string]string{"top/README": "hello"})}, code: 2,
 			say: []string{"other.tar.gz: it is no install prefix of the engine: there is no bin/initdb in it", "pack the engine's install prefix anew"}},
-		{name: "package that is no archive", group: with(s.group, vars{"polardb_package": s.file("text.tar.gz", "not an archive, but a text that is long enough", 0o600)}), code: 2,
+		{name: "package that is no archive", group: site.Vars{"polardb_package": s.File("text.tar.gz", "not an archive, but a text that is long enough")}, code: 2,
 			say: []string{"text.tar.gz", "no tar archive"}},
-		{name: "only one host of a new cluster", args: "run new-cluster.yml --limit node1", code: 2,
+		{name: "only one host of a new cluster", args: []string{"run", "new-cluster.yml", "--limit", "node1"}, code: 2,
 			say: []string{"new-cluster.yml looks at all hosts of the group; to add one to a cluster that runs, use add-node.yml --limit"}},
 		{name: "port taken", begin: `systemd-run --quiet --collect --unit taker perl -MSocket -e 'socket(S,PF_INET,SOCK_STREAM,0);setsockopt(S,SOL_SOCKET,SO_REUSEADDR,1);bind(S,sockaddr_in(5432,INADDR_ANY)) or die;listen(S,1);sleep 600'; until ss -ltn | grep -q :5432; do sleep 0.1; done`,
 			end: "systemctl stop taker", code: 2,
@@ -69,74 +74,67 @@ func bare(t *testing.T, s *site) {
 			say: []string{"node2", "/var/lib/polardb/polardata"}},
 		{name: "sshd forwards nothing", begin: "echo 'AllowTcpForwarding no' >/etc/ssh/sshd_config.d/no.conf && systemctl reload ssh", end: "rm /etc/ssh/sshd_config.d/no.conf && systemctl reload ssh", code: 2,
 			say: []string{"node2", "SSH forwarding", "AllowTcpForwarding"}},
-		{name: "wrong sudo password", group: with(dba, vars{"ansible_become_password": "wrong-Xk29"}), code: 2,
+		{name: "wrong sudo password", group: site.Vars{"ansible_user": "dba", "ansible_become_password": "wrong-Xk29"}, code: 2,
 			say: []string{"sudo", "password", "!wrong-Xk29"}},
 		{name: "no sudo password", group: dba, code: 2,
 			say: []string{"sudo", "password", "--ask-become-pass"}},
-		{name: "unreachable host", hosts: s.changed("node2", vars{"ansible_port": 2222}), code: 4,
+		{name: "unreachable host", node2: site.Vars{"ansible_port": 2222}, code: 4,
 			say: []string{"node2", "connection refused", "could not reach node2"}},
-		{name: "unknown host keys", common: []string{"--known-hosts", s.file("empty_known_hosts", "", 0o600)}, code: 4,
+		{name: "unknown host keys", known: s.File("empty_known_hosts", ""), code: 4,
 			say: []string{"node1", "node2", "node3", "known_hosts", "ansible_host_key"}},
-		{name: "changed host key", common: []string{"--known-hosts", otherKey(s, "node2")}, code: 4,
+		{name: "changed host key", known: otherKey(s, "node2"), code: 4,
 			say: []string{"node2", "changed_known_hosts:2"}},
 	} {
-		s.subtest(t, c.name, func(t *testing.T) {
-			group, hosts, args, common := s.group, s.hosts, "run new-cluster.yml", s.common
-			if c.group != nil {
-				group = c.group
-			}
-			if c.hosts != nil {
-				hosts = c.hosts
-			}
-			if c.args != "" {
+		s.Case(t, c.name, func(t *testing.T) {
+			args := []string{"run", "new-cluster.yml"}
+			if c.args != nil {
 				args = c.args
 			}
-			if c.common != nil {
-				common = c.common
+			if c.known != "" {
+				args = append(args, "--known-hosts", c.known)
 			}
-			s.inventory(group, hosts)
+			s.Variant("mistaken.yml", c.group, map[string]site.Vars{"node2": c.node2})
 			if c.begin != "" {
-				s.on("node2", c.begin)
-				defer s.on("node2", c.end)
+				s.On("node2", c.begin)
+				defer s.On("node2", c.end)
 			}
-			before := s.state()
-			o := s.polarbook(nil, append(strings.Fields(args), common...)...)
-			o.wants(c.code, c.say...)
-			s.same(before)
+			before := state(s)
+			wants(s.Start(nil, append(args, "-i", "mistaken.yml")...).Wait(), c.code, c.say...)
+			same(s, before)
 		})
 	}
 }
 
 // pack writes a gzipped tar of files.
-func pack(s *site, name string, files map[string]string) string {
-	s.t.Helper()
+func pack(s *site.Site, name string, files map[string]string) string {
+	s.T.Helper()
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
 	w := tar.NewWriter(z)
 	for name, content := range files {
 		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Typeflag: tar.TypeReg, Size: int64(len(content))}); err != nil {
-			s.t.Fatal(err)
+			s.T.Fatal(err)
 		}
 		if _, err := w.Write([]byte(content)); err != nil {
-			s.t.Fatal(err)
+			s.T.Fatal(err)
 		}
 	}
 	if err := w.Close(); err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	if err := z.Close(); err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
-	return s.file(name, b.String(), 0o600)
+	return s.File(name, b.String())
 }
 
 // foreignPackage is an install prefix whose programs say that they are for ARM: this test's own program with another
 // machine in its header.
-func foreignPackage(s *site) string {
-	s.t.Helper()
+func foreignPackage(s *site.Site) string {
+	s.T.Helper()
 	program, err := os.ReadFile("/proc/self/exe")
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	machine := elf.EM_AARCH64
 	if elf.Machine(binary.LittleEndian.Uint16(program[18:])) == machine {
@@ -148,17 +146,17 @@ func foreignPackage(s *site) string {
 
 // otherKey is the lab's known_hosts with another host's key for one: what a machine that was set up anew looks like,
 // or one in the middle.
-func otherKey(s *site, name string) string {
-	s.t.Helper()
+func otherKey(s *site.Site, name string) string {
+	s.T.Helper()
 	var lines []string
-	for _, h := range s.lab.Hosts() {
+	for _, h := range s.Lab.Hosts() {
 		line := strings.TrimSpace(h.HostKey)
 		if h.Name == name {
 			fields := strings.Fields(line)
-			fields[len(fields)-1] = strings.Fields(s.lab.Host("node1").HostKey)[2]
+			fields[len(fields)-1] = strings.Fields(s.Lab.Host("node1").HostKey)[2]
 			line = strings.Join(fields, " ")
 		}
 		lines = append(lines, line)
 	}
-	return s.file("changed_known_hosts", strings.Join(lines, "\n")+"\n", 0o600)
+	return s.File("changed_known_hosts", strings.Join(lines, "\n")+"\n")
 }
