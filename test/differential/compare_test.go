@@ -12,7 +12,7 @@ import (
 
 // compare lists how the two runs differ, one line each: exit code, recap, tasks and their status by host, and whatever
 // Ansible returned that polarbook did not return alike. What polarbook returns beyond that is not compared.
-func compare(ansible, ours *site, want, got *outcome) []string {
+func compare(ansible, ours *desk, want, got *outcome) []string {
 	var all []string
 	say := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
 	if want.code != got.code {
@@ -101,7 +101,7 @@ func align(a, b []step) [][2]*step {
 }
 
 // valuesDiffer walks what Ansible returned and says where polarbook's is not the same.
-func valuesDiffer(ansible, ours *site, path string, want, got any, say func(path, why string)) {
+func valuesDiffer(ansible, ours *desk, path string, want, got any, say func(path, why string)) {
 	switch w := want.(type) {
 	case map[string]any:
 		g, ok := got.(map[string]any)
@@ -137,7 +137,7 @@ func valuesDiffer(ansible, ours *site, path string, want, got any, say func(path
 }
 
 // shown is a value as it is compared and printed.
-func (s *site) shown(value any) string {
+func (s *desk) shown(value any) string {
 	text, err := json.Marshal(value)
 	if err != nil {
 		s.t.Error(err)

@@ -29,13 +29,19 @@ var books = []struct {
 func TestAsAnsible(t *testing.T) {
 	lab.Require(t)
 	requireAnsible(t)
+	// The path is shorter than that of a test's own directory: it holds the sockets of ssh.
+	scratch, err := os.MkdirTemp("", "diff-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(scratch) })
+	ansible := newDesk(t, scratch, "a", true, runAnsible)
 	t.Cleanup(func() {
-		if err := closeSockets(); err != nil {
+		if err := ansible.closeSockets(); err != nil {
 			t.Error(err)
 		}
 	})
-	ansible := newSite(t, "a", true, runAnsible)
-	ours := newSite(t, "p", false, runPolarbook)
+	ours := newDesk(t, scratch, "p", false, runPolarbook)
 	known := newKnown()
 	reported := map[string]bool{}
 	for _, b := range books {

@@ -27,7 +27,7 @@ printf 'hash\t%s\t/etc/shadow\n' "$(grep -v ^dba: /etc/shadow | sha256sum)"
 true`
 
 // compareFiles lists how the hosts' files differ.
-func compareFiles(ansible, ours *site, book string) []string {
+func compareFiles(ansible, ours *desk, book string) []string {
 	var all []string
 	for _, host := range []string{"node1", "node2"} {
 		want, got := ansible.hostFiles(host), ours.hostFiles(host)
@@ -44,7 +44,7 @@ func compareFiles(ansible, ours *site, book string) []string {
 }
 
 // compareDesks lists how the playbooks' own directories differ: tasks on localhost write there.
-func compareDesks(ansible, ours *site, book string) []string {
+func compareDesks(ansible, ours *desk, book string) []string {
 	var all []string
 	for _, d := range treesDiffer(ansible.deskFiles(book), ours.deskFiles(book)) {
 		all = append(all, fmt.Sprintf("localhost:%s %s", d.path, d.why))
@@ -82,7 +82,7 @@ func treesDiffer(want, got map[string]fileState) []fileDifference {
 	return all
 }
 
-func (s *site) hostFiles(host string) map[string]fileState {
+func (s *desk) hostFiles(host string) map[string]fileState {
 	s.t.Helper()
 	out, err := s.lab.Host(host).Exec(context.Background(), listing)
 	if err != nil {
@@ -115,7 +115,7 @@ func without(text, other string) []string {
 	return only
 }
 
-func (s *site) content(host, path string) string {
+func (s *desk) content(host, path string) string {
 	s.t.Helper()
 	out, err := s.lab.Host(host).Exec(context.Background(), "grep -v ^dba:.*[$] '"+path+"' || true")
 	if err != nil {
@@ -124,7 +124,7 @@ func (s *site) content(host, path string) string {
 	return s.plain(out)
 }
 
-func (s *site) deskFiles(book string) map[string]fileState {
+func (s *desk) deskFiles(book string) map[string]fileState {
 	s.t.Helper()
 	files := map[string]fileState{}
 	root := filepath.Join(s.dir, book)

@@ -11,39 +11,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/polarbook/polarbook/test/lab"
+	"github.com/polarbook/polarbook/test/site"
 )
 
-// scratch is what all tests of this process share. Its path is short: it holds the sockets of ssh.
-var scratch string
-
-func TestMain(m *testing.M) {
-	var err error
-	if scratch, err = os.MkdirTemp("", "diff-"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	code := m.Run()
-	_ = os.RemoveAll(scratch)
-	os.Exit(code)
-}
-
-// polarbook builds the program as it is shipped, once; POLARBOOK names one that is built already.
-var polarbook = sync.OnceValues(func() (string, error) {
-	if file := os.Getenv("POLARBOOK"); file != "" {
-		return file, nil
-	}
-	file := filepath.Join(scratch, "polarbook")
-	build := exec.Command("go", "build", "-trimpath", "-o", file, "github.com/polarbook/polarbook/cmd/polarbook")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building polarbook: %w\n%s", err, output)
-	}
-	return file, nil
-})
+func TestMain(m *testing.M) { site.Main(m) }
 
 // requireAnsible skips the test where there is no Ansible with the collections that the playbooks use.
 func requireAnsible(t *testing.T) {
@@ -57,18 +31,19 @@ func requireAnsible(t *testing.T) {
 	}
 }
 
-// site is a user's desk: one of the two programs, the hosts it works on, and copies of the playbooks.
-type site struct {
-	t   *testing.T
-	lab *lab.Lab
-	dir string // holds inventory.yml and the playbooks' directories
-	run func(s *site, book string, args []string) *outcome
+// desk is where a user sits: one of the two programs, the hosts it works on, and copies of the playbooks.
+type desk struct {
+	t       *testing.T
+	lab     *lab.Lab
+	dir     string // holds inventory.yml and the playbooks' directories
+	sockets string // of ssh, for Ansible
+	run     func(s *desk, book string, args []string) *outcome
 }
 
-// newSite boots hosts and copies the playbooks to a directory of their own.
-func newSite(t *testing.T, name string, python bool, run func(s *site, book string, args []string) *outcome) *site {
+// newDesk boots hosts and copies the playbooks to a directory of their own.
+func newDesk(t *testing.T, scratch, name string, python bool, run func(s *desk, book string, args []string) *outcome) *desk {
 	t.Helper()
-	s := &site{t: t, dir: filepath.Join(scratch, name), run: run}
+	s := &desk{t: t, dir: filepath.Join(scratch, name), sockets: filepath.Join(scratch, "cp"), run: run}
 	s.lab = lab.New(t, lab.Options{Hosts: []lab.Spec{{Name: "node1", Python: python}, {Name: "node2", Python: python}}})
 	if err := os.CopyFS(s.dir, os.DirFS("testdata")); err != nil {
 		t.Fatal(err)
@@ -94,8 +69,8 @@ func newSite(t *testing.T, name string, python bool, run func(s *site, book stri
 	return s
 }
 
-// plain takes out of a text what is this site's and not the other's: where it is, and its hosts' addresses.
-func (s *site) plain(text string) string {
+// plain takes out of a text what is this desk's and not the other's: where it is, and its hosts' addresses.
+func (s *desk) plain(text string) string {
 	text = strings.ReplaceAll(text, s.dir, "SITE")
 	text = strings.ReplaceAll(text, strings.TrimSuffix(s.lab.Host("node1").Address, ".11")+".", "NET.")
 	for _, p := range passing {

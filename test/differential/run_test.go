@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/polarbook/polarbook/test/site"
 )
 
 // runLimit bounds one run of one playbook.
@@ -38,7 +40,7 @@ var counts = [][2]string{
 }
 
 // execute runs a program in a playbook's directory and returns what it wrote.
-func (s *site) execute(book string, environment []string, program string, args ...string) (o *outcome, stdout, stderr []byte) {
+func (s *desk) execute(book string, environment []string, program string, args ...string) (o *outcome, stdout, stderr []byte) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), runLimit)
 	defer cancel()
@@ -65,12 +67,12 @@ func (s *site) execute(book string, environment []string, program string, args .
 }
 
 // runAnsible runs a playbook with ansible-playbook.
-func runAnsible(s *site, book string, args []string) *outcome {
+func runAnsible(s *desk, book string, args []string) *outcome {
 	s.t.Helper()
 	o, stdout, _ := s.execute(book, []string{
 		"ANSIBLE_CONFIG=" + s.dir + "/ansible.cfg", "ANSIBLE_STDOUT_CALLBACK=ansible.posix.json", "ANSIBLE_PIPELINING=1", "ANSIBLE_FORKS=8",
 		"ANSIBLE_PYTHON_INTERPRETER=/usr/bin/python3", "ANSIBLE_NOCOLOR=1", "ANSIBLE_DEPRECATION_WARNINGS=0",
-		"ANSIBLE_SSH_CONTROL_PATH_DIR=" + filepath.Join(scratch, "cp"), "ANSIBLE_PRIVATE_KEY_FILE=" + s.lab.KeyFile(),
+		"ANSIBLE_SSH_CONTROL_PATH_DIR=" + s.sockets, "ANSIBLE_PRIVATE_KEY_FILE=" + s.lab.KeyFile(),
 		"ANSIBLE_SSH_ARGS=-C -o ControlMaster=auto -o ControlPersist=60s -o StrictHostKeyChecking=yes -o UserKnownHostsFile=" + s.lab.KnownHosts(),
 	}, "ansible-playbook", append([]string{"-i", "../inventory.yml", "site.yml"}, args...)...)
 	var told struct {
@@ -116,8 +118,8 @@ func runAnsible(s *site, book string, args []string) *outcome {
 }
 
 // closeSockets ends the connections that ssh keeps for Ansible.
-func closeSockets() error {
-	sockets, err := filepath.Glob(filepath.Join(scratch, "cp", "*"))
+func (s *desk) closeSockets() error {
+	sockets, err := filepath.Glob(filepath.Join(s.sockets, "*"))
 	for _, socket := range sockets {
 		if out, e := exec.Command("ssh", "-O", "exit", "-o", "ControlPath="+socket, "any").CombinedOutput(); e != nil {
 			if _, gone := os.Stat(socket); gone == nil {
@@ -129,13 +131,9 @@ func closeSockets() error {
 }
 
 // runPolarbook runs a playbook with polarbook.
-func runPolarbook(s *site, book string, args []string) *outcome {
+func runPolarbook(s *desk, book string, args []string) *outcome {
 	s.t.Helper()
-	program, err := polarbook()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	o, stdout, _ := s.execute(book, []string{"XDG_STATE_HOME=" + s.dir + "/.state"}, program, append([]string{
+	o, stdout, _ := s.execute(book, []string{"XDG_STATE_HOME=" + s.dir + "/.state"}, site.Program(s.t), append([]string{
 		"run", "site.yml", "-i", "../inventory.yml", "--output", "json", "--private-key", s.lab.KeyFile(), "--known-hosts", s.lab.KnownHosts(),
 	}, args...)...)
 	tasks := map[int]string{}
