@@ -78,7 +78,7 @@ func (t *turnAction) Plan(f Found) (Plan, error) {
 	}
 	if found.NoLeader != "" && t.check && t.args.State == "back" {
 		// What would be started before may bring the leader.
-		return Plan{Msg: fmt.Sprintf("would wait up to %d s until %s is back: %s", t.args.Timeout, found.Node.Name, found.NoLeader)}, nil
+		return Plan{Msg: fmt.Sprintf("would wait up to %d s until %s is back: %s", t.args.Timeout, found.Node.Name, found.NoLeader), Values: map[string]any{"leads": false}}, nil
 	}
 	if found.NoLeader != "" {
 		return Plan{}, &Failure{Msg: "no node can take its turn: " + found.NoLeader,

@@ -27,6 +27,8 @@ func TestTurnPlan(t *testing.T) {
 		"back":                             {node: "node2", state: "back"},
 		"back, and behind":                 {node: "node2", state: "back", change: func(c *testCluster) { c.behind(2, 60) }, want: "node2 is 60 log entries behind node1"},
 		"not back":                         {node: "node2", state: "back", change: func(c *testCluster) { c.dies(2) }, want: "node2"},
+		"back, and nobody leads yet":       {node: "node2", state: "back", change: func(c *testCluster) { c.loses(1, 3) }, want: "until node2 is back: no leader can be believed"},
+		"nobody leads":                     {node: "node2", change: func(c *testCluster) { c.loses(1, 3) }, want: "no node can take its turn"},
 		"back, under another number":       {node: "node2", state: "back", change: func(c *testCluster) { c.survey[1].Status.ServerID = 7 }, want: "number 7"},
 		"back, with another role in plans": {node: "node2", state: "back", change: func(c *testCluster) { c.list[1].Role = "learner" }},
 	} {
