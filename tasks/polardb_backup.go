@@ -56,7 +56,7 @@ func (b *backupAction) Probe() string {
 	return strings.NewReplacer("@TO@", remote.Quote(b.args.To), "@BIN@", remote.Quote(b.args.Home+"/current/bin")).Replace(`
 TO=@TO@
 if [ -e "$TO" ] && [ ! -d "$TO" ]; then echo kind=file; elif [ -d "$TO" ]; then echo kind=directory; fi
-if [ -d "$TO" ]; then ls -A "$TO" | head -n 5 | sed 's/^/holds=/'; fi
+if [ -d "$TO" ]; then ls -A "$TO" | grep -vx backup.polarbook.new | head -n 5 | sed 's/^/holds=/'; fi
 [ -f "$TO/backup.polarbook" ] && sed -n 's/^\([a-z]*=\)/note.\1/p' "$TO/backup.polarbook"
 for p in polar_basebackup pg_basebackup; do [ -x @BIN@/$p ] && { echo "tool=$p"; break; }; done
 :`)
@@ -96,6 +96,8 @@ const backupScript = `set -e
 TO=@TO@
 umask 077
 cd /
+# A note that was cut off while it was written: nothing else here has that name.
+rm -f "$TO/backup.polarbook.new"
 if [ -d "$TO" ] && [ -n "$(ls -A "$TO")" ]; then
 	grep -qx 'state=begun' "$TO/backup.polarbook" && grep -qxF -- @CLUSTERLINE@ "$TO/backup.polarbook" || { echo "$TO is no longer empty" >&2; exit 1; }
 	find "$TO" -mindepth 1 -maxdepth 1 ! -name backup.polarbook -exec rm -rf -- {} +
@@ -162,6 +164,10 @@ func (b *backupAction) Apply(ctx context.Context, h Host, p Plan) (Result, error
 	case err != nil:
 		return Result{}, err
 	case answer.Status != 0:
+		if full := fullDisks(ctx, h, path.Dir(a.To)); full != "" {
+			return Result{}, &Failure{Msg: fmt.Sprintf("the backup of %s ended with status %d: no space left on device: %s is full", leader.Node, answer.Status, full),
+				Hint: "make room on " + full + "; a further run empties what was copied and starts anew"}
+		}
 		return Result{}, &Failure{Msg: fmt.Sprintf("the backup of %s ended with status %d: %s", leader.Node, answer.Status, strings.Join(last, "\n")), Hint: "a further run empties what was copied and starts anew"}
 	}
 	return Result{Changed: true, Msg: fmt.Sprintf("%s holds a backup of %s: %v files, %v bytes, every one with a checksum", a.To, leader.Node, values["files"], values["bytes"]), Values: values}, nil

@@ -127,11 +127,15 @@ echo finished
 	return Result{Changed: true, Msg: "copied " + leader.Node, Values: map[string]any{"source": leader.Node}}, nil
 }
 
-// full names the file systems of the data directories that have no room left: what a program says that meets one is
-// often something else.
+// full names the file systems of the data directories that have no room left.
 func (a *nodeArgs) full(ctx context.Context, h Host) string {
-	answer, err := h.Shell().Run(ctx, remote.Command{Script: fmt.Sprintf("df -Pk %s %s | awk 'NR > 1 && $4 < 1024 && !seen[$6]++ { print $6 }'",
-		remote.Quote(path.Dir(a.Pgdata)), remote.Quote(path.Dir(a.Polardata)))})
+	return fullDisks(ctx, h, path.Dir(a.Pgdata), path.Dir(a.Polardata))
+}
+
+// fullDisks names the file systems under these directories that have no room left: what a program says that meets one is
+// often something else.
+func fullDisks(ctx context.Context, h Host, dirs ...string) string {
+	answer, err := h.Shell().Run(ctx, remote.Command{Script: "df -Pk -- " + quoteAll(dirs) + " 2>/dev/null | awk 'NR > 1 && $4 < 1024 && !seen[$6]++ { print $6 }'"})
 	if err != nil {
 		return ""
 	}

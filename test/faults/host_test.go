@@ -46,7 +46,7 @@ func TestFullDisk(t *testing.T) {
 
 	s.Subtest(t, "backup", func(*testing.T) {
 		fill()
-		s.Run(2, "backup.yml", "-e", "on=node3", "-e", "to=/data/backup").Says("No space left on device")
+		s.Run(2, "backup.yml", "-e", "on=node3", "-e", "to=/data/backup").Says("no space left on device: /data is full")
 		room()
 		s.Run(0, "backup.yml", "-e", "on=node3", "-e", "to=/data/backup").Changed()
 		s.On("node3", "rm -rf /data/backup")
