@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -21,24 +19,11 @@ const (
 	killsEach = 5
 )
 
-// random is seeded by POLARBOOK_E2E_SEED, or by the clock, and says how to have the same again.
-func random(t *testing.T) *rand.Rand {
-	seed := uint64(time.Now().UnixNano())
-	if text := os.Getenv("POLARBOOK_E2E_SEED"); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatalf("POLARBOOK_E2E_SEED: %v", err)
-		}
-	}
-	t.Logf("again with POLARBOOK_E2E_SEED=%d", seed)
-	return rand.New(rand.NewPCG(seed, 0))
-}
-
 // TestKilled kills polarbook at random moments of new-cluster.yml and starts it again, until it finishes. Moments are
 // counted in tasks, so that they spread over all of the run on any machine, with a random time after that, so that they
 // fall into long steps too.
 func TestKilled(t *testing.T) {
-	dice := random(t)
+	dice := site.Dice(t)
 	// How many tasks a run begins is the same whether it has all to do or nothing. The first cluster shows it.
 	length, kills := 60, 0
 	for i := 1; kills < wantKills && i <= 2*wantKills/killsEach && !t.Failed(); i++ {

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -14,7 +13,7 @@ import (
 // TestOutages cuts the network and the power at random moments of new-cluster.yml. The same command finishes the work
 // when they are back.
 func TestOutages(t *testing.T) {
-	dice := rand.New(rand.NewPCG(random(t).Uint64(), 0))
+	dice := site.Dice(t)
 	s := site.New(t, site.Options{User: "dba", Cluster: "e2e", Specs: site.Hosts("node1", "node2", "node3")})
 	layForeign(s)
 	host := func() *lab.Host { return s.Lab.Host(s.Names()[dice.IntN(3)]) }

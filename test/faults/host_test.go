@@ -41,7 +41,9 @@ func TestFullDisk(t *testing.T) {
 	s.Set("node1", site.Vars{"polardb_bootstrap": true})
 	s.Set("node3", site.Vars{"polardb_pgdata": "/data/pgdata", "polardb_polardata": "/data/polardata"})
 	s.Run(0, "new-cluster.yml")
-	fill := func() { s.On("node3", "dd if=/dev/zero of=/data/filler bs=64k 2>/dev/null || true; sync; df /data | tail -n 1") }
+	fill := func() {
+		s.On("node3", "dd if=/dev/zero of=/data/filler bs=64k 2>/dev/null || true; sync; df /data | tail -n 1")
+	}
 	room := func() { s.On("node3", "rm -f /data/filler") }
 
 	s.Subtest(t, "backup", func(*testing.T) {

@@ -3,8 +3,6 @@ package faults
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"testing"
 	"time"
 
@@ -18,15 +16,7 @@ const wantKills = 12
 // run again finishes the work, and a third time finds nothing to do.
 func TestLaptopGone(t *testing.T) {
 	t.Parallel()
-	seed := uint64(time.Now().UnixNano())
-	if text := os.Getenv("POLARBOOK_FAULTS_SEED"); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatalf("POLARBOOK_FAULTS_SEED: %v", err)
-		}
-	}
-	t.Logf("again with POLARBOOK_FAULTS_SEED=%d", seed)
-	dice := rand.New(rand.NewPCG(seed, 0))
+	dice := site.Dice(t)
 	s := newCluster(t, site.Vars{"polardb_package": site.Releases(t)[0]})
 	kills := 0
 	// again runs a playbook that the laptop leaves, and then to its end; steady says that a third run has nothing to do.
