@@ -99,7 +99,7 @@ func describeHead(name, doc string) (info Info, as string) {
 			names += " " + strings.TrimSpace(line)
 		case m != nil && (indent == 0 || len(m[1]) <= indent):
 			indent = len(m[1])
-			info.Variables = append(info.Variables, Variable{Name: m[2], Default: m[3], Doc: m[4]})
+			info.Variables = append(info.Variables, documented(m[2], m[3], m[4]))
 		case len(info.Variables) > 0:
 			v := &info.Variables[len(info.Variables)-1]
 			v.Doc = strings.TrimSpace(v.Doc + " " + strings.TrimSpace(line))
@@ -117,6 +117,19 @@ func describeHead(name, doc string) (info Info, as string) {
 		}
 	}
 	return info, ""
+}
+
+// documented is a variable with a line of its own: what stands in the parentheses is its default, or that it is required,
+// perhaps with a condition.
+func documented(name, fact, doc string) Variable {
+	condition, required := strings.CutPrefix(fact, "required")
+	if !required {
+		return Variable{Name: name, Default: fact, Doc: doc}
+	}
+	if condition = strings.TrimPrefix(condition, ", "); condition != "" {
+		doc = condition + ": " + doc
+	}
+	return Variable{Name: name, Doc: doc, Required: true}
 }
 
 // documentedDefaults are the defaults of all roles, each with the comment right above it.

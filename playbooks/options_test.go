@@ -233,7 +233,7 @@ func TestList(t *testing.T) {
 	fsys := fstest.MapFS{
 		"b.yml": {Data: []byte("# Does b.\n- hosts: all\n")},
 		"a.yml": {Data: []byte("# Does a to all hosts.\n#\n# Carefully.\n#\n# Variables:\n#   port (5432): the client port\n" +
-			"#   settings ({a: 1}): postgresql.conf,\n#     merged\n#   user: whose\n#\n# See also b.\n")},
+			"#   settings ({a: 1}): postgresql.conf,\n#     merged\n#   user: whose\n#   to (required): where\n#   from (required, unless back): what\n#\n# See also b.\n")},
 		"c.yml":                     {Data: []byte("# Does c.\n#\n# Variables: one, two (required); three,\n#   four\n- hosts: all\n")},
 		"d.yml":                     {Data: []byte("# Does d.\n#\n# Variables: as for c.yml\n")},
 		"steps/c.yml":               {Data: []byte("- ping:\n")},
@@ -252,6 +252,7 @@ func TestList(t *testing.T) {
 	want := []Info{
 		{Name: "a.yml", Summary: "Does a to all hosts", Variables: []Variable{
 			{Name: "port", Default: "5432", Doc: "the client port"}, {Name: "settings", Default: "{a: 1}", Doc: "postgresql.conf, merged"}, {Name: "user", Doc: "whose"},
+			{Name: "to", Doc: "where", Required: true}, {Name: "from", Doc: "unless back: what", Required: true},
 		}},
 		{Name: "b.yml", Summary: "Does b"},
 		{Name: "c.yml", Summary: "Does c", Variables: shared},
