@@ -162,9 +162,9 @@ func (d *dropAction) Apply(ctx context.Context, h Host, p Plan) (Result, error) 
 	case err != nil:
 		return Result{}, err
 	case saw != "" && said != nil:
-		return Result{}, &Failure{Msg: fmt.Sprintf("%s was not dropped; after %s %s", n.Name, limit, saw), Err: said}
+		return Result{}, &Failure{Msg: fmt.Sprintf("%s was not dropped (limit %s): %s", n.Name, limit, saw), Err: said}
 	case saw != "":
-		return Result{Changed: true}, &Failure{Msg: fmt.Sprintf("%s was dropped, and after %s not all is well: %s; %s", n.Name, limit, saw, survey)}
+		return Result{Changed: true}, &Failure{Msg: fmt.Sprintf("%s was dropped, and not all is well (limit %s): %s; %s", n.Name, limit, saw, survey)}
 	}
 	voters, live := survey.Voters(leader)
 	r := Result{Changed: true, Msg: fmt.Sprintf("%s is out of the cluster that %s leads; %d voters are left, %d of them alive", n.Name, leader.Node, len(voters), len(live)),

@@ -178,7 +178,7 @@ func (e *electionAction) Apply(ctx context.Context, h Host, p Plan) (Result, err
 	case err != nil:
 		return Result{}, err
 	case saw != "":
-		return Result{}, &Failure{Msg: fmt.Sprintf("%s was told to stand for election, and after %s: %s; %s", n.Name, limit, saw, survey)}
+		return Result{}, &Failure{Msg: fmt.Sprintf("%s was told to stand for election, and not all is well (limit %s): %s; %s", n.Name, limit, saw, survey)}
 	}
 	if err := e.args.proveRow(ctx, h, leader, alive, limit); err != nil {
 		return Result{Changed: true}, err

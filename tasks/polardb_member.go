@@ -256,7 +256,7 @@ func (m *memberAction) prove(ctx context.Context, h Host, n wantedNode, changed 
 	case err != nil:
 		return Result{}, err
 	case saw != "":
-		return Result{}, &Failure{Msg: fmt.Sprintf("the node and the leader do not agree after %s: %s", m.limit(), saw), Hint: memberHint(survey, n)}
+		return Result{}, &Failure{Msg: fmt.Sprintf("the node and the leader do not agree (limit %s): %s", m.limit(), saw), Hint: memberHint(survey, n)}
 	}
 	row, _ := leader.Member(n.Address)
 	return Result{Changed: changed, Msg: fmt.Sprintf("%s is a %s; %s leads", n.Name, row.Role, leader.Node),

@@ -78,7 +78,7 @@ func (p *proofAction) Apply(ctx context.Context, h Host, _ Plan) (Result, error)
 	case err != nil:
 		return Result{}, err
 	case saw != "":
-		return Result{}, &Failure{Msg: fmt.Sprintf("the cluster is not as wanted, and %d s did not change that: %s", p.args.Timeout, saw), Hint: "polarbook status shows what each node says; polarbook run start.yml starts what does not run"}
+		return Result{}, &Failure{Msg: fmt.Sprintf("the cluster is not as wanted (limit %d s): %s", p.args.Timeout, saw), Hint: "polarbook status shows what each node says; polarbook run start.yml starts what does not run"}
 	}
 	if err := p.row(ctx, h, leader, deadline); err != nil {
 		return Result{}, err

@@ -278,7 +278,7 @@ func (s *singletonAction) Apply(ctx context.Context, h Host, p Plan) (Result, er
 	case err != nil:
 		return Result{}, err
 	case saw != "":
-		return Result{Changed: true}, &Failure{Msg: fmt.Sprintf("%s was told to go on alone, and after %s: %s; %s", survivor.Node, limit, saw, survey)}
+		return Result{Changed: true}, &Failure{Msg: fmt.Sprintf("%s was told to go on alone, and not all is well (limit %s): %s; %s", survivor.Node, limit, saw, survey)}
 	}
 	for _, v := range change.ahead {
 		if _, member := leader.Member(v.Address); !member {

@@ -248,7 +248,7 @@ func (s *switchoverAction) switchOver(ctx context.Context, h Host, change switch
 	case err != nil:
 		return Result{}, err
 	case saw != "":
-		return Result{Changed: true}, &Failure{Msg: fmt.Sprintf("%s was given the lead, and after %s not all is well: %s; %s", to.Name, limit, saw, survey)}
+		return Result{Changed: true}, &Failure{Msg: fmt.Sprintf("%s was given the lead, and not all is well (limit %s): %s; %s", to.Name, limit, saw, survey)}
 	}
 	if err := s.args.proveRow(ctx, h, leader, alive, limit); err != nil {
 		return Result{Changed: true}, err

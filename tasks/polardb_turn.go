@@ -174,7 +174,7 @@ func (t *turnAction) Apply(ctx context.Context, h Host, p Plan) (Result, error) 
 	case err != nil:
 		return Result{}, err
 	case saw != "" && t.args.State == "back":
-		return Result{}, &Failure{Msg: fmt.Sprintf("%s is not back after %s: %s", t.node.Name, limit, saw), Values: values,
+		return Result{}, &Failure{Msg: fmt.Sprintf("%s is not back (limit %s): %s", t.node.Name, limit, saw), Values: values,
 			Hint: "no further node was touched; look into the server log of " + t.node.Name}
 	case saw != "":
 		return Result{}, &Failure{Msg: "the cluster cannot spare " + t.node.Name + ": " + saw, Values: values,

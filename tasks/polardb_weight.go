@@ -193,7 +193,7 @@ func (w *weightAction) Apply(ctx context.Context, h Host, p Plan) (Result, error
 	case err != nil:
 		return Result{}, err
 	case saw != "":
-		return Result{}, &Failure{Msg: fmt.Sprintf("the nodes do not agree on the weights after %s: %s", limit, saw)}
+		return Result{}, &Failure{Msg: fmt.Sprintf("the nodes do not agree on the weights (limit %s): %s", limit, saw)}
 	}
 	_, weights := w.differ(leader)
 	return Result{Changed: true, Msg: p.Msg, Values: map[string]any{"weights": weights}, Diff: p.Diff}, nil
