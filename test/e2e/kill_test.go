@@ -85,26 +85,7 @@ func tasksOf(o *site.Outcome) int {
 // run had ended by then.
 func killAt(s *site.Site, moment int, late time.Duration) bool {
 	s.T.Helper()
-	began, task := 0, ""
-	r := s.Start(func(r *site.Running, e site.Event) {
-		if e.Type != "task_started" {
-			return
-		}
-		task = e.Name
-		if began++; began == moment {
-			time.AfterFunc(late, r.Kill)
-		}
-	}, "run", "new-cluster.yml", "--output", "json")
-	o := r.Wait()
-	if o.Code == 0 {
-		s.T.Logf("the run was over before %s after its task %d", late.Round(time.Millisecond), moment)
-		return false
-	}
-	if o.Code != -1 {
-		s.T.Fatalf("a run that was not killed yet failed\n%s", o.Story())
-	}
-	s.T.Logf("killed %s after task %d began, in %q, after %s", late.Round(time.Millisecond), moment, task, o.Took.Round(time.Millisecond))
-	return true
+	return s.KillAt("new-cluster.yml", moment, late)
 }
 
 // layForeign puts somebody else's files beside all that polarbook makes.

@@ -1,7 +1,6 @@
 package faults
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -77,25 +76,8 @@ func gone(s *site.Site, dice *rand.Rand, playbook string, args ...string) (kills
 	moment := 1 + dice.IntN(max(1, tasks))
 	// Most steps take some milliseconds, some a few seconds.
 	late := time.Duration(dice.Float64() * dice.Float64() * float64(1500*time.Millisecond))
-	began, task := 0, ""
-	r := s.Start(func(r *site.Running, e site.Event) {
-		if e.Type != "task_started" {
-			return
-		}
-		task = e.Name
-		if began++; began == moment {
-			time.AfterFunc(late, r.Kill)
-		}
-	}, append([]string{"run", playbook, "--output", "json"}, args...)...)
-	o := r.Wait()
-	switch o.Code {
-	case 0:
-		s.T.Logf("over before %s after its task %d", late.Round(time.Millisecond), moment)
-	case -1:
-		kills = 1
-		s.T.Logf("killed %s after task %d of about %d began, in %q", late.Round(time.Millisecond), moment, tasks, task)
-	default:
-		s.T.Fatal(fmt.Errorf("a run that was not killed yet failed\n%s", o.Story()))
+	if s.KillAt(playbook, moment, late, args...) {
+		return 1
 	}
-	return kills
+	return 0
 }

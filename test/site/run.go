@@ -1,6 +1,9 @@
 package site
 
-import "maps"
+import (
+	"maps"
+	"time"
+)
 
 // Polarbook runs it to its end and wants the exit code.
 func (l *Laptop) Polarbook(code int, args ...string) *Outcome {
@@ -35,6 +38,32 @@ func (l *Laptop) Disturb(playbook string, moment int, breakIt func(), args ...st
 	}
 	<-broken
 	return o
+}
+
+// KillAt runs a playbook and kills polarbook that long after it began its moment-th task. It says false when the run had
+// ended well by then; one that failed before it was killed fails the test.
+func (l *Laptop) KillAt(playbook string, moment int, late time.Duration, args ...string) bool {
+	l.T.Helper()
+	began, task := 0, ""
+	o := l.Start(func(r *Running, e Event) {
+		if e.Type != "task_started" {
+			return
+		}
+		task = e.Name
+		if began++; began == moment {
+			time.AfterFunc(late, r.Kill)
+		}
+	}, withEvents(playbook, args)...).Wait()
+	switch o.Code {
+	case 0:
+		l.T.Logf("the run was over before %s after its task %d", late.Round(time.Millisecond), moment)
+		return false
+	case -1:
+		l.T.Logf("killed %s after task %d began, in %q, after %s", late.Round(time.Millisecond), moment, task, o.Took.Round(time.Millisecond))
+		return true
+	}
+	l.T.Fatalf("a run that was not killed yet failed\n%s", o.Story())
+	return false
 }
 
 // Twice runs a playbook that changes something, asks before what it would do, and runs it again: nothing more is to do.
