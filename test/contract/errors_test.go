@@ -97,6 +97,13 @@ func TestUnreachableFollower(t *testing.T) {
 		refused(t, a, "alter system dma add follower '%s'", "127.0.0.9:5999", "Some error happens, please check the error log.")
 		refused(t, a, "alter system dma add follower '%s'", other.address(), "Some error happens, please check the error log.")
 		a.exec(fmt.Sprintf("alter system dma drop learner '%s'", other.address()))
+		// A join that is to work gets the time that a busy machine may need.
+		a.change = 20 * time.Second
+		a.configureDMA("replpw")
+		a.exec("select pg_reload_conf()")
+		eventually(t, 10*time.Second, "polar_dma_config_change_timeout is read again", func() bool {
+			return must[string](a, "show polar_dma_config_change_timeout") == "20s"
+		})
 		other.prepareToJoin(a)
 		a.add(other)
 	})

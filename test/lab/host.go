@@ -47,16 +47,6 @@ func (h *Host) Exec(ctx context.Context, script string) (stdout string, err erro
 	if err != nil {
 		return "", fmt.Errorf("run %q on %s: %w", script, h.Name, err)
 	}
-	// What was begun in a host that then goes down, or reboots, may hang in its dying namespace for ever.
-	go func() {
-		for ctx.Err() == nil {
-			if _, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); err != nil {
-				time.Sleep(hostGone)
-				cancel()
-			}
-			time.Sleep(hostGone / 10)
-		}
-	}()
 	command := exec.CommandContext(ctx, "nsenter", "--target", strconv.Itoa(pid),
 		"--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup",
 		"sh", "-c", `script=$(cat); exec </dev/null; eval "$script"`)
@@ -66,12 +56,41 @@ func (h *Host) Exec(ctx context.Context, script string) (stdout string, err erro
 	command.WaitDelay = time.Second
 	var out, errs bytes.Buffer
 	command.Stdout, command.Stderr = &out, &errs
-	if err := command.Run(); ctx.Err() != nil {
+	err = command.Start()
+	if err == nil {
+		ended := make(chan struct{})
+		go watch(command.Process, pid, cancel, ended)
+		err = command.Wait()
+		close(ended)
+	}
+	switch {
+	case ctx.Err() != nil:
 		return out.String(), fmt.Errorf("run %q on %s: %w; so far it wrote %q and %q", script, h.Name, ctx.Err(), out.String(), errs.String())
-	} else if err != nil && !errors.Is(err, exec.ErrWaitDelay) {
+	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
 		return out.String(), fmt.Errorf("run %q on %s: %w: %s", script, h.Name, err, strings.TrimSpace(errs.String()))
 	}
 	return out.String(), nil
+}
+
+// watch keeps a script from hanging, and its host with it, when the host goes down under it. A host that shuts down
+// stops all of its processes for a moment before it ends them; nsenter takes part in its child's stop, and nobody lets
+// it go on to collect the child, without which the host's first process cannot end. And what began in a host that is
+// gone may never end: it is given up.
+func watch(nsenter *os.Process, first int, giveUp func(), ended <-chan struct{}) {
+	ticker := time.NewTicker(hostGone / 10)
+	defer ticker.Stop()
+	for gone := time.Duration(0); gone <= hostGone; {
+		select {
+		case <-ended:
+			return
+		case <-ticker.C:
+		}
+		resume(nsenter)
+		if _, err := os.Stat(fmt.Sprintf("/proc/%d", first)); err != nil {
+			gone += hostGone / 10
+		}
+	}
+	giveUp()
 }
 
 // hostGone is how long a script may take to end after its host has.

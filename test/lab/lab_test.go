@@ -1,6 +1,7 @@
 package lab_test
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"net"
@@ -38,6 +39,7 @@ func TestThreeHosts(t *testing.T) {
 	t.Run("kernel settings", func(t *testing.T) { kernelSettings(t, l) })
 	t.Run("full disk", func(t *testing.T) { fullDisk(t, l.Host("node2")) })
 	t.Run("plug", func(t *testing.T) { plug(t, l.Host("node1"), l.Host("node3")) })
+	t.Run("a script that was stopped", func(t *testing.T) { stopped(t, l.Host("node1")) })
 	t.Run("kill and boot", func(t *testing.T) { killAndBoot(t, l.Host("node2")) })
 	t.Run("reboot", func(t *testing.T) { reboot(t, l.Host("node3")) })
 	t.Run("power off", func(t *testing.T) { powerOff(t, l.Host("node3")) })
@@ -211,6 +213,15 @@ func killAndBoot(t *testing.T, h *lab.Host) {
 	}
 	if got := sh(t, h, "cat /proc/sys/kernel/random/boot_id"); got == bootID {
 		t.Error("the boot ID is still " + got)
+	}
+}
+
+// stopped does to a script what a host that shuts down does to all its processes before it ends them.
+func stopped(t *testing.T, h *lab.Host) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if got, err := h.Exec(ctx, "(sleep 0.3; kill -CONT $$) & kill -STOP $$; echo goes on"); err != nil || got != "goes on\n" {
+		t.Errorf("a script that was stopped and continued wrote %q: %v", got, err)
 	}
 }
 

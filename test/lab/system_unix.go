@@ -16,6 +16,9 @@ func detach(command *exec.Cmd) {
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 }
 
+// resume lets a process go on that was stopped; to one that was not it is nothing.
+func resume(p *os.Process) { _ = p.Signal(syscall.SIGCONT) }
+
 // lock waits until no other process holds the lock on the file, and returns what lets it go.
 func lock(path string) (unlock func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

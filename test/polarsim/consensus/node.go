@@ -167,15 +167,22 @@ const ticksPerTimeout = 20
 
 func (n *Node) tick() {
 	defer n.wait.Done()
-	ticker := time.NewTicker(max(n.config.ElectionTimeout/ticksPerTimeout, 5*time.Millisecond))
+	interval := max(n.config.ElectionTimeout/ticksPerTimeout, 5*time.Millisecond)
+	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
-	for {
+	for before := time.Now(); ; {
 		select {
 		case <-n.ctx.Done():
 			return
 		case <-ticker.C:
 		}
 		n.mu.Lock()
+		// While this process was not run it heard nobody; that says nothing about the leader.
+		now := time.Now()
+		if missed := now.Sub(before) - 2*interval; missed > 0 {
+			n.deadline = n.deadline.Add(missed)
+		}
+		before = now
 		switch {
 		case n.stopped, n.role == Learner:
 		case n.role == Leader:
