@@ -11,7 +11,7 @@ import (
 // TestMembers takes one cluster through what its keeper does to its members. The steps build on one another.
 func TestMembers(t *testing.T) {
 	s := site.New(t, site.Options{Cluster: "daytwo", Specs: site.Hosts("node1", "node2", "node3", "node4"), Group: site.Vars{
-		"polardb_dma_settings": site.Vars{"polar_dma_election_timeout": "1s", "polar_dma_auto_purge": "off"},
+		"polardb_dma_settings": site.Vars{"polar_dma_election_timeout": site.ElectionTimeout, "polar_dma_auto_purge": "off"},
 	}})
 	s.Set("node4", site.Vars{"polardb_role": "learner"})
 	step := func(name string, f func(s *site.Site)) {

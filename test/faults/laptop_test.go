@@ -44,7 +44,7 @@ func TestLaptopGone(t *testing.T) {
 	again(false, "purge-logs.yml")
 	again(true, "delay-election.yml", "-e", "delay=on", "-e", "delay_timeout=90s")
 	again(true, "delay-election.yml", "-e", "delay=off")
-	again(true, "set-election-timeout.yml", "-e", "election_timeout=1200ms")
+	again(true, "set-election-timeout.yml", "-e", "election_timeout=2500ms")
 	s.SetAll(site.Vars{"polardb_settings": site.Vars{"work_mem": "5MB", "max_prepared_transactions": 20}})
 	again(true, "reconfigure.yml")
 	again(false, "restart.yml")

@@ -42,13 +42,13 @@ func elections(t *testing.T, s *site.Site) {
 	if after := pids(s); !maps.Equal(before, after) {
 		t.Errorf("a value that the engine does not take restarted servers: %v, %v", before, after)
 	}
-	s.Run(0, "set-election-timeout.yml", "-e", "election_timeout=1500ms").Says("reconfigure.yml takes this back")
+	s.Run(0, "set-election-timeout.yml", "-e", "election_timeout=2500ms").Says("reconfigure.yml takes this back")
 	for _, n := range nodes {
-		if got := s.Query(n, "show polar_dma_election_timeout"); got != "1500ms" {
+		if got := s.Query(n, "show polar_dma_election_timeout"); got != "2500ms" {
 			t.Errorf("%s has polar_dma_election_timeout %s", n, got)
 		}
 	}
-	s.Run(0, "set-election-timeout.yml", "-e", "election_timeout=1500ms").Unchanged(nodes...)
+	s.Run(0, "set-election-timeout.yml", "-e", "election_timeout=2500ms").Unchanged(nodes...)
 }
 
 func backup(t *testing.T, s *site.Site) {

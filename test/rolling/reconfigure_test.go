@@ -89,7 +89,7 @@ func reconfigure(t *testing.T, s *site.Site) {
 		"fails at the start": {site.Vars{"polardb_settings": site.Vars{"listen_addresses": "203.0.113.9", "max_connections": 160}}, "was left with the files that it had"},
 	} {
 		s.Case(t, "refused: "+name, func(t *testing.T) {
-			defer s.SetAll(site.Vars{"polardb_settings": good, "polardb_hba": hba, "polardb_dma_settings": site.Vars{"polar_dma_election_timeout": "1s"}})
+			defer s.SetAll(site.Vars{"polardb_settings": good, "polardb_hba": hba, "polardb_dma_settings": site.Vars{"polar_dma_election_timeout": site.ElectionTimeout}})
 			leader := s.Leader()
 			s.SetAll(c.set)
 			s.Run(2, "reconfigure.yml").Says(c.says)
