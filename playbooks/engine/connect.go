@@ -76,6 +76,10 @@ type link struct {
 // refusal is how long a host that could not be reached is not tried again for the sake of other hosts.
 const refusal = 15 * time.Second
 
+// secondTry is how long a host that could not be reached may take to answer at all when it is tried again: one that is
+// back answers at once, and a run with a dead host tries it many times.
+const secondTry = 3 * time.Second
+
 type kept struct {
 	once  sync.Once
 	value any
@@ -116,6 +120,9 @@ func (l *link) get(ctx context.Context) (Connection, error) {
 	}
 	l.mu.Lock()
 	config := l.config
+	if l.failed != nil {
+		config.DialTimeout = secondTry
+	}
 	l.mu.Unlock()
 	c, err := connect(ctx, config)
 	l.mu.Lock()
@@ -240,6 +247,9 @@ func (p *playRun) connectAll(ctx context.Context, hosts []*host) {
 		wanted = append(wanted, reach{p, h})
 	}
 	failures := p.r.reachAll(ctx, wanted)
+	for h, err := range failures {
+		h.keepEarly(err) // for its first task, where that comes all the same
+	}
 	maps.Copy(failures, early)
 	for _, h := range hosts {
 		if err := failures[h]; err != nil {

@@ -5,8 +5,10 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 
@@ -100,6 +102,32 @@ func TestIgnoreUnreachableConnectsAnew(t *testing.T) {
 	b.wantKind(err, 0)
 	if !strings.Contains(b.rec.text(), "a changed") {
 		t.Errorf("the host was not connected to again:\n%s", b.rec.text())
+	}
+}
+
+func TestAHostThatDidNotAnswerIsNotWaitedForAsLongAgain(t *testing.T) {
+	b := newBench(t, "a")
+	var limits []time.Duration
+	b.o.Connect = func(ctx context.Context, c remote.Config) (Connection, error) {
+		// The first task's try is the play's own.
+		if limits = append(limits, c.DialTimeout); len(limits) < 3 {
+			return nil, &remote.UnreachableError{Host: "a", Doing: "connecting", Err: errors.New("no answer")}
+		}
+		return b.connect(ctx, c)
+	}
+	_, err := b.run(`
+- hosts: all
+  gather_facts: false
+  ignore_unreachable: true
+  tasks:
+    - shell: "true"
+    - shell: "true"
+    - shell: ": LOSE"
+    - shell: "true"
+`)
+	b.wantKind(err, 0)
+	if want := []time.Duration{0, secondTry, secondTry, 0}; !slices.Equal(limits, want) {
+		t.Errorf("the host was given %v to answer, want %v", limits, want)
 	}
 }
 

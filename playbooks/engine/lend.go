@@ -168,8 +168,12 @@ func (h *lent) user() string { return h.as.Method + " " + h.as.User }
 
 // connection connects when that has not been done. A peer that has just not answered is not waited for again.
 func (h *lent) connection(ctx context.Context) (Connection, error) {
+	recent := h.on.h.takeEarly
 	if h.peer {
-		if err := h.link.refused(); err != nil {
+		recent = h.link.refused
+	}
+	if h.link.standing() == nil {
+		if err := recent(); err != nil {
 			return nil, err
 		}
 	}

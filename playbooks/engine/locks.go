@@ -139,11 +139,8 @@ func (r *run) reachEarly(ctx context.Context) []*lent {
 	var hosts []*lent
 	for _, w := range wanted {
 		if err := failures[w.h]; err != nil {
-			var u *remote.UnreachableError
-			if errors.As(err, &u) && !w.p.connectsLate() {
-				w.h.mu.Lock()
-				w.h.early, w.h.earlyAt = err, time.Now()
-				w.h.mu.Unlock()
+			if !w.p.connectsLate() {
+				w.h.keepEarly(err)
 			}
 			continue
 		}

@@ -38,6 +38,9 @@ type Config struct {
 	// ConnectTimeout bounds connecting and the handshake, without the time that a
 	// human takes to answer Passphrase. 0: 10 s.
 	ConnectTimeout time.Duration
+	// DialTimeout bounds how long a hop may take to answer at all, before the handshake. 0, and at
+	// most: ConnectTimeout.
+	DialTimeout time.Duration
 	// KeepAlive is the longest silence before the host is asked whether it is
 	// still there; after three questions without an answer the connection is
 	// given up. 0: 15 s.
@@ -56,6 +59,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.ConnectTimeout <= 0 {
 		c.ConnectTimeout = defaultConnectTimeout
+	}
+	if c.DialTimeout <= 0 || c.DialTimeout > c.ConnectTimeout {
+		c.DialTimeout = c.ConnectTimeout
 	}
 	if c.KeepAlive <= 0 {
 		c.KeepAlive = defaultKeepAlive

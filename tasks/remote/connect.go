@@ -139,12 +139,12 @@ func (d *dialer) handshake(ctx context.Context, t target, dial dialFunc, last bo
 		return nil, nil, fmt.Errorf("%s: %w", d.hostName(t, last), err)
 	}
 
-	dialCtx, cancel := context.WithTimeout(ctx, d.config.ConnectTimeout)
+	dialCtx, cancel := context.WithTimeout(ctx, d.config.DialTimeout)
 	raw, err := dial(dialCtx, "tcp", t.address())
 	cancel()
 	if err != nil {
 		if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-			err = fmt.Errorf("no answer within %s", d.config.ConnectTimeout)
+			err = fmt.Errorf("no answer within %s", d.config.DialTimeout)
 		}
 		return nil, nil, unreachable("connecting", nil, err)
 	}
