@@ -57,8 +57,14 @@ func TestInterrupt(t *testing.T) {
 		}
 	})
 	s.Subtest(t, "a new cluster, interrupted", func(t *testing.T) {
+		// The first copy is finished, with the leader's consensus meta in it.
+		task, copied := "", ""
 		r := s.Start(func(r *site.Running, e site.Event) {
-			if e.Type == "task_started" && strings.Contains(e.Name, "A copy of the leader") {
+			switch {
+			case e.Type == "task_started":
+				task = e.Name
+			case e.Type == "host_started" && strings.Contains(task, "A copy of the leader") && e.Host != s.Names()[0] && copied == "":
+				copied = e.Host
 				r.Signal(syscall.SIGINT)
 			}
 		}, "run", "new-cluster.yml", "--output", "json")
@@ -67,6 +73,9 @@ func TestInterrupt(t *testing.T) {
 			if pending(o)[n] == "" {
 				t.Errorf("nothing is said of what is pending on %s:\n%s", n, o.Story())
 			}
+		}
+		if got := s.On(copied, "sed -n 's/^step=//p' "+s.Pgdata(copied)+".polarbook"); strings.TrimSpace(got) != "data" {
+			t.Errorf("%s was interrupted after the step %q", copied, got)
 		}
 		s.Run(0, "new-cluster.yml")
 		s.Whole()
