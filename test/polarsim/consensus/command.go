@@ -217,6 +217,12 @@ func (n *Node) ChangeLeader(address string) error {
 	go func(term int64) {
 		defer n.wait.Done()
 		n.handOver(address, term, n.config.ElectionTimeout)
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if n.meta.Term == term {
+			n.transferring = time.Time{}
+			n.notifyLocked()
+		}
 	}(n.meta.Term)
 	return nil
 }

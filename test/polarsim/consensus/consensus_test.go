@@ -341,3 +341,42 @@ func TestShift(t *testing.T) {
 		}
 	}
 }
+
+// TestWritesWaitForATransfer: a leader that took writes while it hands over would have more log than its successor,
+// nobody would vote for that one, and there would be no leader for an election timeout.
+func TestWritesWaitForATransfer(t *testing.T) {
+	members := newMembers(t, 3)
+	for _, m := range members {
+		m.start()
+	}
+	for range 10 {
+		old := awaitLeader(t, members)
+		term := old.node.Status().Term
+		to := members[0]
+		if to == old {
+			to = members[1]
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var writing sync.WaitGroup
+		for range 4 {
+			writing.Go(func() {
+				for ctx.Err() == nil {
+					_, _ = old.node.Propose(ctx, json.RawMessage(`"row"`))
+				}
+			})
+		}
+		time.Sleep(20 * time.Millisecond)
+		if err := old.node.ChangeLeader(to.address); err != nil {
+			t.Fatal(err)
+		}
+		await(t, "another leader", func() bool {
+			leader := leaderOf(members)
+			return leader != nil && leader.node.Status().Term > term
+		})
+		cancel()
+		writing.Wait()
+		if leader := awaitLeader(t, members); leader != to || leader.node.Status().Term != term+1 {
+			t.Errorf("%s leads in term %d, want %s in term %d", leader.address, leader.node.Status().Term, to.address, term+1)
+		}
+	}
+}

@@ -131,7 +131,7 @@ func (n *Node) handOver(address string, term int64, limit time.Duration) {
 		n.mu.Lock()
 		index, _, _ := n.log.Last()
 		p := n.peers[address]
-		ready := p != nil && p.match >= index
+		ready := p != nil && p.match >= index && n.commit >= index
 		office := n.role == Leader && n.meta.Term == term
 		m := &message{Kind: "lead", ClusterID: n.meta.ClusterID, Term: term, From: n.meta.Self, FromID: n.idLocked()}
 		n.mu.Unlock()

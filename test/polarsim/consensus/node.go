@@ -43,7 +43,7 @@ type Node struct {
 	deadline     time.Time
 	leaderHeard  time.Time
 	leaderTicks  int // ticks in office since a majority was last heard
-	transferring time.Time
+	transferring time.Time // until then the lead is being handed over, and nothing new is taken into the log
 	pendingAdd   string
 	dropped      bool  // by its own command
 	number       int64 // the last number a WEIGHT or MATCH INDEX left behind; PURGE uses it

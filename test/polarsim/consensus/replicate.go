@@ -230,7 +230,8 @@ func (n *Node) learnCommitLocked(commit int64) {
 }
 
 // Propose appends data to the log and returns its index. A server that is writable and has lost its majority
-// waits here until it has one again or ctx ends: the engine's writes hang in the same way.
+// waits here until it has one again or ctx ends: the engine's writes hang in the same way. So do those of a leader
+// that hands over, whose successor needs all of the log.
 func (n *Node) Propose(ctx context.Context, data json.RawMessage) (int64, error) {
 	for {
 		n.mu.Lock()
@@ -239,7 +240,7 @@ func (n *Node) Propose(ctx context.Context, data json.RawMessage) (int64, error)
 			n.mu.Unlock()
 			return 0, ErrStopped
 		}
-		if n.role == Leader && !n.weighing {
+		if n.role == Leader && !n.weighing && time.Now().After(n.transferring) {
 			entry, err := n.log.Append(Entry{Term: n.meta.Term, Data: data})
 			if err == nil {
 				n.advanceLocked()

@@ -57,12 +57,13 @@ func (k *link) call(ctx context.Context, m *message, timeout time.Duration) (*an
 		}
 		k.conn, k.reader = conn, bufio.NewReaderSize(conn, 1<<16)
 	}
-	_ = k.conn.SetDeadline(deadline)
-	stop := context.AfterFunc(ctx, func() { _ = k.conn.SetDeadline(time.Unix(1, 0)) })
+	conn := k.conn // the function below may come late
+	_ = conn.SetDeadline(deadline)
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	a, err := exchange(k.conn, k.reader, m)
+	a, err := exchange(conn, k.reader, m)
 	if err != nil {
-		_ = k.conn.Close()
+		_ = conn.Close()
 		k.conn = nil
 		return nil, err
 	}
