@@ -42,7 +42,7 @@ type Node struct {
 	applied      int64
 	deadline     time.Time
 	leaderHeard  time.Time
-	leaderTicks  int // ticks in office since a majority was last heard
+	leaderTicks  int       // ticks in office since a majority was last heard
 	transferring time.Time // until then the lead is being handed over, and nothing new is taken into the log
 	pendingAdd   string
 	dropped      bool  // by its own command
