@@ -119,11 +119,11 @@ func watchCopies(s *site.Site) (stop func()) {
 		for ctx.Err() == nil {
 			for _, n := range names {
 				looks++
-				look(ctx, s, n)
+				look(s, n)
 			}
 			select {
 			case <-ctx.Done():
-			case <-time.After(150 * time.Millisecond):
+			case <-time.After(50 * time.Millisecond):
 			}
 		}
 	})
@@ -142,20 +142,19 @@ func watchCopies(s *site.Site) (stop func()) {
 }
 
 // look takes all processes' command lines at one moment. A base backup's own helper is its child.
-func look(ctx context.Context, s *site.Site, name string) {
-	out, err := s.Lab.Host(name).Exec(ctx, `for d in /proc/[0-9]*; do
-[ -r $d/cmdline ] && { sed -n 's/^Pid:\t//p; s/^PPid:\t//p; s/^Name:\t//p' $d/status 2>/dev/null | tr '\n' ' '; tr '\0\n' '  ' <$d/cmdline; echo; }; done 2>/dev/null; true`)
+func look(s *site.Site, name string) {
+	processes, err := s.Lab.Host(name).Processes()
 	if err != nil {
 		return // the host is down, or the test over
 	}
-	copies := map[string]string{} // pid to parent
-	for _, line := range strings.Split(out, "\n") {
+	copies := map[int]int{} // to the parent
+	for _, p := range processes {
+		line := strings.Join(p.Args, " ")
 		if strings.Contains(line, s.Password) || strings.Contains(line, s.Lab.Password()) {
 			s.T.Errorf("a password is among the arguments of a process on %s: %s", name, line)
 		}
-		f := strings.Fields(line)
-		if len(f) > 3 && (f[0] == "pg_basebackup" || strings.HasPrefix(f[0], "polar_basebacku")) {
-			copies[f[1]] = f[2]
+		if p.Name == "pg_basebackup" || strings.HasPrefix(p.Name, "polar_basebacku") {
+			copies[p.PID] = p.Parent
 		}
 	}
 	top := 0
@@ -165,6 +164,6 @@ func look(ctx context.Context, s *site.Site, name string) {
 		}
 	}
 	if top > 1 {
-		s.T.Errorf("%d base backups at once on %s: %v\n%s", top, name, copies, out)
+		s.T.Errorf("%d base backups at once on %s: %v\n%+v", top, name, copies, processes)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +37,7 @@ func TestThreeHosts(t *testing.T) {
 			t.Errorf("there is a python3 at %s", got)
 		}
 	})
+	t.Run("processes", func(t *testing.T) { processes(t, l.Host("node1"), l.Host("node2")) })
 	t.Run("kernel settings", func(t *testing.T) { kernelSettings(t, l) })
 	t.Run("full disk", func(t *testing.T) { fullDisk(t, l.Host("node2")) })
 	t.Run("plug", func(t *testing.T) { plug(t, l.Host("node1"), l.Host("node3")) })
@@ -214,6 +216,26 @@ func killAndBoot(t *testing.T, h *lab.Host) {
 	if got := sh(t, h, "cat /proc/sys/kernel/random/boot_id"); got == bootID {
 		t.Error("the boot ID is still " + got)
 	}
+}
+
+func processes(t *testing.T, h, other *lab.Host) {
+	sh(t, h, "sleep 7777 >/dev/null 2>&1 &")
+	sleeps := func(h *lab.Host) (found int) {
+		list, err := h.Processes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range list {
+			if p.Name == "sleep" && slices.Equal(p.Args, []string{"sleep", "7777"}) && p.PID > 0 && p.Parent > 0 {
+				found++
+			}
+		}
+		return found
+	}
+	if here, there := sleeps(h), sleeps(other); here != 1 || there != 0 {
+		t.Errorf("sleep is seen %d times where it runs and %d times elsewhere", here, there)
+	}
+	sh(t, h, "pkill -x sleep")
 }
 
 // stopped does to a script what a host that shuts down does to all its processes before it ends them.

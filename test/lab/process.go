@@ -149,19 +149,11 @@ func (h *Host) initPID() (int, error) {
 		return 0, err
 	}
 	found := 0
-	err = filepath.WalkDir(cgroup, func(path string, entry fs.DirEntry, err error) error {
-		// Cgroups and processes come and go while this looks at them.
-		if err != nil || entry.Name() != "cgroup.procs" {
-			return nil
+	err = eachProcess(cgroup, func(pid string) bool {
+		if isInit(pid) {
+			found, _ = strconv.Atoi(pid)
 		}
-		processes, _ := os.ReadFile(path)
-		for pid := range strings.FieldsSeq(string(processes)) {
-			if isInit(pid) {
-				found, _ = strconv.Atoi(pid)
-				return fs.SkipAll
-			}
-		}
-		return nil
+		return found == 0
 	})
 	if err != nil {
 		return 0, err
@@ -172,13 +164,68 @@ func (h *Host) initPID() (int, error) {
 	return found, nil
 }
 
+// Process is one of a host's, with the numbers that it has on this machine.
+type Process struct {
+	PID, Parent int
+	Name        string
+	Args        []string
+}
+
+// Processes are those that the host runs at this moment, seen from outside: nothing is run in it. Those that ended
+// meanwhile are left out.
+func (h *Host) Processes() ([]Process, error) {
+	cgroup, err := h.cgroup()
+	if err != nil {
+		return nil, err
+	}
+	var list []Process
+	err = eachProcess(cgroup, func(pid string) bool {
+		status, err := os.ReadFile(filepath.Join("/proc", pid, "status"))
+		if err != nil {
+			return true
+		}
+		args, _ := os.ReadFile(filepath.Join("/proc", pid, "cmdline"))
+		p := Process{Name: statusLine(status, "Name"), Args: strings.Split(strings.TrimRight(string(args), "\x00"), "\x00")}
+		p.PID, _ = strconv.Atoi(pid)
+		p.Parent, _ = strconv.Atoi(statusLine(status, "PPid"))
+		list = append(list, p)
+		return true
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the processes of %s: %w", h.Name, err)
+	}
+	return list, nil
+}
+
+// eachProcess calls f for every process of a cgroup and those below, until it returns false. Cgroups and processes come
+// and go meanwhile.
+func eachProcess(cgroup string, f func(pid string) bool) error {
+	return filepath.WalkDir(cgroup, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.Name() != "cgroup.procs" {
+			return nil
+		}
+		processes, _ := os.ReadFile(path)
+		for pid := range strings.FieldsSeq(string(processes)) {
+			if !f(pid) {
+				return fs.SkipAll
+			}
+		}
+		return nil
+	})
+}
+
 // isInit reports whether a process is number 1 of a name space below the machine's.
 func isInit(pid string) bool {
 	status, _ := os.ReadFile(filepath.Join("/proc", pid, "status"))
-	_, numbers, _ := strings.Cut(string(status), "\nNSpid:")
-	numbers, _, _ = strings.Cut(numbers, "\n")
-	fields := strings.Fields(numbers)
+	fields := strings.Fields(statusLine(status, "NSpid"))
 	return len(fields) > 1 && fields[len(fields)-1] == "1"
+}
+
+// statusLine is what /proc/PID/status says under a name.
+func statusLine(status []byte, name string) string {
+	_, value, _ := strings.Cut("\n"+string(status), "\n"+name+":")
+	value, _, _ = strings.Cut(value, "\n")
+	return strings.TrimSpace(value)
 }
 
 func removeCgroup(path string) error {

@@ -158,6 +158,6 @@ func (s *Site) Eventually(what string, f func() error) {
 		if time.Now().After(deadline) {
 			s.T.Fatalf("waited a minute until %s; saw last: %v", what, err)
 		}
-		time.Sleep(200 * time.Millisecond)
+		time.Sleep(300 * time.Millisecond)
 	}
 }
