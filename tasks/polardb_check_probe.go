@@ -2,8 +2,9 @@ package tasks
 
 import (
 	"fmt"
+	"maps"
 	"path"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -28,16 +29,16 @@ func (c *checkAction) script() string {
 	if c.archive != nil {
 		libraries = c.archive.Libraries
 	}
-	var settings []string
-	for name := range a.Sysctl {
-		settings = append(settings, name)
+	// Each with its file, so that the host need not make one of the name.
+	var settings strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(a.Sysctl)) {
+		fmt.Fprintf(&settings, "setting %s %s\n", remote.Quote(name), remote.Quote("/proc/sys/"+strings.ReplaceAll(name, ".", "/")))
 	}
-	sort.Strings(settings)
 	return strings.NewReplacer(
 		"@PGDATA@", remote.Quote(a.Pgdata), "@POLARDATA@", remote.Quote(a.Polardata), "@HOME@", remote.Quote(a.Home),
 		"@USER@", remote.Quote(a.User), "@UNIT@", remote.Quote(a.Unit), "@LOCALE@", remote.Quote(a.Locale),
 		"@PORTS@", fmt.Sprintf("%d %d", a.Port, a.Port+10000), "@TOOLS@", strings.Join(tools, " "),
-		"@LIBRARIES@", quoteAll(libraries), "@SYSCTL@", quoteAll(settings),
+		"@LIBRARIES@", quoteAll(libraries), "@SYSCTL@", settings.String(),
 	).Replace(checkScript)
 }
 
@@ -102,9 +103,11 @@ done
 for l in @LIBRARIES@; do say "library.wanted=$l"; done
 machine=$(uname -m)
 case $machine in x86_64) arch=x86-64 ;; aarch64) arch=AArch64 ;; *) arch=libc ;; esac
-known=$(ldconfig -p 2>/dev/null | grep -F "$arch")
+# A name and its file a line, each in blanks, the first of the name first.
+known=" $(ldconfig -p 2>/dev/null | awk -v a="$arch" 'index($0, a) && !seen[$1]++ { print $1, $NF, "" }' | tr '\n' ' ')"
 for l in @LIBRARIES@; do
-	file=$(printf '%s\n' "$known" | awk -v l="$l" '$1 == l { print $NF; exit }')
+	file=
+	case $known in *" $l /"*) file=/${known#*" $l /"} file=${file%% *} ;; esac
 	if [ ! -e "$file" ]; then
 		file=
 		for d in /lib64 /usr/lib64 "/lib/$machine-linux-gnu" "/usr/lib/$machine-linux-gnu" /lib /usr/lib /usr/local/lib64 /usr/local/lib; do
@@ -116,14 +119,11 @@ for l in @LIBRARIES@; do
 		grep -ao 'GLIBCXX_3\.4[.0-9]*' "$file" 2>/dev/null | awk -F. '$3 + 0 > m { m = $3 + 0 } END { print "check.glibcxx=3.4." m }'
 	fi
 done
-for s in @SYSCTL@; do
-	f=/proc/sys/$(printf %s "$s" | tr . /)
-	if [ -r "$f" ]; then say "sysctl=$s=$(tr '\n\t' '  ' <"$f")"; fi
-done
-if id -u @USER@ >/dev/null 2>&1; then say "user=$(id -u @USER@)|$(id -gn @USER@)"; fi
+# Not with read, which reads a byte at a time: the kernel gives out the first and no more.
+setting() { if value=$(cat "$2" 2>/dev/null); then say "sysctl=$1=$value"; fi; }
+@SYSCTL@if id -u @USER@ >/dev/null 2>&1; then say "user=$(id -u @USER@)|$(id -gn @USER@)"; fi
 say "limit.hard=$(ulimit -Hn)"
-say "unit.load=$(systemctl show -p LoadState @UNIT@ 2>/dev/null | sed 's/^LoadState=//')"
-say "unit.nofile=$(systemctl show -p LimitNOFILE @UNIT@ 2>/dev/null | sed 's/^LimitNOFILE=//')"
+systemctl show -p LoadState -p LimitNOFILE @UNIT@ 2>/dev/null | sed -n 's/^LoadState=/check.unit.load=/p; s/^LimitNOFILE=/check.unit.nofile=/p'
 pid=$(head -n 1 @PGDATA@/postmaster.pid 2>/dev/null)
 case $pid in ''|*[!0-9]*) ;; *) sed -n 's/^Max open files *\([0-9a-z]*\).*/check.limit.server=\1/p' "/proc/$pid/limits" 2>/dev/null ;; esac
 say "hugepage=$(cat /sys/kernel/mm/transparent_hugepage/enabled 2>/dev/null)"
