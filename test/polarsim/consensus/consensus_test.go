@@ -380,3 +380,40 @@ func TestWritesWaitForATransfer(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoWasToldToStandMindsNoOldLeader: what the old leader sent before it knew of the election does not end it. A node
+// that stands of its own accord gives way.
+func TestWhoWasToldToStandMindsNoOldLeader(t *testing.T) {
+	for _, forced := range []bool{true, false} {
+		members := newMembers(t, 3)
+		for _, m := range members {
+			m.start()
+		}
+		leader := awaitLeader(t, members)
+		var follower *member
+		for _, m := range members {
+			if m != leader {
+				follower = m
+			}
+		}
+		await(t, "the follower follows", func() bool { return follower.node.Status().LeaderAddress == leader.address })
+		late := &message{Kind: "append", Term: leader.node.Status().Term, From: leader.address, FromID: 1}
+		for _, m := range members {
+			if m != follower {
+				m.stop()
+			}
+		}
+		n := follower.node
+		n.mu.Lock()
+		late.ClusterID = n.meta.ClusterID
+		n.standLocked(forced)
+		stands := n.meta.Term
+		n.mu.Unlock()
+		if _, err := n.handle(late); err != nil {
+			t.Fatal(err)
+		}
+		if s := n.Status(); (s.Role == Candidate && s.Term >= stands) != forced {
+			t.Errorf("forced %v: role %v in term %d after it stood in term %d", forced, s.Role, s.Term, stands)
+		}
+	}
+}

@@ -12,7 +12,7 @@ func (n *Node) standLocked(force bool) {
 		return
 	}
 	n.newTermLocked(max(n.meta.Term, n.meta.HighestVoted) + 1)
-	n.role = Candidate
+	n.role, n.forced = Candidate, force
 	n.meta.VotedFor = n.idLocked()
 	n.meta.HighestVoted = n.meta.Term
 	n.saveLocked()

@@ -50,6 +50,7 @@ type Node struct {
 	votes        map[string]bool
 	campaign     int
 	peers        map[string]*peer
+	forced       bool // the candidate was told to stand, and does not give way to a leader of an earlier term
 	stopped      bool
 	changed      chan struct{}
 }
@@ -222,7 +223,7 @@ func (n *Node) newTermLocked(term int64) {
 	n.meta.Term = term
 	n.meta.VotedFor = 0
 	n.leader, n.leaderID = "", 0
-	n.weighing = false
+	n.weighing, n.forced = false, false
 	n.transferring = time.Time{}
 	if n.role != Learner {
 		n.role = Follower

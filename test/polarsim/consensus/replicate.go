@@ -172,7 +172,7 @@ func (n *Node) onAppend(m *message) *answer {
 		}
 		n.newTermLocked(m.Term)
 	case m.Term < n.meta.Term:
-		if n.role != Learner && (n.role != Candidate || m.Term < lastTerm) {
+		if n.role != Learner && (n.role != Candidate || n.forced || m.Term < lastTerm) {
 			return &answer{Term: n.meta.Term}
 		}
 		n.logf("Server %d : Downgrade term from %d to %d when onAppendLog", n.idLocked(), n.meta.Term, m.Term)
