@@ -13,6 +13,7 @@ type metaArgs struct {
 	nodeArgs
 	clusterArgs
 	Founder bool `arg:"founder" default:"no" doc:"make this node the only member of a new cluster, instead of a learner that can be added to one"`
+	Alone   bool `arg:"alone" default:"no" doc:"make this node, a voter, the only one of its cluster, while its server is stopped; see polardb_singleton"`
 	Timeout int  `arg:"timeout" default:"60" doc:"seconds that the initialisation may take; it normally takes two"`
 }
 
@@ -23,6 +24,7 @@ var polardbMetaModule = Define(Module{
 		"A founder's meta is initialised only when there is none: doing it again on a member makes a second cluster out of it.",
 		"A node that is to join gets the meta of a learner when it has none, when what it has was copied from another node, and when it was dropped from the cluster: added again with its old meta it would look healthy and could not vote. A dropped node that still runs is stopped for that.",
 		"A logger's log begins where the leader's is committed up to at that moment (polar_dma_logger_start_point). Without that a logger cannot be added once the leader has purged the beginning of its log (observed on 11.9).",
+		"With alone a voter forgets the others, as CHANGE TO SINGLETON MODE makes it, but offline: that statement needs a server that takes connections, and it can end in one that never does again. Its data, its log, its term and its learners stay, its weight is the default. A server that runs is stopped for it. Never for two voters of one cluster.",
 		"The engine hangs for ever on some mistakes, so the command has a limit and is ended when that is over.",
 	},
 	Returns: []Return{{"members", "str", "the meta's member list, as polar_tools dma-meta prints it"}, {"learners", "str", "its learner list"}},
@@ -69,7 +71,7 @@ func (m *metaAction) Ask(ctx context.Context, h Host, probed Found) (Found, erro
 	if err != nil {
 		return probed, err
 	}
-	if kind := s.metaNames(self.Address); !m.args.Founder && (kind == metaMember || found.Logger && !s.ready(kind)) {
+	if kind := s.metaNames(self.Address); !m.args.Founder && !m.args.Alone && (kind == metaMember || found.Logger && !s.ready(kind)) {
 		leader, _, err := m.args.leader(ctx, h, m.list, electionPatience)
 		if err != nil {
 			found.Unknown = err.Error()
@@ -135,6 +137,15 @@ func (m *metaAction) Plan(f Found) (Plan, error) {
 	}
 	values := map[string]any{"members": s.MetaMembers, "learners": s.MetaLearners}
 	kind := s.metaNames(found.Self)
+	if a.Alone {
+		if list, _ := dma.ParseMembers(s.MetaMembers); kind == metaMember && len(list.Entries) == 1 {
+			return Plan{Values: values, Msg: "the node is the only voter that it knows"}, nil
+		}
+		if kind != metaMember {
+			return Plan{}, &Failure{Msg: fmt.Sprintf("this node is no voter (%s%s) and cannot go on alone", s.MetaMembers, s.MetaLearners)}
+		}
+		return m.change(s, found, "make the node the only voter that it knows", values), nil
+	}
 	if a.Founder {
 		switch kind {
 		case metaNone:
@@ -173,8 +184,10 @@ func (m *metaAction) Plan(f Found) (Plan, error) {
 // change plans the initialisation. The probe after the script is the proof: the tool must then show this node's address.
 func (m *metaAction) change(s nodeState, found metaFound, msg string, values map[string]any) Plan {
 	a := m.args
-	settings := "-c " + remote.Quote("polar_dma_learners_info="+found.Self.String())
+	settings, mode := "-c "+remote.Quote("polar_dma_learners_info="+found.Self.String()), "polar_dma_init_meta"
 	switch {
+	case a.Alone:
+		settings, mode = "-c "+remote.Quote("polar_dma_members_info="+found.Self.String()+"@1"), "polar_dma_sync_meta"
 	case a.Founder:
 		settings = "-c " + remote.Quote("polar_dma_members_info="+found.Self.String()+"@1")
 	case found.Logger && found.Start == "":
@@ -190,7 +203,7 @@ grep -q '^[ 	]*polar_enable_dma[ 	]*=[ 	]*on' "$PGDATA/polar_dma.conf" || { echo
 # The first start of the engine pins polar_datadir here, over what postgresql.conf says later (observed on 11.9).
 rm -f "$PGDATA/polar_node_static.conf"
 ` + workDir + `rc=0
-` + a.as(fmt.Sprintf(`timeout -k 10 %d %s -D "$PGDATA" -c polar_dma_init_meta=ON %s`, a.Timeout, remote.Quote(s.Postgres), settings)) + ` >"$WORK/log" 2>&1 || rc=$?
+` + a.as(fmt.Sprintf(`timeout -k 10 %d %s -D "$PGDATA" -c %s=ON %s`, a.Timeout, remote.Quote(s.Postgres), mode, settings)) + ` >"$WORK/log" 2>&1 || rc=$?
 if [ $rc != 0 ]; then
 	[ $rc = 124 ] && echo "the engine did not come back within ` + fmt.Sprint(a.Timeout) + ` s and was ended" >&2
 	tail -n 10 "$WORK/log" >&2

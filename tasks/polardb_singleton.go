@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -25,8 +26,9 @@ var polardbSingletonModule = Define(Module{
 	Summary: "Let one voter go on alone when most of them are gone for good",
 	Notes: []string{
 		"The survivor forgets all other voters, and leads. What the lost majority had committed and the survivor had not received is lost. Nobody can say from here how much that is: the survivor's last log entry and its last transaction are shown, and what the other nodes have beyond it.",
-		"Refused: while a majority of the voters answers, or may still answer because its server runs; while a voter that does not answer is not named in lost, since it may be alive elsewhere and two clusters would come of it; for a learner and a logger, which the engine does not let go on.",
+		"Refused: while a majority of the voters answers, or may still answer because its server runs; while a voter that does not answer is not named in lost, since it may be alive elsewhere and two clusters would come of it; for a learner and a logger, which the engine does not let go on; for a voter of weight 0, which would forget the others, start over and never take a connection again (observed on 11.9).",
 		"A learner that has more log than the survivor is dropped from it, because it would keep what the cluster no longer has. Every node but the survivor must be built anew before it is a voter again.",
+		"The engine's process ends at an assertion when the survivor became a voter since its server was started (observed on 11.9). It is back at once, without a leader, and takes no connections for that. Then this reports stuck, and the node has to be made to go on offline: polardb_meta with alone.",
 		"A statement that still waits for the lost majority is waited for first, up to polar_dma_config_change_timeout (60 s).",
 	},
 	Returns: []Return{
@@ -37,6 +39,7 @@ var polardbSingletonModule = Define(Module{
 		{"voters", "list", "the voters that the survivor knew"},
 		{"weights", "dict", "the weight that each of them had"},
 		{"ahead", "list", "the learners that have more log than the survivor, and are dropped from it"},
+		{"stuck", "bool", "whether the survivor's server started over instead, and takes no connections: polardb_meta with alone makes it go on"},
 		{"log_index", "int", "the last entry of the survivor's log"},
 		{"last_transaction", "str", "when the last transaction that it replayed was committed; empty on a node that led"},
 	},
@@ -79,7 +82,7 @@ func (s *singletonAction) Plan(f Found) (Plan, error) {
 	for _, name := range s.args.Lost {
 		lost = append(lost, name)
 	}
-	values := map[string]any{"needed": false, "leader": leader.Node, "survivor": "", "lost": lost, "voters": []any{}, "ahead": []any{}, "weights": map[string]any{}, "log_index": int(leader.Status.LastLogIndex), "last_transaction": ""}
+	values := map[string]any{"needed": false, "leader": leader.Node, "survivor": "", "lost": lost, "voters": []any{}, "ahead": []any{}, "stuck": false, "weights": map[string]any{}, "log_index": int(leader.Status.LastLogIndex), "last_transaction": ""}
 	if found.NoLeader == "" {
 		return Plan{Msg: fmt.Sprintf("%s leads, and is believed (%s): there is no majority to recover", leader.Node, votes(survey, leader)), Values: values}, nil
 	}
@@ -162,6 +165,8 @@ func cannotGoOn(v dma.View, n wantedNode) string {
 		return "is a learner, which the engine does not let lead"
 	case !listed || own.IPPort != n.Address.Consensus() || v.Members.Count(own.IPPort) != 1:
 		return fmt.Sprintf("is not a voter by its own member list (%s)", v.Members)
+	case own.Weight == 0:
+		return "has the weight 0: the engine would make it forget the others and never lead"
 	}
 	return ""
 }
@@ -250,6 +255,28 @@ func (s *singletonAction) warning(survey dma.Survey, change singletonChange) str
 	return msg + "\n" + columns(rows)
 }
 
+// patience is how long the survivor may take no connections before it is not expected to take any: one that goes on alone
+// is back after an election and a little.
+const patience = 25 * time.Second
+
+// stuck waits until the survivor answers, or has refused connections for too long.
+func (s *singletonAction) stuck(ctx context.Context, h Host, survivor dma.View) (bool, error) {
+	for began := time.Now(); ; {
+		v, _ := s.args.survey(ctx, h, s.list).Of(survivor.Node)
+		switch {
+		case ctx.Err() != nil:
+			return false, ctx.Err()
+		case v.Err == nil:
+			return false, nil
+		case time.Since(began) > patience:
+			return dma.StartingUp(v.Err), nil
+		}
+		if err := sleep(ctx, 500*time.Millisecond); err != nil {
+			return false, err
+		}
+	}
+}
+
 func (s *singletonAction) Apply(ctx context.Context, h Host, p Plan) (Result, error) {
 	change, ok := p.Data.(singletonChange)
 	if !ok {
@@ -264,6 +291,17 @@ func (s *singletonAction) Apply(ctx context.Context, h Host, p Plan) (Result, er
 	}
 	if err != nil {
 		h.Say(survivor.Node + " ended the session: " + err.Error())
+	}
+	if err != nil {
+		stuck, lost := s.stuck(ctx, h, survivor)
+		if lost != nil {
+			return Result{Changed: true}, lost
+		}
+		if stuck {
+			values := maps.Clone(p.Values)
+			values["stuck"] = true
+			return Result{Changed: true, Msg: survivor.Node + " started over instead of going on alone, and takes no connections", Values: values}, nil
+		}
 	}
 	leader, survey, saw, err := s.args.await(ctx, h, s.list, limit, func(survey dma.Survey, leader dma.View) string {
 		if leader.Node != survivor.Node {

@@ -71,6 +71,15 @@ func TestSingletonPlan(t *testing.T) {
 			c.loses(1, 3)
 			c.survey[1].Members, _ = dma.ParseMembers("10.0.0.2:15432#5N;10.0.0.2:15432#5N@2")
 		}, want: "is not a voter by its own member list", fail: true},
+		"only one of weight 0 is left": {lost: []string{"node1", "node3"}, make: func(c *testCluster) {
+			c.loses(1, 3)
+			c.survey[1].Members, _ = dma.ParseMembers("10.0.0.1:15432#5N;10.0.0.2:15432#0N;10.0.0.3:15432#5N@2")
+		}, want: "node2 has the weight 0: the engine would make it forget the others and never lead", fail: true},
+		"the one with more has the weight 0": {voters: 5, lost: []string{"node3", "node4", "node5"}, make: func(c *testCluster) {
+			c.loses(3, 4, 5)
+			c.survey[1].Status.LastLogIndex = 120
+			c.survey[1].Members, _ = dma.ParseMembers("10.0.0.1:15432#5N;10.0.0.2:15432#0N;10.0.0.3:15432#5N;10.0.0.4:15432#5N;10.0.0.5:15432#5N@2")
+		}, want: "node1 is to go on alone (log index 100"},
 		"a survivor that nobody knows": {survivor: "node9", lost: []string{"node1", "node3"}, make: func(c *testCluster) { c.loses(1, 3) }, want: "there is no node node9", fail: true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -203,3 +203,40 @@ func testNoMajority(t *testing.T, nodes []*node) {
 		return last.tryFor(3*time.Second, "insert into log values (21, 'alone')") == nil
 	})
 }
+
+// TestSingletonOfWeightZero: a voter of weight 0 forgets the others and keeps its weight, so nobody ever leads; and the
+// node, which starts over, never takes a connection again.
+func TestSingletonOfWeightZero(t *testing.T) {
+	each(t, func(t *testing.T, e *engine) {
+		nodes := cluster(t, e, 3)
+		leader, last := awaitLeader(t, nodes), nodes[2]
+		if leader == last {
+			last = nodes[1]
+		}
+		leader.exec(fmt.Sprintf("alter system dma change node '%s' weight to 0", last.address()))
+		want := last.member() + "#0"
+		eventually(t, e.within(10*time.Second), "it knows its weight", func() bool {
+			info, err := value[string](last, "select member_info_str from polar_dma_meta_status")
+			return err == nil && strings.Contains(info, want)
+		})
+		for _, n := range nodes {
+			if n != last {
+				n.stop()
+			}
+		}
+		time.Sleep(2 * e.election)
+		// It starts over, so the connection may end before the answer comes.
+		if err := last.try("alter system dma change to singleton mode"); err != nil && !strings.Contains(err.Error(), "conn closed") && !strings.Contains(err.Error(), "EOF") && state(err) != "57P02" {
+			t.Errorf("singleton mode: %v", err)
+		}
+		eventually(t, e.within(20*time.Second), "it refuses connections", func() bool { return state(last.try("select 1")) == "57P03" })
+		time.Sleep(3 * e.election)
+		if err := last.try("select 1"); state(err) != "57P03" {
+			t.Errorf("it is back: %v", err)
+		}
+		o := last.run(10*time.Second, "polar_tools", "dma-meta", "-D", last.polardata)
+		if all := o.out + o.err; !strings.Contains(all, want) || strings.Contains(all, leader.member()) {
+			t.Errorf("its meta: %v", o)
+		}
+	})
+}

@@ -67,14 +67,8 @@ func TestLaptopGone(t *testing.T) {
 // How many tasks there are is asked of a check.
 func gone(s *site.Site, dice *rand.Rand, playbook string, args ...string) (kills int) {
 	s.T.Helper()
-	return goneIn(s, dice, s.Run(0, playbook, append([]string{"--check"}, args...)...), playbook, args...)
-}
-
-// goneIn is gone after a check was made.
-func goneIn(s *site.Site, dice *rand.Rand, check *site.Outcome, playbook string, args ...string) (kills int) {
-	s.T.Helper()
 	tasks := 0
-	for _, e := range check.Events {
+	for _, e := range s.Run(0, playbook, append([]string{"--check"}, args...)...).Events {
 		if e.Type == "task_started" {
 			tasks++
 		}

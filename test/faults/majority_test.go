@@ -8,12 +8,11 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// TestMajorityLost takes away two of three voters for good, and goes on with the third. The laptop is lost in the middle
-// of each part of that.
+// TestMajorityLost takes away two of three voters for good, and goes on with the third. The laptop is lost while
+// the others are built anew.
 func TestMajorityLost(t *testing.T) {
 	t.Parallel()
 	dice := site.Dice(t)
-	var check *site.Outcome
 	s := site.New(t, site.Options{Cluster: "faults", Specs: site.Hosts("node1", "node2", "node3", "node4")})
 	s.Set("node1", site.Vars{"polardb_weight": 7})
 	s.Set("node4", site.Vars{"polardb_role": "learner"})
@@ -48,19 +47,15 @@ func TestMajorityLost(t *testing.T) {
 		s.Run(2, "recover-majority.yml").Unchanged().Says("1 of 3 voters answer, and 2 are needed; nobody said that", "-e "+lost)
 		s.Run(2, "recover-majority.yml", "-e", lost, "-e", "confirm=production").Unchanged().Says(`"production" was given to confirm`)
 		s.Run(6, "recover-majority.yml", "-e", lost).Unchanged().Says("not confirmed")
-		check = s.Run(0, "recover-majority.yml", "-e", lost, "--check").Says(survivor+" is to go on alone (log index", "is lost", "would ask to confirm")
+		s.Run(0, "recover-majority.yml", "-e", lost, "--check").Says(survivor+" is to go on alone (log index", "is lost", "would ask to confirm")
 		if leader := s.StatusNow().Leader; leader != "" {
 			s.T.Errorf("%s leads after a check and refusals", leader)
 		}
 	})
 	s.Subtest(t, "the survivor goes on", func(*testing.T) {
-		killed := goneIn(s, dice, check, "recover-majority.yml", "-e", lost, "-e", "confirm=faults")
-		o := s.Run(0, "recover-majority.yml", "-e", lost, "-e", "confirm=faults").Says("not a member: ")
-		if killed == 0 {
-			o.Unchanged()
-		} else if len(o.Changes()) > 0 {
-			o.Says(survivor + " leads alone in term")
-		}
+		// It joined in this life of its server, which the engine's own statement does not survive.
+		s.Run(0, "recover-majority.yml", "-e", lost, "-e", "confirm=faults").Changed().
+			Says(survivor+" started over instead of going on alone", "make the node the only voter", "not a member: ")
 		if c := s.StatusNow(); c.Leader != survivor || !c.Of("node4").Streaming || s.SQL(survivor, "select count(*) from kept") != "1" {
 			s.T.Errorf("%+v", c)
 		}

@@ -219,14 +219,15 @@ func killAndBoot(t *testing.T, h *lab.Host) {
 }
 
 func processes(t *testing.T, h, other *lab.Host) {
-	sh(t, h, "sleep 7777 >/dev/null 2>&1 &")
+	// Not by Exec, whose scripts are not in the host's cgroup.
+	sh(t, h, "systemd-run --quiet sleep 7777")
 	sleeps := func(h *lab.Host) (found int) {
 		list, err := h.Processes()
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, p := range list {
-			if p.Name == "sleep" && slices.Equal(p.Args, []string{"sleep", "7777"}) && p.PID > 0 && p.Parent > 0 {
+			if p.Name == "sleep" && slices.Equal(p.Args[1:], []string{"7777"}) && p.PID > 0 && p.Parent > 0 {
 				found++
 			}
 		}

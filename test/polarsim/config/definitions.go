@@ -167,6 +167,7 @@ polar_dma_repl_passwd string - postmaster hidden ''
 polar_dma_repl_slotname string - postmaster hidden ''
 polar_dma_repl_user string - postmaster hidden repl
 polar_dma_init_meta bool - postmaster command off
+polar_dma_sync_meta bool - postmaster command off
 polar_dma_learners_info string - postmaster command ''
 polar_dma_logger_start_point string - postmaster command ''
 polar_dma_members_info string - postmaster command ''

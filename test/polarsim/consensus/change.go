@@ -17,7 +17,7 @@ func (n *Node) changeLocked(c *Change) {
 			n.meta.Members = append([]Member(nil), c.Members...)
 			n.meta.Learners = append([]string(nil), c.Learners...)
 			n.meta.SelfIndex = n.meta.memberIndex(n.meta.Self)
-			n.role = Follower
+			n.role, n.joined = Follower, true
 			n.restartTimerLocked()
 		}
 		n.notifyLocked()

@@ -247,15 +247,25 @@ func (n *Node) Singleton() error {
 	if n.meta.LearnerOnly() {
 		return ErrDefault
 	}
-	weight := n.meta.weight(n.meta.Self)
-	n.meta.Members = []Member{{Address: n.meta.Self, Weight: weight}}
+	if n.joined {
+		// It has counted itself twice when it joined, and an assertion about that ends the process.
+		n.newTermLocked(n.meta.Term)
+		n.notifyLocked()
+		return errAborted
+	}
+	n.meta.Members = []Member{{Address: n.meta.Self, Weight: n.meta.weight(n.meta.Self)}}
 	n.meta.SelfIndex = 1
 	n.meta.Plain = false
-	if weight == 0 {
-		n.meta.Members[0].Weight = DefaultWeight
-	}
+	n.saveLocked()
 	n.standLocked(true)
 	return nil
+}
+
+// MayStand says whether this node can be elected at all: a learner cannot, nor a voter of weight 0.
+func (n *Node) MayStand() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.role != Learner && n.meta.weight(n.meta.Self) > 0
 }
 
 // Purge is PURGE LOGS, leader only. Whatever BEFORE said, the engine uses the number WEIGHT or MATCH INDEX left

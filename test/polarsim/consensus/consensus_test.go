@@ -51,7 +51,7 @@ func newMembers(t *testing.T, count int) []*member {
 		list += out[i].address
 	}
 	for i, m := range out {
-		if _, err := InitMembers(m.directory, fmt.Sprintf("%s@%d", list, i+1), 0); err != nil {
+		if _, err := InitMembers(m.directory, fmt.Sprintf("%s@%d", list, i+1), 0, false); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(m.stop)

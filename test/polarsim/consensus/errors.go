@@ -2,6 +2,12 @@ package consensus
 
 import "errors"
 
+// errAborted: the process ended instead of answering.
+var errAborted = errors.New("aborted")
+
+// Aborted says that the engine's process would have ended instead of answering.
+func Aborted(err error) bool { return errors.Is(err, errAborted) }
+
 // The consensus library's answers, word for word (paxos_error.cc).
 var (
 	ErrDefault       = errors.New("Some error happens, please check the error log.")

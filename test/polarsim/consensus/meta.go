@@ -40,8 +40,9 @@ func WriteMeta(dir string, m *Meta) error {
 }
 
 // InitMembers is the leader meta init: members is "host:port;host:port@index" with client ports.
-// A missing index or one outside the list is taken as it is, as the engine does; it fails later.
-func InitMembers(dir, members string, deviation int) (*Meta, error) {
+// A missing index or one outside the list is taken as it is, as the engine does; it fails later. sync keeps the learners
+// that the node knows.
+func InitMembers(dir, members string, deviation int, sync bool) (*Meta, error) {
 	list, index, found := strings.Cut(members, "@")
 	m := &Meta{Fresh: true, Plain: true}
 	for _, address := range strings.Split(list, ";") {
@@ -62,6 +63,9 @@ func InitMembers(dir, members string, deviation int) (*Meta, error) {
 		m.Self = m.Members[m.SelfIndex-1].Address
 	} else {
 		m.Self = m.Members[0].Address
+	}
+	if old, err := ReadMeta(dir); err == nil && sync {
+		m.Learners = old.Learners
 	}
 	return m, keepOld(dir, m)
 }

@@ -50,6 +50,7 @@ type Node struct {
 	votes        map[string]bool
 	campaign     int
 	peers        map[string]*peer
+	joined       bool // became a voter in this life of the process
 	forced       bool // the candidate was told to stand, and does not give way to a leader of an earlier term
 	stopped      bool
 	changed      chan struct{}

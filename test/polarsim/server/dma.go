@@ -33,13 +33,27 @@ var dmaCommands = map[string]dmaCommand{
 		return nil
 	}},
 	"force change leader":      {plain: true, run: func(n *node, _ string, _ *Server, _ []string) error { n.ForceChangeLeader(); return nil }},
-	"change to singleton mode": {noLogger: true, plain: true, run: func(n *node, _ string, _ *Server, _ []string) error { return n.Singleton() }},
+	"change to singleton mode": {noLogger: true, plain: true, run: singleton},
 	"change cluster to":        {plain: true, run: func(n *node, _ string, _ *Server, _ []string) error { n.ChangeCluster(); return nil }},
 	"purge logs":               {plain: true, run: purge},
 	"purge logs before":        {plain: true, run: purge},
 	"purge logs to":            {plain: true, run: purge},
 	"force purge logs before":  {plain: true, run: forcePurge},
 	"force purge logs to":      {plain: true, run: forcePurge},
+}
+
+// singleton lets a node go on alone. One of weight 0, and one that became a voter since it was started, start over
+// and wait for a leader for ever.
+func singleton(n *node, _ string, s *Server, _ []string) error {
+	err := n.Singleton()
+	if consensus.Aborted(err) || err == nil && !n.MayStand() {
+		s.wait.Add(1)
+		go func() {
+			defer s.wait.Done()
+			s.demote()
+		}()
+	}
+	return err
 }
 
 // number is what the engine makes of a number in quotes: 0 of anything that is none.

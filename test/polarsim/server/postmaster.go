@@ -78,7 +78,7 @@ func Main(pgdata string, overrides []config.Override) int {
 			return 1
 		}
 	}
-	if settings.on("polar_dma_init_meta") && settings.on("polar_enable_dma") {
+	if (settings.on("polar_dma_init_meta") || settings.on("polar_dma_sync_meta")) && settings.on("polar_enable_dma") {
 		return initMeta(settings, log)
 	}
 	server, err := open(settings, log)
@@ -136,7 +136,7 @@ func Alive(pid int) bool {
 // startPoint is where a logger's log is to begin: index, timeline and LSN.
 var startPoint = regexp.MustCompile(`^[0-9]+:[0-9]+:[0-9A-Fa-f]+/[0-9A-Fa-f]+$`)
 
-// initMeta is a start with polar_dma_init_meta on. A good value makes it end by itself; a bad one sends it round
+// initMeta is a start with polar_dma_init_meta on, or with polar_dma_sync_meta, which keeps the learners. A good value makes it end by itself; a bad one sends it round
 // in circles until somebody kills it.
 func initMeta(settings *settings, log *logger) int {
 	deviation := int(settings.number("polar_dma_port_deviation"))
@@ -150,7 +150,7 @@ func initMeta(settings *settings, log *logger) int {
 	var err error
 	info := members
 	if members != "" {
-		meta, err = consensus.InitMembers(directory, members, deviation)
+		meta, err = consensus.InitMembers(directory, members, deviation, settings.on("polar_dma_sync_meta"))
 	} else {
 		info = learners
 		meta, err = consensus.InitLearner(directory, learners, deviation)
