@@ -86,6 +86,11 @@ func (s *singletonAction) Plan(f Found) (Plan, error) {
 	if found.NoLeader == "" {
 		return Plan{Msg: fmt.Sprintf("%s leads, and is believed (%s): there is no majority to recover", leader.Node, votes(survey, leader)), Values: values}, nil
 	}
+	if v, waits := s.waiting(survey); waits {
+		values["needed"], values["survivor"], values["stuck"] = true, v.Node, true
+		return Plan{Change: true, Msg: fmt.Sprintf("%s is to go on alone, offline: its server waits for a leader and takes no connections, so nobody can say how much log it has. What the others committed beyond that is lost", v.Node),
+			Values: values, Data: singletonChange{survivor: v}}, nil
+	}
 	survivor, err := s.survivor(survey)
 	if err != nil {
 		return Plan{}, err
@@ -112,6 +117,27 @@ func (s *singletonAction) Plan(f Found) (Plan, error) {
 	return Plan{Change: true, Msg: s.warning(survey, change), Values: values, Data: change}, nil
 }
 
+// waiting is the survivor that was asked for when its server waits for a leader and all others that could hold data and
+// vote, by the inventory, are named as lost and do not answer. So it is after a run that was cut off in between.
+func (s *singletonAction) waiting(survey dma.Survey) (dma.View, bool) {
+	if s.args.Survivor == "" {
+		return dma.View{}, false
+	}
+	for _, n := range s.list {
+		v, _ := survey.Of(n.Name)
+		switch waits := dma.StartingUp(v.Err); {
+		case n.Name == s.args.Survivor:
+			if !waits || n.Role == "learner" || n.Role == "logger" {
+				return v, false
+			}
+		case n.Role == "learner" || n.Role == "logger":
+		case v.Err == nil || waits || !slices.Contains(s.args.Lost, n.Name):
+			return v, false
+		}
+	}
+	return survey.Of(s.args.Survivor)
+}
+
 // survivor is the node that was asked for, or the voter that answers and has the most log.
 func (s *singletonAction) survivor(survey dma.Survey) (dma.View, error) {
 	var best []dma.View
@@ -125,7 +151,8 @@ func (s *singletonAction) survivor(survey dma.Survey) (dma.View, error) {
 		best = append(best, v)
 	}
 	if len(best) == 0 {
-		return dma.View{}, &Failure{Msg: "no voter is left that could go on: " + strings.Join(reasons, "; "), Hint: "bring one of them back, or restore a backup into a new cluster"}
+		return dma.View{}, &Failure{Msg: "no voter is left that could go on: " + strings.Join(reasons, "; "),
+			Hint: "bring one of them back, or restore a backup into a new cluster; one whose server is starting up waits for a leader, and goes on alone when it is named (-e survivor=NAME) and all others are named as lost"}
 	}
 	slices.SortStableFunc(best, func(a, b dma.View) int {
 		switch {
@@ -281,6 +308,9 @@ func (s *singletonAction) Apply(ctx context.Context, h Host, p Plan) (Result, er
 	change, ok := p.Data.(singletonChange)
 	if !ok {
 		return Result{}, errors.New("the recovery was not planned")
+	}
+	if p.Values["stuck"] == true {
+		return Result{Changed: true, Msg: change.survivor.Node + " is to go on alone, offline", Values: p.Values}, nil
 	}
 	survivor, limit := change.survivor, time.Duration(s.args.Timeout)*time.Second
 	// The engine may end the session on its way, so what became of it is seen in the survey.

@@ -80,6 +80,16 @@ func TestSingletonPlan(t *testing.T) {
 			c.survey[1].Status.LastLogIndex = 120
 			c.survey[1].Members, _ = dma.ParseMembers("10.0.0.1:15432#5N;10.0.0.2:15432#0N;10.0.0.3:15432#5N;10.0.0.4:15432#5N;10.0.0.5:15432#5N@2")
 		}, want: "node1 is to go on alone (log index 100"},
+		"one that waits for a leader, not named": {lost: []string{"node1", "node3"}, make: func(c *testCluster) { c.loses(1, 3); c.survey[1].Err = &pgconn.PgError{Code: "57P03"} },
+			want: "no voter is left that could go on", fail: true},
+		"one that waits for a leader": {survivor: "node2", lost: []string{"node1", "node3"}, make: func(c *testCluster) { c.loses(1, 3); c.survey[1].Err = &pgconn.PgError{Code: "57P03"} },
+			want: "node2 is to go on alone, offline"},
+		"one that waits, another not lost": {survivor: "node2", lost: []string{"node1"}, make: func(c *testCluster) { c.loses(1, 3); c.survey[1].Err = &pgconn.PgError{Code: "57P03"} },
+			want: "no voter is left that could go on", fail: true},
+		"two that wait": {survivor: "node2", lost: []string{"node1", "node3"}, make: func(c *testCluster) {
+			c.loses(1, 3)
+			c.survey[1].Err, c.survey[2].Err = &pgconn.PgError{Code: "57P03"}, &pgconn.PgError{Code: "57P03"}
+		}, want: "no voter is left that could go on", fail: true},
 		"a survivor that nobody knows": {survivor: "node9", lost: []string{"node1", "node3"}, make: func(c *testCluster) { c.loses(1, 3) }, want: "there is no node node9", fail: true},
 	} {
 		t.Run(name, func(t *testing.T) {
