@@ -204,39 +204,65 @@ func testNoMajority(t *testing.T, nodes []*node) {
 	})
 }
 
-// TestSingletonOfWeightZero: a voter of weight 0 forgets the others and keeps its weight, so nobody ever leads; and the
-// node, which starts over, never takes a connection again.
-func TestSingletonOfWeightZero(t *testing.T) {
+// TestSingletonThatNeverLeads: two kinds of voters start over when they are told to go on alone, and never take a
+// connection again. One of weight 0 forgets the others and keeps its weight. One that became a voter since it was started
+// ends at an assertion and forgets nobody; its member list can be set while it is down.
+func TestSingletonThatNeverLeads(t *testing.T) {
 	each(t, func(t *testing.T, e *engine) {
-		nodes := cluster(t, e, 3)
-		leader, last := awaitLeader(t, nodes), nodes[2]
-		if leader == last {
-			last = nodes[1]
-		}
-		leader.exec(fmt.Sprintf("alter system dma change node '%s' weight to 0", last.address()))
-		want := last.member() + "#0"
-		eventually(t, e.within(10*time.Second), "it knows its weight", func() bool {
-			info, err := value[string](last, "select member_info_str from polar_dma_meta_status")
-			return err == nil && strings.Contains(info, want)
-		})
-		for _, n := range nodes {
-			if n != last {
-				n.stop()
+		t.Run("weight 0", func(t *testing.T) {
+			leader, last := told(t, e, func(leader, last *node) {
+				last.stop()
+				last.start()
+				last.becomes(0)
+				leader.exec(fmt.Sprintf("alter system dma change node '%s' weight to 0", last.address()))
+			})
+			if meta := last.meta(); !strings.Contains(meta, last.member()+"#0") || strings.Contains(meta, leader.member()) {
+				t.Errorf("its meta: %s", meta)
 			}
-		}
-		time.Sleep(2 * e.election)
-		// It starts over, so the connection may end before the answer comes.
-		if err := last.try("alter system dma change to singleton mode"); err != nil && !strings.Contains(err.Error(), "conn closed") && !strings.Contains(err.Error(), "EOF") && state(err) != "57P02" {
-			t.Errorf("singleton mode: %v", err)
-		}
-		eventually(t, e.within(20*time.Second), "it refuses connections", func() bool { return state(last.try("select 1")) == "57P03" })
-		time.Sleep(3 * e.election)
-		if err := last.try("select 1"); state(err) != "57P03" {
-			t.Errorf("it is back: %v", err)
-		}
-		o := last.run(10*time.Second, "polar_tools", "dma-meta", "-D", last.polardata)
-		if all := o.out + o.err; !strings.Contains(all, want) || strings.Contains(all, leader.member()) {
-			t.Errorf("its meta: %v", o)
-		}
+		})
+		t.Run("a new voter", func(t *testing.T) {
+			leader, last := told(t, e, func(*node, *node) {})
+			if meta := last.meta(); !strings.Contains(meta, leader.member()) {
+				t.Errorf("its meta: %s", meta)
+			}
+			last.ctl("-m", "immediate", "-w", "stop")
+			if o := last.run(60*time.Second, "postgres", "-D", last.pgdata, "-c", "polar_dma_sync_meta=ON", "-c", "polar_dma_members_info="+last.address()+"@1"); o.code != 0 {
+				t.Fatal(o)
+			}
+			last.start()
+			last.writable()
+			if meta := last.meta(); strings.Contains(meta, leader.member()) {
+				t.Errorf("its meta: %s", meta)
+			}
+		})
 	})
+}
+
+// meta is what polar_tools prints of the node's consensus meta.
+func (n *node) meta() string {
+	o := n.run(10*time.Second, "polar_tools", "dma-meta", "-D", n.polardata)
+	return o.out + o.err
+}
+
+// told tells the last of three nodes to go on alone when the others have stopped, and wants it to refuse connections.
+func told(t *testing.T, e *engine, prepare func(leader, last *node)) (leader, last *node) {
+	t.Helper()
+	nodes := cluster(t, e, 3)
+	leader, last = nodes[0], nodes[2]
+	prepare(leader, last)
+	time.Sleep(2 * e.election)
+	for _, n := range nodes[:2] {
+		n.stop()
+	}
+	time.Sleep(2 * e.election)
+	// It starts over, so the connection may end before the answer comes.
+	if err := last.try("alter system dma change to singleton mode"); err != nil && !strings.Contains(err.Error(), "conn closed") && !strings.Contains(err.Error(), "EOF") && state(err) != "57P02" {
+		t.Errorf("singleton mode: %v", err)
+	}
+	eventually(t, e.within(20*time.Second), "it refuses connections", func() bool { return state(last.try("select 1")) == "57P03" })
+	time.Sleep(4 * e.election)
+	if err := last.try("select 1"); state(err) != "57P03" {
+		t.Errorf("it is back: %v", err)
+	}
+	return leader, last
 }

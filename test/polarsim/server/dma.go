@@ -133,6 +133,10 @@ func (c *session) dma(ctx context.Context, statement *sql.Statement) (*sql.Resul
 	case <-c.ctx.Done():
 		return nil, c.ctx.Err()
 	}
+	if consensus.Aborted(err) {
+		<-c.ctx.Done()
+		return nil, c.ctx.Err()
+	}
 	if ctx.Err() != nil {
 		return nil, sql.Errorf("XX000", "canceling wait for consesus command due to user request")
 	}
