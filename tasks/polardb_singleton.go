@@ -26,7 +26,7 @@ var polardbSingletonModule = Define(Module{
 	Summary: "Let one voter go on alone when most of them are gone for good",
 	Notes: []string{
 		"The survivor forgets all other voters, and leads. What the lost majority had committed and the survivor had not received is lost. Nobody can say from here how much that is: the survivor's last log entry and its last transaction are shown, and what the other nodes have beyond it.",
-		"Refused: while a majority of the voters answers, or may still answer because its server runs; while a voter that does not answer is not named in lost, since it may be alive elsewhere and two clusters would come of it; for a learner and a logger, which the engine does not let go on; for a voter of weight 0, which would forget the others, start over and never take a connection again (observed on 11.9).",
+		"Refused: while a majority of the voters answers, or may still answer because its server runs; while a voter that does not answer is not named in lost, since it may be alive elsewhere and two clusters would come of it; for a learner and a logger, which the engine does not let go on; for a voter of weight 0, which would never stand for election (observed on 11.9).",
 		"A learner that has more log than the survivor is dropped from it, because it would keep what the cluster no longer has. Every node but the survivor must be built anew before it is a voter again.",
 		"The engine's process ends at an assertion when the survivor became a voter since its server was started (observed on 11.9). It is back at once, without a leader, and takes no connections for that. Then this reports stuck, and the node has to be made to go on offline: polardb_meta with alone.",
 		"A statement that still waits for the lost majority is waited for first, up to polar_dma_config_change_timeout (60 s).",
@@ -193,7 +193,7 @@ func cannotGoOn(v dma.View, n wantedNode) string {
 	case !listed || own.IPPort != n.Address.Consensus() || v.Members.Count(own.IPPort) != 1:
 		return fmt.Sprintf("is not a voter by its own member list (%s)", v.Members)
 	case own.Weight == 0:
-		return "has the weight 0: the engine would make it forget the others and never lead"
+		return "has the weight 0: the engine would never let it stand for election"
 	}
 	return ""
 }

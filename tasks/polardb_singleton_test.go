@@ -74,7 +74,7 @@ func TestSingletonPlan(t *testing.T) {
 		"only one of weight 0 is left": {lost: []string{"node1", "node3"}, make: func(c *testCluster) {
 			c.loses(1, 3)
 			c.survey[1].Members, _ = dma.ParseMembers("10.0.0.1:15432#5N;10.0.0.2:15432#0N;10.0.0.3:15432#5N@2")
-		}, want: "node2 has the weight 0: the engine would make it forget the others and never lead", fail: true},
+		}, want: "node2 has the weight 0: the engine would never let it stand for election", fail: true},
 		"the one with more has the weight 0": {voters: 5, lost: []string{"node3", "node4", "node5"}, make: func(c *testCluster) {
 			c.loses(3, 4, 5)
 			c.survey[1].Status.LastLogIndex = 120

@@ -261,13 +261,6 @@ func (n *Node) Singleton() error {
 	return nil
 }
 
-// MayStand says whether this node can be elected at all: a learner cannot, nor a voter of weight 0.
-func (n *Node) MayStand() bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.role != Learner && n.meta.weight(n.meta.Self) > 0
-}
-
 // Purge is PURGE LOGS, leader only. Whatever BEFORE said, the engine uses the number WEIGHT or MATCH INDEX left
 // behind; 0 means everything committed. told is used instead when the dialect is one that listens.
 func (n *Node) Purge(force bool, keep int64, told *int64) error {

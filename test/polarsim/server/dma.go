@@ -42,11 +42,11 @@ var dmaCommands = map[string]dmaCommand{
 	"force purge logs to":      {plain: true, run: forcePurge},
 }
 
-// singleton lets a node go on alone. One of weight 0, and one that became a voter since it was started, start over
-// and wait for a leader for ever.
+// singleton lets a node go on alone. One that became a voter since it was started starts over and waits for a leader
+// for ever.
 func singleton(n *node, _ string, s *Server, _ []string) error {
 	err := n.Singleton()
-	if consensus.Aborted(err) || err == nil && !n.MayStand() {
+	if consensus.Aborted(err) {
 		s.wait.Add(1)
 		go func() {
 			defer s.wait.Done()
