@@ -103,7 +103,7 @@ done
 for l in @LIBRARIES@; do say "library.wanted=$l"; done
 machine=$(uname -m)
 case $machine in x86_64) arch=x86-64 ;; aarch64) arch=AArch64 ;; *) arch=libc ;; esac
-# A name and its file a line, each in blanks, the first of the name first.
+# All in one line, because each is looked up without a process; of two files of one name the first is the linker's.
 known=" $(ldconfig -p 2>/dev/null | awk -v a="$arch" 'index($0, a) && !seen[$1]++ { print $1, $NF, "" }' | tr '\n' ' ')"
 for l in @LIBRARIES@; do
 	file=
@@ -121,7 +121,8 @@ for l in @LIBRARIES@; do
 done
 # Not with read, which reads a byte at a time: the kernel gives out the first and no more.
 setting() { if value=$(cat "$2" 2>/dev/null); then say "sysctl=$1=$value"; fi; }
-@SYSCTL@if id -u @USER@ >/dev/null 2>&1; then say "user=$(id -u @USER@)|$(id -gn @USER@)"; fi
+@SYSCTL@
+if id -u @USER@ >/dev/null 2>&1; then say "user=$(id -u @USER@)|$(id -gn @USER@)"; fi
 say "limit.hard=$(ulimit -Hn)"
 systemctl show -p LoadState -p LimitNOFILE @UNIT@ 2>/dev/null | sed -n 's/^LoadState=/check.unit.load=/p; s/^LimitNOFILE=/check.unit.nofile=/p'
 pid=$(head -n 1 @PGDATA@/postmaster.pid 2>/dev/null)

@@ -24,7 +24,7 @@ var polardbMetaModule = Define(Module{
 		"A founder's meta is initialised only when there is none: doing it again on a member makes a second cluster out of it.",
 		"A node that is to join gets the meta of a learner when it has none, when what it has was copied from another node, and when it was dropped from the cluster: added again with its old meta it would look healthy and could not vote. A dropped node that still runs is stopped for that.",
 		"A logger's log begins where the leader's is committed up to at that moment (polar_dma_logger_start_point). Without that a logger cannot be added once the leader has purged the beginning of its log (observed on 11.9).",
-		"With alone a voter forgets the others, as CHANGE TO SINGLETON MODE makes it, but offline: that statement needs a server that takes connections, and it can end in one that never does again. Its data, its log, its term and its learners stay, its weight is the default. A server that runs is stopped for it. Never for two voters of one cluster.",
+		"With alone a voter forgets the others, as CHANGE TO SINGLETON MODE makes it, but offline: that statement needs a server that takes connections, and it can end in one that never does again. Its data, its log, its term and its learners stay, its weight is the default. A server that runs is stopped for it. Refused while a leader is believed. Never for two voters of one cluster.",
 		"The engine hangs for ever on some mistakes, so the command has a limit and is ended when that is over.",
 	},
 	Returns: []Return{{"members", "str", "the meta's member list, as polar_tools dma-meta prints it"}, {"learners", "str", "its learner list"}},
@@ -55,6 +55,7 @@ type metaFound struct {
 	Logger  bool
 	Start   string // where its log is to begin, if it is a logger
 	Member  bool   // the leader lists it
+	Leader  string // the node that leads, where it was asked for a node that is to go on alone
 	Unknown string // why that could not be asked; empty when it could
 }
 
@@ -71,7 +72,12 @@ func (m *metaAction) Ask(ctx context.Context, h Host, probed Found) (Found, erro
 	if err != nil {
 		return probed, err
 	}
-	if kind := s.metaNames(self.Address); !m.args.Founder && !m.args.Alone && (kind == metaMember || found.Logger && !s.ready(kind)) {
+	if m.args.Alone {
+		// Nobody is waited for: a node that goes on alone has found before that there is none.
+		if leader, err := m.args.survey(ctx, h, m.list).Leader(); err == nil {
+			found.Leader = leader.Node
+		}
+	} else if kind := s.metaNames(self.Address); !m.args.Founder && (kind == metaMember || found.Logger && !s.ready(kind)) {
 		leader, _, err := m.args.leader(ctx, h, m.list, electionPatience)
 		if err != nil {
 			found.Unknown = err.Error()
@@ -141,8 +147,11 @@ func (m *metaAction) Plan(f Found) (Plan, error) {
 		if list, _ := dma.ParseMembers(s.MetaMembers); kind == metaMember && len(list.Entries) == 1 {
 			return Plan{Values: values, Msg: "the node is the only voter that it knows"}, nil
 		}
-		if kind != metaMember {
-			return Plan{}, &Failure{Msg: fmt.Sprintf("this node is no voter (%s%s) and cannot go on alone", s.MetaMembers, s.MetaLearners)}
+		switch {
+		case kind != metaMember || found.Logger:
+			return Plan{}, &Failure{Msg: fmt.Sprintf("this node is no voter with data (%s%s) and cannot go on alone", s.MetaMembers, s.MetaLearners), Hint: "choose a voter, or restore a backup into a new cluster"}
+		case found.Leader != "":
+			return Plan{}, &Failure{Msg: found.Leader + " leads, and is believed: going on alone would make a second cluster", Hint: "polarbook status"}
 		}
 		return m.change(s, found, "make the node the only voter that it knows", values), nil
 	}

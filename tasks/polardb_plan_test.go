@@ -89,10 +89,10 @@ func TestMetaPlan(t *testing.T) {
 	started := "\nmeta=yes\nmeta.members=10.0.0.2:15432#5N\npid=42"
 	added := "\nmeta=yes\nmeta.members=10.0.0.2:15432#5N\nmeta.learners=10.0.0.2:15432$00"
 	for name, c := range map[string]struct {
-		founder, listed bool
-		unknown, start  string
-		logger          bool
-		probe, want     string
+		founder, alone, listed bool
+		unknown, start, leader string
+		logger                 bool
+		probe, want            string
 	}{
 		"a founder without meta":                    {founder: true, probe: wholeInit, want: "found the cluster with 10.0.0.2:15432"},
 		"a founder with its meta":                   {founder: true, probe: wholeInit + alone},
@@ -114,10 +114,16 @@ func TestMetaPlan(t *testing.T) {
 		"a voter that the cluster gave up":          {probe: wholeCopy + member, want: "refuse: its data may differ from the cluster's (build it anew: polarbook run rebuild-node.yml -e node=node2"},
 		"a member, and nobody to ask":               {probe: wholeCopy + member, unknown: "no leader"},
 		"a cluster of its own beside another":       {probe: wholeInit + alone, want: "refuse: build it anew"},
+		"a voter that goes on alone":                {alone: true, probe: wholeCopy + member, want: "make the node the only voter that it knows"},
+		"one that is the only voter":                {alone: true, leader: "node2", probe: wholeCopy + alone},
+		"alone beside a leader":                     {alone: true, leader: "node1", probe: wholeCopy + member, want: "refuse: node1 leads, and is believed"},
+		"a learner alone":                           {alone: true, probe: wholeCopy + learner, want: "refuse: is no voter with data"},
+		"a logger alone":                            {alone: true, logger: true, probe: wholeInit + member, want: "refuse: is no voter with data"},
+		"a copy of another, alone":                  {alone: true, probe: wholeCopy + leaders, want: "refuse: is no voter with data"},
 	} {
-		a := &metaAction{args: &metaArgs{nodeArgs: planArgs, Founder: c.founder, Timeout: 30}}
+		a := &metaAction{args: &metaArgs{nodeArgs: planArgs, Founder: c.founder, Alone: c.alone, Timeout: 30}}
 		f := probeText(c.probe)
-		f.Value = metaFound{Name: "node2", Self: self, Member: c.listed, Unknown: c.unknown, Logger: c.logger, Start: c.start}
+		f.Value = metaFound{Name: "node2", Self: self, Member: c.listed, Unknown: c.unknown, Logger: c.logger, Start: c.start, Leader: c.leader}
 		p, err := a.Plan(f)
 		checkPlan(t, name, c.want, p, err)
 		if p.Script != "" && !strings.Contains(p.Script, "timeout -k 10 30") {
@@ -126,8 +132,12 @@ func TestMetaPlan(t *testing.T) {
 		if p.Script != "" && strings.Contains(p.Script, "polar_dma_logger_start_point="+c.start) != c.logger {
 			t.Errorf("%s: the script does not begin a logger's log where it should: %s", name, p.Script)
 		}
-		if p.Script != "" && strings.Contains(p.Script, "polar_dma_members_info") != c.founder {
+		if p.Script != "" && strings.Contains(p.Script, "polar_dma_members_info") != (c.founder || c.alone) {
 			t.Errorf("%s: it initialises the wrong kind of meta", name)
+		}
+		// Only this keeps the learners.
+		if p.Script != "" && strings.Contains(p.Script, "polar_dma_sync_meta=ON") != c.alone {
+			t.Errorf("%s: it makes the meta anew, or does not: %s", name, p.Script)
 		}
 	}
 }

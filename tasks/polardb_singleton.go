@@ -321,8 +321,6 @@ func (s *singletonAction) Apply(ctx context.Context, h Host, p Plan) (Result, er
 	}
 	if err != nil {
 		h.Say(survivor.Node + " ended the session: " + err.Error())
-	}
-	if err != nil {
 		stuck, lost := s.stuck(ctx, h, survivor)
 		if lost != nil {
 			return Result{Changed: true}, lost

@@ -180,10 +180,7 @@ func testNoMajority(t *testing.T, nodes []*node) {
 		now, err := value[int64](last, "select current_term from polar_dma_member_status")
 		return err == nil && now > term
 	})
-	// It is restarted on its way to leading alone, so the connection may end before the answer comes.
-	if err := last.try("alter system dma change to singleton mode"); err != nil && !strings.Contains(err.Error(), "conn closed") && !strings.Contains(err.Error(), "EOF") && state(err) != "57P02" {
-		t.Errorf("singleton mode: %v", err)
-	}
+	last.goOnAlone()
 	alone := ""
 	eventually(t, last.within(30*time.Second), "it leads alone", func() bool {
 		info, err := value[string](last, "select member_info_str from polar_dma_meta_status")
@@ -246,6 +243,14 @@ func TestSingletonThatNeverLeads(t *testing.T) {
 	})
 }
 
+// goOnAlone tells the node to. It is restarted on its way, so the connection may end before the answer comes.
+func (n *node) goOnAlone() {
+	n.t.Helper()
+	if err := n.try("alter system dma change to singleton mode"); err != nil && !strings.Contains(err.Error(), "conn closed") && !strings.Contains(err.Error(), "EOF") && state(err) != "57P02" {
+		n.t.Errorf("singleton mode: %v", err)
+	}
+}
+
 // meta is what polar_tools prints of the node's consensus meta.
 func (n *node) meta() string {
 	o := n.run(10*time.Second, "polar_tools", "dma-meta", "-D", n.polardata)
@@ -263,10 +268,7 @@ func told(t *testing.T, e *engine, prepare func(leader, last *node)) (leader, la
 		n.stop()
 	}
 	time.Sleep(2 * e.election)
-	// It starts over, so the connection may end before the answer comes.
-	if err := last.try("alter system dma change to singleton mode"); err != nil && !strings.Contains(err.Error(), "conn closed") && !strings.Contains(err.Error(), "EOF") && state(err) != "57P02" {
-		t.Errorf("singleton mode: %v", err)
-	}
+	last.goOnAlone()
 	time.Sleep(4 * e.election)
 	return leader, last
 }

@@ -53,7 +53,7 @@ func killing(t *testing.T, dice *rand.Rand, length int) (tasks, kills int) {
 	for _, moment := range moments {
 		// Most steps take some milliseconds, some a few seconds.
 		late := time.Duration(dice.Float64() * dice.Float64() * float64(2*time.Second))
-		if !killAt(s, moment, late) {
+		if !s.KillAt("new-cluster.yml", moment, late) {
 			continue
 		}
 		kills++
@@ -79,13 +79,6 @@ func tasksOf(o *site.Outcome) int {
 		}
 	}
 	return n
-}
-
-// killAt runs new-cluster.yml and kills polarbook that long after it began its moment-th task. It says false when the
-// run had ended by then.
-func killAt(s *site.Site, moment int, late time.Duration) bool {
-	s.T.Helper()
-	return s.KillAt("new-cluster.yml", moment, late)
 }
 
 // layForeign puts somebody else's files beside all that polarbook makes.

@@ -251,7 +251,7 @@ func (n *Node) Singleton() error {
 		// It has counted itself twice when it joined, and an assertion about that ends the process.
 		n.newTermLocked(n.meta.Term)
 		n.notifyLocked()
-		return errAborted
+		return ErrAborted
 	}
 	n.meta.Members = []Member{{Address: n.meta.Self, Weight: n.meta.weight(n.meta.Self)}}
 	n.meta.SelfIndex = 1

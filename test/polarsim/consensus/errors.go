@@ -2,11 +2,8 @@ package consensus
 
 import "errors"
 
-// errAborted: the process ended instead of answering.
-var errAborted = errors.New("aborted")
-
-// Aborted says that the engine's process would have ended instead of answering.
-func Aborted(err error) bool { return errors.Is(err, errAborted) }
+// ErrAborted is no answer: the engine's process ends instead of giving one.
+var ErrAborted = errors.New("aborted")
 
 // The consensus library's answers, word for word (paxos_error.cc).
 var (

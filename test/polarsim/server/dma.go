@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -46,7 +47,7 @@ var dmaCommands = map[string]dmaCommand{
 // for ever.
 func singleton(n *node, _ string, s *Server, _ []string) error {
 	err := n.Singleton()
-	if consensus.Aborted(err) {
+	if errors.Is(err, consensus.ErrAborted) {
 		s.wait.Add(1)
 		go func() {
 			defer s.wait.Done()
@@ -133,7 +134,7 @@ func (c *session) dma(ctx context.Context, statement *sql.Statement) (*sql.Resul
 	case <-c.ctx.Done():
 		return nil, c.ctx.Err()
 	}
-	if consensus.Aborted(err) {
+	if errors.Is(err, consensus.ErrAborted) {
 		<-c.ctx.Done()
 		return nil, c.ctx.Err()
 	}

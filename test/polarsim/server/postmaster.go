@@ -136,8 +136,8 @@ func Alive(pid int) bool {
 // startPoint is where a logger's log is to begin: index, timeline and LSN.
 var startPoint = regexp.MustCompile(`^[0-9]+:[0-9]+:[0-9A-Fa-f]+/[0-9A-Fa-f]+$`)
 
-// initMeta is a start with polar_dma_init_meta on, or with polar_dma_sync_meta, which keeps the learners. A good value makes it end by itself; a bad one sends it round
-// in circles until somebody kills it.
+// initMeta is a start with polar_dma_init_meta on, or with polar_dma_sync_meta, which keeps the learners. A good value
+// makes it end by itself; a bad one sends it round in circles until somebody kills it.
 func initMeta(settings *settings, log *logger) int {
 	deviation := int(settings.number("polar_dma_port_deviation"))
 	directory := filepath.Join(settings.root(), "polar_dma")
