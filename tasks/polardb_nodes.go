@@ -167,7 +167,7 @@ func (c *clusterArgs) command(ctx context.Context, h Host, on dma.View, statemen
 		return err
 	}
 	defer (&session{conn: conn}).Close()
-	h.Say(on.Node + ": " + statement)
+	h.Say("on " + on.Node + ": " + statement)
 	return dma.Command(ctx, conn, statement)
 }
 

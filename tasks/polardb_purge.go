@@ -223,7 +223,7 @@ func (p *purgeAction) send(ctx context.Context, h Host, change purgeChange) erro
 	}
 	defer (&session{conn: conn}).Close()
 	run := func(ctx context.Context, statement string) error {
-		h.Say(on.Node + ": " + statement)
+		h.Say("on " + on.Node + ": " + statement)
 		return dma.Command(ctx, conn, statement)
 	}
 	limited, cancel := context.WithTimeout(ctx, 60*time.Second)

@@ -33,6 +33,7 @@ type liveTask struct {
 }
 
 type liveHost struct {
+	place       string // of a finished one: its name, or that and where it ran
 	began       time.Time
 	status      engine.Status // empty: at work, or waiting for its turn
 	what        string
@@ -114,7 +115,7 @@ func (l *live) hostDone(e engine.HostDone) {
 		return
 	}
 	h := l.host(e.TaskID, e.Host)
-	h.status, h.what, h.done, h.total, h.msg = e.Status, "", 0, 0, e.Msg
+	h.place, h.status, h.what, h.done, h.total, h.msg = place(e), e.Status, "", 0, 0, e.Msg
 }
 
 func (l *live) task(id int) *liveTask {
@@ -176,7 +177,7 @@ func (l *live) line(t *liveTask) string {
 	groups := map[engine.Status][]string{}
 	for _, name := range t.Hosts {
 		if h := t.hosts[name]; h != nil && h.status != "" {
-			groups[h.status] = append(groups[h.status], name)
+			groups[h.status] = append(groups[h.status], h.place)
 		}
 	}
 	if len(groups[engine.Skipped]) == len(t.Hosts) && l.verbose == 0 && t.words.Len() == 0 {

@@ -38,13 +38,18 @@ func (n *narrator) word(s engine.Status) string {
 	return n.t.faint(string(s))
 }
 
+// place is the host of a result and, where the task was delegated, the one it ran on.
+func place(e engine.HostDone) string {
+	if e.Delegated != "" && e.Delegated != e.Host {
+		return e.Host + "->" + e.Delegated
+	}
+	return e.Host
+}
+
 // result is what is to be said of a result beyond its status; empty when that is enough.
 func (n *narrator) result(e engine.HostDone) string {
 	var b strings.Builder
-	who := e.Host
-	if e.Delegated != "" && e.Delegated != e.Host {
-		who += " -> " + e.Delegated
-	}
+	who := place(e)
 	if e.InLoop {
 		who += " (" + e.Item + ")"
 	}

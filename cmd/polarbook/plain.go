@@ -74,7 +74,7 @@ func (p *plain) done(e engine.HostDone) {
 	if e.Msg != "" && (e.Status == engine.Changed || p.speaks(e)) {
 		detail += ": " + e.Msg
 	}
-	p.say(e.Time, "      %s %s%s", p.word(e.Status), e.Host, detail)
+	p.say(e.Time, "      %s %s%s", p.word(e.Status), place(e), detail)
 }
 
 func (p *plain) say(at time.Time, format string, args ...any) {

@@ -1,0 +1,29 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/polarbook/polarbook/playbooks/engine"
+)
+
+// Who did it is said on a terminal too, not only whose task it was.
+func TestLiveDelegated(t *testing.T) {
+	var out bytes.Buffer
+	l := newLive(newNarrator(&terminal{out: &out, tty: true}, false, 0))
+	now := time.Now()
+	for _, e := range []engine.Event{
+		engine.RunStarted{Time: now},
+		engine.TaskStarted{Time: now, ID: 1, Name: "There", Hosts: []string{"a", "b"}},
+		engine.HostDone{Time: now, TaskID: 1, Host: "a", Delegated: "c", Status: engine.Changed},
+		engine.HostDone{Time: now, TaskID: 1, Host: "b", Delegated: "b", Status: engine.Changed},
+		engine.RunEnded{Time: now},
+	} {
+		l.Event(e)
+	}
+	if got := out.String(); !strings.Contains(got, "changed") || !strings.Contains(got, "a->c b\n") {
+		t.Errorf("got %q, want it to say a->c b", got)
+	}
+}
