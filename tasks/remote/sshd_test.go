@@ -54,6 +54,9 @@ func startSSHD(t testing.TB, extra ...string) *testServer {
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	s := &testServer{dir: dir, user: localUser(), key: filepath.Join(dir, "key"), knownHosts: filepath.Join(dir, "known_hosts")}
 	_, public := writeKey(t, s.key, "")
+	if err := os.Mkdir(filepath.Join(dir, "home"), 0o777); err != nil { // the account's own start-up files may take their time
+		t.Fatal(err)
+	}
 	writeFile(t, filepath.Join(dir, "authorized_keys"), string(ssh.MarshalAuthorizedKey(public)))
 	_, s.hostKey = writeKey(t, filepath.Join(dir, "host_key"), "")
 	config := fmt.Sprintf(`HostKey %[1]s/host_key
@@ -61,6 +64,7 @@ AuthorizedKeysFile %[1]s/authorized_keys
 PidFile none
 StrictModes no
 UsePAM no
+SetEnv HOME=%[1]s/home
 PermitRootLogin yes
 PasswordAuthentication no
 KbdInteractiveAuthentication no
