@@ -8,7 +8,7 @@ import (
 )
 
 // answer is what a probe printed, one "name value" a line. Values that may hold anything, newlines among it, are in
-// base64. A name may come more than once.
+// base64, on lines of their own between "encoded NAME" and a dot. A name may come more than once.
 type answer map[string][]string
 
 // readAnswer reads a probe's answer. A probe that failed is a failure of the task: what it would have told is not known.
@@ -24,12 +24,22 @@ func readAnswer(f Found) (answer, error) {
 		}
 	}
 	a := answer{}
+	encoded := "" // the name of the value that is being read
 	for line := range strings.SplitSeq(string(f.Stdout), "\n") {
-		if line == "" {
-			continue
-		}
 		name, value, _ := strings.Cut(line, " ")
-		a[name] = append(a[name], value)
+		switch {
+		case line == "":
+		case encoded != "" && line == ".":
+			encoded = ""
+		case encoded != "":
+			all := a[encoded]
+			all[len(all)-1] += line
+		case name == "encoded":
+			encoded = value
+			a[encoded] = append(a[encoded], "")
+		default:
+			a[name] = append(a[name], value)
+		}
 	}
 	return a, nil
 }
@@ -61,7 +71,7 @@ func (a answer) decoded(name string) ([]byte, error) {
 }
 
 // encode defines the shell function that answers what it is given on standard input: encode NAME < FILE.
-const encode = `encode() { printf '%s ' "$1"; base64 | tr -d '\n'; echo; }
+const encode = `encode() { echo "encoded $1"; base64; echo .; }
 `
 
 // fileState is a file as a host's stat sees it.
@@ -79,16 +89,20 @@ type fileState struct {
 
 func (s fileState) exists() bool { return s.Kind != "absent" }
 
-// look defines the shell function that describes a file: look NAME PATH [-L], the last to see what a link points to.
+// look defines the shell function that describes a file: look NAME PATH [-L], the last to see what a link points to. The
+// file's size is left in $size.
 const look = encode + `look() {
+	size=0
 	if [ -L "$2" ] && [ "$3" != -L ]; then kind=link
 	elif [ -f "$2" ]; then kind=file
 	elif [ -d "$2" ]; then kind=directory
 	elif [ -e "$2" ]; then kind=other
 	else echo "$1 absent"; return 0
 	fi
-	stat $3 -c "$1 $kind %a %u %g %U %G %s %Y %h %d %i" -- "$2"
 	if [ $kind = link ]; then readlink -n -- "$2" | encode "$1.target"; fi
+	size=$(stat $3 -c "%s $1 $kind %a %u %g %U %G %s %Y %h %d %i" -- "$2") || return
+	echo "${size#* }"
+	size=${size%% *}
 }
 `
 

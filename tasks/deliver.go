@@ -51,9 +51,9 @@ func (d *delivery) Probe() string {
 if [ -L "$p" ]; then echo link yes; fi
 if [ -d "${p%/*}/" ]; then echo parent yes; else echo parent no; fi
 `)
-	fmt.Fprintf(&b, "if [ -f \"$p\" ] && [ $(stat -L -c %%s -- \"$p\") -eq %d ] && [ \"$(sha256sum < \"$p\" | cut -c1-64)\" = %s ]; then echo same yes\n", d.size, d.sum)
+	fmt.Fprintf(&b, "if [ -f \"$p\" ] && [ \"$size\" -eq %d ] && sum=$(sha256sum < \"$p\") && [ \"${sum%%%% *}\" = %s ]; then echo same yes\n", d.size, d.sum)
 	if d.showing {
-		fmt.Fprintf(&b, "elif [ -f \"$p\" ] && [ $(stat -L -c %%s -- \"$p\") -le %d ]; then encode content < \"$p\"\n", diffLimit)
+		fmt.Fprintf(&b, "elif [ -f \"$p\" ] && [ \"$size\" -le %d ]; then encode content < \"$p\"\n", diffLimit)
 	}
 	b.WriteString("fi\n")
 	return b.String()

@@ -48,7 +48,7 @@ look file "$p" -L
 if [ -d "${p%%/*}/" ]; then echo parent yes; else echo parent no; fi
 [ -f "$p" ] || exit 0
 [ -r "$p" ] || die "$p may not be read by this user: does the task need become?"
-if [ $(stat -L -c %%s -- "$p") -gt %d ]; then echo large yes; exit 0; fi
+if [ "$size" -gt %d ]; then echo large yes; exit 0; fi
 encode content < "$p" || exit 1
 `, editLimit)
 }

@@ -206,7 +206,7 @@ func (c *checkAction) settings(r *checkRows, h checkHost) {
 	for _, name := range names {
 		wanted, _ := toString(a.Sysctl[name])
 		wanted = strings.Join(strings.Fields(wanted), " ")
-		is, known := h.Sysctl[name]
+		is, known := h.Sysctl[dotted(name)]
 		if !known {
 			r.add(name, statusWarn, "the kernel does not have it", wanted, "take it out of polardb_sysctl")
 			continue

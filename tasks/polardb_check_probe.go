@@ -29,16 +29,15 @@ func (c *checkAction) script() string {
 	if c.archive != nil {
 		libraries = c.archive.Libraries
 	}
-	// Each with its file, so that the host need not make one of the name.
-	var settings strings.Builder
+	var settings []string
 	for _, name := range slices.Sorted(maps.Keys(a.Sysctl)) {
-		fmt.Fprintf(&settings, "setting %s %s\n", remote.Quote(name), remote.Quote("/proc/sys/"+strings.ReplaceAll(name, ".", "/")))
+		settings = append(settings, "/proc/sys/"+strings.ReplaceAll(name, ".", "/"))
 	}
 	return strings.NewReplacer(
 		"@PGDATA@", remote.Quote(a.Pgdata), "@POLARDATA@", remote.Quote(a.Polardata), "@HOME@", remote.Quote(a.Home),
 		"@USER@", remote.Quote(a.User), "@UNIT@", remote.Quote(a.Unit), "@LOCALE@", remote.Quote(a.Locale),
 		"@PORTS@", fmt.Sprintf("%d %d", a.Port, a.Port+10000), "@TOOLS@", strings.Join(tools, " "),
-		"@LIBRARIES@", quoteAll(libraries), "@SYSCTL@", settings.String(),
+		"@LIBRARIES@", quoteAll(libraries), "@SYSCTL@", quoteAll(settings),
 	).Replace(checkScript)
 }
 
@@ -62,38 +61,58 @@ func compressor(file string) string {
 const checkScript = `(
 export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin:/usr/local/sbin
+NL='
+'
 say() { printf 'check.%s\n' "$1"; }
 has() { command -v "$1" >/dev/null 2>&1; }
 has timeout || timeout() { shift; "$@"; }
 for f in /etc/os-release /usr/lib/os-release; do
 	if [ -r "$f" ]; then sed -n 's/^\(ID\|ID_LIKE\|VERSION_ID\|PRETTY_NAME\)=/check.os.&/p' "$f"; break; fi
 done
-say "machine=$(uname -m)"
-say "kernel=$(uname -r)"
+machine=$(uname -rm)
+kernel=${machine% *} machine=${machine##* }
+say "machine=$machine"
+say "kernel=$kernel"
 say "cpus=$(getconf _NPROCESSORS_ONLN 2>/dev/null || grep -c '^processor' /proc/cpuinfo)"
 sed -n 's/^\(MemTotal\|MemAvailable\|SwapTotal\|SwapFree\):[ \t]*\([0-9]*\).*/check.memory.\1=\2/p' /proc/meminfo
 glibc=$(getconf GNU_LIBC_VERSION 2>/dev/null) || glibc=$(ldd --version 2>&1 | head -n 1)
 say "libc=$glibc"
-place() { # kind path
-	p=$2
-	while [ ! -e "$p" ] && [ "$p" != / ] && [ "$p" != . ]; do p=$(dirname "$p"); done
-	say "path.$1=$(timeout 10 df -Pk "$p" 2>/dev/null | awk '
-		first { if (++n == 2) { m = $6; for (i = 7; i <= NF; i++) m = m " " $i; room = $4 "|" $2 "|" m } next }
-		{ gsub(/\\040/, " ", $2); if ($2 == m) o = $4 "|" $3 } # the last one is on top
-		END { print room "|" (o == "" ? "|" : o) }' first=1 - first=0 /proc/self/mounts)|$p"
+nearest() { p=$1; while [ ! -e "$p" ] && [ -n "$p" ]; do p=${p%/*}; done; p=${p:-/}; }
+nearest @PGDATA@; pgdata=$p
+nearest @POLARDATA@; polardata=$p
+nearest @HOME@/versions; home=$p
+nearest /tmp; temp=$p
+nearest /dev/shm; shm=$p
+room() { # the file system of each path, a line each; fails when one of them does not answer
+	timeout 10 df -Pk "$@" 2>/dev/null | awk '
+		first { if (++n > 1) { m = $6; for (i = 7; i <= NF; i++) m = m " " $i; on[n] = m; room[n] = $4 "|" $2 "|" m } next }
+		{ gsub(/\\040/, " ", $2); type[$2] = $4 "|" $3 } # the last one is on top
+		END { for (i = 2; i <= n; i++) print room[i] "|" (on[i] in type ? type[on[i]] : "|"); exit n != want + 1 }' want=$# first=1 - first=0 /proc/self/mounts
 }
-place pgdata @PGDATA@
-place polardata @POLARDATA@
-place home @HOME@/versions
-place temp /tmp
-place shm /dev/shm
-say "systemd=$([ -d /run/systemd/system ] && systemctl --version 2>/dev/null | head -n 1)"
+if rooms=$(room "$pgdata" "$polardata" "$home" "$temp" "$shm"); then
+	set -- pgdata "$pgdata" polardata "$polardata" home "$home" temp "$temp" shm "$shm"
+	while IFS= read -r line; do say "path.$1=$line|$2"; shift 2; done <<ROOMS
+$rooms
+ROOMS
+else
+	set -- pgdata "$pgdata" polardata "$polardata" home "$home" temp "$temp" shm "$shm"
+	while [ $# -gt 0 ]; do rooms=$(room "$2") || rooms='||||'; say "path.$1=$rooms|$2"; shift 2; done
+fi
+systemd=
+if [ -d /run/systemd/system ]; then systemd=$(systemctl --version 2>/dev/null); fi
+say "systemd=${systemd%%"$NL"*}"
 for t in @TOOLS@; do has "$t" || say "tool.missing=$t"; done
-listening() { cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { print $2, $10 }'; }
-listening | awk '{ split($1, a, ":"); if (a[1] == "00000000" || a[1] == "0100007F" || a[1] == "00000000000000000000000000000000") print "check.listening=" a[2] }' | sort -u
+six=; if [ -r /proc/net/tcp6 ]; then six=/proc/net/tcp6; fi
+sockets=$(awk '$4 == "0A" { print $2, $10 }' /proc/net/tcp $six)
+while read -r address inode; do
+	case $address in 00000000:*|0100007F:*|00000000000000000000000000000000:*) say "listening=${address##*:}" ;; esac
+done <<SOCKETS
+$sockets
+SOCKETS
 for port in @PORTS@; do
 	hex=$(printf %04X "$port")
-	for inode in $(listening | awk -v p=":$hex" 'substr($1, length($1) - length(p) + 1) == p { print $2 }' | sort -u); do
+	case $sockets in *":$hex "*) ;; *) continue ;; esac
+	for inode in $(printf '%s\n' "$sockets" | awk -v p=":$hex" 'substr($1, length($1) - length(p) + 1) == p { print $2 }' | sort -u); do
 		say "taken=$port"
 		find /proc/[0-9]*/fd -maxdepth 1 -lname "socket:\[$inode\]" 2>/dev/null | cut -d/ -f3 | sort -u | while read -r p; do
 			say "holder=$port|$p|$(sed -n 's/^PPid:[ 	]*//p' "/proc/$p/status" 2>/dev/null)|$(cat "/proc/$p/comm" 2>/dev/null)"
@@ -101,10 +120,9 @@ for port in @PORTS@; do
 	done
 done
 for l in @LIBRARIES@; do say "library.wanted=$l"; done
-machine=$(uname -m)
 case $machine in x86_64) arch=x86-64 ;; aarch64) arch=AArch64 ;; *) arch=libc ;; esac
 # All in one line, because each is looked up without a process; of two files of one name the first is the linker's.
-known=" $(ldconfig -p 2>/dev/null | awk -v a="$arch" 'index($0, a) && !seen[$1]++ { print $1, $NF, "" }' | tr '\n' ' ')"
+known=" $(ldconfig -p 2>/dev/null | awk -v a="$arch" 'index($0, a) && !seen[$1]++ { printf "%s %s ", $1, $NF }')"
 for l in @LIBRARIES@; do
 	file=
 	case $known in *" $l /"*) file=/${known#*" $l /"} file=${file%% *} ;; esac
@@ -120,20 +138,21 @@ for l in @LIBRARIES@; do
 	fi
 done
 # Not with read, which reads a byte at a time: the kernel gives out the first and no more.
-setting() { if value=$(cat "$2" 2>/dev/null); then say "sysctl=$1=$value"; fi; }
-@SYSCTL@
-if id -u @USER@ >/dev/null 2>&1; then say "user=$(id -u @USER@)|$(id -gn @USER@)"; fi
+grep -s '' /dev/null @SYSCTL@ /sys/kernel/mm/transparent_hugepage/enabled |
+	sed 's|^/proc/sys/|check.sysctl=|; s|^/sys/kernel/mm/transparent_hugepage/enabled:|check.hugepage=|'
+if uid=$(id -u @USER@ 2>/dev/null); then say "user=$uid|$(id -gn @USER@)"; fi
 say "limit.hard=$(ulimit -Hn)"
 systemctl show -p LoadState -p LimitNOFILE @UNIT@ 2>/dev/null | sed -n 's/^LoadState=/check.unit.load=/p; s/^LimitNOFILE=/check.unit.nofile=/p'
-pid=$(head -n 1 @PGDATA@/postmaster.pid 2>/dev/null)
+pid=
+{ read -r pid; } 2>/dev/null <@PGDATA@/postmaster.pid
 case $pid in ''|*[!0-9]*) ;; *) sed -n 's/^Max open files *\([0-9a-z]*\).*/check.limit.server=\1/p' "/proc/$pid/limits" 2>/dev/null ;; esac
-say "hugepage=$(cat /sys/kernel/mm/transparent_hugepage/enabled 2>/dev/null)"
-zone=$(readlink /etc/localtime 2>/dev/null | sed -n 's|.*zoneinfo/||p')
+zone=$(readlink /etc/localtime 2>/dev/null)
+case $zone in *zoneinfo/*) zone=${zone##*zoneinfo/} ;; *) zone= ;; esac
 if [ -z "$zone" ]; then zone=$(head -n 1 /etc/timezone 2>/dev/null); fi
 say "timezone=${zone:-$(date +%Z)}"
 lang=
 for f in /etc/locale.conf /etc/default/locale /etc/sysconfig/i18n; do
-	if [ -r "$f" ]; then lang=$(sed -n 's/^[ \t]*LANG=//p' "$f" | tail -n 1 | tr -d "\"'"); if [ -n "$lang" ]; then break; fi; fi
+	if [ -r "$f" ]; then lang=$(sed -n "s/[\"']//g; s/^[ 	]*LANG=//p" "$f") lang=${lang##*"$NL"}; if [ -n "$lang" ]; then break; fi; fi
 done
 say "locale=$lang"
 locale -a 2>/dev/null | sed 's/^/check.locales=/'
@@ -236,7 +255,7 @@ func parseCheck(f Found) (checkHost, error) {
 		case "tool.missing":
 			h.MissingTools = append(h.MissingTools, value)
 		case "listening":
-			if port, err := strconv.ParseInt(value, 16, 32); err == nil {
+			if port, err := strconv.ParseInt(value, 16, 32); err == nil && !slices.Contains(h.Listening, int(port)) {
 				h.Listening = append(h.Listening, int(port))
 			}
 		case "taken":
@@ -250,8 +269,10 @@ func parseCheck(f Found) (checkHost, error) {
 		case "glibcxx":
 			h.GLIBCXX = value
 		case "sysctl":
-			name, is, _ := strings.Cut(value, "=")
-			h.Sysctl[name] = strings.Join(strings.Fields(is), " ")
+			file, is, _ := strings.Cut(value, ":")
+			if name := dotted(file); h.Sysctl[name] == "" {
+				h.Sysctl[name] = strings.Join(strings.Fields(is), " ")
+			}
 		case "user":
 			h.User = value
 		case "limit.hard":
@@ -287,6 +308,9 @@ func parseCheck(f Found) (checkHost, error) {
 	}
 	return h, nil
 }
+
+// dotted is a kernel setting's name with dots, whichever way it was spelled.
+func dotted(s string) string { return strings.ReplaceAll(s, "/", ".") }
 
 // parsePlace reads free|total|mount|options|type|existing, in which the last may hold anything.
 func parsePlace(s string) checkPlace {

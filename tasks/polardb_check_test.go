@@ -3,6 +3,7 @@ package tasks
 import (
 	"context"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -91,6 +92,34 @@ func TestCheckScriptIsQuiet(t *testing.T) {
 		}
 		if len(r.Stderr) > 0 || r.Status != 0 {
 			t.Errorf("exit %d, stderr: %s", r.Status, r.Stderr)
+		}
+	})
+}
+
+// TestCheckAFileSystemThatDoesNotAnswer has df fail for one file system: the others are told all the same.
+func TestCheckAFileSystemThatDoesNotAnswer(t *testing.T) {
+	eachShell(t, func(t *testing.T, h *localHost, dir string) {
+		mustWrite(t, dir+"/df", `#!/bin/sh
+for a do if [ "$a" = /dev/shm ]; then if [ $# -gt 2 ]; then PATH=${PATH#*:} df -Pk /; fi; exit 1; fi; done
+PATH=${PATH#*:} exec df "$@"
+`)
+		if err := os.Chmod(dir+"/df", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		a := newAction(t, "polardb_check", map[string]any{"pgdata": dir + "/p/pgdata", "polardata": "/dev/shm/polardata", "nodes": []any{}}, &fakeLocal{dir: dir})
+		r, err := h.Run(context.Background(), remote.Command{Script: "PATH=" + remote.Quote(dir) + ":$PATH\n" + a.Probe()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		host, err := parseCheck(Found{Result: r})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p := host.Places["pgdata"]; p.TotalKB == 0 || p.Mount == "" || p.Type == "" || p.Existing != dir {
+			t.Errorf("pgdata is on %+v", p)
+		}
+		if p := host.Places["polardata"]; p.TotalKB != 0 || p.Existing != "/dev/shm" {
+			t.Errorf("polardata, whose file system does not answer, is on %+v", p)
 		}
 	})
 }

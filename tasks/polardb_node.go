@@ -77,13 +77,24 @@ directory() {
 	if [ -L "$2" ] && [ ! -e "$2" ]; then echo "$1=dangling"
 	elif [ ! -e "$2" ]; then echo "$1=absent"
 	elif [ ! -d "$2" ]; then echo "$1=file"
-	elif [ -z "$(ls -A "$2" 2>/dev/null)" ]; then echo "$1=empty"
-	else echo "$1=filled"; echo "$1.first=$(ls -A "$2" | head -n 3 | tr '\n' ' ')"; fi
-	[ -e "$2" ] && echo "$1.owner=$(stat -c %U "$2")"
+	else
+		first= n=0
+		for f in "$2"/* "$2"/.[!.]* "$2"/..?*; do
+			if [ -e "$f" ] || [ -L "$f" ]; then
+				f=${f##*/} n=$((n+1))
+				case $f in *[[:cntrl:]]*) f=? ;; esac
+				first="$first$f "
+				if [ "$n" = 3 ]; then break; fi
+			fi
+		done
+		if [ "$n" = 0 ]; then echo "$1=empty"; else echo "$1=filled"; echo "$1.first=$first"; fi
+	fi
+	if [ -e "$2" ]; then stat -c "$1.owner=%U" -- "$2"; fi
 }
 directory pgdata "$PGDATA"
 directory polardata "$POLARDATA"
-[ -f "$PGDATA/PG_VERSION" ] && echo "version=$(head -n 1 "$PGDATA/PG_VERSION")"
+line() { l=; { read -r l || [ -n "$l" ]; } 2>/dev/null <"$1"; }
+[ -f "$PGDATA/PG_VERSION" ] && line "$PGDATA/PG_VERSION" && echo "version=$l"
 [ -f "$POLARDATA/global/pg_control" ] && echo control=yes
 for p in polar-postgres postgres; do [ -x "$BIN/$p" ] && { echo "postgres=$BIN/$p"; break; }; done
 for p in polar_basebackup pg_basebackup; do [ -x "$BIN/$p" ] && { echo "basebackup=$BIN/$p"; break; }; done
@@ -93,16 +104,16 @@ if [ -s "$POLARDATA/polar_dma/consensus_meta" ]; then
 		LD_LIBRARY_PATH=@LIB@ "$BIN/polar_tools" dma-meta -D "$POLARDATA" 2>&1 | sed -n 's/^.*member info:[ 	]*/meta.members=/p; s/^.*learner info:[ 	]*/meta.learners=/p'
 	fi
 fi
-if [ -f "$PGDATA/postmaster.pid" ]; then
-	pid=$(head -n 1 "$PGDATA/postmaster.pid")
-	case $pid in ''|*[!0-9]*) ;; *)
+if [ -f "$PGDATA/postmaster.pid" ] && line "$PGDATA/postmaster.pid"; then
+	case $l in ''|*[!0-9]*) ;; *)
 		# A pid file left by a crash may name a process that is somebody else's by now: a postmaster works in its PGDATA.
-		if [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$(readlink -f "$PGDATA")" ]; then echo "pid=$pid"; fi
-		echo "pidfile=$pid" ;;
+		if [ "/proc/$l/cwd" -ef "$PGDATA" ]; then echo "pid=$l"; fi
+		echo "pidfile=$l" ;;
 	esac
 fi
-cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { sub(/.*:/, "", $2); if ($2 == "@CLIENT@") c = 1; if ($2 == "@CONSENSUS@") d = 1 }
-	END { if (c) print "listens.client=yes"; if (d) print "listens.consensus=yes" }'
+six=; [ -r /proc/net/tcp6 ] && six=/proc/net/tcp6
+awk '$4 == "0A" { sub(/.*:/, "", $2); if ($2 == "@CLIENT@") c = 1; if ($2 == "@CONSENSUS@") d = 1 }
+	END { if (c) print "listens.client=yes"; if (d) print "listens.consensus=yes" }' /proc/net/tcp $six
 echo end=yes`
 
 // nodeState is what nodeProbe said.

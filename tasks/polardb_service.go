@@ -90,12 +90,14 @@ func (a *serviceArgs) prelude() string {
 PGDATA=@PGDATA@ UNIT=@UNIT@ TIMEOUT=@TIMEOUT@ SETTLE=@SETTLE@
 cd /
 alive() {
-	pid=$(head -n 1 "$PGDATA/postmaster.pid" 2>/dev/null) || pid=
+	pid=
+	{ read -r pid || :; } 2>/dev/null <"$PGDATA/postmaster.pid" || :
 	case $pid in ''|*[!0-9]*) return 1 ;; esac
-	[ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$(readlink -f "$PGDATA")" ]
+	[ "/proc/$pid/cwd" -ef "$PGDATA" ]
 }
+six=; if [ -r /proc/net/tcp6 ]; then six=/proc/net/tcp6; fi
 listens() {
-	cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { sub(/.*:/, "", $2); if ($2 == "@CLIENT@") c = 1; if ($2 == "@CONSENSUS@") d = 1 } END { exit !(c && d) }'
+	awk '$4 == "0A" { sub(/.*:/, "", $2); if ($2 == "@CLIENT@") c = 1; if ($2 == "@CONSENSUS@") d = 1 } END { exit !(c && d) }' /proc/net/tcp $six
 }
 logs() { ls -t "$PGDATA"/pg_log/* "$PGDATA"/log/* 2>/dev/null | head -n 8 || :; }
 sizes() { logs | while read -r f; do printf '%s %s\n' "$(stat -c %s "$f")" "$f"; done; }
@@ -108,7 +110,7 @@ BEFORE
 		tail -c +$((was+1)) "$f"
 	done | grep -c -e 'all server processes terminated; reinitializing' || :
 }
-now() { read -r up rest </proc/uptime; echo "${up%%.*}"; }
+clock() { read -r now rest </proc/uptime; now=${now%%.*}; }
 explain() {
 	systemctl status --no-pager -n 5 "$UNIT" 2>/dev/null | sed -n '3p' >&2 || :
 	f=$(logs | grep -e error -e '\.log' | head -n 1)
@@ -122,9 +124,9 @@ PORTS='@PORT@ and its consensus port'
 const serviceStop = `
 systemctl stop "$UNIT" || :
 if alive; then stop; fi
-end=$(($(now)+TIMEOUT))
+clock; end=$((now+TIMEOUT))
 while alive; do
-	if [ "$(now)" -ge $end ]; then echo "the server (process $pid) still runs $TIMEOUT s after it was told to stop" >&2; exit 1; fi
+	clock; if [ $now -ge $end ]; then echo "the server (process $pid) still runs $TIMEOUT s after it was told to stop" >&2; exit 1; fi
 	sleep 0.1
 done
 `
@@ -138,23 +140,23 @@ if ! systemctl start "$UNIT"; then explain; exit 1; fi
 // A server that cannot use its consensus meta or port lives and starts over about every second, for ever.
 const serviceProve = `
 : "${BEFORE:=$(sizes)}"
-began=$(now) looked=$(now)
+clock; began=$now looked=$now
 until alive && listens; do
-	waited=$(($(now)-began))
+	clock; waited=$((now-began))
 	if [ $waited -ge $TIMEOUT ] || { [ $waited -ge 3 ] && ! systemctl -q is-active "$UNIT"; }; then
 		if alive; then echo "the server lives (process $pid) and does not listen on $PORTS after $waited s" >&2; else echo "the server ended right after it was started" >&2; fi
 		explain; exit 1
 	fi
-	if [ "$(now)" -gt $looked ]; then
-		looked=$(now)
+	if [ $now -gt $looked ]; then
+		looked=$now
 		if [ "$(restarts)" -gt 2 ]; then echo "the server starts over and over" >&2; explain; exit 1; fi
 	fi
 	sleep 0.1
 done
-began=$(now)
-while [ $(($(now)-began)) -lt $SETTLE ]; do
+clock; began=$now
+while clock; [ $((now-began)) -lt $SETTLE ]; do
 	sleep 0.5
-	if ! alive; then echo "the server ended $(($(now)-began)) s after it was started" >&2; explain; exit 1; fi
-	if [ "$(restarts)" -gt 1 ]; then echo "the server starts over and over" >&2; explain; exit 1; fi
+	if ! alive; then clock; echo "the server ended $((now-began)) s after it was started" >&2; explain; exit 1; fi
 done
+if [ "$(restarts)" -gt 1 ]; then echo "the server starts over and over" >&2; explain; exit 1; fi
 `

@@ -96,12 +96,14 @@ line=$(entry passwd "$u") || exit 0
 echo "passwd $line"
 echo "primary $(id -gn -- "$u" 2>/dev/null)"
 echo "groups $(id -Gn -- "$u" 2>/dev/null)"
-home=$(printf '%s\n' "$line" | cut -d: -f6)
-if [ -e "$home" ]; then echo home yes; fi
+set -f
+IFS=:
+set -- $line
+if [ -e "$6" ]; then echo home yes; fi
 if [ -r /etc/shadow ]; then
-	line=$(entry shadow "$u")
-	hash=$(printf '%s\n' "$line" | cut -d: -f2)
-	echo "ages $(printf '%s\n' "$line" | cut -d: -f4,5,8)"
+	set -- $(entry shadow "$u")
+	hash=$2
+	echo "ages $4:$5:$8"
 	case $hash in !*) echo locked yes ;; esac
 	if [ "$hash" = "$wanted" ]; then echo password same
 	elif [ "${hash#!}" = "$wanted" ]; then echo password under_lock
