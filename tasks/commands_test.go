@@ -43,6 +43,7 @@ done
 func TestSystemdOnAHost(t *testing.T) {
 	eachShell(t, func(t *testing.T, h *localHost, dir string) {
 		pretend(t, dir, map[string]string{"systemctl": `
+if [ "$1" = --no-reload ]; then shift; fi
 case $1 in
 show)
 	if [ "$4" = NeedDaemonReload ]; then if [ -e "$STATE/stale" ]; then echo NeedDaemonReload=yes; fi; exit 0; fi

@@ -190,9 +190,9 @@ func (a *systemdAction) Plan(found Found) (Plan, error) {
 	if !u.found && !u.masked && (a.State != "" || a.Enabled != nil) {
 		return notYet(a.asking, fmt.Sprintf("systemd knows no unit %s", a.Name), "is the name right, and its package or unit file there? systemctl list-unit-files shows what is")
 	}
-	steps, changes, event := a.steps(u)
-	if reload || len(steps) > 0 && a.DaemonReload {
-		steps = append([]string{a.control() + " daemon-reload || exit 1\n"}, steps...)
+	files, state, changes, event := a.steps(u)
+	if reload || len(files)+len(state) > 0 && a.DaemonReload {
+		files = append(files, a.control()+" daemon-reload || exit 1\n")
 		if reload {
 			changes = append(changes, change{"unit files", "changed on disk", "read"})
 		}
@@ -210,21 +210,27 @@ func (a *systemdAction) Plan(found Found) (Plan, error) {
 		plan.Msg = fmt.Sprintf("unit %s: %s", a.Name, strings.Join(words, ", "))
 		plan.Diff = []Diff{attributeDiff("unit "+a.Name, changes)}
 	}
-	plan.Script = script.String() + strings.Join(steps, "")
+	plan.Script = script.String() + strings.Join(files, "") + strings.Join(state, "")
 	return plan, nil
 }
 
-// steps are the commands in the order of Ansible: masked, enabled, then the state.
-func (a *systemdAction) steps(u unit) (steps []string, changes []change, event bool) {
+// steps are the commands in the order of Ansible: masked and enabled, which are links on disk, then the state. systemctl has
+// systemd read all its unit files again after each of the links; where the task asks for that anyway it is done once, behind
+// them, because it starts a dozen generators.
+func (a *systemdAction) steps(u unit) (files, state []string, changes []change, event bool) {
 	name := remote.Quote(a.Name)
+	control := a.control()
+	if a.DaemonReload {
+		control += " --no-reload"
+	}
 	switch {
 	case a.Masked == nil || *a.Masked == u.masked:
 	case *a.Masked:
 		changes = append(changes, change{"masked", "no", "yes"})
-		steps = append(steps, a.control()+" mask "+name+" || exit 1\n")
+		files = append(files, control+" mask "+name+" || exit 1\n")
 	default:
 		changes = append(changes, change{"masked", "yes", "no"})
-		steps = append(steps, a.control()+" unmask "+name+" || exit 1\n")
+		files = append(files, control+" unmask "+name+" || exit 1\n")
 	}
 	if a.Enabled != nil && *a.Enabled != u.enabled {
 		verb, from, to := "enable", "no", "yes"
@@ -235,7 +241,7 @@ func (a *systemdAction) steps(u unit) (steps []string, changes []change, event b
 			verb += " --force"
 		}
 		changes = append(changes, change{"enabled", from, to})
-		steps = append(steps, a.control()+" "+verb+" "+name+" || exit 1\n")
+		files = append(files, control+" "+verb+" "+name+" || exit 1\n")
 	}
 	verb := ""
 	switch a.State {
@@ -258,9 +264,9 @@ func (a *systemdAction) steps(u unit) (steps []string, changes []change, event b
 	}
 	if verb != "" {
 		changes = append(changes, change{"state", u.properties["ActiveState"], map[string]string{"start": "started", "stop": "stopped", "restart": "restarted", "reload": "reloaded"}[verb]})
-		steps = append(steps, a.act(verb, u))
+		state = append(state, a.act(verb, u))
 	}
-	return steps, changes, event || a.NoBlock
+	return files, state, changes, event || a.NoBlock
 }
 
 // act runs one verb. A unit that does not come up, or falls down at once, is explained by its status and journal.

@@ -116,7 +116,7 @@ func watchCopies(s *site.Site) (stop func()) {
 			}
 			select {
 			case <-ctx.Done():
-			case <-time.After(50 * time.Millisecond):
+			case <-time.After(100 * time.Millisecond):
 			}
 		}
 	})

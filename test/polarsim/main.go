@@ -7,12 +7,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sort"
 
 	"github.com/polarbook/polarbook/test/polarsim/tool"
 )
 
 func main() {
+	// A dozen nodes share a machine in tests, and each is idle most of the time.
+	runtime.GOMAXPROCS(1)
 	name, arguments := filepath.Base(os.Args[0]), os.Args[1:]
 	if tool.Programs[name] == nil && len(arguments) > 0 {
 		name, arguments = arguments[0], arguments[1:]

@@ -76,7 +76,7 @@ func (s *Server) stream(leader string) error {
 	s.mu.Unlock()
 	failed := make(chan error, 1)
 	go func() { failed <- c.Drain() }()
-	ticker := time.NewTicker(max(s.scaled(100*time.Millisecond), 50*time.Millisecond))
+	ticker := time.NewTicker(max(s.scaled(200*time.Millisecond), 50*time.Millisecond))
 	defer ticker.Stop()
 	for {
 		select {

@@ -201,7 +201,8 @@ func (s *Server) scaled(d time.Duration) time.Duration {
 
 // follow turns the node's role into what clients may do.
 func (s *Server) follow() {
-	ticker := time.NewTicker(20 * time.Millisecond)
+	// The consensus wakes it; the ticker is for what only takes time.
+	ticker := time.NewTicker(max(s.scaled(100*time.Millisecond), 20*time.Millisecond))
 	defer ticker.Stop()
 	var ready time.Time
 	var term int64 // in which it became writable
