@@ -77,7 +77,10 @@ say "cpus=$(getconf _NPROCESSORS_ONLN 2>/dev/null || grep -c '^processor' /proc/
 sed -n 's/^\(MemTotal\|MemAvailable\|SwapTotal\|SwapFree\):[ \t]*\([0-9]*\).*/check.memory.\1=\2/p' /proc/meminfo
 glibc=$(getconf GNU_LIBC_VERSION 2>/dev/null) || glibc=$(ldd --version 2>&1 | head -n 1)
 say "libc=$glibc"
-nearest() { p=$1; while [ ! -e "$p" ] && [ -n "$p" ]; do p=${p%/*}; done; p=${p:-/}; }
+nearest() { # the path, or the first of its parents that is there, in p
+	p=$1
+	while [ ! -e "$p" ]; do case $p in */*) p=${p%/*} p=${p:-/} ;; *) p=. ;; esac; done
+}
 nearest @PGDATA@; pgdata=$p
 nearest @POLARDATA@; polardata=$p
 nearest @HOME@/versions; home=$p
@@ -89,13 +92,12 @@ room() { # the file system of each path, a line each; fails when one of them doe
 		{ gsub(/\\040/, " ", $2); type[$2] = $4 "|" $3 } # the last one is on top
 		END { for (i = 2; i <= n; i++) print room[i] "|" (on[i] in type ? type[on[i]] : "|"); exit n != want + 1 }' want=$# first=1 - first=0 /proc/self/mounts
 }
+set -- pgdata "$pgdata" polardata "$polardata" home "$home" temp "$temp" shm "$shm"
 if rooms=$(room "$pgdata" "$polardata" "$home" "$temp" "$shm"); then
-	set -- pgdata "$pgdata" polardata "$polardata" home "$home" temp "$temp" shm "$shm"
 	while IFS= read -r line; do say "path.$1=$line|$2"; shift 2; done <<ROOMS
 $rooms
 ROOMS
 else
-	set -- pgdata "$pgdata" polardata "$polardata" home "$home" temp "$temp" shm "$shm"
 	while [ $# -gt 0 ]; do rooms=$(room "$2") || rooms='||||'; say "path.$1=$rooms|$2"; shift 2; done
 fi
 systemd=
