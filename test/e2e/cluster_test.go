@@ -12,6 +12,7 @@ import (
 // TestCluster takes bare hosts all the way that a user takes them: each step stands on the one before. It logs in as one
 // whose sudo asks for a password; most of the other tests are root.
 func TestCluster(t *testing.T) {
+	t.Parallel()
 	s := site.New(t, site.Options{User: "dba", Cluster: "e2e", Specs: site.Hosts("node1", "node2", "node3", "node4")})
 	s.Only("node1", "node2", "node3")
 	s.Set("node2", site.Vars{"polardb_weight": 9, "polardb_bootstrap": true})

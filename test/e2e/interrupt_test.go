@@ -23,6 +23,7 @@ const slowPlaybook = `
 
 // TestInterrupt sends what Ctrl-C sends.
 func TestInterrupt(t *testing.T) {
+	t.Parallel()
 	s := site.New(t, site.Options{Cluster: "e2e", Specs: site.Hosts("node1", "node2", "node3")})
 	s.File("slow.yml", slowPlaybook)
 	files := func(name string) string { return s.On(name, "cd /tmp; ls begun finished next 2>/dev/null; true") }

@@ -23,6 +23,7 @@ const (
 // counted in tasks, so that they spread over all of the run on any machine, with a random time after that, so that they
 // fall into long steps too.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	dice := site.Dice(t)
 	// How many tasks a run begins is the same whether it has all to do or nothing. The first cluster shows it.
 	length, kills := 60, 0

@@ -13,6 +13,7 @@ import (
 // TestOutages cuts the network and the power at random moments of new-cluster.yml. The same command finishes the work
 // when they are back.
 func TestOutages(t *testing.T) {
+	t.Parallel()
 	dice := site.Dice(t)
 	s := site.New(t, site.Options{User: "dba", Cluster: "e2e", Specs: site.Hosts("node1", "node2", "node3")})
 	layForeign(s)

@@ -12,6 +12,7 @@ import (
 
 // A cluster with all roles, none of whose paths, ports and names are the defaults; then stopped, and rebooted.
 func TestRolesAndPlaces(t *testing.T) {
+	t.Parallel()
 	s := site.New(t, site.Options{Cluster: "Elsewhere_1", Specs: site.Hosts("node1", "node2", "node3", "node4"), Group: site.Vars{
 		"polardb_port":      6543,
 		"polardb_pgdata":    "/data/pg/main",
@@ -69,6 +70,7 @@ func TestRolesAndPlaces(t *testing.T) {
 
 // The stand-in runs on any Debian, which is all that this needs: what differs are the hosts.
 func TestReleases(t *testing.T) {
+	t.Parallel()
 	if site.RealEngine() {
 		t.Skip("SKIP releases: POLARDB_TARBALL was built for one release of Debian and does not run on others")
 	}

@@ -116,6 +116,14 @@ func (h *Host) Plug() error {
 	if err := run(context.Background(), "ip", "-n", h.lab.netns(), "link", "set", h.link(), "master", "lab"); err != nil {
 		return fmt.Errorf("plug in %s: %w", h.Name, err)
 	}
+	// Whoever looked for it in vain would say "no route to host" for up to three seconds more. A host that is down has
+	// nothing to forget.
+	for _, other := range h.lab.hosts {
+		_ = run(context.Background(), "ip", "-n", other.netns(), "neigh", "flush", "all")
+	}
+	if err := run(context.Background(), "ip", "neigh", "flush", "to", h.Address); err != nil {
+		return fmt.Errorf("plug in %s: %w", h.Name, err)
+	}
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -181,12 +182,27 @@ func plug(t *testing.T, h, other *lab.Host) {
 	if _, err := h.Exec(t.Context(), "ping -c 1 -W 1 "+other.Address); err == nil {
 		t.Error("an unplugged host reaches its neighbour")
 	}
+	// Somebody looks for its hardware address in vain meanwhile, for the three seconds that the kernel gives that.
+	if out, err := exec.Command("ip", "neigh", "flush", "to", h.Address).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	looking := make(chan struct{})
+	go func() {
+		defer close(looking)
+		if reached, err := net.DialTimeout("tcp", h.Address+":22", 5*time.Second); err == nil {
+			_ = reached.Close()
+		}
+	}()
+	time.Sleep(2500 * time.Millisecond)
 	if err := h.Plug(); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.Wait(t.Context()); err != nil {
-		t.Fatal(err)
+	reached, err := net.DialTimeout("tcp", h.Address+":22", 20*time.Second)
+	if err != nil {
+		t.Fatalf("a host that is plugged in again: %v", err)
 	}
+	_ = reached.Close()
+	<-looking
 	sh(t, h, "ping -c 1 -W 5 "+other.Address)
 }
 
