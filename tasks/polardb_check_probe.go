@@ -59,7 +59,7 @@ func compressor(file string) string {
 // A here-document or a pipe into while would lose nothing here: every line is printed where it is found. What a host
 // does not have is left out, and the plan says what that means.
 const checkScript = `(
-export LC_ALL=C
+` + tcpTables + `export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin:/usr/local/sbin
 NL='
 '
@@ -104,8 +104,7 @@ systemd=
 if [ -d /run/systemd/system ]; then systemd=$(systemctl --version 2>/dev/null); fi
 say "systemd=${systemd%%"$NL"*}"
 for t in @TOOLS@; do has "$t" || say "tool.missing=$t"; done
-six=; if [ -r /proc/net/tcp6 ]; then six=/proc/net/tcp6; fi
-sockets=$(awk '$4 == "0A" { print $2, $10 }' /proc/net/tcp $six)
+sockets=$(awk '$4 == "0A" { print $2, $10 }' $tcp)
 while read -r address inode; do
 	case $address in 00000000:*|0100007F:*|00000000000000000000000000000000:*) say "listening=${address##*:}" ;; esac
 done <<SOCKETS

@@ -70,7 +70,7 @@ func (a *nodeArgs) probe() string {
 	return r.Replace(nodeProbeScript)
 }
 
-const nodeProbeScript = `
+const nodeProbeScript = tcpTables + `
 PGDATA=@PGDATA@ POLARDATA=@POLARDATA@ MARKER=@MARKER@ BIN=@BIN@
 if [ -f "$MARKER" ]; then echo marker=yes; sed -n 's/^\([a-z_]*=\)/marker.\1/p' "$MARKER"; fi
 directory() {
@@ -111,9 +111,8 @@ if [ -f "$PGDATA/postmaster.pid" ] && line "$PGDATA/postmaster.pid"; then
 		echo "pidfile=$l" ;;
 	esac
 fi
-six=; [ -r /proc/net/tcp6 ] && six=/proc/net/tcp6
 awk '$4 == "0A" { sub(/.*:/, "", $2); if ($2 == "@CLIENT@") c = 1; if ($2 == "@CONSENSUS@") d = 1 }
-	END { if (c) print "listens.client=yes"; if (d) print "listens.consensus=yes" }' /proc/net/tcp $six
+	END { if (c) print "listens.client=yes"; if (d) print "listens.consensus=yes" }' $tcp
 echo end=yes`
 
 // nodeState is what nodeProbe said.

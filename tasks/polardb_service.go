@@ -86,7 +86,7 @@ func (a *serviceArgs) prelude() string {
 	return strings.NewReplacer("@PGDATA@", remote.Quote(a.Pgdata), "@UNIT@", remote.Quote(a.Unit), "@TIMEOUT@", fmt.Sprint(a.Timeout), "@SETTLE@", fmt.Sprint(a.Settle),
 		"@CLIENT@", fmt.Sprintf("%04X", a.Port), "@CONSENSUS@", fmt.Sprintf("%04X", a.Port+10000), "@PORT@", fmt.Sprint(a.Port),
 		"@STOP@", a.as(fmt.Sprintf(`timeout %d pg_ctl -D "$PGDATA" stop -m fast -t %d`, a.Timeout+30, a.Timeout)),
-	).Replace(`set -e
+	).Replace(tcpTables + `set -e
 PGDATA=@PGDATA@ UNIT=@UNIT@ TIMEOUT=@TIMEOUT@ SETTLE=@SETTLE@
 cd /
 alive() {
@@ -95,9 +95,8 @@ alive() {
 	case $pid in ''|*[!0-9]*) return 1 ;; esac
 	[ "/proc/$pid/cwd" -ef "$PGDATA" ]
 }
-six=; if [ -r /proc/net/tcp6 ]; then six=/proc/net/tcp6; fi
 listens() {
-	awk '$4 == "0A" { sub(/.*:/, "", $2); if ($2 == "@CLIENT@") c = 1; if ($2 == "@CONSENSUS@") d = 1 } END { exit !(c && d) }' /proc/net/tcp $six
+	awk '$4 == "0A" { sub(/.*:/, "", $2); if ($2 == "@CLIENT@") c = 1; if ($2 == "@CONSENSUS@") d = 1 } END { exit !(c && d) }' $tcp
 }
 logs() { ls -t "$PGDATA"/pg_log/* "$PGDATA"/log/* 2>/dev/null | head -n 8 || :; }
 sizes() { logs | while read -r f; do printf '%s %s\n' "$(stat -c %s "$f")" "$f"; done; }

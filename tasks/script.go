@@ -17,6 +17,12 @@ die() { printf '%s\n' "$*" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 `
 
+// tcpTables leaves the names of the kernel's tables of TCP sockets in $tcp. Where IPv6 is off there is one only, and awk
+// gives up at a file that is not there.
+const tcpTables = `tcp=/proc/net/tcp
+if [ -r /proc/net/tcp6 ]; then tcp="$tcp /proc/net/tcp6"; fi
+`
+
 // workDir makes WORK, a directory for what a script needs while it runs: a password's file, a program's log. It lies in
 // memory, so that a password does not outlive the host's power, and goes with the script however that ends: a shell that
 // dies of a signal runs no EXIT trap by itself, and what writes after its laptop is gone dies of SIGPIPE.

@@ -203,6 +203,9 @@ func plug(t *testing.T, h, other *lab.Host) {
 	}
 	_ = reached.Close()
 	<-looking
+	if err := h.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	sh(t, h, "ping -c 1 -W 5 "+other.Address)
 }
 
