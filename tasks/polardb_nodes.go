@@ -119,6 +119,7 @@ func nodeNamed(list []wantedNode, name string) (wantedNode, error) {
 // use lends f the run's connection to the node's server, which goes through the SSH connection of the node's own host.
 // One caller has it at a time. It may have broken since it was last used (a change of leader ends all of the old
 // leader's): with sure, that is found out first, at the price of a round trip, for an f that must not be called twice.
+// With sure, too, a server that is starting up is waited for, within startPatience and ctx: who is sure needs the answer.
 func (c *clusterArgs) use(ctx context.Context, h Host, n wantedNode, sure bool, f func(*pgx.Conn) error) error {
 	host, err := h.Peer(ctx, n.Name)
 	if err != nil {
@@ -138,12 +139,49 @@ func (c *clusterArgs) use(ctx context.Context, h Host, n wantedNode, sure bool, 
 		s.conn = nil
 	}
 	if s.conn == nil {
-		if s.conn, err = c.connect(ctx, host, n); err != nil {
+		patience := time.Duration(0)
+		if sure {
+			patience = startPatience
+		}
+		err := awaitStart(ctx, host, n, patience, func() (err error) {
+			s.conn, err = c.connect(ctx, host, n)
+			return err
+		})
+		if err != nil {
 			return err
 		}
 	}
 	return f(s.conn)
 }
+
+// startPatience bounds the wait for a server that says that it is starting up: longer than a recovery after a crash
+// takes on a busy host. A node that was never added says so for ever.
+const startPatience = 30 * time.Second
+
+// awaitStart connects, and connects again for as long as the server says that it is starting up, shutting down or
+// recovering. A port that refuses counts as the same once the server was heard: it starts over. The error is the last
+// one, and says how long was waited for it.
+func awaitStart(ctx context.Context, h Host, n wantedNode, patience time.Duration, connect func() error) error {
+	began := time.Now()
+	heard, said := false, ""
+	for {
+		err := connect()
+		heard = heard || dma.StartingUp(err)
+		if again := heard && (dma.StartingUp(err) || errors.Is(err, syscall.ECONNREFUSED)); !again || patience == 0 {
+			return err
+		}
+		if said == "" {
+			said = fmt.Sprintf("waiting for the server of %s: %v", n.Name, err)
+			h.Say(said)
+		}
+		if time.Since(began) >= patience || sleep(ctx, startPause) != nil {
+			return fmt.Errorf("%s has not let anybody in for %s: %w", n.Name, time.Since(began).Round(time.Second), err)
+		}
+	}
+}
+
+// startPause is between two tries of awaitStart.
+const startPause = 500 * time.Millisecond
 
 // connect opens a session that ends where the server listens for its own host, so that no hba line but that is needed.
 func (c *clusterArgs) connect(ctx context.Context, host Host, n wantedNode) (*pgx.Conn, error) {

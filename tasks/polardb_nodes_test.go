@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/polarbook/polarbook/tasks/dma"
 )
@@ -60,5 +61,45 @@ func TestConnectingOverALostConnectionEnds(t *testing.T) {
 		}
 	case <-time.After(30 * time.Second):
 		t.Fatal("connecting waits for itself")
+	}
+}
+
+type quietHost struct{ Host }
+
+func (quietHost) Say(string) {}
+
+// A server that was just started says so until it lets somebody in. That is waited for; anything else is not.
+func TestAServerThatIsStartingUpIsWaitedFor(t *testing.T) {
+	starting := &pgconn.PgError{Code: "57P03", Message: "the database system is starting up"}
+	refused := fmt.Errorf("connect: %w", syscall.ECONNREFUSED)
+	wrong := &pgconn.PgError{Code: "28P01", Message: "password authentication failed"}
+	n := wantedNode{Name: "node1"}
+	for _, c := range []struct {
+		name     string
+		answers  []error // the last one for ever
+		patience time.Duration
+		want     error
+		tries    int
+	}{
+		{"it lets in", []error{starting, starting, nil}, time.Minute, nil, 3},
+		{"it starts over in between", []error{starting, refused, starting, nil}, time.Minute, nil, 4},
+		{"it was never there", []error{refused}, time.Minute, syscall.ECONNREFUSED, 1},
+		{"another error", []error{starting, wrong}, time.Minute, wrong, 2},
+		{"nobody is to wait", []error{starting}, 0, starting, 1},
+		{"for ever", []error{starting}, time.Millisecond, starting, 2},
+	} {
+		tries := 0
+		err := awaitStart(context.Background(), quietHost{}, n, c.patience, func() error {
+			tries++
+			return c.answers[min(tries, len(c.answers))-1]
+		})
+		if !errors.Is(err, c.want) || tries != c.tries {
+			t.Errorf("%s: %v after %d tries, want %v after %d", c.name, err, tries, c.want, c.tries)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	if err := awaitStart(ctx, quietHost{}, n, time.Minute, func() error { return starting }); !errors.Is(err, starting) {
+		t.Errorf("when the time is up the error is %v, want the server's own", err)
 	}
 }

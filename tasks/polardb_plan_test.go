@@ -156,6 +156,9 @@ func TestServicePlan(t *testing.T) {
 		"restart":                   {"restarted", up, "restart the server"},
 		"restart what is down":      {"restarted", wholeInit, "start the server"},
 		"reload":                    {"reloaded", up, "reload the configuration"},
+		"reload what is down":       {"reloaded", wholeInit, ""},
+		"reload what is gone":       {"reloaded", bareNode + "\n" + engineThere, ""},
+		"restart what is gone":      {"restarted", bareNode + "\n" + engineThere, "unknown: not there yet"},
 	} {
 		a := &serviceAction{&serviceArgs{nodeArgs: planArgs, Unit: "polardb-demo", State: c.state, Timeout: 5, Settle: 1}}
 		p, err := a.Plan(probeText(c.probe))

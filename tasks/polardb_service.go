@@ -57,6 +57,9 @@ func (s *serviceAction) Plan(f Found) (Plan, error) {
 		return Plan{Msg: "the server does not run", Values: values}, nil
 	case a.State == "stopped":
 		return Plan{Change: true, Msg: "stop the server", Script: a.prelude() + serviceStop, Values: values}, nil
+	case a.State == "reloaded" && n.PID == 0:
+		// What a killed run still owed: since then the data was removed, or the server stopped. It reads its files when it starts.
+		return Plan{Msg: "the server does not run: it reads its files when it is started", Values: values}, nil
 	case n.Postgres == "" || !n.Control || n.Version == "":
 		return Plan{Change: true, Unknown: "the engine or the node's data is not there yet", Msg: a.State}, nil
 	case a.State == "started" && up:

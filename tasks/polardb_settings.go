@@ -99,9 +99,9 @@ const (
 
 func (s *settingsAction) look(ctx context.Context, h Host, self wantedNode) (serverSettings, error) {
 	found := serverSettings{settings: map[string]serverSetting{}, unseen: map[string]string{}}
-	ctx, cancel := context.WithTimeout(ctx, lookLimit)
-	defer cancel()
 	err := s.args.use(ctx, h, self, true, func(conn *pgx.Conn) error {
+		ctx, cancel := context.WithTimeout(ctx, lookLimit)
+		defer cancel()
 		rows, err := settingRows(ctx, conn, fileSettingsQuery)
 		if err != nil {
 			return err

@@ -44,9 +44,9 @@ func (t sqlTarget) ask(ctx context.Context, c *clusterArgs, h Host, list []wante
 	found := sqlFound{}
 	found.Node, found.Err = t.at(ctx, c, h, list)
 	if found.Err == nil {
-		ctx, cancel := context.WithTimeout(ctx, lookLimit)
-		defer cancel()
 		found.Err = c.use(ctx, h, found.Node, true, func(conn *pgx.Conn) error {
+			ctx, cancel := context.WithTimeout(ctx, lookLimit)
+			defer cancel()
 			results, err := conn.PgConn().Exec(ctx, query).ReadAll()
 			if err != nil {
 				return err

@@ -75,6 +75,15 @@ func (s *shell) Plan(tasks.Found) (tasks.Plan, error) {
 	return tasks.Plan{Change: true, Event: true, Script: s.a.Cmd}, nil
 }
 
+// early wants a change that it cannot make before something else has been.
+type earlyArgs struct{}
+type early struct{}
+
+func (early) Probe() string { return "" }
+func (early) Plan(tasks.Found) (tasks.Plan, error) {
+	return tasks.Plan{Change: true, Unknown: "the engine is not there yet", Msg: "start it"}, nil
+}
+
 // content is a file with a text: a state that can be probed, changed and proved.
 type contentArgs struct {
 	Path   string `arg:"path,required"`
@@ -137,6 +146,7 @@ var testModules = []tasks.Module{
 	tasks.Define(tasks.Module{Name: "echo", Collections: []string{"ansible.builtin"}, FreeForm: "msg"}, func(a *echoArgs, l tasks.Local) (tasks.Action, error) { return &echo{a, l}, nil }),
 	tasks.Define(tasks.Module{Name: "fail"}, func(a *failArgs, l tasks.Local) (tasks.Action, error) { return &failing{a}, nil }),
 	tasks.Define(tasks.Module{Name: "shell", FreeForm: "cmd"}, func(a *shellArgs, l tasks.Local) (tasks.Action, error) { return &shell{a}, nil }),
+	tasks.Define(tasks.Module{Name: "early"}, func(*earlyArgs, tasks.Local) (tasks.Action, error) { return early{}, nil }),
 	tasks.Define(tasks.Module{Name: "content"}, func(a *contentArgs, l tasks.Local) (tasks.Action, error) { return &content{a}, nil }),
 	tasks.Define(tasks.Module{Name: "set_fact", AnyArgs: true}, func(a *factArgs, l tasks.Local) (tasks.Action, error) { return &facts{a}, nil }),
 	tasks.Define(tasks.Module{Name: "setup", AnyArgs: true}, func(a *factArgs, l tasks.Local) (tasks.Action, error) {

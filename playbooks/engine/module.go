@@ -254,6 +254,10 @@ func (d *drive) find(ctx context.Context, h *lent, action tasks.Action, probe st
 
 // script makes the change, and in the same round trip asks again whether it took effect.
 func (d *drive) script(ctx context.Context, h *lent, action tasks.Action, probe string, plan tasks.Plan) (tasks.Result, error) {
+	if plan.Script == "" && plan.Unknown != "" {
+		// In a check this is no failure: a task before would have changed it. Here all that come before have been run.
+		return tasks.Result{}, &tasks.Failure{Msg: plan.Unknown, Values: plan.Values}
+	}
 	if plan.Script == "" {
 		return tasks.Result{}, fmt.Errorf("the module %s wants a change and does not say how to make it", d.s.t.Module.Name)
 	}

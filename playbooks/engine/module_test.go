@@ -43,6 +43,21 @@ func TestAChangeIsMadeProvedAndNotMadeAgain(t *testing.T) {
 	}
 }
 
+// In a check a task that waits for an earlier one is a change that cannot be known; in a real run the reason is the error.
+func TestAChangeThatCannotBeMadeYetFailsWithTheReason(t *testing.T) {
+	b := newBench(t, "a")
+	const playbook = "- hosts: a\n  gather_facts: false\n  tasks:\n    - early:\n"
+	_, err := b.run(playbook)
+	b.wantKind(err, HostFailed)
+	if text := b.rec.text(); !strings.Contains(text, "a failed: the engine is not there yet") {
+		t.Error(text)
+	}
+	b.o.Check = true
+	if _, err := b.run(playbook); err != nil {
+		t.Errorf("a check: %v", err)
+	}
+}
+
 func TestAnItemSeesWhatTheOnesBeforeItSetAndReturned(t *testing.T) {
 	b := newBench(t, "a")
 	if _, err := b.run(`
