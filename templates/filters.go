@@ -27,7 +27,7 @@ var filters map[string]callable
 func init() {
 	filters = map[string]callable{}
 	for _, table := range []map[string]callable{
-		plainFilters(), textFilters(), listFilters(), dataFilters(), encodingFilters(), pathFilters(), timeFilters(),
+		plainFilters(), textFilters(), listFilters(), dataFilters(), encodingFilters(), pathFilters(), timeFilters(), postgresFilters(),
 	} {
 		for name, f := range table {
 			filters[name] = f

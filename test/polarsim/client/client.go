@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/polarbook/polarbook/test/polarsim/scram"
 )
 
 // Target says where to connect and as whom. A Host that begins with a slash is a socket directory.
@@ -90,26 +92,51 @@ func (c *Conn) login(t Target) error {
 	if err := c.frontend.Flush(); err != nil {
 		return err
 	}
+	var exchange *scram.Client
 	for {
 		message, err := c.frontend.Receive()
 		if err != nil {
 			return fmt.Errorf("could not connect to server: server closed the connection unexpectedly")
 		}
+		var answer pgproto3.FrontendMessage
 		switch m := message.(type) {
 		case *pgproto3.AuthenticationMD5Password:
-			if t.Password == "" {
-				return errors.New("fe_sendauth: no password supplied")
+			answer = &pgproto3.PasswordMessage{Password: hash(t.Password, t.User, m.Salt)}
+		case *pgproto3.AuthenticationCleartextPassword:
+			answer = &pgproto3.PasswordMessage{Password: t.Password} // libpq 11 says it to whoever asks
+		case *pgproto3.AuthenticationSASL:
+			exchange = scram.NewClient(t.Password)
+			answer = &pgproto3.SASLInitialResponse{AuthMechanism: scram.Mechanism, Data: exchange.First()}
+		case *pgproto3.AuthenticationSASLContinue:
+			if exchange == nil {
+				return errors.New("server sent an invalid SASL authentication request")
 			}
-			c.frontend.Send(&pgproto3.PasswordMessage{Password: hash(t.Password, t.User, m.Salt)})
-			if err := c.frontend.Flush(); err != nil {
+			final, err := exchange.Final(m.Data)
+			if err != nil {
 				return err
 			}
-		case *pgproto3.AuthenticationCleartextPassword:
-			return errors.New("the server asks for a clear password")
+			answer = &pgproto3.SASLResponse{Data: final}
+		case *pgproto3.AuthenticationSASLFinal:
+			if exchange == nil {
+				return errors.New("server sent an invalid SASL authentication request")
+			}
+			if err := exchange.Check(m.Data); err != nil {
+				return err
+			}
 		case *pgproto3.ErrorResponse:
 			return &ServerError{m}
 		case *pgproto3.ReadyForQuery:
 			return nil
+		}
+		if answer == nil {
+			continue
+		}
+		if t.Password == "" {
+			return errors.New("fe_sendauth: no password supplied")
+		}
+		c.frontend.Send(answer)
+		if err := c.frontend.Flush(); err != nil {
+			return err
 		}
 	}
 }
@@ -215,7 +242,7 @@ func Password(t Target) string {
 	if t.Replication {
 		database = "replication"
 	}
-	for _, line := range strings.Split(string(b), "\n") {
+	for _, line := range passLines(string(b)) {
 		fields := passFields(line)
 		if len(fields) < 5 {
 			continue
@@ -229,6 +256,18 @@ func Password(t Target) string {
 		}
 	}
 	return ""
+}
+
+// passLines are the lines as libpq 11 reads them: into a buffer of 320 bytes, what is longer becomes lines of its own.
+func passLines(text string) []string {
+	var out []string
+	for _, line := range strings.Split(text, "\n") {
+		for len(line) > 319 {
+			out, line = append(out, line[:319]), line[319:]
+		}
+		out = append(out, line)
+	}
+	return out
 }
 
 func fits(pattern, value string) bool { return pattern == "*" || pattern == value }

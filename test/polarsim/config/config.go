@@ -187,7 +187,7 @@ func ParseLine(line string) (name, value string, ok bool, bad string) {
 			switch {
 			case rest[i] == '\\' && i+1 < len(rest):
 				i++
-				b.WriteByte(rest[i])
+				i = unescape(&b, rest, i)
 			case rest[i] == '\'' && i+1 < len(rest) && rest[i+1] == '\'':
 				i++
 				b.WriteByte('\'')
@@ -210,4 +210,24 @@ func ParseLine(line string) (name, value string, ok bool, bad string) {
 		return "", "", false, strings.Fields(tail)[0]
 	}
 	return name, rest[:at], true, ""
+}
+
+// unescape writes what a backslash and the character at i stand for, and returns where it ends (engine: guc-file.l,
+// DeescapeQuotedString).
+func unescape(b *strings.Builder, s string, i int) int {
+	switch c := s[i]; {
+	case strings.IndexByte("bfnrt", c) >= 0:
+		b.WriteByte("\b\f\n\r\t"[strings.IndexByte("bfnrt", c)])
+	case c >= '0' && c <= '7':
+		octal := 0
+		for n := 0; n < 3 && i < len(s) && s[i] >= '0' && s[i] <= '7'; n++ {
+			octal = octal<<3 + int(s[i]-'0')
+			i++
+		}
+		b.WriteByte(byte(octal))
+		return i - 1
+	default:
+		b.WriteByte(c)
+	}
+	return i
 }

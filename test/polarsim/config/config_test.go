@@ -83,7 +83,8 @@ func TestLoad(t *testing.T) {
 
 func TestHBA(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "pg_hba.conf")
-	text := "local all all peer\nhost all bob 10.0.0.0/8 reject\nhost all all 10.0.0.0 255.0.0.0 md5\nhost replication replicator 10.1.0.1/32 md5\nhost all all nonsense/99 md5\nhost all +ops all trust\n"
+	text := "local all all peer\nhost all bob 10.0.0.0/8 reject\nhost all all 10.0.0.0 255.0.0.0 md5\nhost replication replicator 10.1.0.1/32 md5\nhost all all nonsense/99 md5\n" +
+		"host \"all\" all 12.0.0.0/8 md5\nhost postgres,\"x y\" carol, \"d\"\"e #f\", \"all\" 12.0.0.0/8 md5 # with a comment\nhost all +ops all trust\n"
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +99,8 @@ func TestHBA(t *testing.T) {
 		line          int
 	}{
 		{"", "alice", false, 1}, {"10.2.3.4", "bob", false, 2}, {"10.2.3.4", "alice", false, 3}, {"10.1.0.1", "replicator", true, 4},
-		{"10.1.0.2", "replicator", true, 0}, {"11.0.0.1", "carol", false, 6},
+		{"10.1.0.2", "replicator", true, 0}, {"11.0.0.1", "carol", false, 8},
+		{"12.0.0.1", "dora", false, 8}, {"12.0.0.1", `d"e #f`, false, 7}, {"12.0.0.1", "all", false, 7},
 	} {
 		l := Login{Database: "postgres", User: c.user, Replication: c.replication, MemberOf: member}
 		if c.address != "" {

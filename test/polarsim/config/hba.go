@@ -20,6 +20,7 @@ type HBALine struct {
 	Error     string
 	prefix    netip.Prefix
 	any       bool
+	literal   map[string]bool // of Databases and Users, what stands in quotes: no keyword
 }
 
 var methods = map[string]bool{"trust": true, "reject": true, "md5": true, "password": true, "scram-sha-256": true, "peer": true, "ident": true, "cert": true, "gss": true, "sspi": true, "ldap": true, "radius": true, "pam": true}
@@ -32,18 +33,55 @@ func LoadHBA(name string) ([]HBALine, error) {
 	}
 	var out []HBALine
 	for i, line := range strings.Split(string(b), "\n") {
-		line, _, _ = strings.Cut(line, "#")
-		fields := strings.Fields(strings.ReplaceAll(line, ", ", ","))
-		if len(fields) == 0 {
-			continue
+		if fields, literal := hbaFields(line); len(fields) > 0 {
+			h := parseHBA(i+1, fields)
+			h.literal = literal
+			out = append(out, h)
 		}
-		out = append(out, parseHBA(i+1, fields))
 	}
 	return out, nil
 }
 
-func parseHBA(number int, fields []string) HBALine {
-	h := HBALine{Number: number, Type: fields[0]}
+// hbaFields takes a line apart as the engine does: fields end at blanks, hold tokens with commas between, and in double
+// quotes stands anything, a quote as two (engine: hba.c, next_token).
+func hbaFields(line string) (fields [][]string, literal map[string]bool) {
+	literal = map[string]bool{}
+	blank := func(c byte) bool { return c == ' ' || c == '\t' || c == '\r' }
+	var field []string
+	for i := 0; ; {
+		for i < len(line) && (blank(line[i]) || line[i] == ',') {
+			i++
+		}
+		if i == len(line) || line[i] == '#' {
+			break
+		}
+		var token strings.Builder
+		quoted, was, initial := false, false, line[i] == '"'
+		for ; i < len(line) && (quoted || !blank(line[i]) && line[i] != ',' && line[i] != '#'); i++ {
+			c := line[i]
+			if c != '"' || was {
+				token.WriteByte(c)
+			}
+			was = quoted && c == '"' && !was
+			if c == '"' {
+				quoted = !quoted
+			}
+		}
+		if field = append(field, token.String()); initial {
+			literal[token.String()] = true
+		}
+		if i == len(line) || line[i] != ',' {
+			fields, field = append(fields, field), nil
+		}
+	}
+	if field != nil {
+		fields = append(fields, field)
+	}
+	return fields, literal
+}
+
+func parseHBA(number int, fields [][]string) HBALine {
+	h := HBALine{Number: number, Type: fields[0][0]}
 	switch h.Type {
 	case "local", "host", "hostssl", "hostnossl":
 	default:
@@ -54,8 +92,11 @@ func parseHBA(number int, fields []string) HBALine {
 		h.Error = "end-of-line before role specification"
 		return h
 	}
-	h.Databases, h.Users = list(fields[1]), list(fields[2])
-	rest := fields[3:]
+	h.Databases, h.Users = fields[1], fields[2]
+	var rest []string
+	for _, field := range fields[3:] {
+		rest = append(rest, strings.Join(field, ","))
+	}
 	if h.Type != "local" {
 		if len(rest) == 0 {
 			h.Error = "end-of-line before IP address specification"
@@ -118,16 +159,6 @@ func (h *HBALine) address(rest []string) []string {
 	return rest[1:]
 }
 
-func list(field string) []string {
-	var out []string
-	for _, item := range strings.Split(field, ",") {
-		if item = strings.Trim(item, `"`); item != "" {
-			out = append(out, item)
-		}
-	}
-	return out
-}
-
 // Login is what a connection is matched by. Address is invalid for a Unix socket.
 type Login struct {
 	Address     netip.Addr
@@ -160,6 +191,8 @@ func (h *HBALine) fits(l Login) bool {
 	database := false
 	for _, name := range h.Databases {
 		switch {
+		case h.literal[name]:
+			database = database || !l.Replication && name == l.Database
 		case name == "replication":
 			database = database || l.Replication
 		case l.Replication:
@@ -171,7 +204,13 @@ func (h *HBALine) fits(l Login) bool {
 		return false
 	}
 	for _, name := range h.Users {
-		if name == "all" || name == l.User || strings.HasPrefix(name, "+") && l.MemberOf != nil && l.MemberOf(name[1:]) {
+		if name == l.User {
+			return true
+		}
+		if h.literal[name] {
+			continue
+		}
+		if name == "all" || strings.HasPrefix(name, "+") && l.MemberOf != nil && l.MemberOf(name[1:]) {
 			return true
 		}
 	}

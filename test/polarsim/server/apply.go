@@ -24,6 +24,8 @@ type recorded struct {
 	Text       string
 	Parameters []*string
 	Types      []uint32
+	Encryption string `json:",omitempty"` // of a password in it
+	Salt       []byte `json:",omitempty"`
 }
 
 // applied is the outcome on this node.
@@ -120,7 +122,7 @@ func executeOne(state *sql.State, r *record, statement recorded) (*sql.Result, e
 	if len(parsed) != 1 || parsed[0].Change == nil {
 		return nil, sql.Errorf("XX000", "not one change: %s", statement.Text)
 	}
-	c := &sql.Context{State: state, Database: r.Database, User: r.User, Now: r.Now, Types: statement.Types}
+	c := &sql.Context{State: state, Database: r.Database, User: r.User, Now: r.Now, Types: statement.Types, Encryption: statement.Encryption, Salt: statement.Salt}
 	for i, text := range statement.Parameters {
 		if text == nil {
 			c.Parameters = append(c.Parameters, nil)

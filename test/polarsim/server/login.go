@@ -10,7 +10,9 @@ import (
 
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/test/polarsim/config"
+	"github.com/polarbook/polarbook/test/polarsim/scram"
 	"github.com/polarbook/polarbook/test/polarsim/sql"
 )
 
@@ -116,35 +118,105 @@ func (c *session) authenticate(role *sql.Role) *sql.Error {
 		}
 		return nil
 	case "md5", "scram-sha-256":
-		return c.password(role)
+		return c.challenge(role, match.Method)
+	case "password":
+		return c.clear(role)
 	}
 	return fatal("28000", "polarsim does not know authentication method \"%s\"", match.Method)
 }
 
-func (c *session) password(role *sql.Role) *sql.Error {
+// challenge is CheckPWChallengeAuth: a role with a SCRAM verifier has to prove by SCRAM even where the line says md5, and
+// one with an md5 hash cannot pass where it says scram-sha-256 (engine: auth.c).
+func (c *session) challenge(role *sql.Role, method string) *sql.Error {
+	stored, kind := "", c.server.settings.text("password_encryption")
+	if role != nil && role.Password != "" {
+		stored, kind = role.Password, dma.PasswordEncryption(role.Password)
+	}
+	if method == "md5" && kind == dma.MD5 {
+		return c.md5(stored)
+	}
+	return c.scram(stored)
+}
+
+func (c *session) refused() *sql.Error {
+	return fatal("28P01", "password authentication failed for user \"%s\"", c.user)
+}
+
+// asks sends a request and receives what the client answers to it.
+func (c *session) asks(m pgproto3.BackendMessage, kind uint32) (pgproto3.FrontendMessage, *sql.Error) {
+	c.backend.Send(m)
+	if err := c.backend.Flush(); err != nil {
+		return nil, fatal("08006", "could not send to client: %v", err)
+	}
+	if err := c.backend.SetAuthType(kind); err != nil {
+		return nil, fatal("XX000", "%v", err)
+	}
+	answer, err := c.backend.Receive()
+	if err != nil {
+		return nil, fatal("08006", "connection ended during authentication")
+	}
+	return answer, nil
+}
+
+func (c *session) md5(stored string) *sql.Error {
 	var salt [4]byte
 	if _, err := rand.Read(salt[:]); err != nil {
 		return fatal("XX000", "could not generate random MD5 salt")
 	}
-	c.backend.Send(&pgproto3.AuthenticationMD5Password{Salt: salt})
-	if err := c.backend.Flush(); err != nil {
-		return fatal("08006", "could not send to client: %v", err)
-	}
-	if err := c.backend.SetAuthType(pgproto3.AuthTypeMD5Password); err != nil {
-		return fatal("XX000", "%v", err)
-	}
-	m, err := c.backend.Receive()
-	if err != nil {
-		return fatal("08006", "connection ended during authentication")
+	m, problem := c.asks(&pgproto3.AuthenticationMD5Password{Salt: salt}, pgproto3.AuthTypeMD5Password)
+	if problem != nil {
+		return problem
 	}
 	answer, ok := m.(*pgproto3.PasswordMessage)
-	if ok && role != nil && strings.HasPrefix(role.Password, "md5") {
-		sum := md5.Sum(append([]byte(role.Password[3:]), salt[:]...))
+	if ok && strings.HasPrefix(stored, "md5") {
+		sum := md5.Sum(append([]byte(stored[3:]), salt[:]...))
 		if answer.Password == "md5"+hex.EncodeToString(sum[:]) {
 			return nil
 		}
 	}
-	return fatal("28P01", "password authentication failed for user \"%s\"", c.user)
+	return c.refused()
+}
+
+func (c *session) scram(stored string) *sql.Error {
+	exchange := scram.NewServer(stored)
+	m, problem := c.asks(&pgproto3.AuthenticationSASL{AuthMechanisms: []string{scram.Mechanism}}, pgproto3.AuthTypeSASL)
+	if problem != nil {
+		return problem
+	}
+	first, ok := m.(*pgproto3.SASLInitialResponse)
+	if !ok || first.AuthMechanism != scram.Mechanism {
+		return fatal("08P01", "client selected an invalid SASL authentication mechanism")
+	}
+	said, err := exchange.First(first.Data)
+	if err != nil {
+		return fatal("08P01", "%v", err)
+	}
+	m, problem = c.asks(&pgproto3.AuthenticationSASLContinue{Data: said}, pgproto3.AuthTypeSASLContinue)
+	if problem != nil {
+		return problem
+	}
+	final, ok := m.(*pgproto3.SASLResponse)
+	if !ok {
+		return fatal("08P01", "malformed SCRAM message")
+	}
+	proof, fits := exchange.Final(final.Data)
+	if !fits {
+		return c.refused()
+	}
+	c.backend.Send(&pgproto3.AuthenticationSASLFinal{Data: proof})
+	return nil
+}
+
+// clear is the method password.
+func (c *session) clear(role *sql.Role) *sql.Error {
+	m, problem := c.asks(&pgproto3.AuthenticationCleartextPassword{}, pgproto3.AuthTypeCleartextPassword)
+	if problem != nil {
+		return problem
+	}
+	if answer, ok := m.(*pgproto3.PasswordMessage); ok && role != nil && dma.PasswordFits(role.Password, c.user, answer.Password) {
+		return nil
+	}
+	return c.refused()
 }
 
 func (c *session) greet() {

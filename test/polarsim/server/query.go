@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
@@ -334,6 +335,10 @@ func (c *session) dispatch(ctx context.Context, statement *sql.Statement, parame
 		return nil, sql.Errorf("25006", "cannot execute %s in a read-only transaction", statement.Tag)
 	}
 	change := recorded{Text: statement.Source, Types: types}
+	if change.Encryption, _ = c.setting("password_encryption"); strings.HasSuffix(statement.Tag, "ROLE") {
+		change.Salt = make([]byte, 16)
+		_, _ = rand.Read(change.Salt)
+	}
 	for i, v := range parameters {
 		if v == nil {
 			change.Parameters = append(change.Parameters, nil)

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"net"
 	"strconv"
 	"strings"
@@ -52,14 +53,23 @@ func (s *Server) stream(leader string) error {
 	if err != nil {
 		return err
 	}
-	application := s.settings.text("polar_dma_repl_appname")
-	if application == "" {
-		application = "walreceiver"
+	// The engine quotes nothing here, and cuts at 1023 bytes (engine: xlog.c, polar_signal_recovery_state_change).
+	info := fmt.Sprintf("host=%s port=%d", host, port)
+	for _, part := range [][2]string{{"user", "polar_dma_repl_user"}, {"password", "polar_dma_repl_passwd"}, {"application_name", "polar_dma_repl_appname"}} {
+		if value := s.settings.text(part[1]); value != "" {
+			info += " " + part[0] + "=" + value
+		}
 	}
-	target := client.Target{Host: host, Port: port, User: s.settings.text("polar_dma_repl_user"), Password: s.settings.text("polar_dma_repl_passwd"),
-		Database: "replication", Replication: true, Application: application}
-	// The engine really logs this, password and all.
-	s.log.printf("LOG", "RequestXLogStreaming, PrimaryConnInfo: host=%s port=%d user=%s password=%s application_name=%s", host, port, target.User, target.Password, application)
+	info = info[:min(len(info), 1023)]
+	// It really logs this, password and all.
+	s.log.printf("LOG", "RequestXLogStreaming, PrimaryConnInfo: %s", info)
+	target, err := client.ParseConninfo(info)
+	if err != nil {
+		return fmt.Errorf("invalid connection string syntax: %w", err)
+	}
+	if target.Application == "" {
+		target.Application = "walreceiver"
+	}
 	ctx, cancel := context.WithCancel(s.ctx)
 	defer cancel()
 	c, err := client.Connect(ctx, target)

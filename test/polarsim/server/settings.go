@@ -131,7 +131,7 @@ func (s *settings) alter(name string, value *string) error {
 		}
 	}
 	if value != nil {
-		out += fmt.Sprintf("%s = '%s'\n", name, strings.ReplaceAll(*value, "'", "''"))
+		out += fmt.Sprintf("%s = '%s'\n", name, strings.NewReplacer("'", "''", `\`, `\\`).Replace(*value))
 	}
 	if err := os.WriteFile(file+".tmp", []byte(out), 0o600); err != nil {
 		return sql.Errorf("58030", "could not write file \"postgresql.auto.conf.tmp\": %v", err)

@@ -1,5 +1,7 @@
 package sql
 
+import "github.com/polarbook/polarbook/tasks/dma"
+
 type roleChange struct {
 	name    string
 	create  bool
@@ -127,7 +129,10 @@ func (r *roleChange) execute(c *Context, s *State) (*Result, error) {
 			return nil, Errorf("42710", "role \"%s\" already exists", r.rename)
 		}
 		delete(s.Roles, name)
-		role.Name, role.Password = r.rename, "" // an md5 password is salted with the name
+		role.Name = r.rename
+		if dma.PasswordEncryption(role.Password) == dma.MD5 {
+			role.Password = "" // salted with the name
+		}
 		s.Roles[r.rename] = role
 		return &Result{Tag: tag}, nil
 	}
@@ -151,7 +156,11 @@ func (r *roleChange) execute(c *Context, s *State) (*Result, error) {
 		role.ConnectionLimit = *r.limit
 	}
 	if r.pass != nil {
-		role.Password = HashPassword(*r.pass, name)
+		stored, err := StoredPassword(c.Encryption, *r.pass, name, c.Salt)
+		if err != nil {
+			return nil, Errorf("XX000", "%v", err)
+		}
+		role.Password = stored
 	}
 	if r.null {
 		role.Password = ""

@@ -46,17 +46,15 @@ type Role struct {
 	OID                                                     int64
 	Super, Inherit, CreateRole, CreateDB, Login, Replicates bool
 	ConnectionLimit                                         int64
-	Password                                                string // md5… or empty
+	Password                                                string // md5…, SCRAM-SHA-256$… or empty
 	MemberOf                                                map[string]bool
 }
 
-// NewState is what initdb makes.
+// NewState is what initdb makes. The password is as pg_authid is to hold it.
 func NewState(superuser, password, encoding, locale string) *State {
 	s := &State{NextOID: 16384, Databases: map[string]*Database{}, Roles: map[string]*Role{}}
 	s.Roles[superuser] = &Role{Name: superuser, OID: 10, Super: true, Inherit: true, CreateRole: true, CreateDB: true, Login: true, Replicates: true, ConnectionLimit: -1}
-	if password != "" {
-		s.Roles[superuser].Password = HashPassword(password, superuser)
-	}
+	s.Roles[superuser].Password = password
 	for i, name := range []string{"pg_monitor", "pg_read_all_settings", "pg_read_all_stats", "pg_signal_backend", "pg_stat_scan_tables"} {
 		s.Roles[name] = &Role{Name: name, OID: int64(3373 + i), Inherit: true, ConnectionLimit: -1}
 	}
@@ -147,6 +145,8 @@ type Context struct {
 	Virtual    func(schema, name string) (*Relation, error)
 	Functions  map[string]Function
 	Setting    func(name string) (string, bool)
+	Encryption string // password_encryption
+	Salt       []byte // for a verifier that the statement makes
 }
 
 // Function is a SQL function of the server's.

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/polarbook/polarbook/tasks/dma"
 )
 
 // Value is nil, bool, int64, float64, string, []string or time.Time.
@@ -298,9 +300,18 @@ func FormatLSN(lsn uint64) string { return fmt.Sprintf("%X/%X", lsn>>32, lsn&0xf
 
 // HashPassword is what rolpassword holds for a clear password under password_encryption = md5.
 func HashPassword(password, role string) string {
-	if strings.HasPrefix(password, "md5") && len(password) == 35 {
-		return password
-	}
 	sum := md5.Sum([]byte(password + role))
 	return "md5" + hex.EncodeToString(sum[:])
+}
+
+// StoredPassword is what rolpassword holds: a password that is a hash or a verifier already stays as it is. The salt is
+// given, because every node has to come to the same.
+func StoredPassword(encryption, password, role string, salt []byte) (string, error) {
+	switch {
+	case dma.PasswordEncryption(password) != "":
+		return password, nil
+	case encryption == dma.SCRAM:
+		return dma.SCRAMVerifier(password, salt, dma.SCRAMIterations)
+	}
+	return HashPassword(password, role), nil
 }

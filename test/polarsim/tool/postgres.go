@@ -13,6 +13,17 @@ func postgres(arguments []string) int {
 	if askedVersion("postgres", arguments) {
 		return 0
 	}
+	single := len(arguments) > 0 && arguments[0] == "--single"
+	database := ""
+	if single {
+		if isRoot() {
+			return complain("\"root\" execution of the PostgreSQL server is not permitted.")
+		}
+		arguments = arguments[1:]
+		if last := len(arguments) - 1; last >= 0 && !strings.HasPrefix(arguments[last], "-") {
+			arguments, database = arguments[:last], arguments[last]
+		}
+	}
 	pgdata, asked := os.Getenv("PGDATA"), ""
 	var overrides []config.Override
 	set := func(name, value string) { overrides = append(overrides, config.Override{Name: name, Value: value}) }
@@ -52,7 +63,7 @@ func postgres(arguments []string) int {
 				return 1
 			}
 			set(strings.ReplaceAll(strings.TrimSpace(name), "-", "_"), strings.TrimSpace(v))
-		case 'i', 'F', 'e', 'S':
+		case 'i', 'F', 'e', 'S', 'O', 'j':
 		default:
 			name, ok := short[a[1]]
 			if !ok {
@@ -68,6 +79,9 @@ func postgres(arguments []string) int {
 	}
 	if asked != "" {
 		return server.Setting(pgdata, asked, overrides)
+	}
+	if single {
+		return server.Single(pgdata, database, overrides, os.Stdin)
 	}
 	return server.Main(pgdata, overrides)
 }
