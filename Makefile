@@ -3,7 +3,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 LINT     = .cache/golangci-lint-2.15.0
 
-.PHONY: build test lint bench demo demo-down release clean
+.PHONY: build test test-all lint bench demo demo-down release clean
 
 build: ## a static binary for this machine, bin/polarbook
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/polarbook ./cmd/polarbook
@@ -15,6 +15,9 @@ release: ## static binaries for linux and darwin, amd64 and arm64
 
 test: ## everything that this machine can run
 	test/run
+
+test-all: ## every suite that boots hosts, on every flavour of host: hours
+	test/all
 
 lint: $(LINT)
 	go vet ./...

@@ -1,6 +1,6 @@
-// Package lab gives tests real hosts to work on: each is a Debian system of its own, with systemd, sshd, sudo,
-// its own address and its own disk, started as a container by systemd-nspawn. Three of them are up in a few
-// seconds and need no more than root on one Linux machine.
+// Package lab gives tests real hosts to work on: each is a Debian system of its own, or one made to look like another
+// kind of Linux, with systemd, sshd, sudo, its own address and its own disk, started as a container by systemd-nspawn.
+// Three of them are up in a few seconds and need no more than root on one Linux machine.
 //
 // What is real: systemd as process 1 (systemctl, hostnamectl, timedatectl, reboot), OpenSSH, sudo, users, the
 // file system, the network with its net.* settings, a pulled plug, a killed host, a full disk.

@@ -24,6 +24,7 @@ type Host struct {
 	HostKey string // the host's line in known_hosts
 	KeyFile string // the client's private key
 	Release string // of Debian
+	Flavour string // debian, rhel or busybox
 
 	lab *Lab
 
@@ -34,12 +35,13 @@ type Host struct {
 }
 
 func newHost(l *Lab, r hostRecord) *Host {
-	return &Host{Name: r.Name, Address: r.Address, HostKey: r.HostKey, KeyFile: l.KeyFile(), Release: r.Release, lab: l}
+	return &Host{Name: r.Name, Address: r.Address, HostKey: r.HostKey, KeyFile: l.KeyFile(), Release: r.Release, Flavour: r.Flavour, lab: l}
 }
 
 // Exec runs a shell script as root inside the host, without SSH: for a test to look, and to break things,
 // behind the back of what it tests. Its standard input is empty. The error holds what it wrote to stderr. A
-// script that is not done after two minutes is ended.
+// script that is not done after two minutes is ended. It has the tools of coreutils and the like on every flavour, though
+// the shell is the host's own.
 func (h *Host) Exec(ctx context.Context, script string) (stdout string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, bootLimit)
 	defer cancel()
@@ -50,7 +52,7 @@ func (h *Host) Exec(ctx context.Context, script string) (stdout string, err erro
 	command := exec.CommandContext(ctx, "nsenter", "--target", strconv.Itoa(pid),
 		"--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup",
 		"sh", "-c", `script=$(cat); exec </dev/null; eval "$script"`)
-	command.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"}
+	command.Env = []string{"PATH=/usr/local/lib/lab/gnu:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"}
 	command.Stdin = strings.NewReader(script)
 	// A script may leave something running in the background that keeps its output open.
 	command.WaitDelay = time.Second

@@ -38,9 +38,13 @@ type Options struct {
 type Spec struct {
 	// Name is the host's name, such as node1.
 	Name string
-	// Release is the Debian it runs: bookworm (when it is ""), bullseye or trixie.
+	// Flavour is what the host looks like to who logs in: debian (when it is ""); rhel, a Rocky Linux 9 as far as
+	// Debian's packages go: bash as sh, rpm, dnf with small packages to install, firewalld, no python to be found;
+	// busybox, whose sh and everyday tools are busybox's.
+	Flavour string
+	// Release is the Debian it runs: bookworm (when it is ""), bullseye or trixie. The other flavours are made of it too.
 	Release string
-	// Python puts python3 on the host. Hosts have none otherwise.
+	// Python puts python3 on the host, but for rhel. Hosts have none otherwise.
 	Python bool
 	// Packages are more Debian packages to have. Every set of them is a tree of its own, built once.
 	Packages []string
@@ -233,13 +237,20 @@ func treesFor(ctx context.Context, o Options) ([]string, error) {
 		if spec.Python {
 			extra = append([]string{"python3"}, extra...)
 		}
-		path, err := tree(ctx, spec.release(), extra, o.Log)
+		path, err := tree(ctx, spec.flavour(), spec.release(), extra, o.Log)
 		if err != nil {
 			return nil, err
 		}
 		trees = append(trees, path)
 	}
 	return trees, nil
+}
+
+func (s Spec) flavour() string {
+	if s.Flavour == "" {
+		return firstFlavour
+	}
+	return s.Flavour
 }
 
 func (s Spec) release() string {

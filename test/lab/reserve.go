@@ -68,6 +68,8 @@ func newRecord(o Options) (*record, error) {
 			return nil, fmt.Errorf("start lab %s: host %q: a name is 1 to 30 small letters, digits and hyphens", r.Name, spec.Name)
 		case seen[spec.Name]:
 			return nil, fmt.Errorf("start lab %s: two hosts are named %s", r.Name, spec.Name)
+		case spec.Python && spec.Flavour == "rhel":
+			return nil, fmt.Errorf("start lab %s: host %s: a host of flavour rhel has no python to be found", r.Name, spec.Name)
 		case (spec.TmpfsPath == "") != (spec.DiskMB == 0) || spec.DiskMB < 0:
 			return nil, fmt.Errorf("start lab %s: host %s: TmpfsPath and DiskMB belong together", r.Name, spec.Name)
 		}
@@ -76,6 +78,7 @@ func newRecord(o Options) (*record, error) {
 			Name:    spec.Name,
 			Address: fmt.Sprintf("10.77.%d.%d", r.Subnet, 11+i),
 			Release: spec.release(),
+			Flavour: spec.flavour(),
 		})
 	}
 	return r, nil

@@ -29,6 +29,7 @@ type hostRecord struct {
 	Address string
 	HostKey string
 	Release string
+	Flavour string
 	Disk    string
 }
 

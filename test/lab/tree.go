@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,7 +17,7 @@ import (
 	"strings"
 )
 
-//go:embed image
+//go:embed image flavour
 var imageFiles embed.FS
 
 // debianKeyring holds the keys that Debian's releases are signed with, from the package of that name.
@@ -24,6 +25,9 @@ const debianKeyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 // firstRelease is the one built with the machine's keyring; it brings the keys of all the others.
 const firstRelease = "bookworm"
+
+// firstFlavour is Debian as it is.
+const firstFlavour = "debian"
 
 var basePackages = []string{
 	"systemd", "systemd-sysv", "dbus", "libpam-systemd", "openssh-server", "sudo", "passwd",
@@ -37,6 +41,14 @@ var releasePackages = map[string][]string{
 	"trixie":   nil,
 }
 
+// flavours are what a Debian tree can be made into, by customize.sh in the folder of that name, and the packages that
+// takes.
+var flavours = map[string][]string{
+	"debian":  nil,
+	"rhel":    {"rpm", "dnf", "createrepo-c", "firewalld", "nftables", "netbase", "gawk", "selinux-utils"},
+	"busybox": {"busybox"},
+}
+
 // cacheRoot is where trees are kept: a tarball, which a build service may keep between runs, and the same
 // unpacked, which hosts are started on.
 func cacheRoot() string {
@@ -48,9 +60,12 @@ func cacheRoot() string {
 
 // tree returns the folder of an unpacked Debian tree, which it makes when it is not there yet: some 30
 // seconds and 50 MB of packages for a release that was never asked for, 2 seconds when there is a tarball.
-func tree(ctx context.Context, release string, extra []string, log io.Writer) (string, error) {
+func tree(ctx context.Context, flavour, release string, extra []string, log io.Writer) (string, error) {
 	if _, known := releasePackages[release]; !known {
 		return "", fmt.Errorf("make a host of Debian %q: only bullseye, bookworm and trixie are known", release)
+	}
+	if _, known := flavours[flavour]; !known {
+		return "", fmt.Errorf("make a host of flavour %q: only %s are known", flavour, strings.Join(slices.Sorted(maps.Keys(flavours)), ", "))
 	}
 	unlock, err := lock(filepath.Join(cacheRoot(), "lock"))
 	if err != nil {
@@ -59,20 +74,20 @@ func tree(ctx context.Context, release string, extra []string, log io.Writer) (s
 	defer unlock()
 	keyring := filepath.Dir(debianKeyring)
 	if release != firstRelease {
-		first, err := treeLocked(ctx, firstRelease, nil, keyring, log)
+		first, err := treeLocked(ctx, firstFlavour, firstRelease, nil, keyring, log)
 		if err != nil {
 			return "", err
 		}
 		keyring = filepath.Join(first, keyring)
 	}
-	return treeLocked(ctx, release, extra, keyring, log)
+	return treeLocked(ctx, flavour, release, extra, keyring, log)
 }
 
-func treeLocked(ctx context.Context, release string, extra []string, keyring string, log io.Writer) (string, error) {
-	packages := slices.Concat(basePackages, releasePackages[release], extra)
+func treeLocked(ctx context.Context, flavour, release string, extra []string, keyring string, log io.Writer) (string, error) {
+	packages := slices.Concat(basePackages, releasePackages[release], flavours[flavour], extra)
 	slices.Sort(packages)
 	packages = slices.Compact(packages)
-	name, err := treeName(release, packages)
+	name, err := treeName(flavour, release, packages)
 	if err != nil {
 		return "", err
 	}
@@ -82,9 +97,9 @@ func treeLocked(ctx context.Context, release string, extra []string, keyring str
 	}
 	tarball := folder + ".tar.zst"
 	if _, err := os.Stat(tarball); errors.Is(err, fs.ErrNotExist) {
-		_, _ = fmt.Fprintf(log, "lab: building the Debian %s tree %s, once\n", release, folder)
-		if err := build(ctx, release, packages, keyring, tarball); err != nil {
-			return "", fmt.Errorf("build a Debian %s tree from mirror %q: %w", release, mirror(release, "/etc/apt"), err)
+		_, _ = fmt.Fprintf(log, "lab: building the %s tree of Debian %s, %s, once\n", flavour, release, folder)
+		if err := build(ctx, flavour, release, packages, keyring, tarball); err != nil {
+			return "", fmt.Errorf("build a %s tree of Debian %s from mirror %q: %w", flavour, release, mirror(release, "/etc/apt"), err)
 		}
 	}
 	unfinished := folder + ".new"
@@ -106,24 +121,32 @@ func treeLocked(ctx context.Context, release string, extra []string, keyring str
 }
 
 // treeName names a tree by all that it is made from, so that a change here never meets an old tree.
-func treeName(release string, packages []string) (string, error) {
+func treeName(flavour, release string, packages []string) (string, error) {
 	sum := sha256.New()
 	_, _ = fmt.Fprintln(sum, release, packages)
-	err := fs.WalkDir(imageFiles, ".", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		text, err := imageFiles.ReadFile(path)
-		_, _ = fmt.Fprintf(sum, "%s %d\n%s", path, len(text), text)
-		return err
-	})
-	if err != nil {
-		return "", fmt.Errorf("name a Debian %s tree: %w", release, err)
+	folders, name := []string{"image"}, release
+	if flavour != firstFlavour {
+		folders, name = append(folders, flavourFolder(flavour)), flavour+"-"+release
 	}
-	return release + "-" + hex.EncodeToString(sum.Sum(nil))[:12], nil
+	for _, folder := range folders {
+		err := fs.WalkDir(imageFiles, folder, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			text, err := imageFiles.ReadFile(path)
+			_, _ = fmt.Fprintf(sum, "%s %d\n%s", path, len(text), text)
+			return err
+		})
+		if err != nil {
+			return "", fmt.Errorf("name a %s tree of Debian %s: %w", flavour, release, err)
+		}
+	}
+	return name + "-" + hex.EncodeToString(sum.Sum(nil))[:12], nil
 }
 
-func build(ctx context.Context, release string, packages []string, keyring, tarball string) error {
+func flavourFolder(flavour string) string { return "flavour/" + flavour }
+
+func build(ctx context.Context, flavour, release string, packages []string, keyring, tarball string) error {
 	work, err := os.MkdirTemp("", "polarbook-lab-")
 	if err != nil {
 		return err
@@ -131,6 +154,13 @@ func build(ctx context.Context, release string, packages []string, keyring, tarb
 	defer func() { _ = os.RemoveAll(work) }()
 	if err := unpackScripts(imageFiles, "image", work); err != nil {
 		return err
+	}
+	made := ""
+	if flavour != firstFlavour {
+		if err := unpackScripts(imageFiles, flavourFolder(flavour), work); err != nil {
+			return err
+		}
+		made = filepath.Join(work, flavourFolder(flavour))
 	}
 	settings, err := aptSettings(ctx)
 	if err != nil {
@@ -143,7 +173,7 @@ func build(ctx context.Context, release string, packages []string, keyring, tarb
 	image := filepath.Join(work, "image")
 	unfinished := filepath.Join(filepath.Dir(tarball), "unfinished-"+filepath.Base(tarball))
 	arguments := []string{
-		filepath.Join(image, "tree.sh"), release, strings.Join(packages, ","), keyring, aptOptions, image, unfinished,
+		filepath.Join(image, "tree.sh"), release, strings.Join(packages, ","), keyring, aptOptions, image, made, unfinished,
 	}
 	if uri := mirror(release, "/etc/apt"); uri != "" {
 		arguments = append(arguments, uri)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"testing"
 
 	"github.com/polarbook/polarbook/test/lab"
@@ -30,11 +31,11 @@ type member struct {
 	vars Vars
 }
 
-// Hosts are hosts of the lab's default release.
+// Hosts are hosts of the flavour that POLARBOOK_LAB_FLAVOUR names, or of the lab's first.
 func Hosts(names ...string) []lab.Spec {
 	var specs []lab.Spec
 	for _, n := range names {
-		specs = append(specs, lab.Spec{Name: n})
+		specs = append(specs, lab.Spec{Name: n}.Of(os.Getenv("POLARBOOK_LAB_FLAVOUR")))
 	}
 	return specs
 }

@@ -6,6 +6,7 @@
 #
 # This is process 1 until all is in place, and then becomes systemd, which begins by raising fs.file-max.
 set -eu
+PATH=/usr/local/lib/lab/gnu:$PATH # where a flavour has other tools, this needs the real ones
 copies=/run/lab-kernel
 mkdir -p "$copies"
 mount -t tmpfs -o mode=755 lab-kernel "$copies"

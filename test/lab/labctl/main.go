@@ -31,6 +31,7 @@ type commands struct {
 type up struct {
 	Name     string   `arg:"" help:"What to call the lab."`
 	Hosts    int      `default:"3" help:"How many hosts."`
+	Flavour  string   `default:"debian" help:"What they look like: debian, rhel or busybox."`
 	Release  string   `default:"bookworm" help:"Which Debian: bullseye, bookworm or trixie."`
 	Python   bool     `help:"Put python3 on the hosts."`
 	Packages []string `help:"More Debian packages to put on the hosts."`
@@ -40,7 +41,7 @@ func (c *up) Run(ctx context.Context) error {
 	options := lab.Options{Name: c.Name, Keep: true, Log: os.Stderr}
 	for i := range c.Hosts {
 		options.Hosts = append(options.Hosts, lab.Spec{
-			Name: fmt.Sprintf("node%d", i+1), Release: c.Release, Python: c.Python, Packages: c.Packages,
+			Name: fmt.Sprintf("node%d", i+1), Flavour: c.Flavour, Release: c.Release, Python: c.Python, Packages: c.Packages,
 		})
 	}
 	started := time.Now()
