@@ -4,7 +4,7 @@
 // It exists so that everything above it can say "run this as that user, and tell
 // me what came back" at the price of one round trip, without knowing anything of
 // SSH. Nothing is installed on the host: what is needed there is sshd, a POSIX
-// /bin/sh (dash, bash and busybox are tested), coreutils or busybox, and sudo or
+// /bin/sh (dash, bash 4.2 to 5.3 and busybox are tested), coreutils or busybox, and sudo or
 // su where a user is to be become.
 //
 // The package must not know what polarbook is: no playbooks, modules, inventories

@@ -34,15 +34,51 @@ const (
 // closed. Why it did is then learnt by reading.
 var errEOF = io.EOF
 
-// surroundings is the part of the setup that every sh gets. Administrators' tools
-// live in sbin, which the PATH of a login often lacks. A home that the new user
-// may not enter is left, or every tool would complain.
-const surroundings = `unset ENV BASH_ENV CDPATH
+// surroundings is what every sh reads before anything else, in order and outside of
+// any compound command, so that the rest is read in the locale and with the functions
+// that it sets. Whatever the account's profile, sshd's SetEnv or PAM exported, a script
+// then runs as on any other host: what a login may have changed in the shell itself or
+// in how the tools that scripts call behave and print is taken back. What tells where to
+// find something, such as http_proxy, stays.
+//
+// Functions go first, by words that a POSIX bash looks up before functions. Only bash
+// has BASHPID, whatever is exported to the others.
+//
+// The shell itself stays in the C locale: bash takes seconds for a megabyte of script in
+// another. Scripts get C.UTF-8 where it is, for a locale that is not there makes tools
+// complain. LC_MESSAGES is for bash alone, whose C library goes on seeing the LANGUAGE
+// that it was started with.
+//
+// Administrators' tools live in sbin, which the PATH of a login often lacks. A home that
+// the new user may not enter is left, or every tool would complain.
+const surroundings = `case ${BASHPID-} in
+$$)
+set +abefkuvxC
+set +o pipefail
+unset POSIXLY_CORRECT
+set -o posix
+unset -f command declare shopt
+for __polarbook_f in $(declare -F); do command unset -f -- "$__polarbook_f"; done 2>/dev/null
+shopt -u nocasematch nocaseglob nullglob failglob dotglob globstar extglob xpg_echo lastpipe extdebug 2>/dev/null
+export -n SHELLOPTS BASHOPTS
+unset __polarbook_f
+;;
+*) unset POSIXLY_CORRECT ;;
+esac
+unset IFS ENV BASH_ENV BASH_COMPAT CDPATH FUNCNEST GLOBIGNORE PROMPT_COMMAND TMOUT
+unset GREP_OPTIONS GREP_COLOR GREP_COLORS TAR_OPTIONS GZIP BZIP2 XZ_OPT XZ_DEFAULTS ZSTD_CLEVEL
+unset BLOCKSIZE BLOCK_SIZE DF_BLOCK_SIZE DU_BLOCK_SIZE LS_BLOCK_SIZE QUOTING_STYLE TIME_STYLE COLUMNS
+unset LANGUAGE LC_ALL LC_CTYPE LC_NUMERIC LC_TIME LC_COLLATE LC_MONETARY LC_MESSAGES
+unset LC_PAPER LC_NAME LC_ADDRESS LC_TELEPHONE LC_MEASUREMENT LC_IDENTIFICATION
+IFS=' 	
+'
+LANG=C LC_MESSAGES=C __polarbook_l=C
+[ -d /usr/lib/locale/C.utf8 ] || [ -d /usr/lib/locale/C.UTF-8 ] && __polarbook_l=C.UTF-8
 case ":$PATH:" in
 *:/usr/sbin:*) ;;
 *) PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/sbin:/sbin ;;
 esac
-export PATH
+export PATH LANG
 cd . 2>/dev/null || cd /
 `
 
@@ -73,9 +109,13 @@ rm -rf "$__polarbook_dir"
 __polarbook_dir=
 fi
 done
+case ${BASHPID-} in
+$$) set -- bash ;;
+*) set -- sh ;;
+esac
+printf 'polarbook-` + marker + `-up %s %s %s\n' "$$" "$1" "$__polarbook_dir"
 set --
 unset __polarbook_try
-printf 'polarbook-` + marker + `-up %s %s %s\n' "$$" "${BASH_VERSION:+bash}" "$__polarbook_dir"
 `
 }
 
@@ -145,10 +185,11 @@ func writeScript(b *bytes.Buffer, c Command) {
 	if c.Dir != "" {
 		fmt.Fprintf(b, "cd -- %s || exit 1\n", Quote(c.Dir))
 	}
+	b.WriteString("LANG=${__polarbook_l:-C}\n")
 	for _, name := range slices.Sorted(maps.Keys(c.Env)) {
 		fmt.Fprintf(b, "export %s=%s\n", name, quoteAlways(c.Env[name]))
 	}
-	b.WriteString("unset __polarbook_k __polarbook_s __polarbook_dir\n")
+	b.WriteString("unset __polarbook_k __polarbook_s __polarbook_l __polarbook_w __polarbook_dir\n")
 	fmt.Fprintf(b, "eval %s\n", quoteAlways(c.Script))
 }
 

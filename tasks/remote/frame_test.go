@@ -45,7 +45,10 @@ func FuzzRunRequest(f *testing.F) {
 		f.Add(s, []byte("in\x00put\n"))
 		f.Add(s, []byte("text"))
 	}
-	found := shells(f)
+	found, bash := shells(f), map[string]bool{}
+	for name, path := range found {
+		bash[name] = isBash(f, path)
+	}
 	f.Fuzz(func(t *testing.T, script string, input []byte) {
 		if strings.IndexByte(script, 0) >= 0 {
 			t.Skip("refused before it gets here")
@@ -61,7 +64,7 @@ func FuzzRunRequest(f *testing.F) {
 			}
 			var text []byte
 			for _, r := range requests {
-				if name == "bash" {
+				if bash[name] {
 					r = inOnePiece(append(r, strings.Repeat("# long\n", readWhole/7)...))
 				}
 				text = append(text, r...)

@@ -26,6 +26,7 @@ type fakeServer struct {
 	auth   ssh.ServerConfig               // who may log in; zero: everybody
 	shell  string                         // stands in for /bin/sh; "": /bin/sh
 	bin    string                         // directory before all others in PATH
+	env    []string                       // what a login exports besides
 	noise  string                         // what a login writes before it runs anything
 	refuse func(channelType string) error // nil: nothing is refused
 
@@ -157,7 +158,7 @@ func (s *fakeServer) run(channel ssh.Channel, command string) func() {
 	errR, errW, _ := os.Pipe()
 	cmd := exec.Command("/bin/bash", "--norc", "-c", command)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = inR, outW, errW
-	cmd.Env = append(os.Environ(), "PATH="+s.bin+":"+os.Getenv("PATH"))
+	cmd.Env = append(append(os.Environ(), "PATH="+s.bin+":"+os.Getenv("PATH")), s.env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	err := cmd.Start()
 	inR.Close()
@@ -192,24 +193,54 @@ func (s *fakeServer) run(channel ssh.Channel, command string) func() {
 }
 
 // shells are the POSIX shells that polarbook meets as /bin/sh: dash on Debian,
-// bash on RHEL and its like, busybox on small systems.
+// bash on RHEL and its like, busybox on small systems. Other versions of them are
+// tried by way of POLARBOOK_SHELLS: programs, or directories of such, with colons in
+// between.
 func shells(t testing.TB) map[string]string {
 	t.Helper()
 	found := map[string]string{}
+	add := func(name, path string) {
+		link := filepath.Join(t.TempDir(), "sh") // the name makes bash POSIX and busybox a shell
+		if err := os.Symlink(path, link); err != nil {
+			t.Fatal(err)
+		}
+		found[name] = link
+	}
 	for _, name := range []string{"dash", "bash", "busybox"} {
 		path, err := exec.LookPath(name)
 		if err != nil {
 			t.Logf("no %s here, not tested with it", name)
 			continue
 		}
-		dir := t.TempDir()
-		link := filepath.Join(dir, "sh") // the name makes bash POSIX and busybox a shell
-		if err := os.Symlink(path, link); err != nil {
-			t.Fatal(err)
+		add(name, path)
+		if name == "bash" {
+			found["bash by its own name"] = path
 		}
-		found[name] = link
+	}
+	for _, path := range filepath.SplitList(os.Getenv("POLARBOOK_SHELLS")) {
+		if entries, err := os.ReadDir(path); err == nil {
+			for _, e := range entries {
+				if e.Type().IsRegular() {
+					add(e.Name(), filepath.Join(path, e.Name()))
+				}
+			}
+		} else if _, err := os.Stat(path); err != nil {
+			t.Fatal(err)
+		} else {
+			add(strings.ReplaceAll(strings.Trim(path, "/"), "/", "-"), path)
+		}
 	}
 	return found
+}
+
+// isBash says whether a shell is bash, whatever its name.
+func isBash(t testing.TB, path string) bool {
+	t.Helper()
+	out, err := exec.Command(path, "-c", `echo "$BASH_VERSION"`).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(out) > 1
 }
 
 // withEachShell runs a test with every shell, against a server in the test.

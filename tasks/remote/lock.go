@@ -157,7 +157,7 @@ func (s *session) awaitLock(ctx context.Context, b Become, marker string) (said,
 	}
 }
 
-// lockScript is one compound command, so that the shell has read all of it before its input is our heartbeat.
+// lockScript is, after the surroundings, one compound command, so that the shell has read all of it before its input is our heartbeat.
 //
 // The lock is the kernel's (flock), on descriptor 9, which no child gets but flock itself: it is gone when the shell
 // is, however that ended. The text in the file is for people; that the process it names is alive, with the start time
@@ -175,7 +175,7 @@ fi
 	return strings.NewReplacer(
 		"FILE", Quote(lockFile(r.Dir)), "DIR", Quote(lockDir(r.Dir)), "MARKER", marker, "AGAIN", again,
 		"INFO", quoteAlways(r.Holder.text()), "SILENCE", fmt.Sprintf("%g", silence.Seconds()),
-	).Replace("{\n" + surroundings + `umask 077
+	).Replace(surroundings + "{\n" + `umask 077
 f=FILE
 command -v flock >/dev/null || { printf 'MARKER noflock\n'; exit 0; }
 mkdir -p DIR && (true >>"$f") || { printf 'MARKER broken\n'; exit 0; }
@@ -199,7 +199,6 @@ born=${20}
 printf '%spid=%s\nborn=%s\n' INFO "$$" "$born" >"$f"
 true >"$f.beat"
 (
-exec 9>&- </dev/null >/dev/null 2>&1
 trap 'heard=1' USR1
 trap 'kill "$s"; exit 0' TERM
 while :; do
@@ -217,7 +216,7 @@ set -- ${stat##*) }
 [ "${20}" != "$born" ] || kill -KILL $$
 exit 0
 done
-) &
+) 9>&- </dev/null >/dev/null 2>&1 &
 w=$!
 printf 'MARKER taken\n'
 while read -r line; do

@@ -192,14 +192,14 @@ func TestCancelledRunIsStoppedOnTheHost(t *testing.T) {
 		// A child, a grandchild, one that ignores SIGTERM, and a daemon that made
 		// a session of its own.
 		started := time.Now()
-		_, err := s.Run(ctx, Command{Script: `
+		_, err := s.Run(ctx, Command{Script: padded(`
 echo $$ >/dev/null
-sleep 1001 & echo $! >>` + dir + `/pids
-sh -c 'sleep 1002 & echo $! >>` + dir + `/pids; wait' & echo $! >>` + dir + `/pids
-sh -c 'trap "" 15; sleep 1003 & echo $! >>` + dir + `/pids; while :; do sleep 0.1; done' & echo $! >>` + dir + `/pids
-setsid sleep 300 & sleep 0.3; echo $! >` + dir + `/daemon
-: >` + dir + `/started
-wait`})
+sleep 1001 & echo $! >>`+dir+`/pids
+sh -c 'sleep 1002 & echo $! >>`+dir+`/pids; wait' & echo $! >>`+dir+`/pids
+sh -c 'trap "" 15; sleep 1003 & echo $! >>`+dir+`/pids; while :; do sleep 0.1; done' & echo $! >>`+dir+`/pids
+setsid sleep 300 & sleep 0.3; echo $! >`+dir+`/daemon
+: >`+dir+`/started
+wait`, 2*readWhole)})
 		if !errors.Is(err, context.Canceled) {
 			t.Fatalf("got error %v", err)
 		}

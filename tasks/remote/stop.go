@@ -80,7 +80,7 @@ func (h *Host) stopBelow(b Become, pid int) error {
 	defer s.close()
 	marker := "polarbook-" + randomHex()
 	h.roundTrips.Add(1)
-	text := fmt.Sprintf("{\n%spolarbook_stop %d 0\nprintf '%s\\n'\nexit\n}\n", stopFunction, pid, marker)
+	text := fmt.Sprintf("%s{\n%spolarbook_stop %d 0\nprintf '%s\\n'\nexit\n}\n", surroundings, stopFunction, pid, marker)
 	if err := s.write(ctx, []byte(text)); err != nil {
 		return err
 	}

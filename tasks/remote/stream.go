@@ -49,7 +49,7 @@ func (r *streamRun) run(ctx context.Context, c Command, stdout, stderr func([]by
 	if r.shell.bash.Load() {
 		request = inOnePiece(request)
 	}
-	if err := r.session.write(ctx, request); err != nil && !errors.Is(err, errEOF) {
+	if err := r.session.write(ctx, append([]byte(surroundings), request...)); err != nil && !errors.Is(err, errEOF) {
 		return Result{}, h.blame(err)
 	}
 	hello, err := r.session.awaitStreamHello(ctx, r.shell.become, r.marker)
@@ -195,30 +195,34 @@ func (s *session) awaitStreamHello(ctx context.Context, b Become, marker string)
 	}
 }
 
-// streamRequest is one compound command, so that the shell has read all of it
-// before it runs any of it and what follows on its input is the script's.
+// streamRequest is, after the surroundings, one compound command, so that the shell has
+// read all of it before it runs any of it and what follows on its input is the script's.
 //
 // A script without input gets a watcher: the input of the shell ends when the
-// connection does, and the watcher then stops the script.
+// connection does, and the watcher then stops the script. The two are a pipeline,
+// because its beginning gets the shell's input without any redirection, see
+// inOnePiece; what goes through it is the watcher's process number. The shell's own
+// word that the watcher was killed goes nowhere.
 func streamRequest(c Command, marker string, input bool) []byte {
 	var b bytes.Buffer
-	b.WriteString("{\n" + surroundings)
+	b.WriteString("{\n")
 	fmt.Fprintf(&b, "printf 'polarbook-%s-up\\n' >&2\nprintf 'polarbook-%s-up %%s\\n' \"$$\"\n", marker, marker)
 	b.WriteString("__polarbook_k=ok __polarbook_s=1\n")
 	if c.Dir != "" {
 		fmt.Fprintf(&b, "if [ -d %s ]; then\n", Quote(c.Dir))
 	}
 	if !input {
-		b.WriteString("exec 3<&0 </dev/null\n(\n" + stopFunction +
-			"while read -r s <&3; do :; done\nread -r self s </proc/self/stat\npolarbook_stop $$ \"$self\"\n" +
-			") >/dev/null 2>&1 &\n__polarbook_w=$!\nexec 3<&-\n")
+		b.WriteString("{\n(\nread -r self s </proc/self/stat || exit\nprintf '%s\\n' \"$self\"\n" + stopFunction +
+			"while read -r s; do :; done\npolarbook_stop $$ \"$self\"\n) 3>&- | (\nread -r __polarbook_w\n")
 	}
 	b.WriteString("(\n")
 	writeScript(&b, c)
-	b.WriteString(")\n__polarbook_s=$?\n")
-	if !input {
-		b.WriteString("kill -KILL $__polarbook_w 2>/dev/null\n")
+	if input {
+		b.WriteString(")\n")
+	} else {
+		b.WriteString(") </dev/null 2>&3 3>&-\n__polarbook_s=$?\nkill -KILL \"$__polarbook_w\"\nexit $__polarbook_s\n)\n} 3>&2 2>/dev/null\n")
 	}
+	b.WriteString("__polarbook_s=$?\n")
 	if c.Dir != "" {
 		b.WriteString("else\n__polarbook_k=nodir\nfi\n")
 	}

@@ -132,7 +132,7 @@ func TestCancelledStreamIsStoppedOnTheHost(t *testing.T) {
 				waitForFile(t, dir+"/started")
 				cancel()
 			}()
-			_, err := s.Stream(ctx, Command{Script: "sleep 1001 & echo $! >" + dir + "/pids; echo x; sh -c 'echo $$ >>" + dir + "/pids; : >" + dir + "/started; sleep 1002; true'"}, input, nil, nil)
+			_, err := s.Stream(ctx, Command{Script: padded("sleep 1001 & echo $! >"+dir+"/pids; echo x; sh -c 'echo $$ >>"+dir+"/pids; : >"+dir+"/started; sleep 1002; true'", 2*readWhole)}, input, nil, nil)
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("got error %v", err)
 			}
@@ -189,7 +189,7 @@ func testLostStream(t *testing.T, s *Shell) {
 		waitForFile(t, dir+"/started")
 		s.host.conn.Close()
 	}()
-	_, err := s.Stream(testContext(t), Command{Script: "echo $$; sh -c 'echo $$ >" + dir + "/pids; : >" + dir + "/started; sleep 1002; true'"}, nil, nil, nil)
+	_, err := s.Stream(testContext(t), Command{Script: padded("echo $$; sh -c 'echo $$ >"+dir+"/pids; : >"+dir+"/started; sleep 1002; true'", 2*readWhole)}, nil, nil, nil)
 	var lost *UnreachableError
 	if !errors.As(err, &lost) {
 		t.Errorf("got error %v", err)
