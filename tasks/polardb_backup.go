@@ -120,9 +120,9 @@ find pgdata polardata -type f -print0 | sort -z | xargs -0 sha256sum >SHA256SUMS
 sync
 mv SHA256SUMS.new SHA256SUMS
 chown @USER@: SHA256SUMS
-sha256sum --quiet -c SHA256SUMS >&2
+sha256sum -c SHA256SUMS >"$WORK/sums" || { grep -v ': OK$' "$WORK/sums" >&2; exit 1; }
 note finished
-echo "bytes=$(du -sb pgdata polardata | awk '{ n += $1 } END { print n }')"
+echo "bytes=$(find pgdata polardata -type f -exec stat -c %s {} + | awk '{ n += $1 } END { printf "%.0f", n }')"
 echo "files=$(wc -l <SHA256SUMS)"
 sed -n 's/^Database cluster state: */control=/p' "$WORK/control"
 `

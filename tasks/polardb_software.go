@@ -190,13 +190,16 @@ if [ "$free" -lt %[3]d ]; then echo "%[1]s has $free KB free, and the archive an
 // unpack takes archives with and without a top folder. Programs are asked for their libraries, under the engine's own
 // lib directory, before anything is put in place.
 func (s *softwareAction) unpack(archive string) string {
-	return strings.NewReplacer("@ARCHIVE@", remote.Quote(archive), "@DIR@", remote.Quote(s.dir()), "@SUM@", s.sum).Replace(`set -e
+	return strings.NewReplacer("@ARCHIVE@", remote.Quote(archive), "@DIR@", remote.Quote(s.dir()), "@SUM@", s.sum, "@OPEN@", openArchive).Replace(preamble + `set -e
 umask 022
 ARCHIVE=@ARCHIVE@ DIR=@DIR@ NEW=@DIR@.unpacking
-fail() { echo "$*" >&2; rm -rf "$NEW"; exit 1; }
-rm -rf "$NEW"
+fail() { echo "$*" >&2; rm -rf "$NEW" "$NEW.said"; exit 1; }
+die() { fail "$@"; }
+rm -rf "$NEW" "$NEW.said"
 mkdir "$NEW"
-tar -xf "$ARCHIVE" -C "$NEW" --no-same-owner || fail "the archive cannot be unpacked; is the disk full, or a tool for its compression missing?"
+s=$ARCHIVE m=$NEW
+@OPEN@open | tar -x -o -f - -C "$NEW" || fail "the archive cannot be unpacked; is the disk full?"
+[ ! -e "$m.said" ] || fail "the archive is damaged"
 ROOT=
 for d in "$NEW" "$NEW"/*; do [ -x "$d/bin/initdb" ] && { ROOT=$d; break; }; done
 [ -n "$ROOT" ] || fail "the archive is no install prefix of the engine: there is no bin/initdb in it or in its top folder"

@@ -172,6 +172,21 @@ func (u *unarchive) sent() string {
 	return trimSlashes(u.Dest) + "/.polarbook-" + u.sum[:16] + ".tar"
 }
 
+// openArchive defines open, which writes the archive $s as tar takes it. Not every tar knows by itself what an archive is
+// packed with. When it could not be unpacked to its end, there is a file $m.said.
+const openArchive = `how=
+case $(od -An -tx1 -N6 < "$s" | tr -d ' \n') in
+	1f8b*) how=gzip ;;
+	fd377a585a00) how=xz ;;
+	425a68*) how=bzip2 ;;
+	28b52ffd*) how=zstd ;;
+esac
+if [ -z "$how" ]; then open() { cat < "$s"; }
+elif have $how; then open() { $how -dc < "$s" || [ $? -eq 141 ] || echo failed > "$m.said"; }
+else die "$how, which the archive is packed with, is not installed on this host"
+fi
+`
+
 var stripped = regexp.MustCompile(`^--strip(?:-components)?=?(\d+)$`)
 
 // unpack is the script that unpacks an archive and remembers what came of it.
@@ -206,18 +221,7 @@ cd "$d" || exit 1
 umask 022
 rm -f -- "$m" "$m.new" "$m.names" "$m.said"
 `, sum)
-	b.WriteString(`how=
-case $(od -An -tx1 -N6 < "$s" | tr -d ' \n') in
-	1f8b*) how=gzip ;;
-	fd377a585a00) how=xz ;;
-	425a68*) how=bzip2 ;;
-	28b52ffd*) how=zstd ;;
-esac
-if [ -z "$how" ]; then open() { cat < "$s"; }
-elif have $how; then open() { $how -dc < "$s" || [ $? -eq 141 ] || echo failed > "$m.said"; }
-else die "$how, which the archive is packed with, is not installed on this host"
-fi
-`)
+	b.WriteString(openArchive)
 	fmt.Fprintf(&b, "open | tar -t -f - %s %s > \"$m.names\" || { rm -f -- \"$m.names\"; die \"$s is not an archive that tar can read\"; }\n", listOptions(u.Exclude), include)
 	fmt.Fprintf(&b, "open | tar -x -f - %s %s || die \"tar did not unpack all of $s\"\n", options, include)
 	b.WriteString("[ ! -e \"$m.said\" ] || { rm -f -- \"$m.said\" \"$m.names\"; die \"the archive $s is damaged\"; }\n")
