@@ -273,7 +273,7 @@ func (c *clusterArgs) leader(ctx context.Context, h Host, list []wantedNode, pat
 	for {
 		survey := c.survey(ctx, h, list)
 		leader, err := survey.Leader()
-		if err == nil || ctx.Err() != nil || time.Now().After(deadline) || nobodyListens(survey) {
+		if err == nil || ctx.Err() != nil || time.Now().After(deadline) || nobodyWillLead(survey) {
 			return leader, survey, err
 		}
 		if refused := passwordRefused(survey, c.LoginUser); refused != nil {
@@ -289,11 +289,12 @@ func (c *clusterArgs) leader(ctx context.Context, h Host, list []wantedNode, pat
 	}
 }
 
-// nobodyListens says that no server runs on any of the nodes, so that there is no election to wait for: bare hosts in
-// check mode, or a cluster that was stopped.
-func nobodyListens(survey dma.Survey) bool {
+// nobodyWillLead says that no wait makes a leader: no server runs on any of the nodes (bare hosts in check mode, or a
+// cluster that was stopped), or only such that have no views of the consensus (a founding that was cut off before they
+// were made, or loggers).
+func nobodyWillLead(survey dma.Survey) bool {
 	for _, v := range survey {
-		if !errors.Is(v.Err, syscall.ECONNREFUSED) {
+		if !v.NoViews && !errors.Is(v.Err, syscall.ECONNREFUSED) {
 			return false
 		}
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/polarbook/polarbook/tasks/dma"
 )
 
-// With no server anywhere there is no election to wait for; with one, or with a node that was not reached, there may be.
-func TestOnlyWhereNobodyListensNoLeaderIsWaitedFor(t *testing.T) {
+// With no server anywhere, or only one whose founding was cut off, there is no election to wait for; with one, or with a node that was not reached, there may be.
+func TestNoLeaderIsWaitedForWhereNobodyCanLead(t *testing.T) {
 	refused := fmt.Errorf("connect to 10.0.0.1:5432 as polardb: %w", syscall.ECONNREFUSED)
 	for _, c := range []struct {
 		name   string
@@ -25,11 +25,13 @@ func TestOnlyWhereNobodyListensNoLeaderIsWaitedFor(t *testing.T) {
 	}{
 		{"all refuse", dma.Survey{{Err: refused}, {Err: refused}}, true},
 		{"one is starting", dma.Survey{{Err: refused}, {Err: errors.New("FATAL: the database system is starting up (SQLSTATE 57P03)")}}, false},
+		{"one was begun", dma.Survey{{Err: refused}, {NoViews: true}}, true},
+		{"one was begun, another is silent", dma.Survey{{NoViews: true}, {Err: context.DeadlineExceeded}}, false},
 		{"one answers", dma.Survey{{Err: refused}, {}}, false},
 		{"one is silent", dma.Survey{{Err: refused}, {Err: context.DeadlineExceeded}}, false},
 		{"nobody was asked", nil, false},
 	} {
-		if got := nobodyListens(c.survey); got != c.want {
+		if got := nobodyWillLead(c.survey); got != c.want {
 			t.Errorf("%s: %t, want %t", c.name, got, c.want)
 		}
 	}
