@@ -20,6 +20,7 @@ type checkArgs struct {
 	NoFile       int            `arg:"nofile" default:"65536" doc:"files that the server should be allowed to have open"`
 	HugePage     string         `arg:"transparent_hugepage" default:"never" doc:"what transparent huge pages should be set to"`
 	Firewall     bool           `arg:"firewall" default:"yes" doc:"whether the caller goes on to open the ports in firewalld or ufw; otherwise closed ones are a FAIL"`
+	Clients      []any          `arg:"clients" doc:"networks whose clients are let through; empty: everybody is, which is a WARN where a firewall runs"`
 	Unit         string         `arg:"unit" doc:"the systemd unit that runs the server, whose limits are looked at; default polardb- and the cluster's name"`
 	Timezone     string         `arg:"timezone" doc:"the time zone that the host is to have; empty: any, as long as all have the same"`
 	Locale       string         `arg:"locale" default:"C" doc:"the locale that the databases will be made with"`

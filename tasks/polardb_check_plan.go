@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/polarbook/polarbook/tasks/dma"
 )
 
 // laterFix is the advice for all that the operating system's part of the playbook sees to.
@@ -233,12 +235,12 @@ func (c *checkAction) settings(r *checkRows, h checkHost) {
 	}
 	if h.Firewall != "" {
 		var closed []string
-		for _, port := range []int{a.Port, a.Port + 10000} {
-			if !portOpen(h.Firewall, h.FirewallRules, port) {
+		for _, port := range []int{a.Port, a.Port + dma.PortDeviation} {
+			if !c.letsIn(h, port) {
 				closed = append(closed, strconv.Itoa(port))
 			}
 		}
-		found := h.Firewall + " lets both ports through"
+		found := h.Firewall + " lets the members through"
 		if len(closed) > 0 {
 			found = h.Firewall + " keeps " + strings.Join(closed, " and ") + " closed"
 		}
@@ -246,10 +248,27 @@ func (c *checkAction) settings(r *checkRows, h checkHost) {
 		if !a.Firewall {
 			status, fix = statusFail, "open them: polardb_firewall says that new-cluster.yml is not to"
 		}
-		r.when(len(closed) == 0, status, checkFirewall, found, "both ports open", fix)
+		r.when(len(closed) == 0, status, checkFirewall, found, "both ports open for the members", fix)
+		if a.Firewall {
+			found := "port " + strconv.Itoa(a.Port) + " is open to everybody"
+			if len(a.Clients) > 0 {
+				found = "port " + strconv.Itoa(a.Port) + " is open to the members and " + strings.Join(textsOf(a.Clients), ", ")
+			}
+			r.when(len(a.Clients) > 0, statusWarn, "clients", found, "polardb_clients names their networks", "set polardb_clients, such as [10.0.0.0/8]")
+		}
 	} else {
 		r.add(checkFirewall, statusPass, "neither firewalld nor ufw runs", "", "")
 	}
+}
+
+// letsIn says whether a host's firewall lets every other member reach a port.
+func (c *checkAction) letsIn(h checkHost, port int) bool {
+	for _, n := range c.nodes {
+		if !slices.Contains(h.Addresses, n.Address.Host) && !portOpen(h.Firewall, h.FirewallRules, port, n.Address.Host) {
+			return false
+		}
+	}
+	return true
 }
 
 // checkFirewall is the name of a check whose warning explains to the report why a member cannot be reached.

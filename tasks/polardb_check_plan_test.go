@@ -44,7 +44,7 @@ func demoNodes() []any {
 
 func demoCheck(t *testing.T, more map[string]any) *checkAction {
 	t.Helper()
-	args := map[string]any{"pgdata": "/var/lib/polardb/pgdata", "polardata": "/var/lib/polardb/polardata", "cluster": "demo", "nodes": demoNodes(),
+	args := map[string]any{"pgdata": "/var/lib/polardb/pgdata", "polardata": "/var/lib/polardb/polardata", "cluster": "demo", "nodes": demoNodes(), "clients": []any{"10.0.0.0/8"},
 		"sysctl": map[string]any{"vm.swappiness": 1, "net.core.somaxconn": "4096"}}
 	for k, v := range more {
 		args[k] = v
@@ -220,6 +220,14 @@ func TestPortOpen(t *testing.T) {
 		{"firewalld", "  target: ACCEPT", 15432, true},
 		{"firewalld", "  target: default", 15432, false},
 		{"firewalld", "  source-ports: 5432/tcp", 5432, false},
+		{"firewalld", `	rule family="ipv4" source address="10.0.0.1" port port="15432" protocol="tcp" accept`, 15432, true},
+		{"firewalld", `	rule family="ipv4" source address="10.0.0.0/24" port port="15432" protocol="tcp" accept`, 15432, true},
+		{"firewalld", `	rule family="ipv4" source address="10.0.0.2" port port="15432" protocol="tcp" accept`, 15432, false},
+		{"firewalld", `	rule family="ipv4" source address="10.0.0.1" port port="15432" protocol="tcp" reject`, 15432, false},
+		{"firewalld", `	rule family="ipv4" source address="10.0.0.1" port port="15432" protocol="tcp" accept`, 5432, false},
+		{"ufw", "15432/tcp                  ALLOW       10.0.0.1", 15432, true},
+		{"ufw", "15432/tcp                  ALLOW       10.0.0.2", 15432, false},
+		{"ufw", "15432/tcp                  ALLOW IN    10.0.0.2", 15432, false},
 		{"ufw", "5432/tcp                   ALLOW       10.0.0.0/8", 5432, true},
 		{"ufw", "5432                       ALLOW IN    Anywhere", 5432, true},
 		{"ufw", "5432/udp                   ALLOW       Anywhere", 5432, false},
@@ -229,7 +237,7 @@ func TestPortOpen(t *testing.T) {
 		{"ufw", "Anywhere                   ALLOW       10.0.0.0/8", 15432, true},
 		{"ufw", "15432/tcp (v6)             ALLOW       Anywhere (v6)", 5432, false},
 	} {
-		if got := portOpen(c.firewall, []string{c.rule}, c.port); got != c.open {
+		if got := portOpen(c.firewall, []string{c.rule}, c.port, "10.0.0.1"); got != c.open {
 			t.Errorf("%s %q, port %d: open is %v", c.firewall, c.rule, c.port, got)
 		}
 	}

@@ -165,7 +165,8 @@ elif has ufw && grep -qi '^ENABLED=yes' /etc/ufw/ufw.conf 2>/dev/null; then
 	say firewall=ufw
 	timeout 20 ufw status 2>/dev/null | sed 's/^/check.firewall.rule=/'
 fi
-say "addresses=$(hostname -I 2>/dev/null)"
+# busybox has a hostname without -I.
+say "addresses=$(hostname -I 2>/dev/null || ip -o addr show scope global 2>/dev/null | awk '{ sub("/.*", "", $4); print $4 }' | tr '\n' ' ')"
 say end=yes
 )`
 

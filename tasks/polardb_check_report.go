@@ -9,10 +9,11 @@ import (
 )
 
 type checkReportArgs struct {
-	Hosts        any     `arg:"hosts,required" doc:"what polardb_check found: a list of its facts, or a dict of them by host"`
-	MaxClockSkew float64 `arg:"max_clock_skew" default:"2" doc:"seconds by which the hosts' clocks may differ from one another"`
-	Verbose      bool    `arg:"verbose" default:"no" doc:"show what passed, too"`
-	Fail         bool    `arg:"fail" default:"yes" doc:"fail when a check failed"`
+	Hosts        any      `arg:"hosts,required" doc:"what polardb_check found: a list of its facts, or a dict of them by host"`
+	MaxClockSkew float64  `arg:"max_clock_skew" default:"2" doc:"seconds by which the hosts' clocks may differ from one another"`
+	Verbose      bool     `arg:"verbose" default:"no" doc:"show what passed, too"`
+	Opened       []string `arg:"opened" doc:"members whose firewalls the caller opens for the hosts that were checked, or has just opened"`
+	Fail         bool     `arg:"fail" default:"yes" doc:"fail when a check failed"`
 }
 
 var polardbCheckReportModule = Define(Module{
@@ -88,6 +89,9 @@ func (c *checkReport) Plan(Found) (Plan, error) {
 func (c *checkReport) lines() []reportLine {
 	var lines []reportLine
 	closed := map[string]bool{}
+	for _, name := range c.args.Opened {
+		closed[name] = true
+	}
 	for _, h := range c.hosts {
 		for _, r := range h.Checks {
 			if r.Name == checkFirewall && r.Status == statusWarn {
@@ -108,7 +112,7 @@ func (c *checkReport) lines() []reportLine {
 		for _, r := range h.Checks {
 			if r.Peer != "" && r.Status == statusFail && closed[r.Peer] {
 				r.Status = statusWarn
-				r.Fix = "nothing to do: new-cluster.yml opens the ports in the firewall of " + r.Peer
+				r.Fix = "nothing to do: the playbook opens the ports in the firewall of " + r.Peer
 			}
 			put(h.Name, r)
 		}

@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,12 +28,19 @@ func (h checkHost) osName() string {
 	return either(h.OS["PRETTY_NAME"], either(strings.TrimSpace(h.OS["ID"]+" "+h.OS["VERSION_ID"]), "unknown"))
 }
 
-// portOpen reads what `firewall-cmd --list-all` prints of the default zone, or `ufw status`.
-func portOpen(firewall string, rules []string, port int) bool {
+// portOpen says whether an address reaches a port. It reads what `firewall-cmd --list-all` prints of the default zone, or
+// `ufw status`.
+func portOpen(firewall string, rules []string, port int, from string) bool {
 	for _, line := range rules {
 		line = strings.TrimSpace(line)
 		if firewall == "ufw" {
-			if ufwAllows(line, port) {
+			if ufwAllows(line, port, from) {
+				return true
+			}
+			continue
+		}
+		if m := richRule.FindStringSubmatch(line); m != nil {
+			if m[2] == strconv.Itoa(port) && within(m[1], from) {
 				return true
 			}
 			continue
@@ -61,9 +69,16 @@ func portOpen(firewall string, rules []string, port int) bool {
 }
 
 // ufwAllows reads a line such as "5432/tcp  ALLOW  10.0.0.0/8" or "15000:16000/tcp  ALLOW IN  Anywhere".
-func ufwAllows(line string, port int) bool {
+func ufwAllows(line string, port int, from string) bool {
 	words := strings.Fields(line)
 	if len(words) < 3 || words[1] != "ALLOW" {
+		return false
+	}
+	source := words[2]
+	if source == "IN" && len(words) > 3 {
+		source = words[3]
+	}
+	if source != "Anywhere" && !within(source, from) {
 		return false
 	}
 	if words[0] == "Anywhere" {
@@ -74,6 +89,18 @@ func ufwAllows(line string, port int) bool {
 		return false
 	}
 	return slices.ContainsFunc(strings.Split(spec, ","), func(s string) bool { return inRange(s, ":", port) })
+}
+
+// within says whether an address is the source that a rule names, or in the network that it names.
+func within(source, address string) bool {
+	a, err := netip.ParseAddr(address)
+	if err != nil {
+		return false
+	}
+	if p, err := netip.ParsePrefix(source); err == nil {
+		return p.Contains(a)
+	}
+	return source == a.String()
 }
 
 func inRange(spec, separator string, port int) bool {

@@ -15,7 +15,7 @@ var registry = []Module{
 	pamLimitsModule, firewalldModule, ufwModule, selinuxModule, slurpModule, findModule, tempfileModule, getentModule, authorizedKeyModule,
 	packageModule, aptModule, dnfModule, yumModule,
 
-	polardbCheckModule, polardbCheckReportModule,
+	polardbCheckModule, polardbCheckReportModule, polardbFirewallModule,
 	polardbFactsModule, polardbSoftwareModule, polardbInitdbModule, polardbBasebackupModule, polardbMetaModule, polardbServiceModule, polardbWaitModule, polardbMemberModule,
 	polardbWeightModule, polardbSwitchoverModule, polardbElectionModule, polardbSingletonModule, polardbDropModule, polardbRetireModule, polardbPurgeModule, polardbActivateModule, polardbDestroyModule, polardbBackupModule, polardbSetModule, polardbTurnModule, polardbSettingsModule, polardbRoleModule, polardbExtensionModule, polardbQueryModule, polardbProofModule, polardbStatusModule,
 	polardbConfirmModule,
