@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -186,7 +187,7 @@ func (w *workplace) engineOptions(run runContext) (engine.Options, error) {
 	e := engine.Options{
 		Inventory: w.inv, Limit: o.Limit, ExtraVars: w.vars, Forks: o.Forks, Stop: run.stop,
 		Templates: w.render, Secrets: w.secrets, UnknownKeys: w.unknownKeys,
-		SSH: remote.Config{User: o.User, KeyFiles: o.PrivateKey, ConfigFile: o.SSHConfig, Passphrase: w.passphrases(), ConnectTimeout: seconds(o.Timeout)},
+		SSH: remote.Config{User: o.User, KeyFiles: o.PrivateKey, ConfigFile: o.SSHConfig, Passphrase: w.passphrases(), Warn: w.warnOnce(), ConnectTimeout: seconds(o.Timeout)},
 	}
 	if o.KnownHosts != "" {
 		e.SSH.Keys.Files = []string{o.KnownHosts}
@@ -217,16 +218,36 @@ func (w *workplace) engineOptions(run runContext) (engine.Options, error) {
 	return e, nil
 }
 
+// warnOnce prints each warning the first time that it is told, whichever host is the first.
+func (w *workplace) warnOnce() func(string) {
+	var mu sync.Mutex
+	told := map[string]bool{}
+	return func(text string) {
+		mu.Lock()
+		defer mu.Unlock()
+		if !told[text] {
+			told[text] = true
+			fmt.Fprintln(w.t.err, "warning: "+text)
+		}
+	}
+}
+
 // unknownKeys shows all unknown host keys in one table and asks once.
 func (w *workplace) unknownKeys(ctx context.Context, unknown []*remote.UnknownHostKeyError) error {
 	rows := [][]string{{"HOST", "ADDRESS", "KEY", "FINGERPRINT"}}
 	for _, u := range unknown {
 		rows = append(rows, []string{u.Host, u.Address, u.Key.Type(), u.Fingerprint()})
 	}
+	var own []string
+	for _, u := range unknown {
+		if !slices.Contains(own, u.OwnFile()) {
+			own = append(own, u.OwnFile())
+		}
+	}
+	fmt.Fprintf(w.t.err, "These host keys are not known yet:\n\n%s\n\nCompare them with the hosts' own: ssh-keygen -lf %s\n", table(rows), strings.Join(own, ", or "))
 	if !w.t.asks() {
 		return errors.New("nobody is there to accept it: put the key into known_hosts, or pin it in the inventory (ansible_host_key)")
 	}
-	fmt.Fprintf(w.t.err, "These host keys are not known yet:\n\n%s\n\nCompare them with the hosts' own: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\n", table(rows))
 	answer, err := w.t.ask(ctx, "Accept all of them and remember them? Type yes: ")
 	if err != nil {
 		return err

@@ -35,6 +35,9 @@ type Config struct {
 	ProxyJump string
 	// Keys says how host keys are verified, those of jump hosts too.
 	Keys HostKeyCheck
+	// Warn is told what the user should know and what does not stand in the way: a line of known_hosts that cannot be
+	// read. It may be called for several hosts at once, with the same text. nil: nobody is told.
+	Warn func(text string)
 	// ConnectTimeout bounds connecting and the handshake, without the time that a
 	// human takes to answer Passphrase. 0: 10 s.
 	ConnectTimeout time.Duration

@@ -127,16 +127,36 @@ type dialFunc func(ctx context.Context, network, address string) (net.Conn, erro
 // handshake dials one hop, verifies its key and logs in. Password and pinned keys
 // belong to the last hop only.
 func (d *dialer) handshake(ctx context.Context, t target, dial dialFunc, last bool) (*ssh.Client, *countingConn, error) {
-	unreachable := func(doing string, tried []string, err error) error {
-		return &UnreachableError{Host: d.hostName(t, last), Address: t.address(), Doing: doing, Tried: tried, Err: err}
-	}
 	check, password := d.config.Keys, d.config.Password
 	if !last {
-		check.Pinned, password = nil, ""
+		check.Pinned, check.Mode, password = nil, ModeStrict, ""
 	}
-	keys, err := newKeyVerifier(check, t, d.ssh.home)
+	keys, err := newKeyVerifier(check, t, d.ssh.home, d.config.Warn)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", d.hostName(t, last), err)
+	}
+	// The host's first key is named when none is right.
+	var first error
+	for _, algorithms := range keys.algorithms() {
+		client, conn, err := d.shake(ctx, t, dial, last, keys, algorithms, password)
+		if err == nil {
+			return client, conn, nil
+		}
+		if ctx.Err() != nil || !keys.another(err) {
+			return nil, nil, err
+		}
+		if first == nil {
+			first = err
+		}
+		keys.verdict = nil
+	}
+	return nil, nil, first
+}
+
+// shake is one handshake, which asks for a key of one of these algorithms.
+func (d *dialer) shake(ctx context.Context, t target, dial dialFunc, last bool, keys *keyVerifier, algorithms []string, password string) (*ssh.Client, *countingConn, error) {
+	unreachable := func(doing string, tried []string, err error) error {
+		return &UnreachableError{Host: d.hostName(t, last), Address: t.address(), Doing: doing, Tried: tried, Err: err}
 	}
 
 	dialCtx, cancel := context.WithTimeout(ctx, d.config.DialTimeout)
@@ -158,7 +178,7 @@ func (d *dialer) handshake(ctx context.Context, t target, dial dialFunc, last bo
 		User:              t.user,
 		Auth:              auth.methods(),
 		HostKeyCallback:   keys.verify,
-		HostKeyAlgorithms: keys.algorithms(),
+		HostKeyAlgorithms: algorithms,
 		ClientVersion:     "SSH-2.0-polarbook",
 	})
 	timedOut := clock.stop()

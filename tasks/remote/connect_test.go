@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -78,11 +79,26 @@ func TestHostKeys(t *testing.T) {
 		{"pinned otherwise", HostKeyCheck{Pinned: []string{public(other)}, Files: []string{good}}, "the inventory has ssh-ed25519"},
 		{"revoked", HostKeyCheck{Files: []string{file("revoked", "@revoked * "+public(s.hostKey)+"\n"), good}}, "is revoked"},
 		{"bad pin", HostKeyCheck{Pinned: []string{"nonsense"}}, `pinned host key "nonsense"`},
-		{"bad known_hosts", HostKeyCheck{Files: []string{file("bad", "x\n")}}, filepath.Join(dir, "bad") + ":1"},
+		{"bad lines of known_hosts", HostKeyCheck{Files: []string{file("bad", "x\n"+address+" ssh-ed25519 AAAA\n"+address+" "+public(s.hostKey)+"\n")}}, ""},
+		{"a bad line before a changed key", HostKeyCheck{Files: []string{file("badchanged", "x\n"+address+" "+public(other)+"\n")}}, filepath.Join(dir, "badchanged") + ":2 has ssh-ed25519"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			config := s.config()
 			config.Keys = c.check
+			var warned []string
+			config.Warn = func(text string) { warned = append(warned, text) }
+			defer func() {
+				var want []string
+				switch c.name {
+				case "bad lines of known_hosts":
+					want = []string{filepath.Join(dir, "bad") + ":1 ", filepath.Join(dir, "bad") + ":2 "}
+				case "a bad line before a changed key":
+					want = []string{filepath.Join(dir, "badchanged") + ":1 "}
+				}
+				if !slices.EqualFunc(warned, want, strings.HasPrefix) {
+					t.Errorf("warned of %q, want %q", warned, want)
+				}
+			}()
 			if config.Keys.SystemFiles == nil {
 				config.Keys.SystemFiles = []string{}
 			}
@@ -101,12 +117,69 @@ func TestHostKeys(t *testing.T) {
 				if !errors.As(err, &unknown) || !errors.As(err, &unreachable) || unknown.Host != "node1" {
 					t.Errorf("got %#v", err)
 				}
-			case "changed", "pinned otherwise", "revoked":
+			case "changed", "pinned otherwise", "revoked", "a bad line before a changed key":
 				if !errors.As(err, &wrong) || !errors.As(err, &unreachable) || wrong.Fingerprint() != ssh.FingerprintSHA256(s.hostKey) {
 					t.Errorf("got %#v", err)
 				}
 			}
 		})
+	}
+}
+
+// A host has a key of each type and shows one. Whichever of them is pinned or known is the right one; what is shown to a
+// person first is the one that OpenSSH shows.
+func TestHostsWithKeysOfManyTypes(t *testing.T) {
+	var keys []ssh.Signer
+	for _, kind := range []string{"rsa", "ecdsa", "ed25519"} {
+		file := filepath.Join(t.TempDir(), kind)
+		if out, err := exec.Command("ssh-keygen", "-q", "-t", kind, "-N", "", "-f", file).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, err := ssh.ParsePrivateKey(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, key)
+	}
+	s := (&fakeServer{hostKeys: keys}).start(t)
+	_, other := writeKey(t, filepath.Join(t.TempDir(), "k"), "")
+	connect := func(check HostKeyCheck) error {
+		config := s.config()
+		config.Keys = check
+		config.Keys.SystemFiles = []string{}
+		h, err := Connect(testContext(t), config)
+		if err == nil {
+			h.Close()
+		}
+		return err
+	}
+	for _, k := range keys {
+		public := strings.TrimSpace(string(ssh.MarshalAuthorizedKey(k.PublicKey())))
+		known := filepath.Join(t.TempDir(), "known_hosts")
+		writeFile(t, known, fmt.Sprintf("[127.0.0.1]:%d %s\n", s.port, public))
+		for name, check := range map[string]HostKeyCheck{
+			"fingerprint": {Pinned: []string{ssh.FingerprintSHA256(k.PublicKey())}},
+			"key":         {Pinned: []string{public}},
+			"one of two":  {Pinned: []string{ssh.FingerprintSHA256(other), ssh.FingerprintSHA256(k.PublicKey())}},
+			"known":       {Files: []string{known}},
+		} {
+			if err := connect(check); err != nil {
+				t.Errorf("%s, %s: %v", k.PublicKey().Type(), name, err)
+			}
+		}
+	}
+	var changed *ChangedHostKeyError
+	if err := connect(HostKeyCheck{Pinned: []string{ssh.FingerprintSHA256(other)}}); !errors.As(err, &changed) {
+		t.Errorf("a pin that no key has: %v", err)
+	}
+	var unknown *UnknownHostKeyError
+	if err := connect(HostKeyCheck{Files: []string{filepath.Join(t.TempDir(), "none")}}); !errors.As(err, &unknown) ||
+		unknown.Key.Type() != ssh.KeyAlgoED25519 || unknown.OwnFile() != "/etc/ssh/ssh_host_ed25519_key.pub" {
+		t.Errorf("an unknown host: %v", err)
 	}
 }
 

@@ -2,13 +2,16 @@ package remote
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/skeema/knownhosts"
@@ -22,8 +25,8 @@ type KeyMode int
 const (
 	// ModeStrict accepts only keys that known_hosts or the inventory has.
 	ModeStrict KeyMode = iota
-	// ModeOff accepts any key (ansible_host_key_checking: false). Passwords then
-	// go to whoever answers.
+	// ModeOff accepts any key of the host itself (ansible_host_key_checking: false),
+	// not of its jump hosts. Passwords then go to whoever answers.
 	ModeOff
 )
 
@@ -55,8 +58,17 @@ func (e *UnknownHostKeyError) Fingerprint() string { return ssh.FingerprintSHA25
 
 func (e *UnknownHostKeyError) Error() string {
 	return fmt.Sprintf("the host key of %s (%s) is unknown: %s %s is not in known_hosts; "+
-		"compare it with the host's own (ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub), then accept it or pin it in the inventory",
-		e.Host, e.Address, e.Key.Type(), e.Fingerprint())
+		"compare it with the host's own (ssh-keygen -lf %s), then accept it or pin it in the inventory",
+		e.Host, e.Address, e.Key.Type(), e.Fingerprint(), e.OwnFile())
+}
+
+// OwnFile is where the host itself keeps the key, as OpenSSH names it.
+func (e *UnknownHostKeyError) OwnFile() string {
+	kind := strings.TrimPrefix(e.Key.Type(), "ssh-")
+	if strings.HasPrefix(kind, "ecdsa-") {
+		kind = "ecdsa"
+	}
+	return "/etc/ssh/ssh_host_" + kind + "_key.pub"
 }
 
 // ChangedHostKeyError means that the host has shown another key than the one that
@@ -150,10 +162,11 @@ type keyVerifier struct {
 	files   []string // those that exist
 	save    string   // where accepted keys go
 	db      *knownhosts.HostKeyDB
+	copies  map[string]string // a file that the library read instead of one of files
 	verdict error
 }
 
-func newKeyVerifier(check HostKeyCheck, t target, home string) (*keyVerifier, error) {
+func newKeyVerifier(check HostKeyCheck, t target, home string, warn func(string)) (*keyVerifier, error) {
 	v := &keyVerifier{check: check, t: t}
 	if check.Mode == ModeOff {
 		return v, nil
@@ -183,40 +196,115 @@ func newKeyVerifier(check HostKeyCheck, t target, home string) (*keyVerifier, er
 		}
 	}
 	var err error
-	if v.db, err = knownhosts.NewDB(v.files...); err != nil {
+	if v.db, v.copies, err = readKnownHosts(v.files, warn); err != nil {
 		return nil, fmt.Errorf("reading known_hosts: %w", err)
 	}
 	return v, nil
 }
 
-// algorithms puts those first for which a key is known. Go's own order would make
-// a server show a key of a type that known_hosts does not have, and a good host
-// would look changed. nil: the library's order.
-func (v *keyVerifier) algorithms() []string {
+// badLine is how the library says where a file cannot be read.
+var badLine = regexp.MustCompile(`^knownhosts: (.*):(\d+): (.*)$`)
+
+// readKnownHosts reads the files as OpenSSH does: a line that cannot be read is left out, with a warning, and counts for
+// nothing. The library stops at the first; it is then given copies without such lines, whose names map to the files'.
+func readKnownHosts(files []string, warn func(string)) (db *knownhosts.HostKeyDB, copies map[string]string, err error) {
+	files = slices.Clone(files)
+	copies = map[string]string{}
+	defer func() {
+		for name := range copies {
+			os.Remove(name)
+		}
+	}()
+	for {
+		db, err := knownhosts.NewDB(files...)
+		if err == nil {
+			return db, copies, nil
+		}
+		m := badLine.FindStringSubmatch(err.Error())
+		if m == nil {
+			return nil, nil, err
+		}
+		name, problem := m[1], m[3]
+		line, _ := strconv.Atoi(m[2])
+		i := slices.Index(files, name)
+		if i < 0 {
+			return nil, nil, err
+		}
+		original := name
+		if of, copied := copies[name]; copied {
+			original = of
+		}
+		if files[i], err = withoutLine(name, line); err != nil {
+			return nil, nil, err
+		}
+		copies[files[i]] = original
+		if warn != nil {
+			warn(fmt.Sprintf("%s:%d cannot be read and is left out: %s", original, line, problem))
+		}
+	}
+}
+
+// withoutLine copies a file to a temporary one with that line, counted from 1, empty. The line must not be empty already.
+func withoutLine(name string, line int) (string, error) {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return "", err
+	}
+	lines := strings.Split(string(text), "\n")
+	if line < 1 || line > len(lines) || lines[line-1] == "" {
+		return "", fmt.Errorf("%s: there is no line %d to leave out", name, line)
+	}
+	lines[line-1] = ""
+	t, err := os.CreateTemp("", "known_hosts-*")
+	if err != nil {
+		return "", err
+	}
+	_, err = t.WriteString(strings.Join(lines, "\n"))
+	return t.Name(), errors.Join(err, t.Close())
+}
+
+// preferredKeys is OpenSSH's order. A host's Ed25519 key is thus the one that is shown and remembered, by both.
+var preferredKeys = []string{ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256}
+
+// algorithms are the lists of key algorithms to ask the host for, one handshake after the other until a key is the right
+// one. Those come first for which a key is known: a server shows one key only, and any other order would make it show one
+// of a type that known_hosts does not have, so that a good host looked changed. A pinned fingerprint does not say of which
+// type its key is: then the types are asked for one by one. nil: the library's order.
+func (v *keyVerifier) algorithms() [][]string {
 	if v.check.Mode == ModeOff {
-		return nil
+		return [][]string{nil}
 	}
 	var known []string
+	anyType := false
 	if len(v.check.Pinned) > 0 {
 		for _, p := range v.check.Pinned {
 			if key, _, _ := parsePin(p); key != nil {
 				known = append(known, algorithmsOf(key.Type())...)
+			} else {
+				anyType = true
 			}
 		}
 	} else {
 		known = v.db.HostKeyAlgorithms(v.t.address())
 	}
-	if len(known) == 0 {
-		return nil
-	}
 	supported := ssh.SupportedAlgorithms().HostKeys
 	known = slices.DeleteFunc(known, func(a string) bool { return !slices.Contains(supported, a) })
-	for _, a := range supported {
-		if !slices.Contains(known, a) {
+	for _, a := range slices.Concat(preferredKeys, supported) {
+		if !slices.Contains(known, a) && slices.Contains(supported, a) {
 			known = append(known, a)
 		}
 	}
-	return known
+	lists := [][]string{known}
+	if anyType {
+		lists = append(lists, preferredKeys[:1], preferredKeys[1:4], preferredKeys[4:])
+	}
+	return lists
+}
+
+// another says that the host may have a key that is the right one and that it has not shown yet.
+func (v *keyVerifier) another(err error) bool {
+	var changed *ChangedHostKeyError
+	return errors.As(v.verdict, &changed) && !changed.Revoked || v.verdict == nil && strings.Contains(err.Error(), "no common algorithm for host key")
 }
 
 func algorithmsOf(keyType string) []string {
@@ -256,7 +344,7 @@ func (v *keyVerifier) judge(address string, remote net.Addr, key ssh.PublicKey) 
 	changed := &ChangedHostKeyError{Host: v.t.name, Address: address, Key: key}
 	for _, k := range keyError.Want {
 		changed.Known = append(changed.Known, KnownKey{
-			Where:       fmt.Sprintf("%s:%d", k.Filename, k.Line),
+			Where:       fmt.Sprintf("%s:%d", cmp.Or(v.copies[k.Filename], k.Filename), k.Line),
 			Type:        k.Key.Type(),
 			Fingerprint: ssh.FingerprintSHA256(k.Key),
 		})

@@ -164,6 +164,11 @@ func TestJumpHosts(t *testing.T) {
 	if !errors.As(err, &unknown) || unknown.Host != "jump host a" || !strings.Contains(err.Error(), "c: jump host a: unreachable") {
 		t.Errorf("got error %v", err)
 	}
+	// That the host's own key is not looked at says nothing of the jump host's.
+	_, err = Connect(testContext(t), Config{Name: "c", ConfigFile: dir + "/config", Keys: HostKeyCheck{Mode: ModeOff, SystemFiles: []string{}}})
+	if !errors.As(err, &unknown) || unknown.Host != "jump host a" {
+		t.Errorf("got error %v", err)
+	}
 
 	// Jump hosts that jump through each other.
 	writeFile(t, dir+"/config", "Host a\n HostName 127.0.0.1\n Port 1\n ProxyJump b\nHost b\n HostName 127.0.0.1\n Port 2\n ProxyJump a\n")
