@@ -24,15 +24,30 @@ var tcpStates = map[string]string{
 // which is taken to be little-endian, as every supported one is.
 func parseConnections(text string) []connection {
 	var list []connection
+	for _, c := range parseOwned(text) {
+		list = append(list, c.connection)
+	}
+	return list
+}
+
+// ownedConnection is one with whose it is: root's while nobody has accepted it, and when it is over.
+type ownedConnection struct {
+	connection
+	uid int
+}
+
+func parseOwned(text string) []ownedConnection {
+	var list []ownedConnection
 	for line := range strings.SplitSeq(text, "\n") {
 		f := strings.Fields(line)
-		if len(f) < 4 || !strings.HasSuffix(f[0], ":") {
+		if len(f) < 8 || !strings.HasSuffix(f[0], ":") {
 			continue
 		}
 		local, port, ok := socketAddress(f[1])
 		peer, _, okPeer := socketAddress(f[2])
-		if ok && okPeer {
-			list = append(list, connection{local: local, remote: peer, port: port, state: tcpStates[f[3]]})
+		uid, err := strconv.Atoi(f[7])
+		if ok && okPeer && err == nil {
+			list = append(list, ownedConnection{connection{local: local, remote: peer, port: port, state: tcpStates[f[3]]}, uid})
 		}
 	}
 	return list

@@ -1,20 +1,22 @@
 package tasks
 
 import (
+	"crypto/rand"
 	"fmt"
-	"strings"
 
+	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
 type initdbArgs struct {
 	nodeArgs
-	Superuser string `arg:"superuser" doc:"the database superuser that initdb makes; default the account's name"`
-	Password  string `arg:"password,required,secret" doc:"the superuser's password"`
-	SystemID  string `arg:"system_identifier" doc:"make a logger for the cluster with this system identifier, which holds no data"`
-	Encoding  string `arg:"encoding" default:"UTF8" doc:"of the databases"`
-	Locale    string `arg:"locale" default:"C" doc:"of the databases"`
-	Timeout   int    `arg:"timeout" default:"300" doc:"seconds that initdb may take"`
+	Superuser          string `arg:"superuser" doc:"the database superuser that initdb makes; default the account's name"`
+	Password           string `arg:"password,required,secret" doc:"the superuser's password"`
+	PasswordEncryption string `arg:"password_encryption" default:"scram-sha-256" choices:"scram-sha-256 md5" doc:"how the password is stored"`
+	SystemID           string `arg:"system_identifier" doc:"make a logger for the cluster with this system identifier, which holds no data"`
+	Encoding           string `arg:"encoding" default:"UTF8" doc:"of the databases"`
+	Locale             string `arg:"locale" default:"C" doc:"of the databases"`
+	Timeout            int    `arg:"timeout" default:"300" doc:"seconds that initdb may take"`
 }
 
 var polardbInitdbModule = Define(Module{
@@ -23,6 +25,7 @@ var polardbInitdbModule = Define(Module{
 	Notes: []string{
 		"Fills PGDATA and POLARDATA only when both are absent or empty, or when polarbook began them and was stopped before it finished. Anything else is refused and left as it is.",
 		"What is under way is noted in a file beside PGDATA (PGDATA.polarbook), written before the first directory is.",
+		"The password itself does not go to the host: what the engine stores of it is made here and put in by single-user mode, because initdb reads 99 bytes of a password and no more.",
 		"The configuration files that initdb writes are meant to be replaced by the caller's templates.",
 	},
 	Returns: []Return{{"system_identifier", "str", "the cluster's identifier, when known"}},
@@ -39,9 +42,6 @@ var polardbInitdbModule = Define(Module{
 	}
 	if a.Password == "" {
 		return nil, &ArgError{Module: "polardb_initdb", Arg: "password", Problem: "must not be empty: every connection to the server is authenticated with it"}
-	}
-	if strings.ContainsAny(a.Password, "\n\r") {
-		return nil, &ArgError{Module: "polardb_initdb", Arg: "password", Problem: "must be one line"}
 	}
 	return &initdbAction{a}, a.check()
 })
@@ -69,7 +69,17 @@ func (i *initdbAction) Plan(f Found) (Plan, error) {
 	if s.unfinished(&a.nodeArgs) {
 		msg = fmt.Sprintf("empty %s and %s, which polarbook began and did not finish (%s), and initialise them", a.Pgdata, a.Polardata, s.Step)
 	}
-	return Plan{Change: true, Msg: msg, Script: i.script(s), Stdin: []byte(a.Password + "\n")}, nil
+	// initdb wants a password to set the authentication up; this one lives until the next line is run.
+	var first [16]byte
+	if _, err := rand.Read(first[:]); err != nil {
+		return Plan{}, fmt.Errorf("make a password for initdb: %w", err)
+	}
+	hash, err := dma.PasswordHash(a.PasswordEncryption, a.Superuser, a.Password)
+	if err != nil {
+		return Plan{}, err
+	}
+	secret := fmt.Sprintf("%x\nalter role %s password %s\n", first, dma.Identifier(a.Superuser), dma.Literal(hash))
+	return Plan{Change: true, Msg: msg, Script: i.script(s), Stdin: []byte(secret)}, nil
 }
 
 func (i *initdbAction) script(s nodeState) string {
@@ -78,8 +88,8 @@ func (i *initdbAction) script(s nodeState) string {
 	if a.SystemID != "" {
 		sysid = " -i " + remote.Quote(a.SystemID)
 	}
-	initdb := fmt.Sprintf(`timeout %d initdb -D "$PGDATA" -U %s -A md5 --pwfile="$SECRET" --encoding=%s --locale=%s%s`,
-		a.Timeout, remote.Quote(a.Superuser), remote.Quote(a.Encoding), remote.Quote(a.Locale), sysid)
+	initdb := fmt.Sprintf(`timeout %d initdb -D "$PGDATA" -U %s -A %s --pwfile="$SECRET" --encoding=%s --locale=%s%s`,
+		a.Timeout, remote.Quote(a.Superuser), a.PasswordEncryption, remote.Quote(a.Encoding), remote.Quote(a.Locale), sysid)
 	// initdb makes PGDATA itself and is content with an empty one. Its log is long and its errors are at the end.
 	return a.begin(stepInit, s) + `
 cd /
@@ -92,6 +102,7 @@ if ` + a.as(initdb) + ` >"$WORK/log" 2>&1; then :; else
 	[ $rc = 124 ] && echo "initdb was still at work after ` + fmt.Sprint(a.Timeout) + ` s" >&2
 	exit 1
 fi
+tail -n 1 "$SECRET" | ` + a.as(fmt.Sprintf(`timeout 120 %s --single -D "$PGDATA" -c exit_on_error=true postgres`, remote.Quote(s.Postgres))) + ` >"$WORK/log" 2>&1 || { tail -n 15 "$WORK/log" >&2; exit 1; }
 ` + a.as(`timeout 120 polar-initdb.sh "$PGDATA/" "$POLARDATA/" localfs`) + ` >"$WORK/log" 2>&1 || { tail -n 15 "$WORK/log" >&2; exit 1; }
 sync
 mark ` + stepData + ` ""

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 	"sync"
 	"syscall"
@@ -16,7 +17,7 @@ import (
 
 // clusterArgs are the arguments of the modules that ask the whole cluster.
 type clusterArgs struct {
-	Nodes         []any  `arg:"nodes,required" doc:"the members that the cluster should have: dicts with name (of the host in the inventory), address (IPv4), port, role (follower, learner or logger) and weight"`
+	Nodes         []any  `arg:"nodes,required" doc:"the members that the cluster should have: dicts with name (of the host in the inventory), address (IPv4), port, role (follower, learner or logger), weight, user (the account that runs the engine; default login_user), socket (the directory of its socket, if only that account and root can write there) and pgdata"`
 	LoginUser     string `arg:"login_user" default:"polardb" doc:"a superuser of the database"`
 	LoginPassword string `arg:"login_password,secret" doc:"its password"`
 	LoginDB       string `arg:"login_db" default:"postgres" doc:"the database to connect to; polar_monitor must be created in it"`
@@ -28,12 +29,15 @@ type wantedNode struct {
 	Address dma.Address
 	Role    string // follower, learner, logger
 	Weight  int    // -1: as it is
+	User    string // the account that runs the engine
+	Socket  string // the directory of the server's socket, which only root and that account can write; "": not known
+	Pgdata  string // "": not known
 }
 
 // voter says that the node is to have a vote.
 func (n wantedNode) voter() bool { return n.Role != "learner" }
 
-var nodeKeys = map[string]bool{"name": true, "address": true, "port": true, "role": true, "weight": true}
+var nodeKeys = map[string]bool{"name": true, "address": true, "port": true, "role": true, "weight": true, "user": true, "socket": true, "pgdata": true}
 
 // nodes reads the list, and refuses what no cluster can be made of: two nodes with one address, a weight that the
 // engine does not take, a host name where it needs an IPv4 address.
@@ -51,6 +55,9 @@ func (c *clusterArgs) nodes() ([]wantedNode, error) {
 			}
 		}
 		n, err := readNode(m)
+		if n.User == "" {
+			n.User = c.LoginUser
+		}
 		if err != nil {
 			return nil, &ArgError{Arg: "nodes", Problem: err.Error()}
 		}
@@ -99,6 +106,22 @@ func readNode(m map[string]any) (wantedNode, error) {
 		if n.Role == "learner" {
 			return n, fmt.Errorf("weight of %s cannot be set: it is a learner and has no vote", n.Name)
 		}
+	}
+	for key, to := range map[string]*string{"user": &n.User, "socket": &n.Socket, "pgdata": &n.Pgdata} {
+		if v, ok := m[key]; ok && v != nil {
+			if *to, err = toString(v); err != nil {
+				return n, fmt.Errorf("%s of %s %w", key, n.Name, err)
+			}
+		}
+		if key != "user" && *to != "" && (!path.IsAbs(*to) || strings.ContainsAny(*to, "\n\r")) {
+			return n, fmt.Errorf("%s of %s must be an absolute path, not %q", key, n.Name, *to)
+		}
+	}
+	if strings.HasPrefix(n.User, "-") {
+		return n, fmt.Errorf("user of %s is not the name of an account: %q", n.Name, n.User)
+	}
+	if name := dma.SocketName(n.Socket, n.Address.Port); len(name) > dma.SocketNameLimit {
+		return n, fmt.Errorf("socket of %s is too long for the kernel, which takes %d bytes: %s; give the cluster a shorter name", n.Name, dma.SocketNameLimit, name)
 	}
 	return n, nil
 }
@@ -183,24 +206,28 @@ func awaitStart(ctx context.Context, h Host, n wantedNode, patience time.Duratio
 // startPause is between two tries of awaitStart.
 const startPause = 500 * time.Millisecond
 
-// connect opens a session that ends where the server listens for its own host, so that no hba line but that is needed.
-func (c *clusterArgs) connect(ctx context.Context, host Host, n wantedNode) (*pgx.Conn, error) {
-	return dma.Connect(ctx, dma.Login{
-		Address:  dma.Address{Host: "127.0.0.1", Port: n.Address.Port},
-		Database: c.LoginDB, User: c.LoginUser, Password: c.LoginPassword,
-		Dial: host.Dial,
-	})
+// own opens a session with a node's server that nobody else uses. Whoever asks for it closes it.
+func (c *clusterArgs) own(ctx context.Context, h Host, node string) (*pgx.Conn, error) {
+	list, err := c.nodes()
+	if err != nil {
+		return nil, err
+	}
+	n, err := nodeNamed(list, node)
+	if err != nil {
+		return nil, err
+	}
+	host, err := h.Peer(ctx, node)
+	if err != nil {
+		return nil, err
+	}
+	return c.connect(ctx, host, n)
 }
 
 // command runs one membership statement on a session of its own, because it may hang for as long as the engine likes.
 func (c *clusterArgs) command(ctx context.Context, h Host, on dma.View, statement string, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	host, err := h.Peer(ctx, on.Node)
-	if err != nil {
-		return err
-	}
-	conn, err := c.connect(ctx, host, wantedNode{Name: on.Node, Address: on.Address})
+	conn, err := c.own(ctx, h, on.Node)
 	if err != nil {
 		return err
 	}
@@ -316,7 +343,7 @@ func passwordRefused(survey dma.Survey, user string) error {
 		return nil
 	}
 	return &Failure{Msg: fmt.Sprintf("%s refuse the password of the database user %s", strings.Join(refusing, ", "), user),
-		Hint: "is polardb_password (by default polardb_replication_password, POLARDB_REPLICATION_PASSWORD in the environment) that of this cluster?"}
+		Hint: loginHint}
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/polarbook/polarbook/tasks/dma"
+	"github.com/polarbook/polarbook/tasks/remote"
 )
 
 // With no server anywhere, or only one whose founding was cut off, there is no election to wait for; with one, or with a node that was not reached, there may be.
@@ -45,8 +46,18 @@ type lostHost struct {
 
 func (h lostHost) Peer(context.Context, string) (Host, error)    { return h, nil }
 func (h lostHost) Keep(string, func() (any, error)) (any, error) { return h.kept, nil }
+func (h lostHost) Shell() Shell                                  { return lostShell{h: h} }
 func (h lostHost) Dial(context.Context, string, string) (net.Conn, error) {
 	return nil, errors.Join(h.kept.Close(), errors.New("the host is gone"))
+}
+
+type lostShell struct {
+	Shell
+	h lostHost
+}
+
+func (s lostShell) Run(context.Context, remote.Command) (remote.Result, error) {
+	return remote.Result{}, errors.Join(s.h.kept.Close(), errors.New("the host is gone"))
 }
 
 func TestConnectingOverALostConnectionEnds(t *testing.T) {

@@ -213,11 +213,7 @@ func listed(list []wantedNode, values map[string]any) string {
 // send purges, with the number set where the engine reads it, and not left there.
 func (p *purgeAction) send(ctx context.Context, h Host, change purgeChange) error {
 	on := change.found.Leader
-	host, err := h.Peer(ctx, on.Node)
-	if err != nil {
-		return err
-	}
-	conn, err := p.args.connect(ctx, host, wantedNode{Name: on.Node, Address: on.Address})
+	conn, err := p.args.own(ctx, h, on.Node)
 	if err != nil {
 		return err
 	}

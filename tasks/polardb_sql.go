@@ -2,8 +2,6 @@ package tasks
 
 import (
 	"context"
-	"crypto/md5"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -78,6 +76,8 @@ type roleArgs struct {
 	sqlTarget
 	Name        string `arg:"name,required" doc:"the role"`
 	Password    string `arg:"password,secret" doc:"its password; not given: left as it is"`
+	Encryption  string `arg:"password_encryption" choices:"scram-sha-256 md5" doc:"how it is stored; not given: as the server's setting of that name says"`
+	Update      string `arg:"update_password" default:"always" choices:"always never" doc:"always: a password that is another is changed; never: that is an error, and only how it is stored is changed"`
 	Superuser   *bool  `arg:"superuser" doc:"whether it is a superuser"`
 	Login       *bool  `arg:"login" doc:"whether it may log in; a new role may, unless no"`
 	Replication *bool  `arg:"replication" doc:"whether it may replicate"`
@@ -86,7 +86,8 @@ type roleArgs struct {
 var polardbRoleModule = Define(Module{
 	Name:    "polardb_role",
 	Summary: "Make a database role what it should be",
-	Notes:   []string{"Roles are made on the leader and reach the others by replication. The password is sent hashed (md5, the engine's own form) and compared with the stored hash."},
+	Notes: []string{"Roles are made on the leader and reach the others by replication. The password is never sent: a SCRAM verifier (or an md5 hash) is made of it here, and what is stored is compared with the password by making it again.",
+		"After a change of the password the nodes that answer are waited for until they have it, for 10 seconds."},
 	Examples: `- polardb_role:
     name: replicator
     password: "{{ polardb_replication_password }}"
@@ -108,7 +109,11 @@ func (r *roleAction) Probe() string { return "" }
 
 func (r *roleAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
 	return r.args.ask(ctx, &r.args.clusterArgs, h, r.list, f,
-		"select rolsuper, rolcanlogin, rolreplication, coalesce(rolpassword, '') from pg_authid where rolname = "+dma.Literal(r.args.Name))
+		r.query())
+}
+
+func (r *roleAction) query() string {
+	return "select rolsuper, rolcanlogin, rolreplication, coalesce(rolpassword, ''), current_setting('password_encryption') from pg_authid where rolname = " + dma.Literal(r.args.Name)
 }
 
 func (r *roleAction) Plan(f Found) (Plan, error) {
@@ -122,7 +127,7 @@ func (r *roleAction) Plan(f Found) (Plan, error) {
 	}
 	verb, login := "alter", a.Login
 	have := map[string]string{}
-	if len(found.Row) == 4 {
+	if len(found.Row) == 5 {
 		have = map[string]string{"superuser": found.Row[0], "login": found.Row[1], "replication": found.Row[2], "password": found.Row[3]}
 	} else {
 		verb = "create"
@@ -145,27 +150,38 @@ func (r *roleAction) Plan(f Found) (Plan, error) {
 		}
 	}
 	shown := strings.Join(options, " ")
-	if hash := hashed(a.Name, a.Password); a.Password != "" && have["password"] != hash {
-		options = append(options, "password "+dma.Literal(hash))
-		shown = strings.TrimSpace(shown + " password")
+	encryption := a.Encryption
+	if encryption == "" && len(found.Row) == 5 && found.Row[4] != dma.SCRAM {
+		encryption = dma.MD5 // which the engine also calls on
+	} else if encryption == "" {
+		encryption = dma.SCRAM
+	}
+	fits := dma.PasswordFits(have["password"], a.Name, a.Password)
+	if a.Password != "" && !fits && verb == "alter" && a.Update == "never" {
+		return Plan{}, &Failure{Msg: fmt.Sprintf("the role %s has another password than the one that is given", a.Name),
+			Hint: "give the one that it has; to change it, change it in the database first (ALTER ROLE), then in the inventory, and run reconfigure.yml, which restarts the nodes with it"}
+	}
+	change := sqlChange{found: found}
+	if a.Password != "" && (!fits || dma.PasswordEncryption(have["password"]) != encryption) {
+		hash, err := dma.PasswordHash(encryption, a.Name, a.Password)
+		if err != nil {
+			return Plan{}, err
+		}
+		options, change.password = append(options, "password "+dma.Literal(hash)), hash
+		shown = strings.TrimSpace(shown + " password (" + encryption + ")")
 	}
 	if len(options) == 0 && verb == "alter" {
 		return Plan{Msg: "the role is as wanted"}, nil
 	}
-	statement := verb + " role " + dma.Identifier(a.Name) + " " + strings.Join(options, " ")
-	return Plan{Change: true, Msg: verb + " role " + a.Name + ": " + shown, Data: sqlChange{found, statement}}, nil
+	change.statement = verb + " role " + dma.Identifier(a.Name) + " " + strings.Join(options, " ")
+	return Plan{Change: true, Msg: verb + " role " + a.Name + ": " + shown, Data: change}, nil
 }
 
 // sqlChange is a statement and where it goes.
 type sqlChange struct {
 	found     sqlFound
 	statement string
-}
-
-// hashed is the engine's stored form of a password with password_encryption = md5.
-func hashed(role, password string) string {
-	sum := md5.Sum([]byte(password + role))
-	return "md5" + hex.EncodeToString(sum[:])
+	password  string // what pg_authid holds for it afterwards; "": as before
 }
 
 func (r *roleAction) Apply(ctx context.Context, h Host, p Plan) (Result, error) {
@@ -176,7 +192,31 @@ func (r *roleAction) Apply(ctx context.Context, h Host, p Plan) (Result, error) 
 	if err := r.args.run(ctx, &r.args.clusterArgs, h, change.found, change.statement); err != nil {
 		return Result{}, &Failure{Msg: "on " + change.found.Node.Name + ": " + p.Msg, Err: err}
 	}
+	if change.password != "" {
+		r.spread(ctx, h, change)
+	}
 	return r.proof(ctx, h, p)
+}
+
+// spread waits until the nodes that answer hold a new password, for as long as that may take in a cluster that is well:
+// what comes next may ask them to take it. One that does not answer, or does not follow, is others' to report.
+func (r *roleAction) spread(ctx context.Context, h Host, change sqlChange) {
+	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	for _, n := range r.list {
+		if n.Name == change.found.Node.Name || n.Role == "logger" || r.args.On == "self" {
+			continue
+		}
+		for {
+			stored := ""
+			err := r.args.use(ctx, h, n, false, func(conn *pgx.Conn) error {
+				return conn.QueryRow(ctx, "select coalesce(max(rolpassword), '') from pg_authid where rolname = "+dma.Literal(r.args.Name)).Scan(&stored)
+			})
+			if err != nil || stored == change.password || sleep(ctx, 100*time.Millisecond) != nil {
+				break
+			}
+		}
+	}
 }
 
 func (r *roleAction) proof(ctx context.Context, h Host, p Plan) (Result, error) {
@@ -235,7 +275,7 @@ func (e *extensionAction) Plan(f Found) (Plan, error) {
 	case found.Row != nil:
 		return Plan{Values: map[string]any{"version": found.Row[0]}, Msg: "the extension is there"}, nil
 	}
-	return Plan{Change: true, Msg: "create extension " + e.args.Name, Data: sqlChange{found, "create extension if not exists " + dma.Identifier(e.args.Name)}}, nil
+	return Plan{Change: true, Msg: "create extension " + e.args.Name, Data: sqlChange{found: found, statement: "create extension if not exists " + dma.Identifier(e.args.Name)}}, nil
 }
 
 func (e *extensionAction) Apply(ctx context.Context, h Host, p Plan) (Result, error) {

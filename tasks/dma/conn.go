@@ -2,6 +2,7 @@ package dma
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -14,9 +15,13 @@ import (
 // Login is how to reach one node's server.
 type Login struct {
 	Address  Address
+	Socket   string // the directory of the server's socket; "": TCP
 	Database string // default postgres
 	User     string
 	Password string
+	// Accept is the one proof that the server may ask for: SCRAM, which it cannot do without knowing the password itself;
+	// MD5, or Nothing. "" is SCRAM. A password is never sent in clear.
+	Accept string
 	// Dial connects to the server; nil dials from this machine.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Timeout bounds connecting and authenticating; 0 is 10 s.
@@ -35,7 +40,20 @@ func Connect(ctx context.Context, l Login) (*pgx.Conn, error) {
 		return nil, fmt.Errorf("connect to %s: %w", l.Address, err)
 	}
 	cfg.Host, cfg.Port = l.Address.Host, uint16(l.Address.Port)
+	if l.Socket != "" {
+		cfg.Host = l.Socket
+	}
 	cfg.User, cfg.Password, cfg.Database = l.User, l.Password, database
+	if cfg.RequireAuth = l.Accept; l.Accept == "" || l.Accept == SCRAM {
+		cfg.RequireAuth = SCRAM
+		// What the engine makes of it: pgx's own way differs from that for some letters.
+		cfg.Password = SASLprep(l.Password)
+	}
+	first := &firstAnswer{}
+	cfg.AfterNetConnect = func(_ context.Context, _ *pgconn.Config, conn net.Conn) (net.Conn, error) {
+		first.Conn = conn
+		return first, nil
+	}
 	cfg.Fallbacks, cfg.ValidateConnect = nil, nil
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
 	cfg.RuntimeParams = map[string]string{"client_encoding": "UTF8", "application_name": "polarbook"}
@@ -65,7 +83,14 @@ func Connect(ctx context.Context, l Login) (*pgx.Conn, error) {
 		if errors.As(err, &refused) && refused.Unwrap() != nil {
 			err = refused.Unwrap()
 		}
-		return nil, fmt.Errorf("connect to %s as %s: %w", l.Address, l.User, err)
+		if asked := first.asked(); asked != "" && asked != cfg.RequireAuth {
+			err = &ProofError{Asked: asked}
+		}
+		where := l.Address.String()
+		if l.Socket != "" {
+			where = SocketName(l.Socket, l.Address.Port)
+		}
+		return nil, fmt.Errorf("connect to %s as %s: %w", where, l.User, err)
 	}
 	return conn, nil
 }
@@ -77,4 +102,70 @@ func Command(ctx context.Context, conn *pgx.Conn, statement string) error {
 		return commandError(statement, err)
 	}
 	return nil
+}
+
+// Nothing is the proof that a server asks for which lets everybody in.
+const Nothing = "none"
+
+// ProofError is a server that asked for another proof than the one it may ask for. It was told nothing but the names of
+// the role and the database.
+type ProofError struct{ Asked string } // MD5, SCRAM, Nothing, password, or what else there is
+
+// Wants says what the server asked for.
+func (e *ProofError) Wants() string {
+	switch e.Asked {
+	case Nothing:
+		return "no password"
+	case "password":
+		return "the password in clear"
+	case "":
+		return "something unknown"
+	}
+	return "the password by " + e.Asked
+}
+
+func (e *ProofError) Error() string { return "the server asks for " + e.Wants() }
+
+// firstAnswer keeps the first bytes that a server sends.
+type firstAnswer struct {
+	net.Conn
+	seen []byte
+}
+
+func (f *firstAnswer) Read(b []byte) (int, error) {
+	n, err := f.Conn.Read(b)
+	if missing := len(authenticationRequest) + 8 - len(f.seen); missing > 0 {
+		f.seen = append(f.seen, b[:min(max(n, 0), missing)]...)
+	}
+	return n, err
+}
+
+// authenticationRequest begins every Authentication message; its length follows, then which it is.
+const authenticationRequest = "R"
+
+// asked is the proof that the server asked for; "" when it did not get so far.
+func (f *firstAnswer) asked() string {
+	if len(f.seen) < 9 || f.seen[0] != authenticationRequest[0] {
+		return ""
+	}
+	switch kind := binary.BigEndian.Uint32(f.seen[5:9]); kind {
+	case 0:
+		return Nothing
+	case 3:
+		return "password"
+	case 5:
+		return MD5
+	case 10:
+		return SCRAM
+	default:
+		return fmt.Sprintf("method %d", kind)
+	}
+}
+
+// SocketNameLimit is how long the kernel lets the name of a socket be.
+const SocketNameLimit = 107
+
+// SocketName is the name of a server's socket in a directory.
+func SocketName(directory string, port int) string {
+	return fmt.Sprintf("%s/.s.PGSQL.%d", directory, port)
 }

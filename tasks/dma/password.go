@@ -38,7 +38,7 @@ func PasswordHash(encryption, role, password string) (string, error) {
 	switch encryption {
 	case MD5:
 		return md5Hash(role, password), nil
-	case SCRAM:
+	case SCRAM, "":
 		var salt [scramSaltLength]byte
 		if _, err := rand.Read(salt[:]); err != nil {
 			return "", fmt.Errorf("make the salt of a SCRAM verifier: %w", err)

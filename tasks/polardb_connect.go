@@ -1,0 +1,221 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/polarbook/polarbook/tasks/dma"
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+// connect opens a session with a node's server. Port 5432 is anybody's to listen on while the server is down, so whoever
+// answers has to be known before he is told anything:
+//
+//   - The socket lies in a directory in which only root and the engine's account can make one. Where sshd forwards to
+//     sockets, it is the way.
+//   - Else the port of 127.0.0.1, if what listens there is the engine's account's, before the connection and after it.
+//   - On both the server has to prove by SCRAM that it knows the password. It is asked for by another method only where
+//     the node's own pg_hba.conf says so, and in clear never.
+func (c *clusterArgs) connect(ctx context.Context, host Host, n wantedNode) (*pgx.Conn, error) {
+	login := dma.Login{
+		Address:  dma.Address{Host: "127.0.0.1", Port: n.Address.Port},
+		Database: c.LoginDB, User: c.LoginUser, Password: c.LoginPassword,
+		Accept: dma.SCRAM,
+	}
+	reached := false
+	socket := login
+	socket.Socket = n.Socket
+	socket.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := host.Dial(ctx, network, address)
+		reached = err == nil
+		return conn, err
+	}
+	tcp := login
+	tcp.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		return dialListener(ctx, host, n, network, address)
+	}
+	var conn *pgx.Conn
+	var err error
+	way := socket
+	if n.Socket != "" {
+		conn, err = dma.Connect(ctx, socket)
+	}
+	if !reached && ctx.Err() == nil {
+		way = tcp
+		conn, err = dma.Connect(ctx, tcp)
+	}
+	var asked *dma.ProofError
+	if errors.As(err, &asked) {
+		if err := mayAsk(ctx, host, n, way.Socket != "", c.LoginUser, c.LoginDB, asked); err != nil {
+			return nil, err
+		}
+		way.Accept = asked.Asked
+		conn, err = dma.Connect(ctx, way)
+	}
+	if code := dma.Code(err); code == "28P01" || code == "28000" {
+		return nil, &Failure{Msg: fmt.Sprintf("authentication of the role %s failed on %s", c.LoginUser, n.Name), Err: err, Hint: loginHint}
+	}
+	return conn, err
+}
+
+const loginHint = "is polardb_password (by default polardb_replication_password, POLARDB_REPLICATION_PASSWORD in the environment) that of this cluster?"
+
+// dialListener connects to a port of the host whose listener is the engine's account's. The kernel says whose a socket is:
+// of what listens, and of the other end of the connection, which is looked at once more when there is one, because the
+// listener may have changed hands in between.
+func dialListener(ctx context.Context, host Host, n wantedNode, network, address string) (net.Conn, error) {
+	if err := checkListener(ctx, host, n, address); err != nil {
+		return nil, err
+	}
+	conn, err := host.Dial(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkListener(ctx, host, n, address); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// checkListener fails unless everything that listens on an address of the host, and every accepted connection to it, is the
+// engine's account's.
+func checkListener(ctx context.Context, host Host, n wantedNode, address string) error {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return err
+	}
+	answer, err := host.Shell().Run(ctx, remote.Command{Script: tcpTables + "id -u " + remote.Quote(n.User) + " 2>/dev/null || echo none\n" +
+		fmt.Sprintf("grep -h ':%04X ' $tcp || :", at.Port())})
+	if err != nil {
+		return err
+	}
+	first, table, _ := strings.Cut(string(answer.Stdout), "\n")
+	list := parseOwned(table)
+	if first == "none" {
+		if !listens(list, at) {
+			return fmt.Errorf("connect to %s: %w", address, syscall.ECONNREFUSED)
+		}
+		return &Failure{Msg: fmt.Sprintf("%s has no account %s, which is to run the engine, and something listens on %s: it was told nothing", n.Name, n.User, address),
+			Hint: "polardb_user is the account that runs the engine"}
+	}
+	uid, err := strconv.Atoi(first)
+	if answer.Status != 0 || err != nil {
+		return fmt.Errorf("ask %s who listens on %s: exit status %d: %s", n.Name, address, answer.Status, strings.TrimSpace(string(answer.Stderr)))
+	}
+	if other, foreign := foreignListener(list, at, uid); foreign {
+		return &Failure{Msg: fmt.Sprintf("on %s the port %d of %s is not the engine's: the account with the uid %d has it, not %s; it was told nothing", n.Name, at.Port(), at.Addr(), other, n.User),
+			Hint: fmt.Sprintf("see who that is (ss -ltnp 'sport = :%d'), end it, and start the server: polarbook run start.yml", at.Port())}
+	}
+	if !listens(list, at) {
+		return fmt.Errorf("connect to %s: %w", address, syscall.ECONNREFUSED)
+	}
+	return nil
+}
+
+// receives says that a connection to an address ends at this socket.
+func (c connection) receives(at netip.AddrPort) bool {
+	return c.port == int(at.Port()) && (c.local == at.Addr().String() || c.state == "LISTEN" && (c.local == "0.0.0.0" || c.local == "::"))
+}
+
+func listens(list []ownedConnection, at netip.AddrPort) bool {
+	for _, c := range list {
+		if c.state == "LISTEN" && c.receives(at) {
+			return true
+		}
+	}
+	return false
+}
+
+// foreignListener finds another account's socket that connections to an address end at. A connection that nobody has
+// accepted yet shows as root's, whatever the listener is, which has a line of its own.
+func foreignListener(list []ownedConnection, at netip.AddrPort, uid int) (int, bool) {
+	for _, c := range list {
+		if c.receives(at) && c.uid != uid && (c.state == "LISTEN" || c.state == "ESTABLISHED" && c.uid != 0) {
+			return c.uid, true
+		}
+	}
+	return 0, false
+}
+
+// mayAsk fails unless the node's own pg_hba.conf lets the server ask for what it asked for. A cluster of an earlier release
+// says md5 there, until its files are written anew; once it says scram-sha-256, no server of ours asks for anything else.
+func mayAsk(ctx context.Context, host Host, n wantedNode, local bool, user, database string, asked *dma.ProofError) error {
+	refused := &Failure{Msg: fmt.Sprintf("the server of %s asked for %s and was told nothing", n.Name, asked.Wants()),
+		Hint: "polarbook logs in by scram-sha-256, or by the other methods that its pg_hba.conf names, but never says a password in clear"}
+	if asked.Asked != dma.MD5 && asked.Asked != dma.Nothing || n.Pgdata == "" {
+		return refused
+	}
+	root, err := host.As(ctx, "")
+	if err != nil {
+		return errors.Join(refused, err)
+	}
+	const limit = 1 << 20
+	text, err := root.ReadFile(ctx, n.Pgdata+"/pg_hba.conf", limit)
+	if err != nil {
+		return errors.Join(refused, err)
+	}
+	switch method := hbaMethod(string(text), local, user, database); {
+	case method == dma.MD5 && asked.Asked == dma.MD5, asked.Asked == dma.Nothing && (method == "trust" || method == "peer" && local):
+		return nil
+	case method != "":
+		refused.Msg += ", though its pg_hba.conf says " + method
+	}
+	return refused
+}
+
+// hbaMethod is the method of the first line of pg_hba.conf that a login from the host itself meets: over a socket, or over
+// 127.0.0.1 without TLS.
+func hbaMethod(text string, local bool, user, database string) string {
+	loopback := netip.MustParseAddr("127.0.0.1")
+	for line := range strings.SplitSeq(text, "\n") {
+		line, _, _ = strings.Cut(line, "#")
+		f := strings.Fields(line)
+		if len(f) < 4 || !hbaNames(f[1], database) || !hbaNames(f[2], user) {
+			continue
+		}
+		switch rest := f[3:]; {
+		case local && f[0] == "local":
+			return rest[0]
+		case local || f[0] != "host" && f[0] != "hostnossl" || len(rest) < 2:
+		case rest[0] == "all", rest[0] == "samehost", rest[0] == "samenet", rest[0] == "localhost":
+			return rest[1]
+		default:
+			prefix, err := netip.ParsePrefix(rest[0])
+			method := rest[1]
+			if address, errAddress := netip.ParseAddr(rest[0]); errAddress == nil && len(rest) > 2 {
+				mask, errMask := netip.ParseAddr(rest[1])
+				if errMask == nil && mask.Is4() && address.Is4() {
+					ones := 0
+					for _, b := range mask.As4() {
+						for ; b&0x80 != 0; b <<= 1 {
+							ones++
+						}
+					}
+					prefix, err, method = netip.PrefixFrom(address, ones), nil, rest[2]
+				}
+			}
+			if err == nil && prefix.Contains(loopback) {
+				return method
+			}
+		}
+	}
+	return ""
+}
+
+func hbaNames(field, name string) bool {
+	for part := range strings.SplitSeq(field, ",") {
+		if part == "all" || strings.Trim(part, `"`) == name {
+			return true
+		}
+	}
+	return false
+}

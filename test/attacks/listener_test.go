@@ -1,0 +1,124 @@
+package attacks
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/polarbook/polarbook/test/site"
+)
+
+// plant puts the program trap on a host.
+func plant(s *site.Site, host string) {
+	s.T.Helper()
+	file := filepath.Join(s.T.TempDir(), "trap")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", file, "github.com/polarbook/polarbook/test/attacks/trap")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		s.T.Fatalf("%v\n%s", err, out)
+	}
+	program, err := os.ReadFile(file)
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	if _, err := z.Write(program); err != nil {
+		s.T.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		s.T.Fatal(err)
+	}
+	s.On(host, "base64 -d <<'END' | gzip -d >/usr/local/bin/trap\n"+base64.StdEncoding.EncodeToString(packed.Bytes())+"\nEND\nchmod 755 /usr/local/bin/trap")
+}
+
+// set sets the trap on addresses of a host, as nobody, and returns what takes it away and tells what it was told.
+func set(s *site.Site, host string, addresses ...string) (told func() string) {
+	s.T.Helper()
+	s.On(host, "rm -f /tmp/captured; setsid runuser -u nobody -- /usr/local/bin/trap /tmp/captured "+strings.Join(addresses, " ")+" >/tmp/trap.log 2>&1 &\n"+
+		"for i in 1 2 3 4 5 6 7 8 9 10; do [ -s /tmp/captured ] && exit 0; sleep 0.2; done; cat /tmp/trap.log >&2; exit 1")
+	return func() string {
+		s.T.Helper()
+		out := s.On(host, "for d in /proc/[0-9]*; do [ \"$(readlink $d/exe)\" = /usr/local/bin/trap ] && kill ${d#/proc/}; done; sleep 0.5; rm -f /tmp/.s.PGSQL.5432; cat /tmp/captured")
+		return strings.TrimPrefix(out, "ready\n")
+	}
+}
+
+// Another account listens on the port of a node whose server is down, and on sockets where it can make them. Whatever
+// polarbook is asked to do, it tells that account nothing: not even who it would log in as.
+func TestAnotherAccountListens(t *testing.T) {
+	s := site.New(t, site.Options{Cluster: "trapped", User: "dba", Specs: site.Hosts("node1", "node2", "node3")})
+	s.Run(0, "new-cluster.yml")
+	s.Run(0, "new-cluster.yml").Unchanged()
+	s.Whole()
+	plant(s, "node3")
+
+	s.Case(t, "only the engine and root can make the socket", func(t *testing.T) {
+		out, err := s.Lab.Host("node3").Exec(context.Background(), "stat -c '%U %a' /run/polardb-trapped; runuser -u nobody -- touch /run/polardb-trapped/.s.PGSQL.5432.x")
+		if err == nil || out != "polardb 755\n" {
+			t.Errorf("%q, %v", out, err)
+		}
+	})
+	s.Case(t, "sshd that does not forward to sockets", func(*testing.T) {
+		s.On("node1", "echo 'AllowStreamLocalForwarding no' >/etc/ssh/sshd_config.d/10-streams.conf; systemctl reload ssh")
+		s.Status(0)
+	})
+	// It is a follower's server that is down: the leader's is connected to by the other members as well, whose libpq proves
+	// who they are to anybody.
+	attack := func(commands ...string) {
+		s.T.Helper()
+		if s.Leader() == "node3" {
+			s.Run(0, "switchover.yml", "-e", "to=node1")
+		}
+		s.On("node3", "systemctl stop "+s.Unit())
+		told := set(s, "node3", "0.0.0.0:5432", "/tmp/.s.PGSQL.5432")
+		for _, c := range commands {
+			o := s.Start(nil, strings.Fields(c)...).Wait()
+			s.T.Logf("%s ended with %d after %v", c, o.Code, o.Took.Round(time.Millisecond))
+		}
+		if heard := told(); heard != "" {
+			s.T.Errorf("the listener was told\n%s", heard)
+		}
+	}
+
+	// As the release before this one left it: md5 everywhere, and the socket where the engine has it by itself.
+	s.Subtest(t, "a cluster of the earlier release", func(t *testing.T) {
+		s.SQL(s.Leader(), fmt.Sprintf("set password_encryption = 'md5'; alter role polardb password '%s'; alter role replicator password '%[1]s'", s.Password))
+		time.Sleep(time.Second) // until the others have it; nobody can log in any more
+		for _, n := range s.Names() {
+			s.On(n, "systemctl stop "+s.Unit()+`; cd /var/lib/polardb/pgdata; sed -i 's/^local .*scram.*/local all all peer/; s/scram-sha-256/md5/; s/"//g' pg_hba.conf
+				sed -i '/^password_encryption/d; /^unix_socket_directories/d' postgresql.conf; rm -rf /run/polardb-trapped /etc/tmpfiles.d/polardb-trapped.conf`)
+		}
+		for _, n := range s.Names() {
+			s.On(n, "systemctl start "+s.Unit())
+		}
+		s.Settles()
+		attack("status", "run status.yml")
+		s.On("node3", "systemctl start "+s.Unit())
+		s.Settles()
+		s.Run(0, "reconfigure.yml").Changed()
+		s.Run(0, "reconfigure.yml").Unchanged()
+		s.Run(0, "new-cluster.yml")
+		s.Run(0, "new-cluster.yml").Unchanged()
+		s.Whole()
+		if got := s.SQL("node1", "select count(*) from pg_authid where rolpassword like 'SCRAM-SHA-256$%'"); got != "2" {
+			t.Errorf("%s roles have a SCRAM verifier", got)
+		}
+		if got := s.On("node3", "grep -c md5 /var/lib/polardb/pgdata/pg_hba.conf || :; ls -A /run/polardb-trapped"); !strings.HasPrefix(got, "0\n.s.PGSQL.5432\n") {
+			t.Errorf("%s", got)
+		}
+	})
+
+	s.Case(t, "whatever is run", func(*testing.T) {
+		attack("status", "run check.yml", "run status.yml", "run purge-logs.yml", "run switchover.yml", "run restart.yml", "run reconfigure.yml", "run start.yml", "run new-cluster.yml",
+			"run backup.yml -e on=node1 -e to=/root/backup", "run set-weight.yml -e node=node2 -e weight=3", "run upgrade.yml", "run rebuild-node.yml -e node=node3 --yes", "run add-node.yml --limit node3", "run stop.yml --yes")
+	})
+}
