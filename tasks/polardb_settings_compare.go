@@ -178,7 +178,7 @@ func (r *settingsReport) differs(name, from, to string, restart bool) {
 
 // shownSetting leaves passwords out.
 func shownSetting(name, value string) string {
-	if strings.Contains(name, "passw") || strings.Contains(name, "conninfo") {
+	if strings.Contains(name, "passw") && name != "password_encryption" || strings.Contains(name, "conninfo") {
 		return "(hidden)"
 	}
 	if value == "" {
