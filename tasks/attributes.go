@@ -53,12 +53,17 @@ func sameID(want, name string, number int) bool {
 	return want == name
 }
 
-// set is the script that gives "$1"-style word path (already quoted) these attributes. have is the file before, absent
-// when it is just being made with the mode that the umask gives. Owners come first: changing them clears the set-id bits.
+// set is the script that gives what a word of a shell names (already quoted) these attributes: $held, which inside opened,
+// the working directory, or a path that nobody else can make another. have is the file before, absent when it is just being
+// made with the mode that the umask gives. Owners come first: changing them clears the set-id bits.
 func (a attributes) set(word string, have fileState, dir bool) string {
 	var b strings.Builder
 	if owner := a.ownership(); owner != "" {
-		fmt.Fprintf(&b, "chown -h %s %s || exit 1\n", owner, word)
+		how := "-h "
+		if word == "$held" {
+			how = "" // a link of the kernel's, which leads to the open file and nowhere else
+		}
+		fmt.Fprintf(&b, "chown %s%s %s || exit 1\n", how, owner, word)
 	}
 	if a.Mode == "" {
 		return b.String()
@@ -72,6 +77,17 @@ func (a attributes) set(word string, have fileState, dir bool) string {
 		fmt.Fprintf(&b, "chmod %05o %s || exit 1\n", mode, word)
 	}
 	return b.String()
+}
+
+// owners is set for a link: it has an owner, and no mode.
+func (a attributes) owners(word string) string {
+	return attributes{Owner: a.Owner, Group: a.Group}.set(word, fileState{Kind: "link"}, false)
+}
+
+// adjusting is the script that gives what is at a path, or what it leads to, these attributes and nothing else.
+func (a attributes) adjusting(path string, have fileState, follow bool) string {
+	dir := have.Kind == "directory"
+	return onIt(shellPath(path), follow, func(word string) string { return a.set(word, have, dir) }, a.owners)
 }
 
 func (a attributes) ownership() string {

@@ -23,7 +23,7 @@ type authorizedKeyArgs struct {
 var authorizedKeyModule = Define(Module{
 	Name: "authorized_key", Collections: []string{"ansible.posix"},
 	Summary: "Manage the SSH keys that open an account",
-	Notes:   []string{"Keys are compared by their type and body; comments and options are brought up to date."},
+	Notes:   []string{"Keys are compared by their type and body; comments and options are brought up to date.", followNote},
 	Returns: []Return{{"keyfile", "str", "the file"}, {"msg", "str", "what was done"}},
 	Examples: `
 - authorized_key: {user: dba, key: "{{ lookup('file', 'keys/dba.pub') }}"}
@@ -181,16 +181,20 @@ func (k *authorizedKey) Plan(found Found) (Plan, error) {
 		return plan, err
 	}
 	plan.Values["keyfile"] = k.file.Path
-	if plan.Change && k.ManageDir && ans.text("parent") == "no" {
-		plan.Script = preamble + fmt.Sprintf(`p=%s
-d=${p%%/*}
-[ -d "$d" ] || { mkdir -m 0700 -- "$d" && chown "$(id -u -- %s):$(id -g -- %s)" "$d"; } || exit 1
-if [ -e /sys/fs/selinux/enforce ] && have restorecon; then restorecon "$d" 2>/dev/null; fi
-`, shellPath(k.file.Path), remote.Quote(k.User), remote.Quote(k.User)) + strings.TrimPrefix(plan.Script, preamble)
-	}
 	if plan.Change && plan.Values["state"] == "absent" {
 		// With nothing behind the colon the group is the one that the account logs in with.
-		plan.Script += fmt.Sprintf("\nchown %s: %s || exit 1\n", remote.Quote(k.User), shellPath(k.file.Path))
+		user := remote.Quote(k.User)
+		plan.Script += "\nhold \"$b\"\nchown " + user + ": $held || exit 1\n"
+		if k.ManageDir && ans.text("parent") == "no" {
+			plan.Script = preamble + inside + fmt.Sprintf(`p=%s
+d=${p%%/*}
+made() { chmod 0700 . && chown %s: . || exit 1
+	if [ -e /sys/fs/selinux/enforce ] && have restorecon; then restorecon "$here" 2>/dev/null; fi
+}
+( reach "$d" ) || exit 1
+made() { :; }
+`, shellPath(k.file.Path), user) + strings.TrimPrefix(plan.Script, preamble+inside)
+		}
 	}
 	return plan, nil
 }

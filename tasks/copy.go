@@ -32,6 +32,7 @@ var copyModule = Define(Module{
 	Notes: []string{
 		"A file appears whole or not at all: it is written beside its place, put on disk and renamed. Contents are compared by SHA-256 and are sent only when they differ.",
 		"mode: preserve gives the source's permissions.",
+		followNote,
 	},
 	Returns: []Return{
 		{"dest", "str", "the file or directory on the host"}, {"src", "str", "the source as given"}, {"sha256", "str", "SHA-256 of the content"},

@@ -98,7 +98,7 @@ func (a *hostCopy) Plan(found Found) (Plan, error) {
 			return Plan{Values: values}, nil
 		}
 		return Plan{Change: true, Msg: "change " + changeNames(changes) + " of " + dest, Values: values, Diff: []Diff{attributeDiff(dest, changes)},
-			Script: preamble + "p=" + shellPath(dest) + "\nif [ -L \"$p\" ]; then p=$(readlink -f -- \"$p\") || exit 1; fi\n" + attributes.set(`"$p"`, have, false)}, nil
+			Script: attributes.adjusting(dest, have, true)}, nil
 	}
 	p := placing{word: shellPath(dest), follow: a.Follow, parents: strings.HasSuffix(a.Dest, "/"), attributes: attributes, have: have,
 		sum: ans.text("sum"), validate: a.Validate, from: shellPath(a.Src), keep: true}

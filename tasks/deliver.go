@@ -137,7 +137,7 @@ func (d *delivery) adjust(dest string, have fileState, values map[string]any) Pl
 	}
 	return Plan{
 		Change: true, Msg: "change " + changeNames(changes) + " of " + dest, Values: values, Diff: []Diff{attributeDiff(dest, changes)},
-		Script: preamble + "p=" + shellPath(dest) + "\nif [ -L \"$p\" ]; then p=$(readlink -f -- \"$p\") || exit 1; fi\n" + d.set(`"$p"`, have, false),
+		Script: d.adjusting(dest, have, true),
 	}
 }
 

@@ -101,7 +101,7 @@ func (e *edit) place(have fileState, ans answer, before, after, msg string, extr
 		return plan, nil
 	case have.exists() && before == after:
 		plan.Msg = "change " + changeNames(changes) + " of " + e.Path
-		plan.Script = preamble + "p=" + shellPath(e.Path) + "\nif [ -L \"$p\" ]; then p=$(readlink -f -- \"$p\") || exit 1; fi\n" + e.set(`"$p"`, have, false)
+		plan.Script = e.adjusting(e.Path, have, true)
 		return plan, nil
 	}
 	plan.Diff = append([]Diff{{Before: before, After: after, BeforeHeader: e.Path, AfterHeader: e.Path}}, plan.Diff...)

@@ -24,6 +24,7 @@ type fileArgs struct {
 var fileModule = Define(Module{
 	Name: "file", Collections: []string{"ansible.builtin"},
 	Summary: "Manage files, directories and links, their owner and permissions",
+	Notes:   []string{followNote},
 	Returns: []Return{
 		{"path", "str", "what was managed; dest for links and touch"}, {"state", "str", "what it is: absent, directory, file, link, hard"},
 		{"mode", "str", "permissions in octal"}, {"owner", "str", "user's name"}, {"group", "str", "group's name"},
@@ -165,15 +166,6 @@ func (a *fileAction) values(have fileState) map[string]any {
 	return v
 }
 
-// target sets "$p" to what is to be changed.
-func (a *fileAction) target() string {
-	s := preamble + "p=" + shellPath(a.Path) + "\n"
-	if a.Follow {
-		s += "if [ -L \"$p\" ]; then p=$(readlink -f -- \"$p\") || die \"cannot tell where the link $p leads\"; fi\n"
-	}
-	return s
-}
-
 func (a *fileAction) attributesOnly(have fileState) Plan {
 	changes := a.differences(have)
 	if len(changes) == 0 {
@@ -182,7 +174,7 @@ func (a *fileAction) attributesOnly(have fileState) Plan {
 	return Plan{
 		Change: true, Msg: "change " + changeNames(changes) + " of " + a.Path,
 		Diff: []Diff{attributeDiff(a.Path, changes)}, Values: a.values(have),
-		Script: a.target() + a.set(`"$p"`, have, have.Kind == "directory"),
+		Script: a.adjusting(a.Path, have, a.Follow),
 	}
 }
 
@@ -202,7 +194,7 @@ func (a *fileAction) absent(have fileState) Plan {
 	return Plan{
 		Change: true, Msg: fmt.Sprintf("remove the %s %s", have.Kind, a.Path), Values: values,
 		Diff:   []Diff{{Before: "state: " + have.Kind + "\n", After: "state: absent\n", BeforeHeader: a.Path, AfterHeader: a.Path}},
-		Script: preamble + "p=" + shellPath(a.Path) + "\nif [ -d \"$p\" ] && [ ! -L \"$p\" ]; then rm -rf -- \"$p\"; else rm -f -- \"$p\"; fi\n",
+		Script: at(shellPath(a.Path), false) + "if [ -d \"./$b\" ] && [ ! -L \"./$b\" ]; then rm -rf -- \"./$b\"; else rm -f -- \"./$b\"; fi\n",
 	}
 }
 
@@ -214,22 +206,31 @@ func (a *fileAction) touch(have fileState, ans answer) (Plan, error) {
 	} else if ans.text("parent") == "no" {
 		return notYet(a.asking, fmt.Sprintf("the directory %s does not exist", path.Dir(a.Path)), "create it with state: directory first")
 	}
-	script := a.target()
-	if !have.exists() {
-		script += ": >> \"$p\" || exit 1\n"
+	times := func(word string) string {
+		var t strings.Builder
+		if !preserved(a.ModificationTime) {
+			t.WriteString("touch -c -m" + touchTime(a.ModificationTime) + " -- " + word + " || exit 1\n")
+		}
+		if !preserved(a.AccessTime) {
+			t.WriteString("touch -c -a" + touchTime(a.AccessTime) + " -- " + word + " || exit 1\n")
+		}
+		return t.String()
 	}
-	if !preserved(a.ModificationTime) {
-		script += "touch -m" + touchTime(a.ModificationTime) + " -- \"$p\" || exit 1\n"
-	}
-	if !preserved(a.AccessTime) {
-		script += "touch -a" + touchTime(a.AccessTime) + " -- \"$p\" || exit 1\n"
+	set := func(word string) string { return times(word) + a.set(word, have, have.Kind == "directory") }
+	script := ""
+	if have.exists() {
+		script = onIt(shellPath(a.Path), a.Follow, set, func(word string) string {
+			return strings.ReplaceAll(times(word), "touch -c", "touch -h -c") + a.owners(word)
+		})
+	} else {
+		script = at(shellPath(a.Path), a.Follow) + "fresh \"$b\" || exit 1\nchmod \"$(printf %o $((0666 & ~$(umask))))\" $held || exit 1\n" + set("$held")
 	}
 	values := a.values(have)
 	values["dest"] = a.Path
 	if !have.exists() {
 		values["state"] = "file"
 	}
-	return Plan{Change: true, Event: true, Msg: "touch " + a.Path, Script: script + a.set(`"$p"`, have, have.Kind == "directory"), Values: values}, nil
+	return Plan{Change: true, Event: true, Msg: "touch " + a.Path, Script: script, Values: values}, nil
 }
 
 func preserved(when *string) bool { return when != nil && *when == "preserve" }

@@ -17,16 +17,9 @@ func (a *fileAction) directory(have fileState, ans answer) (Plan, error) {
 			Hint: "remove it with state: absent if it is not needed"}
 	}
 	if !have.exists() {
-		script := preamble + "p=" + shellPath(a.Path) + `
-make() {
-	if [ -d "$1" ]; then return 0; fi
-	case $1 in */*) if [ -n "${1%/*}" ]; then make "${1%/*}" || return 1; fi ;; esac
-	mkdir -- "$1" || return 1
-` + a.set(`"$1"`, have, true) + `	if [ -e /sys/fs/selinux/enforce ] && have restorecon; then restorecon "$1" 2>/dev/null; fi
-	return 0
-}
-make "$p"
-`
+		// As for Ansible, made() gives each directory that is new what this one is to have.
+		script := preamble + inside + "p=" + shellPath(a.Path) + "\nmade() {\n" + a.set(".", have, true) +
+			"if [ -e /sys/fs/selinux/enforce ] && have restorecon; then restorecon \"$here\" 2>/dev/null; fi\nreturn 0\n}\nreach \"$p\" || die \"$p cannot be made\"\n"
 		return Plan{
 			Change: true, Msg: "create the directory " + a.Path, Script: script,
 			Diff:   []Diff{{Before: "state: absent\n", After: "state: directory\n", BeforeHeader: a.Path, AfterHeader: a.Path}},
@@ -44,7 +37,7 @@ make "$p"
 	plan.Change = true
 	plan.Msg = fmt.Sprintf("give %s and what it holds their owner, group and mode (%d to change)", a.Path, strays)
 	plan.Diff = append(plan.Diff, Diff{BeforeHeader: a.Path, AfterHeader: a.Path, Before: fmt.Sprintf("%d files inside with other attributes\n", strays)})
-	plan.Script = a.target() + a.everywhere()
+	plan.Script = a.everywhere()
 	return plan, nil
 }
 
@@ -63,20 +56,53 @@ func (a *fileAction) strayModes(lines []string) int {
 	return n
 }
 
-// everywhere gives the attributes to "$p" and all in it. Links inside are not followed: they may lead anywhere.
+// everywhere gives the attributes to the directory and all in it, directory by directory, each of which is the working
+// directory while it is looked through. Links inside are not followed: they may lead anywhere.
 func (a *fileAction) everywhere() string {
 	var b strings.Builder
+	b.WriteString(at(shellPath(a.Path), a.Follow))
+	files, directory := "", ""
 	if owner := a.ownership(); owner != "" {
-		fmt.Fprintf(&b, "find \"$p/\" -exec chown -h %s {} + || exit 1\n", owner)
+		directory = "chown -h " + owner + " . || exit 1\n"
+		files = "	chown -h " + owner + " -- \"$@\" || exit 1\n"
 	}
-	switch {
-	case a.Mode == "":
-	case octal(a.Mode):
-		mode, _ := strconv.ParseUint(a.Mode, 8, 16)
-		fmt.Fprintf(&b, "find \"$p/\" ! -type l -exec chmod %05o {} + || exit 1\n", mode)
-	default:
-		fmt.Fprintf(&b, "umask 022\nfind \"$p/\" ! -type l -exec chmod %s {} + || exit 1\n", remote.Quote(a.Mode))
+	if a.Mode != "" {
+		mode := remote.Quote(a.Mode)
+		if octal(a.Mode) {
+			n, _ := strconv.ParseUint(a.Mode, 8, 16)
+			mode = fmt.Sprintf("%05o", n)
+		}
+		directory += "chmod " + mode + " . || exit 1\n"
+		// By name where nobody else can put another file there, one by one as it is opened elsewhere.
+		files += fmt.Sprintf(`	safe=$(whose "$here" .)
+	for f; do
+		shift
+		if [ -f "$f" ] && [ ! -L "$f" ]; then
+			if [ -z "$safe" ]; then set -- "$@" "$f"; else hold "${f#./}"; chmod %[1]s $held || exit 1; exec 7<&-; fi
+		elif [ ! -L "$f" ] && [ ! -d "$f" ] && [ -z "$safe" ]; then set -- "$@" "$f"
+		fi
+	done
+	[ $# = 0 ] || chmod %[1]s -- "$@" || exit 1
+`, mode)
 	}
+	fmt.Fprintf(&b, `umask 022
+each() {
+	for f in ./* ./.[!.]* ./..?*; do
+		if [ -d "$f" ] && [ ! -L "$f" ]; then ( enter "${f#./}"; each ) || exit 1; fi
+	done
+	set --
+	for f in ./* ./.[!.]* ./..?*; do
+		if [ -L "$f" ] || [ -e "$f" ] && [ ! -d "$f" ]; then set -- "$@" "$f"; fi
+	done
+	[ $# = 0 ] || batch "$@"
+%s}
+batch() {
+%s	return 0
+}
+[ -d "./$b" ] || die "$p is no directory"
+enter "$b"
+each
+`, directory, files)
 	return b.String()
 }
 
@@ -91,22 +117,18 @@ func (a *fileAction) link(have fileState, ans answer) (Plan, error) {
 	values := map[string]any{"dest": a.Path, "src": src, "state": "link"}
 	if have.Kind == "link" && (have.Target == src || strings.HasPrefix(src, "~") && strings.HasSuffix(have.Target, strings.TrimLeft(src, "~"))) {
 		// Attributes go to the link's target when it is followed, to the link itself (it has no mode) otherwise.
-		on, suffix := have, ""
+		on, follow := have, false
 		if a.Follow {
 			if target, err := ans.file("target"); err == nil && target.exists() {
-				on, suffix = target, "t=$(readlink -f -- \"$p\")\n"
+				on, follow = target, true
 			}
 		}
 		changes := a.differences(on)
 		if len(changes) == 0 {
 			return Plan{Values: values}, nil
 		}
-		word := `"$p"`
-		if suffix != "" {
-			word = `"$t"`
-		}
 		return Plan{Change: true, Msg: "change " + changeNames(changes) + " of " + a.Path, Diff: []Diff{attributeDiff(a.Path, changes)}, Values: values,
-			Script: preamble + "p=" + shellPath(a.Path) + "\n" + suffix + a.set(word, on, on.Kind == "directory")}, nil
+			Script: a.adjusting(a.Path, on, follow)}, nil
 	}
 	if a.Src != "" && !a.Force {
 		if there, err := ans.file("src"); err == nil && !there.exists() {
@@ -132,10 +154,10 @@ func (a *fileAction) link(have fileState, ans answer) (Plan, error) {
 	if !strings.HasPrefix(src, "~") {
 		word = remote.Quote(src)
 	}
-	script := preamble + "p=" + shellPath(a.Path) + "\nt=${p%/*}/.polarbook.$$\ntrap 'rm -f -- \"$t\"' EXIT\nln -s -- " + word + " \"$t\" || exit 1\n" +
-		attributes{Owner: a.Owner, Group: a.Group}.set(`"$t"`, fileState{Kind: "absent"}, false) + "mv -f -T -- \"$t\" \"$p\" 2>/dev/null || ln -sfn -- " + word + " \"$p\" || exit 1\n"
+	script := at(shellPath(a.Path), false) + "t=./.polarbook.$$\ntrap 'rm -f -- \"$t\"' EXIT\nln -s -- " + word + " \"$t\" || exit 1\n" +
+		a.owners(`"$t"`) + "mv -f -T -- \"$t\" \"./$b\" || exit 1\n"
 	if target, err := ans.file("src"); err == nil && target.exists() && a.Follow && len(a.differences(target)) > 0 {
-		script += "t=$(readlink -f -- \"$p\") || exit 1\ntrap - EXIT\n" + a.set(`"$t"`, target, target.Kind == "directory")
+		script += "trap - EXIT\n" + strings.TrimPrefix(a.adjusting(a.Path, target, true), preamble+inside)
 	}
 	return Plan{Change: true, Msg: fmt.Sprintf("point %s to %s", a.Path, src), Values: values, Script: script,
 		Diff: []Diff{{Before: before, After: "src: " + src + "\n", BeforeHeader: a.Path, AfterHeader: a.Path}}}, nil
@@ -159,7 +181,8 @@ func (a *fileAction) hard(have fileState, ans answer) (Plan, error) {
 	case have.Kind == "directory":
 		return Plan{}, &Failure{Msg: a.Path + " is a directory, which a link never replaces", Hint: "move it away first"}
 	}
-	script := preamble + "p=" + shellPath(a.Path) + "\nt=${p%/*}/.polarbook.$$\ntrap 'rm -f -- \"$t\"' EXIT\nln -- " + shellPath(a.Src) +
-		" \"$t\" || exit 1\nmv -f -- \"$t\" \"$p\" || exit 1\n" + a.set(`"$p"`, src, false)
+	script := preamble + inside + "s=" + shellPath(a.Src) + "\ncase $s in /*) ;; *) s=$(pwd)/$s ;; esac\n" + strings.TrimPrefix(at(shellPath(a.Path), false), preamble+inside) +
+		"t=./.polarbook.$$\ntrap 'rm -f -- \"$t\"' EXIT\nln -- \"$s\" \"$t\" || exit 1\nmv -f -T -- \"$t\" \"./$b\" || exit 1\n" +
+		strings.TrimPrefix(a.adjusting(a.Path, src, false), preamble+inside)
 	return Plan{Change: true, Msg: fmt.Sprintf("make %s another name of %s", a.Path, a.Src), Values: values, Script: script}, nil
 }

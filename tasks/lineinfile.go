@@ -23,7 +23,7 @@ type lineinfileArgs struct {
 var lineinfileModule = Define(Module{
 	Name: "lineinfile", Collections: []string{"ansible.builtin"},
 	Summary: "See to it that a line is in a text file, or is not",
-	Notes:   []string{"Expressions are Go's (RE2), which are Python's but for looking around and references within the expression."},
+	Notes:   []string{"Expressions are Go's (RE2), which are Python's but for looking around and references within the expression.", followNote},
 	Returns: []Return{{"backup", "str", "copy of the file before"}, {"found", "int", "lines removed, with absent"}, {"msg", "str", "what was done"}},
 	Examples: `
 - lineinfile: {path: /etc/hosts, regexp: '^10\.0\.0\.1\s', line: 10.0.0.1 node1}

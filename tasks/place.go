@@ -37,46 +37,57 @@ type placing struct {
 
 func (p placing) script() (string, error) {
 	var b strings.Builder
-	b.WriteString(preamble)
+	b.WriteString(preamble + inside)
 	fmt.Fprintf(&b, "p=%s\n", p.word)
-	if p.follow {
-		b.WriteString("if [ -L \"$p\" ]; then p=$(readlink -f -- \"$p\") || die \"cannot tell where the link $p leads\"; fi\n")
+	b.WriteString("trap '[ -z \"$t\" ] || rm -f -- \"./$t\"' EXIT\ntrap 'exit 1' HUP INT TERM\nt=\n")
+	if p.from != "" && !p.keep {
+		// What was uploaded is held before anything else: from here on it is what it is, whatever becomes of its name.
+		fmt.Fprintf(&b, "spot %s || die \"what was uploaded for $p is gone: run again\"\nhold \"$b\"\nstaged=${here%%/}/$b\n", p.from)
+		b.WriteString("[ \"$(stat -L -c %u $held)\" = \"$(id -u)\" ] || changed \"$staged\"\n")
 	}
-	b.WriteString("[ ! -d \"$p\" ] || die \"$p is a directory\"\nd=${p%/*}\nd=${d:-/}\n")
 	if p.parents {
 		mode := ""
 		if p.parentMode != "" {
-			mode = "-m " + remote.Quote(p.parentMode) + " "
+			mode = " " + remote.Quote(p.parentMode)
 		}
-		b.WriteString("[ -d \"$d\" ] || mkdir -p " + mode + "-- \"$d\" || exit 1\n")
+		b.WriteString("d=${p%/*}\n( reach \"${d:-/}\"" + mode + " ) || exit 1\n")
 	}
-	b.WriteString("[ -d \"$d\" ] || die \"the directory $d does not exist: create it with the file module first\"\n")
+	follow := ""
+	if p.follow {
+		follow = " follow"
+	}
+	b.WriteString("spot \"$p\"" + follow + " || die \"the directory ${p%/*} does not exist: create it with the file module first\"\n")
+	b.WriteString("[ ! -d \"./$b\" ] || die \"$p is a directory\"\n")
 	if p.expect != "" {
-		fmt.Fprintf(&b, "[ \"$(sha256sum < \"$p\" | cut -c1-64)\" = %s ] || die \"$p was changed by somebody else while it was being edited: run again\"\n", p.expect)
+		fmt.Fprintf(&b, "[ \"$(sha256sum < \"./$b\" | cut -c1-64)\" = %s ] || die \"$p was changed by somebody else while it was being edited: run again\"\n", p.expect)
 	}
-	b.WriteString("trap 'rm -f -- \"$t\"' EXIT\ntrap 'exit 1' HUP INT TERM\n")
+	const full = " || die \"cannot write in $here: is it full or read-only?\"\n"
+	name := "t=.polarbook.$(mktemp -u XXXXXXXX)\nfresh \"$t\"" + full
 	switch {
 	case p.from == "":
-		b.WriteString("t=$(mktemp \"$d/.polarbook.XXXXXX\") && cat > \"$t\" || die \"cannot write in $d: is it full or read-only?\"\n")
+		b.WriteString(name + "cat >&7" + full)
 	case p.keep:
-		fmt.Fprintf(&b, "t=$(mktemp \"$d/.polarbook.XXXXXX\") && cat < %s > \"$t\" || die \"cannot write in $d: is it full or read-only?\"\n", p.from)
+		fmt.Fprintf(&b, "exec 6< %s || exit 1\n", p.from)
+		b.WriteString(name + "cat <&6 >&7" + full)
 	default:
-		fmt.Fprintf(&b, "t=%s\n", p.from)
+		// Beside its place it is renamed; where the place is a link's target elsewhere, copied.
+		b.WriteString("if [ \"$staged\" = \"${here%/}/${staged##*/}\" ]; then t=${staged##*/}\nelse\nexec 6<&7\n" + name + "cat <&6 >&7" + full + "rm -f -- \"$staged\"\nfi\n")
 	}
 	if p.sum != "" {
-		fmt.Fprintf(&b, "[ \"$(sha256sum < \"$t\" | cut -c1-64)\" = %s ] || die \"what arrived for $p is not what was sent\"\n", p.sum)
+		fmt.Fprintf(&b, "[ \"$(sha256sum < $held | cut -c1-64)\" = %s ] || die \"what arrived for $p is not what was sent\"\n", p.sum)
 	}
-	b.WriteString(`if [ -f "$p" ] && [ ! -L "$p" ]; then
-	chown "$(stat -c %u:%g -- "$p")" "$t" 2>/dev/null
-	chmod "$(stat -c %a -- "$p")" "$t" || exit 1
-	if [ -e /sys/fs/selinux/enforce ]; then chcon --reference="$p" -- "$t" 2>/dev/null; fi
+	b.WriteString(`if [ -f "./$b" ] && [ ! -L "./$b" ]; then
+	was=$(stat -c '%u:%g %a' -- "./$b") || changed "$p"
+	chown "${was% *}" $held 2>/dev/null
+	chmod "${was#* }" $held || exit 1
+	if [ -e /sys/fs/selinux/enforce ]; then chcon --reference="./$b" -- $held 2>/dev/null; fi
 	new=
 else
-	chmod "$(printf %o $((0666 & ~$(umask))))" "$t" || exit 1
+	chmod "$(printf %o $((0666 & ~$(umask))))" $held || exit 1
 	new=yes
 fi
 `)
-	b.WriteString(p.attributes.set(`"$t"`, p.have, false))
+	b.WriteString(p.attributes.set("$held", p.have, false))
 	if p.validate != "" {
 		line, err := validation(p.validate)
 		if err != nil {
@@ -85,17 +96,29 @@ fi
 		b.WriteString(line)
 	}
 	if p.backup != "" {
-		fmt.Fprintf(&b, "if [ -f \"$p\" ]; then cp -p -- \"$p\" %s || exit 1; fi\n", shellPath(p.backup))
+		// In a shell of its own, which goes to the directory that the copy is for and has the old file open.
+		fmt.Fprintf(&b, `if [ -f "./$b" ] && [ ! -L "./$b" ]; then (
+	exec 7>&-
+	hold "$b"
+	exec 6<&7
+	old=/proc/self/fd/6
+	spot %s || exit 1
+	fresh "$b" && cat <&6 >&7 || exit 1
+	chown "$(stat -L -c %%u:%%g $old)" $held 2>/dev/null
+	chmod "$(stat -L -c %%a $old)" $held && touch -r $old -- $held
+) || die "$p cannot be copied before the change"; fi
+`, shellPath(p.backup))
 	}
-	b.WriteString(`sync -- "$t" 2>/dev/null || sync
-mv -f -- "$t" "$p" || exit 1
-if [ -n "$new" ] && [ -e /sys/fs/selinux/enforce ] && have restorecon; then restorecon "$p" 2>/dev/null; fi
-sync -- "$d" 2>/dev/null || sync
+	b.WriteString(`sync -- $held 2>/dev/null || sync
+mv -f -T -- "./$t" "./$b" || exit 1
+t=
+if [ -n "$new" ] && [ -e /sys/fs/selinux/enforce ] && have restorecon; then restorecon "${here%/}/$b" 2>/dev/null; fi
+sync -- . 2>/dev/null || sync
 `)
 	return b.String(), nil
 }
 
-// validation is the line that runs a validate argument on the new content in "$t".
+// validation is the line that runs a validate argument on the new content in "$t", which is in the working directory.
 func validation(command string) (string, error) {
 	if !strings.Contains(command, "%s") {
 		return "", &Failure{Msg: fmt.Sprintf("validate must contain %%s, where the file's name goes: %s", command)}
@@ -112,7 +135,7 @@ func validation(command string) (string, error) {
 				parts[j] = remote.Quote(part)
 			}
 		}
-		quoted[i] = strings.Join(parts, `"$t"`)
+		quoted[i] = strings.Join(parts, `"${here%/}/$t"`)
 	}
 	return fmt.Sprintf("said=$(%s 2>&1 < /dev/null) || die \"the new content of $p was refused by its validate command: $said\"\n", strings.Join(quoted, " ")), nil
 }

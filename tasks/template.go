@@ -28,7 +28,7 @@ type templateArgs struct {
 var templateModule = Define(Module{
 	Name: "template", Collections: []string{"ansible.builtin"},
 	Summary: "Render a Jinja2 template to a file on hosts",
-	Notes:   []string{"ansible_managed is \"Ansible managed\", Ansible's default, so that a host that Ansible has set up stays as it is. The variables template_host, template_path and template_run_date are not set: they would make each run a change."},
+	Notes:   []string{"ansible_managed is \"Ansible managed\", Ansible's default, so that a host that Ansible has set up stays as it is. The variables template_host, template_path and template_run_date are not set: they would make each run a change.", followNote},
 	Returns: copyModule.Returns,
 	Examples: `
 - template:

@@ -1,0 +1,113 @@
+package tasks
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// other is an account that is neither root nor known.
+const other = 61234
+
+// TestLinksOfOthers has root work in a directory of another account, which put links there.
+func TestLinksOfOthers(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("SKIP: changes owners, so it needs root")
+	}
+	for name, c := range map[string]struct {
+		module  string
+		args    map[string]any // with HOME for the other account's directory, ROOT for root's
+		link    [2]string      // where it is, in HOME, and where it leads
+		rooted  bool           // the link is root's own, in a place that only root has
+		refused string
+		wrote   string // the file that has the new content
+	}{
+		"copy, a linked directory":            {module: "copy", args: map[string]any{"dest": "HOME/dir/file", "content": "new\n"}, link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
+		"copy, a linked file is replaced":     {module: "copy", args: map[string]any{"dest": "HOME/file", "content": "new\n"}, link: [2]string{"HOME/file", "ROOT/file"}, wrote: "HOME/file"},
+		"copy, a linked file, follow":         {module: "copy", args: map[string]any{"dest": "HOME/file", "content": "new\n", "follow": true}, link: [2]string{"HOME/file", "ROOT/file"}, refused: "is not followed"},
+		"copy, follow to what is missing":     {module: "copy", args: map[string]any{"dest": "HOME/file", "content": "new\n", "follow": true}, link: [2]string{"HOME/file", "ROOT/none"}, refused: "is not followed"},
+		"copy, a link to its own":             {module: "copy", args: map[string]any{"dest": "HOME/file", "content": "new\n", "follow": true}, link: [2]string{"HOME/file", "HOME/own"}, wrote: "HOME/own"},
+		"copy, a directory of its own":        {module: "copy", args: map[string]any{"dest": "HOME/dir/x", "content": "new\n"}, link: [2]string{"HOME/dir", "HOME/sub"}, wrote: "HOME/sub/x"},
+		"copy, root's link":                   {module: "copy", args: map[string]any{"dest": "ROOT/link/file", "content": "new\n"}, link: [2]string{"ROOT/link", "ROOT/inner"}, rooted: true, wrote: "ROOT/inner/file"},
+		"copy, a new directory behind a link": {module: "copy", args: map[string]any{"dest": "HOME/dir/x/", "src": "source"}, link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
+		"lineinfile":                          {module: "lineinfile", args: map[string]any{"path": "HOME/file", "line": "new"}, link: [2]string{"HOME/file", "ROOT/file"}, refused: "is not followed"},
+		"blockinfile, a linked directory":     {module: "blockinfile", args: map[string]any{"path": "HOME/dir/file", "block": "new"}, link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
+		"file, a mode":                        {module: "file", args: map[string]any{"path": "HOME/file", "mode": "0666"}, link: [2]string{"HOME/file", "ROOT/file"}, refused: "is not followed"},
+		"file, a directory's owner":           {module: "file", args: map[string]any{"path": "HOME/dir", "state": "directory", "owner": "61234"}, link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
+		"file, everything in it":              {module: "file", args: map[string]any{"path": "HOME", "state": "directory", "recurse": true, "owner": "61234", "mode": "0777"}, link: [2]string{"HOME/dir", "ROOT"}},
+		"file, a new directory":               {module: "file", args: map[string]any{"path": "HOME/dir/new", "state": "directory"}, link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
+		"file, touched":                       {module: "file", args: map[string]any{"path": "HOME/file", "state": "touch", "mode": "0666"}, link: [2]string{"HOME/file", "ROOT/file"}, refused: "is not followed"},
+		"file, removed behind a link":         {module: "file", args: map[string]any{"path": "HOME/dir/file", "state": "absent"}, link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
+		"authorized_key":                      {module: "authorized_key", args: map[string]any{"user": "root", "path": "HOME/dir/file", "key": "ssh-ed25519 AAAA x"}, link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachShell(t, func(t *testing.T, h *localHost, dir string) {
+				for d := dir; d != "/" && d != "/tmp"; d = filepath.Dir(d) {
+					if err := os.Chmod(d, 0o755); err != nil {
+						t.Fatal(err)
+					}
+				}
+				home, root := dir+"/home", dir+"/root"
+				place := strings.NewReplacer("HOME", home, "ROOT", root)
+				for _, f := range []string{root + "/file", root + "/inner/none", home + "/own", home + "/sub/own", dir + "/source"} {
+					mustWrite(t, f, "before\n")
+				}
+				for _, f := range []string{home, home + "/own", home + "/sub", home + "/sub/own"} {
+					if err := os.Chown(f, other, other); err != nil {
+						t.Fatal(err)
+					}
+				}
+				at := place.Replace(c.link[0])
+				if err := os.Symlink(place.Replace(c.link[1]), at); err != nil {
+					t.Fatal(err)
+				}
+				if !c.rooted {
+					if err := os.Lchown(at, other, other); err != nil {
+						t.Fatal(err)
+					}
+				}
+				args := map[string]any{}
+				for k, v := range c.args {
+					if s, ok := v.(string); ok {
+						v = place.Replace(s)
+					}
+					args[k] = v
+				}
+				before := listing(t, root)
+				_, _, err := attempt(t, h, c.module, args, &fakeLocal{dir: dir})
+				var f *Failure
+				switch {
+				case c.refused == "" && err != nil:
+					t.Fatal(err)
+				case c.refused != "" && (!errors.As(err, &f) || !strings.Contains(f.Msg, c.refused)):
+					t.Errorf("got %v, want it refused: %q", err, c.refused)
+				}
+				if !c.rooted {
+					if after := listing(t, root); after != before {
+						t.Errorf("root's directory was:\n%sand is:\n%s", before, after)
+					}
+				}
+				if c.wrote != "" {
+					if b, err := os.ReadFile(place.Replace(c.wrote)); err != nil || string(b) != "new\n" {
+						t.Errorf("%s: %q, %v", c.wrote, b, err)
+					}
+				}
+				if left, _ := filepath.Glob(home + "/.polarbook*"); len(left) > 0 {
+					t.Errorf("left: %v", left)
+				}
+			})
+		})
+	}
+}
+
+// listing is what a directory holds, with owners, modes and contents.
+func listing(t *testing.T, dir string) string {
+	t.Helper()
+	out, err := sh(t, "cd '"+dir+"' && find . -exec stat -c '%n %u:%g %a %F' {} + && cat file")
+	if err != nil {
+		t.Fatal(err, out)
+	}
+	return out
+}
