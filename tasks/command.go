@@ -53,6 +53,7 @@ var commandModule = Define(Module{
 	Notes: []string{
 		"It is reported as changed whenever it was run; changed_when says otherwise, creates and removes make it idempotent.",
 		"--check cannot know what it would do and does not run it.",
+		"Of stdout, and of stderr, the first 768 KiB are kept; how much more there was is a warning. The command runs to its end all the same. More goes into a file there, which fetch brings.",
 	},
 	Returns: commandReturns,
 	Examples: `
@@ -216,10 +217,14 @@ func (a *commandAction) Plan(found Found) (Plan, error) {
 	return p, nil
 }
 
+// commandKeep is how much is kept of a command's stdout, and of its stderr. Each goes into a register, a result, a journal
+// and the events, as text and by lines, which takes many times its length in memory.
+const commandKeep = 768 << 10
+
 // Apply runs the command and hands back all that it said; an exit status other than 0 is a failure with the same values.
 func (a *commandAction) Apply(ctx context.Context, h Host, p Plan) (Result, error) {
 	began := time.Now()
-	r, err := h.Shell().Run(ctx, remote.Command{Script: p.Script, Stdin: p.Stdin})
+	r, err := h.Shell().Run(ctx, remote.Command{Script: p.Script, Stdin: p.Stdin, Cut: true, Keep: commandKeep})
 	if err != nil {
 		return Result{}, err
 	}
@@ -241,10 +246,20 @@ func commandResult(r remote.Result, shown any, began time.Time, strip bool) (Res
 		}
 		values[name], values[name+"_lines"] = text, textLines(text)
 	}
+	var warnings []string
+	for _, w := range []string{wasCut("stdout", r.Stdout, r.StdoutCut), wasCut("stderr", r.Stderr, r.StderrCut)} {
+		if w != "" {
+			warnings = append(warnings, w)
+		}
+	}
 	if r.Status != 0 {
 		f := &Failure{Msg: fmt.Sprintf("the command ended with status %d", r.Status), Values: values}
 		if lines := textLines(strings.TrimSpace(string(r.Stderr))); len(lines) > 0 {
 			f.Msg += fmt.Sprintf(": %s", lines[len(lines)-1])
+		}
+		if len(warnings) > 0 {
+			f.Msg += "; " + strings.Join(warnings, "; ")
+			values["warnings"] = anyList(warnings)
 		}
 		switch r.Status {
 		case 127:
@@ -254,16 +269,27 @@ func commandResult(r remote.Result, shown any, began time.Time, strip bool) (Res
 		}
 		return Result{Changed: true}, f // it has run, and nobody knows how far it came
 	}
-	return Result{Changed: true, Values: values}, nil
+	return Result{Changed: true, Values: values, Warnings: warnings}, nil
+}
+
+// wasCut says how much is missing of what a command wrote; "": nothing.
+func wasCut(name string, kept []byte, cut int64) string {
+	switch {
+	case cut > 0:
+		return fmt.Sprintf("%s is not whole: its first %d bytes are kept, and about %d more were dropped", name, len(kept), cut)
+	case cut < 0:
+		return fmt.Sprintf("%s is not whole: its first %d bytes are kept, and what came after them was dropped", name, len(kept))
+	}
+	return ""
 }
 
 // textLines are a text's lines as Python's splitlines has them.
 func textLines(text string) []any {
-	lines := []any{}
 	text = strings.TrimSuffix(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
 	if text == "" {
-		return lines
+		return []any{}
 	}
+	lines := make([]any, 0, strings.Count(text, "\n")+1)
 	for line := range strings.SplitSeq(text, "\n") {
 		lines = append(lines, line)
 	}

@@ -102,7 +102,11 @@ type localShell struct {
 }
 
 func (s *localShell) Run(ctx context.Context, c remote.Command) (remote.Result, error) {
-	return s.Stream(ctx, c, nil, nil, nil)
+	r, err := s.Stream(ctx, c, nil, nil, nil)
+	if err == nil && !c.Cut && (r.StdoutCut != 0 || r.StderrCut != 0) {
+		err = fmt.Errorf("%s: a script wrote more than the %d bytes that its answer may have", s.on.name, keep(c))
+	}
+	return r, err
 }
 
 // Stream runs a script. It is handed to sh as a file that only its user can read, because stdin is the script's own.
@@ -127,14 +131,16 @@ func (s *localShell) Stream(ctx context.Context, c remote.Command, stdin io.Read
 		stdin = bytes.NewReader(c.Stdin)
 	}
 	cmd.Stdin = stdin
-	out, outDone := collect(stdout)
-	errs, errsDone := collect(stderr)
+	out, outDone := collect(stdout, keep(c))
+	errs, errsDone := collect(stderr, keep(c))
 	cmd.Stdout, cmd.Stderr = out, errs
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: s.as}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 5 * time.Second
 	err = cmd.Run()
-	result := remote.Result{Stdout: outDone(), Stderr: errsDone()}
+	var result remote.Result
+	result.Stdout, result.StdoutCut = outDone()
+	result.Stderr, result.StderrCut = errsDone()
 	if ctx.Err() != nil {
 		return result, fmt.Errorf("%s: the script was stopped: %w", s.on.name, ctx.Err())
 	}
@@ -185,10 +191,10 @@ func (s *localShell) script(text string) (*os.File, error) {
 }
 
 // collect returns a writer that calls line for each line, or gathers everything when line is nil; the function ends it.
-func collect(line func([]byte)) (io.Writer, func() []byte) {
+func collect(line func([]byte), most int64) (io.Writer, func() ([]byte, int64)) {
 	if line == nil {
-		var b bytes.Buffer
-		return &b, b.Bytes
+		b := &beginning{most: most}
+		return b, func() ([]byte, int64) { return b.out.Bytes(), b.cut }
 	}
 	r, w := io.Pipe()
 	done := make(chan struct{})
@@ -205,11 +211,32 @@ func collect(line func([]byte)) (io.Writer, func() []byte) {
 			}
 		}
 	}()
-	return w, func() []byte {
+	return w, func() ([]byte, int64) {
 		w.Close()
 		<-done
-		return nil
+		return nil, 0
 	}
+}
+
+// keep is how much is kept of each stream of a script.
+func keep(c remote.Command) int64 {
+	if c.Keep > 0 {
+		return c.Keep
+	}
+	return remote.MaxOutput
+}
+
+// beginning keeps the beginning of what is written, and counts the rest.
+type beginning struct {
+	out       bytes.Buffer
+	most, cut int64
+}
+
+func (k *beginning) Write(b []byte) (int, error) {
+	n := min(int64(len(b)), max(0, k.most-int64(k.out.Len())))
+	k.cut += int64(len(b)) - n
+	_, _ = k.out.Write(b[:n]) // never fails, says its documentation
+	return len(b), nil
 }
 
 // Upload puts the file in place by a temporary name and a rename.
@@ -297,7 +324,7 @@ func chown(f *os.File, owner, group string) error {
 // ReadFile reads a file as the shell's user would.
 func (s *localShell) ReadFile(ctx context.Context, path string, limit int64) ([]byte, error) {
 	if s.as != nil {
-		r, err := s.Run(ctx, remote.Command{Script: "[ -e " + remote.Quote(path) + " ] || exit 66\ncat < " + remote.Quote(path)})
+		r, err := s.Run(ctx, remote.Command{Script: "[ -e " + remote.Quote(path) + " ] || exit 66\ncat < " + remote.Quote(path), Keep: limit + 1})
 		switch {
 		case err != nil:
 			return nil, err

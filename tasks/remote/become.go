@@ -155,7 +155,7 @@ func (b Become) handshake(ctx context.Context, s *session, marker string) error 
 				}
 				return b.failed(s, prompt, b.reason(s, asked))
 			}
-			if out = append(out, piece...); bytes.Contains(out, ready) {
+			if out = appendNoise(out, piece); bytes.Contains(out, ready) {
 				s.errs.forget()
 				return nil
 			}

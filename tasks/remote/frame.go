@@ -16,7 +16,7 @@ import (
 // The answer of a Run is
 //
 //	<stdout> polarbook-<marker>-out NEWLINE
-//	<stderr> polarbook-<marker>-end <kind> <status> NEWLINE
+//	<stderr> polarbook-<marker>-end <kind> <status> [<bytes of stdout dropped> <of stderr>] NEWLINE
 //
 // The marker is random for each Run and is in the shell's input only, after the
 // script, in no variable, file or argv: output cannot have it. Output goes through
@@ -137,16 +137,59 @@ func inOnePiece(request []byte) []byte {
 // are removed: rm is a process, and most Runs are shorter than that.
 const removeEvery = 16
 
+// keeper keeps the beginning of what is written to a pipe, counts the rest and drops it:
+// the memory that output lies in is the host's, and whoever writes must get no SIGPIPE.
+// It says in files when it is through and, for as long as a background process of the
+// script holds the pipe open, which process of its reads. It is nobody's child, so that
+// stopping a script does not end it before those that write. NAME is o or e, BLOCKS are
+// of 512 bytes. Of cat's last piece, what did not fit is in no count: up to 128 KiB. head
+// would count all, but holds back what it has until it has more.
+const keeper = `( (
+( read -r p s </proc/self/stat; printf '%s\n' "$p" >DIR/hNAME; trap '' XFSZ; ulimit -f BLOCKS; exec cat ) || (
+read -r p s </proc/self/stat; printf '%s\n' "$p" >DIR/hNAME; exec wc -c ) >DIR/cNAME
+printf x >DIR/dNAME
+) <DIR/fNAME >FILE 2>/dev/null & )
+`
+
+// drained waits until the keepers have all that the script wrote: until they are through
+// or, when a background process keeps a pipe open, until they sleep for want of more.
+// How much of a stream was dropped is then in o and e; -1 if that is still being counted.
+const drained = `for w in o e; do
+i=0 q=0 n=0
+while [ ! -s DIR/d$w ] && [ $i -lt 160 ] && [ $q -lt 2 ]; do
+i=$((i + 1))
+[ $i -gt 100 ] || continue
+{ read -r p <DIR/h$w && read -r s <"/proc/$p/stat"; } 2>/dev/null && case ${s##*) } in S*) q=$((q + 1)) ;; esac
+sleep 0.05
+done
+if [ -s DIR/d$w ]; then
+read -r n <DIR/c$w && n=$((n + 1))
+else
+rm -f DIR/f$w
+{ read -r p s <"/proc/$p/stat" && [ "$s" != "${s#(wc)}" ]; } 2>/dev/null && n=-1
+fi
+eval "$w=\${n:-0}"
+done
+`
+
 // runRequest is what the shell reads for one Run.
 func runRequest(c Command, marker, dir string, run int) []byte {
 	d := Quote(dir)
 	out := Quote(fmt.Sprintf("%s/o%d", dir, run))
 	errs := Quote(fmt.Sprintf("%s/e%d", dir, run))
 	in := Quote(fmt.Sprintf("%s/i%d", dir, run))
+	toOut, toErrs := out, errs
 	var b bytes.Buffer
 	// Somebody may have cleaned up /tmp.
-	fmt.Fprintf(&b, "[ -d %s ] || (umask 077; mkdir %s)\n__polarbook_k=ok __polarbook_s=1\n", d, d)
+	fmt.Fprintf(&b, "[ -d %s ] || (umask 077; mkdir %s)\n__polarbook_k=ok __polarbook_s=1 __polarbook_w=\n", d, d)
 	fmt.Fprintf(&b, "if true >%s && true >%s", out, errs)
+	if c.Cut {
+		toOut, toErrs = Quote(dir+"/fo"), Quote(dir+"/fe")
+		for _, name := range []string{"ho", "he", "co", "ce", "do", "de"} {
+			fmt.Fprintf(&b, " && true >%s", Quote(dir+"/"+name))
+		}
+		fmt.Fprintf(&b, " && { [ -p %[1]s ] && [ -p %[2]s ] || { rm -f %[1]s %[2]s; mkfifo %[1]s %[2]s; }; }", toOut, toErrs)
+	}
 	if len(c.Stdin) > 0 {
 		b.WriteString(" && ")
 		writeInput(&b, c.Stdin, in)
@@ -157,17 +200,28 @@ func runRequest(c Command, marker, dir string, run int) []byte {
 	if c.Dir != "" {
 		fmt.Fprintf(&b, "if [ -d %s ]; then\n", Quote(c.Dir))
 	}
+	if c.Cut {
+		for _, k := range [][2]string{{"o", out}, {"e", errs}} {
+			b.WriteString(strings.NewReplacer("DIR", d, "NAME", k[0], "FILE", k[1], "BLOCKS", strconv.FormatInt((c.keep()+511)/512, 10)).Replace(keeper))
+		}
+		b.WriteString("__polarbook_w=1\n")
+	}
 	b.WriteString("(\n")
 	writeScript(&b, c)
-	fmt.Fprintf(&b, ") <%s >%s 2>%s\n__polarbook_s=$?\n", in, out, errs)
+	fmt.Fprintf(&b, ") <%s >%s 2>%s\n__polarbook_s=$?\n", in, toOut, toErrs)
 	fmt.Fprintf(&b, "{ printf x >%s; } 2>/dev/null || __polarbook_k=full\n", Quote(dir+"/x"))
 	if c.Dir != "" {
 		b.WriteString("else\n__polarbook_k=nodir\nfi\n")
 	}
 	// If a file cannot be opened, being full is the likely reason: see.
 	fmt.Fprintf(&b, "else\n__polarbook_k=broken\n[ ! -d %s ] || { printf x >%s; } 2>/dev/null || __polarbook_k=full\nfi\n", d, Quote(dir+"/x"))
+	cut := ""
+	if c.Cut { // the answer is the shell's own word: a child may be stopped with the script
+		b.WriteString("[ -z \"$__polarbook_w\" ] || __polarbook_w=$(\n" + strings.ReplaceAll(drained, "DIR", d) + "printf ' %s' \"$o\" \"$e\"\n)\n")
+		cut = "$__polarbook_w"
+	}
 	fmt.Fprintf(&b, "if [ -s %s ]; then cat %s || __polarbook_k=broken; fi\nprintf 'polarbook-%s-out\\n'\n", out, out, marker)
-	fmt.Fprintf(&b, "if [ -s %s ]; then cat %s || __polarbook_k=broken; fi\nprintf 'polarbook-%s-end %%s %%s\\n' \"$__polarbook_k\" \"$__polarbook_s\"\n", errs, errs, marker)
+	fmt.Fprintf(&b, "if [ -s %s ]; then cat %s || __polarbook_k=broken; fi\nprintf 'polarbook-%s-end %%s %%s\\n' \"$__polarbook_k\" \"$__polarbook_s%s\"\n", errs, errs, marker, cut)
 	// After the answer, so that nobody waits for it.
 	if run%removeEvery == 0 {
 		fmt.Fprintf(&b, "rm -f %s/[oei]*\n", d)
@@ -215,21 +269,26 @@ func writeInput(b *bytes.Buffer, input []byte, file string) {
 	fmt.Fprintf(b, "' | base64 -d >%s", file)
 }
 
-// frame takes an answer apart as it comes in.
+// frame takes an answer apart as it comes in. What is beyond what is kept of a stream is
+// counted and dropped.
 type frame struct {
-	buf     []byte
-	outEnd  []byte
-	errEnd  []byte
-	scanned int  // up to where nothing was found
-	gotOut  bool // stdout is complete
-	kind    string
-	result  Result
+	buf    []byte // not looked through yet, or the beginning of a mark
+	outEnd []byte
+	errEnd []byte
+	gotOut bool // stdout is complete
+	keep   int64
+	kind   string
+	result Result
 }
 
-func newFrame(marker string) *frame {
+// frameLine is more than the last line of a frame can have.
+const frameLine = 200
+
+func newFrame(marker string, keep int64) *frame {
 	return &frame{
 		outEnd: []byte("polarbook-" + marker + "-out\n"),
 		errEnd: []byte("polarbook-" + marker + "-end "),
+		keep:   keep,
 		kind:   frameBroken,
 	}
 }
@@ -238,40 +297,59 @@ func newFrame(marker string) *frame {
 func (f *frame) write(piece []byte) bool {
 	f.buf = append(f.buf, piece...)
 	if !f.gotOut {
-		i := f.find(f.outEnd)
-		if i < 0 {
+		if !f.upTo(f.outEnd, &f.result.Stdout, &f.result.StdoutCut) {
 			return false
 		}
-		f.result.Stdout = f.buf[:i:i]
-		f.buf, f.scanned, f.gotOut = f.buf[i+len(f.outEnd):], 0, true
+		f.buf, f.gotOut = f.buf[len(f.outEnd):], true
 	}
-	i := f.find(f.errEnd)
-	if i < 0 {
+	if !f.upTo(f.errEnd, &f.result.Stderr, &f.result.StderrCut) {
 		return false
 	}
-	rest := f.buf[i+len(f.errEnd):]
+	rest := f.buf[len(f.errEnd):]
 	end := bytes.IndexByte(rest, '\n')
 	if end < 0 {
-		f.scanned = i
-		return false
+		return len(rest) > frameLine // the kind stays broken
 	}
-	f.result.Stderr = f.buf[:i:i]
-	kind, status, _ := strings.Cut(string(rest[:end]), " ")
-	n, err := strconv.Atoi(status)
+	fields := strings.Fields(string(rest[:end]))
+	if len(fields) < 2 {
+		return true
+	}
+	n, err := strconv.Atoi(fields[1])
 	if err != nil {
-		return true // the kind stays broken
+		return true
 	}
-	f.kind, f.result.Status = kind, n
+	f.kind, f.result.Status = fields[0], n
+	for i, cut := range []*int64{&f.result.StdoutCut, &f.result.StderrCut} { // what the host has cut itself
+		if len(fields) > 2+i && fields[2+i] != "" {
+			if n, err := strconv.ParseInt(fields[2+i], 10, 64); err != nil || n < 0 {
+				*cut = CutUncounted
+			} else if *cut += n; *cut < n {
+				*cut = CutUncounted
+			}
+		}
+	}
 	return true
 }
 
-func (f *frame) find(what []byte) int {
-	i := bytes.Index(f.buf[f.scanned:], what)
-	if i >= 0 {
-		return f.scanned + i
+// upTo moves what comes before the mark from the buffer to where it is kept, and says whether the mark is there.
+func (f *frame) upTo(mark []byte, kept *[]byte, cut *int64) bool {
+	n := bytes.Index(f.buf, mark)
+	found := n >= 0
+	if !found {
+		n = max(0, len(f.buf)-len(mark)+1)
 	}
-	f.scanned = max(0, len(f.buf)-len(what)+1)
-	return -1
+	*kept, *cut = keepUpTo(*kept, f.buf[:n], f.keep, *cut)
+	f.buf = append(f.buf[:0], f.buf[n:]...)
+	return found
+}
+
+// keepUpTo appends to what is kept as long as there is room, and adds the rest to what was cut.
+func keepUpTo(kept, more []byte, keep, cut int64) ([]byte, int64) {
+	n := int64(len(more))
+	if room := keep - int64(len(kept)); n > room {
+		n = max(0, room)
+	}
+	return append(kept, more[:n]...), cut + int64(len(more)) - n
 }
 
 // randomHex is 128 bits nobody can guess.

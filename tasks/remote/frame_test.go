@@ -23,7 +23,7 @@ func FuzzFrame(f *testing.F) {
 			size = 1
 		}
 		answer := fmt.Appendf(nil, "%spolarbook-m-out\n%spolarbook-m-end ok %d\n", out, errs, status)
-		fr := newFrame(marker)
+		fr := newFrame(marker, MaxOutput)
 		for len(answer) > 0 {
 			n := min(size, len(answer))
 			piece := answer[:n]
@@ -76,7 +76,7 @@ func FuzzRunRequest(f *testing.F) {
 			if err != nil {
 				t.Fatalf("%s ended: %v", name, err)
 			}
-			first, second := newFrame("one"), newFrame("two")
+			first, second := newFrame("one", MaxOutput), newFrame("two", MaxOutput)
 			i := bytes.Index(out, []byte("polarbook-one-end "))
 			if i < 0 {
 				t.Fatalf("%s: %q has no frame: %q", name, script, out)

@@ -21,6 +21,8 @@ type lineSplitter struct {
 	done      bool   // the marker was found
 	rest      []byte // what came after it
 	collected []byte
+	keep      int64 // how much is collected
+	cut       int64 // how much more there was
 }
 
 func newLineSplitter(end string, call func([]byte)) *lineSplitter {
@@ -30,13 +32,16 @@ func newLineSplitter(end string, call func([]byte)) *lineSplitter {
 // write takes the next piece and says whether the marker was found.
 func (l *lineSplitter) write(piece []byte) bool {
 	if l.done {
-		l.rest = append(l.rest, piece...)
+		if !l.haveRest() {
+			l.rest = append(l.rest, piece...)
+		}
 		return true
 	}
 	l.held = append(l.held, piece...)
 	if l.skipTo != "" {
 		i := bytes.Index(l.held, []byte(l.skipTo))
 		if i < 0 {
+			l.held = append(l.held[:0], l.held[max(0, len(l.held)-len(l.skipTo)):]...)
 			return false
 		}
 		l.held = l.held[i+len(l.skipTo):]
@@ -79,7 +84,7 @@ func (l *lineSplitter) flush() {
 
 func (l *lineSplitter) pass(b []byte) {
 	if l.call == nil {
-		l.collected = append(l.collected, b...)
+		l.collected, l.cut = keepUpTo(l.collected, b, l.keep, l.cut)
 		return
 	}
 	for len(b) > 0 {
@@ -107,7 +112,9 @@ func (l *lineSplitter) pass(b []byte) {
 }
 
 // haveRest says whether the rest of the marker's line is there.
-func (l *lineSplitter) haveRest() bool { return bytes.IndexByte(l.rest, '\n') >= 0 }
+func (l *lineSplitter) haveRest() bool {
+	return len(l.rest) > frameLine || bytes.IndexByte(l.rest, '\n') >= 0
+}
 
 // trailer reads the rest of the marker's line: a kind and a status.
 func (l *lineSplitter) trailer() (kind string, status int) {

@@ -143,7 +143,7 @@ func (s *session) awaitLock(ctx context.Context, b Become, marker string) (said,
 				}
 				return "", "", b.noShell(s, out)
 			}
-			out = append(out, piece...)
+			out = appendNoise(out, piece)
 			before, rest, found := bytes.Cut(out, []byte(marker+" "))
 			line, _, whole := bytes.Cut(rest, []byte("\n"))
 			if found && whole {

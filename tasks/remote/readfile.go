@@ -14,7 +14,7 @@ var ErrTooLarge = errors.New("the file is larger than the limit")
 // ReadFile reads a whole file of at most limit bytes in one round trip. Errors are
 // *fs.PathError; errors.Is knows fs.ErrNotExist, fs.ErrPermission and ErrTooLarge.
 func (s *Shell) ReadFile(ctx context.Context, path string, limit int64) ([]byte, error) {
-	res, err := s.Run(ctx, Command{Script: fmt.Sprintf("export LC_ALL=C\nhead -c %d <%s", limit+1, quotePath(path))})
+	res, err := s.Run(ctx, Command{Script: fmt.Sprintf("export LC_ALL=C\nhead -c %d <%s", limit+1, quotePath(path)), Keep: limit + 1})
 	if err != nil {
 		return nil, err
 	}

@@ -243,6 +243,7 @@ type stderrTail struct {
 	mu     sync.Mutex
 	last   []byte
 	listen func([]byte)
+	both   bool          // it is kept although somebody listens
 	more   chan struct{} // capacity 1
 	done   chan struct{}
 }
@@ -259,7 +260,8 @@ func (t *stderrTail) write(b []byte) {
 		// Under the lock, so that once another listener is set nobody calls the
 		// old one.
 		t.listen(b)
-	} else {
+	}
+	if t.listen == nil || t.both {
 		t.last = append(t.last, b...)
 		if n := len(t.last); n > stderrTailSize {
 			t.last = bytes.Clone(t.last[n-stderrTailSize:])
@@ -284,6 +286,14 @@ func (t *stderrTail) to(listen func([]byte)) {
 	t.listen = listen
 }
 
+// alsoTo passes all that comes from now on to listen, and keeps its end until forget.
+func (t *stderrTail) alsoTo(listen func([]byte)) {
+	t.to(listen)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.both = true
+}
+
 func (t *stderrTail) end() { close(t.done) }
 
 func (t *stderrTail) text() string {
@@ -296,5 +306,5 @@ func (t *stderrTail) text() string {
 func (t *stderrTail) forget() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.last = nil
+	t.last, t.both = nil, false
 }

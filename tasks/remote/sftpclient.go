@@ -98,7 +98,7 @@ func (s *Shell) startSFTP(ctx context.Context) (*session, []byte, error) {
 				}
 				break
 			}
-			out = append(out, piece...)
+			out = appendNoise(out, piece)
 			if _, rest, found := bytes.Cut(out, []byte(marker+"-up\n")); found {
 				return session, rest, nil
 			}

@@ -44,13 +44,38 @@ type Command struct {
 	// Dir is where it runs; "": where the login left us, or / if the user may not
 	// be there.
 	Dir string
+	// Keep is how many bytes of each of stdout and stderr are kept; 0: MaxOutput.
+	Keep int64
+	// Cut says that the script may write more than is kept, because it is somebody
+	// else's: the rest is counted and dropped, by Run on the host already. Without it
+	// more is an error of Run, lest half an answer be taken for a whole one. It costs
+	// the host some processes.
+	Cut bool
+}
+
+// MaxOutput is how much is kept of stdout and of stderr, unless a Command says
+// otherwise.
+const MaxOutput = 16 << 20
+
+func (c Command) keep() int64 {
+	if c.Keep > 0 {
+		return c.Keep
+	}
+	return MaxOutput
 }
 
 // Result is what a script left behind. A status other than 0 is no error here.
 type Result struct {
 	Stdout, Stderr []byte
-	Status         int
+	// StdoutCut and StderrCut are how many bytes at least were written beyond what was
+	// kept; CutUncounted: some. 0 is exact.
+	StdoutCut, StderrCut int64
+	Status               int
 }
+
+// CutUncounted says that output was cut and that nobody knows by how much, because a
+// background process goes on writing.
+const CutUncounted = -1
 
 // Shell returns the shell of that user, which it opens when asked for the first
 // time. *BecomeError says that the user could not be become.
@@ -108,7 +133,7 @@ func (s *Shell) Run(ctx context.Context, c Command) (Result, error) {
 	}
 	marker := randomHex()
 	s.runs++
-	f := newFrame(marker)
+	f := newFrame(marker, c.keep())
 	s.host.roundTrips.Add(1)
 	sent := make(chan error, 1)
 	request := runRequest(c, marker, s.dir, s.runs)
@@ -166,6 +191,9 @@ func (s *Shell) Run(ctx context.Context, c Command) (Result, error) {
 func (s *Shell) answer(c Command, f *frame) (Result, error) {
 	switch f.kind {
 	case frameOK:
+		if r := f.result; !c.Cut && (r.StdoutCut != 0 || r.StderrCut != 0) {
+			return r, fmt.Errorf("%s: a command wrote more than the %d bytes that its answer may have", s.host.Name(), c.keep())
+		}
 		return f.result, nil
 	case frameNoDir:
 		return f.result, &fs.PathError{Op: s.host.Name() + ": changing directory to", Path: c.Dir, Err: fs.ErrNotExist}
@@ -282,7 +310,7 @@ func (s *session) awaitHello(ctx context.Context, b Become, marker string) (hell
 				}
 				return hello{}, b.noShell(s, out)
 			}
-			out = append(out, piece...)
+			out = appendNoise(out, piece)
 			_, rest, found := strings.Cut(string(out), start)
 			line, _, whole := strings.Cut(rest, "\n")
 			if !found || !whole {
@@ -306,6 +334,16 @@ func (s *session) awaitHello(ctx context.Context, b Become, marker string) (hell
 			return hello{}, s.host.Err()
 		}
 	}
+}
+
+// appendNoise adds to what was said before the shell is ours, and forgets the beginning
+// of what is too long: a login may say anything, and without end.
+func appendNoise(out, piece []byte) []byte {
+	const most = 256 << 10
+	if out = append(out, piece...); len(out) > most {
+		out = append(out[:0], out[len(out)-most/4:]...)
+	}
+	return out
 }
 
 // noShell says why a shell ended before it said anything: with sudo -n that is how

@@ -15,7 +15,7 @@ import (
 // it comes and it may take hours while Runs go on. stdin nil: c.Stdin, or nothing.
 // stdout and stderr are called for every line, without its end, from one goroutine
 // each; a carriage return ends a line too, as progress displays write it. What has
-// no callback is collected in the Result.
+// no callback is collected in the Result, as much of it as the Command keeps.
 //
 // A cancelled ctx stops the script on the host; so does, for a script without
 // input, the loss of the connection. See the package comment.
@@ -49,6 +49,18 @@ func (r *streamRun) run(ctx context.Context, c Command, stdout, stderr func([]by
 	if r.shell.bash.Load() {
 		request = inOnePiece(request)
 	}
+	outLines := newLineSplitter("polarbook-"+r.marker+"-end ", stdout)
+	errLines := newLineSplitter("polarbook-"+r.marker+"-end\n", stderr)
+	errLines.skipTo = "polarbook-" + r.marker + "-up\n"
+	outLines.keep, errLines.keep = c.keep(), c.keep()
+	// From the beginning, for a script may write much before its shell is known to be there.
+	errDone := make(chan struct{})
+	var once sync.Once
+	r.session.errs.alsoTo(func(b []byte) {
+		if errLines.write(b) {
+			once.Do(func() { close(errDone) })
+		}
+	})
 	if err := r.session.write(ctx, append([]byte(surroundings), request...)); err != nil && !errors.Is(err, errEOF) {
 		return Result{}, h.blame(err)
 	}
@@ -56,16 +68,7 @@ func (r *streamRun) run(ctx context.Context, c Command, stdout, stderr func([]by
 	if err != nil {
 		return Result{}, err
 	}
-	outLines := newLineSplitter("polarbook-"+r.marker+"-end ", stdout)
-	errLines := newLineSplitter("polarbook-"+r.marker+"-end\n", stderr)
-	errLines.skipTo = "polarbook-" + r.marker + "-up\n"
-	errDone := make(chan struct{})
-	var once sync.Once
-	r.session.errs.to(func(b []byte) {
-		if errLines.write(b) {
-			once.Do(func() { close(errDone) })
-		}
-	})
+	r.session.errs.forget()
 	fed := make(chan error, 1)
 	if r.input != nil {
 		go func() { fed <- r.feed(ctx) }()
@@ -152,7 +155,7 @@ func (r *streamRun) feed(ctx context.Context) error {
 func (r *streamRun) result(out, errs *lineSplitter) Result {
 	r.session.errs.to(func([]byte) {}) // nobody is called any more from here on
 	errs.flush()
-	return Result{Stdout: out.collected, Stderr: errs.collected, Status: -1}
+	return Result{Stdout: out.collected, Stderr: errs.collected, StdoutCut: out.cut, StderrCut: errs.cut, Status: -1}
 }
 
 type streamHello struct {
@@ -174,7 +177,7 @@ func (s *session) awaitStreamHello(ctx context.Context, b Become, marker string)
 				}
 				return streamHello{}, b.noShell(s, out)
 			}
-			out = append(out, piece...)
+			out = appendNoise(out, piece)
 			_, rest, found := bytes.Cut(out, start)
 			line, rest, whole := bytes.Cut(rest, []byte("\n"))
 			if !found || !whole {
