@@ -67,7 +67,7 @@ func (l *live) Event(e engine.Event) {
 	case engine.RunStarted:
 		l.check = e.Check
 	case engine.PlayStarted:
-		l.redraw(l.flush() + "\n" + l.t.bold(e.Name) + l.t.faint("  "+strings.Join(e.Hosts, " ")) + "\n")
+		l.redraw(l.flush() + "\n" + l.t.bold(oneLine(e.Name)) + l.t.faint("  "+strings.Join(e.Hosts, " ")) + "\n")
 	case engine.TaskStarted:
 		done := l.flush()
 		l.tasks[e.ID] = e
@@ -86,11 +86,11 @@ func (l *live) Event(e engine.Event) {
 		h.what, h.done, h.total = e.What, e.Done, e.Total
 	case engine.HostSaid:
 		if e.TaskID == 0 { // not of a task: about the host itself
-			l.redraw(fmt.Sprintf("  %s: %s\n", e.Host, e.Line))
+			l.redraw(fmt.Sprintf("  %s: %s\n", e.Host, oneLine(e.Line)))
 			return
 		}
 		h := l.host(e.TaskID, e.Host)
-		h.what, h.done, h.total = e.Line, 0, 0
+		h.what, h.done, h.total = oneLine(e.Line), 0, 0
 	case engine.Retrying:
 		h := l.host(e.TaskID, e.Host)
 		h.what = fmt.Sprintf("attempt %d of %d: %s", e.Attempt, e.Of, e.Msg)
@@ -205,7 +205,7 @@ func (l *live) line(t *liveTask) string {
 	case len(groups[engine.Skipped]) == len(t.Hosts):
 		mark = l.t.faint("·")
 	}
-	return fmt.Sprintf("  %s %-44s %s\n%s", mark, t.Name, strings.Join(parts, "  "), t.words.String())
+	return fmt.Sprintf("  %s %-44s %s\n%s", mark, oneLine(t.Name), strings.Join(parts, "  "), t.words.String())
 }
 
 // redraw replaces what stands below by text that stays and the hosts at work now.
@@ -263,7 +263,7 @@ func (l *live) clear() {
 
 func (l *live) erase(b *strings.Builder) {
 	if l.drawn > 0 {
-		fmt.Fprintf(b, "\x1b[%dA\x1b[J", l.drawn)
+		fmt.Fprintf(b, "%s[%dA%s[J", ours, l.drawn, ours)
 	}
 }
 
@@ -277,7 +277,7 @@ func (l *live) now() []string {
 	var lines []string
 	turn := spinner[int(time.Since(l.began)/(150*time.Millisecond))%len(spinner)]
 	for _, t := range l.open {
-		lines = append(lines, fmt.Sprintf("  %s %-44s %s", turn, t.Name, took(time.Since(t.Time))))
+		lines = append(lines, fmt.Sprintf("  %s %-44s %s", turn, oneLine(t.Name), took(time.Since(t.Time))))
 		shown := 0
 		for _, name := range t.Hosts {
 			h := t.hosts[name]
@@ -314,6 +314,7 @@ func clip(s string, width int) string {
 	if i := strings.IndexByte(s, '\n'); i >= 0 {
 		s = s[:i]
 	}
+	s = oneLine(s)
 	if utf8.RuneCountInString(s) <= width || width < 1 {
 		return s
 	}

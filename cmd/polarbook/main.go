@@ -25,7 +25,8 @@ const (
 	exitChanges     = 3 // --check --detailed-exitcode, and changes are pending
 	exitUnreachable = 4 // a host could not be reached
 	exitLocked      = 5 // somebody else is at work on a host
-	exitAborted     = 6 // stopped by the user
+	exitAborted     = 6 // stopped by the user, or nobody reads what is printed
+	exitUnwritten   = 7 // done, but what was to be printed or the journal could not be written
 )
 
 type cli struct {
@@ -43,7 +44,8 @@ type cli struct {
 type terminal struct {
 	in       *os.File
 	out, err io.Writer
-	tty      bool // out is a terminal, wide columns across
+	closed   chan struct{} // closed when nobody reads what is printed any more
+	tty      bool          // out is a terminal, wide columns across
 	wide     func() int
 }
 
@@ -89,7 +91,13 @@ func run(args []string) int {
 	ctx, stop, cancel := interrupts(t)
 	defer cancel()
 	err = k.Run(t, runContext{ctx, stop})
-	return report(t, err)
+	if code := report(t, err); code != exitDone {
+		return code
+	}
+	if t.written() != nil {
+		return exitUnwritten
+	}
+	return exitDone
 }
 
 // runContext is a command's context, and what is closed at the first Ctrl-C: finish the step in hand, then stop.
@@ -104,9 +112,25 @@ func interrupts(t *terminal) (context.Context, <-chan struct{}, func()) {
 	stop := make(chan struct{})
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	// Asked for, a pipe that is closed is an error of writing and does not end the process. To ignore it would have the
+	// programs of the laptop that a run starts ignore it too.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	go func() {
 		first := true
-		for s := range signals {
+		closed := t.closed
+		for {
+			var s os.Signal
+			select {
+			case <-closed:
+				closed = nil
+				if first {
+					first = false
+					close(stop)
+					fmt.Fprintln(t.err, "polarbook: nobody reads what is printed: stopping after the steps in hand")
+				}
+				continue
+			case s = <-signals:
+			}
 			if first && s != syscall.SIGHUP {
 				first = false
 				close(stop)
@@ -152,7 +176,7 @@ func report(t *terminal, err error) int {
 	case errors.As(err, &problems):
 		fmt.Fprintln(t.err, problems)
 	default:
-		fmt.Fprintf(t.err, "polarbook: %v\n", err)
+		fmt.Fprintf(t.err, "polarbook: %s\n", indentAfter(err.Error(), "  "))
 		if codeOf(err) == exitLocked {
 			fmt.Fprintln(t.err, "Wait for the other with --lock-wait SECONDS. Should it be dead, see polarbook unlock.")
 		}

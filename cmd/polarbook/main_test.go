@@ -36,7 +36,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "times": times, "jsonlines": jsonLines, "width": width, "mode": mode, "interrupted": interrupted,
+			"exits": exits, "exits-shell": exitsShell, "times": times, "jsonlines": jsonLines, "width": width, "mode": mode, "interrupted": interrupted,
 		},
 		RequireExplicitExec: true,
 	})
@@ -54,6 +54,14 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	if strconv.Itoa(code) != args[0] {
 		ts.Fatalf("polarbook %s: exit code %d, want %s", strings.Join(args[1:], " "), code, args[0])
+	}
+}
+
+// exitsShell runs a line of bash and wants an exit code: exits-shell 7 'polarbook run x >/dev/full'.
+func exitsShell(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(os.WriteFile(ts.MkAbs("line.sh"), []byte(args[1]+"\n"), 0o644))
+	if err := ts.Exec("bash", "-c", "bash line.sh; code=$?; [ $code = "+args[0]+" ] || { echo exit code $code >&2; exit 1; }"); err != nil {
+		ts.Fatalf("%s: not the exit code %s: %v", args[1], args[0], err)
 	}
 }
 

@@ -51,7 +51,7 @@ func (n *narrator) result(e engine.HostDone) string {
 	var b strings.Builder
 	who := place(e)
 	if e.InLoop {
-		who += " (" + e.Item + ")"
+		who += " (" + oneLine(e.Item) + ")"
 	}
 	switch e.Status {
 	case engine.Failed, engine.Unreachable, engine.Ignored, engine.Rescued:
@@ -76,7 +76,7 @@ func (n *narrator) result(e engine.HostDone) string {
 		}
 		if n.verbose > 1 && !e.NoLog {
 			for _, key := range sortedKeys(e.Values) {
-				fmt.Fprintf(&b, "    %s: %v\n", key, e.Values[key])
+				fmt.Fprintf(&b, "    %s: %s\n", oneLine(key), indentAfter(fmt.Sprint(e.Values[key]), "    "))
 			}
 		}
 	}
@@ -84,7 +84,7 @@ func (n *narrator) result(e engine.HostDone) string {
 		fmt.Fprintf(&b, "%s %s: %s\n", n.word(e.Status), who, below(e.Msg))
 	}
 	for _, w := range e.Warnings {
-		fmt.Fprintf(&b, "%s %s: %s\n", n.t.yellow("warning"), who, w)
+		fmt.Fprintf(&b, "%s %s: %s\n", n.t.yellow("warning"), who, indentAfter(w, "    "))
 	}
 	if n.diff {
 		for _, d := range e.Diff {
@@ -150,6 +150,7 @@ func (n *narrator) diffText(who string, d tasks.Diff) string {
 	if after == "" {
 		after = "after"
 	}
+	before, after = oneLine(before), oneLine(after)
 	if d.Hidden {
 		return fmt.Sprintf("--- %s (%s)\n+++ %s: not shown, it holds secrets\n", before, who, after)
 	}
@@ -216,7 +217,7 @@ func (n *narrator) recap(e engine.RunEnded) string {
 	if e.Aborted {
 		b.WriteString(n.t.yellow("stopped before the end") + "; the same command goes on from there\n")
 		for _, host := range sortedKeys(e.Pending) {
-			fmt.Fprintf(&b, "  %s would have gone on with: %s\n", host, e.Pending[host])
+			fmt.Fprintf(&b, "  %s would have gone on with: %s\n", host, oneLine(e.Pending[host]))
 		}
 	}
 	return b.String()

@@ -227,7 +227,7 @@ func (w *workplace) warnOnce() func(string) {
 		defer mu.Unlock()
 		if !told[text] {
 			told[text] = true
-			fmt.Fprintln(w.t.err, "warning: "+text)
+			fmt.Fprintln(w.t.err, "warning: "+indentAfter(text, "  "))
 		}
 	}
 }

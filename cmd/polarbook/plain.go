@@ -27,21 +27,21 @@ func (p *plain) Event(e engine.Event) {
 	case engine.RunStarted:
 		p.check = e.Check
 	case engine.PlayStarted:
-		p.say(e.Time, "PLAY  %s (%s)", e.Name, strings.Join(e.Hosts, ", "))
+		p.say(e.Time, "PLAY  %s (%s)", oneLine(e.Name), strings.Join(e.Hosts, ", "))
 	case engine.TaskStarted:
 		p.tasks[e.ID] = e
-		p.say(e.Time, "TASK  %s", e.Name)
+		p.say(e.Time, "TASK  %s", oneLine(e.Name))
 	case engine.HostProgress:
 		last := p.progress[e.Host]
 		if again := last.What == e.What && last.Done == e.Done; again || e.Time.Sub(last.Time) < progressEvery && e.Done != e.Total {
 			return
 		}
 		p.progress[e.Host] = e
-		p.say(e.Time, "      %s: %s %s", e.Host, e.What, portion(e.Done, e.Total))
+		p.say(e.Time, "      %s: %s %s", e.Host, oneLine(e.What), portion(e.Done, e.Total))
 	case engine.HostSaid:
-		p.say(e.Time, "      %s: %s", e.Host, e.Line)
+		p.say(e.Time, "      %s: %s", e.Host, oneLine(e.Line))
 	case engine.Retrying:
-		p.say(e.Time, "      %s: attempt %d of %d: %s", e.Host, e.Attempt, e.Of, e.Msg)
+		p.say(e.Time, "      %s: attempt %d of %d: %s", e.Host, e.Attempt, e.Of, indentAfter(e.Msg, "         "))
 	case engine.HostDone:
 		p.done(e)
 	case engine.RunEnded:
@@ -69,10 +69,10 @@ func (p *plain) done(e engine.HostDone) {
 	}
 	detail := ""
 	if e.InLoop {
-		detail = " (" + e.Item + ")"
+		detail = " (" + oneLine(e.Item) + ")"
 	}
 	if e.Msg != "" && (e.Status == engine.Changed || p.speaks(e)) {
-		detail += ": " + e.Msg
+		detail += ": " + indentAfter(e.Msg, "         ")
 	}
 	p.say(e.Time, "      %s %s%s", p.word(e.Status), place(e), detail)
 }

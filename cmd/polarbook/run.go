@@ -57,7 +57,7 @@ func (c *runCmd) Run(t *terminal, run runContext) error {
 			return err
 		}
 		for _, warning := range p.Warnings {
-			fmt.Fprintln(t.err, "warning:", warning)
+			fmt.Fprintln(t.err, "warning:", indentAfter(fmt.Sprint(warning), "  "))
 		}
 		books = append(books, p)
 	}
@@ -98,7 +98,7 @@ func (c *runCmd) Run(t *terminal, run runContext) error {
 	if l, ok := display.(*live); ok {
 		l.standBack(&o)
 	}
-	o.Listeners = []engine.Listener{journal.Journal, display}
+	o.Listeners = []engine.Listener{&keptJournal{Journal: journal.Journal, t: t}, display}
 	report, err := engine.Run(run, o)
 	if err != nil {
 		if c.Output != "json" {
@@ -106,10 +106,28 @@ func (c *runCmd) Run(t *terminal, run runContext) error {
 		}
 		return err
 	}
+	if journal.Err() != nil {
+		return &exit{code: exitUnwritten} // it has been said
+	}
 	if c.DetailedExitcode && report.Changed > 0 {
 		return &exit{code: exitChanges}
 	}
 	return nil
+}
+
+// keptJournal says at once that a journal cannot be written any more, and not only when the run is over.
+type keptJournal struct {
+	*engine.Journal
+	t    *terminal
+	told bool
+}
+
+func (j *keptJournal) Event(e engine.Event) {
+	j.Journal.Event(e)
+	if err := j.Err(); err != nil && !j.told {
+		j.told = true
+		fmt.Fprintf(j.t.err, "polarbook: the journal %s cannot be written, from here on the run is not recorded: %v\n", j.Path(), err)
+	}
 }
 
 // readers are the built-in playbooks that change nothing and so neither wait for a lock nor take one.

@@ -90,13 +90,13 @@ func (c *statusCmd) show(t *terminal, l *statusListener, err error) {
 	}
 	var b strings.Builder
 	if c.Watch && t.tty {
-		b.WriteString("\x1b[H\x1b[2J")
+		b.WriteString(ours + "[H" + ours + "[2J")
 	}
 	if c.Watch {
 		b.WriteString(t.faint(time.Now().Format("15:04:05")) + "\n")
 	}
 	if l.values == nil {
-		fmt.Fprintf(&b, "%s %v\n", t.red("no answer:"), err)
+		fmt.Fprintf(&b, "%s %s\n", t.red("no answer:"), indentAfter(err.Error(), "  "))
 		fmt.Fprint(t.out, b.String())
 		return
 	}
@@ -112,12 +112,12 @@ func (c *statusCmd) show(t *terminal, l *statusListener, err error) {
 		b.WriteString(line + "\n")
 	}
 	if problem := text(l.values["problem"]); problem != "" {
-		b.WriteString("\n" + t.red("no leader: ") + problem + "\n")
+		b.WriteString("\n" + t.red("no leader: ") + indentAfter(problem, "  ") + "\n")
 	}
 	if list, _ := l.values["disagrees"].([]any); len(list) > 0 {
 		b.WriteString("\n" + t.yellow("not as the inventory wants it:") + "\n")
 		for _, d := range list {
-			fmt.Fprintf(&b, "  %v\n", d)
+			fmt.Fprintf(&b, "  %s\n", indentAfter(fmt.Sprint(d), "    "))
 		}
 	}
 	fmt.Fprint(t.out, b.String())

@@ -9,6 +9,12 @@ import (
 
 // table sets rows out in columns, two spaces apart.
 func table(rows [][]string) string {
+	for i, row := range rows {
+		rows[i] = make([]string, len(row))
+		for k, cell := range row {
+			rows[i][k] = visible(cell)
+		}
+	}
 	var widths []int
 	for _, row := range rows {
 		for i, cell := range row {

@@ -15,14 +15,19 @@ import (
 func standardTerminal() *terminal {
 	fd := int(os.Stdout.Fd())
 	tty := term.IsTerminal(fd) && os.Getenv("TERM") != "dumb"
-	return &terminal{in: os.Stdin, out: os.Stdout, err: os.Stderr, tty: tty, wide: func() int {
+	t := &terminal{in: os.Stdin, tty: tty, closed: make(chan struct{}), wide: func() int {
 		w, _, err := term.GetSize(fd)
 		if err != nil || w < 40 {
 			return 100
 		}
 		return w
 	}}
+	lost := t.lostOutput()
+	t.out, t.err = &legible{w: os.Stdout, name: standardOutput, lost: lost}, &legible{w: os.Stderr, name: "standard error", lost: lost}
+	return t
 }
+
+const standardOutput = "standard output"
 
 // asks says whether there is a person to ask.
 func (t *terminal) asks() bool { return term.IsTerminal(int(t.in.Fd())) }
@@ -71,7 +76,7 @@ func (t *terminal) paint(code, text string) string {
 	if !t.tty || os.Getenv("NO_COLOR") != "" {
 		return text
 	}
-	return "\x1b[" + code + "m" + text + "\x1b[0m"
+	return ours + "[" + code + "m" + text + ours + "[0m"
 }
 
 func (t *terminal) green(s string) string  { return t.paint("32", s) }

@@ -102,11 +102,11 @@ func (c *unlockCmd) show(t *terminal, holders map[string]remote.Holder) (clear m
 		if dead {
 			state = "not heard of for " + took(h.Silent)
 		}
-		rows = append(rows, []string{host, h.User, h.Playbook, h.Run, h.Since.Local().Format("2006-01-02 15:04:05"), state})
+		rows = append(rows, []string{host, oneLine(h.User), oneLine(h.Playbook), oneLine(h.Run), h.Since.Local().Format("2006-01-02 15:04:05"), state})
 		if dead || c.Force {
 			clear[host] = h
 		} else {
-			left = append(left, host+": "+h.User+" is")
+			left = append(left, host+": "+oneLine(h.User)+" is")
 		}
 	}
 	fmt.Fprintln(t.out, table(rows))
@@ -126,7 +126,7 @@ func (l *unlockListener) Event(e engine.Event) {
 	}
 	switch d.Status {
 	case engine.Failed, engine.Unreachable:
-		fmt.Fprintf(l.t.err, "%s: %s\n", d.Host, d.Msg)
+		fmt.Fprintf(l.t.err, "%s: %s\n", d.Host, indentAfter(d.Msg, "    "))
 	default:
 		l.said[d.Host] = text(d.Values["stdout"])
 	}
