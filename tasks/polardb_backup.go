@@ -37,11 +37,11 @@ var polardbBackupModule = Define(Module{
 `,
 }, func(a *backupArgs, _ Local) (Action, error) {
 	a.To = path.Clean(a.To)
-	switch {
-	case !path.IsAbs(a.To) || strings.Count(a.To, "/") < 2:
+	if !path.IsAbs(a.To) || strings.Count(a.To, "/") < 2 {
 		return nil, &ArgError{Module: "polardb_backup", Arg: "to", Problem: fmt.Sprintf("must be an absolute path at least two levels deep, not %q", a.To)}
-	case strings.ContainsAny(a.ReplicationPassword, "\n\r") || a.ReplicationPassword == "":
-		return nil, &ArgError{Module: "polardb_backup", Arg: "replication_password", Problem: "must be one line and not empty"}
+	}
+	if err := checkReplication("polardb_backup", a.ReplicationUser, a.ReplicationPassword); err != nil {
+		return nil, err
 	}
 	list, err := a.nodes()
 	return &backupAction{args: a, list: list}, err
@@ -137,11 +137,14 @@ func (b *backupAction) Apply(ctx context.Context, h Host, p Plan) (Result, error
 	if err != nil {
 		return Result{}, &Failure{Msg: "a base backup needs a leader to copy", Err: err}
 	}
+	if err := a.checkSource(ctx, h, b.list, leader); err != nil {
+		return Result{}, err
+	}
 	h.Say("copying " + leader.Node + " (" + leader.Address.String() + ")")
 	script := strings.NewReplacer("@TO@", remote.Quote(a.To), "@CLUSTERLINE@", remote.Quote("cluster="+a.Cluster), "@CLUSTER@", remote.Quote(a.Cluster), "@SOURCE@", remote.Quote(leader.Node),
 		"@USER@", remote.Quote(a.User), "@LIB@", remote.Quote(a.Home+"/current/lib"), "@BIN@", remote.Quote(a.Home+"/current/bin"), "@TIMEOUT@", fmt.Sprint(a.Timeout), "@TOOL@", tool,
 		"@HOST@", remote.Quote(leader.Address.Host), "@PORT@", fmt.Sprint(leader.Address.Port), "@REPLICATOR@", remote.Quote(a.ReplicationUser)).Replace(backupScript)
-	pass := "*:*:*:" + pgpass(a.ReplicationUser) + ":" + pgpass(a.ReplicationPassword) + "\n"
+	pass := passLine(a.ReplicationUser, a.ReplicationPassword)
 	var last []string
 	values := map[string]any{"source": leader.Node}
 	answer, err := h.Shell().Stream(ctx, remote.Command{Script: script}, strings.NewReader(pass), func(line []byte) {

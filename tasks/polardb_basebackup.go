@@ -41,8 +41,8 @@ var polardbBasebackupModule = Define(Module{
 	if err := a.check(); err != nil {
 		return nil, err
 	}
-	if strings.ContainsAny(a.ReplicationPassword, "\n\r") || a.ReplicationPassword == "" {
-		return nil, &ArgError{Module: "polardb_basebackup", Arg: "replication_password", Problem: "must be one line and not empty"}
+	if err := checkReplication("polardb_basebackup", a.ReplicationUser, a.ReplicationPassword); err != nil {
+		return nil, err
 	}
 	list, err := a.nodes()
 	return &basebackupAction{args: a, list: list}, err
@@ -85,9 +85,12 @@ func (b *basebackupAction) Apply(ctx context.Context, h Host, p Plan) (Result, e
 	if err != nil {
 		return Result{}, &Failure{Msg: "a base backup needs a leader to copy", Err: err}
 	}
+	if err := a.checkSource(ctx, h, b.list, leader); err != nil {
+		return Result{}, err
+	}
 	h.Say("copying " + leader.Node + " (" + leader.Address.String() + ")")
 	// pgpass escapes; host, port and database are left open because the file lives for this one command.
-	pass := "*:*:*:" + pgpass(a.ReplicationUser) + ":" + pgpass(a.ReplicationPassword) + "\n"
+	pass := passLine(a.ReplicationUser, a.ReplicationPassword)
 	command := fmt.Sprintf(`timeout %d "$TOOL" -w -h %s -p %d -U %s -D "$PGDATA" --polardata="$POLARDATA" -X stream -c fast --progress --write-recovery-conf -v`,
 		a.Timeout, remote.Quote(leader.Address.Host), leader.Address.Port, remote.Quote(a.ReplicationUser))
 	script := a.begin(stepCopy, s) + `

@@ -61,11 +61,22 @@ func (c *checkAction) inventory(r *checkRows, h checkHost, asked checkAsked) {
 	slices.Sort(names)
 	for _, name := range names {
 		s, _ := toString(a.Secrets[name])
-		found := "set"
-		if strings.TrimSpace(s) == "" {
-			found = "empty"
+		copies := strings.Contains(name, "replication")
+		role := a.User
+		if copies {
+			role = a.Replicator
 		}
-		r.when(found == "set", statusFail, name, found, "a password", "set it in the environment ("+strings.ToUpper(name)+") or, encrypted, in the inventory")
+		switch problem := passwordProblem(role, s, copies); {
+		case strings.TrimSpace(s) == "":
+			r.add(name, statusFail, "empty", "a password", "set it in the environment ("+strings.ToUpper(name)+") or, encrypted, in the inventory")
+		case problem != "":
+			r.add(name, statusFail, "it "+problem, "a password that the engine can hold", "choose another")
+		default:
+			r.add(name, statusPass, "set", "", "")
+		}
+	}
+	if problem := roleProblem(a.Replicator); problem != "" && len(a.Secrets) > 0 {
+		r.add("polardb_replication_user", statusFail, fmt.Sprintf("%q %s", a.Replicator, problem), "a role that the engine can have", "choose another")
 	}
 }
 

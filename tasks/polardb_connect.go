@@ -60,8 +60,11 @@ func (c *clusterArgs) connect(ctx context.Context, host Host, n wantedNode) (*pg
 		way.Accept = asked.Asked
 		conn, err = dma.Connect(ctx, way)
 	}
-	if code := dma.Code(err); code == "28P01" || code == "28000" {
-		return nil, &Failure{Msg: fmt.Sprintf("authentication of the role %s failed on %s", c.LoginUser, n.Name), Err: err, Hint: loginHint}
+	switch dma.Code(err) {
+	case "28P01":
+		return nil, &Failure{Msg: fmt.Sprintf("password authentication failed for the role %s on %s", c.LoginUser, n.Name), Err: err, Hint: loginHint}
+	case "28000":
+		return nil, &Failure{Msg: fmt.Sprintf("%s does not let the role %s in", n.Name, c.LoginUser), Err: err, Hint: "see pg_hba.conf and the role on that node"}
 	}
 	return conn, err
 }
@@ -119,6 +122,14 @@ func checkListener(ctx context.Context, host Host, n wantedNode, address string)
 		return fmt.Errorf("connect to %s: %w", address, syscall.ECONNREFUSED)
 	}
 	return nil
+}
+
+// ignoreRefused lets pass that nobody listens.
+func ignoreRefused(err error) error {
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return nil
+	}
+	return err
 }
 
 // receives says that a connection to an address ends at this socket.

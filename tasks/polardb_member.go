@@ -202,6 +202,9 @@ func (m *memberAction) add(ctx context.Context, h Host, leader dma.View, n wante
 	if err := m.args.command(undo, h, now, dma.DropLearner(n.Address), time.Minute); err != nil {
 		return &Failure{Msg: n.Name + " was left behind as a learner, and dropping it failed", Err: err, Hint: "the engine adds nobody while it is there"}
 	}
+	if failure := streamFailure(undo, h, n, "it did not catch up in time, and the learner that the engine left behind was dropped again"); failure != nil {
+		return failure
+	}
 	return &Failure{Msg: n.Name + " did not catch up in time; the learner that the engine left behind was dropped again", Err: err,
 		Hint: fmt.Sprintf("look into the server log of %s for why it does not stream. If it has log that the cluster has not (consensus log mismatch, divergence), build it anew: polarbook run rebuild-node.yml -e node=%s", n.Name, n.Name)}
 }
@@ -256,6 +259,9 @@ func (m *memberAction) prove(ctx context.Context, h Host, n wantedNode, changed 
 	case err != nil:
 		return Result{}, err
 	case saw != "":
+		if failure := streamFailure(ctx, h, n, saw); failure != nil {
+			return Result{}, failure
+		}
 		return Result{}, &Failure{Msg: fmt.Sprintf("the node and the leader do not agree (limit %s): %s", m.limit(), saw), Hint: memberHint(survey, n)}
 	}
 	row, _ := leader.Member(n.Address)

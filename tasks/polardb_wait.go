@@ -51,7 +51,11 @@ func (w *waitAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
 
 func (w *waitAction) look(ctx context.Context, h Host) (waitFound, error) {
 	if w.args.For == "leader" {
-		leader, err := w.args.survey(ctx, h, w.list).Leader()
+		survey := w.args.survey(ctx, h, w.list)
+		leader, err := survey.Leader()
+		if refused := passwordRefused(survey, w.args.LoginUser); err != nil && refused != nil {
+			return waitFound{}, refused // no wait will help
+		}
 		if err != nil {
 			return waitFound{Saw: err.Error()}, nil
 		}

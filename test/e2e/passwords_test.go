@@ -1,0 +1,58 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/polarbook/polarbook/test/site"
+)
+
+// Passwords, a role and a setting with all that somebody's syntax means something by: shell, SQL, configuration files,
+// connection strings, password files, pg_hba.conf. Each must come to the engine as it was written.
+func TestPasswordsAndSettingsOfAnyLetters(t *testing.T) {
+	s := site.New(t, site.Options{Cluster: "letters", Specs: site.Hosts("node1", "node2"), Group: site.Vars{
+		"polardb_replication_user":     `rep 'li"c\ator`,
+		"polardb_replication_password": `a'b\c"d$e%f g:h#é\\ \'`,
+		"polardb_password":             "１２３" + strings.Repeat(`ü'\`, 40),
+		"polardb_settings":             site.Vars{"log_line_prefix": `%m 'it''s' \n [%p] # `},
+	}})
+	s.Run(0, "new-cluster.yml").Changed()
+	s.Run(0, "new-cluster.yml").Unchanged()
+	s.Run(0, "reconfigure.yml").Unchanged()
+	s.Whole()
+	s.Case(t, "the setting", func(t *testing.T) {
+		s.File("ask.yml", `
+- name: Ask
+  hosts: polardb
+  gather_facts: false
+  tasks:
+    - import_role: {name: polardb, tasks_from: status.yml}
+    - polardb_query:
+        on: self
+        query: select current_setting('log_line_prefix') as prefix
+        nodes: "{{ polardb_nodes }}"
+        login_user: "{{ polardb_user }}"
+        login_password: "{{ polardb_password }}"
+      register: asked
+    - assert:
+        that: asked.query_result[0].prefix == polardb_settings.log_line_prefix
+`)
+		s.Run(0, "ask.yml")
+	})
+	s.Case(t, "a copy", func(*testing.T) { s.Run(0, "backup.yml", "-e", "on=node2", "-e", "to=/srv/backup") })
+	s.Case(t, "built anew", func(*testing.T) {
+		s.Run(0, "rebuild-node.yml", "-e", "node="+s.Followers()[0], "--yes")
+		s.Whole()
+	})
+	s.Case(t, "what the engine cannot hold is refused first", func(*testing.T) {
+		s.Variant("long.yml", site.Vars{"polardb_replication_password": strings.Repeat("long", 80)}, nil)
+		s.Run(2, "check.yml", "-i", "long.yml").Says("a password that the engine can hold").Unchanged()
+		s.Run(2, "new-cluster.yml", "-i", "long.yml").Says("a password that the engine can hold").Unchanged()
+	})
+	s.Case(t, "another password", func(*testing.T) {
+		s.Variant("other.yml", site.Vars{"polardb_password": "wr0ng-one"}, nil)
+		s.Run(2, "new-cluster.yml", "-i", "other.yml").Says("password authentication failed").Unchanged()
+		s.Variant("other.yml", site.Vars{"polardb_replication_password": "wr0ng-one"}, nil)
+		s.Run(2, "new-cluster.yml", "-i", "other.yml").Says("has another password than the one that is given").Unchanged("node2")
+	})
+}
