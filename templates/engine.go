@@ -135,7 +135,9 @@ func (s *session) renderValue(value any, depth int) (any, error) {
 // Condition evaluates an expression as when, until, failed_when and changed_when hold it: without
 // braces. The result is its truth as Python sees it: "", 0, [], {} and None are false, "False" is
 // true. A condition that does have braces is rendered first and then, if that gave a string,
-// evaluated as an expression, as Ansible does. An empty condition is true.
+// evaluated as an expression, as Ansible does: that is for variables that hold expressions. Where anything
+// Unsafe or a lookup had a part in that text, it is an *UnsafeConditionError: what a host says is never evaluated.
+// An empty condition is true.
 func (e *Engine) Condition(condition string, vars Vars) (bool, error) {
 	s := newSession(e, vars)
 	if strings.TrimSpace(condition) == "" {
@@ -153,6 +155,11 @@ func (e *Engine) Condition(condition string, vars Vars) (bool, error) {
 		if !ok {
 			return truth(value)
 		}
+		// A text that is not one expression alone notes by itself what it is made of.
+		p, failed := e.parse("", keepBackslashes(condition), FileOptions{})
+		if s.shared.foreign || s.shared.unsafe && (failed != nil || p.single != nil) {
+			return false, &UnsafeConditionError{Condition: condition}
+		}
 		if strings.TrimSpace(text) == "" {
 			return false, nil
 		}
@@ -165,6 +172,21 @@ func (e *Engine) Condition(condition string, vars Vars) (bool, error) {
 	r := &run{session: s, frame: newFrame(nil)}
 	yes, failed := r.truth(p.value)
 	return yes, p.explain("", failed)
+}
+
+// UnsafeConditionError is a condition with braces in whose text a host, a task or a file had a part: evaluated, it would
+// do what they say.
+type UnsafeConditionError struct{ Condition string }
+
+func (e *UnsafeConditionError) Error() string {
+	instead := "write the condition as an expression without braces, as in when: result.stdout == 'yes', or result.stdout | bool"
+	if inner, ok := strings.CutPrefix(strings.TrimSpace(e.Condition), "{{"); ok {
+		if inner, ok = strings.CutSuffix(inner, "}}"); ok && !strings.Contains(inner, "{{") {
+			inner = strings.TrimSpace(strings.Trim(inner, "-"))
+			instead = fmt.Sprintf("write an expression without braces: %s | bool where it is to say true or false, %s == 'text' to compare it", inner, inner)
+		}
+	}
+	return fmt.Sprintf("the template %s gives a text that comes from a host, an earlier task or a file, and such text is never evaluated as a condition; %s", strings.TrimSpace(e.Condition), instead)
 }
 
 // Evaluate returns the value of an expression without braces, with its type.

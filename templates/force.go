@@ -77,6 +77,7 @@ func (s *session) forceDepth(value any, depth int) (any, error) {
 		}
 		return result, nil
 	case Unsafe:
+		s.shared.unsafe = true
 		return s.forceDepth(plain(v.Value), depth+1)
 	}
 	return value, nil

@@ -74,6 +74,7 @@ func (r *run) lookupPlugin(join bool, positional []any, named map[string]any) (a
 			return nil, u.error()
 		}
 	}
+	r.session.shared.unsafe = true // as in Ansible: what is in files and the environment is no code
 	name := text(positional[0])
 	if problem := lookupProblem(name); problem != "" {
 		return nil, errors.New(problem)

@@ -59,9 +59,11 @@ type session struct {
 
 // sharedState bounds and watches a whole call of Render.
 type sharedState struct {
-	active []activeVariable
-	depth  int
-	steps  int
+	active  []activeVariable
+	depth   int
+	steps   int
+	unsafe  bool // something that others have written has been read
+	foreign bool // and what it became may be a part of the text that was printed
 }
 
 type activeVariable struct {
@@ -132,6 +134,7 @@ func (s *session) lookup(name string) (any, bool, error) {
 func (s *session) demand(path string, raw any) (any, error) {
 	switch v := raw.(type) {
 	case Unsafe:
+		s.shared.unsafe = true
 		return plain(v.Value), nil
 	case string:
 		if !isTemplate(v) {

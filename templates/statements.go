@@ -135,8 +135,18 @@ func (s *outputStatement) execute(r *run) error {
 	if err != nil {
 		return locate(s.value, err)
 	}
+	r.session.shared.foreign = r.session.shared.foreign || r.session.shared.unsafe && !isPlainScalar(value)
 	r.out.WriteString(text)
 	return nil
+}
+
+// isPlainScalar tells a number or a truth value, whose text says nothing else, whoever it comes from.
+func isPlainScalar(value any) bool {
+	switch value.(type) {
+	case nil, bool, int, float64:
+		return true
+	}
+	return false
 }
 
 func (s *ifStatement) execute(r *run) error {

@@ -154,6 +154,47 @@ func TestCondition(t *testing.T) {
 	}
 }
 
+// TestUnsafeCondition: what a host says is a value, and never an expression.
+func TestUnsafeCondition(t *testing.T) {
+	asked := false
+	e := New(Options{Env: func(string) (string, bool) { asked = true; return "CANARY", true }})
+	const attack = "lookup('env','X') is search('CANARY')"
+	vars := Map{
+		"r":    Unsafe{map[string]any{"stdout": attack, "rc": 0, "changed": true, "stdout_lines": []any{attack}, "none": nil, "yes": "true"}},
+		"said": Unsafe{attack}, "alias": "{{ r.stdout }}", "deep": map[string]any{"a": []any{"{{ said }}"}}, "cond": "zero == 0", "zero": 0,
+		"hosts": Map{"h": Scope{Map{"fact": Unsafe{attack}}}}, "list": []any{Unsafe{attack}},
+	}
+	for _, condition := range []string{
+		"{{ r.stdout }}", "{{ said }}", "{{ alias }}", "{{ deep.a[0] }}", "{{ r.stdout }} == 'x'", "'{{ r.stdout }}' == 'x'", "{{ hosts.h.fact }}", "{{ list[0] }}",
+		"{{ r.stdout_lines | first }}", "{{ r.stdout | trim | upper | lower }}", "{% if true %}{{ said }}{% endif %}", "{% set x %}{{ said }}{% endset %}{{ x }}",
+		"{% set x = said %}{{ x }}", "{% macro m(a) %}{{ a }}{% endmacro %}{{ m(said) }}", "{% for x in r.stdout_lines %}{{ x }}{% endfor %}", "{{ r.yes }}",
+		"{{ lookup('env', 'X') }}", "{{ '' ~ r.stdout }}", "{% filter lower %}{{ said }}{% endfilter %}", "{{ [said] | join }}", "{{ '%s' % said }}",
+		"{{ {'a': said}.a }}", "{{ said if true else 1 }}", "{% call x() %}{% endcall %}{{ said }}", "{{ cond if r.rc == 0 else said }}",
+	} {
+		asked = strings.Contains(condition, "lookup")
+		was := asked
+		got, err := e.Condition(condition, vars)
+		if err == nil || asked != was {
+			t.Errorf("%s: %v %v, the environment was read: %v", condition, got, err, asked)
+		}
+		var unsafe *UnsafeConditionError
+		if !errors.As(err, &unsafe) && !strings.Contains(condition, "call") {
+			t.Errorf("%s: %v", condition, err)
+		}
+	}
+	for condition, want := range map[string]bool{
+		"{{ cond }}": true, "{{ r.changed }}": true, "{{ r.rc == 0 }}": true, "{{ r.rc }} == 0": true, "{{ r.rc }} == {{ zero }}": true, "{{ r.stdout | length > 3 }}": true,
+		"r.stdout": true, "said == 'x'": false, "r.yes | bool": true, "{{ r.none }}": false, "{{ cond }} and {{ r.changed }}": true, "not said is search('CANARY')": false,
+	} {
+		if got, err := e.Condition(condition, vars); err != nil || got != want {
+			t.Errorf("%s: %v %v", condition, got, err)
+		}
+	}
+	if _, err := e.Condition("{{ r.stdout }}", vars); err == nil || !strings.Contains(err.Error(), "r.stdout | bool") {
+		t.Errorf("what to write is not said: %v", err)
+	}
+}
+
 func TestIPv4Int(t *testing.T) {
 	for address, want := range map[string]any{
 		"10.0.0.1": 167772161, "192.168.1.1": 3232235777, "0.0.0.0": 0, "255.255.255.255": 4294967295,

@@ -1,0 +1,82 @@
+package attacks
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/polarbook/polarbook/test/site"
+)
+
+// laptop is a directory to run polarbook in whose one host, evil, is this machine: what a hostile host says is what its
+// tasks print, however they are reached.
+type laptop struct {
+	t   *testing.T
+	dir string
+	env []string
+}
+
+// operated is what came of one run.
+type operated struct {
+	code           int
+	stdout, stderr string
+	memory         int64 // the most that polarbook ever held, in bytes
+	journal        string
+}
+
+func newLaptop(t *testing.T) *laptop {
+	l := &laptop{t: t, dir: t.TempDir()}
+	l.write("inventory.yml", "all: {hosts: {evil: {ansible_connection: local}}}\n")
+	return l
+}
+
+func (l *laptop) write(name, text string) {
+	l.t.Helper()
+	if err := os.WriteFile(filepath.Join(l.dir, name), []byte(text), 0o644); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// playbook writes site.yml with these tasks.
+func (l *laptop) playbook(tasks string) {
+	l.write("site.yml", "- hosts: all\n  gather_facts: false\n  tasks:\n    "+strings.ReplaceAll(strings.TrimSpace(tasks), "\n", "\n    ")+"\n")
+}
+
+// run runs polarbook, its output into files.
+func (l *laptop) run(args ...string) operated {
+	l.t.Helper()
+	state := filepath.Join(l.dir, "state")
+	c := exec.Command(site.Program(l.t), args...)
+	c.Dir = l.dir
+	c.Env = append(append(os.Environ(), "XDG_STATE_HOME="+state, "HOME="+l.dir, "TERM=dumb"), l.env...)
+	return l.start(c, state)
+}
+
+func (l *laptop) start(c *exec.Cmd, state string) operated {
+	l.t.Helper()
+	var stdout, stderr bytes.Buffer
+	c.Stdout, c.Stderr = &stdout, &stderr
+	err := c.Run()
+	var ended *exec.ExitError
+	if err != nil && !errors.As(err, &ended) {
+		l.t.Fatal(err)
+	}
+	out := operated{code: c.ProcessState.ExitCode(), stdout: stdout.String(), stderr: stderr.String()}
+	if usage, ok := c.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		out.memory = usage.Maxrss << 10
+	}
+	files, _ := filepath.Glob(filepath.Join(state, "polarbook", "runs", "*.jsonl"))
+	if len(files) > 0 {
+		data, err := os.ReadFile(files[len(files)-1])
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		out.journal = string(data)
+	}
+	return out
+}
