@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"unicode"
@@ -24,15 +25,6 @@ type aptArgs struct {
 	Unauthenticated bool `arg:"allow_unauthenticated" alias:"allow-unauthenticated" default:"false" doc:"Install what nobody has signed."`
 }
 
-type rpmArgs struct {
-	packageArgs
-	EnableRepo  []string `arg:"enablerepo" doc:"Repositories to use besides."`
-	DisableRepo []string `arg:"disablerepo" doc:"Repositories to leave out; * for all."`
-	UpdateCache bool     `arg:"update_cache" alias:"expire-cache" default:"false" doc:"Ask the repositories anew before something is installed."`
-	NoGPG       bool     `arg:"disable_gpg_check" default:"false" doc:"Install what nobody has signed."`
-	Autoremove  bool     `arg:"autoremove" default:"false" doc:"With absent: remove what nothing else needs too."`
-}
-
 var packageNotes = []string{"It asks what is installed, and the sources only when something is to be installed or state is latest: an air-gapped host with the packages is no failure."}
 
 func packageExamples(name string) string {
@@ -42,18 +34,84 @@ func packageExamples(name string) string {
 `, "package:", name+":")
 }
 
+type anyPackageArgs struct {
+	packageArgs
+	Use string `arg:"use" default:"auto" choices:"apt auto dnf dnf4 yum" doc:"The manager, instead of the host's own."`
+}
+
 var packageModule = Define(Module{
 	Name: "package", Collections: []string{"ansible.builtin"},
-	Summary: "Manage packages with the host's own manager", Notes: packageNotes, Returns: []Return{{"msg", "str", "what was done"}}, Examples: packageExamples("package"),
-}, func(a *packageArgs, l Local) (Action, error) {
-	return newPackages("package", *a, packages{recommends: true}, l)
+	Summary: "Manage packages with the host's own manager", Notes: packageNotes, Examples: packageExamples("package"),
+	Returns: []Return{{"msg", "str", "what was done"}, {"results", "list", "with dnf and yum: what was installed and removed"}},
+}, func(a *anyPackageArgs, l Local) (Action, error) {
+	rpm := &rpmArgs{Name: a.Name, State: a.State, WeakDeps: true, SSLVerify: true, ValidateCerts: true}
+	if err := rpm.check("package"); err != nil {
+		return nil, err
+	}
+	manager := map[string]string{"auto": "", "dnf4": "dnf"}
+	use, renamed := manager[a.Use]
+	if !renamed {
+		use = a.Use
+	}
+	return &anyPackages{use: use, apt: &packages{packageArgs: a.packageArgs, recommends: true, asking: l.Check()}, rpm: &rpmPackages{args: rpm, asking: l.Check()}}, nil
 })
+
+// anyPackages asks the host for its manager, and has that one's part of the work done.
+type anyPackages struct {
+	use string
+	apt *packages
+	rpm *rpmPackages
+}
+
+func (p *anyPackages) Probe() string {
+	find := "m=" + p.use + "\n"
+	if p.use == "" {
+		find = "m=\nif [ -e /etc/redhat-release ] || ! have apt-get; then for c in dnf yum; do if have $c; then m=$c; break; fi; done; fi\nif [ -z \"$m\" ] && have apt-get; then m=apt; fi\n"
+	}
+	return preamble + encode + find + "if [ \"$m\" = dnf ] || [ \"$m\" = yum ]; then\n" + rpmManager + "elif [ -n \"$m\" ]; then have apt-get || m=\nfi\necho \"manager $m\"\n" +
+		"case $m in\ndnf|yum)\n" + p.rpm.questions() + ";;\napt)\n" + p.apt.questions() + ";;\nesac\nexit 0\n"
+}
+
+func (p *anyPackages) Plan(found Found) (Plan, error) {
+	ans, err := readAnswer(found)
+	if err != nil {
+		return Plan{}, err
+	}
+	switch ans.text("manager") {
+	case "dnf", "yum":
+		return p.rpm.Plan(found)
+	case "apt":
+		return p.apt.Plan(found)
+	}
+	return Plan{}, &Failure{Msg: "the host has none of the package managers apt-get, dnf and yum that this task can use"}
+}
+
+// Apply is the manager's: dnf and yum tell what they did.
+func (p *anyPackages) Apply(ctx context.Context, h Host, plan Plan) (Result, error) {
+	if _, isRPM := plan.Data.(string); isRPM {
+		p.rpm.manager = plan.Data.(string)
+		return p.rpm.Apply(ctx, h, plan)
+	}
+	r, err := h.Shell().Run(ctx, remote.Command{Script: plan.Script})
+	if err != nil {
+		return Result{}, err
+	}
+	if err := scriptFailed(r); err != nil {
+		return Result{}, err
+	}
+	if !plan.Event {
+		if _, err := prove(ctx, h.Shell(), p); err != nil {
+			return Result{}, err
+		}
+	}
+	return Result{Changed: true, Msg: plan.Msg, Values: map[string]any{"rc": 0, "stdout": string(r.Stdout), "stderr": string(r.Stderr)}}, nil
+}
 
 var aptModule = Define(Module{
 	Name: "apt", Collections: []string{"ansible.builtin"},
 	Summary: "Manage packages with apt-get", Notes: packageNotes, Returns: []Return{{"msg", "str", "what was done"}}, Examples: packageExamples("apt"),
 }, func(a *aptArgs, l Local) (Action, error) {
-	p := packages{manager: "apt", recommends: a.Recommends, refresh: a.UpdateCache, valid: a.CacheValid, autoremove: a.Autoremove, purge: a.Purge}
+	p := packages{recommends: a.Recommends, refresh: a.UpdateCache, valid: a.CacheValid, autoremove: a.Autoremove, purge: a.Purge}
 	if a.AllowDowngrade {
 		p.options = append(p.options, "--allow-downgrades")
 	}
@@ -63,34 +121,9 @@ var aptModule = Define(Module{
 	return newPackages("apt", a.packageArgs, p, l)
 })
 
-func rpmModule(name string) Module {
-	return Define(Module{
-		Name: name, Collections: []string{"ansible.builtin"},
-		Summary: "Manage packages with " + name, Notes: packageNotes, Returns: []Return{{"msg", "str", "what was done"}}, Examples: packageExamples(name),
-	}, func(a *rpmArgs, l Local) (Action, error) {
-		p := packages{manager: name, refresh: a.UpdateCache, autoremove: a.Autoremove}
-		for _, r := range a.DisableRepo {
-			p.options = append(p.options, "--disablerepo="+r)
-		}
-		for _, r := range a.EnableRepo {
-			p.options = append(p.options, "--enablerepo="+r)
-		}
-		if a.NoGPG {
-			p.options = append(p.options, "--nogpgcheck")
-		}
-		return newPackages(name, a.packageArgs, p, l)
-	})
-}
-
-var (
-	dnfModule = rpmModule("dnf")
-	yumModule = rpmModule("yum")
-)
-
-// packages is the work of any of these modules; without a manager it is the host's own.
+// packages is apt's work.
 type packages struct {
 	packageArgs
-	manager           string
 	options           []string
 	recommends        bool
 	refresh           bool
@@ -112,41 +145,20 @@ func newPackages(module string, a packageArgs, p packages, l Local) (Action, err
 	return &p, nil
 }
 
-// Probe tells the manager, and of each package whether it is there and, for latest, whether there is a newer one.
+// Probe tells of each package whether it is there and, for latest, whether there is a newer one.
 func (p *packages) Probe() string {
+	return preamble + "m=apt\nhave apt-get || m=\necho \"manager $m\"\n" + p.questions() + "exit 0\n"
+}
+
+func (p *packages) questions() string {
 	var b strings.Builder
-	b.WriteString(preamble)
-	if p.manager == "" {
-		b.WriteString("m=\nif [ -e /etc/redhat-release ] || ! have apt-get; then for c in dnf yum; do if have $c; then m=$c; break; fi; done; fi\nif [ -z \"$m\" ] && have apt-get; then m=apt; fi\n")
-	} else {
-		fmt.Fprintf(&b, "m=%s\n[ $m != dnf ] || have dnf || { have yum && m=yum; }\n", p.manager)
-	}
-	b.WriteString(`case $m in
-	apt) have apt-get || m= ;;
-	dnf|yum) have $m || m= ;;
-esac
-echo "manager $m"
-`)
 	b.WriteString(`ask() {
-	case $m in
-	apt)
-		name=${1%%=*}; version=${1#"$name"}; version=${version#=}
-		have=$(dpkg-query -W -f '${db:Status-Status} ${Version}' "$name" 2>/dev/null)
-		case $have in "installed "*) ;; *) return 1 ;; esac
-		[ -z "$version" ] || [ "installed $version" = "$have" ] ;;
-	dnf|yum)
-		case $1 in
-		*/*.rpm) rpm -q "$(rpm -qp --qf '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}' "$1" 2>/dev/null)" >/dev/null 2>&1 ;;
-		*) rpm -q --whatprovides "$1" >/dev/null 2>&1 || rpm -q "$1" >/dev/null 2>&1 ;;
-		esac ;;
-	esac
+	name=${1%%=*}; version=${1#"$name"}; version=${version#=}
+	have=$(dpkg-query -W -f '${db:Status-Status} ${Version}' "$name" 2>/dev/null)
+	case $have in "installed "*) ;; *) return 1 ;; esac
+	[ -z "$version" ] || [ "installed $version" = "$have" ]
 }
-newer() {
-	case $m in
-	apt) apt-cache policy "$1" 2>/dev/null | awk '/Installed:/ {i=$2} /Candidate:/ {c=$2} END {exit !(c != "" && c != "(none)" && i != c)}' ;;
-	dnf|yum) $m -q check-update "$1" >/dev/null 2>&1; [ $? -eq 100 ] ;;
-	esac
-}
+newer() { apt-cache policy "$1" 2>/dev/null | awk '/Installed:/ {i=$2} /Candidate:/ {c=$2} END {exit !(c != "" && c != "(none)" && i != c)}'; }
 `)
 	for i, n := range p.Name {
 		fmt.Fprintf(&b, "if ask %s; then echo there %d; fi\n", remote.Quote(n), i)
@@ -157,7 +169,7 @@ newer() {
 	if p.refresh {
 		b.WriteString("if [ -e /var/lib/apt/lists ]; then echo \"age $(($(date +%s) - $(stat -c %Y /var/lib/apt/lists)))\"; fi\n")
 	}
-	return b.String() + "exit 0\n"
+	return b.String()
 }
 
 func (p *packages) Plan(found Found) (Plan, error) {
@@ -167,7 +179,7 @@ func (p *packages) Plan(found Found) (Plan, error) {
 	}
 	manager := ans.text("manager")
 	if manager == "" {
-		return Plan{}, &Failure{Msg: "the host has none of the package managers apt-get, dnf and yum that this task can use"}
+		return Plan{}, &Failure{Msg: "the host has no apt-get"}
 	}
 	in := func(list []string, i int) bool {
 		for _, text := range list {
@@ -191,45 +203,29 @@ func (p *packages) Plan(found Found) (Plan, error) {
 	}
 	script, msg := preamble, ""
 	if stale && !remove {
-		script += refreshCommand(manager)
+		script += aptUpdate
 		msg = "ask the sources anew"
 	}
 	if len(todo) > 0 {
 		verb := map[bool]string{true: "remove", false: "install"}[remove]
-		script += p.command(manager, verb, todo) + " || die \"" + manager + " could not " + verb + " the packages: see its messages\"\n"
+		script += p.command(verb, todo) + " || die \"" + manager + " could not " + verb + " the packages: see its messages\"\n"
 		msg = verb + " " + strings.Join(todo, ", ")
 	}
 	return Plan{Change: true, Event: len(todo) == 0, Msg: msg, Script: script}, nil
 }
 
-func refreshCommand(manager string) string {
-	if manager == "apt" {
-		return "apt-get -q -o DPkg::Lock::Timeout=60 update || die 'apt-get update failed: are the sources reachable?'\n"
-	}
-	return manager + " -q clean expire-cache || exit 1\n"
-}
+const aptUpdate = "apt-get -q -o DPkg::Lock::Timeout=60 update || die 'apt-get update failed: are the sources reachable?'\n"
 
-func (p *packages) command(manager, verb string, names []string) string {
-	words := append([]string{}, p.options...)
-	if manager == "apt" {
-		words = append(words, "-o", "DPkg::Lock::Timeout=60", "-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold")
-		if verb == "install" && !p.recommends {
-			words = append(words, "--no-install-recommends")
-		}
-		if verb == "remove" && p.purge {
-			words = append(words, "--purge")
-		}
-		if verb == "remove" && p.autoremove {
-			words = append(words, "--auto-remove")
-		}
-		return "DEBIAN_FRONTEND=noninteractive apt-get -y -q " + quoteAll(append(append(words, verb), names...)) + " < /dev/null"
+func (p *packages) command(verb string, names []string) string {
+	words := append(append([]string{}, p.options...), "-o", "DPkg::Lock::Timeout=60", "-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold")
+	if verb == "install" && !p.recommends {
+		words = append(words, "--no-install-recommends")
 	}
-	if verb == "install" && p.State == "latest" {
-		// install leaves an old version; update leaves what is not there.
-		return manager + " -y " + quoteAll(append(append(append([]string{}, words...), "install"), names...)) + " && " + manager + " -y " + quoteAll(append(append(words, "update"), names...))
+	if verb == "remove" && p.purge {
+		words = append(words, "--purge")
 	}
 	if verb == "remove" && p.autoremove {
-		verb = "autoremove"
+		words = append(words, "--auto-remove")
 	}
-	return manager + " -y " + quoteAll(append(append(words, verb), names...))
+	return "DEBIAN_FRONTEND=noninteractive apt-get -y -q " + quoteAll(append(append(words, verb), names...)) + " < /dev/null"
 }

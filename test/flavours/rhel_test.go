@@ -1,0 +1,136 @@
+package flavours
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/polarbook/polarbook/test/lab"
+	"github.com/polarbook/polarbook/test/site"
+)
+
+// TestModules holds the modules that are about a host's packages, firewall and SELinux, and the facts, against the real
+// programs of a host that users of RHEL and its kin have.
+func TestModules(t *testing.T) {
+	s := site.New(t, site.Options{User: "dba", Cluster: "modules", Specs: []lab.Spec{lab.Spec{Name: "node1"}.Of("rhel")}})
+	s.On("node1", "mkdir -p /srv/web && cp /usr/share/lab-rpms/files/*.rpm /srv/web/")
+	for _, group := range []struct {
+		name  string
+		cases []moduleCase
+	}{{"packages", packageCases}} {
+		s.Subtest(t, group.name, func(t *testing.T) {
+			for _, c := range group.cases {
+				s.Case(t, c.name, func(t *testing.T) { c.run(t, s) })
+			}
+		})
+	}
+}
+
+// moduleCase runs one task: first as a check, which must say the same and do nothing, then in earnest, then again, when
+// there must be nothing left to do.
+type moduleCase struct {
+	name   string
+	before string // run on the host
+	task   string // a module and its arguments, in YAML's flow form
+	change bool
+	fails  string // what it says when it fails
+	check  string // what a check of it says; "": the task's own word
+	says   string
+	want   string // a shell condition on the host that is true afterwards
+	event  bool   // happens each time
+}
+
+func (c moduleCase) run(t *testing.T, s *site.Site) {
+	if c.before != "" {
+		s.On("node1", c.before)
+	}
+	s.File("task.yml", fmt.Sprintf("- hosts: polardb\n  become: true\n  gather_facts: false\n  tasks:\n    - %s\n      register: r\n    - debug: {msg: 'RESULT {{ r | to_json }}'}\n", c.task))
+	const state = "rpm -qa | sort; firewall-cmd --list-all-zones; firewall-cmd --permanent --list-all-zones; cat /etc/selinux/config"
+	had := s.On("node1", state)
+	code := 0
+	if c.fails != "" {
+		code = 2
+	}
+	if c.fails == "" || c.check != "" {
+		o := s.Run(0, "task.yml", "--check")
+		if changed := len(o.Changes()) > 0; changed != c.change && c.check == "" {
+			t.Errorf("a check says changed=%v\n%s", changed, o.Story())
+		}
+		if c.check != "" && !strings.Contains(o.Stdout, c.check) {
+			t.Errorf("a check does not say %q\n%s", c.check, o.Stdout)
+		}
+	} else {
+		s.Run(2, "task.yml", "--check").Says(c.fails)
+	}
+	if has := s.On("node1", state); has != had {
+		t.Errorf("a check changed the host:\n%s", site.Difference(had, has))
+	}
+	o := s.Run(code, "task.yml")
+	if c.fails != "" {
+		o.Says(c.fails)
+	}
+	if c.says != "" {
+		o.Says(c.says)
+	}
+	if changed := len(o.Changes()) > 0; changed != c.change {
+		t.Errorf("it says changed=%v\n%s", changed, o.Story())
+	}
+	if c.want != "" {
+		if got := s.On("node1", "if { "+c.want+"; } >/dev/null 2>&1; then echo yes; else echo no; fi"); strings.TrimSpace(got) != "yes" {
+			t.Errorf("the host is not as wanted: %s\n%s", c.want, s.On("node1", "rpm -qa | sort; firewall-cmd --list-all"))
+		}
+	}
+	if c.change && !c.event {
+		s.Run(0, "task.yml").Unchanged()
+	}
+}
+
+var packageCases = []moduleCase{
+	{name: "install", task: "dnf: {name: [solo, farewell], state: present}", change: true, says: "Installed: solo-1.0-1.el9.noarch", want: "rpm -q solo companion farewell greeting"},
+	{name: "remove", task: "dnf: {name: solo, state: absent}", change: true, says: "Removed: solo-1.0-1.el9.noarch", want: "! rpm -q solo"},
+	{name: "remove what is not there", task: "dnf: {name: [solo, nosuch], state: absent}"},
+	{name: "remove what another needs", task: "yum: {name: greeting, state: removed}", change: true, want: "! rpm -q farewell"},
+	{name: "without what it recommends", before: "dnf -y -q remove companion >/dev/null", task: "dnf: {name: solo, install_weak_deps: false}", change: true, want: "rpm -q solo && ! rpm -q companion"},
+	{name: "what nothing needs", before: "dnf -y -q install farewell >/dev/null && dnf -y -q --setopt=clean_requirements_on_remove=False remove farewell >/dev/null", task: "dnf: {autoremove: true}", change: true, want: "! rpm -q greeting"},
+	{name: "a version", task: "dnf: {name: greeting-1.0}", change: true, want: "rpm -q greeting-1.0"},
+	{name: "present leaves an old one", task: "dnf: {name: greeting}"},
+	{name: "a newer version", task: "dnf: {name: greeting-1.1-1.el9.noarch}", change: true, want: "rpm -q greeting-1.1"},
+	{name: "an older version, not asked for", task: "dnf: {name: greeting-1.0}", want: "rpm -q greeting-1.1"},
+	{name: "an older version", task: "dnf: {name: greeting-1.0, allow_downgrade: true}", change: true, want: "rpm -q greeting-1.0"},
+	{name: "at least a version that is there", task: "dnf: {name: 'greeting >= 1.0'}"},
+	{name: "at least a newer version", task: "dnf: {name: 'greeting > 1.0'}", change: true, want: "rpm -q greeting-2.0"},
+	{name: "latest, there is one", before: "dnf -y -q downgrade greeting-1.0 >/dev/null", task: "dnf: {name: greeting, state: latest}", change: true, says: "Installed: greeting-2.0-1.el9.noarch", want: "rpm -q greeting-2.0"},
+	{name: "latest of what is not there", task: "yum: {name: [greeting, native], state: latest}", change: true, want: "rpm -q native"},
+	{name: "latest, updates only", before: "dnf -y -q remove native >/dev/null", task: "dnf: {name: native, state: latest, update_only: true}", want: "! rpm -q native"},
+	{name: "everything", before: "dnf -y -q downgrade greeting-1.0 >/dev/null", task: "dnf: {name: '*', state: latest}", change: true, want: "rpm -q greeting-2.0 && ! rpm -q webserver"},
+	{name: "everything but one", before: "dnf -y -q downgrade greeting-1.0 >/dev/null", task: "dnf: {name: '*', state: latest, exclude: greeting}", want: "rpm -q greeting-1.0"},
+	{name: "a pattern", task: "dnf: {name: 'compani*'}", change: true, want: "rpm -q companion"},
+	{name: "removed by a pattern", task: "dnf: {name: 'compani*', state: absent}", change: true, want: "! rpm -q companion"},
+	{name: "by what it provides", task: "dnf: {name: httpd}", change: true, want: "rpm -q webserver"},
+	{name: "by its file", task: "dnf: {name: /usr/share/lab-packages/dated}", change: true, want: "rpm -q dated"},
+	{name: "with an epoch", task: "dnf: {name: '1:dated-1.0-1.el9.noarch'}"},
+	{name: "an rpm file", task: "dnf: {name: /srv/web/loose-1.0-1.el9.noarch.rpm, disable_gpg_check: true}", change: true, want: "rpm -q loose-1.0"},
+	{name: "a newer rpm file", task: "dnf: {name: /srv/web/loose-1.1-1.el9.noarch.rpm, disable_gpg_check: true}", change: true, want: "rpm -q loose-1.1"},
+	{name: "an older rpm file", task: "dnf: {name: /srv/web/loose-1.0-1.el9.noarch.rpm, disable_gpg_check: true}", want: "rpm -q loose-1.1"},
+	{name: "an rpm file that needs a package", task: "package: {name: /srv/web/needy-1.0-1.el9.noarch.rpm}", change: true, want: "rpm -q needy companion"},
+	{name: "a URL", before: "dnf -y -q remove loose >/dev/null", task: "dnf: {name: 'file:///srv/web/loose-1.0-1.el9.noarch.rpm', disable_gpg_check: true}", change: true, want: "rpm -q loose-1.0"},
+	{name: "a group", before: "dnf -y -q remove greeting farewell >/dev/null", task: "dnf: {name: '@greetings'}", change: true, want: "rpm -q greeting farewell && ! rpm -q optional"},
+	{name: "a group is removed", task: "dnf: {name: '@greetings', state: absent}", change: true, want: "! rpm -q farewell"},
+	{name: "an environment", task: "dnf: {name: '@Manners'}", change: true, want: "rpm -q greeting farewell"},
+	{name: "nobody has it", task: "dnf: {name: [companion, nosuch]}", fails: "no repository has nosuch", check: "no repository has nosuch"},
+	{name: "no such group", task: "dnf: {name: '@nosuch'}", fails: "no repository has nosuch", check: "no repository has nosuch"},
+	{name: "nobody has what it needs", task: "dnf: {name: broken}", fails: "nothing provides no-such-thing"},
+	{name: "one is in the way", task: "dnf: {name: rival}", fails: "conflict"},
+	{name: "one in the way goes", task: "dnf: {name: rival, allowerasing: true}", change: true, want: "rpm -q rival && ! rpm -q greeting"},
+	{name: "a repository that is switched off", task: "dnf: {name: unsigned}", fails: "no repository has unsigned", check: "no repository has unsigned"},
+	{name: "another repository, and no signature needed", task: "dnf: {name: unsigned, enablerepo: lab-extra, disable_gpg_check: true}", change: true, want: "rpm -q unsigned"},
+	{name: "no repository", task: "dnf: {name: native, disablerepo: '*'}", fails: "There are no enabled repositories"},
+	{name: "the cache", task: "dnf: {update_cache: true}", says: "Cache updated"},
+	{name: "the cache, and a package", task: "yum: {name: native, update_cache: true}", change: true, want: "rpm -q native"},
+	{name: "a list of what is installed", task: "dnf: {list: installed}", says: `"name": "solo"`},
+	{name: "a list of what there is", task: "dnf: {list: greeting}", says: `0:greeting-1.1-1.el9.noarch`},
+	{name: "a list of repositories", task: "dnf: {list: repos}", says: `"repoid": "lab"`},
+	{name: "package", task: "package: {name: [solo, bash], state: present}", before: "dnf -y -q remove solo >/dev/null", change: true, want: "rpm -q solo"},
+	{name: "package, gone", task: "package: {name: solo, state: absent}", change: true, want: "! rpm -q solo"},
+	{name: "apt-get is not there", task: "apt: {name: solo}", fails: "no apt-get"},
+}
