@@ -44,6 +44,18 @@ func TestPasswordsAndSettingsOfAnyLetters(t *testing.T) {
 		s.Run(0, "rebuild-node.yml", "-e", "node="+s.Followers()[0], "--yes")
 		s.Whole()
 	})
+	s.Case(t, "md5 for old clients, and back", func(t *testing.T) {
+		for _, encryption := range []string{"md5", "scram-sha-256"} {
+			s.SetAll(site.Vars{"polardb_password_encryption": encryption})
+			s.Run(0, "reconfigure.yml").Changed()
+			s.Run(0, "reconfigure.yml").Unchanged()
+			s.Run(0, "new-cluster.yml").Unchanged()
+			s.Whole()
+			if got := s.On("node1", "grep -vc ' "+encryption+"$' /var/lib/polardb/pgdata/pg_hba.conf"); got != "3\n" {
+				t.Errorf("%s: %s lines of pg_hba.conf say something else", encryption, got)
+			}
+		}
+	})
 	s.Case(t, "what the engine cannot hold is refused first", func(*testing.T) {
 		s.Variant("long.yml", site.Vars{"polardb_replication_password": strings.Repeat("long", 80)}, nil)
 		s.Run(2, "check.yml", "-i", "long.yml").Says("a password that the engine can hold").Unchanged()
