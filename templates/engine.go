@@ -231,8 +231,15 @@ func (e *Engine) Check(text string) error {
 	if !isTemplate(text) {
 		return nil
 	}
-	_, err := e.parse("", text, FileOptions{})
-	return asError(err)
+	_, err := e.parse("", keepBackslashes(text), FileOptions{})
+	if err == nil {
+		return nil
+	}
+	// The same mistake in the text as it was written has the right column.
+	if _, plain := e.parse("", text, FileOptions{}); plain != nil {
+		return plain
+	}
+	return err
 }
 
 // CheckFile is Check for a template file.

@@ -24,11 +24,11 @@ func (e *Error) Error() string {
 	position := fmt.Sprintf("%d:%d", e.Line, e.Column)
 	switch {
 	case e.Name != "":
-		return fmt.Sprintf("%s:%s: %s, in the line: %s", e.Name, position, e.Message, strings.TrimSpace(e.Text))
+		return fmt.Sprintf("%s:%s: %s, in the line: %s", e.Name, position, e.Message, shortened(strings.TrimSpace(e.Text)))
 	case e.Line > 1:
-		return fmt.Sprintf("line %d, column %d of the template: %s, in the line: %s", e.Line, e.Column, e.Message, strings.TrimSpace(e.Text))
+		return fmt.Sprintf("line %d, column %d of the template: %s, in the line: %s", e.Line, e.Column, e.Message, shortened(strings.TrimSpace(e.Text)))
 	}
-	return fmt.Sprintf("%s, in the template: %s", e.Message, strings.TrimSpace(e.Text))
+	return fmt.Sprintf("%s, in the template: %s", e.Message, shortened(strings.TrimSpace(e.Text)))
 }
 
 func (e *Error) Unwrap() error { return e.Cause }
@@ -58,6 +58,16 @@ type LoopError struct {
 
 func (e *LoopError) Error() string {
 	return "the variable is defined by itself: " + strings.Join(e.Chain, " -> ")
+}
+
+// longestQuote is how much of a template's line a message quotes, in characters.
+const longestQuote = 300
+
+func shortened(text string) string {
+	if r := []rune(text); len(r) > longestQuote {
+		return string(r[:longestQuote]) + "…"
+	}
+	return text
 }
 
 // syntaxError is an error with the offset in the template it was found at.
