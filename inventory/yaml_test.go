@@ -1,7 +1,9 @@
 package inventory
 
 import (
+	"fmt"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -32,6 +34,21 @@ func TestScalars(t *testing.T) {
 		if diff := cmp.Diff(want, got.(map[string]any)["k"]); diff != "" {
 			t.Errorf("%s: %s", text, diff)
 		}
+	}
+}
+
+// A file may be as long as its author likes; what its aliases make of it is bounded.
+func TestOnlyAliasesAreCounted(t *testing.T) {
+	long := "k: [" + strings.Repeat("1, ", maximumYAMLNodes) + "1]\n"
+	if got, err := decodeText(long); err != nil || len(got.(map[string]any)["k"].([]any)) != maximumYAMLNodes+1 {
+		t.Errorf("a long file: %v", err)
+	}
+	bomb := "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
+	for c := 'b'; c < 'h'; c++ {
+		bomb += fmt.Sprintf("%c: &%c [%s]\n", c, c, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*%c, ", c-1), 10), ", "))
+	}
+	if _, err := decodeText(bomb); err == nil || !strings.Contains(err.Error(), "expand to more than") {
+		t.Errorf("a bomb: %v", err)
 	}
 }
 

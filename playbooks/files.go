@@ -119,12 +119,15 @@ const maxNodes = 200_000
 // walkable checks what all that reads the nodes relies on: aliases do not run in circles nor expand without end. It
 // also reports the keys that a mapping has twice, once for every place in the file.
 func (l *loader) walkable(f *file) bool {
-	budget := maxNodes
+	budget, aliases := maxNodes, 0 // aliases: how many are being followed
 	open := map[*yaml.Node]bool{}
 	checked := map[*yaml.Node]bool{}
 	var walk func(n *yaml.Node) bool
 	walk = func(n *yaml.Node) bool {
-		if budget--; budget < 0 {
+		if aliases > 0 {
+			budget--
+		}
+		if budget < 0 {
 			l.fail(f.at(n), 1, "", "the aliases of this file expand to more than %d values", maxNodes)
 			return false
 		}
@@ -135,6 +138,8 @@ func (l *loader) walkable(f *file) bool {
 		open[n] = true
 		defer delete(open, n)
 		if n.Kind == yaml.AliasNode {
+			aliases++
+			defer func() { aliases-- }()
 			return walk(n.Alias)
 		}
 		if n.Kind == yaml.MappingNode && !checked[n] {

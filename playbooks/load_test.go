@@ -150,6 +150,29 @@ func TestGood(t *testing.T) {
 	}
 }
 
+// A playbook may hold as many values as its author likes; what its aliases make of it is bounded.
+func TestOnlyAliasesAreCounted(t *testing.T) {
+	dir := t.TempDir()
+	load := func(text string) error {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, "site.yml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Load(filepath.Join(dir, "site.yml"), testOptions(dir))
+		return err
+	}
+	if err := load("- hosts: all\n  vars:\n    k: [" + strings.Repeat("1, ", maxNodes) + "1]\n"); err != nil {
+		t.Errorf("a long file: %v", err)
+	}
+	bomb := "- hosts: all\n  vars:\n    a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
+	for c := 'b'; c < 'h'; c++ {
+		bomb += fmt.Sprintf("    %c: &%c [%s]\n", c, c, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*%c, ", c-1), 10), ", "))
+	}
+	if err := load(bomb); err == nil || !strings.Contains(err.Error(), "expand to more than") {
+		t.Errorf("a bomb: %v", err)
+	}
+}
+
 func golden(t *testing.T, path, got string) {
 	t.Helper()
 	home, _ := os.Getwd()
