@@ -118,15 +118,30 @@ func (l *loader) find(name string) (place, error) {
 	if strings.HasPrefix(full, "..") || full == "" {
 		full = "."
 	}
+	builtin := place{}
 	for _, ext := range extensions {
-		if isFile(hostFiles, full+ext) {
-			return place{hostFiles, full + ext}, nil
+		if p := path.Clean(name + ext); builtin.fsys == nil && path.Dir(p) == "." && isPlaybookName(p) && isFile(l.Builtin, p) {
+			builtin = place{l.Builtin, p}
 		}
 	}
+	// A bare name may mean either. ./NAME means the file.
+	bare := builtin.fsys != nil && filepath.ToSlash(name) == path.Base(filepath.ToSlash(name))
 	for _, ext := range extensions {
-		if p := path.Clean(name + ext); path.Dir(p) == "." && isPlaybookName(p) && isFile(l.Builtin, p) {
-			return place{l.Builtin, p}, nil
+		if !isFile(hostFiles, full+ext) {
+			continue
 		}
+		found := place{hostFiles, full + ext}
+		switch shown := l.display(hostFiles, found.path); {
+		case bare && everybodyWrites(hostFiles, path.Dir(found.path)):
+			l.warn(Position{}, 0, "say ./"+name+" if you mean the file", "the built-in %s is run, not %s: everybody may write to that directory", builtin.path, shown)
+			continue
+		case bare:
+			l.warn(Position{}, 0, "", "%s is run, not the built-in playbook of that name", shown)
+		}
+		return found, nil
+	}
+	if builtin.fsys != nil {
+		return builtin, nil
 	}
 	if info, err := fs.Stat(hostFiles, full); err == nil && info.IsDir() {
 		return place{}, Errors{{Msg: fmt.Sprintf("%s is a directory, not a playbook", name)}}
@@ -143,6 +158,12 @@ func (l *loader) find(name string) (place, error) {
 		Msg:  fmt.Sprintf("there is no playbook %q: no such file, and none of that name is built in", name),
 		Hint: didYouMean(name, candidates),
 	}}
+}
+
+// everybodyWrites says that any account of this machine may put files into a directory.
+func everybodyWrites(fsys fs.FS, dir string) bool {
+	info, err := fs.Stat(fsys, dir)
+	return err == nil && info.Mode().Perm()&0o002 != 0
 }
 
 func isFile(fsys fs.FS, p string) bool {

@@ -44,9 +44,13 @@ func (o *hostOptions) sources() ([]string, error) {
 		return o.Inventory, nil
 	}
 	for _, name := range inventoryNames {
-		if _, err := os.Stat(name); err == nil {
-			return []string{name}, nil
+		if _, err := os.Stat(name); err != nil {
+			continue
 		}
+		if here, err := os.Stat("."); err == nil && here.Mode().Perm()&0o002 != 0 {
+			return nil, fmt.Errorf("everybody may write to this directory, so its %s is not read unless you name it: -i ./%s", name, name)
+		}
+		return []string{name}, nil
 	}
 	return nil, fmt.Errorf("there is no inventory here (looked for %s); name one with -i, or make one with polarbook init", strings.Join(inventoryNames, ", "))
 }
