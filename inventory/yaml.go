@@ -91,7 +91,7 @@ const maximumYAMLNodes = 500_000
 type yamlDecoder struct {
 	budget  int
 	aliases int // how many are being followed
-	open   map[*yaml.Node]bool
+	open    map[*yaml.Node]bool
 }
 
 func (d *yamlDecoder) decode(node *yaml.Node) (any, error) {
