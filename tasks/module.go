@@ -82,6 +82,8 @@ type Plan struct {
 	Script string
 	// Stdin is given to Script.
 	Stdin []byte
+	// Uncut says what Script is about when nobody may end it half-way; see remote.Command.
+	Uncut string
 	// Event says that the change is something that happens (a command) and not a state to be found afterwards.
 	// Without it the engine probes again after Script, in the same round trip, plans again, and fails the task
 	// when a change is still wanted: that is the proof that it took effect.

@@ -79,7 +79,7 @@ func (i *initdbAction) Plan(f Found) (Plan, error) {
 		return Plan{}, err
 	}
 	secret := fmt.Sprintf("%x\nalter role %s password %s\n", first, dma.Identifier(a.Superuser), dma.Literal(hash))
-	return Plan{Change: true, Msg: msg, Script: i.script(s), Stdin: []byte(secret)}, nil
+	return Plan{Change: true, Msg: msg, Script: i.script(s), Stdin: []byte(secret), Uncut: "initialise the data directories (initdb)"}, nil
 }
 
 func (i *initdbAction) script(s nodeState) string {

@@ -223,5 +223,5 @@ if [ $rc != 0 ]; then
 fi
 mark ` + stepMeta + ` ""
 `
-	return Plan{Change: true, Msg: msg, Script: script, Values: values}
+	return Plan{Change: true, Msg: msg, Script: script, Uncut: "initialise the consensus meta", Values: values}
 }

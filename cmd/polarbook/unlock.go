@@ -78,10 +78,15 @@ func (c *unlockCmd) Run(t *terminal, run runContext) error {
 		runs[clear[host].Run] = append(runs[clear[host].Run], host)
 	}
 	for _, id := range sortedKeys(runs) {
-		if _, err := ask(strings.Join(runs[id], ","), remote.ReleaseScript("", id)); err != nil {
+		rest, err := ask(strings.Join(runs[id], ","), remote.ReleaseScript("", id))
+		if err != nil {
 			return err
 		}
 		for _, host := range runs[id] {
+			if _, what, waits := strings.Cut(rest[host], "waits="); waits {
+				fmt.Fprintf(t.out, "%s: cleared; what must not be cut goes on there, and the next run waits for: %s of run %s\n", host, oneLine(what), oneLine(id))
+				continue
+			}
 			fmt.Fprintf(t.out, "%s: cleared\n", host)
 		}
 	}
@@ -101,6 +106,12 @@ func (c *unlockCmd) show(t *terminal, holders map[string]remote.Holder) (clear m
 		dead := h.Silent >= deadAfter
 		if dead {
 			state = "not heard of for " + took(h.Silent)
+		}
+		if h.Ending {
+			dead, state = true, "gone; the host is ending what it left"
+			if h.Waits != "" {
+				state = "gone; waits for: " + oneLine(h.Waits)
+			}
 		}
 		rows = append(rows, []string{host, oneLine(h.User), oneLine(h.Playbook), oneLine(h.Run), h.Since.Local().Format("2006-01-02 15:04:05"), state})
 		if dead || c.Force {

@@ -11,6 +11,9 @@ import (
 func (r *run) config(v *variables) (c remote.Config, local bool, err error) {
 	c = r.o.SSH
 	c.Name = v.h.name
+	if r.locks != nil {
+		c.Run = r.o.RunID
+	}
 	get := func(names ...string) string {
 		for _, name := range names {
 			x, ok := v.Get(name)

@@ -33,6 +33,8 @@ type Locker interface {
 type Held interface {
 	// Lost is closed when the lock is held no more.
 	Lost() <-chan struct{}
+	// Away says, once it is lost, that it was while this side was away: stopped, or asleep.
+	Away() bool
 	Release()
 }
 
@@ -187,6 +189,15 @@ func (r *run) lock(ctx context.Context, h *lent, c Connection) error {
 	if l.conn != nil {
 		select {
 		case <-l.conn.Done(): // the lock went with it
+			select {
+			case <-l.held.Lost():
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			if l.held.Away() {
+				r.halt(Locked, []string{h.on.h.name}, awayError(h.on.h.name))
+				return awayError(h.on.h.name)
+			}
 		default:
 			return nil // reached in two ways
 		}
@@ -200,7 +211,9 @@ func (r *run) lock(ctx context.Context, h *lent, c Connection) error {
 	if c.User() != "root" {
 		b = remote.Become{Method: h.method, User: "root", Password: h.as.Password, Flags: h.as.Flags}
 	}
-	request := remote.LockRequest{Become: b, Holder: r.locks.holder}
+	request := remote.LockRequest{Become: b, Holder: r.locks.holder, Waits: func(run, what string) {
+		r.events.emit(HostSaid{Time: time.Now(), Host: h.on.h.name, Line: fmt.Sprintf("waits for: %s of run %s, which is gone and must not be cut there", what, run)})
+	}}
 	if l.conn != nil {
 		request.Replaces = r.o.RunID
 	}
@@ -237,12 +250,20 @@ func (r *run) guard(name string, c Connection, held Held, over <-chan struct{}) 
 	case <-over:
 		return
 	}
+	if held.Away() { // others may have worked there since
+		r.halt(Locked, []string{name}, awayError(name))
+		return
+	}
 	select {
 	case <-c.Done(): // it is taken again with the next connection
 	case <-over:
 	case <-time.After(lockGrace):
 		r.halt(Locked, []string{name}, fmt.Errorf("the lock on %s was cleared or lost while this run was at work: it stops, lest two work there at once", name))
 	}
+}
+
+func awayError(name string) error {
+	return fmt.Errorf("the lock on %s was cleared or lost while this run was away (stopped, or its machine asleep): it stops, lest two work there at once", name)
 }
 
 // minding is closed when the locks taken so far may go.

@@ -24,6 +24,7 @@ type lockTable struct {
 }
 
 type fakeLock struct {
+	away   bool
 	table  *lockTable
 	host   string
 	holder remote.Holder
@@ -32,6 +33,8 @@ type fakeLock struct {
 }
 
 func (l *fakeLock) Lost() <-chan struct{} { return l.lost }
+
+func (l *fakeLock) Away() bool { return l.away }
 
 func (l *fakeLock) Release() {
 	l.once.Do(func() {

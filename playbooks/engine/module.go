@@ -9,6 +9,7 @@ import (
 
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/templates"
 )
 
@@ -268,7 +269,7 @@ func (d *drive) script(ctx context.Context, h *lent, action tasks.Action, probe 
 	if err != nil {
 		return tasks.Result{}, err
 	}
-	made, proof, err := changeAndProbe(ctx, shell, plan.Script, plan.Stdin, probe)
+	made, proof, err := changeAndProbe(ctx, shell, remote.Command{Script: plan.Script, Stdin: plan.Stdin, Uncut: plan.Uncut}, probe)
 	if err != nil {
 		return tasks.Result{}, err
 	}

@@ -278,7 +278,7 @@ func TestScriptAndProbeShareATrip(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			made, proof, err := changeAndProbe(context.Background(), sh, c.script, []byte(c.stdin), c.probe)
+			made, proof, err := changeAndProbe(context.Background(), sh, remote.Command{Script: c.script, Stdin: []byte(c.stdin)}, c.probe)
 			if err != nil {
 				t.Fatal(err)
 			}

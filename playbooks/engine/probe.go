@@ -54,15 +54,16 @@ func (p *prober) changed() {
 	clear(p.ahead)
 }
 
-// changeAndProbe runs a script and, when it succeeds, a probe after it, in one round trip. Neither can see or spoil the
+// changeAndProbe runs a command and, when it succeeds, a probe after it, in one round trip. Neither can see or spoil the
 // other's answer. An empty probe is not run.
-func changeAndProbe(ctx context.Context, shell tasks.Shell, script string, stdin []byte, probe string) (made, proof remote.Result, err error) {
+func changeAndProbe(ctx context.Context, shell tasks.Shell, c remote.Command, probe string) (made, proof remote.Result, err error) {
 	if probe == "" {
-		made, err = shell.Run(ctx, remote.Command{Script: script, Stdin: stdin})
+		made, err = shell.Run(ctx, c)
 		return made, proof, err
 	}
 	mark := newMark()
-	all, err := shell.Run(ctx, remote.Command{Script: framed(script, probe, mark), Stdin: stdin})
+	c.Script = framed(c.Script, probe, mark)
+	all, err := shell.Run(ctx, c)
 	if err != nil {
 		return made, proof, err
 	}

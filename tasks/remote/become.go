@@ -69,8 +69,17 @@ func (b Become) normal() Become {
 // openShell starts a /bin/sh as the wanted user. It is returned as soon as what is
 // written to it will be read by that shell and by nobody before it.
 func (h *Host) openShell(ctx context.Context, b Become) (*session, error) {
+	return h.openMarked(ctx, b, h.mark)
+}
+
+// openUnmarked opens a shell that is not of the work that the lock fences.
+func (h *Host) openUnmarked(ctx context.Context, b Become) (*session, error) {
+	return h.openMarked(ctx, b, "")
+}
+
+func (h *Host) openMarked(ctx context.Context, b Become, mark string) (*session, error) {
 	marker := "polarbook-" + randomHex()
-	command, answers, err := b.command(marker)
+	command, answers, err := b.command(marker, mark)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", h.Name(), err)
 	}
@@ -88,9 +97,9 @@ func (h *Host) openShell(ctx context.Context, b Become) (*session, error) {
 // command is what sshd has the login shell run, be that csh or fish: plain words
 // and, at most, one pair of double quotes. answers: a program before the shell may
 // read its input, so nothing may be written before the shell says that it is there.
-func (b Become) command(marker string) (command string, answers bool, err error) {
+func (b Become) command(marker, mark string) (command string, answers bool, err error) {
 	if b.Method == "" {
-		return "exec /bin/sh", false, nil
+		return markedShell(mark), false, nil
 	}
 	if !userPattern.MatchString(b.User) {
 		return "", false, fmt.Errorf("become user %q is not a user name", b.User)
@@ -105,7 +114,7 @@ func (b Become) command(marker string) (command string, answers bool, err error)
 		}
 	}
 	user := "'" + b.User + "'"
-	ready := fmt.Sprintf(`"echo %s-ready; exec /bin/sh"`, marker)
+	ready := fmt.Sprintf(`"echo %s-ready; %s"`, marker, markedShell(mark))
 	switch b.Method {
 	case "sudo":
 		if b.Flags == "" {
@@ -114,6 +123,9 @@ func (b Become) command(marker string) (command string, answers bool, err error)
 		words := append([]string{"exec", "sudo"}, flags...)
 		if b.Password == "" {
 			words = append(words, "-n", "-u", user, "--", "/bin/sh")
+			if mark != "" { // which sudo takes out of the environment
+				words = append(words, "-c", `"`+markedShell(mark)+`"`)
+			}
 			return strings.Join(words, " "), false, nil
 		}
 		words = append(words, "-S", "-p", marker+"-password", "-u", user, "--", "/bin/sh", "-c", ready)

@@ -33,6 +33,9 @@ type Config struct {
 	// ProxyJump as in ssh_config(5): [user@]host[:port], several with commas. "":
 	// from ssh_config; "none": none.
 	ProxyJump string
+	// Run is the name of the run, by which what it starts on the host is known when it is gone, see Lock; "": that is
+	// nobody's business.
+	Run string
 	// Keys says how host keys are verified, those of jump hosts too.
 	Keys HostKeyCheck
 	// Warn is told what the user should know and what does not stand in the way: a line of known_hosts that cannot be

@@ -16,6 +16,10 @@ type Holder struct {
 	PID      int       // of the process on the host that holds the lock
 	// Silent is for how long the host has heard nothing from the laptop, in whole seconds; it hears every KeepAlive.
 	Silent time.Duration
+	// Ending: the run is gone, and the host is ending what it left at work there.
+	Ending bool
+	// Waits is what of that the host lets come to its end, because it must not be cut; "": nothing.
+	Waits string
 }
 
 // LockedError means that somebody else has locked the host.
@@ -30,6 +34,13 @@ func (e *LockedError) Error() string { return e.Host + ": locked by " + e.Holder
 func (h Holder) String() string {
 	if h.Run == "" {
 		return "somebody who has left no name"
+	}
+	if h.Ending {
+		waits := ""
+		if h.Waits != "" {
+			waits = ", and waits for: " + h.Waits
+		}
+		return fmt.Sprintf("run %s of %s, which is gone; the host is ending what it left there%s", h.Run, h.User, waits)
 	}
 	return fmt.Sprintf("%s, who runs %s since %s (run %s)", h.User, h.Playbook, h.Since.Local().Format("2006-01-02 15:04:05"), h.Run)
 }
@@ -63,6 +74,10 @@ func ParseHolder(text string) (Holder, bool) {
 			h.Since, _ = time.Parse(time.RFC3339Nano, value)
 		case "pid":
 			h.PID, _ = strconv.Atoi(value)
+		case "ending":
+			h.Ending = true
+		case "waits":
+			h.Waits = value
 		case "silent":
 			if n, err := strconv.Atoi(value); err == nil && n > 0 {
 				h.Silent = time.Duration(n) * time.Second
@@ -75,21 +90,37 @@ func ParseHolder(text string) (Holder, bool) {
 // HolderScript prints who holds the lock in a directory ("": the default), nothing when nobody does. It only reads.
 func HolderScript(dir string) string {
 	return holding(dir) + `cat "$f"
+cat "$f.waits" 2>/dev/null
 now=$(date +%s) heard=$(stat -c %Y "$f.beat") && printf 'silent=%s\n' $((now - heard))
 `
 }
 
-// ReleaseScript ends the process that holds the lock for a run, whoever's it is, and with it the lock. It fails when
-// that process does not end.
+// ReleaseScript ends the process that holds the lock for a run, whoever's it is, with it the lock, and then what the run
+// left at work there. What must not be cut goes on: the script names it in a line "waits=", and the next who locks the
+// host waits for it. It fails when the holder does not end.
 func ReleaseScript(dir, run string) string {
-	return holding(dir) + `[ "$(sed -n 's/^run=//p' "$f")" = ` + quoteAlways(oneLine(run)) + ` ] || exit 0
+	return fenceFunctions + holding(dir) + `[ "$(sed -n 's/^run=//p' "$f")" = ` + quoteAlways(oneLine(run)) + ` ] || exit 0
 kill -KILL "$p"
 for pause in 0.1 0.2 0.4 0.8 1.6; do
-kill -0 "$p" 2>/dev/null || exit 0
+kill -0 "$p" 2>/dev/null || break
 sleep $pause
 done
+if kill -0 "$p" 2>/dev/null; then
 echo "process $p, which holds the lock, does not end" >&2
 exit 1
+fi
+old=$(sed -n 's/^mark=//p' "$f") cg=$(sed -n 's/^cgroup=//p' "$f") say= what=
+[ -n "$old" ] || exit 0
+old=${old%-*}-
+exec 9>>"$f"
+flock -w 5 9 || exit 0
+if polarbook_fence 0 9>&-; then
+[ -z "$cg" ] || rmdir "$cg" 2>/dev/null
+true >"$f"
+else
+printf 'waits=%s\n' "$what"
+fi
+exit 0
 `
 }
 

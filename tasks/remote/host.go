@@ -33,6 +33,10 @@ type Host struct {
 	lost   error // why, once done is closed
 	shells map[Become]*Shell
 	locks  map[*Lock]bool
+
+	mark     string                 // of what runs there for us; "": none
+	fence    atomic.Pointer[Lock]   // the lock that has to stand for anything to be sent
+	lockedIn atomic.Pointer[string] // the directory of the lock
 }
 
 // Stats counts what a connection has cost so far.
@@ -54,6 +58,7 @@ func newHost(c Config, t target, client *ssh.Client, conn *countingConn, d *dial
 		opens:  make(chan struct{}, maxOpensInFlight),
 		done:   make(chan struct{}),
 		shells: map[Become]*Shell{},
+		mark:   markOf(c.Run),
 	}
 	go func() {
 		err := client.Wait()

@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,6 +21,14 @@ type Lock struct {
 	session *session
 	lost    chan struct{}
 	once    sync.Once
+
+	pulse    pulse // when this side was last known not to be away
+	patience time.Duration
+	asking   sync.Mutex
+	answers  chan struct{} // capacity 1
+	ended    chan struct{} // closed when the holder on the host has ended
+	cgroup   string        // of what runs there; "": none
+	away     atomic.Bool   // lost while this side was away
 }
 
 // LockRequest says who wants a host for himself.
@@ -31,6 +42,8 @@ type LockRequest struct {
 	// Replaces is a run whose lock is taken over, because it is our own and its connection was lost, or it is known to
 	// be dead; "": none.
 	Replaces string
+	// Waits is told what of a run that is gone the host still waits for, because it must not be cut; nil: nobody is.
+	Waits func(run, what string)
 }
 
 // CannotLockError means that the host has no means to lock it, or that its directory cannot be written.
@@ -45,37 +58,85 @@ const (
 	// the connection up, so that nobody works on a host that somebody else may have locked.
 	lockSilences = 6
 	lockPatience = 30 * time.Second
+	// maxAway is after how long without a sign of life of its own this side looks at its lock before it sends anything.
+	maxAway = 10 * time.Second
 )
 
 // Lock locks the host until Release, or until the connection is gone. *LockedError says who was faster;
 // *CannotLockError and *BecomeError that there is no lock to be had. It costs one session and one round trip.
+//
+// A host that is still ending the work of a run that is gone is waited for.
 func (h *Host) Lock(ctx context.Context, r LockRequest) (*Lock, error) {
-	s, err := h.openShell(ctx, r.Become.normal())
+	var said string
+	began := time.Now()
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		l, err := h.lock(ctx, r)
+		var held *LockedError
+		if !errors.As(err, &held) {
+			return l, err
+		}
+		patience := time.Duration(0)
+		switch {
+		case held.Holder.Ending:
+			patience = uncutLimit + lockPatience
+		case held.Holder.PID == 0: // it has just put its name away, and is about to go
+			patience = 3 * time.Second
+		}
+		if time.Since(began) >= patience {
+			return nil, err
+		}
+		if w := held.Holder.Waits; w != "" && w != said && r.Waits != nil {
+			r.Waits(held.Holder.Run, w)
+			said = w
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-h.done:
+			return nil, h.Err()
+		}
+	}
+}
+
+func (h *Host) lock(ctx context.Context, r LockRequest) (*Lock, error) {
+	s, err := h.openUnmarked(ctx, r.Become.normal())
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, lockPatience)
-	defer cancel()
+	s.channel = unfenced(s.channel)
 	marker := "polarbook-" + randomHex()
 	h.roundTrips.Add(1)
-	if err := s.write(ctx, []byte(lockScript(r, marker, lockSilences*h.config.KeepAlive))); err != nil && !errors.Is(err, errEOF) {
+	if err := s.write(ctx, []byte(lockScript(r, marker, h.mark, lockSilences*h.config.KeepAlive))); err != nil && !errors.Is(err, errEOF) {
 		s.close()
 		return nil, h.blame(err)
 	}
-	said, verdict, err := s.awaitLock(ctx, r.Become.normal(), marker)
+	said, verdict, err := s.awaitLock(ctx, r, marker)
 	if err != nil {
 		s.close()
 		return nil, err
 	}
+	verdict, cgroup, _ := strings.Cut(verdict, " ")
 	switch verdict {
 	case "taken":
-		l := &Lock{host: h, session: s, lost: make(chan struct{})}
+		l := &Lock{host: h, session: s, lost: make(chan struct{}), patience: min(maxAway, 2*h.config.KeepAlive),
+			cgroup: cgroup, answers: make(chan struct{}, 1), ended: make(chan struct{})}
+		l.pulse.beat()
 		h.mu.Lock()
 		if h.locks == nil {
 			h.locks = map[*Lock]bool{}
 		}
 		h.locks[l] = true
+		shells := slices.Collect(maps.Values(h.shells))
 		h.mu.Unlock()
+		h.lockedIn.Store(&r.Dir)
+		h.fence.Store(l)
+		for _, sh := range shells { // opened before the lock was taken
+			if pid := sh.number.Load(); pid > 0 {
+				h.join(int(pid))
+			}
+		}
+		go l.listen()
 		go l.hold(h.config.KeepAlive)
 		return l, nil
 	case "held":
@@ -97,32 +158,37 @@ func (h *Host) Lock(ctx context.Context, r LockRequest) (*Lock, error) {
 // Lost is closed when the lock is not held any more, for whatever reason.
 func (l *Lock) Lost() <-chan struct{} { return l.lost }
 
+// Away says, once the lock is lost, that it was while this side was away, and that the run has no business there any more.
+func (l *Lock) Away() bool { return l.away.Load() }
+
 // Release gives the lock back and waits, for a second at most, until the host has seen it.
 func (l *Lock) Release() {
 	l.once.Do(func() {
+		l.host.fence.CompareAndSwap(l, nil)
 		l.host.mu.Lock()
 		delete(l.host.locks, l)
 		l.host.mu.Unlock()
+		// Without this word the host takes the run for dead, and ends what it left there.
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		_ = l.session.write(ctx, []byte("bye\n"))
+		cancel()
 		l.session.leave(time.Second)
 	})
 }
 
-// hold lets the host hear from us until the holder there ends.
-func (l *Lock) hold(every time.Duration) {
-	defer close(l.lost)
-	beat := time.NewTicker(every)
-	defer beat.Stop()
+// listen takes what the holder on the host says.
+func (l *Lock) listen() {
+	defer close(l.ended)
 	for {
 		select {
 		case _, more := <-l.session.out:
 			if !more {
 				return
 			}
-		case <-beat.C:
-			ctx, cancel := context.WithTimeout(context.Background(), every)
-			// What cannot be written is no loss yet: the host is patient, and a lost connection is found elsewhere.
-			_ = l.session.write(ctx, []byte("\n"))
-			cancel()
+			select {
+			case l.answers <- struct{}{}:
+			default:
+			}
 		case <-l.session.closed:
 			return
 		case <-l.host.done:
@@ -131,9 +197,42 @@ func (l *Lock) hold(every time.Duration) {
 	}
 }
 
+// hold lets the host hear from us until the holder there ends.
+func (l *Lock) hold(every time.Duration) {
+	defer close(l.lost)
+	beat := time.NewTicker(every)
+	defer beat.Stop()
+	alive := time.NewTicker(l.patience / 5)
+	defer alive.Stop()
+	for {
+		select {
+		case <-alive.C:
+			if l.pulse.age() <= l.patience {
+				l.pulse.beat()
+			} else if l.ask() != nil {
+				return
+			}
+		case <-beat.C:
+			ctx, cancel := context.WithTimeout(context.Background(), every)
+			// What cannot be written is no loss yet: the host is patient, and a lost connection is found elsewhere.
+			_ = l.session.write(ctx, []byte("\n"))
+			cancel()
+		case <-l.ended:
+			// Whether we were away is asked here too: the end may be seen first.
+			if l.pulse.age() > l.patience {
+				l.away.Store(true)
+				l.host.lose(&LostLockError{l.host.Name()})
+			}
+			return
+		}
+	}
+}
+
 // awaitLock reads up to the line of the marker, which ends in the verdict.
-func (s *session) awaitLock(ctx context.Context, b Become, marker string) (said, verdict string, err error) {
+func (s *session) awaitLock(ctx context.Context, r LockRequest, marker string) (said, verdict string, err error) {
 	var out []byte
+	late := time.NewTimer(lockPatience)
+	defer late.Stop()
 	for {
 		select {
 		case piece, more := <-s.out:
@@ -141,14 +240,26 @@ func (s *session) awaitLock(ctx context.Context, b Become, marker string) (said,
 				if err := s.host.blame(nil); err != nil {
 					return "", "", err
 				}
-				return "", "", b.noShell(s, out)
+				return "", "", r.Become.normal().noShell(s, out)
 			}
 			out = appendNoise(out, piece)
 			before, rest, found := bytes.Cut(out, []byte(marker+" "))
 			line, _, whole := bytes.Cut(rest, []byte("\n"))
-			if found && whole {
+			if !found || !whole {
+				continue
+			}
+			what, waits := strings.CutPrefix(string(line), "waits ")
+			if !waits {
 				return string(before), string(line), nil
 			}
+			out = nil
+			late.Reset(uncutLimit + lockPatience)
+			if r.Waits != nil {
+				run, what, _ := strings.Cut(what, " ")
+				r.Waits(run, what)
+			}
+		case <-late.C:
+			return "", "", fmt.Errorf("%s: taking the lock: no answer for %s", s.host.Name(), lockPatience)
 		case <-ctx.Done():
 			return "", "", fmt.Errorf("%s: taking the lock: %w", s.host.Name(), ctx.Err())
 		case <-s.host.done:
@@ -161,8 +272,12 @@ func (s *session) awaitLock(ctx context.Context, b Become, marker string) (said,
 //
 // The lock is the kernel's (flock), on descriptor 9, which no child gets but flock itself: it is gone when the shell
 // is, however that ended. The text in the file is for people; that the process it names is alive, with the start time
-// that it names, is what makes it true.
-func lockScript(r LockRequest, marker string, silence time.Duration) string {
+// that it names, is what makes it true. A run that ends in good order leaves the file empty.
+//
+// Its input is lines: "bye" is the end in good order, "?" wants an answer, "join PID" takes a process into the run's
+// control group, and an empty one is a heartbeat. When it ends without a bye, or is silent for too long, the work of the
+// run is ended first; whoever is next does it where the holder was killed.
+func lockScript(r LockRequest, marker, mark string, silence time.Duration) string {
 	again := ""
 	if r.Replaces != "" {
 		again = `if [ "$(sed -n 's/^run=//p' "$f")" = ` + quoteAlways(oneLine(r.Replaces)) + ` ]; then
@@ -172,11 +287,16 @@ flock -w 5 9 && held= && break
 fi
 `
 	}
-	return strings.NewReplacer(
-		"FILE", Quote(lockFile(r.Dir)), "DIR", Quote(lockDir(r.Dir)), "MARKER", marker, "AGAIN", again,
-		"INFO", quoteAlways(r.Holder.text()), "SILENCE", fmt.Sprintf("%g", silence.Seconds()),
-	).Replace(surroundings + "{\n" + `umask 077
-f=FILE
+	info := r.Holder.text()
+	if mark != "" {
+		info += "mark=" + mark + "\n"
+	}
+	return surroundings + "{\n" + fenceFunctions + strings.NewReplacer(
+		"FILE", Quote(lockFile(r.Dir)), "DIR", Quote(lockDir(r.Dir)), "MARKER", marker, "AGAIN", again, "CGROUP", cgroupScript, "OURS", mark,
+		"INFO", quoteAlways(info), "SILENCE", fmt.Sprintf("%g", silence.Seconds()), "LIMIT", fmt.Sprintf("%d", int(uncutLimit.Seconds())),
+	).Replace(`trap '' 1 13
+umask 077
+f=FILE cg= say= mark=OURS
 command -v flock >/dev/null || { printf 'MARKER noflock\n'; exit 0; }
 mkdir -p DIR && (true >>"$f") || { printf 'MARKER broken\n'; exit 0; }
 exec 9>>"$f"
@@ -189,15 +309,33 @@ grep -q '^pid=' "$f" && break
 done
 if [ -n "$held" ]; then
 cat "$f"
+cat "$f.waits" 2>/dev/null
 now=$(date +%s) heard=$(stat -c %Y "$f.beat") && printf 'silent=%s\n' $((now - heard))
 printf 'MARKER held\n'
 exit 0
 fi
+if [ -s "$f" ]; then
+old= run=
+while IFS= read -r line; do
+case $line in mark=*) old=${line#*=} ;; run=*) run=${line#*=} ;; cgroup=*) cg=${line#*=} ;; esac
+done <"$f"
+if [ -n "$old" ]; then
+[ "${old%-*}" = "${mark%-*}" ] || old=${old%-*}-
+say="MARKER waits $run"
+polarbook_fence LIMIT 9>&-
+say=
+[ -z "$cg" ] || rmdir "$cg" 2>/dev/null
+fi
+fi
+cg=
+rm -f "$f".uncut.*
 read -r stat </proc/$$/stat
 set -- ${stat##*) }
 born=${20}
-printf '%spid=%s\nborn=%s\n' INFO "$$" "$born" >"$f"
+[ -z "$mark" ] || { CGROUP}
+printf '%spid=%s\nborn=%s\ncgroup=%s\n' INFO "$$" "$born" "$cg" >"$f"
 true >"$f.beat"
+old=${mark%-*}-
 (
 trap 'heard=1' USR1
 trap 'kill "$s"; exit 0' TERM
@@ -211,20 +349,31 @@ kill "$s"
 wait "$s"
 continue
 fi
-read -r stat </proc/$$/stat || exit 0
+{ read -r stat </proc/$$/stat; } 2>/dev/null || exit 0
 set -- ${stat##*) }
-[ "${20}" != "$born" ] || kill -KILL $$
+[ "${20}" = "$born" ] || exit 0
+trap '' USR1 TERM
+[ -z "$mark" ] || polarbook_fence LIMIT
+kill -KILL $$
 exit 0
 done
 ) 9>&- </dev/null >/dev/null 2>&1 &
 w=$!
-printf 'MARKER taken\n'
+printf 'MARKER taken %s\n' "$cg"
+bye=
 while read -r line; do
+case $line in
+bye) bye=1; break ;;
+\?) printf 'here\n' ;;
+join*) [ -z "$cg" ] || echo "${line#join }" >"$cg/cgroup.procs" ;;
+esac
 true >"$f.beat"
 kill -USR1 "$w"
 done
 kill -TERM "$w"
 wait "$w"
+[ -n "$bye$mark" ] && [ -z "$bye" ] && polarbook_fence LIMIT >/dev/null 2>&1 9>&-
+[ -z "$cg" ] || rmdir "$cg" 2>/dev/null
 rm -f "$f.beat"
 true >"$f"
 exit 0

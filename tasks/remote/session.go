@@ -84,8 +84,11 @@ func (h *Host) openChannel(ctx context.Context, kind string, extra []byte) (ssh.
 		h.roundTrips.Add(1)
 		o, err := within(ctx, h, func() (opened, error) {
 			defer func() { <-h.opens }()
+			if err := h.look(); err != nil {
+				return opened{}, err
+			}
 			c, r, err := h.client.OpenChannel(kind, extra)
-			return opened{c, r}, err
+			return opened{fencedChannel{c, h}, r}, err
 		}, func(o opened) {
 			go ssh.DiscardRequests(o.requests)
 			o.channel.Close()

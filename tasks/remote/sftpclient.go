@@ -78,7 +78,7 @@ func (s *Shell) startSFTP(ctx context.Context) (*session, []byte, error) {
 		return nil, nil, err
 	}
 	marker := "polarbook-" + randomHex()
-	text := surroundings + fmt.Sprintf("{\nfor s in %s; do\nif [ -x \"$s\" ]; then printf '%s-up\\n'; exec \"$s\"; fi\ndone\nprintf '%s-none\\n'; exit\n}\n",
+	text := s.host.joining() + surroundings + fmt.Sprintf("{\nfor s in %s; do\nif [ -x \"$s\" ]; then printf '%s-up\\n'; exec \"$s\"; fi\ndone\nprintf '%s-none\\n'; exit\n}\n",
 		strings.Join(sftpServers, " "), marker, marker)
 	s.host.roundTrips.Add(1)
 	if err := session.write(ctx, []byte(text)); err != nil && !errors.Is(err, errEOF) {

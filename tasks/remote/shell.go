@@ -18,6 +18,7 @@ type Shell struct {
 	host   *Host
 	become Become
 	bash   atomic.Bool   // its /bin/sh is bash
+	number atomic.Int64  // its process; 0: none is open
 	turn   chan struct{} // holds one token while nobody uses what is below
 
 	session *session // nil: none is open
@@ -41,6 +42,10 @@ type Command struct {
 	Stdin []byte
 	// Env is exported to the script.
 	Env map[string]string
+	// Uncut says what the script is about when nobody may end it half-way, such as "initialise the data directory":
+	// whoever locks the host after a run that is gone waits for it. "": it may be ended.
+	// For a Run only.
+	Uncut string
 	// Dir is where it runs; "": where the login left us, or / if the user may not
 	// be there.
 	Dir string
@@ -136,7 +141,7 @@ func (s *Shell) Run(ctx context.Context, c Command) (Result, error) {
 	f := newFrame(marker, c.keep())
 	s.host.roundTrips.Add(1)
 	sent := make(chan error, 1)
-	request := runRequest(c, marker, s.dir, s.runs)
+	request := runRequest(c.uncut(s.host), marker, s.dir, s.runs)
 	if s.bash.Load() {
 		request = inOnePiece(request)
 	}
@@ -246,7 +251,7 @@ func (s *Shell) open(ctx context.Context) error {
 	}
 	marker := randomHex()
 	s.host.roundTrips.Add(1)
-	if err := session.write(ctx, []byte(setupRequest(marker, s.dir))); err != nil && !errors.Is(err, errEOF) {
+	if err := session.write(ctx, []byte(s.host.joining()+setupRequest(marker, s.dir))); err != nil && !errors.Is(err, errEOF) {
 		session.close()
 		return s.host.blame(err)
 	}
@@ -261,6 +266,8 @@ func (s *Shell) open(ctx context.Context) error {
 	}
 	s.session, s.pid, s.dir, s.runs = session, hello.pid, hello.dir, 0
 	s.bash.Store(hello.bash)
+	s.number.Store(int64(hello.pid))
+	s.host.join(hello.pid)
 	return nil
 }
 

@@ -61,7 +61,7 @@ func (r *streamRun) run(ctx context.Context, c Command, stdout, stderr func([]by
 			once.Do(func() { close(errDone) })
 		}
 	})
-	if err := r.session.write(ctx, append([]byte(surroundings), request...)); err != nil && !errors.Is(err, errEOF) {
+	if err := r.session.write(ctx, append([]byte(h.joining()+surroundings), request...)); err != nil && !errors.Is(err, errEOF) {
 		return Result{}, h.blame(err)
 	}
 	hello, err := r.session.awaitStreamHello(ctx, r.shell.become, r.marker)
@@ -69,6 +69,7 @@ func (r *streamRun) run(ctx context.Context, c Command, stdout, stderr func([]by
 		return Result{}, err
 	}
 	r.session.errs.forget()
+	h.join(hello.pid)
 	fed := make(chan error, 1)
 	if r.input != nil {
 		go func() { fed <- r.feed(ctx) }()
