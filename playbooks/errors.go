@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/polarbook/polarbook/inventory"
 	"unicode"
 )
 
@@ -33,7 +35,8 @@ func (e *Error) Error() string {
 	b.WriteString(e.Msg)
 	if e.Pos.Line > 0 && e.Line != "" {
 		number := fmt.Sprintf("%4d", e.Pos.Line)
-		line, column := around(e.Line, e.Pos.Column)
+		shown := inventory.MaskNamed(e.Line)
+		line, column := around(shown, min(e.Pos.Column, len([]rune(shown))+1))
 		fmt.Fprintf(&b, "\n%s | %s", number, line)
 		if column > 0 {
 			width := min(e.Width, len([]rune(line))-column+1)

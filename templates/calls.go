@@ -109,6 +109,87 @@ func (c callable) check(what string, a arguments) string {
 }
 
 func (c callable) run(r *run, name string, value any, positional []any, named map[string]any) (any, error) {
+	result, err := c.outcome(r, name, value, positional, named)
+	if err == nil && r.session.engine.options.Derived != nil && rewrites[baseName(name)] {
+		r.session.engine.derived(value, positional, result)
+	}
+	return result, err
+}
+
+// rewrites are the filters and methods whose outcome still says what went in, in other letters.
+var rewrites = map[string]bool{}
+
+func init() {
+	for name := range strings.FieldsSeq(`b64encode b64decode b64_encode urlencode urldecode upper lower capitalize title reverse hash sha1 md5 checksum quote
+		regex_escape escape e forceescape to_json to_nice_json tojson to_yaml to_nice_yaml string pprint center wordwrap comment indent join format replace
+		regex_replace trim truncate split xmlattr urlize postgres_setting postgres_conninfo postgres_hba
+		upper() lower() title() capitalize() swapcase() casefold() join() replace() format() strip() lstrip() rstrip() split() rsplit() splitlines()
+		center() ljust() rjust() zfill() encode() decode() translate() expandtabs()`) {
+		rewrites[name] = true
+	}
+}
+
+// maximumDerived bounds the text that is looked through for what it was made of.
+const maximumDerived = 1 << 20
+
+// derived tells of the texts that became another one.
+func (e *Engine) derived(value any, positional []any, result any) {
+	var from []string
+	left := maximumDerived
+	var collect func(x any, depth int)
+	collect = func(x any, depth int) {
+		switch x := x.(type) {
+		case string:
+			if left -= len(x); left > 0 {
+				from = append(from, x)
+			}
+		case int, float64:
+			from = append(from, text(x))
+		case []any:
+			for _, item := range x {
+				if depth < 20 && left > 0 {
+					collect(item, depth+1)
+				}
+			}
+		case tuple:
+			collect([]any(x), depth)
+		case map[string]any:
+			for _, item := range x {
+				if depth < 20 && left > 0 {
+					collect(item, depth+1)
+				}
+			}
+		case Unsafe:
+			collect(x.Value, depth+1)
+		case *lazyMap:
+			for _, item := range x.values {
+				collect(item, depth+1)
+			}
+		case *lazyList:
+			for _, item := range x.values {
+				collect(item, depth+1)
+			}
+		}
+	}
+	collect(value, 0)
+	for _, x := range positional {
+		collect(x, 0)
+	}
+	switch x := result.(type) {
+	case string:
+		if len(x) <= maximumDerived {
+			e.options.Derived(from, x)
+		}
+	case []any:
+		for _, item := range x {
+			if s, ok := item.(string); ok {
+				e.options.Derived(from, s)
+			}
+		}
+	}
+}
+
+func (c callable) outcome(r *run, name string, value any, positional []any, named map[string]any) (any, error) {
 	if !c.lenient {
 		if u, ok := value.(*undefined); ok {
 			return nil, u.error()

@@ -31,6 +31,9 @@ type Options struct {
 	Directories []string
 	// Templates returns a template that is on no disk (a built-in one), tried last.
 	Templates func(name string) (string, bool)
+	// Derived is told of every text that a filter made of others, so that what was made of a secret is one too. nil: nobody
+	// asks.
+	Derived func(from []string, to string)
 	// Now returns the time for now() and strftime. nil means time.Now.
 	Now func() time.Time
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine"
 )
@@ -44,6 +45,7 @@ type cli struct {
 type terminal struct {
 	in       *os.File
 	out, err io.Writer
+	secrets  *inventory.Secrets
 	closed   chan struct{} // closed when nobody reads what is printed any more
 	tty      bool          // out is a terminal, wide columns across
 	wide     func() int
@@ -84,7 +86,7 @@ func run(args []string) int {
 		return code
 	}
 	if err != nil {
-		fmt.Fprintf(t.err, "polarbook: %v\n", err)
+		fmt.Fprintf(t.err, "polarbook: %s\n", t.masked(err.Error()))
 		fmt.Fprintln(t.err, "Run 'polarbook --help' for the commands, 'polarbook COMMAND --help' for one of them.")
 		return exitUsage
 	}
@@ -168,15 +170,23 @@ func codeOf(err error) int {
 	return exitUsage
 }
 
+// masked is an error's text as it may be shown: without the secrets that are known.
+func (t *terminal) masked(text string) string {
+	if t.secrets != nil {
+		text = t.secrets.Mask(text)
+	}
+	return text
+}
+
 // report prints an error once and turns it into the exit code.
 func report(t *terminal, err error) int {
 	var problems playbooks.Errors
 	switch {
 	case err == nil || err.Error() == "":
 	case errors.As(err, &problems):
-		fmt.Fprintln(t.err, problems)
+		fmt.Fprintln(t.err, t.masked(problems.Error()))
 	default:
-		fmt.Fprintf(t.err, "polarbook: %s\n", indentAfter(err.Error(), "  "))
+		fmt.Fprintf(t.err, "polarbook: %s\n", indentAfter(t.masked(err.Error()), "  "))
 		if codeOf(err) == exitLocked {
 			fmt.Fprintln(t.err, "Wait for the other with --lock-wait SECONDS. Should it be dead, see polarbook unlock.")
 		}

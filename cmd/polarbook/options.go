@@ -155,21 +155,23 @@ func (o hostOptions) prepare(t *terminal) (*workplace, error) {
 	if err != nil {
 		return nil, err
 	}
+	// What cannot be read may be quoted, but for what stands behind the name of a secret.
 	inv, err := inventory.Load(sources)
 	if err != nil {
-		return nil, err
+		return nil, errors.New(inventory.MaskNamed(err.Error()))
 	}
 	vars, err := o.extraVars()
 	if err != nil {
-		return nil, err
+		return nil, errors.New(inventory.MaskNamed(err.Error()))
 	}
 	dir, err := os.Getwd()
 	if err != nil {
 		return nil, err
 	}
-	render := templates.New(templates.Options{Env: os.LookupEnv, Read: os.ReadFile, Directories: []string{dir},
+	t.secrets = new(inventory.Secrets)
+	render := templates.New(templates.Options{Derived: t.secrets.Follow, Env: os.LookupEnv, Read: os.ReadFile, Directories: []string{dir},
 		Templates: func(name string) (string, bool) { text, err := templates.Builtin(name); return text, err == nil }})
-	return &workplace{options: o, t: t, inv: inv, vars: vars, secrets: new(inventory.Secrets), render: render}, nil
+	return &workplace{options: o, t: t, inv: inv, vars: vars, secrets: t.secrets, render: render}, nil
 }
 
 func (w *workplace) load(name string) (*playbooks.Playbook, error) {

@@ -57,7 +57,7 @@ func (c *runCmd) Run(t *terminal, run runContext) error {
 			return err
 		}
 		for _, warning := range p.Warnings {
-			fmt.Fprintln(t.err, "warning:", indentAfter(fmt.Sprint(warning), "  "))
+			fmt.Fprintln(t.err, "warning:", indentAfter(t.masked(fmt.Sprint(warning)), "  "))
 		}
 		books = append(books, p)
 	}

@@ -60,7 +60,7 @@ func (r *run) config(v *variables) (c remote.Config, local bool, err error) {
 		c.Port = int(n)
 	}
 	if s := get("ansible_password", "ansible_ssh_password", "ansible_ssh_pass"); s != "" {
-		r.secret(s)
+		r.secret("", s)
 		c.Password = s
 	}
 	if s := get("ansible_ssh_private_key_file", "ansible_private_key_file"); s != "" {

@@ -3,8 +3,10 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 
+	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/tasks"
 )
 
@@ -71,7 +73,15 @@ func (m *emitter) values(v map[string]any) map[string]any {
 // value copies as it masks: what `register` keeps is the true value.
 func (m *emitter) value(v any) any {
 	switch v := v.(type) {
-	case nil, bool, int, int64, float64:
+	case nil, bool:
+		return v
+	case int, int64, float64:
+		// A number that is a secret as a whole; a part of a longer one is none.
+		if s := fmt.Sprint(v); len(s) >= inventory.MinimumSecret {
+			if masked := m.mask(s); masked != s && strings.Trim(masked, "*") == "" {
+				return masked
+			}
+		}
 		return v
 	case string:
 		return m.mask(v)

@@ -54,7 +54,7 @@ func (l *laptop) Condition(expr string) (bool, error) {
 	return l.s.p.r.o.Templates.Condition(expr, l.v)
 }
 
-func (l *laptop) Secret(value string)     { l.s.p.r.secret(value) }
+func (l *laptop) Secret(value string)     { l.s.p.r.secret("", value) }
 func (l *laptop) Mask(text string) string { return l.s.p.r.o.Secrets.Mask(text) }
 func (l *laptop) Check() bool             { return l.check }
 func (l *laptop) Diff() bool              { return l.diff }

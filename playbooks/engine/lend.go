@@ -116,7 +116,7 @@ func (r *run) becoming(v *variables) (b remote.Become, method string, err error)
 	if password == "" {
 		password = r.o.BecomePassword
 	}
-	r.secret(password)
+	r.secret("", password)
 	b = remote.Become{User: user, Flags: flags, Password: password}
 	yes, err := truth(wanted)
 	if err != nil {

@@ -334,7 +334,7 @@ func (r *run) ask(ctx context.Context, play *playbooks.Play) (map[string]any, er
 			answer = def
 		}
 		if q.Private {
-			r.secret(answer)
+			r.secret("", answer)
 		}
 		answers[q.Name] = answer
 	}

@@ -119,14 +119,3 @@ func TestEveryEventHasJSON(t *testing.T) {
 		}
 	}
 }
-
-func TestSecretNames(t *testing.T) {
-	for name, want := range map[string]bool{
-		"polardb_replication_password": true, "PASSWORD": true, "api_token": true, "client_secret": true, "ansible_ssh_pass": true,
-		"polardb_package": false, "password_file": false, "tokens": false, "bypass": false,
-	} {
-		if secretName(name) != want {
-			t.Errorf("%s: %v", name, !want)
-		}
-	}
-}

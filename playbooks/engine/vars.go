@@ -94,7 +94,7 @@ func (v *variables) Get(name string) (any, bool) {
 		}
 		return nil, false
 	}
-	if secretName(name) {
+	if inventory.SecretName(name) {
 		v.noteSecret(name, value)
 	}
 	return value, true
@@ -286,74 +286,70 @@ func plainFacts(facts map[string]any) map[string]any {
 	return out
 }
 
-// secretName says that by its name a variable's value must never be shown.
-func secretName(name string) bool {
-	name = strings.ToLower(name)
-	for _, end := range []string{"password", "passwd", "secret", "token", "passphrase", "ansible_ssh_pass", "become_pass", "sudo_pass"} {
-		if strings.HasSuffix(name, end) {
-			return true
-		}
-	}
-	return false
-}
-
 // noteSecrets adds the values of those variables whose names say that they are secret and that need no rendering.
 func (r *run) noteSecrets(vars map[string]any) {
 	for name, x := range vars {
-		switch x := x.(type) {
-		case string:
-			if secretName(name) && !strings.Contains(x, "{{") && !strings.Contains(x, "{%") {
-				r.secret(x)
-			}
-		case map[string]any:
-			r.noteSecrets(x)
-		case []any:
-			for _, item := range x {
-				if m, ok := item.(map[string]any); ok {
-					r.noteSecrets(m)
-				}
-			}
+		r.noteIn(name, inventory.SecretName(name), x)
+	}
+}
+
+// noteIn adds what a variable holds that is secret by its own name or by those of what is in it.
+func (r *run) noteIn(name string, secret bool, x any) {
+	switch x := x.(type) {
+	case string:
+		if secret && !strings.Contains(x, "{{") && !strings.Contains(x, "{%") {
+			r.secret(name, x)
 		}
+	case int, int64, uint64, float64:
+		if secret {
+			r.secret(name, text(x))
+		}
+	case map[string]any:
+		for inner, item := range x {
+			if secret && !inventory.SecretName(inner) {
+				inner = name
+			}
+			r.noteIn(inner, secret || inventory.SecretName(inner), item)
+		}
+	case []any:
+		for _, item := range x {
+			r.noteIn(name, secret, item)
+		}
+	case templates.Unsafe:
+		r.noteIn(name, secret, x.Value)
 	}
 }
 
 // noteSecret adds a secret variable's value as it is used, rendered. A value that cannot be rendered shows itself
 // where it is used, so the error is not for here.
 func (v *variables) noteSecret(name string, x any) {
-	switch x := x.(type) {
-	case int:
-		v.r.secret(text(x))
-	case string:
+	switch x.(type) {
+	case string, map[string]any, []any:
 		if v.noting[name] {
 			return
 		}
 		v.noting[name] = true
 		defer delete(v.noting, name)
 		if out, err := v.render(x); err == nil {
-			if s, ok := out.(string); ok {
-				v.r.secret(s)
-			}
+			v.r.noteIn(name, true, out)
 		}
-	}
-}
-
-// secret has a value masked from now on. Words that are settings rather than secrets are left legible, or every "yes"
-// in the output would be masked because of one variable with an unlucky name.
-func (r *run) secret(value string) {
-	switch strings.ToLower(value) {
-	case "", "yes", "no", "true", "false", "none", "null", "always", "on_create", "0", "1":
 		return
 	}
-	r.o.Secrets.Add(value)
+	v.r.noteIn(name, true, x)
+}
+
+// secret has the value of a variable masked from now on.
+func (r *run) secret(name, value string) {
+	if inventory.SecretValue(name, value) {
+		r.o.Secrets.Add(value)
+	}
 }
 
 // noteArgs adds the values of arguments that the module calls secret.
 func (r *run) noteArgs(m *tasks.Module, args map[string]any) {
 	for name, x := range args {
 		arg, ok := m.Arg(name)
-		if s, isText := x.(string); isText && ((ok && arg.Secret) || (!ok && secretName(name))) {
-			r.secret(s)
-		}
+		r.noteIn(name, ok && arg.Secret || !ok && inventory.SecretName(name), x)
 	}
 }
 

@@ -157,7 +157,7 @@ func (s *step) pauseFor(ctx context.Context, v *variables, args map[string]any) 
 			return s.failure(v, fmt.Errorf("pause: %w", err))
 		}
 		if q.Private {
-			s.p.r.secret(answer)
+			s.p.r.secret("", answer)
 		}
 		values["user_input"] = answer
 	default:

@@ -42,6 +42,15 @@ func (l *laptop) write(name, text string) {
 	}
 }
 
+func (l *laptop) read(name string) string {
+	l.t.Helper()
+	data, err := os.ReadFile(filepath.Join(l.dir, name))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return string(data)
+}
+
 // playbook writes site.yml with these tasks.
 func (l *laptop) playbook(tasks string) {
 	l.write("site.yml", "- hosts: all\n  gather_facts: false\n  tasks:\n    "+strings.ReplaceAll(strings.TrimSpace(tasks), "\n", "\n    ")+"\n")
