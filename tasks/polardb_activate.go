@@ -50,7 +50,7 @@ type activateAction struct {
 
 // Probe reads where the links point, what is there, and whose program the postmaster is.
 func (a *activateAction) Probe() string {
-	return strings.NewReplacer("@HOME@", remote.Quote(a.args.Home), "@PGDATA@", remote.Quote(a.args.Pgdata), "@VERSION@", remote.Quote(a.args.Version)).Replace(`
+	return strings.NewReplacer("@HOME@", remote.Quote(a.args.Home), "@PGDATA@", remote.Quote(a.args.Pgdata), "@VERSION@", remote.Quote(a.args.Version)).Replace(rootsOnly + `
 HOME_=@HOME@ PGDATA=@PGDATA@ VERSION=@VERSION@
 cd /
 name() { n=$(readlink "$HOME_/$1" 2>/dev/null) && echo "$1=${n#versions/}"; }
@@ -68,7 +68,10 @@ esac
 [ -n "$VERSION" ] || VERSION=$(readlink "$HOME_/previous" 2>/dev/null | sed 's#^versions/##')
 if [ -n "$VERSION" ]; then
 	for p in polar-postgres postgres; do
-		if [ -x "$HOME_/versions/$VERSION/bin/$p" ]; then echo "release=$(LC_ALL=C LD_LIBRARY_PATH=$HOME_/versions/$VERSION/lib "$HOME_/versions/$VERSION/bin/$p" --version 2>&1 | head -n 1)"; break; fi
+		if [ -x "$HOME_/versions/$VERSION/bin/$p" ]; then 
+			as() { runuser -u nobody -- env "$@"; }
+			if [ "$(id -u)" != 0 ] || roots "$HOME_/versions/$VERSION/bin/$p"; then as() { env "$@"; }; fi
+			echo "release=$(as LC_ALL=C LD_LIBRARY_PATH="$HOME_/versions/$VERSION/lib" "$HOME_/versions/$VERSION/bin/$p" --version 2>&1 | head -n 1)"; break; fi
 	done
 fi
 :`)

@@ -65,6 +65,8 @@ func (b *basebackupAction) Plan(f Found) (Plan, error) {
 		return Plan{}, err
 	}
 	switch {
+	case s.whole(&a.nodeArgs) && s.Former:
+		return Plan{Change: true, Msg: "move " + a.formerMarker() + " to " + a.marker(), Script: a.move(s)}, nil
 	case s.whole(&a.nodeArgs):
 		return Plan{Msg: "the data directories are whole"}, nil
 	case s.Basebackup == "":
@@ -77,6 +79,10 @@ func (b *basebackupAction) Plan(f Found) (Plan, error) {
 
 func (b *basebackupAction) Apply(ctx context.Context, h Host, p Plan) (Result, error) {
 	a := b.args
+	if p.Script != "" {
+		_, err := runPlan(ctx, h.Shell(), p)
+		return Result{Changed: true, Msg: p.Msg}, err
+	}
 	s, ok := p.Data.(nodeState)
 	if !ok {
 		return Result{}, &Failure{Msg: "the engine is not installed under " + a.Home + "/current", Hint: "run the tasks that install it first"}
@@ -100,7 +106,7 @@ chown ` + remote.Quote(a.User) + `: "$WORK/pgpass"
 TOOL=` + remote.Quote(s.Basebackup) + `
 ` + a.as(`PGPASSFILE="$WORK/pgpass" PGCONNECT_TIMEOUT=15 `+command) + `
 sync
-mark ` + stepData + ` ""
+mark ` + stepData + `
 echo finished
 `
 	var last []string

@@ -16,7 +16,7 @@ var polardbDestroyModule = Define(Module{
 	Name:    "polardb_destroy",
 	Summary: "Remove a node's data and what polarbook noted about it",
 	Notes: []string{
-		"Removes PGDATA, POLARDATA and the marker beside PGDATA, and nothing that the marker does not say is this cluster's. The marker goes last, so that a removal that was cut off is finished by the next run. A disk that is mounted on one of the directories is emptied and stays mounted.",
+		"Removes PGDATA, POLARDATA and what polarbook keeps of the node under /var/lib/polarbook, and nothing that the marker does not say is this cluster's. The marker goes last, so that a removal that was cut off is finished by the next run. A disk that is mounted on one of the directories is emptied and stays mounted.",
 		"Refused: data that polarbook did not put there, data of another cluster, and a server that runs.",
 	},
 	Returns: []Return{{"removed", "list", "the directories that were removed"}},
@@ -66,26 +66,26 @@ func (d *destroyAction) Plan(f Found) (Plan, error) {
 		return Plan{}, &Failure{Msg: fmt.Sprintf("the server runs (process %d)", s.PID), Hint: "nothing was removed; stop it first"}
 	}
 	msg := fmt.Sprintf("remove %s and %s of the cluster %s", a.Pgdata, a.Polardata, a.Cluster)
-	return Plan{Change: true, Msg: msg, Script: a.removal(), Values: map[string]any{"removed": there}}, nil
+	return Plan{Change: true, Msg: msg, Script: a.removal(s), Values: map[string]any{"removed": there}}, nil
 }
 
 // removal asks the marker again, right before the data goes, whose it is. The probe after it is the proof.
-func (a *destroyArgs) removal() string {
-	return strings.NewReplacer("@PGDATA@", remote.Quote(a.Pgdata), "@POLARDATA@", remote.Quote(a.Polardata), "@MARKER@", remote.Quote(a.marker()),
-		"@CLUSTER@", remote.Quote("cluster="+a.Cluster), "@UNIT@", remote.Quote(a.Unit)).Replace(`set -e
-PGDATA=@PGDATA@ POLARDATA=@POLARDATA@ MARKER=@MARKER@
+func (a *destroyArgs) removal(was nodeState) string {
+	return a.markScript(was) + strings.ReplaceAll(a.names().Replace(`
 cd /
-for line in @CLUSTER@ "pgdata=$PGDATA" "polardata=$POLARDATA"; do
+for line in "cluster="@CLUSTER@ "pgdata=$PGDATA" "polardata=$POLARDATA"; do
 	grep -qxF -- "$line" "$MARKER" || { echo "$MARKER does not say $line: nothing was removed" >&2; exit 1; }
 done
 if systemctl -q is-active @UNIT@ 2>/dev/null; then echo "the unit "@UNIT@" is active: nothing was removed" >&2; exit 1; fi
-` + nodeEndScript + nodeWipeScript + `
+`+nodeEndScript+nodeWipeScript+`
 for d in "$PGDATA" "$POLARDATA"; do
-	if [ -d "$d" ] && ! { command -v mountpoint >/dev/null && mountpoint -q "$d"; } && [ ! -L "$d" ]; then rmdir "$d"; fi
+	if [ -d "$d" ] && ! { command -v mountpoint >/dev/null && mountpoint -q "$d"; } && [ ! -L "$d" ]; then ( spot "$d" && rmdir "./$b" ) || exit 1; fi
 done
-rm -rf "$PGDATA.conf-before" "$PGDATA.conf-before.new"
+rm -rf @KEPT@ @KEPT@.new
+if ( spot "$PGDATA" ); then ( spot "$PGDATA"; rm -rf "./$b.conf-before" "./$b.conf-before.new" ) || exit 1; fi
 sync
 rm -f "$MARKER" "$MARKER.new"
+rmdir "${MARKER%/*}" 2>/dev/null || :
 sync
-`)
+`), "@UNIT@", remote.Quote(a.Unit))
 }

@@ -19,7 +19,7 @@ func TestDestroyPlan(t *testing.T) {
 		a := &destroyAction{args: &destroyArgs{nodeArgs: planArgs, Unit: "polardb-demo"}}
 		p, err := a.Plan(probeText(c.probe))
 		checkPlan(t, name, c.want, p, err)
-		if p.Script != "" && strings.Index(p.Script, "grep -qxF") > strings.Index(p.Script, "rm -rf") {
+		if p.Script != "" && strings.Index(p.Script, "grep -qxF") > strings.Index(p.Script, "-exec rm -rf") {
 			t.Errorf("%s: the marker is not asked before the removal", name)
 		}
 	}

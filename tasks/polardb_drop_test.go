@@ -74,7 +74,7 @@ func TestRetireMarksAndRemovesOnlyWhatIsOurs(t *testing.T) {
 	fill := func(step, cluster string) {
 		mustWrite(t, a.Pgdata+"/PG_VERSION", "11\n")
 		mustWrite(t, a.Polardata+"/global/pg_control", "x")
-		mustWrite(t, a.marker(), "cluster="+cluster+"\npgdata="+a.Pgdata+"\npolardata="+a.Polardata+"\nstep="+step+"\norigin=basebackup\npid=\n")
+		mustWrite(t, a.marker(), "cluster="+cluster+"\npgdata="+a.Pgdata+"\npolardata="+a.Polardata+"\nstep="+step+"\norigin=basebackup\npgdata_inode="+inode(t, a.Pgdata)+"\npolardata_inode="+inode(t, a.Polardata)+"\n")
 	}
 	run := func(p Plan) {
 		t.Helper()

@@ -2,12 +2,14 @@ package tasks
 
 type factsArgs struct {
 	nodeArgs
+	Move bool `arg:"move" default:"no" doc:"take over what an earlier release noted beside PGDATA"`
 }
 
 var polardbFactsModule = Define(Module{
 	Name:    "polardb_facts",
 	Summary: "What a host holds of its node: data directories, consensus meta, server",
 	Notes: []string{
+		"Earlier releases kept what they noted in a file beside PGDATA, in a directory of the engine's account. With move it is read once more, strictly, written to /var/lib/polarbook, where only root can write, and removed.",
 		"Sets the fact polardb_state, and asks nobody but the host itself. Its key data is one of: none (free to be set up), unfinished (begun by polarbook and not finished), whole, foreign (not polarbook's; nothing here will touch it).",
 	},
 	Returns: []Return{{"ansible_facts", "dict", "polardb_state: data, reason, step, origin, meta, meta_members, meta_learners, pid, running, listening, postgres, version"}},
@@ -42,5 +44,14 @@ func (f *factsAction) Plan(found Found) (Plan, error) {
 		"pid": s.PID, "running": s.PID != 0, "listening": s.ListensClient && s.ListensConsensus,
 		"postgres": s.Postgres, "basebackup": s.Basebackup, "version": s.Version,
 	}
-	return Plan{Values: map[string]any{"ansible_facts": map[string]any{"polardb_state": state}}}, nil
+	plan := Plan{Values: map[string]any{"ansible_facts": map[string]any{"polardb_state": state}}}
+	if f.args.Move && s.Former && a.owns(s) {
+		plan.Change, plan.Msg, plan.Script = true, "move "+a.formerMarker()+" to "+a.marker(), a.move(s)
+	}
+	return plan, nil
+}
+
+// owns says that an earlier release's marker is this node's.
+func (a *nodeArgs) owns(s nodeState) bool {
+	return s.Marked && s.Fault == "" && s.MarkerCluster == a.Cluster && s.MarkerPgdata == a.Pgdata && s.MarkerPolardata == a.Polardata
 }

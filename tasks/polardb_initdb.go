@@ -24,7 +24,7 @@ var polardbInitdbModule = Define(Module{
 	Summary: "Make a node's data directories with initdb and polar-initdb.sh",
 	Notes: []string{
 		"Fills PGDATA and POLARDATA only when both are absent or empty, or when polarbook began them and was stopped before it finished. Anything else is refused and left as it is.",
-		"What is under way is noted in a file beside PGDATA (PGDATA.polarbook), written before the first directory is.",
+		"What is under way is noted in a file under /var/lib/polarbook, which only root can write, before the first directory is made.",
 		"The password itself does not go to the host: what the engine stores of it is made here and put in by single-user mode, because initdb reads 99 bytes of a password and no more.",
 		"The configuration files that initdb writes are meant to be replaced by the caller's templates.",
 	},
@@ -60,6 +60,9 @@ func (i *initdbAction) Plan(f Found) (Plan, error) {
 		return Plan{}, err
 	}
 	if s.whole(&a.nodeArgs) {
+		if s.Former {
+			return Plan{Change: true, Msg: "move " + a.formerMarker() + " to " + a.marker(), Script: a.move(s)}, nil
+		}
 		return Plan{Msg: "the data directories are whole"}, nil
 	}
 	if s.Postgres == "" {
@@ -105,6 +108,6 @@ fi
 tail -n 1 "$SECRET" | ` + a.as(fmt.Sprintf(`timeout 120 %s --single -D "$PGDATA" -c exit_on_error=true postgres`, remote.Quote(s.Postgres))) + ` >"$WORK/log" 2>&1 || { tail -n 15 "$WORK/log" >&2; exit 1; }
 ` + a.as(`timeout 120 polar-initdb.sh "$PGDATA/" "$POLARDATA/" localfs`) + ` >"$WORK/log" 2>&1 || { tail -n 15 "$WORK/log" >&2; exit 1; }
 sync
-mark ` + stepData + ` ""
+mark ` + stepData + `
 `
 }

@@ -176,7 +176,7 @@ func (m *metaAction) Plan(f Found) (Plan, error) {
 	case kind == metaLearner && !s.ready(kind):
 		return m.change(s, found, "the learner was dropped from the cluster: initialise its meta so that it can be added again", values), nil
 	case kind == metaMember && found.Member && s.Step == stepDropped:
-		return Plan{Change: true, Msg: "the node was dropped and added again: mark its data as a member's", Script: a.markScript() + "mark " + stepMeta + ` ""` + "\n", Values: values}, nil
+		return Plan{Change: true, Msg: "the node was dropped and added again: mark its data as a member's", Script: a.markScript(s) + "mark " + stepMeta + "\n", Values: values}, nil
 	case kind == metaMember && found.Unknown != "":
 		// Perhaps it is the one whose return gives the cluster its leader back.
 		return Plan{Values: values, Msg: "a member by its own word; no leader to ask: " + found.Unknown}, nil
@@ -204,24 +204,25 @@ func (m *metaAction) change(s nodeState, found metaFound, msg string, values map
 	case found.Logger:
 		settings += " -c " + remote.Quote("polar_dma_logger_start_point="+found.Start)
 	}
-	script := a.markScript() + `
+	script := a.markScript(s) + `
 cd /
 STOP() { ` + a.as(`timeout 90 pg_ctl -D "$PGDATA" stop -m fast -t 60`) + ` >/dev/null; }
 if [ -f "$PGDATA/postmaster.pid" ] && ` + a.as(`pg_ctl -D "$PGDATA" status`) + ` >/dev/null 2>&1; then STOP; fi
 grep -q '^[ 	]*polar_enable_dma[ 	]*=[ 	]*on' "$PGDATA/polar_dma.conf" || { echo "$PGDATA/polar_dma.conf does not set polar_enable_dma = on: the engine would start an ordinary server instead and never come back" >&2; exit 1; }
 # The first start of the engine pins polar_datadir here, over what postgresql.conf says later (observed on 11.9).
-rm -f "$PGDATA/polar_node_static.conf"
+` + a.as(`rm -f "$PGDATA/polar_node_static.conf"`) + `
 ` + workDir + `rc=0
 ` + a.as(fmt.Sprintf(`timeout -k 10 %d %s -D "$PGDATA" -c %s=ON %s`, a.Timeout, remote.Quote(s.Postgres), mode, settings)) + ` >"$WORK/log" 2>&1 || rc=$?
 if [ $rc != 0 ]; then
 	[ $rc = 124 ] && echo "the engine did not come back within ` + fmt.Sprint(a.Timeout) + ` s and was ended" >&2
 	tail -n 10 "$WORK/log" >&2
-	log=$(ls -t "$PGDATA"/pg_log/*error* "$PGDATA"/log/*error* 2>/dev/null | head -n 1)
-	# Last what says why: after it the engine logs only that it shuts down.
-	[ -n "$log" ] && { tail -n 10 "$log"; grep -E ' (FATAL|PANIC): ' "$log" | tail -n 1; } >&2
+	# Last what says why: after it the engine logs only that it shuts down. Read by the account whose log it is.
+	export PGDATA
+	` + a.as(`sh -c `+remote.Quote(`log=$(ls -t "$PGDATA"/pg_log/*error* "$PGDATA"/log/*error* 2>/dev/null | head -n 1)
+	[ -n "$log" ] && { tail -n 10 "$log"; grep -E " (FATAL|PANIC): " "$log" | tail -n 1; } >&2`)) + `
 	exit 1
 fi
-mark ` + stepMeta + ` ""
+mark ` + stepMeta + `
 `
 	return Plan{Change: true, Msg: msg, Script: script, Uncut: "initialise the consensus meta", Values: values}
 }

@@ -16,7 +16,9 @@ type nodeArgs struct {
 	Home      string `arg:"home" default:"/opt/polardb" doc:"where the engine is installed, under versions and a symlink named current"`
 	User      string `arg:"user" default:"polardb" doc:"the account that owns the directories and runs the engine"`
 	Port      int    `arg:"port" default:"5432" doc:"the client port; the consensus port is 10000 above it"`
-	Cluster   string `arg:"cluster" default:"polardb" doc:"the cluster's name, kept in the marker beside PGDATA"`
+	Cluster   string `arg:"cluster" default:"polardb" doc:"the cluster's name, under which polarbook keeps what it notes about the node"`
+
+	state string // instead of /var/lib/polarbook, in tests
 }
 
 // check refuses paths that could hit something else when a directory of ours is emptied.
@@ -29,6 +31,12 @@ func (a *nodeArgs) check() error {
 		if at := strings.IndexAny(clean, unfitForPaths); at >= 0 {
 			return &ArgError{Arg: d.arg, Problem: fmt.Sprintf("must not hold %q (it is %q): the engine's own scripts do not quote their paths", clean[at:at+1], d.dir)}
 		}
+	}
+	if !unitName(a.Cluster) || strings.HasPrefix(a.Cluster, ".") || strings.Contains(a.Cluster, `\`) {
+		return &ArgError{Arg: "cluster", Problem: fmt.Sprintf("must be letters, digits and -_.@: and not begin with a dot, not %q", a.Cluster)}
+	}
+	if a.Cluster == "owed" {
+		return &ArgError{Arg: "cluster", Problem: "must not be owed: " + stateDir + "/owed is where polarbook keeps which handlers are owed"}
 	}
 	pgdata, polardata := path.Clean(a.Pgdata), path.Clean(a.Polardata)
 	if pgdata == polardata || strings.HasPrefix(polardata+"/", pgdata+"/") || strings.HasPrefix(pgdata+"/", polardata+"/") {
@@ -45,10 +53,6 @@ func (a *nodeArgs) check() error {
 // with a blank in it, POLARDATA "does not exist").
 const unfitForPaths = " \t\r\n'\"\\$`*?[]{}()<>|&;!#~%"
 
-// marker is the file in which polarbook notes what it began on a node. It stands beside PGDATA, so that it moves with
-// the disk and survives the emptying of the directory.
-func (a *nodeArgs) marker() string { return a.Pgdata + ".polarbook" }
-
 // The steps that a marker names. A directory may be emptied only in stepInit, stepCopy and stepWipe: polarbook began
 // something with it and did not finish.
 const (
@@ -64,15 +68,14 @@ const (
 // nodeProbe prints what a node's directories, processes and ports look like, one `key=value` a line.
 func (a *nodeArgs) probe() string {
 	r := strings.NewReplacer(
-		"@PGDATA@", remote.Quote(a.Pgdata), "@POLARDATA@", remote.Quote(a.Polardata), "@MARKER@", remote.Quote(a.marker()),
 		"@BIN@", remote.Quote(a.Home+"/current/bin"), "@LIB@", remote.Quote(a.Home+"/current/lib"),
-		"@USER@", remote.Quote(a.User), "@CLIENT@", fmt.Sprintf("%04X", a.Port), "@CONSENSUS@", fmt.Sprintf("%04X", a.Port+10000))
-	return r.Replace(nodeProbeScript)
+		"@CLIENT@", fmt.Sprintf("%04X", a.Port), "@CONSENSUS@", fmt.Sprintf("%04X", a.Port+10000))
+	return a.names().Replace(r.Replace(nodeProbeScript))
 }
 
-const nodeProbeScript = tcpTables + `
-PGDATA=@PGDATA@ POLARDATA=@POLARDATA@ MARKER=@MARKER@ BIN=@BIN@
-if [ -f "$MARKER" ]; then echo marker=yes; sed -n 's/^\([a-z_]*=\)/marker.\1/p' "$MARKER"; fi
+const nodeProbeScript = tcpTables + rootsOnly + `
+PGDATA=@PGDATA@ POLARDATA=@POLARDATA@ MARKER=@MARKER@ FORMER=@FORMER@ BIN=@BIN@
+` + markerProbe + `
 directory() {
 	if [ -L "$2" ] && [ ! -e "$2" ]; then echo "$1=dangling"
 	elif [ ! -e "$2" ]; then echo "$1=absent"
@@ -89,7 +92,8 @@ directory() {
 		done
 		if [ "$n" = 0 ]; then echo "$1=empty"; else echo "$1=filled"; echo "$1.first=$first"; fi
 	fi
-	if [ -e "$2" ]; then stat -c "$1.owner=%U" -- "$2"; fi
+	if [ -e "$2" ]; then stat -L -c "$1.inode=%i
+$1.owner=%U" -- "$2"; fi
 }
 directory pgdata "$PGDATA"
 directory polardata "$POLARDATA"
@@ -101,7 +105,10 @@ for p in polar_basebackup pg_basebackup; do [ -x "$BIN/$p" ] && { echo "baseback
 if [ -s "$POLARDATA/polar_dma/consensus_meta" ]; then
 	echo meta=yes
 	if [ -x "$BIN/polar_tools" ]; then
-		LD_LIBRARY_PATH=@LIB@ "$BIN/polar_tools" dma-meta -D "$POLARDATA" 2>&1 | sed -n 's/^.*member info:[ 	]*/meta.members=/p; s/^.*learner info:[ 	]*/meta.learners=/p'
+		# Root runs what only root can put there; the engine's account the rest.
+		as() { runuser -u @USER@ -- env "$@"; }
+		if roots "$BIN/polar_tools"; then as() { env "$@"; }; fi
+		as LD_LIBRARY_PATH=@LIB@ "$BIN/polar_tools" dma-meta -D "$POLARDATA" 2>&1 | sed -n 's/^.*member info:[ 	]*/meta.members=/p; s/^.*learner info:[ 	]*/meta.learners=/p'
 	fi
 fi
 if [ -f "$PGDATA/postmaster.pid" ] && line "$PGDATA/postmaster.pid"; then
@@ -118,9 +125,13 @@ echo end=yes`
 // nodeState is what nodeProbe said.
 type nodeState struct {
 	Marked                          bool
+	Former                          bool   // the marker is where an earlier release kept it
+	Fault                           string // why nothing that it says is believed
+	PgdataInode, PolardataInode     string
+	MarkerPgdataInode               string // of the directory that the marker was written about; empty: it was absent
+	MarkerPolardataInode            string
 	MarkerCluster, Step, Origin     string
 	MarkerPgdata, MarkerPolardata   string
-	WorkPID                         int    // of the command that was under way in stepInit or stepCopy
 	Pgdata, Polardata               string // absent, empty, filled, file, dangling
 	PgdataFirst, PolardataFirst     string // the first names found, for messages
 	PgdataOwner                     string
@@ -136,23 +147,22 @@ type nodeState struct {
 func parseNode(f Found) (nodeState, error) {
 	var s nodeState
 	whole := false
+	var mark []string
 	for _, line := range strings.Split(string(f.Stdout), "\n") {
+		if text, ok := strings.CutPrefix(line, "marker."); ok {
+			mark = append(mark, text)
+			continue
+		}
 		key, value, _ := strings.Cut(line, "=")
 		switch key {
 		case "marker":
-			s.Marked = true
-		case "marker.cluster":
-			s.MarkerCluster = value
-		case "marker.step":
-			s.Step = value
-		case "marker.origin":
-			s.Origin = value
-		case "marker.pgdata":
-			s.MarkerPgdata = value
-		case "marker.polardata":
-			s.MarkerPolardata = value
-		case "marker.pid":
-			s.WorkPID, _ = strconv.Atoi(value)
+			s.Marked, s.Former = true, value == "former"
+		case "marker_fault":
+			s.Fault = value
+		case "pgdata.inode":
+			s.PgdataInode = value
+		case "polardata.inode":
+			s.PolardataInode = value
 		case "pgdata":
 			s.Pgdata = value
 		case "pgdata.first":
@@ -190,6 +200,9 @@ func parseNode(f Found) (nodeState, error) {
 	if !whole {
 		return s, fmt.Errorf("look at the node's directories: the answer broke off (exit %d): %s", f.Status, strings.TrimSpace(string(f.Stderr)))
 	}
+	if s.Marked {
+		s.readMarker(mark)
+	}
 	return s, nil
 }
 
@@ -202,27 +215,36 @@ func (s nodeState) bare() bool {
 // unfinished says that polarbook began these very directories and did not finish: they may be emptied.
 func (s nodeState) unfinished(a *nodeArgs) bool {
 	return s.Marked && (s.Step == stepInit || s.Step == stepCopy || s.Step == stepWipe) && s.MarkerCluster == a.Cluster &&
-		s.MarkerPgdata == a.Pgdata && s.MarkerPolardata == a.Polardata
+		s.MarkerPgdata == a.Pgdata && s.MarkerPolardata == a.Polardata && s.sameDirectories()
 }
 
 // whole says that polarbook set this node's data up and finished doing so.
 func (s nodeState) whole(a *nodeArgs) bool {
+	if s.Former && (s.MarkerPgdata != a.Pgdata || s.MarkerPolardata != a.Polardata) {
+		return false
+	}
 	return s.Marked && (s.Step == stepData || s.Step == stepMeta || s.Step == stepDropped) && s.MarkerCluster == a.Cluster && s.Version != "" && s.Control
 }
 
 // refuse says why the directories may not be touched; nil when they may be filled, or are ours and whole.
 func (s nodeState) refuse(a *nodeArgs) error {
 	switch {
+	case s.Fault != "":
+		return &Failure{Msg: fmt.Sprintf("%s %s", s.markerPath(a), s.Fault),
+			Hint: "it is not believed, and nothing was touched. Look at who wrote it; a node whose note is lost is dropped, its data moved away by hand, and built anew"}
 	case s.unfinished(a), s.whole(a):
 		return nil
 	case s.Marked && s.MarkerCluster != a.Cluster:
 		return &Failure{Msg: fmt.Sprintf("%s belongs to the cluster %q, not to %q", a.Pgdata, s.MarkerCluster, a.Cluster),
 			Hint: "use other directories (polardb_pgdata, polardb_polardata), or destroy that cluster first"}
 	case s.Marked && (s.Step == stepData || s.Step == stepMeta) && s.bare():
-		return &Failure{Msg: fmt.Sprintf("%s says that this node was set up, but %s and %s are empty", a.marker(), a.Pgdata, a.Polardata),
-			Hint: "is a disk not mounted? If the data is lost for good, remove " + a.marker() + " and run again: the node is then built anew"}
+		return &Failure{Msg: fmt.Sprintf("%s says that this node was set up, but %s and %s are empty", s.markerPath(a), a.Pgdata, a.Polardata),
+			Hint: "is a disk not mounted? If the data is lost for good, remove " + s.markerPath(a) + " and run again: the node is then built anew"}
 	case s.bare():
 		return nil
+	case s.Marked && s.MarkerPgdata == a.Pgdata && s.MarkerPolardata == a.Polardata && !s.sameDirectories():
+		return &Failure{Msg: fmt.Sprintf("%s or %s is not the directory that polarbook began (%s)", a.Pgdata, a.Polardata, s.Step),
+			Hint: "nothing was touched. Is a disk not mounted, or another one? What is there was not put there by polarbook"}
 	}
 	dir, first := a.Pgdata, s.PgdataFirst
 	if s.Pgdata == "absent" || s.Pgdata == "empty" {
@@ -241,34 +263,11 @@ func (s nodeState) refuse(a *nodeArgs) error {
 // begin is the part of a script that notes a step in the marker and makes the two directories, empty, for the user.
 // Only a step that unfinished or bare allowed may do so; the marker's own content is compared again on the host.
 func (a *nodeArgs) begin(step string, was nodeState) string {
-	r := strings.NewReplacer("@PGDATA@", remote.Quote(a.Pgdata), "@POLARDATA@", remote.Quote(a.Polardata), "@MARKER@", remote.Quote(a.marker()),
-		"@USER@", remote.Quote(a.User), "@CLUSTER@", remote.Quote(a.Cluster), "@STEP@", step)
-	s := nodeMarkScript
+	s := a.markScript(was)
 	if was.unfinished(a) {
 		s += nodeEndScript + nodeWipeScript
 	}
-	s += nodeBeginScript
-	return r.Replace(s)
-}
-
-// nodeMarkScript defines mark: write the marker by temporary name, on disk before it counts.
-const nodeMarkScript = `set -e
-PGDATA=@PGDATA@ POLARDATA=@POLARDATA@ MARKER=@MARKER@
-mark() { # step pid
-	origin=$(sed -n 's/^origin=//p' "$MARKER" 2>/dev/null || :)
-	case $1 in initdb|basebackup) origin=$1 ;; esac
-	umask 022
-	printf 'cluster=%s\npgdata=%s\npolardata=%s\nstep=%s\norigin=%s\npid=%s\n' @CLUSTER@ "$PGDATA" "$POLARDATA" "$1" "$origin" "$2" >"$MARKER.new"
-	sync "$MARKER.new" 2>/dev/null || sync
-	mv -f "$MARKER.new" "$MARKER"
-	sync "$(dirname "$MARKER")" 2>/dev/null || sync
-}
-`
-
-// markScript is nodeMarkScript for this node.
-func (a *nodeArgs) markScript() string {
-	return strings.NewReplacer("@PGDATA@", remote.Quote(a.Pgdata), "@POLARDATA@", remote.Quote(a.Polardata), "@MARKER@", remote.Quote(a.marker()),
-		"@CLUSTER@", remote.Quote(a.Cluster)).Replace(nodeMarkScript)
+	return s + a.names().Replace(strings.ReplaceAll(nodeBeginScript, "@STEP@", step))
 }
 
 // nodeEndScript ends what an earlier, killed run left working on these directories, and nothing else: a process counts
@@ -290,21 +289,25 @@ for p in $left; do
 done
 `
 
+// From within each directory: its owner may put a link to another in its place at any time.
 const nodeWipeScript = `
 for d in "$PGDATA" "$POLARDATA"; do
-	if [ -d "$d" ]; then find "$d" -mindepth 1 -maxdepth 1 -exec rm -rf -- {} +; fi
+	if [ -d "$d" ]; then ( inside "$d" && find . -mindepth 1 -maxdepth 1 -exec rm -rf -- {} + ) || exit 1; fi
 done
 `
 
 const nodeBeginScript = `
-mkdir -p "$(dirname "$PGDATA")" "$(dirname "$POLARDATA")"
-mark @STEP@ ""
-for d in "$PGDATA" "$POLARDATA"; do
-	if [ ! -d "$d" ]; then mkdir "$d"; fi
-	if [ -n "$(ls -A "$d")" ]; then echo "$d is no longer empty" >&2; exit 1; fi
-	chown @USER@: "$d"
-	chmod 700 "$d"
-done
+( reach "${PGDATA%/*}" ) || exit 1
+( reach "${POLARDATA%/*}" ) || exit 1
+mark @STEP@
+for dir in "$PGDATA" "$POLARDATA"; do (
+	spot "$dir" || die "the directory of $dir cannot be entered"
+	[ -d "./$b" ] || mkdir -m 0700 "./$b" || exit 1
+	inside "$dir" || die "$dir cannot be entered"
+	[ -z "$(ls -A .)" ] || die "$dir is no longer empty"
+	chown -h @USER@: . && chmod 700 . || exit 1
+) || exit 1; done
+mark @STEP@
 `
 
 // as wraps a command line so that it runs as the engine's user, with the engine's libraries: a moved prefix does not

@@ -15,7 +15,7 @@ import (
 func testNode(t *testing.T) *nodeArgs {
 	t.Helper()
 	dir := t.TempDir()
-	return &nodeArgs{Pgdata: dir + "/data/pgdata", Polardata: dir + "/data/polardata", Home: dir + "/home/polardb", User: "root", Port: 5432, Cluster: "demo"}
+	return &nodeArgs{Pgdata: dir + "/data/pgdata", Polardata: dir + "/data/polardata", Home: dir + "/home/polardb", User: "root", Port: 5432, Cluster: "demo", state: dir + "/state"}
 }
 
 func sh(t *testing.T, script string) (string, error) {
@@ -35,6 +35,15 @@ func examine(t *testing.T, a *nodeArgs) nodeState {
 		t.Fatal(err)
 	}
 	return s
+}
+
+func inode(t *testing.T, name string) string {
+	t.Helper()
+	out, err := sh(t, "stat -c %i '"+name+"'")
+	if err != nil {
+		t.Fatal(err, out)
+	}
+	return strings.TrimSpace(out)
 }
 
 func mustWrite(t *testing.T, name, text string) {
@@ -109,11 +118,11 @@ func TestForeignDirectoriesAreRefused(t *testing.T) {
 		"some file":                         {func(a *nodeArgs) { mustWrite(t, a.Polardata+"/notes.txt", "x") }, "did not put there: notes.txt"},
 		"another cluster's": {func(a *nodeArgs) {
 			mustWrite(t, a.Pgdata+"/PG_VERSION", "11\n")
-			mustWrite(t, a.marker(), "cluster=other\npgdata="+a.Pgdata+"\npolardata="+a.Polardata+"\nstep=meta\n")
+			mustWrite(t, strings.Replace(a.marker(), "/demo/", "/other/", 1), "cluster=other\npgdata="+a.Pgdata+"\npolardata="+a.Polardata+"\nstep=meta\n")
 		}, `belongs to the cluster "other"`},
 		"another cluster's, unfinished": {func(a *nodeArgs) {
 			mustWrite(t, a.Pgdata+"/PG_VERSION", "11\n")
-			mustWrite(t, a.marker(), "cluster=other\npgdata="+a.Pgdata+"\npolardata="+a.Polardata+"\nstep=initdb\n")
+			mustWrite(t, strings.Replace(a.marker(), "/demo/", "/other/", 1), "cluster=other\npgdata="+a.Pgdata+"\npolardata="+a.Polardata+"\nstep=initdb\n")
 		}, `belongs to the cluster "other"`},
 		"a marker for another POLARDATA": {func(a *nodeArgs) {
 			mustWrite(t, a.Polardata+"/x", "x")
@@ -174,12 +183,12 @@ func TestAnswerThatBrokeOffIsNoHostWithNothingOnIt(t *testing.T) {
 
 func TestNodePathsThatCouldHitMore(t *testing.T) {
 	for _, c := range [][2]string{{"/", "/x/y"}, {"/data", "/x/y"}, {"data/pg", "/x/y"}, {"/x/y", "/x/y"}, {"/x/y", "/x/y/z"}, {"/x/y/z", "/x/y"}, {"/x/../y", "/a/b"}, {"/x/y", "/a/b c"}, {"/x/y%i", "/a/b"}, {"/x/$y", "/a/b"}} {
-		a := &nodeArgs{Pgdata: c[0], Polardata: c[1], Home: "/opt/polardb", Port: 5432}
+		a := &nodeArgs{Pgdata: c[0], Polardata: c[1], Home: "/opt/polardb", Port: 5432, Cluster: "demo"}
 		if err := a.check(); err == nil {
 			t.Errorf("pgdata %s with polardata %s was accepted", c[0], c[1])
 		}
 	}
-	a := &nodeArgs{Pgdata: "/x/y/", Polardata: "/x/z//", Home: "/opt/polardb", Port: 5432}
+	a := &nodeArgs{Pgdata: "/x/y/", Polardata: "/x/z//", Home: "/opt/polardb", Port: 5432, Cluster: "demo"}
 	if err := a.check(); err != nil || a.Pgdata != "/x/y" || a.Polardata != "/x/z" {
 		t.Errorf("%v %+v", err, a)
 	}

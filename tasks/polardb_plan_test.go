@@ -114,7 +114,7 @@ func TestMetaPlan(t *testing.T) {
 		"a learner that runs, to be added":          {probe: wholeCopy + started},
 		"an added learner":                          {probe: wholeCopy + added},
 		"a member":                                  {probe: wholeCopy + member, listed: true},
-		"a member that was dropped":                 {probe: wholeCopy + member + "\nmarker.step=dropped", want: "dropped from the cluster"},
+		"a member that was dropped":                 {probe: strings.Replace(wholeCopy, "step=data", "step=dropped", 1) + member, want: "dropped from the cluster"},
 		"a voter that the cluster gave up":          {probe: wholeCopy + member, want: "refuse: its data may differ from the cluster's (build it anew: polarbook run rebuild-node.yml -e node=node2"},
 		"a member, and nobody to ask":               {probe: wholeCopy + member, unknown: "no leader"},
 		"a cluster of its own beside another":       {probe: wholeInit + alone, want: "refuse: build it anew"},

@@ -20,7 +20,7 @@ var polardbRetireModule = Define(Module{
 	Name:    "polardb_retire",
 	Summary: "Mark the data of a node that was dropped from the cluster, or remove it",
 	Notes: []string{
-		"The mark stands in the file beside PGDATA that notes what polarbook did there. A node so marked is not started and not joined again by new-cluster.yml; add-node.yml brings it back, from the data it has.",
+		"The mark stands in the file under /var/lib/polarbook that notes what polarbook did there. A node so marked is not started and not joined again by new-cluster.yml; add-node.yml brings it back, from the data it has.",
 		"Refused: a node that the leader still lists, a server that runs, and data that polarbook did not put there. Without a leader to ask nothing is done.",
 	},
 	Returns: []Return{{"step", "str", "what the mark says: dropped, or wipe with again"}},
@@ -73,6 +73,9 @@ func (r *retireAction) Plan(f Found) (Plan, error) {
 	}
 	why, ok := f.Value.(retireFound)
 	values := map[string]any{"step": s.Step}
+	if s.Fault != "" {
+		return Plan{}, s.refuse(&a.nodeArgs)
+	}
 	ours := s.Marked && s.MarkerCluster == a.Cluster
 	switch {
 	case !ok:
@@ -86,7 +89,7 @@ func (r *retireAction) Plan(f Found) (Plan, error) {
 			return Plan{}, err
 		}
 	}
-	msg, script := "mark "+a.Pgdata+" as dropped", a.markScript()
+	msg, script := "mark "+a.Pgdata+" as dropped", a.markScript(s)
 	if a.Wipe {
 		msg, script = fmt.Sprintf("remove the data in %s and %s", a.Pgdata, a.Polardata), script+a.wipeScript()
 	}
@@ -99,7 +102,7 @@ func (r *retireAction) Plan(f Found) (Plan, error) {
 		return Plan{Change: true, Unknown: fmt.Sprintf("the server runs (process %d)", s.PID), Msg: msg}, nil
 	}
 	values["step"] = a.mark()
-	return Plan{Change: true, Msg: msg, Script: script + "mark " + a.mark() + ` ""` + "\n", Values: values}, nil
+	return Plan{Change: true, Msg: msg, Script: script + "mark " + a.mark() + "\n", Values: values}, nil
 }
 
 // mark is what the node's file is to say.
@@ -117,7 +120,7 @@ func (a *retireArgs) wipeScript() string {
 for line in ` + remote.Quote("cluster="+a.Cluster) + ` "pgdata=$PGDATA" "polardata=$POLARDATA"; do
 	grep -qxF -- "$line" "$MARKER" || { echo "$MARKER does not say $line: nothing was removed" >&2; exit 1; }
 done
-mark ` + stepWipe + ` ""
+mark ` + stepWipe + `
 ` + nodeWipeScript
 }
 

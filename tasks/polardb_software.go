@@ -25,6 +25,7 @@ var polardbSoftwareModule = Define(Module{
 	Summary: "Install the engine from a packed install prefix, beside its other versions",
 	Notes: []string{
 		"The archive is uploaded once, on from where an earlier upload broke off, compared by SHA-256, and unpacked under a temporary name. The directory gets its name, and the symlink is moved, only when all of it is on disk and every program finds its libraries.",
+		"The archive's modes and owners are not believed: everything is root's, nothing is set-user-id or writable by others. What an earlier release left otherwise is mended. home and the directories above it must be root's alone.",
 		"A host that has the archive's checksum noted in the version's directory is sent nothing.",
 		"A running server keeps the version that it was started with until it is restarted.",
 	},
@@ -74,14 +75,20 @@ func (s *softwareAction) dir() string { return s.args.Home + "/versions/" + s.ar
 
 // Probe asks for the note that is written last, and where the symlink points.
 func (s *softwareAction) Probe() string {
-	return fmt.Sprintf("cat %s 2>/dev/null; echo; readlink %s 2>/dev/null; echo; [ -e %s ] && echo there; :",
-		remote.Quote(s.dir()+"/.sha256"), remote.Quote(s.args.Home+"/current"), remote.Quote(s.dir()))
+	return fmt.Sprintf("cat %s 2>/dev/null; echo; readlink %s 2>/dev/null; echo; [ -e %s ] && echo there; %s | head -n 1 | sed 's/.*/loose/'; :",
+		remote.Quote(s.dir()+"/.sha256"), remote.Quote(s.args.Home+"/current"), remote.Quote(s.dir()), s.loose(""))
+}
+
+// loose lists what others than root could change of the version, or run as root, as an earlier release left it that
+// believed the archive's modes and owners.
+func (s *softwareAction) loose(do string) string {
+	return fmt.Sprintf(`if [ "$(id -u)" = 0 ] && [ -d %[1]s ]; then find %[1]s ! -type l \( ! -user 0 -o -perm -4000 -o -perm -2000 -o -perm -020 -o -perm -002 \) %[2]s; fi`, remote.Quote(s.dir()), do)
 }
 
 func (s *softwareAction) Plan(f Found) (Plan, error) {
 	lines := append(strings.Split(string(f.Stdout), "\n"), "", "", "", "")
 	var has, current string
-	var there bool
+	var there, loose bool
 	var rest []string
 	for _, l := range lines {
 		if l != "" {
@@ -94,14 +101,19 @@ func (s *softwareAction) Plan(f Found) (Plan, error) {
 			has = l
 		case l == "there":
 			there = true
+		case l == "loose":
+			loose = true
 		default:
 			current = l
 		}
 	}
 	values := map[string]any{"path": s.dir(), "sha256": s.sum}
-	change := softwareChange{Unpack: has != s.sum}
+	change := softwareChange{Unpack: has != s.sum, Mend: has == s.sum && loose}
 	if there && has != "" && has != s.sum {
 		return Plan{}, &Failure{Msg: fmt.Sprintf("%s holds another archive (SHA-256 %s, wanted %s)", s.dir(), has, s.sum), Hint: "give the version another name"}
+	}
+	if change.Mend {
+		return Plan{Change: true, Msg: "take back what the archive's modes and owners let others than root do with " + s.dir(), Values: values, Data: change}, nil
 	}
 	if !change.Unpack && (current == "versions/"+s.args.Version || !s.args.Activate) {
 		return Plan{Values: values, Msg: "the host has it"}, nil
@@ -118,7 +130,7 @@ func (s *softwareAction) Plan(f Found) (Plan, error) {
 		Diff: []Diff{{Before: current, After: "versions/" + s.args.Version, BeforeHeader: s.args.Home + "/current", AfterHeader: s.args.Home + "/current"}}}, nil
 }
 
-type softwareChange struct{ Unpack bool }
+type softwareChange struct{ Unpack, Mend bool }
 
 func (s *softwareAction) Apply(ctx context.Context, h Host, p Plan) (Result, error) {
 	shell := h.Shell()
@@ -129,8 +141,12 @@ func (s *softwareAction) Apply(ctx context.Context, h Host, p Plan) (Result, err
 	}
 	// The symlink is replaced by a rename, so that there is one at every moment.
 	script := ""
+	if p.Data.(softwareChange).Mend {
+		// Owners first: a mode that is changed before could be changed back.
+		script = "set -e\n" + s.loose("-exec chown -h 0:0 {} +") + "\n" + s.loose("-exec chmod ug-s,go-w {} +") + "\n"
+	}
 	if s.args.Activate {
-		script = fmt.Sprintf("set -e; cd %s; ln -sfn %s current.new; mv -fT current.new current; sync", remote.Quote(s.args.Home), remote.Quote("versions/"+s.args.Version))
+		script += fmt.Sprintf("set -e; cd %s; ln -sfn %s current.new; mv -fT current.new current; sync", remote.Quote(s.args.Home), remote.Quote("versions/"+s.args.Version))
 	}
 	answer, err := shell.Run(ctx, remote.Command{Script: script + "\n" + s.Probe()})
 	if err != nil {
@@ -151,7 +167,10 @@ func (s *softwareAction) Apply(ctx context.Context, h Host, p Plan) (Result, err
 
 func (s *softwareAction) install(ctx context.Context, h Host, shell Shell) error {
 	archive := s.args.Home + "/versions/." + s.args.Version + ".archive"
-	prepare := fmt.Sprintf(`set -e; mkdir -p %[1]s; chmod 755 %[2]s %[1]s
+	prepare := preamble + rootsOnly + fmt.Sprintf(`set -e
+( umask 022; mkdir -p %[1]s )
+[ "$(id -u)" != 0 ] || roots %[1]s || die "%[1]s, or a directory above it, does not belong to root alone: root runs nothing that others can replace. Choose another polardb_home, or give the directories to root"
+chmod 755 %[2]s %[1]s
 free=$(df -Pk %[1]s | awk 'NR == 2 { print $4 }')
 if [ "$free" -lt %[3]d ]; then echo "%[1]s has $free KB free, and the archive and what it holds need about %[3]d KB" >&2; exit 1; fi`,
 		remote.Quote(s.args.Home+"/versions"), remote.Quote(s.args.Home), s.size*5>>10)
@@ -190,16 +209,19 @@ if [ "$free" -lt %[3]d ]; then echo "%[1]s has $free KB free, and the archive an
 // unpack takes archives with and without a top folder. Programs are asked for their libraries, under the engine's own
 // lib directory, before anything is put in place.
 func (s *softwareAction) unpack(archive string) string {
-	return strings.NewReplacer("@ARCHIVE@", remote.Quote(archive), "@DIR@", remote.Quote(s.dir()), "@SUM@", s.sum, "@OPEN@", openArchive).Replace(preamble + `set -e
+	return strings.NewReplacer("@ARCHIVE@", remote.Quote(archive), "@DIR@", remote.Quote(s.dir()), "@SUM@", s.sum, "@OPEN@", openArchive).Replace(preamble + rootsOnly + `set -e
 umask 022
 ARCHIVE=@ARCHIVE@ DIR=@DIR@ NEW=@DIR@.unpacking
 fail() { echo "$*" >&2; rm -rf "$NEW" "$NEW.said"; exit 1; }
 die() { fail "$@"; }
 rm -rf "$NEW" "$NEW.said"
-mkdir "$NEW"
+mkdir -m 0700 "$NEW"
 s=$ARCHIVE m=$NEW
 @OPEN@open | tar -x -o -f - -C "$NEW" || fail "the archive cannot be unpacked; is the disk full?"
 [ ! -e "$m.said" ] || fail "the archive is damaged"
+# Its modes and owners are its packer's, who may be anybody; nobody gets at them before they are gone.
+chown -R -h 0:0 "$NEW" 2>/dev/null || [ "$(id -u)" != 0 ] || fail "the files cannot be made root's"
+chmod -R ug-s,go-w "$NEW"
 ROOT=
 for d in "$NEW" "$NEW"/*; do [ -x "$d/bin/initdb" ] && { ROOT=$d; break; }; done
 [ -n "$ROOT" ] || fail "the archive is no install prefix of the engine: there is no bin/initdb in it or in its top folder"
@@ -220,7 +242,7 @@ missing=$(for f in "$ROOT"/bin/* "$ROOT"/lib/postgresql/*.so; do
 done | awk '/not found/ { print $1 }' | sort -u | tr '\n' ' ')
 [ -z "$missing" ] || fail "the host lacks libraries that the engine needs: $missing"
 printf '%s\n' @SUM@ >"$ROOT/.sha256"
-chmod -R go+rX "$ROOT"
+chmod -R u+rwX,go+rX "$ROOT"
 sync
 rm -rf "$DIR"
 mv -T "$ROOT" "$DIR"

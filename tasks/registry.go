@@ -16,7 +16,7 @@ var registry = []Module{
 	packageModule, aptModule, dnfModule, yumModule,
 
 	polardbCheckModule, polardbCheckReportModule, polardbFirewallModule,
-	polardbFactsModule, polardbSoftwareModule, polardbInitdbModule, polardbBasebackupModule, polardbMetaModule, polardbServiceModule, polardbWaitModule, polardbMemberModule,
+	polardbFactsModule, polardbSoftwareModule, polardbInitdbModule, polardbKeepModule, polardbBasebackupModule, polardbMetaModule, polardbServiceModule, polardbWaitModule, polardbMemberModule,
 	polardbWeightModule, polardbSwitchoverModule, polardbElectionModule, polardbSingletonModule, polardbDropModule, polardbRetireModule, polardbPurgeModule, polardbActivateModule, polardbDestroyModule, polardbBackupModule, polardbSetModule, polardbTurnModule, polardbSettingsModule, polardbRoleModule, polardbExtensionModule, polardbQueryModule, polardbProofModule, polardbStatusModule,
 	polardbConfirmModule,
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks/remote"
@@ -31,6 +32,7 @@ var unarchiveModule = Define(Module{
 	Summary: "Unpack a tar archive on hosts",
 	Notes: []string{
 		"The host's tar unpacks: .tar, .tar.gz, .tar.xz, .tar.bz2 and .tar.zst as far as it, or gzip, xz, bzip2 and zstd beside it, can. zip is not supported.",
+		"The archive's modes and owners are not believed: nothing becomes set-user-id or writable by others, and all of it belongs to who unpacks, unless owner, group or mode say so (or extra_opts: -p, --same-owner). In a directory of another account, that account unpacks.",
 		"A hidden file in dest remembers the archive's SHA-256 and the size and time of what was unpacked. While both hold, the archive is neither sent nor unpacked again.",
 	},
 	Returns: []Return{{"dest", "str", "the directory"}, {"src", "str", "the archive"}, {"files", "list", "what was unpacked, with list_files"}, {"sha256", "str", "the archive's"}},
@@ -187,6 +189,9 @@ else die "$how, which the archive is packed with, is not installed on this host"
 fi
 `
 
+// keepsModes are options of tar that say that the archive's modes are to be believed.
+var keepsModes = regexp.MustCompile(`^(-[a-zA-Z]*p|--same-permissions|--preserve-permissions)$`)
+
 var stripped = regexp.MustCompile(`^--strip(?:-components)?=?(\d+)$`)
 
 // unpack is the script that unpacks an archive and remembers what came of it.
@@ -209,22 +214,33 @@ func (u *unarchive) unpack(archive, sum string) string {
 	}
 	options, include := strings.Join(words, " "), quoteAll(u.Include)
 	var b strings.Builder
-	b.WriteString(preamble + measure)
-	fmt.Fprintf(&b, "s=%s\nd=%s\nm=%s\n", archive, shellPath(trimSlashes(u.Dest)), u.marker())
-	b.WriteString("have tar || die 'tar is not installed on this host'\n")
+	b.WriteString(preamble + inside + measure)
+	fmt.Fprintf(&b, "s=%s\ndest=%s\nmark=%s\n", archive, shellPath(trimSlashes(u.Dest)), u.marker())
+	b.WriteString("have tar || die 'tar is not installed on this host'\nWORK=$(mktemp -d) || exit 1\nm=$WORK/m sent= t=\n")
+	b.WriteString("trap 'rm -rf -- \"$WORK\"; [ -z \"$sent\" ] || rm -f -- \"./$sent\"; [ -z \"$t\" ] || rm -f -- \"./$t\"' EXIT\ntrap 'exit 1' HUP INT TERM\n")
+	fmt.Fprintf(&b, `case $dest in /*) ;; *) dest=$(pwd)/$dest ;; esac
+( spot "$s" follow ) || die "$s cannot be opened"
+spot "$s" follow
+hold "$b"
+name=$s s=$held
+`)
 	if !u.RemoteSrc {
-		b.WriteString("trap 'rm -f -- \"$s\"' EXIT\ntrap 'exit 1' HUP INT TERM\n")
+		b.WriteString("sent=$b\n")
 	}
-	fmt.Fprintf(&b, `[ "$(sha256sum < "$s" | cut -c1-64)" = %s ] || die "the archive $s is not the one that was looked at"
-case $s in /*) ;; *) s=$(pwd)/$s ;; esac
-cd "$d" || exit 1
+	fmt.Fprintf(&b, `[ "$(sha256sum < "$s" | cut -c1-64)" = %s ] || die "the archive $name is not the one that was looked at"
+inside "$dest" || exit 1
 umask 022
-rm -f -- "$m" "$m.new" "$m.names" "$m.said"
+as() { "$@"; }
+owner=$(stat -c %%u .) group=$(stat -c %%g .)
+if [ "$(id -u)" = 0 ] && [ "$owner" != 0 ]; then
+	have setpriv || die "$dest belongs to the user with the number $owner, who has to unpack there, and setpriv is not installed on this host"
+	as() { setpriv --reuid="$owner" --regid="$group" --clear-groups -- "$@"; }
+fi
 `, sum)
 	b.WriteString(openArchive)
-	fmt.Fprintf(&b, "open | tar -t -f - %s %s > \"$m.names\" || { rm -f -- \"$m.names\"; die \"$s is not an archive that tar can read\"; }\n", listOptions(u.Exclude), include)
-	fmt.Fprintf(&b, "open | tar -x -f - %s %s || die \"tar did not unpack all of $s\"\n", options, include)
-	b.WriteString("[ ! -e \"$m.said\" ] || { rm -f -- \"$m.said\" \"$m.names\"; die \"the archive $s is damaged\"; }\n")
+	fmt.Fprintf(&b, "open | tar -t -f - %s %s > \"$m.names\" || die \"$name is not an archive that tar can read\"\n", listOptions(u.Exclude), include)
+	fmt.Fprintf(&b, "open | as tar -x -o --no-same-permissions -f - %s %s || die \"tar did not unpack all of $name\"\n", options, include)
+	b.WriteString("[ ! -e \"$m.said\" ] || die \"the archive $name is damaged\"\n")
 	// Names with a backslash are ones that tar has quoted: they are not watched.
 	fmt.Fprintf(&b, `n=%s
 sed -e 's,/$,,' "$m.names" | grep -v '\\' | while IFS= read -r f; do
@@ -237,18 +253,25 @@ sed -e 's,/$,,' "$m.names" | grep -v '\\' | while IFS= read -r f; do
 	if [ -n "$f" ] && [ "$f" != . ]; then if [ -e "$f" ] || [ -L "$f" ]; then printf '%%s\n' "./$f"; fi; fi
 done > "$m.list"
 `, remote.Quote(strip))
+	// Not every tar leaves the set-user-id bits away.
+	if !slices.ContainsFunc(u.ExtraOpts, func(o string) bool { return keepsModes.MatchString(o) }) {
+		b.WriteString("tr '\\n' '\\0' < \"$m.list\" | as xargs -0 sh -c 'find \"$@\" -prune ! -type l \\( -perm -4000 -o -perm -2000 -o -perm -020 -o -perm -002 \\) -exec chmod ug-s,go-w -- {} +' sh || exit 1\n")
+	}
+	// By the account that unpacked: what it may not do is not done for it.
 	if owner := u.ownership(); owner != "" {
-		fmt.Fprintf(&b, "tr '\\n' '\\0' < \"$m.list\" | xargs -0 chown -h %s || exit 1\n", owner)
+		fmt.Fprintf(&b, "tr '\\n' '\\0' < \"$m.list\" | as xargs -0 chown -h %s || exit 1\n", owner)
 	}
 	if u.Mode != "" {
-		mode := remote.Quote(u.Mode)
-		fmt.Fprintf(&b, "while IFS= read -r f; do if [ ! -L \"$f\" ]; then chmod %s \"$f\" || exit 1; fi; done < \"$m.list\" || exit 1\n", mode)
+		fmt.Fprintf(&b, "tr '\\n' '\\0' < \"$m.list\" | as xargs -0 sh -c 'mode=$1; shift; for f; do [ -L \"$f\" ] || chmod \"$mode\" \"$f\" || exit 1; done' sh %s || exit 1\n", remote.Quote(u.Mode))
 	}
 	fmt.Fprintf(&b, `if [ -e /sys/fs/selinux/enforce ] && have restorecon; then tr '\n' '\0' < "$m.list" | xargs -0 restorecon 2>/dev/null; fi
-{ echo %s; measure < "$m.list"; cat "$m.list"; } > "$m.new" || exit 1
-rm -f -- "$m.names" "$m.list"
+exec 7<&-
+t=.polarbook.$(mktemp -u XXXXXXXX)
+fresh "$t" || exit 1
+{ echo %s; measure < "$m.list"; cat "$m.list"; } >&7 || exit 1
+chmod 0644 $held
 sync
-mv -f -- "$m.new" "$m" && sync
+mv -f -T -- "./$t" "./$mark" && t= && sync
 `, sum)
 	return b.String()
 }

@@ -197,7 +197,7 @@ func drop(s *site.Site) {
 	s.Run(2, "drop-node.yml").Says("which node? -e node=NAME")
 	f := c.Followers()[0]
 	s.Twice("drop-node.yml", "-e", "node="+f).Says(f+" is out of the cluster", "no node may fail")
-	if left := s.On(f, "pgrep -u polardb || true; systemctl is-enabled "+s.Unit()+" || true; grep step /var/lib/polardb/pgdata.polarbook"); left != "disabled\nstep=dropped\n" {
+	if left := s.On(f, "pgrep -u polardb || true; systemctl is-enabled "+s.Unit()+" || true; grep step "+s.Marker(f)); left != "disabled\nstep=dropped\n" {
 		s.T.Errorf("on %s is left: %q", f, left)
 	}
 	s.Run(2, "new-cluster.yml").Says(f + " was dropped from the cluster on purpose").Unchanged()

@@ -75,7 +75,7 @@ func TestInterrupt(t *testing.T) {
 				t.Errorf("nothing is said of what is pending on %s:\n%s", n, o.Story())
 			}
 		}
-		if got := s.On(copied, "sed -n 's/^step=//p' "+s.Pgdata(copied)+".polarbook"); strings.TrimSpace(got) != "data" {
+		if got := s.On(copied, "sed -n 's/^step=//p' "+s.Marker(copied)); strings.TrimSpace(got) != "data" {
 			t.Errorf("%s was interrupted after the step %q", copied, got)
 		}
 		s.Run(0, "new-cluster.yml")

@@ -18,7 +18,7 @@ func tidy(s *site.Site) {
 	s.T.Helper()
 	for _, n := range s.Names() {
 		left := s.On(n, `ls -d /tmp/tmp.* /run/polarbook.* /opt/polardb/versions/*.unpacking /opt/polardb/versions/.*.archive* `+
-			s.Pgdata(n)+`.polarbook.new /etc/systemd/system/.polar* /etc/systemd/system/*.new 2>/dev/null; `+
+			`/var/lib/polarbook/*/*.new /etc/systemd/system/.polar* /etc/systemd/system/*.new 2>/dev/null; `+
 			`find /etc /opt/polardb /home /root `+s.Pgdata(n)+` -xdev -name '.polarbook*' 2>/dev/null; true`)
 		if left != "" {
 			s.T.Errorf("%s has left over:\n%s", n, left)

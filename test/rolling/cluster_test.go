@@ -89,9 +89,9 @@ func rebuild(t *testing.T, s *site.Site) {
 func destroy(t *testing.T, s *site.Site) {
 	before := pids(s)
 	s.Run(2, "destroy.yml", "-e", "confirm=production").Says("production")
-	s.On("node3", "sed -i s/cluster=rolling/cluster=other/ /var/lib/polardb/pgdata.polarbook")
+	s.On("node3", "sed -i s/cluster=rolling/cluster=other/ "+s.Marker("node3"))
 	s.Run(2, "destroy.yml", "-e", "confirm=rolling").Says(`belongs to the cluster "other"`)
-	s.On("node3", "sed -i s/cluster=other/cluster=rolling/ /var/lib/polardb/pgdata.polarbook")
+	s.On("node3", "sed -i s/cluster=other/cluster=rolling/ "+s.Marker("node3"))
 	s.Run(0, "destroy.yml", "--check", "-e", "confirm=rolling").Says("remove /var/lib/polardb/pgdata and /var/lib/polardb/polardata of the cluster rolling")
 	if after := pids(s); !maps.Equal(before, after) {
 		t.Errorf("a refusal or a check stopped servers: %v, %v", before, after)

@@ -9,7 +9,7 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-const filesOf = `cd /var/lib/polardb/pgdata && cat postgresql.conf polar_dma.conf pg_hba.conf | sha256sum; ls -d /var/lib/polardb/pgdata.conf-before* 2>/dev/null || true`
+const filesOf = `cd /var/lib/polardb/pgdata && cat postgresql.conf polar_dma.conf pg_hba.conf | sha256sum; ls -d /var/lib/polarbook/*/*.conf-before* 2>/dev/null || true`
 
 // configuration is what identifies a node's files, those that a run keeps of before too, by node.
 func configuration(s *site.Site) map[string]string {

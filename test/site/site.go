@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/polarbook/polarbook/test/lab"
@@ -167,6 +168,11 @@ func (s *Site) Pgdata(host string) string {
 // Polardata is the host's POLARDATA.
 func (s *Site) Polardata(host string) string {
 	return s.Variable(host, "polardb_polardata", "/var/lib/polardb/polardata")
+}
+
+// Marker is the file in which polarbook notes what it began on the host, as a word of a shell.
+func (s *Site) Marker(host string) string {
+	return "'/var/lib/polarbook/" + s.Variable("", "polardb_cluster", "polardb") + "/" + strings.ReplaceAll(s.Pgdata(host), "/", "%") + ".node'"
 }
 
 // Unit is the systemd unit of a node.
