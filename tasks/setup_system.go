@@ -73,7 +73,11 @@ func distributionFacts(ans answer, facts map[string]any) {
 	facts["distribution"], facts["os_family"] = d.name, d.family
 	facts["distribution_version"], facts["distribution_major_version"], facts["distribution_release"] = version, major, release
 	if len(values) > 0 {
-		facts["distribution_file_path"], facts["distribution_file_variety"] = "/etc/os-release", d.name
+		facts["distribution_file_path"], facts["distribution_file_variety"], facts["distribution_file_parsed"] = "/etc/os-release", d.name, true
+		if d.family == "RedHat" && ans.has("redhat") {
+			// Ansible finds this one first.
+			facts["distribution_file_path"], facts["distribution_file_variety"] = "/etc/redhat-release", "RedHat"
+		}
 	}
 }
 

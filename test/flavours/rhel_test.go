@@ -1,6 +1,7 @@
 package flavours
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -17,13 +18,14 @@ func TestModules(t *testing.T) {
 	for _, group := range []struct {
 		name  string
 		cases []moduleCase
-	}{{"packages", packageCases}} {
+	}{{"packages", packageCases}, {"firewalld", firewalldCases}, {"selinux", selinuxCases}} {
 		s.Subtest(t, group.name, func(t *testing.T) {
 			for _, c := range group.cases {
 				s.Case(t, c.name, func(t *testing.T) { c.run(t, s) })
 			}
 		})
 	}
+	s.Subtest(t, "facts", func(t *testing.T) { facts(t, s) })
 }
 
 // moduleCase runs one task: first as a check, which must say the same and do nothing, then in earnest, then again, when
@@ -45,7 +47,7 @@ func (c moduleCase) run(t *testing.T, s *site.Site) {
 		s.On("node1", c.before)
 	}
 	s.File("task.yml", fmt.Sprintf("- hosts: polardb\n  become: true\n  gather_facts: false\n  tasks:\n    - %s\n      register: r\n    - debug: {msg: 'RESULT {{ r | to_json }}'}\n", c.task))
-	const state = "rpm -qa | sort; firewall-cmd --list-all-zones; firewall-cmd --permanent --list-all-zones; cat /etc/selinux/config"
+	const state = "rpm -qa | sort; nft list ruleset; grep -r . /etc/firewalld; cat /etc/selinux/config"
 	had := s.On("node1", state)
 	code := 0
 	if c.fails != "" {
@@ -133,4 +135,75 @@ var packageCases = []moduleCase{
 	{name: "package", task: "package: {name: [solo, bash], state: present}", before: "dnf -y -q remove solo >/dev/null", change: true, want: "rpm -q solo"},
 	{name: "package, gone", task: "package: {name: solo, state: absent}", change: true, want: "! rpm -q solo"},
 	{name: "apt-get is not there", task: "apt: {name: solo}", fails: "no apt-get"},
+}
+
+var firewalldCases = []moduleCase{
+	{name: "a port, now and for good", task: "firewalld: {port: 5432/tcp, permanent: true, immediate: true, state: enabled}", change: true, want: "firewall-cmd --query-port=5432/tcp && firewall-cmd --permanent --query-port=5432/tcp"},
+	{name: "a port, for good alone", task: "firewalld: {port: 6000/udp, permanent: true, state: enabled}", change: true, want: "! firewall-cmd --query-port=6000/udp && firewall-cmd --permanent --query-port=6000/udp"},
+	{name: "a port, now alone", task: "firewalld: {port: 6001/tcp, state: enabled}", change: true, want: "firewall-cmd --query-port=6001/tcp && ! firewall-cmd --permanent --query-port=6001/tcp"},
+	{name: "a port is closed", task: "firewalld: {port: 5432/tcp, permanent: true, immediate: true, state: disabled}", change: true, want: "! firewall-cmd --query-port=5432/tcp && ! firewall-cmd --permanent --query-port=5432/tcp"},
+	{name: "a range", task: "firewalld: {port: 7000-7010/tcp, permanent: true, immediate: true, state: enabled}", change: true, want: "firewall-cmd --query-port=7005/tcp"},
+	{name: "a service", task: "firewalld: {service: postgresql, permanent: true, immediate: true, state: enabled}", change: true, want: "firewall-cmd --query-service=postgresql"},
+	{name: "a service is disabled", task: "firewalld: {service: postgresql, permanent: true, immediate: true, state: disabled}", change: true, want: "! firewall-cmd --query-service=postgresql"},
+	{name: "no such service", task: "firewalld: {service: nosuch, permanent: true, state: enabled}", fails: "INVALID_SERVICE", check: "enable service nosuch"},
+	{name: "a zone", task: "firewalld: {zone: database, permanent: true, state: present}", change: true, want: "firewall-cmd --permanent --get-zones | grep -qw database"},
+	{name: "a source in a zone", before: "firewall-cmd --reload", task: "firewalld: {source: 10.9.0.0/16, zone: database, permanent: true, immediate: true, state: enabled}", change: true, want: "firewall-cmd --zone=database --query-source=10.9.0.0/16"},
+	{name: "an interface", task: "firewalld: {interface: lab9, zone: database, permanent: true, immediate: true, state: enabled}", change: true, want: "firewall-cmd --zone=database --query-interface=lab9 && firewall-cmd --permanent --zone=database --query-interface=lab9"},
+	{name: "an interface goes to another zone", task: "firewalld: {interface: lab9, zone: internal, permanent: true, immediate: true, state: enabled}", change: true, want: "firewall-cmd --zone=internal --query-interface=lab9 && firewall-cmd --permanent --zone=internal --query-interface=lab9 && ! firewall-cmd --zone=database --query-interface=lab9"},
+	{name: "a rich rule", task: `firewalld: {rich_rule: 'rule family="ipv4" source address="10.0.0.0/24" port port="15432" protocol="tcp" accept', permanent: true, immediate: true, state: enabled, zone: database}`, change: true,
+		want: `firewall-cmd --zone=database --list-rich-rules | grep -q 'source address="10.0.0.0/24" port port="15432"'`},
+	{name: "a rich rule in other words", task: `firewalld: {rich_rule: 'rule family=ipv4 source address=10.0.0.0/24 port port=15432 protocol=tcp accept', permanent: true, immediate: true, state: enabled, zone: database}`},
+	{name: "a rich rule goes", task: `firewalld: {rich_rule: 'rule family=ipv4 source address=10.0.0.0/24 port port=15432 protocol=tcp accept', permanent: true, immediate: true, state: disabled, zone: database}`, change: true,
+		want: `[ -z "$(firewall-cmd --zone=database --list-rich-rules)" ]`},
+	{name: "nonsense for a rich rule", task: `firewalld: {rich_rule: 'rule nonsense', permanent: true, state: enabled}`, fails: "INVALID_RULE"},
+	{name: "a protocol", task: "firewalld: {protocol: vrrp, permanent: true, immediate: true, state: enabled}", change: true, want: "firewall-cmd --query-protocol=vrrp"},
+	{name: "masquerading", task: "firewalld: {masquerade: true, permanent: true, immediate: true, state: enabled}", change: true, want: "firewall-cmd --query-masquerade && firewall-cmd --permanent --query-masquerade"},
+	{name: "no masquerading", task: "firewalld: {masquerade: true, permanent: true, immediate: true, state: disabled}", change: true, want: "! firewall-cmd --query-masquerade && ! firewall-cmd --permanent --query-masquerade"},
+	{name: "masquerading in Ansible's other way to say no", before: "firewall-cmd --add-masquerade; firewall-cmd --permanent --add-masquerade", task: "firewalld: {masquerade: false, permanent: true, immediate: true, state: enabled}", change: true, want: "! firewall-cmd --query-masquerade"},
+	{name: "forwarding within a zone", task: "firewalld: {forward: true, zone: public, permanent: true, immediate: true, state: disabled}", change: true, want: "! firewall-cmd --query-forward"},
+	{name: "ICMP", task: "firewalld: {icmp_block: echo-request, zone: database, permanent: true, immediate: true, state: enabled}", change: true, want: "firewall-cmd --zone=database --query-icmp-block=echo-request"},
+	{name: "all ICMP but what is blocked", task: "firewalld: {icmp_block_inversion: true, zone: database, permanent: true, immediate: true, state: enabled}", change: true, want: "firewall-cmd --zone=database --query-icmp-block-inversion"},
+	{name: "a port forwarded", task: "firewalld: {port_forward: [{port: 443, proto: tcp, toport: 8443}], zone: database, permanent: true, immediate: true, state: enabled}", change: true, want: "firewall-cmd --zone=database --query-forward-port=port=443:proto=tcp:toport=8443"},
+	{name: "a zone's target", task: "firewalld: {zone: database, target: DROP, permanent: true, state: enabled}", change: true, want: "firewall-cmd --permanent --zone=database --get-target | grep -qx DROP"},
+	{name: "a zone's own target again", task: "firewalld: {zone: database, target: DROP, permanent: true, state: disabled}", change: true, want: "firewall-cmd --permanent --zone=database --get-target | grep -qx default"},
+	{name: "a zone goes", task: "firewalld: {zone: database, permanent: true, state: absent}", change: true, want: "! firewall-cmd --permanent --get-zones | grep -qw database"},
+	{name: "an unknown zone", task: "firewalld: {port: 1/tcp, zone: nosuch, permanent: true, state: enabled}", fails: "INVALID_ZONE"},
+	{name: "for a while", task: "firewalld: {port: 6002/tcp, timeout: 60, state: enabled}", change: true, want: "firewall-cmd --query-port=6002/tcp"},
+	{name: "firewalld does not run", before: "systemctl stop firewalld", task: "firewalld: {port: 6003/tcp, permanent: true, state: enabled, offline: true}", change: true, want: "grep -q 6003 /etc/firewalld/zones/public.xml"},
+	{name: "at once, where firewalld does not run", task: "firewalld: {port: 6003/tcp, immediate: true, state: enabled}", fails: "does not run", check: "does not run"},
+	{name: "firewalld is started", before: "systemctl start firewalld", task: "firewalld: {port: 6003/tcp, immediate: true, permanent: true, state: enabled}"},
+}
+
+// There is no SELinux in the kernel: what is held is the file, and what is said of a reboot.
+var selinuxCases = []moduleCase{
+	{name: "disabled, as it is", task: "selinux: {state: disabled}"},
+	{name: "permissive at the next boot", task: "selinux: {state: permissive, policy: targeted}", change: true, says: "reboot_required", want: "grep -qx SELINUX=permissive /etc/selinux/config && grep -qx SELINUXTYPE=targeted /etc/selinux/config"},
+	{name: "disabled again", task: "selinux: {state: disabled}", change: true, want: "grep -qx SELINUX=disabled /etc/selinux/config && grep -qx SELINUXTYPE=targeted /etc/selinux/config"},
+}
+
+func facts(t *testing.T, s *site.Site) {
+	s.File("facts.yml", "- hosts: polardb\n  tasks:\n    - debug: {msg: 'FACTS {{ ansible_facts | to_json }} END'}\n")
+	o := s.Run(0, "facts.yml")
+	var text string
+	for _, e := range o.Events {
+		if before, rest, found := strings.Cut(fmt.Sprint(e.Msg), "FACTS "); found && before == "" {
+			text, _, _ = strings.Cut(rest, " END")
+		}
+	}
+	var all map[string]any
+	if err := json.Unmarshal([]byte(text), &all); err != nil {
+		t.Fatalf("%v in %q", err, text)
+	}
+	for name, want := range map[string]any{
+		"os_family": "RedHat", "distribution": "Rocky", "distribution_version": "9.4", "distribution_major_version": "9", "distribution_release": "Blue Onyx",
+		"distribution_file_path": "/etc/redhat-release", "distribution_file_variety": "RedHat", "distribution_file_parsed": true,
+		"pkg_mgr": "dnf", "service_mgr": "systemd", "system": "Linux", "hostname": "node1", "nodename": "node1",
+	} {
+		if got := all[name]; got != want {
+			t.Errorf("ansible_%s is %v, want %v", name, got, want)
+		}
+	}
+	if got, _ := all["selinux"].(map[string]any); got["status"] != "disabled" {
+		t.Errorf("ansible_selinux is %v", all["selinux"])
+	}
 }
