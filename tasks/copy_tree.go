@@ -24,7 +24,11 @@ type treeCopy struct {
 	under string // directory in dest, "" when the source's path ends with a slash
 	files []treeFile
 	dirs  []string // relative, parents first
+	links []treeLink
 }
+
+// treeLink is a link of the source that leads to nothing here: as with Ansible, it is copied as the link that it is.
+type treeLink struct{ name, target string }
 
 type treeFile struct {
 	name string // relative to the root
@@ -57,6 +61,14 @@ func newTreeCopy(d delivery, fsys fs.FS, root string, l Local) (Action, error) {
 			return fmt.Errorf("%q: names with a newline or a backslash cannot be copied as part of a directory", relative)
 		}
 		info, err := fs.Stat(fsys, name)
+		if errors.Is(err, fs.ErrNotExist) && entry != nil && entry.Type()&fs.ModeSymlink != 0 {
+			target, err := fs.ReadLink(fsys, name)
+			if err != nil {
+				return err
+			}
+			c.links = append(c.links, treeLink{relative, target})
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -90,6 +102,9 @@ func (c *treeCopy) Probe() string {
 	for chunk := range slices.Chunk(c.names(), 500) {
 		fmt.Fprintf(&b, "sha256sum -- %s 2>/dev/null | while read -r sum name; do echo \"sum $sum $name\"; done\n", quoteAll(chunk))
 	}
+	for _, l := range c.links {
+		fmt.Fprintf(&b, "[ \"$(readlink -- %s)\" = %s ] && echo %s\n", remote.Quote("./"+l.name), remote.Quote(l.target), remote.Quote("linked "+l.name))
+	}
 	b.WriteString("exit 0\n")
 	return b.String()
 }
@@ -113,6 +128,7 @@ func (c *treeCopy) names() []string {
 type treePlan struct {
 	send []treeFile
 	dirs []string
+	link []treeLink
 
 	have map[string]fileState
 }
@@ -156,12 +172,18 @@ func (c *treeCopy) Plan(found Found) (Plan, error) {
 			diffs = append(diffs, Diff{BeforeHeader: dest + "/" + f.name, AfterHeader: dest + "/" + f.name, After: fmt.Sprintf("(%d bytes)\n", f.size)})
 		default:
 			if changes := c.of(f).differences(s); len(changes) > 0 {
-				script.WriteString(c.of(f).set(remote.Quote("./"+f.name), s, false))
+				fmt.Fprintf(&script, "at %s\nhold %s\n%sexec 7<&-\n", remote.Quote(strings.TrimPrefix(path.Dir(f.name), ".")), remote.Quote(path.Base(f.name)), c.of(f).set("$held", s, false))
 				diffs = append(diffs, attributeDiff(dest+"/"+f.name, changes))
 			}
 		}
 	}
-	if len(plan.send) == 0 && len(plan.dirs) == 0 && script.Len() == 0 {
+	for _, l := range c.links {
+		if !slices.Contains(ans["linked"], l.name) {
+			plan.link = append(plan.link, l)
+			diffs = append(diffs, Diff{BeforeHeader: dest + "/" + l.name, AfterHeader: dest + "/" + l.name, After: "src: " + l.target + "\n"})
+		}
+	}
+	if len(plan.send) == 0 && len(plan.dirs) == 0 && len(plan.link) == 0 && script.Len() == 0 {
 		return Plan{Values: values}, nil
 	}
 	return Plan{
@@ -250,23 +272,31 @@ func (c *treeCopy) pack(w io.Writer, files []treeFile) error {
 
 func (c *treeCopy) unpack(plan treePlan, adjust string) string {
 	var b strings.Builder
-	b.WriteString(preamble)
+	b.WriteString(preamble + inside)
 	directories := attributes{Mode: c.directoryMode, Owner: c.Owner, Group: c.Group}
 	fmt.Fprintf(&b, "p=%s\np=${p%%/}\n", shellPath(trimSlashes(c.dest)))
 	if c.under != "" {
-		fmt.Fprintf(&b, "if [ ! -d \"$p\" ]; then\nmkdir -p -- \"$p\" || exit 1\n%sfi\n", directories.set(`"$p"`, fileState{Kind: "absent"}, true))
+		fmt.Fprintf(&b, "made() {\n%sreturn 0\n}\n", directories.set(".", fileState{Kind: "absent"}, true))
 	}
-	fmt.Fprintf(&b, "p=$p%s\nmkdir -p -- \"$p\" && cd -- \"$p\" || exit 1\n", c.below())
+	fmt.Fprintf(&b, "p=$p%s\nreach \"$p\" || exit 1\nroot=$here\n", c.below())
+	// Each directory below is gone to from the top, which is where it was, and through no link but those of whose it is.
+	b.WriteString("at() { if [ \"$here\" != \"${root%/}${1:+/$1}\" ]; then inside \"${root%/}${1:+/$1}\" || exit 1; fi; }\n")
+	fmt.Fprintf(&b, "made() {\n%sreturn 0\n}\n", directories.set(".", fileState{Kind: "absent"}, true))
 	for _, dir := range plan.dirs {
-		word := remote.Quote("./" + dir)
-		fmt.Fprintf(&b, "mkdir -p -- %s || exit 1\n%s", word, directories.set(word, fileState{Kind: "absent"}, true))
+		if dir == "." {
+			if c.under == "" {
+				b.WriteString("made || exit 1\n")
+			}
+			continue
+		}
+		fmt.Fprintf(&b, "( reach \"${root%%/}\"/%s ) || exit 1\n", remote.Quote(dir))
 	}
 	if len(plan.send) > 0 {
-		b.WriteString("have tar || die \"tar is not installed on this host: install it, or copy file by file\"\nstage=$(mktemp -d ./.polarbook.XXXXXX) || exit 1\ntrap 'rm -rf -- \"$stage\"' EXIT\ntrap 'exit 1' HUP INT TERM\ntar -x -o -f - -C \"$stage\" || exit 1\n")
+		b.WriteString("have tar || die \"tar is not installed on this host: install it, or copy file by file\"\nname=.polarbook.$(mktemp -u XXXXXXXX)\nmkdir -m 0700 \"./$name\" || exit 1\nstage=${here%/}/$name\ntrap 'rm -rf -- \"$stage\"' EXIT\ntrap 'exit 1' HUP INT TERM\nenter \"$name\"\ntar -x -o -f - || exit 1\n")
 	}
 	for i, f := range plan.send {
 		have, there := plan.have[f.name]
-		fmt.Fprintf(&b, "t=$stage/%d\n", i)
+		fmt.Fprintf(&b, "t=./%d\n", i)
 		if there {
 			fmt.Fprintf(&b, "chown %d:%d \"$t\" 2>/dev/null\nchmod %05o \"$t\" || exit 1\n", have.UID, have.GID, have.Mode)
 		} else {
@@ -281,14 +311,18 @@ func (c *treeCopy) unpack(plan treePlan, adjust string) string {
 		made = append(made, "./"+dir)
 	}
 	for i, f := range plan.send {
-		fmt.Fprintf(&b, "mv -f -- \"$stage/%d\" %s || exit 1\n", i, remote.Quote("./"+f.name))
+		fmt.Fprintf(&b, "at %s\nmv -f -T -- \"$stage/%d\" %s || exit 1\n", remote.Quote(strings.TrimPrefix(path.Dir(f.name), ".")), i, remote.Quote("./"+path.Base(f.name)))
 		if _, there := plan.have[f.name]; !there {
 			made = append(made, "./"+f.name)
 		}
 	}
-	b.WriteString(adjust)
+	for _, l := range plan.link {
+		name := remote.Quote("./" + path.Base(l.name))
+		fmt.Fprintf(&b, "at %s\nln -s -- %s \"./.polarbook.$$\" && mv -f -T -- \"./.polarbook.$$\" %s || exit 1\n", remote.Quote(strings.TrimPrefix(path.Dir(l.name), ".")), remote.Quote(l.target), name)
+	}
+	b.WriteString("at ''\n" + adjust)
 	for chunk := range slices.Chunk(made, 500) {
-		fmt.Fprintf(&b, "if [ -e /sys/fs/selinux/enforce ] && have restorecon; then restorecon %s 2>/dev/null; fi\n", quoteAll(chunk))
+		fmt.Fprintf(&b, "at ''\nif [ -e /sys/fs/selinux/enforce ] && have restorecon; then restorecon %s 2>/dev/null; fi\n", quoteAll(chunk))
 	}
 	b.WriteString("sync\n")
 	return b.String()

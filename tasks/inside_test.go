@@ -40,6 +40,7 @@ func TestLinksOfOthers(t *testing.T) {
 		"file, a new directory":               {module: "file", args: map[string]any{"path": "HOME/dir/new", "state": "directory"}, link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
 		"file, touched":                       {module: "file", args: map[string]any{"path": "HOME/file", "state": "touch", "mode": "0666"}, link: [2]string{"HOME/file", "ROOT/file"}, refused: "is not followed"},
 		"file, removed behind a link":         {module: "file", args: map[string]any{"path": "HOME/dir/file", "state": "absent"}, link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
+		"copy, a directory's file":            {module: "copy", args: map[string]any{"dest": "HOME", "src": "tree/"}, link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
 		"authorized_key":                      {module: "authorized_key", args: map[string]any{"user": "root", "path": "HOME/dir/file", "key": "ssh-ed25519 AAAA x"}, link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -51,7 +52,7 @@ func TestLinksOfOthers(t *testing.T) {
 				}
 				home, root := dir+"/home", dir+"/root"
 				place := strings.NewReplacer("HOME", home, "ROOT", root)
-				for _, f := range []string{root + "/file", root + "/inner/none", home + "/own", home + "/sub/own", dir + "/source"} {
+				for _, f := range []string{root + "/file", root + "/inner/none", home + "/own", home + "/sub/own", dir + "/source", dir + "/tree/dir/x"} {
 					mustWrite(t, f, "before\n")
 				}
 				for _, f := range []string{home, home + "/own", home + "/sub", home + "/sub/own"} {
@@ -110,4 +111,20 @@ func listing(t *testing.T, dir string) string {
 		t.Fatal(err, out)
 	}
 	return out
+}
+
+func TestDirectoryWithALinkToNothing(t *testing.T) {
+	eachShell(t, func(t *testing.T, h *localHost, dir string) {
+		mustWrite(t, dir+"/source/sub/file", "x")
+		if err := os.Symlink("nowhere", dir+"/source/sub/link"); err != nil {
+			t.Fatal(err)
+		}
+		l := &fakeLocal{dir: dir}
+		args := map[string]any{"src": "source/", "dest": dir + "/to"}
+		mustChange(t, h, "copy", args, l)
+		mustNotChange(t, h, "copy", args, l)
+		if to, err := os.Readlink(dir + "/to/sub/link"); err != nil || to != "nowhere" {
+			t.Errorf("the link is %q, %v", to, err)
+		}
+	})
 }
