@@ -198,6 +198,9 @@ func (d *largeDelivery) Apply(ctx context.Context, h Host, p Plan) (Result, erro
 		}
 	}
 	if _, err := runPlan(ctx, s, p); err != nil {
+		if staged, ok := p.Data.(string); ok {
+			discard(ctx, s, staged)
+		}
 		return Result{}, err
 	}
 	proof, err := prove(ctx, s, d)
@@ -206,6 +209,15 @@ func (d *largeDelivery) Apply(ctx context.Context, h Host, p Plan) (Result, erro
 	}
 	maps.Copy(p.Values, proof.Values)
 	return Result{Changed: true, Msg: p.Msg, Values: p.Values, Diff: p.Diff}, nil
+}
+
+// stagedPattern is what staged names are like. One that is met by another upload was left by a run that ended before its
+// content had its place.
+const stagedPattern = ".polarbook-????????????????"
+
+// discard removes what was staged and is of no use: it may be what fills the disk. Why it is of no use is the error to show.
+func discard(ctx context.Context, s Shell, staged string) {
+	_, _ = s.Run(ctx, remote.Command{Script: "rm -f -- " + remote.Quote(staged)})
 }
 
 // upload sends a local file to a host.
@@ -224,7 +236,7 @@ func upload(ctx context.Context, h Host, fsys fs.FS, file, sum string, size int6
 		from = bytes.NewReader(content)
 	}
 	return h.Shell().Upload(ctx, remote.Upload{
-		Source: from, Size: size, SHA256: sum, Path: to, Mode: mode,
+		Source: from, Size: size, SHA256: sum, Path: to, Mode: mode, Sweep: []string{stagedPattern, stagedPattern + ".tar"},
 		Progress: func(done, total int64) { h.Progress("upload "+path.Base(file), done, total) },
 	})
 }

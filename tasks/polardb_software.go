@@ -217,7 +217,7 @@ die() { fail "$@"; }
 rm -rf "$NEW" "$NEW.said"
 mkdir -m 0700 "$NEW"
 s=$ARCHIVE m=$NEW
-@OPEN@open | tar -x -o -f - -C "$NEW" || fail "the archive cannot be unpacked; is the disk full?"
+@OPEN@open | tar -x -o -f - -C "$NEW" || { rm -f "$ARCHIVE"; fail "the archive cannot be unpacked; is the disk full?"; }
 [ ! -e "$m.said" ] || fail "the archive is damaged"
 # Its modes and owners are its packer's, who may be anybody; nobody gets at them before they are gone.
 chown -R -h 0:0 "$NEW" 2>/dev/null || [ "$(id -u)" != 0 ] || fail "the files cannot be made root's"

@@ -297,6 +297,9 @@ func (u *unarchive) Apply(ctx context.Context, h Host, p Plan) (Result, error) {
 		return Result{}, err
 	}
 	if err := scriptFailed(r); err != nil {
+		if !u.RemoteSrc {
+			discard(ctx, h.Shell(), u.sent())
+		}
 		return Result{}, err
 	}
 	if u.Creates != "" {

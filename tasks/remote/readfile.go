@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"syscall"
 )
 
 // ErrTooLarge says that a file has more bytes than the caller wanted to read.
@@ -37,6 +38,10 @@ func (s *Shell) pathError(doing, path, said string, status int) error {
 		cause = fmt.Errorf("%w (%s)", fs.ErrNotExist, said)
 	case strings.Contains(lower, "permission denied"), strings.Contains(lower, "not permitted"):
 		cause = fmt.Errorf("%w (%s)", fs.ErrPermission, said)
+	case strings.Contains(lower, "no space left"):
+		cause = fmt.Errorf("%w (%s)", syscall.ENOSPC, said)
+	case strings.Contains(lower, "quota exceeded"):
+		cause = fmt.Errorf("%w (%s)", syscall.EDQUOT, said)
 	default:
 		if said == "" {
 			said = fmt.Sprintf("status %d", status)

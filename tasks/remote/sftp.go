@@ -2,12 +2,17 @@ package remote
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/pkg/sftp"
@@ -18,63 +23,108 @@ import (
 // halve the throughput.
 const sftpPacket = 255 << 10
 
-// uploadLarge sends content over SFTP into the directory where it is to be, and
-// finishes in the shell. Three round trips frame the transfer: what is there
-// already, and verifying, owning and renaming it.
+// part is large content on its way.
+type part struct {
+	path  string // on the host, through directories that nobody but root and the shell's user can change
+	apart bool   // it is not beside its place
+}
+
+// uploadLarge sends content over SFTP and finishes in the shell. Three round trips frame
+// the transfer: what is there already, and verifying, owning and renaming it.
 func (s *Shell) uploadLarge(ctx context.Context, u Upload) error {
-	part := u.partName()
-	offset, err := s.resumable(ctx, u, part)
+	p, offset, err := s.resumable(ctx, u)
 	if err != nil {
 		return err
 	}
 	if offset < u.Size {
-		if err := s.send(ctx, u, part, offset); err != nil {
+		err = s.send(ctx, u, p.path, offset)
+	}
+	if err == nil {
+		var res Result
+		res, err = s.Run(ctx, Command{Script: "set -e\nexport LC_ALL=C\numask 077\n" + u.finish(p)})
+		if err != nil {
+			return err
+		}
+		err = s.uploadError(u, res)
+		if res.Status != statusWrongSum && !errors.Is(err, syscall.ENOSPC) {
 			return err
 		}
 	}
-	res, err := s.Run(ctx, Command{Script: "set -e\nexport LC_ALL=C\n" + u.finish(part)})
-	if err != nil {
-		return err
+	if ctx.Err() != nil || s.host.Err() != nil {
+		return err // what is there is gone on with
 	}
-	if res.Status == statusWrongSum {
-		// What is there is good for nothing: the next try must not go on from it.
-		if _, err := s.Run(ctx, Command{Script: "rm -f " + quotePath(part)}); err != nil {
-			return err
+	// What has arrived is good for nothing, or in the way: the next try begins anew, and
+	// a disk that is full is not left so.
+	res, tidy := s.Run(ctx, Command{Script: "export LC_ALL=C\np=" + quotePath(p.path) + `
+set -- $(df -Pk -- "${p%/*}" | tail -n 1)
+echo "${4-}" "$6"
+`})
+	fields := strings.Fields(string(res.Stdout))
+	full := errors.Is(err, syscall.ENOSPC)
+	if tidy == nil && len(fields) == 2 && !full {
+		if free, e := strconv.Atoi(fields[0]); e == nil && free < 256 {
+			full = true
+			err = &fs.PathError{Op: s.host.Name() + ": uploading as " + s.User(), Path: u.Path, Err: fmt.Errorf("%w: %s is full", syscall.ENOSPC, fields[1])}
 		}
 	}
-	return s.uploadError(u, res)
+	if full || strings.Contains(err.Error(), "nothing was put in place") {
+		if _, e := s.Run(ctx, Command{Script: "rm -f -- " + quotePath(p.path)}); e != nil {
+			return errors.Join(err, e)
+		}
+	}
+	return err
 }
 
-// resumable makes the part file ready and says how much of the content it has,
-// verified.
-func (s *Shell) resumable(ctx context.Context, u Upload, part string) (int64, error) {
-	p := quotePath(part)
-	res, err := s.Run(ctx, Command{Script: "set -e\nexport LC_ALL=C\numask 077\n" + refuseDirectory(u) + fmt.Sprintf(
-		// Somebody else's file or link of that name, in /tmp say, is not ours to go on with.
-		"if [ -L %[1]s ] || [ ! -f %[1]s ] || [ ! -O %[1]s ]; then rm -f %[1]s; fi\n"+
-			"set -C\n[ -f %[1]s ] || true >%[1]s\nwc -c <%[1]s\nsha256sum <%[1]s\n", p)})
+// stage makes a directory of the shell's user alone and leaves it in $s. What was
+// given up a week ago goes.
+const stage = `u=$(id -u)
+s=/var/tmp/.polarbook-$u
+[ "$u" != 0 ] || { mkdir -p -m 0755 /var/lib/polarbook; s=/var/lib/polarbook/stage; }
+[ -d "$s" ] || mkdir -m 0700 "$s"
+if [ -L "$s" ] || [ ! -O "$s" ] || [ "$(stat -c %a "$s")" != 700 ]; then echo "$s is not a directory of user $u alone: remove it" >&2; exit 1; fi
+find "$s" -type f -mtime +7 -exec rm -f {} +
+`
+
+// resumable makes the part ready and says how much of the content it has, verified. Only
+// a file of ours that has no other name and nobody else may write is gone on with.
+func (s *Shell) resumable(ctx context.Context, u Upload) (part, int64, error) {
+	where := sha256.Sum256([]byte(u.Path))
+	name := hex.EncodeToString(where[:8]) + "."
+	script := "set -e\nexport LC_ALL=C\numask 077\n" + u.locate() +
+		"p=${d%/}/" + Quote(path.Base(u.partName())) + "\nif [ -n \"$who\" ]; then\n" + stage +
+		fmt.Sprintf("p=$s/%[1]s%[2]s.part\nfor f in \"$s\"/%[1]s*.part; do [ \"$f\" = \"$p\" ] || rm -f -- \"$f\"; done\nfi\n", name, u.SHA256[:min(16, len(u.SHA256))]) +
+		`if [ -L "$p" ] || [ ! -f "$p" ] || [ ! -O "$p" ] || stat -c '%h %a' -- "$p" | grep -qv '^1 [0-7]*00$'; then rm -f -- "$p"; fi
+set -C
+[ -f "$p" ] || true >"$p"
+if [ -n "$who" ]; then echo apart; else echo beside; fi
+wc -c <"$p"
+sha256sum <"$p"
+printf '%s\n' "$p"
+`
+	res, err := s.Run(ctx, Command{Script: script})
 	if err != nil {
-		return 0, err
+		return part{}, 0, err
 	}
 	if res.Status != 0 {
-		return 0, s.pathError("uploading", u.Path, string(res.Stderr), res.Status)
+		return part{}, 0, s.pathError("uploading", u.Path, string(res.Stderr), res.Status)
 	}
-	fields := strings.Fields(string(res.Stdout))
-	if len(fields) < 2 {
-		return 0, fmt.Errorf("%s: uploading %s: the host says %q where size and SHA-256 of what it has should be", s.host.Name(), u.Path, lastLines(string(res.Stdout)))
+	lines := strings.SplitN(string(res.Stdout), "\n", 4)
+	if len(lines) < 4 {
+		return part{}, 0, fmt.Errorf("%s: uploading %s: the host says %q where size and SHA-256 of what it has should be", s.host.Name(), u.Path, lastLines(string(res.Stdout)))
 	}
-	size, err := strconv.ParseInt(fields[0], 10, 64)
+	p := part{path: strings.TrimSuffix(lines[3], "\n"), apart: lines[0] == "apart"}
+	size, err := strconv.ParseInt(strings.TrimSpace(lines[1]), 10, 64)
 	if err != nil || size > u.Size {
-		return 0, nil
+		return p, 0, nil
 	}
 	sum, err := sumOf(u.Source, size)
 	if err != nil {
-		return 0, s.sourceError(u, err)
+		return p, 0, s.sourceError(u, err)
 	}
-	if sum != fields[1] {
-		return 0, nil
+	if has, _, _ := strings.Cut(lines[2], " "); sum != has {
+		return p, 0, nil
 	}
-	return size, nil
+	return p, size, nil
 }
 
 // send writes the content from offset on into the part file.

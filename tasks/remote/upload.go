@@ -28,6 +28,9 @@ type Upload struct {
 	Mode fs.FileMode
 	// Owner and Group as chown takes them; "": those of the shell's user.
 	Owner, Group string
+	// Sweep are names beside Path, with shell patterns, of what earlier uploads may have
+	// left there and what this one makes useless.
+	Sweep []string
 	// Progress is told how many of the bytes the host has or are on their way to
 	// it; nil: nobody is.
 	Progress func(done, total int64)
@@ -41,7 +44,15 @@ const smallUpload = 64 << 10
 // verified there against its SHA-256, synced, and renamed. Small content takes one
 // round trip. Large content goes over SFTP as the shell's user; when it is
 // interrupted, the next Upload of the same content to the same path goes on where
-// it ended, after verifying what is there.
+// it ended, after verifying what is there. What is left of other content is removed,
+// and so is what the disk had no room for: errors.Is knows syscall.ENOSPC.
+//
+// The directory may be another account's, who may put anything in the place of
+// anything there meanwhile. So it is walked to once and worked in from within; a new
+// file is made where there was none and is from then on what its descriptor says; and
+// large content, which is opened more than once, waits in a directory of the shell's
+// user alone. A link of another account in the path leads only to what is that
+// account's.
 func (s *Shell) Upload(ctx context.Context, u Upload) error {
 	if u.Path == "" || strings.HasSuffix(u.Path, "/") {
 		return fmt.Errorf("%s: %q is not the path of a file to upload to", s.host.Name(), u.Path)
@@ -71,10 +82,7 @@ func (s *Shell) uploadSmall(ctx context.Context, u Upload) error {
 	if _, err := io.ReadFull(io.NewSectionReader(u.Source, 0, u.Size), content); err != nil {
 		return s.sourceError(u, err)
 	}
-	part := u.partName() + randomHex()[:8]
-	script := "set -e\nexport LC_ALL=C\numask 077\n" + refuseDirectory(u) +
-		"trap 'rm -f " + nested(part) + "' 0\n" +
-		"cat >" + quotePath(part) + "\n" + u.finish(part)
+	script := "set -e\nexport LC_ALL=C\numask 077\n" + u.locate() + u.install("-")
 	res, err := s.Run(ctx, Command{Script: script, Stdin: content})
 	if err != nil {
 		return err
@@ -86,18 +94,83 @@ func (s *Shell) uploadSmall(ctx context.Context, u Upload) error {
 	return nil
 }
 
-// partName is where the content is until it is complete. It depends on the content,
-// so that it is found again, and never mixed up with other content.
-func (u Upload) partName() string {
-	dir, base := path.Split(u.Path)
-	if len(base) > 200 { // names are at most 255 bytes long
-		base = base[:200]
-	}
-	return dir + "." + base + "." + u.SHA256[:min(16, len(u.SHA256))] + ".part"
+// base is the beginning of all temporary names: names are at most 255 bytes long.
+func (u Upload) base() string {
+	base := path.Base(u.Path)
+	return "." + base[:min(200, len(base))] + "."
 }
 
-func refuseDirectory(u Upload) string {
-	return fmt.Sprintf("if [ -d %[1]s ] && [ ! -L %[1]s ]; then echo 'is a directory' >&2; exit 1; fi\n", quotePath(u.Path))
+// partName is where large content is until it is complete. It depends on the content,
+// so that it is found again, and never mixed up with other content.
+func (u Upload) partName() string {
+	dir, _ := path.Split(u.Path)
+	return dir + u.base() + u.SHA256[:min(16, len(u.SHA256))] + ".part"
+}
+
+// locate makes the directory of the path the working directory. It leaves in $d where
+// that is, and in $who whose account, beside root's and the shell's own, could put
+// something else in the place of what is there: ? for anybody's, nothing for nobody's.
+func (u Upload) locate() string {
+	return fmt.Sprintf("cd -- %[1]s 2>/dev/null || { ls -d -- %[1]s/. >/dev/null; exit 1; }\nb=%[2]s\n", quotePath(path.Dir(u.Path)), Quote(path.Base(u.Path))) +
+		`l=$(pwd) d=$(pwd -P)
+set -- /
+for left in "${l#/}" "${d#/}"; do
+up=
+while [ -n "$left" ]; do
+up=$up/${left%%/*}
+set -- "$@" "$up"
+case $left in */*) left=${left#*/} ;; *) left= ;; esac
+done
+done
+who=$(stat -c '%u %g %a %F' -- "$@" . | awk -v me="$(id -u)" -v last=$(($# + 1)) '
+$1 != 0 && $1 != me { print $1; exit }
+$4 != "symbolic" && ($3 % 10 ~ /[2367]/ || $2 != 0 && int($3 / 10) % 10 ~ /[2367]/) && (NR == last || length($3) < 4 || $3 !~ /^[1357]/) { print "?"; exit }')
+if [ "$l" != "$d" ] && [ -n "$who" ] && [ "$(stat -c %u .)" != "$who" ]; then
+echo "$l leads to $d through what another account can change: it is not followed" >&2
+exit 1
+fi
+if [ -d "./$b" ] && [ ! -L "./$b" ]; then echo 'is a directory' >&2; exit 1; fi
+` + u.sweep()
+}
+
+// sweep removes what earlier uploads left in the working directory.
+func (u Upload) sweep() string {
+	var b strings.Builder
+	for _, pattern := range append([]string{patternOf(u.base()) + "*.part"}, u.Sweep...) {
+		fmt.Fprintf(&b, "for f in ./%s; do [ ! -f \"$f\" ] || [ ! -O \"$f\" ] || [ \"$f\" = ./%s ] || rm -f -- \"$f\"; done\n", pattern, Quote(path.Base(u.partName())))
+	}
+	return b.String()
+}
+
+// patternOf quotes a name as the beginning of a pattern.
+func patternOf(name string) string { return quoteAlways(name) }
+
+// install makes the file in the working directory of a file elsewhere, or of the input
+// (-), and gives it its name. The owner comes first: chown drops setuid bits.
+func (u Upload) install(from string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "t=%s\ntrap 'rm -f -- \"./$t\"' 0\n", Quote(u.base()+randomHex()[:16]+".part"))
+	b.WriteString("set -C\nexec 7>\"./$t\"\nset +C\nf=/proc/self/fd/7\n")
+	b.WriteString("[ \"$(readlink $f)\" = \"${d%/}/$t\" ] || { echo \"$d was changed by another account meanwhile\" >&2; exit 1; }\n")
+	fmt.Fprintf(&b, "cat %s >&7\n", from)
+	u.dress(&b, "$f")
+	b.WriteString("mv -f -T -- \"./$t\" \"./$b\"\nsync . 2>/dev/null || true\n")
+	return b.String()
+}
+
+// dress verifies a file and gives it its owner and mode. Older coreutils and busybox
+// sync take no file; then everything is synced.
+func (u Upload) dress(b *strings.Builder, file string) {
+	fmt.Fprintf(b, "sum=$(sha256sum <%s)\nif [ \"${sum%%%% *}\" != %s ]; then echo \"$sum\" >&2; exit %d; fi\n", file, Quote(u.SHA256), statusWrongSum)
+	owner := u.Owner
+	if u.Group != "" {
+		owner += ":" + u.Group
+	}
+	if owner != "" {
+		fmt.Fprintf(b, "chown %s %s\n", Quote(owner), file)
+	}
+	fmt.Fprintf(b, "chmod %04o %s\n", unixMode(u.Mode), file)
+	fmt.Fprintf(b, "sync %s 2>/dev/null || sync\n", file)
 }
 
 // Statuses of the upload scripts that no tool has.
@@ -105,26 +178,18 @@ const (
 	statusWrongSum = 91
 )
 
-// finish verifies the part, gives it its owner and mode, and moves it to its path.
-// The owner comes first: chown drops setuid bits. Older coreutils and busybox sync
-// take no file; then everything is synced.
-func (u Upload) finish(part string) string {
-	p := quotePath(part)
+// finish gives large content its place: by a rename, or where the directory is another's
+// by a copy.
+func (u Upload) finish(p part) string {
+	if p.apart {
+		return u.locate() + u.install(quotePath(p.path)) + "rm -f -- " + quotePath(p.path) + "\n"
+	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "sum=$(sha256sum <%s)\nif [ \"${sum%%%% *}\" != %s ]; then echo \"$sum\" >&2; exit %d; fi\n", p, Quote(u.SHA256), statusWrongSum)
-	owner := u.Owner
-	if u.Group != "" {
-		owner += ":" + u.Group
-	}
-	if owner != "" {
-		fmt.Fprintf(&b, "chown %s %s\n", Quote(owner), p)
-	}
-	fmt.Fprintf(&b, "chmod %04o %s\n", unixMode(u.Mode), p)
-	fmt.Fprintf(&b, "sync %s 2>/dev/null || sync\n", p)
-	fmt.Fprintf(&b, "mv -f %s %s\n", p, quotePath(u.Path))
+	u.dress(&b, quotePath(p.path))
+	fmt.Fprintf(&b, "mv -f %s %s\n", quotePath(p.path), quotePath(path.Join(path.Dir(p.path), path.Base(u.Path))))
 	// The new name is safe only when the directory is. It need not be readable
 	// for the user who may write there, so this may fail.
-	fmt.Fprintf(&b, "sync %s 2>/dev/null || true\n", quotePath(path.Dir(u.Path)))
+	fmt.Fprintf(&b, "sync %s 2>/dev/null || true\n", quotePath(path.Dir(p.path)))
 	return b.String()
 }
 
@@ -142,9 +207,6 @@ func (s *Shell) uploadError(u Upload, res Result) error {
 func (s *Shell) sourceError(u Upload, err error) error {
 	return fmt.Errorf("%s: uploading %s: reading the source: %w", s.host.Name(), u.Path, err)
 }
-
-// nested quotes a path that stands inside a quoted command.
-func nested(p string) string { return strings.ReplaceAll(quotePath(p), "'", `'\''`) }
 
 func unixMode(m fs.FileMode) uint32 {
 	mode := uint32(m.Perm())
