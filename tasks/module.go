@@ -93,6 +93,8 @@ type Plan struct {
 	Values map[string]any
 	Made   map[string]any
 	Data   any
+	// Warnings are said when there is nothing to do, or nothing is to be done now (check mode); Apply's Result has its own.
+	Warnings []string
 }
 
 // Diff is one thing before and after, for --diff. Either side may be empty. Secret contents are given as Hidden.

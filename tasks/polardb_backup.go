@@ -17,6 +17,7 @@ type backupArgs struct {
 	Cluster             string `arg:"cluster" default:"polardb" doc:"the cluster's name, noted with the backup"`
 	ReplicationUser     string `arg:"replication_user" default:"replicator" doc:"the role that copies"`
 	ReplicationPassword string `arg:"replication_password,required,secret" doc:"its password"`
+	SSLRootCert         string `arg:"sslrootcert" doc:"a file on the host with the CAs that the leader's certificate must lead to; empty: it need not speak TLS"`
 	Timeout             int    `arg:"timeout" default:"86400" doc:"seconds that the copy may take"`
 }
 
@@ -112,7 +113,7 @@ chown @USER@: "$TO" "$TO/pgdata" "$TO/polardata"
 ` + workDir + `cat >"$WORK/pgpass"
 chown @USER@: "$WORK/pgpass"
 as() { runuser -u @USER@ -- env LC_ALL=C LD_LIBRARY_PATH=@LIB@ PATH=@BIN@:"$PATH" "$@"; }
-as PGPASSFILE="$WORK/pgpass" PGCONNECT_TIMEOUT=15 timeout @TIMEOUT@ @TOOL@ -w -h @HOST@ -p @PORT@ -U @REPLICATOR@ -D "$TO/pgdata" --polardata="$TO/polardata" -X stream -c fast --progress -v
+as PGPASSFILE="$WORK/pgpass" PGCONNECT_TIMEOUT=15 @TLS@timeout @TIMEOUT@ @TOOL@ -w -h @HOST@ -p @PORT@ -U @REPLICATOR@ -D "$TO/pgdata" --polardata="$TO/polardata" -X stream -c fast --progress -v
 [ -s "$TO/polardata/global/pg_control" ] || { echo "the copy has no global/pg_control" >&2; exit 1; }
 as pg_controldata "$TO/polardata" >"$WORK/control" || { echo "pg_controldata cannot read the copy" >&2; exit 1; }
 cd "$TO"
@@ -143,7 +144,7 @@ func (b *backupAction) Apply(ctx context.Context, h Host, p Plan) (Result, error
 	h.Say("copying " + leader.Node + " (" + leader.Address.String() + ")")
 	script := strings.NewReplacer("@TO@", remote.Quote(a.To), "@CLUSTERLINE@", remote.Quote("cluster="+a.Cluster), "@CLUSTER@", remote.Quote(a.Cluster), "@SOURCE@", remote.Quote(leader.Node),
 		"@USER@", remote.Quote(a.User), "@LIB@", remote.Quote(a.Home+"/current/lib"), "@BIN@", remote.Quote(a.Home+"/current/bin"), "@TIMEOUT@", fmt.Sprint(a.Timeout), "@TOOL@", tool,
-		"@HOST@", remote.Quote(leader.Address.Host), "@PORT@", fmt.Sprint(leader.Address.Port), "@REPLICATOR@", remote.Quote(a.ReplicationUser)).Replace(backupScript)
+		"@TLS@", verifying(a.SSLRootCert), "@HOST@", remote.Quote(leader.Address.Host), "@PORT@", fmt.Sprint(leader.Address.Port), "@REPLICATOR@", remote.Quote(a.ReplicationUser)).Replace(backupScript)
 	pass := passLine(a.ReplicationUser, a.ReplicationPassword)
 	var last []string
 	values := map[string]any{"source": leader.Node}

@@ -16,6 +16,7 @@ type basebackupArgs struct {
 	clusterArgs
 	ReplicationUser     string `arg:"replication_user" default:"replicator" doc:"the role that copies"`
 	ReplicationPassword string `arg:"replication_password,required,secret" doc:"its password"`
+	SSLRootCert         string `arg:"sslrootcert" doc:"a file on the host with the CAs that the leader's certificate must lead to; empty: it need not speak TLS"`
 	Timeout             int    `arg:"timeout" default:"86400" doc:"seconds that the copy may take"`
 }
 
@@ -104,7 +105,7 @@ cd /
 ` + workDir + `( umask 077; cat >"$WORK/pgpass" )
 chown ` + remote.Quote(a.User) + `: "$WORK/pgpass"
 TOOL=` + remote.Quote(s.Basebackup) + `
-` + a.as(`PGPASSFILE="$WORK/pgpass" PGCONNECT_TIMEOUT=15 `+command) + `
+` + a.as(`PGPASSFILE="$WORK/pgpass" PGCONNECT_TIMEOUT=15 `+verifying(a.SSLRootCert)+command) + `
 sync
 mark ` + stepData + `
 echo finished
@@ -134,6 +135,14 @@ echo finished
 			Hint: "a further run empties what was copied and starts anew", Values: map[string]any{"rc": answer.Status}}
 	}
 	return Result{Changed: true, Msg: "copied " + leader.Node, Values: map[string]any{"source": leader.Node}}, nil
+}
+
+// verifying has libpq refuse a server that cannot prove itself by TLS.
+func verifying(sslrootcert string) string {
+	if sslrootcert == "" {
+		return ""
+	}
+	return "PGSSLMODE=verify-ca PGSSLROOTCERT=" + remote.Quote(sslrootcert) + " "
 }
 
 // full names the file systems of the data directories that have no room left.

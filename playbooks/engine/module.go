@@ -197,7 +197,7 @@ func (d *drive) run(ctx context.Context, args map[string]any) (r tasks.Result, u
 	if err != nil {
 		return r, "", err
 	}
-	planned := tasks.Result{Changed: plan.Change, Msg: plan.Msg, Values: over(plan.Values, plan.Made), Diff: plan.Diff, Skipped: plan.Values["skipped"] == true}
+	planned := tasks.Result{Changed: plan.Change, Msg: plan.Msg, Values: over(plan.Values, plan.Made), Diff: plan.Diff, Skipped: plan.Values["skipped"] == true, Warnings: plan.Warnings}
 	switch {
 	case d.check:
 		if !d.diff {

@@ -30,6 +30,8 @@ type Target struct {
 	Database    string
 	Application string
 	Replication bool
+	SSLMode     string // empty: PGSSLMODE, or prefer
+	SSLRootCert string
 }
 
 // Conn is one connection.
@@ -50,6 +52,12 @@ func Connect(ctx context.Context, t Target) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	secure, err := secured(conn, t)
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	conn = secure
 	c := &Conn{conn: conn, frontend: pgproto3.NewFrontend(conn, conn)}
 	if err := c.login(t); err != nil {
 		_ = conn.Close()

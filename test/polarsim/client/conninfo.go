@@ -68,6 +68,10 @@ func ParseConninfo(text string) (Target, error) {
 			t.Password = value.String()
 		case "application_name":
 			t.Application = value.String()
+		case "sslmode":
+			t.SSLMode = value.String()
+		case "sslrootcert":
+			t.SSLRootCert = value.String()
 		default:
 			return t, fmt.Errorf("invalid connection option \"%s\"", name)
 		}

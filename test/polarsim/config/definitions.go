@@ -90,6 +90,7 @@ server_version_num integer - internal - 110009
 shared_buffers integer 8kB postmaster min16 16384
 shared_preload_libraries string - postmaster - ''
 ssl bool - sighup - off
+ssl_ca_file string - sighup - ''
 ssl_cert_file string - sighup - server.crt
 ssl_key_file string - sighup - server.key
 standard_conforming_strings bool - user - on

@@ -165,6 +165,7 @@ type Login struct {
 	Database    string
 	User        string
 	Replication bool
+	TLS         bool
 	MemberOf    func(role string) bool
 }
 
@@ -185,7 +186,7 @@ func (h *HBALine) fits(l Login) bool {
 		if h.Type != "local" {
 			return false
 		}
-	} else if h.Type == "local" || h.Type == "hostssl" || !h.any && !h.prefix.Contains(l.Address.Unmap()) {
+	} else if h.Type == "local" || h.Type == "hostssl" && !l.TLS || h.Type == "hostnossl" && l.TLS || !h.any && !h.prefix.Contains(l.Address.Unmap()) {
 		return false
 	}
 	database := false

@@ -248,4 +248,8 @@ func (s *Server) reload() {
 	for _, notice := range files.Notices {
 		s.log.printf("NOTICE", "%s", notice)
 	}
+	if err := s.loadTLS(); err != nil {
+		s.log.printf("LOG", "%v", err)
+		s.log.printf("LOG", "SSL configuration was not reloaded")
+	}
 }

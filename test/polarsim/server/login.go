@@ -91,7 +91,7 @@ func (c *session) authenticate(role *sql.Role) *sql.Error {
 	if c.replication {
 		what, kind = "replication connection", ""
 	}
-	match := config.Match(lines, config.Login{Address: c.address, Database: c.database, User: c.user, Replication: c.replication, MemberOf: func(name string) bool {
+	match := config.Match(lines, config.Login{Address: c.address, Database: c.database, User: c.user, Replication: c.replication, TLS: c.secure(), MemberOf: func(name string) bool {
 		return role != nil && role.MemberOf[name]
 	}})
 	where := fmt.Sprintf("host \"%s\", user \"%s\"", from, c.user)
@@ -99,7 +99,7 @@ func (c *session) authenticate(role *sql.Role) *sql.Error {
 		where += ", " + kind
 	}
 	if c.address.IsValid() {
-		where += ", SSL off"
+		where += map[bool]string{true: ", SSL on", false: ", SSL off"}[c.secure()]
 	}
 	if match == nil {
 		return fatal("28000", "no pg_hba.conf entry for %s%s", map[bool]string{true: "replication connection from "}[c.replication], where)

@@ -86,6 +86,10 @@ func Main(pgdata string, overrides []config.Override) int {
 		log.printf("FATAL", "%v", err)
 		return 1
 	}
+	if err := server.loadTLS(); err != nil {
+		log.printf("FATAL", "%v", err)
+		return 1
+	}
 	return server.serveUntilSignal(lock)
 }
 

@@ -4,6 +4,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -46,6 +47,7 @@ type Server struct {
 	wait   sync.WaitGroup
 
 	state atomic.Pointer[sql.State]
+	tls   atomic.Pointer[tls.Config] // nil: it speaks none
 	node  *consensus.Node
 	walk  chan struct{} // wakes the goroutine that follows the node's role
 

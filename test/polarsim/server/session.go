@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -120,7 +121,24 @@ func (c *session) startup() (*pgproto3.StartupMessage, error) {
 			return nil, err
 		}
 		switch m := m.(type) {
-		case *pgproto3.SSLRequest, *pgproto3.GSSEncRequest:
+		case *pgproto3.SSLRequest:
+			config := c.server.tls.Load()
+			if config == nil || !c.address.IsValid() || c.secure() {
+				if _, err := c.conn.Write([]byte{'N'}); err != nil {
+					return nil, err
+				}
+				continue
+			}
+			if _, err := c.conn.Write([]byte{'S'}); err != nil {
+				return nil, err
+			}
+			secure := tls.Server(c.conn, config)
+			if err := secure.Handshake(); err != nil {
+				c.server.log.printf("LOG", "could not accept SSL connection: %v", err)
+				return nil, err
+			}
+			c.conn, c.backend = secure, pgproto3.NewBackend(secure, secure)
+		case *pgproto3.GSSEncRequest:
 			if _, err := c.conn.Write([]byte{'N'}); err != nil {
 				return nil, err
 			}
@@ -133,6 +151,12 @@ func (c *session) startup() (*pgproto3.StartupMessage, error) {
 			return nil, fmt.Errorf("unexpected %T", m)
 		}
 	}
+}
+
+// secure says whether the connection is encrypted.
+func (c *session) secure() bool {
+	_, yes := c.conn.(*tls.Conn)
+	return yes
 }
 
 func padded(b []byte) []byte {

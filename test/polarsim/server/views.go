@@ -32,6 +32,7 @@ func init() {
 			"backend_start", sql.Timestamptz, "xact_start", sql.Timestamptz, "query_start", sql.Timestamptz, "state_change", sql.Timestamptz, "wait_event_type", sql.Text, "wait_event", sql.Text, "state", sql.Text, "query", sql.Text, "backend_type", sql.Text), activity},
 		"pg_stat_replication": {columns("pid", sql.Int4, "usesysid", sql.OID, "usename", sql.Name, "application_name", sql.Text, "client_addr", sql.Inet, "client_hostname", sql.Text, "client_port", sql.Int4, "backend_start", sql.Timestamptz,
 			"backend_xmin", sql.XID, "state", sql.Text, "sent_lsn", sql.LSN, "write_lsn", sql.LSN, "flush_lsn", sql.LSN, "replay_lsn", sql.LSN, "write_lag", sql.Interval, "flush_lag", sql.Interval, "replay_lag", sql.Interval, "sync_priority", sql.Int4, "sync_state", sql.Text), replication},
+		"pg_stat_ssl":          {columns("pid", sql.Int4, "ssl", sql.Bool, "version", sql.Text, "cipher", sql.Text, "bits", sql.Int4, "compression", sql.Bool, "clientdn", sql.Text), sslStatus},
 		"pg_stat_wal_receiver": {columns("pid", sql.Int4, "status", sql.Text, "received_lsn", sql.LSN, "received_tli", sql.Int4, "slot_name", sql.Text, "sender_host", sql.Text, "sender_port", sql.Int4, "conninfo", sql.Text), walReceiver},
 		"pg_replication_slots": {columns("slot_name", sql.Name, "plugin", sql.Name, "slot_type", sql.Text, "active", sql.Bool, "restart_lsn", sql.LSN), none},
 		"pg_tables":            {columns("schemaname", sql.Name, "tablename", sql.Name, "tableowner", sql.Name), tables},
@@ -136,8 +137,8 @@ func hbaRules(c *session, _ *sql.Context) ([][]sql.Value, error) {
 	}
 	var out [][]sql.Value
 	for _, h := range lines {
-		if h.Error != "" {
-			out = append(out, []sql.Value{int64(h.Number), nil, nil, nil, nil, nil, nil, nil, h.Error})
+		if problem := c.disabledTLS(h); problem != "" {
+			out = append(out, []sql.Value{int64(h.Number), nil, nil, nil, nil, nil, nil, nil, problem})
 			continue
 		}
 		out = append(out, []sql.Value{int64(h.Number), h.Type, h.Databases, h.Users, text(h.Address), text(h.Mask), h.Method, nil, nil})

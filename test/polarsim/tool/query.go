@@ -52,6 +52,10 @@ func (o *options) target() (client.Target, error) {
 				t.Password = value
 			case "application_name":
 				t.Application = value
+			case "sslmode":
+				t.SSLMode = value
+			case "sslrootcert":
+				t.SSLRootCert = value
 			}
 		}
 	}

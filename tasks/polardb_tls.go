@@ -1,0 +1,109 @@
+package tasks
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"time"
+)
+
+type tlsArgs struct {
+	Port    int    `arg:"port" default:"5432" doc:"the client port"`
+	Cert    string `arg:"cert,required" doc:"the file on the control node with the certificate that the server is to show"`
+	Timeout int    `arg:"timeout" default:"15" doc:"seconds that a server may take to read its files after it was told to"`
+}
+
+var polardbTLSModule = Define(Module{
+	Name:    "polardb_tls",
+	Summary: "Prove that a node's server speaks TLS with its certificate",
+	Notes: []string{
+		"Goes to the client port by way of the host, as a client would, and ends after the handshake: no password is asked for or sent. A server that was told to reload and cannot read its certificate goes on with the one before, and says so in its log alone.",
+	},
+	Returns: []Return{{"version", "str", "the version of TLS that was agreed on"}, {"not_after", "str", "when the certificate ends"}},
+	Examples: `- polardb_tls:
+    cert: "{{ certificate.cert }}"
+`,
+}, func(a *tlsArgs, _ Local) (Action, error) { return &tlsAction{a}, nil })
+
+type tlsAction struct{ args *tlsArgs }
+
+func (t *tlsAction) Probe() string { return "" }
+
+func (t *tlsAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
+	text, err := os.ReadFile(t.args.Cert)
+	if err != nil {
+		return f, err
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return f, fmt.Errorf("%s holds no certificate", t.args.Cert)
+	}
+	wanted, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return f, fmt.Errorf("%s: %w", t.args.Cert, err)
+	}
+	deadline := time.Now().Add(time.Duration(t.args.Timeout) * time.Second)
+	for {
+		state, err := handshake(ctx, h, t.args.Port)
+		if err == nil && !bytes.Equal(state.PeerCertificates[0].Raw, wanted.Raw) {
+			err = fmt.Errorf("it shows another certificate, which ends on %s", state.PeerCertificates[0].NotAfter.Format(time.DateOnly))
+		}
+		if err == nil {
+			f.Value = Plan{Msg: "the server speaks " + tls.VersionName(state.Version), Values: map[string]any{
+				"version": tls.VersionName(state.Version), "not_after": wanted.NotAfter.UTC().Format(time.RFC3339)}}
+			return f, nil
+		}
+		if time.Now().After(deadline) {
+			return f, &Failure{Msg: "the server of " + h.Name() + " does not speak TLS with its certificate", Err: err, Hint: "its log says why"}
+		}
+		if err := sleep(ctx, 300*time.Millisecond); err != nil {
+			return f, err
+		}
+	}
+}
+
+func (t *tlsAction) Plan(f Found) (Plan, error) {
+	if p, ok := f.Value.(Plan); ok {
+		return p, nil
+	}
+	return Plan{}, errors.New("the server was not asked")
+}
+
+// sslRequest asks a server of PostgreSQL's protocol whether it speaks TLS; it answers with one letter.
+var sslRequest = []byte{0, 0, 0, 8, 4, 210, 22, 47}
+
+func handshake(ctx context.Context, h Host, port int) (tls.ConnectionState, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	conn, err := h.Dial(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		return tls.ConnectionState{}, err
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	answer := make([]byte, 1)
+	if _, err = conn.Write(sslRequest); err == nil {
+		_, err = io.ReadFull(conn, answer)
+	}
+	switch {
+	case err != nil:
+		return tls.ConnectionState{}, err
+	case answer[0] != 'S':
+		return tls.ConnectionState{}, errors.New("it says that it has no TLS")
+	}
+	// The very certificate that is wanted is compared afterwards, which says more than a chain.
+	client := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}) //nolint:gosec
+	if err := client.HandshakeContext(ctx); err != nil {
+		return tls.ConnectionState{}, err
+	}
+	return client.ConnectionState(), nil
+}
