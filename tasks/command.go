@@ -255,7 +255,11 @@ func commandResult(r remote.Result, shown any, began time.Time, strip bool) (Res
 	if r.Status != 0 {
 		f := &Failure{Msg: fmt.Sprintf("the command ended with status %d", r.Status), Values: values}
 		if lines := textLines(strings.TrimSpace(string(r.Stderr))); len(lines) > 0 {
-			f.Msg += fmt.Sprintf(": %s", lines[len(lines)-1])
+			last, _ := lines[len(lines)-1].(string)
+			if len(last) > longestSaid {
+				last = strings.ToValidUTF8(last[:longestSaid], "") + "…"
+			}
+			f.Msg += ": " + last
 		}
 		if len(warnings) > 0 {
 			f.Msg += "; " + strings.Join(warnings, "; ")
@@ -271,6 +275,9 @@ func commandResult(r remote.Result, shown any, began time.Time, strip bool) (Res
 	}
 	return Result{Changed: true, Values: values, Warnings: warnings}, nil
 }
+
+// longestSaid is how much of a command's last line its failure quotes.
+const longestSaid = 2000
 
 // wasCut says how much is missing of what a command wrote; "": nothing.
 func wasCut(name string, kept []byte, cut int64) string {

@@ -58,7 +58,7 @@ func (p *plain) done(e engine.HostDone) {
 	}
 	if e.InLoop {
 		p.items[key] = true
-	} else if p.items[key] && (e.Status == engine.OK || e.Status == engine.Changed) {
+	} else if p.items[key] && len(e.Warnings) == 0 && (e.Status == engine.OK || e.Status == engine.Changed) {
 		return
 	}
 	if words := p.result(e); words != "" {

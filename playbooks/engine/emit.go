@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/tasks"
@@ -15,6 +16,30 @@ type emitter struct {
 	mu        sync.Mutex
 	listeners []Listener
 	mask      func(string) string
+	left      int // how much of the event in hand may still be told
+}
+
+const (
+	// maximumText is how much is told of one text, maximumTold how much of all that an event holds: what a host says is
+	// bounded on the screen, in the journal and in JSON. What is registered keeps more.
+	maximumText = 256 << 10
+	maximumTold = 1 << 20
+	// maximumEntries is how many entries of a list or dict are told.
+	maximumEntries = 10_000
+)
+
+// tell masks a text and cuts it, in that order: half a secret would not be known for one.
+func (m *emitter) tell(s string) string {
+	s = m.mask(s)
+	keep := min(maximumText, max(m.left, 0))
+	m.left -= min(len(s), keep)
+	if len(s) <= keep {
+		return s
+	}
+	for keep > 0 && keep < len(s) && !utf8.RuneStart(s[keep]) {
+		keep--
+	}
+	return fmt.Sprintf("%s… (%d more bytes are not shown)", s[:keep], len(s)-keep)
 }
 
 func (m *emitter) emit(e Event) {
@@ -30,6 +55,7 @@ func (m *emitter) emit(e Event) {
 }
 
 func (m *emitter) masked(e Event) Event {
+	m.left = maximumTold
 	switch e := e.(type) {
 	case PlayStarted:
 		e.Name = m.mask(e.Name)
@@ -41,16 +67,16 @@ func (m *emitter) masked(e Event) Event {
 		e.What = m.mask(e.What)
 		return e
 	case HostSaid:
-		e.Line = m.mask(e.Line)
+		e.Line = m.tell(e.Line)
 		return e
 	case Retrying:
-		e.Msg = m.mask(e.Msg)
+		e.Msg = m.tell(e.Msg)
 		return e
 	case HostDone:
-		e.Item, e.Msg, e.Hint, e.Unknown = m.mask(e.Item), m.mask(e.Msg), m.mask(e.Hint), m.mask(e.Unknown)
-		e.Values = m.values(e.Values)
-		e.Diff = m.diffs(e.Diff)
+		e.Item, e.Msg, e.Hint, e.Unknown = m.tell(e.Item), m.tell(e.Msg), m.tell(e.Hint), m.tell(e.Unknown)
 		e.Warnings = m.strings(e.Warnings)
+		e.Diff = m.diffs(e.Diff)
+		e.Values = m.values(e.Values)
 		return e
 	case RunEnded:
 		pending := make(map[string]string, len(e.Pending))
@@ -84,34 +110,43 @@ func (m *emitter) value(v any) any {
 		}
 		return v
 	case string:
-		return m.mask(v)
+		return m.tell(v)
 	case []byte:
-		return m.mask(string(v))
+		return m.tell(string(v))
 	case map[string]any:
-		out := make(map[string]any, len(v))
-		for k, x := range v {
-			out[m.mask(k)] = m.value(x)
+		out := make(map[string]any, min(len(v), maximumEntries))
+		for n, k := range keys(v) {
+			m.left -= 16
+			if n == maximumEntries || m.left < 0 {
+				out["…"] = fmt.Sprintf("%d more are not shown", len(v)-n)
+				break
+			}
+			out[m.tell(k)] = m.value(v[k])
 		}
 		return out
 	case []any:
-		out := make([]any, len(v))
+		out := make([]any, 0, min(len(v), maximumEntries))
 		for i, x := range v {
-			out[i] = m.value(x)
+			m.left -= 16
+			if i == maximumEntries || m.left < 0 {
+				return append(out, fmt.Sprintf("… %d more are not shown", len(v)-i))
+			}
+			out = append(out, m.value(x))
 		}
 		return out
 	case []string:
 		return m.strings(v)
 	case error:
-		return m.mask(v.Error())
+		return m.tell(v.Error())
 	}
 	// Whatever else a module returns is taken apart as JSON would, so that no string inside it escapes.
 	text, err := json.Marshal(v)
 	if err != nil {
-		return m.mask(fmt.Sprint(v))
+		return m.tell(fmt.Sprint(v))
 	}
 	var plain any
 	if err := json.Unmarshal(text, &plain); err != nil {
-		return m.mask(string(text))
+		return m.tell(string(text))
 	}
 	return m.value(plain)
 }
@@ -120,9 +155,13 @@ func (m *emitter) strings(in []string) []string {
 	if in == nil {
 		return nil
 	}
-	out := make([]string, len(in))
+	out := make([]string, 0, min(len(in), maximumEntries))
 	for i, s := range in {
-		out[i] = m.mask(s)
+		m.left -= 16
+		if i == maximumEntries || m.left < 0 {
+			return append(out, fmt.Sprintf("… %d more are not shown", len(in)-i))
+		}
+		out = append(out, m.tell(s))
 	}
 	return out
 }
@@ -136,7 +175,7 @@ func (m *emitter) diffs(in []tasks.Diff) []tasks.Diff {
 		if d.Hidden {
 			d.Before, d.After = "", ""
 		}
-		d.Before, d.After = m.mask(d.Before), m.mask(d.After)
+		d.Before, d.After = m.tell(d.Before), m.tell(d.After)
 		d.BeforeHeader, d.AfterHeader = m.mask(d.BeforeHeader), m.mask(d.AfterHeader)
 		out[i] = d
 	}

@@ -6,7 +6,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/polarbook/polarbook/playbooks"
@@ -51,6 +53,41 @@ type Journal struct {
 	*JSON
 	file *os.File
 	path string
+	size *counted
+}
+
+// maximumJournal is the size from which on a journal says how steps ended and no more what came of them.
+const maximumJournal = 128 << 20
+
+// counted is a writer that knows how much went through it.
+type counted struct {
+	w io.Writer
+	atomic.Int64
+}
+
+func (c *counted) Write(data []byte) (int, error) {
+	n, err := c.w.Write(data)
+	c.Add(int64(n))
+	return n, err
+}
+
+// shortened is what is left of an event when the journal has become too large; nothing of what is said by the way.
+func shortened(e Event) (Event, bool) {
+	switch e := e.(type) {
+	case HostSaid, HostStarted, Retrying:
+		return nil, false
+	case HostDone:
+		e.Values, e.Diff, e.Hint, e.Unknown = nil, nil, "", ""
+		if len(e.Msg) > 500 {
+			e.Msg = strings.ToValidUTF8(e.Msg[:500], "") + "…"
+		}
+		if len(e.Item) > 500 {
+			e.Item = strings.ToValidUTF8(e.Item[:500], "") + "…"
+		}
+		e.Warnings = []string{"results are left out from here on: this journal has become too large"}
+		return e, true
+	}
+	return e, true
 }
 
 // NewJournal makes the journal of a run in a directory, which it makes too: DIR/ID.jsonl, mode 0600.
@@ -63,7 +100,8 @@ func NewJournal(dir, id string) (*Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the journal: %w", err)
 	}
-	return &Journal{JSON: NewJSON(f), file: f, path: path}, nil
+	size := &counted{w: f}
+	return &Journal{JSON: NewJSON(size), file: f, path: path, size: size}, nil
 }
 
 // Path is where the journal is.
@@ -74,6 +112,12 @@ func (j *Journal) Event(e Event) {
 	switch e.(type) {
 	case HostProgress:
 		return // many a second, and of no use afterwards
+	}
+	if j.size.Load() > maximumJournal {
+		var told bool
+		if e, told = shortened(e); !told {
+			return
+		}
 	}
 	j.JSON.Event(e)
 	if _, end := e.(RunEnded); end {

@@ -15,6 +15,9 @@ func (s *step) loop(ctx context.Context, v *variables) *outcome {
 		// As in Ansible, a loop that cannot be worked out matters only if the task is to run at all.
 		return s.item(ctx, v, err)
 	}
+	if s.t.Register != "" && len(items) > maximumRegistered {
+		return s.failure(v, at(s.t.Loop.Items.Pos, fmt.Errorf("the loop has %d items, and the results of at most %d can be registered; leave register out, or loop over fewer", len(items), maximumRegistered)))
+	}
 	var outcomes []*outcome
 	for i, item := range items {
 		if i > 0 {
@@ -38,9 +41,25 @@ func (s *step) loop(ctx context.Context, v *variables) *outcome {
 			break
 		}
 		v = v.with(s.seenByTheNext(o))
+		if i >= maximumItemsTold && s.t.Register == "" {
+			// Nobody will ask for them, and there may be very many.
+			o.values = map[string]any{"changed": o.changed(), "failed": o.failed}
+			o.diff, o.msg = nil, ""
+		}
 	}
-	return together(outcomes)
+	all := together(outcomes)
+	if more := len(outcomes) - maximumItemsTold; more > 0 {
+		all.warnings = append(all.warnings, fmt.Sprintf("of this loop's %d items the first %d are told of one by one, and after them those that failed", len(outcomes), maximumItemsTold))
+	}
+	return all
 }
+
+const (
+	// maximumItemsTold is how many items of a loop have an event each; after them those that failed.
+	maximumItemsTold = 10_000
+	// maximumRegistered is how many items' results one variable may hold.
+	maximumRegistered = 100_000
+)
 
 // seenByTheNext is what the items that follow see of one: its result, and the facts that it set, so that a list can be
 // gathered item by item.
@@ -77,7 +96,9 @@ func (s *step) one(ctx context.Context, v *variables, items []any, i int, item a
 		o.label = inner.label(control.Label, o.label)
 		o.values["_ansible_item_label"] = o.label
 	}
-	s.p.r.events.emit(s.done(v.h, o))
+	if i < maximumItemsTold || o.failed || o.status == Unreachable {
+		s.p.r.events.emit(s.done(v.h, o))
+	}
 	return o
 }
 
