@@ -230,6 +230,9 @@ func (r *run) lock(ctx context.Context, h *lent, c Connection) error {
 	case errors.As(err, &locked) && locked.Holder.Run == r.locks.holder.Run:
 		l.without = true // the same machine under another name
 		return nil
+	case errors.As(err, &refused) && refused.WrongPassword():
+		// Said by the host's first task: who gives a password wants to become root there.
+		return err
 	case errors.As(err, &refused), errors.As(err, &cannot):
 		// A run that needs no root is not kept from what it does.
 		l.without = true

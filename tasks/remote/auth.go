@@ -29,6 +29,7 @@ type authenticator struct {
 	// one, so that the time it takes is not counted as the host's.
 	human func() (done func())
 
+	used  bool // the password was given
 	mu    sync.Mutex
 	tried []string
 	agent net.Conn
@@ -40,6 +41,7 @@ func (a *authenticator) methods() []ssh.AuthMethod {
 		methods = append(methods,
 			ssh.PasswordCallback(func() (string, error) {
 				a.note("password")
+				a.used = true
 				return a.password, nil
 			}),
 			ssh.KeyboardInteractive(a.answer))
@@ -74,6 +76,9 @@ func (a *authenticator) close() {
 func (a *authenticator) answer(_, _ string, questions []string, echos []bool) ([]string, error) {
 	if len(questions) == 0 {
 		return nil, nil
+	}
+	if a.used { // it was refused, and twice the same wrong password may lock the account
+		return nil, errors.New("the password was refused")
 	}
 	answers := make([]string, len(questions))
 	for i, q := range questions {

@@ -47,6 +47,11 @@ func (e *BecomeError) AboutPassword() bool {
 	return strings.Contains(e.Reason, "the password is wrong") || strings.Contains(e.Reason, "a password is required")
 }
 
+// WrongPassword says that the password that was given is wrong.
+func (e *BecomeError) WrongPassword() bool {
+	return strings.Contains(e.Reason, "the password is wrong")
+}
+
 // becomePatience bounds how long sudo or su may take, directory servers and the
 // delay after a wrong password included.
 const becomePatience = 30 * time.Second
@@ -78,6 +83,59 @@ func (h *Host) openUnmarked(ctx context.Context, b Become) (*session, error) {
 }
 
 func (h *Host) openMarked(ctx context.Context, b Become, mark string) (*session, error) {
+	if b.Password == "" {
+		return h.openOnce(ctx, b, mark)
+	}
+	// A password that was wrong once is not tried again: a host may lock the account after three (pam_faillock). The
+	// first use of one is made alone.
+	h.mu.Lock()
+	if h.passwords == nil {
+		h.passwords = map[Become]*passwordUse{}
+	}
+	key := b
+	if b.Method == "sudo" { // which wants the caller's own
+		key.User, key.Flags = "", ""
+	}
+	u := h.passwords[key]
+	if u == nil {
+		u = &passwordUse{turn: make(chan struct{}, 1)}
+		h.passwords[key] = u
+	}
+	h.mu.Unlock()
+	select {
+	case u.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-h.done:
+		return nil, h.Err()
+	}
+	if u.right || u.wrong != nil {
+		<-u.turn
+		if u.wrong != nil {
+			return nil, u.wrong
+		}
+		return h.openOnce(ctx, b, mark)
+	}
+	defer func() { <-u.turn }()
+	s, err := h.openOnce(ctx, b, mark)
+	var refused *BecomeError
+	switch {
+	case err == nil:
+		u.right = true
+	case errors.As(err, &refused) && refused.WrongPassword():
+		u.wrong = refused
+	}
+	return s, err
+}
+
+// passwordUse is what became of a password. turn is held by who looks or tries.
+type passwordUse struct {
+	turn  chan struct{}
+	right bool
+	wrong error
+}
+
+func (h *Host) openOnce(ctx context.Context, b Become, mark string) (*session, error) {
 	marker := "polarbook-" + randomHex()
 	command, answers, err := b.command(marker, mark)
 	if err != nil {

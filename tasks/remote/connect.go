@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"net"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -138,7 +141,7 @@ func (d *dialer) handshake(ctx context.Context, t target, dial dialFunc, last bo
 	// The host's first key is named when none is right.
 	var first error
 	for _, algorithms := range keys.algorithms() {
-		client, conn, err := d.shake(ctx, t, dial, last, keys, algorithms, password)
+		client, conn, err := d.patientShake(ctx, t, dial, last, keys, algorithms, password)
 		if err == nil {
 			return client, conn, nil
 		}
@@ -151,6 +154,35 @@ func (d *dialer) handshake(ctx context.Context, t target, dial dialFunc, last bo
 		keys.verdict = nil
 	}
 	return nil, nil, first
+}
+
+// patientShake tries again, within the time limit, where the connection was dropped before it showed a key.
+func (d *dialer) patientShake(ctx context.Context, t target, dial dialFunc, last bool, keys *keyVerifier, algorithms []string, password string) (*ssh.Client, *countingConn, error) {
+	began := time.Now()
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		client, conn, err := d.shake(ctx, t, dial, last, keys, algorithms, password)
+		var dropped *droppedError
+		wait := pause/2 + rand.N(pause) // or those that were dropped together come back together
+		if !errors.As(err, &dropped) || time.Since(began)+wait > d.config.ConnectTimeout {
+			return client, conn, err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil, nil, err
+		}
+	}
+}
+
+// droppedError is the end of a connection before anything was asked of us. sshd ends some so when too many are about to
+// log in (MaxStartups, 10:30:100 by default), and takes the next a moment later.
+type droppedError struct{ error }
+
+func (e *droppedError) Unwrap() error { return e.error }
+
+func isDrop(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
+		strings.HasSuffix(err.Error(), "EOF") || strings.Contains(err.Error(), "connection reset by peer")
 }
 
 // shake is one handshake, which asks for a key of one of these algorithms.
@@ -204,6 +236,9 @@ func (d *dialer) shake(ctx context.Context, t target, dial dialFunc, last bool, 
 		return nil, nil, unreachable("logging in as "+t.user, auth.attempts(), err)
 	case len(auth.tried) > 0: // an error of ours inside the login, or the server hung up
 		return nil, nil, unreachable("logging in as "+t.user, auth.attempts(), err)
+	}
+	if isDrop(err) {
+		err = &droppedError{err}
 	}
 	return nil, nil, unreachable("SSH handshake", nil, err)
 }

@@ -1,0 +1,89 @@
+package remote
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/crypto/ssh"
+)
+
+func TestADroppedConnectionIsTriedAgain(t *testing.T) {
+	server := (&fakeServer{}).start(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	relay := startRelay(t, server.port)
+	tries := 0
+	go func() { // as MaxStartups drops: the first two get nothing
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if tries++; tries <= 2 {
+				c.Close()
+				continue
+			}
+			to, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(relay.port)))
+			if err != nil {
+				return
+			}
+			go relay.carry(c, to)
+			go relay.carry(to, c)
+		}
+	}()
+	c := server.config()
+	c.Port = l.Addr().(*net.TCPAddr).Port
+	c.Keys = HostKeyCheck{Mode: ModeOff}
+	connect(t, c)
+	if tries != 3 {
+		t.Errorf("%d tries", tries)
+	}
+}
+
+func TestAFingerprintOfAnyTypeIsFound(t *testing.T) {
+	one, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	_, two, _ := ed25519.GenerateKey(rand.Reader)
+	var keys []ssh.Signer
+	for _, k := range []crypto.Signer{one, two} {
+		s, err := ssh.NewSignerFromSigner(k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, s)
+	}
+	server := (&fakeServer{hostKeys: keys}).start(t)
+	for _, k := range keys {
+		c := server.config()
+		c.Keys = HostKeyCheck{Pinned: []string{ssh.FingerprintSHA256(k.PublicKey())}, SystemFiles: []string{}}
+		connect(t, c)
+	}
+	c := server.config()
+	c.Keys = HostKeyCheck{Pinned: []string{"SHA256:AAAA"}, SystemFiles: []string{}}
+	if _, err := Connect(testContext(t), c); err == nil {
+		t.Error("a wrong pin is believed")
+	}
+}
+
+func TestAWrongBecomePasswordIsUsedOnce(t *testing.T) {
+	dir := t.TempDir()
+	bin := fakeProgram(t, "sudo", strings.Replace(fakeSudo, "\n", "\necho x >>"+dir+"/out\n", 1))
+	h := connect(t, (&fakeServer{bin: bin}).start(t).config())
+	for range 3 {
+		if _, err := h.Shell(testContext(t), Become{Method: "sudo", Password: "wrong"}); err == nil {
+			t.Fatal("become")
+		}
+	}
+	if n := size(dir); n != 2 {
+		t.Errorf("sudo was run %d times", n/2)
+	}
+}
