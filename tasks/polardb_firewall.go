@@ -257,8 +257,17 @@ func (f *polardbFirewall) firewalld(ans answer, c *firewallChange) {
 			to    *string
 			words []string
 		}{{&open, add}, {&shut, remove}} {
-			if len(step.words) > 0 {
-				*step.to += fmt.Sprintf("said=$(firewall-cmd%s --zone=%s %s 2>&1) || die \"firewalld refused: $said\"\n", p.permanent, remote.Quote(p.zone), quoteAll(step.words))
+			// One call takes several rules, and only of one kind.
+			for _, kind := range []string{"rich-rule=", "port="} {
+				var words []string
+				for _, w := range step.words {
+					if strings.HasPrefix(strings.TrimPrefix(strings.TrimPrefix(w, "--add-"), "--remove-"), kind) {
+						words = append(words, w)
+					}
+				}
+				if len(words) > 0 {
+					*step.to += fmt.Sprintf("said=$(firewall-cmd%s --zone=%s %s 2>&1) || die \"firewalld refused: $said\"\n", p.permanent, remote.Quote(p.zone), quoteAll(words))
+				}
 			}
 		}
 	}
