@@ -230,9 +230,7 @@ func secretForms(secret string) []string {
 		strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&#x27;").Replace(secret),
 		strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&#39;").Replace(secret),
 		yamlEscaped(secret), strings.ToLower(percentEncode(secret)))
-	for _, form := range []string{jsonASCII(secret, "%04x"), jsonASCII(secret, "%04X")} {
-		forms = append(forms, form)
-	}
+	forms = append(forms, jsonASCII(secret, "%04x"), jsonASCII(secret, "%04X"))
 	// Text within text: what is written as JSON (or in quotes for Python, YAML and Go) once more.
 	twice := strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 	for _, form := range forms[:len(forms):len(forms)] {
