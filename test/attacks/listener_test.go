@@ -69,6 +69,7 @@ func TestAnotherAccountListens(t *testing.T) {
 	})
 	s.Case(t, "sshd that does not forward to sockets", func(*testing.T) {
 		s.On("node1", "echo 'AllowStreamLocalForwarding no' >/etc/ssh/sshd_config.d/10-streams.conf; systemctl reload ssh")
+		s.Settles() // sshd takes no connection while it starts over
 		s.Status(0)
 	})
 	// It is a follower's server that is down: the leader's is connected to by the other members as well, whose libpq proves
@@ -119,6 +120,6 @@ func TestAnotherAccountListens(t *testing.T) {
 
 	s.Case(t, "whatever is run", func(*testing.T) {
 		attack("status", "run check.yml", "run status.yml", "run purge-logs.yml", "run switchover.yml", "run restart.yml", "run reconfigure.yml", "run start.yml", "run new-cluster.yml",
-			"run backup.yml -e on=node1 -e to=/root/backup", "run set-weight.yml -e node=node2 -e weight=3", "run upgrade.yml", "run rebuild-node.yml -e node=node3 --yes", "run add-node.yml --limit node3", "run stop.yml --yes")
+			"run backup.yml -e on=node1 -e to=/srv/backup", "run set-weight.yml -e node=node2 -e weight=3", "run upgrade.yml", "run rebuild-node.yml -e node=node3 --yes", "run add-node.yml --limit node3", "run stop.yml --yes")
 	})
 }
