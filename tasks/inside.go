@@ -173,6 +173,3 @@ func onIt(word string, follow bool, set func(word string) string, link func(word
 		"else [ -z \"$(whose \"$here\" \"${here%/}/$b\")\" ] || die \"$p is neither a file nor a directory, and others than root can replace it\"\n" + set(`"./$b"`) + "fi\n")
 	return b.String()
 }
-
-// quoteName is a name in the working directory as a word of a shell.
-func quoteName(name string) string { return remote.Quote("./" + name) }
