@@ -2,8 +2,6 @@ package tasks
 
 import (
 	"strings"
-
-	"github.com/polarbook/polarbook/tasks/remote"
 )
 
 // followNote is what modules say that work on files.
