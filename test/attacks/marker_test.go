@@ -1,0 +1,117 @@
+package attacks
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/polarbook/polarbook/test/site"
+)
+
+// asEngine runs a script as the engine's account, which any superuser of the database is.
+func asEngine(s *site.Site, host, script string) {
+	s.T.Helper()
+	s.On(host, "runuser -u polardb -- sh -euc '"+strings.ReplaceAll(script, "'", `'\''`)+"'")
+}
+
+// former makes of a node one that an earlier release noted: beside its data, in the account's own directory.
+func former(s *site.Site, host string) {
+	s.T.Helper()
+	s.On(host, "m="+s.Marker(host)+"; { grep -v inode \"$m\"; echo pid=; } >"+s.Pgdata(host)+".polarbook; chmod 644 "+s.Pgdata(host)+".polarbook; rm -rf /var/lib/polarbook/\""+strings.TrimPrefix(s.Unit(), "polardb-")+"\"")
+}
+
+// The account that runs the engine writes what it likes beside and into its data. Root believes none of it, follows none
+// of it, and goes on when the attacker's mess is gone.
+func TestTheEnginesAccountDoesNotBecomeRoot(t *testing.T) {
+	s := site.New(t, site.Options{Cluster: "forged", Specs: site.Hosts("node1", "node2", "node3")})
+	s.Run(0, "new-cluster.yml")
+	const evil = "/etc/profile.d/zz-evil.sh"
+	clean := func(t *testing.T, host string) {
+		t.Helper()
+		if out := s.On(host, "ls "+evil+" 2>/dev/null || true; stat -c '%U %a' /usr/local/sbin /etc/profile.d"); out != "root 755\nroot 755\n" {
+			t.Errorf("root's files on %s were touched:\n%s", host, out)
+		}
+	}
+
+	s.Case(t, "what only root may write is root's", func(t *testing.T) {
+		if out := s.On("node1", "stat -c '%U %a' /var/lib/polarbook /var/lib/polarbook/forged"); out != "root 755\nroot 700\n" {
+			t.Errorf("the directories are %q", out)
+		}
+		s.Run(0, "new-cluster.yml").Unchanged()
+	})
+
+	s.Case(t, "a note of an earlier release is moved once", func(t *testing.T) {
+		former(s, "node2")
+		before := s.On("node2", "cat /var/lib/polardb/pgdata.polarbook")
+		s.Run(0, "check.yml")
+		s.Status(0)
+		s.Run(0, "new-cluster.yml", "--check")
+		if out := s.On("node2", "cat /var/lib/polardb/pgdata.polarbook; ls /var/lib/polarbook"); strings.TrimSuffix(out, "owed\n") != before {
+			t.Errorf("who only looked has changed it:\n%s", out)
+		}
+		s.Run(0, "new-cluster.yml")
+		s.Run(0, "new-cluster.yml").Unchanged()
+		s.On("node2", "grep -q step=meta "+s.Marker("node2")+" && [ ! -e /var/lib/polardb/pgdata.polarbook ]")
+	})
+
+	s.Case(t, "a forged note is refused", func(t *testing.T) {
+		former(s, "node3")
+		s.On("node3", "chown polardb /var/lib/polardb/pgdata.polarbook; sed -i /^pid=/d /var/lib/polardb/pgdata.polarbook")
+		saved := s.On("node3", "cat /var/lib/polardb/pgdata.polarbook")
+		for name, forge := range map[string]string{
+			"a second origin":     "printf 'origin=$(touch " + evil + ")\\n' >>pgdata.polarbook",
+			"a line of its own":   "printf '* * * * * root sh\\n' >>pgdata.polarbook",
+			"another step":        "sed -i s/step=.*/step=root/ pgdata.polarbook",
+			"a control character": "printf 'pid=\\033\\n' >>pgdata.polarbook",
+			"a link":              "rm pgdata.polarbook; ln -s /etc/shadow pgdata.polarbook",
+		} {
+			asEngine(s, "node3", "cd /var/lib/polardb; ln -sf "+evil+" pgdata.polarbook.new; "+forge)
+			s.Run(2, "new-cluster.yml").Says("pgdata.polarbook", "is not believed")
+			clean(t, "node3")
+			if t.Failed() {
+				t.Fatalf("it was %s", name)
+			}
+			s.On("node3", "rm -f /var/lib/polardb/pgdata.polarbook*; cat >/var/lib/polardb/pgdata.polarbook <<'END'\n"+saved+"END\nchown polardb /var/lib/polardb/pgdata.polarbook")
+		}
+		s.Run(0, "new-cluster.yml")
+		s.Run(0, "new-cluster.yml").Unchanged()
+	})
+
+	s.Case(t, "a link where the note was is not written through", func(t *testing.T) {
+		asEngine(s, "node3", "cd /var/lib/polardb; for f in pgdata.polarbook pgdata.polarbook.new; do ln -sf "+evil+" $f; done")
+		s.Run(0, "drop-node.yml", "-e", "node=node3")
+		clean(t, "node3")
+	})
+
+	s.Case(t, "PGDATA is a link to a directory of root's", func(t *testing.T) {
+		asEngine(s, "node3", "cd /var/lib/polardb; mkdir away; mv pgdata polardata away; ln -s /usr/local/sbin pgdata")
+		s.On("node3", "touch /usr/local/sbin/tool")
+		s.Run(2, "add-node.yml", "--limit", "node3")
+		s.On("node3", "sed -i s/step=.*/step=basebackup/ "+s.Marker("node3"))
+		s.Run(2, "add-node.yml", "--limit", "node3")
+		s.On("node3", "rm /usr/local/sbin/tool")
+		s.Run(2, "add-node.yml", "--limit", "node3").Says("is not followed")
+		clean(t, "node3")
+		asEngine(s, "node3", "cd /var/lib/polardb; rm -rf pgdata polardata; mv away/* .; rmdir away")
+		s.On("node3", "sed -i s/step=.*/step=dropped/ "+s.Marker("node3"))
+		s.Run(0, "add-node.yml", "--limit", "node3")
+		s.Settles()
+	})
+
+	s.Case(t, "the way back of a reconfiguration", func(t *testing.T) {
+		for _, host := range s.Names() {
+			s.On(host, "echo honest >/etc/profile.d/exist.sh")
+			asEngine(s, host, "cd /var/lib/polardb; mkdir pgdata.conf-before; cp pgdata/postgresql.conf pgdata/polar_dma.conf pgdata/pg_hba.conf pgdata.conf-before; "+
+				"echo evil >pgdata.conf-before/zz; ln -s /etc/profile.d/exist.sh pgdata/.zz.old; ln -s "+evil+" pgdata/.postgresql.conf.old")
+		}
+		s.Run(2, "reconfigure.yml", "-e", `{polardb_hba: ["garbage line here"]}`).Says("was left with the files that it had")
+		for _, host := range s.Names() {
+			clean(t, host)
+			if out := s.On(host, "cat /etc/profile.d/exist.sh; stat -c %U /etc/profile.d/exist.sh"); out != "honest\nroot\n" {
+				t.Errorf("root's file on %s is %q", host, out)
+			}
+			s.On(host, "rm /etc/profile.d/exist.sh /var/lib/polardb/pgdata/.zz.old /var/lib/polardb/pgdata/.postgresql.conf.old; rm -rf /var/lib/polardb/pgdata.conf-before")
+		}
+		s.Run(0, "reconfigure.yml", "-e", `{polardb_settings: {work_mem: 8MB}}`)
+		s.Whole()
+	})
+}
