@@ -231,6 +231,7 @@ func (l *Lock) hold(every time.Duration) {
 // awaitLock reads up to the line of the marker, which ends in the verdict.
 func (s *session) awaitLock(ctx context.Context, r LockRequest, marker string) (said, verdict string, err error) {
 	var out []byte
+	waited := false
 	late := time.NewTimer(lockPatience)
 	defer late.Stop()
 	for {
@@ -243,20 +244,24 @@ func (s *session) awaitLock(ctx context.Context, r LockRequest, marker string) (
 				return "", "", r.Become.normal().noShell(s, out)
 			}
 			out = appendNoise(out, piece)
-			before, rest, found := bytes.Cut(out, []byte(marker+" "))
-			line, _, whole := bytes.Cut(rest, []byte("\n"))
-			if !found || !whole {
-				continue
-			}
-			what, waits := strings.CutPrefix(string(line), "waits ")
-			if !waits {
-				return string(before), string(line), nil
-			}
-			out = nil
-			late.Reset(uncutLimit + lockPatience)
-			if r.Waits != nil {
-				run, what, _ := strings.Cut(what, " ")
-				r.Waits(run, what)
+			for {
+				before, line, rest, whole := cutAnswer(out, marker)
+				if !whole {
+					break
+				}
+				what, waits := strings.CutPrefix(line, "waits ")
+				if !waits {
+					return before, line, nil
+				}
+				out = rest
+				if !waited { // once: a host could say so for ever
+					waited = true
+					late.Reset(uncutLimit + lockPatience)
+				}
+				if r.Waits != nil {
+					run, what, _ := strings.Cut(what, " ")
+					r.Waits(run, what)
+				}
 			}
 		case <-late.C:
 			return "", "", fmt.Errorf("%s: taking the lock: no answer for %s", s.host.Name(), lockPatience)
@@ -266,6 +271,20 @@ func (s *session) awaitLock(ctx context.Context, r LockRequest, marker string) (
 			return "", "", s.host.Err()
 		}
 	}
+}
+
+// cutAnswer takes the first whole line that begins with the marker out of what was said: what came before it, what it says
+// after the marker, and what follows it.
+func cutAnswer(out []byte, marker string) (before, line string, rest []byte, whole bool) {
+	head, tail, found := bytes.Cut(out, []byte(marker+" "))
+	if !found {
+		return "", "", out, false
+	}
+	text, rest, whole := bytes.Cut(tail, []byte("\n"))
+	if !whole {
+		return "", "", out, false
+	}
+	return string(head), string(text), rest, true
 }
 
 // lockScript is, after the surroundings, one compound command, so that the shell has read all of it before its input is our heartbeat.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -250,6 +251,38 @@ func TestTheLockIsRootsWithAPassword(t *testing.T) {
 	wantLocked(t, h, dir)
 	l.Release()
 	lock(t, h, bert, dir)
+}
+
+// Whatever a login says before the lock's own lines, they are found, one after the other, however they are cut up.
+func FuzzLockAnswers(f *testing.F) {
+	const marker = "polarbook-0123456789abcdef"
+	f.Add("Welcome!\n", "run1 initdb", "user=anna\n", 3)
+	f.Add("", "", "", 0)
+	f.Add("polarbook-0123456789abcdef", "\r", "polarbook-", 60)
+	f.Fuzz(func(t *testing.T, noise, what, said string, at int) {
+		for _, text := range []string{noise, what, said} {
+			if strings.Contains(text, marker+" ") || strings.ContainsRune(what, '\n') || strings.HasSuffix(marker+" ", text) && text != "" {
+				t.Skip("nobody can know the marker")
+			}
+		}
+		all := []byte(noise + "\n" + marker + " waits " + what + "\n" + said + "\n" + marker + " taken\nmore")
+		at = max(0, min(at, len(all)))
+		var lines []string
+		var out []byte
+		for _, piece := range [][]byte{all[:at], all[at:]} {
+			out = append(out, piece...)
+			for {
+				_, line, rest, whole := cutAnswer(out, marker)
+				if !whole {
+					break
+				}
+				lines, out = append(lines, line), rest
+			}
+		}
+		if !slices.Equal(lines, []string{"waits " + what, "taken"}) {
+			t.Errorf("%q, cut at %d, says %q", all, at, lines)
+		}
+	})
 }
 
 func FuzzHolder(f *testing.F) {
