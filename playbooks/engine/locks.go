@@ -265,6 +265,26 @@ func (r *run) guard(name string, c Connection, held Held, over <-chan struct{}) 
 	}
 }
 
+// wentAway says that the lock went with its connection while this side was away.
+func (l *hostLock) wentAway() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.held == nil {
+		return false
+	}
+	select {
+	case <-l.conn.Done():
+	default:
+		return false
+	}
+	select {
+	case <-l.held.Lost():
+		return l.held.Away()
+	case <-time.After(lockGrace):
+		return false
+	}
+}
+
 func awayError(name string) error {
 	return fmt.Errorf("the lock on %s was cleared or lost while this run was away (stopped, or its machine asleep): it stops, lest two work there at once", name)
 }

@@ -194,7 +194,11 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		err = fmt.Errorf("no task is named %q: nothing was run", o.StartAtTask)
 	}
 	if r.locks != nil {
-		r.locks.forget()
+		for name, l := range r.locks.forget() {
+			if l.wentAway() { // its last task may have seen it before the guard did
+				r.halt(Locked, []string{name}, awayError(name))
+			}
+		}
 	}
 	r.closeAll()
 	return r.end(ctx, err)
