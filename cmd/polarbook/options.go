@@ -193,7 +193,7 @@ func (w *workplace) engineOptions(run runContext) (engine.Options, error) {
 	e := engine.Options{
 		Inventory: w.inv, Limit: o.Limit, ExtraVars: w.vars, Forks: o.Forks, Stop: run.stop,
 		Templates: w.render, Secrets: w.secrets, UnknownKeys: w.unknownKeys,
-		SSH: remote.Config{User: o.User, KeyFiles: o.PrivateKey, ConfigFile: o.SSHConfig, Passphrase: w.passphrases(), Warn: w.warnOnce(), ConnectTimeout: seconds(o.Timeout)},
+		SSH: remote.Config{User: o.User, KeyFiles: o.PrivateKey, ConfigFile: o.SSHConfig, Passphrase: w.passphrases(), Warn: w.warnOnce(), Jumps: remote.NewJumps(), ConnectTimeout: seconds(o.Timeout)},
 	}
 	if o.KnownHosts != "" {
 		e.SSH.Keys.Files = []string{o.KnownHosts}

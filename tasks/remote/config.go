@@ -36,6 +36,8 @@ type Config struct {
 	// Run is the name of the run, by which what it starts on the host is known when it is gone, see Lock; "": that is
 	// nobody's business.
 	Run string
+	// Jumps are the connections to jump hosts to be shared with other hosts. nil: this host has its own.
+	Jumps *Jumps
 	// Keys says how host keys are verified, those of jump hosts too.
 	Keys HostKeyCheck
 	// Warn is told what the user should know and what does not stand in the way: a line of known_hosts that cannot be

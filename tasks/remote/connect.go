@@ -53,14 +53,14 @@ func Connect(ctx context.Context, c Config) (*Host, error) {
 	return newHost(c, t, client, conn, d), nil
 }
 
-// dialer makes the connections that lead to one host and owns those to its jump
-// hosts.
+// dialer makes the connections that lead to one host and holds a share in those to
+// its jump hosts.
 type dialer struct {
 	config Config
 	ssh    *sshConfig
 
 	mu         sync.Mutex
-	hops       []*ssh.Client // nearest to us first
+	hops       []func() // each gives up the share in a jump host's connection; nearest to us first
 	handshakes int64
 }
 
@@ -68,7 +68,7 @@ func (d *dialer) close() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for i := len(d.hops) - 1; i >= 0; i-- {
-		d.hops[i].Close()
+		d.hops[i]()
 	}
 	d.hops = nil
 }
@@ -80,6 +80,7 @@ func (d *dialer) connect(ctx context.Context, t target, depth int) (*ssh.Client,
 	}
 	dial := (&net.Dialer{}).DialContext
 	first := true
+	way := ""
 	for _, j := range t.jumps {
 		jt, err := d.jumpTarget(j, t)
 		if err != nil {
@@ -88,22 +89,59 @@ func (d *dialer) connect(ctx context.Context, t target, depth int) (*ssh.Client,
 		if jt == nil {
 			continue
 		}
-		var client *ssh.Client
-		if first { // only the first of a list may have jump hosts of its own
-			client, _, err = d.connect(ctx, *jt, depth+1)
-		} else {
-			client, _, err = d.handshake(ctx, *jt, dial, false)
+		// What leads to it is part of its name: the same address behind another jump host is another host.
+		way += strings.Join(jt.jumps, ",") + " " + jt.user + "@" + jt.address() + " "
+		ours := false
+		client, leave, err := d.config.Jumps.to(ctx, way, func() (*ssh.Client, func(), error) {
+			ours = true
+			if first { // only the first of a list may have jump hosts of its own
+				return d.jump(func(d *dialer) (*ssh.Client, *countingConn, error) { return d.connect(ctx, *jt, depth+1) })
+			}
+			return d.jump(func(d *dialer) (*ssh.Client, *countingConn, error) { return d.handshake(ctx, *jt, dial, false) })
+		})
+		if err != nil && !ours {
+			err = d.shared(err)
 		}
 		if err != nil {
 			return nil, nil, err
 		}
 		first = false
 		d.mu.Lock()
-		d.hops = append(d.hops, client)
+		d.hops = append(d.hops, leave)
 		d.mu.Unlock()
 		dial = client.DialContext
 	}
 	return d.handshake(ctx, t, dial, depth == 0)
+}
+
+// jump connects to a jump host with a dialer of its own, because what leads there has to last as long as the connection
+// does, and not only as long as ours.
+func (d *dialer) jump(connect func(*dialer) (*ssh.Client, *countingConn, error)) (*ssh.Client, func(), error) {
+	own := &dialer{config: d.config, ssh: d.ssh}
+	client, _, err := connect(own)
+	d.mu.Lock()
+	d.handshakes += own.handshakes
+	d.mu.Unlock()
+	if err != nil {
+		own.close()
+		return nil, nil, err
+	}
+	return client, func() {
+		client.Close()
+		own.close()
+	}, nil
+}
+
+// shared names our host in the failure of a connection that another host of the run tried to make.
+func (d *dialer) shared(err error) error {
+	var unreachable *UnreachableError
+	if !errors.As(err, &unreachable) {
+		return err
+	}
+	own := *unreachable
+	_, jump, _ := strings.Cut(unreachable.Host, ": ")
+	own.Host = d.config.Name + ": " + jump
+	return &own
 }
 
 // jumpTarget resolves a jump host with its own settings. nil: it is the host

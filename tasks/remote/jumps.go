@@ -1,0 +1,109 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// Jumps are the connections to jump hosts that the hosts of a run share: one to each, however many hosts are behind it. A
+// jump host with one connection a host would refuse most of them (MaxStartups) and ask each of them for a login. Its
+// methods may be called from several goroutines.
+type Jumps struct {
+	mu   sync.Mutex
+	open map[string]*jump
+}
+
+// jump is one connection, or the attempt to make it.
+type jump struct {
+	made   chan struct{} // closed once client or err is set
+	client *ssh.Client
+	end    func() // closes it, and gives up what leads to it
+	err    error
+	users  int
+}
+
+// NewJumps returns an empty set.
+func NewJumps() *Jumps { return &Jumps{open: map[string]*jump{}} }
+
+// to returns the connection to a jump host, which it makes by connect unless there is one by that way. Whoever comes while
+// it is being made waits for it, and shares its failure. The connection is closed when all who got it have called leave;
+// one that was lost is made anew for the next who asks. A nil Jumps shares nothing. connect also returns what ends the
+// connection; nothing of it is left when it fails.
+func (j *Jumps) to(ctx context.Context, way string, connect func() (*ssh.Client, func(), error)) (client *ssh.Client, leave func(), err error) {
+	if j == nil {
+		return connect()
+	}
+	for {
+		j.mu.Lock()
+		k := j.open[way]
+		if k == nil {
+			k = &jump{made: make(chan struct{}), users: 1}
+			j.open[way] = k
+			j.mu.Unlock()
+			k.client, k.end, k.err = connect()
+			if k.err != nil {
+				j.forget(way, k)
+			} else {
+				go func() {
+					_ = k.client.Wait()
+					j.forget(way, k)
+				}()
+			}
+			close(k.made)
+			return k.client, func() { j.leave(way, k) }, k.err
+		}
+		k.users++
+		j.mu.Unlock()
+		select {
+		case <-k.made:
+		case <-ctx.Done():
+			j.leave(way, k)
+			return nil, nil, ctx.Err()
+		}
+		if k.err == nil {
+			return k.client, func() { j.leave(way, k) }, nil
+		}
+		if !errors.Is(k.err, context.Canceled) || ctx.Err() != nil {
+			return nil, nil, k.err
+		}
+		// Whoever tried was told to stop. That is no answer for others.
+	}
+}
+
+// forget has the next who asks for that way connect anew.
+func (j *Jumps) forget(way string, k *jump) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.open[way] == k {
+		delete(j.open, way)
+	}
+}
+
+// leave gives up a share, and closes what nobody uses any more.
+func (j *Jumps) leave(way string, k *jump) {
+	j.mu.Lock()
+	k.users--
+	last := k.users == 0
+	if last && j.open[way] == k {
+		delete(j.open, way)
+	}
+	j.mu.Unlock()
+	if !last {
+		return
+	}
+	end := func() {
+		<-k.made
+		if k.err == nil {
+			k.end()
+		}
+	}
+	select {
+	case <-k.made:
+		end()
+	default: // it is still being made, and closed when it has been
+		go end()
+	}
+}
