@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -254,6 +255,25 @@ func (c fencedChannel) Write(b []byte) (int, error) {
 		return 0, err
 	}
 	return c.Channel.Write(b)
+}
+
+// orderedChannel lets one at a time write to it or end its input, which the library's own does not. Its input may be ended
+// while somebody else still writes: what is written afterwards is refused.
+type orderedChannel struct {
+	ssh.Channel
+	input sync.Mutex
+}
+
+func (c *orderedChannel) Write(b []byte) (int, error) {
+	c.input.Lock()
+	defer c.input.Unlock()
+	return c.Channel.Write(b)
+}
+
+func (c *orderedChannel) CloseWrite() error {
+	c.input.Lock()
+	defer c.input.Unlock()
+	return c.Channel.CloseWrite()
 }
 
 // unfenced is the channel that asks.

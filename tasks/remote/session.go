@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -48,8 +49,8 @@ func (h *Host) startSession(ctx context.Context, request string, payload any) (*
 		closed: make(chan struct{}),
 	}
 	go s.readRequests(requests)
-	go s.readOut()
-	go s.readErr()
+	go s.readOut(s.channel)
+	go s.readErr(s.channel.Stderr())
 	h.roundTrips.Add(1)
 	ok, err := within(ctx, h, func() (bool, error) {
 		return channel.SendRequest(request, true, ssh.Marshal(payload))
@@ -88,7 +89,7 @@ func (h *Host) openChannel(ctx context.Context, kind string, extra []byte) (ssh.
 				return opened{}, err
 			}
 			c, r, err := h.client.OpenChannel(kind, extra)
-			return opened{fencedChannel{c, h}, r}, err
+			return opened{fencedChannel{&orderedChannel{Channel: c}, h}, r}, err
 		}, func(o opened) {
 			go ssh.DiscardRequests(o.requests)
 			o.channel.Close()
@@ -145,11 +146,11 @@ func (s *session) readRequests(requests <-chan *ssh.Request) {
 	}
 }
 
-func (s *session) readOut() {
+func (s *session) readOut(channel ssh.Channel) {
 	defer close(s.out)
 	for {
 		b := make([]byte, 32<<10)
-		n, err := s.channel.Read(b)
+		n, err := channel.Read(b)
 		if n > 0 {
 			select {
 			case s.out <- b[:n]:
@@ -163,11 +164,11 @@ func (s *session) readOut() {
 	}
 }
 
-func (s *session) readErr() {
+func (s *session) readErr(stderr io.Reader) {
 	defer s.errs.end()
 	b := make([]byte, 32<<10)
 	for {
-		n, err := s.channel.Stderr().Read(b)
+		n, err := stderr.Read(b)
 		if n > 0 {
 			s.errs.write(b[:n])
 		}
