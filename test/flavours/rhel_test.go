@@ -171,8 +171,12 @@ var firewalldCases = []moduleCase{
 	{name: "for a while", task: "firewalld: {port: 6002/tcp, timeout: 60, state: enabled}", change: true, want: "firewall-cmd --query-port=6002/tcp"},
 	{name: "firewalld does not run", before: "systemctl stop firewalld", task: "firewalld: {port: 6003/tcp, permanent: true, state: enabled, offline: true}", change: true, want: "grep -q 6003 /etc/firewalld/zones/public.xml"},
 	{name: "at once, where firewalld does not run", task: "firewalld: {port: 6003/tcp, immediate: true, state: enabled}", fails: "does not run", check: "does not run"},
-	{name: "firewalld is started", before: "systemctl start firewalld", task: "firewalld: {port: 6003/tcp, immediate: true, permanent: true, state: enabled}"},
+	{name: "firewalld is started", before: started, task: "firewalld: {port: 6003/tcp, immediate: true, permanent: true, state: enabled}"},
 }
+
+// started waits until firewalld has also made its rules, which it does after systemd believes it to be started.
+const started = `systemctl start firewalld
+for i in $(seq 100); do firewall-cmd -q --state && nft list chain inet firewalld filter_IN_public >/dev/null 2>&1 && break; sleep 0.1; done; sleep 0.5`
 
 // There is no SELinux in the kernel: what is held is the file, and what is said of a reboot.
 var selinuxCases = []moduleCase{
