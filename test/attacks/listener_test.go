@@ -1,44 +1,14 @@
 package attacks
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
-	"encoding/base64"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/polarbook/polarbook/test/site"
 )
-
-// plant puts the program trap on a host.
-func plant(s *site.Site, host string) {
-	s.T.Helper()
-	file := filepath.Join(s.T.TempDir(), "trap")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", file, "github.com/polarbook/polarbook/test/attacks/trap")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		s.T.Fatalf("%v\n%s", err, out)
-	}
-	program, err := os.ReadFile(file)
-	if err != nil {
-		s.T.Fatal(err)
-	}
-	var packed bytes.Buffer
-	z := gzip.NewWriter(&packed)
-	if _, err := z.Write(program); err != nil {
-		s.T.Fatal(err)
-	}
-	if err := z.Close(); err != nil {
-		s.T.Fatal(err)
-	}
-	s.On(host, "base64 -d <<'END' | gzip -d >/usr/local/bin/trap\n"+base64.StdEncoding.EncodeToString(packed.Bytes())+"\nEND\nchmod 755 /usr/local/bin/trap")
-}
 
 // set sets the trap on addresses of a host, as nobody, and returns what takes it away and tells what it was told.
 func set(s *site.Site, host string, addresses ...string) (told func() string) {
@@ -59,7 +29,7 @@ func TestAnotherAccountListens(t *testing.T) {
 	s.Run(0, "new-cluster.yml")
 	s.Run(0, "new-cluster.yml").Unchanged()
 	s.Whole()
-	plant(s, "node3")
+	bring(s, "node3", "trap")
 
 	s.Case(t, "only the engine and root can make the socket", func(t *testing.T) {
 		out, err := s.Lab.Host("node3").Exec(context.Background(), "stat -c '%U %a' /run/polardb-trapped; runuser -u nobody -- touch /run/polardb-trapped/.s.PGSQL.5432.x")
