@@ -60,7 +60,7 @@ type killer struct {
 func (k *killer) again(playbook string, args ...string) {
 	k.T.Helper()
 	for range 1 + k.dice.IntN(3) {
-		k.kills += gone(k.Site, k.dice, playbook, args...)
+		k.kills += k.KillSomewhere(k.dice, playbook, args...)
 	}
 	k.Run(0, playbook, args...)
 }

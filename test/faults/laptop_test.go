@@ -1,9 +1,7 @@
 package faults
 
 import (
-	"math/rand/v2"
 	"testing"
-	"time"
 
 	"github.com/polarbook/polarbook/test/site"
 )
@@ -22,7 +20,7 @@ func TestLaptopGone(t *testing.T) {
 	again := func(steady bool, playbook string, args ...string) {
 		t.Helper()
 		s.Subtest(t, playbook, func(*testing.T) {
-			kills += gone(s, dice, playbook, args...)
+			kills += s.KillSomewhere(dice, playbook, args...)
 			s.Run(0, playbook, args...)
 			if steady {
 				s.Run(0, playbook, args...).Unchanged()
@@ -61,23 +59,4 @@ func TestLaptopGone(t *testing.T) {
 	if kills < wantKills {
 		t.Errorf("the laptop was gone in the middle of %d runs only, want %d", kills, wantKills)
 	}
-}
-
-// gone runs a playbook and kills polarbook somewhere in it, and says how often it did: 0 when the run was over before.
-// How many tasks there are is asked of a check.
-func gone(s *site.Site, dice *rand.Rand, playbook string, args ...string) (kills int) {
-	s.T.Helper()
-	tasks := 0
-	for _, e := range s.Run(0, playbook, append([]string{"--check"}, args...)...).Events {
-		if e.Type == "task_started" {
-			tasks++
-		}
-	}
-	moment := 1 + dice.IntN(max(1, tasks))
-	// Most steps take some milliseconds, some a few seconds.
-	late := time.Duration(dice.Float64() * dice.Float64() * float64(1500*time.Millisecond))
-	if s.KillAt(playbook, moment, late, args...) {
-		return 1
-	}
-	return 0
 }

@@ -94,7 +94,7 @@ func TestMajorityLost(t *testing.T) {
 		}
 	})
 	s.Subtest(t, "they are built anew", func(*testing.T) {
-		gone(s, dice, "recover-majority.yml", "-e", lost, "-e", "confirm=faults")
+		s.KillSomewhere(dice, "recover-majority.yml", "-e", lost, "-e", "confirm=faults")
 		s.Run(0, "recover-majority.yml", "-e", lost, "-e", "confirm=faults")
 		if c := s.Settles(); weights(c)["node1"] != 7 {
 			s.T.Errorf("%+v", c)

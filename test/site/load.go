@@ -3,7 +3,6 @@ package site
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 // takes writes. A row counts when the server acknowledged it.
 type Load struct {
 	s            *Site
-	hosts        []string
 	stop, done   chan struct{}
 	stopping     sync.Once
 	acknowledged []int
@@ -33,10 +31,10 @@ type Written struct {
 // with the test, if nobody ends it before.
 func (s *Site) Load() *Load {
 	s.T.Helper()
-	l := &Load{s: s, hosts: s.Names(), stop: make(chan struct{}), done: make(chan struct{})}
+	l := &Load{s: s, stop: make(chan struct{}), done: make(chan struct{})}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	conn, err := l.writable(ctx)
+	conn, err := s.Writable(ctx)
 	if err != nil {
 		s.T.Fatal(err)
 	}
@@ -93,7 +91,7 @@ func (l *Load) write() {
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 		var err error
 		if conn == nil || conn.IsClosed() {
-			conn, err = l.writable(ctx)
+			conn, err = l.s.Writable(ctx)
 		}
 		if err == nil {
 			_, err = conn.Exec(ctx, fmt.Sprintf("insert into load values (%d)", n))
@@ -110,26 +108,6 @@ func (l *Load) write() {
 		}
 		cancel()
 	}
-}
-
-// writable connects to the node that takes writes. It begins with another one each time: one that keeps silent would
-// take all the time there is, every time.
-func (l *Load) writable(ctx context.Context) (*pgx.Conn, error) {
-	var last error
-	for _, i := range rand.Perm(len(l.hosts)) {
-		conn, err := l.s.connect(ctx, l.hosts[i])
-		if err != nil {
-			last = fmt.Errorf("%s: %w", l.hosts[i], err)
-			continue
-		}
-		reading := true
-		if err := conn.QueryRow(ctx, "select pg_is_in_recovery()").Scan(&reading); err == nil && !reading {
-			return conn, nil
-		}
-		last = fmt.Errorf("%s follows", l.hosts[i])
-		_ = conn.Close(ctx)
-	}
-	return nil, fmt.Errorf("no node takes writes: %w", last)
 }
 
 // missing asks a node for the rows, for as long as a follower may take to apply the last of them.
@@ -160,7 +138,7 @@ func (l *Load) missing(name string) []int {
 func (l *Load) rows(name string) (map[int]bool, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	conn, err := l.s.connect(ctx, name)
+	conn, err := l.s.Connect(ctx, name)
 	if err != nil {
 		return nil, err
 	}

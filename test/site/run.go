@@ -2,6 +2,7 @@ package site
 
 import (
 	"maps"
+	"math/rand/v2"
 	"time"
 )
 
@@ -64,6 +65,25 @@ func (l *Laptop) KillAt(playbook string, moment int, late time.Duration, args ..
 	}
 	l.T.Fatalf("a run that was not killed yet failed\n%s", o.Story())
 	return false
+}
+
+// KillSomewhere runs a playbook and kills polarbook somewhere in it, and says how often it did: 0 when the run was over
+// before. How many tasks there are is asked of a check.
+func (l *Laptop) KillSomewhere(dice *rand.Rand, playbook string, args ...string) (kills int) {
+	l.T.Helper()
+	tasks := 0
+	for _, e := range l.Run(0, playbook, append([]string{"--check"}, args...)...).Events {
+		if e.Type == "task_started" {
+			tasks++
+		}
+	}
+	moment := 1 + dice.IntN(max(1, tasks))
+	// Most steps take some milliseconds, some a few seconds.
+	late := time.Duration(dice.Float64() * dice.Float64() * float64(1500*time.Millisecond))
+	if l.KillAt(playbook, moment, late, args...) {
+		return 1
+	}
+	return 0
 }
 
 // Twice runs a playbook that changes something, asks before what it would do, and runs it again: nothing more is to do.

@@ -3,6 +3,7 @@ package site
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -26,7 +27,7 @@ func (s *Site) Query(host, statement string) string {
 	s.T.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	conn, err := s.connect(ctx, host)
+	conn, err := s.Connect(ctx, host)
 	if err != nil {
 		s.T.Fatal(err)
 	}
@@ -38,7 +39,29 @@ func (s *Site) Query(host, statement string) string {
 	return value
 }
 
-func (s *Site) connect(ctx context.Context, host string) (*pgx.Conn, error) {
+// Writable connects to the node that takes writes. It begins with another one each time: one that keeps silent would take
+// all the time there is, every time.
+func (s *Site) Writable(ctx context.Context) (*pgx.Conn, error) {
+	hosts, last := s.Lab.Hosts(), error(nil)
+	for _, i := range rand.Perm(len(hosts)) {
+		name := hosts[i].Name
+		conn, err := s.Connect(ctx, name)
+		if err != nil {
+			last = fmt.Errorf("%s: %w", name, err)
+			continue
+		}
+		reading := true
+		if err := conn.QueryRow(ctx, "select pg_is_in_recovery()").Scan(&reading); err == nil && !reading {
+			return conn, nil
+		}
+		last = fmt.Errorf("%s follows", name)
+		_ = conn.Close(ctx)
+	}
+	return nil, fmt.Errorf("no node takes writes: %w", last)
+}
+
+// Connect opens a session with a node's server as the superuser, from outside of the cluster.
+func (s *Site) Connect(ctx context.Context, host string) (*pgx.Conn, error) {
 	c, err := pgx.ParseConfig(fmt.Sprintf("host=%s port=%s user=%s dbname=postgres sslmode=disable connect_timeout=2",
 		s.Lab.Host(host).Address, s.port(host), s.superuser(host)))
 	if err != nil {
