@@ -1,0 +1,30 @@
+// Package durability tests that no row is lost. Applications write and read without a pause while a cluster is kept and
+// broken at random: what the server acknowledged is on every member exactly once, what a reader saw stays, nothing is
+// there that nobody wrote, and `polarbook status` is green only when all of that can be shown.
+//
+// It must know nothing of polarbook's packages: what it asserts is what a user sees.
+package durability
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/polarbook/polarbook/test/site"
+)
+
+func TestMain(m *testing.M) { site.Main(m) }
+
+// lasts is for how long operations are begun: POLARBOOK_DURABILITY says how long, as in 1h, when it is run by hand.
+func lasts(t *testing.T) time.Duration {
+	t.Helper()
+	text := os.Getenv("POLARBOOK_DURABILITY")
+	if text == "" {
+		return 3 * time.Minute
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		t.Fatalf("POLARBOOK_DURABILITY: %v", err)
+	}
+	return d
+}
