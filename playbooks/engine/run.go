@@ -170,6 +170,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if o.Connect == nil {
 		o.Connect = SSH
 	}
+	if o.SSH.Passwords == nil {
+		o.SSH.Passwords = remote.NewPasswords()
+	}
 	r := &run{
 		o: o, began: time.Now(), forks: make(chan struct{}, o.Forks), sums: newSums(),
 		hosts: map[string]*host{}, links: map[string]*link{}, start: newStartAt(o.StartAtTask),

@@ -23,26 +23,35 @@ import (
 type authenticator struct {
 	ctx        context.Context
 	t          target
-	password   string
+	login      *login
 	passphrase func(context.Context, string) ([]byte, error)
 	// human is called around every question to a human or an agent that may ask
 	// one, so that the time it takes is not counted as the host's.
 	human func() (done func())
 
 	used  bool // the password was given
+	asked bool // and asked for again
 	mu    sync.Mutex
 	tried []string
 	agent net.Conn
 }
 
+// login is the password for a hop, "": none, and what came of it.
+type login struct {
+	password string
+	wrong    bool  // it was refused before, by another connection of the run, and is not given again
+	right    bool  // it was given, and taken
+	refused  error // it was given, and this came of it
+}
+
 func (a *authenticator) methods() []ssh.AuthMethod {
 	methods := []ssh.AuthMethod{ssh.PublicKeysCallback(a.signers)}
-	if a.password != "" {
+	if a.login.password != "" && !a.login.wrong {
 		methods = append(methods,
 			ssh.PasswordCallback(func() (string, error) {
 				a.note("password")
 				a.used = true
-				return a.password, nil
+				return a.login.password, nil
 			}),
 			ssh.KeyboardInteractive(a.answer))
 	}
@@ -59,10 +68,14 @@ func (a *authenticator) note(format string, args ...any) {
 func (a *authenticator) attempts() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.tried) == 0 {
+	tried := append([]string(nil), a.tried...)
+	if a.login.wrong {
+		return append(tried, "not the password again, which this host has refused before in this run")
+	}
+	if len(tried) == 0 {
 		return []string{"nothing: no agent, no key file, no password"}
 	}
-	return append([]string(nil), a.tried...)
+	return tried
 }
 
 func (a *authenticator) close() {
@@ -78,6 +91,7 @@ func (a *authenticator) answer(_, _ string, questions []string, echos []bool) ([
 		return nil, nil
 	}
 	if a.used { // it was refused, and twice the same wrong password may lock the account
+		a.asked = true
 		return nil, errors.New("the password was refused")
 	}
 	answers := make([]string, len(questions))
@@ -85,8 +99,9 @@ func (a *authenticator) answer(_, _ string, questions []string, echos []bool) ([
 		if echos[i] {
 			return nil, fmt.Errorf("the server asks %q, which polarbook has no answer to", q)
 		}
-		answers[i] = a.password
+		answers[i] = a.login.password
 	}
+	a.used = true
 	a.note("keyboard-interactive with the password")
 	return answers, nil
 }

@@ -86,53 +86,33 @@ func (h *Host) openMarked(ctx context.Context, b Become, mark string) (*session,
 	if b.Password == "" {
 		return h.openOnce(ctx, b, mark)
 	}
-	// A password that was wrong once is not tried again: a host may lock the account after three (pam_faillock). The
-	// first use of one is made alone.
-	h.mu.Lock()
-	if h.passwords == nil {
-		h.passwords = map[Become]*passwordUse{}
-	}
-	key := b
+	key := passwordKey{host: h.target.way(), service: b.Method, account: b.User, password: b.Password}
 	if b.Method == "sudo" { // which wants the caller's own
-		key.User, key.Flags = "", ""
+		key.account = h.User()
 	}
-	u := h.passwords[key]
-	if u == nil {
-		u = &passwordUse{turn: make(chan struct{}, 1)}
-		h.passwords[key] = u
-	}
-	h.mu.Unlock()
-	select {
-	case u.turn <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-h.done:
+	wrong, settle, err := h.config.Passwords.begin(ctx, h.done, key)
+	switch {
+	case errors.Is(err, errLost):
 		return nil, h.Err()
-	}
-	if u.right || u.wrong != nil {
-		<-u.turn
-		if u.wrong != nil {
-			return nil, u.wrong
+	case err != nil:
+		return nil, err
+	case wrong != nil:
+		var refused *BecomeError
+		if errors.As(wrong, &refused) { // by this host under another name, maybe, and for another user
+			own := *refused
+			own.Host, own.User = h.Name(), b.User
+			return nil, &own
 		}
-		return h.openOnce(ctx, b, mark)
+		return nil, wrong
 	}
-	defer func() { <-u.turn }()
 	s, err := h.openOnce(ctx, b, mark)
 	var refused *BecomeError
-	switch {
-	case err == nil:
-		u.right = true
-	case errors.As(err, &refused) && refused.WrongPassword():
-		u.wrong = refused
+	if errors.As(err, &refused) && refused.WrongPassword() {
+		settle(false, refused)
+	} else {
+		settle(err == nil, nil)
 	}
 	return s, err
-}
-
-// passwordUse is what became of a password. turn is held by who looks or tries.
-type passwordUse struct {
-	turn  chan struct{}
-	right bool
-	wrong error
 }
 
 func (h *Host) openOnce(ctx context.Context, b Become, mark string) (*session, error) {

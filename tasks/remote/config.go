@@ -38,6 +38,8 @@ type Config struct {
 	Run string
 	// Jumps are the connections to jump hosts to be shared with other hosts. nil: this host has its own.
 	Jumps *Jumps
+	// Passwords remember, for all connections of a run, what hosts have refused. nil: this connection has its own.
+	Passwords *Passwords
 	// Keys says how host keys are verified, those of jump hosts too.
 	Keys HostKeyCheck
 	// Warn is told what the user should know and what does not stand in the way: a line of known_hosts that cannot be
@@ -70,6 +72,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.DialTimeout <= 0 || c.DialTimeout > c.ConnectTimeout {
 		c.DialTimeout = c.ConnectTimeout
+	}
+	if c.Passwords == nil {
+		c.Passwords = NewPasswords()
 	}
 	if c.KeepAlive <= 0 {
 		c.KeepAlive = defaultKeepAlive

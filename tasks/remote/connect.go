@@ -168,18 +168,26 @@ type dialFunc func(ctx context.Context, network, address string) (net.Conn, erro
 // handshake dials one hop, verifies its key and logs in. Password and pinned keys
 // belong to the last hop only.
 func (d *dialer) handshake(ctx context.Context, t target, dial dialFunc, last bool) (*ssh.Client, *countingConn, error) {
-	check, password := d.config.Keys, d.config.Password
+	check, gives := d.config.Keys, &login{password: d.config.Password}
 	if !last {
-		check.Pinned, check.Mode, password = nil, ModeStrict, ""
+		check.Pinned, check.Mode, gives.password = nil, ModeStrict, ""
 	}
 	keys, err := newKeyVerifier(check, t, d.ssh.home, d.config.Warn)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", d.hostName(t, last), err)
 	}
+	if gives.password != "" {
+		wrong, settle, err := d.config.Passwords.begin(ctx, nil, passwordKey{host: t.way(), service: "ssh", account: t.user, password: gives.password})
+		if err != nil {
+			return nil, nil, &UnreachableError{Host: d.hostName(t, last), Address: t.address(), Doing: "connecting", Err: err}
+		}
+		gives.wrong = wrong != nil // a key may still do
+		defer func() { settle(gives.right, gives.refused) }()
+	}
 	// The host's first key is named when none is right.
 	var first error
 	for _, algorithms := range keys.algorithms() {
-		client, conn, err := d.patientShake(ctx, t, dial, last, keys, algorithms, password)
+		client, conn, err := d.patientShake(ctx, t, dial, last, keys, algorithms, gives)
 		if err == nil {
 			return client, conn, nil
 		}
@@ -195,10 +203,10 @@ func (d *dialer) handshake(ctx context.Context, t target, dial dialFunc, last bo
 }
 
 // patientShake tries again, within the time limit, where the connection was dropped before it showed a key.
-func (d *dialer) patientShake(ctx context.Context, t target, dial dialFunc, last bool, keys *keyVerifier, algorithms []string, password string) (*ssh.Client, *countingConn, error) {
+func (d *dialer) patientShake(ctx context.Context, t target, dial dialFunc, last bool, keys *keyVerifier, algorithms []string, gives *login) (*ssh.Client, *countingConn, error) {
 	began := time.Now()
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, time.Second) {
-		client, conn, err := d.shake(ctx, t, dial, last, keys, algorithms, password)
+		client, conn, err := d.shake(ctx, t, dial, last, keys, algorithms, gives)
 		var dropped *droppedError
 		wait := pause/2 + rand.N(pause) // or those that were dropped together come back together
 		if !errors.As(err, &dropped) || time.Since(began)+wait > d.config.ConnectTimeout {
@@ -218,13 +226,18 @@ type droppedError struct{ error }
 
 func (e *droppedError) Unwrap() error { return e.error }
 
+// refusedError is the answer of a host that lets nobody in with what it was given.
+type refusedError struct{ error }
+
+func (e *refusedError) Unwrap() error { return e.error }
+
 func isDrop(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
 		strings.HasSuffix(err.Error(), "EOF") || strings.Contains(err.Error(), "connection reset by peer")
 }
 
 // shake is one handshake, which asks for a key of one of these algorithms.
-func (d *dialer) shake(ctx context.Context, t target, dial dialFunc, last bool, keys *keyVerifier, algorithms []string, password string) (*ssh.Client, *countingConn, error) {
+func (d *dialer) shake(ctx context.Context, t target, dial dialFunc, last bool, keys *keyVerifier, algorithms []string, gives *login) (*ssh.Client, *countingConn, error) {
 	unreachable := func(doing string, tried []string, err error) error {
 		return &UnreachableError{Host: d.hostName(t, last), Address: t.address(), Doing: doing, Tried: tried, Err: err}
 	}
@@ -242,7 +255,7 @@ func (d *dialer) shake(ctx context.Context, t target, dial dialFunc, last bool, 
 	stopClosing := context.AfterFunc(ctx, func() { conn.Close() })
 	clock := startStopwatch(d.config.ConnectTimeout, func() { conn.Close() })
 
-	auth := &authenticator{ctx: ctx, t: t, password: password, passphrase: d.config.Passphrase, human: clock.pause}
+	auth := &authenticator{ctx: ctx, t: t, login: gives, passphrase: d.config.Passphrase, human: clock.pause}
 	defer auth.close()
 	sc, chans, requests, err := ssh.NewClientConn(conn, t.address(), &ssh.ClientConfig{
 		User:              t.user,
@@ -260,6 +273,7 @@ func (d *dialer) shake(ctx context.Context, t target, dial dialFunc, last bool, 
 		d.mu.Lock()
 		d.handshakes++
 		d.mu.Unlock()
+		gives.right = auth.used
 		return ssh.NewClient(sc, chans, requests), conn, nil
 	}
 	conn.Close()
@@ -270,8 +284,12 @@ func (d *dialer) shake(ctx context.Context, t target, dial dialFunc, last bool, 
 		return nil, nil, unreachable("verifying the host key", nil, keys.verdict)
 	case timedOut:
 		return nil, nil, unreachable("connecting", nil, fmt.Errorf("the SSH handshake did not end within %s: %w", d.config.ConnectTimeout, err))
-	case strings.Contains(err.Error(), "unable to authenticate"), strings.Contains(err.Error(), "oo many authentication failures"):
-		return nil, nil, unreachable("logging in as "+t.user, auth.attempts(), err)
+	case strings.Contains(err.Error(), "unable to authenticate"), strings.Contains(err.Error(), "oo many authentication failures"), auth.asked:
+		err = unreachable("logging in as "+t.user, auth.attempts(), &refusedError{err})
+		if auth.used {
+			gives.refused = err
+		}
+		return nil, nil, err
 	case len(auth.tried) > 0: // an error of ours inside the login, or the server hung up
 		return nil, nil, unreachable("logging in as "+t.user, auth.attempts(), err)
 	}

@@ -34,8 +34,6 @@ type Host struct {
 	shells map[Become]*Shell
 	locks  map[*Lock]bool
 
-	passwords map[Become]*passwordUse // for becoming others
-
 	mark     string                 // of what runs there for us; "": none
 	fence    atomic.Pointer[Lock]   // the lock that has to stand for anything to be sent
 	lockedIn atomic.Pointer[string] // the directory of the lock

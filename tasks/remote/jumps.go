@@ -30,7 +30,8 @@ func NewJumps() *Jumps { return &Jumps{open: map[string]*jump{}} }
 
 // to returns the connection to a jump host, which it makes by connect unless there is one by that way. Whoever comes while
 // it is being made waits for it, and shares its failure. The connection is closed when all who got it have called leave;
-// one that was lost is made anew for the next who asks. A nil Jumps shares nothing. connect also returns what ends the
+// one that was lost is made anew for the next who asks, and one that could not be made too, unless the jump host said no
+// to who logs in: it is not asked again. A nil Jumps shares nothing. connect also returns what ends the
 // connection; nothing of it is left when it fails.
 func (j *Jumps) to(ctx context.Context, way string, connect func() (*ssh.Client, func(), error)) (client *ssh.Client, leave func(), err error) {
 	if j == nil {
@@ -44,9 +45,12 @@ func (j *Jumps) to(ctx context.Context, way string, connect func() (*ssh.Client,
 			j.open[way] = k
 			j.mu.Unlock()
 			k.client, k.end, k.err = connect()
-			if k.err != nil {
+			var refused *refusedError
+			switch {
+			case errors.As(k.err, &refused): // it would refuse each of the hosts behind it, and count that
+			case k.err != nil:
 				j.forget(way, k)
-			} else {
+			default:
 				go func() {
 					_ = k.client.Wait()
 					j.forget(way, k)
