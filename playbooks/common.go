@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/polarbook/polarbook/tasks"
 )
 
 // common reads a keyword that all kinds of thing share. It reports whether the keyword is one.
@@ -25,7 +27,7 @@ func (l *loader) common(c *scope, e entry, into *Common) bool {
 	case "become_user":
 		into.BecomeUser = l.text(f, e)
 	case "become_method":
-		into.BecomeMethod = l.oneOf(f, e, "sudo", "su")
+		into.BecomeMethod = l.oneOf(f, e, tasks.BecomeMethods...)
 	case "become_flags":
 		into.BecomeFlags = l.text(f, e)
 	case "remote_user":

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/polarbook/polarbook/tasks"
 )
 
 // variables is a mapping of variables whose names can be used in an expression.
@@ -20,6 +22,10 @@ func (l *loader) variables(f *file, e entry) map[string]Value {
 	vars := map[string]Value{}
 	for _, v := range entries(e.value) {
 		l.variableName(f, v.at, v.key)
+		if v.key == "ansible_become_method" {
+			vars[v.key] = l.oneOf(f, v, tasks.BecomeMethods...)
+			continue
+		}
 		vars[v.key] = l.value(f, v.value)
 	}
 	return vars

@@ -15,6 +15,9 @@ import (
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
+// BecomeMethods are the ways to become another user on a host.
+var BecomeMethods = remote.BecomeMethods
+
 // Module describes one module. Define fills in what follows from the argument struct.
 type Module struct {
 	// Name is the short name, as a task spells it: "copy".

@@ -259,6 +259,10 @@ func TestConnectionVariables(t *testing.T) {
 				return
 			}
 			b.wantKind(err, 0)
+			if got.Passwords == nil {
+				t.Error("what hosts refuse is not remembered for the run")
+			}
+			got.Passwords = nil
 			if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", c.want) {
 				t.Errorf("got  %+v\nwant %+v", got, c.want)
 			}
@@ -289,6 +293,48 @@ func TestBecoming(t *testing.T) {
 			b.wantKind(err, 0)
 			if got := fmt.Sprint(b.conns["h"].runs); got != "["+c.want+"]" {
 				t.Errorf("ran %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+// A way of becoming another user that there is not is refused before any host is connected to.
+func TestMethodsOfBecomingAreCheckedFirst(t *testing.T) {
+	for _, c := range []struct {
+		name, play string
+		vars       map[string]any
+		want       string
+	}{
+		{"inventory", "", map[string]any{"ansible_become_method": "doas"}, `h: ansible_become_method is "doas": polarbook becomes another user by sudo or su`},
+		{"inventory, with its collection", "", map[string]any{"ansible_become_method": "community.general.pbrun"}, `is "community.general.pbrun"`},
+		{"inventory, a template", "", map[string]any{"ansible_become_method": "{{ way }}", "way": "runas"}, `is "runas"`},
+		{"keyword, a template", "become_method: '{{ way }}'", map[string]any{"way": "dzdo"}, `site.yml:3: h: become_method is "dzdo"`},
+		{"one that there is", "", map[string]any{"ansible_become_method": "ansible.builtin.su"}, ""},
+		{"the play knows better", "vars: {ansible_become_method: sudo}", map[string]any{"ansible_become_method": "doas"}, ""},
+		{"not known yet", "", map[string]any{"ansible_become_method": "{{ later }}"}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t)
+			b.inv.AddHost("h", nil, c.vars)
+			b.inv.AddHost("other", nil, map[string]any{"ansible_become_method": "enable"}) // which no play is about
+			connected := false
+			b.o.Connect = func(ctx context.Context, c remote.Config) (Connection, error) {
+				connected = true
+				return b.connect(ctx, c)
+			}
+			keyword := c.play
+			if keyword == "" {
+				keyword = "order: inventory"
+			}
+			_, err := b.run("- hosts: h\n  gather_facts: false\n  " + keyword + "\n  tasks:\n    - shell: \"true\"\n")
+			if c.want == "" {
+				if !connected {
+					t.Errorf("refused: %v", err)
+				}
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), c.want) || connected {
+				t.Errorf("connected %t, %v", connected, err)
 			}
 		})
 	}

@@ -189,7 +189,10 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		names[i] = b.Name
 	}
 	r.events.emit(RunStarted{Time: time.Now(), ID: o.RunID, Playbooks: names, Hosts: r.everyHost(), Check: o.Check})
-	err := r.lockAll(ctx)
+	err := r.checkMethods()
+	if err == nil {
+		err = r.lockAll(ctx)
+	}
 	if err == nil {
 		err = r.playbooks(ctx)
 	}

@@ -24,6 +24,9 @@ type Become struct {
 	Flags string
 }
 
+// BecomeMethods are the methods that there are.
+var BecomeMethods = []string{"sudo", "su"}
+
 // BecomeError means that the host was reached but that becoming another user did
 // not work. Reason says why in words; Output is what sudo or su wrote.
 type BecomeError struct {
@@ -173,7 +176,7 @@ func (b Become) command(marker, mark string) (command string, answers bool, err 
 		words = append(words, "-s", "/bin/sh", "-c", ready, user)
 		return strings.Join(words, " "), true, nil
 	}
-	return "", false, fmt.Errorf("become method %q is not one of sudo, su", b.Method)
+	return "", false, fmt.Errorf("become method %q is not one of %s", b.Method, strings.Join(BecomeMethods, ", "))
 }
 
 // suPrompt is what an su that wants a password leaves on stderr: a line that ends

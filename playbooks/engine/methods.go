@@ -1,0 +1,69 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks"
+)
+
+// checkMethods refuses a way of becoming another user that there is not, as the plays begin with it, before any host is
+// connected to. What cannot be told before is said by the task that meets it.
+func (r *run) checkMethods() error {
+	hosts, wheres := map[string][]string{}, map[string]string{} // by what is wrong with them
+	for _, book := range r.o.Playbooks {
+		for _, play := range book.Plays {
+			selected, err := r.select_(play, nil)
+			if err != nil {
+				continue // said when the play begins
+			}
+			p := &playRun{r: r, book: book, play: play, scope: playScope(play)}
+			for _, inv := range selected {
+				if h, ok := r.host(inv.Name); ok {
+					if where, what := p.checkMethod(h); what != "" && !slices.Contains(hosts[where+what], h.name) {
+						hosts[where+what] = append(hosts[where+what], h.name)
+						wheres[where+what] = where
+					}
+				}
+			}
+		}
+	}
+	var problems []error
+	for _, problem := range keys(hosts) {
+		where := wheres[problem]
+		problems = append(problems, fmt.Errorf("%s%s: %s", where, list(hosts[problem]), strings.TrimPrefix(problem, where)))
+	}
+	return errors.Join(problems...)
+}
+
+// checkMethod says what is wrong with a host's method, and where that is written; "": nothing.
+func (p *playRun) checkMethod(h *host) (where, what string) {
+	v, err := p.vars(h, p.scope, nil)
+	if err != nil {
+		return "", "" // said when the play begins
+	}
+	keyword := p.play.BecomeMethod
+	name, value := "become_method", keyword.Raw
+	if keyword.Given() && keyword.Pos.Line > 0 {
+		where = fmt.Sprintf("%s:%d: ", keyword.Pos.File, keyword.Pos.Line)
+	}
+	if x, ok := v.Get("ansible_become_method"); ok && x != nil {
+		name, value, where = "ansible_become_method", x, ""
+		if at := p.r.o.Inventory.Where(h.name, name); at.Line > 0 {
+			where = fmt.Sprintf("%s:%d:%d: ", at.File, at.Line, at.Column)
+		}
+	}
+	if value == nil {
+		return "", ""
+	}
+	out, err := v.render(value)
+	if err != nil {
+		return "", "" // it may be known later
+	}
+	if method := text(trusted(out)); !slices.Contains(tasks.BecomeMethods, lastPart(method)) {
+		return where, fmt.Sprintf("%s is %q: polarbook becomes another user by %s", name, method, strings.Join(tasks.BecomeMethods, " or "))
+	}
+	return "", ""
+}
