@@ -131,7 +131,9 @@ func (r *rows) acknowledged(x row) {
 	r.pause, r.acked = max(r.pause, time.Since(r.acked)), time.Now()
 }
 
-// read asks one node again and again for the newest row of a writer. What it saw may not be gone later, on no node.
+// read asks one node again and again for the newest row of a writer. What it saw may not be gone later in the same session,
+// and at the end on no node. A new session may see less for a moment: a follower that was killed lets readers in before it
+// has replayed all of its log again.
 func (r *rows) read(ctx context.Context, node string) {
 	var conn *pgx.Conn
 	var newest [writers + 1]int
@@ -150,6 +152,7 @@ func (r *rows) read(ctx context.Context, node string) {
 		var err error
 		if conn == nil || conn.IsClosed() {
 			conn, err = r.s.Connect(one, node)
+			clear(newest[:])
 		}
 		if err == nil {
 			err = conn.QueryRow(one, fmt.Sprintf("select coalesce(max(n), 0) from durable where w = %d", w)).Scan(&n)
