@@ -34,6 +34,7 @@ type Arg struct {
 	Default  string // as written in YAML; empty: none
 	Choices  []string
 	Secret   bool // its value is masked wherever it shows
+	Late     bool // it is rendered when the module asks for it; New takes a Late for it, or a text
 	Doc      string
 
 	index []int
@@ -43,8 +44,8 @@ type Arg struct {
 //
 //	arg:"name[,required][,secret][,raw][,path][,mode]"  alias:"a b"  default:"x"  choices:"a b c"  doc:"…"
 //
-// and is of type string, bool, int, float64, []string, []any, map[string]any, any, or a pointer to one of the first
-// four, which is nil when the argument was not given. Arguments that several modules have are a struct that theirs
+// and is of type string, bool, int, float64, []string, []any, map[string]any, any, Message, or a pointer to one of the
+// first four, which is nil when the argument was not given. Arguments that several modules have are a struct that theirs
 // embed. build checks the values and returns the work to do. The field
 // tagged `arg:",rest"` (map[string]any) takes all arguments of a module with AnyArgs.
 func Define[A any](m Module, build func(a *A, l Local) (Action, error)) Module {
@@ -60,6 +61,7 @@ func Define[A any](m Module, build func(a *A, l Local) (Action, error)) Module {
 		arg.Aliases = strings.Fields(f.Tag.Get("alias"))
 		arg.Choices = strings.Fields(f.Tag.Get("choices"))
 		arg.Kind = kindOf(f.Type)
+		arg.Late = f.Type == reflect.TypeFor[Message]()
 		for _, p := range parts[1:] {
 			switch p {
 			case "required":
@@ -213,6 +215,9 @@ func (m *Module) resolve(args map[string]any) (map[string]any, error) {
 }
 
 func kindOf(t reflect.Type) Kind {
+	if t == reflect.TypeFor[Message]() {
+		return String
+	}
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
@@ -293,6 +298,10 @@ func (a Arg) oneOf(value any) error {
 }
 
 func set(field reflect.Value, a Arg, value any) error {
+	if late, ok := value.(Late); ok {
+		field.Set(reflect.ValueOf(Message{render: late}))
+		return nil
+	}
 	out, err := a.convert(value)
 	if err != nil {
 		return err
@@ -313,6 +322,9 @@ func set(field reflect.Value, a Arg, value any) error {
 		}
 		target.Set(reflect.ValueOf(texts))
 		return nil
+	}
+	if text, ok := out.(string); ok && a.Late {
+		out = Message{text: text}
 	}
 	v := reflect.ValueOf(out)
 	if !v.Type().AssignableTo(target.Type()) && v.CanConvert(target.Type()) && v.Kind() != reflect.String {

@@ -3,15 +3,16 @@ package tasks
 import "fmt"
 
 type assertArgs struct {
-	That       any    `arg:"that,required,raw" doc:"Expressions that must all hold, written as in when."`
-	FailMsg    string `arg:"fail_msg" alias:"msg" doc:"What to say when one does not."`
-	SuccessMsg string `arg:"success_msg" doc:"What to say when all do."`
-	Quiet      bool   `arg:"quiet" default:"false" doc:"Say nothing of each expression."`
+	That       any     `arg:"that,required,raw" doc:"Expressions that must all hold, written as in when."`
+	FailMsg    Message `arg:"fail_msg" alias:"msg" doc:"What to say when one does not."`
+	SuccessMsg Message `arg:"success_msg" doc:"What to say when all do."`
+	Quiet      bool    `arg:"quiet" default:"false" doc:"Say nothing of each expression."`
 }
 
 var assertModule = Define(Module{
 	Name: "assert", Collections: []string{"ansible.builtin"},
 	Summary: "Fail unless expressions hold",
+	Notes:   []string{"fail_msg is rendered when an expression does not hold, success_msg when all do: they may name what is there only then."},
 	Returns: []Return{{"assertion", "str", "the expression that does not hold"}, {"evaluated_to", "bool", "false"}, {"msg", "str", "fail_msg or success_msg"}},
 	Examples: `
 - assert:
@@ -58,17 +59,11 @@ func (a *assertAction) Plan(Found) (Plan, error) {
 		}
 		all = append(all, map[string]any{"assertion": that, "evaluated_to": holds})
 		if !holds {
-			msg := a.FailMsg
-			if msg == "" {
-				msg = fmt.Sprintf("this does not hold: %v", that)
-			}
+			msg := a.FailMsg.or("fail_msg", fmt.Sprintf("this does not hold: %v", that))
 			return Plan{}, &Failure{Msg: msg, Values: map[string]any{"assertion": that, "evaluated_to": false, "msg": msg}}
 		}
 	}
-	msg := a.SuccessMsg
-	if msg == "" {
-		msg = "All assertions passed"
-	}
+	msg := a.SuccessMsg.or("success_msg", "All assertions passed")
 	values := map[string]any{"msg": msg}
 	if !a.Quiet {
 		values["assertions"] = all

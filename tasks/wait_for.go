@@ -25,7 +25,7 @@ type waitForArgs struct {
 	SearchRegex    string   `arg:"search_regex" doc:"What the file has to contain, or what the port's server has to say."`
 	ExcludeHosts   []string `arg:"exclude_hosts" doc:"With drained: addresses whose connections do not count."`
 	ActiveStates   []string `arg:"active_connection_states" default:"ESTABLISHED,FIN_WAIT1,FIN_WAIT2,SYN_RECV,SYN_SENT,TIME_WAIT" doc:"With drained: what counts as connected."`
-	Msg            string   `arg:"msg" doc:"What to say when it is given up."`
+	Msg            Message  `arg:"msg" doc:"What to say when it is given up."`
 }
 
 var waitForModule = Define(Module{
@@ -132,10 +132,7 @@ func (w *waitFor) Apply(ctx context.Context, h Host, _ Plan) (Result, error) {
 			return Result{Values: w.values(s, elapsed)}, nil
 		}
 		if !time.Now().Before(deadline) {
-			msg := w.Msg
-			if msg == "" {
-				msg = fmt.Sprintf("waited %d s for %s; last seen: %s", elapsed, w.what(), s.seen)
-			}
+			msg := w.Msg.or("msg", fmt.Sprintf("waited %d s for %s; last seen: %s", elapsed, w.what(), s.seen))
 			return Result{}, &Failure{Msg: msg, Values: map[string]any{"elapsed": elapsed}}
 		}
 		if err := pause(ctx, min(time.Duration(w.Sleep)*time.Second, time.Until(deadline))); err != nil {

@@ -83,15 +83,32 @@ func (s *step) arguments(v *variables) (map[string]any, error) {
 			args[name] = trusted(x.Raw)
 			continue
 		}
-		out, err := v.render(x.Raw)
-		if err != nil {
-			return nil, at(x.Pos, fmt.Errorf("%s: %w", name, err))
+		if arg, ok := m.Arg(name); ok && arg.Late {
+			args[name] = tasks.Late(func() (any, error) {
+				out, _, err := v.argument(name, x)
+				return out, err
+			})
+			continue
 		}
-		if out, keep := withoutOmitted(out); keep {
+		out, keep, err := v.argument(name, x)
+		if err != nil {
+			return nil, err
+		}
+		if keep {
 			args[name] = out
 		}
 	}
 	return args, nil
+}
+
+// argument renders an argument. keep is false for one that is omitted.
+func (v *variables) argument(name string, x playbooks.Value) (out any, keep bool, err error) {
+	out, err = v.render(x.Raw)
+	if err != nil {
+		return nil, false, at(x.Pos, fmt.Errorf("%s: %w", name, err))
+	}
+	out, keep = withoutOmitted(out)
+	return out, keep, nil
 }
 
 func trusted(x any) any {

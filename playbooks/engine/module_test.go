@@ -341,3 +341,28 @@ func TestAnswersHadAheadOfTime(t *testing.T) {
 		t.Errorf("after a change: %q", got)
 	}
 }
+
+// What a message names is often there only when something has gone wrong.
+func TestMessagesAreRenderedWhenTheyAreNeeded(t *testing.T) {
+	const playbook = `
+- hosts: a
+  gather_facts: false
+  tasks:
+    - assert: {that: faults | length == 0, fail_msg: "{{ (faults | first).line }} {{ nobody_set_this }}"}
+    - assert: {that: true, success_msg: "all {{ faults | length }} are well", fail_msg: "{{ omit }}"}
+      register: well
+    - assert: {that: "well.msg == 'all 0 are well'", fail_msg: "it was {{ well.msg }}"}
+    - block:
+        - assert: {that: faults | length == 1, fail_msg: "{{ faults | length }} of them"}
+      rescue:
+        - assert: {that: "ansible_failed_result.msg == '0 of them'"}
+    - assert: {that: faults | length == 1, fail_msg: "{{ nobody_set_this }}"}
+  vars: {faults: []}
+`
+	b := newBench(t, "a")
+	_, err := b.run(playbook)
+	b.wantKind(err, HostFailed)
+	if text := b.rec.text(); !strings.Contains(text, "this does not hold: faults | length == 1; fail_msg cannot be rendered") || !strings.Contains(text, "nobody_set_this") {
+		t.Error(text)
+	}
+}
