@@ -7,30 +7,8 @@ import (
 // followNote is what modules say that work on files.
 const followNote = "Links in the path, and one at its end with follow, are followed where only root or the account that works could have put them there. One that another account made or could replace is refused, unless it leads to what belongs to that same account."
 
-// inside is the shell's way to work in a directory that another account may own and change meanwhile. A path is walked
-// once; from then on the working directory is what is worked in, which nobody can put something else in place of, names
-// are relative to it, and a file is what its descriptor says, by way of /proc/self/fd: chmod and chown follow nothing but
-// that. Nothing is opened by a path that was looked at before.
-//
-// Where a path leads through links, root and the account that works may have made them, in directories that are theirs
-// alone. A link that somebody else made or could put there leads only to what belongs to that same account.
-var inside = withoutComments(`changed() { die "$1 was changed by somebody else while it was worked on: run again"; }
-# inside DIR: makes it the working directory, and $here its real path. Fails when there is none.
-inside() {
-	case $1 in /*) here=$1 ;; *) here=$(readlink /proc/self/cwd)/${1#./} ;; esac
-	[ "$here" = / ] || here=${here%/}
-	cd -P -- "$here" 2>/dev/null || return 1
-	[ "$(readlink /proc/self/cwd)" != "$here" ] || return 0
-	resolve "$here"
-	here=$real
-	cd -P -- "$here" && [ "$(readlink /proc/self/cwd)" = "$here" ] || changed "$1"
-	[ -z "$theirs" ] || [ "$(stat -c %u .)" = "$theirs" ] || astray "$1"
-}
-astray() {
-	[ "$theirs" != '?' ] || die "$1 leads through a link that others than root can replace: it is not followed"
-	die "$1 leads through a link of the user with the number $theirs to what is not that user's: it is not followed"
-}
-# resolve PATH: leaves in $real where it leads, and in $theirs whose links lead there when they are not root's.
+// resolving walks a path link by link, and says who could have it lead elsewhere.
+const resolving = `# resolve PATH: leaves in $real where it leads, and in $theirs whose links lead there when they are not root's.
 resolve() {
 	real= theirs= rest=${1#/} hops=0
 	while [ -n "$rest" ]; do
@@ -62,7 +40,32 @@ whose() {
 		NR <= n && $3 % 10 ~ /[2367]/ && (length($3) < 4 || $3 !~ /^[1357]/) { print "?"; exit }
 		NR <= n && $2 != 0 && int($3 / 10) % 10 ~ /[2367]/ && (length($3) < 4 || $3 !~ /^[1357]/) { print "?"; exit }'
 }
-# spot PATH [follow]: makes the directory of PATH the working directory and leaves the name in it in $b.
+`
+
+// inside is the shell's way to work in a directory that another account may own and change meanwhile. A path is walked
+// once; from then on the working directory is what is worked in, which nobody can put something else in place of, names
+// are relative to it, and a file is what its descriptor says, by way of /proc/self/fd: chmod and chown follow nothing but
+// that. Nothing is opened by a path that was looked at before.
+//
+// Where a path leads through links, root and the account that works may have made them, in directories that are theirs
+// alone. A link that somebody else made or could put there leads only to what belongs to that same account.
+var inside = withoutComments(`changed() { die "$1 was changed by somebody else while it was worked on: run again"; }
+# inside DIR: makes it the working directory, and $here its real path. Fails when there is none.
+inside() {
+	case $1 in /*) here=$1 ;; *) here=$(readlink /proc/self/cwd)/${1#./} ;; esac
+	[ "$here" = / ] || here=${here%/}
+	cd -P -- "$here" 2>/dev/null || return 1
+	[ "$(readlink /proc/self/cwd)" != "$here" ] || return 0
+	resolve "$here"
+	here=$real
+	cd -P -- "$here" && [ "$(readlink /proc/self/cwd)" = "$here" ] || changed "$1"
+	[ -z "$theirs" ] || [ "$(stat -c %u .)" = "$theirs" ] || astray "$1"
+}
+astray() {
+	[ "$theirs" != '?' ] || die "$1 leads through a link that others than root can replace: it is not followed"
+	die "$1 leads through a link of the user with the number $theirs to what is not that user's: it is not followed"
+}
+` + resolving + `# spot PATH [follow]: makes the directory of PATH the working directory and leaves the name in it in $b.
 spot() {
 	d=${1%/*} b=${1##*/}
 	inside "${d:-/}" || return 1
@@ -137,9 +140,12 @@ func withoutComments(script string) string {
 
 // rootsOnly defines a shell function that says whether only root can put another program in the place of FILE: what root
 // runs without being asked to must lie in root's directories.
-const rootsOnly = `roots() {
-	f=$(readlink -f -- "$1") && [ -n "$f" ] || return 1
-	left=${f#/} up=
+var rootsOnly = withoutComments(resolving + `roots() { (
+	die() { exit 1; }
+	changed() { exit 1; }
+	resolve "$1"
+	[ -z "$theirs" ] && [ -e "$real" ] || exit 1
+	left=${real#/} up=
 	set -- /
 	while [ -n "$left" ]; do
 		up=$up/${left%%/*}
@@ -151,8 +157,33 @@ const rootsOnly = `roots() {
 		$3 % 10 ~ /[2367]/ && (NR == n || length($3) < 4 || $3 !~ /^[1357]/) { bad = 1 }
 		$2 != 0 && int($3 / 10) % 10 ~ /[2367]/ && (NR == n || length($3) < 4 || $3 !~ /^[1357]/) { bad = 1 }
 		END { exit bad || NR != n }'
-}
-`
+) }
+`)
+
+// strangers defines a shell function that says who else than root and one account could put another directory in the place
+// of DIR, which need not be there yet, or of one above it. It prints nothing when nobody could.
+var strangers = withoutComments(resolving + `strangers() { ( # DIR [ACCOUNT]
+	die() { printf '%s\n' "$1"; exit 0; }
+	changed() { die "$1 was changed meanwhile"; }
+	uid=0 gid=0
+	if [ -n "$2" ] && uid=$(id -u "$2" 2>/dev/null); then gid=$(id -g "$2"); else uid=0; fi
+	resolve "$1"
+	[ "${theirs:-$uid}" = "$uid" ] || die "$1 leads through a link that another account can replace"
+	left=${real#/} up=
+	set -- /
+	while [ -n "$left" ]; do
+		up=$up/${left%%/*}
+		set -- "$@" "$up"
+		case $left in */*) left=${left#*/} ;; *) left= ;; esac
+	done
+	stat -c '%u %g %a %U %G %n' -- "$@" 2>/dev/null | awk -v u="$uid" -v g="$gid" -v me="$(id -u)" '
+		function name() { for (i = 0; i < 5; i++) sub(/^[^ ]+ /, ""); return $0 }
+		{ sticky = length($3) > 3 && $3 ~ /^[1357]/ }
+		$1 != 0 && $1 != u && $1 != me { who = $4 == "UNKNOWN" ? "the user with the number " $1 : $4; print name() " belongs to " who; exit }
+		!sticky && $3 % 10 ~ /[2367]/ { mode = $3; print name() " can be written to by everybody (mode " mode ")"; exit }
+		!sticky && $2 != 0 && $2 != g && int($3 / 10) % 10 ~ /[2367]/ { who = $5 == "UNKNOWN" ? "with the number " $2 : $5; print name() " can be written to by the group " who; exit }'
+) }
+`)
 
 // at begins a script that works on one path: in the path's directory, with its name in "$b" and its whole in "$p".
 func at(word string, follow bool) string {

@@ -11,6 +11,19 @@ import (
 // other is an account that is neither root nor known.
 const other = 61234
 
+// nobody is the account of that name, which every system has.
+const nobody = 65534
+
+// open lets other accounts into a test's directory.
+func open(t *testing.T, dir string) {
+	t.Helper()
+	for d := dir; d != "/" && d != "/tmp"; d = filepath.Dir(d) {
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestLinksOfOthers has root work in a directory of another account, which put links there.
 func TestLinksOfOthers(t *testing.T) {
 	if os.Getuid() != 0 {
@@ -45,11 +58,7 @@ func TestLinksOfOthers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachShell(t, func(t *testing.T, h *localHost, dir string) {
-				for d := dir; d != "/" && d != "/tmp"; d = filepath.Dir(d) {
-					if err := os.Chmod(d, 0o755); err != nil {
-						t.Fatal(err)
-					}
-				}
+				open(t, dir)
 				home, root := dir+"/home", dir+"/root"
 				place := strings.NewReplacer("HOME", home, "ROOT", root)
 				for _, f := range []string{root + "/file", root + "/inner/none", home + "/own", home + "/sub/own", dir + "/source", dir + "/tree/dir/x"} {

@@ -3,6 +3,7 @@ package tasks
 import (
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +21,7 @@ func (c *checkAction) rows(h checkHost, n nodeState, asked checkAsked) checkRows
 	c.inventory(&r, h, asked)
 	c.system(&r, h)
 	c.room(&r, h, n)
+	c.owners(&r, h, n)
 	c.node(&r, h, n)
 	c.settings(&r, h)
 	c.software(&r, h, n)
@@ -145,6 +147,23 @@ func (c *checkAction) room(r *checkRows, h checkHost, n nodeState) {
 		default:
 			r.add(p.name, statusPass, found, wanted, "")
 		}
+	}
+}
+
+// owners says whose account could put other directories in the place of the node's. Where a node is set up already it is
+// too late to ask for others.
+func (c *checkAction) owners(r *checkRows, h checkHost, n nodeState) {
+	a := c.args
+	status := statusFail
+	if n.whole(&a.nodeArgs) {
+		status = statusWarn
+	}
+	for _, s := range h.Strangers {
+		wanted, fix := "directories above it that only root or "+a.User+" can change", "choose another path, or give the directory to root"
+		if s[0] == a.Home {
+			wanted, fix = "directories that only root can change: root runs programs from there", "choose another polardb_home, or give the directory to root"
+		}
+		r.add("owners above "+path.Base(s[0]), status, s[1], wanted, fix)
 	}
 }
 

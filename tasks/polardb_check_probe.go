@@ -58,8 +58,8 @@ func compressor(file string) string {
 
 // A here-document or a pipe into while would lose nothing here: every line is printed where it is found. What a host
 // does not have is left out, and the plan says what that means.
-const checkScript = `(
-` + tcpTables + `export LC_ALL=C
+var checkScript = `(
+` + tcpTables + strangers + `export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin:/usr/local/sbin
 NL='
 '
@@ -100,6 +100,12 @@ ROOMS
 else
 	while [ $# -gt 0 ]; do rooms=$(room "$2") || rooms='||||'; say "path.$1=$rooms|$2"; shift 2; done
 fi
+for d in @PGDATA@ @POLARDATA@; do
+	who=$(strangers "${d%/*}" @USER@)
+	if [ -n "$who" ]; then say "strangers=$d|$who"; fi
+done
+who=$(strangers @HOME@/versions)
+if [ -n "$who" ]; then d=@HOME@ && say "strangers=$d|$who"; fi
 systemd=
 if [ -d /run/systemd/system ]; then systemd=$(systemctl --version 2>/dev/null); fi
 say "systemd=${systemd%%"$NL"*}"
@@ -178,6 +184,7 @@ type checkHost struct {
 	MemoryKB          map[string]int // MemTotal, MemAvailable, SwapTotal, SwapFree
 	Libc              string
 	Places            map[string]checkPlace // pgdata, polardata, home, temp, shm
+	Strangers         [][2]string           // a path of ours, and who else could put something in its place
 	Systemd           string
 	MissingTools      []string
 	Listening         []int // ports that somebody listens on at 127.0.0.1
@@ -252,6 +259,9 @@ func parseCheck(f Found) (checkHost, error) {
 			h.CPUs, _ = strconv.Atoi(value)
 		case "libc":
 			h.Libc = value
+		case "strangers":
+			dir, who, _ := strings.Cut(value, "|")
+			h.Strangers = append(h.Strangers, [2]string{dir, who})
 		case "systemd":
 			h.Systemd = value
 		case "tool.missing":

@@ -123,3 +123,52 @@ PATH=${PATH#*:} exec df "$@"
 		}
 	})
 }
+
+// TestCheckWhoseDirectories has the node's paths lie below what another account could replace.
+func TestCheckWhoseDirectories(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("SKIP: changes owners, so it needs root")
+	}
+	eachShell(t, func(t *testing.T, h *localHost, dir string) {
+		open(t, dir)
+		for _, f := range []string{"stranger/inner", "engine", "linked", "shared"} {
+			if err := os.MkdirAll(dir+"/"+f, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for f, uid := range map[string]int{"stranger": other, "engine": nobody} {
+			if err := os.Chown(dir+"/"+f, uid, uid); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Symlink(dir+"/linked", dir+"/stranger/link"); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(dir+"/shared", 0o777); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct{ pgdata, home, row, found string }{
+			{"engine/pgdata", "opt/polardb", "", ""},
+			{"stranger/inner/pgdata", "opt/polardb", "owners above pgdata", "stranger belongs to the user with the number 61234"},
+			{"stranger/none/yet/pgdata", "opt/polardb", "owners above pgdata", "stranger belongs to"},
+			{"stranger/link/pgdata", "opt/polardb", "owners above pgdata", "leads through a link"},
+			{"shared/pgdata", "opt/polardb", "owners above pgdata", "shared can be written to by everybody (mode 777)"},
+			{"engine/pgdata", "engine/home", "owners above home", "engine belongs to nobody"},
+			{"engine/pgdata", "stranger/link/home", "owners above home", "leads through a link"},
+		} {
+			rows, _ := checked(t, h, map[string]any{"pgdata": dir + "/" + c.pgdata, "polardata": dir + "/engine/polardata", "home": dir + "/" + c.home, "user": "nobody", "nodes": []any{}}, &fakeLocal{dir: dir})
+			var about checkRows
+			for _, row := range rows {
+				if strings.HasPrefix(row.Name, "owners above ") {
+					about = append(about, row)
+				}
+			}
+			switch {
+			case c.row == "" && len(about) > 0:
+				t.Errorf("%s and %s: %v", c.pgdata, c.home, about)
+			case c.row != "" && (len(about) != 1 || about[0].Name != c.row || about[0].Status != statusFail || !strings.Contains(about[0].Found, c.found)):
+				t.Errorf("%s and %s: got %+v, want %s: %s", c.pgdata, c.home, about, c.row, c.found)
+			}
+		}
+	})
+}

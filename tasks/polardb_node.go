@@ -73,7 +73,7 @@ func (a *nodeArgs) probe() string {
 	return a.names().Replace(r.Replace(nodeProbeScript))
 }
 
-const nodeProbeScript = tcpTables + rootsOnly + `
+var nodeProbeScript = tcpTables + rootsOnly + `
 PGDATA=@PGDATA@ POLARDATA=@POLARDATA@ MARKER=@MARKER@ FORMER=@FORMER@ BIN=@BIN@
 ` + markerProbe + `
 directory() {
