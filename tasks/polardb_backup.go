@@ -6,6 +6,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
@@ -27,7 +28,7 @@ var polardbBackupModule = Define(Module{
 	Notes: []string{
 		"Written into a directory that is absent or empty, or that an earlier backup of ours began and did not finish. A finished backup is left as it is; whatever else is in the directory is refused.",
 		"Finished means: the engine's tool ended well, pg_controldata reads POLARDATA/global/pg_control, and SHA256SUMS lists every file. The file backup.polarbook says so, and is written last.",
-		"The copy holds the leader's configuration with the replication password: the directory is for the engine's account alone.",
+		"The copy holds the leader's configuration with the replication password: the directory is for the engine's account alone, which writes all that is in it. One that another account owns, or could replace since a directory above is that account's or everybody's, is refused.",
 	},
 	Returns: []Return{{"source", "str", "the node that was copied"}, {"bytes", "int", "the size of the copy"}, {"files", "int", "how many files have a checksum"}},
 	Examples: `- polardb_backup:
@@ -54,11 +55,14 @@ type backupAction struct {
 }
 
 func (b *backupAction) Probe() string {
-	return strings.NewReplacer("@TO@", remote.Quote(b.args.To), "@BIN@", remote.Quote(b.args.Home+"/current/bin")).Replace(`
+	return strings.NewReplacer("@TO@", remote.Quote(b.args.To), "@USER@", remote.Quote(b.args.User), "@BIN@", remote.Quote(b.args.Home+"/current/bin")).Replace(strangers + `
 TO=@TO@
+who=$(strangers "${TO%/*}" @USER@)
+[ -z "$who" ] || echo "stranger=$who"
+if [ -d "$TO" ]; then stat -L -c owner=%U -- "$TO"; fi
 if [ -e "$TO" ] && [ ! -d "$TO" ]; then echo kind=file; elif [ -d "$TO" ]; then echo kind=directory; fi
 if [ -d "$TO" ]; then ls -A "$TO" | grep -vx backup.polarbook.new | head -n 5 | sed 's/^/holds=/'; fi
-[ -f "$TO/backup.polarbook" ] && sed -n 's/^\([a-z]*=\)/note.\1/p' "$TO/backup.polarbook"
+[ -f "$TO/backup.polarbook" ] && head -c 4096 "$TO/backup.polarbook" | sed -n 's/^\([a-z]*=\)/note.\1/p'
 for p in polar_basebackup pg_basebackup; do [ -x @BIN@/$p ] && { echo "tool=$p"; break; }; done
 :`)
 }
@@ -76,6 +80,10 @@ func (b *backupAction) Plan(f Found) (Plan, error) {
 	}
 	state := found["note.state"]
 	switch {
+	case found["stranger"] != "":
+		return Plan{}, &Failure{Msg: fmt.Sprintf("%s is no place for a backup: %s", a.To, found["stranger"]), Hint: "whoever can replace the directory gets at the data and its passwords: name another, or give the directory to root"}
+	case found["owner"] != "" && found["owner"] != "root" && found["owner"] != a.User:
+		return Plan{}, &Failure{Msg: fmt.Sprintf("%s belongs to %s", a.To, found["owner"]), Hint: "name another directory, or give it to " + a.User}
 	case found["kind"] == "file":
 		return Plan{}, &Failure{Msg: a.To + " is a file"}
 	case state == "finished" && found["note.cluster"] == a.Cluster:
@@ -92,41 +100,59 @@ func (b *backupAction) Plan(f Found) (Plan, error) {
 	return Plan{Change: true, Msg: msg, Data: found["tool"]}, nil
 }
 
-// script makes the copy. What stands in @…@ is quoted.
-const backupScript = `set -e
+// backupScript makes the copy; what stands in @…@ is quoted. The directory is the engine's account's, which changes it as it
+// likes: root makes it, and then all is done by that account, from within.
+var backupScript = preamble + inside + strangers + `set -e
 TO=@TO@
 umask 077
 cd /
-# A note that was cut off while it was written: nothing else here has that name.
-rm -f "$TO/backup.polarbook.new"
-if [ -d "$TO" ] && [ -n "$(ls -A "$TO")" ]; then
-	grep -qx 'state=begun' "$TO/backup.polarbook" && grep -qxF -- @CLUSTERLINE@ "$TO/backup.polarbook" || { echo "$TO is no longer empty" >&2; exit 1; }
-	find "$TO" -mindepth 1 -maxdepth 1 ! -name backup.polarbook -exec rm -rf -- {} +
+alone() { # DIR
+	who=$(strangers "$1" @USER@)
+	[ -z "$who" ] || die "$who, and whoever can replace the directory of a backup gets at the data and its passwords: choose another, or give the directory to root"
+}
+alone "${TO%/*}"
+( umask 022; reach "${TO%/*}" ) || exit 1
+[ -d "$TO" ] || ( spot "$TO" && mkdir -m 0700 -- "./$b" ) || exit 1
+inside "$TO" || die "$TO cannot be entered"
+alone "${here%/*}/"
+owner=$(stat -c %u .)
+[ "$owner" = 0 ] || [ "$owner" = "$(id -u @USER@)" ] || die "$TO belongs to another account"
+if [ -n "$(ls -A . | grep -vx backup.polarbook.new)" ]; then
+	[ -f backup.polarbook ] || die "$TO is no longer empty"
+	hold backup.polarbook
+	grep -qx state=begun $held && grep -qxF -- @CLUSTERLINE@ $held || die "$TO is no longer empty"
+	exec 7<&-
 fi
-( umask 022; mkdir -p "$(dirname "$TO")" )
-[ -d "$TO" ] || mkdir "$TO"
-chmod 700 "$TO"
-note() { printf 'cluster=%s\nsource=%s\ntaken=%s\nstate=%s\n' @CLUSTER@ @SOURCE@ "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1" >"$TO/backup.polarbook.new"; sync; mv -f "$TO/backup.polarbook.new" "$TO/backup.polarbook"; sync; }
+chown -h @USER@: .
+chmod 700 .
+own() { runuser -u @USER@ -- sh -euc "$@"; }
+note() { own 'printf "cluster=%s\nsource=%s\ntaken=%s\nstate=%s\n" "$@" >backup.polarbook.new; sync; mv -f backup.polarbook.new backup.polarbook; sync' sh @CLUSTER@ @SOURCE@ "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1"; }
+# A note that was cut off while it was written: nothing else here has that name.
+own 'rm -f backup.polarbook.new; find . -mindepth 1 -maxdepth 1 ! -name backup.polarbook -exec rm -rf -- {} +'
 note begun
-mkdir "$TO/pgdata" "$TO/polardata"
-chown @USER@: "$TO" "$TO/pgdata" "$TO/polardata"
+own 'mkdir pgdata polardata'
 ` + workDir + `cat >"$WORK/pgpass"
 chown @USER@: "$WORK/pgpass"
 as() { runuser -u @USER@ -- env LC_ALL=C LD_LIBRARY_PATH=@LIB@ PATH=@BIN@:"$PATH" "$@"; }
 as PGPASSFILE="$WORK/pgpass" PGCONNECT_TIMEOUT=15 @TLS@timeout @TIMEOUT@ @TOOL@ -w -h @HOST@ -p @PORT@ -U @REPLICATOR@ -D "$TO/pgdata" --polardata="$TO/polardata" -X stream -c fast --progress -v
-[ -s "$TO/polardata/global/pg_control" ] || { echo "the copy has no global/pg_control" >&2; exit 1; }
+own '[ -s polardata/global/pg_control ]' || { echo "the copy has no global/pg_control" >&2; exit 1; }
 as pg_controldata "$TO/polardata" >"$WORK/control" || { echo "pg_controldata cannot read the copy" >&2; exit 1; }
-cd "$TO"
-find pgdata polardata -type f -print0 | sort -z | xargs -0 sha256sum >SHA256SUMS.new
+own 'find pgdata polardata -type f -print0 | sort -z | xargs -0 sha256sum >SHA256SUMS.new
 sync
-mv SHA256SUMS.new SHA256SUMS
-chown @USER@: SHA256SUMS
-sha256sum -c SHA256SUMS >"$WORK/sums" || { grep -v ': OK$' "$WORK/sums" >&2; exit 1; }
+mv SHA256SUMS.new SHA256SUMS'
+own 'sha256sum -c SHA256SUMS' >"$WORK/sums" || { grep -v ': OK$' "$WORK/sums" >&2; exit 1; }
 note finished
-echo "bytes=$(find pgdata polardata -type f -exec stat -c %s {} + | awk '{ n += $1 } END { printf "%.0f", n }')"
-echo "files=$(wc -l <SHA256SUMS)"
+own 'echo "bytes=$(find pgdata polardata -type f -exec stat -c %s {} + | awk "{ n += \$1 } END { printf \"%.0f\", n }")"
+echo "files=$(wc -l <SHA256SUMS)"'
 sed -n 's/^Database cluster state: */control=/p' "$WORK/control"
 `
+
+func (b *backupAction) script(tool string, leader dma.View) string {
+	a := b.args
+	return strings.NewReplacer("@TO@", remote.Quote(a.To), "@CLUSTERLINE@", remote.Quote("cluster="+a.Cluster), "@CLUSTER@", remote.Quote(a.Cluster), "@SOURCE@", remote.Quote(leader.Node),
+		"@USER@", remote.Quote(a.User), "@LIB@", remote.Quote(a.Home+"/current/lib"), "@BIN@", remote.Quote(a.Home+"/current/bin"), "@TIMEOUT@", fmt.Sprint(a.Timeout), "@TOOL@", tool,
+		"@TLS@", verifying(a.SSLRootCert), "@HOST@", remote.Quote(leader.Address.Host), "@PORT@", fmt.Sprint(leader.Address.Port), "@REPLICATOR@", remote.Quote(a.ReplicationUser)).Replace(backupScript)
+}
 
 func (b *backupAction) Apply(ctx context.Context, h Host, p Plan) (Result, error) {
 	a := b.args
@@ -142,9 +168,7 @@ func (b *backupAction) Apply(ctx context.Context, h Host, p Plan) (Result, error
 		return Result{}, err
 	}
 	h.Say("copying " + leader.Node + " (" + leader.Address.String() + ")")
-	script := strings.NewReplacer("@TO@", remote.Quote(a.To), "@CLUSTERLINE@", remote.Quote("cluster="+a.Cluster), "@CLUSTER@", remote.Quote(a.Cluster), "@SOURCE@", remote.Quote(leader.Node),
-		"@USER@", remote.Quote(a.User), "@LIB@", remote.Quote(a.Home+"/current/lib"), "@BIN@", remote.Quote(a.Home+"/current/bin"), "@TIMEOUT@", fmt.Sprint(a.Timeout), "@TOOL@", tool,
-		"@TLS@", verifying(a.SSLRootCert), "@HOST@", remote.Quote(leader.Address.Host), "@PORT@", fmt.Sprint(leader.Address.Port), "@REPLICATOR@", remote.Quote(a.ReplicationUser)).Replace(backupScript)
+	script := b.script(tool, leader)
 	pass := passLine(a.ReplicationUser, a.ReplicationPassword)
 	var last []string
 	values := map[string]any{"source": leader.Node}
