@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -57,7 +58,7 @@ func (e *BecomeError) WrongPassword() bool {
 
 // becomePatience bounds how long sudo or su may take, directory servers and the
 // delay after a wrong password included.
-const becomePatience = 30 * time.Second
+var becomePatience = 30 * time.Second // a variable for its test
 
 var (
 	userPattern = regexp.MustCompile(`^[A-Za-z0-9_.][A-Za-z0-9_.@+\\-]*\$?$`)
@@ -119,14 +120,17 @@ func (h *Host) openMarked(ctx context.Context, b Become, mark string) (*session,
 }
 
 func (h *Host) openOnce(ctx context.Context, b Become, mark string) (*session, error) {
+	if err := h.mute.recent(b); err != nil {
+		return nil, err
+	}
 	marker := "polarbook-" + randomHex()
-	command, answers, err := b.command(marker, mark)
+	command, err := b.command(marker, mark)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", h.Name(), err)
 	}
 	s, err := h.openSession(ctx, command)
-	if err != nil || !answers {
-		return s, err
+	if err != nil {
+		return nil, err
 	}
 	if err := b.handshake(ctx, s, marker); err != nil {
 		s.close()
@@ -135,18 +139,51 @@ func (h *Host) openOnce(ctx context.Context, b Become, mark string) (*session, e
 	return s, nil
 }
 
+// mutes are the ways to a shell that said nothing for as long as they were waited for. They are not waited for again a
+// moment later: a task, its lock and what it looks at would each do so.
+type mutes struct {
+	mu   sync.Mutex
+	last map[Become]muteError
+}
+
+type muteError struct {
+	err   error
+	until time.Time
+}
+
+func (m *mutes) note(b Become, err error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.last == nil {
+		m.last = map[Become]muteError{}
+	}
+	m.last[b] = muteError{err, time.Now().Add(becomePatience)}
+	return err
+}
+
+func (m *mutes) recent(b Become) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if e, ok := m.last[b]; ok && time.Now().Before(e.until) {
+		return e.err
+	}
+	return nil
+}
+
 // command is what sshd has the login shell run, be that csh or fish: plain words
-// and, at most, one pair of double quotes. answers: a program before the shell may
-// read its input, so nothing may be written before the shell says that it is there.
-func (b Become) command(marker, mark string) (command string, answers bool, err error) {
+// and one pair of double quotes. The wanted shell says that it is there before anything
+// is written: a start-up file, a menu or a sudo before it may read its input, and would
+// take a script for answers.
+func (b Become) command(marker, mark string) (string, error) {
+	ready := fmt.Sprintf(`"echo %s-ready; %s"`, marker, markedShell(mark))
 	if b.Method == "" {
-		return markedShell(mark), false, nil
+		return "exec /bin/sh -c " + ready, nil
 	}
 	if !userPattern.MatchString(b.User) {
-		return "", false, fmt.Errorf("become user %q is not a user name", b.User)
+		return "", fmt.Errorf("become user %q is not a user name", b.User)
 	}
 	if !flagPattern.MatchString(b.Flags) {
-		return "", false, fmt.Errorf("become flags %q: only letters, digits and _./=:@,+- are allowed", b.Flags)
+		return "", fmt.Errorf("become flags %q: only letters, digits and _./=:@,+- are allowed", b.Flags)
 	}
 	flags := []string{}
 	for _, f := range strings.Fields(b.Flags) {
@@ -155,7 +192,6 @@ func (b Become) command(marker, mark string) (command string, answers bool, err 
 		}
 	}
 	user := "'" + b.User + "'"
-	ready := fmt.Sprintf(`"echo %s-ready; %s"`, marker, markedShell(mark))
 	switch b.Method {
 	case "sudo":
 		if b.Flags == "" {
@@ -163,33 +199,33 @@ func (b Become) command(marker, mark string) (command string, answers bool, err 
 		}
 		words := append([]string{"exec", "sudo"}, flags...)
 		if b.Password == "" {
-			words = append(words, "-n", "-u", user, "--", "/bin/sh")
-			if mark != "" { // which sudo takes out of the environment
-				words = append(words, "-c", `"`+markedShell(mark)+`"`)
-			}
-			return strings.Join(words, " "), false, nil
+			words = append(words, "-n")
+		} else {
+			words = append(words, "-S", "-p", marker+"-password")
 		}
-		words = append(words, "-S", "-p", marker+"-password", "-u", user, "--", "/bin/sh", "-c", ready)
-		return strings.Join(words, " "), true, nil
+		words = append(words, "-u", user, "--", "/bin/sh", "-c", ready)
+		return strings.Join(words, " "), nil
 	case "su":
 		words := append([]string{"exec", "su"}, flags...)
 		words = append(words, "-s", "/bin/sh", "-c", ready, user)
-		return strings.Join(words, " "), true, nil
+		return strings.Join(words, " "), nil
 	}
-	return "", false, fmt.Errorf("become method %q is not one of %s", b.Method, strings.Join(BecomeMethods, ", "))
+	return "", fmt.Errorf("become method %q is not one of %s", b.Method, strings.Join(BecomeMethods, ", "))
 }
 
 // suPrompt is what an su that wants a password leaves on stderr: a line that ends
 // in a colon and not in a newline. PAM translates the words.
 var suPrompt = regexp.MustCompile(`[^\n]*(:|：)[ \t]*$`)
 
-// handshake answers sudo or su until the shell says that it is there. The password
-// is written only after it was asked for, and once.
+// handshake waits, answering sudo or su, until the shell says that it is there. The
+// password is written only after it was asked for, and once.
 func (b Become) handshake(ctx context.Context, s *session, marker string) error {
 	ready, prompt := []byte(marker+"-ready\n"), marker+"-password"
 	patience := time.NewTimer(becomePatience)
 	defer patience.Stop()
-	s.host.roundTrips.Add(1)
+	if b.Method == "su" || b.Password != "" { // else it is there as soon as sshd's own answer is
+		s.host.roundTrips.Add(1)
+	}
 	asked := 0
 	var out []byte
 	for {
@@ -199,14 +235,14 @@ func (b Become) handshake(ctx context.Context, s *session, marker string) error 
 		case <-s.host.done:
 			return s.host.Err()
 		case <-patience.C:
-			return b.failed(s, prompt, fmt.Sprintf("no shell after %s", becomePatience))
+			return s.host.mute.note(b, b.late(s, prompt, out))
 		case piece, more := <-s.out:
 			if !more {
-				s.ended() // waits for the rest of stderr
+				ended := s.ended() // waits for the rest of stderr
 				if err := s.host.blame(nil); err != nil {
 					return err
 				}
-				return b.failed(s, prompt, b.reason(s, asked))
+				return b.ended(s, ended, prompt, out, asked)
 			}
 			if out = appendNoise(out, piece); bytes.Contains(out, ready) {
 				s.errs.forget()
@@ -223,9 +259,9 @@ func (b Become) handshake(ctx context.Context, s *session, marker string) error 
 			}
 			switch {
 			case n > asked && asked > 0:
-				return b.failed(s, prompt, "the password is wrong")
+				return b.failed(s, prompt, "the password is wrong", nil)
 			case n > asked && b.Password == "":
-				return b.failed(s, prompt, "a password is required and none was given")
+				return b.failed(s, prompt, "a password is required and none was given", nil)
 			case n > asked:
 				asked = n
 				s.host.roundTrips.Add(1)
@@ -237,10 +273,39 @@ func (b Become) handshake(ctx context.Context, s *session, marker string) error 
 	}
 }
 
-func (b Become) failed(s *session, prompt, reason string) error {
+// ended says why what was to become a shell ended: with sudo -n that is how a refusal
+// looks, without become a login shell like nologin.
+func (b Become) ended(s *session, ended, prompt string, out []byte, asked int) error {
+	if b.Method != "" {
+		return b.failed(s, prompt, b.reason(s, asked), out)
+	}
+	if text := lastLines(string(out)); text != "" {
+		ended += ": " + text
+	}
+	return fmt.Errorf("%s: the login shell of %s gave no /bin/sh: %s", s.host.Name(), s.host.User(), ended)
+}
+
+// late says what was seen of a shell that did not come.
+func (b Become) late(s *session, prompt string, out []byte) error {
+	if b.Method != "" {
+		return b.failed(s, prompt, fmt.Sprintf("no shell after %s", becomePatience), out)
+	}
+	said := lastLines(s.errs.text() + "\n" + string(out))
+	if said == "" {
+		said = "nothing"
+	}
+	return fmt.Errorf("%s: the login shell of %s gave no /bin/sh within %s: a menu, a restricted shell or a start-up file that waits for input may be why; it wrote: %s",
+		s.host.Name(), s.host.User(), becomePatience, said)
+}
+
+// failed is about what sudo or su wrote or, where it wrote nothing, what the login did before.
+func (b Become) failed(s *session, prompt, reason string, out []byte) error {
 	text := s.errs.text()
 	if prompt != "" {
 		text = strings.ReplaceAll(text, prompt, "")
+	}
+	if strings.TrimSpace(text) == "" {
+		text = string(out)
 	}
 	return &BecomeError{Host: s.host.Name(), Method: b.Method, User: b.User, Reason: reason, Output: lastLines(text)}
 }

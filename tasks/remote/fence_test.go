@@ -132,7 +132,7 @@ func TestWhatMustNotBeCutIsWaitedFor(t *testing.T) {
 				lock(t, h, anna, dir)
 				s := openTestShell(t, h, Become{})
 				go func() {
-					_, _ = s.Run(context.Background(), Command{Uncut: "initdb", Script: "touch " + dir + "/began; for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 0.1; done; touch " + dir + "/done"})
+					_, _ = s.Run(context.Background(), Command{Uncut: "initdb", Script: "touch " + dir + "/began; i=0; until [ -e " + dir + "/waited ] || [ $i = 600 ]; do i=$((i+1)); sleep 0.05; done; touch " + dir + "/done"})
 				}()
 				for _, err := os.Stat(dir + "/began"); err != nil; _, err = os.Stat(dir + "/began") {
 					time.Sleep(5 * time.Millisecond)
@@ -144,7 +144,10 @@ func TestWhatMustNotBeCutIsWaitedFor(t *testing.T) {
 				h.conn.Close()
 				time.Sleep(200 * time.Millisecond)
 				var waited []string
-				l, err := two.Lock(testContext(t), LockRequest{Holder: bert, Dir: dir, Waits: func(run, what string) { waited = append(waited, run+" "+what) }})
+				l, err := two.Lock(testContext(t), LockRequest{Holder: bert, Dir: dir, Waits: func(run, what string) {
+					waited = append(waited, run+" "+what)
+					writeFile(t, dir+"/waited", "")
+				}})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -34,6 +34,8 @@ type Host struct {
 	shells map[Become]*Shell
 	locks  map[*Lock]bool
 
+	mute mutes // ways to a shell that gave none
+
 	mark     string                 // of what runs there for us; "": none
 	fence    atomic.Pointer[Lock]   // the lock that has to stand for anything to be sent
 	lockedIn atomic.Pointer[string] // the directory of the lock

@@ -25,6 +25,7 @@ type fakeServer struct {
 
 	auth   ssh.ServerConfig               // who may log in; zero: everybody
 	shell  string                         // stands in for /bin/sh; "": /bin/sh
+	login  string                         // the account's shell; "": bash without its start-up files
 	bin    string                         // directory before all others in PATH
 	env    []string                       // what a login exports besides
 	noise  string                         // what a login writes before it runs anything
@@ -157,6 +158,10 @@ func (s *fakeServer) run(channel ssh.Channel, command string) func() {
 	outR, outW, _ := os.Pipe()
 	errR, errW, _ := os.Pipe()
 	cmd := exec.Command("/bin/bash", "--norc", "-c", command)
+	if s.login != "" {
+		cmd = exec.Command(s.login, "-c", command)
+		cmd.Args[0] = filepath.Base(s.login) // as sshd calls it
+	}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = inR, outW, errW
 	cmd.Env = append(append(os.Environ(), "PATH="+s.bin+":"+os.Getenv("PATH")), s.env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}

@@ -353,17 +353,9 @@ func appendNoise(out, piece []byte) []byte {
 	return out
 }
 
-// noShell says why a shell ended before it said anything: with sudo -n that is how
-// a refusal looks, without become a login shell like nologin.
+// noShell says why a shell that was there ended before it did anything.
 func (b Become) noShell(s *session, out []byte) error {
-	ended := s.ended()
-	if b.Method != "" {
-		return b.failed(s, "", b.reason(s, 0))
-	}
-	if text := lastLines(string(out)); text != "" {
-		ended += ": " + text
-	}
-	return fmt.Errorf("%s: no /bin/sh for %s: %s", s.host.Name(), s.host.User(), ended)
+	return b.ended(s, s.ended(), "", out, 0)
 }
 
 var namePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
