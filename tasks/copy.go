@@ -31,7 +31,8 @@ var copyModule = Define(Module{
 	Summary: "Copy files, directories or given text to hosts",
 	Notes: []string{
 		"A file appears whole or not at all: it is written beside its place, put on disk and renamed. Contents are compared by SHA-256 and are sent only when they differ.",
-		"mode: preserve gives the source's permissions.",
+		"mode: preserve gives the source's permissions; with remote_src not the set-user-id of another account's file.",
+		"Of a directory that is copied, links are followed, as with Ansible, and those that lead to nothing are copied as links. With remote_src one that another account made or could replace is refused, unless it leads to what belongs to that same account.",
 		followNote,
 	},
 	Returns: []Return{

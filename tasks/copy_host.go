@@ -29,7 +29,8 @@ if [ -f "$s" ]; then
 	if [ -f "$p" ] && [ "$(sha256sum < "$p" | cut -c1-64)" = "$sum" ]; then echo same yes; fi
 elif [ -d "$s" ]; then
 	p=$(cd "$p" 2>/dev/null && pwd -P) || p=
-	n=$(cd "$s" && find . \( -type f -o -type d \) -exec sh -c '` + differing + `' sh "$p" {} + | wc -l)
+	# What cannot be looked through is said by the copying.
+	n=$(cd "$s" && { find -L . \( -type f -o -type d -o -type l \) -exec sh -c '` + differing + `' sh "$p" {} + 2>/dev/null || echo; } | wc -l)
 	echo "differing $n"
 fi
 `
@@ -38,6 +39,7 @@ fi
 // differing prints a line for each path that is not the same under the directory $1; all of them when $1 is empty.
 const differing = `to=$1; shift; for f; do
 		if [ -z "$to" ]; then echo; continue; fi
+		if [ -L "$f" ] && [ ! -e "$f" ]; then [ "$(readlink -- "$f")" = "$(readlink -- "$to/$f")" ] || echo; continue; fi
 		if [ -d "$f" ]; then [ -d "$to/$f" ] || echo
 		elif [ ! -f "$to/$f" ] || [ "$(sha256sum < "$f")" != "$(sha256sum < "$to/$f")" ]; then echo; fi
 	done`
@@ -88,7 +90,12 @@ func (a *hostCopy) Plan(found Found) (Plan, error) {
 	}
 	attributes := a.attributes
 	if attributes.Mode == "preserve" {
-		attributes.Mode = fmt.Sprintf("%04o", src.Mode)
+		mode := src.Mode
+		if src.UID != 0 {
+			// What another account made set-user-id would become who works.
+			mode &^= 0o6000
+		}
+		attributes.Mode = fmt.Sprintf("%04o", mode)
 	}
 	values["sha256"] = ans.text("sum")
 	if ans.text("same") == "yes" {
@@ -118,8 +125,6 @@ func (a *hostCopy) planTree(have fileState, ans answer, dest string, values map[
 	if n == 0 {
 		return Plan{Values: values}, nil
 	}
-	var b strings.Builder
-	b.WriteString(preamble + a.ends() + "if [ ! -d \"$p\" ]; then mkdir -p -- \"$p\" && chmod \"$(stat -c 0%a -- \"$s\")\" \"$p\" || exit 1; fi\np=$(cd \"$p\" && pwd -P) && cd \"$s\" || exit 1\n")
 	files, directories := a.attributes, attributes{Owner: a.Owner, Group: a.Group}
 	if a.DirectoryMode != nil {
 		directories.Mode = *a.DirectoryMode
@@ -131,18 +136,89 @@ func (a *hostCopy) planTree(have fileState, ans answer, dest string, values map[
 	if !a.Force {
 		force = "false"
 	}
-	inner := `to=$1; shift; for f; do
-	if [ -d "$f" ]; then
-		[ -d "$to/$f" ] && continue
-		mkdir -- "$to/$f" && chmod "$(stat -c 0%a -- "$f")" "$to/$f" || exit 1
-		` + directories.set(`"$to/$f"`, fileState{Kind: "absent"}, true) + `continue
-	fi
-	if [ -e "$to/$f" ]; then ` + force + ` || continue; fi
-	if [ -f "$to/$f" ] && [ "$(sha256sum < "$f")" = "$(sha256sum < "$to/$f")" ]; then continue; fi
-	t="$to/${f%/*}/.polarbook.$$"
-	cp -p -- "$f" "$t" || { rm -f -- "$t"; exit 1; }
-	` + files.set(`"$t"`, fileState{Kind: "absent"}, false) + `mv -f -- "$t" "$to/$f" || exit 1
-done`
-	fmt.Fprintf(&b, "find . \\( -type f -o -type d \\) -exec sh -c %s sh \"$p\" {} + || exit 1\nsync\n", remote.Quote(inner))
-	return Plan{Change: true, Msg: fmt.Sprintf("copy %d files and directories from %s to %s", n, a.Src, dest), Values: values, Script: b.String(), Event: !a.Force}, nil
+	script := preamble + inside + a.ends() + strings.NewReplacer("@FORCE@", force, "@DIRECTORIES@", directories.set(".", fileState{Kind: "absent"}, true),
+		"@FILES@", files.set("$held", fileState{Kind: "absent"}, false)).Replace(copyOnHost)
+	return Plan{Change: true, Msg: fmt.Sprintf("copy %d files and directories from %s to %s", n, a.Src, dest), Values: values, Script: script, Event: !a.Force}, nil
 }
+
+// copyOnHost copies the directory $s to $p level by level. 5 is the directory that is read, 4 the one that is written to,
+// each opened once; 6 is the file that is copied.
+var copyOnHost = withoutComments(`umask 022
+case $s in /*) ;; *) s=$(pwd)/$s ;; esac
+case $p in /*) ;; *) p=$(pwd)/$p ;; esac
+# to FD: goes to one of the two directories.
+to() {
+	cd -P "/proc/self/fd/$1" || exit 1
+	here=$(readlink /proc/self/cwd)
+}
+# into NAME: goes to the directory of that name, where it is a link as far as that is to be followed.
+into() {
+	if [ -L "./$1" ]; then inside "${here%/}/$1" || changed "${here%/}/$1"; else enter "$1"; fi
+}
+level() {
+	this=$(stat -c %d:%i .)
+	case " $above " in *" $this "*) die "$here is reached again from within: a link in it leads up" ;; esac
+	above="$above $this"
+	for f in ./* ./.[!.]* ./..?*; do
+		f=${f#./}
+		if [ -d "./$f" ]; then ( directory "$f" ) || exit 1
+		elif [ -f "./$f" ]; then ( file "$f" ) || exit 1
+		elif [ -L "./$f" ]; then ( link "$f" ) || exit 1
+		fi
+	done
+}
+directory() {
+	into "$1"
+	mode=$(stat -c 0%a .) && exec 5<. || exit 1
+	to 4
+	[ ! -e "./$1" ] || [ -d "./$1" ] || die "${here%/}/$1 is a file, and a directory is wanted there"
+	if [ -d "./$1" ]; then into "$1"
+	else
+		mkdir -m 0700 -- "./$1" && enter "$1" && chmod "$mode" . || exit 1
+		@DIRECTORIES@fi
+	exec 4<. || exit 1
+	to 5
+	level
+}
+file() {
+	if [ -L "./$1" ]; then spot "${here%/}/$1" follow || changed "${here%/}/$1"; else b=$1; fi
+	hold "$b"
+	exec 6<&7 7<&-
+	from=/proc/self/fd/6
+	to 4
+	[ ! -d "./$1" ] || die "${here%/}/$1 is a directory, and a file is wanted there"
+	if [ -e "./$1" ]; then @FORCE@ || exit 0; fi
+	if [ -f "./$1" ] && [ "$(sha256sum <$from)" = "$(sha256sum <"./$1")" ]; then exit 0; fi
+	t=
+	trap '[ -z "$t" ] || rm -f -- "./$t"' EXIT
+	t=.polarbook.$(mktemp -u XXXXXXXX)
+	fresh "$t" && cat <$from >&7 || die "cannot write in $here: is it full or read-only?"
+	touch -r $from -- $held
+	was=$(stat -L -c '%u:%g %a' $from) || exit 1
+	if chown "${was% *}" $held 2>/dev/null; then chmod "${was#* }" $held || exit 1
+	else chmod "${was#* }" $held && chmod ug-s $held || exit 1
+	fi
+	@FILES@mv -f -T -- "./$t" "./$1" || exit 1
+	t=
+}
+# A link to nothing is copied as the link that it is.
+link() {
+	leads=$(readlink -- "./$1") || exit 1
+	to 4
+	if [ -e "./$1" ] || [ -L "./$1" ]; then @FORCE@ || exit 0; fi
+	[ ! -d "./$1" ] || [ -L "./$1" ] || die "${here%/}/$1 is a directory, and a link is wanted there"
+	t=.polarbook.$(mktemp -u XXXXXXXX)
+	ln -s -T -- "$leads" "./$t" && mv -f -T -- "./$t" "./$1" || { rm -f -- "./$t"; exit 1; }
+}
+inside "$s" || die "$s cannot be entered"
+mode=$(stat -c 0%a .) && exec 5<. || exit 1
+new=
+[ -d "$p" ] || new=yes
+reach "$p" || die "$p cannot be made"
+[ -z "$new" ] || chmod "$mode" . || exit 1
+exec 4<. || exit 1
+above=
+to 5
+level
+sync
+`)

@@ -318,7 +318,7 @@ func (c *treeCopy) unpack(plan treePlan, adjust string) string {
 	}
 	for _, l := range plan.link {
 		name := remote.Quote("./" + path.Base(l.name))
-		fmt.Fprintf(&b, "at %s\nln -s -- %s \"./.polarbook.$$\" && mv -f -T -- \"./.polarbook.$$\" %s || exit 1\n", remote.Quote(strings.TrimPrefix(path.Dir(l.name), ".")), remote.Quote(l.target), name)
+		fmt.Fprintf(&b, "at %s\nt=.polarbook.$(mktemp -u XXXXXXXX)\nln -s -T -- %s \"./$t\" && mv -f -T -- \"./$t\" %s || exit 1\n", remote.Quote(strings.TrimPrefix(path.Dir(l.name), ".")), remote.Quote(l.target), name)
 	}
 	b.WriteString("at ''\n" + adjust)
 	for chunk := range slices.Chunk(made, 500) {

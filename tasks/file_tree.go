@@ -154,7 +154,7 @@ func (a *fileAction) link(have fileState, ans answer) (Plan, error) {
 	if !strings.HasPrefix(src, "~") {
 		word = remote.Quote(src)
 	}
-	script := at(shellPath(a.Path), false) + "t=./.polarbook.$$\ntrap 'rm -f -- \"$t\"' EXIT\nln -s -- " + word + " \"$t\" || exit 1\n" +
+	script := at(shellPath(a.Path), false) + "t=./.polarbook.$(mktemp -u XXXXXXXX)\ntrap 'rm -f -- \"$t\"' EXIT\nln -s -T -- " + word + " \"$t\" || exit 1\n" +
 		a.owners(`"$t"`) + "mv -f -T -- \"$t\" \"./$b\" || exit 1\n"
 	if target, err := ans.file("src"); err == nil && target.exists() && a.Follow && len(a.differences(target)) > 0 {
 		script += "trap - EXIT\n" + strings.TrimPrefix(a.adjusting(a.Path, target, true), preamble+inside)
@@ -182,7 +182,7 @@ func (a *fileAction) hard(have fileState, ans answer) (Plan, error) {
 		return Plan{}, &Failure{Msg: a.Path + " is a directory, which a link never replaces", Hint: "move it away first"}
 	}
 	script := preamble + inside + "s=" + shellPath(a.Src) + "\ncase $s in /*) ;; *) s=$(pwd)/$s ;; esac\n" + strings.TrimPrefix(at(shellPath(a.Path), false), preamble+inside) +
-		"t=./.polarbook.$$\ntrap 'rm -f -- \"$t\"' EXIT\nln -- \"$s\" \"$t\" || exit 1\nmv -f -T -- \"$t\" \"./$b\" || exit 1\n" +
+		"t=./.polarbook.$(mktemp -u XXXXXXXX)\ntrap 'rm -f -- \"$t\"' EXIT\nln -T -- \"$s\" \"$t\" || exit 1\nmv -f -T -- \"$t\" \"./$b\" || exit 1\n" +
 		strings.TrimPrefix(a.adjusting(a.Path, src, false), preamble+inside)
 	return Plan{Change: true, Msg: fmt.Sprintf("make %s another name of %s", a.Path, a.Src), Values: values, Script: script}, nil
 }

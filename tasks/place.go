@@ -40,7 +40,12 @@ func (p placing) script() (string, error) {
 	b.WriteString(preamble + inside)
 	fmt.Fprintf(&b, "p=%s\n", p.word)
 	b.WriteString("trap '[ -z \"$t\" ] || rm -f -- \"./$t\"' EXIT\ntrap 'exit 1' HUP INT TERM\nt=\n")
-	if p.from != "" && !p.keep {
+	if p.from != "" {
+		b.WriteString("case $p in /*) ;; *) p=$(pwd)/$p ;; esac\n")
+	}
+	if p.keep {
+		fmt.Fprintf(&b, "s=%[1]s\n( spot \"$s\" follow ) || die \"$s cannot be read\"\nspot \"$s\" follow\nhold \"$b\"\nexec 6<&7 7<&-\n", p.from)
+	} else if p.from != "" {
 		// What was uploaded is held before anything else: from here on it is what it is, whatever becomes of its name.
 		fmt.Fprintf(&b, "spot %s || die \"what was uploaded for $p is gone: run again\"\nhold \"$b\"\nstaged=${here%%/}/$b\n", p.from)
 		b.WriteString("[ \"$(stat -L -c %u $held)\" = \"$(id -u)\" ] || changed \"$staged\"\n")
@@ -67,7 +72,6 @@ func (p placing) script() (string, error) {
 	case p.from == "":
 		b.WriteString(name + "cat >&7" + full)
 	case p.keep:
-		fmt.Fprintf(&b, "exec 6< %s || exit 1\n", p.from)
 		b.WriteString(name + "cat <&6 >&7" + full)
 	default:
 		// Beside its place it is renamed; where the place is a link's target elsewhere, copied.
