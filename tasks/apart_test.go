@@ -40,6 +40,12 @@ func apart(t *testing.T, test func(t *testing.T, h *localHost)) {
 			} {
 				write(t, filepath.Join(etc, name), content, 0o644)
 			}
+			// Where the distribution keeps there which awk is meant.
+			if _, err := os.Stat("/etc/alternatives"); err == nil {
+				if out, err := exec.Command("cp", "-a", "/etc/alternatives", etc).CombinedOutput(); err != nil {
+					t.Fatal(err, string(out))
+				}
+			}
 			sleeper := exec.Command("unshare", "-m", "-u", "-n", "--", "sh", "-c",
 				`mount --bind "$0/etc" /etc && mount --bind "$0/home" /home && hostname before && echo ready && read -r _`, dir)
 			stdin, err := sleeper.StdinPipe()

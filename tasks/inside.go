@@ -18,7 +18,7 @@ resolve() {
 		if [ ! -L "$real/$part" ]; then real=$real/$part; continue; fi
 		hops=$((hops+1))
 		[ $hops -le 40 ] || die "$1 leads through more than 40 links"
-		who=$(whose "$real" "$real/$part")
+		who=$(whose "$real" "$real/$part") || die "whose the link $real/$part is cannot be found out"
 		if [ -n "$who" ] && [ "${theirs:-$who}" != "$who" ]; then theirs='?'; else theirs=${theirs:-$who}; fi
 		to=$(readlink -- "$real/$part") || changed "$1"
 		case $to in /*) real= to=${to#/} ;; esac
@@ -36,9 +36,11 @@ whose() {
 		case $left in */*) left=${left#*/} ;; *) left= ;; esac
 	done
 	stat -c '%u %g %a' -- "$@" "$link" | awk -v me="$(id -u)" -v n=$# '
-		$1 != 0 && $1 != me { print $1; exit }
-		NR <= n && $3 % 10 ~ /[2367]/ && (length($3) < 4 || $3 !~ /^[1357]/) { print "?"; exit }
-		NR <= n && $2 != 0 && int($3 / 10) % 10 ~ /[2367]/ && (length($3) < 4 || $3 !~ /^[1357]/) { print "?"; exit }'
+		found { next }
+		$1 != 0 && $1 != me { found = $1 }
+		!found && NR <= n && $3 % 10 ~ /[2367]/ && (length($3) < 4 || $3 !~ /^[1357]/) { found = "?" }
+		!found && NR <= n && $2 != 0 && int($3 / 10) % 10 ~ /[2367]/ && (length($3) < 4 || $3 !~ /^[1357]/) { found = "?" }
+		END { if (found) print found; exit NR <= n }'
 }
 `
 
@@ -169,7 +171,7 @@ var strangers = withoutComments(resolving + `strangers() { ( # DIR [ACCOUNT]
 	if [ -n "$2" ] && uid=$(id -u "$2" 2>/dev/null); then gid=$(id -g "$2"); else uid=0; fi
 	resolve "$1"
 	[ "${theirs:-$uid}" = "$uid" ] || die "$1 leads through a link that another account can replace"
-	left=${real#/} up=
+	left=${real#/} up= dir=$1
 	set -- /
 	while [ -n "$left" ]; do
 		up=$up/${left%%/*}
@@ -177,11 +179,13 @@ var strangers = withoutComments(resolving + `strangers() { ( # DIR [ACCOUNT]
 		case $left in */*) left=${left#*/} ;; *) left= ;; esac
 	done
 	stat -c '%u %g %a %U %G %n' -- "$@" 2>/dev/null | awk -v u="$uid" -v g="$gid" -v me="$(id -u)" '
-		function name() { for (i = 0; i < 5; i++) sub(/^[^ ]+ /, ""); return $0 }
+		function named(say) { dir = $0; for (i = 0; i < 5; i++) sub(/^[^ ]+ /, "", dir); found = dir " " say }
+		found { next }
 		{ sticky = length($3) > 3 && $3 ~ /^[1357]/ }
-		$1 != 0 && $1 != u && $1 != me { who = $4 == "UNKNOWN" ? "the user with the number " $1 : $4; print name() " belongs to " who; exit }
-		!sticky && $3 % 10 ~ /[2367]/ { mode = $3; print name() " can be written to by everybody (mode " mode ")"; exit }
-		!sticky && $2 != 0 && $2 != g && int($3 / 10) % 10 ~ /[2367]/ { who = $5 == "UNKNOWN" ? "with the number " $2 : $5; print name() " can be written to by the group " who; exit }'
+		$1 != 0 && $1 != u && $1 != me { named("belongs to " ($4 == "UNKNOWN" ? "the user with the number " $1 : $4)); next }
+		!sticky && $3 % 10 ~ /[2367]/ { named("can be written to by everybody (mode " $3 ")"); next }
+		!sticky && $2 != 0 && $2 != g && int($3 / 10) % 10 ~ /[2367]/ { named("can be written to by the group " ($5 == "UNKNOWN" ? "with the number " $2 : $5)) }
+		END { if (found) print found; exit NR == 0 }' || die "whose the directories above $dir are cannot be found out"
 ) }
 `)
 

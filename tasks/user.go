@@ -38,7 +38,10 @@ type userArgs struct {
 var userModule = Define(Module{
 	Name: "user", Collections: []string{"ansible.builtin"},
 	Summary: "Manage user accounts",
-	Notes:   []string{"The password's hash is never on a command line and is compared on the host: it is not read from there."},
+	Notes: []string{
+		"The password's hash is never on a command line and is compared on the host: it is not read from there.",
+		"move_home is for homes below directories that only root can change: the host's usermod moves them by their paths. Below others it is refused.",
+	},
 	Returns: []Return{
 		{"name", "str", "its name"}, {"uid", "int", "its number"}, {"group", "int", "number of its primary group"}, {"groups", "str", "its other groups, with commas"},
 		{"home", "str", "its home directory"}, {"shell", "str", "its login shell"}, {"comment", "str", "its description"}, {"state", "str", "present or absent"},
@@ -189,7 +192,9 @@ func (a *userAction) create(ans answer, values map[string]any) Plan {
 		words = append(words, "-r")
 	}
 	if a.CreateHome {
-		words = append(words, "-m")
+		if a.Home == "" {
+			words = append(words, "-m")
+		}
 		if a.Skeleton != "" {
 			option("-k", a.Skeleton)
 		}
@@ -197,6 +202,11 @@ func (a *userAction) create(ans answer, values map[string]any) Plan {
 		words = append(words, "-M")
 	}
 	script := preamble + quoteAll(append(words, a.Name)) + " || exit 1\n"
+	if a.CreateHome && a.Home != "" {
+		// useradd makes it by its path: that is for where only root can have that lead elsewhere.
+		script = preamble + strangers + "home=" + shellPath(a.Home) + "\nmake=-m\n[ -z \"$(strangers \"${home%/*}\")\" ] || make=-M\n" +
+			quoteAll(words) + " $make " + remote.Quote(a.Name) + " || exit 1\n" + a.makeHome(a.Home)
+	}
 	if a.Password != "" {
 		script += a.setPassword()
 	}

@@ -34,12 +34,13 @@ func (a *userAction) modify(ans answer, line []string, uid, gid int, others []st
 	if a.Comment != nil && *a.Comment != line[4] {
 		differ("comment", line[4], *a.Comment, "-c", *a.Comment)
 	}
-	home := line[5]
+	home, before := line[5], ""
 	if a.Home != "" && a.Home != home {
 		differ("home", home, a.Home, "-d", a.Home)
 		home = a.Home
 		if a.MoveHome {
 			words = append(words, "-m")
+			before = alone(line[5], a.Home)
 		}
 	}
 	if a.Shell != "" && a.Shell != line[6] {
@@ -50,7 +51,7 @@ func (a *userAction) modify(ans answer, line []string, uid, gid int, others []st
 		return Plan{}, err
 	}
 	if len(words) > 0 {
-		script = preamble + quoteAll(append(append([]string{"usermod"}, words...), a.Name)) + " || exit 1\n" + strings.TrimPrefix(script, preamble)
+		script = preamble + before + quoteAll(append(append([]string{"usermod"}, words...), a.Name)) + " || exit 1\n" + strings.TrimPrefix(script, preamble)
 	}
 	if a.CreateHome && (!ans.has("home") || home != line[5]) && !slices.Contains(words, "-m") {
 		if home == line[5] {
@@ -126,20 +127,34 @@ func (a *userAction) compareShadow(ans answer, differ func(what, from, to string
 	return nil
 }
 
-// makeHome makes a home directory that is missing, as useradd would.
+// makeHome makes a home directory that is missing, as useradd would, but from within: above it another account may own.
 func (a *userAction) makeHome(home string) string {
 	skeleton := a.Skeleton
 	if skeleton == "" {
 		skeleton = "/etc/skel"
 	}
-	return fmt.Sprintf(`home=%s
+	return inside + fmt.Sprintf(`home=%s
 if [ ! -e "$home" ]; then
-	mask=$(sed -n 's/^[[:space:]]*UMASK[[:space:]]*\([0-7]*\).*/\1/p' /etc/login.defs 2>/dev/null | head -n 1)
-	umask "${mask:-022}"
-	mkdir -p -- "$home" || exit 1
-	if [ -d %s ]; then cp -R %s/. "$home/" || exit 1; fi
-	chown -R "$(id -u -- %s):$(id -g -- %s)" "$home" || exit 1
+	defs() { sed -n "s/^[[:space:]]*$1[[:space:]]*\([0-7]*\).*/\1/p" /etc/login.defs 2>/dev/null | head -n 1; }
+	mode=$(defs HOME_MODE) mask=$(defs UMASK)
+	mask=${mask:-022}
+	umask 022
+	reach "${home%%/*}" && spot "$home" && mkdir -m 0700 -- "./$b" && enter "$b" || exit 1
+	umask "$mask"
+	if [ -d %[2]s ]; then cp -R %[2]s/. . || exit 1; fi
+	chmod "${mode:-$(printf %%o $((0777 & ~0$mask)))}" . || exit 1
+	chown -R -h "$(id -u -- %[3]s):$(id -g -- %[3]s)" . || exit 1
 	if [ -e /sys/fs/selinux/enforce ] && have restorecon; then restorecon -R "$home" 2>/dev/null; fi
 fi
-`, shellPath(home), shellPath(skeleton), shellPath(skeleton), remote.Quote(a.Name), remote.Quote(a.Name))
+`, shellPath(home), shellPath(skeleton), remote.Quote(a.Name))
+}
+
+// alone refuses what usermod does by path where another account could have a path lead elsewhere meanwhile.
+func alone(homes ...string) string {
+	var b strings.Builder
+	b.WriteString(strangers)
+	for _, home := range homes {
+		fmt.Fprintf(&b, "home=%s\nwho=$(strangers \"${home%%/*}\")\n[ -z \"$who\" ] || die \"$home is not moved: $who, and could have it lead elsewhere meanwhile. Move it by hand, or give the directory to root\"\n", shellPath(home))
+	}
+	return b.String()
 }

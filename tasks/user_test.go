@@ -71,3 +71,42 @@ func TestAccounts(t *testing.T) {
 		mustNotChange(t, h, "user", map[string]any{"name": "svc", "create_home": false}, l)
 	})
 }
+
+// TestHomesBelowAnotherAccountsDirectory has homes made and moved where another account put links.
+func TestHomesBelowAnotherAccountsDirectory(t *testing.T) {
+	apart(t, func(t *testing.T, h *localHost) {
+		l := &fakeLocal{}
+		home := filepath.Join(h.etc, "../home")
+		if out, err := sh(t, "cd '"+home+"' && chmod 755 . && mkdir root mallory mallory/own mallory/later && ln -s ../root mallory/link && chown -h 61234 mallory mallory/*"); err != nil {
+			t.Fatal(err, out)
+		}
+		held := func(name string) {
+			t.Helper()
+			if out, err := sh(t, "ls -A '"+home+"/root'"); err != nil || out != "" {
+				t.Errorf("%s: root's directory holds %q, %v", name, out, err)
+			}
+		}
+		args := map[string]any{"name": "app", "home": "/home/mallory/link/app"}
+		mustFail(t, h, "user", args, l, "is not followed")
+		held("a new account")
+		// The account is there by now, its home is not.
+		mustFail(t, h, "user", args, l, "is not followed")
+		held("a missing home")
+		args["home"] = "/home/mallory/own/app"
+		mustChange(t, h, "user", args, l)
+		mustNotChange(t, h, "user", args, l)
+		if out, err := sh(t, "cd '"+home+"' && stat -c '%a %U' mallory/own/app && ls -A mallory/own/app"); err != nil || !strings.HasPrefix(out, "750 ") || !strings.HasSuffix(out, ".profile\n") {
+			t.Errorf("the home is %q, %v", out, err)
+		}
+		mustChange(t, h, "user", map[string]any{"name": "other", "home": "/home/mallory/later/other"}, l)
+		if _, err := os.Stat(home + "/mallory/later/other/.profile"); err != nil {
+			t.Error(err)
+		}
+		args["move_home"], args["home"] = true, "/home/app"
+		mustFail(t, h, "user", args, l, "could have it lead elsewhere")
+		mustChange(t, h, "user", map[string]any{"name": "third"}, l)
+		mustFail(t, h, "user", map[string]any{"name": "third", "home": "/home/mallory/link/third", "move_home": true}, l, "could have it lead elsewhere")
+		held("a moved home")
+		mustChange(t, h, "user", map[string]any{"name": "third", "home": "/home/root/third", "move_home": true}, l)
+	})
+}
