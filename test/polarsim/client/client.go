@@ -38,6 +38,7 @@ type Target struct {
 type Conn struct {
 	conn     net.Conn
 	frontend *pgproto3.Frontend
+	SCRAM    bool                           // it logged in by SCRAM-SHA-256
 	Notice   func(*pgproto3.NoticeResponse) // nil drops notices
 }
 
@@ -131,6 +132,7 @@ func (c *Conn) login(t Target) error {
 			if err := exchange.Check(m.Data); err != nil {
 				return err
 			}
+			c.SCRAM = true
 		case *pgproto3.ErrorResponse:
 			return &ServerError{m}
 		case *pgproto3.ReadyForQuery:

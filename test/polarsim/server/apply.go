@@ -62,7 +62,7 @@ func (s *Server) write(ctx context.Context, r record) (applied, error) {
 		delete(s.waiters, r.ID)
 		s.mu.Unlock()
 	}()
-	if _, err := s.node.Propose(ctx, data); err != nil {
+	if _, err := s.consensus().Propose(ctx, data); err != nil {
 		return applied{}, err
 	}
 	select {

@@ -126,7 +126,7 @@ func (c *session) dma(ctx context.Context, statement *sql.Statement) (*sql.Resul
 	c.server.wait.Add(1)
 	go func() {
 		defer c.server.wait.Done()
-		done <- command.run(c.server.node, address, c.server, statement.Admin.Values)
+		done <- command.run(c.server.consensus(), address, c.server, statement.Admin.Values)
 	}()
 	var err error
 	select {
@@ -144,7 +144,7 @@ func (c *session) dma(ctx context.Context, statement *sql.Statement) (*sql.Resul
 	if err != nil {
 		return nil, &sql.Error{Code: "XX000", Message: "Failed to execute consensus command: " + err.Error(), Routine: "consensus_wait_for_command"}
 	}
-	own := words == "drop follower" && address == c.server.node.Status().Meta.Self
+	own := words == "drop follower" && address == c.server.consensus().Status().Meta.Self
 	if own || words == "change to singleton mode" && c.server.isPrimary() {
 		// Both end in a restart of everything, and the restart is faster than the answer.
 		select {

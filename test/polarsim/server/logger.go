@@ -35,12 +35,17 @@ func (l *logger) collect(pgdata, directory string) error {
 }
 
 func (l *logger) printf(severity, format string, arguments ...any) {
+	text := strings.TrimRight(fmt.Sprintf(format, arguments...), "\n")
+	l.line(fmt.Sprintf("%s [%d] %s:  %s", time.Now().UTC().Format("2006-01-02 15:04:05.000 UTC"), os.Getpid(), severity, text))
+}
+
+// line is what a library writes to the server's stderr.
+func (l *logger) line(text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	out := l.file
 	if out == nil {
 		out = os.Stderr
 	}
-	text := strings.TrimRight(fmt.Sprintf(format, arguments...), "\n")
-	fmt.Fprintf(out, "%s [%d] %s:  %s\n", time.Now().UTC().Format("2006-01-02 15:04:05.000 UTC"), os.Getpid(), severity, text)
+	fmt.Fprintln(out, text)
 }

@@ -270,15 +270,14 @@ func (s *Server) serveUntilSignal(lock *datadir.PidFile) int {
 			case syscall.SIGINT:
 				s.log.printf("LOG", "received fast shutdown request")
 				crashing := s.consensus() == nil && s.dma
-				s.shutDown(true)
+				code := s.shutDown(true)
 				if crashing {
 					return 1
 				}
-				return 0
+				return code
 			case syscall.SIGQUIT:
 				s.log.printf("LOG", "received immediate shutdown request")
-				s.shutDown(false)
-				return 0
+				return s.shutDown(false)
 			}
 		case <-smart:
 			s.mu.Lock()
@@ -293,8 +292,7 @@ func (s *Server) serveUntilSignal(lock *datadir.PidFile) int {
 			}
 			s.mu.Unlock()
 			if clients == 0 {
-				s.shutDown(true)
-				return 0
+				return s.shutDown(true)
 			}
 			smart = time.After(20 * time.Millisecond)
 		}
@@ -331,7 +329,8 @@ func (s *Server) tellStatus(lock *datadir.PidFile) {
 	}
 }
 
-func (s *Server) shutDown(clean bool) {
+// shutDown stops the server and returns its exit code.
+func (s *Server) shutDown(clean bool) int {
 	s.mu.Lock()
 	s.phase = shuttingDown
 	primary := s.primary
@@ -352,6 +351,14 @@ func (s *Server) shutDown(clean bool) {
 		node.Stop()
 	}
 	s.wait.Wait()
+	if node := s.consensus(); node != nil {
+		node.Stop() // it may have been started anew meanwhile
+	}
+	code := 0
+	if clean && s.receiver.aborted {
+		clean, code = false, 1
+		s.log.printf("LOG", "abnormal database system shutdown")
+	}
 	if clean {
 		if err := s.checkpoint(); err != nil {
 			s.log.printf("LOG", "could not write the shutdown checkpoint: %v", err)
@@ -363,4 +370,5 @@ func (s *Server) shutDown(clean bool) {
 		s.writeControl(state)
 	}
 	s.log.printf("LOG", "database system is shut down")
+	return code
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -17,7 +18,8 @@ import (
 
 // receiver is the state of the WAL receiver.
 type receiver struct {
-	from string // consensus address of the server it streams from, empty when it does not
+	from    string // consensus address of the server it streams from, empty when it does not
+	aborted bool   // it died while the server was being stopped
 }
 
 // canReceive says whether the write-ahead log of the present leader arrives. Called with the node's lock held.
@@ -31,27 +33,57 @@ func (s *Server) canReceive() bool {
 func (s *Server) receive() {
 	defer s.wait.Done()
 	for s.ctx.Err() == nil {
-		status := s.node.Status()
+		status := s.consensus().Status()
 		leader := status.LeaderAddress
 		if leader == "" || leader == status.Meta.Self {
 			s.pause(20 * time.Millisecond)
 			continue
 		}
-		err := s.stream(leader)
+		scram, err := s.stream(leader)
 		s.mu.Lock()
 		s.receiver.from = ""
 		s.mu.Unlock()
 		if err != nil && s.ctx.Err() == nil {
 			s.log.printf("FATAL", "could not connect to the primary server: %v", err)
+		}
+		if scram {
+			s.abortReceiver()
+		} else if err != nil {
 			s.pause(s.scaled(300 * time.Millisecond))
 		}
 	}
 }
 
-func (s *Server) stream(leader string) error {
+// abortReceiver is how a receiver ends whose connection was made by SCRAM-SHA-256: what libpq frees then was not allocated
+// by libpq, for the engine's own pg_saslprep came before libpq's. All of the server starts over, or stops abnormally.
+func (s *Server) abortReceiver() {
+	s.mu.Lock()
+	stopping := s.phase == shuttingDown
+	s.receiver.aborted = stopping
+	s.mu.Unlock()
+	s.log.line("free(): invalid pointer")
+	s.log.printf("LOG", "WAL receiver process (PID %d) was terminated by signal 6: Aborted", os.Getpid()+11)
+	s.log.printf("LOG", "terminating any other active server processes")
+	if stopping {
+		return
+	}
+	over := make(chan struct{})
+	select {
+	case s.crashed <- over:
+	case <-s.ctx.Done():
+		return
+	}
+	select {
+	case <-over:
+	case <-s.ctx.Done():
+	}
+}
+
+// stream receives from a leader until that ends, and says whether the connection had been made by SCRAM-SHA-256.
+func (s *Server) stream(leader string) (scram bool, err error) {
 	host, port, err := consensus.ClientAddress(leader, int(s.settings.number("polar_dma_port_deviation")))
 	if err != nil {
-		return err
+		return scram, err
 	}
 	// The engine quotes nothing here, and cuts at 1023 bytes (engine: xlog.c, polar_signal_recovery_state_change).
 	info := fmt.Sprintf("host=%s port=%d", host, port)
@@ -65,7 +97,7 @@ func (s *Server) stream(leader string) error {
 	s.log.printf("LOG", "RequestXLogStreaming, PrimaryConnInfo: %s", info)
 	target, err := client.ParseConninfo(info)
 	if err != nil {
-		return fmt.Errorf("invalid connection string syntax: %w", err)
+		return false, fmt.Errorf("invalid connection string syntax: %w", err)
 	}
 	if target.Application == "" {
 		target.Application = "walreceiver"
@@ -74,11 +106,12 @@ func (s *Server) stream(leader string) error {
 	defer cancel()
 	c, err := client.Connect(ctx, target)
 	if err != nil {
-		return err
+		return scram, err
 	}
 	defer c.Close()
-	if err := c.StartReplication(ctx, s.lsn(s.node.Status().LastIndex)); err != nil {
-		return err
+	scram = c.SCRAM
+	if err := c.StartReplication(ctx, s.lsn(s.consensus().Status().LastIndex)); err != nil {
+		return scram, err
 	}
 	s.log.printf("LOG", "started streaming WAL from primary")
 	s.mu.Lock()
@@ -91,18 +124,18 @@ func (s *Server) stream(leader string) error {
 	for {
 		select {
 		case <-s.ctx.Done():
-			return nil
+			return scram, nil
 		case err := <-failed:
-			return err
+			return scram, err
 		case <-ticker.C:
 		}
-		status := s.node.Status()
+		status := s.consensus().Status()
 		// Without a leader it goes on with the last one, which is what a dropped follower does.
 		if status.LeaderAddress != "" && status.LeaderAddress != leader {
-			return nil
+			return scram, nil
 		}
 		if err := c.Send(&pgproto3.CopyData{Data: s.standbyStatus(status)}); err != nil {
-			return err
+			return scram, err
 		}
 	}
 }

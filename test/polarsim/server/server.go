@@ -51,6 +51,8 @@ type Server struct {
 	node  *consensus.Node
 	walk  chan struct{} // wakes the goroutine that follows the node's role
 
+	crashed chan chan struct{} // a process died: all others are to be started anew, and the channel to be closed then
+
 	mu        sync.Mutex
 	phase     phase
 	primary   bool // accepts writes
@@ -66,7 +68,7 @@ type Server struct {
 
 // open loads the data directory's state. It does not listen yet.
 func open(s *settings, log *logger) (*Server, error) {
-	server := &Server{settings: s, log: log, root: s.root(), started: time.Now(), sessions: map[int]*session{}, waiters: map[string]chan applied{}, walk: make(chan struct{}, 1)}
+	server := &Server{settings: s, log: log, root: s.root(), started: time.Now(), sessions: map[int]*session{}, waiters: map[string]chan applied{}, walk: make(chan struct{}, 1), crashed: make(chan chan struct{})}
 	server.ctx, server.cancel = context.WithCancel(context.Background())
 	server.nextPID = os.Getpid() + 20
 	server.dma = s.on("polar_enable_dma")
@@ -212,10 +214,17 @@ func (s *Server) follow() {
 		select {
 		case <-s.ctx.Done():
 			return
+		case over := <-s.crashed:
+			started := s.startOver()
+			close(over)
+			if !started {
+				return
+			}
+			ready, term = time.Time{}, 0
 		case <-s.walk:
 		case <-ticker.C:
 		}
-		status := s.node.Status()
+		status := s.consensus().Status()
 		s.mu.Lock()
 		primary, current := s.primary, s.phase
 		s.mu.Unlock()
@@ -307,21 +316,42 @@ func (s *Server) forgetBackupLabel() {
 
 // demote is the engine's way from leader to follower: everything but the postmaster is restarted.
 func (s *Server) demote() {
+	s.log.printf("LOG", "terminating any other active server processes")
+	s.crashSessions()
+	s.writeControl(datadir.InRecovery)
+	s.pause(s.scaled(1900 * time.Millisecond))
+	s.log.printf("LOG", "all server processes terminated; reinitializing")
+	s.setPhase(startingUp)
+	s.pause(s.scaled(400 * time.Millisecond))
+}
+
+// startOver is what the postmaster does when one of its processes was killed: all of them, the one that takes part in
+// the consensus too, are started anew. False when the server was stopped meanwhile.
+func (s *Server) startOver() bool {
+	s.crashSessions()
+	s.consensus().Stop()
+	s.writeControl(datadir.InRecovery)
+	s.pause(s.scaled(1900 * time.Millisecond))
+	s.log.printf("LOG", "all server processes terminated; reinitializing")
+	if s.ctx.Err() != nil || !s.startConsensus() {
+		return false
+	}
+	s.setPhase(startingUp)
+	s.pause(s.scaled(400 * time.Millisecond))
+	return true
+}
+
+// crashSessions ends all sessions in the way that a crash does; nobody is let in meanwhile.
+func (s *Server) crashSessions() {
 	s.mu.Lock()
 	s.primary = false
 	if s.phase != shuttingDown {
 		s.phase = inRecovery
 	}
 	s.mu.Unlock()
-	s.log.printf("LOG", "terminating any other active server processes")
 	s.killSessions(&sql.Error{Severity: "WARNING", Code: "57P02", Message: "terminating connection because of crash of another server process",
 		Detail: "The postmaster has commanded this server process to roll back the current transaction and exit, because another server process exited abnormally and possibly corrupted shared memory.",
 		Hint:   "In a moment you should be able to reconnect to the database and repeat your command."})
-	s.writeControl(datadir.InRecovery)
-	s.pause(s.scaled(1900 * time.Millisecond))
-	s.log.printf("LOG", "all server processes terminated; reinitializing")
-	s.setPhase(startingUp)
-	s.pause(s.scaled(400 * time.Millisecond))
 }
 
 func (s *Server) pause(d time.Duration) {
@@ -333,9 +363,9 @@ func (s *Server) pause(d time.Duration) {
 
 // passLead is a logger's only use of the lead: to give it to somebody with data.
 func (s *Server) passLead() {
-	for _, member := range s.node.Members() {
+	for _, member := range s.consensus().Members() {
 		if member.Role == consensus.Follower && member.Answering && member.Weight > 0 {
-			if s.node.ChangeLeader(member.Address) == nil {
+			if s.consensus().ChangeLeader(member.Address) == nil {
 				return
 			}
 		}
