@@ -56,14 +56,17 @@ func (o *hostOptions) sources() ([]string, error) {
 }
 
 // extraVars reads -e as Ansible does: later ones win.
-func (o *hostOptions) extraVars() (map[string]any, error) {
+func (o *hostOptions) extraVars(warn func(string)) (map[string]any, error) {
 	vars := map[string]any{}
 	for _, text := range o.ExtraVars {
-		from := "-e " + text
+		from, mode := "-e "+text, fs.FileMode(0)
 		if file, ok := strings.CutPrefix(text, "@"); ok {
 			data, err := os.ReadFile(file)
 			if err != nil {
 				return nil, fmt.Errorf("-e %s: %w", text, plainPathError(err))
+			}
+			if info, err := os.Stat(file); err == nil {
+				mode = info.Mode()
 			}
 			text, from = string(data), file
 		} else if !strings.HasPrefix(strings.TrimSpace(text), "{") && !strings.HasPrefix(strings.TrimSpace(text), "[") {
@@ -87,6 +90,9 @@ func (o *hostOptions) extraVars() (map[string]any, error) {
 		more, ok := value.(map[string]any)
 		if !ok && value != nil {
 			return nil, fmt.Errorf("%s must hold variables (a dict)", from)
+		}
+		if w := inventory.Exposed(from, mode, more); w != "" && mode != 0 {
+			warn(w)
 		}
 		for k, v := range more {
 			vars[k] = v
@@ -148,6 +154,14 @@ type workplace struct {
 	vars    map[string]any
 	secrets *inventory.Secrets
 	render  *templates.Engine
+	warn    func(string) // the same text is printed once
+}
+
+// warnOfExposed names the files of the inventory that give secrets away to every account of this machine.
+func (w *workplace) warnOfExposed() {
+	for _, text := range w.inv.Exposed() {
+		w.warn(text)
+	}
 }
 
 func (o hostOptions) prepare(t *terminal) (*workplace, error) {
@@ -160,7 +174,8 @@ func (o hostOptions) prepare(t *terminal) (*workplace, error) {
 	if err != nil {
 		return nil, errors.New(inventory.MaskNamed(err.Error()))
 	}
-	vars, err := o.extraVars()
+	warn := t.warnOnce()
+	vars, err := o.extraVars(warn)
 	if err != nil {
 		return nil, errors.New(inventory.MaskNamed(err.Error()))
 	}
@@ -171,7 +186,9 @@ func (o hostOptions) prepare(t *terminal) (*workplace, error) {
 	t.secrets = new(inventory.Secrets)
 	render := templates.New(templates.Options{Derived: t.secrets.Follow, Env: os.LookupEnv, Read: os.ReadFile, Directories: []string{dir},
 		Templates: func(name string) (string, bool) { text, err := templates.Builtin(name); return text, err == nil }})
-	return &workplace{options: o, t: t, inv: inv, vars: vars, secrets: t.secrets, render: render}, nil
+	w := &workplace{options: o, t: t, inv: inv, vars: vars, secrets: t.secrets, render: render, warn: warn}
+	w.warnOfExposed()
+	return w, nil
 }
 
 func (w *workplace) load(name string) (*playbooks.Playbook, error) {
@@ -183,6 +200,7 @@ func (w *workplace) load(name string) (*playbooks.Playbook, error) {
 		if err := w.inv.AddPlaybookDir(filepath.Dir(p.Path)); err != nil {
 			return nil, err
 		}
+		w.warnOfExposed() // what lies beside the playbook
 	}
 	return p, nil
 }
@@ -192,8 +210,8 @@ func (w *workplace) engineOptions(run runContext) (engine.Options, error) {
 	o := w.options
 	e := engine.Options{
 		Inventory: w.inv, Limit: o.Limit, ExtraVars: w.vars, Forks: o.Forks, Stop: run.stop,
-		Templates: w.render, Secrets: w.secrets, UnknownKeys: w.unknownKeys,
-		SSH: remote.Config{User: o.User, KeyFiles: o.PrivateKey, ConfigFile: o.SSHConfig, Passphrase: w.passphrases(), Warn: w.warnOnce(), Jumps: remote.NewJumps(), ConnectTimeout: seconds(o.Timeout)},
+		Templates: w.render, Secrets: w.secrets, UnknownKeys: w.unknownKeys, Warn: w.warn,
+		SSH: remote.Config{User: o.User, KeyFiles: o.PrivateKey, ConfigFile: o.SSHConfig, Passphrase: w.passphrases(), Warn: w.warn, Jumps: remote.NewJumps(), ConnectTimeout: seconds(o.Timeout)},
 	}
 	if o.KnownHosts != "" {
 		e.SSH.Keys.Files = []string{o.KnownHosts}
@@ -225,7 +243,7 @@ func (w *workplace) engineOptions(run runContext) (engine.Options, error) {
 }
 
 // warnOnce prints each warning the first time that it is told, whichever host is the first.
-func (w *workplace) warnOnce() func(string) {
+func (t *terminal) warnOnce() func(string) {
 	var mu sync.Mutex
 	told := map[string]bool{}
 	return func(text string) {
@@ -233,7 +251,7 @@ func (w *workplace) warnOnce() func(string) {
 		defer mu.Unlock()
 		if !told[text] {
 			told[text] = true
-			fmt.Fprintln(w.t.err, "warning: "+indentAfter(text, "  "))
+			fmt.Fprintln(t.err, "warning: "+indentAfter(t.masked(text), "  "))
 		}
 	}
 }

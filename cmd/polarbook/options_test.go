@@ -43,7 +43,7 @@ func TestUnknownKeysArePrintedWithoutATerminal(t *testing.T) {
 
 func TestAWarningIsPrintedOnce(t *testing.T) {
 	var printed bytes.Buffer
-	warn := (&workplace{t: &terminal{err: &printed}}).warnOnce()
+	warn := (&terminal{err: &printed}).warnOnce()
 	for _, text := range []string{"one", "two", "one"} {
 		warn(text)
 	}

@@ -141,7 +141,7 @@ func (p *playRun) readVars(fsys fs.FS, name string, pos playbooks.Position) (map
 	if ok {
 		return vars, nil
 	}
-	vars, err := loadVars(fsys, name)
+	vars, err := p.r.loadVars(fsys, name)
 	if err != nil {
 		return nil, at(pos, err)
 	}
@@ -150,6 +150,20 @@ func (p *playRun) readVars(fsys fs.FS, name string, pos playbooks.Position) (map
 	defer p.mu.Unlock()
 	if p.files != nil {
 		p.files[name] = vars
+	}
+	return vars, nil
+}
+
+// loadVars reads one file of variables, and says when everybody may read what is secret in it.
+func (r *run) loadVars(fsys fs.FS, name string) (map[string]any, error) {
+	vars, err := loadVars(fsys, name)
+	if err != nil || r.o.Warn == nil {
+		return vars, err
+	}
+	if info, err := fs.Stat(fsys, name); err == nil {
+		if w := inventory.Exposed("/"+name, info.Mode(), vars); w != "" {
+			r.o.Warn(w)
+		}
 	}
 	return vars, nil
 }
@@ -185,7 +199,7 @@ func (s *step) includeVarsFrom(args map[string]any) (map[string]any, []any, erro
 	vars := map[string]any{}
 	var read []any
 	take := func(fsys fs.FS, name string) error {
-		more, err := loadVars(fsys, name)
+		more, err := s.p.r.loadVars(fsys, name)
 		if err != nil {
 			return err
 		}

@@ -53,6 +53,8 @@ type Options struct {
 
 	Templates Templates
 	Secrets   Secrets
+	// Warn is told what the user should know of files on this machine, the same maybe often; nil: nobody is told.
+	Warn      func(text string)
 	Listeners []Listener
 	// Lookup finds modules; nil: tasks.Lookup.
 	Lookup func(name string) (*tasks.Module, bool)

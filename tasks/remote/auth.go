@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
@@ -25,6 +26,7 @@ type authenticator struct {
 	t          target
 	login      *login
 	passphrase func(context.Context, string) ([]byte, error)
+	warn       func(text string)
 	// human is called around every question to a human or an agent that may ask
 	// one, so that the time it takes is not counted as the host's.
 	human func() (done func())
@@ -201,6 +203,14 @@ func (a *authenticator) keyFile(file string) (ssh.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
+	// As ssh has it: a key that others may read is theirs as well. One of another owner is his affair.
+	if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o077 != 0 && ownedByUs(info) {
+		err := fmt.Errorf("not used, other accounts of this machine may read it (mode %04o): run chmod 600 %s", info.Mode().Perm(), Quote(file))
+		if a.warn != nil {
+			a.warn(fmt.Sprintf("the private key %s is %v", file, err))
+		}
+		return nil, err
+	}
 	s := &fileSigner{a: a, file: file, text: text}
 	signer, err := ssh.ParsePrivateKey(text)
 	if err == nil {
@@ -227,6 +237,11 @@ func (a *authenticator) keyFile(file string) (ssh.Signer, error) {
 		s.public = s.signer.PublicKey()
 	}
 	return s, nil
+}
+
+func ownedByUs(info fs.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(stat.Uid) == os.Getuid()
 }
 
 // fileSigner signs with the key of a file.

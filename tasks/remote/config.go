@@ -43,7 +43,7 @@ type Config struct {
 	// Keys says how host keys are verified, those of jump hosts too.
 	Keys HostKeyCheck
 	// Warn is told what the user should know and what does not stand in the way: a line of known_hosts that cannot be
-	// read. It may be called for several hosts at once, with the same text. nil: nobody is told.
+	// read, a private key that others may read and that is not used therefore. It may be called for several hosts at once, with the same text. nil: nobody is told.
 	Warn func(text string)
 	// ConnectTimeout bounds connecting and the handshake, without the time that a
 	// human takes to answer Passphrase. 0: 10 s.

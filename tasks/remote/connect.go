@@ -255,7 +255,7 @@ func (d *dialer) shake(ctx context.Context, t target, dial dialFunc, last bool, 
 	stopClosing := context.AfterFunc(ctx, func() { conn.Close() })
 	clock := startStopwatch(d.config.ConnectTimeout, func() { conn.Close() })
 
-	auth := &authenticator{ctx: ctx, t: t, login: gives, passphrase: d.config.Passphrase, human: clock.pause}
+	auth := &authenticator{ctx: ctx, t: t, login: gives, passphrase: d.config.Passphrase, warn: d.config.Warn, human: clock.pause}
 	defer auth.close()
 	sc, chans, requests, err := ssh.NewClientConn(conn, t.address(), &ssh.ClientConfig{
 		User:              t.user,

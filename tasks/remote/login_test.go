@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -19,6 +20,9 @@ func TestLogin(t *testing.T) {
 	writeKey(t, filepath.Join(dir, "wrong"), "")
 	_, lockedPublic := writeKey(t, filepath.Join(dir, "locked"), "open sesame")
 	writeFile(t, filepath.Join(dir, "garbage"), "x")
+	if text, err := os.ReadFile(filepath.Join(dir, "right")); err != nil || os.WriteFile(filepath.Join(dir, "open"), text, 0o600) != nil || os.Chmod(filepath.Join(dir, "open"), 0o640) != nil {
+		t.Fatal(err)
+	}
 	accepts := func(keys ...ssh.PublicKey) ssh.ServerConfig {
 		return ssh.ServerConfig{MaxAuthTries: 6, PublicKeyCallback: func(_ ssh.ConnMetadata, k ssh.PublicKey) (*ssh.Permissions, error) {
 			for _, want := range keys {
@@ -80,6 +84,7 @@ func TestLogin(t *testing.T) {
 		{name: "another question", server: code, config: Config{Password: "secret"}, want: []string{"Verification code"}},
 		{name: "nothing fits", server: accepts(rightPublic), config: Config{KeyFiles: []string{dir + "/wrong", dir + "/missing", dir + "/garbage"}},
 			want: []string{"key file " + dir + "/wrong", dir + "/missing: ", "no such file", dir + "/garbage: "}},
+		{name: "a key that others may read", server: accepts(rightPublic), config: Config{KeyFiles: []string{dir + "/open"}}, want: []string{"open: not used, other accounts of this machine may read it (mode 0640): run chmod 600 " + dir + "/open"}},
 		{name: "nothing at all", server: accepts(rightPublic), want: []string{"no agent, no key file, no password"}},
 		{name: "no agent there", server: accepts(rightPublic), agent: dir + "/nosuch", want: []string{"agent: dial unix"}},
 	} {
