@@ -146,15 +146,6 @@ func (a *hostCopy) planTree(have fileState, ans answer, dest string, values map[
 var copyOnHost = withoutComments(`umask 022
 case $s in /*) ;; *) s=$(pwd)/$s ;; esac
 case $p in /*) ;; *) p=$(pwd)/$p ;; esac
-# to FD: goes to one of the two directories.
-to() {
-	cd -P "/proc/self/fd/$1" || exit 1
-	here=$(readlink /proc/self/cwd)
-}
-# into NAME: goes to the directory of that name, where it is a link as far as that is to be followed.
-into() {
-	if [ -L "./$1" ]; then inside "${here%/}/$1" || changed "${here%/}/$1"; else enter "$1"; fi
-}
 level() {
 	this=$(stat -c %d:%i .)
 	case " $above " in *" $this "*) die "$here is reached again from within: a link in it leads up" ;; esac

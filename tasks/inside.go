@@ -105,6 +105,15 @@ enter() {
 	here=${here%/}/$1
 	[ "$(readlink /proc/self/cwd)" = "$here" ] || changed "$here"
 }
+# to FD: makes the directory that is open as FD the working directory.
+to() {
+	cd -P "/proc/self/fd/$1" || exit 1
+	here=$(readlink /proc/self/cwd)
+}
+# into NAME: enter, where NAME may be a link as far as that is to be followed.
+into() {
+	if [ -L "./$1" ]; then inside "${here%/}/$1" || changed "${here%/}/$1"; else enter "$1"; fi
+}
 # hold NAME: opens the file of that name in the working directory as 7, and no link in its place; $held is it by path.
 held=/proc/self/fd/7
 hold() {

@@ -33,6 +33,7 @@ var unarchiveModule = Define(Module{
 	Notes: []string{
 		"The host's tar unpacks: .tar, .tar.gz, .tar.xz, .tar.bz2 and .tar.zst as far as it, or gzip, xz, bzip2 and zstd beside it, can. zip is not supported.",
 		"The archive's modes and owners are not believed: nothing becomes set-user-id or writable by others, and all of it belongs to who unpacks, unless owner, group or mode say so (or extra_opts: -p, --same-owner). In a directory of another account, that account unpacks.",
+		"root unpacks aside, in dest, and then renames: a link below dest that another account made or could replace is not followed, unless it leads to what belongs to that same account.",
 		"A hidden file in dest remembers the archive's SHA-256 and the size and time of what was unpacked. While both hold, the archive is neither sent nor unpacked again.",
 	},
 	Returns: []Return{{"dest", "str", "the directory"}, {"src", "str", "the archive"}, {"files", "list", "what was unpacked, with list_files"}, {"sha256", "str", "the archive's"}},
@@ -192,6 +193,12 @@ fi
 // keepsModes are options of tar that say that the archive's modes are to be believed.
 var keepsModes = regexp.MustCompile(`^(-[a-zA-Z]*p|--same-permissions|--preserve-permissions)$`)
 
+// elsewhere are options of tar that name another directory than dest, keepsOld those that leave what is there.
+var (
+	elsewhere = regexp.MustCompile(`^(-[a-zA-Z]*C|--directory\b)`)
+	keepsOld  = regexp.MustCompile(`^(-[a-zA-Z]*k|--keep-old-files|--skip-old-files)$`)
+)
+
 var stripped = regexp.MustCompile(`^--strip(?:-components)?=?(\d+)$`)
 
 // unpack is the script that unpacks an archive and remembers what came of it.
@@ -216,8 +223,8 @@ func (u *unarchive) unpack(archive, sum string) string {
 	var b strings.Builder
 	b.WriteString(preamble + inside + measure)
 	fmt.Fprintf(&b, "s=%s\ndest=%s\nmark=%s\n", archive, shellPath(trimSlashes(u.Dest)), u.marker())
-	b.WriteString("have tar || die 'tar is not installed on this host'\nWORK=$(mktemp -d) || exit 1\nm=$WORK/m sent= t=\n")
-	b.WriteString("trap 'rm -rf -- \"$WORK\"; [ -z \"$sent\" ] || rm -f -- \"./$sent\"; [ -z \"$t\" ] || rm -f -- \"./$t\"' EXIT\ntrap 'exit 1' HUP INT TERM\n")
+	b.WriteString("have tar || die 'tar is not installed on this host'\nWORK=$(mktemp -d) || exit 1\nm=$WORK/m sent= t= stage=\n")
+	b.WriteString("trap 'rm -rf -- \"$WORK\"; [ -z \"$stage\" ] || to 4; [ -z \"$sent\" ] || rm -f -- \"./$sent\"; [ -z \"$t\" ] || rm -f -- \"./$t\"; [ -z \"$stage\" ] || rm -rf -- \"./$stage\"' EXIT\ntrap 'exit 1' HUP INT TERM\n")
 	fmt.Fprintf(&b, `case $dest in /*) ;; *) dest=$(pwd)/$dest ;; esac
 ( spot "$s" follow ) || die "$s cannot be opened"
 spot "$s" follow
@@ -239,20 +246,27 @@ fi
 `, sum)
 	b.WriteString(openArchive)
 	fmt.Fprintf(&b, "open | tar -t -f - %s %s > \"$m.names\" || die \"$name is not an archive that tar can read\"\n", listOptions(u.Exclude), include)
-	fmt.Fprintf(&b, "open | as tar -x -o --no-same-permissions -f - %s %s || die \"tar did not unpack all of $name\"\n", options, include)
-	b.WriteString("[ ! -e \"$m.said\" ] || die \"the archive $name is damaged\"\n")
 	// Names with a backslash are ones that tar has quoted: they are not watched.
 	fmt.Fprintf(&b, `n=%s
-sed -e 's,/$,,' "$m.names" | grep -v '\\' | while IFS= read -r f; do
-	i=0
+grep -v '\\' < "$m.names" | while IFS= read -r f; do
+	case $f in */) slash=/ ;; *) slash= ;; esac
+	f=${f%%/} i=0
 	while [ $i -lt $n ]; do
 		case $f in */*) f=${f#*/} ;; *) f= ;; esac
 		i=$((i+1))
 	done
 	f=${f#./}
-	if [ -n "$f" ] && [ "$f" != . ]; then if [ -e "$f" ] || [ -L "$f" ]; then printf '%%s\n' "./$f"; fi; fi
-done > "$m.list"
+	if [ -n "$f" ] && [ "$f" != . ]; then printf '%%s\n' "./$f$slash"; fi
+done > "$m.paths"
+there() { sed 's,/$,,' "$m.paths" | while IFS= read -r f; do if [ -e "$f" ] || [ -L "$f" ]; then printf '%%s\n' "$f"; fi; done; }
 `, remote.Quote(strip))
+	if !slices.ContainsFunc(u.ExtraOpts, func(o string) bool { return elsewhere.MatchString(o) }) {
+		// What root unpacks comes to its place by renaming: tar goes by paths, and below dest others may have directories.
+		// It lies one level down, since tar gives the directory that it works in the archive's mode.
+		b.WriteString("if [ \"$(id -u):$owner\" = 0:0 ]; then\n\texec 4<. || exit 1\n\tstage=.polarbook.$(mktemp -u XXXXXXXX)\n\tmkdir -m 0700 -- \"./$stage\" && enter \"$stage\" && mkdir in && enter in && exec 5<. || exit 1\nfi\n")
+	}
+	fmt.Fprintf(&b, "open | as tar -x -o --no-same-permissions -f - %s %s || die \"tar did not unpack all of $name\"\n", options, include)
+	b.WriteString("[ ! -e \"$m.said\" ] || die \"the archive $name is damaged\"\nthere > \"$m.list\"\n")
 	// Not every tar leaves the set-user-id bits away.
 	if !slices.ContainsFunc(u.ExtraOpts, func(o string) bool { return keepsModes.MatchString(o) }) {
 		b.WriteString("tr '\\n' '\\0' < \"$m.list\" | as xargs -0 sh -c 'find \"$@\" -prune ! -type l \\( -perm -4000 -o -perm -2000 -o -perm -020 -o -perm -002 \\) -exec chmod ug-s,go-w -- {} +' sh || exit 1\n")
@@ -264,6 +278,20 @@ done > "$m.list"
 	if u.Mode != "" {
 		fmt.Fprintf(&b, "tr '\\n' '\\0' < \"$m.list\" | as xargs -0 sh -c 'mode=$1; shift; for f; do [ -L \"$f\" ] || chmod \"$mode\" \"$f\" || exit 1; done' sh %s || exit 1\n", remote.Quote(u.Mode))
 	}
+	keep, given := ":", ":\n"
+	switch {
+	case u.KeepNewer:
+		keep = `[ ! "/proc/self/fd/4/$f" -nt "./$f" ] || continue`
+	case slices.ContainsFunc(u.ExtraOpts, func(o string) bool { return keepsOld.MatchString(o) }):
+		keep = `[ ! -e "/proc/self/fd/4/$f" ] || continue`
+	}
+	if owner := u.ownership(); owner != "" {
+		given = "chown -h " + owner + " . || exit 1\n"
+	}
+	if u.Mode != "" {
+		given += "chmod " + remote.Quote(u.Mode) + " . || exit 1\n"
+	}
+	b.WriteString(strings.NewReplacer("@KEEP@", keep, "@GIVEN@", given).Replace(mergeUnpacked))
 	fmt.Fprintf(&b, `if [ -e /sys/fs/selinux/enforce ] && have restorecon; then tr '\n' '\0' < "$m.list" | xargs -0 restorecon 2>/dev/null; fi
 exec 7<&-
 t=.polarbook.$(mktemp -u XXXXXXXX)
@@ -275,6 +303,53 @@ mv -f -T -- "./$t" "./$mark" && t= && sync
 `, sum)
 	return b.String()
 }
+
+// mergeUnpacked brings what was unpacked aside to its place, level by level: a directory that is new is renamed as a whole,
+// and in one that is there already each of its files. 5 is the directory aside, 4 the one that it belongs to.
+var mergeUnpacked = withoutComments(`level() {
+	set --
+	for f in ./* ./.[!.]* ./..?*; do
+		f=${f#./}
+		if [ ! -e "./$f" ] && [ ! -L "./$f" ]; then continue; fi
+		if [ -d "./$f" ] && [ ! -L "./$f" ] && [ -d "/proc/self/fd/4/$f" ]; then
+			( merge "$f" ) || exit 1
+			continue
+		fi
+		@KEEP@
+		set -- "$@" "/proc/self/fd/5/$f"
+		if [ $# -ge 500 ]; then ( move "$@" ) || exit 1; set --; fi
+	done
+	[ $# = 0 ] || ( move "$@" )
+}
+move() {
+	to 4
+	mv -f -- "$@" . || die "not all of $name could be put in $here"
+}
+merge() {
+	enter "$1"
+	below=$below$1
+	mode=$(stat -c %a .) && exec 5<. || exit 1
+	to 4
+	into "$1"
+	# What the archive has of a directory it is to have, too.
+	if grep -qxF -- "./$below/" "$m.paths"; then chmod "$mode" . || exit 1; @GIVEN@fi
+	below=$below/
+	exec 4<. || exit 1
+	to 5
+	level
+}
+if [ -n "$stage" ]; then
+	below=
+	( to 5; level ) || exit 1
+	mode=$(stat -L -c %a /proc/self/fd/5)
+	to 4
+	if [ "$n" = 0 ] && grep -qx '\./*' "$m.names"; then chmod "$mode" . || exit 1; fi
+	rm -rf -- "./$stage"
+	stage=
+	exec 4<&- 5<&-
+	there > "$m.list"
+fi
+`)
 
 func listOptions(exclude []string) string {
 	var words []string

@@ -107,3 +107,52 @@ func TestUnarchive(t *testing.T) {
 		}
 	})
 }
+
+// TestUnarchiveBelowAnotherAccountsDirectory has root unpack where another account put links in the archive's way.
+func TestUnarchiveBelowAnotherAccountsDirectory(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("SKIP: changes owners, so it needs root")
+	}
+	eachShell(t, func(t *testing.T, h *localHost, dir string) {
+		open(t, dir)
+		l := &fakeLocal{dir: dir}
+		script := `cd '` + dir + `' && umask 022 && mkdir victim to to/app && echo before >victim/file && echo old >to/app/kept &&
+			mkdir -p c/app/conf/deep c/new && echo new >c/app/conf/deep/file && echo new >c/app/file && echo new >c/app/kept && echo new >c/new/file && chmod 0750 c/app/conf && chmod 4755 c/new/file &&
+			touch -d '2001-01-01' c/app/kept && tar -C c -czf a.tgz app new && chown -R 61234 to/app`
+		if out, err := sh(t, script); err != nil {
+			t.Fatal(err, out)
+		}
+		before := listing(t, dir+"/victim")
+		attack := func(script, refused string, args map[string]any) {
+			t.Helper()
+			if out, err := sh(t, "cd '"+dir+"' && rm -rf to/app/conf to/app/file && "+script+" && chown -h 61234 to/app/*"); err != nil {
+				t.Fatal(err, out)
+			}
+			if refused != "" {
+				mustFail(t, h, "unarchive", args, l, refused)
+			} else {
+				mustChange(t, h, "unarchive", args, l)
+				mustNotChange(t, h, "unarchive", args, l)
+			}
+			if after := listing(t, dir+"/victim"); after != before {
+				t.Errorf("root's directory was:\n%sand is:\n%s", before, after)
+			}
+			if left, _ := filepath.Glob(dir + "/to/.polarbook.*"); len(left) > 0 {
+				t.Errorf("left: %v", left)
+			}
+		}
+		args := map[string]any{"src": "a.tgz", "dest": dir + "/to"}
+		attack("mkdir victim/deep; ln -s ../../victim to/app/conf; rmdir victim/deep", "is not followed", args)
+		attack("mkdir to/app/conf; ln -s ../../../victim to/app/conf/deep; chown -h 61234 to/app/conf/deep", "is not followed", args)
+		attack("ln -s ../../victim/file to/app/file; mkdir to/app/elsewhere; ln -s elsewhere to/app/conf", "", args)
+		out, err := sh(t, "cd '"+dir+"/to' && cat app/file app/elsewhere/deep/file app/kept new/file && stat -c '%a %u' app/file app/elsewhere new/file && [ ! -L app/file ]")
+		if want := "new\nnew\nnew\nnew\n644 0\n750 61234\n755 0\n"; err != nil || out != want {
+			t.Errorf("got %q, %v; want %q", out, err, want)
+		}
+		args["owner"], args["keep_newer"] = "61234", true
+		attack("rm -rf to/new to/.polarbook-unarchive-*; echo mine >to/app/kept", "", args)
+		if out, err := sh(t, "cd '"+dir+"/to' && cat app/kept && find app/conf new ! -uid 61234 && stat -c %u ."); err != nil || out != "mine\n0\n" {
+			t.Errorf("got %q, %v", out, err)
+		}
+	})
+}
