@@ -1,6 +1,7 @@
 package contract_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -243,7 +244,16 @@ func leader(t *testing.T, nodes []*node) *node {
 	return n
 }
 
+// backup copies a node. An idle leader would keep the tool waiting: see TestBackupWaitsForRecord.
 func (n *node) backup(from *node, more ...string) outcome {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		for ctx.Err() == nil {
+			time.Sleep(200 * time.Millisecond)
+			_, _ = value[int64](from, "select txid_current()") // it may be down, or not lead
+		}
+	}()
 	return n.runWith(n.within(60*time.Second), []string{"PGPASSWORD=replpw"}, "polar_basebackup",
 		append([]string{"-w", "-h", from.host, "-p", strconv.Itoa(from.port), "-U", "replicator", "-D", n.pgdata, "--polardata=" + n.polardata, "-X", "stream", "-R", "-c", "fast"}, more...)...)
 }

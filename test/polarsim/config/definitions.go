@@ -176,5 +176,6 @@ polar_dma_members_info string - postmaster command ''
 polar_dma_sync_meta bool - postmaster command off
 polarsim_backup_rate integer kB sighup unseen 0
 polarsim_data_size integer kB postmaster unseen 64
+polarsim_idle_record integer ms sighup unseen 15000
 polarsim_dialect string - sighup unseen before
 `

@@ -91,6 +91,7 @@ func (s *Server) apply(entry consensus.Entry) {
 	}
 	state.Applied = entry.Index
 	s.state.Store(state)
+	s.wal.Add(1)
 	s.applyMu.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -61,13 +61,16 @@ func (c *session) makeFunctions() map[string]sql.Function {
 			}
 			return c.address.Unmap().String()
 		}),
-		"pg_reload_conf":         {Type: sql.Bool, Call: c.reloadFunction},
-		"current_setting":        {Type: sql.Text, Call: c.currentSetting},
-		"set_config":             {Type: sql.Text, Call: c.setConfig},
-		"pg_sleep":               {Type: sql.Void, Call: c.sleep},
-		"pg_terminate_backend":   {Type: sql.Bool, Call: c.terminate},
-		"pg_cancel_backend":      {Type: sql.Bool, Call: c.cancelBackend},
-		"pg_switch_wal":          {Type: sql.LSN, Call: c.currentLSN},
+		"pg_reload_conf":       {Type: sql.Bool, Call: c.reloadFunction},
+		"current_setting":      {Type: sql.Text, Call: c.currentSetting},
+		"set_config":           {Type: sql.Text, Call: c.setConfig},
+		"pg_sleep":             {Type: sql.Void, Call: c.sleep},
+		"pg_terminate_backend": {Type: sql.Bool, Call: c.terminate},
+		"pg_cancel_backend":    {Type: sql.Bool, Call: c.cancelBackend},
+		"pg_switch_wal": {Type: sql.LSN, Call: func(context *sql.Context, a []sql.Value) (sql.Value, error) {
+			s.wal.Add(1)
+			return c.currentLSN(context, a)
+		}},
 		"pg_database_size":       constant(sql.Int8, func() sql.Value { return 8<<20 + s.settings.number("polarsim_data_size")*1024 }),
 		"pg_tablespace_size":     constant(sql.Int8, func() sql.Value { return 60<<20 + s.settings.number("polarsim_data_size")*1024 }),
 		"pg_relation_size":       constant(sql.Int8, func() sql.Value { return int64(8192) }),
@@ -98,7 +101,7 @@ func (c *session) makeFunctions() map[string]sql.Function {
 		"has_table_privilege":  constant(sql.Bool, func() sql.Value { return true }),
 		"pg_try_advisory_lock": constant(sql.Bool, func() sql.Value { return true }),
 		"pg_advisory_unlock":   constant(sql.Bool, func() sql.Value { return true }),
-		"txid_current":         constant(sql.Int8, func() sql.Value { return s.state.Load().Applied + 560 }),
+		"txid_current":         {Type: sql.Int8, Call: c.txid},
 	}
 }
 
@@ -150,6 +153,14 @@ func (c *session) currentLSN(*sql.Context, []sql.Value) (sql.Value, error) {
 		return sql.FormatLSN(node.Status().LastLSN), nil
 	}
 	return sql.FormatLSN(c.server.lsn(0)), nil
+}
+
+// txid takes a transaction number, whose commit is a record of its own.
+func (c *session) txid(*sql.Context, []sql.Value) (sql.Value, error) {
+	if !c.server.isPrimary() {
+		return nil, &sql.Error{Code: "55000", Message: "cannot assign TransactionIds during recovery"}
+	}
+	return c.server.wal.Add(1) + 560, nil
 }
 
 func (c *session) reloadFunction(context *sql.Context, _ []sql.Value) (sql.Value, error) {

@@ -48,6 +48,7 @@ type Server struct {
 
 	state atomic.Pointer[sql.State]
 	tls   atomic.Pointer[tls.Config] // nil: it speaks none
+	wal   atomic.Int64               // how many records this server wrote or applied
 	node  *consensus.Node
 	walk  chan struct{} // wakes the goroutine that follows the node's role
 
@@ -127,9 +128,10 @@ func (s *Server) run() {
 	}
 	s.mu.Unlock()
 	s.writeControl(datadir.InRecovery)
-	s.wait.Add(2)
+	s.wait.Add(3)
 	go s.receive()
 	go s.checkpoints()
+	go s.idle()
 	s.follow()
 }
 
@@ -399,6 +401,23 @@ func (s *Server) checkpoints() {
 				s.log.printf("LOG", "checkpoint failed: %v", err)
 			}
 			written = state.Applied
+		}
+	}
+}
+
+// idle writes a record every polarsim_idle_record, as the engine's background writer does every 15 s.
+func (s *Server) idle() {
+	defer s.wait.Done()
+	last := time.Now()
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-time.After(100 * time.Millisecond):
+		}
+		if time.Since(last) >= s.settings.milliseconds("polarsim_idle_record") {
+			last = time.Now()
+			s.wal.Add(1)
 		}
 	}
 }

@@ -84,14 +84,18 @@ func (c *session) showStream(state string) *stream {
 	return s
 }
 
-// sendWAL keeps the connection open; the log itself travels between the consensus processes, which take entries
-// with data only while this connection stands.
+// sendWAL keeps the connection open, and says when there is another record; the log itself travels between the consensus
+// processes, which take entries with data only while this connection stands.
 func (c *session) sendWAL() error {
 	s := c.showStream("streaming")
 	c.backend.Send(&pgproto3.CopyBothResponse{})
 	if err := c.backend.Flush(); err != nil {
 		return err
 	}
+	ended := make(chan struct{})
+	told := make(chan struct{})
+	go func() { defer close(told); c.tellWAL(ended) }()
+	defer func() { close(ended); <-told }()
 	for {
 		m, err := c.backend.Receive()
 		if err != nil {
@@ -107,6 +111,30 @@ func (c *session) sendWAL() error {
 			}
 		case *pgproto3.CopyDone, *pgproto3.Terminate:
 			return io.EOF
+		}
+	}
+}
+
+// tellWAL sends the header of an XLogData message for each time that there are new records.
+func (c *session) tellWAL(ended <-chan struct{}) {
+	seen := c.server.wal.Load()
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ended:
+			return
+		case <-ticker.C:
+		}
+		if now := c.server.wal.Load(); now != seen {
+			seen = now
+			at := c.server.lastLSN()
+			data := binary.BigEndian.AppendUint64([]byte{'w'}, at)
+			data = binary.BigEndian.AppendUint64(data, at)
+			c.backend.Send(&pgproto3.CopyData{Data: binary.BigEndian.AppendUint64(data, uint64(time.Now().UnixMicro()))})
+			if c.backend.Flush() != nil {
+				return
+			}
 		}
 	}
 }

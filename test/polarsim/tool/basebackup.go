@@ -100,6 +100,9 @@ func baseBackup(program string, arguments []string) int {
 	if err := b.endWAL(); err != nil {
 		return undo(err)
 	}
+	if o.has("verbose") {
+		fmt.Fprintf(os.Stderr, "%s: base backup completed\n", program) // nothing is printed while everything is synced
+	}
 	return 0
 }
 
@@ -142,6 +145,7 @@ type backup struct {
 	current           string // the file in hand
 	spaces            int    // "tablespaces" finished: PGDATA is one, POLARDATA the other
 	wal               *exec.Cmd
+	end               io.WriteCloser // tells it where the backup ends
 }
 
 // receive asks for the backup and unpacks the stream.
@@ -195,8 +199,7 @@ func (b *backup) receive(conn *client.Conn) error {
 			b.spaces, b.current = 2, ""
 			b.progress(true)
 			if b.has("verbose") {
-				fmt.Fprintf(os.Stderr, "%s: write-ahead log end point: %s\n%s: waiting for background process to finish streaming ...\n%s: base backup completed\n", b.program, start, b.program, b.program)
-				// Really the last line; nothing is printed while everything is synced.
+				fmt.Fprintf(os.Stderr, "%s: write-ahead log end point: %s\n%s: waiting for background process to finish streaming ...\n", b.program, start, b.program)
 			}
 			return nil
 		}

@@ -1,6 +1,7 @@
 package tool
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"os"
@@ -8,7 +9,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
+	"sync/atomic"
+
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/polarbook/polarbook/test/polarsim/client"
 )
@@ -26,24 +29,33 @@ func (b *backup) startWAL() error {
 	b.wal = exec.Command(os.Args[0], os.Args[1:]...)
 	b.wal.Env = append(os.Environ(), walChild+"=1")
 	b.wal.Stdout, b.wal.Stderr = os.Stdout, os.Stderr
+	var err error
+	if b.end, err = b.wal.StdinPipe(); err != nil {
+		return fmt.Errorf("could not create pipe for background process: %w", err)
+	}
 	if err := b.wal.Start(); err != nil {
 		return fmt.Errorf("could not create background process: %w", err)
 	}
 	return nil
 }
 
+// endWAL tells the receiver where the backup ends, and waits for it.
 func (b *backup) endWAL() error {
 	if b.wal == nil {
 		return nil
 	}
-	if err := b.wal.Process.Signal(syscall.SIGTERM); err != nil {
-		return fmt.Errorf("could not send command to background process: %w", err)
+	if _, err := fmt.Fprintln(b.end, "end"); err != nil {
+		return fmt.Errorf("could not send command to background pipe: %w", err)
 	}
-	_ = b.wal.Wait() // ended by our signal
+	if err := b.wal.Wait(); err != nil {
+		return fmt.Errorf("child process exited with %w", err)
+	}
 	return nil
 }
 
-// walReceiver is the child: it streams until it is told to stop or the server goes away.
+// walReceiver is the child: it streams until the server goes away, or until the first record after it was told where the
+// backup ends. As with the engine it notices the end only when there is something to receive, and an idle leader writes
+// a record every 15 s.
 func walReceiver(t client.Target) int {
 	conn, err := client.Connect(context.Background(), t)
 	if err != nil {
@@ -53,8 +65,21 @@ func walReceiver(t client.Target) int {
 	if err := conn.StartReplication(context.Background(), 0); err != nil {
 		return complain("%v", err)
 	}
-	_ = conn.Drain()
-	return 0
+	var told atomic.Bool
+	go func() {
+		if line, _ := bufio.NewReader(os.Stdin).ReadString('\n'); line != "" { // not when the base backup was killed
+			told.Store(true)
+		}
+	}()
+	for {
+		m, err := conn.Receive()
+		if err != nil {
+			return complain("could not receive data from WAL stream: %v", err)
+		}
+		if data, ok := m.(*pgproto3.CopyData); ok && data.Data[0] == 'w' && told.Load() {
+			return 0
+		}
+	}
 }
 
 // writeRecoveryConf is -R. The password ends up in it in clear, as with the engine, unless it came from a file; and
