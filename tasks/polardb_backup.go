@@ -100,6 +100,20 @@ func (b *backupAction) Plan(f Found) (Plan, error) {
 	return Plan{Change: true, Msg: msg, Data: found["tool"]}, nil
 }
 
+// backupNote writes down how far the backup is.
+const backupNote = `own() { runuser -u @USER@ -- sh -euc "$@"; }
+note() { own 'printf "cluster=%s\nsource=%s\ntaken=%s\nstate=%s\n" "$@" >backup.polarbook.new; sync; mv -f backup.polarbook.new backup.polarbook; sync' sh @CLUSTER@ @SOURCE@ "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1"; }
+`
+
+// backupFinish is run when all that the tool said is known to be harmless.
+var backupFinish = preamble + inside + `set -e
+TO=@TO@
+umask 077
+cd /
+inside "$TO" || die "$TO cannot be entered"
+` + backupNote + `note finished
+`
+
 // backupScript makes the copy; what stands in @…@ is quoted. The directory is the engine's account's, which changes it as it
 // likes: root makes it, and then all is done by that account, from within.
 var backupScript = preamble + inside + strangers + `set -e
@@ -125,9 +139,7 @@ if [ -n "$(ls -A . | grep -vx backup.polarbook.new)" ]; then
 fi
 chown -h @USER@: .
 chmod 700 .
-own() { runuser -u @USER@ -- sh -euc "$@"; }
-note() { own 'printf "cluster=%s\nsource=%s\ntaken=%s\nstate=%s\n" "$@" >backup.polarbook.new; sync; mv -f backup.polarbook.new backup.polarbook; sync' sh @CLUSTER@ @SOURCE@ "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1"; }
-# A note that was cut off while it was written: nothing else here has that name.
+` + backupNote + `# A note that was cut off while it was written: nothing else here has that name.
 own 'rm -f backup.polarbook.new; find . -mindepth 1 -maxdepth 1 ! -name backup.polarbook -exec rm -rf -- {} +'
 note begun
 own 'mkdir pgdata polardata'
@@ -141,17 +153,16 @@ own 'find pgdata polardata -type f -print0 | sort -z | xargs -0 sha256sum >SHA25
 sync
 mv SHA256SUMS.new SHA256SUMS'
 own 'sha256sum -c SHA256SUMS' >"$WORK/sums" || { grep -v ': OK$' "$WORK/sums" >&2; exit 1; }
-note finished
 own 'echo "bytes=$(find pgdata polardata -type f -exec stat -c %s {} + | awk "{ n += \$1 } END { printf \"%.0f\", n }")"
 echo "files=$(wc -l <SHA256SUMS)"'
 sed -n 's/^Database cluster state: */control=/p' "$WORK/control"
 `
 
-func (b *backupAction) script(tool string, leader dma.View) string {
+func (b *backupAction) script(tool string, leader dma.View, script string) string {
 	a := b.args
 	return strings.NewReplacer("@TO@", remote.Quote(a.To), "@CLUSTERLINE@", remote.Quote("cluster="+a.Cluster), "@CLUSTER@", remote.Quote(a.Cluster), "@SOURCE@", remote.Quote(leader.Node),
 		"@USER@", remote.Quote(a.User), "@LIB@", remote.Quote(a.Home+"/current/lib"), "@BIN@", remote.Quote(a.Home+"/current/bin"), "@TIMEOUT@", fmt.Sprint(a.Timeout), "@TOOL@", tool,
-		"@TLS@", verifying(a.SSLRootCert), "@HOST@", remote.Quote(leader.Address.Host), "@PORT@", fmt.Sprint(leader.Address.Port), "@REPLICATOR@", remote.Quote(a.ReplicationUser)).Replace(backupScript)
+		"@TLS@", verifying(a.SSLRootCert), "@HOST@", remote.Quote(leader.Address.Host), "@PORT@", fmt.Sprint(leader.Address.Port), "@REPLICATOR@", remote.Quote(a.ReplicationUser)).Replace(script)
 }
 
 func (b *backupAction) Apply(ctx context.Context, h Host, p Plan) (Result, error) {
@@ -168,24 +179,14 @@ func (b *backupAction) Apply(ctx context.Context, h Host, p Plan) (Result, error
 		return Result{}, err
 	}
 	h.Say("copying " + leader.Node + " (" + leader.Address.String() + ")")
-	script := b.script(tool, leader)
 	pass := passLine(a.ReplicationUser, a.ReplicationPassword)
-	var last []string
 	values := map[string]any{"source": leader.Node}
-	answer, err := h.Shell().Stream(ctx, remote.Command{Script: script}, strings.NewReader(pass), func(line []byte) {
+	c := &copying{args: &a.clusterArgs, leader: leader, what: "base backup"}
+	answer, err := c.run(ctx, h, b.script(tool, leader, backupScript), strings.NewReader(pass), func(line []byte) {
 		key, value, _ := strings.Cut(strings.TrimSpace(string(line)), "=")
 		var n int
 		if _, err := fmt.Sscan(value, &n); err == nil && (key == "bytes" || key == "files") {
 			values[key] = n
-		}
-	}, func(line []byte) {
-		for _, part := range strings.Split(string(line), "\r") {
-			part = strings.TrimSpace(part)
-			if done, total, ok := backupProgress(part); ok {
-				h.Progress("base backup", done, total)
-			} else if part != "" {
-				last = append(last[max(0, len(last)-11):], part)
-			}
 		}
 	})
 	switch {
@@ -196,7 +197,13 @@ func (b *backupAction) Apply(ctx context.Context, h Host, p Plan) (Result, error
 			return Result{}, &Failure{Msg: fmt.Sprintf("the backup of %s ended with status %d: no space left on device: %s is full", leader.Node, answer.Status, full),
 				Hint: "make room on " + full + "; a further run empties what was copied and starts anew"}
 		}
-		return Result{}, &Failure{Msg: fmt.Sprintf("the backup of %s ended with status %d: %s", leader.Node, answer.Status, strings.Join(last, "\n")), Hint: "a further run empties what was copied and starts anew"}
+		return Result{}, &Failure{Msg: fmt.Sprintf("the backup of %s ended with status %d: %s", leader.Node, answer.Status, strings.Join(c.last, "\n")), Hint: "a further run empties what was copied and starts anew"}
+	}
+	if err := c.doubt(); err != nil {
+		return Result{}, err
+	}
+	if _, err := runPlan(ctx, h.Shell(), Plan{Script: b.script(tool, leader, backupFinish)}); err != nil {
+		return Result{}, err
 	}
 	return Result{Changed: true, Msg: fmt.Sprintf("%s holds a backup of %s: %v files, %v bytes, every one with a checksum", a.To, leader.Node, values["files"], values["bytes"]), Values: values}, nil
 }

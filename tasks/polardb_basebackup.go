@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path"
-	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks/remote"
@@ -107,20 +105,9 @@ chown ` + remote.Quote(a.User) + `: "$WORK/pgpass"
 TOOL=` + remote.Quote(s.Basebackup) + `
 ` + a.as(`PGPASSFILE="$WORK/pgpass" PGCONNECT_TIMEOUT=15 `+verifying(a.SSLRootCert)+command) + `
 sync
-mark ` + stepData + `
-echo finished
 `
-	var last []string
-	answer, err := h.Shell().Stream(ctx, remote.Command{Script: script}, strings.NewReader(pass), nil, func(line []byte) {
-		for _, part := range strings.Split(string(line), "\r") {
-			part = strings.TrimSpace(part)
-			if done, total, ok := backupProgress(part); ok {
-				h.Progress("basebackup", done, total)
-			} else if part != "" {
-				last = append(last[max(0, len(last)-11):], part)
-			}
-		}
-	})
+	c := &copying{args: &a.clusterArgs, leader: leader, what: "basebackup"}
+	answer, err := c.run(ctx, h, script, strings.NewReader(pass), nil)
 	switch {
 	case err != nil:
 		return Result{}, err
@@ -131,8 +118,14 @@ echo finished
 			return Result{}, &Failure{Msg: fmt.Sprintf("the base backup of %s ended with status %d: no space left on device: %s is full", leader.Node, answer.Status, full),
 				Hint: "make room on " + full + "; a further run empties what was copied and starts anew", Values: map[string]any{"rc": answer.Status}}
 		}
-		return Result{}, &Failure{Msg: fmt.Sprintf("the base backup of %s ended with status %d: %s", leader.Node, answer.Status, strings.Join(last, "\n")),
+		return Result{}, &Failure{Msg: fmt.Sprintf("the base backup of %s ended with status %d: %s", leader.Node, answer.Status, strings.Join(c.last, "\n")),
 			Hint: "a further run empties what was copied and starts anew", Values: map[string]any{"rc": answer.Status}}
+	}
+	if err := c.doubt(); err != nil {
+		return Result{}, err
+	}
+	if _, err := runPlan(ctx, h.Shell(), Plan{Script: a.markScript(nodeState{Origin: stepCopy}) + "mark " + stepData + "\n", Msg: "note that the copy is whole"}); err != nil {
+		return Result{}, err
 	}
 	return Result{Changed: true, Msg: "copied " + leader.Node, Values: map[string]any{"source": leader.Node}}, nil
 }
@@ -162,16 +155,3 @@ func fullDisks(ctx context.Context, h Host, dirs ...string) string {
 
 // pgpass escapes a field of a password file.
 func pgpass(s string) string { return strings.NewReplacer(`\`, `\\`, `:`, `\:`).Replace(s) }
-
-// backupLine is what pg_basebackup says of its progress: kilobytes so far and in all.
-var backupLine = regexp.MustCompile(`^(\d+)/(\d+) kB \(`)
-
-func backupProgress(line string) (done, total int64, ok bool) {
-	m := backupLine.FindStringSubmatch(line)
-	if m == nil {
-		return 0, 0, false
-	}
-	done, _ = strconv.ParseInt(m[1], 10, 64)
-	total, _ = strconv.ParseInt(m[2], 10, 64)
-	return done << 10, total << 10, true
-}
