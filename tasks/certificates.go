@@ -1,105 +1,62 @@
 package tasks
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
+	"strings"
 	"time"
 )
-
-// authority is a CA of a cluster's own: a directory on the control node, mode 0700, with ca.crt, ca.key and, for each
-// host, NAME.crt and NAME.key. Keys have mode 0600.
-type authority struct {
-	dir     string
-	cluster string
-}
-
-const (
-	authorityYears = 10
-	// clockSlack is how far a host's clock may be behind the control node's.
-	clockSlack = time.Hour
-)
-
-// authorities is held while one of them is read or written: hosts have their turns side by side.
-var authorities sync.Mutex
-
-func (c authority) caFile() string              { return filepath.Join(c.dir, "ca.crt") }
-func (c authority) caKey() string               { return filepath.Join(c.dir, "ca.key") }
-func (c authority) certFile(host string) string { return filepath.Join(c.dir, host+".crt") }
-func (c authority) keyFile(host string) string  { return filepath.Join(c.dir, host+".key") }
-
-// read returns the CA; fs.ErrNotExist when there is none yet.
-func (c authority) read() (*x509.Certificate, *ecdsa.PrivateKey, error) {
-	pair, err := readPair(c.caFile(), c.caKey())
-	if err != nil {
-		return nil, nil, err
-	}
-	key, ok := pair.PrivateKey.(*ecdsa.PrivateKey)
-	if !ok || !pair.Leaf.IsCA {
-		return nil, nil, fmt.Errorf("%s is not a CA that polarbook made", c.caFile())
-	}
-	return pair.Leaf, key, nil
-}
-
-// begin makes the CA where there is none. A key without its certificate is what a run left that was killed.
-func (c authority) begin(now time.Time) (*x509.Certificate, *ecdsa.PrivateKey, error) {
-	if _, err := os.Lstat(c.caFile()); !errors.Is(err, fs.ErrNotExist) {
-		return c.read()
-	}
-	if err := os.MkdirAll(c.dir, 0o700); err != nil {
-		return nil, nil, err
-	}
-	if err := os.Chmod(c.dir, 0o700); err != nil {
-		return nil, nil, err
-	}
-	certificate := &x509.Certificate{
-		Subject: pkix.Name{CommonName: "polarbook CA of " + c.cluster}, NotBefore: now.Add(-clockSlack), NotAfter: now.AddDate(authorityYears, 0, 0),
-		IsCA: true, BasicConstraintsValid: true, MaxPathLenZero: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
-	}
-	if err := issue(certificate, nil, nil, c.caFile(), c.caKey()); err != nil {
-		return nil, nil, err
-	}
-	return c.read()
-}
 
 // issue writes a new key and what the CA (or, without one, the key itself) signs for it. The certificate comes last: a
 // key that does not fit it is found by the next look.
 func issue(certificate, ca *x509.Certificate, caKey *ecdsa.PrivateKey, certFile, keyFile string) error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, secret, err := newKey()
 	if err != nil {
 		return err
 	}
-	if certificate.SerialNumber, err = rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127)); err != nil {
+	text, err := sign(certificate, ca, key, caKey)
+	if err != nil {
 		return err
+	}
+	if err := writeWhole(keyFile, secret, 0o600); err != nil {
+		return err
+	}
+	return writeWhole(certFile, text, 0o644)
+}
+
+func newKey() (*ecdsa.PrivateKey, []byte, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	return key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), err
+}
+
+// sign is a certificate for key by the CA, or by the key itself.
+func sign(certificate, ca *x509.Certificate, key, caKey *ecdsa.PrivateKey) ([]byte, error) {
+	var err error
+	if certificate.SerialNumber, err = randomSerial(); err != nil {
+		return nil, err
 	}
 	if ca == nil {
 		ca, caKey = certificate, key
 	}
 	der, err := x509.CreateCertificate(rand.Reader, certificate, ca, &key.PublicKey, caKey)
-	if err != nil {
-		return err
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return err
-	}
-	if err := writeWhole(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), 0o600); err != nil {
-		return err
-	}
-	return writeWhole(certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644)
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), err
 }
 
 // writeWhole puts a file in its place as a whole: a run that is killed leaves the old one.
@@ -125,7 +82,7 @@ func writeWhole(name string, content []byte, mode fs.FileMode) error {
 	return err
 }
 
-// readPair reads a certificate and the key that must fit it.
+// readPair reads a certificate, with those between it and its CA, and the key that must fit it.
 func readPair(certFile, keyFile string) (tls.Certificate, error) {
 	chain, err := os.ReadFile(certFile)
 	if err != nil {
@@ -134,6 +91,9 @@ func readPair(certFile, keyFile string) (tls.Certificate, error) {
 	key, err := os.ReadFile(keyFile)
 	if err != nil {
 		return tls.Certificate{}, err
+	}
+	if locked(key) {
+		return tls.Certificate{}, fmt.Errorf("%s has a passphrase, which nobody is there to type when a server starts: take it off with openssl pkey -in FILE -out FILE", keyFile)
 	}
 	pair, err := tls.X509KeyPair(chain, key)
 	if err != nil {
@@ -148,41 +108,115 @@ func readPair(certFile, keyFile string) (tls.Certificate, error) {
 	return pair, nil
 }
 
-// readCAs reads the certificates that sign others.
-func readCAs(name string) (*x509.CertPool, error) {
+// locked says whether a key is encrypted, in PKCS #8 or the way before it.
+func locked(text []byte) bool {
+	for {
+		var block *pem.Block
+		if block, text = pem.Decode(text); block == nil {
+			return false
+		}
+		if block.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED") {
+			return true
+		}
+	}
+}
+
+// certificatesIn reads all certificates of a text, which may hold other things as well.
+func certificatesIn(text []byte) ([]*x509.Certificate, error) {
+	var all []*x509.Certificate
+	for {
+		var block *pem.Block
+		if block, text = pem.Decode(text); block == nil {
+			return all, nil
+		}
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		c, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, c)
+	}
+}
+
+func readCertificates(name string) ([]*x509.Certificate, error) {
 	text, err := os.ReadFile(name)
 	if err != nil {
 		return nil, err
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("%s holds no certificate", name)
+	all, err := certificatesIn(text)
+	if err == nil && len(all) == 0 {
+		err = errors.New("it holds no certificate")
 	}
-	return pool, nil
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return all, nil
 }
 
-// signed says whether the chain of a server leads to one of the CAs. Its names are not looked at: verify-ca does not
-// either, and libpq 11 knows no address in a certificate but as its common name.
-func signed(pair tls.Certificate, roots *x509.CertPool, now time.Time) error {
-	between := x509.NewCertPool()
-	for _, der := range pair.Certificate[1:] {
-		if c, err := x509.ParseCertificate(der); err == nil {
+// asText is certificates as PEM has them.
+func asText(certificates ...*x509.Certificate) string {
+	var b bytes.Buffer
+	for _, c := range certificates {
+		_ = pem.Encode(&b, &pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
+	}
+	return b.String()
+}
+
+// believed says whether a server's chain leads to one of the CAs, as OpenSSL 1.1.1 and later see it in the engine and in its
+// clients: a chain ends at a certificate that signed itself, others in the file of the CAs only help to get there.
+func believed(chain, cas []*x509.Certificate, now time.Time) error {
+	roots, between := x509.NewCertPool(), x509.NewCertPool()
+	ends := 0
+	for _, c := range cas {
+		if bytes.Equal(c.RawSubject, c.RawIssuer) {
+			roots.AddCert(c)
+			ends++
+		} else {
 			between.AddCert(c)
 		}
 	}
-	_, err := pair.Leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
+	if ends == 0 {
+		return errors.New("the file of the CAs has none that signed itself, and a chain has to end at one")
+	}
+	for _, c := range chain[1:] {
+		between.AddCert(c)
+	}
+	_, err := chain[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
 	return err
+}
+
+// weak says why OpenSSL would not start a server with a certificate of the chain, as hosts have it configured today.
+func weak(chain []*x509.Certificate) error {
+	for _, c := range chain {
+		if key, ok := c.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < 2048 {
+			return fmt.Errorf("the RSA key of %s has %d bits, and OpenSSL takes none below 2048", c.Subject, key.N.BitLen())
+		}
+	}
+	return nil
 }
 
 // certifies says whether a certificate is for these names and addresses and no others.
 func certifies(c *x509.Certificate, names []string, addresses []net.IP) bool {
-	if !slices.Equal(c.DNSNames, names) || len(c.IPAddresses) != len(addresses) {
-		return false
+	return slices.Equal(c.DNSNames, names) && slices.EqualFunc(c.IPAddresses, addresses, net.IP.Equal)
+}
+
+// isFor says whether a certificate is for one of these names: libpq before 12 knows an address as its common name alone.
+func isFor(c *x509.Certificate, names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		return c.VerifyHostname(name) == nil || strings.EqualFold(c.Subject.CommonName, name)
+	})
+}
+
+// whoseNames lists whom a certificate is for.
+func whoseNames(c *x509.Certificate) string {
+	all := slices.Clone(c.DNSNames)
+	for _, ip := range c.IPAddresses {
+		all = append(all, ip.String())
 	}
-	for i, a := range addresses {
-		if !a.Equal(c.IPAddresses[i]) {
-			return false
-		}
+	if c.Subject.CommonName != "" && !slices.Contains(all, c.Subject.CommonName) {
+		all = append(all, c.Subject.CommonName)
 	}
-	return true
+	return strings.Join(all, ", ")
 }

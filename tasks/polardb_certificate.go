@@ -10,37 +10,42 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
 
 type certificateArgs struct {
-	Cluster   string `arg:"cluster" default:"polardb" doc:"the cluster's name; the CA's name holds it"`
-	Address   string `arg:"address" doc:"the address by which the members know the host, for own_ca"`
-	OwnCA     bool   `arg:"own_ca" default:"no" doc:"have the certificate from the cluster's own CA, which is made when there is none"`
-	Pki       string `arg:"pki" doc:"the directory on the control node that holds the own CA"`
-	Cert      string `arg:"cert" doc:"without own_ca: the host's certificate (PEM), and those between it and the CA's after it"`
-	Key       string `arg:"key" doc:"its key"`
-	CA        string `arg:"ca" doc:"the certificates of the CAs that the members believe"`
-	Beside    string `arg:"beside" doc:"the directory that cert, key and ca are relative to"`
-	Days      int    `arg:"days" default:"730" doc:"for how long the own CA signs"`
-	RenewDays int    `arg:"renew_days" default:"90" doc:"so many days before its end a certificate of the own CA is renewed"`
-	WarnDays  int    `arg:"warn_days" default:"30" doc:"so many days before its end a certificate is warned of"`
+	Cluster   string   `arg:"cluster" default:"polardb" doc:"the cluster's name; the CA's name holds it"`
+	Address   string   `arg:"address" doc:"the address by which the members know the host, for own_ca"`
+	OwnCA     bool     `arg:"own_ca" default:"no" doc:"have the certificate from the cluster's own CA, which is made when there is none"`
+	Pki       string   `arg:"pki" doc:"the directory on the control node that holds the own CA"`
+	Cert      string   `arg:"cert" doc:"without own_ca: the host's certificate (PEM), and those between it and the CA's after it"`
+	Key       string   `arg:"key" doc:"its key"`
+	CA        string   `arg:"ca" doc:"the certificates of the CAs that the members believe"`
+	Beside    string   `arg:"beside" doc:"the directory that cert, key and ca are relative to"`
+	Names     []string `arg:"names" doc:"names by which clients know the host besides its own and its address: the own CA writes them into the certificate, and a given one may be for one of them"`
+	Held      string   `arg:"held" doc:"the file on the host with the certificate that it has; empty: it is not looked at"`
+	HeldCA    string   `arg:"held_ca" doc:"the file on the host with the CAs that it believes"`
+	Days      int      `arg:"days" default:"730" doc:"for how long the own CA signs"`
+	RenewDays int      `arg:"renew_days" default:"90" doc:"so many days before its end a certificate of the own CA is renewed"`
+	WarnDays  int      `arg:"warn_days" default:"30" doc:"so many days before its end a certificate is warned of"`
 }
 
 var polardbCertificateModule = Define(Module{
 	Name:    "polardb_certificate",
 	Summary: "Have a host's TLS certificate ready on the control node: issue it from the cluster's own CA, or look at a given one",
 	Notes: []string{
-		"Touches no host. The own CA lies in pki on the control node: ca.crt, ca.key, and a certificate and a key for each host; the directory has mode 0700 and the keys 0600. Whoever has ca.key can pass for any member: keep it as you keep the inventory's passwords.",
+		"Changes no host. The own CA lies in pki on the control node: ca.crt, ca.key, and a certificate and a key for each host; the directory has mode 0700 and the keys 0600. Whoever has ca.key can pass for any member: keep it as you keep the inventory's passwords.",
 		"A certificate of the own CA is for the host's name in the inventory and its address, and is issued anew when one of them changes, when it is about to end (renew_days), or when it does not fit its key or the CA.",
-		"Of given files it is seen to that the key fits the certificate, and that ca signed it and it has not ended: what a server would not start with is refused before a host is touched.",
+		"Of given files it is seen to that the key can be read without a passphrase and fits the certificate, that a chain leads from it to a CA in ca that signed itself, that it has begun and not ended, and that it is for the host's name, its address or one of names: what a server would not start with, and what its clients would not believe, is refused before a host is touched.",
 		"The keys are masked wherever they would show.",
 	},
 	Returns: []Return{
 		{"cert", "str", "the certificate's file on the control node"}, {"key", "str", "the key's"}, {"ca", "str", "the file of the CAs"},
 		{"ready", "bool", "whether the three files are there; not in check mode, when they are yet to be made"},
 		{"not_after", "str", "when the certificate ends"}, {"days_left", "int", "in how many days"}, {"subject", "str", "whom it is for"},
+		{"trust", "dict", "the certificates alone, for polardb_trust: cert and ca as they are wanted, cert_held and ca_held as the host has them"},
 	},
 	Examples: `- polardb_certificate:
     own_ca: true
@@ -76,25 +81,41 @@ type foundCertificate struct {
 	cert, key, ca string
 	issue         string
 	leaf          *x509.Certificate
+	own           bool
+	wanted, held  trust
 	authorityEnds time.Time
 	now           time.Time
 }
 
-func (c *certificateAction) Probe() string { return "" }
+func (c *certificateAction) Probe() string {
+	if c.args.Held == "" {
+		return ""
+	}
+	return heldScript(c.args.Held, c.args.HeldCA)
+}
 
 func (c *certificateAction) Ask(_ context.Context, h Host, f Found) (Found, error) {
+	var found foundCertificate
 	var err error
 	if c.args.OwnCA {
 		authorities.Lock()
 		defer authorities.Unlock()
-		f.Value, err = c.own(h.Name(), time.Now())
+		found, err = c.own(h.Name(), time.Now())
+		found.own = true
 	} else {
-		f.Value, err = c.given(time.Now())
+		found, err = c.given(h.Name(), time.Now())
 	}
+	if err == nil && c.args.Held != "" {
+		if f.Status != 0 {
+			return f, &Failure{Msg: "what the host holds cannot be read: " + strings.TrimSpace(string(f.Stderr))}
+		}
+		found.held = heldIn(f.Stdout)
+	}
+	f.Value = found
 	return f, err
 }
 
-func (c *certificateAction) given(now time.Time) (foundCertificate, error) {
+func (c *certificateAction) given(host string, now time.Time) (foundCertificate, error) {
 	a := c.args
 	var files [3]string
 	for i, name := range []string{a.Cert, a.Key, a.CA} {
@@ -116,41 +137,55 @@ func (c *certificateAction) given(now time.Time) (foundCertificate, error) {
 	if err := c.hide(f.key); err != nil {
 		return f, err
 	}
-	roots, err := readCAs(f.ca)
+	cas, err := readCertificates(f.ca)
 	if err != nil {
 		return f, fmt.Errorf("the CAs' certificates: %w", err)
 	}
-	if err := signed(pair, roots, now); err != nil {
-		return f, fmt.Errorf("%s is not what a member believes that trusts %s: %w", f.cert, f.ca, err)
+	chain, err := readCertificates(f.cert)
+	if err != nil {
+		return f, fmt.Errorf("the host's certificate: %w", err)
 	}
-	f.leaf = pair.Leaf
+	if err := believed(chain, cas, now); err != nil {
+		failure := &Failure{Msg: fmt.Sprintf("%s is not what a member believes that trusts %s", f.cert, f.ca), Err: err}
+		if errors.As(err, &x509.UnknownAuthorityError{}) {
+			failure.Hint = "the certificates between it and its CA belong after it in the same file, and the CA into " + f.ca
+		}
+		return f, failure
+	}
+	if err := weak(chain); err != nil {
+		return f, fmt.Errorf("%s: %w", f.cert, err)
+	}
+	if names := append([]string{host, a.Address}, a.Names...); a.Address != "" && !isFor(pair.Leaf, names) {
+		return f, &Failure{Msg: fmt.Sprintf("%s is for %s, and the host is %s with the address %s", f.cert, whoseNames(pair.Leaf), host, a.Address),
+			Hint: "where clients know it by another name, say so: names in polardb_tls"}
+	}
+	f.leaf, f.wanted = pair.Leaf, trust{Cert: asText(chain...), CA: asText(cas...)}
 	return f, nil
 }
 
 func (c *certificateAction) own(host string, now time.Time) (foundCertificate, error) {
 	from := authority{dir: c.args.Pki, cluster: c.args.Cluster}
 	f := foundCertificate{cert: from.certFile(host), key: from.keyFile(host), ca: from.caFile(), now: now}
-	if strings.ContainsAny(host, `/\`) || host == "ca" {
-		return f, &Failure{Msg: fmt.Sprintf("a host named %q cannot have a file of that name in %s", host, from.dir)}
+	if err := from.takes(host); err != nil {
+		return f, err
 	}
-	ca, _, err := from.read()
+	ca, _, all, err := from.read()
 	if errors.Is(err, fs.ErrNotExist) {
-		if _, err := os.Lstat(from.caFile()); err == nil {
-			return f, &Failure{Msg: from.caFile() + " is there and its key is not", Hint: "bring " + from.caKey() + " back; to begin with a new CA, which no member believes yet, move the directory away"}
-		}
 		f.issue = "there is no CA yet"
-		return f, nil
+		return f, from.missing()
 	}
 	if err != nil {
 		return f, fmt.Errorf("the cluster's own CA: %w", err)
 	}
 	f.authorityEnds = ca.NotAfter
 	if now.After(ca.NotAfter) {
-		return f, &Failure{Msg: fmt.Sprintf("the cluster's own CA ended on %s", ca.NotAfter.Format(time.DateOnly)), Hint: "move " + from.dir + " away to begin with a new one"}
+		return f, &Failure{Msg: fmt.Sprintf("the cluster's own CA ended on %s", ca.NotAfter.Format(time.DateOnly)), Hint: "polarbook run new-ca.yml goes over to another"}
 	}
 	if err := c.hide(from.caKey()); err != nil {
 		return f, err
 	}
+	// Until there is a certificate, the CA stands for what it will sign.
+	f.wanted = trust{Cert: asText(ca), CA: asText(all...)}
 	pair, err := readPair(f.cert, f.key)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -169,21 +204,23 @@ func (c *certificateAction) own(host string, now time.Time) (foundCertificate, e
 	case pair.Leaf.CheckSignatureFrom(ca) != nil:
 		f.issue = "its certificate is another CA's"
 	case !certifies(pair.Leaf, names, addresses):
-		f.issue = fmt.Sprintf("its certificate is not for %s and %s", host, c.args.Address)
-	case now.AddDate(0, 0, c.args.RenewDays).After(pair.Leaf.NotAfter):
+		f.issue = "its certificate is not for " + strings.Join(append([]string{host, c.args.Address}, c.args.Names...), ", ")
+	case now.AddDate(0, 0, c.args.RenewDays).After(pair.Leaf.NotAfter) && pair.Leaf.NotAfter.Before(ca.NotAfter): // none outlives the CA
 		f.issue = "its certificate ends on " + pair.Leaf.NotAfter.Format(time.DateOnly)
+	default:
+		f.wanted.Cert = asText(pair.Leaf)
 	}
 	return f, nil
 }
 
-// names are those that a host's certificate is for: its name in the inventory and its address.
+// names are those that a host's certificate is for: its name in the inventory, its address, and those of its own.
 func (c *certificateAction) names(host string) (names []string, addresses []net.IP) {
-	for _, name := range []string{host, c.args.Address} {
+	for _, name := range append([]string{host, c.args.Address}, c.args.Names...) {
 		if ip := net.ParseIP(name); ip != nil {
-			if len(addresses) == 0 || !addresses[0].Equal(ip) {
+			if !slices.ContainsFunc(addresses, ip.Equal) {
 				addresses = append(addresses, ip)
 			}
-		} else if len(names) == 0 || names[0] != name {
+		} else if !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
@@ -206,7 +243,8 @@ func (c *certificateAction) hide(file string) error {
 }
 
 func (f foundCertificate) values() map[string]any {
-	values := map[string]any{"cert": f.cert, "key": f.key, "ca": f.ca, "ready": f.leaf != nil, "not_after": "", "days_left": 0, "subject": ""}
+	values := map[string]any{"cert": f.cert, "key": f.key, "ca": f.ca, "ready": f.leaf != nil, "not_after": "", "days_left": 0, "subject": "",
+		"trust": map[string]any{"own_ca": f.own, "cert": f.wanted.Cert, "ca": f.wanted.CA, "cert_held": f.held.Cert, "ca_held": f.held.CA}}
 	if f.leaf != nil {
 		values["not_after"], values["days_left"] = f.leaf.NotAfter.UTC().Format(time.RFC3339), int(f.leaf.NotAfter.Sub(f.now).Hours()/24)
 		values["subject"] = f.leaf.Subject.String()
@@ -226,7 +264,7 @@ func (c *certificateAction) warnings(f foundCertificate) []string {
 		out = append(out, fmt.Sprintf("the certificate %s ends on %s: %s", f.cert, f.leaf.NotAfter.Format(time.DateOnly), next))
 	}
 	if !f.authorityEnds.IsZero() && f.now.AddDate(1, 0, 0).After(f.authorityEnds) {
-		out = append(out, fmt.Sprintf("the cluster's own CA ends on %s: make a new one before", f.authorityEnds.Format(time.DateOnly)))
+		out = append(out, fmt.Sprintf("the cluster's own CA ends on %s: go over to another before, with new-ca.yml", f.authorityEnds.Format(time.DateOnly)))
 	}
 	return out
 }

@@ -79,10 +79,12 @@ func TestOwnCA(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(dir, ".polarbook-*")); len(left) > 0 {
 		t.Error(left)
 	}
-	roots, err := readCAs(filepath.Join(dir, "ca.crt"))
-	if err != nil {
-		t.Fatal(err)
+	cas, err := readCertificates(filepath.Join(dir, "ca.crt"))
+	if err != nil || len(cas) != 1 {
+		t.Fatal(cas, err)
 	}
+	roots := x509.NewCertPool()
+	roots.AddCert(cas[0])
 	pair, err := readPair(filepath.Join(dir, "node2.crt"), filepath.Join(dir, "node2.key"))
 	if err != nil {
 		t.Fatal(err)

@@ -1,9 +1,14 @@
 package tasks
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks/remote"
+)
 
 type keepArgs struct {
 	nodeArgs
+	TLS   string `arg:"tls" doc:"the directory, root's own, with the host's certificate and the CAs that it believes; they are kept too"`
 	State string `arg:"state,required" choices:"kept restored forgotten" doc:"kept: the files as they are now are kept, unless older ones are; restored: the kept ones are put back; forgotten: nothing is kept any more"`
 }
 
@@ -11,7 +16,7 @@ var polardbKeepModule = Define(Module{
 	Name:    "polardb_keep",
 	Summary: "Keep a node's configuration files while they are changed, and put them back",
 	Notes: []string{
-		"postgresql.conf, polar_dma.conf and pg_hba.conf are kept under /var/lib/polarbook, where only root can write. A run that was killed in between keeps the oldest.",
+		"postgresql.conf, polar_dma.conf and pg_hba.conf, and the certificate in tls, are kept under /var/lib/polarbook, where only root can write. A run that was killed in between keeps the oldest.",
 	},
 	Examples: `- polardb_keep:
     pgdata: /var/lib/polardb/pgdata
@@ -37,7 +42,7 @@ func (k *keepAction) Plan(f Found) (Plan, error) {
 	}
 	kept, former := ans["kept=yes"], ans["former=yes"]
 	script := a.names().Replace(preamble + inside + rootsOnly + stateScript + `
-PGDATA=@PGDATA@ KEPT=@KEPT@
+PGDATA=@PGDATA@ KEPT=@KEPT@ TLS=` + remote.Quote(a.TLS) + `
 `)
 	switch {
 	case a.State == "kept" && !kept:
@@ -65,6 +70,11 @@ for f in postgresql.conf polar_dma.conf pg_hba.conf; do
 	cat <&7 >"$KEPT.new/$f" || exit 1
 	exec 7<&-
 done
+if [ -n "$TLS" ]; then
+	for f in server.pem ca.crt; do
+		[ ! -f "$TLS/$f" ] || cat "$TLS/$f" >"$KEPT.new/$f" || exit 1
+	done
+fi
 sync
 mv -T "$KEPT.new" "$KEPT" && sync || exit 1
 ` + forgetFormer
@@ -84,6 +94,11 @@ for f in postgresql.conf polar_dma.conf pg_hba.conf; do
 	fresh "$t" && cat "$KEPT/$f" >&7 && chown @USER@: $held && chmod 0600 $held && mv -f -T -- "./$t" "./$f" || exit 1
 	t=
 	exec 7>&-
+done
+for f in server.pem ca.crt; do
+	if [ -n "$TLS" ] && [ -f "$KEPT/$f" ] && [ -d "$TLS" ]; then
+		cat "$KEPT/$f" >"$TLS/.polarbook.$f" && chown root:@USER@ "$TLS/.polarbook.$f" && chmod 0640 "$TLS/.polarbook.$f" && mv -f -T "$TLS/.polarbook.$f" "$TLS/$f" || exit 1
+	fi
 done
 sync
 `

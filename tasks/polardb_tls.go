@@ -16,14 +16,15 @@ import (
 )
 
 type tlsArgs struct {
-	Port    int    `arg:"port" default:"5432" doc:"the client port"`
-	Cert    string `arg:"cert,required" doc:"the file on the control node with the certificate that the server is to show"`
-	Timeout int    `arg:"timeout" default:"15" doc:"seconds that a server may take to read its files after it was told to"`
+	Port     int    `arg:"port" default:"5432" doc:"the client port"`
+	Cert     string `arg:"cert" doc:"the file on the control node with the certificate that the server is to show; empty: the one that it shows is looked at, and warned of when it ends soon"`
+	WarnDays int    `arg:"warn_days" default:"30" doc:"without cert: so many days before its end a certificate is warned of"`
+	Timeout  int    `arg:"timeout" default:"15" doc:"seconds that a server may take to read its files after it was told to"`
 }
 
 var polardbTLSModule = Define(Module{
 	Name:    "polardb_tls",
-	Summary: "Prove that a node's server speaks TLS with its certificate",
+	Summary: "Prove that a node's server speaks TLS with its certificate, or look at the one that it shows",
 	Notes: []string{
 		"Goes to the client port by way of the host, as a client would, and ends after the handshake: no password is asked for or sent. A server that was told to reload and cannot read its certificate goes on with the one before, and says so in its log alone.",
 	},
@@ -38,6 +39,10 @@ type tlsAction struct{ args *tlsArgs }
 func (t *tlsAction) Probe() string { return "" }
 
 func (t *tlsAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
+	if t.args.Cert == "" {
+		f.Value = t.look(ctx, h, time.Now())
+		return f, nil
+	}
 	text, err := os.ReadFile(t.args.Cert)
 	if err != nil {
 		return f, err
@@ -68,6 +73,24 @@ func (t *tlsAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
 			return f, err
 		}
 	}
+}
+
+// look says what a server shows. One that cannot be asked is another's to report.
+func (t *tlsAction) look(ctx context.Context, h Host, now time.Time) Plan {
+	state, err := handshake(ctx, h, t.args.Port)
+	if err != nil {
+		return Plan{Msg: "no certificate was seen: " + err.Error(), Values: map[string]any{"version": "", "not_after": ""}}
+	}
+	shown := state.PeerCertificates[0]
+	p := Plan{Msg: "the server shows a certificate that ends on " + shown.NotAfter.Format(time.DateOnly), Values: map[string]any{
+		"version": tls.VersionName(state.Version), "not_after": shown.NotAfter.UTC().Format(time.RFC3339)}}
+	switch left := shown.NotAfter.Sub(now); {
+	case left <= 0:
+		p.Warnings = []string{fmt.Sprintf("the certificate that %s shows ended on %s, and members and clients do not believe it: run reconfigure.yml", h.Name(), shown.NotAfter.Format(time.DateOnly))}
+	case now.AddDate(0, 0, t.args.WarnDays).After(shown.NotAfter):
+		p.Warnings = []string{fmt.Sprintf("the certificate that %s shows ends on %s, in %d days: reconfigure.yml renews one of the own CA, and brings another that was put in its place", h.Name(), shown.NotAfter.Format(time.DateOnly), int(left.Hours()/24))}
+	}
+	return p
 }
 
 func (t *tlsAction) Plan(f Found) (Plan, error) {

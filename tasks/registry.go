@@ -18,7 +18,7 @@ var registry = []Module{
 	polardbCheckModule, polardbCheckReportModule, polardbFirewallModule,
 	polardbFactsModule, polardbSoftwareModule, polardbInitdbModule, polardbKeepModule, polardbBasebackupModule, polardbMetaModule, polardbServiceModule, polardbWaitModule, polardbMemberModule,
 	polardbWeightModule, polardbSwitchoverModule, polardbElectionModule, polardbSingletonModule, polardbDropModule, polardbRetireModule, polardbPurgeModule, polardbActivateModule, polardbDestroyModule, polardbBackupModule, polardbSetModule, polardbTurnModule, polardbSettingsModule, polardbRoleModule, polardbExtensionModule, polardbQueryModule, polardbProofModule, polardbStatusModule,
-	polardbConfirmModule, polardbCertificateModule, polardbTLSModule,
+	polardbConfirmModule, polardbCertificateModule, polardbCAModule, polardbTrustModule, polardbTLSModule,
 }
 
 // Lookup finds a module by its short name or by one of its collections' names: "copy", "ansible.builtin.copy".

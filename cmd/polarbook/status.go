@@ -85,6 +85,7 @@ func (c *statusCmd) show(t *terminal, l *statusListener, err error) {
 		if l.values == nil {
 			out["error"] = err.Error()
 		}
+		out["warnings"] = append([]string{}, l.warnings...)
 		_ = jsonLine(t, out)
 		return
 	}
@@ -120,13 +121,17 @@ func (c *statusCmd) show(t *terminal, l *statusListener, err error) {
 			fmt.Fprintf(&b, "  %s\n", indentAfter(fmt.Sprint(d), "    "))
 		}
 	}
+	for _, w := range l.warnings {
+		b.WriteString("\n" + t.yellow("warning:") + " " + indentAfter(w, "  ") + "\n")
+	}
 	fmt.Fprint(t.out, b.String())
 }
 
-// statusListener keeps what the one task of status.yml registered.
+// statusListener keeps what the first task of status.yml registered, and what all of them warn of.
 type statusListener struct {
-	values  map[string]any
-	failure string
+	values   map[string]any
+	failure  string
+	warnings []string
 }
 
 func (l *statusListener) Event(e engine.Event) {
@@ -134,6 +139,7 @@ func (l *statusListener) Event(e engine.Event) {
 	if !ok {
 		return
 	}
+	l.warnings = append(l.warnings, d.Warnings...)
 	if d.Status == engine.OK && d.Values["table"] != nil {
 		l.values = d.Values
 	}

@@ -1,0 +1,91 @@
+package tls
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/polarbook/polarbook/test/site"
+)
+
+// TestMembers does to a cluster with TLS what is done to members. The steps build on one another.
+func TestMembers(t *testing.T) {
+	releases := site.Releases(t)
+	s := newSite(t, site.Vars{"polardb_package": releases[0]}, "node1", "node2", "node3", "node4")
+	all := s.Names()
+	s.Only(all[:3]...)
+	step := func(name string, f func()) {
+		s.Subtest(t, name, func(*testing.T) {
+			f()
+			streams(s, true)
+		})
+	}
+	step("new cluster", func() { s.Run(0, "new-cluster.yml") })
+	step("add-node", func() {
+		s.Only(all...)
+		s.Run(0, "add-node.yml", "--limit", "node4").Changed()
+		s.Run(0, "add-node.yml", "--limit", "node4").Unchanged("node4")
+	})
+	step("switchover", func() { s.Run(0, "switchover.yml", "-e", "to=node4").Changed() })
+	step("rebuild-node", func() { s.Run(0, "rebuild-node.yml", "--yes", "-e", "node=node1").Changed() })
+	step("upgrade", func() {
+		s.SetAll(site.Vars{"polardb_package": releases[1]})
+		s.Run(0, "upgrade.yml").Changed()
+		s.Run(0, "upgrade.yml").Unchanged()
+	})
+	step("backup", func() {
+		f := s.Followers()[0]
+		s.Run(0, "backup.yml", "-e", "on="+f, "-e", "to=/srv/backup")
+		if got := s.On(f, "grep -rl 'PRIVATE KEY' /srv/backup || true"); got != "" {
+			t.Errorf("a key in the backup: %s", got)
+		}
+	})
+	step("drop and add", func() {
+		f := s.Followers()[0]
+		s.Run(0, "drop-node.yml", "-e", "node="+f).Changed()
+		s.Run(0, "add-node.yml", "--limit", f).Changed()
+	})
+	step("a member that was away while TLS was switched off and on", func() {
+		f := s.Followers()[0]
+		s.Run(0, "drop-node.yml", "-e", "node="+f).Changed()
+		var rest []string
+		for _, n := range all {
+			if n != f {
+				rest = append(rest, n)
+			}
+		}
+		s.Only(rest...)
+		s.SetAll(site.Vars{"polardb_tls": site.Vars{}})
+		s.Run(0, "reconfigure.yml").Changed()
+		s.Only(append(rest, f)...)
+		s.Run(0, "add-node.yml", "--limit", f).Changed()
+		streams(s, false)
+		s.SetAll(site.Vars{"polardb_tls": site.Vars{"own_ca": true}})
+		s.Refused("TLS", "rebuild-node.yml", "--yes", "-e", "node="+f)
+		s.Run(0, "reconfigure.yml").Changed()
+	})
+	step("recover-majority", func() {
+		c := s.Settles()
+		var lost []string
+		for _, n := range all {
+			if n != c.Leader {
+				lost = append(lost, n)
+				s.On(n, "systemctl stop "+s.Unit())
+				if err := s.Lab.Host(n).Unplug(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		args := []string{"-e", "lost=" + strings.Join(lost, ","), "-e", "survivor=" + c.Leader, "-e", "confirm=tls"}
+		s.Run(0, "recover-majority.yml", args...)
+		for _, n := range lost {
+			if err := s.Lab.Host(n).Plug(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.Run(0, "recover-majority.yml", args...)
+	})
+	step("nothing is left to do", func() {
+		s.Run(0, "new-cluster.yml").Unchanged(all...)
+		s.Run(0, "reconfigure.yml").Unchanged(all...)
+	})
+}
