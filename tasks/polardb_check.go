@@ -12,6 +12,7 @@ type checkArgs struct {
 	Src          string         `arg:"src" alias:"package" doc:"the engine's packed install prefix, on the laptop; its programs are compared with the host before anything is sent"`
 	Secrets      map[string]any `arg:"secrets" doc:"passwords that must not be empty, by the names of the variables that hold them"`
 	Replicator   string         `arg:"replication_user" default:"replicator" doc:"the role that copies and follows, whose password is the one of the secrets that has replication in its name"`
+	Proof        string         `arg:"replication_password_encryption" default:"md5" choices:"scram-sha-256 md5" doc:"how that role proves its password; scram-sha-256 is a WARN, since followers then start over at every change of leader"`
 	Sysctl       map[string]any `arg:"sysctl" doc:"kernel settings and the values that they are to have"`
 	MinCPUs      int            `arg:"min_cpus" default:"2" doc:"processors that a member should have"`
 	MinMemoryMB  int            `arg:"min_memory_mb" default:"2048" doc:"memory that a member must have, in MB"`

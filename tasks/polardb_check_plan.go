@@ -56,6 +56,9 @@ func (c *checkAction) inventory(r *checkRows, h checkHost, asked checkAsked) {
 	if ok {
 		r.add("inventory", statusPass, fmt.Sprintf("%d nodes", len(c.nodes)), "", "")
 	}
+	if a.Proof == dma.SCRAM {
+		r.add("replication", statusWarn, a.Replicator+" logs in by "+a.Proof+", and the server of a follower starts over each time its connection to the leader ends", "md5", c.proofFix())
+	}
 	names := make([]string, 0, len(a.Secrets))
 	for name := range a.Secrets {
 		names = append(names, name)
@@ -289,6 +292,14 @@ func (c *checkAction) settings(r *checkRows, h checkHost) {
 	} else {
 		r.add(checkFirewall, statusPass, "neither firewalld nor ufw runs", "", "")
 	}
+}
+
+// proofFix is how replication comes not to log in by SCRAM-SHA-256: the engine 11.9 does not bear it there.
+func (c *checkAction) proofFix() string {
+	if c.args.Replicator == c.args.User {
+		return "give replication a role of its own: set polardb_replication_user to another name than polardb_user"
+	}
+	return "leave polardb_replication_password_encryption at md5; polardb_tls encrypts the connection"
 }
 
 // letsIn says whether a host's firewall lets every other member reach a port.

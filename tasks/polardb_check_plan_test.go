@@ -175,6 +175,35 @@ func TestCheckInventory(t *testing.T) {
 	}
 }
 
+// A DBA who has replication log in by SCRAM-SHA-256 is told what this engine makes of it.
+func TestCheckReplicationPassword(t *testing.T) {
+	for name, c := range map[string]struct {
+		args map[string]any
+		fix  string
+	}{
+		"md5":             {map[string]any{"replication_password_encryption": "md5"}, ""},
+		"not said":        {nil, ""},
+		"scram":           {map[string]any{"replication_password_encryption": "scram-sha-256"}, "leave polardb_replication_password_encryption at md5"},
+		"the superuser's": {map[string]any{"replication_password_encryption": "scram-sha-256", "replication_user": "polardb"}, "a role of its own"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			plan, err := demoCheck(t, c.args).Plan(Found{Result: remote.Result{Stdout: []byte(read(t, "testdata/polardb_check/debian12-bare.probe"))}, Value: demoAsked()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var fix string
+			for _, r := range readReported(plan.Values).Checks {
+				if r.Name == "replication" && r.Status == statusWarn {
+					fix = r.Fix
+				}
+			}
+			if (fix == "") != (c.fix == "") || !strings.Contains(fix, c.fix) {
+				t.Errorf("%q, want %q", fix, c.fix)
+			}
+		})
+	}
+}
+
 func TestCheckFailsWhenTold(t *testing.T) {
 	a := demoCheck(t, map[string]any{"fail": true, "secrets": map[string]any{"polardb_replication_password": " "}})
 	_, err := a.Plan(Found{Result: remote.Result{Stdout: []byte(read(t, "testdata/polardb_check/debian12-bare.probe"))}, Value: demoAsked()})

@@ -58,6 +58,12 @@ func TestPasswordsAndSettingsOfAnyLetters(t *testing.T) {
 			}
 		}
 	})
+	s.Case(t, "who has replication log in by SCRAM is told what that does", func(*testing.T) {
+		s.Variant("scram.yml", site.Vars{"polardb_replication_password_encryption": "scram-sha-256"}, nil)
+		const advice = "leave polardb_replication_password_encryption at md5"
+		s.Run(0, "check.yml", "-i", "scram.yml").Says("starts over each time its connection to the leader ends", advice).Unchanged()
+		s.Run(0, "reconfigure.yml", "-i", "scram.yml", "--check").Says("starts over each time its connection to the leader ends", advice)
+	})
 	s.Case(t, "what the engine cannot hold is refused first", func(*testing.T) {
 		s.Variant("long.yml", site.Vars{"polardb_replication_password": strings.Repeat("long", 80)}, nil)
 		s.Run(2, "check.yml", "-i", "long.yml").Says("a password that the engine can hold").Unchanged()
