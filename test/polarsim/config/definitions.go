@@ -29,6 +29,7 @@ default_transaction_read_only bool - user - off
 dynamic_shared_memory_type enum - postmaster - posix
 effective_cache_size integer 8kB user min1 524288
 effective_io_concurrency integer - user - 1
+external_pid_file string - postmaster - ''
 exit_on_error bool - user - off
 extra_float_digits integer - user min-15 0
 fsync bool - sighup - on

@@ -88,6 +88,10 @@ func parseHBA(number int, fields [][]string) HBALine {
 		h.Error = fmt.Sprintf("invalid connection type \"%s\"", h.Type)
 		return h
 	}
+	if len(fields) < 2 {
+		h.Error = "end-of-line before database specification"
+		return h
+	}
 	if len(fields) < 3 {
 		h.Error = "end-of-line before role specification"
 		return h
@@ -134,8 +138,11 @@ func (h *HBALine) address(rest []string) []string {
 	}
 	a, err := netip.ParseAddr(h.Address)
 	if err != nil {
-		if strings.Contains(h.Address, "/") {
-			h.Error = fmt.Sprintf("invalid IP address \"%s\"", h.Address)
+		if host, _, masked := strings.Cut(h.Address, "/"); masked {
+			h.Error = fmt.Sprintf("specifying both host name and CIDR mask is invalid: \"%s\"", h.Address)
+			if _, err := netip.ParseAddr(host); err == nil {
+				h.Error = fmt.Sprintf("invalid CIDR mask in address \"%s\"", h.Address)
+			}
 		}
 		return rest // a host name: the stand-in does not resolve
 	}

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -61,6 +62,12 @@ var table = sync.OnceValue(func() map[string]*Setting {
 	return out
 })
 
+// enums are the values that settings of that kind take.
+var enums = map[string][]string{
+	"archive_mode": {"always", "on", "off"}, "huge_pages": {"off", "on", "try"}, "password_encryption": {"md5", "scram-sha-256", "on"},
+	"synchronous_commit": {"local", "remote_write", "remote_apply", "on", "off"}, "wal_level": {"minimal", "replica", "logical"},
+}
+
 var units = map[string]map[string]float64{
 	"kB": {"B": 1.0 / 1024, "kB": 1, "MB": 1024, "GB": 1 << 20, "TB": 1 << 30}, "8kB": {"kB": 1.0 / 8, "MB": 128, "GB": 1 << 17, "TB": 1 << 27},
 	"MB": {"kB": 1.0 / 1024, "MB": 1, "GB": 1024, "TB": 1 << 20}, "ms": {"ms": 1, "s": 1000, "min": 60000, "h": 3600000, "d": 86400000},
@@ -101,6 +108,10 @@ func Normalise(name, value string) (string, error) {
 			return "", fmt.Errorf("%d is outside the valid range for parameter \"%s\" (%d .. %d)", n, s.Name, s.Min, s.Max)
 		}
 		return strconv.FormatInt(n, 10), nil
+	case "enum":
+		if known := enums[s.Name]; known != nil && !slices.Contains(known, strings.ToLower(value)) && (!slices.Contains(known, "on") || !slices.Contains([]string{"true", "yes", "1", "false", "no", "0"}, strings.ToLower(value))) {
+			return "", fmt.Errorf("%w\nHINT:  Available values: %s.", invalid, strings.Join(known, ", "))
+		}
 	case "real":
 		if _, err := strconv.ParseFloat(value, 64); err != nil {
 			return "", invalid

@@ -31,6 +31,9 @@ type Control struct {
 	Modified         time.Time
 	Timeline         int64
 	Checkpoint       uint64
+	MaxConnections   int64 // and the next two, as the leader last ran with them; a node with less does not follow
+	MaxPrepared      int64
+	MaxLocks         int64
 	Led              bool // it was the leader, or never a member, when it was last shut down
 }
 

@@ -259,6 +259,9 @@ func (s *Server) reload() {
 	for _, notice := range files.Notices {
 		s.log.printf("NOTICE", "%s", notice)
 	}
+	if err := s.loadHBA(); err != nil {
+		s.log.printf("LOG", "pg_hba.conf was not reloaded")
+	}
 	if err := s.loadTLS(); err != nil {
 		s.log.printf("LOG", "%v", err)
 		s.log.printf("LOG", "SSL configuration was not reloaded")

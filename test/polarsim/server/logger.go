@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,13 +21,13 @@ func (l *logger) collect(pgdata, directory string) error {
 	if !filepath.IsAbs(directory) {
 		directory = filepath.Join(pgdata, directory)
 	}
-	if err := os.MkdirAll(directory, 0o700); err != nil {
-		return err
-	}
-	name := fmt.Sprintf("postgresql-%s_error.log", time.Now().Format("2006-01-02_150405"))
-	file, err := os.OpenFile(filepath.Join(directory, name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	_ = os.Mkdir(directory, 0o700) // the engine makes the last part alone, and sees when it opens the file
+	name := filepath.Join(directory, fmt.Sprintf("postgresql-%s_error.log", time.Now().Format("2006-01-02_150405")))
+	file, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
-		return err
+		var why *os.PathError
+		errors.As(err, &why)
+		return fmt.Errorf("could not open log file \"%s\": %w", name, why.Err)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -35,8 +36,13 @@ func (l *logger) collect(pgdata, directory string) error {
 }
 
 func (l *logger) printf(severity, format string, arguments ...any) {
+	now := time.Now().UTC().Format("2006-01-02 15:04:05.000 UTC")
 	text := strings.TrimRight(fmt.Sprintf(format, arguments...), "\n")
-	l.line(fmt.Sprintf("%s [%d] %s:  %s", time.Now().UTC().Format("2006-01-02 15:04:05.000 UTC"), os.Getpid(), severity, text))
+	// What follows a message has a prefix of its own.
+	for _, more := range []string{"HINT", "DETAIL", "CONTEXT"} {
+		text = strings.ReplaceAll(text, "\n"+more+":  ", fmt.Sprintf("\n%s [%d] %s:  ", now, os.Getpid(), more))
+	}
+	l.line(fmt.Sprintf("%s [%d] %s:  %s", now, os.Getpid(), severity, text))
 }
 
 // line is what a library writes to the server's stderr.

@@ -79,10 +79,7 @@ func (c *session) login(startup *pgproto3.StartupMessage) *sql.Error {
 }
 
 func (c *session) authenticate(role *sql.Role) *sql.Error {
-	lines, err := config.LoadHBA(c.server.settings.text("hba_file"))
-	if err != nil {
-		return fatal("F0000", "could not load pg_hba.conf")
-	}
+	lines := *c.server.hba.Load()
 	from, kind := "[local]", "database \""+c.database+"\""
 	if c.address.IsValid() {
 		from = c.address.Unmap().String()

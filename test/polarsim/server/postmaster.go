@@ -37,24 +37,13 @@ func Main(pgdata string, overrides []config.Override) int {
 	}
 	settings, notices, err := loadSettings(pgdata, overrides)
 	if err != nil {
-		for _, line := range strings.Split(err.Error(), "\n") {
-			log.printf("LOG", "%s", line)
-		}
-		log.printf("FATAL", "configuration file \"%s\" contains errors", filepath.Join(pgdata, "postgresql.conf"))
-		return 1
+		return log.badConfiguration(pgdata, overrides, err)
 	}
 	if _, err := os.Stat(filepath.Join(pgdata, "PG_VERSION")); err != nil {
-		log.printf("FATAL", "\"%s\" is not a valid data directory", pgdata)
-		return 1
+		return log.fatal("\"%s\" is not a valid data directory", pgdata)
 	}
 	if info.Mode().Perm()&0o027 != 0 {
-		log.printf("FATAL", "data directory \"%s\" has invalid permissions", pgdata)
-		log.printf("DETAIL", "Permissions should be u=rwx (0700) or u=rwx,g=rx (0750).")
-		return 1
-	}
-	if reserved, senders, limit := settings.number("superuser_reserved_connections"), settings.number("max_wal_senders"), settings.number("max_connections"); reserved+senders >= limit {
-		fmt.Fprintf(os.Stderr, "postgres: superuser_reserved_connections (%d) plus max_wal_senders (%d) must be less than max_connections (%d)\n", reserved, senders, limit)
-		return 1
+		return log.fatal("data directory \"%s\" has invalid permissions\nDETAIL:  Permissions should be u=rwx (0700) or u=rwx,g=rx (0750).", pgdata)
 	}
 	for _, notice := range notices {
 		log.printf("NOTICE", "%s", notice)
@@ -62,34 +51,52 @@ func Main(pgdata string, overrides []config.Override) int {
 	// The engine works in its data directory; tools recognise a postmaster by that.
 	if filepath.IsAbs(pgdata) {
 		if err := os.Chdir(pgdata); err != nil {
-			log.printf("FATAL", "could not change directory to \"%s\": %v", pgdata, err)
-			return 1
+			return log.fatal("could not change directory to \"%s\": %v", pgdata, err)
 		}
+	}
+	if code := settings.together(log); code != 0 {
+		return code
 	}
 	lock, err := lockDirectory(pgdata, settings)
 	if err != nil {
-		log.printf("FATAL", "%v", err)
-		return 1
+		return log.fatal("%v", err)
 	}
 	defer os.Remove(filepath.Join(pgdata, "postmaster.pid"))
+	early := &Server{settings: settings, log: log}
+	if err := early.loadTLS(); err != nil {
+		return log.fatal("%v", err)
+	}
+	settings.preload(log)
+	if err := early.listen(); err != nil {
+		return log.fatal("%v", err)
+	}
+	defer early.unlisten()
+	if err := settings.sharedMemory(); err != nil {
+		return log.fatal("%v", err)
+	}
 	if settings.on("logging_collector") {
+		log.printf("LOG", "redirecting log output to logging collector process\nHINT:  Future log output will appear in directory \"%s\".", settings.text("log_directory"))
 		if err := log.collect(pgdata, settings.text("log_directory")); err != nil {
-			log.printf("FATAL", "could not open log file: %v", err)
-			return 1
+			return log.fatal("%v", err)
 		}
+	}
+	if err := early.loadHBA(); err != nil {
+		return log.fatal("%v", err)
+	}
+	if code := settings.controlFile(log); code != 0 {
+		return code
 	}
 	if (settings.on("polar_dma_init_meta") || settings.on("polar_dma_sync_meta")) && settings.on("polar_enable_dma") {
 		return initMeta(settings, log)
 	}
 	server, err := open(settings, log)
 	if err != nil {
-		log.printf("FATAL", "%v", err)
-		return 1
+		return log.fatal("%v", err)
 	}
-	if err := server.loadTLS(); err != nil {
-		log.printf("FATAL", "%v", err)
-		return 1
-	}
+	server.hba.Store(early.hba.Load())
+	server.tls.Store(early.tls.Load())
+	server.listeners, server.sockets = early.listeners, early.sockets
+	early.listeners, early.sockets = nil, nil
 	return server.serveUntilSignal(lock)
 }
 
@@ -97,8 +104,7 @@ func Main(pgdata string, overrides []config.Override) int {
 func Setting(pgdata, name string, overrides []config.Override) int {
 	settings, _, err := loadSettings(pgdata, overrides)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+		return (&logger{}).badConfiguration(pgdata, overrides, err)
 	}
 	fmt.Println(config.Display(name, settings.text(name)))
 	return 0
@@ -205,7 +211,11 @@ func (s *Server) listen() error {
 		}
 		listener, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 		if err != nil {
-			s.log.printf("LOG", "could not bind IPv4 address \"%s\": Address already in use", address)
+			reason := "Address already in use"
+			if errors.Is(err, syscall.EADDRNOTAVAIL) {
+				reason = "Cannot assign requested address"
+			}
+			s.log.printf("LOG", "could not bind IPv4 address \"%s\": %s\nHINT:  Is another postmaster already running on port %d? If not, wait a few seconds and retry.", map[bool]string{true: "0.0.0.0", false: address}[host == ""], reason, port)
 			s.log.printf("WARNING", "could not create listen socket for \"%s\"", address)
 			continue
 		}
@@ -231,7 +241,7 @@ func (s *Server) listen() error {
 		_ = os.Remove(name)
 		listener, err := net.Listen("unix", name)
 		if err != nil {
-			return fmt.Errorf("could not create Unix socket \"%s\": %w", name, err)
+			return fmt.Errorf("could not create lock file \"%s.lock\": No such file or directory", name)
 		}
 		_ = os.Chmod(name, 0o777)
 		_ = os.WriteFile(name+".lock", []byte(fmt.Sprintf("%d\n%s\n", os.Getpid(), s.settings.pgdata)), 0o600)
@@ -245,10 +255,6 @@ func (s *Server) listen() error {
 func (s *Server) serveUntilSignal(lock *datadir.PidFile) int {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGUSR1)
-	if err := s.listen(); err != nil {
-		s.log.printf("FATAL", "%v", err)
-		return 1
-	}
 	s.wait.Add(1)
 	go s.run()
 	for _, listener := range s.listeners {

@@ -49,6 +49,7 @@ type Server struct {
 	state atomic.Pointer[sql.State]
 	tls   atomic.Pointer[tls.Config] // nil: it speaks none
 	wal   atomic.Int64               // how many records this server wrote or applied
+	hba   atomic.Pointer[[]config.HBALine]
 	node  *consensus.Node
 	walk  chan struct{} // wakes the goroutine that follows the node's role
 
@@ -379,6 +380,9 @@ func (s *Server) writeControl(state string) {
 	defer s.mu.Unlock()
 	s.control.State = state
 	s.control.Led = state == datadir.ShutDown
+	if state == datadir.InProduction {
+		s.control.MaxConnections, s.control.MaxPrepared, s.control.MaxLocks = s.settings.number("max_connections"), s.settings.number("max_prepared_transactions"), s.settings.number("max_locks_per_transaction")
+	}
 	if s.node != nil {
 		s.control.Checkpoint = s.node.LSN(s.state.Load().Applied)
 	}

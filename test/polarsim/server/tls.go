@@ -18,6 +18,9 @@ func (s *Server) loadTLS() error {
 		return nil
 	}
 	certificate, key := s.settings.text("ssl_cert_file"), s.settings.text("ssl_key_file")
+	if _, err := os.ReadFile(certificate); err != nil {
+		return fmt.Errorf("could not load server certificate file \"%s\": SSL error code 2147483650", certificate)
+	}
 	info, err := os.Stat(key)
 	if err != nil {
 		return fmt.Errorf("could not access private key file \"%s\": No such file or directory", key)

@@ -120,7 +120,7 @@ func createCluster(pgdata, superuser, password string, o *options) error {
 			return fmt.Errorf("invalid system identifier \"%s\"", given)
 		}
 	}
-	if err := datadir.WriteControl(pgdata, &datadir.Control{SystemIdentifier: identifier, State: datadir.ShutDown, Superuser: superuser, Timeline: 1, Checkpoint: 0x1700000, Led: true}); err != nil {
+	if err := datadir.WriteControl(pgdata, &datadir.Control{SystemIdentifier: identifier, State: datadir.ShutDown, Superuser: superuser, Timeline: 1, Checkpoint: 0x1700000, MaxConnections: 100, MaxLocks: 64, Led: true}); err != nil {
 		return err
 	}
 	local := o.get("auth-local", o.get("auth", "trust"))

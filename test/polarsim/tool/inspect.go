@@ -36,7 +36,8 @@ func controlData(arguments []string) int {
 		{"pg_control version number:", "1100"}, {"Catalog version number:", "201809051"}, {"Database system identifier:", fmt.Sprint(c.SystemIdentifier)},
 		{"Database cluster state:", c.State}, {"pg_control last modified:", c.Modified.Format("Mon Jan _2 15:04:05 2006")},
 		{"Latest checkpoint location:", sql.FormatLSN(c.Checkpoint)}, {"Latest checkpoint's TimeLineID:", fmt.Sprint(c.Timeline)},
-		{"wal_level setting:", "replica"}, {"Data page checksum version:", "0"},
+		{"wal_level setting:", "replica"}, {"max_connections setting:", fmt.Sprint(c.MaxConnections)}, {"max_prepared_xacts setting:", fmt.Sprint(c.MaxPrepared)},
+		{"max_locks_per_xact setting:", fmt.Sprint(c.MaxLocks)}, {"Bytes per WAL segment:", "16777216"}, {"Data page checksum version:", "0"},
 	} {
 		fmt.Printf("%-38s%s\n", line[0], line[1])
 	}

@@ -13,6 +13,14 @@ func postgres(arguments []string) int {
 	if askedVersion("postgres", arguments) {
 		return 0
 	}
+	if len(arguments) == 1 && arguments[0] == "--describe-config" {
+		for _, name := range config.Names() {
+			if s := config.Lookup(name); !s.Hidden && s.Context != "internal" {
+				fmt.Printf("%s\t%s\t\t%s\t%s\t\t\t\t\n", name, s.Context, strings.ToUpper(s.Kind), s.Default)
+			}
+		}
+		return 0
+	}
 	single := len(arguments) > 0 && arguments[0] == "--single"
 	database := ""
 	if single {
