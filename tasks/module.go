@@ -65,6 +65,11 @@ type Applier interface {
 	Apply(ctx context.Context, h Host, p Plan) (Result, error)
 }
 
+// Explainer is an Action that knows from what its script wrote why that failed; of others the last line is said.
+type Explainer interface {
+	Explain(made remote.Result) error
+}
+
 // Found is what a probe answered.
 type Found struct {
 	remote.Result

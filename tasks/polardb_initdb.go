@@ -50,6 +50,11 @@ type initdbAction struct{ args *initdbArgs }
 
 func (i *initdbAction) Probe() string { return i.args.probe() }
 
+// Explain says why the directories could not be made, in the words of the engine's tools.
+func (i *initdbAction) Explain(r remote.Result) error {
+	return parseStartReport(string(r.Stderr)).failure()
+}
+
 func (i *initdbAction) Plan(f Found) (Plan, error) {
 	a := i.args
 	s, err := parseNode(f)
@@ -101,12 +106,12 @@ cd /
 chown ` + remote.Quote(a.User) + `: "$SECRET"
 if ` + a.as(initdb) + ` >"$WORK/log" 2>&1; then :; else
 	rc=$?
-	grep -v ' LOG:  ' "$WORK/log" | tail -n 15 >&2
-	[ $rc = 124 ] && echo "initdb was still at work after ` + fmt.Sprint(a.Timeout) + ` s" >&2
+	if [ $rc = 124 ]; then echo "initdb was still at work after ` + fmt.Sprint(a.Timeout) + ` s"; else echo "initdb ended with the status $rc"; fi >&2
+	{ echo @@log; tail -c 65536 "$WORK/log"; } >&2
 	exit 1
 fi
-tail -n 1 "$SECRET" | ` + a.as(fmt.Sprintf(`timeout 120 %s --single -D "$PGDATA" -c exit_on_error=true postgres`, remote.Quote(s.Postgres))) + ` >"$WORK/log" 2>&1 || { tail -n 15 "$WORK/log" >&2; exit 1; }
-` + a.as(`timeout 120 polar-initdb.sh "$PGDATA/" "$POLARDATA/" localfs`) + ` >"$WORK/log" 2>&1 || { tail -n 15 "$WORK/log" >&2; exit 1; }
+tail -n 1 "$SECRET" | ` + a.as(fmt.Sprintf(`timeout 120 %s --single -D "$PGDATA" -c exit_on_error=true postgres`, remote.Quote(s.Postgres))) + ` >"$WORK/log" 2>&1 || { { echo "the superuser's password could not be set"; echo @@log; tail -c 65536 "$WORK/log"; } >&2; exit 1; }
+` + a.as(`timeout 120 polar-initdb.sh "$PGDATA/" "$POLARDATA/" localfs`) + ` >"$WORK/log" 2>&1 || { { echo "polar-initdb.sh failed"; echo @@log; tail -c 65536 "$WORK/log"; } >&2; exit 1; }
 sync
 mark ` + stepData + `
 `

@@ -61,6 +61,11 @@ type metaFound struct {
 
 func (m *metaAction) Probe() string { return m.args.probe() }
 
+// Explain says why the engine did not initialise the meta, in its own words.
+func (m *metaAction) Explain(r remote.Result) error {
+	return parseStartReport(string(r.Stderr)).failure()
+}
+
 // Ask asks the leader whether this node is a member. A founder has nobody to ask.
 func (m *metaAction) Ask(ctx context.Context, h Host, probed Found) (Found, error) {
 	self, err := nodeNamed(m.list, h.Name())
@@ -212,14 +217,12 @@ grep -q '^[ 	]*polar_enable_dma[ 	]*=[ 	]*on' "$PGDATA/polar_dma.conf" || { echo
 # The first start of the engine pins polar_datadir here, over what postgresql.conf says later (observed on 11.9).
 ` + a.as(`rm -f "$PGDATA/polar_node_static.conf"`) + `
 ` + workDir + `rc=0
+export PGDATA
+BEFORE=$(` + a.logs() + ` sizes)
 ` + a.as(fmt.Sprintf(`timeout -k 10 %d %s -D "$PGDATA" -c %s=ON %s`, a.Timeout, remote.Quote(s.Postgres), mode, settings)) + ` >"$WORK/log" 2>&1 || rc=$?
 if [ $rc != 0 ]; then
-	[ $rc = 124 ] && echo "the engine did not come back within ` + fmt.Sprint(a.Timeout) + ` s and was ended" >&2
-	tail -n 10 "$WORK/log" >&2
-	# Last what says why: after it the engine logs only that it shuts down. Read by the account whose log it is.
-	export PGDATA
-	` + a.as(`sh -c `+remote.Quote(`log=$(ls -t "$PGDATA"/pg_log/*error* "$PGDATA"/log/*error* 2>/dev/null | head -n 1)
-	[ -n "$log" ] && { tail -n 10 "$log"; grep -E " (FATAL|PANIC): " "$log" | tail -n 1; } >&2`)) + `
+	if [ $rc = 124 ]; then echo "the engine did not come back within ` + fmt.Sprint(a.Timeout) + ` s and was ended"; else echo "the engine ended with the status $rc"; fi >&2
+	{ echo @@log; tail -c 65536 "$WORK/log"; printf '%s' "$BEFORE" | ` + a.logs() + ` news; } >&2
 	exit 1
 fi
 mark ` + stepMeta + `

@@ -44,6 +44,11 @@ type serviceAction struct{ args *serviceArgs }
 
 func (s *serviceAction) Probe() string { return s.args.probe() }
 
+// Explain says why the server did not start, in the engine's own words.
+func (s *serviceAction) Explain(r remote.Result) error {
+	return parseStartReport(string(r.Stderr)).failure()
+}
+
 func (s *serviceAction) Plan(f Found) (Plan, error) {
 	a := s.args
 	n, err := parseNode(f)
@@ -82,15 +87,16 @@ func (s *serviceAction) Plan(f Found) (Plan, error) {
 	return Plan{Change: true, Event: a.State != "started", Msg: "start the server", Script: a.prelude() + serviceStart + serviceProve, Values: values}, nil
 }
 
-// prelude defines what the scripts below use. The server's log is in PGDATA, under a name that its settings choose, and
-// may be of any length: only what came after BEFORE, the sizes of the newest files, is read. Time is the host's uptime,
-// because one turn of a loop takes as long as the host is busy, and its clock may jump.
+// prelude defines what the scripts below use. Only what came after BEFORE, the sizes of the newest log files, is read, and
+// of the journal what came after CURSOR. Time is the host's uptime, because one turn of a loop takes as long as the host
+// is busy, and its clock may jump.
 func (a *serviceArgs) prelude() string {
-	return strings.NewReplacer("@PGDATA@", remote.Quote(a.Pgdata), "@UNIT@", remote.Quote(a.Unit), "@TIMEOUT@", fmt.Sprint(a.Timeout), "@SETTLE@", fmt.Sprint(a.Settle),
+	return strings.NewReplacer("@PGDATA@", remote.Quote(a.Pgdata), "@POLARDATA@", remote.Quote(a.Polardata), "@LOGS@", a.logs(), "@UNIT@", remote.Quote(a.Unit), "@TIMEOUT@", fmt.Sprint(a.Timeout), "@SETTLE@", fmt.Sprint(a.Settle),
 		"@CLIENT@", fmt.Sprintf("%04X", a.Port), "@CONSENSUS@", fmt.Sprintf("%04X", a.Port+10000), "@PORT@", fmt.Sprint(a.Port),
 		"@STOP@", a.as(fmt.Sprintf(`timeout %d pg_ctl -D "$PGDATA" stop -m fast -t %d`, a.Timeout+30, a.Timeout)),
 	).Replace(tcpTables + `set -e
-PGDATA=@PGDATA@ UNIT=@UNIT@ TIMEOUT=@TIMEOUT@ SETTLE=@SETTLE@
+export PGDATA=@PGDATA@
+UNIT=@UNIT@ TIMEOUT=@TIMEOUT@ SETTLE=@SETTLE@
 cd /
 alive() {
 	pid=
@@ -101,22 +107,35 @@ alive() {
 listens() {
 	awk '$4 == "0A" { sub(/.*:/, "", $2); if ($2 == "@CLIENT@") c = 1; if ($2 == "@CONSENSUS@") d = 1 } END { exit !(c && d) }' $tcp
 }
-logs() { ls -t "$PGDATA"/pg_log/* "$PGDATA"/log/* 2>/dev/null | head -n 8 || :; }
-sizes() { logs | while read -r f; do printf '%s %s\n' "$(stat -c %s "$f")" "$f"; done; }
-restarts() {
-	logs | while read -r f; do
-		was=0
-		while read -r size name; do if [ "$name" = "$f" ]; then was=$size; fi; done <<BEFORE
-$BEFORE
-BEFORE
-		tail -c +$((was+1)) "$f"
-	done | grep -c -e 'all server processes terminated; reinitializing' || :
-}
+sizes() { @LOGS@ sizes; }
+news() { printf '%s' "$BEFORE" | @LOGS@ news; }
+restarts() { news | grep -c -e 'all server processes terminated; reinitializing' || :; }
 clock() { read -r now rest </proc/uptime; now=${now%%.*}; }
+have() { command -v "$1" >/dev/null 2>&1; }
+# What the unit's processes wrote before the collector of the log took over. Of a start that was not ours, what systemd counts to it.
+journal() {
+	have journalctl || return 0
+	journalctl --sync 2>/dev/null || sleep 0.3
+	if [ -n "$CURSOR" ]; then set -- --cursor="$CURSOR" _SYSTEMD_UNIT="${UNIT%.service}.service"
+	else
+		run=$(systemctl show -p InvocationID "$UNIT" 2>/dev/null) run=${run#*=}
+		[ -n "$run" ] || return 0
+		set -- _SYSTEMD_INVOCATION_ID="$run"
+	fi
+	journalctl -q --no-pager -o cat "$@" 2>/dev/null | tail -n 500
+}
 explain() {
-	systemctl status --no-pager -n 5 "$UNIT" 2>/dev/null | sed -n '3p' >&2 || :
-	f=$(logs | grep -e error -e '\.log' | head -n 1)
-	if [ -n "$f" ]; then echo "the end of $f:" >&2; grep -v ' LOG:  ' "$f" | tail -n 12 >&2; else journalctl --no-pager -o cat -n 12 -u "$UNIT" >&2 2>/dev/null || :; fi
+	{
+		echo @@log; journal; news
+		echo; echo @@unit; systemctl show -p Result -p ExecMainCode -p ExecMainStatus "$UNIT" 2>/dev/null
+		echo @@holder
+		if ! alive && [ -n "$pid" ] && [ -d "/proc/$pid" ]; then
+			{ read -r comm || :; } 2>/dev/null <"/proc/$pid/comm" || :
+			echo "postmaster.pid names the process $pid, which is no server of this directory but $comm of $(stat -c %U "/proc/$pid" 2>/dev/null)"
+		fi
+		echo @@full
+		for d in "$PGDATA" @POLARDATA@; do df -Pk "$d" 2>/dev/null | awk -v d="$d" 'NR == 2 && $4 < 64 { print d }'; done
+	} >&2 || :
 }
 stop() { @STOP@ >/dev/null; }
 PORTS='@PORT@ and its consensus port'
@@ -135,6 +154,10 @@ done
 
 const serviceStart = `
 BEFORE=$(sizes)
+# An entry of our own: what follows a cursor is found by its unit only when the entry at the cursor is of another.
+echo "polarbook starts $UNIT" | systemd-cat -t polarbook 2>/dev/null || :
+journalctl --sync 2>/dev/null || sleep 0.3
+CURSOR=$(journalctl -q -n 0 --show-cursor 2>/dev/null | sed -n 's/^-- cursor: //p') || :
 systemctl reset-failed "$UNIT" 2>/dev/null || :
 if ! systemctl start "$UNIT"; then explain; exit 1; fi
 `
@@ -149,7 +172,7 @@ until alive && listens; do
 		if alive; then echo "the server lives (process $pid) and does not listen on $PORTS after $waited s" >&2; else echo "the server ended right after it was started" >&2; fi
 		explain; exit 1
 	fi
-	if [ $now -gt $looked ]; then
+	if [ $now -ge $((looked+3)) ]; then
 		looked=$now
 		if [ "$(restarts)" -gt 2 ]; then echo "the server starts over and over" >&2; explain; exit 1; fi
 	fi

@@ -294,7 +294,12 @@ func (d *drive) script(ctx context.Context, h *lent, action tasks.Action, probe 
 	r := tasks.Result{Changed: true, Msg: plan.Msg, Diff: plan.Diff, Values: plan.Values}
 	if made.Status != 0 {
 		r.Changed = plan.Event // a command that fails has happened all the same
-		return r, &tasks.Failure{Msg: scriptFailed(made.Status, trimmed(made.Stderr), trimmed(made.Stdout)), Values: over(output, plan.Values)}
+		failed := &tasks.Failure{Msg: scriptFailed(made.Status, trimmed(made.Stderr), trimmed(made.Stdout)), Values: over(output, plan.Values)}
+		var said *tasks.Failure
+		if e, ok := action.(tasks.Explainer); ok && errors.As(e.Explain(made), &said) && said.Msg != "" {
+			failed.Msg, failed.Hint = said.Msg, said.Hint
+		}
+		return r, failed
 	}
 	if plan.Event {
 		r.Values = over(output, plan.Values)
