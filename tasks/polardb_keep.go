@@ -16,7 +16,7 @@ var polardbKeepModule = Define(Module{
 	Name:    "polardb_keep",
 	Summary: "Keep a node's configuration files while they are changed, and put them back",
 	Notes: []string{
-		"postgresql.conf, polar_dma.conf and pg_hba.conf, and the certificate in tls, are kept under /var/lib/polarbook, where only root can write. A run that was killed in between keeps the oldest.",
+		"postgresql.conf, polar_dma.conf, pg_hba.conf and postgresql.auto.conf, and the certificate in tls, are kept under /var/lib/polarbook, where only root can write. A run that was killed in between keeps the oldest.",
 	},
 	Examples: `- polardb_keep:
     pgdata: /var/lib/polardb/pgdata
@@ -65,7 +65,8 @@ mkdir "$KEPT.new" || exit 1
 from=$PGDATA
 if [ -d "$PGDATA.conf-before" ]; then from=$PGDATA.conf-before; fi
 inside "$from" || die "$from cannot be entered"
-for f in postgresql.conf polar_dma.conf pg_hba.conf; do
+for f in postgresql.conf polar_dma.conf pg_hba.conf postgresql.auto.conf; do
+	[ "$f" != postgresql.auto.conf ] || [ -e "./$f" ] || continue
 	hold "$f"
 	cat <&7 >"$KEPT.new/$f" || exit 1
 	exec 7<&-
@@ -89,7 +90,8 @@ const forgetScript = `rm -rf "$KEPT" "$KEPT.new"
 // restoreScript writes each file beside its place, as it is opened, and renames it.
 const restoreScript = `inside "$PGDATA" || die "$PGDATA cannot be entered"
 trap '[ -z "$t" ] || rm -f -- "./$t"' EXIT
-for f in postgresql.conf polar_dma.conf pg_hba.conf; do
+for f in postgresql.conf polar_dma.conf pg_hba.conf postgresql.auto.conf; do
+	[ -e "$KEPT/$f" ] || continue
 	t=.polarbook.$(mktemp -u XXXXXXXX)
 	fresh "$t" && cat "$KEPT/$f" >&7 && chown @USER@: $held && chmod 0600 $held && mv -f -T -- "./$t" "./$f" || exit 1
 	t=

@@ -18,6 +18,7 @@ type settingsArgs struct {
 	Settings    map[string]any `arg:"settings" doc:"what postgresql.conf is to say; with it the running server is compared with these and not with its files"`
 	DMASettings map[string]any `arg:"dma_settings" doc:"what polar_dma.conf is to say"`
 	Partial     bool           `arg:"partial" default:"no" doc:"settings and dma_settings are not all that the files are to say"`
+	AutoConf    string         `arg:"auto_conf" default:"keep" choices:"keep reset refuse" doc:"reset: what ALTER SYSTEM has set is to be taken back, and is not compared"`
 	Reloaded    bool           `arg:"reloaded" default:"no" doc:"the server was told to reload: give it some seconds to have done so"`
 }
 
@@ -30,7 +31,7 @@ var polardbSettingsModule = Define(Module{
 		"What ALTER SYSTEM has set wins over both files; it is compared too.",
 	},
 	Returns: []Return{{"reload", "list", "names of settings that a reload takes over"}, {"restart", "list", "names of settings that need a restart"},
-		{"changes", "list", "one dict a setting: name, from, to, needs"}, {"ignored", "list", "names that this engine does not know and ignores"}, {"pinned", "list", "names whose value polar_node_static.conf keeps"}},
+		{"changes", "list", "one dict a setting: name, from, to, needs, override (ALTER SYSTEM has set it)"}, {"ignored", "list", "names that this engine does not know and ignores"}, {"pinned", "list", "names whose value polar_node_static.conf keeps"}},
 	Examples: `- polardb_settings:
     nodes: "{{ polardb_nodes }}"
     login_password: "{{ polardb_password }}"
@@ -81,7 +82,7 @@ func (s *settingsAction) Ask(ctx context.Context, h Host, f Found) (Found, error
 			return f, fmt.Errorf("ask the server of %s for its settings: %w", h.Name(), err)
 		}
 		f.Value = found
-		if !s.args.Reloaded || s.check || len(compareSettings(found, s.wanted, s.args.Partial).needs("reload")) == 0 || time.Now().After(deadline) {
+		if !s.args.Reloaded || s.check || len(compareSettings(found.without(s.args.AutoConf), s.wanted, s.args.Partial).needs("reload")) == 0 || time.Now().After(deadline) {
 			return f, nil
 		}
 		if err := sleep(ctx, 200*time.Millisecond); err != nil {
@@ -165,13 +166,17 @@ func (s *settingsAction) Plan(f Found) (Plan, error) {
 	if !ok {
 		return Plan{}, errors.New("the server was not asked")
 	}
-	r := compareSettings(found, s.wanted, s.args.Partial)
+	r := compareSettings(found.without(s.args.AutoConf), s.wanted, s.args.Partial)
 	values := map[string]any{"reload": anyList(r.needs("reload")), "restart": anyList(r.needs("restart")), "ignored": anyList(r.ignored), "pinned": anyList(r.pinned)}
 	changes := []any{}
 	var lines []string
 	for _, c := range r.changes {
-		changes = append(changes, map[string]any{"name": c.Name, "from": c.From, "to": c.To, "needs": c.Needs})
-		lines = append(lines, fmt.Sprintf("%s %s -> %s (%s)", c.Name, c.From, c.To, c.Needs))
+		by := ""
+		if c.Override {
+			by = ", set by ALTER SYSTEM in postgresql.auto.conf, which wins over the inventory"
+		}
+		changes = append(changes, map[string]any{"name": c.Name, "from": c.From, "to": c.To, "needs": c.Needs, "override": c.Override})
+		lines = append(lines, fmt.Sprintf("%s %s -> %s (%s%s)", c.Name, c.From, c.To, c.Needs, by))
 	}
 	values["changes"] = changes
 	if len(r.refused) > 0 {

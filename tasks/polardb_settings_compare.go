@@ -31,7 +31,18 @@ type serverSettings struct {
 	unseen map[string]string
 }
 
-type settingChange struct{ Name, From, To, Needs string }
+type settingChange struct {
+	Name, From, To, Needs string
+	Override              bool // ALTER SYSTEM has set it
+}
+
+// without is what a server said, less what ALTER SYSTEM has set where that is to be taken back.
+func (s serverSettings) without(autoConf string) serverSettings {
+	if autoConf == "reset" {
+		s.files = slices.DeleteFunc(slices.Clone(s.files), func(f fileSetting) bool { return path.Base(f.File) == "postgresql.auto.conf" && !keptByUs[f.Name] })
+	}
+	return s
+}
 
 type settingsReport struct {
 	changes []settingChange
@@ -76,6 +87,7 @@ func compareSettings(found serverSettings, wanted map[string]string, partial boo
 	var r settingsReport
 	target := map[string]string{}
 	stuck := map[string]bool{}
+	overridden := map[string]bool{}
 	for name, v := range wanted {
 		target[name] = v
 	}
@@ -97,6 +109,7 @@ func compareSettings(found serverSettings, wanted map[string]string, partial boo
 			r.refused = append(r.refused, fmt.Sprintf("%s line %s: %s", f.File, f.Line, what))
 		default:
 			target[f.Name], stuck[f.Name] = f.Value, f.Error != ""
+			overridden[f.Name] = path.Base(f.File) == "postgresql.auto.conf"
 		}
 	}
 	for name, s := range found.settings {
@@ -107,6 +120,9 @@ func compareSettings(found serverSettings, wanted map[string]string, partial boo
 	}
 	for name, to := range target {
 		r.compare(name, to, found, stuck[name], wanted != nil)
+	}
+	for i, c := range r.changes {
+		r.changes[i].Override = overridden[c.Name]
 	}
 	sort.Slice(r.changes, func(i, j int) bool { return r.changes[i].Name < r.changes[j].Name })
 	sort.Strings(r.refused)

@@ -103,6 +103,24 @@ func TestSettingsWanted(t *testing.T) {
 	}
 }
 
+func TestWhatAlterSystemSetIsNamedOrTakenBack(t *testing.T) {
+	s := running()
+	s.files = append(s.files, fileSetting{Name: "work_mem", Value: "33MB", File: "/d/postgresql.auto.conf"}, fileSetting{Name: "polar_dma_delay_election", Value: "on", File: "/d/postgresql.auto.conf"})
+	wanted := map[string]string{"work_mem": "8MB"}
+	for _, c := range compareSettings(s.without("keep"), wanted, true).changes {
+		if c.To != "33MB" || !c.Override {
+			t.Errorf("kept: %+v", c)
+		}
+	}
+	r := compareSettings(s.without("reset"), wanted, true)
+	if len(r.changes) != 1 || r.changes[0].To != "8MB" || r.changes[0].Override {
+		t.Errorf("taken back: %+v", r.changes)
+	}
+	if left := s.without("reset").files; len(left) != 1+len(running().files) || left[len(left)-1].Name != "polar_dma_delay_election" {
+		t.Errorf("%+v", left)
+	}
+}
+
 func TestSettingsWantedInPart(t *testing.T) {
 	checkSettings(t, "one that is so", compareSettings(running(), map[string]string{"max_connections": "100"}, true), "")
 	checkSettings(t, "one that is not", compareSettings(running(), map[string]string{"max_connections": "200"}, true), "max_connections restart")

@@ -21,6 +21,8 @@ func configuration(s *site.Site) map[string]string {
 	return files
 }
 
+const fussy = "/run/systemd/system/polardb-rolling.service.d"
+
 func reconfigure(t *testing.T, s *site.Site) {
 	hba := []string{site.FromOutside}
 	s.Run(0, "reconfigure.yml").Unchanged(nodes...)
@@ -81,16 +83,23 @@ func reconfigure(t *testing.T, s *site.Site) {
 		says string
 	}{
 		"no number":          {site.Vars{"polardb_settings": site.Vars{"work_mem": "lots", "max_connections": 160}}, "work_mem"},
-		"no such setting":    {site.Vars{"polardb_settings": site.Vars{"wrok_mem": "8MB", "max_connections": 160}}, "the engine has no setting wrok_mem"},
+		"no such setting":    {site.Vars{"polardb_settings": site.Vars{"wrok_mem": "8MB", "max_connections": 160}}, `did you mean "work_mem"?`},
 		"less than before":   {site.Vars{"polardb_settings": site.Vars{"max_connections": 80}}, "max_connections cannot go down from 160 to 80"},
-		"another port":       {site.Vars{"polardb_settings": site.Vars{"port": 5433, "max_connections": 160}}, "port is 5432 and would become 5433"},
-		"pg_hba.conf":        {site.Vars{"polardb_settings": good, "polardb_hba": append(hba, "host all all 10.0.0.0/8 nonsense")}, "of pg_hba.conf"},
+		"another port":       {site.Vars{"polardb_settings": site.Vars{"port": 5433, "max_connections": 160}}, "port is to be 5432, not 5433"},
+		"pg_hba.conf":        {site.Vars{"polardb_settings": good, "polardb_hba": append(hba, "host all all 10.0.0.0/8 nonsense")}, "(host all all 10.0.0.0/8 nonsense): invalid authentication method"},
 		"wrong for dma":      {site.Vars{"polardb_settings": good, "polardb_hba": hba, "polardb_dma_settings": site.Vars{"polar_dma_election_timeout": "soon"}}, "polar_dma_election_timeout"},
-		"fails at the start": {site.Vars{"polardb_settings": site.Vars{"listen_addresses": "203.0.113.9", "max_connections": 160}}, "was left with the files that it had"},
+		"fails at the start": {site.Vars{"polardb_settings": site.Vars{"max_prepared_transactions": 7, "max_connections": 160}}, "was left with the files that it had"},
 	} {
 		s.Case(t, "refused: "+name, func(t *testing.T) {
 			defer s.SetAll(site.Vars{"polardb_settings": good, "polardb_hba": hba, "polardb_dma_settings": site.Vars{"polar_dma_election_timeout": site.ElectionTimeout}})
 			leader := s.Leader()
+			if name == "fails at the start" {
+				// The engine takes the files, and something else does not.
+				for _, n := range nodes {
+					s.On(n, `mkdir -p `+fussy+`; printf '[Service]\nExecStartPre=/bin/sh -c "! grep -q ^max_prepared_transactions /var/lib/polardb/pgdata/postgresql.conf"\n' >`+fussy+`/fussy.conf; systemctl daemon-reload`)
+					defer s.On(n, "rm -r "+fussy+"; systemctl daemon-reload")
+				}
+			}
 			s.SetAll(c.set)
 			s.Run(2, "reconfigure.yml").Says(c.says)
 			if now := configuration(s); !maps.Equal(now, files) {
