@@ -16,7 +16,7 @@ func TestMembers(t *testing.T) {
 	step := func(name string, f func()) {
 		s.Subtest(t, name, func(*testing.T) {
 			f()
-			streams(s, true)
+			follow(s, true)
 		})
 	}
 	step("new cluster", func() { s.Run(0, "new-cluster.yml") })
@@ -58,7 +58,7 @@ func TestMembers(t *testing.T) {
 		s.Run(0, "reconfigure.yml").Changed()
 		s.Only(append(rest, f)...)
 		s.Run(0, "add-node.yml", "--limit", f).Changed()
-		streams(s, false)
+		follow(s, false) // a connection from before stays as it is until it is made again
 		s.SetAll(site.Vars{"polardb_tls": site.Vars{"own_ca": true}})
 		s.Refused("TLS", "rebuild-node.yml", "--yes", "-e", "node="+f)
 		s.Run(0, "reconfigure.yml").Changed()
