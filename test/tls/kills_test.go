@@ -8,12 +8,12 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// TestKilledSwitch kills polarbook POLARBOOK_KILLS times while it switches TLS on and off, four times where nothing is said.
+// TestKilledSwitch kills polarbook POLARBOOK_KILLS times while it switches TLS on and off, about 20 s each.
 // Whenever that is, members whose connections break find the leader again, and the same command finishes the work.
 func TestKilledSwitch(t *testing.T) {
 	want, _ := strconv.Atoi(os.Getenv("POLARBOOK_KILLS"))
 	if want == 0 {
-		want = 4
+		t.Skip("POLARBOOK_KILLS is not set: it says how often to kill polarbook")
 	}
 	dice := site.Dice(t)
 	s := newSite(t, site.Vars{"polardb_tls": site.Vars{}}, "node1", "node2", "node3")
