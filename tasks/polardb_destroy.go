@@ -71,7 +71,7 @@ func (d *destroyAction) Plan(f Found) (Plan, error) {
 
 // removal asks the marker again, right before the data goes, whose it is. The probe after it is the proof.
 func (a *destroyArgs) removal(was nodeState) string {
-	return a.markScript(was) + strings.ReplaceAll(a.names().Replace(`
+	return a.markScript(was) + strings.ReplaceAll(strings.ReplaceAll(a.names().Replace(`
 cd /
 for line in "cluster="@CLUSTER@ "pgdata=$PGDATA" "polardata=$POLARDATA"; do
 	grep -qxF -- "$line" "$MARKER" || { echo "$MARKER does not say $line: nothing was removed" >&2; exit 1; }
@@ -84,8 +84,8 @@ done
 rm -rf @KEPT@ @KEPT@.new
 if ( spot "$PGDATA" ); then ( spot "$PGDATA"; rm -rf "./$b.conf-before" "./$b.conf-before.new" ) || exit 1; fi
 sync
-rm -f "$MARKER" "$MARKER.new"
+rm -f "$MARKER" "$MARKER.new" @RECOVERY@ @RECOVERY@.new
 rmdir "${MARKER%/*}" 2>/dev/null || :
 sync
-`), "@UNIT@", remote.Quote(a.Unit))
+`), "@UNIT@", remote.Quote(a.Unit)), "@RECOVERY@", remote.Quote(a.recovery()))
 }

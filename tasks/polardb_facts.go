@@ -1,5 +1,10 @@
 package tasks
 
+import (
+	"github.com/polarbook/polarbook/tasks/dma"
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
 type factsArgs struct {
 	nodeArgs
 	Move bool `arg:"move" default:"no" doc:"take over what an earlier release noted beside PGDATA"`
@@ -10,9 +15,9 @@ var polardbFactsModule = Define(Module{
 	Summary: "What a host holds of its node: data directories, consensus meta, server",
 	Notes: []string{
 		"Earlier releases kept what they noted in a file beside PGDATA, in a directory of the engine's account. With move it is read once more, strictly, written to /var/lib/polarbook, where only root can write, and removed.",
-		"Sets the fact polardb_state, and asks nobody but the host itself. Its key data is one of: none (free to be set up), unfinished (begun by polarbook and not finished), whole, foreign (not polarbook's; nothing here will touch it).",
+		"Sets the fact polardb_state, and asks nobody but the host itself. Its key data is one of: none (free to be set up), unfinished (begun by polarbook and not finished), whole, foreign (not polarbook's; nothing here will touch it). Its key alone says that the node is the only voter by its own member list, and recovery is what polardb_recovery noted.",
 	},
-	Returns: []Return{{"ansible_facts", "dict", "polardb_state: data, reason, step, origin, meta, meta_members, meta_learners, pid, running, listening, postgres, version"}},
+	Returns: []Return{{"ansible_facts", "dict", "polardb_state: data, reason, step, origin, meta, meta_members, meta_learners, alone, recovery, pid, running, listening, postgres, version"}},
 	Examples: `- polardb_facts:
     pgdata: /var/lib/polardb/pgdata
     polardata: /var/lib/polardb/polardata
@@ -22,11 +27,17 @@ var polardbFactsModule = Define(Module{
 
 type factsAction struct{ args *factsArgs }
 
-func (f *factsAction) Probe() string { return f.args.probe() }
+func (f *factsAction) Probe() string {
+	return "FILE=" + remote.Quote(f.args.recovery()) + "\n" + rootsOnly + recoveryProbe + f.args.probe()
+}
 
 func (f *factsAction) Plan(found Found) (Plan, error) {
 	a := &f.args.nodeArgs
 	s, err := parseNode(found)
+	if err != nil {
+		return Plan{}, err
+	}
+	note, err := parseRecovery(string(found.Stdout), a.recovery())
 	if err != nil {
 		return Plan{}, err
 	}
@@ -41,6 +52,7 @@ func (f *factsAction) Plan(found Found) (Plan, error) {
 	state := map[string]any{
 		"data": data, "reason": reason, "step": s.Step, "origin": s.Origin,
 		"meta": s.Meta && data == "whole", "meta_members": s.MetaMembers, "meta_learners": s.MetaLearners,
+		"alone": data == "whole" && s.Step == stepMeta && s.alone(), "recovery": note.values(),
 		"pid": s.PID, "running": s.PID != 0, "listening": s.ListensClient && s.ListensConsensus,
 		"postgres": s.Postgres, "basebackup": s.Basebackup, "version": s.Version,
 	}
@@ -49,6 +61,12 @@ func (f *factsAction) Plan(found Found) (Plan, error) {
 		plan.Change, plan.Msg, plan.Script = true, "move "+a.formerMarker()+" to "+a.marker(), a.move(s)
 	}
 	return plan, nil
+}
+
+// alone says that the node's meta is a voter's that knows no other voter.
+func (s nodeState) alone() bool {
+	list, err := dma.ParseMembers(s.MetaMembers)
+	return err == nil && s.Meta && list.Self > 0 && len(list.Entries) == 1
 }
 
 // owns says that an earlier release's marker is this node's.

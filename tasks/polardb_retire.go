@@ -121,7 +121,7 @@ for line in ` + remote.Quote("cluster="+a.Cluster) + ` "pgdata=$PGDATA" "polarda
 	grep -qxF -- "$line" "$MARKER" || { echo "$MARKER does not say $line: nothing was removed" >&2; exit 1; }
 done
 mark ` + stepWipe + `
-` + nodeWipeScript
+` + nodeWipeScript + "rm -f " + remote.Quote(a.recovery()) + "\n"
 }
 
 func (r *retireAction) Apply(ctx context.Context, h Host, p Plan) (Result, error) {

@@ -17,6 +17,9 @@ type singletonArgs struct {
 	Lost     []string `arg:"lost" doc:"the voters that are gone for good: names in nodes, or addresses (host:port)"`
 	Survivor string   `arg:"survivor" doc:"the voter that is to go on; not given: the one that answers and has the most log"`
 	Force    bool     `arg:"force" default:"no" doc:"go on with survivor although another voter that answers has more log"`
+	Begun    []any    `arg:"begun" doc:"what polardb_recovery noted on the nodes, one dict each: a run was cut off there"`
+	Stopped  []string `arg:"stopped" doc:"the nodes whose hosts hold a member's data and whose servers do not run"`
+	Alone    []string `arg:"alone" doc:"the nodes that are the only voter by their own member list, whether their servers run or not"`
 	Wait     int      `arg:"wait" default:"15" doc:"seconds that the voters have to elect a leader by themselves before none is taken to lead"`
 	Timeout  int      `arg:"timeout" default:"90" doc:"seconds until the survivor must take writes, alone"`
 }
@@ -29,6 +32,8 @@ var polardbSingletonModule = Define(Module{
 		"Refused: while a majority of the voters answers, or may still answer because its server runs; while a voter that does not answer is not named in lost, since it may be alive elsewhere and two clusters would come of it; for a learner and a logger, which the engine does not let go on; for a voter of weight 0, which would never stand for election (observed on 11.9).",
 		"A learner that has more log than the survivor is dropped from it, because it would keep what the cluster no longer has. Every node but the survivor must be built anew before it is a voter again.",
 		"The engine's process ends at an assertion when the survivor became a voter since its server was started (observed on 11.9). It is back at once, without a leader, and takes no connections for that. Then this reports stuck, and the node has to be made to go on offline: polardb_meta with alone.",
+		"What an earlier run began is gone on with: its survivor is named in begun, may be stopped, may wait for a leader, or may be alone by its own member list and not lead yet. The weights and the learners that were noted then are those that count.",
+		"Refused, too: a node that is the only voter by its own list while another leads that lists it. Two clusters would come of it.",
 		"A statement that still waits for the lost majority is waited for first, up to polar_dma_config_change_timeout (60 s).",
 	},
 	Returns: []Return{
@@ -51,12 +56,42 @@ var polardbSingletonModule = Define(Module{
 `,
 }, func(a *singletonArgs, _ Local) (Action, error) {
 	list, err := a.nodes()
-	return &singletonAction{args: a, list: list}, err
+	s := &singletonAction{args: a, list: list}
+	if err == nil {
+		s.begun, err = a.begun(list)
+	}
+	return s, err
 })
 
 type singletonAction struct {
-	args *singletonArgs
-	list []wantedNode
+	args  *singletonArgs
+	list  []wantedNode
+	begun *recoveryNote // what an earlier run noted; nil: nothing that counts
+}
+
+// begun is the note that counts: that of the one that is not given up now. With several a person decides.
+func (a *singletonArgs) begun(list []wantedNode) (*recoveryNote, error) {
+	var all, standing []*recoveryNote
+	for _, item := range a.Begun {
+		n, err := readRecovery(item)
+		if err != nil {
+			return nil, &ArgError{Arg: "begun", Problem: err.Error()}
+		}
+		if _, err := nodeNamed(list, n.Survivor); err != nil {
+			continue
+		}
+		all = append(all, n)
+		if !slices.Contains(a.Lost, n.Survivor) {
+			standing = append(standing, n)
+		}
+	}
+	switch {
+	case len(standing) == 1:
+		return standing[0], nil
+	case len(all) == 1:
+		return all[0], nil
+	}
+	return nil, nil
 }
 
 // singletonChange is who goes on, and the learners that have more than it has.
@@ -68,7 +103,12 @@ type singletonChange struct {
 func (s *singletonAction) Probe() string { return "" }
 
 func (s *singletonAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
-	f.Value = s.args.found(ctx, h, s.list, time.Duration(s.args.Wait)*time.Second)
+	found := s.args.found(ctx, h, s.list, 0)
+	// Where all others are given up and the survivor takes no connections, no election can come of waiting.
+	if _, waits := s.waiting(found.Survey); found.NoLeader != "" && !waits {
+		found = s.args.found(ctx, h, s.list, time.Duration(s.args.Wait)*time.Second)
+	}
+	f.Value = found
 	return f, nil
 }
 
@@ -83,17 +123,29 @@ func (s *singletonAction) Plan(f Found) (Plan, error) {
 		lost = append(lost, name)
 	}
 	values := map[string]any{"needed": false, "leader": leader.Node, "survivor": "", "lost": lost, "voters": []any{}, "ahead": []any{}, "stuck": false, "weights": map[string]any{}, "log_index": int(leader.Status.LastLogIndex), "last_transaction": ""}
+	if s.begun != nil {
+		values["weights"], values["ahead"] = s.begun.values()["weights"], s.begun.values()["ahead"]
+	}
 	if found.NoLeader == "" {
+		if err := s.apart(leader); err != nil {
+			return Plan{}, err
+		}
 		return Plan{Msg: fmt.Sprintf("%s leads, and is believed (%s): there is no majority to recover", leader.Node, votes(survey, leader)), Values: values}, nil
 	}
 	if v, waits := s.waiting(survey); waits {
 		values["needed"], values["survivor"], values["stuck"] = true, v.Node, true
-		return Plan{Change: true, Msg: fmt.Sprintf("%s is to go on alone, offline: its server waits for a leader and takes no connections, so nobody can say how much log it has. What the others committed beyond that is lost", v.Node),
+		return Plan{Change: true, Msg: s.offline(v),
 			Values: values, Data: singletonChange{survivor: v}}, nil
 	}
 	survivor, err := s.survivor(survey)
 	if err != nil {
 		return Plan{}, err
+	}
+	for _, n := range s.list {
+		if v, _ := survey.Of(n.Name); !slices.Contains(s.args.Lost, survivor.Node) && n.Name != survivor.Node && s.alone(v) && !slices.Contains(s.args.Lost, n.Name) {
+			return Plan{}, &Failure{Msg: fmt.Sprintf("%s is the only voter by its own member list, as a recovery left it: were %s to go on, there would be two clusters", n.Name, survivor.Node),
+				Hint: fmt.Sprintf("let %s go on: stop the servers of the others (polarbook run stop.yml --limit NAME), and name them all as lost; to give %s up, name it as lost", n.Name, n.Name)}
+		}
 	}
 	if err := s.gone(survey, survivor, found.NoLeader); err != nil {
 		return Plan{}, err
@@ -104,6 +156,11 @@ func (s *singletonAction) Plan(f Found) (Plan, error) {
 	for _, m := range survivor.Members.Entries {
 		name := s.called(survey, m.IPPort)
 		voters, weights[name] = append(voters, name), m.Weight
+	}
+	if s.begun != nil {
+		for name, w := range s.begun.Weights {
+			weights[name] = w
+		}
 	}
 	values["voters"], values["weights"] = voters, weights
 	change, ahead := singletonChange{survivor: survivor}, []any{}
@@ -117,25 +174,93 @@ func (s *singletonAction) Plan(f Found) (Plan, error) {
 	return Plan{Change: true, Msg: s.warning(survey, change), Values: values, Data: change}, nil
 }
 
-// waiting is the survivor that was asked for when its server waits for a leader and all others that could hold data and
-// vote, by the inventory, are named as lost and do not answer. So it is after a run that was cut off in between.
+// apart refuses a node that is the only voter by its own list where another leads that lists it.
+func (s *singletonAction) apart(leader dma.View) error {
+	for _, name := range s.args.Alone {
+		n, err := nodeNamed(s.list, name)
+		if _, member := leader.Member(n.Address); err != nil || !member || name == leader.Node {
+			continue
+		}
+		return &Failure{Msg: fmt.Sprintf("%s is the only voter by its own member list, as a recovery that was cut off left it, and %s leads and lists it: they would be two clusters", name, leader.Node),
+			Hint: fmt.Sprintf("never start %s with the data that it has; build it anew: polarbook run rebuild-node.yml -e node=%s", name, name)}
+	}
+	return nil
+}
+
+// offline says why nobody asks the survivor.
+func (s *singletonAction) offline(v dma.View) string {
+	begun := ""
+	if s.begun != nil && s.begun.Survivor == v.Node {
+		begun = "a run that was cut off had begun it; "
+	}
+	switch {
+	case s.alone(v) && v.Err == nil:
+		return fmt.Sprintf("%s goes on alone: %sit is the only voter that it knows, and does not lead yet", v.Node, begun)
+	case s.alone(v):
+		return fmt.Sprintf("%s is to go on alone: %sit is the only voter by its own member list, and its server takes no connections", v.Node, begun)
+	}
+	why := "its server waits for a leader and takes no connections"
+	if slices.Contains(s.args.Stopped, v.Node) {
+		why = "its server is stopped"
+	}
+	return fmt.Sprintf("%s is to go on alone, offline: %s%s, so nobody can say how much log it has. What the others committed beyond that is lost", v.Node, begun, why)
+}
+
+// alone says that the node is the only voter by its own list: there is nobody to wait for, and no way back.
+func (s *singletonAction) alone(v dma.View) bool {
+	if v.Err != nil {
+		return slices.Contains(s.args.Alone, v.Node)
+	}
+	own, _ := v.Members.At(int64(v.Members.Self))
+	return !v.NoViews && v.Status.Role != dma.Learner && len(v.Members.Entries) == 1 && own.IPPort == v.Address.Consensus()
+}
+
+// waiting is the survivor that was asked for, or that an earlier run had begun with, when nobody can ask it or it is
+// alone already, and all others that could hold data and vote, by the inventory, are named as lost and do not answer.
 func (s *singletonAction) waiting(survey dma.Survey) (dma.View, bool) {
-	if s.args.Survivor == "" {
+	name := s.args.Survivor
+	if name == "" && s.begun != nil && !slices.Contains(s.args.Lost, s.begun.Survivor) {
+		name = s.begun.Survivor
+	}
+	if only := s.onlyVoter(survey); name == "" && only != "" {
+		name = only
+	}
+	if name == "" {
 		return dma.View{}, false
 	}
 	for _, n := range s.list {
 		v, _ := survey.Of(n.Name)
-		switch waits := dma.StartingUp(v.Err); {
-		case n.Name == s.args.Survivor:
-			if !waits || n.Role == "learner" || n.Role == "logger" {
+		waits := dma.StartingUp(v.Err)
+		switch {
+		case n.Role == "learner" || n.Role == "logger":
+			if n.Name == name {
 				return v, false
 			}
-		case n.Role == "learner" || n.Role == "logger":
+		case n.Name == name:
+			if !waits && !s.alone(v) && (v.Err == nil || !slices.Contains(s.args.Stopped, n.Name)) {
+				return v, false
+			}
 		case v.Err == nil || waits || !slices.Contains(s.args.Lost, n.Name):
 			return v, false
 		}
 	}
-	return survey.Of(s.args.Survivor)
+	return survey.Of(name)
+}
+
+// onlyVoter is the node that went on alone already, by its own list, and is not given up; empty: there is none, or several.
+func (s *singletonAction) onlyVoter(survey dma.Survey) string {
+	only := ""
+	for _, n := range s.list {
+		v, _ := survey.Of(n.Name)
+		switch {
+		case n.Role == "learner" || n.Role == "logger" || slices.Contains(s.args.Lost, n.Name) || !s.alone(v):
+		case only != "":
+			return ""
+		default:
+			only = n.Name
+		}
+	}
+	return only
 }
 
 // survivor is the node that was asked for, or the voter that answers and has the most log.
@@ -152,7 +277,7 @@ func (s *singletonAction) survivor(survey dma.Survey) (dma.View, error) {
 	}
 	if len(best) == 0 {
 		return dma.View{}, &Failure{Msg: "no voter is left that could go on: " + strings.Join(reasons, "; "),
-			Hint: "bring one of them back, or restore a backup into a new cluster; one whose server is starting up waits for a leader, and goes on alone when it is named (-e survivor=NAME) and all others are named as lost"}
+			Hint: "bring one of them back, or restore a backup into a new cluster; one whose server is starting up waits for a leader, and goes on alone when it is named (-e survivor=NAME) and all others are named as lost" + s.unfinished()}
 	}
 	slices.SortStableFunc(best, func(a, b dma.View) int {
 		switch {
@@ -179,6 +304,14 @@ func (s *singletonAction) survivor(survey dma.Survey) (dma.View, error) {
 			v.Status.LastLogIndex, v.Status.LastLogTerm, best[0].Status.LastLogIndex, best[0].Status.LastLogTerm), Hint: "let " + best[0].Node + " go on; to lose it all the same: -e force=yes"}
 	}
 	return v, nil
+}
+
+// unfinished adds to a hint what an earlier run had begun.
+func (s *singletonAction) unfinished() string {
+	if s.begun == nil || slices.Contains(s.args.Lost, s.begun.Survivor) {
+		return ""
+	}
+	return fmt.Sprintf("; an earlier run had begun to let %s go on, and it does so when all others are named as lost and their servers are stopped", s.begun.Survivor)
 }
 
 // cannotGoOn says why the engine, or reason, does not let a node go on alone; empty: it can.

@@ -37,6 +37,9 @@ func TestSingletonPlan(t *testing.T) {
 		fail     bool
 		none     bool
 		ahead    int
+		begun    string // the survivor that an earlier run noted
+		stopped  []string
+		alone    []string
 	}{
 		"two of three are gone": {lost: []string{"node1", "node3"}, make: func(c *testCluster) { c.loses(1, 3); c.survey[1].LastXact = "2026-01-02 03:04:05+00" },
 			want: "node2 is to go on alone (log index 100 in term 3, committed up to 100); the last transaction that it has was committed at 2026-01-02 03:04:05+00. What the others"},
@@ -90,6 +93,27 @@ func TestSingletonPlan(t *testing.T) {
 			c.loses(1, 3)
 			c.survey[1].Err, c.survey[2].Err = &pgconn.PgError{Code: "57P03"}, &pgconn.PgError{Code: "57P03"}
 		}, want: "no voter is left that could go on", fail: true},
+		"one that was begun, and waits": {begun: "node2", lost: []string{"node1", "node3"}, make: func(c *testCluster) { c.loses(1, 3); c.survey[1].Err = &pgconn.PgError{Code: "57P03"} },
+			want: "node2 is to go on alone, offline: a run that was cut off had begun it; its server waits for a leader"},
+		"one that was begun, and is stopped": {begun: "node2", stopped: []string{"node2"}, lost: []string{"node1", "node3"}, make: func(c *testCluster) { c.loses(1, 2, 3) },
+			want: "node2 is to go on alone, offline: a run that was cut off had begun it; its server is stopped"},
+		"one that was begun, and is alone": {begun: "node2", stopped: []string{"node2"}, alone: []string{"node2"}, lost: []string{"node1", "node3"}, make: func(c *testCluster) { c.loses(1, 2, 3) },
+			want: "node2 is to go on alone: a run that was cut off had begun it; it is the only voter by its own member list"},
+		"one that is alone, nothing noted": {stopped: []string{"node2"}, alone: []string{"node2"}, lost: []string{"node1", "node3"}, make: func(c *testCluster) { c.loses(1, 2, 3) }, want: "node2 is to go on alone: it is the only voter"},
+		"one that is alone, and does not lead yet": {begun: "node2", lost: []string{"node1", "node3"}, make: func(c *testCluster) {
+			c.loses(1, 3)
+			c.survey[1].Members, _ = dma.ParseMembers("10.0.0.2:15432#5N@1")
+		}, want: "node2 goes on alone: a run that was cut off had begun it; it is the only voter that it knows, and does not lead yet"},
+		"one that was begun, whose host is away": {begun: "node2", lost: []string{"node1", "node3"}, make: func(c *testCluster) { c.loses(1, 2, 3) }, want: "an earlier run had begun to let node2 go on", fail: true},
+		"one that was begun, and is given up":    {begun: "node3", stopped: []string{"node3"}, lost: []string{"node1", "node3"}, make: func(c *testCluster) { c.loses(1, 3) }, want: "node2 is to go on alone (log index 100"},
+		"one that was begun, another not lost":   {begun: "node2", stopped: []string{"node2"}, lost: []string{"node1"}, make: func(c *testCluster) { c.loses(1, 2, 3) }, want: "no voter is left that could go on", fail: true},
+		"one is alone, and another would go on": {voters: 5, lost: []string{"node3", "node4", "node5"}, alone: []string{"node2"}, make: func(c *testCluster) { c.loses(2, 3, 4, 5) },
+			want: "node2 is the only voter by its own member list, as a recovery left it: were node1 to go on, there would be two clusters", fail: true},
+		"one is alone, and another leads": {lost: []string{"node3"}, alone: []string{"node2"}, stopped: []string{"node2"}, make: func(c *testCluster) { c.dies(2) },
+			want: "they would be two clusters", fail: true},
+		"a stopped one, not named": {stopped: []string{"node2"}, lost: []string{"node1", "node3"}, make: func(c *testCluster) { c.loses(1, 2, 3) }, want: "no voter is left that could go on", fail: true},
+		"a stopped one that is named": {survivor: "node2", stopped: []string{"node2"}, lost: []string{"node1", "node3"}, make: func(c *testCluster) { c.loses(1, 2, 3) },
+			want: "node2 is to go on alone, offline: its server is stopped"},
 		"a survivor that nobody knows": {survivor: "node9", lost: []string{"node1", "node3"}, make: func(c *testCluster) { c.loses(1, 3) }, want: "there is no node node9", fail: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -101,7 +125,15 @@ func TestSingletonPlan(t *testing.T) {
 			if c.make != nil {
 				c.make(cluster)
 			}
-			s := &singletonAction{args: &singletonArgs{Lost: c.lost, Survivor: c.survivor, Force: c.force}, list: cluster.list}
+			args := &singletonArgs{Lost: c.lost, Survivor: c.survivor, Force: c.force, Stopped: c.stopped, Alone: c.alone}
+			if c.begun != "" {
+				args.Begun = []any{(&recoveryNote{Survivor: c.begun, Lost: c.lost, Weights: map[string]int{"node1": 7}}).values()}
+			}
+			begun, err := args.begun(cluster.list)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := &singletonAction{args: args, list: cluster.list, begun: begun}
 			p, err := s.Plan(cluster.found(""))
 			got := p.Msg
 			if err != nil {
@@ -112,6 +144,9 @@ func TestSingletonPlan(t *testing.T) {
 			}
 			if change, ok := p.Data.(singletonChange); ok && len(change.ahead) != c.ahead {
 				t.Errorf("%d learners would be dropped, want %d", len(change.ahead), c.ahead)
+			}
+			if weights, _ := p.Values["weights"].(map[string]any); c.begun != "" && !c.fail && weights["node1"] != 7 {
+				t.Errorf("the weights are %v, not what was noted", weights)
 			}
 			if !c.fail && p.Values["needed"] != !c.none {
 				t.Errorf("needed is %v", p.Values["needed"])

@@ -19,6 +19,7 @@ var polardbStatusModule = Define(Module{
 		{"problem", "str", "why no leader can be believed; empty when one is"},
 		{"members", "list", "one dict a node: node, address, answers, role, weight, term, log_index, commit_index, match_index, lag, write_lag, flush_lag, replay_lag, received_lsn, replayed_lsn, streaming, says"},
 		{"disagrees", "list", "in what the cluster is not as the inventory wants it"},
+		{"unfinished", "list", "recoveries of the majority that were cut off, one dict each: survivor, lost, weights, ahead, and the command that finishes it"},
 		{"table", "str", "the members, to be read"},
 	},
 	Examples: `- polardb_status:
@@ -37,17 +38,27 @@ type statusAction struct {
 	list []wantedNode
 }
 
+type statusFound struct {
+	survey     dma.Survey
+	unfinished []*recoveryNote
+}
+
 func (s *statusAction) Probe() string { return "" }
 
 func (s *statusAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
-	f.Value = s.args.survey(ctx, h, s.list)
+	survey := s.args.survey(ctx, h, s.list)
+	f.Value = statusFound{survey, recoveries(ctx, h, s.list, survey)}
 	return f, nil
 }
 
 func (s *statusAction) Plan(f Found) (Plan, error) {
-	survey, ok := f.Value.(dma.Survey)
+	found, ok := f.Value.(statusFound)
 	if !ok {
 		return Plan{}, errors.New("the nodes were not asked")
+	}
+	survey, unfinished, hint := found.survey, []any{}, ""
+	for _, n := range found.unfinished {
+		unfinished, hint = append(unfinished, n.values()), n.String()
 	}
 	answers := 0
 	for _, v := range survey {
@@ -56,10 +67,10 @@ func (s *statusAction) Plan(f Found) (Plan, error) {
 		}
 	}
 	if answers == 0 {
-		return Plan{}, &Failure{Msg: "no node answers: " + survey.String()}
+		return Plan{}, &Failure{Msg: "no node answers: " + survey.String(), Hint: hint, Values: map[string]any{"unfinished": unfinished}}
 	}
 	leader, err := survey.Leader()
-	values := map[string]any{"leader": leader.Node, "problem": "", "disagrees": []any{}}
+	values := map[string]any{"leader": leader.Node, "problem": "", "disagrees": []any{}, "unfinished": unfinished}
 	if err != nil {
 		values["problem"] = err.Error()
 	} else {

@@ -70,8 +70,10 @@ func statusVerdict(l *statusListener) error {
 	if text(l.values["problem"]) != "" {
 		return &exit{code: exitFailed}
 	}
-	if list, _ := l.values["disagrees"].([]any); len(list) > 0 {
-		return &exit{code: exitFailed}
+	for _, key := range []string{"disagrees", "unfinished"} {
+		if list, _ := l.values[key].([]any); len(list) > 0 {
+			return &exit{code: exitFailed}
+		}
 	}
 	return nil
 }
@@ -79,7 +81,7 @@ func statusVerdict(l *statusListener) error {
 func (c *statusCmd) show(t *terminal, l *statusListener, err error) {
 	if c.Output == "json" {
 		out := map[string]any{"time": time.Now().Format(time.RFC3339), "error": ""}
-		for _, key := range []string{"leader", "problem", "members", "disagrees"} {
+		for _, key := range []string{"leader", "problem", "members", "disagrees", "unfinished"} {
 			out[key] = l.values[key]
 		}
 		if l.values == nil {
@@ -124,6 +126,14 @@ func (c *statusCmd) show(t *terminal, l *statusListener, err error) {
 	for _, w := range l.warnings {
 		b.WriteString("\n" + t.yellow("warning:") + " " + indentAfter(w, "  ") + "\n")
 	}
+	if list, _ := l.values["unfinished"].([]any); len(list) > 0 {
+		b.WriteString("\n" + t.yellow("begun and not finished:") + "\n")
+		for _, d := range list {
+			if m, ok := d.(map[string]any); ok {
+				fmt.Fprintf(&b, "  recover-majority.yml, with %s to go on; to finish it: %s\n", text(m["survivor"]), text(m["command"]))
+			}
+		}
+	}
 	fmt.Fprint(t.out, b.String())
 }
 
@@ -145,6 +155,9 @@ func (l *statusListener) Event(e engine.Event) {
 	}
 	if d.Status == engine.Failed || d.Status == engine.Unreachable {
 		l.failure = d.Host + ": " + d.Msg
+		if d.Hint != "" {
+			l.failure += " (" + d.Hint + ")"
+		}
 	}
 }
 

@@ -120,7 +120,10 @@ func (k *killer) recover() {
 		}
 		list += n
 	}
-	args := []string{"-e", "lost=" + list, "-e", "survivor=" + survivor, "-e", "confirm=faults"}
+	args := []string{"-e", "lost=" + list, "-e", "confirm=faults"}
+	if k.dice.IntN(2) == 0 {
+		args = append(args, "-e", "survivor="+survivor)
+	}
 	k.again("recover-majority.yml", args...)
 	for _, n := range lost {
 		must(k.Site, k.Lab.Host(n).Plug())

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -98,6 +99,17 @@ func (s *Site) StatusNow() Cluster {
 		c.Error = o.Stderr
 	}
 	return c
+}
+
+// StatusSays wants these texts in what polarbook status prints for a person, and the exit code.
+func (s *Site) StatusSays(code int, texts ...string) {
+	s.T.Helper()
+	o := s.Polarbook(code, "status")
+	for _, text := range texts {
+		if !strings.Contains(o.Printed(), text) {
+			s.T.Errorf("polarbook status does not say %q\n%s", text, o.Printed())
+		}
+	}
 }
 
 // answered is what the nodes say, of a cluster that need not be whole.

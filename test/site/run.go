@@ -3,6 +3,7 @@ package site
 import (
 	"maps"
 	"math/rand/v2"
+	"strings"
 	"time"
 )
 
@@ -65,6 +66,33 @@ func (l *Laptop) KillAt(playbook string, moment int, late time.Duration, args ..
 	}
 	l.T.Fatalf("a run that was not killed yet failed\n%s", o.Story())
 	return false
+}
+
+// KillWhen runs a playbook and kills polarbook at the first event that sign knows.
+func (l *Laptop) KillWhen(sign func(Event) bool, playbook string, args ...string) *Outcome {
+	l.T.Helper()
+	o := l.Start(func(r *Running, e Event) {
+		if sign(e) {
+			r.Kill()
+		}
+	}, withEvents(playbook, args)...).Wait()
+	return o.Exits(-1)
+}
+
+// Begins knows the beginning of a task, by the end of its name.
+func Begins(task string) func(Event) bool {
+	return func(e Event) bool { return e.Type == "task_started" && strings.HasSuffix(e.Name, task) }
+}
+
+// Ends knows the moment when a task has changed a host.
+func Ends(task string) func(Event) bool {
+	id := -1
+	return func(e Event) bool {
+		if Begins(task)(e) {
+			id = e.TaskID
+		}
+		return e.Type == "host_done" && e.TaskID == id && e.Status == "changed"
+	}
 }
 
 // KillSomewhere runs a playbook and kills polarbook somewhere in it, and says how often it did: 0 when the run was over
