@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/polarbook/polarbook/test/polarsim/consensus"
@@ -88,6 +90,10 @@ func (s *Server) apply(entry consensus.Entry) {
 		state = state.Clone() // a logger keeps the log and none of the data
 	} else {
 		state, result = s.execute(state, &r)
+	}
+	for _, t := range state.Tablespaces {
+		// Its own directory on each node, made by hand before; a base backup leaves it out, as the engine's does.
+		_ = os.Mkdir(filepath.Join(t.Location, "PG_11_201809051"), 0o700)
 	}
 	state.Applied = entry.Index
 	s.state.Store(state)

@@ -61,12 +61,14 @@ func (c *session) makeFunctions() map[string]sql.Function {
 			}
 			return c.address.Unmap().String()
 		}),
-		"pg_reload_conf":       {Type: sql.Bool, Call: c.reloadFunction},
-		"current_setting":      {Type: sql.Text, Call: c.currentSetting},
-		"set_config":           {Type: sql.Text, Call: c.setConfig},
-		"pg_sleep":             {Type: sql.Void, Call: c.sleep},
-		"pg_terminate_backend": {Type: sql.Bool, Call: c.terminate},
-		"pg_cancel_backend":    {Type: sql.Bool, Call: c.cancelBackend},
+		"pg_reload_conf":          {Type: sql.Bool, Call: c.reloadFunction},
+		"current_setting":         {Type: sql.Text, Call: c.currentSetting},
+		"set_config":              {Type: sql.Text, Call: c.setConfig},
+		"pg_sleep":                {Type: sql.Void, Call: c.sleep},
+		"pg_terminate_backend":    {Type: sql.Bool, Call: c.terminate},
+		"pg_cancel_backend":       {Type: sql.Bool, Call: c.cancelBackend},
+		"pg_tablespace_location":  {Type: sql.Text, Call: tablespaceLocation},
+		"pg_tablespace_databases": {Type: sql.OID, Rows: tablespaceDatabases},
 		"pg_switch_wal": {Type: sql.LSN, Call: func(context *sql.Context, a []sql.Value) (sql.Value, error) {
 			s.wal.Add(1)
 			return c.currentLSN(context, a)

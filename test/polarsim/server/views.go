@@ -22,6 +22,7 @@ func init() {
 		"pg_authid":               {roleColumns, func(_ *session, x *sql.Context) ([][]sql.Value, error) { return roles(x, true) }},
 		"pg_auth_members":         {columns("roleid", sql.OID, "member", sql.OID, "grantor", sql.OID, "admin_option", sql.Bool), memberships},
 		"pg_database":             {columns("oid", sql.OID, "datname", sql.Name, "datdba", sql.OID, "encoding", sql.Int4, "datcollate", sql.Name, "datctype", sql.Name, "datistemplate", sql.Bool, "datallowconn", sql.Bool, "datconnlimit", sql.Int4), databases},
+		"pg_tablespace":           {columns("oid", sql.OID, "spcname", sql.Name, "spcowner", sql.OID), tablespaces},
 		"pg_extension":            {columns("oid", sql.OID, "extname", sql.Name, "extowner", sql.OID, "extnamespace", sql.OID, "extrelocatable", sql.Bool, "extversion", sql.Text), extensions},
 		"pg_available_extensions": {columns("name", sql.Name, "default_version", sql.Text, "installed_version", sql.Text, "comment", sql.Text), availableExtensions},
 		"pg_settings": {columns("name", sql.Text, "setting", sql.Text, "unit", sql.Text, "category", sql.Text, "short_desc", sql.Text, "extra_desc", sql.Text, "context", sql.Text, "vartype", sql.Text, "source", sql.Text,

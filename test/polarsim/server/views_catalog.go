@@ -50,6 +50,36 @@ func databases(_ *session, x *sql.Context) ([][]sql.Value, error) {
 	return out, nil
 }
 
+func tablespaces(_ *session, x *sql.Context) ([][]sql.Value, error) {
+	out := [][]sql.Value{{int64(1663), "pg_default", int64(10)}, {int64(1664), "pg_global", int64(10)}}
+	for _, name := range sql.SortedKeys(x.State.Tablespaces) {
+		t := x.State.Tablespaces[name]
+		out = append(out, []sql.Value{t.OID, name, roleOID(x, t.Owner)})
+	}
+	return out, nil
+}
+
+func tablespaceLocation(x *sql.Context, a []sql.Value) (sql.Value, error) {
+	for _, t := range x.State.Tablespaces {
+		if len(a) == 1 && a[0] == t.OID {
+			return t.Location, nil
+		}
+	}
+	return "", nil
+}
+
+func tablespaceDatabases(x *sql.Context, a []sql.Value) (*sql.Relation, error) {
+	r := &sql.Relation{Columns: []sql.ResultColumn{{Name: "pg_tablespace_databases", Type: sql.OID}}}
+	if len(a) != 1 {
+		return r, nil
+	}
+	oid, _ := a[0].(int64)
+	for _, database := range x.State.TablespaceDatabases(oid) {
+		r.Rows = append(r.Rows, []sql.Value{database})
+	}
+	return r, nil
+}
+
 func extensions(_ *session, x *sql.Context) ([][]sql.Value, error) {
 	var out [][]sql.Value
 	d := x.State.Databases[x.Database]

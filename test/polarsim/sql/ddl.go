@@ -8,6 +8,7 @@ import (
 type createTable struct {
 	schema, name string
 	ifNotExists  bool
+	tablespace   string
 	columns      []TableColumn
 	unique       [][]string
 	query        *Select
@@ -74,7 +75,10 @@ func (t *createTable) execute(c *Context, s *State) (*Result, error) {
 		}
 		return nil, Errorf("42P07", "relation \"%s\" already exists", t.name)
 	}
-	table := &Table{Schema: schema, Name: t.name, Owner: c.User, OID: s.oid(), Columns: t.columns, Serial: map[int]int64{}, Grants: map[string]bool{}}
+	if _, known := s.Tablespaces[t.tablespace]; t.tablespace != "" && !known {
+		return nil, Errorf("42704", "tablespace \"%s\" does not exist", t.tablespace)
+	}
+	table := &Table{Schema: schema, Name: t.name, Tablespace: t.tablespace, Owner: c.User, OID: s.oid(), Columns: t.columns, Serial: map[int]int64{}, Grants: map[string]bool{}}
 	if t.query != nil {
 		r, err := c.query(t.query, nil)
 		if err != nil {
@@ -247,6 +251,14 @@ func (x *drop) one(c *Context, s *State, schema, name string) error {
 				return Errorf("42501", "must be owner of database %s", name)
 			}
 			delete(s.Databases, name)
+		}
+	case "tablespace":
+		code = "42704"
+		if _, found = s.Tablespaces[name]; found {
+			if len(s.TablespaceDatabases(s.Tablespaces[name].OID)) > 0 {
+				return Errorf("55000", "tablespace \"%s\" is not empty", name)
+			}
+			delete(s.Tablespaces, name)
 		}
 	case "role":
 		if found = s.Roles[name] != nil; found {

@@ -195,7 +195,10 @@ func parseCreateTable(p *parser) (Change, error) {
 			}
 		}
 	}
-	return c, nil
+	if p.words("tablespace") {
+		c.tablespace, err = p.name()
+	}
+	return c, err
 }
 
 func (p *parser) tableKey(c *createTable, primary bool) error {

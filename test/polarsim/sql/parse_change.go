@@ -159,6 +159,7 @@ var creations = []object{
 	{[]string{"unique", "index"}, parseCreateIndex, "CREATE INDEX"},
 	{[]string{"schema"}, parseCreateSchema, "CREATE SCHEMA"},
 	{[]string{"database"}, parseCreateDatabase, "CREATE DATABASE"},
+	{[]string{"tablespace"}, parseCreateTablespace, "CREATE TABLESPACE"},
 	{[]string{"extension"}, parseCreateExtension, "CREATE EXTENSION"},
 	{[]string{"role"}, func(p *parser) (Change, error) { return parseRole(p, false, true) }, "CREATE ROLE"},
 	{[]string{"user"}, func(p *parser) (Change, error) { return parseRole(p, true, true) }, "CREATE ROLE"},
@@ -168,6 +169,7 @@ var removals = []object{
 	{[]string{"table"}, parseDropper("table"), "DROP TABLE"},
 	{[]string{"schema"}, parseDropper("schema"), "DROP SCHEMA"},
 	{[]string{"database"}, parseDropper("database"), "DROP DATABASE"},
+	{[]string{"tablespace"}, parseDropper("tablespace"), "DROP TABLESPACE"},
 	{[]string{"extension"}, parseDropper("extension"), "DROP EXTENSION"},
 	{[]string{"role"}, parseDropper("role"), "DROP ROLE"},
 	{[]string{"user"}, parseDropper("role"), "DROP ROLE"},
@@ -183,7 +185,7 @@ func (p *parser) object(list []object) (*Statement, error) {
 	}
 	if p.peek().kind == tokenWord {
 		switch p.peek().text {
-		case "view", "function", "sequence", "trigger", "type", "or", "materialized", "publication", "tablespace", "group", "policy", "rule":
+		case "view", "function", "sequence", "trigger", "type", "or", "materialized", "publication", "group", "policy", "rule":
 			return nil, unsupported("how to make or drop a " + p.peek().text)
 		}
 	}

@@ -10,6 +10,15 @@ type State struct {
 	NextOID   int64
 	Databases map[string]*Database
 	Roles     map[string]*Role
+	// Tablespaces are those that somebody made; what is in them are the tables that name them.
+	Tablespaces map[string]Tablespace
+}
+
+// Tablespace is a directory that tables may lie in.
+type Tablespace struct {
+	OID      int64
+	Owner    string
+	Location string
 }
 
 // Database holds tables and extensions.
@@ -24,6 +33,7 @@ type Database struct {
 // Table is a heap with what constraints the stand-in keeps.
 type Table struct {
 	Schema, Name, Owner string
+	Tablespace          string
 	OID                 int64
 	Columns             []TableColumn
 	Rows                [][]Value // rows are replaced, never changed in place: a copy of the slice is a snapshot
@@ -79,6 +89,7 @@ func (s *State) Clone() *State {
 		r.MemberOf = copyMap(role.MemberOf)
 		c.Roles[name] = &r
 	}
+	c.Tablespaces = copyMap(s.Tablespaces)
 	c.Databases = map[string]*Database{}
 	for name, database := range s.Databases {
 		c.Databases[name] = database.clone(database.Name)

@@ -28,6 +28,7 @@ func baseBackup(program string, arguments []string) int {
 	o.takes("polar_disk_home")
 	o.takes("polar_host_id")
 	o.takes("polar_storage_cluster_name")
+	o.takes("tablespace-mapping", "T")
 	o.takes("wal-method", "X", "xlog-method")
 	o.takes("checkpoint", "c")
 	o.takes("format", "F")
