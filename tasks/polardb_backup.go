@@ -67,6 +67,16 @@ for p in polar_basebackup pg_basebackup; do [ -x @BIN@/$p ] && { echo "tool=$p";
 :`)
 }
 
+// Ask asks for tablespaces, which a base backup lacks.
+func (b *backupAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
+	if strings.Contains(string(f.Stdout), "note.state=finished") {
+		return f, nil
+	}
+	spaces, err := b.args.askTablespaces(ctx, h, b.list)
+	f.Value = spaces
+	return f, err
+}
+
 func (b *backupAction) Plan(f Found) (Plan, error) {
 	a := b.args
 	found := map[string]string{}
@@ -92,6 +102,11 @@ func (b *backupAction) Plan(f Found) (Plan, error) {
 		return Plan{}, &Failure{Msg: fmt.Sprintf("%s is not empty: %s", a.To, strings.Join(holds, " ")), Hint: "nothing was written; name another directory"}
 	case found["tool"] == "":
 		return Plan{Change: true, Unknown: "the engine is not installed under " + a.Home + "/current", Msg: "take a base backup"}, nil
+	}
+	if spaces, ok := f.Value.([]tablespace); ok {
+		if err := refuseTablespaces(spaces); err != nil {
+			return Plan{}, err
+		}
 	}
 	msg := "take a base backup of the leader into " + a.To
 	if state == "begun" {
@@ -178,6 +193,13 @@ func (b *backupAction) Apply(ctx context.Context, h Host, p Plan) (Result, error
 	if err := a.checkSource(ctx, h, b.list, leader); err != nil {
 		return Result{}, err
 	}
+	before, err := a.tablespaces(ctx, h, b.list, leader)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := refuseTablespaces(before); err != nil {
+		return Result{}, err
+	}
 	h.Say("copying " + leader.Node + " (" + leader.Address.String() + ")")
 	pass := passLine(a.ReplicationUser, a.ReplicationPassword)
 	values := map[string]any{"source": leader.Node}
@@ -201,6 +223,13 @@ func (b *backupAction) Apply(ctx context.Context, h Host, p Plan) (Result, error
 	}
 	if err := c.doubt(); err != nil {
 		return Result{}, err
+	}
+	after, err := a.tablespaces(ctx, h, b.list, leader)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := refuseTablespaces(after); err != nil {
+		return Result{}, &Failure{Msg: "while " + leader.Node + " was copied, a tablespace was made: the copy is not used", Err: err}
 	}
 	if _, err := runPlan(ctx, h.Shell(), Plan{Script: b.script(tool, leader, backupFinish)}); err != nil {
 		return Result{}, err

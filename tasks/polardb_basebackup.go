@@ -93,6 +93,13 @@ func (b *basebackupAction) Apply(ctx context.Context, h Host, p Plan) (Result, e
 	if err := a.checkSource(ctx, h, b.list, leader); err != nil {
 		return Result{}, err
 	}
+	before, err := a.tablespaces(ctx, h, b.list, leader)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := refuseTablespaces(before); err != nil {
+		return Result{}, err
+	}
 	h.Say("copying " + leader.Node + " (" + leader.Address.String() + ")")
 	// pgpass escapes; host, port and database are left open because the file lives for this one command.
 	pass := passLine(a.ReplicationUser, a.ReplicationPassword)
@@ -123,6 +130,13 @@ sync
 	}
 	if err := c.doubt(); err != nil {
 		return Result{}, err
+	}
+	after, err := a.tablespaces(ctx, h, b.list, leader)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := refuseTablespaces(after); err != nil {
+		return Result{}, &Failure{Msg: "while " + leader.Node + " was copied, a tablespace was made: the copy is not used", Err: err}
 	}
 	if _, err := runPlan(ctx, h.Shell(), Plan{Script: a.markScript(nodeState{Origin: stepCopy}) + "mark " + stepData + "\n", Msg: "note that the copy is whole"}); err != nil {
 		return Result{}, err
