@@ -266,6 +266,15 @@ func testStatements(t *testing.T, leader *node) {
 	leader.exec("select pg_reload_conf()")
 	eventually(t, leader.within(10*time.Second), "work_mem reloaded", func() bool { shown, err := value[string](leader, "show work_mem"); return err == nil && shown == "8MB" })
 	leader.exec("alter system set max_connections = 120")
+	// Whoever reads the files sees in the same session what waits for a restart, also before a reload.
+	var rows int
+	var waits bool
+	if err := conn.QueryRow(ctx, "select count(*) from pg_file_settings").Scan(&rows); err != nil || rows == 0 {
+		t.Errorf("pg_file_settings: %d rows, %v", rows, err)
+	}
+	if err := conn.QueryRow(ctx, "select pending_restart from pg_settings where name = 'max_connections'").Scan(&waits); err != nil || !waits {
+		t.Errorf("max_connections waits for a restart before a reload: %t, %v", waits, err)
+	}
 	leader.exec("select pg_reload_conf()")
 	eventually(t, leader.within(10*time.Second), "max_connections waits for a restart", func() bool {
 		waits, err := value[bool](leader, "select pending_restart from pg_settings where name = 'max_connections'")

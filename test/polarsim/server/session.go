@@ -35,6 +35,7 @@ type session struct {
 	started     time.Time
 	types       *pgtype.Map
 	settings    map[string]string
+	waits       map[string]bool // what a reading of the files has marked as waiting for a restart, or not, in this session
 
 	ctx    context.Context // ends with the session
 	cancel context.CancelFunc

@@ -90,6 +90,9 @@ func settingRows(c *session, x *sql.Context) ([][]sql.Value, error) {
 		c.server.settings.mu.Lock()
 		assigned, pending := c.server.settings.current[name], c.server.settings.pending[name]
 		c.server.settings.mu.Unlock()
+		if marked, read := c.waits[name]; read {
+			pending = marked
+		}
 		value, _ := c.setting(name)
 		source := assigned.Source
 		if _, own := c.settings[name]; own {
@@ -110,11 +113,15 @@ func settingRows(c *session, x *sql.Context) ([][]sql.Value, error) {
 	return out, nil
 }
 
+// fileSettings marks in pg_settings of the same session what waits for a restart, also before a reload.
 func fileSettings(c *session, _ *sql.Context) ([][]sql.Value, error) {
 	files, _ := config.Load(c.server.settings.pgdata, nil)
 	var out [][]sql.Value
 	if files == nil {
 		return nil, nil
+	}
+	if c.waits == nil {
+		c.waits = map[string]bool{}
 	}
 	for i, row := range files.Settings {
 		problem := text(row.Error)
@@ -122,7 +129,8 @@ func fileSettings(c *session, _ *sql.Context) ([][]sql.Value, error) {
 		applied := row.Applied
 		if setting != nil && setting.Context == "postmaster" && applied {
 			text, _ := config.Normalise(row.Name, row.Setting)
-			if text != c.server.settings.text(row.Name) {
+			c.waits[row.Name] = text != c.server.settings.text(row.Name)
+			if c.waits[row.Name] {
 				applied, problem = false, "setting could not be applied"
 			}
 		}
