@@ -107,7 +107,9 @@ func FuzzINI(f *testing.F) {
 			return
 		}
 		i.reconcile()
-		for _, h := range i.Hosts() {
+		// Each host's variables name all hosts: a range of thousands is enough to be looked at in part.
+		hosts := i.Hosts()
+		for _, h := range hosts[:min(50, len(hosts))] {
 			if _, err := i.Vars(h); err != nil {
 				t.Fatal(err)
 			}

@@ -32,7 +32,7 @@ func (c *clusterArgs) await(ctx context.Context, h Host, list []wantedNode, limi
 	var down time.Time // since when saw is that a server is gone
 	for {
 		survey = c.survey(ctx, h, list)
-		if leader, err = survey.Leader(); err != nil {
+		if leader, err = leads(survey); err != nil {
 			saw = err.Error()
 		} else {
 			saw = doubt(survey, leader)

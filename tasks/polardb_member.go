@@ -299,7 +299,7 @@ func disagreement(survey dma.Survey, leader dma.View, n wantedNode) string {
 	}
 	if leader.Node != n.Name {
 		if _, streams := leader.ReplicaOf(n.Address.Consensus()); !streams {
-			return fmt.Sprintf("%s does not stream from %s", n.Name, leader.Node)
+			return notStreaming(self, leader)
 		}
 	}
 	if self.NoViews && n.Role == "logger" {
@@ -320,6 +320,23 @@ func disagreement(survey dma.Survey, leader dma.View, n wantedNode) string {
 		return fmt.Sprintf("%s has the system identifier %s, %s has %s", n.Name, self.SystemID, leader.Node, leader.SystemID)
 	}
 	return ""
+}
+
+// notStreaming says of a node whether it is late or went with another leader, from whom it does not come back by itself.
+func notStreaming(self, leader dma.View) string {
+	text := fmt.Sprintf("%s does not stream from %s", self.Node, leader.Node)
+	follows := self.Leads()
+	switch {
+	case self.SystemID != leader.SystemID && self.SystemID != "" && leader.SystemID != "":
+		text += fmt.Sprintf(": it holds another cluster's data (system identifier %s, %s has %s)", self.SystemID, leader.Node, leader.SystemID)
+	case self.Status.Term > leader.Status.Term:
+		text += fmt.Sprintf(": it is in term %d, %s leads in term %d", self.Status.Term, leader.Node, leader.Status.Term)
+	case follows != "" && follows != leader.Address.Consensus():
+		text += ": it follows " + follows
+	default:
+		return text
+	}
+	return text + fmt.Sprintf("; if that stays so it went with another leader, and is built anew with polarbook run rebuild-node.yml -e node=%s", self.Node)
 }
 
 // pendingLearner finds a learner that the inventory wants as a voter, or does not know, and that never answered the leader.

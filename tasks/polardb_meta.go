@@ -79,7 +79,7 @@ func (m *metaAction) Ask(ctx context.Context, h Host, probed Found) (Found, erro
 	}
 	if m.args.Alone {
 		// Nobody is waited for: a node that goes on alone has found before that there is none.
-		if leader, err := m.args.survey(ctx, h, m.list).Leader(); err == nil {
+		if leader, err := leads(m.args.survey(ctx, h, m.list)); err == nil {
 			found.Leader = leader.Node
 		}
 	} else if kind := s.metaNames(self.Address); !m.args.Founder && (kind == metaMember || found.Logger && !s.ready(kind)) {

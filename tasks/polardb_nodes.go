@@ -17,7 +17,7 @@ import (
 
 // clusterArgs are the arguments of the modules that ask the whole cluster.
 type clusterArgs struct {
-	Nodes         []any  `arg:"nodes,required" doc:"the members that the cluster should have: dicts with name (of the host in the inventory), address (IPv4), port, role (follower, learner or logger), weight, user (the account that runs the engine; default login_user), socket (the directory of its socket, if only that account and root can write there) and pgdata"`
+	Nodes         []any  `arg:"nodes,required" doc:"the members that the cluster should have: dicts with name (of the host in the inventory), address (IPv4), port, role (follower, learner or logger), weight, user (the account that runs the engine; default login_user), socket (the directory of its socket, if only that account and root can write there), pgdata and polardata"`
 	LoginUser     string `arg:"login_user" default:"polardb" doc:"a superuser of the database"`
 	LoginPassword string `arg:"login_password,secret" doc:"its password"`
 	LoginDB       string `arg:"login_db" default:"postgres" doc:"the database to connect to; polar_monitor must be created in it"`
@@ -25,19 +25,20 @@ type clusterArgs struct {
 
 // wantedNode is one of the nodes that the inventory wants.
 type wantedNode struct {
-	Name    string
-	Address dma.Address
-	Role    string // follower, learner, logger
-	Weight  int    // -1: as it is
-	User    string // the account that runs the engine
-	Socket  string // the directory of the server's socket, which only root and that account can write; "": not known
-	Pgdata  string // "": not known
+	Name      string
+	Address   dma.Address
+	Role      string // follower, learner, logger
+	Weight    int    // -1: as it is
+	User      string // the account that runs the engine
+	Socket    string // the directory of the server's socket, which only root and that account can write; "": not known
+	Pgdata    string // "": not known
+	Polardata string // "": not known
 }
 
 // voter says that the node is to have a vote.
 func (n wantedNode) voter() bool { return n.Role != "learner" }
 
-var nodeKeys = map[string]bool{"name": true, "address": true, "port": true, "role": true, "weight": true, "user": true, "socket": true, "pgdata": true}
+var nodeKeys = map[string]bool{"name": true, "address": true, "port": true, "role": true, "weight": true, "user": true, "socket": true, "pgdata": true, "polardata": true}
 
 // nodes reads the list, and refuses what no cluster can be made of: two nodes with one address, a weight that the
 // engine does not take, a host name where it needs an IPv4 address.
@@ -107,7 +108,7 @@ func readNode(m map[string]any) (wantedNode, error) {
 			return n, fmt.Errorf("weight of %s cannot be set: it is a learner and has no vote", n.Name)
 		}
 	}
-	for key, to := range map[string]*string{"user": &n.User, "socket": &n.Socket, "pgdata": &n.Pgdata} {
+	for key, to := range map[string]*string{"user": &n.User, "socket": &n.Socket, "pgdata": &n.Pgdata, "polardata": &n.Polardata} {
 		if v, ok := m[key]; ok && v != nil {
 			if *to, err = toString(v); err != nil {
 				return n, fmt.Errorf("%s of %s %w", key, n.Name, err)
@@ -299,7 +300,7 @@ func (c *clusterArgs) leader(ctx context.Context, h Host, list []wantedNode, pat
 	said := ""
 	for {
 		survey := c.survey(ctx, h, list)
-		leader, err := survey.Leader()
+		leader, err := leads(survey)
 		if err == nil || ctx.Err() != nil || time.Now().After(deadline) || nobodyWillLead(survey) {
 			return leader, survey, err
 		}

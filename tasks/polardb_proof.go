@@ -58,14 +58,14 @@ func (p *proofAction) Plan(f Found) (Plan, error) {
 	if !ok {
 		return Plan{Change: true, Event: true, Msg: "prove the cluster"}, nil
 	}
-	leader, err := survey.Leader()
+	leader, err := leads(survey)
 	if err != nil {
 		return Plan{Msg: "the proof would fail now: " + err.Error()}, nil
 	}
 	if wrong := doubts(survey, leader, p.list); len(wrong) > 0 {
 		return Plan{Msg: "the proof would fail now: " + strings.Join(wrong, "; ")}, nil
 	}
-	return Plan{Msg: memberTable(clusterMembers(survey, leader, p.list))}, nil
+	return Plan{Msg: memberTable(clusterMembers(survey, leader, p.list)), Warnings: delayWarnings(survey)}, nil
 }
 
 func (p *proofAction) Apply(ctx context.Context, h Host, _ Plan) (Result, error) {
@@ -84,7 +84,7 @@ func (p *proofAction) Apply(ctx context.Context, h Host, _ Plan) (Result, error)
 		return Result{}, err
 	}
 	members := clusterMembers(survey, leader, p.list)
-	return Result{Msg: memberTable(members), Values: map[string]any{"leader": leader.Node, "members": members, "table": memberTable(members)}}, nil
+	return Result{Msg: memberTable(members), Warnings: delayWarnings(survey), Values: map[string]any{"leader": leader.Node, "members": members, "table": memberTable(members)}}, nil
 }
 
 // doubts lists everything in which the cluster is not as the inventory wants it.

@@ -170,32 +170,57 @@ func (p *purgeAction) Apply(ctx context.Context, h Host, plan Plan) (Result, err
 	if change.force {
 		size, sizeErr = p.logSize(ctx, h, was)
 	}
-	if err := p.send(ctx, h, change); err != nil {
-		return Result{}, &Failure{Msg: fmt.Sprintf("the log of %s was not purged up to %d", was.Node, change.index), Err: err}
-	}
-	leader, survey, saw, err := p.args.await(ctx, h, p.list, time.Duration(p.args.Timeout)*time.Second, func(survey dma.Survey, leader dma.View) string {
-		switch {
-		case leader.Node != was.Node:
-			return fmt.Sprintf("%s leads instead of %s", leader.Node, was.Node)
-		case !change.force && leader.PurgeIndex < change.index:
-			return fmt.Sprintf("%s has the purge_index %d, asked for was %d", leader.Node, leader.PurgeIndex, change.index)
+	// A leader that is busy, or was elected a moment ago, goes part of the way and no further: it has to be told again.
+	deadline := time.Now().Add(time.Duration(p.args.Timeout) * time.Second)
+	var leader dma.View
+	var survey dma.Survey
+	for {
+		if err := p.send(ctx, h, change); err != nil {
+			return Result{}, &Failure{Msg: fmt.Sprintf("the log of %s was not purged up to %d", was.Node, change.index), Err: err}
 		}
-		return ""
-	})
-	if err != nil {
-		return Result{}, err
+		var saw string
+		var err error
+		leader, survey, saw, err = p.args.await(ctx, h, p.list, min(purgePause, time.Until(deadline)), func(_ dma.Survey, leader dma.View) string {
+			switch {
+			case leader.Node != was.Node:
+				return fmt.Sprintf("%s leads instead of %s", leader.Node, was.Node)
+			case !change.force && leader.PurgeIndex < change.index:
+				return fmt.Sprintf("%s has the purge_index %d, asked for was %d", leader.Node, leader.PurgeIndex, change.index)
+			}
+			return ""
+		})
+		if err != nil {
+			return Result{}, err
+		}
+		if saw == "" || leader.Node != was.Node || time.Now().After(deadline) {
+			break
+		}
 	}
 	r := Result{Changed: true, Values: map[string]any{"purge_index": purgeIndexes(survey)}}
+	if change.force && leader.Node == was.Node {
+		return p.freed(ctx, h, change, r, size, sizeErr)
+	}
+	return purged(r, was, leader, change, listed(p.list, purgeIndexes(survey)))
+}
+
+// purgePause is how long a leader that was told once has before it is told again.
+const purgePause = 3 * time.Second
+
+// purged says what became of a purge, of the leader as it was before and as it is now.
+func purged(r Result, was, now dma.View, change purgeChange, indexes string) (Result, error) {
 	switch {
-	case saw != "" && leader.Node == was.Node && leader.PurgeIndex == was.PurgeIndex:
+	case now.Node == "":
+		return r, &Failure{Msg: fmt.Sprintf("the purge was sent to %s, and nobody leads now", was.Node), Hint: "see polarbook status, and purge again"}
+	case now.Node != was.Node:
+		return r, &Failure{Msg: fmt.Sprintf("the purge was sent to %s, and %s leads instead", was.Node, now.Node), Hint: "purge again"}
+	case now.PurgeIndex >= change.index:
+		r.Msg = fmt.Sprintf("purged up to %d; purge_index now: %s", change.index, indexes)
+	case now.PurgeIndex == was.PurgeIndex:
 		r.Changed = false
 		r.Msg = fmt.Sprintf("the engine kept its log: it purges nothing while the log is smaller than polar_dma_log_keep_size (%s); purge_index is still %d", change.found.KeepSize, was.PurgeIndex)
-	case saw != "":
-		return r, &Failure{Msg: "the purge was sent and did not take effect as asked: " + saw}
-	case change.force:
-		return p.freed(ctx, h, change, r, size, sizeErr)
 	default:
-		r.Msg = fmt.Sprintf("purged up to %d; purge_index now: %s", change.index, listed(p.list, purgeIndexes(survey)))
+		r.Msg = fmt.Sprintf("purged up to %d; purge_index now: %s", now.PurgeIndex, indexes)
+		r.Warnings = []string{fmt.Sprintf("%s freed its log up to %d and keeps the rest, up to %d, for now (polar_dma_log_keep_size is %s); purge again later", now.Node, now.PurgeIndex, change.index, change.found.KeepSize)}
 	}
 	return r, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -20,7 +21,9 @@ var polardbStatusModule = Define(Module{
 		{"members", "list", "one dict a node: node, address, answers, role, weight, term, log_index, commit_index, match_index, lag, write_lag, flush_lag, replay_lag, received_lsn, replayed_lsn, streaming, says"},
 		{"disagrees", "list", "in what the cluster is not as the inventory wants it"},
 		{"unfinished", "list", "recoveries of the majority that were cut off, one dict each: survivor, lost, weights, ahead, and the command that finishes it"},
+		{"remarks", "list", "what is not wrong and worth a word: elections that are delayed, and with details scarce disks, settings that wait for a restart, and what ALTER SYSTEM overrides"},
 		{"table", "str", "the members, to be read"},
+		{"details", "str", "with details: version, release, uptime, sizes of the logs and free disk of each node, to be read; as values each member has version, release, up_seconds, wal_kb, consensus_log_kb, disks, pending_restart and overrides"},
 	},
 	Examples: `- polardb_status:
     nodes: "{{ polardb_nodes }}"
@@ -28,26 +31,37 @@ var polardbStatusModule = Define(Module{
   run_once: yes
   register: cluster
 `,
-}, func(a *clusterArgs, _ Local) (Action, error) {
+}, func(a *statusArgs, _ Local) (Action, error) {
 	list, err := a.nodes()
 	return &statusAction{args: a, list: list}, err
 })
 
+type statusArgs struct {
+	clusterArgs
+	Details bool `arg:"details" default:"no" doc:"ask each node for its version and settings, and its host for its disks, too"`
+	MaxLag  int  `arg:"max_lag" default:"1000" doc:"log entries that a member may be behind the leader before that counts as not as wanted"`
+}
+
 type statusAction struct {
-	args *clusterArgs
+	args *statusArgs
 	list []wantedNode
 }
 
 type statusFound struct {
 	survey     dma.Survey
+	details    map[string]nodeDetails
 	unfinished []*recoveryNote
 }
 
 func (s *statusAction) Probe() string { return "" }
 
 func (s *statusAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
-	survey := s.args.survey(ctx, h, s.list)
-	f.Value = statusFound{survey, recoveries(ctx, h, s.list, survey)}
+	found := statusFound{survey: s.args.survey(ctx, h, s.list)}
+	if s.args.Details {
+		found.details = s.args.details(ctx, h, s.list, found.survey)
+	}
+	found.unfinished = recoveries(ctx, h, s.list, found.survey)
+	f.Value = found
 	return f, nil
 }
 
@@ -69,20 +83,46 @@ func (s *statusAction) Plan(f Found) (Plan, error) {
 	if answers == 0 {
 		return Plan{}, &Failure{Msg: "no node answers: " + survey.String(), Hint: hint, Values: map[string]any{"unfinished": unfinished}}
 	}
-	leader, err := survey.Leader()
-	values := map[string]any{"leader": leader.Node, "problem": "", "disagrees": []any{}, "unfinished": unfinished}
+	leader, err := leads(survey)
+	values := map[string]any{"leader": leader.Node, "problem": "", "details": "", "unfinished": unfinished}
+	var wrong, remarks []string
 	if err != nil {
 		values["problem"] = err.Error()
 	} else {
-		wrong := []any{}
-		for _, d := range doubts(survey, leader, s.list) {
-			wrong = append(wrong, d)
-		}
-		values["disagrees"] = wrong
+		wrong, remarks = append(doubts(survey, leader, s.list), s.late(survey, leader)...), delayWarnings(survey)
 	}
 	members := clusterMembers(survey, leader, s.list)
-	values["members"], values["table"] = members, memberTable(members)
-	return Plan{Values: values, Msg: memberTable(members)}, nil
+	table := memberTable(members)
+	values["members"], values["table"] = members, table
+	msg := table
+	if found.details != nil {
+		for i, n := range s.list {
+			d := found.details[n.Name]
+			more, faults := d.remarks(n.Name)
+			remarks, wrong = append(remarks, more...), append(wrong, faults...)
+			maps.Copy(members[i].(map[string]any), d.values())
+		}
+		details := detailsTable(s.list, found.details)
+		values["details"] = details
+		msg += "\n\n" + details
+	}
+	values["disagrees"], values["remarks"] = anyList(wrong), anyList(remarks)
+	return Plan{Values: values, Msg: msg, Warnings: remarks}, nil
+}
+
+// late lists the members that stream and are too far behind to take the lead soon.
+func (s *statusAction) late(survey dma.Survey, leader dma.View) []string {
+	var all []string
+	for _, n := range s.list {
+		row, member := leader.Member(n.Address)
+		if v, _ := survey.Of(n.Name); !member || v.Err != nil || n.Name == leader.Node {
+			continue
+		}
+		if behind := leader.Status.LastLogIndex - row.MatchIndex; behind > int64(s.args.MaxLag) {
+			all = append(all, fmt.Sprintf("%s is %d log entries behind %s", n.Name, behind, leader.Node))
+		}
+	}
+	return all
 }
 
 // clusterMembers is one dict a node of the inventory, and one a member that the inventory does not have. What cannot be

@@ -258,6 +258,7 @@ func (s *switchoverAction) switchOver(ctx context.Context, h Host, change switch
 	if voters, live := survey.Voters(leader); len(live) == len(voters)/2+1 && len(voters) > 1 {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("%s: no further one may fail", votes(survey, leader)))
 	}
+	r.Warnings = append(r.Warnings, delayWarnings(survey)...)
 	return r, nil
 }
 
@@ -273,7 +274,7 @@ func (s *switchoverAction) handOver(ctx context.Context, h Host, to wantedNode) 
 	by, saw, said := "", "", ""
 	for {
 		survey := s.args.survey(ctx, h, s.list)
-		leader, err := survey.Leader()
+		leader, err := leads(survey)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()

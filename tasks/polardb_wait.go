@@ -39,7 +39,10 @@ type waitAction struct {
 }
 
 // waitFound is empty when what is waited for has come.
-type waitFound struct{ Saw, Leader string }
+type waitFound struct {
+	Saw, Leader string
+	Warnings    []string
+}
 
 func (w *waitAction) Probe() string { return "" }
 
@@ -52,14 +55,14 @@ func (w *waitAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
 func (w *waitAction) look(ctx context.Context, h Host) (waitFound, error) {
 	if w.args.For == "leader" {
 		survey := w.args.survey(ctx, h, w.list)
-		leader, err := survey.Leader()
+		leader, err := leads(survey)
 		if refused := passwordRefused(survey, w.args.LoginUser); err != nil && refused != nil {
 			return waitFound{}, refused // no wait will help
 		}
 		if err != nil {
 			return waitFound{Saw: err.Error()}, nil
 		}
-		return waitFound{Leader: leader.Node}, nil
+		return waitFound{Leader: leader.Node, Warnings: delayWarnings(survey)}, nil
 	}
 	self, err := nodeNamed(w.list, h.Name())
 	if err != nil {
@@ -89,7 +92,7 @@ func (w *waitAction) Plan(f Found) (Plan, error) {
 	}
 	values := map[string]any{"leader": found.Leader}
 	if found.Saw == "" {
-		return Plan{Values: values}, nil
+		return Plan{Values: values, Warnings: found.Warnings}, nil
 	}
 	if w.check {
 		return Plan{Msg: "would wait: " + found.Saw, Values: values}, nil
@@ -106,7 +109,7 @@ func (w *waitAction) Apply(ctx context.Context, h Host, _ Plan) (Result, error) 
 			return Result{}, err
 		}
 		if found.Saw == "" {
-			return Result{Values: map[string]any{"leader": found.Leader}}, nil
+			return Result{Values: map[string]any{"leader": found.Leader}, Warnings: found.Warnings}, nil
 		}
 		h.Say(found.Saw)
 		if time.Since(start) > limit {

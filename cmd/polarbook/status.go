@@ -81,7 +81,7 @@ func statusVerdict(l *statusListener) error {
 func (c *statusCmd) show(t *terminal, l *statusListener, err error) {
 	if c.Output == "json" {
 		out := map[string]any{"time": time.Now().Format(time.RFC3339), "error": ""}
-		for _, key := range []string{"leader", "problem", "members", "disagrees", "unfinished"} {
+		for _, key := range []string{"leader", "problem", "members", "disagrees", "remarks", "unfinished"} {
 			out[key] = l.values[key]
 		}
 		if l.values == nil {
@@ -113,6 +113,10 @@ func (c *statusCmd) show(t *terminal, l *statusListener, err error) {
 			line = t.green(line)
 		}
 		b.WriteString(line + "\n")
+	}
+	if details := text(l.values["details"]); details != "" {
+		head, rest, _ := strings.Cut(details, "\n")
+		b.WriteString("\n" + t.bold(head) + "\n" + rest + "\n")
 	}
 	if problem := text(l.values["problem"]); problem != "" {
 		b.WriteString("\n" + t.red("no leader: ") + indentAfter(problem, "  ") + "\n")

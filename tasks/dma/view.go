@@ -39,6 +39,11 @@ type View struct {
 	// has led since it was started.
 	LastXact string
 
+	// DelayElection says that as a follower it does not stand for election before DelayTimeout is over (as 36min), since
+	// DelaySince at the latest: when the file was written that has the setting (engine: polar_dma_delay_election).
+	DelayElection            bool
+	DelayTimeout, DelaySince string
+
 	// Cluster is polar_dma_cluster_status and Replicas pg_stat_replication. Both mean something only on the leader:
 	// everywhere else the local row says leader, and the others 0.
 	Cluster  []Member
@@ -87,7 +92,8 @@ func (v View) Leads() string {
 	return e.IPPort
 }
 
-const viewQuery = `select pg_is_in_recovery(), (select system_identifier from pg_control_system()), pg_last_wal_replay_lsn(), pg_last_wal_receive_lsn(), pg_last_xact_replay_timestamp();
+const viewQuery = `select pg_is_in_recovery(), (select system_identifier from pg_control_system()), pg_last_wal_replay_lsn(), pg_last_wal_receive_lsn(), pg_last_xact_replay_timestamp(),
+ current_setting('polar_dma_delay_election', true), current_setting('polar_dma_delay_election_timeout', true);
 select server_id, current_term, current_leader, commit_index, last_log_term, last_log_index, paxos_role, vote_for from polar_dma_member_status;
 select cluster_id, purge_index, member_info_str, learner_info_str from polar_dma_meta_status;
 select flushed_lsn, commit_index || ':' || synced_tli || ':' || synced_lsn from polar_dma_consensus_status;
@@ -108,7 +114,26 @@ func Look(ctx context.Context, conn *pgx.Conn, node string, at Address) View {
 	if err != nil {
 		return View{Node: node, Address: at, Err: fmt.Errorf("ask for its view of the cluster: %w", err)}
 	}
+	if v.DelayElection {
+		v.DelaySince = delaySince(ctx, conn)
+	}
 	return v
+}
+
+// delaySince is when the file was written that turns the delay of elections on; empty when that cannot be known.
+func delaySince(ctx context.Context, conn *pgx.Conn) string {
+	one := func(query string) string {
+		results, err := conn.PgConn().Exec(ctx, query).ReadAll()
+		if err != nil || len(results) != 1 || len(results[0].Rows) != 1 {
+			return ""
+		}
+		return string(results[0].Rows[0][0])
+	}
+	file := one("select sourcefile from pg_settings where name = 'polar_dma_delay_election'")
+	if file == "" {
+		return ""
+	}
+	return one("select modification from pg_stat_file(" + Literal(file) + ")")
 }
 
 func (v *View) read(results []*pgconn.Result) error {
@@ -123,6 +148,7 @@ func (v *View) read(results []*pgconn.Result) error {
 			case 0:
 				v.InRecovery, v.SystemID = r.boolean(), r.text()
 				v.ReplayLSN, v.ReceiveLSN, v.LastXact = r.text(), r.text(), r.text()
+				v.DelayElection, v.DelayTimeout = r.text() == "on", r.text()
 			case 1:
 				v.Status = Status{ServerID: r.int(), Term: r.int(), Leader: r.int(), CommitIndex: r.int(), LastLogTerm: r.int(),
 					LastLogIndex: r.int(), Role: Role(r.int()), VoteFor: r.int()}

@@ -158,6 +158,47 @@ func testFailover(t *testing.T, nodes []*node) {
 	next.sees(t, 12, "thawed")
 }
 
+// testDelayedElection loses a leader while its followers wait for longer than a test before they stand.
+func testDelayedElection(t *testing.T, election time.Duration, nodes []*node) {
+	old := awaitLeader(t, nodes)
+	var rest []*node
+	for _, n := range nodes {
+		n.exec("alter system set polar_dma_delay_election_timeout = '30min'")
+		n.exec("alter system set polar_dma_delay_election = on")
+		n.exec("select pg_reload_conf()")
+		eventually(t, n.within(10*time.Second), "elections are delayed", func() bool {
+			on, err := value[string](n, "show polar_dma_delay_election")
+			return err == nil && on == "on"
+		})
+		if file := must[string](n, "select sourcefile from pg_settings where name = 'polar_dma_delay_election'"); file != n.pgdata+"/postgresql.auto.conf" {
+			t.Errorf("the setting is in %s", file)
+		}
+		if at := must[time.Time](n, "select modification from pg_stat_file('"+n.pgdata+"/postgresql.auto.conf')"); time.Since(at) > time.Minute || time.Since(at) < -time.Second {
+			t.Errorf("the file was written at %s", at)
+		}
+		if n != old {
+			rest = append(rest, n)
+		}
+	}
+	old.kill()
+	for end := time.Now().Add(4 * election); time.Now().Before(end); time.Sleep(election / 5) {
+		if leads(rest) != nil {
+			t.Fatal("a follower stood for election")
+		}
+	}
+	rest[0].exec("alter system dma force change leader")
+	next := awaitLeader(t, rest)
+	// A leader that was started again follows, and one that steps down by itself has nothing to wait for.
+	old.start()
+	old.becomes(0)
+	for _, n := range nodes {
+		n.exec("alter system reset polar_dma_delay_election")
+		n.exec("select pg_reload_conf()")
+	}
+	next.exec("insert into log values (13, 'delayed')")
+	old.sees(t, 13, "delayed")
+}
+
 func testNoMajority(t *testing.T, nodes []*node) {
 	last := awaitLeader(t, nodes)
 	for _, n := range nodes {

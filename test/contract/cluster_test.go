@@ -44,6 +44,7 @@ func TestCluster(t *testing.T) {
 		step("switchover", func(t *testing.T) { testSwitchover(t, a, b, c) })
 		step("drop and add again", func(t *testing.T) { testDropAndAdd(t, b, c) })
 		step("failover", func(t *testing.T) { testFailover(t, []*node{a, b, c}) })
+		step("elections are delayed", func(t *testing.T) { testDelayedElection(t, a.election, []*node{a, b, c}) })
 		step("no majority", func(t *testing.T) { testNoMajority(t, []*node{a, b, c}) })
 	})
 }

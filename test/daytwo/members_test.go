@@ -23,6 +23,8 @@ func TestMembers(t *testing.T) {
 	step("weights", weights)
 	step("election", election)
 	step("promote and demote", votes)
+	step("a weight is kept", weightKept)
+	step("elections are delayed", delayed)
 	step("purge", purge)
 	step("drop and bring back", drop)
 	step("drop a dead host", dropDead)
@@ -123,6 +125,43 @@ func votes(s *site.Site) {
 	s.Refused(lost, "drop-node.yml", "-e", "node="+f[1])
 	s.On(f[0], "systemctl start "+s.Unit())
 	s.Settles()
+}
+
+// weightKept gives a vote to a learner that the inventory has as a follower with a weight.
+func weightKept(s *site.Site) {
+	s.Set("node4", site.Vars{"polardb_role": "follower", "polardb_weight": 3})
+	s.Run(0, "promote-learner.yml", "--check", "-e", "node=node4").Changed()
+	s.Twice("promote-learner.yml", "-e", "node=node4")
+	if w := s.Settles().Of("node4").Weight; w == nil || *w != 3 {
+		s.T.Errorf("node4 has the weight %v, the inventory says 3", w)
+	}
+	s.Run(0, "demote-follower.yml", "-e", "node=node4").Changed()
+	s.Set("node4", site.Vars{"polardb_role": "learner", "polardb_weight": ""})
+	s.Settles()
+}
+
+// delayed leaves followers told to wait, and loses the leader: whoever looks is told why there is none.
+func delayed(s *site.Site) {
+	s.Run(0, "delay-election.yml", "-e", "delay=on", "-e", "delay_timeout=30min")
+	c := s.Settles()
+	says := []string{"polar_dma_delay_election is on on node1, node2, node3, node4 since ", "for up to 30min", "polarbook run delay-election.yml -e delay=off"}
+	s.Polarbook(0, "status").Says(says...).Says("RELEASE", "CONSENSUS LOG", "FREE")
+	s.Run(0, "status.yml").Says(says...)
+	f := c.Followers()[0]
+	s.Run(0, "switchover.yml", "-e", "to="+f).Says(says...)
+	c = s.Settles()
+	s.On(c.Leader, "systemctl stop "+s.Unit())
+	says[0] = "polar_dma_delay_election is on on "
+	says = append(says, "polarbook run force-election.yml -e node=")
+	s.Polarbook(2, "status").Says(says...)
+	s.Run(2, "status.yml").Says(says...)
+	s.Run(0, "force-election.yml", "-e", "node="+c.Followers()[0])
+	s.Run(0, "start.yml").Says(says[:3]...)
+	s.Run(0, "delay-election.yml", "-e", "delay=off")
+	s.Settles()
+	if o := s.Polarbook(0, "status"); strings.Contains(o.Stdout, "delay_election") {
+		s.T.Errorf("%s", o.Stdout)
+	}
 }
 
 func purge(s *site.Site) {

@@ -18,7 +18,7 @@ func (n *Node) changeLocked(c *Change) {
 			n.meta.Learners = append([]string(nil), c.Learners...)
 			n.meta.SelfIndex = n.meta.memberIndex(n.meta.Self)
 			n.role, n.joined = Follower, true
-			n.restartTimerLocked()
+			n.restartTimerLocked(true)
 		}
 		n.notifyLocked()
 		return
@@ -89,7 +89,7 @@ func (n *Node) leave(term int64) {
 	if n.role == Leader && n.meta.Term == term {
 		n.logf("Server %d : I am dropped, step down", n.idLocked())
 		n.newTermLocked(term + 1)
-		n.restartTimerLocked()
+		n.restartTimerLocked(false)
 		n.notifyLocked()
 	}
 }

@@ -66,7 +66,7 @@ func (m *member) start() {
 	m.applied = nil
 	m.mu.Unlock()
 	node, err := Start(Config{
-		Directory: m.directory, ElectionTimeout: timeout, ChangeTimeout: func() time.Duration { return 2 * time.Second },
+		Directory: m.directory, ElectionTimeout: timeout, ChangeTimeout: func() time.Duration { return 2 * time.Second }, ElectionDelay: func() time.Duration { return 0 },
 		Apply: func(e Entry) {
 			m.mu.Lock()
 			defer m.mu.Unlock()

@@ -7,7 +7,7 @@ import (
 // standLocked begins an election. Weight 0 never stands, and neither does a node whose own member list is
 // corrupt: nobody would know the id it stands under.
 func (n *Node) standLocked(force bool) {
-	n.restartTimerLocked()
+	n.restartTimerLocked(false)
 	if n.role == Learner || n.meta.weight(n.meta.Self) == 0 {
 		return
 	}
@@ -191,7 +191,7 @@ func (n *Node) onVote(m *message) *answer {
 		n.saveLocked()
 	}
 	if granted || stood {
-		n.restartTimerLocked()
+		n.restartTimerLocked(granted)
 	}
 	n.logf("Server %d : isVote: %v, msg(candidateid: %d, term: %d)", n.idLocked(), granted, m.FromID, m.Term)
 	n.notifyLocked()

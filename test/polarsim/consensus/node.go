@@ -14,6 +14,7 @@ type Config struct {
 	Directory       string               // <POLARDATA>/polar_dma
 	ElectionTimeout time.Duration        // every other delay derives from it
 	ChangeTimeout   func() time.Duration // polar_dma_config_change_timeout, asked anew for each command
+	ElectionDelay   func() time.Duration // how long a follower waits after a leader that it heard is gone; 0 for not at all
 	Applied         int64                // the data already holds the effects of the log up to here
 	Apply           func(Entry)          // called once per entry, in order, never concurrently
 	CanReceive      func() bool          // false: write-ahead log does not arrive, so entries with data are not accepted
@@ -41,6 +42,7 @@ type Node struct {
 	commit       int64
 	applied      int64
 	deadline     time.Time
+	waits        bool // a leader was heard, or voted for: the election delay counts
 	leaderHeard  time.Time
 	leaderTicks  int       // ticks in office since a majority was last heard
 	transferring time.Time // until then the lead is being handed over, and nothing new is taken into the log
@@ -104,7 +106,7 @@ func Start(config Config) (*Node, error) {
 		n.meta.ScanIndex, _, _ = log.Last()
 		n.saveLocked()
 	}
-	n.restartTimerLocked()
+	n.restartTimerLocked(false)
 	n.wait.Add(3)
 	go n.serve(listener)
 	go n.tick()
@@ -155,8 +157,10 @@ func (n *Node) notifyLocked() {
 	}
 }
 
-// restartTimerLocked is called whenever a live leader or a vote granted gives reason not to stand.
-func (n *Node) restartTimerLocked() {
+// restartTimerLocked is called whenever something gives reason not to stand. The election delay counts only when that was
+// a live leader or a vote granted: a server that was just started, or stood or led itself, does not wait longer.
+func (n *Node) restartTimerLocked(waits bool) {
+	n.waits = waits
 	t := n.config.ElectionTimeout
 	n.deadline = time.Now().Add(t + time.Duration(rand.Int64N(int64(t)/2+1)))
 }
@@ -192,10 +196,10 @@ func (n *Node) tick() {
 			if n.lostMajorityLocked() {
 				n.logf("Server %d : leader step down: no majority answers in term %d", n.idLocked(), n.meta.Term)
 				n.newTermLocked(n.meta.Term + 1)
-				n.restartTimerLocked()
+				n.restartTimerLocked(false)
 				n.notifyLocked()
 			}
-		case time.Now().After(n.deadline):
+		case time.Now().After(n.deadline) && !(n.waits && time.Since(n.deadline) < n.config.ElectionDelay()):
 			n.standLocked(false)
 		}
 		n.mu.Unlock()

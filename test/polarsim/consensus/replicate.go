@@ -188,7 +188,7 @@ func (n *Node) onAppend(m *message) *answer {
 		n.notifyLocked()
 	}
 	n.leaderHeard = time.Now()
-	n.restartTimerLocked()
+	n.restartTimerLocked(true)
 	if m.PrevIndex > last || n.log.Term(m.PrevIndex) != m.PrevTerm {
 		return &answer{Term: n.meta.Term, LastIndex: min(last, m.PrevIndex-1), Applied: n.applied}
 	}

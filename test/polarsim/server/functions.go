@@ -1,6 +1,8 @@
 package server
 
 import (
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/polarbook/polarbook/test/polarsim/sql"
@@ -99,6 +101,22 @@ func (c *session) makeFunctions() map[string]sql.Function {
 		"pg_control_system": {Type: sql.Text, Rows: func(*sql.Context, []sql.Value) (*sql.Relation, error) {
 			return &sql.Relation{Columns: []sql.ResultColumn{{Name: "pg_control_version", Type: sql.Int4}, {Name: "catalog_version_no", Type: sql.Int4}, {Name: "system_identifier", Type: sql.Int8}, {Name: "pg_control_last_modified", Type: sql.Timestamptz}},
 				Rows: [][]sql.Value{{int64(1100), int64(201809051), int64(s.control.SystemIdentifier), s.control.Modified.UTC()}}}, nil
+		}},
+		"pg_stat_file": {Type: sql.Text, Rows: func(_ *sql.Context, a []sql.Value) (*sql.Relation, error) {
+			r := &sql.Relation{Columns: []sql.ResultColumn{{Name: "size", Type: sql.Int8}, {Name: "modification", Type: sql.Timestamptz}, {Name: "isdir", Type: sql.Bool}}}
+			if len(a) == 0 || a[0] == nil { // what columns it has is asked without arguments
+				return r, nil
+			}
+			name, _ := a[0].(string)
+			if !filepath.IsAbs(name) {
+				name = filepath.Join(s.settings.pgdata, name)
+			}
+			info, err := os.Stat(name)
+			if err != nil {
+				return nil, sql.Errorf("58P01", "could not stat file %q: No such file or directory", name)
+			}
+			r.Rows = [][]sql.Value{{info.Size(), info.ModTime().UTC(), info.IsDir()}}
+			return r, nil
 		}},
 		"has_table_privilege":  constant(sql.Bool, func() sql.Value { return true }),
 		"pg_try_advisory_lock": constant(sql.Bool, func() sql.Value { return true }),

@@ -170,11 +170,17 @@ func (s *Server) tryConsensus() error {
 		Directory:       directory,
 		ElectionTimeout: s.timeout,
 		ChangeTimeout:   func() time.Duration { return s.settings.milliseconds("polar_dma_config_change_timeout") },
-		Applied:         s.state.Load().Applied,
-		Apply:           s.apply,
-		CanReceive:      s.canReceive,
-		Changed:         s.wake,
-		Logf:            func(format string, arguments ...any) { s.log.printf("LOG", format, arguments...) },
+		ElectionDelay: func() time.Duration {
+			if !s.settings.on("polar_dma_delay_election") {
+				return 0
+			}
+			return s.settings.milliseconds("polar_dma_delay_election_timeout")
+		},
+		Applied:    s.state.Load().Applied,
+		Apply:      s.apply,
+		CanReceive: s.canReceive,
+		Changed:    s.wake,
+		Logf:       func(format string, arguments ...any) { s.log.printf("LOG", format, arguments...) },
 	})
 	if errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("consensus meta is not initialized: %w", err)
