@@ -167,6 +167,9 @@ func TestServicePlan(t *testing.T) {
 		a := &serviceAction{&serviceArgs{nodeArgs: planArgs, Unit: "polardb-demo", State: c.state, Timeout: 5, Settle: 1}}
 		p, err := a.Plan(probeText(c.probe))
 		checkPlan(t, name, c.want, p, err)
+		if stops := c.want == "restart the server"; stops != (p.Uncut != "") {
+			t.Errorf("%s: what must not be cut is %q", name, p.Uncut)
+		}
 	}
 }
 

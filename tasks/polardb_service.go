@@ -82,7 +82,9 @@ func (s *serviceAction) Plan(f Found) (Plan, error) {
 		// It lives and does not listen: it is on its way up, or starts over and over.
 		return Plan{Change: true, Msg: "wait for the server to listen", Script: a.prelude() + serviceProve, Values: values}, nil
 	case a.State == "restarted" && n.PID != 0:
-		return Plan{Change: true, Event: true, Msg: "restart the server", Script: a.prelude() + serviceStop + serviceStart + serviceProve, Values: values}, nil
+		// A run that is gone between the stop and the start must leave no node that nobody starts: the next one could not
+		// spare another.
+		return Plan{Change: true, Event: true, Msg: "restart the server", Script: a.prelude() + serviceStop + serviceStart + serviceProve, Values: values, Uncut: "restart the server"}, nil
 	}
 	return Plan{Change: true, Event: a.State != "started", Msg: "start the server", Script: a.prelude() + serviceStart + serviceProve, Values: values}, nil
 }
