@@ -103,8 +103,14 @@ func TestTheEnginesAccountDoesNotBecomeRoot(t *testing.T) {
 			asEngine(s, host, "cd /var/lib/polardb; mkdir pgdata.conf-before; cp pgdata/postgresql.conf pgdata/polar_dma.conf pgdata/pg_hba.conf pgdata.conf-before; "+
 				"echo evil >pgdata.conf-before/zz; ln -s /etc/profile.d/exist.sh pgdata/.zz.old; ln -s "+evil+" pgdata/.postgresql.conf.old")
 		}
-		s.Run(2, "reconfigure.yml", "-e", `{polardb_hba: ["garbage line here"]}`).Says("was left with the files that it had")
+		// The engine takes the new files, and something else does not: the old ones are brought back.
+		fussy := "/etc/systemd/system/" + s.Unit() + ".service.d"
 		for _, host := range s.Names() {
+			s.On(host, `mkdir -p `+fussy+`; printf '[Service]\nExecStartPre=/bin/sh -c "! grep -q ^max_prepared_transactions /var/lib/polardb/pgdata/postgresql.conf"\n' >`+fussy+`/fussy.conf; systemctl daemon-reload`)
+		}
+		s.Run(2, "reconfigure.yml", "-e", `{polardb_settings: {max_prepared_transactions: 7}}`).Says("was left with the files that it had")
+		for _, host := range s.Names() {
+			s.On(host, "rm -r "+fussy+"; systemctl daemon-reload")
 			clean(t, host)
 			if out := s.On(host, "cat /etc/profile.d/exist.sh; stat -c %U /etc/profile.d/exist.sh"); out != "honest\nroot\n" {
 				t.Errorf("root's file on %s is %q", host, out)
