@@ -263,7 +263,7 @@ func commandResult(r remote.Result, shown any, began time.Time, strip bool) (Res
 		}
 		if len(warnings) > 0 {
 			f.Msg += "; " + strings.Join(warnings, "; ")
-			values["warnings"] = anyList(warnings)
+			values["warnings"] = anyTexts(warnings)
 		}
 		switch r.Status {
 		case 127:

@@ -79,7 +79,7 @@ func (a *getentAction) Plan(found Found) (Plan, error) {
 			fields = strings.Split(line, split)
 		}
 		if len(fields) > 0 && fields[0] != "" {
-			table[fields[0]] = toAny(fields[1:])
+			table[fields[0]] = anyTexts(fields[1:])
 		}
 	}
 	return Plan{Values: map[string]any{"ansible_facts": map[string]any{name: table}}}, nil

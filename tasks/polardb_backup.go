@@ -193,11 +193,7 @@ func (b *backupAction) Apply(ctx context.Context, h Host, p Plan) (Result, error
 	if err := a.checkSource(ctx, h, b.list, leader); err != nil {
 		return Result{}, err
 	}
-	before, err := a.tablespaces(ctx, h, b.list, leader)
-	if err != nil {
-		return Result{}, err
-	}
-	if err := refuseTablespaces(before); err != nil {
+	if err := a.copyable(ctx, h, b.list, leader); err != nil {
 		return Result{}, err
 	}
 	h.Say("copying " + leader.Node + " (" + leader.Address.String() + ")")
@@ -224,12 +220,8 @@ func (b *backupAction) Apply(ctx context.Context, h Host, p Plan) (Result, error
 	if err := c.doubt(); err != nil {
 		return Result{}, err
 	}
-	after, err := a.tablespaces(ctx, h, b.list, leader)
-	if err != nil {
-		return Result{}, err
-	}
-	if err := refuseTablespaces(after); err != nil {
-		return Result{}, &Failure{Msg: "while " + leader.Node + " was copied, a tablespace was made: the copy is not used", Err: err}
+	if err := a.copyable(ctx, h, b.list, leader); err != nil {
+		return Result{}, &Failure{Msg: "after " + leader.Node + " was copied: the copy is not used", Err: err}
 	}
 	if _, err := runPlan(ctx, h.Shell(), Plan{Script: b.script(tool, leader, backupFinish)}); err != nil {
 		return Result{}, err

@@ -93,11 +93,7 @@ func (b *basebackupAction) Apply(ctx context.Context, h Host, p Plan) (Result, e
 	if err := a.checkSource(ctx, h, b.list, leader); err != nil {
 		return Result{}, err
 	}
-	before, err := a.tablespaces(ctx, h, b.list, leader)
-	if err != nil {
-		return Result{}, err
-	}
-	if err := refuseTablespaces(before); err != nil {
+	if err := a.copyable(ctx, h, b.list, leader); err != nil {
 		return Result{}, err
 	}
 	h.Say("copying " + leader.Node + " (" + leader.Address.String() + ")")
@@ -131,12 +127,8 @@ sync
 	if err := c.doubt(); err != nil {
 		return Result{}, err
 	}
-	after, err := a.tablespaces(ctx, h, b.list, leader)
-	if err != nil {
-		return Result{}, err
-	}
-	if err := refuseTablespaces(after); err != nil {
-		return Result{}, &Failure{Msg: "while " + leader.Node + " was copied, a tablespace was made: the copy is not used", Err: err}
+	if err := a.copyable(ctx, h, b.list, leader); err != nil {
+		return Result{}, &Failure{Msg: "after " + leader.Node + " was copied: the copy is not used", Err: err}
 	}
 	if _, err := runPlan(ctx, h.Shell(), Plan{Script: a.markScript(nodeState{Origin: stepCopy}) + "mark " + stepData + "\n", Msg: "note that the copy is whole"}); err != nil {
 		return Result{}, err

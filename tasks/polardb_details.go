@@ -82,11 +82,7 @@ func (d *nodeDetails) readServer(ctx context.Context, conn *pgx.Conn) error {
 	}
 	first := results[0].Rows[0]
 	d.Version, _, _ = strings.Cut(string(first[0]), " ")
-	started, errStarted := time.Parse(serverTime, string(first[1]))
-	now, errNow := time.Parse(serverTime, string(first[2]))
-	if errStarted == nil && errNow == nil {
-		d.Up = now.Sub(started)
-	}
+	d.Up = upTime(string(first[1]), string(first[2]))
 	for _, row := range results[1].Rows {
 		d.Pending = append(d.Pending, string(row[0]))
 	}
@@ -96,8 +92,17 @@ func (d *nodeDetails) readServer(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// serverTime is a timestamp with time zone as text, in a zone of whole hours.
-const serverTime = "2006-01-02 15:04:05.999999-07"
+// upTime is for how long a server runs, of two timestamps with time zone as it writes them; zones of half hours have minutes.
+func upTime(started, now string) time.Duration {
+	for _, layout := range []string{"2006-01-02 15:04:05.999999-07", "2006-01-02 15:04:05.999999-07:00"} {
+		from, errFrom := time.Parse(layout, started)
+		to, errTo := time.Parse(layout, now)
+		if errFrom == nil && errTo == nil {
+			return to.Sub(from)
+		}
+	}
+	return 0
+}
 
 // detailsScript prints what root sees of a node's disks and processes, one word and a tab before each line.
 const detailsScript = `d=%s p=%s
@@ -231,7 +236,7 @@ func (d nodeDetails) values() map[string]any {
 	for _, disk := range d.Disks {
 		disks = append(disks, map[string]any{"path": disk.Path, "total_kb": int(disk.Total), "free_kb": int(disk.Free), "free_percent": int(disk.percent())})
 	}
-	m := map[string]any{"disks": disks, "pending_restart": anyList(d.Pending), "overrides": anyList(d.Overrides)}
+	m := map[string]any{"disks": disks, "pending_restart": anyTexts(d.Pending), "overrides": anyTexts(d.Overrides)}
 	for key, v := range map[string]string{"version": d.Version, "release": d.Release} {
 		if v != "" {
 			m[key] = v

@@ -81,6 +81,11 @@ func TestDetailsAreRead(t *testing.T) {
 			t.Errorf("%s is %s, want %s", c.d, got, c.want)
 		}
 	}
+	for _, zone := range []string{"+00", "+08", "+05:30"} {
+		if got := upTime("2026-11-27 01:00:00.5"+zone, "2026-11-27 03:00:01.5"+zone); got != 2*time.Hour+time.Second {
+			t.Errorf("in the zone %s it is up for %s", zone, got)
+		}
+	}
 	table := detailsTable([]wantedNode{{Name: "node1"}, {Name: "node2"}}, map[string]nodeDetails{"node2": got, "node1": {WAL: -1, Log: -1}})
 	for _, text := range []string{"NODE", "polardb-11.9-abc", "160 MB", "512 MB (50%) at /pg, 39 MB (1%) at /polar"} {
 		if !strings.Contains(table, text) {

@@ -196,14 +196,6 @@ func (f *polardbFirewall) Plan(found Found) (Plan, error) {
 		Diff: []Diff{{BeforeHeader: "firewall", AfterHeader: "firewall", Before: ruleLines(before), After: ruleLines(after)}}}, nil
 }
 
-func anyTexts(texts []string) []any {
-	list := []any{}
-	for _, t := range texts {
-		list = append(list, t)
-	}
-	return list
-}
-
 func ruleLines(texts []string) string {
 	if len(texts) == 0 {
 		return ""

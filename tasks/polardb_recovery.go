@@ -96,7 +96,7 @@ func (n *recoveryNote) values() map[string]any {
 	for name, w := range n.Weights {
 		weights[name] = w
 	}
-	return map[string]any{"survivor": n.Survivor, "lost": anyList(slices.Clone(n.Lost)), "weights": weights, "ahead": anyList(slices.Clone(n.Ahead)), "command": n.command()}
+	return map[string]any{"survivor": n.Survivor, "lost": anyTexts(n.Lost), "weights": weights, "ahead": anyTexts(n.Ahead), "command": n.command()}
 }
 
 // readRecovery is a note as playbooks hand it on.

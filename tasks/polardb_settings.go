@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sort"
+	"slices"
 	"strings"
 	"time"
 
@@ -167,7 +167,10 @@ func (s *settingsAction) Plan(f Found) (Plan, error) {
 		return Plan{}, errors.New("the server was not asked")
 	}
 	r := compareSettings(found.without(s.args.AutoConf), s.wanted, s.args.Partial)
-	values := map[string]any{"reload": anyList(r.needs("reload")), "restart": anyList(r.needs("restart")), "ignored": anyList(r.ignored), "pinned": anyList(r.pinned)}
+	values := map[string]any{}
+	for key, names := range map[string][]string{"reload": r.needs("reload"), "restart": r.needs("restart"), "ignored": r.ignored, "pinned": r.pinned} {
+		values[key] = anyTexts(slices.Sorted(slices.Values(names)))
+	}
 	changes := []any{}
 	var lines []string
 	for _, c := range r.changes {
@@ -196,13 +199,4 @@ func (s *settingsAction) Plan(f Found) (Plan, error) {
 		msg += "; kept by polar_node_static.conf: " + strings.Join(r.pinned, ", ")
 	}
 	return Plan{Msg: msg, Values: values}, nil
-}
-
-func anyList(names []string) []any {
-	list := make([]any, 0, len(names))
-	sort.Strings(names)
-	for _, n := range names {
-		list = append(list, n)
-	}
-	return list
 }

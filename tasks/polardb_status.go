@@ -106,7 +106,7 @@ func (s *statusAction) Plan(f Found) (Plan, error) {
 		values["details"] = details
 		msg += "\n\n" + details
 	}
-	values["disagrees"], values["remarks"] = anyList(wrong), anyList(remarks)
+	values["disagrees"], values["remarks"] = anyTexts(wrong), anyTexts(remarks)
 	return Plan{Values: values, Msg: msg, Warnings: remarks}, nil
 }
 

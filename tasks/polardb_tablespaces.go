@@ -64,6 +64,16 @@ func (c *clusterArgs) askTablespaces(ctx context.Context, h Host, list []wantedN
 	return c.tablespaces(ctx, h, list, leader)
 }
 
+// copyable refuses a leader whose tablespaces a copy would lack. It is asked before a copy and after it: one that was made
+// meanwhile is as bad.
+func (c *clusterArgs) copyable(ctx context.Context, h Host, list []wantedNode, leader dma.View) error {
+	spaces, err := c.tablespaces(ctx, h, list, leader)
+	if err != nil {
+		return err
+	}
+	return refuseTablespaces(spaces)
+}
+
 // tablespaces lists those of the cluster, with the databases that use them.
 func (c *clusterArgs) tablespaces(ctx context.Context, h Host, list []wantedNode, leader dma.View) ([]tablespace, error) {
 	on, err := nodeNamed(list, leader.Node)

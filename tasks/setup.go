@@ -144,7 +144,7 @@ func (s *setup) Plan(found Found) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	facts := map[string]any{"gather_subset": toAny(s.GatherSubset), "module_setup": true}
+	facts := map[string]any{"gather_subset": anyTexts(s.GatherSubset), "module_setup": true}
 	if s.want["min"] {
 		systemFacts(ans, facts)
 		userFacts(ans, facts)
@@ -183,7 +183,8 @@ func (s *setup) returned(name string) bool {
 	return false
 }
 
-func toAny(texts []string) []any {
+// anyTexts is a list of texts as playbooks have it, in the same order; empty, and not null, of nothing.
+func anyTexts(texts []string) []any {
 	list := make([]any, len(texts))
 	for i, t := range texts {
 		list[i] = t

@@ -118,10 +118,8 @@ func (r *run) lockAll(ctx context.Context) error {
 	}
 }
 
-// reachEarly connects to the hosts of all plays and returns the ways to those that were reached.
-func (r *run) reachEarly(ctx context.Context) []*lent {
-	var wanted []reach
-	seen := map[string]bool{}
+// eachHost goes over the hosts of all plays before the first begins, each host once for each play that names it.
+func (r *run) eachHost(f func(*playRun, *host)) {
 	for _, book := range r.o.Playbooks {
 		for _, play := range book.Plays {
 			selected, err := r.select_(play, nil)
@@ -130,13 +128,24 @@ func (r *run) reachEarly(ctx context.Context) []*lent {
 			}
 			p := &playRun{r: r, book: book, play: play, scope: playScope(play)}
 			for _, inv := range selected {
-				if h, ok := r.host(inv.Name); ok && !seen[inv.Name] {
-					seen[inv.Name] = true
-					wanted = append(wanted, reach{p, h})
+				if h, ok := r.host(inv.Name); ok {
+					f(p, h)
 				}
 			}
 		}
 	}
+}
+
+// reachEarly connects to the hosts of all plays and returns the ways to those that were reached.
+func (r *run) reachEarly(ctx context.Context) []*lent {
+	var wanted []reach
+	seen := map[string]bool{}
+	r.eachHost(func(p *playRun, h *host) {
+		if !seen[h.name] {
+			seen[h.name] = true
+			wanted = append(wanted, reach{p, h})
+		}
+	})
 	failures := r.reachAll(ctx, wanted)
 	var hosts []*lent
 	for _, w := range wanted {

@@ -13,23 +13,12 @@ import (
 // connected to. What cannot be told before is said by the task that meets it.
 func (r *run) checkMethods() error {
 	hosts, wheres := map[string][]string{}, map[string]string{} // by what is wrong with them
-	for _, book := range r.o.Playbooks {
-		for _, play := range book.Plays {
-			selected, err := r.select_(play, nil)
-			if err != nil {
-				continue // said when the play begins
-			}
-			p := &playRun{r: r, book: book, play: play, scope: playScope(play)}
-			for _, inv := range selected {
-				if h, ok := r.host(inv.Name); ok {
-					if where, what := p.checkMethod(h); what != "" && !slices.Contains(hosts[where+what], h.name) {
-						hosts[where+what] = append(hosts[where+what], h.name)
-						wheres[where+what] = where
-					}
-				}
-			}
+	r.eachHost(func(p *playRun, h *host) {
+		if where, what := p.checkMethod(h); what != "" && !slices.Contains(hosts[where+what], h.name) {
+			hosts[where+what] = append(hosts[where+what], h.name)
+			wheres[where+what] = where
 		}
-	}
+	})
 	var problems []error
 	for _, problem := range keys(hosts) {
 		where := wheres[problem]

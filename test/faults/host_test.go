@@ -49,6 +49,7 @@ func TestFullDisk(t *testing.T) {
 	s.Subtest(t, "backup", func(*testing.T) {
 		fill()
 		s.Run(2, "backup.yml", "-e", "on=node3", "-e", "to=/data/backup").Says("no space left on device: /data is full")
+		s.Polarbook(2, "status").Says("node3: the disk under /data/pgdata is full: ")
 		room()
 		s.Run(0, "backup.yml", "-e", "on=node3", "-e", "to=/data/backup").Changed()
 		s.On("node3", "rm -rf /data/backup")
