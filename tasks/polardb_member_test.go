@@ -295,3 +295,14 @@ func TestAWrongPasswordIsNotWaitedFor(t *testing.T) {
 		}
 	}
 }
+
+// TestSecondLearner wants nothing said against a learner that takes itself for the first one.
+func TestSecondLearner(t *testing.T) {
+	a := dma.Address{Host: "10.0.0.5", Port: 5432}
+	leader := dma.View{Node: "node1", Address: dma.Address{Host: "10.0.0.1", Port: 5432}, SystemID: "7",
+		Cluster: []dma.Member{{ServerID: 101, IPPort: a.Consensus(), Role: dma.Learner}}, Replicas: []dma.Replica{{ClientAddr: a.Host, AppName: "walreceiver", State: "streaming"}}}
+	survey := dma.Survey{leader, {Node: "node5", Address: a, SystemID: "7", InRecovery: true, Status: dma.Status{ServerID: 100, Role: dma.Learner}}}
+	if got := disagreement(survey, leader, wantedNode{Name: "node5", Address: a, Role: "learner"}); got != "" {
+		t.Error(got)
+	}
+}

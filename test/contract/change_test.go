@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func testLearner(t *testing.T, leader, d *node) {
+func testLearner(t *testing.T, leader, d, other *node) {
 	d.prepareToJoin(leader)
 	leader.exec(fmt.Sprintf("alter system dma add learner '%s'", d.address()))
 	d.becomes(3)
@@ -32,6 +32,21 @@ func testLearner(t *testing.T, leader, d *node) {
 	refused(t, leader, "alter system dma change node '%s' weight to 3", d.address(), "Configure forcesync or weight to a learner is not allowed.")
 	refused(t, d, "alter system dma add learner '%s'", "127.0.0.9:5999", "Replicate log fail.")
 	d.exec("alter system dma force change leader") // silently nothing
+
+	// The leader numbers learners, and none of them knows.
+	leader.exec(fmt.Sprintf("alter system dma change follower '%s' to learner", other.address()))
+	other.becomes(3)
+	if listed := must[int64](leader, "select server_id from polar_dma_cluster_status where ip_port = $1", other.member()); listed != 101 {
+		t.Errorf("the leader lists a second learner as number %d", listed)
+	}
+	for _, n := range []*node{d, other} {
+		if own := must[int64](n, "select server_id from polar_dma_member_status"); own != 100 {
+			t.Errorf("learner %d says that it is number %d", n.number, own)
+		}
+	}
+	leader.exec(fmt.Sprintf("alter system dma change learner '%s' to follower", other.address()))
+	other.becomes(0)
+
 	leader.exec(fmt.Sprintf("alter system dma change learner '%s' to follower", d.address()))
 	d.becomes(0)
 	leader.exec(fmt.Sprintf("alter system dma change follower '%s' to learner", d.address()))
@@ -189,7 +204,9 @@ func testDelayedElection(t *testing.T, election time.Duration, nodes []*node) {
 	rest[0].exec("alter system dma force change leader")
 	next := awaitLeader(t, rest)
 	// A leader that was started again follows, and one that steps down by itself has nothing to wait for.
-	old.start()
+	eventually(t, old.within(20*time.Second), "what the killed server left has ended, and it starts", func() bool {
+		return old.ctl("-l", old.directory+"/start.log", "-w", "start").code == 0
+	})
 	old.becomes(0)
 	for _, n := range nodes {
 		n.exec("alter system reset polar_dma_delay_election")

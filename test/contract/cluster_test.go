@@ -39,7 +39,7 @@ func TestCluster(t *testing.T) {
 		step("errors on the leader", func(t *testing.T) { testLeaderErrors(t, a, b) })
 		step("errors on a follower", func(t *testing.T) { testFollowerErrors(t, a, b) })
 		step("statements", func(t *testing.T) { testStatements(t, a) })
-		step("learner", func(t *testing.T) { testLearner(t, a, d) })
+		step("learner", func(t *testing.T) { testLearner(t, a, d, b) })
 		step("weights", func(t *testing.T) { testWeights(t, a, b) })
 		step("switchover", func(t *testing.T) { testSwitchover(t, a, b, c) })
 		step("drop and add again", func(t *testing.T) { testDropAndAdd(t, b, c) })

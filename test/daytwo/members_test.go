@@ -137,6 +137,10 @@ func weightKept(s *site.Site) {
 	}
 	s.Run(0, "demote-follower.yml", "-e", "node=node4").Changed()
 	s.Set("node4", site.Vars{"polardb_role": "learner", "polardb_weight": ""})
+	// A second learner beside it.
+	f := s.Settles().Followers()[0]
+	s.Run(0, "demote-follower.yml", "-e", "node="+f).Changed()
+	s.Run(0, "promote-learner.yml", "-e", "node="+f).Changed()
 	s.Settles()
 }
 
