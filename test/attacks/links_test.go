@@ -18,7 +18,7 @@ func TestRootWritesWhereAnotherAccountOwns(t *testing.T) {
 		s.T.Helper()
 		s.On("node1", "runuser -u mallory -- sh -euc '"+script+"'")
 	}
-	s.File("large.bin", strings.Repeat("a large file\n", 30000))
+	s.File("large.bin", strings.Repeat("a large file\n", 300000))
 	play := func(name, tasks string) {
 		s.File(name, "- name: Attacked\n  hosts: all\n  become: true\n  gather_facts: false\n  tasks:\n"+tasks)
 	}
@@ -34,12 +34,18 @@ func TestRootWritesWhereAnotherAccountOwns(t *testing.T) {
 			"    - copy: {src: large.bin, dest: \"/srv/m/large{{ item }}\"}\n      loop: \"{{ range(3) }}\"\n      ignore_errors: true\n"+
 			"    - lineinfile: {path: /srv/m/file, line: \"more {{ item }}\"}\n      loop: \"{{ range(10) }}\"\n      ignore_errors: true\n")
 		s.On("node1", "rm -f /tmp/racer.won; setsid runuser -u mallory -- /usr/local/bin/racer /srv/m /etc/pwn-target >/tmp/racer.log 2>&1 & sleep 0.5")
-		s.Start(nil, "run", "race.yml").Wait()
+		// The racer is a process like others: it gets its turn in time in one of some runs.
+		for range 20 {
+			s.Start(nil, "run", "race.yml").Wait()
+			untouched(t)
+			if t.Failed() || s.On("node1", "cat /tmp/racer.won 2>/dev/null || true") != "" {
+				break
+			}
+		}
 		won := s.On("node1", "for d in /proc/[0-9]*; do if [ \"$(readlink $d/exe)\" = /usr/local/bin/racer ]; then kill ${d#/proc/}; fi; done; cat /tmp/racer.won 2>/dev/null || true")
 		if won == "" {
 			t.Error("the racer never came in time: the test shows nothing")
 		}
-		untouched(t)
 		s.On("node1", "find /srv/m -type l -delete; rm -rf /srv/m/.*polarbook*")
 		s.Run(0, "race.yml")
 		if out := s.On("node1", "stat -c '%U %a' /srv/m/file; head -n 1 /srv/m/file; sha256sum </srv/m/large2 | cut -c1-8; ls -A /srv/m | grep polarbook || true"); !strings.HasPrefix(out, "mallory 644\n39\n") {

@@ -10,7 +10,7 @@ import (
 )
 
 func main() {
-	dir, target, limit := os.Args[1], os.Args[2], time.Now().Add(time.Minute)
+	dir, target, limit := os.Args[1], os.Args[2], time.Now().Add(15*time.Minute)
 	fmt.Println("ready")
 	won := 0
 	for time.Now().Before(limit) {

@@ -1,6 +1,7 @@
 package consensus
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,6 +22,7 @@ type member struct {
 	mu        sync.Mutex
 	node      *Node
 	applied   []string
+	timeout   time.Duration // of an election, when not the usual one
 }
 
 const timeout = 400 * time.Millisecond
@@ -66,7 +68,7 @@ func (m *member) start() {
 	m.applied = nil
 	m.mu.Unlock()
 	node, err := Start(Config{
-		Directory: m.directory, ElectionTimeout: timeout, ChangeTimeout: func() time.Duration { return 2 * time.Second }, ElectionDelay: func() time.Duration { return 0 },
+		Directory: m.directory, ElectionTimeout: cmp.Or(m.timeout, timeout), ChangeTimeout: func() time.Duration { return 2 * time.Second }, ElectionDelay: func() time.Duration { return 0 },
 		Apply: func(e Entry) {
 			m.mu.Lock()
 			defer m.mu.Unlock()
@@ -347,6 +349,7 @@ func TestShift(t *testing.T) {
 func TestWritesWaitForATransfer(t *testing.T) {
 	members := newMembers(t, 3)
 	for _, m := range members {
+		m.timeout = 5 * time.Second // nobody stands of its own accord because the machine is busy
 		m.start()
 	}
 	for range 10 {
