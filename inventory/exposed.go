@@ -30,30 +30,17 @@ func Exposed(file string, mode fs.FileMode, values map[string]any) string {
 
 // Exposed are such warnings about the files that the inventory was read from, group_vars and host_vars among them.
 func (i *Inventory) Exposed() []string {
-	i.mutex.RLock()
 	files := map[string]map[string]any{}
-	note := func(v variables) {
-		for name, value := range v.values {
-			if file := v.where[name].File; file != "" {
-				if files[file] == nil {
-					files[file] = map[string]any{}
-				}
-				if _, plain := files[file][name]; !plain || len(plainSecrets(map[string]any{name: value})) > 0 {
-					files[file][name] = value
-				}
+	i.Each(func(name string, value any, at Position) {
+		if file := at.File; file != "" {
+			if files[file] == nil {
+				files[file] = map[string]any{}
+			}
+			if _, plain := files[file][name]; !plain || len(plainSecrets(map[string]any{name: value})) > 0 {
+				files[file][name] = value
 			}
 		}
-	}
-	for _, g := range i.groups {
-		note(g.vars)
-	}
-	for _, h := range i.hosts {
-		note(h.vars)
-	}
-	for _, f := range i.varsFiles {
-		note(f.vars)
-	}
-	i.mutex.RUnlock()
+	})
 	var warnings []string
 	for _, file := range slices.Sorted(maps.Keys(files)) {
 		if info, err := os.Stat(file); err == nil {

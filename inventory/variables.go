@@ -1,5 +1,10 @@
 package inventory
 
+import (
+	"maps"
+	"slices"
+)
+
 // variables are the variables of one host or group with the places they were defined at.
 type variables struct {
 	values map[string]any
@@ -44,6 +49,29 @@ func (i *Inventory) Vars(h *Host) (map[string]any, error) {
 	}
 	return merged.values, nil
 }
+
+// Each is told of every variable of every group, host and file of variables, whichever wins, by name within each.
+func (i *Inventory) Each(tell func(name string, value any, at Position)) {
+	i.mutex.RLock()
+	defer i.mutex.RUnlock()
+	all := func(v variables) {
+		for _, name := range slices.Sorted(maps.Keys(v.values)) {
+			tell(name, v.values[name], v.where[name])
+		}
+	}
+	for _, g := range i.groups {
+		all(g.vars)
+	}
+	for _, h := range i.hosts {
+		all(h.vars)
+	}
+	for _, file := range slices.Sorted(maps.Keys(i.varsFiles)) {
+		all(i.varsFiles[file].vars)
+	}
+}
+
+// SourceDirs are the directories that inventories were read from.
+func (i *Inventory) SourceDirs() []string { return slices.Clone(i.sourceDirs) }
 
 // Where returns where a host's variable was defined, of several definitions the one that wins. With
 // variable "" it returns where the host itself was first named. Magic variables, hosts that are not

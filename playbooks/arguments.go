@@ -189,6 +189,7 @@ func (l *loader) checkArgs(f *file, m *tasks.Module, args arguments, c argumentC
 		}
 	}
 	if m.Name == "set_fact" {
+		l.defineArgs(f, args, func(name string) bool { _, own := m.Arg(name); return own })
 		for name, w := range args.places {
 			if _, own := m.Arg(name); !own && !isTemplate(name) && !identifier(name) {
 				l.fail(w.key, w.width, "a name is made of letters, digits and underscores", "%q cannot be the name of a variable", name)

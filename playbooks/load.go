@@ -56,6 +56,12 @@ func Load(name string, o Options) (*Playbook, error) {
 		p.Doc = head(f.text)
 		p.Plays = l.playbook(f, nil)
 	}
+	p.Defined, p.roles, p.words = l.defined, l.roleDirs, l.words
+	for _, f := range l.files {
+		if f.fsys == hostFiles {
+			p.words = append(p.words, f)
+		}
+	}
 	p.Warnings = sorted(l.warnings, l.order)
 	if len(l.problems) > 0 {
 		return nil, sorted(l.problems, l.order)
@@ -74,6 +80,10 @@ type loader struct {
 	reads    int
 	problems []*Error
 	warnings []*Error
+
+	defined  []Definition
+	roleDirs []string
+	words    []*file // besides files
 }
 
 // maxReads bounds how many files includes may bring, counted as often as they are included.

@@ -69,6 +69,7 @@ func (l *loader) roleCall(c *scope, n *yaml.Node) (roleCall, bool) {
 		case !word:
 			// As in Ansible, what is no keyword is a parameter of the role.
 			l.variableName(f, e.at, e.key)
+			l.define(f, e.at, e.key)
 			if hint := didYouMean(e.key, keywordNames(onRole)); hint != "" {
 				l.warn(f.at(e.at), len([]rune(e.key)), hint, "%q is taken for a parameter of the role", e.key)
 			}
@@ -100,6 +101,9 @@ func (l *loader) role(c *scope, use roleCall) *Block {
 		return nil
 	}
 	shown := l.display(found.fsys, found.path)
+	if found.fsys == hostFiles && !slices.Contains(l.roleDirs, "/"+found.path) {
+		l.roleDirs = append(l.roleDirs, "/"+found.path)
+	}
 	marker := &file{name: "role " + shown}
 	if use.conditional && slices.Contains(l.open, marker.name) {
 		return nil

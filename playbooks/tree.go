@@ -33,6 +33,11 @@ type Playbook struct {
 	Doc string
 	// Warnings are what is allowed but unlikely to be meant.
 	Warnings []*Error
+	// Defined are the variables that files of the user's define, in the order in which they were read.
+	Defined []Definition
+
+	words []*file  // the files of the user's that it was loaded from
+	roles []string // the directories of the roles that it uses, built-in ones left out
 }
 
 // Value is what the YAML says, templates not rendered: string, bool, int, float64, nil, []any or map[string]any.

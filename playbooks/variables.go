@@ -22,6 +22,7 @@ func (l *loader) variables(f *file, e entry) map[string]Value {
 	vars := map[string]Value{}
 	for _, v := range entries(e.value) {
 		l.variableName(f, v.at, v.key)
+		l.define(f, v.at, v.key)
 		if v.key == "ansible_become_method" {
 			vars[v.key] = l.oneOf(f, v, tasks.BecomeMethods...)
 			continue

@@ -102,7 +102,9 @@ func (l *loader) checkVerb(f *file, m *tasks.Module, args arguments, t *Task) {
 		if file == dir && !t.ArgsFrom.Given() {
 			l.fail(t.Pos, 1, "", "include_vars takes either a file or a dir")
 		}
+		l.defineIncluded(t)
 	case "add_host":
+		l.defineArgs(f, args, func(name string) bool { _, own := m.Arg(name); return own })
 		for name, w := range args.places {
 			if _, own := m.Arg(name); !own && !isTemplate(name) {
 				if !identifier(name) {

@@ -55,15 +55,15 @@ func (o *hostOptions) sources() ([]string, error) {
 	return nil, fmt.Errorf("there is no inventory here (looked for %s); name one with -i, or make one with polarbook init", strings.Join(inventoryNames, ", "))
 }
 
-// extraVars reads -e as Ansible does: later ones win.
-func (o *hostOptions) extraVars(warn func(string)) (map[string]any, error) {
-	vars := map[string]any{}
+// extraVars reads -e as Ansible does: later ones win. where says what each comes from.
+func (o *hostOptions) extraVars(warn func(string)) (vars map[string]any, where map[string]inventory.Position, err error) {
+	vars, where = map[string]any{}, map[string]inventory.Position{}
 	for _, text := range o.ExtraVars {
 		from, mode := "-e "+text, fs.FileMode(0)
 		if file, ok := strings.CutPrefix(text, "@"); ok {
 			data, err := os.ReadFile(file)
 			if err != nil {
-				return nil, fmt.Errorf("-e %s: %w", text, plainPathError(err))
+				return nil, nil, fmt.Errorf("-e %s: %w", text, plainPathError(err))
 			}
 			if info, err := os.Stat(file); err == nil {
 				mode = info.Mode()
@@ -72,33 +72,40 @@ func (o *hostOptions) extraVars(warn func(string)) (map[string]any, error) {
 		} else if !strings.HasPrefix(strings.TrimSpace(text), "{") && !strings.HasPrefix(strings.TrimSpace(text), "[") {
 			more, err := keyValues(text)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			for k, v := range more {
-				vars[k] = v
+				vars[k], where[k] = v, inventory.Position{File: "-e"}
 			}
 			continue
 		}
 		var node yaml.Node
 		if err := yaml.Unmarshal([]byte(text), &node); err != nil {
-			return nil, fmt.Errorf("read %s: %w", from, err)
+			return nil, nil, fmt.Errorf("read %s: %w", from, err)
 		}
 		value, err := inventory.DecodeYAML(&node)
 		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", from, err)
+			return nil, nil, fmt.Errorf("read %s: %w", from, err)
 		}
 		more, ok := value.(map[string]any)
 		if !ok && value != nil {
-			return nil, fmt.Errorf("%s must hold variables (a dict)", from)
+			return nil, nil, fmt.Errorf("%s must hold variables (a dict)", from)
 		}
 		if w := inventory.Exposed(from, mode, more); w != "" && mode != 0 {
 			warn(w)
 		}
 		for k, v := range more {
-			vars[k] = v
+			vars[k], where[k] = v, inventory.Position{File: "-e"}
+		}
+		if len(node.Content) == 1 && mode != 0 {
+			for i := 0; i+1 < len(node.Content[0].Content); i += 2 {
+				if key := node.Content[0].Content[i]; where[key.Value].File != "" {
+					where[key.Value] = inventory.Position{File: from, Line: key.Line, Column: key.Column}
+				}
+			}
 		}
 	}
-	return vars, nil
+	return vars, where, nil
 }
 
 // plainPathError leaves out the file's name where the sentence has it already.
@@ -152,6 +159,7 @@ type workplace struct {
 	t       *terminal
 	inv     *inventory.Inventory
 	vars    map[string]any
+	from    map[string]inventory.Position // where vars were given
 	secrets *inventory.Secrets
 	render  *templates.Engine
 	warn    func(string) // the same text is printed once
@@ -175,7 +183,7 @@ func (o hostOptions) prepare(t *terminal) (*workplace, error) {
 		return nil, errors.New(inventory.MaskNamed(err.Error()))
 	}
 	warn := t.warnOnce()
-	vars, err := o.extraVars(warn)
+	vars, from, err := o.extraVars(warn)
 	if err != nil {
 		return nil, errors.New(inventory.MaskNamed(err.Error()))
 	}
@@ -186,7 +194,7 @@ func (o hostOptions) prepare(t *terminal) (*workplace, error) {
 	t.secrets = new(inventory.Secrets)
 	render := templates.New(templates.Options{Derived: t.secrets.Follow, Env: os.LookupEnv, Read: os.ReadFile, Directories: []string{dir},
 		Templates: func(name string) (string, bool) { text, err := templates.Builtin(name); return text, err == nil }})
-	w := &workplace{options: o, t: t, inv: inv, vars: vars, secrets: t.secrets, render: render, warn: warn}
+	w := &workplace{options: o, t: t, inv: inv, vars: vars, from: from, secrets: t.secrets, render: render, warn: warn}
 	w.warnOfExposed()
 	return w, nil
 }

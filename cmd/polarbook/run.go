@@ -61,6 +61,9 @@ func (c *runCmd) Run(t *terminal, run runContext) error {
 		}
 		books = append(books, p)
 	}
+	if err := w.warnOfUnread(books); err != nil {
+		return err
+	}
 	if c.Limit != "" {
 		if _, err := w.inv.Limit(w.inv.Hosts(), c.Limit); err != nil {
 			return err

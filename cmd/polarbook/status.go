@@ -28,6 +28,9 @@ func (c *statusCmd) Run(t *terminal, run runContext) error {
 	if err != nil {
 		return err
 	}
+	if err := w.warnOfUnread([]*playbooks.Playbook{p}); err != nil {
+		return err
+	}
 	o, err := w.engineOptions(run)
 	if err != nil {
 		return err
