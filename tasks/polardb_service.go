@@ -12,14 +12,14 @@ type serviceArgs struct {
 	Unit    string `arg:"unit,required" alias:"name" doc:"the systemd unit that runs the engine"`
 	State   string `arg:"state" default:"started" choices:"started stopped restarted reloaded" doc:"what the server should be"`
 	Timeout int    `arg:"timeout" default:"60" doc:"seconds until it must be up, or down"`
-	Settle  int    `arg:"settle" default:"3" doc:"seconds that a started server must stay up without starting over"`
+	Settle  int    `arg:"settle" default:"3" doc:"seconds that a started server which lets nobody in must stay up without starting over"`
 }
 
 var polardbServiceModule = Define(Module{
 	Name:    "polardb_service",
 	Summary: "Start, stop, restart or reload a node's server, and see that it did",
 	Notes: []string{
-		"pg_ctl and systemd report success as soon as the first process stands. Started means here: the server lives, listens on its client and its consensus port, and does not start over within settle seconds.",
+		"pg_ctl and systemd report success as soon as the first process stands. Started means here: the server lives, listens on its client and its consensus port, and lets clients in, or does not start over within settle seconds.",
 		"It does not mean that anybody can connect: a node that was never added to the cluster refuses every connection. See polardb_wait and polardb_member.",
 	},
 	Returns: []Return{{"pid", "int", "the server's process, 0 when stopped"}},
@@ -95,7 +95,7 @@ func (s *serviceAction) Plan(f Found) (Plan, error) {
 func (a *serviceArgs) prelude() string {
 	return strings.NewReplacer("@PGDATA@", remote.Quote(a.Pgdata), "@POLARDATA@", remote.Quote(a.Polardata), "@LOGS@", a.logs(), "@UNIT@", remote.Quote(a.Unit), "@TIMEOUT@", fmt.Sprint(a.Timeout), "@SETTLE@", fmt.Sprint(a.Settle),
 		"@CLIENT@", fmt.Sprintf("%04X", a.Port), "@CONSENSUS@", fmt.Sprintf("%04X", a.Port+10000), "@PORT@", fmt.Sprint(a.Port),
-		"@STOP@", a.as(fmt.Sprintf(`timeout %d pg_ctl -D "$PGDATA" stop -m fast -t %d`, a.Timeout+30, a.Timeout)),
+		"@ANSWERS@", a.as(fmt.Sprintf("pg_isready -q -t 2 -h 127.0.0.1 -p %d", a.Port)), "@STOP@", a.as(fmt.Sprintf(`timeout %d pg_ctl -D "$PGDATA" stop -m fast -t %d`, a.Timeout+30, a.Timeout)),
 	).Replace(tcpTables + `set -e
 export PGDATA=@PGDATA@
 UNIT=@UNIT@ TIMEOUT=@TIMEOUT@ SETTLE=@SETTLE@
@@ -113,6 +113,9 @@ sizes() { @LOGS@ sizes; }
 news() { printf '%s' "$BEFORE" | @LOGS@ news; }
 restarts() { news | grep -c -e 'all server processes terminated; reinitializing' || :; }
 clock() { read -r now rest </proc/uptime; now=${now%%.*}; }
+# In hundredths of a second.
+finely() { read -r now rest </proc/uptime; now=${now%.*}${now#*.}; }
+answers() { @ANSWERS@ >/dev/null 2>&1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 # What the unit's processes wrote before the collector of the log took over. Of a start that was not ours, what systemd counts to it.
 journal() {
@@ -164,7 +167,8 @@ systemctl reset-failed "$UNIT" 2>/dev/null || :
 if ! systemctl start "$UNIT"; then explain; exit 1; fi
 `
 
-// A server that cannot use its consensus meta or port lives and starts over about every second, for ever.
+// A server that cannot use its consensus meta or port lives and starts over about every second, for ever. One that lets
+// clients in has come past that; one that was not added to its cluster yet lets nobody in, and is watched.
 const serviceProve = `
 : "${BEFORE:=$(sizes)}"
 clock; began=$now looked=$now
@@ -180,10 +184,10 @@ until alive && listens; do
 	fi
 	sleep 0.1
 done
-clock; began=$now
-while clock; [ $((now-began)) -lt $SETTLE ]; do
-	sleep 0.5
-	if ! alive; then clock; echo "the server ended $((now-began)) s after it was started" >&2; explain; exit 1; fi
+finely; began=$now
+while finely; [ $((now-began)) -lt $((SETTLE*100)) ] && ! answers; do
+	sleep 0.2
+	if ! alive; then finely; echo "the server ended $(((now-began+50)/100)) s after it was started" >&2; explain; exit 1; fi
 done
 if [ "$(restarts)" -gt 1 ]; then echo "the server starts over and over" >&2; explain; exit 1; fi
 `

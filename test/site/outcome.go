@@ -1,6 +1,7 @@
 package site
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -120,6 +121,28 @@ func (o *Outcome) Recaps() map[string]Recap {
 	}
 	o.T.Fatalf("polarbook %s did not say how the run ended\n%s", o.command(), o.Story())
 	return nil
+}
+
+// Step is a task and how long it took until the next.
+type Step struct {
+	Name string
+	Took time.Duration
+}
+
+// Longest are the tasks that took most of the time.
+func (o *Outcome) Longest(n int) []Step {
+	var all []Step
+	var began time.Time
+	for _, e := range o.Events {
+		if (e.Type == "task_started" || e.Type == "run_ended") && len(all) > 0 {
+			all[len(all)-1].Took = e.Time.Sub(began)
+		}
+		if e.Type == "task_started" {
+			all, began = append(all, Step{Name: e.Name}), e.Time
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Step) int { return cmp.Compare(b.Took, a.Took) })
+	return all[:min(n, len(all))]
 }
 
 // Printed is all that it printed: standard output, then standard error.

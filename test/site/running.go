@@ -16,6 +16,7 @@ import (
 // Event is a line of `polarbook run --output json`; of each kind of event it has what the tests ask for.
 type Event struct {
 	Type     string            `json:"type"`
+	Time     time.Time         `json:"time"`
 	TaskID   int               `json:"task_id"`
 	Name     string            `json:"name"`
 	Module   string            `json:"module"`
