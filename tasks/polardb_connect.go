@@ -62,14 +62,14 @@ func (c *clusterArgs) connect(ctx context.Context, host Host, n wantedNode) (*pg
 	}
 	switch dma.Code(err) {
 	case "28P01":
-		return nil, &Failure{Msg: fmt.Sprintf("password authentication failed for the role %s on %s", c.LoginUser, n.Name), Err: err, Hint: loginHint}
+		named := otherPassword(c.LoginUser, superuserPassword, fmt.Sprintf("password authentication failed on %s", n.Name))
+		named.Err = err
+		return nil, named
 	case "28000":
 		return nil, &Failure{Msg: fmt.Sprintf("%s does not let the role %s in", n.Name, c.LoginUser), Err: err, Hint: "see pg_hba.conf and the role on that node"}
 	}
 	return conn, err
 }
-
-const loginHint = "is polardb_password (by default polardb_replication_password, POLARDB_REPLICATION_PASSWORD in the environment) that of this cluster?"
 
 // dialListener connects to a port of the host whose listener is the engine's account's. The kernel says whose a socket is:
 // of what listens, and of the other end of the connection, which is looked at once more when there is one, because the

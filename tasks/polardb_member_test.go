@@ -286,7 +286,7 @@ func TestAWrongPasswordIsNotWaitedFor(t *testing.T) {
 	wrong := &pgconn.PgError{Code: "28P01", Message: `password authentication failed for user "polardb"`}
 	starting := &pgconn.PgError{Code: "57P03", Message: "the database system is starting up"}
 	view := func(n string, err error) dma.View { return dma.View{Node: n, Err: err} }
-	if err := passwordRefused(dma.Survey{view("node1", wrong), view("node2", wrong), view("node3", errors.New("unreachable"))}, "polardb"); err == nil || !strings.Contains(err.Error(), "node1, node2 refuse the password") {
+	if err := passwordRefused(dma.Survey{view("node1", wrong), view("node2", wrong), view("node3", errors.New("unreachable"))}, "polardb"); err == nil || !strings.Contains(err.Error(), "password authentication failed on node1, node2 (if it was changed in the inventory") {
 		t.Errorf("got %v", err)
 	}
 	for _, s := range []dma.Survey{{view("node1", wrong), view("node2", starting)}, {view("node1", wrong), view("node2", nil)}, {view("node1", errors.New("unreachable"))}} {

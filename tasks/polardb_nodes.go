@@ -332,12 +332,12 @@ func nobodyWillLead(survey dma.Survey) bool {
 // passwordRefused says that nodes answer and none of them takes the password: no wait will help.
 func passwordRefused(survey dma.Survey, user string) error {
 	var refusing []string
-	what, hint := "password authentication failed", loginHint
+	what := ""
 	for _, v := range survey {
 		switch code := dma.Code(v.Err); {
 		case code == "28P01" || code == "28000":
 			if refusing = append(refusing, v.Node); code == "28000" {
-				what, hint = v.Err.Error(), ""
+				what = v.Err.Error()
 			}
 		case v.Err == nil || code != "":
 			return nil // somebody may yet say more
@@ -346,7 +346,10 @@ func passwordRefused(survey dma.Survey, user string) error {
 	if len(refusing) == 0 {
 		return nil
 	}
-	return &Failure{Msg: fmt.Sprintf("%s refuse the password of the database user %s: %s", strings.Join(refusing, ", "), user, what), Hint: hint}
+	if what == "" {
+		return otherPassword(user, superuserPassword, "password authentication failed on "+strings.Join(refusing, ", "))
+	}
+	return &Failure{Msg: fmt.Sprintf("%s refuse the password of the database user %s: %s", strings.Join(refusing, ", "), user, what)}
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

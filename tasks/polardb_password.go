@@ -110,5 +110,5 @@ func streamFailure(ctx context.Context, h Host, n wantedNode, waited string) *Fa
 		return nil
 	}
 	return &Failure{Msg: fmt.Sprintf("%s cannot log in to the leader to stream from it: %s; %s", n.Name, said, waited),
-		Hint: "are polardb_replication_user and polardb_replication_password those of the cluster, and does pg_hba.conf on the leader name the node's address? A server knows a changed one when it was restarted"}
+		Hint: "are polardb_replication_user and polardb_replication_password those of the cluster, and does pg_hba.conf on the leader name the node's address? polarbook run rotate-password.yml gives the cluster the inventory's password, and restarts what runs with another"}
 }

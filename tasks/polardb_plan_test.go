@@ -202,7 +202,7 @@ func TestRolePlan(t *testing.T) {
 		"to be stored by md5":   {row("t", "t", scram, "scram-sha-256"), nil, dma.MD5, "", "alter role replicator: password (md5)"},
 		"another password":      {row("t", "t", stored(dma.SCRAM, "other"), "scram-sha-256"), nil, "", "always", "alter role replicator: password (scram-sha-256)"},
 		"another, not to change": {row("t", "t", stored(dma.MD5, "other"), "md5"), nil, dma.SCRAM, "never",
-			"error: the role replicator has another password than the one that is given"},
+			"error: the inventory's password for the role replicator (polardb_replication_password"},
 		"no superuser":     {row("f", "t", scram, "scram-sha-256"), nil, "", "", "alter role replicator: superuser"},
 		"login is left be": {row("t", "f", scram, "scram-sha-256"), nil, "", "", ""},
 		"nobody answers":   {nil, errors.New("refused"), "", "", "unknown: refused"},

@@ -158,8 +158,11 @@ func (r *roleAction) Plan(f Found) (Plan, error) {
 	}
 	fits := dma.PasswordFits(have["password"], a.Name, a.Password)
 	if a.Password != "" && !fits && verb == "alter" && a.Update == "never" {
-		return Plan{}, &Failure{Msg: fmt.Sprintf("the role %s has another password than the one that is given", a.Name),
-			Hint: "give the one that it has; to change it, change it in the database first (ALTER ROLE), then in the inventory, and run reconfigure.yml, which restarts the nodes with it"}
+		from := replicationPassword
+		if a.Name == a.LoginUser {
+			from = superuserPassword
+		}
+		return Plan{}, otherPassword(a.Name, from, "the role has another password than the one that is given")
 	}
 	change := sqlChange{found: found}
 	if a.Password != "" && (!fits || dma.PasswordEncryption(have["password"]) != encryption) {

@@ -38,8 +38,10 @@ var polardbStatusModule = Define(Module{
 
 type statusArgs struct {
 	clusterArgs
-	Details bool `arg:"details" default:"no" doc:"ask each node for its version and settings, and its host for its disks, too"`
-	MaxLag  int  `arg:"max_lag" default:"1000" doc:"log entries that a member may be behind the leader before that counts as not as wanted"`
+	Details             bool   `arg:"details" default:"no" doc:"ask each node for its version and settings, and its host for its disks, too"`
+	ReplicationUser     string `arg:"replication_user" doc:"the role that members replicate with"`
+	ReplicationPassword string `arg:"replication_password,secret" doc:"the password that the inventory gives for it: another in the cluster counts as not as wanted"`
+	MaxLag              int    `arg:"max_lag" default:"1000" doc:"log entries that a member may be behind the leader before that counts as not as wanted"`
 }
 
 type statusAction struct {
@@ -51,6 +53,7 @@ type statusFound struct {
 	survey     dma.Survey
 	details    map[string]nodeDetails
 	unfinished []*recoveryNote
+	passwords  passwordsFound
 }
 
 func (s *statusAction) Probe() string { return "" }
@@ -61,6 +64,9 @@ func (s *statusAction) Ask(ctx context.Context, h Host, f Found) (Found, error) 
 		found.details = s.args.details(ctx, h, s.list, found.survey)
 	}
 	found.unfinished = recoveries(ctx, h, s.list, found.survey)
+	if s.args.ReplicationUser != "" {
+		found.passwords = s.args.stored(ctx, h, s.list, found.survey, s.args.ReplicationUser)
+	}
 	f.Value = found
 	return f, nil
 }
@@ -80,6 +86,10 @@ func (s *statusAction) Plan(f Found) (Plan, error) {
 			answers++
 		}
 	}
+	var refused *Failure
+	if answers == 0 && errors.As(passwordRefused(survey, s.args.LoginUser), &refused) {
+		return Plan{}, &Failure{Msg: refused.Msg, Hint: refused.Hint, Values: map[string]any{"unfinished": unfinished}}
+	}
 	if answers == 0 {
 		return Plan{}, &Failure{Msg: "no node answers: " + survey.String(), Hint: hint, Values: map[string]any{"unfinished": unfinished}}
 	}
@@ -90,6 +100,9 @@ func (s *statusAction) Plan(f Found) (Plan, error) {
 		values["problem"] = err.Error()
 	} else {
 		wrong, remarks = append(doubts(survey, leader, s.list), s.late(survey, leader)...), delayWarnings(survey)
+	}
+	if doubt := found.passwords.doubt(s.args.ReplicationUser, s.args.ReplicationPassword); doubt != nil {
+		wrong = append(wrong, doubt.Error())
 	}
 	members := clusterMembers(survey, leader, s.list)
 	table := memberTable(members)
