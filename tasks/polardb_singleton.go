@@ -43,7 +43,7 @@ var polardbSingletonModule = Define(Module{
 		{"lost", "list", "the voters that are given up"},
 		{"voters", "list", "the voters that the survivor knew"},
 		{"weights", "dict", "the weight that each of them had"},
-		{"ahead", "list", "the learners that have more log than the survivor, and are dropped from it"},
+		{"ahead", "list", "the learners that have more log than the survivor, and are dropped from it; once it leads, those that went with a voter that was given up"},
 		{"stuck", "bool", "whether the survivor's server started over instead, and takes no connections: polardb_meta with alone makes it go on"},
 		{"log_index", "int", "the last entry of the survivor's log"},
 		{"last_transaction", "str", "when the last transaction that it replayed was committed; empty on a node that led"},
@@ -130,6 +130,13 @@ func (s *singletonAction) Plan(f Found) (Plan, error) {
 		if err := s.apart(leader); err != nil {
 			return Plan{}, err
 		}
+		ahead, _ := values["ahead"].([]any)
+		for _, v := range survey {
+			if s.astray(v, leader) && !slices.Contains(ahead, any(v.Node)) {
+				ahead = append(ahead, v.Node)
+			}
+		}
+		values["ahead"] = ahead
 		return Plan{Msg: fmt.Sprintf("%s leads, and is believed (%s): there is no majority to recover", leader.Node, votes(survey, leader)), Values: values}, nil
 	}
 	if v, waits := s.waiting(survey); waits {
@@ -172,6 +179,13 @@ func (s *singletonAction) Plan(f Found) (Plan, error) {
 	}
 	values["ahead"] = ahead
 	return Plan{Change: true, Msg: s.warning(survey, change), Values: values, Data: change}, nil
+}
+
+// astray says whether a learner went with a voter that was given up and came back with its old data: it is in a later term
+// than the leader, from whom it takes nothing any more. The leader does not follow a learner into its term (measured: it
+// logs "New Term in onAppendLogResponce" for ever), so only a new copy brings it back.
+func (s *singletonAction) astray(v, leader dma.View) bool {
+	return len(s.args.Lost) > 0 && v.Err == nil && !v.NoViews && v.Status.Role == dma.Learner && v.Status.Term > leader.Status.Term
 }
 
 // apart refuses a node that is the only voter by its own list where another leads that lists it.

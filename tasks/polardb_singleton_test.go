@@ -54,17 +54,19 @@ func TestSingletonPlan(t *testing.T) {
 			v.Members, _ = dma.ParseMembers("10.0.0.2:15432#5N@1")
 			v.Cluster = []dma.Member{{ServerID: 1, IPPort: "10.0.0.2:15432", Role: dma.Leader, Weight: 5}}
 		}, want: "node2 leads, and is believed (1 of 1 voters alive)", none: true},
-		"a majority answers":        {lost: []string{"node1"}, make: func(c *testCluster) { c.loses(1) }, want: "2 of 3 voters answer, and 2 are a majority: they can elect a leader", fail: true},
-		"nobody said they are gone": {make: func(c *testCluster) { c.loses(1, 3) }, want: "1 of 3 voters answer, and 2 are needed; nobody said that node1 and node3 will not come back", fail: true},
-		"only one was named":        {lost: []string{"node1"}, make: func(c *testCluster) { c.loses(1, 3) }, want: "nobody said that node3 will not come back", fail: true},
-		"a lost one answers":        {lost: []string{"node1", "node2", "node3"}, make: func(c *testCluster) { c.loses(1, 3) }, want: "node2 is named as lost, and answers", fail: true},
-		"a lost one is no member":   {lost: []string{"node1", "node3", "node7"}, make: func(c *testCluster) { c.loses(1, 3) }, want: "node7 is named as lost, and is no voter that node2 knows", fail: true},
-		"a lost one's server runs":  {lost: []string{"node1", "node3"}, make: func(c *testCluster) { c.loses(1, 3); c.survey[2].Err = &pgconn.PgError{Code: "57P03"} }, want: "node3 runs, and takes no connections", fail: true},
-		"only a logger is left":     {lost: []string{"node1", "node3"}, make: func(c *testCluster) { c.loses(1, 3); c.list[1].Role = "logger" }, want: "no voter is left that could go on", fail: true},
-		"only a learner is left":    {lost: []string{"node1", "node2", "node3"}, make: func(c *testCluster) { learner(c, 100); c.loses(1, 2, 3) }, want: "node4 is a learner, which the engine does not let lead", fail: true},
-		"two of five, one has more": {voters: 5, lost: []string{"node3", "node4", "node5"}, make: func(c *testCluster) { c.loses(3, 4, 5); c.survey[1].Status.LastLogIndex = 120 }, want: "node2 is to go on alone (log index 120"},
-		"two of five, a later term": {voters: 5, lost: []string{"node3", "node4", "node5"}, make: func(c *testCluster) { c.loses(3, 4, 5); c.survey[1].Status.LastLogTerm = 4 }, want: "node2 is to go on alone"},
-		"the one with less":         {voters: 5, survivor: "node1", lost: []string{"node3", "node4", "node5"}, make: func(c *testCluster) { c.loses(3, 4, 5); c.survey[1].Status.LastLogIndex = 120 }, want: "node1 has less log than node2 (index 100 in term 3, against 120 in term 3)", fail: true},
+		"a learner went with those that were given up":      {lost: []string{"node3"}, make: func(c *testCluster) { learner(c, 100); c.survey[3].Status.Term = 9 }, want: "node1 leads", none: true, ahead: 1},
+		"a learner is in a later term, and nobody given up": {make: func(c *testCluster) { learner(c, 100); c.survey[3].Status.Term = 9 }, want: "node1 leads", none: true},
+		"a majority answers":                                {lost: []string{"node1"}, make: func(c *testCluster) { c.loses(1) }, want: "2 of 3 voters answer, and 2 are a majority: they can elect a leader", fail: true},
+		"nobody said they are gone":                         {make: func(c *testCluster) { c.loses(1, 3) }, want: "1 of 3 voters answer, and 2 are needed; nobody said that node1 and node3 will not come back", fail: true},
+		"only one was named":                                {lost: []string{"node1"}, make: func(c *testCluster) { c.loses(1, 3) }, want: "nobody said that node3 will not come back", fail: true},
+		"a lost one answers":                                {lost: []string{"node1", "node2", "node3"}, make: func(c *testCluster) { c.loses(1, 3) }, want: "node2 is named as lost, and answers", fail: true},
+		"a lost one is no member":                           {lost: []string{"node1", "node3", "node7"}, make: func(c *testCluster) { c.loses(1, 3) }, want: "node7 is named as lost, and is no voter that node2 knows", fail: true},
+		"a lost one's server runs":                          {lost: []string{"node1", "node3"}, make: func(c *testCluster) { c.loses(1, 3); c.survey[2].Err = &pgconn.PgError{Code: "57P03"} }, want: "node3 runs, and takes no connections", fail: true},
+		"only a logger is left":                             {lost: []string{"node1", "node3"}, make: func(c *testCluster) { c.loses(1, 3); c.list[1].Role = "logger" }, want: "no voter is left that could go on", fail: true},
+		"only a learner is left":                            {lost: []string{"node1", "node2", "node3"}, make: func(c *testCluster) { learner(c, 100); c.loses(1, 2, 3) }, want: "node4 is a learner, which the engine does not let lead", fail: true},
+		"two of five, one has more":                         {voters: 5, lost: []string{"node3", "node4", "node5"}, make: func(c *testCluster) { c.loses(3, 4, 5); c.survey[1].Status.LastLogIndex = 120 }, want: "node2 is to go on alone (log index 120"},
+		"two of five, a later term":                         {voters: 5, lost: []string{"node3", "node4", "node5"}, make: func(c *testCluster) { c.loses(3, 4, 5); c.survey[1].Status.LastLogTerm = 4 }, want: "node2 is to go on alone"},
+		"the one with less":                                 {voters: 5, survivor: "node1", lost: []string{"node3", "node4", "node5"}, make: func(c *testCluster) { c.loses(3, 4, 5); c.survey[1].Status.LastLogIndex = 120 }, want: "node1 has less log than node2 (index 100 in term 3, against 120 in term 3)", fail: true},
 		"the one with less, by force": {voters: 5, survivor: "node1", force: true, lost: []string{"node3", "node4", "node5"}, make: func(c *testCluster) { c.loses(3, 4, 5); c.survey[1].Status.LastLogIndex = 120 },
 			want: "node2 has log up to index 120 in term 3, which goes when it is built anew"},
 		"a survivor that is down": {survivor: "node3", lost: []string{"node1", "node3"}, make: func(c *testCluster) { c.loses(1, 3) }, want: "node3 cannot go on alone: it does not answer", fail: true},
@@ -144,6 +146,9 @@ func TestSingletonPlan(t *testing.T) {
 			}
 			if change, ok := p.Data.(singletonChange); ok && len(change.ahead) != c.ahead {
 				t.Errorf("%d learners would be dropped, want %d", len(change.ahead), c.ahead)
+			}
+			if ahead, _ := p.Values["ahead"].([]any); err == nil && c.begun == "" && len(ahead) != c.ahead {
+				t.Errorf("%v are built anew, want %d", ahead, c.ahead)
 			}
 			if weights, _ := p.Values["weights"].(map[string]any); c.begun != "" && !c.fail && weights["node1"] != 7 {
 				t.Errorf("the weights are %v, not what was noted", weights)
