@@ -38,7 +38,7 @@ func TestAnotherAccountListens(t *testing.T) {
 		}
 	})
 	s.Case(t, "sshd that does not forward to sockets", func(*testing.T) {
-		s.On("node1", "echo 'AllowStreamLocalForwarding no' >/etc/ssh/sshd_config.d/10-streams.conf; systemctl reload ssh")
+		s.On("node1", "echo 'AllowStreamLocalForwarding no' >/etc/ssh/sshd_config.d/10-streams.conf; "+site.SSH("reload"))
 		s.Settles() // sshd takes no connection while it starts over
 		s.Status(0)
 	})

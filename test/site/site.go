@@ -177,3 +177,9 @@ func (s *Site) Marker(host string) string {
 
 // Unit is the systemd unit of a node.
 func (s *Site) Unit() string { return "polardb-" + s.Variable("", "polardb_cluster", "polardb") }
+
+// SSH is a command that has the SSH server of a host read its files again (reload) or start over (restart); its unit is ssh
+// on Debian and sshd elsewhere.
+func SSH(verb string) string {
+	return "if systemctl cat ssh.service >/dev/null 2>&1; then systemctl " + verb + " ssh; else systemctl " + verb + " sshd; fi"
+}
