@@ -2,8 +2,6 @@ package contract_test
 
 import (
 	"bufio"
-	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -88,39 +86,4 @@ func waitsFor(t *testing.T, from *node, directory, record string) bool {
 		t.Errorf("%v\n%s", err, strings.Join(last, "\n"))
 	}
 	return waited
-}
-
-// A base backup leaves out what lies in a tablespace, and ends well. The catalog says what there is.
-func TestBackupWithoutTablespaces(t *testing.T) {
-	each(t, func(t *testing.T, e *engine) {
-		nodes := newNodes(t, e, 2)
-		a := leader(t, nodes)
-		location := filepath.Join(a.directory, "space")
-		if err := e.mkdir(location); err != nil {
-			t.Fatal(err)
-		}
-		a.exec("create tablespace ts1 location '" + location + "'")
-		a.exec("create table precious (a int) tablespace ts1")
-		if found := must[string](a, "select pg_tablespace_location(oid) from pg_tablespace where spcname not in ('pg_default', 'pg_global')"); found != location {
-			t.Errorf("it lies in %q", found)
-		}
-		oid := must[int64](a, "select oid::int8 from pg_tablespace where spcname = 'ts1'")
-		if found := must[string](a, fmt.Sprintf("select datname::text from pg_database where oid in (select x from pg_tablespace_databases(%d) x) order by datname", oid)); found != "postgres" {
-			t.Errorf("it is used by %q", found)
-		}
-		b := nodes[1]
-		copied := filepath.Join(b.directory, "space")
-		if err := e.mkdir(copied); err != nil {
-			t.Fatal(err)
-		}
-		want(t, b.backup(a, "--tablespace-mapping="+location+"="+copied), 0)
-		if entries, err := os.ReadDir(copied); err != nil || len(entries) > 0 {
-			t.Errorf("it copied %v, %v", entries, err)
-		}
-		if err := a.try("drop tablespace ts1"); err == nil || !strings.Contains(err.Error(), "is not empty") {
-			t.Errorf("a tablespace in use: %v", err)
-		}
-		a.exec("drop table precious")
-		a.exec("drop tablespace ts1")
-	})
 }

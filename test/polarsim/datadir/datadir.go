@@ -93,8 +93,8 @@ func init() {
 	gob.Register([]string{})
 }
 
-// ReadState reads the snapshot of the data.
-func ReadState(root string) (*sql.State, error) {
+// ReadState reads the snapshot of the data, and what lies in tablespaces.
+func ReadState(root, pgdata string) (*sql.State, error) {
 	b, err := os.ReadFile(filepath.Join(root, snapshotName))
 	if err != nil {
 		return nil, err
@@ -121,11 +121,16 @@ func ReadState(root string) (*sql.State, error) {
 			}
 		}
 	}
+	readSpaces(root, pgdata, &s)
 	return &s, nil
 }
 
-// WriteState replaces the snapshot of the data.
-func WriteState(root string, s *sql.State) error {
+// WriteState replaces the snapshot of the data, and what lies in tablespaces.
+func WriteState(root, pgdata string, s *sql.State) error {
+	s, err := writeSpaces(root, pgdata, s)
+	if err != nil {
+		return err
+	}
 	var b bytes.Buffer
 	if err := gob.NewEncoder(&b).Encode(s); err != nil {
 		return err

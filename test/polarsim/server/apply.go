@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/polarbook/polarbook/test/polarsim/consensus"
+	"github.com/polarbook/polarbook/test/polarsim/datadir"
 	"github.com/polarbook/polarbook/test/polarsim/sql"
 )
 
@@ -43,6 +44,9 @@ func (s *Server) write(ctx context.Context, r record) (applied, error) {
 	if _, err := rand.Read(id[:]); err != nil {
 		return applied{}, err
 	}
+	if err := s.placed(&r); err != nil {
+		return applied{}, err
+	}
 	r.ID = hex.EncodeToString(id[:])
 	r.Now = time.Now().UnixMicro()
 	data, err := json.Marshal(r)
@@ -50,7 +54,9 @@ func (s *Server) write(ctx context.Context, r record) (applied, error) {
 		return applied{}, err
 	}
 	if s.consensus() == nil {
-		state, result := s.execute(s.state.Load(), &r)
+		old := s.state.Load()
+		state, result := s.execute(old, &r)
+		s.keepFiles(old, state)
 		state.Applied++
 		s.state.Store(state)
 		return result, nil
@@ -77,10 +83,46 @@ func (s *Server) write(ctx context.Context, r record) (applied, error) {
 	}
 }
 
+// placed refuses a tablespace whose location cannot be one, before anybody else hears of it.
+func (s *Server) placed(r *record) error {
+	for _, statement := range r.Statements {
+		parsed, err := sql.Parse(statement.Text)
+		if err != nil || len(parsed) != 1 || parsed[0].Change == nil {
+			continue // whoever runs it says so
+		}
+		location, ok := sql.NewTablespaceIn(parsed[0].Change)
+		if !ok {
+			continue
+		}
+		if err := os.Chmod(location, 0o700); err != nil {
+			return sql.Errorf("58P01", "directory \"%s\" does not exist", location)
+		}
+		if version := filepath.Join(location, datadir.SpaceVersion); exists(version) {
+			return sql.Errorf("55006", "directory \"%s\" already in use as a tablespace", version)
+		}
+	}
+	return nil
+}
+
+func exists(name string) bool {
+	_, err := os.Lstat(name)
+	return err == nil
+}
+
+func (s *Server) keepFiles(old, now *sql.State) {
+	if s.logger {
+		return
+	}
+	if err := datadir.KeepFiles(s.root, s.settings.pgdata, old, now); err != nil {
+		s.log.printf("FATAL", "%v", err)
+	}
+}
+
 // apply runs one committed entry. Every node comes to the same state, errors included.
 func (s *Server) apply(entry consensus.Entry) {
 	var r record
-	state := s.state.Load()
+	old := s.state.Load()
+	state := old
 	result := applied{}
 	s.applyMu.Lock()
 	if err := json.Unmarshal(entry.Data, &r); err != nil {
@@ -91,10 +133,7 @@ func (s *Server) apply(entry consensus.Entry) {
 	} else {
 		state, result = s.execute(state, &r)
 	}
-	for _, t := range state.Tablespaces {
-		// Its own directory on each node, made by hand before; a base backup leaves it out, as the engine's does.
-		_ = os.Mkdir(filepath.Join(t.Location, "PG_11_201809051"), 0o700)
-	}
+	s.keepFiles(old, state)
 	state.Applied = entry.Index
 	s.state.Store(state)
 	s.wal.Add(1)

@@ -69,7 +69,9 @@ func (c *session) makeFunctions() map[string]sql.Function {
 		"pg_sleep":                {Type: sql.Void, Call: c.sleep},
 		"pg_terminate_backend":    {Type: sql.Bool, Call: c.terminate},
 		"pg_cancel_backend":       {Type: sql.Bool, Call: c.cancelBackend},
-		"pg_tablespace_location":  {Type: sql.Text, Call: tablespaceLocation},
+		"pg_tablespace_location":  {Type: sql.Text, Call: c.tablespaceLocation},
+		"pg_relation_filepath":    {Type: sql.Text, Call: c.relationFile},
+		"pg_relation_filenode":    {Type: sql.OID, Call: relationNode},
 		"pg_tablespace_databases": {Type: sql.OID, Rows: tablespaceDatabases},
 		"pg_switch_wal": {Type: sql.LSN, Call: func(context *sql.Context, a []sql.Value) (sql.Value, error) {
 			s.wal.Add(1)

@@ -82,7 +82,7 @@ func open(s *settings, log *logger) (*Server, error) {
 	if server.control, err = datadir.ReadControl(server.root); err != nil {
 		return nil, fmt.Errorf("could not open control file \"%s\": No such file or directory", filepath.Join(server.root, "global/pg_control"))
 	}
-	state, err := datadir.ReadState(server.root)
+	state, err := datadir.ReadState(server.root, s.pgdata)
 	if err != nil {
 		return nil, fmt.Errorf("could not read the data of %s: %w", server.root, err)
 	}
@@ -435,7 +435,7 @@ func (s *Server) idle() {
 func (s *Server) checkpoint() error {
 	s.applyMu.Lock()
 	defer s.applyMu.Unlock()
-	return datadir.WriteState(s.root, s.state.Load())
+	return datadir.WriteState(s.root, s.settings.pgdata, s.state.Load())
 }
 
 // isPrimary says whether statements may write.

@@ -25,7 +25,7 @@ func Single(pgdata, database string, overrides []config.Override, in io.Reader) 
 		fmt.Fprintln(os.Stderr, "FATAL: ", err)
 		return 1
 	}
-	state, err := datadir.ReadState(settings.root())
+	state, err := datadir.ReadState(settings.root(), settings.pgdata)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "FATAL: ", err)
 		return 1
@@ -47,9 +47,13 @@ func Single(pgdata, database string, overrides []config.Override, in io.Reader) 
 			}
 			continue
 		}
+		if err := datadir.KeepFiles(settings.root(), settings.pgdata, state, next); err != nil {
+			fmt.Fprintln(os.Stderr, "FATAL: ", err)
+			return 1
+		}
 		state = next
 	}
-	if err := datadir.WriteState(settings.root(), state); err != nil {
+	if err := datadir.WriteState(settings.root(), settings.pgdata, state); err != nil {
 		fmt.Fprintln(os.Stderr, "FATAL: ", err)
 		return 1
 	}

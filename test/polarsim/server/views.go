@@ -37,7 +37,7 @@ func init() {
 		"pg_stat_wal_receiver": {columns("pid", sql.Int4, "status", sql.Text, "received_lsn", sql.LSN, "received_tli", sql.Int4, "slot_name", sql.Text, "sender_host", sql.Text, "sender_port", sql.Int4, "conninfo", sql.Text), walReceiver},
 		"pg_replication_slots": {columns("slot_name", sql.Name, "plugin", sql.Name, "slot_type", sql.Text, "active", sql.Bool, "restart_lsn", sql.LSN), none},
 		"pg_tables":            {columns("schemaname", sql.Name, "tablename", sql.Name, "tableowner", sql.Name), tables},
-		"pg_class":             {columns("oid", sql.OID, "relname", sql.Name, "relnamespace", sql.OID, "relkind", sql.Text, "relowner", sql.OID), classes},
+		"pg_class":             {columns("oid", sql.OID, "relname", sql.Name, "relnamespace", sql.OID, "relkind", sql.Text, "relowner", sql.OID, "reltablespace", sql.OID, "relfilenode", sql.OID, "relpersistence", sql.Text), classes},
 		"pg_namespace":         {columns("oid", sql.OID, "nspname", sql.Name, "nspowner", sql.OID), namespaces},
 		"tables":               {columns("table_catalog", sql.Name, "table_schema", sql.Name, "table_name", sql.Name, "table_type", sql.Text), informationTables},
 		"columns":              {columns("table_schema", sql.Name, "table_name", sql.Name, "column_name", sql.Name, "ordinal_position", sql.Int4, "data_type", sql.Text), informationColumns},

@@ -1,8 +1,11 @@
 package server
 
 import (
+	"os"
+	"path/filepath"
 	"sort"
 
+	"github.com/polarbook/polarbook/test/polarsim/datadir"
 	"github.com/polarbook/polarbook/test/polarsim/sql"
 )
 
@@ -59,10 +62,11 @@ func tablespaces(_ *session, x *sql.Context) ([][]sql.Value, error) {
 	return out, nil
 }
 
-func tablespaceLocation(x *sql.Context, a []sql.Value) (sql.Value, error) {
+// tablespaceLocation is where this node has it: what its link says.
+func (c *session) tablespaceLocation(x *sql.Context, a []sql.Value) (sql.Value, error) {
 	for _, t := range x.State.Tablespaces {
 		if len(a) == 1 && a[0] == t.OID {
-			return t.Location, nil
+			return os.Readlink(datadir.SpaceLink(c.server.settings.pgdata, t.OID))
 		}
 	}
 	return "", nil
@@ -118,16 +122,45 @@ func tables(_ *session, x *sql.Context) ([][]sql.Value, error) {
 func classes(_ *session, x *sql.Context) ([][]sql.Value, error) {
 	var out [][]sql.Value
 	for _, t := range sortedTables(x) {
-		out = append(out, []sql.Value{t.OID, t.Name, namespaceOID(x, t.Schema), "r", roleOID(x, t.Owner)})
+		out = append(out, []sql.Value{t.OID, t.Name, namespaceOID(x, t.Schema), "r", roleOID(x, t.Owner), x.State.Tablespaces[t.Tablespace].OID, t.OID, "p"})
 	}
 	if d := x.State.Databases[x.Database]; d.HasMonitor() {
 		i := int64(15000)
 		for name := range dmaViews {
-			out = append(out, []sql.Value{i, name, int64(2200), "v", int64(10)})
+			out = append(out, []sql.Value{i, name, int64(2200), "v", int64(10), int64(0), int64(0), "p"})
 			i++
 		}
 	}
 	return out, nil
+}
+
+// relationFile is pg_relation_filepath, and relationNode pg_relation_filenode: of nothing but tables.
+func (c *session) relationFile(x *sql.Context, a []sql.Value) (sql.Value, error) {
+	t := tableNumbered(x, a)
+	if t == nil {
+		return nil, nil
+	}
+	name, inSpace := datadir.Relation(x.State, x.State.Databases[x.Database], t)
+	if inSpace {
+		return name, nil
+	}
+	return "file-dio://" + filepath.Join(c.server.root, name), nil
+}
+
+func relationNode(x *sql.Context, a []sql.Value) (sql.Value, error) {
+	if t := tableNumbered(x, a); t != nil {
+		return t.OID, nil
+	}
+	return nil, nil
+}
+
+func tableNumbered(x *sql.Context, a []sql.Value) *sql.Table {
+	for _, t := range sortedTables(x) {
+		if len(a) == 1 && a[0] == t.OID {
+			return t
+		}
+	}
+	return nil
 }
 
 func namespaceOID(x *sql.Context, name string) sql.Value {

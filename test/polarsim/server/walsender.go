@@ -3,6 +3,7 @@ package server
 import (
 	"archive/tar"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"github.com/polarbook/polarbook/test/polarsim/datadir"
 	"github.com/polarbook/polarbook/test/polarsim/sql"
 )
 
@@ -153,23 +155,30 @@ func (c *session) baseBackup(command string) error {
 		return nil
 	}
 	start := sql.FormatLSN(s.lsn(s.state.Load().Applied))
-	files, total, err := s.backupFiles()
+	spaces := c.backupSpaces()
+	files, total, err := s.backupFiles(spaces)
 	if err != nil {
 		c.report(err)
 		return nil
 	}
-	columns := []sql.ResultColumn{{Name: "recptr", Type: sql.Text}, {Name: "tli", Type: sql.Int8}, {Name: "size", Type: sql.Int8}}
+	columns := []sql.ResultColumn{{Name: "recptr", Type: sql.Text}, {Name: "tli", Type: sql.Int8}, {Name: "size", Type: sql.Int8}, {Name: "spaces", Type: sql.Text}}
 	c.backend.Send(description(columns, nil))
-	if err := c.rows(&sql.Result{Columns: columns, Rows: [][]sql.Value{{start, int64(1), total}}}, nil); err != nil {
+	told, err := json.Marshal(spaces)
+	if err != nil {
 		return err
 	}
-	label := filepath.Join(s.root, "polar_non_exclusive_backup_label")
-	if _, err := os.Stat(label); err == nil {
-		c.backend.Send(&pgproto3.NoticeResponse{Severity: "WARNING", SeverityUnlocalized: "WARNING", Code: "01000", Message: fmt.Sprintf("a labelfile \"file-dio://%s\" is already on disk", label), Hint: "POLAR: we overwrite it"})
+	if err := c.rows(&sql.Result{Columns: columns, Rows: [][]sql.Value{{start, int64(1), total, string(told)}}}, nil); err != nil {
+		return err
 	}
-	if err := os.WriteFile(label, []byte("START WAL LOCATION: "+start+"\n"), 0o600); err != nil {
+	if err := c.label("labelfile", "polar_non_exclusive_backup_label", "START WAL LOCATION: "+start+"\n"); err != nil {
 		c.report(err)
 		return nil
+	}
+	if len(spaces) > 0 {
+		if err := c.label("tblspcmapfile", "polar_non_exclusive_tablespace_map", fmt.Sprintln(spaces)); err != nil {
+			c.report(err)
+			return nil
+		}
 	}
 	c.backend.Send(&pgproto3.CopyOutResponse{ColumnFormatCodes: []uint16{}})
 	rate := s.settings.number("polarsim_backup_rate")
@@ -183,6 +192,36 @@ func (c *session) baseBackup(command string) error {
 	c.backend.Send(&pgproto3.CopyDone{})
 	c.backend.Send(&pgproto3.CommandComplete{CommandTag: []byte("SELECT")})
 	return c.backend.Flush()
+}
+
+// label writes one of the files that a base backup leaves in POLARDATA, over that of the one before.
+func (c *session) label(kind, name, text string) error {
+	name = filepath.Join(c.server.root, name)
+	if exists(name) {
+		c.warn(fmt.Sprintf("a %s \"file-dio://%s\" is already on disk", kind, name), "POLAR: we overwrite it")
+	}
+	return os.WriteFile(name, []byte(text), 0o600)
+}
+
+func (c *session) warn(message, hint string) {
+	c.backend.Send(&pgproto3.NoticeResponse{Severity: "WARNING", SeverityUnlocalized: "WARNING", Code: "01000", Message: message, Hint: hint})
+}
+
+// backupSpaces are the tablespaces that a base backup copies. As with the engine their names are looked for in
+// POLARDATA/pg_tblspc, where nobody puts them, and their links in PGDATA.
+func (c *session) backupSpaces() map[string]string {
+	s := c.server
+	spaces := map[string]string{}
+	entries, _ := os.ReadDir(filepath.Join(s.root, "pg_tblspc"))
+	for _, entry := range entries {
+		location, err := os.Readlink(filepath.Join(s.settings.pgdata, "pg_tblspc", entry.Name()))
+		if err != nil {
+			c.warn(fmt.Sprintf("could not read symbolic link \"pg_tblspc/%s\": No such file or directory", entry.Name()), "")
+			continue
+		}
+		spaces[entry.Name()] = location
+	}
+	return spaces
 }
 
 // copyWriter turns a stream into CopyData messages, at most rate bytes a second when rate is set.
@@ -211,14 +250,15 @@ func (w *copyWriter) Write(b []byte) (int, error) {
 }
 
 type backupFile struct {
-	name string // inside the tar: pgdata/... or polardata/...
+	name string // inside the tar: pgdata/..., polardata/... or tblspc/...
 	path string
+	link string // what a link in pg_tblspc leads to
 	info fs.FileInfo
 }
 
-var notBackedUp = map[string]bool{"postmaster.pid": true, "postmaster.opts": true, "polar_node_static.conf": true, "log": true, "pg_log": true, "backup_label.old": true, "recovery.done": true, "recovery.conf": true, "polar_non_exclusive_backup_label": true}
+var notBackedUp = map[string]bool{"postmaster.pid": true, "postmaster.opts": true, "polar_node_static.conf": true, "log": true, "pg_log": true, "backup_label.old": true, "recovery.done": true, "recovery.conf": true, "polar_non_exclusive_backup_label": true, "polar_non_exclusive_tablespace_map": true}
 
-func (s *Server) backupFiles() (files []backupFile, total int64, err error) {
+func (s *Server) backupFiles(spaces map[string]string) (files []backupFile, total int64, err error) {
 	add := func(root, prefix, skip string) error {
 		return filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 			if errors.Is(err, fs.ErrNotExist) {
@@ -241,15 +281,29 @@ func (s *Server) backupFiles() (files []backupFile, total int64, err error) {
 				return nil
 			}
 			info, err := entry.Info()
-			if err != nil || !info.IsDir() && !info.Mode().IsRegular() {
+			if err != nil {
 				return nil
 			}
-			files = append(files, backupFile{prefix + "/" + relative, path, info})
+			file := backupFile{name: prefix + "/" + relative, path: path, info: info}
+			switch {
+			case info.Mode()&fs.ModeSymlink != 0 && filepath.Dir(relative) == "pg_tblspc":
+				if file.link, err = os.Readlink(path); err != nil {
+					return nil
+				}
+			case !info.IsDir() && !info.Mode().IsRegular():
+				return nil
+			}
+			files = append(files, file)
 			if !info.IsDir() {
 				total += info.Size()
 			}
 			return nil
 		})
+	}
+	for _, oid := range sql.SortedKeys(spaces) {
+		if err = add(filepath.Join(spaces[oid], datadir.SpaceVersion), "tblspc/"+oid+"/"+datadir.SpaceVersion, ""); err != nil {
+			return nil, 0, err
+		}
 	}
 	if err = add(s.settings.pgdata, "pgdata", s.root); err != nil {
 		return nil, 0, err
@@ -283,6 +337,12 @@ func writeTar(w io.Writer, files []backupFile) error {
 	for _, file := range files {
 		if file.info.IsDir() {
 			if err := out.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: file.name, Mode: 0o700}); err != nil {
+				return err
+			}
+			continue
+		}
+		if file.link != "" {
+			if err := out.WriteHeader(&tar.Header{Typeflag: tar.TypeSymlink, Name: file.name, Linkname: file.link}); err != nil {
 				return err
 			}
 			continue

@@ -25,7 +25,7 @@ type createSchema struct {
 	ifNotExists bool
 }
 
-type createDatabase struct{ name, owner, encoding, template string }
+type createDatabase struct{ name, owner, encoding, template, tablespace string }
 
 type createExtension struct {
 	name        string
@@ -44,6 +44,7 @@ type alterTable struct {
 	add           *TableColumn
 	drop          string
 	owner, rename string
+	tablespace    string
 }
 
 // nothing is a statement that is accepted and has no effect here.
@@ -170,6 +171,9 @@ func (x *createDatabase) execute(c *Context, s *State) (*Result, error) {
 	}
 	d := source.clone(x.name)
 	d.Owner, d.OID = owner, s.oid()
+	if err := s.noDatabaseIn(x.tablespace, d.OID); err != nil {
+		return nil, err
+	}
 	if x.encoding != "" {
 		d.Encoding = strings.ToUpper(x.encoding)
 	}
@@ -321,6 +325,11 @@ func (a *alterTable) execute(c *Context, s *State) (*Result, error) {
 		t.Unique = nil
 	case a.owner != "":
 		t.Owner = a.owner
+	case a.tablespace != "":
+		if _, there := s.Tablespaces[a.tablespace]; !there && a.tablespace != "pg_default" {
+			return nil, Errorf("42704", "tablespace \"%s\" does not exist", a.tablespace)
+		}
+		t.Tablespace = a.tablespace
 	case a.rename != "":
 		d, _ := c.database()
 		delete(d.Tables, t.Schema+"."+t.Name)

@@ -17,7 +17,15 @@ func parseAlter(p *parser) (*Statement, error) {
 		return &Statement{Tag: "ALTER ROLE", Change: change}, err
 	case p.words("table"):
 		return p.alterTable()
-	case p.words("database"), p.words("extension"), p.words("schema"):
+	case p.words("database"):
+		from := p.i
+		if name, err := p.name(); err == nil && p.words("set", "tablespace") {
+			space, err := p.name()
+			return &Statement{Tag: "ALTER DATABASE", Change: &databaseTablespace{name, space}}, err
+		}
+		p.i = from
+		fallthrough
+	case p.words("extension"), p.words("schema"):
 		tag := "ALTER " + strings.ToUpper(p.tokens[p.i-1].text)
 		for t := p.peek(); t.kind != tokenEnd && t.text != ";"; t = p.peek() {
 			p.i++
@@ -137,6 +145,8 @@ func (p *parser) alterTable() (*Statement, error) {
 		a.owner, err = p.name()
 	case p.words("rename", "to"):
 		a.rename, err = p.name()
+	case p.words("set", "tablespace"):
+		a.tablespace, err = p.name()
 	default:
 		return nil, p.unexpected()
 	}

@@ -275,7 +275,9 @@ func parseCreateDatabase(p *parser) (Change, error) {
 			c.encoding = t.text
 		case "template":
 			c.template = t.text
-		case "lc_collate", "lc_ctype", "tablespace", "connection", "allow_connections", "is_template":
+		case "tablespace":
+			c.tablespace = t.text
+		case "lc_collate", "lc_ctype", "connection", "allow_connections", "is_template":
 		default:
 			p.i -= 2
 			return nil, p.unexpected()

@@ -29,6 +29,37 @@ func (x *createTablespace) execute(c *Context, s *State) (*Result, error) {
 	return &Result{Tag: "CREATE TABLESPACE"}, nil
 }
 
+// NewTablespaceIn is where a statement wants a new tablespace to lie.
+func NewTablespaceIn(c Change) (location string, ok bool) {
+	if x, is := c.(*createTablespace); is {
+		return x.location, true
+	}
+	return "", false
+}
+
+// noDatabaseIn is what the engine answers who wants a whole database in a tablespace: it looks for its directory in
+// POLARDATA, where there is none.
+func (s *State) noDatabaseIn(name string, database int64) error {
+	space, there := s.Tablespaces[name]
+	switch {
+	case name == "" || name == "pg_default":
+		return nil
+	case !there:
+		return Errorf("42704", "tablespace \"%s\" does not exist", name)
+	}
+	return Errorf("58P01", "could not create directory \"pg_tblspc/%d/PG_11_201809051/%d\": No such file or directory", space.OID, database)
+}
+
+type databaseTablespace struct{ name, tablespace string }
+
+func (x *databaseTablespace) execute(_ *Context, s *State) (*Result, error) {
+	d := s.Databases[x.name]
+	if d == nil {
+		return nil, Errorf("3D000", "database \"%s\" does not exist", x.name)
+	}
+	return &Result{Tag: "ALTER DATABASE"}, s.noDatabaseIn(x.tablespace, d.OID)
+}
+
 // TablespaceDatabases are the OIDs of the databases that have a table in a tablespace.
 func (s *State) TablespaceDatabases(oid int64) []int64 {
 	var out []int64

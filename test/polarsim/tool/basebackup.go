@@ -92,14 +92,27 @@ func baseBackup(program string, arguments []string) int {
 	}
 	defer conn.Close()
 	conn.Notice = func(n *pgproto3.NoticeResponse) {
-		fmt.Fprintf(os.Stderr, "%s:  %s\nHINT:  %s\n", n.Severity, n.Message, n.Hint)
+		fmt.Fprintf(os.Stderr, "%s:  %s\n", n.Severity, n.Message)
+		if n.Hint != "" {
+			fmt.Fprintf(os.Stderr, "HINT:  %s\n", n.Hint)
+		}
 	}
 	b := &backup{options: o, pgdata: pgdata, polardata: polardata, target: t}
+	if b.moves, err = mapping(o.values["tablespace-mapping"]); err != nil {
+		return complain("%s: %v", program, err)
+	}
 	if err := b.receive(conn); err != nil {
 		return undo(err)
 	}
 	if err := b.endWAL(); err != nil {
 		return undo(err)
+	}
+	// It writes to disk what lies behind the links, which only shows that nothing does.
+	links, _ := filepath.Glob(filepath.Join(pgdata, "pg_tblspc", "*"))
+	for _, link := range links {
+		if _, err := os.Stat(link); err != nil {
+			fmt.Fprintf(os.Stderr, "%s: could not stat file \"%s\": No such file or directory\n", program, link)
+		}
 	}
 	if o.has("verbose") {
 		fmt.Fprintf(os.Stderr, "%s: base backup completed\n", program) // nothing is printed while everything is synced
@@ -143,8 +156,10 @@ type backup struct {
 	target            client.Target
 	total, done       int64
 	shown             time.Time
-	current           string // the file in hand
-	spaces            int    // "tablespaces" finished: PGDATA is one, POLARDATA the other
+	current           string            // the file in hand
+	spaces            int               // "tablespaces" finished: PGDATA is one, POLARDATA another
+	locations         map[string]string // of the tablespaces that come, on the server
+	moves             map[string]string // from there to where they go
 	wal               *exec.Cmd
 	end               io.WriteCloser // tells it where the backup ends
 }
@@ -179,6 +194,9 @@ func (b *backup) receive(conn *client.Conn) error {
 		case *pgproto3.DataRow:
 			start = string(m.Values[0])
 			_, _ = fmt.Sscan(string(m.Values[2]), &b.total) // unknown stays 0
+			if err := b.takeSpaces(m.Values[3]); err != nil {
+				return err
+			}
 			if b.has("verbose") {
 				fmt.Fprintf(os.Stderr, "%s: checkpoint completed\n%s: write-ahead log start point: %s on timeline 1\n%s: starting background WAL receiver\n%s: created temporary replication slot \"pg_basebackup_%d\"\n", b.program, b.program, start, b.program, b.program, os.Getpid())
 			}
@@ -197,7 +215,7 @@ func (b *backup) receive(conn *client.Conn) error {
 			}
 			b.total = b.done
 			b.progress(true)
-			b.spaces, b.current = 2, ""
+			b.spaces, b.current = 2+len(b.locations), ""
 			b.progress(true)
 			if b.has("verbose") {
 				fmt.Fprintf(os.Stderr, "%s: write-ahead log end point: %s\n%s: waiting for background process to finish streaming ...\n", b.program, start, b.program)
@@ -219,7 +237,7 @@ func (b *backup) progress(now bool) {
 		percent = min(100, b.done*100/b.total)
 	}
 	total := (b.total + 1023) / 1024
-	line := fmt.Sprintf("%*d/%d kB (%d%%), %d/2 tablespaces", len(fmt.Sprint(total)), (b.done+1023)/1024, total, percent, b.spaces)
+	line := fmt.Sprintf("%*d/%d kB (%d%%), %d/%d tablespaces", len(fmt.Sprint(total)), (b.done+1023)/1024, total, percent, b.spaces, 2+len(b.locations))
 	if b.has("verbose") {
 		name := b.current
 		if len(name) > 35 {
@@ -262,10 +280,7 @@ func (b *backup) unpack(r io.Reader) error {
 	for {
 		header, err := in.Next()
 		if err == io.EOF {
-			if b.spaces == 0 {
-				return b.writeRecoveryConf()
-			}
-			return nil
+			return b.writeRecoveryConf()
 		}
 		if err != nil {
 			return err
@@ -273,17 +288,27 @@ func (b *backup) unpack(r io.Reader) error {
 		root, name, _ := strings.Cut(header.Name, "/")
 		target := b.pgdata
 		if root == "polardata" && b.polardata != "" {
-			target = b.polardata
-			if b.spaces == 0 {
-				b.spaces = 1
-				if err := b.writeRecoveryConf(); err != nil {
-					return err
-				}
+			target, b.spaces = b.polardata, 1+len(b.locations)
+			if err := b.writeRecoveryConf(); err != nil {
+				return err
 			}
+		}
+		if root == "tblspc" {
+			var oid string
+			oid, name, _ = strings.Cut(name, "/")
+			target = b.moved(b.locations[oid])
+		} else {
+			b.spaces = max(b.spaces, len(b.locations))
 		}
 		path := filepath.Join(target, filepath.FromSlash(name))
 		if !strings.HasPrefix(path, filepath.Clean(target)) {
 			return fmt.Errorf("unexpected path %q", header.Name)
+		}
+		if header.Typeflag == tar.TypeSymlink {
+			if err := os.Symlink(b.moved(header.Linkname), path); err != nil {
+				return err
+			}
+			continue
 		}
 		if header.Typeflag == tar.TypeDir {
 			if err := os.MkdirAll(path, 0o700); err != nil {

@@ -140,7 +140,7 @@ func createCluster(pgdata, superuser, password string, o *options) error {
 			return err
 		}
 	}
-	if err := datadir.WriteState(pgdata, sql.NewState(superuser, stored, encoding, locale)); err != nil {
+	if err := datadir.WriteState(pgdata, pgdata, sql.NewState(superuser, stored, encoding, locale)); err != nil {
 		return err
 	}
 	if host == "peer" {
