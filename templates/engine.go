@@ -31,9 +31,8 @@ type Options struct {
 	Directories []string
 	// Templates returns a template that is on no disk (a built-in one), tried last.
 	Templates func(name string) (string, bool)
-	// Derived is told of every text that a filter made of others, so that what was made of a secret is one too. nil: nobody
-	// asks.
-	Derived func(from []string, to string)
+	// Secrets knows the secrets among what templates read, and is told what they become. nil: there are none.
+	Secrets Secrets
 	// Now returns the time for now() and strftime. nil means time.Now.
 	Now func() time.Time
 }
@@ -72,22 +71,24 @@ func (e *Engine) Render(text string, vars Vars) (any, error) {
 	if !isTemplate(text) {
 		return text, nil
 	}
-	s := newSession(e, vars)
-	value, err := s.render(text)
-	if err != nil {
-		return nil, err
-	}
-	return s.finish(value)
+	return e.followed(vars, func(s *session) (any, error) {
+		value, err := s.render(text)
+		if err != nil {
+			return nil, err
+		}
+		return s.finish(value)
+	})
 }
 
 // RenderValue renders every text in a value: in lists and in mappings, keys too.
 func (e *Engine) RenderValue(value any, vars Vars) (any, error) {
-	s := newSession(e, vars)
-	rendered, err := s.renderValue(value, 0)
-	if err != nil {
-		return nil, err
-	}
-	return s.finish(rendered)
+	return e.followed(vars, func(s *session) (any, error) {
+		rendered, err := s.renderValue(value, 0)
+		if err != nil {
+			return nil, err
+		}
+		return s.finish(rendered)
+	})
 }
 
 func (s *session) renderValue(value any, depth int) (any, error) {
@@ -142,10 +143,18 @@ func (s *session) renderValue(value any, depth int) (any, error) {
 // Unsafe or a lookup had a part in that text, it is an *UnsafeConditionError: what a host says is never evaluated.
 // An empty condition is true.
 func (e *Engine) Condition(condition string, vars Vars) (bool, error) {
-	s := newSession(e, vars)
 	if strings.TrimSpace(condition) == "" {
 		return true, nil
 	}
+	yes, err := e.followed(vars, func(s *session) (any, error) { return s.condition(condition) })
+	if err != nil {
+		return false, err
+	}
+	return yes.(bool), nil
+}
+
+func (s *session) condition(condition string) (bool, error) {
+	e := s.engine
 	if isTemplate(condition) {
 		value, err := s.render(condition)
 		if err == nil {
@@ -198,13 +207,14 @@ func (e *Engine) Evaluate(expression string, vars Vars) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := newSession(e, vars)
-	r := &run{session: s, frame: newFrame(nil)}
-	value, failed := r.evaluate(p.value)
-	if failed != nil {
-		return nil, p.explain("", failed)
-	}
-	return s.finish(value)
+	return e.followed(vars, func(s *session) (any, error) {
+		r := &run{session: s, frame: newFrame(nil)}
+		value, failed := r.evaluate(p.value)
+		if failed != nil {
+			return nil, p.explain("", failed)
+		}
+		return s.finish(value)
+	})
 }
 
 // File renders a template file as the module template does. name is for messages and the directory
@@ -214,14 +224,19 @@ func (e *Engine) File(name, text string, vars Vars, o FileOptions) (string, erro
 	if err != nil {
 		return "", err
 	}
-	s := newSession(e, vars)
-	s.where = name
-	var out strings.Builder
-	r := &run{session: s, frame: newFrame(nil), out: &out}
-	if err := p.explain(name, r.all(p.program)); err != nil {
-		return "", err
+	rendered, err2 := e.followed(vars, func(s *session) (any, error) {
+		s.where = name
+		var out strings.Builder
+		r := &run{session: s, frame: newFrame(nil), out: &out}
+		if err := p.explain(name, r.all(p.program)); err != nil {
+			return nil, err
+		}
+		return out.String(), nil
+	})
+	if err2 != nil {
+		return "", err2
 	}
-	result := out.String()
+	result := rendered.(string)
 	if o.NewlineSequence != "" && o.NewlineSequence != "\n" {
 		result = strings.ReplaceAll(result, "\n", o.NewlineSequence)
 	}

@@ -11,7 +11,7 @@ func (r *run) evaluate(node expression) (any, error) {
 	if err != nil {
 		return nil, locate(node, err)
 	}
-	return value, nil
+	return r.session.noticed(node, value), nil
 }
 
 func (r *run) value(node expression) (any, error) {
@@ -40,7 +40,11 @@ func (r *run) value(node expression) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		return r.attribute(of, n.name, n.of)
+		value, err := r.attribute(of, n.name, n.of)
+		if err != nil {
+			return nil, err
+		}
+		return r.session.named(n.name, false, value), nil
 	case *item:
 		of, err := r.evaluate(n.of)
 		if err != nil {
@@ -49,11 +53,14 @@ func (r *run) value(node expression) (any, error) {
 		if s, ok := n.key.(*slice); ok {
 			return r.slice(of, s)
 		}
+		if c, ok := n.key.(*constant); ok { // a name, and no text that may hold a secret
+			return r.keyed(of, c.value, n.of)
+		}
 		key, err := r.evaluate(n.key)
 		if err != nil {
 			return nil, err
 		}
-		return r.item(of, key, n.of)
+		return r.keyed(of, key, n.of)
 	case *call:
 		return r.evaluateCall(n, nil)
 	case *filtered:
@@ -105,6 +112,15 @@ func (r *run) value(node expression) (any, error) {
 		return r.evaluate(n.otherwise)
 	}
 	return nil, fmt.Errorf("this expression is not known")
+}
+
+// keyed is of[key].
+func (r *run) keyed(of, key any, node expression) (any, error) {
+	value, err := r.item(of, key, node)
+	if name, ok := key.(string); ok && err == nil {
+		return r.session.named(name, false, value), nil
+	}
+	return value, err
 }
 
 // truth evaluates a condition.

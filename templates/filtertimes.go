@@ -16,7 +16,7 @@ func timeFilters() map[string]callable {
 			if err != nil {
 				return nil, err
 			}
-			at := c.run.session.engine.options.Now()
+			at := c.run.session.now()
 			if given, ok := c.given("second"); ok && given != nil {
 				converted, err := toFloat(&invocation{value: given, bound: map[string]any{"default": nil}})
 				seconds, isFloat := converted.(float64)

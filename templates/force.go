@@ -14,8 +14,10 @@ func (s *session) forceDepth(value any, depth int) (any, error) {
 		return nil, fmt.Errorf("a value nests deeper than %d levels", maximumDepth)
 	}
 	switch v := value.(type) {
-	case nil, bool, int, float64, string:
+	case nil, bool:
 		return v, nil
+	case int, float64, string:
+		return s.seen(v), nil
 	case *lazyMap:
 		result := make(map[string]any, len(v.raw))
 		for _, key := range keys(v.raw) {
@@ -87,11 +89,18 @@ func (s *session) forceItems(items []any, depth int) ([]any, error) {
 	var changed []any
 	for at, item := range items {
 		switch item.(type) {
-		case nil, bool, int, float64, string:
+		case nil, bool:
 			if changed != nil {
 				changed[at] = item
 			}
 			continue
+		case int, float64, string:
+			if seen := s.seen(item); changed != nil {
+				changed[at] = seen
+				continue
+			} else if seen == item {
+				continue
+			}
 		}
 		value, err := s.forceDepth(plain(item), depth+1)
 		if err != nil {
@@ -115,7 +124,7 @@ func (s *session) forceMap(values map[string]any, depth int) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		result[key] = value
+		result[s.seen(key).(string)] = value
 	}
 	return result, nil
 }

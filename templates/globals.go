@@ -110,7 +110,7 @@ func now(c *invocation) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	at := c.run.session.engine.options.Now()
+	at := c.run.session.now()
 	if utc {
 		at = at.UTC()
 	}

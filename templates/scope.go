@@ -62,8 +62,9 @@ type sharedState struct {
 	active  []activeVariable
 	depth   int
 	steps   int
-	unsafe  bool // something that others have written has been read
-	foreign bool // and what it became may be a part of the text that was printed
+	unsafe  bool      // something that others have written has been read
+	foreign bool      // and what it became may be a part of the text that was printed
+	secrets *followed // nil: there are none
 }
 
 type activeVariable struct {
@@ -125,6 +126,7 @@ func (s *session) lookup(name string) (any, bool, error) {
 	if err != nil {
 		return nil, true, err
 	}
+	value = s.named(name, false, value)
 	s.values[name] = value
 	return value, true, nil
 }
@@ -138,7 +140,7 @@ func (s *session) demand(path string, raw any) (any, error) {
 		return plain(v.Value), nil
 	case string:
 		if !isTemplate(v) {
-			return v, nil
+			return s.given(v), nil
 		}
 		return s.renderVariable(path, v)
 	case map[string]any:
@@ -221,6 +223,7 @@ type lazyMap struct {
 	path    string
 	raw     map[string]any
 	values  map[string]any
+	secret  bool // by the name of what it is in
 }
 
 func (m *lazyMap) get(key string) (any, bool, error) {
@@ -235,8 +238,8 @@ func (m *lazyMap) get(key string) (any, bool, error) {
 	if err != nil {
 		return nil, true, err
 	}
-	m.values[key] = value
-	return value, true, nil
+	m.values[key] = m.session.named(key, m.secret, value)
+	return m.values[key], true, nil
 }
 
 // lazyList is a list of a variable whose elements are rendered when they are asked for.
@@ -245,6 +248,7 @@ type lazyList struct {
 	path    string
 	raw     []any
 	values  map[int]any
+	secret  bool // by the name of what it is in
 }
 
 func (l *lazyList) get(at int) (any, error) {
@@ -255,8 +259,8 @@ func (l *lazyList) get(at int) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.values[at] = value
-	return value, nil
+	l.values[at] = l.session.named("", l.secret, value)
+	return l.values[at], nil
 }
 
 // names returns what variables there are, for "did you mean".

@@ -119,7 +119,7 @@ type target struct {
 }
 
 func (s *textStatement) execute(r *run) error {
-	r.out.WriteString(s.text)
+	r.out.WriteString(r.session.given(s.text))
 	return nil
 }
 

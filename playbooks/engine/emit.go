@@ -16,7 +16,8 @@ type emitter struct {
 	mu        sync.Mutex
 	listeners []Listener
 	mask      func(string) string
-	left      int // how much of the event in hand may still be told
+	alone     func(string) string // masks what is a value by itself; nil: mask
+	left      int                 // how much of the event in hand may still be told
 }
 
 const (
@@ -28,9 +29,51 @@ const (
 	maximumEntries = 10_000
 )
 
+// whole masks a text that is a value by itself.
+func (m *emitter) whole(s string) string {
+	if m.alone != nil {
+		return m.alone(s)
+	}
+	return m.mask(s)
+}
+
+// named masks what a key says to be secret, however short it is.
+func (m *emitter) named(key string, x any) (string, bool) {
+	var s string
+	switch x := x.(type) {
+	case string:
+		s = x
+	case int, int64, float64:
+		s = fmt.Sprint(x)
+	default:
+		return "", false
+	}
+	if !inventory.SecretName(key) || !inventory.SecretValue(key, s) || len(s) >= inventory.MinimumSecret {
+		return "", false // of some length it is known, or it is a template
+	}
+	return "********", true
+}
+
+// letters are a text that was taken apart into pieces of one letter or two.
+func (m *emitter) letters(items []any) (any, bool) {
+	if len(items) < 2 || len(items) > maximumEntries {
+		return nil, false
+	}
+	var all strings.Builder
+	for _, x := range items {
+		s, ok := x.(string)
+		if !ok || utf8.RuneCountInString(s) > 2 {
+			return nil, false
+		}
+		all.WriteString(s)
+	}
+	masked := m.whole(all.String())
+	return []any{masked}, masked != all.String()
+}
+
 // tell masks a text and cuts it, in that order: half a secret would not be known for one.
 func (m *emitter) tell(s string) string {
-	s = m.mask(s)
+	s = m.whole(s)
 	keep := min(maximumText, max(m.left, 0))
 	m.left -= min(len(s), keep)
 	if len(s) <= keep {
@@ -103,8 +146,8 @@ func (m *emitter) value(v any) any {
 		return v
 	case int, int64, float64:
 		// A number that is a secret as a whole; a part of a longer one is none.
-		if s := fmt.Sprint(v); len(s) >= inventory.MinimumSecret {
-			if masked := m.mask(s); masked != s && strings.Trim(masked, "*") == "" {
+		if s := fmt.Sprint(v); s != "" {
+			if masked := m.whole(s); masked != s && strings.Trim(masked, "*") == "" {
 				return masked
 			}
 		}
@@ -121,10 +164,17 @@ func (m *emitter) value(v any) any {
 				out["…"] = fmt.Sprintf("%d more are not shown", len(v)-n)
 				break
 			}
+			if masked, ok := m.named(k, v[k]); ok {
+				out[m.tell(k)] = masked
+				continue
+			}
 			out[m.tell(k)] = m.value(v[k])
 		}
 		return out
 	case []any:
+		if masked, ok := m.letters(v); ok {
+			return masked
+		}
 		out := make([]any, 0, min(len(v), maximumEntries))
 		for i, x := range v {
 			m.left -= 16

@@ -180,6 +180,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		hosts: map[string]*host{}, links: map[string]*link{}, start: newStartAt(o.StartAtTask),
 		events: &emitter{listeners: o.Listeners, mask: o.Secrets.Mask},
 	}
+	if s, ok := o.Secrets.(interface{ MaskValue(string) string }); ok {
+		r.events.alone = s.MaskValue
+	}
 	r.locks = newLocks(o)
 	r.halting.now = make(chan struct{})
 	if o.BecomePassword != "" {
