@@ -10,14 +10,19 @@ import (
 	"github.com/polarbook/polarbook/tasks/dma"
 )
 
-// found asks who leads, and keeps why nobody can be believed to.
-func (c *clusterArgs) found(ctx context.Context, h Host, list []wantedNode, patience time.Duration) memberFound {
+// found asks who leads, and keeps why nobody can be believed to. An error is about a change of the members that does not
+// end: what the nodes say meanwhile is nothing to go by.
+func (c *clusterArgs) found(ctx context.Context, h Host, list []wantedNode, patience time.Duration) (memberFound, error) {
 	leader, survey, err := c.leader(ctx, h, list, patience)
 	found := memberFound{Leader: leader, Survey: survey}
+	var changing *changingError
+	if errors.As(err, &changing) {
+		return found, err
+	}
 	if err != nil {
 		found.NoLeader = err.Error()
 	}
-	return found
+	return found, nil
 }
 
 // downPatience is for how long a node may have no server at all before nobody waits for it any longer: one that changes
@@ -31,7 +36,9 @@ func (c *clusterArgs) await(ctx context.Context, h Host, list []wantedNode, limi
 	said := ""
 	var down time.Time // since when saw is that a server is gone
 	for {
-		survey = c.survey(ctx, h, list)
+		if survey, err = c.survey(ctx, h, list); err != nil {
+			return leader, survey, saw, err
+		}
 		if leader, err = leads(survey); err != nil {
 			saw = err.Error()
 		} else {

@@ -25,10 +25,15 @@ import (
 //   - On both the server has to prove by SCRAM that it knows the password. It is asked for by another method only where
 //     the node's own pg_hba.conf says so, and in clear never.
 func (c *clusterArgs) connect(ctx context.Context, host Host, n wantedNode) (*pgx.Conn, error) {
+	return c.connectAs(ctx, host, n, "")
+}
+
+// connectAs opens one that pg_stat_activity shows by that name.
+func (c *clusterArgs) connectAs(ctx context.Context, host Host, n wantedNode, session string) (*pgx.Conn, error) {
 	login := dma.Login{
 		Address:  dma.Address{Host: "127.0.0.1", Port: n.Address.Port},
 		Database: c.LoginDB, User: c.LoginUser, Password: c.LoginPassword,
-		Accept: dma.SCRAM,
+		Accept: dma.SCRAM, Session: session,
 	}
 	reached := false
 	socket := login

@@ -48,8 +48,9 @@ type dropChange struct {
 func (d *dropAction) Probe() string { return "" }
 
 func (d *dropAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
-	f.Value = d.args.found(ctx, h, d.list, electionPatience)
-	return f, nil
+	found, err := d.args.found(ctx, h, d.list, electionPatience)
+	f.Value = found
+	return f, err
 }
 
 func (d *dropAction) Plan(f Found) (Plan, error) {

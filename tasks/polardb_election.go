@@ -45,8 +45,9 @@ type electionAction struct {
 func (e *electionAction) Probe() string { return "" }
 
 func (e *electionAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
-	f.Value = e.args.found(ctx, h, e.list, time.Duration(e.args.Wait)*time.Second)
-	return f, nil
+	found, err := e.args.found(ctx, h, e.list, time.Duration(e.args.Wait)*time.Second)
+	f.Value = found
+	return f, err
 }
 
 func (e *electionAction) Plan(f Found) (Plan, error) {

@@ -69,13 +69,10 @@ func (m *memberAction) Ask(ctx context.Context, h Host, f Found) (Found, error) 
 		return f, err
 	}
 	m.node = node
-	leader, survey, err := m.args.leader(ctx, h, m.list, electionPatience)
-	found := memberFound{Node: node, Leader: leader, Survey: survey}
-	if err != nil {
-		found.NoLeader = err.Error()
-	}
+	found, err := m.args.found(ctx, h, m.list, electionPatience)
+	found.Node = node
 	f.Value = found
-	return f, nil
+	return f, err
 }
 
 // What to do with a member.

@@ -79,7 +79,11 @@ func (m *metaAction) Ask(ctx context.Context, h Host, probed Found) (Found, erro
 	}
 	if m.args.Alone {
 		// Nobody is waited for: a node that goes on alone has found before that there is none.
-		if leader, err := leads(m.args.survey(ctx, h, m.list)); err == nil {
+		survey, err := m.args.survey(ctx, h, m.list)
+		if err != nil {
+			return probed, err
+		}
+		if leader, err := leads(survey); err == nil {
 			found.Leader = leader.Node
 		}
 	} else if kind := s.metaNames(self.Address); !m.args.Founder && (kind == metaMember || found.Logger && !s.ready(kind)) {

@@ -209,6 +209,10 @@ const startPause = 500 * time.Millisecond
 
 // own opens a session with a node's server that nobody else uses. Whoever asks for it closes it.
 func (c *clusterArgs) own(ctx context.Context, h Host, node string) (*pgx.Conn, error) {
+	return c.ownAs(ctx, h, node, "")
+}
+
+func (c *clusterArgs) ownAs(ctx context.Context, h Host, node, session string) (*pgx.Conn, error) {
 	list, err := c.nodes()
 	if err != nil {
 		return nil, err
@@ -221,20 +225,7 @@ func (c *clusterArgs) own(ctx context.Context, h Host, node string) (*pgx.Conn, 
 	if err != nil {
 		return nil, err
 	}
-	return c.connect(ctx, host, n)
-}
-
-// command runs one membership statement on a session of its own, because it may hang for as long as the engine likes.
-func (c *clusterArgs) command(ctx context.Context, h Host, on dma.View, statement string, limit time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	conn, err := c.own(ctx, h, on.Node)
-	if err != nil {
-		return err
-	}
-	defer (&session{conn: conn}).Close()
-	h.Say("on " + on.Node + ": " + statement)
-	return dma.Command(ctx, conn, statement)
+	return c.connectAs(ctx, host, n, session)
 }
 
 // session is a connection kept for the run, used by one at a time.
@@ -258,8 +249,8 @@ func (s *session) Close() error {
 	return s.conn.Close(ctx)
 }
 
-// survey asks all nodes at once, each within lookLimit.
-func (c *clusterArgs) survey(ctx context.Context, h Host, list []wantedNode) dma.Survey {
+// glance asks all nodes at once, each within lookLimit. Whoever acts on what they say asks for a survey instead.
+func (c *clusterArgs) glance(ctx context.Context, h Host, list []wantedNode) dma.Survey {
 	survey := make(dma.Survey, len(list))
 	var wg sync.WaitGroup
 	for i, n := range list {
@@ -299,7 +290,10 @@ func (c *clusterArgs) leader(ctx context.Context, h Host, list []wantedNode, pat
 	deadline := time.Now().Add(patience)
 	said := ""
 	for {
-		survey := c.survey(ctx, h, list)
+		survey, err := c.survey(ctx, h, list)
+		if err != nil {
+			return dma.View{}, survey, err
+		}
 		leader, err := leads(survey)
 		if err == nil || ctx.Err() != nil || time.Now().After(deadline) || nobodyWillLead(survey) {
 			return leader, survey, err

@@ -85,7 +85,7 @@ type passwordsAction struct {
 func (p *passwordsAction) Probe() string { return "" }
 
 func (p *passwordsAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
-	survey := p.args.survey(ctx, h, p.list)
+	survey := p.args.glance(ctx, h, p.list)
 	if err := passwordRefused(survey, p.args.LoginUser); err != nil {
 		f.Value = passwordsFound{refused: err}
 		return f, nil

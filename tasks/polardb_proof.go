@@ -46,7 +46,9 @@ func (p *proofAction) Probe() string { return "" }
 // Ask looks at the cluster as it is, in check mode only: otherwise Apply waits until it is as wanted.
 func (p *proofAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
 	if p.check {
-		f.Value = p.args.survey(ctx, h, p.list)
+		survey, err := p.args.survey(ctx, h, p.list)
+		f.Value = survey
+		return f, err
 	}
 	return f, nil
 }

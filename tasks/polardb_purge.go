@@ -68,7 +68,11 @@ type purgeFound struct {
 func (p *purgeAction) Probe() string { return "" }
 
 func (p *purgeAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
-	found := purgeFound{memberFound: p.args.found(ctx, h, p.list, electionPatience)}
+	members, err := p.args.found(ctx, h, p.list, electionPatience)
+	if err != nil {
+		return f, err
+	}
+	found := purgeFound{memberFound: members}
 	if found.NoLeader == "" {
 		on, err := nodeNamed(p.list, found.Leader.Node)
 		if err != nil {
@@ -238,35 +242,32 @@ func listed(list []wantedNode, values map[string]any) string {
 // send purges, with the number set where the engine reads it, and not left there.
 func (p *purgeAction) send(ctx context.Context, h Host, change purgeChange) error {
 	on := change.found.Leader
-	conn, err := p.args.own(ctx, h, on.Node)
-	if err != nil {
+	return p.args.changing(ctx, h, on, func(conn *pgx.Conn) error {
+		run := func(ctx context.Context, statement string) error {
+			h.Say("on " + on.Node + ": " + statement)
+			return dma.Command(ctx, conn, statement)
+		}
+		limited, cancel := context.WithTimeout(ctx, 60*time.Second)
+		defer cancel()
+		dialect := change.found.Dialect
+		statement := dialect.Purge(change.index)
+		if change.force {
+			statement = dialect.ForcePurge(change.index)
+		}
+		if dialect == dma.PurgeTo {
+			return run(limited, statement)
+		}
+		if err := run(limited, dma.SetPurgeNumber(change.index)); err != nil {
+			return err
+		}
+		err := run(limited, statement)
+		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+		defer cancel()
+		if left := run(after, dma.SetPurgeNumber(0)); left != nil {
+			return errors.Join(err, fmt.Errorf("%d is still the number that the next PURGE LOGS on %s will use: %w", change.index, on.Node, left))
+		}
 		return err
-	}
-	defer (&session{conn: conn}).Close()
-	run := func(ctx context.Context, statement string) error {
-		h.Say("on " + on.Node + ": " + statement)
-		return dma.Command(ctx, conn, statement)
-	}
-	limited, cancel := context.WithTimeout(ctx, 60*time.Second)
-	defer cancel()
-	dialect := change.found.Dialect
-	statement := dialect.Purge(change.index)
-	if change.force {
-		statement = dialect.ForcePurge(change.index)
-	}
-	if dialect == dma.PurgeTo {
-		return run(limited, statement)
-	}
-	if err := run(limited, dma.SetPurgeNumber(change.index)); err != nil {
-		return err
-	}
-	err = run(limited, statement)
-	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
-	defer cancel()
-	if left := run(after, dma.SetPurgeNumber(0)); left != nil {
-		return errors.Join(err, fmt.Errorf("%d is still the number that the next PURGE LOGS on %s will use: %w", change.index, on.Node, left))
-	}
-	return err
+	})
 }
 
 // freed says what a forced purge did, which no view shows.

@@ -103,13 +103,16 @@ type singletonChange struct {
 func (s *singletonAction) Probe() string { return "" }
 
 func (s *singletonAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
-	found := s.args.found(ctx, h, s.list, 0)
+	found, err := s.args.found(ctx, h, s.list, 0)
+	if err != nil {
+		return f, err
+	}
 	// Where all others are given up and the survivor takes no connections, no election can come of waiting.
 	if _, waits := s.waiting(found.Survey); found.NoLeader != "" && !waits {
-		found = s.args.found(ctx, h, s.list, time.Duration(s.args.Wait)*time.Second)
+		found, err = s.args.found(ctx, h, s.list, time.Duration(s.args.Wait)*time.Second)
 	}
 	f.Value = found
-	return f, nil
+	return f, err
 }
 
 func (s *singletonAction) Plan(f Found) (Plan, error) {
@@ -436,7 +439,7 @@ const patience = 25 * time.Second
 // stuck waits until the survivor answers, or has refused connections for too long.
 func (s *singletonAction) stuck(ctx context.Context, h Host, survivor dma.View) (bool, error) {
 	for began := time.Now(); ; {
-		v, _ := s.args.survey(ctx, h, s.list).Of(survivor.Node)
+		v, _ := s.args.glance(ctx, h, s.list).Of(survivor.Node)
 		switch {
 		case ctx.Err() != nil:
 			return false, ctx.Err()

@@ -38,6 +38,7 @@ var polardbStatusModule = Define(Module{
 
 type statusArgs struct {
 	clusterArgs
+	Settled             bool   `arg:"settled" default:"no" doc:"wait until no node runs a statement that changes the members"`
 	Details             bool   `arg:"details" default:"no" doc:"ask each node for its version and settings, and its host for its disks, too"`
 	ReplicationUser     string `arg:"replication_user" doc:"the role that members replicate with"`
 	ReplicationPassword string `arg:"replication_password,secret" doc:"the password that the inventory gives for it: another in the cluster counts as not as wanted"`
@@ -59,7 +60,15 @@ type statusFound struct {
 func (s *statusAction) Probe() string { return "" }
 
 func (s *statusAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
-	found := statusFound{survey: s.args.survey(ctx, h, s.list)}
+	found := statusFound{}
+	if s.args.Settled {
+		var err error
+		if found.survey, err = s.args.survey(ctx, h, s.list); err != nil {
+			return f, err
+		}
+	} else {
+		found.survey = s.args.glance(ctx, h, s.list)
+	}
 	if s.args.Details {
 		found.details = s.args.details(ctx, h, s.list, found.survey)
 	}
@@ -103,6 +112,9 @@ func (s *statusAction) Plan(f Found) (Plan, error) {
 	}
 	if doubt := found.passwords.doubt(s.args.ReplicationUser, s.args.ReplicationPassword); doubt != nil {
 		wrong = append(wrong, doubt.Error())
+	}
+	if text, sent := inHand(survey); sent {
+		remarks = append(remarks, "the members are being changed, "+text)
 	}
 	members := clusterMembers(survey, leader, s.list)
 	table := memberTable(members)

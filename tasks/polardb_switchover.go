@@ -56,8 +56,9 @@ type switchoverChange struct {
 func (s *switchoverAction) Probe() string { return "" }
 
 func (s *switchoverAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
-	f.Value = s.args.found(ctx, h, s.list, electionPatience)
-	return f, nil
+	found, err := s.args.found(ctx, h, s.list, electionPatience)
+	f.Value = found
+	return f, err
 }
 
 func (s *switchoverAction) Plan(f Found) (Plan, error) {
@@ -190,7 +191,10 @@ func (s *switchoverAction) Apply(ctx context.Context, h Host, p Plan) (Result, e
 		return Result{}, errors.New("the switchover was not planned")
 	}
 	from, to := change.from, change.to
-	survey := s.args.survey(ctx, h, s.list)
+	survey, err := s.args.survey(ctx, h, s.list)
+	if err != nil {
+		return Result{}, err
+	}
 	alive := living(survey, from, s.list)
 	if change.lift > change.weight {
 		if err := s.args.command(ctx, h, from, dma.ChangeWeight(to.Address, change.lift), 90*time.Second); err != nil {
@@ -273,7 +277,10 @@ func (s *switchoverAction) handOver(ctx context.Context, h Host, to wantedNode) 
 	var told time.Time // zero until the leader was told
 	by, saw, said := "", "", ""
 	for {
-		survey := s.args.survey(ctx, h, s.list)
+		survey, err := s.args.survey(ctx, h, s.list)
+		if err != nil {
+			return err
+		}
 		leader, err := leads(survey)
 		switch {
 		case ctx.Err() != nil:

@@ -57,7 +57,11 @@ type tablespace struct {
 
 // askTablespaces asks whoever leads, once; nobody does: none.
 func (c *clusterArgs) askTablespaces(ctx context.Context, h Host, list []wantedNode) ([]tablespace, error) {
-	leader, err := c.survey(ctx, h, list).Leader()
+	survey, err := c.survey(ctx, h, list)
+	if err != nil {
+		return nil, err
+	}
+	leader, err := survey.Leader()
 	if err != nil {
 		return []tablespace{}, nil //nolint:nilerr // whoever needs a leader waits for one, and says so
 	}

@@ -56,10 +56,10 @@ func (t *turnAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
 	if t.check {
 		patience = 0
 	}
-	found := t.args.found(ctx, h, t.list, patience)
+	found, err := t.args.found(ctx, h, t.list, patience)
 	found.Node = t.node
 	f.Value = found
-	return f, nil
+	return f, err
 }
 
 func (t *turnAction) choose(h Host) (err error) {

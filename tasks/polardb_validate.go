@@ -123,7 +123,7 @@ func (v *validateAction) Ask(ctx context.Context, h Host, probed Found) (Found, 
 	t.read(string(r.Stdout))
 	if a.Joins && !t.same {
 		// Nobody is waited for.
-		if leader, err := a.survey(ctx, h, v.list).Leader(); err == nil {
+		if leader, err := a.glance(ctx, h, v.list).Leader(); err == nil {
 			t.leader = v.floorOf(ctx, h, leader.Node)
 		}
 	}

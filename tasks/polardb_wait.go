@@ -54,7 +54,10 @@ func (w *waitAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
 
 func (w *waitAction) look(ctx context.Context, h Host) (waitFound, error) {
 	if w.args.For == "leader" {
-		survey := w.args.survey(ctx, h, w.list)
+		survey, err := w.args.survey(ctx, h, w.list)
+		if err != nil {
+			return waitFound{}, err
+		}
 		leader, err := leads(survey)
 		if refused := passwordRefused(survey, w.args.LoginUser); err != nil && refused != nil {
 			return waitFound{}, refused // no wait will help

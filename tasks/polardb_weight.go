@@ -81,13 +81,9 @@ type weightAction struct {
 func (w *weightAction) Probe() string { return "" }
 
 func (w *weightAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
-	leader, survey, err := w.args.leader(ctx, h, w.list, electionPatience)
-	found := memberFound{Leader: leader, Survey: survey}
-	if err != nil {
-		found.NoLeader = err.Error()
-	}
+	found, err := w.args.found(ctx, h, w.list, electionPatience)
 	f.Value = found
-	return f, nil
+	return f, err
 }
 
 func (w *weightAction) Plan(f Found) (Plan, error) {

@@ -1,6 +1,7 @@
 package dma
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -22,6 +23,8 @@ type Login struct {
 	// Accept is the one proof that the server may ask for: SCRAM, which it cannot do without knowing the password itself;
 	// MD5, or Nothing. "" is SCRAM. A password is never sent in clear.
 	Accept string
+	// Session is the application_name; "": polarbook.
+	Session string
 	// Dial connects to the server; nil dials from this machine.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Timeout bounds connecting and authenticating; 0 is 10 s.
@@ -56,7 +59,7 @@ func Connect(ctx context.Context, l Login) (*pgx.Conn, error) {
 	}
 	cfg.Fallbacks, cfg.ValidateConnect = nil, nil
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
-	cfg.RuntimeParams = map[string]string{"client_encoding": "UTF8", "application_name": "polarbook"}
+	cfg.RuntimeParams = map[string]string{"client_encoding": "UTF8", "application_name": cmp.Or(l.Session, "polarbook")}
 	cfg.ConnectTimeout = l.Timeout
 	if cfg.ConnectTimeout == 0 {
 		cfg.ConnectTimeout = 10 * time.Second

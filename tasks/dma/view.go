@@ -44,6 +44,9 @@ type View struct {
 	DelayElection            bool
 	DelayTimeout, DelaySince string
 
+	// Changes are the statements of others that it runs: see Change.
+	Changes []Change
+
 	// Cluster is polar_dma_cluster_status and Replicas pg_stat_replication. Both mean something only on the leader:
 	// everywhere else the local row says leader, and the others 0.
 	Cluster  []Member
@@ -94,6 +97,7 @@ func (v View) Leads() string {
 
 const viewQuery = `select pg_is_in_recovery(), (select system_identifier from pg_control_system()), pg_last_wal_replay_lsn(), pg_last_wal_receive_lsn(), pg_last_xact_replay_timestamp(),
  current_setting('polar_dma_delay_election', true), current_setting('polar_dma_delay_election_timeout', true);
+` + changeQuery + `;
 select server_id, current_term, current_leader, commit_index, last_log_term, last_log_index, paxos_role, vote_for from polar_dma_member_status;
 select cluster_id, purge_index, member_info_str, learner_info_str from polar_dma_meta_status;
 select flushed_lsn, commit_index || ':' || synced_tli || ':' || synced_lsn from polar_dma_consensus_status;
@@ -106,7 +110,7 @@ func Look(ctx context.Context, conn *pgx.Conn, node string, at Address) View {
 	results, err := conn.PgConn().Exec(ctx, viewQuery).ReadAll()
 	if Code(err) == "42P01" && len(results) > 0 && results[0].Err == nil {
 		v.NoViews = true
-		results, err = results[:1], nil
+		results, err = results[:min(2, len(results))], nil
 	}
 	if err == nil {
 		err = v.read(results)
@@ -137,8 +141,8 @@ func delaySince(ctx context.Context, conn *pgx.Conn) string {
 }
 
 func (v *View) read(results []*pgconn.Result) error {
-	if len(results) != 6 && !v.NoViews {
-		return fmt.Errorf("the server answered %d of 6 questions", len(results))
+	if len(results) != 7 && !v.NoViews {
+		return fmt.Errorf("the server answered %d of 7 questions", len(results))
 	}
 	var errs []error
 	for i, result := range results {
@@ -150,19 +154,21 @@ func (v *View) read(results []*pgconn.Result) error {
 				v.ReplayLSN, v.ReceiveLSN, v.LastXact = r.text(), r.text(), r.text()
 				v.DelayElection, v.DelayTimeout = r.text() == "on", r.text()
 			case 1:
+				v.change(r)
+			case 2:
 				v.Status = Status{ServerID: r.int(), Term: r.int(), Leader: r.int(), CommitIndex: r.int(), LastLogTerm: r.int(),
 					LastLogIndex: r.int(), Role: Role(r.int()), VoteFor: r.int()}
-			case 2:
+			case 3:
 				v.ClusterID, v.PurgeIndex = r.int(), r.int()
 				members, err := ParseMembers(r.text())
 				errs = append(errs, err)
 				v.Members, v.Learners = members, r.text()
-			case 3:
-				v.FlushedLSN, v.LoggerStart = r.text(), r.text()
 			case 4:
+				v.FlushedLSN, v.LoggerStart = r.text(), r.text()
+			case 5:
 				v.Cluster = append(v.Cluster, Member{ServerID: r.int(), IPPort: r.text(), MatchIndex: r.int(), NextIndex: r.int(),
 					Role: Role(r.int()), ForceSync: r.boolean(), Weight: int(r.int()), LearnerSource: r.int()})
-			case 5:
+			case 6:
 				v.Replicas = append(v.Replicas, Replica{ClientAddr: r.address(), AppName: r.text(), State: r.text(), SentLSN: r.text(),
 					WriteLSN: r.text(), FlushLSN: r.text(), ReplayLSN: r.text(), WriteLag: r.text(), FlushLag: r.text(), ReplayLag: r.text()})
 			}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 // refused runs a statement that must fail with one of the consensus library's texts.
@@ -138,6 +140,49 @@ func TestDMACommandsCannotBeInterrupted(t *testing.T) {
 		}
 		if state(err) != "XX000" || !strings.Contains(message(err), "consesus command due to user request") {
 			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// A statement whose client is gone goes on, and so does the one that waits for it. pg_stat_activity shows both until they
+// end.
+func TestDMACommandsOutliveTheirClients(t *testing.T) {
+	each(t, func(t *testing.T, e *engine) {
+		nodes := newNodes(t, e, 2)
+		nodes[0].change = 4 * time.Second
+		a := leader(t, nodes)
+		add := fmt.Sprintf("ALTER SYSTEM DMA ADD FOLLOWER '%s'", nodes[1].address())
+		queued := fmt.Sprintf("ALTER SYSTEM DMA CHANGE NODE '%s' WEIGHT TO 7", a.address())
+		for i, statement := range []string{add, queued} {
+			conn := a.session()
+			if _, err := conn.Exec(t.Context(), "set application_name = 'gone'"); err != nil {
+				t.Fatal(err)
+			}
+			raw, err := conn.PgConn().Hijack()
+			if err != nil {
+				t.Fatal(err)
+			}
+			raw.Frontend.Send(&pgproto3.Query{String: statement})
+			if err := raw.Frontend.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			_ = raw.Conn.Close() // no goodbye
+			eventually(t, e.within(5*time.Second), "pg_stat_activity shows the statement", func() bool {
+				return must[int64](a, "select count(*) from pg_stat_activity where application_name = 'gone' and state = 'active' and query ilike 'alter system dma%'") == int64(i+1)
+			})
+		}
+		time.Sleep(500 * time.Millisecond)
+		if n := must[int64](a, "select count(*) from pg_stat_activity where application_name = 'gone' and state = 'active'"); n != 2 {
+			t.Errorf("%d statements are at work once their clients are gone, not 2", n)
+		}
+		eventually(t, e.within(10*time.Second), "both end", func() bool {
+			return must[int64](a, "select count(*) from pg_stat_activity where application_name = 'gone'") == 0
+		})
+		if role := must[int32](a, "select role from polar_dma_cluster_status where ip_port = $1", nodes[1].member()); role != 3 {
+			t.Errorf("the addition left role %d behind, want a learner", role)
+		}
+		if weight := must[int32](a, "select election_weight from polar_dma_cluster_status where ip_port = $1", a.member()); weight != 7 {
+			t.Errorf("the queued statement had no effect: weight %d", weight)
 		}
 	})
 }

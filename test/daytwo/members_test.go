@@ -21,6 +21,7 @@ func TestMembers(t *testing.T) {
 	step("switchover", switchover)
 	step("switchover, refused", switchoverRefused)
 	step("weights", weights)
+	step("a change that outlived its run", outlived)
 	step("election", election)
 	step("promote and demote", votes)
 	step("a weight is kept", weightKept)

@@ -118,6 +118,11 @@ func (c *session) set(_ context.Context, s *sql.Statement) (*sql.Result, error) 
 		value = text
 	}
 	c.settings[name] = value
+	if name == "application_name" {
+		c.mu.Lock()
+		c.application = value
+		c.mu.Unlock()
+	}
 	return &sql.Result{Tag: "SET"}, nil
 }
 
