@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 )
@@ -118,7 +119,7 @@ func (s source) readINIHost(line string, g *group, position Position) error {
 		at := Position{position.File, position.Line, word.column}
 		name, text, ok := strings.Cut(word.text, "=")
 		if !ok {
-			return errorAt(at, "expected name=value after the host, got %q", word.text)
+			return errorAt(at, "expected name=value after the host, got %s", quoted(line, word.text))
 		}
 		for _, h := range hosts {
 			h.vars.set(name, iniValue(text), at)
@@ -130,7 +131,7 @@ func (s source) readINIHost(line string, g *group, position Position) error {
 func readINIVariable(line string, g *group, position Position) error {
 	name, text, ok := strings.Cut(line, "=")
 	if !ok {
-		return errorAt(position, "expected name=value in [%s:vars], got %q", g.name, line)
+		return errorAt(position, "expected name=value in [%s:vars], got %s", g.name, quoted(line, line))
 	}
 	return setGroupVariable(g, strings.TrimSpace(name), iniValue(strings.TrimSpace(text)), position)
 }
@@ -204,4 +205,15 @@ func splitWords(line string) ([]word, *wordError) {
 		words = append(words, word{text.String(), column})
 	}
 	return words, nil
+}
+
+// quoted is a part of a line for an error, unless the line has a secret in it: what looks like the next word may be a
+// part of one.
+func quoted(line, part string) string {
+	for _, word := range strings.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(" \t=:\"'", r) }) {
+		if SecretName(word) {
+			return mask
+		}
+	}
+	return fmt.Sprintf("%q", part)
 }

@@ -79,7 +79,7 @@ func maskLine(line string) string {
 		}
 		end := valueEnd(line, assigned, strings.ContainsAny(b.String(), "{["))
 		value := strings.Trim(line[:end], " \t\"'")
-		if strings.HasPrefix(value, "{{") || strings.HasPrefix(value, "!") && len(value) < 8 || !SecretValue(name, value) {
+		if onlyTemplate(value) || value == "!vault" || !SecretValue(name, value) {
 			continue
 		}
 		if strings.HasPrefix(value, "{") || strings.HasPrefix(value, "[") { // all that it holds
@@ -89,6 +89,19 @@ func maskLine(line string) string {
 		line = line[end:]
 	}
 }
+
+// onlyTemplate says that a value is a template that says where to find a secret, and has no text in it that may be one.
+func onlyTemplate(value string) bool {
+	inner, ok := strings.CutPrefix(value, "{{")
+	if !ok {
+		return false
+	}
+	inner, ok = strings.CutSuffix(inner, "}}")
+	return ok && !strings.Contains(inner, "}}") && !strings.ContainsAny(looked.ReplaceAllString(inner, ""), `"'`)
+}
+
+// looked is where a template looks something up: the name of an environment variable or of a file.
+var looked = regexp.MustCompile(`(?:lookup|query|q)\(\s*(?:'[^']*'|"[^"]*")\s*(?:,\s*(?:'[^']*'|"[^"]*")\s*)?`)
 
 // nearly says that a name is nearly one of a secret, a misspelt one perhaps: that is what a line with an error has.
 func nearly(name string) bool {

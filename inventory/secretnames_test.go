@@ -51,6 +51,20 @@ func TestMaskNamed(t *testing.T) {
 	}
 }
 
+func TestMaskLine(t *testing.T) {
+	file := strings.Split("all:\n  port: 5432\n  list_passwords:\n  - one\n  - [two\n  credentials:\n    web: three\n    more:\n    - four\n  private_key: |\n    five\n\n   six\nseven\nhosts:\n  node1: eight\n  token: 'nine\n    ten'\n  path: eleven\n", "\n")
+	for line, want := range map[int]string{
+		2: "  port: 5432", 4: "  - " + mask, 5: "  - " + mask, 7: "    web: " + mask, 8: "    more:", 9: "    - " + mask, 11: "    " + mask, 13: "   " + mask, 14: mask, 16: "  node1: eight", 17: "  token: " + mask, 18: "    " + mask, 19: "  path: eleven",
+	} {
+		if got := MaskLine(file, line); got != want {
+			t.Errorf("line %d is shown as %q, want %q", line, got, want)
+		}
+	}
+	if got := MaskIn(file, 0, "unknown anchor 'three' at port 5432"); got != "unknown anchor '"+mask+"' at port 5432" {
+		t.Error(got)
+	}
+}
+
 // TestForms sends random secrets through what writes values, and looks for what is left of them.
 func TestForms(t *testing.T) {
 	random := rand.New(rand.NewSource(7))

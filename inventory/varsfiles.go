@@ -117,12 +117,15 @@ func readVarsFile(path string) (variables, error) {
 		return result, errorAt(Position{path, 1, 1}, "files encrypted with ansible-vault are not supported")
 	}
 	root, err := ParseYAML(path, data)
-	if err != nil || root == nil {
-		return result, err
+	if err != nil {
+		return result, conceal(data, err)
+	}
+	if root == nil {
+		return result, nil
 	}
 	decoded, err := DecodeYAML(root)
 	if err != nil {
-		return result, InFile(path, err)
+		return result, conceal(data, InFile(path, err))
 	}
 	values, ok := decoded.(map[string]any)
 	if !ok || root.Kind != yaml.MappingNode {

@@ -6,6 +6,13 @@ import (
 
 // readYAML reads an inventory in YAML or JSON: a mapping of groups, each with hosts, vars, children.
 func (s source) readYAML(data []byte) error {
+	if err := s.readGroups(data); err != nil {
+		return conceal(data, err)
+	}
+	return nil
+}
+
+func (s source) readGroups(data []byte) error {
 	root, err := ParseYAML(s.path, data)
 	if err != nil || root == nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/templates"
 )
@@ -244,7 +245,12 @@ func (l *loader) warn(at Position, width int, hint, format string, args ...any) 
 func (l *loader) problem(at Position, width int, hint, msg string) *Error {
 	e := &Error{Pos: at, Msg: msg, Hint: hint, Width: width}
 	if f := l.files[at.File]; f != nil && at.Line >= 1 && at.Line <= len(f.lines) {
-		e.Line = printable(strings.TrimRight(f.lines[at.Line-1], " \t\r"))
+		e.Line = printable(strings.TrimRight(inventory.MaskLine(f.lines, at.Line), " \t\r"))
+		line := at.Line
+		if strings.Contains(msg, "unknown anchor") { // which may be on another line
+			line = 0
+		}
+		e.Msg = inventory.MaskIn(f.lines, line, msg)
 		if width == 0 {
 			e.Width = wordAt(e.Line, at.Column)
 		}

@@ -179,7 +179,7 @@ func (s *session) renderVariable(path, source string) (any, error) {
 	defer func() { s.shared.active = s.shared.active[:len(s.shared.active)-1] }()
 	value, err := s.render(source)
 	if err != nil {
-		return nil, fmt.Errorf("the variable %s: %w", path, err)
+		return nil, fmt.Errorf("the variable %s: %w", path, s.unquoted(path, err))
 	}
 	return value, nil
 }

@@ -2,7 +2,9 @@ package templates
 
 import (
 	"encoding/json"
+	"errors"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -346,4 +348,21 @@ func (f *followed) one(secret string) string {
 	}
 	f.Add(secret)
 	return secret
+}
+
+// unquoted is an error of a variable without what it quotes of it, where that is a secret by its name.
+func (s *session) unquoted(path string, err error) error {
+	f := s.shared.secrets
+	var quoting *Error
+	if f == nil || !errors.As(err, &quoting) || quoting.Text == "" {
+		return err
+	}
+	for _, name := range strings.FieldsFunc(path, func(r rune) bool { return r == '.' || r == '[' || r == ']' }) {
+		if f.SecretName(name) {
+			bare := *quoting
+			bare.Text = "********"
+			return &bare
+		}
+	}
+	return err
 }

@@ -72,24 +72,28 @@ func (o *hostOptions) extraVars(warn func(string)) (vars map[string]any, where m
 		} else if !strings.HasPrefix(strings.TrimSpace(text), "{") && !strings.HasPrefix(strings.TrimSpace(text), "[") {
 			more, err := keyValues(text)
 			if err != nil {
-				return nil, nil, err
+				return nil, nil, fmt.Errorf("-e %s: %w", inventory.MaskRest(text), err)
 			}
 			for k, v := range more {
 				vars[k], where[k] = v, inventory.Position{File: "-e"}
 			}
 			continue
 		}
+		shown := from
+		if mode == 0 {
+			shown = inventory.MaskRest(from)
+		}
 		var node yaml.Node
 		if err := yaml.Unmarshal([]byte(text), &node); err != nil {
-			return nil, nil, fmt.Errorf("read %s: %w", from, err)
+			return nil, nil, fmt.Errorf("read %s: %s", shown, inventory.MaskIn(strings.Split(text, "\n"), 0, err.Error()))
 		}
 		value, err := inventory.DecodeYAML(&node)
 		if err != nil {
-			return nil, nil, fmt.Errorf("read %s: %w", from, err)
+			return nil, nil, fmt.Errorf("read %s: %s", shown, inventory.MaskIn(strings.Split(text, "\n"), 0, err.Error()))
 		}
 		more, ok := value.(map[string]any)
 		if !ok && value != nil {
-			return nil, nil, fmt.Errorf("%s must hold variables (a dict)", from)
+			return nil, nil, fmt.Errorf("%s must hold variables (a dict)", shown)
 		}
 		if w := inventory.Exposed(from, mode, more); w != "" && mode != 0 {
 			warn(w)
@@ -124,7 +128,7 @@ func keyValues(text string) (map[string]any, error) {
 	for rest != "" {
 		name, after, ok := strings.Cut(rest, "=")
 		if !ok || strings.ContainsAny(name, " \t'\"") || name == "" {
-			return nil, fmt.Errorf("-e %s: must be key=value, YAML or JSON in braces, or @FILE", text)
+			return nil, errors.New("must be key=value, YAML or JSON in braces, or @FILE")
 		}
 		var value strings.Builder
 		quote := rune(0)
@@ -145,7 +149,7 @@ func keyValues(text string) (map[string]any, error) {
 			}
 		}
 		if quote != 0 {
-			return nil, fmt.Errorf("-e %s: a quote is not closed", text)
+			return nil, errors.New("a quote is not closed")
 		}
 		vars[name] = value.String()
 		rest = strings.TrimSpace(after[end:])

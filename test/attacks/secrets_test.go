@@ -137,10 +137,25 @@ func TestSecretsInErrors(t *testing.T) {
 		l.write("inventory.yml", inventory)
 		held(inventory, "run", "site.yml")
 	}
-	for _, inventory := range []string{"evil ansible_connection=local db_pass=CANARYx y\n", "evil db_pass=\"CANARYx\n", "[all:vars]\ndb_pass CANARY\n"} {
+	for _, inventory := range []string{"evil ansible_connection=local db_pass=CANARYx y\n", "evil db_pass=\"CANARYx\n", "[all:vars]\ndb_pass CANARY\n", "evil db_pass=some CANARYx\n"} {
 		l.write("hosts.ini", inventory)
-		if !strings.Contains(inventory, "db_pass CANARY") {
-			held(inventory, "run", "site.yml", "-i", "hosts.ini")
+		held(inventory, "run", "site.yml", "-i", "hosts.ini")
+	}
+	// Values that look like something else to YAML or to templates, wherever a secret may stand.
+	l.write("good.yml", "all: {hosts: {evil: {ansible_connection: local}}}\n")
+	places := []string{"db_pass: %s", "db_pass:\n      %s", "credentials:\n      web: %s", "list_passwords:\n    - one\n    - %s", "secrets:\n    - name: x\n      value: %s", "all: {x: 1, credentials: {web: {pin: 1,\n      b: %s}}}"}
+	for i, value := range []string{"*CANARYpw", "!CANARYpw", "!!int CANARYpw", "@CANARYpw", "'CANARY'pw'", "[CANARYpw", "{{ CANARYpw", "\"CANARYpw{{ x | nofilter }}\"", "\"{{ x | default('CANARYpw') | nofilter }}\"", "!vault CANARYpw"} {
+		for _, place := range []string{places[i%len(places)], places[(i+1)%len(places)]} {
+			text := fmt.Sprintf(place, value)
+			l.write("site.yml", "- hosts: all\n  gather_facts: false\n  vars:\n    "+text+"\n  tasks: [{debug: {msg: x}}]\n")
+			held("in a playbook: "+text, "run", "-i", "good.yml", "site.yml")
+			l.playbook("- {debug: {msg: x}}")
+			l.write("inventory.yml", "all:\n  hosts: {evil: {ansible_connection: local}}\n  vars:\n    "+text+"\n")
+			if !strings.Contains(value, "{{ x") { // a template is read where it is used
+				held("in an inventory: "+text, "run", "site.yml")
+			}
 		}
 	}
+	l.write("site.yml", "- hosts: all\n  vars_prompt:\n  - name: db_pass\n    default: CANARYx{{ a | nofilter }}\n  tasks: []\n")
+	held("a prompt", "run", "-i", "good.yml", "site.yml")
 }
