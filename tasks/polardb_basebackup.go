@@ -64,8 +64,8 @@ func (b *basebackupAction) Plan(f Found) (Plan, error) {
 		return Plan{}, err
 	}
 	switch {
-	case s.whole(&a.nodeArgs) && s.Former:
-		return Plan{Change: true, Msg: "move " + a.formerMarker() + " to " + a.marker(), Script: a.move(s)}, nil
+	case s.whole(&a.nodeArgs) && s.outdated(&a.nodeArgs):
+		return a.update(s), nil
 	case s.whole(&a.nodeArgs):
 		return Plan{Msg: "the data directories are whole"}, nil
 	case s.Basebackup == "":
@@ -130,7 +130,7 @@ sync
 	if err := a.copyable(ctx, h, b.list, leader); err != nil {
 		return Result{}, &Failure{Msg: "after " + leader.Node + " was copied: the copy is not used", Err: err}
 	}
-	if _, err := runPlan(ctx, h.Shell(), Plan{Script: a.markScript(nodeState{Origin: stepCopy}) + "mark " + stepData + "\n", Msg: "note that the copy is whole"}); err != nil {
+	if _, err := runPlan(ctx, h.Shell(), Plan{Script: a.markScript(nodeState{Origin: stepCopy, MarkerID: newID()}) + "sign\nmark " + stepData + "\n", Msg: "note that the copy is whole"}); err != nil {
 		return Result{}, err
 	}
 	return Result{Changed: true, Msg: "copied " + leader.Node, Values: map[string]any{"source": leader.Node}}, nil

@@ -55,6 +55,8 @@ func (d *destroyAction) Plan(f Found) (Plan, error) {
 		there = append(there, a.Polardata)
 	}
 	switch {
+	case s.PgdataLink+s.PolardataLink != "", ours && !s.noted() && s.setUp():
+		return Plan{}, s.refuse(&a.nodeArgs)
 	case !s.Marked && s.bare():
 		return Plan{Msg: "there is nothing of the cluster here already", Values: map[string]any{"removed": []any{}}}, nil
 	case !ours:

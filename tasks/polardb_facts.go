@@ -1,34 +1,54 @@
 package tasks
 
 import (
+	"strings"
+
 	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
 type factsArgs struct {
 	nodeArgs
-	Move bool `arg:"move" default:"no" doc:"take over what an earlier release noted beside PGDATA"`
+	Unit string `arg:"unit" doc:"the systemd unit that runs the server; default polardb- and the cluster's name"`
+	Move bool   `arg:"move" default:"no" doc:"take over what an earlier release noted, or did not note"`
 }
 
 var polardbFactsModule = Define(Module{
 	Name:    "polardb_facts",
 	Summary: "What a host holds of its node: data directories, consensus meta, server",
 	Notes: []string{
-		"Earlier releases kept what they noted in a file beside PGDATA, in a directory of the engine's account. With move it is read once more, strictly, written to /var/lib/polarbook, where only root can write, and removed.",
-		"Sets the fact polardb_state, and asks nobody but the host itself. Its key data is one of: none (free to be set up), unfinished (begun by polarbook and not finished), whole, foreign (not polarbook's; nothing here will touch it). Its key alone says that the node is the only voter by its own member list, and recovery is what polardb_recovery noted.",
+		"Earlier releases kept what they noted in a file beside PGDATA, in a directory of the engine's account. With move it is read once more, strictly, written to /var/lib/polarbook, where only root can write, and removed; and the data is given the id that says that it is the data of which the note speaks (PGDATA/polarbook.id).",
+		"Sets the fact polardb_state, and asks nobody but the host itself. Its key data is one of: none (free to be set up), unfinished (begun by polarbook and not finished), whole, foreign (not polarbook's, or not what polarbook noted; nothing here will touch it, and reason says why). Its key alone says that the node is the only voter by its own member list, and recovery is what polardb_recovery noted.",
+		"gone says that data was set up here and is not there; own is the node's address by its own meta, once it has one of its own; weight the one that a node had which is being moved; client that somebody listens on the client port. unit is none, plain, or mounts, which waits for the disks, and unit_pgdata the PGDATA that it runs, if there is one.",
 	},
-	Returns: []Return{{"ansible_facts", "dict", "polardb_state: data, reason, step, origin, meta, meta_members, meta_learners, alone, recovery, pid, running, listening, postgres, version"}},
+	Returns: []Return{{"ansible_facts", "dict", "polardb_state: data, reason, gone, step, weight, origin, meta, meta_members, meta_learners, alone, recovery, own, logger, pid, running, listening, client, postgres, version, unit, unit_pgdata"}},
 	Examples: `- polardb_facts:
     pgdata: /var/lib/polardb/pgdata
     polardata: /var/lib/polardb/polardata
     cluster: demo
 `,
-}, func(a *factsArgs, _ Local) (Action, error) { return &factsAction{a}, a.check() })
+}, func(a *factsArgs, _ Local) (Action, error) {
+	if a.Unit == "" {
+		a.Unit = "polardb-" + a.Cluster
+	}
+	if !unitName(a.Unit) {
+		return nil, &ArgError{Module: "polardb_facts", Arg: "unit", Problem: "must be a unit's name, not " + a.Unit}
+	}
+	return &factsAction{a}, a.check()
+})
 
 type factsAction struct{ args *factsArgs }
 
+// Probe also looks for the unit: one without data is what a host has whose disk is not mounted, or that nothing was begun on.
 func (f *factsAction) Probe() string {
-	return "FILE=" + remote.Quote(f.args.recovery()) + "\n" + rootsOnly + recoveryProbe + f.args.probe()
+	return "FILE=" + remote.Quote(f.args.recovery()) + "\n" + rootsOnly + recoveryProbe + f.args.probe() + strings.ReplaceAll(`
+f=/etc/systemd/system/`+"@UNIT@"+`.service
+if [ -f "$f" ]; then
+	if grep -q '^RequiresMountsFor=' "$f"; then echo unit=mounts; else echo unit=plain; fi
+	d=$(sed -n 's/^ExecStart=.* -D \([^ ;]*\);.*/\1/p' "$f")
+	if [ -f "$d/PG_VERSION" ]; then echo "unit.pgdata=$d"; fi
+fi
+:`, "@UNIT@", remote.Quote(f.args.Unit))
 }
 
 func (f *factsAction) Plan(found Found) (Plan, error) {
@@ -41,6 +61,15 @@ func (f *factsAction) Plan(found Found) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
+	unit, unitPgdata := "none", ""
+	for line := range strings.SplitSeq(string(found.Stdout), "\n") {
+		switch key, value, _ := strings.Cut(line, "="); key {
+		case "unit":
+			unit = value
+		case "unit.pgdata":
+			unitPgdata = value
+		}
+	}
 	data, reason := "none", ""
 	if err := s.refuse(a); err != nil {
 		data, reason = "foreign", err.Error()
@@ -49,17 +78,23 @@ func (f *factsAction) Plan(found Found) (Plan, error) {
 	} else if s.whole(a) {
 		data = "whole"
 	}
+	own := ""
+	if address, known := s.own(); known && data == "whole" {
+		own = address.String()
+	}
 	state := map[string]any{
-		"data": data, "reason": reason, "step": s.Step, "origin": s.Origin,
-		"meta": s.Meta && data == "whole", "meta_members": s.MetaMembers, "meta_learners": s.MetaLearners,
+		"data": data, "reason": reason, "gone": s.gone(a), "step": s.Step, "weight": s.Weight, "origin": s.Origin,
+		"meta": s.Meta && data == "whole", "meta_members": s.MetaMembers, "meta_learners": s.MetaLearners, "own": own, "logger": s.Logger,
 		"alone": data == "whole" && s.Step == stepMeta && s.alone(), "recovery": note.values(),
-		"pid": s.PID, "running": s.PID != 0, "listening": s.ListensClient && s.ListensConsensus,
+		"pid": s.PID, "running": s.PID != 0, "listening": s.ListensClient && s.ListensConsensus, "client": s.ListensClient,
 		"postgres": s.Postgres, "basebackup": s.Basebackup, "version": s.Version,
+		"unit": unit, "unit_pgdata": unitPgdata,
 	}
-	plan := Plan{Values: map[string]any{"ansible_facts": map[string]any{"polardb_state": state}}}
-	if f.args.Move && s.Former && a.owns(s) {
-		plan.Change, plan.Msg, plan.Script = true, "move "+a.formerMarker()+" to "+a.marker(), a.move(s)
+	plan := Plan{}
+	if f.args.Move && s.outdated(a) {
+		plan = a.update(s)
 	}
+	plan.Values = map[string]any{"ansible_facts": map[string]any{"polardb_state": state}}
 	return plan, nil
 }
 
@@ -72,4 +107,24 @@ func (s nodeState) alone() bool {
 // owns says that an earlier release's marker is this node's.
 func (a *nodeArgs) owns(s nodeState) bool {
 	return s.Marked && s.Fault == "" && s.MarkerCluster == a.Cluster && s.MarkerPgdata == a.Pgdata && s.MarkerPolardata == a.Polardata
+}
+
+// own is the address that the node has by its own meta. Between the copy of another node and its own meta it has that one's.
+func (s nodeState) own() (dma.Address, bool) {
+	if !s.Meta || s.Step != stepMeta && s.Step != stepMoving && s.Step != stepDropped {
+		return dma.Address{}, false
+	}
+	ipPort := ""
+	list, err := dma.ParseMembers(s.MetaMembers)
+	learners := strings.Split(strings.Trim(s.MetaLearners, ";"), ";")
+	switch own, ok := list.At(int64(list.Self)); {
+	case err == nil && list.Self > 0 && ok:
+		ipPort = own.IPPort
+	case err == nil && len(list.Entries) == 1:
+		ipPort = list.Entries[0].IPPort
+	case len(learners) == 1:
+		ipPort, _, _ = strings.Cut(learners[0], "$")
+	}
+	a, err := dma.FromConsensus(ipPort)
+	return a, err == nil
 }

@@ -65,8 +65,8 @@ func (i *initdbAction) Plan(f Found) (Plan, error) {
 		return Plan{}, err
 	}
 	if s.whole(&a.nodeArgs) {
-		if s.Former {
-			return Plan{Change: true, Msg: "move " + a.formerMarker() + " to " + a.marker(), Script: a.move(s)}, nil
+		if s.outdated(&a.nodeArgs) {
+			return a.update(s), nil
 		}
 		return Plan{Msg: "the data directories are whole"}, nil
 	}
@@ -112,7 +112,7 @@ if ` + a.as(initdb) + ` >"$WORK/log" 2>&1; then :; else
 fi
 tail -n 1 "$SECRET" | ` + a.as(fmt.Sprintf(`timeout 120 %s --single -D "$PGDATA" -c exit_on_error=true postgres`, remote.Quote(s.Postgres))) + ` >"$WORK/log" 2>&1 || { { echo "the superuser's password could not be set"; echo @@log; tail -c 65536 "$WORK/log"; } >&2; exit 1; }
 ` + a.as(`timeout 120 polar-initdb.sh "$PGDATA/" "$POLARDATA/" localfs`) + ` >"$WORK/log" 2>&1 || { { echo "polar-initdb.sh failed"; echo @@log; tail -c 65536 "$WORK/log"; } >&2; exit 1; }
-sync
+sign
 mark ` + stepData + `
 `
 }

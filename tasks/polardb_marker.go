@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"crypto/rand"
 	"fmt"
 	"path"
 	"slices"
@@ -72,7 +73,7 @@ func (s *nodeState) readMarker(lines []string) {
 	case true:
 		known["pid"] = new(string)
 	default:
-		known["pgdata_inode"], known["polardata_inode"] = &s.MarkerPgdataInode, &s.MarkerPolardataInode
+		known["pgdata_inode"], known["polardata_inode"], known["id"], known["weight"] = &s.MarkerPgdataInode, &s.MarkerPolardataInode, &s.MarkerID, &s.Weight
 	}
 	given := map[string]bool{}
 	size := 0
@@ -103,16 +104,19 @@ func (s *nodeState) readMarker(lines []string) {
 		fault("is longer than any that polarbook writes")
 	case s.MarkerCluster == "" || s.MarkerPgdata == "" || s.MarkerPolardata == "":
 		fault("does not say cluster, pgdata and polardata")
-	case !slices.Contains([]string{stepInit, stepCopy, stepData, stepMeta, stepDropped, stepWipe, stepWiped}, s.Step):
+	case !slices.Contains([]string{stepInit, stepCopy, stepData, stepMeta, stepMoving, stepDropped, stepWipe, stepWiped}, s.Step):
 		fault("names no step that polarbook takes")
 	case !slices.Contains([]string{"", stepInit, stepCopy}, s.Origin):
 		fault("names no origin that data has")
-	case known["pid"] != nil && !digits(*known["pid"]) || !digits(s.MarkerPgdataInode) || !digits(s.MarkerPolardataInode):
+	case known["pid"] != nil && !digits(*known["pid"]) || !digits(s.MarkerPgdataInode) || !digits(s.Weight) || !digits(s.MarkerPolardataInode):
 		fault("holds a number that is none")
+	case strings.Trim(s.MarkerID, "0123456789abcdefghijklmnopqrstuvwxyz") != "":
+		fault("holds an id that polarbook does not make")
 	}
 	if s.Fault != "" {
 		// Nothing that it says is believed.
 		s.MarkerCluster, s.MarkerPgdata, s.MarkerPolardata, s.Step, s.Origin, s.MarkerPgdataInode, s.MarkerPolardataInode = "", "", "", "", "", "", ""
+		s.MarkerID, s.Weight = "", ""
 	}
 }
 
@@ -136,15 +140,36 @@ func (s nodeState) sameDirectories() bool {
 // markScript defines mark, which notes a step: written by temporary name, on disk before it counts. What an earlier release
 // noted is taken over, as it was read, before anything else is done.
 func (a *nodeArgs) markScript(was nodeState) string {
-	s := strings.ReplaceAll(preamble+inside+rootsOnly+nodeMarkScript, "@ORIGIN@", remote.Quote(was.Origin))
+	s := strings.NewReplacer("@ORIGIN@", remote.Quote(was.Origin), "@ID@", remote.Quote(was.MarkerID), "@WEIGHT@", remote.Quote(was.Weight)).Replace(preamble + inside + rootsOnly + nodeMarkScript)
 	if was.Former && was.Fault == "" {
 		s += "mark " + was.Step + "\n"
 	}
 	return a.names().Replace(s)
 }
 
-// move is the script that takes a marker of an earlier release over, and nothing else.
-func (a *nodeArgs) move(was nodeState) string { return a.markScript(was) }
+// outdated says that this release notes more of the node than is noted, or elsewhere.
+func (s nodeState) outdated(a *nodeArgs) bool {
+	return s.Former && a.owns(s) || s.whole(a) && (s.ID == "" || s.MarkerID == "")
+}
+
+// update brings what an earlier release noted up to what this one does.
+func (a *nodeArgs) update(was nodeState) Plan {
+	msg, script := "note which data "+a.marker()+" is about", ""
+	if was.Former {
+		msg = "move " + a.formerMarker() + " to " + a.marker()
+	}
+	if was.whole(a) {
+		// Signed first: what is signed and not noted disagrees with nothing.
+		if was.MarkerID == "" {
+			was.MarkerID = newID()
+		}
+		script = "sign\nmark " + was.Step + "\n"
+	}
+	return Plan{Change: true, Msg: msg, Script: a.markScript(was) + script}
+}
+
+// newID names data that is about to be made.
+func newID() string { return strings.ToLower(rand.Text()) }
 
 // stateScript makes the directory of what is kept, for root alone.
 const stateScript = `keep_for_root() { # DIR
@@ -155,12 +180,17 @@ const stateScript = `keep_for_root() { # DIR
 `
 
 const nodeMarkScript = stateScript + `set -e
-PGDATA=@PGDATA@ POLARDATA=@POLARDATA@ MARKER=@MARKER@ FORMER=@FORMER@ ORIGIN=@ORIGIN@
+PGDATA=@PGDATA@ POLARDATA=@POLARDATA@ MARKER=@MARKER@ FORMER=@FORMER@ ORIGIN=@ORIGIN@ ID=@ID@ WEIGHT=@WEIGHT@
+sign() { # leaves with the data what the marker says of it; in a directory of the engine's account, so that account does it
+	runuser -u @USER@ -- sh -c 'umask 077; cd -- "$0" && printf "%s\n" "$1" >polarbook.id.new && mv -f polarbook.id.new polarbook.id' "$PGDATA" "$ID"
+	sync
+}
 mark() { # step
 	case $1 in initdb|basebackup) ORIGIN=$1 ;; esac
+	case $1 in initdb|basebackup) WEIGHT= ;; esac
 	keep_for_root "${MARKER%/*}"
 	umask 077
-	printf '%s\n' "cluster="@CLUSTER@ "pgdata=$PGDATA" "polardata=$POLARDATA" "step=$1" "origin=$ORIGIN" \
+	printf '%s\n' "cluster="@CLUSTER@ "pgdata=$PGDATA" "polardata=$POLARDATA" "step=$1" "origin=$ORIGIN" "id=$ID" "weight=$WEIGHT" \
 		"pgdata_inode=$(stat -L -c %i -- "$PGDATA" 2>/dev/null || :)" "polardata_inode=$(stat -L -c %i -- "$POLARDATA" 2>/dev/null || :)" >"$MARKER.new"
 	umask 022
 	sync "$MARKER.new" 2>/dev/null || sync

@@ -110,7 +110,10 @@ const (
 )
 
 // ready says that the meta is a learner's that can be added as it is.
-func (s nodeState) ready(kind metaKind) bool { return kind == metaLearner && s.Step != stepDropped }
+func (s nodeState) ready(kind metaKind) bool { return kind == metaLearner && !s.leaves() }
+
+// leaves says that the node was taken out of the cluster with the leave of whoever keeps it, to come back with its data.
+func (s nodeState) leaves() bool { return s.Step == stepDropped || s.Step == stepMoving }
 
 // metaNames reads what polar_tools dma-meta printed. A member list that ends in an index is a voter's, its own if the
 // index points at it; a learner's has none, and a leader's copied one holds the learners of the whole cluster.
@@ -178,18 +181,20 @@ func (m *metaAction) Plan(f Found) (Plan, error) {
 			Hint: "initialising it again would make a second cluster; nothing was touched"}
 	}
 	switch {
+	case kind == metaForeign && s.Step == stepMeta:
+		return Plan{}, movedFailure(found.Name, strings.TrimSpace(s.MetaMembers+" "+s.MetaLearners), found.Self)
 	case kind == metaNone, kind == metaForeign && s.PID == 0:
 		return m.change(s, found, "initialise the meta of a learner at "+found.Self.Consensus(), values), nil
 	case kind == metaForeign:
 		return m.change(s, found, "stop the node, whose meta names another, and initialise the meta of a learner", values), nil
 	case kind == metaLearner && !s.ready(kind):
 		return m.change(s, found, "the learner was dropped from the cluster: initialise its meta so that it can be added again", values), nil
-	case kind == metaMember && found.Member && s.Step == stepDropped:
+	case kind == metaMember && found.Member && s.leaves():
 		return Plan{Change: true, Msg: "the node was dropped and added again: mark its data as a member's", Script: a.markScript(s) + "mark " + stepMeta + "\n", Values: values}, nil
 	case kind == metaMember && found.Unknown != "":
 		// Perhaps it is the one whose return gives the cluster its leader back.
 		return Plan{Values: values, Msg: "a member by its own word; no leader to ask: " + found.Unknown}, nil
-	case kind == metaMember && !found.Member && s.Step == stepDropped:
+	case kind == metaMember && !found.Member && s.leaves():
 		return m.change(s, found, "the node was dropped from the cluster: initialise the meta of a learner so that it can be added again", values), nil
 	case kind == metaMember && !found.Member:
 		// Nobody knows whether it holds what the cluster does not: given up with the majority, or a cluster of its own.

@@ -60,6 +60,7 @@ const (
 	stepCopy    = "basebackup" // a base backup is under way
 	stepData    = "data"       // the data is whole
 	stepMeta    = "meta"       // the consensus meta is initialised
+	stepMoving  = "moving"     // the member is given another address: it leaves the cluster and comes back with its data
 	stepDropped = "dropped"    // the node was taken out of the cluster; its data is whole, or removed
 	stepWipe    = "wiping"     // the node's data is being removed
 	stepWiped   = "wiped"      // the node's data was removed on purpose
@@ -77,6 +78,7 @@ var nodeProbeScript = tcpTables + rootsOnly + `
 PGDATA=@PGDATA@ POLARDATA=@POLARDATA@ MARKER=@MARKER@ FORMER=@FORMER@ BIN=@BIN@
 ` + markerProbe + `
 directory() {
+	if [ -L "$2" ]; then t=$(readlink -- "$2") || t=; case $t in *[[:cntrl:]]*) t=? ;; esac; echo "$1.link=$t"; fi
 	if [ -L "$2" ] && [ ! -e "$2" ]; then echo "$1=dangling"
 	elif [ ! -e "$2" ]; then echo "$1=absent"
 	elif [ ! -d "$2" ]; then echo "$1=file"
@@ -84,6 +86,8 @@ directory() {
 		first= n=0
 		for f in "$2"/* "$2"/.[!.]* "$2"/..?*; do
 			if [ -e "$f" ] || [ -L "$f" ]; then
+				# What a new file system has is nothing that somebody put there.
+				case $f in */lost+found) if [ ! -L "$f" ] && [ "$(stat -c '%F %u' -- "$f")" = 'directory 0' ] && [ -z "$(ls -A -- "$f")" ]; then continue; fi ;; esac
 				f=${f##*/} n=$((n+1))
 				case $f in *[[:cntrl:]]*) f=? ;; esac
 				first="$first$f "
@@ -100,6 +104,8 @@ directory polardata "$POLARDATA"
 line() { l=; { read -r l || [ -n "$l" ]; } 2>/dev/null <"$1"; }
 [ -f "$PGDATA/PG_VERSION" ] && line "$PGDATA/PG_VERSION" && echo "version=$l"
 [ -f "$POLARDATA/global/pg_control" ] && echo control=yes
+[ -f "$PGDATA/polarbook.id" ] && echo "id=$(head -c 65 -- "$PGDATA/polarbook.id" | tr -cd 0-9a-z)"
+[ -f "$PGDATA/recovery.conf" ] && grep -q '^[ 	]*polar_datamax_mode[ 	]*=' "$PGDATA/recovery.conf" && echo logger=yes
 for p in polar-postgres postgres; do [ -x "$BIN/$p" ] && { echo "postgres=$BIN/$p"; break; }; done
 for p in polar_basebackup pg_basebackup; do [ -x "$BIN/$p" ] && { echo "basebackup=$BIN/$p"; break; }; done
 if [ -s "$POLARDATA/polar_dma/consensus_meta" ]; then
@@ -130,6 +136,10 @@ type nodeState struct {
 	PgdataInode, PolardataInode     string
 	MarkerPgdataInode               string // of the directory that the marker was written about; empty: it was absent
 	MarkerPolardataInode            string
+	Weight                          string // that a member had whose step is moving
+	MarkerID, ID                    string // of the data: as noted, and as it lies with it; empty: not known
+	PgdataLink, PolardataLink       string // where a directory leads that is a symbolic link
+	Logger                          bool   // the data is a logger's
 	MarkerCluster, Step, Origin     string
 	MarkerPgdata, MarkerPolardata   string
 	Pgdata, Polardata               string // absent, empty, filled, file, dangling
@@ -159,6 +169,14 @@ func parseNode(f Found) (nodeState, error) {
 			s.Marked, s.Former = true, value == "former"
 		case "marker_fault":
 			s.Fault = value
+		case "id":
+			s.ID = value
+		case "logger":
+			s.Logger = true
+		case "pgdata.link":
+			s.PgdataLink = value
+		case "polardata.link":
+			s.PolardataLink = value
 		case "pgdata.inode":
 			s.PgdataInode = value
 		case "polardata.inode":
@@ -223,7 +241,31 @@ func (s nodeState) whole(a *nodeArgs) bool {
 	if s.Former && (s.MarkerPgdata != a.Pgdata || s.MarkerPolardata != a.Polardata) {
 		return false
 	}
-	return s.Marked && (s.Step == stepData || s.Step == stepMeta || s.Step == stepDropped) && s.MarkerCluster == a.Cluster && s.Version != "" && s.Control
+	return s.Marked && s.setUp() && s.MarkerCluster == a.Cluster && s.Version != "" && s.Control && s.noted() && s.PgdataLink+s.PolardataLink == ""
+}
+
+// setUp says that the marker speaks of data that was whole.
+func (s nodeState) setUp() bool {
+	return s.Step == stepData || s.Step == stepMeta || s.Step == stepMoving || s.Step == stepDropped
+}
+
+// noted says that the data is what the marker was written about. What lies with the data belongs to the engine's account:
+// it counts for that it disagrees, and for nothing else. Data that says nothing is what an earlier release made, or a copy
+// that somebody put there.
+func (s nodeState) noted() bool { return s.MarkerID == "" || s.ID == "" || s.MarkerID == s.ID }
+
+// gone says that data was here, by the marker, and is not. That of a dropped node may have been removed with its leave; then
+// the directories are the ones that were left empty.
+func (s nodeState) gone(a *nodeArgs) bool {
+	free := func(d string) bool { return d == "absent" || d == "empty" }
+	switch {
+	case !s.Marked || s.Fault != "" || !s.setUp() || s.MarkerCluster != a.Cluster || s.MarkerPgdata != a.Pgdata || s.MarkerPolardata != a.Polardata:
+		return false
+	case s.Step != stepDropped:
+		return free(s.Pgdata) || free(s.Polardata)
+	}
+	other := func(state, now, noted string) bool { return free(state) && noted != "" && now != noted }
+	return s.bare() && (other(s.Pgdata, s.PgdataInode, s.MarkerPgdataInode) || other(s.Polardata, s.PolardataInode, s.MarkerPolardataInode))
 }
 
 // refuse says why the directories may not be touched; nil when they may be filled, or are ours and whole.
@@ -232,14 +274,21 @@ func (s nodeState) refuse(a *nodeArgs) error {
 	case s.Fault != "":
 		return &Failure{Msg: fmt.Sprintf("%s %s", s.markerPath(a), s.Fault),
 			Hint: "it is not believed, and nothing was touched. Look at who wrote it; a node whose note is lost is dropped, its data moved away by hand, and built anew"}
+	case s.PgdataLink != "":
+		return linkRefused("polardb_pgdata", a.Pgdata, s.PgdataLink)
+	case s.PolardataLink != "":
+		return linkRefused("polardb_polardata", a.Polardata, s.PolardataLink)
 	case s.unfinished(a), s.whole(a):
 		return nil
 	case s.Marked && s.MarkerCluster != a.Cluster:
 		return &Failure{Msg: fmt.Sprintf("%s belongs to the cluster %q, not to %q", a.Pgdata, s.MarkerCluster, a.Cluster),
 			Hint: "use other directories (polardb_pgdata, polardb_polardata), or destroy that cluster first"}
-	case s.Marked && (s.Step == stepData || s.Step == stepMeta) && s.bare():
-		return &Failure{Msg: fmt.Sprintf("%s says that this node was set up, but %s and %s are empty", s.markerPath(a), a.Pgdata, a.Polardata),
-			Hint: "is a disk not mounted? If the data is lost for good, remove " + s.markerPath(a) + " and run again: the node is then built anew"}
+	case s.gone(a):
+		return &Failure{Msg: fmt.Sprintf("the data of this node is gone or its disk is not mounted: %s says that it was set up, %s is %s and %s is %s", s.markerPath(a), a.Pgdata, s.Pgdata, a.Polardata, s.Polardata),
+			Hint: "mount the disk. If the data is lost for good, build the node anew: polarbook run rebuild-node.yml -e node=NAME"}
+	case !s.noted() && s.setUp():
+		return &Failure{Msg: fmt.Sprintf("%s is not the data that %s was written about (%s, noted was %s)", a.Pgdata, s.markerPath(a), s.ID, s.MarkerID),
+			Hint: "nothing was touched. Is it another disk, or one from before the node was built anew? Mount the right one; or move what is there away, and build the node anew: polarbook run rebuild-node.yml -e node=NAME. If you put the data there on purpose, remove polarbook.id from it"}
 	case s.bare():
 		return nil
 	case s.Marked && s.MarkerPgdata == a.Pgdata && s.MarkerPolardata == a.Polardata && !s.sameDirectories():
@@ -260,9 +309,16 @@ func (s nodeState) refuse(a *nodeArgs) error {
 	return &Failure{Msg: dir + " " + what, Hint: "nothing was touched; move it away yourself, or choose other directories (polardb_pgdata, polardb_polardata)"}
 }
 
+// linkRefused says why a data directory may be no link: who owns the directory that it lies in could have it lead elsewhere.
+func linkRefused(variable, dir, to string) error {
+	return &Failure{Msg: fmt.Sprintf("%s is a symbolic link (to %s), which is not followed", dir, to),
+		Hint: fmt.Sprintf("nothing was touched. Name the directory itself (%s), or have it mounted there: mount --bind %s %s, and the same in /etc/fstab", variable, to, dir)}
+}
+
 // begin is the part of a script that notes a step in the marker and makes the two directories, empty, for the user.
 // Only a step that unfinished or bare allowed may do so; the marker's own content is compared again on the host.
 func (a *nodeArgs) begin(step string, was nodeState) string {
+	was.MarkerID = newID()
 	s := a.markScript(was)
 	if was.unfinished(a) {
 		s += nodeEndScript + nodeWipeScript
@@ -304,6 +360,8 @@ for dir in "$PGDATA" "$POLARDATA"; do (
 	spot "$dir" || die "the directory of $dir cannot be entered"
 	[ -d "./$b" ] || mkdir -m 0700 "./$b" || exit 1
 	inside "$dir" || die "$dir cannot be entered"
+	# The engine's tools want a directory empty; fsck makes this one when it needs it.
+	rmdir ./lost+found 2>/dev/null || :
 	[ -z "$(ls -A .)" ] || die "$dir is no longer empty"
 	chown -h @USER@: . && chmod 700 . || exit 1
 ) || exit 1; done

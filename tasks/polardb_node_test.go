@@ -130,7 +130,7 @@ func TestForeignDirectoriesAreRefused(t *testing.T) {
 		}, "did not put there"},
 		"set up, and the disk is gone": {func(a *nodeArgs) {
 			mustWrite(t, a.marker(), "cluster=demo\npgdata="+a.Pgdata+"\npolardata="+a.Polardata+"\nstep=meta\n")
-		}, "is a disk not mounted?"},
+		}, "gone or its disk is not mounted"},
 	} {
 		a := testNode(t)
 		c.make(a)

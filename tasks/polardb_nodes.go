@@ -257,7 +257,22 @@ func (c *clusterArgs) glance(ctx context.Context, h Host, list []wantedNode) dma
 		wg.Go(func() { survey[i] = c.look(ctx, h, n) })
 	}
 	wg.Wait()
+	byTheirWord(survey)
 	return survey
+}
+
+// byTheirWord gives each view the address that its node has in the cluster, by the node's own word, where the inventory has
+// another for it: who leads, and who agrees, is said by those. A copy of another node's meta claims what that one has.
+func byTheirWord(survey dma.Survey) {
+	for i, v := range survey {
+		own, known := v.Own()
+		if !known || own == v.Address {
+			continue
+		}
+		if _, taken := survey.At(own.Consensus()); !taken {
+			survey[i].Address = own
+		}
+	}
 }
 
 func (c *clusterArgs) look(ctx context.Context, h Host, n wantedNode) dma.View {

@@ -21,8 +21,8 @@ const marked = "marker=yes\nmarker.cluster=demo\nmarker.pgdata=/d/pgdata\nmarker
 var (
 	bareNode    = "pgdata=absent\npolardata=empty"
 	engineThere = "postgres=/opt/polardb/current/bin/postgres\nbasebackup=/opt/polardb/current/bin/polar_basebackup"
-	wholeCopy   = marked + "basebackup\nmarker.step=data\npgdata=filled\npolardata=filled\nversion=11\ncontrol=yes\n" + engineThere
-	wholeInit   = marked + "initdb\nmarker.step=data\npgdata=filled\npolardata=filled\nversion=11\ncontrol=yes\n" + engineThere
+	wholeCopy   = marked + "basebackup\nmarker.step=data\nmarker.id=a1\nid=a1\npgdata=filled\npolardata=filled\nversion=11\ncontrol=yes\n" + engineThere
+	wholeInit   = marked + "initdb\nmarker.step=data\nmarker.id=a1\nid=a1\npgdata=filled\npolardata=filled\nversion=11\ncontrol=yes\n" + engineThere
 	halfCopy    = marked + "basebackup\nmarker.step=basebackup\npgdata=filled\npolardata=filled\nversion=11\n" + engineThere
 	somebodys   = "pgdata=filled\npgdata.first=base global\npolardata=absent\nversion=11\n" + engineThere
 )
@@ -154,7 +154,7 @@ func TestServicePlan(t *testing.T) {
 		"lives and does not listen": {"started", wholeInit + "\npid=42", "wait for the server to listen"},
 		"the port is somebody's":    {"started", wholeInit + "\nlistens.client=yes", "refuse: port 5432 is taken by another process"},
 		"the consensus port is":     {"started", wholeInit + "\nlistens.consensus=yes", "refuse: port 15432 is taken by another process"},
-		"no data yet":               {"started", bareNode + "\n" + engineThere, "unknown: not there yet"},
+		"no data yet":               {"started", bareNode + "\n" + engineThere, "unknown: the host lacks the node's own directory"},
 		"stop what is down":         {"stopped", wholeInit, ""},
 		"stop":                      {"stopped", up, "stop the server"},
 		"restart":                   {"restarted", up, "restart the server"},
@@ -162,7 +162,7 @@ func TestServicePlan(t *testing.T) {
 		"reload":                    {"reloaded", up, "reload the configuration"},
 		"reload what is down":       {"reloaded", wholeInit, ""},
 		"reload what is gone":       {"reloaded", bareNode + "\n" + engineThere, ""},
-		"restart what is gone":      {"restarted", bareNode + "\n" + engineThere, "unknown: not there yet"},
+		"restart what is gone":      {"restarted", bareNode + "\n" + engineThere, "unknown: the host lacks the node's own directory"},
 	} {
 		a := &serviceAction{&serviceArgs{nodeArgs: planArgs, Unit: "polardb-demo", State: c.state, Timeout: 5, Settle: 1}}
 		p, err := a.Plan(probeText(c.probe))

@@ -93,6 +93,10 @@ func (p *proofAction) Apply(ctx context.Context, h Host, _ Plan) (Result, error)
 func doubts(survey dma.Survey, leader dma.View, list []wantedNode) []string {
 	var all []string
 	for _, n := range list {
+		if v, _ := survey.Of(n.Name); v.Address != n.Address && v.Err == nil {
+			all = append(all, fmt.Sprintf("%s is %s in the cluster and %s in the inventory", n.Name, v.Address, n.Address))
+			continue
+		}
 		if d := disagreement(survey, leader, n); d != "" {
 			all = append(all, d)
 			continue

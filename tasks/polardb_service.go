@@ -66,7 +66,7 @@ func (s *serviceAction) Plan(f Found) (Plan, error) {
 		// What a killed run still owed: since then the data was removed, or the server stopped. It reads its files when it starts.
 		return Plan{Msg: "the server does not run: it reads its files when it is started", Values: values}, nil
 	case n.Postgres == "" || !n.Control || n.Version == "":
-		return Plan{Change: true, Unknown: "the engine or the node's data is not there yet", Msg: a.State}, nil
+		return Plan{Change: true, Unknown: n.lacks(&a.nodeArgs), Msg: a.State}, nil
 	case a.State == "started" && up:
 		return Plan{Msg: "the server runs", Values: values}, nil
 	case a.State == "reloaded" && n.PID != 0:
@@ -87,6 +87,24 @@ func (s *serviceAction) Plan(f Found) (Plan, error) {
 		return Plan{Change: true, Event: true, Msg: "restart the server", Script: a.prelude() + serviceStop + serviceStart + serviceProve, Values: values, Uncut: "restart the server"}, nil
 	}
 	return Plan{Change: true, Event: a.State != "started", Msg: "start the server", Script: a.prelude() + serviceStart + serviceProve, Values: values}, nil
+}
+
+// lacks says what a server cannot be run without.
+func (s nodeState) lacks(a *nodeArgs) string {
+	var all []string
+	for _, part := range []struct {
+		there bool
+		what  string
+	}{
+		{s.Postgres != "", "the engine (" + a.Home + "/current/bin/postgres)"},
+		{s.Version != "", "the node's own directory (" + a.Pgdata + "/PG_VERSION)"},
+		{s.Control, "its data (" + a.Polardata + "/global/pg_control)"},
+	} {
+		if !part.there {
+			all = append(all, part.what)
+		}
+	}
+	return "there is no server to be run here: the host lacks " + strings.Join(all, " and ")
 }
 
 // prelude defines what the scripts below use. Only what came after BEFORE, the sizes of the newest log files, is read, and

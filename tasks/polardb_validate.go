@@ -245,7 +245,7 @@ func (v *validateAction) otherPort(s nodeState) string {
 	if at < 0 || err != nil || port == a.Port+10000 {
 		return ""
 	}
-	return fmt.Sprintf("polardb_port is %d, and the node is a member at %s:%d: the port of a member cannot change, because the others know it by its address; to move it, drop-node.yml with wipe, and add-node.yml with the new port", a.Port, own[:at], port-10000)
+	return fmt.Sprintf("polardb_port is %d, and the node is a member at %s:%d: the port of a member cannot change, because the others know it by its address; to move it, drop-node.yml, and then add-node.yml with the new port", a.Port, own[:at], port-10000)
 }
 
 // keptByUs are settings that a playbook of ours sets by ALTER SYSTEM.

@@ -16,7 +16,7 @@ var registry = []Module{
 	packageModule, aptModule, dnfModule, yumModule,
 
 	polardbCheckModule, polardbCheckReportModule, polardbFirewallModule,
-	polardbFactsModule, polardbSoftwareModule, polardbInitdbModule, polardbKeepModule, polardbBasebackupModule, polardbMetaModule, polardbServiceModule, polardbWaitModule, polardbMemberModule,
+	polardbFactsModule, polardbIdentityModule, polardbMoveModule, polardbSoftwareModule, polardbInitdbModule, polardbKeepModule, polardbBasebackupModule, polardbMetaModule, polardbServiceModule, polardbWaitModule, polardbMemberModule,
 	polardbWeightModule, polardbSwitchoverModule, polardbElectionModule, polardbSingletonModule, polardbRecoveryModule, polardbDropModule, polardbRetireModule, polardbPurgeModule, polardbActivateModule, polardbDestroyModule, polardbBackupModule, polardbTablespacesModule, polardbSetModule, polardbTurnModule, polardbSettingsModule, polardbValidateModule, polardbRoleModule, polardbPasswordsModule, polardbExtensionModule, polardbQueryModule, polardbProofModule, polardbStatusModule,
 	polardbConfirmModule, polardbCertificateModule, polardbCAModule, polardbTrustModule, polardbTLSModule,
 }

@@ -77,6 +77,19 @@ type Replica struct {
 	WriteLag, FlushLag, ReplayLag          string
 }
 
+// Own is the address that the node has by its own member list; a learner's list holds only itself.
+func (v View) Own() (Address, bool) {
+	own, ok := v.Members.At(int64(v.Members.Self))
+	if !ok && v.Members.Self == 0 && len(v.Members.Entries) == 1 {
+		own, ok = v.Members.Entries[0], true
+	}
+	if v.Err != nil || !ok {
+		return Address{}, false
+	}
+	a, err := FromConsensus(own.IPPort)
+	return a, err == nil
+}
+
 // Writable says that the node leads and takes writes. Role 2 alone comes 0.1 to 3 s before it is writable, and a leader
 // that lost its majority keeps saying that it is not in recovery.
 func (v View) Writable() bool {

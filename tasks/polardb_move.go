@@ -1,0 +1,136 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/polarbook/polarbook/tasks/dma"
+)
+
+type moveArgs struct {
+	nodeArgs
+	clusterArgs
+	State string `arg:"state,required" choices:"begun ended" doc:"begun: the note on the host says that the member is being given another address; ended: it has the new one, and the note is as any member's"`
+}
+
+var polardbMoveModule = Define(Module{
+	Name:    "polardb_move",
+	Summary: "Note on a member's host that it is being given another address, and when that is done",
+	Notes: []string{
+		"The engine knows members by address and port alone. One whose address changes is dropped under the old one, given the meta of a learner at the new one, and added again; its data stays. The note is what a later run goes on from when this one is cut off in between: it says that the node, which the leader does not list then, was a member in good order, and the weight that it had.",
+		"Begun is refused for the leader, for a node that does not stream or is far behind, and for one without which the cluster would have no majority.",
+	},
+	Returns: []Return{{"from", "str", "the address that the node has by its own meta"}, {"listed", "bool", "whether the leader lists that"}, {"weight", "str", "the weight that is noted"}},
+	Examples: `- polardb_move:
+    state: begun
+    pgdata: /var/lib/polardb/pgdata
+    polardata: /var/lib/polardb/polardata
+    cluster: demo
+    nodes: "{{ polardb_nodes }}"
+    login_password: "{{ polardb_password }}"
+`,
+}, func(a *moveArgs, _ Local) (Action, error) {
+	if err := a.check(); err != nil {
+		return nil, err
+	}
+	list, err := a.nodes()
+	return &moveAction{args: a, list: list}, err
+})
+
+type moveAction struct {
+	args *moveArgs
+	list []wantedNode
+}
+
+// moveLag is how many log entries a node may be behind that is about to leave and come back: it has to have them, or get
+// them, before it has a vote again.
+const moveLag = 1000
+
+func (m *moveAction) Probe() string { return m.args.probe() }
+
+func (m *moveAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
+	node, err := nodeNamed(m.list, h.Name())
+	if err != nil {
+		return f, err
+	}
+	found, err := m.args.found(ctx, h, m.list, electionPatience)
+	found.Node = node
+	f.Value = found
+	return f, err
+}
+
+func (m *moveAction) Plan(f Found) (Plan, error) {
+	a := m.args
+	s, err := parseNode(f)
+	if err != nil {
+		return Plan{}, err
+	}
+	found, ok := f.Value.(memberFound)
+	switch {
+	case !ok:
+		return Plan{}, errors.New("the cluster was not asked")
+	case found.NoLeader != "":
+		return Plan{}, &Failure{Msg: "an address is not changed without a leader: " + found.NoLeader}
+	}
+	if err := s.refuse(&a.nodeArgs); err != nil {
+		return Plan{}, err
+	}
+	n, leader := found.Node, found.Leader
+	own, known := s.own()
+	row, listed := leader.Member(own)
+	values := map[string]any{"from": "", "listed": known && listed, "weight": s.Weight}
+	if known {
+		values["from"] = own.String()
+	}
+	if a.State == "ended" {
+		if s.Step == stepMeta && s.Weight == "" {
+			return Plan{Msg: "the note is as any member's", Values: values}, nil
+		}
+		if !known || own != n.Address || !listed {
+			return Plan{Change: true, Unknown: n.Name + " is no member at " + n.Address.String() + " yet", Msg: "note that the node is moved", Values: values}, nil
+		}
+		s.Weight = ""
+		return Plan{Change: true, Msg: "note that the node is moved", Script: a.markScript(s) + "mark " + stepMeta + "\n", Values: values}, nil
+	}
+	switch {
+	case s.leaves():
+		return Plan{Msg: n.Name + " is being moved already", Values: values}, nil
+	case known && own == n.Address:
+		return Plan{Msg: n.Name + " has its address already", Values: values}, nil
+	case !s.whole(&a.nodeArgs) || !known:
+		return Plan{}, &Failure{Msg: n.Name + " was never a member and has no address to be changed", Hint: "polarbook run add-node.yml --limit " + n.Name}
+	case !listed:
+		return Plan{}, &Failure{Msg: fmt.Sprintf("%s is %s by its consensus meta, and the cluster that %s leads does not list that: its data may differ from the cluster's", n.Name, own, leader.Node),
+			Hint: "build it anew: polarbook run rebuild-node.yml -e node=" + n.Name}
+	case leader.Node == n.Name:
+		return Plan{Change: true, Unknown: n.Name + " leads, and hands over first", Msg: "note that the node is being moved", Values: values}, nil
+	}
+	if err := mayMove(found.Survey, leader, n, row, own); err != nil {
+		return Plan{}, err
+	}
+	if row.Role != dma.Learner {
+		s.Weight = strconv.Itoa(row.Weight)
+	}
+	values["weight"] = s.Weight
+	return Plan{Change: true, Msg: fmt.Sprintf("note that %s, a %s at %s, is being moved to %s", n.Name, row.Role, own, n.Address), Script: a.markScript(s) + "mark " + stepMoving + "\n", Values: values}, nil
+}
+
+// mayMove says why a member may not leave for a while.
+func mayMove(survey dma.Survey, leader dma.View, n wantedNode, row dma.Member, own dma.Address) error {
+	if as(n, row).Role != n.Role {
+		return &Failure{Msg: fmt.Sprintf("%s is a %s in the cluster, and a %s by the inventory: change one thing at a time", n.Name, row.Role, n.Role),
+			Hint: "promote-learner.yml or demote-follower.yml changes the cluster, polardb_role the inventory"}
+	}
+	if _, streams := leader.ReplicaOf(own.Consensus()); !streams {
+		return &Failure{Msg: fmt.Sprintf("%s does not stream from %s: a member that leaves has to be able to come back", n.Name, leader.Node), Hint: "start it: polarbook run start.yml, or build it anew: polarbook run rebuild-node.yml -e node=" + n.Name}
+	}
+	if lag := behind(leader, row); lag > moveLag {
+		return &Failure{Msg: fmt.Sprintf("%s is %d log entries behind %s, at most %d are allowed", n.Name, lag, leader.Node, moveLag), Hint: "run again when it is level"}
+	}
+	if row.Role == dma.Learner {
+		return nil
+	}
+	return keepsMajority(survey, leader, own)
+}
