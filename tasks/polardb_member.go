@@ -331,7 +331,7 @@ func notStreaming(self, leader dma.View) string {
 	case follows != "" && follows != leader.Address.Consensus():
 		text += ": it follows " + follows
 	default:
-		return text
+		return text + "; if that stays so its server log says why, and with log that the cluster has not (a timeline that forked off, divergence) it is built anew with polarbook run rebuild-node.yml -e node=" + self.Node
 	}
 	return text + fmt.Sprintf("; if that stays so it went with another leader, and is built anew with polarbook run rebuild-node.yml -e node=%s", self.Node)
 }

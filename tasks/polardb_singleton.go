@@ -43,7 +43,7 @@ var polardbSingletonModule = Define(Module{
 		{"lost", "list", "the voters that are given up"},
 		{"voters", "list", "the voters that the survivor knew"},
 		{"weights", "dict", "the weight that each of them had"},
-		{"ahead", "list", "the learners that have more log than the survivor, and are dropped from it; once it leads, those that went with a voter that was given up"},
+		{"ahead", "list", "the learners that have more log than the survivor, and are dropped from it; once it leads, those that take nothing from it"},
 		{"stuck", "bool", "whether the survivor's server started over instead, and takes no connections: polardb_meta with alone makes it go on"},
 		{"log_index", "int", "the last entry of the survivor's log"},
 		{"last_transaction", "str", "when the last transaction that it replayed was committed; empty on a node that led"},
@@ -111,6 +111,19 @@ func (s *singletonAction) Ask(ctx context.Context, h Host, f Found) (Found, erro
 	if _, waits := s.waiting(found.Survey); found.NoLeader != "" && !waits {
 		found, err = s.args.found(ctx, h, s.list, time.Duration(s.args.Wait)*time.Second)
 	}
+	if err == nil && found.NoLeader == "" && len(s.args.Lost) > 0 && len(s.astray(found.Survey, found.Leader)) > 0 {
+		var leader dma.View
+		var survey dma.Survey
+		leader, survey, _, err = s.args.await(ctx, h, s.list, receiverPatience, func(survey dma.Survey, leader dma.View) string {
+			if names := s.astray(survey, leader); len(names) > 0 {
+				return fmt.Sprintf("%s take nothing from %s", strings.Join(names, ", "), leader.Node)
+			}
+			return ""
+		})
+		if err == nil && leader.Node != "" {
+			found.Leader, found.Survey = leader, survey
+		}
+	}
 	f.Value = found
 	return f, err
 }
@@ -134,9 +147,11 @@ func (s *singletonAction) Plan(f Found) (Plan, error) {
 			return Plan{}, err
 		}
 		ahead, _ := values["ahead"].([]any)
-		for _, v := range survey {
-			if s.astray(v, leader) && !slices.Contains(ahead, any(v.Node)) {
-				ahead = append(ahead, v.Node)
+		if len(s.args.Lost) > 0 {
+			for _, name := range s.astray(survey, leader) {
+				if !slices.Contains(ahead, any(name)) {
+					ahead = append(ahead, name)
+				}
 			}
 		}
 		values["ahead"] = ahead
@@ -184,11 +199,25 @@ func (s *singletonAction) Plan(f Found) (Plan, error) {
 	return Plan{Change: true, Msg: s.warning(survey, change), Values: values, Data: change}, nil
 }
 
-// astray says whether a learner went with a voter that was given up and came back with its old data: it is in a later term
-// than the leader, from whom it takes nothing any more. The leader does not follow a learner into its term (measured: it
-// logs "New Term in onAppendLogResponce" for ever), so only a new copy brings it back.
-func (s *singletonAction) astray(v, leader dma.View) bool {
-	return len(s.args.Lost) > 0 && v.Err == nil && !v.NoViews && v.Status.Role == dma.Learner && v.Status.Term > leader.Status.Term
+// receiverPatience is for how long a learner may take nothing before it counts as astray: the engine starts the process
+// that receives again every five seconds.
+const receiverPatience = 20 * time.Second
+
+// astray are the learners that answer and take nothing from the leader. A learner goes with the voters that were given up
+// when they come back with their old data, for they list it still: it is then in a later term than the leader, who does not
+// follow a learner there (the engine logs "New Term in onAppendLogResponce" for ever), or it has written on where the
+// leader's timeline forks off ("new timeline 5 forked off current database system timeline 4 before current recovery
+// point"). Only a new copy brings it back.
+func (s *singletonAction) astray(survey dma.Survey, leader dma.View) []string {
+	var names []string
+	for _, v := range survey {
+		_, member := leader.Member(v.Address)
+		_, streams := leader.ReplicaOf(v.Address.Consensus())
+		if member && !streams && v.Err == nil && !v.NoViews && v.Status.Role == dma.Learner {
+			names = append(names, v.Node)
+		}
+	}
+	return names
 }
 
 // apart refuses a node that is the only voter by its own list where another leads that lists it.

@@ -54,8 +54,9 @@ func TestSingletonPlan(t *testing.T) {
 			v.Members, _ = dma.ParseMembers("10.0.0.2:15432#5N@1")
 			v.Cluster = []dma.Member{{ServerID: 1, IPPort: "10.0.0.2:15432", Role: dma.Leader, Weight: 5}}
 		}, want: "node2 leads, and is believed (1 of 1 voters alive)", none: true},
-		"a learner went with those that were given up":      {lost: []string{"node3"}, make: func(c *testCluster) { learner(c, 100); c.survey[3].Status.Term = 9 }, want: "node1 leads", none: true, ahead: 1},
-		"a learner is in a later term, and nobody given up": {make: func(c *testCluster) { learner(c, 100); c.survey[3].Status.Term = 9 }, want: "node1 leads", none: true},
+		"a learner went with those that were given up":      {lost: []string{"node3"}, make: func(c *testCluster) { learner(c, 100); c.survey[0].Replicas = c.survey[0].Replicas[:2] }, want: "node1 leads", none: true, ahead: 1},
+		"a learner streams":                                 {lost: []string{"node3"}, make: func(c *testCluster) { learner(c, 100) }, want: "node1 leads", none: true},
+		"a learner does not stream, and nobody is given up": {make: func(c *testCluster) { learner(c, 100); c.survey[0].Replicas = c.survey[0].Replicas[:2] }, want: "node1 leads", none: true},
 		"a majority answers":                                {lost: []string{"node1"}, make: func(c *testCluster) { c.loses(1) }, want: "2 of 3 voters answer, and 2 are a majority: they can elect a leader", fail: true},
 		"nobody said they are gone":                         {make: func(c *testCluster) { c.loses(1, 3) }, want: "1 of 3 voters answer, and 2 are needed; nobody said that node1 and node3 will not come back", fail: true},
 		"only one was named":                                {lost: []string{"node1"}, make: func(c *testCluster) { c.loses(1, 3) }, want: "nobody said that node3 will not come back", fail: true},

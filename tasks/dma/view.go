@@ -104,6 +104,10 @@ func (v View) Leads() string {
 	if v.Status.Role == Leader {
 		return v.Address.Consensus()
 	}
+	// A learner's list of members holds itself alone, so that whoever is number 1 in the leader's is itself there.
+	if v.Status.Role == Learner && len(v.Members.Entries) < 2 {
+		return ""
+	}
 	e, _ := v.Members.At(v.Status.Leader)
 	return e.IPPort
 }
