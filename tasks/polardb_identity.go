@@ -312,20 +312,15 @@ func (i *identityAction) strangers(found identityFound, members []identityMember
 		}
 		hint := "put it back into the inventory, or take it out of the cluster: polarbook run drop-node.yml -e node=" + m.address
 		if len(lost) > 0 {
-			hint += fmt.Sprintf(". If it is %s, whose address was changed: put the old one back and start it. %s", strings.Join(lost, " or "), moveHint("NODE"))
+			hint += fmt.Sprintf(". If it is %s, whose address was changed: polarbook run move-node.yml -e node=%s", strings.Join(lost, " or "), lost[0])
 		}
 		return &Failure{Msg: fmt.Sprintf("%s is a member of the cluster (%s, by %s) and not in the inventory: the others would no longer let it in", m.address, role, m.by), Hint: hint}
 	}
 	return nil
 }
 
-// moveHint says how a member is given another address.
-func moveHint(name string) string {
-	return fmt.Sprintf("To give it another address, with its data: polarbook run drop-node.yml -e node=%s with the old one in the inventory, and then add-node.yml --limit %s with the new one", name, name)
-}
-
 // movedFailure names a node that would be made another member.
 func movedFailure(name, is string, wanted dma.Address) *Failure {
 	return &Failure{Msg: fmt.Sprintf("%s is %s by its consensus meta, and %s by the inventory (polardb_address, polardb_port): it would be made another member", name, is, wanted),
-		Hint: "nothing was changed. Put the inventory back. " + moveHint(name)}
+		Hint: fmt.Sprintf("nothing was changed. To give it that address, with its data: polarbook run move-node.yml -e node=%s. Or put the inventory back", name)}
 }

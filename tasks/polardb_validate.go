@@ -20,6 +20,7 @@ type validateArgs struct {
 	Version  string         `arg:"version" doc:"the version that is to run them, by the name of its directory; default the one that current points to"`
 	AutoConf string         `arg:"auto_conf" default:"keep" choices:"keep reset refuse" doc:"what becomes of settings that ALTER SYSTEM has put into postgresql.auto.conf, which wins over the other files: keep: they stay, with a warning; reset: they are to be taken away, see auto_conf_text; refuse: they are an error"`
 	Joins    bool           `arg:"joins" default:"no" doc:"the node is about to join a cluster that has a leader, which is asked how many connections and the like a follower needs"`
+	Moves    bool           `arg:"moves" default:"no" doc:"the node is about to be given another address or port"`
 	Report   bool           `arg:"report" default:"no" doc:"do not fail, say why in reason"`
 }
 
@@ -160,7 +161,7 @@ func (v *validateAction) Plan(f Found) (Plan, error) {
 		return Plan{}, fmt.Errorf("the engine was not asked")
 	}
 	values := map[string]any{"asked": false, "known": t.nothing == "", "reason": "", "overrides": []any{}, "auto_conf_text": ""}
-	if why := v.otherPort(t.node); why != "" {
+	if why := v.otherPort(t.node); why != "" && !v.args.Moves {
 		return v.refuse(values, []string{why}, "nothing was touched")
 	}
 	if t.nothing != "" {
@@ -245,7 +246,7 @@ func (v *validateAction) otherPort(s nodeState) string {
 	if at < 0 || err != nil || port == a.Port+10000 {
 		return ""
 	}
-	return fmt.Sprintf("polardb_port is %d, and the node is a member at %s:%d: the port of a member cannot change, because the others know it by its address; to move it, drop-node.yml, and then add-node.yml with the new port", a.Port, own[:at], port-10000)
+	return fmt.Sprintf("polardb_port is %d, and the node is a member at %s:%d: the port of a member cannot change, because the others know it by its address; to give it another: polarbook run move-node.yml", a.Port, own[:at], port-10000)
 }
 
 // keptByUs are settings that a playbook of ours sets by ALTER SYSTEM.

@@ -100,7 +100,7 @@ func otherAddress(s *site.Site) {
 	at := s.Lab.Host(f).Address
 	s.Set(f, site.Vars{"polardb_address": "192.0.2.7"})
 	refuses(s, f+" is "+at+":5432 by its consensus meta, and 192.0.2.7:5432 by the inventory", "new-cluster.yml", "add-node.yml --limit "+f, "rebuild-node.yml -e node="+f, "drop-node.yml -e node="+f, "reconfigure.yml", "restart.yml", "upgrade.yml")
-	s.Run(2, "start.yml").Says("drop-node.yml -e node=" + f)
+	s.Run(2, "start.yml").Says("move-node.yml -e node=" + f)
 	if c := s.Status(2); c.Leader == "" || !strings.Contains(strings.Join(c.Disagrees, "; "), f+" is "+at+":5432 in the cluster and 192.0.2.7:5432 in the inventory") {
 		s.T.Errorf("the status is %+v", c)
 	}

@@ -1,0 +1,125 @@
+package daytwo
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/polarbook/polarbook/test/site"
+)
+
+// secondAddress gives a host another address in the hosts' network.
+func secondAddress(s *site.Site, name string) string {
+	s.T.Helper()
+	first := s.Lab.Host(name).Address
+	at := strings.LastIndexByte(first, '.')
+	second := first[:at+1] + "1" + first[at+1:]
+	s.On(name, fmt.Sprintf(`set -- $(ip -o -4 addr show | grep -F ' %s/'); ip addr replace "%s/${4#*/}" dev "$2"`, first, second))
+	return second
+}
+
+// kept is what of a node's data is another when it was copied.
+func kept(s *site.Site, name string) string {
+	s.T.Helper()
+	return s.On(name, "stat -c %i "+s.Pgdata(name)+"/PG_VERSION; cat "+s.Pgdata(name)+"/polarbook.id")
+}
+
+// letsIn are the addresses that a host's pg_hba.conf names.
+func letsIn(s *site.Site, name string) string {
+	s.T.Helper()
+	return s.On(name, "grep -o '[0-9.]*/32' "+s.Pgdata(name)+"/pg_hba.conf | sort -u | tr '\\n' ' '")
+}
+
+// movesAddress gives members other addresses: the leader one that the run is told, and it comes back to the one in the
+// inventory in a run that is cut off.
+func movesAddress(s *site.Site) {
+	c := s.Settles()
+	n := c.Leader
+	first, data := s.Lab.Host(n).Address, kept(s, n)
+	s.Run(0, "set-weight.yml", "-e", "node="+n, "-e", "weight=7")
+	s.SQL(n, "create table moved (a int)")
+	s.SQL(n, "insert into moved values (1)")
+
+	s.Refused(n+" is not reached at 192.0.2.7", "move-node.yml", "-e", "node="+n, "-e", "address=192.0.2.7")
+	second := secondAddress(s, n)
+	s.Twice("move-node.yml", "-e", "node="+n, "-e", "address="+second).Says(n + " is " + second + ":5432 from now on, and the inventory has " + first + ":5432")
+	s.Run(2, "reconfigure.yml").Says(n + " is " + second + ":5432 by its consensus meta, and " + first + ":5432 by the inventory")
+	s.Set(n, site.Vars{"polardb_address": second})
+	s.Run(0, "move-node.yml", "-e", "node="+n).Unchanged()
+	s.Run(0, "new-cluster.yml").Unchanged()
+	isMoved(s, n, second, first, data)
+
+	s.Set(n, site.Vars{"polardb_address": first})
+	s.KillWhen(site.Begins("Consensus meta"), "move-node.yml", "-e", "node="+n)
+	s.Run(2, "new-cluster.yml").Says(n+" is being given another address", "move-node.yml -e node="+n)
+	s.Run(0, "move-node.yml", "-e", "node="+n).Changed()
+	s.Run(0, "move-node.yml", "-e", "node="+n).Unchanged()
+	isMoved(s, n, first, second, data)
+	s.Run(0, "set-weight.yml", "-e", "node="+n, "-e", "weight=5")
+}
+
+// isMoved wants a node at an address, with its data and the weight 7, and that nobody knows the one that it had.
+func isMoved(s *site.Site, n, now, before, data string) {
+	s.T.Helper()
+	c := s.Settles()
+	if w := c.Of(n).Weight; w == nil || *w != 7 {
+		s.T.Errorf("%s has the weight %v, it had 7", n, w)
+	}
+	if d := kept(s, n); d != data {
+		s.T.Errorf("the data of %s was copied: %s, it was %s", n, d, data)
+	}
+	if rows := s.SQL(n, "select count(*) from moved"); strings.TrimSpace(rows) != "1" {
+		s.T.Errorf("%s has %q rows", n, rows)
+	}
+	if list := s.SQL(c.Leader, "select ip_port from polar_dma_cluster_status"); !strings.Contains(list, now+":") || strings.Contains(list, before+":") {
+		s.T.Errorf("the leader lists %s", list)
+	}
+	for _, other := range s.Names() {
+		if in := letsIn(s, other); !strings.Contains(in, now+"/32") || strings.Contains(in, before+"/32") {
+			s.T.Errorf("%s lets in %s", other, in)
+		}
+	}
+}
+
+// movesPort gives a follower another port, and the one back that it had.
+func movesPort(s *site.Site) {
+	n := s.Settles().Followers()[0]
+	data := kept(s, n)
+	s.Set(n, site.Vars{"polardb_port": 5440})
+	s.Run(2, "new-cluster.yml").Says("move-node.yml -e node=" + n).Unchanged()
+	s.Run(0, "move-node.yml", "-e", "node="+n).Changed()
+	s.Run(0, "new-cluster.yml").Unchanged()
+	s.Settles()
+	s.Set(n, site.Vars{"polardb_port": 5432})
+	s.Run(0, "move-node.yml", "-e", "node="+n).Changed()
+	s.Settles()
+	if d := kept(s, n); d != data {
+		s.T.Errorf("the data of %s was copied: %s, it was %s", n, d, data)
+	}
+}
+
+// movesAnew has a node that does not stream copied at its new address, and kills moves anywhere.
+func movesAnew(s *site.Site) {
+	n := s.Settles().Followers()[0]
+	second := secondAddress(s, n)
+	s.On(n, "systemctl stop "+s.Unit())
+	s.Refused(n+" does not stream", "move-node.yml", "-e", "node="+n, "-e", "address="+second)
+	s.Run(6, "move-node.yml", "-e", "node="+n, "-e", "address="+second, "-e", "copy=yes").Says("its data removed")
+	s.Set(n, site.Vars{"polardb_address": second})
+	s.Run(0, "move-node.yml", "-e", "node="+n, "-e", "copy=yes", "--yes").Changed()
+	s.Run(0, "move-node.yml", "-e", "node="+n).Unchanged()
+	s.Settles()
+
+	dice := site.Dice(s.T)
+	for i := range 12 {
+		to := []string{s.Lab.Host(n).Address, second}[i%2]
+		s.Set(n, site.Vars{"polardb_address": to})
+		s.KillSomewhere(dice, "move-node.yml", "-e", "node="+n)
+		s.Run(0, "move-node.yml", "--check", "-e", "node="+n)
+		s.Run(0, "move-node.yml", "-e", "node="+n)
+		s.Run(0, "move-node.yml", "-e", "node="+n).Unchanged()
+		s.Run(0, "new-cluster.yml").Unchanged()
+		s.Settles()
+	}
+	s.Set(n, site.Vars{"polardb_address": s.Lab.Host(n).Address})
+	s.Run(0, "move-node.yml", "-e", "node="+n)
+}
