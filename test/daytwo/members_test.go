@@ -31,6 +31,7 @@ func TestMembers(t *testing.T) {
 		step("a new copy elsewhere, and moves that are cut off", movesAnew)
 	}
 	step("elections are delayed", delayed)
+	step("passwords", passwords)
 	step("purge", purge)
 	step("drop and bring back", drop)
 	step("drop a dead host", dropDead)

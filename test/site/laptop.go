@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,3 +76,10 @@ func (l *Laptop) environment() []string {
 
 // state is where polarbook keeps its journals.
 func (l *Laptop) state() string { return filepath.Join(l.Dir, ".state") }
+
+// ChangePassword has the inventory say another password than the cluster has, and returns that. Nothing may show either.
+func (l *Laptop) ChangePassword() (former string) {
+	former, l.Password = l.Password, "secret-"+rand.Text()
+	l.secrets["the password before "+strings.Repeat("the one before ", len(l.secrets))], l.secrets["the replication password"] = former, l.Password
+	return former
+}

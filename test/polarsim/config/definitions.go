@@ -60,6 +60,7 @@ log_filename string - sighup - postgresql-%Y-%m-%d_%H%M%S.log
 log_line_prefix string - sighup - '%m [%p] '
 log_lock_waits bool - superuser - off
 log_min_duration_statement integer ms superuser min-1 -1
+log_min_error_statement enum - superuser - error
 log_min_messages enum - superuser - warning
 log_rotation_age integer min sighup - 1440
 log_rotation_size integer kB sighup - 10240

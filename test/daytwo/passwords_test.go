@@ -1,0 +1,98 @@
+package daytwo
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/polarbook/polarbook/test/site"
+)
+
+const notTheClusters = "is not the cluster's"
+
+// passwords changes the password of superuser and replication, which is one here. The run is killed once, loses the leader
+// once, and is finished by the same command.
+func passwords(s *site.Site) {
+	f := s.Settles().Followers()
+	former := s.ChangePassword()
+	s.StatusSays(2, "the role polardb (polardb_password", notTheClusters, "rotate-password.yml")
+	for _, args := range [][]string{{"status.yml"}, {"new-cluster.yml"}, {"add-node.yml", "--limit", f[0]}, {"reconfigure.yml"}, {"switchover.yml"}, {"restart.yml"}, {"rebuild-node.yml", "-e", "node=" + f[0], "--yes"}} {
+		s.Run(2, args[0], args[1:]...).Says("the role polardb (polardb_password", notTheClusters, "rotate-password.yml").Unchanged()
+	}
+	before := untouched(s)
+	s.Run(0, "rotate-password.yml", "--check").Changed().Says("give the superuser polardb the inventory's password")
+	if after := untouched(s); after != before {
+		s.T.Errorf("a check changed\n%s\nto\n%s", before, after)
+	}
+
+	// Killed when the first follower has gone to the second role, and the other members have not.
+	s.KillWhen(site.Begins("The old files are no longer needed"), "rotate-password.yml")
+	reconnects(s)
+	for _, args := range [][]string{{"check.yml"}, {"new-cluster.yml"}, {"reconfigure.yml"}, {"backup.yml", "-e", "on=" + f[0], "-e", "to=/backup/passwords"}} {
+		s.Run(2, args[0], args[1:]...).Says("the role replicator (polardb_replication_password", notTheClusters, "was begun and not finished", "rotate-password.yml").Unchanged()
+	}
+	s.Run(0, "restart.yml", "--check").Says("was begun and not finished")
+
+	// The leader ends while the members go on to the second role.
+	leader := s.StatusNow().Leader
+	killed := false
+	o := s.Start(func(_ *site.Running, e site.Event) {
+		if !killed && site.Begins("The login in polar_dma.conf")(e) {
+			killed = true
+			s.On(leader, "systemctl kill -s KILL "+s.Unit())
+		}
+	}, "run", "rotate-password.yml", "--output", "json").Wait()
+	if o.Code != 0 && o.Code != 2 || !killed {
+		s.T.Errorf("without its leader the run ended with %d\n%s", o.Code, o.Story())
+	}
+	reconnects(s)
+	s.Run(0, "start.yml")
+	reconnects(s)
+	o = s.Run(0, "rotate-password.yml")
+	s.Settles()
+	s.Run(0, "rotate-password.yml").Unchanged()
+	s.Run(0, "reconfigure.yml").Unchanged()
+	s.Run(0, "new-cluster.yml").Unchanged()
+	reconnects(s)
+	if roles := s.SQL(s.Leader(), "select count(*) from pg_authid where rolname like $$%rotation%$$"); roles != "0" {
+		s.T.Errorf("%s second roles are left\n%s", roles, o.Story())
+	}
+	for _, n := range s.Names() {
+		if left := s.On(n, fmt.Sprintf("grep -rlF -e '%s' -e rotation %s/*.conf %s.* /var/lib/polarbook /etc/polardb* /tmp /run/polar* 2>/dev/null || true", former, s.Pgdata(n), s.Pgdata(n))); left != "" {
+			s.T.Errorf("on %s the former password is in %s", n, left)
+		}
+	}
+}
+
+// reconnects ends every member's connection to the leader, and wants them all back.
+func reconnects(s *site.Site) {
+	s.T.Helper()
+	var leader string
+	members := func() error {
+		c := s.StatusNow()
+		leader = c.Leader
+		for _, m := range c.Members {
+			if leader == "" || m.Answers && m.Node != leader && !m.Streaming {
+				return fmt.Errorf("%s does not stream: %+v", m.Node, c)
+			}
+		}
+		return nil
+	}
+	s.Eventually("the members stream", members)
+	before := s.SQL(leader, "select count(pg_terminate_backend(pid)) from pg_stat_replication")
+	s.Eventually("the members stream again", func() error {
+		if now := s.SQL(leader, "select count(*) from pg_stat_replication where state = $$streaming$$"); now != before {
+			return fmt.Errorf("%s of %s", now, before)
+		}
+		return nil
+	})
+}
+
+// untouched are the sums and times of what a run may change on the hosts, and the servers' processes.
+func untouched(s *site.Site) string {
+	s.T.Helper()
+	var all strings.Builder
+	for _, n := range s.Names() {
+		all.WriteString(n + "\n" + s.On(n, fmt.Sprintf("cd %s; md5sum *.conf; stat -c '%%n %%y %%i' *.conf; head -1 postmaster.pid; find /var/lib/polarbook -name '*.node' -o -name '*kept*' | sort", s.Pgdata(n))))
+	}
+	return all.String()
+}
