@@ -32,7 +32,7 @@ func (e *Error) Error() string {
 	if at := e.Pos.String(); at != "" {
 		b.WriteString(at + ": ")
 	}
-	b.WriteString(e.Msg)
+	b.WriteString(inOneLine(e.Msg))
 	if e.Pos.Line > 0 && e.Line != "" {
 		number := fmt.Sprintf("%4d", e.Pos.Line)
 		shown := inventory.MaskNamed(e.Line)
@@ -44,10 +44,13 @@ func (e *Error) Error() string {
 		}
 	}
 	if e.Hint != "" {
-		b.WriteString("\nhint: " + e.Hint)
+		b.WriteString("\nhint: " + inOneLine(e.Hint))
 	}
 	return b.String()
 }
+
+// inOneLine is a text that has words of a playbook in it, and no lines of theirs: such a line could look like one of ours.
+func inOneLine(text string) string { return strings.ReplaceAll(text, "\n", `\n`) }
 
 // maxShown is how many problems are worth reading at once.
 const maxShown = 20

@@ -41,6 +41,6 @@ func (c *initCmd) Run(t *terminal) error {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	fmt.Fprintf(t.out, "Wrote %s. Fill it in, then:\n\n  cd %s\n  export POLARDB_REPLICATION_PASSWORD=...\n  polarbook run check.yml\n  polarbook run new-cluster.yml\n", file, c.Dir)
+	fmt.Fprintf(t.out, "Wrote %s. Fill it in, then:\n\n  cd %s\n  export POLARDB_REPLICATION_PASSWORD=...\n  polarbook run check.yml\n  polarbook run new-cluster.yml\n", oneLine(file), oneLine(c.Dir))
 	return nil
 }

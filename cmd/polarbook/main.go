@@ -93,7 +93,7 @@ func run(args []string) int {
 		return code
 	}
 	if err != nil {
-		fmt.Fprintf(t.err, "polarbook: %s\n", t.masked(err.Error()))
+		fmt.Fprintf(t.err, "polarbook: %s\n", oneLine(t.masked(err.Error())))
 		fmt.Fprintln(t.err, "Run 'polarbook --help' for the commands, 'polarbook COMMAND --help' for one of them.")
 		return exitUsage
 	}

@@ -175,9 +175,13 @@ func (c *runCmd) display(t *terminal) engine.Listener {
 // list prints hosts and tasks play by play.
 func (c *runCmd) list(t *terminal, w *workplace, books []*playbooks.Playbook) error {
 	for _, p := range books {
-		fmt.Fprintf(t.out, "playbook: %s\n", p.Path)
+		fmt.Fprintf(t.out, "playbook: %s\n", oneLine(p.Path))
 		for i, play := range p.Plays {
-			fmt.Fprintf(t.out, "\n  play #%d (%v): %v\n", i+1, play.Hosts.Raw, play.Name.Raw)
+			name := play.Name.Raw
+			if name == nil {
+				name = play.Hosts.Raw
+			}
+			fmt.Fprintf(t.out, "\n  play #%d (%s): %s\n", i+1, oneLine(fmt.Sprint(play.Hosts.Raw)), oneLine(fmt.Sprint(name)))
 			if c.ListHosts {
 				hosts, err := w.inv.Select(patternOf(play))
 				if err == nil && c.Limit != "" {
@@ -195,7 +199,7 @@ func (c *runCmd) list(t *terminal, w *workplace, books []*playbooks.Playbook) er
 				fmt.Fprintln(t.out, "    tasks:")
 				play.Walk(func(s playbooks.Step) bool {
 					if line := stepLine(s); line != "" {
-						fmt.Fprintf(t.out, "      %s\n", line)
+						fmt.Fprintf(t.out, "      %s\n", oneLine(line))
 					}
 					return true
 				})

@@ -150,10 +150,10 @@ func TestSecretsAreFollowed(t *testing.T) {
 // tells says whether there is more in a line than a letter or two that a secret decides: a padding, or one item of a list,
 // or what the template has in it anyway.
 func tells(line, template string) bool {
-	if strings.Contains(template+"node1.example.com alpha beta gamma /var/lib/polardb/data ABCDEFGHIJKLMNOPQRSTUVWXYZ", line) || strings.Contains(line, template) {
+	if strings.Contains(template+"node1.example.com alpha beta gamma /var/lib/polardb/data", line) || strings.Contains(line, template) {
 		return false
 	}
-	for _, frame := range []string{" seen 5432", " on node1.example.com", "/node1.example.com", "host=", "{{ text }}", "line of text"} {
+	for _, frame := range []string{" seen 5432", " on node1.example.com", "/node1.example.com", "host=", "{{ text }}", "line of text", "x= ", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"} {
 		line = strings.ReplaceAll(line, frame, "")
 	}
 	letters := map[rune]bool{}
