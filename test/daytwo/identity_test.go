@@ -58,8 +58,8 @@ func mount(s *site.Site, dirs ...string) {
 	}
 }
 
-// files is what lets members in, as the hosts have it.
-func files(s *site.Site) string {
+// entries is what lets members in, as the hosts have it.
+func entries(s *site.Site) string {
 	s.T.Helper()
 	var all strings.Builder
 	for _, n := range s.Names() {
@@ -71,25 +71,25 @@ func files(s *site.Site) string {
 // refuses wants playbooks refused, each with the text, and nothing touched.
 func refuses(s *site.Site, text string, playbooks ...string) {
 	s.T.Helper()
-	before := files(s)
+	before := entries(s)
 	for _, p := range some(2, playbooks...) {
 		words := strings.Fields(p)
 		s.Refused(text, words[0], append(words[1:], "--yes")...)
 	}
-	if d := site.Difference(before, files(s)); d != "" {
+	if d := site.Difference(before, entries(s)); d != "" {
 		s.T.Errorf("files were changed:\n%s", d)
 	}
 }
 
 func stranger(s *site.Site) {
-	before := files(s)
+	before := entries(s)
 	gone := s.Lab.Host("node3").Address
 	s.Only("node1", "node2")
 	refuses(s, gone+":5432 is a member of the cluster (follower", "new-cluster.yml", "add-node.yml --limit node2", "reconfigure.yml", "demote-follower.yml -e node=node2", "drop-node.yml -e node=node2", "rebuild-node.yml -e node=node2")
 	s.Run(2, "new-cluster.yml").Says("put it back into the inventory, or take it out of the cluster: polarbook run drop-node.yml -e node=" + gone + ":5432")
 	s.Only("node1", "node2", "node3")
 	s.Set("node3", site.Vars{"polardb_pgdata": "/disks/pg", "polardb_polardata": "/disks/polar"})
-	if d := site.Difference(before, files(s)); d != "" {
+	if d := site.Difference(before, entries(s)); d != "" {
 		s.T.Errorf("files were changed:\n%s", d)
 	}
 	s.Whole()
