@@ -26,6 +26,7 @@ type checkArgs struct {
 	Unit         string         `arg:"unit" doc:"the systemd unit that runs the server, whose limits are looked at; default polardb- and the cluster's name"`
 	Timezone     string         `arg:"timezone" doc:"the time zone that the host is to have; empty: any, as long as all have the same"`
 	Locale       string         `arg:"locale" default:"C" doc:"the locale that the databases will be made with"`
+	Encoding     string         `arg:"encoding" default:"UTF8" doc:"the encoding that they will be made with"`
 	Fail         bool           `arg:"fail" default:"no" doc:"fail the task when a check fails, instead of leaving that to polardb_check_report"`
 }
 
@@ -51,7 +52,7 @@ func newCheckModule() Module {
 			{"name", "str", "the host's name in the inventory"},
 			{"offset", "float", "seconds by which the host's clock is ahead of the laptop's"},
 			{"offset_error", "float", "seconds by which offset may be wrong: half the round trip it was measured in"},
-			{"timezone", "str", "the host's time zone"}, {"locale", "str", "its LANG"},
+			{"timezone", "str", "the host's time zone"}, {"locale", "str", "its LANG"}, {"made_with", "str", "locale and encoding, as given"},
 			{"os_family", "str", "Debian, RedHat or empty"}, {"os", "str", "as /etc/os-release names it"}, {"architecture", "str", "as uname -m names it"},
 			{"address", "str", "address and client port, from nodes"}, {"voters", "int", "members with a vote, from nodes"},
 		},
@@ -140,7 +141,7 @@ func (c *checkAction) Plan(f Found) (Plan, error) {
 	values := map[string]any{
 		"checks": rows.values(), "status": string(rows.worst()), "name": asked.Name,
 		"offset": asked.Clock.Offset.Seconds(), "offset_error": asked.Clock.Error.Seconds(),
-		"timezone": host.Timezone, "locale": host.Locale,
+		"timezone": host.Timezone, "locale": host.Locale, "made_with": plainLocale(c.args.Locale) + ", " + plainEncoding(c.args.Encoding),
 		"os_family": host.family(), "os": host.osName(), "architecture": host.Machine,
 		"address": "", "voters": 0,
 	}

@@ -101,7 +101,9 @@ func (c *checkAction) system(r *checkRows, h checkHost) {
 	} else {
 		r.when((total-free)*4 <= total, statusWarn, "swap", fmt.Sprintf("%d of %d MB in use", total-free, total), "at most a quarter in use", "see what takes the memory: top -o %MEM")
 	}
-	if zone := a.Timezone; zone != "" {
+	if zone := a.Timezone; zone != "" && h.NoZone {
+		r.add("time zone", statusFail, "the host has no time zone "+zone, "one of those below /usr/share/zoneinfo", "set another polardb_timezone, such as Asia/Shanghai, or install tzdata")
+	} else if zone != "" {
 		r.when(h.Timezone == zone, statusWarn, "time zone", h.Timezone, zone, laterFix)
 	} else {
 		r.add("time zone", statusPass, h.Timezone, "", "")
@@ -317,12 +319,7 @@ const checkFirewall = "firewall"
 
 func (c *checkAction) surroundings(r *checkRows, h checkHost, n nodeState, asked checkAsked) {
 	a := c.args
-	if !n.whole(&a.nodeArgs) {
-		r.when(localeKnown(h.Locales, a.Locale), statusFail, "locale", a.Locale+" is not among "+strings.Join(h.Locales, ", "), a.Locale, "make the locale (localedef, dpkg-reconfigure locales, glibc-langpack-…), or choose another: initdb refuses it")
-		if last := &(*r)[len(*r)-1]; last.Status == statusPass {
-			last.Found = a.Locale + ", LANG " + either(h.Locale, "not set")
-		}
-	}
+	c.locale(r, h, n)
 	if skew := asked.Clock; skew.Asked {
 		most := time.Duration(a.MaxClockSkew * float64(time.Second))
 		r.when(skew.Offset.Abs()-skew.Error <= most, statusWarn, "clock", skew.String()+" against this machine", "within "+most.String(),
@@ -331,15 +328,25 @@ func (c *checkAction) surroundings(r *checkRows, h checkHost, n nodeState, asked
 	r.reachability(asked, h.Addresses)
 }
 
-func localeKnown(known []string, wanted string) bool {
-	plain := func(s string) string {
-		name, charset, _ := strings.Cut(s, ".")
-		return name + "." + strings.ToLower(strings.ReplaceAll(charset, "-", ""))
+// locale judges whether the host has what the databases are made with, or are made with already.
+func (c *checkAction) locale(r *checkRows, h checkHost, n nodeState) {
+	a := c.args
+	status := statusFail
+	if n.whole(&a.nodeArgs) {
+		status = statusWarn
 	}
-	if wanted == "C" || wanted == "POSIX" {
-		return true
+	known := localeKnown(h.Locales, a.Locale)
+	found := a.Locale + ", LANG " + either(h.Locale, "not set")
+	if !known {
+		found = a.Locale + " is not among " + strings.Join(h.Locales, ", ")
 	}
-	return slices.ContainsFunc(known, func(k string) bool { return plain(k) == plain(wanted) })
+	r.when(known, status, "locale", found, a.Locale, "make the locale (localedef, dpkg-reconfigure locales, glibc-langpack-…), or set another polardb_locale: initdb refuses it, and no database opens without it")
+	codeset := ""
+	if known {
+		codeset = h.Codeset
+	}
+	problem, wanted := encodingProblem(a.Encoding, a.Locale, codeset)
+	r.when(problem == "", status, "encoding", either(problem, a.Encoding), either(wanted, a.Encoding), "set another polardb_encoding, or another polardb_locale: initdb refuses it")
 }
 
 func either(s, otherwise string) string {

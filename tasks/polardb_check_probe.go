@@ -35,7 +35,7 @@ func (c *checkAction) script() string {
 	}
 	return strings.NewReplacer(
 		"@PGDATA@", remote.Quote(a.Pgdata), "@POLARDATA@", remote.Quote(a.Polardata), "@HOME@", remote.Quote(a.Home),
-		"@USER@", remote.Quote(a.User), "@UNIT@", remote.Quote(a.Unit), "@LOCALE@", remote.Quote(a.Locale),
+		"@USER@", remote.Quote(a.User), "@UNIT@", remote.Quote(a.Unit), "@LOCALE@", remote.Quote(a.Locale), "@ZONE@", remote.Quote(a.Timezone),
 		"@PORTS@", fmt.Sprintf("%d %d", a.Port, a.Port+10000), "@TOOLS@", strings.Join(tools, " "),
 		"@LIBRARIES@", quoteAll(libraries), "@SYSCTL@", quoteAll(settings),
 	).Replace(checkScript)
@@ -162,6 +162,9 @@ for f in /etc/locale.conf /etc/default/locale /etc/sysconfig/i18n; do
 	if [ -r "$f" ]; then lang=$(sed -n "s/[\"']//g; s/^[ 	]*LANG=//p" "$f") lang=${lang##*"$NL"}; if [ -n "$lang" ]; then break; fi; fi
 done
 say "locale=$lang"
+say "codeset=$(LC_ALL=@LOCALE@ locale charmap 2>/dev/null)"
+zone=@ZONE@
+if [ -n "$zone" ] && [ -d /usr/share/zoneinfo ] && [ ! -f "/usr/share/zoneinfo/$zone" ]; then say nozone=yes; fi
 locale -a 2>/dev/null | sed 's/^/check.locales=/'
 if has getenforce; then say "selinux=$(getenforce 2>/dev/null)"; fi
 if has firewall-cmd && systemctl -q is-active firewalld 2>/dev/null; then
@@ -200,6 +203,8 @@ type checkHost struct {
 	HugePage          string
 	Timezone, Locale  string
 	Locales           []string
+	Codeset           string // of the locale that is wanted
+	NoZone            bool   // the time zone that is wanted is none of the host's
 	SELinux           string
 	Firewall          string // firewalld, ufw or empty
 	FirewallRules     []string
@@ -301,6 +306,10 @@ func parseCheck(f Found) (checkHost, error) {
 			h.Timezone = value
 		case "locale":
 			h.Locale = value
+		case "codeset":
+			h.Codeset = value
+		case "nozone":
+			h.NoZone = true
 		case "locales":
 			h.Locales = append(h.Locales, value)
 		case "selinux":

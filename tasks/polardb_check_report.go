@@ -129,16 +129,18 @@ func (c *checkReport) together() checkRows {
 	var r checkRows
 	c.clocks(&r)
 	for _, s := range []struct {
-		name string
-		of   func(reportedHost) string
-		fix  string
+		name   string
+		of     func(reportedHost) string
+		unlike checkStatus
+		fix    string
 	}{
-		{"same time zone", func(h reportedHost) string { return h.Timezone }, "set polardb_timezone, or timedatectl set-timezone on each"},
-		{"same locale", func(h reportedHost) string { return h.Locale }, "localectl set-locale LANG=… on each: what sorts and formats should not depend on who leads"},
-		{"same system", func(h reportedHost) string { return h.System }, "it works, but libraries that sort text may differ: have the same system on all members"},
-		{"same architecture", func(h reportedHost) string { return h.Machine }, "base backups are only good on the architecture they were made on: use the same one for all members"},
+		{"same time zone", func(h reportedHost) string { return h.Timezone }, statusWarn, "set polardb_timezone, or timedatectl set-timezone on each"},
+		{"same locale", func(h reportedHost) string { return h.Locale }, statusWarn, "localectl set-locale LANG=… on each: what sorts and formats should not depend on who leads"},
+		{"same system", func(h reportedHost) string { return h.System }, statusWarn, "it works, but libraries that sort text may differ: have the same system on all members"},
+		{"same architecture", func(h reportedHost) string { return h.Machine }, statusWarn, "base backups are only good on the architecture they were made on: use the same one for all members"},
+		{"same databases", func(h reportedHost) string { return h.MadeWith }, statusFail, "set polardb_locale and polardb_encoding for the group, not for a host"},
 	} {
-		r.agree(c.hosts, s.name, s.of, s.fix)
+		r.agree(c.hosts, s.name, s.of, s.unlike, s.fix)
 	}
 	seen := map[string]string{}
 	for _, h := range c.hosts {
@@ -193,7 +195,7 @@ func (c *checkReport) clocks(r *checkRows) {
 }
 
 // agree adds a check that all hosts give the same value.
-func (r *checkRows) agree(hosts []reportedHost, name string, of func(reportedHost) string, fix string) {
+func (r *checkRows) agree(hosts []reportedHost, name string, of func(reportedHost) string, unlike checkStatus, fix string) {
 	by := map[string][]string{}
 	var values []string
 	for _, h := range hosts {
@@ -217,7 +219,7 @@ func (r *checkRows) agree(hosts []reportedHost, name string, of func(reportedHos
 		}
 		found = strings.Join(parts, "; ")
 	}
-	r.when(len(values) == 1, statusWarn, name, found, "the same on all", fix)
+	r.when(len(values) == 1, unlike, name, found, "the same on all", fix)
 }
 
 // table is the lines in columns, and the count of what passed when that is not shown.
@@ -250,7 +252,7 @@ var oneLine = strings.NewReplacer("\n", " ", "\r", " ", "\t", " ")
 // reportedHost is what polardb_check told of one host.
 type reportedHost struct {
 	Name, Address, Timezone, Locale string
-	System, Machine                 string
+	System, Machine, MadeWith       string
 	Voters                          int
 	Clock                           clock
 	Checks                          checkRows
@@ -307,7 +309,7 @@ func readReported(m map[string]any) reportedHost {
 	text := func(m map[string]any, key string) string { s, _ := toString(m[key]); return s }
 	h := reportedHost{
 		Name: text(m, "name"), Address: text(m, "address"), Timezone: text(m, "timezone"), Locale: text(m, "locale"),
-		System: text(m, "os"), Machine: text(m, "architecture"),
+		System: text(m, "os"), Machine: text(m, "architecture"), MadeWith: text(m, "made_with"),
 	}
 	h.Voters, _ = toInt(m["voters"])
 	ahead, err1 := toFloat(m["offset"])

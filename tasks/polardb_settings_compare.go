@@ -78,6 +78,9 @@ var identitySettings = map[string]string{
 // = 80 is a lower setting than on the master server" (observed on 11.9). All members start as followers.
 var standbyFloor = []string{"max_connections", "max_worker_processes", "max_prepared_transactions", "max_locks_per_transaction"}
 
+// caseless are settings of which the engine shows the value as it spells it itself ("ISO, MDY").
+var caseless = map[string]bool{"datestyle": true, "timezone": true, "log_timezone": true}
+
 var cannotChange = regexp.MustCompile(`^parameter "([^"]+)" cannot be changed without restarting the server$`)
 
 // compareSettings finds what the server has yet to take over: from its files, or from what is wanted and what ALTER
@@ -119,6 +122,9 @@ func compareSettings(found serverSettings, wanted map[string]string, partial boo
 		}
 	}
 	for name, to := range target {
+		if caseless[name] && strings.EqualFold(found.settings[name].Value, to) {
+			continue
+		}
 		r.compare(name, to, found, stuck[name], wanted != nil)
 	}
 	for i, c := range r.changes {

@@ -29,12 +29,14 @@ var every = os.Getenv("POLARBOOK_FILES") != ""
 
 // TestFiles takes one cluster through everything that can be wrong with its files.
 func TestFiles(t *testing.T) {
-	s := site.New(t, site.Options{Cluster: "files", Specs: site.Hosts(nodes...), Group: good()})
+	s := site.New(t, site.Options{Cluster: "files", Specs: site.Hosts(nodes...), Group: site.Vars{"polardb_locale": "C.UTF-8"}})
+	s.SetAll(good())
 	step := func(name string, f func(t *testing.T, s *site.Site)) {
 		s.Subtest(t, name, func(t *testing.T) { f(t, s) })
 	}
 	step("bare hosts", bare)
 	step("libraries", libraries)
+	step("locale, encoding and time zones", madeWith)
 	step("refused before a file is written", refused)
 	step("ALTER SYSTEM", overrides)
 	step("a way out", wayOut)
@@ -57,6 +59,10 @@ func files(s *site.Site) map[string]string {
 func bare(t *testing.T, s *site.Site) {
 	s.SetAll(with(site.Vars{"shared_buffrs": "1GB"}))
 	s.Run(2, "new-cluster.yml").Says(`unrecognized configuration parameter "shared_buffrs"`, `did you mean "shared_buffers"?`)
+	s.SetAll(good())
+	s.Run(2, "new-cluster.yml", "-e", "polardb_locale=tlh_KX.UTF-8").Says("tlh_KX.UTF-8 is not among C")
+	s.Run(2, "check.yml", "-e", "polardb_encoding=EUC_CN").Says("EUC_CN, and text of the locale C.UTF-8 is in UTF-8")
+	s.Run(2, "check.yml", "-e", "polardb_encoding=UTF").Says("UTF is no encoding that databases can have")
 	for _, n := range nodes {
 		if left := s.On(n, "ls -A /var/lib/polardb"); left != "" {
 			t.Errorf("%s was begun with: %s", n, left)
@@ -72,6 +78,60 @@ func libraries(t *testing.T, s *site.Site) {
 	for _, n := range nodes {
 		if got := s.Query(n, "show shared_preload_libraries"); got != "$libdir/polar_vfs,$libdir/polar_worker,pg_stat_statements" {
 			t.Errorf("%s loads %s", n, got)
+		}
+	}
+}
+
+// What initdb was told and what it chose is the cluster's, on every member; the zones follow the inventory where it has one.
+func madeWith(t *testing.T, s *site.Site) {
+	zone := ""
+	shown := func(want string) {
+		t.Helper()
+		for _, n := range nodes {
+			if got := s.Query(n, "select datcollate || ' ' || datctype || ' ' || pg_encoding_to_char(encoding) from pg_database where datname = 'template0'"); got != "C.UTF-8 C.UTF-8 UTF8" {
+				t.Errorf("%s was made with %s", n, got)
+			}
+			got := s.Query(n, "show timezone") + " " + s.Query(n, "show log_timezone")
+			if want == "" {
+				want, zone = got, strings.Fields(got)[0]
+			}
+			if got != want {
+				t.Errorf("%s has the time zones %s, want %s", n, got, want)
+			}
+		}
+	}
+	shown("")
+	if host := strings.TrimSpace(s.On("node1", `z=$(readlink /etc/localtime); case $z in *zoneinfo/*) echo "${z##*zoneinfo/}" ;; *) echo Etc/UTC ;; esac`)); zone != host {
+		t.Errorf("the database has the time zone %s, the host %s", zone, host)
+	}
+	s.Run(0, "reconfigure.yml", "-e", "polardb_timezone=Asia/Shanghai").Says("timezone " + zone + " -> Asia/Shanghai (reload)")
+	shown("Asia/Shanghai Asia/Shanghai")
+	s.Run(0, "reconfigure.yml", "-e", "polardb_timezone=Asia/Shanghai").Unchanged(nodes...)
+	settings := `{"polardb_timezone": "Asia/Shanghai", "polardb_settings": {"work_mem": "8MB", "max_connections": 150, "shared_preload_libraries": "pg_stat_statements", "TimeZone": "Asia/Tokyo"}}`
+	s.Run(0, "reconfigure.yml", "-e", settings)
+	shown("Asia/Tokyo Asia/Shanghai")
+	// Without any, what initdb has chosen is in force again.
+	s.Run(0, "reconfigure.yml")
+	shown(zone + " " + zone)
+	s.Run(0, "reconfigure.yml").Unchanged(nodes...)
+
+	before := files(s)
+	for _, playbook := range []string{"new-cluster.yml", "reconfigure.yml"} {
+		s.Run(2, playbook, "-e", "polardb_locale=C", "-e", "polardb_encoding=EUC_CN").Unchanged().
+			Says("the cluster was made with the locale C.UTF-8, and polardb_locale is C", "the encoding UTF8, and polardb_encoding is EUC_CN")
+	}
+	s.Run(0, "new-cluster.yml", "-e", "polardb_locale=C.utf8", "-e", "polardb_encoding=unicode").Unchanged(nodes...)
+	if now := files(s); !maps.Equal(now, before) {
+		t.Errorf("files were written: %v, %v", before, now)
+	}
+	// A cluster of an earlier release says nothing of it in its files, and keeps the engine's default.
+	for _, n := range nodes {
+		s.On(n, `sed -i -E '/^(# initdb: )?(timezone|log_timezone|datestyle|lc_[a-z]+|default_text_search_config) /d' /var/lib/polardb/pgdata/postgresql.conf; systemctl reload `+s.Unit())
+	}
+	s.Run(0, "reconfigure.yml").Unchanged(nodes...)
+	for _, n := range nodes {
+		if got := s.Query(n, "show timezone"); got != "GMT" {
+			t.Errorf("%s has the time zone %s", n, got)
 		}
 	}
 }

@@ -31,6 +31,17 @@ func TestInitdb(t *testing.T) {
 				t.Errorf("initdb made no %s", name)
 			}
 		}
+		// What it has chosen by the host and the locale.
+		conf, err := os.ReadFile(filepath.Join(e.template, "pgdata", "postgresql.conf"))
+		zone, linked := "Etc/UTC", ""
+		if linked, _ = os.Readlink("/etc/localtime"); strings.Contains(linked, "zoneinfo/") {
+			_, zone, _ = strings.Cut(linked, "zoneinfo/")
+		}
+		for _, line := range []string{"timezone = '" + zone + "'", "log_timezone = '" + zone + "'", "datestyle = 'iso, mdy'", "lc_monetary = 'C'", "lc_numeric = 'C'", "lc_time = 'C'", "default_text_search_config = 'pg_catalog.english'"} {
+			if err != nil || !strings.Contains(string(conf), "\n"+line) {
+				t.Errorf("postgresql.conf has no line %s: %v", line, err)
+			}
+		}
 		for _, name := range []string{"base/1", "global/pg_control", "pg_wal", "pg_xact", "polar_dma/consensus_log", "polar_dma/consensus_cc_log"} {
 			if _, err := os.Stat(filepath.Join(e.template, "polardata", name)); err != nil {
 				t.Errorf("polar-initdb.sh left no %s in POLARDATA", name)

@@ -125,7 +125,7 @@ func createCluster(pgdata, superuser, password string, o *options) error {
 	}
 	local := o.get("auth-local", o.get("auth", "trust"))
 	host := o.get("auth-host", o.get("auth", "trust"))
-	conf := fmt.Sprintf(sampleConf, locale, locale, locale, locale)
+	conf := fmt.Sprintf(sampleConf, hostZone(), hostZone(), locale, locale, locale, locale)
 	stored := ""
 	if password != "" {
 		kind, salt := dma.MD5, make([]byte, 16)
@@ -159,6 +159,19 @@ func createCluster(pgdata, superuser, password string, o *options) error {
 	return nil
 }
 
+// hostZone is what initdb takes for the zone of the host (select_default_timezone).
+func hostZone() string {
+	if zone := os.Getenv("TZ"); zone != "" {
+		return zone
+	}
+	if link, err := os.Readlink("/etc/localtime"); err == nil {
+		if _, zone, ok := strings.Cut(link, "zoneinfo/"); ok {
+			return zone
+		}
+	}
+	return "Etc/UTC"
+}
+
 const sampleConf = `# -----------------------------
 # PostgreSQL configuration file (polarsim stand-in)
 # -----------------------------
@@ -169,9 +182,9 @@ shared_buffers = 128MB			# min 128kB
 dynamic_shared_memory_type = posix	# the default is the first option
 max_wal_size = 1GB
 min_wal_size = 80MB
-log_timezone = 'GMT'
+log_timezone = '%s'
 datestyle = 'iso, mdy'
-timezone = 'GMT'
+timezone = '%s'
 lc_messages = '%s'			# locale for system error message
 lc_monetary = '%s'			# locale for monetary formatting
 lc_numeric = '%s'			# locale for number formatting
