@@ -53,6 +53,29 @@ func TestTheEnginesAccountDoesNotBecomeRoot(t *testing.T) {
 		s.On("node2", "grep -q step=meta "+s.Marker("node2")+" && [ ! -e /var/lib/polardb/pgdata.polarbook ]")
 	})
 
+	s.Case(t, "by whatever works on the members next", func(t *testing.T) {
+		for _, c := range [][]string{{"switchover.yml"}, {"restart.yml"}, {"backup.yml", "-e", "on=node1", "-e", "to=/srv/backup"}, {"drop-node.yml", "-e", "node=node3"}, {"add-node.yml", "--limit", "node3"}} {
+			var on []string
+			switch c[0] {
+			case "backup.yml":
+				on = []string{"node1"}
+			case "add-node.yml":
+				on = []string{"node3"}
+			default:
+				on = s.Names()
+			}
+			for _, host := range on {
+				former(s, host)
+			}
+			s.Run(0, c[0], c[1:]...)
+			for _, host := range on {
+				if out := s.On(host, "ls /var/lib/polardb; grep -c step= "+s.Marker(host)); strings.Contains(out, "pgdata.polarbook") || !strings.HasSuffix(out, "\n1\n") {
+					t.Errorf("after %s %s has\n%s", c[0], host, out)
+				}
+			}
+		}
+	})
+
 	s.Case(t, "a forged note is refused", func(t *testing.T) {
 		former(s, "node3")
 		s.On("node3", "chown polardb /var/lib/polardb/pgdata.polarbook; sed -i /^pid=/d /var/lib/polardb/pgdata.polarbook")
