@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 	"sync"
@@ -41,17 +40,31 @@ func (o OwedFiles) path(playbook string) string {
 	return dir + "/" + hex.EncodeToString(sum[:8])
 }
 
-// Load reads with the shell of the task's user: the file is not secret.
+// owedLimit bounds what is read of such a file.
+const owedLimit = 1 << 19
+
+// notBelievedError is about a file that another account could have written.
+type notBelievedError struct{ file, why string }
+
+func (e *notBelievedError) Error() string { return e.file + " is not believed: " + e.why }
+
+// Load reads with the shell of the task's user: the file is not secret. It is believed only when nobody else than root and
+// that user could have written it.
 func (o OwedFiles) Load(ctx context.Context, h tasks.Host, playbook string) ([]string, error) {
-	data, err := h.Shell().ReadFile(ctx, o.path(playbook), 1<<20)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
+	file := o.path(playbook)
+	r, err := h.Shell().Run(ctx, remote.Command{Script: tasks.Trusted(file, owedLimit)})
+	switch {
+	case err != nil:
 		return nil, err
+	case r.Status == tasks.TrustedAbsent:
+		return nil, nil
+	case r.Status == tasks.TrustedFault:
+		return nil, &notBelievedError{file, trimmed(r.Stderr)}
+	case r.Status != 0:
+		return nil, fmt.Errorf("reading %s: %s", file, scriptFailed(r.Status, trimmed(r.Stderr), ""))
 	}
 	var owed []string
-	for line := range strings.Lines(string(data)) {
+	for line := range strings.Lines(string(r.Stdout)) {
 		if line = strings.TrimRight(line, "\n"); line != "" {
 			owed = append(owed, line)
 		}
@@ -69,8 +82,8 @@ func (o OwedFiles) Save(ctx context.Context, h tasks.Host, playbook string, owed
 	script := "rm -f " + remote.Quote(file)
 	if len(owed) > 0 {
 		temporary := remote.Quote(file + ".new")
-		script = "set -e\numask 022\nmkdir -p " + remote.Quote(file[:strings.LastIndex(file, "/")]) +
-			"\ncat > " + temporary + "\nsync " + temporary + " 2>/dev/null || sync\nmv -f " + temporary + " " + remote.Quote(file)
+		dir := remote.Quote(file[:strings.LastIndex(file, "/")])
+		script = "set -e\numask 022\nmkdir -p " + dir + "\n" + tasks.OnlyTrusted(dir) + "rm -f " + temporary + "\ncat > " + temporary + "\nsync " + temporary + " 2>/dev/null || sync\nmv -f " + temporary + " " + remote.Quote(file)
 	}
 	result, err := shell.Run(ctx, remote.Command{Script: script, Stdin: []byte(strings.Join(owed, "\n") + "\n")})
 	if err != nil {
@@ -165,6 +178,11 @@ func (p *playRun) loadOwed(ctx context.Context, hosts []*host) {
 			var owed []string
 			if err == nil {
 				owed, err = p.r.o.Owed.Load(ctx, on, p.book.Name)
+			}
+			var refused *notBelievedError
+			if errors.As(err, &refused) {
+				p.r.events.emit(HostSaid{Time: time.Now(), Host: h.name, Line: "the note of which handlers an interrupted run left: " + refused.Error() + "; none of it is run. Look at who wrote it, and give it back to root or remove it"})
+				err = nil
 			}
 			if err != nil {
 				return // the first task meets the same trouble, and says so
