@@ -280,6 +280,7 @@ func (c *treeCopy) unpack(plan treePlan, adjust string) string {
 	}
 	fmt.Fprintf(&b, "p=$p%s\nreach \"$p\" || exit 1\nroot=$here\n", c.below())
 	// Each directory below is gone to from the top, which is where it was, and through no link but those of whose it is.
+	// What was unpacked lies in a directory that only this account enters, and is taken from there by its descriptor (5).
 	b.WriteString("at() { if [ \"$here\" != \"${root%/}${1:+/$1}\" ]; then inside \"${root%/}${1:+/$1}\" || exit 1; fi; }\n")
 	fmt.Fprintf(&b, "made() {\n%sreturn 0\n}\n", directories.set(".", fileState{Kind: "absent"}, true))
 	for _, dir := range plan.dirs {
@@ -292,7 +293,7 @@ func (c *treeCopy) unpack(plan treePlan, adjust string) string {
 		fmt.Fprintf(&b, "( reach \"${root%%/}\"/%s ) || exit 1\n", remote.Quote(dir))
 	}
 	if len(plan.send) > 0 {
-		b.WriteString("have tar || die \"tar is not installed on this host: install it, or copy file by file\"\nname=.polarbook.$(mktemp -u XXXXXXXX)\nmkdir -m 0700 \"./$name\" || exit 1\nstage=${here%/}/$name\ntrap 'rm -rf -- \"$stage\"' EXIT\ntrap 'exit 1' HUP INT TERM\nenter \"$name\"\ntar -x -o -f - || exit 1\n")
+		b.WriteString("have tar || die \"tar is not installed on this host: install it, or copy file by file\"\nstage=.polarbook.$(mktemp -u XXXXXXXX)\nexec 4<. || exit 1\nmkdir -m 0700 \"./$stage\" || exit 1\ntrap 'to 4; rm -rf -- \"./$stage\"' EXIT\ntrap 'exit 1' HUP INT TERM\nenter \"$stage\"\nexec 5<. || exit 1\n[ -O . ] || changed \"$here\"\ntar -x -o -f - || exit 1\n")
 	}
 	for i, f := range plan.send {
 		have, there := plan.have[f.name]
@@ -311,7 +312,7 @@ func (c *treeCopy) unpack(plan treePlan, adjust string) string {
 		made = append(made, "./"+dir)
 	}
 	for i, f := range plan.send {
-		fmt.Fprintf(&b, "at %s\nmv -f -T -- \"$stage/%d\" %s || exit 1\n", remote.Quote(strings.TrimPrefix(path.Dir(f.name), ".")), i, remote.Quote("./"+path.Base(f.name)))
+		fmt.Fprintf(&b, "at %s\nmv -f -T -- /proc/self/fd/5/%d %s || exit 1\n", remote.Quote(strings.TrimPrefix(path.Dir(f.name), ".")), i, remote.Quote("./"+path.Base(f.name)))
 		if _, there := plan.have[f.name]; !there {
 			made = append(made, "./"+f.name)
 		}

@@ -54,6 +54,8 @@ func TestLinksOfOthers(t *testing.T) {
 		"file, touched":                        {module: "file", args: map[string]any{"path": "HOME/file", "state": "touch", "mode": "0666"}, link: [2]string{"HOME/file", "ROOT/file"}, refused: "is not followed"},
 		"file, removed behind a link":          {module: "file", args: map[string]any{"path": "HOME/dir/file", "state": "absent"}, link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
 		"copy, a directory's file":             {module: "copy", args: map[string]any{"dest": "HOME", "src": "tree/"}, link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
+		"unarchive, another directory":         {module: "unarchive", args: map[string]any{"src": "tree.tar", "dest": "DIR", "extra_opts": []any{"-Chome/dir"}}, link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
+		"unarchive, its own directory":         {module: "unarchive", args: map[string]any{"src": "tree.tar", "dest": "DIR", "extra_opts": []any{"--directory=home", "-Cdir"}}, link: [2]string{"HOME/dir", "HOME/sub"}, wrote: "HOME/sub/x"},
 		"authorized_key":                       {module: "authorized_key", args: map[string]any{"user": "root", "path": "HOME/dir/file", "key": "ssh-ed25519 AAAA x"}, link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
 		"copy on the host, a directory in it":  {module: "copy", args: map[string]any{"src": "ROOT/", "dest": "HOME", "remote_src": true}, link: [2]string{"HOME/inner", "ROOT"}, refused: "is not followed"},
 		"copy on the host, into a new one":     {module: "copy", args: map[string]any{"src": "ROOT/", "dest": "HOME/dir/new", "remote_src": true}, link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
@@ -71,6 +73,9 @@ func TestLinksOfOthers(t *testing.T) {
 				place := strings.NewReplacer("HOME", home, "ROOT", root, "DIR", dir)
 				for _, f := range []string{root + "/file", root + "/inner/none", home + "/own", home + "/sub/own", dir + "/source", dir + "/tree/dir/x"} {
 					mustWrite(t, f, "before\n")
+				}
+				if out, err := sh(t, "cd "+dir+" && tar -C new/inner -cf tree.tar x"); err != nil {
+					t.Fatal(err, out)
 				}
 				for _, f := range []string{home, home + "/own", home + "/sub", home + "/sub/own"} {
 					if err := os.Chown(f, other, other); err != nil {

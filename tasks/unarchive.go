@@ -32,7 +32,7 @@ var unarchiveModule = Define(Module{
 	Summary: "Unpack a tar archive on hosts",
 	Notes: []string{
 		"The host's tar unpacks: .tar, .tar.gz, .tar.xz, .tar.bz2 and .tar.zst as far as it, or gzip, xz, bzip2 and zstd beside it, can. zip is not supported.",
-		"The archive's modes and owners are not believed: nothing becomes set-user-id or writable by others, and all of it belongs to who unpacks, unless owner, group or mode say so (or extra_opts: -p, --same-owner). In a directory of another account, that account unpacks.",
+		"The archive's modes and owners are not believed: nothing becomes set-user-id or writable by others, and all of it belongs to who unpacks, unless owner, group or mode say so (or extra_opts: -p, --same-owner). In a directory of another account, that account unpacks. A directory in extra_opts (-CDIR) is gone to as dest is.",
 		"root unpacks aside, in dest, and then renames: a link below dest that another account made or could replace is not followed, unless it leads to what belongs to that same account.",
 		"A hidden file in dest remembers the archive's SHA-256 and the size and time of what was unpacked. While both hold, the archive is neither sent nor unpacked again.",
 	},
@@ -80,6 +80,15 @@ type unarchive struct {
 func (u *unarchive) marker() string {
 	how := strings.Join(append(append(append([]string{path.Base(u.Src)}, u.ExtraOpts...), u.Exclude...), u.Include...), "\n")
 	return ".polarbook-unarchive-" + sumOf([]byte(how))[:12]
+}
+
+// joined is the shell's word for a directory below the one in $below, which ends with a slash.
+func joined(directory string) string {
+	directory = strings.TrimRight(directory, "/") + "/"
+	if path.IsAbs(directory) {
+		return remote.Quote(directory)
+	}
+	return "${below}" + remote.Quote(directory)
 }
 
 // measure prints a digest of size and time of each file that is named, one a line, on standard input, in the working
@@ -195,22 +204,44 @@ var keepsModes = regexp.MustCompile(`^(-[a-zA-Z]*p|--same-permissions|--preserve
 
 // elsewhere are options of tar that name another directory than dest, keepsOld those that leave what is there.
 var (
-	elsewhere = regexp.MustCompile(`^(-[a-zA-Z]*C|--directory\b)`)
+	elsewhere = regexp.MustCompile(`^(?:-([a-zA-Z]*)C|--dire?c?t?o?r?y?(=|$))(.*)$`)
 	keepsOld  = regexp.MustCompile(`^(-[a-zA-Z]*k|--keep-old-files|--skip-old-files)$`)
 )
 
 var stripped = regexp.MustCompile(`^--strip(?:-components)?=?(\d+)$`)
 
+// aside takes the options out that name another directory: they are gone to as dest is, and not by tar.
+func (u *unarchive) aside() (options, directories []string) {
+	for i := 0; i < len(u.ExtraOpts); i++ {
+		m := elsewhere.FindStringSubmatch(u.ExtraOpts[i])
+		if m == nil {
+			options = append(options, u.ExtraOpts[i])
+			continue
+		}
+		if m[1] != "" {
+			options = append(options, "-"+m[1])
+		}
+		directory := m[3]
+		if directory == "" && m[2] == "" && i+1 < len(u.ExtraOpts) {
+			i++
+			directory = u.ExtraOpts[i]
+		}
+		directories = append(directories, directory)
+	}
+	return options, directories
+}
+
 // unpack is the script that unpacks an archive and remembers what came of it.
 func (u *unarchive) unpack(archive, sum string) string {
 	words := []string{}
 	strip := "0"
-	for i, option := range u.ExtraOpts {
+	given, directories := u.aside()
+	for i, option := range given {
 		words = append(words, remote.Quote(option))
 		if m := stripped.FindStringSubmatch(option); m != nil {
 			strip = m[1]
-		} else if strings.HasPrefix(option, "--strip") && i+1 < len(u.ExtraOpts) {
-			strip = u.ExtraOpts[i+1]
+		} else if strings.HasPrefix(option, "--strip") && i+1 < len(given) {
+			strip = given[i+1]
 		}
 	}
 	for _, pattern := range u.Exclude {
@@ -223,8 +254,8 @@ func (u *unarchive) unpack(archive, sum string) string {
 	var b strings.Builder
 	b.WriteString(preamble + inside + measure)
 	fmt.Fprintf(&b, "s=%s\ndest=%s\nmark=%s\n", archive, shellPath(trimSlashes(u.Dest)), u.marker())
-	b.WriteString("have tar || die 'tar is not installed on this host'\nWORK=$(mktemp -d) || exit 1\nm=$WORK/m sent= t= stage=\n")
-	b.WriteString("trap 'rm -rf -- \"$WORK\"; [ -z \"$stage\" ] || to 4; [ -z \"$sent\" ] || rm -f -- \"./$sent\"; [ -z \"$t\" ] || rm -f -- \"./$t\"; [ -z \"$stage\" ] || rm -rf -- \"./$stage\"' EXIT\ntrap 'exit 1' HUP INT TERM\n")
+	b.WriteString("have tar || die 'tar is not installed on this host'\nWORK=$(mktemp -d) || exit 1\nm=$WORK/m sent= t= stage= back=\n")
+	b.WriteString("trap 'rm -rf -- \"$WORK\"; [ -z \"$back\" ] || to 6; [ -z \"$sent\" ] || rm -f -- \"./$sent\"; [ -z \"$t\" ] || rm -f -- \"./$t\"; [ -z \"$stage\" ] || { to 4; rm -rf -- \"./$stage\"; }' EXIT\ntrap 'exit 1' HUP INT TERM\n")
 	fmt.Fprintf(&b, `case $dest in /*) ;; *) dest=$(pwd)/$dest ;; esac
 ( spot "$s" follow ) || die "$s cannot be opened"
 spot "$s" follow
@@ -236,14 +267,20 @@ name=$s s=$held
 	}
 	fmt.Fprintf(&b, `[ "$(sha256sum < "$s" | cut -c1-64)" = %s ] || die "the archive $name is not the one that was looked at"
 inside "$dest" || exit 1
+exec 6<. || exit 1
+back=yes below=
 umask 022
-as() { "$@"; }
-owner=$(stat -c %%u .) group=$(stat -c %%g .)
+`, sum)
+	for _, directory := range directories {
+		fmt.Fprintf(&b, "inside %[1]s || die %[2]s\nbelow=%[3]s\n", remote.Quote(directory), remote.Quote("the directory "+directory+" of extra_opts does not exist"), joined(directory))
+	}
+	b.WriteString(`as() { "$@"; }
+owner=$(stat -c %u .) group=$(stat -c %g .)
 if [ "$(id -u)" = 0 ] && [ "$owner" != 0 ]; then
-	have setpriv || die "$dest belongs to the user with the number $owner, who has to unpack there, and setpriv is not installed on this host"
+	have setpriv || die "$here belongs to the user with the number $owner, who has to unpack there, and setpriv is not installed on this host"
 	as() { setpriv --reuid="$owner" --regid="$group" --clear-groups -- "$@"; }
 fi
-`, sum)
+`)
 	b.WriteString(openArchive)
 	fmt.Fprintf(&b, "open | tar -t -f - %s %s > \"$m.names\" || die \"$name is not an archive that tar can read\"\n", listOptions(u.Exclude), include)
 	// Names with a backslash are ones that tar has quoted: they are not watched.
@@ -260,11 +297,9 @@ grep -v '\\' < "$m.names" | while IFS= read -r f; do
 done > "$m.paths"
 there() { sed 's,/$,,' "$m.paths" | while IFS= read -r f; do if [ -e "$f" ] || [ -L "$f" ]; then printf '%%s\n' "$f"; fi; done; }
 `, remote.Quote(strip))
-	if !slices.ContainsFunc(u.ExtraOpts, func(o string) bool { return elsewhere.MatchString(o) }) {
-		// What root unpacks comes to its place by renaming: tar goes by paths, and below dest others may have directories.
-		// It lies one level down, since tar gives the directory that it works in the archive's mode.
-		b.WriteString("if [ \"$(id -u):$owner\" = 0:0 ]; then\n\texec 4<. || exit 1\n\tstage=.polarbook.$(mktemp -u XXXXXXXX)\n\tmkdir -m 0700 -- \"./$stage\" && enter \"$stage\" && mkdir in && enter in && exec 5<. || exit 1\nfi\n")
-	}
+	// What root unpacks comes to its place by renaming: tar goes by paths, and below dest others may have directories.
+	// It lies one level down, since tar gives the directory that it works in the archive's mode.
+	b.WriteString("if [ \"$(id -u):$owner\" = 0:0 ]; then\n\texec 4<. || exit 1\n\tstage=.polarbook.$(mktemp -u XXXXXXXX)\n\tmkdir -m 0700 -- \"./$stage\" && enter \"$stage\" && mkdir in && enter in && exec 5<. || exit 1\nfi\n")
 	fmt.Fprintf(&b, "open | as tar -x -o --no-same-permissions -f - %s %s || die \"tar did not unpack all of $name\"\n", options, include)
 	b.WriteString("[ ! -e \"$m.said\" ] || die \"the archive $name is damaged\"\nthere > \"$m.list\"\n")
 	// Not every tar leaves the set-user-id bits away.
@@ -278,7 +313,7 @@ there() { sed 's,/$,,' "$m.paths" | while IFS= read -r f; do if [ -e "$f" ] || [
 	if u.Mode != "" {
 		fmt.Fprintf(&b, "tr '\\n' '\\0' < \"$m.list\" | as xargs -0 sh -c 'mode=$1; shift; for f; do [ -L \"$f\" ] || chmod \"$mode\" \"$f\" || exit 1; done' sh %s || exit 1\n", remote.Quote(u.Mode))
 	}
-	keep, given := ":", ":\n"
+	keep, dressed := ":", ":\n"
 	switch {
 	case u.KeepNewer:
 		keep = `[ ! "/proc/self/fd/4/$f" -nt "./$f" ] || continue`
@@ -286,14 +321,16 @@ there() { sed 's,/$,,' "$m.paths" | while IFS= read -r f; do if [ -e "$f" ] || [
 		keep = `[ ! -e "/proc/self/fd/4/$f" ] || continue`
 	}
 	if owner := u.ownership(); owner != "" {
-		given = "chown -h " + owner + " . || exit 1\n"
+		dressed = "chown -h " + owner + " . || exit 1\n"
 	}
 	if u.Mode != "" {
-		given += "chmod " + remote.Quote(u.Mode) + " . || exit 1\n"
+		dressed += "chmod " + remote.Quote(u.Mode) + " . || exit 1\n"
 	}
-	b.WriteString(strings.NewReplacer("@KEEP@", keep, "@GIVEN@", given).Replace(mergeUnpacked))
+	b.WriteString(strings.NewReplacer("@KEEP@", keep, "@GIVEN@", dressed).Replace(mergeUnpacked))
 	fmt.Fprintf(&b, `if [ -e /sys/fs/selinux/enforce ] && have restorecon; then tr '\n' '\0' < "$m.list" | xargs -0 restorecon 2>/dev/null; fi
 exec 7<&-
+to 6
+[ -z "$below" ] || { sed "s,^\./,$(printf '%%s' "$below" | sed 's/[\\,&]/\\&/g')," < "$m.list" > "$m.there" && mv "$m.there" "$m.list"; } || exit 1
 t=.polarbook.$(mktemp -u XXXXXXXX)
 fresh "$t" || exit 1
 { echo %s; measure < "$m.list"; cat "$m.list"; } >&7 || exit 1
@@ -339,8 +376,7 @@ merge() {
 	level
 }
 if [ -n "$stage" ]; then
-	below=
-	( to 5; level ) || exit 1
+	( below=; to 5; level ) || exit 1
 	mode=$(stat -L -c %a /proc/self/fd/5)
 	to 4
 	if [ "$n" = 0 ] && grep -qx '\./*' "$m.names"; then chmod "$mode" . || exit 1; fi

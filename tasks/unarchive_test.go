@@ -156,3 +156,32 @@ func TestUnarchiveBelowAnotherAccountsDirectory(t *testing.T) {
 		}
 	})
 }
+
+func TestUnarchiveInAnotherDirectory(t *testing.T) {
+	for _, options := range [][]any{{"-Csub/way"}, {"-Csub", "-vCway"}, {"--directory=sub/way/"}, {"--direct=sub", "--no-same-owner", "-Cway"}} {
+		eachShell(t, func(t *testing.T, h *localHost, dir string) {
+			mustWrite(t, dir+"/from/d/x", "x")
+			mustWrite(t, dir+"/to/sub/way/other", "y")
+			if out, err := sh(t, "cd "+dir+" && tar -C from -cf a.tar ."); err != nil {
+				t.Fatal(err, out)
+			}
+			l := &fakeLocal{dir: dir}
+			args := map[string]any{"src": "a.tar", "dest": dir + "/to", "extra_opts": options}
+			mustChange(t, h, "unarchive", args, l)
+			mustNotChange(t, h, "unarchive", args, l)
+			if read(t, dir+"/to/sub/way/d/x") != "x" || read(t, dir+"/to/sub/way/other") != "y" {
+				t.Error("it was unpacked elsewhere")
+			}
+			mustWrite(t, dir+"/to/sub/way/d/x", "changed")
+			mustChange(t, h, "unarchive", args, l)
+			if read(t, dir+"/to/sub/way/d/x") != "x" {
+				t.Error("what was changed is not unpacked again")
+			}
+			args["extra_opts"] = []any{"-Cnone"}
+			mustFail(t, h, "unarchive", args, l, "the directory none of extra_opts does not exist")
+			if left, _ := filepath.Glob(dir + "/to/.polarbook*"); len(left) != 1 {
+				t.Errorf("left: %v", left)
+			}
+		})
+	}
+}
