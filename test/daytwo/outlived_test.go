@@ -24,9 +24,12 @@ func outlived(s *site.Site) {
 		}
 		return nil
 	})
+	port := func(verb string) string {
+		return "; ! command -v firewall-cmd >/dev/null || firewall-cmd --quiet --" + verb + "-port=15440/tcp"
+	}
 	// Something takes connections where the new member should be, and says nothing.
 	address := s.Lab.Host(f[1]).Address
-	s.On(f[1], "systemd-run --quiet --collect --unit=silent systemd-socket-activate -l 15440 sleep 600")
+	s.On(f[1], "systemd-run --quiet --collect --unit=silent systemd-socket-activate -l 15440 sleep 600"+port("add"))
 	s.File("add-ghost.yml", fmt.Sprintf(`
 - name: A member that never answers
   hosts: %s
@@ -63,7 +66,7 @@ func outlived(s *site.Site) {
 		s.T.Errorf("when the second run sent its statement, %q of the first were at work", left)
 	}
 	s.SQL(c.Leader, "alter system dma drop learner '"+address+":5440'")
-	s.On(f[1], "systemctl stop silent")
+	s.On(f[1], "systemctl stop silent"+port("remove"))
 	timeout("")
 	s.Run(0, "set-weight.yml", "-e", "node="+f[0], "-e", "weight=5").Changed()
 	s.Settles()
