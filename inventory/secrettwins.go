@@ -123,7 +123,7 @@ func (s *Secrets) Follow(outcome, twin string, public []string) {
 	if s.whole[bare(outcome)] || len(lines) == 1 && s.texts.mask(outcome) == s.twins.mask(twin) {
 		return
 	}
-	if len(lines) == 1 && len(bare(outcome)) < minimumFollowed {
+	if len(lines) == 1 && len(strings.TrimSpace(outcome)) < minimumFollowed {
 		f.alone(outcome)
 		return
 	}

@@ -60,29 +60,30 @@ func (s sent) check(t *testing.T, other sent) {
 func secretsSent(t *testing.T, seed, universe int64, args ...string) sent {
 	l := newLaptop(t)
 	random := rand.New(rand.NewSource(seed))
-	letters := []rune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789äß€!$%&/()=?+#-_.:;<>'\"\\ ")
 	own := rand.New(rand.NewSource(seed*10 + universe))
-	some := func(n int, from []rune) string {
-		b := make([]rune, n)
-		for i := range b {
-			b[i] = from[own.Intn(len(from))]
+	// some is a text whose shape is the same in each universe, for what is made of it may have its length in it.
+	kinds := []string{"abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "123456789", "abcdefghijklmnopqrstuvwxyz", "äößéñ", "!$%&()=?+#_.:;<>", "'", "\"", "\\", " "}
+	some := func(n, of int) string {
+		var b strings.Builder
+		for range n {
+			kind := []rune(kinds[random.Intn(of)])
+			b.WriteRune(kind[own.Intn(len(kind))])
 		}
-		return string(b)
+		return b.String()
 	}
 	var phrase []string
 	for range 18 {
-		phrase = append(phrase, some(4+random.Intn(6), letters[:52]))
+		phrase = append(phrase, some(4+random.Intn(6), 2))
 	}
-	secrets := []string{"CANARY" + some(8+random.Intn(24), letters) + "z", "Zq9canary<&>$1%20{}[]=" + some(4, letters[:52]), fmt.Sprint(100000000 + own.Intn(800000000)),
-		strings.Join(phrase, " "), "CANARY" + some(90, letters[:62])}
+	secrets := []string{"CANARY" + some(8+random.Intn(24), 10) + "z", "Zq9canary<&>$1%20{}[]=" + some(4, 2), fmt.Sprint(100000000 + own.Intn(800000000)), strings.Join(phrase, " "), "CANARY" + some(90, 4)}
 	filters := []string{"|to_json", "|urlencode", "|b64encode", "|regex_escape", "|escape", "|quote", "|upper", "|reverse", "|hash('sha1')", "|to_nice_yaml", "|string", "|comment",
 		"|regex_replace('a', 'b')", "|replace('e', 'E')", "|postgres_setting", "|trim", "|wordwrap(20)", "|indent(6, true)", "|center(90)", "[:12]", "[3:]", "[1:-2]", "[::-1]", "|truncate(9, true, '')",
-		"|regex_search('.{7}')", "|list|join('')", "|list|sort|join('')", "|batch(7)|map('join')|join('-')", "|split('a')|join('A')", "|list|reverse|join", "|slice(3)|map('join')|join", "|lower", "|regex_replace('(.{64})', '\\\\1\\n')", "|regex_replace('(.{76})', '\\\\1\\n')"}
+		"|regex_search('.{7}')|default('none', true)", "|list|join('')", "|list|sort|join('')", "|batch(7)|map('join')|join('-')", "|split('a')|join('A')", "|list|reverse|join", "|slice(3)|map('join')|join", "|lower", "|regex_replace('(.{64})', '\\\\1\\n')", "|regex_replace('(.{76})', '\\\\1\\n')"}
 	l.write("inventory.yml", fmt.Sprintf("all: {hosts: {evil: {ansible_connection: local, db_pass: %q, api_key: %q, list_passwords: [%q], number_pw: %s, passphrase: %q, long_token: %q, short_pw: q7j, other_pw: 937}}}\n",
 		secrets[0], secrets[1], secrets[0]+"2", secrets[2], secrets[3], secrets[4]))
 	var tasks strings.Builder
 	s := sent{what: strings.Join(args, " ")}
-	names := []string{"db_pass", "api_key", "list_passwords[0]", "(number_pw | string)", "('user:' ~ db_pass)", "({'k': db_pass, 'public': 'seen'} | to_json)", "passphrase", "({'k': passphrase, 'l': db_pass, 'n': 1} | to_nice_yaml)", "long_token", "(long_token | b64encode)", "(db_pass[4:] ~ db_pass[:4])"}
+	names := []string{"db_pass", "api_key", "list_passwords[0]", "(number_pw | string)", "('user:' ~ db_pass)", "({'k': db_pass} | to_json)", "passphrase", "({'k': passphrase, 'l': db_pass, 'n': 1} | to_nice_yaml)", "long_token", "(long_token | b64encode)", "(db_pass[4:] ~ db_pass[:4])"}
 	for i := range 36 {
 		chain := names[i%len(names)]
 		for range 1 + random.Intn(4) {
@@ -104,7 +105,7 @@ func secretsSent(t *testing.T, seed, universe int64, args ...string) sent {
 		t.Fatalf("exit code %d\n%s%s", out.code, out.stdout[max(0, len(out.stdout)-2000):], out.stderr)
 	}
 	s.shown = out.stdout + out.stderr + out.journal
-	s.secrets = append([]string{"CANARY" + secrets[0][6:8], "Zq9canary", "yranac9qZ", "ZQ9CANARY", strings.Join(phrase[:2], " "), `"q7j"`, ": q7j", "is q7j", ": 937", `"937"`, `["Z","q","9"`}, secrets...)
+	s.secrets = append([]string{secrets[0][:9], "Zq9canary", "yranac9qZ", "ZQ9CANARY", strings.Join(phrase[:2], " "), `"q7j"`, ": q7j", "is q7j", ": 937", `"937"`, `["Z","q","9"`}, secrets...)
 	for i := range s.chains {
 		s.outcomes = append(s.outcomes, l.read(fmt.Sprintf("out%d", i)))
 	}
