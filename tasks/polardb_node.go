@@ -111,9 +111,14 @@ for p in polar_basebackup pg_basebackup; do [ -x "$BIN/$p" ] && { echo "baseback
 if [ -s "$POLARDATA/polar_dma/consensus_meta" ]; then
 	echo meta=yes
 	if [ -x "$BIN/polar_tools" ]; then
-		# Root runs what only root can put there; the engine's account the rest.
-		as() { runuser -u @USER@ -- env "$@"; }
-		if roots "$BIN/polar_tools"; then as() { env "$@"; }; fi
+		# The engine's account wrote what is read, so that account reads it: not by way of PAM where that can be had, at every look.
+		as() { env "$@"; }
+		if [ "$(id -u)" = 0 ]; then
+			as() { runuser -u @USER@ -- env "$@"; }
+			if u=$(id -u @USER@ 2>/dev/null) && setpriv --reuid="$u" --clear-groups -- true 2>/dev/null; then
+				as() { setpriv --reuid="$u" --regid="$(id -g @USER@)" --clear-groups -- env "$@"; }
+			fi
+		fi
 		as LD_LIBRARY_PATH=@LIB@ "$BIN/polar_tools" dma-meta -D "$POLARDATA" 2>&1 | sed -n 's/^.*member info:[ 	]*/meta.members=/p; s/^.*learner info:[ 	]*/meta.learners=/p'
 	fi
 fi

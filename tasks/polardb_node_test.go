@@ -193,3 +193,29 @@ func TestNodePathsThatCouldHitMore(t *testing.T) {
 		t.Errorf("%v %+v", err, a)
 	}
 }
+
+// TestRootReadsNoMetaOfAnother holds that what parses the meta, which the engine's account wrote, is not root.
+func TestRootReadsNoMetaOfAnother(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("SKIP: becomes another account, so it needs root")
+	}
+	a := testNode(t)
+	a.User = "nobody"
+	open(t, filepath.Dir(a.state))
+	mustWrite(t, a.Polardata+"/polar_dma/consensus_meta", "x")
+	mustWrite(t, a.Home+"/current/bin/polar_tools", "#!/bin/sh\necho \"dma_meta member info:            $(id -u):$(id -G):$LD_LIBRARY_PATH\"\n")
+	if out, err := sh(t, "chmod -R a+rX "+filepath.Dir(a.state)+" && chmod 755 "+a.Home+"/current/bin/polar_tools"); err != nil {
+		t.Fatal(err, out)
+	}
+	for _, words := range shells() {
+		h := &localHost{words: words}
+		r, err := h.Run(t.Context(), remote.Command{Script: a.probe()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := parseNode(Found{Result: r})
+		if want := "65534:65534:" + a.Home + "/current/lib"; err != nil || s.MetaMembers != want {
+			t.Errorf("%s: %q, want %q (%v, %s)", words[0], s.MetaMembers, want, err, r.Stderr)
+		}
+	}
+}

@@ -70,7 +70,8 @@ func (s *serviceAction) Plan(f Found) (Plan, error) {
 	case a.State == "started" && up:
 		return Plan{Msg: "the server runs", Values: values}, nil
 	case a.State == "reloaded" && n.PID != 0:
-		return Plan{Change: true, Event: true, Msg: "reload the configuration", Script: a.prelude() + "kill -HUP " + fmt.Sprint(n.PID), Values: values}, nil
+		// As the engine's account, which wrote the number.
+		return Plan{Change: true, Event: true, Msg: "reload the configuration", Script: a.prelude() + a.as(fmt.Sprintf("sh -c 'kill -HUP %d'", n.PID)), Values: values}, nil
 	case n.PID == 0 && (n.ListensClient || n.ListensConsensus):
 		port := a.Port
 		if !n.ListensClient {
