@@ -12,7 +12,7 @@ import (
 
 type backupArgs struct {
 	clusterArgs
-	To                  string `arg:"to,required,path" doc:"the directory on the host; the copy goes into pgdata and polardata under it"`
+	To                  string `arg:"to,required,path" doc:"the directory on the host; the copy goes into pgdata, polardata and tablespaces under it"`
 	Home                string `arg:"home" default:"/opt/polardb" doc:"where the engine is installed"`
 	User                string `arg:"user" default:"polardb" doc:"the account that the copy belongs to"`
 	Cluster             string `arg:"cluster" default:"polardb" doc:"the cluster's name, noted with the backup"`
@@ -28,6 +28,7 @@ var polardbBackupModule = Define(Module{
 	Notes: []string{
 		"Written into a directory that is absent or empty, or that an earlier backup of ours began and did not finish. A finished backup is left as it is; whatever else is in the directory is refused.",
 		"Finished means: the engine's tool ended well, pg_controldata reads POLARDATA/global/pg_control, and SHA256SUMS lists every file. The file backup.polarbook says so, and is written last.",
+		"Each tablespace goes into tablespaces/NUMBER, and the copy's links in pgdata/pg_tblspc lead there, never to where the cluster has it; backup.polarbook says where that is. Refused are those that a base backup cannot take: see polardb_tablespaces.",
 		"The copy holds the leader's configuration with the replication password: the directory is for the engine's account alone, which writes all that is in it. One that another account owns, or could replace since a directory above is that account's or everybody's, is refused.",
 	},
 	Returns: []Return{{"source", "str", "the node that was copied"}, {"bytes", "int", "the size of the copy"}, {"files", "int", "how many files have a checksum"}},
@@ -67,13 +68,13 @@ for p in polar_basebackup pg_basebackup; do [ -x @BIN@/$p ] && { echo "tool=$p";
 :`)
 }
 
-// Ask asks for tablespaces, which a base backup lacks.
+// Ask asks for tablespaces that a base backup cannot take.
 func (b *backupAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
 	if strings.Contains(string(f.Stdout), "note.state=finished") {
 		return f, nil
 	}
 	spaces, err := b.args.askTablespaces(ctx, h, b.list)
-	f.Value = spaces
+	f.Value = unfitSpaces(spaces, b.list)
 	return f, err
 }
 
@@ -103,8 +104,8 @@ func (b *backupAction) Plan(f Found) (Plan, error) {
 	case found["tool"] == "":
 		return Plan{Change: true, Unknown: "the engine is not installed under " + a.Home + "/current", Msg: "take a base backup"}, nil
 	}
-	if spaces, ok := f.Value.([]tablespace); ok {
-		if err := refuseTablespaces(spaces); err != nil {
+	if doubts, ok := f.Value.([]string); ok {
+		if err := refuseSpaces(doubts); err != nil {
 			return Plan{}, err
 		}
 	}
@@ -117,7 +118,9 @@ func (b *backupAction) Plan(f Found) (Plan, error) {
 
 // backupNote writes down how far the backup is.
 const backupNote = `own() { runuser -u @USER@ -- sh -euc "$@"; }
-note() { own 'printf "cluster=%s\nsource=%s\ntaken=%s\nstate=%s\n" "$@" >backup.polarbook.new; sync; mv -f backup.polarbook.new backup.polarbook; sync' sh @CLUSTER@ @SOURCE@ "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1"; }
+note() { own 'printf "cluster=%s\nsource=%s\ntaken=%s\nstate=%s\n" "$1" "$2" "$3" "$4" >backup.polarbook.new; shift 4
+	[ $# = 0 ] || printf "tablespace=%s\n" "$@" >>backup.polarbook.new
+	sync; mv -f backup.polarbook.new backup.polarbook; sync' sh @CLUSTER@ @SOURCE@ "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1" @SPACES@; }
 `
 
 // backupFinish is run when all that the tool said is known to be harmless.
@@ -157,25 +160,31 @@ chmod 700 .
 ` + backupNote + `# A note that was cut off while it was written: nothing else here has that name.
 own 'rm -f backup.polarbook.new; find . -mindepth 1 -maxdepth 1 ! -name backup.polarbook -exec rm -rf -- {} +'
 note begun
-own 'mkdir pgdata polardata'
+own 'mkdir pgdata polardata tablespaces'
 ` + workDir + `cat >"$WORK/pgpass"
 chown @USER@: "$WORK/pgpass"
 as() { runuser -u @USER@ -- env LC_ALL=C LD_LIBRARY_PATH=@LIB@ PATH=@BIN@:"$PATH" "$@"; }
-as PGPASSFILE="$WORK/pgpass" PGCONNECT_TIMEOUT=15 @TLS@timeout @TIMEOUT@ @TOOL@ -w -h @HOST@ -p @PORT@ -U @REPLICATOR@ -D "$TO/pgdata" --polardata="$TO/polardata" -X stream -c fast --progress -v
+as PGPASSFILE="$WORK/pgpass" PGCONNECT_TIMEOUT=15 @TLS@timeout @TIMEOUT@ @TOOL@ -w -h @HOST@ -p @PORT@ -U @REPLICATOR@ -D "$TO/pgdata" --polardata="$TO/polardata" -X stream -c fast --progress -v@MOVES@
 own '[ -s polardata/global/pg_control ]' || { echo "the copy has no global/pg_control" >&2; exit 1; }
 as pg_controldata "$TO/polardata" >"$WORK/control" || { echo "pg_controldata cannot read the copy" >&2; exit 1; }
-own 'find pgdata polardata -type f -print0 | sort -z | xargs -0 sha256sum >SHA256SUMS.new
+own 'find pgdata polardata tablespaces -type f -print0 | sort -z | xargs -0 sha256sum >SHA256SUMS.new
 sync
 mv SHA256SUMS.new SHA256SUMS'
 own 'sha256sum -c SHA256SUMS' >"$WORK/sums" || { grep -v ': OK$' "$WORK/sums" >&2; exit 1; }
-own 'echo "bytes=$(find pgdata polardata -type f -exec stat -c %s {} + | awk "{ n += \$1 } END { printf \"%.0f\", n }")"
+own 'echo "bytes=$(find pgdata polardata tablespaces -type f -exec stat -c %s {} + | awk "{ n += \$1 } END { printf \"%.0f\", n }")"
 echo "files=$(wc -l <SHA256SUMS)"'
 sed -n 's/^Database cluster state: */control=/p' "$WORK/control"
 `
 
-func (b *backupAction) script(tool string, leader dma.View, script string) string {
+func (b *backupAction) script(tool string, leader dma.View, spaces []tablespace, script string) string {
 	a := b.args
-	return strings.NewReplacer("@TO@", remote.Quote(a.To), "@CLUSTERLINE@", remote.Quote("cluster="+a.Cluster), "@CLUSTER@", remote.Quote(a.Cluster), "@SOURCE@", remote.Quote(leader.Node),
+	notes, moves := "", ""
+	escape := strings.NewReplacer("=", `\=`)
+	for _, t := range spaces {
+		notes += " " + remote.Quote(fmt.Sprintf("%d %s", t.oid, t.location))
+		moves += " --tablespace-mapping=" + remote.Quote(escape.Replace(t.location)+"="+escape.Replace(fmt.Sprintf("%s/tablespaces/%d", a.To, t.oid)))
+	}
+	return strings.NewReplacer("@TO@", remote.Quote(a.To), "@SPACES@", strings.TrimPrefix(notes, " "), "@MOVES@", moves, "@CLUSTERLINE@", remote.Quote("cluster="+a.Cluster), "@CLUSTER@", remote.Quote(a.Cluster), "@SOURCE@", remote.Quote(leader.Node),
 		"@USER@", remote.Quote(a.User), "@LIB@", remote.Quote(a.Home+"/current/lib"), "@BIN@", remote.Quote(a.Home+"/current/bin"), "@TIMEOUT@", fmt.Sprint(a.Timeout), "@TOOL@", tool,
 		"@TLS@", verifying(a.SSLRootCert), "@HOST@", remote.Quote(leader.Address.Host), "@PORT@", fmt.Sprint(leader.Address.Port), "@REPLICATOR@", remote.Quote(a.ReplicationUser)).Replace(script)
 }
@@ -193,14 +202,18 @@ func (b *backupAction) Apply(ctx context.Context, h Host, p Plan) (Result, error
 	if err := a.checkSource(ctx, h, b.list, leader); err != nil {
 		return Result{}, err
 	}
-	if err := a.copyable(ctx, h, b.list, leader); err != nil {
+	spaces, err := a.copyable(ctx, h, b.list, leader)
+	if err == nil {
+		err = a.announce(ctx, h, b.list, leader, spaces)
+	}
+	if err != nil {
 		return Result{}, err
 	}
 	h.Say("copying " + leader.Node + " (" + leader.Address.String() + ")")
 	pass := passLine(a.ReplicationUser, a.ReplicationPassword)
 	values := map[string]any{"source": leader.Node}
 	c := &copying{args: &a.clusterArgs, leader: leader, what: "base backup"}
-	answer, err := c.run(ctx, h, b.script(tool, leader, backupScript), strings.NewReader(pass), func(line []byte) {
+	answer, err := c.run(ctx, h, b.script(tool, leader, spaces, backupScript), strings.NewReader(pass), func(line []byte) {
 		key, value, _ := strings.Cut(strings.TrimSpace(string(line)), "=")
 		var n int
 		if _, err := fmt.Sscan(value, &n); err == nil && (key == "bytes" || key == "files") {
@@ -220,10 +233,10 @@ func (b *backupAction) Apply(ctx context.Context, h Host, p Plan) (Result, error
 	if err := c.doubt(); err != nil {
 		return Result{}, err
 	}
-	if err := a.copyable(ctx, h, b.list, leader); err != nil {
-		return Result{}, &Failure{Msg: "after " + leader.Node + " was copied: the copy is not used", Err: err}
+	if err := a.sameSpaces(ctx, h, b.list, leader, spaces); err != nil {
+		return Result{}, err
 	}
-	if _, err := runPlan(ctx, h.Shell(), Plan{Script: b.script(tool, leader, backupFinish)}); err != nil {
+	if _, err := runPlan(ctx, h.Shell(), Plan{Script: b.script(tool, leader, spaces, backupFinish)}); err != nil {
 		return Result{}, err
 	}
 	return Result{Changed: true, Msg: fmt.Sprintf("%s holds a backup of %s: %v files, %v bytes, every one with a checksum", a.To, leader.Node, values["files"], values["bytes"]), Values: values}, nil

@@ -75,9 +75,9 @@ func TestBackupWhereAnotherAccountOwns(t *testing.T) {
 					"login_password": "y", "nodes": []any{map[string]any{"name": "a", "address": "10.0.0.1"}}}, &fakeLocal{dir: dir}).(*backupAction)
 				_, err := planOn(t, h, a)
 				leader := dma.View{Node: "a"}
-				r, failed := h.Run(context.Background(), remote.Command{Script: a.script("polar_basebackup", leader, backupScript), Stdin: []byte("secret")})
+				r, failed := h.Run(context.Background(), remote.Command{Script: a.script("polar_basebackup", leader, nil, backupScript), Stdin: []byte("secret")})
 				if failed == nil && r.Status == 0 {
-					r, failed = h.Run(context.Background(), remote.Command{Script: a.script("polar_basebackup", leader, backupFinish)})
+					r, failed = h.Run(context.Background(), remote.Command{Script: a.script("polar_basebackup", leader, nil, backupFinish)})
 				}
 				if failed != nil {
 					t.Fatal(failed)

@@ -23,6 +23,7 @@ var polardbBasebackupModule = Define(Module{
 	Summary: "Fill a node's data directories with a base backup of the leader",
 	Notes: []string{
 		"Copies only into directories that are absent or empty, or that polarbook began to fill and did not finish; those are emptied first. Anything else is refused and left as it is.",
+		"Tablespaces come to the same places; see polardb_tablespaces. What an earlier copy of this node left there is removed.",
 		"Who leads is asked of the nodes when the copy starts. The password goes to the host in a file that only the engine's account can read and that is removed at the end.",
 		"A copy takes over the leader's configuration and consensus meta: write this node's own configuration and run polardb_meta before starting it.",
 	},
@@ -93,7 +94,18 @@ func (b *basebackupAction) Apply(ctx context.Context, h Host, p Plan) (Result, e
 	if err := a.checkSource(ctx, h, b.list, leader); err != nil {
 		return Result{}, err
 	}
-	if err := a.copyable(ctx, h, b.list, leader); err != nil {
+	spaces, err := a.copyable(ctx, h, b.list, leader)
+	if err != nil {
+		return Result{}, err
+	}
+	doubts, err := a.spaceDoubts(ctx, h, spaces)
+	if err == nil {
+		err = refuseSpaces(doubts)
+	}
+	if err == nil {
+		err = a.announce(ctx, h, b.list, leader, spaces)
+	}
+	if err != nil {
 		return Result{}, err
 	}
 	h.Say("copying " + leader.Node + " (" + leader.Address.String() + ")")
@@ -101,7 +113,7 @@ func (b *basebackupAction) Apply(ctx context.Context, h Host, p Plan) (Result, e
 	pass := passLine(a.ReplicationUser, a.ReplicationPassword)
 	command := fmt.Sprintf(`timeout %d "$TOOL" -w -h %s -p %d -U %s -D "$PGDATA" --polardata="$POLARDATA" -X stream -c fast --progress --write-recovery-conf -v`,
 		a.Timeout, remote.Quote(leader.Address.Host), leader.Address.Port, remote.Quote(a.ReplicationUser))
-	script := a.begin(stepCopy, s) + `
+	script := a.begin(stepCopy, s) + prepareSpaces(spaces) + `
 cd /
 ` + workDir + `( umask 077; cat >"$WORK/pgpass" )
 chown ` + remote.Quote(a.User) + `: "$WORK/pgpass"
@@ -127,8 +139,8 @@ sync
 	if err := c.doubt(); err != nil {
 		return Result{}, err
 	}
-	if err := a.copyable(ctx, h, b.list, leader); err != nil {
-		return Result{}, &Failure{Msg: "after " + leader.Node + " was copied: the copy is not used", Err: err}
+	if err := a.sameSpaces(ctx, h, b.list, leader, spaces); err != nil {
+		return Result{}, err
 	}
 	if _, err := runPlan(ctx, h.Shell(), Plan{Script: a.markScript(nodeState{Origin: stepCopy, MarkerID: newID()}) + "sign\nmark " + stepData + "\n", Msg: "note that the copy is whole"}); err != nil {
 		return Result{}, err

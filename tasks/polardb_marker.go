@@ -180,7 +180,8 @@ const stateScript = `keep_for_root() { # DIR
 `
 
 const nodeMarkScript = stateScript + `set -e
-PGDATA=@PGDATA@ POLARDATA=@POLARDATA@ MARKER=@MARKER@ FORMER=@FORMER@ ORIGIN=@ORIGIN@ ID=@ID@ WEIGHT=@WEIGHT@
+PGDATA=@PGDATA@ POLARDATA=@POLARDATA@ MARKER=@MARKER@ FORMER=@FORMER@ ORIGIN=@ORIGIN@ ID=@ID@ WEIGHT=@WEIGHT@ OWNER=@USER@
+` + spaceScript + `
 sign() { # leaves with the data what the marker says of it; in a directory of the engine's account, so that account does it
 	runuser -u @USER@ -- sh -c 'umask 077; cd -- "$0" && printf "%s\n" "$1" >polarbook.id.new && mv -f polarbook.id.new polarbook.id' "$PGDATA" "$ID"
 	sync

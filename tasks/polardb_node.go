@@ -350,11 +350,14 @@ for p in $left; do
 done
 `
 
-// From within each directory: its owner may put a link to another in its place at any time.
+// From within each directory: its owner may put a link to another in its place at any time. The node's tablespaces come
+// first, as long as its links tell them.
 const nodeWipeScript = `
+wipe_spaces
 for d in "$PGDATA" "$POLARDATA"; do
 	if [ -d "$d" ]; then ( inside "$d" && find . -mindepth 1 -maxdepth 1 -exec rm -rf -- {} + ) || exit 1; fi
 done
+rm -f "$SPACES"
 `
 
 const nodeBeginScript = `

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -11,46 +12,81 @@ import (
 	"github.com/polarbook/polarbook/tasks/dma"
 )
 
+type tablespacesArgs struct {
+	nodeArgs
+	clusterArgs
+}
+
 var polardbTablespacesModule = Define(Module{
 	Name:    "polardb_tablespaces",
-	Summary: "See that the leader can be copied: it has no tablespaces",
+	Summary: "See that the leader can be copied to a node with its tablespaces",
 	Notes: []string{
-		"The engine's base backup leaves the files of tablespaces out, without an error (observed on 11.9): the copy would lack the tables in them, and its server end when they are written. polardb_basebackup and polardb_backup ask the same before they begin; this module asks before anything else is changed.",
+		"A tablespace is copied to the same place on the node, which is made where it is missing. One that is there must be empty, or hold what an earlier copy of this node left, and belong to root or to the engine's account; nobody else may be able to replace it.",
+		"Refused with the list, before anything is changed: whatever does not hold that, and tablespaces that a base backup cannot take: inside PGDATA or POLARDATA, or with a path of 100 bytes or more. polardb_basebackup and polardb_backup ask the same before they begin.",
 		"Where nobody leads there is nothing to ask, and nothing is refused.",
 	},
+	Returns: []Return{{"tablespaces", "list", "their places"}},
 	Examples: `- polardb_tablespaces:
+    pgdata: /var/lib/polardb/pgdata
+    polardata: /var/lib/polardb/polardata
     nodes: "{{ polardb_nodes }}"
     login_password: "{{ polardb_password }}"
-  run_once: yes
 `,
-}, func(a *clusterArgs, _ Local) (Action, error) {
+}, func(a *tablespacesArgs, _ Local) (Action, error) {
+	if err := a.check(); err != nil {
+		return nil, err
+	}
 	list, err := a.nodes()
 	return &tablespacesAction{args: a, list: list}, err
 })
 
 type tablespacesAction struct {
-	args *clusterArgs
+	args *tablespacesArgs
 	list []wantedNode
 }
 
 func (t *tablespacesAction) Probe() string { return "" }
 
+// tablespacesFound are the cluster's, and what speaks against copying them.
+type tablespacesFound struct {
+	spaces []tablespace
+	doubts []string
+}
+
 func (t *tablespacesAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
-	var err error
-	f.Value, err = t.args.askTablespaces(ctx, h, t.list)
+	spaces, err := t.args.askTablespaces(ctx, h, t.list)
+	if err != nil {
+		return f, err
+	}
+	found := tablespacesFound{spaces: spaces, doubts: unfitSpaces(spaces, t.list)}
+	if len(found.doubts) == 0 {
+		found.doubts, err = t.args.spaceDoubts(ctx, h, spaces)
+	}
+	f.Value = found
 	return f, err
 }
 
 func (t *tablespacesAction) Plan(f Found) (Plan, error) {
-	spaces, ok := f.Value.([]tablespace)
+	found, ok := f.Value.(tablespacesFound)
 	if !ok {
 		return Plan{}, errors.New("the leader was not asked")
 	}
-	return Plan{Msg: "no tablespaces"}, refuseTablespaces(spaces)
+	places := []any{}
+	var shown []string
+	for _, s := range found.spaces {
+		places = append(places, s.location)
+		shown = append(shown, s.String())
+	}
+	msg := "no tablespaces"
+	if len(shown) > 0 {
+		msg = "tablespaces: " + strings.Join(shown, "; ")
+	}
+	return Plan{Msg: msg, Values: map[string]any{"tablespaces": places}}, refuseSpaces(found.doubts)
 }
 
 // tablespace is one that somebody made.
 type tablespace struct {
+	oid            int64
 	name, location string
 	databases      []string // that keep something in it
 }
@@ -68,14 +104,13 @@ func (c *clusterArgs) askTablespaces(ctx context.Context, h Host, list []wantedN
 	return c.tablespaces(ctx, h, list, leader)
 }
 
-// copyable refuses a leader whose tablespaces a copy would lack. It is asked before a copy and after it: one that was made
-// meanwhile is as bad.
-func (c *clusterArgs) copyable(ctx context.Context, h Host, list []wantedNode, leader dma.View) error {
+// copyable lists the tablespaces that a copy of the leader has to take, and refuses what it cannot.
+func (c *clusterArgs) copyable(ctx context.Context, h Host, list []wantedNode, leader dma.View) ([]tablespace, error) {
 	spaces, err := c.tablespaces(ctx, h, list, leader)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return refuseTablespaces(spaces)
+	return spaces, refuseSpaces(unfitSpaces(spaces, list))
 }
 
 // tablespaces lists those of the cluster, with the databases that use them.
@@ -90,20 +125,18 @@ func (c *clusterArgs) tablespaces(ctx context.Context, h Host, list []wantedNode
 		if err != nil {
 			return err
 		}
-		var oids []int64
 		for rows.Next() {
 			var s tablespace
-			var oid int64
-			if err := rows.Scan(&oid, &s.name, &s.location); err != nil {
+			if err := rows.Scan(&s.oid, &s.name, &s.location); err != nil {
 				return err
 			}
-			spaces, oids = append(spaces, s), append(oids, oid)
+			spaces = append(spaces, s)
 		}
 		if err := rows.Err(); err != nil {
 			return err
 		}
-		for i, oid := range oids {
-			names, err := conn.Query(ctx, fmt.Sprintf("select datname::text from pg_database where oid in (select x from pg_tablespace_databases(%d) x) order by datname", oid))
+		for i, s := range spaces {
+			names, err := conn.Query(ctx, fmt.Sprintf("select datname::text from pg_database where oid in (select x from pg_tablespace_databases(%d) x) order by datname", s.oid))
 			if err != nil {
 				return err
 			}
@@ -119,21 +152,54 @@ func (c *clusterArgs) tablespaces(ctx context.Context, h Host, list []wantedNode
 	return spaces, nil
 }
 
-// refuseTablespaces says why a cluster with tablespaces is not copied; nil: it has none.
-func refuseTablespaces(spaces []tablespace) error {
-	if len(spaces) == 0 {
+func (t tablespace) String() string {
+	used := "nothing in it"
+	if len(t.databases) > 0 {
+		used = "used by " + strings.Join(t.databases, ", ")
+	}
+	return fmt.Sprintf("%s in %s (%s)", t.name, t.location, used)
+}
+
+// linkLimit is how long a path may be that a base backup takes as what a link leads to.
+const linkLimit = 99
+
+// unfitSpaces says of the tablespaces that no base backup can take why.
+func unfitSpaces(spaces []tablespace, list []wantedNode) []string {
+	var doubts []string
+	for _, t := range spaces {
+		doubt := ""
+		switch {
+		case !path.IsAbs(t.location):
+			doubt = "is no directory of its own"
+		case strings.ContainsFunc(t.location, func(r rune) bool { return r < 0x20 || r == 0x7f }):
+			doubt = "has control characters in its path"
+		case len(t.location) > linkLimit:
+			doubt = fmt.Sprintf("has a path of %d bytes, and a base backup takes %d", len(t.location), linkLimit)
+		}
+		for _, n := range list {
+			for _, dir := range []string{n.Pgdata, n.Polardata} {
+				if dir != "" && doubt == "" && (under(t.location, dir) || under(dir, t.location)) {
+					doubt = fmt.Sprintf("and %s of %s are inside one another", dir, n.Name)
+				}
+			}
+		}
+		if doubt != "" {
+			doubts = append(doubts, fmt.Sprintf("%s %s", t, doubt))
+		}
+	}
+	return doubts
+}
+
+// under says that a path is another, or under it.
+func under(p, dir string) bool {
+	return strings.HasPrefix(path.Clean(p)+"/", path.Clean(dir)+"/")
+}
+
+// refuseSpaces says why a cluster is not copied; nil: it can be.
+func refuseSpaces(doubts []string) error {
+	if len(doubts) == 0 {
 		return nil
 	}
-	var shown, drops []string
-	for _, s := range spaces {
-		used := "nothing in it"
-		if len(s.databases) > 0 {
-			used = "used by " + strings.Join(s.databases, ", ")
-		}
-		shown = append(shown, fmt.Sprintf("%s in %s (%s)", s.name, s.location, used))
-		drops = append(drops, s.name)
-	}
-	return &Failure{Msg: "the cluster has tablespaces, and a base backup of this engine leaves their files out: " + strings.Join(shown, "; "),
-		Hint: "nothing was changed. In each of these databases move what is in them (ALTER TABLE ALL IN TABLESPACE " + drops[0] + " SET TABLESPACE pg_default, the same with INDEX and MATERIALIZED VIEW; " +
-			"ALTER DATABASE … SET TABLESPACE pg_default for a database of its own), then DROP TABLESPACE " + strings.Join(drops, ", DROP TABLESPACE ")}
+	return &Failure{Msg: "the cluster has tablespaces that cannot be copied: " + strings.Join(doubts, "; "),
+		Hint: "nothing was changed. Make room for them on that host, or move what is in them (ALTER TABLE ALL IN TABLESPACE … SET TABLESPACE …, the same with INDEX and MATERIALIZED VIEW) and drop them"}
 }

@@ -261,7 +261,7 @@ func drop(s *site.Site) {
 	if left := s.On("node4", "ls -A /var/lib/polardb/pgdata /var/lib/polardb/polardata | grep -v -e : -e '^$' || true"); left != "" {
 		s.T.Errorf("on node4 is left: %q", left)
 	}
-	tablespace(s)
+	tablespaces(s)
 	if !site.RealEngine() {
 		// A leader that writes nothing by itself keeps the engine's tool waiting at the end of a copy.
 		for _, set := range []string{"alter system set polarsim_idle_record to '10h'", "select pg_reload_conf()"} {
@@ -270,32 +270,9 @@ func drop(s *site.Site) {
 	}
 	s.Run(0, "add-node.yml", "--limit", "node4").Changed()
 	s.Settles()
+	spacesGone(s)
 	s.Run(0, "backup.yml", "-e", "on=node4", "-e", "to=/backup/idle").Changed().Says("every one with a checksum")
 	s.Run(0, "new-cluster.yml").Unchanged()
-}
-
-// tablespace makes one while node4 is no member: whatever would copy the leader without its files refuses, a check too.
-func tablespace(s *site.Site) {
-	c := s.StatusNow()
-	for _, n := range s.Names() {
-		s.On(n, "install -d -o polardb -g polardb -m 700 /srv/ts1")
-	}
-	s.SQL(c.Leader, "create tablespace ts1 location '/srv/ts1'")
-	s.SQL(c.Leader, "create table precious (a int) tablespace ts1")
-	f := c.Followers()[0]
-	for _, args := range [][]string{
-		{"add-node.yml", "--limit", "node4"},
-		{"rebuild-node.yml", "-e", "node=" + f, "--yes"},
-		{"backup.yml", "-e", "on=" + f, "-e", "to=/backup/ts"},
-	} {
-		s.Run(2, args[0], append(args[1:], "--check")...).Says("ts1 in /srv/ts1 (used by postgres)")
-		s.Run(2, args[0], args[1:]...).Says("ts1 in /srv/ts1 (used by postgres)", "DROP TABLESPACE ts1").Unchanged()
-	}
-	if left := s.On("node4", "ls -A /var/lib/polardb/pgdata 2>/dev/null || true") + s.On(f, "ls -d /backup/ts 2>/dev/null || true"); left != "" {
-		s.T.Errorf("copied all the same: %q", left)
-	}
-	s.SQL(c.Leader, "drop table precious")
-	s.SQL(c.Leader, "drop tablespace ts1")
 }
 
 func dropDead(s *site.Site) {
