@@ -123,8 +123,12 @@ func relationsOf[T any](ctx context.Context, h Host, c *clusterArgs, node, datab
 
 // compare compares one database until nothing speaks against the node, or the time is over.
 func (r *relationsAction) compare(ctx context.Context, h Host, leader, database string, deadline time.Time) (int, error) {
+	last, same := "", 0
 	for {
-		count, doubt, err := r.look(ctx, h, leader, database)
+		count, doubt, lost, err := r.look(ctx, h, leader, database)
+		if same++; doubt != last || !lost {
+			last, same = doubt, 0
+		}
 		switch {
 		case dma.Code(err) == "3D000": // dropped meanwhile, or not made yet on the node
 			doubt = fmt.Sprintf("the database %s is not on both %s and %s", database, leader, h.Name())
@@ -136,7 +140,7 @@ func (r *relationsAction) compare(ctx context.Context, h Host, leader, database 
 		case err == nil && doubt == "":
 			return count, nil
 		}
-		if doubt != "" && time.Now().After(deadline) {
+		if doubt != "" && (time.Now().After(deadline) || same >= lostAfter) {
 			return 0, &Failure{Msg: fmt.Sprintf("%s is no whole copy of %s: %s", h.Name(), leader, doubt),
 				Hint: fmt.Sprintf("do not let it lead. Build it anew: polarbook run rebuild-node.yml -e node=%s", h.Name())}
 		}
@@ -146,30 +150,34 @@ func (r *relationsAction) compare(ctx context.Context, h Host, leader, database 
 	}
 }
 
-// look says what speaks against a node's copy of a database now; that may be no more than that it is behind.
-func (r *relationsAction) look(ctx context.Context, h Host, leader, database string) (count int, doubt string, err error) {
+// lostAfter is how often the same files are missed, when nothing is behind, before they are lost: half a second apart.
+const lostAfter = 5
+
+// look says what speaks against a node's copy of a database now; that may be no more than that it is behind, unless files
+// are lost that it has in its catalog.
+func (r *relationsAction) look(ctx context.Context, h Host, leader, database string) (count int, doubt string, lost bool, err error) {
 	c := &r.args.clusterArgs
 	has, err := relationsOf[string](ctx, h, c, leader, database, relationSum)
 	if err != nil {
-		return 0, "", err
+		return 0, "", false, err
 	}
 	copied, err := relationsOf[string](ctx, h, c, h.Name(), database, relationSum)
 	if err != nil {
-		return 0, "", err
+		return 0, "", false, err
 	}
 	if len(has) != 1 || len(copied) != 1 {
-		return 0, "", errors.New("the catalog was not summed up")
+		return 0, "", false, errors.New("the catalog was not summed up")
 	}
 	if has[0] != copied[0] {
 		if doubt, err = r.differ(ctx, h, leader, database); err != nil || doubt != "" {
-			return 0, doubt, err
+			return 0, doubt, false, err
 		}
 	}
 	if doubt, err = r.files(ctx, h, database); err != nil || doubt != "" {
-		return 0, doubt, err
+		return 0, doubt, true, err
 	}
 	_, err = fmt.Sscan(copied[0], &count)
-	return count, "", err
+	return count, "", false, err
 }
 
 // differ names the relations that the leader has before and after the node was asked, and the node has not.

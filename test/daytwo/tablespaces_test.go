@@ -63,6 +63,11 @@ func spacesGone(s *site.Site) {
 	if owner := s.On("node4", "stat -c '%U %a' /srv/ts1 '/srv/ts 2'"); owner != "polardb 700\npolardb 700\n" {
 		s.T.Errorf("the tablespaces on node4: %q", owner)
 	}
+	// A file that is not there is found missing, though everybody streams.
+	s.On("node4", "cd /srv/ts1/PG_11_*/* && mkdir /srv/aside && mv [0-9]* /srv/aside/")
+	s.Run(2, "add-node.yml", "--limit", "node4").Says("node4 is no whole copy of "+c.Leader, "in the database postgres the files of 1 of ", "rebuild-node.yml -e node=node4")
+	s.On("node4", "mv /srv/aside/* /srv/ts1/PG_11_*/*/ && rmdir /srv/aside")
+	s.Run(0, "add-node.yml", "--limit", "node4").Unchanged().Says("relations of ")
 	s.SQL(c.Leader, "drop table precious")
 	s.SQL(c.Leader, "drop table besides")
 	s.SQL(c.Leader, "drop tablespace ts1")
