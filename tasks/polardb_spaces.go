@@ -65,6 +65,8 @@ for s; do
 	own=
 	if printf '%s\n' "$mine" | grep -qxF -- "$s"; then own=yes; fi
 	ls -A -- "$s/" | while IFS= read -r f; do
+		# What a new file system has is nothing that somebody put there.
+		if [ "$f" = lost+found ] && [ ! -L "$s/$f" ] && [ "$(stat -c '%F %u' -- "$s/$f")" = 'directory 0' ] && [ -z "$(ls -A -- "$s/$f")" ]; then continue; fi
 		case $own$f in yesPG_11_[0-9]*) ;; *) printf 'holds=%s\n' "$f" ;; esac
 	done | head -n 4
 done
@@ -88,6 +90,7 @@ prepare_space() { (
 	[ -z "$who" ] || die "$who, and could replace the tablespace $1"
 	uid=$(stat -c %u .)
 	[ "$uid" = 0 ] || [ "$uid" = "$(id -u "$OWNER")" ] || die "the tablespace $1 belongs to another account"
+	rmdir ./lost+found 2>/dev/null || :
 	[ -z "$(ls -A .)" ] || die "the tablespace $1 is not empty"
 	chown -h "$OWNER": . && chmod 700 . || exit 1
 	printf '%s %s\n' "$(stat -c %i .)" "$1" >>"$SPACES"

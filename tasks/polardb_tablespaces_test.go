@@ -71,6 +71,7 @@ func TestPreparedSpaces(t *testing.T) {
 		"linked":                 {prepare: "ln -s $PWD/p/ts pgdata/pg_tblspc/1; mkdir p/ts/PG_11_1; touch p/ts/PG_11_1/f"},
 		"noted":                  {prepare: "mkdir p/ts/PG_11_1; echo $(stat -c %i p/ts) $PWD/p/ts >state/demo/n.spaces"},
 		"noted of another disk":  {prepare: "mkdir p/ts/PG_11_1; echo 1 $PWD/p/ts >state/demo/n.spaces", refused: "is not empty", left: "PG_11_1"},
+		"a disk of its own":      {prepare: "mkdir -m 700 p/ts/lost+found"},
 		"nobody's":               {prepare: "mkdir p/ts/PG_11_1", refused: "is not empty", left: "PG_11_1"},
 		"another release's":      {prepare: "ln -s $PWD/p/ts pgdata/pg_tblspc/1; mkdir p/ts/PG_14_1", refused: "is not empty", left: "PG_14_1"},
 		"a link in it":           {prepare: "ln -s $PWD/p/ts pgdata/pg_tblspc/1; ln -s $PWD/victim p/ts/PG_11_1", refused: "is not empty", left: "PG_11_1"},
