@@ -175,7 +175,8 @@ func readSpaceLook(host, user string, spaces []tablespace, text string) []string
 // announceSpaces is run by the leader's engine's account, in POLARDATA. The engine looks there for the names of tablespaces
 // when it begins a base backup, and puts them into PGDATA only: without a directory of the name it copies none, and says
 // nothing; of one that is left of a tablespace that was dropped it warns (observed on 11.9).
-const announceSpaces = `cd -P -- "$1/pg_tblspc"
+const announceSpaces = `[ -d "$1/pg_tblspc" ] || mkdir -m 700 -- "$1/pg_tblspc"
+cd -P -- "$1/pg_tblspc"
 links=$2/pg_tblspc
 shift 2
 for o; do
@@ -186,7 +187,6 @@ for d in *; do
 	case " $* " in *" $d "*) continue ;; esac
 	if [ -d "./$d" ] && [ ! -L "./$d" ] && [ ! -L "$links/$d" ]; then rmdir -- "./$d" 2>/dev/null || :; fi
 done
-sync
 `
 
 // announce makes the leader's next base backup copy its tablespaces.
