@@ -182,7 +182,9 @@ func (a *fileAction) hard(have fileState, ans answer) (Plan, error) {
 		return Plan{}, &Failure{Msg: a.Path + " is a directory, which a link never replaces", Hint: "move it away first"}
 	}
 	script := preamble + inside + "s=" + shellPath(a.Src) + "\ncase $s in /*) ;; *) s=$(pwd)/$s ;; esac\n" + strings.TrimPrefix(at(shellPath(a.Path), false), preamble+inside) +
-		"t=./.polarbook.$(mktemp -u XXXXXXXX)\ntrap 'rm -f -- \"$t\"' EXIT\nln -T -- \"$s\" \"$t\" || exit 1\nmv -f -T -- \"$t\" \"./$b\" || exit 1\n" +
+		// The file is taken from within its own directory, and given its second name by the descriptor of the other.
+		"exec 4<. || exit 1\nt=.polarbook.$(mktemp -u XXXXXXXX) name=$b\ntrap 'to 4; rm -f -- \"./$t\"' EXIT\nspot \"$s\" || die \"$s cannot be reached\"\n" +
+		"ln -T -- \"./$b\" \"/proc/self/fd/4/$t\" || exit 1\nto 4\nmv -f -T -- \"./$t\" \"./$name\" || exit 1\ntrap - EXIT\nexec 4<&-\n" +
 		strings.TrimPrefix(a.adjusting(a.Path, src, false), preamble+inside)
 	return Plan{Change: true, Msg: fmt.Sprintf("make %s another name of %s", a.Path, a.Src), Values: values, Script: script}, nil
 }
