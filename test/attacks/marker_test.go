@@ -16,7 +16,7 @@ func asEngine(s *site.Site, host, script string) {
 // former makes of a node one that an earlier release noted: beside its data, in the account's own directory.
 func former(s *site.Site, host string) {
 	s.T.Helper()
-	s.On(host, "m="+s.Marker(host)+"; { grep -v inode \"$m\"; echo pid=; } >"+s.Pgdata(host)+".polarbook; chmod 644 "+s.Pgdata(host)+".polarbook; rm -rf /var/lib/polarbook/\""+strings.TrimPrefix(s.Unit(), "polardb-")+"\"")
+	s.On(host, "m="+s.Marker(host)+"; { grep -E '^(cluster|pgdata|polardata|step|origin)=' \"$m\"; echo pid=; } >"+s.Pgdata(host)+".polarbook; chmod 644 "+s.Pgdata(host)+".polarbook; rm -f "+s.Pgdata(host)+"/polarbook.id; rm -rf /var/lib/polarbook/\""+strings.TrimPrefix(s.Unit(), "polardb-")+"\"")
 }
 
 // The account that runs the engine writes what it likes beside and into its data. Root believes none of it, follows none
