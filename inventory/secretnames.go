@@ -8,6 +8,9 @@ import (
 // SecretName says that by its name a variable's value must never be shown, nor what is in it when it is a list or a
 // dict: db_password, API_KEY, adminPass, list_passwords, password_old, token2.
 func SecretName(name string) bool {
+	if name == "getent_passwd" { // the accounts of a host, as the module getent has it
+		return false
+	}
 	name = camel.ReplaceAllString(name, "${1}_$2")
 	name = strings.ToLower(strings.NewReplacer("-", "_", ".", "_").Replace(name))
 	name = strings.TrimRight(name, "_0123456789")

@@ -15,7 +15,7 @@ func TestSecretName(t *testing.T) {
 		"db_pass": true, "pwd": true, "DB_PW": true, "api_key": true, "apikey": true, "apiKey": true, "private_key": true, "credentials": true, "aws_credential": true,
 		"list_passwords": true, "password2": true, "password_old": true, "adminPassword": true, "db-password": true, "secrets": true,
 		"polardb_package": false, "password_file": false, "tokens": false, "bypass": false, "password_encryption": false, "private_key_file": false,
-		"compass": false, "pass_through": false, "keyboard": false, "primary_key": false, "ssh_key": false, "spwd": false,
+		"compass": false, "pass_through": false, "keyboard": false, "primary_key": false, "ssh_key": false, "spwd": false, "getent_passwd": false,
 	} {
 		if SecretName(name) != want {
 			t.Errorf("%s: %v", name, !want)

@@ -34,6 +34,7 @@ type followed struct {
 	at time.Time
 	// public are texts that were read and hold no secrets; made are the texts that each expression gave.
 	public []string
+	common map[string]bool // the same
 	made   map[expression][]string
 	left   int // how many more of both are kept
 }
@@ -215,8 +216,12 @@ func (s *session) given(text string) string {
 		return text
 	}
 	seen := s.seen(text).(string)
-	if !f.twin && len(text) > 2 && seen == text && f.left > 0 && f.Twin(text) == text {
+	if !f.twin && len(text) > 2 && seen == text && f.left > 0 && !f.common[text] && f.Twin(text) == text {
+		if f.common == nil {
+			f.common = map[string]bool{}
+		}
 		f.left--
+		f.common[text] = true
 		f.public = append(f.public, text)
 	}
 	return seen
