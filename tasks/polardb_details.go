@@ -23,6 +23,7 @@ type nodeDetails struct {
 	Pending   []string      // settings that wait for a restart
 	Overrides []string      // name = value of postgresql.auto.conf that are in force and no default
 	Disks     []diskSpace   // of pgdata and polardata; one when they share a file system
+	Login     [2]string     // the role that the server logs in to the leader with, and its password as the engine shows it
 	WAL, Log  int64         // kilobytes of write-ahead log and consensus log; -1: not known
 }
 
@@ -56,7 +57,7 @@ func (c *clusterArgs) details(ctx context.Context, h Host, list []wantedNode, su
 				_ = c.use(ctx, h, n, false, func(conn *pgx.Conn) error { return server.readServer(ctx, conn) })
 			}
 			both.Wait()
-			d.Version, d.Up, d.Pending, d.Overrides = server.Version, server.Up, server.Pending, server.Overrides
+			d.Version, d.Up, d.Pending, d.Overrides, d.Login = server.Version, server.Up, server.Pending, server.Overrides, server.Login
 			all[i] = d
 		})
 	}
@@ -68,7 +69,7 @@ func (c *clusterArgs) details(ctx context.Context, h Host, list []wantedNode, su
 	return by
 }
 
-const detailsQuery = `select current_setting('server_version'), pg_postmaster_start_time(), now();
+const detailsQuery = `select current_setting('server_version'), pg_postmaster_start_time(), now(), coalesce(current_setting('polar_dma_repl_user', true), ''), coalesce(current_setting('polar_dma_repl_passwd', true), '');
 select name from pg_settings where pending_restart order by name;
 select name, setting, unit from pg_settings where sourcefile like '%/postgresql.auto.conf' and setting is distinct from boot_val and name not like 'polar_dma_delay_election%' order by name`
 
@@ -83,6 +84,7 @@ func (d *nodeDetails) readServer(ctx context.Context, conn *pgx.Conn) error {
 	first := results[0].Rows[0]
 	d.Version, _, _ = strings.Cut(string(first[0]), " ")
 	d.Up = upTime(string(first[1]), string(first[2]))
+	d.Login = [2]string{string(first[3]), string(first[4])}
 	for _, row := range results[1].Rows {
 		d.Pending = append(d.Pending, string(row[0]))
 	}
@@ -213,6 +215,12 @@ func detailsTable(list []wantedNode, details map[string]nodeDetails) string {
 }
 
 // remarks are what is worth a word and not wrong yet, and faults what is.
+// outdated says that the server logs in to the leader with another password than this one, as it stands in a connection
+// string: it was started with it, and streams for as long as its connection holds.
+func (d nodeDetails) outdated(password string) bool {
+	return strings.HasPrefix(d.Login[1], "md5") && d.Login[1] != shownPassword(d.Login[0], password)
+}
+
 func (d nodeDetails) remarks(node string) (remarks, faults []string) {
 	for _, disk := range d.Disks {
 		switch {

@@ -179,3 +179,14 @@ func TestLate(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+func TestAServerThatWasStartedWithAnOldPassword(t *testing.T) {
+	d := nodeDetails{Login: [2]string{"replicator", shownPassword("replicator", `new\ one`)}}
+	if d.outdated(`new\ one`) || !d.outdated("old") || (nodeDetails{}).outdated("x") || (nodeDetails{Login: [2]string{"", "unavailable"}}).outdated("x") {
+		t.Error("it is not told by its password")
+	}
+	d.Login = [2]string{"replicator_rotation", shownPassword("replicator_rotation", "new")}
+	if d.outdated("new") {
+		t.Error("the second role has the new password")
+	}
+}

@@ -42,6 +42,7 @@ type statusArgs struct {
 	Details             bool   `arg:"details" default:"no" doc:"ask each node for its version and settings, and its host for its disks, too"`
 	ReplicationUser     string `arg:"replication_user" doc:"the role that members replicate with"`
 	ReplicationPassword string `arg:"replication_password,secret" doc:"the password that the inventory gives for it: another in the cluster counts as not as wanted"`
+	ReplicationConninfo string `arg:"replication_conninfo,secret" doc:"the same as it stands in a connection string (filter postgres_conninfo); with details a server that was started with another is named"`
 	MaxLag              int    `arg:"max_lag" default:"1000" doc:"log entries that a member may be behind the leader before that counts as not as wanted"`
 }
 
@@ -110,7 +111,8 @@ func (s *statusAction) Plan(f Found) (Plan, error) {
 	} else {
 		wrong, remarks = append(doubts(survey, leader, s.list), s.late(survey, leader)...), delayWarnings(survey)
 	}
-	if doubt := found.passwords.doubt(s.args.ReplicationUser, s.args.ReplicationPassword); doubt != nil {
+	doubt := found.passwords.doubt(s.args.ReplicationUser, s.args.ReplicationPassword)
+	if doubt != nil {
 		wrong = append(wrong, doubt.Error())
 	}
 	if text, sent := inHand(survey); sent {
@@ -125,6 +127,9 @@ func (s *statusAction) Plan(f Found) (Plan, error) {
 			d := found.details[n.Name]
 			more, faults := d.remarks(n.Name)
 			remarks, wrong = append(remarks, more...), append(wrong, faults...)
+			if doubt == nil && s.args.ReplicationConninfo != "" && d.outdated(s.args.ReplicationConninfo) {
+				wrong = append(wrong, fmt.Sprintf("%s was started with an old password of %s and could not log in to a leader again: polarbook run rotate-password.yml", n.Name, s.args.ReplicationUser))
+			}
 			maps.Copy(members[i].(map[string]any), d.values())
 		}
 		details := detailsTable(s.list, found.details)

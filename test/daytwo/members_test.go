@@ -32,6 +32,7 @@ func TestMembers(t *testing.T) {
 	}
 	step("elections are delayed", delayed)
 	step("passwords", passwords)
+	step("passwords apart", passwordsApart)
 	step("purge", purge)
 	step("drop and bring back", drop)
 	step("drop a dead host", dropDead)

@@ -1,7 +1,10 @@
 package daytwo
 
 import (
+	"crypto/md5"
+	"encoding/hex"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/polarbook/polarbook/test/site"
@@ -87,12 +90,91 @@ func reconnects(s *site.Site) {
 	})
 }
 
-// untouched are the sums and times of what a run may change on the hosts, and the servers' processes.
+// untouched are the sums and times of what a run may change on the hosts, and the servers.
 func untouched(s *site.Site) string {
 	s.T.Helper()
 	var all strings.Builder
 	for _, n := range s.Names() {
-		all.WriteString(n + "\n" + s.On(n, fmt.Sprintf("cd %s; md5sum *.conf; stat -c '%%n %%y %%i' *.conf; head -1 postmaster.pid; find /var/lib/polarbook -name '*.node' -o -name '*kept*' | sort", s.Pgdata(n))))
+		all.WriteString(n + "\n" + s.On(n, fmt.Sprintf("cd %s; md5sum *.conf; stat -c '%%n %%y %%i' *.conf; find /var/lib/polarbook -name '*.node' -o -name '*kept*' | sort", s.Pgdata(n))))
 	}
-	return all.String()
+	return all.String() + servers(s)
+}
+
+func servers(s *site.Site) string {
+	s.T.Helper()
+	all := ""
+	for _, n := range s.Names() {
+		all += s.On(n, "head -1 "+s.Pgdata(n)+"/postmaster.pid")
+	}
+	return all
+}
+
+// passwordsApart changes the two passwords one without the other, by hand too, and changes its mind half-way.
+func passwordsApart(s *site.Site) {
+	if os.Getenv("POLARBOOK_PASSWORDS") == "" {
+		s.T.Skip("POLARBOOK_PASSWORDS is not set")
+	}
+	s.Refused("whose password?", "rotate-password.yml", "-e", "role=everybody")
+	s.Refused("leave --limit out", "rotate-password.yml", "--limit", s.Names()[0])
+
+	// The superuser's alone: nothing is restarted.
+	replication := s.ChangePassword()
+	s.SetAll(site.Vars{"polardb_replication_password": replication, "polardb_password": s.Password})
+	s.StatusSays(2, "the role polardb (polardb_password")
+	before := servers(s)
+	s.Run(0, "rotate-password.yml", "-e", "role=superuser").Changed()
+	if after := servers(s); after != before {
+		s.T.Errorf("servers were restarted for the superuser's password: %s, they were %s", after, before)
+	}
+	s.Run(0, "rotate-password.yml").Unchanged()
+	s.Settles()
+
+	// By hand, in the database and in the inventory: whoever streams goes on, and could not come back.
+	superuser := s.ChangePassword()
+	replication, s.Password = s.Password, superuser
+	hash := md5.Sum([]byte(replication + "replicator"))
+	s.SQL(s.StatusNow().Leader, "alter role replicator password $$md5"+hex.EncodeToString(hash[:])+"$$")
+	s.SetAll(site.Vars{"polardb_replication_password": replication})
+	s.StatusSays(2, "was started with an old password of replicator", "rotate-password.yml")
+	s.Run(0, "reconfigure.yml").Changed().Says("could not follow another as it is (polar_dma_repl_passwd)")
+	s.Settles()
+	reconnects(s)
+	s.Run(0, "rotate-password.yml").Unchanged()
+
+	// Another one is wanted half-way, and then the first again: whoever went on to the second role goes back.
+	back := replication
+	for range 2 {
+		replication = s.ChangePassword()
+		replication, s.Password = s.Password, replication
+		s.SetAll(site.Vars{"polardb_replication_password": replication})
+		s.KillWhen(site.Begins("The old files are no longer needed"), "rotate-password.yml", "-e", "role=replication")
+		reconnects(s)
+	}
+	s.Run(0, "rotate-password.yml", "-e", "role=replication", "--check").Changed()
+	s.Run(0, "rotate-password.yml", "-e", "role=replication").Changed().Says("replicator_rotation2")
+	s.Run(0, "rotate-password.yml").Unchanged()
+	s.Settles()
+	s.SetAll(site.Vars{"polardb_replication_password": back})
+	s.KillWhen(site.Begins("The old files are no longer needed"), "rotate-password.yml")
+	s.SetAll(site.Vars{"polardb_replication_password": replication})
+	s.Run(0, "rotate-password.yml").Changed()
+	s.Settles()
+	reconnects(s)
+
+	// Somewhere.
+	replication = s.ChangePassword()
+	replication, s.Password = s.Password, replication
+	s.SetAll(site.Vars{"polardb_replication_password": replication})
+	dice := site.Dice(s.T)
+	for range 3 {
+		s.KillSomewhere(dice, "rotate-password.yml")
+		reconnects(s)
+	}
+	s.Run(0, "rotate-password.yml")
+	s.Run(0, "rotate-password.yml").Unchanged()
+	s.Run(0, "reconfigure.yml").Unchanged()
+	s.Settles()
+	if roles := s.SQL(s.Leader(), "select count(*) from pg_authid where rolname like $$%rotation%$$"); roles != "0" {
+		s.T.Errorf("%s second roles are left", roles)
+	}
 }

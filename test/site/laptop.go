@@ -2,9 +2,9 @@ package site
 
 import (
 	"crypto/rand"
+	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -80,6 +80,6 @@ func (l *Laptop) state() string { return filepath.Join(l.Dir, ".state") }
 // ChangePassword has the inventory say another password than the cluster has, and returns that. Nothing may show either.
 func (l *Laptop) ChangePassword() (former string) {
 	former, l.Password = l.Password, "secret-"+rand.Text()
-	l.secrets["the password before "+strings.Repeat("the one before ", len(l.secrets))], l.secrets["the replication password"] = former, l.Password
+	l.secrets[fmt.Sprintf("password %d", len(l.secrets))] = l.Password
 	return former
 }
