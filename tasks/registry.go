@@ -17,7 +17,7 @@ var registry = []Module{
 
 	polardbCheckModule, polardbCheckReportModule, polardbFirewallModule,
 	polardbFactsModule, polardbIdentityModule, polardbMoveModule, polardbSoftwareModule, polardbInitdbModule, polardbKeepModule, polardbBasebackupModule, polardbMetaModule, polardbServiceModule, polardbWaitModule, polardbMemberModule,
-	polardbWeightModule, polardbSwitchoverModule, polardbElectionModule, polardbSingletonModule, polardbRecoveryModule, polardbDropModule, polardbRetireModule, polardbPurgeModule, polardbActivateModule, polardbDestroyModule, polardbBackupModule, polardbTablespacesModule, polardbRelationsModule, polardbSetModule, polardbTurnModule, polardbSettingsModule, polardbValidateModule, polardbRoleModule, polardbPasswordsModule, polardbSuperuserPasswordModule, polardbRotationModule, polardbReplicationLoginModule, polardbExtensionModule, polardbQueryModule, polardbProofModule, polardbStatusModule,
+	polardbWeightModule, polardbSwitchoverModule, polardbElectionModule, polardbSingletonModule, polardbRecoveryModule, polardbDropModule, polardbRetireModule, polardbPurgeModule, polardbActivateModule, polardbDestroyModule, polardbBackupModule, polardbTablespacesModule, polardbRelationsModule, polardbSetModule, polardbTurnModule, polardbSettingsModule, polardbValidateModule, polardbRoleModule, polardbPasswordsModule, polardbSuperuserPasswordModule, polardbRotationModule, polardbRotationHBAModule, polardbReplicationLoginModule, polardbExtensionModule, polardbQueryModule, polardbProofModule, polardbStatusModule,
 	polardbChosenModule, polardbLocaleModule,
 	polardbConfirmModule, polardbCertificateModule, polardbCAModule, polardbTrustModule, polardbTLSModule,
 }

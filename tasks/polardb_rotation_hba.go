@@ -1,0 +1,121 @@
+package tasks
+
+import (
+	"strings"
+)
+
+type rotationHBAArgs struct {
+	Path            string `arg:"path,required,path" doc:"pg_hba.conf"`
+	ReplicationUser string `arg:"replication_user,required" doc:"the role that members replicate with"`
+	Roles           []any  `arg:"roles" doc:"the roles beside it that are let in as it is; none: the lines for them are taken out"`
+}
+
+var polardbRotationHBAModule = Define(Module{
+	Name:    "polardb_rotation_hba",
+	Summary: "Let the second role of members in wherever pg_hba.conf lets the replication role in",
+	Notes:   []string{"Each line that names the replication role is there for the others, too, in a block before all lines: from the same addresses, by the same method, with TLS or without."},
+	Examples: `- polardb_rotation_hba:
+    path: /var/lib/polardb/pgdata/pg_hba.conf
+    replication_user: "{{ polardb_replication_user }}"
+    roles: "{{ rotation.lines }}"
+`,
+}, func(a *rotationHBAArgs, l Local) (Action, error) {
+	var roles []string
+	for _, item := range a.Roles {
+		role, err := toString(item)
+		if err != nil || roleProblem(role) != "" {
+			return nil, &ArgError{Module: "polardb_rotation_hba", Arg: "roles", Problem: "must be names of roles"}
+		}
+		roles = append(roles, role)
+	}
+	e, err := newEdit("polardb_rotation_hba", editArgs{Path: a.Path}, false, l)
+	if err != nil {
+		return nil, err
+	}
+	e.rewrite = func(text string, _ bool) (string, string, map[string]any, error) {
+		return withRoles(text, a.ReplicationUser, roles), "lines for the second role in " + a.Path, nil, nil
+	}
+	return e, nil
+})
+
+const (
+	rotationBegin = "# BEGIN of the second role, while the password of replication changes\n"
+	rotationEnd   = "# END of the second role, while the password of replication changes\n"
+)
+
+// withRoles is a pg_hba.conf that lets roles in as it does another, and none that it let in so before.
+func withRoles(text, like string, roles []string) string {
+	var rest, block strings.Builder
+	inside := false
+	for line := range strings.Lines(text) {
+		switch line {
+		case rotationBegin:
+			inside = true
+		case rotationEnd:
+			inside = false
+		default:
+			if !inside {
+				rest.WriteString(line)
+			}
+		}
+	}
+	for _, role := range roles {
+		for line := range strings.Lines(rest.String()) {
+			if from, to, names := hbaUser(line); hbaRole(names, like) {
+				block.WriteString(strings.TrimRight(line[:from]+`"`+strings.ReplaceAll(role, `"`, `""`)+`"`+line[to:], "\r\n") + "\n")
+			}
+		}
+	}
+	if block.Len() == 0 {
+		return rest.String()
+	}
+	return rotationBegin + block.String() + rotationEnd + rest.String()
+}
+
+// hbaUser is where the field with the roles stands in a line of pg_hba.conf, and what it says; a quote is kept as it is
+// written (engine: hba.c, next_token).
+func hbaUser(line string) (from, to int, names string) {
+	const blanks = " \t\r\n"
+	i := 0
+	for field := range 3 {
+		for i < len(line) && strings.IndexByte(blanks, line[i]) >= 0 {
+			i++
+		}
+		start, quoted := i, false
+		for i < len(line) && (quoted || strings.IndexByte(blanks, line[i]) < 0) {
+			if line[i] == '#' && !quoted {
+				return 0, 0, ""
+			}
+			if line[i] == '"' {
+				quoted = !quoted
+			}
+			i++
+		}
+		if field == 2 {
+			return start, i, line[start:i]
+		}
+	}
+	return 0, 0, ""
+}
+
+// hbaRole says that a list of roles names one, other than by all.
+func hbaRole(list, role string) bool {
+	quoted, name := false, ""
+	for i := 0; i <= len(list); i++ {
+		switch {
+		case i == len(list) || list[i] == ',' && !quoted:
+			if name == role && name != "" {
+				return true
+			}
+			name = ""
+		case list[i] == '"' && quoted && i+1 < len(list) && list[i+1] == '"':
+			name += `"`
+			i++
+		case list[i] == '"':
+			quoted = !quoted
+		default:
+			name += list[i : i+1]
+		}
+	}
+	return false
+}
