@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode"
 )
 
 // TestSecretsFollowed sends secrets through random chains of filters and looks for them, and for what became of them,
@@ -50,11 +51,23 @@ func (s sent) check(t *testing.T, other sent) {
 		}
 		for _, line := range append(strings.Split(outcome, "\n"), outcome) {
 			line = strings.TrimSpace(line)
-			if len(line) >= 8 && !same[line] && line != strings.TrimSpace(other.outcomes[i]) && strings.Contains(s.shown, line) {
+			if len(line) >= 8 && !same[line] && tells(line) && line != strings.TrimSpace(other.outcomes[i]) && strings.Contains(s.shown, line) {
 				t.Errorf("%s: of the outcome of chain %d (%s) is shown: %q", s.what, i, s.chains[i], line)
 			}
 		}
 	}
+}
+
+// tells says whether there is more in a line than what a filter put around the end of a text.
+func tells(line string) bool {
+	line = strings.NewReplacer("&#34;", "", "&#39;", "", "&amp;", "").Replace(line)
+	letters := map[rune]bool{}
+	for _, r := range line {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			letters[r] = true
+		}
+	}
+	return len(letters) > 2
 }
 
 func secretsSent(t *testing.T, seed, universe int64, args ...string) sent {
