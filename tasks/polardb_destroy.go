@@ -78,7 +78,7 @@ cd /
 for line in "cluster="@CLUSTER@ "pgdata=$PGDATA" "polardata=$POLARDATA"; do
 	grep -qxF -- "$line" "$MARKER" || { echo "$MARKER does not say $line: nothing was removed" >&2; exit 1; }
 done
-if systemctl -q is-active @UNIT@ 2>/dev/null; then echo "the unit "@UNIT@" is active: nothing was removed" >&2; exit 1; fi
+case $(systemctl show -p ActiveState @UNIT@ 2>/dev/null) in *=active|*=activating|*=reloading|*=deactivating) echo "the unit "@UNIT@" is active: nothing was removed" >&2; exit 1 ;; esac
 `+nodeEndScript+nodeWipeScript+`
 for d in "$PGDATA" "$POLARDATA"; do
 	if [ -d "$d" ] && ! { command -v mountpoint >/dev/null && mountpoint -q "$d"; } && [ ! -L "$d" ]; then ( spot "$d" && rmdir "./$b" ) || exit 1; fi

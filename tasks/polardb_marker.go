@@ -182,6 +182,8 @@ const stateScript = `keep_for_root() { # DIR
 const nodeMarkScript = stateScript + `set -e
 PGDATA=@PGDATA@ POLARDATA=@POLARDATA@ MARKER=@MARKER@ FORMER=@FORMER@ ORIGIN=@ORIGIN@ ID=@ID@ WEIGHT=@WEIGHT@ OWNER=@USER@
 ` + spaceScript + `
+# Who changes a node's data whose server has ended does not want systemd to start it in the middle of that.
+case $(systemctl show -p SubState polardb-@CLUSTER@.service 2>/dev/null) in *=auto-restart*) systemctl stop polardb-@CLUSTER@.service || : ;; esac
 sign() { # leaves with the data what the marker says of it; in a directory of the engine's account, so that account does it
 	runuser -u @USER@ -- sh -c 'umask 077; cd -- "$0" && printf "%s\n" "$1" >polarbook.id.new && mv -f polarbook.id.new polarbook.id' "$PGDATA" "$ID"
 	sync

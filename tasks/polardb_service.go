@@ -20,6 +20,7 @@ var polardbServiceModule = Define(Module{
 	Summary: "Start, stop, restart or reload a node's server, and see that it did",
 	Notes: []string{
 		"pg_ctl and systemd report success as soon as the first process stands. Started means here: the server lives, listens on its client and its consensus port, and lets clients in, or does not start over within settle seconds.",
+		"A start that fails leaves the unit stopped, whatever its Restart= says, and a server that was stopped stays so: a start that systemd has in hand is called off.",
 		"It does not mean that anybody can connect: a node that was never added to the cluster refuses every connection. See polardb_wait and polardb_member.",
 	},
 	Returns: []Return{{"pid", "int", "the server's process, 0 when stopped"}},
@@ -42,7 +43,10 @@ func unitName(s string) bool {
 
 type serviceAction struct{ args *serviceArgs }
 
-func (s *serviceAction) Probe() string { return s.args.probe() }
+// Probe also asks what systemd is about to do: a server that has ended may be started again in a moment.
+func (s *serviceAction) Probe() string {
+	return "systemctl show -p SubState " + remote.Quote(s.args.Unit) + " 2>/dev/null | sed -n 's/^SubState=/unit.sub=/p'\n" + s.args.probe()
+}
 
 // Explain says why the server did not start, in the engine's own words.
 func (s *serviceAction) Explain(r remote.Result) error {
@@ -56,8 +60,11 @@ func (s *serviceAction) Plan(f Found) (Plan, error) {
 		return Plan{}, err
 	}
 	values := map[string]any{"pid": n.PID}
+	due := strings.Contains("\n"+string(f.Stdout), "\nunit.sub=auto-restart")
 	up := n.PID != 0 && n.ListensClient && n.ListensConsensus
 	switch {
+	case a.State == "stopped" && n.PID == 0 && due:
+		return Plan{Change: true, Msg: "call off the start of the server that systemd has in hand", Script: a.prelude() + serviceStop, Values: values}, nil
 	case a.State == "stopped" && n.PID == 0:
 		return Plan{Msg: "the server does not run", Values: values}, nil
 	case a.State == "stopped":
@@ -161,6 +168,12 @@ explain() {
 		for d in "$PGDATA" @POLARDATA@; do df -Pk "$d" 2>/dev/null | awk -v d="$d" 'NR == 2 && $4 < 64 { print d }'; done
 	} >&2 || :
 }
+# A start that failed is not tried again behind the back of whoever mends it.
+give_up() {
+	explain
+	if ! alive; then systemctl stop "$UNIT" 2>/dev/null || :; fi
+	exit 1
+}
 stop() { @STOP@ >/dev/null; }
 PORTS='@PORT@ and its consensus port'
 `)
@@ -183,7 +196,7 @@ echo "polarbook starts $UNIT" | systemd-cat -t polarbook 2>/dev/null || :
 journalctl --sync 2>/dev/null || sleep 0.3
 CURSOR=$(journalctl -q -n 0 --show-cursor 2>/dev/null | sed -n 's/^-- cursor: //p') || :
 systemctl reset-failed "$UNIT" 2>/dev/null || :
-if ! systemctl start "$UNIT"; then explain; exit 1; fi
+if ! systemctl start "$UNIT"; then give_up; fi
 `
 
 // A server that cannot use its consensus meta or port lives and starts over about every second, for ever. One that lets
@@ -195,18 +208,18 @@ until alive && listens; do
 	clock; waited=$((now-began))
 	if [ $waited -ge $TIMEOUT ] || { [ $waited -ge 3 ] && ! systemctl -q is-active "$UNIT"; }; then
 		if alive; then echo "the server lives (process $pid) and does not listen on $PORTS after $waited s" >&2; else echo "the server ended right after it was started" >&2; fi
-		explain; exit 1
+		give_up
 	fi
 	if [ $now -ge $((looked+3)) ]; then
 		looked=$now
-		if [ "$(restarts)" -gt 2 ]; then echo "the server starts over and over" >&2; explain; exit 1; fi
+		if [ "$(restarts)" -gt 2 ]; then echo "the server starts over and over" >&2; give_up; fi
 	fi
 	sleep 0.1
 done
 finely; began=$now
 while finely; [ $((now-began)) -lt $((SETTLE*100)) ] && ! answers; do
 	sleep 0.2
-	if ! alive; then finely; echo "the server ended $(((now-began+50)/100)) s after it was started" >&2; explain; exit 1; fi
+	if ! alive; then finely; echo "the server ended $(((now-began+50)/100)) s after it was started" >&2; give_up; fi
 done
-if [ "$(restarts)" -gt 1 ]; then echo "the server starts over and over" >&2; explain; exit 1; fi
+if [ "$(restarts)" -gt 1 ]; then echo "the server starts over and over" >&2; give_up; fi
 `

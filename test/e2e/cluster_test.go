@@ -13,7 +13,7 @@ import (
 // whose sudo asks for a password; most of the other tests are root.
 func TestCluster(t *testing.T) {
 	t.Parallel()
-	s := site.New(t, site.Options{User: "dba", Cluster: "e2e", Specs: site.Hosts("node1", "node2", "node3", "node4")})
+	s := site.New(t, site.Options{User: "dba", Cluster: "e2e", Specs: site.Hosts("node1", "node2", "node3", "node4"), Group: site.Vars{"polardb_restart": "on-failure"}})
 	s.Only("node1", "node2", "node3")
 	s.Set("node2", site.Vars{"polardb_weight": 9, "polardb_bootstrap": true})
 
@@ -66,7 +66,7 @@ func TestCluster(t *testing.T) {
 	s.Subtest(t, "the leader dies", func(t *testing.T) {
 		dead := s.Status(0).Leader
 		killEngine(s, dead)
-		// Nobody asks a failed unit to start again: that is for a person, or the next run.
+		// systemd starts it again, but not before the others have had the time for an election.
 		s.Eventually("another node leads", func() error {
 			c := s.StatusNow()
 			if c.Leader == "" || c.Leader == dead {
@@ -74,17 +74,31 @@ func TestCluster(t *testing.T) {
 			}
 			return nil
 		})
-		o := s.Run(0, "new-cluster.yml")
-		for _, c := range o.Changes() {
-			if !strings.HasPrefix(c, dead+": ") {
-				t.Errorf("the run that starts %s changed %q", dead, c)
+		s.Eventually("the dead server is back", func() error {
+			if c := s.StatusNow(); !c.Of(dead).Answers || c.Leader == "" || len(c.Disagrees) > 0 {
+				return fmt.Errorf("%+v", c)
 			}
+			return nil
+		})
+		s.Whole()
+		s.Run(0, "new-cluster.yml").Unchanged(s.Names()...)
+	})
+	s.Subtest(t, "a follower dies, and is to stay down", func(t *testing.T) {
+		dead := s.Followers()[0]
+		dropIn := "/run/systemd/system/" + s.Unit() + ".service.d"
+		s.On(dead, "mkdir -p "+dropIn+"; printf '[Service]\\nRestartSec=600\\n' >"+dropIn+"/later.conf; systemctl daemon-reload")
+		killEngine(s, dead)
+		s.Run(0, "stop.yml", "--limit", dead, "--yes").Says("call off the start of the server")
+		s.Run(0, "stop.yml", "--limit", dead, "--yes").Unchanged(dead)
+		if state := s.On(dead, "systemctl show -p ActiveState "+s.Unit()); !strings.Contains(state, "inactive") && !strings.Contains(state, "failed") {
+			t.Errorf("the unit of %s is %s", dead, state)
 		}
-		if len(o.Changes()) != 1 {
+		s.On(dead, "rm -r "+dropIn+"; systemctl daemon-reload")
+		o := s.Run(0, "new-cluster.yml")
+		if len(o.Changes()) != 1 || !strings.HasPrefix(o.Changes()[0], dead+": ") {
 			t.Errorf("changed was %q, want the start of %s alone", o.Changes(), dead)
 		}
 		s.Whole()
-		s.Run(0, "new-cluster.yml").Unchanged(s.Names()...)
 	})
 	s.Subtest(t, "nothing is left", func(t *testing.T) { tidy(s) })
 }

@@ -59,6 +59,8 @@ func New(t testing.TB, o Options) *Site {
 		"ansible_ssh_private_key_file": s.Lab.KeyFile(),
 		"polardb_cluster":              o.Cluster,
 		"polardb_dma_settings":         Vars{"polar_dma_election_timeout": ElectionTimeout},
+		// A server that a test has killed is dead until the test starts it.
+		"polardb_restart": "no",
 		// What a machine that runs tests has, not what a database needs.
 		"polardb_min_cpus":      1,
 		"polardb_min_memory_mb": 100,
