@@ -37,6 +37,7 @@ func TestFiles(t *testing.T) {
 	step("bare hosts", bare)
 	step("libraries", libraries)
 	step("locale, encoding and time zones", madeWith)
+	step("old files of the log", oldLogs)
 	step("refused before a file is written", refused)
 	step("ALTER SYSTEM", overrides)
 	step("a way out", wayOut)
@@ -134,6 +135,31 @@ func madeWith(t *testing.T, s *site.Site) {
 			t.Errorf("%s has the time zone %s", n, got)
 		}
 	}
+}
+
+// oldLogs switches the removal of old log files on, changes it and switches it off.
+func oldLogs(t *testing.T, s *site.Site) {
+	const log = "/var/lib/polardb/pgdata/pg_log/"
+	s.Run(2, "reconfigure.yml", "-e", "polardb_log_keep_days=soon").Says("polardb_log_keep_days is a number of days")
+	s.Run(0, "reconfigure.yml", "-e", "polardb_log_keep_days=7").Changed()
+	s.Run(0, "reconfigure.yml", "-e", "polardb_log_keep_days=7").Unchanged(nodes...)
+	clean := func(days string, want string) {
+		t.Helper()
+		got := s.On("node1", "cd "+log+`; for n in 1 2 3; do echo x >"old-$n.log"; chown polardb "old-$n.log"; touch -d "$((n*5)) days ago" "old-$n.log"; done; ln -sfn /etc/hostname old-0.log
+systemctl start `+s.Unit()+`-logs.service && systemctl is-enabled `+s.Unit()+`-logs.timer && ls old-*.log | tr '\n' ' '; rm -f old-*.log`)
+		if got = strings.Join(strings.Fields(got), " "); got != "enabled "+want {
+			t.Errorf("after %s days: %s, want %s", days, got, want)
+		}
+	}
+	clean("7", "old-0.log old-1.log")
+	s.Status(0)
+	s.Run(0, "reconfigure.yml", "-e", "polardb_log_keep_days=12").Changed()
+	clean("12", "old-0.log old-1.log old-2.log")
+	s.Run(0, "reconfigure.yml").Changed()
+	if left := s.On("node1", "ls /etc/systemd/system | grep -e -logs || true; systemctl list-timers --all | grep polardb || true"); left != "" {
+		t.Errorf("what removes old logs is still there: %s", left)
+	}
+	s.Run(0, "reconfigure.yml").Unchanged(nodes...)
 }
 
 func refused(t *testing.T, s *site.Site) {
