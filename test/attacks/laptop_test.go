@@ -7,8 +7,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
+	"time"
 
 	"github.com/polarbook/polarbook/test/site"
 )
@@ -70,15 +70,33 @@ func (l *laptop) start(c *exec.Cmd, state string) operated {
 	l.t.Helper()
 	var stdout, stderr bytes.Buffer
 	c.Stdout, c.Stderr = &stdout, &stderr
-	err := c.Run()
+	if err := c.Start(); err != nil {
+		l.t.Fatal(err)
+	}
+	// What the system counts for a child that has ended begins with what this process held when it started that.
+	done, most := make(chan struct{}), make(chan int64)
+	go func() {
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		var memory int64
+		for {
+			memory = max(memory, held(c.Process.Pid))
+			select {
+			case <-tick.C:
+			case <-done:
+				most <- memory
+				return
+			}
+		}
+	}()
+	err := c.Wait()
+	close(done)
+	memory := <-most
 	var ended *exec.ExitError
 	if err != nil && !errors.As(err, &ended) {
 		l.t.Fatal(err)
 	}
-	out := operated{code: c.ProcessState.ExitCode(), stdout: stdout.String(), stderr: stderr.String()}
-	if usage, ok := c.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		out.memory = usage.Maxrss << 10
-	}
+	out := operated{code: c.ProcessState.ExitCode(), stdout: stdout.String(), stderr: stderr.String(), memory: memory}
 	files, _ := filepath.Glob(filepath.Join(state, "polarbook", "runs", "*.jsonl"))
 	if len(files) > 0 {
 		data, err := os.ReadFile(files[len(files)-1])
