@@ -46,7 +46,7 @@ func TestSystemdOnAHost(t *testing.T) {
 if [ "$1" = --no-reload ]; then shift; fi
 case $1 in
 show)
-	if [ "$4" = NeedDaemonReload ]; then if [ -e "$STATE/stale" ]; then echo NeedDaemonReload=yes; fi; exit 0; fi
+	if [ "$*" = "show --no-pager --all -p NeedDaemonReload *" ]; then if [ -e "$STATE/stale" ]; then echo NeedDaemonReload=yes; fi; exit 0; fi
 	echo LoadState=loaded
 	echo Type=simple
 	if [ -e "$STATE/active" ]; then echo ActiveState=active; else echo ActiveState=inactive; fi ;;

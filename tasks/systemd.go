@@ -119,7 +119,8 @@ func (a *systemdAction) Probe() string {
 		fmt.Fprintf(&b, "enabled=$(%s is-enabled %s 2>/dev/null)\necho \"enabled $? $enabled\"\n", a.control(), name)
 	}
 	if a.DaemonReload {
-		fmt.Fprintf(&b, "if %s show --no-pager -p NeedDaemonReload '*' 2>/dev/null | grep -q '=yes'; then echo stale yes; fi\n", a.control())
+		// Without --all systemd leaves out units that are not active, such as what a timer starts.
+		fmt.Fprintf(&b, "if %s show --no-pager --all -p NeedDaemonReload '*' 2>/dev/null | grep -q '=yes'; then echo stale yes; fi\n", a.control())
 	}
 	b.WriteString("exit 0\n")
 	return b.String()
