@@ -63,7 +63,7 @@ func entries(s *site.Site) string {
 	s.T.Helper()
 	var all strings.Builder
 	for _, n := range s.Names() {
-		all.WriteString(s.On(n, "sha256sum "+s.Pgdata(n)+"/*.conf /etc/hosts; systemctl is-active "+s.Unit()+" || true; pgrep -c -u polardb || true"))
+		all.WriteString(s.On(n, "sha256sum "+s.Pgdata(n)+"/*.conf /etc/hosts; systemctl is-active "+s.Unit()+" || true; pgrep -c -u polardb -f -- '-D /' || true"))
 	}
 	return all.String()
 }
