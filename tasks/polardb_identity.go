@@ -16,6 +16,7 @@ type identityArgs struct {
 	Node    string         `arg:"node" doc:"the node that the run is about: one whose data is gone, or that is to be of another kind, may be built anew or dropped. Also a member's address, host:port"`
 	Moving  bool           `arg:"moving" default:"no" doc:"node is about to be given the address that the inventory has for it"`
 	Scope   string         `arg:"scope" default:"all" choices:"all cluster" doc:"all: every host has to hold what it is to hold; cluster: only node, and the hosts of the members that lead or run"`
+	Login   bool           `arg:"login" default:"yes" doc:"fail where the nodes refuse the password; no: go by what the hosts hold then"`
 	Members bool           `arg:"members" default:"yes" doc:"refuse also a member that the inventory does not have"`
 }
 
@@ -69,7 +70,7 @@ func (i *identityAction) Ask(ctx context.Context, h Host, f Found) (Found, error
 	if errors.As(err, &changing) {
 		return f, err
 	}
-	if err != nil {
+	if err != nil && i.args.Login {
 		if refused := passwordRefused(survey, i.args.LoginUser); refused != nil {
 			return f, refused
 		}
