@@ -17,6 +17,12 @@ func secondAddress(s *site.Site, name string) string {
 	return second
 }
 
+// sendsFrom has a host that has two addresses send from one of them.
+func sendsFrom(s *site.Site, name, address string) {
+	s.T.Helper()
+	s.On(name, fmt.Sprintf(`set -- $(ip -4 -o route show scope link | grep -F '%s'); ip route replace "$1" dev "$3" scope link src %s`, s.Lab.Host(name).Address[:strings.LastIndexByte(s.Lab.Host(name).Address, '.')+1], address))
+}
+
 // kept is what of a node's data is another when it was copied.
 func kept(s *site.Site, name string) string {
 	s.T.Helper()
@@ -41,6 +47,8 @@ func movesAddress(s *site.Site) {
 
 	s.Refused(n+" is not reached at 192.0.2.7", "move-node.yml", "-e", "node="+n, "-e", "address=192.0.2.7")
 	second := secondAddress(s, n)
+	s.Refused(n+" reaches ", "move-node.yml", "-e", "node="+n, "-e", "address="+second)
+	sendsFrom(s, n, second)
 	s.Twice("move-node.yml", "-e", "node="+n, "-e", "address="+second).Says(n + " is " + second + ":5432 from now on, and the inventory has " + first + ":5432")
 	s.Run(2, "reconfigure.yml").Says(n + " is " + second + ":5432 by its consensus meta, and " + first + ":5432 by the inventory")
 	s.Set(n, site.Vars{"polardb_address": second})
@@ -48,7 +56,13 @@ func movesAddress(s *site.Site) {
 	s.Run(0, "new-cluster.yml").Unchanged()
 	isMoved(s, n, second, first, data)
 
+	// Whoever leads next lets it in, too.
+	s.Run(0, "switchover.yml", "-e", "to="+n)
+	s.Run(0, "switchover.yml")
+	s.Settles()
+
 	s.Set(n, site.Vars{"polardb_address": first})
+	sendsFrom(s, n, first)
 	s.KillWhen(site.Begins("Consensus meta"), "move-node.yml", "-e", "node="+n)
 	s.Run(2, "new-cluster.yml").Says(n+" is being given another address", "move-node.yml -e node="+n)
 	s.Run(0, "move-node.yml", "-e", "node="+n).Changed()
@@ -101,6 +115,7 @@ func movesPort(s *site.Site) {
 func movesAnew(s *site.Site) {
 	n := s.Settles().Followers()[0]
 	second := secondAddress(s, n)
+	sendsFrom(s, n, second)
 	s.On(n, "systemctl stop "+s.Unit())
 	s.Refused(n+" does not stream", "move-node.yml", "-e", "node="+n, "-e", "address="+second)
 	s.Run(6, "move-node.yml", "-e", "node="+n, "-e", "address="+second, "-e", "copy=yes").Says("its data removed")
@@ -113,6 +128,7 @@ func movesAnew(s *site.Site) {
 	for i := range 12 {
 		to := []string{s.Lab.Host(n).Address, second}[i%2]
 		s.Set(n, site.Vars{"polardb_address": to})
+		sendsFrom(s, n, to)
 		s.KillSomewhere(dice, "move-node.yml", "-e", "node="+n)
 		s.Run(0, "move-node.yml", "--check", "-e", "node="+n)
 		s.Run(0, "move-node.yml", "-e", "node="+n)
@@ -121,5 +137,6 @@ func movesAnew(s *site.Site) {
 		s.Settles()
 	}
 	s.Set(n, site.Vars{"polardb_address": s.Lab.Host(n).Address})
+	sendsFrom(s, n, s.Lab.Host(n).Address)
 	s.Run(0, "move-node.yml", "-e", "node="+n)
 }
