@@ -18,6 +18,7 @@ type identityArgs struct {
 	Scope   string         `arg:"scope" default:"all" choices:"all cluster" doc:"all: every host has to hold what it is to hold; cluster: only node, and the hosts of the members that lead or run"`
 	Login   bool           `arg:"login" default:"yes" doc:"fail where the nodes refuse the password; no: go by what the hosts hold then"`
 	Members bool           `arg:"members" default:"yes" doc:"refuse also a member that the inventory does not have"`
+	Ports   bool           `arg:"ports" default:"yes" doc:"refuse also a server on a node's port that is not its own; no: what comes next refuses it, with the program's name"`
 }
 
 var polardbIdentityModule = Define(Module{
@@ -38,6 +39,9 @@ var polardbIdentityModule = Define(Module{
 `,
 }, func(a *identityArgs, _ Local) (Action, error) {
 	list, err := a.nodes()
+	if err != nil {
+		err = &Failure{Msg: "inventory: " + err.Error(), Hint: "correct the inventory"}
+	}
 	return &identityAction{args: a, list: list}, err
 })
 
@@ -249,7 +253,7 @@ func (i *identityAction) judge(found identityFound, members []identityMember, mo
 	switch {
 	case st.data == "foreign" && !st.gone:
 		return &Failure{Msg: n.Name + ": " + st.reason}
-	case st.data != "whole" && st.client && !st.running:
+	case st.data != "whole" && st.client && !st.running && a.Ports:
 		return &Failure{Msg: fmt.Sprintf("on %s a server listens on port %d that is not the one of its data directory: polarbook did not set it up", n.Name, n.Address.Port),
 			Hint: fmt.Sprintf("nothing was done. See who it is: ss -ltnp 'sport = :%d'. A cluster that polarbook did not make is shown by polarbook status, and left alone by everything else", n.Address.Port)}
 	case st.gone:

@@ -91,7 +91,7 @@ func TestIdentityPlan(t *testing.T) {
 		"the same, where that does no harm":         {func(s *site) { s.list, s.args.Members = s.list[:2], false }, ""},
 		"the same, and it is to be dropped":         {func(s *site) { s.list, s.args.Node = s.list[:2], "10.0.0.3:5432" }, ""},
 	} {
-		s := &site{testCluster: newTestCluster(3), states: map[string]any{}, args: identityArgs{Scope: "all", Members: true}}
+		s := &site{testCluster: newTestCluster(3), states: map[string]any{}, args: identityArgs{Scope: "all", Members: true, Ports: true}}
 		for i, n := range s.list {
 			s.states[n.Name] = state(s.testCluster, i)
 		}

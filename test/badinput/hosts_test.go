@@ -41,9 +41,9 @@ func bare(t *testing.T, s *site.Site) {
 		say   []string
 	}{
 		{name: "weight 10", node2: site.Vars{"polardb_weight": 10}, code: 2,
-			say: []string{`argument "nodes" weight of node2 must be a number from 0 to 9, not 10`}},
+			say: []string{`inventory: argument "nodes" weight of node2 must be a number from 0 to 9, not 10`, "correct the inventory"}},
 		{name: "duplicate address", node2: site.Vars{"polardb_address": address}, code: 2,
-			say: []string{"gives node2 the address " + address + ":5432, which node1 has"}},
+			say: []string{"gives node2 the address " + address + ":5432, which node1 has", "correct the inventory"}},
 		{name: "host name for an address", node2: site.Vars{"polardb_address": "db2.example.com"}, code: 2,
 			say: []string{`for node2: address "db2.example.com" must be an IPv4 address`}},
 		{name: "port 60000", group: site.Vars{"polardb_port": 60000}, code: 2,
@@ -62,7 +62,7 @@ func bare(t *testing.T, s *site.Site) {
 			say: []string{"new-cluster.yml looks at all hosts of the group; to add one to a cluster that runs, use add-node.yml --limit"}},
 		{name: "port taken", begin: taker("5432"),
 			end: "systemctl stop taker", code: 2,
-			say: []string{"node2", "a server listens on port 5432", "See who it is"}},
+			say: []string{"node2", "client port", "5432 is taken by systemd-socket", "stop that program, or choose another polardb_port"}},
 		{name: "consensus port taken", begin: taker("15432"),
 			end: "systemctl stop taker", code: 2,
 			say: []string{"node2", "consensus port", "15432 is taken by systemd-socket"}},
