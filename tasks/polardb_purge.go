@@ -94,6 +94,7 @@ type purgeChange struct {
 	found purgeFound
 	index int64
 	force bool
+	least string // the member that has no more than index, while others have
 }
 
 func (p *purgeAction) Plan(f Found) (Plan, error) {
@@ -114,6 +115,9 @@ func (p *purgeAction) Plan(f Found) (Plan, error) {
 	}
 	values := map[string]any{"leader": leader.Node, "before": int(index), "safe": int(safe), "slowest": slowest, "purge_index": purgeIndexes(found.Survey)}
 	change := purgeChange{found: found, index: index, force: index > safe}
+	if index == safe && safe < leader.Status.CommitIndex {
+		change.least = slowest
+	}
 	switch {
 	case index > leader.Status.CommitIndex:
 		return Plan{}, &Failure{Msg: fmt.Sprintf("the log cannot be purged up to %d: %s has committed it up to %d", index, leader.Node, leader.Status.CommitIndex)}
@@ -219,6 +223,9 @@ func purged(r Result, was, now dma.View, change purgeChange, indexes string) (Re
 		return r, &Failure{Msg: fmt.Sprintf("the purge was sent to %s, and %s leads instead", was.Node, now.Node), Hint: "purge again"}
 	case now.PurgeIndex >= change.index:
 		r.Msg = fmt.Sprintf("purged up to %d; purge_index now: %s", change.index, indexes)
+		if change.least != "" {
+			r.Msg = fmt.Sprintf("purged up to %d, for %s has no more; purge_index now: %s", change.index, change.least, indexes)
+		}
 	case now.PurgeIndex == was.PurgeIndex:
 		r.Changed = false
 		r.Msg = fmt.Sprintf("the engine kept its log: it purges nothing while the log is smaller than polar_dma_log_keep_size (%s); purge_index is still %d", change.found.KeepSize, was.PurgeIndex)
