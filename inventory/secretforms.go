@@ -200,15 +200,5 @@ func escapeRegex(text string) string {
 
 // percentEncode escapes every byte that is not a letter or digit, as strict encoders do.
 func percentEncode(text string) string {
-	var out strings.Builder
-	for at := 0; at < len(text); at++ {
-		c := text[at]
-		if c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '-' || c == '.' || c == '_' || c == '~' {
-			out.WriteByte(c)
-			continue
-		}
-		const digits = "0123456789ABCDEF"
-		out.Write([]byte{'%', digits[c>>4], digits[c&15]})
-	}
-	return out.String()
+	return strings.ReplaceAll(url.QueryEscape(text), "+", "%20")
 }
