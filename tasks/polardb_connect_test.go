@@ -236,4 +236,10 @@ host all all samehost password
 	if got := hbaMethod("local all all md5\nhost all bob 127.0.0.1/32 md5\n", false, "polardb", "postgres"); got != "" {
 		t.Errorf("no line fits, and the method is %q", got)
 	}
+	quoted := "local \"all\" all trust\nlocal \"my db\", postgres \"a#b\" md5\nlocal all all peer # \"\n"
+	for user, want := range map[string]string{"a#b": "md5", "polardb": "peer"} {
+		if got := hbaMethod(quoted, true, user, "postgres"); got != want {
+			t.Errorf("%s in a file with quotes: %q", user, got)
+		}
+	}
 }

@@ -61,8 +61,9 @@ func withRoles(text, like string, roles []string) string {
 	}
 	for _, role := range roles {
 		for line := range strings.Lines(rest.String()) {
-			if from, to, names := hbaUser(line); hbaRole(names, like) {
-				block.WriteString(strings.TrimRight(line[:from]+`"`+strings.ReplaceAll(role, `"`, `""`)+`"`+line[to:], "\r\n") + "\n")
+			// The roles are the third field.
+			if f := hbaFields(line); len(f) > 3 && hbaNamed(f[2].text, like) {
+				block.WriteString(strings.TrimRight(line[:f[2].from]+`"`+strings.ReplaceAll(role, `"`, `""`)+`"`+line[f[2].to:], "\r\n") + "\n")
 			}
 		}
 	}
@@ -70,52 +71,4 @@ func withRoles(text, like string, roles []string) string {
 		return rest.String()
 	}
 	return rotationBegin + block.String() + rotationEnd + rest.String()
-}
-
-// hbaUser is where the field with the roles stands in a line of pg_hba.conf, and what it says; a quote is kept as it is
-// written (engine: hba.c, next_token).
-func hbaUser(line string) (from, to int, names string) {
-	const blanks = " \t\r\n"
-	i := 0
-	for field := range 3 {
-		for i < len(line) && strings.IndexByte(blanks, line[i]) >= 0 {
-			i++
-		}
-		start, quoted := i, false
-		for i < len(line) && (quoted || strings.IndexByte(blanks, line[i]) < 0) {
-			if line[i] == '#' && !quoted {
-				return 0, 0, ""
-			}
-			if line[i] == '"' {
-				quoted = !quoted
-			}
-			i++
-		}
-		if field == 2 {
-			return start, i, line[start:i]
-		}
-	}
-	return 0, 0, ""
-}
-
-// hbaRole says that a list of roles names one, other than by all.
-func hbaRole(list, role string) bool {
-	quoted, name := false, ""
-	for i := 0; i <= len(list); i++ {
-		switch {
-		case i == len(list) || list[i] == ',' && !quoted:
-			if name == role && name != "" {
-				return true
-			}
-			name = ""
-		case list[i] == '"' && quoted && i+1 < len(list) && list[i+1] == '"':
-			name += `"`
-			i++
-		case list[i] == '"':
-			quoted = !quoted
-		default:
-			name += list[i : i+1]
-		}
-	}
-	return false
 }
