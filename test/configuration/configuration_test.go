@@ -155,6 +155,12 @@ systemctl start `+s.Unit()+`-logs.service && systemctl is-enabled `+s.Unit()+`-l
 	s.Status(0)
 	s.Run(0, "reconfigure.yml", "-e", "polardb_log_keep_days=12").Changed()
 	clean("12", "old-0.log old-1.log old-2.log")
+	// A run that was cut off when the files were written.
+	s.On("node1", "touch /etc/systemd/system/"+s.Unit()+".service /etc/systemd/system/"+s.Unit()+"-logs.service")
+	s.Run(0, "reconfigure.yml", "-e", "polardb_log_keep_days=12")
+	if stale := s.On("node1", "systemctl show --all -p NeedDaemonReload "+s.Unit()+"-logs.service "+s.Unit()+".service | grep -c =yes || true"); strings.TrimSpace(stale) != "0" {
+		t.Errorf("systemd goes by %s former files", strings.TrimSpace(stale))
+	}
 	s.Run(0, "reconfigure.yml").Changed()
 	if left := s.On("node1", "ls /etc/systemd/system | grep -e -logs || true; systemctl list-timers --all | grep polardb || true"); left != "" {
 		t.Errorf("what removes old logs is still there: %s", left)
