@@ -343,7 +343,7 @@ func (e *Engine) parse(name, text string, o FileOptions) (*parsed, *Error) {
 
 func (e *Engine) parseExpression(source string) (*parsed, *Error) {
 	return e.cached(parseKey{source: source, expression: true}, func() (*parsed, *syntaxError) {
-		tokens, err := tokenize(source, 0)
+		tokens, err := tokenize(source)
 		if err != nil {
 			return nil, err
 		}

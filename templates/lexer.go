@@ -47,66 +47,103 @@ var (
 	operators   = []string{"//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}", ">", "<", "=", ".", ":", "|", ",", ";"}
 )
 
-// tokenize splits the text of an expression, which begins at offset in its template.
-func tokenize(text string, offset int) ([]token, *syntaxError) {
-	var tokens []token
-	for at := 0; at < len(text); {
-		rest := text[at:]
-		first, size := utf8.DecodeRuneInString(rest)
-		begin := offset + at
-		switch {
-		case unicode.IsSpace(first):
-			at += size
-		case first == '\'' || first == '"':
-			value, length, problem := unquote(rest)
-			if problem != "" {
-				return nil, &syntaxError{offset: begin, message: problem}
-			}
-			tokens = append(tokens, token{tokenString, rest[:length], value, begin})
-			at += length
-		case first >= '0' && first <= '9':
-			t, err := numberToken(rest, begin)
-			if err != nil {
-				return nil, err
-			}
-			// foo.0.1 is two subscripts, not one with the number 0.1.
-			if t.kind == tokenFloat && len(tokens) > 0 && tokens[len(tokens)-1].text == "." && strings.Contains(t.text, ".") {
-				t, err = numberToken(rest[:strings.IndexByte(rest, '.')], begin)
-				if err != nil {
-					return nil, err
-				}
-			}
-			tokens = append(tokens, t)
-			at += len(t.text)
-		case first == '_' || unicode.IsLetter(first):
-			length := strings.IndexFunc(rest, func(r rune) bool {
-				return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.Is(unicode.Mn, r)
-			})
-			if length < 0 {
-				length = len(rest)
-			}
-			tokens = append(tokens, token{kind: tokenName, text: rest[:length], offset: begin})
-			at += length
-		default:
-			operator := ""
-			for _, candidate := range operators {
-				if strings.HasPrefix(rest, candidate) {
-					operator = candidate
-					break
-				}
-			}
-			if operator == "" {
-				return nil, &syntaxError{offset: begin, message: fmt.Sprintf("the character %q means nothing in an expression", string(first))}
-			}
-			tokens = append(tokens, token{kind: tokenOperator, text: operator, offset: begin})
-			at += len(operator)
-		}
-	}
-	return append(tokens, token{kind: tokenEnd, offset: offset + len(text)}), nil
+// tokenize splits an expression that is the whole of source.
+func tokenize(source string) ([]token, *syntaxError) {
+	w := &words{source: source}
+	return w.all()
 }
 
-func numberToken(rest string, begin int) (token, *syntaxError) {
-	if text := floatForm.FindString(rest); text != "" {
+// words splits an expression into its tokens.
+type words struct {
+	source  string
+	at      int    // where what has not been read begins
+	closing string // the braces that end the tag, "" where the source is one expression and nothing else
+	open    []byte // what closes the brackets that are open, the innermost last
+}
+
+// all returns the tokens up to the end of the tag, where at then stands (on the - or + before the braces where there is one), or
+// up to the end of the source. The last token is the end.
+func (w *words) all() ([]token, *syntaxError) {
+	var tokens []token
+	for w.at < len(w.source) && !w.closed() {
+		first, size := utf8.DecodeRuneInString(w.source[w.at:])
+		if isBlank(first) {
+			w.at += size
+			continue
+		}
+		t, err := w.next(first)
+		if err != nil {
+			return nil, err
+		}
+		tokens = append(tokens, t)
+		w.at += len(t.text)
+	}
+	return append(tokens, token{kind: tokenEnd, offset: w.at}), nil
+}
+
+// closed tells whether the tag ends here. Within brackets it does not.
+func (w *words) closed() bool {
+	if w.closing == "" || len(w.open) > 0 {
+		return false
+	}
+	rest := w.source[w.at:]
+	return strings.HasPrefix(rest, w.closing) || strings.HasPrefix(rest, "-"+w.closing) ||
+		w.closing == "%}" && strings.HasPrefix(rest, "+"+w.closing)
+}
+
+// next reads the token that begins with first.
+func (w *words) next(first rune) (token, *syntaxError) {
+	rest := w.source[w.at:]
+	switch {
+	case first == '\'' || first == '"':
+		value, length, problem := unquote(rest)
+		if problem != "" {
+			return token{}, &syntaxError{offset: w.at, message: problem}
+		}
+		return token{tokenString, rest[:length], value, w.at}, nil
+	case first >= '0' && first <= '9':
+		// foo.0.1 is two subscripts, not one with the number 0.1.
+		return numberToken(rest, w.at, w.at == 0 || w.source[w.at-1] != '.')
+	case first == '_' || unicode.IsLetter(first):
+		length := strings.IndexFunc(rest, func(r rune) bool {
+			return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.Is(unicode.Mn, r)
+		})
+		if length < 0 {
+			length = len(rest)
+		}
+		return token{kind: tokenName, text: rest[:length], offset: w.at}, nil
+	}
+	for _, operator := range operators {
+		if strings.HasPrefix(rest, operator) {
+			return token{kind: tokenOperator, text: operator, offset: w.at}, w.balance(operator)
+		}
+	}
+	return token{}, &syntaxError{offset: w.at, message: fmt.Sprintf("the character %q means nothing in an expression", string(first))}
+}
+
+// balance keeps account of the brackets that are open.
+func (w *words) balance(operator string) *syntaxError {
+	switch operator {
+	case "(":
+		w.open = append(w.open, ')')
+	case "[":
+		w.open = append(w.open, ']')
+	case "{":
+		w.open = append(w.open, '}')
+	case ")", "]", "}":
+		if len(w.open) == 0 {
+			return nil // which the parser finds, and says what it expected
+		}
+		expected := string(w.open[len(w.open)-1])
+		if w.open = w.open[:len(w.open)-1]; expected != operator {
+			return &syntaxError{offset: w.at, message: fmt.Sprintf("expected %q, found %q", expected, operator)}
+		}
+	}
+	return nil
+}
+
+func numberToken(rest string, begin int, float bool) (token, *syntaxError) {
+	if text := floatForm.FindString(rest); float && text != "" {
 		number, err := strconv.ParseFloat(strings.ReplaceAll(text, "_", ""), 64)
 		if err != nil && !math.IsInf(number, 0) {
 			return token{}, &syntaxError{offset: begin, message: text + " is not a number"}

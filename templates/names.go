@@ -101,7 +101,8 @@ func collectStatements(body []statement, found map[string]bool) {
 		switch n := s.(type) {
 		case *outputStatement:
 			collect(n.value, found)
-		case *rawStatement:
+		case *printStatement:
+			collectStatements(n.outputs, found)
 		case *ifStatement:
 			for at, condition := range n.conditions {
 				collect(condition, found)

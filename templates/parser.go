@@ -9,9 +9,7 @@ import (
 // stack.
 const maximumDepth = 200
 
-// parser reads an expression, by Jinja2's grammar. gonja's own expression parser is not used: it does
-// not read inline ifs within an expression, adjacent strings, backslashes before quotes, none,
-// comparison chains or calls of methods without arguments as Jinja2 does.
+// parser reads the tokens of an expression or of a tag, by Jinja2's grammar.
 type parser struct {
 	engine *Engine
 	tokens []token

@@ -1,24 +1,20 @@
 package templates
 
-import (
-	gonja "github.com/nikolalohinski/gonja/v2/parser"
-)
-
-func parseInclude(r *reader, p *gonja.Parser, a *parser) (statement, *syntaxError) {
-	s := &includeStatement{at: at(a.current().offset)}
+func parseInclude(r *reader, p *parser) (statement, *syntaxError) {
+	s := &includeStatement{at: at(p.current().offset)}
 	var err *syntaxError
-	if s.names, err = a.expression(); err != nil {
+	if s.names, err = p.expression(); err != nil {
 		return nil, err
 	}
-	if a.isName("ignore") && a.peekName("missing") {
-		a.advance()
-		a.advance()
+	if p.isName("ignore") && p.peekName("missing") {
+		p.advance()
+		p.advance()
 		s.ignoreMissing = true
 	}
-	if err := a.context(); err != nil {
+	if err := p.context(); err != nil {
 		return nil, err
 	}
-	return s, a.end()
+	return s, p.end()
 }
 
 // context reads "with context", which is what always holds here.
@@ -33,51 +29,51 @@ func (p *parser) context() *syntaxError {
 	return nil
 }
 
-func parseImport(r *reader, p *gonja.Parser, a *parser) (statement, *syntaxError) {
-	s := &importStatement{at: at(a.current().offset)}
+func parseImport(r *reader, p *parser) (statement, *syntaxError) {
+	s := &importStatement{at: at(p.current().offset)}
 	var err *syntaxError
-	if s.file, err = a.expression(); err != nil {
+	if s.file, err = p.expression(); err != nil {
 		return nil, err
 	}
-	if !a.acceptName("as") || a.current().kind != tokenName {
-		return nil, a.fail("expected as and a name, found %s", a.current())
+	if !p.acceptName("as") || p.current().kind != tokenName {
+		return nil, p.fail("expected as and a name, found %s", p.current())
 	}
-	s.as = a.advance().text
-	if err := a.context(); err != nil {
+	s.as = p.advance().text
+	if err := p.context(); err != nil {
 		return nil, err
 	}
-	return s, a.end()
+	return s, p.end()
 }
 
-func parseFrom(r *reader, p *gonja.Parser, a *parser) (statement, *syntaxError) {
-	s := &importStatement{at: at(a.current().offset)}
+func parseFrom(r *reader, p *parser) (statement, *syntaxError) {
+	s := &importStatement{at: at(p.current().offset)}
 	var err *syntaxError
-	if s.file, err = a.expression(); err != nil {
+	if s.file, err = p.expression(); err != nil {
 		return nil, err
 	}
-	if !a.acceptName("import") {
-		return nil, a.fail("expected import, found %s", a.current())
+	if !p.acceptName("import") {
+		return nil, p.fail("expected import, found %s", p.current())
 	}
 	for {
-		t := a.current()
+		t := p.current()
 		if t.kind != tokenName {
-			return nil, a.fail("expected a name to import, found %s", t)
+			return nil, p.fail("expected a name to import, found %s", t)
 		}
-		a.advance()
+		p.advance()
 		pair := [2]string{t.text, t.text}
-		if a.acceptName("as") {
-			if a.current().kind != tokenName {
-				return nil, a.fail("expected a name after as, found %s", a.current())
+		if p.acceptName("as") {
+			if p.current().kind != tokenName {
+				return nil, p.fail("expected a name after as, found %s", p.current())
 			}
-			pair[1] = a.advance().text
+			pair[1] = p.advance().text
 		}
 		s.names = append(s.names, pair)
-		if !a.accept(",") {
+		if !p.accept(",") {
 			break
 		}
 	}
-	if err := a.context(); err != nil {
+	if err := p.context(); err != nil {
 		return nil, err
 	}
-	return s, a.end()
+	return s, p.end()
 }

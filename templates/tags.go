@@ -2,84 +2,51 @@ package templates
 
 import (
 	"fmt"
-
-	gonja "github.com/nikolalohinski/gonja/v2/parser"
 )
 
-// tagParser reads one tag: p stands after it in gonja's stream, a on what it holds.
-type tagParser func(r *reader, p *gonja.Parser, a *parser) (statement, *syntaxError)
+// tagParser reads one tag, and what it encloses: p stands after its name.
+type tagParser func(r *reader, p *parser) (statement, *syntaxError)
 
-// tags are the tags of Jinja2 that Ansible's templates can use. It is a function's result for the
-// sake of the initialization order: the parsers call the reader, which reads the table.
+// tags are the tags of Jinja2 that Ansible's templates can use. They are filled in by init for the sake of the order of
+// initialization: the parsers call the reader, which reads the table.
 var tags map[string]tagParser
 
 func init() {
 	tags = map[string]tagParser{
 		"for": parseFor, "if": parseIf, "set": parseSet, "macro": parseMacro, "call": parseCall,
 		"filter": parseFilterTag, "with": parseWith, "include": parseInclude, "import": parseImport,
-		"from": parseFrom, "raw": parseRaw,
+		"from": parseFrom, "print": parsePrint,
 	}
 }
 
-// body reads up to one of the tags named, and returns which it was and the parser for what it holds.
-func (r *reader) body(p *gonja.Parser, ends ...string) ([]statement, string, *parser, *syntaxError) {
-	location := p.Current()
-	wrapper, rest, err := p.WrapUntil(ends...)
-	if err != nil {
-		if r.err != nil {
-			return nil, "", nil, r.err
-		}
-		return nil, "", nil, r.structureError(err)
-	}
-	statements, failed := r.statements(wrapper.Nodes)
-	if failed != nil {
-		return nil, "", nil, failed
-	}
-	return statements, wrapper.EndTag, r.arguments(rest, location), r.err
-}
-
-// closed reads up to the end tag, which holds nothing.
-func (r *reader) closed(p *gonja.Parser, end string) ([]statement, *syntaxError) {
-	statements, _, rest, err := r.body(p, end)
-	if err == nil {
-		err = rest.end()
-	}
-	return statements, err
-}
-
-func parseFor(r *reader, p *gonja.Parser, a *parser) (statement, *syntaxError) {
+func parseFor(r *reader, p *parser) (statement, *syntaxError) {
 	s := &forStatement{}
 	var err *syntaxError
-	if s.target, err = a.targets(true); err != nil {
+	if s.target, err = p.targets(); err != nil {
 		return nil, err
 	}
-	if !a.acceptName("in") {
-		return nil, a.fail("expected in after the name, found %s", a.current())
+	if !p.acceptName("in") {
+		return nil, p.fail("expected in after the name, found %s", p.current())
 	}
-	if s.items, err = a.tupleWithoutIf(); err != nil {
+	if s.items, err = p.tupleWithoutIf(); err != nil {
 		return nil, err
 	}
-	if a.acceptName("if") {
-		if s.condition, err = a.expression(); err != nil {
+	if p.acceptName("if") {
+		if s.condition, err = p.expression(); err != nil {
 			return nil, err
 		}
 	}
-	s.recursive = a.acceptName("recursive")
-	if err = a.end(); err != nil {
-		return nil, err
-	}
-	body, end, rest, err := r.body(p, "else", "endfor")
-	if err == nil {
-		err = rest.end()
-	}
+	s.recursive = p.acceptName("recursive")
+	body, end, err := r.body(p, "else", "endfor")
 	if err != nil {
 		return nil, err
 	}
 	s.body = body
-	if end == "else" {
-		s.otherwise, err = r.closed(p, "endfor")
+	if end.word == "else" {
+		s.otherwise, err = r.closed(end.rest, "endfor")
+		return s, err
 	}
-	return s, err
+	return s, end.rest.end()
 }
 
 // tupleWithoutIf reads an expression where an if that follows belongs to the tag.
@@ -93,20 +60,23 @@ func (p *parser) tupleWithoutIf() (expression, *syntaxError) {
 		}
 		items = append(items, value)
 		if !p.accept(",") {
+			if len(items) == 1 {
+				return value, nil
+			}
 			break
 		}
-	}
-	if len(items) == 1 {
-		return items[0], nil
+		if p.current().kind == tokenEnd || p.isName("recursive") || p.is(")") {
+			break
+		}
 	}
 	return &list{begin, items, true}, nil
 }
 
 // targets reads what is assigned to: a, or a, b, or (a, b), c.
-func (p *parser) targets(several bool) (target, *syntaxError) {
+func (p *parser) targets() (target, *syntaxError) {
 	one := func() (target, *syntaxError) {
 		if p.accept("(") {
-			inner, err := p.targets(true)
+			inner, err := p.targets()
 			if err == nil {
 				err = p.expect(")")
 			}
@@ -135,7 +105,7 @@ func (p *parser) targets(several bool) (target, *syntaxError) {
 	}
 	defer func() { p.depth-- }()
 	first, err := one()
-	if err != nil || !several || !p.is(",") {
+	if err != nil || !p.is(",") {
 		return first, err
 	}
 	parts := []target{first}
@@ -152,86 +122,66 @@ func (p *parser) targets(several bool) (target, *syntaxError) {
 	return target{parts: parts}, nil
 }
 
-func parseIf(r *reader, p *gonja.Parser, a *parser) (statement, *syntaxError) {
+func parseIf(r *reader, p *parser) (statement, *syntaxError) {
 	s := &ifStatement{}
 	for {
-		condition, err := a.tuple("", false)
-		if err == nil {
-			err = a.end()
-		}
+		condition, err := p.tupleWithoutIf()
 		if err != nil {
 			return nil, err
 		}
-		body, end, rest, err := r.body(p, "elif", "else", "endif")
+		body, end, err := r.body(p, "elif", "else", "endif")
 		if err != nil {
 			return nil, err
 		}
 		s.conditions, s.bodies = append(s.conditions, condition), append(s.bodies, body)
-		if end == "elif" {
-			a = rest
-			continue
-		}
-		if err := rest.end(); err != nil {
-			return nil, err
-		}
-		if end == "else" {
+		switch p = end.rest; end.word {
+		case "else":
 			s.otherwise, err = r.closed(p, "endif")
+			return s, err
+		case "endif":
+			return s, p.end()
 		}
-		return s, err
 	}
 }
 
-func parseSet(r *reader, p *gonja.Parser, a *parser) (statement, *syntaxError) {
-	to, err := a.targets(true)
+func parseSet(r *reader, p *parser) (statement, *syntaxError) {
+	to, err := p.targets()
 	if err != nil {
 		return nil, err
 	}
-	if a.accept("=") {
-		value, err := a.tuple("", false)
+	if p.accept("=") {
+		value, err := p.tuple("", false)
 		if err == nil {
-			err = a.end()
+			err = p.end()
 		}
 		return &setStatement{to, value}, err
 	}
-	filter, err := a.filters()
-	if err != nil {
-		return nil, err
+	var filter *filtered
+	if p.is("|") {
+		p.advance()
+		if filter, err = p.filters(); err != nil {
+			return nil, err
+		}
 	}
 	body, err := r.closed(p, "endset")
 	return &setBlock{to, filter, body}, err
 }
 
-// filters reads | a | b up to the end of the tag; nil where there are none.
+// filters reads a | b: the filters of a tag, the first of which is applied to the text within.
 func (p *parser) filters() (*filtered, *syntaxError) {
-	var chain *filtered
-	for p.accept("|") {
-		var of expression
-		if chain != nil {
-			of = chain
-		}
-		next, err := p.filter(of)
-		if err != nil {
-			return nil, err
-		}
-		chain = next.(*filtered)
+	chain, err := p.filter(nil)
+	for err == nil && p.accept("|") {
+		chain, err = p.filter(chain)
 	}
-	return chain, p.end()
-}
-
-func parseFilterTag(r *reader, p *gonja.Parser, a *parser) (statement, *syntaxError) {
-	first, err := a.filter(nil)
 	if err != nil {
 		return nil, err
 	}
-	chain := first.(*filtered)
-	for a.accept("|") {
-		next, err := a.filter(chain)
-		if err != nil {
-			return nil, err
-		}
-		chain = next.(*filtered)
-	}
-	if err := a.end(); err != nil {
+	return chain.(*filtered), nil
+}
+
+func parseFilterTag(r *reader, p *parser) (statement, *syntaxError) {
+	chain, err := p.filters()
+	if err != nil {
 		return nil, err
 	}
 	body, err := r.closed(p, "endfilter")
@@ -268,17 +218,14 @@ func (p *parser) signature(m *macro) *syntaxError {
 	return p.expect(")")
 }
 
-func parseMacro(r *reader, p *gonja.Parser, a *parser) (statement, *syntaxError) {
-	t := a.current()
+func parseMacro(r *reader, p *parser) (statement, *syntaxError) {
+	t := p.current()
 	if t.kind != tokenName {
-		return nil, a.fail("expected the name of the macro, found %s", t)
+		return nil, p.fail("expected the name of the macro, found %s", t)
 	}
-	a.advance()
+	p.advance()
 	m := &macro{name: t.text}
-	err := a.signature(m)
-	if err == nil {
-		err = a.end()
-	}
+	err := p.signature(m)
 	if err != nil {
 		return nil, err
 	}
@@ -286,18 +233,15 @@ func parseMacro(r *reader, p *gonja.Parser, a *parser) (statement, *syntaxError)
 	return &macroStatement{m}, err
 }
 
-func parseCall(r *reader, p *gonja.Parser, a *parser) (statement, *syntaxError) {
+func parseCall(r *reader, p *parser) (statement, *syntaxError) {
 	caller := &macro{name: "caller"}
-	if a.is("(") {
-		if err := a.signature(caller); err != nil {
+	if p.is("(") {
+		if err := p.signature(caller); err != nil {
 			return nil, err
 		}
 	}
-	begin := a.current()
-	value, err := a.expression()
-	if err == nil {
-		err = a.end()
-	}
+	begin := p.current()
+	value, err := p.expression()
 	if err != nil {
 		return nil, err
 	}
@@ -309,44 +253,50 @@ func parseCall(r *reader, p *gonja.Parser, a *parser) (statement, *syntaxError) 
 	return &callStatement{caller, called}, err
 }
 
-func parseWith(r *reader, p *gonja.Parser, a *parser) (statement, *syntaxError) {
+func parseWith(r *reader, p *parser) (statement, *syntaxError) {
 	s := &withStatement{}
-	for a.current().kind != tokenEnd {
-		to, err := a.targets(false)
+	for p.current().kind != tokenEnd {
+		if len(s.targets) > 0 {
+			if err := p.expect(","); err != nil {
+				return nil, err
+			}
+		}
+		to, err := p.targets()
 		if err == nil {
-			err = a.expect("=")
+			err = p.expect("=")
 		}
 		if err != nil {
 			return nil, err
 		}
-		value, err := a.expression()
+		value, err := p.expression()
 		if err != nil {
 			return nil, err
 		}
 		s.targets, s.values = append(s.targets, to), append(s.values, value)
-		if a.current().kind != tokenEnd {
-			if err := a.expect(","); err != nil {
-				return nil, err
-			}
-		}
 	}
 	var err *syntaxError
 	s.body, err = r.closed(p, "endwith")
 	return s, err
 }
 
-func parseRaw(r *reader, p *gonja.Parser, a *parser) (statement, *syntaxError) {
-	if err := a.end(); err != nil {
-		return nil, err
+// parsePrint reads {% print a, b %}, which is {{ a }}{{ b }}.
+func parsePrint(_ *reader, p *parser) (statement, *syntaxError) {
+	s := &printStatement{}
+	for p.current().kind != tokenEnd {
+		if len(s.outputs) > 0 {
+			if err := p.expect(","); err != nil {
+				return nil, err
+			}
+		}
+		value, err := p.expression()
+		if err != nil {
+			return nil, err
+		}
+		s.outputs = append(s.outputs, &outputStatement{value})
 	}
-	body, err := r.closed(p, "endraw")
-	if err != nil {
-		return nil, err
-	}
-	return &rawStatement{body}, nil
+	return s, nil
 }
 
-// rawStatement is the text of a raw block.
-type rawStatement struct{ body []statement }
+type printStatement struct{ outputs []statement }
 
-func (s *rawStatement) execute(r *run) error { return r.all(s.body) }
+func (s *printStatement) execute(r *run) error { return r.all(s.outputs) }

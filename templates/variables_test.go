@@ -115,6 +115,15 @@ func TestErrorsSayWhere(t *testing.T) {
 		"{% endif %}":                            `1:4 endif closes nothing: there is no open if`,
 		"{{ x y }}":                              `1:6 "y" is not expected here`,
 		"{{ x":                                   `1:1 this tag is not closed by }}`,
+		"a {{ x\nit's":                           `2:3 this string is not closed; is the tag that begins in line 1 closed by }}?`,
+		"{{ (x }}":                               `1:7 expected ")", found "}"`,
+		"{% for x in y %}{% if x %}{% endfor %}": `1:30 endfor cannot be here: the if within comes to its end first, with elif or else or endif`,
+		"{% if x %}{% endif y %}":                `1:20 "y" is not expected here`,
+		"{% raw x %}{% endraw %}":                `1:8 "x" is not expected here`,
+		"{{ 1 }}{% raw %}":                       `1:8 the template ends before endraw`,
+		"{# c":                                   `1:1 this comment is not closed by #}`,
+		"{% %}":                                  `1:1 this tag is empty`,
+		"{{ }}":                                  `1:1 there is no expression between the braces`,
 		"{% block a %}{% endblock %}":            `1:4 the tag block is not supported: templates can include and import one another`,
 	} {
 		err := e.Check(text)
