@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/polarbook/polarbook/playbooks"
-	"github.com/polarbook/polarbook/playbooks/engine"
+	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/tasks"
 )
 
@@ -66,27 +66,27 @@ func FuzzVisible(f *testing.F) {
 func TestSinks(t *testing.T) {
 	const evil = "x\x1b]52;c;aGk=\a\x1b[2J\u009b1m\u202e\x00\x7f\xff\r\nRECAP     ok  changed\nnode1     9   0\nok: everything\n\x1b[1mRECAP"
 	now := time.Now()
-	events := []engine.Event{
-		engine.RunStarted{Time: now},
-		engine.PlayStarted{Time: now, Name: evil, Hosts: []string{"node1"}},
-		engine.TaskStarted{Time: now, ID: 1, Name: evil, Module: "debug", Hosts: []string{"node1"}},
-		engine.HostStarted{Time: now, TaskID: 1, Host: "node1"},
-		engine.HostSaid{Time: now, Host: "node1", Line: evil},
-		engine.HostSaid{Time: now, TaskID: 1, Host: "node1", Line: evil},
-		engine.HostProgress{Time: now, TaskID: 1, Host: "node1", What: evil, Done: 1, Total: 2},
-		engine.Retrying{Time: now, TaskID: 1, Host: "node1", Attempt: 1, Of: 2, Msg: evil},
+	events := []event.Event{
+		event.RunStarted{Time: now},
+		event.PlayStarted{Time: now, Name: evil, Hosts: []string{"node1"}},
+		event.TaskStarted{Time: now, ID: 1, Name: evil, Module: "debug", Hosts: []string{"node1"}},
+		event.HostStarted{Time: now, TaskID: 1, Host: "node1"},
+		event.HostSaid{Time: now, Host: "node1", Line: evil},
+		event.HostSaid{Time: now, TaskID: 1, Host: "node1", Line: evil},
+		event.HostProgress{Time: now, TaskID: 1, Host: "node1", What: evil, Done: 1, Total: 2},
+		event.Retrying{Time: now, TaskID: 1, Host: "node1", Attempt: 1, Of: 2, Msg: evil},
 	}
-	for _, status := range []engine.Status{engine.OK, engine.Changed, engine.Failed, engine.Unreachable, engine.Ignored, engine.Rescued, engine.Skipped} {
+	for _, status := range []event.Status{event.OK, event.Changed, event.Failed, event.Unreachable, event.Ignored, event.Rescued, event.Skipped} {
 		events = append(events,
-			engine.HostDone{Time: now, TaskID: 1, Host: "node1", Status: status, InLoop: true, Item: evil, Msg: evil, Hint: evil, Unknown: evil},
-			engine.HostDone{Time: now, TaskID: 1, Host: "node1", Status: status, Msg: evil, Hint: evil, Warnings: []string{evil},
+			event.HostDone{Time: now, TaskID: 1, Host: "node1", Status: status, InLoop: true, Item: evil, Msg: evil, Hint: evil, Unknown: evil},
+			event.HostDone{Time: now, TaskID: 1, Host: "node1", Status: status, Msg: evil, Hint: evil, Warnings: []string{evil},
 				Values: map[string]any{"stderr": evil, "stdout": evil, evil: evil, "list": []any{evil}},
 				Diff:   []tasks.Diff{{Before: evil, After: evil + "more", BeforeHeader: evil, AfterHeader: evil}, {Hidden: true, BeforeHeader: evil}}},
-			engine.HostDone{Time: now, TaskID: 7, Host: "node1", Status: status, Msg: evil},
+			event.HostDone{Time: now, TaskID: 7, Host: "node1", Status: status, Msg: evil},
 		)
 	}
-	events = append(events, engine.RunEnded{Time: now, Hosts: map[string]engine.Recap{"node1": {Failed: 1}}, Aborted: true, Pending: map[string]string{"node1": evil}})
-	show := func(name string, verbose int, listener func(*terminal) engine.Listener) {
+	events = append(events, event.RunEnded{Time: now, Hosts: map[string]event.Recap{"node1": {Failed: 1}}, Aborted: true, Pending: map[string]string{"node1": evil}})
+	show := func(name string, verbose int, listener func(*terminal) event.Listener) {
 		t.Run(fmt.Sprint(name, verbose), func(t *testing.T) {
 			var out, errs bytes.Buffer
 			term := &terminal{out: &legible{w: &out}, err: &legible{w: &errs}, tty: name == "live", wide: func() int { return 80 }}
@@ -119,11 +119,11 @@ func TestSinks(t *testing.T) {
 		})
 	}
 	for _, verbose := range []int{0, 1, 3} {
-		show("live", verbose, func(term *terminal) engine.Listener { return newLive(newNarrator(term, true, verbose)) })
-		show("plain", verbose, func(term *terminal) engine.Listener { return newPlain(newNarrator(term, true, verbose)) })
-		show("ping", verbose, func(term *terminal) engine.Listener {
+		show("live", verbose, func(term *terminal) event.Listener { return newLive(newNarrator(term, true, verbose)) })
+		show("plain", verbose, func(term *terminal) event.Listener { return newPlain(newNarrator(term, true, verbose)) })
+		show("ping", verbose, func(term *terminal) event.Listener {
 			return &pingListener{narrator: newNarrator(term, true, verbose)}
 		})
 	}
-	show("json", 0, func(term *terminal) engine.Listener { return engine.NewJSON(term.out) })
+	show("json", 0, func(term *terminal) event.Listener { return event.NewJSON(term.out) })
 }

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/polarbook/polarbook/playbooks/engine"
+	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
@@ -27,7 +28,7 @@ type live struct {
 }
 
 type liveTask struct {
-	engine.TaskStarted
+	event.TaskStarted
 	hosts map[string]*liveHost
 	words strings.Builder
 }
@@ -35,7 +36,7 @@ type liveTask struct {
 type liveHost struct {
 	place       string // of a finished one: its name, or that and where it ran
 	began       time.Time
-	status      engine.Status // empty: at work, or waiting for its turn
+	status      event.Status // empty: at work, or waiting for its turn
 	what        string
 	done, total int64
 	msg         string
@@ -60,15 +61,15 @@ func newLive(n *narrator) *live {
 	return l
 }
 
-func (l *live) Event(e engine.Event) {
+func (l *live) Event(e event.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch e := e.(type) {
-	case engine.RunStarted:
+	case event.RunStarted:
 		l.check = e.Check
-	case engine.PlayStarted:
+	case event.PlayStarted:
 		l.redraw(l.flush() + "\n" + l.t.bold(oneLine(e.Name)) + l.t.faint("  "+strings.Join(e.Hosts, " ")) + "\n")
-	case engine.TaskStarted:
+	case event.TaskStarted:
 		done := l.flush()
 		l.tasks[e.ID] = e
 		t := &liveTask{TaskStarted: e, hosts: map[string]*liveHost{}}
@@ -79,24 +80,24 @@ func (l *live) Event(e engine.Event) {
 		if done != "" {
 			l.redraw(done)
 		}
-	case engine.HostStarted:
+	case event.HostStarted:
 		l.host(e.TaskID, e.Host).began = e.Time
-	case engine.HostProgress:
+	case event.HostProgress:
 		h := l.host(e.TaskID, e.Host)
 		h.what, h.done, h.total = e.What, e.Done, e.Total
-	case engine.HostSaid:
+	case event.HostSaid:
 		if e.TaskID == 0 { // not of a task: about the host itself
 			l.redraw(fmt.Sprintf("  %s: %s\n", e.Host, oneLine(e.Line)))
 			return
 		}
 		h := l.host(e.TaskID, e.Host)
 		h.what, h.done, h.total = oneLine(e.Line), 0, 0
-	case engine.Retrying:
+	case event.Retrying:
 		h := l.host(e.TaskID, e.Host)
 		h.what = fmt.Sprintf("attempt %d of %d: %s", e.Attempt, e.Of, e.Msg)
-	case engine.HostDone:
+	case event.HostDone:
 		l.hostDone(e)
-	case engine.RunEnded:
+	case event.RunEnded:
 		l.redraw(l.flushAll())
 		close(l.ended)
 		l.clear()
@@ -104,7 +105,7 @@ func (l *live) Event(e engine.Event) {
 	}
 }
 
-func (l *live) hostDone(e engine.HostDone) {
+func (l *live) hostDone(e event.HostDone) {
 	t := l.task(e.TaskID)
 	if t == nil {
 		fmt.Fprint(l.t.out, l.result(e))
@@ -174,35 +175,35 @@ func (t *liveTask) finished() bool {
 
 // line is a finished task: its mark, its name, and who did what.
 func (l *live) line(t *liveTask) string {
-	groups := map[engine.Status][]string{}
+	groups := map[event.Status][]string{}
 	for _, name := range t.Hosts {
 		if h := t.hosts[name]; h != nil && h.status != "" {
 			groups[h.status] = append(groups[h.status], h.place)
 		}
 	}
-	if len(groups[engine.Skipped]) == len(t.Hosts) && l.verbose == 0 && t.words.Len() == 0 {
+	if len(groups[event.Skipped]) == len(t.Hosts) && l.verbose == 0 && t.words.Len() == 0 {
 		return "" // no news
 	}
 	var parts []string
-	for _, s := range []engine.Status{engine.Failed, engine.Unreachable, engine.Changed, engine.OK, engine.Rescued, engine.Ignored, engine.Skipped} {
+	for _, s := range []event.Status{event.Failed, event.Unreachable, event.Changed, event.OK, event.Rescued, event.Ignored, event.Skipped} {
 		switch names := groups[s]; {
 		case len(names) == 0:
-		case len(names) == len(t.Hosts) && len(names) > 1 && (s == engine.OK || s == engine.Skipped):
+		case len(names) == len(t.Hosts) && len(names) > 1 && (s == event.OK || s == event.Skipped):
 			parts = append(parts, l.word(s))
 		default:
 			parts = append(parts, l.word(s)+" "+strings.Join(names, " "))
 		}
 	}
-	if h := t.hosts[t.Hosts[0]]; len(t.Hosts) == 1 && h.status == engine.OK && strings.HasPrefix(t.Module, "polardb_") && !strings.Contains(h.msg, "\n") && h.msg != "" {
+	if h := t.hosts[t.Hosts[0]]; len(t.Hosts) == 1 && h.status == event.OK && strings.HasPrefix(t.Module, "polardb_") && !strings.Contains(h.msg, "\n") && h.msg != "" {
 		parts = append(parts, l.t.faint(h.msg))
 	}
 	mark := l.t.green("✓")
 	switch {
-	case len(groups[engine.Failed])+len(groups[engine.Unreachable]) > 0:
+	case len(groups[event.Failed])+len(groups[event.Unreachable]) > 0:
 		mark = l.t.red("✗")
-	case len(groups[engine.Changed]) > 0:
+	case len(groups[event.Changed]) > 0:
 		mark = l.t.yellow("●")
-	case len(groups[engine.Skipped]) == len(t.Hosts):
+	case len(groups[event.Skipped]) == len(t.Hosts):
 		mark = l.t.faint("·")
 	}
 	return fmt.Sprintf("  %s %-44s %s\n%s", mark, oneLine(t.Name), strings.Join(parts, "  "), t.words.String())

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/polarbook/polarbook/playbooks/engine"
+	"github.com/polarbook/polarbook/playbooks/engine/event"
 )
 
 // Who did it is said on a terminal too, not only whose task it was.
@@ -14,12 +14,12 @@ func TestLiveDelegated(t *testing.T) {
 	var out bytes.Buffer
 	l := newLive(newNarrator(&terminal{out: &out, tty: true}, false, 0))
 	now := time.Now()
-	for _, e := range []engine.Event{
-		engine.RunStarted{Time: now},
-		engine.TaskStarted{Time: now, ID: 1, Name: "There", Hosts: []string{"a", "b"}},
-		engine.HostDone{Time: now, TaskID: 1, Host: "a", Delegated: "c", Status: engine.Changed},
-		engine.HostDone{Time: now, TaskID: 1, Host: "b", Delegated: "b", Status: engine.Changed},
-		engine.RunEnded{Time: now},
+	for _, e := range []event.Event{
+		event.RunStarted{Time: now},
+		event.TaskStarted{Time: now, ID: 1, Name: "There", Hosts: []string{"a", "b"}},
+		event.HostDone{Time: now, TaskID: 1, Host: "a", Delegated: "c", Status: event.Changed},
+		event.HostDone{Time: now, TaskID: 1, Host: "b", Delegated: "b", Status: event.Changed},
+		event.RunEnded{Time: now},
 	} {
 		l.Event(e)
 	}

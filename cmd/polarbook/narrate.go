@@ -8,7 +8,7 @@ import (
 
 	"github.com/aymanbagabas/go-udiff"
 
-	"github.com/polarbook/polarbook/playbooks/engine"
+	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/tasks"
 )
 
@@ -18,28 +18,28 @@ type narrator struct {
 	diff    bool
 	verbose int
 	check   bool // nothing is changed
-	tasks   map[int]engine.TaskStarted
+	tasks   map[int]event.TaskStarted
 }
 
 func newNarrator(t *terminal, diff bool, verbose int) *narrator {
-	return &narrator{t: t, diff: diff, verbose: verbose, tasks: map[int]engine.TaskStarted{}}
+	return &narrator{t: t, diff: diff, verbose: verbose, tasks: map[int]event.TaskStarted{}}
 }
 
 // word is a status in its colour.
-func (n *narrator) word(s engine.Status) string {
+func (n *narrator) word(s event.Status) string {
 	switch s {
-	case engine.Changed:
+	case event.Changed:
 		return n.t.yellow(string(s))
-	case engine.OK:
+	case event.OK:
 		return n.t.green(string(s))
-	case engine.Failed, engine.Unreachable:
+	case event.Failed, event.Unreachable:
 		return n.t.red(string(s))
 	}
 	return n.t.faint(string(s))
 }
 
 // place is the host of a result and, where the task was delegated, the one it ran on.
-func place(e engine.HostDone) string {
+func place(e event.HostDone) string {
 	if e.Delegated != "" && e.Delegated != e.Host {
 		return e.Host + "->" + e.Delegated
 	}
@@ -47,14 +47,14 @@ func place(e engine.HostDone) string {
 }
 
 // result is what is to be said of a result beyond its status; empty when that is enough.
-func (n *narrator) result(e engine.HostDone) string {
+func (n *narrator) result(e event.HostDone) string {
 	var b strings.Builder
 	who := place(e)
 	if e.InLoop {
 		who += " (" + oneLine(e.Item) + ")"
 	}
 	switch e.Status {
-	case engine.Failed, engine.Unreachable, engine.Ignored, engine.Rescued:
+	case event.Failed, event.Unreachable, event.Ignored, event.Rescued:
 		task := n.tasks[e.TaskID]
 		fmt.Fprintf(&b, "%s %s: %s\n", n.word(e.Status), n.t.bold(who), indentAfter(sayOnce(e), "    "))
 		if err := text(e.Values["stderr"]); err != "" && !strings.Contains(e.Msg, err) {
@@ -63,10 +63,10 @@ func (n *narrator) result(e engine.HostDone) string {
 		if e.Hint != "" && !strings.Contains(e.Msg, e.Hint) {
 			fmt.Fprintf(&b, "    %s %s\n", n.t.bold("what to do:"), indentAfter(e.Hint, "    "))
 		}
-		if task.Pos.Line != 0 && e.Status == engine.Failed {
+		if task.Pos.Line != 0 && e.Status == event.Failed {
 			fmt.Fprintf(&b, "    %s\n", n.t.faint(fmt.Sprintf("%s:%d:%d, task %q", task.Pos.File, task.Pos.Line, task.Pos.Column, task.Name)))
 		}
-	case engine.Changed, engine.OK:
+	case event.Changed, event.OK:
 		if e.Unknown != "" {
 			fmt.Fprintf(&b, "%s %s: not known before the run: %s\n", n.word(e.Status), who, indentAfter(e.Unknown, "    "))
 		} else if shown := n.debugged(e); shown != "" {
@@ -95,7 +95,7 @@ func (n *narrator) result(e engine.HostDone) string {
 }
 
 // debugged is what a debug task shows: its purpose is to be read.
-func (n *narrator) debugged(e engine.HostDone) string {
+func (n *narrator) debugged(e event.HostDone) string {
 	if n.tasks[e.TaskID].Module != "debug" || e.NoLog {
 		return ""
 	}
@@ -127,9 +127,9 @@ func readable(value any) string {
 }
 
 // sayOnce is the message without the host and the status that stand before it.
-func sayOnce(e engine.HostDone) string {
+func sayOnce(e event.HostDone) string {
 	msg := strings.TrimPrefix(e.Msg, e.Host+": ")
-	if e.Status == engine.Unreachable {
+	if e.Status == event.Unreachable {
 		msg = strings.TrimPrefix(msg, "unreachable: ")
 	}
 	return msg
@@ -137,8 +137,8 @@ func sayOnce(e engine.HostDone) string {
 
 // speaks says that even a result that changed nothing is worth its message: what PolarDB's own modules found is what a
 // run on a cluster is asked for ("node2 leads already").
-func (n *narrator) speaks(e engine.HostDone) bool {
-	return e.Status == engine.OK && strings.HasPrefix(n.tasks[e.TaskID].Module, "polardb_")
+func (n *narrator) speaks(e event.HostDone) bool {
+	return e.Status == event.OK && strings.HasPrefix(n.tasks[e.TaskID].Module, "polardb_")
 }
 
 // diffText is a difference as diff -u shows it.
@@ -176,7 +176,7 @@ func ensureNewline(s string) string {
 }
 
 // recap is the last thing that a run prints.
-func (n *narrator) recap(e engine.RunEnded) string {
+func (n *narrator) recap(e event.RunEnded) string {
 	if len(e.Hosts) == 0 {
 		return "" // it ended before its first play
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine"
+	"github.com/polarbook/polarbook/playbooks/engine/event"
 )
 
 type pingCmd struct {
@@ -32,7 +33,7 @@ func (c *pingCmd) Run(t *terminal, run runContext) error {
 	}
 	o.Playbooks = []*playbooks.Playbook{p}
 	l := &pingListener{narrator: newNarrator(t, false, 0), json: c.Output == "json", began: time.Now()}
-	o.Listeners = []engine.Listener{l}
+	o.Listeners = []event.Listener{l}
 	_, err = engine.Run(run, o)
 	return err
 }
@@ -43,16 +44,16 @@ type pingListener struct {
 	began time.Time
 }
 
-func (l *pingListener) Event(e engine.Event) {
+func (l *pingListener) Event(e event.Event) {
 	switch e := e.(type) {
-	case engine.TaskStarted:
+	case event.TaskStarted:
 		l.tasks[e.ID] = e
-	case engine.HostDone:
+	case event.HostDone:
 		if l.json {
 			_ = jsonLine(l.t, map[string]any{"host": e.Host, "status": e.Status, "msg": e.Msg, "seconds": e.Time.Sub(l.began).Seconds()})
 			return
 		}
-		if e.Status == engine.OK {
+		if e.Status == event.OK {
 			fmt.Fprintf(l.t.out, "%-20s %s in %s\n", e.Host, l.word(e.Status), took(e.Time.Sub(l.began)))
 			return
 		}

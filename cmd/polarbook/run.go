@@ -14,6 +14,7 @@ import (
 
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine"
+	"github.com/polarbook/polarbook/playbooks/engine/event"
 )
 
 type runCmd struct {
@@ -101,7 +102,7 @@ func (c *runCmd) Run(t *terminal, run runContext) error {
 	if l, ok := display.(*live); ok {
 		l.standBack(&o)
 	}
-	o.Listeners = []engine.Listener{&keptJournal{Journal: journal.Journal, t: t}, display}
+	o.Listeners = []event.Listener{&keptJournal{Journal: journal.Journal, t: t}, display}
 	report, err := engine.Run(run, o)
 	if err != nil {
 		if c.Output != "json" {
@@ -120,12 +121,12 @@ func (c *runCmd) Run(t *terminal, run runContext) error {
 
 // keptJournal says at once that a journal cannot be written any more, and not only when the run is over.
 type keptJournal struct {
-	*engine.Journal
+	*event.Journal
 	t    *terminal
 	told bool
 }
 
-func (j *keptJournal) Event(e engine.Event) {
+func (j *keptJournal) Event(e event.Event) {
 	j.Journal.Event(e)
 	if err := j.Err(); err != nil && !j.told {
 		j.told = true
@@ -161,10 +162,10 @@ func operator() string {
 	return name + "@" + host
 }
 
-func (c *runCmd) display(t *terminal) engine.Listener {
+func (c *runCmd) display(t *terminal) event.Listener {
 	switch {
 	case c.Output == "json":
-		return engine.NewJSON(t.out)
+		return event.NewJSON(t.out)
 	case c.Output == "plain" || !t.tty:
 		t.tty = false
 		return newPlain(newNarrator(t, c.Diff, c.Verbose))
@@ -211,7 +212,7 @@ func (c *runCmd) list(t *terminal, w *workplace, books []*playbooks.Playbook) er
 
 // runJournal is a run's journal and where it is.
 type runJournal struct {
-	*engine.Journal
+	*event.Journal
 	ID, Path string
 	alive    *os.File // locked for as long as the run lives, however it ends
 }
@@ -236,7 +237,7 @@ func newJournal() (*runJournal, error) {
 		return nil, err
 	}
 	id := time.Now().UTC().Format("20060102T150405Z") + "-" + strings.ToLower(rand.Text()[:6])
-	j, err := engine.NewJournal(filepath.Join(dir, "runs"), id)
+	j, err := event.NewJournal(filepath.Join(dir, "runs"), id)
 	if err != nil {
 		return nil, fmt.Errorf("open the run's journal: %w", err)
 	}

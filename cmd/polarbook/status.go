@@ -9,6 +9,7 @@ import (
 
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine"
+	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
@@ -41,7 +42,7 @@ func (c *statusCmd) Run(t *terminal, run runContext) error {
 	o.Connect = pool.get
 	for {
 		l := &statusListener{}
-		o.Listeners = []engine.Listener{l}
+		o.Listeners = []event.Listener{l}
 		_, err := engine.Run(run, o)
 		if l.values == nil {
 			if err == nil {
@@ -151,16 +152,16 @@ type statusListener struct {
 	warnings []string
 }
 
-func (l *statusListener) Event(e engine.Event) {
-	d, ok := e.(engine.HostDone)
+func (l *statusListener) Event(e event.Event) {
+	d, ok := e.(event.HostDone)
 	if !ok {
 		return
 	}
 	l.warnings = append(l.warnings, d.Warnings...)
-	if d.Status == engine.OK && d.Values["table"] != nil {
+	if d.Status == event.OK && d.Values["table"] != nil {
 		l.values = d.Values
 	}
-	if d.Status == engine.Failed || d.Status == engine.Unreachable {
+	if d.Status == event.Failed || d.Status == event.Unreachable {
 		l.failure = d.Host + ": " + d.Msg
 		if d.Hint != "" {
 			l.failure += " (" + d.Hint + ")"

@@ -9,6 +9,7 @@ import (
 
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine"
+	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
@@ -40,7 +41,7 @@ func (c *unlockCmd) Run(t *terminal, run runContext) error {
 		l := &unlockListener{t: t, said: map[string]string{}}
 		o.ExtraVars = maps.Clone(w.vars)
 		maps.Copy(o.ExtraVars, map[string]any{"polarbook_pattern": pattern, "polarbook_script": script, "ansible_become": true, "ansible_become_user": "root"})
-		o.Listeners = []engine.Listener{l}
+		o.Listeners = []event.Listener{l}
 		_, err := engine.Run(run, o)
 		return l.said, err
 	}
@@ -130,13 +131,13 @@ type unlockListener struct {
 	said map[string]string
 }
 
-func (l *unlockListener) Event(e engine.Event) {
-	d, ok := e.(engine.HostDone)
+func (l *unlockListener) Event(e event.Event) {
+	d, ok := e.(event.HostDone)
 	if !ok {
 		return
 	}
 	switch d.Status {
-	case engine.Failed, engine.Unreachable:
+	case event.Failed, event.Unreachable:
 		fmt.Fprintf(l.t.err, "%s: %s\n", d.Host, indentAfter(d.Msg, "    "))
 	default:
 		l.said[d.Host] = text(d.Values["stdout"])

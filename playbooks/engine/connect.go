@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/remote"
 )
@@ -135,7 +136,7 @@ func (l *link) get(ctx context.Context) (Connection, error) {
 		return nil, err
 	}
 	l.prober.changed()
-	l.r.events.emit(HostConnected{Time: time.Now(), Host: l.name, Address: c.Address()})
+	l.r.events.Emit(event.HostConnected{Time: time.Now(), Host: l.name, Address: c.Address()})
 	return c, nil
 }
 
@@ -334,25 +335,25 @@ func (p *playRun) lost(ctx context.Context, h *host, err error) {
 		h.wait("Connecting")
 		return
 	}
-	status := Unreachable
+	status := event.Unreachable
 	if v, verr := p.vars(h, p.scope, nil); verr == nil {
 		if ignore, ierr := v.boolean(p.scope.keyword(ignoreUnreachable), false); ierr == nil && ignore {
-			status = Ignored
+			status = event.Ignored
 		}
 	}
 	var u *remote.UnreachableError
 	var k *remote.UnknownHostKeyError
 	var c *remote.ChangedHostKeyError
-	if !errors.As(err, &u) && !errors.As(err, &k) && !errors.As(err, &c) && status == Unreachable {
-		status = Failed // a mistake in its variables
+	if !errors.As(err, &u) && !errors.As(err, &k) && !errors.As(err, &c) && status == event.Unreachable {
+		status = event.Failed // a mistake in its variables
 	}
 	h.count(status, false)
-	p.r.events.emit(HostDone{Time: time.Now(), Host: h.name, Status: status, Msg: err.Error(), Values: map[string]any{
-		"unreachable": status != Failed, "failed": status == Failed, "changed": false, "msg": err.Error()}})
+	p.r.events.Emit(event.HostDone{Time: time.Now(), Host: h.name, Status: status, Msg: err.Error(), Values: map[string]any{
+		"unreachable": status != event.Failed, "failed": status == event.Failed, "changed": false, "msg": err.Error()}})
 	switch status {
-	case Unreachable:
+	case event.Unreachable:
 		h.become(unreachable)
-	case Failed:
+	case event.Failed:
 		h.become(failed)
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/playbooks"
+	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/templates"
@@ -176,25 +177,25 @@ func testLookup(name string) (*tasks.Module, bool) {
 type recorder struct {
 	mu     sync.Mutex
 	lines  []string
-	events []Event
+	events []event.Event
 }
 
-func (r *recorder) Event(e Event) {
+func (r *recorder) Event(e event.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.events = append(r.events, e)
 	switch e := e.(type) {
-	case PlayStarted:
+	case event.PlayStarted:
 		r.lines = append(r.lines, fmt.Sprintf("play %s [%s]", e.Name, strings.Join(e.Hosts, " ")))
-	case TaskStarted:
+	case event.TaskStarted:
 		kind := "task"
 		if e.Handler {
 			kind = "handler"
 		}
 		r.lines = append(r.lines, kind+" "+e.Name)
-	case Retrying:
+	case event.Retrying:
 		r.lines = append(r.lines, fmt.Sprintf("  %s retry %d/%d", e.Host, e.Attempt, e.Of))
-	case HostDone:
+	case event.HostDone:
 		line := fmt.Sprintf("  %s %s", e.Host, e.Status)
 		if e.InLoop {
 			line += " item=" + e.Item
@@ -211,7 +212,7 @@ func (r *recorder) Event(e Event) {
 			line += " unknown=" + e.Unknown
 		}
 		r.lines = append(r.lines, line)
-	case RunEnded:
+	case event.RunEnded:
 		for _, h := range keys(e.Hosts) {
 			c := e.Hosts[h]
 			r.lines = append(r.lines, fmt.Sprintf("%s ok=%d changed=%d unreachable=%d failed=%d skipped=%d rescued=%d ignored=%d",
@@ -297,7 +298,7 @@ func newBench(t *testing.T, hosts ...string) *bench {
 		b.inv.AddHost(h, nil, map[string]any{"dir": b.dir})
 	}
 	b.o = Options{
-		Inventory: b.inv, Secrets: &inventory.Secrets{}, Listeners: []Listener{b.rec}, Lookup: testLookup,
+		Inventory: b.inv, Secrets: &inventory.Secrets{}, Listeners: []event.Listener{b.rec}, Lookup: testLookup,
 		Templates: templates.New(templates.Options{}), Connect: b.connect, RunID: "test",
 		Forks: 1, // hosts in a known order
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/polarbook/polarbook/inventory"
+	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
@@ -32,7 +33,7 @@ type host struct {
 	included map[string]any // include_vars
 	set      map[string]any // set_fact and register
 	gathered map[string]bool
-	recap    Recap
+	recap    event.Recap
 	pending  string
 	failure  *failedTask // the last, for rescue
 
@@ -83,34 +84,34 @@ func (h *host) takeEarly() error {
 	return err
 }
 
-func (h *host) summary() Recap {
+func (h *host) summary() event.Recap {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.recap
 }
 
 // count adds a task's end to the recap, as Ansible counts: a changed task is also ok.
-func (h *host) count(s Status, changed bool) {
+func (h *host) count(s event.Status, changed bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch s {
-	case OK:
+	case event.OK:
 		h.recap.OK++
-	case Changed:
+	case event.Changed:
 		h.recap.OK++
 		h.recap.Changed++
-	case Skipped:
+	case event.Skipped:
 		h.recap.Skipped++
-	case Failed:
+	case event.Failed:
 		h.recap.Failed++
-	case Ignored:
+	case event.Ignored:
 		h.recap.OK++
 		h.recap.Ignored++
 		if changed {
 			h.recap.Changed++
 		}
-	case Rescued: // counted when its rescue begins
-	case Unreachable:
+	case event.Rescued: // counted when its rescue begins
+	case event.Unreachable:
 		h.recap.Unreachable++
 	}
 }

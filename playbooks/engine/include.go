@@ -8,6 +8,7 @@ import (
 
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/playbooks"
+	"github.com/polarbook/polarbook/playbooks/engine/event"
 )
 
 // inclusion is one thing to include with its variables, and the hosts that want it.
@@ -51,7 +52,7 @@ func (p *playRun) includeAs(ctx context.Context, inc *playbooks.Include, outer *
 		}
 	}
 	id := p.r.nextID.next()
-	p.r.events.emit(TaskStarted{Time: time.Now(), ID: id, Name: name, Module: inc.What, Handler: handler, Pos: inc.Pos, Hosts: texts(hostNames(on))})
+	p.r.events.Emit(event.TaskStarted{Time: time.Now(), ID: id, Name: name, Module: inc.What, Handler: handler, Pos: inc.Pos, Hosts: texts(hostNames(on))})
 	wanted := make([][]*inclusion, len(on))
 	var all sync.WaitGroup
 	for i, h := range on {
@@ -122,7 +123,7 @@ func (p *playRun) wants(inc *playbooks.Include, own *scope, h *host, id int) []*
 		if inc.Loop.Control.Label.Given() {
 			o.label = v.with(untrustedEach(extra)).label(inc.Loop.Control.Label, o.label)
 		}
-		p.r.events.emit(s.done(h, o))
+		p.r.events.Emit(s.done(h, o))
 		outcomes = append(outcomes, o)
 		if w != nil {
 			out = append(out, w)
@@ -165,31 +166,31 @@ func (p *playRun) want(s *step, inc *playbooks.Include, v *variables, extra map[
 		vars[name] = untrusted(extra[name])
 		key += name + "=" + repr(extra[name]) + "\x00"
 	}
-	o := &outcome{status: OK, values: map[string]any{"changed": false, "failed": false, "include_args": args}}
+	o := &outcome{status: event.OK, values: map[string]any{"changed": false, "failed": false, "include_args": args}}
 	return &inclusion{key: key, nodes: nodes, vars: vars}, o
 }
 
 func skippedBy(condition string) *outcome {
 	const why = "Conditional result was False"
-	return &outcome{status: Skipped, msg: why, values: map[string]any{
+	return &outcome{status: event.Skipped, msg: why, values: map[string]any{
 		"changed": false, "skipped": true, "skip_reason": why, "false_condition": condition}}
 }
 
 // settleInclude ends the include itself on a host.
 func (s *step) settleInclude(h *host, o *outcome) {
-	if o.status == Failed {
+	if o.status == event.Failed {
 		o.failed = true
 		if v, err := s.p.vars(h, s.sc, &s.t.Origin); err == nil {
 			if ignore, err := v.boolean(s.sc.keyword(ignoreErrors), false); err == nil && ignore {
-				o.status = Ignored
+				o.status = event.Ignored
 			} else if s.sc.rescuable {
-				o.status = Rescued
+				o.status = event.Rescued
 			}
 		}
 	}
 	h.count(o.status, false)
-	s.p.r.events.emit(s.done(h, o))
-	if o.status == Failed || o.status == Rescued {
+	s.p.r.events.Emit(s.done(h, o))
+	if o.status == event.Failed || o.status == event.Rescued {
 		h.mu.Lock()
 		h.failure = &failedTask{task: map[string]any{"name": s.verb, "action": s.verb}, result: o.values}
 		h.cond = failed

@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/tasks"
 )
 
 // outcome is how a task, or one item of its loop, ended on a host.
 type outcome struct {
-	status    Status
+	status    event.Status
 	values    map[string]any // what register sees
 	msg, hint string
 	unknown   string
@@ -38,7 +39,7 @@ type learned struct {
 // host runs the task on one host: once, or for every item of its loop.
 func (s *step) host(ctx context.Context, h *host) *outcome {
 	began := time.Now()
-	s.p.r.events.emit(HostStarted{Time: began, TaskID: s.id, Host: h.name})
+	s.p.r.events.Emit(event.HostStarted{Time: began, TaskID: s.id, Host: h.name})
 	var o *outcome
 	v, err := s.p.vars(h, s.sc, &s.t.Origin)
 	switch {
@@ -59,21 +60,21 @@ func (s *step) item(ctx context.Context, v *variables, late error) *outcome {
 	o := s.conditional(ctx, v, late)
 	o.elapsed = time.Since(began)
 	o.noLog = s.hidden(v)
-	if o.status == Failed {
+	if o.status == event.Failed {
 		o.failed = true
 		ignore, err := v.boolean(s.sc.keyword(ignoreErrors), false)
 		switch {
 		case err != nil:
 			o.msg += fmt.Sprintf(" (and ignore_errors: %v)", err)
 		case ignore:
-			o.status = Ignored
+			o.status = event.Ignored
 		case s.sc.rescuable && !s.handler:
-			o.status = Rescued
+			o.status = event.Rescued
 		}
 	}
-	if o.status == Unreachable {
+	if o.status == event.Unreachable {
 		if ignore, err := v.boolean(s.sc.keyword(ignoreUnreachable), false); err == nil && ignore {
-			o.status = Ignored
+			o.status = event.Ignored
 		}
 	}
 	return o
@@ -93,7 +94,7 @@ func (s *step) conditional(ctx context.Context, v *variables, late error) *outco
 	case err != nil:
 		return s.failure(v, err)
 	case !ok:
-		return &outcome{status: Skipped, values: map[string]any{
+		return &outcome{status: event.Skipped, values: map[string]any{
 			"changed": false, "skipped": true, "skip_reason": "Conditional result was False", "false_condition": which,
 		}, msg: "Conditional result was False"}
 	case late != nil:
@@ -109,7 +110,7 @@ func (s *step) conditional(ctx context.Context, v *variables, late error) *outco
 		if attempts > 1 && o.values != nil {
 			o.values["attempts"] = n
 		}
-		if o.status == Skipped || o.status == Unreachable || o.stopped {
+		if o.status == event.Skipped || o.status == event.Unreachable || o.stopped {
 			return o
 		}
 		seen := v
@@ -128,7 +129,7 @@ func (s *step) conditional(ctx context.Context, v *variables, late error) *outco
 			return o
 		}
 		if n >= attempts {
-			o.status = Failed
+			o.status = event.Failed
 			o.values["failed"] = true
 			o.values["attempts"] = attempts - 1 // Ansible's count of a task that was given up: the retries
 			if o.msg == "" {
@@ -136,11 +137,11 @@ func (s *step) conditional(ctx context.Context, v *variables, late error) *outco
 			}
 			return o
 		}
-		again := Retrying{Time: time.Now(), TaskID: s.id, Host: v.h.name, Attempt: n, Of: attempts, Msg: o.msg}
+		again := event.Retrying{Time: time.Now(), TaskID: s.id, Host: v.h.name, Attempt: n, Of: attempts, Msg: o.msg}
 		if s.hidden(v) {
 			again.Msg = ""
 		}
-		s.p.r.events.emit(again)
+		s.p.r.events.Emit(again)
 		if !s.p.pause(ctx, delay) {
 			v.h.wait(s.name)
 			return &outcome{stopped: true}
@@ -167,7 +168,7 @@ func (s *step) retries(v *variables) (int, time.Duration, error) {
 // holds says that no further attempt is needed.
 func (s *step) holds(v *variables, o *outcome) (bool, error) {
 	if len(s.t.Until) == 0 {
-		return o.status != Failed, nil
+		return o.status != event.Failed, nil
 	}
 	ok, _, err := v.conditions(s.t.Until)
 	return ok, err
@@ -182,7 +183,7 @@ func (s *step) judge(v *variables, o *outcome) {
 			return
 		}
 		o.values["changed"] = ok
-		if o.status == OK || o.status == Changed {
+		if o.status == event.OK || o.status == event.Changed {
 			o.status = statusOf(ok)
 		}
 	}
@@ -199,29 +200,29 @@ func (s *step) judge(v *variables, o *outcome) {
 	}
 	o.values["failed"], o.values["failed_when_result"] = ok, ok
 	switch {
-	case ok && o.status != Failed:
-		o.status = Failed
+	case ok && o.status != event.Failed:
+		o.status = event.Failed
 		if o.msg == "" {
 			o.msg = "failed_when was true"
 			if which != "" {
 				o.msg += ": " + which
 			}
 		}
-	case !ok && o.status == Failed:
+	case !ok && o.status == event.Failed:
 		o.status = statusOf(o.changed())
 	}
 }
 
 func (s *step) spoil(o *outcome, err error) {
-	o.status, o.msg = Failed, err.Error()
+	o.status, o.msg = event.Failed, err.Error()
 	o.values["failed"], o.values["msg"] = true, o.msg
 }
 
-func statusOf(changed bool) Status {
+func statusOf(changed bool) event.Status {
 	if changed {
-		return Changed
+		return event.Changed
 	}
-	return OK
+	return event.OK
 }
 
 // attempt runs the task once. Whatever goes wrong becomes an outcome.
@@ -237,11 +238,11 @@ func (s *step) attempt(ctx context.Context, v *variables) *outcome {
 		defer cancel()
 	}
 	o := s.work(work, v)
-	if ctx.Err() != nil && (o.status == Failed || o.status == Unreachable) {
+	if ctx.Err() != nil && (o.status == event.Failed || o.status == event.Unreachable) {
 		v.h.wait(s.name)
 		return &outcome{stopped: true}
 	}
-	if work.Err() != nil && o.status == Failed {
+	if work.Err() != nil && o.status == event.Failed {
 		o.msg = fmt.Sprintf("not done after the %g seconds that timeout allows; it was stopped", limit)
 		o.values["msg"], o.values["timedout"] = o.msg, map[string]any{"period": limit}
 	}

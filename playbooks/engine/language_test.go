@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"strings"
 	"testing"
 )
@@ -293,7 +294,7 @@ func TestTagsAndStartAt(t *testing.T) {
 			b.wantKind(err, 0)
 			var names []string
 			for _, e := range b.rec.events {
-				if s, ok := e.(TaskStarted); ok {
+				if s, ok := e.(event.TaskStarted); ok {
 					names = append(names, s.Name)
 				}
 			}
@@ -339,7 +340,7 @@ func TestLoopsOfEveryKind(t *testing.T) {
 		b.wantKind(err, 0)
 		items := []any{}
 		for _, e := range b.rec.events {
-			if d, ok := e.(HostDone); ok && d.InLoop {
+			if d, ok := e.(event.HostDone); ok && d.InLoop {
 				items = append(items, d.Values["item"])
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/polarbook/polarbook/playbooks"
+	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/remote"
 )
@@ -314,14 +315,14 @@ func (h *lent) Forget(key string) {
 }
 
 func (h *lent) Progress(what string, done, total int64) {
-	h.s.p.r.events.emit(HostProgress{Time: time.Now(), TaskID: h.s.id, Host: h.told.name, What: what, Done: done, Total: total})
+	h.s.p.r.events.Emit(event.HostProgress{Time: time.Now(), TaskID: h.s.id, Host: h.told.name, What: what, Done: done, Total: total})
 }
 
 func (h *lent) Say(line string) {
 	if h.quiet {
 		return
 	}
-	h.s.p.r.events.emit(HostSaid{Time: time.Now(), TaskID: h.s.id, Host: h.told.name, Line: line})
+	h.s.p.r.events.Emit(event.HostSaid{Time: time.Now(), TaskID: h.s.id, Host: h.told.name, Line: line})
 }
 
 // surrounded is a shell whose scripts have the task's environment.

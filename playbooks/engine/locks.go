@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
@@ -111,7 +112,7 @@ func (r *run) lockAll(ctx context.Context) error {
 		if !said {
 			said = true
 			for _, e := range held {
-				r.events.emit(HostSaid{Time: time.Now(), Host: e.Host, Line: "waiting for its lock, held by " + e.Holder.String()})
+				r.events.Emit(event.HostSaid{Time: time.Now(), Host: e.Host, Line: "waiting for its lock, held by " + e.Holder.String()})
 			}
 		}
 		r.idle(ctx, min(lockAgain, max(lockPause, r.o.Lock.Wait-time.Since(began))))
@@ -221,7 +222,7 @@ func (r *run) lock(ctx context.Context, h *lent, c Connection) error {
 		b = remote.Become{Method: h.method, User: "root", Password: h.as.Password, Flags: h.as.Flags}
 	}
 	request := remote.LockRequest{Become: b, Holder: r.locks.holder, Waits: func(run, what string) {
-		r.events.emit(HostSaid{Time: time.Now(), Host: h.on.h.name, Line: fmt.Sprintf("waits for: %s of run %s, which is gone and must not be cut there", what, run)})
+		r.events.Emit(event.HostSaid{Time: time.Now(), Host: h.on.h.name, Line: fmt.Sprintf("waits for: %s of run %s, which is gone and must not be cut there", what, run)})
 	}}
 	if l.conn != nil {
 		request.Replaces = r.o.RunID
@@ -229,7 +230,7 @@ func (r *run) lock(ctx context.Context, h *lent, c Connection) error {
 	held, err := locker.Lock(ctx, request)
 	var locked *remote.LockedError
 	if errors.As(err, &locked) && r.o.Lock.Dead != nil && r.o.Lock.Dead(locked.Holder.Run) {
-		r.events.emit(HostSaid{Time: time.Now(), Host: h.on.h.name, Line: fmt.Sprintf("taking over the lock of run %s, which has ended without the host knowing it", locked.Holder.Run)})
+		r.events.Emit(event.HostSaid{Time: time.Now(), Host: h.on.h.name, Line: fmt.Sprintf("taking over the lock of run %s, which has ended without the host knowing it", locked.Holder.Run)})
 		request.Replaces = locked.Holder.Run
 		held, err = locker.Lock(ctx, request)
 	}
@@ -245,7 +246,7 @@ func (r *run) lock(ctx context.Context, h *lent, c Connection) error {
 	case errors.As(err, &refused), errors.As(err, &cannot):
 		// A run that needs no root is not kept from what it does.
 		l.without = true
-		r.events.emit(HostSaid{Time: time.Now(), Host: h.on.h.name, Line: fmt.Sprintf("not locked, somebody else may work here at the same time: %v", err)})
+		r.events.Emit(event.HostSaid{Time: time.Now(), Host: h.on.h.name, Line: fmt.Sprintf("not locked, somebody else may work here at the same time: %v", err)})
 		return nil
 	case err != nil:
 		return err

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
@@ -138,8 +139,8 @@ func TestAllHostsAreLockedBeforeTheFirstTaskAndFreeAfterTheLast(t *testing.T) {
 	table := newLockTable()
 	b := lockBench(t, table, "a", "b", "c")
 	seen := ""
-	b.o.Listeners = append(b.o.Listeners, listenerFunc(func(e Event) {
-		if _, ok := e.(TaskStarted); ok && seen == "" {
+	b.o.Listeners = append(b.o.Listeners, listenerFunc(func(e event.Event) {
+		if _, ok := e.(event.TaskStarted); ok && seen == "" {
 			seen = table.hosts()
 		}
 	}))
@@ -192,8 +193,8 @@ func TestWaitingForALock(t *testing.T) {
 	other := table.by("b", "r7", time.Now().Add(-time.Hour))
 	b := lockBench(t, table, "a", "b")
 	b.o.Lock.Wait = 40 * time.Second
-	b.o.Listeners = append(b.o.Listeners, listenerFunc(func(e Event) {
-		if said, ok := e.(HostSaid); ok && strings.Contains(said.Line, "waiting") {
+	b.o.Listeners = append(b.o.Listeners, listenerFunc(func(e event.Event) {
+		if said, ok := e.(event.HostSaid); ok && strings.Contains(said.Line, "waiting") {
 			if table.hosts() != "[b]" {
 				t.Errorf("it waits and holds %s", table.hosts())
 			}
@@ -227,8 +228,8 @@ func TestAYoungerThatStaysKeepsTheElderOut(t *testing.T) {
 func TestALockThatIsClearedStopsTheRun(t *testing.T) {
 	table := newLockTable()
 	b := lockBench(t, table, "a", "b")
-	b.o.Listeners = append(b.o.Listeners, listenerFunc(func(e Event) {
-		if d, ok := e.(HostDone); ok && d.Host == "a" && d.Status == OK && table.of("a") != nil {
+	b.o.Listeners = append(b.o.Listeners, listenerFunc(func(e event.Event) {
+		if d, ok := e.(event.HostDone); ok && d.Host == "a" && d.Status == event.OK && table.of("a") != nil {
 			table.of("a").Release()
 		}
 	}))
@@ -262,8 +263,8 @@ func TestTheLockIsTakenAgainWithANewConnection(t *testing.T) {
 	table := newLockTable()
 	b := lockBench(t, table, "a")
 	again := ""
-	b.o.Listeners = append(b.o.Listeners, listenerFunc(func(e Event) {
-		if d, ok := e.(HostDone); ok && d.Status == Changed {
+	b.o.Listeners = append(b.o.Listeners, listenerFunc(func(e event.Event) {
+		if d, ok := e.(event.HostDone); ok && d.Status == event.Changed {
 			again = table.hosts()
 		}
 	}))
@@ -276,8 +277,8 @@ func TestTheLockIsTakenAgainWithANewConnection(t *testing.T) {
 	// Somebody was faster.
 	table = newLockTable()
 	b = lockBench(t, table, "a")
-	b.o.Listeners = append(b.o.Listeners, listenerFunc(func(e Event) {
-		if d, ok := e.(HostDone); ok && d.Status == Ignored {
+	b.o.Listeners = append(b.o.Listeners, listenerFunc(func(e event.Event) {
+		if d, ok := e.(event.HostDone); ok && d.Status == event.Ignored {
 			table.of("a").Release()
 			table.by("a", "r7", time.Now())
 		}
@@ -303,8 +304,8 @@ func TestHostsThatCannotBeLockedOrReached(t *testing.T) {
 		return connect(ctx, c)
 	}
 	said := 0
-	b.o.Listeners = append(b.o.Listeners, listenerFunc(func(e Event) {
-		if s, ok := e.(HostSaid); ok && strings.Contains(s.Line, "not locked") {
+	b.o.Listeners = append(b.o.Listeners, listenerFunc(func(e event.Event) {
+		if s, ok := e.(event.HostSaid); ok && strings.Contains(s.Line, "not locked") {
 			said++
 		}
 	}))
@@ -353,6 +354,6 @@ func TestOneMachineUnderTwoNamesIsLockedOnce(t *testing.T) {
 	}
 }
 
-type listenerFunc func(Event)
+type listenerFunc func(event.Event)
 
-func (f listenerFunc) Event(e Event) { f(e) }
+func (f listenerFunc) Event(e event.Event) { f(e) }

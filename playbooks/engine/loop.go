@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/polarbook/polarbook/playbooks"
+	"github.com/polarbook/polarbook/playbooks/engine/event"
 )
 
 // loop runs the task for every item, one after the other, and puts the results together.
@@ -37,7 +38,7 @@ func (s *step) loop(ctx context.Context, v *variables) *outcome {
 			return o
 		}
 		outcomes = append(outcomes, o)
-		if o.status == Unreachable {
+		if o.status == event.Unreachable {
 			break
 		}
 		v = v.with(s.seenByTheNext(o))
@@ -96,8 +97,8 @@ func (s *step) one(ctx context.Context, v *variables, items []any, i int, item a
 		o.label = inner.label(control.Label, o.label)
 		o.values["_ansible_item_label"] = o.label
 	}
-	if i < maximumItemsTold || o.failed || o.status == Unreachable {
-		s.p.r.events.emit(s.done(v.h, o))
+	if i < maximumItemsTold || o.failed || o.status == event.Unreachable {
+		s.p.r.events.Emit(s.done(v.h, o))
 	}
 	return o
 }
@@ -137,15 +138,15 @@ func extendedLoop(items []any, i int) map[string]any {
 
 // together makes one outcome of those of all items.
 func together(items []*outcome) *outcome {
-	o := &outcome{status: OK, values: map[string]any{}}
+	o := &outcome{status: event.OK, values: map[string]any{}}
 	results := make([]any, len(items))
 	changed, failed, skipped := false, false, len(items) > 0
-	worst := OK
+	worst := event.OK
 	for i, item := range items {
 		results[i] = item.values
 		changed = changed || item.changed()
-		failed = failed || item.failed && item.status != Ignored
-		skipped = skipped && item.status == Skipped
+		failed = failed || item.failed && item.status != event.Ignored
+		skipped = skipped && item.status == event.Skipped
 		o.learned = append(o.learned, item.learned...)
 		o.noLog = o.noLog || item.noLog
 		if o.delegated == "" {
@@ -157,20 +158,20 @@ func together(items []*outcome) *outcome {
 	}
 	o.values["results"], o.values["changed"] = results, changed
 	switch {
-	case worst == Unreachable:
-		o.status, o.msg = Unreachable, items[len(items)-1].msg
+	case worst == event.Unreachable:
+		o.status, o.msg = event.Unreachable, items[len(items)-1].msg
 		o.values["unreachable"] = true
-	case worst == Failed || worst == Rescued:
+	case worst == event.Failed || worst == event.Rescued:
 		o.status, o.msg, o.failed = worst, "One or more items failed", true
 		o.values["msg"] = o.msg
-	case worst == Ignored:
-		o.status, o.msg = Ignored, "One or more items failed"
+	case worst == event.Ignored:
+		o.status, o.msg = event.Ignored, "One or more items failed"
 		o.values["msg"], failed = o.msg, true
 	case len(items) == 0:
-		o.status, o.msg = Skipped, "No items in the list"
+		o.status, o.msg = event.Skipped, "No items in the list"
 		o.values["skipped"], o.values["skipped_reason"], o.values["skip_reason"] = true, o.msg, o.msg
 	case skipped:
-		o.status, o.msg = Skipped, "All items skipped"
+		o.status, o.msg = event.Skipped, "All items skipped"
 		o.values["skipped"], o.values["msg"] = true, o.msg
 	default:
 		o.status = statusOf(changed)
@@ -180,4 +181,4 @@ func together(items []*outcome) *outcome {
 	return o
 }
 
-var severity = map[Status]int{Skipped: 0, OK: 0, Changed: 1, Ignored: 2, Rescued: 3, Failed: 4, Unreachable: 5}
+var severity = map[event.Status]int{event.Skipped: 0, event.OK: 0, event.Changed: 1, event.Ignored: 2, event.Rescued: 3, event.Failed: 4, event.Unreachable: 5}

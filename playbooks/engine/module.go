@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/playbooks"
+	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/templates"
@@ -36,7 +37,7 @@ func (s *step) module(ctx context.Context, v *variables, target place) *outcome 
 	}
 	if err != nil {
 		o := s.failure(v, err)
-		if o.status == Failed {
+		if o.status == event.Failed {
 			o.diff = result.Diff
 			o.values["changed"] = result.Changed
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/remote"
 )
@@ -176,7 +177,7 @@ func TestFailuresOfModules(t *testing.T) {
 			b := newBench(t, "a")
 			_, err := b.run("- hosts: a\n  gather_facts: false\n  tasks:\n    - " + c.task + "\n")
 			b.wantKind(err, HostFailed)
-			if d := b.rec.done("a", 0); d.Status != Failed || !strings.Contains(d.Msg, c.want) {
+			if d := b.rec.done("a", 0); d.Status != event.Failed || !strings.Contains(d.Msg, c.want) {
 				t.Errorf("%s: %s, want %q", d.Status, d.Msg, c.want)
 			}
 		})
@@ -240,16 +241,16 @@ task echo
 a ok=7 changed=2 unreachable=0 failed=0 skipped=1 rescued=0 ignored=0`)
 }
 
-func (r *recorder) done(host string, n int) HostDone {
+func (r *recorder) done(host string, n int) event.HostDone {
 	for _, e := range r.events {
-		if d, ok := e.(HostDone); ok && d.Host == host {
+		if d, ok := e.(event.HostDone); ok && d.Host == host {
 			if n == 0 {
 				return d
 			}
 			n--
 		}
 	}
-	return HostDone{}
+	return event.HostDone{}
 }
 
 // TestScriptAndProbeShareATrip holds that neither half can spoil the other's answer.

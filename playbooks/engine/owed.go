@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/polarbook/polarbook/playbooks"
+	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/remote"
 )
@@ -181,7 +182,7 @@ func (p *playRun) loadOwed(ctx context.Context, hosts []*host) {
 			}
 			var refused *notBelievedError
 			if errors.As(err, &refused) {
-				p.r.events.emit(HostSaid{Time: time.Now(), Host: h.name, Line: "the note of which handlers an interrupted run left: " + refused.Error() + "; none of it is run. Look at who wrote it, and give it back to root or remove it"})
+				p.r.events.Emit(event.HostSaid{Time: time.Now(), Host: h.name, Line: "the note of which handlers an interrupted run left: " + refused.Error() + "; none of it is run. Look at who wrote it, and give it back to root or remove it"})
 				err = nil
 			}
 			if err != nil {
@@ -202,7 +203,7 @@ func (p *playRun) loadOwed(ctx context.Context, hosts []*host) {
 		h.mu.Unlock()
 		for _, e := range owed {
 			if name, ok := strings.CutPrefix(e, p.entry("")); ok && p.handlers.mark(name, h) {
-				p.r.events.emit(HostSaid{Time: time.Now(), Host: h.name, Line: fmt.Sprintf("an earlier run was interrupted before the handler %q: it will run", name)})
+				p.r.events.Emit(event.HostSaid{Time: time.Now(), Host: h.name, Line: fmt.Sprintf("an earlier run was interrupted before the handler %q: it will run", name)})
 			}
 		}
 	}

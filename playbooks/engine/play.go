@@ -13,6 +13,7 @@ import (
 
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/playbooks"
+	"github.com/polarbook/polarbook/playbooks/engine/event"
 )
 
 // playRun is one play, and the batch of it that is being run.
@@ -72,7 +73,7 @@ func (r *run) play(ctx context.Context, book *playbooks.Playbook, play *playbook
 		return at(play.Pos, err)
 	}
 	if len(p.all) == 0 {
-		r.events.emit(PlayStarted{Time: time.Now(), Name: p.name, Hosts: []string{}, Pos: play.Pos})
+		r.events.Emit(event.PlayStarted{Time: time.Now(), Name: p.name, Hosts: []string{}, Pos: play.Pos})
 		return nil
 	}
 	for _, batch := range batches {
@@ -107,7 +108,7 @@ func (p *playRun) runBatch(ctx context.Context, batch []*host) error {
 	p.rolesRun = map[string]map[*host]bool{}
 	p.throttles = map[*playbooks.Task]chan struct{}{}
 	p.handlers = newHandlers(p)
-	p.r.events.emit(PlayStarted{Time: time.Now(), Name: p.name, Hosts: texts(hostNames(batch)), Tasks: countTasks(p.play), Pos: p.play.Pos})
+	p.r.events.Emit(event.PlayStarted{Time: time.Now(), Name: p.name, Hosts: texts(hostNames(batch)), Tasks: countTasks(p.play), Pos: p.play.Pos})
 	if p.r.start.skips(sections(p.play), "", p) {
 		return nil
 	}

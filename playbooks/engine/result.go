@@ -3,19 +3,20 @@ package engine
 import (
 	"errors"
 
+	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
 // failure turns an error into an outcome.
 func (s *step) failure(v *variables, err error) *outcome {
-	o := &outcome{status: Failed, values: map[string]any{"changed": false, "failed": true}}
+	o := &outcome{status: event.Failed, values: map[string]any{"changed": false, "failed": true}}
 	var lost *remote.UnreachableError
 	var unknown *remote.UnknownHostKeyError
 	var changed *remote.ChangedHostKeyError
 	if errors.As(err, &lost) && s.concerns(v, lost.Host) || errors.As(err, &unknown) && s.concerns(v, unknown.Host) ||
 		errors.As(err, &changed) && s.concerns(v, changed.Host) {
-		o.status = Unreachable
+		o.status = event.Unreachable
 		o.values["unreachable"] = true
 	}
 	o.msg = err.Error()
@@ -71,7 +72,7 @@ func (s *step) success(v *variables, target place, r tasks.Result) *outcome {
 		}
 	}
 	if r.Skipped {
-		o.status = Skipped
+		o.status = event.Skipped
 		o.values["skipped"], o.values["changed"] = true, false
 		if _, has := o.values["skip_reason"]; !has {
 			o.values["skip_reason"] = r.Msg

@@ -1,6 +1,6 @@
 // Package engine runs loaded playbooks: which task on which host when, with which variables, what comes of it, and what
-// that means for the tasks that follow. Everything that happens leaves it as a typed event (event.go); the display, the
-// journal and the report are listeners.
+// that means for the tasks that follow. Everything that happens leaves it as a typed event (package event); the display,
+// the journal and the report are listeners.
 //
 // It knows playbooks, inventories, templates and modules through their contracts, and hosts through Connection. It must
 // not know what any single module does, and it never prints, prompts or exits.
@@ -18,6 +18,7 @@ import (
 
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/playbooks"
+	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/remote"
 )
@@ -55,7 +56,7 @@ type Options struct {
 	Secrets   Secrets
 	// Warn is told what the user should know of files on this machine, the same maybe often; nil: nobody is told.
 	Warn      func(text string)
-	Listeners []Listener
+	Listeners []event.Listener
 	// Lookup finds modules; nil: tasks.Lookup.
 	Lookup func(name string) (*tasks.Module, bool)
 	// Prompt asks the user; nil: there is nobody to ask.
@@ -90,7 +91,7 @@ type Secrets interface {
 type Report struct {
 	ID      string
 	Elapsed time.Duration
-	Hosts   map[string]Recap
+	Hosts   map[string]event.Recap
 	// Failed and Unreachable name hosts, sorted. Changed counts tasks over all hosts.
 	Failed, Unreachable []string
 	Changed             int
@@ -139,7 +140,7 @@ func (e *Error) Unwrap() error { return e.Err }
 type run struct {
 	o       Options
 	began   time.Time
-	events  *emitter
+	events  *event.Emitter
 	forks   chan struct{}
 	sums    *sums
 	nextID  counter
@@ -178,10 +179,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	r := &run{
 		o: o, began: time.Now(), forks: make(chan struct{}, o.Forks), sums: newSums(),
 		hosts: map[string]*host{}, links: map[string]*link{}, start: newStartAt(o.StartAtTask),
-		events: &emitter{listeners: o.Listeners, mask: o.Secrets.Mask},
-	}
-	if s, ok := o.Secrets.(interface{ MaskValue(string) string }); ok {
-		r.events.alone = s.MaskValue
+		events: event.NewEmitter(o.Listeners, o.Secrets),
 	}
 	r.locks = newLocks(o)
 	r.halting.now = make(chan struct{})
@@ -193,7 +191,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	for i, b := range o.Playbooks {
 		names[i] = b.Name
 	}
-	r.events.emit(RunStarted{Time: time.Now(), ID: o.RunID, Playbooks: names, Hosts: r.everyHost(), Check: o.Check})
+	r.events.Emit(event.RunStarted{Time: time.Now(), ID: o.RunID, Playbooks: names, Hosts: r.everyHost(), Check: o.Check})
 	err := r.checkMethods()
 	if err == nil {
 		err = r.lockAll(ctx)
@@ -255,7 +253,7 @@ func (r *run) waitFor(play *playbooks.Play) {
 
 // end makes the report, tells listeners, and turns it into the run's error.
 func (r *run) end(ctx context.Context, err error) (*Report, error) {
-	rep := &Report{ID: r.o.RunID, Elapsed: time.Since(r.began), Hosts: map[string]Recap{}, Pending: map[string]string{}}
+	rep := &Report{ID: r.o.RunID, Elapsed: time.Since(r.began), Hosts: map[string]event.Recap{}, Pending: map[string]string{}}
 	for _, h := range r.order {
 		recap := h.summary()
 		rep.Hosts[h.name] = recap
@@ -274,7 +272,7 @@ func (r *run) end(ctx context.Context, err error) (*Report, error) {
 	sort.Strings(rep.Unreachable)
 	halted := r.halting.why()
 	rep.Aborted = ctx.Err() != nil || len(rep.Pending) > 0 || halted != nil
-	r.events.emit(RunEnded{Time: time.Now(), Elapsed: rep.Elapsed, Hosts: rep.Hosts, Aborted: rep.Aborted, Pending: rep.Pending})
+	r.events.Emit(event.RunEnded{Time: time.Now(), Elapsed: rep.Elapsed, Hosts: rep.Hosts, Aborted: rep.Aborted, Pending: rep.Pending})
 	var own *Error
 	switch {
 	case halted != nil:

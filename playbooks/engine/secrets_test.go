@@ -4,13 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/polarbook/polarbook/tasks"
 )
 
 // TestNoSecretShows runs tasks that let their secrets out wherever they can, and looks at everything listeners get.
@@ -18,12 +17,12 @@ func TestNoSecretShows(t *testing.T) {
 	b := newBench(t)
 	b.inv.AddHost("a", nil, map[string]any{"dir": b.dir, "ansible_become_password": "S3cret-become", "part": "S3cret-", "db_password": "{{ part }}templated"})
 	dir := filepath.Join(b.dir, "journal")
-	j, err := NewJournal(dir, "test")
+	j, err := event.NewJournal(dir, "test")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	b.o.Listeners = append(b.o.Listeners, j, NewJSON(&out))
+	b.o.Listeners = append(b.o.Listeners, j, event.NewJSON(&out))
 	b.o.ExtraVars = map[string]any{"api_token": "S3cret-extra"}
 	_, err = b.run(`
 - hosts: a
@@ -83,39 +82,5 @@ func TestNoSecretShows(t *testing.T) {
 	}
 	if last["type"] != "run_ended" {
 		t.Errorf("the journal ends with %v", last)
-	}
-}
-
-type odd struct {
-	Name  string
-	inner int //nolint:unused // the masker must pass over what it may not read
-}
-
-func TestMaskingReachesEverything(t *testing.T) {
-	m := &emitter{mask: func(s string) string { return strings.ReplaceAll(s, "x", "#") }}
-	in := map[string]any{
-		"x": "ax", "list": []any{"x", map[string]any{"k": "x"}}, "strings": []string{"x"}, "bytes": []byte("x"),
-		"struct": odd{Name: "x"}, "map": map[string]string{"a": "x"}, "n": 1, "nil": nil, "b": true, "f": 1.5, "error": fmt.Errorf("x"),
-	}
-	got := fmt.Sprint(m.values(in))
-	if strings.ContainsAny(strings.ReplaceAll(got, "map[", ""), "x") {
-		t.Errorf("something is not masked: %s", got)
-	}
-	if in["x"] != "ax" {
-		t.Error("masking has changed the value itself")
-	}
-	d := m.masked(HostDone{Diff: []tasks.Diff{{Before: "x", After: "secret", Hidden: true}, {After: "ax"}}}).(HostDone)
-	if d.Diff[0].After != "" || d.Diff[1].After != "a#" {
-		t.Errorf("differences: %+v", d.Diff)
-	}
-}
-
-// TestEveryEventHasJSON fails when an event is added without its encoding.
-func TestEveryEventHasJSON(t *testing.T) {
-	for _, e := range []Event{RunStarted{}, PlayStarted{}, HostConnected{}, TaskStarted{}, HostStarted{}, HostProgress{}, HostSaid{}, HostDone{}, Retrying{}, RunEnded{}} {
-		line, err := Encode(e)
-		if err != nil || !bytes.Contains(line, []byte(`"type":"`)) || bytes.Contains(line, []byte("\n")) {
-			t.Errorf("%T: %s %v", e, line, err)
-		}
 	}
 }

@@ -9,20 +9,21 @@ import (
 	"time"
 
 	"github.com/polarbook/polarbook/playbooks"
+	"github.com/polarbook/polarbook/playbooks/engine/event"
 )
 
 // listen calls a function for each event.
-type listen func(Event)
+type listen func(event.Event)
 
-func (l listen) Event(e Event) { l(e) }
+func (l listen) Event(e event.Event) { l(e) }
 
 func TestStopFinishesTheStepInHandAndBeginsNoOther(t *testing.T) {
 	b := newBench(t, "a", "b")
 	stop := make(chan struct{})
 	stopped := false
 	b.o.Stop = stop
-	b.o.Listeners = append(b.o.Listeners, listen(func(e Event) {
-		if _, ok := e.(HostStarted); ok && !stopped {
+	b.o.Listeners = append(b.o.Listeners, listen(func(e event.Event) {
+		if _, ok := e.(event.HostStarted); ok && !stopped {
 			stopped = true
 			close(stop)
 		}
@@ -52,8 +53,8 @@ func TestCancelKillsWhatRuns(t *testing.T) {
 	b := newBench(t, "a")
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	b.o.Listeners = append(b.o.Listeners, listen(func(e Event) {
-		if _, ok := e.(HostStarted); ok {
+	b.o.Listeners = append(b.o.Listeners, listen(func(e event.Event) {
+		if _, ok := e.(event.HostStarted); ok {
 			time.AfterFunc(50*time.Millisecond, cancel)
 		}
 	}))
@@ -88,8 +89,8 @@ func TestRetriesAndPausesStop(t *testing.T) {
 		b := newBench(t, "a")
 		stop := make(chan struct{})
 		b.o.Stop = stop
-		b.o.Listeners = append(b.o.Listeners, listen(func(e Event) {
-			if _, ok := e.(HostStarted); ok {
+		b.o.Listeners = append(b.o.Listeners, listen(func(e event.Event) {
+			if _, ok := e.(event.HostStarted); ok {
 				time.AfterFunc(50*time.Millisecond, func() { close(stop) })
 			}
 		}))

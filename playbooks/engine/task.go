@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/polarbook/polarbook/playbooks"
+	"github.com/polarbook/polarbook/playbooks/engine/event"
 )
 
 // step is one task on its hosts.
@@ -79,12 +80,12 @@ func (p *playRun) task(ctx context.Context, t *playbooks.Task, outer *scope, hos
 		fatal = true
 	}
 	s.id = p.r.nextID.next()
-	p.r.events.emit(TaskStarted{Time: time.Now(), ID: s.id, Name: s.name, Module: s.moduleName(), Handler: handler, Pos: t.Pos, Hosts: texts(hostNames(on))})
+	p.r.events.Emit(event.TaskStarted{Time: time.Now(), ID: s.id, Name: s.name, Module: s.moduleName(), Handler: handler, Pos: t.Pos, Hosts: texts(hostNames(on))})
 	outcomes := make([]*outcome, len(on))
 	s.each(ctx, on, int(throttle), func(i int, h *host) {
 		outcomes[i] = s.host(ctx, h)
 		if !outcomes[i].stopped {
-			p.r.events.emit(s.done(h, outcomes[i]))
+			p.r.events.Emit(s.done(h, outcomes[i]))
 		}
 	})
 	for i, h := range on {
@@ -152,15 +153,15 @@ func (s *step) settle(h *host, o *outcome, hosts []*host, shared bool) {
 	}
 	h.count(o.status, o.changed())
 	switch o.status {
-	case Failed, Rescued:
+	case event.Failed, event.Rescued:
 		name := s.ownName(h)
 		h.mu.Lock()
 		h.failure = &failedTask{task: map[string]any{"name": name, "action": s.moduleName()}, result: o.values}
 		h.cond = failed
 		h.mu.Unlock()
-	case Unreachable:
+	case event.Unreachable:
 		h.become(unreachable)
-	case Changed:
+	case event.Changed:
 		if err := s.p.handlers.notify(s, h); err != nil {
 			s.p.fail(err)
 		}
@@ -169,10 +170,10 @@ func (s *step) settle(h *host, o *outcome, hosts []*host, shared bool) {
 
 // remember keeps what the task found out.
 func (s *step) remember(h *host, o *outcome) {
-	if s.t.Register != "" && o.status != Unreachable {
+	if s.t.Register != "" && o.status != event.Unreachable {
 		h.setVars(map[string]any{s.t.Register: untrusted(o.values)})
 	}
-	if s.t.Register != "" && o.status == Unreachable {
+	if s.t.Register != "" && o.status == event.Unreachable {
 		h.setVars(map[string]any{s.t.Register: map[string]any{"unreachable": true, "msg": o.msg, "changed": false, "failed": true}})
 	}
 	for _, f := range o.learned {
@@ -184,8 +185,8 @@ func (s *step) remember(h *host, o *outcome) {
 	}
 }
 
-func (s *step) done(h *host, o *outcome) HostDone {
-	d := HostDone{
+func (s *step) done(h *host, o *outcome) event.HostDone {
+	d := event.HostDone{
 		Time: time.Now(), TaskID: s.id, Host: h.name, Delegated: o.delegated, Status: o.status, Msg: o.msg, Hint: o.hint,
 		Values: o.values, Diff: o.diff, Warnings: o.warnings, Attempts: o.attempts, Elapsed: o.elapsed, NoLog: o.noLog,
 		Unknown: o.unknown, Item: o.label, InLoop: o.inLoop,

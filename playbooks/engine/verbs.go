@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/polarbook/polarbook/playbooks"
+	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/remote"
 )
@@ -263,8 +264,8 @@ func (s *step) meta(ctx context.Context, hosts []*host) {
 		ok, _, err := v.conditions(s.sc.when())
 		if err != nil {
 			h.become(failed)
-			h.count(Failed, false)
-			s.p.r.events.emit(s.done(h, s.failure(v, err)))
+			h.count(event.Failed, false)
+			s.p.r.events.Emit(s.done(h, s.failure(v, err)))
 			continue
 		}
 		if ok {

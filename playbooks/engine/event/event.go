@@ -1,4 +1,8 @@
-package engine
+// Package event is what a run tells of itself: typed events, the Emitter that masks every secret in them before any
+// listener sees them, and two listeners, one JSON line an event (JSON) and the same in a file of the run's own (Journal).
+//
+// It knows neither the engine that emits nor the displays that listen.
+package event
 
 import (
 	"time"

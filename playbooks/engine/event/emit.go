@@ -1,8 +1,10 @@
-package engine
+package event
 
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -11,8 +13,9 @@ import (
 	"github.com/polarbook/polarbook/tasks"
 )
 
-// emitter hands events to the listeners, one at a time, with every secret masked. It is the only way out.
-type emitter struct {
+// Emitter hands events to the listeners, one at a time, with every secret masked. It is the only way out. Any goroutine
+// may emit.
+type Emitter struct {
 	mu        sync.Mutex
 	listeners []Listener
 	mask      func(string) string
@@ -29,8 +32,21 @@ const (
 	maximumEntries = 10_000
 )
 
+// NewEmitter returns the emitter of one run. Secrets that also have MaskValue, as *inventory.Secrets does, hide even a
+// short secret where it is a value by itself.
+func NewEmitter(listeners []Listener, s Masker) *Emitter {
+	m := &Emitter{listeners: listeners, mask: s.Mask}
+	if values, ok := s.(interface{ MaskValue(string) string }); ok {
+		m.alone = values.MaskValue
+	}
+	return m
+}
+
+// Masker replaces every secret that it knows in a text.
+type Masker interface{ Mask(text string) string }
+
 // whole masks a text that is a value by itself.
-func (m *emitter) whole(s string) string {
+func (m *Emitter) whole(s string) string {
 	if m.alone != nil {
 		return m.alone(s)
 	}
@@ -38,7 +54,7 @@ func (m *emitter) whole(s string) string {
 }
 
 // named masks what a key says to be secret, however short it is.
-func (m *emitter) named(key string, x any) (string, bool) {
+func (m *Emitter) named(key string, x any) (string, bool) {
 	var s string
 	switch x := x.(type) {
 	case string:
@@ -55,7 +71,7 @@ func (m *emitter) named(key string, x any) (string, bool) {
 }
 
 // letters are a text that was taken apart into pieces of one letter or two.
-func (m *emitter) letters(items []any) (any, bool) {
+func (m *Emitter) letters(items []any) (any, bool) {
 	if len(items) < 2 || len(items) > maximumEntries {
 		return nil, false
 	}
@@ -72,7 +88,7 @@ func (m *emitter) letters(items []any) (any, bool) {
 }
 
 // tell masks a text and cuts it, in that order: half a secret would not be known for one.
-func (m *emitter) tell(s string) string {
+func (m *Emitter) tell(s string) string {
 	s = m.whole(s)
 	keep := min(maximumText, max(m.left, 0))
 	m.left -= min(len(s), keep)
@@ -85,7 +101,8 @@ func (m *emitter) tell(s string) string {
 	return fmt.Sprintf("%s… (%d more bytes are not shown)", s[:keep], len(s)-keep)
 }
 
-func (m *emitter) emit(e Event) {
+// Emit returns when every listener has been told. A listener must not emit.
+func (m *Emitter) Emit(e Event) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.listeners) == 0 {
@@ -97,7 +114,7 @@ func (m *emitter) emit(e Event) {
 	}
 }
 
-func (m *emitter) masked(e Event) Event {
+func (m *Emitter) masked(e Event) Event {
 	m.left = maximumTold
 	switch e := e.(type) {
 	case PlayStarted:
@@ -132,7 +149,7 @@ func (m *emitter) masked(e Event) Event {
 	return e // RunStarted and HostConnected hold names and addresses only
 }
 
-func (m *emitter) values(v map[string]any) map[string]any {
+func (m *Emitter) values(v map[string]any) map[string]any {
 	if v == nil {
 		return nil
 	}
@@ -140,7 +157,7 @@ func (m *emitter) values(v map[string]any) map[string]any {
 }
 
 // value copies as it masks: what `register` keeps is the true value.
-func (m *emitter) value(v any) any {
+func (m *Emitter) value(v any) any {
 	switch v := v.(type) {
 	case nil, bool:
 		return v
@@ -158,7 +175,7 @@ func (m *emitter) value(v any) any {
 		return m.tell(string(v))
 	case map[string]any:
 		out := make(map[string]any, min(len(v), maximumEntries))
-		for n, k := range keys(v) {
+		for n, k := range slices.Sorted(maps.Keys(v)) {
 			m.left -= 16
 			if n == maximumEntries || m.left < 0 {
 				out["…"] = fmt.Sprintf("%d more are not shown", len(v)-n)
@@ -201,7 +218,7 @@ func (m *emitter) value(v any) any {
 	return m.value(plain)
 }
 
-func (m *emitter) strings(in []string) []string {
+func (m *Emitter) strings(in []string) []string {
 	if in == nil {
 		return nil
 	}
@@ -216,7 +233,7 @@ func (m *emitter) strings(in []string) []string {
 	return out
 }
 
-func (m *emitter) diffs(in []tasks.Diff) []tasks.Diff {
+func (m *Emitter) diffs(in []tasks.Diff) []tasks.Diff {
 	if in == nil {
 		return nil
 	}

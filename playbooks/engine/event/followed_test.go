@@ -1,9 +1,11 @@
-package engine
+package event
 
 import (
 	"fmt"
+	"maps"
 	"math/rand"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,7 +19,7 @@ import (
 // universe is a set of secrets and what is rendered with it. What is the same in two universes is no secret.
 type universe struct {
 	render  *templates.Engine
-	events  *emitter
+	events  *Emitter
 	vars    templates.Map
 	secrets []string
 }
@@ -61,7 +63,7 @@ func universes(random *rand.Rand) [2]universe {
 		}
 		s := &inventory.Secrets{}
 		u.render = templates.New(templates.Options{Secrets: s})
-		u.events = &emitter{mask: s.Mask, alone: s.MaskValue, listeners: []Listener{}}
+		u.events = &Emitter{mask: s.Mask, alone: s.MaskValue, listeners: []Listener{}}
 		number, _ := strconv.Atoi(u.secrets[1])
 		u.vars = templates.Map{"db_pass": u.secrets[0], "number_pw": number, "passphrase": u.secrets[2], "long_token": u.secrets[3], "api_key": u.secrets[4], "tls_private_key": u.secrets[5], "short_secret": u.secrets[6], "tiny_pw": u.secrets[7],
 			"users": []any{map[string]any{"name": "app", "password": "{{ 'x' ~ long_token }}"}, map[string]any{"name": "monitor", "passwd": u.secrets[0] + "2"}},
@@ -169,7 +171,7 @@ func tells(line, template string) bool {
 func TestOrdinaryTextsStayReadable(t *testing.T) {
 	s := &inventory.Secrets{}
 	render := templates.New(templates.Options{Secrets: s})
-	events := &emitter{mask: s.Mask, alone: s.MaskValue}
+	events := &Emitter{mask: s.Mask, alone: s.MaskValue}
 	vars := templates.Map{"pin_pw": 5432, "short_pw": "db1", "old_pass": "a", "yes_token": "yes", "db_password": "Correct-horse-9", "host": "db1.example.com", "port": 5432, "path": "/var/lib/polardb/db1", "settings": map[string]any{"work_mem": "64MB", "port": 5432},
 		"users": []any{map[string]any{"name": "app", "password": "{{ db_password }}x"}}}
 	for text, want := range map[string]string{
@@ -204,12 +206,36 @@ func TestOrdinaryTextsStayReadable(t *testing.T) {
 }
 
 // everythingTold is what listeners get of a value, in each of the places where it may stand.
-func everythingTold(m *emitter, value any) string {
+func everythingTold(m *Emitter, value any) string {
 	m.left = maximumTold
-	written := text(value)
+	written := printed(value)
 	done := m.masked(HostDone{Msg: written, Item: written, Warnings: []string{written}, Diff: []tasks.Diff{{Before: written, After: "x\n" + written}},
 		Values: map[string]any{"value": value, "stdout": "<" + written + ">", "lines": strings.Split(written, "\n")}})
 	return fmt.Sprintf("%v\n%v\n%v\n%v", done, m.masked(TaskStarted{Name: written}), m.masked(HostSaid{Line: written}), m.masked(Retrying{Msg: written}))
+}
+
+// printed is a value as a template prints it: lists and dicts as Python does.
+func printed(value any) string {
+	quoted := func(x any) string {
+		if s, ok := x.(string); ok {
+			return "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`, "\n", `\n`, "\t", `\t`).Replace(s) + "'"
+		}
+		return printed(x)
+	}
+	var parts []string
+	switch v := value.(type) {
+	case []any:
+		for _, x := range v {
+			parts = append(parts, quoted(x))
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case map[string]any:
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			parts = append(parts, quoted(k)+": "+quoted(v[k]))
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
+	}
+	return fmt.Sprint(value)
 }
 
 // linesOf are the lines of all texts of a value, and of lists of letters as one.

@@ -1,0 +1,44 @@
+package event
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/polarbook/polarbook/tasks"
+)
+
+type odd struct {
+	Name  string
+	inner int //nolint:unused // the masker must pass over what it may not read
+}
+
+func TestMaskingReachesEverything(t *testing.T) {
+	m := &Emitter{mask: func(s string) string { return strings.ReplaceAll(s, "x", "#") }}
+	in := map[string]any{
+		"x": "ax", "list": []any{"x", map[string]any{"k": "x"}}, "strings": []string{"x"}, "bytes": []byte("x"),
+		"struct": odd{Name: "x"}, "map": map[string]string{"a": "x"}, "n": 1, "nil": nil, "b": true, "f": 1.5, "error": fmt.Errorf("x"),
+	}
+	got := fmt.Sprint(m.values(in))
+	if strings.ContainsAny(strings.ReplaceAll(got, "map[", ""), "x") {
+		t.Errorf("something is not masked: %s", got)
+	}
+	if in["x"] != "ax" {
+		t.Error("masking has changed the value itself")
+	}
+	d := m.masked(HostDone{Diff: []tasks.Diff{{Before: "x", After: "secret", Hidden: true}, {After: "ax"}}}).(HostDone)
+	if d.Diff[0].After != "" || d.Diff[1].After != "a#" {
+		t.Errorf("differences: %+v", d.Diff)
+	}
+}
+
+// TestEveryEventHasJSON fails when an event is added without its encoding.
+func TestEveryEventHasJSON(t *testing.T) {
+	for _, e := range []Event{RunStarted{}, PlayStarted{}, HostConnected{}, TaskStarted{}, HostStarted{}, HostProgress{}, HostSaid{}, HostDone{}, Retrying{}, RunEnded{}} {
+		line, err := Encode(e)
+		if err != nil || !bytes.Contains(line, []byte(`"type":"`)) || bytes.Contains(line, []byte("\n")) {
+			t.Errorf("%T: %s %v", e, line, err)
+		}
+	}
+}
