@@ -22,6 +22,7 @@ test-all: ## every suite that boots hosts, on every flavour of host: hours
 lint: $(LINT)
 	go vet ./...
 	$(LINT) run ./...
+	go run ./test/scripts
 
 $(LINT):
 	mkdir -p .cache

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 // attributes are the arguments of every module that makes a file: whose it is and who may do what with it.
@@ -30,7 +31,7 @@ func (a attributes) check(module string) error {
 type change struct{ what, from, to string }
 
 // differences compares what is wanted with a file that exists.
-func (a attributes) differences(have fileState) []change {
+func (a attributes) differences(have script.File) []change {
 	var list []change
 	if a.Owner != "" && !sameID(a.Owner, have.Owner, have.UID) {
 		list = append(list, change{"owner", have.Owner, a.Owner})
@@ -56,7 +57,7 @@ func sameID(want, name string, number int) bool {
 // set is the script that gives what a word of a shell names (already quoted) these attributes: $held, which inside opened,
 // the working directory, or a path that nobody else can make another. have is the file before, absent when it is just being
 // made with the mode that the umask gives. Owners come first: changing them clears the set-id bits.
-func (a attributes) set(word string, have fileState, dir bool) string {
+func (a attributes) set(word string, have script.File, dir bool) string {
 	var b strings.Builder
 	if owner := a.ownership(); owner != "" {
 		how := "-h "
@@ -68,7 +69,7 @@ func (a attributes) set(word string, have fileState, dir bool) string {
 	if a.Mode == "" {
 		return b.String()
 	}
-	if !have.exists() && !octal(a.Mode) {
+	if !have.Exists() && !octal(a.Mode) {
 		fmt.Fprintf(&b, "chmod %s %s || exit 1\n", remote.Quote(a.Mode), word)
 		return b.String()
 	}
@@ -81,13 +82,13 @@ func (a attributes) set(word string, have fileState, dir bool) string {
 
 // owners is set for a link: it has an owner, and no mode.
 func (a attributes) owners(word string) string {
-	return attributes{Owner: a.Owner, Group: a.Group}.set(word, fileState{Kind: "link"}, false)
+	return attributes{Owner: a.Owner, Group: a.Group}.set(word, script.File{Kind: "link"}, false)
 }
 
 // adjusting is the script that gives what is at a path, or what it leads to, these attributes and nothing else.
-func (a attributes) adjusting(path string, have fileState, follow bool) string {
+func (a attributes) adjusting(path string, have script.File, follow bool) string {
 	dir := have.Kind == "directory"
-	return onIt(shellPath(path), follow, func(word string) string { return a.set(word, have, dir) }, a.owners)
+	return onIt(string(script.Path(path)), follow, func(word string) string { return a.set(word, have, dir) }, a.owners)
 }
 
 func (a attributes) ownership() string {
@@ -194,8 +195,8 @@ func classBits(class rune, perms string, before, now int, dir bool) (bits, mask 
 }
 
 // fileValues are the keys with which Ansible's modules describe the file they leave behind.
-func fileValues(s fileState) map[string]any {
-	if !s.exists() {
+func fileValues(s script.File) map[string]any {
+	if !s.Exists() {
 		return map[string]any{"state": "absent"}
 	}
 	return map[string]any{

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type authorizedKeyArgs struct {
@@ -119,7 +120,7 @@ type authorizedKey struct {
 }
 
 func (k *authorizedKey) Probe() string {
-	return preamble + "if id -u -- " + remote.Quote(k.User) + " >/dev/null 2>&1; then echo account yes; fi\n" + strings.TrimPrefix(k.file.Probe(), preamble)
+	return script.Preamble + "if id -u -- " + remote.Quote(k.User) + " >/dev/null 2>&1; then echo account yes; fi\n" + strings.TrimPrefix(k.file.Probe(), script.Preamble)
 }
 
 func (k *authorizedKey) rewrite(text string, _ bool) (string, string, map[string]any, error) {
@@ -170,7 +171,7 @@ func (k *authorizedKey) Plan(found Found) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	if !ans.has("account") {
+	if !ans.Has("account") {
 		if k.State == "absent" {
 			return Plan{Msg: "there is no account " + k.User}, nil
 		}
@@ -185,15 +186,15 @@ func (k *authorizedKey) Plan(found Found) (Plan, error) {
 		// With nothing behind the colon the group is the one that the account logs in with.
 		user := remote.Quote(k.User)
 		plan.Script += "\nhold \"$b\"\nchown " + user + ": $held || exit 1\n"
-		if k.ManageDir && ans.text("parent") == "no" {
-			plan.Script = preamble + inside + fmt.Sprintf(`p=%s
+		if k.ManageDir && ans.Text("parent") == "no" {
+			plan.Script = script.Preamble + script.Inside + fmt.Sprintf(`p=%s
 d=${p%%/*}
 made() { chmod 0700 . && chown %s: . || exit 1
 	if [ -e /sys/fs/selinux/enforce ] && have restorecon; then restorecon "$here" 2>/dev/null; fi
 }
 ( reach "$d" ) || exit 1
 made() { :; }
-`, shellPath(k.file.Path), user) + strings.TrimPrefix(plan.Script, preamble+inside)
+`, string(script.Path(k.file.Path)), user) + strings.TrimPrefix(plan.Script, script.Preamble+script.Inside)
 		}
 	}
 	return plan, nil

@@ -3,11 +3,11 @@ package tasks
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 // conditions are what lets a command be skipped on a second run.
@@ -78,17 +78,17 @@ var commandModule = Define(Module{
 	if len(words) == 0 {
 		return nil, &ArgError{Module: "command", Arg: "cmd", Problem: "is required, or argv"}
 	}
-	script := "exec"
+	line := "exec"
 	shown := make([]any, len(words))
 	for i, w := range words {
 		shown[i] = w
 		if a.Variables {
-			script += " " + expanded(w)
+			line += " " + script.Expanded(w)
 		} else {
-			script += " " + remote.Quote(w)
+			line += " " + remote.Quote(w)
 		}
 	}
-	return &commandAction{module: "command", conditions: a.conditions, input: a.commandInput, script: script, shown: shown, asking: l.Check()}, nil
+	return &commandAction{module: "command", conditions: a.conditions, input: a.commandInput, script: line, shown: shown, asking: l.Check()}, nil
 })
 
 var shellModule = Define(Module{
@@ -113,39 +113,8 @@ var shellModule = Define(Module{
 		return nil, &ArgError{Module: "shell", Arg: "cmd", Problem: "is empty"}
 	}
 	return &commandAction{module: "shell", conditions: a.conditions, input: a.commandInput, shown: a.Cmd, asking: l.Check(),
-		script: "exec " + shellPath(a.Executable) + " -c " + remote.Quote(a.Cmd)}, nil
+		script: "exec " + string(script.Path(a.Executable)) + " -c " + remote.Quote(a.Cmd)}, nil
 })
-
-var variable = regexp.MustCompile(`\$(\w+|\{\w+\})`)
-
-// expanded is a word in which the host replaces ~ and variables; a variable that is not set stays as it is written, as
-// in Python's expandvars.
-func expanded(word string) string {
-	out := ""
-	if first, rest, more := strings.Cut(word, "/"); first != "" && first[0] == '~' && homeOf.MatchString(first) {
-		out, word = first, rest
-		if more {
-			out += "/"
-		}
-	}
-	at := 0
-	for _, m := range variable.FindAllStringIndex(word, -1) {
-		text := word[m[0]:m[1]]
-		name := strings.Trim(text, "${}")
-		if name[0] >= '0' && name[0] <= '9' {
-			continue
-		}
-		if m[0] > at {
-			out += remote.Quote(word[at:m[0]])
-		}
-		out += `"${` + name + `-` + strings.ReplaceAll(strings.ReplaceAll(text, "$", `\$`), "}", `\}`) + `}"`
-		at = m[1]
-	}
-	if at < len(word) || out == "" {
-		out += remote.Quote(word[at:])
-	}
-	return out
-}
 
 type commandAction struct {
 	module     string
@@ -163,24 +132,24 @@ func (c conditions) probe() string {
 	if c.Creates == "" && c.Removes == "" {
 		return ""
 	}
-	script := preamble
+	text := script.Preamble
 	if c.Chdir != "" {
-		script += "cd " + shellPath(c.Chdir) + " 2>/dev/null || exit 0\n"
+		text += "cd " + string(script.Path(c.Chdir)) + " 2>/dev/null || exit 0\n"
 	}
 	for _, c := range []struct{ name, pattern string }{{"creates", c.Creates}, {"removes", c.Removes}} {
 		if c.pattern != "" {
-			script += fmt.Sprintf("for f in %s; do if [ -e \"$f\" ] || [ -L \"$f\" ]; then echo %s; break; fi; done\n", shellPattern(c.pattern), c.name)
+			text += fmt.Sprintf("for f in %s; do if [ -e \"$f\" ] || [ -L \"$f\" ]; then echo %s; break; fi; done\n", string(script.Pattern(c.pattern)), c.name)
 		}
 	}
-	return script
+	return text
 }
 
 // skip says why a command need not run; empty when it has to.
-func (c conditions) skip(ans answer) string {
+func (c conditions) skip(ans script.Answer) string {
 	switch {
-	case c.Creates != "" && ans.has("creates"):
+	case c.Creates != "" && ans.Has("creates"):
 		return "skipped, since " + c.Creates + " exists"
-	case c.Removes != "" && !ans.has("removes"):
+	case c.Removes != "" && !ans.Has("removes"):
 		return "skipped, since " + c.Removes + " does not exist"
 	}
 	return ""
@@ -206,7 +175,7 @@ func (a *commandAction) Plan(found Found) (Plan, error) {
 	}
 	p := Plan{Change: true, Event: true, Msg: "run a command", Script: a.script}
 	if a.conditions.Chdir != "" {
-		p.Script = "cd " + shellPath(a.conditions.Chdir) + " || exit 1\n" + a.script
+		p.Script = "cd " + string(script.Path(a.conditions.Chdir)) + " || exit 1\n" + a.script
 	}
 	if a.input.Stdin != nil {
 		p.Stdin = []byte(*a.input.Stdin)

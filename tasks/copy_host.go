@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 // hostCopy is copy with remote_src: both ends are on the host.
@@ -20,7 +21,7 @@ type hostCopy struct {
 
 // Probe compares the two ends. For a directory it counts the files that differ or are missing.
 func (a *hostCopy) Probe() string {
-	return preamble + look + a.ends() + `look src "$s" -L
+	return script.Preamble + script.Look + a.ends() + `look src "$s" -L
 look dest "$p" -L
 if [ -d "${p%/*}/" ]; then echo parent yes; else echo parent no; fi
 if [ -f "$s" ]; then
@@ -47,7 +48,7 @@ const differing = `to=$1; shift; for f; do
 // ends sets "$s" and "$p" to source and destination.
 func (a *hostCopy) ends() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "s=%s\np=%s\n", shellPath(trimSlashes(a.Src)), shellPath(trimSlashes(a.Dest)))
+	fmt.Fprintf(&b, "s=%s\np=%s\n", string(script.Path(trimSlashes(a.Src))), string(script.Path(trimSlashes(a.Dest))))
 	fmt.Fprintf(&b, "base=%s\n", remote.Quote(path.Base(trimSlashes(a.Src))))
 	if strings.HasSuffix(a.Src, "/") {
 		b.WriteString("if [ -d \"$p\" ] && [ ! -d \"$s\" ]; then echo into yes; p=${p%/}/$base; fi\n")
@@ -62,30 +63,30 @@ func (a *hostCopy) Plan(found Found) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	src, err := ans.file("src")
+	src, err := ans.File("src")
 	if err != nil {
 		return Plan{}, err
 	}
-	have, err := ans.file("dest")
+	have, err := ans.File("dest")
 	if err != nil {
 		return Plan{}, err
 	}
 	dest := trimSlashes(a.Dest)
-	if ans.text("into") == "yes" {
+	if ans.Text("into") == "yes" {
 		dest = strings.TrimSuffix(dest, "/") + "/" + path.Base(trimSlashes(a.Src))
 	}
 	values := map[string]any{"src": a.Src, "dest": dest, "state": src.Kind, "size": src.Size}
 	switch {
-	case !src.exists():
+	case !src.Exists():
 		return notYet(a.asking, a.Src+" does not exist on the host", "remote_src: true means that src is there, not on the machine that polarbook runs on")
 	case src.Kind == "directory":
 		return a.planTree(have, ans, dest, values)
-	case have.exists() && have.Kind != "file":
+	case have.Exists() && have.Kind != "file":
 		return Plan{}, &Failure{Msg: fmt.Sprintf("%s is %s, and a file is wanted there", dest, describeKind(have.Kind))}
-	case have.exists() && !a.Force:
+	case have.Exists() && !a.Force:
 		maps.Copy(values, fileValues(have))
 		return Plan{Msg: dest + " exists, and force is false", Values: values}, nil
-	case !have.exists() && ans.text("parent") == "no" && !strings.HasSuffix(a.Dest, "/"):
+	case !have.Exists() && ans.Text("parent") == "no" && !strings.HasSuffix(a.Dest, "/"):
 		return notYet(a.asking, fmt.Sprintf("the directory %s does not exist", path.Dir(dest)), "create it with the file module first (state: directory)")
 	}
 	attributes := a.attributes
@@ -97,8 +98,8 @@ func (a *hostCopy) Plan(found Found) (Plan, error) {
 		}
 		attributes.Mode = fmt.Sprintf("%04o", mode)
 	}
-	values["sha256"] = ans.text("sum")
-	if ans.text("same") == "yes" {
+	values["sha256"] = ans.Text("sum")
+	if ans.Text("same") == "yes" {
 		maps.Copy(values, fileValues(have))
 		changes := attributes.differences(have)
 		if len(changes) == 0 {
@@ -107,21 +108,21 @@ func (a *hostCopy) Plan(found Found) (Plan, error) {
 		return Plan{Change: true, Msg: "change " + changeNames(changes) + " of " + dest, Values: values, Diff: []Diff{attributeDiff(dest, changes)},
 			Script: attributes.adjusting(dest, have, true)}, nil
 	}
-	p := placing{word: shellPath(dest), follow: a.Follow, parents: strings.HasSuffix(a.Dest, "/"), attributes: attributes, have: have,
-		sum: ans.text("sum"), validate: a.Validate, from: shellPath(a.Src), keep: true}
-	if a.Backup && have.exists() {
+	p := placing{word: string(script.Path(dest)), follow: a.Follow, parents: strings.HasSuffix(a.Dest, "/"), attributes: attributes, have: have,
+		sum: ans.Text("sum"), validate: a.Validate, from: string(script.Path(a.Src)), keep: true}
+	if a.Backup && have.Exists() {
 		p.backup = backupName(dest, a.began, os.Getpid())
 		values["backup_file"] = p.backup
 	}
-	script, err := p.script()
-	return Plan{Change: true, Msg: "copy " + a.Src + " to " + dest, Values: values, Script: script}, err
+	text, err := p.script()
+	return Plan{Change: true, Msg: "copy " + a.Src + " to " + dest, Values: values, Script: text}, err
 }
 
-func (a *hostCopy) planTree(have fileState, ans answer, dest string, values map[string]any) (Plan, error) {
-	if have.exists() && have.Kind != "directory" {
+func (a *hostCopy) planTree(have script.File, ans script.Answer, dest string, values map[string]any) (Plan, error) {
+	if have.Exists() && have.Kind != "directory" {
 		return Plan{}, &Failure{Msg: fmt.Sprintf("%s is %s, and a directory is wanted there", dest, describeKind(have.Kind))}
 	}
-	n := ans.number("differing")
+	n := ans.Number("differing")
 	if n == 0 {
 		return Plan{Values: values}, nil
 	}
@@ -136,14 +137,14 @@ func (a *hostCopy) planTree(have fileState, ans answer, dest string, values map[
 	if !a.Force {
 		force = "false"
 	}
-	script := preamble + inside + a.ends() + strings.NewReplacer("@FORCE@", force, "@DIRECTORIES@", directories.set(".", fileState{Kind: "absent"}, true),
-		"@FILES@", files.set("$held", fileState{Kind: "absent"}, false)).Replace(copyOnHost)
-	return Plan{Change: true, Msg: fmt.Sprintf("copy %d files and directories from %s to %s", n, a.Src, dest), Values: values, Script: script, Event: !a.Force}, nil
+	text := script.Preamble + script.Inside + a.ends() + strings.NewReplacer("@FORCE@", force, "@DIRECTORIES@", directories.set(".", script.File{Kind: "absent"}, true),
+		"@FILES@", files.set("$held", script.File{Kind: "absent"}, false)).Replace(copyOnHost)
+	return Plan{Change: true, Msg: fmt.Sprintf("copy %d files and directories from %s to %s", n, a.Src, dest), Values: values, Script: text, Event: !a.Force}, nil
 }
 
 // copyOnHost copies the directory $s to $p level by level. 5 is the directory that is read, 4 the one that is written to,
 // each opened once; 6 is the file that is copied.
-var copyOnHost = withoutComments(`umask 022
+var copyOnHost = remote.Compact(`umask 022
 case $s in /*) ;; *) s=$(pwd)/$s ;; esac
 case $p in /*) ;; *) p=$(pwd)/$p ;; esac
 level() {

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 // treeCopy is copy of a whole directory: the files that differ go in one stream, are unpacked beside their places and
@@ -93,14 +94,14 @@ func newTreeCopy(d delivery, fsys fs.FS, root string, l Local) (Action, error) {
 // Probe lists what is there under the names that the source has, and the sums of the files.
 func (c *treeCopy) Probe() string {
 	var b strings.Builder
-	b.WriteString(preamble)
-	fmt.Fprintf(&b, "p=%s\nif [ -e \"$p\" ] && [ ! -d \"$p\" ]; then echo dest file; exit 0; fi\n", shellPath(trimSlashes(c.dest)))
+	b.WriteString(script.Preamble)
+	fmt.Fprintf(&b, "p=%s\nif [ -e \"$p\" ] && [ ! -d \"$p\" ]; then echo dest file; exit 0; fi\n", string(script.Path(trimSlashes(c.dest))))
 	fmt.Fprintf(&b, "p=${p%%/}%s\nif [ ! -d \"$p\" ]; then echo dest absent; exit 0; fi\ncd -- \"$p\" || exit 1\necho dest directory\n", c.below())
 	for chunk := range slices.Chunk(append(slices.Clone(c.dirs), c.names()...), 500) {
-		fmt.Fprintf(&b, "stat -L -c 'entry %%f %%u %%g %%U %%G %%s %%n' -- %s 2>/dev/null\n", quoteAll(chunk))
+		fmt.Fprintf(&b, "stat -L -c 'entry %%f %%u %%g %%U %%G %%s %%n' -- %s 2>/dev/null\n", script.Words(chunk))
 	}
 	for chunk := range slices.Chunk(c.names(), 500) {
-		fmt.Fprintf(&b, "sha256sum -- %s 2>/dev/null | while read -r sum name; do echo \"sum $sum $name\"; done\n", quoteAll(chunk))
+		fmt.Fprintf(&b, "sha256sum -- %s 2>/dev/null | while read -r sum name; do echo \"sum $sum $name\"; done\n", script.Words(chunk))
 	}
 	for _, l := range c.links {
 		fmt.Fprintf(&b, "[ \"$(readlink -- %s)\" = %s ] && echo %s\n", remote.Quote("./"+l.name), remote.Quote(l.target), remote.Quote("linked "+l.name))
@@ -130,7 +131,7 @@ type treePlan struct {
 	dirs []string
 	link []treeLink
 
-	have map[string]fileState
+	have map[string]script.File
 }
 
 // Plan compares every name's content, then its attributes. What is there besides is left alone.
@@ -144,14 +145,14 @@ func (c *treeCopy) Plan(found Found) (Plan, error) {
 		dest += "/" + c.under
 	}
 	values := map[string]any{"dest": dest, "src": c.src, "state": "directory"}
-	if ans.text("dest") == "file" {
+	if ans.Text("dest") == "file" {
 		return Plan{}, &Failure{Msg: trimSlashes(c.dest) + " is a file, and a directory is wanted there", Hint: "remove it, or give dest another path"}
 	}
 	have, sums := c.entries(ans)
 	plan := treePlan{have: have}
 	var diffs []Diff
 	var script strings.Builder
-	if ans.text("dest") == "absent" {
+	if ans.Text("dest") == "absent" {
 		plan.dirs = append(plan.dirs, ".")
 	}
 	for _, dir := range c.dirs {
@@ -200,15 +201,15 @@ func (c *treeCopy) of(f treeFile) attributes {
 	return a
 }
 
-func (c *treeCopy) entries(ans answer) (map[string]fileState, map[string]string) {
-	have, sums := map[string]fileState{}, map[string]string{}
+func (c *treeCopy) entries(ans script.Answer) (map[string]script.File, map[string]string) {
+	have, sums := map[string]script.File{}, map[string]string{}
 	for _, line := range ans["entry"] {
 		f := strings.SplitN(line, " ", 7)
 		if len(f) != 7 {
 			continue
 		}
 		raw, _ := strconv.ParseInt(f[0], 16, 64)
-		s := fileState{Kind: "other", Mode: int(raw) & 0o7777, Owner: f[3], Group: f[4]}
+		s := script.File{Kind: "other", Mode: int(raw) & 0o7777, Owner: f[3], Group: f[4]}
 		switch raw & 0o170000 {
 		case 0o040000:
 			s.Kind = "directory"
@@ -272,17 +273,17 @@ func (c *treeCopy) pack(w io.Writer, files []treeFile) error {
 
 func (c *treeCopy) unpack(plan treePlan, adjust string) string {
 	var b strings.Builder
-	b.WriteString(preamble + inside)
+	b.WriteString(script.Preamble + script.Inside)
 	directories := attributes{Mode: c.directoryMode, Owner: c.Owner, Group: c.Group}
-	fmt.Fprintf(&b, "p=%s\np=${p%%/}\n", shellPath(trimSlashes(c.dest)))
+	fmt.Fprintf(&b, "p=%s\np=${p%%/}\n", string(script.Path(trimSlashes(c.dest))))
 	if c.under != "" {
-		fmt.Fprintf(&b, "made() {\n%sreturn 0\n}\n", directories.set(".", fileState{Kind: "absent"}, true))
+		fmt.Fprintf(&b, "made() {\n%sreturn 0\n}\n", directories.set(".", script.File{Kind: "absent"}, true))
 	}
 	fmt.Fprintf(&b, "p=$p%s\nreach \"$p\" || exit 1\nroot=$here\n", c.below())
 	// Each directory below is gone to from the top, which is where it was, and through no link but those of whose it is.
 	// What was unpacked lies in a directory that only this account enters, and is taken from there by its descriptor (5).
 	b.WriteString("at() { if [ \"$here\" != \"${root%/}${1:+/$1}\" ]; then inside \"${root%/}${1:+/$1}\" || exit 1; fi; }\n")
-	fmt.Fprintf(&b, "made() {\n%sreturn 0\n}\n", directories.set(".", fileState{Kind: "absent"}, true))
+	fmt.Fprintf(&b, "made() {\n%sreturn 0\n}\n", directories.set(".", script.File{Kind: "absent"}, true))
 	for _, dir := range plan.dirs {
 		if dir == "." {
 			if c.under == "" {
@@ -323,7 +324,7 @@ func (c *treeCopy) unpack(plan treePlan, adjust string) string {
 	}
 	b.WriteString("at ''\n" + adjust)
 	for chunk := range slices.Chunk(made, 500) {
-		fmt.Fprintf(&b, "at ''\nif [ -e /sys/fs/selinux/enforce ] && have restorecon; then restorecon %s 2>/dev/null; fi\n", quoteAll(chunk))
+		fmt.Fprintf(&b, "at ''\nif [ -e /sys/fs/selinux/enforce ] && have restorecon; then restorecon %s 2>/dev/null; fi\n", script.Words(chunk))
 	}
 	b.WriteString("sync\n")
 	return b.String()

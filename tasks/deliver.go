@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 // delivery brings one file's content from the laptop to a host: what copy and template have in common. Small contents
@@ -39,8 +40,8 @@ type delivery struct {
 // Probe describes the destination. Content is compared by its sum; the old one is only brought back to be shown.
 func (d *delivery) Probe() string {
 	var b strings.Builder
-	b.WriteString(preamble + look)
-	fmt.Fprintf(&b, "p=%s\n", shellPath(trimSlashes(d.dest)))
+	b.WriteString(script.Preamble + script.Look)
+	fmt.Fprintf(&b, "p=%s\n", string(script.Path(trimSlashes(d.dest))))
 	if d.name != "" {
 		fmt.Fprintf(&b, "if [ -d \"$p\" ]; then echo into yes; p=${p%%/}/%s; fi\n", remote.Quote(d.name))
 	}
@@ -65,7 +66,7 @@ func (d *delivery) Plan(found Found) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	have, err := ans.file("dest")
+	have, err := ans.File("dest")
 	if err != nil {
 		return Plan{}, err
 	}
@@ -75,25 +76,25 @@ func (d *delivery) Plan(found Found) (Plan, error) {
 	switch {
 	case have.Kind == "directory" || have.Kind == "other":
 		return Plan{}, &Failure{Msg: fmt.Sprintf("%s is %s, and a file is wanted there", dest, describeKind(have.Kind)), Hint: "give dest the file's whole path, or remove what is there"}
-	case !have.exists() && ans.text("parent") == "no" && !into:
+	case !have.Exists() && ans.Text("parent") == "no" && !into:
 		return notYet(d.asking, fmt.Sprintf("the directory %s does not exist", path.Dir(dest)), "create it with the file module first (state: directory)")
-	case have.exists() && !d.force:
+	case have.Exists() && !d.force:
 		maps.Copy(values, fileValues(have))
 		return Plan{Msg: dest + " exists, and force is false", Values: values}, nil
-	case ans.text("same") == "yes":
+	case ans.Text("same") == "yes":
 		return d.adjust(dest, have, values), nil
 	}
 	plan := Plan{Change: true, Msg: "replace the content of " + dest, Values: values}
-	if !have.exists() {
+	if !have.Exists() {
 		plan.Msg = "create " + dest
 	}
 	p := placing{
-		word: shellPath(dest), follow: d.follow, parents: into, parentMode: d.directoryMode, attributes: d.attributes, have: have, sum: d.sum, validate: d.validate,
+		word: string(script.Path(dest)), follow: d.follow, parents: into, parentMode: d.directoryMode, attributes: d.attributes, have: have, sum: d.sum, validate: d.validate,
 	}
-	if ans.text("link") == "yes" && !d.follow {
-		p.have = fileState{Kind: "absent"}
+	if ans.Text("link") == "yes" && !d.follow {
+		p.have = script.File{Kind: "absent"}
 	}
-	if d.backup && have.exists() {
+	if d.backup && have.Exists() {
 		p.backup = backupName(dest, d.began, os.Getpid())
 		values["backup_file"] = p.backup
 	}
@@ -103,7 +104,7 @@ func (d *delivery) Plan(found Found) (Plan, error) {
 		}
 	}
 	if d.content == nil {
-		p.from = shellPath(d.staged(dest))
+		p.from = string(script.Path(d.staged(dest)))
 		plan.Data = d.staged(dest)
 	}
 	plan.Stdin = d.content
@@ -112,12 +113,12 @@ func (d *delivery) Plan(found Found) (Plan, error) {
 }
 
 // destination is the file's own path: dest, or in the directory that dest is.
-func (d *delivery) destination(ans answer, have fileState) string {
+func (d *delivery) destination(ans script.Answer, have script.File) string {
 	dest := trimSlashes(d.dest)
-	if whole, err := ans.decoded("path"); err == nil && len(whole) > 0 {
+	if whole, err := ans.Decoded("path"); err == nil && len(whole) > 0 {
 		return string(whole)
 	}
-	if d.name != "" && (ans.text("into") == "yes" || !have.exists() && strings.HasSuffix(d.dest, "/")) {
+	if d.name != "" && (ans.Text("into") == "yes" || !have.Exists() && strings.HasSuffix(d.dest, "/")) {
 		return strings.TrimSuffix(dest, "/") + "/" + d.name
 	}
 	return dest
@@ -129,7 +130,7 @@ func (d *delivery) staged(dest string) string {
 	return beside(dest, ".polarbook-"+d.sum[:16])
 }
 
-func (d *delivery) adjust(dest string, have fileState, values map[string]any) Plan {
+func (d *delivery) adjust(dest string, have script.File, values map[string]any) Plan {
 	maps.Copy(values, fileValues(have))
 	changes := d.differences(have)
 	if len(changes) == 0 {
@@ -153,19 +154,19 @@ func (d *delivery) values(dest string) map[string]any {
 	return v
 }
 
-func (d *delivery) diff(dest string, have fileState, ans answer) ([]Diff, error) {
+func (d *delivery) diff(dest string, have script.File, ans script.Answer) ([]Diff, error) {
 	diff := Diff{BeforeHeader: dest, AfterHeader: dest}
-	if ans.has("content") {
-		old, err := ans.decoded("content")
+	if ans.Has("content") {
+		old, err := ans.Decoded("content")
 		if err != nil {
 			return nil, err
 		}
 		diff.Before = readable(old, have.Size)
-	} else if have.exists() {
+	} else if have.Exists() {
 		diff.Before = readable(nil, have.Size)
 	}
 	diff.After = readable(d.content, d.size)
-	if changes := d.differences(have); have.exists() && len(changes) > 0 {
+	if changes := d.differences(have); have.Exists() && len(changes) > 0 {
 		return []Diff{diff, attributeDiff(dest, changes)}, nil
 	}
 	return []Diff{diff}, nil

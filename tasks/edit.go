@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 // editLimit is the largest file, in bytes, that is edited: it travels to the laptop and back.
@@ -43,7 +45,7 @@ func newEdit(module string, a editArgs, create bool, l Local) (*edit, error) {
 
 // Probe brings the whole text.
 func (e *edit) Probe() string {
-	return preamble + look + "p=" + shellPath(e.Path) + fmt.Sprintf(`
+	return script.Preamble + script.Look + "p=" + string(script.Path(e.Path)) + fmt.Sprintf(`
 look file "$p" -L
 if [ -d "${p%%/*}/" ]; then echo parent yes; else echo parent no; fi
 [ -f "$p" ] || exit 0
@@ -58,25 +60,25 @@ func (e *edit) Plan(found Found) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	have, err := ans.file("file")
+	have, err := ans.File("file")
 	if err != nil {
 		return Plan{}, err
 	}
 	switch {
-	case have.exists() && have.Kind != "file":
+	case have.Exists() && have.Kind != "file":
 		return Plan{}, &Failure{Msg: fmt.Sprintf("%s is %s, and a text file is needed", e.Path, describeKind(have.Kind)), Values: map[string]any{"rc": 256}}
-	case ans.text("large") == "yes":
+	case ans.Text("large") == "yes":
 		return Plan{}, &Failure{Msg: fmt.Sprintf("%s has %d bytes, and files of up to %d are edited", e.Path, have.Size, editLimit), Hint: "use template or copy for it, or a command"}
-	case !have.exists() && !e.create && e.missing != nil:
+	case !have.Exists() && !e.create && e.missing != nil:
 		return e.missing(), nil
-	case !have.exists() && !e.create:
+	case !have.Exists() && !e.create:
 		return notYet(e.asking, e.Path+" does not exist", "create: true makes it")
 	}
-	before, err := ans.decoded("content")
+	before, err := ans.Decoded("content")
 	if err != nil {
 		return Plan{}, err
 	}
-	after, msg, values, err := e.rewrite(string(before), have.exists())
+	after, msg, values, err := e.rewrite(string(before), have.Exists())
 	if err != nil {
 		return Plan{}, err
 	}
@@ -84,11 +86,11 @@ func (e *edit) Plan(found Found) (Plan, error) {
 }
 
 // place plans to put the new text where the old one is, or to change attributes only.
-func (e *edit) place(have fileState, ans answer, before, after, msg string, extra map[string]any) (Plan, error) {
+func (e *edit) place(have script.File, ans script.Answer, before, after, msg string, extra map[string]any) (Plan, error) {
 	values := map[string]any{"path": e.Path, "backup": ""}
 	maps.Copy(values, fileValues(have))
 	var changes []change
-	if have.exists() {
+	if have.Exists() {
 		changes = e.differences(have)
 	}
 	plan := Plan{Change: true, Msg: msg, Values: values, Made: extra}
@@ -96,24 +98,24 @@ func (e *edit) place(have fileState, ans answer, before, after, msg string, extr
 		plan.Diff = append(plan.Diff, attributeDiff(e.Path, changes))
 	}
 	switch {
-	case have.exists() && before == after && len(changes) == 0, !have.exists() && after == "" && msg == "":
+	case have.Exists() && before == after && len(changes) == 0, !have.Exists() && after == "" && msg == "":
 		plan.Change = false
 		return plan, nil
-	case have.exists() && before == after:
+	case have.Exists() && before == after:
 		plan.Msg = "change " + changeNames(changes) + " of " + e.Path
 		plan.Script = e.adjusting(e.Path, have, true)
 		return plan, nil
 	}
 	plan.Diff = append([]Diff{{Before: before, After: after, BeforeHeader: e.Path, AfterHeader: e.Path}}, plan.Diff...)
-	p := placing{word: shellPath(e.Path), follow: true, parents: true, attributes: e.attributes, have: have, sum: sumOf([]byte(after)), validate: e.Validate}
-	if have.exists() {
+	p := placing{word: string(script.Path(e.Path)), follow: true, parents: true, attributes: e.attributes, have: have, sum: sumOf([]byte(after)), validate: e.Validate}
+	if have.Exists() {
 		p.expect = sumOf([]byte(before))
 		if e.Backup {
 			p.backup = backupName(e.Path, e.began, os.Getpid())
 			plan.Made = map[string]any{"backup": p.backup, "backup_file": p.backup}
 			maps.Copy(plan.Made, extra)
 		}
-	} else if ans.text("parent") == "no" && e.asking {
+	} else if ans.Text("parent") == "no" && e.asking {
 		plan.Msg += ", and the directory " + path.Dir(e.Path)
 	}
 	plan.Stdin = []byte(after)

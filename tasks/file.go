@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type fileArgs struct {
@@ -80,10 +81,10 @@ type fileAction struct {
 // Probe describes the path, what a link leads to, and for recurse what inside differs.
 func (a *fileAction) Probe() string {
 	var b strings.Builder
-	b.WriteString(preamble + look)
-	fmt.Fprintf(&b, "p=%s\nlook path \"$p\"\nif [ -L \"$p\" ]; then look target \"$p\" -L; fi\nif [ -d \"${p%%/*}/\" ]; then echo parent yes; else echo parent no; fi\n", shellPath(a.Path))
+	b.WriteString(script.Preamble + script.Look)
+	fmt.Fprintf(&b, "p=%s\nlook path \"$p\"\nif [ -L \"$p\" ]; then look target \"$p\" -L; fi\nif [ -d \"${p%%/*}/\" ]; then echo parent yes; else echo parent no; fi\n", string(script.Path(a.Path)))
 	if a.Src != "" {
-		src := shellPath(a.Src)
+		src := string(script.Path(a.Src))
 		if a.State == "link" && !path.IsAbs(a.Src) && !strings.HasPrefix(a.Src, "~") {
 			src = `"${p%/*}"/` + remote.Quote(a.Src)
 		}
@@ -122,12 +123,12 @@ func (a *fileAction) Plan(found Found) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	have, err := ans.file("path")
+	have, err := ans.File("path")
 	if err != nil {
 		return Plan{}, err
 	}
 	if have.Kind == "link" && a.Follow && a.State != "link" && a.State != "absent" && a.State != "hard" {
-		if have, err = ans.file("target"); err != nil {
+		if have, err = ans.File("target"); err != nil {
 			return Plan{}, err
 		}
 	}
@@ -143,9 +144,9 @@ func (a *fileAction) Plan(found Found) (Plan, error) {
 	case "touch":
 		return a.touch(have, ans)
 	}
-	if !have.exists() || a.State == "file" && have.Kind != "file" {
+	if !have.Exists() || a.State == "file" && have.Kind != "file" {
 		what := fmt.Sprintf("%s is %s, so it cannot be given attributes as a file", a.Path, describeKind(have.Kind))
-		return notYet(a.asking && !have.exists(), what, "state: touch or the copy module create a file, state: directory a directory")
+		return notYet(a.asking && !have.Exists(), what, "state: touch or the copy module create a file, state: directory a directory")
 	}
 	return a.attributesOnly(have), nil
 }
@@ -160,13 +161,13 @@ func describeKind(kind string) string {
 	return "a " + kind
 }
 
-func (a *fileAction) values(have fileState) map[string]any {
+func (a *fileAction) values(have script.File) map[string]any {
 	v := map[string]any{"path": a.Path}
 	maps.Copy(v, fileValues(have))
 	return v
 }
 
-func (a *fileAction) attributesOnly(have fileState) Plan {
+func (a *fileAction) attributesOnly(have script.File) Plan {
 	changes := a.differences(have)
 	if len(changes) == 0 {
 		return Plan{Values: a.values(have)}
@@ -186,24 +187,24 @@ func changeNames(changes []change) string {
 	return strings.Join(names, ", ")
 }
 
-func (a *fileAction) absent(have fileState) Plan {
+func (a *fileAction) absent(have script.File) Plan {
 	values := map[string]any{"path": a.Path, "state": "absent"}
-	if !have.exists() {
+	if !have.Exists() {
 		return Plan{Values: values}
 	}
 	return Plan{
 		Change: true, Msg: fmt.Sprintf("remove the %s %s", have.Kind, a.Path), Values: values,
 		Diff:   []Diff{{Before: "state: " + have.Kind + "\n", After: "state: absent\n", BeforeHeader: a.Path, AfterHeader: a.Path}},
-		Script: at(shellPath(a.Path), false) + "if [ -d \"./$b\" ] && [ ! -L \"./$b\" ]; then rm -rf -- \"./$b\"; else rm -f -- \"./$b\"; fi\n",
+		Script: at(string(script.Path(a.Path)), false) + "if [ -d \"./$b\" ] && [ ! -L \"./$b\" ]; then rm -rf -- \"./$b\"; else rm -f -- \"./$b\"; fi\n",
 	}
 }
 
-func (a *fileAction) touch(have fileState, ans answer) (Plan, error) {
-	if have.Kind == "directory" || have.exists() {
+func (a *fileAction) touch(have script.File, ans script.Answer) (Plan, error) {
+	if have.Kind == "directory" || have.Exists() {
 		if preserved(a.ModificationTime) && preserved(a.AccessTime) {
 			return a.attributesOnly(have), nil
 		}
-	} else if ans.text("parent") == "no" {
+	} else if ans.Text("parent") == "no" {
 		return notYet(a.asking, fmt.Sprintf("the directory %s does not exist", path.Dir(a.Path)), "create it with state: directory first")
 	}
 	times := func(word string) string {
@@ -217,20 +218,20 @@ func (a *fileAction) touch(have fileState, ans answer) (Plan, error) {
 		return t.String()
 	}
 	set := func(word string) string { return times(word) + a.set(word, have, have.Kind == "directory") }
-	script := ""
-	if have.exists() {
-		script = onIt(shellPath(a.Path), a.Follow, set, func(word string) string {
+	text := ""
+	if have.Exists() {
+		text = onIt(string(script.Path(a.Path)), a.Follow, set, func(word string) string {
 			return strings.ReplaceAll(times(word), "touch -c", "touch -h -c") + a.owners(word)
 		})
 	} else {
-		script = at(shellPath(a.Path), a.Follow) + "fresh \"$b\" || exit 1\nchmod \"$(printf %o $((0666 & ~$(umask))))\" $held || exit 1\n" + set("$held")
+		text = at(string(script.Path(a.Path)), a.Follow) + "fresh \"$b\" || exit 1\nchmod \"$(printf %o $((0666 & ~$(umask))))\" $held || exit 1\n" + set("$held")
 	}
 	values := a.values(have)
 	values["dest"] = a.Path
-	if !have.exists() {
+	if !have.Exists() {
 		values["state"] = "file"
 	}
-	return Plan{Change: true, Event: true, Msg: "touch " + a.Path, Script: script, Values: values}, nil
+	return Plan{Change: true, Event: true, Msg: "touch " + a.Path, Script: text, Values: values}, nil
 }
 
 func preserved(when *string) bool { return when != nil && *when == "preserve" }

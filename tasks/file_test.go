@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 func TestFileOnDirectories(t *testing.T) {
@@ -89,7 +91,7 @@ func TestFileTouch(t *testing.T) {
 		if plan, _ := mustChange(t, h, "file", map[string]any{"path": f, "state": "touch", "mode": "u=rw,go=", "modification_time": "202001020304.05"}, l); plan.Values["state"] != "file" {
 			t.Errorf("what was touched is %v", plan.Values["state"])
 		}
-		if mode := fileValues(fileState{Kind: "directory", Mode: 0o2775})["mode"]; mode != "02775" {
+		if mode := fileValues(script.File{Kind: "directory", Mode: 0o2775})["mode"]; mode != "02775" {
 			t.Errorf("a mode of four digits is %v, where Ansible writes a zero before it", mode)
 		}
 		info, err := os.Stat(f)

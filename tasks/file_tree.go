@@ -7,21 +7,22 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 // directory plans state: directory, with all missing directories above it. As in Ansible the attributes are given to
 // each directory that is made.
-func (a *fileAction) directory(have fileState, ans answer) (Plan, error) {
-	if have.exists() && have.Kind != "directory" {
+func (a *fileAction) directory(have script.File, ans script.Answer) (Plan, error) {
+	if have.Exists() && have.Kind != "directory" {
 		return Plan{}, &Failure{Msg: fmt.Sprintf("%s is %s, and a directory is wanted there", a.Path, describeKind(have.Kind)),
 			Hint: "remove it with state: absent if it is not needed"}
 	}
-	if !have.exists() {
+	if !have.Exists() {
 		// As for Ansible, made() gives each directory that is new what this one is to have.
-		script := preamble + inside + "p=" + shellPath(a.Path) + "\nmade() {\n" + a.set(".", have, true) +
+		text := script.Preamble + script.Inside + "p=" + string(script.Path(a.Path)) + "\nmade() {\n" + a.set(".", have, true) +
 			"if [ -e /sys/fs/selinux/enforce ] && have restorecon; then restorecon \"$here\" 2>/dev/null; fi\nreturn 0\n}\nreach \"$p\" || die \"$p cannot be made\"\n"
 		return Plan{
-			Change: true, Msg: "create the directory " + a.Path, Script: script,
+			Change: true, Msg: "create the directory " + a.Path, Script: text,
 			Diff:   []Diff{{Before: "state: absent\n", After: "state: directory\n", BeforeHeader: a.Path, AfterHeader: a.Path}},
 			Values: map[string]any{"path": a.Path, "state": "directory"},
 		}, nil
@@ -30,7 +31,7 @@ func (a *fileAction) directory(have fileState, ans answer) (Plan, error) {
 	if !a.Recurse {
 		return plan, nil
 	}
-	strays := int(ans.number("owners")) + a.strayModes(ans["inside"])
+	strays := int(ans.Number("owners")) + a.strayModes(ans["inside"])
 	if strays == 0 {
 		return plan, nil
 	}
@@ -60,7 +61,7 @@ func (a *fileAction) strayModes(lines []string) int {
 // directory while it is looked through. Links inside are not followed: they may lead anywhere.
 func (a *fileAction) everywhere() string {
 	var b strings.Builder
-	b.WriteString(at(shellPath(a.Path), a.Follow))
+	b.WriteString(at(string(script.Path(a.Path)), a.Follow))
 	files, directory := "", ""
 	if owner := a.ownership(); owner != "" {
 		directory = "chown -h " + owner + " . || exit 1\n"
@@ -106,7 +107,7 @@ each
 	return b.String()
 }
 
-func (a *fileAction) link(have fileState, ans answer) (Plan, error) {
+func (a *fileAction) link(have script.File, ans script.Answer) (Plan, error) {
 	src := a.Src
 	if src == "" {
 		if have.Kind != "link" {
@@ -119,7 +120,7 @@ func (a *fileAction) link(have fileState, ans answer) (Plan, error) {
 		// Attributes go to the link's target when it is followed, to the link itself (it has no mode) otherwise.
 		on, follow := have, false
 		if a.Follow {
-			if target, err := ans.file("target"); err == nil && target.exists() {
+			if target, err := ans.File("target"); err == nil && target.Exists() {
 				on, follow = target, true
 			}
 		}
@@ -131,7 +132,7 @@ func (a *fileAction) link(have fileState, ans answer) (Plan, error) {
 			Script: a.adjusting(a.Path, on, follow)}, nil
 	}
 	if a.Src != "" && !a.Force {
-		if there, err := ans.file("src"); err == nil && !there.exists() {
+		if there, err := ans.File("src"); err == nil && !there.Exists() {
 			return notYet(a.asking, fmt.Sprintf("%s, which %s should point to, does not exist", src, a.Path), "force: true makes the link all the same")
 		}
 	}
@@ -146,45 +147,45 @@ func (a *fileAction) link(have fileState, ans answer) (Plan, error) {
 	case "directory", "other":
 		return Plan{}, &Failure{Msg: fmt.Sprintf("%s is %s, which a link never replaces", a.Path, describeKind(have.Kind)), Hint: "move it away first"}
 	case "absent":
-		if ans.text("parent") == "no" {
+		if ans.Text("parent") == "no" {
 			return notYet(a.asking, fmt.Sprintf("the directory %s does not exist", path.Dir(a.Path)), "create it with state: directory first")
 		}
 	}
-	word := shellPath(src)
+	word := string(script.Path(src))
 	if !strings.HasPrefix(src, "~") {
 		word = remote.Quote(src)
 	}
-	script := at(shellPath(a.Path), false) + "t=./.polarbook.$(mktemp -u XXXXXXXX)\ntrap 'rm -f -- \"$t\"' EXIT\nln -s -T -- " + word + " \"$t\" || exit 1\n" +
+	text := at(string(script.Path(a.Path)), false) + "t=./.polarbook.$(mktemp -u XXXXXXXX)\ntrap 'rm -f -- \"$t\"' EXIT\nln -s -T -- " + word + " \"$t\" || exit 1\n" +
 		a.owners(`"$t"`) + "mv -f -T -- \"$t\" \"./$b\" || exit 1\n"
-	if target, err := ans.file("src"); err == nil && target.exists() && a.Follow && len(a.differences(target)) > 0 {
-		script += "trap - EXIT\n" + strings.TrimPrefix(a.adjusting(a.Path, target, true), preamble+inside)
+	if target, err := ans.File("src"); err == nil && target.Exists() && a.Follow && len(a.differences(target)) > 0 {
+		text += "trap - EXIT\n" + strings.TrimPrefix(a.adjusting(a.Path, target, true), script.Preamble+script.Inside)
 	}
-	return Plan{Change: true, Msg: fmt.Sprintf("point %s to %s", a.Path, src), Values: values, Script: script,
+	return Plan{Change: true, Msg: fmt.Sprintf("point %s to %s", a.Path, src), Values: values, Script: text,
 		Diff: []Diff{{Before: before, After: "src: " + src + "\n", BeforeHeader: a.Path, AfterHeader: a.Path}}}, nil
 }
 
-func (a *fileAction) hard(have fileState, ans answer) (Plan, error) {
-	src, err := ans.file("src")
+func (a *fileAction) hard(have script.File, ans script.Answer) (Plan, error) {
+	src, err := ans.File("src")
 	if err != nil {
 		return Plan{}, err
 	}
 	values := map[string]any{"dest": a.Path, "src": a.Src, "state": "hard"}
 	switch {
-	case !src.exists():
+	case !src.Exists():
 		return notYet(a.asking, fmt.Sprintf("%s, which %s should be another name of, does not exist", a.Src, a.Path), "create it first")
 	case have.Kind == "file" && have.Inode == src.Inode && have.Device == src.Device:
 		plan := a.attributesOnly(have)
 		plan.Values = values
 		return plan, nil
-	case have.exists() && have.Kind != "link" && !a.Force:
+	case have.Exists() && have.Kind != "link" && !a.Force:
 		return Plan{}, &Failure{Msg: fmt.Sprintf("%s is %s of its own, and a hard link to %s is wanted there", a.Path, describeKind(have.Kind), a.Src), Hint: "force: true replaces a file"}
 	case have.Kind == "directory":
 		return Plan{}, &Failure{Msg: a.Path + " is a directory, which a link never replaces", Hint: "move it away first"}
 	}
-	script := preamble + inside + "s=" + shellPath(a.Src) + "\ncase $s in /*) ;; *) s=$(pwd)/$s ;; esac\n" + strings.TrimPrefix(at(shellPath(a.Path), false), preamble+inside) +
+	text := script.Preamble + script.Inside + "s=" + string(script.Path(a.Src)) + "\ncase $s in /*) ;; *) s=$(pwd)/$s ;; esac\n" + strings.TrimPrefix(at(string(script.Path(a.Path)), false), script.Preamble+script.Inside) +
 		// The file is taken from within its own directory, and given its second name by the descriptor of the other.
 		"exec 4<. || exit 1\nt=.polarbook.$(mktemp -u XXXXXXXX) name=$b\ntrap 'to 4; rm -f -- \"./$t\"' EXIT\nspot \"$s\" || die \"$s cannot be reached\"\n" +
 		"ln -T -- \"./$b\" \"/proc/self/fd/4/$t\" || exit 1\nto 4\nmv -f -T -- \"./$t\" \"./$name\" || exit 1\ntrap - EXIT\nexec 4<&-\n" +
-		strings.TrimPrefix(a.adjusting(a.Path, src, false), preamble+inside)
-	return Plan{Change: true, Msg: fmt.Sprintf("make %s another name of %s", a.Path, a.Src), Values: values, Script: script}, nil
+		strings.TrimPrefix(a.adjusting(a.Path, src, false), script.Preamble+script.Inside)
+	return Plan{Change: true, Msg: fmt.Sprintf("make %s another name of %s", a.Path, a.Src), Values: values, Script: text}, nil
 }

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type findArgs struct {
@@ -112,7 +114,7 @@ func nameMatcher(patterns []string, expressions bool) (func(string) bool, error)
 // Probe lists what is below the paths, a line each, names in hex since they may hold anything.
 func (f *find) Probe() string {
 	var b strings.Builder
-	b.WriteString(preamble + "echo \"clock $(date +%s)\"\n")
+	b.WriteString(script.Preamble + "echo \"clock $(date +%s)\"\n")
 	follow, depth, kind := "", "", ""
 	if f.Follow {
 		follow = "-L "
@@ -133,8 +135,8 @@ func (f *find) Probe() string {
 	inner := `for f; do sum=-; ` + sum + `s=$(stat -c "%f %u %g %U %G %s %X %Y %Z %i %h" -- "$f" 2>/dev/null) || continue
 	printf "entry %s %s " "$s" "$sum"; printf %s "$f" | od -An -v -tx1 | tr -d " \n"; echo; done`
 	for _, p := range f.Paths {
-		word := shellPath(trimSlashes(p))
-		fmt.Fprintf(&b, "if [ -d %s ]; then find %s%s/ -mindepth 1%s%s -exec sh -c '%s' sh {} + 2>/dev/null; else printf 'skipped '; printf '%%s\\n' %s; fi\n", word, follow, word, depth, kind, inner, quoteAll([]string{p}))
+		word := string(script.Path(trimSlashes(p)))
+		fmt.Fprintf(&b, "if [ -d %s ]; then find %s%s/ -mindepth 1%s%s -exec sh -c '%s' sh {} + 2>/dev/null; else printf 'skipped '; printf '%%s\\n' %s; fi\n", word, follow, word, depth, kind, inner, script.Words([]string{p}))
 	}
 	return b.String() + "exit 0\n"
 }
@@ -146,7 +148,7 @@ func (f *find) Plan(found Found) (Plan, error) {
 	}
 	files := []any{}
 	for _, line := range ans["entry"] {
-		if file := f.entry(line, ans.number("clock")); file != nil {
+		if file := f.entry(line, ans.Number("clock")); file != nil {
 			files = append(files, file)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type firewalldArgs struct {
@@ -194,7 +195,7 @@ elif have firewall-offline-cmd; then
 	ask boot %sfirewall-offline-cmd%s %s
 fi
 exit 0
-`, preamble, map[bool]string{true: ": ", false: ""}[f.kind == "target"], f.zone(), query, same, f.zone(), query, same, f.zone(), query)
+`, script.Preamble, map[bool]string{true: ": ", false: ""}[f.kind == "target"], f.zone(), query, same, f.zone(), query, same, f.zone(), query)
 }
 
 func (f *firewalld) Plan(found Found) (Plan, error) {
@@ -202,19 +203,19 @@ func (f *firewalld) Plan(found Found) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	running := ans.text("state") == "running"
+	running := ans.Text("state") == "running"
 	switch {
-	case ans.has("absent"):
+	case ans.Has("absent"):
 		return notYet(f.asking, "firewalld is not installed on this host", "leave the task out where it is not, or install it first")
 	case f.immediate && !running && !(f.Offline && f.permanent):
-		return notYet(f.asking, fmt.Sprintf("firewalld does not run (it says %q), so nothing can be changed at once", ans.text("state")), "start it first, or use permanent: true without immediate")
+		return notYet(f.asking, fmt.Sprintf("firewalld does not run (it says %q), so nothing can be changed at once", ans.Text("state")), "start it first, or use permanent: true without immediate")
 	}
 	want := (f.State == "enabled" || f.State == "present") != f.inverted || f.kind == "target"
 	verb := "remove"
 	if want {
 		verb = "add"
 	}
-	script, places := preamble, []string(nil)
+	body, places := script.Preamble, []string(nil)
 	for _, p := range []struct {
 		wanted             bool
 		name, said, option string
@@ -224,7 +225,7 @@ func (f *firewalld) Plan(found Found) (Plan, error) {
 		if !p.wanted {
 			continue
 		}
-		status, text, _ := strings.Cut(ans.text(p.said), " ")
+		status, text, _ := strings.Cut(ans.Text(p.said), " ")
 		if status != "0" && status != "1" && f.kind != "zone" || f.kind == "zone" && status != "0" && !strings.Contains(text, "INVALID_ZONE") {
 			return Plan{}, &Failure{Msg: fmt.Sprintf("firewalld cannot say whether %s is set: %s", f.what(), text), Hint: "is the zone or the service known to it?"}
 		}
@@ -238,7 +239,7 @@ func (f *firewalld) Plan(found Found) (Plan, error) {
 		if p.said == "now" && f.Timeout > 0 && want {
 			command += fmt.Sprintf(" --timeout=%d", f.Timeout)
 		}
-		script += fmt.Sprintf("said=$(%s%s %s 2>&1) || die \"firewalld refused: $said\"\n", command, f.zone(), f.option(verb))
+		body += fmt.Sprintf("said=$(%s%s %s 2>&1) || die \"firewalld refused: $said\"\n", command, f.zone(), f.option(verb))
 		places = append(places, p.name)
 	}
 	if len(places) == 0 {
@@ -248,7 +249,7 @@ func (f *firewalld) Plan(found Found) (Plan, error) {
 	if f.kind == "target" {
 		msg = fmt.Sprintf("make %s the target of the zone %s", f.target(), f.Zone)
 	}
-	return Plan{Change: true, Msg: msg, Script: script}, nil
+	return Plan{Change: true, Msg: msg, Script: body}, nil
 }
 
 func (f *firewalld) what() string {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type getentArgs struct {
@@ -44,7 +45,7 @@ func (a *getentAction) Probe() string {
 	if a.Key != "" {
 		words = append(words, a.Key)
 	}
-	return preamble + "have getent || die 'getent is not installed on this host'\nsaid=$(" + quoteAll(words) + " 2>&1)\necho \"status $?\"\nprintf '%s\\n' \"$said\" | sed 's/^/line /'\n"
+	return script.Preamble + "have getent || die 'getent is not installed on this host'\nsaid=$(" + script.Words(words) + " 2>&1)\necho \"status $?\"\nprintf '%s\\n' \"$said\" | sed 's/^/line /'\n"
 }
 
 func (a *getentAction) Plan(found Found) (Plan, error) {
@@ -54,10 +55,10 @@ func (a *getentAction) Plan(found Found) (Plan, error) {
 	}
 	name := "getent_" + a.Database
 	table := map[string]any{}
-	switch status := ans.number("status"); status {
+	switch status := ans.Number("status"); status {
 	case 0:
 	case 1:
-		return Plan{}, &Failure{Msg: fmt.Sprintf("getent does not know the database %s: %s", a.Database, ans.text("line"))}
+		return Plan{}, &Failure{Msg: fmt.Sprintf("getent does not know the database %s: %s", a.Database, ans.Text("line"))}
 	case 2:
 		if a.FailKey {
 			return notYet(a.asking, fmt.Sprintf("%s has no %s", a.Database, a.Key), "fail_key: false makes it no failure")
@@ -67,7 +68,7 @@ func (a *getentAction) Plan(found Found) (Plan, error) {
 	case 3:
 		return Plan{}, &Failure{Msg: fmt.Sprintf("the database %s cannot be listed", a.Database), Hint: "give a key"}
 	default:
-		return Plan{}, &Failure{Msg: fmt.Sprintf("getent ended with status %d: %s", status, remote.Quote(ans.text("line")))}
+		return Plan{}, &Failure{Msg: fmt.Sprintf("getent ended with status %d: %s", status, remote.Quote(ans.Text("line")))}
 	}
 	split := a.Split
 	if split == "" && (a.Database == "passwd" || a.Database == "shadow" || a.Database == "group" || a.Database == "gshadow") {

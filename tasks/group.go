@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 // accountLookup defines the shell function that prints a line of an account database: entry passwd NAME.
@@ -49,7 +50,7 @@ func accountName(module, arg, name string) error {
 type groupAction struct{ groupArgs }
 
 func (a *groupAction) Probe() string {
-	return preamble + accountLookup + "line=$(entry group " + remote.Quote(a.Name) + ") && echo \"group $line\"\nexit 0\n"
+	return script.Preamble + accountLookup + "line=$(entry group " + remote.Quote(a.Name) + ") && echo \"group $line\"\nexit 0\n"
 }
 
 func (a *groupAction) Plan(found Found) (Plan, error) {
@@ -58,14 +59,14 @@ func (a *groupAction) Plan(found Found) (Plan, error) {
 		return Plan{}, err
 	}
 	values := map[string]any{"name": a.Name, "state": a.State, "system": a.System}
-	have := strings.Split(ans.text("group"), ":")
+	have := strings.Split(ans.Text("group"), ":")
 	exists := len(have) >= 3
 	name := remote.Quote(a.Name)
 	if a.State == "absent" {
 		if !exists {
 			return Plan{Values: values}, nil
 		}
-		return Plan{Change: true, Msg: "remove the group " + a.Name, Values: values, Script: preamble + "groupdel " + name + "\n"}, nil
+		return Plan{Change: true, Msg: "remove the group " + a.Name, Values: values, Script: script.Preamble + "groupdel " + name + "\n"}, nil
 	}
 	gid := -1
 	if exists {
@@ -90,5 +91,5 @@ func (a *groupAction) Plan(found Found) (Plan, error) {
 	if a.NonUnique {
 		command += " -o"
 	}
-	return Plan{Change: true, Msg: msg, Values: values, Script: preamble + command + " " + name + "\n"}, nil
+	return Plan{Change: true, Msg: msg, Values: values, Script: script.Preamble + command + " " + name + "\n"}, nil
 }

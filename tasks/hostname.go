@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type hostnameArgs struct {
@@ -33,7 +34,7 @@ var validHostname = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?
 type hostnameAction struct{ hostnameArgs }
 
 func (a *hostnameAction) Probe() string {
-	return preamble + "echo \"now $(uname -n)\"\nif [ -r /etc/hostname ]; then echo \"boot $(sed -e '/^#/d' -e '/^$/d' /etc/hostname | head -n 1)\"; fi\nexit 0\n"
+	return script.Preamble + "echo \"now $(uname -n)\"\nif [ -r /etc/hostname ]; then echo \"boot $(sed -e '/^#/d' -e '/^$/d' /etc/hostname | head -n 1)\"; fi\nexit 0\n"
 }
 
 func (a *hostnameAction) Plan(found Found) (Plan, error) {
@@ -45,13 +46,13 @@ func (a *hostnameAction) Plan(found Found) (Plan, error) {
 	values := map[string]any{"name": a.Name, "ansible_facts": map[string]any{
 		"ansible_hostname": short, "ansible_nodename": a.Name, "ansible_fqdn": a.Name, "ansible_domain": domain,
 	}}
-	now, boot := ans.text("now"), ans.text("boot")
+	now, boot := ans.Text("now"), ans.Text("boot")
 	if now == a.Name && boot == a.Name {
 		return Plan{Values: values}, nil
 	}
-	script := preamble + "n=" + remote.Quote(a.Name) + "\n"
+	text := script.Preamble + "n=" + remote.Quote(a.Name) + "\n"
 	if boot != a.Name {
-		script += `t=$(mktemp /etc/.hostname.XXXXXX) || exit 1
+		text += `t=$(mktemp /etc/.hostname.XXXXXX) || exit 1
 trap 'rm -f -- "$t"' EXIT
 printf '%s\n' "$n" > "$t" && chmod 0644 "$t" || exit 1
 if [ -e /etc/hostname ] && [ -e /sys/fs/selinux/enforce ]; then chcon --reference=/etc/hostname -- "$t" 2>/dev/null; fi
@@ -60,10 +61,10 @@ mv -f -- "$t" /etc/hostname || exit 1
 `
 	}
 	if now != a.Name {
-		script += "if have hostname; then hostname \"$n\"; else printf '%s' \"$n\" > /proc/sys/kernel/hostname; fi || die \"the kernel refused the name $n: a container may not change it\"\n"
+		text += "if have hostname; then hostname \"$n\"; else printf '%s' \"$n\" > /proc/sys/kernel/hostname; fi || die \"the kernel refused the name $n: a container may not change it\"\n"
 	}
 	return Plan{
-		Change: true, Msg: fmt.Sprintf("name the host %s (it is %s, and %s at the next boot)", a.Name, now, boot), Values: values, Script: script,
+		Change: true, Msg: fmt.Sprintf("name the host %s (it is %s, and %s at the next boot)", a.Name, now, boot), Values: values, Script: text,
 		Diff: []Diff{{BeforeHeader: "hostname", AfterHeader: "hostname", Before: "now: " + now + "\nboot: " + boot + "\n", After: "now: " + a.Name + "\nboot: " + a.Name + "\n"}},
 	}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type packageArgs struct {
@@ -68,7 +69,7 @@ func (p *anyPackages) Probe() string {
 	if p.use == "" {
 		find = "m=\nif [ -e /etc/redhat-release ] || ! have apt-get; then for c in dnf yum; do if have $c; then m=$c; break; fi; done; fi\nif [ -z \"$m\" ] && have apt-get; then m=apt; fi\n"
 	}
-	return preamble + encode + find + "if [ \"$m\" = dnf ] || [ \"$m\" = yum ]; then\n" + rpmManager + "elif [ -n \"$m\" ]; then have apt-get || m=\nfi\necho \"manager $m\"\n" +
+	return script.Preamble + script.Encode + find + "if [ \"$m\" = dnf ] || [ \"$m\" = yum ]; then\n" + rpmManager + "elif [ -n \"$m\" ]; then have apt-get || m=\nfi\necho \"manager $m\"\n" +
 		"case $m in\ndnf|yum)\n" + p.rpm.questions() + ";;\napt)\n" + p.apt.questions() + ";;\nesac\nexit 0\n"
 }
 
@@ -77,7 +78,7 @@ func (p *anyPackages) Plan(found Found) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	switch ans.text("manager") {
+	switch ans.Text("manager") {
 	case "dnf", "yum":
 		return p.rpm.Plan(found)
 	case "apt":
@@ -147,7 +148,7 @@ func newPackages(module string, a packageArgs, p packages, l Local) (Action, err
 
 // Probe tells of each package whether it is there and, for latest, whether there is a newer one.
 func (p *packages) Probe() string {
-	return preamble + "m=apt\nhave apt-get || m=\necho \"manager $m\"\n" + p.questions() + "exit 0\n"
+	return script.Preamble + "m=apt\nhave apt-get || m=\necho \"manager $m\"\n" + p.questions() + "exit 0\n"
 }
 
 func (p *packages) questions() string {
@@ -177,7 +178,7 @@ func (p *packages) Plan(found Found) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	manager := ans.text("manager")
+	manager := ans.Text("manager")
 	if manager == "" {
 		return Plan{}, &Failure{Msg: "the host has no apt-get"}
 	}
@@ -197,21 +198,21 @@ func (p *packages) Plan(found Found) (Plan, error) {
 			todo = append(todo, n)
 		}
 	}
-	stale := p.refresh && (!ans.has("age") || int(ans.number("age")) >= p.valid)
+	stale := p.refresh && (!ans.Has("age") || int(ans.Number("age")) >= p.valid)
 	if len(todo) == 0 && (len(p.Name) > 0 || !stale) {
 		return Plan{Msg: "the packages are as wanted"}, nil
 	}
-	script, msg := preamble, ""
+	body, msg := script.Preamble, ""
 	if stale && !remove {
-		script += aptUpdate
+		body += aptUpdate
 		msg = "ask the sources anew"
 	}
 	if len(todo) > 0 {
 		verb := map[bool]string{true: "remove", false: "install"}[remove]
-		script += p.command(verb, todo) + " || die \"" + manager + " could not " + verb + " the packages: see its messages\"\n"
+		body += p.command(verb, todo) + " || die \"" + manager + " could not " + verb + " the packages: see its messages\"\n"
 		msg = verb + " " + strings.Join(todo, ", ")
 	}
-	return Plan{Change: true, Event: len(todo) == 0, Msg: msg, Script: script}, nil
+	return Plan{Change: true, Event: len(todo) == 0, Msg: msg, Script: body}, nil
 }
 
 const aptUpdate = "apt-get -q -o DPkg::Lock::Timeout=60 update || die 'apt-get update failed: are the sources reachable?'\n"
@@ -227,5 +228,5 @@ func (p *packages) command(verb string, names []string) string {
 	if verb == "remove" && p.autoremove {
 		words = append(words, "--auto-remove")
 	}
-	return "DEBIAN_FRONTEND=noninteractive apt-get -y -q " + quoteAll(append(append(words, verb), names...)) + " < /dev/null"
+	return "DEBIAN_FRONTEND=noninteractive apt-get -y -q " + script.Words(append(append(words, verb), names...)) + " < /dev/null"
 }

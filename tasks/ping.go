@@ -21,7 +21,7 @@ func (a pingAction) Plan(found Found) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	if ans.text("alive") != "yes" {
+	if ans.Text("alive") != "yes" {
 		return Plan{}, &Failure{Msg: "the host's shell did not repeat what it was told", Hint: "something in its start-up files prints or ends it"}
 	}
 	if a == "crash" {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 // inlineLimit is the most, in bytes, that travels with a script; what is larger is uploaded, which can be resumed.
@@ -26,18 +27,18 @@ type placing struct {
 	parents    bool   // make missing directories
 	parentMode string // octal or symbolic; empty: the umask's
 	attributes attributes
-	have       fileState // the file before
-	expect     string    // SHA-256 that it must still have, so that another's edit is not lost; empty: any
-	sum        string    // SHA-256 of the new content
-	backup     string    // path of a copy of the file before; empty: none
-	validate   string    // command line with %s that has to accept the new content
-	from       string    // word of a file on the host, moved from there; empty: the content is the standard input
-	keep       bool      // from is copied and stays
+	have       script.File // the file before
+	expect     string      // SHA-256 that it must still have, so that another's edit is not lost; empty: any
+	sum        string      // SHA-256 of the new content
+	backup     string      // path of a copy of the file before; empty: none
+	validate   string      // command line with %s that has to accept the new content
+	from       string      // word of a file on the host, moved from there; empty: the content is the standard input
+	keep       bool        // from is copied and stays
 }
 
 func (p placing) script() (string, error) {
 	var b strings.Builder
-	b.WriteString(preamble + inside)
+	b.WriteString(script.Preamble + script.Inside)
 	fmt.Fprintf(&b, "p=%s\n", p.word)
 	b.WriteString("trap '[ -z \"$t\" ] || rm -f -- \"./$t\"' EXIT\ntrap 'exit 1' HUP INT TERM\nt=\n")
 	if p.from != "" {
@@ -111,7 +112,7 @@ fi
 	chown "$(stat -L -c %%u:%%g $old)" $held 2>/dev/null
 	chmod "$(stat -L -c %%a $old)" $held && touch -r $old -- $held
 ) || die "$p cannot be copied before the change"; fi
-`, shellPath(p.backup))
+`, string(script.Path(p.backup)))
 	}
 	b.WriteString(`sync -- $held 2>/dev/null || sync
 mv -f -T -- "./$t" "./$b" || exit 1

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type activateArgs struct {
@@ -50,7 +51,7 @@ type activateAction struct {
 
 // Probe reads where the links point, what is there, and whose program the postmaster is.
 func (a *activateAction) Probe() string {
-	return strings.NewReplacer("@HOME@", remote.Quote(a.args.Home), "@PGDATA@", remote.Quote(a.args.Pgdata), "@VERSION@", remote.Quote(a.args.Version)).Replace(rootsOnly + `
+	return strings.NewReplacer("@HOME@", remote.Quote(a.args.Home), "@PGDATA@", remote.Quote(a.args.Pgdata), "@VERSION@", remote.Quote(a.args.Version)).Replace(script.RootsOnly + `
 HOME_=@HOME@ PGDATA=@PGDATA@ VERSION=@VERSION@
 cd /
 name() { n=$(readlink "$HOME_/$1" 2>/dev/null) && echo "$1=${n#versions/}"; }

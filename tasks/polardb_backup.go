@@ -8,6 +8,7 @@ import (
 
 	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type backupArgs struct {
@@ -56,7 +57,7 @@ type backupAction struct {
 }
 
 func (b *backupAction) Probe() string {
-	return strings.NewReplacer("@TO@", remote.Quote(b.args.To), "@USER@", remote.Quote(b.args.User), "@BIN@", remote.Quote(b.args.Home+"/current/bin")).Replace(strangers + `
+	return strings.NewReplacer("@TO@", remote.Quote(b.args.To), "@USER@", remote.Quote(b.args.User), "@BIN@", remote.Quote(b.args.Home+"/current/bin")).Replace(script.Strangers + `
 TO=@TO@
 who=$(strangers "${TO%/*}" @USER@)
 [ -z "$who" ] || echo "stranger=$who"
@@ -124,7 +125,7 @@ note() { own 'printf "cluster=%s\nsource=%s\ntaken=%s\nstate=%s\n" "$1" "$2" "$3
 `
 
 // backupFinish is run when all that the tool said is known to be harmless.
-var backupFinish = preamble + inside + `set -e
+var backupFinish = script.Preamble + script.Inside + `set -e
 TO=@TO@
 umask 077
 cd /
@@ -134,7 +135,7 @@ inside "$TO" || die "$TO cannot be entered"
 
 // backupScript makes the copy; what stands in @…@ is quoted. The directory is the engine's account's, which changes it as it
 // likes: root makes it, and then all is done by that account, from within.
-var backupScript = preamble + inside + strangers + `set -e
+var backupScript = script.Preamble + script.Inside + script.Strangers + `set -e
 TO=@TO@
 umask 077
 cd /
@@ -161,7 +162,7 @@ chmod 700 .
 own 'rm -f backup.polarbook.new; find . -mindepth 1 -maxdepth 1 ! -name backup.polarbook -exec rm -rf -- {} +'
 note begun
 own 'mkdir pgdata polardata tablespaces'
-` + workDir + `cat >"$WORK/pgpass"
+` + script.WorkDir + `cat >"$WORK/pgpass"
 chown @USER@: "$WORK/pgpass"
 as() { runuser -u @USER@ -- env LC_ALL=C LD_LIBRARY_PATH=@LIB@ PATH=@BIN@:"$PATH" "$@"; }
 as PGPASSFILE="$WORK/pgpass" PGCONNECT_TIMEOUT=15 @TLS@timeout @TIMEOUT@ @TOOL@ -w -h @HOST@ -p @PORT@ -U @REPLICATOR@ -D "$TO/pgdata" --polardata="$TO/polardata" -X stream -c fast --progress -v@MOVES@

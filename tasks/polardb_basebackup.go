@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type basebackupArgs struct {
@@ -113,16 +114,16 @@ func (b *basebackupAction) Apply(ctx context.Context, h Host, p Plan) (Result, e
 	pass := passLine(a.ReplicationUser, a.ReplicationPassword)
 	command := fmt.Sprintf(`timeout %d "$TOOL" -w -h %s -p %d -U %s -D "$PGDATA" --polardata="$POLARDATA" -X stream -c fast --progress --write-recovery-conf -v`,
 		a.Timeout, remote.Quote(leader.Address.Host), leader.Address.Port, remote.Quote(a.ReplicationUser))
-	script := a.begin(stepCopy, s) + prepareSpaces(spaces) + `
+	text := a.begin(stepCopy, s) + prepareSpaces(spaces) + `
 cd /
-` + workDir + `( umask 077; cat >"$WORK/pgpass" )
+` + script.WorkDir + `( umask 077; cat >"$WORK/pgpass" )
 chown ` + remote.Quote(a.User) + `: "$WORK/pgpass"
 TOOL=` + remote.Quote(s.Basebackup) + `
 ` + a.as(`PGPASSFILE="$WORK/pgpass" PGCONNECT_TIMEOUT=15 `+verifying(a.SSLRootCert)+command) + `
 sync
 `
 	c := &copying{args: &a.clusterArgs, leader: leader, what: "basebackup"}
-	answer, err := c.run(ctx, h, script, strings.NewReader(pass), nil)
+	answer, err := c.run(ctx, h, text, strings.NewReader(pass), nil)
 	switch {
 	case err != nil:
 		return Result{}, err
@@ -164,7 +165,7 @@ func (a *nodeArgs) full(ctx context.Context, h Host) string {
 // fullDisks names the file systems under these directories that have no room left: what a program says that meets one is
 // often something else.
 func fullDisks(ctx context.Context, h Host, dirs ...string) string {
-	answer, err := h.Shell().Run(ctx, remote.Command{Script: "df -Pk -- " + quoteAll(dirs) + " 2>/dev/null | awk 'NR > 1 && $4 < 1024 && !seen[$6]++ { print $6 }'"})
+	answer, err := h.Shell().Run(ctx, remote.Command{Script: "df -Pk -- " + script.Words(dirs) + " 2>/dev/null | awk 'NR > 1 && $4 < 1024 && !seen[$6]++ { print $6 }'"})
 	if err != nil {
 		return ""
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 // checkTools are the programs that the built-in tasks call, apart from those that no system is without.
@@ -37,7 +38,7 @@ func (c *checkAction) script() string {
 		"@PGDATA@", remote.Quote(a.Pgdata), "@POLARDATA@", remote.Quote(a.Polardata), "@HOME@", remote.Quote(a.Home),
 		"@USER@", remote.Quote(a.User), "@UNIT@", remote.Quote(a.Unit), "@LOCALE@", remote.Quote(a.Locale), "@ZONE@", remote.Quote(a.Timezone),
 		"@PORTS@", fmt.Sprintf("%d %d", a.Port, a.Port+10000), "@TOOLS@", strings.Join(tools, " "),
-		"@LIBRARIES@", quoteAll(libraries), "@SYSCTL@", quoteAll(settings),
+		"@LIBRARIES@", script.Words(libraries), "@SYSCTL@", script.Words(settings),
 	).Replace(checkScript)
 }
 
@@ -59,7 +60,7 @@ func compressor(file string) string {
 // A here-document or a pipe into while would lose nothing here: every line is printed where it is found. What a host
 // does not have is left out, and the plan says what that means.
 var checkScript = `(
-` + tcpTables + strangers + `export LC_ALL=C
+` + script.TCPTables + script.Strangers + `export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin:/usr/local/sbin
 NL='
 '

@@ -14,6 +14,7 @@ import (
 
 	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 // connect opens a session with a node's server. Port 5432 is anybody's to listen on while the server is down, so whoever
@@ -101,7 +102,7 @@ func checkListener(ctx context.Context, host Host, n wantedNode, address string)
 	if err != nil {
 		return err
 	}
-	answer, err := host.Shell().Run(ctx, remote.Command{Script: tcpTables + "id -u " + remote.Quote(n.User) + " 2>/dev/null || echo none\n" +
+	answer, err := host.Shell().Run(ctx, remote.Command{Script: script.TCPTables + "id -u " + remote.Quote(n.User) + " 2>/dev/null || echo none\n" +
 		fmt.Sprintf("grep -h ':%04X ' $tcp || :", at.Port())})
 	if err != nil {
 		return err

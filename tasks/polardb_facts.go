@@ -5,6 +5,7 @@ import (
 
 	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type factsArgs struct {
@@ -41,7 +42,7 @@ type factsAction struct{ args *factsArgs }
 
 // Probe also looks for the unit: one without data is what a host has whose disk is not mounted, or that nothing was begun on.
 func (f *factsAction) Probe() string {
-	return "FILE=" + remote.Quote(f.args.recovery()) + "\n" + rootsOnly + recoveryProbe + f.args.probe() + strings.ReplaceAll(`
+	return "FILE=" + remote.Quote(f.args.recovery()) + "\n" + script.RootsOnly + recoveryProbe + f.args.probe() + strings.ReplaceAll(`
 f=/etc/systemd/system/`+"@UNIT@"+`.service
 if [ -f "$f" ]; then
 	if grep -q '^RequiresMountsFor=' "$f"; then echo unit=mounts; else echo unit=plain; fi

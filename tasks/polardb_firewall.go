@@ -10,6 +10,7 @@ import (
 
 	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type polardbFirewallArgs struct {
@@ -126,7 +127,7 @@ func (f *polardbFirewall) surplus(r rule) bool {
 }
 
 func (f *polardbFirewall) Probe() string {
-	return preamble + fmt.Sprintf(`said=
+	return script.Preamble + fmt.Sprintf(`said=
 if have firewall-cmd && said=$(firewall-cmd --list-all 2>/dev/null) && [ -n "$said" ]; then
 	echo firewall firewalld
 	set -- $said
@@ -164,8 +165,8 @@ func (f *polardbFirewall) Plan(found Found) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	c := firewallChange{script: preamble}
-	switch ans.text("firewall") {
+	c := firewallChange{script: script.Preamble}
+	switch ans.Text("firewall") {
 	case "firewalld":
 		f.firewalld(ans, &c)
 	case "ufw":
@@ -173,7 +174,7 @@ func (f *polardbFirewall) Plan(found Found) (Plan, error) {
 	default:
 		return Plan{Msg: "neither firewalld nor ufw runs", Values: map[string]any{"firewall": "none", "added": []any{}, "removed": []any{}}}, nil
 	}
-	values := map[string]any{"firewall": ans.text("firewall"), "added": []any{}, "removed": []any{}}
+	values := map[string]any{"firewall": ans.Text("firewall"), "added": []any{}, "removed": []any{}}
 	if len(c.added)+len(c.removed) == 0 {
 		return Plan{Msg: "the firewall is as wanted", Values: values}, nil
 	}
@@ -217,8 +218,8 @@ func (c *firewallChange) note(list *[]rule, r rule) {
 
 // firewalld compares what holds now and what holds from the next start on, in the zone of the node's address; in the
 // default zone, where that is another, an earlier release opened both ports for everybody.
-func (f *polardbFirewall) firewalld(ans answer, c *firewallChange) {
-	zone, standard := ans.text("zone"), ans.text("default")
+func (f *polardbFirewall) firewalld(ans script.Answer, c *firewallChange) {
+	zone, standard := ans.Text("zone"), ans.Text("default")
 	places := []struct {
 		label, zone, permanent string
 		own                    bool
@@ -258,7 +259,7 @@ func (f *polardbFirewall) firewalld(ans answer, c *firewallChange) {
 					}
 				}
 				if len(words) > 0 {
-					*step.to += fmt.Sprintf("said=$(firewall-cmd%s --zone=%s %s 2>&1) || die \"firewalld refused: $said\"\n", p.permanent, remote.Quote(p.zone), quoteAll(words))
+					*step.to += fmt.Sprintf("said=$(firewall-cmd%s --zone=%s %s 2>&1) || die \"firewalld refused: $said\"\n", p.permanent, remote.Quote(p.zone), script.Words(words))
 				}
 			}
 		}
@@ -267,7 +268,7 @@ func (f *polardbFirewall) firewalld(ans answer, c *firewallChange) {
 	c.script += open + shut
 }
 
-func firewalldRules(ans answer, label string) []rule {
+func firewalldRules(ans script.Answer, label string) []rule {
 	var list []rule
 	for _, line := range ans["ports"] {
 		where, ports, _ := strings.Cut(line, " ")
@@ -300,7 +301,7 @@ func firewalldOption(r rule) string {
 	return fmt.Sprintf(`rich-rule=rule family="%s" source address="%s" port port="%d" protocol="tcp" accept`, family, r.Source, r.Port)
 }
 
-func (f *polardbFirewall) ufw(ans answer, c *firewallChange) {
+func (f *polardbFirewall) ufw(ans script.Answer, c *firewallChange) {
 	var there []rule
 	for _, line := range ans["tuple"] {
 		line, _, _ = strings.Cut(line, " comment=")

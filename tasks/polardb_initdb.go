@@ -6,6 +6,7 @@ import (
 
 	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type initdbArgs struct {
@@ -101,7 +102,7 @@ func (i *initdbAction) script(s nodeState) string {
 	// initdb makes PGDATA itself and is content with an empty one. Its log is long and its errors are at the end.
 	return a.begin(stepInit, s) + `
 cd /
-` + workDir + `SECRET=$WORK/password
+` + script.WorkDir + `SECRET=$WORK/password
 ( umask 077; cat >"$SECRET" )
 chown ` + remote.Quote(a.User) + `: "$SECRET"
 if ` + a.as(initdb) + ` >"$WORK/log" 2>&1; then :; else

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type keepArgs struct {
@@ -41,18 +42,18 @@ func (k *keepAction) Plan(f Found) (Plan, error) {
 		ans[line] = true
 	}
 	kept, former := ans["kept=yes"], ans["former=yes"]
-	script := a.names().Replace(preamble + inside + rootsOnly + stateScript + `
+	text := a.names().Replace(script.Preamble + script.Inside + script.RootsOnly + stateScript + `
 PGDATA=@PGDATA@ KEPT=@KEPT@ TLS=` + remote.Quote(a.TLS) + `
 `)
 	switch {
 	case a.State == "kept" && !kept:
-		return Plan{Change: true, Msg: "keep the configuration files", Script: script + keepScript}, nil
+		return Plan{Change: true, Msg: "keep the configuration files", Script: text + keepScript}, nil
 	case a.State == "restored" && !kept:
 		return Plan{}, &Failure{Msg: a.kept() + " is not there: no files are kept to be put back"}
 	case a.State == "restored":
-		return Plan{Change: true, Event: true, Msg: "put the files back that were kept", Script: script + a.names().Replace(restoreScript)}, nil
+		return Plan{Change: true, Event: true, Msg: "put the files back that were kept", Script: text + a.names().Replace(restoreScript)}, nil
 	case a.State == "forgotten" && (kept || former):
-		return Plan{Change: true, Msg: "remove the files that were kept", Script: script + forgetScript}, nil
+		return Plan{Change: true, Msg: "remove the files that were kept", Script: text + forgetScript}, nil
 	}
 	return Plan{Msg: "nothing is to be done"}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 // stateDir is where root keeps what it decides by, a directory a cluster; no other account can write in it.
@@ -140,7 +141,7 @@ func (s nodeState) sameDirectories() bool {
 // markScript defines mark, which notes a step: written by temporary name, on disk before it counts. What an earlier release
 // noted is taken over, as it was read, before anything else is done.
 func (a *nodeArgs) markScript(was nodeState) string {
-	s := strings.NewReplacer("@ORIGIN@", remote.Quote(was.Origin), "@ID@", remote.Quote(was.MarkerID), "@WEIGHT@", remote.Quote(was.Weight)).Replace(preamble + inside + rootsOnly + nodeMarkScript)
+	s := strings.NewReplacer("@ORIGIN@", remote.Quote(was.Origin), "@ID@", remote.Quote(was.MarkerID), "@WEIGHT@", remote.Quote(was.Weight)).Replace(script.Preamble + script.Inside + script.RootsOnly + nodeMarkScript)
 	if was.Former && was.Fault == "" {
 		s += "mark " + was.Step + "\n"
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type metaArgs struct {
@@ -218,14 +219,14 @@ func (m *metaAction) change(s nodeState, found metaFound, msg string, values map
 	case found.Logger:
 		settings += " -c " + remote.Quote("polar_dma_logger_start_point="+found.Start)
 	}
-	script := a.markScript(s) + `
+	text := a.markScript(s) + `
 cd /
 STOP() { ` + a.as(`timeout 90 pg_ctl -D "$PGDATA" stop -m fast -t 60`) + ` >/dev/null; }
 if [ -f "$PGDATA/postmaster.pid" ] && ` + a.as(`pg_ctl -D "$PGDATA" status`) + ` >/dev/null 2>&1; then STOP; fi
 grep -q '^[ 	]*polar_enable_dma[ 	]*=[ 	]*on' "$PGDATA/polar_dma.conf" || { echo "$PGDATA/polar_dma.conf does not set polar_enable_dma = on: the engine would start an ordinary server instead and never come back" >&2; exit 1; }
 # The first start of the engine pins polar_datadir here, over what postgresql.conf says later (observed on 11.9).
 ` + a.as(`rm -f "$PGDATA/polar_node_static.conf"`) + `
-` + workDir + `rc=0
+` + script.WorkDir + `rc=0
 export PGDATA
 BEFORE=$(` + a.logs() + ` sizes)
 ` + a.as(fmt.Sprintf(`timeout -k 10 %d %s -D "$PGDATA" -c %s=ON %s`, a.Timeout, remote.Quote(s.Postgres), mode, settings)) + ` >"$WORK/log" 2>&1 || rc=$?
@@ -236,5 +237,5 @@ if [ $rc != 0 ]; then
 fi
 mark ` + stepMeta + `
 `
-	return Plan{Change: true, Msg: msg, Script: script, Uncut: "initialise the consensus meta", Values: values}
+	return Plan{Change: true, Msg: msg, Script: text, Uncut: "initialise the consensus meta", Values: values}
 }

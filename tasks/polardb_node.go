@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 // nodeArgs are the arguments of the modules that work on one node's data directories.
@@ -74,7 +75,7 @@ func (a *nodeArgs) probe() string {
 	return a.names().Replace(r.Replace(nodeProbeScript))
 }
 
-var nodeProbeScript = tcpTables + rootsOnly + `
+var nodeProbeScript = script.TCPTables + script.RootsOnly + `
 PGDATA=@PGDATA@ POLARDATA=@POLARDATA@ MARKER=@MARKER@ FORMER=@FORMER@ BIN=@BIN@
 ` + markerProbe + `
 directory() {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 // recoveryNote is what polarbook notes on the node that goes on while a recovery of the majority is under way: the
@@ -162,7 +163,7 @@ func (n wantedNode) recovery(ctx context.Context, h Host) *recoveryNote {
 		return nil
 	}
 	file := (&nodeArgs{Pgdata: n.Pgdata, Cluster: "*"}).recovery()
-	answer, err := host.Shell().Run(ctx, remote.Command{Script: preamble + rootsOnly + "for FILE in " + shellPattern(file) + "; do" + recoveryProbe + "done"})
+	answer, err := host.Shell().Run(ctx, remote.Command{Script: script.Preamble + script.RootsOnly + "for FILE in " + string(script.Pattern(file)) + "; do" + recoveryProbe + "done"})
 	if err != nil {
 		return nil
 	}
@@ -208,7 +209,7 @@ var polardbRecoveryModule = Define(Module{
 type recoveryAction struct{ args *recoveryArgs }
 
 func (r *recoveryAction) Probe() string {
-	return preamble + rootsOnly + "FILE=" + remote.Quote(r.args.recovery()) + recoveryProbe
+	return script.Preamble + script.RootsOnly + "FILE=" + remote.Quote(r.args.recovery()) + recoveryProbe
 }
 
 func (r *recoveryAction) Plan(f Found) (Plan, error) {
@@ -216,7 +217,7 @@ func (r *recoveryAction) Plan(f Found) (Plan, error) {
 	if f.Status != 0 {
 		return Plan{}, errors.New("look for the note of a recovery: " + strings.TrimSpace(string(f.Stderr)))
 	}
-	script := preamble + rootsOnly + stateScript + a.names().Replace("MARKER=@MARKER@ FILE="+remote.Quote(a.recovery())+"\n")
+	body := script.Preamble + script.RootsOnly + stateScript + a.names().Replace("MARKER=@MARKER@ FILE="+remote.Quote(a.recovery())+"\n")
 	was, err := parseRecovery(string(f.Stdout), a.recovery())
 	if err != nil {
 		return Plan{}, err
@@ -225,7 +226,7 @@ func (r *recoveryAction) Plan(f Found) (Plan, error) {
 		if was == nil {
 			return Plan{Msg: "no recovery is under way"}, nil
 		}
-		return Plan{Change: true, Msg: "the recovery is finished", Script: script + "rm -f \"$FILE\" \"$FILE.new\"\nsync\n"}, nil
+		return Plan{Change: true, Msg: "the recovery is finished", Script: body + "rm -f \"$FILE\" \"$FILE.new\"\nsync\n"}, nil
 	}
 	want := recoveryNote{Cluster: a.Cluster, Survivor: a.Survivor, Lost: a.Lost, Weights: map[string]int{}, Ahead: a.Ahead}
 	for name, w := range a.Weights {
@@ -240,7 +241,7 @@ func (r *recoveryAction) Plan(f Found) (Plan, error) {
 			return Plan{Msg: "it is noted"}, nil
 		}
 	}
-	return Plan{Change: true, Msg: fmt.Sprintf("note that %s is to go on", a.Survivor), Stdin: append(text, '\n'), Script: script + `
+	return Plan{Change: true, Msg: fmt.Sprintf("note that %s is to go on", a.Survivor), Stdin: append(text, '\n'), Script: body + `
 keep_for_root "${MARKER%/*}"
 umask 022
 cat >"$FILE.new" || exit 1

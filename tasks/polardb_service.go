@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type serviceArgs struct {
@@ -122,7 +123,7 @@ func (a *serviceArgs) prelude() string {
 	return strings.NewReplacer("@PGDATA@", remote.Quote(a.Pgdata), "@POLARDATA@", remote.Quote(a.Polardata), "@LOGS@", a.logs(), "@UNIT@", remote.Quote(a.Unit), "@TIMEOUT@", fmt.Sprint(a.Timeout), "@SETTLE@", fmt.Sprint(a.Settle),
 		"@CLIENT@", fmt.Sprintf("%04X", a.Port), "@CONSENSUS@", fmt.Sprintf("%04X", a.Port+10000), "@PORT@", fmt.Sprint(a.Port),
 		"@ANSWERS@", a.as(fmt.Sprintf("pg_isready -q -t 2 -h 127.0.0.1 -p %d", a.Port)), "@STOP@", a.as(fmt.Sprintf(`timeout %d pg_ctl -D "$PGDATA" stop -m fast -t %d`, a.Timeout+30, a.Timeout)),
-	).Replace(tcpTables + `set -e
+	).Replace(script.TCPTables + `set -e
 export PGDATA=@PGDATA@
 UNIT=@UNIT@ TIMEOUT=@TIMEOUT@ SETTLE=@SETTLE@
 cd /

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type softwareArgs struct {
@@ -167,7 +168,7 @@ func (s *softwareAction) Apply(ctx context.Context, h Host, p Plan) (Result, err
 
 func (s *softwareAction) install(ctx context.Context, h Host, shell Shell) error {
 	archive := s.args.Home + "/versions/." + s.args.Version + ".archive"
-	prepare := preamble + rootsOnly + fmt.Sprintf(`set -e
+	prepare := script.Preamble + script.RootsOnly + fmt.Sprintf(`set -e
 ( umask 022; mkdir -p %[1]s )
 [ "$(id -u)" != 0 ] || roots %[1]s || die "%[1]s, or a directory above it, does not belong to root alone: root runs nothing that others can replace. Choose another polardb_home, or give the directories to root"
 chmod 755 %[2]s %[1]s
@@ -209,7 +210,7 @@ if [ "$free" -lt %[3]d ]; then echo "%[1]s has $free KB free, and the archive an
 // unpack takes archives with and without a top folder. Programs are asked for their libraries, under the engine's own
 // lib directory, before anything is put in place.
 func (s *softwareAction) unpack(archive string) string {
-	return strings.NewReplacer("@ARCHIVE@", remote.Quote(archive), "@DIR@", remote.Quote(s.dir()), "@SUM@", s.sum, "@OPEN@", openArchive).Replace(preamble + rootsOnly + `set -e
+	return strings.NewReplacer("@ARCHIVE@", remote.Quote(archive), "@DIR@", remote.Quote(s.dir()), "@SUM@", s.sum, "@OPEN@", openArchive).Replace(script.Preamble + script.RootsOnly + `set -e
 umask 022
 ARCHIVE=@ARCHIVE@ DIR=@DIR@ NEW=@DIR@.unpacking
 fail() { echo "$*" >&2; rm -rf "$NEW" "$NEW.said"; exit 1; }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 // spaceScript is what a node's scripts know of tablespaces. It wants PGDATA, MARKER and OWNER, the engine's account. Which
@@ -100,7 +101,7 @@ prepare_space() { (
 // prepareSpaces is the part of a node's script that empties what is left of an earlier copy in its tablespaces, and makes
 // their places ready for the next. It comes after begin.
 func prepareSpaces(spaces []tablespace) string {
-	s := strangers + spacePrepare
+	s := script.Strangers + spacePrepare
 	for _, t := range spaces {
 		s += "prepare_space " + remote.Quote(t.location) + "\n"
 	}
@@ -116,8 +117,8 @@ func (a *nodeArgs) spaceDoubts(ctx context.Context, h Host, spaces []tablespace)
 	for _, t := range spaces {
 		words += " " + remote.Quote(t.location)
 	}
-	script := preamble + strangers + a.names().Replace("PGDATA=@PGDATA@ MARKER=@MARKER@ OWNER=@USER@\n") + words + "\n" + spaceLook
-	answer, err := h.Shell().Run(ctx, remote.Command{Script: script})
+	text := script.Preamble + script.Strangers + a.names().Replace("PGDATA=@PGDATA@ MARKER=@MARKER@ OWNER=@USER@\n") + words + "\n" + spaceLook
+	answer, err := h.Shell().Run(ctx, remote.Command{Script: text})
 	if err != nil {
 		return nil, err
 	}
@@ -213,7 +214,7 @@ func (c *clusterArgs) announce(ctx context.Context, h Host, list []wantedNode, l
 	for _, t := range spaces {
 		words = append(words, fmt.Sprint(t.oid))
 	}
-	answer, err := root.Run(ctx, remote.Command{Script: preamble + "cd /\nexec runuser -u " + remote.Quote(on.User) + " -- sh -euc " + remote.Quote(announceSpaces) + " sh " + quoteAll(words) + "\n"})
+	answer, err := root.Run(ctx, remote.Command{Script: script.Preamble + "cd /\nexec runuser -u " + remote.Quote(on.User) + " -- sh -euc " + remote.Quote(announceSpaces) + " sh " + script.Words(words) + "\n"})
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 // trialFiles are what a server reads before it looks for its data.
@@ -32,11 +33,11 @@ func (v *validateAction) script(s nodeState, bin string) (string, []byte) {
 	}
 	// What is ours and not there yet: it is made before the files are written.
 	tls := "/etc/polardb-" + a.Cluster + "/"
-	script := strings.NewReplacer("@MARK@", remote.Quote(mark), "@PGDATA@", remote.Quote(a.Pgdata), "@POLARDATA@", remote.Quote(a.Polardata), "@BIN@", remote.Quote(bin+"/bin"),
+	body := strings.NewReplacer("@MARK@", remote.Quote(mark), "@PGDATA@", remote.Quote(a.Pgdata), "@POLARDATA@", remote.Quote(a.Polardata), "@BIN@", remote.Quote(bin+"/bin"),
 		"@PID@", pid, "@TLS@", remote.Quote(tls), "@SOCKET@", remote.Quote("/run/polardb-"+a.Cluster), "@RESET@", map[bool]string{true: "yes"}[a.AutoConf == "reset"]).Replace(trialScript)
 	as := "runuser -u " + remote.Quote(a.User) + " -- env LC_ALL=C LD_LIBRARY_PATH=" + remote.Quote(bin+"/lib") + " PATH=" + remote.Quote(bin+"/bin") + `:"$PATH"`
-	return preamble + "id -u " + remote.Quote(a.User) + " >/dev/null 2>&1 || { echo @@nobody; exit 0; }\n" + workDir + "cd /\nulimit -c 0\nmkdir -m 0700 \"$WORK/try\"\nchown " + remote.Quote(a.User) + ": \"$WORK/try\"\n" +
-		as + ` TRY="$WORK/try" sh -c ` + remote.Quote(script) + "\n", []byte(stdin.String())
+	return script.Preamble + "id -u " + remote.Quote(a.User) + " >/dev/null 2>&1 || { echo @@nobody; exit 0; }\n" + script.WorkDir + "cd /\nulimit -c 0\nmkdir -m 0700 \"$WORK/try\"\nchown " + remote.Quote(a.User) + ": \"$WORK/try\"\n" +
+		as + ` TRY="$WORK/try" sh -c ` + remote.Quote(body) + "\n", []byte(stdin.String())
 }
 
 // trialScript runs as the engine's account. What stands beside the node's own files is taken along, as they may include it.

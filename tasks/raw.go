@@ -1,6 +1,10 @@
 package tasks
 
-import "context"
+import (
+	"context"
+
+	"github.com/polarbook/polarbook/tasks/script"
+)
 
 type rawArgs struct {
 	Cmd        string `arg:"cmd,required" alias:"free_form _raw_params" doc:"What the login shell is to run."`
@@ -14,11 +18,11 @@ var rawModule = Define(Module{
 	Returns:  commandReturns,
 	Examples: "- raw: uname -a\n  changed_when: false\n",
 }, func(a *rawArgs, l Local) (Action, error) {
-	script := a.Cmd
+	text := a.Cmd
 	if a.Executable != "" {
-		script = "exec " + shellPath(a.Executable) + " -c " + quoteAll([]string{a.Cmd})
+		text = "exec " + string(script.Path(a.Executable)) + " -c " + script.Words([]string{a.Cmd})
 	}
-	return &rawAction{commandAction{module: "raw", shown: a.Cmd, script: script, asking: l.Check()}}, nil
+	return &rawAction{commandAction{module: "raw", shown: a.Cmd, script: text, asking: l.Check()}}, nil
 })
 
 type rawAction struct{ commandAction }

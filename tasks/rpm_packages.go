@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type rpmArgs struct {
@@ -216,13 +217,13 @@ meets() {
 
 // Probe tells the manager, what is to be done of each package, and what the manager would make of it.
 func (p *rpmPackages) Probe() string {
-	return preamble + encode + fmt.Sprintf("m=%s\n", p.manager) + rpmManager + "echo \"manager $m\"\n[ -n \"$m\" ] || exit 0\n" + p.questions() + "exit 0\n"
+	return script.Preamble + script.Encode + fmt.Sprintf("m=%s\n", p.manager) + rpmManager + "echo \"manager $m\"\n[ -n \"$m\" ] || exit 0\n" + p.questions() + "exit 0\n"
 }
 
 func (p *rpmPackages) questions() string {
 	a := p.args
 	var b strings.Builder
-	fmt.Fprintf(&b, "opts() { said=$($m \"$@\" %s 2>&1); }\n", quoteAll(a.options()))
+	fmt.Fprintf(&b, "opts() { said=$($m \"$@\" %s 2>&1); }\n", script.Words(a.options()))
 	if a.UpdateCache {
 		b.WriteString("opts -q makecache || { status=$?; echo \"cache $status\"; printf '%s\\n' \"$said\" | encode said; exit 0; }\n")
 	}
@@ -240,7 +241,7 @@ func (p *rpmPackages) questions() string {
 			fmt.Fprintf(&b, "opts -q check-update %s; s=$?\nif [ $s -eq 100 ]; then echo 'update %d'; elif [ $s -ne 0 ]; then echo \"cannot $s\"; printf '%%s\\n' \"$said\" | encode said; exit 0; fi\n", p.only(), i)
 			continue
 		case m != nil && strings.ContainsAny(n, "<>="):
-			fmt.Fprintf(&b, "if meets %s; then t=0; else t=1; fi\n", quoteAll(m[1:]))
+			fmt.Fprintf(&b, "if meets %s; then t=0; else t=1; fi\n", script.Words(m[1:]))
 		default:
 			provides := "provides"
 			if a.remove() {
@@ -287,7 +288,7 @@ func (p *rpmPackages) only() string {
 	if p.args.Bugfix {
 		words = append(words, "--bugfix")
 	}
-	return quoteAll(words)
+	return script.Words(words)
 }
 
 const rpmColumns = "%{name}|%{epoch}|%{version}|%{release}|%{arch}|"
@@ -297,7 +298,7 @@ func (p *rpmPackages) listing() string {
 		return "$m -q repoquery %[1]s --qf '" + rpmColumns + "%%{repoid}|available' " + more
 	}
 	installed := `rpm -qa --qf '%{NAME}|%|EPOCH?{%{EPOCH}}:{0}||%{VERSION}|%{RELEASE}|%{ARCH}|@System|installed\n'`
-	options := quoteAll(p.args.options())
+	options := script.Words(p.args.options())
 	var command string
 	switch p.args.List {
 	case "installed":
@@ -324,15 +325,15 @@ func (p *rpmPackages) Plan(found Found) (Plan, error) {
 		return Plan{}, err
 	}
 	a := p.args
-	manager := ans.text("manager")
-	said, _ := ans.decoded("said")
+	manager := ans.Text("manager")
+	said, _ := ans.Decoded("said")
 	switch {
 	case manager == "":
 		return Plan{}, &Failure{Msg: "the host has none of the package managers dnf and yum that this task can use"}
-	case ans.has("cache"):
-		return Plan{}, &Failure{Msg: manager + " cannot ask the repositories: " + lastLines(string(said)), Values: map[string]any{"rc": int(ans.number("cache")), "results": []any{}}}
-	case ans.has("cannot"):
-		return Plan{}, &Failure{Msg: manager + " cannot say what is to be updated: " + lastLines(string(said)), Values: map[string]any{"rc": int(ans.number("cannot")), "results": []any{}}}
+	case ans.Has("cache"):
+		return Plan{}, &Failure{Msg: manager + " cannot ask the repositories: " + lastLines(string(said)), Values: map[string]any{"rc": int(ans.Number("cache")), "results": []any{}}}
+	case ans.Has("cannot"):
+		return Plan{}, &Failure{Msg: manager + " cannot say what is to be updated: " + lastLines(string(said)), Values: map[string]any{"rc": int(ans.Number("cannot")), "results": []any{}}}
 	case a.List != "":
 		return Plan{Values: map[string]any{"results": rpmRows(ans["row"], a.List), "rc": 0}}, nil
 	case len(a.Name) == 0 && !a.Autoremove:
@@ -348,8 +349,8 @@ func (p *rpmPackages) Plan(found Found) (Plan, error) {
 		return list
 	}
 	install, update, downgrade, remove := named("install"), named("update"), named("downgrade"), named("remove")
-	if ans.has("dry") {
-		what, missing := dryRun(string(said), ans.number("dry"))
+	if ans.Has("dry") {
+		what, missing := dryRun(string(said), ans.Number("dry"))
 		switch {
 		case len(missing) > 0:
 			msg := "no repository has " + strings.Join(missing, ", ")
@@ -360,9 +361,9 @@ func (p *rpmPackages) Plan(found Found) (Plan, error) {
 			for _, m := range missing {
 				failures = append(failures, "No package "+m+" available.")
 			}
-			return Plan{}, &Failure{Msg: msg, Hint: manager + " repolist shows the repositories that the host has", Values: map[string]any{"failures": failures, "results": []any{}, "rc": int(ans.number("dry"))}}
+			return Plan{}, &Failure{Msg: msg, Hint: manager + " repolist shows the repositories that the host has", Values: map[string]any{"failures": failures, "results": []any{}, "rc": int(ans.Number("dry"))}}
 		case what == dryRefused:
-			return Plan{}, &Failure{Msg: manager + " refuses: " + lastLines(string(said)), Values: map[string]any{"failures": []any{}, "results": []any{}, "rc": int(ans.number("dry"))}}
+			return Plan{}, &Failure{Msg: manager + " refuses: " + lastLines(string(said)), Values: map[string]any{"failures": []any{}, "results": []any{}, "rc": int(ans.Number("dry"))}}
 		case what == dryNothing:
 			install = nil
 		case a.remove():
@@ -374,17 +375,17 @@ func (p *rpmPackages) Plan(found Found) (Plan, error) {
 		}
 	}
 	leaves := false
-	if ans.has("leaves") {
-		unneeded, _ := ans.decoded("unneeded")
-		what, _ := dryRun(string(unneeded), ans.number("leaves"))
+	if ans.Has("leaves") {
+		unneeded, _ := ans.Decoded("unneeded")
+		what, _ := dryRun(string(unneeded), ans.Number("leaves"))
 		if what == dryRefused {
-			return Plan{}, &Failure{Msg: manager + " refuses: " + lastLines(string(unneeded)), Values: map[string]any{"rc": int(ans.number("leaves")), "results": []any{}}}
+			return Plan{}, &Failure{Msg: manager + " refuses: " + lastLines(string(unneeded)), Values: map[string]any{"rc": int(ans.Number("leaves")), "results": []any{}}}
 		}
 		leaves = what == dryChange
 	}
 	var says []string
-	var script strings.Builder
-	script.WriteString(preamble + "rows() { rpm -qa --qf '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\\n' | sort; }\nbefore=$(rows)\n")
+	var body strings.Builder
+	body.WriteString(script.Preamble + "rows() { rpm -qa --qf '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\\n' | sort; }\nbefore=$(rows)\n")
 	for _, step := range []struct {
 		verb, said, more string
 		names            []string
@@ -397,20 +398,20 @@ func (p *rpmPackages) Plan(found Found) (Plan, error) {
 		if len(names) < len(step.names) {
 			names = nil // all are updated
 		}
-		fmt.Fprintf(&script, "%s -y %s %s %s %s >&2 || exit $?\n", manager, step.verb, quoteAll(a.options()), step.more, quoteAll(names))
+		fmt.Fprintf(&body, "%s -y %s %s %s %s >&2 || exit $?\n", manager, step.verb, script.Words(a.options()), step.more, script.Words(names))
 	}
 	if a.Autoremove && (leaves || len(remove) > 0) {
 		says = append(says, "remove what nothing needs")
-		fmt.Fprintf(&script, "%s -y autoremove %s >&2 || exit $?\n", manager, quoteAll(a.options()))
+		fmt.Fprintf(&body, "%s -y autoremove %s >&2 || exit $?\n", manager, script.Words(a.options()))
 	}
 	if len(says) == 0 {
 		return Plan{Msg: "Nothing to do", Values: map[string]any{"results": []any{}, "rc": 0}}, nil
 	}
-	script.WriteString("after=$(rows)\n" +
+	body.WriteString("after=$(rows)\n" +
 		"printf '%s\\n' \"$after\" | while IFS= read -r p; do printf '%s\\n' \"$before\" | grep -qxF -- \"$p\" || echo \"Installed: $p\"; done\n" +
 		"printf '%s\\n' \"$before\" | while IFS= read -r p; do printf '%s\\n' \"$after\" | grep -qxF -- \"$p\" || echo \"Removed: $p\"; done\n" +
 		"exit 0\n")
-	return Plan{Change: true, Msg: strings.Join(says, "; "), Script: script.String(), Values: map[string]any{"results": []any{}, "rc": 0}, Data: manager}, nil
+	return Plan{Change: true, Msg: strings.Join(says, "; "), Script: body.String(), Values: map[string]any{"results": []any{}, "rc": 0}, Data: manager}, nil
 }
 
 // Apply has the manager work, in a session of its own: packages may be large.

@@ -3,6 +3,8 @@ package tasks
 import (
 	"fmt"
 	"strings"
+
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type selinuxArgs struct {
@@ -38,7 +40,7 @@ type selinux struct {
 }
 
 func (s *selinux) Probe() string {
-	return preamble + "if [ -e /sys/fs/selinux/enforce ]; then echo \"now $(cat /sys/fs/selinux/enforce)\"; fi\n" + strings.TrimPrefix(s.file.Probe(), preamble)
+	return script.Preamble + "if [ -e /sys/fs/selinux/enforce ]; then echo \"now $(cat /sys/fs/selinux/enforce)\"; fi\n" + strings.TrimPrefix(s.file.Probe(), script.Preamble)
 }
 
 func (s *selinux) rewrite(text string, _ bool) (string, string, map[string]any, error) {
@@ -67,21 +69,21 @@ func (s *selinux) Plan(found Found) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	if ans.text("file") == "absent" && !ans.has("now") && s.State == "disabled" {
+	if ans.Text("file") == "absent" && !ans.Has("now") && s.State == "disabled" {
 		return Plan{Msg: "the host has no SELinux", Values: map[string]any{"state": s.State, "reboot_required": false}}, nil
 	}
 	plan, err := s.file.Plan(found)
 	if err != nil || plan.Unknown != "" {
 		return plan, err
 	}
-	now := map[string]string{"": "disabled", "0": "permissive", "1": "enforcing"}[ans.text("now")]
+	now := map[string]string{"": "disabled", "0": "permissive", "1": "enforcing"}[ans.Text("now")]
 	reboot := (now == "disabled") != (s.State == "disabled")
 	plan.Values["state"], plan.Values["policy"], plan.Values["configfile"], plan.Values["reboot_required"] = s.State, s.Policy, s.ConfigFile, reboot
 	if now == s.State || reboot {
 		return plan, nil
 	}
 	if !plan.Change {
-		plan.Script = preamble
+		plan.Script = script.Preamble
 	}
 	plan.Change = true
 	plan.Msg = fmt.Sprintf("make SELinux %s, which is %s now", s.State, now)

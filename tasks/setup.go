@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type setupArgs struct {
@@ -62,7 +64,7 @@ type setup struct {
 // Probe asks for all that is wanted in one script.
 func (s *setup) Probe() string {
 	var b strings.Builder
-	b.WriteString(preamble + encode)
+	b.WriteString(script.Preamble + script.Encode)
 	fmt.Fprintf(&b, "soon() { if have timeout; then timeout %d \"$@\"; else \"$@\"; fi; }\n", max(1, s.GatherTimeout))
 	b.WriteString(setupSystem)
 	if s.want["hardware"] {

@@ -4,10 +4,12 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
-func userFacts(ans answer, facts map[string]any) {
-	f := strings.Fields(ans.text("user"))
+func userFacts(ans script.Answer, facts map[string]any) {
+	f := strings.Fields(ans.Text("user"))
 	if len(f) == 3 {
 		facts["user_id"] = f[0]
 		facts["user_uid"], _ = strconv.Atoi(f[1])
@@ -15,11 +17,11 @@ func userFacts(ans answer, facts map[string]any) {
 		facts["real_user_id"], facts["effective_user_id"] = facts["user_uid"], facts["user_uid"]
 		facts["real_group_id"], facts["effective_group_id"] = facts["user_gid"], facts["user_gid"]
 	}
-	if p := strings.Split(ans.text("passwd"), ":"); len(p) >= 7 {
+	if p := strings.Split(ans.Text("passwd"), ":"); len(p) >= 7 {
 		facts["user_gecos"], facts["user_dir"], facts["user_shell"] = p[4], p[5], p[6]
 	}
 	env := map[string]any{}
-	text, _ := ans.decoded("env")
+	text, _ := ans.Decoded("env")
 	last := ""
 	for line := range strings.SplitSeq(strings.TrimSuffix(string(text), "\n"), "\n") {
 		if name, value, ok := strings.Cut(line, "="); ok && environmentName.MatchString(name) {
@@ -34,7 +36,7 @@ func userFacts(ans answer, facts map[string]any) {
 
 var environmentName = regexp.MustCompile(`^[A-Za-z_]\w*$`)
 
-func hardwareFacts(ans answer, facts map[string]any) {
+func hardwareFacts(ans script.Answer, facts map[string]any) {
 	processorFacts(ans, facts)
 	kib := map[string]int{}
 	for _, line := range ans["memory"] {
@@ -52,7 +54,7 @@ func hardwareFacts(ans answer, facts map[string]any) {
 		"nocache": map[string]any{"free": unused, "used": total - unused},
 		"swap":    map[string]any{"total": mib("SwapTotal"), "free": mib("SwapFree"), "used": mib("SwapTotal") - mib("SwapFree"), "cached": mib("SwapCached")},
 	}
-	facts["uptime_seconds"] = int(ans.number("uptime"))
+	facts["uptime_seconds"] = int(ans.Number("uptime"))
 	mounts := []any{}
 	for _, line := range ans["mount"] {
 		if m := mountFact(line); m != nil {
@@ -70,7 +72,7 @@ func hardwareFacts(ans answer, facts map[string]any) {
 }
 
 // processorFacts counts as Ansible does: count is sockets, cores a socket's, vcpus what the scheduler has.
-func processorFacts(ans answer, facts map[string]any) {
+func processorFacts(ans script.Answer, facts map[string]any) {
 	sockets, cores := map[string]bool{}, map[string]bool{}
 	list := []any{}
 	threads, perSocket, siblings := 0, 0, 0
@@ -110,7 +112,7 @@ func processorFacts(ans answer, facts map[string]any) {
 	}
 	facts["processor"], facts["processor_count"], facts["processor_cores"] = list, count, perSocket
 	facts["processor_threads_per_core"], facts["processor_vcpus"] = each, max(1, threads)
-	usable := int(ans.number("nproc"))
+	usable := int(ans.Number("nproc"))
 	if usable == 0 {
 		usable = threads
 	}
@@ -145,7 +147,7 @@ func mountFact(line string) map[string]any {
 	return m
 }
 
-func virtualFacts(ans answer, facts map[string]any) {
+func virtualFacts(ans script.Answer, facts map[string]any) {
 	kind, role := "NA", "NA"
 	names := map[string]string{
 		"kvm": "kvm", "qemu": "qemu", "vmware": "VMware", "microsoft": "VirtualPC", "oracle": "virtualbox", "xen": "xen", "amazon": "kvm",

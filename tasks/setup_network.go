@@ -5,10 +5,12 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 // networkFacts reads the interfaces from /sys and addresses and routes from ip, one line each.
-func networkFacts(ans answer, facts map[string]any) {
+func networkFacts(ans script.Answer, facts map[string]any) {
 	names, all4, all6 := []any{}, []any{}, []any{}
 	interfaces := map[string]map[string]any{}
 	for _, line := range ans["interface"] {
@@ -70,8 +72,8 @@ func networkFacts(ans answer, facts map[string]any) {
 	for name, i := range interfaces {
 		facts[strings.NewReplacer("-", "_", ".", "_", ":", "_").Replace(name)] = i
 	}
-	facts["default_ipv4"] = defaultRoute(ans.text("route4"), interfaces, "ipv4")
-	facts["default_ipv6"] = defaultRoute(ans.text("route6"), interfaces, "ipv6")
+	facts["default_ipv4"] = defaultRoute(ans.Text("route4"), interfaces, "ipv4")
+	facts["default_ipv6"] = defaultRoute(ans.Text("route6"), interfaces, "ipv6")
 }
 
 // word is what follows a keyword.

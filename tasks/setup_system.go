@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 // distribution is what Ansible calls a system, by the ID of its os-release.
@@ -25,7 +27,7 @@ var (
 
 // distributionFacts reads os-release, and what Ansible reads beside it: /etc/debian_version and /etc/redhat-release have
 // the minor version that os-release lacks.
-func distributionFacts(ans answer, facts map[string]any) {
+func distributionFacts(ans script.Answer, facts map[string]any) {
 	values := map[string]string{}
 	for _, line := range ans["os"] {
 		if name, value, ok := strings.Cut(line, "="); ok && !strings.HasPrefix(name, "#") {
@@ -33,8 +35,8 @@ func distributionFacts(ans answer, facts map[string]any) {
 		}
 	}
 	id := strings.ToLower(values["ID"])
-	if id == "" && ans.has("redhat") {
-		id = strings.ToLower(strings.Fields(ans.text("redhat") + " unknown")[0])
+	if id == "" && ans.Has("redhat") {
+		id = strings.ToLower(strings.Fields(ans.Text("redhat") + " unknown")[0])
 	}
 	d, known := distributions[id]
 	if !known {
@@ -48,16 +50,16 @@ func distributionFacts(ans answer, facts map[string]any) {
 	switch id {
 	case "debian", "raspbian":
 		// testing and unstable have a name there, with a slash.
-		if v := ans.text("debian"); v != "" && !strings.Contains(v, "/") {
+		if v := ans.Text("debian"); v != "" && !strings.Contains(v, "/") {
 			version = v
 		}
 	case "centos":
-		if m := releaseNumber.FindStringSubmatch(ans.text("redhat")); m != nil {
+		if m := releaseNumber.FindStringSubmatch(ans.Text("redhat")); m != nil {
 			version = m[1]
 		}
 	}
 	if release == "" {
-		for _, text := range []string{values["VERSION"], ans.text("redhat")} {
+		for _, text := range []string{values["VERSION"], ans.Text("redhat")} {
 			if m := inParentheses.FindStringSubmatch(text); m != nil && release == "" {
 				release = m[1]
 			}
@@ -74,7 +76,7 @@ func distributionFacts(ans answer, facts map[string]any) {
 	facts["distribution_version"], facts["distribution_major_version"], facts["distribution_release"] = version, major, release
 	if len(values) > 0 {
 		facts["distribution_file_path"], facts["distribution_file_variety"], facts["distribution_file_parsed"] = "/etc/os-release", d.name, true
-		if d.family == "RedHat" && ans.has("redhat") {
+		if d.family == "RedHat" && ans.Has("redhat") {
 			// Ansible finds this one first.
 			facts["distribution_file_path"], facts["distribution_file_variety"] = "/etc/redhat-release", "RedHat"
 		}
@@ -89,7 +91,7 @@ func unquoteRelease(value string) string {
 	return strings.NewReplacer(`\"`, `"`, `\$`, `$`, "\\`", "`", `\\`, `\`).Replace(value)
 }
 
-func familyLike(like string, ans answer) string {
+func familyLike(like string, ans script.Answer) string {
 	for _, word := range strings.Fields(strings.ToLower(like)) {
 		switch word {
 		case "debian", "ubuntu":
@@ -101,37 +103,37 @@ func familyLike(like string, ans answer) string {
 		}
 	}
 	switch {
-	case ans.has("redhat"):
+	case ans.Has("redhat"):
 		return "RedHat"
-	case ans.has("debian"):
+	case ans.Has("debian"):
 		return "Debian"
 	}
 	return "NA"
 }
 
-func systemFacts(ans answer, facts map[string]any) {
+func systemFacts(ans script.Answer, facts map[string]any) {
 	distributionFacts(ans, facts)
-	node := ans.text("uname_n")
-	facts["system"], facts["kernel"], facts["kernel_version"] = ans.text("uname_s"), ans.text("uname_r"), ans.text("uname_v")
-	facts["architecture"], facts["machine"], facts["nodename"] = ans.text("uname_m"), ans.text("uname_m"), node
-	facts["userspace_architecture"] = ans.text("uname_m")
+	node := ans.Text("uname_n")
+	facts["system"], facts["kernel"], facts["kernel_version"] = ans.Text("uname_s"), ans.Text("uname_r"), ans.Text("uname_v")
+	facts["architecture"], facts["machine"], facts["nodename"] = ans.Text("uname_m"), ans.Text("uname_m"), node
+	facts["userspace_architecture"] = ans.Text("uname_m")
 	facts["hostname"], _, _ = strings.Cut(node, ".")
-	fqdn := ans.text("fqdn")
+	fqdn := ans.Text("fqdn")
 	if fqdn == "" || strings.HasPrefix(fqdn, "localhost") {
 		fqdn = node
 	}
 	facts["fqdn"] = fqdn
 	_, facts["domain"], _ = strings.Cut(fqdn, ".")
 	facts["service_mgr"] = "service"
-	if init := ans.text("init"); init == "systemd" || strings.HasPrefix(init, "openrc") {
+	if init := ans.Text("init"); init == "systemd" || strings.HasPrefix(init, "openrc") {
 		facts["service_mgr"] = init
 	}
 	facts["pkg_mgr"] = packageManager(ans["package"], facts["os_family"])
-	facts["machine_id"] = ans.text("machine_id")
+	facts["machine_id"] = ans.Text("machine_id")
 	facts["selinux"] = selinuxFact(ans)
 	facts["selinux_python_present"] = false
 	command := map[string]any{}
-	for _, word := range strings.Fields(ans.text("cmdline")) {
+	for _, word := range strings.Fields(ans.Text("cmdline")) {
 		if name, value, ok := strings.Cut(word, "="); ok {
 			command[name] = value
 		} else {
@@ -175,28 +177,28 @@ func packageManager(there []string, family any) string {
 	return "unknown"
 }
 
-func selinuxFact(ans answer) map[string]any {
+func selinuxFact(ans script.Answer) map[string]any {
 	config := map[string]string{}
 	for _, line := range ans["selinux_config"] {
 		if name, value, ok := strings.Cut(line, "="); ok {
 			config[name] = strings.TrimSpace(value)
 		}
 	}
-	if !ans.has("selinux") {
+	if !ans.Has("selinux") {
 		return map[string]any{"status": "disabled"}
 	}
 	fact := map[string]any{"status": "enabled", "mode": "permissive", "config_mode": config["SELINUX"], "type": config["SELINUXTYPE"]}
-	if ans.text("selinux") == "1" {
+	if ans.Text("selinux") == "1" {
 		fact["mode"] = "enforcing"
 	}
-	if v := ans.number("policyvers"); v > 0 {
+	if v := ans.Number("policyvers"); v > 0 {
 		fact["policyvers"] = int(v)
 	}
 	return fact
 }
 
-func dateFacts(ans answer, facts map[string]any) {
-	f := strings.Fields(ans.text("date"))
+func dateFacts(ans script.Answer, facts map[string]any) {
+	f := strings.Fields(ans.Text("date"))
 	if len(f) < 13 {
 		return
 	}
@@ -208,7 +210,7 @@ func dateFacts(ans answer, facts map[string]any) {
 	facts["date_time"] = map[string]any{
 		"epoch": f[0], "epoch_int": f[0], "year": f[1], "month": f[2], "day": f[3], "hour": f[4], "minute": f[5], "second": f[6],
 		"tz_offset": f[7], "tz": f[8], "tz_dst": f[8], "weekday": f[9], "weekday_number": weekday, "weeknumber": f[12],
-		"date": f[1] + "-" + f[2] + "-" + f[3], "time": f[4] + ":" + f[5] + ":" + f[6], "iso8601": ans.text("utc"),
-		"iso8601_micro": strings.TrimSuffix(ans.text("utc"), "Z") + ".000000Z", "iso8601_basic": compact + "000000", "iso8601_basic_short": compact,
+		"date": f[1] + "-" + f[2] + "-" + f[3], "time": f[4] + ":" + f[5] + ":" + f[6], "iso8601": ans.Text("utc"),
+		"iso8601_micro": strings.TrimSuffix(ans.Text("utc"), "Z") + ".000000Z", "iso8601_basic": compact + "000000", "iso8601_basic_short": compact,
 	}
 }

@@ -3,6 +3,8 @@ package tasks
 import (
 	"encoding/base64"
 	"fmt"
+
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type slurpArgs struct {
@@ -26,7 +28,7 @@ type slurp struct {
 }
 
 func (a *slurp) Probe() string {
-	return preamble + look + "p=" + shellPath(a.Src) + fmt.Sprintf(`
+	return script.Preamble + script.Look + "p=" + string(script.Path(a.Src)) + fmt.Sprintf(`
 look file "$p" -L
 [ -f "$p" ] || exit 0
 [ -r "$p" ] || die "$p may not be read by this user: does the task need become?"
@@ -39,18 +41,18 @@ func (a *slurp) Plan(found Found) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	file, err := ans.file("file")
+	file, err := ans.File("file")
 	switch {
 	case err != nil:
 		return Plan{}, err
-	case !file.exists():
+	case !file.Exists():
 		return notYet(a.asking, a.Src+" does not exist", "")
 	case file.Kind != "file":
 		return Plan{}, &Failure{Msg: fmt.Sprintf("%s is %s and cannot be read", a.Src, describeKind(file.Kind))}
-	case !ans.has("content"):
+	case !ans.Has("content"):
 		return Plan{}, &Failure{Msg: fmt.Sprintf("%s has %d bytes, and up to %d are read", a.Src, file.Size, editLimit)}
 	}
-	content, err := ans.decoded("content")
+	content, err := ans.Decoded("content")
 	if err != nil {
 		return Plan{}, err
 	}

@@ -5,6 +5,8 @@ import (
 	"path"
 	"strconv"
 	"strings"
+
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type statArgs struct {
@@ -43,8 +45,8 @@ func (a *statAction) Probe() string {
 		flag = "-L"
 	}
 	var b strings.Builder
-	b.WriteString(preamble + encode)
-	fmt.Fprintf(&b, "p=%s\n", shellPath(a.Path))
+	b.WriteString(script.Preamble + script.Encode)
+	fmt.Fprintf(&b, "p=%s\n", string(script.Path(a.Path)))
 	fmt.Fprintf(&b, `if [ ! -L "$p" ] && [ ! -e "$p" ]; then echo absent; exit 0; fi
 set -- %s
 [ -e "$p" ] || set --
@@ -69,12 +71,12 @@ func (a *statAction) Plan(found Found) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	if ans.has("absent") {
+	if ans.Has("absent") {
 		return Plan{Values: map[string]any{"stat": map[string]any{"exists": false}}}, nil
 	}
-	f := strings.Fields(ans.text("stat"))
+	f := strings.Fields(ans.Text("stat"))
 	if len(f) != 12 {
-		return Plan{}, &Failure{Msg: fmt.Sprintf("stat of %s printed %q, which is not what was asked for", a.Path, ans.text("stat"))}
+		return Plan{}, &Failure{Msg: fmt.Sprintf("stat of %s printed %q, which is not what was asked for", a.Path, ans.Text("stat"))}
 	}
 	raw, err := strconv.ParseInt(f[0], 16, 64)
 	if err != nil {
@@ -86,7 +88,7 @@ func (a *statAction) Plan(found Found) (Plan, error) {
 		"uid": whole(1), "gid": whole(2), "size": whole(5), "inode": whole(6), "dev": whole(7), "nlink": whole(8),
 		"atime": float64(whole(9)), "mtime": float64(whole(10)), "ctime": float64(whole(11)),
 		"isuid": raw&0o4000 != 0, "isgid": raw&0o2000 != 0,
-		"readable": ans.has("mayr"), "writeable": ans.has("mayw"), "executable": ans.has("mayx"),
+		"readable": ans.Has("mayr"), "writeable": ans.Has("mayw"), "executable": ans.Has("mayx"),
 	}
 	if f[3] != "UNKNOWN" {
 		s["pw_name"] = f[3]
@@ -101,11 +103,11 @@ func (a *statAction) Plan(found Found) (Plan, error) {
 		s[name] = raw>>i&1 != 0
 	}
 	if s["islnk"] == true {
-		target, err := ans.decoded("target")
+		target, err := ans.Decoded("target")
 		if err != nil {
 			return Plan{}, err
 		}
-		source, err := ans.decoded("source")
+		source, err := ans.Decoded("source")
 		if err != nil {
 			return Plan{}, err
 		}
@@ -114,11 +116,11 @@ func (a *statAction) Plan(found Found) (Plan, error) {
 			s["lnk_source"] = path.Join(path.Dir(a.Path), string(target))
 		}
 	}
-	if sum, _, _ := strings.Cut(ans.text("sum"), " "); sum != "" {
+	if sum, _, _ := strings.Cut(ans.Text("sum"), " "); sum != "" {
 		s["checksum"] = sum
 	}
-	if ans.has("mime") {
-		s["mimetype"], s["mime_type"], s["charset"] = ans.text("mime"), ans.text("mime"), ans.text("charset")
+	if ans.Has("mime") {
+		s["mimetype"], s["mime_type"], s["charset"] = ans.Text("mime"), ans.Text("mime"), ans.Text("charset")
 	}
 	return Plan{Values: map[string]any{"stat": s}}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type sysctlArgs struct {
@@ -82,8 +83,8 @@ func (a *sysctlAction) procPath() string {
 }
 
 func (a *sysctlAction) Probe() string {
-	return preamble + "k=" + remote.Quote(a.procPath()) + "\nif [ -e \"$k\" ]; then echo known yes; fi\nif [ -r \"$k\" ]; then echo \"live $(tr -s '[:space:]' ' ' < \"$k\")\"; fi\n" +
-		strings.TrimPrefix(a.file.Probe(), preamble)
+	return script.Preamble + "k=" + remote.Quote(a.procPath()) + "\nif [ -e \"$k\" ]; then echo known yes; fi\nif [ -r \"$k\" ]; then echo \"live $(tr -s '[:space:]' ' ' < \"$k\")\"; fi\n" +
+		strings.TrimPrefix(a.file.Probe(), script.Preamble)
 }
 
 // rewrite sets the value where the file last has it and drops what it says of it elsewhere.
@@ -134,18 +135,18 @@ func (a *sysctlAction) Plan(found Found) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	if a.State == "absent" && ans.text("file") == "absent" {
+	if a.State == "absent" && ans.Text("file") == "absent" {
 		return Plan{Values: map[string]any{"name": a.Name}}, nil
 	}
 	plan, err := a.file.Plan(found)
 	if err != nil {
 		return Plan{}, err
 	}
-	live := strings.TrimSpace(ans.text("live"))
+	live := strings.TrimSpace(ans.Text("live"))
 	plan.Values["name"], plan.Values["value"], plan.Values["live"] = a.Name, a.wanted(), live
-	reload := "if have sysctl; then sysctl -p " + shellPath(a.SysctlFile) + " >/dev/null; fi"
+	reload := "if have sysctl; then sysctl -p " + string(script.Path(a.SysctlFile)) + " >/dev/null; fi"
 	if a.IgnoreErrors {
-		reload = "if have sysctl; then sysctl -e -p " + shellPath(a.SysctlFile) + " >/dev/null 2>&1 || :; fi"
+		reload = "if have sysctl; then sysctl -e -p " + string(script.Path(a.SysctlFile)) + " >/dev/null 2>&1 || :; fi"
 	}
 	if plan.Change && a.Reload {
 		plan.Script += reload + " || die \"the file was written, but the kernel did not take all of it: a wrong name or value, or a container that may not set it (ignoreerrors goes on)\"\n"
@@ -153,7 +154,7 @@ func (a *sysctlAction) Plan(found Found) (Plan, error) {
 	if !a.SysctlSet || a.State != "present" || live == a.wanted() {
 		return plan, nil
 	}
-	if !ans.has("known") {
+	if !ans.Has("known") {
 		if a.IgnoreErrors {
 			return plan, nil
 		}
@@ -163,7 +164,7 @@ func (a *sysctlAction) Plan(found Found) (Plan, error) {
 	plan.Event = a.IgnoreErrors
 	if !plan.Change {
 		plan.Msg = fmt.Sprintf("set %s in the kernel from %s to %s", a.Name, live, a.wanted())
-		plan.Script = preamble
+		plan.Script = script.Preamble
 	}
 	plan.Change = true
 	plan.Diff = append(plan.Diff, Diff{BeforeHeader: a.Name + " (kernel)", AfterHeader: a.Name + " (kernel)", Before: live + "\n", After: a.wanted() + "\n"})

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type systemdArgs struct {
@@ -106,7 +107,7 @@ const (
 // Probe asks for the unit's properties, and whether any unit file has changed since it was read.
 func (a *systemdAction) Probe() string {
 	var b strings.Builder
-	b.WriteString(preamble)
+	b.WriteString(script.Preamble)
 	if a.Scope == "user" {
 		b.WriteString(systemdUser)
 	}
@@ -133,7 +134,7 @@ type unit struct {
 	active, stopping, transient bool // transient: a service that does its work and ends
 }
 
-func readUnit(ans answer) unit {
+func readUnit(ans script.Answer) unit {
 	u := unit{properties: map[string]string{}}
 	for _, line := range ans["show"] {
 		if name, value, ok := strings.Cut(line, "="); ok {
@@ -141,7 +142,7 @@ func readUnit(ans answer) unit {
 		}
 	}
 	p := u.properties
-	status, word, _ := strings.Cut(ans.text("enabled"), " ")
+	status, word, _ := strings.Cut(ans.Text("enabled"), " ")
 	u.masked = p["LoadState"] == "masked" || word == "masked" || word == "masked-runtime"
 	// Ansible's reading: what is-enabled accepts is enabled, but for these two.
 	u.enabled = status == "0" && word != "indirect" && word != "alias"
@@ -158,22 +159,22 @@ func (a *systemdAction) Plan(found Found) (Plan, error) {
 		return Plan{}, err
 	}
 	plan := Plan{Values: map[string]any{}}
-	var script strings.Builder
-	script.WriteString(preamble)
+	var text strings.Builder
+	text.WriteString(script.Preamble)
 	if a.Scope == "user" {
-		script.WriteString(systemdUser)
+		text.WriteString(systemdUser)
 	}
 	if a.DaemonReexec {
-		script.WriteString(a.control() + " daemon-reexec || exit 1\n")
+		text.WriteString(a.control() + " daemon-reexec || exit 1\n")
 		plan.Change, plan.Event, plan.Msg = true, true, "start systemd over"
 	}
-	reload := a.DaemonReload && ans.has("stale")
+	reload := a.DaemonReload && ans.Has("stale")
 	if a.Name == "" {
 		if reload {
 			plan.Change, plan.Msg = true, "have systemd read its unit files again"
-			script.WriteString(a.control() + " daemon-reload || exit 1\n")
+			text.WriteString(a.control() + " daemon-reload || exit 1\n")
 		}
-		plan.Script = script.String()
+		plan.Script = text.String()
 		return plan, nil
 	}
 	u := readUnit(ans)
@@ -211,7 +212,7 @@ func (a *systemdAction) Plan(found Found) (Plan, error) {
 		plan.Msg = fmt.Sprintf("unit %s: %s", a.Name, strings.Join(words, ", "))
 		plan.Diff = []Diff{attributeDiff("unit "+a.Name, changes)}
 	}
-	plan.Script = script.String() + strings.Join(files, "") + strings.Join(state, "")
+	plan.Script = text.String() + strings.Join(files, "") + strings.Join(state, "")
 	return plan, nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 // tableCase is one file of testdata/<module>: arguments, what a host answered, and what is to be done. Only the keys
@@ -114,7 +115,7 @@ func (c *tableCase) run(t *testing.T, module string) {
 	if want.Stdin != nil && string(plan.Stdin) != *want.Stdin {
 		t.Errorf("stdin %q, want %q", plan.Stdin, *want.Stdin)
 	}
-	rest := strings.TrimPrefix(plan.Script, preamble)
+	rest := strings.TrimPrefix(plan.Script, script.Preamble)
 	for _, piece := range want.Script {
 		_, after, ok := strings.Cut(rest, piece)
 		if !ok {

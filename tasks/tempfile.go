@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type tempfileArgs struct {
@@ -50,12 +51,12 @@ func (a *tempfile) Plan(Found) (Plan, error) {
 	}
 	where := `"${TMPDIR:-/tmp}"`
 	if a.Path != "" {
-		where = shellPath(trimSlashes(a.Path))
+		where = string(script.Path(trimSlashes(a.Path)))
 	}
 	// Not every mktemp takes a suffix behind the X: the name is completed by a rename that replaces nothing.
-	script := preamble + "umask 077\nd=" + where + "\nwhile :; do\n\tt=$(mktemp " + flag + "-- \"$d/\"" + remote.Quote(a.Prefix) + "XXXXXXXX) || exit 1\n\tn=$t" +
+	text := script.Preamble + "umask 077\nd=" + where + "\nwhile :; do\n\tt=$(mktemp " + flag + "-- \"$d/\"" + remote.Quote(a.Prefix) + "XXXXXXXX) || exit 1\n\tn=$t" +
 		remote.Quote(a.Suffix) + "\n\tif [ \"$n\" = \"$t\" ]; then break; fi\n\tif [ ! -e \"$n\" ]; then mv -- \"$t\" \"$n\" || exit 1; break; fi\n\trm -rf -- \"$t\"\ndone\nprintf %s \"$n\"\n"
-	return Plan{Change: true, Event: true, Msg: "make a temporary " + a.State, Script: script}, nil
+	return Plan{Change: true, Event: true, Msg: "make a temporary " + a.State, Script: text}, nil
 }
 
 func (a *tempfile) Apply(ctx context.Context, h Host, p Plan) (Result, error) {

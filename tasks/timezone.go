@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type timezoneArgs struct {
@@ -35,7 +36,7 @@ type timezoneAction struct {
 }
 
 func (a *timezoneAction) Probe() string {
-	return preamble + "z=" + remote.Quote(a.Name) + `
+	return script.Preamble + "z=" + remote.Quote(a.Name) + `
 echo "zone $(readlink /etc/localtime 2>/dev/null)"
 if [ -f "/usr/share/zoneinfo/$z" ]; then echo known yes; fi
 if [ -f /etc/timezone ]; then echo "text $(head -n 1 /etc/timezone)"; elif [ -e /etc/debian_version ]; then echo "text "; fi
@@ -49,28 +50,28 @@ func (a *timezoneAction) Plan(found Found) (Plan, error) {
 		return Plan{}, err
 	}
 	values := map[string]any{"name": a.Name}
-	_, zone, _ := strings.Cut(ans.text("zone"), "zoneinfo/")
-	right := zone == a.Name && (!ans.has("text") || ans.text("text") == a.Name)
+	_, zone, _ := strings.Cut(ans.Text("zone"), "zoneinfo/")
+	right := zone == a.Name && (!ans.Has("text") || ans.Text("text") == a.Name)
 	switch {
 	case right:
 		return Plan{Values: values}, nil
-	case !ans.has("known"):
+	case !ans.Has("known"):
 		return notYet(a.asking, fmt.Sprintf("the host has no time zone %s", a.Name), "is it spelled as in /usr/share/zoneinfo, and the package tzdata installed?")
 	}
 	if zone == "" {
 		zone = "unknown"
 	}
-	script := preamble + "z=" + remote.Quote(a.Name) + `
+	text := script.Preamble + "z=" + remote.Quote(a.Name) + `
 t=/etc/.localtime.$$
 trap 'rm -f -- "$t" "$t.text"' EXIT
 ln -s "../usr/share/zoneinfo/$z" "$t" || exit 1
 `
-	if ans.has("text") {
-		script += "printf '%s\\n' \"$z\" > \"$t.text\" && chmod 0644 \"$t.text\" && mv -f -- \"$t.text\" /etc/timezone || exit 1\n"
+	if ans.Has("text") {
+		text += "printf '%s\\n' \"$z\" > \"$t.text\" && chmod 0644 \"$t.text\" && mv -f -- \"$t.text\" /etc/timezone || exit 1\n"
 	}
-	script += "mv -f -- \"$t\" /etc/localtime || exit 1\nif [ -e /sys/fs/selinux/enforce ] && have restorecon; then restorecon /etc/localtime /etc/timezone 2>/dev/null; fi\nsync\n"
+	text += "mv -f -- \"$t\" /etc/localtime || exit 1\nif [ -e /sys/fs/selinux/enforce ] && have restorecon; then restorecon /etc/localtime /etc/timezone 2>/dev/null; fi\nsync\n"
 	return Plan{
-		Change: true, Msg: fmt.Sprintf("change the time zone from %s to %s", zone, a.Name), Values: values, Script: script,
+		Change: true, Msg: fmt.Sprintf("change the time zone from %s to %s", zone, a.Name), Values: values, Script: text,
 		Diff: []Diff{{BeforeHeader: "time zone", AfterHeader: "time zone", Before: zone + "\n", After: a.Name + "\n"}},
 	}, nil
 }

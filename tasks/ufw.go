@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type ufwArgs struct {
@@ -98,7 +100,7 @@ func (u *ufw) rule() []string {
 
 // Probe asks for the status, and has ufw try the rule without making it: a rule that is there is skipped.
 func (u *ufw) Probe() string {
-	script := preamble + `if ! have ufw; then echo absent yes; exit 0; fi
+	text := script.Preamble + `if ! have ufw; then echo absent yes; exit 0; fi
 said=$(ufw status 2>&1) || die "ufw does not answer (does the task need become: true?): $said"
 printf '%s\n' "$said" | sed -n 's/^Status: /status /p'
 sed -n 's/^DEFAULT_\([A-Z]*\)_POLICY=/policy \1 /p' /etc/default/ufw 2>/dev/null | tr -d '"'
@@ -110,13 +112,13 @@ sed -n 's/^LOGLEVEL=/logging /p' /etc/ufw/ufw.conf 2>/dev/null
 			file, only = "/etc/ufw/user6.rules", "grep ::"
 		}
 		// Trying to delete what is not there says nothing: the rules that would be left are compared with those there are.
-		script += "tuples() { grep '^### tuple' | sed 's/ comment=.*//' | " + only + "; }\n" +
-			"left=$(ufw --dry-run " + quoteAll(u.rule()) + " 2>&1) || { printf '%s\\n' \"$left\" | sed -n 's/^ERROR/refused &/p'; exit 0; }\n" +
+		text += "tuples() { grep '^### tuple' | sed 's/ comment=.*//' | " + only + "; }\n" +
+			"left=$(ufw --dry-run " + script.Words(u.rule()) + " 2>&1) || { printf '%s\\n' \"$left\" | sed -n 's/^ERROR/refused &/p'; exit 0; }\n" +
 			"if [ \"$(printf '%s\\n' \"$left\" | tuples)\" = \"$(tuples < " + file + ")\" ]; then echo missing yes; fi\n"
 	} else if u.Rule != "" {
-		script += "ufw --dry-run " + quoteAll(u.rule()) + " 2>&1 | sed -n -e 's/^Skipping/skipping &/p' -e 's/^ERROR/refused &/p'\n"
+		text += "ufw --dry-run " + script.Words(u.rule()) + " 2>&1 | sed -n -e 's/^Skipping/skipping &/p' -e 's/^ERROR/refused &/p'\n"
 	}
-	return script + "exit 0\n"
+	return text + "exit 0\n"
 }
 
 func (u *ufw) Plan(found Found) (Plan, error) {
@@ -124,16 +126,16 @@ func (u *ufw) Plan(found Found) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	if ans.has("absent") {
+	if ans.Has("absent") {
 		return notYet(u.asking, "ufw is not installed on this host", "leave the task out where it is not, or install it first")
 	}
-	if said := ans.text("refused"); said != "" {
+	if said := ans.Text("refused"); said != "" {
 		return Plan{}, &Failure{Msg: "ufw refuses the rule: " + said, Hint: "ranges and lists of ports need proto; see ufw(8) for the rest"}
 	}
 	var commands [][]string
 	event := false
-	active := ans.text("status") == "active"
-	if u.Logging != "" && !u.logs(ans.text("logging")) {
+	active := ans.Text("status") == "active"
+	if u.Logging != "" && !u.logs(ans.Text("logging")) {
 		commands = append(commands, []string{"logging", u.Logging})
 	}
 	direction, chain := "incoming", "INPUT"
@@ -147,7 +149,7 @@ func (u *ufw) Plan(found Found) (Plan, error) {
 	if u.Default != "" && !slices.Contains(ans["policy"], chain+" "+policy) {
 		commands = append(commands, []string{"default", u.Default, direction})
 	}
-	if u.Rule != "" && !ans.has("skipping") && !ans.has("missing") {
+	if u.Rule != "" && !ans.Has("skipping") && !ans.Has("missing") {
 		commands = append(commands, u.rule())
 	}
 	switch {
@@ -163,13 +165,13 @@ func (u *ufw) Plan(found Found) (Plan, error) {
 	if len(commands) == 0 {
 		return Plan{Msg: "ufw is as wanted", Values: map[string]any{"commands": []any{}}}, nil
 	}
-	script, shown := preamble, []any{}
+	text, shown := script.Preamble, []any{}
 	for _, words := range commands {
-		line := "ufw " + quoteAll(words)
+		line := "ufw " + script.Words(words)
 		shown = append(shown, line)
-		script += "said=$(" + line + " 2>&1) || die \"ufw refused: $said\"\n"
+		text += "said=$(" + line + " 2>&1) || die \"ufw refused: $said\"\n"
 	}
-	return Plan{Change: true, Event: event, Msg: fmt.Sprint("run ", strings.Join(textsOf(shown), "; ")), Script: script, Values: map[string]any{"commands": shown}}, nil
+	return Plan{Change: true, Event: event, Msg: fmt.Sprint("run ", strings.Join(textsOf(shown), "; ")), Script: text, Values: map[string]any{"commands": shown}}, nil
 }
 
 // logs compares with the level that ufw keeps: on stands for low.

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type unarchiveArgs struct {
@@ -102,13 +103,13 @@ done | sha256sum | cut -c1-64; }
 // Probe tells what the marker remembers, and whether what was unpacked is still so.
 func (u *unarchive) Probe() string {
 	var b strings.Builder
-	b.WriteString(preamble + look + measure)
+	b.WriteString(script.Preamble + script.Look + measure)
 	if u.Creates != "" {
-		b.WriteString(strings.TrimPrefix(conditions{Creates: u.Creates}.probe(), preamble))
+		b.WriteString(strings.TrimPrefix(conditions{Creates: u.Creates}.probe(), script.Preamble))
 	}
-	fmt.Fprintf(&b, "d=%s\nm=%s\nlook dest \"$d\" -L\n", shellPath(trimSlashes(u.Dest)), u.marker())
+	fmt.Fprintf(&b, "d=%s\nm=%s\nlook dest \"$d\" -L\n", string(script.Path(trimSlashes(u.Dest))), u.marker())
 	if u.RemoteSrc {
-		fmt.Fprintf(&b, "s=%s\nif [ -f \"$s\" ]; then echo \"archive $(sha256sum < \"$s\" | cut -c1-64)\"; fi\n", shellPath(u.Src))
+		fmt.Fprintf(&b, "s=%s\nif [ -f \"$s\" ]; then echo \"archive $(sha256sum < \"$s\" | cut -c1-64)\"; fi\n", string(script.Path(u.Src)))
 	}
 	b.WriteString(`if [ -r "$d/$m" ]; then
 	echo "unpacked $(sed -n 1p "$d/$m")"
@@ -141,19 +142,19 @@ func (u *unarchive) Plan(found Found) (Plan, error) {
 	if why := (conditions{Creates: u.Creates}).skip(ans); why != "" {
 		return Plan{Msg: "not unpacked, since " + u.Creates + " exists", Values: values}, nil
 	}
-	dest, err := ans.file("dest")
+	dest, err := ans.File("dest")
 	if err != nil {
 		return Plan{}, err
 	}
 	sum := u.sum
 	if u.RemoteSrc {
-		if sum = ans.text("archive"); sum == "" {
+		if sum = ans.Text("archive"); sum == "" {
 			return notYet(u.asking, "the archive "+u.Src+" is not on the host", "remote_src: true means that it is there, not on the machine that polarbook runs on")
 		}
 	}
 	values["sha256"] = sum
 	switch {
-	case !dest.exists():
+	case !dest.Exists():
 		return notYet(u.asking, fmt.Sprintf("the directory %s does not exist", u.Dest), "create it with the file module first (state: directory)")
 	case dest.Kind != "directory":
 		return Plan{}, &Failure{Msg: fmt.Sprintf("%s is %s, and dest must be a directory", u.Dest, describeKind(dest.Kind))}
@@ -165,16 +166,16 @@ func (u *unarchive) Plan(found Found) (Plan, error) {
 		}
 		values["files"] = files
 	}
-	if ans.text("unpacked") == sum && (ans.has("whole") || u.KeepNewer) && !ans.has("strangers") {
+	if ans.Text("unpacked") == sum && (ans.Has("whole") || u.KeepNewer) && !ans.Has("strangers") {
 		return Plan{Values: values}, nil
 	}
 	msg := fmt.Sprintf("unpack %s in %s", u.Src, u.Dest)
-	if ans.text("unpacked") == sum {
+	if ans.Text("unpacked") == sum {
 		msg += " again: what was unpacked has changed"
 	}
-	archive := shellPath(u.Src)
+	archive := string(script.Path(u.Src))
 	if !u.RemoteSrc {
-		archive = shellPath(u.sent())
+		archive = string(script.Path(u.sent()))
 	}
 	// creates says when the work is done; when unpacking does not make it so, that is said, not unpacked for ever.
 	return Plan{Change: true, Msg: msg, Values: values, Script: u.unpack(archive, sum)}, nil
@@ -250,10 +251,10 @@ func (u *unarchive) unpack(archive, sum string) string {
 	if u.KeepNewer {
 		words = append(words, "--keep-newer-files")
 	}
-	options, include := strings.Join(words, " "), quoteAll(u.Include)
+	options, include := strings.Join(words, " "), script.Words(u.Include)
 	var b strings.Builder
-	b.WriteString(preamble + inside + measure)
-	fmt.Fprintf(&b, "s=%s\ndest=%s\nmark=%s\n", archive, shellPath(trimSlashes(u.Dest)), u.marker())
+	b.WriteString(script.Preamble + script.Inside + measure)
+	fmt.Fprintf(&b, "s=%s\ndest=%s\nmark=%s\n", archive, string(script.Path(trimSlashes(u.Dest))), u.marker())
 	b.WriteString("have tar || die 'tar is not installed on this host'\nWORK=$(mktemp -d) || exit 1\nm=$WORK/m sent= t= stage= back=\n")
 	b.WriteString("trap 'rm -rf -- \"$WORK\"; [ -z \"$back\" ] || to 6; [ -z \"$sent\" ] || rm -f -- \"./$sent\"; [ -z \"$t\" ] || rm -f -- \"./$t\"; [ -z \"$stage\" ] || { to 4; rm -rf -- \"./$stage\"; }' EXIT\ntrap 'exit 1' HUP INT TERM\n")
 	fmt.Fprintf(&b, `case $dest in /*) ;; *) dest=$(pwd)/$dest ;; esac
@@ -343,7 +344,7 @@ mv -f -T -- "./$t" "./$mark" && t= && sync
 
 // mergeUnpacked brings what was unpacked aside to its place, level by level: a directory that is new is renamed as a whole,
 // and in one that is there already each of its files. 5 is the directory aside, 4 the one that it belongs to.
-var mergeUnpacked = withoutComments(`level() {
+var mergeUnpacked = remote.Compact(`level() {
 	set --
 	for f in ./* ./.[!.]* ./..?*; do
 		f=${f#./}
@@ -418,7 +419,7 @@ func (u *unarchive) Apply(ctx context.Context, h Host, p Plan) (Result, error) {
 		if err != nil {
 			return Result{}, err
 		}
-		if ans, err := readAnswer(Found{Result: r}); err != nil || !ans.has("creates") {
+		if ans, err := readAnswer(Found{Result: r}); err != nil || !ans.Has("creates") {
 			return Result{}, errors.Join(err, &Failure{Msg: fmt.Sprintf("%s was unpacked in %s, but %s, which it was to create, is not there", u.Src, u.Dest, u.Creates), Hint: "correct creates, or the archive"})
 		}
 	}

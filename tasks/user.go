@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type userArgs struct {
@@ -89,7 +90,7 @@ type userAction struct {
 // shell, so the hash is on no command line.
 func (a *userAction) Probe() string {
 	var b strings.Builder
-	b.WriteString(preamble + accountLookup)
+	b.WriteString(script.Preamble + accountLookup)
 	fmt.Fprintf(&b, "u=%s\nwanted=%s\n", remote.Quote(a.Name), remote.Quote(a.Password))
 	if a.Group != "" {
 		fmt.Fprintf(&b, "line=$(entry group %s) && echo \"wanted_group $line\"\n", remote.Quote(a.Group))
@@ -124,7 +125,7 @@ func (a *userAction) Plan(found Found) (Plan, error) {
 		return Plan{}, err
 	}
 	values := map[string]any{"name": a.Name, "state": a.State}
-	line := strings.Split(ans.text("passwd"), ":")
+	line := strings.Split(ans.Text("passwd"), ":")
 	exists := len(line) >= 7
 	if a.State == "absent" {
 		if !exists {
@@ -138,10 +139,10 @@ func (a *userAction) Plan(found Found) (Plan, error) {
 			command += " -f"
 		}
 		values["remove"], values["force"] = a.Remove, a.Force
-		return Plan{Change: true, Msg: "remove the account " + a.Name, Values: values, Script: preamble + command + " " + remote.Quote(a.Name) + "\n"}, nil
+		return Plan{Change: true, Msg: "remove the account " + a.Name, Values: values, Script: script.Preamble + command + " " + remote.Quote(a.Name) + "\n"}, nil
 	}
 	values["append"], values["create_home"], values["move_home"], values["system"] = a.Append, a.CreateHome, a.MoveHome, a.System
-	if a.Group != "" && !ans.has("wanted_group") {
+	if a.Group != "" && !ans.Has("wanted_group") {
 		return notYet(a.asking, fmt.Sprintf("the group %s, which %s is to be in, does not exist", a.Group, a.Name), "create it with the group module first")
 	}
 	if !exists {
@@ -149,13 +150,13 @@ func (a *userAction) Plan(found Found) (Plan, error) {
 	}
 	uid, _ := strconv.Atoi(line[2])
 	gid, _ := strconv.Atoi(line[3])
-	others := slices.DeleteFunc(strings.Fields(ans.text("groups")), func(g string) bool { return g == ans.text("primary") })
+	others := slices.DeleteFunc(strings.Fields(ans.Text("groups")), func(g string) bool { return g == ans.Text("primary") })
 	values["uid"], values["group"], values["comment"], values["home"], values["shell"] = uid, gid, line[4], line[5], line[6]
 	values["groups"] = strings.Join(others, ",")
 	return a.modify(ans, line, uid, gid, others, values)
 }
 
-func (a *userAction) create(ans answer, values map[string]any) Plan {
+func (a *userAction) create(ans script.Answer, values map[string]any) Plan {
 	words := []string{"useradd"}
 	option := func(flag, value string) { words = append(words, flag, value) }
 	if a.UID != nil {
@@ -168,7 +169,7 @@ func (a *userAction) create(ans answer, values map[string]any) Plan {
 	switch {
 	case a.Group != "":
 		option("-g", a.Group)
-	case ans.has("same_group"):
+	case ans.Has("same_group"):
 		// useradd refuses to make a group of the account's name when there is one.
 		words = append(words, "-N")
 	}
@@ -201,19 +202,19 @@ func (a *userAction) create(ans answer, values map[string]any) Plan {
 	} else {
 		words = append(words, "-M")
 	}
-	script := preamble + quoteAll(append(words, a.Name)) + " || exit 1\n"
+	text := script.Preamble + script.Words(append(words, a.Name)) + " || exit 1\n"
 	if a.CreateHome && a.Home != "" {
 		// useradd makes it by its path: that is for where only root can have that lead elsewhere.
-		script = preamble + strangers + "home=" + shellPath(a.Home) + "\nmake=-m\n[ -z \"$(strangers \"${home%/*}\")\" ] || make=-M\n" +
-			quoteAll(words) + " $make " + remote.Quote(a.Name) + " || exit 1\n" + a.makeHome(a.Home)
+		text = script.Preamble + script.Strangers + "home=" + string(script.Path(a.Home)) + "\nmake=-m\n[ -z \"$(strangers \"${home%/*}\")\" ] || make=-M\n" +
+			script.Words(words) + " $make " + remote.Quote(a.Name) + " || exit 1\n" + a.makeHome(a.Home)
 	}
 	if a.Password != "" {
-		script += a.setPassword()
+		text += a.setPassword()
 	}
 	if a.PasswordLock != nil && *a.PasswordLock {
-		script += "usermod -L " + remote.Quote(a.Name) + " || exit 1\n"
+		text += "usermod -L " + remote.Quote(a.Name) + " || exit 1\n"
 	}
-	return Plan{Change: true, Msg: "create the account " + a.Name, Values: values, Script: script + a.ages(a.ExpireMin, a.ExpireMax)}
+	return Plan{Change: true, Msg: "create the account " + a.Name, Values: values, Script: text + a.ages(a.ExpireMin, a.ExpireMax)}
 }
 
 // setPassword gives the hash to chpasswd's standard input; printf is a builtin, so it is on no command line.
@@ -232,7 +233,7 @@ func (a *userAction) ages(least, most *int) string {
 	if len(words) == 1 {
 		return ""
 	}
-	return quoteAll(append(words, a.Name)) + " || exit 1\n"
+	return script.Words(append(words, a.Name)) + " || exit 1\n"
 }
 
 func expiryDate(seconds float64) string {

@@ -7,10 +7,11 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 // modify compares an account that exists, field by field, with what is wanted. line is its line in passwd.
-func (a *userAction) modify(ans answer, line []string, uid, gid int, others []string, values map[string]any) (Plan, error) {
+func (a *userAction) modify(ans script.Answer, line []string, uid, gid int, others []string, values map[string]any) (Plan, error) {
 	var words []string
 	var changes []change
 	differ := func(what, from, to string, option ...string) {
@@ -24,8 +25,8 @@ func (a *userAction) modify(ans answer, line []string, uid, gid int, others []st
 		}
 	}
 	if a.Group != "" {
-		if wanted := strings.Split(ans.text("wanted_group"), ":"); len(wanted) < 3 || wanted[2] != line[3] {
-			differ("group", ans.text("primary"), a.Group, "-g", a.Group)
+		if wanted := strings.Split(ans.Text("wanted_group"), ":"); len(wanted) < 3 || wanted[2] != line[3] {
+			differ("group", ans.Text("primary"), a.Group, "-g", a.Group)
 		}
 	}
 	if a.Groups != nil {
@@ -46,29 +47,29 @@ func (a *userAction) modify(ans answer, line []string, uid, gid int, others []st
 	if a.Shell != "" && a.Shell != line[6] {
 		differ("shell", line[6], a.Shell, "-s", a.Shell)
 	}
-	script := preamble
-	if err := a.compareShadow(ans, differ, &script); err != nil {
+	text := script.Preamble
+	if err := a.compareShadow(ans, differ, &text); err != nil {
 		return Plan{}, err
 	}
 	if len(words) > 0 {
-		script = preamble + before + quoteAll(append(append([]string{"usermod"}, words...), a.Name)) + " || exit 1\n" + strings.TrimPrefix(script, preamble)
+		text = script.Preamble + before + script.Words(append(append([]string{"usermod"}, words...), a.Name)) + " || exit 1\n" + strings.TrimPrefix(text, script.Preamble)
 	}
-	if a.CreateHome && (!ans.has("home") || home != line[5]) && !slices.Contains(words, "-m") {
+	if a.CreateHome && (!ans.Has("home") || home != line[5]) && !slices.Contains(words, "-m") {
 		if home == line[5] {
 			changes = append(changes, change{"home", "absent", home})
 		}
-		script += a.makeHome(home)
+		text += a.makeHome(home)
 	}
 	if len(changes) == 0 {
 		return Plan{Values: values}, nil
 	}
-	return Plan{Change: true, Msg: "change " + changeNames(changes) + " of the account " + a.Name, Values: values, Script: script,
+	return Plan{Change: true, Msg: "change " + changeNames(changes) + " of the account " + a.Name, Values: values, Script: text,
 		Diff: []Diff{attributeDiff("account "+a.Name, changes)}}, nil
 }
 
-func (a *userAction) compareGroups(ans answer, have []string, differ func(what, from, to string, option ...string)) {
-	wanted := slices.DeleteFunc(slices.Clone(a.Groups), func(g string) bool { return g == ans.text("primary") && g != a.Group })
-	missing := slices.DeleteFunc(slices.Clone(wanted), func(g string) bool { return slices.Contains(have, g) || g == ans.text("primary") })
+func (a *userAction) compareGroups(ans script.Answer, have []string, differ func(what, from, to string, option ...string)) {
+	wanted := slices.DeleteFunc(slices.Clone(a.Groups), func(g string) bool { return g == ans.Text("primary") && g != a.Group })
+	missing := slices.DeleteFunc(slices.Clone(wanted), func(g string) bool { return slices.Contains(have, g) || g == ans.Text("primary") })
 	extra := slices.DeleteFunc(slices.Clone(have), func(g string) bool { return slices.Contains(wanted, g) })
 	switch {
 	case a.Append && len(missing) > 0:
@@ -79,28 +80,28 @@ func (a *userAction) compareGroups(ans answer, have []string, differ func(what, 
 }
 
 // compareShadow compares what only root may read.
-func (a *userAction) compareShadow(ans answer, differ func(what, from, to string, option ...string), script *string) error {
+func (a *userAction) compareShadow(ans script.Answer, differ func(what, from, to string, option ...string), text *string) error {
 	password := a.Password != "" && a.UpdatePassword == "always"
 	if !password && a.PasswordLock == nil && a.Expires == nil && a.ExpireMax == nil && a.ExpireMin == nil {
 		return nil
 	}
-	if !ans.has("password") {
+	if !ans.Has("password") {
 		return &Failure{Msg: fmt.Sprintf("the password of %s is to be compared, and /etc/shadow may not be read by this user", a.Name), Hint: "the task needs become: true"}
 	}
-	same := ans.text("password") == "same" || a.PasswordLock != nil && ans.text("password") == "under_lock"
+	same := ans.Text("password") == "same" || a.PasswordLock != nil && ans.Text("password") == "under_lock"
 	if password && !same {
 		differ("password", "(hidden)", "(hidden, another)")
-		*script += a.setPassword()
+		*text += a.setPassword()
 	}
-	if a.PasswordLock != nil && *a.PasswordLock != ans.has("locked") || password && !same && a.PasswordLock != nil && *a.PasswordLock {
+	if a.PasswordLock != nil && *a.PasswordLock != ans.Has("locked") || password && !same && a.PasswordLock != nil && *a.PasswordLock {
 		flag, to := "-U", "unlocked"
 		if *a.PasswordLock {
 			flag, to = "-L", "locked"
 		}
-		differ("password lock", map[bool]string{true: "locked", false: "unlocked"}[ans.has("locked")], to)
-		*script += "usermod " + flag + " " + remote.Quote(a.Name) + " || exit 1\n"
+		differ("password lock", map[bool]string{true: "locked", false: "unlocked"}[ans.Has("locked")], to)
+		*text += "usermod " + flag + " " + remote.Quote(a.Name) + " || exit 1\n"
 	}
-	ages := append(strings.Split(ans.text("ages"), ":"), "", "", "")
+	ages := append(strings.Split(ans.Text("ages"), ":"), "", "", "")
 	if a.Expires != nil {
 		days := ""
 		if *a.Expires >= 0 {
@@ -123,7 +124,7 @@ func (a *userAction) compareShadow(ans answer, differ func(what, from, to string
 	if most != nil {
 		differ("most days with a password", ages[1], strconv.Itoa(*most))
 	}
-	*script += a.ages(least, most)
+	*text += a.ages(least, most)
 	return nil
 }
 
@@ -133,7 +134,7 @@ func (a *userAction) makeHome(home string) string {
 	if skeleton == "" {
 		skeleton = "/etc/skel"
 	}
-	return inside + fmt.Sprintf(`home=%s
+	return script.Inside + fmt.Sprintf(`home=%s
 if [ ! -e "$home" ]; then
 	defs() { sed -n "s/^[[:space:]]*$1[[:space:]]*\([0-7]*\).*/\1/p" /etc/login.defs 2>/dev/null | head -n 1; }
 	mode=$(defs HOME_MODE) mask=$(defs UMASK)
@@ -146,15 +147,15 @@ if [ ! -e "$home" ]; then
 	chown -R -h "$(id -u -- %[3]s):$(id -g -- %[3]s)" . || exit 1
 	if [ -e /sys/fs/selinux/enforce ] && have restorecon; then restorecon -R "$home" 2>/dev/null; fi
 fi
-`, shellPath(home), shellPath(skeleton), remote.Quote(a.Name))
+`, string(script.Path(home)), string(script.Path(skeleton)), remote.Quote(a.Name))
 }
 
 // alone refuses what usermod does by path where another account could have a path lead elsewhere meanwhile.
 func alone(homes ...string) string {
 	var b strings.Builder
-	b.WriteString(strangers)
+	b.WriteString(script.Strangers)
 	for _, home := range homes {
-		fmt.Fprintf(&b, "home=%s\nwho=$(strangers \"${home%%/*}\")\n[ -z \"$who\" ] || die \"$home is not moved: $who, and could have it lead elsewhere meanwhile. Move it by hand, or give the directory to root\"\n", shellPath(home))
+		fmt.Fprintf(&b, "home=%s\nwho=$(strangers \"${home%%/*}\")\n[ -z \"$who\" ] || die \"$home is not moved: $who, and could have it lead elsewhere meanwhile. Move it by hand, or give the directory to root\"\n", string(script.Path(home)))
 	}
 	return b.String()
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type waitForArgs struct {
@@ -188,11 +189,11 @@ func (w *waitFor) look(ctx context.Context, h Host) (sight, error) {
 }
 
 func (w *waitFor) lookAtFile(ctx context.Context, h Host) (sight, error) {
-	script := "p=" + shellPath(w.Path) + "\nif [ -e \"$p\" ] || [ -L \"$p\" ]; then echo there; fi\n"
+	body := "p=" + string(script.Path(w.Path)) + "\nif [ -e \"$p\" ] || [ -L \"$p\" ]; then echo there; fi\n"
 	if w.search != nil {
-		script += fmt.Sprintf("tail -c %d \"$p\" 2>/dev/null || :\n", editLimit)
+		body += fmt.Sprintf("tail -c %d \"$p\" 2>/dev/null || :\n", editLimit)
 	}
-	r, err := h.Shell().Run(ctx, remote.Command{Script: script})
+	r, err := h.Shell().Run(ctx, remote.Command{Script: body})
 	if err != nil {
 		return sight{}, err
 	}
@@ -260,7 +261,7 @@ if have nc; then nc -w $t "$h" $p </dev/null >/dev/null 2>&1 && exit 0; exit 1; 
 if have python3; then python3 -c 'import socket,sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), int(sys.argv[3]))' "$h" $p $t 2>/dev/null && exit 0; exit 1; fi
 echo "sshd forbids forwarding, and the host has no bash, nc or python3 to try port $p with" >&2
 exit 3
-`, preamble, remote.Quote(w.Host), w.Port, w.ConnectTimeout)
+`, script.Preamble, remote.Quote(w.Host), w.Port, w.ConnectTimeout)
 }
 
 // listen reads what a server says until it matches, the server ends or the time for one attempt is up.

@@ -1,0 +1,156 @@
+package script
+
+import (
+	"encoding/base64"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+)
+
+// Answer is what a script printed, one "name value" a line. Values that may hold anything, newlines among it, are in base64,
+// on lines of their own between "encoded NAME" and a dot. A name may come more than once.
+type Answer map[string][]string
+
+// Parse takes what a script printed apart.
+func Parse(stdout []byte) Answer {
+	a := Answer{}
+	for _, l := range lines(stdout) {
+		a[l.name] = append(a[l.name], l.value)
+	}
+	return a
+}
+
+type line struct{ name, value string }
+
+func lines(stdout []byte) []line {
+	var all []line
+	encoded := false // the last value is being read
+	for text := range strings.SplitSeq(string(stdout), "\n") {
+		name, value, _ := strings.Cut(text, " ")
+		switch {
+		case text == "":
+		case encoded && text == ".":
+			encoded = false
+		case encoded:
+			all[len(all)-1].value += text
+		case name == "encoded":
+			encoded = true
+			all = append(all, line{name: value})
+		default:
+			all = append(all, line{name, value})
+		}
+	}
+	return all
+}
+
+// Has says whether the script printed a line of this name.
+func (a Answer) Has(name string) bool { return len(a[name]) > 0 }
+
+// Text is the first value of a name; empty when there is none.
+func (a Answer) Text(name string) string {
+	if !a.Has(name) {
+		return ""
+	}
+	return a[name][0]
+}
+
+// Number is a decimal value; 0 when there is none.
+func (a Answer) Number(name string) int64 {
+	n, _ := strconv.ParseInt(strings.TrimSpace(a.Text(name)), 10, 64)
+	return n
+}
+
+// Decoded is the first value of a name that is printed in base64.
+func (a Answer) Decoded(name string) ([]byte, error) {
+	b, err := base64.StdEncoding.DecodeString(strings.TrimSpace(a.Text(name)))
+	if err != nil {
+		return nil, fmt.Errorf("the host's answer %q is not base64: %w", name, err)
+	}
+	return b, nil
+}
+
+// Decode reads what a script printed into a struct. A field's tag `answer:"NAME"` says which lines it is for, and its type
+// how they are read:
+//
+//	bool            there is such a line
+//	string          the value of the first, without blanks around it
+//	int, int64      the same, decimal; empty is 0
+//	[]string        all values
+//	[]byte          the first, from base64
+//	File            what the script look printed
+//	[]struct        each such line begins an element, which has the lines up to the next: NAME may be a field of it as well
+//
+// What nobody asks for is passed over. With `answer:"NAME,required"` an answer without such a line is an error: it was cut
+// off.
+func Decode(stdout []byte, into any) error {
+	return decode(lines(stdout), reflect.ValueOf(into).Elem())
+}
+
+func decode(all []line, into reflect.Value) error {
+	a := Answer{}
+	for _, l := range all {
+		a[l.name] = append(a[l.name], l.value)
+	}
+	for i := range into.NumField() {
+		name, option, _ := strings.Cut(into.Type().Field(i).Tag.Get("answer"), ",")
+		if name == "" {
+			continue
+		}
+		if !a.Has(name) {
+			if option == "required" {
+				return fmt.Errorf("the host's answer broke off: it has no %q", name)
+			}
+			continue
+		}
+		if err := a.field(name, all, into.Field(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a Answer) field(name string, all []line, field reflect.Value) error {
+	switch v := field.Addr().Interface().(type) {
+	case *bool:
+		*v = true
+	case *string:
+		*v = strings.TrimSpace(a.Text(name))
+	case *[]string:
+		*v = a[name]
+	case *[]byte:
+		b, err := a.Decoded(name)
+		*v = b
+		return err
+	case *File:
+		f, err := a.File(name)
+		*v = f
+		return err
+	case *int, *int64:
+		text := strings.TrimSpace(a.Text(name))
+		if text == "" {
+			return nil
+		}
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return fmt.Errorf("the host's answer %q is %q, which is no number", name, text)
+		}
+		field.SetInt(n)
+	default:
+		for i, l := range all {
+			if l.name != name {
+				continue
+			}
+			end := i + 1
+			for end < len(all) && all[end].name != name {
+				end++
+			}
+			element := reflect.New(field.Type().Elem()).Elem()
+			if err := decode(all[i:end], element); err != nil {
+				return err
+			}
+			field.Set(reflect.Append(field, element))
+		}
+	}
+	return nil
+}
