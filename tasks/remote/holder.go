@@ -89,52 +89,14 @@ func ParseHolder(text string) (Holder, bool) {
 
 // HolderScript prints who holds the lock in a directory ("": the default), nothing when nobody does. It only reads.
 func HolderScript(dir string) string {
-	return holding(dir) + `cat "$f"
-cat "$f.waits" 2>/dev/null
-now=$(date +%s) heard=$(stat -c %Y "$f.beat") && printf 'silent=%s\n' $((now - heard))
-`
+	return assign("f", lockFile(dir)) + scriptText("holding") + scriptText("holder")
 }
 
 // ReleaseScript ends the process that holds the lock for a run, whoever's it is, with it the lock, and then what the run
 // left at work there. What must not be cut goes on: the script names it in a line "waits=", and the next who locks the
 // host waits for it. It fails when the holder does not end.
 func ReleaseScript(dir, run string) string {
-	return fenceFunctions + holding(dir) + `[ "$(sed -n 's/^run=//p' "$f")" = ` + quoteAlways(oneLine(run)) + ` ] || exit 0
-kill -KILL "$p"
-for pause in 0.1 0.2 0.4 0.8 1.6; do
-kill -0 "$p" 2>/dev/null || break
-sleep $pause
-done
-if kill -0 "$p" 2>/dev/null; then
-echo "process $p, which holds the lock, does not end" >&2
-exit 1
-fi
-old=$(sed -n 's/^mark=//p' "$f") cg=$(sed -n 's/^cgroup=//p' "$f") say= what=
-[ -n "$old" ] || exit 0
-old=${old%-*}-
-exec 9>>"$f"
-flock -w 5 9 || exit 0
-if polarbook_fence 0 9>&-; then
-[ -z "$cg" ] || rmdir "$cg" 2>/dev/null
-true >"$f"
-else
-printf 'waits=%s\n' "$what"
-fi
-exit 0
-`
-}
-
-// holding ends the script unless the process that the lock's file names is alive.
-func holding(dir string) string {
-	return "f=" + Quote(lockFile(dir)) + `
-[ -s "$f" ] || exit 0
-p=$(sed -n 's/^pid=//p' "$f")
-born=$(sed -n 's/^born=//p' "$f")
-[ -n "$p" ] || exit 0
-{ read -r stat <"/proc/$p/stat"; } 2>/dev/null || exit 0
-set -- ${stat##*) }
-[ "${20}" = "$born" ] || exit 0
-`
+	return assign("f", lockFile(dir), "run", oneLine(run)) + scriptText("holding") + fenceFunctions + scriptText("release")
 }
 
 func lockDir(dir string) string {

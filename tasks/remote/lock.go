@@ -287,115 +287,14 @@ func cutAnswer(out []byte, marker string) (before, line string, rest []byte, who
 	return string(head), string(text), rest, true
 }
 
-// lockScript is, after the surroundings, one compound command, so that the shell has read all of it before its input is our heartbeat.
-//
-// The lock is the kernel's (flock), on descriptor 9, which no child gets but flock itself: it is gone when the shell
-// is, however that ended. The text in the file is for people; that the process it names is alive, with the start time
-// that it names, is what makes it true. A run that ends in good order leaves the file empty.
-//
-// Its input is lines: "bye" is the end in good order, "?" wants an answer, "join PID" takes a process into the run's
-// control group, and an empty one is a heartbeat. When it ends without a bye, or is silent for too long, the work of the
-// run is ended first; whoever is next does it where the holder was killed.
+// lockScript is, after the surroundings, one compound command, so that the shell has read all of it before its input is our
+// heartbeat.
 func lockScript(r LockRequest, marker, mark string, silence time.Duration) string {
-	again := ""
-	if r.Replaces != "" {
-		again = `if [ "$(sed -n 's/^run=//p' "$f")" = ` + quoteAlways(oneLine(r.Replaces)) + ` ]; then
-p=$(sed -n 's/^pid=//p' "$f")
-{ read -r stat <"/proc/$p/stat"; } 2>/dev/null && set -- ${stat##*) } && [ "${20}" = "$(sed -n 's/^born=//p' "$f")" ] && kill -KILL "$p"
-flock -w 5 9 && held= && break
-fi
-`
-	}
 	info := r.Holder.text()
 	if mark != "" {
 		info += "mark=" + mark + "\n"
 	}
-	return surroundings + "{\n" + fenceFunctions + strings.NewReplacer(
-		"FILE", Quote(lockFile(r.Dir)), "DIR", Quote(lockDir(r.Dir)), "MARKER", marker, "AGAIN", again, "CGROUP", cgroupScript, "OURS", mark,
-		"INFO", quoteAlways(info), "SILENCE", fmt.Sprintf("%g", silence.Seconds()), "LIMIT", fmt.Sprintf("%d", int(uncutLimit.Seconds())),
-	).Replace(`trap '' 1 13
-umask 077
-f=FILE cg= say= mark=OURS
-command -v flock >/dev/null || { printf 'MARKER noflock\n'; exit 0; }
-mkdir -p DIR && (true >>"$f") || { printf 'MARKER broken\n'; exit 0; }
-exec 9>>"$f"
-held=
-flock -n 9 || for pause in 0 0.05 0.1 0.2 0.4; do
-held=1
-sleep $pause
-AGAINflock -n 9 && held= && break
-grep -q '^pid=' "$f" && break
-done
-if [ -n "$held" ]; then
-cat "$f"
-cat "$f.waits" 2>/dev/null
-now=$(date +%s) heard=$(stat -c %Y "$f.beat") && printf 'silent=%s\n' $((now - heard))
-printf 'MARKER held\n'
-exit 0
-fi
-if [ -s "$f" ]; then
-old= run=
-while IFS= read -r line; do
-case $line in mark=*) old=${line#*=} ;; run=*) run=${line#*=} ;; cgroup=*) cg=${line#*=} ;; esac
-done <"$f"
-if [ -n "$old" ]; then
-[ "${old%-*}" = "${mark%-*}" ] || old=${old%-*}-
-say="MARKER waits $run"
-polarbook_fence LIMIT 9>&-
-say=
-[ -z "$cg" ] || rmdir "$cg" 2>/dev/null
-fi
-fi
-cg=
-rm -f "$f".uncut.*
-read -r stat </proc/$$/stat
-set -- ${stat##*) }
-born=${20}
-[ -z "$mark" ] || { CGROUP}
-printf '%spid=%s\nborn=%s\ncgroup=%s\n' INFO "$$" "$born" "$cg" >"$f"
-true >"$f.beat"
-old=${mark%-*}-
-(
-trap 'heard=1' USR1
-trap 'kill "$s"; exit 0' TERM
-while :; do
-heard=
-sleep SILENCE &
-s=$!
-wait "$s"
-if [ -n "$heard" ]; then
-kill "$s"
-wait "$s"
-continue
-fi
-{ read -r stat </proc/$$/stat; } 2>/dev/null || exit 0
-set -- ${stat##*) }
-[ "${20}" = "$born" ] || exit 0
-trap '' USR1 TERM
-[ -z "$mark" ] || polarbook_fence LIMIT
-kill -KILL $$
-exit 0
-done
-) 9>&- </dev/null >/dev/null 2>&1 &
-w=$!
-printf 'MARKER taken %s\n' "$cg"
-bye=
-while read -r line; do
-case $line in
-bye) bye=1; break ;;
-\?) printf 'here\n' ;;
-join*) [ -z "$cg" ] || echo "${line#join }" >"$cg/cgroup.procs" ;;
-esac
-true >"$f.beat"
-kill -USR1 "$w"
-done
-kill -TERM "$w"
-wait "$w"
-[ -n "$bye$mark" ] && [ -z "$bye" ] && polarbook_fence LIMIT >/dev/null 2>&1 9>&-
-[ -z "$cg" ] || rmdir "$cg" 2>/dev/null
-rm -f "$f.beat"
-true >"$f"
-exit 0
-}
-`)
+	return surroundings + "{\n" + assign("f", lockFile(r.Dir), "dir", lockDir(r.Dir), "marker", marker, "mark", mark, "info", info, "replaces", oneLine(r.Replaces),
+		"silence", fmt.Sprintf("%g", silence.Seconds()), "limit", fmt.Sprintf("%d", int(uncutLimit.Seconds()))) +
+		fenceFunctions + scriptText("cgroup") + scriptText("lock") + "}\n"
 }
