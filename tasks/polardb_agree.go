@@ -2,102 +2,11 @@ package tasks
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"syscall"
 	"time"
 
 	"github.com/polarbook/polarbook/tasks/dma"
 )
-
-// found asks who leads, and keeps why nobody can be believed to. An error is about a change of the members that does not
-// end: what the nodes say meanwhile is nothing to go by.
-func (c *clusterArgs) found(ctx context.Context, h Host, list []wantedNode, patience time.Duration) (memberFound, error) {
-	leader, survey, err := c.leader(ctx, h, list, patience)
-	found := memberFound{Leader: leader, Survey: survey}
-	var changing *changingError
-	if errors.As(err, &changing) {
-		return found, err
-	}
-	if err != nil {
-		found.NoLeader = err.Error()
-	}
-	return found, nil
-}
-
-// downPatience is for how long a node may have no server at all before nobody waits for it any longer: one that changes
-// its role keeps its port.
-const downPatience = 10 * time.Second
-
-// await surveys the cluster until a leader can be believed and doubt has nothing to say against what is seen. When the
-// limit is over, or what is waited for is a node whose server is gone, it returns what was seen last, in saw.
-func (c *clusterArgs) await(ctx context.Context, h Host, list []wantedNode, limit time.Duration, doubt func(dma.Survey, dma.View) string) (leader dma.View, survey dma.Survey, saw string, err error) {
-	deadline := time.Now().Add(limit)
-	said := ""
-	var down time.Time // since when saw is that a server is gone
-	for {
-		if survey, err = c.survey(ctx, h, list); err != nil {
-			return leader, survey, saw, err
-		}
-		if leader, err = leads(survey); err != nil {
-			saw = err.Error()
-		} else {
-			saw = doubt(survey, leader)
-		}
-		switch {
-		case !gone(survey, saw):
-			down = time.Time{}
-		case down.IsZero():
-			down = time.Now()
-		case time.Since(down) > downPatience:
-			return leader, survey, saw, ctx.Err()
-		}
-		if saw == "" || time.Now().After(deadline) {
-			return leader, survey, saw, ctx.Err()
-		}
-		if saw != said {
-			h.Say(saw)
-			said = saw
-		}
-		if err := sleep(ctx, 300*time.Millisecond); err != nil {
-			return leader, survey, saw, err
-		}
-	}
-}
-
-// gone says that what was seen is a node on whose port nobody listens.
-func gone(survey dma.Survey, saw string) bool {
-	for _, v := range survey {
-		if errors.Is(v.Err, syscall.ECONNREFUSED) && saw == v.String() {
-			return true
-		}
-	}
-	return false
-}
-
-// living lists the members that answer, each with the role that the leader lists for it, whatever the inventory says.
-func living(survey dma.Survey, leader dma.View, list []wantedNode) []wantedNode {
-	var alive []wantedNode
-	for _, n := range list {
-		row, member := leader.Member(n.Address)
-		if v, _ := survey.Of(n.Name); !member || v.Err != nil {
-			continue
-		}
-		alive = append(alive, as(n, row))
-	}
-	return alive
-}
-
-// as is the node with the role that the leader lists for it. A logger is listed as a follower.
-func as(n wantedNode, row dma.Member) wantedNode {
-	switch {
-	case row.Role == dma.Learner:
-		n.Role = "learner"
-	case n.Role == "learner":
-		n.Role = "follower"
-	}
-	return n
-}
 
 // agreement says in what the first of these nodes that disagrees with the leader does so; empty: all are of one mind,
 // in their roles, numbers and member lists, and stream.
@@ -110,22 +19,70 @@ func agreement(survey dma.Survey, leader dma.View, nodes []wantedNode) string {
 	return ""
 }
 
-// behind is how many log entries a member lacks, as the leader sees it.
-func behind(leader dma.View, row dma.Member) int64 {
-	if row.IPPort == leader.Address.Consensus() {
-		return 0
-	}
-	return max(0, leader.Status.LastLogIndex-row.MatchIndex)
-}
-
-// votes says how many of the voters are alive.
-func votes(survey dma.Survey, leader dma.View) string {
-	voters, live := survey.Voters(leader)
-	return fmt.Sprintf("%d of %d voters alive", len(live), len(voters))
-}
-
 // proveRow writes a row on the leader and reads it on the other nodes that hold data.
 func (c *clusterArgs) proveRow(ctx context.Context, h Host, leader dma.View, nodes []wantedNode, limit time.Duration) error {
 	p := &proofAction{args: &proofArgs{clusterArgs: *c, Timeout: int(limit / time.Second)}, list: nodes}
 	return p.row(ctx, h, leader, time.Now().Add(limit))
+}
+
+// disagreement says in what the node's own view differs from the leader's; empty: in nothing. A logger has no views of
+// its own, so only the leader can be asked about it.
+func disagreement(survey dma.Survey, leader dma.View, n wantedNode) string {
+	row, member := leader.Member(n.Address)
+	self, asked := survey.Of(n.Name)
+	want := dma.Learner
+	if n.voter() {
+		want = dma.Follower
+		if leader.Node == n.Name {
+			want = dma.Leader
+		}
+	}
+	switch {
+	case !member:
+		return fmt.Sprintf("%s does not list %s", leader.Node, n.Name)
+	case row.Role != want:
+		return fmt.Sprintf("%s lists %s as %s, wanted %s", leader.Node, n.Name, row.Role, want)
+	case !asked || self.Err != nil:
+		return self.String()
+	}
+	if leader.Node != n.Name {
+		if _, streams := leader.ReplicaOf(n.Address.Consensus()); !streams {
+			return notStreaming(self, leader)
+		}
+	}
+	if self.NoViews && n.Role == roleLogger {
+		return ""
+	}
+	switch {
+	case self.NoViews:
+		return n.Name + " has no polar_dma views: extension polar_monitor is missing"
+	case self.Status.Role != want:
+		return fmt.Sprintf("%s says that it is %s, wanted %s", n.Name, self.Status.Role, want)
+	case want != dma.Learner && self.Status.ServerID != row.ServerID: // every learner takes itself for number 100 (observed on 11.9)
+		return fmt.Sprintf("%s says that it is number %d, %s says %d", n.Name, self.Status.ServerID, leader.Node, row.ServerID)
+	case want != dma.Learner && self.Members.Count(n.Address.Consensus()) != 1:
+		return fmt.Sprintf("%s's own member list holds it %d times: %s", n.Name, self.Members.Count(n.Address.Consensus()), self.Members)
+	case want != dma.Learner && !self.Members.Same(leader.Members):
+		return fmt.Sprintf("%s's member list (%s) is not %s's (%s)", n.Name, self.Members, leader.Node, leader.Members)
+	case self.SystemID != leader.SystemID:
+		return fmt.Sprintf("%s has the system identifier %s, %s has %s", n.Name, self.SystemID, leader.Node, leader.SystemID)
+	}
+	return ""
+}
+
+// notStreaming says of a node whether it is late or went with another leader, from whom it does not come back by itself.
+func notStreaming(self, leader dma.View) string {
+	text := fmt.Sprintf("%s does not stream from %s", self.Node, leader.Node)
+	follows := self.Leads()
+	switch {
+	case self.SystemID != leader.SystemID && self.SystemID != "" && leader.SystemID != "":
+		text += fmt.Sprintf(": it holds another cluster's data (system identifier %s, %s has %s)", self.SystemID, leader.Node, leader.SystemID)
+	case self.Status.Term > leader.Status.Term:
+		text += fmt.Sprintf(": it is in term %d, %s leads in term %d", self.Status.Term, leader.Node, leader.Status.Term)
+	case follows != "" && follows != leader.Address.Consensus():
+		text += ": it follows " + follows
+	default:
+		return text + "; if that stays so its server log says why, and with log that the cluster has not (a timeline that forked off, divergence) it is built anew with polarbook run rebuild-node.yml -e node=" + self.Node
+	}
+	return text + fmt.Sprintf("; if that stays so it went with another leader, and is built anew with polarbook run rebuild-node.yml -e node=%s", self.Node)
 }

@@ -155,7 +155,7 @@ func TestCheckInventory(t *testing.T) {
 		"weight":       {nodes(me, map[string]any{"name": "node2", "address": "10.0.0.2", "weight": 10}), "from 0 to 9"},
 		"port":         {map[string]any{"port": 55536}, "between 1 and 55535"},
 		"node port":    {nodes(me, map[string]any{"name": "node2", "address": "10.0.0.2", "port": 60000}), "between 1 and 55535"},
-		"not a node":   {nodes(map[string]any{"name": "node2", "address": "10.0.0.2"}), "does not hold node1"},
+		"not a node":   {nodes(map[string]any{"name": "node2", "address": "10.0.0.2"}), "there is no node node1 (the inventory has node2)"},
 		"other port":   {nodes(map[string]any{"name": "node1", "address": "10.0.0.1", "port": 6000}), "nodes has port 6000, the host 5432"},
 		"nested paths": {map[string]any{"polardata": "/var/lib/polardb/pgdata/x"}, "neither inside the other"},
 	} {

@@ -27,7 +27,7 @@ var polardbDestroyModule = Define(Module{
     unit: polardb-demo
 `,
 }, func(a *destroyArgs, l Local) (Action, error) {
-	if !unitName(a.Unit) {
+	if !isUnitName(a.Unit) {
 		return nil, &ArgError{Module: "polardb_destroy", Arg: "unit", Problem: fmt.Sprintf("must be a unit's name, not %q", a.Unit)}
 	}
 	return &destroyAction{args: a, check: l.Check()}, a.check()

@@ -48,13 +48,13 @@ type dropChange struct {
 func (d *dropAction) Probe() string { return "" }
 
 func (d *dropAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
-	found, err := d.args.found(ctx, h, d.list, electionPatience)
+	found, err := d.args.view(ctx, h, d.list, electionPatience)
 	f.Value = found
 	return f, err
 }
 
 func (d *dropAction) Plan(f Found) (Plan, error) {
-	found, ok := f.Value.(memberFound)
+	found, ok := f.Value.(clusterView)
 	switch {
 	case !ok:
 		return Plan{}, errors.New("the cluster was not asked")
@@ -76,8 +76,8 @@ func (d *dropAction) Plan(f Found) (Plan, error) {
 		return Plan{}, &Failure{Msg: n.Name + " leads, and the leader is not dropped", Hint: "switch over first: polarbook run switchover.yml"}
 	}
 	role := row.Role.String()
-	if n.Role == "logger" && row.Role != dma.Learner {
-		role = "logger"
+	if n.Role == roleLogger && row.Role != dma.Learner {
+		role = roleLogger
 	}
 	values["role"] = role
 	change := dropChange{node: n, leader: leader, learner: row.Role == dma.Learner}
@@ -103,7 +103,7 @@ func (d *dropAction) Plan(f Found) (Plan, error) {
 
 // node is the one that is to leave: of the inventory, or a member that only the leader knows, by its address.
 func (d *dropAction) node(leader dma.View) (wantedNode, error) {
-	n, err := named(d.list, d.args.Node)
+	n, err := nodeNamed(d.list, d.args.Node)
 	if err == nil {
 		return n, nil
 	}
@@ -117,7 +117,7 @@ func (d *dropAction) node(leader dma.View) (wantedNode, error) {
 		}
 	}
 	if row, member := leader.Member(a); member {
-		return as(wantedNode{Name: a.String(), Address: a, Role: "follower", Weight: -1}, row), nil
+		return withListedRole(wantedNode{Name: a.String(), Address: a, Role: roleFollower, Weight: -1}, row), nil
 	}
 	return n, err
 }
@@ -127,7 +127,7 @@ func (d *dropAction) somebodyLeads(leader dma.View, without wantedNode) bool {
 	for _, m := range leader.Cluster {
 		logger := false
 		for _, n := range d.list {
-			logger = logger || n.Role == "logger" && n.Address.Consensus() == m.IPPort
+			logger = logger || n.Role == roleLogger && n.Address.Consensus() == m.IPPort
 		}
 		if m.Role != dma.Learner && m.Weight > 0 && !logger && m.IPPort != without.Address.Consensus() {
 			return true

@@ -45,17 +45,17 @@ type electionAction struct {
 func (e *electionAction) Probe() string { return "" }
 
 func (e *electionAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
-	found, err := e.args.found(ctx, h, e.list, time.Duration(e.args.Wait)*time.Second)
+	found, err := e.args.view(ctx, h, e.list, time.Duration(e.args.Wait)*time.Second)
 	f.Value = found
 	return f, err
 }
 
 func (e *electionAction) Plan(f Found) (Plan, error) {
-	found, ok := f.Value.(memberFound)
+	found, ok := f.Value.(clusterView)
 	if !ok {
 		return Plan{}, errors.New("the cluster was not asked")
 	}
-	n, err := named(e.list, e.args.Node)
+	n, err := nodeNamed(e.list, e.args.Node)
 	if err != nil {
 		return Plan{}, err
 	}
@@ -74,8 +74,8 @@ func (e *electionAction) Plan(f Found) (Plan, error) {
 	self, _ := survey.Of(n.Name)
 	granted, voters, more := wouldVote(survey, self)
 	msg := fmt.Sprintf("%s stands for election (log index %d; %d of %d voters would vote for it", n.Name, self.Status.LastLogIndex, granted, voters)
-	if granted <= voters/2 {
-		return Plan{}, &Failure{Msg: fmt.Sprintf("%s would get %d of %d votes, and %d are needed: %s", n.Name, granted, voters, voters/2+1, strings.Join(more, "; ")),
+	if granted < dma.Majority(voters) {
+		return Plan{}, &Failure{Msg: fmt.Sprintf("%s would get %d of %d votes, and %d are needed: %s", n.Name, granted, voters, dma.Majority(voters), strings.Join(more, "; ")),
 			Hint: "choose the follower with the most log, or bring voters back first"}
 	}
 	if heavier := heavierThan(self); found.NoLeader == "" && heavier != "" {
@@ -95,7 +95,7 @@ func mayStand(survey dma.Survey, n wantedNode) error {
 	switch {
 	case self.Err != nil:
 		return &Failure{Msg: fmt.Sprintf("%s does not answer (%v)", n.Name, self.Err), Hint: "choose a follower that does: polarbook status"}
-	case self.NoViews || n.Role == "logger":
+	case self.NoViews || n.Role == roleLogger:
 		return &Failure{Msg: n.Name + " is a logger: it holds no data and cannot lead"}
 	case self.Status.Role == dma.Learner:
 		return &Failure{Msg: n.Name + " is a learner: it has no vote, and the engine would answer success and do nothing"}

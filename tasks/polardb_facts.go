@@ -32,7 +32,7 @@ var polardbFactsModule = Define(Module{
 	if a.Unit == "" {
 		a.Unit = "polardb-" + a.Cluster
 	}
-	if !unitName(a.Unit) {
+	if !isUnitName(a.Unit) {
 		return nil, &ArgError{Module: "polardb_facts", Arg: "unit", Problem: "must be a unit's name, not " + a.Unit}
 	}
 	return &factsAction{a}, a.check()

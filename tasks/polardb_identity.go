@@ -104,7 +104,7 @@ func mayElect(survey dma.Survey) bool {
 				alive++
 			}
 		}
-		if v.Err == nil && v.Status.Role != dma.Learner && alive > len(v.Members.Entries)/2 {
+		if v.Err == nil && v.Status.Role != dma.Learner && alive >= dma.Majority(len(v.Members.Entries)) {
 			return true
 		}
 	}
@@ -196,7 +196,7 @@ func (i *identityAction) members(found identityFound) []identityMember {
 		}
 	}
 	for _, address := range order {
-		if who := by[address]; len(who) > voters/2 {
+		if who := by[address]; len(who) >= dma.Majority(voters) {
 			all = append(all, identityMember{address: address, by: "the consensus meta of " + strings.Join(who, ", ")})
 		}
 	}
@@ -274,7 +274,7 @@ func (i *identityAction) judge(found identityFound, members []identityMember, mo
 		return &Failure{Msg: fmt.Sprintf("the data of %s is gone or its disk is not mounted: %s", n.Name, why),
 			Hint: fmt.Sprintf("mount it, or build the node anew: polarbook run rebuild-node.yml -e node=%s%s", n.Name, neverHadAny(st, found.Led))}
 	}
-	if kind := map[bool]string{true: "a logger", false: "a node with data"}; st.data == "whole" && st.step != stepData && st.logger != (n.Role == "logger") && (!self || a.Moving) {
+	if kind := map[bool]string{true: "a logger", false: "a node with data"}; st.data == "whole" && st.step != stepData && st.logger != (n.Role == roleLogger) && (!self || a.Moving) {
 		return &Failure{Msg: fmt.Sprintf("%s is %s, and by the inventory (polardb_role) it is to be %s", n.Name, kind[st.logger], kind[!st.logger]),
 			Hint: "one does not become the other by itself; build it anew: polarbook run rebuild-node.yml -e node=" + n.Name}
 	}

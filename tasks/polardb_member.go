@@ -44,20 +44,7 @@ type memberAction struct {
 	node wantedNode
 }
 
-// memberFound is the cluster as its nodes see it.
-type memberFound struct {
-	Node   wantedNode
-	Leader dma.View
-	Survey dma.Survey
-	// NoLeader is why none can be believed; Member is then not known.
-	NoLeader string
-}
-
 func (m *memberAction) Probe() string { return "" }
-
-// electionPatience is how long a leader is waited for: two elections with the engine's default timeouts and the weight
-// phase take less.
-const electionPatience = 40 * time.Second
 
 func (m *memberAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
 	name := m.args.Node
@@ -69,7 +56,7 @@ func (m *memberAction) Ask(ctx context.Context, h Host, f Found) (Found, error) 
 		return f, err
 	}
 	m.node = node
-	found, err := m.args.found(ctx, h, m.list, electionPatience)
+	found, err := m.args.view(ctx, h, m.list, electionPatience)
 	found.Node = node
 	f.Value = found
 	return f, err
@@ -87,7 +74,7 @@ const (
 )
 
 func (m *memberAction) Plan(f Found) (Plan, error) {
-	found, ok := f.Value.(memberFound)
+	found, ok := f.Value.(clusterView)
 	if !ok {
 		return Plan{}, errors.New("the cluster was not asked")
 	}
@@ -137,7 +124,7 @@ func (m *memberAction) Plan(f Found) (Plan, error) {
 
 type memberChange struct {
 	step  memberStep
-	found memberFound
+	found clusterView
 }
 
 func (m *memberAction) Apply(ctx context.Context, h Host, p Plan) (Result, error) {
@@ -225,7 +212,7 @@ func (m *memberAction) promote(ctx context.Context, h Host, n wantedNode) error 
 		self, _ := survey.Of(n.Name)
 		_, streams := leader.ReplicaOf(n.Address.Consensus())
 		lag := leader.Status.LastLogIndex - row.MatchIndex
-		alive := self.Err == nil && (streams || n.Role == "logger")
+		alive := self.Err == nil && (streams || n.Role == roleLogger)
 		if alive && lag <= int64(m.args.MaxLag) {
 			err := m.args.command(ctx, h, leader, dma.LearnerToFollower(n.Address), m.limit())
 			if err == nil || !errors.Is(err, dma.ErrDelayed) {
@@ -274,68 +261,6 @@ func memberHint(survey dma.Survey, n wantedNode) string {
 	return "look into the server log of " + n.Name
 }
 
-// disagreement says in what the node's own view differs from the leader's; empty: in nothing. A logger has no views of
-// its own, so only the leader can be asked about it.
-func disagreement(survey dma.Survey, leader dma.View, n wantedNode) string {
-	row, member := leader.Member(n.Address)
-	self, asked := survey.Of(n.Name)
-	want := dma.Learner
-	if n.voter() {
-		want = dma.Follower
-		if leader.Node == n.Name {
-			want = dma.Leader
-		}
-	}
-	switch {
-	case !member:
-		return fmt.Sprintf("%s does not list %s", leader.Node, n.Name)
-	case row.Role != want:
-		return fmt.Sprintf("%s lists %s as %s, wanted %s", leader.Node, n.Name, row.Role, want)
-	case !asked || self.Err != nil:
-		return self.String()
-	}
-	if leader.Node != n.Name {
-		if _, streams := leader.ReplicaOf(n.Address.Consensus()); !streams {
-			return notStreaming(self, leader)
-		}
-	}
-	if self.NoViews && n.Role == "logger" {
-		return ""
-	}
-	switch {
-	case self.NoViews:
-		return n.Name + " has no polar_dma views: extension polar_monitor is missing"
-	case self.Status.Role != want:
-		return fmt.Sprintf("%s says that it is %s, wanted %s", n.Name, self.Status.Role, want)
-	case want != dma.Learner && self.Status.ServerID != row.ServerID: // every learner takes itself for number 100 (observed on 11.9)
-		return fmt.Sprintf("%s says that it is number %d, %s says %d", n.Name, self.Status.ServerID, leader.Node, row.ServerID)
-	case want != dma.Learner && self.Members.Count(n.Address.Consensus()) != 1:
-		return fmt.Sprintf("%s's own member list holds it %d times: %s", n.Name, self.Members.Count(n.Address.Consensus()), self.Members)
-	case want != dma.Learner && !self.Members.Same(leader.Members):
-		return fmt.Sprintf("%s's member list (%s) is not %s's (%s)", n.Name, self.Members, leader.Node, leader.Members)
-	case self.SystemID != leader.SystemID:
-		return fmt.Sprintf("%s has the system identifier %s, %s has %s", n.Name, self.SystemID, leader.Node, leader.SystemID)
-	}
-	return ""
-}
-
-// notStreaming says of a node whether it is late or went with another leader, from whom it does not come back by itself.
-func notStreaming(self, leader dma.View) string {
-	text := fmt.Sprintf("%s does not stream from %s", self.Node, leader.Node)
-	follows := self.Leads()
-	switch {
-	case self.SystemID != leader.SystemID && self.SystemID != "" && leader.SystemID != "":
-		text += fmt.Sprintf(": it holds another cluster's data (system identifier %s, %s has %s)", self.SystemID, leader.Node, leader.SystemID)
-	case self.Status.Term > leader.Status.Term:
-		text += fmt.Sprintf(": it is in term %d, %s leads in term %d", self.Status.Term, leader.Node, leader.Status.Term)
-	case follows != "" && follows != leader.Address.Consensus():
-		text += ": it follows " + follows
-	default:
-		return text + "; if that stays so its server log says why, and with log that the cluster has not (a timeline that forked off, divergence) it is built anew with polarbook run rebuild-node.yml -e node=" + self.Node
-	}
-	return text + fmt.Sprintf("; if that stays so it went with another leader, and is built anew with polarbook run rebuild-node.yml -e node=%s", self.Node)
-}
-
 // pendingLearner finds a learner that the inventory wants as a voter, or does not know, and that never answered the leader.
 func pendingLearner(survey dma.Survey, leader dma.View, list []wantedNode) string {
 	for _, row := range leader.Cluster {
@@ -370,8 +295,8 @@ func keepsMajority(survey dma.Survey, leader dma.View, without dma.Address) erro
 			alive++
 		}
 	}
-	if alive <= left/2 {
-		return &Failure{Msg: fmt.Sprintf("without %s the cluster would have %d voters, %d of them alive, and %d are needed", without, left, alive, left/2+1),
+	if alive < dma.Majority(left) {
+		return &Failure{Msg: fmt.Sprintf("without %s the cluster would have %d voters, %d of them alive, and %d are needed", without, left, alive, dma.Majority(left)),
 			Hint: "bring the other voters back first"}
 	}
 	return nil

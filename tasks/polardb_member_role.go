@@ -9,15 +9,15 @@ import (
 // override gives the node the role that was asked for. Where the inventory has it as a logger it stays one: a logger
 // that has no vote yet is given its vote like any other.
 func (a *memberArgs) override(list []wantedNode) error {
-	n, err := named(list, a.Node)
+	n, err := nodeNamed(list, a.Node)
 	switch {
 	case err != nil:
 		return err
-	case n.Role == "logger" && a.Role == "learner":
+	case n.Role == roleLogger && a.Role == roleLearner:
 		return &Failure{Msg: n.Name + " is a logger, and a logger is no learner", Hint: "take it out with drop-node.yml"}
 	}
 	for i := range list {
-		if list[i].Name == n.Name && list[i].Role != "logger" {
+		if list[i].Name == n.Name && list[i].Role != roleLogger {
 			list[i].Role = a.Role
 		}
 	}

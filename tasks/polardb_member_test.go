@@ -82,7 +82,7 @@ func (c *testCluster) plan(t *testing.T, name string) (Plan, error) {
 		t.Fatal(err)
 	}
 	m := &memberAction{args: &memberArgs{}, list: c.list}
-	return m.Plan(Found{Value: memberFound{Node: n, Leader: leader, Survey: c.survey}})
+	return m.Plan(Found{Value: clusterView{Node: n, Leader: leader, Survey: c.survey}})
 }
 
 func TestMemberPlan(t *testing.T) {
@@ -157,7 +157,7 @@ func TestWeightPlan(t *testing.T) {
 	leader, _ := c.survey.Leader()
 	plan := func() Plan {
 		w := &weightAction{args: &weightArgs{}, list: c.list}
-		p, err := w.Plan(Found{Value: memberFound{Leader: leader, Survey: c.survey}})
+		p, err := w.Plan(Found{Value: clusterView{Leader: leader, Survey: c.survey}})
 		if err != nil {
 			t.Fatal(err)
 		}

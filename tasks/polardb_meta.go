@@ -73,7 +73,7 @@ func (m *metaAction) Ask(ctx context.Context, h Host, probed Found) (Found, erro
 	if err != nil {
 		return probed, err
 	}
-	found := metaFound{Name: self.Name, Self: self.Address, Logger: self.Role == "logger"}
+	found := metaFound{Name: self.Name, Self: self.Address, Logger: self.Role == roleLogger}
 	s, err := parseNode(probed)
 	if err != nil {
 		return probed, err

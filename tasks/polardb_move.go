@@ -58,7 +58,7 @@ type moveAction struct {
 
 // moveFound is the cluster, and whether the new address can be reached.
 type moveFound struct {
-	memberFound
+	clusterView
 	Unreached string // by whom the address was tried in vain, and what came of it
 }
 
@@ -73,11 +73,11 @@ func (m *moveAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
 	if err != nil {
 		return f, err
 	}
-	seen, err := m.args.found(ctx, h, m.list, electionPatience)
+	seen, err := m.args.view(ctx, h, m.list, electionPatience)
 	if err != nil {
 		return f, err
 	}
-	found := moveFound{memberFound: seen}
+	found := moveFound{clusterView: seen}
 	found.Node = node
 	if m.args.State == "begun" && m.to.Host != node.Address.Host {
 		found.Unreached = m.unreached(ctx, h, found.Survey, node)
@@ -184,7 +184,7 @@ func anewHint(name string) string {
 
 // mayMove says why a member may not leave for a while.
 func mayMove(survey dma.Survey, leader dma.View, n wantedNode, row dma.Member, own dma.Address) error {
-	if as(n, row).Role != n.Role {
+	if withListedRole(n, row).Role != n.Role {
 		return &Failure{Msg: fmt.Sprintf("%s is a %s in the cluster, and a %s by the inventory: change one thing at a time", n.Name, row.Role, n.Role),
 			Hint: "promote-learner.yml or demote-follower.yml changes the cluster, polardb_role the inventory"}
 	}

@@ -49,7 +49,7 @@ func TestMovePlan(t *testing.T) {
 			c.state = "begun"
 		}
 		cluster := newTestCluster(3)
-		found := moveFound{memberFound: memberFound{Node: cluster.list[1]}}
+		found := moveFound{clusterView: clusterView{Node: cluster.list[1]}}
 		found.Leader = cluster.survey[0]
 		if c.make != nil {
 			c.make(cluster, &found)

@@ -135,7 +135,7 @@ func (c *clusterArgs) stored(ctx context.Context, h Host, list []wantedNode, sur
 	}
 	for _, name := range order {
 		n, err := nodeNamed(list, name)
-		if err != nil || n.Role == "logger" {
+		if err != nil || n.Role == roleLogger {
 			continue // a logger has roles of its own
 		}
 		if roles, err := c.storedPasswords(ctx, h, n, role); err == nil {

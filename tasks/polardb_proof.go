@@ -141,7 +141,7 @@ func (p *proofAction) row(ctx context.Context, h Host, leader dma.View, deadline
 		return &Failure{Msg: "a row could not be written on the leader " + leader.Node, Err: err}
 	}
 	for _, n := range p.list {
-		if n.Name == leader.Node || n.Role == "logger" {
+		if n.Name == leader.Node || n.Role == roleLogger {
 			continue
 		}
 		if err := p.read(ctx, h, n, mark, deadline); err != nil {

@@ -59,7 +59,7 @@ type purgeAction struct {
 
 // purgeFound is the cluster, and what the leader says of its log.
 type purgeFound struct {
-	memberFound
+	clusterView
 	Dialect  dma.PurgeDialect
 	KeepSize string // polar_dma_log_keep_size
 	Err      error
@@ -68,11 +68,11 @@ type purgeFound struct {
 func (p *purgeAction) Probe() string { return "" }
 
 func (p *purgeAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
-	members, err := p.args.found(ctx, h, p.list, electionPatience)
+	members, err := p.args.view(ctx, h, p.list, electionPatience)
 	if err != nil {
 		return f, err
 	}
-	found := purgeFound{memberFound: members}
+	found := purgeFound{clusterView: members}
 	if found.NoLeader == "" {
 		on, err := nodeNamed(p.list, found.Leader.Node)
 		if err != nil {

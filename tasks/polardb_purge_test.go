@@ -40,7 +40,7 @@ func TestPurgePlan(t *testing.T) {
 				c.make(cluster)
 			}
 			p := &purgeAction{args: &purgeArgs{Force: c.force}, list: cluster.list, before: c.before}
-			found := purgeFound{memberFound: cluster.found("").Value.(memberFound), Dialect: dma.PurgeBefore, Err: c.err}
+			found := purgeFound{clusterView: cluster.found("").Value.(clusterView), Dialect: dma.PurgeBefore, Err: c.err}
 			plan, err := p.Plan(Found{Value: found})
 			got := plan.Msg
 			if err != nil {

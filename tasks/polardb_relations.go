@@ -67,7 +67,7 @@ func (r *relationsAction) Apply(ctx context.Context, h Host, _ Plan) (Result, er
 	if err != nil {
 		return Result{}, &Failure{Msg: "there is no leader to compare with", Err: err}
 	}
-	if leader.Node == self.Name || self.Role == "logger" {
+	if leader.Node == self.Name || self.Role == roleLogger {
 		return Result{Msg: self.Name + " holds no copy of another's data"}, nil
 	}
 	databases, err := relationsOf[string](ctx, h, &a.clusterArgs, leader.Node, a.LoginDB, "select datname::text from pg_database where datallowconn order by datname")

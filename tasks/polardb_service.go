@@ -32,15 +32,11 @@ var polardbServiceModule = Define(Module{
     state: started
 `,
 }, func(a *serviceArgs, _ Local) (Action, error) {
-	if !unitName(a.Unit) {
+	if !isUnitName(a.Unit) {
 		return nil, &ArgError{Module: "polardb_service", Arg: "unit", Problem: fmt.Sprintf("must be a unit's name, not %q", a.Unit)}
 	}
 	return &serviceAction{a}, a.check()
 })
-
-func unitName(s string) bool {
-	return s != "" && !strings.HasPrefix(s, "-") && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.@:\\") == ""
-}
 
 type serviceAction struct{ args *serviceArgs }
 

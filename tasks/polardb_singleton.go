@@ -103,13 +103,13 @@ type singletonChange struct {
 func (s *singletonAction) Probe() string { return "" }
 
 func (s *singletonAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
-	found, err := s.args.found(ctx, h, s.list, 0)
+	found, err := s.args.view(ctx, h, s.list, 0)
 	if err != nil {
 		return f, err
 	}
 	// Where all others are given up and the survivor takes no connections, no election can come of waiting.
 	if _, waits := s.waiting(found.Survey); found.NoLeader != "" && !waits {
-		found, err = s.args.found(ctx, h, s.list, time.Duration(s.args.Wait)*time.Second)
+		found, err = s.args.view(ctx, h, s.list, time.Duration(s.args.Wait)*time.Second)
 	}
 	if err == nil && found.NoLeader == "" && len(s.args.Lost) > 0 && len(s.astray(found.Survey, found.Leader)) > 0 {
 		var leader dma.View
@@ -129,7 +129,7 @@ func (s *singletonAction) Ask(ctx context.Context, h Host, f Found) (Found, erro
 }
 
 func (s *singletonAction) Plan(f Found) (Plan, error) {
-	found, ok := f.Value.(memberFound)
+	found, ok := f.Value.(clusterView)
 	if !ok {
 		return Plan{}, errors.New("the cluster was not asked")
 	}

@@ -207,7 +207,7 @@ func (r *roleAction) spread(ctx context.Context, h Host, change sqlChange) {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
 	for _, n := range r.list {
-		if n.Name == change.found.Node.Name || n.Role == "logger" || r.args.On == "self" {
+		if n.Name == change.found.Node.Name || n.Role == roleLogger || r.args.On == "self" {
 			continue
 		}
 		for {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
-	"strings"
 
 	"github.com/polarbook/polarbook/tasks/dma"
 )
@@ -171,7 +170,7 @@ func clusterMembers(survey dma.Survey, leader dma.View, list []wantedNode) []any
 		if v.Err == nil {
 			m["received_lsn"], m["replayed_lsn"] = v.ReceiveLSN, v.ReplayLSN
 		}
-		fillFromLeader(m, leader, v.Address.Consensus(), wanted.Role == "logger")
+		fillFromLeader(m, leader, v.Address.Consensus(), wanted.Role == roleLogger)
 		members = append(members, m)
 	}
 	for _, row := range leader.Cluster {
@@ -200,7 +199,7 @@ func fillFromLeader(m map[string]any, leader dma.View, ipPort string, logger boo
 			m["role"] = row.Role.String()
 		}
 		if logger {
-			m["role"] = "logger"
+			m["role"] = roleLogger
 		}
 	}
 	if r, ok := leader.ReplicaOf(ipPort); ok {
@@ -248,22 +247,4 @@ func text(v any) string {
 		return strconv.Itoa(v)
 	}
 	return fmt.Sprint(v)
-}
-
-func columns(rows [][]string) string {
-	widths := make([]int, len(rows[0]))
-	for _, r := range rows {
-		for i, c := range r {
-			widths[i] = max(widths[i], len(c))
-		}
-	}
-	var b strings.Builder
-	for _, r := range rows {
-		var line strings.Builder
-		for i, c := range r {
-			fmt.Fprintf(&line, "%-*s  ", widths[i], c)
-		}
-		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
-	}
-	return strings.TrimRight(b.String(), "\n")
 }

@@ -89,7 +89,7 @@ func (s *setSuperuserPassword) Apply(ctx context.Context, h Host, p Plan) (Resul
 	for set := false; !set; {
 		saw = nil
 		for _, n := range s.list {
-			if n.Role == "logger" {
+			if n.Role == roleLogger {
 				continue
 			}
 			said := s.on(ctx, h, n, statement)

@@ -34,7 +34,7 @@ func (s *singletonAction) waiting(survey dma.Survey) (dma.View, bool) {
 		v, _ := survey.Of(n.Name)
 		waits := dma.StartingUp(v.Err)
 		switch {
-		case n.Role == "learner" || n.Role == "logger":
+		case n.Role == roleLearner || n.Role == roleLogger:
 			if n.Name == name {
 				return v, false
 			}
@@ -55,7 +55,7 @@ func (s *singletonAction) onlyVoter(survey dma.Survey) string {
 	for _, n := range s.list {
 		v, _ := survey.Of(n.Name)
 		switch {
-		case n.Role == "learner" || n.Role == "logger" || slices.Contains(s.args.Lost, n.Name) || !s.alone(v):
+		case n.Role == roleLearner || n.Role == roleLogger || slices.Contains(s.args.Lost, n.Name) || !s.alone(v):
 		case only != "":
 			return ""
 		default:
@@ -93,7 +93,7 @@ func (s *singletonAction) survivor(survey dma.Survey) (dma.View, error) {
 	if s.args.Survivor == "" || s.args.Survivor == best[0].Node {
 		return best[0], nil
 	}
-	n, err := named(s.list, s.args.Survivor)
+	n, err := nodeNamed(s.list, s.args.Survivor)
 	if err != nil {
 		return dma.View{}, err
 	}
@@ -121,7 +121,7 @@ func cannotGoOn(v dma.View, n wantedNode) string {
 	switch own, listed := v.Members.At(int64(v.Members.Self)); {
 	case v.Err != nil:
 		return fmt.Sprintf("does not answer (%v)", v.Err)
-	case v.NoViews || n.Role == "logger":
+	case v.NoViews || n.Role == roleLogger:
 		return "is a logger and holds no data"
 	case v.Status.Role == dma.Learner:
 		return "is a learner, which the engine does not let lead"
@@ -155,7 +155,7 @@ func (s *singletonAction) gone(survey dma.Survey, survivor dma.View, noLeader st
 			unnamed = append(unnamed, name)
 		}
 	}
-	needed := len(voters)/2 + 1
+	needed := dma.Majority(len(voters))
 	switch {
 	case answer >= needed:
 		return &Failure{Msg: fmt.Sprintf("%d of %d voters answer, and %d are a majority: they can elect a leader, and nobody goes on alone; %s", answer, len(voters), needed, noLeader),

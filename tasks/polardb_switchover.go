@@ -56,13 +56,13 @@ type switchoverChange struct {
 func (s *switchoverAction) Probe() string { return "" }
 
 func (s *switchoverAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
-	found, err := s.args.found(ctx, h, s.list, electionPatience)
+	found, err := s.args.view(ctx, h, s.list, electionPatience)
 	f.Value = found
 	return f, err
 }
 
 func (s *switchoverAction) Plan(f Found) (Plan, error) {
-	found, ok := f.Value.(memberFound)
+	found, ok := f.Value.(clusterView)
 	switch {
 	case !ok:
 		return Plan{}, errors.New("the cluster was not asked")
@@ -104,7 +104,7 @@ func (s *switchoverAction) Plan(f Found) (Plan, error) {
 // target is the node that was asked for, or the best one.
 func (s *switchoverAction) target(survey dma.Survey, leader dma.View) (wantedNode, error) {
 	if s.args.To != "" {
-		to, err := named(s.list, s.args.To)
+		to, err := nodeNamed(s.list, s.args.To)
 		if err != nil || to.Name == leader.Node {
 			return to, err
 		}
@@ -143,19 +143,6 @@ func (s *switchoverAction) target(survey dma.Survey, leader dma.View) (wantedNod
 	return best[0], nil
 }
 
-// named finds a node that a user named.
-func named(list []wantedNode, name string) (wantedNode, error) {
-	n, err := nodeNamed(list, name)
-	if err != nil {
-		var names []string
-		for _, n := range list {
-			names = append(names, n.Name)
-		}
-		return n, &Failure{Msg: fmt.Sprintf("there is no node %s", name), Hint: "the inventory has " + strings.Join(names, ", ")}
-	}
-	return n, nil
-}
-
 // unfit says why a node cannot lead, whatever is waited for; nil: it can.
 func unfit(survey dma.Survey, leader dma.View, n wantedNode) *Failure {
 	row, member := leader.Member(n.Address)
@@ -167,7 +154,7 @@ func unfit(survey dma.Survey, leader dma.View, n wantedNode) *Failure {
 		return &Failure{Msg: n.Name + " is a learner: it has no vote and cannot lead", Hint: "give it a vote first: polarbook run promote-learner.yml -e node=" + n.Name}
 	case self.Err != nil:
 		return &Failure{Msg: fmt.Sprintf("%s does not answer (%v)", n.Name, self.Err), Hint: "the engine would answer success and do nothing; start the node first"}
-	case n.Role == "logger" || self.NoViews:
+	case n.Role == roleLogger || self.NoViews:
 		return &Failure{Msg: n.Name + " is a logger: it votes, holds no data and would pass the lead on"}
 	case row.Weight == 0:
 		return &Failure{Msg: n.Name + " has the weight 0: it votes and never leads, and the engine would answer success and do nothing",
@@ -182,7 +169,7 @@ func (s *switchoverAction) unready(survey dma.Survey, leader dma.View, n wantedN
 	if lag := behind(leader, row); lag > int64(s.args.MaxLag) {
 		return fmt.Sprintf("%s is %d log entries behind %s, at most %d are allowed", n.Name, lag, leader.Node, s.args.MaxLag)
 	}
-	return disagreement(survey, leader, as(n, row))
+	return disagreement(survey, leader, withListedRole(n, row))
 }
 
 func (s *switchoverAction) Apply(ctx context.Context, h Host, p Plan) (Result, error) {
@@ -259,7 +246,7 @@ func (s *switchoverAction) switchOver(ctx context.Context, h Host, change switch
 	}
 	r := Result{Changed: true, Msg: fmt.Sprintf("%s leads in term %d, %s follows it", to.Name, leader.Status.Term, from.Node),
 		Values: map[string]any{"leader": leader.Node, "term": int(leader.Status.Term)}}
-	if voters, live := survey.Voters(leader); len(live) == len(voters)/2+1 && len(voters) > 1 {
+	if voters, live := survey.Voters(leader); len(live) == dma.Majority(len(voters)) && len(voters) > 1 {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("%s: no further one may fail", votes(survey, leader)))
 	}
 	r.Warnings = append(r.Warnings, delayWarnings(survey)...)

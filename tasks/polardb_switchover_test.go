@@ -11,7 +11,7 @@ import (
 // found is what a survey of the cluster would have given.
 func (c *testCluster) found(name string) Found {
 	leader, err := c.survey.Leader()
-	f := memberFound{Leader: leader, Survey: c.survey}
+	f := clusterView{Leader: leader, Survey: c.survey}
 	if err != nil {
 		f.NoLeader = err.Error()
 	}

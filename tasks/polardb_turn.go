@@ -56,7 +56,7 @@ func (t *turnAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
 	if t.check {
 		patience = 0
 	}
-	found, err := t.args.found(ctx, h, t.list, patience)
+	found, err := t.args.view(ctx, h, t.list, patience)
 	found.Node = t.node
 	f.Value = found
 	return f, err
@@ -67,12 +67,12 @@ func (t *turnAction) choose(h Host) (err error) {
 	if name == "" {
 		name = h.Name()
 	}
-	t.node, err = named(t.list, name)
+	t.node, err = nodeNamed(t.list, name)
 	return err
 }
 
 func (t *turnAction) Plan(f Found) (Plan, error) {
-	found, ok := f.Value.(memberFound)
+	found, ok := f.Value.(clusterView)
 	if !ok {
 		return Plan{}, errors.New("the cluster was not asked")
 	}
@@ -129,10 +129,10 @@ func (t *turnAction) see(survey dma.Survey, leader dma.View, n wantedNode) (valu
 		}
 		counted = append(counted, name)
 	}
-	needed := len(voters)/2 + 1
+	needed := dma.Majority(len(voters))
 	values = map[string]any{"leads": leader.Node == n.Name, "leader": leader.Node, "role": row.Role.String(), "lag": int(behind(leader, row)), "counted_on": counted, "late": late, "needed": needed}
 	if t.args.State == "back" {
-		if doubt = disagreement(survey, leader, as(n, row)); doubt == "" && behind(leader, row) > int64(t.args.MaxLag) {
+		if doubt = disagreement(survey, leader, withListedRole(n, row)); doubt == "" && behind(leader, row) > int64(t.args.MaxLag) {
 			doubt = fmt.Sprintf("%s is %d log entries behind %s", n.Name, behind(leader, row), leader.Node)
 		}
 		return values, doubt

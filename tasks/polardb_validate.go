@@ -59,7 +59,7 @@ var polardbValidateModule = Define(Module{
 		}
 		v.files[name] = strings.TrimRight(text, "\n") + "\n"
 	}
-	if a.Version != "" && !unitName(a.Version) {
+	if a.Version != "" && !isUnitName(a.Version) {
 		return nil, &ArgError{Module: "polardb_validate", Arg: "version", Problem: fmt.Sprintf("must be the name of a directory, not %q", a.Version)}
 	}
 	list, err := a.nodes()

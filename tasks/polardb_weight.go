@@ -43,7 +43,7 @@ var polardbWeightModule = Define(Module{
 	}
 	stands := false
 	for _, n := range list {
-		stands = stands || (n.Role == "follower" && n.Weight != 0)
+		stands = stands || (n.Role == roleFollower && n.Weight != 0)
 	}
 	if !stands {
 		return nil, &ArgError{Module: "polardb_weight", Arg: "nodes", Problem: "gives every follower the weight 0: nobody would stand for election"}
@@ -57,7 +57,7 @@ func (a *weightArgs) one(list []wantedNode) ([]wantedNode, error) {
 	if err != nil || weight < 0 || weight > 9 {
 		return nil, &ArgError{Module: "polardb_weight", Arg: "weight", Problem: fmt.Sprintf("must be a number from 0 to 9, not %q", a.Weight)}
 	}
-	if _, err := named(list, a.Node); err != nil {
+	if _, err := nodeNamed(list, a.Node); err != nil {
 		return nil, err
 	}
 	list = slices.Clone(list)
@@ -65,8 +65,8 @@ func (a *weightArgs) one(list []wantedNode) ([]wantedNode, error) {
 		list[i].Weight = -1
 		if list[i].Name == a.Node {
 			list[i].Weight = weight
-			if list[i].Role == "learner" {
-				list[i].Role = "follower" // by the inventory; what it is the leader says
+			if list[i].Role == roleLearner {
+				list[i].Role = roleFollower // by the inventory; what it is the leader says
 			}
 		}
 	}
@@ -81,13 +81,13 @@ type weightAction struct {
 func (w *weightAction) Probe() string { return "" }
 
 func (w *weightAction) Ask(ctx context.Context, h Host, f Found) (Found, error) {
-	found, err := w.args.found(ctx, h, w.list, electionPatience)
+	found, err := w.args.view(ctx, h, w.list, electionPatience)
 	f.Value = found
 	return f, err
 }
 
 func (w *weightAction) Plan(f Found) (Plan, error) {
-	found, ok := f.Value.(memberFound)
+	found, ok := f.Value.(clusterView)
 	if !ok {
 		return Plan{}, errors.New("the cluster was not asked")
 	}
@@ -134,7 +134,7 @@ func (w *weightAction) refuse(leader dma.View) error {
 		if n.Weight >= 0 {
 			weight = n.Weight
 		}
-		stands = stands || voter && weight > 0 && n.Role != "logger"
+		stands = stands || voter && weight > 0 && n.Role != roleLogger
 	}
 	if !stands {
 		return &Failure{Msg: fmt.Sprintf("with the weight %s for %s nobody would stand for election", w.args.Weight, w.args.Node)}

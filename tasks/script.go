@@ -67,3 +67,8 @@ func notYet(check bool, what, hint string) (Plan, error) {
 	}
 	return Plan{}, &Failure{Msg: what, Hint: hint}
 }
+
+// isUnitName tells whether systemd takes s for the name of a unit, with or without its suffix, and no program for an option.
+func isUnitName(s string) bool {
+	return s != "" && !strings.HasPrefix(s, "-") && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.@:\\") == ""
+}

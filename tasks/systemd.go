@@ -73,7 +73,7 @@ func newSystemd(module string, a systemdArgs, l Local) (Action, error) {
 		return nil, &ArgError{Module: module, Arg: "name", Problem: "is required for state, enabled and masked"}
 	case a.Name == "" && !a.DaemonReload && !a.DaemonReexec:
 		return nil, &ArgError{Module: module, Arg: "name", Problem: "is missing, and so is anything to do"}
-	case a.Name != "" && !unitName(a.Name):
+	case a.Name != "" && !isUnitName(a.Name):
 		return nil, &ArgError{Module: module, Arg: "name", Problem: fmt.Sprintf("must be a unit's name, not %q", a.Name)}
 	case a.Masked != nil && *a.Masked && a.Enabled != nil && *a.Enabled:
 		return nil, &ArgError{Module: module, Arg: "enabled", Problem: "and masked exclude each other"}

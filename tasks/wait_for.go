@@ -113,12 +113,12 @@ type sight struct {
 func (w *waitFor) Apply(ctx context.Context, h Host, _ Plan) (Result, error) {
 	began := time.Now()
 	if w.Port == 0 && w.Path == "" {
-		if err := pause(ctx, time.Duration(w.Timeout)*time.Second); err != nil {
+		if err := sleep(ctx, time.Duration(w.Timeout)*time.Second); err != nil {
 			return Result{}, err
 		}
 		return Result{Values: map[string]any{"elapsed": w.Timeout, "state": w.State}}, nil
 	}
-	if err := pause(ctx, time.Duration(w.Delay)*time.Second); err != nil {
+	if err := sleep(ctx, time.Duration(w.Delay)*time.Second); err != nil {
 		return Result{}, err
 	}
 	h.Say(fmt.Sprintf("waiting up to %d s for %s", w.Timeout, w.what()))
@@ -136,7 +136,7 @@ func (w *waitFor) Apply(ctx context.Context, h Host, _ Plan) (Result, error) {
 			msg := w.Msg.or("msg", fmt.Sprintf("waited %d s for %s; last seen: %s", elapsed, w.what(), s.seen))
 			return Result{}, &Failure{Msg: msg, Values: map[string]any{"elapsed": elapsed}}
 		}
-		if err := pause(ctx, min(time.Duration(w.Sleep)*time.Second, time.Until(deadline))); err != nil {
+		if err := sleep(ctx, min(time.Duration(w.Sleep)*time.Second, time.Until(deadline))); err != nil {
 			return Result{}, err
 		}
 	}
@@ -301,18 +301,4 @@ func shortened(text string) string {
 		return text[:100] + "…"
 	}
 	return text
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

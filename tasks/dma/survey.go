@@ -42,9 +42,9 @@ func (s Survey) Leader() (View, error) {
 	if voters == 0 {
 		return View{}, &NoLeaderError{claimant.Node + " says that it leads and lists no voters", s}
 	}
-	if agree <= voters/2 {
+	if agree < Majority(voters) {
 		return View{}, &NoLeaderError{fmt.Sprintf("%s says that it leads in term %d, and %d of its %d voters agree; %d are needed",
-			claimant.Node, claimant.Status.Term, agree, voters, voters/2+1), s}
+			claimant.Node, claimant.Status.Term, agree, voters, Majority(voters)), s}
 	}
 	for _, v := range s {
 		if !v.Writable() || v.Node == claimant.Node {
@@ -54,13 +54,16 @@ func (s Survey) Leader() (View, error) {
 			return View{}, &NoLeaderError{fmt.Sprintf("%s and %s both say that they lead in term %d: split brain", claimant.Node, v.Node, v.Status.Term), s}
 		}
 		// Two member lists, each with a majority of its own: members that were given up came back.
-		if theirs, with := s.support(v); with > theirs/2 {
+		if theirs, with := s.support(v); with >= Majority(theirs) {
 			return View{}, &NoLeaderError{fmt.Sprintf("%s leads in term %d and %s in term %d, each with a majority of its own members (%s; %s): split brain",
 				claimant.Node, claimant.Status.Term, v.Node, v.Status.Term, claimant.Members, v.Members), s}
 		}
 	}
 	return claimant, nil
 }
+
+// Majority is how many of so many voters have to agree.
+func Majority(voters int) int { return voters/2 + 1 }
 
 // support counts the voters that a claimant lists, and those of them that agree with it.
 func (s Survey) support(claimant View) (voters, agree int) {

@@ -35,8 +35,15 @@ type wantedNode struct {
 	Polardata string // "": not known
 }
 
-// voter says that the node is to have a vote.
-func (n wantedNode) voter() bool { return n.Role != "learner" }
+// The roles that a node is wanted in. The engine has no word for a logger: it lists one as a follower.
+const (
+	roleFollower = "follower"
+	roleLearner  = "learner"
+	roleLogger   = "logger"
+)
+
+// voter tells whether the node is to have a vote.
+func (n wantedNode) voter() bool { return n.Role != roleLearner }
 
 var nodeKeys = map[string]bool{"name": true, "address": true, "port": true, "role": true, "weight": true, "user": true, "socket": true, "pgdata": true, "polardata": true}
 
@@ -75,7 +82,7 @@ func (c *clusterArgs) nodes() ([]wantedNode, error) {
 }
 
 func readNode(m map[string]any) (wantedNode, error) {
-	n := wantedNode{Weight: -1, Role: "follower"}
+	n := wantedNode{Weight: -1, Role: roleFollower}
 	var err error
 	if n.Name, err = toString(m["name"]); err != nil || n.Name == "" {
 		return n, fmt.Errorf("holds a node without a name")
@@ -96,7 +103,7 @@ func readNode(m map[string]any) (wantedNode, error) {
 		n.Role, _ = r.(string)
 	}
 	switch n.Role {
-	case "follower", "learner", "logger":
+	case roleFollower, roleLearner, roleLogger:
 	default:
 		return n, fmt.Errorf("role of %s must be follower, learner or logger, not %s", n.Name, describe(m["role"]))
 	}
@@ -104,7 +111,7 @@ func readNode(m map[string]any) (wantedNode, error) {
 		if n.Weight, err = toInt(w); err != nil || n.Weight < 0 || n.Weight > 9 {
 			return n, fmt.Errorf("weight of %s must be a number from 0 to 9, not %s", n.Name, describe(w))
 		}
-		if n.Role == "learner" {
+		if n.Role == roleLearner {
 			return n, fmt.Errorf("weight of %s cannot be set: it is a learner and has no vote", n.Name)
 		}
 	}
@@ -127,126 +134,16 @@ func readNode(m map[string]any) (wantedNode, error) {
 	return n, nil
 }
 
+// nodeNamed finds a node by its name in the inventory. The error is a Failure that lists the names there are.
 func nodeNamed(list []wantedNode, name string) (wantedNode, error) {
+	var names []string
 	for _, n := range list {
 		if n.Name == name {
 			return n, nil
 		}
-	}
-	var names []string
-	for _, n := range list {
 		names = append(names, n.Name)
 	}
-	return wantedNode{}, &ArgError{Arg: "nodes", Problem: fmt.Sprintf("does not hold %s, only %v", name, names)}
-}
-
-// use lends f the run's connection to the node's server, which goes through the SSH connection of the node's own host.
-// One caller has it at a time. It may have broken since it was last used (a change of leader ends all of the old
-// leader's): with sure, that is found out first, at the price of a round trip, for an f that must not be called twice.
-// With sure, too, a server that is starting up is waited for, within startPatience and ctx: who is sure needs the answer.
-func (c *clusterArgs) use(ctx context.Context, h Host, n wantedNode, sure bool, f func(*pgx.Conn) error) error {
-	host, err := h.Peer(ctx, n.Name)
-	if err != nil {
-		return err
-	}
-	kept, err := host.Keep(fmt.Sprintf("sql %s@%d/%s", c.LoginUser, n.Address.Port, c.LoginDB), func() (any, error) { return &session{}, nil })
-	if err != nil {
-		return err
-	}
-	s := kept.(*session)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.conn != nil && s.conn.IsClosed() {
-		s.conn = nil
-	}
-	if sure && s.conn != nil && s.conn.Ping(ctx) != nil {
-		s.conn = nil
-	}
-	if s.conn == nil {
-		patience := time.Duration(0)
-		if sure {
-			patience = startPatience
-		}
-		err := awaitStart(ctx, host, n, patience, func() (err error) {
-			s.conn, err = c.connect(ctx, host, n)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return f(s.conn)
-}
-
-// startPatience bounds the wait for a server that says that it is starting up: longer than a recovery after a crash
-// takes on a busy host. A node that was never added says so for ever.
-const startPatience = 30 * time.Second
-
-// awaitStart connects, and connects again for as long as the server says that it is starting up, shutting down or
-// recovering. A port that refuses counts as the same once the server was heard: it starts over. The error is the last
-// one, and says how long was waited for it.
-func awaitStart(ctx context.Context, h Host, n wantedNode, patience time.Duration, connect func() error) error {
-	began := time.Now()
-	heard, said := false, ""
-	for {
-		err := connect()
-		heard = heard || dma.StartingUp(err)
-		if again := heard && (dma.StartingUp(err) || errors.Is(err, syscall.ECONNREFUSED)); !again || patience == 0 {
-			return err
-		}
-		if said == "" {
-			said = fmt.Sprintf("waiting for the server of %s: %v", n.Name, err)
-			h.Say(said)
-		}
-		if time.Since(began) >= patience || sleep(ctx, startPause) != nil {
-			return fmt.Errorf("%s has not let anybody in for %s: %w", n.Name, time.Since(began).Round(time.Second), err)
-		}
-	}
-}
-
-// startPause is between two tries of awaitStart.
-const startPause = 500 * time.Millisecond
-
-// own opens a session with a node's server that nobody else uses. Whoever asks for it closes it.
-func (c *clusterArgs) own(ctx context.Context, h Host, node string) (*pgx.Conn, error) {
-	return c.ownAs(ctx, h, node, "")
-}
-
-func (c *clusterArgs) ownAs(ctx context.Context, h Host, node, session string) (*pgx.Conn, error) {
-	list, err := c.nodes()
-	if err != nil {
-		return nil, err
-	}
-	n, err := nodeNamed(list, node)
-	if err != nil {
-		return nil, err
-	}
-	host, err := h.Peer(ctx, node)
-	if err != nil {
-		return nil, err
-	}
-	return c.connectAs(ctx, host, n, session)
-}
-
-// session is a connection kept for the run, used by one at a time.
-type session struct {
-	mu   sync.Mutex
-	conn *pgx.Conn
-}
-
-// Close leaves a connection that is in use to its user. The one who closes may be that user: connecting to a host whose
-// SSH connection was lost closes all that was kept on the old one, and what goes through that ends with it anyway.
-func (s *session) Close() error {
-	if !s.mu.TryLock() {
-		return nil
-	}
-	defer s.mu.Unlock()
-	if s.conn == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	return s.conn.Close(ctx)
+	return wantedNode{}, &Failure{Msg: "there is no node " + name, Hint: "the inventory has " + strings.Join(names, ", ")}
 }
 
 // glance asks all nodes at once, each within lookLimit. Whoever acts on what they say asks for a survey instead.
@@ -338,34 +235,118 @@ func nobodyWillLead(survey dma.Survey) bool {
 	return len(survey) > 0
 }
 
-// passwordRefused says that nodes answer and none of them takes the password: no wait will help.
-func passwordRefused(survey dma.Survey, user string) error {
-	var refusing []string
-	what := ""
-	for _, v := range survey {
-		switch code := dma.Code(v.Err); {
-		case code == "28P01" || code == "28000":
-			if refusing = append(refusing, v.Node); code == "28000" {
-				what = v.Err.Error()
-			}
-		case v.Err == nil || code != "":
-			return nil // somebody may yet say more
-		}
-	}
-	if len(refusing) == 0 {
-		return nil
-	}
-	if what == "" {
-		return otherPassword(user, superuserPassword, "password authentication failed on "+strings.Join(refusing, ", "))
-	}
-	return &Failure{Msg: fmt.Sprintf("%s refuse the password of the database user %s: %s", strings.Join(refusing, ", "), user, what)}
+// clusterView is the cluster as its nodes see it, with the node that the task is about, if it is about one.
+type clusterView struct {
+	Node   wantedNode
+	Leader dma.View
+	Survey dma.Survey
+	// NoLeader is why no leader can be believed; "": Leader leads. With it Leader is empty.
+	NoLeader string
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
+// electionPatience is how long a leader is waited for: two elections with the engine's default timeouts and the weight
+// phase take less.
+const electionPatience = 40 * time.Second
+
+// view asks who leads, for at most the given time, and keeps in NoLeader why nobody can be believed to. The error is about
+// a change of the members that does not end: what the nodes say meanwhile is nothing to go by.
+func (c *clusterArgs) view(ctx context.Context, h Host, list []wantedNode, patience time.Duration) (clusterView, error) {
+	leader, survey, err := c.leader(ctx, h, list, patience)
+	view := clusterView{Leader: leader, Survey: survey}
+	var changing *changingError
+	if errors.As(err, &changing) {
+		return view, err
 	}
+	if err != nil {
+		view.NoLeader = err.Error()
+	}
+	return view, nil
+}
+
+// downPatience is for how long a node may have no server at all before nobody waits for it any longer: one that changes
+// its role keeps its port.
+const downPatience = 10 * time.Second
+
+// await surveys the cluster until a leader can be believed and doubt has nothing to say against what is seen. When the
+// limit is over, or what is waited for is a node whose server is gone, it returns what was seen last, in saw.
+func (c *clusterArgs) await(ctx context.Context, h Host, list []wantedNode, limit time.Duration, doubt func(dma.Survey, dma.View) string) (leader dma.View, survey dma.Survey, saw string, err error) {
+	deadline := time.Now().Add(limit)
+	said := ""
+	var down time.Time // since when saw is that a server is gone
+	for {
+		if survey, err = c.survey(ctx, h, list); err != nil {
+			return leader, survey, saw, err
+		}
+		if leader, err = leads(survey); err != nil {
+			saw = err.Error()
+		} else {
+			saw = doubt(survey, leader)
+		}
+		switch {
+		case !gone(survey, saw):
+			down = time.Time{}
+		case down.IsZero():
+			down = time.Now()
+		case time.Since(down) > downPatience:
+			return leader, survey, saw, ctx.Err()
+		}
+		if saw == "" || time.Now().After(deadline) {
+			return leader, survey, saw, ctx.Err()
+		}
+		if saw != said {
+			h.Say(saw)
+			said = saw
+		}
+		if err := sleep(ctx, 300*time.Millisecond); err != nil {
+			return leader, survey, saw, err
+		}
+	}
+}
+
+// gone says that what was seen is a node on whose port nobody listens.
+func gone(survey dma.Survey, saw string) bool {
+	for _, v := range survey {
+		if errors.Is(v.Err, syscall.ECONNREFUSED) && saw == v.String() {
+			return true
+		}
+	}
+	return false
+}
+
+// living lists the members that answer, each with the role that the leader lists for it, whatever the inventory says.
+func living(survey dma.Survey, leader dma.View, list []wantedNode) []wantedNode {
+	var alive []wantedNode
+	for _, n := range list {
+		row, member := leader.Member(n.Address)
+		if v, _ := survey.Of(n.Name); !member || v.Err != nil {
+			continue
+		}
+		alive = append(alive, withListedRole(n, row))
+	}
+	return alive
+}
+
+// withListedRole is the node with the role that the leader lists for it. A logger is listed as a follower.
+func withListedRole(n wantedNode, row dma.Member) wantedNode {
+	switch {
+	case row.Role == dma.Learner:
+		n.Role = roleLearner
+	case n.Role == roleLearner:
+		n.Role = roleFollower
+	}
+	return n
+}
+
+// behind is how many log entries a member lacks, as the leader sees it.
+func behind(leader dma.View, row dma.Member) int64 {
+	if row.IPPort == leader.Address.Consensus() {
+		return 0
+	}
+	return max(0, leader.Status.LastLogIndex-row.MatchIndex)
+}
+
+// votes says how many of the voters are alive.
+func votes(survey dma.Survey, leader dma.View) string {
+	voters, live := survey.Voters(leader)
+	return fmt.Sprintf("%d of %d voters alive", len(live), len(voters))
 }

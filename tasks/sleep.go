@@ -1,0 +1,21 @@
+package tasks
+
+import (
+	"context"
+	"time"
+)
+
+// sleep waits, and returns ctx's error when that ends first.
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
