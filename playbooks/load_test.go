@@ -2,7 +2,6 @@ package playbooks
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,12 +9,9 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/test/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // The modules of these tests have the shapes that matter to the loader and do nothing.
 type (
@@ -128,7 +124,7 @@ func TestBad(t *testing.T) {
 			for _, one := range all {
 				fmt.Fprintln(&said, one)
 			}
-			golden(t, strings.TrimSuffix(path, ".yml")+".txt", said.String())
+			checkGolden(t, strings.TrimSuffix(path, ".yml")+".txt", said.String())
 		})
 	}
 }
@@ -145,7 +141,7 @@ func TestGood(t *testing.T) {
 			if err != nil {
 				t.Fatalf("it was not loaded:\n%v", err)
 			}
-			golden(t, strings.TrimSuffix(path, ".yml")+".txt", outline(p))
+			checkGolden(t, strings.TrimSuffix(path, ".yml")+".txt", outline(p))
 		})
 	}
 }
@@ -173,21 +169,8 @@ func TestOnlyAliasesAreCounted(t *testing.T) {
 	}
 }
 
-func golden(t *testing.T, path, got string) {
+func checkGolden(t *testing.T, path, got string) {
 	t.Helper()
 	home, _ := os.Getwd()
-	got = strings.ReplaceAll(got, home, "/PLAYBOOKS")
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("%v (write it with go test ./playbooks -update)", err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("not what %s says (-want +got):\n%s", path, diff)
-	}
+	golden.Check(t, path, strings.ReplaceAll(got, home, "/PLAYBOOKS"))
 }

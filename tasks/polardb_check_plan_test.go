@@ -8,23 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/test/golden"
 )
-
-// golden compares got with a file, or writes the file anew when UPDATE_GOLDEN is set.
-func golden(t *testing.T, file, got string) {
-	t.Helper()
-	if os.Getenv("UPDATE_GOLDEN") != "" {
-		write(t, file, got, 0o644)
-		return
-	}
-	if diff := cmp.Diff(read(t, file), got); diff != "" {
-		t.Errorf("%s differs (-want +got):\n%s", file, diff)
-	}
-}
 
 // newEngine was built on Debian 12, oldEngine on CentOS 7.
 var (
@@ -96,7 +83,7 @@ func TestCheckSystems(t *testing.T) {
 			if plan.Values["status"] != string(c.status) {
 				t.Errorf("the status is %v, want %s", plan.Values["status"], c.status)
 			}
-			golden(t, filepath.Join("testdata", "polardb_check", c.host+".golden"), rowText(readReported(plan.Values).Checks))
+			golden.Check(t, filepath.Join("testdata", "polardb_check", c.host+".golden"), rowText(readReported(plan.Values).Checks))
 		})
 	}
 }

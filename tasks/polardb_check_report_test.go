@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/test/golden"
 )
 
 // reported is what polardb_check tells of a recorded host.
@@ -69,7 +70,7 @@ func TestReportTable(t *testing.T) {
 		if verbose {
 			file = "report-verbose.golden"
 		}
-		golden(t, filepath.Join("testdata", "polardb_check", file), values["table"].(string))
+		golden.Check(t, filepath.Join("testdata", "polardb_check", file), values["table"].(string))
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/test/golden"
 )
 
 func TestMain(m *testing.M) {
@@ -39,6 +40,7 @@ func TestScripts(t *testing.T) {
 			"exits": exits, "exits-shell": exitsShell, "times": times, "jsonlines": jsonLines, "width": width, "mode": mode, "interrupted": interrupted,
 		},
 		RequireExplicitExec: true,
+		UpdateScripts:       golden.Updating(),
 	})
 }
 

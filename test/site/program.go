@@ -11,6 +11,7 @@ package site
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -19,14 +20,21 @@ import (
 	"testing"
 	"time"
 
+	"github.com/polarbook/polarbook/test/golden"
 	"github.com/polarbook/polarbook/test/polarsim/prefix"
 )
 
 // scratch is what all tests of this process share: the program and the packed engines.
 var scratch string
 
-// Main is a test package's TestMain: it runs the tests, and removes at the end what they share.
+// Main is a test package's TestMain: it runs the tests, and removes at the end what they share. While golden files are
+// being written it runs none, for these packages have no such files and take long.
 func Main(m *testing.M) {
+	flag.Parse()
+	if golden.Updating() {
+		fmt.Println("no golden files here")
+		os.Exit(0)
+	}
 	var err error
 	if scratch, err = os.MkdirTemp("", "polarbook-test-"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
