@@ -3,7 +3,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 LINT     = .cache/golangci-lint-2.15.0
 
-.PHONY: build test test-all lint bench demo demo-down release clean
+.PHONY: help build unit test test-all lint bench demo demo-down release clean
 
 build: ## a static binary for this machine, bin/polarbook
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/polarbook ./cmd/polarbook
@@ -13,13 +13,16 @@ release: ## static binaries for linux and darwin, amd64 and arm64
 		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath -ldflags '$(LDFLAGS)' -o bin/polarbook-$$os-$$arch ./cmd/polarbook || exit 1; \
 	done; done
 
+unit: ## the tests that need no hosts and no root, with the race detector: within a minute on two cores
+	test/unit -short
+
 test: ## everything that this machine can run
 	test/run
 
 test-all: ## every suite that boots hosts, on every flavour of host: hours
 	test/all
 
-lint: $(LINT)
+lint: $(LINT) ## go vet and the linter
 	go vet ./...
 	$(LINT) run ./...
 	go run ./test/scripts
@@ -38,5 +41,8 @@ demo: build ## three throw-away hosts, a cluster on them, left up
 demo-down: ## what demo left
 	go run ./test/demo down
 
-clean:
+clean: ## what build and release made
 	rm -rf bin
+
+help: ## what can be made
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
