@@ -53,7 +53,7 @@ func TestSetFact(t *testing.T) {
 	if facts, _ := plan.Values["ansible_facts"].(map[string]any); err != nil || facts["a"] != false || facts["b"] != true || facts["c"] != "yes please" {
 		t.Errorf("%v, %v", plan.Values, err)
 	}
-	m, _ := Lookup("set_fact")
+	m := moduleNamed(t, "set_fact")
 	for _, args := range []map[string]any{{}, {"cacheable": true}, {"1a": 1}, {"a-b": 1}} {
 		if _, err := m.New(args, &fakeLocal{}); err == nil {
 			t.Errorf("%v: taken", args)

@@ -5,16 +5,6 @@ import (
 	"testing"
 )
 
-// pretend puts commands first on PATH that keep their state in files under $STATE: what this machine has not.
-func pretend(t *testing.T, dir string, commands map[string]string) {
-	t.Helper()
-	for name, script := range commands {
-		write(t, dir+"/"+name, "#!/bin/sh\n"+script, 0o755)
-	}
-	t.Setenv("STATE", dir)
-	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
-}
-
 func TestFirewalldOnAHost(t *testing.T) {
 	eachShell(t, func(t *testing.T, h *localHost, dir string) {
 		pretend(t, dir, map[string]string{"firewall-cmd": `

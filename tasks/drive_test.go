@@ -151,13 +151,27 @@ func (l *fakeLocal) Mask(text string) string { return text }
 func (l *fakeLocal) Check() bool             { return l.check }
 func (l *fakeLocal) Diff() bool              { return l.diff }
 
+// known are the modules that the tests of a package may name.
+var known []Module
+
+// knowing adds modules to those that tests may name. The tests of a family add its own once, before they begin.
+func knowing(modules []Module) { known = append(known, modules...) }
+
+// moduleNamed finds one of them.
+func moduleNamed(t *testing.T, name string) *Module {
+	t.Helper()
+	for i := range known {
+		if known[i].Name == name {
+			return &known[i]
+		}
+	}
+	t.Fatalf("no module %s", name)
+	return nil
+}
+
 func newAction(t *testing.T, module string, args map[string]any, l Local) Action {
 	t.Helper()
-	m, ok := Lookup(module)
-	if !ok {
-		t.Fatalf("no module %s", module)
-	}
-	a, err := m.New(args, l)
+	a, err := moduleNamed(t, module).New(args, l)
 	if err != nil {
 		t.Fatalf("%s %v: %v", module, args, err)
 	}
@@ -285,4 +299,30 @@ func mustContain(t *testing.T, text, want string) {
 	if !strings.Contains(text, want) {
 		t.Errorf("%q does not say %q", text, want)
 	}
+}
+
+func sh(t *testing.T, script string) (string, error) {
+	t.Helper()
+	out, err := exec.Command("sh", "-c", script).CombinedOutput()
+	return string(out), err
+}
+
+func mustWrite(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// pretend puts commands first on PATH that keep their state in files under $STATE: what this machine has not.
+func pretend(t *testing.T, dir string, commands map[string]string) {
+	t.Helper()
+	for name, script := range commands {
+		write(t, dir+"/"+name, "#!/bin/sh\n"+script, 0o755)
+	}
+	t.Setenv("STATE", dir)
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
 }

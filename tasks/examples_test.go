@@ -77,8 +77,10 @@ func TestArgumentsAreDocumented(t *testing.T) {
 				t.Errorf("%s: argument %s is not documented", m.Name, a.Name)
 			}
 			if a.Default != "" {
-				if err := a.check(a.Default); err != nil && a.Kind != List {
-					t.Errorf("%s: default of %s: %v", m.Name, a.Name, err)
+				for _, problem := range m.CheckArgs(map[string]any{a.Name: a.Default}, literal) {
+					if problem.Arg == a.Name && a.Kind != List {
+						t.Errorf("%s: default of %s: %v", m.Name, a.Name, problem)
+					}
 				}
 			}
 		}

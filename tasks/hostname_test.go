@@ -28,7 +28,7 @@ func TestHostnameAndTimezone(t *testing.T) {
 }
 
 func TestHostnameRefuses(t *testing.T) {
-	m, _ := Lookup("hostname")
+	m := moduleNamed(t, "hostname")
 	for _, name := range []string{"", "-a", "a b", "a..b", "ä", "a.", string(make([]byte, 65))} {
 		if _, err := m.New(map[string]any{"name": name}, &fakeLocal{}); err == nil {
 			t.Errorf("%q was taken", name)

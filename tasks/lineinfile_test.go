@@ -65,7 +65,7 @@ func TestLineinfile(t *testing.T) {
 }
 
 func TestLineinfileRefuses(t *testing.T) {
-	m, _ := Lookup("lineinfile")
+	m := moduleNamed(t, "lineinfile")
 	for name, args := range map[string]map[string]any{
 		"no line":                 {"path": "/f"},
 		"two places":              {"path": "/f", "line": "a", "insertafter": "x", "insertbefore": "y"},
@@ -96,7 +96,7 @@ func TestBlockinfile(t *testing.T) {
 		{"at the beginning", map[string]any{"block": "x", "insertbefore": "BOF"}, "a\n", b + "x\n" + e + "a\n", "Block inserted"},
 		{"other markers", map[string]any{"block": "x", "marker": "-- {mark}", "marker_begin": "<", "marker_end": ">"}, "a\n", "a\n-- <\nx\n-- >\n", "Block inserted"},
 	})
-	m, _ := Lookup("blockinfile")
+	m := moduleNamed(t, "blockinfile")
 	if _, err := m.New(map[string]any{"path": "/f", "block": "x", "marker": "# same"}, &fakeLocal{}); err == nil {
 		t.Error("a marker without {mark} was taken: each run would add a block")
 	}

@@ -211,7 +211,7 @@ func TestCheckAnswerBrokeOff(t *testing.T) {
 }
 
 func TestCheckSysctlNames(t *testing.T) {
-	m, _ := Lookup("polardb_check")
+	m := moduleNamed(t, "polardb_check")
 	for _, name := range []string{"vm.swappiness; reboot", "../../etc/shadow", "a b"} {
 		_, err := m.New(map[string]any{"pgdata": "/a/b", "polardata": "/a/c", "nodes": []any{}, "sysctl": map[string]any{name: 1}}, &fakeLocal{})
 		if err == nil {

@@ -171,7 +171,7 @@ func TestReportTogether(t *testing.T) {
 }
 
 func TestReportRefuses(t *testing.T) {
-	m, _ := Lookup("polardb_check_report")
+	m := moduleNamed(t, "polardb_check_report")
 	for name, hosts := range map[string]any{
 		"text": "node1", "empty": []any{}, "not dicts": []any{"node1"}, "nameless": []any{map[string]any{"checks": []any{}}},
 	} {

@@ -18,12 +18,6 @@ func testNode(t *testing.T) *nodeArgs {
 	return &nodeArgs{Pgdata: dir + "/data/pgdata", Polardata: dir + "/data/polardata", Home: dir + "/home/polardb", User: "root", Port: 5432, Cluster: "demo", state: dir + "/state"}
 }
 
-func sh(t *testing.T, script string) (string, error) {
-	t.Helper()
-	out, err := exec.Command("sh", "-c", script).CombinedOutput()
-	return string(out), err
-}
-
 func examine(t *testing.T, a *nodeArgs) nodeState {
 	t.Helper()
 	out, err := exec.Command("sh", "-c", a.probe()).Output()
@@ -44,16 +38,6 @@ func inode(t *testing.T, name string) string {
 		t.Fatal(err, out)
 	}
 	return strings.TrimSpace(out)
-}
-
-func mustWrite(t *testing.T, name, text string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func TestOnlyOurUnfinishedDirectoriesAreEmptied(t *testing.T) {

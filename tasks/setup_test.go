@@ -119,7 +119,7 @@ func TestFactsCanBeLeftOut(t *testing.T) {
 			t.Errorf("%v: %v", c.args, slices.Sorted(maps.Keys(f)))
 		}
 	}
-	m, _ := Lookup("setup")
+	m := moduleNamed(t, "setup")
 	if _, err := m.New(map[string]any{"gather_subset": "hardwear"}, &fakeLocal{}); err == nil {
 		t.Error("a misspelt subset was taken")
 	}

@@ -1,0 +1,8 @@
+package tasks
+
+// preflightModules returns the modules of the preflight.
+func preflightModules() []Module {
+	return []Module{
+		polardbCheckModule, polardbCheckReportModule,
+	}
+}

@@ -1,0 +1,3 @@
+package tasks
+
+func init() { knowing(preflightModules()) }
