@@ -36,6 +36,7 @@ func TestMembers(t *testing.T) {
 	step("purge", purge)
 	step("drop and bring back", drop)
 	step("drop a dead host", dropDead)
+	step("another address for the learner", movesLearner)
 }
 
 func switchover(s *site.Site) {

@@ -1,27 +1,10 @@
 package daytwo
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/polarbook/polarbook/test/site"
 )
-
-// secondAddress gives a host another address in the hosts' network.
-func secondAddress(s *site.Site, name string) string {
-	s.T.Helper()
-	first := s.Lab.Host(name).Address
-	at := strings.LastIndexByte(first, '.')
-	second := first[:at+1] + "1" + first[at+1:]
-	s.On(name, fmt.Sprintf(`set -- $(ip -o -4 addr show | grep -F ' %s/'); ip addr replace "%s/${4#*/}" dev "$2"`, first, second))
-	return second
-}
-
-// sendsFrom has a host that has two addresses send from one of them.
-func sendsFrom(s *site.Site, name, address string) {
-	s.T.Helper()
-	s.On(name, fmt.Sprintf(`set -- $(ip -4 -o route show scope link | grep -F '%s'); ip route replace "$1" dev "$3" scope link src %s`, s.Lab.Host(name).Address[:strings.LastIndexByte(s.Lab.Host(name).Address, '.')+1], address))
-}
 
 // kept is what of a node's data is another when it was copied.
 func kept(s *site.Site, name string) string {
@@ -46,9 +29,9 @@ func movesAddress(s *site.Site) {
 	s.SQL(n, "insert into moved values (1)")
 
 	s.Refused(n+" is not reached at 192.0.2.7", "move-node.yml", "-e", "node="+n, "-e", "address=192.0.2.7")
-	second := secondAddress(s, n)
+	second := s.SecondAddress(n)
 	s.Refused(n+" reaches ", "move-node.yml", "-e", "node="+n, "-e", "address="+second)
-	sendsFrom(s, n, second)
+	s.SendsFrom(n, second)
 	s.Twice("move-node.yml", "-e", "node="+n, "-e", "address="+second).Says(n + " is " + second + ":5432 from now on, and the inventory has " + first + ":5432")
 	s.Run(2, "reconfigure.yml").Says(n + " is " + second + ":5432 by its consensus meta, and " + first + ":5432 by the inventory")
 	s.Set(n, site.Vars{"polardb_address": second})
@@ -62,7 +45,7 @@ func movesAddress(s *site.Site) {
 	s.Settles()
 
 	s.Set(n, site.Vars{"polardb_address": first})
-	sendsFrom(s, n, first)
+	s.SendsFrom(n, first)
 	s.KillWhen(site.Begins("Consensus meta"), "move-node.yml", "-e", "node="+n)
 	s.Run(2, "new-cluster.yml").Says(n+" is being given another address", "move-node.yml -e node="+n)
 	s.Run(0, "move-node.yml", "-e", "node="+n).Changed()
@@ -94,6 +77,31 @@ func isMoved(s *site.Site, n, now, before, data string) {
 	}
 }
 
+// movesLearner gives the learner another address and the first one again: it has no vote, and keeps its data.
+func movesLearner(s *site.Site) {
+	s.Settles()
+	data := kept(s, "node4")
+	first, second := s.Lab.Host("node4").Address, s.SecondAddress("node4")
+	before := first
+	for _, now := range []string{second, first} {
+		s.SendsFrom("node4", now)
+		s.Set("node4", site.Vars{"polardb_address": now})
+		s.Twice("move-node.yml", "-e", "node=node4")
+		c := s.Settles()
+		if m := c.Of("node4"); m.Role != "learner" || !m.Streaming {
+			s.T.Errorf("%+v", m)
+		}
+		if list := s.SQL(c.Leader, "select ip_port from polar_dma_cluster_status"); !strings.Contains(list, now+":") || strings.Contains(list, before+":") {
+			s.T.Errorf("the leader lists %s", list)
+		}
+		before = now
+	}
+	if d := kept(s, "node4"); d != data {
+		s.T.Errorf("the data of node4 was copied: %s, it was %s", d, data)
+	}
+	s.Run(0, "new-cluster.yml").Unchanged()
+}
+
 // movesPort gives a follower another port, and the one back that it had.
 func movesPort(s *site.Site) {
 	n := s.Settles().Followers()[0]
@@ -114,8 +122,8 @@ func movesPort(s *site.Site) {
 // movesAnew has a node that does not stream copied at its new address, and kills moves anywhere.
 func movesAnew(s *site.Site) {
 	n := s.Settles().Followers()[0]
-	second := secondAddress(s, n)
-	sendsFrom(s, n, second)
+	second := s.SecondAddress(n)
+	s.SendsFrom(n, second)
 	s.On(n, "systemctl stop "+s.Unit())
 	s.Refused(n+" does not stream", "move-node.yml", "-e", "node="+n, "-e", "address="+second)
 	s.Run(6, "move-node.yml", "-e", "node="+n, "-e", "address="+second, "-e", "copy=yes").Says("its data removed")
@@ -128,7 +136,7 @@ func movesAnew(s *site.Site) {
 	for i := range 12 {
 		to := []string{s.Lab.Host(n).Address, second}[i%2]
 		s.Set(n, site.Vars{"polardb_address": to})
-		sendsFrom(s, n, to)
+		s.SendsFrom(n, to)
 		s.KillSomewhere(dice, "move-node.yml", "-e", "node="+n)
 		s.Run(0, "move-node.yml", "--check", "-e", "node="+n)
 		s.Run(0, "move-node.yml", "-e", "node="+n)
@@ -137,6 +145,6 @@ func movesAnew(s *site.Site) {
 		s.Settles()
 	}
 	s.Set(n, site.Vars{"polardb_address": s.Lab.Host(n).Address})
-	sendsFrom(s, n, s.Lab.Host(n).Address)
+	s.SendsFrom(n, s.Lab.Host(n).Address)
 	s.Run(0, "move-node.yml", "-e", "node="+n)
 }
