@@ -98,7 +98,7 @@ func TestAsAnsible(t *testing.T) {
 func renderRecorded(e *Engine, template string, vars Vars) (any, error) {
 	if p, err := e.parse("", template, FileOptions{}); err == nil && p.single != nil {
 		s := newSession(e, vars)
-		value, err := s.renderText(template) // the recorder left backslashes alone
+		value, err := s.renderText(template, FileOptions{}) // the recorder left backslashes alone
 		if err != nil {
 			return nil, err
 		}

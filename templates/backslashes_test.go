@@ -12,6 +12,8 @@ func TestBackslashesInPlaybooks(t *testing.T) {
 		`x {{ 'it\'s' }}`:                                     "x it's",
 		`\d {{ 1 }}`:                                          `\d 1`,
 		`{{ "a\\b" }}`:                                        `a\\b`,
+		`{# it's #}{{ '\d' }}{% raw %}{{ '\d' }}{% endraw %}`: `\d{{ '\d' }}`,
+		`{% set x = 'a\\b' %}{{ x }}`:                         `a\b`,
 	} {
 		got, err := e.Render(text, Map{})
 		if err != nil || got != want {

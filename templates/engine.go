@@ -53,16 +53,24 @@ func New(o Options) *Engine {
 }
 
 // FileOptions are the options of a template file that the module template has. The zero value is
-// Jinja2's default; DefaultFileOptions is Ansible's.
+// Jinja2's default; DefaultFileOptions is Ansible's. A file's first line can be "#jinja2: lstrip_blocks: True, ..."
+// and change them.
 type FileOptions struct {
 	TrimBlocks      bool // remove the newline after a tag
 	LeftStripBlocks bool // remove white space before a tag that begins a line
-	// NewlineSequence ends the lines of the result; "" means "\n".
+	// NewlineSequence ends the lines of the template, "" means "\n". What variables hold stays as it is.
 	NewlineSequence string
+	// keepNewline keeps the newline at the end of the template as Jinja2 can; otherwise restoreNewlines brings it back.
+	keepNewline bool
+	// literal is for the texts of playbooks, see words.
+	literal bool
 }
 
 // DefaultFileOptions are what the module template does unless told otherwise.
 func DefaultFileOptions() FileOptions { return FileOptions{TrimBlocks: true} }
+
+// playbookOptions are those of the texts in a playbook.
+var playbookOptions = FileOptions{TrimBlocks: true, literal: true}
 
 // Render renders a text. A text that is one {{ expression }} and nothing else gives the value of the
 // expression with its type; any other gives a string; one without a template is returned as it is.
@@ -168,7 +176,7 @@ func (s *session) condition(condition string) (bool, error) {
 			return truth(value)
 		}
 		// A text that is not one expression alone notes by itself what it is made of.
-		p, failed := e.parse("", keepBackslashes(condition), FileOptions{})
+		p, failed := e.parse("", condition, playbookOptions)
 		if s.shared.foreign || s.shared.unsafe && (failed != nil || p.single != nil) {
 			return false, &UnsafeConditionError{Condition: condition}
 		}
@@ -218,29 +226,50 @@ func (e *Engine) Evaluate(expression string, vars Vars) (any, error) {
 }
 
 // File renders a template file as the module template does. name is for messages and the directory
-// that include searches first. A trailing newline is kept.
+// that include searches first. The result ends with as many newlines as the template, or more.
 func (e *Engine) File(name, text string, vars Vars, o FileOptions) (string, error) {
 	p, err := e.parse(name, text, o)
 	if err != nil {
 		return "", err
 	}
 	rendered, err2 := e.followed(vars, func(s *session) (any, error) {
-		s.where = name
+		s.where, s.options = name, p.options
 		var out strings.Builder
 		r := &run{session: s, frame: newFrame(nil), out: &out}
 		if err := p.explain(name, r.all(p.program)); err != nil {
 			return nil, err
 		}
-		return out.String(), nil
+		return p.restoreNewlines(out.String()), nil
 	})
 	if err2 != nil {
 		return "", err2
 	}
-	result := rendered.(string)
-	if o.NewlineSequence != "" && o.NewlineSequence != "\n" {
-		result = strings.ReplaceAll(result, "\n", o.NewlineSequence)
+	return rendered.(string), nil
+}
+
+// restoreNewlines brings the newlines at the end of what a template gave to the number that the template has there, as Ansible
+// does: Jinja2 drops the last one, and a tag that ends the template may take more.
+func (p *parsed) restoreNewlines(result string) string {
+	sequence := p.options.newline()
+	for have, want := trailing(result, sequence), trailing(p.source, "\n"); have < want; have++ {
+		result += sequence
 	}
-	return result, nil
+	return result
+}
+
+func trailing(text, newline string) int {
+	count := 0
+	for ; strings.HasSuffix(text, newline); count++ {
+		text = strings.TrimSuffix(text, newline)
+	}
+	return count
+}
+
+func (o FileOptions) newline() string {
+	if o.NewlineSequence == "" {
+		return "\n"
+	}
+	return o.NewlineSequence
 }
 
 // Check parses a text without rendering it. Syntax errors, unknown tags, filters, tests and lookups,
@@ -249,15 +278,8 @@ func (e *Engine) Check(text string) error {
 	if !isTemplate(text) {
 		return nil
 	}
-	_, err := e.parse("", keepBackslashes(text), FileOptions{})
-	if err == nil {
-		return nil
-	}
-	// The same mistake in the text as it was written has the right column.
-	if _, plain := e.parse("", text, FileOptions{}); plain != nil {
-		return plain
-	}
-	return err
+	_, err := e.parse("", text, playbookOptions)
+	return asError(err)
 }
 
 // CheckFile is Check for a template file.
@@ -289,6 +311,7 @@ func asError(err *Error) error {
 type parsed struct {
 	name    string
 	source  string
+	options FileOptions
 	program []statement
 	single  expression // the expression of a text that is nothing but {{ expression }}
 	value   expression // of parseExpression
@@ -327,11 +350,15 @@ func (e *Engine) cached(key parseKey, parse func() (*parsed, *syntaxError)) (*pa
 func (e *Engine) parse(name, text string, o FileOptions) (*parsed, *Error) {
 	source := strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
 	return e.cached(parseKey{name, source, o, false}, func() (*parsed, *syntaxError) {
-		program, err := e.read(source, o)
+		options, begin, err := header(source, o)
 		if err != nil {
 			return nil, err
 		}
-		p := &parsed{name: name, source: source, program: program}
+		program, err := e.read(source, begin, options)
+		if err != nil {
+			return nil, err
+		}
+		p := &parsed{name: name, source: source, options: options, program: program}
 		if len(program) == 1 {
 			if output, ok := program[0].(*outputStatement); ok {
 				p.single = output.value
@@ -381,17 +408,20 @@ func firstLine(text string) string {
 	return line
 }
 
-// render renders a text within a session. The result may be on demand still.
-func (s *session) render(source string) (any, error) { return s.renderText(keepBackslashes(source)) }
+// render renders a text of a playbook within a session. The result may be on demand still.
+func (s *session) render(source string) (any, error) { return s.renderText(source, playbookOptions) }
 
-func (s *session) renderText(source string) (any, error) {
+func (s *session) renderText(source string, o FileOptions) (any, error) {
 	if !isTemplate(source) {
 		return source, nil
 	}
-	p, failed := s.engine.parse("", source, FileOptions{})
+	p, failed := s.engine.parse("", source, o)
 	if failed != nil {
 		return nil, failed
 	}
+	outer := s.options
+	s.options = p.options
+	defer func() { s.options = outer }()
 	r := &run{session: s, frame: newFrame(nil), out: &strings.Builder{}}
 	if p.single != nil {
 		value, err := r.evaluate(p.single)
@@ -400,17 +430,20 @@ func (s *session) renderText(source string) (any, error) {
 				err = locate(p.single, u.error())
 			}
 		}
+		if text, ok := value.(string); ok {
+			value = p.restoreNewlines(text)
+		}
 		return value, p.explain("", err)
 	}
 	if err := r.all(p.program); err != nil {
 		return nil, p.explain("", err)
 	}
-	return r.out.String(), nil
+	return p.restoreNewlines(r.out.String()), nil
 }
 
 // include finds a template by name: beside the one that asks, in the directories, in their
 // templates/, and among those that are on no disk.
-func (e *Engine) include(from, name string) (*parsed, string, bool, error) {
+func (e *Engine) include(from, name string, o FileOptions) (*parsed, string, bool, error) {
 	candidates := []string{}
 	if filepath.IsAbs(name) {
 		candidates = append(candidates, name)
@@ -422,7 +455,7 @@ func (e *Engine) include(from, name string) (*parsed, string, bool, error) {
 			candidates = append(candidates, filepath.Join(directory, "templates", name), filepath.Join(directory, name))
 		}
 	}
-	o := DefaultFileOptions()
+	o.literal = false
 	if e.options.Read != nil {
 		for _, path := range candidates {
 			data, err := e.options.Read(path)

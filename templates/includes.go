@@ -11,9 +11,9 @@ func (r *run) included(path string, body *parsed, do func(*run) error) error {
 		return fmt.Errorf("templates include one another more than %d deep", maximumCalls)
 	}
 	defer func() { shared.depth-- }()
-	outer := r.session.where
-	r.session.where = path
-	defer func() { r.session.where = outer }()
+	where, options := r.session.where, r.session.options
+	r.session.where, r.session.options = path, body.options
+	defer func() { r.session.where, r.session.options = where, options }()
 	return body.explain(path, do(r.inner()))
 }
 

@@ -64,7 +64,7 @@ func jinja(t *testing.T, cases []*rendered) {
 		encoder.SetEscapeHTML(false)
 		for _, c := range cases {
 			_ = encoder.Encode(map[string]any{"template": c.template, "variables": c.variables, "options": map[string]any{
-				"trim_blocks": c.options.TrimBlocks, "lstrip_blocks": c.options.LeftStripBlocks, "keep_trailing_newline": true,
+				"trim_blocks": c.options.TrimBlocks, "lstrip_blocks": c.options.LeftStripBlocks,
 			}})
 		}
 	}()

@@ -59,6 +59,9 @@ type words struct {
 	at      int    // where what has not been read begins
 	closing string // the braces that end the tag, "" where the source is one expression and nothing else
 	open    []byte // what closes the brackets that are open, the innermost last
+	// literal is true where a backslash stands for itself but before its string's quote, as Ansible has it in the {{ expressions }}
+	// of playbooks: '\1' in a regular expression is a group there, and not the character with the number 1.
+	literal bool
 }
 
 // all returns the tokens up to the end of the tag, where at then stands (on the - or + before the braces where there is one), or
@@ -96,7 +99,7 @@ func (w *words) next(first rune) (token, *syntaxError) {
 	rest := w.source[w.at:]
 	switch {
 	case first == '\'' || first == '"':
-		value, length, problem := unquote(rest)
+		value, length, problem := unquote(rest, w.literal)
 		if problem != "" {
 			return token{}, &syntaxError{offset: w.at, message: problem}
 		}
@@ -161,8 +164,8 @@ func numberToken(rest string, begin int, float bool) (token, *syntaxError) {
 	return token{tokenInteger, text, int(number), begin}, nil
 }
 
-// unquote reads a string literal with Python's escapes from the beginning of text.
-func unquote(text string) (value string, length int, problem string) {
+// unquote reads a string literal with Python's escapes, or with none where it is literal, from the beginning of text.
+func unquote(text string, literal bool) (value string, length int, problem string) {
 	quote := text[0]
 	var out strings.Builder
 	for at := 1; at < len(text); at++ {
@@ -178,6 +181,13 @@ func unquote(text string) (value string, length int, problem string) {
 			break
 		}
 		c = text[at]
+		if literal {
+			if c != quote {
+				out.WriteByte('\\')
+			}
+			out.WriteByte(c)
+			continue
+		}
 		if plain := strings.IndexByte("abfnrtv\\'\"", c); plain >= 0 {
 			out.WriteByte("\a\b\f\n\r\t\v\\'\""[plain])
 			continue

@@ -205,7 +205,7 @@ func lookupTemplate(r *run, terms []any, options map[string]any) ([]any, error) 
 	}
 	found := []any{}
 	for _, term := range terms {
-		body, path, ok, err := r.session.engine.include(r.session.where, text(term))
+		body, path, ok, err := r.session.engine.include(r.session.where, text(term), DefaultFileOptions())
 		if err != nil {
 			return nil, err
 		}
@@ -219,7 +219,7 @@ func lookupTemplate(r *run, terms []any, options map[string]any) ([]any, error) 
 		if err := inner.included(path, body, func(inner *run) error { return inner.all(body.program) }); err != nil {
 			return nil, err
 		}
-		found = append(found, inner.out.String())
+		found = append(found, body.restoreNewlines(inner.out.String()))
 	}
 	return found, nil
 }

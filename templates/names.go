@@ -8,7 +8,7 @@ func (e *Engine) Names(text string) ([]string, error) {
 	if !isTemplate(text) {
 		return nil, nil
 	}
-	p, err := e.parse("", text, FileOptions{})
+	p, err := e.parse("", text, playbookOptions)
 	if err != nil {
 		return nil, err
 	}

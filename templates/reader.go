@@ -9,12 +9,13 @@ import (
 type reader struct {
 	engine *Engine
 	parts  *splitter
+	length int      // of the template
 	open   []string // the tags that enclose what is read, the innermost last
 }
 
-// read parses a template into statements.
-func (e *Engine) read(source string, options FileOptions) ([]statement, *syntaxError) {
-	r := &reader{engine: e, parts: newSplitter(source, options)}
+// read parses a template into statements, from begin on.
+func (e *Engine) read(source string, begin int, options FileOptions) ([]statement, *syntaxError) {
+	r := &reader{engine: e, parts: newSplitter(source, begin, options), length: len(source)}
 	program, _, err := r.statements()
 	return program, err
 }
@@ -37,11 +38,11 @@ func (r *reader) statements(ends ...string) ([]statement, ending, *syntaxError) 
 		switch p.kind {
 		case partEnd:
 			if len(ends) > 0 {
-				err = &syntaxError{len(r.parts.source), "the template ends before " + strings.Join(ends, " or ")}
+				err = &syntaxError{r.length, "the template ends before " + strings.Join(ends, " or ")}
 			}
 			return body, ending{}, err
 		case partText:
-			body = append(body, &textStatement{p.text})
+			body = append(body, &textStatement{strings.ReplaceAll(p.text, "\n", r.parts.options.newline())})
 		case partOutput:
 			value, err := inner.tuple("", false)
 			if err == nil {

@@ -49,12 +49,13 @@ func (omitted) String() string { return "omit" }
 
 // session is one call of Render with one set of variables. hostvars open further sessions within it.
 type session struct {
-	engine *Engine
-	vars   Vars
-	where  string            // the name of the file that is rendered, for include
-	values map[string]any    // rendered variables
-	shared *sharedState      // of all sessions of one call
-	others map[Vars]*session // the sessions of other hosts
+	engine  *Engine
+	vars    Vars
+	where   string            // the name of the file that is rendered, for include
+	options FileOptions       // its options, which included files have too
+	values  map[string]any    // rendered variables
+	shared  *sharedState      // of all sessions of one call
+	others  map[Vars]*session // the sessions of other hosts
 }
 
 // sharedState bounds and watches a whole call of Render.

@@ -1,7 +1,6 @@
 package templates
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 	"unicode"
@@ -35,8 +34,11 @@ type part struct {
 	tokens []token
 }
 
-func newSplitter(source string, options FileOptions) *splitter {
-	return &splitter{source: source, options: options, fresh: true}
+func newSplitter(source string, begin int, options FileOptions) *splitter {
+	if !options.keepNewline && begin < len(source) {
+		source = strings.TrimSuffix(source, "\n")
+	}
+	return &splitter{source: source, options: options, at: begin, fresh: true}
 }
 
 // blank is what Python's \s matches.
@@ -160,16 +162,12 @@ func (s *splitter) tag(kind partKind, begin, inner int) (part, *syntaxError) {
 	if kind == partTag {
 		closing, empty = "%}", "this tag is empty"
 	}
-	w := &words{source: s.source, at: inner, closing: closing}
+	w := &words{source: s.source, at: inner, closing: closing, literal: s.options.literal && kind == partOutput}
 	tokens, err := w.all()
 	switch {
-	case err != nil:
-		if strings.Contains(s.source[begin:err.offset], "\n") {
-			line, _, _ := position(s.source, begin)
-			err.message += fmt.Sprintf("; is the tag that begins in line %d closed by %s?", line, closing)
-		}
+	case err != nil && closes(s.source[inner:], closing):
 		return part{}, err
-	case w.at >= len(s.source):
+	case err != nil || w.at >= len(s.source):
 		return part{}, &syntaxError{begin, "this tag is not closed by " + closing}
 	case len(tokens) == 1:
 		return part{}, &syntaxError{begin, empty}
@@ -181,4 +179,28 @@ func (s *splitter) tag(kind partKind, begin, inner int) (part, *syntaxError) {
 	}
 	s.after(end, mark, kind == partTag)
 	return part{kind: kind, offset: begin, tokens: tokens}, nil
+}
+
+// closes tells, of a tag that cannot be read, whether it is closed at all beyond its strings and brackets: that it is not is then
+// what is wrong with it.
+func closes(text, closing string) bool {
+	open := 0
+	for at := 0; at < len(text); at++ {
+		if open == 0 && strings.HasPrefix(text[at:], closing) {
+			return true
+		}
+		switch c := text[at]; c {
+		case '(', '[', '{':
+			open++
+		case ')', ']', '}':
+			open = max(open-1, 0)
+		case '\'', '"':
+			for at++; at < len(text) && text[at] != c; at++ {
+				if text[at] == '\\' {
+					at++
+				}
+			}
+		}
+	}
+	return false
 }

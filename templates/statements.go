@@ -287,7 +287,7 @@ func (s *includeStatement) execute(r *run) error {
 		if !ok {
 			return &failure{s.offset(), fmt.Errorf("include takes the name of a template, not %s", describe(name))}
 		}
-		body, path, found, err := r.session.engine.include(r.session.where, file)
+		body, path, found, err := r.session.engine.include(r.session.where, file, r.session.options)
 		if err != nil {
 			return err
 		}
@@ -312,7 +312,7 @@ func (s *importStatement) execute(r *run) error {
 	if !ok {
 		return &failure{s.offset(), fmt.Errorf("import takes the name of a template, not %s", describe(value))}
 	}
-	body, path, found, err := r.session.engine.include(r.session.where, file)
+	body, path, found, err := r.session.engine.include(r.session.where, file, r.session.options)
 	if err != nil {
 		return err
 	}

@@ -1,8 +1,10 @@
 """Renders templates with Jinja2, one line of JSON in, one line out, for the tests that compare ours with it.
 
-The first line that it writes is the version of Jinja2. Undefined variables and None are treated as Ansible treats them.
+The first line that it writes is the version of Jinja2. Undefined variables, None
+and the newlines at the end are treated as Ansible treats them.
 """
 import json
+import re
 import sys
 
 import jinja2
@@ -22,6 +24,11 @@ def finalize(value):
     return '' if value is None else value
 
 
+def newlines(text):
+    text = re.sub('\r\n|\r', '\n', text)
+    return len(text) - len(text.rstrip('\n'))
+
+
 environments = {}
 
 
@@ -37,7 +44,8 @@ for line in sys.stdin:
     asked = json.loads(line)
     try:
         template = environment(asked['options']).from_string(asked['template'])
-        answer = {'text': template.render(**asked['variables'])}
+        text = template.render(**asked['variables'])
+        answer = {'text': text + environment(asked['options']).newline_sequence * (newlines(asked['template']) - newlines(text))}
         answer['text'].encode()
     except Exception as problem:
         answer = {'error': '%s: %s' % (type(problem).__name__, str(problem).split('\n')[0][:300])}
