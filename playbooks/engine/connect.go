@@ -62,7 +62,6 @@ type link struct {
 	name   string
 	local  bool
 	config remote.Config
-	prober *prober
 
 	turn chan struct{} // holds a token while nobody connects
 	mu   sync.Mutex
@@ -98,7 +97,7 @@ func (r *run) link(v *variables) (*link, error) {
 	defer r.mu.Unlock()
 	l, ok := r.links[key]
 	if !ok {
-		l = &link{r: r, name: v.h.name, local: local, config: c, turn: make(chan struct{}, 1), kept: map[string]*kept{}, prober: &prober{}}
+		l = &link{r: r, name: v.h.name, local: local, config: c, turn: make(chan struct{}, 1), kept: map[string]*kept{}}
 		r.links[key] = l
 	}
 	return l, nil
@@ -135,7 +134,6 @@ func (l *link) get(ctx context.Context) (Connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.prober.changed()
 	l.r.events.Emit(event.HostConnected{Time: time.Now(), Host: l.name, Address: c.Address()})
 	return c, nil
 }

@@ -343,7 +343,7 @@ func TestMethodsOfBecomingAreCheckedFirst(t *testing.T) {
 
 func TestKeepHoldsWhatWasMadeUntilTheRunEnds(t *testing.T) {
 	b := newBench(t, "a")
-	l := &link{r: &run{o: b.o, events: event.NewEmitter(nil, b.o.Secrets)}, name: "a", turn: make(chan struct{}, 1), kept: map[string]*kept{}, prober: &prober{}}
+	l := &link{r: &run{o: b.o, events: event.NewEmitter(nil, b.o.Secrets)}, name: "a", turn: make(chan struct{}, 1), kept: map[string]*kept{}}
 	h := &lent{link: l, s: &step{t: &playbooks.Task{}}}
 	made, closed := 0, 0
 	make := func() (any, error) { made++; return closer(func() { closed++ }), nil }

@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"strings"
 	"testing"
+
+	"github.com/polarbook/polarbook/playbooks/engine/event"
 )
 
 // TestPrecedence sets x at every level from the lowest up; the highest wins each time.

@@ -161,11 +161,7 @@ func environment(v *variables, sc *scope) (map[string]string, error) {
 	return env, nil
 }
 
-func (h *lent) Name() string    { return h.on.h.name }
-func (h *lent) prober() *prober { return h.link.prober }
-
-// user names the user of the task's shell, as far as answers depend on it.
-func (h *lent) user() string { return h.as.Method + " " + h.as.User }
+func (h *lent) Name() string { return h.on.h.name }
 
 // connection connects when that has not been done. A peer that has just not answered is not waited for again.
 func (h *lent) connection(ctx context.Context) (Connection, error) {

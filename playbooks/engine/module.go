@@ -230,7 +230,6 @@ func (d *drive) run(ctx context.Context, args map[string]any) (r tasks.Result, u
 	if err := d.s.p.handlers.owe(ctx, d.s, d.v.h, h); err != nil {
 		return r, "", err
 	}
-	defer h.prober().changed()
 	if a, ok := action.(tasks.Applier); ok {
 		r, err = a.Apply(ctx, h, plan)
 		if r.Msg == "" {
@@ -255,11 +254,7 @@ func (d *drive) find(ctx context.Context, h *lent, action tasks.Action, probe st
 	if probed != nil {
 		found = *probed
 	} else if probe != "" {
-		shell, err := h.shell(ctx)
-		if err != nil {
-			return found, err
-		}
-		answer, err := h.prober().ask(ctx, shell, h.user(), probe)
+		answer, err := h.probe(ctx, probe)
 		if err != nil {
 			return found, err
 		}

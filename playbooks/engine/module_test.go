@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/polarbook/polarbook/playbooks/engine/event"
-	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
@@ -301,45 +300,6 @@ func TestScriptAndProbeShareATrip(t *testing.T) {
 			same("made", made, c.made)
 			same("proof", proof, c.proof)
 		})
-	}
-}
-
-type countingShell struct {
-	tasks.Shell
-	n int
-}
-
-func (s *countingShell) Run(context.Context, remote.Command) (remote.Result, error) {
-	s.n++
-	return remote.Result{Stdout: []byte("asked")}, nil
-}
-
-// TestAnswersHadAheadOfTime holds that a kept answer is given once, to the same user, and never after a change.
-func TestAnswersHadAheadOfTime(t *testing.T) {
-	ctx := context.Background()
-	p, sh := &prober{}, &countingShell{}
-	kept := remote.Result{Stdout: []byte("kept")}
-	ask := func(user string) string {
-		r, err := p.ask(ctx, sh, user, "probe")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(r.Stdout)
-	}
-	p.keep("root", "probe", kept)
-	if got := ask("other"); got != "asked" {
-		t.Errorf("another user got %q", got)
-	}
-	if got := ask("root"); got != "kept" {
-		t.Errorf("the first time: %q", got)
-	}
-	if got := ask("root"); got != "asked" {
-		t.Errorf("the second time: %q", got)
-	}
-	p.keep("root", "probe", kept)
-	p.changed()
-	if got := ask("root"); got != "asked" {
-		t.Errorf("after a change: %q", got)
 	}
 }
 

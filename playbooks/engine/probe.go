@@ -8,50 +8,19 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
-// prober is the one door through which the read-only questions of modules go to a host. An answer that was had ahead
-// of time is kept here until it is asked for, once, or until anything on the host changes.
-type prober struct {
-	mu    sync.Mutex
-	ahead map[question]remote.Result
-}
-
-// question is a script and the user it runs as: the answer depends on both.
-type question struct{ user, script string }
-
-// ask returns the answer to a probe: the one kept, or a new one for one round trip.
-func (p *prober) ask(ctx context.Context, shell tasks.Shell, user, script string) (remote.Result, error) {
-	q := question{user, script}
-	p.mu.Lock()
-	answer, kept := p.ahead[q]
-	delete(p.ahead, q)
-	p.mu.Unlock()
-	if kept {
-		return answer, nil
+// probe asks a read-only question of a module's as the task's user. It is the one door through which such questions go to
+// a host, in one round trip each.
+func (h *lent) probe(ctx context.Context, script string) (remote.Result, error) {
+	shell, err := h.shell(ctx)
+	if err != nil {
+		return remote.Result{}, err
 	}
 	return shell.Run(ctx, remote.Command{Script: script})
-}
-
-// keep stores an answer that was had before its task came.
-func (p *prober) keep(user, script string, answer remote.Result) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.ahead == nil {
-		p.ahead = map[question]remote.Result{}
-	}
-	p.ahead[question{user, script}] = answer
-}
-
-// changed throws away every answer: they are about the host as it was.
-func (p *prober) changed() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	clear(p.ahead)
 }
 
 // changeAndProbe runs a command and, when it succeeds, a probe after it, in one round trip. Neither can see or spoil the

@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/polarbook/polarbook/playbooks/engine/event"
 )
 
 // TestNoSecretShows runs tasks that let their secrets out wherever they can, and looks at everything listeners get.
