@@ -12,7 +12,6 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/tasks/remote"
 )
@@ -343,8 +342,9 @@ func TestMethodsOfBecomingAreCheckedFirst(t *testing.T) {
 
 func TestKeepHoldsWhatWasMadeUntilTheRunEnds(t *testing.T) {
 	b := newBench(t, "a")
-	l := &link{r: &run{o: b.o, events: event.NewEmitter(nil, b.o.Secrets)}, name: "a", turn: make(chan struct{}, 1), kept: map[string]*kept{}}
-	h := &lent{link: l, s: &step{t: &playbooks.Task{}}}
+	ss := NewSessions(SessionOptions{Connect: b.connect, Emit: func(event.Event) {}})
+	l := &link{ss: ss, name: "a", turn: make(chan struct{}, 1), kept: map[string]*kept{}}
+	h := &Handle{ss: ss, link: l}
 	made, closed := 0, 0
 	make := func() (any, error) { made++; return closer(func() { closed++ }), nil }
 	for range 2 {

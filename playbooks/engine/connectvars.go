@@ -2,31 +2,33 @@ package engine
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
 // config reads the connection variables of a host. Variables win over keywords, as in Ansible, and both over options.
-func (r *run) config(v *variables) (c remote.Config, local bool, err error) {
-	c = r.o.SSH
-	c.Name = v.h.name
-	if r.locks != nil {
-		c.Run = r.o.RunID
+func (ss *Sessions) config(v Variables) (c remote.Config, local bool, err error) {
+	c = ss.o.SSH
+	c.Name = v.HostName()
+	if ss.locks != nil {
+		c.Run = ss.o.Run
 	}
 	get := func(names ...string) string {
 		for _, name := range names {
-			x, ok := v.Get(name)
-			if !ok || x == nil || err != nil {
-				continue
-			}
-			out, e := v.render(x)
-			if e != nil {
-				err = fmt.Errorf("%s: the variable %s: %w", v.h.name, name, e)
+			if err != nil {
 				return ""
 			}
-			if s := text(trusted(out)); s != "" {
-				return s
+			text, _, e := v.Text(name)
+			if e != nil {
+				err = fmt.Errorf("%s: the variable %s: %w", c.Name, name, e)
+				return ""
+			}
+			if text != "" {
+				return text
 			}
 		}
 		return ""
@@ -36,31 +38,31 @@ func (r *run) config(v *variables) (c remote.Config, local bool, err error) {
 	case "local", "ansible.builtin.local":
 		return c, true, err
 	default:
-		return c, false, fmt.Errorf("%s: ansible_connection is %q: polarbook reaches hosts by ssh, or local for its own", v.h.name, kind)
+		return c, false, fmt.Errorf("%s: ansible_connection is %q: polarbook reaches hosts by ssh, or local for its own", c.Name, kind)
 	}
 	c.Address = get("ansible_host", "ansible_ssh_host")
-	if s, e := v.text(v.sc.keyword(remoteUser), ""); e != nil {
+	if name, _, e := v.Keyword(RemoteUser); e != nil {
 		return c, false, e
-	} else if s != "" {
-		c.User = s
+	} else if name != "" {
+		c.User = name
 	}
 	if s := get("ansible_user", "ansible_ssh_user"); s != "" {
 		c.User = s
 	}
-	if n, e := v.number(v.sc.keyword(portOf), 0); e != nil {
+	if port, _, e := v.Keyword(Port); e != nil {
 		return c, false, e
-	} else if n > 0 {
+	} else if n, e := strconv.ParseFloat(port, 64); e == nil && n > 0 {
 		c.Port = int(n)
 	}
 	if s := get("ansible_port", "ansible_ssh_port"); s != "" {
-		n, e := number(s)
+		n, e := strconv.ParseFloat(strings.TrimSpace(s), 64)
 		if e != nil || n < 1 || n > 65535 || n != float64(int(n)) {
-			return c, false, fmt.Errorf("%s: ansible_port is %q, which is no port", v.h.name, s)
+			return c, false, fmt.Errorf("%s: ansible_port is %q, which is no port", c.Name, s)
 		}
 		c.Port = int(n)
 	}
 	if s := get("ansible_password", "ansible_ssh_password", "ansible_ssh_pass"); s != "" {
-		r.secret("", s)
+		ss.secret(s)
 		c.Password = s
 	}
 	if s := get("ansible_ssh_private_key_file", "ansible_private_key_file"); s != "" {
@@ -71,8 +73,8 @@ func (r *run) config(v *variables) (c remote.Config, local bool, err error) {
 	}
 	for _, name := range []string{"ansible_host_key_checking", "ansible_ssh_host_key_checking"} {
 		if s := get(name); s != "" {
-			if on, e := truth(s); e != nil {
-				return c, false, fmt.Errorf("%s: %s: %w", v.h.name, name, e)
+			if on, e := Truth(s); e != nil {
+				return c, false, fmt.Errorf("%s: %s: %w", c.Name, name, e)
 			} else if !on {
 				c.Keys.Mode = remote.ModeOff
 			}
@@ -82,7 +84,7 @@ func (r *run) config(v *variables) (c remote.Config, local bool, err error) {
 		if s := get(name); s != "" {
 			jump, e := proxyJump(s)
 			if e != nil {
-				return c, false, fmt.Errorf("%s: %s: %w", v.h.name, name, e)
+				return c, false, fmt.Errorf("%s: %s: %w", c.Name, name, e)
 			}
 			c.ProxyJump = jump
 		}
@@ -104,4 +106,13 @@ func proxyJump(args string) (string, error) {
 		return strings.TrimPrefix(words[0], "-oProxyJump="), nil
 	}
 	return "", fmt.Errorf("%q: polarbook is its own ssh and understands -J HOST and -o ProxyJump=HOST only; the rest belongs into ~/.ssh/config", args)
+}
+
+func expandHome(path string) string {
+	if rest, ok := strings.CutPrefix(path, "~/"); ok {
+		if home, err := os.UserHomeDir(); err == nil {
+			return filepath.Join(home, rest)
+		}
+	}
+	return path
 }

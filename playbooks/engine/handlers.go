@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"github.com/polarbook/polarbook/playbooks"
-	"github.com/polarbook/polarbook/tasks"
 )
 
 // handlers are a play's, in the order of their definition: those of its roles, then its own.
@@ -263,5 +262,3 @@ func (hs *handlers) pending(h *host) []string {
 	}
 	return names
 }
-
-var _ tasks.Host = (*lent)(nil)

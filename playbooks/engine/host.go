@@ -1,13 +1,10 @@
 package engine
 
 import (
-	"errors"
 	"sync"
-	"time"
 
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/playbooks/engine/event"
-	"github.com/polarbook/polarbook/tasks/remote"
 )
 
 // condition says whether a host still takes part in the play.
@@ -40,8 +37,6 @@ type host struct {
 	invVars    map[string]any
 	invVersion int
 	owed       map[string][]string // by playbook: what earlier runs left
-	early      error               // why it could not be reached when the hosts were locked or the play began
-	earlyAt    time.Time
 }
 
 // failedTask is what a rescue sees.
@@ -60,28 +55,6 @@ func (h *host) become(c condition) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.cond = c
-}
-
-// keepEarly keeps why the host could not be reached for the next that would try.
-func (h *host) keepEarly(err error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	var u *remote.UnreachableError
-	if errors.As(err, &u) {
-		h.early, h.earlyAt = err, time.Now()
-	}
-}
-
-// takeEarly returns, once, why the host could not be reached a moment ago, so that nobody waits for it twice.
-func (h *host) takeEarly() error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	err := h.early
-	h.early = nil
-	if time.Since(h.earlyAt) > refusal {
-		return nil
-	}
-	return err
 }
 
 func (h *host) summary() event.Recap {

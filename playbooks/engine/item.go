@@ -268,18 +268,4 @@ func (s *step) work(ctx context.Context, v *variables) *outcome {
 }
 
 // pause waits; false says that the run was stopped meanwhile.
-func (p *playRun) pause(ctx context.Context, d time.Duration) bool {
-	if p.r.stopped(ctx) {
-		return false
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-	case <-p.r.o.Stop:
-	case <-p.r.halting.now:
-	}
-	return false
-}
+func (p *playRun) pause(ctx context.Context, d time.Duration) bool { return p.r.pause(ctx, d) }

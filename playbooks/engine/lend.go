@@ -6,122 +6,97 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"time"
 
-	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
-// place is where a task runs: its own host or the one it is delegated to, with the variables that say how to reach it.
-type place struct {
-	h *host
-	v *variables
+// Work is what a host is reached for: a task, or what comes before the first of a play.
+type Work struct {
+	// ID is the task's in events; 0: none.
+	ID int
+	// Host is the one for which progress is reported, which is not always the one that is worked on.
+	Host string
+	// Env are environment variables for all scripts.
+	Env map[string]string
+	// Quiet keeps what is said of the work from the listeners (no_log).
+	Quiet bool
+	// Peer finds another host of the inventory, for tasks that ask for one.
+	Peer func(name string) (Variables, error)
 }
 
-// target says where the task runs.
-func (s *step) target(v *variables) (place, error) {
-	name, err := v.text(s.sc.keyword(delegateTo), "")
-	if err != nil {
-		return place{}, fmt.Errorf("delegate_to: %w", err)
-	}
-	if name == "" || name == v.h.name {
-		return place{v.h, v}, nil
-	}
-	return s.p.peer(name, s.sc, &s.t.Origin)
-}
-
-// peer is another host of the inventory with its own variables.
-func (p *playRun) peer(name string, sc *scope, origin *playbooks.Origin) (place, error) {
-	h, ok := p.r.host(name)
-	if !ok {
-		return place{}, fmt.Errorf("the inventory has no host %q", name)
-	}
-	v, err := p.vars(h, sc, origin)
-	if err != nil {
-		return place{}, err
-	}
-	return place{h, v}, nil
-}
-
-// lent is what an Action is given of a host: tasks.Host.
-type lent struct {
-	s      *step
-	on     place
-	told   *host // for whom progress is reported
+// Handle is what an Action is given of a host: tasks.Host.
+type Handle struct {
+	ss     *Sessions
+	name   string
+	work   Work
 	link   *link
 	as     remote.Become
 	method string // of becoming another user
-	env    map[string]string
 	peer   bool
-	quiet  bool // no_log
 }
 
-// lend makes the host of a task, without connecting to it yet.
-func (p *playRun) lend(d *drive) (*lent, error) {
-	env, err := environment(d.v, d.s.sc)
+// Handle returns a host for some work, without connecting to it yet.
+func (ss *Sessions) Handle(v Variables, w Work) (*Handle, error) {
+	l, err := ss.link(v)
 	if err != nil {
 		return nil, err
 	}
-	h, err := p.lendPlace(d.s, d.target, d.v.h, env)
-	if err == nil {
-		h.quiet = d.s.hidden(d.v)
-	}
-	return h, err
-}
-
-func (p *playRun) lendPlace(s *step, on place, told *host, env map[string]string) (*lent, error) {
-	l, err := p.r.link(on.v)
+	b, method, err := ss.becoming(v)
 	if err != nil {
 		return nil, err
 	}
-	b, method, err := p.r.becoming(on.v)
-	if err != nil {
-		return nil, err
-	}
-	return &lent{s: s, on: on, told: told, link: l, as: b, method: method, env: env}, nil
+	return &Handle{ss: ss, name: v.HostName(), work: w, link: l, as: b, method: method}, nil
 }
 
 // becoming says as whom a task runs, and how other users are become on that host.
-func (r *run) becoming(v *variables) (b remote.Become, method string, err error) {
+func (ss *Sessions) becoming(v Variables) (b remote.Become, method string, err error) {
 	variable := func(otherwise string, names ...string) string {
 		for _, name := range names {
-			if x, ok := v.Get(name); ok && x != nil && err == nil {
-				out, e := v.render(x)
-				if e != nil {
-					err = fmt.Errorf("%s: the variable %s: %w", v.h.name, name, e)
-					return ""
-				}
-				return text(trusted(out))
+			if err != nil {
+				break
+			}
+			text, ok, e := v.Text(name)
+			if e != nil {
+				err = fmt.Errorf("%s: the variable %s: %w", v.HostName(), name, e)
+				return ""
+			}
+			if ok {
+				return text
 			}
 		}
 		return otherwise
 	}
-	keyword := func(get func(*playbooks.Common) playbooks.Value, otherwise string) string {
-		s, e := v.text(v.sc.keyword(get), otherwise)
+	keyword := func(k Keyword, otherwise string) string {
+		text, ok, e := v.Keyword(k)
 		if e != nil && err == nil {
 			err = e
 		}
-		return s
+		if !ok {
+			return otherwise
+		}
+		return text
 	}
-	wanted := variable(keyword(becomeOf, "false"), "ansible_become")
-	method = variable(keyword(becomeMethod, "sudo"), "ansible_become_method")
-	method = lastPart(method)
-	user := variable(keyword(becomeUser, "root"), "ansible_become_user")
-	flags := variable(keyword(becomeFlags, ""), "ansible_become_flags", "ansible_sudo_flags")
+	wanted := variable(keyword(Become, "false"), "ansible_become")
+	method = variable(keyword(BecomeMethod, "sudo"), "ansible_become_method")
+	method = method[strings.LastIndex(method, ".")+1:]
+	user := variable(keyword(BecomeUser, "root"), "ansible_become_user")
+	flags := variable(keyword(BecomeFlags, ""), "ansible_become_flags", "ansible_sudo_flags")
 	password := variable("", "ansible_become_password", "ansible_become_pass", "ansible_sudo_pass", "ansible_su_pass")
 	if err != nil {
 		return b, "", err
 	}
 	if password == "" {
-		password = r.o.BecomePassword
+		password = ss.o.BecomePassword
 	}
-	r.secret("", password)
+	ss.secret(password)
 	b = remote.Become{User: user, Flags: flags, Password: password}
-	yes, err := truth(wanted)
+	yes, err := Truth(wanted)
 	if err != nil {
-		return b, "", fmt.Errorf("%s: become: %w", v.h.name, err)
+		return b, "", fmt.Errorf("%s: become: %w", v.HostName(), err)
 	}
 	if yes {
 		b.Method = method
@@ -129,43 +104,18 @@ func (r *run) becoming(v *variables) (b remote.Become, method string, err error)
 	return b, method, nil
 }
 
-func lastPart(name string) string {
-	_, short, ok := cutLast(name, ".")
-	if ok {
-		return short
+// secret has a value masked, unless there is none.
+func (ss *Sessions) secret(value string) {
+	if value != "" {
+		ss.o.Secret(value)
 	}
-	return name
 }
 
-func environment(v *variables, sc *scope) (map[string]string, error) {
-	var env map[string]string
-	for _, x := range sc.environment() {
-		out, _, err := v.value(x)
-		if err != nil {
-			return nil, fmt.Errorf("environment: %w", err)
-		}
-		dict, ok := out.(map[string]any)
-		if !ok {
-			if s := text(out); s == "" {
-				continue
-			}
-			return nil, at(x.Pos, fmt.Errorf("environment has to be a dict, not %q", text(out)))
-		}
-		for name, value := range dict {
-			if env == nil {
-				env = map[string]string{}
-			}
-			env[name] = text(value)
-		}
-	}
-	return env, nil
-}
-
-func (h *lent) Name() string { return h.on.h.name }
+func (h *Handle) Name() string { return h.name }
 
 // connection connects when that has not been done. A peer that has just not answered is not waited for again.
-func (h *lent) connection(ctx context.Context) (Connection, error) {
-	recent := h.on.h.takeEarly
+func (h *Handle) connection(ctx context.Context) (Connection, error) {
+	recent := func() error { return h.ss.TakeRefusal(h.name) }
 	if h.peer {
 		recent = h.link.refused
 	}
@@ -175,14 +125,14 @@ func (h *lent) connection(ctx context.Context) (Connection, error) {
 		}
 	}
 	c, err := h.connect(ctx)
-	if err != nil || h.link.r.locks == nil {
+	if err != nil || h.ss.locks == nil {
 		return c, err
 	}
 	// All hosts of the plays are locked by now, but for those that were down, lost their connection, or are in no play.
-	err = h.link.r.lock(ctx, h, c)
+	err = h.ss.lock(ctx, h, c)
 	var locked *remote.LockedError
 	if errors.As(err, &locked) {
-		h.link.r.halt(Locked, []string{h.on.h.name}, locked)
+		h.ss.o.Halt(h.name, locked)
 	}
 	if err != nil {
 		return nil, err
@@ -190,23 +140,26 @@ func (h *lent) connection(ctx context.Context) (Connection, error) {
 	return c, nil
 }
 
-func (h *lent) connect(ctx context.Context) (Connection, error) {
+func (h *Handle) connect(ctx context.Context) (Connection, error) {
 	c, err := h.link.get(ctx)
 	var unknown *remote.UnknownHostKeyError
-	if r := h.link.r; errors.As(err, &unknown) && r.o.UnknownKeys != nil {
+	if errors.As(err, &unknown) && h.ss.o.UnknownKeys != nil {
 		// A host that no play began with: a peer, or one that a task is delegated to.
-		r.prompts.Lock()
-		refused := r.o.UnknownKeys(ctx, []*remote.UnknownHostKeyError{unknown})
-		r.prompts.Unlock()
-		if refused != nil {
-			return nil, &remote.UnreachableError{Host: h.on.h.name, Doing: "verifying its host key", Err: refused}
+		if refused := h.ss.o.UnknownKeys(ctx, []*remote.UnknownHostKeyError{unknown}); refused != nil {
+			return nil, &remote.UnreachableError{Host: h.name, Doing: "verifying its host key", Err: refused}
 		}
 		return h.link.get(ctx)
 	}
 	return c, err
 }
 
-func (h *lent) shell(ctx context.Context) (tasks.Shell, error) {
+// Connect connects, and becomes the task's user, when that has not been done.
+func (h *Handle) Connect(ctx context.Context) error {
+	_, err := h.shell(ctx)
+	return err
+}
+
+func (h *Handle) shell(ctx context.Context) (tasks.Shell, error) {
 	c, err := h.connection(ctx)
 	if err != nil {
 		return nil, err
@@ -215,7 +168,7 @@ func (h *lent) shell(ctx context.Context) (tasks.Shell, error) {
 }
 
 // open becomes a user, unless that is who is logged in.
-func (h *lent) open(ctx context.Context, c Connection, b remote.Become) (tasks.Shell, error) {
+func (h *Handle) open(ctx context.Context, c Connection, b remote.Become) (tasks.Shell, error) {
 	user := b.User
 	if user == "" {
 		user = "root"
@@ -227,14 +180,14 @@ func (h *lent) open(ctx context.Context, c Connection, b remote.Become) (tasks.S
 	if err != nil {
 		return nil, err
 	}
-	return surrounded{Shell: s, env: h.env}, nil
+	return surrounded{Shell: s, env: h.work.Env}, nil
 }
 
 // Shell is the shell of the task's user, opened at its first use.
-func (h *lent) Shell() tasks.Shell { return lateShell{h} }
+func (h *Handle) Shell() tasks.Shell { return lateShell{h} }
 
 // As is a shell of another user.
-func (h *lent) As(ctx context.Context, user string) (tasks.Shell, error) {
+func (h *Handle) As(ctx context.Context, user string) (tasks.Shell, error) {
 	c, err := h.connection(ctx)
 	if err != nil {
 		return nil, err
@@ -246,7 +199,7 @@ func (h *lent) As(ctx context.Context, user string) (tasks.Shell, error) {
 }
 
 // Dial connects from the host.
-func (h *lent) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+func (h *Handle) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	c, err := h.connection(ctx)
 	if err != nil {
 		return nil, err
@@ -255,27 +208,33 @@ func (h *lent) Dial(ctx context.Context, network, address string) (net.Conn, err
 }
 
 // Peer is another host of the inventory, whether or not the limit names it.
-func (h *lent) Peer(ctx context.Context, name string) (tasks.Host, error) {
-	if name == h.on.h.name {
+func (h *Handle) Peer(ctx context.Context, name string) (tasks.Host, error) {
+	if name == h.name {
 		return h, nil
 	}
-	on, err := h.s.p.peer(name, h.s.sc, &h.s.t.Origin)
+	v, err := h.work.Peer(name)
 	if err != nil {
 		return nil, err
 	}
-	other, err := h.s.p.lendPlace(h.s, on, h.told, h.env)
+	other, err := h.ss.Handle(v, h.work)
 	if err != nil {
 		return nil, err
 	}
-	other.peer, other.quiet = true, h.quiet
+	other.peer = true
 	if _, err := other.connection(ctx); err != nil {
 		return nil, err
 	}
 	return other, nil
 }
 
+// Hurry bounds how long one try to connect to the host may take from now on.
+func (h *Handle) Hurry(limit time.Duration) { h.link.hurry(limit) }
+
+// Reset closes the host's connection. The next use connects anew.
+func (h *Handle) Reset() { h.link.reset() }
+
 // Keep holds what make returns for as long as the connection stands. What make could not make is not kept.
-func (h *lent) Keep(key string, make func() (any, error)) (any, error) {
+func (h *Handle) Keep(key string, make func() (any, error)) (any, error) {
 	h.link.mu.Lock()
 	k, ok := h.link.kept[key]
 	if !ok {
@@ -296,7 +255,7 @@ func (h *lent) Keep(key string, make func() (any, error)) (any, error) {
 }
 
 // Forget closes and drops what is kept under key.
-func (h *lent) Forget(key string) {
+func (h *Handle) Forget(key string) {
 	h.link.mu.Lock()
 	k := h.link.kept[key]
 	delete(h.link.kept, key)
@@ -310,15 +269,15 @@ func (h *lent) Forget(key string) {
 	}
 }
 
-func (h *lent) Progress(what string, done, total int64) {
-	h.s.p.r.events.Emit(event.HostProgress{Time: time.Now(), TaskID: h.s.id, Host: h.told.name, What: what, Done: done, Total: total})
+func (h *Handle) Progress(what string, done, total int64) {
+	h.ss.o.Emit(event.HostProgress{Time: time.Now(), TaskID: h.work.ID, Host: h.work.Host, What: what, Done: done, Total: total})
 }
 
-func (h *lent) Say(line string) {
-	if h.quiet {
+func (h *Handle) Say(line string) {
+	if h.work.Quiet {
 		return
 	}
-	h.s.p.r.events.Emit(event.HostSaid{Time: time.Now(), TaskID: h.s.id, Host: h.told.name, Line: line})
+	h.ss.o.Emit(event.HostSaid{Time: time.Now(), TaskID: h.work.ID, Host: h.work.Host, Line: line})
 }
 
 // surrounded is a shell whose scripts have the task's environment.
@@ -351,7 +310,7 @@ func (s surrounded) Stream(ctx context.Context, c remote.Command, stdin io.Reade
 }
 
 // lateShell connects and becomes the user when it is first used, because Host.Shell cannot fail.
-type lateShell struct{ h *lent }
+type lateShell struct{ h *Handle }
 
 func (s lateShell) Run(ctx context.Context, c remote.Command) (remote.Result, error) {
 	shell, err := s.h.shell(ctx)
@@ -384,3 +343,5 @@ func (s lateShell) ReadFile(ctx context.Context, path string, limit int64) ([]by
 	}
 	return shell.ReadFile(ctx, path, limit)
 }
+
+var _ tasks.Host = (*Handle)(nil)

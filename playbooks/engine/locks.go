@@ -62,16 +62,12 @@ const (
 	lockAgain = time.Second
 )
 
-func newLocks(o Options) *locks {
-	if o.Lock == nil || o.Check {
+func newLocks(o SessionOptions) *locks {
+	if o.Lock == nil {
 		return nil
 	}
-	var names []string
-	for _, b := range o.Playbooks {
-		names = append(names, b.Name)
-	}
 	return &locks{
-		holder: remote.Holder{User: o.Lock.User, Playbook: strings.Join(names, ", "), Run: o.RunID, Since: time.Now()},
+		holder: remote.Holder{User: o.Lock.User, Playbook: o.Playbook, Run: o.Run, Since: time.Now()},
 		over:   make(chan struct{}), hosts: map[string]*hostLock{},
 	}
 }
@@ -87,84 +83,41 @@ func (ls *locks) of(name string) *hostLock {
 	return l
 }
 
-// lockAll connects to all hosts that the plays name and locks them. Those that cannot be reached are left to their play.
-func (r *run) lockAll(ctx context.Context) error {
-	if r.locks == nil {
+// LockAll locks all hosts, or none: then the error is a *LockedError. It waits for others as Options.Lock says. A host that
+// cannot be locked, or whose connection is lost meanwhile, is left to the first task that comes to it. Without locking it
+// does nothing.
+func (ss *Sessions) LockAll(ctx context.Context, hosts []*Handle) error {
+	if ss.locks == nil {
 		return nil
 	}
-	hosts := r.reachEarly(ctx)
 	began := time.Now()
 	said := false
 	for {
-		held := r.tryLocks(ctx, hosts)
+		held := ss.tryLocks(ctx, hosts)
 		switch {
-		case len(held) == 0 || r.stopped(ctx):
+		case len(held) == 0 || ss.o.Stopped(ctx):
 			return nil
-		case time.Since(began) < lockGrace && !slices.ContainsFunc(held, func(e *remote.LockedError) bool { return !e.Holder.Younger(r.locks.holder) }):
+		case time.Since(began) < lockGrace && !slices.ContainsFunc(held, func(e *remote.LockedError) bool { return !e.Holder.Younger(ss.locks.holder) }):
 			// Two that began at once may each have some: the younger gives way, so that not both go home.
-			r.idle(ctx, lockPause)
+			ss.o.Pause(ctx, lockPause)
 			continue
 		}
-		r.releaseAll()
-		if time.Since(began) >= r.o.Lock.Wait {
-			return lockedError(held)
+		ss.releaseAll()
+		if time.Since(began) >= ss.o.Lock.Wait {
+			return &LockedError{held}
 		}
 		if !said {
 			said = true
 			for _, e := range held {
-				r.events.Emit(event.HostSaid{Time: time.Now(), Host: e.Host, Line: "waiting for its lock, held by " + e.Holder.String()})
+				ss.o.Emit(event.HostSaid{Time: time.Now(), Host: e.Host, Line: "waiting for its lock, held by " + e.Holder.String()})
 			}
 		}
-		r.idle(ctx, min(lockAgain, max(lockPause, r.o.Lock.Wait-time.Since(began))))
+		ss.o.Pause(ctx, min(lockAgain, max(lockPause, ss.o.Lock.Wait-time.Since(began))))
 	}
-}
-
-// eachHost goes over the hosts of all plays before the first begins, each host once for each play that names it.
-func (r *run) eachHost(f func(*playRun, *host)) {
-	for _, book := range r.o.Playbooks {
-		for _, play := range book.Plays {
-			selected, err := r.select_(play, nil)
-			if err != nil {
-				continue // said when the play begins
-			}
-			p := &playRun{r: r, book: book, play: play, scope: playScope(play)}
-			for _, inv := range selected {
-				if h, ok := r.host(inv.Name); ok {
-					f(p, h)
-				}
-			}
-		}
-	}
-}
-
-// reachEarly connects to the hosts of all plays and returns the ways to those that were reached.
-func (r *run) reachEarly(ctx context.Context) []*lent {
-	var wanted []reach
-	seen := map[string]bool{}
-	r.eachHost(func(p *playRun, h *host) {
-		if !seen[h.name] {
-			seen[h.name] = true
-			wanted = append(wanted, reach{p, h})
-		}
-	})
-	failures := r.reachAll(ctx, wanted)
-	var hosts []*lent
-	for _, w := range wanted {
-		if err := failures[w.h]; err != nil {
-			if !w.p.connectsLate() {
-				w.h.keepEarly(err)
-			}
-			continue
-		}
-		if on, err := w.p.lendTo(nil, w.h); err == nil {
-			hosts = append(hosts, on)
-		}
-	}
-	return hosts
 }
 
 // tryLocks locks what is not locked yet, all at once, and returns who holds the rest.
-func (r *run) tryLocks(ctx context.Context, hosts []*lent) []*remote.LockedError {
+func (ss *Sessions) tryLocks(ctx context.Context, hosts []*Handle) []*remote.LockedError {
 	var mu sync.Mutex
 	var held []*remote.LockedError
 	var all sync.WaitGroup
@@ -175,7 +128,7 @@ func (r *run) tryLocks(ctx context.Context, hosts []*lent) []*remote.LockedError
 		}
 		all.Go(func() {
 			var locked *remote.LockedError
-			if err := r.lock(ctx, h, c); errors.As(err, &locked) {
+			if err := ss.lock(ctx, h, c); errors.As(err, &locked) {
 				mu.Lock()
 				defer mu.Unlock()
 				held = append(held, locked)
@@ -189,8 +142,8 @@ func (r *run) tryLocks(ctx context.Context, hosts []*lent) []*remote.LockedError
 
 // lock makes sure that the host behind a connection is locked. An error is a *remote.LockedError, or about the
 // connection.
-func (r *run) lock(ctx context.Context, h *lent, c Connection) error {
-	l := r.locks.of(h.on.h.name)
+func (ss *Sessions) lock(ctx context.Context, h *Handle, c Connection) error {
+	l := ss.locks.of(h.name)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.without || l.conn == c {
@@ -205,8 +158,8 @@ func (r *run) lock(ctx context.Context, h *lent, c Connection) error {
 				return ctx.Err()
 			}
 			if l.held.Away() {
-				r.halt(Locked, []string{h.on.h.name}, awayError(h.on.h.name))
-				return awayError(h.on.h.name)
+				ss.o.Halt(h.name, awayError(h.name))
+				return awayError(h.name)
 			}
 		default:
 			return nil // reached in two ways
@@ -221,23 +174,23 @@ func (r *run) lock(ctx context.Context, h *lent, c Connection) error {
 	if c.User() != "root" {
 		b = remote.Become{Method: h.method, User: "root", Password: h.as.Password, Flags: h.as.Flags}
 	}
-	request := remote.LockRequest{Become: b, Holder: r.locks.holder, Waits: func(run, what string) {
-		r.events.Emit(event.HostSaid{Time: time.Now(), Host: h.on.h.name, Line: fmt.Sprintf("waits for: %s of run %s, which is gone and must not be cut there", what, run)})
+	request := remote.LockRequest{Become: b, Holder: ss.locks.holder, Waits: func(run, what string) {
+		ss.o.Emit(event.HostSaid{Time: time.Now(), Host: h.name, Line: fmt.Sprintf("waits for: %s of run %s, which is gone and must not be cut there", what, run)})
 	}}
 	if l.conn != nil {
-		request.Replaces = r.o.RunID
+		request.Replaces = ss.o.Run
 	}
 	held, err := locker.Lock(ctx, request)
 	var locked *remote.LockedError
-	if errors.As(err, &locked) && r.o.Lock.Dead != nil && r.o.Lock.Dead(locked.Holder.Run) {
-		r.events.Emit(event.HostSaid{Time: time.Now(), Host: h.on.h.name, Line: fmt.Sprintf("taking over the lock of run %s, which has ended without the host knowing it", locked.Holder.Run)})
+	if errors.As(err, &locked) && ss.o.Lock.Dead != nil && ss.o.Lock.Dead(locked.Holder.Run) {
+		ss.o.Emit(event.HostSaid{Time: time.Now(), Host: h.name, Line: fmt.Sprintf("taking over the lock of run %s, which has ended without the host knowing it", locked.Holder.Run)})
 		request.Replaces = locked.Holder.Run
 		held, err = locker.Lock(ctx, request)
 	}
 	var refused *remote.BecomeError
 	var cannot *remote.CannotLockError
 	switch {
-	case errors.As(err, &locked) && locked.Holder.Run == r.locks.holder.Run:
+	case errors.As(err, &locked) && locked.Holder.Run == ss.locks.holder.Run:
 		l.without = true // the same machine under another name
 		return nil
 	case errors.As(err, &refused) && refused.WrongPassword():
@@ -246,32 +199,32 @@ func (r *run) lock(ctx context.Context, h *lent, c Connection) error {
 	case errors.As(err, &refused), errors.As(err, &cannot):
 		// A run that needs no root is not kept from what it does.
 		l.without = true
-		r.events.Emit(event.HostSaid{Time: time.Now(), Host: h.on.h.name, Line: fmt.Sprintf("not locked, somebody else may work here at the same time: %v", err)})
+		ss.o.Emit(event.HostSaid{Time: time.Now(), Host: h.name, Line: fmt.Sprintf("not locked, somebody else may work here at the same time: %v", err)})
 		return nil
 	case err != nil:
 		return err
 	}
 	l.conn, l.held = c, held
-	go r.guard(h.on.h.name, c, held, r.locks.minding())
+	go ss.guard(h.name, c, held, ss.locks.minding())
 	return nil
 }
 
 // guard stops the run when a lock is lost while its connection stands: somebody has cleared it.
-func (r *run) guard(name string, c Connection, held Held, over <-chan struct{}) {
+func (ss *Sessions) guard(name string, c Connection, held Held, over <-chan struct{}) {
 	select {
 	case <-held.Lost():
 	case <-over:
 		return
 	}
 	if held.Away() { // others may have worked there since
-		r.halt(Locked, []string{name}, awayError(name))
+		ss.o.Halt(name, awayError(name))
 		return
 	}
 	select {
 	case <-c.Done(): // it is taken again with the next connection
 	case <-over:
 	case <-time.After(lockGrace):
-		r.halt(Locked, []string{name}, fmt.Errorf("the lock on %s was cleared or lost while this run was at work: it stops, lest two work there at once", name))
+		ss.o.Halt(name, fmt.Errorf("the lock on %s was cleared or lost while this run was at work: it stops, lest two work there at once", name))
 	}
 }
 
@@ -317,8 +270,8 @@ func (ls *locks) forget() map[string]*hostLock {
 }
 
 // releaseAll gives all locks back.
-func (r *run) releaseAll() {
-	hosts := r.locks.forget()
+func (ss *Sessions) releaseAll() {
+	hosts := ss.locks.forget()
 	var all sync.WaitGroup
 	for _, l := range hosts {
 		if l.held != nil {
@@ -328,28 +281,28 @@ func (r *run) releaseAll() {
 	all.Wait()
 }
 
-// idle waits a moment, unless the run is stopped.
-func (r *run) idle(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	case <-r.o.Stop:
+// LockedError is that others hold the locks of hosts. It has every host once.
+type LockedError struct{ Held []*remote.LockedError }
+
+// Hosts names them.
+func (e *LockedError) Hosts() []string {
+	all := make([]string, len(e.Held))
+	for i, held := range e.Held {
+		all[i] = held.Host
 	}
+	return all
 }
 
-// lockedError names all holders, each once with the hosts that it holds.
-func lockedError(held []*remote.LockedError) error {
+// Error names all holders, each once with the hosts that it holds.
+func (e *LockedError) Error() string {
 	hosts := map[string][]string{}
-	var who, all []string
-	for _, e := range held {
-		name := e.Holder.String()
+	var who []string
+	for _, held := range e.Held {
+		name := held.Holder.String()
 		if hosts[name] == nil {
 			who = append(who, name)
 		}
-		hosts[name] = append(hosts[name], e.Host)
-		all = append(all, e.Host)
+		hosts[name] = append(hosts[name], held.Host)
 	}
 	var parts []string
 	for _, name := range who {
@@ -357,7 +310,7 @@ func lockedError(held []*remote.LockedError) error {
 		if len(hosts[name]) == 1 {
 			are = "is"
 		}
-		parts = append(parts, fmt.Sprintf("%s %s locked by %s", list(hosts[name]), are, name))
+		parts = append(parts, fmt.Sprintf("%s %s locked by %s", Enumerate(hosts[name]), are, name))
 	}
-	return &Error{Kind: Locked, Hosts: all, Err: errors.New(strings.Join(parts, "; "))}
+	return strings.Join(parts, "; ")
 }

@@ -22,7 +22,7 @@ func (r *run) checkMethods() error {
 	var problems []error
 	for _, problem := range keys(hosts) {
 		where := wheres[problem]
-		problems = append(problems, fmt.Errorf("%s%s: %s", where, list(hosts[problem]), strings.TrimPrefix(problem, where)))
+		problems = append(problems, fmt.Errorf("%s%s: %s", where, Enumerate(hosts[problem]), strings.TrimPrefix(problem, where)))
 	}
 	return errors.Join(problems...)
 }
@@ -51,7 +51,7 @@ func (p *playRun) checkMethod(h *host) (where, what string) {
 	if err != nil {
 		return "", "" // it may be known later
 	}
-	if method := text(trusted(out)); !slices.Contains(tasks.BecomeMethods, lastPart(method)) {
+	if method := text(trusted(out)); !slices.Contains(tasks.BecomeMethods, method[strings.LastIndex(method, ".")+1:]) {
 		return where, fmt.Sprintf("%s is %q: polarbook becomes another user by %s", name, method, strings.Join(tasks.BecomeMethods, " or "))
 	}
 	return "", ""

@@ -249,12 +249,12 @@ func (d *drive) run(ctx context.Context, args map[string]any) (r tasks.Result, u
 }
 
 // find asks what an Action has to know: its probe, then its own questions. probed is an answer had already.
-func (d *drive) find(ctx context.Context, h *lent, action tasks.Action, probe string, probed *tasks.Found) (tasks.Found, error) {
+func (d *drive) find(ctx context.Context, h *Handle, action tasks.Action, probe string, probed *tasks.Found) (tasks.Found, error) {
 	var found tasks.Found
 	if probed != nil {
 		found = *probed
 	} else if probe != "" {
-		answer, err := h.probe(ctx, probe)
+		answer, err := h.Probe(ctx, probe)
 		if err != nil {
 			return found, err
 		}
@@ -267,7 +267,7 @@ func (d *drive) find(ctx context.Context, h *lent, action tasks.Action, probe st
 }
 
 // script makes the change, and in the same round trip asks again whether it took effect.
-func (d *drive) script(ctx context.Context, h *lent, action tasks.Action, probe string, plan tasks.Plan) (tasks.Result, error) {
+func (d *drive) script(ctx context.Context, h *Handle, action tasks.Action, probe string, plan tasks.Plan) (tasks.Result, error) {
 	if plan.Script == "" && plan.Unknown != "" {
 		// In a check this is no failure: a task before would have changed it. Here all that come before have been run.
 		return tasks.Result{}, &tasks.Failure{Msg: plan.Unknown, Values: plan.Values}
@@ -278,19 +278,15 @@ func (d *drive) script(ctx context.Context, h *lent, action tasks.Action, probe 
 	if plan.Event {
 		probe = ""
 	}
-	shell, err := h.shell(ctx)
+	made, proof, err := h.Change(ctx, remote.Command{Script: plan.Script, Stdin: plan.Stdin, Uncut: plan.Uncut}, probe)
 	if err != nil {
 		return tasks.Result{}, err
 	}
-	made, proof, err := changeAndProbe(ctx, shell, remote.Command{Script: plan.Script, Stdin: plan.Stdin, Uncut: plan.Uncut}, probe)
-	if err != nil {
-		return tasks.Result{}, err
-	}
-	output := map[string]any{"rc": made.Status, "stdout": trimmed(made.Stdout), "stderr": trimmed(made.Stderr)}
+	output := map[string]any{"rc": made.Status, "stdout": Trimmed(made.Stdout), "stderr": Trimmed(made.Stderr)}
 	r := tasks.Result{Changed: true, Msg: plan.Msg, Diff: plan.Diff, Values: plan.Values}
 	if made.Status != 0 {
 		r.Changed = plan.Event // a command that fails has happened all the same
-		failed := &tasks.Failure{Msg: scriptFailed(made.Status, trimmed(made.Stderr), trimmed(made.Stdout)), Values: over(output, plan.Values)}
+		failed := &tasks.Failure{Msg: ScriptFailed(made.Status, Trimmed(made.Stderr), Trimmed(made.Stdout)), Values: over(output, plan.Values)}
 		var said *tasks.Failure
 		if e, ok := action.(tasks.Explainer); ok && errors.As(e.Explain(made), &said) && said.Msg != "" {
 			failed.Msg, failed.Hint = said.Msg, said.Hint
@@ -346,25 +342,6 @@ func shorten(s string) string {
 	}
 	return s
 }
-
-func scriptFailed(status int, stderr, stdout string) string {
-	said := lastLine(stderr)
-	if said == "" {
-		said = lastLine(stdout)
-	}
-	if said == "" {
-		return fmt.Sprintf("exit status %d, and it said nothing", status)
-	}
-	return fmt.Sprintf("%s (exit status %d)", said, status)
-}
-
-func lastLine(s string) string {
-	s = strings.TrimSpace(s)
-	return strings.TrimSpace(s[strings.LastIndex(s, "\n")+1:])
-}
-
-// trimmed is output as register shows it: without the newlines at its end.
-func trimmed(b []byte) string { return strings.TrimRight(string(b), "\r\n") }
 
 // over lays values over others.
 func over(below, above map[string]any) map[string]any {

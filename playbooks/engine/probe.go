@@ -13,9 +13,9 @@ import (
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
-// probe asks a read-only question of a module's as the task's user. It is the one door through which such questions go to
+// Probe asks a read-only question of a module's as the task's user. It is the one door through which such questions go to
 // a host, in one round trip each.
-func (h *lent) probe(ctx context.Context, script string) (remote.Result, error) {
+func (h *Handle) Probe(ctx context.Context, script string) (remote.Result, error) {
 	shell, err := h.shell(ctx)
 	if err != nil {
 		return remote.Result{}, err
@@ -23,8 +23,16 @@ func (h *lent) probe(ctx context.Context, script string) (remote.Result, error) 
 	return shell.Run(ctx, remote.Command{Script: script})
 }
 
-// changeAndProbe runs a command and, when it succeeds, a probe after it, in one round trip. Neither can see or spoil the
-// other's answer. An empty probe is not run.
+// Change runs a command as the task's user and, when it succeeds, a probe after it, in one round trip. Neither can see or
+// spoil the other's answer. An empty probe is not run.
+func (h *Handle) Change(ctx context.Context, c remote.Command, probe string) (made, proof remote.Result, err error) {
+	shell, err := h.shell(ctx)
+	if err != nil {
+		return made, proof, err
+	}
+	return changeAndProbe(ctx, shell, c, probe)
+}
+
 func changeAndProbe(ctx context.Context, shell tasks.Shell, c remote.Command, probe string) (made, proof remote.Result, err error) {
 	if probe == "" {
 		made, err = shell.Run(ctx, c)
@@ -38,7 +46,7 @@ func changeAndProbe(ctx context.Context, shell tasks.Shell, c remote.Command, pr
 	}
 	out, rest, ok := bytes.Cut(all.Stdout, []byte("\n"+mark+" "))
 	if !ok {
-		return made, proof, fmt.Errorf("the shell ended with status %d in the middle of a change: %s", all.Status, lastLine(string(all.Stderr)))
+		return made, proof, fmt.Errorf("the shell ended with status %d in the middle of a change: %s", all.Status, LastLine(string(all.Stderr)))
 	}
 	status, found, _ := bytes.Cut(rest, []byte("\n"))
 	made.Status, err = strconv.Atoi(strings.TrimSpace(string(status)))
@@ -69,3 +77,24 @@ func newMark() string {
 	_, _ = rand.Read(b[:]) // never fails, says its documentation
 	return "polarbook-" + hex.EncodeToString(b[:])
 }
+
+// ScriptFailed returns why a script failed: the last line that it wrote, and its exit status.
+func ScriptFailed(status int, stderr, stdout string) string {
+	said := LastLine(stderr)
+	if said == "" {
+		said = LastLine(stdout)
+	}
+	if said == "" {
+		return fmt.Sprintf("exit status %d, and it said nothing", status)
+	}
+	return fmt.Sprintf("%s (exit status %d)", said, status)
+}
+
+// LastLine returns the last line of a text that is not blank.
+func LastLine(s string) string {
+	s = strings.TrimSpace(s)
+	return strings.TrimSpace(s[strings.LastIndex(s, "\n")+1:])
+}
+
+// Trimmed returns output as register shows it: without the newlines at its end.
+func Trimmed(b []byte) string { return strings.TrimRight(string(b), "\r\n") }

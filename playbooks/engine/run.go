@@ -123,9 +123,9 @@ type Error struct {
 func (e *Error) Error() string {
 	switch e.Kind {
 	case HostFailed:
-		return fmt.Sprintf("failed on %s", list(e.Hosts))
+		return fmt.Sprintf("failed on %s", Enumerate(e.Hosts))
 	case HostUnreachable:
-		return fmt.Sprintf("could not reach %s", list(e.Hosts))
+		return fmt.Sprintf("could not reach %s", Enumerate(e.Hosts))
 	case Aborted:
 		if e.Err == nil || errors.Is(e.Err, context.Canceled) {
 			return "stopped before the end"
@@ -149,13 +149,12 @@ type run struct {
 	mu    sync.Mutex
 	hosts map[string]*host
 	order []*host
-	links map[string]*link
 
-	locks   *locks     // nil: the run locks nothing
-	prompts sync.Mutex // one question at a time
-	halting halting
-	start   *startAt
-	halted  bool // a play said that nothing may follow
+	sessions *Sessions
+	prompts  sync.Mutex // one question at a time
+	halting  halting
+	start    *startAt
+	halted   bool // a play said that nothing may follow
 }
 
 // Run runs the playbooks one after the other. The report is there even when the error is not nil. The error is an
@@ -170,19 +169,13 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if o.RunID == "" {
 		o.RunID = newID()
 	}
-	if o.Connect == nil {
-		o.Connect = SSH
-	}
-	if o.SSH.Passwords == nil {
-		o.SSH.Passwords = remote.NewPasswords()
-	}
 	r := &run{
 		o: o, began: time.Now(), forks: make(chan struct{}, o.Forks), sums: newSums(),
-		hosts: map[string]*host{}, links: map[string]*link{}, start: newStartAt(o.StartAtTask),
+		hosts: map[string]*host{}, start: newStartAt(o.StartAtTask),
 		events: event.NewEmitter(o.Listeners, o.Secrets),
 	}
-	r.locks = newLocks(o)
 	r.halting.now = make(chan struct{})
+	r.sessions = r.newSessions()
 	if o.BecomePassword != "" {
 		o.Secrets.Add(o.BecomePassword)
 	}
@@ -201,13 +194,6 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	}
 	if err == nil && !r.start.reached() && !r.stopped(ctx) {
 		err = fmt.Errorf("no task is named %q: nothing was run", o.StartAtTask)
-	}
-	if r.locks != nil {
-		for name, l := range r.locks.forget() {
-			if l.wentAway() { // its last task may have seen it before the guard did
-				r.halt(Locked, []string{name}, awayError(name))
-			}
-		}
 	}
 	r.closeAll()
 	return r.end(ctx, err)
@@ -305,6 +291,23 @@ func (r *run) stopped(ctx context.Context) bool {
 	}
 }
 
+// pause waits; false says that the run was stopped meanwhile.
+func (r *run) pause(ctx context.Context, d time.Duration) bool {
+	if r.stopped(ctx) {
+		return false
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+	case <-r.o.Stop:
+	case <-r.halting.now:
+	}
+	return false
+}
+
 // halting is why no further step may begin, other than that the user said so.
 type halting struct {
 	now chan struct{} // closed when there is a reason
@@ -380,18 +383,4 @@ func keys[V any](m map[string]V) []string {
 	}
 	sort.Strings(names)
 	return names
-}
-
-func list(names []string) string {
-	s := ""
-	for i, n := range names {
-		switch {
-		case i > 0 && i == len(names)-1:
-			s += " and "
-		case i > 0:
-			s += ", "
-		}
-		s += n
-	}
-	return s
 }

@@ -235,12 +235,7 @@ func truth(x any) (bool, error) {
 	case int:
 		return x != 0, nil
 	case string:
-		switch strings.ToLower(strings.TrimSpace(x)) {
-		case "yes", "on", "1", "true", "t", "y":
-			return true, nil
-		case "no", "off", "0", "false", "f", "n", "":
-			return false, nil
-		}
+		return Truth(x)
 	}
 	return false, fmt.Errorf("%q is not a boolean", text(x))
 }

@@ -217,20 +217,19 @@ func (s *step) waitForConnection(ctx context.Context, v *variables, args map[str
 }
 
 func (s *step) responds(ctx context.Context, target place, told *host, limit time.Duration) error {
-	h, err := s.p.lendPlace(s, target, told, nil)
+	h, err := s.p.handle(s, target, told, nil, false)
 	if err != nil {
 		return err
 	}
-	h.link.hurry(limit)
-	shell, err := h.shell(ctx)
-	if err != nil {
+	h.Hurry(limit)
+	if err := h.Connect(ctx); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	_, err = shell.Run(ctx, remote.Command{Script: ":"})
+	_, err = h.Shell().Run(ctx, remote.Command{Script: ":"})
 	if err != nil {
-		h.link.reset()
+		h.Reset()
 	}
 	return err
 }
@@ -305,9 +304,7 @@ func (s *step) meta(ctx context.Context, hosts []*host) {
 	case "reset_connection":
 		for _, h := range on {
 			if v, err := s.p.vars(h, s.sc, &s.t.Origin); err == nil {
-				if l, err := s.p.r.link(v); err == nil {
-					l.reset()
-				}
+				_ = s.p.r.sessions.Reset(place{h, v}) // variables that are wrong are said by the task that connects
 			}
 		}
 	default:

@@ -1,0 +1,112 @@
+package engine
+
+import (
+	"fmt"
+
+	"github.com/polarbook/polarbook/playbooks"
+)
+
+// place is where a task runs: its own host or the one it is delegated to, with the variables that say how to reach it.
+type place struct {
+	h *host
+	v *variables
+}
+
+// target says where the task runs.
+func (s *step) target(v *variables) (place, error) {
+	name, err := v.text(s.sc.keyword(delegateTo), "")
+	if err != nil {
+		return place{}, fmt.Errorf("delegate_to: %w", err)
+	}
+	if name == "" || name == v.h.name {
+		return place{v.h, v}, nil
+	}
+	return s.p.peer(name, s.sc, &s.t.Origin)
+}
+
+// peer is another host of the inventory with its own variables.
+func (p *playRun) peer(name string, sc *scope, origin *playbooks.Origin) (place, error) {
+	h, ok := p.r.host(name)
+	if !ok {
+		return place{}, fmt.Errorf("the inventory has no host %q", name)
+	}
+	v, err := p.vars(h, sc, origin)
+	if err != nil {
+		return place{}, err
+	}
+	return place{h, v}, nil
+}
+
+// HostName is the host's in the inventory. With Text and Keyword a place is session variables: what says how it is reached.
+func (on place) HostName() string { return on.h.name }
+
+// Text returns a variable, rendered.
+func (on place) Text(name string) (string, bool, error) {
+	x, ok := on.v.Get(name)
+	if !ok || x == nil {
+		return "", false, nil
+	}
+	out, err := on.v.render(x)
+	if err != nil {
+		return "", false, err
+	}
+	return text(trusted(out)), true, nil
+}
+
+// Keyword returns a keyword of the task or play, rendered.
+func (on place) Keyword(k Keyword) (string, bool, error) {
+	x := on.v.sc.keyword(connectionKeywords[k])
+	if k == Port {
+		n, err := on.v.number(x, 0)
+		return text(int(n)), n > 0, err
+	}
+	out, given, err := on.v.value(x)
+	if err != nil || !given || out == nil {
+		return "", false, err
+	}
+	return text(out), true, nil
+}
+
+var connectionKeywords = map[Keyword]func(*playbooks.Common) playbooks.Value{
+	RemoteUser: remoteUser, Port: portOf, Become: becomeOf, BecomeUser: becomeUser, BecomeMethod: becomeMethod, BecomeFlags: becomeFlags,
+}
+
+// lend makes the host of a task, without connecting to it yet.
+func (p *playRun) lend(d *drive) (*Handle, error) {
+	env, err := environment(d.v, d.s.sc)
+	if err != nil {
+		return nil, err
+	}
+	return p.handle(d.s, d.target, d.v.h, env, d.s.hidden(d.v))
+}
+
+// handle lends a place to a step. told is the host for which progress is reported.
+func (p *playRun) handle(s *step, on place, told *host, env map[string]string, quiet bool) (*Handle, error) {
+	return p.r.sessions.Handle(on, Work{ID: s.id, Host: told.name, Env: env, Quiet: quiet, Peer: func(name string) (Variables, error) {
+		return p.peer(name, s.sc, &s.t.Origin)
+	}})
+}
+
+func environment(v *variables, sc *scope) (map[string]string, error) {
+	var env map[string]string
+	for _, x := range sc.environment() {
+		out, _, err := v.value(x)
+		if err != nil {
+			return nil, fmt.Errorf("environment: %w", err)
+		}
+		dict, ok := out.(map[string]any)
+		if !ok {
+			if s := text(out); s == "" {
+				continue
+			}
+			return nil, at(x.Pos, fmt.Errorf("environment has to be a dict, not %q", text(out)))
+		}
+		for name, value := range dict {
+			if env == nil {
+				env = map[string]string{}
+			}
+			env[name] = text(value)
+		}
+	}
+	return env, nil
+}
