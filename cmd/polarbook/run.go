@@ -15,6 +15,7 @@ import (
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine"
 	"github.com/polarbook/polarbook/playbooks/engine/event"
+	"github.com/polarbook/polarbook/playbooks/engine/session"
 )
 
 type runCmd struct {
@@ -94,9 +95,9 @@ func (c *runCmd) Run(t *terminal, run runContext) error {
 	defer journal.Close()
 	o.RunID = journal.ID
 	o.Yes = c.Yes
-	o.Owed = engine.OwedFiles{}
+	o.Owed = session.OwedFiles{}
 	if !onlyReads(books) {
-		o.Lock = &engine.Locking{User: operator(), Wait: seconds(c.LockWait), Dead: journal.Dead}
+		o.Lock = &session.Locking{User: operator(), Wait: seconds(c.LockWait), Dead: journal.Dead}
 	}
 	display := c.display(t)
 	if l, ok := display.(*live); ok {

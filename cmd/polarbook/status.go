@@ -10,6 +10,7 @@ import (
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine"
 	"github.com/polarbook/polarbook/playbooks/engine/event"
+	"github.com/polarbook/polarbook/playbooks/engine/session"
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
@@ -37,7 +38,7 @@ func (c *statusCmd) Run(t *terminal, run runContext) error {
 		return err
 	}
 	o.Playbooks = []*playbooks.Playbook{p}
-	pool := &pool{connect: engine.SSH, open: map[string]engine.Connection{}}
+	pool := &pool{connect: session.SSH, open: map[string]session.Connection{}}
 	defer pool.close()
 	o.Connect = pool.get
 	for {
@@ -171,12 +172,12 @@ func (l *statusListener) Event(e event.Event) {
 
 // pool keeps connections over the questions of --watch, and forgets the lost ones.
 type pool struct {
-	connect func(context.Context, remote.Config) (engine.Connection, error)
+	connect func(context.Context, remote.Config) (session.Connection, error)
 	mu      sync.Mutex
-	open    map[string]engine.Connection
+	open    map[string]session.Connection
 }
 
-func (p *pool) get(ctx context.Context, c remote.Config) (engine.Connection, error) {
+func (p *pool) get(ctx context.Context, c remote.Config) (session.Connection, error) {
 	p.mu.Lock()
 	old := p.open[c.Name]
 	p.mu.Unlock()
@@ -204,6 +205,6 @@ func (p *pool) close() {
 }
 
 // kept is a connection that a run may not close.
-type kept struct{ engine.Connection }
+type kept struct{ session.Connection }
 
 func (kept) Close() error { return nil }

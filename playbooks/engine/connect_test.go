@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"github.com/polarbook/polarbook/playbooks/engine/event"
+	"github.com/polarbook/polarbook/playbooks/engine/session"
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
@@ -108,7 +108,7 @@ func TestIgnoreUnreachableConnectsAnew(t *testing.T) {
 func TestAHostThatDidNotAnswerIsNotWaitedForAsLongAgain(t *testing.T) {
 	b := newBench(t, "a")
 	var limits []time.Duration
-	b.o.Connect = func(ctx context.Context, c remote.Config) (Connection, error) {
+	b.o.Connect = func(ctx context.Context, c remote.Config) (session.Connection, error) {
 		// The first task's try is the play's own.
 		if limits = append(limits, c.DialTimeout); len(limits) < 3 {
 			return nil, &remote.UnreachableError{Host: "a", Doing: "connecting", Err: errors.New("no answer")}
@@ -126,6 +126,7 @@ func TestAHostThatDidNotAnswerIsNotWaitedForAsLongAgain(t *testing.T) {
     - shell: "true"
 `)
 	b.wantKind(err, 0)
+	const secondTry = 3 * time.Second
 	if want := []time.Duration{0, secondTry, secondTry, 0}; !slices.Equal(limits, want) {
 		t.Errorf("the host was given %v to answer, want %v", limits, want)
 	}
@@ -134,7 +135,7 @@ func TestAHostThatDidNotAnswerIsNotWaitedForAsLongAgain(t *testing.T) {
 func TestWaitForConnectionEndsWhenTheHostIsThere(t *testing.T) {
 	b := newBench(t, "a")
 	tries := 0
-	b.o.Connect = func(ctx context.Context, c remote.Config) (Connection, error) {
+	b.o.Connect = func(ctx context.Context, c remote.Config) (session.Connection, error) {
 		if tries++; tries < 3 {
 			return nil, &remote.UnreachableError{Host: "a", Doing: "connecting", Err: errors.New("refused")}
 		}
@@ -246,7 +247,7 @@ func TestConnectionVariables(t *testing.T) {
 			b := newBench(t)
 			b.inv.AddHost("h", nil, c.vars)
 			var got remote.Config
-			b.o.Connect = func(ctx context.Context, c remote.Config) (Connection, error) {
+			b.o.Connect = func(ctx context.Context, c remote.Config) (session.Connection, error) {
 				got = c
 				return b.connect(ctx, c)
 			}
@@ -318,7 +319,7 @@ func TestMethodsOfBecomingAreCheckedFirst(t *testing.T) {
 			b.inv.AddHost("h", nil, c.vars)
 			b.inv.AddHost("other", nil, map[string]any{"ansible_become_method": "enable"}) // which no play is about
 			connected := false
-			b.o.Connect = func(ctx context.Context, c remote.Config) (Connection, error) {
+			b.o.Connect = func(ctx context.Context, c remote.Config) (session.Connection, error) {
 				connected = true
 				return b.connect(ctx, c)
 			}
@@ -339,41 +340,3 @@ func TestMethodsOfBecomingAreCheckedFirst(t *testing.T) {
 		})
 	}
 }
-
-func TestKeepHoldsWhatWasMadeUntilTheRunEnds(t *testing.T) {
-	b := newBench(t, "a")
-	ss := NewSessions(SessionOptions{Connect: b.connect, Emit: func(event.Event) {}})
-	l := &link{ss: ss, name: "a", turn: make(chan struct{}, 1), kept: map[string]*kept{}}
-	h := &Handle{ss: ss, link: l}
-	made, closed := 0, 0
-	make := func() (any, error) { made++; return closer(func() { closed++ }), nil }
-	for range 2 {
-		if _, err := h.Keep("db", make); err != nil {
-			t.Fatal(err)
-		}
-	}
-	h.Forget("db")
-	if _, err := h.Keep("db", make); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := l.get(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	l.reset()
-	if made != 2 || closed != 2 {
-		t.Errorf("made %d, closed %d, want 2 and 2", made, closed)
-	}
-	failing := func() (any, error) { made++; return nil, errors.New("no") }
-	for range 2 {
-		if _, err := h.Keep("db", failing); err == nil {
-			t.Error("a failure was kept as a success")
-		}
-	}
-	if made != 4 {
-		t.Errorf("a failure was kept: made %d", made)
-	}
-}
-
-type closer func()
-
-func (c closer) Close() error { c(); return nil }

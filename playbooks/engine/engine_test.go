@@ -16,6 +16,7 @@ import (
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine/event"
+	"github.com/polarbook/polarbook/playbooks/engine/session"
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/templates"
@@ -244,7 +245,7 @@ type bench struct {
 
 // fakeConn is the local machine under a host's name; it can be lost.
 type fakeConn struct {
-	Connection
+	session.Connection
 	done chan struct{}
 	once sync.Once
 	runs []string
@@ -306,13 +307,13 @@ func newBench(t *testing.T, hosts ...string) *bench {
 	return b
 }
 
-func (b *bench) connect(_ context.Context, c remote.Config) (Connection, error) {
+func (b *bench) connect(_ context.Context, c remote.Config) (session.Connection, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err := b.dead[c.Name]; err != nil {
 		return nil, err
 	}
-	l, err := Local(c.Name)
+	l, err := session.Local(c.Name)
 	if err != nil {
 		return nil, err
 	}

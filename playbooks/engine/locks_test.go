@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/polarbook/polarbook/playbooks/engine/event"
+	"github.com/polarbook/polarbook/playbooks/engine/session"
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
@@ -48,7 +49,7 @@ func (l *fakeLock) Release() {
 	})
 }
 
-func (t *lockTable) lock(host string, r remote.LockRequest) (Held, error) {
+func (t *lockTable) lock(host string, r remote.LockRequest) (session.Held, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.tries++
@@ -80,10 +81,10 @@ func (t *lockTable) hosts() string {
 type lockableConn struct {
 	*fakeConn
 	table *lockTable
-	mine  []Held
+	mine  []session.Held
 }
 
-func (c *lockableConn) Lock(_ context.Context, r remote.LockRequest) (Held, error) {
+func (c *lockableConn) Lock(_ context.Context, r remote.LockRequest) (session.Held, error) {
 	l, err := c.table.lock(c.name, r)
 	if err == nil {
 		c.mine = append(c.mine, l)
@@ -104,8 +105,8 @@ func newLockTable() *lockTable { return &lockTable{held: map[string]*fakeLock{}}
 // lockBench is a bench whose runs lock.
 func lockBench(t *testing.T, table *lockTable, hosts ...string) *bench {
 	b := newBench(t, hosts...)
-	b.o.Forks, b.o.Lock = 5, &Locking{User: "anna@laptop"}
-	b.o.Connect = func(ctx context.Context, c remote.Config) (Connection, error) {
+	b.o.Forks, b.o.Lock = 5, &session.Locking{User: "anna@laptop"}
+	b.o.Connect = func(ctx context.Context, c remote.Config) (session.Connection, error) {
 		conn, err := b.connect(ctx, c)
 		if err != nil {
 			return nil, err
@@ -296,7 +297,7 @@ func TestHostsThatCannotBeLockedOrReached(t *testing.T) {
 	b := lockBench(t, table, "a", "b")
 	tries := 0
 	connect := b.o.Connect
-	b.o.Connect = func(ctx context.Context, c remote.Config) (Connection, error) {
+	b.o.Connect = func(ctx context.Context, c remote.Config) (session.Connection, error) {
 		if c.Name == "b" {
 			tries++
 			return nil, &remote.UnreachableError{Host: "b", Doing: "connecting", Err: errors.New("refused")}
@@ -340,7 +341,7 @@ func TestOneMachineUnderTwoNamesIsLockedOnce(t *testing.T) {
 	table := newLockTable()
 	b := lockBench(t, table, "a", "b")
 	connect := b.o.Connect
-	b.o.Connect = func(ctx context.Context, c remote.Config) (Connection, error) {
+	b.o.Connect = func(ctx context.Context, c remote.Config) (session.Connection, error) {
 		conn, err := connect(ctx, c)
 		if err == nil {
 			conn.(*lockableConn).name = "the machine"

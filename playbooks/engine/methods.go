@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/polarbook/polarbook/playbooks/engine/session"
 	"github.com/polarbook/polarbook/tasks"
 )
 
@@ -22,7 +23,7 @@ func (r *run) checkMethods() error {
 	var problems []error
 	for _, problem := range keys(hosts) {
 		where := wheres[problem]
-		problems = append(problems, fmt.Errorf("%s%s: %s", where, Enumerate(hosts[problem]), strings.TrimPrefix(problem, where)))
+		problems = append(problems, fmt.Errorf("%s%s: %s", where, session.Enumerate(hosts[problem]), strings.TrimPrefix(problem, where)))
 	}
 	return errors.Join(problems...)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine/event"
+	"github.com/polarbook/polarbook/playbooks/engine/session"
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/templates"
@@ -249,7 +250,7 @@ func (d *drive) run(ctx context.Context, args map[string]any) (r tasks.Result, u
 }
 
 // find asks what an Action has to know: its probe, then its own questions. probed is an answer had already.
-func (d *drive) find(ctx context.Context, h *Handle, action tasks.Action, probe string, probed *tasks.Found) (tasks.Found, error) {
+func (d *drive) find(ctx context.Context, h *session.Handle, action tasks.Action, probe string, probed *tasks.Found) (tasks.Found, error) {
 	var found tasks.Found
 	if probed != nil {
 		found = *probed
@@ -267,7 +268,7 @@ func (d *drive) find(ctx context.Context, h *Handle, action tasks.Action, probe 
 }
 
 // script makes the change, and in the same round trip asks again whether it took effect.
-func (d *drive) script(ctx context.Context, h *Handle, action tasks.Action, probe string, plan tasks.Plan) (tasks.Result, error) {
+func (d *drive) script(ctx context.Context, h *session.Handle, action tasks.Action, probe string, plan tasks.Plan) (tasks.Result, error) {
 	if plan.Script == "" && plan.Unknown != "" {
 		// In a check this is no failure: a task before would have changed it. Here all that come before have been run.
 		return tasks.Result{}, &tasks.Failure{Msg: plan.Unknown, Values: plan.Values}
@@ -282,11 +283,11 @@ func (d *drive) script(ctx context.Context, h *Handle, action tasks.Action, prob
 	if err != nil {
 		return tasks.Result{}, err
 	}
-	output := map[string]any{"rc": made.Status, "stdout": Trimmed(made.Stdout), "stderr": Trimmed(made.Stderr)}
+	output := map[string]any{"rc": made.Status, "stdout": session.Trimmed(made.Stdout), "stderr": session.Trimmed(made.Stderr)}
 	r := tasks.Result{Changed: true, Msg: plan.Msg, Diff: plan.Diff, Values: plan.Values}
 	if made.Status != 0 {
 		r.Changed = plan.Event // a command that fails has happened all the same
-		failed := &tasks.Failure{Msg: ScriptFailed(made.Status, Trimmed(made.Stderr), Trimmed(made.Stdout)), Values: over(output, plan.Values)}
+		failed := &tasks.Failure{Msg: session.ScriptFailed(made.Status, session.Trimmed(made.Stderr), session.Trimmed(made.Stdout)), Values: over(output, plan.Values)}
 		var said *tasks.Failure
 		if e, ok := action.(tasks.Explainer); ok && errors.As(e.Explain(made), &said) && said.Msg != "" {
 			failed.Msg, failed.Hint = said.Msg, said.Hint

@@ -11,6 +11,7 @@ import (
 
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine/event"
+	"github.com/polarbook/polarbook/playbooks/engine/session"
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
@@ -20,7 +21,7 @@ func (p *playRun) entry(handler string) string {
 }
 
 // owe remembers, before a change is made, the handlers that it will call for.
-func (hs *handlers) owe(ctx context.Context, s *step, h *host, on *Handle) error {
+func (hs *handlers) owe(ctx context.Context, s *step, h *host, on *session.Handle) error {
 	if hs.p.r.o.Owed == nil {
 		return nil
 	}
@@ -44,7 +45,7 @@ func (hs *handlers) owe(ctx context.Context, s *step, h *host, on *Handle) error
 }
 
 // remember writes what a host owes. That it cannot be written (a host without root) is said and stops nothing.
-func (p *playRun) remember(ctx context.Context, s *step, h *host, on *Handle, owed []string) error {
+func (p *playRun) remember(ctx context.Context, s *step, h *host, on *session.Handle, owed []string) error {
 	if on == nil || on.Name() != h.name {
 		own, err := p.lendTo(s, h)
 		if err != nil {
@@ -69,7 +70,7 @@ func (p *playRun) remember(ctx context.Context, s *step, h *host, on *Handle, ow
 }
 
 // lendTo lends a host outside any task, with the play's own keywords.
-func (p *playRun) lendTo(s *step, h *host) (*Handle, error) {
+func (p *playRun) lendTo(s *step, h *host) (*session.Handle, error) {
 	v, err := p.vars(h, p.scope, nil)
 	if err != nil {
 		return nil, err
@@ -98,7 +99,7 @@ func (p *playRun) loadOwed(ctx context.Context, hosts []*host) {
 			if err == nil {
 				owed, err = p.r.o.Owed.Load(ctx, on, p.book.Name)
 			}
-			var refused *NotBelievedError
+			var refused *session.NotBelievedError
 			if errors.As(err, &refused) {
 				p.r.events.Emit(event.HostSaid{Time: time.Now(), Host: h.name, Line: "the note of which handlers an interrupted run left: " + refused.Error() + "; none of it is run. Look at who wrote it, and give it back to root or remove it"})
 				err = nil

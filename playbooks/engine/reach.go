@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/polarbook/polarbook/playbooks/engine/event"
+	"github.com/polarbook/polarbook/playbooks/engine/session"
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
@@ -18,7 +19,7 @@ func (r *run) lockAll(ctx context.Context) error {
 		return nil
 	}
 	err := r.sessions.LockAll(ctx, r.reachEarly(ctx))
-	var locked *LockedError
+	var locked *session.LockedError
 	if errors.As(err, &locked) {
 		return &Error{Kind: Locked, Hosts: locked.Hosts(), Err: locked}
 	}
@@ -47,7 +48,7 @@ func (r *run) eachHost(f func(*playRun, *host)) {
 }
 
 // reachEarly connects to the hosts of all plays and returns the ways to those that were reached.
-func (r *run) reachEarly(ctx context.Context) []*Handle {
+func (r *run) reachEarly(ctx context.Context) []*session.Handle {
 	var wanted []reach
 	seen := map[string]bool{}
 	r.eachHost(func(p *playRun, h *host) {
@@ -57,7 +58,7 @@ func (r *run) reachEarly(ctx context.Context) []*Handle {
 		}
 	})
 	failures := r.reachAll(ctx, wanted)
-	var hosts []*Handle
+	var hosts []*session.Handle
 	for _, w := range wanted {
 		if err := failures[w.h]; err != nil {
 			if !w.p.connectsLate() {
@@ -198,12 +199,12 @@ func (p *playRun) lost(ctx context.Context, h *host, err error) {
 }
 
 // newSessions prepares the ways to the run's hosts.
-func (r *run) newSessions() *Sessions {
+func (r *run) newSessions() *session.Sessions {
 	var names []string
 	for _, b := range r.o.Playbooks {
 		names = append(names, b.Name)
 	}
-	o := SessionOptions{
+	o := session.Options{
 		SSH: r.o.SSH, Run: r.o.RunID, Playbook: strings.Join(names, ", "), Connect: r.o.Connect, BecomePassword: r.o.BecomePassword,
 		Secret: func(value string) { r.secret("", value) }, Emit: r.events.Emit, Stopped: r.stopped, Pause: r.pause,
 		Halt: func(host string, err error) { r.halt(Locked, []string{host}, err) },
@@ -214,7 +215,7 @@ func (r *run) newSessions() *Sessions {
 	if r.locking() {
 		o.Lock = r.o.Lock
 	}
-	return NewSessions(o)
+	return session.NewSessions(o)
 }
 
 // closeAll ends every session and puts what they cost into the recaps.

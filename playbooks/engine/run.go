@@ -2,7 +2,7 @@
 // that means for the tasks that follow. Everything that happens leaves it as a typed event (package event); the display,
 // the journal and the report are listeners.
 //
-// It knows playbooks, inventories, templates and modules through their contracts, and hosts through Connection. It must
+// It knows playbooks, inventories, templates and modules through their contracts, and hosts through package session. It must
 // not know what any single module does, and it never prints, prompts or exits.
 package engine
 
@@ -19,6 +19,7 @@ import (
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine/event"
+	"github.com/polarbook/polarbook/playbooks/engine/session"
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/remote"
 )
@@ -45,7 +46,7 @@ type Options struct {
 	// variables (ansible_host, ansible_user, ...) win over it.
 	SSH remote.Config
 	// Connect opens a connection; nil: SSH.
-	Connect func(ctx context.Context, c remote.Config) (Connection, error)
+	Connect func(ctx context.Context, c remote.Config) (session.Connection, error)
 	// UnknownKeys is asked once a play for all hosts whose key nobody vouches for. It accepts them (nil) or says why
 	// not. When it is nil such hosts are unreachable.
 	UnknownKeys func(ctx context.Context, unknown []*remote.UnknownHostKeyError) error
@@ -62,9 +63,9 @@ type Options struct {
 	// Prompt asks the user; nil: there is nobody to ask.
 	Prompt func(ctx context.Context, q Question) (string, error)
 	// Owed remembers handlers across runs; nil: they are forgotten.
-	Owed Owed
+	Owed session.Owed
 	// Lock keeps others off the hosts; nil, and in check mode: nobody is.
-	Lock *Locking
+	Lock *session.Locking
 	// Yes answers what modules ask before they destroy something.
 	Yes bool
 	// Stop, when closed, lets steps in hand finish and begins no other.
@@ -123,9 +124,9 @@ type Error struct {
 func (e *Error) Error() string {
 	switch e.Kind {
 	case HostFailed:
-		return fmt.Sprintf("failed on %s", Enumerate(e.Hosts))
+		return fmt.Sprintf("failed on %s", session.Enumerate(e.Hosts))
 	case HostUnreachable:
-		return fmt.Sprintf("could not reach %s", Enumerate(e.Hosts))
+		return fmt.Sprintf("could not reach %s", session.Enumerate(e.Hosts))
 	case Aborted:
 		if e.Err == nil || errors.Is(e.Err, context.Canceled) {
 			return "stopped before the end"
@@ -150,7 +151,7 @@ type run struct {
 	hosts map[string]*host
 	order []*host
 
-	sessions *Sessions
+	sessions *session.Sessions
 	prompts  sync.Mutex // one question at a time
 	halting  halting
 	start    *startAt

@@ -7,6 +7,7 @@ import (
 
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/playbooks"
+	"github.com/polarbook/polarbook/playbooks/engine/session"
 )
 
 // scope is one step on the way from the play down to a task: what the play, block, role, include or task adds for
@@ -235,7 +236,7 @@ func truth(x any) (bool, error) {
 	case int:
 		return x != 0, nil
 	case string:
-		return Truth(x)
+		return session.Truth(x)
 	}
 	return false, fmt.Errorf("%q is not a boolean", text(x))
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine/event"
+	"github.com/polarbook/polarbook/playbooks/engine/session"
 )
 
 // listen calls a function for each event.
@@ -114,7 +115,7 @@ func TestOwedHandlersAreRemembered(t *testing.T) {
       shell: echo x >> {{ dir }}/restarts
 `
 	b := newBench(t, "a")
-	owed := OwedFiles{Dir: filepath.Join(b.dir, "owed")}
+	owed := session.OwedFiles{Dir: filepath.Join(b.dir, "owed")}
 	b.o.Owed = owed
 	_, err := b.run(playbook)
 	b.wantKind(err, HostFailed)
@@ -145,7 +146,7 @@ func TestOwedHandlersAreRemembered(t *testing.T) {
 // TestOwedIsWrittenBeforeTheChange holds that being killed between a change and the end of the play loses nothing.
 func TestOwedIsWrittenBeforeTheChange(t *testing.T) {
 	b := newBench(t, "a")
-	b.o.Owed = OwedFiles{Dir: filepath.Join(b.dir, "owed")}
+	b.o.Owed = session.OwedFiles{Dir: filepath.Join(b.dir, "owed")}
 	_, err := b.run(`
 - name: web
   hosts: a

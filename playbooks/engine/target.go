@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/polarbook/polarbook/playbooks"
+	"github.com/polarbook/polarbook/playbooks/engine/session"
 )
 
 // place is where a task runs: its own host or the one it is delegated to, with the variables that say how to reach it.
@@ -54,9 +55,9 @@ func (on place) Text(name string) (string, bool, error) {
 }
 
 // Keyword returns a keyword of the task or play, rendered.
-func (on place) Keyword(k Keyword) (string, bool, error) {
+func (on place) Keyword(k session.Keyword) (string, bool, error) {
 	x := on.v.sc.keyword(connectionKeywords[k])
-	if k == Port {
+	if k == session.Port {
 		n, err := on.v.number(x, 0)
 		return text(int(n)), n > 0, err
 	}
@@ -67,12 +68,12 @@ func (on place) Keyword(k Keyword) (string, bool, error) {
 	return text(out), true, nil
 }
 
-var connectionKeywords = map[Keyword]func(*playbooks.Common) playbooks.Value{
-	RemoteUser: remoteUser, Port: portOf, Become: becomeOf, BecomeUser: becomeUser, BecomeMethod: becomeMethod, BecomeFlags: becomeFlags,
+var connectionKeywords = map[session.Keyword]func(*playbooks.Common) playbooks.Value{
+	session.RemoteUser: remoteUser, session.Port: portOf, session.Become: becomeOf, session.BecomeUser: becomeUser, session.BecomeMethod: becomeMethod, session.BecomeFlags: becomeFlags,
 }
 
 // lend makes the host of a task, without connecting to it yet.
-func (p *playRun) lend(d *drive) (*Handle, error) {
+func (p *playRun) lend(d *drive) (*session.Handle, error) {
 	env, err := environment(d.v, d.s.sc)
 	if err != nil {
 		return nil, err
@@ -81,8 +82,8 @@ func (p *playRun) lend(d *drive) (*Handle, error) {
 }
 
 // handle lends a place to a step. told is the host for which progress is reported.
-func (p *playRun) handle(s *step, on place, told *host, env map[string]string, quiet bool) (*Handle, error) {
-	return p.r.sessions.Handle(on, Work{ID: s.id, Host: told.name, Env: env, Quiet: quiet, Peer: func(name string) (Variables, error) {
+func (p *playRun) handle(s *step, on place, told *host, env map[string]string, quiet bool) (*session.Handle, error) {
+	return p.r.sessions.Handle(on, session.Work{ID: s.id, Host: told.name, Env: env, Quiet: quiet, Peer: func(name string) (session.Variables, error) {
 		return p.peer(name, s.sc, &s.t.Origin)
 	}})
 }

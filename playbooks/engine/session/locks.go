@@ -1,4 +1,4 @@
-package engine
+package session
 
 import (
 	"context"
@@ -62,7 +62,7 @@ const (
 	lockAgain = time.Second
 )
 
-func newLocks(o SessionOptions) *locks {
+func newLocks(o Options) *locks {
 	if o.Lock == nil {
 		return nil
 	}

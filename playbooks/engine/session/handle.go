@@ -1,4 +1,4 @@
-package engine
+package session
 
 import (
 	"context"
@@ -111,6 +111,7 @@ func (ss *Sessions) secret(value string) {
 	}
 }
 
+// Name is the inventory's.
 func (h *Handle) Name() string { return h.name }
 
 // connection connects when that has not been done. A peer that has just not answered is not waited for again.
@@ -269,10 +270,12 @@ func (h *Handle) Forget(key string) {
 	}
 }
 
+// Progress reports work in hand, in bytes; a total of 0 means unknown.
 func (h *Handle) Progress(what string, done, total int64) {
 	h.ss.o.Emit(event.HostProgress{Time: time.Now(), TaskID: h.work.ID, Host: h.work.Host, What: what, Done: done, Total: total})
 }
 
+// Say reports one line of what goes on, unless the work is quiet.
 func (h *Handle) Say(line string) {
 	if h.work.Quiet {
 		return

@@ -1,4 +1,10 @@
-package engine
+// Package session is how one run reaches its hosts. Sessions hold a connection for each way to a host, made when it is
+// first needed, and the lock that goes with it; a Handle is what a task is lent of a host while it works there.
+//
+// How a host is reached comes in as Variables, values that somebody else has rendered, and what happens goes out through
+// the functions of Options. The package knows the contracts of modules and hosts, and the events that it emits. It must not
+// know playbooks, inventories, templates or the run.
+package session
 
 import (
 	"context"
@@ -12,9 +18,9 @@ import (
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
-// SessionOptions say how one run reaches its hosts. Secret, Emit, Stopped, Pause and Halt are required; they may be called
+// Options say how one run reaches its hosts. Secret, Emit, Stopped, Pause and Halt are required; they may be called
 // from several goroutines at once.
-type SessionOptions struct {
+type Options struct {
 	// SSH holds what applies to all hosts. Their variables win over it.
 	SSH remote.Config
 	// Run names the run, to the hosts and in their locks; Playbook says what is run, to those who find them locked.
@@ -68,7 +74,7 @@ const (
 // that reach the host in the same way, the locks that go with them, and what is known of hosts that did not answer.
 // Any goroutine may use them.
 type Sessions struct {
-	o     SessionOptions
+	o     Options
 	locks *locks // nil: nothing is locked
 
 	mu    sync.Mutex
@@ -83,7 +89,7 @@ type refused struct {
 }
 
 // NewSessions connects to nothing yet.
-func NewSessions(o SessionOptions) *Sessions {
+func NewSessions(o Options) *Sessions {
 	if o.Connect == nil {
 		o.Connect = SSH
 	}
