@@ -3,8 +3,9 @@ package templates
 import (
 	"errors"
 	"fmt"
-	"sort"
 	"strings"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // attribute returns of.name: a method of the value first, then what a dictionary holds, as Jinja2.
@@ -18,7 +19,7 @@ func (r *run) attribute(of any, name string, node expression) (any, error) {
 		}
 		return missing(node, name, "loop has no %q", name), nil
 	case *namespace:
-		if value, ok := v.values[name]; ok {
+		if value, ok := v.values.Get(name); ok {
 			return value, nil
 		}
 		return missing(node, name, "the namespace has no %q", name), nil
@@ -128,17 +129,17 @@ func (r *run) item(of, key any, node expression) (any, error) {
 	var found bool
 	var candidates func() []string
 	switch v := of.(type) {
-	case map[string]any:
-		if value, found = v[name]; !found {
-			candidates = func() []string { return keys(v) }
+	case *ordered.Map:
+		if value, found = v.Get(name); !found {
+			candidates = v.Keys
 		}
 		value = plain(value)
 	case *lazyMap:
 		if value, found, err = v.get(name); !found {
-			candidates = func() []string { return keys(v.raw) }
+			candidates = v.raw.Keys
 		}
 	case *namespace:
-		value, found = v.values[name]
+		value, found = v.values.Get(name)
 	case Scope:
 		if v.Vars != nil {
 			value, found, err = r.session.scope(v).lookup(name)
@@ -220,7 +221,7 @@ func index(key any, length int) (int, bool) {
 func (r *run) iterate(value any) ([]any, error) {
 	switch v := value.(type) {
 	case []any:
-		return v, nil
+		return plainItems(v), nil
 	case tuple:
 		return v, nil
 	case *lazyList:
@@ -239,8 +240,8 @@ func (r *run) iterate(value any) ([]any, error) {
 			items = append(items, string(c))
 		}
 		return items, nil
-	case map[string]any:
-		return names(keys(v)), nil
+	case *ordered.Map:
+		return names(v.Keys()), nil
 	case *lazyMap:
 		forced, err := r.session.force(v)
 		if err != nil {
@@ -254,9 +255,7 @@ func (r *run) iterate(value any) ([]any, error) {
 		}
 		return names(listed.Names()), nil
 	case Mapping:
-		list := append([]string(nil), v.Keys()...)
-		sort.Strings(list)
-		return names(list), nil
+		return names(v.Keys()), nil
 	case *undefined:
 		if v.quiet {
 			return []any{}, nil
@@ -264,6 +263,20 @@ func (r *run) iterate(value any) ([]any, error) {
 		return nil, v.error()
 	}
 	return nil, fmt.Errorf("%s cannot be walked over, only lists, mappings and strings can", describe(value))
+}
+
+// plainItems is plain for what a list holds. The list is copied where that changes an item.
+func plainItems(items []any) []any {
+	for at, item := range items {
+		if _, ok := item.(map[string]any); ok {
+			copied := append([]any(nil), items...)
+			for ; at < len(copied); at++ {
+				copied[at] = plain(copied[at])
+			}
+			return copied
+		}
+	}
+	return items
 }
 
 func names(list []string) []any {
@@ -285,12 +298,10 @@ func (r *run) contains(container, wanted any) (bool, error) {
 		return strings.Contains(v, part), nil
 	case *lazyMap:
 		name, err := keyText(wanted)
-		_, ok := v.raw[name]
-		return ok && err == nil, nil
-	case map[string]any:
+		return err == nil && v.raw.Has(name), nil
+	case *ordered.Map:
 		name, err := keyText(wanted)
-		_, ok := v[name]
-		return ok && err == nil, nil
+		return err == nil && v.Has(name), nil
 	case Scope:
 		name, ok := wanted.(string)
 		if !ok || v.Vars == nil {

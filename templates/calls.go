@@ -3,6 +3,8 @@ package templates
 import (
 	"fmt"
 	"strings"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // callable is a filter, a test, a method or a global function of Go: what it takes and what it does.
@@ -21,8 +23,8 @@ type invocation struct {
 	name  string
 	value any // what is filtered or tested
 	bound map[string]any
-	rest  []any          // of *name
-	named map[string]any // of **name
+	rest  []any        // of *name
+	named *ordered.Map // of **name
 }
 
 type parameter struct {
@@ -41,7 +43,7 @@ func parameters(text string) []parameter {
 }
 
 // bind assigns arguments to parameters.
-func (c callable) bind(r *run, name string, value any, positional []any, named map[string]any) (*invocation, error) {
+func (c callable) bind(r *run, name string, value any, positional []any, named *ordered.Map) (*invocation, error) {
 	a := &invocation{run: r, name: name, value: value, bound: map[string]any{}}
 	taken := 0
 	used := 0
@@ -52,16 +54,16 @@ func (c callable) bind(r *run, name string, value any, positional []any, named m
 			taken = len(positional)
 			continue
 		case 2:
-			a.named = map[string]any{}
-			for key, value := range named {
+			a.named = ordered.New(named.Len())
+			for key, value := range named.All() {
 				if _, bound := a.bound[key]; !bound {
-					a.named[key] = value
+					a.named.Set(key, value)
 					used++
 				}
 			}
 			continue
 		}
-		given, isNamed := named[p.name]
+		given, isNamed := named.Get(p.name)
 		switch {
 		case taken < len(positional):
 			if isNamed {
@@ -79,12 +81,12 @@ func (c callable) bind(r *run, name string, value any, positional []any, named m
 	if taken < len(positional) {
 		return nil, fmt.Errorf("%s takes %d arguments, it was given %d", name, taken, len(positional))
 	}
-	if used < len(named) {
+	if used < named.Len() {
 		known := []string{}
 		for _, p := range parameters(c.parameters) {
 			known = append(known, p.name)
 		}
-		for _, key := range keys(named) {
+		for _, key := range named.Keys() {
 			if _, ok := a.bound[key]; !ok {
 				return nil, fmt.Errorf("%s has no argument %q%s", name, key, didYouMean(key, known))
 			}
@@ -98,9 +100,9 @@ func (c callable) check(what string, a arguments) string {
 	if a.list != nil || a.dict != nil {
 		return ""
 	}
-	named := map[string]any{}
+	named := ordered.New(len(a.names))
 	for _, key := range a.names {
-		named[key] = nil
+		named.Set(key, nil)
 	}
 	if _, err := c.bind(nil, what, nil, make([]any, len(a.positional)), named); err != nil {
 		return err.Error()
@@ -108,7 +110,7 @@ func (c callable) check(what string, a arguments) string {
 	return ""
 }
 
-func (c callable) run(r *run, name string, value any, positional []any, named map[string]any) (any, error) {
+func (c callable) run(r *run, name string, value any, positional []any, named *ordered.Map) (any, error) {
 	if !c.lenient {
 		if u, ok := value.(*undefined); ok {
 			return nil, u.error()
@@ -128,10 +130,8 @@ func (c callable) run(r *run, name string, value any, positional []any, named ma
 	if positional, err = r.session.forceItems(positional, 0); err != nil {
 		return nil, err
 	}
-	for key, item := range named {
-		if named[key], err = r.session.force(item); err != nil {
-			return nil, err
-		}
+	if named, err = r.session.forceNamed(named); err != nil {
+		return nil, err
 	}
 	a, err := c.bind(r, name, value, positional, named)
 	if err != nil {
@@ -208,8 +208,8 @@ func listOf(name string, value any) ([]any, error) {
 		return v, nil
 	case tuple:
 		return v, nil
-	case map[string]any:
-		return names(keys(v)), nil
+	case *ordered.Map:
+		return names(v.Keys()), nil
 	case *undefined:
 		return nil, v.error()
 	}
@@ -294,7 +294,7 @@ func (r *run) applyFilter(n *filtered, value any) (any, error) {
 	return r.callFilter(n.name, value, positional, named)
 }
 
-func (r *run) callFilter(name string, value any, positional []any, named map[string]any) (any, error) {
+func (r *run) callFilter(name string, value any, positional []any, named *ordered.Map) (any, error) {
 	f, ok := filters[baseName(name)]
 	if !ok {
 		return nil, fmt.Errorf("there is no filter %q%s", name, didYouMean(name, callableNames(filters)))
@@ -321,7 +321,7 @@ func (r *run) applyTest(n *tested) (any, error) {
 	return yes != n.negated, nil
 }
 
-func (r *run) callTest(name string, value any, positional []any, named map[string]any) (bool, error) {
+func (r *run) callTest(name string, value any, positional []any, named *ordered.Map) (bool, error) {
 	base := baseName(name)
 	if base == "defined" || base == "undefined" {
 		_, absent := value.(*undefined)

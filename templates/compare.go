@@ -2,6 +2,8 @@ package templates
 
 import (
 	"fmt"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // number returns bools, ints and floats as numbers.
@@ -47,13 +49,13 @@ func equal(a, b any) bool {
 	case tuple:
 		y, ok := b.(tuple)
 		return ok && equalItems(x, y)
-	case map[string]any:
-		y, ok := b.(map[string]any)
-		if !ok || len(x) != len(y) {
+	case *ordered.Map:
+		y, ok := b.(*ordered.Map)
+		if !ok || x.Len() != y.Len() {
 			return false
 		}
-		for key, value := range x {
-			if other, ok := y[key]; !ok || !equal(value, other) {
+		for key, value := range x.All() {
+			if other, ok := y.Get(key); !ok || !equal(value, other) {
 				return false
 			}
 		}

@@ -4,8 +4,8 @@
 //
 // It knows nothing of hosts, inventories or tasks: variables come in through Vars, values go out as
 // map[string]any, []any, string, int, float64, bool and nil. It imports no other package of this
-// module. Dictionaries have no order and are walked in the order of their keys, and keys are strings:
-// these are the two known differences from Jinja2.
+// module but the one for ordered mappings. Keys of dictionaries are strings: this is the one known
+// difference from Jinja2's values.
 package templates
 
 import (
@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // Options is what an engine may use of the machine it runs on. The zero value reads no environment
@@ -79,7 +81,7 @@ func (e *Engine) Render(text string, vars Vars) (any, error) {
 	if !isTemplate(text) {
 		return text, nil
 	}
-	return e.followed(vars, func(s *session) (any, error) {
+	return e.values(vars, func(s *session) (any, error) {
 		value, err := s.render(text)
 		if err != nil {
 			return nil, err
@@ -88,9 +90,15 @@ func (e *Engine) Render(text string, vars Vars) (any, error) {
 	})
 }
 
+// values is followed for what callers get, to whom mappings are maps of Go.
+func (e *Engine) values(vars Vars, render func(s *session) (any, error)) (any, error) {
+	value, err := e.followed(vars, render)
+	return ordered.Plain(value), err
+}
+
 // RenderValue renders every text in a value: in lists and in mappings, keys too.
 func (e *Engine) RenderValue(value any, vars Vars) (any, error) {
-	return e.followed(vars, func(s *session) (any, error) {
+	return e.values(vars, func(s *session) (any, error) {
 		rendered, err := s.renderValue(value, 0)
 		if err != nil {
 			return nil, err
@@ -116,10 +124,10 @@ func (s *session) renderValue(value any, depth int) (any, error) {
 			result[at] = rendered
 		}
 		return result, nil
-	case map[string]any:
-		result := make(map[string]any, len(v))
-		for _, key := range keys(v) {
-			rendered, err := s.renderValue(v[key], depth+1)
+	case *ordered.Map:
+		result := ordered.New(v.Len())
+		for key, item := range v.All() {
+			rendered, err := s.renderValue(item, depth+1)
 			if err != nil {
 				return nil, err
 			}
@@ -136,7 +144,7 @@ func (s *session) renderValue(value any, depth int) (any, error) {
 					return nil, err
 				}
 			}
-			result[name] = rendered
+			result.Set(name, rendered)
 		}
 		return result, nil
 	default:
@@ -215,7 +223,7 @@ func (e *Engine) Evaluate(expression string, vars Vars) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.followed(vars, func(s *session) (any, error) {
+	return e.values(vars, func(s *session) (any, error) {
 		r := &run{session: s, frame: newFrame(nil)}
 		value, failed := r.evaluate(p.value)
 		if failed != nil {

@@ -3,6 +3,8 @@ package templates
 import (
 	"errors"
 	"fmt"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // evaluate returns the value of an expression. An error has its place in the template.
@@ -176,7 +178,7 @@ func (r *run) variable(name string) (any, error) {
 }
 
 func (r *run) dictionary(n *dictionary) (any, error) {
-	result := make(map[string]any, len(n.keys))
+	result := ordered.New(len(n.keys))
 	for at := range n.keys {
 		key, err := r.forced(n.keys[at])
 		if err != nil {
@@ -190,7 +192,7 @@ func (r *run) dictionary(n *dictionary) (any, error) {
 		if err != nil {
 			return nil, locate(n.keys[at], err)
 		}
-		result[name] = value
+		result.Set(name, value)
 	}
 	return result, nil
 }
@@ -277,7 +279,7 @@ func (r *run) compares(operator string, left, right any) (bool, error) {
 }
 
 // evaluateCall calls a function, with arguments of the caller's own besides those written.
-func (r *run) evaluateCall(n *call, extra map[string]any) (any, error) {
+func (r *run) evaluateCall(n *call, extra *ordered.Map) (any, error) {
 	if err := r.step(); err != nil {
 		return nil, err
 	}
@@ -292,11 +294,11 @@ func (r *run) evaluateCall(n *call, extra map[string]any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	for key, value := range extra {
+	if extra.Len() > 0 {
 		if named == nil {
-			named = map[string]any{}
+			named = ordered.New(extra.Len())
 		}
-		named[key] = value
+		named.Update(extra)
 	}
 	switch f := callee.(type) {
 	case *function:
@@ -315,7 +317,7 @@ func (r *run) evaluateCall(n *call, extra map[string]any) (any, error) {
 	return nil, fmt.Errorf("%s cannot be called", describe(callee))
 }
 
-func (r *run) arguments(a arguments) (positional []any, named map[string]any, err error) {
+func (r *run) arguments(a arguments) (positional []any, named *ordered.Map, err error) {
 	for _, node := range a.positional {
 		value, err := r.evaluate(node)
 		if err != nil {
@@ -335,25 +337,25 @@ func (r *run) arguments(a arguments) (positional []any, named map[string]any, er
 		positional = append(positional, items...)
 	}
 	if len(a.names) > 0 || a.dict != nil {
-		named = map[string]any{}
+		named = ordered.New(len(a.names))
 	}
 	for at, key := range a.names {
-		if named[key], err = r.evaluate(a.named[at]); err != nil {
+		value, err := r.evaluate(a.named[at])
+		if err != nil {
 			return nil, nil, err
 		}
+		named.Set(key, value)
 	}
 	if a.dict != nil {
 		value, err := r.forced(a.dict)
 		if err != nil {
 			return nil, nil, err
 		}
-		values, ok := value.(map[string]any)
+		values, ok := value.(*ordered.Map)
 		if !ok {
 			return nil, nil, locate(a.dict, fmt.Errorf("** needs a mapping, this is %s", describe(value)))
 		}
-		for key, value := range values {
-			named[key] = value
-		}
+		named.Update(values)
 	}
 	return positional, named, nil
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // dataFilters concern mappings.
@@ -15,7 +17,7 @@ func dataFilters() map[string]callable {
 		"items2dict": {"key_name value_name", itemsToDict, false},
 		"dictsort":   {"case_sensitive by reverse", dictSort, false},
 		"items": of(func(v any) (any, error) {
-			m, ok := v.(map[string]any)
+			m, ok := v.(*ordered.Map)
 			if !ok {
 				return nil, fmt.Errorf("items needs a mapping, this is %s", describe(v))
 			}
@@ -36,30 +38,42 @@ func combine(c *invocation) (any, error) {
 	if !strings.Contains(" "+strings.Join(listMerges, " ")+" ", " "+lists+" ") {
 		return nil, fmt.Errorf("combine has no list_merge %q%s", lists, didYouMean(lists, listMerges))
 	}
-	result := map[string]any{}
-	for at, term := range flatten(append([]any{c.value}, c.rest...), -1, false) {
+	terms := flatten(append([]any{c.value}, c.rest...), -1, false)
+	mappings := make([]*ordered.Map, len(terms))
+	for at, term := range terms {
 		if u, ok := term.(*undefined); ok {
 			return nil, u.error()
 		}
-		m, ok := term.(map[string]any)
+		m, ok := term.(*ordered.Map)
 		if !ok {
 			return nil, fmt.Errorf("combine needs mappings, number %d is %s", at+1, describe(term))
 		}
-		result = merge(result, m, recursive, lists)
+		mappings[at] = m
+	}
+	if len(mappings) == 0 {
+		return ordered.New(0), nil
+	}
+	// From the last to the first, as Ansible does: it shows where lists are merged.
+	last := len(mappings) - 1
+	result := mappings[last]
+	for at := last - 1; at >= 0; at-- {
+		result = merge(mappings[at], result, recursive, lists)
 	}
 	return result, nil
 }
 
-func merge(below, above map[string]any, recursive bool, lists string) map[string]any {
-	result := make(map[string]any, len(below)+len(above))
-	for key, value := range below {
-		result[key] = value
+// merge lays one mapping over another. What only the upper one has comes after what the lower one has, unless both are
+// equal: then it is the upper one, as Ansible has it.
+func merge(below, above *ordered.Map, recursive bool, lists string) *ordered.Map {
+	if below.Len() == 0 || equal(below, above) {
+		return above
 	}
-	for key, value := range above {
-		old, ok := result[key]
+	result := below.Clone()
+	for key, value := range above.All() {
+		old, ok := result.Get(key)
 		if ok {
-			oldMap, isMap := old.(map[string]any)
-			newMap, alsoMap := value.(map[string]any)
+			oldMap, isMap := old.(*ordered.Map)
+			newMap, alsoMap := value.(*ordered.Map)
 			oldList, isList := old.([]any)
 			newList, alsoList := value.([]any)
 			switch {
@@ -69,7 +83,7 @@ func merge(below, above map[string]any, recursive bool, lists string) map[string
 				value = mergeLists(oldList, newList, lists)
 			}
 		}
-		result[key] = value
+		result.Set(key, value)
 	}
 	return result
 }
@@ -92,14 +106,17 @@ func mergeLists(old, new []any, how string) any {
 }
 
 func dictToItems(c *invocation) (any, error) {
-	m, ok := c.value.(map[string]any)
+	m, ok := c.value.(*ordered.Map)
 	if !ok {
 		return nil, fmt.Errorf("dict2items needs a mapping, this is %s", describe(c.value))
 	}
 	key, value := c.text("key_name", "key"), c.text("value_name", "value")
 	items := []any{}
-	for _, name := range keys(m) {
-		items = append(items, map[string]any{key: name, value: m[name]})
+	for name, of := range m.All() {
+		item := ordered.New(2)
+		item.Set(key, name)
+		item.Set(value, of)
+		items = append(items, item)
 	}
 	return items, nil
 }
@@ -110,28 +127,28 @@ func itemsToDict(c *invocation) (any, error) {
 		return nil, err
 	}
 	key, value := c.text("key_name", "key"), c.text("value_name", "value")
-	result := map[string]any{}
+	result := ordered.New(len(items))
 	for at, item := range items {
-		m, ok := item.(map[string]any)
+		m, ok := item.(*ordered.Map)
 		if !ok {
 			return nil, fmt.Errorf("items2dict needs a list of mappings, element %d is %s", at, describe(item))
 		}
 		for _, need := range []string{key, value} {
-			if _, ok := m[need]; !ok {
+			if !m.Has(need) {
 				return nil, fmt.Errorf("items2dict: element %d has no key %q", at, need)
 			}
 		}
-		name, err := keyText(m[key])
+		name, err := keyText(m.Value(key))
 		if err != nil {
 			return nil, err
 		}
-		result[name] = m[value]
+		result.Set(name, m.Value(value))
 	}
 	return result, nil
 }
 
 func dictSort(c *invocation) (any, error) {
-	m, ok := c.value.(map[string]any)
+	m, ok := c.value.(*ordered.Map)
 	if !ok {
 		return nil, fmt.Errorf("dictsort needs a mapping, this is %s", describe(c.value))
 	}

@@ -11,21 +11,24 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sort"
 	"strconv"
 	"strings"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // encodingFilters turn values into texts and back.
 func encodingFilters() map[string]callable {
 	return map[string]callable{
 		"to_json": {"indent ensure_ascii sort_keys separators vault_to_text preprocess_unsafe", func(c *invocation) (any, error) {
-			return toJSON(c, 0)
+			return toJSON(c, 0, false)
 		}, false},
 		"to_nice_json": {"indent sort_keys ensure_ascii separators vault_to_text preprocess_unsafe", func(c *invocation) (any, error) {
-			return toJSON(c, 4)
+			return toJSON(c, 4, true)
 		}, false},
 		"tojson": {"indent", func(c *invocation) (any, error) {
-			s, err := toJSON(c, 0)
+			s, err := toJSON(c, 0, true)
 			return strings.NewReplacer("<", `\u003c`, ">", `\u003e`, "&", `\u0026`, "'", `\u0027`).Replace(s), err
 		}, false},
 		"from_json": ofText(fromJSON),
@@ -80,8 +83,9 @@ func digest(kind, s string) (any, error) {
 	return nil, fmt.Errorf("hash knows %s, not %q", strings.Join(known, ", "), kind)
 }
 
-// toJSON writes JSON as Python does: ", " and ": " between values, \u escapes beyond ASCII.
-func toJSON(c *invocation, indent int) (string, error) {
+// toJSON writes JSON as Python does: ", " and ": " between values, \u escapes beyond ASCII. sorted is whether keys are,
+// unless the arguments say.
+func toJSON(c *invocation, indent int, sorted bool) (string, error) {
 	indent, err := c.integer("indent", indent)
 	if err != nil || indent > 100 || indent < 0 {
 		return "", errors.Join(err, errTooLarge)
@@ -90,7 +94,12 @@ func toJSON(c *invocation, indent int) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	w := &jsonWriter{indent: indent, ascii: ascii, comma: ", ", colon: ": "}
+	if given, ok := c.given("sort_keys"); ok {
+		if sorted, err = truth(given); err != nil {
+			return "", err
+		}
+	}
+	w := &jsonWriter{indent: indent, ascii: ascii, sorted: sorted, comma: ", ", colon: ": "}
 	if indent > 0 {
 		w.comma = ","
 	}
@@ -111,6 +120,7 @@ type jsonWriter struct {
 	out          strings.Builder
 	indent       int
 	ascii        bool
+	sorted       bool
 	comma, colon string
 }
 
@@ -145,7 +155,7 @@ func (w *jsonWriter) value(value any, level int) error {
 		return w.value([]any(v), level)
 	case []any:
 		return w.list(v, level)
-	case map[string]any:
+	case *ordered.Map:
 		return w.mapping(v, level)
 	case *undefined:
 		return v.error()
@@ -173,20 +183,29 @@ func (w *jsonWriter) list(items []any, level int) error {
 	return nil
 }
 
-func (w *jsonWriter) mapping(m map[string]any, level int) error {
+// writtenKeys are the keys of a mapping as they are to be written.
+func writtenKeys(m *ordered.Map, sorted bool) []string {
+	keys := m.Keys()
+	if sorted {
+		sort.Strings(keys)
+	}
+	return keys
+}
+
+func (w *jsonWriter) mapping(m *ordered.Map, level int) error {
 	w.out.WriteByte('{')
-	for at, key := range keys(m) {
+	for at, key := range writtenKeys(m, w.sorted) {
 		if at > 0 {
 			w.out.WriteString(w.comma)
 		}
 		w.newline(level + 1)
 		w.text(key)
 		w.out.WriteString(w.colon)
-		if err := w.value(m[key], level+1); err != nil {
+		if err := w.value(m.Value(key), level+1); err != nil {
 			return err
 		}
 	}
-	if len(m) > 0 {
+	if m.Len() > 0 {
 		w.newline(level)
 	}
 	w.out.WriteByte('}')
@@ -223,14 +242,12 @@ func (w *jsonWriter) text(s string) {
 }
 
 func fromJSON(s string) (any, error) {
-	decoder := json.NewDecoder(strings.NewReader(s))
-	decoder.UseNumber()
-	var value any
-	if err := decoder.Decode(&value); err != nil {
-		return nil, fmt.Errorf("from_json: the text is not JSON: %w", err)
+	value, err := ordered.DecodeJSON([]byte(s))
+	if errors.Is(err, ordered.ErrTrailing) {
+		return nil, fmt.Errorf("from_json: %w", err)
 	}
-	if decoder.More() {
-		return nil, errors.New("from_json: something follows the JSON value")
+	if err != nil {
+		return nil, fmt.Errorf("from_json: the text is not JSON: %w", err)
 	}
 	return jsonNumbers(value)
 }
@@ -254,13 +271,13 @@ func jsonNumbers(value any) (any, error) {
 			}
 			v[at] = converted
 		}
-	case map[string]any:
-		for key, item := range v {
+	case *ordered.Map:
+		for key, item := range v.All() {
 			converted, err := jsonNumbers(item)
 			if err != nil {
 				return nil, err
 			}
-			v[key] = converted
+			v.Set(key, converted)
 		}
 	}
 	return value, nil

@@ -58,7 +58,7 @@ func listFilters() map[string]callable {
 		"rejectattr": {"*arguments **named", func(c *invocation) (any, error) { return selected(c, true, false) }, false},
 		"groupby":    {"attribute! default case_sensitive", groupBy, false},
 		"batch":      {"linecount! fill_with", batch, false},
-		"slice":      {"slices! fill_with", slices, false},
+		"slice":      {"slices! fill_with", columns, false},
 		"flatten": {"levels skip_nulls", func(c *invocation) (any, error) {
 			items, err := c.items()
 			if err != nil {
@@ -151,9 +151,9 @@ func mapped(c *invocation) (any, error) {
 		return nil, err
 	}
 	result := make([]any, 0, len(items))
-	if path, ok := c.named["attribute"]; ok && len(c.rest) == 0 {
+	if path, ok := c.named.Get("attribute"); ok && len(c.rest) == 0 {
 		for _, item := range items {
-			value, err := c.run.deep(item, path, c.named["default"])
+			value, err := c.run.deep(item, path, c.named.Value("default"))
 			if err != nil {
 				return nil, err
 			}
@@ -244,8 +244,8 @@ func batch(c *invocation) (any, error) {
 	return rows, nil
 }
 
-// slices cuts a list into columns.
-func slices(c *invocation) (any, error) {
+// columns cuts a list into columns: the filter slice.
+func columns(c *invocation) (any, error) {
 	items, err := c.run.iterate(c.value)
 	if err != nil {
 		return nil, err
@@ -254,7 +254,7 @@ func slices(c *invocation) (any, error) {
 	if err != nil || count < 1 || count > maximumItems {
 		return nil, errors.Join(err, errors.New("slice needs a number above zero"))
 	}
-	columns := []any{}
+	result := []any{}
 	each, extra, begin := len(items)/count, len(items)%count, 0
 	for at := range count {
 		size := each
@@ -266,7 +266,7 @@ func slices(c *invocation) (any, error) {
 			column = append(column, fill)
 		}
 		begin += size
-		columns = append(columns, column)
+		result = append(result, column)
 	}
-	return columns, nil
+	return result, nil
 }

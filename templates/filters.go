@@ -3,6 +3,8 @@ package templates
 import (
 	"fmt"
 	"strings"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // refusedFilters are filters of Ansible that are left out, and why.
@@ -128,9 +130,9 @@ func plainFilters() map[string]callable {
 			return c.run.attribute(c.value, c.text("name", ""), nil)
 		}, true},
 		"safe":   of(func(v any) (any, error) { return v, nil }),
-		"pprint": of(func(v any) (any, error) { return repr(v), nil }),
+		"pprint": of(func(v any) (any, error) { return repr(sortedKeys(v)), nil }),
 		"format": {"*positional **named", func(c *invocation) (any, error) {
-			if len(c.named) > 0 {
+			if c.named.Len() > 0 {
 				return formatPercent(text(c.value), c.named)
 			}
 			return formatPercent(text(c.value), tuple(c.rest))
@@ -147,10 +149,10 @@ func lengthOf(value any) (int, error) {
 		return len(v), nil
 	case tuple:
 		return len(v), nil
-	case map[string]any:
-		return len(v), nil
+	case *ordered.Map:
+		return v.Len(), nil
 	case *lazyMap:
-		return len(v.raw), nil
+		return v.raw.Len(), nil
 	case *lazyList:
 		return len(v.raw), nil
 	case Mapping:

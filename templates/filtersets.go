@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/rand"
 	"strings"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 func flatten(items []any, levels int, skipNulls bool) []any {
@@ -207,8 +209,8 @@ func subelements(value, path any, skipMissing bool) ([]any, error) {
 	switch v := value.(type) {
 	case []any:
 		elements = v
-	case map[string]any:
-		elements = valuesOf(v)
+	case *ordered.Map:
+		elements = v.Values()
 	default:
 		return nil, fmt.Errorf("subelements needs a list or a mapping, this is %s", describe(value))
 	}
@@ -228,11 +230,11 @@ func subelements(value, path any, skipMissing bool) ([]any, error) {
 		current := element
 		found := true
 		for _, part := range parts {
-			m, ok := current.(map[string]any)
+			m, ok := current.(*ordered.Map)
 			if !ok {
 				return nil, fmt.Errorf("subelements: the key %q needs a mapping, this is %s", part, describe(current))
 			}
-			if current, found = m[part]; !found {
+			if current, found = m.Get(part); !found {
 				break
 			}
 		}

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 var tagForm = regexp.MustCompile(`(?s)<!--.*?-->|<[^>]*>`)
@@ -63,10 +65,10 @@ func textFilters() map[string]callable {
 		"comment":       {"style decoration beginning end prefix prefix_count postfix postfix_count newline", comment, false},
 		"urlencode": {"", func(c *invocation) (any, error) {
 			switch v := c.value.(type) {
-			case map[string]any:
+			case *ordered.Map:
 				parts := []string{}
-				for _, key := range keys(v) {
-					parts = append(parts, queryEscape(key, "")+"="+queryEscape(text(v[key]), ""))
+				for key, item := range v.All() {
+					parts = append(parts, queryEscape(key, "")+"="+queryEscape(text(item), ""))
 				}
 				return strings.Join(parts, "&"), nil
 			case []any:
@@ -269,7 +271,7 @@ func urlSplit(c *invocation) (any, error) {
 	}
 	query := c.text("query", "")
 	if query == "" {
-		return parts, nil
+		return ordered.Sorted(parts), nil
 	}
 	part, ok := parts[query]
 	if !ok {

@@ -6,6 +6,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // timeFilters concern moments.
@@ -76,7 +78,7 @@ func (s span) parts() (days, seconds int) {
 // timeAttribute returns an attribute or method of a moment or a span.
 func timeAttribute(value any, name string) (any, bool) {
 	constant := func(result any) *function {
-		return &function{name, func(*run, []any, map[string]any) (any, error) { return result, nil }}
+		return &function{name, func(*run, []any, *ordered.Map) (any, error) { return result, nil }}
 	}
 	switch v := value.(type) {
 	case span:
@@ -103,7 +105,7 @@ func timeAttribute(value any, name string) (any, bool) {
 		case "isoformat":
 			return constant(strings.Replace(v.String(), " ", "T", 1)), true
 		case "strftime":
-			return &function{name, func(_ *run, arguments []any, _ map[string]any) (any, error) {
+			return &function{name, func(_ *run, arguments []any, _ *ordered.Map) (any, error) {
 				if len(arguments) != 1 {
 					return nil, errors.New("strftime() takes a format")
 				}

@@ -3,11 +3,14 @@ package templates
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 func fromYAML(value any) (result any, err error) {
@@ -79,16 +82,21 @@ func decodeNode(node *yaml.Node, depth int, count *int) (any, error) {
 		}
 		return items, nil
 	case yaml.MappingNode:
-		values, merged := map[string]any{}, map[string]any{}
+		own, merged := ordered.New(len(node.Content)/2), ordered.New(0)
 		for at := 0; at+1 < len(node.Content); at += 2 {
 			value, err := decodeNode(node.Content[at+1], depth+1, count)
 			if err != nil {
 				return nil, err
 			}
 			if node.Content[at].Tag == "!!merge" {
-				if below, ok := value.(map[string]any); ok {
-					for key, value := range below {
-						merged[key] = value
+				// Of several mappings the first counts, and its keys come last.
+				below, _ := value.([]any)
+				if one, ok := value.(*ordered.Map); ok {
+					below = []any{one}
+				}
+				for _, one := range slices.Backward(below) {
+					if one, ok := one.(*ordered.Map); ok {
+						merged.Update(one)
 					}
 				}
 				continue
@@ -101,9 +109,10 @@ func decodeNode(node *yaml.Node, depth int, count *int) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			values[name] = value
+			own.Set(name, value)
 		}
-		return merge(merged, values, false, "replace"), nil
+		merged.Update(own)
+		return merged, nil
 	case yaml.ScalarNode:
 		return scalar(node)
 	}

@@ -2,6 +2,8 @@ package templates
 
 import (
 	"fmt"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // force renders everything in a value. undefined parts stay as they are.
@@ -19,8 +21,8 @@ func (s *session) forceDepth(value any, depth int) (any, error) {
 	case int, float64, string:
 		return s.seen(v), nil
 	case *lazyMap:
-		result := make(map[string]any, len(v.raw))
-		for _, key := range keys(v.raw) {
+		result := ordered.New(v.raw.Len())
+		for _, key := range v.raw.Keys() {
 			value, _, err := v.get(key)
 			if err == nil {
 				value, err = s.forceDepth(value, depth+1)
@@ -36,7 +38,7 @@ func (s *session) forceDepth(value any, depth int) (any, error) {
 				}
 				rendered = text(renderedKey)
 			}
-			result[rendered] = value
+			result.Set(rendered, value)
 		}
 		return result, nil
 	case *lazyList:
@@ -57,12 +59,12 @@ func (s *session) forceDepth(value any, depth int) (any, error) {
 	case tuple:
 		items, err := s.forceItems(v, depth)
 		return tuple(items), err
-	case map[string]any:
+	case *ordered.Map:
 		return s.forceMap(v, depth)
 	case Scope:
 		return s.forceScope(v, depth)
 	case Mapping:
-		result := map[string]any{}
+		result := ordered.New(0)
 		for _, key := range v.Keys() {
 			raw, ok := v.Get(key)
 			if !ok {
@@ -75,7 +77,7 @@ func (s *session) forceDepth(value any, depth int) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			result[key] = value
+			result.Set(key, value)
 		}
 		return result, nil
 	case Unsafe:
@@ -107,6 +109,9 @@ func (s *session) forceItems(items []any, depth int) ([]any, error) {
 			return nil, err
 		}
 		if changed == nil {
+			if identical(item, value) {
+				continue
+			}
 			changed = append(make([]any, 0, len(items)), items...)
 		}
 		changed[at] = value
@@ -117,16 +122,52 @@ func (s *session) forceItems(items []any, depth int) ([]any, error) {
 	return changed, nil
 }
 
-func (s *session) forceMap(values map[string]any, depth int) (any, error) {
-	result := make(map[string]any, len(values))
-	for key, item := range values {
+// identical tells whether a value came through as it was, so that what holds it need not be copied.
+func identical(a, b any) bool {
+	switch x := a.(type) {
+	case nil, bool, int, float64, string:
+		return a == b
+	case *ordered.Map:
+		y, ok := b.(*ordered.Map)
+		return ok && x == y
+	case []any:
+		y, ok := b.([]any)
+		return ok && len(x) == len(y) && (len(x) == 0 || &x[0] == &y[0])
+	case tuple:
+		y, ok := b.(tuple)
+		return ok && len(x) == len(y) && (len(x) == 0 || &x[0] == &y[0])
+	}
+	return false
+}
+
+func (s *session) forceMap(values *ordered.Map, depth int) (*ordered.Map, error) {
+	var changed *ordered.Map
+	before := 0 // how many came through as they were
+	for key, item := range values.All() {
 		value, err := s.forceDepth(plain(item), depth+1)
 		if err != nil {
 			return nil, err
 		}
-		result[s.seen(key).(string)] = value
+		name := s.seen(key).(string)
+		if changed == nil {
+			if name == key && identical(item, value) {
+				before++
+				continue
+			}
+			changed = ordered.New(values.Len())
+			for key, item := range values.All() {
+				if changed.Len() == before {
+					break
+				}
+				changed.Set(key, item)
+			}
+		}
+		changed.Set(name, value)
 	}
-	return result, nil
+	if changed == nil {
+		return values, nil
+	}
+	return changed, nil
 }
 
 func (s *session) forceScope(of Scope, depth int) (any, error) {
@@ -135,7 +176,7 @@ func (s *session) forceScope(of Scope, depth int) (any, error) {
 		return nil, fmt.Errorf("the variables of a host cannot be listed here; name the one that is wanted")
 	}
 	inner := s.scope(of)
-	result := map[string]any{}
+	result := ordered.New(0)
 	for _, name := range names.Names() {
 		value, ok, err := inner.lookup(name)
 		if err == nil && ok {
@@ -144,9 +185,14 @@ func (s *session) forceScope(of Scope, depth int) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		result[name] = value
+		result.Set(name, value)
 	}
 	return result, nil
+}
+
+// forceNamed is force for named arguments, which are copied only where that changes one of them.
+func (s *session) forceNamed(named *ordered.Map) (*ordered.Map, error) {
+	return s.forceMap(named, 0)
 }
 
 // finish is force for values that leave a template: tuples become lists, what is undefined is an
@@ -178,14 +224,14 @@ func outside(value any) (any, error) {
 			result[at] = value
 		}
 		return result, nil
-	case map[string]any:
-		result := make(map[string]any, len(v))
-		for key, item := range v {
+	case *ordered.Map:
+		result := ordered.New(v.Len())
+		for key, item := range v.All() {
 			value, err := outside(item)
 			if err != nil {
 				return nil, err
 			}
-			result[key] = value
+			result.Set(key, value)
 		}
 		return result, nil
 	case *namespace:
@@ -233,8 +279,8 @@ func checkDefined(value any) error {
 		}
 	case tuple:
 		return checkDefined([]any(v))
-	case map[string]any:
-		for _, item := range v {
+	case *ordered.Map:
+		for _, item := range v.All() {
 			if err := checkDefined(item); err != nil {
 				return err
 			}

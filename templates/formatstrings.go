@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // formatPercent is Python's % operator on strings.
@@ -15,7 +17,7 @@ func formatPercent(format string, values any) (string, error) {
 	if !isTuple {
 		arguments = tuple{values}
 	}
-	mapping, isMapping := values.(map[string]any)
+	mapping, isMapping := values.(*ordered.Map)
 	var out strings.Builder
 	used := 0
 	next := func() (any, error) {
@@ -45,7 +47,7 @@ func formatPercent(format string, values any) (string, error) {
 				return "", errors.New("%(name) in a format needs a mapping")
 			}
 			key := format[at+1 : at+end]
-			found, ok := mapping[key]
+			found, ok := mapping.Get(key)
 			if !ok {
 				return "", fmt.Errorf("the mapping has no key %q", key)
 			}
@@ -172,11 +174,11 @@ func (f formatSpec) percent(kind byte, value any) (string, error) {
 }
 
 // formatBraces is Python's str.format.
-func formatBraces(r *run, format string, positional []any, named map[string]any) (string, error) {
+func formatBraces(r *run, format string, positional []any, named *ordered.Map) (string, error) {
 	return braces(r, format, positional, named, new(int), 0)
 }
 
-func braces(r *run, format string, positional []any, named map[string]any, automatic *int, depth int) (string, error) {
+func braces(r *run, format string, positional []any, named *ordered.Map, automatic *int, depth int) (string, error) {
 	if depth > 2 {
 		return "", errors.New("the format nests too deep")
 	}
@@ -240,7 +242,7 @@ func braces(r *run, format string, positional []any, named map[string]any, autom
 }
 
 // fieldValue returns what {0.name[key]} of a format stands for.
-func fieldValue(r *run, field string, positional []any, named map[string]any, automatic *int) (any, error) {
+func fieldValue(r *run, field string, positional []any, named *ordered.Map, automatic *int) (any, error) {
 	end := strings.IndexAny(field, ".[")
 	if end < 0 {
 		end = len(field)
@@ -252,7 +254,7 @@ func fieldValue(r *run, field string, positional []any, named map[string]any, au
 		at, err = *automatic, nil
 		*automatic++
 	}
-	switch found, ok := named[first]; {
+	switch found, ok := named.Get(first); {
 	case err == nil && at >= 0 && at < len(positional):
 		value = positional[at]
 	case err == nil:

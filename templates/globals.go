@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // globals are the functions that every template can call.
@@ -25,12 +27,12 @@ func init() {
 		if c.do == nil {
 			continue
 		}
-		globals[name] = &function{name: name, call: func(r *run, positional []any, named map[string]any) (any, error) {
+		globals[name] = &function{name: name, call: func(r *run, positional []any, named *ordered.Map) (any, error) {
 			return c.run(r, name+"()", nil, positional, named)
 		}}
 	}
 	for _, name := range []string{"lookup", "query", "q"} {
-		globals[name] = &function{name: name, call: func(r *run, positional []any, named map[string]any) (any, error) {
+		globals[name] = &function{name: name, call: func(r *run, positional []any, named *ordered.Map) (any, error) {
 			return r.lookupPlugin(name == "lookup", positional, named)
 		}}
 	}
@@ -66,22 +68,18 @@ func rangeItems(c *invocation) (any, error) {
 }
 
 func dictOf(c *invocation) (any, error) {
-	result := map[string]any{}
+	result := ordered.New(c.named.Len())
 	if other, ok := c.given("other"); ok {
-		values, isMap := other.(map[string]any)
+		values, isMap := other.(*ordered.Map)
 		if !isMap {
 			var err error
 			if values, err = pairs(c.run, other); err != nil {
 				return nil, err
 			}
 		}
-		for key, value := range values {
-			result[key] = value
-		}
+		result.Update(values)
 	}
-	for key, value := range c.named {
-		result[key] = value
-	}
+	result.Update(c.named)
 	return result, nil
 }
 
@@ -90,12 +88,12 @@ func namespaceOf(c *invocation) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &namespace{values.(map[string]any)}, nil
+	return &namespace{values.(*ordered.Map)}, nil
 }
 
 func joiner(c *invocation) (any, error) {
 	separator, used := c.text("sep", ", "), false
-	return &function{name: "joiner", call: func(*run, []any, map[string]any) (any, error) {
+	return &function{name: "joiner", call: func(*run, []any, *ordered.Map) (any, error) {
 		if used {
 			return separator, nil
 		}

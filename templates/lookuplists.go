@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 func lookupDict(_ *run, terms []any, options map[string]any) ([]any, error) {
@@ -13,12 +15,12 @@ func lookupDict(_ *run, terms []any, options map[string]any) ([]any, error) {
 	}
 	found := []any{}
 	for _, term := range terms {
-		m, ok := term.(map[string]any)
+		m, ok := term.(*ordered.Map)
 		if !ok {
 			return nil, fmt.Errorf("it needs a mapping, this is %s", describe(term))
 		}
-		for _, key := range keys(m) {
-			found = append(found, map[string]any{"key": key, "value": m[key]})
+		for key, value := range m.All() {
+			found = append(found, ordered.Of("key", key, "value", value))
 		}
 	}
 	return found, nil
@@ -123,8 +125,8 @@ func lookupSubelements(r *run, terms []any, options map[string]any) ([]any, erro
 	}
 	skip := false
 	if len(terms) > 2 {
-		if m, ok := terms[2].(map[string]any); ok {
-			skip, _ = truth(m["skip_missing"])
+		if m, ok := terms[2].(*ordered.Map); ok {
+			skip, _ = truth(m.Value("skip_missing"))
 		}
 	}
 	return subelements(terms[0], terms[1], skip)

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // lookup is one lookup plugin: terms are its positional arguments, and it returns one value or more.
@@ -52,7 +54,7 @@ func lookupProblem(name string) string {
 }
 
 // lookupPlugin is lookup(), which joins what it finds with commas, and query(), which gives a list.
-func (r *run) lookupPlugin(join bool, positional []any, named map[string]any) (any, error) {
+func (r *run) lookupPlugin(join bool, positional []any, named *ordered.Map) (any, error) {
 	positional, err := r.session.forceItems(positional, 0)
 	if err != nil {
 		return nil, err
@@ -66,7 +68,7 @@ func (r *run) lookupPlugin(join bool, positional []any, named map[string]any) (a
 		}
 	}
 	options := map[string]any{}
-	for key, value := range named {
+	for key, value := range named.All() {
 		if options[key], err = r.session.force(value); err != nil {
 			return nil, err
 		}
@@ -213,8 +215,8 @@ func lookupTemplate(r *run, terms []any, options map[string]any) ([]any, error) 
 			return nil, fmt.Errorf("the template %s does not exist", text(term))
 		}
 		inner := &run{r.session, newFrame(nil), &strings.Builder{}}
-		if extra, ok := options["template_vars"].(map[string]any); ok {
-			inner.frame.values = extra
+		if extra, ok := options["template_vars"].(*ordered.Map); ok {
+			inner.frame.values = extra.Top()
 		}
 		if err := inner.included(path, body, func(inner *run) error { return inner.all(body.program) }); err != nil {
 			return nil, err
@@ -290,9 +292,9 @@ func lookupFirstFound(r *run, terms []any, options map[string]any) ([]any, error
 	}
 	add(options["files"], options["paths"])
 	for _, term := range flatten(terms, -1, true) {
-		if m, ok := term.(map[string]any); ok {
-			add(m["files"], m["paths"])
-			if yes, err := truth(m["skip"]); err == nil && yes {
+		if m, ok := term.(*ordered.Map); ok {
+			add(m.Value("files"), m.Value("paths"))
+			if yes, err := truth(m.Value("skip")); err == nil && yes {
 				skip = true
 			}
 			continue

@@ -3,6 +3,8 @@ package templates
 import (
 	"fmt"
 	"strings"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // loop is the variable loop within {% for %}.
@@ -111,14 +113,14 @@ func (l *loop) attribute(name string) (any, bool) {
 		}
 		return l.items[l.index0+1], true
 	case "cycle":
-		return &function{"loop.cycle", func(_ *run, values []any, _ map[string]any) (any, error) {
+		return &function{"loop.cycle", func(_ *run, values []any, _ *ordered.Map) (any, error) {
 			if len(values) == 0 {
 				return nil, fmt.Errorf("loop.cycle() needs values")
 			}
 			return values[l.index0%len(values)], nil
 		}}, true
 	case "changed":
-		return &function{"loop.changed", func(r *run, values []any, _ map[string]any) (any, error) {
+		return &function{"loop.changed", func(r *run, values []any, _ *ordered.Map) (any, error) {
 			forced, err := r.session.forceItems(values, 0)
 			if err != nil {
 				return nil, err

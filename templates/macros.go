@@ -3,6 +3,8 @@ package templates
 import (
 	"fmt"
 	"strings"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // macro is a {% macro %}, or the body of a {% call %}.
@@ -17,7 +19,7 @@ const maximumCalls = 200
 
 // function returns the macro as something to call, which sees the variables of where it is defined.
 func (m *macro) function(defined *run) *function {
-	return &function{name: m.name, call: func(r *run, positional []any, named map[string]any) (any, error) {
+	return &function{name: m.name, call: func(r *run, positional []any, named *ordered.Map) (any, error) {
 		shared := defined.session.shared
 		if shared.depth++; shared.depth > maximumCalls {
 			return nil, fmt.Errorf("macros call one another more than %d deep", maximumCalls)
@@ -34,15 +36,12 @@ func (m *macro) function(defined *run) *function {
 	}}
 }
 
-func (m *macro) bind(inner *run, positional []any, named map[string]any) error {
-	rest := map[string]any{}
-	for key, value := range named {
-		rest[key] = value
-	}
+func (m *macro) bind(inner *run, positional []any, named *ordered.Map) error {
+	rest := named.Clone()
 	required := len(m.parameters) - len(m.defaults)
 	for at, parameter := range m.parameters {
-		value, given := rest[parameter]
-		delete(rest, parameter)
+		value, given := rest.Get(parameter)
+		rest.Delete(parameter)
 		switch {
 		case at < len(positional):
 			if given {
@@ -68,12 +67,13 @@ func (m *macro) bind(inner *run, positional []any, named map[string]any) error {
 		}
 	}
 	inner.frame.values["varargs"] = extra
-	if caller, ok := rest["caller"]; ok {
+	if caller, ok := rest.Get("caller"); ok {
 		inner.frame.values["caller"] = caller
-		delete(rest, "caller")
+		rest.Delete("caller")
 	}
-	if len(rest) > 0 && !uses(m.body, "kwargs") {
-		return fmt.Errorf("%s() has no parameter %q%s", m.name, keys(rest)[0], didYouMean(keys(rest)[0], m.parameters))
+	if rest.Len() > 0 && !uses(m.body, "kwargs") {
+		first := rest.Keys()[0]
+		return fmt.Errorf("%s() has no parameter %q%s", m.name, first, didYouMean(first, m.parameters))
 	}
 	inner.frame.values["kwargs"] = rest
 	return nil

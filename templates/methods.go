@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // method returns a method of a string, dictionary, list or number as something to call, nil where
@@ -14,7 +16,7 @@ func (r *run) method(of any, name string) *function {
 	switch of.(type) {
 	case string:
 		table = stringMethods
-	case map[string]any, *lazyMap, Mapping, Scope:
+	case *ordered.Map, *lazyMap, Mapping, Scope:
 		table = dictionaryMethods
 	case []any, *lazyList, tuple:
 		table = listMethods
@@ -23,7 +25,7 @@ func (r *run) method(of any, name string) *function {
 	if !ok {
 		return nil
 	}
-	return &function{name: name, call: func(r *run, positional []any, named map[string]any) (any, error) {
+	return &function{name: name, call: func(r *run, positional []any, named *ordered.Map) (any, error) {
 		// get() and keys() must not render the values that nobody asked for.
 		if l, ok := of.(*lazyMap); ok && name == "get" {
 			return r.lazyGet(l, m, positional, named)
@@ -41,7 +43,7 @@ func (r *run) method(of any, name string) *function {
 	}}
 }
 
-func (r *run) lazyGet(of any, m callable, positional []any, named map[string]any) (any, error) {
+func (r *run) lazyGet(of any, m callable, positional []any, named *ordered.Map) (any, error) {
 	c, err := m.bind(r, "get()", of, positional, named)
 	if err != nil {
 		return nil, err
@@ -57,34 +59,26 @@ func (r *run) lazyGet(of any, m callable, positional []any, named map[string]any
 }
 
 var dictionaryMethods = map[string]callable{
-	"keys":   {"", func(c *invocation) (any, error) { return names(keys(c.value.(map[string]any))), nil }, false},
-	"values": {"", func(c *invocation) (any, error) { return valuesOf(c.value.(map[string]any)), nil }, false},
-	"items":  {"", func(c *invocation) (any, error) { return itemsOf(c.value.(map[string]any)), nil }, false},
+	"keys":   {"", func(c *invocation) (any, error) { return names(c.value.(*ordered.Map).Keys()), nil }, false},
+	"values": {"", func(c *invocation) (any, error) { return c.value.(*ordered.Map).Values(), nil }, false},
+	"items":  {"", func(c *invocation) (any, error) { return itemsOf(c.value.(*ordered.Map)), nil }, false},
 	"copy":   {"", func(c *invocation) (any, error) { return c.value, nil }, false},
 	"get": {"key! default", func(c *invocation) (any, error) {
 		key, err := keyText(c.bound["key"])
 		if err != nil {
 			return nil, err
 		}
-		if value, ok := c.value.(map[string]any)[key]; ok {
+		if value, ok := c.value.(*ordered.Map).Get(key); ok {
 			return value, nil
 		}
 		return c.get("default", nil), nil
 	}, true},
 }
 
-func valuesOf(m map[string]any) []any {
-	values := make([]any, 0, len(m))
-	for _, key := range keys(m) {
-		values = append(values, m[key])
-	}
-	return values
-}
-
-func itemsOf(m map[string]any) []any {
-	items := make([]any, 0, len(m))
-	for _, key := range keys(m) {
-		items = append(items, tuple{key, m[key]})
+func itemsOf(m *ordered.Map) []any {
+	items := make([]any, 0, m.Len())
+	for key, value := range m.All() {
+		items = append(items, tuple{key, value})
 	}
 	return items
 }
@@ -310,7 +304,7 @@ func init() {
 			return formatBraces(c.run, c.value.(string), c.rest, c.named)
 		}, false},
 		"format_map": {"mapping!", func(c *invocation) (any, error) {
-			values, _ := c.bound["mapping"].(map[string]any)
+			values, _ := c.bound["mapping"].(*ordered.Map)
 			return formatBraces(c.run, c.value.(string), nil, values)
 		}, false},
 		"expandtabs": {"tabsize", func(c *invocation) (any, error) {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"sort"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // Lists and dictionaries of variables are shared with whoever handed them in and must never change.
@@ -62,12 +64,8 @@ func (r *run) mutate(n *call) (result any, ok bool, err error) {
 	switch v := forced.(type) {
 	case []any:
 		changed, result, err = changeList(r, c, function.name, append([]any(nil), v...))
-	case map[string]any:
-		copied := make(map[string]any, len(v))
-		for key, value := range v {
-			copied[key] = value
-		}
-		changed, result, err = changeDictionary(r, c, function.name, copied)
+	case *ordered.Map:
+		changed, result, err = changeDictionary(r, c, function.name, v.Clone())
 	default:
 		err = fmt.Errorf("%s cannot be changed", describe(holder))
 	}
@@ -128,38 +126,36 @@ func changeList(r *run, c *invocation, method string, items []any) (changed []an
 	return []any{}, nil, nil // clear
 }
 
-func changeDictionary(r *run, c *invocation, method string, values map[string]any) (changed map[string]any, result any, err error) {
+func changeDictionary(r *run, c *invocation, method string, values *ordered.Map) (changed *ordered.Map, result any, err error) {
 	if method == "clear" {
-		return map[string]any{}, nil, nil
+		return ordered.New(0), nil, nil
 	}
 	if method == "update" {
 		if other, ok := c.bound["other"]; ok {
-			more, ok := other.(map[string]any)
+			more, ok := other.(*ordered.Map)
 			if !ok {
 				if more, err = pairs(r, other); err != nil {
 					return nil, nil, err
 				}
 			}
-			for key, value := range more {
-				values[key] = value
-			}
+			values.Update(more)
 		}
-		for key, value := range c.named {
-			if values[key], err = r.session.force(value); err != nil {
-				return nil, nil, err
-			}
+		more, err := r.session.forceNamed(c.named)
+		if err != nil {
+			return nil, nil, err
 		}
+		values.Update(more)
 		return values, nil, nil
 	}
 	key, err := keyText(c.bound["key"])
 	if err != nil {
 		return nil, nil, err
 	}
-	value, found := values[key]
+	value, found := values.Get(key)
 	if method == "setdefault" {
 		if !found {
 			value = c.get("default", nil)
-			values[key] = value
+			values.Set(key, value)
 		}
 		return values, value, nil
 	}
@@ -169,17 +165,17 @@ func changeDictionary(r *run, c *invocation, method string, values map[string]an
 		}
 		return nil, nil, fmt.Errorf("the mapping has no key %s", repr(key))
 	}
-	delete(values, key)
+	values.Delete(key)
 	return values, value, nil
 }
 
 // pairs makes a dictionary of a list of pairs.
-func pairs(r *run, value any) (map[string]any, error) {
+func pairs(r *run, value any) (*ordered.Map, error) {
 	items, err := r.iterate(value)
 	if err != nil {
 		return nil, err
 	}
-	result := map[string]any{}
+	result := ordered.New(len(items))
 	for _, item := range items {
 		pair, err := r.iterate(item)
 		if err != nil {
@@ -192,7 +188,7 @@ func pairs(r *run, value any) (map[string]any, error) {
 		if err != nil {
 			return nil, err
 		}
-		result[key] = pair[1]
+		result.Set(key, pair[1])
 	}
 	return result, nil
 }
@@ -233,7 +229,7 @@ func (r *run) putInto(place expression, key, value any) error {
 	switch v := holder.(type) {
 	case *namespace:
 		name, err := keyText(key)
-		v.values[name] = value
+		v.values.Set(name, value)
 		return err
 	case []any:
 		at, ok := index(key, len(v))
@@ -243,16 +239,13 @@ func (r *run) putInto(place expression, key, value any) error {
 		changed := append([]any(nil), v...)
 		changed[at] = value
 		return r.put(place, changed)
-	case map[string]any:
+	case *ordered.Map:
 		name, err := keyText(key)
 		if err != nil {
 			return err
 		}
-		changed := make(map[string]any, len(v)+1)
-		for k, item := range v {
-			changed[k] = item
-		}
-		changed[name] = value
+		changed := v.Clone()
+		changed.Set(name, value)
 		return r.put(place, changed)
 	}
 	return fmt.Errorf("%s cannot be changed", describe(holder))

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"sort"
 	"strings"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // Vars are the variables a template may read, by name, as they were written: values may contain
@@ -28,6 +30,7 @@ func (m Map) Names() []string { return keys(m) }
 // rendered with the variables of the template that reads them, unless they are a Scope.
 type Mapping interface {
 	Get(key string) (any, bool)
+	// Keys returns the keys in their order, in a slice that nobody changes.
 	Keys() []string
 }
 
@@ -144,7 +147,7 @@ func (s *session) demand(path string, raw any) (any, error) {
 			return s.given(v), nil
 		}
 		return s.renderVariable(path, v)
-	case map[string]any:
+	case *ordered.Map:
 		if containsTemplate(v, 0) {
 			return &lazyMap{session: s, path: path, raw: v, values: map[string]any{}}, nil
 		}
@@ -157,7 +160,7 @@ func (s *session) demand(path string, raw any) (any, error) {
 	}
 	value := plain(raw)
 	switch value.(type) {
-	case map[string]any, []any, string:
+	case *ordered.Map, []any, string:
 		return s.demand(path, value)
 	}
 	return value, nil
@@ -198,8 +201,8 @@ func containsTemplate(value any, depth int) bool {
 	switch v := value.(type) {
 	case string:
 		return isTemplate(v)
-	case map[string]any:
-		for key, value := range v {
+	case *ordered.Map:
+		for key, value := range v.All() {
 			if isTemplate(key) || containsTemplate(value, depth+1) {
 				return true
 			}
@@ -222,7 +225,7 @@ func containsTemplate(value any, depth int) bool {
 type lazyMap struct {
 	session *session
 	path    string
-	raw     map[string]any
+	raw     *ordered.Map
 	values  map[string]any
 	secret  bool // by the name of what it is in
 }
@@ -231,7 +234,7 @@ func (m *lazyMap) get(key string) (any, bool, error) {
 	if value, ok := m.values[key]; ok {
 		return value, true, nil
 	}
-	raw, ok := m.raw[key]
+	raw, ok := m.raw.Get(key)
 	if !ok {
 		return nil, false, nil
 	}

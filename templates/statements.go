@@ -3,6 +3,8 @@ package templates
 import (
 	"fmt"
 	"strings"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // statement is a part of a template: text, an expression to print, or a tag with what it encloses.
@@ -236,7 +238,7 @@ func (r *run) assign(to target, value any) error {
 		if !ok {
 			return fmt.Errorf("only a namespace() has attributes that can be set; %s is %s", to.of, describe(holder))
 		}
-		n.values[to.name] = value
+		n.values.Set(to.name, value)
 		return nil
 	case to.parts != nil:
 		items, err := r.iterate(value)
@@ -263,7 +265,7 @@ func (s *macroStatement) execute(r *run) error {
 }
 
 func (s *callStatement) execute(r *run) error {
-	value, err := r.evaluateCall(s.call, map[string]any{"caller": s.caller.function(r)})
+	value, err := r.evaluateCall(s.call, ordered.Of("caller", s.caller.function(r)))
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,8 @@ import (
 	"os"
 	"reflect"
 	"strings"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 var refusedTests = map[string]string{
@@ -27,7 +29,7 @@ func init() {
 		"float":    test(func(v any) bool { _, ok := v.(float64); return ok }),
 		"number":   test(func(v any) bool { _, _, _, ok := number(v); return ok }),
 		"string":   test(func(v any) bool { _, ok := v.(string); return ok }),
-		"mapping":  test(func(v any) bool { _, ok := v.(map[string]any); return ok }),
+		"mapping":  test(func(v any) bool { _, ok := v.(*ordered.Map); return ok }),
 		"sequence": test(isSequence), "iterable": test(isSequence),
 		"callable": test(func(v any) bool { _, ok := v.(*function); return ok }),
 		"lower":    test(func(v any) bool { s := text(v); return s == strings.ToLower(s) && s != strings.ToUpper(s) }),
@@ -71,14 +73,14 @@ func init() {
 			return ok && math.IsNaN(f), nil
 		}, false},
 
-		"success":     resultTest(func(r map[string]any) (bool, error) { return not(resultFlag(r, "failed")) }),
-		"failed":      resultTest(func(r map[string]any) (bool, error) { return resultFlag(r, "failed") }),
+		"success":     resultTest(func(r *ordered.Map) (bool, error) { return not(resultFlag(r, "failed")) }),
+		"failed":      resultTest(func(r *ordered.Map) (bool, error) { return resultFlag(r, "failed") }),
 		"changed":     resultTest(resultChanged),
-		"skipped":     resultTest(func(r map[string]any) (bool, error) { return resultFlag(r, "skipped") }),
-		"finished":    resultTest(func(r map[string]any) (bool, error) { return resultFlag(r, "finished") }),
-		"started":     resultTest(func(r map[string]any) (bool, error) { return resultFlag(r, "started") }),
-		"reachable":   resultTest(func(r map[string]any) (bool, error) { return not(resultFlag(r, "unreachable")) }),
-		"unreachable": resultTest(func(r map[string]any) (bool, error) { return resultFlag(r, "unreachable") }),
+		"skipped":     resultTest(func(r *ordered.Map) (bool, error) { return resultFlag(r, "skipped") }),
+		"finished":    resultTest(func(r *ordered.Map) (bool, error) { return resultFlag(r, "finished") }),
+		"started":     resultTest(func(r *ordered.Map) (bool, error) { return resultFlag(r, "started") }),
+		"reachable":   resultTest(func(r *ordered.Map) (bool, error) { return not(resultFlag(r, "unreachable")) }),
+		"unreachable": resultTest(func(r *ordered.Map) (bool, error) { return resultFlag(r, "unreachable") }),
 
 		"file":        fileTest(func(i os.FileInfo) bool { return i.Mode().IsRegular() }, false),
 		"directory":   fileTest(func(i os.FileInfo) bool { return i.IsDir() }, false),
@@ -111,7 +113,7 @@ func not(yes bool, err error) (bool, error) { return !yes, err }
 
 func isSequence(v any) bool {
 	switch v.(type) {
-	case string, []any, tuple, map[string]any:
+	case string, []any, tuple, *ordered.Map:
 		return true
 	}
 	return false
@@ -207,9 +209,9 @@ func allOrAny(c *invocation, all bool) (any, error) {
 	return all, nil
 }
 
-func resultTest(is func(map[string]any) (bool, error)) callable {
+func resultTest(is func(*ordered.Map) (bool, error)) callable {
 	return callable{"", func(c *invocation) (any, error) {
-		result, ok := c.value.(map[string]any)
+		result, ok := c.value.(*ordered.Map)
 		if !ok {
 			return nil, fmt.Errorf("the test %s needs a registered result, this is %s", c.name, describe(c.value))
 		}
@@ -217,8 +219,8 @@ func resultTest(is func(map[string]any) (bool, error)) callable {
 	}, false}
 }
 
-func resultFlag(result map[string]any, name string) (bool, error) {
-	value, ok := result[name]
+func resultFlag(result *ordered.Map, name string) (bool, error) {
+	value, ok := result.Get(name)
 	if !ok {
 		return false, nil
 	}
@@ -226,13 +228,13 @@ func resultFlag(result map[string]any, name string) (bool, error) {
 }
 
 // resultChanged also asks the results of a loop.
-func resultChanged(result map[string]any) (bool, error) {
-	if _, ok := result["changed"]; ok {
+func resultChanged(result *ordered.Map) (bool, error) {
+	if result.Has("changed") {
 		return resultFlag(result, "changed")
 	}
-	items, _ := result["results"].([]any)
+	items, _ := result.Value("results").([]any)
 	for _, item := range items {
-		if one, ok := item.(map[string]any); ok {
+		if one, ok := item.(*ordered.Map); ok {
 			if yes, err := resultFlag(one, "changed"); yes || err != nil {
 				return yes, err
 			}

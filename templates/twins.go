@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // Secrets knows texts that must not be seen. What a template makes of them, whatever it does, is found by rendering it
@@ -112,10 +114,10 @@ func (f *followed) compare(value, twin any) {
 				f.compare(item, nil)
 			}
 		}
-	case map[string]any:
-		others, _ := twin.(map[string]any)
-		for key, item := range v {
-			other, ok := others[key]
+	case *ordered.Map:
+		others, _ := twin.(*ordered.Map)
+		for key, item := range v.All() {
+			other, ok := others.Get(key)
 			if !ok {
 				f.follow(key, "")
 			}
@@ -331,14 +333,14 @@ func (f *followed) secret(name string, value any, depth int) any {
 			items[i] = f.secret(name, plain(item), depth+1)
 		}
 		return items
-	case map[string]any:
-		values := make(map[string]any, len(v))
-		for key, item := range v {
+	case *ordered.Map:
+		values := ordered.New(v.Len())
+		for key, item := range v.All() {
 			inner := name
 			if f.SecretName(key) {
 				inner = key
 			}
-			values[key] = f.secret(inner, plain(item), depth+1)
+			values.Set(key, f.secret(inner, plain(item), depth+1))
 		}
 		return values
 	}

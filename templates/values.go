@@ -8,11 +8,13 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // Values within templates are Python's: nil (None), bool, int, float64 (float), string, []any (list),
-// tuple, map[string]any (dict), and the types of scope.go for what is found on demand. Dictionaries
-// have no order of their own here and are walked in the order of their keys.
+// tuple, *ordered.Map (dict), and the types of scope.go for what is found on demand. Maps of Go come in
+// only where callers have no order to tell, and become dictionaries in the order of their keys.
 
 // tuple is Python's tuple. Outside the engine it is a list.
 type tuple []any
@@ -40,23 +42,26 @@ func (u *undefined) error() *UndefinedError {
 // function is what can be called.
 type function struct {
 	name string
-	call func(r *run, positional []any, named map[string]any) (any, error)
+	call func(r *run, positional []any, named *ordered.Map) (any, error)
 }
 
 // namespace is the result of namespace(), whose attributes can be set from within loops.
-type namespace struct{ values map[string]any }
+type namespace struct{ values *ordered.Map }
 
 // plain turns what callers hand in into the types above: other integers and floats, slices and maps
 // of other types.
 func plain(value any) any {
 	switch v := value.(type) {
-	case nil, bool, int, float64, string, []any, map[string]any, tuple, *undefined, *function, *namespace,
+	case nil, bool, int, float64, string, []any, *ordered.Map, tuple, *undefined, *function, *namespace,
 		*lazyMap, *lazyList, Mapping, Scope, Unsafe, omitted, *loop, *module, moment, span:
 		return v
 	case error:
 		return v.Error()
 	case []byte:
 		return string(v)
+	}
+	if values, ok := value.(map[string]any); ok {
+		return ordered.Sorted(values)
 	}
 	r := reflect.ValueOf(value)
 	switch r.Kind() {
@@ -86,12 +91,13 @@ func plain(value any) any {
 			for entries := r.MapRange(); entries.Next(); {
 				values[entries.Key().String()] = plain(entries.Value().Interface())
 			}
-			return values
+			return ordered.Sorted(values)
 		}
 	}
 	return fmt.Sprint(value)
 }
 
+// keys returns the names in a map of Go, sorted.
 func keys(m map[string]any) []string {
 	names := make([]string, 0, len(m))
 	for key := range m {
@@ -99,6 +105,27 @@ func keys(m map[string]any) []string {
 	}
 	sort.Strings(names)
 	return names
+}
+
+// sortedKeys returns a value in which the keys of every dictionary are sorted, as pprint writes them.
+func sortedKeys(value any) any {
+	switch v := value.(type) {
+	case []any:
+		items := make([]any, len(v))
+		for at, item := range v {
+			items[at] = sortedKeys(item)
+		}
+		return items
+	case tuple:
+		return tuple(sortedKeys([]any(v)).([]any))
+	case *ordered.Map:
+		values := ordered.New(v.Len())
+		for _, key := range writtenKeys(v, true) {
+			values.Set(key, sortedKeys(v.Value(key)))
+		}
+		return values
+	}
+	return value
 }
 
 // truth is Python's bool().
@@ -118,10 +145,10 @@ func truth(value any) (bool, error) {
 		return len(v) > 0, nil
 	case tuple:
 		return len(v) > 0, nil
-	case map[string]any:
-		return len(v) > 0, nil
+	case *ordered.Map:
+		return v.Len() > 0, nil
 	case *lazyMap:
-		return len(v.raw) > 0, nil
+		return v.raw.Len() > 0, nil
 	case *lazyList:
 		return len(v.raw) > 0, nil
 	case Mapping:
@@ -166,10 +193,10 @@ func repr(value any) string {
 			return "(" + repr(v[0]) + ",)"
 		}
 		return "(" + reprItems(v) + ")"
-	case map[string]any:
-		parts := make([]string, 0, len(v))
-		for _, key := range keys(v) {
-			parts = append(parts, reprString(key)+": "+repr(v[key]))
+	case *ordered.Map:
+		parts := make([]string, 0, v.Len())
+		for key, item := range v.All() {
+			parts = append(parts, reprString(key)+": "+repr(item))
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
 	case *namespace:
@@ -262,7 +289,7 @@ func typeName(value any) string {
 		return "list"
 	case tuple:
 		return "tuple"
-	case map[string]any, *lazyMap, Mapping, Scope:
+	case *ordered.Map, *lazyMap, Mapping, Scope:
 		return "dict"
 	case *undefined:
 		return "AnsibleUndefined"
@@ -297,7 +324,7 @@ func describe(value any) string {
 		return "a list"
 	case tuple:
 		return "a tuple"
-	case map[string]any, *lazyMap, Mapping, Scope:
+	case *ordered.Map, *lazyMap, Mapping, Scope:
 		return "a mapping"
 	case *function:
 		return "a function"

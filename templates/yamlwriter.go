@@ -6,6 +6,8 @@ import (
 	"math"
 	"regexp"
 	"strings"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // toYAML writes YAML as PyYAML does for Ansible's filters, but never breaks long lines. flow puts
@@ -15,7 +17,11 @@ func toYAML(c *invocation, flow bool, indent int) (any, error) {
 	if err != nil || indent < 1 || indent > 9 {
 		return nil, errors.Join(err, fmt.Errorf("%s: the indent is between 1 and 9", c.name))
 	}
-	w := &yamlWriter{indent: max(indent, 2), flow: flow}
+	sorted, err := c.truth("sort_keys", true)
+	if err != nil {
+		return nil, err
+	}
+	w := &yamlWriter{indent: max(indent, 2), flow: flow, sorted: sorted}
 	if style, ok := c.given("default_flow_style"); ok && style != nil {
 		all, err := truth(style)
 		if err != nil {
@@ -44,7 +50,10 @@ type yamlWriter struct {
 	indent int
 	flow   bool // leaves on one line
 	all    bool // everything on one line
+	sorted bool // by key
 }
+
+func (w *yamlWriter) keys(m *ordered.Map) []string { return writtenKeys(m, w.sorted) }
 
 // node writes a value. It stands at the column level*indent already.
 func (w *yamlWriter) node(value any, column int, inMapping bool) error {
@@ -72,16 +81,16 @@ func (w *yamlWriter) node(value any, column int, inMapping bool) error {
 			}
 		}
 		return nil
-	case map[string]any:
-		if len(v) == 0 || w.oneLine(v) {
+	case *ordered.Map:
+		if v.Len() == 0 || w.oneLine(v) {
 			return w.inline(value)
 		}
-		for at, key := range keys(v) {
+		for at, key := range w.keys(v) {
 			if at > 0 || inMapping {
 				w.newline(column)
 			}
 			w.out.WriteString(yamlText(key, false) + ":")
-			item := v[key]
+			item := v.Value(key)
 			if !w.block(item) {
 				w.out.WriteByte(' ')
 			}
@@ -101,8 +110,8 @@ func (w *yamlWriter) block(value any) bool {
 		return len(v) > 0 && !w.oneLine(v)
 	case []any:
 		return len(v) > 0 && !w.oneLine(v)
-	case map[string]any:
-		return len(v) > 0 && !w.oneLine(v)
+	case *ordered.Map:
+		return v.Len() > 0 && !w.oneLine(v)
 	}
 	return false
 }
@@ -121,12 +130,12 @@ func (w *yamlWriter) oneLine(value any) bool {
 		items = v
 	case []any:
 		items = v
-	case map[string]any:
-		items = valuesOf(v)
+	case *ordered.Map:
+		items = v.Values()
 	}
 	for _, item := range items {
 		switch item.(type) {
-		case tuple, []any, map[string]any:
+		case tuple, []any, *ordered.Map:
 			return false
 		}
 	}
@@ -149,14 +158,14 @@ func (w *yamlWriter) inline(value any) error {
 		}
 		w.out.WriteByte(']')
 		return nil
-	case map[string]any:
+	case *ordered.Map:
 		w.out.WriteByte('{')
-		for at, key := range keys(v) {
+		for at, key := range w.keys(v) {
 			if at > 0 {
 				w.out.WriteString(", ")
 			}
 			w.out.WriteString(yamlText(key, true) + ": ")
-			if err := w.inline(v[key]); err != nil {
+			if err := w.inline(v.Value(key)); err != nil {
 				return err
 			}
 		}
