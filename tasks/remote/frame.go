@@ -34,89 +34,13 @@ const (
 // closed. Why it did is then learnt by reading.
 var errEOF = io.EOF
 
-// surroundings is what every sh reads before anything else, in order and outside of
-// any compound command, so that the rest is read in the locale and with the functions
-// that it sets. Whatever the account's profile, sshd's SetEnv or PAM exported, a script
-// then runs as on any other host: what a login may have changed in the shell itself or
-// in how the tools that scripts call behave and print is taken back. What tells where to
-// find something, such as http_proxy, stays.
-//
-// Functions go first, by words that a POSIX bash looks up before functions. Only bash
-// has BASHPID, whatever is exported to the others.
-//
-// The shell itself stays in the C locale: bash takes seconds for a megabyte of script in
-// another. Scripts get C.UTF-8 where it is, for a locale that is not there makes tools
-// complain. LC_MESSAGES is for bash alone, whose C library goes on seeing the LANGUAGE
-// that it was started with.
-//
-// Administrators' tools live in sbin, which the PATH of a login often lacks. A home that
-// the new user may not enter is left, or every tool would complain.
-const surroundings = `case ${BASHPID-} in
-$$)
-set +abefkuvxC
-set +o pipefail
-unset POSIXLY_CORRECT
-set -o posix
-unset -f command declare shopt
-for __polarbook_f in $(declare -F); do command unset -f -- "$__polarbook_f"; done 2>/dev/null
-shopt -u nocasematch nocaseglob nullglob failglob dotglob globstar extglob xpg_echo lastpipe extdebug 2>/dev/null
-export -n SHELLOPTS BASHOPTS
-unset __polarbook_f
-;;
-*) unset POSIXLY_CORRECT ;;
-esac
-unset IFS ENV BASH_ENV BASH_COMPAT CDPATH FUNCNEST GLOBIGNORE PROMPT_COMMAND TMOUT
-unset GREP_OPTIONS GREP_COLOR GREP_COLORS TAR_OPTIONS GZIP BZIP2 XZ_OPT XZ_DEFAULTS ZSTD_CLEVEL
-unset BLOCKSIZE BLOCK_SIZE DF_BLOCK_SIZE DU_BLOCK_SIZE LS_BLOCK_SIZE QUOTING_STYLE TIME_STYLE COLUMNS
-unset LANGUAGE LC_ALL LC_CTYPE LC_NUMERIC LC_TIME LC_COLLATE LC_MONETARY LC_MESSAGES
-unset LC_PAPER LC_NAME LC_ADDRESS LC_TELEPHONE LC_MEASUREMENT LC_IDENTIFICATION
-IFS=' 	
-'
-LANG=C LC_MESSAGES=C __polarbook_l=C
-[ -d /usr/lib/locale/C.utf8 ] || [ -d /usr/lib/locale/C.UTF-8 ] && __polarbook_l=C.UTF-8
-case ":$PATH:" in
-*:/usr/sbin:*) ;;
-*) PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/sbin:/sbin ;;
-esac
-export PATH LANG
-cd . 2>/dev/null || cd /
-`
+// surroundings is what every sh reads before anything else.
+var surroundings = scriptText("surroundings")
 
-// setupRequest makes a fresh sh fit for Runs and has it say who it is and where it
-// keeps output. Memory comes before disk for root. Others get /tmp first: files
-// that a user has in /dev/shm are removed by systemd-logind (RemoveIPC) when that
-// user logs out elsewhere. What a shell that was killed left behind goes too.
+// setupRequest makes a fresh sh fit for Runs and has it say who it is and where it keeps output. What a shell that was killed
+// left behind goes too.
 func setupRequest(marker, leftBehind string) string {
-	tidy := ""
-	if leftBehind != "" {
-		tidy = "rm -rf " + Quote(leftBehind) + "\n"
-	}
-	return surroundings + tidy + `if [ "$(id -u)" = 0 ]; then
-set -- /dev/shm /tmp /var/tmp "$HOME"
-else
-set -- /tmp /var/tmp /dev/shm "$HOME"
-fi
-__polarbook_dir=
-trap '[ -z "$__polarbook_dir" ] || rm -rf "$__polarbook_dir"' 0
-trap 'exit 129' 1
-trap 'exit 141' 13
-trap 'exit 143' 15
-for __polarbook_try do
-if [ -d "$__polarbook_try" ] && (umask 077 && mkdir "$__polarbook_try/.polarbook-` + marker + `") 2>/dev/null; then
-__polarbook_dir=$__polarbook_try/.polarbook-` + marker + `
-{ printf %4096s x >"$__polarbook_dir/x"; } 2>/dev/null && break
-rm -rf "$__polarbook_dir"
-__polarbook_dir=
-fi
-done
-case ${BASHPID-} in
-$$) set -- bash ;;
-*) set -- sh ;;
-esac
-printf 'polarbook-` + marker + `-up %s %s %s\n' "$$" "$1" "$__polarbook_dir"
-set --
-unset __polarbook_try
-`
+	return surroundings + assign("__polarbook_m", marker, "__polarbook_old", leftBehind) + scriptText("setup")
 }
 
 // readWhole is from what length on a request is worth a process to bash.
@@ -137,40 +61,8 @@ func inOnePiece(request []byte) []byte {
 // are removed: rm is a process, and most Runs are shorter than that.
 const removeEvery = 16
 
-// keeper keeps the beginning of what is written to a pipe, counts the rest and drops it:
-// the memory that output lies in is the host's, and whoever writes must get no SIGPIPE.
-// It says in files when it is through and, for as long as a background process of the
-// script holds the pipe open, which process of its reads. It is nobody's child, so that
-// stopping a script does not end it before those that write. NAME is o or e, BLOCKS are
-// of 512 bytes. Of cat's last piece, what did not fit is in no count: up to 128 KiB. head
-// would count all, but holds back what it has until it has more.
-const keeper = `( (
-( read -r p s </proc/self/stat; printf '%s\n' "$p" >DIR/hNAME; trap '' XFSZ; ulimit -f BLOCKS; exec cat ) || (
-read -r p s </proc/self/stat; printf '%s\n' "$p" >DIR/hNAME; exec wc -c ) >DIR/cNAME
-printf x >DIR/dNAME
-) <DIR/fNAME >FILE 2>/dev/null & )
-`
-
-// drained waits until the keepers have all that the script wrote: until they are through
-// or, when a background process keeps a pipe open, until they sleep for want of more.
-// How much of a stream was dropped is then in o and e; -1 if that is still being counted.
-const drained = `for w in o e; do
-i=0 q=0 n=0
-while [ ! -s DIR/d$w ] && [ $i -lt 160 ] && [ $q -lt 2 ]; do
-i=$((i + 1))
-[ $i -gt 100 ] || continue
-{ read -r p <DIR/h$w && read -r s <"/proc/$p/stat"; } 2>/dev/null && case ${s##*) } in S*) q=$((q + 1)) ;; esac
-sleep 0.05
-done
-if [ -s DIR/d$w ]; then
-read -r n <DIR/c$w && n=$((n + 1))
-else
-rm -f DIR/f$w
-{ read -r p s <"/proc/$p/stat" && [ "$s" != "${s#(wc)}" ]; } 2>/dev/null && n=-1
-fi
-eval "$w=\${n:-0}"
-done
-`
+// keeper keeps the beginning of what is written to a pipe, counts the rest and drops it; drained waits until it has all.
+var keeper, drained = scriptText("keeper"), scriptText("drained")
 
 // runRequest is what the shell reads for one Run.
 func runRequest(c Command, marker, dir string, run int) []byte {
@@ -202,7 +94,7 @@ func runRequest(c Command, marker, dir string, run int) []byte {
 	}
 	if c.Cut {
 		for _, k := range [][2]string{{"o", out}, {"e", errs}} {
-			b.WriteString(strings.NewReplacer("DIR", d, "NAME", k[0], "FILE", k[1], "BLOCKS", strconv.FormatInt((c.keep()+511)/512, 10)).Replace(keeper))
+			fmt.Fprintf(&b, "(\nset -- %s %s %s %d\n%s)\n", d, k[0], k[1], (c.keep()+511)/512, keeper)
 		}
 		b.WriteString("__polarbook_w=1\n")
 	}
@@ -217,7 +109,7 @@ func runRequest(c Command, marker, dir string, run int) []byte {
 	fmt.Fprintf(&b, "else\n__polarbook_k=broken\n[ ! -d %s ] || { printf x >%s; } 2>/dev/null || __polarbook_k=full\nfi\n", d, Quote(dir+"/x"))
 	cut := ""
 	if c.Cut { // the answer is the shell's own word: a child may be stopped with the script
-		b.WriteString("[ -z \"$__polarbook_w\" ] || __polarbook_w=$(\n" + strings.ReplaceAll(drained, "DIR", d) + "printf ' %s' \"$o\" \"$e\"\n)\n")
+		b.WriteString("[ -z \"$__polarbook_w\" ] || __polarbook_w=$(\nset -- " + d + "\n" + drained + "printf ' %s' \"$o\" \"$e\"\n)\n")
 		cut = "$__polarbook_w"
 	}
 	fmt.Fprintf(&b, "if [ -s %s ]; then cat %s || __polarbook_k=broken; fi\nprintf 'polarbook-%s-out\\n'\n", out, out, marker)

@@ -52,9 +52,12 @@ func (s *Shell) pathError(doing, path, said string, status int) error {
 }
 
 // quotePath quotes a path so that no tool takes it for an option.
-func quotePath(path string) string {
+func quotePath(path string) string { return Quote(asFile(path)) }
+
+// asFile is a path that no tool takes for an option.
+func asFile(path string) string {
 	if strings.HasPrefix(path, "-") {
-		path = "./" + path
+		return "./" + path
 	}
-	return Quote(path)
+	return path
 }

@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"strconv"
 	"strings"
 	"syscall"
@@ -41,7 +40,7 @@ func (s *Shell) uploadLarge(ctx context.Context, u Upload) error {
 	}
 	if err == nil {
 		var res Result
-		res, err = s.Run(ctx, Command{Script: "set -e\nexport LC_ALL=C\numask 077\n" + u.finish(p)})
+		res, err = s.Run(ctx, Command{Script: u.finish(p)})
 		if err != nil {
 			return err
 		}
@@ -55,10 +54,7 @@ func (s *Shell) uploadLarge(ctx context.Context, u Upload) error {
 	}
 	// What has arrived is good for nothing, or in the way: the next try begins anew, and
 	// a disk that is full is not left so.
-	res, tidy := s.Run(ctx, Command{Script: "export LC_ALL=C\np=" + quotePath(p.path) + `
-set -- $(df -Pk -- "${p%/*}" | tail -n 1)
-echo "${4-}" "$6"
-`})
+	res, tidy := s.Run(ctx, Command{Script: assign("p", asFile(p.path)) + scriptText("room")})
 	fields := strings.Fields(string(res.Stdout))
 	full := errors.Is(err, syscall.ENOSPC)
 	if tidy == nil && len(fields) == 2 && !full {
@@ -75,32 +71,11 @@ echo "${4-}" "$6"
 	return err
 }
 
-// stage makes a directory of the shell's user alone and leaves it in $s. What was
-// given up a week ago goes.
-const stage = `u=$(id -u)
-s=/var/tmp/.polarbook-$u
-[ "$u" != 0 ] || { mkdir -p -m 0755 /var/lib/polarbook; s=/var/lib/polarbook/stage; }
-[ -d "$s" ] || mkdir -m 0700 "$s"
-if [ -L "$s" ] || [ ! -O "$s" ] || [ "$(stat -c %a "$s")" != 700 ]; then echo "$s is not a directory of user $u alone: remove it" >&2; exit 1; fi
-find "$s" -type f -mtime +7 -exec rm -f {} +
-`
-
 // resumable makes the part ready and says how much of the content it has, verified. Only
 // a file of ours that has no other name and nobody else may write is gone on with.
 func (s *Shell) resumable(ctx context.Context, u Upload) (part, int64, error) {
 	where := sha256.Sum256([]byte(u.Path))
-	name := hex.EncodeToString(where[:8]) + "."
-	script := "set -e\nexport LC_ALL=C\numask 077\n" + u.locate() +
-		"p=${d%/}/" + Quote(path.Base(u.partName())) + "\nif [ -n \"$who\" ]; then\n" + stage +
-		fmt.Sprintf("p=$s/%[1]s%[2]s.part\nfor f in \"$s\"/%[1]s*.part; do [ \"$f\" = \"$p\" ] || rm -f -- \"$f\"; done\nfi\n", name, u.SHA256[:min(16, len(u.SHA256))]) +
-		`if [ -L "$p" ] || [ ! -f "$p" ] || [ ! -O "$p" ] || stat -c '%h %a' -- "$p" | grep -qv '^1 [0-7]*00$'; then rm -f -- "$p"; fi
-set -C
-[ -f "$p" ] || true >"$p"
-if [ -n "$who" ]; then echo apart; else echo beside; fi
-wc -c <"$p"
-sha256sum <"$p"
-printf '%s\n' "$p"
-`
+	script := u.script() + u.locate() + assign("where", hex.EncodeToString(where[:8])+".", "sha", u.SHA256[:min(16, len(u.SHA256))]) + scriptText("resume")
 	res, err := s.Run(ctx, Command{Script: script})
 	if err != nil {
 		return part{}, 0, err

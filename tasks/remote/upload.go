@@ -82,8 +82,7 @@ func (s *Shell) uploadSmall(ctx context.Context, u Upload) error {
 	if _, err := io.ReadFull(io.NewSectionReader(u.Source, 0, u.Size), content); err != nil {
 		return s.sourceError(u, err)
 	}
-	script := "set -e\nexport LC_ALL=C\numask 077\n" + u.locate() + u.install("-")
-	res, err := s.Run(ctx, Command{Script: script, Stdin: content})
+	res, err := s.Run(ctx, Command{Script: u.script() + u.locate() + "install -\n", Stdin: content})
 	if err != nil {
 		return err
 	}
@@ -107,70 +106,23 @@ func (u Upload) partName() string {
 	return dir + u.base() + u.SHA256[:min(16, len(u.SHA256))] + ".part"
 }
 
-// locate makes the directory of the path the working directory. It leaves in $d where
-// that is, and in $who whose account, beside root's and the shell's own, could put
-// something else in the place of what is there: ? for anybody's, nothing for nobody's.
-func (u Upload) locate() string {
-	return fmt.Sprintf("cd -- %[1]s 2>/dev/null || { ls -d -- %[1]s/. >/dev/null; exit 1; }\nb=%[2]s\n", quotePath(path.Dir(u.Path)), Quote(path.Base(u.Path))) +
-		`l=$(pwd) d=$(pwd -P)
-set -- /
-for left in "${l#/}" "${d#/}"; do
-up=
-while [ -n "$left" ]; do
-up=$up/${left%%/*}
-set -- "$@" "$up"
-case $left in */*) left=${left#*/} ;; *) left= ;; esac
-done
-done
-who=$(stat -c '%u %g %a %F' -- "$@" . | awk -v me="$(id -u)" -v last=$(($# + 1)) '
-$1 != 0 && $1 != me { print $1; exit }
-$4 != "symbolic" && ($3 % 10 ~ /[2367]/ || $2 != 0 && int($3 / 10) % 10 ~ /[2367]/) && (NR == last || length($3) < 4 || $3 !~ /^[1357]/) { print "?"; exit }')
-if [ "$l" != "$d" ] && [ -n "$who" ] && [ "$(stat -c %u .)" != "$who" ]; then
-echo "$l leads to $d through what another account can change: it is not followed" >&2
-exit 1
-fi
-if [ -d "./$b" ] && [ ! -L "./$b" ]; then echo 'is a directory' >&2; exit 1; fi
-` + u.sweep()
-}
-
-// sweep removes what earlier uploads left in the working directory.
-func (u Upload) sweep() string {
-	var b strings.Builder
-	for _, pattern := range append([]string{patternOf(u.base()) + "*.part"}, u.Sweep...) {
-		fmt.Fprintf(&b, "for f in ./%s; do [ ! -f \"$f\" ] || [ ! -O \"$f\" ] || [ \"$f\" = ./%s ] || rm -f -- \"$f\"; done\n", pattern, Quote(path.Base(u.partName())))
-	}
-	return b.String()
-}
-
-// patternOf quotes a name as the beginning of a pattern.
-func patternOf(name string) string { return quoteAlways(name) }
-
-// install makes the file in the working directory of a file elsewhere, or of the input
-// (-), and gives it its name. The owner comes first: chown drops setuid bits.
-func (u Upload) install(from string) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "t=%s\ntrap 'rm -f -- \"./$t\"' 0\n", Quote(u.base()+randomHex()[:16]+".part"))
-	b.WriteString("set -C\nexec 7>\"./$t\"\nset +C\nf=/proc/self/fd/7\n")
-	b.WriteString("[ \"$(readlink $f)\" = \"${d%/}/$t\" ] || { echo \"$d was changed by another account meanwhile\" >&2; exit 1; }\n")
-	fmt.Fprintf(&b, "cat %s >&7\n", from)
-	u.dress(&b, "$f")
-	b.WriteString("mv -f -T -- \"./$t\" \"./$b\"\nsync . 2>/dev/null || true\n")
-	return b.String()
-}
-
-// dress verifies a file and gives it its owner and mode. Older coreutils and busybox
-// sync take no file; then everything is synced.
-func (u Upload) dress(b *strings.Builder, file string) {
-	fmt.Fprintf(b, "sum=$(sha256sum <%s)\nif [ \"${sum%%%% *}\" != %s ]; then echo \"$sum\" >&2; exit %d; fi\n", file, Quote(u.SHA256), statusWrongSum)
+// script is the beginning of an upload's scripts: what they take and the functions that they call.
+func (u Upload) script() string {
 	owner := u.Owner
 	if u.Group != "" {
 		owner += ":" + u.Group
 	}
-	if owner != "" {
-		fmt.Fprintf(b, "chown %s %s\n", Quote(owner), file)
+	return assign("dir", asFile(path.Dir(u.Path)), "b", path.Base(u.Path), "part", path.Base(u.partName()), "temp", u.base()+randomHex()[:16]+".part",
+		"sum", u.SHA256, "owner", owner, "mode", fmt.Sprintf("%04o", unixMode(u.Mode))) + scriptText("upload")
+}
+
+// locate goes to the path's directory, and removes what earlier uploads left there.
+func (u Upload) locate() string {
+	text := "locate\nsweep ./" + quoteAlways(u.base()) + "*.part"
+	for _, pattern := range u.Sweep {
+		text += " ./" + pattern
 	}
-	fmt.Fprintf(b, "chmod %04o %s\n", unixMode(u.Mode), file)
-	fmt.Fprintf(b, "sync %s 2>/dev/null || sync\n", file)
+	return text + "\n"
 }
 
 // Statuses of the upload scripts that no tool has.
@@ -178,19 +130,13 @@ const (
 	statusWrongSum = 91
 )
 
-// finish gives large content its place: by a rename, or where the directory is another's
-// by a copy.
+// finish gives large content its place: by a rename, or where the directory is another's by a copy.
 func (u Upload) finish(p part) string {
+	from := quotePath(p.path)
 	if p.apart {
-		return u.locate() + u.install(quotePath(p.path)) + "rm -f -- " + quotePath(p.path) + "\n"
+		return u.script() + u.locate() + "install " + from + "\nrm -f -- " + from + "\n"
 	}
-	var b strings.Builder
-	u.dress(&b, quotePath(p.path))
-	fmt.Fprintf(&b, "mv -f %s %s\n", quotePath(p.path), quotePath(path.Join(path.Dir(p.path), path.Base(u.Path))))
-	// The new name is safe only when the directory is. It need not be readable
-	// for the user who may write there, so this may fail.
-	fmt.Fprintf(&b, "sync %s 2>/dev/null || true\n", quotePath(path.Dir(p.path)))
-	return b.String()
+	return u.script() + "finish " + from + "\n"
 }
 
 func (s *Shell) uploadError(u Upload, res Result) error {

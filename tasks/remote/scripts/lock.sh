@@ -17,36 +17,36 @@ mkdir -p "$dir" && (true >>"$f") || { printf '%s broken\n' "$marker"; exit 0; }
 exec 9>>"$f"
 held=
 flock -n 9 || for pause in 0 0.05 0.1 0.2 0.4; do
-held=1
-sleep $pause
-if [ -n "$replaces" ] && [ "$(sed -n 's/^run=//p' "$f")" = "$replaces" ]; then
-p=$(sed -n 's/^pid=//p' "$f")
-# shellcheck disable=SC2086 # the words of a line
-{ read -r stat <"/proc/$p/stat"; } 2>/dev/null && set -- ${stat##*) } && [ "${20}" = "$(sed -n 's/^born=//p' "$f")" ] && kill -KILL "$p"
-flock -w 5 9 && held= && break
-fi
-flock -n 9 && held= && break
-grep -q '^pid=' "$f" && break
+	held=1
+	sleep $pause
+	if [ -n "$replaces" ] && [ "$(sed -n 's/^run=//p' "$f")" = "$replaces" ]; then
+		p=$(sed -n 's/^pid=//p' "$f")
+		# shellcheck disable=SC2086 # the words of a line
+		{ read -r stat <"/proc/$p/stat"; } 2>/dev/null && set -- ${stat##*) } && [ "${20}" = "$(sed -n 's/^born=//p' "$f")" ] && kill -KILL "$p"
+		flock -w 5 9 && held= && break
+	fi
+	flock -n 9 && held= && break
+	grep -q '^pid=' "$f" && break
 done
 if [ -n "$held" ]; then
-cat "$f"
-cat "$f.waits" 2>/dev/null
-now=$(date +%s) heard=$(stat -c %Y "$f.beat") && printf 'silent=%s\n' $((now - heard))
-printf '%s held\n' "$marker"
-exit 0
+	cat "$f"
+	cat "$f.waits" 2>/dev/null
+	now=$(date +%s) heard=$(stat -c %Y "$f.beat") && printf 'silent=%s\n' $((now - heard))
+	printf '%s held\n' "$marker"
+	exit 0
 fi
 if [ -s "$f" ]; then
-old= run=
-while IFS= read -r line; do
-case $line in mark=*) old=${line#*=} ;; run=*) run=${line#*=} ;; cgroup=*) cg=${line#*=} ;; esac
-done <"$f"
-if [ -n "$old" ]; then
-[ "${old%-*}" = "${mark%-*}" ] || old=${old%-*}-
-say="$marker waits $run"
-polarbook_fence "$limit" 9>&-
-say=
-[ -z "$cg" ] || rmdir "$cg" 2>/dev/null
-fi
+	old= run=
+	while IFS= read -r line; do
+		case $line in mark=*) old=${line#*=} ;; run=*) run=${line#*=} ;; cgroup=*) cg=${line#*=} ;; esac
+	done <"$f"
+	if [ -n "$old" ]; then
+		[ "${old%-*}" = "${mark%-*}" ] || old=${old%-*}-
+		say="$marker waits $run"
+		polarbook_fence "$limit" 9>&-
+		say=
+		[ -z "$cg" ] || rmdir "$cg" 2>/dev/null
+	fi
 fi
 cg=
 rm -f "$f".uncut.*
@@ -59,39 +59,39 @@ printf '%spid=%s\nborn=%s\ncgroup=%s\n' "$info" "$$" "$born" "$cg" >"$f"
 true >"$f.beat"
 old=${mark%-*}-
 (
-trap 'heard=1' USR1
-trap 'kill "$s"; exit 0' TERM
-while :; do
-heard=
-sleep "$silence" &
-s=$!
-wait "$s"
-if [ -n "$heard" ]; then
-kill "$s"
-wait "$s"
-continue
-fi
-{ read -r stat </proc/$$/stat; } 2>/dev/null || exit 0
-# shellcheck disable=SC2086 # the words of a line
-set -- ${stat##*) }
-[ "${20}" = "$born" ] || exit 0
-trap '' USR1 TERM
-[ -z "$mark" ] || polarbook_fence "$limit"
-kill -KILL $$
-exit 0
-done
+	trap 'heard=1' USR1
+	trap 'kill "$s"; exit 0' TERM
+	while :; do
+		heard=
+		sleep "$silence" &
+		s=$!
+		wait "$s"
+		if [ -n "$heard" ]; then
+			kill "$s"
+			wait "$s"
+			continue
+		fi
+		{ read -r stat </proc/$$/stat; } 2>/dev/null || exit 0
+		# shellcheck disable=SC2086 # the words of a line
+		set -- ${stat##*) }
+		[ "${20}" = "$born" ] || exit 0
+		trap '' USR1 TERM
+		[ -z "$mark" ] || polarbook_fence "$limit"
+		kill -KILL $$
+		exit 0
+	done
 ) 9>&- </dev/null >/dev/null 2>&1 &
 w=$!
 printf '%s taken %s\n' "$marker" "$cg"
 bye=
 while read -r line; do
-case $line in
-bye) bye=1; break ;;
-\?) printf 'here\n' ;;
-join*) [ -z "$cg" ] || echo "${line#join }" >"$cg/cgroup.procs" ;;
-esac
-true >"$f.beat"
-kill -USR1 "$w"
+	case $line in
+		bye) bye=1; break ;;
+		\?) printf 'here\n' ;;
+		join*) [ -z "$cg" ] || echo "${line#join }" >"$cg/cgroup.procs" ;;
+	esac
+	true >"$f.beat"
+	kill -USR1 "$w"
 done
 kill -TERM "$w"
 wait "$w"
