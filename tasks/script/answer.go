@@ -8,26 +8,33 @@ import (
 	"strings"
 )
 
-// Answer is what a script printed, one "name value" a line. Values that may hold anything, newlines among it, are in base64,
-// on lines of their own between "encoded NAME" and a dot. A name may come more than once.
+// Answer is what a script printed, a name and a value on each line, with a blank or an equals sign between them. Values that
+// may hold anything, newlines among it, are in base64, on lines of their own between "encoded NAME" and a dot. A name may come
+// more than once.
 type Answer map[string][]string
 
 // Parse takes what a script printed apart.
 func Parse(stdout []byte) Answer {
 	a := Answer{}
-	for _, l := range lines(stdout) {
+	for _, l := range split(stdout) {
 		a[l.name] = append(a[l.name], l.value)
 	}
 	return a
 }
 
-type line struct{ name, value string }
+type line struct {
+	name, value string
+	raw         string
+}
 
-func lines(stdout []byte) []line {
+func split(stdout []byte) []line {
 	var all []line
 	encoded := false // the last value is being read
 	for text := range strings.SplitSeq(string(stdout), "\n") {
-		name, value, _ := strings.Cut(text, " ")
+		name, value := text, ""
+		if at := strings.IndexAny(text, " ="); at >= 0 {
+			name, value = text[:at], text[at+1:]
+		}
 		switch {
 		case text == "":
 		case encoded && text == ".":
@@ -38,7 +45,7 @@ func lines(stdout []byte) []line {
 			encoded = true
 			all = append(all, line{name: value})
 		default:
-			all = append(all, line{name, value})
+			all = append(all, line{name, value, text})
 		}
 	}
 	return all
@@ -76,7 +83,7 @@ func (a Answer) Decoded(name string) ([]byte, error) {
 //	bool            there is such a line
 //	string          the value of the first, without blanks around it
 //	int, int64      the same, decimal; empty is 0
-//	[]string        all values
+//	[]string        all values; of a NAME that ends in *, what follows it in each line that begins with it
 //	[]byte          the first, from base64
 //	File            what the script look printed
 //	[]struct        each such line begins an element, which has the lines up to the next: NAME may be a field of it as well
@@ -84,17 +91,25 @@ func (a Answer) Decoded(name string) ([]byte, error) {
 // What nobody asks for is passed over. With `answer:"NAME,required"` an answer without such a line is an error: it was cut
 // off.
 func Decode(stdout []byte, into any) error {
-	return decode(lines(stdout), reflect.ValueOf(into).Elem())
+	return decode(split(stdout), reflect.ValueOf(into).Elem())
 }
 
-func decode(all []line, into reflect.Value) error {
+func decode(lines []line, into reflect.Value) error {
 	a := Answer{}
-	for _, l := range all {
+	for _, l := range lines {
 		a[l.name] = append(a[l.name], l.value)
 	}
 	for i := range into.NumField() {
 		name, option, _ := strings.Cut(into.Type().Field(i).Tag.Get("answer"), ",")
 		if name == "" {
+			continue
+		}
+		if prefix, all := strings.CutSuffix(name, "*"); all {
+			for _, l := range lines {
+				if text, ok := strings.CutPrefix(l.raw, prefix); ok {
+					into.Field(i).Set(reflect.Append(into.Field(i), reflect.ValueOf(text)))
+				}
+			}
 			continue
 		}
 		if !a.Has(name) {
@@ -103,7 +118,7 @@ func decode(all []line, into reflect.Value) error {
 			}
 			continue
 		}
-		if err := a.field(name, all, into.Field(i)); err != nil {
+		if err := a.field(name, lines, into.Field(i)); err != nil {
 			return err
 		}
 	}

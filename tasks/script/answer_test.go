@@ -28,10 +28,11 @@ func TestDecode(t *testing.T) {
 		File    script.File `answer:"dest"`
 		Spaces  []space     `answer:"space"`
 		End     bool        `answer:"end,required"`
+		Marker  []string    `answer:"marker.*"`
 		private string
 		Another string
 	}
-	out := "there yes\nsaid  a b  \nsize 12345678901\nport 5432\nempty\nname a\nname b c\nignored x\nencoded content\n" +
+	out := "there=yes\nmarker.a b=c d\nmarker.\nsaid  a b  \nsize 12345678901\nport 5432\nempty\nname a\nname b c\nignored x\nencoded content\n" +
 		base64.StdEncoding.EncodeToString([]byte("x\ny"))[:3] + "\n" + base64.StdEncoding.EncodeToString([]byte("x\ny"))[3:] + "\n.\n" +
 		"dest file 644 0 0 root root 7 1 1 2 3\nspace 1\nowner root\nspace 2\nholds a\nholds b\nend yes\n"
 	if err := script.Decode([]byte(out), &got); err != nil {
@@ -41,7 +42,7 @@ func TestDecode(t *testing.T) {
 		got.File.Kind != "file" || got.File.Mode != 0o644 || got.File.Size != 7 || got.private+got.Another != "" {
 		t.Errorf("%+v", got)
 	}
-	if !reflect.DeepEqual(got.Names, []string{"a", "b c"}) ||
+	if !reflect.DeepEqual(got.Names, []string{"a", "b c"}) || !reflect.DeepEqual(got.Marker, []string{"a b=c d", ""}) ||
 		!reflect.DeepEqual(got.Spaces, []space{{Number: 1, Owner: "root"}, {Number: 2, Whole: []string{"a", "b"}}}) {
 		t.Errorf("%+v", got)
 	}

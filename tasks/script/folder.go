@@ -108,6 +108,16 @@ func (f *Folder) Text(names ...string) string {
 	return b.String()
 }
 
+// Takes are the variables that a script and what it uses are given, in order and each once.
+func (f *Folder) Takes(name string) []string {
+	var all []string
+	for _, part := range f.Parts(name) {
+		all = append(all, f.Source(part).Takes...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // Values are what is assigned to variables before a script: text as it is, a Word, whole numbers, and booleans, of which
 // true is 1 and false is empty.
 type Values map[string]any
@@ -116,10 +126,8 @@ type Values map[string]any
 // the environment holds. It panics when a value is given that the script does not take.
 func (f *Folder) Script(name string, values Values, words ...string) string {
 	takes := map[string]string{}
-	for _, part := range f.Parts(name) {
-		for _, t := range f.Source(part).Takes {
-			takes[t] = ""
-		}
+	for _, t := range f.Takes(name) {
+		takes[t] = ""
 	}
 	for v, value := range values {
 		if _, ok := takes[v]; !ok {
