@@ -110,18 +110,12 @@ func (b *basebackupAction) Apply(ctx context.Context, h Host, p Plan) (Result, e
 		return Result{}, err
 	}
 	h.Say("copying " + leader.Node + " (" + leader.Address.String() + ")")
+	v := a.beginning(stepCopy, s)
+	v["TOOL"], v["TIMEOUT"], v["CA"], v["REPLICATOR"] = s.Basebackup, a.Timeout, a.SSLRootCert, a.ReplicationUser
+	v["LEADER"], v["PORT"] = leader.Address.Host, leader.Address.Port
+	text := a.script("polardb_basebackup", v, locations(spaces)...)
 	// pgpass escapes; host, port and database are left open because the file lives for this one command.
 	pass := passLine(a.ReplicationUser, a.ReplicationPassword)
-	command := fmt.Sprintf(`timeout %d "$TOOL" -w -h %s -p %d -U %s -D "$PGDATA" --polardata="$POLARDATA" -X stream -c fast --progress --write-recovery-conf -v`,
-		a.Timeout, remote.Quote(leader.Address.Host), leader.Address.Port, remote.Quote(a.ReplicationUser))
-	text := a.begin(stepCopy, s) + prepareSpaces(spaces) + `
-cd /
-` + script.WorkDir + `( umask 077; cat >"$WORK/pgpass" )
-chown ` + remote.Quote(a.User) + `: "$WORK/pgpass"
-TOOL=` + remote.Quote(s.Basebackup) + `
-` + a.as(`PGPASSFILE="$WORK/pgpass" PGCONNECT_TIMEOUT=15 `+verifying(a.SSLRootCert)+command) + `
-sync
-`
 	c := &copying{args: &a.clusterArgs, leader: leader, what: "basebackup"}
 	answer, err := c.run(ctx, h, text, strings.NewReader(pass), nil)
 	switch {

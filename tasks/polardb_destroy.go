@@ -2,9 +2,6 @@ package tasks
 
 import (
 	"fmt"
-	"strings"
-
-	"github.com/polarbook/polarbook/tasks/remote"
 )
 
 type destroyArgs struct {
@@ -73,21 +70,7 @@ func (d *destroyAction) Plan(f Found) (Plan, error) {
 
 // removal asks the marker again, right before the data goes, whose it is. The probe after it is the proof.
 func (a *destroyArgs) removal(was nodeState) string {
-	return a.markScript(was) + strings.ReplaceAll(strings.ReplaceAll(a.names().Replace(`
-cd /
-for line in "cluster="@CLUSTER@ "pgdata=$PGDATA" "polardata=$POLARDATA"; do
-	grep -qxF -- "$line" "$MARKER" || { echo "$MARKER does not say $line: nothing was removed" >&2; exit 1; }
-done
-case $(systemctl show -p ActiveState @UNIT@ 2>/dev/null) in *=active|*=activating|*=reloading|*=deactivating) echo "the unit "@UNIT@" is active: nothing was removed" >&2; exit 1 ;; esac
-`+nodeEndScript+nodeWipeScript+`
-for d in "$PGDATA" "$POLARDATA"; do
-	if [ -d "$d" ] && ! { command -v mountpoint >/dev/null && mountpoint -q "$d"; } && [ ! -L "$d" ]; then ( spot "$d" && rmdir "./$b" ) || exit 1; fi
-done
-rm -rf @KEPT@ @KEPT@.new
-if ( spot "$PGDATA" ); then ( spot "$PGDATA"; rm -rf "./$b.conf-before" "./$b.conf-before.new" ) || exit 1; fi
-sync
-rm -f "$MARKER" "$MARKER.new" @RECOVERY@ @RECOVERY@.new
-rmdir "${MARKER%/*}" 2>/dev/null || :
-sync
-`), "@UNIT@", remote.Quote(a.Unit)), "@RECOVERY@", remote.Quote(a.recovery()))
+	v := a.marking(was)
+	v["UNIT"], v["RECOVERY"] = a.Unit, a.recovery()
+	return a.script("polardb_destroy", v)
 }

@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks/dma"
-	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
 )
 
@@ -42,14 +41,7 @@ type factsAction struct{ args *factsArgs }
 
 // Probe also looks for the unit: one without data is what a host has whose disk is not mounted, or that nothing was begun on.
 func (f *factsAction) Probe() string {
-	return "FILE=" + remote.Quote(f.args.recovery()) + "\n" + script.RootsOnly + recoveryProbe + f.args.probe() + strings.ReplaceAll(`
-f=/etc/systemd/system/`+"@UNIT@"+`.service
-if [ -f "$f" ]; then
-	if grep -q '^RequiresMountsFor=' "$f"; then echo unit=mounts; else echo unit=plain; fi
-	d=$(sed -n 's/^ExecStart=.* -D \([^ ;]*\);.*/\1/p' "$f")
-	if [ -f "$d/PG_VERSION" ]; then echo "unit.pgdata=$d"; fi
-fi
-:`, "@UNIT@", remote.Quote(f.args.Unit))
+	return f.args.script("polardb_facts", script.Values{"UNIT": f.args.Unit}, f.args.recovery())
 }
 
 func (f *factsAction) Plan(found Found) (Plan, error) {
@@ -58,7 +50,7 @@ func (f *factsAction) Plan(found Found) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	note, err := parseRecovery(string(found.Stdout), a.recovery())
+	note, err := parseRecovery(found.Stdout, a.recovery())
 	if err != nil {
 		return Plan{}, err
 	}

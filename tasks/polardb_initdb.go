@@ -6,7 +6,6 @@ import (
 
 	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/remote"
-	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type initdbArgs struct {
@@ -88,32 +87,13 @@ func (i *initdbAction) Plan(f Found) (Plan, error) {
 		return Plan{}, err
 	}
 	secret := fmt.Sprintf("%x\nalter role %s password %s\n", first, dma.Identifier(a.Superuser), dma.Literal(hash))
-	return Plan{Change: true, Msg: msg, Script: i.script(s), Stdin: []byte(secret), Uncut: "initialise the data directories (initdb)"}, nil
+	return Plan{Change: true, Msg: msg, Script: i.initdb(s), Stdin: []byte(secret), Uncut: "initialise the data directories (initdb)"}, nil
 }
 
-func (i *initdbAction) script(s nodeState) string {
+func (i *initdbAction) initdb(s nodeState) string {
 	a := i.args
-	sysid := ""
-	if a.SystemID != "" {
-		sysid = " -i " + remote.Quote(a.SystemID)
-	}
-	initdb := fmt.Sprintf(`timeout %d initdb -D "$PGDATA" -U %s -A %s --pwfile="$SECRET" --encoding=%s --locale=%s%s`,
-		a.Timeout, remote.Quote(a.Superuser), a.PasswordEncryption, remote.Quote(a.Encoding), remote.Quote(a.Locale), sysid)
-	// initdb makes PGDATA itself and is content with an empty one. Its log is long and its errors are at the end.
-	return a.begin(stepInit, s) + `
-cd /
-` + script.WorkDir + `SECRET=$WORK/password
-( umask 077; cat >"$SECRET" )
-chown ` + remote.Quote(a.User) + `: "$SECRET"
-if ` + a.as(initdb) + ` >"$WORK/log" 2>&1; then :; else
-	rc=$?
-	if [ $rc = 124 ]; then echo "initdb was still at work after ` + fmt.Sprint(a.Timeout) + ` s"; else echo "initdb ended with the status $rc"; fi >&2
-	{ echo @@log; tail -c 65536 "$WORK/log"; } >&2
-	exit 1
-fi
-tail -n 1 "$SECRET" | ` + a.as(fmt.Sprintf(`timeout 120 %s --single -D "$PGDATA" -c exit_on_error=true postgres`, remote.Quote(s.Postgres))) + ` >"$WORK/log" 2>&1 || { { echo "the superuser's password could not be set"; echo @@log; tail -c 65536 "$WORK/log"; } >&2; exit 1; }
-` + a.as(`timeout 120 polar-initdb.sh "$PGDATA/" "$POLARDATA/" localfs`) + ` >"$WORK/log" 2>&1 || { { echo "polar-initdb.sh failed"; echo @@log; tail -c 65536 "$WORK/log"; } >&2; exit 1; }
-sign
-mark ` + stepData + `
-`
+	v := a.beginning(stepInit, s)
+	v["SUPERUSER"], v["METHOD"], v["ENCODING"], v["LOCALE"] = a.Superuser, a.PasswordEncryption, a.Encoding, a.Locale
+	v["SYSTEMID"], v["TIMEOUT"], v["POSTGRES"] = a.SystemID, a.Timeout, s.Postgres
+	return a.script("polardb_initdb", v)
 }

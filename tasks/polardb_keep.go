@@ -1,9 +1,6 @@
 package tasks
 
 import (
-	"strings"
-
-	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
 )
 
@@ -30,78 +27,28 @@ var polardbKeepModule = Define(Module{
 type keepAction struct{ args *keepArgs }
 
 func (k *keepAction) Probe() string {
-	return k.args.names().Replace(`[ ! -d @KEPT@ ] || echo kept=yes
-for d in @PGDATA@.conf-before @PGDATA@.conf-before.new; do [ ! -e "$d" ] && [ ! -L "$d" ] || echo former=yes; done
-:`)
+	return k.args.script("polardb_keep_look", nil)
 }
 
 func (k *keepAction) Plan(f Found) (Plan, error) {
 	a := k.args
-	ans := map[string]bool{}
-	for line := range strings.FieldsSeq(string(f.Stdout)) {
-		ans[line] = true
+	var found struct {
+		Kept   bool `answer:"kept"`
+		Former bool `answer:"former"`
 	}
-	kept, former := ans["kept=yes"], ans["former=yes"]
-	text := a.names().Replace(script.Preamble + script.Inside + script.RootsOnly + stateScript + `
-PGDATA=@PGDATA@ KEPT=@KEPT@ TLS=` + remote.Quote(a.TLS) + `
-`)
+	if err := script.Decode(f.Stdout, &found); err != nil {
+		return Plan{}, err
+	}
+	tls := script.Values{"TLS": a.TLS}
 	switch {
-	case a.State == "kept" && !kept:
-		return Plan{Change: true, Msg: "keep the configuration files", Script: text + keepScript}, nil
-	case a.State == "restored" && !kept:
+	case a.State == "kept" && !found.Kept:
+		return Plan{Change: true, Msg: "keep the configuration files", Script: a.script("polardb_keep", tls)}, nil
+	case a.State == "restored" && !found.Kept:
 		return Plan{}, &Failure{Msg: a.kept() + " is not there: no files are kept to be put back"}
 	case a.State == "restored":
-		return Plan{Change: true, Event: true, Msg: "put the files back that were kept", Script: text + a.names().Replace(restoreScript)}, nil
-	case a.State == "forgotten" && (kept || former):
-		return Plan{Change: true, Msg: "remove the files that were kept", Script: text + forgetScript}, nil
+		return Plan{Change: true, Event: true, Msg: "put the files back that were kept", Script: a.script("polardb_keep_restore", tls)}, nil
+	case a.State == "forgotten" && (found.Kept || found.Former):
+		return Plan{Change: true, Msg: "remove the files that were kept", Script: a.script("polardb_keep_forget", nil)}, nil
 	}
 	return Plan{Msg: "nothing is to be done"}, nil
 }
-
-// keepScript takes what a run of an earlier release kept beside PGDATA, if that was killed, and the node's files otherwise.
-const keepScript = `umask 077
-keep_for_root "${KEPT%/*}"
-rm -rf "$KEPT.new"
-mkdir "$KEPT.new" || exit 1
-from=$PGDATA
-if [ -d "$PGDATA.conf-before" ]; then from=$PGDATA.conf-before; fi
-inside "$from" || die "$from cannot be entered"
-for f in postgresql.conf polar_dma.conf pg_hba.conf postgresql.auto.conf; do
-	[ "$f" != postgresql.auto.conf ] || [ -e "./$f" ] || continue
-	hold "$f"
-	cat <&7 >"$KEPT.new/$f" || exit 1
-	exec 7<&-
-done
-if [ -n "$TLS" ]; then
-	for f in server.pem ca.crt; do
-		[ ! -f "$TLS/$f" ] || cat "$TLS/$f" >"$KEPT.new/$f" || exit 1
-	done
-fi
-sync
-mv -T "$KEPT.new" "$KEPT" && sync || exit 1
-` + forgetFormer
-
-const forgetFormer = `spot "$PGDATA" || exit 1
-rm -rf -- "./$b.conf-before" "./$b.conf-before.new"
-`
-
-const forgetScript = `rm -rf "$KEPT" "$KEPT.new"
-` + forgetFormer
-
-// restoreScript writes each file beside its place, as it is opened, and renames it.
-const restoreScript = `inside "$PGDATA" || die "$PGDATA cannot be entered"
-trap '[ -z "$t" ] || rm -f -- "./$t"' EXIT
-for f in postgresql.conf polar_dma.conf pg_hba.conf postgresql.auto.conf; do
-	[ -e "$KEPT/$f" ] || continue
-	t=.polarbook.$(mktemp -u XXXXXXXX)
-	fresh "$t" && cat "$KEPT/$f" >&7 && chown @USER@: $held && chmod 0600 $held && mv -f -T -- "./$t" "./$f" || exit 1
-	t=
-	exec 7>&-
-done
-for f in server.pem ca.crt; do
-	if [ -n "$TLS" ] && [ -f "$KEPT/$f" ] && [ -d "$TLS" ]; then
-		cat "$KEPT/$f" >"$TLS/.polarbook.$f" && chown root:@USER@ "$TLS/.polarbook.$f" && chmod 0640 "$TLS/.polarbook.$f" && mv -f -T "$TLS/.polarbook.$f" "$TLS/$f" || exit 1
-	fi
-done
-sync
-`

@@ -3,11 +3,11 @@ package tasks
 import (
 	"crypto/rand"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
 
-	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
 )
 
@@ -38,34 +38,20 @@ func (a *nodeArgs) formerMarker() string { return a.Pgdata + ".polarbook" }
 // kept is the directory of the files that a node had before reconfigure.yml changed them.
 func (a *nodeArgs) kept() string { return a.base() + ".conf-before" }
 
-// names are the words that the scripts about a node know.
-func (a *nodeArgs) names() *strings.Replacer {
-	return strings.NewReplacer("@PGDATA@", remote.Quote(a.Pgdata), "@POLARDATA@", remote.Quote(a.Polardata), "@MARKER@", remote.Quote(a.marker()),
-		"@FORMER@", remote.Quote(a.formerMarker()), "@KEPT@", remote.Quote(a.kept()), "@USER@", remote.Quote(a.User), "@CLUSTER@", remote.Quote(a.Cluster))
+// script is a script about a node: what every such script may take is given here.
+func (a *nodeArgs) script(name string, more script.Values, words ...string) string {
+	all := script.Values{"PGDATA": a.Pgdata, "POLARDATA": a.Polardata, "MARKER": a.marker(), "FORMER": a.formerMarker(), "KEPT": a.kept(), "OWNER": a.User,
+		"CLUSTER": a.Cluster, "BIN": a.Home + "/current/bin", "LIB": a.Home + "/current/lib",
+		"CLIENT": fmt.Sprintf("%04X", a.Port), "CONSENSUS": fmt.Sprintf("%04X", a.Port+10000)}
+	given := script.Values{}
+	for _, v := range scripts.Takes(name) {
+		if value, ok := all[v]; ok {
+			given[v] = value
+		}
+	}
+	maps.Copy(given, more)
+	return scripts.Script(name, given, words...)
 }
-
-// markerProbe prints the marker, each line behind "marker.", bounded. One of another cluster's for these directories counts,
-// too, to say so; the former one only when there is none.
-const markerProbe = `
-noted() { # file, kind
-	if [ -L "$1" ] || [ ! -f "$1" ]; then echo "marker=$2"; echo "marker_fault=is no regular file"; return; fi
-	echo "marker=$2"
-	head -c 4097 <"$1" | sed 's/^/marker./'
-	echo
-}
-found=
-for f in "$MARKER" "${MARKER%/*/*}"/*/"${MARKER##*/}"; do
-	if [ -e "$f" ] || [ -L "$f" ]; then
-		noted "$f" kept
-		roots "$f" || echo "marker_fault=or a directory above it does not belong to root alone"
-		found=yes
-		break
-	fi
-done
-if [ -d "${MARKER%/*}" ] && [ ! -x "${MARKER%/*}" ]; then echo marker=kept; echo "marker_fault=cannot be read by this account: the task needs become"
-elif [ -z "$found" ] && { [ -e "$FORMER" ] || [ -L "$FORMER" ]; }; then noted "$FORMER" former
-fi
-`
 
 // readMarker reads a marker's lines strictly: it authorises the removal of data.
 func (s *nodeState) readMarker(lines []string) {
@@ -138,15 +124,17 @@ func (s nodeState) sameDirectories() bool {
 	return s.Former || same(s.Pgdata, s.PgdataInode, s.MarkerPgdataInode) && same(s.Polardata, s.PolardataInode, s.MarkerPolardataInode)
 }
 
-// markScript defines mark, which notes a step: written by temporary name, on disk before it counts. What an earlier release
-// noted is taken over, as it was read, before anything else is done.
-func (a *nodeArgs) markScript(was nodeState) string {
-	s := strings.NewReplacer("@ORIGIN@", remote.Quote(was.Origin), "@ID@", remote.Quote(was.MarkerID), "@WEIGHT@", remote.Quote(was.Weight)).Replace(script.Preamble + script.Inside + script.RootsOnly + nodeMarkScript)
+// marking are the values of the scripts that note a step: what the note says so far. What an earlier release noted is taken over.
+func (a *nodeArgs) marking(was nodeState) script.Values {
+	v := script.Values{"ORIGIN": was.Origin, "ID": was.MarkerID, "WEIGHT": was.Weight}
 	if was.Former && was.Fault == "" {
-		s += "mark " + was.Step + "\n"
+		v["taken"] = was.Step
 	}
-	return a.names().Replace(s)
+	return v
 }
+
+// markScript defines mark, which notes a step, and sign.
+func (a *nodeArgs) markScript(was nodeState) string { return a.script("polardb_mark", a.marking(was)) }
 
 // outdated says that this release notes more of the node than is noted, or elsewhere.
 func (s nodeState) outdated(a *nodeArgs) bool {
@@ -155,7 +143,7 @@ func (s nodeState) outdated(a *nodeArgs) bool {
 
 // update brings what an earlier release noted up to what this one does.
 func (a *nodeArgs) update(was nodeState) Plan {
-	msg, script := "note which data "+a.marker()+" is about", ""
+	msg, text := "note which data "+a.marker()+" is about", ""
 	if was.Former {
 		msg = "move " + a.formerMarker() + " to " + a.marker()
 	}
@@ -164,42 +152,10 @@ func (a *nodeArgs) update(was nodeState) Plan {
 		if was.MarkerID == "" {
 			was.MarkerID = newID()
 		}
-		script = "sign\nmark " + was.Step + "\n"
+		text = "sign\nmark " + was.Step + "\n"
 	}
-	return Plan{Change: true, Msg: msg, Script: a.markScript(was) + script}
+	return Plan{Change: true, Msg: msg, Script: a.markScript(was) + text}
 }
 
 // newID names data that is about to be made.
 func newID() string { return strings.ToLower(rand.Text()) }
-
-// stateScript makes the directory of what is kept, for root alone.
-const stateScript = `keep_for_root() { # DIR
-	[ -d "${1%/*}" ] || ( umask 022; mkdir -p "${1%/*}" ) || exit 1
-	[ -d "$1" ] || mkdir -m 0700 "$1" || exit 1
-	roots "$1" || die "$1, or a directory above it, does not belong to root alone: nothing was noted there"
-}
-`
-
-const nodeMarkScript = stateScript + `set -e
-PGDATA=@PGDATA@ POLARDATA=@POLARDATA@ MARKER=@MARKER@ FORMER=@FORMER@ ORIGIN=@ORIGIN@ ID=@ID@ WEIGHT=@WEIGHT@ OWNER=@USER@
-` + spaceScript + `
-# Who changes a node's data whose server has ended does not want systemd to start it in the middle of that.
-case $(systemctl show -p SubState polardb-@CLUSTER@.service 2>/dev/null) in *=auto-restart*) systemctl stop polardb-@CLUSTER@.service || : ;; esac
-sign() { # leaves with the data what the marker says of it; in a directory of the engine's account, so that account does it
-	runuser -u @USER@ -- sh -c 'umask 077; cd -- "$0" && printf "%s\n" "$1" >polarbook.id.new && mv -f polarbook.id.new polarbook.id' "$PGDATA" "$ID"
-	sync
-}
-mark() { # step
-	case $1 in initdb|basebackup) ORIGIN=$1 ;; esac
-	case $1 in initdb|basebackup) WEIGHT= ;; esac
-	keep_for_root "${MARKER%/*}"
-	umask 077
-	printf '%s\n' "cluster="@CLUSTER@ "pgdata=$PGDATA" "polardata=$POLARDATA" "step=$1" "origin=$ORIGIN" "id=$ID" "weight=$WEIGHT" \
-		"pgdata_inode=$(stat -L -c %i -- "$PGDATA" 2>/dev/null || :)" "polardata_inode=$(stat -L -c %i -- "$POLARDATA" 2>/dev/null || :)" >"$MARKER.new"
-	umask 022
-	sync "$MARKER.new" 2>/dev/null || sync
-	mv -f "$MARKER.new" "$MARKER"
-	sync "${MARKER%/*}" 2>/dev/null || sync
-	if ( spot "$FORMER" && { [ -e "./$b" ] || [ -L "./$b" ]; } ); then ( spot "$FORMER"; rm -rf -- "./$b" "./$b.new" ) || exit 1; fi
-}
-`

@@ -7,7 +7,6 @@ import (
 
 	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/remote"
-	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type metaArgs struct {
@@ -208,34 +207,19 @@ func (m *metaAction) Plan(f Found) (Plan, error) {
 // change plans the initialisation. The probe after the script is the proof: the tool must then show this node's address.
 func (m *metaAction) change(s nodeState, found metaFound, msg string, values map[string]any) Plan {
 	a := m.args
-	settings, mode := "-c "+remote.Quote("polar_dma_learners_info="+found.Self.String()), "polar_dma_init_meta"
+	settings, mode := []string{"-c", "polar_dma_learners_info=" + found.Self.String()}, "polar_dma_init_meta"
 	switch {
 	case a.Alone:
-		settings, mode = "-c "+remote.Quote("polar_dma_members_info="+found.Self.String()+"@1"), "polar_dma_sync_meta"
+		settings, mode = []string{"-c", "polar_dma_members_info=" + found.Self.String() + "@1"}, "polar_dma_sync_meta"
 	case a.Founder:
-		settings = "-c " + remote.Quote("polar_dma_members_info="+found.Self.String()+"@1")
+		settings = []string{"-c", "polar_dma_members_info=" + found.Self.String() + "@1"}
 	case found.Logger && found.Start == "":
 		return Plan{Change: true, Unknown: "where a logger's log begins is asked of the leader: " + found.Unknown, Msg: msg, Values: values}
 	case found.Logger:
-		settings += " -c " + remote.Quote("polar_dma_logger_start_point="+found.Start)
+		settings = append(settings, "-c", "polar_dma_logger_start_point="+found.Start)
 	}
-	text := a.markScript(s) + `
-cd /
-STOP() { ` + a.as(`timeout 90 pg_ctl -D "$PGDATA" stop -m fast -t 60`) + ` >/dev/null; }
-if [ -f "$PGDATA/postmaster.pid" ] && ` + a.as(`pg_ctl -D "$PGDATA" status`) + ` >/dev/null 2>&1; then STOP; fi
-grep -q '^[ 	]*polar_enable_dma[ 	]*=[ 	]*on' "$PGDATA/polar_dma.conf" || { echo "$PGDATA/polar_dma.conf does not set polar_enable_dma = on: the engine would start an ordinary server instead and never come back" >&2; exit 1; }
-# The first start of the engine pins polar_datadir here, over what postgresql.conf says later (observed on 11.9).
-` + a.as(`rm -f "$PGDATA/polar_node_static.conf"`) + `
-` + script.WorkDir + `rc=0
-export PGDATA
-BEFORE=$(` + a.logs() + ` sizes)
-` + a.as(fmt.Sprintf(`timeout -k 10 %d %s -D "$PGDATA" -c %s=ON %s`, a.Timeout, remote.Quote(s.Postgres), mode, settings)) + ` >"$WORK/log" 2>&1 || rc=$?
-if [ $rc != 0 ]; then
-	if [ $rc = 124 ]; then echo "the engine did not come back within ` + fmt.Sprint(a.Timeout) + ` s and was ended"; else echo "the engine ended with the status $rc"; fi >&2
-	{ echo @@log; tail -c 65536 "$WORK/log"; printf '%s' "$BEFORE" | ` + a.logs() + ` news; } >&2
-	exit 1
-fi
-mark ` + stepMeta + `
-`
+	v := a.marking(s)
+	v["POSTGRES"], v["MODE"], v["TIMEOUT"], v["LOGS"] = s.Postgres, mode, a.Timeout, scripts.Text("polardb_log_files")
+	text := a.script("polardb_meta", v, settings...)
 	return Plan{Change: true, Msg: msg, Script: text, Uncut: "initialise the consensus meta", Values: values}
 }

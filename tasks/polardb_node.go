@@ -3,10 +3,8 @@ package tasks
 import (
 	"fmt"
 	"path"
-	"strconv"
 	"strings"
 
-	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
 )
 
@@ -67,165 +65,61 @@ const (
 	stepWiped   = "wiped"      // the node's data was removed on purpose
 )
 
-// nodeProbe prints what a node's directories, processes and ports look like, one `key=value` a line.
-func (a *nodeArgs) probe() string {
-	r := strings.NewReplacer(
-		"@BIN@", remote.Quote(a.Home+"/current/bin"), "@LIB@", remote.Quote(a.Home+"/current/lib"),
-		"@CLIENT@", fmt.Sprintf("%04X", a.Port), "@CONSENSUS@", fmt.Sprintf("%04X", a.Port+10000))
-	return a.names().Replace(r.Replace(nodeProbeScript))
-}
-
-var nodeProbeScript = script.TCPTables + script.RootsOnly + `
-PGDATA=@PGDATA@ POLARDATA=@POLARDATA@ MARKER=@MARKER@ FORMER=@FORMER@ BIN=@BIN@
-` + markerProbe + `
-directory() {
-	if [ -L "$2" ]; then t=$(readlink -- "$2") || t=; case $t in *[[:cntrl:]]*) t=? ;; esac; echo "$1.link=$t"; fi
-	if [ -L "$2" ] && [ ! -e "$2" ]; then echo "$1=dangling"
-	elif [ ! -e "$2" ]; then echo "$1=absent"
-	elif [ ! -d "$2" ]; then echo "$1=file"
-	else
-		first= n=0
-		for f in "$2"/* "$2"/.[!.]* "$2"/..?*; do
-			if [ -e "$f" ] || [ -L "$f" ]; then
-				# What a new file system has is nothing that somebody put there.
-				case $f in */lost+found) if [ ! -L "$f" ] && [ "$(stat -c '%F %u' -- "$f")" = 'directory 0' ] && [ -z "$(ls -A -- "$f")" ]; then continue; fi ;; esac
-				f=${f##*/} n=$((n+1))
-				case $f in *[[:cntrl:]]*) f=? ;; esac
-				first="$first$f "
-				if [ "$n" = 3 ]; then break; fi
-			fi
-		done
-		if [ "$n" = 0 ]; then echo "$1=empty"; else echo "$1=filled"; echo "$1.first=$first"; fi
-	fi
-	if [ -e "$2" ]; then stat -L -c "$1.inode=%i
-$1.owner=%U" -- "$2"; fi
-}
-directory pgdata "$PGDATA"
-directory polardata "$POLARDATA"
-line() { l=; { read -r l || [ -n "$l" ]; } 2>/dev/null <"$1"; }
-[ -f "$PGDATA/PG_VERSION" ] && line "$PGDATA/PG_VERSION" && echo "version=$l"
-[ -f "$POLARDATA/global/pg_control" ] && echo control=yes
-[ -f "$PGDATA/polarbook.id" ] && echo "id=$(head -c 65 -- "$PGDATA/polarbook.id" | tr -cd 0-9a-z)"
-[ -f "$PGDATA/recovery.conf" ] && grep -q '^[ 	]*polar_datamax_mode[ 	]*=' "$PGDATA/recovery.conf" && echo logger=yes
-for p in polar-postgres postgres; do [ -x "$BIN/$p" ] && { echo "postgres=$BIN/$p"; break; }; done
-for p in polar_basebackup pg_basebackup; do [ -x "$BIN/$p" ] && { echo "basebackup=$BIN/$p"; break; }; done
-if [ -s "$POLARDATA/polar_dma/consensus_meta" ]; then
-	echo meta=yes
-	if [ -x "$BIN/polar_tools" ]; then
-		# The engine's account wrote what is read, so that account reads it: not by way of PAM where that can be had, at every look.
-		as() { env "$@"; }
-		if [ "$(id -u)" = 0 ]; then
-			as() { runuser -u @USER@ -- env "$@"; }
-			if u=$(id -u @USER@ 2>/dev/null) && setpriv --reuid="$u" --clear-groups -- true 2>/dev/null; then
-				as() { setpriv --reuid="$u" --regid="$(id -g @USER@)" --clear-groups -- env "$@"; }
-			fi
-		fi
-		as LD_LIBRARY_PATH=@LIB@ "$BIN/polar_tools" dma-meta -D "$POLARDATA" 2>&1 | sed -n 's/^.*member info:[ 	]*/meta.members=/p; s/^.*learner info:[ 	]*/meta.learners=/p'
-	fi
-fi
-if [ -f "$PGDATA/postmaster.pid" ] && line "$PGDATA/postmaster.pid"; then
-	case $l in ''|*[!0-9]*) ;; *)
-		# A pid file left by a crash may name a process that is somebody else's by now: a postmaster works in its PGDATA.
-		if [ "/proc/$l/cwd" -ef "$PGDATA" ]; then echo "pid=$l"; fi
-		echo "pidfile=$l" ;;
-	esac
-fi
-awk '$4 == "0A" { sub(/.*:/, "", $2); if ($2 == "@CLIENT@") c = 1; if ($2 == "@CONSENSUS@") d = 1 }
-	END { if (c) print "listens.client=yes"; if (d) print "listens.consensus=yes" }' $tcp
-echo end=yes`
+// probe prints what a node's directories, processes and ports look like.
+func (a *nodeArgs) probe() string { return a.script("polardb_node", nil) }
 
 // nodeState is what nodeProbe said.
 type nodeState struct {
-	Marked                          bool
-	Former                          bool   // the marker is where an earlier release kept it
-	Fault                           string // why nothing that it says is believed
-	PgdataInode, PolardataInode     string
-	MarkerPgdataInode               string // of the directory that the marker was written about; empty: it was absent
-	MarkerPolardataInode            string
-	Weight                          string // that a member had whose step is moving
-	MarkerID, ID                    string // of the data: as noted, and as it lies with it; empty: not known
-	PgdataLink, PolardataLink       string // where a directory leads that is a symbolic link
-	Logger                          bool   // the data is a logger's
-	MarkerCluster, Step, Origin     string
-	MarkerPgdata, MarkerPolardata   string
-	Pgdata, Polardata               string // absent, empty, filled, file, dangling
-	PgdataFirst, PolardataFirst     string // the first names found, for messages
-	PgdataOwner                     string
-	Version                         string
-	Control                         bool // POLARDATA/global/pg_control is there
-	Postgres, Basebackup            string
-	Meta                            bool
-	MetaMembers, MetaLearners       string
-	PID                             int // of the postmaster; 0: none runs
-	ListensClient, ListensConsensus bool
+	Marked                        bool
+	Former                        bool   // the marker is where an earlier release kept it
+	Fault                         string `answer:"marker_fault"` // why nothing that it says is believed
+	PgdataInode                   string `answer:"pgdata.inode"`
+	PolardataInode                string `answer:"polardata.inode"`
+	MarkerPgdataInode             string // of the directory that the marker was written about; empty: it was absent
+	MarkerPolardataInode          string
+	Weight                        string // that a member had whose step is moving
+	MarkerID                      string // of the data: as noted, and as it lies with it; empty: not known
+	ID                            string `answer:"id"`
+	PgdataLink                    string `answer:"pgdata.link"` // where a directory leads that is a symbolic link
+	PolardataLink                 string `answer:"polardata.link"`
+	Logger                        bool   `answer:"logger"` // the data is a logger's
+	MarkerCluster, Step, Origin   string
+	MarkerPgdata, MarkerPolardata string
+	Pgdata                        string `answer:"pgdata"` // absent, empty, filled, file, dangling
+	Polardata                     string `answer:"polardata"`
+	PgdataFirst                   string `answer:"pgdata.first"` // the first names found, for messages
+	PolardataFirst                string `answer:"polardata.first"`
+	PgdataOwner                   string `answer:"pgdata.owner"`
+	Version                       string `answer:"version"`
+	Control                       bool   `answer:"control"` // POLARDATA/global/pg_control is there
+	Postgres                      string `answer:"postgres"`
+	Basebackup                    string `answer:"basebackup"`
+	Meta                          bool   `answer:"meta"`
+	MetaMembers                   string `answer:"meta.members"`
+	MetaLearners                  string `answer:"meta.learners"`
+	UnitSub                       string `answer:"unit.sub"` // what systemd is about to do, where that was asked
+	PID                           int    `answer:"pid"`      // of the postmaster; 0: none runs
+	ListensClient                 bool   `answer:"listens.client"`
+	ListensConsensus              bool   `answer:"listens.consensus"`
 }
 
 func parseNode(f Found) (nodeState, error) {
 	var s nodeState
-	whole := false
-	var mark []string
-	for _, line := range strings.Split(string(f.Stdout), "\n") {
-		if text, ok := strings.CutPrefix(line, "marker."); ok {
-			mark = append(mark, text)
-			continue
-		}
-		key, value, _ := strings.Cut(line, "=")
-		switch key {
-		case "marker":
-			s.Marked, s.Former = true, value == "former"
-		case "marker_fault":
-			s.Fault = value
-		case "id":
-			s.ID = value
-		case "logger":
-			s.Logger = true
-		case "pgdata.link":
-			s.PgdataLink = value
-		case "polardata.link":
-			s.PolardataLink = value
-		case "pgdata.inode":
-			s.PgdataInode = value
-		case "polardata.inode":
-			s.PolardataInode = value
-		case "pgdata":
-			s.Pgdata = value
-		case "pgdata.first":
-			s.PgdataFirst = strings.TrimSpace(value)
-		case "pgdata.owner":
-			s.PgdataOwner = value
-		case "polardata":
-			s.Polardata = value
-		case "polardata.first":
-			s.PolardataFirst = strings.TrimSpace(value)
-		case "version":
-			s.Version = value
-		case "control":
-			s.Control = true
-		case "postgres":
-			s.Postgres = value
-		case "basebackup":
-			s.Basebackup = value
-		case "meta":
-			s.Meta = true
-		case "meta.members":
-			s.MetaMembers = strings.TrimSpace(value)
-		case "meta.learners":
-			s.MetaLearners = strings.TrimSpace(value)
-		case "pid":
-			s.PID, _ = strconv.Atoi(value)
-		case "listens.client":
-			s.ListensClient = true
-		case "listens.consensus":
-			s.ListensConsensus = true
-		case "end":
-			whole = true
-		}
+	var noted struct {
+		Where string   `answer:"marker"`
+		Lines []string `answer:"marker.*"`
+		End   bool     `answer:"end,required"`
 	}
-	if !whole {
-		return s, fmt.Errorf("look at the node's directories: the answer broke off (exit %d): %s", f.Status, strings.TrimSpace(string(f.Stderr)))
+	err := script.Decode(f.Stdout, &noted)
+	if err == nil {
+		err = script.Decode(f.Stdout, &s)
 	}
+	if err != nil {
+		return s, fmt.Errorf("look at the node's directories: %w (exit %d): %s", err, f.Status, strings.TrimSpace(string(f.Stderr)))
+	}
+	s.Marked, s.Former = noted.Where != "", noted.Where == "former"
 	if s.Marked {
-		s.readMarker(mark)
+		s.readMarker(noted.Lines)
 	}
 	return s, nil
 }
@@ -321,65 +215,16 @@ func linkRefused(variable, dir, to string) error {
 		Hint: fmt.Sprintf("nothing was touched. Name the directory itself (%s), or have it mounted there: mount --bind %s %s, and the same in /etc/fstab", variable, to, dir)}
 }
 
-// begin is the part of a script that notes a step in the marker and makes the two directories, empty, for the user.
-// Only a step that unfinished or bare allowed may do so; the marker's own content is compared again on the host.
-func (a *nodeArgs) begin(step string, was nodeState) string {
+// beginning are the values of the scripts that begin a node, with what notes a step in the marker and makes the two directories,
+// empty, for the engine's account.
+func (a *nodeArgs) beginning(step string, was nodeState) script.Values {
 	was.MarkerID = newID()
-	s := a.markScript(was)
-	if was.unfinished(a) {
-		s += nodeEndScript + nodeWipeScript
-	}
-	return s + a.names().Replace(strings.ReplaceAll(nodeBeginScript, "@STEP@", step))
+	v := a.marking(was)
+	v["STEP"], v["wipe"] = step, was.unfinished(a)
+	return v
 }
 
-// nodeEndScript ends what an earlier, killed run left working on these directories, and nothing else: a process counts
-// only when it is one of the engine's own programs and its command line names the directory.
-const nodeEndScript = `
-ours() {
-	case $(cat "/proc/$1/comm" 2>/dev/null) in initdb|postgres|polar-postgres|pg_ctl|pg_basebackup|polar_basebacku*|polar-initdb.sh) ;; *) return 1 ;; esac
-	tr '\0' '\n' <"/proc/$1/cmdline" 2>/dev/null | grep -qxF -e "$PGDATA" -e "$PGDATA/" -e "--pgdata=$PGDATA"
-}
-left=
-for d in /proc/[0-9]*; do
-	p=${d#/proc/}
-	if [ "$p" != $$ ] && ours "$p"; then kill -TERM "$p" 2>/dev/null || :; left="$left $p"; fi
-done
-n=0
-for p in $left; do
-	while ours "$p" && [ $n -lt 100 ]; do n=$((n+1)); sleep 0.1; done
-	if ours "$p"; then kill -KILL "$p" 2>/dev/null || :; sleep 0.2; fi
-done
-`
-
-// From within each directory: its owner may put a link to another in its place at any time. The node's tablespaces come
-// first, as long as its links tell them.
-const nodeWipeScript = `
-wipe_spaces
-for d in "$PGDATA" "$POLARDATA"; do
-	if [ -d "$d" ]; then ( inside "$d" && find . -mindepth 1 -maxdepth 1 -exec rm -rf -- {} + ) || exit 1; fi
-done
-rm -f "$SPACES"
-`
-
-const nodeBeginScript = `
-( reach "${PGDATA%/*}" ) || exit 1
-( reach "${POLARDATA%/*}" ) || exit 1
-mark @STEP@
-for dir in "$PGDATA" "$POLARDATA"; do (
-	spot "$dir" || die "the directory of $dir cannot be entered"
-	[ -d "./$b" ] || mkdir -m 0700 "./$b" || exit 1
-	inside "$dir" || die "$dir cannot be entered"
-	# The engine's tools want a directory empty; fsck makes this one when it needs it.
-	rmdir ./lost+found 2>/dev/null || :
-	[ -z "$(ls -A .)" ] || die "$dir is no longer empty"
-	chown -h @USER@: . && chmod 700 . || exit 1
-) || exit 1; done
-mark @STEP@
-`
-
-// as wraps a command line so that it runs as the engine's user, with the engine's libraries: a moved prefix does not
-// find its own libpq everywhere.
-func (a *nodeArgs) as(command string) string {
-	return "runuser -u " + remote.Quote(a.User) + " -- env LC_ALL=C LD_LIBRARY_PATH=" + remote.Quote(a.Home+"/current/lib") +
-		" PATH=" + remote.Quote(a.Home+"/current/bin") + `:"$PATH" ` + command
+// begin is the beginning of a script that fills the two directories.
+func (a *nodeArgs) begin(step string, was nodeState) string {
+	return a.script("polardb_begin", a.beginning(step, was))
 }

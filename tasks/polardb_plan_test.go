@@ -130,7 +130,7 @@ func TestMetaPlan(t *testing.T) {
 		f.Value = metaFound{Name: "node2", Self: self, Member: c.listed, Unknown: c.unknown, Logger: c.logger, Start: c.start, Leader: c.leader}
 		p, err := a.Plan(f)
 		checkPlan(t, name, c.want, p, err)
-		if p.Script != "" && !strings.Contains(p.Script, "timeout -k 10 30") {
+		if p.Script != "" && !(strings.Contains(p.Script, "TIMEOUT=30") && strings.Contains(p.Script, `timeout -k 10 "$TIMEOUT"`)) {
 			t.Errorf("%s: the initialisation has no limit", name)
 		}
 		if p.Script != "" && strings.Contains(p.Script, "polar_dma_logger_start_point="+c.start) != c.logger {
@@ -140,7 +140,7 @@ func TestMetaPlan(t *testing.T) {
 			t.Errorf("%s: it initialises the wrong kind of meta", name)
 		}
 		// Only this keeps the learners.
-		if p.Script != "" && strings.Contains(p.Script, "polar_dma_sync_meta=ON") != c.alone {
+		if p.Script != "" && strings.Contains(p.Script, "MODE=polar_dma_sync_meta") != c.alone {
 			t.Errorf("%s: it makes the meta anew, or does not: %s", name, p.Script)
 		}
 	}

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/polarbook/polarbook/tasks/remote"
 )
 
 // logEntry is one message of the engine: its level and text, and the HINT, DETAIL and CONTEXT that came with it. What is no
@@ -140,24 +138,6 @@ func startAdvice(reason string) string {
 	}
 	return ""
 }
-
-// logs is a command that looks at a node's log files as the account whose they are: the newest eight, which lie where
-// log_directory says and may be of any length. With sizes it says how long they are; with news, what was written since.
-func (a *nodeArgs) logs() string { return a.as("sh -c " + remote.Quote(logsScript) + " logs") }
-
-const logsScript = `cd "$PGDATA" 2>/dev/null || exit 0
-dir=$(cat postgresql.conf postgresql.auto.conf 2>/dev/null | sed -n "s/^[ 	]*log_directory[ 	]*=*[ 	]*'\{0,1\}\([^'#]*\)'\{0,1\}.*/\1/p" | tail -n 1)
-list() { ls -t pg_log/* log/* ${dir:+"$dir"/*} 2>/dev/null | grep -v -e '_audit\.log$' -e '_slow\.log$' | awk '!had[$0]++' | head -n 8; }
-if [ "$1" = sizes ]; then list | while IFS= read -r f; do stat -c '%s %n' "$f"; done; exit 0; fi
-before=$(cat)
-list | while IFS= read -r f; do
-	was=0
-	while read -r size name; do if [ "$name" = "$f" ]; then was=$size; fi; done <<BEFORE
-$before
-BEFORE
-	tail -c +$((was+1)) "$f" | tail -c 65536
-done
-`
 
 // startReport is what a script wrote about a start that failed, in sections that begin with "@@".
 type startReport struct {

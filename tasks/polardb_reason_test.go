@@ -70,7 +70,7 @@ func TestOnlyWhatThisStartWroteIsRead(t *testing.T) {
 	mustWrite(t, s.args.Pgdata+"/postgresql.conf", "port = 1\nlog_directory = '"+elsewhere+"' # here\n")
 	mustWrite(t, s.args.Pgdata+"/pg_log/old_error.log", when+"FATAL:  an old one\n")
 	mustWrite(t, elsewhere+"/a.log", when+"FATAL:  another old one\n")
-	out, err := sh(t, s.args.prelude()+"BEFORE=$(sizes)\nprintf '%s\\n' '"+when+"FATAL:  the new one' >>'"+elsewhere+"/a.log'\nprintf '%s\\n' '"+when+"LOG:  nothing' >\"$PGDATA/pg_log/new_audit.log\"\nnews\n")
+	out, err := sh(t, s.args.change("")+"BEFORE=$(sizes)\nprintf '%s\\n' '"+when+"FATAL:  the new one' >>'"+elsewhere+"/a.log'\nprintf '%s\\n' '"+when+"LOG:  nothing' >\"$PGDATA/pg_log/new_audit.log\"\nnews\n")
 	if err != nil || out != when+"FATAL:  the new one\n" {
 		t.Errorf("%v %q", err, out)
 	}
@@ -84,7 +84,7 @@ func TestWhoHasTheNumberInPostmasterPidIsSaid(t *testing.T) {
 	}
 	defer func() { _ = other.Process.Kill(); _ = other.Wait() }()
 	mustWrite(t, s.args.Pgdata+"/postmaster.pid", strconv.Itoa(other.Process.Pid)+"\n"+s.args.Pgdata+"\n")
-	out, err := sh(t, s.args.prelude()+"journal() { :; }\nsystemctl() { echo Result=exit-code; }\nBEFORE=\nexplain\n")
+	out, err := sh(t, s.args.change("")+"journal() { :; }\nsystemctl() { echo Result=exit-code; }\nBEFORE=\nexplain\n")
 	if err != nil {
 		t.Fatal(err, out)
 	}

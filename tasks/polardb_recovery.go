@@ -44,44 +44,37 @@ const recoverySuffix = ".recovery"
 // recoveryLimit bounds what is read of a note.
 const recoveryLimit = 64 << 10
 
-// recoveryProbe prints the note in FILE in a line, or why it is not believed. It begins with rootsOnly.
-const recoveryProbe = `
-if [ -e "$FILE" ] || [ -L "$FILE" ]; then
-	if [ -L "$FILE" ] || [ ! -f "$FILE" ]; then echo "recovery_fault=is no regular file"
-	elif ! roots "$FILE"; then echo "recovery_fault=or a directory above it does not belong to root alone"
-	else echo "recovery=$(head -c 65537 <"$FILE" | tr '\n' ' ')"
-	fi
-fi
-`
-
-// parseRecovery finds the note in what recoveryProbe printed. What does not parse strictly is refused: it decides who
-// goes on alone.
-func parseRecovery(out, file string) (*recoveryNote, error) {
-	for line := range strings.SplitSeq(out, "\n") {
-		if fault, ok := strings.CutPrefix(line, "recovery_fault="); ok {
-			return nil, recoveryFault(file, fault)
-		}
-		text, ok := strings.CutPrefix(line, "recovery=")
-		if !ok {
-			continue
-		}
-		if len(text) > recoveryLimit {
-			return nil, recoveryFault(file, "is longer than any that polarbook writes")
-		}
-		var n recoveryNote
-		d := json.NewDecoder(strings.NewReader(text))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&n); err != nil || d.More() || n.Cluster == "" || n.Survivor == "" {
-			return nil, recoveryFault(file, "holds something that polarbook does not write there")
-		}
-		for _, name := range slices.Concat([]string{n.Cluster, n.Survivor}, n.Lost, n.Ahead, slices.Collect(maps.Keys(n.Weights))) {
-			if name == "" || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
-				return nil, recoveryFault(file, "names a node that is none")
-			}
-		}
-		return &n, nil
+// parseRecovery finds the note in what the script polardb_recovery printed. What does not parse strictly is refused: it decides
+// who goes on alone.
+func parseRecovery(out []byte, file string) (*recoveryNote, error) {
+	var found struct {
+		Fault string   `answer:"recovery_fault"`
+		Notes []string `answer:"recovery"`
 	}
-	return nil, nil
+	if err := script.Decode(out, &found); err != nil {
+		return nil, err
+	}
+	switch {
+	case found.Fault != "":
+		return nil, recoveryFault(file, found.Fault)
+	case len(found.Notes) == 0:
+		return nil, nil
+	case len(found.Notes[0]) > recoveryLimit:
+		return nil, recoveryFault(file, "is longer than any that polarbook writes")
+	}
+	text := found.Notes[0]
+	var n recoveryNote
+	d := json.NewDecoder(strings.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&n); err != nil || d.More() || n.Cluster == "" || n.Survivor == "" {
+		return nil, recoveryFault(file, "holds something that polarbook does not write there")
+	}
+	for _, name := range slices.Concat([]string{n.Cluster, n.Survivor}, n.Lost, n.Ahead, slices.Collect(maps.Keys(n.Weights))) {
+		if name == "" || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			return nil, recoveryFault(file, "names a node that is none")
+		}
+	}
+	return &n, nil
 }
 
 func recoveryFault(file, why string) error {
@@ -163,11 +156,11 @@ func (n wantedNode) recovery(ctx context.Context, h Host) *recoveryNote {
 		return nil
 	}
 	file := (&nodeArgs{Pgdata: n.Pgdata, Cluster: "*"}).recovery()
-	answer, err := host.Shell().Run(ctx, remote.Command{Script: script.Preamble + script.RootsOnly + "for FILE in " + string(script.Pattern(file)) + "; do" + recoveryProbe + "done"})
+	answer, err := host.Shell().Run(ctx, remote.Command{Script: "set -- " + string(script.Pattern(file)) + "\n" + scripts.Text("polardb_recovery")})
 	if err != nil {
 		return nil
 	}
-	note, _ := parseRecovery(string(answer.Stdout), file)
+	note, _ := parseRecovery(answer.Stdout, file)
 	return note
 }
 
@@ -209,7 +202,7 @@ var polardbRecoveryModule = Define(Module{
 type recoveryAction struct{ args *recoveryArgs }
 
 func (r *recoveryAction) Probe() string {
-	return script.Preamble + script.RootsOnly + "FILE=" + remote.Quote(r.args.recovery()) + recoveryProbe
+	return scripts.Script("polardb_recovery", nil, r.args.recovery())
 }
 
 func (r *recoveryAction) Plan(f Found) (Plan, error) {
@@ -217,8 +210,7 @@ func (r *recoveryAction) Plan(f Found) (Plan, error) {
 	if f.Status != 0 {
 		return Plan{}, errors.New("look for the note of a recovery: " + strings.TrimSpace(string(f.Stderr)))
 	}
-	body := script.Preamble + script.RootsOnly + stateScript + a.names().Replace("MARKER=@MARKER@ FILE="+remote.Quote(a.recovery())+"\n")
-	was, err := parseRecovery(string(f.Stdout), a.recovery())
+	was, err := parseRecovery(f.Stdout, a.recovery())
 	if err != nil {
 		return Plan{}, err
 	}
@@ -226,7 +218,7 @@ func (r *recoveryAction) Plan(f Found) (Plan, error) {
 		if was == nil {
 			return Plan{Msg: "no recovery is under way"}, nil
 		}
-		return Plan{Change: true, Msg: "the recovery is finished", Script: body + "rm -f \"$FILE\" \"$FILE.new\"\nsync\n"}, nil
+		return Plan{Change: true, Msg: "the recovery is finished", Script: a.script("polardb_recovery_over", script.Values{"FILE": a.recovery()})}, nil
 	}
 	want := recoveryNote{Cluster: a.Cluster, Survivor: a.Survivor, Lost: a.Lost, Weights: map[string]int{}, Ahead: a.Ahead}
 	for name, w := range a.Weights {
@@ -241,12 +233,5 @@ func (r *recoveryAction) Plan(f Found) (Plan, error) {
 			return Plan{Msg: "it is noted"}, nil
 		}
 	}
-	return Plan{Change: true, Msg: fmt.Sprintf("note that %s is to go on", a.Survivor), Stdin: append(text, '\n'), Script: body + `
-keep_for_root "${MARKER%/*}"
-umask 022
-cat >"$FILE.new" || exit 1
-sync "$FILE.new" 2>/dev/null || sync
-mv -f "$FILE.new" "$FILE" || exit 1
-sync "${FILE%/*}" 2>/dev/null || sync
-`}, nil
+	return Plan{Change: true, Msg: fmt.Sprintf("note that %s is to go on", a.Survivor), Stdin: append(text, '\n'), Script: a.script("polardb_recovery_note", script.Values{"FILE": a.recovery()})}, nil
 }

@@ -83,7 +83,7 @@ func TestRecoveryIsReadStrictly(t *testing.T) {
 		`recovery={"cluster":"d","survivor":"a","lost":["b\u0007"]}`: "names a node that is none",
 		"recovery=" + strings.Repeat(" ", 70000):                     "is longer",
 	} {
-		n, err := parseRecovery(text, "FILE")
+		n, err := parseRecovery([]byte(text), "FILE")
 		if (err != nil) != (want != "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%.80q: %v, %v, want %q", text, n, err, want)
 		}

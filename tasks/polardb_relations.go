@@ -11,6 +11,7 @@ import (
 
 	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type relationsArgs struct {
@@ -224,16 +225,6 @@ func firstOf(all []string, n int) string {
 // has its beginning only.
 const filePaths = "select pg_relation_filepath(oid) || case when relpersistence = 'u' and pg_is_in_recovery() then '_init' else '' end from pg_class where " + kept + " and pg_relation_filepath(oid) is not null"
 
-// lookForFiles prints the first of the names on standard input that are not there, and how many there are of them. What it
-// is told is relative to PGDATA, or whole.
-const lookForFiles = `cd -P -- @PGDATA@ 2>/dev/null || exit 1
-n=0
-while IFS= read -r f; do
-	[ -f "$f" ] || { n=$((n+1)); [ $n -gt 5 ] || printf 'missing=%s\n' "$f"; }
-done
-echo "count=$n"
-`
-
 // files looks for the node's files. What was dropped or written anew since its catalog was asked is asked for again.
 func (r *relationsAction) files(ctx context.Context, h Host, database string) (string, error) {
 	paths, err := relationsOf[string](ctx, h, &r.args.clusterArgs, h.Name(), database, filePaths)
@@ -247,31 +238,26 @@ func (r *relationsAction) files(ctx context.Context, h Host, database string) (s
 		}
 		names.WriteString(path + "\n")
 	}
-	var missing []string
-	count := -1
-	answer, err := h.Shell().Stream(ctx, remote.Command{Script: r.args.names().Replace(lookForFiles)}, strings.NewReader(names.String()), func(line []byte) {
-		switch key, value, _ := strings.Cut(strings.TrimSpace(string(line)), "="); key {
-		case "missing":
-			missing = append(missing, value)
-		case "count":
-			_, _ = fmt.Sscan(value, &count)
-		}
-	}, func([]byte) {})
+	answer, err := h.Shell().Stream(ctx, remote.Command{Script: r.args.script("polardb_relations", nil)}, strings.NewReader(names.String()), nil, nil)
 	if err != nil {
 		return "", err
 	}
 	if answer.Status != 0 {
 		return "", fmt.Errorf("%s cannot be entered", r.args.Pgdata)
 	}
-	switch {
-	case count < 0:
-		return "", errors.New("the files of the relations were not looked for to the end")
-	case count == 0:
+	var found struct {
+		Missing []string `answer:"missing"`
+		Count   int      `answer:"count,required"`
+	}
+	if err := script.Decode(answer.Stdout, &found); err != nil {
+		return "", fmt.Errorf("look for the files of the relations: %w", err)
+	}
+	if found.Count == 0 {
 		return "", nil
 	}
 	more := ""
-	if count > len(missing) {
-		more = fmt.Sprintf(" and %d more", count-len(missing))
+	if found.Count > len(found.Missing) {
+		more = fmt.Sprintf(" and %d more", found.Count-len(found.Missing))
 	}
-	return fmt.Sprintf("in the database %s the files of %d of %d relations are missing: %s%s", database, count, len(paths), strings.Join(missing, ", "), more), nil
+	return fmt.Sprintf("in the database %s the files of %d of %d relations are missing: %s%s", database, found.Count, len(paths), strings.Join(found.Missing, ", "), more), nil
 }

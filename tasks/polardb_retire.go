@@ -89,9 +89,11 @@ func (r *retireAction) Plan(f Found) (Plan, error) {
 			return Plan{}, err
 		}
 	}
-	msg, script := "mark "+a.Pgdata+" as dropped", a.markScript(s)
+	msg, text := "mark "+a.Pgdata+" as dropped", a.markScript(s)
 	if a.Wipe {
-		msg, script = fmt.Sprintf("remove the data in %s and %s", a.Pgdata, a.Polardata), script+a.wipeScript()
+		v := a.marking(s)
+		v["RECOVERY"] = a.recovery()
+		msg, text = fmt.Sprintf("remove the data in %s and %s", a.Pgdata, a.Polardata), a.script("polardb_retire", v)
 	}
 	switch {
 	case s.unfinished(&a.nodeArgs) && !a.Wipe:
@@ -102,7 +104,7 @@ func (r *retireAction) Plan(f Found) (Plan, error) {
 		return Plan{Change: true, Unknown: fmt.Sprintf("the server runs (process %d)", s.PID), Msg: msg}, nil
 	}
 	values["step"] = a.mark()
-	return Plan{Change: true, Msg: msg, Script: script + "mark " + a.mark() + "\n", Values: values}, nil
+	return Plan{Change: true, Msg: msg, Script: text + "mark " + a.mark() + "\n", Values: values}, nil
 }
 
 // mark is what the node's file is to say.
@@ -111,17 +113,6 @@ func (a *retireArgs) mark() string {
 		return stepWipe
 	}
 	return stepDropped
-}
-
-// wipeScript asks the marker again, right before the data goes, whose it is. A removal that is cut off is finished by
-// the next one.
-func (a *retireArgs) wipeScript() string {
-	return `
-for line in ` + remote.Quote("cluster="+a.Cluster) + ` "pgdata=$PGDATA" "polardata=$POLARDATA"; do
-	grep -qxF -- "$line" "$MARKER" || { echo "$MARKER does not say $line: nothing was removed" >&2; exit 1; }
-done
-mark ` + stepWipe + `
-` + nodeWipeScript + "rm -f " + remote.Quote(a.recovery()) + "\n"
 }
 
 func (r *retireAction) Apply(ctx context.Context, h Host, p Plan) (Result, error) {

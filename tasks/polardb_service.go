@@ -2,6 +2,8 @@ package tasks
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks/remote"
@@ -42,7 +44,7 @@ type serviceAction struct{ args *serviceArgs }
 
 // Probe also asks what systemd is about to do: a server that has ended may be started again in a moment.
 func (s *serviceAction) Probe() string {
-	return "systemctl show -p SubState " + remote.Quote(s.args.Unit) + " 2>/dev/null | sed -n 's/^SubState=/unit.sub=/p'\n" + s.args.probe()
+	return s.args.script("polardb_service", script.Values{"UNIT": s.args.Unit})
 }
 
 // Explain says why the server did not start, in the engine's own words.
@@ -57,15 +59,15 @@ func (s *serviceAction) Plan(f Found) (Plan, error) {
 		return Plan{}, err
 	}
 	values := map[string]any{"pid": n.PID}
-	due := strings.Contains("\n"+string(f.Stdout), "\nunit.sub=auto-restart")
+	due := n.UnitSub == "auto-restart"
 	up := n.PID != 0 && n.ListensClient && n.ListensConsensus
 	switch {
 	case a.State == "stopped" && n.PID == 0 && due:
-		return Plan{Change: true, Msg: "call off the start of the server that systemd has in hand", Script: a.prelude() + serviceStop, Values: values}, nil
+		return Plan{Change: true, Msg: "call off the start of the server that systemd has in hand", Script: a.change("_stop"), Values: values}, nil
 	case a.State == "stopped" && n.PID == 0:
 		return Plan{Msg: "the server does not run", Values: values}, nil
 	case a.State == "stopped":
-		return Plan{Change: true, Msg: "stop the server", Script: a.prelude() + serviceStop, Values: values}, nil
+		return Plan{Change: true, Msg: "stop the server", Script: a.change("_stop"), Values: values}, nil
 	case a.State == "reloaded" && n.PID == 0:
 		// What a killed run still owed: since then the data was removed, or the server stopped. It reads its files when it starts.
 		return Plan{Msg: "the server does not run: it reads its files when it is started", Values: values}, nil
@@ -75,7 +77,7 @@ func (s *serviceAction) Plan(f Found) (Plan, error) {
 		return Plan{Msg: "the server runs", Values: values}, nil
 	case a.State == "reloaded" && n.PID != 0:
 		// As the engine's account, which wrote the number.
-		return Plan{Change: true, Event: true, Msg: "reload the configuration", Script: a.prelude() + a.as(fmt.Sprintf("sh -c 'kill -HUP %d'", n.PID)), Values: values}, nil
+		return Plan{Change: true, Event: true, Msg: "reload the configuration", Script: a.reload(n.PID), Values: values}, nil
 	case n.PID == 0 && (n.ListensClient || n.ListensConsensus):
 		port := a.Port
 		if !n.ListensClient {
@@ -85,13 +87,13 @@ func (s *serviceAction) Plan(f Found) (Plan, error) {
 			Hint: fmt.Sprintf("see who it is with: ss -ltnp 'sport = :%d'", port)}
 	case a.State == "started" && n.PID != 0:
 		// It lives and does not listen: it is on its way up, or starts over and over.
-		return Plan{Change: true, Msg: "wait for the server to listen", Script: a.prelude() + serviceProve, Values: values}, nil
+		return Plan{Change: true, Msg: "wait for the server to listen", Script: a.change("_prove"), Values: values}, nil
 	case a.State == "restarted" && n.PID != 0:
 		// A run that is gone between the stop and the start must leave no node that nobody starts: the next one could not
 		// spare another.
-		return Plan{Change: true, Event: true, Msg: "restart the server", Script: a.prelude() + serviceStop + serviceStart + serviceProve, Values: values, Uncut: "restart the server"}, nil
+		return Plan{Change: true, Event: true, Msg: "restart the server", Script: a.change("_restart"), Values: values, Uncut: "restart the server"}, nil
 	}
-	return Plan{Change: true, Event: a.State != "started", Msg: "start the server", Script: a.prelude() + serviceStart + serviceProve, Values: values}, nil
+	return Plan{Change: true, Event: a.State != "started", Msg: "start the server", Script: a.change("_up"), Values: values}, nil
 }
 
 // lacks says what a server cannot be run without.
@@ -112,111 +114,20 @@ func (s nodeState) lacks(a *nodeArgs) string {
 	return "there is no server to be run here: the host lacks " + strings.Join(all, " and ")
 }
 
-// prelude defines what the scripts below use. Only what came after BEFORE, the sizes of the newest log files, is read, and
-// of the journal what came after CURSOR. Time is the host's uptime, because one turn of a loop takes as long as the host
-// is busy, and its clock may jump.
-func (a *serviceArgs) prelude() string {
-	return strings.NewReplacer("@PGDATA@", remote.Quote(a.Pgdata), "@POLARDATA@", remote.Quote(a.Polardata), "@LOGS@", a.logs(), "@UNIT@", remote.Quote(a.Unit), "@TIMEOUT@", fmt.Sprint(a.Timeout), "@SETTLE@", fmt.Sprint(a.Settle),
-		"@CLIENT@", fmt.Sprintf("%04X", a.Port), "@CONSENSUS@", fmt.Sprintf("%04X", a.Port+10000), "@PORT@", fmt.Sprint(a.Port),
-		"@ANSWERS@", a.as(fmt.Sprintf("pg_isready -q -t 2 -h 127.0.0.1 -p %d", a.Port)), "@STOP@", a.as(fmt.Sprintf(`timeout %d pg_ctl -D "$PGDATA" stop -m fast -t %d`, a.Timeout+30, a.Timeout)),
-	).Replace(script.TCPTables + `set -e
-export PGDATA=@PGDATA@
-UNIT=@UNIT@ TIMEOUT=@TIMEOUT@ SETTLE=@SETTLE@
-cd /
-alive() {
-	pid=
-	{ read -r pid || :; } 2>/dev/null <"$PGDATA/postmaster.pid" || :
-	case $pid in ''|*[!0-9]*) return 1 ;; esac
-	[ "/proc/$pid/cwd" -ef "$PGDATA" ]
-}
-listens() {
-	awk '$4 == "0A" { sub(/.*:/, "", $2); if ($2 == "@CLIENT@") c = 1; if ($2 == "@CONSENSUS@") d = 1 } END { exit !(c && d) }' $tcp
-}
-sizes() { @LOGS@ sizes; }
-news() { printf '%s' "$BEFORE" | @LOGS@ news; }
-restarts() { news | grep -c -e 'all server processes terminated; reinitializing' || :; }
-clock() { read -r now rest </proc/uptime; now=${now%%.*}; }
-# In hundredths of a second.
-finely() { read -r now rest </proc/uptime; now=${now%.*}${now#*.}; }
-answers() { @ANSWERS@ >/dev/null 2>&1; }
-have() { command -v "$1" >/dev/null 2>&1; }
-# What the unit's processes wrote before the collector of the log took over. Of a start that was not ours, what systemd counts to it.
-journal() {
-	have journalctl || return 0
-	journalctl --sync 2>/dev/null || sleep 0.3
-	if [ -n "$CURSOR" ]; then set -- --cursor="$CURSOR" _SYSTEMD_UNIT="${UNIT%.service}.service"
-	else
-		run=$(systemctl show -p InvocationID "$UNIT" 2>/dev/null) run=${run#*=}
-		[ -n "$run" ] || return 0
-		set -- _SYSTEMD_INVOCATION_ID="$run"
-	fi
-	journalctl -q --no-pager -o cat "$@" 2>/dev/null | tail -n 500
-}
-explain() {
-	{
-		echo @@log; journal; news
-		echo; echo @@unit; systemctl show -p Result -p ExecMainCode -p ExecMainStatus "$UNIT" 2>/dev/null
-		echo @@holder
-		if ! alive && [ -n "$pid" ] && [ -d "/proc/$pid" ]; then
-			{ read -r comm || :; } 2>/dev/null <"/proc/$pid/comm" || :
-			echo "postmaster.pid names the process $pid, which is no server of this directory but $comm of $(stat -c %U "/proc/$pid" 2>/dev/null)"
-		fi
-		echo @@full
-		for d in "$PGDATA" @POLARDATA@; do df -Pk "$d" 2>/dev/null | awk -v d="$d" 'NR == 2 && $4 < 64 { print d }'; done
-	} >&2 || :
-}
-# A start that failed is not tried again behind the back of whoever mends it.
-give_up() {
-	explain
-	if ! alive; then systemctl stop "$UNIT" 2>/dev/null || :; fi
-	exit 1
-}
-stop() { @STOP@ >/dev/null; }
-PORTS='@PORT@ and its consensus port'
-`)
+// change is one of the scripts polardb_server_*, or with "" what they know.
+func (a *serviceArgs) change(what string) string {
+	return a.script("polardb_server"+what, a.about(what))
 }
 
-const serviceStop = `
-systemctl stop "$UNIT" || :
-if alive; then stop; fi
-clock; end=$((now+TIMEOUT))
-while alive; do
-	clock; if [ $now -ge $end ]; then echo "the server (process $pid) still runs $TIMEOUT s after it was told to stop" >&2; exit 1; fi
-	sleep 0.1
-done
-`
+// about are the values that such a script takes.
+func (a *serviceArgs) about(what string) script.Values {
+	all := script.Values{"UNIT": a.Unit, "TIMEOUT": a.Timeout, "SETTLE": a.Settle, "PORT": a.Port, "LOGS": scripts.Text("polardb_log_files")}
+	maps.DeleteFunc(all, func(v string, _ any) bool { return !slices.Contains(scripts.Takes("polardb_server"+what), v) })
+	return all
+}
 
-const serviceStart = `
-BEFORE=$(sizes)
-# An entry of our own: what follows a cursor is found by its unit only when the entry at the cursor is of another.
-echo "polarbook starts $UNIT" | systemd-cat -t polarbook 2>/dev/null || :
-journalctl --sync 2>/dev/null || sleep 0.3
-CURSOR=$(journalctl -q -n 0 --show-cursor 2>/dev/null | sed -n 's/^-- cursor: //p') || :
-systemctl reset-failed "$UNIT" 2>/dev/null || :
-if ! systemctl start "$UNIT"; then give_up; fi
-`
-
-// A server that cannot use its consensus meta or port lives and starts over about every second, for ever. One that lets
-// clients in has come past that; one that was not added to its cluster yet lets nobody in, and is watched.
-const serviceProve = `
-: "${BEFORE:=$(sizes)}"
-clock; began=$now looked=$now
-until alive && listens; do
-	clock; waited=$((now-began))
-	if [ $waited -ge $TIMEOUT ] || { [ $waited -ge 3 ] && ! systemctl -q is-active "$UNIT"; }; then
-		if alive; then echo "the server lives (process $pid) and does not listen on $PORTS after $waited s" >&2; else echo "the server ended right after it was started" >&2; fi
-		give_up
-	fi
-	if [ $now -ge $((looked+3)) ]; then
-		looked=$now
-		if [ "$(restarts)" -gt 2 ]; then echo "the server starts over and over" >&2; give_up; fi
-	fi
-	sleep 0.1
-done
-finely; began=$now
-while finely; [ $((now-began)) -lt $((SETTLE*100)) ] && ! answers; do
-	sleep 0.2
-	if ! alive; then finely; echo "the server ended $(((now-began+50)/100)) s after it was started" >&2; give_up; fi
-done
-if [ "$(restarts)" -gt 1 ]; then echo "the server starts over and over" >&2; give_up; fi
-`
+func (a *serviceArgs) reload(pid int) string {
+	v := a.about("_reload")
+	v["PID"] = pid
+	return a.script("polardb_server_reload", v)
+}

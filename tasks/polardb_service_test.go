@@ -17,7 +17,7 @@ func TestOnlyNewRestartsCount(t *testing.T) {
 	const line = "LOG:  all server processes terminated; reinitializing\n"
 	log := s.args.Pgdata + "/pg_log/old name_error.log"
 	mustWrite(t, log, strings.Repeat(line, 40))
-	out, err := sh(t, s.args.prelude()+"BEFORE=$(sizes)\nrestarts\nprintf '%s' '"+line+line+"' >>\"$PGDATA/pg_log/old name_error.log\"\nprintf '%s' '"+line+"' >\"$PGDATA/pg_log/new.log\"\nrestarts\n")
+	out, err := sh(t, s.args.change("")+"BEFORE=$(sizes)\nrestarts\nprintf '%s' '"+line+line+"' >>\"$PGDATA/pg_log/old name_error.log\"\nprintf '%s' '"+line+"' >\"$PGDATA/pg_log/new.log\"\nrestarts\n")
 	if err != nil || out != "0\n3\n" {
 		t.Errorf("counted %q, %v; want 0 before and 3 after", out, err)
 	}
@@ -27,7 +27,7 @@ func TestOnlyNewRestartsCount(t *testing.T) {
 func TestTheWaitForAServerIsBoundedInTime(t *testing.T) {
 	s := testService(t)
 	looks := t.TempDir() + "/looks"
-	out, err := sh(t, s.args.prelude()+"alive() { pid=1; }\nexplain() { :; }\nsystemctl() { :; }\nlistens() { echo >>"+looks+"; sleep 1; return 1; }\n"+serviceProve)
+	out, err := sh(t, s.args.change("")+"alive() { pid=1; }\nexplain() { :; }\nsystemctl() { :; }\nlistens() { echo >>"+looks+"; sleep 1; return 1; }\n"+scripts.Source("polardb_server_prove").Text)
 	if err == nil || !strings.Contains(out, "does not listen on 5432 and its consensus port") {
 		t.Errorf("%v %s", err, out)
 	}

@@ -1,12 +1,9 @@
 package tasks
 
 import (
-	"fmt"
 	"os"
 	"strings"
 	"testing"
-
-	"github.com/polarbook/polarbook/tasks/script"
 )
 
 func TestUnfitSpaces(t *testing.T) {
@@ -93,7 +90,8 @@ func TestPreparedSpaces(t *testing.T) {
 			if out, err := sh(t, "cd "+dir+"; chmod 755 .; mkdir -p p/ts pgdata/pg_tblspc state/demo victim/PG_11_2; chmod 700 victim; chown -R nobody p/ts pgdata; "+c.prepare+"; chown -Rh nobody p/ts/PG* 2>/dev/null; :"); err != nil {
 				t.Fatal(err, out)
 			}
-			text := script.Preamble + script.Inside + script.RootsOnly + stateScript + fmt.Sprintf("set -e\nPGDATA=%[1]s/pgdata MARKER=%[1]s/state/demo/n.node OWNER=nobody\n", dir) + spaceScript + prepareSpaces([]tablespace{{oid: 1, name: "ts1", location: dir + "/p/ts"}})
+			text := "PGDATA=" + dir + "/pgdata MARKER=" + dir + "/state/demo/n.node OWNER=nobody\n" + scripts.Text("preamble", "inside", "roots", "strangers", "polardb_keep_for_root", "polardb_spaces") +
+				"set -e\n" + scripts.Source("polardb_space_prepare").Text + "prepare_space " + dir + "/p/ts\n"
 			out, err := sh(t, text)
 			if c.refused == "" && err != nil || c.refused != "" && (err == nil || !strings.Contains(out, c.refused)) {
 				t.Errorf("%v: %s; want %q", err, out, c.refused)
