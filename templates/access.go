@@ -23,6 +23,11 @@ func (r *run) attribute(of any, name string, node expression) (any, error) {
 			return value, nil
 		}
 		return missing(node, name, "the namespace has no %q", name), nil
+	case *function:
+		if value, ok := v.macro.attribute(name); ok {
+			return value, nil
+		}
+		return missing(node, name, "%s() has no %q", v.name, name), nil
 	case *module:
 		if value, ok := v.values[name]; ok {
 			return value, nil

@@ -138,15 +138,31 @@ func (r *run) orDefault(item, key, otherwise any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, absent := value.(*undefined); absent && otherwise != nil {
+	_, absent := value.(*undefined)
+	if name, ok := key.(string); ok && absent { // such as grouper, of what groupby gives
+		if value, err = r.attribute(item, name, nil); err != nil {
+			return nil, err
+		}
+		_, absent = value.(*undefined)
+	}
+	if absent && otherwise != nil {
 		return otherwise, nil
 	}
 	return value, nil
 }
 
+// itemsIfAny returns the items of the value, none where it is None, 0 or anything else that is false, as Jinja2 has it in map, select
+// and their like.
+func (c *invocation) itemsIfAny() ([]any, error) {
+	if yes, err := truth(c.value); err != nil || !yes {
+		return nil, err
+	}
+	return c.run.iterate(c.value)
+}
+
 // mapped is map('filter', arguments...) and map(attribute='name', default=...).
 func mapped(c *invocation) (any, error) {
-	items, err := c.run.iterate(c.value)
+	items, err := c.itemsIfAny()
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +199,7 @@ func mapped(c *invocation) (any, error) {
 
 // selected is select, reject, selectattr and rejectattr.
 func selected(c *invocation, attribute, want bool) (any, error) {
-	items, err := c.run.iterate(c.value)
+	items, err := c.itemsIfAny()
 	if err != nil {
 		return nil, err
 	}
@@ -262,7 +278,7 @@ func columns(c *invocation) (any, error) {
 			size++
 		}
 		column := append([]any{}, items[begin:begin+size]...)
-		if fill := c.get("fill_with", nil); fill != nil && at >= extra && extra > 0 {
+		if fill := c.get("fill_with", nil); fill != nil && at >= extra { // as Jinja2, also where all have the same length
 			column = append(column, fill)
 		}
 		begin += size

@@ -338,11 +338,14 @@ func fileSize(c *invocation) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	converted, err := toFloat(&invocation{value: c.value, bound: map[string]any{}})
-	if err != nil {
-		return nil, err
+	_, size, _, ok := number(c.value)
+	if s, isText := c.value.(string); isText {
+		size, ok = pythonFloat(strings.TrimSpace(s))
 	}
-	size, base := converted.(float64), 1000.0
+	if !ok {
+		return nil, fmt.Errorf("filesizeformat needs a number, this is %s", describe(c.value))
+	}
+	base := 1000.0
 	prefixes := []string{"kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"}
 	if binary {
 		base = 1024

@@ -78,7 +78,7 @@ func (s span) parts() (days, seconds int) {
 // timeAttribute returns an attribute or method of a moment or a span.
 func timeAttribute(value any, name string) (any, bool) {
 	constant := func(result any) *function {
-		return &function{name, func(*run, []any, *ordered.Map) (any, error) { return result, nil }}
+		return &function{name: name, call: func(*run, []any, *ordered.Map) (any, error) { return result, nil }}
 	}
 	switch v := value.(type) {
 	case span:
@@ -105,7 +105,7 @@ func timeAttribute(value any, name string) (any, bool) {
 		case "isoformat":
 			return constant(strings.Replace(v.String(), " ", "T", 1)), true
 		case "strftime":
-			return &function{name, func(_ *run, arguments []any, _ *ordered.Map) (any, error) {
+			return &function{name: name, call: func(_ *run, arguments []any, _ *ordered.Map) (any, error) {
 				if len(arguments) != 1 {
 					return nil, errors.New("strftime() takes a format")
 				}

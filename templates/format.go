@@ -116,7 +116,7 @@ func formatValue(value any, text_ string) (string, error) {
 		return "", err
 	}
 	if s, ok := value.(string); ok {
-		if spec.kind != 0 && spec.kind != 's' || spec.align == '=' {
+		if spec.kind != 0 && spec.kind != 's' || spec.align == '=' || spec.grouping != 0 || spec.alternate || spec.sign != '-' {
 			return "", fmt.Errorf("the format %q is not for strings", text_)
 		}
 		if runes := []rune(s); spec.precision >= 0 && len(runes) > spec.precision {
@@ -193,6 +193,9 @@ func group(digits, separator string) string {
 func (f formatSpec) float(value float64) (string, error) {
 	precision := f.precision
 	kind := f.kind
+	if kind != 0 && strings.IndexByte("eEfFgGn%", kind) < 0 {
+		return "", fmt.Errorf("the format %c is not for floats", kind)
+	}
 	magnitude := math.Abs(value)
 	negative := math.Signbit(value) && !math.IsNaN(value)
 	suffix := ""

@@ -113,14 +113,14 @@ func (l *loop) attribute(name string) (any, bool) {
 		}
 		return l.items[l.index0+1], true
 	case "cycle":
-		return &function{"loop.cycle", func(_ *run, values []any, _ *ordered.Map) (any, error) {
+		return &function{name: "loop.cycle", call: func(_ *run, values []any, _ *ordered.Map) (any, error) {
 			if len(values) == 0 {
 				return nil, fmt.Errorf("loop.cycle() needs values")
 			}
 			return values[l.index0%len(values)], nil
 		}}, true
 	case "changed":
-		return &function{"loop.changed", func(r *run, values []any, _ *ordered.Map) (any, error) {
+		return &function{name: "loop.changed", call: func(r *run, values []any, _ *ordered.Map) (any, error) {
 			forced, err := r.session.forceItems(values, 0)
 			if err != nil {
 				return nil, err

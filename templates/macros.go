@@ -19,7 +19,7 @@ const maximumCalls = 200
 
 // function returns the macro as something to call, which sees the variables of where it is defined.
 func (m *macro) function(defined *run) *function {
-	return &function{name: m.name, call: func(r *run, positional []any, named *ordered.Map) (any, error) {
+	return &function{name: m.name, macro: m, call: func(r *run, positional []any, named *ordered.Map) (any, error) {
 		shared := defined.session.shared
 		if shared.depth++; shared.depth > maximumCalls {
 			return nil, fmt.Errorf("macros call one another more than %d deep", maximumCalls)
@@ -84,4 +84,24 @@ func uses(body []statement, variable string) bool {
 	found := map[string]bool{}
 	collectStatements(body, found)
 	return found[variable]
+}
+
+// attribute returns what a template can ask about a macro.
+func (m *macro) attribute(name string) (any, bool) {
+	if m == nil {
+		return nil, false
+	}
+	switch name {
+	case "name":
+		return m.name, true
+	case "arguments":
+		return tuple(names(m.parameters)), true
+	case "catch_kwargs":
+		return uses(m.body, "kwargs"), true
+	case "catch_varargs":
+		return uses(m.body, "varargs"), true
+	case "caller":
+		return uses(m.body, "caller"), true
+	}
+	return nil, false
 }

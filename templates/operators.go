@@ -165,7 +165,10 @@ func operateFloats(operator string, a, b float64) (any, error) {
 		return math.Floor(a / b), nil
 	}
 	remainder := math.Mod(a, b)
-	if remainder != 0 && (remainder < 0) != (b < 0) {
+	switch {
+	case remainder == 0:
+		return math.Copysign(0, b), nil
+	case (remainder < 0) != (b < 0):
 		remainder += b
 	}
 	return remainder, nil

@@ -41,8 +41,9 @@ func (u *undefined) error() *UndefinedError {
 
 // function is what can be called.
 type function struct {
-	name string
-	call func(r *run, positional []any, named *ordered.Map) (any, error)
+	name  string
+	call  func(r *run, positional []any, named *ordered.Map) (any, error)
+	macro *macro // nil for others
 }
 
 // namespace is the result of namespace(), whose attributes can be set from within loops.
