@@ -95,7 +95,7 @@ func (c *runCmd) Run(t *terminal, run runContext) error {
 	defer journal.Close()
 	o.RunID = journal.ID
 	o.Yes = c.Yes
-	o.Owed = session.OwedFiles{}
+	o.PendingHandlers = session.PendingHandlerFiles{}
 	if !onlyReads(books) {
 		o.Lock = &session.Locking{User: operator(), Wait: seconds(c.LockWait), Dead: journal.Dead}
 	}

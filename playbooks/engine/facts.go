@@ -195,7 +195,7 @@ func loadVars(fsys fs.FS, name string) (map[string]any, error) {
 }
 
 // includeVarsFrom reads what include_vars names.
-func (s *step) includeVarsFrom(args map[string]any) (map[string]any, []any, error) {
+func (s *taskRun) includeVarsFrom(args map[string]any) (map[string]any, []any, error) {
 	vars := map[string]any{}
 	var read []any
 	take := func(fsys fs.FS, name string) error {
@@ -209,7 +209,7 @@ func (s *step) includeVarsFrom(args map[string]any) (map[string]any, []any, erro
 			below, isDict := vars[k].(map[string]any)
 			above, bothDicts := x.(map[string]any)
 			if merge && isDict && bothDicts {
-				x = over(below, above)
+				x = mergeValues(below, above)
 			}
 			vars[k] = x
 		}

@@ -17,12 +17,12 @@ type handlers struct {
 }
 
 type handler struct {
-	node   playbooks.Node
-	sc     *scope
-	name   string // may hold templates
-	role   string
-	listen []string
-	owed   map[*host]bool
+	node    playbooks.Node
+	sc      *scope
+	name    string // may hold templates
+	role    string
+	listen  []string
+	pending map[*host]bool
 }
 
 func newHandlers(p *playRun) *handlers {
@@ -57,7 +57,7 @@ func (hs *handlers) add(nodes []playbooks.Node, sc *scope, role string) {
 	hs.mu.Lock()
 	defer hs.mu.Unlock()
 	for _, node := range nodes {
-		h := &handler{node: node, sc: sc, role: role, owed: map[*host]bool{}}
+		h := &handler{node: node, sc: sc, role: role, pending: map[*host]bool{}}
 		switch n := node.(type) {
 		case *playbooks.Task:
 			h.listen = n.Listen
@@ -75,7 +75,7 @@ func (hs *handlers) add(nodes []playbooks.Node, sc *scope, role string) {
 }
 
 // notify marks the handlers that a changed task calls for.
-func (hs *handlers) notify(s *step, h *host) error {
+func (hs *handlers) notify(s *taskRun, h *host) error {
 	names, err := hs.names(s, h)
 	if err != nil {
 		return err
@@ -89,7 +89,7 @@ func (hs *handlers) notify(s *step, h *host) error {
 }
 
 // names are what a task notifies, rendered.
-func (hs *handlers) names(s *step, h *host) ([]string, error) {
+func (hs *handlers) names(s *taskRun, h *host) ([]string, error) {
 	notified := s.sc.notified()
 	if len(notified) == 0 {
 		return nil, nil
@@ -111,7 +111,8 @@ func (hs *handlers) names(s *step, h *host) ([]string, error) {
 	return names, nil
 }
 
-// mark owes a host the handler of that name, the last of several, and all that listen to it as a topic.
+// mark makes pending on a host the handler of that name, the last of several, and all that listen to it as a topic. It
+// reports whether there is any.
 func (hs *handlers) mark(name string, h *host) bool {
 	hs.mu.Lock()
 	list := slices.Clone(hs.list)
@@ -131,7 +132,7 @@ func (hs *handlers) mark(name string, h *host) bool {
 	hs.mu.Lock()
 	defer hs.mu.Unlock()
 	for _, one := range found {
-		one.owed[h] = true
+		one.pending[h] = true
 	}
 	return len(found) > 0
 }
@@ -147,9 +148,9 @@ func (x *handler) named(p *playRun, name string, h *host) bool {
 	return own == name || x.role != "" && x.role+" : "+own == name
 }
 
-// flush runs what is owed, in the order of definition. What a handler notifies that stands after it runs in the same
+// flush runs what is pending, in the order of definition. What a handler notifies that stands after it runs in the same
 // pass, what stands before it in the next. No handler runs twice on a host in one flush, so that handlers that notify
-// one another in a circle come to an end; what is then still owed waits for the next flush.
+// one another in a circle come to an end; what is then still pending waits for the next flush.
 func (hs *handlers) flush(ctx context.Context, hosts []*host) {
 	ran := map[*handler]map[*host]bool{}
 	for again := true; again; {
@@ -161,25 +162,25 @@ func (hs *handlers) flush(ctx context.Context, hosts []*host) {
 			if ran[x] == nil {
 				ran[x] = map[*host]bool{}
 			}
-			owing := hs.take(ctx, x, hosts, ran[x])
-			if len(owing) == 0 {
+			due := hs.take(ctx, x, hosts, ran[x])
+			if len(due) == 0 {
 				continue
 			}
 			again = true
-			hs.run(ctx, x, owing)
+			hs.run(ctx, x, due)
 		}
 	}
 }
 
-// take returns the hosts that owe a handler and may run it. A stopped run takes none.
+// take returns the hosts on which a handler is pending and may run. A stopped run takes none.
 func (hs *handlers) take(ctx context.Context, x *handler, hosts []*host, ran map[*host]bool) []*host {
 	forced := hs.forced()
 	stopped := hs.p.r.stopped(ctx)
 	hs.mu.Lock()
 	defer hs.mu.Unlock()
-	var owing []*host
+	var due []*host
 	for _, h := range hosts {
-		if !x.owed[h] || ran[h] {
+		if !x.pending[h] || ran[h] {
 			continue
 		}
 		s := h.state()
@@ -190,10 +191,10 @@ func (hs *handlers) take(ctx context.Context, x *handler, hosts []*host, ran map
 			h.wait("handler " + x.name)
 			continue
 		}
-		owing = append(owing, h)
+		due = append(due, h)
 		ran[h] = true
 	}
-	return owing
+	return due
 }
 
 // run runs one handler. Hosts that had failed stay failed.
@@ -219,7 +220,7 @@ func (hs *handlers) run(ctx context.Context, x *handler, hosts []*host) {
 		if s := h.state(); s == active || s == ended {
 			// Only now: what a handler notifies while it runs, itself included, is done with when it is.
 			hs.mu.Lock()
-			delete(x.owed, h)
+			delete(x.pending, h)
 			hs.mu.Unlock()
 		}
 	}
@@ -242,13 +243,13 @@ func (hs *handlers) forced() bool {
 	return err == nil && yes
 }
 
-// pending names what a host still owes.
+// pending names the handlers that are pending on a host.
 func (hs *handlers) pending(h *host) []string {
 	hs.mu.Lock()
 	defer hs.mu.Unlock()
 	var names []string
 	for _, x := range hs.list {
-		if !x.owed[h] {
+		if !x.pending[h] {
 			continue
 		}
 		switch {

@@ -34,9 +34,9 @@ type host struct {
 	pending  string
 	failure  *failedTask // the last, for rescue
 
-	invVars    map[string]any
-	invVersion int
-	owed       map[string][]string // by playbook: what earlier runs left
+	invVars         map[string]any
+	invVersion      int
+	pendingHandlers map[string][]string // by playbook: what earlier runs left
 }
 
 // failedTask is what a rescue sees.

@@ -89,16 +89,16 @@ func (p *playRun) includeAs(ctx context.Context, inc *playbooks.Include, outer *
 
 // wants says what an include brings on one host: nothing, one thing, or one for each item of its loop.
 func (p *playRun) wants(inc *playbooks.Include, own *scope, h *host, id int) []*inclusion {
-	s := &step{p: p, id: id, t: &playbooks.Task{Common: inc.Common, Origin: inc.Origin}, sc: own, verb: inc.What}
+	s := &taskRun{p: p, id: id, t: &playbooks.Task{Common: inc.Common, Origin: inc.Origin}, sc: own, action: inc.What}
 	v, err := p.vars(h, own, &inc.Origin)
 	if err != nil {
-		s.settleInclude(h, s.failure(v, err))
+		s.applyIncludeOutcome(h, s.failure(v, err))
 		return nil
 	}
 	v.layers = v.layers.With(inventory.IncludeParams, raw(inc.Vars))
 	if inc.Loop == nil {
 		w, o := p.want(s, inc, v, nil)
-		s.settleInclude(h, o)
+		s.applyIncludeOutcome(h, o)
 		if w == nil {
 			return nil
 		}
@@ -108,10 +108,10 @@ func (p *playRun) wants(inc *playbooks.Include, own *scope, h *host, id int) []*
 	if err != nil {
 		ok, _, cerr := v.conditions(own.when())
 		if cerr == nil && !ok {
-			s.settleInclude(h, skippedBy(""))
+			s.applyIncludeOutcome(h, skippedBy(""))
 			return nil
 		}
-		s.settleInclude(h, s.failure(v, err))
+		s.applyIncludeOutcome(h, s.failure(v, err))
 		return nil
 	}
 	var out []*inclusion
@@ -129,12 +129,12 @@ func (p *playRun) wants(inc *playbooks.Include, own *scope, h *host, id int) []*
 			out = append(out, w)
 		}
 	}
-	s.settleInclude(h, together(outcomes))
+	s.applyIncludeOutcome(h, together(outcomes))
 	return out
 }
 
 // want evaluates one inclusion on one host.
-func (p *playRun) want(s *step, inc *playbooks.Include, v *variables, extra map[string]any) (*inclusion, *outcome) {
+func (p *playRun) want(s *taskRun, inc *playbooks.Include, v *variables, extra map[string]any) (*inclusion, *outcome) {
 	ok, which, err := v.conditions(s.sc.when())
 	if err != nil {
 		return nil, s.failure(v, err)
@@ -176,8 +176,8 @@ func skippedBy(condition string) *outcome {
 		"changed": false, "skipped": true, "skip_reason": why, "false_condition": condition}}
 }
 
-// settleInclude ends the include itself on a host.
-func (s *step) settleInclude(h *host, o *outcome) {
+// applyIncludeOutcome ends the include itself on a host.
+func (s *taskRun) applyIncludeOutcome(h *host, o *outcome) {
 	if o.status == event.Failed {
 		o.failed = true
 		if v, err := s.p.vars(h, s.sc, &s.t.Origin); err == nil {
@@ -192,7 +192,7 @@ func (s *step) settleInclude(h *host, o *outcome) {
 	s.p.r.events.Emit(s.done(h, o))
 	if o.status == event.Failed || o.status == event.Rescued {
 		h.mu.Lock()
-		h.failure = &failedTask{task: map[string]any{"name": s.verb, "action": s.verb}, result: o.values}
+		h.failure = &failedTask{task: map[string]any{"name": s.action, "action": s.action}, result: o.values}
 		h.cond = failed
 		h.mu.Unlock()
 	}

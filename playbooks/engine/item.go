@@ -37,7 +37,7 @@ type learned struct {
 }
 
 // host runs the task on one host: once, or for every item of its loop.
-func (s *step) host(ctx context.Context, h *host) *outcome {
+func (s *taskRun) host(ctx context.Context, h *host) *outcome {
 	began := time.Now()
 	s.p.r.events.Emit(event.HostStarted{Time: began, TaskID: s.id, Host: h.name})
 	var o *outcome
@@ -55,7 +55,7 @@ func (s *step) host(ctx context.Context, h *host) *outcome {
 }
 
 // item runs the task for one item (or its only one). late is an error to report unless the condition is false.
-func (s *step) item(ctx context.Context, v *variables, late error) *outcome {
+func (s *taskRun) item(ctx context.Context, v *variables, late error) *outcome {
 	began := time.Now()
 	o := s.conditional(ctx, v, late)
 	o.elapsed = time.Since(began)
@@ -81,12 +81,12 @@ func (s *step) item(ctx context.Context, v *variables, late error) *outcome {
 }
 
 // hidden says that nothing of what the task says may be shown. When in doubt, it is.
-func (s *step) hidden(v *variables) bool {
+func (s *taskRun) hidden(v *variables) bool {
 	hidden, err := v.boolean(s.sc.keyword(noLog), false)
 	return hidden || err != nil
 }
 
-func (s *step) conditional(ctx context.Context, v *variables, late error) *outcome {
+func (s *taskRun) conditional(ctx context.Context, v *variables, late error) *outcome {
 	ok, which, err := v.conditions(s.sc.when())
 	switch {
 	case err != nil && late != nil:
@@ -117,7 +117,7 @@ func (s *step) conditional(ctx context.Context, v *variables, late error) *outco
 		if s.t.Register != "" {
 			seen = v.with(map[string]any{s.t.Register: untrusted(o.values)})
 		}
-		s.judge(seen, o)
+		s.evaluateConditions(seen, o)
 		if attempts <= 1 {
 			return o
 		}
@@ -150,7 +150,7 @@ func (s *step) conditional(ctx context.Context, v *variables, late error) *outco
 }
 
 // retries is how often to try, at most, and the pause in between.
-func (s *step) retries(v *variables) (int, time.Duration, error) {
+func (s *taskRun) retries(v *variables) (int, time.Duration, error) {
 	if len(s.t.Until) == 0 && !s.t.Retries.Given() {
 		return 1, 0, nil
 	}
@@ -166,7 +166,7 @@ func (s *step) retries(v *variables) (int, time.Duration, error) {
 }
 
 // holds says that no further attempt is needed.
-func (s *step) holds(v *variables, o *outcome) (bool, error) {
+func (s *taskRun) holds(v *variables, o *outcome) (bool, error) {
 	if len(s.t.Until) == 0 {
 		return o.status != event.Failed, nil
 	}
@@ -174,12 +174,12 @@ func (s *step) holds(v *variables, o *outcome) (bool, error) {
 	return ok, err
 }
 
-// judge lets changed_when and failed_when have their say. An error in one of them is a failure.
-func (s *step) judge(v *variables, o *outcome) {
+// evaluateConditions applies changed_when and failed_when to an outcome. An error in one of them is a failure.
+func (s *taskRun) evaluateConditions(v *variables, o *outcome) {
 	if len(s.t.ChangedWhen) > 0 {
 		ok, _, err := v.conditions(s.t.ChangedWhen)
 		if err != nil {
-			s.spoil(o, fmt.Errorf("changed_when: %w", err))
+			s.markFailed(o, fmt.Errorf("changed_when: %w", err))
 			return
 		}
 		o.values["changed"] = ok
@@ -195,7 +195,7 @@ func (s *step) judge(v *variables, o *outcome) {
 	}
 	ok, which, err := v.conditions(s.t.FailedWhen)
 	if err != nil {
-		s.spoil(o, fmt.Errorf("failed_when: %w", err))
+		s.markFailed(o, fmt.Errorf("failed_when: %w", err))
 		return
 	}
 	o.values["failed"], o.values["failed_when_result"] = ok, ok
@@ -213,7 +213,8 @@ func (s *step) judge(v *variables, o *outcome) {
 	}
 }
 
-func (s *step) spoil(o *outcome, err error) {
+// markFailed makes an outcome the failure of one of its conditions.
+func (s *taskRun) markFailed(o *outcome, err error) {
 	o.status, o.msg = event.Failed, err.Error()
 	o.values["failed"], o.values["msg"] = true, o.msg
 }
@@ -226,7 +227,7 @@ func statusOf(changed bool) event.Status {
 }
 
 // attempt runs the task once. Whatever goes wrong becomes an outcome.
-func (s *step) attempt(ctx context.Context, v *variables) *outcome {
+func (s *taskRun) attempt(ctx context.Context, v *variables) *outcome {
 	limit, err := v.number(s.sc.keyword(timeoutOf), 0)
 	if err != nil {
 		return s.failure(v, fmt.Errorf("timeout: %w", err))
@@ -249,9 +250,9 @@ func (s *step) attempt(ctx context.Context, v *variables) *outcome {
 	return o
 }
 
-func (s *step) work(ctx context.Context, v *variables) *outcome {
-	if s.verb != "" {
-		return s.act(ctx, v)
+func (s *taskRun) work(ctx context.Context, v *variables) *outcome {
+	if s.action != "" {
+		return s.builtinAction(ctx, v)
 	}
 	if s.t.Module == nil {
 		return s.failure(v, s.unregistered())

@@ -10,7 +10,7 @@ import (
 )
 
 // loop runs the task for every item, one after the other, and puts the results together.
-func (s *step) loop(ctx context.Context, v *variables) *outcome {
+func (s *taskRun) loop(ctx context.Context, v *variables) *outcome {
 	items, err := loopItems(v, s.t.Loop, &s.t.Origin)
 	if err != nil {
 		// As in Ansible, a loop that cannot be worked out matters only if the task is to run at all.
@@ -64,7 +64,7 @@ const (
 
 // seenByTheNext is what the items that follow see of one: its result, and the facts that it set, so that a list can be
 // gathered item by item.
-func (s *step) seenByTheNext(o *outcome) map[string]any {
+func (s *taskRun) seenByTheNext(o *outcome) map[string]any {
 	seen := map[string]any{}
 	if s.t.Module != nil && (s.t.Module.Name == "set_fact" || s.t.Module.Name == "include_vars") {
 		facts, _ := o.values["ansible_facts"].(map[string]any)
@@ -76,7 +76,7 @@ func (s *step) seenByTheNext(o *outcome) map[string]any {
 	return seen
 }
 
-func (s *step) one(ctx context.Context, v *variables, items []any, i int, item any) *outcome {
+func (s *taskRun) one(ctx context.Context, v *variables, items []any, i int, item any) *outcome {
 	control := s.t.Loop.Control
 	inner := v.with(untrustedEach(loopVariables(control, items, i)))
 	o := s.item(ctx, inner, nil)

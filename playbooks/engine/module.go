@@ -15,8 +15,8 @@ import (
 	"github.com/polarbook/polarbook/templates"
 )
 
-// module runs the task's module once on target: arguments, probe, plan, and unless only asked, the change.
-func (s *step) module(ctx context.Context, v *variables, target place) *outcome {
+// module runs the task's module once on a target: arguments, probe, plan, and unless only asked, the change.
+func (s *taskRun) module(ctx context.Context, v *variables, on target) *outcome {
 	args, err := s.arguments(v)
 	if err != nil {
 		return s.failure(v, err)
@@ -30,11 +30,11 @@ func (s *step) module(ctx context.Context, v *variables, target place) *outcome 
 	if err != nil {
 		return s.failure(v, fmt.Errorf("diff: %w", err))
 	}
-	d := &drive{s: s, v: v, target: target, check: check, diff: diff}
+	d := &moduleRun{s: s, v: v, target: on, check: check, diff: diff}
 	result, unknown, err := d.run(ctx, args)
 	var refused *tasks.NotConfirmed
 	if errors.As(err, &refused) {
-		s.p.r.halt(Aborted, []string{v.h.name}, refused)
+		s.p.r.requestStop(Aborted, []string{v.h.name}, refused)
 	}
 	if err != nil {
 		o := s.failure(v, err)
@@ -44,13 +44,13 @@ func (s *step) module(ctx context.Context, v *variables, target place) *outcome 
 		}
 		return o
 	}
-	o := s.success(v, target, result)
+	o := s.success(v, on, result)
 	o.unknown = unknown
 	return o
 }
 
 // arguments are the module's: its defaults, those of the task, rendered, without what was omitted.
-func (s *step) arguments(v *variables) (map[string]any, error) {
+func (s *taskRun) arguments(v *variables) (map[string]any, error) {
 	m := s.t.Module
 	given := map[string]playbooks.Value{}
 	for name, x := range s.sc.moduleDefaults(func(name string) bool { return isModule(m, name) }) {
@@ -178,16 +178,16 @@ func withoutOmitted(x any) (any, bool) {
 	return x, true
 }
 
-// drive takes one Action from its arguments to its result.
-type drive struct {
-	s           *step
+// moduleRun takes one Action from its arguments to its result.
+type moduleRun struct {
+	s           *taskRun
 	v           *variables
-	target      place
+	target      target
 	check, diff bool
 }
 
 // run returns the result, and in check mode what cannot be known yet. A panic of the module is its failure.
-func (d *drive) run(ctx context.Context, args map[string]any) (r tasks.Result, unknown string, err error) {
+func (d *moduleRun) run(ctx context.Context, args map[string]any) (r tasks.Result, unknown string, err error) {
 	name := d.s.t.Module.Name
 	defer func() {
 		if caught := recover(); caught != nil {
@@ -198,12 +198,12 @@ func (d *drive) run(ctx context.Context, args map[string]any) (r tasks.Result, u
 			}
 		}
 	}()
-	local := &laptop{s: d.s, v: d.v, check: d.check, diff: d.diff}
+	local := &controller{s: d.s, v: d.v, check: d.check, diff: d.diff}
 	action, err := d.s.t.Module.New(args, local)
 	if err != nil {
 		return r, "", err
 	}
-	h, err := d.s.p.lend(d)
+	h, err := d.s.p.hostFor(d)
 	if err != nil {
 		return r, "", err
 	}
@@ -216,7 +216,7 @@ func (d *drive) run(ctx context.Context, args map[string]any) (r tasks.Result, u
 	if err != nil {
 		return r, "", err
 	}
-	planned := tasks.Result{Changed: plan.Change, Msg: plan.Msg, Values: over(plan.Values, plan.Made), Diff: plan.Diff, Skipped: plan.Values["skipped"] == true, Warnings: plan.Warnings}
+	planned := tasks.Result{Changed: plan.Change, Msg: plan.Msg, Values: mergeValues(plan.Values, plan.Made), Diff: plan.Diff, Skipped: plan.Values["skipped"] == true, Warnings: plan.Warnings}
 	switch {
 	case d.check:
 		if !d.diff {
@@ -228,7 +228,7 @@ func (d *drive) run(ctx context.Context, args map[string]any) (r tasks.Result, u
 	case !plan.Change:
 		return planned, "", nil
 	}
-	if err := d.s.p.handlers.owe(ctx, d.s, d.v.h, h); err != nil {
+	if err := d.s.p.handlers.recordPending(ctx, d.s, d.v.h, h); err != nil {
 		return r, "", err
 	}
 	if a, ok := action.(tasks.Applier); ok {
@@ -239,7 +239,7 @@ func (d *drive) run(ctx context.Context, args map[string]any) (r tasks.Result, u
 		if r.Diff == nil {
 			r.Diff = plan.Diff
 		}
-		r.Values = over(plan.Values, r.Values)
+		r.Values = mergeValues(plan.Values, r.Values)
 	} else {
 		r, err = d.script(ctx, h, action, probe, plan)
 	}
@@ -250,7 +250,7 @@ func (d *drive) run(ctx context.Context, args map[string]any) (r tasks.Result, u
 }
 
 // find asks what an Action has to know: its probe, then its own questions. probed is an answer had already.
-func (d *drive) find(ctx context.Context, h *session.Handle, action tasks.Action, probe string, probed *tasks.Found) (tasks.Found, error) {
+func (d *moduleRun) find(ctx context.Context, h *session.Handle, action tasks.Action, probe string, probed *tasks.Found) (tasks.Found, error) {
 	var found tasks.Found
 	if probed != nil {
 		found = *probed
@@ -268,7 +268,7 @@ func (d *drive) find(ctx context.Context, h *session.Handle, action tasks.Action
 }
 
 // script makes the change, and in the same round trip asks again whether it took effect.
-func (d *drive) script(ctx context.Context, h *session.Handle, action tasks.Action, probe string, plan tasks.Plan) (tasks.Result, error) {
+func (d *moduleRun) script(ctx context.Context, h *session.Handle, action tasks.Action, probe string, plan tasks.Plan) (tasks.Result, error) {
 	if plan.Script == "" && plan.Unknown != "" {
 		// In a check this is no failure: a task before would have changed it. Here all that come before have been run.
 		return tasks.Result{}, &tasks.Failure{Msg: plan.Unknown, Values: plan.Values}
@@ -287,7 +287,7 @@ func (d *drive) script(ctx context.Context, h *session.Handle, action tasks.Acti
 	r := tasks.Result{Changed: true, Msg: plan.Msg, Diff: plan.Diff, Values: plan.Values}
 	if made.Status != 0 {
 		r.Changed = plan.Event // a command that fails has happened all the same
-		failed := &tasks.Failure{Msg: session.ScriptFailed(made.Status, session.Trimmed(made.Stderr), session.Trimmed(made.Stdout)), Values: over(output, plan.Values)}
+		failed := &tasks.Failure{Msg: session.ScriptFailed(made.Status, session.Trimmed(made.Stderr), session.Trimmed(made.Stdout)), Values: mergeValues(output, plan.Values)}
 		var said *tasks.Failure
 		if e, ok := action.(tasks.Explainer); ok && errors.As(e.Explain(made), &said) && said.Msg != "" {
 			failed.Msg, failed.Hint = said.Msg, said.Hint
@@ -295,7 +295,7 @@ func (d *drive) script(ctx context.Context, h *session.Handle, action tasks.Acti
 		return r, failed
 	}
 	if plan.Event {
-		r.Values = over(output, plan.Values)
+		r.Values = mergeValues(output, plan.Values)
 		return r, nil
 	}
 	found, err := d.find(ctx, h, action, probe, &tasks.Found{Result: proof})
@@ -308,9 +308,9 @@ func (d *drive) script(ctx context.Context, h *session.Handle, action tasks.Acti
 	}
 	if after.Change || after.Unknown != "" {
 		return r, &tasks.Failure{Msg: "the change was made without an error and is not there: " + stillWanted(after),
-			Hint: "something on the host undoes it or stands in its way", Values: over(output, after.Values)}
+			Hint: "something on the host undoes it or stands in its way", Values: mergeValues(output, after.Values)}
 	}
-	r.Values = over(over(plan.Values, after.Values), plan.Made)
+	r.Values = mergeValues(mergeValues(plan.Values, after.Values), plan.Made)
 	return r, nil
 }
 
@@ -344,8 +344,8 @@ func shorten(s string) string {
 	return s
 }
 
-// over lays values over others.
-func over(below, above map[string]any) map[string]any {
+// mergeValues returns the values of both; where both have a key, that of above.
+func mergeValues(below, above map[string]any) map[string]any {
 	out := make(map[string]any, len(below)+len(above))
 	for k, x := range below {
 		out[k] = x

@@ -20,9 +20,9 @@ func (p *playRun) entry(handler string) string {
 	return strings.ReplaceAll(text(p.play.Name.Raw), "\n", " ") + "\t" + strings.ReplaceAll(handler, "\n", " ")
 }
 
-// owe remembers, before a change is made, the handlers that it will call for.
-func (hs *handlers) owe(ctx context.Context, s *step, h *host, on *session.Handle) error {
-	if hs.p.r.o.Owed == nil {
+// recordPending writes down, before a change is made, the handlers that it will call for.
+func (hs *handlers) recordPending(ctx context.Context, s *taskRun, h *host, on *session.Handle) error {
+	if hs.p.r.o.PendingHandlers == nil {
 		return nil
 	}
 	names, err := hs.names(s, h)
@@ -30,22 +30,23 @@ func (hs *handlers) owe(ctx context.Context, s *step, h *host, on *session.Handl
 		return err
 	}
 	h.mu.Lock()
-	owed := slices.Clone(h.owed[hs.p.book.Name])
+	pending := slices.Clone(h.pendingHandlers[hs.p.book.Name])
 	h.mu.Unlock()
-	before := len(owed)
+	before := len(pending)
 	for _, name := range names {
-		if e := hs.p.entry(name); !slices.Contains(owed, e) {
-			owed = append(owed, e)
+		if e := hs.p.entry(name); !slices.Contains(pending, e) {
+			pending = append(pending, e)
 		}
 	}
-	if len(owed) == before {
+	if len(pending) == before {
 		return nil
 	}
-	return hs.p.remember(ctx, s, h, on, owed)
+	return hs.p.remember(ctx, s, h, on, pending)
 }
 
-// remember writes what a host owes. That it cannot be written (a host without root) is said and stops nothing.
-func (p *playRun) remember(ctx context.Context, s *step, h *host, on *session.Handle, owed []string) error {
+// remember writes down which handlers are pending on a host. That they cannot be written (a host without root) is said
+// and stops nothing.
+func (p *playRun) remember(ctx context.Context, s *taskRun, h *host, on *session.Handle, pending []string) error {
 	if on == nil || on.Name() != h.name {
 		own, err := p.lendTo(s, h)
 		if err != nil {
@@ -53,7 +54,7 @@ func (p *playRun) remember(ctx context.Context, s *step, h *host, on *session.Ha
 		}
 		on = own
 	}
-	if err := p.r.o.Owed.Save(ctx, on, p.book.Name, owed); err != nil {
+	if err := p.r.o.PendingHandlers.Save(ctx, on, p.book.Name, pending); err != nil {
 		var lost *remote.UnreachableError
 		if errors.As(err, &lost) || ctx.Err() != nil {
 			return err
@@ -62,42 +63,42 @@ func (p *playRun) remember(ctx context.Context, s *step, h *host, on *session.Ha
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.owed == nil {
-		h.owed = map[string][]string{}
+	if h.pendingHandlers == nil {
+		h.pendingHandlers = map[string][]string{}
 	}
-	h.owed[p.book.Name] = owed
+	h.pendingHandlers[p.book.Name] = pending
 	return nil
 }
 
 // lendTo lends a host outside any task, with the play's own keywords.
-func (p *playRun) lendTo(s *step, h *host) (*session.Handle, error) {
+func (p *playRun) lendTo(s *taskRun, h *host) (*session.Handle, error) {
 	v, err := p.vars(h, p.scope, nil)
 	if err != nil {
 		return nil, err
 	}
 	if s == nil {
-		s = &step{p: p, t: &playbooks.Task{Origin: p.play.Origin}, sc: p.scope}
+		s = &taskRun{p: p, t: &playbooks.Task{Origin: p.play.Origin}, sc: p.scope}
 	}
-	return p.handle(s, place{h, v}, h, nil, false)
+	return p.handle(s, target{h, v}, h, nil, false)
 }
 
-// loadOwed asks each host once a playbook what earlier runs left, and calls for those handlers of this play.
-func (p *playRun) loadOwed(ctx context.Context, hosts []*host) {
-	if p.r.o.Owed == nil {
+// loadPendingHandlers asks each host once a playbook what earlier runs left, and calls for those handlers of this play.
+func (p *playRun) loadPendingHandlers(ctx context.Context, hosts []*host) {
+	if p.r.o.PendingHandlers == nil {
 		return
 	}
 	var all sync.WaitGroup
 	for _, h := range standing(hosts) {
-		if h.knowsOwed(p.book.Name) {
+		if h.knowsPendingHandlers(p.book.Name) {
 			continue
 		}
 		p.r.forks <- struct{}{}
 		all.Go(func() {
 			defer func() { <-p.r.forks }()
 			on, err := p.lendTo(nil, h)
-			var owed []string
+			var pending []string
 			if err == nil {
-				owed, err = p.r.o.Owed.Load(ctx, on, p.book.Name)
+				pending, err = p.r.o.PendingHandlers.Load(ctx, on, p.book.Name)
 			}
 			var refused *session.NotBelievedError
 			if errors.As(err, &refused) {
@@ -109,18 +110,18 @@ func (p *playRun) loadOwed(ctx context.Context, hosts []*host) {
 			}
 			h.mu.Lock()
 			defer h.mu.Unlock()
-			if h.owed == nil {
-				h.owed = map[string][]string{}
+			if h.pendingHandlers == nil {
+				h.pendingHandlers = map[string][]string{}
 			}
-			h.owed[p.book.Name] = owed
+			h.pendingHandlers[p.book.Name] = pending
 		})
 	}
 	all.Wait()
 	for _, h := range standing(hosts) {
 		h.mu.Lock()
-		owed := h.owed[p.book.Name]
+		pending := h.pendingHandlers[p.book.Name]
 		h.mu.Unlock()
-		for _, e := range owed {
+		for _, e := range pending {
 			if name, ok := strings.CutPrefix(e, p.entry("")); ok && p.handlers.mark(name, h) {
 				p.r.events.Emit(event.HostSaid{Time: time.Now(), Host: h.name, Line: fmt.Sprintf("an earlier run was interrupted before the handler %q: it will run", name)})
 			}
@@ -128,42 +129,42 @@ func (p *playRun) loadOwed(ctx context.Context, hosts []*host) {
 	}
 }
 
-func (h *host) knowsOwed(book string) bool {
+func (h *host) knowsPendingHandlers(book string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	_, known := h.owed[book]
+	_, known := h.pendingHandlers[book]
 	return known
 }
 
-// saveOwed brings what is remembered in line with what is owed now that the play is over.
-func (p *playRun) saveOwed(ctx context.Context, hosts []*host) {
-	if p.r.o.Owed == nil || p.r.o.Check {
+// savePendingHandlers writes down what is pending now that the play is over.
+func (p *playRun) savePendingHandlers(ctx context.Context, hosts []*host) {
+	if p.r.o.PendingHandlers == nil || p.r.o.Check {
 		return
 	}
-	// Being asked to stop must not lose what is owed; a run that is cancelled has written it down before each change.
+	// Being asked to stop must not lose what is pending: a run that is cancelled has written it down before each change.
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	var all sync.WaitGroup
 	for _, h := range hosts {
 		h.mu.Lock()
-		before := h.owed[p.book.Name]
+		before := h.pendingHandlers[p.book.Name]
 		h.mu.Unlock()
-		var owed []string
+		var pending []string
 		for _, e := range before {
 			if !strings.HasPrefix(e, p.entry("")) {
-				owed = append(owed, e)
+				pending = append(pending, e)
 			}
 		}
 		for _, name := range p.handlers.pending(h) {
-			owed = append(owed, p.entry(name))
+			pending = append(pending, p.entry(name))
 		}
-		if h.state() == unreachable || slices.Equal(owed, before) {
+		if h.state() == unreachable || slices.Equal(pending, before) {
 			continue
 		}
 		p.r.forks <- struct{}{}
 		all.Go(func() {
 			defer func() { <-p.r.forks }()
-			_ = p.remember(ctx, nil, h, nil, owed) // an unreachable host keeps the older, longer list
+			_ = p.remember(ctx, nil, h, nil, pending) // an unreachable host keeps the older, longer list
 		})
 	}
 	all.Wait()

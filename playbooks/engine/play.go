@@ -46,7 +46,7 @@ func (r *run) play(ctx context.Context, book *playbooks.Playbook, play *playbook
 		return err
 	}
 	p := &playRun{r: r, book: book, play: play, scope: playScope(play), answers: answers}
-	selected, err := r.select_(play, answers)
+	selected, err := r.selectHosts(play, answers)
 	if err != nil {
 		return err // says where
 	}
@@ -114,15 +114,15 @@ func (p *playRun) runBatch(ctx context.Context, batch []*host) error {
 	}
 	if !p.connectsLate() {
 		p.connectAll(ctx, batch)
-		p.judgeConnecting(batch)
+		p.applyUnreachable(batch)
 	}
-	p.loadOwed(ctx, batch)
+	p.loadPendingHandlers(ctx, batch)
 	if p.play.Strategy == "free" {
 		p.free(ctx)
 	} else {
 		p.linear(ctx, batch)
 	}
-	p.saveOwed(ctx, batch)
+	p.savePendingHandlers(ctx, batch)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.err
@@ -197,7 +197,7 @@ func (v *variables) label(name playbooks.Value, otherwise string) string {
 }
 
 // select_ resolves the play's host pattern and the limit.
-func (r *run) select_(play *playbooks.Play, answers map[string]any) ([]*inventory.Host, error) {
+func (r *run) selectHosts(play *playbooks.Play, answers map[string]any) ([]*inventory.Host, error) {
 	var l inventory.Layers
 	l = l.With(inventory.PlayVars, raw(play.Vars)).With(inventory.PlayPrompts, answers).With(inventory.ExtraVars, r.o.ExtraVars)
 	v := &variables{r: r, layers: l, noting: map[string]bool{}}

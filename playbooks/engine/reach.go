@@ -33,7 +33,7 @@ func (r *run) locking() bool { return r.o.Lock != nil && !r.o.Check }
 func (r *run) eachHost(f func(*playRun, *host)) {
 	for _, book := range r.o.Playbooks {
 		for _, play := range book.Plays {
-			selected, err := r.select_(play, nil)
+			selected, err := r.selectHosts(play, nil)
 			if err != nil {
 				continue // said when the play begins
 			}
@@ -159,7 +159,7 @@ func (p *playRun) reach(ctx context.Context, h *host) error {
 	if err != nil {
 		return err
 	}
-	return p.r.sessions.Connect(ctx, place{h, v})
+	return p.r.sessions.Connect(ctx, target{h, v})
 }
 
 // unknownKeys asks about keys that nobody vouches for, while nobody else asks anything.
@@ -207,7 +207,7 @@ func (r *run) newSessions() *session.Sessions {
 	o := session.Options{
 		SSH: r.o.SSH, Run: r.o.RunID, Playbook: strings.Join(names, ", "), Connect: r.o.Connect, BecomePassword: r.o.BecomePassword,
 		Secret: func(value string) { r.secret("", value) }, Emit: r.events.Emit, Stopped: r.stopped, Pause: r.pause,
-		Halt: func(host string, err error) { r.halt(Locked, []string{host}, err) },
+		RequestStop: func(host string, err error) { r.requestStop(Locked, []string{host}, err) },
 	}
 	if r.o.UnknownKeys != nil {
 		o.UnknownKeys = r.unknownKeys

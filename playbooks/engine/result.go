@@ -9,7 +9,7 @@ import (
 )
 
 // failure turns an error into an outcome.
-func (s *step) failure(v *variables, err error) *outcome {
+func (s *taskRun) failure(v *variables, err error) *outcome {
 	o := &outcome{status: event.Failed, values: map[string]any{"changed": false, "failed": true}}
 	var lost *remote.UnreachableError
 	var unknown *remote.UnknownHostKeyError
@@ -43,7 +43,7 @@ func (s *step) failure(v *variables, err error) *outcome {
 
 // concerns says that a host is the task's own, or the one it is delegated to. One that a module asked by the way may be
 // unreachable without this host being so.
-func (s *step) concerns(v *variables, name string) bool {
+func (s *taskRun) concerns(v *variables, name string) bool {
 	if v == nil || name == "" || name == v.h.name {
 		return true
 	}
@@ -59,7 +59,7 @@ func (s *step) concerns(v *variables, name string) bool {
 }
 
 // success turns a module's result into an outcome.
-func (s *step) success(v *variables, target place, r tasks.Result) *outcome {
+func (s *taskRun) success(v *variables, on target, r tasks.Result) *outcome {
 	o := &outcome{status: statusOf(r.Changed), msg: r.Msg, diff: r.Diff, warnings: r.Warnings}
 	o.values = map[string]any{}
 	for k, x := range r.Values {
@@ -90,9 +90,9 @@ func (s *step) success(v *variables, target place, r tasks.Result) *outcome {
 	if s.t.Module != nil && s.t.Module.Name == "set_fact" {
 		to.into = func(h *host) { h.setVars(untrustedEach(facts)) }
 	}
-	if target.h != v.h {
+	if on.h != v.h {
 		if yes, err := v.boolean(s.sc.keyword(delegateFacts), false); err == nil && yes {
-			to.host = target.h
+			to.host = on.h
 		}
 	}
 	o.learned = append(o.learned, to)

@@ -62,8 +62,8 @@ type Options struct {
 	Lookup func(name string) (*tasks.Module, bool)
 	// Prompt asks the user; nil: there is nobody to ask.
 	Prompt func(ctx context.Context, q Question) (string, error)
-	// Owed remembers handlers across runs; nil: they are forgotten.
-	Owed session.Owed
+	// PendingHandlers remembers handlers across runs; nil: they are forgotten.
+	PendingHandlers session.PendingHandlers
 	// Lock keeps others off the hosts; nil, and in check mode: nobody is.
 	Lock *session.Locking
 	// Yes answers what modules ask before they destroy something.
@@ -151,11 +151,11 @@ type run struct {
 	hosts map[string]*host
 	order []*host
 
-	sessions *session.Sessions
-	prompts  sync.Mutex // one question at a time
-	halting  halting
-	start    *startAt
-	halted   bool // a play said that nothing may follow
+	sessions    *session.Sessions
+	prompts     sync.Mutex // one question at a time
+	stopRequest stopRequest
+	start       *startAt
+	halted      bool // a play said that nothing may follow
 }
 
 // Run runs the playbooks one after the other. The report is there even when the error is not nil. The error is an
@@ -175,7 +175,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		hosts: map[string]*host{}, start: newStartAt(o.StartAtTask),
 		events: event.NewEmitter(o.Listeners, o.Secrets),
 	}
-	r.halting.now = make(chan struct{})
+	r.stopRequest.now = make(chan struct{})
 	r.sessions = r.newSessions()
 	if o.BecomePassword != "" {
 		o.Secrets.Add(o.BecomePassword)
@@ -220,7 +220,7 @@ func (r *run) playbooks(ctx context.Context) error {
 
 // waitFor notes that a stopped run did not begin a play.
 func (r *run) waitFor(play *playbooks.Play) {
-	selected, err := r.select_(play, nil)
+	selected, err := r.selectHosts(play, nil)
 	if err != nil {
 		return // which hosts it has is not known any more
 	}
@@ -257,13 +257,13 @@ func (r *run) end(ctx context.Context, err error) (*Report, error) {
 	}
 	sort.Strings(rep.Failed)
 	sort.Strings(rep.Unreachable)
-	halted := r.halting.why()
-	rep.Aborted = ctx.Err() != nil || len(rep.Pending) > 0 || halted != nil
+	reason := r.stopRequest.reason()
+	rep.Aborted = ctx.Err() != nil || len(rep.Pending) > 0 || reason != nil
 	r.events.Emit(event.RunEnded{Time: time.Now(), Elapsed: rep.Elapsed, Hosts: rep.Hosts, Aborted: rep.Aborted, Pending: rep.Pending})
 	var own *Error
 	switch {
-	case halted != nil:
-		return rep, halted
+	case reason != nil:
+		return rep, reason
 	case errors.As(err, &own):
 		return rep, own
 	case rep.Aborted:
@@ -285,7 +285,7 @@ func (r *run) stopped(ctx context.Context) bool {
 		return true
 	case <-ctx.Done():
 		return true
-	case <-r.halting.now:
+	case <-r.stopRequest.now:
 		return true
 	default:
 		return false
@@ -304,31 +304,31 @@ func (r *run) pause(ctx context.Context, d time.Duration) bool {
 		return true
 	case <-ctx.Done():
 	case <-r.o.Stop:
-	case <-r.halting.now:
+	case <-r.stopRequest.now:
 	}
 	return false
 }
 
-// halting is why no further step may begin, other than that the user said so.
-type halting struct {
+// stopRequest holds why no further step may begin, other than that the user said so.
+type stopRequest struct {
 	now chan struct{} // closed when there is a reason
 	mu  sync.Mutex
 	err *Error
 }
 
-func (h *halting) why() *Error {
+func (h *stopRequest) reason() *Error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.err
 }
 
-// halt lets steps in hand finish and begins no other. The first reason counts.
-func (r *run) halt(kind Kind, hosts []string, err error) {
-	r.halting.mu.Lock()
-	defer r.halting.mu.Unlock()
-	if r.halting.err == nil {
-		r.halting.err = &Error{Kind: kind, Hosts: hosts, Err: err}
-		close(r.halting.now)
+// requestStop lets steps in hand finish and begins no other. The first reason counts.
+func (r *run) requestStop(kind Kind, hosts []string, err error) {
+	r.stopRequest.mu.Lock()
+	defer r.stopRequest.mu.Unlock()
+	if r.stopRequest.err == nil {
+		r.stopRequest.err = &Error{Kind: kind, Hosts: hosts, Err: err}
+		close(r.stopRequest.now)
 	}
 }
 
@@ -338,7 +338,7 @@ func (r *run) everyHost() []string {
 	var names []string
 	for _, book := range r.o.Playbooks {
 		for _, play := range book.Plays {
-			hosts, err := r.select_(play, nil)
+			hosts, err := r.selectHosts(play, nil)
 			if err != nil {
 				continue // reported when the play begins
 			}

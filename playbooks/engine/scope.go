@@ -10,7 +10,7 @@ import (
 	"github.com/polarbook/polarbook/playbooks/engine/session"
 )
 
-// scope is one step on the way from the play down to a task: what the play, block, role, include or task adds for
+// scope is one level on the way from the play down to a task: what the play, block, role, include or task adds for
 // everything inside it. Scopes never change once made.
 type scope struct {
 	parent *scope

@@ -115,8 +115,8 @@ func TestOwedHandlersAreRemembered(t *testing.T) {
       shell: echo x >> {{ dir }}/restarts
 `
 	b := newBench(t, "a")
-	owed := session.OwedFiles{Dir: filepath.Join(b.dir, "owed")}
-	b.o.Owed = owed
+	files := session.PendingHandlerFiles{Dir: filepath.Join(b.dir, "owed")}
+	b.o.PendingHandlers = files
 	_, err := b.run(playbook)
 	b.wantKind(err, HostFailed)
 	left, _ := filepath.Glob(filepath.Join(b.dir, "owed", "*"))
@@ -146,7 +146,7 @@ func TestOwedHandlersAreRemembered(t *testing.T) {
 // TestOwedIsWrittenBeforeTheChange holds that being killed between a change and the end of the play loses nothing.
 func TestOwedIsWrittenBeforeTheChange(t *testing.T) {
 	b := newBench(t, "a")
-	b.o.Owed = session.OwedFiles{Dir: filepath.Join(b.dir, "owed")}
+	b.o.PendingHandlers = session.PendingHandlerFiles{Dir: filepath.Join(b.dir, "owed")}
 	_, err := b.run(`
 - name: web
   hosts: a

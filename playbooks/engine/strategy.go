@@ -108,8 +108,8 @@ func (p *playRun) resume(was bool) {
 	p.broken = p.broken || was
 }
 
-// judge looks at a finished task: errors that are fatal for all, and too many failures, take the other hosts along.
-func (p *playRun) judge(hosts []*host, fatal bool, sc *scope) {
+// applyFailures looks at a finished task: errors that are fatal for all, and too many failures, take the other hosts along.
+func (p *playRun) applyFailures(hosts []*host, fatal bool, sc *scope) {
 	fell := false
 	for _, h := range hosts {
 		s := h.state()
@@ -129,9 +129,9 @@ func (p *playRun) judge(hosts []*host, fatal bool, sc *scope) {
 	p.broken = true
 }
 
-// judgeConnecting is judge for hosts that could not be reached before the play's first task: what is fatal for all has to
+// applyUnreachable is applyFailures for hosts that could not be reached before the play's first task: what is fatal for all has to
 // stop them before anything is changed.
-func (p *playRun) judgeConnecting(hosts []*host) {
+func (p *playRun) applyUnreachable(hosts []*host) {
 	v, err := p.vars(hosts[0], p.scope, nil)
 	if err != nil {
 		return // said of the host already
@@ -141,7 +141,7 @@ func (p *playRun) judgeConnecting(hosts []*host) {
 		p.fail(err)
 		return
 	}
-	p.judge(hosts, fatal, p.scope)
+	p.applyFailures(hosts, fatal, p.scope)
 }
 
 // tooMany says that more hosts of the batch have fallen than max_fail_percentage allows.

@@ -7,42 +7,43 @@ import (
 	"github.com/polarbook/polarbook/playbooks/engine/session"
 )
 
-// place is where a task runs: its own host or the one it is delegated to, with the variables that say how to reach it.
-type place struct {
+// target is where a task runs: its own host or the one it is delegated to, with the variables that say how to reach it.
+type target struct {
 	h *host
 	v *variables
 }
 
-// target says where the task runs.
-func (s *step) target(v *variables) (place, error) {
+// target returns where the task runs.
+func (s *taskRun) target(v *variables) (target, error) {
 	name, err := v.text(s.sc.keyword(delegateTo), "")
 	if err != nil {
-		return place{}, fmt.Errorf("delegate_to: %w", err)
+		return target{}, fmt.Errorf("delegate_to: %w", err)
 	}
 	if name == "" || name == v.h.name {
-		return place{v.h, v}, nil
+		return target{v.h, v}, nil
 	}
 	return s.p.peer(name, s.sc, &s.t.Origin)
 }
 
 // peer is another host of the inventory with its own variables.
-func (p *playRun) peer(name string, sc *scope, origin *playbooks.Origin) (place, error) {
+func (p *playRun) peer(name string, sc *scope, origin *playbooks.Origin) (target, error) {
 	h, ok := p.r.host(name)
 	if !ok {
-		return place{}, fmt.Errorf("the inventory has no host %q", name)
+		return target{}, fmt.Errorf("the inventory has no host %q", name)
 	}
 	v, err := p.vars(h, sc, origin)
 	if err != nil {
-		return place{}, err
+		return target{}, err
 	}
-	return place{h, v}, nil
+	return target{h, v}, nil
 }
 
-// HostName is the host's in the inventory. With Text and Keyword a place is session variables: what says how it is reached.
-func (on place) HostName() string { return on.h.name }
+// HostName is the host's in the inventory. With Text and Keyword a target is a session.Variables: what
+// says how it is reached.
+func (on target) HostName() string { return on.h.name }
 
 // Text returns a variable, rendered.
-func (on place) Text(name string) (string, bool, error) {
+func (on target) Text(name string) (string, bool, error) {
 	x, ok := on.v.Get(name)
 	if !ok || x == nil {
 		return "", false, nil
@@ -55,7 +56,7 @@ func (on place) Text(name string) (string, bool, error) {
 }
 
 // Keyword returns a keyword of the task or play, rendered.
-func (on place) Keyword(k session.Keyword) (string, bool, error) {
+func (on target) Keyword(k session.Keyword) (string, bool, error) {
 	x := on.v.sc.keyword(connectionKeywords[k])
 	if k == session.Port {
 		n, err := on.v.number(x, 0)
@@ -72,8 +73,8 @@ var connectionKeywords = map[session.Keyword]func(*playbooks.Common) playbooks.V
 	session.RemoteUser: remoteUser, session.Port: portOf, session.Become: becomeOf, session.BecomeUser: becomeUser, session.BecomeMethod: becomeMethod, session.BecomeFlags: becomeFlags,
 }
 
-// lend makes the host of a task, without connecting to it yet.
-func (p *playRun) lend(d *drive) (*session.Handle, error) {
+// hostFor makes the host of a task, without connecting to it yet.
+func (p *playRun) hostFor(d *moduleRun) (*session.Handle, error) {
 	env, err := environment(d.v, d.s.sc)
 	if err != nil {
 		return nil, err
@@ -81,8 +82,8 @@ func (p *playRun) lend(d *drive) (*session.Handle, error) {
 	return p.handle(d.s, d.target, d.v.h, env, d.s.hidden(d.v))
 }
 
-// handle lends a place to a step. told is the host for which progress is reported.
-func (p *playRun) handle(s *step, on place, told *host, env map[string]string, quiet bool) (*session.Handle, error) {
+// handle lends a target to a task. told is the host for which progress is reported.
+func (p *playRun) handle(s *taskRun, on target, told *host, env map[string]string, quiet bool) (*session.Handle, error) {
 	return p.r.sessions.Handle(on, session.Work{ID: s.id, Host: told.name, Env: env, Quiet: quiet, Peer: func(name string) (session.Variables, error) {
 		return p.peer(name, s.sc, &s.t.Origin)
 	}})

@@ -11,15 +11,15 @@ import (
 	"github.com/polarbook/polarbook/playbooks/engine/event"
 )
 
-// step is one task on its hosts.
-type step struct {
+// taskRun is one task on its hosts.
+type taskRun struct {
 	p       *playRun
 	t       *playbooks.Task
 	sc      *scope
 	id      int
 	name    string
 	handler bool
-	verb    string // what the engine does itself; empty: the module
+	action  string // the built-in action, which the engine does itself; empty: the module
 }
 
 // taskKind says what a task is in its play.
@@ -35,7 +35,7 @@ const (
 func (p *playRun) task(ctx context.Context, t *playbooks.Task, outer *scope, hosts []*host, kind taskKind) {
 	handler := kind == handlerTask
 	sc := outer.task(t)
-	s := &step{p: p, t: t, sc: sc, handler: handler, verb: verbOf(t)}
+	s := &taskRun{p: p, t: t, sc: sc, handler: handler, action: builtinActionOf(t)}
 	if !handler && !p.r.selected(sc.tags()) {
 		return
 	}
@@ -49,7 +49,7 @@ func (p *playRun) task(ctx context.Context, t *playbooks.Task, outer *scope, hos
 		}
 		return
 	}
-	if s.verb == "meta" {
+	if s.action == "meta" {
 		s.meta(ctx, hosts)
 		return
 	}
@@ -63,7 +63,7 @@ func (p *playRun) task(ctx context.Context, t *playbooks.Task, outer *scope, hos
 		p.fail(err)
 		return
 	}
-	once = once || s.verb == "add_host" || s.verb == "pause"
+	once = once || s.action == "add_host" || s.action == "pause"
 	fatal, err := v.boolean(sc.keyword(anyErrorsFatal), false)
 	if err != nil {
 		p.fail(err)
@@ -89,13 +89,13 @@ func (p *playRun) task(ctx context.Context, t *playbooks.Task, outer *scope, hos
 		}
 	})
 	for i, h := range on {
-		s.settle(h, outcomes[i], hosts, len(on) < len(hosts))
+		s.applyOutcome(h, outcomes[i], hosts, len(on) < len(hosts))
 	}
-	p.judge(hosts, fatal, sc)
+	p.applyFailures(hosts, fatal, sc)
 }
 
 // each calls f for every host at once, as far as forks and throttle allow.
-func (s *step) each(ctx context.Context, hosts []*host, throttle int, f func(i int, h *host)) {
+func (s *taskRun) each(ctx context.Context, hosts []*host, throttle int, f func(i int, h *host)) {
 	gate := s.p.throttle(s.t, throttle)
 	var all sync.WaitGroup
 	for i, h := range hosts {
@@ -116,7 +116,7 @@ func (s *step) each(ctx context.Context, hosts []*host, throttle int, f func(i i
 	all.Wait()
 }
 
-func (s *step) release(gate chan struct{}) {
+func (s *taskRun) release(gate chan struct{}) {
 	<-s.p.r.forks
 	if gate != nil {
 		<-gate
@@ -138,9 +138,9 @@ func (p *playRun) throttle(t *playbooks.Task, n int) chan struct{} {
 	return gate
 }
 
-// settle draws the consequences of a task on one host: variables, recap, state, handlers. With shared the result is
+// applyOutcome draws the consequences of a task on one host: variables, recap, state, handlers. With shared the result is
 // that of all hosts of the play (run_once).
-func (s *step) settle(h *host, o *outcome, hosts []*host, shared bool) {
+func (s *taskRun) applyOutcome(h *host, o *outcome, hosts []*host, shared bool) {
 	if o == nil || o.stopped {
 		return
 	}
@@ -169,7 +169,7 @@ func (s *step) settle(h *host, o *outcome, hosts []*host, shared bool) {
 }
 
 // remember keeps what the task found out.
-func (s *step) remember(h *host, o *outcome) {
+func (s *taskRun) remember(h *host, o *outcome) {
 	if s.t.Register != "" && o.status != event.Unreachable {
 		h.setVars(map[string]any{s.t.Register: untrusted(o.values)})
 	}
@@ -185,7 +185,7 @@ func (s *step) remember(h *host, o *outcome) {
 	}
 }
 
-func (s *step) done(h *host, o *outcome) event.HostDone {
+func (s *taskRun) done(h *host, o *outcome) event.HostDone {
 	d := event.HostDone{
 		Time: time.Now(), TaskID: s.id, Host: h.name, Delegated: o.delegated, Status: o.status, Msg: o.msg, Hint: o.hint,
 		Values: o.values, Diff: o.diff, Warnings: o.warnings, Attempts: o.attempts, Elapsed: o.elapsed, NoLog: o.noLog,
@@ -202,7 +202,7 @@ func (s *step) done(h *host, o *outcome) event.HostDone {
 }
 
 // label is the task's name as Ansible shows it.
-func (s *step) label(h *host) string {
+func (s *taskRun) label(h *host) string {
 	name := s.moduleName()
 	if s.t.Name.Given() && text(s.t.Name.Raw) != "" {
 		if v, err := s.p.vars(h, s.sc, &s.t.Origin); err == nil {
@@ -215,7 +215,7 @@ func (s *step) label(h *host) string {
 }
 
 // ownName is the name that the playbook gave the task; most have one.
-func (s *step) ownName(h *host) string {
+func (s *taskRun) ownName(h *host) string {
 	if v, err := s.p.vars(h, s.sc, &s.t.Origin); err == nil {
 		return v.label(s.t.Name, "")
 	}
@@ -229,15 +229,15 @@ func roleLabel(sc *scope, name string) string {
 	return name
 }
 
-func (s *step) moduleName() string {
+func (s *taskRun) moduleName() string {
 	if s.t.Module != nil {
 		return s.t.Module.Name
 	}
-	return s.verb
+	return s.action
 }
 
-// verbOf is what the engine does itself instead of asking a module.
-func verbOf(t *playbooks.Task) string {
+// builtinActionOf names what the engine does itself instead of asking a module; "": nothing.
+func builtinActionOf(t *playbooks.Task) string {
 	if t.Verb != "" {
 		return t.Verb
 	}
@@ -303,7 +303,7 @@ func (a *startAt) among(nodes []playbooks.Node, role string, p *playRun) bool {
 		name, inner, in := "", role, [][]playbooks.Node(nil)
 		switch n := node.(type) {
 		case *playbooks.Task:
-			name = (&step{t: n, verb: verbOf(n)}).moduleName()
+			name = (&taskRun{t: n, action: builtinActionOf(n)}).moduleName()
 			name = p.label(n.Name, name)
 		case *playbooks.Include:
 			name, in = p.label(n.Name, n.What), [][]playbooks.Node{n.Nodes}
@@ -349,6 +349,6 @@ func matches(pattern, name string) bool {
 }
 
 // unregistered is a task whose module the registry has lost, which the loader would have refused.
-func (s *step) unregistered() error {
-	return fmt.Errorf("%s:%d: the task %q has neither module nor verb", s.t.Pos.File, s.t.Pos.Line, s.name)
+func (s *taskRun) unregistered() error {
+	return fmt.Errorf("%s:%d: the task %q has neither a module nor a built-in action", s.t.Pos.File, s.t.Pos.Line, s.name)
 }

@@ -133,7 +133,7 @@ func (h *Handle) connection(ctx context.Context) (Connection, error) {
 	err = h.ss.lock(ctx, h, c)
 	var locked *remote.LockedError
 	if errors.As(err, &locked) {
-		h.ss.o.Halt(h.name, locked)
+		h.ss.o.RequestStop(h.name, locked)
 	}
 	if err != nil {
 		return nil, err
@@ -181,7 +181,7 @@ func (h *Handle) open(ctx context.Context, c Connection, b remote.Become) (tasks
 	if err != nil {
 		return nil, err
 	}
-	return surrounded{Shell: s, env: h.work.Env}, nil
+	return envShell{Shell: s, env: h.work.Env}, nil
 }
 
 // Shell is the shell of the task's user, opened at its first use.
@@ -283,13 +283,13 @@ func (h *Handle) Say(line string) {
 	h.ss.o.Emit(event.HostSaid{Time: time.Now(), TaskID: h.work.ID, Host: h.work.Host, Line: line})
 }
 
-// surrounded is a shell whose scripts have the task's environment.
-type surrounded struct {
+// envShell is a shell whose scripts have the task's environment.
+type envShell struct {
 	tasks.Shell
 	env map[string]string
 }
 
-func (s surrounded) with(c remote.Command) remote.Command {
+func (s envShell) withEnv(c remote.Command) remote.Command {
 	if len(s.env) == 0 {
 		return c
 	}
@@ -304,12 +304,12 @@ func (s surrounded) with(c remote.Command) remote.Command {
 	return c
 }
 
-func (s surrounded) Run(ctx context.Context, c remote.Command) (remote.Result, error) {
-	return s.Shell.Run(ctx, s.with(c))
+func (s envShell) Run(ctx context.Context, c remote.Command) (remote.Result, error) {
+	return s.Shell.Run(ctx, s.withEnv(c))
 }
 
-func (s surrounded) Stream(ctx context.Context, c remote.Command, stdin io.Reader, stdout, stderr func(line []byte)) (remote.Result, error) {
-	return s.Shell.Stream(ctx, s.with(c), stdin, stdout, stderr)
+func (s envShell) Stream(ctx context.Context, c remote.Command, stdin io.Reader, stdout, stderr func(line []byte)) (remote.Result, error) {
+	return s.Shell.Stream(ctx, s.withEnv(c), stdin, stdout, stderr)
 }
 
 // lateShell connects and becomes the user when it is first used, because Host.Shell cannot fail.

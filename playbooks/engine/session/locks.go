@@ -158,7 +158,7 @@ func (ss *Sessions) lock(ctx context.Context, h *Handle, c Connection) error {
 				return ctx.Err()
 			}
 			if l.held.Away() {
-				ss.o.Halt(h.name, awayError(h.name))
+				ss.o.RequestStop(h.name, awayError(h.name))
 				return awayError(h.name)
 			}
 		default:
@@ -217,14 +217,14 @@ func (ss *Sessions) guard(name string, c Connection, held Held, over <-chan stru
 		return
 	}
 	if held.Away() { // others may have worked there since
-		ss.o.Halt(name, awayError(name))
+		ss.o.RequestStop(name, awayError(name))
 		return
 	}
 	select {
 	case <-c.Done(): // it is taken again with the next connection
 	case <-over:
 	case <-time.After(lockGrace):
-		ss.o.Halt(name, fmt.Errorf("the lock on %s was cleared or lost while this run was at work: it stops, lest two work there at once", name))
+		ss.o.RequestStop(name, fmt.Errorf("the lock on %s was cleared or lost while this run was at work: it stops, lest two work there at once", name))
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
-// Options say how one run reaches its hosts. Secret, Emit, Stopped, Pause and Halt are required; they may be called
+// Options say how one run reaches its hosts. Secret, Emit, Stopped, Pause and RequestStop are required; they may be called
 // from several goroutines at once.
 type Options struct {
 	// SSH holds what applies to all hosts. Their variables win over it.
@@ -42,8 +42,8 @@ type Options struct {
 	// Stopped reports whether no further step may begin; Pause waits and returns false when that comes true meanwhile.
 	Stopped func(ctx context.Context) bool
 	Pause   func(ctx context.Context, d time.Duration) bool
-	// Halt has the run begin no further step, because somebody else is at work on a host, or may have been.
-	Halt func(host string, err error)
+	// RequestStop has the run begin no further step, because somebody else is at work on a host, or may have been.
+	RequestStop func(host string, err error)
 }
 
 // Variables are what says how a host is reached: its variables, and the keywords of the play or task that it is reached
@@ -147,7 +147,7 @@ func (ss *Sessions) Close() map[string]remote.Stats {
 	if ss.locks != nil {
 		for name, l := range ss.locks.forget() {
 			if l.wentAway() { // its last task may have seen it before the guard did
-				ss.o.Halt(name, awayError(name))
+				ss.o.RequestStop(name, awayError(name))
 			}
 		}
 	}

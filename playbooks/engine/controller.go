@@ -16,22 +16,22 @@ import (
 	"github.com/polarbook/polarbook/templates"
 )
 
-// laptop is the laptop's side of a task: tasks.Local.
-type laptop struct {
-	s           *step
+// controller is the control node's side of a task: tasks.Local.
+type controller struct {
+	s           *taskRun
 	v           *variables
 	check, diff bool
 }
 
-func (l *laptop) Find(kind, name string) (fs.FS, string, error) {
+func (l *controller) Find(kind, name string) (fs.FS, string, error) {
 	return l.s.t.Origin.Find(kind, name)
 }
 
-func (l *laptop) Sum(fsys fs.FS, path string) (string, int64, error) {
+func (l *controller) Sum(fsys fs.FS, path string) (string, int64, error) {
 	return l.s.p.r.sums.of(fsys, path)
 }
 
-func (l *laptop) Render(name, body string, o tasks.RenderOptions) (string, error) {
+func (l *controller) Render(name, body string, o tasks.RenderOptions) (string, error) {
 	v := l.v
 	if len(o.Vars) > 0 {
 		v = v.with(untrustedEach(o.Vars))
@@ -46,19 +46,19 @@ func (l *laptop) Render(name, body string, o tasks.RenderOptions) (string, error
 
 func one(s string, of ...string) bool { return slices.Contains(of, s) }
 
-func (l *laptop) Eval(expr string) (any, error) { return l.s.p.r.o.Templates.Evaluate(expr, l.v) }
+func (l *controller) Eval(expr string) (any, error) { return l.s.p.r.o.Templates.Evaluate(expr, l.v) }
 
-func (l *laptop) Condition(expr string) (bool, error) {
+func (l *controller) Condition(expr string) (bool, error) {
 	return l.s.p.r.o.Templates.Condition(expr, l.v)
 }
 
-func (l *laptop) Secret(value string)     { l.s.p.r.secret("", value) }
-func (l *laptop) Mask(text string) string { return l.s.p.r.o.Secrets.Mask(text) }
-func (l *laptop) Check() bool             { return l.check }
-func (l *laptop) Diff() bool              { return l.diff }
+func (l *controller) Secret(value string)     { l.s.p.r.secret("", value) }
+func (l *controller) Mask(text string) string { return l.s.p.r.o.Secrets.Mask(text) }
+func (l *controller) Check() bool             { return l.check }
+func (l *controller) Diff() bool              { return l.diff }
 
 // Confirm asks the user, unless he said yes to all beforehand. That he does not agree ends the run.
-func (l *laptop) Confirm(ctx context.Context, q tasks.Confirmation) error {
+func (l *controller) Confirm(ctx context.Context, q tasks.Confirmation) error {
 	r := l.s.p.r
 	if r.o.Yes && !q.Always {
 		return nil

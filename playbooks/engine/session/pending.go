@@ -11,22 +11,22 @@ import (
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
-// Owed remembers on a host which handlers a playbook owes it, so that a run that was killed between a change and the
-// restart which the change needs is made good by the next one.
-type Owed interface {
-	// Load returns what Save kept, nil when nothing is owed.
+// PendingHandlers remembers on a host which handlers of a playbook have yet to run there, so that a run that was killed
+// between a change and the restart which the change needs is made good by the next one.
+type PendingHandlers interface {
+	// Load returns what Save kept, nil when no handler is pending.
 	Load(ctx context.Context, h tasks.Host, playbook string) ([]string, error)
-	// Save replaces what is kept; with nothing owed nothing is left behind.
-	Save(ctx context.Context, h tasks.Host, playbook string, owed []string) error
+	// Save replaces what is kept; with no handlers nothing is left behind.
+	Save(ctx context.Context, h tasks.Host, playbook string, handlers []string) error
 }
 
-// OwedFiles keeps what is owed in files on the host, one a playbook, readable by all and written by root.
-type OwedFiles struct {
+// PendingHandlerFiles keeps them in files on the host, one a playbook, readable by all and written by root.
+type PendingHandlerFiles struct {
 	// Dir is a directory on the host; empty: /var/lib/polarbook/owed.
 	Dir string
 }
 
-func (o OwedFiles) path(playbook string) string {
+func (o PendingHandlerFiles) path(playbook string) string {
 	dir := o.Dir
 	if dir == "" {
 		dir = "/var/lib/polarbook/owed"
@@ -36,7 +36,7 @@ func (o OwedFiles) path(playbook string) string {
 }
 
 // owedLimit bounds what is read of such a file.
-const owedLimit = 1 << 19
+const pendingLimit = 1 << 19
 
 // NotBelievedError is about a file that another account could have written.
 type NotBelievedError struct{ file, why string }
@@ -45,9 +45,9 @@ func (e *NotBelievedError) Error() string { return e.file + " is not believed: "
 
 // Load reads with the shell of the task's user: the file is not secret. It is believed only when nobody else than root and
 // that user could have written it.
-func (o OwedFiles) Load(ctx context.Context, h tasks.Host, playbook string) ([]string, error) {
+func (o PendingHandlerFiles) Load(ctx context.Context, h tasks.Host, playbook string) ([]string, error) {
 	file := o.path(playbook)
-	r, err := h.Shell().Run(ctx, remote.Command{Script: tasks.Trusted(file, owedLimit)})
+	r, err := h.Shell().Run(ctx, remote.Command{Script: tasks.Trusted(file, pendingLimit)})
 	switch {
 	case err != nil:
 		return nil, err
@@ -58,29 +58,29 @@ func (o OwedFiles) Load(ctx context.Context, h tasks.Host, playbook string) ([]s
 	case r.Status != 0:
 		return nil, fmt.Errorf("reading %s: %s", file, ScriptFailed(r.Status, Trimmed(r.Stderr), ""))
 	}
-	var owed []string
+	var handlers []string
 	for line := range strings.Lines(string(r.Stdout)) {
 		if line = strings.TrimRight(line, "\n"); line != "" {
-			owed = append(owed, line)
+			handlers = append(handlers, line)
 		}
 	}
-	return owed, nil
+	return handlers, nil
 }
 
 // Save writes with root's shell: a temporary name, then a rename.
-func (o OwedFiles) Save(ctx context.Context, h tasks.Host, playbook string, owed []string) error {
+func (o PendingHandlerFiles) Save(ctx context.Context, h tasks.Host, playbook string, handlers []string) error {
 	shell, err := h.As(ctx, "")
 	if err != nil {
 		return err
 	}
 	file := o.path(playbook)
 	script := "rm -f " + remote.Quote(file)
-	if len(owed) > 0 {
+	if len(handlers) > 0 {
 		temporary := remote.Quote(file + ".new")
 		dir := remote.Quote(file[:strings.LastIndex(file, "/")])
 		script = "set -e\numask 022\nmkdir -p " + dir + "\n" + tasks.OnlyTrusted(dir) + "rm -f " + temporary + "\ncat > " + temporary + "\nsync " + temporary + " 2>/dev/null || sync\nmv -f " + temporary + " " + remote.Quote(file)
 	}
-	result, err := shell.Run(ctx, remote.Command{Script: script, Stdin: []byte(strings.Join(owed, "\n") + "\n")})
+	result, err := shell.Run(ctx, remote.Command{Script: script, Stdin: []byte(strings.Join(handlers, "\n") + "\n")})
 	if err != nil {
 		return err
 	}

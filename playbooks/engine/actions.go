@@ -15,12 +15,12 @@ import (
 )
 
 // act does what the engine does itself for a task on a host.
-func (s *step) act(ctx context.Context, v *variables) *outcome {
-	args, err := s.verbArguments(v)
+func (s *taskRun) builtinAction(ctx context.Context, v *variables) *outcome {
+	args, err := s.actionArguments(v)
 	if err != nil {
 		return s.failure(v, err)
 	}
-	switch s.verb {
+	switch s.action {
 	case "include_vars":
 		return s.includeVars(v, args)
 	case "add_host":
@@ -35,7 +35,7 @@ func (s *step) act(ctx context.Context, v *variables) *outcome {
 	return s.failure(v, s.unregistered())
 }
 
-func (s *step) verbArguments(v *variables) (map[string]any, error) {
+func (s *taskRun) actionArguments(v *variables) (map[string]any, error) {
 	args := map[string]any{}
 	for name, x := range s.t.Args {
 		out, err := v.render(x.Raw)
@@ -49,7 +49,7 @@ func (s *step) verbArguments(v *variables) (map[string]any, error) {
 	return args, nil
 }
 
-func (s *step) matches(pattern, name string) (bool, error) {
+func (s *taskRun) matches(pattern, name string) (bool, error) {
 	re, err := regexp.Compile(pattern)
 	if err != nil {
 		return false, fmt.Errorf("files_matching: %w", err)
@@ -57,7 +57,7 @@ func (s *step) matches(pattern, name string) (bool, error) {
 	return re.MatchString(name), nil
 }
 
-func (s *step) includeVars(v *variables, args map[string]any) *outcome {
+func (s *taskRun) includeVars(v *variables, args map[string]any) *outcome {
 	vars, files, err := s.includeVarsFrom(args)
 	if err != nil {
 		return s.failure(v, fmt.Errorf("include_vars: %w", err))
@@ -66,13 +66,13 @@ func (s *step) includeVars(v *variables, args map[string]any) *outcome {
 		vars = map[string]any{name: vars}
 	}
 	s.p.r.noteSecrets(vars)
-	o := s.success(v, place{v.h, v}, tasks.Result{Values: map[string]any{"ansible_included_var_files": files}})
+	o := s.success(v, target{v.h, v}, tasks.Result{Values: map[string]any{"ansible_included_var_files": files}})
 	o.values["ansible_facts"] = vars
 	o.learned = append(o.learned, learned{into: func(h *host) { h.includeVars(vars) }})
 	return o
 }
 
-func (s *step) addHost(v *variables, args map[string]any) *outcome {
+func (s *taskRun) addHost(v *variables, args map[string]any) *outcome {
 	name := text(args["name"])
 	if name == "" {
 		return s.failure(v, errors.New("add_host: name is required"))
@@ -94,11 +94,11 @@ func (s *step) addHost(v *variables, args map[string]any) *outcome {
 	s.p.r.o.Inventory.Grow()
 	s.p.r.o.Inventory.AddHost(name, groups, vars)
 	s.p.r.changes.next()
-	return s.success(v, place{v.h, v}, tasks.Result{Changed: true, Values: map[string]any{
+	return s.success(v, target{v.h, v}, tasks.Result{Changed: true, Values: map[string]any{
 		"add_host": map[string]any{"host_name": name, "groups": anys(groups), "host_vars": args}}})
 }
 
-func (s *step) groupBy(v *variables, args map[string]any) *outcome {
+func (s *taskRun) groupBy(v *variables, args map[string]any) *outcome {
 	key := text(args["key"])
 	if key == "" {
 		return s.failure(v, errors.New("group_by: key is required"))
@@ -121,11 +121,11 @@ func (s *step) groupBy(v *variables, args map[string]any) *outcome {
 		return s.failure(v, fmt.Errorf("group_by: %w", err))
 	}
 	s.p.r.changes.next()
-	return s.success(v, place{v.h, v}, tasks.Result{Changed: !in, Values: map[string]any{"add_group": key, "parent_groups": anys(parents)}})
+	return s.success(v, target{v.h, v}, tasks.Result{Changed: !in, Values: map[string]any{"add_group": key, "parent_groups": anys(parents)}})
 }
 
 // pauseFor waits for a time or for the user, who alone can tell how long.
-func (s *step) pauseFor(ctx context.Context, v *variables, args map[string]any) *outcome {
+func (s *taskRun) pauseFor(ctx context.Context, v *variables, args map[string]any) *outcome {
 	began := time.Now()
 	var wait time.Duration
 	for name, unit := range map[string]time.Duration{"minutes": time.Minute, "seconds": time.Second} {
@@ -162,16 +162,16 @@ func (s *step) pauseFor(ctx context.Context, v *variables, args map[string]any) 
 		}
 		values["user_input"] = answer
 	default:
-		o := s.success(v, place{v.h, v}, tasks.Result{Values: values})
+		o := s.success(v, target{v.h, v}, tasks.Result{Values: values})
 		o.warnings = []string{"there is no terminal, so nobody was asked and the run goes on"}
 		return o
 	}
 	values["delta"] = int(time.Since(began).Seconds())
-	return s.success(v, place{v.h, v}, tasks.Result{Values: values})
+	return s.success(v, target{v.h, v}, tasks.Result{Values: values})
 }
 
 // waitForConnection tries until the host can be reached and runs a script, or the time is over.
-func (s *step) waitForConnection(ctx context.Context, v *variables, args map[string]any) *outcome {
+func (s *taskRun) waitForConnection(ctx context.Context, v *variables, args map[string]any) *outcome {
 	seconds := func(name string, otherwise float64) (time.Duration, error) {
 		n := otherwise
 		if args[name] != nil {
@@ -216,8 +216,8 @@ func (s *step) waitForConnection(ctx context.Context, v *variables, args map[str
 	}
 }
 
-func (s *step) responds(ctx context.Context, target place, told *host, limit time.Duration) error {
-	h, err := s.p.handle(s, target, told, nil, false)
+func (s *taskRun) responds(ctx context.Context, on target, told *host, limit time.Duration) error {
+	h, err := s.p.handle(s, on, told, nil, false)
 	if err != nil {
 		return err
 	}
@@ -238,7 +238,7 @@ func (s *step) responds(ctx context.Context, target place, told *host, limit tim
 func (p *playRun) connectsLate() bool {
 	late := false
 	visit(sections(p.play), func(node playbooks.Node) bool {
-		if t, ok := node.(*playbooks.Task); ok && verbOf(t) == "wait_for_connection" {
+		if t, ok := node.(*playbooks.Task); ok && builtinActionOf(t) == "wait_for_connection" {
 			late = true
 		}
 		return true
@@ -247,7 +247,7 @@ func (p *playRun) connectsLate() bool {
 }
 
 // meta does what a meta task says, on each host for which its condition holds.
-func (s *step) meta(ctx context.Context, hosts []*host) {
+func (s *taskRun) meta(ctx context.Context, hosts []*host) {
 	action := text(s.t.Args["action"].Raw)
 	if action == "flush_handlers" {
 		s.p.handlers.flush(ctx, hosts)
@@ -304,7 +304,7 @@ func (s *step) meta(ctx context.Context, hosts []*host) {
 	case "reset_connection":
 		for _, h := range on {
 			if v, err := s.p.vars(h, s.sc, &s.t.Origin); err == nil {
-				_ = s.p.r.sessions.Reset(place{h, v}) // variables that are wrong are said by the task that connects
+				_ = s.p.r.sessions.Reset(target{h, v}) // variables that are wrong are said by the task that connects
 			}
 		}
 	default:
