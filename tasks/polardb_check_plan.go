@@ -196,7 +196,7 @@ func (c *checkAction) node(r *checkRows, h checkHost, n nodeState) {
 		name    string
 		port    int
 		listens bool
-	}{{"client port", a.Port, n.ListensClient}, {"consensus port", a.Port + 10000, n.ListensConsensus}} {
+	}{{"client port", a.Port, n.ListensClient}, {"consensus port", dma.ConsensusPort(a.Port), n.ListensConsensus}} {
 		stranger, taken := c.stranger(h, n, p.port)
 		switch {
 		case !p.listens && !taken:
@@ -225,7 +225,7 @@ func (c *checkAction) stranger(h checkHost, n nodeState, port int) (who string, 
 			return fmt.Sprintf("%s (process %d)", either(p.Program, "a program"), p.PID), true
 		}
 	}
-	listens := port == c.args.Port && n.ListensClient || port == c.args.Port+10000 && n.ListensConsensus
+	listens := port == c.args.Port && n.ListensClient || port == dma.ConsensusPort(c.args.Port) && n.ListensConsensus
 	if (listens || h.Taken[port]) && n.PID == 0 {
 		return "a process that cannot be seen from here", true
 	}
@@ -270,7 +270,7 @@ func (c *checkAction) settings(r *checkRows, h checkHost) {
 	}
 	if h.Firewall != "" {
 		var closed []string
-		for _, port := range []int{a.Port, a.Port + dma.PortDeviation} {
+		for _, port := range []int{a.Port, dma.ConsensusPort(a.Port)} {
 			if !c.letsIn(h, port) {
 				closed = append(closed, strconv.Itoa(port))
 			}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
 )
@@ -37,7 +38,7 @@ func (c *checkAction) script() string {
 	return strings.NewReplacer(
 		"@PGDATA@", remote.Quote(a.Pgdata), "@POLARDATA@", remote.Quote(a.Polardata), "@HOME@", remote.Quote(a.Home),
 		"@USER@", remote.Quote(a.User), "@UNIT@", remote.Quote(a.Unit), "@LOCALE@", remote.Quote(a.Locale), "@ZONE@", remote.Quote(a.Timezone),
-		"@PORTS@", fmt.Sprintf("%d %d", a.Port, a.Port+10000), "@TOOLS@", strings.Join(tools, " "),
+		"@PORTS@", fmt.Sprintf("%d %d", a.Port, dma.ConsensusPort(a.Port)), "@TOOLS@", strings.Join(tools, " "),
 		"@LIBRARIES@", script.Words(libraries), "@SYSCTL@", script.Words(settings),
 	).Replace(checkScript)
 }

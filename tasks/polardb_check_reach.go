@@ -214,7 +214,7 @@ func judge(p reach, forwards, local bool) checkRow {
 		case connected, refused:
 		case timedOut, noRoute:
 			status = statusFail
-			fix = fmt.Sprintf("is %s up? Open %d and %d in its firewall and in those between (nc -vz %s %d shows it)", p.Name, p.Address.Port, p.Address.Port+dma.PortDeviation, p.Address.Host, p.Address.Port)
+			fix = fmt.Sprintf("is %s up? Open %d and %d in its firewall and in those between (nc -vz %s %d shows it)", p.Name, p.Address.Port, dma.ConsensusPort(p.Address.Port), p.Address.Host, p.Address.Port)
 		case failedFast:
 			status, fix = statusFail, "see whether the host has a route there: ip route get "+p.Address.Host
 		case prohibited:

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/polarbook/polarbook/tasks/dma"
 )
 
 // families are the systems that are known by the ID of /etc/os-release; others by their ID_LIKE.
@@ -54,7 +56,7 @@ func portOpen(firewall string, rules []string, port int, from string) bool {
 			}
 		case "services":
 			// The service that firewalld brings along for PostgreSQL is this port and no other.
-			if port == 5432 && slices.Contains(words, "postgresql") {
+			if port == dma.DefaultPort && slices.Contains(words, "postgresql") {
 				return true
 			}
 		case "ports":

@@ -90,7 +90,7 @@ func readNode(m map[string]any) (wantedNode, error) {
 	if n.Address.Host, err = toString(m["address"]); err != nil {
 		return n, fmt.Errorf("has no address for %s", n.Name)
 	}
-	n.Address.Port = 5432
+	n.Address.Port = dma.DefaultPort
 	if p, ok := m["port"]; ok && p != nil && p != "" {
 		if n.Address.Port, err = toInt(p); err != nil {
 			return n, fmt.Errorf("port of %s %w", n.Name, err)

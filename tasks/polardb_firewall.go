@@ -33,8 +33,8 @@ var polardbFirewallModule = Define(Module{
 	Examples: "- polardb_firewall: {port: 5432, address: 10.0.0.1, members: [10.0.0.1, 10.0.0.2, 10.0.0.3], clients: [10.1.0.0/16]}\n",
 }, func(a *polardbFirewallArgs, _ Local) (Action, error) {
 	f := &polardbFirewall{args: a}
-	if a.Port < 1 || a.Port+dma.PortDeviation > 65535 {
-		return nil, &ArgError{Module: "polardb_firewall", Arg: "port", Problem: "must be between 1 and 55535"}
+	if a.Port < 1 || a.Port > dma.MaxPort {
+		return nil, &ArgError{Module: "polardb_firewall", Arg: "port", Problem: fmt.Sprintf("must be between 1 and %d", dma.MaxPort)}
 	}
 	var err error
 	if f.members, err = sources(a.Members); err != nil {
@@ -98,7 +98,7 @@ func (f *polardbFirewall) wanted() []rule {
 	}
 	var list []rule
 	for _, m := range f.members {
-		list = append(list, rule{m, f.args.Port + dma.PortDeviation})
+		list = append(list, rule{m, dma.ConsensusPort(f.args.Port)})
 	}
 	if len(f.clients) == 0 {
 		return append(list, rule{"", f.args.Port})
@@ -114,7 +114,7 @@ func (f *polardbFirewall) wanted() []rule {
 // surplus says whether a rule that is there is to go.
 func (f *polardbFirewall) surplus(r rule) bool {
 	switch r.Port {
-	case f.args.Port + dma.PortDeviation:
+	case dma.ConsensusPort(f.args.Port):
 	case f.args.Port:
 		// While everybody is let in, what else lets somebody in does no harm, and may be somebody's for later.
 		if f.args.State != "absent" && len(f.clients) == 0 {

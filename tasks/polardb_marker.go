@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/script"
 )
 
@@ -42,7 +43,7 @@ func (a *nodeArgs) kept() string { return a.base() + ".conf-before" }
 func (a *nodeArgs) script(name string, more script.Values, words ...string) string {
 	all := script.Values{"PGDATA": a.Pgdata, "POLARDATA": a.Polardata, "MARKER": a.marker(), "FORMER": a.formerMarker(), "KEPT": a.kept(), "OWNER": a.User,
 		"CLUSTER": a.Cluster, "BIN": a.Home + "/current/bin", "LIB": a.Home + "/current/lib",
-		"CLIENT": fmt.Sprintf("%04X", a.Port), "CONSENSUS": fmt.Sprintf("%04X", a.Port+10000)}
+		"CLIENT": fmt.Sprintf("%04X", a.Port), "CONSENSUS": fmt.Sprintf("%04X", dma.ConsensusPort(a.Port))}
 	given := script.Values{}
 	for _, v := range scripts.Takes(name) {
 		if value, ok := all[v]; ok {

@@ -5,6 +5,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/script"
 )
 
@@ -42,8 +43,8 @@ func (a *nodeArgs) check() error {
 		return &ArgError{Arg: "polardata", Problem: "must be a directory apart from pgdata, neither inside the other"}
 	}
 	a.Pgdata, a.Polardata = pgdata, polardata
-	if a.Port < 1 || a.Port > 55535 {
-		return &ArgError{Arg: "port", Problem: fmt.Sprintf("must be between 1 and 55535 (the consensus port is 10000 above it), not %d", a.Port)}
+	if a.Port < 1 || a.Port > dma.MaxPort {
+		return &ArgError{Arg: "port", Problem: fmt.Sprintf("must be between 1 and %d (the consensus port is %d above it), not %d", dma.MaxPort, dma.PortDeviation, a.Port)}
 	}
 	return nil
 }

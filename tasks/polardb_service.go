@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
 )
@@ -81,7 +82,7 @@ func (s *serviceAction) Plan(f Found) (Plan, error) {
 	case n.PID == 0 && (n.ListensClient || n.ListensConsensus):
 		port := a.Port
 		if !n.ListensClient {
-			port += 10000
+			port = dma.ConsensusPort(a.Port)
 		}
 		return Plan{}, &Failure{Msg: fmt.Sprintf("port %d is taken by another process, and this node's server does not run", port),
 			Hint: fmt.Sprintf("see who it is with: ss -ltnp 'sport = :%d'", port)}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
 )
@@ -277,7 +278,7 @@ func (v *validateAction) identity(have map[string]confLine) (wrong []string) {
 	a := v.args
 	for _, c := range []struct{ name, want string }{
 		{"port", strconv.Itoa(a.Port)}, {"data_directory", a.Pgdata}, {"polar_datadir", "file-dio://" + a.Polardata}, {"polar_enable_shared_storage_mode", "on"},
-		{"polar_enable_dma", "on"}, {"polar_dma_port_deviation", "10000"}, {"hot_standby", "on"},
+		{"polar_enable_dma", "on"}, {"polar_dma_port_deviation", strconv.Itoa(dma.PortDeviation)}, {"hot_standby", "on"},
 	} {
 		is, ok := have[c.name]
 		if !ok || is.Value == c.want || strings.TrimRight(is.Value, "/") == c.want || truth(is.Value) != "" && truth(is.Value) == truth(c.want) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sort"
-	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -241,12 +240,11 @@ func (v *validateAction) otherPort(s nodeState) string {
 	} else if list.Self == 0 && len(list.Entries) == 1 {
 		own = list.Entries[0].IPPort
 	}
-	at := strings.LastIndexByte(own, ':')
-	port, err := strconv.Atoi(own[at+1:])
-	if at < 0 || err != nil || port == a.Port+10000 {
+	member, err := dma.FromConsensus(own)
+	if err != nil || member.Port == a.Port {
 		return ""
 	}
-	return fmt.Sprintf("polardb_port is %d, and the node is a member at %s:%d: the port of a member cannot change, because the others know it by its address; to give it another: polarbook run move-node.yml", a.Port, own[:at], port-10000)
+	return fmt.Sprintf("polardb_port is %d, and the node is a member at %s: the port of a member cannot change, because the others know it by its address; to give it another: polarbook run move-node.yml", a.Port, member)
 }
 
 // keptByUs are settings that a playbook of ours sets by ALTER SYSTEM.

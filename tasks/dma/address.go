@@ -12,8 +12,17 @@ import (
 	"strconv"
 )
 
+// DefaultPort is the client port of a server that is told no other: PostgreSQL's.
+const DefaultPort = 5432
+
 // PortDeviation is what the engine adds to the client port to get the consensus port (polar_dma_port_deviation).
 const PortDeviation = 10000
+
+// MaxPort is the greatest client port that has a consensus port.
+const MaxPort = 65535 - PortDeviation
+
+// ConsensusPort is the port on which the members of a server with that client port talk to it.
+func ConsensusPort(client int) int { return client + PortDeviation }
 
 // Address is a node as statements name it: host and client port. The views name it by host and consensus port.
 // The engine compares addresses as strings, so the host is kept as it was written.
@@ -46,8 +55,8 @@ func (a Address) Check() error {
 		return fmt.Errorf("address %q must be an IPv4 address: the members know one another by it (polar_dma_repl_appname is made from it)", a.Host)
 	case !ip.Is4():
 		return fmt.Errorf("address %q must be IPv4: the engine splits addresses at the first colon", a.Host)
-	case a.Port < 1 || a.Port > 65535-PortDeviation:
-		return fmt.Errorf("port %d must be between 1 and %d: the consensus port is %d above it", a.Port, 65535-PortDeviation, PortDeviation)
+	case a.Port < 1 || a.Port > MaxPort:
+		return fmt.Errorf("port %d must be between 1 and %d: the consensus port is %d above it", a.Port, MaxPort, PortDeviation)
 	}
 	return nil
 }
@@ -56,7 +65,7 @@ func (a Address) Check() error {
 func (a Address) String() string { return a.Host + ":" + strconv.Itoa(a.Port) }
 
 // Consensus is host:consensusport, as the views show it (ip_port).
-func (a Address) Consensus() string { return a.Host + ":" + strconv.Itoa(a.Port+PortDeviation) }
+func (a Address) Consensus() string { return a.Host + ":" + strconv.Itoa(ConsensusPort(a.Port)) }
 
 // FromConsensus turns an ip_port of the views into the address that statements take.
 func FromConsensus(ipPort string) (Address, error) {
