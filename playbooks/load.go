@@ -110,7 +110,7 @@ func newLoader(o Options) (*loader, error) {
 		o.Templates = templates.Files()
 	}
 	if o.Checker == nil {
-		o.Checker = templates.New(templates.Options{})
+		o.Checker = templates.New(templates.Options{Filters: tasks.Filters})
 	}
 	if o.Lookup == nil {
 		o.Lookup = tasks.Lookup

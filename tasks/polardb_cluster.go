@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/polarbook/polarbook/tasks/dma"
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // clusterArgs are the arguments of the modules that ask the whole cluster.
@@ -132,6 +133,58 @@ func readNode(m map[string]any) (wantedNode, error) {
 		return n, fmt.Errorf("socket of %s is too long for the kernel, which takes %d bytes: %s; give the cluster a shorter name", n.Name, dma.SocketNameLimit, name)
 	}
 	return n, nil
+}
+
+// What a host is that says nothing of it, as defaults/main.yml of the role has it: hostvars do not show what a role sets.
+const (
+	defaultAccount   = "polardb"
+	defaultCluster   = "polardb"
+	defaultPgdata    = "/var/lib/polardb/pgdata"
+	defaultPolardata = "/var/lib/polardb/polardata"
+)
+
+// Filters are the filters of templates that the built-in playbooks use beside Jinja2's and Ansible's. Each makes a value of
+// the variables of a host, which it asks for by name.
+var Filters = map[string]func(get func(name string) (value any, defined bool, err error)) (any, error){"cluster_node": listedNode}
+
+// listedNode is a host of the inventory as the modules take it in nodes, made of the host's variables. It is the filter
+// cluster_node: a value is taken as it is written, whatever it is, and read by nodes().
+func listedNode(get func(name string) (value any, defined bool, err error)) (any, error) {
+	node := ordered.New(9)
+	for _, key := range []struct {
+		name  string
+		from  []string // variables; the first that is defined
+		other any
+	}{
+		{"name", []string{"inventory_hostname"}, nil},
+		{"address", []string{"polardb_address", "ansible_host", "inventory_hostname"}, nil},
+		{"port", []string{"polardb_port"}, dma.DefaultPort},
+		{"role", []string{"polardb_role"}, roleFollower},
+		{"weight", []string{"polardb_weight"}, ""},
+		{"user", []string{"polardb_user"}, defaultAccount},
+		{"socket", []string{"polardb_cluster"}, defaultCluster},
+		{"pgdata", []string{"polardb_pgdata"}, defaultPgdata},
+		{"polardata", []string{"polardb_polardata"}, defaultPolardata},
+	} {
+		node.Set(key.name, key.other)
+		for _, name := range key.from {
+			value, defined, err := get(name)
+			if err != nil {
+				return nil, fmt.Errorf("read %s of a node: %w", name, err)
+			}
+			if defined {
+				node.Set(key.name, value)
+				break
+			}
+		}
+	}
+	text, _ := node.Get("socket")
+	cluster, err := toString(text)
+	if err != nil {
+		return nil, fmt.Errorf("polardb_cluster %w", err)
+	}
+	node.Set("socket", "/run/polardb-"+cluster)
+	return node, nil
 }
 
 // nodeNamed finds a node by its name in the inventory. The error is a Failure that lists the names there are.

@@ -116,7 +116,8 @@ func (c callable) run(r *run, name string, value any, positional []any, named *o
 			return nil, u.error()
 		}
 	}
-	if onDemand[baseName(name)] {
+	_, added := r.session.engine.options.Filters[baseName(name)]
+	if added || onDemand[baseName(name)] {
 		a, err := c.bind(r, name, value, positional, named)
 		if err != nil {
 			return nil, err
@@ -151,6 +152,7 @@ func (c callable) run(r *run, name string, value any, positional []any, named *o
 // for is not rendered: map('extract', hostvars, 'x') must not render all variables of all hosts.
 var onDemand = map[string]bool{
 	"default": true, "d": true, "mandatory": true, "ternary": true, "extract": true, "map": true, "list": true, "length": true,
+	"select": true, "reject": true, "selectattr": true, "rejectattr": true,
 	"count": true, "first": true, "last": true, "attr": true,
 }
 
@@ -227,7 +229,7 @@ func baseName(name string) string {
 }
 
 func (e *Engine) checkFilter(n *filtered) *syntaxError {
-	return checkName("filter", n.name, n.offset(), filters, refusedFilters, n.arguments)
+	return checkName("filter", n.name, n.offset(), e.filters, refusedFilters, n.arguments)
 }
 
 func (e *Engine) checkTest(n *tested) *syntaxError {
@@ -295,9 +297,10 @@ func (r *run) applyFilter(n *filtered, value any) (any, error) {
 }
 
 func (r *run) callFilter(name string, value any, positional []any, named *ordered.Map) (any, error) {
-	f, ok := filters[baseName(name)]
+	known := r.session.engine.filters
+	f, ok := known[baseName(name)]
 	if !ok {
-		return nil, fmt.Errorf("there is no filter %q%s", name, didYouMean(name, callableNames(filters)))
+		return nil, fmt.Errorf("there is no filter %q%s", name, didYouMean(name, callableNames(known)))
 	}
 	return f.run(r, name, value, positional, named)
 }

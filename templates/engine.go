@@ -35,13 +35,20 @@ type Options struct {
 	Templates func(name string) (string, bool)
 	// Secrets knows the secrets among what templates read, and is told what they become. nil: there are none.
 	Secrets Secrets
+	// Filters are filters beside those of Jinja2 and Ansible, by their names.
+	Filters map[string]Filter
 	// Now returns the time for now() and strftime. nil means time.Now.
 	Now func() time.Time
 }
 
+// Filter makes a value of a mapping, such as hostvars['db1']. It has no arguments. get returns what the mapping holds under
+// a key, rendered; defined is false where it holds nothing, and then value is nil.
+type Filter = func(get func(key string) (value any, defined bool, err error)) (any, error)
+
 // Engine renders templates. It is safe for use from many goroutines.
 type Engine struct {
 	options Options
+	filters map[string]callable
 	mutex   sync.Mutex
 	parsed  map[parseKey]*parsed
 }
@@ -51,7 +58,7 @@ func New(o Options) *Engine {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Engine{options: o, parsed: map[parseKey]*parsed{}}
+	return &Engine{options: o, filters: filtersWith(o.Filters), parsed: map[parseKey]*parsed{}}
 }
 
 // FileOptions are the options of a template file that the module template has. The zero value is

@@ -222,6 +222,9 @@ func selected(c *invocation, attribute, want bool) (any, error) {
 				return nil, err
 			}
 		}
+		if value, err = c.run.session.force(value); err != nil {
+			return nil, err
+		}
 		var yes bool
 		if len(rest) == 0 {
 			yes, err = truth(value)

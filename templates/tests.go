@@ -52,8 +52,11 @@ func init() {
 		"contains": {"value!", func(c *invocation) (any, error) {
 			return c.run.contains(c.value, c.bound["value"])
 		}, false},
-		"filter": {"", func(c *invocation) (any, error) { _, ok := filters[baseName(text(c.value))]; return ok, nil }, false},
-		"test":   {"", func(c *invocation) (any, error) { _, ok := tests[baseName(text(c.value))]; return ok, nil }, false},
+		"filter": {"", func(c *invocation) (any, error) {
+			_, ok := c.run.session.engine.filters[baseName(text(c.value))]
+			return ok, nil
+		}, false},
+		"test": {"", func(c *invocation) (any, error) { _, ok := tests[baseName(text(c.value))]; return ok, nil }, false},
 
 		"truthy": {"convert_bool", func(c *invocation) (any, error) { return truthy(c) }, false},
 		"falsy": {"convert_bool", func(c *invocation) (any, error) {
