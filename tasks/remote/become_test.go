@@ -7,10 +7,12 @@ import (
 	"os/user"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
 func TestSudoToAnotherUser(t *testing.T) {
+	t.Parallel()
 	needsRootAnd(t, "sudo")
 	h := startSSHD(t).connect(t)
 	s := openTestShell(t, h, Become{Method: "sudo", User: "nobody"})
@@ -26,6 +28,7 @@ func TestSudoToAnotherUser(t *testing.T) {
 }
 
 func TestSuToAnotherUser(t *testing.T) {
+	t.Parallel()
 	needsRootAnd(t, "su")
 	testBecameNobody(t, openTestShell(t, startSSHD(t).connect(t), Become{Method: "su", User: "nobody"}))
 }
@@ -87,6 +90,7 @@ exit 1
 `
 
 func TestSudoPassword(t *testing.T) {
+	t.Parallel()
 	bin := fakeProgram(t, "sudo", fakeSudo)
 	s := (&fakeServer{bin: bin}).start(t)
 	h := connect(t, s.config())
@@ -114,6 +118,7 @@ func TestSudoPassword(t *testing.T) {
 }
 
 func TestBecomeFailures(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name, program, text string
 		become              Become
@@ -134,11 +139,12 @@ func TestBecomeFailures(t *testing.T) {
 		{"su, no such user", "su", "echo 'su: user zoe does not exist or the user entry does not contain all the required fields' >&2; exit 1", Become{Method: "su", User: "zoe"}, "no such user"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			bin := fakeProgram(t, c.program, "#!/bin/sh\n"+c.text+"\n")
+			t.Parallel()
+			s := &fakeServer{bin: fakeProgram(t, c.program, "#!/bin/sh\n"+c.text+"\n")}
 			if c.name == "missing" {
-				t.Setenv("PATH", "/nowhere")
+				s.env = []string{"PATH=/nowhere"}
 			}
-			s := (&fakeServer{bin: bin}).start(t)
+			s.start(t)
 			_, err := connect(t, s.config()).Shell(testContext(t), c.become)
 			var become *BecomeError
 			if !errors.As(err, &become) || !strings.Contains(err.Error(), c.reason) {
@@ -152,6 +158,7 @@ func TestBecomeFailures(t *testing.T) {
 }
 
 func TestSuPassword(t *testing.T) {
+	t.Parallel()
 	// su reads as much as there is: nothing but the password may be there.
 	bin := fakeProgram(t, "su", `#!/bin/sh
 printf '密码：' >&2
@@ -168,6 +175,7 @@ exec /bin/sh -c "$2"
 }
 
 func TestBecomeRefusesWhatIsNotAUser(t *testing.T) {
+	t.Parallel()
 	h := startSSHD(t).connect(t)
 	for _, b := range []Become{
 		{Method: "sudo", User: "x; id"}, {Method: "sudo", User: "-s"}, {Method: "sudo", User: "a'b"},
@@ -181,6 +189,7 @@ func TestBecomeRefusesWhatIsNotAUser(t *testing.T) {
 
 // A shell as another user that was killed must not be mistaken for a working one.
 func TestBecomeAgainAfterTheShellWasKilled(t *testing.T) {
+	t.Parallel()
 	needsRootAnd(t, "sudo")
 	s := openTestShell(t, startSSHD(t).connect(t), Become{Method: "sudo", User: "nobody"})
 	if _, err := s.Run(testContext(t), Command{Script: "kill -9 $$"}); err == nil {
@@ -192,7 +201,10 @@ func TestBecomeAgainAfterTheShellWasKilled(t *testing.T) {
 func fakeProgram(t *testing.T, name, text string) string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o755); err != nil {
+	syscall.ForkLock.RLock() // a child that another test starts meanwhile would hold the file open, and it could not be run
+	err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o755)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		t.Fatal(err)
 	}
 	return dir

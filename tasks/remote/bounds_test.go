@@ -18,6 +18,7 @@ import (
 // TestOutputIsBounded has commands write more than is kept, and wants the beginning, the number of bytes that were
 // dropped, the status that the command had by itself, and little of it on the host.
 func TestOutputIsBounded(t *testing.T) {
+	t.Parallel()
 	withEachShell(t, func(t *testing.T, s *Shell) {
 		const keep = 100 << 10
 		long := bytes.Repeat([]byte("0123456789abcde\n"), 1<<16)
@@ -38,8 +39,8 @@ func TestOutputIsBounded(t *testing.T) {
 			{name: "much of both", script: "cat " + file + " >&2; cat " + file, out: long[:keep], errs: long[:keep], outCut: int64(len(long)) - keep, errsCut: int64(len(long)) - keep},
 			{name: "NUL bytes", script: "head -c 30000000 /dev/zero", out: make([]byte, keep), outCut: 30000000 - keep},
 			{name: "in pieces", script: "for i in 1 2 3; do cat " + file + "; done; cat " + file + " | tail -n 1 >&2", out: long[:keep], outCut: 3*int64(len(long)) - keep, errs: long[len(long)-16:]},
-			{name: "from the background", script: "{ cat " + file + "; : >" + file + ".1; sleep 2; } & while [ ! -e " + file + ".1 ]; do sleep 0.01; done", out: long[:keep], outCut: CutUncounted},
-			{name: "little, and the pipe is held", script: "echo x; sleep 2 & exit 5", out: []byte("x\n"), status: 5},
+			{name: "from the background", script: "{ cat " + file + "; : >" + file + ".1; sleep 20; } & while [ ! -e " + file + ".1 ]; do sleep 0.01; done", out: long[:keep], outCut: CutUncounted},
+			{name: "little, and the pipe is held", script: "echo x; sleep 20 & exit 5", out: []byte("x\n"), status: 5},
 			{name: "afterwards", script: "echo x", out: []byte("x\n")},
 		} {
 			began := time.Now()
@@ -52,7 +53,7 @@ func TestOutputIsBounded(t *testing.T) {
 			if err != nil || !bytes.Equal(r.Stdout, c.out) || !bytes.Equal(r.Stderr, c.errs) || r.StdoutCut != c.outCut || r.StderrCut != c.errsCut || r.Status != c.status {
 				t.Errorf("%s: %d and %d bytes (%.100q), %d and %d cut, status %d, %v", c.name, len(r.Stdout), len(r.Stderr), r.Stderr, r.StdoutCut, r.StderrCut, r.Status, err)
 			}
-			if took := time.Since(began); took > 1500*time.Millisecond && c.name != "NUL bytes" {
+			if took := time.Since(began); took > 15*time.Second {
 				t.Errorf("%s took %s", c.name, took)
 			}
 			var lies int64
@@ -79,6 +80,7 @@ func TestOutputIsBounded(t *testing.T) {
 
 // A process that a command leaves in the background, and that goes on writing, must neither die of it nor take memory.
 func TestBackgroundProcessesWriteOn(t *testing.T) {
+	t.Parallel()
 	withEachShell(t, func(t *testing.T, s *Shell) {
 		dir := t.TempDir()
 		const script = `( i=0; while [ $i -lt 400 ] && [ ! -e DIR/stop ]; do head -c 100000 /dev/zero || exit; head -c 1000 /dev/zero >&2; i=$((i+1)); done; echo $i >DIR/end; sleep 0.2 ) & echo $! >DIR/pid`
@@ -101,9 +103,10 @@ func TestBackgroundProcessesWriteOn(t *testing.T) {
 
 // What writes for ever goes on until somebody stops it.
 func TestEndlessOutput(t *testing.T) {
+	t.Parallel()
 	withEachShell(t, func(t *testing.T, s *Shell) {
 		for _, script := range []string{"yes", "cat /dev/zero", "yes >&2"} {
-			ctx, cancel := context.WithTimeout(testContext(t), time.Second)
+			ctx, cancel := context.WithTimeout(testContext(t), 500*time.Millisecond)
 			_, err := s.Run(ctx, Command{Script: script, Cut: true})
 			cancel()
 			if !errors.Is(err, context.DeadlineExceeded) {
@@ -118,6 +121,9 @@ func TestEndlessOutput(t *testing.T) {
 
 // A host that keeps to no bound costs no memory here either.
 func TestAHostThatSendsTooMuch(t *testing.T) {
+	if testing.Short() {
+		t.Skip("600 MB in short mode")
+	}
 	s := startSSHD(t).shell(t)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

@@ -21,7 +21,7 @@ import (
 )
 
 func TestUnreachable(t *testing.T) {
-	t.Setenv("SSH_AUTH_SOCK", "")
+	t.Parallel()
 	silent, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and says nothing
 	if err != nil {
 		t.Fatal(err)
@@ -51,6 +51,7 @@ func TestUnreachable(t *testing.T) {
 }
 
 func TestHostKeys(t *testing.T) {
+	t.Parallel()
 	s := startSSHD(t)
 	_, other := writeKey(t, filepath.Join(t.TempDir(), "k"), "")
 	dir := t.TempDir()
@@ -129,6 +130,7 @@ func TestHostKeys(t *testing.T) {
 // A host has a key of each type and shows one. Whichever of them is pinned or known is the right one; what is shown to a
 // person first is the one that OpenSSH shows.
 func TestHostsWithKeysOfManyTypes(t *testing.T) {
+	t.Parallel()
 	var keys []ssh.Signer
 	for _, kind := range []string{"rsa", "ecdsa", "ed25519"} {
 		file := filepath.Join(t.TempDir(), kind)
@@ -184,6 +186,7 @@ func TestHostsWithKeysOfManyTypes(t *testing.T) {
 }
 
 func TestAcceptHostKeys(t *testing.T) {
+	t.Parallel()
 	s := startSSHD(t)
 	dir := t.TempDir()
 	config := s.config()
@@ -226,6 +229,7 @@ func TestAcceptHostKeys(t *testing.T) {
 // Go prefers ECDSA to ed25519: a server with both must be asked for the key that
 // known_hosts has.
 func TestHostKeyAlgorithmsFollowKnownHosts(t *testing.T) {
+	t.Parallel()
 	ed, _ := writeKey(t, filepath.Join(t.TempDir(), "k"), "")
 	all := []ssh.Signer{ed, ecdsaSigner(t), rsaSigner(t)}
 	for i, known := range all {
@@ -281,6 +285,7 @@ func TestKeepAliveGivesUp(t *testing.T) {
 }
 
 func TestConnectionLostInTheMiddleOfAnAnswer(t *testing.T) {
+	t.Parallel()
 	s := startSSHD(t)
 	r := startRelay(t, s.port)
 	c := s.config()
@@ -307,6 +312,7 @@ func TestConnectionLostInTheMiddleOfAnAnswer(t *testing.T) {
 }
 
 func TestSessionsAreAskedForAgain(t *testing.T) {
+	t.Parallel()
 	h := startSSHD(t, "MaxSessions 3").connect(t)
 	s := openTestShell(t, h, Become{})
 	var wg sync.WaitGroup

@@ -20,6 +20,7 @@ func padded(script string, size int) string {
 // TestEveryRequestWithEachShell sends requests of every form and size to one shell after the other, over and over: a
 // request must leave the shell as it was.
 func TestEveryRequestWithEachShell(t *testing.T) {
+	t.Parallel()
 	withEachShell(t, func(t *testing.T, s *Shell) {
 		// A script may do with its descriptors what it likes, those too that the shell reads its program from.
 		const scripts = `exec 3<&0 4<&0
@@ -87,6 +88,7 @@ func hostileLogin(t testing.TB) []string {
 
 // TestWhatALoginExportsDoesNothing runs the same with and without it.
 func TestWhatALoginExportsDoesNothing(t *testing.T) {
+	t.Parallel()
 	const script = `cd usr 2>&1
 cd /usr && pwd
 printf '%s|' a/b banana; echo
@@ -127,14 +129,15 @@ ls -d /etc
 		u.Size++
 		fmt.Fprintf(&b, "large upload: %v\n", s.Upload(testContext(t), u))
 		dir := t.TempDir()
-		l := lock(t, h, anna, dir)
+		l := lock(t, h, anna(t), dir)
 		fmt.Fprintf(&b, "holder: %d\n", runCommand(t, s, Command{Script: HolderScript(dir)}).Status)
 		l.Release()
-		lock(t, h, bert, dir).Release()
+		lock(t, h, bert(t), dir).Release()
 		return b.String()
 	}
 	for name, path := range shells(t) {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			want, got := results(t, path, nil), results(t, path, hostileLogin(t))
 			if got != want {
 				t.Errorf("got:\n%s\nwant:\n%s", got, want)

@@ -51,16 +51,19 @@ var waysToWork = map[string]string{
 }
 
 func TestTheWorkEndsBeforeTheLockIsAnothers(t *testing.T) {
+	t.Parallel()
 	for name, path := range shells(t) {
 		t.Run(name, func(t *testing.T) {
-			server := (&fakeServer{shell: path}).start(t)
+			t.Parallel()
 			for way, script := range waysToWork {
 				t.Run(way, func(t *testing.T) {
+					t.Parallel()
+					server := (&fakeServer{shell: path}).start(t)
 					dir := t.TempDir()
 					if strings.Contains(script, "%") {
 						script = fmt.Sprintf(script, dir+"/out")
 					}
-					one, _ := worker(t, server.config(), anna, dir, script)
+					one, _ := worker(t, server.config(), anna(t), dir, script)
 					two := connect(t, server.config())
 					one.conn.Close() // no goodbye
 					time.Sleep(50 * time.Millisecond)
@@ -74,9 +77,10 @@ func TestTheWorkEndsBeforeTheLockIsAnothers(t *testing.T) {
 }
 
 func TestAKilledHoldersWorkIsEndedByTheNext(t *testing.T) {
+	t.Parallel()
 	withEachLockShell(t, func(t *testing.T, one, two *Host, _ string) {
 		dir := t.TempDir()
-		worker(t, one.config, anna, dir, waysToWork["in the back"])
+		worker(t, one.config, anna(t), dir, waysToWork["in the back"])
 		if err := syscall.Kill(wantLocked(t, two, dir).PID, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
@@ -86,10 +90,11 @@ func TestAKilledHoldersWorkIsEndedByTheNext(t *testing.T) {
 }
 
 func TestUnlockEndsTheWork(t *testing.T) {
+	t.Parallel()
 	withEachLockShell(t, func(t *testing.T, one, two *Host, _ string) {
 		dir := t.TempDir()
-		worker(t, one.config, anna, dir, "setsid sh -c '(while :; do echo x >>"+dir+"/out; sleep 0.05; done) &'; sleep 100")
-		if r := run(t, openTestShell(t, two, Become{}), ReleaseScript(dir, anna.Run)); r.Status != 0 || len(r.Stdout) > 0 {
+		worker(t, one.config, anna(t), dir, "setsid sh -c '(while :; do echo x >>"+dir+"/out; sleep 0.05; done) &'; sleep 100")
+		if r := run(t, openTestShell(t, two, Become{}), ReleaseScript(dir, anna(t).Run)); r.Status != 0 || len(r.Stdout) > 0 {
 			t.Fatalf("%+v", r)
 		}
 		wantStill(t, dir)
@@ -100,12 +105,13 @@ func TestUnlockEndsTheWork(t *testing.T) {
 }
 
 func TestWhatARunLeftOnPurposeStays(t *testing.T) {
+	t.Parallel()
 	withEachLockShell(t, func(t *testing.T, one, two *Host, _ string) {
 		dir := t.TempDir()
-		h, l := worker(t, one.config, anna, dir, "(w) >/dev/null 2>&1 & echo $! >"+dir+"/pid")
+		h, l := worker(t, one.config, anna(t), dir, "(w) >/dev/null 2>&1 & echo $! >"+dir+"/pid")
 		l.Release()
 		h.Close()
-		lock(t, two, bert, dir).Release()
+		lock(t, two, bert(t), dir).Release()
 		before := size(dir)
 		time.Sleep(300 * time.Millisecond)
 		if size(dir) == before {
@@ -122,14 +128,15 @@ func TestWhatARunLeftOnPurposeStays(t *testing.T) {
 }
 
 func TestWhatMustNotBeCutIsWaitedFor(t *testing.T) {
+	t.Parallel()
 	for _, way := range []string{"the connection is lost", "the holder is killed"} {
 		t.Run(way, func(t *testing.T) {
 			withEachLockShell(t, func(t *testing.T, one, two *Host, _ string) {
 				dir := t.TempDir()
 				c := one.config
-				c.Run = anna.Run
+				c.Run = anna(t).Run
 				h := connect(t, c)
-				lock(t, h, anna, dir)
+				lock(t, h, anna(t), dir)
 				s := openTestShell(t, h, Become{})
 				go func() {
 					_, _ = s.Run(context.Background(), Command{Uncut: "initdb", Script: "touch " + dir + "/began; i=0; until [ -e " + dir + "/waited ] || [ $i = 600 ]; do i=$((i+1)); sleep 0.05; done; touch " + dir + "/done"})
@@ -144,7 +151,7 @@ func TestWhatMustNotBeCutIsWaitedFor(t *testing.T) {
 				h.conn.Close()
 				time.Sleep(200 * time.Millisecond)
 				var waited []string
-				l, err := two.Lock(testContext(t), LockRequest{Holder: bert, Dir: dir, Waits: func(run, what string) {
+				l, err := two.Lock(testContext(t), LockRequest{Holder: bert(t), Dir: dir, Waits: func(run, what string) {
 					waited = append(waited, run+" "+what)
 					writeFile(t, dir+"/waited", "")
 				}})
@@ -154,7 +161,7 @@ func TestWhatMustNotBeCutIsWaitedFor(t *testing.T) {
 				if _, err := os.Stat(dir + "/done"); err != nil {
 					t.Error("it was cut")
 				}
-				if len(waited) != 1 || waited[0] != anna.Run+" initdb" {
+				if len(waited) != 1 || waited[0] != anna(t).Run+" initdb" {
 					t.Errorf("said: %q", waited)
 				}
 				l.Release()
@@ -167,11 +174,12 @@ func TestWhatMustNotBeCutIsWaitedFor(t *testing.T) {
 }
 
 func TestAnUncutScriptIsAsAnyOther(t *testing.T) {
+	t.Parallel()
 	withEachLockShell(t, func(t *testing.T, one, _ *Host, _ string) {
 		c := one.config
-		c.Run = anna.Run
+		c.Run = anna(t).Run
 		h, dir := connect(t, c), t.TempDir()
-		lock(t, h, anna, dir)
+		lock(t, h, anna(t), dir)
 		r, err := openTestShell(t, h, Become{}).Run(testContext(t), Command{Uncut: "it's", Script: "set -e\ncat\nfalse\necho no", Stdin: []byte("in")})
 		if err != nil || string(r.Stdout) != "in" || r.Status != 1 || len(r.Stderr) > 0 {
 			t.Errorf("%v %q %q %d", err, r.Stdout, r.Stderr, r.Status)
@@ -183,12 +191,13 @@ func TestAnUncutScriptIsAsAnyOther(t *testing.T) {
 }
 
 func TestWhoWasAwayLooksAtItsLockFirst(t *testing.T) {
+	t.Parallel()
 	server := (&fakeServer{}).start(t)
 	dir := t.TempDir()
 	c := server.config()
-	c.Run = anna.Run
+	c.Run = anna(t).Run
 	h := connect(t, c)
-	l := lock(t, h, anna, dir)
+	l := lock(t, h, anna(t), dir)
 	s := openTestShell(t, h, Become{})
 	away := func() {
 		then := time.Now().Add(-time.Hour)

@@ -252,6 +252,7 @@ func isBash(t testing.TB, path string) bool {
 func withEachShell(t *testing.T, test func(t *testing.T, s *Shell)) {
 	for name, path := range shells(t) {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			server := (&fakeServer{shell: path}).start(t)
 			test(t, openTestShell(t, connect(t, server.config()), Become{}))
 		})

@@ -41,6 +41,7 @@ func behindJump(t *testing.T, target, jump, outer *testServer) (file string) {
 // Forty hosts behind a jump host are reached through one connection to it, however it is reached itself. It lasts as long
 // as any of them, and is made anew when it was lost.
 func TestJumpConnectionsAreShared(t *testing.T) {
+	t.Parallel()
 	for _, deep := range []bool{false, true} {
 		t.Run(fmt.Sprintf("behind another: %t", deep), func(t *testing.T) {
 			target, jump := startSSHD(t), startSSHD(t)
@@ -111,6 +112,7 @@ func TestJumpConnectionsAreShared(t *testing.T) {
 
 // A jump host that cannot be reached keeps all away that are behind it, each under its own name.
 func TestAJumpHostThatFailsIsNamedByEach(t *testing.T) {
+	t.Parallel()
 	target, jump := startSSHD(t), startSSHD(t)
 	config := behindJump(t, target, jump, nil)
 	text, err := os.ReadFile(config)

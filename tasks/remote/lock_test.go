@@ -1,7 +1,10 @@
 package remote
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,13 +14,26 @@ import (
 	"time"
 )
 
-var anna = Holder{User: "anna@laptop", Playbook: "switchover.yml", Run: "20260102T030405Z-abc", Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
-var bert = Holder{User: "bert@desk", Playbook: "drop-node.yml", Run: "20260102T030406Z-def", Since: time.Date(2026, 1, 2, 3, 4, 6, 0, time.UTC)}
+// anna and bert hold locks. Their runs are of one test: the work of a run is found on the whole machine, and tests run
+// beside each other.
+func anna(t testing.TB) Holder {
+	return Holder{User: "anna@laptop", Playbook: "switchover.yml", Run: runOf(t, "20260102T030405Z"), Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+}
+
+func bert(t testing.TB) Holder {
+	return Holder{User: "bert@desk", Playbook: "drop-node.yml", Run: runOf(t, "20260102T030406Z"), Since: time.Date(2026, 1, 2, 3, 4, 6, 0, time.UTC)}
+}
+
+func runOf(t testing.TB, since string) string {
+	sum := sha256.Sum256([]byte(fmt.Sprint(os.Getpid(), t.Name())))
+	return since + "-" + hex.EncodeToString(sum[:3])
+}
 
 // withEachLockShell gives a test a server with each shell, two connections to it and a directory for the lock.
 func withEachLockShell(t *testing.T, test func(t *testing.T, one, two *Host, dir string)) {
 	for name, path := range shells(t) {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			server := (&fakeServer{shell: path}).start(t)
 			test(t, connect(t, server.config()), connect(t, server.config()), filepath.Join(t.TempDir(), "with a blank", "polarbook"))
 		})
@@ -35,7 +51,7 @@ func lock(t *testing.T, h *Host, who Holder, dir string) *Lock {
 
 func wantLocked(t *testing.T, h *Host, dir string) Holder {
 	t.Helper()
-	_, err := h.Lock(testContext(t), LockRequest{Holder: bert, Dir: dir})
+	_, err := h.Lock(testContext(t), LockRequest{Holder: bert(t), Dir: dir})
 	var locked *LockedError
 	if !errors.As(err, &locked) {
 		t.Fatalf("not locked: %v", err)
@@ -47,7 +63,7 @@ func wantLocked(t *testing.T, h *Host, dir string) Holder {
 func eventually(t *testing.T, h *Host, dir string) *Lock {
 	t.Helper()
 	for limit := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		l, err := h.Lock(testContext(t), LockRequest{Holder: bert, Dir: dir})
+		l, err := h.Lock(testContext(t), LockRequest{Holder: bert(t), Dir: dir})
 		if err == nil {
 			return l
 		}
@@ -67,8 +83,9 @@ func wantLost(t *testing.T, l *Lock) {
 }
 
 func TestOneLocksAndTheOtherIsToldWho(t *testing.T) {
+	t.Parallel()
 	withEachLockShell(t, func(t *testing.T, one, two *Host, dir string) {
-		l := lock(t, one, anna, dir)
+		l := lock(t, one, anna(t), dir)
 		holder := wantLocked(t, two, dir)
 		if holder.PID == 0 {
 			t.Error("no process is named")
@@ -76,11 +93,11 @@ func TestOneLocksAndTheOtherIsToldWho(t *testing.T) {
 		if holder.Silent > 10*time.Second {
 			t.Errorf("not heard of for %s", holder.Silent)
 		}
-		if holder.PID, holder.Silent = 0, 0; holder != anna {
+		if holder.PID, holder.Silent = 0, 0; holder != anna(t) {
 			t.Errorf("held by %+v", holder)
 		}
 		l.Release()
-		again := lock(t, two, bert, dir)
+		again := lock(t, two, bert(t), dir)
 		if text := (&LockedError{"node1", wantLocked(t, one, dir)}).Error(); !strings.HasPrefix(text, "node1: locked by bert@desk, who runs drop-node.yml since ") {
 			t.Error(text)
 		}
@@ -89,10 +106,11 @@ func TestOneLocksAndTheOtherIsToldWho(t *testing.T) {
 }
 
 func TestTheLockCostsOneSessionAndOneRoundTrip(t *testing.T) {
+	t.Parallel()
 	server := (&fakeServer{}).start(t)
 	h := connect(t, server.config())
 	before := h.Stats()
-	lock(t, h, anna, t.TempDir())
+	lock(t, h, anna(t), t.TempDir())
 	after := h.Stats()
 	if after.Sessions-before.Sessions != 1 || after.RoundTrips-before.RoundTrips != 3 { // two of them open the session
 		t.Errorf("%+v, then %+v", before, after)
@@ -100,8 +118,9 @@ func TestTheLockCostsOneSessionAndOneRoundTrip(t *testing.T) {
 }
 
 func TestTheLockGoesWithItsConnection(t *testing.T) {
+	t.Parallel()
 	withEachLockShell(t, func(t *testing.T, one, two *Host, dir string) {
-		l := lock(t, one, anna, dir)
+		l := lock(t, one, anna(t), dir)
 		one.conn.Close() // no goodbye to any shell
 		eventually(t, two, dir)
 		wantLost(t, l)
@@ -109,16 +128,18 @@ func TestTheLockGoesWithItsConnection(t *testing.T) {
 }
 
 func TestTheLockGoesWithCloseAtOnce(t *testing.T) {
+	t.Parallel()
 	withEachLockShell(t, func(t *testing.T, one, two *Host, dir string) {
-		lock(t, one, anna, dir)
+		lock(t, one, anna(t), dir)
 		one.Close()
-		lock(t, two, bert, dir)
+		lock(t, two, bert(t), dir)
 	})
 }
 
 func TestTheLockOfASilentLaptopGoes(t *testing.T) {
 	for name, path := range shells(t) {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			server := (&fakeServer{shell: path}).start(t)
 			between := startRelay(t, server.port)
 			c := server.config()
@@ -126,7 +147,7 @@ func TestTheLockOfASilentLaptopGoes(t *testing.T) {
 			c.Keys = HostKeyCheck{Mode: ModeOff}
 			one, two := connect(t, c), connect(t, server.config())
 			dir := t.TempDir()
-			l := lock(t, one, anna, dir)
+			l := lock(t, one, anna(t), dir)
 			select { // heartbeats keep it
 			case <-l.Lost():
 				t.Fatal("lost while the connection stood")
@@ -141,8 +162,9 @@ func TestTheLockOfASilentLaptopGoes(t *testing.T) {
 }
 
 func TestAKilledHolderIsNoticedAndLeavesNoLock(t *testing.T) {
+	t.Parallel()
 	withEachLockShell(t, func(t *testing.T, one, two *Host, dir string) {
-		l := lock(t, one, anna, dir)
+		l := lock(t, one, anna(t), dir)
 		if err := syscall.Kill(wantLocked(t, two, dir).PID, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
@@ -152,21 +174,22 @@ func TestAKilledHolderIsNoticedAndLeavesNoLock(t *testing.T) {
 			t.Error("the connection has nothing to do with it")
 		default:
 		}
-		lock(t, two, bert, dir)
+		lock(t, two, bert(t), dir)
 	})
 }
 
 func TestOnlyTheLockOfTheRunThatIsNamedIsReplaced(t *testing.T) {
+	t.Parallel()
 	withEachLockShell(t, func(t *testing.T, one, two *Host, dir string) {
-		l := lock(t, one, anna, dir)
-		if _, err := two.Lock(testContext(t), LockRequest{Holder: bert, Dir: dir, Replaces: bert.Run}); err == nil {
+		l := lock(t, one, anna(t), dir)
+		if _, err := two.Lock(testContext(t), LockRequest{Holder: bert(t), Dir: dir, Replaces: bert(t).Run}); err == nil {
 			t.Fatal("somebody else's was replaced")
 		}
-		if _, err := two.Lock(testContext(t), LockRequest{Holder: bert, Dir: dir, Replaces: anna.Run}); err != nil {
+		if _, err := two.Lock(testContext(t), LockRequest{Holder: bert(t), Dir: dir, Replaces: anna(t).Run}); err != nil {
 			t.Fatal(err)
 		}
 		wantLost(t, l)
-		if got := wantLocked(t, one, dir); got.Run != bert.Run {
+		if got := wantLocked(t, one, dir); got.Run != bert(t).Run {
 			t.Errorf("held by %+v", got)
 		}
 	})
@@ -174,9 +197,10 @@ func TestOnlyTheLockOfTheRunThatIsNamedIsReplaced(t *testing.T) {
 
 // A holder that lets go while somebody comes has emptied its file and not ended yet.
 func TestAHolderThatIsAboutToGoIsWaitedFor(t *testing.T) {
+	t.Parallel()
 	withEachLockShell(t, func(t *testing.T, one, two *Host, dir string) {
 		for range 5 {
-			l := lock(t, one, anna, dir)
+			l := lock(t, one, anna(t), dir)
 			if err := os.Truncate(filepath.Join(dir, "lock"), 0); err != nil {
 				t.Fatal(err)
 			}
@@ -184,7 +208,7 @@ func TestAHolderThatIsAboutToGoIsWaitedFor(t *testing.T) {
 				time.Sleep(50 * time.Millisecond)
 				l.Release()
 			}()
-			got, err := two.Lock(testContext(t), LockRequest{Holder: bert, Dir: dir, Replaces: anna.Run})
+			got, err := two.Lock(testContext(t), LockRequest{Holder: bert(t), Dir: dir, Replaces: anna(t).Run})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -194,25 +218,26 @@ func TestAHolderThatIsAboutToGoIsWaitedFor(t *testing.T) {
 }
 
 func TestWhoHoldsIsShownAndCanBeEnded(t *testing.T) {
+	t.Parallel()
 	withEachLockShell(t, func(t *testing.T, one, two *Host, dir string) {
 		s := openTestShell(t, two, Become{})
 		if r := run(t, s, HolderScript(dir)); r.Status != 0 || len(r.Stdout)+len(r.Stderr) > 0 {
 			t.Fatalf("nobody has ever held it: %+v", r)
 		}
-		l := lock(t, one, anna, dir)
+		l := lock(t, one, anna(t), dir)
 		old := time.Now().Add(-time.Hour)
 		if err := os.Chtimes(filepath.Join(dir, "lock.beat"), old, old); err != nil {
 			t.Fatal(err)
 		}
 		holder, held := ParseHolder(string(run(t, s, HolderScript(dir)).Stdout))
-		if !held || holder.Run != anna.Run || holder.Silent < time.Hour || holder.Silent > time.Hour+time.Minute {
+		if !held || holder.Run != anna(t).Run || holder.Silent < time.Hour || holder.Silent > time.Hour+time.Minute {
 			t.Fatalf("%v %+v", held, holder)
 		}
-		if r := run(t, s, ReleaseScript(dir, bert.Run)); r.Status != 0 {
+		if r := run(t, s, ReleaseScript(dir, bert(t).Run)); r.Status != 0 {
 			t.Fatalf("%s", r.Stderr)
 		}
 		wantLocked(t, two, dir) // that run does not hold it
-		if r := run(t, s, ReleaseScript(dir, anna.Run)); r.Status != 0 {
+		if r := run(t, s, ReleaseScript(dir, anna(t).Run)); r.Status != 0 {
 			t.Fatalf("%s", r.Stderr)
 		}
 		wantLost(t, l)
@@ -220,7 +245,7 @@ func TestWhoHoldsIsShownAndCanBeEnded(t *testing.T) {
 			t.Errorf("still held: %s", r.Stdout)
 		}
 		// The number of a process that is gone may be another's by now.
-		stale := anna.text() + "pid=1\nborn=1\n"
+		stale := anna(t).text() + "pid=1\nborn=1\n"
 		writeFile(t, filepath.Join(dir, "lock"), stale)
 		if r := run(t, s, HolderScript(dir)); len(r.Stdout) > 0 {
 			t.Errorf("a stale file is believed: %s", r.Stdout)
@@ -229,11 +254,12 @@ func TestWhoHoldsIsShownAndCanBeEnded(t *testing.T) {
 }
 
 func TestALockThatCannotBeHadIsNoLockedError(t *testing.T) {
+	t.Parallel()
 	server := (&fakeServer{}).start(t)
 	h := connect(t, server.config())
 	file := filepath.Join(t.TempDir(), "file")
 	writeFile(t, file, "")
-	_, err := h.Lock(testContext(t), LockRequest{Holder: anna, Dir: file})
+	_, err := h.Lock(testContext(t), LockRequest{Holder: anna(t), Dir: file})
 	var cannot *CannotLockError
 	if !errors.As(err, &cannot) || !strings.Contains(cannot.Reason, "mkdir") {
 		t.Errorf("%v", err)
@@ -241,22 +267,23 @@ func TestALockThatCannotBeHadIsNoLockedError(t *testing.T) {
 }
 
 func TestTheLockIsRootsWithAPassword(t *testing.T) {
+	t.Parallel()
 	bin := fakeProgram(t, "sudo", fakeSudo)
 	h := connect(t, (&fakeServer{bin: bin}).start(t).config())
 	dir := t.TempDir()
-	l, err := h.Lock(testContext(t), LockRequest{Become: Become{Method: "sudo", Password: "right pass"}, Holder: anna, Dir: dir})
+	l, err := h.Lock(testContext(t), LockRequest{Become: Become{Method: "sudo", Password: "right pass"}, Holder: anna(t), Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
 	wantLocked(t, h, dir)
 	l.Release()
-	lock(t, h, bert, dir)
+	lock(t, h, bert(t), dir)
 }
 
 // Whatever a login says before the lock's own lines, they are found, one after the other, however they are cut up.
 func FuzzLockAnswers(f *testing.F) {
 	const marker = "polarbook-0123456789abcdef"
-	f.Add("Welcome!\n", "run1 initdb", "user=anna\n", 3)
+	f.Add("Welcome!\n", "run1 initdb", "user=anna(t)\n", 3)
 	f.Add("", "", "", 0)
 	f.Add("polarbook-0123456789abcdef", "\r", "polarbook-", 60)
 	f.Fuzz(func(t *testing.T, noise, what, said string, at int) {
@@ -286,9 +313,9 @@ func FuzzLockAnswers(f *testing.F) {
 }
 
 func FuzzHolder(f *testing.F) {
-	f.Add(anna.User, "a\nrun=other", "x")
+	f.Add(anna(f).User, "a\nrun=other", "x")
 	f.Fuzz(func(t *testing.T, user, playbook, run string) {
-		in := Holder{User: user, Playbook: playbook, Run: run, Since: anna.Since}
+		in := Holder{User: user, Playbook: playbook, Run: run, Since: anna(t).Since}
 		out, held := ParseHolder(in.text() + "pid=7\n")
 		if !held || out.PID != 7 || out.User != oneLine(user) || out.Playbook != oneLine(playbook) || out.Run != oneLine(run) || !out.Since.Equal(in.Since) {
 			t.Errorf("%+v became %+v", in, out)

@@ -89,8 +89,11 @@ func TestLogin(t *testing.T) {
 		{name: "no agent there", server: accepts(rightPublic), agent: dir + "/nosuch", want: []string{"agent: dial unix"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			t.Setenv("HOME", dir) // no keys of our own
-			t.Setenv("SSH_AUTH_SOCK", c.agent)
+			if c.agent == "" {
+				t.Parallel()
+			} else {
+				t.Setenv("SSH_AUTH_SOCK", c.agent)
+			}
 			s := (&fakeServer{auth: c.server}).start(t)
 			config := s.config()
 			config.KeyFiles, config.Password, config.Passphrase = c.config.KeyFiles, c.config.Password, c.config.Passphrase
@@ -116,8 +119,8 @@ func TestLogin(t *testing.T) {
 
 // The time a human takes to type a passphrase is not the host's.
 func TestSlowPassphrase(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
-	t.Setenv("HOME", dir)
 	_, public := writeKey(t, filepath.Join(dir, "locked"), "p")
 	s := (&fakeServer{auth: ssh.ServerConfig{PublicKeyCallback: func(_ ssh.ConnMetadata, k ssh.PublicKey) (*ssh.Permissions, error) {
 		if bytes.Equal(k.Marshal(), public.Marshal()) {
@@ -135,6 +138,7 @@ func TestSlowPassphrase(t *testing.T) {
 }
 
 func TestPasswordIsNotSentToAnUnknownHost(t *testing.T) {
+	t.Parallel()
 	var asked atomic.Bool
 	s := (&fakeServer{auth: ssh.ServerConfig{PasswordCallback: func(ssh.ConnMetadata, []byte) (*ssh.Permissions, error) {
 		asked.Store(true)

@@ -12,6 +12,7 @@ import (
 
 // Whatever shell an account has, a command gets its /bin/sh, with and without another user in between.
 func TestEachLoginShell(t *testing.T) {
+	t.Parallel()
 	sudo := fakeProgram(t, "sudo", strings.Replace(fakeSudo, `{ echo "sudo: a password is required" >&2; exit 1; }`, `exec "$@"`, 1))
 	for _, name := range []string{"bash", "dash", "busybox", "tcsh", "csh", "fish", "zsh", "ksh"} {
 		t.Run(name, func(t *testing.T) {
@@ -25,8 +26,8 @@ func TestEachLoginShell(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			t.Setenv("HOME", t.TempDir()) // its start-up files are not ours
-			s := (&fakeServer{login: path, bin: sudo}).start(t)
+			t.Parallel()
+			s := (&fakeServer{login: path, bin: sudo, env: []string{"HOME=" + t.TempDir()}}).start(t) // its start-up files are not ours
 			c := s.config()
 			c.Run = "20261127T000000Z-abcdef"
 			h := connect(t, c)

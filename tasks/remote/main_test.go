@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 		ownUmask = syscall.Umask(0)
 		syscall.Umask(ownUmask)
 		if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
-			_ = parallel.Value.Set(strconv.Itoa(8 * runtime.GOMAXPROCS(0)))
+			_ = parallel.Value.Set(strconv.Itoa(4 * runtime.GOMAXPROCS(0)))
 		}
 		return m.Run()
 	}())

@@ -15,10 +15,10 @@ import (
 // A password that an account has refused is given to it once in a run, however often, and under however many names, the
 // host is connected to.
 func TestAWrongPasswordIsGivenOnce(t *testing.T) {
+	t.Parallel()
 	for name, keyboard := range map[string]bool{"password": false, "keyboard-interactive": true} {
 		t.Run(name, func(t *testing.T) {
-			t.Setenv("HOME", t.TempDir())
-			t.Setenv("SSH_AUTH_SOCK", "")
+			t.Parallel()
 			var given atomic.Int32
 			check := func(password string) error {
 				if password == "right" {
@@ -79,6 +79,7 @@ func TestAWrongPasswordIsGivenOnce(t *testing.T) {
 
 // The same for the password of sudo, over connections that were lost in between.
 func TestAWrongPasswordForSudoIsGivenOnce(t *testing.T) {
+	t.Parallel()
 	bin := fakeProgram(t, "sudo", fakeSudo)
 	s := (&fakeServer{bin: bin}).start(t)
 	passwords := NewPasswords()
@@ -104,6 +105,7 @@ func TestAWrongPasswordForSudoIsGivenOnce(t *testing.T) {
 
 // A jump host that lets nobody in is asked once, not once for each host behind it, and never gets a host's password.
 func TestAJumpHostThatRefusesIsAskedOnce(t *testing.T) {
+	t.Parallel()
 	var asked, given atomic.Int32
 	jump := (&fakeServer{auth: ssh.ServerConfig{
 		PasswordCallback: func(ssh.ConnMetadata, []byte) (*ssh.Permissions, error) { given.Add(1); return nil, errors.New("no") },
@@ -113,8 +115,6 @@ func TestAJumpHostThatRefusesIsAskedOnce(t *testing.T) {
 			}
 		},
 	}}).start(t)
-	t.Setenv("HOME", t.TempDir())
-	t.Setenv("SSH_AUTH_SOCK", "")
 	config := t.TempDir() + "/config"
 	writeFile(t, config, fmt.Sprintf("Host jump\n HostName 127.0.0.1\n Port %d\n UserKnownHostsFile %s\nHost inner*\n ProxyJump jump\n", jump.port, jump.knownHosts))
 	jumps, passwords := NewJumps(), NewPasswords()

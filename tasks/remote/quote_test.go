@@ -7,6 +7,7 @@ import (
 )
 
 func TestQuote(t *testing.T) {
+	t.Parallel()
 	for in, want := range map[string]string{
 		"":             "''",
 		"plain-1.2/x":  "plain-1.2/x",

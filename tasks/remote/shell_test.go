@@ -16,8 +16,14 @@ import (
 	"time"
 )
 
-func TestRunOnOpenSSH(t *testing.T)     { testRun(t, startSSHD(t).shell(t)) }
-func TestRunWithEachShell(t *testing.T) { withEachShell(t, testRun) }
+func TestRunOnOpenSSH(t *testing.T) {
+	t.Parallel()
+	testRun(t, startSSHD(t).shell(t))
+}
+func TestRunWithEachShell(t *testing.T) {
+	t.Parallel()
+	withEachShell(t, testRun)
+}
 
 func testRun(t *testing.T, s *Shell) {
 	binary := make([]byte, 70000)
@@ -27,7 +33,11 @@ func testRun(t *testing.T, s *Shell) {
 	everyByte := filepath.Join(t.TempDir(), "bytes")
 	huge := filepath.Join(t.TempDir(), "huge")
 	writeFile(t, everyByte, string(binary))
-	writeFile(t, huge, strings.Repeat("0123456789abcde\n", 3<<20))
+	hugeLines := 3 << 20
+	if testing.Short() {
+		hugeLines = 1 << 17
+	}
+	writeFile(t, huge, strings.Repeat("0123456789abcde\n", hugeLines))
 	for _, c := range []struct {
 		name        string
 		command     Command
@@ -52,7 +62,7 @@ func testRun(t *testing.T, s *Shell) {
 		{name: "break", command: Command{Script: "break; echo x"}, status: -2, anyError: true, out: "x\n"},
 		{name: "trap", command: Command{Script: "trap 'echo bye' 0; exit 7"}, out: "bye\n", status: 7},
 		{name: "cd and umask stay inside", command: Command{Script: "cd /tmp; umask 0; A=1; pwd"}, out: "/tmp\n"},
-		{name: "nothing was left", command: Command{Script: "[ $(pwd) != /tmp ]; echo $? ${A-unset}; umask"}, out: "0 unset\n" + umask()},
+		{name: "nothing was left", command: Command{Script: "[ $(pwd) != /tmp ]; echo $? ${A-unset}; umask"}, out: fmt.Sprintf("0 unset\n%04o\n", ownUmask)},
 		{name: "here-document", command: Command{Script: "cat <<'E'\n$x 'y'\nE\n"}, out: "$x 'y'\n"},
 		{name: "own names are hidden", command: Command{Script: "set | grep '^__polarbook'; echo $#"}, out: "0\n"},
 		{name: "no input by default", command: Command{Script: "cat; echo end"}, out: "end\n"},
@@ -62,7 +72,7 @@ func testRun(t *testing.T, s *Shell) {
 		{name: "binary output", command: Command{Script: "cat " + everyByte}, out: string(binary)},
 		{name: "environment", command: Command{Script: `printf %s "$A"; sh -c 'printf %s "$B"'`, Env: map[string]string{"A": "a 'b'\n$c", "B": "b"}}, out: "a 'b'\n$cb"},
 		{name: "directory", command: Command{Script: "pwd", Dir: "/usr"}, out: "/usr\n"},
-		{name: "huge output", command: Command{Script: "cat " + huge + "; tail -c 100000 " + huge + " >&2", Keep: 64 << 20}, out: strings.Repeat("0123456789abcde\n", 3<<20), errout: strings.Repeat("0123456789abcde\n", 6250)},
+		{name: "huge output", command: Command{Script: "cat " + huge + "; tail -c 100000 " + huge + " >&2", Keep: 64 << 20}, out: strings.Repeat("0123456789abcde\n", hugeLines), errout: strings.Repeat("0123456789abcde\n", 6250)},
 		{name: "status of a signal", command: Command{Script: "sh -c 'kill -9 $$'; exit $?"}, status: 137, anyError: true},
 		{name: "killed itself", command: Command{Script: "sh -c 'kill -9 $PPID'; echo x"}, status: 137, anyError: true},
 		{name: "Unicode", command: Command{Script: "echo 数据库 £ é 'ü'"}, out: "数据库 £ é ü\n"},
@@ -89,13 +99,8 @@ func testRun(t *testing.T, s *Shell) {
 	}
 }
 
-func umask() string {
-	old := syscall.Umask(0)
-	syscall.Umask(old)
-	return fmt.Sprintf("%04o\n", old)
-}
-
 func TestRunRefusesWhatNoShellTakes(t *testing.T) {
+	t.Parallel()
 	s := startSSHD(t).shell(t)
 	for _, c := range []Command{
 		{Script: "a\x00b"},
@@ -114,6 +119,7 @@ func TestRunRefusesWhatNoShellTakes(t *testing.T) {
 }
 
 func TestRunsAreOneRoundTripEach(t *testing.T) {
+	t.Parallel()
 	s := startSSHD(t).shell(t)
 	before := s.host.Stats()
 	const runs = 40
@@ -133,6 +139,7 @@ func TestRunsAreOneRoundTripEach(t *testing.T) {
 }
 
 func TestShellsAreCachedPerUser(t *testing.T) {
+	t.Parallel()
 	h := startSSHD(t).connect(t)
 	a, b := openTestShell(t, h, Become{}), openTestShell(t, h, Become{Flags: "ignored without a method"})
 	if a != b {
@@ -144,6 +151,7 @@ func TestShellsAreCachedPerUser(t *testing.T) {
 }
 
 func TestRunsFromManyGoroutines(t *testing.T) {
+	t.Parallel()
 	s := startSSHD(t).shell(t)
 	ctx := testContext(t)
 	var wg sync.WaitGroup
@@ -163,6 +171,7 @@ func TestRunsFromManyGoroutines(t *testing.T) {
 // A daemon keeps the output of the script that started it open. The answer must
 // not wait for it, and what it writes later must not get into another answer.
 func TestRunDoesNotWaitForDaemons(t *testing.T) {
+	t.Parallel()
 	withEachShell(t, func(t *testing.T, s *Shell) {
 		dir := t.TempDir()
 		r := run(t, s, "(i=0; while [ $i -lt 100 ] && [ ! -e "+dir+"/stop ]; do echo noise; echo noise >&2; sleep 0.1; i=$((i+1)); done) &\necho $!")
@@ -181,6 +190,7 @@ func TestRunDoesNotWaitForDaemons(t *testing.T) {
 }
 
 func TestCancelledRunIsStoppedOnTheHost(t *testing.T) {
+	t.Parallel()
 	withEachShell(t, func(t *testing.T, s *Shell) {
 		dir := t.TempDir()
 		before := s.session
@@ -226,6 +236,7 @@ wait`, 2*readWhole)})
 }
 
 func TestRunAfterTheShellWasKilled(t *testing.T) {
+	t.Parallel()
 	s := startSSHD(t).shell(t)
 	_, err := s.Run(testContext(t), Command{Script: "kill -9 $$; sleep 6"})
 	if err == nil || !strings.Contains(err.Error(), "ended while it ran a command") {
@@ -237,6 +248,7 @@ func TestRunAfterTheShellWasKilled(t *testing.T) {
 }
 
 func TestRunAfterTheShellWasKilledTidiesUp(t *testing.T) {
+	t.Parallel()
 	s := startSSHD(t).shell(t)
 	dir := s.dir
 	s.Run(testContext(t), Command{Script: "kill -9 $$"})
@@ -247,6 +259,7 @@ func TestRunAfterTheShellWasKilledTidiesUp(t *testing.T) {
 }
 
 func TestCancelledWaitForTheTurn(t *testing.T) {
+	t.Parallel()
 	s := startSSHD(t).shell(t)
 	all := testContext(t)
 	busy := make(chan error)
@@ -268,6 +281,7 @@ func TestCancelledWaitForTheTurn(t *testing.T) {
 }
 
 func TestFullDiskIsSaid(t *testing.T) {
+	t.Parallel()
 	withEachShell(t, func(t *testing.T, s *Shell) {
 		full := func() {
 			for _, name := range []string{"x", fmt.Sprintf("o%d", s.runs+1)} {
@@ -290,6 +304,7 @@ func TestFullDiskIsSaid(t *testing.T) {
 }
 
 func TestPrivateDirectory(t *testing.T) {
+	t.Parallel()
 	withEachShell(t, func(t *testing.T, s *Shell) {
 		dir := s.dir
 		info, err := os.Stat(dir)
@@ -316,6 +331,7 @@ func TestPrivateDirectory(t *testing.T) {
 }
 
 func TestPrivateDirectoryGoesWithTheConnection(t *testing.T) {
+	t.Parallel()
 	withEachShell(t, func(t *testing.T, s *Shell) {
 		dir := s.dir
 		s.host.conn.Close()
@@ -328,6 +344,7 @@ func TestPrivateDirectoryGoesWithTheConnection(t *testing.T) {
 }
 
 func TestNoisyLogin(t *testing.T) {
+	t.Parallel()
 	noise := "Welcome!\npolarbook-\n$ \x1b[0m" + strings.Repeat("motd\n", 5000)
 	s := (&fakeServer{noise: noise}).start(t)
 	sh := openTestShell(t, connect(t, s.config()), Become{})
@@ -342,6 +359,7 @@ func TestNoisyLogin(t *testing.T) {
 }
 
 func TestLoginWithoutAShell(t *testing.T) {
+	t.Parallel()
 	s := (&fakeServer{shell: "/bin/echo This account is not available.; exit 1;"}).start(t)
 	_, err := connect(t, s.config()).Shell(testContext(t), Become{})
 	if err == nil || !strings.Contains(err.Error(), "This account is not available") {

@@ -105,6 +105,7 @@ func TestSSHConfigErrors(t *testing.T) {
 }
 
 func TestParseJump(t *testing.T) {
+	t.Parallel()
 	for in, want := range map[string]string{
 		"host":                 "|host|0",
 		"me@host:22":           "me|host|22",
@@ -135,6 +136,7 @@ func TestParseJump(t *testing.T) {
 // The last of three servers is reached through the other two, each with its own
 // port, key and known_hosts.
 func TestJumpHosts(t *testing.T) {
+	t.Parallel()
 	a, b, c := startSSHD(t), startSSHD(t), startSSHD(t)
 	var known, config strings.Builder
 	for name, s := range map[string]*testServer{"a": a, "b": b, "c": c} {

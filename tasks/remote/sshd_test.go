@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -117,14 +118,21 @@ func listens(port int, exited chan struct{}) bool {
 	return false
 }
 
+var lastPort atomic.Uint32
+
+// freePort returns a port that nobody listens on and that no other test here is given: it is below those from which the
+// system takes one for whoever asks for any.
 func freePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		port := 20000 + (os.Getpid()*100+int(lastPort.Add(1)))%10000
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal("no port is free")
+	return 0
 }
 
 // config reaches the server and nothing of the machine's own SSH settings.
@@ -143,7 +151,6 @@ func (s *testServer) connect(t testing.TB) *Host {
 
 func connect(t testing.TB, c Config) *Host {
 	t.Helper()
-	t.Setenv("SSH_AUTH_SOCK", "")
 	h, err := Connect(testContext(t), c)
 	if err != nil {
 		t.Fatal(err)

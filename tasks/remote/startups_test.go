@@ -15,6 +15,7 @@ import (
 )
 
 func TestADroppedConnectionIsTriedAgain(t *testing.T) {
+	t.Parallel()
 	server := (&fakeServer{}).start(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -51,6 +52,7 @@ func TestADroppedConnectionIsTriedAgain(t *testing.T) {
 }
 
 func TestAFingerprintOfAnyTypeIsFound(t *testing.T) {
+	t.Parallel()
 	one, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	_, two, _ := ed25519.GenerateKey(rand.Reader)
 	var keys []ssh.Signer
@@ -75,6 +77,7 @@ func TestAFingerprintOfAnyTypeIsFound(t *testing.T) {
 }
 
 func TestAWrongBecomePasswordIsUsedOnce(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	bin := fakeProgram(t, "sudo", strings.Replace(fakeSudo, "\n", "\necho x >>"+dir+"/out\n", 1))
 	h := connect(t, (&fakeServer{bin: bin}).start(t).config())

@@ -61,10 +61,19 @@ func (r *streamRun) run(ctx context.Context, c Command, stdout, stderr func([]by
 			once.Do(func() { close(errDone) })
 		}
 	})
-	if err := r.session.write(ctx, append([]byte(h.joining()+surroundings), request...)); err != nil && !errors.Is(err, errEOF) {
+	if ctx.Err() != nil {
+		return Result{}, r.shell.cancelled(ctx)
+	}
+	// What was sent may run before its shell is heard of, and must be stopped then too when the context ends.
+	later, cancel := outliving(ctx, stopPatience)
+	defer cancel()
+	if err := r.session.write(later, append([]byte(h.joining()+surroundings), request...)); err != nil && !errors.Is(err, errEOF) {
 		return Result{}, h.blame(err)
 	}
-	hello, err := r.session.awaitStreamHello(ctx, r.shell.become, r.marker)
+	hello, err := r.session.awaitStreamHello(later, r.shell.become, r.marker)
+	if err != nil && ctx.Err() != nil {
+		return Result{}, r.shell.cancelled(ctx)
+	}
 	if err != nil {
 		return Result{}, err
 	}
@@ -128,6 +137,21 @@ func (r *streamRun) run(ctx context.Context, c Command, stdout, stderr func([]by
 		return res, &fs.PathError{Op: h.Name() + ": changing directory to", Path: c.Dir, Err: fs.ErrNotExist}
 	}
 	return res, fmt.Errorf("%s: the shell of %s gave an answer that makes no sense: %q", h.Name(), r.shell.User(), outLines.rest)
+}
+
+// outliving returns a context that ends that long after ctx.
+func outliving(ctx context.Context, by time.Duration) (context.Context, func()) {
+	later, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		late := time.NewTimer(by)
+		defer late.Stop()
+		select {
+		case <-late.C:
+			cancel()
+		case <-later.Done():
+		}
+	})
+	return later, func() { stop(); cancel() }
 }
 
 // feed copies the input to the script. That the script does not want it all is no

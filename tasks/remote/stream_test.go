@@ -6,10 +6,12 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -34,6 +36,7 @@ func (l *lines) got() []string {
 }
 
 func TestStream(t *testing.T) {
+	t.Parallel()
 	t.Run("OpenSSH", func(t *testing.T) { testStream(t, startSSHD(t).shell(t)) })
 	withEachShell(t, testStream)
 }
@@ -62,7 +65,11 @@ func testStream(t *testing.T, s *Shell) {
 		t.Errorf("without input: %q %q %d %v", r.Stdout, r.Stderr, r.Status, err)
 	}
 
-	big := bytes.Repeat([]byte("0123456789abcde\n"), 1<<19)
+	lines := 1 << 19
+	if testing.Short() {
+		lines = 1 << 17
+	}
+	big := bytes.Repeat([]byte("0123456789abcde\n"), lines)
 	r, err = s.Stream(testContext(t), Command{Script: "cat; echo e >&2"}, bytes.NewReader(big), nil, nil)
 	if err != nil || !bytes.Equal(r.Stdout, big) || string(r.Stderr) != "e\n" {
 		t.Errorf("big input: %d bytes, %q, %v", len(r.Stdout), r.Stderr, err)
@@ -98,6 +105,7 @@ func testStream(t *testing.T, s *Shell) {
 }
 
 func TestStreamLinesComeAsTheyAreWritten(t *testing.T) {
+	t.Parallel()
 	s := startSSHD(t).shell(t)
 	dir := t.TempDir()
 	got := make(chan string, 1)
@@ -124,6 +132,7 @@ func TestStreamLinesComeAsTheyAreWritten(t *testing.T) {
 }
 
 func TestCancelledStreamIsStoppedOnTheHost(t *testing.T) {
+	t.Parallel()
 	withEachShell(t, func(t *testing.T, s *Shell) {
 		for _, input := range []io.Reader{nil, strings.NewReader("x\n")} {
 			dir := t.TempDir()
@@ -143,8 +152,39 @@ func TestCancelledStreamIsStoppedOnTheHost(t *testing.T) {
 	})
 }
 
+// A script may run before this side has heard of its shell. What is cancelled just then is stopped all the same.
+func TestAStreamThatIsCancelledBeforeItIsHeardOfIsStopped(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	held := filepath.Join(fakeProgram(t, "sh", "#!/bin/bash\n/bin/sh \"$@\" | while IFS= read -r line; do case $line in *-up\\ [0-9]*) while [ -e "+dir+"/hold ]; do sleep 0.05; done ;; esac; printf '%s\\n' \"$line\"; done\n"), "sh")
+	for name, input := range map[string]io.Reader{"without input": nil, "with input": strings.NewReader("x\n")} {
+		h := connect(t, (&fakeServer{shell: held}).start(t).config())
+		s := openTestShell(t, h, Become{})
+		ctx, cancel := context.WithCancel(testContext(t))
+		go func() {
+			waitForFile(t, dir+"/started")
+			cancel()
+			time.Sleep(100 * time.Millisecond)
+			os.Remove(dir + "/hold")
+		}()
+		writeFile(t, dir+"/hold", "")
+		_, err := s.Stream(ctx, Command{Script: "sh -c 'echo $$ >" + dir + "/pids; : >" + dir + "/started; sleep 1002; true'"}, input, nil, nil)
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", name, err)
+		}
+		for _, pid := range pidsIn(t, dir+"/pids") {
+			waitUntil(t, "the script has ended", func() bool { return !alive(pid) })
+			syscall.Kill(pid, syscall.SIGKILL) // or the server waits for it
+		}
+		for _, f := range []string{"started", "pids"} {
+			os.Remove(dir + "/" + f)
+		}
+	}
+}
+
 // A script must not take input that was cut off for all of it.
 func TestCancelledStreamDoesNotEndItsInput(t *testing.T) {
+	t.Parallel()
 	s := startSSHD(t).shell(t)
 	dir := t.TempDir()
 	for name, source := range map[string]func(cancel func()) io.Reader{
@@ -179,6 +219,7 @@ type readerFunc func([]byte) (int, error)
 func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
 
 func TestStreamIsStoppedWhenTheConnectionIsLost(t *testing.T) {
+	t.Parallel()
 	t.Run("OpenSSH", func(t *testing.T) { testLostStream(t, startSSHD(t).shell(t)) })
 	withEachShell(t, testLostStream)
 }
@@ -200,6 +241,7 @@ func testLostStream(t *testing.T, s *Shell) {
 }
 
 func TestLineSplitter(t *testing.T) {
+	t.Parallel()
 	const end = "MARK "
 	for _, c := range []struct {
 		stream string

@@ -36,6 +36,7 @@ func echo(t testing.TB, network, address string) net.Listener {
 }
 
 func TestTunnel(t *testing.T) {
+	t.Parallel()
 	h := startSSHD(t).connect(t)
 	socket := filepath.Join(t.TempDir(), "s")
 	tcp := echo(t, "tcp", "127.0.0.1:0")
@@ -80,6 +81,7 @@ func TestTunnel(t *testing.T) {
 }
 
 func TestTunnelWritesBeforeCloseArrive(t *testing.T) {
+	t.Parallel()
 	h := startSSHD(t).connect(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -104,6 +106,7 @@ func TestTunnelWritesBeforeCloseArrive(t *testing.T) {
 }
 
 func TestTunnelErrors(t *testing.T) {
+	t.Parallel()
 	h := startSSHD(t, "AllowStreamLocalForwarding no").connect(t)
 	if _, err := h.DialContext(testContext(t), "tcp", "127.0.0.1:1"); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("closed port: %v", err)
@@ -123,6 +126,7 @@ func TestTunnelErrors(t *testing.T) {
 }
 
 func TestTunnelEndsWithTheHost(t *testing.T) {
+	t.Parallel()
 	h := startSSHD(t).connect(t)
 	l := echo(t, "tcp", "127.0.0.1:0")
 	conn, err := h.DialContext(testContext(t), "tcp", l.Addr().String())

@@ -38,6 +38,7 @@ func theirDirectory(t *testing.T) (string, int) {
 
 // The owner of a directory puts links in the place of whatever appears there, as fast as can be.
 func TestUploadsFollowNoLinkOfAnother(t *testing.T) {
+	t.Parallel()
 	dir, uid := theirDirectory(t)
 	precious := filepath.Join(t.TempDir(), "precious")
 	writeFile(t, precious, "mine")
@@ -62,8 +63,12 @@ func TestUploadsFollowNoLinkOfAnother(t *testing.T) {
 		}
 	}()
 	s := startSSHD(t).shell(t)
+	rounds := 8
+	if testing.Short() {
+		rounds = 2
+	}
 	for _, size := range []int{10, smallUpload + 1, 5 << 20} {
-		for range 8 {
+		for range rounds {
 			// It may fail. What it may not do is touch another file.
 			_ = s.Upload(testContext(t), Upload{Source: bytes.NewReader(content(size)), Size: int64(size), Path: dir + "/f", Mode: 0o644, Owner: "nobody"})
 		}
@@ -90,6 +95,7 @@ func TestUploadsFollowNoLinkOfAnother(t *testing.T) {
 }
 
 func TestUploadsThroughLinksOfAnother(t *testing.T) {
+	t.Parallel()
 	dir, uid := theirDirectory(t)
 	ours := t.TempDir()
 	theirs, _ := theirDirectory(t)
@@ -154,6 +160,7 @@ func TestUploadsSweepWhatOthersLeft(t *testing.T) {
 }
 
 func TestAFullDiskIsNamedAndNotLeftFull(t *testing.T) {
+	t.Parallel()
 	for name, owner := range map[string]string{"ours": "root", "another's": "nobody"} {
 		t.Run(name, func(t *testing.T) {
 			dir, _ := theirDirectory(t)

@@ -23,11 +23,13 @@ func content(size int) []byte {
 }
 
 func TestUpload(t *testing.T) {
+	t.Parallel()
 	t.Run("OpenSSH", func(t *testing.T) { testUpload(t, startSSHD(t).shell(t)) })
 	withEachShell(t, testUpload)
 }
 
 func TestUploadWithoutSFTP(t *testing.T) {
+	t.Parallel()
 	s := startSSHD(t).shell(t)
 	s.noSFTP = true
 	testUpload(t, s)
@@ -76,6 +78,7 @@ func testUpload(t *testing.T, s *Shell) {
 }
 
 func TestUploadErrors(t *testing.T) {
+	t.Parallel()
 	s := startSSHD(t).shell(t)
 	dir := t.TempDir()
 	if err := os.Mkdir(dir+"/directory", 0o755); err != nil {
@@ -117,6 +120,7 @@ func TestUploadErrors(t *testing.T) {
 }
 
 func TestUploadAsAnotherUser(t *testing.T) {
+	t.Parallel()
 	needsRootAnd(t, "sudo")
 	h := startSSHD(t).connect(t)
 	nobody, _ := user.Lookup("nobody")
@@ -171,6 +175,7 @@ func (s *countingSource) ReadAt(b []byte, off int64) (int, error) {
 }
 
 func TestInterruptedUploadIsResumed(t *testing.T) {
+	t.Parallel()
 	for _, sftp := range []bool{true, false} {
 		const size = 64 << 20
 		want := content(size)
@@ -238,6 +243,7 @@ func TestInterruptedUploadIsResumed(t *testing.T) {
 
 // What is left of another upload, or was changed since, is not gone on with.
 func TestUploadDoesNotTrustWhatItFinds(t *testing.T) {
+	t.Parallel()
 	const size = 1 << 20
 	want := content(size)
 	sum, _ := sumOf(bytes.NewReader(want), size)
@@ -270,6 +276,7 @@ func TestUploadDoesNotTrustWhatItFinds(t *testing.T) {
 }
 
 func TestReadFile(t *testing.T) {
+	t.Parallel()
 	s := startSSHD(t).shell(t)
 	dir := t.TempDir()
 	want := content(5000)
