@@ -196,11 +196,7 @@ func testDelayedElection(t *testing.T, election time.Duration, nodes []*node) {
 		}
 	}
 	old.kill()
-	for end := time.Now().Add(4 * election); time.Now().Before(end); time.Sleep(election / 5) {
-		if leads(rest) != nil {
-			t.Fatal("a follower stood for election")
-		}
-	}
+	noElectionFor(t, rest, 4*election)
 	rest[0].exec("alter system dma force change leader")
 	next := awaitLeader(t, rest)
 	// A leader that was started again follows, and one that steps down by itself has nothing to wait for.

@@ -304,6 +304,16 @@ func leads(nodes []*node) *node {
 	return found
 }
 
+// noElectionFor wants none of the nodes to lead for that long, which only waiting shows.
+func noElectionFor(t *testing.T, nodes []*node, d time.Duration) {
+	t.Helper()
+	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(d / 20) {
+		if n := leads(nodes); n != nil {
+			t.Fatalf("%s was elected", n.address())
+		}
+	}
+}
+
 func awaitLeader(t *testing.T, nodes []*node) *node {
 	t.Helper()
 	var found *node

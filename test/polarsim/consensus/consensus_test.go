@@ -280,9 +280,19 @@ func TestWeights(t *testing.T) {
 	if err := heavy.node.ChangeLeader(leader.address); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(3 * timeout)
+	noElectionFor(t, members, leader, 3*timeout)
 	if leaderOf(members) != heavy {
 		t.Error("a member of weight 0 was given the lead")
+	}
+}
+
+// noElectionFor wants a member not to be elected for that long, which only waiting shows.
+func noElectionFor(t *testing.T, members []*member, never *member, d time.Duration) {
+	t.Helper()
+	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(d / 20) {
+		if leaderOf(members) == never {
+			t.Fatalf("%s leads", never.address)
+		}
 	}
 }
 
