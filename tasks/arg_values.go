@@ -149,3 +149,21 @@ func describe(value any) string {
 	}
 	return fmt.Sprint(value)
 }
+
+// anyTexts is a list of texts as playbooks have it, in the same order; empty, and not null, of nothing.
+func anyTexts(texts []string) []any {
+	list := make([]any, len(texts))
+	for i, t := range texts {
+		list[i] = t
+	}
+	return list
+}
+
+// textsOf is each value of a list as text.
+func textsOf(list []any) []string {
+	texts := make([]string, len(list))
+	for i, x := range list {
+		texts[i] = fmt.Sprint(x)
+	}
+	return texts
+}

@@ -214,3 +214,21 @@ func attributeDiff(path string, changes []change) Diff {
 	}
 	return d
 }
+
+func describeKind(kind string) string {
+	switch kind {
+	case "absent":
+		return "absent"
+	case "other":
+		return "neither a file nor a directory"
+	}
+	return "a " + kind
+}
+
+func changeNames(changes []change) string {
+	names := make([]string, len(changes))
+	for i, c := range changes {
+		names[i] = c.what
+	}
+	return strings.Join(names, ", ")
+}

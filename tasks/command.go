@@ -71,7 +71,7 @@ var commandModule = Define(Module{
 			return nil, &ArgError{Module: "command", Arg: "argv", Problem: "and cmd exclude each other"}
 		}
 		var err error
-		if words, err = splitWords(a.Cmd); err != nil {
+		if words, err = script.SplitWords(a.Cmd); err != nil {
 			return nil, &ArgError{Module: "command", Arg: "cmd", Problem: "cannot be read: " + err.Error()}
 		}
 	}

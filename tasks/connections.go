@@ -66,3 +66,8 @@ func socketAddress(text string) (address string, port int, ok bool) {
 	a, _ := netip.AddrFromSlice(raw)
 	return a.Unmap().String(), int(n), true
 }
+
+// receives says that a connection to an address ends at this socket.
+func (c connection) receives(at netip.AddrPort) bool {
+	return c.port == int(at.Port()) && (c.local == at.Addr().String() || c.state == "LISTEN" && (c.local == "0.0.0.0" || c.local == "::"))
+}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf16"
+
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type copyArgs struct {
@@ -126,24 +128,10 @@ func (a *copyArgs) exclusive() error {
 		return &ArgError{Module: "copy", Arg: "remote_src", Problem: "needs src, not content"}
 	case a.Content != nil && strings.HasSuffix(a.Dest, "/"):
 		return &ArgError{Module: "copy", Arg: "dest", Problem: "must name a file when content is given"}
-	case trimSlashes(a.Dest) == "":
+	case script.TrimSlashes(a.Dest) == "":
 		return &ArgError{Module: "copy", Arg: "dest", Problem: "is empty"}
 	}
 	return nil
-}
-
-// carrying completes a delivery with a content that is at hand. One that is too large to travel with a script is
-// uploaded from memory.
-func (d delivery) carrying(content []byte, name string, _ Local) (Action, error) {
-	if err := d.check(d.module); err != nil {
-		return nil, err
-	}
-	d.name, d.sum, d.size = name, sumOf(content), int64(len(content))
-	if len(content) <= inlineLimit {
-		d.content = append([]byte{}, content...)
-		return &d, nil
-	}
-	return &largeDelivery{delivery: d, fsys: oneFile(content), file: "content"}, nil
 }
 
 // contentBytes is a content argument as it is written: text as it is, a dict or list as JSON.

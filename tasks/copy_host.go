@@ -48,8 +48,8 @@ const differing = `to=$1; shift; for f; do
 // ends sets "$s" and "$p" to source and destination.
 func (a *hostCopy) ends() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "s=%s\np=%s\n", string(script.Path(trimSlashes(a.Src))), string(script.Path(trimSlashes(a.Dest))))
-	fmt.Fprintf(&b, "base=%s\n", remote.Quote(path.Base(trimSlashes(a.Src))))
+	fmt.Fprintf(&b, "s=%s\np=%s\n", string(script.Path(script.TrimSlashes(a.Src))), string(script.Path(script.TrimSlashes(a.Dest))))
+	fmt.Fprintf(&b, "base=%s\n", remote.Quote(path.Base(script.TrimSlashes(a.Src))))
 	if strings.HasSuffix(a.Src, "/") {
 		b.WriteString("if [ -d \"$p\" ] && [ ! -d \"$s\" ]; then echo into yes; p=${p%/}/$base; fi\n")
 	} else {
@@ -71,9 +71,9 @@ func (a *hostCopy) Plan(found Found) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	dest := trimSlashes(a.Dest)
+	dest := script.TrimSlashes(a.Dest)
 	if ans.Text("into") == "yes" {
-		dest = strings.TrimSuffix(dest, "/") + "/" + path.Base(trimSlashes(a.Src))
+		dest = strings.TrimSuffix(dest, "/") + "/" + path.Base(script.TrimSlashes(a.Src))
 	}
 	values := map[string]any{"src": a.Src, "dest": dest, "state": src.Kind, "size": src.Size}
 	switch {

@@ -95,7 +95,7 @@ func newTreeCopy(d delivery, fsys fs.FS, root string, l Local) (Action, error) {
 func (c *treeCopy) Probe() string {
 	var b strings.Builder
 	b.WriteString(script.Preamble)
-	fmt.Fprintf(&b, "p=%s\nif [ -e \"$p\" ] && [ ! -d \"$p\" ]; then echo dest file; exit 0; fi\n", string(script.Path(trimSlashes(c.dest))))
+	fmt.Fprintf(&b, "p=%s\nif [ -e \"$p\" ] && [ ! -d \"$p\" ]; then echo dest file; exit 0; fi\n", string(script.Path(script.TrimSlashes(c.dest))))
 	fmt.Fprintf(&b, "p=${p%%/}%s\nif [ ! -d \"$p\" ]; then echo dest absent; exit 0; fi\ncd -- \"$p\" || exit 1\necho dest directory\n", c.below())
 	for chunk := range slices.Chunk(append(slices.Clone(c.dirs), c.names()...), 500) {
 		fmt.Fprintf(&b, "stat -L -c 'entry %%f %%u %%g %%U %%G %%s %%n' -- %s 2>/dev/null\n", script.Words(chunk))
@@ -140,13 +140,13 @@ func (c *treeCopy) Plan(found Found) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	dest := strings.TrimSuffix(trimSlashes(c.dest), "/")
+	dest := strings.TrimSuffix(script.TrimSlashes(c.dest), "/")
 	if c.under != "" {
 		dest += "/" + c.under
 	}
 	values := map[string]any{"dest": dest, "src": c.src, "state": "directory"}
 	if ans.Text("dest") == "file" {
-		return Plan{}, &Failure{Msg: trimSlashes(c.dest) + " is a file, and a directory is wanted there", Hint: "remove it, or give dest another path"}
+		return Plan{}, &Failure{Msg: script.TrimSlashes(c.dest) + " is a file, and a directory is wanted there", Hint: "remove it, or give dest another path"}
 	}
 	have, sums := c.entries(ans)
 	plan := treePlan{have: have}
@@ -275,7 +275,7 @@ func (c *treeCopy) unpack(plan treePlan, adjust string) string {
 	var b strings.Builder
 	b.WriteString(script.Preamble + script.Inside)
 	directories := attributes{Mode: c.directoryMode, Owner: c.Owner, Group: c.Group}
-	fmt.Fprintf(&b, "p=%s\np=${p%%/}\n", string(script.Path(trimSlashes(c.dest))))
+	fmt.Fprintf(&b, "p=%s\np=${p%%/}\n", string(script.Path(script.TrimSlashes(c.dest))))
 	if c.under != "" {
 		fmt.Fprintf(&b, "made() {\n%sreturn 0\n}\n", directories.set(".", script.File{Kind: "absent"}, true))
 	}

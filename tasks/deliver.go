@@ -41,7 +41,7 @@ type delivery struct {
 func (d *delivery) Probe() string {
 	var b strings.Builder
 	b.WriteString(script.Preamble + script.Look)
-	fmt.Fprintf(&b, "p=%s\n", string(script.Path(trimSlashes(d.dest))))
+	fmt.Fprintf(&b, "p=%s\n", string(script.Path(script.TrimSlashes(d.dest))))
 	if d.name != "" {
 		fmt.Fprintf(&b, "if [ -d \"$p\" ]; then echo into yes; p=${p%%/}/%s; fi\n", remote.Quote(d.name))
 	}
@@ -114,7 +114,7 @@ func (d *delivery) Plan(found Found) (Plan, error) {
 
 // destination is the file's own path: dest, or in the directory that dest is.
 func (d *delivery) destination(ans script.Answer, have script.File) string {
-	dest := trimSlashes(d.dest)
+	dest := script.TrimSlashes(d.dest)
 	if whole, err := ans.Decoded("path"); err == nil && len(whole) > 0 {
 		return string(whole)
 	}
@@ -240,4 +240,18 @@ func upload(ctx context.Context, h Host, fsys fs.FS, file, sum string, size int6
 		Source: from, Size: size, SHA256: sum, Path: to, Mode: mode, Sweep: []string{stagedPattern, stagedPattern + ".tar"},
 		Progress: func(done, total int64) { h.Progress("upload "+path.Base(file), done, total) },
 	})
+}
+
+// carrying completes a delivery with a content that is at hand. One that is too large to travel with a script is
+// uploaded from memory.
+func (d delivery) carrying(content []byte, name string, _ Local) (Action, error) {
+	if err := d.check(d.module); err != nil {
+		return nil, err
+	}
+	d.name, d.sum, d.size = name, sumOf(content), int64(len(content))
+	if len(content) <= inlineLimit {
+		d.content = append([]byte{}, content...)
+		return &d, nil
+	}
+	return &largeDelivery{delivery: d, fsys: oneFile(content), file: "content"}, nil
 }

@@ -3,6 +3,7 @@ package tasks
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -120,7 +121,7 @@ func (l *fakeLocal) Find(_, name string) (fs.FS, string, error) {
 
 func (l *fakeLocal) Sum(fsys fs.FS, name string) (string, int64, error) {
 	b, err := fs.ReadFile(fsys, name)
-	return sumOf(b), int64(len(b)), err
+	return fmt.Sprintf("%x", sha256.Sum256(b)), int64(len(b)), err
 }
 
 func (l *fakeLocal) Render(_, text string, o RenderOptions) (string, error) {
@@ -326,3 +327,29 @@ func pretend(t *testing.T, dir string, commands map[string]string) {
 	t.Setenv("STATE", dir)
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
 }
+
+// open lets other accounts into a test's directory.
+func open(t *testing.T, dir string) {
+	t.Helper()
+	for d := dir; d != "/" && d != "/tmp"; d = filepath.Dir(d) {
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// listing is what a directory holds, with owners, modes and contents.
+func listing(t *testing.T, dir string) string {
+	t.Helper()
+	out, err := sh(t, "cd '"+dir+"' && find . -exec stat -c '%n %u:%g %a %F' {} + && cat file")
+	if err != nil {
+		t.Fatal(err, out)
+	}
+	return out
+}
+
+// other is an account that is neither root nor known.
+const other = 61234
+
+// nobody is the account of that name, which every system has.
+const nobody = 65534

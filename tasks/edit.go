@@ -36,7 +36,7 @@ type edit struct {
 }
 
 func newEdit(module string, a editArgs, create bool, l Local) (*edit, error) {
-	a.Path = trimSlashes(a.Path)
+	a.Path = script.TrimSlashes(a.Path)
 	if a.Path == "" {
 		return nil, &ArgError{Module: module, Arg: "path", Problem: "is empty"}
 	}

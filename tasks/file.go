@@ -44,7 +44,7 @@ var fileModule = Define(Module{
 - file: {path: /srv/www, state: directory, recurse: true, mode: "u=rwX,g=rX,o="}
 `,
 }, func(a *fileArgs, l Local) (Action, error) {
-	a.Path = trimSlashes(a.Path)
+	a.Path = script.TrimSlashes(a.Path)
 	switch {
 	case a.Path == "":
 		return nil, &ArgError{Module: "file", Arg: "path", Problem: "is empty"}
@@ -151,16 +151,6 @@ func (a *fileAction) Plan(found Found) (Plan, error) {
 	return a.attributesOnly(have), nil
 }
 
-func describeKind(kind string) string {
-	switch kind {
-	case "absent":
-		return "absent"
-	case "other":
-		return "neither a file nor a directory"
-	}
-	return "a " + kind
-}
-
 func (a *fileAction) values(have script.File) map[string]any {
 	v := map[string]any{"path": a.Path}
 	maps.Copy(v, fileValues(have))
@@ -177,14 +167,6 @@ func (a *fileAction) attributesOnly(have script.File) Plan {
 		Diff: []Diff{attributeDiff(a.Path, changes)}, Values: a.values(have),
 		Script: a.adjusting(a.Path, have, a.Follow),
 	}
-}
-
-func changeNames(changes []change) string {
-	names := make([]string, len(changes))
-	for i, c := range changes {
-		names[i] = c.what
-	}
-	return strings.Join(names, ", ")
 }
 
 func (a *fileAction) absent(have script.File) Plan {

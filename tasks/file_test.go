@@ -139,13 +139,13 @@ func TestWords(t *testing.T) {
 	for line, want := range map[string]string{
 		`a  b`: "a|b", `'a b' "c d"`: "a b|c d", `a\ b`: "a b", `"a\"b\n"`: `a"b\n`, `x''y`: "xy", `'' z`: "|z", ``: "",
 	} {
-		got, err := splitWords(line)
+		got, err := script.SplitWords(line)
 		if err != nil || strings.Join(got, "|") != want {
 			t.Errorf("%s: %q, %v", line, got, err)
 		}
 	}
 	for _, bad := range []string{`'a`, `"a`, `a\`} {
-		if _, err := splitWords(bad); err == nil {
+		if _, err := script.SplitWords(bad); err == nil {
 			t.Errorf("%q was read", bad)
 		}
 	}

@@ -62,10 +62,10 @@ func (a *fileAction) strayModes(lines []string) int {
 func (a *fileAction) everywhere() string {
 	var b strings.Builder
 	b.WriteString(at(string(script.Path(a.Path)), a.Follow))
-	files, directory := "", ""
+	entries, directory := "", ""
 	if owner := a.ownership(); owner != "" {
 		directory = "chown -h " + owner + " . || exit 1\n"
-		files = "	chown -h " + owner + " -- \"$@\" || exit 1\n"
+		entries = "	chown -h " + owner + " -- \"$@\" || exit 1\n"
 	}
 	if a.Mode != "" {
 		mode := remote.Quote(a.Mode)
@@ -75,7 +75,7 @@ func (a *fileAction) everywhere() string {
 		}
 		directory += "chmod " + mode + " . || exit 1\n"
 		// By name where nobody else can put another file there, one by one as it is opened elsewhere.
-		files += fmt.Sprintf(`	safe=$(whose "$here" .)
+		entries += fmt.Sprintf(`	safe=$(whose "$here" .)
 	for f; do
 		shift
 		if [ -f "$f" ] && [ ! -L "$f" ]; then
@@ -103,7 +103,7 @@ batch() {
 [ -d "./$b" ] || die "$p is no directory"
 enter "$b"
 each
-`, directory, files)
+`, directory, entries)
 	return b.String()
 }
 

@@ -135,7 +135,7 @@ func (f *find) Probe() string {
 	inner := `for f; do sum=-; ` + sum + `s=$(stat -c "%f %u %g %U %G %s %X %Y %Z %i %h" -- "$f" 2>/dev/null) || continue
 	printf "entry %s %s " "$s" "$sum"; printf %s "$f" | od -An -v -tx1 | tr -d " \n"; echo; done`
 	for _, p := range f.Paths {
-		word := string(script.Path(trimSlashes(p)))
+		word := string(script.Path(script.TrimSlashes(p)))
 		fmt.Fprintf(&b, "if [ -d %s ]; then find %s%s/ -mindepth 1%s%s -exec sh -c '%s' sh {} + 2>/dev/null; else printf 'skipped '; printf '%%s\\n' %s; fi\n", word, follow, word, depth, kind, inner, script.Words([]string{p}))
 	}
 	return b.String() + "exit 0\n"

@@ -21,3 +21,12 @@ func readAnswer(f Found) (script.Answer, error) {
 	}
 	return script.Parse(f.Stdout), nil
 }
+
+// notYet is for what an earlier task may provide: a run fails without it, a run that only asks cannot know.
+// what says what is missing.
+func notYet(check bool, what, hint string) (Plan, error) {
+	if check {
+		return Plan{Unknown: what}, nil
+	}
+	return Plan{}, &Failure{Msg: what, Hint: hint}
+}

@@ -8,22 +8,6 @@ import (
 	"testing"
 )
 
-// other is an account that is neither root nor known.
-const other = 61234
-
-// nobody is the account of that name, which every system has.
-const nobody = 65534
-
-// open lets other accounts into a test's directory.
-func open(t *testing.T, dir string) {
-	t.Helper()
-	for d := dir; d != "/" && d != "/tmp"; d = filepath.Dir(d) {
-		if err := os.Chmod(d, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 // TestLinksOfOthers has root work in a directory of another account, which put links there.
 func TestLinksOfOthers(t *testing.T) {
 	if os.Getuid() != 0 {
@@ -123,16 +107,6 @@ func TestLinksOfOthers(t *testing.T) {
 			})
 		})
 	}
-}
-
-// listing is what a directory holds, with owners, modes and contents.
-func listing(t *testing.T, dir string) string {
-	t.Helper()
-	out, err := sh(t, "cd '"+dir+"' && find . -exec stat -c '%n %u:%g %a %F' {} + && cat file")
-	if err != nil {
-		t.Fatal(err, out)
-	}
-	return out
 }
 
 // TestCopyOnTheHostWithLinks copies a directory whose links lead to a file, a directory, nothing and back up.

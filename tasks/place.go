@@ -128,7 +128,7 @@ func validation(command string) (string, error) {
 	if !strings.Contains(command, "%s") {
 		return "", &Failure{Msg: fmt.Sprintf("validate must contain %%s, where the file's name goes: %s", command)}
 	}
-	words, err := splitWords(command)
+	words, err := script.SplitWords(command)
 	if err != nil {
 		return "", &Failure{Msg: "validate cannot be read", Err: err}
 	}

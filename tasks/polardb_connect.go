@@ -138,11 +138,6 @@ func ignoreRefused(err error) error {
 	return err
 }
 
-// receives says that a connection to an address ends at this socket.
-func (c connection) receives(at netip.AddrPort) bool {
-	return c.port == int(at.Port()) && (c.local == at.Addr().String() || c.state == "LISTEN" && (c.local == "0.0.0.0" || c.local == "::"))
-}
-
 func listens(list []ownedConnection, at netip.AddrPort) bool {
 	for _, c := range list {
 		if c.state == "LISTEN" && c.receives(at) {

@@ -2,6 +2,8 @@ package tasks
 
 import (
 	"fmt"
+
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type destroyArgs struct {
@@ -24,7 +26,7 @@ var polardbDestroyModule = Define(Module{
     unit: polardb-demo
 `,
 }, func(a *destroyArgs, l Local) (Action, error) {
-	if !isUnitName(a.Unit) {
+	if !script.IsUnitName(a.Unit) {
 		return nil, &ArgError{Module: "polardb_destroy", Arg: "unit", Problem: fmt.Sprintf("must be a unit's name, not %q", a.Unit)}
 	}
 	return &destroyAction{args: a, check: l.Check()}, a.check()

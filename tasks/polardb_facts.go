@@ -31,7 +31,7 @@ var polardbFactsModule = Define(Module{
 	if a.Unit == "" {
 		a.Unit = "polardb-" + a.Cluster
 	}
-	if !isUnitName(a.Unit) {
+	if !script.IsUnitName(a.Unit) {
 		return nil, &ArgError{Module: "polardb_facts", Arg: "unit", Problem: "must be a unit's name, not " + a.Unit}
 	}
 	return &factsAction{a}, a.check()

@@ -32,7 +32,7 @@ func (a *nodeArgs) check() error {
 			return &ArgError{Arg: d.arg, Problem: fmt.Sprintf("must not hold %q (it is %q): the engine's own scripts do not quote their paths", clean[at:at+1], d.dir)}
 		}
 	}
-	if !isUnitName(a.Cluster) || strings.HasPrefix(a.Cluster, ".") || strings.Contains(a.Cluster, `\`) {
+	if !script.IsUnitName(a.Cluster) || strings.HasPrefix(a.Cluster, ".") || strings.Contains(a.Cluster, `\`) {
 		return &ArgError{Arg: "cluster", Problem: fmt.Sprintf("must be letters, digits and -_.@: and not begin with a dot, not %q", a.Cluster)}
 	}
 	if a.Cluster == "owed" {

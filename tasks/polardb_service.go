@@ -35,7 +35,7 @@ var polardbServiceModule = Define(Module{
     state: started
 `,
 }, func(a *serviceArgs, _ Local) (Action, error) {
-	if !isUnitName(a.Unit) {
+	if !script.IsUnitName(a.Unit) {
 		return nil, &ArgError{Module: "polardb_service", Arg: "unit", Problem: fmt.Sprintf("must be a unit's name, not %q", a.Unit)}
 	}
 	return &serviceAction{a}, a.check()

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// pki is an own CA in a directory, with certificates of hosts.
-func pki(t *testing.T, hosts ...string) (authority, map[string]trust) {
+// ownCA is an own CA in a directory, with certificates of hosts.
+func ownCA(t *testing.T, hosts ...string) (authority, map[string]trust) {
 	t.Helper()
 	of := authority{dir: filepath.Join(t.TempDir(), "pki"), cluster: "x"}
 	all := map[string]trust{}
@@ -25,8 +25,8 @@ func pki(t *testing.T, hosts ...string) (authority, map[string]trust) {
 }
 
 func TestMembersBelieveEachOther(t *testing.T) {
-	_, old := pki(t, "a", "b")
-	_, other := pki(t, "a", "b")
+	_, old := ownCA(t, "a", "b")
+	_, other := ownCA(t, "a", "b")
 	both := func(host string, from map[string]trust) trust {
 		return trust{from[host].Cert, old[host].CA + "\n" + other[host].CA}
 	}
@@ -75,7 +75,7 @@ func TestTrustsArguments(t *testing.T) {
 }
 
 func TestAnotherCA(t *testing.T) {
-	of, old := pki(t, "a", "b")
+	of, old := ownCA(t, "a", "b")
 	step := func(state string, change bool, believed ...any) error {
 		t.Helper()
 		action, err := polardbCAModule.New(map[string]any{"pki": of.dir, "cluster": "x", "state": state, "believed": believed, "hosts": []any{"a", "b"}}, &keyring{})

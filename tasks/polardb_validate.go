@@ -10,6 +10,7 @@ import (
 
 	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type validateArgs struct {
@@ -58,7 +59,7 @@ var polardbValidateModule = Define(Module{
 		}
 		v.files[name] = strings.TrimRight(text, "\n") + "\n"
 	}
-	if a.Version != "" && !isUnitName(a.Version) {
+	if a.Version != "" && !script.IsUnitName(a.Version) {
 		return nil, &ArgError{Module: "polardb_validate", Arg: "version", Problem: fmt.Sprintf("must be the name of a directory, not %q", a.Version)}
 	}
 	list, err := a.nodes()

@@ -15,7 +15,7 @@ func FuzzWordsOfCommands(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
-		words, err := splitWords(line)
+		words, err := script.SplitWords(line)
 		if err != nil || len(words) == 0 || strings.ContainsRune(line, 0) {
 			t.Skip()
 		}

@@ -184,12 +184,3 @@ func (s *setup) returned(name string) bool {
 	}
 	return false
 }
-
-// anyTexts is a list of texts as playbooks have it, in the same order; empty, and not null, of nothing.
-func anyTexts(texts []string) []any {
-	list := make([]any, len(texts))
-	for i, t := range texts {
-		list[i] = t
-	}
-	return list
-}

@@ -73,7 +73,7 @@ func newSystemd(module string, a systemdArgs, l Local) (Action, error) {
 		return nil, &ArgError{Module: module, Arg: "name", Problem: "is required for state, enabled and masked"}
 	case a.Name == "" && !a.DaemonReload && !a.DaemonReexec:
 		return nil, &ArgError{Module: module, Arg: "name", Problem: "is missing, and so is anything to do"}
-	case a.Name != "" && !isUnitName(a.Name):
+	case a.Name != "" && !script.IsUnitName(a.Name):
 		return nil, &ArgError{Module: module, Arg: "name", Problem: fmt.Sprintf("must be a unit's name, not %q", a.Name)}
 	case a.Masked != nil && *a.Masked && a.Enabled != nil && *a.Enabled:
 		return nil, &ArgError{Module: module, Arg: "enabled", Problem: "and masked exclude each other"}
@@ -192,9 +192,9 @@ func (a *systemdAction) Plan(found Found) (Plan, error) {
 	if !u.found && !u.masked && (a.State != "" || a.Enabled != nil) {
 		return notYet(a.asking, fmt.Sprintf("systemd knows no unit %s", a.Name), "is the name right, and its package or unit file there? systemctl list-unit-files shows what is")
 	}
-	files, state, changes, event := a.steps(u)
-	if reload || len(files)+len(state) > 0 && a.DaemonReload {
-		files = append(files, a.control()+" daemon-reload || exit 1\n")
+	unitFiles, state, changes, event := a.steps(u)
+	if reload || len(unitFiles)+len(state) > 0 && a.DaemonReload {
+		unitFiles = append(unitFiles, a.control()+" daemon-reload || exit 1\n")
 		if reload {
 			changes = append(changes, change{"unit files", "changed on disk", "read"})
 		}
@@ -212,14 +212,14 @@ func (a *systemdAction) Plan(found Found) (Plan, error) {
 		plan.Msg = fmt.Sprintf("unit %s: %s", a.Name, strings.Join(words, ", "))
 		plan.Diff = []Diff{attributeDiff("unit "+a.Name, changes)}
 	}
-	plan.Script = text.String() + strings.Join(files, "") + strings.Join(state, "")
+	plan.Script = text.String() + strings.Join(unitFiles, "") + strings.Join(state, "")
 	return plan, nil
 }
 
 // steps are the commands in the order of Ansible: masked and enabled, which are links on disk, then the state. systemctl has
 // systemd read all its unit files again after each of the links; where the task asks for that anyway it is done once, behind
 // them, because it starts a dozen generators.
-func (a *systemdAction) steps(u unit) (files, state []string, changes []change, event bool) {
+func (a *systemdAction) steps(u unit) (unitFiles, state []string, changes []change, event bool) {
 	name := remote.Quote(a.Name)
 	control := a.control()
 	if a.DaemonReload {
@@ -229,10 +229,10 @@ func (a *systemdAction) steps(u unit) (files, state []string, changes []change, 
 	case a.Masked == nil || *a.Masked == u.masked:
 	case *a.Masked:
 		changes = append(changes, change{"masked", "no", "yes"})
-		files = append(files, control+" mask "+name+" || exit 1\n")
+		unitFiles = append(unitFiles, control+" mask "+name+" || exit 1\n")
 	default:
 		changes = append(changes, change{"masked", "yes", "no"})
-		files = append(files, control+" unmask "+name+" || exit 1\n")
+		unitFiles = append(unitFiles, control+" unmask "+name+" || exit 1\n")
 	}
 	if a.Enabled != nil && *a.Enabled != u.enabled {
 		verb, from, to := "enable", "no", "yes"
@@ -243,7 +243,7 @@ func (a *systemdAction) steps(u unit) (files, state []string, changes []change, 
 			verb += " --force"
 		}
 		changes = append(changes, change{"enabled", from, to})
-		files = append(files, control+" "+verb+" "+name+" || exit 1\n")
+		unitFiles = append(unitFiles, control+" "+verb+" "+name+" || exit 1\n")
 	}
 	verb := ""
 	switch a.State {
@@ -268,7 +268,7 @@ func (a *systemdAction) steps(u unit) (files, state []string, changes []change, 
 		changes = append(changes, change{"state", u.properties["ActiveState"], map[string]string{"start": "started", "stop": "stopped", "restart": "restarted", "reload": "reloaded"}[verb]})
 		state = append(state, a.act(verb, u))
 	}
-	return files, state, changes, event || a.NoBlock
+	return unitFiles, state, changes, event || a.NoBlock
 }
 
 // act runs one verb. A unit that does not come up, or falls down at once, is explained by its status and journal.

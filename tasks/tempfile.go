@@ -51,7 +51,7 @@ func (a *tempfile) Plan(Found) (Plan, error) {
 	}
 	where := `"${TMPDIR:-/tmp}"`
 	if a.Path != "" {
-		where = string(script.Path(trimSlashes(a.Path)))
+		where = string(script.Path(script.TrimSlashes(a.Path)))
 	}
 	// Not every mktemp takes a suffix behind the X: the name is completed by a rename that replaces nothing.
 	text := script.Preamble + "umask 077\nd=" + where + "\nwhile :; do\n\tt=$(mktemp " + flag + "-- \"$d/\"" + remote.Quote(a.Prefix) + "XXXXXXXX) || exit 1\n\tn=$t" +

@@ -6,6 +6,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type templateArgs struct {
@@ -71,7 +73,7 @@ var templateModule = Define(Module{
 		attributes: a.attributes, module: "template", dest: a.Dest, follow: a.Follow, force: a.Force, backup: a.Backup,
 		validate: a.Validate, src: a.Src, asking: l.Check(), showing: l.Diff(), began: time.Now(),
 	}
-	if trimSlashes(a.Dest) == "" {
+	if script.TrimSlashes(a.Dest) == "" {
 		return nil, &ArgError{Module: "template", Arg: "dest", Problem: "is empty"}
 	}
 	return d.carrying([]byte(rendered), path.Base(strings.TrimSuffix(a.Src, "/")), l)

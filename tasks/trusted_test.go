@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 // TestWhatIsDecidedByIsRootsAlone has another account own, write or bend what root decides by, at each place on the way.
@@ -52,20 +53,20 @@ func TestWhatIsDecidedByIsRootsAlone(t *testing.T) {
 				if out, err := exec.Command("/bin/sh", "-ec", spoil).CombinedOutput(); err != nil {
 					t.Fatalf("%v: %s", err, out)
 				}
-				r, err := h.Run(t.Context(), remote.Command{Script: Trusted(file, 100)})
+				r, err := h.Run(t.Context(), remote.Command{Script: script.Trusted(file, 100)})
 				switch {
 				case err != nil:
 					t.Fatal(err)
 				case c.fault == "" && (r.Status != 0 || string(r.Stdout) != "what is owed\n"):
 					t.Errorf("%d: %q %q", r.Status, r.Stdout, r.Stderr)
-				case c.fault != "" && (r.Status != TrustedFault || len(r.Stdout) > 0 || !strings.Contains(string(r.Stderr), c.fault)):
+				case c.fault != "" && (r.Status != script.TrustedFault || len(r.Stdout) > 0 || !strings.Contains(string(r.Stderr), c.fault)):
 					t.Errorf("%d: %q %q, want %q", r.Status, r.Stdout, r.Stderr, c.fault)
 				}
 			})
 		})
 	}
 	eachShell(t, func(t *testing.T, h *localHost, dir string) {
-		if r, err := h.Run(t.Context(), remote.Command{Script: Trusted(dir+"/none/owed", 100)}); err != nil || r.Status != TrustedAbsent {
+		if r, err := h.Run(t.Context(), remote.Command{Script: script.Trusted(dir+"/none/owed", 100)}); err != nil || r.Status != script.TrustedAbsent {
 			t.Errorf("%v %+v", err, r)
 		}
 	})

@@ -178,11 +178,3 @@ func (u *ufw) Plan(found Found) (Plan, error) {
 func (u *ufw) logs(level string) bool {
 	return level == u.Logging || u.Logging == "on" && level != "off" && level != ""
 }
-
-func textsOf(list []any) []string {
-	texts := make([]string, len(list))
-	for i, x := range list {
-		texts[i] = fmt.Sprint(x)
-	}
-	return texts
-}

@@ -107,7 +107,7 @@ func (u *unarchive) Probe() string {
 	if u.Creates != "" {
 		b.WriteString(strings.TrimPrefix(conditions{Creates: u.Creates}.probe(), script.Preamble))
 	}
-	fmt.Fprintf(&b, "d=%s\nm=%s\nlook dest \"$d\" -L\n", string(script.Path(trimSlashes(u.Dest))), u.marker())
+	fmt.Fprintf(&b, "d=%s\nm=%s\nlook dest \"$d\" -L\n", string(script.Path(script.TrimSlashes(u.Dest))), u.marker())
 	if u.RemoteSrc {
 		fmt.Fprintf(&b, "s=%s\nif [ -f \"$s\" ]; then echo \"archive $(sha256sum < \"$s\" | cut -c1-64)\"; fi\n", string(script.Path(u.Src)))
 	}
@@ -182,23 +182,8 @@ func (u *unarchive) Plan(found Found) (Plan, error) {
 }
 
 func (u *unarchive) sent() string {
-	return trimSlashes(u.Dest) + "/.polarbook-" + u.sum[:16] + ".tar"
+	return script.TrimSlashes(u.Dest) + "/.polarbook-" + u.sum[:16] + ".tar"
 }
-
-// openArchive defines open, which writes the archive $s as tar takes it. Not every tar knows by itself what an archive is
-// packed with. When it could not be unpacked to its end, there is a file $m.said.
-const openArchive = `how=
-case $(od -An -tx1 -N6 < "$s" | tr -d ' \n') in
-	1f8b*) how=gzip ;;
-	fd377a585a00) how=xz ;;
-	425a68*) how=bzip2 ;;
-	28b52ffd*) how=zstd ;;
-esac
-if [ -z "$how" ]; then open() { cat < "$s"; }
-elif have $how; then open() { $how -dc < "$s" || [ $? -eq 141 ] || echo failed > "$m.said"; }
-else die "$how, which the archive is packed with, is not installed on this host"
-fi
-`
 
 // keepsModes are options of tar that say that the archive's modes are to be believed.
 var keepsModes = regexp.MustCompile(`^(-[a-zA-Z]*p|--same-permissions|--preserve-permissions)$`)
@@ -254,7 +239,7 @@ func (u *unarchive) unpack(archive, sum string) string {
 	options, include := strings.Join(words, " "), script.Words(u.Include)
 	var b strings.Builder
 	b.WriteString(script.Preamble + script.Inside + measure)
-	fmt.Fprintf(&b, "s=%s\ndest=%s\nmark=%s\n", archive, string(script.Path(trimSlashes(u.Dest))), u.marker())
+	fmt.Fprintf(&b, "s=%s\ndest=%s\nmark=%s\n", archive, string(script.Path(script.TrimSlashes(u.Dest))), u.marker())
 	b.WriteString("have tar || die 'tar is not installed on this host'\nWORK=$(mktemp -d) || exit 1\nm=$WORK/m sent= t= stage= back=\n")
 	b.WriteString("trap 'rm -rf -- \"$WORK\"; [ -z \"$back\" ] || to 6; [ -z \"$sent\" ] || rm -f -- \"./$sent\"; [ -z \"$t\" ] || rm -f -- \"./$t\"; [ -z \"$stage\" ] || { to 4; rm -rf -- \"./$stage\"; }' EXIT\ntrap 'exit 1' HUP INT TERM\n")
 	fmt.Fprintf(&b, `case $dest in /*) ;; *) dest=$(pwd)/$dest ;; esac

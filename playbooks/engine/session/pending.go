@@ -9,6 +9,7 @@ import (
 
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 // PendingHandlers remembers on a host which handlers of a playbook have yet to run there, so that a run that was killed
@@ -47,13 +48,13 @@ func (e *NotBelievedError) Error() string { return e.file + " is not believed: "
 // that user could have written it.
 func (o PendingHandlerFiles) Load(ctx context.Context, h tasks.Host, playbook string) ([]string, error) {
 	file := o.path(playbook)
-	r, err := h.Shell().Run(ctx, remote.Command{Script: tasks.Trusted(file, pendingLimit)})
+	r, err := h.Shell().Run(ctx, remote.Command{Script: script.Trusted(file, pendingLimit)})
 	switch {
 	case err != nil:
 		return nil, err
-	case r.Status == tasks.TrustedAbsent:
+	case r.Status == script.TrustedAbsent:
 		return nil, nil
-	case r.Status == tasks.TrustedFault:
+	case r.Status == script.TrustedFault:
 		return nil, &NotBelievedError{file, Trimmed(r.Stderr)}
 	case r.Status != 0:
 		return nil, fmt.Errorf("reading %s: %s", file, ScriptFailed(r.Status, Trimmed(r.Stderr), ""))
@@ -74,13 +75,13 @@ func (o PendingHandlerFiles) Save(ctx context.Context, h tasks.Host, playbook st
 		return err
 	}
 	file := o.path(playbook)
-	script := "rm -f " + remote.Quote(file)
+	text := "rm -f " + remote.Quote(file)
 	if len(handlers) > 0 {
 		temporary := remote.Quote(file + ".new")
 		dir := remote.Quote(file[:strings.LastIndex(file, "/")])
-		script = "set -e\numask 022\nmkdir -p " + dir + "\n" + tasks.OnlyTrusted(dir) + "rm -f " + temporary + "\ncat > " + temporary + "\nsync " + temporary + " 2>/dev/null || sync\nmv -f " + temporary + " " + remote.Quote(file)
+		text = "set -e\numask 022\nmkdir -p " + dir + "\n" + script.OnlyTrusted(dir) + "rm -f " + temporary + "\ncat > " + temporary + "\nsync " + temporary + " 2>/dev/null || sync\nmv -f " + temporary + " " + remote.Quote(file)
 	}
-	result, err := shell.Run(ctx, remote.Command{Script: script, Stdin: []byte(strings.Join(handlers, "\n") + "\n")})
+	result, err := shell.Run(ctx, remote.Command{Script: text, Stdin: []byte(strings.Join(handlers, "\n") + "\n")})
 	if err != nil {
 		return err
 	}

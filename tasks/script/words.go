@@ -1,4 +1,4 @@
-package tasks
+package script
 
 import (
 	"errors"
@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// trimSlashes drops what follows a directory's name, so that the directory above it can be told from the text alone.
-func trimSlashes(path string) string {
+// TrimSlashes drops what follows a directory's name, so that the directory above it can be told from the text alone.
+func TrimSlashes(path string) string {
 	if t := strings.TrimRight(path, "/"); t != "" {
 		return t
 	}
 	return path[:min(1, len(path))]
 }
 
-// splitWords splits a command line as a POSIX shell does, without expanding anything (Python's shlex).
-func splitWords(line string) ([]string, error) {
+// SplitWords splits a command line as a POSIX shell does, without expanding anything (Python's shlex).
+func SplitWords(line string) ([]string, error) {
 	var words []string
 	var word strings.Builder
 	in, started := rune(0), false
@@ -59,16 +59,7 @@ func splitWords(line string) ([]string, error) {
 	return words, nil
 }
 
-// notYet is for what an earlier task may provide: a run fails without it, a run that only asks cannot know.
-// what says what is missing.
-func notYet(check bool, what, hint string) (Plan, error) {
-	if check {
-		return Plan{Unknown: what}, nil
-	}
-	return Plan{}, &Failure{Msg: what, Hint: hint}
-}
-
-// isUnitName tells whether systemd takes s for the name of a unit, with or without its suffix, and no program for an option.
-func isUnitName(s string) bool {
+// IsUnitName tells whether systemd takes s for the name of a unit, with or without its suffix, and no program for an option.
+func IsUnitName(s string) bool {
 	return s != "" && !strings.HasPrefix(s, "-") && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.@:\\") == ""
 }
