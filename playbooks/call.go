@@ -5,9 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	"gopkg.in/yaml.v3"
-
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/all"
+	"gopkg.in/yaml.v3"
 )
 
 // call is the key of a task that says what it does.
@@ -172,7 +172,7 @@ func (l *loader) registered(short string) (*tasks.Module, bool, bool) {
 // moduleNames lists the modules that Lookup finds, of those whose names are known.
 func (l *loader) moduleNames() []string {
 	names := slices.Clone(modulesWithout)
-	for _, m := range tasks.All() {
+	for _, m := range all.All() {
 		names = append(names, m.Name)
 	}
 	return slices.DeleteFunc(names, func(name string) bool {

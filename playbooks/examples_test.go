@@ -6,13 +6,13 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/all"
 )
 
 // TestExamples: the examples in the modules' documentation are tasks that load. The files that they name are the
 // reader's own and need not be there.
 func TestExamples(t *testing.T) {
-	for _, m := range tasks.All() {
+	for _, m := range all.All() {
 		if m.Examples == "" {
 			continue
 		}

@@ -6,12 +6,12 @@ import (
 	"strconv"
 	"testing"
 
-	"gopkg.in/yaml.v3"
-
 	"github.com/polarbook/polarbook/playbooks"
-	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/all"
 	"github.com/polarbook/polarbook/tasks/dma"
+	"github.com/polarbook/polarbook/tasks/polardb"
 	"github.com/polarbook/polarbook/templates"
+	"gopkg.in/yaml.v3"
 )
 
 // asBefore is how the list of nodes, the founder and the states of the hosts were made when Jinja wrote JSON.
@@ -46,7 +46,7 @@ func roleDefaults(t *testing.T) templates.Map {
 
 func TestNodesAreListedAsTheInventoryHasThem(t *testing.T) {
 	type host = map[string]any
-	render := templates.New(templates.Options{Filters: tasks.Filters})
+	render := templates.New(templates.Options{Filters: polardb.Filters})
 	for name, c := range map[string]struct {
 		group string
 		order []string
@@ -128,7 +128,7 @@ func TestDefaultsOfTheRoleAreThoseOfTheModules(t *testing.T) {
 	if got := defaults["polardb_port"]; got != dma.DefaultPort {
 		t.Errorf("polardb_port is %v, the modules have %d", got, dma.DefaultPort)
 	}
-	render := templates.New(templates.Options{Filters: tasks.Filters})
+	render := templates.New(templates.Options{Filters: polardb.Filters})
 	node, err := render.Render("{{ {'inventory_hostname': 'a'} | cluster_node }}", templates.Map{})
 	if err != nil {
 		t.Fatal(err)
@@ -139,7 +139,7 @@ func TestDefaultsOfTheRoleAreThoseOfTheModules(t *testing.T) {
 			t.Errorf("%s is %v in the role, and listed as %v", variable, defaults[variable], listed[key])
 		}
 	}
-	for _, m := range tasks.All() {
+	for _, m := range all.All() {
 		for _, a := range m.Args {
 			if a.Name == "port" && a.Default != "" && a.Default != strconv.Itoa(dma.DefaultPort) {
 				t.Errorf("%s has the default port %s", m.Name, a.Default)

@@ -12,6 +12,8 @@ import (
 
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/all"
+	"github.com/polarbook/polarbook/tasks/polardb"
 	"github.com/polarbook/polarbook/templates"
 )
 
@@ -110,10 +112,10 @@ func newLoader(o Options) (*loader, error) {
 		o.Templates = templates.Files()
 	}
 	if o.Checker == nil {
-		o.Checker = templates.New(templates.Options{Filters: tasks.Filters})
+		o.Checker = templates.New(templates.Options{Filters: polardb.Filters})
 	}
 	if o.Lookup == nil {
-		o.Lookup = tasks.Lookup
+		o.Lookup = all.Lookup
 	}
 	return &loader{Options: o, workDir: inHost(dir), files: map[string]*file{}, order: map[string]int{}}, nil
 }

@@ -52,7 +52,7 @@ func verb(name string) (*tasks.Module, bool) {
 	return nil, false
 }
 
-// moduleNamed finds a module or a verb by any of its names. A module that is registered wins.
+// ModuleNamed finds a module or a verb by any of its names. A module that is registered wins.
 func (l *loader) moduleNamed(name string) (m *tasks.Module, isVerb, ok bool) {
 	if m, ok := l.Lookup(plainName(name)); ok {
 		return m, false, true

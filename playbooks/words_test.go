@@ -6,10 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"gopkg.in/yaml.v3"
-
-	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/all"
 	"github.com/polarbook/polarbook/templates"
+	"gopkg.in/yaml.v3"
 )
 
 // TestDocumented: every variable that the built-in playbooks and templates speak of is set by one of them or can be looked
@@ -71,7 +70,7 @@ func TestDocumented(t *testing.T) {
 	}
 	made["polardb_state"] = true // a fact, of the module polardb_facts
 	for name := range read.names {
-		if _, module := tasks.Lookup(name); strings.HasPrefix(name, "polardb_") && !made[name] && !module {
+		if _, module := all.Lookup(name); strings.HasPrefix(name, "polardb_") && !made[name] && !module {
 			t.Errorf("%s is read, and neither documented nor set", name)
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-func toString(value any) (string, error) {
+func ToString(value any) (string, error) {
 	switch v := value.(type) {
 	case string:
 		return v, nil
@@ -23,7 +23,7 @@ func toString(value any) (string, error) {
 	case float64:
 		return floatText(v), nil
 	}
-	return "", fmt.Errorf("must be a string, not %s", describe(value))
+	return "", fmt.Errorf("must be a string, not %s", Describe(value))
 }
 
 // floatText writes a number as Python does, so that 1.0 stays "1.0" as it is in Ansible.
@@ -50,7 +50,7 @@ func toMode(value any) (string, error) {
 		}
 		return fmt.Sprintf("%04o", v), nil
 	}
-	return "", fmt.Errorf("must be a mode such as \"0644\" or \"u=rw,g=r\", not %s", describe(value))
+	return "", fmt.Errorf("must be a mode such as \"0644\" or \"u=rw,g=r\", not %s", Describe(value))
 }
 
 // lostZero says whether an integer was meant as the octal digits it is written with: 644 reads well as a mode, the 01204
@@ -85,10 +85,10 @@ func toBool(value any) (bool, error) {
 			return false, nil
 		}
 	}
-	return false, fmt.Errorf("must be a boolean, not %s", describe(value))
+	return false, fmt.Errorf("must be a boolean, not %s", Describe(value))
 }
 
-func toInt(value any) (int, error) {
+func ToInt(value any) (int, error) {
 	switch v := value.(type) {
 	case int:
 		return v, nil
@@ -103,10 +103,10 @@ func toInt(value any) (int, error) {
 			return n, nil
 		}
 	}
-	return 0, fmt.Errorf("must be an integer, not %s", describe(value))
+	return 0, fmt.Errorf("must be an integer, not %s", Describe(value))
 }
 
-func toFloat(value any) (float64, error) {
+func ToFloat(value any) (float64, error) {
 	switch v := value.(type) {
 	case float64:
 		return v, nil
@@ -119,7 +119,7 @@ func toFloat(value any) (float64, error) {
 			return f, nil
 		}
 	}
-	return 0, fmt.Errorf("must be a number, not %s", describe(value))
+	return 0, fmt.Errorf("must be a number, not %s", Describe(value))
 }
 
 func toList(value any) []any {
@@ -136,7 +136,7 @@ func toList(value any) []any {
 	return []any{value}
 }
 
-func describe(value any) string {
+func Describe(value any) string {
 	switch v := value.(type) {
 	case string:
 		return strconv.Quote(v)
@@ -150,8 +150,8 @@ func describe(value any) string {
 	return fmt.Sprint(value)
 }
 
-// anyTexts is a list of texts as playbooks have it, in the same order; empty, and not null, of nothing.
-func anyTexts(texts []string) []any {
+// AnyTexts is a list of texts as playbooks have it, in the same order; empty, and not null, of nothing.
+func AnyTexts(texts []string) []any {
 	list := make([]any, len(texts))
 	for i, t := range texts {
 		list[i] = t
@@ -159,8 +159,8 @@ func anyTexts(texts []string) []any {
 	return list
 }
 
-// textsOf is each value of a list as text.
-func textsOf(list []any) []string {
+// TextsOf is each value of a list as text.
+func TextsOf(list []any) []string {
 	texts := make([]string, len(list))
 	for i, x := range list {
 		texts[i] = fmt.Sprint(x)

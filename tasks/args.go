@@ -251,21 +251,21 @@ func (a Arg) convert(value any) (any, error) {
 	var err error
 	switch a.Kind {
 	case String, Path:
-		out, err = toString(value)
+		out, err = ToString(value)
 	case Mode:
 		out, err = toMode(value)
 	case Bool:
 		out, err = toBool(value)
 	case Int:
-		out, err = toInt(value)
+		out, err = ToInt(value)
 	case Float:
-		out, err = toFloat(value)
+		out, err = ToFloat(value)
 	case List:
 		out = toList(value)
 	case Dict:
 		m, ok := value.(map[string]any)
 		if !ok {
-			err = fmt.Errorf("must be a dict, not %s", describe(value))
+			err = fmt.Errorf("must be a dict, not %s", Describe(value))
 		}
 		out = m
 	default:
@@ -314,7 +314,7 @@ func set(field reflect.Value, a Arg, value any) error {
 	if list, ok := out.([]any); ok && target.Type() == reflect.TypeFor[[]string]() {
 		texts := make([]string, 0, len(list))
 		for _, item := range list {
-			s, err := toString(item)
+			s, err := ToString(item)
 			if err != nil {
 				return err
 			}
@@ -331,7 +331,7 @@ func set(field reflect.Value, a Arg, value any) error {
 		v = v.Convert(target.Type())
 	}
 	if !v.Type().AssignableTo(target.Type()) {
-		return fmt.Errorf("must be %s, not %s", a.Kind, describe(value))
+		return fmt.Errorf("must be %s, not %s", a.Kind, Describe(value))
 	}
 	target.Set(v)
 	return nil

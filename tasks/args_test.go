@@ -70,7 +70,7 @@ func TestModeRefusesLostZero(t *testing.T) {
 
 func TestTextOfNumbersIsPythons(t *testing.T) {
 	for v, want := range map[float64]string{1: "1.0", 1.25: "1.25", 1e21: "1e+21", 1000000: "1000000.0"} {
-		if got, _ := toString(v); got != want {
+		if got, _ := ToString(v); got != want {
 			t.Errorf("%v became %q, want %q", v, got, want)
 		}
 	}

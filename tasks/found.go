@@ -7,8 +7,8 @@ import (
 	"github.com/polarbook/polarbook/tasks/script"
 )
 
-// readAnswer reads a probe's answer. A probe that failed is a failure of the task: what it would have told is not known.
-func readAnswer(f Found) (script.Answer, error) {
+// ReadAnswer reads a probe's answer. A probe that failed is a failure of the task: what it would have told is not known.
+func ReadAnswer(f Found) (script.Answer, error) {
 	if f.Status != 0 {
 		said := strings.TrimSpace(string(f.Stderr))
 		if said == "" {
@@ -22,9 +22,9 @@ func readAnswer(f Found) (script.Answer, error) {
 	return script.Parse(f.Stdout), nil
 }
 
-// notYet is for what an earlier task may provide: a run fails without it, a run that only asks cannot know.
+// NotYet is for what an earlier task may provide: a run fails without it, a run that only asks cannot know.
 // what says what is missing.
-func notYet(check bool, what, hint string) (Plan, error) {
+func NotYet(check bool, what, hint string) (Plan, error) {
 	if check {
 		return Plan{Unknown: what}, nil
 	}

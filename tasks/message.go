@@ -19,11 +19,11 @@ func (m Message) Text() (string, error) {
 	if err != nil || value == nil {
 		return "", err
 	}
-	return toString(value)
+	return ToString(value)
 }
 
-// or is the message, or another where none was given. One that cannot be rendered hides nothing of why it was wanted.
-func (m Message) or(name, other string) string {
+// Or is the message, or another where none was given. One that cannot be rendered hides nothing of why it was wanted.
+func (m Message) Or(name, other string) string {
 	text, err := m.Text()
 	switch {
 	case err != nil:

@@ -2,8 +2,8 @@ package tasks
 
 import "strings"
 
-// nearest is the candidate that a word was probably meant to be, "" when none is near or the word is one of them.
-func nearest(word string, candidates []string) string {
+// Nearest is the candidate that a word was probably meant to be, "" when none is near or the word is one of them.
+func Nearest(word string, candidates []string) string {
 	best, distance := "", max(len(word)/3, 1)+1
 	for _, c := range candidates {
 		if strings.EqualFold(c, word) {
@@ -41,9 +41,9 @@ func editDistance(a, b string) int {
 	return above[len(b)]
 }
 
-// meant is "; did you mean X?", or nothing.
-func meant(word string, candidates []string) string {
-	if best := nearest(word, candidates); best != "" {
+// Meant is "; did you mean X?", or nothing.
+func Meant(word string, candidates []string) string {
+	if best := Nearest(word, candidates); best != "" {
 		return `; did you mean "` + best + `"?`
 	}
 	return ""

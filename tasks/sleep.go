@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// sleep waits, and returns ctx's error when that ends first.
-func sleep(ctx context.Context, d time.Duration) error {
+// Sleep waits, and returns ctx's error when that ends first.
+func Sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()
 	}

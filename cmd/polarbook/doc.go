@@ -6,6 +6,7 @@ import (
 
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/all"
 )
 
 type docCmd struct {
@@ -15,16 +16,16 @@ type docCmd struct {
 func (c *docCmd) Run(t *terminal) error {
 	if c.Module == "" {
 		var rows [][]string
-		for _, m := range tasks.All() {
+		for _, m := range all.All() {
 			rows = append(rows, []string{m.Name, wrap(m.Summary, 76, "")})
 		}
 		fmt.Fprintln(t.out, table(rows))
 		return nil
 	}
-	m, ok := tasks.Lookup(c.Module)
+	m, ok := all.Lookup(c.Module)
 	if !ok {
 		var names []string
-		for _, m := range tasks.All() {
+		for _, m := range all.All() {
 			names = append(names, m.Name)
 		}
 		return fmt.Errorf("there is no module %q%s; polarbook doc lists them all", c.Module, meant(c.Module, names))

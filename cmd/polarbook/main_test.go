@@ -15,10 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rogpeppe/go-internal/testscript"
-
-	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/all"
 	"github.com/polarbook/polarbook/test/golden"
+	"github.com/rogpeppe/go-internal/testscript"
 )
 
 func TestMain(m *testing.M) {
@@ -161,7 +160,7 @@ func interrupted(ts *testscript.TestScript, _ bool, args []string) {
 
 // TestDocOfEveryModule reads the documentation of each module as a user sees it.
 func TestDocOfEveryModule(t *testing.T) {
-	for _, m := range tasks.All() {
+	for _, m := range all.All() {
 		t.Run(m.Name, func(t *testing.T) {
 			var out bytes.Buffer
 			if err := (&docCmd{Module: m.Name}).Run(&terminal{out: &out}); err != nil {

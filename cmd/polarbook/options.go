@@ -12,14 +12,13 @@ import (
 	"strings"
 	"sync"
 
-	"gopkg.in/yaml.v3"
-
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine"
-	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/polardb"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/templates"
+	"gopkg.in/yaml.v3"
 )
 
 // hostOptions are those of every command that reaches hosts.
@@ -197,7 +196,7 @@ func (o hostOptions) prepare(t *terminal) (*workplace, error) {
 		return nil, err
 	}
 	t.secrets = new(inventory.Secrets)
-	render := templates.New(templates.Options{Filters: tasks.Filters, Secrets: t.secrets, Env: os.LookupEnv, Read: os.ReadFile, Directories: []string{dir},
+	render := templates.New(templates.Options{Filters: polardb.Filters, Secrets: t.secrets, Env: os.LookupEnv, Read: os.ReadFile, Directories: []string{dir},
 		Templates: func(name string) (string, bool) { text, err := templates.Builtin(name); return text, err == nil }})
 	w := &workplace{options: o, t: t, inv: inv, vars: vars, from: from, secrets: t.secrets, render: render, warn: warn}
 	w.warnOfExposed()

@@ -18,6 +18,8 @@ import (
 	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/playbooks/engine/session"
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/all"
+	"github.com/polarbook/polarbook/tasks/polardb"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/templates"
 )
@@ -169,7 +171,7 @@ func testLookup(name string) (*tasks.Module, bool) {
 		}
 	}
 	if name == "assert" {
-		return tasks.Lookup(name)
+		return all.Lookup(name)
 	}
 	return nil, false
 }
@@ -300,7 +302,7 @@ func newBench(t *testing.T, hosts ...string) *bench {
 	}
 	b.o = Options{
 		Inventory: b.inv, Secrets: &inventory.Secrets{}, Listeners: []event.Listener{b.rec}, Lookup: testLookup,
-		Templates: templates.New(templates.Options{Filters: tasks.Filters}), Connect: b.connect, RunID: "test",
+		Templates: templates.New(templates.Options{Filters: polardb.Filters}), Connect: b.connect, RunID: "test",
 		Forks: 1, // hosts in a known order
 	}
 	b.load = playbooks.Options{Dir: b.dir, Lookup: testLookup, Builtin: fstest.MapFS{}}

@@ -12,6 +12,7 @@ import (
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/all"
 	"github.com/polarbook/polarbook/templates"
 )
 
@@ -79,7 +80,7 @@ func (r *run) lookup(name string) (*tasks.Module, bool) {
 	if r.o.Lookup != nil {
 		return r.o.Lookup(name)
 	}
-	return tasks.Lookup(name)
+	return all.Lookup(name)
 }
 
 // fileVars reads the play's vars_files for a host, in their order. A name that needs facts which are not there yet

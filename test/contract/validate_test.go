@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/all"
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
@@ -60,7 +61,7 @@ shared_preload_libraries = '$libdir/polar_vfs,$libdir/polar_worker'
 // validate asks the engine about files, on top of good ones.
 func validate(t *testing.T, e *engine, directory, settings, dma, hba string) (tasks.Plan, error) {
 	t.Helper()
-	m, ok := tasks.Lookup("polardb_validate")
+	m, ok := all.Lookup("polardb_validate")
 	if !ok {
 		t.Fatal("no such module")
 	}

@@ -1,0 +1,43 @@
+// Package all is the list of every module: the families, in the order of the documentation.
+package all
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/builtin"
+	"github.com/polarbook/polarbook/tasks/polardb"
+	"github.com/polarbook/polarbook/tasks/preflight"
+)
+
+// All lists every module, in the order of the documentation.
+func All() []tasks.Module {
+	return registry
+}
+
+// registry holds the modules of each family. A family lists its own in its modules.go.
+var registry = slices.Concat(builtin.Modules(), preflight.Modules(), polardb.Modules())
+
+// Lookup finds a module by its short name or by one of its collections' names: "copy", "ansible.builtin.copy".
+func Lookup(name string) (*tasks.Module, bool) {
+	collection, short := "", name
+	if i := strings.LastIndex(name, "."); i >= 0 {
+		collection, short = name[:i], name[i+1:]
+	}
+	for i := range registry {
+		m := &registry[i]
+		if m.Name != short {
+			continue
+		}
+		if collection == "" {
+			return m, true
+		}
+		for _, c := range m.Collections {
+			if c == collection {
+				return m, true
+			}
+		}
+	}
+	return nil, false
+}

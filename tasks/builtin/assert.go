@@ -1,0 +1,76 @@
+package builtin
+
+import (
+	"fmt"
+
+	"github.com/polarbook/polarbook/tasks"
+)
+
+type assertArgs struct {
+	That       any           `arg:"that,required,raw" doc:"Expressions that must all hold, written as in when."`
+	FailMsg    tasks.Message `arg:"fail_msg" alias:"msg" doc:"What to say when one does not."`
+	SuccessMsg tasks.Message `arg:"success_msg" doc:"What to say when all do."`
+	Quiet      bool          `arg:"quiet" default:"false" doc:"Say nothing of each expression."`
+}
+
+var assertModule = tasks.Define(tasks.Module{
+	Name: "assert", Collections: []string{"ansible.builtin"},
+	Summary: "Fail unless expressions hold",
+	Notes:   []string{"fail_msg is rendered when an expression does not hold, success_msg when all do: they may name what is there only then."},
+	Returns: []tasks.Return{{Name: "assertion", Type: "str", Doc: "the expression that does not hold"}, {Name: "evaluated_to", Type: "bool", Doc: "false"}, {Name: "msg", Type: "str", Doc: "fail_msg or success_msg"}},
+	Examples: `
+- assert:
+    that:
+      - ansible_memtotal_mb >= 2048
+      - polardb_port | int + 10000 <= 65535
+    fail_msg: the host is too small, or the port too high
+`,
+}, func(a *assertArgs, l tasks.Local) (tasks.Action, error) {
+	that, many := a.That.([]any)
+	if !many {
+		that = []any{a.That}
+	}
+	if len(that) == 0 {
+		return nil, &tasks.ArgError{Module: "assert", Arg: "that", Problem: "is empty"}
+	}
+	return &assertAction{*a, that, l}, nil
+})
+
+type assertAction struct {
+	assertArgs
+	that  []any
+	local tasks.Local
+}
+
+// Probe asks nothing: expressions are about variables.
+func (a *assertAction) Probe() string { return "" }
+
+func (a *assertAction) Plan(tasks.Found) (tasks.Plan, error) {
+	var all []any
+	for _, that := range a.that {
+		text, ok := that.(string)
+		holds := false
+		var err error
+		switch b, isBool := that.(bool); {
+		case isBool:
+			holds = b
+		case !ok:
+			return tasks.Plan{}, &tasks.ArgError{Module: "assert", Arg: "that", Problem: fmt.Sprintf("holds %s, which is no expression", tasks.Describe(that))}
+		default:
+			if holds, err = a.local.Condition(text); err != nil {
+				return tasks.Plan{}, fmt.Errorf("assert: %q: %w", text, err)
+			}
+		}
+		all = append(all, map[string]any{"assertion": that, "evaluated_to": holds})
+		if !holds {
+			msg := a.FailMsg.Or("fail_msg", fmt.Sprintf("this does not hold: %v", that))
+			return tasks.Plan{}, &tasks.Failure{Msg: msg, Values: map[string]any{"assertion": that, "evaluated_to": false, "msg": msg}}
+		}
+	}
+	msg := a.SuccessMsg.Or("success_msg", "All assertions passed")
+	values := map[string]any{"msg": msg}
+	if !a.Quiet {
+		values["assertions"] = all
+	}
+	return tasks.Plan{Msg: msg, Values: values}, nil
+}

@@ -1,0 +1,89 @@
+package builtin
+
+import (
+	"os"
+	"testing"
+
+	"github.com/polarbook/polarbook/tasks/taskstest"
+)
+
+func TestFirewalldOnAHost(t *testing.T) {
+	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
+		taskstest.Pretend(t, dir, map[string]string{"firewall-cmd": `
+place=now
+for word; do
+	case $word in
+	--state) echo running; exit 0 ;;
+	--permanent) place=boot ;;
+	--query-port=*) if grep -qx "${word#*=}" "$STATE/$place" 2>/dev/null; then echo yes; exit 0; else echo no; exit 1; fi ;;
+	--add-port=*) echo "${word#*=}" >> "$STATE/$place"; echo success ;;
+	--remove-port=*) : > "$STATE/$place"; echo success ;;
+	--query-service=*) echo 'Error: INVALID_SERVICE: nosuch' >&2; exit 101 ;;
+	esac
+done
+`})
+		l := &taskstest.FakeLocal{}
+		args := map[string]any{"port": "5432/tcp", "permanent": true, "immediate": true, "state": "enabled"}
+		taskstest.MustChange(t, h, "firewalld", args, l)
+		taskstest.MustNotChange(t, h, "firewalld", args, l)
+		args["state"] = "disabled"
+		taskstest.MustChange(t, h, "firewalld", args, l)
+		taskstest.MustFail(t, h, "firewalld", map[string]any{"service": "nosuch", "state": "enabled", "permanent": true}, l, "INVALID_SERVICE")
+	})
+}
+
+func TestSystemdOnAHost(t *testing.T) {
+	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
+		taskstest.Pretend(t, dir, map[string]string{"systemctl": `
+if [ "$1" = --no-reload ]; then shift; fi
+case $1 in
+show)
+	if [ "$*" = "show --no-pager --all -p NeedDaemonReload *" ]; then if [ -e "$STATE/stale" ]; then echo NeedDaemonReload=yes; fi; exit 0; fi
+	echo LoadState=loaded
+	echo Type=simple
+	if [ -e "$STATE/active" ]; then echo ActiveState=active; else echo ActiveState=inactive; fi ;;
+is-enabled) if [ -e "$STATE/enabled" ]; then echo enabled; else echo disabled; exit 1; fi ;;
+is-active) if [ -e "$STATE/active" ]; then echo active; else echo failed; exit 3; fi ;;
+start|restart) if [ -e "$STATE/broken" ]; then echo "Job for $2.service failed." >&2; exit 1; fi; if [ ! -e "$STATE/falls" ]; then : > "$STATE/active"; fi ;;
+stop) rm -f "$STATE/active" ;;
+enable) : > "$STATE/enabled" ;;
+disable) rm -f "$STATE/enabled" ;;
+daemon-reload) rm -f "$STATE/stale" ;;
+--no-pager) echo "status of $4: it broke" ;;
+esac
+`, "journalctl": "echo 'polardb[1]: FATAL: no space left'\n"})
+		l := &taskstest.FakeLocal{}
+		args := map[string]any{"name": "polardb", "state": "started", "enabled": true, "daemon_reload": true}
+		taskstest.Write(t, dir+"/stale", "", 0o600)
+		taskstest.MustChange(t, h, "systemd", args, l)
+		taskstest.MustNotChange(t, h, "systemd", args, l)
+		taskstest.Write(t, dir+"/stale", "", 0o600)
+		taskstest.MustChange(t, h, "systemd", map[string]any{"daemon_reload": true}, l)
+		taskstest.MustNotChange(t, h, "systemd", map[string]any{"daemon_reload": true}, l)
+		taskstest.MustChange(t, h, "service", map[string]any{"name": "polardb", "state": "restarted"}, l)
+		taskstest.MustChange(t, h, "systemd_service", map[string]any{"name": "polardb", "state": "stopped", "enabled": false}, l)
+		taskstest.Write(t, dir+"/falls", "", 0o600)
+		taskstest.MustFail(t, h, "systemd", map[string]any{"name": "polardb", "state": "started"}, l, "polardb ended right after its start")
+		taskstest.Write(t, dir+"/broken", "", 0o600)
+		err := taskstest.MustFail(t, h, "systemd", map[string]any{"name": "polardb", "state": "started"}, l, "start of polardb failed: Job for polardb.service failed.")
+		for _, want := range []string{"it broke", "no space left"} {
+			taskstest.MustContain(t, err.Error(), want)
+		}
+	})
+}
+
+func TestPackagesOnAHost(t *testing.T) {
+	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
+		t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+		taskstest.Pretend(t, dir, map[string]string{
+			"apt-get":    `case $* in *install*) : > "$STATE/zstd" ;; *remove*) rm -f "$STATE/zstd" ;; esac` + "\n",
+			"dpkg-query": `if [ -e "$STATE/$4" ]; then echo "installed 1.5"; else exit 1; fi` + "\n",
+			"apt-cache":  `echo "  Installed: $(cat "$STATE/zstd")"; echo "  Candidate: "` + "\n",
+		})
+		l := &taskstest.FakeLocal{}
+		taskstest.MustChange(t, h, "apt", map[string]any{"name": "zstd"}, l)
+		taskstest.MustNotChange(t, h, "apt", map[string]any{"name": "zstd=1.5", "state": "latest"}, l)
+		taskstest.MustChange(t, h, "apt", map[string]any{"name": "zstd", "state": "absent"}, l)
+		taskstest.MustNotChange(t, h, "apt", map[string]any{"name": "zstd", "state": "absent"}, l)
+	})
+}

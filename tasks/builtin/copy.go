@@ -1,0 +1,198 @@
+package builtin
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf16"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/files"
+	"github.com/polarbook/polarbook/tasks/script"
+)
+
+type copyArgs struct {
+	files.Attributes
+	Dest          string  `arg:"dest,required,path" doc:"Where to. A directory, or a path that ends with a slash, takes the file under its own name."`
+	Src           string  `arg:"src,path" doc:"File or directory, looked for in files/ beside the task, its role and the playbook; on the host with remote_src. A directory's path that ends with a slash means what is in it."`
+	Content       any     `arg:"content" doc:"Text instead of a source. A dict or list is written as JSON."`
+	Backup        bool    `arg:"backup" default:"false" doc:"Keep a copy of the file before the change."`
+	Force         bool    `arg:"force" default:"true" doc:"Replace a file that exists with another content."`
+	Validate      string  `arg:"validate" doc:"Command that must accept the new content before it is used; %s is the file."`
+	DirectoryMode *string `arg:"directory_mode,mode" doc:"Permissions of directories that are made."`
+	RemoteSrc     bool    `arg:"remote_src" default:"false" doc:"src is on the host."`
+	Follow        bool    `arg:"follow" default:"false" doc:"Replace what a link at dest points to, not the link."`
+}
+
+var copyModule = tasks.Define(tasks.Module{
+	Name: "copy", Collections: []string{"ansible.builtin"},
+	Summary: "Copy files, directories or given text to hosts",
+	Notes: []string{
+		"A file appears whole or not at all: it is written beside its place, put on disk and renamed. Contents are compared by SHA-256 and are sent only when they differ.",
+		"mode: preserve gives the source's permissions; with remote_src not the set-user-id of another account's file.",
+		"Of a directory that is copied, links are followed, as with Ansible, and those that lead to nothing are copied as links. With remote_src one that another account made or could replace is refused, unless it leads to what belongs to that same account.",
+		files.FollowNote,
+	},
+	Returns: []tasks.Return{
+		{Name: "dest", Type: "str", Doc: "the file or directory on the host"}, {Name: "src", Type: "str", Doc: "the source as given"}, {Name: "sha256", Type: "str", Doc: "SHA-256 of the content"},
+		{Name: "checksum", Type: "str", Doc: "SHA-1 of the content, as in Ansible, up to 96 KiB"}, {Name: "size", Type: "int", Doc: "bytes"}, {Name: "backup_file", Type: "str", Doc: "copy of the file before"},
+		{Name: "mode", Type: "str", Doc: "permissions in octal"}, {Name: "owner", Type: "str", Doc: "user's name"}, {Name: "group", Type: "str", Doc: "group's name"},
+		{Name: "uid", Type: "int", Doc: "user's number"}, {Name: "gid", Type: "int", Doc: "group's number"}, {Name: "state", Type: "str", Doc: "file or directory"},
+	},
+	Examples: `
+- copy: {src: hosts.allow, dest: /etc/hosts.allow, owner: root, group: root, mode: "0644"}
+- copy:
+    content: |
+      polardb soft nofile 65536
+      polardb hard nofile 65536
+    dest: /etc/security/limits.d/polardb.conf
+    mode: "0644"
+- copy: {src: sudoers, dest: /etc/sudoers.d/dba, mode: "0440", validate: visudo -cf %s}
+- copy: {src: /etc/hosts, dest: /etc/hosts.before, remote_src: true, force: false}
+- copy: {src: scripts/, dest: /opt/scripts, mode: "0755", directory_mode: "0755"}
+`,
+}, buildCopy)
+
+func buildCopy(a *copyArgs, l tasks.Local) (tasks.Action, error) {
+	if err := a.exclusive(); err != nil {
+		return nil, err
+	}
+	directoryMode := ""
+	if a.DirectoryMode != nil {
+		directoryMode = *a.DirectoryMode
+		if err := (files.Attributes{Mode: directoryMode}).Check("copy"); err != nil {
+			return nil, &tasks.ArgError{Module: "copy", Arg: "directory_mode", Problem: "is not a mode: " + directoryMode}
+		}
+	}
+	if a.RemoteSrc {
+		if a.Mode != "preserve" {
+			if err := a.Check("copy"); err != nil {
+				return nil, err
+			}
+		}
+		return &hostCopy{copyArgs: *a, asking: l.Check(), began: time.Now()}, nil
+	}
+	d := files.Delivery{
+		Attributes: a.Attributes, Module: "copy", Dest: a.Dest, Follow: a.Follow, Force: a.Force, Backup: a.Backup, Validate: a.Validate,
+		DirectoryMode: directoryMode, Src: a.Src, Asking: l.Check(), Showing: l.Diff(), Began: time.Now(),
+	}
+	if a.Content != nil {
+		if d.Mode == "preserve" {
+			return nil, &tasks.ArgError{Module: "copy", Arg: "mode", Problem: "is preserve, but content has no permissions to preserve"}
+		}
+		content, err := contentBytes(a.Content)
+		if err != nil {
+			return nil, &tasks.ArgError{Module: "copy", Arg: "content", Problem: err.Error()}
+		}
+		return d.Carrying(content, "", l)
+	}
+	fsys, file, err := l.Find("files", a.Src)
+	if err != nil {
+		return nil, fmt.Errorf("copy: src: %w", err)
+	}
+	info, err := fs.Stat(fsys, file)
+	if err != nil {
+		return nil, fmt.Errorf("copy: src: %w", err)
+	}
+	if info.IsDir() {
+		return newTreeCopy(d, fsys, file, l)
+	}
+	if d.Mode == "preserve" {
+		d.Mode = fmt.Sprintf("%04o", info.Mode().Perm())
+	}
+	d.Name = path.Base(file)
+	if info.Size() <= files.InlineLimit {
+		content, err := fs.ReadFile(fsys, file)
+		if err != nil {
+			return nil, fmt.Errorf("copy: src: %w", err)
+		}
+		return d.Carrying(content, d.Name, l)
+	}
+	if d.Sum, d.Size, err = l.Sum(fsys, file); err != nil {
+		return nil, fmt.Errorf("copy: src: %w", err)
+	}
+	return &files.LargeDelivery{Delivery: d, Fsys: fsys, File: file}, d.Check("copy")
+}
+
+func (a *copyArgs) exclusive() error {
+	switch {
+	case a.Src == "" && a.Content == nil:
+		return &tasks.ArgError{Module: "copy", Arg: "src", Problem: "is required, or content"}
+	case a.Src != "" && a.Content != nil:
+		return &tasks.ArgError{Module: "copy", Arg: "content", Problem: "and src exclude each other"}
+	case a.RemoteSrc && a.Content != nil:
+		return &tasks.ArgError{Module: "copy", Arg: "remote_src", Problem: "needs src, not content"}
+	case a.Content != nil && strings.HasSuffix(a.Dest, "/"):
+		return &tasks.ArgError{Module: "copy", Arg: "dest", Problem: "must name a file when content is given"}
+	case script.TrimSlashes(a.Dest) == "":
+		return &tasks.ArgError{Module: "copy", Arg: "dest", Problem: "is empty"}
+	}
+	return nil
+}
+
+// contentBytes is a content argument as it is written: text as it is, a dict or list as JSON.
+func contentBytes(content any) ([]byte, error) {
+	switch content.(type) {
+	case map[string]any, []any:
+		return jsonText(content)
+	}
+	s, err := tasks.ToString(content)
+	return []byte(s), err
+}
+
+// jsonText writes JSON as Ansible does, with a blank behind commas and colons and everything beyond ASCII escaped.
+func jsonText(x any) ([]byte, error) {
+	switch x := x.(type) {
+	case map[string]any:
+		var members [][]byte
+		for _, key := range slices.Sorted(maps.Keys(x)) {
+			name, err := jsonText(key)
+			if err != nil {
+				return nil, err
+			}
+			value, err := jsonText(x[key])
+			if err != nil {
+				return nil, err
+			}
+			members = append(members, slices.Concat(name, []byte(": "), value))
+		}
+		return slices.Concat([]byte("{"), bytes.Join(members, []byte(", ")), []byte("}")), nil
+	case []any:
+		var items [][]byte
+		for _, item := range x {
+			text, err := jsonText(item)
+			if err != nil {
+				return nil, err
+			}
+			items = append(items, text)
+		}
+		return slices.Concat([]byte("["), bytes.Join(items, []byte(", ")), []byte("]")), nil
+	case string:
+		var b bytes.Buffer
+		encoder := json.NewEncoder(&b)
+		encoder.SetEscapeHTML(false)
+		if err := encoder.Encode(x); err != nil {
+			return nil, err
+		}
+		var ascii []byte
+		for _, r := range strings.TrimSuffix(b.String(), "\n") {
+			switch {
+			case r < 0x80:
+				ascii = append(ascii, byte(r))
+			case r > 0xffff:
+				high, low := utf16.EncodeRune(r)
+				ascii = fmt.Appendf(ascii, `\u%04x\u%04x`, high, low)
+			default:
+				ascii = fmt.Appendf(ascii, `\u%04x`, r)
+			}
+		}
+		return ascii, nil
+	}
+	return json.Marshal(x)
+}

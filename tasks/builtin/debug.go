@@ -1,0 +1,58 @@
+package builtin
+
+import (
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks"
+)
+
+type debugArgs struct {
+	Msg       any    `arg:"msg" doc:"What to show: text or any value."`
+	Var       string `arg:"var,raw" doc:"A variable or expression to show, written without braces."`
+	Verbosity int    `arg:"verbosity" default:"0" doc:"Shown only from this many -v on."`
+}
+
+var debugModule = tasks.Define(tasks.Module{
+	Name: "debug", Collections: []string{"ansible.builtin"},
+	Summary: "Show a message or a variable",
+	Returns: []tasks.Return{{Name: "msg", Type: "any", Doc: "what is shown"}},
+	Examples: `
+- debug: {msg: "{{ inventory_hostname }} has {{ ansible_memtotal_mb }} MB"}
+- debug: {var: ansible_mounts, verbosity: 1}
+`,
+}, func(a *debugArgs, l tasks.Local) (tasks.Action, error) {
+	if a.Msg != nil && a.Var != "" {
+		return nil, &tasks.ArgError{Module: "debug", Arg: "var", Problem: "and msg exclude each other"}
+	}
+	return &debugAction{*a, l}, nil
+})
+
+type debugAction struct {
+	debugArgs
+	local tasks.Local
+}
+
+// Probe asks nothing: what is shown is known here.
+func (a *debugAction) Probe() string { return "" }
+
+func (a *debugAction) Plan(tasks.Found) (tasks.Plan, error) {
+	values := map[string]any{}
+	if a.Verbosity > 0 {
+		values["verbosity"] = a.Verbosity
+	}
+	switch {
+	case a.Var != "":
+		value, err := a.local.Eval(strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(a.Var), "{{"), "}}"))
+		if err != nil {
+			// As in Ansible: to show that a variable is not there is no failure.
+			value = "VARIABLE IS NOT DEFINED!: " + err.Error()
+		}
+		values[a.Var] = value
+	case a.Msg != nil:
+		values["msg"] = a.Msg
+	default:
+		values["msg"] = "Hello world!"
+	}
+	msg, _ := values["msg"].(string)
+	return tasks.Plan{Msg: msg, Values: values}, nil
+}

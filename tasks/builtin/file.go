@@ -1,0 +1,229 @@
+package builtin
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/files"
+	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
+)
+
+type fileArgs struct {
+	files.Attributes
+	Path             string  `arg:"path,required,path" alias:"dest name" doc:"What is managed."`
+	State            string  `arg:"state" choices:"absent directory file hard link touch" doc:"What it is to be. Without it: a directory if recurse is set, else what is there. file only looks, it never creates."`
+	Src              string  `arg:"src,path" doc:"What a link points to, for link and hard. A relative one stays relative."`
+	Recurse          bool    `arg:"recurse" default:"false" doc:"Give owner, group and mode to everything in the directory too."`
+	Follow           bool    `arg:"follow" default:"true" doc:"Change what a link points to, not the link."`
+	Force            bool    `arg:"force" default:"false" doc:"Make a link although there is a file in its place (it is replaced), or nothing where it points to."`
+	ModificationTime *string `arg:"modification_time" doc:"preserve, now, or a time for touch; touch sets now by default."`
+	AccessTime       *string `arg:"access_time" doc:"preserve, now, or a time for touch; touch sets now by default."`
+}
+
+var fileModule = tasks.Define(tasks.Module{
+	Name: "file", Collections: []string{"ansible.builtin"},
+	Summary: "Manage files, directories and links, their owner and permissions",
+	Notes:   []string{files.FollowNote},
+	Returns: []tasks.Return{
+		{Name: "path", Type: "str", Doc: "what was managed; dest for links and touch"}, {Name: "state", Type: "str", Doc: "what it is: absent, directory, file, link, hard"},
+		{Name: "mode", Type: "str", Doc: "permissions in octal"}, {Name: "owner", Type: "str", Doc: "user's name"}, {Name: "group", Type: "str", Doc: "group's name"},
+		{Name: "uid", Type: "int", Doc: "user's number"}, {Name: "gid", Type: "int", Doc: "group's number"}, {Name: "size", Type: "int", Doc: "bytes"}, {Name: "src", Type: "str", Doc: "where a link points to"},
+	},
+	Examples: `
+- name: The data directory belongs to the database's user
+  file:
+    path: /var/lib/polardb
+    state: directory
+    owner: polardb
+    group: polardb
+    mode: "0700"
+- file: {path: /opt/polardb/current, src: /opt/polardb/11.9, state: link}
+- file: {path: /etc/old.conf, state: absent}
+- file: {path: /srv/www, state: directory, recurse: true, mode: "u=rwX,g=rX,o="}
+`,
+}, func(a *fileArgs, l tasks.Local) (tasks.Action, error) {
+	a.Path = script.TrimSlashes(a.Path)
+	switch {
+	case a.Path == "":
+		return nil, &tasks.ArgError{Module: "file", Arg: "path", Problem: "is empty"}
+	case a.Recurse && a.State != "" && a.State != "directory":
+		return nil, &tasks.ArgError{Module: "file", Arg: "recurse", Problem: "needs state: directory"}
+	case (a.State == "link" || a.State == "hard") && a.Src == "" && a.State == "hard":
+		return nil, &tasks.ArgError{Module: "file", Arg: "src", Problem: "is required for state: hard"}
+	case a.Src != "" && a.State != "link" && a.State != "hard":
+		return nil, &tasks.ArgError{Module: "file", Arg: "src", Problem: "needs state: link or hard"}
+	}
+	if a.State == "" && a.Recurse {
+		a.State = "directory"
+	}
+	if a.State == "absent" && protected(a.Path) {
+		return nil, &tasks.ArgError{Module: "file", Arg: "path", Problem: fmt.Sprintf("is %s, which is never removed", a.Path)}
+	}
+	return &fileAction{fileArgs: *a, asking: l.Check()}, a.Check("file")
+})
+
+// protected are directories without which no host works.
+func protected(p string) bool {
+	switch path.Clean(p) {
+	case "/", ".", "..", "~", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/opt", "/proc", "/root", "/sbin", "/sys", "/usr", "/var", "/var/lib", "/tmp":
+		return true
+	}
+	return false
+}
+
+type fileAction struct {
+	fileArgs
+	asking bool
+}
+
+// Probe describes the path, what a link leads to, and for recurse what inside differs.
+func (a *fileAction) Probe() string {
+	var b strings.Builder
+	b.WriteString(script.Preamble + script.Look)
+	fmt.Fprintf(&b, "p=%s\nlook path \"$p\"\nif [ -L \"$p\" ]; then look target \"$p\" -L; fi\nif [ -d \"${p%%/*}/\" ]; then echo parent yes; else echo parent no; fi\n", string(script.Path(a.Path)))
+	if a.Src != "" {
+		src := string(script.Path(a.Src))
+		if a.State == "link" && !path.IsAbs(a.Src) && !strings.HasPrefix(a.Src, "~") {
+			src = `"${p%/*}"/` + remote.Quote(a.Src)
+		}
+		fmt.Fprintf(&b, "look src %s -L\n", src)
+	}
+	if a.Recurse {
+		b.WriteString(a.strays())
+	}
+	return b.String()
+}
+
+// strays is the part of the probe that counts what differs inside a directory: find tells owners and octal modes, the
+// symbolic ones are compared by asking chmod what it would change.
+func (a *fileAction) strays() string {
+	var tests []string
+	if a.Owner != "" {
+		tests = append(tests, "! -user "+remote.Quote(a.Owner))
+	}
+	if a.Group != "" {
+		tests = append(tests, "! -group "+remote.Quote(a.Group))
+	}
+	var b strings.Builder
+	b.WriteString("if [ -d \"$p\" ]; then\n")
+	if len(tests) > 0 {
+		fmt.Fprintf(&b, "n=$(find \"$p/\" -mindepth 1 \\( %s \\) -exec sh -c 'for f; do echo; done' sh {} + 2>/dev/null | wc -l)\necho owners $n\n", strings.Join(tests, " -o "))
+	}
+	if a.Mode != "" {
+		b.WriteString("find \"$p/\" -mindepth 1 ! -type l -exec stat -c 'inside %f' -- {} + | sort | uniq -c | while read -r n rest; do echo \"$rest $n\"; done\n")
+	}
+	b.WriteString("fi\n")
+	return b.String()
+}
+
+func (a *fileAction) Plan(found tasks.Found) (tasks.Plan, error) {
+	ans, err := tasks.ReadAnswer(found)
+	if err != nil {
+		return tasks.Plan{}, err
+	}
+	have, err := ans.File("path")
+	if err != nil {
+		return tasks.Plan{}, err
+	}
+	if have.Kind == "link" && a.Follow && a.State != "link" && a.State != "absent" && a.State != "hard" {
+		if have, err = ans.File("target"); err != nil {
+			return tasks.Plan{}, err
+		}
+	}
+	switch a.State {
+	case "absent":
+		return a.absent(have), nil
+	case "directory":
+		return a.directory(have, ans)
+	case "link":
+		return a.link(have, ans)
+	case "hard":
+		return a.hard(have, ans)
+	case "touch":
+		return a.touch(have, ans)
+	}
+	if !have.Exists() || a.State == "file" && have.Kind != "file" {
+		what := fmt.Sprintf("%s is %s, so it cannot be given attributes as a file", a.Path, files.DescribeKind(have.Kind))
+		return tasks.NotYet(a.asking && !have.Exists(), what, "state: touch or the copy module create a file, state: directory a directory")
+	}
+	return a.attributesOnly(have), nil
+}
+
+func (a *fileAction) values(have script.File) map[string]any {
+	v := map[string]any{"path": a.Path}
+	maps.Copy(v, files.FileValues(have))
+	return v
+}
+
+func (a *fileAction) attributesOnly(have script.File) tasks.Plan {
+	changes := a.Differences(have)
+	if len(changes) == 0 {
+		return tasks.Plan{Values: a.values(have)}
+	}
+	return tasks.Plan{
+		Change: true, Msg: "change " + files.ChangeNames(changes) + " of " + a.Path,
+		Diff: []tasks.Diff{files.AttributeDiff(a.Path, changes)}, Values: a.values(have),
+		Script: a.Adjusting(a.Path, have, a.Follow),
+	}
+}
+
+func (a *fileAction) absent(have script.File) tasks.Plan {
+	values := map[string]any{"path": a.Path, "state": "absent"}
+	if !have.Exists() {
+		return tasks.Plan{Values: values}
+	}
+	return tasks.Plan{
+		Change: true, Msg: fmt.Sprintf("remove the %s %s", have.Kind, a.Path), Values: values,
+		Diff:   []tasks.Diff{{Before: "state: " + have.Kind + "\n", After: "state: absent\n", BeforeHeader: a.Path, AfterHeader: a.Path}},
+		Script: files.At(string(script.Path(a.Path)), false) + "if [ -d \"./$b\" ] && [ ! -L \"./$b\" ]; then rm -rf -- \"./$b\"; else rm -f -- \"./$b\"; fi\n",
+	}
+}
+
+func (a *fileAction) touch(have script.File, ans script.Answer) (tasks.Plan, error) {
+	if have.Kind == "directory" || have.Exists() {
+		if preserved(a.ModificationTime) && preserved(a.AccessTime) {
+			return a.attributesOnly(have), nil
+		}
+	} else if ans.Text("parent") == "no" {
+		return tasks.NotYet(a.asking, fmt.Sprintf("the directory %s does not exist", path.Dir(a.Path)), "create it with state: directory first")
+	}
+	times := func(word string) string {
+		var t strings.Builder
+		if !preserved(a.ModificationTime) {
+			t.WriteString("touch -c -m" + touchTime(a.ModificationTime) + " -- " + word + " || exit 1\n")
+		}
+		if !preserved(a.AccessTime) {
+			t.WriteString("touch -c -a" + touchTime(a.AccessTime) + " -- " + word + " || exit 1\n")
+		}
+		return t.String()
+	}
+	set := func(word string) string { return times(word) + a.Set(word, have, have.Kind == "directory") }
+	text := ""
+	if have.Exists() {
+		text = files.OnIt(string(script.Path(a.Path)), a.Follow, set, func(word string) string {
+			return strings.ReplaceAll(times(word), "touch -c", "touch -h -c") + a.Owners(word)
+		})
+	} else {
+		text = files.At(string(script.Path(a.Path)), a.Follow) + "fresh \"$b\" || exit 1\nchmod \"$(printf %o $((0666 & ~$(umask))))\" $held || exit 1\n" + set("$held")
+	}
+	values := a.values(have)
+	values["dest"] = a.Path
+	if !have.Exists() {
+		values["state"] = "file"
+	}
+	return tasks.Plan{Change: true, Event: true, Msg: "touch " + a.Path, Script: text, Values: values}, nil
+}
+
+func preserved(when *string) bool { return when != nil && *when == "preserve" }
+
+// touchTime gives a time in Ansible's default format, %Y%m%d%H%M.%S, which is touch's own.
+func touchTime(when *string) string {
+	if when == nil || *when == "now" || *when == "" {
+		return ""
+	}
+	return " -t " + remote.Quote(*when)
+}

@@ -1,0 +1,193 @@
+package builtin
+
+import (
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/files"
+	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
+)
+
+// directory plans state: directory, with all missing directories above it. As in Ansible the attributes are given to
+// each directory that is made.
+func (a *fileAction) directory(have script.File, ans script.Answer) (tasks.Plan, error) {
+	if have.Exists() && have.Kind != "directory" {
+		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is %s, and a directory is wanted there", a.Path, files.DescribeKind(have.Kind)),
+			Hint: "remove it with state: absent if it is not needed"}
+	}
+	if !have.Exists() {
+		// As for Ansible, made() gives each directory that is new what this one is to have.
+		text := script.Preamble + script.Inside + "p=" + string(script.Path(a.Path)) + "\nmade() {\n" + a.Set(".", have, true) +
+			"if [ -e /sys/fs/selinux/enforce ] && have restorecon; then restorecon \"$here\" 2>/dev/null; fi\nreturn 0\n}\nreach \"$p\" || die \"$p cannot be made\"\n"
+		return tasks.Plan{
+			Change: true, Msg: "create the directory " + a.Path, Script: text,
+			Diff:   []tasks.Diff{{Before: "state: absent\n", After: "state: directory\n", BeforeHeader: a.Path, AfterHeader: a.Path}},
+			Values: map[string]any{"path": a.Path, "state": "directory"},
+		}, nil
+	}
+	plan := a.attributesOnly(have)
+	if !a.Recurse {
+		return plan, nil
+	}
+	strays := int(ans.Number("owners")) + a.strayModes(ans["inside"])
+	if strays == 0 {
+		return plan, nil
+	}
+	plan.Change = true
+	plan.Msg = fmt.Sprintf("give %s and what it holds their owner, group and mode (%d to change)", a.Path, strays)
+	plan.Diff = append(plan.Diff, tasks.Diff{BeforeHeader: a.Path, AfterHeader: a.Path, Before: fmt.Sprintf("%d files inside with other attributes\n", strays)})
+	plan.Script = a.everywhere()
+	return plan, nil
+}
+
+// strayModes counts the files inside whose mode is not as wanted, from lines of a raw mode in hex and how many have it.
+func (a *fileAction) strayModes(lines []string) int {
+	n := 0
+	for _, line := range lines {
+		var raw, count int
+		if _, err := fmt.Sscanf(line, "%x %d", &raw, &count); err != nil {
+			continue
+		}
+		if mode, err := files.ModeFrom(a.Mode, raw&0o7777, raw&0o170000 == 0o040000); err == nil && mode != raw&0o7777 {
+			n += count
+		}
+	}
+	return n
+}
+
+// everywhere gives the attributes to the directory and all in it, directory by directory, each of which is the working
+// directory while it is looked through. Links inside are not followed: they may lead anywhere.
+func (a *fileAction) everywhere() string {
+	var b strings.Builder
+	b.WriteString(files.At(string(script.Path(a.Path)), a.Follow))
+	entries, directory := "", ""
+	if owner := a.Ownership(); owner != "" {
+		directory = "chown -h " + owner + " . || exit 1\n"
+		entries = "	chown -h " + owner + " -- \"$@\" || exit 1\n"
+	}
+	if a.Mode != "" {
+		mode := remote.Quote(a.Mode)
+		if files.Octal(a.Mode) {
+			n, _ := strconv.ParseUint(a.Mode, 8, 16)
+			mode = fmt.Sprintf("%05o", n)
+		}
+		directory += "chmod " + mode + " . || exit 1\n"
+		// By name where nobody else can put another file there, one by one as it is opened elsewhere.
+		entries += fmt.Sprintf(`	safe=$(whose "$here" .)
+	for f; do
+		shift
+		if [ -f "$f" ] && [ ! -L "$f" ]; then
+			if [ -z "$safe" ]; then set -- "$@" "$f"; else hold "${f#./}"; chmod %[1]s $held || exit 1; exec 7<&-; fi
+		elif [ ! -L "$f" ] && [ ! -d "$f" ] && [ -z "$safe" ]; then set -- "$@" "$f"
+		fi
+	done
+	[ $# = 0 ] || chmod %[1]s -- "$@" || exit 1
+`, mode)
+	}
+	fmt.Fprintf(&b, `umask 022
+each() {
+	for f in ./* ./.[!.]* ./..?*; do
+		if [ -d "$f" ] && [ ! -L "$f" ]; then ( enter "${f#./}"; each ) || exit 1; fi
+	done
+	set --
+	for f in ./* ./.[!.]* ./..?*; do
+		if [ -L "$f" ] || [ -e "$f" ] && [ ! -d "$f" ]; then set -- "$@" "$f"; fi
+	done
+	[ $# = 0 ] || batch "$@"
+%s}
+batch() {
+%s	return 0
+}
+[ -d "./$b" ] || die "$p is no directory"
+enter "$b"
+each
+`, directory, entries)
+	return b.String()
+}
+
+func (a *fileAction) link(have script.File, ans script.Answer) (tasks.Plan, error) {
+	src := a.Src
+	if src == "" {
+		if have.Kind != "link" {
+			return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is %s and src does not say where a link should point to", a.Path, files.DescribeKind(have.Kind))}
+		}
+		src = have.Target
+	}
+	values := map[string]any{"dest": a.Path, "src": src, "state": "link"}
+	if have.Kind == "link" && (have.Target == src || strings.HasPrefix(src, "~") && strings.HasSuffix(have.Target, strings.TrimLeft(src, "~"))) {
+		// Attributes go to the link's target when it is followed, to the link itself (it has no mode) otherwise.
+		on, follow := have, false
+		if a.Follow {
+			if target, err := ans.File("target"); err == nil && target.Exists() {
+				on, follow = target, true
+			}
+		}
+		changes := a.Differences(on)
+		if len(changes) == 0 {
+			return tasks.Plan{Values: values}, nil
+		}
+		return tasks.Plan{Change: true, Msg: "change " + files.ChangeNames(changes) + " of " + a.Path, Diff: []tasks.Diff{files.AttributeDiff(a.Path, changes)}, Values: values,
+			Script: a.Adjusting(a.Path, on, follow)}, nil
+	}
+	if a.Src != "" && !a.Force {
+		if there, err := ans.File("src"); err == nil && !there.Exists() {
+			return tasks.NotYet(a.asking, fmt.Sprintf("%s, which %s should point to, does not exist", src, a.Path), "force: true makes the link all the same")
+		}
+	}
+	before := "state: " + have.Kind + "\n"
+	switch have.Kind {
+	case "link":
+		before = "src: " + have.Target + "\n"
+	case "file":
+		if !a.Force {
+			return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is a file, and a link is wanted there", a.Path), Hint: "force: true replaces it"}
+		}
+	case "directory", "other":
+		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is %s, which a link never replaces", a.Path, files.DescribeKind(have.Kind)), Hint: "move it away first"}
+	case "absent":
+		if ans.Text("parent") == "no" {
+			return tasks.NotYet(a.asking, fmt.Sprintf("the directory %s does not exist", path.Dir(a.Path)), "create it with state: directory first")
+		}
+	}
+	word := string(script.Path(src))
+	if !strings.HasPrefix(src, "~") {
+		word = remote.Quote(src)
+	}
+	text := files.At(string(script.Path(a.Path)), false) + "t=./.polarbook.$(mktemp -u XXXXXXXX)\ntrap 'rm -f -- \"$t\"' EXIT\nln -s -T -- " + word + " \"$t\" || exit 1\n" +
+		a.Owners(`"$t"`) + "mv -f -T -- \"$t\" \"./$b\" || exit 1\n"
+	if target, err := ans.File("src"); err == nil && target.Exists() && a.Follow && len(a.Differences(target)) > 0 {
+		text += "trap - EXIT\n" + strings.TrimPrefix(a.Adjusting(a.Path, target, true), script.Preamble+script.Inside)
+	}
+	return tasks.Plan{Change: true, Msg: fmt.Sprintf("point %s to %s", a.Path, src), Values: values, Script: text,
+		Diff: []tasks.Diff{{Before: before, After: "src: " + src + "\n", BeforeHeader: a.Path, AfterHeader: a.Path}}}, nil
+}
+
+func (a *fileAction) hard(have script.File, ans script.Answer) (tasks.Plan, error) {
+	src, err := ans.File("src")
+	if err != nil {
+		return tasks.Plan{}, err
+	}
+	values := map[string]any{"dest": a.Path, "src": a.Src, "state": "hard"}
+	switch {
+	case !src.Exists():
+		return tasks.NotYet(a.asking, fmt.Sprintf("%s, which %s should be another name of, does not exist", a.Src, a.Path), "create it first")
+	case have.Kind == "file" && have.Inode == src.Inode && have.Device == src.Device:
+		plan := a.attributesOnly(have)
+		plan.Values = values
+		return plan, nil
+	case have.Exists() && have.Kind != "link" && !a.Force:
+		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is %s of its own, and a hard link to %s is wanted there", a.Path, files.DescribeKind(have.Kind), a.Src), Hint: "force: true replaces a file"}
+	case have.Kind == "directory":
+		return tasks.Plan{}, &tasks.Failure{Msg: a.Path + " is a directory, which a link never replaces", Hint: "move it away first"}
+	}
+	text := script.Preamble + script.Inside + "s=" + string(script.Path(a.Src)) + "\ncase $s in /*) ;; *) s=$(pwd)/$s ;; esac\n" + strings.TrimPrefix(files.At(string(script.Path(a.Path)), false), script.Preamble+script.Inside) +
+		// The file is taken from within its own directory, and given its second name by the descriptor of the other.
+		"exec 4<. || exit 1\nt=.polarbook.$(mktemp -u XXXXXXXX) name=$b\ntrap 'to 4; rm -f -- \"./$t\"' EXIT\nspot \"$s\" || die \"$s cannot be reached\"\n" +
+		"ln -T -- \"./$b\" \"/proc/self/fd/4/$t\" || exit 1\nto 4\nmv -f -T -- \"./$t\" \"./$name\" || exit 1\ntrap - EXIT\nexec 4<&-\n" +
+		strings.TrimPrefix(a.Adjusting(a.Path, src, false), script.Preamble+script.Inside)
+	return tasks.Plan{Change: true, Msg: fmt.Sprintf("make %s another name of %s", a.Path, a.Src), Values: values, Script: text}, nil
+}

@@ -1,0 +1,195 @@
+package builtin
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/script"
+)
+
+type findArgs struct {
+	Paths    []string `arg:"paths,required" alias:"path name" doc:"Directories to look in."`
+	Patterns []string `arg:"patterns" alias:"pattern" doc:"Names to find: shell patterns, or expressions with use_regex. All by default."`
+	Excludes []string `arg:"excludes" alias:"exclude" doc:"Names to leave out."`
+	UseRegex bool     `arg:"use_regex" default:"false" doc:"patterns and excludes are expressions."`
+	FileType string   `arg:"file_type" default:"file" choices:"any directory file link" doc:"What to find."`
+	Recurse  bool     `arg:"recurse" default:"false" doc:"Look in directories below too."`
+	Depth    int      `arg:"depth" default:"0" doc:"How deep to look, with recurse; 0: all the way."`
+	Hidden   bool     `arg:"hidden" default:"false" doc:"Find names that begin with a dot too."`
+	Follow   bool     `arg:"follow" default:"false" doc:"Follow links to directories."`
+	Age      string   `arg:"age" doc:"At least this old: 2d, 3w, 12h, 30m, seconds; negative: at most."`
+	AgeStamp string   `arg:"age_stamp" default:"mtime" choices:"atime ctime mtime" doc:"Which time age is about."`
+	Size     string   `arg:"size" doc:"At least this large: 10k, 1m, 2g, bytes; negative: at most."`
+	Checksum bool     `arg:"get_checksum" default:"false" doc:"Return the files' SHA-1."`
+}
+
+var findModule = tasks.Define(tasks.Module{
+	Name: "find", Collections: []string{"ansible.builtin"},
+	Summary: "Find files by name, age and size",
+	Returns: []tasks.Return{{Name: "files", Type: "list", Doc: "of each: path, mode, uid, gid, pw_name, gr_name, size, atime, mtime, ctime, isdir, isreg, islnk, checksum"}, {Name: "matched", Type: "int", Doc: "how many"}, {Name: "examined", Type: "int", Doc: "how many were looked at"}},
+	Examples: `
+- find: {paths: /var/log/polardb, patterns: "*.log", age: 7d, recurse: true}
+  register: old
+- file: {path: "{{ item.path }}", state: absent}
+  loop: "{{ old.files }}"
+`,
+}, func(a *findArgs, _ tasks.Local) (tasks.Action, error) {
+	f := &find{findArgs: *a}
+	var err error
+	if f.age, err = measureOf(a.Age, map[string]int64{"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}); err != nil {
+		return nil, &tasks.ArgError{Module: "find", Arg: "age", Problem: err.Error()}
+	}
+	if f.size, err = measureOf(a.Size, map[string]int64{"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}); err != nil {
+		return nil, &tasks.ArgError{Module: "find", Arg: "size", Problem: err.Error()}
+	}
+	if f.names, err = nameMatcher(a.Patterns, a.UseRegex); err != nil {
+		return nil, &tasks.ArgError{Module: "find", Arg: "patterns", Problem: err.Error()}
+	}
+	if f.not, err = nameMatcher(a.Excludes, a.UseRegex); err != nil {
+		return nil, &tasks.ArgError{Module: "find", Arg: "excludes", Problem: err.Error()}
+	}
+	return f, nil
+})
+
+type find struct {
+	findArgs
+	age, size  *int64
+	names, not func(string) bool
+}
+
+// measureOf reads a number with a unit; nil for none.
+func measureOf(text string, units map[string]int64) (*int64, error) {
+	if text == "" {
+		return nil, nil
+	}
+	digits := strings.TrimRight(strings.ToLower(text), "abcdefghijklmnopqrstuvwxyz")
+	unit := strings.ToLower(text)[len(digits):]
+	n, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("is %q: a number with a unit is needed", text)
+	}
+	if unit != "" {
+		factor, ok := units[unit[:1]]
+		if !ok {
+			return nil, fmt.Errorf("is %q, and %q is no unit of it", text, unit)
+		}
+		n *= factor
+	}
+	return &n, nil
+}
+
+// nameMatcher matches any of the patterns; nil when there are none.
+func nameMatcher(patterns []string, expressions bool) (func(string) bool, error) {
+	if len(patterns) == 0 {
+		return nil, nil
+	}
+	var tests []func(string) bool
+	for _, p := range patterns {
+		if expressions {
+			re, err := regexp.Compile("^(?:" + strings.ReplaceAll(p, `\Z`, `\z`) + ")")
+			if err != nil {
+				return nil, err
+			}
+			tests = append(tests, re.MatchString)
+			continue
+		}
+		if _, err := path.Match(p, ""); err != nil {
+			return nil, fmt.Errorf("%q: %w", p, err)
+		}
+		tests = append(tests, func(name string) bool { ok, _ := path.Match(p, name); return ok })
+	}
+	return func(name string) bool {
+		for _, test := range tests {
+			if test(name) {
+				return true
+			}
+		}
+		return false
+	}, nil
+}
+
+// Probe lists what is below the paths, a line each, names in hex since they may hold anything.
+func (f *find) Probe() string {
+	var b strings.Builder
+	b.WriteString(script.Preamble + "echo \"clock $(date +%s)\"\n")
+	follow, depth, kind := "", "", ""
+	if f.Follow {
+		follow = "-L "
+	}
+	switch {
+	case !f.Recurse:
+		depth = " -maxdepth 1"
+	case f.Depth > 0:
+		depth = fmt.Sprintf(" -maxdepth %d", f.Depth)
+	}
+	if k := map[string]string{"file": "f", "directory": "d", "link": "l"}[f.FileType]; k != "" {
+		kind = " -type " + k
+	}
+	sum := ""
+	if f.Checksum {
+		sum = `if [ -f "$f" ] && [ -r "$f" ]; then sum=$(sha1sum < "$f" | cut -c1-40); fi; `
+	}
+	inner := `for f; do sum=-; ` + sum + `s=$(stat -c "%f %u %g %U %G %s %X %Y %Z %i %h" -- "$f" 2>/dev/null) || continue
+	printf "entry %s %s " "$s" "$sum"; printf %s "$f" | od -An -v -tx1 | tr -d " \n"; echo; done`
+	for _, p := range f.Paths {
+		word := string(script.Path(script.TrimSlashes(p)))
+		fmt.Fprintf(&b, "if [ -d %s ]; then find %s%s/ -mindepth 1%s%s -exec sh -c '%s' sh {} + 2>/dev/null; else printf 'skipped '; printf '%%s\\n' %s; fi\n", word, follow, word, depth, kind, inner, script.Words([]string{p}))
+	}
+	return b.String() + "exit 0\n"
+}
+
+func (f *find) Plan(found tasks.Found) (tasks.Plan, error) {
+	ans, err := tasks.ReadAnswer(found)
+	if err != nil {
+		return tasks.Plan{}, err
+	}
+	files := []any{}
+	for _, line := range ans["entry"] {
+		if file := f.entry(line, ans.Number("clock")); file != nil {
+			files = append(files, file)
+		}
+	}
+	skipped := map[string]any{}
+	for _, p := range ans["skipped"] {
+		skipped[p] = "is not a directory"
+	}
+	return tasks.Plan{Values: map[string]any{"files": files, "matched": len(files), "examined": len(ans["entry"]), "skipped_paths": skipped}}, nil
+}
+
+// entry is one file as the result shows it; nil when it is not wanted.
+func (f *find) entry(line string, now int64) map[string]any {
+	w := strings.Fields(line)
+	if len(w) != 13 {
+		return nil
+	}
+	var raw []byte
+	if _, err := fmt.Sscanf(w[12], "%x", &raw); err != nil {
+		return nil
+	}
+	name := strings.Replace(string(raw), "//", "/", 1)
+	base := path.Base(name)
+	number := func(i int) int64 { n, _ := strconv.ParseInt(w[i], 10, 64); return n }
+	stamp := map[string]int64{"atime": number(6), "mtime": number(7), "ctime": number(8)}
+	age := now - stamp[f.AgeStamp]
+	switch {
+	case !f.Hidden && strings.HasPrefix(base, "."),
+		f.names != nil && !f.names(base), f.not != nil && f.not(base),
+		f.age != nil && (*f.age >= 0 && age < *f.age || *f.age < 0 && age > -*f.age),
+		f.size != nil && (*f.size >= 0 && number(5) < *f.size || *f.size < 0 && number(5) > -*f.size):
+		return nil
+	}
+	mode, _ := strconv.ParseInt(w[0], 16, 64)
+	file := map[string]any{
+		"path": name, "mode": fmt.Sprintf("%04o", mode&0o7777), "uid": int(number(1)), "gid": int(number(2)), "pw_name": w[3], "gr_name": w[4], "size": int(number(5)),
+		"atime": float64(stamp["atime"]), "mtime": float64(stamp["mtime"]), "ctime": float64(stamp["ctime"]), "inode": int(number(9)), "nlink": int(number(10)),
+		"isdir": mode&0o170000 == 0o040000, "isreg": mode&0o170000 == 0o100000, "islnk": mode&0o170000 == 0o120000,
+	}
+	if w[11] != "-" {
+		file["checksum"] = w[11]
+	}
+	return file
+}

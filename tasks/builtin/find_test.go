@@ -1,0 +1,100 @@
+package builtin
+
+import (
+	"encoding/base64"
+	"os"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/polarbook/polarbook/tasks/taskstest"
+)
+
+func found(t *testing.T, h *taskstest.LocalHost, args map[string]any) []string {
+	t.Helper()
+	plan := taskstest.MustNotChange(t, h, "find", args, &taskstest.FakeLocal{})
+	names := []string{}
+	for _, f := range plan.Values["files"].([]any) {
+		names = append(names, f.(map[string]any)["path"].(string))
+	}
+	if plan.Values["matched"] != len(names) {
+		t.Errorf("matched %v of %v", plan.Values["matched"], names)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func TestFind(t *testing.T) {
+	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
+		if err := os.MkdirAll(dir+"/sub dir", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		taskstest.Write(t, dir+"/a.log", "12345", 0o600)
+		taskstest.Write(t, dir+"/.hidden.log", "", 0o600)
+		taskstest.Write(t, dir+"/sub dir/it's\nb.log", "1234567890123", 0o600)
+		taskstest.Write(t, dir+"/sub dir/c.txt", "", 0o600)
+		old := time.Now().Add(-48 * time.Hour)
+		if err := os.Chtimes(dir+"/a.log", old, old); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct {
+			args map[string]any
+			want []string
+		}{
+			{map[string]any{}, []string{"/a.log"}},
+			{map[string]any{"hidden": true}, []string{"/.hidden.log", "/a.log"}},
+			{map[string]any{"recurse": true, "patterns": "*.log"}, []string{"/a.log", "/sub dir/it's\nb.log"}},
+			{map[string]any{"recurse": true, "excludes": "*.log"}, []string{"/sub dir/c.txt"}},
+			{map[string]any{"recurse": true, "use_regex": true, "patterns": `^[ac]\.\w{3}$`}, []string{"/a.log", "/sub dir/c.txt"}},
+			{map[string]any{"file_type": "directory"}, []string{"/sub dir"}},
+			{map[string]any{"recurse": true, "age": "1d"}, []string{"/a.log"}},
+			{map[string]any{"recurse": true, "age": "-1h", "patterns": "*.txt"}, []string{"/sub dir/c.txt"}},
+			{map[string]any{"recurse": true, "size": "6"}, []string{"/sub dir/it's\nb.log"}},
+			{map[string]any{"recurse": true, "size": "-1"}, []string{"/sub dir/c.txt"}},
+		} {
+			c.args["paths"] = dir
+			for i := range c.want {
+				c.want[i] = dir + c.want[i]
+			}
+			if got := found(t, h, c.args); !reflect.DeepEqual(got, c.want) {
+				t.Errorf("%v: %q, want %q", c.args, got, c.want)
+			}
+		}
+		plan := taskstest.MustNotChange(t, h, "find", map[string]any{"paths": []any{dir + "/none", dir}, "get_checksum": true}, &taskstest.FakeLocal{})
+		if f := plan.Values["files"].([]any)[0].(map[string]any); f["checksum"] != "8cb2237d0679ca88db6464eac60da96345513964" || f["mode"] != "0600" {
+			t.Errorf("%v", f)
+		}
+		if skipped := plan.Values["skipped_paths"].(map[string]any); len(skipped) != 1 {
+			t.Errorf("%v", skipped)
+		}
+	})
+}
+
+func TestSlurpAndGetent(t *testing.T) {
+	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
+		l := &taskstest.FakeLocal{}
+		taskstest.Write(t, dir+"/bin", "a\x00b\n\n", 0o600)
+		plan := taskstest.MustNotChange(t, h, "slurp", map[string]any{"src": dir + "/bin"}, l)
+		if plan.Values["content"] != base64.StdEncoding.EncodeToString([]byte("a\x00b\n\n")) {
+			t.Errorf("%v", plan.Values)
+		}
+		taskstest.MustFail(t, h, "slurp", map[string]any{"src": dir + "/none"}, l, "does not exist")
+		taskstest.MustFail(t, h, "slurp", map[string]any{"src": dir}, l, "is a directory")
+		plan = taskstest.MustNotChange(t, h, "getent", map[string]any{"database": "passwd", "key": "root"}, l)
+		table := plan.Values["ansible_facts"].(map[string]any)["getent_passwd"].(map[string]any)
+		if root, _ := table["root"].([]any); len(root) != 6 || root[1] != "0" {
+			t.Errorf("%v", table)
+		}
+		taskstest.MustFail(t, h, "getent", map[string]any{"database": "passwd", "key": "no-such-user"}, l, "passwd has no no-such-user")
+		taskstest.MustNotChange(t, h, "getent", map[string]any{"database": "passwd", "key": "no-such-user", "fail_key": false}, l)
+		taskstest.MustChange(t, h, "pam_limits", map[string]any{"domain": "*", "limit_type": "soft", "limit_item": "nofile", "value": 1024, "dest": dir + "/limits.d/x.conf"}, l)
+		if taskstest.Read(t, dir+"/limits.d/x.conf") != "*\tsoft\tnofile\t1024\n" {
+			t.Error(taskstest.Read(t, dir+"/limits.d/x.conf"))
+		}
+		taskstest.MustChange(t, h, "pam_limits", map[string]any{"domain": "*", "limit_type": "soft", "limit_item": "nofile", "value": 2048, "comment": "why", "dest": dir + "/limits.d/x.conf"}, l)
+		if taskstest.Read(t, dir+"/limits.d/x.conf") != "*\tsoft\tnofile\t2048\t#why\n" {
+			t.Error(taskstest.Read(t, dir+"/limits.d/x.conf"))
+		}
+	})
+}

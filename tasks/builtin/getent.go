@@ -1,0 +1,88 @@
+package builtin
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
+)
+
+type getentArgs struct {
+	Database string `arg:"database,required" doc:"passwd, group, hosts, services and such."`
+	Key      string `arg:"key" doc:"What to look up; everything when not given."`
+	FailKey  bool   `arg:"fail_key" default:"true" doc:"Fail when there is no such key."`
+	Split    string `arg:"split" doc:"What separates values; a colon, or blanks, by the database."`
+	Service  string `arg:"service" doc:"Ask only this service, such as files."`
+}
+
+var getentModule = tasks.Define(tasks.Module{
+	Name: "getent", Collections: []string{"ansible.builtin"},
+	Summary: "Look up accounts, hosts and services as the host does",
+	Returns: []tasks.Return{{Name: "ansible_facts", Type: "dict", Doc: "getent_ and the database's name: by key, the list of the other values"}},
+	Examples: `
+- getent: {database: passwd, key: polardb}
+- debug: {msg: "{{ getent_passwd.polardb[4] }}"}
+`,
+}, func(a *getentArgs, l tasks.Local) (tasks.Action, error) {
+	if strings.HasPrefix(a.Database, "-") || strings.HasPrefix(a.Key, "-") || strings.HasPrefix(a.Service, "-") {
+		return nil, &tasks.ArgError{Module: "getent", Arg: "database", Problem: "and key cannot begin with -"}
+	}
+	return &getentAction{*a, l.Check()}, nil
+})
+
+type getentAction struct {
+	getentArgs
+	asking bool
+}
+
+func (a *getentAction) Probe() string {
+	words := []string{"getent"}
+	if a.Service != "" {
+		words = append(words, "-s", a.Service)
+	}
+	words = append(words, a.Database)
+	if a.Key != "" {
+		words = append(words, a.Key)
+	}
+	return script.Preamble + "have getent || die 'getent is not installed on this host'\nsaid=$(" + script.Words(words) + " 2>&1)\necho \"status $?\"\nprintf '%s\\n' \"$said\" | sed 's/^/line /'\n"
+}
+
+func (a *getentAction) Plan(found tasks.Found) (tasks.Plan, error) {
+	ans, err := tasks.ReadAnswer(found)
+	if err != nil {
+		return tasks.Plan{}, err
+	}
+	name := "getent_" + a.Database
+	table := map[string]any{}
+	switch status := ans.Number("status"); status {
+	case 0:
+	case 1:
+		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("getent does not know the database %s: %s", a.Database, ans.Text("line"))}
+	case 2:
+		if a.FailKey {
+			return tasks.NotYet(a.asking, fmt.Sprintf("%s has no %s", a.Database, a.Key), "fail_key: false makes it no failure")
+		}
+		table[a.Key] = nil
+		return tasks.Plan{Values: map[string]any{"ansible_facts": map[string]any{name: table}}, Msg: a.Key + " was not found"}, nil
+	case 3:
+		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("the database %s cannot be listed", a.Database), Hint: "give a key"}
+	default:
+		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("getent ended with status %d: %s", status, remote.Quote(ans.Text("line")))}
+	}
+	split := a.Split
+	if split == "" && (a.Database == "passwd" || a.Database == "shadow" || a.Database == "group" || a.Database == "gshadow") {
+		split = ":"
+	}
+	for _, line := range ans["line"] {
+		fields := strings.Fields(line)
+		if split != "" {
+			fields = strings.Split(line, split)
+		}
+		if len(fields) > 0 && fields[0] != "" {
+			table[fields[0]] = tasks.AnyTexts(fields[1:])
+		}
+	}
+	return tasks.Plan{Values: map[string]any{"ansible_facts": map[string]any{name: table}}}, nil
+}

@@ -1,0 +1,96 @@
+package builtin
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
+)
+
+// accountLookup defines the shell function that prints a line of an account database: entry passwd NAME.
+const accountLookup = `entry() { if have getent; then getent "$1" "$2"; else grep "^$2:" "/etc/$1"; fi; }
+`
+
+type groupArgs struct {
+	Name      string `arg:"name,required" doc:"The group's name."`
+	GID       *int   `arg:"gid" doc:"Its number."`
+	State     string `arg:"state" default:"present" choices:"absent present" doc:"Whether there is to be such a group."`
+	System    bool   `arg:"system" default:"false" doc:"Take a number from those for the system, when it is made."`
+	NonUnique bool   `arg:"non_unique" default:"false" doc:"Allow a gid that another group has."`
+}
+
+var groupModule = tasks.Define(tasks.Module{
+	Name: "group", Collections: []string{"ansible.builtin"},
+	Summary: "Manage groups",
+	Returns: []tasks.Return{{Name: "name", Type: "str", Doc: "its name"}, {Name: "gid", Type: "int", Doc: "its number"}, {Name: "state", Type: "str", Doc: "present or absent"}, {Name: "system", Type: "bool", Doc: "as asked for"}},
+	Examples: `
+- group: {name: polardb, gid: 1500}
+- group: {name: old, state: absent}
+`,
+}, func(a *groupArgs, l tasks.Local) (tasks.Action, error) {
+	if err := accountName("group", "name", a.Name); err != nil {
+		return nil, err
+	}
+	if a.NonUnique && a.GID == nil {
+		return nil, &tasks.ArgError{Module: "group", Arg: "non_unique", Problem: "needs gid"}
+	}
+	return &groupAction{*a}, nil
+})
+
+// accountName refuses names that the account tools would take for options or that would break the account files.
+func accountName(module, arg, name string) error {
+	if name == "" || strings.HasPrefix(name, "-") || strings.ContainsAny(name, ":,\n/") {
+		return &tasks.ArgError{Module: module, Arg: arg, Problem: fmt.Sprintf("cannot be %q", name)}
+	}
+	return nil
+}
+
+type groupAction struct{ groupArgs }
+
+func (a *groupAction) Probe() string {
+	return script.Preamble + accountLookup + "line=$(entry group " + remote.Quote(a.Name) + ") && echo \"group $line\"\nexit 0\n"
+}
+
+func (a *groupAction) Plan(found tasks.Found) (tasks.Plan, error) {
+	ans, err := tasks.ReadAnswer(found)
+	if err != nil {
+		return tasks.Plan{}, err
+	}
+	values := map[string]any{"name": a.Name, "state": a.State, "system": a.System}
+	have := strings.Split(ans.Text("group"), ":")
+	exists := len(have) >= 3
+	name := remote.Quote(a.Name)
+	if a.State == "absent" {
+		if !exists {
+			return tasks.Plan{Values: values}, nil
+		}
+		return tasks.Plan{Change: true, Msg: "remove the group " + a.Name, Values: values, Script: script.Preamble + "groupdel " + name + "\n"}, nil
+	}
+	gid := -1
+	if exists {
+		if gid, err = strconv.Atoi(have[2]); err != nil {
+			return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("the group %s has the number %q", a.Name, have[2])}
+		}
+		values["gid"] = gid
+	}
+	if exists && (a.GID == nil || *a.GID == gid) {
+		return tasks.Plan{Values: values}, nil
+	}
+	command, msg := "groupadd", "create the group "+a.Name
+	if exists {
+		command, msg = "groupmod", fmt.Sprintf("change the number of the group %s from %d to %d", a.Name, gid, *a.GID)
+	} else if a.System {
+		command += " -r"
+	}
+	if a.GID != nil {
+		command += " -g " + strconv.Itoa(*a.GID)
+		values["gid"] = *a.GID
+	}
+	if a.NonUnique {
+		command += " -o"
+	}
+	return tasks.Plan{Change: true, Msg: msg, Values: values, Script: script.Preamble + command + " " + name + "\n"}, nil
+}

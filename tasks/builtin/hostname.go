@@ -1,0 +1,71 @@
+package builtin
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
+)
+
+type hostnameArgs struct {
+	Name string `arg:"name,required" doc:"The host's name."`
+	Use  string `arg:"use" choices:"generic systemd debian redhat sles" doc:"Accepted for Ansible's sake: all of these keep the name in /etc/hostname."`
+}
+
+var hostnameModule = tasks.Define(tasks.Module{
+	Name: "hostname", Collections: []string{"ansible.builtin"},
+	Summary: "Set a host's name, now and for the next boot",
+	Notes:   []string{"/etc/hosts is left alone."},
+	Returns: []tasks.Return{{Name: "name", Type: "str", Doc: "the name"}, {Name: "ansible_facts", Type: "dict", Doc: "ansible_hostname, ansible_nodename, ansible_fqdn and ansible_domain as they are now"}},
+	Examples: `
+- hostname: {name: "{{ inventory_hostname }}"}
+`,
+}, func(a *hostnameArgs, _ tasks.Local) (tasks.Action, error) {
+	if len(a.Name) > 64 || !validHostname.MatchString(a.Name) {
+		return nil, &tasks.ArgError{Module: "hostname", Arg: "name", Problem: fmt.Sprintf("is %q: up to 64 letters, digits, - and . make a host's name", a.Name)}
+	}
+	return &hostnameAction{*a}, nil
+})
+
+var validHostname = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?)*$`)
+
+type hostnameAction struct{ hostnameArgs }
+
+func (a *hostnameAction) Probe() string {
+	return script.Preamble + "echo \"now $(uname -n)\"\nif [ -r /etc/hostname ]; then echo \"boot $(sed -e '/^#/d' -e '/^$/d' /etc/hostname | head -n 1)\"; fi\nexit 0\n"
+}
+
+func (a *hostnameAction) Plan(found tasks.Found) (tasks.Plan, error) {
+	ans, err := tasks.ReadAnswer(found)
+	if err != nil {
+		return tasks.Plan{}, err
+	}
+	short, domain, _ := strings.Cut(a.Name, ".")
+	values := map[string]any{"name": a.Name, "ansible_facts": map[string]any{
+		"ansible_hostname": short, "ansible_nodename": a.Name, "ansible_fqdn": a.Name, "ansible_domain": domain,
+	}}
+	now, boot := ans.Text("now"), ans.Text("boot")
+	if now == a.Name && boot == a.Name {
+		return tasks.Plan{Values: values}, nil
+	}
+	text := script.Preamble + "n=" + remote.Quote(a.Name) + "\n"
+	if boot != a.Name {
+		text += `t=$(mktemp /etc/.hostname.XXXXXX) || exit 1
+trap 'rm -f -- "$t"' EXIT
+printf '%s\n' "$n" > "$t" && chmod 0644 "$t" || exit 1
+if [ -e /etc/hostname ] && [ -e /sys/fs/selinux/enforce ]; then chcon --reference=/etc/hostname -- "$t" 2>/dev/null; fi
+sync
+mv -f -- "$t" /etc/hostname || exit 1
+`
+	}
+	if now != a.Name {
+		text += "if have hostname; then hostname \"$n\"; else printf '%s' \"$n\" > /proc/sys/kernel/hostname; fi || die \"the kernel refused the name $n: a container may not change it\"\n"
+	}
+	return tasks.Plan{
+		Change: true, Msg: fmt.Sprintf("name the host %s (it is %s, and %s at the next boot)", a.Name, now, boot), Values: values, Script: text,
+		Diff: []tasks.Diff{{BeforeHeader: "hostname", AfterHeader: "hostname", Before: "now: " + now + "\nboot: " + boot + "\n", After: "now: " + a.Name + "\nboot: " + a.Name + "\n"}},
+	}, nil
+}

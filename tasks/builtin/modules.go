@@ -1,0 +1,14 @@
+package builtin
+
+import "github.com/polarbook/polarbook/tasks"
+
+// Modules returns Ansible's modules, in the order of the documentation. A module is a variable in the file of its name.
+func Modules() []tasks.Module {
+	return []tasks.Module{
+		fileModule, copyModule, templateModule, statModule, commandModule, shellModule, lineinfileModule, blockinfileModule,
+		replaceModule, unarchiveModule, hostnameModule, timezoneModule, waitForModule, userModule, groupModule, sysctlModule,
+		systemdModule, systemdServiceModule, serviceModule, assertModule, failModule, debugModule, setFactModule, setupModule,
+		pingModule, rawModule, pamLimitsModule, firewalldModule, ufwModule, selinuxModule, slurpModule, findModule,
+		tempfileModule, getentModule, authorizedKeyModule, packageModule, aptModule, dnfModule, yumModule,
+	}
+}

@@ -1,0 +1,234 @@
+package builtin
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/files"
+	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
+)
+
+type packageArgs struct {
+	Name  []string `arg:"name" alias:"pkg package" doc:"Packages; with a version as the manager writes it: name=1.2 for apt, name-1.2 for dnf and yum."`
+	State string   `arg:"state" default:"present" choices:"absent installed latest present removed" doc:"present leaves a version that is there, latest brings the newest that the host's sources have."`
+}
+
+type aptArgs struct {
+	packageArgs
+	UpdateCache     bool `arg:"update_cache" alias:"update-cache" default:"false" doc:"Ask the sources anew before something is installed; without name, at once."`
+	CacheValid      int  `arg:"cache_valid_time" default:"0" doc:"Seconds for which an earlier update_cache is good enough."`
+	Recommends      bool `arg:"install_recommends" alias:"install-recommends" default:"true" doc:"Install what packages recommend too."`
+	Purge           bool `arg:"purge" default:"false" doc:"With absent: remove configuration too."`
+	Autoremove      bool `arg:"autoremove" default:"false" doc:"With absent: remove what nothing else needs too."`
+	AllowDowngrade  bool `arg:"allow_downgrade" alias:"allow-downgrade allow_downgrades allow-downgrades" default:"false" doc:"Allow an older version than the one that is there."`
+	Unauthenticated bool `arg:"allow_unauthenticated" alias:"allow-unauthenticated" default:"false" doc:"Install what nobody has signed."`
+}
+
+var packageNotes = []string{"It asks what is installed, and the sources only when something is to be installed or state is latest: an air-gapped host with the packages is no failure."}
+
+func packageExamples(name string) string {
+	return strings.ReplaceAll(`
+- package: {name: [tar, zstd], state: present}
+- package: {name: telnet, state: absent}
+`, "package:", name+":")
+}
+
+type anyPackageArgs struct {
+	packageArgs
+	Use string `arg:"use" default:"auto" choices:"apt auto dnf dnf4 yum" doc:"The manager, instead of the host's own."`
+}
+
+var packageModule = tasks.Define(tasks.Module{
+	Name: "package", Collections: []string{"ansible.builtin"},
+	Summary: "Manage packages with the host's own manager", Notes: packageNotes, Examples: packageExamples("package"),
+	Returns: []tasks.Return{{Name: "msg", Type: "str", Doc: "what was done"}, {Name: "results", Type: "list", Doc: "with dnf and yum: what was installed and removed"}},
+}, func(a *anyPackageArgs, l tasks.Local) (tasks.Action, error) {
+	rpm := &rpmArgs{Name: a.Name, State: a.State, WeakDeps: true, SSLVerify: true, ValidateCerts: true}
+	if err := rpm.check("package"); err != nil {
+		return nil, err
+	}
+	manager := map[string]string{"auto": "", "dnf4": "dnf"}
+	use, renamed := manager[a.Use]
+	if !renamed {
+		use = a.Use
+	}
+	return &anyPackages{use: use, apt: &packages{packageArgs: a.packageArgs, recommends: true, asking: l.Check()}, rpm: &rpmPackages{args: rpm, asking: l.Check()}}, nil
+})
+
+// anyPackages asks the host for its manager, and has that one's part of the work done.
+type anyPackages struct {
+	use string
+	apt *packages
+	rpm *rpmPackages
+}
+
+func (p *anyPackages) Probe() string {
+	find := "m=" + p.use + "\n"
+	if p.use == "" {
+		find = "m=\nif [ -e /etc/redhat-release ] || ! have apt-get; then for c in dnf yum; do if have $c; then m=$c; break; fi; done; fi\nif [ -z \"$m\" ] && have apt-get; then m=apt; fi\n"
+	}
+	return script.Preamble + script.Encode + find + "if [ \"$m\" = dnf ] || [ \"$m\" = yum ]; then\n" + rpmManager + "elif [ -n \"$m\" ]; then have apt-get || m=\nfi\necho \"manager $m\"\n" +
+		"case $m in\ndnf|yum)\n" + p.rpm.questions() + ";;\napt)\n" + p.apt.questions() + ";;\nesac\nexit 0\n"
+}
+
+func (p *anyPackages) Plan(found tasks.Found) (tasks.Plan, error) {
+	ans, err := tasks.ReadAnswer(found)
+	if err != nil {
+		return tasks.Plan{}, err
+	}
+	switch ans.Text("manager") {
+	case "dnf", "yum":
+		return p.rpm.Plan(found)
+	case "apt":
+		return p.apt.Plan(found)
+	}
+	return tasks.Plan{}, &tasks.Failure{Msg: "the host has none of the package managers apt-get, dnf and yum that this task can use"}
+}
+
+// Apply is the manager's: dnf and yum tell what they did.
+func (p *anyPackages) Apply(ctx context.Context, h tasks.Host, plan tasks.Plan) (tasks.Result, error) {
+	if _, isRPM := plan.Data.(string); isRPM {
+		p.rpm.manager = plan.Data.(string)
+		return p.rpm.Apply(ctx, h, plan)
+	}
+	r, err := h.Shell().Run(ctx, remote.Command{Script: plan.Script})
+	if err != nil {
+		return tasks.Result{}, err
+	}
+	if err := files.ScriptFailed(r); err != nil {
+		return tasks.Result{}, err
+	}
+	if !plan.Event {
+		if _, err := files.Prove(ctx, h.Shell(), p); err != nil {
+			return tasks.Result{}, err
+		}
+	}
+	return tasks.Result{Changed: true, Msg: plan.Msg, Values: map[string]any{"rc": 0, "stdout": string(r.Stdout), "stderr": string(r.Stderr)}}, nil
+}
+
+var aptModule = tasks.Define(tasks.Module{
+	Name: "apt", Collections: []string{"ansible.builtin"},
+	Summary: "Manage packages with apt-get", Notes: packageNotes, Returns: []tasks.Return{{Name: "msg", Type: "str", Doc: "what was done"}}, Examples: packageExamples("apt"),
+}, func(a *aptArgs, l tasks.Local) (tasks.Action, error) {
+	p := packages{recommends: a.Recommends, refresh: a.UpdateCache, valid: a.CacheValid, autoremove: a.Autoremove, purge: a.Purge}
+	if a.AllowDowngrade {
+		p.options = append(p.options, "--allow-downgrades")
+	}
+	if a.Unauthenticated {
+		p.options = append(p.options, "--allow-unauthenticated")
+	}
+	return newPackages("apt", a.packageArgs, p, l)
+})
+
+// packages is apt's work.
+type packages struct {
+	packageArgs
+	options           []string
+	recommends        bool
+	refresh           bool
+	valid             int
+	purge, autoremove bool
+	asking            bool
+}
+
+func newPackages(module string, a packageArgs, p packages, l tasks.Local) (tasks.Action, error) {
+	p.packageArgs, p.asking = a, l.Check()
+	if len(a.Name) == 0 && !p.refresh {
+		return nil, &tasks.ArgError{Module: module, Arg: "name", Problem: "is required"}
+	}
+	for _, n := range a.Name {
+		if n == "" || n[0] == '-' || strings.ContainsFunc(n, unicode.IsSpace) {
+			return nil, &tasks.ArgError{Module: module, Arg: "name", Problem: fmt.Sprintf("holds %q, which no package is called", n)}
+		}
+	}
+	return &p, nil
+}
+
+// Probe tells of each package whether it is there and, for latest, whether there is a newer one.
+func (p *packages) Probe() string {
+	return script.Preamble + "m=apt\nhave apt-get || m=\necho \"manager $m\"\n" + p.questions() + "exit 0\n"
+}
+
+func (p *packages) questions() string {
+	var b strings.Builder
+	b.WriteString(`ask() {
+	name=${1%%=*}; version=${1#"$name"}; version=${version#=}
+	have=$(dpkg-query -W -f '${db:Status-Status} ${Version}' "$name" 2>/dev/null)
+	case $have in "installed "*) ;; *) return 1 ;; esac
+	[ -z "$version" ] || [ "installed $version" = "$have" ]
+}
+newer() { apt-cache policy "$1" 2>/dev/null | awk '/Installed:/ {i=$2} /Candidate:/ {c=$2} END {exit !(c != "" && c != "(none)" && i != c)}'; }
+`)
+	for i, n := range p.Name {
+		fmt.Fprintf(&b, "if ask %s; then echo there %d; fi\n", remote.Quote(n), i)
+		if p.State == "latest" {
+			fmt.Fprintf(&b, "if newer %s; then echo newer %d; fi\n", remote.Quote(n), i)
+		}
+	}
+	if p.refresh {
+		b.WriteString("if [ -e /var/lib/apt/lists ]; then echo \"age $(($(date +%s) - $(stat -c %Y /var/lib/apt/lists)))\"; fi\n")
+	}
+	return b.String()
+}
+
+func (p *packages) Plan(found tasks.Found) (tasks.Plan, error) {
+	ans, err := tasks.ReadAnswer(found)
+	if err != nil {
+		return tasks.Plan{}, err
+	}
+	manager := ans.Text("manager")
+	if manager == "" {
+		return tasks.Plan{}, &tasks.Failure{Msg: "the host has no apt-get"}
+	}
+	in := func(list []string, i int) bool {
+		for _, text := range list {
+			if text == fmt.Sprint(i) {
+				return true
+			}
+		}
+		return false
+	}
+	remove := p.State == "absent" || p.State == "removed"
+	var todo []string
+	for i, n := range p.Name {
+		there := in(ans["there"], i)
+		if there == remove || p.State == "latest" && in(ans["newer"], i) {
+			todo = append(todo, n)
+		}
+	}
+	stale := p.refresh && (!ans.Has("age") || int(ans.Number("age")) >= p.valid)
+	if len(todo) == 0 && (len(p.Name) > 0 || !stale) {
+		return tasks.Plan{Msg: "the packages are as wanted"}, nil
+	}
+	body, msg := script.Preamble, ""
+	if stale && !remove {
+		body += aptUpdate
+		msg = "ask the sources anew"
+	}
+	if len(todo) > 0 {
+		verb := map[bool]string{true: "remove", false: "install"}[remove]
+		body += p.command(verb, todo) + " || die \"" + manager + " could not " + verb + " the packages: see its messages\"\n"
+		msg = verb + " " + strings.Join(todo, ", ")
+	}
+	return tasks.Plan{Change: true, Event: len(todo) == 0, Msg: msg, Script: body}, nil
+}
+
+const aptUpdate = "apt-get -q -o DPkg::Lock::Timeout=60 update || die 'apt-get update failed: are the sources reachable?'\n"
+
+func (p *packages) command(verb string, names []string) string {
+	words := append(append([]string{}, p.options...), "-o", "DPkg::Lock::Timeout=60", "-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold")
+	if verb == "install" && !p.recommends {
+		words = append(words, "--no-install-recommends")
+	}
+	if verb == "remove" && p.purge {
+		words = append(words, "--purge")
+	}
+	if verb == "remove" && p.autoremove {
+		words = append(words, "--auto-remove")
+	}
+	return "DEBIAN_FRONTEND=noninteractive apt-get -y -q " + script.Words(append(append(words, verb), names...)) + " < /dev/null"
+}

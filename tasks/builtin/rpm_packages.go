@@ -1,0 +1,446 @@
+package builtin
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/files"
+	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
+)
+
+type rpmArgs struct {
+	Name            []string `arg:"name" alias:"pkg" doc:"Packages: name, name-1.2, name-1.2-3.el9, name.x86_64, 'name >= 1.2', a pattern, a file that a package has, an rpm file on the host or its URL, @group; * with latest for all that is installed."`
+	State           string   `arg:"state" choices:"absent installed latest present removed" doc:"present leaves a version that is there, latest brings the newest that the repositories have. present when not given, or absent with autoremove."`
+	List            string   `arg:"list" doc:"installed, available, updates, repos, or the name of a package: what there is comes back as results, and nothing is done."`
+	EnableRepo      []string `arg:"enablerepo" doc:"Repositories to use besides."`
+	DisableRepo     []string `arg:"disablerepo" doc:"Repositories to leave out; * for all."`
+	Exclude         []string `arg:"exclude" doc:"Packages to leave alone with latest."`
+	DisableExcludes string   `arg:"disable_excludes" doc:"Excludes of the configuration to forget: all, main or a repository."`
+	UpdateCache     bool     `arg:"update_cache" alias:"expire-cache" default:"false" doc:"Ask the repositories anew before something is looked for. That alone is no change."`
+	CacheOnly       bool     `arg:"cacheonly" default:"false" doc:"Ask no repository; use what is known of them."`
+	NoGPG           bool     `arg:"disable_gpg_check" default:"false" doc:"Install what nobody has signed."`
+	Autoremove      bool     `arg:"autoremove" default:"false" doc:"Remove what was installed for other packages and nothing needs any more; alone, or with absent."`
+	AllowDowngrade  bool     `arg:"allow_downgrade" default:"false" doc:"Install an older version than the one that is there; without it the newer one is good enough."`
+	AllowErasing    bool     `arg:"allowerasing" default:"false" doc:"Remove packages that are in the way."`
+	NoBest          bool     `arg:"nobest" default:"false" doc:"Take an older version where the newest cannot be installed."`
+	SkipBroken      bool     `arg:"skip_broken" default:"false" doc:"Leave out what cannot be installed."`
+	WeakDeps        bool     `arg:"install_weak_deps" default:"true" doc:"Install what packages recommend too."`
+	UpdateOnly      bool     `arg:"update_only" default:"false" doc:"With latest: do not install what is not there."`
+	Security        bool     `arg:"security" default:"false" doc:"With latest: updates that mend a hole only."`
+	Bugfix          bool     `arg:"bugfix" default:"false" doc:"With latest: updates that mend a bug only."`
+	ReleaseVer      string   `arg:"releasever" doc:"The release whose packages are wanted."`
+	ConfFile        string   `arg:"conf_file,path" doc:"Another configuration of the manager, on the host."`
+	EnablePlugin    []string `arg:"enable_plugin" doc:"Plugins to use for this task."`
+	DisablePlugin   []string `arg:"disable_plugin" doc:"Plugins to leave out for this task."`
+	SSLVerify       bool     `arg:"sslverify" default:"true" doc:"Check the certificates of the repositories."`
+	ValidateCerts   bool     `arg:"validate_certs" default:"true" doc:"Check the certificate of a URL in name."`
+	LockTimeout     int      `arg:"lock_timeout" default:"30" doc:"Accepted for Ansible's sake: the manager waits for another that is at work."`
+	UseBackend      string   `arg:"use_backend" alias:"use" default:"auto" choices:"auto dnf dnf4 yum yum3 yum4" doc:"Accepted for Ansible's sake: what the host has is used, dnf first."`
+}
+
+func rpmModule(name string) tasks.Module {
+	return tasks.Define(tasks.Module{
+		Name: name, Collections: []string{"ansible.builtin"},
+		Summary: "Manage packages with " + name,
+		Notes: append(slices.Clone(packageNotes),
+			"Of groups only the packages count: a group all of whose packages are there is installed. Modules of dnf are taken as groups are: @nodejs:18.",
+			"Whether a package that is not there can be had is asked before anything is done; a check that finds it nowhere says so and goes on, for a task before it may bring its repository.",
+			"An rpm's URL is read by rpm on the host, to see what it holds."),
+		Returns: []tasks.Return{{Name: "msg", Type: "str", Doc: "what was done"}, {Name: "results", Type: "list", Doc: "what was installed and removed, such as Installed: tar-1.34-6.el9.x86_64; with list: dicts with name, epoch, version, release, arch, repo, envra, nevra and yumstate"},
+			{Name: "rc", Type: "int", Doc: "0, or what the manager ended with"}, {Name: "failures", Type: "list", Doc: "packages that are nowhere"}},
+		Examples: packageExamples(name) + strings.ReplaceAll(`- package: {name: https://example.com/monitor-1.2-1.noarch.rpm, state: present, disable_gpg_check: true}
+- package: {name: "*", state: latest, exclude: kernel*}
+- package: {list: installed}
+`, "package:", name+":"),
+	}, func(a *rpmArgs, l tasks.Local) (tasks.Action, error) {
+		if err := a.check(name); err != nil {
+			return nil, err
+		}
+		return &rpmPackages{args: a, manager: name, asking: l.Check()}, nil
+	})
+}
+
+var (
+	dnfModule = rpmModule("dnf")
+	yumModule = rpmModule("yum")
+)
+
+func (a *rpmArgs) check(module string) error {
+	refuse := func(arg, problem string) error { return &tasks.ArgError{Module: module, Arg: arg, Problem: problem} }
+	switch {
+	case len(a.Name) > 0 && a.List != "":
+		return refuse("list", "and name exclude each other")
+	case a.Autoremove && a.List != "":
+		return refuse("list", "and autoremove exclude each other")
+	case len(a.Name) == 0 && a.List == "" && !a.UpdateCache && !a.Autoremove:
+		return refuse("name", "is required, or list, autoremove or update_cache")
+	case a.Autoremove && a.State != "" && a.State != "absent" && a.State != "removed":
+		return refuse("autoremove", "goes with state: absent alone")
+	}
+	if a.State == "" {
+		a.State = "present"
+		if a.Autoremove {
+			a.State = "absent"
+		}
+	}
+	for _, n := range a.Name {
+		if n == "" || n[0] == '-' || strings.ContainsFunc(n, func(r rune) bool { return unicode.IsSpace(r) && r != ' ' || unicode.IsControl(r) }) ||
+			strings.Contains(n, " ") && !comparison.MatchString(n) && n[0] != '@' {
+			return refuse("name", fmt.Sprintf("holds %q, which no package is called", n))
+		}
+		if a.remove() && (strings.HasSuffix(n, ".rpm") || strings.Contains(n, "://")) {
+			return refuse("name", fmt.Sprintf("holds %q: a path or URL cannot be removed, name the package", n))
+		}
+	}
+	return nil
+}
+
+// comparison is a package with what its version is to be.
+var comparison = regexp.MustCompile(`^([A-Za-z0-9._+-]+) *(<=|>=|<|>|=) *([A-Za-z0-9._+~^:-]+)$`)
+
+func (a *rpmArgs) remove() bool { return a.State == "absent" || a.State == "removed" }
+
+// options are those of every command.
+func (a *rpmArgs) options() []string {
+	var words []string
+	each := func(option string, values []string) {
+		for _, v := range values {
+			words = append(words, option+"="+v)
+		}
+	}
+	if a.ConfFile != "" {
+		words = append(words, "--config="+a.ConfFile)
+	}
+	each("--disablerepo", a.DisableRepo)
+	each("--enablerepo", a.EnableRepo)
+	each("--exclude", a.Exclude)
+	each("--disableplugin", a.DisablePlugin)
+	each("--enableplugin", a.EnablePlugin)
+	for _, o := range []struct {
+		set  bool
+		word string
+	}{
+		{a.DisableExcludes != "", "--disableexcludes=" + a.DisableExcludes}, {a.ReleaseVer != "", "--releasever=" + a.ReleaseVer}, {a.CacheOnly, "--cacheonly"},
+		{a.NoGPG, "--nogpgcheck"}, {a.AllowErasing, "--allowerasing"}, {a.NoBest, "--nobest"}, {a.SkipBroken, "--skip-broken"},
+		{!a.WeakDeps, "--setopt=install_weak_deps=False"}, {!a.SSLVerify || !a.ValidateCerts, "--setopt=sslverify=False"},
+	} {
+		if o.set {
+			words = append(words, o.word)
+		}
+	}
+	return words
+}
+
+// rpmPackages is the work of dnf and yum, and of package where the host has one of them.
+type rpmPackages struct {
+	args    *rpmArgs
+	manager string
+	asking  bool
+}
+
+const rpmManager = `[ $m != dnf ] || have dnf || { have yum && m=yum; }
+[ $m != yum ] || have yum || { have dnf && m=dnf; }
+have $m || m=
+`
+
+// rpmQuestions defines what is asked of rpm's database; the repositories are asked for nothing here.
+const rpmQuestions = `evr='%|EPOCH?{%{EPOCH}}:{0}| %{VERSION} %{RELEASE}\n'
+# segments A B: -1, 0 or 1
+segments() { if [ "$1" = "$2" ]; then echo 0; else rpm --eval "%{lua: print(rpm.vercmp('$1', '$2'))}" 2>/dev/null; fi; }
+# versions EPOCH VERSION RELEASE EPOCH VERSION RELEASE: the first compared with the second, which may lack epoch and release
+versions() {
+	c=0
+	[ -z "$4" ] || [ "$1" -eq "$4" ] || { if [ "$1" -lt "$4" ]; then c=-1; else c=1; fi; }
+	[ "$c" != 0 ] || c=$(segments "$2" "$5")
+	[ "$c" != 0 ] || [ -z "$6" ] || c=$(segments "$3" "$6")
+	echo "$c"
+}
+# against NAME WANTED: what is installed under the name, compared with [epoch:]version[-release]; fails when nothing is
+against() {
+	case $2 in *[!A-Za-z0-9._+~^:-]*) return 1 ;; esac
+	installed=$(rpm -q --qf "$evr" -- "$1" 2>/dev/null) || return 1
+	we= wv=$2 wr=
+	case $wv in *:*) we=${wv%%:*} wv=${wv#*:} ;; esac
+	case $we in *[!0-9]*) return 1 ;; esac
+	case $wv in *-*) wr=${wv##*-} wv=${wv%-*} ;; esac
+	set -- $(printf '%s\n' "$installed" | tail -n 1)
+	versions "$1" "$2" "$3" "$we" "$wv" "$wr"
+}
+# newer SPEC: a newer version is installed than the one that name-version or an rpm file stands for
+newer() {
+	case $1 in
+	*.rpm|*://*)
+		set -- $(rpm -qp --qf "%{NAME} $evr" "$1" 2>/dev/null)
+		[ $# -eq 4 ] && [ "$(against "$1" "$2:$3-$4")" = 1 ] ;;
+	@*|*[!A-Za-z0-9._+~^:-]*) return 1 ;;
+	*-*)
+		case $1 in *.noarch|*.x86_64|*.aarch64|*.i686|*.ppc64le|*.s390x) set -- "${1%.*}" ;; esac
+		name=${1%-*}
+		if rpm -q -- "$name" >/dev/null 2>&1; then [ "$(against "$name" "${1##*-}")" = 1 ]; return; fi
+		case $name in *-*) ;; *) return 1 ;; esac
+		name=${name%-*}
+		rpm -q -- "$name" >/dev/null 2>&1 && [ "$(against "$name" "${1#"$name"-}")" = 1 ] ;;
+	*) return 1 ;;
+	esac
+}
+# there SPEC: it is installed
+there() {
+	case $1 in
+	@*) return 1 ;;
+	*.rpm|*://*)
+		file=$(rpm -qp --qf '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\n' "$1" 2>/dev/null) && [ -n "$file" ] && rpm -q -- "$file" >/dev/null 2>&1 ;;
+	/*) rpm -qf -- "$1" >/dev/null 2>&1 ;;
+	*[\*\?[]*) [ -n "$(rpm -qa -- "$1" 2>/dev/null)" ] ;;
+	*) rpm -q -- "$1" >/dev/null 2>&1 || epoch_first "$1" || { [ "$2" = provides ] && rpm -q --whatprovides -- "$1" >/dev/null 2>&1; } ;;
+	esac
+}
+epoch_first() {
+	case $1 in
+	[0-9]*:*-*-*)
+		e=${1%%:*} nvr=${1#*:}
+		[ "$(rpm -q --qf '%|EPOCH?{%{EPOCH}}:{0}|' -- "$nvr" 2>/dev/null)" = "$e" ] ;;
+	*) return 1 ;;
+	esac
+}
+# meets NAME OPERATOR VERSION
+meets() {
+	c=$(against "$1" "$3") || return 1
+	case $2$c in '<-1'|'<=-1'|'<=0'|'=0'|'>=0'|'>=1'|'>1') return 0 ;; esac
+	return 1
+}
+`
+
+// Probe tells the manager, what is to be done of each package, and what the manager would make of it.
+func (p *rpmPackages) Probe() string {
+	return script.Preamble + script.Encode + fmt.Sprintf("m=%s\n", p.manager) + rpmManager + "echo \"manager $m\"\n[ -n \"$m\" ] || exit 0\n" + p.questions() + "exit 0\n"
+}
+
+func (p *rpmPackages) questions() string {
+	a := p.args
+	var b strings.Builder
+	fmt.Fprintf(&b, "opts() { said=$($m \"$@\" %s 2>&1); }\n", script.Words(a.options()))
+	if a.UpdateCache {
+		b.WriteString("opts -q makecache || { status=$?; echo \"cache $status\"; printf '%s\\n' \"$said\" | encode said; exit 0; }\n")
+	}
+	if a.List != "" {
+		return b.String() + p.listing()
+	}
+	if len(a.Name) == 0 && !a.Autoremove {
+		return b.String()
+	}
+	b.WriteString(rpmQuestions + "groups=\nset --\n")
+	for i, n := range a.Name {
+		name := remote.Quote(n)
+		switch m := comparison.FindStringSubmatch(n); {
+		case n == "*" && a.State == "latest":
+			fmt.Fprintf(&b, "opts -q check-update %s; s=$?\nif [ $s -eq 100 ]; then echo 'update %d'; elif [ $s -ne 0 ]; then echo \"cannot $s\"; printf '%%s\\n' \"$said\" | encode said; exit 0; fi\n", p.only(), i)
+			continue
+		case m != nil && strings.ContainsAny(n, "<>="):
+			fmt.Fprintf(&b, "if meets %s; then t=0; else t=1; fi\n", script.Words(m[1:]))
+		default:
+			provides := "provides"
+			if a.remove() {
+				provides = "''"
+			}
+			fmt.Fprintf(&b, "there %s %s; t=$?\n", name, provides)
+		}
+		switch {
+		case a.remove() && n[0] == '@':
+			fmt.Fprintf(&b, "set -- \"$@\" %s; groups=yes\n", name)
+		case a.remove():
+			fmt.Fprintf(&b, "if [ $t -eq 0 ]; then echo 'remove %d'; fi\n", i)
+		default:
+			older := "echo 'newer " + strconv.Itoa(i) + "'"
+			if a.AllowDowngrade {
+				older = "echo 'downgrade " + strconv.Itoa(i) + "'"
+			}
+			install := fmt.Sprintf("set -- \"$@\" %s; echo 'install %d'", name, i)
+			if a.UpdateOnly && a.State == "latest" {
+				install = ":"
+			}
+			fmt.Fprintf(&b, "if [ $t -ne 0 ]; then if newer %s; then %s; else %s; fi\n", name, older, install)
+			if a.State == "latest" {
+				fmt.Fprintf(&b, "else opts -q check-update %s %s; if [ $? -eq 100 ]; then echo 'update %d'; fi\n", p.only(), name, i)
+			}
+			b.WriteString("fi\n")
+		}
+	}
+	verb := map[bool]string{true: "remove", false: "install"}[a.remove()]
+	// What the repositories have and whether it can be installed, and what of a group is missing, the manager says.
+	fmt.Fprintf(&b, "if [ $# -gt 0 ]; then opts --assumeno %s \"$@\"; echo \"dry $?\"; printf '%%s\\n' \"$said\" | encode said; fi\n", verb)
+	if a.Autoremove {
+		b.WriteString("opts --assumeno autoremove; echo \"leaves $?\"; printf '%s\\n' \"$said\" | encode unneeded\n")
+	}
+	return b.String()
+}
+
+// only are the options that narrow updates down.
+func (p *rpmPackages) only() string {
+	words := []string{}
+	if p.args.Security {
+		words = append(words, "--security")
+	}
+	if p.args.Bugfix {
+		words = append(words, "--bugfix")
+	}
+	return script.Words(words)
+}
+
+const rpmColumns = "%{name}|%{epoch}|%{version}|%{release}|%{arch}|"
+
+func (p *rpmPackages) listing() string {
+	query := func(more string) string {
+		return "$m -q repoquery %[1]s --qf '" + rpmColumns + "%%{repoid}|available' " + more
+	}
+	installed := `rpm -qa --qf '%{NAME}|%|EPOCH?{%{EPOCH}}:{0}||%{VERSION}|%{RELEASE}|%{ARCH}|@System|installed\n'`
+	options := script.Words(p.args.options())
+	var command string
+	switch p.args.List {
+	case "installed":
+		command = installed
+	case "available":
+		command = fmt.Sprintf(strings.ReplaceAll(query("--available"), rpmColumns, strings.ReplaceAll(rpmColumns, "%", "%%")), options)
+	case "updates", "upgrades":
+		command = fmt.Sprintf(strings.ReplaceAll(query("--upgrades"), rpmColumns, strings.ReplaceAll(rpmColumns, "%", "%%")), options)
+	case "repos", "repositories":
+		command = "$m -q repolist --enabled " + options + ` | awk 'NR > 1 { print $1 }'`
+		if p.manager == "yum" {
+			command = "$m -q repolist enabled " + options + ` | awk 'NR > 1 { sub("/.*", "", $1); print $1 }'`
+		}
+	default:
+		name := remote.Quote(p.args.List)
+		command = "{ " + installed + " " + name + "; " + fmt.Sprintf(strings.ReplaceAll(query("--available "), rpmColumns, strings.ReplaceAll(rpmColumns, "%", "%%")), options) + name + "; }"
+	}
+	return command + " 2>/dev/null | sort | sed 's/^/row /'\n"
+}
+
+func (p *rpmPackages) Plan(found tasks.Found) (tasks.Plan, error) {
+	ans, err := tasks.ReadAnswer(found)
+	if err != nil {
+		return tasks.Plan{}, err
+	}
+	a := p.args
+	manager := ans.Text("manager")
+	said, _ := ans.Decoded("said")
+	switch {
+	case manager == "":
+		return tasks.Plan{}, &tasks.Failure{Msg: "the host has none of the package managers dnf and yum that this task can use"}
+	case ans.Has("cache"):
+		return tasks.Plan{}, &tasks.Failure{Msg: manager + " cannot ask the repositories: " + lastLines(string(said)), Values: map[string]any{"rc": int(ans.Number("cache")), "results": []any{}}}
+	case ans.Has("cannot"):
+		return tasks.Plan{}, &tasks.Failure{Msg: manager + " cannot say what is to be updated: " + lastLines(string(said)), Values: map[string]any{"rc": int(ans.Number("cannot")), "results": []any{}}}
+	case a.List != "":
+		return tasks.Plan{Values: map[string]any{"results": rpmRows(ans["row"], a.List), "rc": 0}}, nil
+	case len(a.Name) == 0 && !a.Autoremove:
+		return tasks.Plan{Msg: "Cache updated", Values: map[string]any{"results": []any{}, "rc": 0}}, nil
+	}
+	named := func(key string) []string {
+		var list []string
+		for _, text := range ans[key] {
+			if i, err := strconv.Atoi(text); err == nil && i >= 0 && i < len(a.Name) {
+				list = append(list, a.Name[i])
+			}
+		}
+		return list
+	}
+	install, update, downgrade, remove := named("install"), named("update"), named("downgrade"), named("remove")
+	if ans.Has("dry") {
+		what, missing := dryRun(string(said), ans.Number("dry"))
+		switch {
+		case len(missing) > 0:
+			msg := "no repository has " + strings.Join(missing, ", ")
+			if p.asking {
+				return tasks.Plan{Unknown: msg}, nil
+			}
+			failures := []any{}
+			for _, m := range missing {
+				failures = append(failures, "No package "+m+" available.")
+			}
+			return tasks.Plan{}, &tasks.Failure{Msg: msg, Hint: manager + " repolist shows the repositories that the host has", Values: map[string]any{"failures": failures, "results": []any{}, "rc": int(ans.Number("dry"))}}
+		case what == dryRefused:
+			return tasks.Plan{}, &tasks.Failure{Msg: manager + " refuses: " + lastLines(string(said)), Values: map[string]any{"failures": []any{}, "results": []any{}, "rc": int(ans.Number("dry"))}}
+		case what == dryNothing:
+			install = nil
+		case a.remove():
+			for _, n := range a.Name {
+				if n[0] == '@' {
+					remove = append(remove, n)
+				}
+			}
+		}
+	}
+	leaves := false
+	if ans.Has("leaves") {
+		unneeded, _ := ans.Decoded("unneeded")
+		what, _ := dryRun(string(unneeded), ans.Number("leaves"))
+		if what == dryRefused {
+			return tasks.Plan{}, &tasks.Failure{Msg: manager + " refuses: " + lastLines(string(unneeded)), Values: map[string]any{"rc": int(ans.Number("leaves")), "results": []any{}}}
+		}
+		leaves = what == dryChange
+	}
+	var says []string
+	var body strings.Builder
+	body.WriteString(script.Preamble + "rows() { rpm -qa --qf '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\\n' | sort; }\nbefore=$(rows)\n")
+	for _, step := range []struct {
+		verb, said, more string
+		names            []string
+	}{{"install", "install", "", install}, {"downgrade", "downgrade to", "", downgrade}, {"update", "update", p.only(), update}, {"remove", "remove", "", remove}} {
+		if len(step.names) == 0 {
+			continue
+		}
+		says = append(says, step.said+" "+strings.Join(step.names, ", "))
+		names := slices.DeleteFunc(slices.Clone(step.names), func(n string) bool { return n == "*" && step.verb == "update" })
+		if len(names) < len(step.names) {
+			names = nil // all are updated
+		}
+		fmt.Fprintf(&body, "%s -y %s %s %s %s >&2 || exit $?\n", manager, step.verb, script.Words(a.options()), step.more, script.Words(names))
+	}
+	if a.Autoremove && (leaves || len(remove) > 0) {
+		says = append(says, "remove what nothing needs")
+		fmt.Fprintf(&body, "%s -y autoremove %s >&2 || exit $?\n", manager, script.Words(a.options()))
+	}
+	if len(says) == 0 {
+		return tasks.Plan{Msg: "Nothing to do", Values: map[string]any{"results": []any{}, "rc": 0}}, nil
+	}
+	body.WriteString("after=$(rows)\n" +
+		"printf '%s\\n' \"$after\" | while IFS= read -r p; do printf '%s\\n' \"$before\" | grep -qxF -- \"$p\" || echo \"Installed: $p\"; done\n" +
+		"printf '%s\\n' \"$before\" | while IFS= read -r p; do printf '%s\\n' \"$after\" | grep -qxF -- \"$p\" || echo \"Removed: $p\"; done\n" +
+		"exit 0\n")
+	return tasks.Plan{Change: true, Msg: strings.Join(says, "; "), Script: body.String(), Values: map[string]any{"results": []any{}, "rc": 0}, Data: manager}, nil
+}
+
+// Apply has the manager work, in a session of its own: packages may be large.
+func (p *rpmPackages) Apply(ctx context.Context, h tasks.Host, plan tasks.Plan) (tasks.Result, error) {
+	var results []any
+	var said []string
+	r, err := h.Shell().Stream(ctx, remote.Command{Script: plan.Script}, nil, func(line []byte) {
+		if text := strings.TrimSpace(string(line)); text != "" {
+			results = append(results, text)
+		}
+	}, func(line []byte) {
+		if text := strings.TrimSpace(string(line)); text != "" {
+			said = append(said[max(0, len(said)-39):], text)
+		}
+	})
+	if err != nil {
+		return tasks.Result{}, err
+	}
+	if r.Status != 0 {
+		manager, _ := plan.Data.(string)
+		return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("%s ended with status %d: %s", manager, r.Status, lastLines(strings.Join(said, "\n"))), Values: map[string]any{"rc": r.Status, "results": results, "stderr": strings.Join(said, "\n")}}
+	}
+	if _, err := files.Prove(ctx, h.Shell(), p); err != nil {
+		return tasks.Result{}, err
+	}
+	if results == nil {
+		results = []any{}
+	}
+	return tasks.Result{Changed: true, Msg: plan.Msg, Values: map[string]any{"results": results, "rc": 0}}, nil
+}

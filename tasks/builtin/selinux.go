@@ -1,0 +1,95 @@
+package builtin
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/files"
+	"github.com/polarbook/polarbook/tasks/script"
+)
+
+type selinuxArgs struct {
+	State      string `arg:"state,required" choices:"disabled enforcing permissive" doc:"What SELinux is to be, now and at the next boot."`
+	Policy     string `arg:"policy" doc:"The policy, such as targeted; required unless disabled."`
+	ConfigFile string `arg:"configfile,path" alias:"conf file" default:"/etc/selinux/config" doc:"SELinux's configuration."`
+}
+
+var selinuxModule = tasks.Define(tasks.Module{
+	Name: "selinux", Collections: []string{"ansible.posix"},
+	Summary: "Set SELinux's mode",
+	Notes:   []string{"Between disabled and the others lies a reboot: the file is changed, and reboot_required says so."},
+	Returns: []tasks.Return{{Name: "state", Type: "str", Doc: "as asked for"}, {Name: "policy", Type: "str", Doc: "as asked for"}, {Name: "reboot_required", Type: "bool", Doc: "whether it takes a reboot"}, {Name: "configfile", Type: "str", Doc: "the file"}},
+	Examples: `
+- selinux: {state: permissive, policy: targeted}
+`,
+}, func(a *selinuxArgs, l tasks.Local) (tasks.Action, error) {
+	if a.State != "disabled" && a.Policy == "" {
+		return nil, &tasks.ArgError{Module: "selinux", Arg: "policy", Problem: "is required unless state is disabled"}
+	}
+	e, err := files.NewEdit("selinux", files.EditArgs{Path: a.ConfigFile}, false, l)
+	if err != nil {
+		return nil, err
+	}
+	s := &selinux{selinuxArgs: *a, file: e}
+	e.Rewrite = s.rewrite
+	return s, nil
+})
+
+type selinux struct {
+	selinuxArgs
+	file *files.Edit
+}
+
+func (s *selinux) Probe() string {
+	return script.Preamble + "if [ -e /sys/fs/selinux/enforce ]; then echo \"now $(cat /sys/fs/selinux/enforce)\"; fi\n" + strings.TrimPrefix(s.file.Probe(), script.Preamble)
+}
+
+func (s *selinux) rewrite(text string, _ bool) (string, string, map[string]any, error) {
+	wanted := map[string]string{"SELINUX": s.State}
+	if s.Policy != "" {
+		wanted["SELINUXTYPE"] = s.Policy
+	}
+	lines := files.KeepLines(text)
+	for i, line := range lines {
+		name, _, _ := strings.Cut(line, "=")
+		if value, ok := wanted[name]; ok {
+			lines[i] = name + "=" + value + "\n"
+			delete(wanted, name)
+		}
+	}
+	for _, name := range []string{"SELINUX", "SELINUXTYPE"} {
+		if value, missing := wanted[name]; missing {
+			lines = append(lines, name+"="+value+"\n")
+		}
+	}
+	return strings.Join(lines, ""), "configure SELinux as " + s.State, nil, nil
+}
+
+func (s *selinux) Plan(found tasks.Found) (tasks.Plan, error) {
+	ans, err := tasks.ReadAnswer(found)
+	if err != nil {
+		return tasks.Plan{}, err
+	}
+	if ans.Text("file") == "absent" && !ans.Has("now") && s.State == "disabled" {
+		return tasks.Plan{Msg: "the host has no SELinux", Values: map[string]any{"state": s.State, "reboot_required": false}}, nil
+	}
+	plan, err := s.file.Plan(found)
+	if err != nil || plan.Unknown != "" {
+		return plan, err
+	}
+	now := map[string]string{"": "disabled", "0": "permissive", "1": "enforcing"}[ans.Text("now")]
+	reboot := (now == "disabled") != (s.State == "disabled")
+	plan.Values["state"], plan.Values["policy"], plan.Values["configfile"], plan.Values["reboot_required"] = s.State, s.Policy, s.ConfigFile, reboot
+	if now == s.State || reboot {
+		return plan, nil
+	}
+	if !plan.Change {
+		plan.Script = script.Preamble
+	}
+	plan.Change = true
+	plan.Msg = fmt.Sprintf("make SELinux %s, which is %s now", s.State, now)
+	plan.Diff = append(plan.Diff, tasks.Diff{BeforeHeader: "SELinux", AfterHeader: "SELinux", Before: now + "\n", After: s.State + "\n"})
+	plan.Script += "setenforce " + map[string]string{"permissive": "0", "enforcing": "1"}[s.State] + " || exit 1\n"
+	return plan, nil
+}

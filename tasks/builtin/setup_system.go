@@ -1,0 +1,216 @@
+package builtin
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks/script"
+)
+
+// distribution is what Ansible calls a system, by the ID of its os-release.
+type distribution struct{ name, family string }
+
+var distributions = map[string]distribution{
+	"debian": {"Debian", "Debian"}, "ubuntu": {"Ubuntu", "Debian"}, "deepin": {"Deepin", "Debian"}, "linuxmint": {"Linux Mint", "Debian"}, "raspbian": {"Debian", "Debian"},
+	"rhel": {"RedHat", "RedHat"}, "centos": {"CentOS", "RedHat"}, "rocky": {"Rocky", "RedHat"}, "almalinux": {"AlmaLinux", "RedHat"},
+	"fedora": {"Fedora", "RedHat"}, "ol": {"OracleLinux", "RedHat"}, "amzn": {"Amazon", "RedHat"},
+	"anolis": {"Anolis", "RedHat"}, "alinux": {"Alibaba", "RedHat"}, "alios": {"Alibaba", "RedHat"}, "openeuler": {"openEuler", "RedHat"}, "euleros": {"EulerOS", "RedHat"},
+	"kylin": {"Kylin Linux Advanced Server", "RedHat"}, "tencentos": {"TencentOS", "RedHat"}, "opencloudos": {"OpenCloudOS", "RedHat"},
+	"sles": {"SLES", "Suse"}, "opensuse-leap": {"openSUSE Leap", "Suse"}, "alpine": {"Alpine", "Alpine"}, "arch": {"Archlinux", "Archlinux"},
+}
+
+var (
+	inParentheses = regexp.MustCompile(`\(([^)]*)\)`)
+	releaseNumber = regexp.MustCompile(`release (\d+(?:\.\d+)?)`)
+)
+
+// distributionFacts reads os-release, and what Ansible reads beside it: /etc/debian_version and /etc/redhat-release have
+// the minor version that os-release lacks.
+func distributionFacts(ans script.Answer, facts map[string]any) {
+	values := map[string]string{}
+	for _, line := range ans["os"] {
+		if name, value, ok := strings.Cut(line, "="); ok && !strings.HasPrefix(name, "#") {
+			values[name] = unquoteRelease(value)
+		}
+	}
+	id := strings.ToLower(values["ID"])
+	if id == "" && ans.Has("redhat") {
+		id = strings.ToLower(strings.Fields(ans.Text("redhat") + " unknown")[0])
+	}
+	d, known := distributions[id]
+	if !known {
+		d = distribution{name: values["NAME"], family: familyLike(values["ID_LIKE"], ans)}
+		if d.name == "" {
+			d.name = "NA"
+		}
+	}
+	version := values["VERSION_ID"]
+	release := values["VERSION_CODENAME"]
+	switch id {
+	case "debian", "raspbian":
+		// testing and unstable have a name there, with a slash.
+		if v := ans.Text("debian"); v != "" && !strings.Contains(v, "/") {
+			version = v
+		}
+	case "centos":
+		if m := releaseNumber.FindStringSubmatch(ans.Text("redhat")); m != nil {
+			version = m[1]
+		}
+	}
+	if release == "" {
+		for _, text := range []string{values["VERSION"], ans.Text("redhat")} {
+			if m := inParentheses.FindStringSubmatch(text); m != nil && release == "" {
+				release = m[1]
+			}
+		}
+	}
+	if release == "" {
+		release = "NA"
+	}
+	if version == "" {
+		version = "NA"
+	}
+	major, _, _ := strings.Cut(version, ".")
+	facts["distribution"], facts["os_family"] = d.name, d.family
+	facts["distribution_version"], facts["distribution_major_version"], facts["distribution_release"] = version, major, release
+	if len(values) > 0 {
+		facts["distribution_file_path"], facts["distribution_file_variety"], facts["distribution_file_parsed"] = "/etc/os-release", d.name, true
+		if d.family == "RedHat" && ans.Has("redhat") {
+			// Ansible finds this one first.
+			facts["distribution_file_path"], facts["distribution_file_variety"] = "/etc/redhat-release", "RedHat"
+		}
+	}
+}
+
+func unquoteRelease(value string) string {
+	value = strings.TrimSpace(value)
+	if len(value) >= 2 && (value[0] == '"' || value[0] == '\'') && value[len(value)-1] == value[0] {
+		value = value[1 : len(value)-1]
+	}
+	return strings.NewReplacer(`\"`, `"`, `\$`, `$`, "\\`", "`", `\\`, `\`).Replace(value)
+}
+
+func familyLike(like string, ans script.Answer) string {
+	for _, word := range strings.Fields(strings.ToLower(like)) {
+		switch word {
+		case "debian", "ubuntu":
+			return "Debian"
+		case "rhel", "centos", "fedora", "anolis", "openeuler":
+			return "RedHat"
+		case "suse":
+			return "Suse"
+		}
+	}
+	switch {
+	case ans.Has("redhat"):
+		return "RedHat"
+	case ans.Has("debian"):
+		return "Debian"
+	}
+	return "NA"
+}
+
+func systemFacts(ans script.Answer, facts map[string]any) {
+	distributionFacts(ans, facts)
+	node := ans.Text("uname_n")
+	facts["system"], facts["kernel"], facts["kernel_version"] = ans.Text("uname_s"), ans.Text("uname_r"), ans.Text("uname_v")
+	facts["architecture"], facts["machine"], facts["nodename"] = ans.Text("uname_m"), ans.Text("uname_m"), node
+	facts["userspace_architecture"] = ans.Text("uname_m")
+	facts["hostname"], _, _ = strings.Cut(node, ".")
+	fqdn := ans.Text("fqdn")
+	if fqdn == "" || strings.HasPrefix(fqdn, "localhost") {
+		fqdn = node
+	}
+	facts["fqdn"] = fqdn
+	_, facts["domain"], _ = strings.Cut(fqdn, ".")
+	facts["service_mgr"] = "service"
+	if init := ans.Text("init"); init == "systemd" || strings.HasPrefix(init, "openrc") {
+		facts["service_mgr"] = init
+	}
+	facts["pkg_mgr"] = packageManager(ans["package"], facts["os_family"])
+	facts["machine_id"] = ans.Text("machine_id")
+	facts["selinux"] = selinuxFact(ans)
+	facts["selinux_python_present"] = false
+	command := map[string]any{}
+	for _, word := range strings.Fields(ans.Text("cmdline")) {
+		if name, value, ok := strings.Cut(word, "="); ok {
+			command[name] = value
+		} else {
+			command[word] = true
+		}
+	}
+	facts["cmdline"] = command
+	dns := map[string]any{}
+	servers, search := []any{}, []any{}
+	for _, line := range ans["resolv"] {
+		kind, rest, _ := strings.Cut(line, " ")
+		for _, word := range strings.Fields(rest) {
+			if kind == "nameserver" {
+				servers = append(servers, word)
+				break
+			}
+			search = append(search, word)
+		}
+	}
+	if len(servers) > 0 {
+		dns["nameservers"] = servers
+	}
+	if len(search) > 0 {
+		dns["search"] = search
+	}
+	facts["dns"] = dns
+	dateFacts(ans, facts)
+}
+
+// packageManager is the family's own where there is one: apt may be installed on a RedHat system too.
+func packageManager(there []string, family any) string {
+	order := []string{"apt-get", "dnf", "yum", "zypper", "apk", "pacman"}
+	if family == "RedHat" {
+		order = []string{"dnf", "yum", "apt-get"}
+	}
+	for _, name := range order {
+		if slices.Contains(there, name) {
+			return strings.TrimSuffix(name, "-get")
+		}
+	}
+	return "unknown"
+}
+
+func selinuxFact(ans script.Answer) map[string]any {
+	config := map[string]string{}
+	for _, line := range ans["selinux_config"] {
+		if name, value, ok := strings.Cut(line, "="); ok {
+			config[name] = strings.TrimSpace(value)
+		}
+	}
+	if !ans.Has("selinux") {
+		return map[string]any{"status": "disabled"}
+	}
+	fact := map[string]any{"status": "enabled", "mode": "permissive", "config_mode": config["SELINUX"], "type": config["SELINUXTYPE"]}
+	if ans.Text("selinux") == "1" {
+		fact["mode"] = "enforcing"
+	}
+	if v := ans.Number("policyvers"); v > 0 {
+		fact["policyvers"] = int(v)
+	}
+	return fact
+}
+
+func dateFacts(ans script.Answer, facts map[string]any) {
+	f := strings.Fields(ans.Text("date"))
+	if len(f) < 13 {
+		return
+	}
+	weekday := f[10]
+	if weekday == "7" {
+		weekday = "0"
+	}
+	compact := f[1] + f[2] + f[3] + "T" + f[4] + f[5] + f[6]
+	facts["date_time"] = map[string]any{
+		"epoch": f[0], "epoch_int": f[0], "year": f[1], "month": f[2], "day": f[3], "hour": f[4], "minute": f[5], "second": f[6],
+		"tz_offset": f[7], "tz": f[8], "tz_dst": f[8], "weekday": f[9], "weekday_number": weekday, "weeknumber": f[12],
+		"date": f[1] + "-" + f[2] + "-" + f[3], "time": f[4] + ":" + f[5] + ":" + f[6], "iso8601": ans.Text("utc"),
+		"iso8601_micro": strings.TrimSuffix(ans.Text("utc"), "Z") + ".000000Z", "iso8601_basic": compact + "000000", "iso8601_basic_short": compact,
+	}
+}

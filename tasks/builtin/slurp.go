@@ -1,0 +1,62 @@
+package builtin
+
+import (
+	"encoding/base64"
+	"fmt"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/files"
+	"github.com/polarbook/polarbook/tasks/script"
+)
+
+type slurpArgs struct {
+	Src string `arg:"src,required,path" alias:"path" doc:"The file."`
+}
+
+var slurpModule = tasks.Define(tasks.Module{
+	Name: "slurp", Collections: []string{"ansible.builtin"},
+	Summary: "Read a file of a host",
+	Returns: []tasks.Return{{Name: "content", Type: "str", Doc: "what is in it, in base64"}, {Name: "encoding", Type: "str", Doc: "base64"}, {Name: "source", Type: "str", Doc: "the file"}},
+	Examples: `
+- slurp: {src: /etc/machine-id}
+  register: machine
+- debug: {msg: "{{ machine.content | b64decode }}"}
+`,
+}, func(a *slurpArgs, l tasks.Local) (tasks.Action, error) { return &slurp{*a, l.Check()}, nil })
+
+type slurp struct {
+	slurpArgs
+	asking bool
+}
+
+func (a *slurp) Probe() string {
+	return script.Preamble + script.Look + "p=" + string(script.Path(a.Src)) + fmt.Sprintf(`
+look file "$p" -L
+[ -f "$p" ] || exit 0
+[ -r "$p" ] || die "$p may not be read by this user: does the task need become?"
+if [ $(stat -L -c %%s -- "$p") -le %d ]; then encode content < "$p"; fi
+`, files.EditLimit)
+}
+
+func (a *slurp) Plan(found tasks.Found) (tasks.Plan, error) {
+	ans, err := tasks.ReadAnswer(found)
+	if err != nil {
+		return tasks.Plan{}, err
+	}
+	file, err := ans.File("file")
+	switch {
+	case err != nil:
+		return tasks.Plan{}, err
+	case !file.Exists():
+		return tasks.NotYet(a.asking, a.Src+" does not exist", "")
+	case file.Kind != "file":
+		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is %s and cannot be read", a.Src, files.DescribeKind(file.Kind))}
+	case !ans.Has("content"):
+		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s has %d bytes, and up to %d are read", a.Src, file.Size, files.EditLimit)}
+	}
+	content, err := ans.Decoded("content")
+	if err != nil {
+		return tasks.Plan{}, err
+	}
+	return tasks.Plan{Values: map[string]any{"content": base64.StdEncoding.EncodeToString(content), "encoding": "base64", "source": a.Src}}, nil
+}

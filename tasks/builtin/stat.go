@@ -1,0 +1,127 @@
+package builtin
+
+import (
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/script"
+)
+
+type statArgs struct {
+	Path      string `arg:"path,required,path" alias:"dest name" doc:"What to look at."`
+	Follow    bool   `arg:"follow" default:"false" doc:"Look at what a link points to."`
+	Checksum  bool   `arg:"get_checksum" default:"true" doc:"Compute the checksum of a regular file."`
+	Algorithm string `arg:"checksum_algorithm" alias:"checksum checksum_algo" default:"sha1" choices:"md5 sha1 sha224 sha256 sha384 sha512" doc:"Which checksum."`
+	Mime      bool   `arg:"get_mime" alias:"mime mime_type mime-type" default:"true" doc:"Tell mimetype and charset, if the host has the command file."`
+	Attrs     bool   `arg:"get_attributes" alias:"attr attributes" default:"true" doc:"Accepted for Ansible's sake; file system attributes are not told."`
+}
+
+var statModule = tasks.Define(tasks.Module{
+	Name: "stat", Collections: []string{"ansible.builtin"},
+	Summary: "Tell what is known of a file",
+	Returns: []tasks.Return{
+		{Name: "stat", Type: "dict", Doc: "exists, path, mode, isdir, isreg, islnk, isblk, ischr, isfifo, issock, uid, gid, pw_name, gr_name, size, inode, dev, nlink, atime, mtime, ctime, checksum, lnk_source, lnk_target, readable, writeable, executable, rusr … xoth, isuid, isgid, mimetype, charset"},
+	},
+	Examples: `
+- stat: {path: /opt/polardb/current}
+  register: current
+- debug: {msg: "{{ current.stat.lnk_target }}"}
+  when: current.stat.exists and current.stat.islnk
+`,
+}, func(a *statArgs, _ tasks.Local) (tasks.Action, error) {
+	if a.Path == "" {
+		return nil, &tasks.ArgError{Module: "stat", Arg: "path", Problem: "is empty"}
+	}
+	return &statAction{*a}, nil
+})
+
+type statAction struct{ statArgs }
+
+func (a *statAction) Probe() string {
+	flag := ""
+	if a.Follow {
+		flag = "-L"
+	}
+	var b strings.Builder
+	b.WriteString(script.Preamble + script.Encode)
+	fmt.Fprintf(&b, "p=%s\n", string(script.Path(a.Path)))
+	fmt.Fprintf(&b, `if [ ! -L "$p" ] && [ ! -e "$p" ]; then echo absent; exit 0; fi
+set -- %s
+[ -e "$p" ] || set --
+stat "$@" -c 'stat %%f %%u %%g %%U %%G %%s %%i %%d %%h %%X %%Y %%Z' -- "$p" || exit 1
+for right in r w x; do if [ -$right "$p" ]; then echo may$right; fi; done
+`, flag)
+	if !a.Follow {
+		b.WriteString("if [ -L \"$p\" ]; then\n\treadlink -n -- \"$p\" | encode target\n\treadlink -f -- \"$p\" | encode source\n\texit 0\nfi\n")
+	}
+	if a.Checksum {
+		fmt.Fprintf(&b, "if [ -f \"$p\" ] && [ -r \"$p\" ]; then echo \"sum $(%ssum < \"$p\")\"; fi\n", a.Algorithm)
+	}
+	if a.Mime {
+		b.WriteString("if have file; then echo \"mime $(file -b --mime-type -- \"$p\" 2>/dev/null)\"; echo \"charset $(file -b --mime-encoding -- \"$p\" 2>/dev/null)\"; fi\n")
+	}
+	b.WriteString("exit 0\n")
+	return b.String()
+}
+
+func (a *statAction) Plan(found tasks.Found) (tasks.Plan, error) {
+	ans, err := tasks.ReadAnswer(found)
+	if err != nil {
+		return tasks.Plan{}, err
+	}
+	if ans.Has("absent") {
+		return tasks.Plan{Values: map[string]any{"stat": map[string]any{"exists": false}}}, nil
+	}
+	f := strings.Fields(ans.Text("stat"))
+	if len(f) != 12 {
+		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("stat of %s printed %q, which is not what was asked for", a.Path, ans.Text("stat"))}
+	}
+	raw, err := strconv.ParseInt(f[0], 16, 64)
+	if err != nil {
+		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("stat of %s printed the mode %q", a.Path, f[0])}
+	}
+	whole := func(i int) int { n, _ := strconv.Atoi(f[i]); return n }
+	s := map[string]any{
+		"exists": true, "path": a.Path, "mode": fmt.Sprintf("%04o", raw&0o7777),
+		"uid": whole(1), "gid": whole(2), "size": whole(5), "inode": whole(6), "dev": whole(7), "nlink": whole(8),
+		"atime": float64(whole(9)), "mtime": float64(whole(10)), "ctime": float64(whole(11)),
+		"isuid": raw&0o4000 != 0, "isgid": raw&0o2000 != 0,
+		"readable": ans.Has("mayr"), "writeable": ans.Has("mayw"), "executable": ans.Has("mayx"),
+	}
+	if f[3] != "UNKNOWN" {
+		s["pw_name"] = f[3]
+	}
+	if f[4] != "UNKNOWN" {
+		s["gr_name"] = f[4]
+	}
+	for name, kind := range map[string]int64{"isdir": 0o040000, "ischr": 0o020000, "isblk": 0o060000, "isreg": 0o100000, "isfifo": 0o010000, "islnk": 0o120000, "issock": 0o140000} {
+		s[name] = raw&0o170000 == kind
+	}
+	for i, name := range []string{"xoth", "woth", "roth", "xgrp", "wgrp", "rgrp", "xusr", "wusr", "rusr"} {
+		s[name] = raw>>i&1 != 0
+	}
+	if s["islnk"] == true {
+		target, err := ans.Decoded("target")
+		if err != nil {
+			return tasks.Plan{}, err
+		}
+		source, err := ans.Decoded("source")
+		if err != nil {
+			return tasks.Plan{}, err
+		}
+		s["lnk_target"], s["lnk_source"] = string(target), strings.TrimSuffix(string(source), "\n")
+		if s["lnk_source"] == "" {
+			s["lnk_source"] = path.Join(path.Dir(a.Path), string(target))
+		}
+	}
+	if sum, _, _ := strings.Cut(ans.Text("sum"), " "); sum != "" {
+		s["checksum"] = sum
+	}
+	if ans.Has("mime") {
+		s["mimetype"], s["mime_type"], s["charset"] = ans.Text("mime"), ans.Text("mime"), ans.Text("charset")
+	}
+	return tasks.Plan{Values: map[string]any{"stat": s}}, nil
+}

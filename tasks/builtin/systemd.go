@@ -1,0 +1,292 @@
+package builtin
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/files"
+	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
+)
+
+type systemdArgs struct {
+	Name         string `arg:"name" alias:"service unit" doc:"The unit. Without a suffix it is a .service."`
+	State        string `arg:"state" choices:"reloaded restarted started stopped" doc:"started and stopped are states, restarted and reloaded happen each time; reloaded starts what does not run."`
+	Enabled      *bool  `arg:"enabled" doc:"Whether it starts at boot."`
+	Masked       *bool  `arg:"masked" doc:"Whether it is made impossible to start."`
+	Force        bool   `arg:"force" default:"false" doc:"Replace links that are in the way of enabling."`
+	DaemonReload bool   `arg:"daemon_reload" alias:"daemon-reload" default:"false" doc:"Have systemd read unit files again before anything else, if any has changed."`
+	DaemonReexec bool   `arg:"daemon_reexec" alias:"daemon-reexec" default:"false" doc:"Start systemd itself over before anything else."`
+	NoBlock      bool   `arg:"no_block" default:"false" doc:"Do not wait until a start or stop is done."`
+	Scope        string `arg:"scope" default:"system" choices:"system user global" doc:"Whose systemd: the system's, the user's own, or all users' settings."`
+}
+
+var systemdReturns = []tasks.Return{
+	{Name: "name", Type: "str", Doc: "the unit"}, {Name: "state", Type: "str", Doc: "as asked for"}, {Name: "enabled", Type: "bool", Doc: "as asked for"},
+	{Name: "status", Type: "dict", Doc: "what systemctl show says: ActiveState, SubState, LoadState, UnitFileState, MainPID, Description, FragmentPath, …"},
+}
+
+func systemdModuleCalled(name string) tasks.Module {
+	return tasks.Define(tasks.Module{
+		Name: name, Collections: []string{"ansible.builtin"},
+		Summary: "Manage systemd units",
+		Notes: []string{
+			"When a unit does not start, the failure has the last lines of its status and its journal.",
+			"daemon_reload is a change only when systemd says that a unit file on disk is not the one it has read.",
+		},
+		Returns: systemdReturns,
+		Examples: strings.ReplaceAll(`
+- systemd: {name: polardb, state: started, enabled: true, daemon_reload: true}
+- systemd: {name: firewalld, state: stopped, enabled: false, masked: true}
+- systemd: {daemon_reload: true}
+`, "systemd:", name+":"),
+	}, func(a *systemdArgs, l tasks.Local) (tasks.Action, error) { return newSystemd(name, *a, l) })
+}
+
+var (
+	systemdModule        = systemdModuleCalled("systemd")
+	systemdServiceModule = systemdModuleCalled("systemd_service")
+)
+
+type hostServiceArgs struct {
+	Name    string `arg:"name,required" doc:"The service."`
+	State   string `arg:"state" choices:"reloaded restarted started stopped" doc:"started and stopped are states, restarted and reloaded happen each time."`
+	Enabled *bool  `arg:"enabled" doc:"Whether it starts at boot."`
+	Use     string `arg:"use" default:"auto" choices:"auto systemd" doc:"What manages services; systemd is what there is."`
+}
+
+var serviceModule = tasks.Define(tasks.Module{
+	Name: "service", Collections: []string{"ansible.builtin"},
+	Summary:  "Manage services",
+	Notes:    []string{"Hosts whose init is not systemd are refused."},
+	Returns:  systemdReturns,
+	Examples: "- service: {name: crond, state: started, enabled: true}\n",
+}, func(a *hostServiceArgs, l tasks.Local) (tasks.Action, error) {
+	if a.State == "" && a.Enabled == nil {
+		return nil, &tasks.ArgError{Module: "service", Arg: "state", Problem: "is required, or enabled"}
+	}
+	return newSystemd("service", systemdArgs{Name: a.Name, State: a.State, Enabled: a.Enabled, Scope: "system"}, l)
+})
+
+func newSystemd(module string, a systemdArgs, l tasks.Local) (tasks.Action, error) {
+	switch {
+	case a.Name == "" && (a.State != "" || a.Enabled != nil || a.Masked != nil):
+		return nil, &tasks.ArgError{Module: module, Arg: "name", Problem: "is required for state, enabled and masked"}
+	case a.Name == "" && !a.DaemonReload && !a.DaemonReexec:
+		return nil, &tasks.ArgError{Module: module, Arg: "name", Problem: "is missing, and so is anything to do"}
+	case a.Name != "" && !script.IsUnitName(a.Name):
+		return nil, &tasks.ArgError{Module: module, Arg: "name", Problem: fmt.Sprintf("must be a unit's name, not %q", a.Name)}
+	case a.Masked != nil && *a.Masked && a.Enabled != nil && *a.Enabled:
+		return nil, &tasks.ArgError{Module: module, Arg: "enabled", Problem: "and masked exclude each other"}
+	case a.Scope == "global" && a.State != "":
+		return nil, &tasks.ArgError{Module: module, Arg: "state", Problem: "needs the scope system or user: global has no running units"}
+	}
+	return &systemdAction{a, l.Check()}, nil
+}
+
+type systemdAction struct {
+	systemdArgs
+	asking bool
+}
+
+func (a *systemdAction) control() string {
+	switch a.Scope {
+	case "user":
+		return "systemctl --user"
+	case "global":
+		return "systemctl --global"
+	}
+	return "systemctl"
+}
+
+const (
+	systemdShown = "Id,Names,Description,LoadState,ActiveState,SubState,UnitFileState,MainPID,ExecMainStatus,Result,Type,FragmentPath,NeedDaemonReload"
+	// systemdUser lets systemctl --user find the user's own bus when the shell was entered with sudo or su.
+	systemdUser = "if [ -z \"$XDG_RUNTIME_DIR\" ]; then XDG_RUNTIME_DIR=/run/user/$(id -u); export XDG_RUNTIME_DIR; fi\n"
+)
+
+// Probe asks for the unit's properties, and whether any unit file has changed since it was read.
+func (a *systemdAction) Probe() string {
+	var b strings.Builder
+	b.WriteString(script.Preamble)
+	if a.Scope == "user" {
+		b.WriteString(systemdUser)
+	}
+	b.WriteString("have systemctl || die 'systemctl is not there: this host is not run by systemd'\n")
+	if a.Name != "" {
+		name := remote.Quote(a.Name)
+		if a.Scope != "global" {
+			fmt.Fprintf(&b, "shown=$(%s show --no-pager -p %s %s) || exit 1\nprintf '%%s\\n' \"$shown\" | sed 's/^/show /'\n", a.control(), systemdShown, name)
+		}
+		fmt.Fprintf(&b, "enabled=$(%s is-enabled %s 2>/dev/null)\necho \"enabled $? $enabled\"\n", a.control(), name)
+	}
+	if a.DaemonReload {
+		// Without --all systemd leaves out units that are not active, such as what a timer starts.
+		fmt.Fprintf(&b, "if %s show --no-pager --all -p NeedDaemonReload '*' 2>/dev/null | grep -q '=yes'; then echo stale yes; fi\n", a.control())
+	}
+	b.WriteString("exit 0\n")
+	return b.String()
+}
+
+// unit is what systemd says of one.
+type unit struct {
+	properties                  map[string]string
+	enabled, masked, found      bool
+	active, stopping, transient bool // transient: a service that does its work and ends
+}
+
+func readUnit(ans script.Answer) unit {
+	u := unit{properties: map[string]string{}}
+	for _, line := range ans["show"] {
+		if name, value, ok := strings.Cut(line, "="); ok {
+			u.properties[name] = value
+		}
+	}
+	p := u.properties
+	status, word, _ := strings.Cut(ans.Text("enabled"), " ")
+	u.masked = p["LoadState"] == "masked" || word == "masked" || word == "masked-runtime"
+	// Ansible's reading: what is-enabled accepts is enabled, but for these two.
+	u.enabled = status == "0" && word != "indirect" && word != "alias"
+	u.found = p["LoadState"] != "" && p["LoadState"] != "not-found" || word != "" && word != "not-found"
+	u.active = p["ActiveState"] == "active" || p["ActiveState"] == "activating" || p["ActiveState"] == "reloading"
+	u.stopping = p["ActiveState"] == "deactivating"
+	u.transient = p["Type"] == "oneshot" && !u.active
+	return u
+}
+
+func (a *systemdAction) Plan(found tasks.Found) (tasks.Plan, error) {
+	ans, err := tasks.ReadAnswer(found)
+	if err != nil {
+		return tasks.Plan{}, err
+	}
+	plan := tasks.Plan{Values: map[string]any{}}
+	var text strings.Builder
+	text.WriteString(script.Preamble)
+	if a.Scope == "user" {
+		text.WriteString(systemdUser)
+	}
+	if a.DaemonReexec {
+		text.WriteString(a.control() + " daemon-reexec || exit 1\n")
+		plan.Change, plan.Event, plan.Msg = true, true, "start systemd over"
+	}
+	reload := a.DaemonReload && ans.Has("stale")
+	if a.Name == "" {
+		if reload {
+			plan.Change, plan.Msg = true, "have systemd read its unit files again"
+			text.WriteString(a.control() + " daemon-reload || exit 1\n")
+		}
+		plan.Script = text.String()
+		return plan, nil
+	}
+	u := readUnit(ans)
+	status := map[string]any{}
+	for name, value := range u.properties {
+		status[name] = value
+	}
+	plan.Values["name"], plan.Values["status"] = a.Name, status
+	if a.State != "" {
+		plan.Values["state"] = a.State
+	}
+	if a.Enabled != nil {
+		plan.Values["enabled"] = *a.Enabled
+	}
+	if !u.found && !u.masked && (a.State != "" || a.Enabled != nil) {
+		return tasks.NotYet(a.asking, fmt.Sprintf("systemd knows no unit %s", a.Name), "is the name right, and its package or unit file there? systemctl list-unit-files shows what is")
+	}
+	unitFiles, state, changes, event := a.steps(u)
+	if reload || len(unitFiles)+len(state) > 0 && a.DaemonReload {
+		unitFiles = append(unitFiles, a.control()+" daemon-reload || exit 1\n")
+		if reload {
+			changes = append(changes, files.Change{What: "unit files", From: "changed on disk", To: "read"})
+		}
+	}
+	if len(changes) == 0 && !plan.Change {
+		return plan, nil
+	}
+	plan.Change = true
+	plan.Event = plan.Event || event
+	if len(changes) > 0 {
+		var words []string
+		for _, c := range changes {
+			words = append(words, c.What+": "+c.To)
+		}
+		plan.Msg = fmt.Sprintf("unit %s: %s", a.Name, strings.Join(words, ", "))
+		plan.Diff = []tasks.Diff{files.AttributeDiff("unit "+a.Name, changes)}
+	}
+	plan.Script = text.String() + strings.Join(unitFiles, "") + strings.Join(state, "")
+	return plan, nil
+}
+
+// steps are the commands in the order of Ansible: masked and enabled, which are links on disk, then the state. systemctl has
+// systemd read all its unit files again after each of the links; where the task asks for that anyway it is done once, behind
+// them, because it starts a dozen generators.
+func (a *systemdAction) steps(u unit) (unitFiles, state []string, changes []files.Change, event bool) {
+	name := remote.Quote(a.Name)
+	control := a.control()
+	if a.DaemonReload {
+		control += " --no-reload"
+	}
+	switch {
+	case a.Masked == nil || *a.Masked == u.masked:
+	case *a.Masked:
+		changes = append(changes, files.Change{What: "masked", From: "no", To: "yes"})
+		unitFiles = append(unitFiles, control+" mask "+name+" || exit 1\n")
+	default:
+		changes = append(changes, files.Change{What: "masked", From: "yes", To: "no"})
+		unitFiles = append(unitFiles, control+" unmask "+name+" || exit 1\n")
+	}
+	if a.Enabled != nil && *a.Enabled != u.enabled {
+		verb, from, to := "enable", "no", "yes"
+		if !*a.Enabled {
+			verb, from, to = "disable", "yes", "no"
+		}
+		if a.Force {
+			verb += " --force"
+		}
+		changes = append(changes, files.Change{What: "enabled", From: from, To: to})
+		unitFiles = append(unitFiles, control+" "+verb+" "+name+" || exit 1\n")
+	}
+	verb := ""
+	switch a.State {
+	case "started":
+		if !u.active {
+			verb = "start"
+			event = u.transient
+		}
+	case "stopped":
+		if u.active || u.stopping {
+			verb = "stop"
+		}
+	case "restarted":
+		verb, event = "restart", true
+	case "reloaded":
+		verb, event = "reload", true
+		if !u.active {
+			verb = "start"
+		}
+	}
+	if verb != "" {
+		changes = append(changes, files.Change{What: "state", From: u.properties["ActiveState"], To: map[string]string{"start": "started", "stop": "stopped", "restart": "restarted", "reload": "reloaded"}[verb]})
+		state = append(state, a.act(verb, u))
+	}
+	return unitFiles, state, changes, event || a.NoBlock
+}
+
+// act runs one verb. A unit that does not come up, or falls down at once, is explained by its status and journal.
+func (a *systemdAction) act(verb string, u unit) string {
+	name, block := remote.Quote(a.Name), ""
+	if a.NoBlock {
+		block = " --no-block"
+	}
+	journal := "journalctl"
+	if a.Scope == "user" {
+		journal += " --user"
+	}
+	explain := fmt.Sprintf("explain() {\n\t%s --no-pager -l status %s 2>&1 | tail -n 12 >&2\n\t%s --no-pager -q -n 12 -u %s >&2 2>/dev/null\n\tdie \"$1\"\n}\n", a.control(), name, journal, name)
+	script := explain + fmt.Sprintf("said=$(%s%s %s %s 2>&1) || explain \"%s of %s failed: $(printf '%%s' \"$said\" | head -n 1)\"\n", a.control(), block, verb, name, verb, a.Name)
+	if verb != "stop" && !a.NoBlock && u.properties["Type"] != "oneshot" {
+		script += fmt.Sprintf("case $(%s is-active %s) in active|activating|reloading) ;; *) explain \"%s ended right after its %s\" ;; esac\n", a.control(), name, a.Name, verb)
+	}
+	return script
+}

@@ -1,0 +1,22 @@
+package builtin
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/polarbook/polarbook/tasks/taskstest"
+)
+
+func TestTempfile(t *testing.T) {
+	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
+		for state, mode := range map[string]os.FileMode{"file": 0o600, "directory": os.ModeDir | 0o700} {
+			_, r := taskstest.MustChange(t, h, "tempfile", map[string]any{"state": state, "path": dir, "suffix": ".it's"}, &taskstest.FakeLocal{})
+			name, _ := r.Values["path"].(string)
+			info, err := os.Stat(name)
+			if err != nil || info.Mode() != mode || !strings.HasPrefix(name, dir+"/ansible.") || !strings.HasSuffix(name, ".it's") {
+				t.Errorf("%s: %q %v", state, name, err)
+			}
+		}
+	})
+}

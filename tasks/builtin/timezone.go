@@ -1,0 +1,78 @@
+package builtin
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
+)
+
+type timezoneArgs struct {
+	Name string `arg:"name,required" doc:"The time zone, such as Asia/Shanghai or Etc/UTC."`
+}
+
+var timezoneModule = tasks.Define(tasks.Module{
+	Name: "timezone", Collections: []string{"community.general"},
+	Summary: "Set a host's time zone",
+	Notes:   []string{"What runs already may keep the old zone until it is restarted. The hardware clock is left alone."},
+	Returns: []tasks.Return{{Name: "name", Type: "str", Doc: "the time zone"}},
+	Examples: `
+- timezone: {name: Asia/Shanghai}
+`,
+}, func(a *timezoneArgs, l tasks.Local) (tasks.Action, error) {
+	if !zoneName.MatchString(a.Name) || strings.Contains(a.Name, "..") {
+		return nil, &tasks.ArgError{Module: "timezone", Arg: "name", Problem: fmt.Sprintf("cannot be %q", a.Name)}
+	}
+	return &timezoneAction{*a, l.Check()}, nil
+})
+
+var zoneName = regexp.MustCompile(`^[A-Za-z0-9+_-]+(/[A-Za-z0-9+_-]+)*$`)
+
+type timezoneAction struct {
+	timezoneArgs
+	asking bool
+}
+
+func (a *timezoneAction) Probe() string {
+	return script.Preamble + "z=" + remote.Quote(a.Name) + `
+echo "zone $(readlink /etc/localtime 2>/dev/null)"
+if [ -f "/usr/share/zoneinfo/$z" ]; then echo known yes; fi
+if [ -f /etc/timezone ]; then echo "text $(head -n 1 /etc/timezone)"; elif [ -e /etc/debian_version ]; then echo "text "; fi
+exit 0
+`
+}
+
+func (a *timezoneAction) Plan(found tasks.Found) (tasks.Plan, error) {
+	ans, err := tasks.ReadAnswer(found)
+	if err != nil {
+		return tasks.Plan{}, err
+	}
+	values := map[string]any{"name": a.Name}
+	_, zone, _ := strings.Cut(ans.Text("zone"), "zoneinfo/")
+	right := zone == a.Name && (!ans.Has("text") || ans.Text("text") == a.Name)
+	switch {
+	case right:
+		return tasks.Plan{Values: values}, nil
+	case !ans.Has("known"):
+		return tasks.NotYet(a.asking, fmt.Sprintf("the host has no time zone %s", a.Name), "is it spelled as in /usr/share/zoneinfo, and the package tzdata installed?")
+	}
+	if zone == "" {
+		zone = "unknown"
+	}
+	text := script.Preamble + "z=" + remote.Quote(a.Name) + `
+t=/etc/.localtime.$$
+trap 'rm -f -- "$t" "$t.text"' EXIT
+ln -s "../usr/share/zoneinfo/$z" "$t" || exit 1
+`
+	if ans.Has("text") {
+		text += "printf '%s\\n' \"$z\" > \"$t.text\" && chmod 0644 \"$t.text\" && mv -f -- \"$t.text\" /etc/timezone || exit 1\n"
+	}
+	text += "mv -f -- \"$t\" /etc/localtime || exit 1\nif [ -e /sys/fs/selinux/enforce ] && have restorecon; then restorecon /etc/localtime /etc/timezone 2>/dev/null; fi\nsync\n"
+	return tasks.Plan{
+		Change: true, Msg: fmt.Sprintf("change the time zone from %s to %s", zone, a.Name), Values: values, Script: text,
+		Diff: []tasks.Diff{{BeforeHeader: "time zone", AfterHeader: "time zone", Before: zone + "\n", After: a.Name + "\n"}},
+	}, nil
+}

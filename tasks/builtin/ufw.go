@@ -1,0 +1,181 @@
+package builtin
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/script"
+)
+
+type ufwArgs struct {
+	State     string `arg:"state" choices:"disabled enabled reloaded reset" doc:"The whole firewall; reloaded happens each time, reset drops all rules."`
+	Default   string `arg:"default" alias:"policy" choices:"allow deny reject" doc:"What happens to traffic that no rule is about."`
+	Direction string `arg:"direction" choices:"in incoming out outgoing routed" doc:"Traffic that the rule or default is about; incoming by default."`
+	Logging   string `arg:"logging" choices:"on off low medium high full" doc:"What is logged."`
+	Rule      string `arg:"rule" choices:"allow deny limit reject" doc:"What happens to the traffic."`
+	Port      string `arg:"to_port" alias:"port" doc:"Destination port, range 1000:1010 or list 80,443."`
+	Proto     string `arg:"proto" alias:"protocol" choices:"any tcp udp ipv6 esp ah gre igmp" doc:"The protocol; required for ranges and lists."`
+	FromIP    string `arg:"from_ip" alias:"from src" default:"any" doc:"Where from: an address or network."`
+	FromPort  string `arg:"from_port" doc:"Source port."`
+	ToIP      string `arg:"to_ip" alias:"to dest" default:"any" doc:"Where to: an address or network."`
+	Name      string `arg:"name" alias:"app" doc:"A profile of /etc/ufw/applications.d instead of ports."`
+	Interface string `arg:"interface" alias:"if" doc:"The network interface; needs direction."`
+	Log       bool   `arg:"log" default:"false" doc:"Log connections that match."`
+	Comment   string `arg:"comment" doc:"A comment on the rule."`
+	Delete    bool   `arg:"delete" default:"false" doc:"Remove the rule."`
+	Insert    int    `arg:"insert" default:"0" doc:"Number before which the rule is inserted; at the end by default."`
+}
+
+var ufwModule = tasks.Define(tasks.Module{
+	Name: "ufw", Collections: []string{"community.general"},
+	Summary: "Manage the uncomplicated firewall",
+	Notes:   []string{"Rules are compared by ufw itself, with --dry-run."},
+	Returns: []tasks.Return{{Name: "commands", Type: "list", Doc: "what is run"}, {Name: "msg", Type: "str", Doc: "the status afterwards"}},
+	Examples: `
+- ufw: {rule: allow, port: "5432", proto: tcp, from_ip: 10.0.0.0/24}
+- ufw: {state: enabled, policy: deny}
+- ufw: {rule: allow, name: OpenSSH, delete: true}
+`,
+}, func(a *ufwArgs, l tasks.Local) (tasks.Action, error) {
+	refuse := func(arg, problem string) (tasks.Action, error) {
+		return nil, &tasks.ArgError{Module: "ufw", Arg: arg, Problem: problem}
+	}
+	switch {
+	case a.State == "" && a.Default == "" && a.Logging == "" && a.Rule == "":
+		return refuse("rule", "is missing, and so are state, default and logging")
+	case a.Interface != "" && a.Direction != "in" && a.Direction != "out":
+		return refuse("direction", "must be in or out with interface")
+	case a.Rule != "" && a.Direction != "" && a.Direction != "in" && a.Direction != "out":
+		return refuse("direction", "must be in or out with rule")
+	case a.Rule != "" && a.Name != "" && (a.Port != "" || a.Proto != ""):
+		return refuse("name", "and ports exclude each other: the profile has them")
+	}
+	return &ufw{*a, l.Check()}, nil
+})
+
+type ufw struct {
+	ufwArgs
+	asking bool
+}
+
+// rule are the words of a rule, in the order that ufw reads them in.
+func (u *ufw) rule() []string {
+	var w []string
+	if u.Delete {
+		w = append(w, "delete")
+	}
+	if u.Insert > 0 && !u.Delete {
+		w = append(w, "insert", fmt.Sprint(u.Insert))
+	}
+	w = append(w, u.Rule)
+	if u.Direction != "" {
+		w = append(w, u.Direction)
+	}
+	if u.Interface != "" {
+		w = append(w, "on", u.Interface)
+	}
+	if u.Log {
+		w = append(w, "log")
+	}
+	w = append(w, "from", u.FromIP)
+	if u.FromPort != "" {
+		w = append(w, "port", u.FromPort)
+	}
+	w = append(w, "to", u.ToIP)
+	if u.Port != "" {
+		w = append(w, "port", u.Port)
+	}
+	if u.Proto != "" {
+		w = append(w, "proto", u.Proto)
+	}
+	if u.Name != "" {
+		w = append(w, "app", u.Name)
+	}
+	if u.Comment != "" && !u.Delete {
+		w = append(w, "comment", u.Comment)
+	}
+	return w
+}
+
+// Probe asks for the status, and has ufw try the rule without making it: a rule that is there is skipped.
+func (u *ufw) Probe() string {
+	text := script.Preamble + `if ! have ufw; then echo absent yes; exit 0; fi
+said=$(ufw status 2>&1) || die "ufw does not answer (does the task need become: true?): $said"
+printf '%s\n' "$said" | sed -n 's/^Status: /status /p'
+sed -n 's/^DEFAULT_\([A-Z]*\)_POLICY=/policy \1 /p' /etc/default/ufw 2>/dev/null | tr -d '"'
+sed -n 's/^LOGLEVEL=/logging /p' /etc/ufw/ufw.conf 2>/dev/null
+`
+	if u.Rule != "" && u.Delete {
+		file, only := "/etc/ufw/user.rules", "grep -v ::"
+		if strings.Contains(u.FromIP+u.ToIP, ":") {
+			file, only = "/etc/ufw/user6.rules", "grep ::"
+		}
+		// Trying to delete what is not there says nothing: the rules that would be left are compared with those there are.
+		text += "tuples() { grep '^### tuple' | sed 's/ comment=.*//' | " + only + "; }\n" +
+			"left=$(ufw --dry-run " + script.Words(u.rule()) + " 2>&1) || { printf '%s\\n' \"$left\" | sed -n 's/^ERROR/refused &/p'; exit 0; }\n" +
+			"if [ \"$(printf '%s\\n' \"$left\" | tuples)\" = \"$(tuples < " + file + ")\" ]; then echo missing yes; fi\n"
+	} else if u.Rule != "" {
+		text += "ufw --dry-run " + script.Words(u.rule()) + " 2>&1 | sed -n -e 's/^Skipping/skipping &/p' -e 's/^ERROR/refused &/p'\n"
+	}
+	return text + "exit 0\n"
+}
+
+func (u *ufw) Plan(found tasks.Found) (tasks.Plan, error) {
+	ans, err := tasks.ReadAnswer(found)
+	if err != nil {
+		return tasks.Plan{}, err
+	}
+	if ans.Has("absent") {
+		return tasks.NotYet(u.asking, "ufw is not installed on this host", "leave the task out where it is not, or install it first")
+	}
+	if said := ans.Text("refused"); said != "" {
+		return tasks.Plan{}, &tasks.Failure{Msg: "ufw refuses the rule: " + said, Hint: "ranges and lists of ports need proto; see ufw(8) for the rest"}
+	}
+	var commands [][]string
+	event := false
+	active := ans.Text("status") == "active"
+	if u.Logging != "" && !u.logs(ans.Text("logging")) {
+		commands = append(commands, []string{"logging", u.Logging})
+	}
+	direction, chain := "incoming", "INPUT"
+	switch u.Direction {
+	case "out", "outgoing":
+		direction, chain = "outgoing", "OUTPUT"
+	case "routed":
+		direction, chain = "routed", "FORWARD"
+	}
+	policy := map[string]string{"allow": "ACCEPT", "deny": "DROP", "reject": "REJECT"}[u.Default]
+	if u.Default != "" && !slices.Contains(ans["policy"], chain+" "+policy) {
+		commands = append(commands, []string{"default", u.Default, direction})
+	}
+	if u.Rule != "" && !ans.Has("skipping") && !ans.Has("missing") {
+		commands = append(commands, u.rule())
+	}
+	switch {
+	case u.State == "enabled" && !active:
+		commands = append(commands, []string{"--force", "enable"})
+	case u.State == "disabled" && active:
+		commands = append(commands, []string{"--force", "disable"})
+	case u.State == "reloaded" && active:
+		commands, event = append(commands, []string{"reload"}), true
+	case u.State == "reset":
+		commands, event = append(commands, []string{"--force", "reset"}), true
+	}
+	if len(commands) == 0 {
+		return tasks.Plan{Msg: "ufw is as wanted", Values: map[string]any{"commands": []any{}}}, nil
+	}
+	text, shown := script.Preamble, []any{}
+	for _, words := range commands {
+		line := "ufw " + script.Words(words)
+		shown = append(shown, line)
+		text += "said=$(" + line + " 2>&1) || die \"ufw refused: $said\"\n"
+	}
+	return tasks.Plan{Change: true, Event: event, Msg: fmt.Sprint("run ", strings.Join(tasks.TextsOf(shown), "; ")), Script: text, Values: map[string]any{"commands": shown}}, nil
+}
+
+// logs compares with the level that ufw keeps: on stands for low.
+func (u *ufw) logs(level string) bool {
+	return level == u.Logging || u.Logging == "on" && level != "off" && level != ""
+}

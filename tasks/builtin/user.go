@@ -1,0 +1,245 @@
+package builtin
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
+)
+
+type userArgs struct {
+	Name           string   `arg:"name,required" alias:"user" doc:"The account's name."`
+	State          string   `arg:"state" default:"present" choices:"absent present" doc:"Whether there is to be such an account."`
+	UID            *int     `arg:"uid" doc:"Its number."`
+	NonUnique      bool     `arg:"non_unique" default:"false" doc:"Allow a uid that another account has."`
+	Group          string   `arg:"group" doc:"Its primary group, by name or number."`
+	Groups         []string `arg:"groups" doc:"Its other groups. An empty list: none."`
+	Append         bool     `arg:"append" default:"false" doc:"Add groups to those that it is in; without it, it is taken out of all others."`
+	Comment        *string  `arg:"comment" doc:"Its description (GECOS)."`
+	Home           string   `arg:"home,path" doc:"Its home directory."`
+	MoveHome       bool     `arg:"move_home" default:"false" doc:"Move what is in the old home directory to the new one."`
+	CreateHome     bool     `arg:"create_home" alias:"createhome" default:"true" doc:"Make the home directory when it is missing."`
+	Skeleton       string   `arg:"skeleton,path" doc:"Directory whose files a new home gets; /etc/skel by default."`
+	Shell          string   `arg:"shell" doc:"Its login shell."`
+	Password       string   `arg:"password,secret" doc:"Its password, hashed as in /etc/shadow (mkpasswd and openssl passwd -6 make such hashes); ! locks it."`
+	UpdatePassword string   `arg:"update_password" default:"always" choices:"always on_create" doc:"Set the password of an account that exists, or only of a new one."`
+	PasswordLock   *bool    `arg:"password_lock" doc:"Lock the password, so that only keys let in."`
+	Expires        *float64 `arg:"expires" doc:"When the account ends, in seconds since 1970; negative: never."`
+	ExpireMax      *int     `arg:"password_expire_max" doc:"Most days until the password must be changed."`
+	ExpireMin      *int     `arg:"password_expire_min" doc:"Least days between changes of the password."`
+	System         bool     `arg:"system" default:"false" doc:"Take a number from those for the system, when it is made."`
+	Remove         bool     `arg:"remove" default:"false" doc:"With absent: remove the home directory too."`
+	Force          bool     `arg:"force" default:"false" doc:"With absent: remove although somebody is logged in."`
+}
+
+var userModule = tasks.Define(tasks.Module{
+	Name: "user", Collections: []string{"ansible.builtin"},
+	Summary: "Manage user accounts",
+	Notes: []string{
+		"The password's hash is never on a command line and is compared on the host: it is not read from there.",
+		"move_home is for homes below directories that only root can change: the host's usermod moves them by their paths. Below others it is refused.",
+	},
+	Returns: []tasks.Return{
+		{Name: "name", Type: "str", Doc: "its name"}, {Name: "uid", Type: "int", Doc: "its number"}, {Name: "group", Type: "int", Doc: "number of its primary group"}, {Name: "groups", Type: "str", Doc: "its other groups, with commas"},
+		{Name: "home", Type: "str", Doc: "its home directory"}, {Name: "shell", Type: "str", Doc: "its login shell"}, {Name: "comment", Type: "str", Doc: "its description"}, {Name: "state", Type: "str", Doc: "present or absent"},
+		{Name: "append", Type: "bool", Doc: "as asked for"}, {Name: "create_home", Type: "bool", Doc: "as asked for"}, {Name: "move_home", Type: "bool", Doc: "as asked for"}, {Name: "system", Type: "bool", Doc: "as asked for"},
+	},
+	Examples: `
+- user:
+    name: polardb
+    uid: 1500
+    group: polardb
+    groups: [wheel, dba]
+    append: true
+    shell: /bin/bash
+    home: /home/polardb
+- user: {name: dba, password: "{{ dba_password_hash }}", update_password: on_create}
+- user: {name: old, state: absent, remove: true}
+`,
+}, func(a *userArgs, l tasks.Local) (tasks.Action, error) {
+	if err := accountName("user", "name", a.Name); err != nil {
+		return nil, err
+	}
+	if a.Groups != nil {
+		a.Groups = slices.DeleteFunc(a.Groups, func(g string) bool { return g == "" })
+		for _, g := range a.Groups {
+			if err := accountName("user", "groups", g); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if a.Password != "" && strings.ContainsAny(a.Password, ":\n") {
+		return nil, &tasks.ArgError{Module: "user", Arg: "password", Problem: "holds a colon or a newline, which no hash does"}
+	}
+	if a.NonUnique && a.UID == nil {
+		return nil, &tasks.ArgError{Module: "user", Arg: "non_unique", Problem: "needs uid"}
+	}
+	return &userAction{*a, l.Check()}, nil
+})
+
+type userAction struct {
+	userArgs
+	asking bool
+}
+
+// Probe describes the account. Whether the password is the one wanted is told by the host; test is a builtin of every
+// shell, so the hash is on no command line.
+func (a *userAction) Probe() string {
+	var b strings.Builder
+	b.WriteString(script.Preamble + accountLookup)
+	fmt.Fprintf(&b, "u=%s\nwanted=%s\n", remote.Quote(a.Name), remote.Quote(a.Password))
+	if a.Group != "" {
+		fmt.Fprintf(&b, "line=$(entry group %s) && echo \"wanted_group $line\"\n", remote.Quote(a.Group))
+	}
+	b.WriteString(`if line=$(entry group "$u"); then echo same_group yes; fi
+line=$(entry passwd "$u") || exit 0
+echo "passwd $line"
+echo "primary $(id -gn -- "$u" 2>/dev/null)"
+echo "groups $(id -Gn -- "$u" 2>/dev/null)"
+set -f
+IFS=:
+set -- $line
+if [ -e "$6" ]; then echo home yes; fi
+if [ -r /etc/shadow ]; then
+	set -- $(entry shadow "$u")
+	hash=$2
+	echo "ages $4:$5:$8"
+	case $hash in !*) echo locked yes ;; esac
+	if [ "$hash" = "$wanted" ]; then echo password same
+	elif [ "${hash#!}" = "$wanted" ]; then echo password under_lock
+	else echo password other
+	fi
+fi
+exit 0
+`)
+	return b.String()
+}
+
+func (a *userAction) Plan(found tasks.Found) (tasks.Plan, error) {
+	ans, err := tasks.ReadAnswer(found)
+	if err != nil {
+		return tasks.Plan{}, err
+	}
+	values := map[string]any{"name": a.Name, "state": a.State}
+	line := strings.Split(ans.Text("passwd"), ":")
+	exists := len(line) >= 7
+	if a.State == "absent" {
+		if !exists {
+			return tasks.Plan{Values: values}, nil
+		}
+		command := "userdel"
+		if a.Remove {
+			command += " -r"
+		}
+		if a.Force {
+			command += " -f"
+		}
+		values["remove"], values["force"] = a.Remove, a.Force
+		return tasks.Plan{Change: true, Msg: "remove the account " + a.Name, Values: values, Script: script.Preamble + command + " " + remote.Quote(a.Name) + "\n"}, nil
+	}
+	values["append"], values["create_home"], values["move_home"], values["system"] = a.Append, a.CreateHome, a.MoveHome, a.System
+	if a.Group != "" && !ans.Has("wanted_group") {
+		return tasks.NotYet(a.asking, fmt.Sprintf("the group %s, which %s is to be in, does not exist", a.Group, a.Name), "create it with the group module first")
+	}
+	if !exists {
+		return a.create(ans, values), nil
+	}
+	uid, _ := strconv.Atoi(line[2])
+	gid, _ := strconv.Atoi(line[3])
+	others := slices.DeleteFunc(strings.Fields(ans.Text("groups")), func(g string) bool { return g == ans.Text("primary") })
+	values["uid"], values["group"], values["comment"], values["home"], values["shell"] = uid, gid, line[4], line[5], line[6]
+	values["groups"] = strings.Join(others, ",")
+	return a.modify(ans, line, uid, gid, others, values)
+}
+
+func (a *userAction) create(ans script.Answer, values map[string]any) tasks.Plan {
+	words := []string{"useradd"}
+	option := func(flag, value string) { words = append(words, flag, value) }
+	if a.UID != nil {
+		option("-u", strconv.Itoa(*a.UID))
+		values["uid"] = *a.UID
+	}
+	if a.NonUnique {
+		words = append(words, "-o")
+	}
+	switch {
+	case a.Group != "":
+		option("-g", a.Group)
+	case ans.Has("same_group"):
+		// useradd refuses to make a group of the account's name when there is one.
+		words = append(words, "-N")
+	}
+	if len(a.Groups) > 0 {
+		option("-G", strings.Join(a.Groups, ","))
+		values["groups"] = strings.Join(a.Groups, ",")
+	}
+	if a.Comment != nil {
+		option("-c", *a.Comment)
+	}
+	if a.Home != "" {
+		option("-d", a.Home)
+	}
+	if a.Shell != "" {
+		option("-s", a.Shell)
+	}
+	if a.Expires != nil {
+		option("-e", expiryDate(*a.Expires))
+	}
+	if a.System {
+		words = append(words, "-r")
+	}
+	if a.CreateHome {
+		if a.Home == "" {
+			words = append(words, "-m")
+		}
+		if a.Skeleton != "" {
+			option("-k", a.Skeleton)
+		}
+	} else {
+		words = append(words, "-M")
+	}
+	text := script.Preamble + script.Words(append(words, a.Name)) + " || exit 1\n"
+	if a.CreateHome && a.Home != "" {
+		// useradd makes it by its path: that is for where only root can have that lead elsewhere.
+		text = script.Preamble + script.Strangers + "home=" + string(script.Path(a.Home)) + "\nmake=-m\n[ -z \"$(strangers \"${home%/*}\")\" ] || make=-M\n" +
+			script.Words(words) + " $make " + remote.Quote(a.Name) + " || exit 1\n" + a.makeHome(a.Home)
+	}
+	if a.Password != "" {
+		text += a.setPassword()
+	}
+	if a.PasswordLock != nil && *a.PasswordLock {
+		text += "usermod -L " + remote.Quote(a.Name) + " || exit 1\n"
+	}
+	return tasks.Plan{Change: true, Msg: "create the account " + a.Name, Values: values, Script: text + a.ages(a.ExpireMin, a.ExpireMax)}
+}
+
+// setPassword gives the hash to chpasswd's standard input; printf is a builtin, so it is on no command line.
+func (a *userAction) setPassword() string {
+	return fmt.Sprintf("printf '%%s\\n' %s | chpasswd -e || exit 1\n", remote.Quote(a.Name+":"+a.Password))
+}
+
+func (a *userAction) ages(least, most *int) string {
+	words := []string{"chage"}
+	if least != nil {
+		words = append(words, "-m", strconv.Itoa(*least))
+	}
+	if most != nil {
+		words = append(words, "-M", strconv.Itoa(*most))
+	}
+	if len(words) == 1 {
+		return ""
+	}
+	return script.Words(append(words, a.Name)) + " || exit 1\n"
+}
+
+func expiryDate(seconds float64) string {
+	if seconds < 0 {
+		return ""
+	}
+	return time.Unix(int64(seconds), 0).UTC().Format("2006-01-02")
+}

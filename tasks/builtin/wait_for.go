@@ -1,0 +1,306 @@
+package builtin
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/files"
+	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
+)
+
+type waitForArgs struct {
+	Host           string        `arg:"host" default:"127.0.0.1" doc:"Where the port is, as the host sees it."`
+	Port           int           `arg:"port" doc:"TCP port to wait for."`
+	Path           string        `arg:"path,path" doc:"File to wait for."`
+	State          string        `arg:"state" default:"started" choices:"absent drained present started stopped" doc:"started: the port takes connections; stopped: it refuses them; drained: nobody is connected; present and absent: the file. Each pair may stand for the other."`
+	Timeout        int           `arg:"timeout" default:"300" doc:"Seconds until it is given up; without port and path, seconds to wait."`
+	ConnectTimeout int           `arg:"connect_timeout" default:"5" doc:"Seconds for one attempt to connect."`
+	Delay          int           `arg:"delay" default:"0" doc:"Seconds before the first look."`
+	Sleep          int           `arg:"sleep" default:"1" doc:"Seconds between looks."`
+	SearchRegex    string        `arg:"search_regex" doc:"What the file has to contain, or what the port's server has to say."`
+	ExcludeHosts   []string      `arg:"exclude_hosts" doc:"With drained: addresses whose connections do not count."`
+	ActiveStates   []string      `arg:"active_connection_states" default:"ESTABLISHED,FIN_WAIT1,FIN_WAIT2,SYN_RECV,SYN_SENT,TIME_WAIT" doc:"With drained: what counts as connected."`
+	Msg            tasks.Message `arg:"msg" doc:"What to say when it is given up."`
+}
+
+var waitForModule = tasks.Define(tasks.Module{
+	Name: "wait_for", Collections: []string{"ansible.builtin"},
+	Summary: "Wait for a port or a file",
+	Notes: []string{
+		"The connection is made through SSH, from the host: nothing is needed there. Where sshd forbids forwarding, the host's bash, nc or python3 tries instead.",
+		"--check does not wait.",
+	},
+	Returns: []tasks.Return{{Name: "elapsed", Type: "int", Doc: "seconds waited"}, {Name: "match_groups", Type: "list", Doc: "what groups in search_regex matched"}, {Name: "match_groupdict", Type: "dict", Doc: "the same by name"}, {Name: "state", Type: "str", Doc: "as asked for"}},
+	Examples: `
+- wait_for: {port: 5432, timeout: 60}
+- wait_for: {path: /run/polardb.pid, state: absent}
+- wait_for: {path: /var/log/polardb.log, search_regex: 'ready to accept (\w+)'}
+`,
+}, func(a *waitForArgs, l tasks.Local) (tasks.Action, error) {
+	refuse := func(arg, problem string) (tasks.Action, error) {
+		return nil, &tasks.ArgError{Module: "wait_for", Arg: arg, Problem: problem}
+	}
+	switch {
+	case a.Port != 0 && a.Path != "":
+		return refuse("path", "and port exclude each other")
+	case a.Port < 0 || a.Port > 65535:
+		return refuse("port", fmt.Sprintf("is %d, which no port is", a.Port))
+	case a.State == "drained" && a.Port == 0:
+		return refuse("port", "is required for state: drained")
+	case a.SearchRegex != "" && (a.State == "stopped" || a.State == "drained" || a.State == "absent" && a.Port != 0):
+		return refuse("search_regex", "needs something that is there to be searched")
+	case a.Timeout < 0 || a.Sleep < 0 || a.Delay < 0 || a.ConnectTimeout <= 0:
+		return refuse("timeout", "and the other times cannot be negative")
+	}
+	w := &waitFor{waitForArgs: *a, asking: l.Check()}
+	if a.SearchRegex != "" {
+		re, err := files.Pattern("wait_for", "search_regex", a.SearchRegex, "(?m)")
+		if err != nil {
+			return nil, err
+		}
+		w.search = re
+	}
+	return w, nil
+})
+
+type waitFor struct {
+	waitForArgs
+	search *regexp.Regexp
+	asking bool
+}
+
+// Probe asks nothing: what matters is what will be.
+func (w *waitFor) Probe() string { return "" }
+
+func (w *waitFor) Plan(tasks.Found) (tasks.Plan, error) {
+	if w.asking {
+		const why = "waiting is left out when only asking"
+		return tasks.Plan{Unknown: why, Msg: why, Values: map[string]any{"skipped": true}}, nil
+	}
+	return tasks.Plan{Change: true, Event: true, Msg: "wait for " + w.what()}, nil
+}
+
+func (w *waitFor) what() string {
+	switch {
+	case w.Path != "" && w.search != nil:
+		return fmt.Sprintf("%q in %s", w.SearchRegex, w.Path)
+	case w.Path != "":
+		return w.Path + " to be " + w.State
+	case w.Port != 0 && w.search != nil:
+		return fmt.Sprintf("%q from %s", w.SearchRegex, w.address())
+	case w.Port != 0:
+		return w.address() + " to be " + w.State
+	}
+	return fmt.Sprintf("%d seconds", w.Timeout)
+}
+
+func (w *waitFor) address() string { return net.JoinHostPort(w.Host, strconv.Itoa(w.Port)) }
+
+// sight is what one look saw: whether it is as wanted, what was seen, and what an expression matched.
+type sight struct {
+	done  bool
+	seen  string
+	match []string
+}
+
+// Apply looks again and again until what is wanted is there or the time is up.
+func (w *waitFor) Apply(ctx context.Context, h tasks.Host, _ tasks.Plan) (tasks.Result, error) {
+	began := time.Now()
+	if w.Port == 0 && w.Path == "" {
+		if err := tasks.Sleep(ctx, time.Duration(w.Timeout)*time.Second); err != nil {
+			return tasks.Result{}, err
+		}
+		return tasks.Result{Values: map[string]any{"elapsed": w.Timeout, "state": w.State}}, nil
+	}
+	if err := tasks.Sleep(ctx, time.Duration(w.Delay)*time.Second); err != nil {
+		return tasks.Result{}, err
+	}
+	h.Say(fmt.Sprintf("waiting up to %d s for %s", w.Timeout, w.what()))
+	deadline := began.Add(time.Duration(w.Timeout) * time.Second)
+	for {
+		s, err := w.look(ctx, h)
+		if err != nil {
+			return tasks.Result{}, err
+		}
+		elapsed := int(time.Since(began).Seconds())
+		if s.done {
+			return tasks.Result{Values: w.values(s, elapsed)}, nil
+		}
+		if !time.Now().Before(deadline) {
+			msg := w.Msg.Or("msg", fmt.Sprintf("waited %d s for %s; last seen: %s", elapsed, w.what(), s.seen))
+			return tasks.Result{}, &tasks.Failure{Msg: msg, Values: map[string]any{"elapsed": elapsed}}
+		}
+		if err := tasks.Sleep(ctx, min(time.Duration(w.Sleep)*time.Second, time.Until(deadline))); err != nil {
+			return tasks.Result{}, err
+		}
+	}
+}
+
+func (w *waitFor) values(s sight, elapsed int) map[string]any {
+	values := map[string]any{"elapsed": elapsed, "state": w.State, "match_groups": []any{}, "match_groupdict": map[string]any{}}
+	if w.Path != "" {
+		values["path"] = w.Path
+	} else {
+		values["port"] = w.Port
+	}
+	if w.search != nil {
+		values["search_regex"] = w.SearchRegex
+		groups, named := []any{}, map[string]any{}
+		for i, name := range w.search.SubexpNames() {
+			if i > 0 && i < len(s.match) {
+				groups = append(groups, s.match[i])
+				if name != "" {
+					named[name] = s.match[i]
+				}
+			}
+		}
+		values["match_groups"], values["match_groupdict"] = groups, named
+	}
+	return values
+}
+
+func (w *waitFor) look(ctx context.Context, h tasks.Host) (sight, error) {
+	switch {
+	case w.Path != "":
+		return w.lookAtFile(ctx, h)
+	case w.State == "drained":
+		return w.lookAtConnections(ctx, h)
+	}
+	open, said, err := w.connect(ctx, h)
+	if err != nil {
+		return sight{}, err
+	}
+	wantOpen := w.State == "started" || w.State == "present"
+	s := sight{done: open == wantOpen, seen: "no connection"}
+	if open {
+		s.seen = "it takes connections"
+	}
+	if open && w.search != nil {
+		s.match = w.search.FindStringSubmatch(said)
+		s.done, s.seen = s.match != nil, fmt.Sprintf("it says %q", shortened(said))
+	}
+	return s, nil
+}
+
+func (w *waitFor) lookAtFile(ctx context.Context, h tasks.Host) (sight, error) {
+	body := "p=" + string(script.Path(w.Path)) + "\nif [ -e \"$p\" ] || [ -L \"$p\" ]; then echo there; fi\n"
+	if w.search != nil {
+		body += fmt.Sprintf("tail -c %d \"$p\" 2>/dev/null || :\n", files.EditLimit)
+	}
+	r, err := h.Shell().Run(ctx, remote.Command{Script: body})
+	if err != nil {
+		return sight{}, err
+	}
+	first, text, _ := strings.Cut(string(r.Stdout), "\n")
+	there := first == "there"
+	s := sight{done: there == (w.State == "started" || w.State == "present"), seen: "it is not there"}
+	if there {
+		s.seen = "it is there"
+	}
+	if w.search == nil {
+		return s, nil
+	}
+	s.match = w.search.FindStringSubmatch(text)
+	if w.State == "absent" {
+		s.done = s.match == nil
+	} else if s.done = s.match != nil; there && !s.done {
+		s.seen = "nothing of the kind in it"
+	}
+	return s, nil
+}
+
+// connect tries once. What cannot be tried at all is an error; a refusal is an answer.
+func (w *waitFor) connect(ctx context.Context, h tasks.Host) (open bool, said string, err error) {
+	limit := time.Duration(w.ConnectTimeout) * time.Second
+	attempt, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	conn, err := h.Dial(attempt, "tcp", w.address())
+	if err == nil {
+		defer conn.Close()
+		if w.search != nil {
+			said = w.listen(conn, limit)
+		}
+		return true, said, nil
+	}
+	if ctx.Err() != nil {
+		return false, "", ctx.Err()
+	}
+	if !forwardingForbidden(err) {
+		// Refused, or the connection to the host itself is gone: then this fails.
+		_, err := h.Shell().Run(ctx, remote.Command{Script: ":"})
+		return false, "", err
+	}
+	if w.search != nil {
+		return false, "", &tasks.Failure{Msg: "search_regex needs a connection through SSH, which this host's sshd forbids", Hint: "set AllowTcpForwarding to yes or local in its sshd_config"}
+	}
+	r, err := h.Shell().Run(ctx, remote.Command{Script: w.connectThere()})
+	if err != nil {
+		return false, "", err
+	}
+	if r.Status > 1 {
+		return false, "", files.ScriptFailed(r)
+	}
+	return r.Status == 0, "", nil
+}
+
+func forwardingForbidden(err error) bool {
+	return strings.Contains(err.Error(), "prohibited") || strings.Contains(err.Error(), "does not forward")
+}
+
+// connectThere tries from the host's own shell: 0 is open, 1 is not, 3 is no means to tell.
+func (w *waitFor) connectThere() string {
+	return fmt.Sprintf(`%sh=%s p=%d t=%d
+if have bash && have timeout; then timeout $t bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$h" $p 2>/dev/null && exit 0; exit 1; fi
+if have nc; then nc -w $t "$h" $p </dev/null >/dev/null 2>&1 && exit 0; exit 1; fi
+if have python3; then python3 -c 'import socket,sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), int(sys.argv[3]))' "$h" $p $t 2>/dev/null && exit 0; exit 1; fi
+echo "sshd forbids forwarding, and the host has no bash, nc or python3 to try port $p with" >&2
+exit 3
+`, script.Preamble, remote.Quote(w.Host), w.Port, w.ConnectTimeout)
+}
+
+// listen reads what a server says until it matches, the server ends or the time for one attempt is up.
+func (w *waitFor) listen(conn net.Conn, limit time.Duration) string {
+	_ = conn.SetReadDeadline(time.Now().Add(limit))
+	stop := time.AfterFunc(limit, func() { conn.Close() })
+	defer stop.Stop()
+	var said []byte
+	buffer := make([]byte, 4096)
+	for len(said) < files.EditLimit {
+		n, err := conn.Read(buffer)
+		said = append(said, buffer[:n]...)
+		if err != nil || w.search.Match(said) {
+			break
+		}
+	}
+	return string(said)
+}
+
+func (w *waitFor) lookAtConnections(ctx context.Context, h tasks.Host) (sight, error) {
+	r, err := h.Shell().Run(ctx, remote.Command{Script: "cat /proc/net/tcp /proc/net/tcp6 2>/dev/null\n:\n"})
+	if err != nil {
+		return sight{}, err
+	}
+	n := 0
+	for _, c := range script.ParseConnections(string(r.Stdout)) {
+		local := c.Local == w.Host || c.Local == "0.0.0.0" || c.Local == "::" || w.Host == "0.0.0.0"
+		if local && c.Port == w.Port && slices.Contains(w.ActiveStates, c.State) && !slices.Contains(w.ExcludeHosts, c.Remote) {
+			n++
+		}
+	}
+	return sight{done: n == 0, seen: fmt.Sprintf("%d connections", n)}, nil
+}
+
+func shortened(text string) string {
+	if len(text) > 100 {
+		return text[:100] + "…"
+	}
+	return text
+}

@@ -1,0 +1,235 @@
+package files
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
+)
+
+// Attributes are the arguments of every module that makes a file: whose it is and who may do what with it.
+type Attributes struct {
+	Mode  string `arg:"mode,mode" doc:"Permissions, octal in quotes (\"0644\") or symbolic (u=rw,g=r,o=). What exists keeps its own when not given."`
+	Owner string `arg:"owner" doc:"Name or number of the user that is to own the file."`
+	Group string `arg:"group" doc:"Name or number of the group that is to own the file."`
+}
+
+// Check refuses a mode that cannot be read, before any host is asked.
+func (a Attributes) Check(module string) error {
+	if a.Mode == "" {
+		return nil
+	}
+	if _, err := ModeFrom(a.Mode, 0, false); err != nil {
+		return &tasks.ArgError{Module: module, Arg: "mode", Problem: err.Error()}
+	}
+	return nil
+}
+
+// Change is one attribute that is not as wanted.
+type Change struct{ What, From, To string }
+
+// Differences compares what is wanted with a file that exists.
+func (a Attributes) Differences(have script.File) []Change {
+	var list []Change
+	if a.Owner != "" && !sameID(a.Owner, have.Owner, have.UID) {
+		list = append(list, Change{"owner", have.Owner, a.Owner})
+	}
+	if a.Group != "" && !sameID(a.Group, have.Group, have.GID) {
+		list = append(list, Change{"group", have.Group, a.Group})
+	}
+	if a.Mode != "" && have.Kind != "link" {
+		if mode, err := ModeFrom(a.Mode, have.Mode, have.Kind == "directory"); err == nil && mode != have.Mode {
+			list = append(list, Change{"mode", fmt.Sprintf("%04o", have.Mode), fmt.Sprintf("%04o", mode)})
+		}
+	}
+	return list
+}
+
+func sameID(want, name string, number int) bool {
+	if n, err := strconv.Atoi(want); err == nil {
+		return n == number
+	}
+	return want == name
+}
+
+// Set is the script that gives what a word of a shell names (already quoted) these attributes: $held, which inside opened,
+// the working directory, or a path that nobody else can make another. have is the file before, absent when it is just being
+// made with the mode that the umask gives. Owners come first: changing them clears the set-id bits.
+func (a Attributes) Set(word string, have script.File, dir bool) string {
+	var b strings.Builder
+	if owner := a.Ownership(); owner != "" {
+		how := "-h "
+		if word == "$held" {
+			how = "" // a link of the kernel's, which leads to the open file and nowhere else
+		}
+		fmt.Fprintf(&b, "chown %s%s %s || exit 1\n", how, owner, word)
+	}
+	if a.Mode == "" {
+		return b.String()
+	}
+	if !have.Exists() && !Octal(a.Mode) {
+		fmt.Fprintf(&b, "chmod %s %s || exit 1\n", remote.Quote(a.Mode), word)
+		return b.String()
+	}
+	if mode, err := ModeFrom(a.Mode, have.Mode, dir); err == nil {
+		// Five digits: with four, chmod leaves a directory's set-group-id bit as it is.
+		fmt.Fprintf(&b, "chmod %05o %s || exit 1\n", mode, word)
+	}
+	return b.String()
+}
+
+// Owners is set for a link: it has an owner, and no mode.
+func (a Attributes) Owners(word string) string {
+	return Attributes{Owner: a.Owner, Group: a.Group}.Set(word, script.File{Kind: "link"}, false)
+}
+
+// Adjusting is the script that gives what is at a path, or what it leads to, these attributes and nothing else.
+func (a Attributes) Adjusting(path string, have script.File, follow bool) string {
+	dir := have.Kind == "directory"
+	return OnIt(string(script.Path(path)), follow, func(word string) string { return a.Set(word, have, dir) }, a.Owners)
+}
+
+func (a Attributes) Ownership() string {
+	switch {
+	case a.Owner == "" && a.Group == "":
+		return ""
+	case a.Group == "":
+		return remote.Quote(a.Owner)
+	}
+	return remote.Quote(a.Owner + ":" + a.Group)
+}
+
+func Octal(mode string) bool { return strings.Trim(mode, "01234567") == "" }
+
+// ModeFrom applies a mode, octal or symbolic, to the permissions that a file has. As in Ansible, a clause without a
+// letter for whom means everybody, less what a umask of 022 takes away.
+func ModeFrom(spec string, current int, dir bool) (int, error) {
+	if Octal(spec) {
+		mode, err := strconv.ParseUint(spec, 8, 16)
+		if err != nil || mode > 0o7777 {
+			return 0, fmt.Errorf("is %q, which no file mode is", spec)
+		}
+		return int(mode), nil
+	}
+	mode := current
+	for clause := range strings.SplitSeq(spec, ",") {
+		at := strings.IndexAny(clause, "+-=")
+		if at < 0 || strings.Trim(clause[:at], "ugoa") != "" {
+			return 0, fmt.Errorf("is %q: neither octal nor clauses such as u=rw,g+r,o=", spec)
+		}
+		who, umask := clause[:at], 0
+		switch {
+		case who == "":
+			who, umask = "ugo", 0o022
+		case strings.Contains(who, "a"):
+			who = "ugo"
+		}
+		for rest := clause[at:]; rest != ""; {
+			operator := rest[0]
+			end := strings.IndexAny(rest[1:], "+-=") + 1
+			if end == 0 {
+				end = len(rest)
+			}
+			perms := rest[1:end]
+			rest = rest[end:]
+			if strings.Trim(perms, "rwxXstugo") != "" {
+				return 0, fmt.Errorf("is %q, in which %q is no permission", spec, perms)
+			}
+			for _, class := range who {
+				bits, mask := classBits(class, perms, current, mode, dir)
+				bits &^= umask
+				switch operator {
+				case '+':
+					mode |= bits
+				case '-':
+					mode &^= bits
+				default:
+					mode = mode&^mask | bits
+				}
+			}
+		}
+	}
+	return mode, nil
+}
+
+// classBits are the bits that permissions stand for when given to one class of users, and all the bits of that class.
+func classBits(class rune, perms string, before, now int, dir bool) (bits, mask int) {
+	shift, special := 0, 0o1000
+	switch class {
+	case 'u':
+		shift, special = 6, 0o4000
+	case 'g':
+		shift, special = 3, 0o2000
+	}
+	for _, p := range perms {
+		switch p {
+		case 'r':
+			bits |= 4 << shift
+		case 'w':
+			bits |= 2 << shift
+		case 'x':
+			bits |= 1 << shift
+		case 'X':
+			if dir || before&0o111 != 0 {
+				bits |= 1 << shift
+			}
+		case 's':
+			if class != 'o' {
+				bits |= special
+			}
+		case 't':
+			if class == 'o' {
+				bits |= special
+			}
+		case 'u':
+			bits |= now >> 6 & 7 << shift
+		case 'g':
+			bits |= now >> 3 & 7 << shift
+		case 'o':
+			bits |= now & 7 << shift
+		}
+	}
+	return bits, 7<<shift | special
+}
+
+// FileValues are the keys with which Ansible's modules describe the file they leave behind.
+func FileValues(s script.File) map[string]any {
+	if !s.Exists() {
+		return map[string]any{"state": "absent"}
+	}
+	return map[string]any{
+		"mode": fmt.Sprintf("0%03o", s.Mode), "owner": s.Owner, "group": s.Group, "uid": s.UID, "gid": s.GID,
+		"size": s.Size, "state": s.Kind,
+	}
+}
+
+// AttributeDiff shows attributes before and after, as a diff of their own.
+func AttributeDiff(path string, changes []Change) tasks.Diff {
+	d := tasks.Diff{BeforeHeader: path + " (attributes)", AfterHeader: path + " (attributes)"}
+	for _, c := range changes {
+		d.Before += c.What + ": " + c.From + "\n"
+		d.After += c.What + ": " + c.To + "\n"
+	}
+	return d
+}
+
+func DescribeKind(kind string) string {
+	switch kind {
+	case "absent":
+		return "absent"
+	case "other":
+		return "neither a file nor a directory"
+	}
+	return "a " + kind
+}
+
+func ChangeNames(changes []Change) string {
+	names := make([]string, len(changes))
+	for i, c := range changes {
+		names[i] = c.What
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,258 @@
+package files
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha1"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
+)
+
+// Delivery brings one file's content from the laptop to a host: what copy and template have in common. Small contents
+// travel with the script; large ones make it a LargeDelivery.
+type Delivery struct {
+	Attributes
+	Module          string
+	Dest            string // as the playbook spells it; a directory takes a file called name
+	Name            string // of the source; empty when the content is given in the playbook
+	content         []byte // nil when large
+	Sum             string
+	Size            int64
+	Follow, Force   bool
+	Backup          bool
+	Validate        string
+	DirectoryMode   string
+	Src             string // for the result
+	Asking, Showing bool
+	Began           time.Time
+}
+
+// Probe describes the destination. Content is compared by its sum; the old one is only brought back to be shown.
+func (d *Delivery) Probe() string {
+	var b strings.Builder
+	b.WriteString(script.Preamble + script.Look)
+	fmt.Fprintf(&b, "p=%s\n", string(script.Path(script.TrimSlashes(d.Dest))))
+	if d.Name != "" {
+		fmt.Fprintf(&b, "if [ -d \"$p\" ]; then echo into yes; p=${p%%/}/%s; fi\n", remote.Quote(d.Name))
+	}
+	if !strings.HasPrefix(d.Dest, "/") {
+		b.WriteString("case $p in /*) ;; *) p=$(pwd)/$p ;; esac\nprintf %s \"$p\" | encode path\n")
+	}
+	b.WriteString(`look dest "$p" -L
+if [ -L "$p" ]; then echo link yes; fi
+if [ -d "${p%/*}/" ]; then echo parent yes; else echo parent no; fi
+`)
+	fmt.Fprintf(&b, "if [ -f \"$p\" ] && [ \"$size\" -eq %d ] && sum=$(sha256sum < \"$p\") && [ \"${sum%%%% *}\" = %s ]; then echo same yes\n", d.Size, d.Sum)
+	if d.Showing {
+		fmt.Fprintf(&b, "elif [ -f \"$p\" ] && [ \"$size\" -le %d ]; then encode content < \"$p\"\n", diffLimit)
+	}
+	b.WriteString("fi\n")
+	return b.String()
+}
+
+// Plan compares content first, then attributes.
+func (d *Delivery) Plan(found tasks.Found) (tasks.Plan, error) {
+	ans, err := tasks.ReadAnswer(found)
+	if err != nil {
+		return tasks.Plan{}, err
+	}
+	have, err := ans.File("dest")
+	if err != nil {
+		return tasks.Plan{}, err
+	}
+	dest := d.destination(ans, have)
+	values := d.values(dest)
+	into := strings.HasSuffix(d.Dest, "/")
+	switch {
+	case have.Kind == "directory" || have.Kind == "other":
+		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is %s, and a file is wanted there", dest, DescribeKind(have.Kind)), Hint: "give dest the file's whole path, or remove what is there"}
+	case !have.Exists() && ans.Text("parent") == "no" && !into:
+		return tasks.NotYet(d.Asking, fmt.Sprintf("the directory %s does not exist", path.Dir(dest)), "create it with the file module first (state: directory)")
+	case have.Exists() && !d.Force:
+		maps.Copy(values, FileValues(have))
+		return tasks.Plan{Msg: dest + " exists, and force is false", Values: values}, nil
+	case ans.Text("same") == "yes":
+		return d.adjust(dest, have, values), nil
+	}
+	plan := tasks.Plan{Change: true, Msg: "replace the content of " + dest, Values: values}
+	if !have.Exists() {
+		plan.Msg = "create " + dest
+	}
+	p := Placing{
+		Word: string(script.Path(dest)), Follow: d.Follow, Parents: into, parentMode: d.DirectoryMode, Attributes: d.Attributes, Have: have, Sum: d.Sum, Validate: d.Validate,
+	}
+	if ans.Text("link") == "yes" && !d.Follow {
+		p.Have = script.File{Kind: "absent"}
+	}
+	if d.Backup && have.Exists() {
+		p.Backup = BackupName(dest, d.Began, os.Getpid())
+		values["backup_file"] = p.Backup
+	}
+	if d.Showing {
+		if plan.Diff, err = d.diff(dest, have, ans); err != nil {
+			return tasks.Plan{}, err
+		}
+	}
+	if d.content == nil {
+		p.From = string(script.Path(d.staged(dest)))
+		plan.Data = d.staged(dest)
+	}
+	plan.Stdin = d.content
+	plan.Script, err = p.Script()
+	return plan, err
+}
+
+// destination is the file's own path: dest, or in the directory that dest is.
+func (d *Delivery) destination(ans script.Answer, have script.File) string {
+	dest := script.TrimSlashes(d.Dest)
+	if whole, err := ans.Decoded("path"); err == nil && len(whole) > 0 {
+		return string(whole)
+	}
+	if d.Name != "" && (ans.Text("into") == "yes" || !have.Exists() && strings.HasSuffix(d.Dest, "/")) {
+		return strings.TrimSuffix(dest, "/") + "/" + d.Name
+	}
+	return dest
+}
+
+// staged is where a large content waits, complete, to be moved to its place. The name follows from the content, so that
+// an upload that was cut off is resumed by the next run.
+func (d *Delivery) staged(dest string) string {
+	return beside(dest, ".polarbook-"+d.Sum[:16])
+}
+
+func (d *Delivery) adjust(dest string, have script.File, values map[string]any) tasks.Plan {
+	maps.Copy(values, FileValues(have))
+	changes := d.Differences(have)
+	if len(changes) == 0 {
+		return tasks.Plan{Values: values}
+	}
+	return tasks.Plan{
+		Change: true, Msg: "change " + ChangeNames(changes) + " of " + dest, Values: values, Diff: []tasks.Diff{AttributeDiff(dest, changes)},
+		Script: d.Adjusting(dest, have, true),
+	}
+}
+
+func (d *Delivery) values(dest string) map[string]any {
+	v := map[string]any{"dest": dest, "size": d.Size, "sha256": d.Sum, "state": "file"}
+	if d.Src != "" {
+		v["src"] = d.Src
+	}
+	if d.content != nil {
+		sum := sha1.Sum(d.content)
+		v["checksum"] = hex.EncodeToString(sum[:])
+	}
+	return v
+}
+
+func (d *Delivery) diff(dest string, have script.File, ans script.Answer) ([]tasks.Diff, error) {
+	diff := tasks.Diff{BeforeHeader: dest, AfterHeader: dest}
+	if ans.Has("content") {
+		old, err := ans.Decoded("content")
+		if err != nil {
+			return nil, err
+		}
+		diff.Before = readable(old, have.Size)
+	} else if have.Exists() {
+		diff.Before = readable(nil, have.Size)
+	}
+	diff.After = readable(d.content, d.Size)
+	if changes := d.Differences(have); have.Exists() && len(changes) > 0 {
+		return []tasks.Diff{diff, AttributeDiff(dest, changes)}, nil
+	}
+	return []tasks.Diff{diff}, nil
+}
+
+// readable is a content for people: text as it is, anything else said in a word.
+func readable(content []byte, size int64) string {
+	if int64(len(content)) != size {
+		return fmt.Sprintf("(%d bytes, not shown)\n", size)
+	}
+	if bytes.IndexByte(content, 0) >= 0 {
+		return fmt.Sprintf("(%d bytes, not text)\n", size)
+	}
+	return string(content)
+}
+
+// LargeDelivery is one whose content is uploaded.
+type LargeDelivery struct {
+	Delivery
+	Fsys fs.FS
+	File string
+}
+
+// Apply uploads beside the destination and moves into place, or changes the attributes alone.
+func (d *LargeDelivery) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
+	s := h.Shell()
+	if staged, ok := p.Data.(string); ok {
+		if err := Upload(ctx, h, d.Fsys, d.File, d.Sum, d.Size, staged, 0o600); err != nil {
+			return tasks.Result{}, err
+		}
+	}
+	if _, err := RunPlan(ctx, s, p); err != nil {
+		if staged, ok := p.Data.(string); ok {
+			Discard(ctx, s, staged)
+		}
+		return tasks.Result{}, err
+	}
+	proof, err := Prove(ctx, s, d)
+	if err != nil {
+		return tasks.Result{}, err
+	}
+	maps.Copy(p.Values, proof.Values)
+	return tasks.Result{Changed: true, Msg: p.Msg, Values: p.Values, Diff: p.Diff}, nil
+}
+
+// stagedPattern is what staged names are like. One that is met by another upload was left by a run that ended before its
+// content had its place.
+const stagedPattern = ".polarbook-????????????????"
+
+// Discard removes what was staged and is of no use: it may be what fills the disk. Why it is of no use is the error to show.
+func Discard(ctx context.Context, s tasks.Shell, staged string) {
+	_, _ = s.Run(ctx, remote.Command{Script: "rm -f -- " + remote.Quote(staged)})
+}
+
+// Upload sends a local file to a host.
+func Upload(ctx context.Context, h tasks.Host, fsys fs.FS, file, sum string, size int64, to string, mode fs.FileMode) error {
+	f, err := fsys.Open(file)
+	if err != nil {
+		return fmt.Errorf("opening %s: %w", file, err)
+	}
+	defer f.Close()
+	from, ok := f.(io.ReaderAt)
+	if !ok {
+		content, err := io.ReadAll(f)
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", file, err)
+		}
+		from = bytes.NewReader(content)
+	}
+	return h.Shell().Upload(ctx, remote.Upload{
+		Source: from, Size: size, SHA256: sum, Path: to, Mode: mode, Sweep: []string{stagedPattern, stagedPattern + ".tar"},
+		Progress: func(done, total int64) { h.Progress("upload "+path.Base(file), done, total) },
+	})
+}
+
+// Carrying completes a delivery with a content that is at hand. One that is too large to travel with a script is
+// uploaded from memory.
+func (d Delivery) Carrying(content []byte, name string, _ tasks.Local) (tasks.Action, error) {
+	if err := d.Check(d.Module); err != nil {
+		return nil, err
+	}
+	d.Name, d.Sum, d.Size = name, SumOf(content), int64(len(content))
+	if len(content) <= InlineLimit {
+		d.content = append([]byte{}, content...)
+		return &d, nil
+	}
+	return &LargeDelivery{Delivery: d, Fsys: oneFile(content), File: "content"}, nil
+}

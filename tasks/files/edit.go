@@ -1,0 +1,182 @@
+package files
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/script"
+)
+
+// EditLimit is the largest file, in bytes, that is edited: it travels to the laptop and back.
+const EditLimit = 1 << 20
+
+// EditArgs are the arguments of the modules that change a text file in part.
+type EditArgs struct {
+	Attributes
+	Path     string `arg:"path,required,path" alias:"dest destfile name" doc:"The file. What a link points to is edited."`
+	Backup   bool   `arg:"backup" default:"false" doc:"Keep a copy of the file before the change."`
+	Validate string `arg:"validate" doc:"Command that must accept the new content before it is used; %s is the file."`
+}
+
+// Edit is the work of changing a text file: it is read, the new text is worked out here, and the file replaced, unless
+// somebody else changed it in between.
+type Edit struct {
+	EditArgs
+	Create, asking bool
+	began          time.Time
+	// rewrite returns the text as it should be, a message for people and values for the result.
+	Rewrite func(text string, exists bool) (after, msg string, values map[string]any, err error)
+	// missing is called when there is no file and none is to be created; nil: that is a failure.
+	Missing func() tasks.Plan
+}
+
+func NewEdit(module string, a EditArgs, create bool, l tasks.Local) (*Edit, error) {
+	a.Path = script.TrimSlashes(a.Path)
+	if a.Path == "" {
+		return nil, &tasks.ArgError{Module: module, Arg: "path", Problem: "is empty"}
+	}
+	return &Edit{EditArgs: a, Create: create, asking: l.Check(), began: time.Now()}, a.Check(module)
+}
+
+// Probe brings the whole text.
+func (e *Edit) Probe() string {
+	return script.Preamble + script.Look + "p=" + string(script.Path(e.Path)) + fmt.Sprintf(`
+look file "$p" -L
+if [ -d "${p%%/*}/" ]; then echo parent yes; else echo parent no; fi
+[ -f "$p" ] || exit 0
+[ -r "$p" ] || die "$p may not be read by this user: does the task need become?"
+if [ "$size" -gt %d ]; then echo large yes; exit 0; fi
+encode content < "$p" || exit 1
+`, EditLimit)
+}
+
+func (e *Edit) Plan(found tasks.Found) (tasks.Plan, error) {
+	ans, err := tasks.ReadAnswer(found)
+	if err != nil {
+		return tasks.Plan{}, err
+	}
+	have, err := ans.File("file")
+	if err != nil {
+		return tasks.Plan{}, err
+	}
+	switch {
+	case have.Exists() && have.Kind != "file":
+		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is %s, and a text file is needed", e.Path, DescribeKind(have.Kind)), Values: map[string]any{"rc": 256}}
+	case ans.Text("large") == "yes":
+		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s has %d bytes, and files of up to %d are edited", e.Path, have.Size, EditLimit), Hint: "use template or copy for it, or a command"}
+	case !have.Exists() && !e.Create && e.Missing != nil:
+		return e.Missing(), nil
+	case !have.Exists() && !e.Create:
+		return tasks.NotYet(e.asking, e.Path+" does not exist", "create: true makes it")
+	}
+	before, err := ans.Decoded("content")
+	if err != nil {
+		return tasks.Plan{}, err
+	}
+	after, msg, values, err := e.Rewrite(string(before), have.Exists())
+	if err != nil {
+		return tasks.Plan{}, err
+	}
+	return e.place(have, ans, string(before), after, msg, values)
+}
+
+// place plans to put the new text where the old one is, or to change attributes only.
+func (e *Edit) place(have script.File, ans script.Answer, before, after, msg string, extra map[string]any) (tasks.Plan, error) {
+	values := map[string]any{"path": e.Path, "backup": ""}
+	maps.Copy(values, FileValues(have))
+	var changes []Change
+	if have.Exists() {
+		changes = e.Differences(have)
+	}
+	plan := tasks.Plan{Change: true, Msg: msg, Values: values, Made: extra}
+	if len(changes) > 0 {
+		plan.Diff = append(plan.Diff, AttributeDiff(e.Path, changes))
+	}
+	switch {
+	case have.Exists() && before == after && len(changes) == 0, !have.Exists() && after == "" && msg == "":
+		plan.Change = false
+		return plan, nil
+	case have.Exists() && before == after:
+		plan.Msg = "change " + ChangeNames(changes) + " of " + e.Path
+		plan.Script = e.Adjusting(e.Path, have, true)
+		return plan, nil
+	}
+	plan.Diff = append([]tasks.Diff{{Before: before, After: after, BeforeHeader: e.Path, AfterHeader: e.Path}}, plan.Diff...)
+	p := Placing{Word: string(script.Path(e.Path)), Follow: true, Parents: true, Attributes: e.Attributes, Have: have, Sum: SumOf([]byte(after)), Validate: e.Validate}
+	if have.Exists() {
+		p.expect = SumOf([]byte(before))
+		if e.Backup {
+			p.Backup = BackupName(e.Path, e.began, os.Getpid())
+			plan.Made = map[string]any{"backup": p.Backup, "backup_file": p.Backup}
+			maps.Copy(plan.Made, extra)
+		}
+	} else if ans.Text("parent") == "no" && e.asking {
+		plan.Msg += ", and the directory " + path.Dir(e.Path)
+	}
+	plan.Stdin = []byte(after)
+	var err error
+	plan.Script, err = p.Script()
+	return plan, err
+}
+
+// KeepLines cuts a text into lines that keep their newline.
+func KeepLines(text string) []string {
+	lines := strings.SplitAfter(text, "\n")
+	if lines[len(lines)-1] == "" {
+		lines = lines[:len(lines)-1]
+	}
+	return lines
+}
+
+// Bare is a line without its newline.
+func Bare(line string) string { return strings.TrimRight(line, "\r\n") }
+
+// Pattern reads a regular expression of Python's as far as Go's has the same: everything but looking ahead or behind
+// and references back within the expression.
+func Pattern(module, arg, expr, flags string) (*regexp.Regexp, error) {
+	expr = strings.ReplaceAll(expr, `\Z`, `\z`)
+	re, err := regexp.Compile(flags + expr)
+	if err == nil {
+		return re, nil
+	}
+	problem := fmt.Sprintf("is not a regular expression: %v", err)
+	for _, unknown := range []string{"(?=", "(?!", "(?<=", "(?<!"} {
+		if strings.Contains(expr, unknown) {
+			problem = fmt.Sprintf("looks around with %s…), which is not supported here: match the whole line and keep parts of it with groups", unknown)
+		}
+	}
+	return nil, &tasks.ArgError{Module: module, Arg: arg, Problem: problem}
+}
+
+var reference = regexp.MustCompile(`\\(\d{1,2}|g<\w+>|[nrt\\])`)
+
+// ExpandReferences fills \1, \g<1> and \g<name> in as Python's expand does, and \n, \r, \t and \\.
+func ExpandReferences(re *regexp.Regexp, template, text string, match []int) string {
+	return reference.ReplaceAllStringFunc(template, func(s string) string {
+		name := strings.Trim(s[1:], "g<>")
+		switch s[1] {
+		case 'n':
+			return "\n"
+		case 'r':
+			return "\r"
+		case 't':
+			return "\t"
+		case '\\':
+			return `\`
+		}
+		n := -1
+		if _, err := fmt.Sscanf(name, "%d", &n); err != nil {
+			n = re.SubexpIndex(name)
+		}
+		if n < 0 || 2*n+1 >= len(match) || match[2*n] < 0 {
+			return ""
+		}
+		return text[match[2*n]:match[2*n+1]]
+	})
+}

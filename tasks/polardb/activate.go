@@ -1,0 +1,129 @@
+package polardb
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
+)
+
+type activateArgs struct {
+	Home     string `arg:"home" default:"/opt/polardb" doc:"versions stand beside each other in home/versions; home/current is a symlink to one of them"`
+	Pgdata   string `arg:"pgdata,required,path" doc:"the node's PGDATA: its major release, and the version that its server runs"`
+	Version  string `arg:"version" doc:"the directory's name under versions"`
+	Previous bool   `arg:"previous" default:"no" doc:"instead of a version, the one that home/previous points to"`
+}
+
+var activateModule = tasks.Define(tasks.Module{
+	Name:    "polardb_activate",
+	Summary: "Point a host to another installed version of the engine, and tell which one its server runs",
+	Notes: []string{
+		"A server keeps the version that it was started with: restart it when running is not version. Other versions stay where they are.",
+		"Refused is a version that cannot read the node's data because it is another major release, and one that does not run on the host.",
+	},
+	Returns: []tasks.Return{{Name: "version", Type: "str", Doc: "the version to run"}, {Name: "from", Type: "str", Doc: "the one that current pointed to"}, {Name: "running", Type: "str", Doc: "the one that the server was started with; empty: none runs"},
+		{Name: "release", Type: "str", Doc: "what the version's postgres --version says"}, {Name: "installed", Type: "list", Doc: "the versions on the host"}},
+	Examples: `- polardb_activate:
+    pgdata: /var/lib/polardb/pgdata
+    version: polardb-11.9-0123456789ab
+`,
+}, func(a *activateArgs, l tasks.Local) (tasks.Action, error) {
+	if !path.IsAbs(a.Home) || strings.Count(path.Clean(a.Home), "/") < 2 {
+		return nil, &tasks.ArgError{Module: "polardb_activate", Arg: "home", Problem: fmt.Sprintf("must be an absolute path at least two levels deep, not %q", a.Home)}
+	}
+	switch {
+	case a.Previous && a.Version != "", !a.Previous && a.Version == "":
+		return nil, &tasks.ArgError{Module: "polardb_activate", Arg: "version", Problem: "is to be given, or previous, and not both"}
+	case a.Version != path.Base(a.Version) || strings.HasPrefix(a.Version, "."):
+		if a.Version != "" {
+			return nil, &tasks.ArgError{Module: "polardb_activate", Arg: "version", Problem: fmt.Sprintf("must be a plain directory name, not %q", a.Version)}
+		}
+	}
+	return &activateAction{args: a, check: l.Check()}, nil
+})
+
+type activateAction struct {
+	args  *activateArgs
+	check bool
+}
+
+// Probe reads where the links point, what is there, and whose program the postmaster is.
+func (a *activateAction) Probe() string {
+	return strings.NewReplacer("@HOME@", remote.Quote(a.args.Home), "@PGDATA@", remote.Quote(a.args.Pgdata), "@VERSION@", remote.Quote(a.args.Version)).Replace(script.RootsOnly + `
+HOME_=@HOME@ PGDATA=@PGDATA@ VERSION=@VERSION@
+cd /
+name() { n=$(readlink "$HOME_/$1" 2>/dev/null) && echo "$1=${n#versions/}"; }
+name current
+name previous
+for d in "$HOME_"/versions/*/; do [ -f "$d/.sha256" ] && echo "installed=$(basename "$d")"; done
+[ -f "$PGDATA/PG_VERSION" ] && echo "data=$(head -n 1 "$PGDATA/PG_VERSION")"
+pid=$(head -n 1 "$PGDATA/postmaster.pid" 2>/dev/null)
+case $pid in ''|*[!0-9]*) ;; *)
+	if [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$(readlink -f "$PGDATA")" ]; then
+		exe=$(readlink "/proc/$pid/exe")
+		echo "running=$(echo "${exe% (deleted)}" | sed "s#^$(readlink -f "$HOME_")/versions/##; s#/.*##")"
+	fi ;;
+esac
+[ -n "$VERSION" ] || VERSION=$(readlink "$HOME_/previous" 2>/dev/null | sed 's#^versions/##')
+if [ -n "$VERSION" ]; then
+	for p in polar-postgres postgres; do
+		if [ -x "$HOME_/versions/$VERSION/bin/$p" ]; then 
+			as() { runuser -u nobody -- env "$@"; }
+			if [ "$(id -u)" != 0 ] || roots "$HOME_/versions/$VERSION/bin/$p"; then as() { env "$@"; }; fi
+			echo "release=$(as LC_ALL=C LD_LIBRARY_PATH="$HOME_/versions/$VERSION/lib" "$HOME_/versions/$VERSION/bin/$p" --version 2>&1 | head -n 1)"; break; fi
+	done
+fi
+:`)
+}
+
+func (a *activateAction) Plan(f tasks.Found) (tasks.Plan, error) {
+	found := map[string]string{}
+	installed := []any{}
+	for _, line := range strings.Split(string(f.Stdout), "\n") {
+		key, value, _ := strings.Cut(line, "=")
+		if key == "installed" {
+			installed = append(installed, value)
+		} else if value != "" {
+			found[key] = value
+		}
+	}
+	version := a.args.Version
+	if a.args.Previous {
+		if version = found["previous"]; version == "" {
+			return tasks.Plan{}, &tasks.Failure{Msg: "no version was there before: nothing to go back to", Hint: fmt.Sprintf("name the package of the one you want: -e polardb_package=FILE; installed are %v", installed)}
+		}
+	}
+	values := map[string]any{"version": version, "from": found["current"], "running": found["running"], "release": found["release"], "installed": installed}
+	release := found["release"]
+	switch {
+	case release == "" && a.check && !a.args.Previous:
+		return tasks.Plan{Change: true, Unknown: version + " is not installed yet", Msg: "run " + version + " instead of " + found["current"], Values: values}, nil
+	case release == "":
+		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s/versions/%s holds no engine", a.args.Home, version), Hint: fmt.Sprintf("installed are %v", installed)}
+	case majorOf(release) == "":
+		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("the engine of %s does not run on this host: %s", version, release)}
+	case found["data"] != "" && majorOf(release) != found["data"]:
+		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is %q and cannot read the data of this node, which is of release %s", version, release, found["data"]), Hint: "another major release needs a new cluster and a dump"}
+	case found["current"] == version:
+		return tasks.Plan{Msg: version + " is the version to run", Values: values}, nil
+	}
+	// The link is replaced by a rename: there is one at every moment.
+	script := fmt.Sprintf("set -e; cd %s; ln -sfn %s current.new; mv -fT current.new current; sync\n", remote.Quote(a.args.Home), remote.Quote("versions/"+version))
+	return tasks.Plan{Change: true, Msg: fmt.Sprintf("point %s/current to %s (%s) instead of %s", a.args.Home, version, release, found["current"]), Script: script, Values: values,
+		Diff: []tasks.Diff{{Before: found["current"] + "\n", After: version + "\n", BeforeHeader: a.args.Home + "/current", AfterHeader: a.args.Home + "/current"}}}, nil
+}
+
+// majorOf is the major release in what postgres --version says: "postgres (PostgreSQL) 11.9" is 11.
+func majorOf(release string) string {
+	words := strings.Fields(release)
+	for i := len(words) - 1; i >= 0; i-- {
+		major, _, _ := strings.Cut(words[i], ".")
+		if major != "" && strings.Trim(major, "0123456789") == "" {
+			return major
+		}
+	}
+	return ""
+}

@@ -1,0 +1,246 @@
+package polardb
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/dma"
+	"github.com/polarbook/polarbook/tasks/files"
+	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
+)
+
+type backupArgs struct {
+	ClusterArgs
+	To                  string `arg:"to,required,path" doc:"the directory on the host; the copy goes into pgdata, polardata and tablespaces under it"`
+	Home                string `arg:"home" default:"/opt/polardb" doc:"where the engine is installed"`
+	User                string `arg:"user" default:"polardb" doc:"the account that the copy belongs to"`
+	Cluster             string `arg:"cluster" default:"polardb" doc:"the cluster's name, noted with the backup"`
+	ReplicationUser     string `arg:"replication_user" default:"replicator" doc:"the role that copies"`
+	ReplicationPassword string `arg:"replication_password,required,secret" doc:"its password"`
+	SSLRootCert         string `arg:"sslrootcert" doc:"a file on the host with the CAs that the leader's certificate must lead to; empty: it need not speak TLS"`
+	Timeout             int    `arg:"timeout" default:"86400" doc:"seconds that the copy may take"`
+}
+
+var backupModule = tasks.Define(tasks.Module{
+	Name:    "polardb_backup",
+	Summary: "Take a base backup of the leader into a directory, and verify it",
+	Notes: []string{
+		"Written into a directory that is absent or empty, or that an earlier backup of ours began and did not finish. A finished backup is left as it is; whatever else is in the directory is refused.",
+		"Finished means: the engine's tool ended well, pg_controldata reads POLARDATA/global/pg_control, and SHA256SUMS lists every file. The file backup.polarbook says so, and is written last.",
+		"Each tablespace goes into tablespaces/NUMBER, and the copy's links in pgdata/pg_tblspc lead there, never to where the cluster has it; backup.polarbook says where that is. Refused are those that a base backup cannot take: see polardb_tablespaces.",
+		"The copy holds the leader's configuration with the replication password: the directory is for the engine's account alone, which writes all that is in it. One that another account owns, or could replace since a directory above is that account's or everybody's, is refused.",
+	},
+	Returns: []tasks.Return{{Name: "source", Type: "str", Doc: "the node that was copied"}, {Name: "bytes", Type: "int", Doc: "the size of the copy"}, {Name: "files", Type: "int", Doc: "how many files have a checksum"}},
+	Examples: `- polardb_backup:
+    to: /backup/monday
+    nodes: "{{ polardb_nodes }}"
+    login_password: "{{ polardb_password }}"
+    replication_password: "{{ polardb_replication_password }}"
+`,
+}, func(a *backupArgs, _ tasks.Local) (tasks.Action, error) {
+	a.To = path.Clean(a.To)
+	if !path.IsAbs(a.To) || strings.Count(a.To, "/") < 2 {
+		return nil, &tasks.ArgError{Module: "polardb_backup", Arg: "to", Problem: fmt.Sprintf("must be an absolute path at least two levels deep, not %q", a.To)}
+	}
+	if err := checkReplication("polardb_backup", a.ReplicationUser, a.ReplicationPassword); err != nil {
+		return nil, err
+	}
+	list, err := a.Listed()
+	return &backupAction{args: a, list: list}, err
+})
+
+type backupAction struct {
+	args *backupArgs
+	list []WantedNode
+}
+
+func (b *backupAction) Probe() string {
+	return strings.NewReplacer("@TO@", remote.Quote(b.args.To), "@USER@", remote.Quote(b.args.User), "@BIN@", remote.Quote(b.args.Home+"/current/bin")).Replace(script.Strangers + `
+TO=@TO@
+who=$(strangers "${TO%/*}" @USER@)
+[ -z "$who" ] || echo "stranger=$who"
+if [ -d "$TO" ]; then stat -L -c owner=%U -- "$TO"; fi
+if [ -e "$TO" ] && [ ! -d "$TO" ]; then echo kind=file; elif [ -d "$TO" ]; then echo kind=directory; fi
+if [ -d "$TO" ]; then ls -A "$TO" | grep -vx backup.polarbook.new | head -n 5 | sed 's/^/holds=/'; fi
+[ -f "$TO/backup.polarbook" ] && head -c 4096 "$TO/backup.polarbook" | sed -n 's/^\([a-z]*=\)/note.\1/p'
+for p in polar_basebackup pg_basebackup; do [ -x @BIN@/$p ] && { echo "tool=$p"; break; }; done
+:`)
+}
+
+// Ask asks for tablespaces that a base backup cannot take.
+func (b *backupAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
+	if strings.Contains(string(f.Stdout), "note.state=finished") {
+		return f, nil
+	}
+	spaces, err := b.args.askTablespaces(ctx, h, b.list)
+	f.Value = unfitSpaces(spaces, b.list)
+	return f, err
+}
+
+func (b *backupAction) Plan(f tasks.Found) (tasks.Plan, error) {
+	a := b.args
+	found := map[string]string{}
+	var holds []string
+	for _, line := range strings.Split(string(f.Stdout), "\n") {
+		if key, value, ok := strings.Cut(line, "="); key == "holds" {
+			holds = append(holds, value)
+		} else if ok {
+			found[key] = value
+		}
+	}
+	state := found["note.state"]
+	switch {
+	case found["stranger"] != "":
+		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is no place for a backup: %s", a.To, found["stranger"]), Hint: "whoever can replace the directory gets at the data and its passwords: name another, or give the directory to root"}
+	case found["owner"] != "" && found["owner"] != "root" && found["owner"] != a.User:
+		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s belongs to %s", a.To, found["owner"]), Hint: "name another directory, or give it to " + a.User}
+	case found["kind"] == "file":
+		return tasks.Plan{}, &tasks.Failure{Msg: a.To + " is a file"}
+	case state == "finished" && found["note.cluster"] == a.Cluster:
+		return tasks.Plan{Msg: fmt.Sprintf("%s holds a finished backup of %s already, taken %s", a.To, found["note.source"], found["note.taken"]), Values: map[string]any{"source": found["note.source"]}}, nil
+	case len(holds) > 0 && !(state == "begun" && found["note.cluster"] == a.Cluster):
+		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is not empty: %s", a.To, strings.Join(holds, " ")), Hint: "nothing was written; name another directory"}
+	case found["tool"] == "":
+		return tasks.Plan{Change: true, Unknown: "the engine is not installed under " + a.Home + "/current", Msg: "take a base backup"}, nil
+	}
+	if doubts, ok := f.Value.([]string); ok {
+		if err := refuseSpaces(doubts); err != nil {
+			return tasks.Plan{}, err
+		}
+	}
+	msg := "take a base backup of the leader into " + a.To
+	if state == "begun" {
+		msg = "empty " + a.To + ", where a backup was begun and not finished, and " + msg
+	}
+	return tasks.Plan{Change: true, Msg: msg, Data: found["tool"]}, nil
+}
+
+// backupNote writes down how far the backup is.
+const backupNote = `own() { runuser -u @USER@ -- sh -euc "$@"; }
+note() { own 'printf "cluster=%s\nsource=%s\ntaken=%s\nstate=%s\n" "$1" "$2" "$3" "$4" >backup.polarbook.new; shift 4
+	[ $# = 0 ] || printf "tablespace=%s\n" "$@" >>backup.polarbook.new
+	sync; mv -f backup.polarbook.new backup.polarbook; sync' sh @CLUSTER@ @SOURCE@ "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1" @SPACES@; }
+`
+
+// backupFinish is run when all that the tool said is known to be harmless.
+var backupFinish = script.Preamble + script.Inside + `set -e
+TO=@TO@
+umask 077
+cd /
+inside "$TO" || die "$TO cannot be entered"
+` + backupNote + `note finished
+`
+
+// backupScript makes the copy; what stands in @…@ is quoted. The directory is the engine's account's, which changes it as it
+// likes: root makes it, and then all is done by that account, from within.
+var backupScript = script.Preamble + script.Inside + script.Strangers + `set -e
+TO=@TO@
+umask 077
+cd /
+alone() { # DIR
+	who=$(strangers "$1" @USER@)
+	[ -z "$who" ] || die "$who, and whoever can replace the directory of a backup gets at the data and its passwords: choose another, or give the directory to root"
+}
+alone "${TO%/*}"
+( umask 022; reach "${TO%/*}" ) || exit 1
+[ -d "$TO" ] || ( spot "$TO" && mkdir -m 0700 -- "./$b" ) || exit 1
+inside "$TO" || die "$TO cannot be entered"
+alone "${here%/*}/"
+owner=$(stat -c %u .)
+[ "$owner" = 0 ] || [ "$owner" = "$(id -u @USER@)" ] || die "$TO belongs to another account"
+if [ -n "$(ls -A . | grep -vx backup.polarbook.new)" ]; then
+	[ -f backup.polarbook ] || die "$TO is no longer empty"
+	hold backup.polarbook
+	grep -qx state=begun $held && grep -qxF -- @CLUSTERLINE@ $held || die "$TO is no longer empty"
+	exec 7<&-
+fi
+chown -h @USER@: .
+chmod 700 .
+` + backupNote + `# A note that was cut off while it was written: nothing else here has that name.
+own 'rm -f backup.polarbook.new; find . -mindepth 1 -maxdepth 1 ! -name backup.polarbook -exec rm -rf -- {} +'
+note begun
+own 'mkdir pgdata polardata tablespaces'
+` + script.WorkDir + `cat >"$WORK/pgpass"
+chown @USER@: "$WORK/pgpass"
+as() { runuser -u @USER@ -- env LC_ALL=C LD_LIBRARY_PATH=@LIB@ PATH=@BIN@:"$PATH" "$@"; }
+as PGPASSFILE="$WORK/pgpass" PGCONNECT_TIMEOUT=15 @TLS@timeout @TIMEOUT@ @TOOL@ -w -h @HOST@ -p @PORT@ -U @REPLICATOR@ -D "$TO/pgdata" --polardata="$TO/polardata" -X stream -c fast --progress -v@MOVES@
+own '[ -s polardata/global/pg_control ]' || { echo "the copy has no global/pg_control" >&2; exit 1; }
+as pg_controldata "$TO/polardata" >"$WORK/control" || { echo "pg_controldata cannot read the copy" >&2; exit 1; }
+own 'find pgdata polardata tablespaces -type f -print0 | sort -z | xargs -0 sha256sum >SHA256SUMS.new
+sync
+mv SHA256SUMS.new SHA256SUMS'
+own 'sha256sum -c SHA256SUMS' >"$WORK/sums" || { grep -v ': OK$' "$WORK/sums" >&2; exit 1; }
+own 'echo "bytes=$(find pgdata polardata tablespaces -type f -exec stat -c %s {} + | awk "{ n += \$1 } END { printf \"%.0f\", n }")"
+echo "files=$(wc -l <SHA256SUMS)"'
+sed -n 's/^Database cluster state: */control=/p' "$WORK/control"
+`
+
+func (b *backupAction) script(tool string, leader dma.View, spaces []tablespace, script string) string {
+	a := b.args
+	notes, moves := "", ""
+	escape := strings.NewReplacer("=", `\=`)
+	for _, t := range spaces {
+		notes += " " + remote.Quote(fmt.Sprintf("%d %s", t.oid, t.location))
+		moves += " --tablespace-mapping=" + remote.Quote(escape.Replace(t.location)+"="+escape.Replace(fmt.Sprintf("%s/tablespaces/%d", a.To, t.oid)))
+	}
+	return strings.NewReplacer("@TO@", remote.Quote(a.To), "@SPACES@", strings.TrimPrefix(notes, " "), "@MOVES@", moves, "@CLUSTERLINE@", remote.Quote("cluster="+a.Cluster), "@CLUSTER@", remote.Quote(a.Cluster), "@SOURCE@", remote.Quote(leader.Node),
+		"@USER@", remote.Quote(a.User), "@LIB@", remote.Quote(a.Home+"/current/lib"), "@BIN@", remote.Quote(a.Home+"/current/bin"), "@TIMEOUT@", fmt.Sprint(a.Timeout), "@TOOL@", tool,
+		"@TLS@", verifying(a.SSLRootCert), "@HOST@", remote.Quote(leader.Address.Host), "@PORT@", fmt.Sprint(leader.Address.Port), "@REPLICATOR@", remote.Quote(a.ReplicationUser)).Replace(script)
+}
+
+func (b *backupAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
+	a := b.args
+	tool, ok := p.Data.(string)
+	if !ok {
+		return tasks.Result{}, &tasks.Failure{Msg: p.Unknown, Hint: "run the tasks that install it first"}
+	}
+	leader, _, err := a.leader(ctx, h, b.list, electionPatience)
+	if err != nil {
+		return tasks.Result{}, &tasks.Failure{Msg: "a base backup needs a leader to copy", Err: err}
+	}
+	if err := a.checkSource(ctx, h, b.list, leader); err != nil {
+		return tasks.Result{}, err
+	}
+	spaces, err := a.copyable(ctx, h, b.list, leader)
+	if err == nil {
+		err = a.announce(ctx, h, b.list, leader, spaces)
+	}
+	if err != nil {
+		return tasks.Result{}, err
+	}
+	h.Say("copying " + leader.Node + " (" + leader.Address.String() + ")")
+	pass := passLine(a.ReplicationUser, a.ReplicationPassword)
+	values := map[string]any{"source": leader.Node}
+	c := &copying{args: &a.ClusterArgs, leader: leader, what: "base backup"}
+	answer, err := c.run(ctx, h, b.script(tool, leader, spaces, backupScript), strings.NewReader(pass), func(line []byte) {
+		key, value, _ := strings.Cut(strings.TrimSpace(string(line)), "=")
+		var n int
+		if _, err := fmt.Sscan(value, &n); err == nil && (key == "bytes" || key == "files") {
+			values[key] = n
+		}
+	})
+	switch {
+	case err != nil:
+		return tasks.Result{}, err
+	case answer.Status != 0:
+		if full := fullDisks(ctx, h, path.Dir(a.To)); full != "" {
+			return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("the backup of %s ended with status %d: no space left on device: %s is full", leader.Node, answer.Status, full),
+				Hint: "make room on " + full + "; a further run empties what was copied and starts anew"}
+		}
+		return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("the backup of %s ended with status %d: %s", leader.Node, answer.Status, strings.Join(c.last, "\n")), Hint: "a further run empties what was copied and starts anew"}
+	}
+	if err := c.doubt(); err != nil {
+		return tasks.Result{}, err
+	}
+	if err := a.sameSpaces(ctx, h, b.list, leader, spaces); err != nil {
+		return tasks.Result{}, err
+	}
+	if _, err := files.RunPlan(ctx, h.Shell(), tasks.Plan{Script: b.script(tool, leader, spaces, backupFinish)}); err != nil {
+		return tasks.Result{}, err
+	}
+	return tasks.Result{Changed: true, Msg: fmt.Sprintf("%s holds a backup of %s: %v files, %v bytes, every one with a checksum", a.To, leader.Node, values["files"], values["bytes"]), Values: values}, nil
+}

@@ -1,0 +1,130 @@
+package polardb
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/dma"
+	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/taskstest"
+)
+
+func TestBackupPlan(t *testing.T) {
+	for name, c := range map[string]struct{ found, want string }{
+		"nothing there":      {"tool=polar_basebackup", "take a base backup of the leader into /backup/a"},
+		"an empty directory": {"kind=directory\ntool=polar_basebackup", "take a base backup"},
+		"a finished one":     {"kind=directory\nholds=pgdata\nnote.cluster=demo\nnote.state=finished\ntool=polar_basebackup", ""},
+		"one begun":          {"kind=directory\nholds=pgdata\nnote.cluster=demo\nnote.state=begun\ntool=polar_basebackup", "empty /backup/a"},
+		"another cluster's":  {"kind=directory\nholds=pgdata\nnote.cluster=other\nnote.state=begun\ntool=polar_basebackup", "refuse: not empty"},
+		"somebody's files":   {"kind=directory\nholds=letters\ntool=polar_basebackup", "refuse: /backup/a is not empty: letters"},
+		"a file":             {"kind=file", "refuse: is a file"},
+		"another's":          {"kind=directory\nowner=mallory\ntool=polar_basebackup", "refuse: /backup/a belongs to mallory"},
+		"below another's":    {"stranger=/backup belongs to mallory", "refuse: no place for a backup: /backup belongs to mallory"},
+		"no engine":          {"", "unknown: not installed"},
+	} {
+		a := &backupAction{args: &backupArgs{To: "/backup/a", Home: "/opt/polardb", Cluster: "demo"}}
+		f := tasks.Found{}
+		f.Stdout = []byte(c.found)
+		p, err := a.Plan(f)
+		checkPlan(t, name, c.want, p, err)
+	}
+}
+
+// TestBackupWhereAnotherAccountOwns takes a copy with programs that stand for the engine's, in a directory of its account or
+// of another one, which put there what it could.
+func TestBackupWhereAnotherAccountOwns(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("SKIP: changes owners, so it needs root")
+	}
+	for name, c := range map[string]struct {
+		prepare string // in a directory that root alone can write to, with victim, a directory of root's
+		to      string
+		refused string
+	}{
+		"a new directory":              {"", "new/first", ""},
+		"one of the account's":         {"install -d -o nobody mine mine/first", "mine/first", ""},
+		"root's link to it":            {"install -d -o nobody mine; ln -s mine/first link; mkdir mine/first", "link", ""},
+		"below another's":              {"install -d -o 61234 theirs", "theirs/first", "theirs belongs to the user with the number 61234"},
+		"deep below another's":         {"install -d -o 61234 theirs; mkdir theirs/deep", "theirs/deep/first", "theirs belongs to"},
+		"another's":                    {"install -d -o 61234 first", "first", "first belongs to"},
+		"everybody's":                  {"install -d -m 0777 all", "all/first", "can be written to by everybody"},
+		"another's link":               {"install -d -m 1777 all; ln -s ../victim all/first; chown -h 61234 all/first", "all/first", "is not followed"},
+		"the account's link to root's": {"install -d -o nobody mine; ln -s ../victim mine/first; chown -h nobody mine/first", "mine/first", "is not followed"},
+		"its parent's link to root's":  {"install -d -o nobody mine; ln -s ../victim mine/dir; chown -h nobody mine/dir", "mine/dir/first", "is not followed"},
+		"linked notes of what was begun": {`install -d -o nobody mine mine/first; cd mine/first; printf 'cluster=demo\nstate=begun\n' >backup.polarbook
+			ln -s ../../victim/none backup.polarbook.new; ln -s ../../victim/none SHA256SUMS.new; ln -s ../../victim pgdata; ln -s ../../victim polardata; chown -h nobody *`, "mine/first", ""},
+		"a linked note": {`install -d -o nobody mine mine/first; printf 'cluster=demo\nstate=begun\n' >victim/begun
+			ln -s ../../victim/begun mine/first/backup.polarbook`, "mine/first", "was changed by somebody else"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
+				taskstest.Open(t, dir)
+				for _, tool := range []string{"polar_basebackup", "pg_controldata"} {
+					taskstest.MustWrite(t, dir+"/home/current/bin/"+tool, engineThatCopies)
+					if err := os.Chmod(dir+"/home/current/bin/"+tool, 0o755); err != nil {
+						t.Fatal(err)
+					}
+				}
+				taskstest.MustWrite(t, dir+"/victim/file", "before\n")
+				if out, err := taskstest.Sh(t, "umask 022; chmod -R go+rX '"+dir+"/home'; cd '"+dir+"'; "+c.prepare); err != nil {
+					t.Fatal(err, out)
+				}
+				before := taskstest.Listing(t, dir+"/victim")
+				a := taskstest.NewAction(t, "polardb_backup", map[string]any{"to": dir + "/" + c.to, "home": dir + "/home", "user": "nobody", "cluster": "demo", "replication_password": "x",
+					"login_password": "y", "nodes": []any{map[string]any{"name": "a", "address": "10.0.0.1"}}}, &taskstest.FakeLocal{Dir: dir}).(*backupAction)
+				_, err := taskstest.PlanOn(t, h, a)
+				leader := dma.View{Node: "a"}
+				r, failed := h.Run(context.Background(), remote.Command{Script: a.script("polar_basebackup", leader, nil, backupScript), Stdin: []byte("secret")})
+				if failed == nil && r.Status == 0 {
+					r, failed = h.Run(context.Background(), remote.Command{Script: a.script("polar_basebackup", leader, nil, backupFinish)})
+				}
+				if failed != nil {
+					t.Fatal(failed)
+				}
+				switch said := string(r.Stderr); {
+				case c.refused == "" && (err != nil || r.Status != 0):
+					t.Fatalf("%v, %d: %s", err, r.Status, said)
+				case c.refused != "" && (r.Status == 0 || !strings.Contains(said, c.refused) && (err == nil || !strings.Contains(err.Error(), c.refused))):
+					t.Errorf("the plan says %v, the script ended with %d and %q; want %q", err, r.Status, said, c.refused)
+				}
+				if after := taskstest.Listing(t, dir+"/victim"); after != before {
+					t.Errorf("root's directory was:\n%sand is:\n%s", before, after)
+				}
+				if c.refused != "" {
+					return
+				}
+				out, err := taskstest.Sh(t, "cd '"+dir+"/"+c.to+"' && grep -x state=finished backup.polarbook && sha256sum -c SHA256SUMS && cat pgdata/by && find . ! -user nobody && stat -c %a .")
+				if want := "state=finished\npgdata/by: OK\npolardata/global/pg_control: OK\nnobody\n700\n"; err != nil || out != want {
+					t.Errorf("got %q, %v; want %q", out, err, want)
+				}
+				plan, err := taskstest.PlanOn(t, h, a)
+				if err != nil || plan.Change {
+					t.Errorf("another run: %+v, %v", plan, err)
+				}
+			})
+		})
+	}
+}
+
+// engineThatCopies is what polar_basebackup and pg_controldata do, as far as a backup sees it.
+const engineThatCopies = `#!/bin/sh
+for a do case $a in --polardata=*) polardata=${a#*=} ;; */pgdata) pgdata=$a ;; esac; done
+[ -n "$pgdata" ] || exit 0
+id -un >"$pgdata/by" && mkdir "$polardata/global" && echo control >"$polardata/global/pg_control"
+`
+
+func TestSetPlan(t *testing.T) {
+	for name, c := range map[string]struct{ set, value, want string }{
+		"another value": {"polar_dma_delay_election", "on", "polar_dma_delay_election off -> on"},
+		"the same":      {"polar_dma_delay_election", "no", ""},
+		"a restart":     {"max_connections", "200", "refuse: without a restart"},
+		"unknown":       {"nosuch", "1", "refuse: shows no setting nosuch"},
+	} {
+		a := &setAction{look: settingsAction{wanted: map[string]string{c.set: c.value}}}
+		p, err := a.Plan(tasks.Found{Value: running()})
+		checkPlan(t, name, c.want, p, err)
+	}
+}

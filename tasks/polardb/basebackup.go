@@ -1,0 +1,172 @@
+package polardb
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/files"
+	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
+)
+
+type basebackupArgs struct {
+	NodeArgs
+	ClusterArgs
+	ReplicationUser     string `arg:"replication_user" default:"replicator" doc:"the role that copies"`
+	ReplicationPassword string `arg:"replication_password,required,secret" doc:"its password"`
+	SSLRootCert         string `arg:"sslrootcert" doc:"a file on the host with the CAs that the leader's certificate must lead to; empty: it need not speak TLS"`
+	Timeout             int    `arg:"timeout" default:"86400" doc:"seconds that the copy may take"`
+}
+
+var basebackupModule = tasks.Define(tasks.Module{
+	Name:    "polardb_basebackup",
+	Summary: "Fill a node's data directories with a base backup of the leader",
+	Notes: []string{
+		"Copies only into directories that are absent or empty, or that polarbook began to fill and did not finish; those are emptied first. Anything else is refused and left as it is.",
+		"Tablespaces come to the same places; see polardb_tablespaces. What an earlier copy of this node left there is removed.",
+		"Who leads is asked of the nodes when the copy starts. The password goes to the host in a file that only the engine's account can read and that is removed at the end.",
+		"A copy takes over the leader's configuration and consensus meta: write this node's own configuration and run polardb_meta before starting it.",
+	},
+	Returns: []tasks.Return{{Name: "source", Type: "str", Doc: "the node that was copied"}},
+	Examples: `- name: Copy the leader
+  polardb_basebackup:
+    pgdata: /var/lib/polardb/pgdata
+    polardata: /var/lib/polardb/polardata
+    cluster: demo
+    nodes: "{{ polardb_nodes }}"
+    login_password: "{{ polardb_password }}"
+    replication_password: "{{ polardb_replication_password }}"
+`,
+}, func(a *basebackupArgs, _ tasks.Local) (tasks.Action, error) {
+	if err := a.Check(); err != nil {
+		return nil, err
+	}
+	if err := checkReplication("polardb_basebackup", a.ReplicationUser, a.ReplicationPassword); err != nil {
+		return nil, err
+	}
+	list, err := a.Listed()
+	return &basebackupAction{args: a, list: list}, err
+})
+
+type basebackupAction struct {
+	args *basebackupArgs
+	list []WantedNode
+}
+
+func (b *basebackupAction) Probe() string { return b.args.Probe() }
+
+func (b *basebackupAction) Plan(f tasks.Found) (tasks.Plan, error) {
+	a := b.args
+	s, err := ParseNode(f)
+	if err != nil {
+		return tasks.Plan{}, err
+	}
+	if err := s.Refuse(&a.NodeArgs); err != nil {
+		return tasks.Plan{}, err
+	}
+	switch {
+	case s.Whole(&a.NodeArgs) && s.outdated(&a.NodeArgs):
+		return a.update(s), nil
+	case s.Whole(&a.NodeArgs):
+		return tasks.Plan{Msg: "the data directories are whole"}, nil
+	case s.Basebackup == "":
+		return tasks.Plan{Change: true, Unknown: "the engine is not installed under " + a.Home + "/current yet", Msg: "copy the leader"}, nil
+	case s.Unfinished(&a.NodeArgs):
+		return tasks.Plan{Change: true, Data: s, Msg: fmt.Sprintf("empty %s and %s, which polarbook began and did not finish (%s), and copy the leader", a.Pgdata, a.Polardata, s.Step)}, nil
+	}
+	return tasks.Plan{Change: true, Data: s, Msg: "copy the leader into " + a.Pgdata + " and " + a.Polardata}, nil
+}
+
+func (b *basebackupAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
+	a := b.args
+	if p.Script != "" {
+		_, err := files.RunPlan(ctx, h.Shell(), p)
+		return tasks.Result{Changed: true, Msg: p.Msg}, err
+	}
+	s, ok := p.Data.(NodeState)
+	if !ok {
+		return tasks.Result{}, &tasks.Failure{Msg: "the engine is not installed under " + a.Home + "/current", Hint: "run the tasks that install it first"}
+	}
+	leader, _, err := a.leader(ctx, h, b.list, electionPatience)
+	if err != nil {
+		return tasks.Result{}, &tasks.Failure{Msg: "a base backup needs a leader to copy", Err: err}
+	}
+	if err := a.checkSource(ctx, h, b.list, leader); err != nil {
+		return tasks.Result{}, err
+	}
+	spaces, err := a.copyable(ctx, h, b.list, leader)
+	if err != nil {
+		return tasks.Result{}, err
+	}
+	doubts, err := a.spaceDoubts(ctx, h, spaces)
+	if err == nil {
+		err = refuseSpaces(doubts)
+	}
+	if err == nil {
+		err = a.announce(ctx, h, b.list, leader, spaces)
+	}
+	if err != nil {
+		return tasks.Result{}, err
+	}
+	h.Say("copying " + leader.Node + " (" + leader.Address.String() + ")")
+	v := a.beginning(stepCopy, s)
+	v["TOOL"], v["TIMEOUT"], v["CA"], v["REPLICATOR"] = s.Basebackup, a.Timeout, a.SSLRootCert, a.ReplicationUser
+	v["LEADER"], v["PORT"] = leader.Address.Host, leader.Address.Port
+	text := a.script("polardb_basebackup", v, locations(spaces)...)
+	// pgpass escapes; host, port and database are left open because the file lives for this one command.
+	pass := passLine(a.ReplicationUser, a.ReplicationPassword)
+	c := &copying{args: &a.ClusterArgs, leader: leader, what: "basebackup"}
+	answer, err := c.run(ctx, h, text, strings.NewReader(pass), nil)
+	switch {
+	case err != nil:
+		return tasks.Result{}, err
+	case answer.Status == 124:
+		return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("the base backup of %s was not done in %d s", leader.Node, a.Timeout), Hint: "raise timeout; a further run starts the copy anew"}
+	case answer.Status != 0:
+		if full := a.full(ctx, h); full != "" {
+			return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("the base backup of %s ended with status %d: no space left on device: %s is full", leader.Node, answer.Status, full),
+				Hint: "make room on " + full + "; a further run empties what was copied and starts anew", Values: map[string]any{"rc": answer.Status}}
+		}
+		return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("the base backup of %s ended with status %d: %s", leader.Node, answer.Status, strings.Join(c.last, "\n")),
+			Hint: "a further run empties what was copied and starts anew", Values: map[string]any{"rc": answer.Status}}
+	}
+	if err := c.doubt(); err != nil {
+		return tasks.Result{}, err
+	}
+	if err := a.sameSpaces(ctx, h, b.list, leader, spaces); err != nil {
+		return tasks.Result{}, err
+	}
+	if _, err := files.RunPlan(ctx, h.Shell(), tasks.Plan{Script: a.markScript(NodeState{Origin: stepCopy, MarkerID: newID()}) + "sign\nmark " + stepData + "\n", Msg: "note that the copy is whole"}); err != nil {
+		return tasks.Result{}, err
+	}
+	return tasks.Result{Changed: true, Msg: "copied " + leader.Node, Values: map[string]any{"source": leader.Node}}, nil
+}
+
+// verifying has libpq refuse a server that cannot prove itself by TLS.
+func verifying(sslrootcert string) string {
+	if sslrootcert == "" {
+		return ""
+	}
+	return "PGSSLMODE=verify-ca PGSSLROOTCERT=" + remote.Quote(sslrootcert) + " "
+}
+
+// full names the file systems of the data directories that have no room left.
+func (a *NodeArgs) full(ctx context.Context, h tasks.Host) string {
+	return fullDisks(ctx, h, path.Dir(a.Pgdata), path.Dir(a.Polardata))
+}
+
+// fullDisks names the file systems under these directories that have no room left: what a program says that meets one is
+// often something else.
+func fullDisks(ctx context.Context, h tasks.Host, dirs ...string) string {
+	answer, err := h.Shell().Run(ctx, remote.Command{Script: "df -Pk -- " + script.Words(dirs) + " 2>/dev/null | awk 'NR > 1 && $4 < 1024 && !seen[$6]++ { print $6 }'"})
+	if err != nil {
+		return ""
+	}
+	return strings.Join(strings.Fields(string(answer.Stdout)), " and ")
+}
+
+// pgpass escapes a field of a password file.
+func pgpass(s string) string { return strings.NewReplacer(`\`, `\\`, `:`, `\:`).Replace(s) }

@@ -1,0 +1,162 @@
+package polardb
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/pki"
+)
+
+type caArgs struct {
+	Cluster  string   `arg:"cluster" default:"polardb" doc:"the cluster's name; the CA's name holds it"`
+	Pki      string   `arg:"pki,required" doc:"the directory on the control node that holds the own CA"`
+	State    string   `arg:"state,required" choices:"begun signs alone" doc:"begun: another CA is made and is to be believed beside the one that signs; signs: it signs from now on; alone: those that it took over from are believed no more"`
+	Believed []string `arg:"believed" doc:"for begun: the texts of the CAs that the hosts believe now; they stay believed although the directory has lost them"`
+	Hosts    []string `arg:"hosts" doc:"for alone: the hosts, whose certificates must all be by the CA that signs"`
+}
+
+var caModule = tasks.Define(tasks.Module{
+	Name:    "polardb_ca",
+	Summary: "Put another CA in the place of the cluster's own, in three steps",
+	Notes: []string{
+		"Touches no host. Between the steps the hosts get what pki holds: ca.crt after begun, their new certificates after signs, ca.crt again after alone. A member that follows another believes its certificate at every moment of it.",
+		"begun makes nothing while an earlier change of the CA is not finished.",
+	},
+	Returns: []tasks.Return{{Name: "ca", Type: "str", Doc: "the file of the CAs that are to be believed"}, {Name: "begun", Type: "bool", Doc: "whether another CA is made that does not sign yet"}},
+	Examples: `- polardb_ca:
+    pki: "{{ inventory_dir }}/pki/demo"
+    state: begun
+  run_once: true
+`,
+}, func(a *caArgs, l tasks.Local) (tasks.Action, error) {
+	return &caAction{args: a, local: l, of: pki.Authority{Dir: a.Pki, Cluster: a.Cluster}}, nil
+})
+
+type caAction struct {
+	args  *caArgs
+	local tasks.Local
+	of    pki.Authority
+}
+
+// foundCA is what is to be done, empty when nothing is.
+type foundCA struct {
+	msg   string
+	begun bool
+	held  []*x509.Certificate
+}
+
+func (c *caAction) Probe() string { return "" }
+
+func (c *caAction) Ask(_ context.Context, _ tasks.Host, f tasks.Found) (tasks.Found, error) {
+	pki.Authorities.Lock()
+	defer pki.Authorities.Unlock()
+	found, err := c.look()
+	f.Value = found
+	return f, err
+}
+
+func (c *caAction) look() (foundCA, error) {
+	next, err := c.of.Next()
+	if err != nil {
+		return foundCA{}, err
+	}
+	f := foundCA{begun: next != nil}
+	for _, text := range c.args.Believed {
+		held, err := pki.CertificatesIn([]byte(text))
+		if err != nil {
+			return f, fmt.Errorf("what a host believes: %w", err)
+		}
+		f.held = pki.WithAll(f.held, held)
+	}
+	switch c.args.State {
+	case "begun":
+		former, _, err := c.of.Former()
+		switch {
+		case err != nil && !errors.Is(err, fs.ErrNotExist) && pki.There(c.of.CAKey()) && pki.There(c.of.CAFile()):
+			return f, err
+		case next != nil && len(pki.WithAll(nil, f.held)) == len(f.held) && c.believes(f.held):
+		case next == nil && err == nil && len(former) > 0 && !pki.There(c.of.NextKey()): // it signs already
+		default:
+			f.msg = "make another CA, which is to be believed beside the one before"
+		}
+	case "signs":
+		if next != nil {
+			f.msg = "have the new CA sign"
+		}
+	case "alone":
+		former, _, err := c.of.Former()
+		if err != nil {
+			return f, err
+		}
+		if len(former) > 0 && next == nil {
+			f.msg = "believe the CA before no more"
+		}
+	}
+	return f, nil
+}
+
+// believes says whether ca.crt has all of these.
+func (c *caAction) believes(held []*x509.Certificate) bool {
+	all, err := pki.ReadCertificates(c.of.CAFile())
+	return err == nil && len(pki.WithAll(all, held)) == len(all)
+}
+
+func (c *caAction) Plan(found tasks.Found) (tasks.Plan, error) {
+	f, ok := found.Value.(foundCA)
+	if !ok {
+		return tasks.Plan{}, errors.New("the CA was not looked at")
+	}
+	values := map[string]any{"ca": c.of.CAFile(), "begun": f.begun}
+	if f.msg == "" {
+		return tasks.Plan{Msg: "nothing is to be done", Values: values}, nil
+	}
+	return tasks.Plan{Change: true, Event: true, Msg: f.msg, Values: values, Data: f}, nil
+}
+
+func (c *caAction) Apply(_ context.Context, _ tasks.Host, p tasks.Plan) (tasks.Result, error) {
+	pki.Authorities.Lock()
+	defer pki.Authorities.Unlock()
+	f := p.Data.(foundCA)
+	var err error
+	switch c.args.State {
+	case "begun":
+		err = c.of.Prepare(f.held, time.Now())
+		f.begun = true
+	case "signs":
+		err = os.Rename(c.of.NextKey(), c.of.CAKey())
+		f.begun = false
+	case "alone":
+		err = c.alone()
+	}
+	if err != nil {
+		return tasks.Result{}, fmt.Errorf("the cluster's own CA in %s: %w", c.of.Dir, err)
+	}
+	return tasks.Result{Changed: true, Msg: p.Msg, Values: map[string]any{"ca": c.of.CAFile(), "begun": f.begun}}, nil
+}
+
+func (c *caAction) alone() error {
+	signer, _, _, err := c.of.Read()
+	if err != nil {
+		return err
+	}
+	for _, host := range c.args.Hosts {
+		chain, err := pki.ReadCertificates(c.of.CertFile(host))
+		if err != nil {
+			return err
+		}
+		if err := chain[0].CheckSignatureFrom(signer); err != nil {
+			return fmt.Errorf("the certificate of %s is another CA's: %w", host, err)
+		}
+	}
+	_, rest, err := c.of.Former()
+	if err != nil {
+		return err
+	}
+	return pki.WriteWhole(c.of.CAFile(), []byte(pki.AsText(rest...)), 0o644)
+}

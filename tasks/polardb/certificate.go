@@ -1,0 +1,315 @@
+package polardb
+
+import (
+	"context"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/pki"
+)
+
+type certificateArgs struct {
+	Cluster   string   `arg:"cluster" default:"polardb" doc:"the cluster's name; the CA's name holds it"`
+	Address   string   `arg:"address" doc:"the address by which the members know the host, for own_ca"`
+	OwnCA     bool     `arg:"own_ca" default:"no" doc:"have the certificate from the cluster's own CA, which is made when there is none"`
+	Pki       string   `arg:"pki" doc:"the directory on the control node that holds the own CA"`
+	Cert      string   `arg:"cert" doc:"without own_ca: the host's certificate (PEM), and those between it and the CA's after it"`
+	Key       string   `arg:"key" doc:"its key"`
+	CA        string   `arg:"ca" doc:"the certificates of the CAs that the members believe"`
+	Beside    string   `arg:"beside" doc:"the directory that cert, key and ca are relative to"`
+	Names     []string `arg:"names" doc:"names by which clients know the host besides its own and its address: the own CA writes them into the certificate, and a given one may be for one of them"`
+	Held      string   `arg:"held" doc:"the file on the host with the certificate that it has; empty: it is not looked at"`
+	HeldCA    string   `arg:"held_ca" doc:"the file on the host with the CAs that it believes"`
+	Days      int      `arg:"days" default:"730" doc:"for how long the own CA signs"`
+	RenewDays int      `arg:"renew_days" default:"90" doc:"so many days before its end a certificate of the own CA is renewed"`
+	WarnDays  int      `arg:"warn_days" default:"30" doc:"so many days before its end a certificate is warned of"`
+}
+
+var certificateModule = tasks.Define(tasks.Module{
+	Name:    "polardb_certificate",
+	Summary: "Have a host's TLS certificate ready on the control node: issue it from the cluster's own CA, or look at a given one",
+	Notes: []string{
+		"Changes no host. The own CA lies in pki on the control node: ca.crt, ca.key, and a certificate and a key for each host; the directory has mode 0700 and the keys 0600. Whoever has ca.key can pass for any member: keep it as you keep the inventory's passwords.",
+		"A certificate of the own CA is for the host's name in the inventory and its address, and is issued anew when one of them changes, when it is about to end (renew_days), or when it does not fit its key or the CA.",
+		"Of given files it is seen to that the key can be read without a passphrase and fits the certificate, that a chain leads from it to a CA in ca that signed itself, that it has begun and not ended, and that it is for the host's name, its address or one of names: what a server would not start with, and what its clients would not believe, is refused before a host is touched.",
+		"The keys are masked wherever they would show.",
+	},
+	Returns: []tasks.Return{
+		{Name: "cert", Type: "str", Doc: "the certificate's file on the control node"}, {Name: "key", Type: "str", Doc: "the key's"}, {Name: "ca", Type: "str", Doc: "the file of the CAs"},
+		{Name: "ready", Type: "bool", Doc: "whether the three files are there; not in check mode, when they are yet to be made"},
+		{Name: "not_after", Type: "str", Doc: "when the certificate ends"}, {Name: "days_left", Type: "int", Doc: "in how many days"}, {Name: "subject", Type: "str", Doc: "whom it is for"},
+		{Name: "trust", Type: "dict", Doc: "the certificates alone, for polardb_trust: cert and ca as they are wanted, cert_held and ca_held as the host has them"},
+	},
+	Examples: `- polardb_certificate:
+    own_ca: true
+    pki: "{{ inventory_dir }}/pki/demo"
+    address: "{{ polardb_address }}"
+  register: certificate
+`,
+}, func(a *certificateArgs, l tasks.Local) (tasks.Action, error) {
+	given := a.Cert != "" || a.Key != "" || a.CA != ""
+	problem := func(arg, text string) error {
+		return &tasks.ArgError{Module: "polardb_certificate", Arg: arg, Problem: text}
+	}
+	switch {
+	case a.OwnCA && given:
+		return nil, problem("own_ca", "and cert, key, ca exclude each other")
+	case a.OwnCA && a.Pki == "":
+		return nil, problem("pki", "is needed with own_ca: the directory on the control node for the CA")
+	case a.OwnCA && a.Address == "":
+		return nil, problem("address", "is needed with own_ca")
+	case !a.OwnCA && (a.Cert == "" || a.Key == "" || a.CA == ""):
+		return nil, problem("cert", "key and ca are needed, all three, or own_ca")
+	}
+	return &certificateAction{args: a, local: l}, nil
+})
+
+type certificateAction struct {
+	args  *certificateArgs
+	local tasks.Local
+}
+
+// foundCertificate is what lies on the control node. issue says why a certificate has to be made; empty: it is good.
+type foundCertificate struct {
+	cert, key, ca string
+	issue         string
+	leaf          *x509.Certificate
+	own           bool
+	wanted, held  trust
+	authorityEnds time.Time
+	now           time.Time
+}
+
+func (c *certificateAction) Probe() string {
+	if c.args.Held == "" {
+		return ""
+	}
+	return heldScript(c.args.Held, c.args.HeldCA)
+}
+
+func (c *certificateAction) Ask(_ context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
+	var found foundCertificate
+	var err error
+	if c.args.OwnCA {
+		pki.Authorities.Lock()
+		defer pki.Authorities.Unlock()
+		found, err = c.own(h.Name(), time.Now())
+		found.own = true
+	} else {
+		found, err = c.given(h.Name(), time.Now())
+	}
+	if err == nil && c.args.Held != "" {
+		if f.Status != 0 {
+			return f, &tasks.Failure{Msg: "what the host holds cannot be read: " + strings.TrimSpace(string(f.Stderr))}
+		}
+		found.held = heldIn(f.Stdout)
+	}
+	f.Value = found
+	return f, err
+}
+
+func (c *certificateAction) given(host string, now time.Time) (foundCertificate, error) {
+	a := c.args
+	var files [3]string
+	for i, name := range []string{a.Cert, a.Key, a.CA} {
+		if rest, home := strings.CutPrefix(name, "~/"); home {
+			if dir, err := os.UserHomeDir(); err == nil {
+				name = filepath.Join(dir, rest)
+			}
+		}
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(a.Beside, name)
+		}
+		files[i] = name
+	}
+	f := foundCertificate{cert: files[0], key: files[1], ca: files[2], now: now}
+	pair, err := pki.ReadPair(f.cert, f.key)
+	if err != nil {
+		return f, fmt.Errorf("the host's certificate: %w", err)
+	}
+	if err := c.hide(f.key); err != nil {
+		return f, err
+	}
+	cas, err := pki.ReadCertificates(f.ca)
+	if err != nil {
+		return f, fmt.Errorf("the CAs' certificates: %w", err)
+	}
+	chain, err := pki.ReadCertificates(f.cert)
+	if err != nil {
+		return f, fmt.Errorf("the host's certificate: %w", err)
+	}
+	if err := pki.Believed(chain, cas, now); err != nil {
+		failure := &tasks.Failure{Msg: fmt.Sprintf("%s is not what a member believes that trusts %s", f.cert, f.ca), Err: err}
+		if errors.As(err, &x509.UnknownAuthorityError{}) {
+			failure.Hint = "the certificates between it and its CA belong after it in the same file, and the CA into " + f.ca
+		}
+		return f, failure
+	}
+	if err := pki.Weak(chain); err != nil {
+		return f, fmt.Errorf("%s: %w", f.cert, err)
+	}
+	if names := append([]string{host, a.Address}, a.Names...); a.Address != "" && !pki.IsFor(pair.Leaf, names) {
+		return f, &tasks.Failure{Msg: fmt.Sprintf("%s is for %s, and the host is %s with the address %s", f.cert, pki.WhoseNames(pair.Leaf), host, a.Address),
+			Hint: "where clients know it by another name, say so: names in polardb_tls"}
+	}
+	f.leaf, f.wanted = pair.Leaf, trust{Cert: pki.AsText(chain...), CA: pki.AsText(cas...)}
+	return f, nil
+}
+
+func (c *certificateAction) own(host string, now time.Time) (foundCertificate, error) {
+	from := pki.Authority{Dir: c.args.Pki, Cluster: c.args.Cluster}
+	f := foundCertificate{cert: from.CertFile(host), key: from.KeyFile(host), ca: from.CAFile(), now: now}
+	if err := from.Takes(host); err != nil {
+		return f, err
+	}
+	ca, _, all, err := from.Read()
+	if errors.Is(err, fs.ErrNotExist) {
+		f.issue = "there is no CA yet"
+		return f, from.Missing()
+	}
+	if err != nil {
+		return f, fmt.Errorf("the cluster's own CA: %w", err)
+	}
+	f.authorityEnds = ca.NotAfter
+	if now.After(ca.NotAfter) {
+		return f, &tasks.Failure{Msg: fmt.Sprintf("the cluster's own CA ended on %s", ca.NotAfter.Format(time.DateOnly)), Hint: "polarbook run new-ca.yml goes over to another"}
+	}
+	if err := c.hide(from.CAKey()); err != nil {
+		return f, err
+	}
+	// Until there is a certificate, the CA stands for what it will sign.
+	f.wanted = trust{Cert: pki.AsText(ca), CA: pki.AsText(all...)}
+	pair, err := pki.ReadPair(f.cert, f.key)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		f.issue = host + " has no certificate yet"
+		return f, nil
+	case err != nil:
+		f.issue = err.Error()
+		return f, nil
+	}
+	if err := c.hide(f.key); err != nil {
+		return f, err
+	}
+	f.leaf = pair.Leaf
+	names, addresses := c.names(host)
+	switch {
+	case pair.Leaf.CheckSignatureFrom(ca) != nil:
+		f.issue = "its certificate is another CA's"
+	case !pki.Certifies(pair.Leaf, names, addresses):
+		f.issue = "its certificate is not for " + strings.Join(append([]string{host, c.args.Address}, c.args.Names...), ", ")
+	case now.AddDate(0, 0, c.args.RenewDays).After(pair.Leaf.NotAfter) && pair.Leaf.NotAfter.Before(ca.NotAfter): // none outlives the CA
+		f.issue = "its certificate ends on " + pair.Leaf.NotAfter.Format(time.DateOnly)
+	default:
+		f.wanted.Cert = pki.AsText(pair.Leaf)
+	}
+	return f, nil
+}
+
+// names are those that a host's certificate is for: its name in the inventory, its address, and those of its own.
+func (c *certificateAction) names(host string) (names []string, addresses []net.IP) {
+	for _, name := range append([]string{host, c.args.Address}, c.args.Names...) {
+		if ip := net.ParseIP(name); ip != nil {
+			if !slices.ContainsFunc(addresses, ip.Equal) {
+				addresses = append(addresses, ip)
+			}
+		} else if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names, addresses
+}
+
+// hide has a key masked, as a whole and line by line.
+func (c *certificateAction) hide(file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	c.local.Secret(strings.TrimSpace(string(text)))
+	for _, line := range strings.Split(string(text), "\n") {
+		if line = strings.TrimSpace(line); len(line) >= 16 && !strings.HasPrefix(line, "-----") {
+			c.local.Secret(line)
+		}
+	}
+	return nil
+}
+
+func (f foundCertificate) values() map[string]any {
+	values := map[string]any{"cert": f.cert, "key": f.key, "ca": f.ca, "ready": f.leaf != nil, "not_after": "", "days_left": 0, "subject": "",
+		"trust": map[string]any{"own_ca": f.own, "cert": f.wanted.Cert, "ca": f.wanted.CA, "cert_held": f.held.Cert, "ca_held": f.held.CA}}
+	if f.leaf != nil {
+		values["not_after"], values["days_left"] = f.leaf.NotAfter.UTC().Format(time.RFC3339), int(f.leaf.NotAfter.Sub(f.now).Hours()/24)
+		values["subject"] = f.leaf.Subject.String()
+	}
+	return values
+}
+
+// warnings are about what ends soon.
+func (c *certificateAction) warnings(f foundCertificate) []string {
+	var out []string
+	limit := f.now.AddDate(0, 0, c.args.WarnDays)
+	if f.leaf != nil && limit.After(f.leaf.NotAfter) {
+		next := "put another in its place and run reconfigure.yml"
+		if c.args.OwnCA {
+			next = "reconfigure.yml renews it"
+		}
+		out = append(out, fmt.Sprintf("the certificate %s ends on %s: %s", f.cert, f.leaf.NotAfter.Format(time.DateOnly), next))
+	}
+	if !f.authorityEnds.IsZero() && f.now.AddDate(1, 0, 0).After(f.authorityEnds) {
+		out = append(out, fmt.Sprintf("the cluster's own CA ends on %s: go over to another before, with new-ca.yml", f.authorityEnds.Format(time.DateOnly)))
+	}
+	return out
+}
+
+func (c *certificateAction) Plan(found tasks.Found) (tasks.Plan, error) {
+	f, ok := found.Value.(foundCertificate)
+	if !ok {
+		return tasks.Plan{}, errors.New("the certificate was not looked at")
+	}
+	if f.issue == "" {
+		return tasks.Plan{Msg: "the certificate is good until " + f.leaf.NotAfter.Format(time.DateOnly), Values: f.values(), Warnings: c.warnings(f)}, nil
+	}
+	return tasks.Plan{Change: true, Event: true, Msg: "issue a certificate: " + f.issue, Values: f.values(), Data: f, Warnings: c.warnings(f)}, nil
+}
+
+func (c *certificateAction) Apply(_ context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
+	pki.Authorities.Lock()
+	defer pki.Authorities.Unlock()
+	from := pki.Authority{Dir: c.args.Pki, Cluster: c.args.Cluster}
+	now := time.Now()
+	ca, key, err := from.Begin(now)
+	if err != nil {
+		return tasks.Result{}, fmt.Errorf("the cluster's own CA in %s: %w", from.Dir, err)
+	}
+	end := now.AddDate(0, 0, c.args.Days)
+	if end.After(ca.NotAfter) {
+		end = ca.NotAfter
+	}
+	certificate := &x509.Certificate{
+		Subject: pkix.Name{CommonName: c.args.Address}, NotBefore: now.Add(-pki.ClockSlack), NotAfter: end,
+		BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	certificate.DNSNames, certificate.IPAddresses = c.names(h.Name())
+	if err := pki.Issue(certificate, ca, key, from.CertFile(h.Name()), from.KeyFile(h.Name())); err != nil {
+		return tasks.Result{}, fmt.Errorf("issue the certificate of %s: %w", h.Name(), err)
+	}
+	f, err := c.own(h.Name(), now)
+	if err == nil && f.issue != "" {
+		err = errors.New(f.issue)
+	}
+	if err != nil {
+		return tasks.Result{}, fmt.Errorf("the certificate that was issued: %w", err)
+	}
+	return tasks.Result{Changed: true, Msg: p.Msg, Values: f.values(), Warnings: c.warnings(f)}, nil
+}

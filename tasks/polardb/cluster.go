@@ -1,0 +1,405 @@
+package polardb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/dma"
+	"github.com/polarbook/polarbook/templates/ordered"
+)
+
+// ClusterArgs are the arguments of the modules that ask the whole cluster.
+type ClusterArgs struct {
+	Nodes         []any  `arg:"nodes,required" doc:"the members that the cluster should have: dicts with name (of the host in the inventory), address (IPv4), port, role (follower, learner or logger), weight, user (the account that runs the engine; default login_user), socket (the directory of its socket, if only that account and root can write there), pgdata and polardata"`
+	LoginUser     string `arg:"login_user" default:"polardb" doc:"a superuser of the database"`
+	LoginPassword string `arg:"login_password,secret" doc:"its password"`
+	LoginDB       string `arg:"login_db" default:"postgres" doc:"the database to connect to; polar_monitor must be created in it"`
+}
+
+// WantedNode is one of the nodes that the inventory wants.
+type WantedNode struct {
+	Name      string
+	Address   dma.Address
+	Role      string // follower, learner, logger
+	Weight    int    // -1: as it is
+	User      string // the account that runs the engine
+	Socket    string // the directory of the server's socket, which only root and that account can write; "": not known
+	Pgdata    string // "": not known
+	Polardata string // "": not known
+}
+
+// The roles that a node is wanted in. The engine has no word for a logger: it lists one as a follower.
+const (
+	roleFollower = "follower"
+	roleLearner  = "learner"
+	roleLogger   = "logger"
+)
+
+// Voter tells whether the node is to have a vote.
+func (n WantedNode) Voter() bool { return n.Role != roleLearner }
+
+var nodeKeys = map[string]bool{"name": true, "address": true, "port": true, "role": true, "weight": true, "user": true, "socket": true, "pgdata": true, "polardata": true}
+
+// Listed reads the list, and refuses what no cluster can be made of: two nodes with one address, a weight that the
+// engine does not take, a host name where it needs an IPv4 address.
+func (c *ClusterArgs) Listed() ([]WantedNode, error) {
+	var list []WantedNode
+	seen := map[string]string{}
+	for _, item := range c.Nodes {
+		m, ok := item.(map[string]any)
+		if !ok {
+			return nil, &tasks.ArgError{Arg: "nodes", Problem: "must be a list of dicts, not of " + tasks.Describe(item)}
+		}
+		for k := range m {
+			if !nodeKeys[k] {
+				return nil, &tasks.ArgError{Arg: "nodes", Problem: fmt.Sprintf("holds a node with the unknown key %q", k)}
+			}
+		}
+		n, err := readNode(m)
+		if n.User == "" {
+			n.User = c.LoginUser
+		}
+		if err != nil {
+			return nil, &tasks.ArgError{Arg: "nodes", Problem: err.Error()}
+		}
+		if other, twice := seen[n.Address.String()]; twice {
+			return nil, &tasks.ArgError{Arg: "nodes", Problem: fmt.Sprintf("gives %s the address %s, which %s has", n.Name, n.Address, other)}
+		}
+		seen[n.Address.String()] = n.Name
+		list = append(list, n)
+	}
+	if len(list) == 0 {
+		return nil, &tasks.ArgError{Arg: "nodes", Problem: "is empty: which hosts make up the cluster?"}
+	}
+	return list, nil
+}
+
+func readNode(m map[string]any) (WantedNode, error) {
+	n := WantedNode{Weight: -1, Role: roleFollower}
+	var err error
+	if n.Name, err = tasks.ToString(m["name"]); err != nil || n.Name == "" {
+		return n, fmt.Errorf("holds a node without a name")
+	}
+	if n.Address.Host, err = tasks.ToString(m["address"]); err != nil {
+		return n, fmt.Errorf("has no address for %s", n.Name)
+	}
+	n.Address.Port = dma.DefaultPort
+	if p, ok := m["port"]; ok && p != nil && p != "" {
+		if n.Address.Port, err = tasks.ToInt(p); err != nil {
+			return n, fmt.Errorf("port of %s %w", n.Name, err)
+		}
+	}
+	if err := n.Address.Check(); err != nil {
+		return n, fmt.Errorf("for %s: %w", n.Name, err)
+	}
+	if r, ok := m["role"]; ok && r != nil && r != "" {
+		n.Role, _ = r.(string)
+	}
+	switch n.Role {
+	case roleFollower, roleLearner, roleLogger:
+	default:
+		return n, fmt.Errorf("role of %s must be follower, learner or logger, not %s", n.Name, tasks.Describe(m["role"]))
+	}
+	if w, ok := m["weight"]; ok && w != nil && w != "" {
+		if n.Weight, err = tasks.ToInt(w); err != nil || n.Weight < 0 || n.Weight > 9 {
+			return n, fmt.Errorf("weight of %s must be a number from 0 to 9, not %s", n.Name, tasks.Describe(w))
+		}
+		if n.Role == roleLearner {
+			return n, fmt.Errorf("weight of %s cannot be set: it is a learner and has no vote", n.Name)
+		}
+	}
+	for key, to := range map[string]*string{"user": &n.User, "socket": &n.Socket, "pgdata": &n.Pgdata, "polardata": &n.Polardata} {
+		if v, ok := m[key]; ok && v != nil {
+			if *to, err = tasks.ToString(v); err != nil {
+				return n, fmt.Errorf("%s of %s %w", key, n.Name, err)
+			}
+		}
+		if key != "user" && *to != "" && (!path.IsAbs(*to) || strings.ContainsAny(*to, "\n\r")) {
+			return n, fmt.Errorf("%s of %s must be an absolute path, not %q", key, n.Name, *to)
+		}
+	}
+	if strings.HasPrefix(n.User, "-") {
+		return n, fmt.Errorf("user of %s is not the name of an account: %q", n.Name, n.User)
+	}
+	if name := dma.SocketName(n.Socket, n.Address.Port); len(name) > dma.SocketNameLimit {
+		return n, fmt.Errorf("socket of %s is too long for the kernel, which takes %d bytes: %s; give the cluster a shorter name", n.Name, dma.SocketNameLimit, name)
+	}
+	return n, nil
+}
+
+// What a host is that says nothing of it, as defaults/main.yml of the role has it: hostvars do not show what a role sets.
+const (
+	defaultAccount   = "polardb"
+	defaultCluster   = "polardb"
+	defaultPgdata    = "/var/lib/polardb/pgdata"
+	defaultPolardata = "/var/lib/polardb/polardata"
+)
+
+// Filters are the filters of templates that the built-in playbooks use beside Jinja2's and Ansible's. Each makes a value of
+// the variables of a host, which it asks for by name.
+var Filters = map[string]func(get func(name string) (value any, defined bool, err error)) (any, error){"cluster_node": listedNode}
+
+// listedNode is a host of the inventory as the modules take it in nodes, made of the host's variables. It is the filter
+// cluster_node: a value is taken as it is written, whatever it is, and read by nodes().
+func listedNode(get func(name string) (value any, defined bool, err error)) (any, error) {
+	node := ordered.New(9)
+	for _, key := range []struct {
+		name  string
+		from  []string // variables; the first that is defined
+		other any
+	}{
+		{"name", []string{"inventory_hostname"}, nil},
+		{"address", []string{"polardb_address", "ansible_host", "inventory_hostname"}, nil},
+		{"port", []string{"polardb_port"}, dma.DefaultPort},
+		{"role", []string{"polardb_role"}, roleFollower},
+		{"weight", []string{"polardb_weight"}, ""},
+		{"user", []string{"polardb_user"}, defaultAccount},
+		{"socket", []string{"polardb_cluster"}, defaultCluster},
+		{"pgdata", []string{"polardb_pgdata"}, defaultPgdata},
+		{"polardata", []string{"polardb_polardata"}, defaultPolardata},
+	} {
+		node.Set(key.name, key.other)
+		for _, name := range key.from {
+			value, defined, err := get(name)
+			if err != nil {
+				return nil, fmt.Errorf("read %s of a node: %w", name, err)
+			}
+			if defined {
+				node.Set(key.name, value)
+				break
+			}
+		}
+	}
+	text, _ := node.Get("socket")
+	cluster, err := tasks.ToString(text)
+	if err != nil {
+		return nil, fmt.Errorf("polardb_cluster %w", err)
+	}
+	node.Set("socket", "/run/polardb-"+cluster)
+	return node, nil
+}
+
+// NodeNamed finds a node by its name in the inventory. The error is a Failure that lists the names there are.
+func NodeNamed(list []WantedNode, name string) (WantedNode, error) {
+	var names []string
+	for _, n := range list {
+		if n.Name == name {
+			return n, nil
+		}
+		names = append(names, n.Name)
+	}
+	return WantedNode{}, &tasks.Failure{Msg: "there is no node " + name, Hint: "the inventory has " + strings.Join(names, ", ")}
+}
+
+// glance asks all nodes at once, each within lookLimit. Whoever acts on what they say asks for a survey instead.
+func (c *ClusterArgs) glance(ctx context.Context, h tasks.Host, list []WantedNode) dma.Survey {
+	survey := make(dma.Survey, len(list))
+	var wg sync.WaitGroup
+	for i, n := range list {
+		wg.Go(func() { survey[i] = c.look(ctx, h, n) })
+	}
+	wg.Wait()
+	byTheirWord(survey)
+	return survey
+}
+
+// byTheirWord gives each view the address that its node has in the cluster, by the node's own word, where the inventory has
+// another for it: who leads, and who agrees, is said by those. A copy of another node's meta claims what that one has.
+func byTheirWord(survey dma.Survey) {
+	for i, v := range survey {
+		own, known := v.Own()
+		if !known || own == v.Address {
+			continue
+		}
+		if _, taken := survey.At(own.Consensus()); !taken {
+			survey[i].Address = own
+		}
+	}
+}
+
+func (c *ClusterArgs) look(ctx context.Context, h tasks.Host, n WantedNode) dma.View {
+	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	view := dma.View{Node: n.Name, Address: n.Address}
+	for range 2 {
+		broken := false
+		err := c.use(ctx, h, n, false, func(conn *pgx.Conn) error {
+			view = dma.Look(ctx, conn, n.Name, n.Address)
+			broken = conn.IsClosed()
+			return nil
+		})
+		if err != nil {
+			view.Err = err
+		}
+		if !broken {
+			break
+		}
+	}
+	return view
+}
+
+// lookLimit is how long one node may take to answer: longer than a busy server needs, shorter than a person waits.
+const lookLimit = 10 * time.Second
+
+// leader surveys the cluster until a leader can be believed, for at most the given time; an election takes one or two
+// election timeouts.
+func (c *ClusterArgs) leader(ctx context.Context, h tasks.Host, list []WantedNode, patience time.Duration) (dma.View, dma.Survey, error) {
+	deadline := time.Now().Add(patience)
+	said := ""
+	for {
+		survey, err := c.survey(ctx, h, list)
+		if err != nil {
+			return dma.View{}, survey, err
+		}
+		leader, err := leads(survey)
+		if err == nil || ctx.Err() != nil || time.Now().After(deadline) || nobodyWillLead(survey) {
+			return leader, survey, err
+		}
+		if refused := passwordRefused(survey, c.LoginUser); refused != nil {
+			return leader, survey, refused
+		}
+		if err.Error() != said {
+			said = err.Error()
+			h.Say(said)
+		}
+		if err := tasks.Sleep(ctx, time.Second); err != nil {
+			return leader, survey, err
+		}
+	}
+}
+
+// nobodyWillLead says that no wait makes a leader: no server runs on any of the nodes (bare hosts in check mode, or a
+// cluster that was stopped), or only such that have no views of the consensus (a founding that was cut off before they
+// were made, or loggers).
+func nobodyWillLead(survey dma.Survey) bool {
+	for _, v := range survey {
+		if !v.NoViews && !errors.Is(v.Err, syscall.ECONNREFUSED) {
+			return false
+		}
+	}
+	return len(survey) > 0
+}
+
+// clusterView is the cluster as its nodes see it, with the node that the task is about, if it is about one.
+type clusterView struct {
+	Node   WantedNode
+	Leader dma.View
+	Survey dma.Survey
+	// NoLeader is why no leader can be believed; "": Leader leads. With it Leader is empty.
+	NoLeader string
+}
+
+// electionPatience is how long a leader is waited for: two elections with the engine's default timeouts and the weight
+// phase take less.
+const electionPatience = 40 * time.Second
+
+// view asks who leads, for at most the given time, and keeps in NoLeader why nobody can be believed to. The error is about
+// a change of the members that does not end: what the nodes say meanwhile is nothing to go by.
+func (c *ClusterArgs) view(ctx context.Context, h tasks.Host, list []WantedNode, patience time.Duration) (clusterView, error) {
+	leader, survey, err := c.leader(ctx, h, list, patience)
+	view := clusterView{Leader: leader, Survey: survey}
+	var changing *changingError
+	if errors.As(err, &changing) {
+		return view, err
+	}
+	if err != nil {
+		view.NoLeader = err.Error()
+	}
+	return view, nil
+}
+
+// downPatience is for how long a node may have no server at all before nobody waits for it any longer: one that changes
+// its role keeps its port.
+const downPatience = 10 * time.Second
+
+// await surveys the cluster until a leader can be believed and doubt has nothing to say against what is seen. When the
+// limit is over, or what is waited for is a node whose server is gone, it returns what was seen last, in saw.
+func (c *ClusterArgs) await(ctx context.Context, h tasks.Host, list []WantedNode, limit time.Duration, doubt func(dma.Survey, dma.View) string) (leader dma.View, survey dma.Survey, saw string, err error) {
+	deadline := time.Now().Add(limit)
+	said := ""
+	var down time.Time // since when saw is that a server is gone
+	for {
+		if survey, err = c.survey(ctx, h, list); err != nil {
+			return leader, survey, saw, err
+		}
+		if leader, err = leads(survey); err != nil {
+			saw = err.Error()
+		} else {
+			saw = doubt(survey, leader)
+		}
+		switch {
+		case !gone(survey, saw):
+			down = time.Time{}
+		case down.IsZero():
+			down = time.Now()
+		case time.Since(down) > downPatience:
+			return leader, survey, saw, ctx.Err()
+		}
+		if saw == "" || time.Now().After(deadline) {
+			return leader, survey, saw, ctx.Err()
+		}
+		if saw != said {
+			h.Say(saw)
+			said = saw
+		}
+		if err := tasks.Sleep(ctx, 300*time.Millisecond); err != nil {
+			return leader, survey, saw, err
+		}
+	}
+}
+
+// gone says that what was seen is a node on whose port nobody listens.
+func gone(survey dma.Survey, saw string) bool {
+	for _, v := range survey {
+		if errors.Is(v.Err, syscall.ECONNREFUSED) && saw == v.String() {
+			return true
+		}
+	}
+	return false
+}
+
+// living lists the members that answer, each with the role that the leader lists for it, whatever the inventory says.
+func living(survey dma.Survey, leader dma.View, list []WantedNode) []WantedNode {
+	var alive []WantedNode
+	for _, n := range list {
+		row, member := leader.Member(n.Address)
+		if v, _ := survey.Of(n.Name); !member || v.Err != nil {
+			continue
+		}
+		alive = append(alive, withListedRole(n, row))
+	}
+	return alive
+}
+
+// withListedRole is the node with the role that the leader lists for it. A logger is listed as a follower.
+func withListedRole(n WantedNode, row dma.Member) WantedNode {
+	switch {
+	case row.Role == dma.Learner:
+		n.Role = roleLearner
+	case n.Role == roleLearner:
+		n.Role = roleFollower
+	}
+	return n
+}
+
+// behind is how many log entries a member lacks, as the leader sees it.
+func behind(leader dma.View, row dma.Member) int64 {
+	if row.IPPort == leader.Address.Consensus() {
+		return 0
+	}
+	return max(0, leader.Status.LastLogIndex-row.MatchIndex)
+}
+
+// votes says how many of the voters are alive.
+func votes(survey dma.Survey, leader dma.View) string {
+	voters, live := survey.Voters(leader)
+	return fmt.Sprintf("%d of %d voters alive", len(live), len(voters))
+}

@@ -1,0 +1,115 @@
+package polardb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks"
+)
+
+// Confirmer is a Local that can ask the one who runs polarbook whether to go on. An error that is a *NotConfirmed stops
+// the whole run.
+type Confirmer interface {
+	Confirm(ctx context.Context, q Confirmation) error
+}
+
+// Confirmation is a question to which one word is a yes.
+type Confirmation struct {
+	Text string
+	Word string
+	// Always says that --yes is no answer.
+	Always bool
+}
+
+// NotConfirmed means that nobody said yes.
+type NotConfirmed struct{ Reason string }
+
+func (e *NotConfirmed) Error() string { return e.Reason }
+
+type polardbConfirmArgs struct {
+	Msg     string   `arg:"msg,required" doc:"What is about to happen."`
+	Hosts   []string `arg:"hosts" doc:"The hosts that it happens to. Default: the task's host."`
+	Cluster string   `arg:"cluster" doc:"The cluster that it happens to."`
+	Word    string   `arg:"word" default:"yes" doc:"What has to be typed: the cluster's name, for what cannot be undone."`
+	Given   string   `arg:"given" default:"" doc:"The word, given in advance: a variable set with -e. Another word than the one asked for fails."`
+	Always  bool     `arg:"always" default:"false" doc:"Ask even with --yes; only the word itself will do."`
+}
+
+var confirmModule = tasks.Define(tasks.Module{
+	Name:    "polardb_confirm",
+	Summary: "Ask before something is destroyed",
+	Notes: []string{
+		"Names the cluster and the hosts, and goes on when the word is typed, was given in advance, or with polarbook run --yes. Whatever else is typed stops the run on all hosts, and so does a run without a terminal. In check mode nobody is asked. It changes nothing itself; give it run_once.",
+	},
+	Returns: []tasks.Return{{Name: "confirmed_by", Type: "str", Doc: "given, or asked"}},
+	Examples: `
+- polardb_confirm:
+    msg: its data directories are removed
+    cluster: "{{ polardb_cluster }}"
+    hosts: "{{ ansible_play_hosts }}"
+    word: "{{ polardb_cluster }}"
+    given: "{{ confirm | default('') }}"
+    always: true
+  run_once: true
+`,
+}, func(a *polardbConfirmArgs, l tasks.Local) (tasks.Action, error) {
+	if strings.TrimSpace(a.Word) == "" {
+		return nil, &tasks.ArgError{Module: "polardb_confirm", Arg: "word", Problem: "is empty"}
+	}
+	return &polardbConfirmAction{*a, l}, nil
+})
+
+type polardbConfirmAction struct {
+	polardbConfirmArgs
+	local tasks.Local
+}
+
+// Probe asks nothing: the question is not for the host.
+func (a *polardbConfirmAction) Probe() string { return "" }
+
+func (a *polardbConfirmAction) Plan(tasks.Found) (tasks.Plan, error) {
+	switch {
+	case a.Given != "" && a.Given != a.Word:
+		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%q was given to confirm that %s, where %q is asked for; nothing was done", a.Given, a.what(), a.Word),
+			Hint: "make sure that this is the cluster you mean"}
+	case a.Given != "":
+		return tasks.Plan{Msg: "confirmed: " + a.what(), Values: map[string]any{"confirmed_by": "given"}}, nil
+	case a.local.Check():
+		return tasks.Plan{Msg: "would ask to confirm: " + a.what()}, nil
+	}
+	return tasks.Plan{Change: true, Msg: a.what()}, nil
+}
+
+// Apply asks. It is no change.
+func (a *polardbConfirmAction) Apply(ctx context.Context, h tasks.Host, _ tasks.Plan) (tasks.Result, error) {
+	asker, ok := a.local.(Confirmer)
+	if !ok {
+		return tasks.Result{}, errors.New("polardb_confirm: there is nobody to ask")
+	}
+	text := a.what()
+	if len(a.Hosts) == 0 {
+		text += " (" + h.Name() + ")"
+	}
+	if err := asker.Confirm(ctx, Confirmation{Text: text, Word: a.Word, Always: a.Always}); err != nil {
+		return tasks.Result{}, err
+	}
+	return tasks.Result{Msg: "confirmed: " + text, Values: map[string]any{"confirmed_by": "asked"}}, nil
+}
+
+// what is the sentence that is confirmed.
+func (a *polardbConfirmAction) what() string {
+	s := strings.TrimSpace(a.Msg)
+	var of []string
+	if a.Cluster != "" {
+		of = append(of, "cluster "+a.Cluster)
+	}
+	if len(a.Hosts) > 0 {
+		of = append(of, "hosts "+strings.Join(a.Hosts, ", "))
+	}
+	if len(of) > 0 {
+		s = strings.Join(of, ", ") + ": " + s
+	}
+	return s
+}

@@ -1,0 +1,79 @@
+package polardb
+
+import (
+	"fmt"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/script"
+)
+
+type destroyArgs struct {
+	NodeArgs
+	Unit string `arg:"unit,required" doc:"the systemd unit that runs the engine; it must be stopped"`
+}
+
+var destroyModule = tasks.Define(tasks.Module{
+	Name:    "polardb_destroy",
+	Summary: "Remove a node's data and what polarbook noted about it",
+	Notes: []string{
+		"Removes PGDATA, POLARDATA and what polarbook keeps of the node under /var/lib/polarbook, and nothing that the marker does not say is this cluster's. The marker goes last, so that a removal that was cut off is finished by the next run. A disk that is mounted on one of the directories is emptied and stays mounted.",
+		"Refused: data that polarbook did not put there, data of another cluster, and a server that runs.",
+	},
+	Returns: []tasks.Return{{Name: "removed", Type: "list", Doc: "the directories that were removed"}},
+	Examples: `- polardb_destroy:
+    pgdata: /var/lib/polardb/pgdata
+    polardata: /var/lib/polardb/polardata
+    cluster: demo
+    unit: polardb-demo
+`,
+}, func(a *destroyArgs, l tasks.Local) (tasks.Action, error) {
+	if !script.IsUnitName(a.Unit) {
+		return nil, &tasks.ArgError{Module: "polardb_destroy", Arg: "unit", Problem: fmt.Sprintf("must be a unit's name, not %q", a.Unit)}
+	}
+	return &destroyAction{args: a, check: l.Check()}, a.Check()
+})
+
+type destroyAction struct {
+	args  *destroyArgs
+	check bool
+}
+
+func (d *destroyAction) Probe() string { return d.args.Probe() }
+
+func (d *destroyAction) Plan(f tasks.Found) (tasks.Plan, error) {
+	a := d.args
+	s, err := ParseNode(f)
+	if err != nil {
+		return tasks.Plan{}, err
+	}
+	ours := s.Marked && s.MarkerCluster == a.Cluster && s.MarkerPgdata == a.Pgdata && s.MarkerPolardata == a.Polardata
+	there := []any{}
+	if s.Pgdata != "absent" {
+		there = append(there, a.Pgdata)
+	}
+	if s.Polardata != "absent" {
+		there = append(there, a.Polardata)
+	}
+	switch {
+	case s.PgdataLink+s.PolardataLink != "", ours && !s.noted() && s.setUp():
+		return tasks.Plan{}, s.Refuse(&a.NodeArgs)
+	case !s.Marked && s.bare():
+		return tasks.Plan{Msg: "there is nothing of the cluster here already", Values: map[string]any{"removed": []any{}}}, nil
+	case !ours:
+		if err := s.Refuse(&a.NodeArgs); err != nil {
+			return tasks.Plan{}, err
+		}
+		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s notes other directories than %s and %s (%s, %s)", a.marker(), a.Pgdata, a.Polardata, s.MarkerPgdata, s.MarkerPolardata), Hint: "nothing was removed"}
+	case s.PID != 0 && !d.check:
+		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("the server runs (process %d)", s.PID), Hint: "nothing was removed; stop it first"}
+	}
+	msg := fmt.Sprintf("remove %s and %s of the cluster %s", a.Pgdata, a.Polardata, a.Cluster)
+	return tasks.Plan{Change: true, Msg: msg, Script: a.removal(s), Values: map[string]any{"removed": there}}, nil
+}
+
+// removal asks the marker again, right before the data goes, whose it is. The probe after it is the proof.
+func (a *destroyArgs) removal(was NodeState) string {
+	v := a.marking(was)
+	v["UNIT"], v["RECOVERY"] = a.Unit, a.recovery()
+	return a.script("polardb_destroy", v)
+}

@@ -1,0 +1,262 @@
+package polardb
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/dma"
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+// nodeDetails is what a DBA asks of a node beside its part in the cluster. What could not be had is zero.
+type nodeDetails struct {
+	Version   string        // of the server, as 11.9
+	Release   string        // the directory of the release that it was started from
+	Up        time.Duration // since the server was started
+	Pending   []string      // settings that wait for a restart
+	Overrides []string      // name = value of postgresql.auto.conf that are in force and no default
+	Disks     []diskSpace   // of pgdata and polardata; one when they share a file system
+	Login     [2]string     // the role that the server logs in to the leader with, and its password as the engine shows it
+	WAL, Log  int64         // kilobytes of write-ahead log and consensus log; -1: not known
+}
+
+// diskSpace is the file system under a directory, in kilobytes.
+type diskSpace struct {
+	Path        string
+	Total, Free int64
+}
+
+func (d diskSpace) percent() int64 { return d.Free * 100 / max(d.Total, 1) }
+
+// A disk that has less than fullDisk kilobytes left is full; below scarceDisk percent it is worth a word.
+const (
+	fullDisk   = 64 << 10
+	scarceDisk = 10
+)
+
+// details asks all nodes at once, each within lookLimit. A host that cannot be reached has none.
+func (c *ClusterArgs) details(ctx context.Context, h tasks.Host, list []WantedNode, survey dma.Survey) map[string]nodeDetails {
+	all := make([]nodeDetails, len(list))
+	var wg sync.WaitGroup
+	for i, n := range list {
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, lookLimit)
+			defer cancel()
+			d := nodeDetails{WAL: -1, Log: -1}
+			var both sync.WaitGroup
+			both.Go(func() { d.readHost(ctx, h, n) })
+			var server nodeDetails
+			if v, _ := survey.Of(n.Name); v.Err == nil {
+				_ = c.use(ctx, h, n, false, func(conn *pgx.Conn) error { return server.readServer(ctx, conn) })
+			}
+			both.Wait()
+			d.Version, d.Up, d.Pending, d.Overrides, d.Login = server.Version, server.Up, server.Pending, server.Overrides, server.Login
+			all[i] = d
+		})
+	}
+	wg.Wait()
+	by := map[string]nodeDetails{}
+	for i, n := range list {
+		by[n.Name] = all[i]
+	}
+	return by
+}
+
+const detailsQuery = `select current_setting('server_version'), pg_postmaster_start_time(), now(), coalesce(current_setting('polar_dma_repl_user', true), ''), coalesce(current_setting('polar_dma_repl_passwd', true), '');
+select name from pg_settings where pending_restart order by name;
+select name, setting, unit from pg_settings where sourcefile like '%/postgresql.auto.conf' and setting is distinct from boot_val and name not like 'polar_dma_delay_election%' order by name`
+
+func (d *nodeDetails) readServer(ctx context.Context, conn *pgx.Conn) error {
+	results, err := conn.PgConn().Exec(ctx, detailsQuery).ReadAll()
+	if err != nil {
+		return err
+	}
+	if len(results) != 3 || len(results[0].Rows) != 1 {
+		return fmt.Errorf("the server answered %d of 3 questions", len(results))
+	}
+	first := results[0].Rows[0]
+	d.Version, _, _ = strings.Cut(string(first[0]), " ")
+	d.Up = upTime(string(first[1]), string(first[2]))
+	d.Login = [2]string{string(first[3]), string(first[4])}
+	for _, row := range results[1].Rows {
+		d.Pending = append(d.Pending, string(row[0]))
+	}
+	for _, row := range results[2].Rows {
+		d.Overrides = append(d.Overrides, fmt.Sprintf("%s = %s%s", row[0], row[1], row[2]))
+	}
+	return nil
+}
+
+// upTime is for how long a server runs, of two timestamps with time zone as it writes them; zones of half hours have minutes.
+func upTime(started, now string) time.Duration {
+	for _, layout := range []string{"2006-01-02 15:04:05.999999-07", "2006-01-02 15:04:05.999999-07:00"} {
+		from, errFrom := time.Parse(layout, started)
+		to, errTo := time.Parse(layout, now)
+		if errFrom == nil && errTo == nil {
+			return to.Sub(from)
+		}
+	}
+	return 0
+}
+
+// detailsScript prints what root sees of a node's disks and processes, one word and a tab before each line.
+const detailsScript = `d=%s p=%s
+for f in "$d" "$p"; do
+	while [ ! -d "$f" ] && [ "$f" != / ]; do f=${f%%/*}; f=${f:-/}; done
+	df -Pk -- "$f" 2>/dev/null | while read -r dev total used free rest; do case $total in *[!0-9]*) ;; *) printf 'disk\t%%s\t%%s\t%%s\t%%s\n' "$dev" "$total" "$free" "$f" ;; esac; done
+done
+for f in pg_wal polar_dma/consensus_log; do
+	[ ! -d "$p/$f" ] || printf '%%s\t%%s\n' "$f" "$(du -sk -- "$p/$f" 2>/dev/null)"
+done
+pid=; read -r pid 2>/dev/null <"$d/postmaster.pid" || :
+case $pid in '' | *[!0-9]*) ;; *) printf 'exe\t%%s\n' "$(readlink "/proc/$pid/exe")" ;; esac
+exit 0`
+
+// readHost asks the node's host as root, or as the one who logs in where there is no way to root.
+func (d *nodeDetails) readHost(ctx context.Context, h tasks.Host, n WantedNode) {
+	if n.Pgdata == "" || n.Polardata == "" {
+		return
+	}
+	host, err := h.Peer(ctx, n.Name)
+	if err != nil {
+		return
+	}
+	shell, err := host.As(ctx, "")
+	if err != nil {
+		shell = host.Shell()
+	}
+	answer, err := shell.Run(ctx, remote.Command{Script: fmt.Sprintf(detailsScript, remote.Quote(n.Pgdata), remote.Quote(n.Polardata))})
+	if err != nil {
+		return
+	}
+	d.parseHost(string(answer.Stdout))
+}
+
+func (d *nodeDetails) parseHost(text string) {
+	devices := map[string]bool{}
+	for line := range strings.SplitSeq(text, "\n") {
+		f := strings.Split(line, "\t")
+		switch {
+		case f[0] == "disk" && len(f) == 5:
+			total, err := strconv.ParseInt(f[2], 10, 64)
+			free, errFree := strconv.ParseInt(f[3], 10, 64)
+			if err == nil && errFree == nil && !devices[f[1]+f[2]] {
+				devices[f[1]+f[2]] = true
+				d.Disks = append(d.Disks, diskSpace{f[4], total, free})
+			}
+		case f[0] == "pg_wal" && len(f) > 1:
+			d.WAL = kilobytes(f[1])
+		case f[0] == "polar_dma/consensus_log" && len(f) > 1:
+			d.Log = kilobytes(f[1])
+		case f[0] == "exe" && len(f) == 2 && path.Base(path.Dir(f[1])) == "bin" && strings.Contains(f[1], "/versions/"):
+			d.Release = path.Base(path.Dir(path.Dir(f[1])))
+		}
+	}
+}
+
+func kilobytes(text string) int64 {
+	n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// humanSize is a size for people, of kilobytes.
+func humanSize(kb int64) string {
+	switch {
+	case kb < 0:
+		return "-"
+	case kb >= 10<<20:
+		return fmt.Sprintf("%d GB", kb>>20)
+	case kb >= 1<<20:
+		return fmt.Sprintf("%.1f GB", float64(kb)/(1<<20))
+	case kb >= 1<<10:
+		return fmt.Sprintf("%d MB", kb>>10)
+	}
+	return fmt.Sprintf("%d kB", kb)
+}
+
+// humanTime is for how long a server runs, in its two largest units.
+func humanTime(d time.Duration) string {
+	days, hours, minutes, seconds := int(d.Hours())/24, int(d.Hours())%24, int(d.Minutes())%60, int(d.Seconds())%60
+	switch {
+	case d <= 0:
+		return "-"
+	case days > 0:
+		return fmt.Sprintf("%dd%dh", days, hours)
+	case hours > 0:
+		return fmt.Sprintf("%dh%dm", hours, minutes)
+	case minutes > 0:
+		return fmt.Sprintf("%dm%ds", minutes, seconds)
+	}
+	return fmt.Sprintf("%ds", seconds)
+}
+
+// detailsTable sets the details out in columns.
+func detailsTable(list []WantedNode, details map[string]nodeDetails) string {
+	rows := [][]string{{"NODE", "VERSION", "RELEASE", "UP", "WAL", "CONSENSUS LOG", "FREE"}}
+	for _, n := range list {
+		d := details[n.Name]
+		var free []string
+		for _, disk := range d.Disks {
+			free = append(free, fmt.Sprintf("%s (%d%%) at %s", humanSize(disk.Free), disk.percent(), disk.Path))
+		}
+		rows = append(rows, []string{n.Name, text(d.Version), text(d.Release), humanTime(d.Up), humanSize(d.WAL), humanSize(d.Log), text(strings.Join(free, ", "))})
+	}
+	return Columns(rows)
+}
+
+// remarks are what is worth a word and not wrong yet, and faults what is.
+// outdated says that the server logs in to the leader with another password than this one, as it stands in a connection
+// string: it was started with it, and streams for as long as its connection holds.
+func (d nodeDetails) outdated(password string) bool {
+	return strings.HasPrefix(d.Login[1], "md5") && d.Login[1] != shownPassword(d.Login[0], password)
+}
+
+func (d nodeDetails) remarks(node string) (remarks, faults []string) {
+	for _, disk := range d.Disks {
+		switch {
+		case disk.Free < fullDisk:
+			faults = append(faults, fmt.Sprintf("%s: the disk under %s is full: %s free", node, disk.Path, humanSize(disk.Free)))
+		case disk.percent() < scarceDisk:
+			remarks = append(remarks, fmt.Sprintf("%s: %s of the disk under %s is free (%d%%)", node, humanSize(disk.Free), disk.Path, disk.percent()))
+		}
+	}
+	if len(d.Pending) > 0 {
+		remarks = append(remarks, fmt.Sprintf("%s: %s will have another value after a restart: polarbook run restart.yml", node, strings.Join(d.Pending, ", ")))
+	}
+	if len(d.Overrides) > 0 {
+		remarks = append(remarks, fmt.Sprintf("%s: postgresql.auto.conf (ALTER SYSTEM) overrides the configuration: %s", node, strings.Join(d.Overrides, ", ")))
+	}
+	return remarks, faults
+}
+
+func (d nodeDetails) values() map[string]any {
+	disks := []any{}
+	for _, disk := range d.Disks {
+		disks = append(disks, map[string]any{"path": disk.Path, "total_kb": int(disk.Total), "free_kb": int(disk.Free), "free_percent": int(disk.percent())})
+	}
+	m := map[string]any{"disks": disks, "pending_restart": tasks.AnyTexts(d.Pending), "overrides": tasks.AnyTexts(d.Overrides)}
+	for key, v := range map[string]string{"version": d.Version, "release": d.Release} {
+		if v != "" {
+			m[key] = v
+		}
+	}
+	if d.Up > 0 {
+		m["up_seconds"] = int(d.Up.Seconds())
+	}
+	for key, v := range map[string]int64{"wal_kb": d.WAL, "consensus_log_kb": d.Log} {
+		if v >= 0 {
+			m[key] = int(v)
+		}
+	}
+	return m
+}

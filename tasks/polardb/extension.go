@@ -1,0 +1,65 @@
+package polardb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/dma"
+)
+
+type extensionArgs struct {
+	ClusterArgs
+	sqlTarget
+	Name string `arg:"name,required" alias:"ext" doc:"the extension"`
+}
+
+var extensionModule = tasks.Define(tasks.Module{
+	Name:    "polardb_extension",
+	Summary: "Create a database extension where it is missing",
+	Examples: `- polardb_extension:
+    name: polar_monitor
+    on: self
+    nodes: "{{ polardb_nodes }}"
+    login_password: "{{ polardb_password }}"
+`,
+}, func(a *extensionArgs, _ tasks.Local) (tasks.Action, error) {
+	list, err := a.Listed()
+	return &extensionAction{args: a, list: list}, err
+})
+
+type extensionAction struct {
+	args *extensionArgs
+	list []WantedNode
+}
+
+func (e *extensionAction) Probe() string { return "" }
+
+func (e *extensionAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
+	return e.args.ask(ctx, &e.args.ClusterArgs, h, e.list, f, "select extversion from pg_extension where extname = "+dma.Literal(e.args.Name))
+}
+
+func (e *extensionAction) Plan(f tasks.Found) (tasks.Plan, error) {
+	found, ok := f.Value.(sqlFound)
+	switch {
+	case !ok:
+		return tasks.Plan{}, errors.New("the server was not asked")
+	case found.Err != nil:
+		return tasks.Plan{Change: true, Unknown: found.Err.Error(), Msg: "extension " + e.args.Name}, nil
+	case found.Row != nil:
+		return tasks.Plan{Values: map[string]any{"version": found.Row[0]}, Msg: "the extension is there"}, nil
+	}
+	return tasks.Plan{Change: true, Msg: "create extension " + e.args.Name, Data: sqlChange{found: found, statement: "create extension if not exists " + dma.Identifier(e.args.Name)}}, nil
+}
+
+func (e *extensionAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
+	change, ok := p.Data.(sqlChange)
+	if !ok {
+		return tasks.Result{}, &tasks.Failure{Msg: "extension " + e.args.Name + " cannot be looked at: " + p.Unknown}
+	}
+	if err := e.args.run(ctx, &e.args.ClusterArgs, h, change.found, change.statement); err != nil {
+		return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("on %s: %s", change.found.Node.Name, p.Msg), Err: err}
+	}
+	return tasks.Result{Changed: true, Msg: p.Msg}, nil
+}

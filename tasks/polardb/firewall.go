@@ -1,0 +1,345 @@
+package polardb
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/dma"
+	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
+)
+
+type polardbFirewallArgs struct {
+	Port    int      `arg:"port,required" doc:"The node's client port. The consensus port is 10000 above it."`
+	Address string   `arg:"address" doc:"The node's own address: rules go into firewalld's zone of the interface that has it, or into the default zone."`
+	Members []string `arg:"members" doc:"Addresses or networks that members come from: they reach both ports."`
+	Clients []string `arg:"clients" doc:"Networks that reach the client port besides; empty: everybody does."`
+	State   string   `arg:"state" default:"present" choices:"absent present" doc:"absent takes all rules for the two ports back."`
+}
+
+var firewallModule = tasks.Define(tasks.Module{
+	Name:    "polardb_firewall",
+	Summary: "Let the members, and nobody else, reach a node's consensus port",
+	Notes: []string{
+		"Does something only where firewalld or ufw runs; rules of nftables and iptables are left alone.",
+		"Who reaches the consensus port can vote and be believed, so it is let through for the members alone: any other rule that accepts just this port, for everybody or from one source, is taken back. So it is with the client port when clients are named; when none are, it is open to everybody and other rules for it stay.",
+		"Rules of another form (ranges of ports, services, with a priority, a log or an interface) are never touched.",
+	},
+	Returns:  []tasks.Return{{Name: "firewall", Type: "str", Doc: "firewalld, ufw or none"}, {Name: "added", Type: "list", Doc: "rules that were added"}, {Name: "removed", Type: "list", Doc: "rules that were taken back"}},
+	Examples: "- polardb_firewall: {port: 5432, address: 10.0.0.1, members: [10.0.0.1, 10.0.0.2, 10.0.0.3], clients: [10.1.0.0/16]}\n",
+}, func(a *polardbFirewallArgs, _ tasks.Local) (tasks.Action, error) {
+	f := &polardbFirewall{args: a}
+	if a.Port < 1 || a.Port > dma.MaxPort {
+		return nil, &tasks.ArgError{Module: "polardb_firewall", Arg: "port", Problem: fmt.Sprintf("must be between 1 and %d", dma.MaxPort)}
+	}
+	var err error
+	if f.members, err = sources(a.Members); err != nil {
+		return nil, &tasks.ArgError{Module: "polardb_firewall", Arg: "members", Problem: err.Error()}
+	}
+	if f.clients, err = sources(a.Clients); err != nil {
+		return nil, &tasks.ArgError{Module: "polardb_firewall", Arg: "clients", Problem: err.Error()}
+	}
+	if _, err := netip.ParseAddr(a.Address); err != nil && a.Address != "" {
+		return nil, &tasks.ArgError{Module: "polardb_firewall", Arg: "address", Problem: fmt.Sprintf("is %q, which is no IP address", a.Address)}
+	}
+	return f, nil
+})
+
+type polardbFirewall struct {
+	args             *polardbFirewallArgs
+	members, clients []string // as firewalls print them
+}
+
+// sources reads addresses and networks, and writes them as firewalls do: a network by its first address, a single address
+// without its length.
+func sources(texts []string) ([]string, error) {
+	var list []string
+	for _, text := range texts {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			a, err := netip.ParseAddr(text)
+			if err != nil || a.Zone() != "" {
+				return nil, fmt.Errorf("hold %q, which is neither an address nor a network such as 10.0.0.0/8", text)
+			}
+			p = netip.PrefixFrom(a, a.BitLen())
+		}
+		source := p.Masked().String()
+		if p.IsSingleIP() {
+			source = p.Addr().String()
+		}
+		if !slices.Contains(list, source) {
+			list = append(list, source)
+		}
+	}
+	return list, nil
+}
+
+// rule lets a source, or everybody when it is empty, reach a port.
+type rule struct {
+	Source string
+	Port   int
+}
+
+func (r rule) String() string {
+	if r.Source == "" {
+		return fmt.Sprintf("%d/tcp for everybody", r.Port)
+	}
+	return fmt.Sprintf("%d/tcp for %s", r.Port, r.Source)
+}
+
+// wanted are the rules as they are to be.
+func (f *polardbFirewall) wanted() []rule {
+	if f.args.State == "absent" {
+		return nil
+	}
+	var list []rule
+	for _, m := range f.members {
+		list = append(list, rule{m, dma.ConsensusPort(f.args.Port)})
+	}
+	if len(f.clients) == 0 {
+		return append(list, rule{"", f.args.Port})
+	}
+	for _, source := range slices.Concat(f.members, f.clients) {
+		if r := (rule{source, f.args.Port}); !slices.Contains(list, r) {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+// surplus says whether a rule that is there is to go.
+func (f *polardbFirewall) surplus(r rule) bool {
+	switch r.Port {
+	case dma.ConsensusPort(f.args.Port):
+	case f.args.Port:
+		// While everybody is let in, what else lets somebody in does no harm, and may be somebody's for later.
+		if f.args.State != "absent" && len(f.clients) == 0 {
+			return false
+		}
+	default:
+		return false
+	}
+	return !slices.Contains(f.wanted(), r)
+}
+
+func (f *polardbFirewall) Probe() string {
+	return script.Preamble + fmt.Sprintf(`said=
+if have firewall-cmd && said=$(firewall-cmd --list-all 2>/dev/null) && [ -n "$said" ]; then
+	echo firewall firewalld
+	set -- $said
+	default=$1 zone=
+	address=%s
+	if [ -n "$address" ] && have ip; then
+		for i in $(ip -o addr show 2>/dev/null | awk -v a="$address" '{ split($4, p, "/"); if (p[1] == a) print $2 }'); do
+			zone=$(firewall-cmd --get-zone-of-interface="$i" 2>/dev/null) || zone=
+		done
+	fi
+	[ -n "$zone" ] || zone=$default
+	echo "zone $zone"
+	echo "default $default"
+	shown() { sed -n -e "s/^ *ports: /ports $1 /p" -e "s/^[ 	]*\(rule .*[^ ]\) *\$/rule $1 \1/p"; }
+	printf '%%s\n' "$said" | shown now-default
+	firewall-cmd --permanent --zone="$default" --list-all | shown boot-default
+	if [ "$zone" != "$default" ]; then
+		firewall-cmd --zone="$zone" --list-all | shown now
+		firewall-cmd --permanent --zone="$zone" --list-all | shown boot
+	fi
+elif have ufw && ufw status 2>/dev/null | grep -q '^Status: active'; then
+	echo firewall ufw
+	sed -n 's/^### tuple ### /tuple /p' /etc/ufw/user.rules /etc/ufw/user6.rules 2>/dev/null
+else
+	echo firewall none
+fi
+exit 0
+`, remote.Quote(f.args.Address))
+}
+
+var RichRule = regexp.MustCompile(`^rule family="ipv[46]" source address="([^"]+)" port port="(\d+)" protocol="tcp" accept$`)
+
+func (f *polardbFirewall) Plan(found tasks.Found) (tasks.Plan, error) {
+	ans, err := tasks.ReadAnswer(found)
+	if err != nil {
+		return tasks.Plan{}, err
+	}
+	c := firewallChange{script: script.Preamble}
+	switch ans.Text("firewall") {
+	case "firewalld":
+		f.firewalld(ans, &c)
+	case "ufw":
+		f.ufw(ans, &c)
+	default:
+		return tasks.Plan{Msg: "neither firewalld nor ufw runs", Values: map[string]any{"firewall": "none", "added": []any{}, "removed": []any{}}}, nil
+	}
+	values := map[string]any{"firewall": ans.Text("firewall"), "added": []any{}, "removed": []any{}}
+	if len(c.added)+len(c.removed) == 0 {
+		return tasks.Plan{Msg: "the firewall is as wanted", Values: values}, nil
+	}
+	var said, before, after []string
+	for _, r := range c.added {
+		after = append(after, r.String())
+	}
+	for _, r := range c.removed {
+		before = append(before, r.String())
+	}
+	if len(after) > 0 {
+		said = append(said, "open "+strings.Join(after, ", "))
+	}
+	if len(before) > 0 {
+		said = append(said, "close "+strings.Join(before, ", "))
+	}
+	// What was done is said of this change only: afterwards there is nothing more to do.
+	return tasks.Plan{Change: true, Msg: strings.Join(said, "; "), Script: c.script, Values: values,
+		Made: map[string]any{"added": tasks.AnyTexts(after), "removed": tasks.AnyTexts(before)},
+		Diff: []tasks.Diff{{BeforeHeader: "firewall", AfterHeader: "firewall", Before: ruleLines(before), After: ruleLines(after)}}}, nil
+}
+
+func ruleLines(texts []string) string {
+	if len(texts) == 0 {
+		return ""
+	}
+	return strings.Join(texts, "\n") + "\n"
+}
+
+// firewallChange is what there is to do; a rule that is to be added now and for the next start is named once.
+type firewallChange struct {
+	script         string
+	added, removed []rule
+}
+
+func (c *firewallChange) note(list *[]rule, r rule) {
+	if !slices.Contains(*list, r) {
+		*list = append(*list, r)
+	}
+}
+
+// firewalld compares what holds now and what holds from the next start on, in the zone of the node's address; in the
+// default zone, where that is another, an earlier release opened both ports for everybody.
+func (f *polardbFirewall) firewalld(ans script.Answer, c *firewallChange) {
+	zone, standard := ans.Text("zone"), ans.Text("default")
+	places := []struct {
+		label, zone, permanent string
+		own                    bool
+	}{{"now-default", standard, "", zone == standard}, {"boot-default", standard, " --permanent", zone == standard}}
+	if zone != standard {
+		places = append(places, places[0], places[1])
+		places[2].label, places[2].zone, places[2].own = "now", zone, true
+		places[3].label, places[3].zone, places[3].own = "boot", zone, true
+	}
+	var open, shut string
+	for _, p := range places {
+		there := firewalldRules(ans, p.label)
+		var add, remove []string
+		for _, r := range f.wanted() {
+			if p.own && !slices.Contains(there, r) {
+				add = append(add, "--add-"+firewalldOption(r))
+				c.note(&c.added, r)
+			}
+		}
+		for _, r := range there {
+			// In a zone that is not the node's only what an earlier release made is taken back.
+			if f.surplus(r) && (p.own || r.Source == "") || !p.own && r == (rule{"", f.args.Port}) {
+				remove = append(remove, "--remove-"+firewalldOption(r))
+				c.note(&c.removed, r)
+			}
+		}
+		for _, step := range []struct {
+			to    *string
+			words []string
+		}{{&open, add}, {&shut, remove}} {
+			// One call takes several rules, and only of one kind.
+			for _, kind := range []string{"rich-rule=", "port="} {
+				var words []string
+				for _, w := range step.words {
+					if strings.HasPrefix(strings.TrimPrefix(strings.TrimPrefix(w, "--add-"), "--remove-"), kind) {
+						words = append(words, w)
+					}
+				}
+				if len(words) > 0 {
+					*step.to += fmt.Sprintf("said=$(firewall-cmd%s --zone=%s %s 2>&1) || die \"firewalld refused: $said\"\n", p.permanent, remote.Quote(p.zone), script.Words(words))
+				}
+			}
+		}
+	}
+	// First the new rules, so that nobody who is to be let in is shut out in between.
+	c.script += open + shut
+}
+
+func firewalldRules(ans script.Answer, label string) []rule {
+	var list []rule
+	for _, line := range ans["ports"] {
+		where, ports, _ := strings.Cut(line, " ")
+		for _, p := range strings.Fields(ports) {
+			number, isTCP := strings.CutSuffix(p, "/tcp")
+			if n, err := strconv.Atoi(number); where == label && isTCP && err == nil {
+				list = append(list, rule{"", n})
+			}
+		}
+	}
+	for _, line := range ans["rule"] {
+		where, text, _ := strings.Cut(line, " ")
+		if m := RichRule.FindStringSubmatch(text); where == label && m != nil {
+			n, _ := strconv.Atoi(m[2])
+			list = append(list, rule{m[1], n})
+		}
+	}
+	return list
+}
+
+// firewalldOption is port=5432/tcp, or rich-rule=… for one source.
+func firewalldOption(r rule) string {
+	if r.Source == "" {
+		return fmt.Sprintf("port=%d/tcp", r.Port)
+	}
+	family := "ipv4"
+	if strings.Contains(r.Source, ":") {
+		family = "ipv6"
+	}
+	return fmt.Sprintf(`rich-rule=rule family="%s" source address="%s" port port="%d" protocol="tcp" accept`, family, r.Source, r.Port)
+}
+
+func (f *polardbFirewall) ufw(ans script.Answer, c *firewallChange) {
+	var there []rule
+	for _, line := range ans["tuple"] {
+		line, _, _ = strings.Cut(line, " comment=")
+		w := strings.Fields(line)
+		// allow tcp 15432 0.0.0.0/0 any 10.0.0.1 in
+		if len(w) != 7 || w[0] != "allow" || w[1] != "tcp" || w[4] != "any" || w[6] != "in" || w[3] != "0.0.0.0/0" && w[3] != "::/0" {
+			continue
+		}
+		port, err := strconv.Atoi(w[2])
+		if err != nil {
+			continue
+		}
+		r := rule{w[5], port}
+		if r.Source == "0.0.0.0/0" || r.Source == "::/0" {
+			r.Source = ""
+		}
+		if !slices.Contains(there, r) {
+			there = append(there, r)
+		}
+	}
+	command := func(verb string, r rule) string {
+		from := r.Source
+		if from == "" {
+			from = "any"
+		}
+		return fmt.Sprintf("said=$(ufw %s proto tcp from %s to any port %d 2>&1) || die \"ufw refused: $said\"\n", verb, remote.Quote(from), r.Port)
+	}
+	for _, r := range f.wanted() {
+		if !slices.Contains(there, r) {
+			c.note(&c.added, r)
+			c.script += command("allow", r)
+		}
+	}
+	for _, r := range there {
+		if f.surplus(r) {
+			c.note(&c.removed, r)
+			c.script += command("delete allow", r)
+		}
+	}
+}

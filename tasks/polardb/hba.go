@@ -1,0 +1,124 @@
+package polardb
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// hbaField is a field of a line of pg_hba.conf and where it stands; its quotes are kept as they are written.
+type hbaField struct {
+	from, to int
+	text     string
+}
+
+// hbaFields are those of a line up to a comment. A list goes on behind a comma, blanks or not (engine: hba.c, next_token and
+// next_field_expand).
+func hbaFields(line string) []hbaField {
+	const blanks = " \t\r\n"
+	var fields []hbaField
+	for i := 0; i < len(line); {
+		if strings.IndexByte(blanks, line[i]) >= 0 {
+			i++
+			continue
+		}
+		start, quoted, hash := i, false, false
+		for ; i < len(line) && (quoted || strings.IndexByte(blanks, line[i]) < 0); i++ {
+			if hash = line[i] == '#' && !quoted; hash {
+				break
+			}
+			if line[i] == '"' {
+				quoted = !quoted
+			}
+		}
+		if last := len(fields) - 1; i > start && last >= 0 && strings.HasSuffix(fields[last].text, ",") {
+			fields[last].to, fields[last].text = i, fields[last].text+line[start:i]
+		} else if i > start {
+			fields = append(fields, hbaField{start, i, line[start:i]})
+		}
+		if hash {
+			break
+		}
+	}
+	return fields
+}
+
+// hbaName is one of a list of databases or roles; quoted, all and its like are names as others are.
+type hbaName struct {
+	name   string
+	quoted bool
+}
+
+func hbaList(field string) []hbaName {
+	var list []hbaName
+	var one hbaName
+	inside := false
+	for i := 0; i <= len(field); i++ {
+		switch {
+		case i == len(field) || field[i] == ',' && !inside:
+			if one.name != "" {
+				list = append(list, one)
+			}
+			one = hbaName{}
+		case field[i] == '"' && inside && i+1 < len(field) && field[i+1] == '"':
+			one.name += `"`
+			i++
+		case field[i] == '"':
+			inside, one.quoted = !inside, true
+		default:
+			one.name += field[i : i+1]
+		}
+	}
+	return list
+}
+
+// hbaNamed says that a list names a database or role, other than by all.
+func hbaNamed(field, name string) bool {
+	return slices.ContainsFunc(hbaList(field), func(n hbaName) bool { return n.name == name })
+}
+
+// hbaMeets says that a list is about a database or role.
+func hbaMeets(field, name string) bool {
+	return hbaNamed(field, name) || slices.Contains(hbaList(field), hbaName{name: "all"})
+}
+
+// hbaMethod is the method of the first line of pg_hba.conf that a login from the host itself meets: over a socket, or over
+// 127.0.0.1 without TLS.
+func hbaMethod(text string, local bool, user, database string) string {
+	loopback := netip.MustParseAddr("127.0.0.1")
+	for line := range strings.Lines(text) {
+		var f []string
+		for _, field := range hbaFields(line) {
+			f = append(f, field.text)
+		}
+		if len(f) < 4 || !hbaMeets(f[1], database) || !hbaMeets(f[2], user) {
+			continue
+		}
+		switch rest := f[3:]; {
+		case local && f[0] == "local":
+			return rest[0]
+		case local || f[0] != "host" && f[0] != "hostnossl" || len(rest) < 2:
+		case rest[0] == "all", rest[0] == "samehost", rest[0] == "samenet", rest[0] == "localhost":
+			return rest[1]
+		default:
+			prefix, err := netip.ParsePrefix(rest[0])
+			method := rest[1]
+			if address, errAddress := netip.ParseAddr(rest[0]); errAddress == nil && len(rest) > 2 {
+				mask, errMask := netip.ParseAddr(rest[1])
+				if errMask == nil && mask.Is4() && address.Is4() {
+					ones := 0
+					for _, b := range mask.As4() {
+						for ; b&0x80 != 0; b <<= 1 {
+							ones++
+						}
+					}
+					prefix, err, method = netip.PrefixFrom(address, ones), nil, rest[2]
+				}
+			}
+			if err == nil && prefix.Contains(loopback) {
+				return method
+			}
+		}
+	}
+	return ""
+}

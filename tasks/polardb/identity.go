@@ -1,0 +1,332 @@
+package polardb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/dma"
+)
+
+type identityArgs struct {
+	ClusterArgs
+	States  map[string]any `arg:"states,required" doc:"polardb_state of each host that was looked at, by its name"`
+	Node    string         `arg:"node" doc:"the node that the run is about: one whose data is gone, or that is to be of another kind, may be built anew or dropped. Also a member's address, host:port"`
+	Moving  bool           `arg:"moving" default:"no" doc:"node is about to be given the address that the inventory has for it"`
+	Scope   string         `arg:"scope" default:"all" choices:"all cluster" doc:"all: every host has to hold what it is to hold; cluster: only node, and the hosts of the members that lead or run"`
+	Login   bool           `arg:"login" default:"yes" doc:"fail where the nodes refuse the password; no: go by what the hosts hold then"`
+	Members bool           `arg:"members" default:"yes" doc:"refuse also a member that the inventory does not have"`
+	Ports   bool           `arg:"ports" default:"yes" doc:"refuse also a server on a node's port that is not its own; no: what comes next refuses it, with the program's name"`
+}
+
+var identityModule = tasks.Define(tasks.Module{
+	Name:    "polardb_identity",
+	Summary: "See that hosts, inventory and cluster speak of the same nodes, before anything is changed",
+	Notes: []string{
+		"Refused are: a member whose address or port in the inventory is another than in its own consensus meta (it would be made another member, or not be reached); a logger that is to hold data, and the other way round; a host that was set up, or is a member, and holds no data (its disk is not mounted, or lost); data and servers that polarbook did not put there; and a member that the inventory does not have, which the files and firewalls of the others would no longer let in.",
+		"Who is a member is asked of the leader. Where none can be believed, what most of the hosts have in their consensus meta counts.",
+		"Changes nothing. Give it run_once, after polardb_facts.",
+	},
+	Returns: []tasks.Return{{Name: "leader", Type: "str", Doc: "the node that leads; empty when none is believed"}, {Name: "listed", Type: "list", Doc: "the members' addresses, host:port"},
+		{Name: "roles", Type: "dict", Doc: "the role that the leader lists for each of them"}, {Name: "weights", Type: "dict", Doc: "and the weight"}, {Name: "moved", Type: "dict", Doc: "by node, the address that it has where the inventory has another"}},
+	Examples: `- polardb_identity:
+    states: "{{ polardb_states }}"
+    nodes: "{{ polardb_nodes }}"
+    login_password: "{{ polardb_password }}"
+  run_once: true
+`,
+}, func(a *identityArgs, _ tasks.Local) (tasks.Action, error) {
+	list, err := a.Listed()
+	if err != nil {
+		err = &tasks.Failure{Msg: "inventory: " + err.Error(), Hint: "correct the inventory"}
+	}
+	return &identityAction{args: a, list: list}, err
+})
+
+type identityAction struct {
+	args *identityArgs
+	list []WantedNode
+}
+
+// identityFound is the cluster as its nodes see it.
+type identityFound struct {
+	Survey dma.Survey
+	Leader dma.View
+	Led    bool // Leader is believed
+}
+
+func (i *identityAction) Probe() string { return "" }
+
+func (i *identityAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
+	list := i.where()
+	survey, err := i.args.survey(ctx, h, list)
+	if err != nil {
+		return f, err
+	}
+	leader, err := survey.Leader()
+	if err != nil && i.args.Members && mayElect(survey) {
+		// They are many enough to have a leader, who knows the members: one is on its way.
+		leader, survey, err = i.args.leader(ctx, h, list, electionPatience)
+	}
+	var changing *changingError
+	if errors.As(err, &changing) {
+		return f, err
+	}
+	if err != nil && i.args.Login {
+		if refused := passwordRefused(survey, i.args.LoginUser); refused != nil {
+			return f, refused
+		}
+	}
+	f.Value = identityFound{Survey: survey, Leader: leader, Led: err == nil}
+	return f, nil
+}
+
+// where are the nodes with the addresses that they have by their own meta: a server is asked on the port that it has.
+func (i *identityAction) where() []WantedNode {
+	list := slices.Clone(i.list)
+	for at, n := range list {
+		st, _ := i.state(n.Name)
+		if own, err := dma.ParseAddress(st.own); err == nil && st.step != stepDropped {
+			list[at].Address = own
+		}
+	}
+	return list
+}
+
+// mayElect says that a node knows of a majority of its voters that they run.
+func mayElect(survey dma.Survey) bool {
+	for _, v := range survey {
+		alive := 0
+		for _, e := range v.Members.Entries {
+			if other, known := survey.At(e.IPPort); known && other.Err == nil {
+				alive++
+			}
+		}
+		if v.Err == nil && v.Status.Role != dma.Learner && alive >= dma.Majority(len(v.Members.Entries)) {
+			return true
+		}
+	}
+	return false
+}
+
+// hostState is polardb_state, as far as it counts here.
+type hostState struct {
+	data, reason, step, own, members, unit, unitPgdata string
+	gone, logger, running, client                      bool
+}
+
+func (i *identityAction) state(name string) (hostState, bool) {
+	m, ok := i.args.States[name].(map[string]any)
+	str := func(key string) string { s, _ := m[key].(string); return s }
+	yes := func(key string) bool { b, _ := m[key].(bool); return b }
+	return hostState{data: str("data"), reason: str("reason"), step: str("step"), own: str("own"), members: str("meta_members"), unit: str("unit"), unitPgdata: str("unit_pgdata"),
+		gone: yes("gone"), logger: yes("logger"), running: yes("running"), client: yes("client")}, ok
+}
+
+func (i *identityAction) Plan(f tasks.Found) (tasks.Plan, error) {
+	found, ok := f.Value.(identityFound)
+	if !ok {
+		return tasks.Plan{}, errors.New("the cluster was not asked")
+	}
+	members := i.members(found)
+	values := map[string]any{"leader": found.Leader.Node, "listed": []any{}, "roles": map[string]any{}, "weights": map[string]any{}, "moved": map[string]any{}}
+	for _, m := range members {
+		values["listed"] = append(values["listed"].([]any), m.address)
+		if found.Led {
+			values["roles"].(map[string]any)[m.address] = m.row.Role.String()
+			values["weights"].(map[string]any)[m.address] = m.row.Weight
+		}
+	}
+	moved := i.moved(found)
+	for name, address := range moved {
+		values["moved"].(map[string]any)[name] = address
+	}
+	for _, n := range i.list {
+		if err := i.judge(found, members, moved, n); err != nil {
+			err.Values = values
+			return tasks.Plan{}, err
+		}
+	}
+	if err := i.strangers(found, members, moved); err != nil {
+		err.Values = values
+		return tasks.Plan{}, err
+	}
+	return tasks.Plan{Msg: "hosts, inventory and cluster speak of the same nodes", Values: values}, nil
+}
+
+// identityMember is a member by the leader's word, or by most metas.
+type identityMember struct {
+	address string // host:port
+	by      string // whose word it is
+	row     dma.Member
+}
+
+func (i *identityAction) members(found identityFound) []identityMember {
+	var all []identityMember
+	if found.Led {
+		for _, row := range found.Leader.Cluster {
+			a, err := dma.FromConsensus(row.IPPort)
+			if err == nil {
+				all = append(all, identityMember{a.String(), found.Leader.Node + ", which leads", row})
+			}
+		}
+		return all
+	}
+	by := map[string][]string{}
+	var order []string
+	voters := 0
+	for _, n := range i.list {
+		st, _ := i.state(n.Name)
+		list, err := dma.ParseMembers(st.members)
+		if st.data != "whole" || st.step != stepMeta || err != nil || list.Self == 0 {
+			continue
+		}
+		voters++
+		for _, e := range list.Entries {
+			a, err := dma.FromConsensus(e.IPPort)
+			if err != nil {
+				continue
+			}
+			if by[a.String()] == nil {
+				order = append(order, a.String())
+			}
+			by[a.String()] = append(by[a.String()], n.Name)
+		}
+	}
+	for _, address := range order {
+		if who := by[address]; len(who) >= dma.Majority(voters) {
+			all = append(all, identityMember{address: address, by: "the consensus meta of " + strings.Join(who, ", ")})
+		}
+	}
+	return all
+}
+
+func listedBy(members []identityMember, address string) (identityMember, bool) {
+	at := slices.IndexFunc(members, func(m identityMember) bool { return m.address == address })
+	if at < 0 {
+		return identityMember{}, false
+	}
+	return members[at], true
+}
+
+// moved are the addresses of the nodes for which the inventory has another: by their own meta, or by what they say.
+func (i *identityAction) moved(found identityFound) map[string]string {
+	all := map[string]string{}
+	for _, n := range i.list {
+		st, _ := i.state(n.Name)
+		switch v, _ := found.Survey.Of(n.Name); {
+		case st.own != "" && st.step != stepDropped:
+			if st.own != n.Address.String() {
+				all[n.Name] = st.own
+			}
+		// Only its own word, and not that of a node that has the meta of the one that it was copied from.
+		case v.Err == nil && !v.NoViews && v.Address != n.Address && st.data == "":
+			all[n.Name] = v.Address.String()
+		}
+	}
+	return all
+}
+
+// judge says what is wrong with one node.
+func (i *identityAction) judge(found identityFound, members []identityMember, moved map[string]string, n WantedNode) *tasks.Failure {
+	a := i.args
+	st, seen := i.state(n.Name)
+	view, _ := found.Survey.Of(n.Name)
+	self := n.Name == a.Node
+	leads := found.Led && found.Leader.Node == n.Name
+	if a.Scope == "cluster" && !self && !leads && !(!found.Led && view.Err == nil) {
+		return nil
+	}
+	if st.step == stepMoving && !a.Moving {
+		return &tasks.Failure{Msg: fmt.Sprintf("%s is being given another address, and that is not done", n.Name), Hint: "polarbook run move-node.yml -e node=" + n.Name}
+	}
+	if address, is := moved[n.Name]; is && !a.Moving {
+		return movedFailure(n.Name, address, n.Address)
+	}
+	if !seen {
+		return nil
+	}
+	member, listed := listedBy(members, n.Address.String())
+	why := ""
+	switch {
+	case st.data == "foreign" && !st.gone:
+		return &tasks.Failure{Msg: n.Name + ": " + st.reason}
+	case st.data != "whole" && st.client && !st.running && a.Ports:
+		return &tasks.Failure{Msg: fmt.Sprintf("on %s a server listens on port %d that is not the one of its data directory: polarbook did not set it up", n.Name, n.Address.Port),
+			Hint: fmt.Sprintf("nothing was done. See who it is: ss -ltnp 'sport = :%d'. A cluster that polarbook did not make is shown by polarbook status, and left alone by everything else", n.Address.Port)}
+	case st.gone:
+		why = st.reason
+	case st.data == "none" && listed:
+		why = member.by + ", lists it as a member"
+		if !found.Led {
+			why = "it is a member by " + member.by
+		}
+	case st.data == "none" && !found.Led && st.unit == "plain" && st.step == "":
+		// This release notes on the host what it begins before it begins it; an earlier one may have noted it on the disk that is missing.
+		why = "an earlier release of polarbook set its unit up"
+	case st.data == "none" && st.unitPgdata != "" && n.Pgdata != "" && st.unitPgdata != n.Pgdata && st.step == "":
+		return &tasks.Failure{Msg: fmt.Sprintf("%s has its data in %s by its unit, and in %s by the inventory (polardb_pgdata)", n.Name, st.unitPgdata, n.Pgdata),
+			Hint: "put the inventory right, or move the data and the note about it by hand"}
+	}
+	if why != "" && (!self || a.Moving) {
+		return &tasks.Failure{Msg: fmt.Sprintf("the data of %s is gone or its disk is not mounted: %s", n.Name, why),
+			Hint: fmt.Sprintf("mount it, or build the node anew: polarbook run rebuild-node.yml -e node=%s%s", n.Name, neverHadAny(st, found.Led))}
+	}
+	if kind := map[bool]string{true: "a logger", false: "a node with data"}; st.data == "whole" && st.step != stepData && st.logger != (n.Role == roleLogger) && (!self || a.Moving) {
+		return &tasks.Failure{Msg: fmt.Sprintf("%s is %s, and by the inventory (polardb_role) it is to be %s", n.Name, kind[st.logger], kind[!st.logger]),
+			Hint: "one does not become the other by itself; build it anew: polarbook run rebuild-node.yml -e node=" + n.Name}
+	}
+	return nil
+}
+
+func neverHadAny(st hostState, led bool) string {
+	if st.step != "" || led {
+		return ""
+	}
+	return ". If there never was any, because the first run was stopped early, remove the host's unit file and run again"
+}
+
+// strangers are members that the inventory does not have.
+func (i *identityAction) strangers(found identityFound, members []identityMember, moved map[string]string) *tasks.Failure {
+	if !i.args.Members {
+		return nil
+	}
+	known := map[string]bool{i.args.Node: true}
+	for _, n := range i.list {
+		known[n.Address.String()] = true
+	}
+	for _, address := range moved {
+		known[address] = true
+	}
+	var lost []string // whom the leader should list, and does not, and who could not be asked
+	for _, n := range i.list {
+		v, _ := found.Survey.Of(n.Name)
+		if _, listed := listedBy(members, n.Address.String()); !listed && v.Err != nil {
+			lost = append(lost, n.Name)
+		}
+	}
+	for _, m := range members {
+		if known[m.address] {
+			continue
+		}
+		role := "voter"
+		if found.Led {
+			role = m.row.Role.String()
+		}
+		hint := "put it back into the inventory, or take it out of the cluster: polarbook run drop-node.yml -e node=" + m.address
+		if len(lost) > 0 {
+			hint += fmt.Sprintf(". If it is %s, whose address was changed: polarbook run move-node.yml -e node=%s", strings.Join(lost, " or "), lost[0])
+		}
+		return &tasks.Failure{Msg: fmt.Sprintf("%s is a member of the cluster (%s, by %s) and not in the inventory: the others would no longer let it in", m.address, role, m.by), Hint: hint}
+	}
+	return nil
+}
+
+// movedFailure names a node that would be made another member.
+func movedFailure(name, is string, wanted dma.Address) *tasks.Failure {
+	return &tasks.Failure{Msg: fmt.Sprintf("%s is %s by its consensus meta, and %s by the inventory (polardb_address, polardb_port): it would be made another member", name, is, wanted),
+		Hint: fmt.Sprintf("nothing was changed. To give it that address, with its data: polarbook run move-node.yml -e node=%s. Or put the inventory back", name)}
+}

@@ -1,0 +1,115 @@
+package polardb
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/dma"
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+const (
+	passwordLimit = 1024 // of a password that is to be checked by SCRAM (engine: saslprep.c)
+	passFileLimit = 318  // of a line of a password file, beyond which libpq cuts it in two (engine: fe-connect.c)
+	roleNameLimit = 63   // NAMEDATALEN less one
+)
+
+// PasswordProblem says why the engine cannot hold a role's password; "" when it can. One that is copied with goes through a
+// password file, which has one line a password.
+func PasswordProblem(role, password string, copies bool) string {
+	switch line := passLine(role, password); {
+	case password == "":
+		return "is empty"
+	case strings.Contains(password, "\x00"):
+		return "holds a zero byte"
+	case len(password) > passwordLimit:
+		return fmt.Sprintf("has %d bytes, and the engine takes %d", len(password), passwordLimit)
+	case copies && strings.ContainsAny(password, "\n\r"):
+		return "holds a line break, and stands in files that have one password a line"
+	case copies && len(line)-1 > passFileLimit:
+		return fmt.Sprintf("makes a line of %d bytes in a password file, together with the role's name and a backslash before each colon and backslash, and the engine's programs read %d", len(line)-1, passFileLimit)
+	}
+	return ""
+}
+
+// RoleProblem says why the engine cannot have a role of that name that replicates; "" when it can.
+func RoleProblem(role string) string {
+	switch {
+	case role == "":
+		return "is empty"
+	case strings.ContainsAny(role, "\x00\n\r"):
+		return "holds a line break or a zero byte, and stands in files that have one role a line"
+	case len(role) > roleNameLimit:
+		return fmt.Sprintf("has %d bytes, and the engine takes %d", len(role), roleNameLimit)
+	case strings.HasPrefix(role, "pg_"):
+		return "begins with pg_, which the engine keeps for itself"
+	}
+	return ""
+}
+
+// passLine is a line of a password file for whatever server is connected to.
+func passLine(role, password string) string {
+	return "*:*:*:" + pgpass(role) + ":" + pgpass(password) + "\n"
+}
+
+// checkReplication refuses what the engine's programs could not log in with.
+func checkReplication(module, role, password string) error {
+	if problem := RoleProblem(role); problem != "" {
+		return &tasks.ArgError{Module: module, Arg: "replication_user", Problem: problem}
+	}
+	if problem := PasswordProblem(role, password, true); problem != "" {
+		return &tasks.ArgError{Module: module, Arg: "replication_password", Problem: problem}
+	}
+	return nil
+}
+
+// checkSource fails when the port of a node that is to be copied is another account's: libpq proves who it is to anybody.
+func (c *ClusterArgs) checkSource(ctx context.Context, h tasks.Host, list []WantedNode, from dma.View) error {
+	n, err := NodeNamed(list, from.Node)
+	if err != nil {
+		return err
+	}
+	host, err := h.Peer(ctx, n.Name)
+	if err != nil {
+		return err
+	}
+	return ignoreRefused(checkListener(ctx, host, n, n.Address.String()))
+}
+
+// streamRefused says what the leader answers a node that cannot log in to stream from it; "" when that is not seen. The
+// node's log has it, a line every few seconds for as long as it goes on.
+func streamRefused(ctx context.Context, h tasks.Host, n WantedNode) string {
+	if n.Pgdata == "" {
+		return ""
+	}
+	host, err := h.Peer(ctx, n.Name)
+	if err != nil {
+		return ""
+	}
+	root, err := host.As(ctx, "")
+	if err != nil {
+		return ""
+	}
+	answer, err := root.Run(ctx, remote.Command{Script: `log=$(ls -t ` + remote.Quote(n.Pgdata) + `/pg_log/*error* 2>/dev/null | head -n 1)
+[ -n "$log" ] && tail -n 60 "$log" | grep 'could not connect to the primary server' | tail -n 1 | cut -c 1-500 || :`})
+	if err != nil {
+		return ""
+	}
+	line := strings.TrimSpace(string(answer.Stdout))
+	if at := strings.Index(line, "could not connect to the primary server"); at >= 0 && (strings.Contains(line, "authentication failed") || strings.Contains(line, "pg_hba.conf")) {
+		return line[at:]
+	}
+	return ""
+}
+
+// streamFailure names a failed authentication as the cause of what a node was waited for in vain.
+func streamFailure(ctx context.Context, h tasks.Host, n WantedNode, waited string) *tasks.Failure {
+	said := streamRefused(ctx, h, n)
+	if said == "" {
+		return nil
+	}
+	return &tasks.Failure{Msg: fmt.Sprintf("%s cannot log in to the leader to stream from it: %s; %s", n.Name, said, waited),
+		Hint: "are polardb_replication_user and polardb_replication_password those of the cluster, and does pg_hba.conf on the leader name the node's address? polarbook run rotate-password.yml gives the cluster the inventory's password, and restarts what runs with another"}
+}

@@ -1,0 +1,191 @@
+package polardb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/dma"
+)
+
+// passwordSource is where the inventory has a password from, for messages.
+type passwordSource struct{ variable, from string }
+
+var (
+	superuserPassword   = passwordSource{"polardb_password", "by default polardb_replication_password, from POLARDB_REPLICATION_PASSWORD in the environment"}
+	replicationPassword = passwordSource{"polardb_replication_password", "by default from POLARDB_REPLICATION_PASSWORD in the environment"}
+)
+
+// otherPassword names a role whose password in the cluster is not the one that the inventory gives, and what to do. That
+// is how a password looks that was changed in the inventory alone.
+func otherPassword(role string, source passwordSource, saw string) *tasks.Failure {
+	return &tasks.Failure{Msg: fmt.Sprintf("the inventory's password for the role %s (%s, %s) is not the cluster's: %s", role, source.variable, source.from, saw),
+		Hint: "if it was changed in the inventory, give it to the cluster: polarbook run rotate-password.yml; otherwise put the cluster's into the inventory"}
+}
+
+// rotations is how many passwords in a row may be begun with and given up for the next.
+const rotations = 9
+
+// rotationRole is the role that members log in with beside the replication role, while its password changes. The first is
+// for the first password that is rotated to; one that was given up for another leaves its role to those who use it.
+func rotationRole(role string, number int) string {
+	suffix := "_rotation"
+	if number > 1 {
+		suffix += fmt.Sprint(number)
+	}
+	for len(role)+len(suffix) > roleNameLimit {
+		runes := []rune(role)
+		role = string(runes[:len(runes)-1])
+	}
+	return role + suffix
+}
+
+func rotationRoles(role string) []string {
+	var names []string
+	for number := range rotations {
+		names = append(names, rotationRole(role, number+1))
+	}
+	return names
+}
+
+type passwordsArgs struct {
+	ClusterArgs
+	ReplicationUser     string `arg:"replication_user,required" doc:"the role that members replicate with"`
+	ReplicationPassword string `arg:"replication_password,required,secret" doc:"the password that the inventory gives for it"`
+	Warn                bool   `arg:"warn" default:"no" doc:"warn instead of failing: what follows does not need the replication role's"`
+}
+
+var passwordsModule = tasks.Define(tasks.Module{
+	Name:    "polardb_passwords",
+	Summary: "See that the passwords that the inventory gives are the cluster's",
+	Notes: []string{
+		"Asks every node once, waits for none and changes nothing. A role whose password is another is named, and so is a change of passwords that was begun and cut off. Where nobody answers there is nothing to compare with.",
+	},
+	Examples: `- polardb_passwords:
+    replication_user: "{{ polardb_replication_user }}"
+    replication_password: "{{ polardb_replication_password }}"
+    nodes: "{{ polardb_nodes }}"
+    login_password: "{{ polardb_password }}"
+  run_once: yes
+`,
+}, func(a *passwordsArgs, _ tasks.Local) (tasks.Action, error) {
+	list, err := a.Listed()
+	return &passwordsAction{args: a, list: list}, err
+})
+
+type passwordsAction struct {
+	args *passwordsArgs
+	list []WantedNode
+}
+
+func (p *passwordsAction) Probe() string { return "" }
+
+func (p *passwordsAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
+	survey := p.args.glance(ctx, h, p.list)
+	if err := passwordRefused(survey, p.args.LoginUser); err != nil {
+		f.Value = passwordsFound{refused: err}
+		return f, nil
+	}
+	f.Value = p.args.stored(ctx, h, p.list, survey, p.args.ReplicationUser)
+	return f, nil
+}
+
+func (p *passwordsAction) Plan(f tasks.Found) (tasks.Plan, error) {
+	found, ok := f.Value.(passwordsFound)
+	if !ok {
+		return tasks.Plan{}, errors.New("the cluster was not asked")
+	}
+	err := found.refused
+	if err == nil {
+		err = found.doubt(p.args.ReplicationUser, p.args.ReplicationPassword)
+	}
+	var named *tasks.Failure
+	switch {
+	case err == nil:
+		return tasks.Plan{Msg: "the passwords are the cluster's"}, nil
+	case p.args.Warn && found.refused != nil:
+		return tasks.Plan{Msg: "the nodes refuse the superuser's password"}, nil // whoever needs it says so
+	case p.args.Warn && errors.As(err, &named):
+		return tasks.Plan{Msg: "the passwords are not the cluster's", Warnings: []string{named.Msg + "; " + named.Hint}}, nil
+	}
+	return tasks.Plan{}, err
+}
+
+// passwordsFound is what the cluster has stored for the replication role and for those that stand in for it.
+type passwordsFound struct {
+	refused error
+	asked   bool // somebody answered
+	roles   map[string]string
+}
+
+// stored asks whoever leads, or else whoever answers.
+func (c *ClusterArgs) stored(ctx context.Context, h tasks.Host, list []WantedNode, survey dma.Survey, role string) passwordsFound {
+	var order []string
+	if leader, err := survey.Leader(); err == nil {
+		order = []string{leader.Node}
+	}
+	for _, v := range survey {
+		if v.Err == nil && !v.NoViews && !slices.Contains(order, v.Node) {
+			order = append(order, v.Node)
+		}
+	}
+	for _, name := range order {
+		n, err := NodeNamed(list, name)
+		if err != nil || n.Role == roleLogger {
+			continue // a logger has roles of its own
+		}
+		if roles, err := c.storedPasswords(ctx, h, n, role); err == nil {
+			return passwordsFound{asked: true, roles: roles}
+		}
+	}
+	return passwordsFound{}
+}
+
+// storedPasswords are what a node has for a role and for its rotation roles, as far as they exist.
+func (c *ClusterArgs) storedPasswords(ctx context.Context, h tasks.Host, n WantedNode, role string) (map[string]string, error) {
+	var names []string
+	for _, name := range append(rotationRoles(role), role) {
+		names = append(names, dma.Literal(name))
+	}
+	roles := map[string]string{}
+	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	err := c.use(ctx, h, n, false, func(conn *pgx.Conn) error {
+		rows, err := settingRows(ctx, conn, "select rolname, coalesce(rolpassword, '') from pg_authid where rolname in ("+strings.Join(names, ", ")+")")
+		for _, row := range rows {
+			roles[row[0]] = row[1]
+		}
+		return err
+	})
+	return roles, err
+}
+
+// doubt says what is wrong with the replication role's password; nil: nothing, or nobody could be asked.
+func (f passwordsFound) doubt(role, password string) error {
+	stored, exists := f.roles[role]
+	if !f.asked || !exists && len(f.roles) == 0 {
+		return nil
+	}
+	var begun []string
+	for _, name := range rotationRoles(role) {
+		if _, there := f.roles[name]; there {
+			begun = append(begun, name)
+		}
+	}
+	switch {
+	case exists && !dma.PasswordFits(stored, role, password):
+		saw := "the role has another password than the one that is given"
+		if len(begun) > 0 {
+			saw += fmt.Sprintf(", and a change of it was begun and not finished (%s exists)", strings.Join(begun, ", "))
+		}
+		return otherPassword(role, replicationPassword, saw)
+	case len(begun) > 0:
+		return &tasks.Failure{Msg: fmt.Sprintf("a change of the password of the role %s was begun and not finished: %s exists, and members may log in with it", role, strings.Join(begun, ", ")),
+			Hint: "finish it: polarbook run rotate-password.yml"}
+	}
+	return nil
+}

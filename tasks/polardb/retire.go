@@ -1,0 +1,142 @@
+package polardb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+type retireArgs struct {
+	NodeArgs
+	ClusterArgs
+	Wipe  bool `arg:"wipe" default:"no" doc:"remove the node's data, too"`
+	Again bool `arg:"again" default:"no" doc:"the node is about to be built anew: with wipe, the mark says that it was begun and is unfinished, so that whatever run comes next may finish it"`
+}
+
+var retireModule = tasks.Define(tasks.Module{
+	Name:    "polardb_retire",
+	Summary: "Mark the data of a node that was dropped from the cluster, or remove it",
+	Notes: []string{
+		"The mark stands in the file under /var/lib/polarbook that notes what polarbook did there. A node so marked is not started and not joined again by new-cluster.yml; add-node.yml brings it back, from the data it has.",
+		"Refused: a node that the leader still lists, a server that runs, and data that polarbook did not put there. Without a leader to ask nothing is done.",
+	},
+	Returns: []tasks.Return{{Name: "step", Type: "str", Doc: "what the mark says: dropped, or wipe with again"}},
+	Examples: `- polardb_retire:
+    pgdata: /var/lib/polardb/pgdata
+    polardata: /var/lib/polardb/polardata
+    cluster: demo
+    nodes: "{{ polardb_nodes }}"
+    login_password: "{{ polardb_password }}"
+`,
+}, func(a *retireArgs, _ tasks.Local) (tasks.Action, error) {
+	if err := a.Check(); err != nil {
+		return nil, err
+	}
+	list, err := a.Listed()
+	return &retireAction{args: a, list: list}, err
+})
+
+type retireAction struct {
+	args *retireArgs
+	list []WantedNode
+}
+
+// retireFound is why the node may not be retired; empty when it may.
+type retireFound string
+
+func (r *retireAction) Probe() string { return r.args.Probe() }
+
+// Ask asks the leader whether the node is really out.
+func (r *retireAction) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (tasks.Found, error) {
+	self, err := NodeNamed(r.list, h.Name())
+	if err != nil {
+		return probed, err
+	}
+	why := ""
+	if leader, _, err := r.args.leader(ctx, h, r.list, electionPatience); err != nil {
+		why = "whether it was dropped cannot be asked: " + err.Error()
+	} else if row, member := leader.Member(self.Address); member {
+		why = fmt.Sprintf("%s lists it as a %s", leader.Node, row.Role)
+	}
+	probed.Value = retireFound(why)
+	return probed, nil
+}
+
+func (r *retireAction) Plan(f tasks.Found) (tasks.Plan, error) {
+	a := r.args
+	s, err := ParseNode(f)
+	if err != nil {
+		return tasks.Plan{}, err
+	}
+	why, ok := f.Value.(retireFound)
+	values := map[string]any{"step": s.Step}
+	if s.Fault != "" {
+		return tasks.Plan{}, s.Refuse(&a.NodeArgs)
+	}
+	ours := s.Marked && s.MarkerCluster == a.Cluster
+	switch {
+	case !ok:
+		return tasks.Plan{}, errors.New("the leader was not asked")
+	case !s.Marked && s.bare(), ours && s.Step == a.mark() && s.bare():
+		return tasks.Plan{Msg: "there is no data", Values: values}, nil
+	case ours && s.Step == stepDropped && !a.Wipe:
+		return tasks.Plan{Msg: "the data is marked as dropped", Values: values}, nil
+	case !ours || !s.bare():
+		if err := s.Refuse(&a.NodeArgs); err != nil {
+			return tasks.Plan{}, err
+		}
+	}
+	msg, text := "mark "+a.Pgdata+" as dropped", a.markScript(s)
+	if a.Wipe {
+		v := a.marking(s)
+		v["RECOVERY"] = a.recovery()
+		msg, text = fmt.Sprintf("remove the data in %s and %s", a.Pgdata, a.Polardata), a.script("polardb_retire", v)
+	}
+	switch {
+	case s.Unfinished(&a.NodeArgs) && !a.Wipe:
+		return tasks.Plan{Msg: "the data was never whole: there is nothing to mark", Values: values}, nil
+	case why != "":
+		return tasks.Plan{Change: true, Unknown: string(why), Msg: msg}, nil
+	case s.PID != 0:
+		return tasks.Plan{Change: true, Unknown: fmt.Sprintf("the server runs (process %d)", s.PID), Msg: msg}, nil
+	}
+	values["step"] = a.mark()
+	return tasks.Plan{Change: true, Msg: msg, Script: text + "mark " + a.mark() + "\n", Values: values}, nil
+}
+
+// mark is what the node's file is to say.
+func (a *retireArgs) mark() string {
+	if a.Wipe && a.Again {
+		return stepWipe
+	}
+	return stepDropped
+}
+
+func (r *retireAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
+	if p.Unknown != "" {
+		return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("the data of %s stays as it is: %s", h.Name(), p.Unknown), Hint: "polarbook run drop-node.yml -e node=" + h.Name() + " drops the node and stops its server first"}
+	}
+	answer, err := h.Shell().Run(ctx, remote.Command{Script: p.Script})
+	switch {
+	case err != nil:
+		return tasks.Result{}, err
+	case answer.Status != 0:
+		return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("%s failed with status %d: %s", p.Msg, answer.Status, strings.TrimSpace(string(answer.Stderr)))}
+	}
+	proof, err := h.Shell().Run(ctx, remote.Command{Script: r.Probe()})
+	if err != nil {
+		return tasks.Result{}, err
+	}
+	now, err := ParseNode(tasks.Found{Result: proof})
+	if err != nil {
+		return tasks.Result{}, err
+	}
+	if now.Step != r.args.mark() || r.args.Wipe && !now.bare() {
+		return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("%s is not done: %s says %q, PGDATA is %s, POLARDATA is %s", p.Msg, r.args.marker(), now.Step, now.Pgdata, now.Polardata)}
+	}
+	return tasks.Result{Changed: true, Msg: p.Msg}, nil
+}

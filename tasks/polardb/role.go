@@ -1,0 +1,171 @@
+package polardb
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/dma"
+)
+
+type roleArgs struct {
+	ClusterArgs
+	sqlTarget
+	Name        string `arg:"name,required" doc:"the role"`
+	Password    string `arg:"password,secret" doc:"its password; not given: left as it is"`
+	Encryption  string `arg:"password_encryption" choices:"scram-sha-256 md5" doc:"how it is stored; not given: as the server's setting of that name says"`
+	Update      string `arg:"update_password" default:"always" choices:"always never" doc:"always: a password that is another is changed; never: that is an error, and only how it is stored is changed"`
+	Superuser   *bool  `arg:"superuser" doc:"whether it is a superuser"`
+	Login       *bool  `arg:"login" doc:"whether it may log in; a new role may, unless no"`
+	Replication *bool  `arg:"replication" doc:"whether it may replicate"`
+}
+
+var roleModule = tasks.Define(tasks.Module{
+	Name:    "polardb_role",
+	Summary: "Make a database role what it should be",
+	Notes: []string{"Roles are made on the leader and reach the others by replication. The password is never sent: a SCRAM verifier (or an md5 hash) is made of it here, and what is stored is compared with the password by making it again.",
+		"After a change of the password the nodes that answer are waited for until they have it, for 10 seconds."},
+	Examples: `- polardb_role:
+    name: replicator
+    password: "{{ polardb_replication_password }}"
+    superuser: yes
+    nodes: "{{ polardb_nodes }}"
+    login_password: "{{ polardb_password }}"
+`,
+}, func(a *roleArgs, _ tasks.Local) (tasks.Action, error) {
+	list, err := a.Listed()
+	return &roleAction{args: a, list: list}, err
+})
+
+type roleAction struct {
+	args *roleArgs
+	list []WantedNode
+}
+
+func (r *roleAction) Probe() string { return "" }
+
+func (r *roleAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
+	return r.args.ask(ctx, &r.args.ClusterArgs, h, r.list, f,
+		r.query())
+}
+
+func (r *roleAction) query() string {
+	return "select rolsuper, rolcanlogin, rolreplication, coalesce(rolpassword, ''), current_setting('password_encryption') from pg_authid where rolname = " + dma.Literal(r.args.Name)
+}
+
+func (r *roleAction) Plan(f tasks.Found) (tasks.Plan, error) {
+	a := r.args
+	found, ok := f.Value.(sqlFound)
+	if !ok {
+		return tasks.Plan{}, errors.New("the server was not asked")
+	}
+	if found.Err != nil {
+		return tasks.Plan{Change: true, Unknown: found.Err.Error(), Msg: "role " + a.Name, Data: found}, nil
+	}
+	verb, login := "alter", a.Login
+	have := map[string]string{}
+	if len(found.Row) == 5 {
+		have = map[string]string{"superuser": found.Row[0], "login": found.Row[1], "replication": found.Row[2], "password": found.Row[3]}
+	} else {
+		verb = "create"
+		if login == nil {
+			yes := true
+			login = &yes
+		}
+	}
+	var options []string
+	for _, o := range []struct {
+		word string
+		want *bool
+	}{{"superuser", a.Superuser}, {"login", login}, {"replication", a.Replication}} {
+		if o.want != nil && (have[o.word] == "t") != *o.want {
+			word := o.word
+			if !*o.want {
+				word = "no" + word
+			}
+			options = append(options, word)
+		}
+	}
+	shown := strings.Join(options, " ")
+	encryption := a.Encryption
+	if encryption == "" && len(found.Row) == 5 && found.Row[4] != dma.SCRAM {
+		encryption = dma.MD5 // which the engine also calls on
+	} else if encryption == "" {
+		encryption = dma.SCRAM
+	}
+	fits := dma.PasswordFits(have["password"], a.Name, a.Password)
+	if a.Password != "" && !fits && verb == "alter" && a.Update == "never" {
+		from := replicationPassword
+		if a.Name == a.LoginUser {
+			from = superuserPassword
+		}
+		return tasks.Plan{}, otherPassword(a.Name, from, "the role has another password than the one that is given")
+	}
+	change := sqlChange{found: found}
+	if a.Password != "" && (!fits || dma.PasswordEncryption(have["password"]) != encryption) {
+		hash, err := dma.PasswordHash(encryption, a.Name, a.Password)
+		if err != nil {
+			return tasks.Plan{}, err
+		}
+		options, change.password = append(options, "password "+dma.Literal(hash)), hash
+		shown = strings.TrimSpace(shown + " password (" + encryption + ")")
+	}
+	if len(options) == 0 && verb == "alter" {
+		return tasks.Plan{Msg: "the role is as wanted"}, nil
+	}
+	change.statement = verb + " role " + dma.Identifier(a.Name) + " " + strings.Join(options, " ")
+	return tasks.Plan{Change: true, Msg: verb + " role " + a.Name + ": " + shown, Data: change}, nil
+}
+
+func (r *roleAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
+	change, ok := p.Data.(sqlChange)
+	if !ok {
+		return tasks.Result{}, &tasks.Failure{Msg: "role " + r.args.Name + " cannot be looked at: " + p.Unknown}
+	}
+	if err := r.args.run(ctx, &r.args.ClusterArgs, h, change.found, change.statement); err != nil {
+		return tasks.Result{}, &tasks.Failure{Msg: "on " + change.found.Node.Name + ": " + p.Msg, Err: err}
+	}
+	if change.password != "" {
+		r.spread(ctx, h, change)
+	}
+	return r.proof(ctx, h, p)
+}
+
+// spread waits until the nodes that answer hold a new password, for as long as that may take in a cluster that is well:
+// what comes next may ask them to take it. One that does not answer, or does not follow, is others' to report.
+func (r *roleAction) spread(ctx context.Context, h tasks.Host, change sqlChange) {
+	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	for _, n := range r.list {
+		if n.Name == change.found.Node.Name || n.Role == roleLogger || r.args.On == "self" {
+			continue
+		}
+		for {
+			stored := ""
+			err := r.args.use(ctx, h, n, false, func(conn *pgx.Conn) error {
+				return conn.QueryRow(ctx, "select coalesce(max(rolpassword), '') from pg_authid where rolname = "+dma.Literal(r.args.Name)).Scan(&stored)
+			})
+			if err != nil || stored == change.password || tasks.Sleep(ctx, 100*time.Millisecond) != nil {
+				break
+			}
+		}
+	}
+}
+
+func (r *roleAction) proof(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
+	f, err := r.Ask(ctx, h, tasks.Found{})
+	if err != nil {
+		return tasks.Result{}, err
+	}
+	again, err := r.Plan(f)
+	if err != nil {
+		return tasks.Result{}, err
+	}
+	if again.Change {
+		return tasks.Result{}, &tasks.Failure{Msg: "the role is not as wanted after the change: " + again.Msg}
+	}
+	return tasks.Result{Changed: true, Msg: p.Msg}, nil
+}

@@ -1,0 +1,129 @@
+package polardb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/dma"
+)
+
+type setArgs struct {
+	ClusterArgs
+	Settings map[string]any `arg:"settings,required" doc:"settings and their values"`
+}
+
+var setModule = tasks.Define(tasks.Module{
+	Name:    "polardb_set",
+	Summary: "Set settings of a node's server with ALTER SYSTEM, reload, and read them back",
+	Notes: []string{
+		"For settings that a reload takes over. What ALTER SYSTEM has set wins over postgresql.conf and polar_dma.conf from then on. Settings that need a restart are refused: see polardb_settings and reconfigure.yml.",
+	},
+	Returns: []tasks.Return{{Name: "settings", Type: "dict", Doc: "each setting as the server has it"}},
+	Examples: `- polardb_set:
+    settings:
+      polar_dma_delay_election: "on"
+    nodes: "{{ polardb_nodes }}"
+    login_password: "{{ polardb_password }}"
+`,
+}, func(a *setArgs, l tasks.Local) (tasks.Action, error) {
+	list, err := a.Listed()
+	if err != nil {
+		return nil, err
+	}
+	s := &setAction{look: settingsAction{args: &settingsArgs{ClusterArgs: a.ClusterArgs, Partial: true}, list: list, check: l.Check(), wanted: map[string]string{}}}
+	for name, v := range a.Settings {
+		text, err := tasks.ToString(v)
+		if err != nil || !settingName.MatchString(name) {
+			return nil, &tasks.ArgError{Module: "polardb_set", Arg: "settings", Problem: fmt.Sprintf("holds %q, which is not the name of a setting with a value", name)}
+		}
+		s.look.wanted[strings.ToLower(name)] = text
+	}
+	return s, nil
+})
+
+var settingName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?$`)
+
+type setAction struct{ look settingsAction }
+
+func (s *setAction) Probe() string { return "" }
+
+func (s *setAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
+	return s.look.Ask(ctx, h, f)
+}
+
+func (s *setAction) Plan(f tasks.Found) (tasks.Plan, error) {
+	found, ok := f.Value.(serverSettings)
+	if !ok {
+		return tasks.Plan{}, errors.New("the server was not asked")
+	}
+	var lines, statements []string
+	shown := map[string]any{}
+	for name, to := range s.look.wanted {
+		now, known := found.settings[name]
+		if !known {
+			return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("the engine shows no setting %s that ALTER SYSTEM could set", name)}
+		}
+		shown[name] = now.Value
+		if sameValue(now.Value, to, now) {
+			continue
+		}
+		if now.Context == "postmaster" || now.Context == "internal" {
+			return tasks.Plan{}, &tasks.Failure{Msg: name + " cannot be changed without a restart", Hint: "put it into polardb_settings or polardb_dma_settings and run reconfigure.yml"}
+		}
+		lines = append(lines, fmt.Sprintf("%s %s -> %s", name, shownSetting(name, now.Value), shownSetting(name, to)))
+		statements = append(statements, "alter system set "+dma.Identifier(name)+" = "+dma.Literal(to))
+	}
+	sort.Strings(lines)
+	sort.Strings(statements)
+	if len(lines) == 0 {
+		return tasks.Plan{Msg: "the settings are as wanted", Values: map[string]any{"settings": shown}}, nil
+	}
+	return tasks.Plan{Change: true, Msg: strings.Join(lines, "; "), Data: statements, Values: map[string]any{"settings": shown}}, nil
+}
+
+// Apply sends one statement after the other, because ALTER SYSTEM runs in no transaction, and waits until a session has
+// the values.
+func (s *setAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
+	self, err := NodeNamed(s.look.list, h.Name())
+	if err != nil {
+		return tasks.Result{}, err
+	}
+	bound, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for _, statement := range append(p.Data.([]string), "select pg_reload_conf()") {
+		err := s.look.args.use(bound, h, self, true, func(conn *pgx.Conn) error {
+			_, err := conn.PgConn().Exec(bound, statement).ReadAll()
+			return err
+		})
+		if err != nil {
+			return tasks.Result{}, &tasks.Failure{Msg: "on " + h.Name() + ": " + p.Msg, Err: err}
+		}
+	}
+	deadline := time.Now().Add(reloadPatience)
+	for {
+		f, err := s.Ask(ctx, h, tasks.Found{})
+		if err != nil {
+			return tasks.Result{Changed: true}, err
+		}
+		again, err := s.Plan(f)
+		if err != nil {
+			return tasks.Result{Changed: true}, err
+		}
+		if !again.Change {
+			return tasks.Result{Changed: true, Msg: p.Msg, Values: again.Values}, nil
+		}
+		if time.Now().After(deadline) {
+			return tasks.Result{Changed: true}, &tasks.Failure{Msg: fmt.Sprintf("%s was told to reload %s ago and has not taken over: %s", h.Name(), reloadPatience, again.Msg), Hint: "see its server log"}
+		}
+		if err := tasks.Sleep(ctx, 200*time.Millisecond); err != nil {
+			return tasks.Result{Changed: true}, err
+		}
+	}
+}

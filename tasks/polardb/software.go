@@ -1,0 +1,255 @@
+package polardb
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/files"
+	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
+)
+
+type softwareArgs struct {
+	Src     string `arg:"src,required" alias:"package" doc:"an install prefix of the engine, packed (.tar.gz, .tar.xz, .tar); on the laptop"`
+	Home    string `arg:"home" default:"/opt/polardb" doc:"versions stand beside each other in home/versions; home/current is a symlink to one of them"`
+	Version string `arg:"version" doc:"the directory's name under versions; default the archive's name and the beginning of its checksum"`
+	// Activate has the symlink moved, too.
+	Activate bool `arg:"activate" default:"yes" doc:"no leaves home/current as it is (see polardb_activate)"`
+}
+
+var softwareModule = tasks.Define(tasks.Module{
+	Name:    "polardb_software",
+	Summary: "Install the engine from a packed install prefix, beside its other versions",
+	Notes: []string{
+		"The archive is uploaded once, on from where an earlier upload broke off, compared by SHA-256, and unpacked under a temporary name. The directory gets its name, and the symlink is moved, only when all of it is on disk and every program finds its libraries.",
+		"The archive's modes and owners are not believed: everything is root's, nothing is set-user-id or writable by others. What an earlier release left otherwise is mended. home and the directories above it must be root's alone.",
+		"A host that has the archive's checksum noted in the version's directory is sent nothing.",
+		"A running server keeps the version that it was started with until it is restarted.",
+	},
+	Returns: []tasks.Return{{Name: "path", Type: "str", Doc: "the version's directory"}, {Name: "sha256", Type: "str", Doc: "the archive's checksum"}},
+	Examples: `- polardb_software:
+    src: ./polardb-11.9.tar.gz
+    home: /opt/polardb
+`,
+}, func(a *softwareArgs, l tasks.Local) (tasks.Action, error) {
+	if !path.IsAbs(a.Home) || strings.Count(path.Clean(a.Home), "/") < 2 {
+		return nil, &tasks.ArgError{Module: "polardb_software", Arg: "home", Problem: fmt.Sprintf("must be an absolute path at least two levels deep, not %q", a.Home)}
+	}
+	fsys, file, err := l.Find("files", a.Src)
+	if err != nil {
+		return nil, &tasks.ArgError{Module: "polardb_software", Arg: "src", Problem: fmt.Sprintf("names %q, which is not there: %v", a.Src, err)}
+	}
+	sum, size, err := l.Sum(fsys, file)
+	if err != nil {
+		return nil, err
+	}
+	if a.Version == "" {
+		a.Version = archiveName(file) + "-" + sum[:12]
+	}
+	if a.Version != path.Base(a.Version) || strings.HasPrefix(a.Version, ".") {
+		return nil, &tasks.ArgError{Module: "polardb_software", Arg: "version", Problem: fmt.Sprintf("must be a plain directory name, not %q", a.Version)}
+	}
+	return &softwareAction{args: a, fsys: fsys, file: file, sum: sum, size: size}, nil
+})
+
+// archiveEnding is what is cut off an archive's name; what is left must be fit for a directory.
+var archiveEnding = regexp.MustCompile(`(\.tar)?\.(gz|xz|bz2|zst|tgz|txz|tar)$`)
+
+func archiveName(file string) string {
+	name := archiveEnding.ReplaceAllString(path.Base(file), "")
+	return regexp.MustCompile(`[^A-Za-z0-9._+-]+`).ReplaceAllString(name, "_")
+}
+
+type softwareAction struct {
+	args *softwareArgs
+	fsys fs.FS
+	file string
+	sum  string
+	size int64
+}
+
+func (s *softwareAction) dir() string { return s.args.Home + "/versions/" + s.args.Version }
+
+// Probe asks for the note that is written last, and where the symlink points.
+func (s *softwareAction) Probe() string {
+	return fmt.Sprintf("cat %s 2>/dev/null; echo; readlink %s 2>/dev/null; echo; [ -e %s ] && echo there; %s | head -n 1 | sed 's/.*/loose/'; :",
+		remote.Quote(s.dir()+"/.sha256"), remote.Quote(s.args.Home+"/current"), remote.Quote(s.dir()), s.loose(""))
+}
+
+// loose lists what others than root could change of the version, or run as root, as an earlier release left it that
+// believed the archive's modes and owners.
+func (s *softwareAction) loose(do string) string {
+	return fmt.Sprintf(`if [ "$(id -u)" = 0 ] && [ -d %[1]s ]; then find %[1]s ! -type l \( ! -user 0 -o -perm -4000 -o -perm -2000 -o -perm -020 -o -perm -002 \) %[2]s; fi`, remote.Quote(s.dir()), do)
+}
+
+func (s *softwareAction) Plan(f tasks.Found) (tasks.Plan, error) {
+	lines := append(strings.Split(string(f.Stdout), "\n"), "", "", "", "")
+	var has, current string
+	var there, loose bool
+	var rest []string
+	for _, l := range lines {
+		if l != "" {
+			rest = append(rest, l)
+		}
+	}
+	for _, l := range rest {
+		switch {
+		case len(l) == 64 && strings.Trim(l, "0123456789abcdef") == "":
+			has = l
+		case l == "there":
+			there = true
+		case l == "loose":
+			loose = true
+		default:
+			current = l
+		}
+	}
+	values := map[string]any{"path": s.dir(), "sha256": s.sum}
+	change := softwareChange{Unpack: has != s.sum, Mend: has == s.sum && loose}
+	if there && has != "" && has != s.sum {
+		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s holds another archive (SHA-256 %s, wanted %s)", s.dir(), has, s.sum), Hint: "give the version another name"}
+	}
+	if change.Mend {
+		return tasks.Plan{Change: true, Msg: "take back what the archive's modes and owners let others than root do with " + s.dir(), Values: values, Data: change}, nil
+	}
+	if !change.Unpack && (current == "versions/"+s.args.Version || !s.args.Activate) {
+		return tasks.Plan{Values: values, Msg: "the host has it"}, nil
+	}
+	msg := "point " + s.args.Home + "/current to versions/" + s.args.Version
+	if change.Unpack {
+		upload := fmt.Sprintf("upload %s (%d MB), unpack it to %s", path.Base(s.file), s.size>>20, s.dir())
+		if !s.args.Activate {
+			return tasks.Plan{Change: true, Msg: upload + " beside the version that is run", Values: values, Data: change}, nil
+		}
+		msg = upload + ", " + msg
+	}
+	return tasks.Plan{Change: true, Msg: msg, Values: values, Data: change,
+		Diff: []tasks.Diff{{Before: current, After: "versions/" + s.args.Version, BeforeHeader: s.args.Home + "/current", AfterHeader: s.args.Home + "/current"}}}, nil
+}
+
+type softwareChange struct{ Unpack, Mend bool }
+
+func (s *softwareAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
+	shell := h.Shell()
+	if p.Data.(softwareChange).Unpack {
+		if err := s.install(ctx, h, shell); err != nil {
+			return tasks.Result{}, err
+		}
+	}
+	// The symlink is replaced by a rename, so that there is one at every moment.
+	script := ""
+	if p.Data.(softwareChange).Mend {
+		// Owners first: a mode that is changed before could be changed back.
+		script = "set -e\n" + s.loose("-exec chown -h 0:0 {} +") + "\n" + s.loose("-exec chmod ug-s,go-w {} +") + "\n"
+	}
+	if s.args.Activate {
+		script += fmt.Sprintf("set -e; cd %s; ln -sfn %s current.new; mv -fT current.new current; sync", remote.Quote(s.args.Home), remote.Quote("versions/"+s.args.Version))
+	}
+	answer, err := shell.Run(ctx, remote.Command{Script: script + "\n" + s.Probe()})
+	if err != nil {
+		return tasks.Result{}, err
+	}
+	if answer.Status != 0 {
+		return tasks.Result{}, &tasks.Failure{Msg: "point " + s.args.Home + "/current to the version: " + strings.TrimSpace(string(answer.Stderr))}
+	}
+	again, err := s.Plan(tasks.Found{Result: answer})
+	if err != nil {
+		return tasks.Result{}, err
+	}
+	if again.Change {
+		return tasks.Result{}, &tasks.Failure{Msg: "after the installation there is still to do: " + again.Msg}
+	}
+	return tasks.Result{Changed: true, Msg: p.Msg, Values: p.Values, Diff: p.Diff}, nil
+}
+
+func (s *softwareAction) install(ctx context.Context, h tasks.Host, shell tasks.Shell) error {
+	archive := s.args.Home + "/versions/." + s.args.Version + ".archive"
+	prepare := script.Preamble + script.RootsOnly + fmt.Sprintf(`set -e
+( umask 022; mkdir -p %[1]s )
+[ "$(id -u)" != 0 ] || roots %[1]s || die "%[1]s, or a directory above it, does not belong to root alone: root runs nothing that others can replace. Choose another polardb_home, or give the directories to root"
+chmod 755 %[2]s %[1]s
+free=$(df -Pk %[1]s | awk 'NR == 2 { print $4 }')
+if [ "$free" -lt %[3]d ]; then echo "%[1]s has $free KB free, and the archive and what it holds need about %[3]d KB" >&2; exit 1; fi`,
+		remote.Quote(s.args.Home+"/versions"), remote.Quote(s.args.Home), s.size*5>>10)
+	answer, err := shell.Run(ctx, remote.Command{Script: prepare})
+	if err != nil {
+		return err
+	}
+	if answer.Status != 0 {
+		return &tasks.Failure{Msg: "make room for the software: " + strings.TrimSpace(string(answer.Stderr))}
+	}
+	file, err := s.fsys.Open(s.file)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	source, ok := file.(io.ReaderAt)
+	if !ok {
+		return fmt.Errorf("read %s: its file system cannot read at an offset", s.file)
+	}
+	err = shell.Upload(ctx, remote.Upload{Source: source, Size: s.size, SHA256: s.sum, Path: archive, Mode: 0o600,
+		Progress: func(done, total int64) { h.Progress("upload "+path.Base(s.file), done, total) }})
+	if err != nil {
+		return fmt.Errorf("upload %s: %w", path.Base(s.file), err)
+	}
+	h.Say("unpacking")
+	answer, err = shell.Stream(ctx, remote.Command{Script: s.unpack(archive)}, nil, nil, nil)
+	if err != nil {
+		return err
+	}
+	if answer.Status != 0 {
+		return &tasks.Failure{Msg: "unpack " + path.Base(s.file) + ": " + strings.TrimSpace(string(answer.Stderr))}
+	}
+	return nil
+}
+
+// unpack takes archives with and without a top folder. Programs are asked for their libraries, under the engine's own
+// lib directory, before anything is put in place.
+func (s *softwareAction) unpack(archive string) string {
+	return strings.NewReplacer("@ARCHIVE@", remote.Quote(archive), "@DIR@", remote.Quote(s.dir()), "@SUM@", s.sum, "@OPEN@", files.OpenArchive).Replace(script.Preamble + script.RootsOnly + `set -e
+umask 022
+ARCHIVE=@ARCHIVE@ DIR=@DIR@ NEW=@DIR@.unpacking
+fail() { echo "$*" >&2; rm -rf "$NEW" "$NEW.said"; exit 1; }
+die() { fail "$@"; }
+rm -rf "$NEW" "$NEW.said"
+mkdir -m 0700 "$NEW"
+s=$ARCHIVE m=$NEW
+@OPEN@open | tar -x -o -f - -C "$NEW" || { rm -f "$ARCHIVE"; fail "the archive cannot be unpacked; is the disk full?"; }
+[ ! -e "$m.said" ] || fail "the archive is damaged"
+# Its modes and owners are its packer's, who may be anybody; nobody gets at them before they are gone.
+chown -R -h 0:0 "$NEW" 2>/dev/null || [ "$(id -u)" != 0 ] || fail "the files cannot be made root's"
+chmod -R ug-s,go-w "$NEW"
+ROOT=
+for d in "$NEW" "$NEW"/*; do [ -x "$d/bin/initdb" ] && { ROOT=$d; break; }; done
+[ -n "$ROOT" ] || fail "the archive is no install prefix of the engine: there is no bin/initdb in it or in its top folder"
+POSTGRES=
+for p in polar-postgres postgres; do [ -x "$ROOT/bin/$p" ] && { POSTGRES=$ROOT/bin/$p; break; }; done
+[ -n "$POSTGRES" ] || fail "the archive holds neither bin/postgres nor bin/polar-postgres"
+said=$(LC_ALL=C LD_LIBRARY_PATH=$ROOT/lib "$POSTGRES" --version 2>&1) || fail "the archive's $(basename "$POSTGRES") does not run on this host ($(uname -m)): $said"
+# Asked of the loader itself where its place is known: ldd is a script that starts several shells for each file.
+libraries() { ldd "$1"; }
+for l in /lib64/ld-*.so.* /lib/ld-*.so.*; do
+	"$l" --verify /bin/sh >/dev/null 2>&1 || continue
+	LOADER=$l
+	libraries() { "$LOADER" --verify "$1" && LD_TRACE_LOADED_OBJECTS=1 "$LOADER" "$1"; }
+	break
+done
+missing=$(for f in "$ROOT"/bin/* "$ROOT"/lib/postgresql/*.so; do
+	[ -f "$f" ] && (export LC_ALL=C LD_LIBRARY_PATH="$ROOT/lib"; libraries "$f" 2>/dev/null) || :
+done | awk '/not found/ { print $1 }' | sort -u | tr '\n' ' ')
+[ -z "$missing" ] || fail "the host lacks libraries that the engine needs: $missing"
+printf '%s\n' @SUM@ >"$ROOT/.sha256"
+chmod -R u+rwX,go+rX "$ROOT"
+sync
+rm -rf "$DIR"
+mv -T "$ROOT" "$DIR"
+sync
+rm -rf "$NEW" "$ARCHIVE"
+`)
+}

@@ -1,0 +1,75 @@
+package polardb
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/polarbook/polarbook/tasks"
+)
+
+// on says where a statement is to run.
+type sqlTarget struct {
+	On string `arg:"on" default:"leader" choices:"leader self" doc:"leader: the node that leads, asked of the nodes; self: the host that the task runs on"`
+}
+
+// at finds the node for a statement. Before the consensus views exist (a first leader without polar_monitor) a lone
+// node that takes writes is the leader.
+func (t sqlTarget) at(ctx context.Context, c *ClusterArgs, h tasks.Host, list []WantedNode) (WantedNode, error) {
+	if t.On == "self" {
+		return NodeNamed(list, h.Name())
+	}
+	leader, _, err := c.leader(ctx, h, list, electionPatience)
+	if err != nil {
+		return WantedNode{}, err
+	}
+	return NodeNamed(list, leader.Node)
+}
+
+// sqlFound is what a query on the chosen node said; Err is kept so that check mode can go on before there is a server.
+type sqlFound struct {
+	Node WantedNode
+	Row  []string // nil: no row
+	Err  error
+}
+
+// ask runs a query of one row of texts on the chosen node.
+func (t sqlTarget) ask(ctx context.Context, c *ClusterArgs, h tasks.Host, list []WantedNode, f tasks.Found, query string) (tasks.Found, error) {
+	found := sqlFound{}
+	found.Node, found.Err = t.at(ctx, c, h, list)
+	if found.Err == nil {
+		found.Err = c.use(ctx, h, found.Node, true, func(conn *pgx.Conn) error {
+			ctx, cancel := context.WithTimeout(ctx, lookLimit)
+			defer cancel()
+			results, err := conn.PgConn().Exec(ctx, query).ReadAll()
+			if err != nil {
+				return err
+			}
+			if len(results) > 0 && len(results[0].Rows) > 0 {
+				for _, v := range results[0].Rows[0] {
+					found.Row = append(found.Row, string(v))
+				}
+			}
+			return nil
+		})
+	}
+	f.Value = found
+	return f, nil
+}
+
+// run executes a statement on the node that the probe chose, and says so without its secrets.
+func (t sqlTarget) run(ctx context.Context, c *ClusterArgs, h tasks.Host, f sqlFound, statement string) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return c.use(ctx, h, f.Node, true, func(conn *pgx.Conn) error {
+		_, err := conn.PgConn().Exec(ctx, statement).ReadAll()
+		return err
+	})
+}
+
+// sqlChange is a statement and where it goes.
+type sqlChange struct {
+	found     sqlFound
+	statement string
+	password  string // what pg_authid holds for it afterwards; "": as before
+}

@@ -1,0 +1,251 @@
+package polardb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strconv"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/dma"
+)
+
+var statusModule = tasks.Define(tasks.Module{
+	Name:    "polardb_status",
+	Summary: "The cluster as its nodes see it, and in what it differs from the inventory",
+	Notes:   []string{"Asks every node once and waits for none. It fails only when no node answers at all."},
+	Returns: []tasks.Return{
+		{Name: "leader", Type: "str", Doc: "the node that leads and is believed; empty when none is"},
+		{Name: "problem", Type: "str", Doc: "why no leader can be believed; empty when one is"},
+		{Name: "members", Type: "list", Doc: "one dict a node: node, address, answers, role, weight, term, log_index, commit_index, match_index, lag, write_lag, flush_lag, replay_lag, received_lsn, replayed_lsn, streaming, says"},
+		{Name: "disagrees", Type: "list", Doc: "in what the cluster is not as the inventory wants it"},
+		{Name: "unfinished", Type: "list", Doc: "recoveries of the majority that were cut off, one dict each: survivor, lost, weights, ahead, and the command that finishes it"},
+		{Name: "remarks", Type: "list", Doc: "what is not wrong and worth a word: elections that are delayed, and with details scarce disks, settings that wait for a restart, and what ALTER SYSTEM overrides"},
+		{Name: "table", Type: "str", Doc: "the members, to be read"},
+		{Name: "details", Type: "str", Doc: "with details: version, release, uptime, sizes of the logs and free disk of each node, to be read; as values each member has version, release, up_seconds, wal_kb, consensus_log_kb, disks, pending_restart and overrides"},
+	},
+	Examples: `- polardb_status:
+    nodes: "{{ polardb_nodes }}"
+    login_password: "{{ polardb_password }}"
+  run_once: yes
+  register: cluster
+`,
+}, func(a *statusArgs, _ tasks.Local) (tasks.Action, error) {
+	list, err := a.Listed()
+	return &statusAction{args: a, list: list}, err
+})
+
+type statusArgs struct {
+	ClusterArgs
+	Settled             bool   `arg:"settled" default:"no" doc:"wait until no node runs a statement that changes the members"`
+	Details             bool   `arg:"details" default:"no" doc:"ask each node for its version and settings, and its host for its disks, too"`
+	ReplicationUser     string `arg:"replication_user" doc:"the role that members replicate with"`
+	ReplicationPassword string `arg:"replication_password,secret" doc:"the password that the inventory gives for it: another in the cluster counts as not as wanted"`
+	ReplicationConninfo string `arg:"replication_conninfo,secret" doc:"the same as it stands in a connection string (filter postgres_conninfo); with details a server that was started with another is named"`
+	MaxLag              int    `arg:"max_lag" default:"1000" doc:"log entries that a member may be behind the leader before that counts as not as wanted"`
+}
+
+type statusAction struct {
+	args *statusArgs
+	list []WantedNode
+}
+
+type statusFound struct {
+	survey     dma.Survey
+	details    map[string]nodeDetails
+	unfinished []*recoveryNote
+	passwords  passwordsFound
+}
+
+func (s *statusAction) Probe() string { return "" }
+
+func (s *statusAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
+	found := statusFound{}
+	if s.args.Settled {
+		var err error
+		if found.survey, err = s.args.survey(ctx, h, s.list); err != nil {
+			return f, err
+		}
+	} else {
+		found.survey = s.args.glance(ctx, h, s.list)
+	}
+	if s.args.Details {
+		found.details = s.args.details(ctx, h, s.list, found.survey)
+	}
+	found.unfinished = recoveries(ctx, h, s.list, found.survey)
+	if s.args.ReplicationUser != "" {
+		found.passwords = s.args.stored(ctx, h, s.list, found.survey, s.args.ReplicationUser)
+	}
+	f.Value = found
+	return f, nil
+}
+
+func (s *statusAction) Plan(f tasks.Found) (tasks.Plan, error) {
+	found, ok := f.Value.(statusFound)
+	if !ok {
+		return tasks.Plan{}, errors.New("the nodes were not asked")
+	}
+	survey, unfinished, hint := found.survey, []any{}, ""
+	for _, n := range found.unfinished {
+		unfinished, hint = append(unfinished, n.values()), n.String()
+	}
+	answers := 0
+	for _, v := range survey {
+		if v.Err == nil {
+			answers++
+		}
+	}
+	var refused *tasks.Failure
+	if answers == 0 && errors.As(passwordRefused(survey, s.args.LoginUser), &refused) {
+		return tasks.Plan{}, &tasks.Failure{Msg: refused.Msg, Hint: refused.Hint, Values: map[string]any{"unfinished": unfinished}}
+	}
+	if answers == 0 {
+		return tasks.Plan{}, &tasks.Failure{Msg: "no node answers: " + survey.String(), Hint: hint, Values: map[string]any{"unfinished": unfinished}}
+	}
+	leader, err := leads(survey)
+	values := map[string]any{"leader": leader.Node, "problem": "", "details": "", "unfinished": unfinished}
+	var wrong, remarks []string
+	if err != nil {
+		values["problem"] = err.Error()
+	} else {
+		wrong, remarks = append(doubts(survey, leader, s.list), s.late(survey, leader)...), delayWarnings(survey)
+	}
+	doubt := found.passwords.doubt(s.args.ReplicationUser, s.args.ReplicationPassword)
+	if doubt != nil {
+		wrong = append(wrong, doubt.Error())
+	}
+	if text, sent := inHand(survey); sent {
+		remarks = append(remarks, "the members are being changed, "+text)
+	}
+	members := clusterMembers(survey, leader, s.list)
+	table := memberTable(members)
+	values["members"], values["table"] = members, table
+	msg := table
+	if found.details != nil {
+		for i, n := range s.list {
+			d := found.details[n.Name]
+			more, faults := d.remarks(n.Name)
+			remarks, wrong = append(remarks, more...), append(wrong, faults...)
+			if doubt == nil && s.args.ReplicationConninfo != "" && d.outdated(s.args.ReplicationConninfo) {
+				wrong = append(wrong, fmt.Sprintf("%s was started with an old password of %s and could not log in to a leader again: polarbook run rotate-password.yml", n.Name, s.args.ReplicationUser))
+			}
+			maps.Copy(members[i].(map[string]any), d.values())
+		}
+		details := detailsTable(s.list, found.details)
+		values["details"] = details
+		msg += "\n\n" + details
+	}
+	values["disagrees"], values["remarks"] = tasks.AnyTexts(wrong), tasks.AnyTexts(remarks)
+	return tasks.Plan{Values: values, Msg: msg, Warnings: remarks}, nil
+}
+
+// late lists the members that stream and are too far behind to take the lead soon.
+func (s *statusAction) late(survey dma.Survey, leader dma.View) []string {
+	var all []string
+	for _, n := range s.list {
+		row, member := leader.Member(n.Address)
+		if v, _ := survey.Of(n.Name); !member || v.Err != nil || n.Name == leader.Node {
+			continue
+		}
+		if behind := leader.Status.LastLogIndex - row.MatchIndex; behind > int64(s.args.MaxLag) {
+			all = append(all, fmt.Sprintf("%s is %d log entries behind %s", n.Name, behind, leader.Node))
+		}
+	}
+	return all
+}
+
+// clusterMembers is one dict a node of the inventory, and one a member that the inventory does not have. What cannot be
+// known is left empty: an absent number must not look like a zero.
+func clusterMembers(survey dma.Survey, leader dma.View, list []WantedNode) []any {
+	var members []any
+	for _, v := range survey {
+		m := map[string]any{"node": v.Node, "address": v.Address.String(), "answers": v.Err == nil, "says": v.String()}
+		wanted, _ := NodeNamed(list, v.Node)
+		m["wanted_role"] = wanted.Role
+		if v.Err == nil && !v.NoViews {
+			m["role"], m["term"] = v.Status.Role.String(), int(v.Status.Term)
+			m["log_index"], m["commit_index"], m["purge_index"] = int(v.Status.LastLogIndex), int(v.Status.CommitIndex), int(v.PurgeIndex)
+			m["flushed_lsn"] = v.FlushedLSN
+		}
+		if v.Err == nil {
+			m["received_lsn"], m["replayed_lsn"] = v.ReceiveLSN, v.ReplayLSN
+		}
+		fillFromLeader(m, leader, v.Address.Consensus(), wanted.Role == roleLogger)
+		members = append(members, m)
+	}
+	for _, row := range leader.Cluster {
+		if _, known := survey.At(row.IPPort); known {
+			continue
+		}
+		a, _ := dma.FromConsensus(row.IPPort)
+		m := map[string]any{"node": "(not in the inventory)", "address": a.String(), "answers": false, "says": "not asked"}
+		fillFromLeader(m, leader, row.IPPort, false)
+		members = append(members, m)
+	}
+	return members
+}
+
+func fillFromLeader(m map[string]any, leader dma.View, ipPort string, logger bool) {
+	for _, row := range leader.Cluster {
+		if row.IPPort != ipPort {
+			continue
+		}
+		m["listed_role"], m["server_id"], m["match_index"] = row.Role.String(), int(row.ServerID), int(row.MatchIndex)
+		m["lag"] = int(max(0, leader.Status.LastLogIndex-row.MatchIndex))
+		if row.Role != dma.Learner {
+			m["weight"] = row.Weight
+		}
+		if _, own := m["role"]; !own {
+			m["role"] = row.Role.String()
+		}
+		if logger {
+			m["role"] = roleLogger
+		}
+	}
+	if r, ok := leader.ReplicaOf(ipPort); ok {
+		m["streaming"] = true
+		m["write_lag"], m["flush_lag"], m["replay_lag"] = r.WriteLag, r.FlushLag, r.ReplayLag
+		m["leader_sees_replay_lsn"] = r.ReplayLSN
+	}
+}
+
+// memberTable sets the members out in columns.
+func memberTable(members []any) string {
+	head := []string{"NODE", "ADDRESS", "ROLE", "WEIGHT", "TERM", "LOG", "COMMIT", "MATCH", "BEHIND", "STREAMS", "REPLAYED"}
+	rows := [][]string{head}
+	for _, item := range members {
+		m := item.(map[string]any)
+		role := text(m["role"])
+		if m["answers"] == false {
+			role = "NO ANSWER"
+			if listed := text(m["listed_role"]); listed != "-" {
+				role += " (" + listed + ")"
+			}
+		}
+		streams := "-"
+		if m["streaming"] == true {
+			streams = "yes"
+		} else if role != "leader" && m["answers"] == true {
+			streams = "no"
+		}
+		rows = append(rows, []string{text(m["node"]), text(m["address"]), role, text(m["weight"]), text(m["term"]), text(m["log_index"]), text(m["commit_index"]),
+			text(m["match_index"]), text(m["lag"]), streams, text(m["replayed_lsn"])})
+	}
+	return Columns(rows)
+}
+
+func text(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "-"
+	case string:
+		if v == "" {
+			return "-"
+		}
+		return v
+	case int:
+		return strconv.Itoa(v)
+	}
+	return fmt.Sprint(v)
+}

@@ -1,0 +1,194 @@
+package polardb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/dma"
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+type superuserPasswordArgs struct {
+	ClusterArgs
+	Encryption string `arg:"password_encryption" default:"scram-sha-256" choices:"scram-sha-256 md5" doc:"how it is stored"`
+	Home       string `arg:"home" default:"/opt/polardb" doc:"where the engine is installed, under versions and a symlink named current"`
+}
+
+var superuserPasswordModule = tasks.Define(tasks.Module{
+	Name:    "polardb_superuser_password",
+	Summary: "Give the database superuser the password that the inventory gives, whatever it had",
+	Notes: []string{
+		"login_password is the new password. Nothing is done when the nodes take it. Otherwise the engine's own account sets it, over the socket of the node that leads: pg_hba.conf lets that account in there without a password for the moment that it takes. The account owns the files of the database and could do so any time; nobody else is let in.",
+		"The old password is not needed. The new one is made into what is stored here, and is neither sent to a host nor written to a log.",
+	},
+	Examples: `- polardb_superuser_password:
+    nodes: "{{ polardb_nodes }}"
+    login_user: "{{ polardb_user }}"
+    login_password: "{{ polardb_password }}"
+  run_once: yes
+`,
+}, func(a *superuserPasswordArgs, _ tasks.Local) (tasks.Action, error) {
+	if problem := PasswordProblem(a.LoginUser, a.LoginPassword, false); problem != "" {
+		return nil, &tasks.ArgError{Module: "polardb_superuser_password", Arg: "login_password", Problem: problem}
+	}
+	list, err := a.Listed()
+	return &setSuperuserPassword{args: a, list: list}, err
+})
+
+type setSuperuserPassword struct {
+	args *superuserPasswordArgs
+	list []WantedNode
+}
+
+// superuserFound says which nodes refuse the password; none: it is the cluster's.
+type superuserFound struct{ refusing []string }
+
+func (s *setSuperuserPassword) Probe() string { return "" }
+
+// Ask waits for a leader unless the nodes say that the password is wrong.
+func (s *setSuperuserPassword) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
+	found := superuserFound{}
+	_, survey, err := s.args.leader(ctx, h, s.list, electionPatience)
+	if err != nil {
+		for _, v := range survey {
+			if dma.Code(v.Err) == "28P01" {
+				found.refusing = append(found.refusing, v.Node)
+			}
+		}
+		if len(found.refusing) == 0 {
+			return f, err
+		}
+	}
+	f.Value = found
+	return f, nil
+}
+
+func (s *setSuperuserPassword) Plan(f tasks.Found) (tasks.Plan, error) {
+	found, ok := f.Value.(superuserFound)
+	switch {
+	case !ok:
+		return tasks.Plan{}, errors.New("the nodes were not asked")
+	case len(found.refusing) == 0:
+		return tasks.Plan{Msg: "the superuser " + s.args.LoginUser + " has the inventory's password"}, nil
+	}
+	return tasks.Plan{Change: true, Data: found, Msg: fmt.Sprintf("give the superuser %s the inventory's password, over the socket of the node that leads: %s refused it", s.args.LoginUser, strings.Join(found.refusing, ", "))}, nil
+}
+
+func (s *setSuperuserPassword) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
+	hash, err := dma.PasswordHash(s.args.Encryption, s.args.LoginUser, s.args.LoginPassword)
+	if err != nil {
+		return tasks.Result{}, err
+	}
+	statement := quietly + "alter role " + dma.Identifier(s.args.LoginUser) + " password " + dma.Literal(hash) + ";\n"
+	deadline := time.Now().Add(electionPatience)
+	var saw []string
+	for set := false; !set; {
+		saw = nil
+		for _, n := range s.list {
+			if n.Role == roleLogger {
+				continue
+			}
+			said := s.on(ctx, h, n, statement)
+			if set = said == ""; set {
+				h.Say("set on " + n.Name)
+				break
+			}
+			saw = append(saw, n.Name+": "+said)
+		}
+		if set {
+			break
+		}
+		if time.Now().After(deadline) {
+			return tasks.Result{}, &tasks.Failure{Msg: "no node was found that leads and sets the password of " + s.args.LoginUser + ": " + strings.Join(saw, "; "),
+				Hint: "start what does not run (polarbook run start.yml), and run this again"}
+		}
+		if err := tasks.Sleep(ctx, time.Second); err != nil {
+			return tasks.Result{}, err
+		}
+	}
+	// The others have it by replication.
+	for {
+		if _, survey, err := s.args.leader(ctx, h, s.list, electionPatience); err == nil {
+			return tasks.Result{Changed: true, Msg: p.Msg}, nil
+		} else if passwordRefused(survey, s.args.LoginUser) == nil || time.Now().After(deadline) {
+			return tasks.Result{Changed: true}, err
+		}
+		if err := tasks.Sleep(ctx, 300*time.Millisecond); err != nil {
+			return tasks.Result{}, err
+		}
+	}
+}
+
+// on has a node set the password if it leads, and says why it did not; "": it did.
+func (s *setSuperuserPassword) on(ctx context.Context, h tasks.Host, n WantedNode, statement string) string {
+	if n.Pgdata == "" {
+		return "its PGDATA is not known"
+	}
+	host, err := h.Peer(ctx, n.Name)
+	if err != nil {
+		return err.Error()
+	}
+	shell, err := host.As(ctx, n.User)
+	if err != nil {
+		return err.Error()
+	}
+	script := strings.NewReplacer("@PGDATA@", remote.Quote(path.Clean(n.Pgdata)), "@BIN@", remote.Quote(s.args.Home+"/current/bin"), "@LIB@", remote.Quote(s.args.Home+"/current/lib"),
+		"@ROLE@", remote.Quote(s.args.LoginUser), "@DB@", remote.Quote(s.args.LoginDB), "@LINE@", remote.Quote(`local all "`+s.args.LoginUser+`" peer `+openMark), "@MARK@", remote.Quote(openMark)).Replace(superuserScript)
+	answer, err := shell.Run(ctx, remote.Command{Script: script, Stdin: []byte(statement)})
+	switch {
+	case err != nil:
+		return err.Error()
+	case answer.Status != 0:
+		said := strings.TrimSpace(string(answer.Stderr))
+		if at := strings.LastIndexByte(said, '\n'); at >= 0 {
+			said = said[at+1:]
+		}
+		return said
+	}
+	return ""
+}
+
+// quietly keeps what follows out of the server's log, whatever that is told to hold.
+const quietly = "set log_statement = 'none'; set log_min_error_statement = 'panic'; set log_min_duration_statement = -1;\n"
+
+// openMark ends the line of pg_hba.conf that is there for a moment.
+const openMark = "# polarbook, while the superuser's password is set"
+
+// superuserScript runs as the engine's account and reads the statement.
+const superuserScript = `umask 077
+D=@PGDATA@ MARK=@MARK@
+die() { printf '%s\n' "$*" >&2; exit 1; }
+pid= dir= port=
+{ read -r pid && read -r x && read -r x && read -r port && read -r dir; } 2>/dev/null <"$D/postmaster.pid" || die "its server does not run"
+[ "/proc/$pid/cwd" -ef "$D" ] || die "its server does not run"
+[ -O "$dir/.s.PGSQL.$port" ] || die "there is no socket of the engine's account in $dir"
+take() {
+	cp -p -- "$D/pg_hba.conf" "$D/pg_hba.conf.polarbook" && cat >"$D/pg_hba.conf.polarbook" && mv -f -- "$D/pg_hba.conf.polarbook" "$D/pg_hba.conf" && kill -HUP "$pid"
+}
+shut() {
+	if grep -qF -- "$MARK" "$D/pg_hba.conf"; then
+		left=$(grep -vF -- "$MARK" "$D/pg_hba.conf"; echo .)
+		printf '%s' "${left%.}" | take
+	fi
+}
+trap shut EXIT
+trap 'exit 1' HUP INT TERM
+ask() {
+	env -u PGPASSWORD -u PGPASSFILE LC_ALL=C LD_LIBRARY_PATH=@LIB@ PGCONNECT_TIMEOUT=10 timeout 30 @BIN@/psql -X -A -t -q -w -v ON_ERROR_STOP=1 -h "$dir" -p "$port" -U @ROLE@ -d @DB@ "$@"
+}
+all=$(printf '%s\n' @LINE@; grep -vF -- "$MARK" "$D/pg_hba.conf"; echo .)
+printf '%s' "${all%.}" | take || die "pg_hba.conf cannot be written"
+tries=0
+until said=$(ask -c 'select pg_is_in_recovery()' 2>&1 </dev/null); do
+	tries=$((tries+1))
+	[ "$tries" -lt 20 ] || die "$said"
+	sleep 0.3
+done
+[ "$said" = f ] || die "it does not lead"
+ask -f - >/dev/null || exit 1
+`

@@ -1,0 +1,205 @@
+package polardb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/dma"
+)
+
+type tablespacesArgs struct {
+	NodeArgs
+	ClusterArgs
+}
+
+var tablespacesModule = tasks.Define(tasks.Module{
+	Name:    "polardb_tablespaces",
+	Summary: "See that the leader can be copied to a node with its tablespaces",
+	Notes: []string{
+		"A tablespace is copied to the same place on the node, which is made where it is missing. One that is there must be empty, or hold what an earlier copy of this node left, and belong to root or to the engine's account; nobody else may be able to replace it.",
+		"Refused with the list, before anything is changed: whatever does not hold that, and tablespaces that a base backup cannot take: inside PGDATA or POLARDATA, or with a path of 100 bytes or more. polardb_basebackup and polardb_backup ask the same before they begin.",
+		"Where nobody leads there is nothing to ask, and nothing is refused.",
+	},
+	Returns: []tasks.Return{{Name: "tablespaces", Type: "list", Doc: "their places"}},
+	Examples: `- polardb_tablespaces:
+    pgdata: /var/lib/polardb/pgdata
+    polardata: /var/lib/polardb/polardata
+    nodes: "{{ polardb_nodes }}"
+    login_password: "{{ polardb_password }}"
+`,
+}, func(a *tablespacesArgs, _ tasks.Local) (tasks.Action, error) {
+	if err := a.Check(); err != nil {
+		return nil, err
+	}
+	list, err := a.Listed()
+	return &tablespacesAction{args: a, list: list}, err
+})
+
+type tablespacesAction struct {
+	args *tablespacesArgs
+	list []WantedNode
+}
+
+func (t *tablespacesAction) Probe() string { return "" }
+
+// tablespacesFound are the cluster's, and what speaks against copying them.
+type tablespacesFound struct {
+	spaces []tablespace
+	doubts []string
+}
+
+func (t *tablespacesAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
+	spaces, err := t.args.askTablespaces(ctx, h, t.list)
+	if err != nil {
+		return f, err
+	}
+	found := tablespacesFound{spaces: spaces, doubts: unfitSpaces(spaces, t.list)}
+	if len(found.doubts) == 0 {
+		found.doubts, err = t.args.spaceDoubts(ctx, h, spaces)
+	}
+	f.Value = found
+	return f, err
+}
+
+func (t *tablespacesAction) Plan(f tasks.Found) (tasks.Plan, error) {
+	found, ok := f.Value.(tablespacesFound)
+	if !ok {
+		return tasks.Plan{}, errors.New("the leader was not asked")
+	}
+	places := []any{}
+	var shown []string
+	for _, s := range found.spaces {
+		places = append(places, s.location)
+		shown = append(shown, s.String())
+	}
+	msg := "no tablespaces"
+	if len(shown) > 0 {
+		msg = "tablespaces: " + strings.Join(shown, "; ")
+	}
+	return tasks.Plan{Msg: msg, Values: map[string]any{"tablespaces": places}}, refuseSpaces(found.doubts)
+}
+
+// tablespace is one that somebody made.
+type tablespace struct {
+	oid            int64
+	name, location string
+	databases      []string // that keep something in it
+}
+
+// askTablespaces asks whoever leads, once; nobody does: none.
+func (c *ClusterArgs) askTablespaces(ctx context.Context, h tasks.Host, list []WantedNode) ([]tablespace, error) {
+	survey, err := c.survey(ctx, h, list)
+	if err != nil {
+		return nil, err
+	}
+	leader, err := survey.Leader()
+	if err != nil {
+		return []tablespace{}, nil //nolint:nilerr // whoever needs a leader waits for one, and says so
+	}
+	return c.tablespaces(ctx, h, list, leader)
+}
+
+// copyable lists the tablespaces that a copy of the leader has to take, and refuses what it cannot.
+func (c *ClusterArgs) copyable(ctx context.Context, h tasks.Host, list []WantedNode, leader dma.View) ([]tablespace, error) {
+	spaces, err := c.tablespaces(ctx, h, list, leader)
+	if err != nil {
+		return nil, err
+	}
+	return spaces, refuseSpaces(unfitSpaces(spaces, list))
+}
+
+// tablespaces lists those of the cluster, with the databases that use them.
+func (c *ClusterArgs) tablespaces(ctx context.Context, h tasks.Host, list []WantedNode, leader dma.View) ([]tablespace, error) {
+	on, err := NodeNamed(list, leader.Node)
+	if err != nil {
+		return nil, err
+	}
+	spaces := []tablespace{}
+	err = c.use(ctx, h, on, true, func(conn *pgx.Conn) error {
+		rows, err := conn.Query(ctx, "select oid::int8, spcname::text, pg_tablespace_location(oid) from pg_tablespace where spcname not in ('pg_default', 'pg_global') order by spcname")
+		if err != nil {
+			return err
+		}
+		for rows.Next() {
+			var s tablespace
+			if err := rows.Scan(&s.oid, &s.name, &s.location); err != nil {
+				return err
+			}
+			spaces = append(spaces, s)
+		}
+		if err := rows.Err(); err != nil {
+			return err
+		}
+		for i, s := range spaces {
+			names, err := conn.Query(ctx, fmt.Sprintf("select datname::text from pg_database where oid in (select x from pg_tablespace_databases(%d) x) order by datname", s.oid))
+			if err != nil {
+				return err
+			}
+			if spaces[i].databases, err = pgx.CollectRows(names, pgx.RowTo[string]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, &tasks.Failure{Msg: "the tablespaces of " + leader.Node + " cannot be asked for, and nothing is copied without", Err: err}
+	}
+	return spaces, nil
+}
+
+func (t tablespace) String() string {
+	used := "nothing in it"
+	if len(t.databases) > 0 {
+		used = "used by " + strings.Join(t.databases, ", ")
+	}
+	return fmt.Sprintf("%s in %s (%s)", t.name, t.location, used)
+}
+
+// linkLimit is how long a path may be that a base backup takes as what a link leads to.
+const linkLimit = 99
+
+// unfitSpaces says of the tablespaces that no base backup can take why.
+func unfitSpaces(spaces []tablespace, list []WantedNode) []string {
+	var doubts []string
+	for _, t := range spaces {
+		doubt := ""
+		switch {
+		case !path.IsAbs(t.location):
+			doubt = "is no directory of its own"
+		case strings.ContainsFunc(t.location, func(r rune) bool { return r < 0x20 || r == 0x7f }):
+			doubt = "has control characters in its path"
+		case len(t.location) > linkLimit:
+			doubt = fmt.Sprintf("has a path of %d bytes, and a base backup takes %d", len(t.location), linkLimit)
+		}
+		for _, n := range list {
+			for _, dir := range []string{n.Pgdata, n.Polardata} {
+				if dir != "" && doubt == "" && (under(t.location, dir) || under(dir, t.location)) {
+					doubt = fmt.Sprintf("and %s of %s are inside one another", dir, n.Name)
+				}
+			}
+		}
+		if doubt != "" {
+			doubts = append(doubts, fmt.Sprintf("%s %s", t, doubt))
+		}
+	}
+	return doubts
+}
+
+// under says that a path is another, or under it.
+func under(p, dir string) bool {
+	return strings.HasPrefix(path.Clean(p)+"/", path.Clean(dir)+"/")
+}
+
+// refuseSpaces says why a cluster is not copied; nil: it can be.
+func refuseSpaces(doubts []string) error {
+	if len(doubts) == 0 {
+		return nil
+	}
+	return &tasks.Failure{Msg: "the cluster has tablespaces that cannot be copied: " + strings.Join(doubts, "; "),
+		Hint: "nothing was changed. Make room for them on that host, or move what is in them (ALTER TABLE ALL IN TABLESPACE … SET TABLESPACE …, the same with INDEX and MATERIALIZED VIEW) and drop them"}
+}

@@ -1,0 +1,134 @@
+package polardb
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/polarbook/polarbook/tasks"
+)
+
+type tlsArgs struct {
+	Port     int    `arg:"port" default:"5432" doc:"the client port"`
+	Cert     string `arg:"cert" doc:"the file on the control node with the certificate that the server is to show; empty: the one that it shows is looked at, and warned of when it ends soon"`
+	WarnDays int    `arg:"warn_days" default:"30" doc:"without cert: so many days before its end a certificate is warned of"`
+	Timeout  int    `arg:"timeout" default:"15" doc:"seconds that a server may take to read its files after it was told to"`
+}
+
+var tlsModule = tasks.Define(tasks.Module{
+	Name:    "polardb_tls",
+	Summary: "Prove that a node's server speaks TLS with its certificate, or look at the one that it shows",
+	Notes: []string{
+		"Goes to the client port by way of the host, as a client would, and ends after the handshake: no password is asked for or sent. A server that was told to reload and cannot read its certificate goes on with the one before, and says so in its log alone.",
+	},
+	Returns: []tasks.Return{{Name: "version", Type: "str", Doc: "the version of TLS that was agreed on"}, {Name: "not_after", Type: "str", Doc: "when the certificate ends"}},
+	Examples: `- polardb_tls:
+    cert: "{{ certificate.cert }}"
+`,
+}, func(a *tlsArgs, _ tasks.Local) (tasks.Action, error) { return &tlsAction{a}, nil })
+
+type tlsAction struct{ args *tlsArgs }
+
+func (t *tlsAction) Probe() string { return "" }
+
+func (t *tlsAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
+	if t.args.Cert == "" {
+		f.Value = t.look(ctx, h, time.Now())
+		return f, nil
+	}
+	text, err := os.ReadFile(t.args.Cert)
+	if err != nil {
+		return f, err
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return f, fmt.Errorf("%s holds no certificate", t.args.Cert)
+	}
+	wanted, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return f, fmt.Errorf("%s: %w", t.args.Cert, err)
+	}
+	deadline := time.Now().Add(time.Duration(t.args.Timeout) * time.Second)
+	for {
+		state, err := handshake(ctx, h, t.args.Port)
+		if err == nil && !bytes.Equal(state.PeerCertificates[0].Raw, wanted.Raw) {
+			err = fmt.Errorf("it shows another certificate, which ends on %s", state.PeerCertificates[0].NotAfter.Format(time.DateOnly))
+		}
+		if err == nil {
+			f.Value = tasks.Plan{Msg: "the server speaks " + tls.VersionName(state.Version), Values: map[string]any{
+				"version": tls.VersionName(state.Version), "not_after": wanted.NotAfter.UTC().Format(time.RFC3339)}}
+			return f, nil
+		}
+		if time.Now().After(deadline) {
+			return f, &tasks.Failure{Msg: "the server of " + h.Name() + " does not speak TLS with its certificate", Err: err, Hint: "its log says why"}
+		}
+		if err := tasks.Sleep(ctx, 300*time.Millisecond); err != nil {
+			return f, err
+		}
+	}
+}
+
+// look says what a server shows. One that cannot be asked is another's to report.
+func (t *tlsAction) look(ctx context.Context, h tasks.Host, now time.Time) tasks.Plan {
+	state, err := handshake(ctx, h, t.args.Port)
+	if err != nil {
+		return tasks.Plan{Msg: "no certificate was seen: " + err.Error(), Values: map[string]any{"version": "", "not_after": ""}}
+	}
+	shown := state.PeerCertificates[0]
+	p := tasks.Plan{Msg: "the server shows a certificate that ends on " + shown.NotAfter.Format(time.DateOnly), Values: map[string]any{
+		"version": tls.VersionName(state.Version), "not_after": shown.NotAfter.UTC().Format(time.RFC3339)}}
+	switch left := shown.NotAfter.Sub(now); {
+	case left <= 0:
+		p.Warnings = []string{fmt.Sprintf("the certificate that %s shows ended on %s, and members and clients do not believe it: run reconfigure.yml", h.Name(), shown.NotAfter.Format(time.DateOnly))}
+	case now.AddDate(0, 0, t.args.WarnDays).After(shown.NotAfter):
+		p.Warnings = []string{fmt.Sprintf("the certificate that %s shows ends on %s, in %d days: reconfigure.yml renews one of the own CA, and brings another that was put in its place", h.Name(), shown.NotAfter.Format(time.DateOnly), int(left.Hours()/24))}
+	}
+	return p
+}
+
+func (t *tlsAction) Plan(f tasks.Found) (tasks.Plan, error) {
+	if p, ok := f.Value.(tasks.Plan); ok {
+		return p, nil
+	}
+	return tasks.Plan{}, errors.New("the server was not asked")
+}
+
+// sslRequest asks a server of PostgreSQL's protocol whether it speaks TLS; it answers with one letter.
+var sslRequest = []byte{0, 0, 0, 8, 4, 210, 22, 47}
+
+func handshake(ctx context.Context, h tasks.Host, port int) (tls.ConnectionState, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	conn, err := h.Dial(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		return tls.ConnectionState{}, err
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	answer := make([]byte, 1)
+	if _, err = conn.Write(sslRequest); err == nil {
+		_, err = io.ReadFull(conn, answer)
+	}
+	switch {
+	case err != nil:
+		return tls.ConnectionState{}, err
+	case answer[0] != 'S':
+		return tls.ConnectionState{}, errors.New("it says that it has no TLS")
+	}
+	// The very certificate that is wanted is compared afterwards, which says more than a chain.
+	client := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}) //nolint:gosec
+	if err := client.HandshakeContext(ctx); err != nil {
+		return tls.ConnectionState{}, err
+	}
+	return client.ConnectionState(), nil
+}

@@ -1,0 +1,368 @@
+package polardb
+
+import (
+	"fmt"
+	"net/netip"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/dma"
+	"github.com/polarbook/polarbook/tasks/files"
+	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
+)
+
+// trialFiles are what a server reads before it looks for its data.
+var trialFiles = []string{"postgresql.conf", "polar_dma.conf", "pg_hba.conf"}
+
+// script starts the engine with the files in a directory of its own, as its account, and tells what came of it. Its stdin
+// are the files, each after a line that names it.
+func (v *validateAction) script(s NodeState, bin string) (string, []byte) {
+	a := v.args
+	mark := "@@" + files.SumOf([]byte(a.Pgdata + a.Cluster))[:24] + " "
+	var stdin strings.Builder
+	for _, name := range trialFiles {
+		if text, ok := v.files[name]; ok {
+			stdin.WriteString(mark + name + "\n" + text)
+		}
+	}
+	pid := ""
+	if s.PID != 0 {
+		pid = strconv.Itoa(s.PID)
+	}
+	// What is ours and not there yet: it is made before the files are written.
+	tls := "/etc/polardb-" + a.Cluster + "/"
+	body := strings.NewReplacer("@MARK@", remote.Quote(mark), "@PGDATA@", remote.Quote(a.Pgdata), "@POLARDATA@", remote.Quote(a.Polardata), "@BIN@", remote.Quote(bin+"/bin"),
+		"@PID@", pid, "@TLS@", remote.Quote(tls), "@SOCKET@", remote.Quote("/run/polardb-"+a.Cluster), "@RESET@", map[bool]string{true: "yes"}[a.AutoConf == "reset"]).Replace(trialScript)
+	as := "runuser -u " + remote.Quote(a.User) + " -- env LC_ALL=C LD_LIBRARY_PATH=" + remote.Quote(bin+"/lib") + " PATH=" + remote.Quote(bin+"/bin") + `:"$PATH"`
+	return script.Preamble + "id -u " + remote.Quote(a.User) + " >/dev/null 2>&1 || { echo @@nobody; exit 0; }\n" + script.WorkDir + "cd /\nulimit -c 0\nmkdir -m 0700 \"$WORK/try\"\nchown " + remote.Quote(a.User) + ": \"$WORK/try\"\n" +
+		as + ` TRY="$WORK/try" sh -c ` + remote.Quote(body) + "\n", []byte(stdin.String())
+}
+
+// trialScript runs as the engine's account. What stands beside the node's own files is taken along, as they may include it.
+const trialScript = `cd "$TRY" || exit 1
+umask 077
+PGDATA=@PGDATA@
+for f in "$PGDATA"/*.conf "$PGDATA"/*.d; do
+	case ${f##*/} in recovery.conf|polar_node_static.conf|'*.conf'|'*.d') continue ;; esac
+	if [ -f "$f" ]; then cat "$f" >"./${f##*/}" 2>/dev/null || { echo "@@unreadable"; ls -ld "$f"; }
+	elif [ -d "$f" ]; then cp -R "$f" . 2>/dev/null || :
+	fi
+done
+mkdir -p files d/global
+awk -v mark=@MARK@ 'index($0, mark) == 1 { f = "files/" substr($0, length(mark) + 1); next } f { print >f }'
+same=
+if [ -n "@PID@" ]; then
+	same=yes
+	for f in files/*; do
+		[ -f "$f" ] || continue
+		cmp -s "$f" "$PGDATA/${f##*/}" || same=
+	done
+	for f in postgresql.conf polar_dma.conf pg_hba.conf postgresql.auto.conf; do
+		if [ -e "$PGDATA/$f" ] && [ "$PGDATA/$f" -nt "$PGDATA/postmaster.pid" ]; then same=; fi
+	done
+fi
+for f in files/*; do [ ! -f "$f" ] || cat "$f" >"./${f##*/}"; done
+for f in postgresql.conf polar_dma.conf pg_hba.conf postgresql.auto.conf; do
+	if [ -f "./$f" ]; then echo "@@file $f"; cat "./$f"; echo; fi
+done
+if [ -n "$same" ]; then echo @@same; exit 0; fi
+if [ -n "@RESET@" ]; then : >postgresql.auto.conf; fi
+POSTGRES=
+for p in polar-postgres postgres; do if [ -x @BIN@/$p ]; then POSTGRES=@BIN@/$p; break; fi; done
+[ -n "$POSTGRES" ] || { echo "no server under "@BIN@ >&2; exit 1; }
+"$POSTGRES" -V | sed 's/^[^0-9]*\([0-9]*\).*/\1/' >PG_VERSION
+mkdir -p base global pg_commit_ts pg_dynshmem pg_logical pg_multixact pg_notify pg_replslot pg_serial pg_snapshots pg_stat pg_stat_tmp pg_subtrans pg_tblspc pg_twophase pg_wal pg_xact
+: >>pg_ident.conf
+# A control file that is none: there the start ends, before it would look for data.
+dd if=/dev/zero of=d/global/pg_control bs=8192 count=1 2>/dev/null
+value() { cat postgresql.conf polar_dma.conf postgresql.auto.conf 2>/dev/null | sed -n "s/^[ 	]*$1[ 	=]*[ 	]*'\{0,1\}\([^'#]*\)'\{0,1\}.*/\1/p" | tail -n 1; }
+try() {
+	timeout 60 "$POSTGRES" -D "$TRY" -c data_directory="$TRY" -c logging_collector=off -c log_destination=stderr -c log_min_messages=notice -c log_line_prefix='%m [%p] ' -c log_error_verbosity=default \
+		-c listen_addresses= -c unix_socket_directories="$TRY" -c external_pid_file="$TRY/external.pid" -c stats_temp_directory=pg_stat_tmp \
+		-c polar_datadir="file-dio://$TRY/d/" -c polar_enable_dma=off -c polar_enable_shared_storage_mode=on "$@" 2>&1 </dev/null
+	status=$?
+	rm -f postmaster.pid polar_node_static.conf
+	return $status
+}
+tls=
+cert=$(value ssl_cert_file)
+case $cert in @TLS@*) [ -r "$cert" ] || tls='-c ssl=off' ;; esac
+echo @@log
+try $tls >log
+status=$?
+head -c 262144 log
+echo; echo "@@status $status"
+if [ -n "@PID@" ] && grep -q 'could not map anonymous shared memory' log; then echo @@again; try $tls -c huge_pages=off | head -c 262144; echo; fi
+if grep -q 'unrecognized configuration parameter' log; then echo @@names; "$POSTGRES" --describe-config 2>/dev/null | cut -f 1; fi
+echo @@memory; cat /proc/meminfo
+echo @@control; pg_controldata -D @POLARDATA@ 2>/dev/null
+echo @@local
+{ read -r any || :; } 2>/dev/null </proc/sys/net/ipv4/ip_nonlocal_bind || :
+if [ "$any" = 1 ] || ! command -v ip >/dev/null 2>&1; then echo any; else ip -o addr show 2>/dev/null | awk '{ sub(/\/.*/, "", $4); print $4 }'; fi
+for a in $(value listen_addresses | tr ',' ' '); do
+	case $a in '*'|*:*|*[!0-9.]*) getent ahosts "$a" 2>/dev/null | awk -v n="$a" '{ print "name " n " " $1 }' ;; esac
+done
+echo @@denied
+writable() { if [ -d "$1" ]; then [ -w "$1" ] && [ -x "$1" ]; else [ -n "$2" ] && [ -d "${1%/*}" ] && [ -w "${1%/*}" ]; fi; }
+dir=$(value log_directory)
+case $dir in /*) writable "$dir" make || echo "log_directory: $dir" ;; esac
+value unix_socket_directories | tr ',' '\n' | while read -r dir; do
+	case $dir in @SOCKET@|'') ;; *) writable "$dir" || echo "unix_socket_directories: $dir" ;; esac
+done
+exit 0
+`
+
+func (t *trial) read(text string) {
+	t.files, t.control, t.memory, t.local = map[string]string{}, map[string]string{}, map[string]int64{}, map[string]bool{}
+	section := ""
+	for line := range strings.Lines(text) {
+		plain := strings.TrimRight(line, "\n")
+		if name, ok := strings.CutPrefix(plain, "@@"); ok {
+			section = name
+			switch {
+			case name == "same":
+				t.same = true
+			case name == "nobody":
+				t.nothing = "the account that is to run the engine does not exist yet"
+			case strings.HasPrefix(name, "status "):
+				t.status, _ = strconv.Atoi(strings.TrimPrefix(name, "status "))
+			}
+			continue
+		}
+		switch {
+		case strings.HasPrefix(section, "file "):
+			t.files[section[len("file "):]] += line
+		case section == "log":
+			t.log += line
+		case section == "again":
+			t.again += line
+		case section == "names":
+			t.names = append(t.names, plain)
+		case section == "memory" || section == "control":
+			name, value, _ := strings.Cut(plain, ":")
+			if section == "control" {
+				t.control[name] = strings.TrimSpace(value)
+				continue
+			}
+			number, kilo := strings.CutSuffix(strings.TrimSpace(value), " kB")
+			n, _ := strconv.ParseInt(number, 10, 64)
+			if kilo {
+				n <<= 10
+			}
+			t.memory[name] = n
+		case section == "local":
+			t.local[plain] = true
+		case section == "denied":
+			t.denied = append(t.denied, plain)
+		case section == "unreadable":
+			t.denied = append(t.denied, "cannot be read by the engine's account: "+plain)
+		}
+	}
+}
+
+var (
+	triedLine   = regexp.MustCompile(`^line (\d+) of configuration file "([^"]*)"$`)
+	triedFile   = regexp.MustCompile(`"[^" ]*/try/([A-Za-z_.]+\.conf)"`)
+	unknownName = regexp.MustCompile(`unrecognized configuration parameter "([^"]+)"`)
+	hbaWord     = regexp.MustCompile(`invalid (authentication method|connection type) "([^"]+)"`)
+	asked       = regexp.MustCompile(`currently (\d+) bytes`)
+	// Where the start ends when all is well.
+	tookAll = regexp.MustCompile(`polardb try start vfs process|database files are incompatible with server|control file "`)
+)
+
+var hbaWords = map[string][]string{
+	"authentication method": {"trust", "reject", "md5", "scram-sha-256", "password", "peer", "ident", "cert", "ldap", "radius", "pam", "gss"},
+	"connection type":       {"local", "host", "hostssl", "hostnossl"},
+}
+
+// judge says what is wrong, and what is odd.
+func (v *validateAction) judge(t trial) (wrong, doubts []string) {
+	list := reasons(t.log)
+	if tookAll.MatchString(t.log) {
+		list = nil
+	}
+	if len(list) > 0 && t.again != "" && v.bears(t, list) {
+		list = nil
+	}
+	for _, e := range list {
+		if text := v.inWords(e, t); !slices.Contains(wrong, text) && !(len(list) > 1 && strings.HasSuffix(e.Text, "contains errors")) && !(len(list) > 1 && e.Text == "could not load pg_hba.conf") {
+			wrong = append(wrong, text)
+		}
+	}
+	if len(list) == 0 && t.again == "" && !tookAll.MatchString(t.log) {
+		doubts = append(doubts, fmt.Sprintf("whether the engine takes the files could not be told: it ended with the status %d and no reason", t.status))
+	}
+	have := confSettings(t.files["postgresql.conf"], t.files["polar_dma.conf"], autoOf(v.args.AutoConf, t))
+	for _, e := range parseLog(t.log) {
+		m := unknownName.FindStringSubmatch(e.Text)
+		if m != nil && e.Level == "NOTICE" {
+			if text := tasks.Meant(m[1], t.names); text != "" {
+				doubts = append(doubts, fmt.Sprintf("the engine does not know %s and ignores it%s", m[1], text))
+			}
+		}
+		if lib, ok := strings.CutPrefix(e.Text, `could not access file "`); ok && e.Level == "WARNING" {
+			lib, _, _ = strings.Cut(lib, `"`)
+			if name := path.Base(lib); !strings.HasPrefix(name, "polar_") && strings.Contains(have["shared_preload_libraries"].Value, name) {
+				wrong = append(wrong, fmt.Sprintf("shared_preload_libraries names %s, which this engine does not have: it would start without it", lib))
+			}
+		}
+	}
+	wrong = append(wrong, v.identity(have)...)
+	wrong = append(wrong, tooLittle(have, t)...)
+	wrong = append(wrong, nowhere(have, t)...)
+	for _, d := range t.denied {
+		if strings.HasPrefix(d, "cannot be read") {
+			doubts = append(doubts, d)
+			continue
+		}
+		what, dir, _ := strings.Cut(d, ": ")
+		wrong = append(wrong, fmt.Sprintf("%s is %s, where %s cannot write", what, dir, v.args.User))
+	}
+	return wrong, doubts
+}
+
+func autoOf(what string, t trial) string {
+	if what == "reset" {
+		return ""
+	}
+	return t.files["postgresql.auto.conf"]
+}
+
+// bears says that a host with too little memory for two servers has enough for one.
+func (v *validateAction) bears(t trial, list []logEntry) bool {
+	m := asked.FindStringSubmatch(list[0].String())
+	if m == nil {
+		return false
+	}
+	size, err := strconv.ParseInt(m[1], 10, 64)
+	if err != nil {
+		return false
+	}
+	if tookAll.MatchString(t.again) {
+		return size <= t.memory["HugePages_Total"]*t.memory["Hugepagesize"]
+	}
+	return size <= t.memory["MemTotal"]+t.memory["SwapTotal"]
+}
+
+// inWords is what the engine said, with the names of the files as the user knows them and the line that is meant.
+func (v *validateAction) inWords(e logEntry, t trial) string {
+	text := triedFile.ReplaceAllString(e.Text, `"$1"`)
+	for _, m := range e.More {
+		at := triedLine.FindStringSubmatch(m.Text)
+		if at == nil {
+			text += "; " + m.Text
+			continue
+		}
+		name := path.Base(at[2])
+		n, _ := strconv.Atoi(at[1])
+		where := fmt.Sprintf("%s line %d", name, n)
+		if lines := strings.Split(t.files[name], "\n"); n >= 1 && n <= len(lines) {
+			where += " (" + strings.TrimSpace(lines[n-1]) + ")"
+		}
+		text = where + ": " + text
+	}
+	if m := unknownName.FindStringSubmatch(text); m != nil {
+		text += tasks.Meant(m[1], t.names)
+	}
+	if m := hbaWord.FindStringSubmatch(text); m != nil {
+		text += tasks.Meant(m[2], hbaWords[m[1]])
+	}
+	return text
+}
+
+// identity are settings with which the server would start, and be another's, or nobody's.
+func (v *validateAction) identity(have map[string]confLine) (wrong []string) {
+	a := v.args
+	for _, c := range []struct{ name, want string }{
+		{"port", strconv.Itoa(a.Port)}, {"data_directory", a.Pgdata}, {"polar_datadir", "file-dio://" + a.Polardata}, {"polar_enable_shared_storage_mode", "on"},
+		{"polar_enable_dma", "on"}, {"polar_dma_port_deviation", strconv.Itoa(dma.PortDeviation)}, {"hot_standby", "on"},
+	} {
+		is, ok := have[c.name]
+		if !ok || is.Value == c.want || strings.TrimRight(is.Value, "/") == c.want || truth(is.Value) != "" && truth(is.Value) == truth(c.want) {
+			continue
+		}
+		why := identitySettings[c.name]
+		switch c.name {
+		case "port":
+			why = "the port is polardb_port's"
+		case "data_directory":
+			why = "the place is polardb_pgdata's"
+		case "hot_standby":
+			why = "a follower would take no connections, polarbook's neither"
+		}
+		wrong = append(wrong, fmt.Sprintf("%s is to be %s, not %s: %s", c.name, c.want, is.Value, why))
+	}
+	return wrong
+}
+
+// tooLittle are settings of which a node must not have less than the cluster has had.
+func tooLittle(have map[string]confLine, t trial) (wrong []string) {
+	for _, c := range []struct{ name, control, without string }{
+		{"max_connections", "max_connections setting", "100"}, {"max_prepared_transactions", "max_prepared_xacts setting", "0"}, {"max_locks_per_transaction", "max_locks_per_xact setting", "64"},
+	} {
+		is, ok := have[c.name]
+		if !ok {
+			is.Value = c.without
+		}
+		floor := t.control[c.control]
+		if t.leader != nil && less(floor, t.leader[c.name]) || floor == "" && t.leader != nil {
+			floor = t.leader[c.name]
+		}
+		if less(is.Value, floor) {
+			wrong = append(wrong, fmt.Sprintf("%s cannot go down from %s to %s: a node with less than the leader had does not start", c.name, floor, is.Value))
+		}
+	}
+	// 16 MB is how long a segment of the log is unless initdb was told otherwise.
+	for _, name := range []string{"min_wal_size", "max_wal_size"} {
+		if n, ok := amount(have[name].Value, "MB"); ok && have[name].Value != "" && n < 2*float64(segment(t)) {
+			wrong = append(wrong, fmt.Sprintf("%q must be at least twice \"wal_segment_size\" (%d MB), not %s", name, segment(t)>>20, have[name].Value))
+		}
+	}
+	return wrong
+}
+
+func segment(t trial) int64 {
+	if n, err := strconv.ParseInt(t.control["Bytes per WAL segment"], 10, 64); err == nil && n > 0 {
+		return n
+	}
+	return 16 << 20
+}
+
+// nowhere says that the server would listen on none of its addresses.
+func nowhere(have map[string]confLine, t trial) []string {
+	value := have["listen_addresses"].Value
+	if value == "" || t.local["any"] {
+		return nil
+	}
+	var bad []string
+	for item := range strings.SplitSeq(value, ",") {
+		item = strings.TrimSpace(item)
+		if item == "" || item == "*" || item == "localhost" {
+			return nil
+		}
+		var at []string
+		if ip, err := netip.ParseAddr(item); err == nil {
+			if ip.IsUnspecified() || ip.IsLoopback() {
+				return nil
+			}
+			at = []string{ip.String()}
+		}
+		for name := range t.local {
+			if ip, ok := strings.CutPrefix(name, "name "+item+" "); ok {
+				at = append(at, ip)
+			}
+		}
+		for _, ip := range at {
+			if t.local[ip] || strings.HasPrefix(ip, "127.") || ip == "::1" {
+				return nil
+			}
+		}
+		bad = append(bad, item)
+	}
+	return []string{fmt.Sprintf("listen_addresses is %s, and the host has no such address (%s): the server would have no socket to start with", value, strings.Join(bad, ", "))}
+}

@@ -1,0 +1,184 @@
+package polardb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/pki"
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+type trustArgs struct {
+	Members []any    `arg:"members,required" doc:"each of the run's hosts: name, and the trust of its polardb_certificate"`
+	Others  []string `arg:"others" doc:"the cluster's hosts that take no part in the run; what they have is looked at and stays"`
+	Held    string   `arg:"held,required" doc:"the file on a host with the certificate that it has"`
+	HeldCA  string   `arg:"held_ca,required" doc:"the file on a host with the CAs that it believes"`
+}
+
+var trustModule = tasks.Define(tasks.Module{
+	Name:    "polardb_trust",
+	Summary: "See that members will believe each other's certificates, at every moment at which some have new ones and some have not",
+	Notes: []string{
+		"Changes nothing. Refused is a certificate that another member does not believe, or would not while it still has its old CAs, and a file of CAs that leaves out the one of a certificate still in use: in between, a member that loses its connection would be locked out.",
+		"Members that do not believe each other now are not kept from anything. An own CA that is not on this machine although members believe one is refused: polarbook would make another.",
+	},
+	Examples: `- polardb_trust:
+    held: /etc/polardb-demo/server.pem
+    held_ca: /etc/polardb-demo/ca.crt
+    members:
+      - {name: node1, trust: "{{ hostvars.node1.polardb_certificate.trust }}"}
+  run_once: true
+`,
+}, func(a *trustArgs, _ tasks.Local) (tasks.Action, error) {
+	t := &trustAction{args: a}
+	for _, item := range a.Members {
+		m, ok := item.(map[string]any)
+		if !ok {
+			return nil, &tasks.ArgError{Module: "polardb_trust", Arg: "members", Problem: "must be a list of dicts, not of " + tasks.Describe(item)}
+		}
+		member := trustMember{name: fmt.Sprint(m["name"])}
+		given, ok := m["trust"].(map[string]any)
+		if !ok {
+			return nil, &tasks.ArgError{Module: "polardb_trust", Arg: "members", Problem: member.name + " has no trust of polardb_certificate's"}
+		}
+		member.ownCA = given["own_ca"] == true
+		text := func(key string) string { s, _ := given[key].(string); return s }
+		member.wanted, member.held = trust{text("cert"), text("ca")}, trust{text("cert_held"), text("ca_held")}
+		t.members = append(t.members, member)
+	}
+	return t, nil
+})
+
+// trust is what a host shows and whom it believes, as PEM; either may be empty.
+type trust struct{ Cert, CA string }
+
+type trustMember struct {
+	name         string
+	ownCA        bool
+	wanted, held trust
+}
+
+type trustAction struct {
+	args    *trustArgs
+	members []trustMember
+}
+
+const heldBetween = "# the CAs"
+
+// heldScript prints the certificates in a host's file, without the key that stands there too, and the CAs that it believes.
+func heldScript(file, ca string) string {
+	return `for f in ` + remote.Quote(file) + ` ` + remote.Quote(ca) + `; do
+if [ -f "$f" ]; then sed -n '/^-----BEGIN CERTIFICATE-----/,/^-----END CERTIFICATE-----/p' "$f" || exit 1; fi
+echo '` + heldBetween + `'
+done`
+}
+
+func heldIn(answer []byte) trust {
+	cert, ca, _ := strings.Cut(string(answer), heldBetween)
+	ca, _, _ = strings.Cut(ca, heldBetween)
+	return trust{strings.TrimSpace(cert), strings.TrimSpace(ca)}
+}
+
+func (t *trustAction) Probe() string { return "" }
+
+// Ask looks at the hosts that take no part; one that cannot be reached says nothing.
+func (t *trustAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
+	members := slices.Clone(t.members)
+	var silent []string
+	for _, name := range t.args.Others {
+		held, err := t.heldBy(ctx, h, name)
+		if err != nil {
+			silent = append(silent, fmt.Sprintf("whom %s believes could not be looked at: %v", name, err))
+			continue
+		}
+		members = append(members, trustMember{name: name, wanted: held, held: held})
+	}
+	f.Value = tasks.Plan{Warnings: silent, Msg: "the members believe each other's certificates"}
+	return f, agree(members, time.Now())
+}
+
+func (t *trustAction) heldBy(ctx context.Context, h tasks.Host, name string) (trust, error) {
+	peer, err := h.Peer(ctx, name)
+	if err != nil {
+		return trust{}, err
+	}
+	root, err := peer.As(ctx, "")
+	if err != nil {
+		return trust{}, err
+	}
+	answer, err := root.Run(ctx, remote.Command{Script: heldScript(t.args.Held, t.args.HeldCA)})
+	if err == nil && answer.Status != 0 {
+		err = errors.New(strings.TrimSpace(string(answer.Stderr)))
+	}
+	return heldIn(answer.Stdout), err
+}
+
+func (t *trustAction) Plan(f tasks.Found) (tasks.Plan, error) {
+	if p, ok := f.Value.(tasks.Plan); ok {
+		return p, nil
+	}
+	return tasks.Plan{}, errors.New("the members were not looked at")
+}
+
+// agree says which member would not believe which other.
+func agree(members []trustMember, now time.Time) error {
+	for _, m := range members {
+		if !m.ownCA || m.wanted.CA != "" {
+			continue
+		}
+		for _, other := range members {
+			if other.held.CA != "" {
+				return &tasks.Failure{Msg: other.name + " believes a CA, and this machine has none for the cluster: another one, which no member believes, would lock them out",
+					Hint: "bring the directory polardb_pki back from where the CA was made; if it is lost for good, polarbook run new-ca.yml goes over to another CA"}
+			}
+		}
+	}
+	for _, follower := range members {
+		for _, leader := range members {
+			if follower.name == leader.name {
+				continue
+			}
+			apart := func(cert, ca, what string) error {
+				if err := trusts(cert, ca, now); err != nil {
+					return &tasks.Failure{Msg: fmt.Sprintf("%s does not believe %s of %s: a member that loses its connection while they are exchanged would be locked out", follower.name, what, leader.name), Err: err,
+						Hint: "go over to another CA in three runs of reconfigure.yml: with both CAs in the file ca, then with the new certificates, then with the new CA alone; with own_ca: new-ca.yml"}
+				}
+				return nil
+			}
+			if err := apart(leader.wanted.Cert, follower.wanted.CA, "the certificate"); err != nil {
+				return err
+			}
+			if leader.held.Cert == "" || follower.held.CA == "" || trusts(leader.held.Cert, follower.held.CA, now) != nil {
+				continue
+			}
+			if err := apart(leader.wanted.Cert, follower.held.CA, "with the CAs that it has now, the new certificate"); err != nil {
+				return err
+			}
+			if err := apart(leader.held.Cert, follower.wanted.CA, "with its new CAs, the certificate that is in use"); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// trusts says whether a chain in PEM is believed by whoever has these CAs; one of them missing, nobody asks.
+func trusts(cert, ca string, now time.Time) error {
+	if cert == "" || ca == "" {
+		return nil
+	}
+	chain, err := pki.CertificatesIn([]byte(cert))
+	if err != nil {
+		return err
+	}
+	cas, err := pki.CertificatesIn([]byte(ca))
+	if err != nil || len(chain) == 0 || len(cas) == 0 {
+		return err
+	}
+	return pki.Believed(chain, cas, now)
+}

@@ -1,0 +1,274 @@
+package polardb
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/dma"
+	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
+)
+
+type validateArgs struct {
+	NodeArgs
+	ClusterArgs
+	Files    map[string]any `arg:"files" doc:"the texts that postgresql.conf, polar_dma.conf and pg_hba.conf are to have; of a file that is not named here the node's own is taken"`
+	Version  string         `arg:"version" doc:"the version that is to run them, by the name of its directory; default the one that current points to"`
+	AutoConf string         `arg:"auto_conf" default:"keep" choices:"keep reset refuse" doc:"what becomes of settings that ALTER SYSTEM has put into postgresql.auto.conf, which wins over the other files: keep: they stay, with a warning; reset: they are to be taken away, see auto_conf_text; refuse: they are an error"`
+	Joins    bool           `arg:"joins" default:"no" doc:"the node is about to join a cluster that has a leader, which is asked how many connections and the like a follower needs"`
+	Moves    bool           `arg:"moves" default:"no" doc:"the node is about to be given another address or port"`
+	Report   bool           `arg:"report" default:"no" doc:"do not fail, say why in reason"`
+}
+
+var validateModule = tasks.Define(tasks.Module{
+	Name:    "polardb_validate",
+	Summary: "Ask the engine whether a node's server starts with configuration files, before they are written",
+	Notes: []string{
+		"The engine is started with the files in an empty directory of its account under /run, without data, ports and consensus: it reads the settings and looks which of them do not go together, loads the libraries, asks the kernel for its memory, reads pg_hba.conf, and ends where it looks for its data. That takes a fraction of a second, also beside a running server, and nothing of it is left.",
+		"Where a server runs, memory and huge pages that it holds itself are counted as free: it is stopped before it starts anew.",
+		"Besides, what the engine itself can only see later: another port than the one that the members know the node by, fewer connections and the like than the cluster's, an address that the host does not have, a directory for the log or a socket that is not there, another place for the data.",
+		"While the server runs with the very files, which were there when it started, nobody is asked.",
+	},
+	Returns: []tasks.Return{{Name: "asked", Type: "bool", Doc: "the engine was asked"}, {Name: "known", Type: "bool", Doc: "the answer is known: not where the engine is not installed yet"}, {Name: "reason", Type: "str", Doc: "why the server would not start; empty when it would"},
+		{Name: "overrides", Type: "list", Doc: "one dict a setting that ALTER SYSTEM has set: name, value, wanted (what the files say; empty: nothing)"}, {Name: "auto_conf_text", Type: "str", Doc: "postgresql.auto.conf as it is to be, where auto_conf is reset and there are overrides"}},
+	Examples: `- polardb_validate:
+    pgdata: /var/lib/polardb/pgdata
+    polardata: /var/lib/polardb/polardata
+    cluster: demo
+    files:
+      postgresql.conf: "{{ lookup('template', 'postgresql.conf.j2') }}"
+    nodes: "{{ polardb_nodes }}"
+    login_password: "{{ polardb_password }}"
+`,
+}, func(a *validateArgs, _ tasks.Local) (tasks.Action, error) {
+	if err := a.Check(); err != nil {
+		return nil, err
+	}
+	v := &validateAction{args: a, files: map[string]string{}}
+	for name, x := range a.Files {
+		text, err := tasks.ToString(x)
+		if err != nil {
+			return nil, &tasks.ArgError{Module: "polardb_validate", Arg: "files", Problem: name + " " + err.Error()}
+		}
+		if name != "postgresql.conf" && name != "polar_dma.conf" && name != "pg_hba.conf" {
+			return nil, &tasks.ArgError{Module: "polardb_validate", Arg: "files", Problem: "has postgresql.conf, polar_dma.conf and pg_hba.conf, not " + name}
+		}
+		v.files[name] = strings.TrimRight(text, "\n") + "\n"
+	}
+	if a.Version != "" && !script.IsUnitName(a.Version) {
+		return nil, &tasks.ArgError{Module: "polardb_validate", Arg: "version", Problem: fmt.Sprintf("must be the name of a directory, not %q", a.Version)}
+	}
+	list, err := a.Listed()
+	v.list = list
+	return v, err
+})
+
+type validateAction struct {
+	args  *validateArgs
+	list  []WantedNode
+	files map[string]string
+}
+
+func (v *validateAction) Probe() string { return v.args.Probe() }
+
+// trial is what came of a start with the files.
+type trial struct {
+	node    NodeState
+	same    bool   // the server that runs was started with these files
+	nothing string // why nothing could be asked
+	status  int
+	log     string            // of the start
+	again   string            // of the start without huge pages, where the first found too little memory beside a running server
+	files   map[string]string // as they were tried, postgresql.auto.conf among them
+	control map[string]string
+	names   []string // settings that the engine knows
+	memory  map[string]int64
+	local   map[string]bool // the host's addresses
+	denied  []string        // "what: directory" that the account cannot write to
+	leader  map[string]string
+}
+
+func (v *validateAction) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (tasks.Found, error) {
+	a := v.args
+	s, err := ParseNode(probed)
+	if err != nil {
+		return probed, err
+	}
+	t := trial{node: s}
+	bin := a.Home + "/current"
+	if a.Version != "" {
+		bin = a.Home + "/versions/" + a.Version
+	}
+	if s.Postgres == "" && a.Version == "" {
+		t.nothing = "the engine is not installed under " + a.Home + "/current yet"
+		probed.Value = t
+		return probed, nil
+	}
+	if len(v.files) < 3 && s.Version == "" {
+		t.nothing = "the node has no files yet"
+		probed.Value = t
+		return probed, nil
+	}
+	script, stdin := v.script(s, bin)
+	r, err := h.Shell().Run(ctx, remote.Command{Script: script, Stdin: stdin})
+	if err != nil {
+		return probed, err
+	}
+	if r.Status != 0 {
+		return probed, fmt.Errorf("try the configuration files: exit status %d: %s", r.Status, strings.TrimSpace(string(r.Stderr)))
+	}
+	t.read(string(r.Stdout))
+	if a.Joins && !t.same {
+		// Nobody is waited for.
+		if leader, err := a.glance(ctx, h, v.list).Leader(); err == nil {
+			t.leader = v.floorOf(ctx, h, leader.Node)
+		}
+	}
+	probed.Value = t
+	return probed, nil
+}
+
+// floorOf asks the leader for the settings that a follower must not have less of.
+func (v *validateAction) floorOf(ctx context.Context, h tasks.Host, name string) map[string]string {
+	node, err := NodeNamed(v.list, name)
+	if err != nil {
+		return nil
+	}
+	floor := map[string]string{}
+	err = v.args.use(ctx, h, node, true, func(conn *pgx.Conn) error {
+		ctx, cancel := context.WithTimeout(ctx, lookLimit)
+		defer cancel()
+		rows, err := settingRows(ctx, conn, "select name, setting from pg_settings where name in ('max_connections', 'max_prepared_transactions', 'max_locks_per_transaction')")
+		for _, r := range rows {
+			floor[r[0]] = r[1]
+		}
+		return err
+	})
+	if err != nil {
+		return nil
+	}
+	return floor
+}
+
+func (v *validateAction) Plan(f tasks.Found) (tasks.Plan, error) {
+	a := v.args
+	t, ok := f.Value.(trial)
+	if !ok {
+		return tasks.Plan{}, fmt.Errorf("the engine was not asked")
+	}
+	values := map[string]any{"asked": false, "known": t.nothing == "", "reason": "", "overrides": []any{}, "auto_conf_text": ""}
+	if why := v.otherPort(t.node); why != "" && !v.args.Moves {
+		return v.refuse(values, []string{why}, "nothing was touched")
+	}
+	if t.nothing != "" {
+		return tasks.Plan{Unknown: "", Msg: t.nothing, Values: values}, nil
+	}
+	values["asked"] = !t.same
+	overrides, text := v.overrides(t)
+	values["overrides"] = overrides
+	var warnings []string
+	for _, o := range overrides {
+		o := o.(map[string]any)
+		says := "the inventory says nothing of it"
+		if o["wanted"] != "" {
+			says = fmt.Sprintf("the inventory says %v", o["wanted"])
+		}
+		warnings = append(warnings, fmt.Sprintf("ALTER SYSTEM has set %v = %v in postgresql.auto.conf, which wins; %s", o["name"], o["value"], says))
+	}
+	switch {
+	case len(warnings) == 0:
+	case a.AutoConf == "refuse":
+		return v.refuse(values, warnings, "take it back (ALTER SYSTEM RESET), put it into the inventory, or run with -e polardb_auto_conf=reset")
+	case a.AutoConf == "reset":
+		values["auto_conf_text"] = text
+		warnings = nil
+	default:
+		warnings[len(warnings)-1] += " (polardb_auto_conf: reset takes it back, refuse makes it an error)"
+	}
+	if t.same {
+		return tasks.Plan{Msg: "the server was started with these files", Values: values, Warnings: warnings}, nil
+	}
+	wrong, doubts := v.judge(t)
+	if len(wrong) > 0 && a.AutoConf == "keep" {
+		wrong = append(wrong, warnings...)
+	}
+	if len(wrong) > 0 {
+		return v.refuse(values, wrong, "change the inventory ("+v.place(wrong)+"); no file was written")
+	}
+	return tasks.Plan{Msg: "the engine takes the files", Values: values, Warnings: append(warnings, doubts...)}, nil
+}
+
+func (v *validateAction) refuse(values map[string]any, why []string, hint string) (tasks.Plan, error) {
+	values["reason"] = strings.Join(why, "; ")
+	if v.args.Report {
+		return tasks.Plan{Msg: "the server would not start: " + strings.Join(why, "; "), Values: values}, nil
+	}
+	if len(v.files) == 0 {
+		hint = "the files of the node are meant; polarbook run reconfigure.yml writes them anew"
+	}
+	return tasks.Plan{}, &tasks.Failure{Msg: strings.Join(why, "; "), Hint: hint, Values: values}
+}
+
+// place names the variable that a reason is about.
+func (v *validateAction) place(why []string) string {
+	text := strings.Join(why, "\n")
+	switch {
+	case strings.Contains(text, "pg_hba.conf"):
+		return "polardb_hba"
+	case strings.Contains(text, "polar_dma"):
+		return "polardb_dma_settings"
+	}
+	return "polardb_settings"
+}
+
+// otherPort says that the node is a member at another port.
+func (v *validateAction) otherPort(s NodeState) string {
+	a := v.args
+	if !s.Whole(&a.NodeArgs) || s.Step != stepMeta || !s.Meta {
+		return ""
+	}
+	list, err := dma.ParseMembers(s.MetaMembers)
+	if err != nil {
+		return ""
+	}
+	own := ""
+	if e, ok := list.At(int64(list.Self)); ok && list.Self > 0 {
+		own = e.IPPort
+	} else if list.Self == 0 && len(list.Entries) == 1 {
+		own = list.Entries[0].IPPort
+	}
+	member, err := dma.FromConsensus(own)
+	if err != nil || member.Port == a.Port {
+		return ""
+	}
+	return fmt.Sprintf("polardb_port is %d, and the node is a member at %s: the port of a member cannot change, because the others know it by its address; to give it another: polarbook run move-node.yml", a.Port, member)
+}
+
+// keptByUs are settings that a playbook of ours sets by ALTER SYSTEM.
+var keptByUs = map[string]bool{"polar_dma_delay_election": true, "polar_dma_delay_election_timeout": true}
+
+// overrides are the settings of postgresql.auto.conf that are not as the files have them, and its text without them.
+func (v *validateAction) overrides(t trial) ([]any, string) {
+	list := []any{}
+	auto := t.files["postgresql.auto.conf"]
+	files := confSettings(t.files["postgresql.conf"], t.files["polar_dma.conf"])
+	drop := map[string]bool{}
+	set := confSettings(auto)
+	names := make([]string, 0, len(set))
+	for name := range set {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		if wanted, ok := files[name]; keptByUs[name] || ok && wanted.Value == set[name].Value {
+			continue
+		}
+		drop[name] = true
+		list = append(list, map[string]any{"name": name, "value": shownSetting(name, set[name].Value), "wanted": files[name].Value})
+	}
+	return list, strings.TrimRight(withoutSettings(auto, drop), "\n") + "\n"
+}

@@ -1,8 +1,0 @@
-package tasks
-
-// preflightModules returns the modules of the preflight.
-func preflightModules() []Module {
-	return []Module{
-		polardbCheckModule, polardbCheckReportModule,
-	}
-}

@@ -1,0 +1,5 @@
+package preflight
+
+import "github.com/polarbook/polarbook/tasks/taskstest"
+
+func init() { taskstest.Knowing(Modules()) }
