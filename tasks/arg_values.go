@@ -7,6 +7,7 @@ import (
 	"strings"
 )
 
+// ToString returns a value as an argument of kind str takes it: texts, booleans and numbers. An error says what it is instead.
 func ToString(value any) (string, error) {
 	switch v := value.(type) {
 	case string:
@@ -88,6 +89,7 @@ func toBool(value any) (bool, error) {
 	return false, fmt.Errorf("must be a boolean, not %s", Describe(value))
 }
 
+// ToInt returns a value as an integer: an int, a float64 without a fraction, or a text that is one.
 func ToInt(value any) (int, error) {
 	switch v := value.(type) {
 	case int:
@@ -106,6 +108,7 @@ func ToInt(value any) (int, error) {
 	return 0, fmt.Errorf("must be an integer, not %s", Describe(value))
 }
 
+// ToFloat returns a value as a number: a float64, an int, or a text that is one.
 func ToFloat(value any) (float64, error) {
 	switch v := value.(type) {
 	case float64:
@@ -136,6 +139,7 @@ func toList(value any) []any {
 	return []any{value}
 }
 
+// Describe names a value in a message: its kind, and a text as it is.
 func Describe(value any) string {
 	switch v := value.(type) {
 	case string:

@@ -92,6 +92,7 @@ func (a Attributes) Adjusting(path string, have script.File, follow bool) string
 	return OnIt(string(script.Path(path)), follow, func(word string) string { return a.Set(word, have, dir) }, a.Owners)
 }
 
+// Ownership returns OWNER, OWNER:GROUP or :GROUP quoted for chown; empty when neither is wanted.
 func (a Attributes) Ownership() string {
 	switch {
 	case a.Owner == "" && a.Group == "":
@@ -102,6 +103,7 @@ func (a Attributes) Ownership() string {
 	return remote.Quote(a.Owner + ":" + a.Group)
 }
 
+// Octal reports whether a mode is written in octal digits.
 func Octal(mode string) bool { return strings.Trim(mode, "01234567") == "" }
 
 // ModeFrom applies a mode, octal or symbolic, to the permissions that a file has. As in Ansible, a clause without a
@@ -216,6 +218,7 @@ func AttributeDiff(path string, changes []Change) tasks.Diff {
 	return d
 }
 
+// DescribeKind names in a message what Kind of script.File says that a path is.
 func DescribeKind(kind string) string {
 	switch kind {
 	case "absent":
@@ -226,6 +229,7 @@ func DescribeKind(kind string) string {
 	return "a " + kind
 }
 
+// ChangeNames returns the names of what changes, with commas, for a message.
 func ChangeNames(changes []Change) string {
 	names := make([]string, len(changes))
 	for i, c := range changes {

@@ -36,6 +36,7 @@ type Edit struct {
 	Missing func() tasks.Plan
 }
 
+// NewEdit checks the arguments and returns an edit of the file; create says whether a missing one is made.
 func NewEdit(module string, a EditArgs, create bool, l tasks.Local) (*Edit, error) {
 	a.Path = script.TrimSlashes(a.Path)
 	if a.Path == "" {
@@ -56,6 +57,7 @@ encode content < "$p" || exit 1
 `, EditLimit)
 }
 
+// Plan compares the text that was found with what Rewrite makes of it.
 func (e *Edit) Plan(found tasks.Found) (tasks.Plan, error) {
 	ans, err := tasks.ReadAnswer(found)
 	if err != nil {

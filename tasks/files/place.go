@@ -37,6 +37,7 @@ type Placing struct {
 	Keep       bool        // from is copied and stays
 }
 
+// Script returns the script that places the content. An error is about a path that cannot be written to.
 func (p Placing) Script() (string, error) {
 	var b strings.Builder
 	b.WriteString(script.Preamble + script.Inside)
@@ -151,6 +152,7 @@ func BackupName(file string, at time.Time, pid int) string {
 	return fmt.Sprintf("%s.%d.%s~", file, pid, at.Format("2006-01-02@15:04:05"))
 }
 
+// SumOf returns the SHA-256 of a content in hexadecimal digits.
 func SumOf(content []byte) string {
 	sum := sha256.Sum256(content)
 	return hex.EncodeToString(sum[:])

@@ -32,6 +32,7 @@ type Authority struct {
 }
 
 const (
+	// AuthorityYears is how long a CA is valid.
 	AuthorityYears = 10
 	// ClockSlack is how far a host's clock may be behind the control node's.
 	ClockSlack = time.Hour
@@ -40,11 +41,20 @@ const (
 // Authorities is held while one of them is read or written: hosts have their turns side by side.
 var Authorities sync.Mutex
 
-func (c Authority) CAFile() string              { return filepath.Join(c.Dir, "ca.crt") }
-func (c Authority) CAKey() string               { return filepath.Join(c.Dir, "ca.key") }
-func (c Authority) NextKey() string             { return filepath.Join(c.Dir, "ca-next.key") }
+// CAFile is the certificate that members believe.
+func (c Authority) CAFile() string { return filepath.Join(c.Dir, "ca.crt") }
+
+// CAKey is the key that signs.
+func (c Authority) CAKey() string { return filepath.Join(c.Dir, "ca.key") }
+
+// NextKey is the key of a CA that is being replaced.
+func (c Authority) NextKey() string { return filepath.Join(c.Dir, "ca-next.key") }
+
+// CertFile is the certificate of a host.
 func (c Authority) CertFile(host string) string { return filepath.Join(c.Dir, host+".crt") }
-func (c Authority) KeyFile(host string) string  { return filepath.Join(c.Dir, host+".key") }
+
+// KeyFile is the key of a host.
+func (c Authority) KeyFile(host string) string { return filepath.Join(c.Dir, host+".key") }
 
 // Takes says why a host of that name cannot have its files here.
 func (c Authority) Takes(host string) error {
@@ -54,6 +64,7 @@ func (c Authority) Takes(host string) error {
 	return nil
 }
 
+// There reports whether a file exists, a dangling link included.
 func There(name string) bool {
 	_, err := os.Lstat(name)
 	return err == nil

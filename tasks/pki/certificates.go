@@ -37,6 +37,7 @@ func Issue(certificate, ca *x509.Certificate, caKey *ecdsa.PrivateKey, certFile,
 	return WriteWhole(certFile, text, 0o644)
 }
 
+// NewKey makes an ECDSA key on P-256, and returns it with its PEM text.
 func NewKey() (*ecdsa.PrivateKey, []byte, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -140,6 +141,7 @@ func CertificatesIn(text []byte) ([]*x509.Certificate, error) {
 	}
 }
 
+// ReadCertificates reads the certificates of a PEM file, in their order. A file that holds none is an error.
 func ReadCertificates(name string) ([]*x509.Certificate, error) {
 	text, err := os.ReadFile(name)
 	if err != nil {

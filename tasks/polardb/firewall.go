@@ -159,6 +159,7 @@ exit 0
 `, remote.Quote(f.args.Address))
 }
 
+// RichRule matches the rules that are ours in firewalld: the address and the port.
 var RichRule = regexp.MustCompile(`^rule family="ipv[46]" source address="([^"]+)" port port="(\d+)" protocol="tcp" accept$`)
 
 func (f *polardbFirewall) Plan(found tasks.Found) (tasks.Plan, error) {

@@ -23,6 +23,7 @@ func PlainLocale(name string) string {
 	return language
 }
 
+// LocaleKnown reports whether a host has a locale, however its name is spelled; known are the lines of locale -a.
 func LocaleKnown(known []string, wanted string) bool {
 	if PlainLocale(wanted) == "C" {
 		return true

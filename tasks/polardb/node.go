@@ -105,6 +105,7 @@ type NodeState struct {
 	ListensConsensus              bool   `answer:"listens.consensus"`
 }
 
+// ParseNode reads the answer of a node's probe. An error is a probe that failed or that did not come to its end.
 func ParseNode(f tasks.Found) (NodeState, error) {
 	var s NodeState
 	var noted struct {

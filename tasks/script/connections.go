@@ -36,6 +36,7 @@ type OwnedConnection struct {
 	UID int
 }
 
+// ParseOwned reads what tcp_tables.sh prints of sockets with their owners, in the kernel's order.
 func ParseOwned(text string) []OwnedConnection {
 	var list []OwnedConnection
 	for line := range strings.SplitSeq(text, "\n") {

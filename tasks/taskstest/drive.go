@@ -50,29 +50,48 @@ type LocalHost struct {
 	Itself  bool // it is its own peer
 }
 
-func (h *LocalHost) Name() string       { return "here" }
+// Name implements tasks.Host.
+func (h *LocalHost) Name() string { return "here" }
+
+// Shell implements tasks.Host.
 func (h *LocalHost) Shell() tasks.Shell { return h }
+
+// As implements tasks.Host.
 func (h *LocalHost) As(context.Context, string) (tasks.Shell, error) {
 	return h, nil
 }
+
+// Dial implements tasks.Host.
 func (h *LocalHost) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	return (&net.Dialer{}).DialContext(ctx, network, address)
 }
+
+// Peer implements tasks.Host.
 func (h *LocalHost) Peer(context.Context, string) (tasks.Host, error) {
 	if h.Itself {
 		return h, nil
 	}
 	return nil, errors.New("there is one host")
 }
-func (h *LocalHost) Keep(_ string, build func() (any, error)) (any, error) { return build() }
-func (h *LocalHost) Forget(string)                                         {}
-func (h *LocalHost) Progress(string, int64, int64)                         {}
-func (h *LocalHost) Say(line string)                                       { h.said = append(h.said, line) }
 
+// Keep implements tasks.Host.
+func (h *LocalHost) Keep(_ string, build func() (any, error)) (any, error) { return build() }
+
+// Forget implements tasks.Host.
+func (h *LocalHost) Forget(string) {}
+
+// Progress implements tasks.Host.
+func (h *LocalHost) Progress(string, int64, int64) {}
+
+// Say implements tasks.Host.
+func (h *LocalHost) Say(line string) { h.said = append(h.said, line) }
+
+// Run implements tasks.Shell.
 func (h *LocalHost) Run(ctx context.Context, c remote.Command) (remote.Result, error) {
 	return h.Stream(ctx, c, bytes.NewReader(c.Stdin), nil, nil)
 }
 
+// Stream implements tasks.Shell.
 func (h *LocalHost) Stream(ctx context.Context, c remote.Command, stdin io.Reader, _, _ func([]byte)) (remote.Result, error) {
 	args := append(append([]string{}, h.Words[1:]...), "-c", c.Script)
 	cmd := exec.CommandContext(ctx, h.Words[0], args...)
@@ -90,6 +109,7 @@ func (h *LocalHost) Stream(ctx context.Context, c remote.Command, stdin io.Reade
 	return remote.Result{Stdout: out.Bytes(), Stderr: errs.Bytes(), Status: cmd.ProcessState.ExitCode()}, nil
 }
 
+// Upload implements tasks.Shell.
 func (h *LocalHost) Upload(_ context.Context, u remote.Upload) error {
 	h.Uploads++
 	content, err := io.ReadAll(io.NewSectionReader(u.Source, 0, u.Size))
@@ -99,6 +119,7 @@ func (h *LocalHost) Upload(_ context.Context, u remote.Upload) error {
 	return os.WriteFile(u.Path, content, u.Mode)
 }
 
+// ReadFile implements tasks.Shell.
 func (h *LocalHost) ReadFile(_ context.Context, name string, limit int64) ([]byte, error) {
 	b, err := os.ReadFile(name)
 	return b[:min(int64(len(b)), limit)], err
@@ -112,6 +133,7 @@ type FakeLocal struct {
 	Secrets           []string
 }
 
+// Find implements tasks.Local.
 func (l *FakeLocal) Find(_, name string) (fs.FS, string, error) {
 	name = strings.TrimSuffix(name, "/")
 	if _, err := os.Stat(filepath.Join(l.Dir, name)); err != nil {
@@ -120,11 +142,13 @@ func (l *FakeLocal) Find(_, name string) (fs.FS, string, error) {
 	return os.DirFS(l.Dir), path.Clean(name), nil
 }
 
+// Sum implements tasks.Local.
 func (l *FakeLocal) Sum(fsys fs.FS, name string) (string, int64, error) {
 	b, err := fs.ReadFile(fsys, name)
 	return fmt.Sprintf("%x", sha256.Sum256(b)), int64(len(b)), err
 }
 
+// Render implements tasks.Local.
 func (l *FakeLocal) Render(_, text string, o tasks.RenderOptions) (string, error) {
 	for name, value := range o.Vars {
 		text = strings.ReplaceAll(text, "{{ "+name+" }}", fmt.Sprint(value))
@@ -135,6 +159,7 @@ func (l *FakeLocal) Render(_, text string, o tasks.RenderOptions) (string, error
 	return text, nil
 }
 
+// Eval implements tasks.Local.
 func (l *FakeLocal) Eval(expr string) (any, error) {
 	v, ok := l.Vars[expr]
 	if !ok {
@@ -143,15 +168,24 @@ func (l *FakeLocal) Eval(expr string) (any, error) {
 	return v, nil
 }
 
+// Condition implements tasks.Local.
 func (l *FakeLocal) Condition(expr string) (bool, error) {
 	v, err := l.Eval(expr)
 	b, _ := v.(bool)
 	return b, err
 }
-func (l *FakeLocal) Secret(value string)     { l.Secrets = append(l.Secrets, value) }
+
+// Secret implements tasks.Local.
+func (l *FakeLocal) Secret(value string) { l.Secrets = append(l.Secrets, value) }
+
+// Mask implements tasks.Local.
 func (l *FakeLocal) Mask(text string) string { return text }
-func (l *FakeLocal) Check() bool             { return l.Checking }
-func (l *FakeLocal) Diff() bool              { return l.Diffing }
+
+// Check implements tasks.Local.
+func (l *FakeLocal) Check() bool { return l.Checking }
+
+// Diff implements tasks.Local.
+func (l *FakeLocal) Diff() bool { return l.Diffing }
 
 // known are the modules that the tests of a package may name.
 var known []tasks.Module
@@ -171,6 +205,7 @@ func ModuleNamed(t *testing.T, name string) *tasks.Module {
 	return nil
 }
 
+// NewAction returns the action of a module with arguments, or ends the test.
 func NewAction(t *testing.T, module string, args map[string]any, l tasks.Local) tasks.Action {
 	t.Helper()
 	a, err := ModuleNamed(t, module).New(args, l)
@@ -255,6 +290,7 @@ func MustChange(t *testing.T, h *LocalHost, module string, args map[string]any, 
 	return plan, result
 }
 
+// MustNotChange does a task that must not change anything.
 func MustNotChange(t *testing.T, h *LocalHost, module string, args map[string]any, l tasks.Local) tasks.Plan {
 	t.Helper()
 	plan, _, err := Attempt(t, h, module, args, l)
@@ -277,6 +313,7 @@ func MustFail(t *testing.T, h *LocalHost, module string, args map[string]any, l 
 	return err
 }
 
+// Write writes a file with exactly that mode.
 func Write(t *testing.T, name, content string, mode fs.FileMode) {
 	t.Helper()
 	if err := os.WriteFile(name, []byte(content), mode); err != nil {
@@ -287,6 +324,7 @@ func Write(t *testing.T, name, content string, mode fs.FileMode) {
 	}
 }
 
+// Read returns the content of a file.
 func Read(t *testing.T, name string) string {
 	t.Helper()
 	b, err := os.ReadFile(name)
@@ -296,6 +334,7 @@ func Read(t *testing.T, name string) string {
 	return string(b)
 }
 
+// MustContain fails unless a text contains another.
 func MustContain(t *testing.T, text, want string) {
 	t.Helper()
 	if !strings.Contains(text, want) {
@@ -303,12 +342,14 @@ func MustContain(t *testing.T, text, want string) {
 	}
 }
 
+// Sh runs a script here and returns what it printed.
 func Sh(t *testing.T, script string) (string, error) {
 	t.Helper()
 	out, err := exec.Command("sh", "-c", script).CombinedOutput()
 	return string(out), err
 }
 
+// MustWrite writes a file, with the directories above it.
 func MustWrite(t *testing.T, name, text string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
