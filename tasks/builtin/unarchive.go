@@ -269,7 +269,7 @@ if [ "$(id -u)" = 0 ] && [ "$owner" != 0 ]; then
 	as() { setpriv --reuid="$owner" --regid="$group" --clear-groups -- "$@"; }
 fi
 `)
-	b.WriteString(files.OpenArchive)
+	b.WriteString(script.OpenArchive + "opening\n")
 	fmt.Fprintf(&b, "open | tar -t -f - %s %s > \"$m.names\" || die \"$name is not an archive that tar can read\"\n", listOptions(u.Exclude), include)
 	// Names with a backslash are ones that tar has quoted: they are not watched.
 	fmt.Fprintf(&b, `n=%s

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
-	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
 )
 
@@ -52,68 +51,46 @@ type activateAction struct {
 
 // Probe reads where the links point, what is there, and whose program the postmaster is.
 func (a *activateAction) Probe() string {
-	return strings.NewReplacer("@HOME@", remote.Quote(a.args.Home), "@PGDATA@", remote.Quote(a.args.Pgdata), "@VERSION@", remote.Quote(a.args.Version)).Replace(script.RootsOnly + `
-HOME_=@HOME@ PGDATA=@PGDATA@ VERSION=@VERSION@
-cd /
-name() { n=$(readlink "$HOME_/$1" 2>/dev/null) && echo "$1=${n#versions/}"; }
-name current
-name previous
-for d in "$HOME_"/versions/*/; do [ -f "$d/.sha256" ] && echo "installed=$(basename "$d")"; done
-[ -f "$PGDATA/PG_VERSION" ] && echo "data=$(head -n 1 "$PGDATA/PG_VERSION")"
-pid=$(head -n 1 "$PGDATA/postmaster.pid" 2>/dev/null)
-case $pid in ''|*[!0-9]*) ;; *)
-	if [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$(readlink -f "$PGDATA")" ]; then
-		exe=$(readlink "/proc/$pid/exe")
-		echo "running=$(echo "${exe% (deleted)}" | sed "s#^$(readlink -f "$HOME_")/versions/##; s#/.*##")"
-	fi ;;
-esac
-[ -n "$VERSION" ] || VERSION=$(readlink "$HOME_/previous" 2>/dev/null | sed 's#^versions/##')
-if [ -n "$VERSION" ]; then
-	for p in polar-postgres postgres; do
-		if [ -x "$HOME_/versions/$VERSION/bin/$p" ]; then 
-			as() { runuser -u nobody -- env "$@"; }
-			if [ "$(id -u)" != 0 ] || roots "$HOME_/versions/$VERSION/bin/$p"; then as() { env "$@"; }; fi
-			echo "release=$(as LC_ALL=C LD_LIBRARY_PATH="$HOME_/versions/$VERSION/lib" "$HOME_/versions/$VERSION/bin/$p" --version 2>&1 | head -n 1)"; break; fi
-	done
-fi
-:`)
+	return scripts.Script("polardb_activate", script.Values{"ENGINE": a.args.Home, "PGDATA": a.args.Pgdata, "VERSION": a.args.Version})
 }
 
 func (a *activateAction) Plan(f tasks.Found) (tasks.Plan, error) {
-	found := map[string]string{}
-	installed := []any{}
-	for _, line := range strings.Split(string(f.Stdout), "\n") {
-		key, value, _ := strings.Cut(line, "=")
-		if key == "installed" {
-			installed = append(installed, value)
-		} else if value != "" {
-			found[key] = value
-		}
+	var found struct {
+		Current   string   `answer:"current"`
+		Previous  string   `answer:"previous"`
+		Installed []string `answer:"installed"`
+		Data      string   `answer:"data"`
+		Running   string   `answer:"running"`
+		Release   string   `answer:"release"`
 	}
+	if err := script.Decode(f.Stdout, &found); err != nil {
+		return tasks.Plan{}, err
+	}
+	installed := tasks.AnyTexts(found.Installed)
 	version := a.args.Version
 	if a.args.Previous {
-		if version = found["previous"]; version == "" {
+		if version = found.Previous; version == "" {
 			return tasks.Plan{}, &tasks.Failure{Msg: "no version was there before: nothing to go back to", Hint: fmt.Sprintf("name the package of the one you want: -e polardb_package=FILE; installed are %v", installed)}
 		}
 	}
-	values := map[string]any{"version": version, "from": found["current"], "running": found["running"], "release": found["release"], "installed": installed}
-	release := found["release"]
+	values := map[string]any{"version": version, "from": found.Current, "running": found.Running, "release": found.Release, "installed": installed}
+	release := found.Release
 	switch {
 	case release == "" && a.check && !a.args.Previous:
-		return tasks.Plan{Change: true, Unknown: version + " is not installed yet", Msg: "run " + version + " instead of " + found["current"], Values: values}, nil
+		return tasks.Plan{Change: true, Unknown: version + " is not installed yet", Msg: "run " + version + " instead of " + found.Current, Values: values}, nil
 	case release == "":
 		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s/versions/%s holds no engine", a.args.Home, version), Hint: fmt.Sprintf("installed are %v", installed)}
 	case majorOf(release) == "":
 		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("the engine of %s does not run on this host: %s", version, release)}
-	case found["data"] != "" && majorOf(release) != found["data"]:
-		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is %q and cannot read the data of this node, which is of release %s", version, release, found["data"]), Hint: "another major release needs a new cluster and a dump"}
-	case found["current"] == version:
+	case found.Data != "" && majorOf(release) != found.Data:
+		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is %q and cannot read the data of this node, which is of release %s", version, release, found.Data), Hint: "another major release needs a new cluster and a dump"}
+	case found.Current == version:
 		return tasks.Plan{Msg: version + " is the version to run", Values: values}, nil
 	}
 	// The link is replaced by a rename: there is one at every moment.
-	script := fmt.Sprintf("set -e; cd %s; ln -sfn %s current.new; mv -fT current.new current; sync\n", remote.Quote(a.args.Home), remote.Quote("versions/"+version))
-	return tasks.Plan{Change: true, Msg: fmt.Sprintf("point %s/current to %s (%s) instead of %s", a.args.Home, version, release, found["current"]), Script: script, Values: values,
-		Diff: []tasks.Diff{{Before: found["current"] + "\n", After: version + "\n", BeforeHeader: a.args.Home + "/current", AfterHeader: a.args.Home + "/current"}}}, nil
+	text := pointTo(a.args.Home, version)
+	return tasks.Plan{Change: true, Msg: fmt.Sprintf("point %s/current to %s (%s) instead of %s", a.args.Home, version, release, found.Current), Script: text, Values: values,
+		Diff: []tasks.Diff{{Before: found.Current + "\n", After: version + "\n", BeforeHeader: a.args.Home + "/current", AfterHeader: a.args.Home + "/current"}}}, nil
 }
 
 // majorOf is the major release in what postgres --version says: "postgres (PostgreSQL) 11.9" is 11.
@@ -126,4 +103,9 @@ func majorOf(release string) string {
 		}
 	}
 	return ""
+}
+
+// pointTo has the link to the engine that is run lead to a version.
+func pointTo(home, version string) string {
+	return scripts.Script("polardb_point", script.Values{"ENGINE": home, "VERSION": version})
 }

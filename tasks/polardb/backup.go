@@ -9,7 +9,6 @@ import (
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/files"
-	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
 )
 
@@ -59,16 +58,7 @@ type backupAction struct {
 }
 
 func (b *backupAction) Probe() string {
-	return strings.NewReplacer("@TO@", remote.Quote(b.args.To), "@USER@", remote.Quote(b.args.User), "@BIN@", remote.Quote(b.args.Home+"/current/bin")).Replace(script.Strangers + `
-TO=@TO@
-who=$(strangers "${TO%/*}" @USER@)
-[ -z "$who" ] || echo "stranger=$who"
-if [ -d "$TO" ]; then stat -L -c owner=%U -- "$TO"; fi
-if [ -e "$TO" ] && [ ! -d "$TO" ]; then echo kind=file; elif [ -d "$TO" ]; then echo kind=directory; fi
-if [ -d "$TO" ]; then ls -A "$TO" | grep -vx backup.polarbook.new | head -n 5 | sed 's/^/holds=/'; fi
-[ -f "$TO/backup.polarbook" ] && head -c 4096 "$TO/backup.polarbook" | sed -n 's/^\([a-z]*=\)/note.\1/p'
-for p in polar_basebackup pg_basebackup; do [ -x @BIN@/$p ] && { echo "tool=$p"; break; }; done
-:`)
+	return b.script("polardb_backup_look", dma.View{}, nil, "")
 }
 
 // Ask asks for tablespaces that a base backup cannot take.
@@ -119,77 +109,18 @@ func (b *backupAction) Plan(f tasks.Found) (tasks.Plan, error) {
 	return tasks.Plan{Change: true, Msg: msg, Data: found["tool"]}, nil
 }
 
-// backupNote writes down how far the backup is.
-const backupNote = `own() { runuser -u @USER@ -- sh -euc "$@"; }
-note() { own 'printf "cluster=%s\nsource=%s\ntaken=%s\nstate=%s\n" "$1" "$2" "$3" "$4" >backup.polarbook.new; shift 4
-	[ $# = 0 ] || printf "tablespace=%s\n" "$@" >>backup.polarbook.new
-	sync; mv -f backup.polarbook.new backup.polarbook; sync' sh @CLUSTER@ @SOURCE@ "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1" @SPACES@; }
-`
-
-// backupFinish is run when all that the tool said is known to be harmless.
-var backupFinish = script.Preamble + script.Inside + `set -e
-TO=@TO@
-umask 077
-cd /
-inside "$TO" || die "$TO cannot be entered"
-` + backupNote + `note finished
-`
-
-// backupScript makes the copy; what stands in @…@ is quoted. The directory is the engine's account's, which changes it as it
-// likes: root makes it, and then all is done by that account, from within.
-var backupScript = script.Preamble + script.Inside + script.Strangers + `set -e
-TO=@TO@
-umask 077
-cd /
-alone() { # DIR
-	who=$(strangers "$1" @USER@)
-	[ -z "$who" ] || die "$who, and whoever can replace the directory of a backup gets at the data and its passwords: choose another, or give the directory to root"
-}
-alone "${TO%/*}"
-( umask 022; reach "${TO%/*}" ) || exit 1
-[ -d "$TO" ] || ( spot "$TO" && mkdir -m 0700 -- "./$b" ) || exit 1
-inside "$TO" || die "$TO cannot be entered"
-alone "${here%/*}/"
-owner=$(stat -c %u .)
-[ "$owner" = 0 ] || [ "$owner" = "$(id -u @USER@)" ] || die "$TO belongs to another account"
-if [ -n "$(ls -A . | grep -vx backup.polarbook.new)" ]; then
-	[ -f backup.polarbook ] || die "$TO is no longer empty"
-	hold backup.polarbook
-	grep -qx state=begun $held && grep -qxF -- @CLUSTERLINE@ $held || die "$TO is no longer empty"
-	exec 7<&-
-fi
-chown -h @USER@: .
-chmod 700 .
-` + backupNote + `# A note that was cut off while it was written: nothing else here has that name.
-own 'rm -f backup.polarbook.new; find . -mindepth 1 -maxdepth 1 ! -name backup.polarbook -exec rm -rf -- {} +'
-note begun
-own 'mkdir pgdata polardata tablespaces'
-` + script.WorkDir + `cat >"$WORK/pgpass"
-chown @USER@: "$WORK/pgpass"
-as() { runuser -u @USER@ -- env LC_ALL=C LD_LIBRARY_PATH=@LIB@ PATH=@BIN@:"$PATH" "$@"; }
-as PGPASSFILE="$WORK/pgpass" PGCONNECT_TIMEOUT=15 @TLS@timeout @TIMEOUT@ @TOOL@ -w -h @HOST@ -p @PORT@ -U @REPLICATOR@ -D "$TO/pgdata" --polardata="$TO/polardata" -X stream -c fast --progress -v@MOVES@
-own '[ -s polardata/global/pg_control ]' || { echo "the copy has no global/pg_control" >&2; exit 1; }
-as pg_controldata "$TO/polardata" >"$WORK/control" || { echo "pg_controldata cannot read the copy" >&2; exit 1; }
-own 'find pgdata polardata tablespaces -type f -print0 | sort -z | xargs -0 sha256sum >SHA256SUMS.new
-sync
-mv SHA256SUMS.new SHA256SUMS'
-own 'sha256sum -c SHA256SUMS' >"$WORK/sums" || { grep -v ': OK$' "$WORK/sums" >&2; exit 1; }
-own 'echo "bytes=$(find pgdata polardata tablespaces -type f -exec stat -c %s {} + | awk "{ n += \$1 } END { printf \"%.0f\", n }")"
-echo "files=$(wc -l <SHA256SUMS)"'
-sed -n 's/^Database cluster state: */control=/p' "$WORK/control"
-`
-
-func (b *backupAction) script(tool string, leader dma.View, spaces []tablespace, script string) string {
+// script is one of the scripts of a backup.
+func (b *backupAction) script(name string, leader dma.View, spaces []tablespace, tool string) string {
 	a := b.args
-	notes, moves := "", ""
+	noted, moves := "", []string{}
 	escape := strings.NewReplacer("=", `\=`)
 	for _, t := range spaces {
-		notes += " " + remote.Quote(fmt.Sprintf("%d %s", t.oid, t.location))
-		moves += " --tablespace-mapping=" + remote.Quote(escape.Replace(t.location)+"="+escape.Replace(fmt.Sprintf("%s/tablespaces/%d", a.To, t.oid)))
+		noted += fmt.Sprintf("tablespace=%d %s\n", t.oid, t.location)
+		moves = append(moves, "--tablespace-mapping="+escape.Replace(t.location)+"="+escape.Replace(fmt.Sprintf("%s/tablespaces/%d", a.To, t.oid)))
 	}
-	return strings.NewReplacer("@TO@", remote.Quote(a.To), "@SPACES@", strings.TrimPrefix(notes, " "), "@MOVES@", moves, "@CLUSTERLINE@", remote.Quote("cluster="+a.Cluster), "@CLUSTER@", remote.Quote(a.Cluster), "@SOURCE@", remote.Quote(leader.Node),
-		"@USER@", remote.Quote(a.User), "@LIB@", remote.Quote(a.Home+"/current/lib"), "@BIN@", remote.Quote(a.Home+"/current/bin"), "@TIMEOUT@", fmt.Sprint(a.Timeout), "@TOOL@", tool,
-		"@TLS@", verifying(a.SSLRootCert), "@HOST@", remote.Quote(leader.Address.Host), "@PORT@", fmt.Sprint(leader.Address.Port), "@REPLICATOR@", remote.Quote(a.ReplicationUser)).Replace(script)
+	values := script.Values{"TO": a.To, "OWNER": a.User, "CLUSTER": a.Cluster, "SOURCE": leader.Node, "SPACES": noted, "BIN": a.Home + "/current/bin", "LIB": a.Home + "/current/lib",
+		"TIMEOUT": a.Timeout, "TOOL": tool, "LEADER": leader.Address.Host, "PORT": leader.Address.Port, "REPLICATOR": a.ReplicationUser, "CA": a.SSLRootCert}
+	return scripts.Script(name, values.For(scripts, name), moves...)
 }
 
 func (b *backupAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
@@ -216,7 +147,7 @@ func (b *backupAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (t
 	pass := passLine(a.ReplicationUser, a.ReplicationPassword)
 	values := map[string]any{"source": leader.Node}
 	c := &copying{args: &a.ClusterArgs, leader: leader, what: "base backup"}
-	answer, err := c.run(ctx, h, b.script(tool, leader, spaces, backupScript), strings.NewReader(pass), func(line []byte) {
+	answer, err := c.run(ctx, h, b.script("polardb_backup", leader, spaces, tool), strings.NewReader(pass), func(line []byte) {
 		key, value, _ := strings.Cut(strings.TrimSpace(string(line)), "=")
 		var n int
 		if _, err := fmt.Sscan(value, &n); err == nil && (key == "bytes" || key == "files") {
@@ -239,7 +170,7 @@ func (b *backupAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (t
 	if err := a.sameSpaces(ctx, h, b.list, leader, spaces); err != nil {
 		return tasks.Result{}, err
 	}
-	if _, err := files.RunPlan(ctx, h.Shell(), tasks.Plan{Script: b.script(tool, leader, spaces, backupFinish)}); err != nil {
+	if _, err := files.RunPlan(ctx, h.Shell(), tasks.Plan{Script: b.script("polardb_backup_finish", leader, spaces, tool)}); err != nil {
 		return tasks.Result{}, err
 	}
 	return tasks.Result{Changed: true, Msg: fmt.Sprintf("%s holds a backup of %s: %v files, %v bytes, every one with a checksum", a.To, leader.Node, values["files"], values["bytes"]), Values: values}, nil

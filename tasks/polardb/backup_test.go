@@ -77,9 +77,9 @@ func TestBackupWhereAnotherAccountOwns(t *testing.T) {
 					"login_password": "y", "nodes": []any{map[string]any{"name": "a", "address": "10.0.0.1"}}}, &taskstest.FakeLocal{Dir: dir}).(*backupAction)
 				_, err := taskstest.PlanOn(t, h, a)
 				leader := dma.View{Node: "a"}
-				r, failed := h.Run(context.Background(), remote.Command{Script: a.script("polar_basebackup", leader, nil, backupScript), Stdin: []byte("secret")})
+				r, failed := h.Run(context.Background(), remote.Command{Script: a.script("polardb_backup", leader, nil, "polar_basebackup"), Stdin: []byte("secret")})
 				if failed == nil && r.Status == 0 {
-					r, failed = h.Run(context.Background(), remote.Command{Script: a.script("polar_basebackup", leader, nil, backupFinish)})
+					r, failed = h.Run(context.Background(), remote.Command{Script: a.script("polardb_backup_finish", leader, nil, "polar_basebackup")})
 				}
 				if failed != nil {
 					t.Fatal(failed)

@@ -145,14 +145,6 @@ func (b *basebackupAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan
 	return tasks.Result{Changed: true, Msg: "copied " + leader.Node, Values: map[string]any{"source": leader.Node}}, nil
 }
 
-// verifying has libpq refuse a server that cannot prove itself by TLS.
-func verifying(sslrootcert string) string {
-	if sslrootcert == "" {
-		return ""
-	}
-	return "PGSSLMODE=verify-ca PGSSLROOTCERT=" + remote.Quote(sslrootcert) + " "
-}
-
 // full names the file systems of the data directories that have no room left.
 func (a *NodeArgs) full(ctx context.Context, h tasks.Host) string {
 	return fullDisks(ctx, h, path.Dir(a.Pgdata), path.Dir(a.Polardata))

@@ -10,9 +10,11 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 // nodeDetails is what a DBA asks of a node beside its part in the cluster. What could not be had is zero.
@@ -106,19 +108,6 @@ func upTime(started, now string) time.Duration {
 	return 0
 }
 
-// detailsScript prints what root sees of a node's disks and processes, one word and a tab before each line.
-const detailsScript = `d=%s p=%s
-for f in "$d" "$p"; do
-	while [ ! -d "$f" ] && [ "$f" != / ]; do f=${f%%/*}; f=${f:-/}; done
-	df -Pk -- "$f" 2>/dev/null | while read -r dev total used free rest; do case $total in *[!0-9]*) ;; *) printf 'disk\t%%s\t%%s\t%%s\t%%s\n' "$dev" "$total" "$free" "$f" ;; esac; done
-done
-for f in pg_wal polar_dma/consensus_log; do
-	[ ! -d "$p/$f" ] || printf '%%s\t%%s\n' "$f" "$(du -sk -- "$p/$f" 2>/dev/null)"
-done
-pid=; read -r pid 2>/dev/null <"$d/postmaster.pid" || :
-case $pid in '' | *[!0-9]*) ;; *) printf 'exe\t%%s\n' "$(readlink "/proc/$pid/exe")" ;; esac
-exit 0`
-
 // readHost asks the node's host as root, or as the one who logs in where there is no way to root.
 func (d *nodeDetails) readHost(ctx context.Context, h tasks.Host, n WantedNode) {
 	if n.Pgdata == "" || n.Polardata == "" {
@@ -132,7 +121,7 @@ func (d *nodeDetails) readHost(ctx context.Context, h tasks.Host, n WantedNode) 
 	if err != nil {
 		shell = host.Shell()
 	}
-	answer, err := shell.Run(ctx, remote.Command{Script: fmt.Sprintf(detailsScript, remote.Quote(n.Pgdata), remote.Quote(n.Polardata))})
+	answer, err := shell.Run(ctx, remote.Command{Script: scripts.Script("polardb_details", script.Values{"PGDATA": n.Pgdata, "POLARDATA": n.Polardata})})
 	if err != nil {
 		return
 	}

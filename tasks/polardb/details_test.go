@@ -13,7 +13,7 @@ import (
 
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/dma"
-	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 // TestDetailsScript runs it under each shell, on directories that are there and on such that are not yet.
@@ -39,7 +39,7 @@ func TestDetailsScript(t *testing.T) {
 			continue
 		}
 		look := func(d, p string) nodeDetails {
-			out, err := exec.Command(shell[0], append(shell[1:], "-c", fmt.Sprintf(detailsScript, remote.Quote(d), remote.Quote(p)))...).Output()
+			out, err := exec.Command(shell[0], append(shell[1:], "-c", scripts.Script("polardb_details", script.Values{"PGDATA": d, "POLARDATA": p}))...).Output()
 			if err != nil {
 				t.Fatalf("%v: %v", shell, err)
 			}

@@ -46,12 +46,7 @@ func (a *NodeArgs) script(name string, more script.Values, words ...string) stri
 	all := script.Values{"PGDATA": a.Pgdata, "POLARDATA": a.Polardata, "MARKER": a.marker(), "FORMER": a.formerMarker(), "KEPT": a.kept(), "OWNER": a.User,
 		"CLUSTER": a.Cluster, "BIN": a.Home + "/current/bin", "LIB": a.Home + "/current/lib",
 		"CLIENT": fmt.Sprintf("%04X", a.Port), "CONSENSUS": fmt.Sprintf("%04X", dma.ConsensusPort(a.Port))}
-	given := script.Values{}
-	for _, v := range scripts.Takes(name) {
-		if value, ok := all[v]; ok {
-			given[v] = value
-		}
-	}
+	given := all.For(scripts, name)
 	maps.Copy(given, more)
 	return scripts.Script(name, given, words...)
 }

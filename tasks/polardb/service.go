@@ -2,8 +2,6 @@ package polardb
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
@@ -124,8 +122,7 @@ func (a *serviceArgs) change(what string) string {
 // about are the values that such a script takes.
 func (a *serviceArgs) about(what string) script.Values {
 	all := script.Values{"UNIT": a.Unit, "TIMEOUT": a.Timeout, "SETTLE": a.Settle, "PORT": a.Port, "LOGS": scripts.Text("polardb_log_files")}
-	maps.DeleteFunc(all, func(v string, _ any) bool { return !slices.Contains(scripts.Takes("polardb_server"+what), v) })
-	return all
+	return all.For(scripts, "polardb_server"+what)
 }
 
 func (a *serviceArgs) reload(pid int) string {

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
-	"github.com/polarbook/polarbook/tasks/files"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
 )
@@ -149,7 +148,7 @@ func (s *softwareAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) 
 		script = "set -e\n" + s.loose("-exec chown -h 0:0 {} +") + "\n" + s.loose("-exec chmod ug-s,go-w {} +") + "\n"
 	}
 	if s.args.Activate {
-		script += fmt.Sprintf("set -e; cd %s; ln -sfn %s current.new; mv -fT current.new current; sync", remote.Quote(s.args.Home), remote.Quote("versions/"+s.args.Version))
+		script += pointTo(s.args.Home, s.args.Version)
 	}
 	answer, err := shell.Run(ctx, remote.Command{Script: script + "\n" + s.Probe()})
 	if err != nil {
@@ -170,13 +169,7 @@ func (s *softwareAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) 
 
 func (s *softwareAction) install(ctx context.Context, h tasks.Host, shell tasks.Shell) error {
 	archive := s.args.Home + "/versions/." + s.args.Version + ".archive"
-	prepare := script.Preamble + script.RootsOnly + fmt.Sprintf(`set -e
-( umask 022; mkdir -p %[1]s )
-[ "$(id -u)" != 0 ] || roots %[1]s || die "%[1]s, or a directory above it, does not belong to root alone: root runs nothing that others can replace. Choose another polardb_home, or give the directories to root"
-chmod 755 %[2]s %[1]s
-free=$(df -Pk %[1]s | awk 'NR == 2 { print $4 }')
-if [ "$free" -lt %[3]d ]; then echo "%[1]s has $free KB free, and the archive and what it holds need about %[3]d KB" >&2; exit 1; fi`,
-		remote.Quote(s.args.Home+"/versions"), remote.Quote(s.args.Home), s.size*5>>10)
+	prepare := scripts.Script("polardb_room", script.Values{"ENGINE": s.args.Home, "NEEDED": s.size * 5 >> 10})
 	answer, err := shell.Run(ctx, remote.Command{Script: prepare})
 	if err != nil {
 		return err
@@ -212,44 +205,5 @@ if [ "$free" -lt %[3]d ]; then echo "%[1]s has $free KB free, and the archive an
 // unpack takes archives with and without a top folder. Programs are asked for their libraries, under the engine's own
 // lib directory, before anything is put in place.
 func (s *softwareAction) unpack(archive string) string {
-	return strings.NewReplacer("@ARCHIVE@", remote.Quote(archive), "@DIR@", remote.Quote(s.dir()), "@SUM@", s.sum, "@OPEN@", files.OpenArchive).Replace(script.Preamble + script.RootsOnly + `set -e
-umask 022
-ARCHIVE=@ARCHIVE@ DIR=@DIR@ NEW=@DIR@.unpacking
-fail() { echo "$*" >&2; rm -rf "$NEW" "$NEW.said"; exit 1; }
-die() { fail "$@"; }
-rm -rf "$NEW" "$NEW.said"
-mkdir -m 0700 "$NEW"
-s=$ARCHIVE m=$NEW
-@OPEN@open | tar -x -o -f - -C "$NEW" || { rm -f "$ARCHIVE"; fail "the archive cannot be unpacked; is the disk full?"; }
-[ ! -e "$m.said" ] || fail "the archive is damaged"
-# Its modes and owners are its packer's, who may be anybody; nobody gets at them before they are gone.
-chown -R -h 0:0 "$NEW" 2>/dev/null || [ "$(id -u)" != 0 ] || fail "the files cannot be made root's"
-chmod -R ug-s,go-w "$NEW"
-ROOT=
-for d in "$NEW" "$NEW"/*; do [ -x "$d/bin/initdb" ] && { ROOT=$d; break; }; done
-[ -n "$ROOT" ] || fail "the archive is no install prefix of the engine: there is no bin/initdb in it or in its top folder"
-POSTGRES=
-for p in polar-postgres postgres; do [ -x "$ROOT/bin/$p" ] && { POSTGRES=$ROOT/bin/$p; break; }; done
-[ -n "$POSTGRES" ] || fail "the archive holds neither bin/postgres nor bin/polar-postgres"
-said=$(LC_ALL=C LD_LIBRARY_PATH=$ROOT/lib "$POSTGRES" --version 2>&1) || fail "the archive's $(basename "$POSTGRES") does not run on this host ($(uname -m)): $said"
-# Asked of the loader itself where its place is known: ldd is a script that starts several shells for each file.
-libraries() { ldd "$1"; }
-for l in /lib64/ld-*.so.* /lib/ld-*.so.*; do
-	"$l" --verify /bin/sh >/dev/null 2>&1 || continue
-	LOADER=$l
-	libraries() { "$LOADER" --verify "$1" && LD_TRACE_LOADED_OBJECTS=1 "$LOADER" "$1"; }
-	break
-done
-missing=$(for f in "$ROOT"/bin/* "$ROOT"/lib/postgresql/*.so; do
-	[ -f "$f" ] && (export LC_ALL=C LD_LIBRARY_PATH="$ROOT/lib"; libraries "$f" 2>/dev/null) || :
-done | awk '/not found/ { print $1 }' | sort -u | tr '\n' ' ')
-[ -z "$missing" ] || fail "the host lacks libraries that the engine needs: $missing"
-printf '%s\n' @SUM@ >"$ROOT/.sha256"
-chmod -R u+rwX,go+rX "$ROOT"
-sync
-rm -rf "$DIR"
-mv -T "$ROOT" "$DIR"
-sync
-rm -rf "$NEW" "$ARCHIVE"
-`)
+	return scripts.Script("polardb_unpack", script.Values{"ARCHIVE": archive, "DIR": s.dir(), "SUM": s.sum})
 }

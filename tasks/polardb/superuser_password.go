@@ -11,6 +11,7 @@ import (
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type superuserPasswordArgs struct {
@@ -137,9 +138,9 @@ func (s *setSuperuserPassword) on(ctx context.Context, h tasks.Host, n WantedNod
 	if err != nil {
 		return err.Error()
 	}
-	script := strings.NewReplacer("@PGDATA@", remote.Quote(path.Clean(n.Pgdata)), "@BIN@", remote.Quote(s.args.Home+"/current/bin"), "@LIB@", remote.Quote(s.args.Home+"/current/lib"),
-		"@ROLE@", remote.Quote(s.args.LoginUser), "@DB@", remote.Quote(s.args.LoginDB), "@LINE@", remote.Quote(`local all "`+s.args.LoginUser+`" peer `+openMark), "@MARK@", remote.Quote(openMark)).Replace(superuserScript)
-	answer, err := shell.Run(ctx, remote.Command{Script: script, Stdin: []byte(statement)})
+	text := scripts.Script("polardb_superuser_password", script.Values{"PGDATA": path.Clean(n.Pgdata), "BIN": s.args.Home + "/current/bin", "LIB": s.args.Home + "/current/lib",
+		"ROLE": s.args.LoginUser, "DB": s.args.LoginDB, "LINE": `local all "` + s.args.LoginUser + `" peer ` + openMark, "MARK": openMark})
+	answer, err := shell.Run(ctx, remote.Command{Script: text, Stdin: []byte(statement)})
 	switch {
 	case err != nil:
 		return err.Error()
@@ -158,37 +159,3 @@ const quietly = "set log_statement = 'none'; set log_min_error_statement = 'pani
 
 // openMark ends the line of pg_hba.conf that is there for a moment.
 const openMark = "# polarbook, while the superuser's password is set"
-
-// superuserScript runs as the engine's account and reads the statement.
-const superuserScript = `umask 077
-D=@PGDATA@ MARK=@MARK@
-die() { printf '%s\n' "$*" >&2; exit 1; }
-pid= dir= port=
-{ read -r pid && read -r x && read -r x && read -r port && read -r dir; } 2>/dev/null <"$D/postmaster.pid" || die "its server does not run"
-[ "/proc/$pid/cwd" -ef "$D" ] || die "its server does not run"
-[ -O "$dir/.s.PGSQL.$port" ] || die "there is no socket of the engine's account in $dir"
-take() {
-	cp -p -- "$D/pg_hba.conf" "$D/pg_hba.conf.polarbook" && cat >"$D/pg_hba.conf.polarbook" && mv -f -- "$D/pg_hba.conf.polarbook" "$D/pg_hba.conf" && kill -HUP "$pid"
-}
-shut() {
-	if grep -qF -- "$MARK" "$D/pg_hba.conf"; then
-		left=$(grep -vF -- "$MARK" "$D/pg_hba.conf"; echo .)
-		printf '%s' "${left%.}" | take
-	fi
-}
-trap shut EXIT
-trap 'exit 1' HUP INT TERM
-ask() {
-	env -u PGPASSWORD -u PGPASSFILE LC_ALL=C LD_LIBRARY_PATH=@LIB@ PGCONNECT_TIMEOUT=10 timeout 30 @BIN@/psql -X -A -t -q -w -v ON_ERROR_STOP=1 -h "$dir" -p "$port" -U @ROLE@ -d @DB@ "$@"
-}
-all=$(printf '%s\n' @LINE@; grep -vF -- "$MARK" "$D/pg_hba.conf"; echo .)
-printf '%s' "${all%.}" | take || die "pg_hba.conf cannot be written"
-tries=0
-until said=$(ask -c 'select pg_is_in_recovery()' 2>&1 </dev/null); do
-	tries=$((tries+1))
-	[ "$tries" -lt 20 ] || die "$said"
-	sleep 0.3
-done
-[ "$said" = f ] || die "it does not lead"
-ask -f - >/dev/null || exit 1
-`

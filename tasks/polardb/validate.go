@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/remote"
@@ -113,7 +114,7 @@ func (v *validateAction) Ask(ctx context.Context, h tasks.Host, probed tasks.Fou
 		probed.Value = t
 		return probed, nil
 	}
-	script, stdin := v.script(s, bin)
+	script, stdin := v.trialScript(s, bin)
 	r, err := h.Shell().Run(ctx, remote.Command{Script: script, Stdin: stdin})
 	if err != nil {
 		return probed, err

@@ -11,11 +11,12 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/crypto/ssh"
+
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/polardb"
 	"github.com/polarbook/polarbook/tasks/remote"
-	"golang.org/x/crypto/ssh"
 )
 
 // clock is how far a host's clock is ahead of the laptop's.

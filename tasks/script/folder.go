@@ -122,6 +122,17 @@ func (f *Folder) Takes(name string) []string {
 // true is 1 and false is empty.
 type Values map[string]any
 
+// For are those of the values that a script takes.
+func (v Values) For(f *Folder, name string) Values {
+	taken := Values{}
+	for _, t := range f.Takes(name) {
+		if value, ok := v[t]; ok {
+			taken[t] = value
+		}
+	}
+	return taken
+}
+
 // Script is a script with its values, and with words as $1, $2 and so on. What it takes and is not given is empty, whatever
 // the environment holds. It panics when a value is given that the script does not take.
 func (f *Folder) Script(name string, values Values, words ...string) string {
@@ -173,12 +184,13 @@ func word(value any) Word {
 
 // What modules that put a script together themselves begin with.
 var (
-	Preamble  = Shared.Text("preamble")
-	Inside    = Shared.Text("inside")
-	Look      = Shared.Text("look")
-	Encode    = Shared.Text("encode")
-	WorkDir   = Shared.Text("work_dir")
-	TCPTables = Shared.Text("tcp_tables")
-	RootsOnly = Shared.Text("roots")
-	Strangers = Shared.Text("strangers")
+	Preamble    = Shared.Text("preamble")
+	Inside      = Shared.Text("inside")
+	Look        = Shared.Text("look")
+	Encode      = Shared.Text("encode")
+	WorkDir     = Shared.Text("work_dir")
+	TCPTables   = Shared.Text("tcp_tables")
+	RootsOnly   = Shared.Text("roots")
+	Strangers   = Shared.Text("strangers")
+	OpenArchive = Shared.Text("open_archive")
 )

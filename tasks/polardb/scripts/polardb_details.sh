@@ -1,0 +1,12 @@
+# Prints what root sees of a node's disks and processes, a word and a tab before each line.
+# takes: PGDATA POLARDATA
+for f in "$PGDATA" "$POLARDATA"; do
+	while [ ! -d "$f" ] && [ "$f" != / ]; do f=${f%/*}; f=${f:-/}; done
+	df -Pk -- "$f" 2>/dev/null | while read -r dev total _ free rest; do case $total in *[!0-9]*) ;; *) printf 'disk\t%s\t%s\t%s\t%s\n' "$dev" "$total" "$free" "$f" ;; esac; done
+done
+for f in pg_wal polar_dma/consensus_log; do
+	[ ! -d "$POLARDATA/$f" ] || printf '%s\t%s\n' "$f" "$(du -sk -- "$POLARDATA/$f" 2>/dev/null)"
+done
+pid=; read -r pid 2>/dev/null <"$PGDATA/postmaster.pid" || :
+case $pid in '' | *[!0-9]*) ;; *) printf 'exe\t%s\n' "$(readlink "/proc/$pid/exe")" ;; esac
+exit 0
