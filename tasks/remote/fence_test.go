@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -149,14 +150,22 @@ func TestWhatMustNotBeCutIsWaitedFor(t *testing.T) {
 					_ = syscall.Kill(pid, syscall.SIGKILL)
 				}
 				h.conn.Close()
-				time.Sleep(200 * time.Millisecond)
 				var waited []string
-				l, err := two.Lock(testContext(t), LockRequest{Holder: bert(t), Dir: dir, Waits: func(run, what string) {
-					waited = append(waited, run+" "+what)
-					writeFile(t, dir+"/waited", "")
-				}})
-				if err != nil {
-					t.Fatal(err)
+				var l *Lock
+				waitUntil(t, "the holder is seen to be gone", func() bool {
+					var err error
+					l, err = two.Lock(testContext(t), LockRequest{Holder: bert(t), Dir: dir, Waits: func(run, what string) {
+						waited = append(waited, run+" "+what)
+						writeFile(t, dir+"/waited", "")
+					}})
+					var locked *LockedError
+					if err != nil && !errors.As(err, &locked) {
+						t.Fatal(err)
+					}
+					return err == nil
+				})
+				if l == nil {
+					return
 				}
 				if _, err := os.Stat(dir + "/done"); err != nil {
 					t.Error("it was cut")

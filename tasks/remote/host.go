@@ -163,7 +163,7 @@ func (h *Host) blame(err error) error {
 	select {
 	case <-h.done:
 		return h.Err()
-	case <-time.After(50 * time.Millisecond):
+	case <-time.After(250 * time.Millisecond):
 		return err
 	}
 }

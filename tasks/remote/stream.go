@@ -197,7 +197,8 @@ func (s *session) awaitStreamHello(ctx context.Context, b Become, marker string)
 		select {
 		case piece, more := <-s.out:
 			if !more {
-				if err := s.host.blame(nil); err != nil {
+				ended := errors.New("the program ended")
+				if err := s.host.blame(ended); !errors.Is(err, ended) {
 					return streamHello{}, err
 				}
 				return streamHello{}, b.noShell(s, out)
