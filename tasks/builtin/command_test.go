@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/polarbook/polarbook/tasks"
-	"github.com/polarbook/polarbook/tasks/files"
 	"github.com/polarbook/polarbook/tasks/taskstest"
 )
 
@@ -69,35 +68,4 @@ func TestCommandIsNotKnownBeforeItHasRun(t *testing.T) {
 	if err != nil || plan.Unknown == "" || plan.Change || plan.Values["rc"] != 0 || plan.Values["stdout"] != "" {
 		t.Errorf("%+v, %v", plan, err)
 	}
-}
-
-func TestStat(t *testing.T) {
-	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
-		l := &taskstest.FakeLocal{}
-		plan := taskstest.MustNotChange(t, h, "stat", map[string]any{"path": dir + "/none"}, l)
-		if s := plan.Values["stat"].(map[string]any); s["exists"] != false {
-			t.Errorf("%v", s)
-		}
-		taskstest.Write(t, dir+"/f", "hello", 0o751|os.ModeSetuid)
-		s := taskstest.MustNotChange(t, h, "stat", map[string]any{"path": dir + "/f"}, l).Values["stat"].(map[string]any)
-		for name, want := range map[string]any{
-			"exists": true, "mode": "4751", "isreg": true, "isdir": false, "isuid": true, "rusr": true, "wgrp": false, "xoth": true, "roth": false,
-			"size": 5, "checksum": "aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d", "readable": true,
-		} {
-			if s[name] != want {
-				t.Errorf("%s is %v, want %v", name, s[name], want)
-			}
-		}
-		if err := os.Symlink("f", dir+"/link"); err != nil {
-			t.Fatal(err)
-		}
-		s = taskstest.MustNotChange(t, h, "stat", map[string]any{"path": dir + "/link"}, l).Values["stat"].(map[string]any)
-		if s["islnk"] != true || s["lnk_target"] != "f" || s["lnk_source"] != dir+"/f" {
-			t.Errorf("%v", s)
-		}
-		s = taskstest.MustNotChange(t, h, "stat", map[string]any{"path": dir + "/link", "follow": true, "checksum_algorithm": "sha256"}, l).Values["stat"].(map[string]any)
-		if s["islnk"] != false || s["checksum"] != files.SumOf([]byte("hello")) {
-			t.Errorf("%v", s)
-		}
-	})
 }

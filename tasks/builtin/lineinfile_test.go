@@ -84,36 +84,6 @@ func TestLineinfileRefuses(t *testing.T) {
 	}
 }
 
-func TestBlockinfile(t *testing.T) {
-	b, e := "# BEGIN ANSIBLE MANAGED BLOCK\n", "# END ANSIBLE MANAGED BLOCK\n"
-	testRewriting(t, "blockinfile", []rewriting{
-		{"append", map[string]any{"block": "x\ny"}, "a\n", "a\n" + b + "x\ny\n" + e, "Block inserted"},
-		{"append without newline", map[string]any{"block": "x\n"}, "a", "a\n" + b + "x\n" + e, "Block inserted"},
-		{"there already", map[string]any{"block": "x"}, "a\n" + b + "x\n" + e + "c\n", "", ""},
-		{"replace in place", map[string]any{"block": "y"}, "a\n" + b + "x\n" + e + "c\n", "a\n" + b + "y\n" + e + "c\n", "Block inserted"},
-		{"remove", map[string]any{"state": "absent"}, "a\n" + b + "x\n" + e + "c\n", "a\nc\n", "Block removed"},
-		{"an empty block removes", map[string]any{"block": ""}, b + "x\n" + e + "c\n", "c\n", "Block removed"},
-		{"nothing to remove", map[string]any{"state": "absent"}, "a", "", ""},
-		{"after an expression", map[string]any{"block": "x", "insertafter": "^a"}, "a1\na2\nb\n", "a1\na2\n" + b + "x\n" + e + "b\n", "Block inserted"},
-		{"before an expression", map[string]any{"block": "x", "insertbefore": "^b"}, "a\nb\n", "a\n" + b + "x\n" + e + "b\n", "Block inserted"},
-		{"at the beginning", map[string]any{"block": "x", "insertbefore": "BOF"}, "a\n", b + "x\n" + e + "a\n", "Block inserted"},
-		{"other markers", map[string]any{"block": "x", "marker": "-- {mark}", "marker_begin": "<", "marker_end": ">"}, "a\n", "a\n-- <\nx\n-- >\n", "Block inserted"},
-	})
-	m := taskstest.ModuleNamed(t, "blockinfile")
-	if _, err := m.New(map[string]any{"path": "/f", "block": "x", "marker": "# same"}, &taskstest.FakeLocal{}); err == nil {
-		t.Error("a marker without {mark} was taken: each run would add a block")
-	}
-}
-
-func TestReplace(t *testing.T) {
-	testRewriting(t, "replace", []rewriting{
-		{"everywhere", map[string]any{"regexp": `a(\d)$`, "replace": `b\1`}, "a1\na2 \na3\n", "b1\na2 \nb3\n", "2 replacements made"},
-		{"remove", map[string]any{"regexp": `^#.*\n`}, "#x\ny\n", "y\n", "1 replacements made"},
-		{"between", map[string]any{"regexp": `v`, "replace": "w", "after": `<a>`, "before": `</a>`}, "v<a>v</a>v", "v<a>w</a>v", "1 replacements made"},
-		{"nowhere", map[string]any{"regexp": `z`, "replace": "w"}, "abc", "", ""},
-	})
-}
-
 func TestEditsOnHosts(t *testing.T) {
 	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
 		l := &taskstest.FakeLocal{}

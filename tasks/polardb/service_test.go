@@ -41,3 +41,33 @@ func TestTheWaitForAServerIsBoundedInTime(t *testing.T) {
 		t.Errorf("it looked %d times, a second each, within 3 s", len(n))
 	}
 }
+
+func TestServicePlan(t *testing.T) {
+	up := wholeInit + "\npid=42\nlistens.client=yes\nlistens.consensus=yes"
+	for name, c := range map[string]struct{ state, probe, want string }{
+		"up":                        {"started", up, ""},
+		"down":                      {"started", wholeInit, "start the server"},
+		"lives and does not listen": {"started", wholeInit + "\npid=42", "wait for the server to listen"},
+		"the port is somebody's":    {"started", wholeInit + "\nlistens.client=yes", "refuse: port 5432 is taken by another process"},
+		"the consensus port is":     {"started", wholeInit + "\nlistens.consensus=yes", "refuse: port 15432 is taken by another process"},
+		"no data yet":               {"started", bareNode + "\n" + engineThere, "unknown: the host lacks the node's own directory"},
+		"stop what is down":         {"stopped", wholeInit, ""},
+		"stop what comes back":      {"stopped", "unit.sub=auto-restart\n" + wholeInit, "call off the start of the server that systemd has in hand"},
+		"stop what failed":          {"stopped", "unit.sub=failed\n" + wholeInit, ""},
+		"start what comes back":     {"started", "unit.sub=auto-restart\n" + wholeInit, "start the server"},
+		"stop":                      {"stopped", up, "stop the server"},
+		"restart":                   {"restarted", up, "restart the server"},
+		"restart what is down":      {"restarted", wholeInit, "start the server"},
+		"reload":                    {"reloaded", up, "reload the configuration"},
+		"reload what is down":       {"reloaded", wholeInit, ""},
+		"reload what is gone":       {"reloaded", bareNode + "\n" + engineThere, ""},
+		"restart what is gone":      {"restarted", bareNode + "\n" + engineThere, "unknown: the host lacks the node's own directory"},
+	} {
+		a := &serviceAction{&serviceArgs{NodeArgs: planArgs, Unit: "polardb-demo", State: c.state, Timeout: 5, Settle: 1}}
+		p, err := a.Plan(probeText(c.probe))
+		checkPlan(t, name, c.want, p, err)
+		if stops := c.want == "restart the server"; stops != (p.Uncut != "") {
+			t.Errorf("%s: what must not be cut is %q", name, p.Uncut)
+		}
+	}
+}

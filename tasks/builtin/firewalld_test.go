@@ -1,0 +1,32 @@
+package builtin
+
+import (
+	"testing"
+
+	"github.com/polarbook/polarbook/tasks/taskstest"
+)
+
+func TestFirewalldOnAHost(t *testing.T) {
+	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
+		taskstest.Pretend(t, dir, map[string]string{"firewall-cmd": `
+place=now
+for word; do
+	case $word in
+	--state) echo running; exit 0 ;;
+	--permanent) place=boot ;;
+	--query-port=*) if grep -qx "${word#*=}" "$STATE/$place" 2>/dev/null; then echo yes; exit 0; else echo no; exit 1; fi ;;
+	--add-port=*) echo "${word#*=}" >> "$STATE/$place"; echo success ;;
+	--remove-port=*) : > "$STATE/$place"; echo success ;;
+	--query-service=*) echo 'Error: INVALID_SERVICE: nosuch' >&2; exit 101 ;;
+	esac
+done
+`})
+		l := &taskstest.FakeLocal{}
+		args := map[string]any{"port": "5432/tcp", "permanent": true, "immediate": true, "state": "enabled"}
+		taskstest.MustChange(t, h, "firewalld", args, l)
+		taskstest.MustNotChange(t, h, "firewalld", args, l)
+		args["state"] = "disabled"
+		taskstest.MustChange(t, h, "firewalld", args, l)
+		taskstest.MustFail(t, h, "firewalld", map[string]any{"service": "nosuch", "state": "enabled", "permanent": true}, l, "INVALID_SERVICE")
+	})
+}

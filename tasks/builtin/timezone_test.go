@@ -1,0 +1,21 @@
+package builtin
+
+import (
+	"testing"
+
+	"github.com/polarbook/polarbook/tasks/taskstest"
+)
+
+func TestTimezonePlan(t *testing.T) {
+	shanghai := map[string]any{"name": "Asia/Shanghai"}
+	taskstest.TestPlan(t, "timezone", []taskstest.Case{
+		{Name: "set", Args: shanghai, Found: "zone ../usr/share/zoneinfo/Asia/Shanghai\nknown yes\n", Does: "nothing"},
+		{Name: "set, and written down", Args: shanghai, Found: "zone /usr/share/zoneinfo/Asia/Shanghai\nknown yes\ntext Asia/Shanghai\n", Does: "nothing"},
+		{Name: "written down as another", Args: shanghai, Found: "zone /usr/share/zoneinfo/Asia/Shanghai\nknown yes\ntext Etc/UTC\n", Does: "change: change the time zone from Asia/Shanghai to Asia/Shanghai"},
+		{Name: "another", Args: shanghai, Found: "zone /usr/share/zoneinfo/Etc/UTC\nknown yes\n", Does: "change: change the time zone from Etc/UTC to Asia/Shanghai"},
+		{Name: "none", Args: shanghai, Found: "zone \nknown yes\n", Does: "change: change the time zone from unknown to Asia/Shanghai"},
+		{Name: "the host does not know it", Args: shanghai, Found: "zone \n", Does: "fails: the host has no time zone Asia/Shanghai"},
+		{Name: "the host does not know it yet", Args: shanghai, Check: true, Found: "zone \n", Does: "unknown: the host has no time zone Asia/Shanghai"},
+		{Name: "a way out", Args: map[string]any{"name": "../../etc/passwd"}, Does: `fails: timezone: argument "name" cannot be "../../etc/passwd"`},
+	})
+}
