@@ -37,6 +37,9 @@ func TestMembers(t *testing.T) {
 	step("drop and bring back", drop)
 	step("drop a dead host", dropDead)
 	step("another address for the learner", movesLearner)
+	if thorough() {
+		step("a logger", logger)
+	}
 }
 
 func switchover(s *site.Site) {
