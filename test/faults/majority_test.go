@@ -22,7 +22,12 @@ func TestMajorityLost(t *testing.T) {
 	dead := []string{c.Leader, c.Followers()[0]}
 	survivor := c.Followers()[1]
 	lost := "lost=" + strings.Join(dead, ",")
-	s.SQL(c.Leader, "create table kept (a int)")
+	// A copy from a survivor that has tablespaces brings them along, and what the lost have of them goes.
+	for _, n := range s.Names() {
+		s.On(n, "install -d -o polardb -g polardb -m 700 /srv/ts")
+	}
+	s.SQL(c.Leader, "create tablespace ts location '/srv/ts'")
+	s.SQL(c.Leader, "create table kept (a int) tablespace ts")
 	s.SQL(c.Leader, "insert into kept values (1)")
 
 	s.Subtest(t, "nothing is lost", func(*testing.T) {
@@ -94,7 +99,7 @@ func TestMajorityLost(t *testing.T) {
 	})
 	s.Subtest(t, "the lost come back with their old data", func(*testing.T) {
 		for _, n := range dead {
-			s.On(n, "systemctl start "+s.Unit())
+			s.On(n, "touch /srv/ts/PG_11_*/stale; systemctl start "+s.Unit())
 			must(s, s.Lab.Host(n).Plug())
 		}
 		s.Eventually("two clusters are seen", func() error {
@@ -141,6 +146,9 @@ func TestMajorityLost(t *testing.T) {
 				}
 				return nil
 			})
+			if left := s.On(n, "find /srv/ts -name stale; find /srv/ts -type f -name '[0-9]*' | grep -q . || echo nothing"); left != "" {
+				s.T.Errorf("the tablespace on %s: %s", n, left)
+			}
 		}
 		s.Run(0, "recover-majority.yml", "-e", lost, "-e", "confirm=faults").Unchanged()
 		s.Run(0, "new-cluster.yml").Unchanged()
