@@ -21,7 +21,8 @@ import (
 //
 // Names before a semicolon with (required) behind them have to be given. Defaults and what a variable means are taken
 // from the defaults of the built-in roles and the comments there. "Variables: as for NAME.yml" refers to another
-// playbook. A variable can also stand on a line of its own, "name (default): meaning".
+// playbook. A variable can also stand on a line of its own, "name (default): meaning". A paragraph "Locks: nothing." is for
+// playbooks that change nothing: they neither wait for a lock nor take one.
 type Info struct {
 	Name      string // of the file: "new-cluster.yml"
 	Summary   string // the first line, without a full stop
@@ -78,6 +79,7 @@ func list(fsys fs.FS) ([]Info, error) {
 var (
 	variablesBegin = regexp.MustCompile(`^Variables:\s*(.*)$`)
 	variablesAs    = regexp.MustCompile(`^as for (\S+\.ya?ml)\.?$`)
+	locksNothing   = regexp.MustCompile(`(?m)^Locks: nothing\.$`)
 	variableLine   = regexp.MustCompile(`^(\s+)([A-Za-z_]\w*)(?:\s+\((.*?)\))?:(?:\s+(.*))?$`)
 )
 

@@ -2,7 +2,10 @@ package playbooks
 
 import (
 	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -33,5 +36,45 @@ func TestBuiltin(t *testing.T) {
 	files, err := fs.Glob(Builtin(), "*.yml")
 	if err != nil || !slices.Equal(files, names) {
 		t.Errorf("List gives %q of the playbooks %q, %v", names, files, err)
+	}
+}
+
+// TestLocksNothing: a run locks its hosts unless its playbook is a built-in one that only reads and says so. A file of the
+// user's always locks, whatever its head says.
+func TestLocksNothing(t *testing.T) {
+	all, err := List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, info := range all {
+		p, err := Load(info.Name, Options{Dir: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.LocksNothing {
+			found = append(found, info.Name)
+		}
+		if p.LocksNothing != strings.Contains(p.Doc, "Locks:") {
+			t.Errorf("%s: what its head says of locks is not understood", info.Name)
+		}
+	}
+	if want := []string{"check.yml", "status.yml"}; !slices.Equal(found, want) {
+		t.Errorf("%q lock nothing, want %q", found, want)
+	}
+	text, err := fs.ReadFile(Builtin(), "check.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "check.yml"), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, err := Load("check.yml", Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Builtin || p.LocksNothing {
+		t.Errorf("a copy of the user's: built-in %t, locks nothing %t", p.Builtin, p.LocksNothing)
 	}
 }

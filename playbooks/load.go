@@ -57,6 +57,7 @@ func Load(name string, o Options) (*Playbook, error) {
 	p.Path = l.display(at.fsys, at.path)
 	if f := l.read(at.fsys, at.path, Position{}); f != nil {
 		p.Doc = head(f.text)
+		p.LocksNothing = p.Builtin && locksNothing.MatchString(p.Doc)
 		p.Plays = l.playbook(f, nil)
 	}
 	p.Defined, p.roles, p.words = l.defined, l.roleDirs, l.words

@@ -31,6 +31,9 @@ type Playbook struct {
 	Plays  []*Play
 	// Doc is the comment at the head of the file: what it does and the variables it takes.
 	Doc string
+	// LocksNothing is set for a built-in playbook that only reads, and says so in its head comment: "Locks: nothing."
+	// A run of such playbooks neither waits for the locks of hosts nor takes them.
+	LocksNothing bool
 	// Warnings are what is allowed but unlikely to be meant.
 	Warnings []*Error
 	// Defined are the variables that files of the user's define, in the order in which they were read.

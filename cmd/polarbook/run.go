@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -96,9 +95,7 @@ func (c *runCmd) Run(t *terminal, run runContext) error {
 	o.RunID = journal.ID
 	o.Yes = c.Yes
 	o.PendingHandlers = session.PendingHandlerFiles{}
-	if !onlyReads(books) {
-		o.Lock = &session.Locking{User: operator(), Wait: seconds(c.LockWait), Dead: journal.Dead}
-	}
+	o.Lock = &session.Locking{User: operator(), Wait: seconds(c.LockWait), Dead: journal.Dead}
 	display := c.display(t)
 	if l, ok := display.(*live); ok {
 		l.standBack(&o)
@@ -133,18 +130,6 @@ func (j *keptJournal) Event(e event.Event) {
 		j.told = true
 		fmt.Fprintf(j.t.err, "polarbook: the journal %s cannot be written, from here on the run is not recorded: %v\n", j.Path(), err)
 	}
-}
-
-// readers are the built-in playbooks that change nothing and so neither wait for a lock nor take one.
-var readers = []string{"check.yml", "status.yml"}
-
-func onlyReads(books []*playbooks.Playbook) bool {
-	for _, p := range books {
-		if !p.Builtin || !slices.Contains(readers, filepath.Base(p.Path)) {
-			return false
-		}
-	}
-	return true
 }
 
 // operator is who runs polarbook, as others are told: name@laptop.

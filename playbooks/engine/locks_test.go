@@ -9,8 +9,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
+	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/playbooks/engine/session"
 	"github.com/polarbook/polarbook/tasks/remote"
@@ -352,6 +354,41 @@ func TestOneMachineUnderTwoNamesIsLockedOnce(t *testing.T) {
 	b.wantKind(err, 0)
 	if table.hosts() != "[]" {
 		t.Errorf("%s are left locked", table.hosts())
+	}
+}
+
+// TestWhatAPlaybookLocks holds that a run of playbooks that lock nothing goes on beside others, and that one among them that
+// locks has the hosts of all locked.
+func TestWhatAPlaybookLocks(t *testing.T) {
+	const reads = "# Looks.\n#\n# Locks: nothing.\n- hosts: all\n  gather_facts: false\n  tasks:\n    - echo: looked\n"
+	for name, c := range map[string]struct {
+		books []string
+		kind  Kind
+		tries int
+	}{
+		"reads":          {[]string{"reads.yml"}, 0, 0},
+		"writes":         {[]string{"writes.yml"}, Locked, 1},
+		"one after both": {[]string{"reads.yml", "writes.yml"}, Locked, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			table := newLockTable()
+			table.by("a", "other", time.Now().Add(-time.Hour))
+			table.tries = 0
+			b := lockBench(t, table, "a")
+			b.load.Builtin = fstest.MapFS{"reads.yml": {Data: []byte(reads)}, "writes.yml": {Data: []byte(strings.Replace(reads, "# Locks: nothing.\n", "", 1))}}
+			for _, name := range c.books {
+				book, err := playbooks.Load(name, b.load)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.o.Playbooks = append(b.o.Playbooks, book)
+			}
+			_, err := Run(t.Context(), b.o)
+			b.wantKind(err, c.kind)
+			if table.tries != c.tries {
+				t.Errorf("%d tries to lock, want %d", table.tries, c.tries)
+			}
+		})
 	}
 }
 

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/playbooks/engine/session"
 	"github.com/polarbook/polarbook/tasks/remote"
@@ -26,8 +28,11 @@ func (r *run) lockAll(ctx context.Context) error {
 	return err
 }
 
-// locking reports whether the run keeps others off its hosts.
-func (r *run) locking() bool { return r.o.Lock != nil && !r.o.Check }
+// locking reports whether the run keeps others off its hosts: unless it only asks, or none of its playbooks locks anything.
+func (r *run) locking() bool {
+	locks := func(p *playbooks.Playbook) bool { return !p.LocksNothing }
+	return r.o.Lock != nil && !r.o.Check && slices.ContainsFunc(r.o.Playbooks, locks)
+}
 
 // eachHost goes over the hosts of all plays before the first begins, each host once for each play that names it.
 func (r *run) eachHost(f func(*playRun, *host)) {

@@ -64,7 +64,7 @@ type Options struct {
 	Prompt func(ctx context.Context, q Question) (string, error)
 	// PendingHandlers remembers handlers across runs; nil: they are forgotten.
 	PendingHandlers session.PendingHandlers
-	// Lock keeps others off the hosts; nil, and in check mode: nobody is.
+	// Lock keeps others off the hosts; nil, in check mode, and when all playbooks lock nothing: nobody is.
 	Lock *session.Locking
 	// Yes answers what modules ask before they destroy something.
 	Yes bool
