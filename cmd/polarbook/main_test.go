@@ -132,8 +132,11 @@ func interrupted(ts *testscript.TestScript, _ bool, args []string) {
 	c := exec.Command("polarbook", args[3:]...)
 	c.Dir = ts.MkAbs(".")
 	c.Env = append(os.Environ(), "XDG_STATE_HOME="+ts.Getenv("XDG_STATE_HOME"), "HOME="+ts.Getenv("WORK"), "TERM=dumb")
-	var stdout, stderr bytes.Buffer
-	c.Stdout, c.Stderr = &stdout, &stderr
+	var stdout bytes.Buffer
+	stderr, err := os.Create(ts.MkAbs("stderr.txt"))
+	ts.Check(err)
+	defer stderr.Close()
+	c.Stdout, c.Stderr = &stdout, stderr
 	ts.Check(c.Start())
 	limit := time.AfterFunc(time.Minute, func() { _ = c.Process.Kill() })
 	defer limit.Stop()
@@ -142,19 +145,26 @@ func interrupted(ts *testscript.TestScript, _ bool, args []string) {
 	for there := false; !there; {
 		select {
 		case <-ended:
-			ts.Fatalf("polarbook ended before it began: %s%s", stdout.String(), stderr.String())
+			ts.Fatalf("polarbook ended before it began: %s%s", stdout.String(), ts.ReadFile("stderr.txt"))
 		case <-time.After(20 * time.Millisecond):
 		}
 		_, err := os.Stat(ts.MkAbs(args[1]))
 		there = err == nil
 	}
 	ts.Check(c.Process.Signal(os.Interrupt))
+	for heard := false; !heard; { // it says so as soon as it has
+		select {
+		case <-ended:
+			ts.Fatalf("polarbook ended and had not heard of the interrupt: %s%s", stdout.String(), ts.ReadFile("stderr.txt"))
+		case <-time.After(20 * time.Millisecond):
+		}
+		heard = strings.Contains(ts.ReadFile("stderr.txt"), "Stopping after the steps in hand")
+	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[2]), nil, 0o644))
 	<-ended
 	ts.Check(os.WriteFile(ts.MkAbs("stdout.txt"), stdout.Bytes(), 0o644))
-	ts.Check(os.WriteFile(ts.MkAbs("stderr.txt"), stderr.Bytes(), 0o644))
 	if code := c.ProcessState.ExitCode(); strconv.Itoa(code) != args[0] {
-		ts.Fatalf("exit code %d, want %s\n%s%s", code, args[0], stdout.String(), stderr.String())
+		ts.Fatalf("exit code %d, want %s\n%s%s", code, args[0], stdout.String(), ts.ReadFile("stderr.txt"))
 	}
 }
 
