@@ -234,7 +234,7 @@ func (s *taskRun) responds(ctx context.Context, on target, told *host, limit tim
 	return err
 }
 
-// connectsLate says that the play itself waits for its hosts to come up, so that they are not asked for before.
+// connectsLate reports whether the play itself waits for its hosts to come up, so that they are not asked for before.
 func (p *playRun) connectsLate() bool {
 	late := false
 	visit(sections(p.play), func(node playbooks.Node) bool {

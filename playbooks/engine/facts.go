@@ -60,7 +60,7 @@ func (p *playRun) gatherFacts(ctx context.Context, hosts []*host) {
 	}
 }
 
-// has says that the facts of a subset, or all of them, were gathered in this run.
+// has reports whether the facts of a subset, or all of them, were gathered in this run.
 func (h *host) has(subset string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -155,7 +155,7 @@ func (p *playRun) readVars(fsys fs.FS, name string, pos playbooks.Position) (map
 	return vars, nil
 }
 
-// loadVars reads one file of variables, and says when everybody may read what is secret in it.
+// loadVars reads one file of variables, and warns when everybody may read what is secret in it.
 func (r *run) loadVars(fsys fs.FS, name string) (map[string]any, error) {
 	vars, err := loadVars(fsys, name)
 	if err != nil || r.o.Warn == nil {

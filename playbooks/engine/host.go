@@ -7,7 +7,7 @@ import (
 	"github.com/polarbook/polarbook/playbooks/engine/event"
 )
 
-// condition says whether a host still takes part in the play.
+// condition is whether a host still takes part in the play.
 type condition int
 
 const (
@@ -18,7 +18,7 @@ const (
 	aborted               // the user stopped the run
 )
 
-// host is what the run knows about one host. The maps are replaced, never changed, because other hosts read them
+// host holds what the run knows about one host. The maps are replaced, never changed, because other hosts read them
 // through hostvars.
 type host struct {
 	name string
@@ -39,7 +39,7 @@ type host struct {
 	pendingHandlers map[string][]string // by playbook: what earlier runs left
 }
 
-// failedTask is what a rescue sees.
+// failedTask holds what a rescue sees.
 type failedTask struct {
 	task   map[string]any
 	result map[string]any

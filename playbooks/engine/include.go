@@ -87,7 +87,7 @@ func (p *playRun) includeAs(ctx context.Context, inc *playbooks.Include, outer *
 	}
 }
 
-// wants says what an include brings on one host: nothing, one thing, or one for each item of its loop.
+// wants returns what an include brings on one host: nothing, one thing, or one for each item of its loop.
 func (p *playRun) wants(inc *playbooks.Include, own *scope, h *host, id int) []*inclusion {
 	s := &taskRun{p: p, id: id, t: &playbooks.Task{Common: inc.Common, Origin: inc.Origin}, sc: own, action: inc.What}
 	v, err := p.vars(h, own, &inc.Origin)

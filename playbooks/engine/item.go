@@ -9,7 +9,7 @@ import (
 	"github.com/polarbook/polarbook/tasks"
 )
 
-// outcome is how a task, or one item of its loop, ended on a host.
+// outcome holds how a task, or one item of its loop, ended on a host.
 type outcome struct {
 	status    event.Status
 	values    map[string]any // what register sees
@@ -80,7 +80,7 @@ func (s *taskRun) item(ctx context.Context, v *variables, late error) *outcome {
 	return o
 }
 
-// hidden says that nothing of what the task says may be shown. When in doubt, it is.
+// hidden reports whether nothing of what the task says may be shown. When in doubt, nothing may.
 func (s *taskRun) hidden(v *variables) bool {
 	hidden, err := v.boolean(s.sc.keyword(noLog), false)
 	return hidden || err != nil
@@ -149,7 +149,7 @@ func (s *taskRun) conditional(ctx context.Context, v *variables, late error) *ou
 	}
 }
 
-// retries is how often to try, at most, and the pause in between.
+// retries returns how often to try, at most, and the pause in between.
 func (s *taskRun) retries(v *variables) (int, time.Duration, error) {
 	if len(s.t.Until) == 0 && !s.t.Retries.Given() {
 		return 1, 0, nil
@@ -165,7 +165,7 @@ func (s *taskRun) retries(v *variables) (int, time.Duration, error) {
 	return max(1, int(n)+1), time.Duration(delay * float64(time.Second)), nil
 }
 
-// holds says that no further attempt is needed.
+// holds reports whether no further attempt is needed.
 func (s *taskRun) holds(v *variables, o *outcome) (bool, error) {
 	if len(s.t.Until) == 0 {
 		return o.status != event.Failed, nil
@@ -268,5 +268,5 @@ func (s *taskRun) work(ctx context.Context, v *variables) *outcome {
 	return o
 }
 
-// pause waits; false says that the run was stopped meanwhile.
+// pause waits, and reports false when the run is stopped meanwhile.
 func (p *playRun) pause(ctx context.Context, d time.Duration) bool { return p.r.pause(ctx, d) }

@@ -56,13 +56,13 @@ func (s *taskRun) loop(ctx context.Context, v *variables) *outcome {
 }
 
 const (
-	// maximumItemsTold is how many items of a loop have an event each; after them those that failed.
+	// maximumItemsTold bounds the items of a loop that have an event each; after them those that failed.
 	maximumItemsTold = 10_000
-	// maximumRegistered is how many items' results one variable may hold.
+	// maximumRegistered bounds the items' results that one variable may hold.
 	maximumRegistered = 100_000
 )
 
-// seenByTheNext is what the items that follow see of one: its result, and the facts that it set, so that a list can be
+// seenByTheNext returns what the items that follow see of one: its result, and the facts that it set, so that a list can be
 // gathered item by item.
 func (s *taskRun) seenByTheNext(o *outcome) map[string]any {
 	seen := map[string]any{}

@@ -11,7 +11,7 @@ import (
 )
 
 // checkMethods refuses a way of becoming another user that there is not, as the plays begin with it, before any host is
-// connected to. What cannot be told before is said by the task that meets it.
+// connected to. What cannot be known before is an error of the task that meets it.
 func (r *run) checkMethods() error {
 	hosts, wheres := map[string][]string{}, map[string]string{} // by what is wrong with them
 	r.eachHost(func(p *playRun, h *host) {
@@ -28,7 +28,7 @@ func (r *run) checkMethods() error {
 	return errors.Join(problems...)
 }
 
-// checkMethod says what is wrong with a host's method, and where that is written; "": nothing.
+// checkMethod returns what is wrong with a host's method, and where that is written; "": nothing.
 func (p *playRun) checkMethod(h *host) (where, what string) {
 	v, err := p.vars(h, p.scope, nil)
 	if err != nil {

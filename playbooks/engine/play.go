@@ -166,7 +166,7 @@ func (p *playRun) fail(err error) {
 	p.over = true
 }
 
-// finished says that nothing more of this play may begin.
+// finished reports whether nothing more of this play may begin.
 func (p *playRun) finished() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

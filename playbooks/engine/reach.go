@@ -174,7 +174,7 @@ func (r *run) unknownKeys(ctx context.Context, unknown []*remote.UnknownHostKeyE
 	return r.o.UnknownKeys(ctx, unknown)
 }
 
-// lost says that a host could not be reached before the play's first task.
+// lost records that a host could not be reached before the play's first task.
 func (p *playRun) lost(ctx context.Context, h *host, err error) {
 	if p.r.stopped(ctx) {
 		h.wait("Connecting")

@@ -41,8 +41,8 @@ func (s *taskRun) failure(v *variables, err error) *outcome {
 	return o
 }
 
-// concerns says that a host is the task's own, or the one it is delegated to. One that a module asked by the way may be
-// unreachable without this host being so.
+// concerns reports whether a host is the task's own, or the one it is delegated to. One that a module asked by the way
+// may be unreachable without this host being so.
 func (s *taskRun) concerns(v *variables, name string) bool {
 	if v == nil || name == "" || name == v.h.name {
 		return true

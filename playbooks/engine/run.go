@@ -24,7 +24,7 @@ import (
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
-// DefaultForks is how many hosts are worked on at once when Options does not say.
+// DefaultForks bounds the hosts worked on at once when Options does not.
 const DefaultForks = 50
 
 // Options say what to run, on what, and who is told of it. Playbooks, Inventory, Templates and Secrets are required.
@@ -47,7 +47,7 @@ type Options struct {
 	SSH remote.Config
 	// Connect opens a connection; nil: SSH.
 	Connect func(ctx context.Context, c remote.Config) (session.Connection, error)
-	// UnknownKeys is asked once a play for all hosts whose key nobody vouches for. It accepts them (nil) or says why
+	// UnknownKeys is asked once a play for all hosts whose key nobody vouches for. It accepts them (nil) or returns why
 	// not. When it is nil such hosts are unreachable.
 	UnknownKeys func(ctx context.Context, unknown []*remote.UnknownHostKeyError) error
 	// BecomePassword is used for hosts whose variables have none.
@@ -82,13 +82,16 @@ type Question struct {
 	Private, Confirm, Pause bool
 }
 
-// Secrets collects values that must never be shown; *inventory.Secrets is one.
+// Secrets collects values that must never be shown; *inventory.Secrets is one. Its methods are called from several
+// goroutines at once.
 type Secrets interface {
+	// Add has a value masked from now on. What is too short to be told from other text may be left.
 	Add(value string)
+	// Mask returns a text with every value that was added before, and what is derived from it, replaced.
 	Mask(text string) string
 }
 
-// Report is what a run came to.
+// Report holds what a run came to.
 type Report struct {
 	ID      string
 	Elapsed time.Duration
@@ -101,7 +104,7 @@ type Report struct {
 	Pending map[string]string
 }
 
-// Kind says why a run did not succeed.
+// Kind is why a run did not succeed: each has its exit code.
 type Kind int
 
 // The kinds of failure, for exit codes.
@@ -158,8 +161,12 @@ type run struct {
 	halted      bool // a play said that nothing may follow
 }
 
-// Run runs the playbooks one after the other. The report is there even when the error is not nil. The error is an
-// *Error unless the options make no sense.
+// Run runs the playbooks one after the other. The error is an *Error unless the options make no sense, and unless they do
+// not the report is there even when the error is not nil.
+//
+// Closing Options.Stop lets the steps in hand finish; cancelling ctx stops them on their hosts. Either way Run returns when
+// nothing runs any more, all locks are given back and all connections are closed, with an *Error of kind Aborted, and the
+// report names what each host would have gone on with.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	if o.Inventory == nil || o.Templates == nil || o.Secrets == nil {
 		return nil, fmt.Errorf("engine: Inventory, Templates and Secrets are required")
@@ -278,7 +285,7 @@ func (r *run) end(ctx context.Context, err error) (*Report, error) {
 	return rep, nil
 }
 
-// stopped says that no further step may begin.
+// stopped reports whether no further step may begin.
 func (r *run) stopped(ctx context.Context) bool {
 	select {
 	case <-r.o.Stop:
@@ -292,7 +299,7 @@ func (r *run) stopped(ctx context.Context) bool {
 	}
 }
 
-// pause waits; false says that the run was stopped meanwhile.
+// pause waits, and reports false when the run is stopped meanwhile.
 func (r *run) pause(ctx context.Context, d time.Duration) bool {
 	if r.stopped(ctx) {
 		return false

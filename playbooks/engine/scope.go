@@ -20,11 +20,11 @@ type scope struct {
 	vars   map[string]any
 	role   *role
 	notify []playbooks.Value
-	// rescuable says that a failure in here has a rescue waiting; unguarded scopes inherit it.
+	// rescuable is true when a failure in here has a rescue waiting; unguarded scopes inherit it.
 	rescuable bool
 }
 
-// role is what a role brings besides its tasks.
+// role holds what a role brings besides its tasks.
 type role struct {
 	name                   string
 	defaults, vars, params map[string]any
@@ -54,7 +54,7 @@ func (s *scope) task(t *playbooks.Task) *scope {
 	return &scope{parent: s, common: &t.Common, level: inventory.TaskVars, vars: raw(t.Vars), notify: t.Notify, rescuable: s.rescuable}
 }
 
-// included is what the tasks of an include see: its vars (and loop item) as parameters, and `apply` as a block.
+// included returns what the tasks of an include see: its vars (and loop item) as parameters, and `apply` as a block.
 func (s *scope) included(inc *playbooks.Include, vars map[string]any) *scope {
 	in := &scope{parent: s, level: inventory.IncludeParams, vars: vars, rescuable: s.rescuable}
 	if inc.Apply == nil {

@@ -129,8 +129,8 @@ func (p *playRun) applyFailures(hosts []*host, fatal bool, sc *scope) {
 	p.broken = true
 }
 
-// applyUnreachable is applyFailures for hosts that could not be reached before the play's first task: what is fatal for all has to
-// stop them before anything is changed.
+// applyUnreachable is applyFailures for hosts that could not be reached before the play's first task: what is fatal for all
+// has to stop them before anything is changed.
 func (p *playRun) applyUnreachable(hosts []*host) {
 	v, err := p.vars(hosts[0], p.scope, nil)
 	if err != nil {
@@ -144,7 +144,7 @@ func (p *playRun) applyUnreachable(hosts []*host) {
 	p.applyFailures(hosts, fatal, p.scope)
 }
 
-// tooMany says that more hosts of the batch have fallen than max_fail_percentage allows.
+// tooMany reports whether more hosts of the batch have fallen than max_fail_percentage allows.
 func (p *playRun) tooMany() bool {
 	limit := p.play.MaxFailPercentage
 	if !limit.Given() || len(p.batch) == 0 {
@@ -174,7 +174,7 @@ func (h *host) lastFailure() *failedTask {
 	return h.failure
 }
 
-// countTasks is how many tasks of a play are known before it runs.
+// countTasks returns how many tasks of a play are known before it runs.
 func countTasks(play *playbooks.Play) int {
 	n := 0
 	visit(sections(play), func(node playbooks.Node) bool {

@@ -10,7 +10,7 @@ func (r *run) runTags() []string {
 	return r.o.Tags
 }
 
-// selected says whether a task with these tags is to run, by Ansible's rules: always and never, and the special names
+// selected reports whether a task with these tags is to run, by Ansible's rules: always and never, and the special names
 // tagged, untagged and all.
 func (r *run) selected(tags []string) bool {
 	untagged := len(tags) == 0

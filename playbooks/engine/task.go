@@ -22,7 +22,7 @@ type taskRun struct {
 	action  string // the built-in action, which the engine does itself; empty: the module
 }
 
-// taskKind says what a task is in its play.
+// taskKind is what a task is in its play.
 type taskKind int
 
 const (
@@ -277,7 +277,7 @@ type startAt struct {
 
 func newStartAt(pattern string) *startAt { return &startAt{pattern: pattern, found: pattern == ""} }
 
-// passes says whether a task of that name is to run: it or one before it was the one to start at.
+// passes reports whether a task of that name is to run: it or one before it was the one to start at.
 func (a *startAt) passes(name string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -293,7 +293,7 @@ func (a *startAt) reached() bool {
 	return a.found
 }
 
-// skips says that the task to start at is not reached yet and not among these nodes.
+// skips reports whether the task to start at is not reached yet and not among these nodes.
 func (a *startAt) skips(nodes []playbooks.Node, role string, p *playRun) bool {
 	return !a.reached() && !a.among(nodes, role, p)
 }

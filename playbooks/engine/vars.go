@@ -24,11 +24,18 @@ type variables struct {
 	peers  map[string]*variables // of other hosts, as hostvars shows them
 }
 
-// Templates renders what playbooks say; *templates.Engine is one.
+// Templates renders what playbooks say; *templates.Engine is one. Its methods are called from several goroutines at once,
+// each with variables of its own, and must not keep or change what they are given. A variable that is not defined is a
+// *templates.UndefinedError.
 type Templates interface {
+	// RenderValue renders the strings in a value, at any depth, and returns a new value. A string that is one expression
+	// keeps the type of what that comes to.
 	RenderValue(value any, vars templates.Vars) (any, error)
+	// Condition reports whether an expression without braces holds, as `when` asks.
 	Condition(expr string, vars templates.Vars) (bool, error)
+	// Evaluate returns what an expression without braces comes to.
 	Evaluate(expr string, vars templates.Vars) (any, error)
+	// File renders the text of a template file; name is for messages.
 	File(name, text string, vars templates.Vars, o templates.FileOptions) (string, error)
 }
 
@@ -165,7 +172,7 @@ func (v *variables) condition(x playbooks.Value) (bool, error) {
 	return ok, nil
 }
 
-// conditions says whether all hold, and which does not.
+// conditions reports whether all hold, and returns the first that does not.
 func (v *variables) conditions(all []playbooks.Value) (bool, string, error) {
 	for _, c := range all {
 		ok, err := v.condition(c)

@@ -24,11 +24,11 @@ type Emitter struct {
 }
 
 const (
-	// maximumText is how much is told of one text, maximumTold how much of all that an event holds: what a host says is
+	// maximumText bounds what is told of one text, maximumTold what is told of all that an event holds: what a host says is
 	// bounded on the screen, in the journal and in JSON. What is registered keeps more.
 	maximumText = 256 << 10
 	maximumTold = 1 << 20
-	// maximumEntries is how many entries of a list or dict are told.
+	// maximumEntries bounds the entries of a list or dict that are told.
 	maximumEntries = 10_000
 )
 

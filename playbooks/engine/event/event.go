@@ -11,8 +11,11 @@ import (
 	"github.com/polarbook/polarbook/tasks"
 )
 
-// Listener is told what happens, in order, one event at a time. It must return soon. Everything in an event has had
-// its secrets masked.
+// Listener is told what happens, in order, one event at a time: its method is never called twice at once, but from any
+// goroutine. It must return soon, because the run waits for it, and it must emit nothing itself. Everything in an event has
+// had its secrets masked. An event may be kept; its maps and slices must not be changed, other listeners have the same.
+//
+// A run begins with RunStarted and ends with RunEnded, also one that is stopped or finds its hosts locked.
 type Listener interface{ Event(e Event) }
 
 // Event is one of the types below.
@@ -36,7 +39,7 @@ type PlayStarted struct {
 	Pos   playbooks.Position
 }
 
-// HostConnected says that the connection stands.
+// HostConnected is emitted when a connection to a host stands.
 type HostConnected struct {
 	Time    time.Time
 	Host    string
@@ -78,7 +81,7 @@ type HostSaid struct {
 	Line   string
 }
 
-// Status is how a task ended on a host.
+// Status is how a task, or an item of its loop, ended on a host.
 type Status string
 
 // The statuses, as Ansible's recap names them.
@@ -112,7 +115,7 @@ type HostDone struct {
 	Unknown   string // check mode: what has to happen before this can be known
 }
 
-// Retrying says that `until` did not hold yet.
+// Retrying is emitted when `until` did not hold yet and there are attempts left.
 type Retrying struct {
 	Time        time.Time
 	TaskID      int
@@ -134,7 +137,7 @@ type RunEnded struct {
 	Time    time.Time
 	Elapsed time.Duration
 	Hosts   map[string]Recap
-	// Aborted says that the user stopped it; Pending what was left: the first task not run on each host.
+	// Aborted is true when the run was stopped; Pending holds what was left: the first task not run on each host.
 	Aborted bool
 	Pending map[string]string
 }

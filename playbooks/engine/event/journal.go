@@ -40,7 +40,7 @@ func (j *JSON) Event(e Event) {
 	j.err = err
 }
 
-// Err is what writing failed with, nil when it did not.
+// Err returns what writing failed with, nil when it did not.
 func (j *JSON) Err() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -56,7 +56,7 @@ type Journal struct {
 	size *counted
 }
 
-// maximumJournal is the size from which on a journal says how steps ended and no more what came of them.
+// maximumJournal is the size from which on a journal holds how tasks ended and no more what came of them.
 const maximumJournal = 128 << 20
 
 // counted is a writer that knows how much went through it.
@@ -71,7 +71,7 @@ func (c *counted) Write(data []byte) (int, error) {
 	return n, err
 }
 
-// shortened is what is left of an event when the journal has become too large; nothing of what is said by the way.
+// shortened returns what is left of an event when the journal has become too large; nothing of what is said by the way.
 func shortened(e Event) (Event, bool) {
 	switch e := e.(type) {
 	case HostSaid, HostStarted, Retrying:
@@ -104,7 +104,7 @@ func NewJournal(dir, id string) (*Journal, error) {
 	return &Journal{JSON: NewJSON(size), file: f, path: path, size: size}, nil
 }
 
-// Path is where the journal is.
+// Path returns where the journal is.
 func (j *Journal) Path() string { return j.path }
 
 // Event writes one line; the end of the run is on disk when it returns.
@@ -139,7 +139,7 @@ func (j *Journal) Close() error {
 	return j.Err()
 }
 
-// Encode is an event as JSON, on one line.
+// Encode returns an event as JSON, on one line. Only an event of a type that it does not know is an error.
 func Encode(e Event) ([]byte, error) {
 	fields := map[string]any{}
 	set := func(name string, x any, given bool) {

@@ -12,21 +12,30 @@ import (
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
-// Connection is a host that has been reached. Its methods may be called from several goroutines. When the host is lost,
-// Done is closed and what is under way returns a *remote.UnreachableError.
+// Connection is a host that has been reached. Its methods may be called from several goroutines at once. When the host is
+// lost, Done is closed, and what is under way and all that is called afterwards returns a *remote.UnreachableError: a new
+// Connection is the only way on. Any other error leaves the Connection usable.
 type Connection interface {
-	// Address is what was connected to, for people.
+	// Address returns what was connected to, for people.
 	Address() string
-	// User is the one who is logged in.
+	// User returns the name of the user who is logged in.
 	User() string
+	// Shell returns a shell of the user that b names; the zero Become: of the one who is logged in. Asking again for the
+	// same user costs nothing. A *remote.BecomeError is that the host does not let this user be become.
 	Shell(ctx context.Context, b remote.Become) (tasks.Shell, error)
+	// DialContext connects from the host: "tcp" and an address as the host sees it, or "unix" and a path there. ctx is
+	// for the dialling alone. A port that nobody listens on is a syscall.ECONNREFUSED.
 	DialContext(ctx context.Context, network, address string) (net.Conn, error)
+	// Stats returns what the connection cost so far. It may be asked for after Close.
 	Stats() remote.Stats
+	// Done is closed when the connection is gone, for whatever reason, Close included.
 	Done() <-chan struct{}
+	// Close ends the connection with its shells, what was dialled through it, and the lock on the host. A second Close
+	// does nothing.
 	Close() error
 }
 
-// SSH connects with tasks/remote.
+// SSH connects to a host as remote.Connect does, whose errors it returns.
 func SSH(ctx context.Context, c remote.Config) (Connection, error) {
 	h, err := remote.Connect(ctx, c)
 	if err != nil {
@@ -70,10 +79,10 @@ type link struct {
 	until  time.Time
 }
 
-// refusal is how long a host that could not be reached is not tried again for the sake of other hosts.
+// refusal is for how long a host that could not be reached is not tried again for the sake of other hosts.
 const refusal = 15 * time.Second
 
-// secondTry is how long a host that could not be reached may take to answer at all when it is tried again: one that is
+// secondTry is for how long a host that could not be reached may take to answer at all when it is tried again: one that is
 // back answers at once, and a run with a dead host tries it many times.
 const secondTry = 3 * time.Second
 
@@ -165,7 +174,7 @@ func (l *link) reset() {
 	l.drop()
 }
 
-// refused is why the host could not be reached a moment ago, nil when it may be tried.
+// refused returns why the host could not be reached a moment ago, nil when it may be tried.
 func (l *link) refused() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

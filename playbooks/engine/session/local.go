@@ -157,7 +157,7 @@ func (s *localShell) Stream(ctx context.Context, c remote.Command, stdin io.Read
 	return result, nil
 }
 
-// dir is where scripts begin: where polarbook was called, so that a relative path means what it says, and at home for
+// dir returns where scripts begin: where polarbook was called, so that a relative path means what it says, and at home for
 // another user, who may not be allowed to look into that directory.
 func (s *localShell) dir() string {
 	if here, err := os.Getwd(); err == nil && s.as == nil {
@@ -218,7 +218,7 @@ func collect(line func([]byte), most int64) (io.Writer, func() ([]byte, int64)) 
 	}
 }
 
-// keep is how much is kept of each stream of a script.
+// keep returns how much is kept of each stream of a script.
 func keep(c remote.Command) int64 {
 	if c.Keep > 0 {
 		return c.Keep

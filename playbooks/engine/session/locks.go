@@ -17,25 +17,29 @@ import (
 // Locking makes a run the only one on its hosts. All that its plays name are locked before the first task, or none;
 // a host that it comes to later (a peer, one that was down) is locked when it is first connected to.
 type Locking struct {
-	// User is who runs it, for those who find the hosts locked: name@laptop.
+	// User names who runs it, for those who find the hosts locked: name@machine.
 	User string
-	// Dead says whether a run is known to have ended, whatever the host believes; nil: none is. Its lock is taken over.
+	// Dead reports whether a run is known to have ended, whatever the host believes; nil: none is. Its lock is taken over.
 	Dead func(run string) bool
 	// Wait is for how long to wait for others to be done; 0: not at all.
 	Wait time.Duration
 }
 
-// Locker is a Connection whose host can be locked. A machine that is reached otherwise is not.
+// Locker is a Connection whose host can be locked. A host whose Connection is none is used unlocked.
 type Locker interface {
+	// Lock locks the host until Release, or until the connection is gone. It does not wait for who holds the lock, which is
+	// a *remote.LockedError, but for a host that is still ending the work of a run that is gone, until ctx is cancelled. A
+	// *remote.CannotLockError and a *remote.BecomeError are that there is no lock to be had on this host.
 	Lock(ctx context.Context, r remote.LockRequest) (Held, error)
 }
 
-// Held is a lock on a host, which goes with its connection.
+// Held is a lock on a host, which goes with its connection. Its methods may be called from several goroutines at once.
 type Held interface {
-	// Lost is closed when the lock is held no more.
+	// Lost is closed when the lock is held no more: released, cleared by somebody, or gone with its connection.
 	Lost() <-chan struct{}
-	// Away says, once it is lost, that it was while this side was away: stopped, or asleep.
+	// Away reports, once Lost is closed, whether it was lost while this side was away: stopped, or asleep.
 	Away() bool
+	// Release gives the lock back and waits a moment for the host to have seen it. A second Release does nothing.
 	Release()
 }
 
@@ -228,7 +232,7 @@ func (ss *Sessions) guard(name string, c Connection, held Held, over <-chan stru
 	}
 }
 
-// wentAway says that the lock went with its connection while this side was away.
+// wentAway reports whether the lock went with its connection while this side was away.
 func (l *hostLock) wentAway() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

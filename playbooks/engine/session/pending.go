@@ -13,11 +13,15 @@ import (
 )
 
 // PendingHandlers remembers on a host which handlers of a playbook have yet to run there, so that a run that was killed
-// between a change and the restart which the change needs is made good by the next one.
+// between a change and the restart which the change needs is made good by the next one. It may be asked for several hosts at
+// once, for one host once at a time. When the host cannot be reached the error is a *remote.UnreachableError; then, and
+// when ctx is cancelled, what was kept before is kept still.
 type PendingHandlers interface {
-	// Load returns what Save kept, nil when no handler is pending.
+	// Load returns what Save kept for a playbook, nil when no handler is pending. A *NotBelievedError is that somebody
+	// else could have written it.
 	Load(ctx context.Context, h tasks.Host, playbook string) ([]string, error)
-	// Save replaces what is kept; with no handlers nothing is left behind.
+	// Save replaces what is kept, as a whole or not at all, and returns when that is on disk; with no handlers nothing is
+	// left behind.
 	Save(ctx context.Context, h tasks.Host, playbook string, handlers []string) error
 }
 

@@ -23,7 +23,7 @@ import (
 type Options struct {
 	// SSH holds what applies to all hosts. Their variables win over it.
 	SSH remote.Config
-	// Run names the run, to the hosts and in their locks; Playbook says what is run, to those who find them locked.
+	// Run names the run, to the hosts and in their locks; Playbook names what is run, for those who find them locked.
 	Run, Playbook string
 	// Connect opens a connection; nil: SSH.
 	Connect func(ctx context.Context, c remote.Config) (Connection, error)
@@ -47,7 +47,8 @@ type Options struct {
 }
 
 // Variables are what says how a host is reached: its variables, and the keywords of the play or task that it is reached
-// for. Values are rendered.
+// for. Values are rendered when they are asked for, and only those that are; an error is about the value and names its
+// place, where it has one. One Variables is asked by one goroutine at a time.
 type Variables interface {
 	// HostName is the inventory's.
 	HostName() string
@@ -82,7 +83,7 @@ type Sessions struct {
 	early map[string]refused // by host
 }
 
-// refused is why a host could not be reached, and when.
+// refused holds why a host could not be reached, and when.
 type refused struct {
 	err error
 	at  time.Time
