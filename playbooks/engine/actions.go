@@ -93,7 +93,7 @@ func (s *taskRun) addHost(v *variables, args map[string]any) *outcome {
 	}
 	s.p.r.o.Inventory.Grow()
 	s.p.r.o.Inventory.AddHost(name, groups, vars)
-	s.p.r.changes.next()
+	s.p.r.changes.Add(1)
 	return s.success(v, target{v.h, v}, tasks.Result{Changed: true, Values: map[string]any{
 		"add_host": map[string]any{"host_name": name, "groups": anys(groups), "host_vars": args}}})
 }
@@ -120,7 +120,7 @@ func (s *taskRun) groupBy(v *variables, args map[string]any) *outcome {
 	if err := s.p.r.o.Inventory.AddGroup(key, []string{v.h.name}, parents); err != nil {
 		return s.failure(v, fmt.Errorf("group_by: %w", err))
 	}
-	s.p.r.changes.next()
+	s.p.r.changes.Add(1)
 	return s.success(v, target{v.h, v}, tasks.Result{Changed: !in, Values: map[string]any{"add_group": key, "parent_groups": anys(parents)}})
 }
 

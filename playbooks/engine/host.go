@@ -35,7 +35,7 @@ type host struct {
 	failure  *failedTask // the last, for rescue
 
 	invVars         map[string]any
-	invVersion      int
+	invVersion      int64
 	pendingHandlers map[string][]string // by playbook: what earlier runs left
 }
 
@@ -170,7 +170,7 @@ func (r *run) enlist(h *host) {
 
 // inventoryVars are the host's variables in the inventory, read again when add_host or group_by changed it.
 func (r *run) inventoryVars(h *host) (map[string]any, error) {
-	version := r.changes.value() + 1
+	version := r.changes.Load() + 1
 	h.mu.Lock()
 	if h.invVersion == version {
 		defer h.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -234,9 +235,7 @@ func ordered(hosts []*host, order string) ([]*host, error) {
 	case "reverse_sorted":
 		sort.SliceStable(out, func(a, b int) bool { return out[a].name > out[b].name })
 	case "reverse_inventory":
-		for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
-			out[i], out[j] = out[j], out[i]
-		}
+		slices.Reverse(out)
 	case "shuffle":
 		rand.Shuffle(len(out), func(a, b int) { out[a], out[b] = out[b], out[a] })
 	default:

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"sort"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/polarbook/polarbook/inventory"
@@ -147,8 +148,8 @@ type run struct {
 	events  *event.Emitter
 	forks   chan struct{}
 	sums    *sums
-	nextID  counter
-	changes counter // of the inventory: add_host and group_by
+	nextID  atomic.Int64
+	changes atomic.Int64 // of the inventory: add_host and group_by
 
 	mu    sync.Mutex
 	hosts map[string]*host
@@ -364,24 +365,6 @@ func newID() string {
 	var b [6]byte
 	_, _ = rand.Read(b[:]) // never fails, says its documentation
 	return time.Now().UTC().Format("20060102-150405-") + hex.EncodeToString(b[:])
-}
-
-type counter struct {
-	mu sync.Mutex
-	n  int
-}
-
-func (c *counter) next() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.n++
-	return c.n
-}
-
-func (c *counter) value() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.n
 }
 
 func keys[V any](m map[string]V) []string {

@@ -79,7 +79,7 @@ func (p *playRun) task(ctx context.Context, t *playbooks.Task, outer *scope, hos
 		on = hosts[:1]
 		fatal = true
 	}
-	s.id = p.r.nextID.next()
+	s.id = int(p.r.nextID.Add(1))
 	p.r.events.Emit(event.TaskStarted{Time: time.Now(), ID: s.id, Name: s.name, Module: s.moduleName(), Handler: handler, Pos: t.Pos, Hosts: texts(hostNames(on))})
 	outcomes := make([]*outcome, len(on))
 	s.each(ctx, on, int(throttle), func(i int, h *host) {

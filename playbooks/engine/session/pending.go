@@ -25,7 +25,7 @@ type PendingHandlers interface {
 	Save(ctx context.Context, h tasks.Host, playbook string, handlers []string) error
 }
 
-// PendingHandlerFiles keeps them in files on the host, one a playbook, readable by all and written by root.
+// PendingHandlerFiles keeps pending handlers in files on the host, one a playbook, readable by all and written by root.
 type PendingHandlerFiles struct {
 	// Dir is a directory on the host; empty: /var/lib/polarbook/owed.
 	Dir string

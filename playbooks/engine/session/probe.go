@@ -46,7 +46,7 @@ func changeAndProbe(ctx context.Context, shell tasks.Shell, c remote.Command, pr
 	}
 	out, rest, ok := bytes.Cut(all.Stdout, []byte("\n"+mark+" "))
 	if !ok {
-		return made, proof, fmt.Errorf("the shell ended with status %d in the middle of a change: %s", all.Status, LastLine(string(all.Stderr)))
+		return made, proof, fmt.Errorf("the shell ended with status %d in the middle of a change: %s", all.Status, lastLine(string(all.Stderr)))
 	}
 	status, found, _ := bytes.Cut(rest, []byte("\n"))
 	made.Status, err = strconv.Atoi(strings.TrimSpace(string(status)))
@@ -80,9 +80,9 @@ func newMark() string {
 
 // ScriptFailed returns why a script failed: the last line that it wrote, and its exit status.
 func ScriptFailed(status int, stderr, stdout string) string {
-	said := LastLine(stderr)
+	said := lastLine(stderr)
 	if said == "" {
-		said = LastLine(stdout)
+		said = lastLine(stdout)
 	}
 	if said == "" {
 		return fmt.Sprintf("exit status %d, and it said nothing", status)
@@ -90,8 +90,8 @@ func ScriptFailed(status int, stderr, stdout string) string {
 	return fmt.Sprintf("%s (exit status %d)", said, status)
 }
 
-// LastLine returns the last line of a text that is not blank.
-func LastLine(s string) string {
+// lastLine returns the last line of a text that is not blank.
+func lastLine(s string) string {
 	s = strings.TrimSpace(s)
 	return strings.TrimSpace(s[strings.LastIndex(s, "\n")+1:])
 }
