@@ -74,6 +74,7 @@ func Apart(t *testing.T, test func(t *testing.T, h *LocalHost)) {
 	}
 }
 
+// EtcFile returns the content of a file of the host's own /etc.
 func (h *LocalHost) EtcFile(t *testing.T, name string) string {
 	t.Helper()
 	return Read(t, filepath.Join(h.Etc, name))
