@@ -32,8 +32,12 @@ func TestExpressionsAsJinja(t *testing.T) {
 			return "Jinja2 escapes what is put together with escaped text; nothing here writes HTML"
 		case strings.Contains(c.template, "pprint"):
 			return "pprint breaks no lines and sorts no keys here; to_nice_yaml and to_nice_json are for people"
-		case strings.Contains(c.template, "|truncate"):
-			return "truncate makes a text of everything here"
+		case strings.Contains(c.template, "|truncate"), strings.Contains(c.template, "|indent"):
+			return "truncate and indent make a text of everything here"
+		case strings.Contains(c.template, "|wordwrap"):
+			return "wordwrap makes a text of everything here, and puts one blank between words"
+		case errors.As(err, &absent) && strings.Contains(c.text, "UNDEFINED"):
+			return "%r of something undefined is an error here, as in Ansible"
 		case strings.Contains(c.template, "|safe"):
 			return "safe makes a text of everything in Jinja2; nothing here writes HTML"
 		}

@@ -25,7 +25,7 @@ func formatPercent(format string, values any) (string, error) {
 			return nil, errors.New("there are fewer values than the format needs")
 		}
 		used++
-		return arguments[used-1], nil
+		return arguments[used-1], checkDefined(arguments[used-1])
 	}
 	for at := 0; at < len(format); at++ {
 		if format[at] != '%' {

@@ -162,7 +162,12 @@ func operateFloats(operator string, a, b float64) (any, error) {
 	case "/":
 		return a / b, nil
 	case "//":
-		return math.Floor(a / b), nil
+		remainder := math.Mod(a, b)
+		quotient := (a - remainder) / b
+		if remainder != 0 && (remainder < 0) != (b < 0) {
+			quotient--
+		}
+		return math.Round(quotient), nil
 	}
 	remainder := math.Mod(a, b)
 	switch {

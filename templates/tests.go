@@ -21,16 +21,16 @@ var tests map[string]callable
 func init() {
 	tests = map[string]callable{
 		"defined": {}, "undefined": {},
-		"none":     test(func(v any) bool { return v == nil }),
-		"boolean":  test(func(v any) bool { _, ok := v.(bool); return ok }),
-		"true":     test(func(v any) bool { return v == true }),
-		"false":    test(func(v any) bool { return v == false }),
-		"integer":  test(func(v any) bool { _, ok := v.(int); return ok }),
-		"float":    test(func(v any) bool { _, ok := v.(float64); return ok }),
-		"number":   test(func(v any) bool { _, _, _, ok := number(v); return ok }),
-		"string":   test(func(v any) bool { _, ok := v.(string); return ok }),
-		"mapping":  test(func(v any) bool { _, ok := v.(*ordered.Map); return ok }),
-		"sequence": test(isSequence), "iterable": test(isSequence),
+		"none":     kind(func(v any) bool { return v == nil }),
+		"boolean":  kind(func(v any) bool { _, ok := v.(bool); return ok }),
+		"true":     kind(func(v any) bool { return v == true }),
+		"false":    kind(func(v any) bool { return v == false }),
+		"integer":  kind(func(v any) bool { _, ok := v.(int); return ok }),
+		"float":    kind(func(v any) bool { _, ok := v.(float64); return ok }),
+		"number":   kind(func(v any) bool { _, _, _, ok := number(v); return ok }),
+		"string":   kind(func(v any) bool { _, ok := v.(string); return ok }),
+		"mapping":  kind(func(v any) bool { _, ok := v.(*ordered.Map); return ok }),
+		"sequence": kind(isSequence), "iterable": test(isSequence),
 		"callable": test(func(v any) bool { _, ok := v.(*function); return ok }),
 		"lower":    test(func(v any) bool { s := text(v); return s == strings.ToLower(s) && s != strings.ToUpper(s) }),
 		"upper":    test(func(v any) bool { s := text(v); return s == strings.ToUpper(s) && s != strings.ToLower(s) }),
@@ -110,6 +110,11 @@ func init() {
 
 func test(is func(any) bool) callable {
 	return callable{"", func(c *invocation) (any, error) { return is(c.value), nil }, false}
+}
+
+// kind is a test for a type, which nothing undefined is of.
+func kind(is func(any) bool) callable {
+	return callable{"", func(c *invocation) (any, error) { return is(c.value), nil }, true}
 }
 
 func not(yes bool, err error) (bool, error) { return !yes, err }

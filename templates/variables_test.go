@@ -149,6 +149,7 @@ func TestCondition(t *testing.T) {
 	for condition, want := range map[string]bool{
 		"": true, "yes": true, "not yes": false, "word": true, "zero": false, "ref": true, "list": false, "empty": false,
 		"{{ word }}": false, "{{ yes }}": true, "{{ expression }}": true, "{{ empty }}": false, "'{{ word }}' == 'False'": true,
+		"nope is none": false, "nope is not string": true, "nope.x is mapping": false,
 		"yes and zero == 0": true, "nope is not defined": true, "nope | default(false)": false, "{'a': {'b': 1}} == {'a': {'b': 1}}": true,
 		"false": false, "True": true, "none": false,
 	} {
@@ -157,7 +158,7 @@ func TestCondition(t *testing.T) {
 			t.Errorf("%q: %v %v", condition, got, err)
 		}
 	}
-	for _, condition := range []string{"nope", "nope == 1", "1 +", "{{ nope }}"} {
+	for _, condition := range []string{"nope", "nope == 1", "nope is iterable", "'%s' % nope == ''", "'%s' | format(nope) == ''", "1 +", "{{ nope }}"} {
 		if got, err := New(Options{}).Condition(condition, vars); err == nil {
 			t.Errorf("%q gave %v", condition, got)
 		}
