@@ -3,6 +3,7 @@ package templates
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/polarbook/polarbook/templates/ordered"
@@ -335,4 +336,40 @@ func (r *run) contains(container, wanted any) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// deep returns item.a.b, item['a.b'] apart: attributes of filters are paths, numbers are indexes.
+func (r *run) deep(item, path, otherwise any) (any, error) {
+	if at, ok := path.(int); ok {
+		return r.orDefault(item, at, otherwise)
+	}
+	var err error
+	for _, part := range strings.Split(text(path), ".") {
+		var key any = part
+		if at, failed := strconv.Atoi(part); failed == nil {
+			key = at
+		}
+		if item, err = r.orDefault(item, key, otherwise); err != nil {
+			return nil, err
+		}
+	}
+	return item, nil
+}
+
+func (r *run) orDefault(item, key, otherwise any) (any, error) {
+	value, err := r.item(item, key, nil)
+	if err != nil {
+		return nil, err
+	}
+	_, absent := value.(*undefined)
+	if name, ok := key.(string); ok && absent { // such as grouper, of what groupby gives
+		if value, err = r.attribute(item, name, nil); err != nil {
+			return nil, err
+		}
+		_, absent = value.(*undefined)
+	}
+	if absent && otherwise != nil {
+		return otherwise, nil
+	}
+	return value, nil
 }

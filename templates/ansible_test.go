@@ -60,7 +60,7 @@ func TestAsAnsible(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	engine := New(Options{})
+	engine := NewEngine(Options{}, All())
 	for _, one := range cases.([]any) {
 		m := one.(*ordered.Map)
 		c := recorded{Template: m.Value("template").(string), Want: m.Value("want")}

@@ -2,6 +2,7 @@ package templates
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/polarbook/polarbook/templates/ordered"
@@ -15,6 +16,17 @@ type callable struct {
 	do         func(c *invocation) (any, error)
 	// lenient callables may be given undefined values.
 	lenient bool
+}
+
+// Library is what a template can use besides the language: filters, tests and lookups by their names.
+type Library struct {
+	Filters, Tests map[string]callable
+	// RefusedFilters and RefusedTests are those that are left out, and why.
+	RefusedFilters, RefusedTests map[string]string
+	// Lookup is lookup(), which joins what it finds, and query(), which gives a list. LookupProblem says why there is no lookup
+	// of a name, "" where there is one.
+	Lookup        func(r *run, join bool, positional []any, named *ordered.Map) (any, error)
+	LookupProblem func(name string) string
 }
 
 // invocation is one call of a callable.
@@ -218,6 +230,56 @@ func listOf(name string, value any) ([]any, error) {
 	return nil, fmt.Errorf("%s needs a list, this is %s", name, describe(value))
 }
 
+func (c *invocation) lists() ([][]any, error) {
+	first, err := c.run.iterate(c.value)
+	if err != nil {
+		return nil, err
+	}
+	lists := [][]any{first}
+	for _, other := range c.rest {
+		list, err := c.run.iterate(other)
+		if err != nil {
+			return nil, err
+		}
+		lists = append(lists, list)
+	}
+	return lists, nil
+}
+
+// itemsIfAny returns the items of the value, none where it is None, 0 or anything else that is false, as Jinja2 has it in map, select
+// and their like.
+func (c *invocation) itemsIfAny() ([]any, error) {
+	if yes, err := truth(c.value); err != nil || !yes {
+		return nil, err
+	}
+	return c.run.iterate(c.value)
+}
+
+// filtersWith are all filters, with those that are added. What is there already keeps its name.
+func (l *Library) filtersWith(added map[string]Filter) map[string]callable {
+	if len(added) == 0 {
+		return l.Filters
+	}
+	all := map[string]callable{}
+	for name, f := range added {
+		all[name] = callable{do: func(c *invocation) (any, error) { return f(c.key) }}
+	}
+	maps.Copy(all, l.Filters)
+	return all
+}
+
+// key is what the value holds under a key, rendered.
+func (c *invocation) key(name string) (value any, defined bool, err error) {
+	value, err = c.run.item(c.value, name, nil)
+	if err == nil {
+		value, err = c.run.session.force(value)
+	}
+	if _, absent := value.(*undefined); absent || err != nil {
+		return nil, false, err
+	}
+	return value, true, nil
+}
+
 // baseName takes the collection off a name: ansible.builtin.combine is combine.
 func baseName(name string) string {
 	for _, prefix := range []string{"ansible.builtin.", "ansible.legacy."} {
@@ -229,11 +291,11 @@ func baseName(name string) string {
 }
 
 func (e *Engine) checkFilter(n *filtered) *syntaxError {
-	return checkName("filter", n.name, n.offset(), e.filters, refusedFilters, n.arguments)
+	return checkName("filter", n.name, n.offset(), e.filters, e.library.RefusedFilters, n.arguments)
 }
 
 func (e *Engine) checkTest(n *tested) *syntaxError {
-	return checkName("test", n.name, n.offset(), tests, refusedTests, n.arguments)
+	return checkName("test", n.name, n.offset(), e.library.Tests, e.library.RefusedTests, n.arguments)
 }
 
 func checkName(what, name string, offset int, known map[string]callable, refused map[string]string, a arguments) *syntaxError {
@@ -278,7 +340,7 @@ func (e *Engine) checkCall(n *call) *syntaxError {
 	if !ok {
 		return &syntaxError{plugin.offset(), "the name of a lookup is a string"}
 	}
-	if message := lookupProblem(text); message != "" {
+	if message := e.library.LookupProblem(text); message != "" {
 		return &syntaxError{plugin.offset(), message}
 	}
 	return nil
@@ -330,6 +392,7 @@ func (r *run) callTest(name string, value any, positional []any, named *ordered.
 		_, absent := value.(*undefined)
 		return absent == (base == "undefined"), nil
 	}
+	tests := r.session.engine.library.Tests
 	t, ok := tests[base]
 	if !ok {
 		return false, fmt.Errorf("there is no test %q%s", name, didYouMean(base, callableNames(tests)))

@@ -48,17 +48,18 @@ type Filter = func(get func(key string) (value any, defined bool, err error)) (a
 // Engine renders templates. It is safe for use from many goroutines.
 type Engine struct {
 	options Options
-	filters map[string]callable
+	library *Library
+	filters map[string]callable // those of the library, and of the options
 	mutex   sync.Mutex
 	parsed  map[parseKey]*parsed
 }
 
-// New returns an engine.
-func New(o Options) *Engine {
+// NewEngine returns an engine whose templates can use what the library holds.
+func NewEngine(o Options, library *Library) *Engine {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Engine{options: o, filters: filtersWith(o.Filters), parsed: map[parseKey]*parsed{}}
+	return &Engine{options: o, library: library, filters: library.filtersWith(o.Filters), parsed: map[parseKey]*parsed{}}
 }
 
 // FileOptions are the options of a template file that the module template has. The zero value is

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"sort"
 	"strconv"
 	"strings"
 
@@ -181,15 +180,6 @@ func (w *jsonWriter) list(items []any, level int) error {
 	}
 	w.out.WriteByte(']')
 	return nil
-}
-
-// writtenKeys are the keys of a mapping as they are to be written.
-func writtenKeys(m *ordered.Map, sorted bool) []string {
-	keys := m.Keys()
-	if sorted {
-		sort.Strings(keys)
-	}
-	return keys
 }
 
 func (w *jsonWriter) mapping(m *ordered.Map, level int) error {

@@ -3,7 +3,6 @@ package templates
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 )
 
@@ -113,51 +112,6 @@ func end(c *invocation, at int) (any, error) {
 		return items[len(items)-1], nil
 	}
 	return items[0], nil
-}
-
-// deep returns item.a.b, item['a.b'] apart: attributes of filters are paths, numbers are indexes.
-func (r *run) deep(item, path, otherwise any) (any, error) {
-	if at, ok := path.(int); ok {
-		return r.orDefault(item, at, otherwise)
-	}
-	var err error
-	for _, part := range strings.Split(text(path), ".") {
-		var key any = part
-		if at, failed := strconv.Atoi(part); failed == nil {
-			key = at
-		}
-		if item, err = r.orDefault(item, key, otherwise); err != nil {
-			return nil, err
-		}
-	}
-	return item, nil
-}
-
-func (r *run) orDefault(item, key, otherwise any) (any, error) {
-	value, err := r.item(item, key, nil)
-	if err != nil {
-		return nil, err
-	}
-	_, absent := value.(*undefined)
-	if name, ok := key.(string); ok && absent { // such as grouper, of what groupby gives
-		if value, err = r.attribute(item, name, nil); err != nil {
-			return nil, err
-		}
-		_, absent = value.(*undefined)
-	}
-	if absent && otherwise != nil {
-		return otherwise, nil
-	}
-	return value, nil
-}
-
-// itemsIfAny returns the items of the value, none where it is None, 0 or anything else that is false, as Jinja2 has it in map, select
-// and their like.
-func (c *invocation) itemsIfAny() ([]any, error) {
-	if yes, err := truth(c.value); err != nil || !yes {
-		return nil, err
-	}
-	return c.run.iterate(c.value)
 }
 
 // mapped is map('filter', arguments...) and map(attribute='name', default=...).

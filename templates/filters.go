@@ -2,7 +2,6 @@ package templates
 
 import (
 	"fmt"
-	"maps"
 	"strings"
 
 	"github.com/polarbook/polarbook/templates/ordered"
@@ -41,31 +40,6 @@ func init() {
 	} {
 		filters[alias] = filters[name]
 	}
-}
-
-// filtersWith are all filters, with those that are added. What is there already keeps its name.
-func filtersWith(added map[string]Filter) map[string]callable {
-	if len(added) == 0 {
-		return filters
-	}
-	all := map[string]callable{}
-	for name, f := range added {
-		all[name] = callable{"", func(c *invocation) (any, error) { return f(c.key) }, false}
-	}
-	maps.Copy(all, filters)
-	return all
-}
-
-// key is what the value holds under a key, rendered.
-func (c *invocation) key(name string) (value any, defined bool, err error) {
-	value, err = c.run.item(c.value, name, nil)
-	if err == nil {
-		value, err = c.run.session.force(value)
-	}
-	if _, absent := value.(*undefined); absent || err != nil {
-		return nil, false, err
-	}
-	return value, true, nil
 }
 
 // of makes a filter without arguments.

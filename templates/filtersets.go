@@ -28,22 +28,6 @@ func flatten(items []any, levels int, skipNulls bool) []any {
 	return result
 }
 
-func (c *invocation) lists() ([][]any, error) {
-	first, err := c.run.iterate(c.value)
-	if err != nil {
-		return nil, err
-	}
-	lists := [][]any{first}
-	for _, other := range c.rest {
-		list, err := c.run.iterate(other)
-		if err != nil {
-			return nil, err
-		}
-		lists = append(lists, list)
-	}
-	return lists, nil
-}
-
 func zip(c *invocation, longest bool) (any, error) {
 	lists, err := c.lists()
 	if err != nil {

@@ -3,7 +3,6 @@ package templates
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/polarbook/polarbook/templates/ordered"
 )
@@ -33,7 +32,7 @@ func init() {
 	}
 	for _, name := range []string{"lookup", "query", "q"} {
 		globals[name] = &function{name: name, call: func(r *run, positional []any, named *ordered.Map) (any, error) {
-			return r.lookupPlugin(name == "lookup", positional, named)
+			return r.session.engine.library.Lookup(r, name == "lookup", positional, named)
 		}}
 	}
 }
@@ -116,55 +115,4 @@ func now(c *invocation) (any, error) {
 		return strftime(format, at)
 	}
 	return at.Format("2006-01-02 15:04:05.000000"), nil
-}
-
-// strftime formats a time as C does.
-func strftime(format string, at time.Time) (string, error) {
-	simple := map[byte]string{
-		'Y': "2006", 'm': "01", 'd': "02", 'H': "15", 'M': "04", 'S': "05", 'y': "06", 'B': "January", 'b': "Jan", 'h': "Jan",
-		'A': "Monday", 'a': "Mon", 'p': "PM", 'I': "03", 'Z': "MST", 'z': "-0700", 'F': "2006-01-02", 'T': "15:04:05", 'D': "01/02/06",
-		'R': "15:04", 'e': "_2", 'c': "Mon Jan _2 15:04:05 2006", 'x': "01/02/06", 'X': "15:04:05",
-	}
-	out := []byte{}
-	for i := 0; i < len(format); i++ {
-		if format[i] != '%' || i+1 >= len(format) {
-			out = append(out, format[i])
-			continue
-		}
-		i++
-		c := format[i]
-		if layout, ok := simple[c]; ok {
-			out = append(out, at.Format(layout)...)
-			continue
-		}
-		switch c {
-		case '%':
-			out = append(out, '%')
-		case 'n':
-			out = append(out, '\n')
-		case 't':
-			out = append(out, '\t')
-		case 's':
-			out = fmt.Appendf(out, "%d", at.Unix())
-		case 'f':
-			out = fmt.Appendf(out, "%06d", at.Nanosecond()/1000)
-		case 'j':
-			out = fmt.Appendf(out, "%03d", at.YearDay())
-		case 'w':
-			out = fmt.Appendf(out, "%d", int(at.Weekday()))
-		case 'u':
-			out = fmt.Appendf(out, "%d", (int(at.Weekday())+6)%7+1)
-		case 'V':
-			_, week := at.ISOWeek()
-			out = fmt.Appendf(out, "%02d", week)
-		case 'G':
-			year, _ := at.ISOWeek()
-			out = fmt.Appendf(out, "%d", year)
-		case 'C':
-			out = fmt.Appendf(out, "%02d", at.Year()/100)
-		default:
-			return "", fmt.Errorf("the time format %q has %%%c, which is not known", format, c)
-		}
-	}
-	return string(out), nil
 }

@@ -1,29 +1,9 @@
 package templates
 
 import (
-	"regexp"
-	"regexp/syntax"
 	"strings"
 	"testing"
 )
-
-// What is looked for at the beginning of the rest of a template must not be looked for in all of it: a long template would
-// take time by the square of its length.
-func TestTheLexerLooksOnlyWhereItStands(t *testing.T) {
-	for _, form := range []*regexp.Regexp{floatForm, integerForm} {
-		tree, err := syntax.Parse(form.String(), syntax.Perl)
-		if err != nil {
-			t.Fatal(err)
-		}
-		program, err := syntax.Compile(tree.Simplify())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if program.StartCond()&syntax.EmptyBeginText == 0 {
-			t.Errorf("%s is looked for in all that follows", form)
-		}
-	}
-}
 
 // A template of any size and depth is read or refused, with an error that a person can read.
 func TestTemplatesWithoutMeasure(t *testing.T) {

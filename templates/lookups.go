@@ -54,7 +54,7 @@ func lookupProblem(name string) string {
 }
 
 // lookupPlugin is lookup(), which joins what it finds with commas, and query(), which gives a list.
-func (r *run) lookupPlugin(join bool, positional []any, named *ordered.Map) (any, error) {
+func lookupPlugin(r *run, join bool, positional []any, named *ordered.Map) (any, error) {
 	positional, err := r.session.forceItems(positional, 0)
 	if err != nil {
 		return nil, err
@@ -155,7 +155,7 @@ func lookupEnv(r *run, terms []any, options map[string]any) ([]any, error) {
 
 // find returns the path and content of a file named in a template. within is the directory that
 // Ansible adds for its kind: files or templates.
-func (r *run) find(name, within string) (string, []byte, error) {
+func find(r *run, name, within string) (string, []byte, error) {
 	o := r.session.engine.options
 	if o.Read == nil {
 		return "", nil, errors.New("files cannot be read here")
@@ -185,7 +185,7 @@ func lookupFile(r *run, terms []any, options map[string]any) ([]any, error) {
 	}
 	found := []any{}
 	for _, term := range terms {
-		_, data, err := r.find(text(term), "files")
+		_, data, err := find(r, text(term), "files")
 		if err != nil {
 			return nil, err
 		}
@@ -303,7 +303,7 @@ func lookupFirstFound(r *run, terms []any, options map[string]any) ([]any, error
 	}
 	for _, candidate := range candidates {
 		for _, within := range []string{"files", "templates", "vars", "tasks"} {
-			if path, _, err := r.find(candidate, within); err == nil {
+			if path, _, err := find(r, candidate, within); err == nil {
 				return []any{path}, nil
 			}
 		}

@@ -332,3 +332,12 @@ func describe(value any) string {
 	}
 	return "a " + typeName(value)
 }
+
+// writtenKeys are the keys of a mapping as they are to be written.
+func writtenKeys(m *ordered.Map, sorted bool) []string {
+	keys := m.Keys()
+	if sorted {
+		sort.Strings(keys)
+	}
+	return keys
+}

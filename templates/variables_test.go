@@ -2,6 +2,7 @@ package templates
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"sync"
@@ -142,7 +143,7 @@ func TestErrorsSayWhere(t *testing.T) {
 	}
 }
 
-func position2(e *Error) string { return text(e.Line) + ":" + text(e.Column) }
+func position2(e *Error) string { return fmt.Sprintf("%d:%d", e.Line, e.Column) }
 
 func TestCondition(t *testing.T) {
 	vars := Map{"yes": true, "word": "False", "zero": 0, "expression": "zero == 0", "empty": "", "ref": "{{ yes }}", "list": []any{}}
