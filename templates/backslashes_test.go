@@ -1,6 +1,8 @@
 package templates
 
-import "testing"
+import (
+	"testing"
+)
 
 // Recorded from ansible-core 2.14: what a playbook's text and a template file make of the same characters.
 func TestBackslashesInPlaybooks(t *testing.T) {

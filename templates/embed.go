@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"sort"
+
+	"github.com/polarbook/polarbook/templates/jinja"
 )
 
 //go:embed *.j2
@@ -14,7 +16,7 @@ var builtin embed.FS
 func Builtin(name string) (string, error) {
 	data, err := builtin.ReadFile(name)
 	if err != nil {
-		return "", fmt.Errorf("there is no built-in template %q%s", name, didYouMean(name, Builtins()))
+		return "", fmt.Errorf("there is no built-in template %q%s", name, jinja.DidYouMean(name, Builtins()))
 	}
 	return string(data), nil
 }

@@ -1,6 +1,8 @@
 package templates
 
-import "testing"
+import (
+	"testing"
+)
 
 func TestPostgresFilters(t *testing.T) {
 	for _, c := range []struct{ filter, in, want string }{

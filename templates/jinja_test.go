@@ -38,8 +38,8 @@ func python() string {
 	return ""
 }
 
-// jinja renders templates with Jinja2, in one process.
-func jinja(t *testing.T, cases []*rendered) {
+// byJinja renders templates with Jinja2, in one process.
+func byJinja(t *testing.T, cases []*rendered) {
 	t.Helper()
 	interpreter := python()
 	if interpreter == "" {
@@ -107,7 +107,7 @@ func compare(t *testing.T, generate func(*rand.Rand) *rendered, known func(*rend
 	for range count {
 		cases = append(cases, generate(source))
 	}
-	jinja(t, cases)
+	byJinja(t, cases)
 	engine := New(Options{})
 	refused, differ, reasons := 0, 0, map[string]int{}
 	for _, c := range cases {

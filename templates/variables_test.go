@@ -16,7 +16,7 @@ type hosts map[string]Map
 
 func (h hosts) Get(name string) (any, bool) {
 	vars, ok := h[name]
-	return Scope{counted{vars}}, ok
+	return Scope{Vars: counted{vars}}, ok
 }
 
 func (h hosts) Keys() []string {
@@ -172,9 +172,9 @@ func TestUnsafeCondition(t *testing.T) {
 	e := New(Options{Env: func(string) (string, bool) { asked = true; return "CANARY", true }})
 	const attack = "lookup('env','X') is search('CANARY')"
 	vars := Map{
-		"r":    Unsafe{map[string]any{"stdout": attack, "rc": 0, "changed": true, "stdout_lines": []any{attack}, "none": nil, "yes": "true"}},
-		"said": Unsafe{attack}, "alias": "{{ r.stdout }}", "deep": map[string]any{"a": []any{"{{ said }}"}}, "cond": "zero == 0", "zero": 0,
-		"hosts": Map{"h": Scope{Map{"fact": Unsafe{attack}}}}, "list": []any{Unsafe{attack}},
+		"r":    Unsafe{Value: map[string]any{"stdout": attack, "rc": 0, "changed": true, "stdout_lines": []any{attack}, "none": nil, "yes": "true"}},
+		"said": Unsafe{Value: attack}, "alias": "{{ r.stdout }}", "deep": map[string]any{"a": []any{"{{ said }}"}}, "cond": "zero == 0", "zero": 0,
+		"hosts": Map{"h": Scope{Vars: Map{"fact": Unsafe{Value: attack}}}}, "list": []any{Unsafe{Value: attack}},
 	}
 	for _, condition := range []string{
 		"{{ r.stdout }}", "{{ said }}", "{{ alias }}", "{{ deep.a[0] }}", "{{ r.stdout }} == 'x'", "'{{ r.stdout }}' == 'x'", "{{ hosts.h.fact }}", "{{ list[0] }}",

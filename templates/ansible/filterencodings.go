@@ -1,0 +1,275 @@
+package ansible
+
+import (
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/polarbook/polarbook/templates/jinja"
+	"github.com/polarbook/polarbook/templates/ordered"
+)
+
+// encodingFilters turn values into texts and back.
+func encodingFilters() map[string]jinja.Callable {
+	return map[string]jinja.Callable{
+		"to_json": {Parameters: "indent ensure_ascii sort_keys separators vault_to_text preprocess_unsafe", Do: func(c *jinja.Invocation) (any, error) {
+			return toJSON(c, 0, false)
+		}},
+		"to_nice_json": {Parameters: "indent sort_keys ensure_ascii separators vault_to_text preprocess_unsafe", Do: func(c *jinja.Invocation) (any, error) {
+			return toJSON(c, 4, true)
+		}},
+		"tojson": {Parameters: "indent", Do: func(c *jinja.Invocation) (any, error) {
+			s, err := toJSON(c, 0, true)
+			return strings.NewReplacer("<", `\u003c`, ">", `\u003e`, "&", `\u0026`, "'", `\u0027`).Replace(s), err
+		}},
+		"from_json": ofText(fromJSON),
+		"to_yaml": {Parameters: "indent default_flow_style sort_keys width explicit_start", Do: func(c *jinja.Invocation) (any, error) {
+			return toYAML(c, true, 2)
+		}},
+		"to_nice_yaml": {Parameters: "indent default_flow_style sort_keys width explicit_start", Do: func(c *jinja.Invocation) (any, error) {
+			return toYAML(c, false, 4)
+		}},
+		"from_yaml":     of(fromYAML),
+		"from_yaml_all": of(fromYAMLAll),
+		"b64encode": {Parameters: "encoding", Do: func(c *jinja.Invocation) (any, error) {
+			return base64.StdEncoding.EncodeToString([]byte(jinja.Text(c.Value))), nil
+		}},
+		"b64decode": {Parameters: "encoding", Do: func(c *jinja.Invocation) (any, error) {
+			data, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(jinja.Text(c.Value)), ""))
+			if err != nil {
+				return nil, fmt.Errorf("b64decode: the text is not base64: %w", err)
+			}
+			return string(data), nil
+		}},
+		"hash":     {Parameters: "hashtype", Do: func(c *jinja.Invocation) (any, error) { return digest(c.Text("hashtype", "sha1"), jinja.Text(c.Value)) }},
+		"sha1":     ofText(func(s string) (any, error) { return digest("sha1", s) }),
+		"md5":      ofText(func(s string) (any, error) { return digest("md5", s) }),
+		"checksum": ofText(func(s string) (any, error) { return digest("sha1", s) }),
+	}
+}
+
+func digest(kind, s string) (any, error) {
+	data := []byte(s)
+	switch kind {
+	case "sha1":
+		sum := sha1.Sum(data)
+		return hex.EncodeToString(sum[:]), nil
+	case "sha224":
+		sum := sha256.Sum224(data)
+		return hex.EncodeToString(sum[:]), nil
+	case "sha256":
+		sum := sha256.Sum256(data)
+		return hex.EncodeToString(sum[:]), nil
+	case "sha384":
+		sum := sha512.Sum384(data)
+		return hex.EncodeToString(sum[:]), nil
+	case "sha512":
+		sum := sha512.Sum512(data)
+		return hex.EncodeToString(sum[:]), nil
+	case "md5":
+		sum := md5.Sum(data)
+		return hex.EncodeToString(sum[:]), nil
+	}
+	known := []string{"sha1", "sha224", "sha256", "sha384", "sha512", "md5"}
+	return nil, fmt.Errorf("hash knows %s, not %q", strings.Join(known, ", "), kind)
+}
+
+// toJSON writes JSON as Python does: ", " and ": " between values, \u escapes beyond ASCII. sorted is whether keys are,
+// unless the arguments say.
+func toJSON(c *jinja.Invocation, indent int, sorted bool) (string, error) {
+	indent, err := c.Integer("indent", indent)
+	if err != nil || indent > 100 || indent < 0 {
+		return "", errors.Join(err, jinja.ErrTooLarge)
+	}
+	ascii, err := c.Truth("ensure_ascii", true)
+	if err != nil {
+		return "", err
+	}
+	if given, ok := c.Given("sort_keys"); ok {
+		if sorted, err = jinja.Truth(given); err != nil {
+			return "", err
+		}
+	}
+	w := &jsonWriter{indent: indent, ascii: ascii, sorted: sorted, comma: ", ", colon: ": "}
+	if indent > 0 {
+		w.comma = ","
+	}
+	if given, ok := c.Given("separators"); ok && given != nil {
+		pair, err := c.Run.Iterate(given)
+		if err != nil || len(pair) != 2 {
+			return "", errors.Join(err, fmt.Errorf("%s: separators are two strings", c.Name))
+		}
+		w.comma, w.colon = jinja.Text(pair[0]), jinja.Text(pair[1])
+	}
+	if err := w.value(c.Value, 0); err != nil {
+		return "", err
+	}
+	return w.out.String(), nil
+}
+
+type jsonWriter struct {
+	out          strings.Builder
+	indent       int
+	ascii        bool
+	sorted       bool
+	comma, colon string
+}
+
+func (w *jsonWriter) newline(level int) {
+	if w.indent > 0 {
+		w.out.WriteString("\n" + strings.Repeat(" ", w.indent*level))
+	}
+}
+
+func (w *jsonWriter) value(value any, level int) error {
+	switch v := value.(type) {
+	case nil:
+		w.out.WriteString("null")
+	case bool:
+		w.out.WriteString(strconv.FormatBool(v))
+	case int:
+		w.out.WriteString(strconv.Itoa(v))
+	case float64:
+		switch {
+		case math.IsNaN(v):
+			w.out.WriteString("NaN")
+		case math.IsInf(v, 1):
+			w.out.WriteString("Infinity")
+		case math.IsInf(v, -1):
+			w.out.WriteString("-Infinity")
+		default:
+			w.out.WriteString(jinja.FloatText(v))
+		}
+	case string:
+		w.text(v)
+	case jinja.Tuple:
+		return w.value([]any(v), level)
+	case []any:
+		return w.list(v, level)
+	case *ordered.Map:
+		return w.mapping(v, level)
+	case *jinja.Undefined:
+		return v.Error()
+	default:
+		return fmt.Errorf("%s cannot be written as JSON", jinja.Describe(value))
+	}
+	return nil
+}
+
+func (w *jsonWriter) list(items []any, level int) error {
+	w.out.WriteByte('[')
+	for at, item := range items {
+		if at > 0 {
+			w.out.WriteString(w.comma)
+		}
+		w.newline(level + 1)
+		if err := w.value(item, level+1); err != nil {
+			return err
+		}
+	}
+	if len(items) > 0 {
+		w.newline(level)
+	}
+	w.out.WriteByte(']')
+	return nil
+}
+
+func (w *jsonWriter) mapping(m *ordered.Map, level int) error {
+	w.out.WriteByte('{')
+	for at, key := range jinja.WrittenKeys(m, w.sorted) {
+		if at > 0 {
+			w.out.WriteString(w.comma)
+		}
+		w.newline(level + 1)
+		w.text(key)
+		w.out.WriteString(w.colon)
+		if err := w.value(m.Value(key), level+1); err != nil {
+			return err
+		}
+	}
+	if m.Len() > 0 {
+		w.newline(level)
+	}
+	w.out.WriteByte('}')
+	return nil
+}
+
+func (w *jsonWriter) text(s string) {
+	w.out.WriteByte('"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			w.out.WriteByte('\\')
+			w.out.WriteRune(r)
+		case r == '\n':
+			w.out.WriteString(`\n`)
+		case r == '\r':
+			w.out.WriteString(`\r`)
+		case r == '\t':
+			w.out.WriteString(`\t`)
+		case r == '\b':
+			w.out.WriteString(`\b`)
+		case r == '\f':
+			w.out.WriteString(`\f`)
+		case r < ' ', w.ascii && r > 0x7e && r <= 0xffff:
+			fmt.Fprintf(&w.out, `\u%04x`, r)
+		case w.ascii && r > 0xffff:
+			r -= 0x10000
+			fmt.Fprintf(&w.out, `\u%04x\u%04x`, 0xd800+(r>>10), 0xdc00+(r&0x3ff))
+		default:
+			w.out.WriteRune(r)
+		}
+	}
+	w.out.WriteByte('"')
+}
+
+func fromJSON(s string) (any, error) {
+	value, err := ordered.DecodeJSON([]byte(s))
+	if errors.Is(err, ordered.ErrTrailing) {
+		return nil, fmt.Errorf("from_json: %w", err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("from_json: the text is not JSON: %w", err)
+	}
+	return jsonNumbers(value)
+}
+
+func jsonNumbers(value any) (any, error) {
+	switch v := value.(type) {
+	case json.Number:
+		if !strings.ContainsAny(v.String(), ".eE") {
+			i, err := strconv.Atoi(v.String())
+			if err != nil {
+				return nil, fmt.Errorf("from_json: the number %s does not fit 64 bits", v)
+			}
+			return i, nil
+		}
+		return v.Float64()
+	case []any:
+		for at, item := range v {
+			converted, err := jsonNumbers(item)
+			if err != nil {
+				return nil, err
+			}
+			v[at] = converted
+		}
+	case *ordered.Map:
+		for key, item := range v.All() {
+			converted, err := jsonNumbers(item)
+			if err != nil {
+				return nil, err
+			}
+			v.Set(key, converted)
+		}
+	}
+	return value, nil
+}

@@ -1,0 +1,210 @@
+package ansible
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/polarbook/polarbook/templates/jinja"
+	"github.com/polarbook/polarbook/templates/ordered"
+)
+
+func lookupDict(_ *jinja.Run, terms []any, options map[string]any) ([]any, error) {
+	if err := onlyOptions(options); err != nil {
+		return nil, err
+	}
+	found := []any{}
+	for _, term := range terms {
+		m, ok := term.(*ordered.Map)
+		if !ok {
+			return nil, fmt.Errorf("it needs a mapping, this is %s", jinja.Describe(term))
+		}
+		for key, value := range m.All() {
+			found = append(found, ordered.Of("key", key, "value", value))
+		}
+	}
+	return found, nil
+}
+
+func lookupItems(_ *jinja.Run, terms []any, options map[string]any) ([]any, error) {
+	return flatten(terms, 1, false), onlyOptions(options)
+}
+
+func lookupList(_ *jinja.Run, terms []any, options map[string]any) ([]any, error) {
+	return terms, onlyOptions(options)
+}
+
+func lookupFlattened(_ *jinja.Run, terms []any, options map[string]any) ([]any, error) {
+	return flatten(terms, -1, true), onlyOptions(options)
+}
+
+func lookupIndexed(_ *jinja.Run, terms []any, options map[string]any) ([]any, error) {
+	found := []any{}
+	for at, item := range flatten(terms, 1, false) {
+		found = append(found, jinja.Tuple{at, item})
+	}
+	return found, onlyOptions(options)
+}
+
+func lookupTogether(_ *jinja.Run, terms []any, options map[string]any) ([]any, error) {
+	lists, err := listsOf(terms)
+	if err != nil {
+		return nil, err
+	}
+	longest := 0
+	for _, list := range lists {
+		longest = max(longest, len(list))
+	}
+	found := []any{}
+	for at := range longest {
+		row := []any{}
+		for _, list := range lists {
+			if at < len(list) {
+				row = append(row, list[at])
+			} else {
+				row = append(row, nil)
+			}
+		}
+		found = append(found, row)
+	}
+	return found, onlyOptions(options)
+}
+
+func listsOf(terms []any) ([][]any, error) {
+	lists := [][]any{}
+	for _, term := range terms {
+		list, ok := term.([]any)
+		if !ok {
+			if t, isTuple := term.(jinja.Tuple); isTuple {
+				list = t
+			} else {
+				list = []any{term}
+			}
+		}
+		lists = append(lists, list)
+	}
+	if len(lists) == 0 {
+		return nil, errors.New("it needs at least one list")
+	}
+	return lists, nil
+}
+
+func lookupNested(_ *jinja.Run, terms []any, options map[string]any) ([]any, error) {
+	lists, err := listsOf(terms)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := productOf(lists)
+	found := make([]any, len(rows))
+	for at, row := range rows {
+		found[at] = row
+	}
+	return found, errors.Join(err, onlyOptions(options))
+}
+
+func productOf(lists [][]any) ([][]any, error) {
+	rows := [][]any{{}}
+	for _, list := range lists {
+		if len(list)*len(rows) > jinja.MaximumItems {
+			return nil, fmt.Errorf("the product has more than %d rows", jinja.MaximumItems)
+		}
+		next := make([][]any, 0, len(list)*len(rows))
+		for _, row := range rows {
+			for _, item := range list {
+				next = append(next, append(row[:len(row):len(row)], item))
+			}
+		}
+		rows = next
+	}
+	return rows, nil
+}
+
+func lookupSubelements(r *jinja.Run, terms []any, options map[string]any) ([]any, error) {
+	if len(terms) < 2 {
+		return nil, errors.New("it needs a list and the name of the list in each element")
+	}
+	skip := false
+	if len(terms) > 2 {
+		if m, ok := terms[2].(*ordered.Map); ok {
+			skip, _ = jinja.Truth(m.Value("skip_missing"))
+		}
+	}
+	return subelements(terms[0], terms[1], skip)
+}
+
+// lookupSequence gives texts: start=1 end=5 stride=2 format=node%02d, or the short 1-5/2:node%02d.
+func lookupSequence(_ *jinja.Run, terms []any, options map[string]any) ([]any, error) {
+	if len(terms) > 0 {
+		for _, part := range strings.Fields(jinja.Text(terms[0])) {
+			if key, value, ok := strings.Cut(part, "="); ok {
+				options[key] = value
+				continue
+			}
+			part, format, ok := strings.Cut(part, ":")
+			if ok {
+				options["format"] = format
+			}
+			part, stride, ok := strings.Cut(part, "/")
+			if ok {
+				options["stride"] = stride
+			}
+			options["end"] = part
+			if start, end, ok := strings.Cut(part, "-"); ok {
+				options["start"], options["end"] = start, end
+			}
+		}
+	}
+	if err := onlyOptions(options, "start", "end", "count", "stride", "format"); err != nil {
+		return nil, err
+	}
+	number := func(name string, otherwise int) (int, error) {
+		value, ok := options[name]
+		if !ok {
+			return otherwise, nil
+		}
+		parsed, err := strconv.ParseInt(jinja.Text(value), 0, 32)
+		if err != nil {
+			return 0, fmt.Errorf("%s must be an integer, not %s", name, jinja.Repr(value))
+		}
+		return int(parsed), nil
+	}
+	start, e1 := number("start", 1)
+	end, e2 := number("end", 0)
+	count, e3 := number("count", 0)
+	stride, e4 := number("stride", 1)
+	if err := errors.Join(e1, e2, e3, e4); err != nil {
+		return nil, err
+	}
+	_, hasEnd := options["end"]
+	_, hasCount := options["count"]
+	switch {
+	case hasEnd == hasCount:
+		return nil, errors.New("it needs either end or count")
+	case hasCount && count == 0:
+		return []any{}, nil
+	case hasCount:
+		end = start + (count-1)*stride
+	}
+	if stride == 0 || stride > 0 && end < start || stride < 0 && end > start {
+		if stride > 0 && end < start {
+			return nil, errors.New("to count backwards make stride negative")
+		}
+		return nil, errors.New("the stride leads away from the end")
+	}
+	format := "%d"
+	if value, ok := options["format"]; ok {
+		format = jinja.Text(value)
+	}
+	found := []any{}
+	for at := start; stride > 0 && at <= end || stride < 0 && at >= end; at += stride {
+		item, err := jinja.FormatPercent(format, at)
+		if err != nil {
+			return nil, err
+		}
+		if found = append(found, item); len(found) > jinja.MaximumItems {
+			return nil, fmt.Errorf("it gives more than %d items", jinja.MaximumItems)
+		}
+	}
+	return found, nil
+}

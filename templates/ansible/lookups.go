@@ -1,0 +1,365 @@
+package ansible
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"github.com/polarbook/polarbook/templates/jinja"
+	"github.com/polarbook/polarbook/templates/ordered"
+)
+
+// lookup is one lookup plugin: terms are its positional arguments, and it returns one value or more.
+type lookup func(r *jinja.Run, terms []any, options map[string]any) ([]any, error)
+
+var refusedLookups = map[string]string{
+	"password":      "it writes a file; define the password in a variable, or take it from the environment with lookup('env', 'NAME')",
+	"pipe":          "it runs a command on this machine",
+	"lines":         "it runs a command on this machine",
+	"url":           "polarbook opens no connections but those to the hosts",
+	"csvfile":       "read the file with lookup('file') and split it",
+	"ini":           "read the file with lookup('file')",
+	"unvault":       "encrypted files are not supported",
+	"config":        "there is no configuration of Ansible here",
+	"random_choice": "a run must give the same result when repeated",
+}
+
+var lookups map[string]lookup
+
+func init() {
+	lookups = map[string]lookup{
+		"env": lookupEnv, "file": lookupFile, "template": lookupTemplate, "vars": lookupVars, "varnames": lookupVarNames,
+		"first_found": lookupFirstFound, "dict": lookupDict, "items": lookupItems, "list": lookupList,
+		"indexed_items": lookupIndexed, "together": lookupTogether, "nested": lookupNested, "cartesian": lookupNested,
+		"sequence": lookupSequence, "fileglob": lookupFileGlob, "flattened": lookupFlattened, "subelements": lookupSubelements,
+	}
+}
+
+func lookupProblem(name string) string {
+	base := jinja.BaseName(name)
+	base = strings.TrimPrefix(base, "community.general.")
+	if _, ok := lookups[base]; ok {
+		return ""
+	}
+	if why, ok := refusedLookups[base]; ok {
+		return fmt.Sprintf("lookup('%s') is not supported: %s", name, why)
+	}
+	known := []string{}
+	for name := range lookups {
+		known = append(known, name)
+	}
+	return fmt.Sprintf("there is no lookup %q%s", name, jinja.DidYouMean(base, known))
+}
+
+// lookupPlugin is lookup(), which joins what it finds with commas, and query(), which gives a list.
+func lookupPlugin(r *jinja.Run, join bool, positional []any, named *ordered.Map) (any, error) {
+	positional, err := r.Session.ForceItems(positional, 0)
+	if err != nil {
+		return nil, err
+	}
+	if len(positional) == 0 {
+		return nil, errors.New("lookup() needs the name of a lookup")
+	}
+	for _, item := range positional {
+		if u, ok := item.(*jinja.Undefined); ok {
+			return nil, u.Error()
+		}
+	}
+	options := map[string]any{}
+	for key, value := range named.All() {
+		if options[key], err = r.Session.Force(value); err != nil {
+			return nil, err
+		}
+		if u, ok := options[key].(*jinja.Undefined); ok {
+			return nil, u.Error()
+		}
+	}
+	r.Session.Shared.Unsafe = true // as in Ansible: what is in files and the environment is no code
+	name := jinja.Text(positional[0])
+	if problem := lookupProblem(name); problem != "" {
+		return nil, errors.New(problem)
+	}
+	wantList, err := jinja.Truth(options["wantlist"])
+	if err != nil {
+		return nil, err
+	}
+	mode := "strict"
+	if value, ok := options["errors"]; ok {
+		mode = jinja.Text(value)
+	}
+	delete(options, "wantlist")
+	delete(options, "errors")
+	base := strings.TrimPrefix(jinja.BaseName(name), "community.general.")
+	found, err := lookups[base](r, positional[1:], options)
+	if err != nil {
+		if mode == "ignore" || mode == "warn" {
+			if join && !wantList {
+				return nil, nil
+			}
+			return []any{}, nil
+		}
+		return nil, fmt.Errorf("lookup('%s'): %w", name, err)
+	}
+	if !join || wantList {
+		return append([]any{}, found...), nil
+	}
+	if len(found) == 1 {
+		return found[0], nil
+	}
+	texts := []string{}
+	for _, value := range found {
+		s, ok := value.(string)
+		if !ok {
+			return found, nil
+		}
+		texts = append(texts, s)
+	}
+	return strings.Join(texts, ","), nil
+}
+
+func onlyOptions(options map[string]any, known ...string) error {
+	for _, key := range jinja.Keys(options) {
+		found := false
+		for _, name := range known {
+			found = found || name == key
+		}
+		if !found {
+			return fmt.Errorf("it has no option %q%s", key, jinja.DidYouMean(key, known))
+		}
+	}
+	return nil
+}
+
+func lookupEnv(r *jinja.Run, terms []any, options map[string]any) ([]any, error) {
+	if err := onlyOptions(options, "default"); err != nil {
+		return nil, err
+	}
+	found := []any{}
+	for _, term := range terms {
+		name := strings.TrimSpace(jinja.Text(term))
+		var value any = ""
+		if otherwise, ok := options["default"]; ok {
+			value = otherwise
+		}
+		if r.Session.Engine.Options.Env != nil {
+			if set, ok := r.Session.Engine.Options.Env(name); ok {
+				value = set
+			}
+		}
+		found = append(found, value)
+	}
+	return found, nil
+}
+
+// find returns the path and content of a file named in a template. within is the directory that
+// Ansible adds for its kind: files or templates.
+func find(r *jinja.Run, name, within string) (string, []byte, error) {
+	o := r.Session.Engine.Options
+	if o.Read == nil {
+		return "", nil, errors.New("files cannot be read here")
+	}
+	candidates := []string{}
+	switch {
+	case filepath.IsAbs(name):
+		candidates = append(candidates, name)
+	default:
+		for _, directory := range o.Directories {
+			candidates = append(candidates, filepath.Join(directory, within, name), filepath.Join(directory, name))
+		}
+	}
+	for _, path := range candidates {
+		data, err := o.Read(path)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		return path, data, err
+	}
+	return "", nil, fmt.Errorf("the file %s does not exist; looked for %s: %w", name, strings.Join(candidates, ", "), os.ErrNotExist)
+}
+
+func lookupFile(r *jinja.Run, terms []any, options map[string]any) ([]any, error) {
+	if err := onlyOptions(options, "lstrip", "rstrip"); err != nil {
+		return nil, err
+	}
+	found := []any{}
+	for _, term := range terms {
+		_, data, err := find(r, jinja.Text(term), "files")
+		if err != nil {
+			return nil, err
+		}
+		content := string(data)
+		if strip, ok := options["rstrip"]; !ok || jinja.Equal(strip, true) {
+			content = strings.TrimRight(content, " \t\n\r\v\f")
+		}
+		if strip, ok := options["lstrip"]; ok && jinja.Equal(strip, true) {
+			content = strings.TrimLeft(content, " \t\n\r\v\f")
+		}
+		found = append(found, content)
+	}
+	return found, nil
+}
+
+func lookupTemplate(r *jinja.Run, terms []any, options map[string]any) ([]any, error) {
+	if err := onlyOptions(options, "template_vars"); err != nil {
+		return nil, err
+	}
+	found := []any{}
+	for _, term := range terms {
+		body, path, ok, err := r.Session.Engine.Include(r.Session.Where, jinja.Text(term), jinja.DefaultFileOptions())
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return nil, fmt.Errorf("the template %s does not exist", jinja.Text(term))
+		}
+		inner := &jinja.Run{Session: r.Session, Frame: jinja.NewFrame(nil), Out: &strings.Builder{}}
+		if extra, ok := options["template_vars"].(*ordered.Map); ok {
+			inner.Frame.Values = extra.Top()
+		}
+		if err := inner.Included(path, body, func(inner *jinja.Run) error { return inner.All(body.Program) }); err != nil {
+			return nil, err
+		}
+		found = append(found, body.RestoreNewlines(inner.Out.String()))
+	}
+	return found, nil
+}
+
+func lookupVars(r *jinja.Run, terms []any, options map[string]any) ([]any, error) {
+	if err := onlyOptions(options, "default"); err != nil {
+		return nil, err
+	}
+	found := []any{}
+	for _, term := range terms {
+		value, err := r.Variable(jinja.Text(term))
+		if err != nil {
+			return nil, err
+		}
+		if u, ok := value.(*jinja.Undefined); ok {
+			otherwise, given := options["default"]
+			if !given {
+				return nil, u.Error()
+			}
+			value = otherwise
+		}
+		if value, err = r.Session.Force(value); err != nil {
+			return nil, err
+		}
+		found = append(found, value)
+	}
+	return found, nil
+}
+
+func lookupVarNames(r *jinja.Run, terms []any, options map[string]any) ([]any, error) {
+	if err := onlyOptions(options); err != nil {
+		return nil, err
+	}
+	found := []any{}
+	for _, term := range terms {
+		expression, err := compileRegex(&jinja.Invocation{Name: "varnames", Bound: map[string]any{"pattern": term}}, jinja.Text(term))
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range r.Session.Names() {
+			if expression.MatchString(name) {
+				found = append(found, name)
+			}
+		}
+	}
+	return found, nil
+}
+
+func lookupFirstFound(r *jinja.Run, terms []any, options map[string]any) ([]any, error) {
+	if err := onlyOptions(options, "files", "paths", "skip"); err != nil {
+		return nil, err
+	}
+	skip, err := jinja.Truth(options["skip"])
+	if err != nil {
+		return nil, err
+	}
+	candidates := []string{}
+	add := func(files, paths any) {
+		for _, file := range wordsOf(files) {
+			prefixes := wordsOf(paths)
+			if len(prefixes) == 0 {
+				candidates = append(candidates, file)
+			}
+			for _, prefix := range prefixes {
+				candidates = append(candidates, filepath.Join(prefix, file))
+			}
+		}
+	}
+	add(options["files"], options["paths"])
+	for _, term := range flatten(terms, -1, true) {
+		if m, ok := term.(*ordered.Map); ok {
+			add(m.Value("files"), m.Value("paths"))
+			if yes, err := jinja.Truth(m.Value("skip")); err == nil && yes {
+				skip = true
+			}
+			continue
+		}
+		add([]any{term}, options["paths"])
+	}
+	for _, candidate := range candidates {
+		for _, within := range []string{"files", "templates", "vars", "tasks"} {
+			if path, _, err := find(r, candidate, within); err == nil {
+				return []any{path}, nil
+			}
+		}
+	}
+	if skip {
+		return []any{}, nil
+	}
+	return nil, fmt.Errorf("none of the files exists: %s", strings.Join(candidates, ", "))
+}
+
+// wordsOf returns a list of names, or what a string lists with commas, semicolons or colons.
+func wordsOf(value any) []string {
+	switch v := value.(type) {
+	case string:
+		return strings.FieldsFunc(v, func(c rune) bool { return c == ',' || c == ';' || c == ':' })
+	case []any:
+		list := []string{}
+		for _, item := range v {
+			list = append(list, jinja.Text(item))
+		}
+		return list
+	}
+	return nil
+}
+
+func lookupFileGlob(r *jinja.Run, terms []any, options map[string]any) ([]any, error) {
+	o := r.Session.Engine.Options
+	if o.Read == nil {
+		return nil, errors.New("files cannot be read here")
+	}
+	found := []any{}
+	for _, term := range terms {
+		pattern := jinja.Text(term)
+		patterns := []string{pattern}
+		if !filepath.IsAbs(pattern) {
+			patterns = nil
+			for _, directory := range o.Directories {
+				patterns = append(patterns, filepath.Join(directory, "files", pattern), filepath.Join(directory, pattern))
+			}
+		}
+		for _, pattern := range patterns {
+			paths, err := filepath.Glob(pattern)
+			if err != nil {
+				return nil, err
+			}
+			sort.Strings(paths)
+			for _, path := range paths {
+				if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+					found = append(found, path)
+				}
+			}
+			if len(paths) > 0 {
+				break
+			}
+		}
+	}
+	return found, onlyOptions(options)
+}

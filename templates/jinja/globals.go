@@ -1,0 +1,118 @@
+package jinja
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/polarbook/polarbook/templates/ordered"
+)
+
+// globals are the functions that every template can call.
+var globals map[string]any
+
+func init() {
+	globals = map[string]any{}
+	for name, c := range map[string]Callable{
+		"range":     {"first! last step", rangeItems, false},
+		"dict":      {"other **named", dictOf, false},
+		"namespace": {"other **named", namespaceOf, false},
+		"now":       {"utc fmt", now, false},
+		"undef": {"hint", func(c *Invocation) (any, error) {
+			return &Undefined{name: "undef()", Message: c.Text("hint", "Mandatory variable has not been overridden")}, nil
+		}, false},
+		"cycler": {"*items", nil, false},
+		"joiner": {"sep", joiner, false},
+	} {
+		if c.Do == nil {
+			continue
+		}
+		globals[name] = &Function{name: name, call: func(r *Run, positional []any, named *ordered.Map) (any, error) {
+			return c.run(r, name+"()", nil, positional, named)
+		}}
+	}
+	for _, name := range []string{"lookup", "query", "q"} {
+		globals[name] = &Function{name: name, call: func(r *Run, positional []any, named *ordered.Map) (any, error) {
+			return r.Session.Engine.library.Lookup(r, name == "lookup", positional, named)
+		}}
+	}
+}
+
+func rangeItems(c *Invocation) (any, error) {
+	first, err := c.Integer("first", 0)
+	if err != nil {
+		return nil, err
+	}
+	start, stop := 0, first
+	if _, ok := c.Given("last"); ok {
+		start = first
+		if stop, err = c.Integer("last", 0); err != nil {
+			return nil, err
+		}
+	}
+	step, err := c.Integer("step", 1)
+	if err != nil {
+		return nil, err
+	}
+	if step == 0 {
+		return nil, errors.New("the step of range() cannot be zero")
+	}
+	items := []any{}
+	for at := start; step > 0 && at < stop || step < 0 && at > stop; at += step {
+		if len(items) >= MaximumItems {
+			return nil, fmt.Errorf("range() gives more than %d numbers", MaximumItems)
+		}
+		items = append(items, at)
+	}
+	return items, nil
+}
+
+func dictOf(c *Invocation) (any, error) {
+	result := ordered.New(c.Named.Len())
+	if other, ok := c.Given("other"); ok {
+		values, isMap := other.(*ordered.Map)
+		if !isMap {
+			var err error
+			if values, err = pairs(c.Run, other); err != nil {
+				return nil, err
+			}
+		}
+		result.Update(values)
+	}
+	result.Update(c.Named)
+	return result, nil
+}
+
+func namespaceOf(c *Invocation) (any, error) {
+	values, err := dictOf(c)
+	if err != nil {
+		return nil, err
+	}
+	return &namespace{values.(*ordered.Map)}, nil
+}
+
+func joiner(c *Invocation) (any, error) {
+	separator, used := c.Text("sep", ", "), false
+	return &Function{name: "joiner", call: func(*Run, []any, *ordered.Map) (any, error) {
+		if used {
+			return separator, nil
+		}
+		used = true
+		return "", nil
+	}}, nil
+}
+
+// now returns the time as text: Python's form of a datetime, or what fmt asks for.
+func now(c *Invocation) (any, error) {
+	utc, err := c.Truth("utc", false)
+	if err != nil {
+		return nil, err
+	}
+	at := c.Run.Session.Now()
+	if utc {
+		at = at.UTC()
+	}
+	if format := c.Text("fmt", ""); format != "" {
+		return Strftime(format, at)
+	}
+	return at.Format("2006-01-02 15:04:05.000000"), nil
+}

@@ -1,0 +1,348 @@
+package jinja
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/polarbook/polarbook/templates/ordered"
+)
+
+// statement is a part of a template: text, an expression to print, or a tag with what it encloses.
+type statement interface {
+	execute(r *Run) error
+}
+
+// Run is a template while it is rendered, at one place: the variables that are visible there and
+// where the text goes.
+type Run struct {
+	Session *session
+	Frame   *frame
+	Out     *strings.Builder
+}
+
+// frame holds the variables that the template itself has set, as far as they are visible together.
+type frame struct {
+	Values map[string]any
+	parent *frame
+}
+
+// NewFrame returns an empty frame within another, or within none.
+func NewFrame(parent *frame) *frame { return &frame{Values: map[string]any{}, parent: parent} }
+
+// inner returns the run for a block with variables of its own.
+func (r *Run) inner() *Run { return &Run{r.Session, NewFrame(r.Frame), r.Out} }
+
+// captured executes statements with variables of their own and returns their text.
+func (r *Run) captured(body []statement) (string, error) {
+	inner := &Run{r.Session, NewFrame(r.Frame), &strings.Builder{}}
+	err := inner.All(body)
+	return inner.Out.String(), err
+}
+
+// All executes statements one after another.
+func (r *Run) All(body []statement) error {
+	for _, s := range body {
+		if err := r.Step(); err != nil {
+			return err
+		}
+		if err := s.execute(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Step counts one step of work, and ends what takes too many.
+func (r *Run) Step() error {
+	if r.Session.Shared.steps++; r.Session.Shared.steps > maximumSteps {
+		return fmt.Errorf("the template takes more than %d steps", maximumSteps)
+	}
+	if r.Out != nil && r.Out.Len() > MaximumText {
+		return fmt.Errorf("the text becomes larger than %d bytes", MaximumText)
+	}
+	return nil
+}
+
+type (
+	textStatement   struct{ text string }
+	outputStatement struct{ value expression }
+	ifStatement     struct {
+		conditions []expression
+		bodies     [][]statement
+		otherwise  []statement
+	}
+	forStatement struct {
+		target          target
+		items           expression
+		condition       expression // nil without
+		recursive       bool
+		body, otherwise []statement
+	}
+	setStatement struct {
+		target target
+		value  expression
+	}
+	setBlock struct {
+		target target
+		filter *filtered // nil without; its innermost value is the text
+		body   []statement
+	}
+	macroStatement struct {
+		macro *macro
+	}
+	callStatement struct {
+		caller *macro
+		call   *call
+	}
+	filterStatement struct {
+		filter *filtered
+		body   []statement
+	}
+	withStatement struct {
+		targets []target
+		values  []expression
+		body    []statement
+	}
+	includeStatement struct {
+		at
+		names         expression
+		ignoreMissing bool
+	}
+	importStatement struct {
+		at
+		file  expression
+		as    string      // {% import file as x %}
+		names [][2]string // {% from file import a as b %}
+	}
+)
+
+// target is what for and set assign to: a name, an attribute of a namespace, or several of them.
+type target struct {
+	name  string
+	of    string // the namespace
+	parts []target
+}
+
+func (s *textStatement) execute(r *Run) error {
+	r.Out.WriteString(r.Session.given(s.text))
+	return nil
+}
+
+func (s *outputStatement) execute(r *Run) error {
+	value, err := r.evaluate(s.value)
+	if err != nil {
+		return err
+	}
+	if value == nil { // Ansible prints nothing for None, where Jinja2 by itself would print its name
+		return nil
+	}
+	text, err := r.Session.printed(value)
+	if err != nil {
+		return locate(s.value, err)
+	}
+	r.Session.Shared.foreign = r.Session.Shared.foreign || r.Session.Shared.Unsafe && !isPlainScalar(value)
+	r.Out.WriteString(text)
+	return nil
+}
+
+// isPlainScalar tells a number or a truth value, whose text says nothing else, whoever it comes from.
+func isPlainScalar(value any) bool {
+	switch value.(type) {
+	case nil, bool, int, float64:
+		return true
+	}
+	return false
+}
+
+func (s *ifStatement) execute(r *Run) error {
+	for at, condition := range s.conditions {
+		yes, err := r.truth(condition)
+		if err != nil {
+			return err
+		}
+		if yes {
+			return r.All(s.bodies[at])
+		}
+	}
+	return r.All(s.otherwise)
+}
+
+func (s *setStatement) execute(r *Run) error {
+	value, err := r.evaluate(s.value)
+	if err != nil {
+		return err
+	}
+	return locate(s.value, r.assign(s.target, value))
+}
+
+func (s *setBlock) execute(r *Run) error {
+	text, err := r.captured(s.body)
+	if err != nil {
+		return err
+	}
+	var value any = text
+	if s.filter != nil {
+		if value, err = r.chain(s.filter, text); err != nil {
+			return err
+		}
+	}
+	return r.assign(s.target, value)
+}
+
+func (s *filterStatement) execute(r *Run) error {
+	text, err := r.captured(s.body)
+	if err != nil {
+		return err
+	}
+	value, err := r.chain(s.filter, text)
+	if err != nil {
+		return err
+	}
+	printed, err := r.Session.printed(value)
+	r.Out.WriteString(printed)
+	return locate(s.filter, err)
+}
+
+// chain applies the filters of a tag to a text.
+func (r *Run) chain(f *filtered, text string) (any, error) {
+	var value any = text
+	if inner, ok := f.of.(*filtered); ok {
+		var err error
+		if value, err = r.chain(inner, text); err != nil {
+			return nil, err
+		}
+	}
+	return r.applyFilter(f, value)
+}
+
+func (s *withStatement) execute(r *Run) error {
+	inner := r.inner()
+	for at, value := range s.values {
+		v, err := r.evaluate(value)
+		if err == nil {
+			err = locate(value, inner.assign(s.targets[at], v))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return inner.All(s.body)
+}
+
+// assign sets variables in the innermost frame.
+func (r *Run) assign(to target, value any) error {
+	switch {
+	case to.of != "":
+		holder, err := r.Variable(to.of)
+		if err != nil {
+			return err
+		}
+		n, ok := holder.(*namespace)
+		if !ok {
+			return fmt.Errorf("only a namespace() has attributes that can be set; %s is %s", to.of, Describe(holder))
+		}
+		n.values.Set(to.name, value)
+		return nil
+	case to.parts != nil:
+		items, err := r.Iterate(value)
+		if err != nil {
+			return err
+		}
+		if len(items) != len(to.parts) {
+			return fmt.Errorf("there are %d names for %d values", len(to.parts), len(items))
+		}
+		for at, part := range to.parts {
+			if err := r.assign(part, items[at]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	r.Frame.Values[to.name] = value
+	return nil
+}
+
+func (s *macroStatement) execute(r *Run) error {
+	r.Frame.Values[s.macro.name] = s.macro.function(r)
+	return nil
+}
+
+func (s *callStatement) execute(r *Run) error {
+	value, err := r.evaluateCall(s.call, ordered.Of("caller", s.caller.function(r)))
+	if err != nil {
+		return err
+	}
+	text, err := r.Session.printed(value)
+	r.Out.WriteString(text)
+	return locate(s.call, err)
+}
+
+func (s *includeStatement) execute(r *Run) error {
+	value, err := r.evaluate(s.names)
+	if err != nil {
+		return err
+	}
+	names := []any{value}
+	if items, ok := value.([]any); ok {
+		names = items
+	}
+	missing := []string{}
+	for _, name := range names {
+		file, ok := name.(string)
+		if !ok {
+			return &failure{s.offset(), fmt.Errorf("include takes the name of a template, not %s", Describe(name))}
+		}
+		body, path, found, err := r.Session.Engine.Include(r.Session.Where, file, r.Session.options)
+		if err != nil {
+			return err
+		}
+		if !found {
+			missing = append(missing, file)
+			continue
+		}
+		return r.Included(path, body, func(inner *Run) error { return inner.All(body.Program) })
+	}
+	if s.ignoreMissing {
+		return nil
+	}
+	return &failure{s.offset(), fmt.Errorf("the template %s does not exist", strings.Join(missing, ", "))}
+}
+
+func (s *importStatement) execute(r *Run) error {
+	value, err := r.evaluate(s.file)
+	if err != nil {
+		return err
+	}
+	file, ok := value.(string)
+	if !ok {
+		return &failure{s.offset(), fmt.Errorf("import takes the name of a template, not %s", Describe(value))}
+	}
+	body, path, found, err := r.Session.Engine.Include(r.Session.Where, file, r.Session.options)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return &failure{s.offset(), fmt.Errorf("the template %s does not exist", file)}
+	}
+	imported := &module{}
+	err = r.Included(path, body, func(inner *Run) error {
+		inner.Out = &strings.Builder{}
+		imported.values = inner.Frame.Values
+		return inner.All(body.Program)
+	})
+	if err != nil {
+		return err
+	}
+	if s.as != "" {
+		r.Frame.Values[s.as] = imported
+		return nil
+	}
+	for _, pair := range s.names {
+		value, ok := imported.values[pair[0]]
+		if !ok {
+			return &failure{s.offset(), fmt.Errorf("the template %s has no %q%s", file, pair[0], DidYouMean(pair[0], Keys(imported.values)))}
+		}
+		r.Frame.Values[pair[1]] = value
+	}
+	return nil
+}
