@@ -149,28 +149,51 @@ func (f *Failure) Error() string {
 
 func (f *Failure) Unwrap() error { return f.Err }
 
-// Shell runs scripts and moves files on a host as one user; *remote.Shell is one.
+// Shell runs scripts and moves files on a host as one user; *remote.Shell is one. Its methods may be called from several
+// goroutines at once: Runs may then go one after the other, Streams and Uploads go on beside them.
+//
+// Cancelling ctx stops the script on the host; the method returns what ctx says, after some seconds at most, and the shell
+// stays usable. It stays usable after every error but a *remote.UnreachableError: then the connection is gone, and whether the
+// script came to its end is not known. A *remote.BecomeError is that the user cannot be become.
 type Shell interface {
+	// Run runs a script and returns what it wrote and its exit status. A status that is not zero is no error. More output
+	// than the Command keeps is one, unless it is to be cut.
 	Run(ctx context.Context, c remote.Command) (remote.Result, error)
+	// Stream is a Run whose output is handed on line by line as it comes, each stream from one goroutine; what has no
+	// function is in the Result.
 	Stream(ctx context.Context, c remote.Command, stdin io.Reader, stdout, stderr func(line []byte)) (remote.Result, error)
+	// Upload puts a file in place, whole or not at all: after an error what was there before is there still. errors.Is
+	// knows syscall.ENOSPC.
 	Upload(ctx context.Context, u remote.Upload) error
+	// ReadFile returns a whole file of at most limit bytes; a larger one is an error. errors.Is knows fs.ErrNotExist.
 	ReadFile(ctx context.Context, path string, limit int64) ([]byte, error)
 }
 
-// Host is what the engine lends an Action while it works on one host.
+// Host is what the engine lends an Action while it works on one host. Its methods may be called from several goroutines at
+// once, until Ask or Apply returns.
+//
+// Connecting is done at the first use. A host that cannot be reached, or is lost, is a *remote.UnreachableError, one whose key
+// is not known or another than it was a *remote.UnknownHostKeyError or *remote.ChangedHostKeyError, and one that somebody else
+// has locked a *remote.LockedError. An Action returns these as they are, or wrapped: the engine knows what they mean for the play.
+// The next use after a lost connection connects anew.
 type Host interface {
 	// Name is the inventory's.
 	Name() string
-	// Shell is the shell of the task's user.
+	// Shell returns the shell of the task's user. It is opened at its first use, which is where errors of connecting show.
 	Shell() Shell
-	// As is a shell of another user on the same host; the empty user is root.
+	// As returns a shell of another user on the same host; the empty user is root. A *remote.BecomeError is that the host
+	// does not let this user be become; the Host stays usable.
 	As(ctx context.Context, user string) (Shell, error)
-	// Dial connects from the host, through its SSH connection: "tcp" and an address as the host sees it, or "unix" and a path.
+	// Dial connects from the host, through its SSH connection, as the user who is logged in: "tcp" and an address as the host
+	// sees it, or "unix" and a path. ctx is for the dialling alone. What is dialled ends with the SSH connection.
 	Dial(ctx context.Context, network, address string) (net.Conn, error)
-	// Peer is another host of the inventory, connected when first asked for, whether or not --limit names it.
+	// Peer returns another host of the inventory, whether or not --limit names it, connected. A peer that cannot be
+	// reached is an error that names the peer; returned, it fails the task and does not make this host unreachable.
 	Peer(ctx context.Context, name string) (Host, error)
-	// Keep returns what make returned the first time it was called with this key on this host in this run, so that a
-	// database connection is opened once. What has a Close method is closed when the run ends.
+	// Keep returns what make returned the first time that it was called with this key on this host's connection, so that a
+	// database connection is opened once and the tasks that follow have it too. make is called once, also when several
+	// ask at once; its error is returned to all of them and not kept. What has a Close method is closed when the SSH
+	// connection ends.
 	Keep(key string, make func() (any, error)) (any, error)
 	// Forget closes and drops what Keep holds under key: a connection that broke.
 	Forget(key string)
