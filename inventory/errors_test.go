@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 func TestLoadErrors(t *testing.T) {
@@ -181,7 +183,7 @@ func TestLayers(t *testing.T) {
 func TestLoadVars(t *testing.T) {
 	directory := write(t, map[string]string{"v.yml": "a: yes\nb: {c: 010}\n", "empty.yml": "# nothing\n", "list.yml": "- a\n"})
 	values, where, err := LoadVars(directory + "/v.yml")
-	if err != nil || values["a"] != true || values["b"].(map[string]any)["c"] != 8 || where["b"].Line != 2 {
+	if err != nil || values["a"] != true || values["b"].(*ordered.Map).Value("c") != 8 || where["b"].Line != 2 {
 		t.Errorf("%v %v %v", values, where, err)
 	}
 	if values, _, err := LoadVars(directory + "/empty.yml"); err != nil || len(values) != 0 {

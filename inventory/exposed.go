@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // Exposed is the warning about a file of variables that every account of this machine may read and that holds secrets in
@@ -69,8 +71,8 @@ func holdsPlain(name string, secret bool, value any) bool {
 		return secret && SecretValue(name, v) && !strings.Contains(v, "{{") && !strings.Contains(v, "{%") && !hashed.MatchString(v) && !strings.HasPrefix(v, "$ANSIBLE_VAULT;")
 	case int, int64, uint64, float64:
 		return secret && SecretValue(name, fmt.Sprint(v))
-	case map[string]any:
-		for inner, item := range v {
+	case *ordered.Map:
+		for inner, item := range v.All() {
 			if holdsPlain(inner, secret || SecretName(inner), item) {
 				return true
 			}

@@ -3,7 +3,7 @@
 // directories of them, host_vars and group_vars) and Ansible's host patterns.
 //
 // It knows nothing of playbooks, templates or connections: values are returned as written, their
-// templates unrendered. It imports no other package of this module. The shared YAML decoder, the
+// templates unrendered. It imports no other package of this module but the one for ordered mappings. The shared YAML decoder, the
 // precedence of variables at every level (Layers) and the masking of secrets (Secrets) live here
 // because every other package that meets a variable needs them.
 package inventory
@@ -79,6 +79,17 @@ func (i *Inventory) Hosts() []*Host {
 	i.mutex.RLock()
 	defer i.mutex.RUnlock()
 	return i.byGroup["all"].allHosts()
+}
+
+// Names returns the names of the hosts in the order in which they were first named: that of hostvars.
+func (i *Inventory) Names() []string {
+	i.mutex.RLock()
+	defer i.mutex.RUnlock()
+	names := make([]string, len(i.hosts))
+	for at, h := range i.hosts {
+		names[at] = h.Name
+	}
+	return names
 }
 
 // Host returns the host of that inventory name. localhost is found even where no inventory names it,

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // parseLiteral reads a Python literal as ast.literal_eval does: numbers, strings, True, False, None,
@@ -126,7 +128,7 @@ func (p *literalParser) items(end byte, depth int) ([]any, bool, bool) {
 }
 
 func (p *literalParser) dictionary(depth int) (any, bool) {
-	result, comma := map[string]any{}, true
+	result, comma := ordered.New(0), true
 	for {
 		if p.accept('}') {
 			return result, true
@@ -148,7 +150,7 @@ func (p *literalParser) dictionary(depth int) (any, bool) {
 				return nil, false
 			}
 		}
-		result[name] = value
+		result.Set(name, value)
 		comma = p.accept(',')
 	}
 }

@@ -3,6 +3,8 @@ package inventory
 import (
 	"maps"
 	"slices"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // variables are the variables of one host or group with the places they were defined at.
@@ -148,9 +150,10 @@ func (i *Inventory) addFiles(result *variables, dirs []string, kind string, name
 
 // magic are the variables that the inventory itself defines. They cannot be overridden.
 func (h *Host) magic() map[string]any {
-	groups := map[string]any{}
-	for name, hosts := range h.inventory.groupNames() {
-		groups[name] = toList(hosts)
+	names := h.inventory.groupNames()
+	groups := ordered.New(len(names))
+	for _, g := range h.inventory.groups {
+		groups.Set(g.name, toList(names[g.name]))
 	}
 	magic := map[string]any{
 		"inventory_hostname":       h.Name,

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // fileVars is what host_vars or group_vars say about one name, kept so that each file is read once.
@@ -127,12 +129,12 @@ func readVarsFile(path string) (variables, error) {
 	if err != nil {
 		return result, conceal(data, InFile(path, err))
 	}
-	values, ok := decoded.(map[string]any)
+	values, ok := decoded.(*ordered.Map)
 	if !ok || root.Kind != yaml.MappingNode {
 		return result, errorAt(Position{path, root.Line, root.Column}, "a file of variables is a mapping, this is a %s", kindName(decoded))
 	}
 	for _, entry := range entries(root) {
-		if value, ok := values[entry.key.Value]; ok {
+		if value, ok := values.Get(entry.key.Value); ok {
 			result.set(entry.key.Value, value, Position{path, entry.key.Line, entry.key.Column})
 		}
 	}

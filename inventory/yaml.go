@@ -8,10 +8,13 @@ import (
 	"math"
 	"math/big"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // ParseYAML reads the first document of a YAML file into nodes. The result is nil for a file that is
@@ -67,7 +70,7 @@ func yamlSyntaxError(file string, err error) error {
 // DecodeYAML turns a node into plain values as Ansible's PyYAML reads them, which is YAML 1.1:
 // yes, no, on and off are booleans, 0644 is an octal integer, 1:30 is ninety, 1e3 is a string.
 //
-// Values are map[string]any, []any, string, int, float64, bool and nil. Keys that are not strings
+// Values are *ordered.Map, []any, string, int, float64, bool and nil. Keys that are not strings
 // become the string Ansible would print. Dates stay strings. Anchors, aliases and merge keys (<<)
 // are resolved. A key that a mapping has twice, a !vault value and a tag that is not known are
 // errors of type *Error, with line and column; the caller adds the file (see InFile).
@@ -142,9 +145,9 @@ func (d *yamlDecoder) decode(node *yaml.Node) (any, error) {
 	return nil, nodeError(node, "this kind of YAML node is not known")
 }
 
-func (d *yamlDecoder) mapping(node *yaml.Node) (map[string]any, error) {
-	result := make(map[string]any, len(node.Content)/2)
-	merged := map[string]any{}
+func (d *yamlDecoder) mapping(node *yaml.Node) (*ordered.Map, error) {
+	own := ordered.New(len(node.Content) / 2)
+	merged := ordered.New(0)
 	lines := map[string]*yaml.Node{}
 	for at := 0; at+1 < len(node.Content); at += 2 {
 		keyNode, valueNode := node.Content[at], node.Content[at+1]
@@ -166,19 +169,18 @@ func (d *yamlDecoder) mapping(node *yaml.Node) (map[string]any, error) {
 		if err != nil {
 			return nil, err
 		}
-		result[key] = value
+		own.Set(key, value)
 	}
-	for key, value := range merged {
-		if _, own := result[key]; !own {
-			result[key] = value
-		}
+	if merged.Len() == 0 {
+		return own, nil
 	}
-	return result, nil
+	merged.Update(own)
+	return merged, nil
 }
 
-// merge adds what a << key brings. Of several mappings the earlier wins, and what the mapping says
-// itself wins over all of them.
-func (d *yamlDecoder) merge(into map[string]any, node *yaml.Node) error {
+// merge adds what a << key brings, which comes before what the mapping says itself. Of several mappings the earlier wins
+// and its keys come later, and what the mapping says itself wins over all of them.
+func (d *yamlDecoder) merge(into *ordered.Map, node *yaml.Node) error {
 	value, err := d.decode(node)
 	if err != nil {
 		return err
@@ -187,15 +189,17 @@ func (d *yamlDecoder) merge(into map[string]any, node *yaml.Node) error {
 	if !ok {
 		sources = []any{value}
 	}
-	for _, source := range sources {
-		mapping, ok := source.(map[string]any)
+	brought := ordered.New(0)
+	for _, source := range slices.Backward(sources) {
+		mapping, ok := source.(*ordered.Map)
 		if !ok {
 			return nodeError(node, "<< merges mappings, this is a %s", kindName(value))
 		}
-		for key, value := range mapping {
-			if _, ok := into[key]; !ok {
-				into[key] = value
-			}
+		brought.Update(mapping)
+	}
+	for key, value := range brought.All() {
+		if !into.Has(key) {
+			into.Set(key, value)
 		}
 	}
 	return nil
@@ -398,7 +402,7 @@ func kindName(value any) string {
 		return "string"
 	case []any:
 		return "list"
-	case map[string]any:
+	case *ordered.Map:
 		return "mapping"
 	}
 	return fmt.Sprintf("%T", value)

@@ -1,12 +1,15 @@
 package inventory
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 func decodeText(text string) (any, error) {
@@ -31,7 +34,7 @@ func TestScalars(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 			continue
 		}
-		if diff := cmp.Diff(want, got.(map[string]any)["k"]); diff != "" {
+		if diff := cmp.Diff(want, got.(*ordered.Map).Value("k")); diff != "" {
 			t.Errorf("%s: %s", text, diff)
 		}
 	}
@@ -40,7 +43,7 @@ func TestScalars(t *testing.T) {
 // A file may be as long as its author likes; what its aliases make of it is bounded.
 func TestOnlyAliasesAreCounted(t *testing.T) {
 	long := "k: [" + strings.Repeat("1, ", maximumYAMLNodes) + "1]\n"
-	if got, err := decodeText(long); err != nil || len(got.(map[string]any)["k"].([]any)) != maximumYAMLNodes+1 {
+	if got, err := decodeText(long); err != nil || len(got.(*ordered.Map).Value("k").([]any)) != maximumYAMLNodes+1 {
 		t.Errorf("a long file: %v", err)
 	}
 	bomb := "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
@@ -61,8 +64,34 @@ func TestMergeAndKeys(t *testing.T) {
 		"base": map[string]any{"a": 1, "b": 2}, "other": map[string]any{"b": 3, "c": 4}, "one": map[string]any{"a": 9, "b": 2},
 		"two": map[string]any{"a": 1, "b": 2, "c": 4, "d": map[string]any{"a": 1, "b": 2}}, "1": "x", "True": "y", "None": "z",
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, ordered.Plain(got)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestOrder holds the order in which PyYAML 6 gives the keys.
+func TestOrder(t *testing.T) {
+	for text, want := range map[string]string{
+		"{z: 1, b: {y: 1, a: 2}, a: 3}":                                                               `{"z":1,"b":{"y":1,"a":2},"a":3}`,
+		"z: 1\na: [{k: 1, B: 2, b: 3}]\n":                                                             `{"z":1,"a":[{"k":1,"B":2,"b":3}]}`,
+		"b: &b {z: 1, y: 2}\nd: {<<: *b, y: 3, a: 4}":                                                 `{"b":{"z":1,"y":2},"d":{"z":1,"y":3,"a":4}}`,
+		"b: &b {z: 1, y: 2}\nd: {y: 3, a: 4, <<: *b}":                                                 `{"b":{"z":1,"y":2},"d":{"z":1,"y":3,"a":4}}`,
+		"{a: 1, <<: [{q: 1, p: 2}, {r: 1, q: 3}], p: 9}":                                              `{"r":1,"q":1,"p":9,"a":1}`,
+		"{2: a, true: b, 1: c, ~: d, 10: e}":                                                          `{"2":"a","True":"b","1":"c","None":"d","10":"e"}`,
+		`{"k9": 1, "k1": 2, "k5": 3, "k3": 4, "k7": 5, "k2": 6, "k8": 7, "k4": 8, "k6": 9, "k0": 10}`: `{"k9":1,"k1":2,"k5":3,"k3":4,"k7":5,"k2":6,"k8":7,"k4":8,"k6":9,"k0":10}`,
+	} {
+		got, err := decodeText(text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if text2, err := json.Marshal(got); string(text2) != want || err != nil {
+			t.Errorf("%s gives %s %v\nwant %s", text, text2, err, want)
+		}
+	}
+	value, ok := parseLiteral("{'z': 1, 'a': {'y': 2, 'b': 3}, 5: 1}")
+	if text, _ := json.Marshal(value); !ok || string(text) != `{"z":1,"a":{"y":2,"b":3},"5":1}` {
+		t.Errorf("%s", text)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // common reads a keyword that all kinds of thing share. It reports whether the keyword is one.
@@ -123,7 +124,7 @@ func (l *loader) environment(f *file, e entry) []Value {
 	for _, item := range items(e.value) {
 		v := l.value(f, item)
 		switch raw := v.Raw.(type) {
-		case map[string]any:
+		case *ordered.Map:
 		case string:
 			if !isTemplate(raw) {
 				l.fail(f.at(item), 0, "write NAME: value", "environment has to be a mapping, not %q", raw)

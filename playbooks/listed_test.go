@@ -11,6 +11,7 @@ import (
 	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/polardb"
 	"github.com/polarbook/polarbook/templates"
+	"github.com/polarbook/polarbook/templates/ordered"
 	"gopkg.in/yaml.v3"
 )
 
@@ -89,14 +90,14 @@ func TestNodesAreListedAsTheInventoryHasThem(t *testing.T) {
 				if err != nil {
 					t.Fatalf("%s, as before: %v", variable, err)
 				}
-				return value
+				return ordered.Plain(value)
 			}
 			now := func(variable string) any {
 				value, err := render.Render("{{ "+variable+" }}", vars)
 				if err != nil {
 					return err
 				}
-				return value
+				return ordered.Plain(value)
 			}
 			if was, is := before("polardb_nodes"), now("polardb_nodes"); !reflect.DeepEqual(was, is) {
 				t.Errorf("nodes are\n%v, were\n%v", is, was)
@@ -133,10 +134,10 @@ func TestDefaultsOfTheRoleAreThoseOfTheModules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listed := node.(map[string]any)
+	listed := node.(*ordered.Map)
 	for key, variable := range map[string]string{"port": "polardb_port", "role": "polardb_role", "user": "polardb_user", "pgdata": "polardb_pgdata", "polardata": "polardb_polardata"} {
-		if listed[key] != defaults[variable] {
-			t.Errorf("%s is %v in the role, and listed as %v", variable, defaults[variable], listed[key])
+		if listed.Value(key) != defaults[variable] {
+			t.Errorf("%s is %v in the role, and listed as %v", variable, defaults[variable], listed.Value(key))
 		}
 	}
 	for _, m := range all.All() {

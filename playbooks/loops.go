@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // loopReader gathers the keywords that make a loop.
@@ -68,7 +70,7 @@ func (r *loopReader) checkItems(e entry) {
 			bad = "has to be a list or a template of one"
 		}
 	case "dict":
-		if _, ok := raw.(map[string]any); !ok {
+		if _, ok := raw.(*ordered.Map); !ok {
 			bad = "has to be a mapping or a template of one"
 		}
 	case "together", "nested", "subelements":

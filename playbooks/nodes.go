@@ -9,6 +9,7 @@ import (
 
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/templates"
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // entry is one key of a mapping. Keys that a merge (<<) brings have the place where they were written.
@@ -111,8 +112,8 @@ func literal(raw any) bool {
 				return false
 			}
 		}
-	case map[string]any:
-		for key, item := range v {
+	case *ordered.Map:
+		for key, item := range v.All() {
 			if isTemplate(key) || !literal(item) {
 				return false
 			}

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // roleCall is one use of a role.
@@ -177,7 +179,7 @@ func (use roleCall) key(dir string) string {
 	raw := func(vars map[string]Value) map[string]any {
 		all := map[string]any{}
 		for name, v := range vars {
-			all[name] = v.Raw
+			all[name] = ordered.Plain(v.Raw) // the order makes no difference
 		}
 		return all
 	}

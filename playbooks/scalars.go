@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // text is a string; numbers and booleans become one, as Ansible's strings do.
@@ -184,7 +186,7 @@ func describe(raw any) string {
 			v = v[:57] + "…"
 		}
 		return strconv.Quote(v)
-	case map[string]any:
+	case *ordered.Map:
 		return "a mapping"
 	case []any:
 		return "a list"

@@ -43,7 +43,7 @@ type Playbook struct {
 	roles []string // the directories of the roles that it uses, built-in ones left out
 }
 
-// Value is what the YAML says, templates not rendered: string, bool, int, float64, nil, []any or map[string]any.
+// Value is what the YAML says, templates not rendered: string, bool, int, float64, nil, []any or *ordered.Map.
 type Value struct {
 	Raw any
 	Pos Position

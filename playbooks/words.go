@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // Definition is where a variable is given a value.
@@ -111,8 +113,8 @@ func (w *Words) Value(value any) {
 		for _, item := range v {
 			w.Value(item)
 		}
-	case map[string]any:
-		for _, item := range v {
+	case *ordered.Map:
+		for _, item := range v.All() {
 			w.Value(item)
 		}
 	}

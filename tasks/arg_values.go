@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // ToString returns a value as an argument of kind str takes it: texts, booleans and numbers. An error says what it is instead.
@@ -144,7 +146,7 @@ func Describe(value any) string {
 	switch v := value.(type) {
 	case string:
 		return strconv.Quote(v)
-	case map[string]any:
+	case *ordered.Map, map[string]any:
 		return "a dict"
 	case []any:
 		return "a list"

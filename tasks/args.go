@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"sort"
 	"strings"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // Kind is the type of an argument as the documentation names it.
@@ -45,7 +47,8 @@ type Arg struct {
 //	arg:"name[,required][,secret][,raw][,path][,mode]"  alias:"a b"  default:"x"  choices:"a b c"  doc:"…"
 //
 // and is of type string, bool, int, float64, []string, []any, map[string]any, any, Message, or a pointer to one of the
-// first four, which is nil when the argument was not given. Arguments that several modules have are a struct that theirs
+// first four, which is nil when the argument was not given. Mappings come as map[string]any, whose order a module does not
+// see, and within an any as *ordered.Map. Arguments that several modules have are a struct that theirs
 // embed. build checks the values and returns the work to do. The field
 // tagged `arg:",rest"` (map[string]any) takes all arguments of a module with AnyArgs.
 func Define[A any](m Module, build func(a *A, l Local) (Action, error)) Module {
@@ -261,9 +264,9 @@ func (a Arg) convert(value any) (any, error) {
 	case Float:
 		out, err = ToFloat(value)
 	case List:
-		out = toList(value)
+		out = ordered.Plain(toList(value))
 	case Dict:
-		m, ok := value.(map[string]any)
+		m, ok := ordered.Plain(value).(map[string]any)
 		if !ok {
 			err = fmt.Errorf("must be a dict, not %s", Describe(value))
 		}

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 func TestRenderKeepsTypes(t *testing.T) {
@@ -15,7 +17,7 @@ func TestRenderKeepsTypes(t *testing.T) {
 		{"plain", "plain"},
 		{"{{ port }}", 5432},
 		{"{{ indirect }}", 5432},
-		{"{{ deep }}", map[string]any{"x": "a"}},
+		{"{{ deep }}", ordered.Of("x", "a")},
 		{"{{ nodes }}", []any{"a", "b"}},
 		{"{{ yes }}", true},
 		{"{{ none }}", nil},

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // hosts is hostvars over maps.
@@ -59,7 +61,7 @@ func TestVariablesAreRenderedWhenRead(t *testing.T) {
 		{"{{ hostvars.b.get('number') }}", 2, ""},
 		{"{{ hostvars['b']['bad'] }}", nil, `"nope" is undefined`},
 		{"{{ hostvars | list }}", []any{"b"}, ""},
-		{"{{ list }}", []any{1, map[string]any{"k1": "10.0.0.1"}}, ""},
+		{"{{ list }}", []any{1, ordered.Of("k1", "10.0.0.1")}, ""},
 		{"{{ raw.out }} {{ raw }} {{ lit }}", "{{ number }} {'out': '{{ number }}'} {{ x }}", ""},
 		{"{{ int64 + 1 }}", 8, ""},
 		{"{{ strings | join }}", "xy", ""},
@@ -336,7 +338,7 @@ func TestRenderValue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]any{"key": []any{5, 1, nil, "x5"}}, got); diff != "" {
+	if diff := cmp.Diff(ordered.Of("key", []any{5, 1, nil, "x5"}), got); diff != "" {
 		t.Error(diff)
 	}
 }

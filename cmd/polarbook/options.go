@@ -18,6 +18,7 @@ import (
 	"github.com/polarbook/polarbook/tasks/polardb"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/templates"
+	"github.com/polarbook/polarbook/templates/ordered"
 	"gopkg.in/yaml.v3"
 )
 
@@ -91,10 +92,11 @@ func (o *hostOptions) extraVars(warn func(string)) (vars map[string]any, where m
 		if err != nil {
 			return nil, nil, fmt.Errorf("read %s: %s", shown, inventory.MaskIn(strings.Split(text, "\n"), 0, err.Error()))
 		}
-		more, ok := value.(map[string]any)
+		read, ok := value.(*ordered.Map)
 		if !ok && value != nil {
 			return nil, nil, fmt.Errorf("%s must hold variables (a dict)", shown)
 		}
+		more := read.Top()
 		if w := inventory.Exposed(from, mode, more); w != "" && mode != 0 {
 			warn(w)
 		}

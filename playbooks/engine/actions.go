@@ -12,6 +12,7 @@ import (
 	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // act does what the engine does itself for a task on a host.
@@ -58,16 +59,17 @@ func (s *taskRun) matches(pattern, name string) (bool, error) {
 }
 
 func (s *taskRun) includeVars(v *variables, args map[string]any) *outcome {
-	vars, files, err := s.includeVarsFrom(args)
+	read, files, err := s.includeVarsFrom(args)
 	if err != nil {
 		return s.failure(v, fmt.Errorf("include_vars: %w", err))
 	}
 	if name := text(args["name"]); name != "" {
-		vars = map[string]any{name: vars}
+		read = ordered.Of(name, read)
 	}
+	vars := read.Top()
 	s.p.r.noteSecrets(vars)
 	o := s.success(v, target{v.h, v}, tasks.Result{Values: map[string]any{"ansible_included_var_files": files}})
-	o.values["ansible_facts"] = vars
+	o.values["ansible_facts"] = read
 	o.learned = append(o.learned, learned{into: func(h *host) { h.includeVars(vars) }})
 	return o
 }

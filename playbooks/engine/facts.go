@@ -14,6 +14,7 @@ import (
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/all"
 	"github.com/polarbook/polarbook/templates"
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // gatherFacts runs the module setup on the hosts whose facts this run does not have yet.
@@ -142,10 +143,11 @@ func (p *playRun) readVars(fsys fs.FS, name string, pos playbooks.Position) (map
 	if ok {
 		return vars, nil
 	}
-	vars, err := p.r.loadVars(fsys, name)
+	read, err := p.r.loadVars(fsys, name)
 	if err != nil {
 		return nil, at(pos, err)
 	}
+	vars = read.Top()
 	p.r.noteSecrets(vars)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -156,20 +158,20 @@ func (p *playRun) readVars(fsys fs.FS, name string, pos playbooks.Position) (map
 }
 
 // loadVars reads one file of variables, and warns when everybody may read what is secret in it.
-func (r *run) loadVars(fsys fs.FS, name string) (map[string]any, error) {
+func (r *run) loadVars(fsys fs.FS, name string) (*ordered.Map, error) {
 	vars, err := loadVars(fsys, name)
 	if err != nil || r.o.Warn == nil {
 		return vars, err
 	}
 	if info, err := fs.Stat(fsys, name); err == nil {
-		if w := inventory.Exposed("/"+name, info.Mode(), vars); w != "" {
+		if w := inventory.Exposed("/"+name, info.Mode(), vars.Top()); w != "" {
 			r.o.Warn(w)
 		}
 	}
 	return vars, nil
 }
 
-func loadVars(fsys fs.FS, name string) (map[string]any, error) {
+func loadVars(fsys fs.FS, name string) (*ordered.Map, error) {
 	data, err := fs.ReadFile(fsys, name)
 	if err != nil {
 		return nil, fmt.Errorf("reading variables: %w", err)
@@ -179,16 +181,16 @@ func loadVars(fsys fs.FS, name string) (map[string]any, error) {
 		return nil, err
 	}
 	if node == nil {
-		return map[string]any{}, nil
+		return ordered.New(0), nil
 	}
 	x, err := inventory.DecodeYAML(node)
 	if err != nil {
 		return nil, inventory.InFile(name, err)
 	}
 	if x == nil {
-		return map[string]any{}, nil
+		return ordered.New(0), nil
 	}
-	vars, ok := x.(map[string]any)
+	vars, ok := x.(*ordered.Map)
 	if !ok {
 		return nil, fmt.Errorf("%s: a file of variables has to be a mapping", name)
 	}
@@ -196,8 +198,8 @@ func loadVars(fsys fs.FS, name string) (map[string]any, error) {
 }
 
 // includeVarsFrom reads what include_vars names.
-func (s *taskRun) includeVarsFrom(args map[string]any) (map[string]any, []any, error) {
-	vars := map[string]any{}
+func (s *taskRun) includeVarsFrom(args map[string]any) (*ordered.Map, []any, error) {
+	vars := ordered.New(0)
 	var read []any
 	take := func(fsys fs.FS, name string) error {
 		more, err := s.p.r.loadVars(fsys, name)
@@ -206,13 +208,15 @@ func (s *taskRun) includeVarsFrom(args map[string]any) (map[string]any, []any, e
 		}
 		read = append(read, name)
 		merge := text(args["hash_behaviour"]) == "merge"
-		for k, x := range more {
-			below, isDict := vars[k].(map[string]any)
-			above, bothDicts := x.(map[string]any)
+		for k, x := range more.All() {
+			below, isDict := vars.Value(k).(*ordered.Map)
+			above, bothDicts := x.(*ordered.Map)
 			if merge && isDict && bothDicts {
-				x = mergeValues(below, above)
+				below = below.Clone()
+				below.Update(above)
+				x = below
 			}
-			vars[k] = x
+			vars.Set(k, x)
 		}
 		return nil
 	}

@@ -67,8 +67,7 @@ const (
 func (s *taskRun) seenByTheNext(o *outcome) map[string]any {
 	seen := map[string]any{}
 	if s.t.Module != nil && (s.t.Module.Name == "set_fact" || s.t.Module.Name == "include_vars") {
-		facts, _ := o.values["ansible_facts"].(map[string]any)
-		seen = untrustedEach(facts)
+		seen = untrustedEach(factsOf(o.values))
 	}
 	if s.t.Register != "" {
 		seen[s.t.Register] = untrusted(o.values)

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/playbooks"
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // loopItems works out what a loop goes over.
@@ -44,13 +45,13 @@ func itemsOf(with string, x any, origin *playbooks.Origin) ([]any, error) {
 		}
 		return flatten(list, 1), nil
 	case "dict":
-		dict, ok := x.(map[string]any)
+		dict, ok := x.(*ordered.Map)
 		if !ok {
 			return nil, fmt.Errorf("needs a dict and got %q", text(x))
 		}
 		var out []any
-		for _, k := range keys(dict) {
-			out = append(out, map[string]any{"key": k, "value": dict[k]})
+		for k, value := range dict.All() {
+			out = append(out, ordered.Of("key", k, "value", value))
 		}
 		return out, nil
 	case "indexed_items":
@@ -136,25 +137,22 @@ func subelements(args []any) ([]any, error) {
 	}
 	skip := false
 	if len(args) > 2 {
-		if flags, ok := args[2].(map[string]any); ok {
-			skip, _ = flags["skip_missing"].(bool)
+		if flags, ok := args[2].(*ordered.Map); ok {
+			skip, _ = flags.Value("skip_missing").(bool)
 		}
 	}
 	outer := asList(args[0])
-	if dict, ok := args[0].(map[string]any); ok {
-		outer = nil
-		for _, k := range keys(dict) {
-			outer = append(outer, dict[k])
-		}
+	if dict, ok := args[0].(*ordered.Map); ok {
+		outer = dict.Values()
 	}
 	out := []any{}
 	for _, item := range outer {
 		at := item
 		found := true
 		for _, key := range strings.Split(text(args[1]), ".") {
-			dict, ok := at.(map[string]any)
+			dict, ok := at.(*ordered.Map)
 			if ok {
-				at, ok = dict[key]
+				at, ok = dict.Get(key)
 			}
 			found = found && ok
 		}
@@ -270,18 +268,18 @@ func firstFound(x any, origin *playbooks.Origin) ([]any, error) {
 	var names []string
 	skip := false
 	for _, one := range asList(x) {
-		dict, ok := one.(map[string]any)
+		dict, ok := one.(*ordered.Map)
 		if !ok {
 			names = append(names, text(one))
 			continue
 		}
-		skip = skip || dict["skip"] == true
-		files := texts(asList(dict["files"]))
-		if dict["paths"] == nil {
+		skip = skip || dict.Value("skip") == true
+		files := texts(asList(dict.Value("files")))
+		if dict.Value("paths") == nil {
 			names = append(names, files...)
 			continue
 		}
-		for _, dir := range texts(asList(dict["paths"])) {
+		for _, dir := range texts(asList(dict.Value("paths"))) {
 			for _, f := range files {
 				names = append(names, path.Join(dir, f))
 			}

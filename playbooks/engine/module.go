@@ -14,6 +14,7 @@ import (
 	"github.com/polarbook/polarbook/tasks/polardb"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/templates"
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // module runs the task's module once on a target: arguments, probe, plan, and unless only asked, the change.
@@ -62,11 +63,11 @@ func (s *taskRun) arguments(v *variables) (map[string]any, error) {
 		if err != nil {
 			return nil, at(s.t.ArgsFrom.Pos, fmt.Errorf("args: %w", err))
 		}
-		dict, ok := whole.(map[string]any)
+		dict, ok := whole.(*ordered.Map)
 		if !ok {
 			return nil, at(s.t.ArgsFrom.Pos, fmt.Errorf("args has to be a dict, not %q", text(whole)))
 		}
-		for name, x := range dict {
+		for name, x := range dict.All() {
 			given[canonical(m, name)] = playbooks.Value{Raw: untrusted(x), Pos: s.t.ArgsFrom.Pos}
 		}
 	}
@@ -159,11 +160,11 @@ func withoutOmitted(x any) (any, bool) {
 		return nil, false
 	}
 	switch x := x.(type) {
-	case map[string]any:
-		out := make(map[string]any, len(x))
-		for k, item := range x {
+	case *ordered.Map:
+		out := ordered.New(x.Len())
+		for k, item := range x.All() {
 			if item, keep := withoutOmitted(item); keep {
-				out[k] = item
+				out.Set(k, item)
 			}
 		}
 		return out, true
@@ -359,7 +360,7 @@ func mergeValues(below, above map[string]any) map[string]any {
 
 func isOmit(x any) bool {
 	switch x.(type) {
-	case nil, bool, int, float64, string, map[string]any, []any:
+	case nil, bool, int, float64, string, *ordered.Map, map[string]any, []any:
 		return false
 	}
 	return true

@@ -64,7 +64,7 @@ func (r *run) play(ctx context.Context, book *playbooks.Playbook, play *playbook
 			p.all = append(p.all, h)
 		}
 	}
-	if p.all, err = ordered(p.all, play.Order); err != nil {
+	if p.all, err = inOrder(p.all, play.Order); err != nil {
 		return at(play.Pos, err)
 	}
 	p.static = staticRoles(play)
@@ -226,7 +226,7 @@ func (r *run) selectHosts(play *playbooks.Play, answers map[string]any) ([]*inve
 	return hosts, nil
 }
 
-func ordered(hosts []*host, order string) ([]*host, error) {
+func inOrder(hosts []*host, order string) ([]*host, error) {
 	out := append([]*host{}, hosts...)
 	switch order {
 	case "", "inventory":

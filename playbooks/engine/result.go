@@ -6,6 +6,7 @@ import (
 	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // failure turns an error into an outcome.
@@ -82,13 +83,17 @@ func (s *taskRun) success(v *variables, on target, r tasks.Result) *outcome {
 		o.values["warnings"] = anys(r.Warnings)
 	}
 	addLines(o.values)
-	facts, _ := r.Values["ansible_facts"].(map[string]any)
+	facts := factsOf(r.Values)
 	if len(facts) == 0 {
 		return o
 	}
-	to := learned{into: func(h *host) { h.addFacts(untrustedEach(facts)) }}
+	learnedFacts := make(map[string]any, len(facts))
+	for name, x := range facts {
+		learnedFacts[name] = fromHost(x)
+	}
+	to := learned{into: func(h *host) { h.addFacts(learnedFacts) }}
 	if s.t.Module != nil && s.t.Module.Name == "set_fact" {
-		to.into = func(h *host) { h.setVars(untrustedEach(facts)) }
+		to.into = func(h *host) { h.setVars(learnedFacts) }
 	}
 	if on.h != v.h {
 		if yes, err := v.boolean(s.sc.keyword(delegateFacts), false); err == nil && yes {
@@ -97,6 +102,17 @@ func (s *taskRun) success(v *variables, on target, r tasks.Result) *outcome {
 	}
 	o.learned = append(o.learned, to)
 	return o
+}
+
+// factsOf are the variables that a result has under ansible_facts.
+func factsOf(values map[string]any) map[string]any {
+	switch facts := values["ansible_facts"].(type) {
+	case *ordered.Map:
+		return facts.Top()
+	case map[string]any:
+		return facts
+	}
+	return nil
 }
 
 // addLines gives stdout and stderr their _lines.

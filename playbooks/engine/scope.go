@@ -9,6 +9,7 @@ import (
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine/session"
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // scope is one level on the way from the play down to a task: what the play, block, role, include or task adds for
@@ -290,12 +291,14 @@ func repr(x any) string {
 			parts[i] = repr(item)
 		}
 		return "[" + strings.Join(parts, ", ") + "]"
-	case map[string]any:
-		parts := make([]string, 0, len(x))
-		for _, k := range keys(x) {
-			parts = append(parts, repr(k)+": "+repr(x[k]))
+	case *ordered.Map:
+		parts := make([]string, 0, x.Len())
+		for k, item := range x.All() {
+			parts = append(parts, repr(k)+": "+repr(item))
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
+	case map[string]any:
+		return repr(ordered.Sorted(x))
 	}
 	return fmt.Sprint(x)
 }

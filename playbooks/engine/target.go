@@ -5,6 +5,7 @@ import (
 
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine/session"
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // target is where a task runs: its own host or the one it is delegated to, with the variables that say how to reach it.
@@ -96,14 +97,14 @@ func environment(v *variables, sc *scope) (map[string]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("environment: %w", err)
 		}
-		dict, ok := out.(map[string]any)
+		dict, ok := out.(*ordered.Map)
 		if !ok {
 			if s := text(out); s == "" {
 				continue
 			}
 			return nil, at(x.Pos, fmt.Errorf("environment has to be a dict, not %q", text(out)))
 		}
-		for name, value := range dict {
+		for name, value := range dict.All() {
 			if env == nil {
 				env = map[string]string{}
 			}

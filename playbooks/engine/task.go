@@ -171,7 +171,7 @@ func (s *taskRun) applyOutcome(h *host, o *outcome, hosts []*host, shared bool) 
 // remember keeps what the task found out.
 func (s *taskRun) remember(h *host, o *outcome) {
 	if s.t.Register != "" && o.status != event.Unreachable {
-		h.setVars(map[string]any{s.t.Register: untrusted(o.values)})
+		h.setVars(map[string]any{s.t.Register: fromHost(o.values)})
 	}
 	if s.t.Register != "" && o.status == event.Unreachable {
 		h.setVars(map[string]any{s.t.Register: map[string]any{"unreachable": true, "msg": o.msg, "changed": false, "failed": true}})

@@ -8,6 +8,7 @@ import (
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/templates"
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // variables are what one task on one host sees. They are made anew for each task and each loop item, cheaply: nothing
@@ -66,17 +67,14 @@ func (m hostvars) Get(name string) (any, bool) {
 	return templates.Scope{Vars: peer}, true
 }
 
-// Keys lists the hosts of the inventory.
-func (m hostvars) Keys() []string {
-	var names []string
-	for _, h := range m.of.r.o.Inventory.Hosts() {
-		names = append(names, h.Name)
-	}
-	return names
-}
+// Keys lists the hosts of the inventory, in the order in which it names them.
+func (m hostvars) Keys() []string { return m.of.r.o.Inventory.Names() }
 
 // untrusted is a value that is never rendered: what hosts sent back, and what has been rendered already.
 func untrusted(x any) any { return templates.Unsafe{Value: x} }
+
+// fromHost is untrusted for what modules return, whose maps of Go are sorted once and not whenever a template looks.
+func fromHost(x any) any { return untrusted(ordered.From(x)) }
 
 func untrustedEach(values map[string]any) map[string]any {
 	out := make(map[string]any, len(values))
@@ -311,6 +309,13 @@ func (r *run) noteIn(name string, secret bool, x any) {
 		if secret {
 			r.secret(name, text(x))
 		}
+	case *ordered.Map:
+		for inner, item := range x.All() {
+			if secret && !inventory.SecretName(inner) {
+				inner = name
+			}
+			r.noteIn(inner, secret || inventory.SecretName(inner), item)
+		}
 	case map[string]any:
 		for inner, item := range x {
 			if secret && !inventory.SecretName(inner) {
@@ -331,7 +336,7 @@ func (r *run) noteIn(name string, secret bool, x any) {
 // where it is used, so the error is not for here.
 func (v *variables) noteSecret(name string, x any) {
 	switch x.(type) {
-	case string, map[string]any, []any:
+	case string, *ordered.Map, map[string]any, []any:
 		if v.noting[name] {
 			return
 		}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
-	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/files"
 	"github.com/polarbook/polarbook/tasks/script"
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 type copyArgs struct {
@@ -139,7 +139,7 @@ func (a *copyArgs) exclusive() error {
 // contentBytes is a content argument as it is written: text as it is, a dict or list as JSON.
 func contentBytes(content any) ([]byte, error) {
 	switch content.(type) {
-	case map[string]any, []any:
+	case *ordered.Map, map[string]any, []any:
 		return jsonText(content)
 	}
 	s, err := tasks.ToString(content)
@@ -150,13 +150,15 @@ func contentBytes(content any) ([]byte, error) {
 func jsonText(x any) ([]byte, error) {
 	switch x := x.(type) {
 	case map[string]any:
+		return jsonText(ordered.Sorted(x))
+	case *ordered.Map:
 		var members [][]byte
-		for _, key := range slices.Sorted(maps.Keys(x)) {
+		for key, item := range x.All() {
 			name, err := jsonText(key)
 			if err != nil {
 				return nil, err
 			}
-			value, err := jsonText(x[key])
+			value, err := jsonText(item)
 			if err != nil {
 				return nil, err
 			}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/polardb"
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 type checkReportArgs struct {
@@ -281,7 +282,7 @@ func reportedHosts(value any) ([]reportedHost, error) {
 		hosts = append(hosts, h)
 		return nil
 	}
-	switch v := value.(type) {
+	switch v := ordered.Plain(value).(type) {
 	case []any:
 		for _, item := range v {
 			if err := add("", item); err != nil {

@@ -1,7 +1,7 @@
 // Package jinja is the language: it splits a template into text and tags, reads its expressions and statements, and evaluates
 // them with Python's values. What filters, tests and lookups there are comes in as a Library.
 //
-// Values go out as map[string]any, []any, string, int, float64, bool and nil. Keys of dictionaries are strings: this is the one
+// Values go out as *ordered.Map, []any, string, int, float64, bool and nil. Keys of dictionaries are strings: this is the one
 // known difference from Jinja2's values.
 package jinja
 
@@ -86,7 +86,7 @@ func (e *Engine) Render(text string, vars Vars) (any, error) {
 	if !isTemplate(text) {
 		return text, nil
 	}
-	return e.values(vars, func(s *session) (any, error) {
+	return e.followed(vars, func(s *session) (any, error) {
 		value, err := s.render(text)
 		if err != nil {
 			return nil, err
@@ -95,15 +95,9 @@ func (e *Engine) Render(text string, vars Vars) (any, error) {
 	})
 }
 
-// values is followed for what callers get, to whom mappings are maps of Go.
-func (e *Engine) values(vars Vars, render func(s *session) (any, error)) (any, error) {
-	value, err := e.followed(vars, render)
-	return ordered.Plain(value), err
-}
-
 // RenderValue renders every text in a value: in lists and in mappings, keys too.
 func (e *Engine) RenderValue(value any, vars Vars) (any, error) {
-	return e.values(vars, func(s *session) (any, error) {
+	return e.followed(vars, func(s *session) (any, error) {
 		rendered, err := s.renderValue(value, 0)
 		if err != nil {
 			return nil, err
@@ -228,7 +222,7 @@ func (e *Engine) Evaluate(expression string, vars Vars) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.values(vars, func(s *session) (any, error) {
+	return e.followed(vars, func(s *session) (any, error) {
 		r := &Run{Session: s, Frame: NewFrame(nil)}
 		value, failed := r.evaluate(p.value)
 		if failed != nil {

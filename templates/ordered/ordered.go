@@ -252,6 +252,20 @@ func (m *Map) String() string {
 	return out.String()
 }
 
+// GoString is how a mapping is written in Go.
+func (m *Map) GoString() string {
+	var out strings.Builder
+	out.WriteString("ordered.Of(")
+	for at, key := range m.Keys() {
+		if at > 0 {
+			out.WriteString(", ")
+		}
+		fmt.Fprintf(&out, "%q, %#v", key, m.entries[at].value)
+	}
+	out.WriteByte(')')
+	return out.String()
+}
+
 // From returns a value in which every map[string]any, at every depth of maps and lists, is a Map in the order of its keys.
 // What is a Map already keeps its order. A value that holds no map of Go is returned as it is.
 func From(value any) any {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // Emitter hands events to the listeners, one at a time, with every secret masked. It is the only way out. Any goroutine
@@ -173,6 +174,23 @@ func (m *Emitter) value(v any) any {
 		return m.tell(v)
 	case []byte:
 		return m.tell(string(v))
+	case *ordered.Map:
+		out := ordered.New(min(v.Len(), maximumEntries))
+		n := 0
+		for k, x := range v.All() {
+			m.left -= 16
+			if n == maximumEntries || m.left < 0 {
+				out.Set("…", fmt.Sprintf("%d more are not shown", v.Len()-n))
+				break
+			}
+			n++
+			if masked, ok := m.named(k, x); ok {
+				out.Set(m.tell(k), masked)
+				continue
+			}
+			out.Set(m.tell(k), m.value(x))
+		}
+		return out
 	case map[string]any:
 		out := make(map[string]any, min(len(v), maximumEntries))
 		for n, k := range slices.Sorted(maps.Keys(v)) {
