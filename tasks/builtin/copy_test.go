@@ -10,6 +10,7 @@ import (
 
 	"github.com/polarbook/polarbook/tasks/files"
 	"github.com/polarbook/polarbook/tasks/taskstest"
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 func TestCopyContent(t *testing.T) {
@@ -59,6 +60,11 @@ func TestCopyContent(t *testing.T) {
 		taskstest.MustChange(t, h, "copy", map[string]any{"content": map[string]any{"a": 1, "b": []any{"é", "<😀>", nil, true, 0.5}}, "dest": dir + "/j"}, l)
 		if taskstest.Read(t, dir+"/j") != `{"a": 1, "b": ["\u00e9", "<\ud83d\ude00>", null, true, 0.5]}` {
 			t.Errorf("JSON %s", taskstest.Read(t, dir+"/j"))
+		}
+		written := ordered.Of("z", 1, "b", []any{ordered.Of("y", 1, "a", 2)}, "a", nil)
+		taskstest.MustChange(t, h, "copy", map[string]any{"content": written, "dest": dir + "/ordered"}, l)
+		if taskstest.Read(t, dir+"/ordered") != `{"z": 1, "b": [{"y": 1, "a": 2}], "a": null}` {
+			t.Errorf("JSON %s", taskstest.Read(t, dir+"/ordered"))
 		}
 		if info, _ := os.Stat(dir + "/j"); info.Mode().Perm() != 0o644 {
 			t.Errorf("a new file's mode is %v", info.Mode())

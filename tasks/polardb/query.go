@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 type queryArgs struct {
@@ -93,9 +94,9 @@ func (q *queryAction) execute(ctx context.Context, h tasks.Host) (tasks.Result, 
 			if err != nil {
 				return err
 			}
-			row := map[string]any{}
+			row := ordered.New(len(columns))
 			for i, d := range rows.FieldDescriptions() {
-				row[d.Name] = plain(columns[i])
+				row.Set(d.Name, plain(columns[i]))
 			}
 			list = append(list, row)
 		}

@@ -47,12 +47,10 @@ var deliberate = []difference{
 	{`\.(stat|files\[\d+\])\.(atime|ctime|mtime|dev|inode): `, "of the moment and the disk; times are whole seconds"},
 	{`^files/\d node1 \[find.*\] \.(examined|files\[\d+\]\.)`, "sorted by path, where Ansible's order is the directory's; what is skipped is not counted"},
 	{`^files/\d node1 \[(file as it is|touch|touch preserving)\] \.(dest|state): `, "a file with two names is a file; Ansible calls it hard"},
-	{`^files/\d node1 \[content of a dict\] \.(checksum|size): |^files node1:/srv/files/content.json content: `, "a dict is written with its keys in order, not as the playbook happens to have them"},
 	{`^files/\d node1 \[.*tree.*\] \.dest: Ansible "\S+/", polarbook`, "dest names the directory itself"},
 	{`^files/\d node1 \[does not validate\] \.std`, "the name of the temporary file, and what the words are about"},
 	{`^files/\d node1 \[tempfile.*\] \.path: `, "made up"},
 	{`^files/2 node1 (\[link to nothing\]|recap: )`, "a link that is there as wanted is left, where Ansible fails for want of force"},
-	{`^files/\d node1 (\[template\] \.(checksum|size)|\[values\] \.msg\[3\]): |^files node1:/srv/files/app.conf content: .*"nothing`, "keys are in order"},
 
 	{`^edits/\d node1 \[(not there|replace.*)\] \.rc: only Ansible returns it`, "nothing was run that has a status"},
 	{`^edits/2 (exit code|node1 (recap|\[backup has a name\]))`, "without a change there is no msg: to be mended in polarbook"},
