@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/polarbook/polarbook/templates/suggest"
 )
 
 var (
@@ -46,7 +48,7 @@ func (s source) readINI(text string) error {
 			case "vars":
 				mentioned = append(mentioned, mention{name, position, "[" + name + ":vars]"})
 			default:
-				return errorAt(position, "a section ends in :vars, :children or :hosts, not :%s%s", kind, didYouMean(kind, []string{"vars", "children", "hosts"}))
+				return errorAt(position, "a section ends in :vars, :children or :hosts, not :%s%s", kind, suggest.Suffix(kind, []string{"vars", "children", "hosts"}))
 			}
 			if err := checkGroupName(name, position); err != nil {
 				return err
@@ -84,7 +86,7 @@ func (s source) readINI(text string) error {
 			for name := range defined {
 				names = append(names, name)
 			}
-			return errorAt(m.position, "%s names the group %q, which no section defines%s", m.what, m.name, didYouMean(m.name, names))
+			return errorAt(m.position, "%s names the group %q, which no section defines%s", m.what, m.name, suggest.Suffix(m.name, names))
 		}
 	}
 	return nil

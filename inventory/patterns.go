@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/polarbook/polarbook/templates/suggest"
 )
 
 // Select returns the hosts that a host pattern stands for, in Ansible's order: pattern by pattern as
@@ -224,7 +226,7 @@ func (i *Inventory) find(pattern string) ([]*Host, error) {
 		if i.growing {
 			return []*Host{}, nil
 		}
-		return nil, fmt.Errorf("no host or group is called %q%s", pattern, didYouMean(pattern, i.names()))
+		return nil, fmt.Errorf("no host or group is called %q%s", pattern, suggest.Suffix(pattern, i.names()))
 	}
 	matches, err := patternExpression(pattern)
 	if err != nil {

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"github.com/polarbook/polarbook/templates/suggest"
 	"gopkg.in/yaml.v3"
 )
 
@@ -60,7 +61,7 @@ func (s source) readYAMLGroup(name, body *yaml.Node, parent *group) error {
 		switch section.key.Value {
 		case "hosts", "vars", "children":
 		default:
-			return errorAt(at, "a group has hosts, vars and children, not %q%s", section.key.Value, didYouMean(section.key.Value, []string{"hosts", "vars", "children"}))
+			return errorAt(at, "a group has hosts, vars and children, not %q%s", section.key.Value, suggest.Suffix(section.key.Value, []string{"hosts", "vars", "children"}))
 		}
 		if isNull(value) {
 			continue

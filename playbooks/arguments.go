@@ -9,6 +9,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/templates/suggest"
 )
 
 // arguments are what a task gives its module.
@@ -167,7 +168,7 @@ func (l *loader) checkArgs(f *file, m *tasks.Module, args arguments, c argumentC
 	likely := map[string]bool{} // the arguments that misspelled ones are taken for
 	for _, p := range problems {
 		if p.Known != nil {
-			likely[nearest(p.Arg, p.Known)] = true
+			likely[suggest.Nearest(p.Arg, p.Known)] = true
 		}
 	}
 	for _, p := range problems {
@@ -200,7 +201,7 @@ func (l *loader) checkArgs(f *file, m *tasks.Module, args arguments, c argumentC
 
 // argumentHint says what a name that is no argument was meant to be.
 func argumentHint(m *tasks.Module, p *tasks.ArgError) string {
-	if hint := didYouMean(p.Arg, p.Known); hint != "" {
+	if hint := suggest.Hint(p.Arg, p.Known); hint != "" {
 		return hint
 	}
 	if _, word := keywords[p.Arg]; word {

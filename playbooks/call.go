@@ -7,6 +7,7 @@ import (
 
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/all"
+	"github.com/polarbook/polarbook/templates/suggest"
 	"gopkg.in/yaml.v3"
 )
 
@@ -119,7 +120,7 @@ func (l *loader) actionCall(f *file, e entry) *call {
 
 // strangeKey says of a key beside a module what it probably is.
 func (l *loader) strangeKey(f *file, e entry, beside *call, m *tasks.Module) {
-	hint := didYouMean(e.key, keywordNames(onTasks))
+	hint := suggest.Hint(e.key, keywordNames(onTasks))
 	if m != nil {
 		if _, ok := m.Arg(e.key); ok {
 			hint = fmt.Sprintf("%s is an argument of %s: indent it below %s", e.key, m.Name, beside.key)
@@ -157,7 +158,7 @@ func (l *loader) unknownModule(f *file, at *yaml.Node, name string) {
 	if collection != "" {
 		what = "module"
 	}
-	hint := didYouMean(short, candidates)
+	hint := suggest.Hint(short, candidates)
 	if hint == "" {
 		hint = "polarbook doc lists the modules that there are"
 	}

@@ -11,6 +11,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/templates/suggest"
 )
 
 // The argument tables of what brings in other files.
@@ -244,7 +245,7 @@ func (l *loader) findTasks(c *scope, name string, at Position) (place, bool) {
 	hint := ""
 	if base := path.Base(name); name != "" {
 		dir := path.Join(o.Dir, path.Dir(name))
-		hint = didYouMean(base, namesIn(o.Source, dir))
+		hint = suggest.Hint(base, namesIn(o.Source, dir))
 	}
 	l.fail(at, 0, hint, "%v", &NotFoundError{Name: name, Looked: looked})
 	return place{}, false

@@ -3,6 +3,8 @@ package playbooks
 import (
 	"slices"
 	"strings"
+
+	"github.com/polarbook/polarbook/templates/suggest"
 )
 
 // where are the kinds of thing that a keyword can be written on.
@@ -183,7 +185,7 @@ func (l *loader) keyword(f *file, e entry, on where) bool {
 	case known:
 		l.fail(f.at(e.at), width, "it is one of "+k.on.String(), "%q is not a keyword of %s", e.key, on)
 	default:
-		l.fail(f.at(e.at), width, didYouMean(e.key, keywordNames(on)), "there is no keyword %q on %s", e.key, on)
+		l.fail(f.at(e.at), width, suggest.Hint(e.key, keywordNames(on)), "there is no keyword %q on %s", e.key, on)
 	}
 	return false
 }

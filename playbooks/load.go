@@ -15,6 +15,7 @@ import (
 	"github.com/polarbook/polarbook/tasks/all"
 	"github.com/polarbook/polarbook/tasks/polardb"
 	"github.com/polarbook/polarbook/templates"
+	"github.com/polarbook/polarbook/templates/suggest"
 )
 
 // Checker tells whether a text is a template, or an expression, that can be read. Its errors begin with line:column:
@@ -170,7 +171,7 @@ func (l *loader) find(name string) (place, error) {
 	}
 	return place{}, Errors{{
 		Msg:  fmt.Sprintf("there is no playbook %q: no such file, and none of that name is built in", name),
-		Hint: didYouMean(name, candidates),
+		Hint: suggest.Hint(name, candidates),
 	}}
 }
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/polarbook/polarbook/templates/suggest"
 	"gopkg.in/yaml.v3"
 
 	"github.com/polarbook/polarbook/templates/ordered"
@@ -43,7 +44,7 @@ func (r *loopReader) read(e entry) bool {
 		for _, name := range loopsWith {
 			names = append(names, "with_"+name)
 		}
-		l.fail(f.at(e.at), width, didYouMean(e.key, append(names, keywordNames(onTasks)...)), "there is no loop %q", e.key)
+		l.fail(f.at(e.at), width, suggest.Hint(e.key, append(names, keywordNames(onTasks)...)), "there is no loop %q", e.key)
 	}
 	if with == "cartesian" {
 		with = "nested"
@@ -119,7 +120,7 @@ func (r *loopReader) readControl(e entry) {
 		case "extended_allitems", "break_when":
 			l.fail(f.at(c.at), 0, "", "%q is not implemented by polarbook, though Ansible has it", c.key)
 		default:
-			l.fail(f.at(c.at), len([]rune(c.key)), didYouMean(c.key, controlWords), "there is no keyword %q in loop_control", c.key)
+			l.fail(f.at(c.at), len([]rune(c.key)), suggest.Hint(c.key, controlWords), "there is no keyword %q in loop_control", c.key)
 		}
 	}
 }

@@ -3,6 +3,8 @@ package playbooks
 import (
 	"regexp"
 	"strings"
+
+	"github.com/polarbook/polarbook/templates/suggest"
 )
 
 // checkNotified checks that what a play's tasks notify is a handler's name or topic. Names that are templates are left
@@ -21,7 +23,7 @@ func (l *loader) checkNotified(p *Play) {
 		if isTemplate(name) || n.known(name) {
 			continue
 		}
-		hint := didYouMean(name, n.names)
+		hint := suggest.Hint(name, n.names)
 		if hint == "" && len(n.names) > 0 {
 			hint = "the handlers of this play are: " + strings.Join(n.names, ", ")
 		}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/polarbook/polarbook/templates/suggest"
 	"gopkg.in/yaml.v3"
 )
 
@@ -306,7 +307,7 @@ func (l *loader) prompts(f *file, e entry) []VarsPrompt {
 				l.fail(f.at(k.at), 0, "", "%q is not implemented by polarbook, though Ansible has it", k.key)
 			default:
 				known := []string{"name", "prompt", "default", "private", "confirm", "unsafe"}
-				l.fail(f.at(k.at), len([]rune(k.key)), didYouMean(k.key, known), "there is no keyword %q in vars_prompt", k.key)
+				l.fail(f.at(k.at), len([]rune(k.key)), suggest.Hint(k.key, known), "there is no keyword %q in vars_prompt", k.key)
 			}
 		}
 		if v.Name == "" {

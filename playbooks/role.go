@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/polarbook/polarbook/templates/suggest"
 	"gopkg.in/yaml.v3"
 
 	"github.com/polarbook/polarbook/templates/ordered"
@@ -72,7 +73,7 @@ func (l *loader) roleCall(c *scope, n *yaml.Node) (roleCall, bool) {
 			// As in Ansible, what is no keyword is a parameter of the role.
 			l.variableName(f, e.at, e.key)
 			l.define(f, e.at, e.key)
-			if hint := didYouMean(e.key, keywordNames(onRole)); hint != "" {
+			if hint := suggest.Hint(e.key, keywordNames(onRole)); hint != "" {
 				l.warn(f.at(e.at), len([]rune(e.key)), hint, "%q is taken for a parameter of the role", e.key)
 			}
 			use.params[e.key] = l.value(f, e.value)
@@ -223,7 +224,7 @@ func (l *loader) findRole(c *scope, use roleCall) (place, bool) {
 		}
 		names = append(names, directories(p.fsys, path.Dir(p.path))...)
 	}
-	hint := didYouMean(use.name, names)
+	hint := suggest.Hint(use.name, names)
 	if hint == "" {
 		hint = "looked for " + strings.Join(looked, ", ")
 	}
@@ -262,7 +263,7 @@ func (l *loader) roleFile(role place, folder string, use roleCall) *file {
 	}
 	if from != "" {
 		dir := path.Join(role.path, folder)
-		l.fail(use.place(folder), 0, didYouMean(from, namesIn(role.fsys, dir)), "the role has no file %q in %s", from, l.display(role.fsys, dir))
+		l.fail(use.place(folder), 0, suggest.Hint(from, namesIn(role.fsys, dir)), "the role has no file %q in %s", from, l.display(role.fsys, dir))
 	}
 	return nil
 }
@@ -312,7 +313,7 @@ func (l *loader) meta(c *scope, f *file) (dependencies []Node, duplicates bool) 
 			duplicates, _ = l.boolean(f, e).Raw.(bool)
 		case "galaxy_info", "collections", "argument_specs":
 		default:
-			l.fail(f.at(e.at), 0, didYouMean(e.key, []string{"dependencies", "allow_duplicates", "galaxy_info", "collections"}), "there is no keyword %q in a role's meta", e.key)
+			l.fail(f.at(e.at), 0, suggest.Hint(e.key, []string{"dependencies", "allow_duplicates", "galaxy_info", "collections"}), "there is no keyword %q in a role's meta", e.key)
 		}
 	}
 	return dependencies, duplicates

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/polarbook/polarbook/templates/suggest"
 	"gopkg.in/yaml.v3"
 
 	"github.com/polarbook/polarbook/templates/ordered"
@@ -58,7 +59,7 @@ func (l *loader) oneOf(f *file, e entry, choices ...string) Value {
 	}
 	s = strings.TrimPrefix(strings.TrimPrefix(s, "ansible.builtin."), "ansible.legacy.")
 	if !slices.Contains(choices, s) {
-		hint := didYouMean(s, choices)
+		hint := suggest.Hint(s, choices)
 		l.fail(f.at(e.value), 0, hint, "%s has to be one of %s, not %q", e.key, strings.Join(choices, ", "), s)
 	}
 	v.Raw = s

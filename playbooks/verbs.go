@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/templates/suggest"
 )
 
 // verbs are the modules that the engine itself carries out because they are about the run and not about a host. Their
@@ -94,7 +95,7 @@ func (l *loader) checkVerb(f *file, m *tasks.Module, args arguments, t *Task) {
 		case slices.Contains(metaWithout, action):
 			l.fail(v.Pos, 0, "", "meta: %s is not implemented by polarbook, though Ansible has it", action)
 		case !slices.Contains(metaActions, action):
-			l.fail(v.Pos, 0, didYouMean(action, metaActions), "meta has no action %q", action)
+			l.fail(v.Pos, 0, suggest.Hint(action, metaActions), "meta has no action %q", action)
 		}
 	case "include_vars":
 		_, file := t.Args["file"]

@@ -6,7 +6,7 @@ import (
 	"io/fs"
 	"sort"
 
-	"github.com/polarbook/polarbook/templates/jinja"
+	"github.com/polarbook/polarbook/templates/suggest"
 )
 
 //go:embed *.j2
@@ -16,7 +16,7 @@ var builtin embed.FS
 func Builtin(name string) (string, error) {
 	data, err := builtin.ReadFile(name)
 	if err != nil {
-		return "", fmt.Errorf("there is no built-in template %q%s", name, jinja.DidYouMean(name, Builtins()))
+		return "", fmt.Errorf("there is no built-in template %q%s", name, suggest.Suffix(name, Builtins()))
 	}
 	return string(data), nil
 }

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/all"
+	"github.com/polarbook/polarbook/templates/suggest"
 )
 
 type docCmd struct {
@@ -28,18 +28,10 @@ func (c *docCmd) Run(t *terminal) error {
 		for _, m := range all.All() {
 			names = append(names, m.Name)
 		}
-		return fmt.Errorf("there is no module %q%s; polarbook doc lists them all", c.Module, meant(c.Module, names))
+		return fmt.Errorf("there is no module %q%s; polarbook doc lists them all", c.Module, suggest.Suffix(c.Module, names))
 	}
 	fmt.Fprint(t.out, moduleDoc(t, m))
 	return nil
-}
-
-// meant is a guess at what a wrong word was to be, for the end of a sentence.
-func meant(word string, known []string) string {
-	if near := playbooks.Nearest(word, known); near != "" {
-		return fmt.Sprintf("; did you mean %q?", near)
-	}
-	return ""
 }
 
 // moduleDoc is made from the table that the loader checks with and the arguments are decoded with.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/templates"
+	"github.com/polarbook/polarbook/templates/suggest"
 )
 
 type playbooksCmd struct {
@@ -47,7 +48,7 @@ func (c *playbooksListCmd) Run(t *terminal) error {
 		}
 	}
 	if c.Name != "" {
-		return fmt.Errorf("there is no built-in playbook %q%s; there are %s", c.Name, meant(c.Name, known), strings.Join(known, ", "))
+		return fmt.Errorf("there is no built-in playbook %q%s; there are %s", c.Name, suggest.Suffix(c.Name, known), strings.Join(known, ", "))
 	}
 	return nil
 }
@@ -94,7 +95,7 @@ func (c *playbooksExportCmd) Run(t *terminal) error {
 		for _, p := range all {
 			known = append(known, p.Name)
 		}
-		return fmt.Errorf("there is no built-in playbook %q%s; polarbook playbooks lists them all", c.Name, meant(name, known))
+		return fmt.Errorf("there is no built-in playbook %q%s; polarbook playbooks lists them all", c.Name, suggest.Suffix(name, known))
 	}
 	files := map[string][]byte{}
 	collect := func(fsys fs.FS, root, to string) error {

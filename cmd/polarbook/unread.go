@@ -9,6 +9,7 @@ import (
 
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/playbooks"
+	"github.com/polarbook/polarbook/templates/suggest"
 )
 
 // ourPrefix is how the names of the built-in playbooks' variables begin.
@@ -97,7 +98,7 @@ func variableMeant(name string, known []string) string {
 			rests = append(rests, rest)
 		}
 	}
-	if rest := playbooks.Nearest(strings.TrimPrefix(name, ourPrefix), rests); rest != "" {
+	if rest := suggest.Nearest(strings.TrimPrefix(name, ourPrefix), rests); rest != "" {
 		return ourPrefix + rest
 	}
 	return ""
@@ -106,7 +107,7 @@ func variableMeant(name string, known []string) string {
 // prefixMeant is the variable that a name with a misspelt prefix was meant to be (polardp_port).
 func prefixMeant(name string, known []string) string {
 	prefix, rest, ok := strings.Cut(name, "_")
-	if !ok || prefix+"_" == ourPrefix || playbooks.Nearest(prefix, []string{strings.TrimSuffix(ourPrefix, "_")}) == "" {
+	if !ok || prefix+"_" == ourPrefix || suggest.Nearest(prefix, []string{strings.TrimSuffix(ourPrefix, "_")}) == "" {
 		return ""
 	}
 	if meant := ourPrefix + rest; slices.Contains(known, meant) {

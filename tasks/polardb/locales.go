@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/templates/suggest"
 )
 
 // PlainLocale is a locale's name as others may write it: en_US.UTF-8 and en_US.utf8 are one.
@@ -89,7 +89,7 @@ func ofCodeset(codeset string) string {
 func EncodingProblem(encoding, locale, codeset string) (problem, wanted string) {
 	is := PlainEncoding(encoding)
 	if !slices.ContainsFunc(serverEncodings, func(e string) bool { return PlainEncoding(e) == is }) {
-		if near := tasks.Nearest(encoding, serverEncodings); near != "" {
+		if near := suggest.Nearest(encoding, serverEncodings); near != "" {
 			return encoding + " is no encoding that databases can have", near
 		}
 		return encoding + " is no encoding that databases can have", "one of " + strings.Join(serverEncodings, " ")

@@ -9,10 +9,10 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/files"
 	"github.com/polarbook/polarbook/tasks/script"
+	"github.com/polarbook/polarbook/templates/suggest"
 )
 
 // trialFiles are what a server reads before it looks for its data.
@@ -123,7 +123,7 @@ func (v *validateAction) judge(t trial) (wrong, doubts []string) {
 	for _, e := range parseLog(t.log) {
 		m := unknownName.FindStringSubmatch(e.Text)
 		if m != nil && e.Level == "NOTICE" {
-			if text := tasks.Meant(m[1], t.names); text != "" {
+			if text := suggest.Suffix(m[1], t.names); text != "" {
 				doubts = append(doubts, fmt.Sprintf("the engine does not know %s and ignores it%s", m[1], text))
 			}
 		}
@@ -189,10 +189,10 @@ func (v *validateAction) inWords(e logEntry, t trial) string {
 		text = where + ": " + text
 	}
 	if m := unknownName.FindStringSubmatch(text); m != nil {
-		text += tasks.Meant(m[1], t.names)
+		text += suggest.Suffix(m[1], t.names)
 	}
 	if m := hbaWord.FindStringSubmatch(text); m != nil {
-		text += tasks.Meant(m[2], hbaWords[m[1]])
+		text += suggest.Suffix(m[2], hbaWords[m[1]])
 	}
 	return text
 }

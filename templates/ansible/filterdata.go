@@ -8,6 +8,7 @@ import (
 
 	"github.com/polarbook/polarbook/templates/jinja"
 	"github.com/polarbook/polarbook/templates/ordered"
+	"github.com/polarbook/polarbook/templates/suggest"
 )
 
 // dataFilters concern mappings.
@@ -37,7 +38,7 @@ func combine(c *jinja.Invocation) (any, error) {
 	}
 	lists := c.Text("list_merge", "replace")
 	if !strings.Contains(" "+strings.Join(listMerges, " ")+" ", " "+lists+" ") {
-		return nil, fmt.Errorf("combine has no list_merge %q%s", lists, jinja.DidYouMean(lists, listMerges))
+		return nil, fmt.Errorf("combine has no list_merge %q%s", lists, suggest.Suffix(lists, listMerges))
 	}
 	terms := flatten(append([]any{c.Value}, c.Rest...), -1, false)
 	mappings := make([]*ordered.Map, len(terms))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/polarbook/polarbook/templates/jinja"
 	"github.com/polarbook/polarbook/templates/ordered"
+	"github.com/polarbook/polarbook/templates/suggest"
 )
 
 var tagForm = regexp.MustCompile(`(?s)<!--.*?-->|<[^>]*>`)
@@ -276,7 +277,7 @@ func urlSplit(c *jinja.Invocation) (any, error) {
 	}
 	part, ok := parts[query]
 	if !ok {
-		return nil, fmt.Errorf("urlsplit has no part %q%s", query, jinja.DidYouMean(query, jinja.Keys(parts)))
+		return nil, fmt.Errorf("urlsplit has no part %q%s", query, suggest.Suffix(query, jinja.Keys(parts)))
 	}
 	return part, nil
 }
@@ -293,7 +294,7 @@ func comment(c *jinja.Invocation) (any, error) {
 	name := c.Text("style", "plain")
 	style, ok := styles[name]
 	if !ok {
-		return nil, fmt.Errorf("comment has no style %q%s", name, jinja.DidYouMean(name, []string{"plain", "erlang", "c", "cblock", "xml"}))
+		return nil, fmt.Errorf("comment has no style %q%s", name, suggest.Suffix(name, []string{"plain", "erlang", "c", "cblock", "xml"}))
 	}
 	value := func(key string) string { return c.Text(key, style[key]) }
 	decoration := value("decoration")

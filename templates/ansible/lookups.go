@@ -10,6 +10,7 @@ import (
 
 	"github.com/polarbook/polarbook/templates/jinja"
 	"github.com/polarbook/polarbook/templates/ordered"
+	"github.com/polarbook/polarbook/templates/suggest"
 )
 
 // lookup is one lookup plugin: terms are its positional arguments, and it returns one value or more.
@@ -51,7 +52,7 @@ func lookupProblem(name string) string {
 	for name := range lookups {
 		known = append(known, name)
 	}
-	return fmt.Sprintf("there is no lookup %q%s", name, jinja.DidYouMean(base, known))
+	return fmt.Sprintf("there is no lookup %q%s", name, suggest.Suffix(base, known))
 }
 
 // lookupPlugin is lookup(), which joins what it finds with commas, and query(), which gives a list.
@@ -127,7 +128,7 @@ func onlyOptions(options map[string]any, known ...string) error {
 			found = found || name == key
 		}
 		if !found {
-			return fmt.Errorf("it has no option %q%s", key, jinja.DidYouMean(key, known))
+			return fmt.Errorf("it has no option %q%s", key, suggest.Suffix(key, known))
 		}
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/templates/ordered"
+	"github.com/polarbook/polarbook/templates/suggest"
 )
 
 // Callable is a filter, a test, a method or a global function of Go: what it takes and what it does.
@@ -100,7 +101,7 @@ func (c Callable) bind(r *Run, name string, value any, positional []any, named *
 		}
 		for _, key := range named.Keys() {
 			if _, ok := a.Bound[key]; !ok {
-				return nil, fmt.Errorf("%s has no argument %q%s", name, key, DidYouMean(key, known))
+				return nil, fmt.Errorf("%s has no argument %q%s", name, key, suggest.Suffix(key, known))
 			}
 		}
 	}
@@ -320,7 +321,7 @@ func checkName(what, name string, offset int, known map[string]Callable, refused
 	if why, ok := refused[base]; ok {
 		return &syntaxError{offset, fmt.Sprintf("the %s %s is not supported: %s", what, name, why)}
 	}
-	return &syntaxError{offset, fmt.Sprintf("there is no %s %q%s", what, name, DidYouMean(base, callableNames(known)))}
+	return &syntaxError{offset, fmt.Sprintf("there is no %s %q%s", what, name, suggest.Suffix(base, callableNames(known)))}
 }
 
 func callableNames(known map[string]Callable) []string {
@@ -374,7 +375,7 @@ func (r *Run) CallFilter(name string, value any, positional []any, named *ordere
 	filters := r.Session.Engine.filters
 	f, ok := filters[BaseName(name)]
 	if !ok {
-		return nil, fmt.Errorf("there is no filter %q%s", name, DidYouMean(name, callableNames(filters)))
+		return nil, fmt.Errorf("there is no filter %q%s", name, suggest.Suffix(name, callableNames(filters)))
 	}
 	return f.run(r, name, value, positional, named)
 }
@@ -408,7 +409,7 @@ func (r *Run) CallTest(name string, value any, positional []any, named *ordered.
 	tests := r.Session.Engine.library.Tests
 	t, ok := tests[base]
 	if !ok {
-		return false, fmt.Errorf("there is no test %q%s", name, DidYouMean(base, callableNames(tests)))
+		return false, fmt.Errorf("there is no test %q%s", name, suggest.Suffix(base, callableNames(tests)))
 	}
 	result, err := t.run(r, name, value, positional, named)
 	if err != nil {

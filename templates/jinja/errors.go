@@ -3,7 +3,6 @@ package jinja
 import (
 	"errors"
 	"fmt"
-	"sort"
 	"strings"
 )
 
@@ -103,54 +102,4 @@ func position(source string, offset int) (line, column int, text string) {
 	column = len([]rune(source[start:offset])) + 1
 	text, _, _ = strings.Cut(source[start:], "\n")
 	return line, column, text
-}
-
-// nearest returns the candidate most like the name, "" where none is near.
-func nearest(name string, candidates []string) string {
-	best, distance := "", len(name)/3+2
-	sorted := append([]string(nil), candidates...)
-	sort.Strings(sorted)
-	for _, candidate := range sorted {
-		if candidate == name {
-			continue
-		}
-		if d := editDistance(strings.ToLower(name), strings.ToLower(candidate)); d < distance {
-			best, distance = candidate, d
-		}
-	}
-	return best
-}
-
-// DidYouMean ends a message with the candidate most like the name; it is empty where none is near.
-func DidYouMean(name string, candidates []string) string {
-	if best := nearest(name, candidates); best != "" {
-		return fmt.Sprintf("; did you mean %q?", best)
-	}
-	return ""
-}
-
-// editDistance counts insertions, deletions, substitutions and swaps of neighbours.
-func editDistance(a, b string) int {
-	x, y := []rune(a), []rune(b)
-	rows := make([][]int, len(x)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(y)+1)
-		rows[i][0] = i
-	}
-	for j := range rows[0] {
-		rows[0][j] = j
-	}
-	for i := 1; i <= len(x); i++ {
-		for j := 1; j <= len(y); j++ {
-			cost := 1
-			if x[i-1] == y[j-1] {
-				cost = 0
-			}
-			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
-			if i > 1 && j > 1 && x[i-1] == y[j-2] && x[i-2] == y[j-1] {
-				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
-			}
-		}
-	}
-	return rows[len(x)][len(y)]
 }

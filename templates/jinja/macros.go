@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/templates/ordered"
+	"github.com/polarbook/polarbook/templates/suggest"
 )
 
 // macro is a {% macro %}, or the body of a {% call %}.
@@ -73,7 +74,7 @@ func (m *macro) bind(inner *Run, positional []any, named *ordered.Map) error {
 	}
 	if rest.Len() > 0 && !uses(m.body, "kwargs") {
 		first := rest.Keys()[0]
-		return fmt.Errorf("%s() has no parameter %q%s", m.name, first, DidYouMean(first, m.parameters))
+		return fmt.Errorf("%s() has no parameter %q%s", m.name, first, suggest.Suffix(first, m.parameters))
 	}
 	inner.Frame.Values["kwargs"] = rest
 	return nil

@@ -3,6 +3,8 @@ package jinja
 import (
 	"fmt"
 	"strings"
+
+	"github.com/polarbook/polarbook/templates/suggest"
 )
 
 // reader reads a template's parts into statements.
@@ -139,5 +141,5 @@ func (r *reader) unknown(word token, p *parser, ends []string) *syntaxError {
 	for tag := range tags {
 		known = append(known, tag)
 	}
-	return &syntaxError{word.offset, fmt.Sprintf("there is no tag %q%s", word.text, DidYouMean(word.text, known))}
+	return &syntaxError{word.offset, fmt.Sprintf("there is no tag %q%s", word.text, suggest.Suffix(word.text, known))}
 }

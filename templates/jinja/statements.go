@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/templates/ordered"
+	"github.com/polarbook/polarbook/templates/suggest"
 )
 
 // statement is a part of a template: text, an expression to print, or a tag with what it encloses.
@@ -340,7 +341,7 @@ func (s *importStatement) execute(r *Run) error {
 	for _, pair := range s.names {
 		value, ok := imported.values[pair[0]]
 		if !ok {
-			return &failure{s.offset(), fmt.Errorf("the template %s has no %q%s", file, pair[0], DidYouMean(pair[0], Keys(imported.values)))}
+			return &failure{s.offset(), fmt.Errorf("the template %s has no %q%s", file, pair[0], suggest.Suffix(pair[0], Keys(imported.values)))}
 		}
 		r.Frame.Values[pair[1]] = value
 	}

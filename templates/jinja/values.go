@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/polarbook/polarbook/templates/ordered"
+	"github.com/polarbook/polarbook/templates/suggest"
 )
 
 // Values within templates are Python's: nil (None), bool, int, float64 (float), string, []any (list),
@@ -34,7 +35,7 @@ type Undefined struct {
 func (u *Undefined) Error() *UndefinedError {
 	failed := &UndefinedError{Name: u.name, Message: u.Message}
 	if u.candidates != nil {
-		failed.Suggestion = nearest(u.wanted, u.candidates())
+		failed.Suggestion = suggest.Nearest(u.wanted, u.candidates())
 	}
 	return failed
 }
