@@ -46,7 +46,8 @@ var texts = []struct {
 type CommandError struct {
 	Statement string
 	Said      string
-	Kind      error // nil when the text is not one we know
+	Code      string // the SQLSTATE
+	Kind      error  // nil when the text is not one we know
 }
 
 func (e *CommandError) Error() string {
@@ -64,7 +65,7 @@ func commandError(statement string, err error) error {
 		return fmt.Errorf("%s: %w", statement, err)
 	}
 	said := strings.TrimPrefix(pg.Message, "Failed to execute consensus command: ")
-	ce := &CommandError{Statement: statement, Said: said}
+	ce := &CommandError{Statement: statement, Said: said, Code: pg.Code}
 	if pg.Code == "XX000" {
 		for _, t := range texts {
 			if strings.Contains(said, t.contains) {
@@ -86,6 +87,12 @@ func Code(err error) string {
 		return pg.Code
 	}
 	return ""
+}
+
+// Restarting tells whether the answer is that of a server that ends its processes to start them anew (57P01, 57P02), or is
+// doing so (57P03), and no refusal of the statement.
+func (e *CommandError) Restarting() bool {
+	return e.Code == "57P01" || e.Code == "57P02" || e.Code == "57P03"
 }
 
 // StartingUp says that the server refused the connection because it is starting up, shutting down or recovering

@@ -316,7 +316,7 @@ func (s *singletonAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan)
 	// The engine may end the session on its way, so what became of it is seen in the survey.
 	err := s.args.command(ctx, h, survivor, dma.Singleton(), limit)
 	var refused *dma.CommandError
-	if errors.As(err, &refused) && !stepsDown(refused) {
+	if errors.As(err, &refused) && !refused.Restarting() {
 		return tasks.Result{}, &tasks.Failure{Msg: survivor.Node + " did not go on alone", Err: err, Hint: "nothing was changed; look into its server log"}
 	}
 	if err != nil {

@@ -324,19 +324,9 @@ func (s *switchoverAction) handOver(ctx context.Context, h tasks.Host, to Wanted
 func (s *switchoverAction) tell(ctx context.Context, h tasks.Host, leader dma.View, to WantedNode) error {
 	err := s.args.command(ctx, h, leader, dma.ChangeLeader(to.Address), 20*time.Second)
 	var refused *dma.CommandError
-	if err == nil || errors.As(err, &refused) && !stepsDown(refused) {
+	if err == nil || errors.As(err, &refused) && !refused.Restarting() {
 		return err
 	}
 	h.Say(leader.Node + " ended the session: " + err.Error())
 	return nil
-}
-
-// stepsDown says that the answer is that of a server that restarts its processes, and no refusal.
-func stepsDown(e *dma.CommandError) bool {
-	for _, code := range []string{"57P01", "57P02", "57P03"} {
-		if strings.Contains(e.Said, "SQLSTATE "+code) {
-			return true
-		}
-	}
-	return false
 }
