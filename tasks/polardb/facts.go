@@ -76,8 +76,12 @@ func (f *factsAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	if address, known := s.own(); known && data == "whole" {
 		own = address.String()
 	}
+	lost := ""
+	if s.gone(a) {
+		lost = s.lost(a)
+	}
 	state := map[string]any{
-		"data": data, "reason": reason, "gone": s.gone(a), "step": s.Step, "weight": s.Weight, "origin": s.Origin,
+		"data": data, "reason": reason, "gone": s.gone(a), "lost": lost, "step": s.Step, "weight": s.Weight, "origin": s.Origin,
 		"meta": s.Meta && data == "whole", "meta_members": s.MetaMembers, "meta_learners": s.MetaLearners, "own": own, "logger": s.Logger,
 		"alone": data == "whole" && s.Step == stepMeta && s.alone(), "recovery": note.values(),
 		"pid": s.PID, "running": s.PID != 0, "listening": s.ListensClient && s.ListensConsensus, "client": s.ListensClient,

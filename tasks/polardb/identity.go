@@ -1,6 +1,7 @@
 package polardb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -114,15 +115,15 @@ func mayElect(survey dma.Survey) bool {
 
 // hostState is polardb_state, as far as it counts here.
 type hostState struct {
-	data, reason, step, own, members, unit, unitPgdata string
-	gone, logger, running, client                      bool
+	data, reason, lost, step, own, members, unit, unitPgdata string
+	gone, logger, running, client                            bool
 }
 
 func (i *identityAction) state(name string) (hostState, bool) {
 	m, ok := i.args.States[name].(map[string]any)
 	str := func(key string) string { s, _ := m[key].(string); return s }
 	yes := func(key string) bool { b, _ := m[key].(bool); return b }
-	return hostState{data: str("data"), reason: str("reason"), step: str("step"), own: str("own"), members: str("meta_members"), unit: str("unit"), unitPgdata: str("unit_pgdata"),
+	return hostState{data: str("data"), reason: str("reason"), lost: str("lost"), step: str("step"), own: str("own"), members: str("meta_members"), unit: str("unit"), unitPgdata: str("unit_pgdata"),
 		gone: yes("gone"), logger: yes("logger"), running: yes("running"), client: yes("client")}, ok
 }
 
@@ -258,7 +259,7 @@ func (i *identityAction) judge(found identityFound, members []identityMember, mo
 		return &tasks.Failure{Msg: fmt.Sprintf("on %s a server listens on port %d that is not the one of its data directory: polarbook did not set it up", n.Name, n.Address.Port),
 			Hint: fmt.Sprintf("nothing was done. See who it is: ss -ltnp 'sport = :%d'. A cluster that polarbook did not make is shown by polarbook status, and left alone by everything else", n.Address.Port)}
 	case st.gone:
-		why = st.reason
+		why = cmp.Or(st.lost, st.reason)
 	case st.data == "none" && listed:
 		why = member.by + ", lists it as a member"
 		if !found.Led {

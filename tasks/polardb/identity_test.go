@@ -51,7 +51,8 @@ func TestIdentityPlan(t *testing.T) {
 		}, ""},
 		"no data where some was": {func(s *site) {
 			st := of(s, "node3")
-			st["data"], st["gone"], st["reason"], st["own"], st["running"], st["client"] = "foreign", true, "noted", "", false, false
+			st["data"], st["gone"], st["reason"], st["own"], st["running"], st["client"] = "foreign", true, "the data of this node is gone or its disk is not mounted: noted", "", false, false
+			st["lost"] = "noted"
 		}, "the data of node3 is gone or its disk is not mounted: noted"},
 		"it is to be built anew": {func(s *site) {
 			st := of(s, "node3")

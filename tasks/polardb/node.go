@@ -171,6 +171,11 @@ func (s NodeState) gone(a *NodeArgs) bool {
 	return s.bare() && (other(s.Pgdata, s.PgdataInode, s.MarkerPgdataInode) || other(s.Polardata, s.PolardataInode, s.MarkerPolardataInode))
 }
 
+// lost is what shows that the data is gone.
+func (s NodeState) lost(a *NodeArgs) string {
+	return fmt.Sprintf("%s says that it was set up, %s is %s and %s is %s", s.markerPath(a), a.Pgdata, s.Pgdata, a.Polardata, s.Polardata)
+}
+
 // Refuse says why the directories may not be touched; nil when they may be filled, or are ours and whole.
 func (s NodeState) Refuse(a *NodeArgs) error {
 	switch {
@@ -187,7 +192,7 @@ func (s NodeState) Refuse(a *NodeArgs) error {
 		return &tasks.Failure{Msg: fmt.Sprintf("%s belongs to the cluster %q, not to %q", a.Pgdata, s.MarkerCluster, a.Cluster),
 			Hint: "use other directories (polardb_pgdata, polardb_polardata), or destroy that cluster first"}
 	case s.gone(a):
-		return &tasks.Failure{Msg: fmt.Sprintf("the data of this node is gone or its disk is not mounted: %s says that it was set up, %s is %s and %s is %s", s.markerPath(a), a.Pgdata, s.Pgdata, a.Polardata, s.Polardata),
+		return &tasks.Failure{Msg: "the data of this node is gone or its disk is not mounted: " + s.lost(a),
 			Hint: "mount the disk. If the data is lost for good, build the node anew: polarbook run rebuild-node.yml -e node=NAME"}
 	case !s.noted() && s.setUp():
 		return &tasks.Failure{Msg: fmt.Sprintf("%s is not the data that %s was written about (%s, noted was %s)", a.Pgdata, s.markerPath(a), s.ID, s.MarkerID),
