@@ -13,8 +13,10 @@ var names = []string{"node1", "node2", "node3", "node4"}
 
 // TestFlavours has all hosts of one kind.
 func TestFlavours(t *testing.T) {
+	t.Parallel()
 	for _, flavour := range lab.Flavours("rhel") {
 		t.Run(flavour, func(t *testing.T) {
+			t.Parallel()
 			var specs []lab.Spec
 			for _, n := range names {
 				specs = append(specs, lab.Spec{Name: n}.Of(flavour))
@@ -26,6 +28,7 @@ func TestFlavours(t *testing.T) {
 
 // TestMixed has a host of each kind in one cluster: what one of them says and writes, the others must understand.
 func TestMixed(t *testing.T) {
+	t.Parallel()
 	wholeLife(t, []lab.Spec{
 		lab.Spec{Name: "node1"}.Of("busybox"),
 		lab.Spec{Name: "node2"}.Of("debian-trixie"),
