@@ -71,7 +71,8 @@ for port in $PORTS; do
 	case $sockets in *":$hex "*) ;; *) continue ;; esac
 	for inode in $(printf '%s\n' "$sockets" | awk -v p=":$hex" 'substr($1, length($1) - length(p) + 1) == p { print $2 }' | sort -u); do
 		say "taken=$port"
-		find /proc/[0-9]*/fd -maxdepth 1 -lname "socket:\[$inode\]" 2>/dev/null | cut -d/ -f3 | sort -u | while read -r p; do
+		# Not every find knows -lname.
+		ls -ln /proc/[0-9]*/fd 2>/dev/null | awk -v s="socket:[$inode]" '/^\/proc\// { split($0, f, "/"); p = f[3] } $NF == s { print p }' | sort -u | while read -r p; do
 			say "holder=$port|$p|$(sed -n 's/^PPid:[ 	]*//p' "/proc/$p/status" 2>/dev/null)|$(cat "/proc/$p/comm" 2>/dev/null)"
 		done
 	done
