@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -204,5 +205,41 @@ func TestWrongReplicationPassword(t *testing.T) {
 			n, err := value[int64](a, "select count(*) from pg_stat_replication where state = 'streaming'")
 			return err == nil && n == 1
 		})
+	})
+}
+
+// All servers are killed while the leader has written what no other has. It is elected again by one that lacks that: its
+// write-ahead log has to be had from it before the election is over.
+func TestAllKilledWithWhatTheLeaderAloneHas(t *testing.T) {
+	each(t, func(t *testing.T, e *engine) {
+		nodes := cluster(t, e, 3)
+		a, b, c := nodes[0], nodes[1], nodes[2]
+		a.exec("insert into log values (1, 'everybody')")
+		b.sees(t, 1, "everybody")
+		// As the power of a host is cut: what of a killed server waits for the others would keep the next one from starting.
+		kill := func(n *node) {
+			left := children(n.pid())
+			n.kill()
+			for _, pid := range left {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
+		}
+		kill(b)
+		kill(c)
+		if err := a.tryFor(2*time.Second, "insert into log values (2, 'alone')"); err == nil {
+			t.Error("a write was acknowledged by one of three")
+		}
+		kill(a)
+		for _, n := range []*node{a, b} {
+			eventually(t, n.within(20*time.Second), "what the killed server left has ended, and it starts", func() bool {
+				return n.ctl("-l", filepath.Join(n.directory, "start.log"), "-w", "start").code == 0
+			})
+		}
+		l := awaitLeader(t, []*node{a, b})
+		l.exec("insert into log values (3, 'again')")
+		eventually(t, c.within(20*time.Second), "the third starts", func() bool {
+			return c.ctl("-l", filepath.Join(c.directory, "start.log"), "-w", "start").code == 0
+		})
+		c.sees(t, 3, "again")
 	})
 }

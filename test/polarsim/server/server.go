@@ -301,6 +301,9 @@ func (s *Server) consistent(status consensus.Status) bool {
 	if status.Dropped {
 		return true // what it has is all it will ever have
 	}
+	if status.Role == consensus.Leader {
+		return true // the others may have to get write-ahead log from it before they can take what is in its log
+	}
 	return s.canReceive() && status.LeaderAddress != "" && status.Applied >= status.Commit
 }
 
