@@ -183,7 +183,7 @@ func refused(t *testing.T, s *site.Site) {
 		"an address":     {with(site.Vars{"listen_addresses": "203.0.113.9"}), []string{"listen_addresses is 203.0.113.9, and the host has no such address"}},
 		"a library":      {with(site.Vars{"shared_preload_libraries": "pg_stat_statments"}), []string{"shared_preload_libraries names pg_stat_statments"}},
 		"for dma":        {site.Vars{"polardb_dma_settings": site.Vars{"polar_dma_election_timeout": "soon"}}, []string{"polar_dma_election_timeout"}},
-		"another port":   {site.Vars{"polardb_port": 5433}, []string{"polardb_port is 5433, and the node is a member at ", "the port of a member cannot change"}},
+		"another port":   {site.Vars{"polardb_port": 5433}, []string{":5432 by its consensus meta, and ", ":5433 by the inventory", "polarbook run move-node.yml -e node="}},
 		"data elsewhere": {with(site.Vars{"data_directory": "/srv"}), []string{"data_directory is to be /var/lib/polardb/pgdata, not /srv"}},
 	} {
 		if !every && name != "memory" && name != "pg_hba.conf" {

@@ -1,6 +1,7 @@
 package tls
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -43,6 +44,41 @@ func TestMembers(t *testing.T) {
 		if got := s.On(f, "grep -rl 'PRIVATE KEY' /srv/backup || true"); got != "" {
 			t.Errorf("a key in the backup: %s", got)
 		}
+	})
+	step("another address", func() {
+		f := s.Followers()[0]
+		first, second := s.Lab.Host(f).Address, s.SecondAddress(f)
+		s.SendsFrom(f, second)
+		s.Set(f, site.Vars{"polardb_address": second})
+		s.Twice("move-node.yml", "-e", "node="+f)
+		s.Run(0, "new-cluster.yml").Unchanged(all...)
+		follow(s, true)
+		// A leader, whom the others verify by its address, and back.
+		s.Run(0, "switchover.yml", "-e", "to="+f).Changed()
+		follow(s, true)
+		s.SendsFrom(f, first)
+		s.Set(f, site.Vars{"polardb_address": first})
+		s.KillWhen(site.Begins("Consensus meta"), "move-node.yml", "-e", "node="+f)
+		s.Run(0, "move-node.yml", "-e", "node="+f).Changed()
+		s.Run(0, "move-node.yml", "-e", "node="+f).Unchanged()
+		s.Run(0, "new-cluster.yml").Unchanged(all...)
+	})
+	step("passwords", func() {
+		s.ChangePassword()
+		s.KillWhen(site.Begins("The old files are no longer needed"), "rotate-password.yml")
+		// Half-way status is not green, and everybody can still come back by TLS.
+		leader := s.StatusNow().Leader
+		before := s.SQL(leader, "select count(pg_terminate_backend(pid)) from pg_stat_replication")
+		s.Eventually("the members stream again", func() error {
+			if now := s.SQL(leader, "select count(*) from pg_stat_replication r join pg_stat_ssl s on s.pid = r.pid where s.ssl"); now != before {
+				return fmt.Errorf("%s of %s", now, before)
+			}
+			return nil
+		})
+		s.Run(0, "rotate-password.yml").Changed()
+		follow(s, true)
+		s.Run(0, "rotate-password.yml").Unchanged()
+		s.Run(0, "reconfigure.yml").Unchanged(s.Names()...)
 	})
 	step("drop and add", func() {
 		f := s.Followers()[0]
