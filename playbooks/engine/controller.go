@@ -13,7 +13,6 @@ import (
 	"sync"
 
 	"github.com/polarbook/polarbook/tasks"
-	"github.com/polarbook/polarbook/tasks/polardb"
 	"github.com/polarbook/polarbook/templates"
 )
 
@@ -59,20 +58,20 @@ func (l *controller) Check() bool             { return l.check }
 func (l *controller) Diff() bool              { return l.diff }
 
 // Confirm asks the user, unless he said yes to all beforehand. That he does not agree ends the run.
-func (l *controller) Confirm(ctx context.Context, q polardb.Confirmation) error {
+func (l *controller) Confirm(ctx context.Context, q tasks.Confirmation) error {
 	r := l.s.p.r
 	if r.o.Yes && !q.Always {
 		return nil
 	}
 	if r.o.Prompt == nil {
-		return &polardb.NotConfirmed{Reason: "not confirmed, for there is no terminal to ask on: " + q.Text}
+		return &tasks.NotConfirmed{Reason: "not confirmed, for there is no terminal to ask on: " + q.Text}
 	}
 	answer, err := r.prompt(ctx, Question{Text: fmt.Sprintf("%s\nType %s to go on", q.Text, q.Word)})
 	if err != nil {
 		return fmt.Errorf("asking whether to go on: %w", err)
 	}
 	if strings.TrimSpace(answer) != q.Word {
-		return &polardb.NotConfirmed{Reason: "not confirmed: " + q.Text}
+		return &tasks.NotConfirmed{Reason: "not confirmed: " + q.Text}
 	}
 	return nil
 }

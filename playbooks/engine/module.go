@@ -11,7 +11,6 @@ import (
 	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/playbooks/engine/session"
 	"github.com/polarbook/polarbook/tasks"
-	"github.com/polarbook/polarbook/tasks/polardb"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/templates"
 	"github.com/polarbook/polarbook/templates/ordered"
@@ -34,7 +33,7 @@ func (s *taskRun) module(ctx context.Context, v *variables, on target) *outcome 
 	}
 	d := &moduleRun{s: s, v: v, target: on, check: check, diff: diff}
 	result, unknown, err := d.run(ctx, args)
-	var refused *polardb.NotConfirmed
+	var refused *tasks.NotConfirmed
 	if errors.As(err, &refused) {
 		s.p.r.requestStop(Aborted, []string{v.h.name}, refused)
 	}

@@ -9,25 +9,6 @@ import (
 	"github.com/polarbook/polarbook/tasks"
 )
 
-// Confirmer is a Local that can ask the one who runs polarbook whether to go on. An error that is a *NotConfirmed stops
-// the whole run.
-type Confirmer interface {
-	Confirm(ctx context.Context, q Confirmation) error
-}
-
-// Confirmation is a question to which one word is a yes.
-type Confirmation struct {
-	Text string
-	Word string
-	// Always says that --yes is no answer.
-	Always bool
-}
-
-// NotConfirmed means that nobody said yes.
-type NotConfirmed struct{ Reason string }
-
-func (e *NotConfirmed) Error() string { return e.Reason }
-
 type polardbConfirmArgs struct {
 	Msg     string   `arg:"msg,required" doc:"What is about to happen."`
 	Hosts   []string `arg:"hosts" doc:"The hosts that it happens to. Default: the task's host."`
@@ -84,7 +65,7 @@ func (a *polardbConfirmAction) Plan(tasks.Found) (tasks.Plan, error) {
 
 // Apply asks. It is no change.
 func (a *polardbConfirmAction) Apply(ctx context.Context, h tasks.Host, _ tasks.Plan) (tasks.Result, error) {
-	asker, ok := a.local.(Confirmer)
+	asker, ok := a.local.(tasks.Confirmer)
 	if !ok {
 		return tasks.Result{}, errors.New("polardb_confirm: there is nobody to ask")
 	}
@@ -92,7 +73,7 @@ func (a *polardbConfirmAction) Apply(ctx context.Context, h tasks.Host, _ tasks.
 	if len(a.Hosts) == 0 {
 		text += " (" + h.Name() + ")"
 	}
-	if err := asker.Confirm(ctx, Confirmation{Text: text, Word: a.Word, Always: a.Always}); err != nil {
+	if err := asker.Confirm(ctx, tasks.Confirmation{Text: text, Word: a.Word, Always: a.Always}); err != nil {
 		return tasks.Result{}, err
 	}
 	return tasks.Result{Msg: "confirmed: " + text, Values: map[string]any{"confirmed_by": "asked"}}, nil

@@ -13,17 +13,17 @@ import (
 // askedLocal is a laptop with somebody at it.
 type askedLocal struct {
 	taskstest.FakeLocal
-	asked  []Confirmation
+	asked  []tasks.Confirmation
 	answer error
 }
 
-func (l *askedLocal) Confirm(_ context.Context, q Confirmation) error {
+func (l *askedLocal) Confirm(_ context.Context, q tasks.Confirmation) error {
 	l.asked = append(l.asked, q)
 	return l.answer
 }
 
 func TestConfirm(t *testing.T) {
-	refused := &NotConfirmed{Reason: "not confirmed"}
+	refused := &tasks.NotConfirmed{Reason: "not confirmed"}
 	args := func(more map[string]any) map[string]any {
 		all := map[string]any{"msg": "its data is removed", "cluster": "shop", "hosts": []any{"n1", "n2"}, "word": "shop", "always": true}
 		for k, x := range more {
