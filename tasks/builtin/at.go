@@ -1,0 +1,99 @@
+package builtin
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/script"
+)
+
+type atArgs struct {
+	Command string `arg:"command" doc:"The command to run later, once."`
+	Script  string `arg:"script_file,path" doc:"A file on the host whose commands are run instead."`
+	Count   int    `arg:"count" doc:"How many units from now; required unless the job is to be absent."`
+	Units   string `arg:"units" choices:"minutes hours days weeks" doc:"The unit of count."`
+	State   string `arg:"state" default:"present" choices:"absent present" doc:"Whether the job is to wait, or all jobs with these commands are to be removed."`
+	Unique  bool   `arg:"unique" default:"false" doc:"Add no job where one with these commands waits already."`
+}
+
+var atModule = tasks.Define(tasks.Module{
+	Name: "at", Collections: []string{"ansible.posix"},
+	Summary: "Run a command once, later",
+	Notes:   []string{"Needs the program at on the host, and its daemon. Without unique a job is added each time, as in Ansible."},
+	Returns: []tasks.Return{{Name: "state", Type: "str", Doc: "as asked for"}, {Name: "jobs", Type: "list", Doc: "the numbers of the jobs that were there with these commands"}},
+	Examples: `
+- at: {command: systemctl restart chronyd, count: 20, units: minutes, unique: true}
+- at: {command: systemctl restart chronyd, state: absent}
+`,
+}, func(a *atArgs, l tasks.Local) (tasks.Action, error) {
+	problem := func(arg, text string) (tasks.Action, error) {
+		return nil, &tasks.ArgError{Module: "at", Arg: arg, Problem: text}
+	}
+	switch {
+	case (a.Command == "") == (a.Script == ""):
+		return problem("command", "or script_file is required, and one of them only")
+	case a.State == "present" && (a.Count <= 0 || a.Units == ""):
+		return problem("count", "and units are required: how long from now")
+	}
+	return &atAction{*a, l.Check()}, nil
+})
+
+type atAction struct {
+	atArgs
+	asking bool
+}
+
+// Probe brings what is to be run, when that is in a file, and every job that waits.
+func (a *atAction) Probe() string {
+	text := script.Preamble + "have at && have atq || { echo missing yes; exit 0; }\n" + script.Encode
+	if a.Script != "" {
+		text += "f=" + string(script.Path(a.Script)) + "\n[ -r \"$f\" ] && encode wanted < \"$f\"\n"
+	}
+	return text + "for n in $(atq | awk '{ print $1 }'); do echo \"job $n\"; at -c \"$n\" | encode text; done\nexit 0\n"
+}
+
+func (a *atAction) Plan(found tasks.Found) (tasks.Plan, error) {
+	ans, err := tasks.ReadAnswer(found)
+	if err != nil {
+		return tasks.Plan{}, err
+	}
+	if ans.Has("missing") {
+		return tasks.NotYet(a.asking, "the program at is not installed", "install the package at, and start atd")
+	}
+	wanted := a.Command
+	if a.Script != "" {
+		b, err := ans.Decoded("wanted")
+		if err != nil || !ans.Has("wanted") {
+			return tasks.NotYet(a.asking, a.Script+" is not on the host, or may not be read", "")
+		}
+		wanted = string(b)
+	}
+	jobs := []any{}
+	for i, text := range ans["text"] {
+		b, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
+		if err != nil {
+			return tasks.Plan{}, fmt.Errorf("read the host's jobs: %w", err)
+		}
+		if strings.Contains(string(b), strings.TrimRight(wanted, "\n")) {
+			jobs = append(jobs, ans["job"][i])
+		}
+	}
+	values := map[string]any{"state": a.State, "jobs": jobs}
+	switch {
+	case a.State == "absent" && len(jobs) == 0, a.State == "present" && a.Unique && len(jobs) > 0:
+		return tasks.Plan{Values: values}, nil
+	case a.State == "absent":
+		var words []string
+		for _, n := range jobs {
+			words = append(words, fmt.Sprint(n))
+		}
+		return tasks.Plan{Change: true, Msg: "remove the jobs " + strings.Join(words, ", "), Values: values,
+			Script: script.Preamble + "atrm " + script.Words(words) + "\n"}, nil
+	}
+	when := strconv.Itoa(a.Count) + " " + a.Units
+	return tasks.Plan{Change: true, Event: true, Msg: "run it in " + when, Values: values, Stdin: []byte(wanted + "\n"),
+		Script: script.Preamble + "at now + " + script.Words(strings.Fields(when)) + "\n"}, nil
+}
