@@ -71,7 +71,8 @@ for port in $PORTS; do
 	case $sockets in *":$hex "*) ;; *) continue ;; esac
 	for inode in $(printf '%s\n' "$sockets" | awk -v p=":$hex" 'substr($1, length($1) - length(p) + 1) == p { print $2 }' | sort -u); do
 		say "taken=$port"
-		# Not every find knows -lname.
+		# Not every find knows -lname, and what ls shows of a descriptor is what it leads to.
+		# shellcheck disable=SC2012
 		ls -ln /proc/[0-9]*/fd 2>/dev/null | awk -v s="socket:[$inode]" '/^\/proc\// { split($0, f, "/"); p = f[3] } $NF == s { print p }' | sort -u | while read -r p; do
 			say "holder=$port|$p|$(sed -n 's/^PPid:[ 	]*//p' "/proc/$p/status" 2>/dev/null)|$(cat "/proc/$p/comm" 2>/dev/null)"
 		done
