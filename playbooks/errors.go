@@ -6,8 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/polarbook/polarbook/inventory"
 	"unicode"
+
+	"github.com/polarbook/polarbook/inventory"
 )
 
 // Error is one thing that is wrong with a playbook, shown with the line it is on.

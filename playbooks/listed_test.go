@@ -9,7 +9,6 @@ import (
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/tasks/all"
 	"github.com/polarbook/polarbook/tasks/dma"
-	"github.com/polarbook/polarbook/tasks/polardb"
 	"github.com/polarbook/polarbook/templates"
 	"github.com/polarbook/polarbook/templates/ordered"
 	"gopkg.in/yaml.v3"
@@ -47,7 +46,7 @@ func roleDefaults(t *testing.T) templates.Map {
 
 func TestNodesAreListedAsTheInventoryHasThem(t *testing.T) {
 	type host = map[string]any
-	render := templates.New(templates.Options{Filters: polardb.Filters})
+	render := templates.New(templates.Options{Filters: all.Filters})
 	for name, c := range map[string]struct {
 		group string
 		order []string
@@ -129,7 +128,7 @@ func TestDefaultsOfTheRoleAreThoseOfTheModules(t *testing.T) {
 	if got := defaults["polardb_port"]; got != dma.DefaultPort {
 		t.Errorf("polardb_port is %v, the modules have %d", got, dma.DefaultPort)
 	}
-	render := templates.New(templates.Options{Filters: polardb.Filters})
+	render := templates.New(templates.Options{Filters: all.Filters})
 	node, err := render.Render("{{ {'inventory_hostname': 'a'} | cluster_node }}", templates.Map{})
 	if err != nil {
 		t.Fatal(err)

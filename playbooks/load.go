@@ -13,7 +13,6 @@ import (
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/all"
-	"github.com/polarbook/polarbook/tasks/polardb"
 	"github.com/polarbook/polarbook/templates"
 	"github.com/polarbook/polarbook/templates/suggest"
 )
@@ -114,7 +113,7 @@ func newLoader(o Options) (*loader, error) {
 		o.Templates = templates.Files()
 	}
 	if o.Checker == nil {
-		o.Checker = templates.New(templates.Options{Filters: polardb.Filters})
+		o.Checker = templates.New(templates.Options{Filters: all.Filters})
 	}
 	if o.Lookup == nil {
 		o.Lookup = all.Lookup

@@ -15,7 +15,7 @@ func ReadAnswer(f Found) (script.Answer, error) {
 			said = "no message"
 		}
 		return nil, &Failure{
-			Msg:    fmt.Sprintf("looking at the host ended with status %d: %s", f.Status, said),
+			Msg:    fmt.Sprintf("the probe failed with exit status %d: %s", f.Status, said),
 			Values: map[string]any{"rc": f.Status, "stderr": string(f.Stderr)},
 		}
 	}

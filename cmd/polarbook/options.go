@@ -15,7 +15,7 @@ import (
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine"
-	"github.com/polarbook/polarbook/tasks/polardb"
+	"github.com/polarbook/polarbook/tasks/all"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/templates"
 	"github.com/polarbook/polarbook/templates/ordered"
@@ -198,7 +198,7 @@ func (o hostOptions) prepare(t *terminal) (*workplace, error) {
 		return nil, err
 	}
 	t.secrets = new(inventory.Secrets)
-	render := templates.New(templates.Options{Filters: polardb.Filters, Secrets: t.secrets, Env: os.LookupEnv, Read: os.ReadFile, Directories: []string{dir},
+	render := templates.New(templates.Options{Filters: all.Filters, Secrets: t.secrets, Env: os.LookupEnv, Read: os.ReadFile, Directories: []string{dir},
 		Templates: func(name string) (string, bool) { text, err := templates.Builtin(name); return text, err == nil }})
 	w := &workplace{options: o, t: t, inv: inv, vars: vars, from: from, secrets: t.secrets, render: render, warn: warn}
 	w.warnOfExposed()

@@ -57,14 +57,18 @@ func (l *controller) Mask(text string) string { return l.s.p.r.o.Secrets.Mask(te
 func (l *controller) Check() bool             { return l.check }
 func (l *controller) Diff() bool              { return l.diff }
 
-// Confirm asks the user, unless he said yes to all beforehand. That he does not agree ends the run.
+// Confirm asks the user, unless --yes was given. A refusal stops the run.
 func (l *controller) Confirm(ctx context.Context, q tasks.Confirmation) error {
 	r := l.s.p.r
 	if r.o.Yes && !q.Always {
 		return nil
 	}
 	if r.o.Prompt == nil {
-		return &tasks.NotConfirmed{Reason: "not confirmed, for there is no terminal to ask on: " + q.Text}
+		way := "use --yes"
+		if q.Always {
+			way = "--yes is no answer to this; the built-in playbooks take the word in advance: -e confirm=WORD"
+		}
+		return &tasks.NotConfirmed{Reason: "not confirmed, for there is no terminal to ask on (" + way + "): " + q.Text}
 	}
 	answer, err := r.prompt(ctx, Question{Text: fmt.Sprintf("%s\nType %s to go on", q.Text, q.Word)})
 	if err != nil {

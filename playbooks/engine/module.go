@@ -308,7 +308,7 @@ func (d *moduleRun) script(ctx context.Context, h *session.Handle, action tasks.
 		return r, fmt.Errorf("the change was made, but looking at what it did failed: %w", err)
 	}
 	if after.Change || after.Unknown != "" {
-		return r, &tasks.Failure{Msg: "the change was made without an error and is not there: " + stillWanted(after),
+		return r, &tasks.Failure{Msg: "the change reported success but did not take effect: " + stillWanted(after),
 			Hint: "something on the host undoes it or stands in its way", Values: mergeValues(output, after.Values)}
 	}
 	r.Values = mergeValues(mergeValues(plan.Values, after.Values), plan.Made)

@@ -19,6 +19,9 @@ func All() []tasks.Module {
 // registry holds the modules of each family. A family lists its own in its modules.go.
 var registry = slices.Concat(builtin.Modules(), preflight.Modules(), polardb.Modules())
 
+// Filters are what a family brings for templates to use, beside Jinja2's filters and Ansible's.
+var Filters = polardb.Filters
+
 // Lookup finds a module by its short name or by one of its collections' names: "copy", "ansible.builtin.copy".
 func Lookup(name string) (*tasks.Module, bool) {
 	collection, short := "", name

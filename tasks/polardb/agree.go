@@ -9,7 +9,7 @@ import (
 	"github.com/polarbook/polarbook/tasks/dma"
 )
 
-// agreement says in what the first of these nodes that disagrees with the leader does so; empty: all are of one mind,
+// agreement says in what the first of these nodes that disagrees with the leader does so; empty: all agree,
 // in their roles, numbers and member lists, and stream.
 func agreement(survey dma.Survey, leader dma.View, nodes []WantedNode) string {
 	for _, n := range nodes {

@@ -10,13 +10,16 @@ import (
 
 // Nearest is the candidate that a word was probably meant to be: the one with the fewest letters to change, and of equals
 // the first by the alphabet. In a word of up to four bytes one letter may be changed, in one of up to eight two, and in a
-// longer one a third. Case counts for nothing, but
-// for that a candidate that is the word itself is left out. It is "" when none is near.
+// longer one a third. Case counts for nothing, but a candidate that is the very word is left out. It is "" when none is near.
 func Nearest(word string, candidates []string) string {
-	best, distance := "", max(len(word)/3, 1)+1
-	if len(word) == 5 {
-		distance = 3
+	allowed := len(word) / 3
+	switch {
+	case len(word) <= 4:
+		allowed = 1
+	case len(word) <= 8:
+		allowed = 2
 	}
+	best, distance := "", allowed+1
 	for _, c := range slices.Sorted(slices.Values(candidates)) {
 		if c == word {
 			continue
