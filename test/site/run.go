@@ -42,8 +42,9 @@ func (l *Laptop) Disturb(playbook string, moment int, breakIt func(), args ...st
 	return o
 }
 
-// KillAt runs a playbook and kills polarbook that long after it began its moment-th task. It says false when the run had
-// ended well by then; one that failed before it was killed fails the test.
+// KillAt runs a playbook and kills polarbook that long after it began its moment-th task, or as soon as that task is over:
+// where tasks are short, a fixed time would leave most runs alive. It says false when the run had ended well by then; one
+// that failed before it was killed fails the test.
 func (l *Laptop) KillAt(playbook string, moment int, late time.Duration, args ...string) bool {
 	l.T.Helper()
 	began, task := 0, ""
@@ -51,17 +52,20 @@ func (l *Laptop) KillAt(playbook string, moment int, late time.Duration, args ..
 		if e.Type != "task_started" {
 			return
 		}
-		task = e.Name
-		if began++; began == moment {
+		switch began++; {
+		case began == moment:
+			task = e.Name
 			time.AfterFunc(late, r.Kill)
+		case began > moment:
+			r.Kill()
 		}
 	}, withEvents(playbook, args)...).Wait()
 	switch o.Code {
 	case 0:
-		l.T.Logf("the run was over before %s after its task %d", late.Round(time.Millisecond), moment)
+		l.T.Logf("the run of %d tasks was over before %s after its task %d", began, late.Round(time.Millisecond), moment)
 		return false
 	case -1:
-		l.T.Logf("killed %s after task %d began, in %q, after %s", late.Round(time.Millisecond), moment, task, o.Took.Round(time.Millisecond))
+		l.T.Logf("killed at most %s after task %d began, in %q, after %s", late.Round(time.Millisecond), moment, task, o.Took.Round(time.Millisecond))
 		return true
 	}
 	l.T.Fatalf("a run that was not killed yet failed\n%s", o.Story())
