@@ -10,6 +10,7 @@ import (
 	"context"
 	"io"
 	"io/fs"
+	"maps"
 	"net"
 
 	"github.com/polarbook/polarbook/tasks/remote"
@@ -54,13 +55,13 @@ type Action interface {
 	Plan(found Found) (Plan, error)
 }
 
-// Asker is an Action whose facts a script cannot see: SQL, or what other hosts say. Ask only reads.
-// When an Action is an Asker, Probe is run first (if not empty) and its answer handed on.
+// Asker is an Action whose facts a script cannot see, with its type lost; see Asks. It goes when nothing is one any more.
 type Asker interface {
 	Ask(ctx context.Context, h Host, probed Found) (Found, error)
 }
 
-// Applier is an Action whose change is more than one script. Others have Plan.Script run for them.
+// Applier is an Action whose change is more than one script. Others have Plan.Script run for them. Apply makes the change
+// and proves that it took effect; the engine adds the plan's message, values and diff where the result has none.
 type Applier interface {
 	Apply(ctx context.Context, h Host, p Plan) (Result, error)
 }
@@ -75,6 +76,8 @@ type Found struct {
 	remote.Result
 	// Value is what an Asker found, of the Action's own type.
 	Value any
+
+	plan func() (Plan, error) // from what work that asks found
 }
 
 // Plan is what there is to do.
@@ -103,6 +106,23 @@ type Plan struct {
 	Data   any
 	// Warnings are said when there is nothing to do, or nothing is to be done now (check mode); Apply's Result has its own.
 	Warnings []string
+
+	apply func(ctx context.Context, h Host, p Plan) (Result, error) // with what Plan hands to Apply
+}
+
+// Complete adds to the result of an Applier what the plan has and the result has not: message, diff, and values.
+func (p Plan) Complete(r Result) Result {
+	if r.Msg == "" {
+		r.Msg = p.Msg
+	}
+	if r.Diff == nil {
+		r.Diff = p.Diff
+	}
+	values := make(map[string]any, len(p.Values)+len(r.Values))
+	maps.Copy(values, p.Values)
+	maps.Copy(values, r.Values)
+	r.Values = values
+	return r
 }
 
 // Diff is one thing before and after, for --diff. Either side may be empty. Secret contents are given as Hidden.

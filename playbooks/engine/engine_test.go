@@ -126,24 +126,22 @@ func (f *facts) Apply(context.Context, tasks.Host, tasks.Plan) (tasks.Result, er
 	return tasks.Result{Values: map[string]any{"ansible_facts": f.a.All}}, nil
 }
 
-// peers asks another host for a file: an Asker.
+// peer asks another host for a file.
 type peerArgs struct {
 	Host string `arg:"host,required"`
 	Path string `arg:"path,required"`
 }
 type peer struct{ a *peerArgs }
 
-func (p *peer) Probe() string { return "" }
-func (p *peer) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
+func (p *peer) Ask(ctx context.Context, h tasks.Host) (remote.Result, error) {
 	other, err := h.Peer(ctx, p.a.Host)
 	if err != nil {
-		return f, err
+		return remote.Result{}, err
 	}
-	f.Result, err = other.Shell().Run(ctx, remote.Command{Script: "cat " + remote.Quote(p.a.Path)})
-	return f, err
+	return other.Shell().Run(ctx, remote.Command{Script: "cat " + remote.Quote(p.a.Path)})
 }
-func (p *peer) Plan(f tasks.Found) (tasks.Plan, error) {
-	return tasks.Plan{Values: map[string]any{"content": string(f.Stdout)}}, nil
+func (p *peer) Plan(found remote.Result) (tasks.Plan, error) {
+	return tasks.Plan{Values: map[string]any{"content": string(found.Stdout)}}, nil
 }
 
 var testModules = []tasks.Module{
@@ -160,7 +158,7 @@ var testModules = []tasks.Module{
 		}
 		return &facts{&factArgs{found}}, nil
 	}),
-	tasks.Define(tasks.Module{Name: "peer"}, func(a *peerArgs, l tasks.Local) (tasks.Action, error) { return &peer{a}, nil }),
+	tasks.Define(tasks.Module{Name: "peer"}, func(a *peerArgs, l tasks.Local) (tasks.Action, error) { return tasks.Ask(&peer{a}), nil }),
 }
 
 func testLookup(name string) (*tasks.Module, bool) {

@@ -234,13 +234,7 @@ func (d *moduleRun) run(ctx context.Context, args map[string]any) (r tasks.Resul
 	}
 	if a, ok := action.(tasks.Applier); ok {
 		r, err = a.Apply(ctx, h, plan)
-		if r.Msg == "" {
-			r.Msg = plan.Msg
-		}
-		if r.Diff == nil {
-			r.Diff = plan.Diff
-		}
-		r.Values = mergeValues(plan.Values, r.Values)
+		r = plan.Complete(r)
 	} else {
 		r, err = d.script(ctx, h, action, probe, plan)
 	}
@@ -262,10 +256,7 @@ func (d *moduleRun) find(ctx context.Context, h *session.Handle, action tasks.Ac
 		}
 		found.Result = answer
 	}
-	if asker, ok := action.(tasks.Asker); ok {
-		return asker.Ask(ctx, h, found)
-	}
-	return found, nil
+	return tasks.Find(ctx, h, action, found)
 }
 
 // script makes the change, and in the same round trip asks again whether it took effect.

@@ -229,11 +229,9 @@ func PlanOn(t *testing.T, h *LocalHost, a tasks.Action) (tasks.Plan, error) {
 		}
 		found.Result = r
 	}
-	if asker, ok := a.(tasks.Asker); ok {
-		var err error
-		if found, err = asker.Ask(context.Background(), h, found); err != nil {
-			return tasks.Plan{}, err
-		}
+	found, err := tasks.Find(context.Background(), h, a, found)
+	if err != nil {
+		return tasks.Plan{}, err
 	}
 	return a.Plan(found)
 }
@@ -249,7 +247,8 @@ func Attempt(t *testing.T, h *LocalHost, module string, args map[string]any, l t
 	}
 	result := tasks.Result{Changed: true, Values: plan.Values}
 	if applier, ok := a.(tasks.Applier); ok {
-		if result, err = applier.Apply(context.Background(), h, plan); err != nil {
+		result, err = applier.Apply(context.Background(), h, plan)
+		if result = plan.Complete(result); err != nil {
 			return plan, result, err
 		}
 	} else {

@@ -81,9 +81,8 @@ func validate(t *testing.T, e *engine, directory, settings, dma, hba string) (ta
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := tasks.Found{Result: probed}
-	asker, _ := action.(tasks.Asker)
-	if found, err = asker.Ask(context.Background(), noCluster{}, found); err != nil {
+	found, err := tasks.Find(context.Background(), noCluster{}, action, tasks.Found{Result: probed})
+	if err != nil {
 		t.Fatal(err)
 	}
 	return action.Plan(found)

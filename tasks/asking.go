@@ -1,0 +1,190 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+// An Action says with a script what it has to know, and changes a host with another. Many need more: they ask (SQL, other
+// hosts, the control node), or make a change that is more than one script. Such work has types of its own: F is what it
+// found, C what its Plan hands to Apply. It is written against one of the interfaces below, and build wraps it in the
+// function of the same parts, which makes an Action of it:
+//
+//	            hands nothing on        hands C to Apply
+//	probes      (an Action as it is)    ProbeApply
+//	asks        Ask                     AskApply
+//	does both   ProbeAsk                ProbeAskApply
+//
+// Where nothing is handed on, Plan.Script is the change, or the work is an Applier. Plan gets F alone, so nothing that was
+// not found can reach it. Ask writes nothing into the work: what it found is what it returns.
+
+// Asks is work whose facts a script cannot see.
+type Asks[F any] interface {
+	// Ask only reads.
+	Ask(ctx context.Context, h Host) (F, error)
+	// Plan is pure: it touches neither host nor control node.
+	Plan(found F) (Plan, error)
+}
+
+// AsksApplies is an Asks whose change needs more than the plan.
+type AsksApplies[F, C any] interface {
+	Ask(ctx context.Context, h Host) (F, error)
+	// Plan is pure. Its C matters only where the plan is a change.
+	Plan(found F) (Plan, C, error)
+	// Apply makes the change and proves that it took effect. It gets what Plan returned; see Applier.
+	Apply(ctx context.Context, h Host, p Plan, change C) (Result, error)
+}
+
+// ProbesAsks is work that needs a probe's answer and more: Ask gets the answer.
+type ProbesAsks[F any] interface {
+	Probe() string
+	Ask(ctx context.Context, h Host, probed Found) (F, error)
+	Plan(found F) (Plan, error)
+}
+
+// ProbesAsksApplies is a ProbesAsks whose change needs more than the plan.
+type ProbesAsksApplies[F, C any] interface {
+	Probe() string
+	Ask(ctx context.Context, h Host, probed Found) (F, error)
+	Plan(found F) (Plan, C, error)
+	Apply(ctx context.Context, h Host, p Plan, change C) (Result, error)
+}
+
+// ProbesApplies is work that a probe tells everything, and whose change needs more than the plan.
+type ProbesApplies[C any] interface {
+	Probe() string
+	Plan(found Found) (Plan, C, error)
+	Apply(ctx context.Context, h Host, p Plan, change C) (Result, error)
+}
+
+// Ask makes an Action of work that asks.
+func Ask[F any](w Asks[F]) Action {
+	return whole(asking{of: w, ask: func(ctx context.Context, h Host, _ Found) (func() (Plan, error), error) {
+		found, err := w.Ask(ctx, h)
+		return func() (Plan, error) { return w.Plan(found) }, err
+	}})
+}
+
+// AskApply makes an Action of work that asks, and hands on what its change needs.
+func AskApply[F, C any](w AsksApplies[F, C]) Action {
+	return &applying{asking{of: w, ask: func(ctx context.Context, h Host, _ Found) (func() (Plan, error), error) {
+		found, err := w.Ask(ctx, h)
+		return func() (Plan, error) { return carrying(w.Apply)(w.Plan(found)) }, err
+	}}, carryOut}
+}
+
+// ProbeAsk makes an Action of work that probes and asks.
+func ProbeAsk[F any](w ProbesAsks[F]) Action {
+	return whole(asking{of: w, probe: w.Probe, ask: func(ctx context.Context, h Host, probed Found) (func() (Plan, error), error) {
+		found, err := w.Ask(ctx, h, probed)
+		return func() (Plan, error) { return w.Plan(found) }, err
+	}})
+}
+
+// ProbeAskApply makes an Action of work that probes, asks, and hands on what its change needs.
+func ProbeAskApply[F, C any](w ProbesAsksApplies[F, C]) Action {
+	return &applying{asking{of: w, probe: w.Probe, ask: func(ctx context.Context, h Host, probed Found) (func() (Plan, error), error) {
+		found, err := w.Ask(ctx, h, probed)
+		return func() (Plan, error) { return carrying(w.Apply)(w.Plan(found)) }, err
+	}}, carryOut}
+}
+
+// ProbeApply makes an Action of work that probes, and hands on what its change needs.
+func ProbeApply[C any](w ProbesApplies[C]) Action { return &probing[C]{w} }
+
+// Find completes a probe's answer by what an Action asks itself; it comes between Probe and Plan. It only reads.
+func Find(ctx context.Context, h Host, a Action, probed Found) (Found, error) {
+	if asks, ok := a.(finder); ok {
+		return asks.find(ctx, h, probed)
+	}
+	if asker, ok := a.(Asker); ok {
+		return asker.Ask(ctx, h, probed)
+	}
+	return probed, nil
+}
+
+type finder interface {
+	find(ctx context.Context, h Host, probed Found) (Found, error)
+}
+
+// asking is work that asks, with its type closed in.
+type asking struct {
+	of    any
+	probe func() string // nil: none
+	ask   func(ctx context.Context, h Host, probed Found) (plan func() (Plan, error), err error)
+}
+
+// whole adds Apply where the work has one.
+func whole(a asking) Action {
+	if applier, ok := a.of.(Applier); ok {
+		return &applying{a, applier.Apply}
+	}
+	return &a
+}
+
+func (a *asking) Probe() string {
+	if a.probe == nil {
+		return ""
+	}
+	return a.probe()
+}
+
+func (a *asking) find(ctx context.Context, h Host, probed Found) (Found, error) {
+	var err error
+	probed.plan, err = a.ask(ctx, h, probed)
+	return probed, err
+}
+
+func (a *asking) Plan(found Found) (Plan, error) {
+	if found.plan == nil {
+		return Plan{}, errors.New("nothing was asked: Find comes before Plan")
+	}
+	return found.plan()
+}
+
+// Explain implements Explainer for work that does.
+func (a *asking) Explain(made remote.Result) error {
+	if e, ok := a.of.(Explainer); ok {
+		return e.Explain(made)
+	}
+	return nil
+}
+
+// applying is work that asks and applies.
+type applying struct {
+	asking
+	apply func(ctx context.Context, h Host, p Plan) (Result, error)
+}
+
+// Apply implements Applier.
+func (a *applying) Apply(ctx context.Context, h Host, p Plan) (Result, error) { return a.apply(ctx, h, p) }
+
+// probing is work that probes and applies.
+type probing[C any] struct{ of ProbesApplies[C] }
+
+func (p *probing[C]) Probe() string { return p.of.Probe() }
+
+func (p *probing[C]) Plan(found Found) (Plan, error) { return carrying(p.of.Apply)(p.of.Plan(found)) }
+
+// Apply implements Applier.
+func (p *probing[C]) Apply(ctx context.Context, h Host, plan Plan) (Result, error) {
+	return carryOut(ctx, h, plan)
+}
+
+// carrying puts what Apply needs into a plan, where its type does not show.
+func carrying[C any](apply func(context.Context, Host, Plan, C) (Result, error)) func(Plan, C, error) (Plan, error) {
+	return func(p Plan, change C, err error) (Plan, error) {
+		p.apply = func(ctx context.Context, h Host, p Plan) (Result, error) { return apply(ctx, h, p, change) }
+		return p, err
+	}
+}
+
+// carryOut makes the change that a plan carries.
+func carryOut(ctx context.Context, h Host, p Plan) (Result, error) {
+	if p.apply == nil {
+		return Result{}, errors.New("nothing was planned: Plan comes before Apply")
+	}
+	return p.apply(ctx, h, p)
+}
