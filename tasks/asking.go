@@ -159,7 +159,9 @@ type applying struct {
 }
 
 // Apply implements Applier.
-func (a *applying) Apply(ctx context.Context, h Host, p Plan) (Result, error) { return a.apply(ctx, h, p) }
+func (a *applying) Apply(ctx context.Context, h Host, p Plan) (Result, error) {
+	return a.apply(ctx, h, p)
+}
 
 // probing is work that probes and applies.
 type probing[C any] struct{ of ProbesApplies[C] }

@@ -32,7 +32,7 @@ var dropModule = tasks.Define(tasks.Module{
 `,
 }, func(a *dropArgs, _ tasks.Local) (tasks.Action, error) {
 	list, err := a.Listed()
-	return &dropAction{args: a, list: list}, err
+	return tasks.AskApply(&dropAction{args: a, list: list}), err
 })
 
 type dropAction struct {
@@ -46,35 +46,28 @@ type dropChange struct {
 	learner bool
 }
 
-func (d *dropAction) Probe() string { return "" }
-
-func (d *dropAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
-	found, err := d.args.view(ctx, h, d.list, electionPatience)
-	f.Value = found
-	return f, err
+func (d *dropAction) Ask(ctx context.Context, h tasks.Host) (clusterView, error) {
+	return d.args.view(ctx, h, d.list, electionPatience)
 }
 
-func (d *dropAction) Plan(f tasks.Found) (tasks.Plan, error) {
-	found, ok := f.Value.(clusterView)
+func (d *dropAction) Plan(found clusterView) (tasks.Plan, *dropChange, error) {
 	switch {
-	case !ok:
-		return tasks.Plan{}, errors.New("the cluster was not asked")
 	case found.NoLeader != "":
-		return tasks.Plan{}, &tasks.Failure{Msg: "only a leader can drop a member: " + found.NoLeader}
+		return tasks.Plan{}, nil, &tasks.Failure{Msg: "only a leader can drop a member: " + found.NoLeader}
 	}
 	leader, survey := found.Leader, found.Survey
 	n, err := d.node(leader)
 	if err != nil {
-		return tasks.Plan{}, err
+		return tasks.Plan{}, nil, err
 	}
 	row, member := leader.Member(n.Address)
 	voters, live := survey.Voters(leader)
 	values := map[string]any{"leader": leader.Node, "role": "", "voters": len(voters)}
 	switch {
 	case !member:
-		return tasks.Plan{Msg: n.Name + " is already out of the cluster", Values: values}, nil
+		return tasks.Plan{Msg: n.Name + " is already out of the cluster", Values: values}, nil, nil
 	case leader.Node == n.Name:
-		return tasks.Plan{}, &tasks.Failure{Msg: n.Name + " leads, and the leader is not dropped", Hint: "switch over first: polarbook run switchover.yml"}
+		return tasks.Plan{}, nil, &tasks.Failure{Msg: n.Name + " leads, and the leader is not dropped", Hint: "switch over first: polarbook run switchover.yml"}
 	}
 	role := row.Role.String()
 	if n.Role == roleLogger && row.Role != dma.Learner {
@@ -83,13 +76,13 @@ func (d *dropAction) Plan(f tasks.Found) (tasks.Plan, error) {
 	values["role"] = role
 	change := dropChange{node: n, leader: leader, learner: row.Role == dma.Learner}
 	if change.learner {
-		return tasks.Plan{Change: true, Msg: fmt.Sprintf("drop the learner %s from the cluster that %s leads", n.Name, leader.Node), Values: values, Data: change}, nil
+		return tasks.Plan{Change: true, Msg: fmt.Sprintf("drop the learner %s from the cluster that %s leads", n.Name, leader.Node), Values: values}, &change, nil
 	}
 	if err := keepsMajority(survey, leader, n.Address); err != nil {
-		return tasks.Plan{}, err
+		return tasks.Plan{}, nil, err
 	}
 	if !d.somebodyLeads(leader, n) {
-		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("without %s every voter that holds data would have the weight 0, and none could be elected", n.Name), Hint: "polarbook run set-weight.yml -e node=NAME -e weight=5"}
+		return tasks.Plan{}, nil, &tasks.Failure{Msg: fmt.Sprintf("without %s every voter that holds data would have the weight 0, and none could be elected", n.Name), Hint: "polarbook run set-weight.yml -e node=NAME -e weight=5"}
 	}
 	values["voters"] = len(voters) - 1
 	alive := 0
@@ -98,8 +91,8 @@ func (d *dropAction) Plan(f tasks.Found) (tasks.Plan, error) {
 			alive++
 		}
 	}
-	return tasks.Plan{Change: true, Values: values, Data: change,
-		Msg: fmt.Sprintf("drop the %s %s (%d log entries behind) from the cluster that %s leads; %d voters are left, %d of them alive", role, n.Name, behind(leader, row), leader.Node, len(voters)-1, alive)}, nil
+	return tasks.Plan{Change: true, Values: values,
+		Msg: fmt.Sprintf("drop the %s %s (%d log entries behind) from the cluster that %s leads; %d voters are left, %d of them alive", role, n.Name, behind(leader, row), leader.Node, len(voters)-1, alive)}, &change, nil
 }
 
 // node is the one that is to leave: of the inventory, or a member that only the leader knows, by its address.
@@ -137,11 +130,7 @@ func (d *dropAction) somebodyLeads(leader dma.View, without WantedNode) bool {
 	return false
 }
 
-func (d *dropAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
-	change, ok := p.Data.(dropChange)
-	if !ok {
-		return tasks.Result{}, errors.New("the drop was not planned")
-	}
+func (d *dropAction) Apply(ctx context.Context, h tasks.Host, _ tasks.Plan, change *dropChange) (tasks.Result, error) {
 	n, limit := change.node, time.Duration(d.args.Timeout)*time.Second
 	statement := dma.DropFollower(n.Address)
 	if change.learner {

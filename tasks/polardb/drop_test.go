@@ -48,7 +48,7 @@ func TestDropPlan(t *testing.T) {
 				c.make(cluster)
 			}
 			d := &dropAction{args: &dropArgs{Node: c.node}, list: cluster.list}
-			p, err := d.Plan(cluster.found(""))
+			p, _, err := d.Plan(cluster.found(""))
 			got := p.Msg
 			if err != nil {
 				got = err.Error()

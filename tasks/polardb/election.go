@@ -35,7 +35,7 @@ var electionModule = tasks.Define(tasks.Module{
 `,
 }, func(a *electionArgs, _ tasks.Local) (tasks.Action, error) {
 	list, err := a.Listed()
-	return &electionAction{args: a, list: list}, err
+	return tasks.AskApply(&electionAction{args: a, list: list}), err
 })
 
 type electionAction struct {
@@ -43,46 +43,38 @@ type electionAction struct {
 	list []WantedNode
 }
 
-func (e *electionAction) Probe() string { return "" }
-
-func (e *electionAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
-	found, err := e.args.view(ctx, h, e.list, time.Duration(e.args.Wait)*time.Second)
-	f.Value = found
-	return f, err
+func (e *electionAction) Ask(ctx context.Context, h tasks.Host) (clusterView, error) {
+	return e.args.view(ctx, h, e.list, time.Duration(e.args.Wait)*time.Second)
 }
 
-func (e *electionAction) Plan(f tasks.Found) (tasks.Plan, error) {
-	found, ok := f.Value.(clusterView)
-	if !ok {
-		return tasks.Plan{}, errors.New("the cluster was not asked")
-	}
+func (e *electionAction) Plan(found clusterView) (tasks.Plan, *electionChange, error) {
 	n, err := NodeNamed(e.list, e.args.Node)
 	if err != nil {
-		return tasks.Plan{}, err
+		return tasks.Plan{}, nil, err
 	}
 	leader, survey := found.Leader, found.Survey
 	values := map[string]any{"leader": leader.Node, "from": leader.Node, "term": int(leader.Status.Term)}
 	switch {
 	case found.NoLeader == "" && leader.Node == n.Name:
-		return tasks.Plan{Msg: n.Name + " leads already", Values: values}, nil
+		return tasks.Plan{Msg: n.Name + " leads already", Values: values}, nil, nil
 	case found.NoLeader == "" && !e.args.Force:
-		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s leads, and is believed (%s): nothing is stuck", leader.Node, votes(survey, leader)),
+		return tasks.Plan{}, nil, &tasks.Failure{Msg: fmt.Sprintf("%s leads, and is believed (%s): nothing is stuck", leader.Node, votes(survey, leader)),
 			Hint: fmt.Sprintf("to move the lead: polarbook run switchover.yml -e to=%s; to force an election all the same: -e force=yes", n.Name)}
 	}
 	if err := mayStand(survey, n); err != nil {
-		return tasks.Plan{}, err
+		return tasks.Plan{}, nil, err
 	}
 	self, _ := survey.Of(n.Name)
 	granted, voters, more := wouldVote(survey, self)
 	msg := fmt.Sprintf("%s stands for election (log index %d; %d of %d voters would vote for it", n.Name, self.Status.LastLogIndex, granted, voters)
 	if granted < dma.Majority(voters) {
-		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s would get %d of %d votes, and %d are needed: %s", n.Name, granted, voters, dma.Majority(voters), strings.Join(more, "; ")),
+		return tasks.Plan{}, nil, &tasks.Failure{Msg: fmt.Sprintf("%s would get %d of %d votes, and %d are needed: %s", n.Name, granted, voters, dma.Majority(voters), strings.Join(more, "; ")),
 			Hint: "choose the follower with the most log, or bring voters back first"}
 	}
 	if heavier := heavierThan(self); found.NoLeader == "" && heavier != "" {
 		msg += "; the engine will pass the lead on to " + heavier
 	}
-	return tasks.Plan{Change: true, Msg: msg + ")", Values: values, Data: electionChange{n, leader.Status.Term}}, nil
+	return tasks.Plan{Change: true, Msg: msg + ")", Values: values}, &electionChange{n, leader.Status.Term}, nil
 }
 
 type electionChange struct {
@@ -157,11 +149,7 @@ func heavierThan(self dma.View) string {
 	return fmt.Sprintf("%s, whose weight is %d and not %d", best.IPPort, best.Weight, own.Weight)
 }
 
-func (e *electionAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
-	change, ok := p.Data.(electionChange)
-	if !ok {
-		return tasks.Result{}, errors.New("the election was not planned")
-	}
+func (e *electionAction) Apply(ctx context.Context, h tasks.Host, _ tasks.Plan, change *electionChange) (tasks.Result, error) {
 	n, limit := change.node, time.Duration(e.args.Timeout)*time.Second
 	err := e.args.command(ctx, h, dma.View{Node: n.Name, Address: n.Address}, dma.ForceChangeLeader(), limit)
 	var refused *dma.CommandError

@@ -52,7 +52,7 @@ func TestElectionPlan(t *testing.T) {
 				c.make(cluster)
 			}
 			e := &electionAction{args: &electionArgs{Node: c.node, Force: c.force}, list: cluster.list}
-			p, err := e.Plan(cluster.found(""))
+			p, _, err := e.Plan(cluster.found(""))
 			got := p.Msg
 			if err != nil {
 				got = err.Error()

@@ -36,31 +36,26 @@ var memberModule = tasks.Define(tasks.Module{
 	if err == nil && a.Role != "" {
 		err = a.override(list)
 	}
-	return &memberAction{args: a, list: list}, err
+	return tasks.AskApply(&memberAction{args: a, list: list}), err
 })
 
 type memberAction struct {
 	args *memberArgs
 	list []WantedNode
-	node WantedNode
 }
 
-func (m *memberAction) Probe() string { return "" }
-
-func (m *memberAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
+func (m *memberAction) Ask(ctx context.Context, h tasks.Host) (clusterView, error) {
 	name := m.args.Node
 	if name == "" {
 		name = h.Name()
 	}
 	node, err := NodeNamed(m.list, name)
 	if err != nil {
-		return f, err
+		return clusterView{}, err
 	}
-	m.node = node
 	found, err := m.args.view(ctx, h, m.list, electionPatience)
 	found.Node = node
-	f.Value = found
-	return f, err
+	return found, err
 }
 
 // What to do with a member.
@@ -74,13 +69,9 @@ const (
 	memberSettle  memberStep = "settle" // the leader is content, the node is not yet
 )
 
-func (m *memberAction) Plan(f tasks.Found) (tasks.Plan, error) {
-	found, ok := f.Value.(clusterView)
-	if !ok {
-		return tasks.Plan{}, errors.New("the cluster was not asked")
-	}
+func (m *memberAction) Plan(found clusterView) (tasks.Plan, *memberChange, error) {
 	if found.NoLeader != "" {
-		return tasks.Plan{Change: true, Unknown: found.NoLeader, Msg: "join the cluster"}, nil
+		return tasks.Plan{Change: true, Unknown: found.NoLeader, Msg: "join the cluster"}, &memberChange{memberNone, found}, nil
 	}
 	n, leader := found.Node, found.Leader
 	row, member := leader.Member(n.Address)
@@ -88,18 +79,18 @@ func (m *memberAction) Plan(f tasks.Found) (tasks.Plan, error) {
 	if member {
 		values["role"], values["server_id"] = row.Role.String(), int(row.ServerID)
 	}
-	plan := func(step memberStep, msg string) (tasks.Plan, error) {
-		return tasks.Plan{Change: true, Data: memberChange{step, found}, Msg: msg, Values: values}, nil
+	plan := func(step memberStep, msg string) (tasks.Plan, *memberChange, error) {
+		return tasks.Plan{Change: true, Msg: msg, Values: values}, &memberChange{step, found}, nil
 	}
 	if m.args.Role != "" {
 		if err := mayChange(found.Survey, leader, n); err != nil {
-			return tasks.Plan{}, err
+			return tasks.Plan{}, nil, err
 		}
 	}
 	switch {
 	case !member:
 		if pending := pendingLearner(found.Survey, leader, m.list); pending != "" && n.Voter() {
-			return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is a learner that was never reached, left by an addition that timed out; the engine adds nobody while it is there", pending),
+			return tasks.Plan{}, nil, &tasks.Failure{Msg: fmt.Sprintf("%s is a learner that was never reached, left by an addition that timed out; the engine adds nobody while it is there", pending),
 				Hint: "start that node and run again, or drop it: ALTER SYSTEM DMA DROP LEARNER on " + leader.Node}
 		}
 		if n.Voter() {
@@ -110,17 +101,17 @@ func (m *memberAction) Plan(f tasks.Found) (tasks.Plan, error) {
 		return plan(memberPromote, fmt.Sprintf("give the learner %s a vote (%d log entries behind %s)", n.Name, behind(leader, row), leader.Node))
 	case !n.Voter() && row.Role != dma.Learner:
 		if leader.Node == n.Name {
-			return tasks.Plan{}, &tasks.Failure{Msg: n.Name + " leads and cannot become a learner", Hint: "switch over to another node first: polarbook run switchover.yml"}
+			return tasks.Plan{}, nil, &tasks.Failure{Msg: n.Name + " leads and cannot become a learner", Hint: "switch over to another node first: polarbook run switchover.yml"}
 		}
 		if err := keepsMajority(found.Survey, leader, n.Address); err != nil {
-			return tasks.Plan{}, err
+			return tasks.Plan{}, nil, err
 		}
 		return plan(memberDemote, fmt.Sprintf("take %s's vote away (%s leads; %s now)", n.Name, leader.Node, votes(found.Survey, leader)))
 	}
 	if doubt := disagreement(found.Survey, leader, n); doubt != "" {
 		return plan(memberSettle, "wait until "+n.Name+" agrees with the leader: "+doubt)
 	}
-	return tasks.Plan{Values: values, Msg: fmt.Sprintf("%s is a %s; %s leads", n.Name, row.Role, leader.Node)}, nil
+	return tasks.Plan{Values: values, Msg: fmt.Sprintf("%s is a %s; %s leads", n.Name, row.Role, leader.Node)}, nil, nil
 }
 
 type memberChange struct {
@@ -128,10 +119,9 @@ type memberChange struct {
 	found clusterView
 }
 
-func (m *memberAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
-	change, ok := p.Data.(memberChange)
-	if !ok {
-		return tasks.Result{}, &tasks.Failure{Msg: m.node.Name + " cannot join: " + p.Unknown, Hint: "see what each node says with polarbook status"}
+func (m *memberAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, change *memberChange) (tasks.Result, error) {
+	if p.Unknown != "" {
+		return tasks.Result{}, &tasks.Failure{Msg: change.found.Node.Name + " cannot join: " + p.Unknown, Hint: "see what each node says with polarbook status"}
 	}
 	n, leader := change.found.Node, change.found.Leader
 	var err error

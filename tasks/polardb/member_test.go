@@ -71,7 +71,7 @@ func (c *testCluster) knows(i int, role string, answer *dma.View) {
 	c.survey = append(c.survey, v)
 }
 
-func (c *testCluster) plan(t *testing.T, name string) (tasks.Plan, error) {
+func (c *testCluster) plan(t *testing.T, name string) (tasks.Plan, *memberChange, error) {
 	t.Helper()
 	leader, err := c.survey.Leader()
 	if err != nil {
@@ -82,7 +82,7 @@ func (c *testCluster) plan(t *testing.T, name string) (tasks.Plan, error) {
 		t.Fatal(err)
 	}
 	m := &memberAction{args: &memberArgs{}, list: c.list}
-	return m.Plan(tasks.Found{Value: clusterView{Node: n, Leader: leader, Survey: c.survey}})
+	return m.Plan(clusterView{Node: n, Leader: leader, Survey: c.survey})
 }
 
 func TestMemberPlan(t *testing.T) {
@@ -129,7 +129,7 @@ func TestMemberPlan(t *testing.T) {
 	} {
 		cluster := newTestCluster(3)
 		c.make(cluster)
-		p, err := cluster.plan(t, c.of)
+		p, change, err := cluster.plan(t, c.of)
 		switch {
 		case c.fail != "":
 			if err == nil || !strings.Contains(err.Error(), c.fail) {
@@ -140,9 +140,12 @@ func TestMemberPlan(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		change, _ := p.Data.(memberChange)
-		if p.Change != (c.step != memberNone) || change.step != c.step {
-			t.Errorf("%s: planned %q (%s), want %q", name, change.step, p.Msg, c.step)
+		step := memberNone
+		if change != nil {
+			step = change.step
+		}
+		if p.Change != (c.step != memberNone) || step != c.step {
+			t.Errorf("%s: planned %q (%s), want %q", name, step, p.Msg, c.step)
 		}
 	}
 }
@@ -157,7 +160,7 @@ func TestWeightPlan(t *testing.T) {
 	leader, _ := c.survey.Leader()
 	plan := func() tasks.Plan {
 		w := &weightAction{args: &weightArgs{}, list: c.list}
-		p, err := w.Plan(tasks.Found{Value: clusterView{Leader: leader, Survey: c.survey}})
+		p, _, err := w.Plan(clusterView{Leader: leader, Survey: c.survey})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -229,7 +232,7 @@ func TestMemberPlanWithARole(t *testing.T) {
 			err := args.override(cluster.list)
 			if err == nil {
 				m := &memberAction{args: args, list: cluster.list}
-				p, err = m.Plan(cluster.found(c.node))
+				p, _, err = m.Plan(cluster.found(c.node))
 			}
 			got := p.Msg
 			if err != nil {
@@ -269,7 +272,7 @@ func TestWeightOfOneNode(t *testing.T) {
 			var p tasks.Plan
 			list, err := args.one(cluster.list)
 			if err == nil {
-				p, err = (&weightAction{args: args, list: list}).Plan(cluster.found(""))
+				p, _, err = (&weightAction{args: args, list: list}).Plan(cluster.found(""))
 			}
 			got := p.Msg
 			if err != nil {

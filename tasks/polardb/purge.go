@@ -48,7 +48,7 @@ var purgeModule = tasks.Define(tasks.Module{
 	} else if a.Force {
 		return nil, &tasks.ArgError{Module: "polardb_purge", Arg: "before", Problem: "must be given with force: up to where?"}
 	}
-	return p, nil
+	return tasks.AskApply(p), nil
 })
 
 type purgeAction struct {
@@ -65,18 +65,16 @@ type purgeFound struct {
 	Err      error
 }
 
-func (p *purgeAction) Probe() string { return "" }
-
-func (p *purgeAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
+func (p *purgeAction) Ask(ctx context.Context, h tasks.Host) (purgeFound, error) {
 	members, err := p.args.view(ctx, h, p.list, electionPatience)
-	if err != nil {
-		return f, err
-	}
 	found := purgeFound{clusterView: members}
+	if err != nil {
+		return found, err
+	}
 	if found.NoLeader == "" {
 		on, err := NodeNamed(p.list, found.Leader.Node)
 		if err != nil {
-			return f, err
+			return found, err
 		}
 		found.Err = p.args.use(ctx, h, on, true, func(conn *pgx.Conn) error {
 			var err error
@@ -86,8 +84,7 @@ func (p *purgeAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tas
 			return conn.QueryRow(ctx, "show polar_dma_log_keep_size").Scan(&found.KeepSize)
 		})
 	}
-	f.Value = found
-	return f, nil
+	return found, nil
 }
 
 type purgeChange struct {
@@ -97,15 +94,12 @@ type purgeChange struct {
 	least string // the member that has no more than index, while others have
 }
 
-func (p *purgeAction) Plan(f tasks.Found) (tasks.Plan, error) {
-	found, ok := f.Value.(purgeFound)
+func (p *purgeAction) Plan(found purgeFound) (tasks.Plan, *purgeChange, error) {
 	switch {
-	case !ok:
-		return tasks.Plan{}, errors.New("the cluster was not asked")
 	case found.NoLeader != "":
-		return tasks.Plan{}, &tasks.Failure{Msg: "only a leader can purge: " + found.NoLeader}
+		return tasks.Plan{}, nil, &tasks.Failure{Msg: "only a leader can purge: " + found.NoLeader}
 	case found.Err != nil:
-		return tasks.Plan{}, &tasks.Failure{Msg: "the leader " + found.Leader.Node + " could not be asked about its log", Err: found.Err}
+		return tasks.Plan{}, nil, &tasks.Failure{Msg: "the leader " + found.Leader.Node + " could not be asked about its log", Err: found.Err}
 	}
 	leader := found.Leader
 	safe, slowest, all := p.safe(leader)
@@ -120,18 +114,18 @@ func (p *purgeAction) Plan(f tasks.Found) (tasks.Plan, error) {
 	}
 	switch {
 	case index > leader.Status.CommitIndex:
-		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("the log cannot be purged up to %d: %s has committed it up to %d", index, leader.Node, leader.Status.CommitIndex)}
+		return tasks.Plan{}, nil, &tasks.Failure{Msg: fmt.Sprintf("the log cannot be purged up to %d: %s has committed it up to %d", index, leader.Node, leader.Status.CommitIndex)}
 	case change.force && !p.args.Force:
-		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("the log cannot be purged up to %d: %s has it only up to %d (%s)", index, slowest, safe, all),
+		return tasks.Plan{}, nil, &tasks.Failure{Msg: fmt.Sprintf("the log cannot be purged up to %d: %s has it only up to %d (%s)", index, slowest, safe, all),
 			Hint: fmt.Sprintf("at most -e before=%d, or wait until %s has caught up; with -e force=yes the leader %s frees it all the same, and %s must then be rebuilt", safe, slowest, leader.Node, slowest)}
 	case change.force:
-		return tasks.Plan{Change: true, Values: values, Data: change,
-			Msg: fmt.Sprintf("purge the log of the leader %s alone, by force, up to %d; %s has it only up to %d and must then be rebuilt (%s)", leader.Node, index, slowest, safe, all)}, nil
+		return tasks.Plan{Change: true, Values: values,
+			Msg: fmt.Sprintf("purge the log of the leader %s alone, by force, up to %d; %s has it only up to %d and must then be rebuilt (%s)", leader.Node, index, slowest, safe, all)}, &change, nil
 	case index <= leader.PurgeIndex:
-		return tasks.Plan{Values: values, Msg: fmt.Sprintf("the log is already purged up to %d (%s)", leader.PurgeIndex, all)}, nil
+		return tasks.Plan{Values: values, Msg: fmt.Sprintf("the log is already purged up to %d (%s)", leader.PurgeIndex, all)}, nil, nil
 	}
-	return tasks.Plan{Change: true, Values: values, Data: change,
-		Msg: fmt.Sprintf("purge the log up to %d, from %d on the leader %s; every member has it (%s)", index, leader.PurgeIndex, leader.Node, all)}, nil
+	return tasks.Plan{Change: true, Values: values,
+		Msg: fmt.Sprintf("purge the log up to %d, from %d on the leader %s; every member has it (%s)", index, leader.PurgeIndex, leader.Node, all)}, &change, nil
 }
 
 // safe is the index up to which every member has the log, the member that has least, and what each has, to be read.
@@ -168,11 +162,7 @@ func purgeIndexes(survey dma.Survey) map[string]any {
 	return all
 }
 
-func (p *purgeAction) Apply(ctx context.Context, h tasks.Host, plan tasks.Plan) (tasks.Result, error) {
-	change, ok := plan.Data.(purgeChange)
-	if !ok {
-		return tasks.Result{}, errors.New("the purge was not planned")
-	}
+func (p *purgeAction) Apply(ctx context.Context, h tasks.Host, plan tasks.Plan, change *purgeChange) (tasks.Result, error) {
 	was := change.found.Leader
 	size, sizeErr := int64(0), error(nil)
 	if change.force {
@@ -215,7 +205,7 @@ func (p *purgeAction) Apply(ctx context.Context, h tasks.Host, plan tasks.Plan) 
 const purgePause = 3 * time.Second
 
 // purged says what became of a purge, of the leader as it was before and as it is now.
-func purged(r tasks.Result, was, now dma.View, change purgeChange, indexes string) (tasks.Result, error) {
+func purged(r tasks.Result, was, now dma.View, change *purgeChange, indexes string) (tasks.Result, error) {
 	switch {
 	case now.Node == "":
 		return r, &tasks.Failure{Msg: fmt.Sprintf("the purge was sent to %s, and nobody leads now", was.Node), Hint: "see polarbook status, and purge again"}
@@ -247,7 +237,7 @@ func listed(list []WantedNode, values map[string]any) string {
 }
 
 // send purges, with the number set where the engine reads it, and not left there.
-func (p *purgeAction) send(ctx context.Context, h tasks.Host, change purgeChange) error {
+func (p *purgeAction) send(ctx context.Context, h tasks.Host, change *purgeChange) error {
 	on := change.found.Leader
 	return p.args.changing(ctx, h, on, func(conn *pgx.Conn) error {
 		run := func(ctx context.Context, statement string) error {
@@ -278,7 +268,7 @@ func (p *purgeAction) send(ctx context.Context, h tasks.Host, change purgeChange
 }
 
 // freed says what a forced purge did, which no view shows.
-func (p *purgeAction) freed(ctx context.Context, h tasks.Host, change purgeChange, r tasks.Result, size int64, sizeErr error) (tasks.Result, error) {
+func (p *purgeAction) freed(ctx context.Context, h tasks.Host, change *purgeChange, r tasks.Result, size int64, sizeErr error) (tasks.Result, error) {
 	_, slowest, _ := p.safe(change.found.Leader)
 	now, err := p.logSize(ctx, h, change.found.Leader)
 	if err = errors.Join(sizeErr, err); err != nil {

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/dma"
 )
 
@@ -41,8 +40,8 @@ func TestPurgePlan(t *testing.T) {
 				c.make(cluster)
 			}
 			p := &purgeAction{args: &purgeArgs{Force: c.force}, list: cluster.list, before: c.before}
-			found := purgeFound{clusterView: cluster.found("").Value.(clusterView), Dialect: dma.PurgeBefore, Err: c.err}
-			plan, err := p.Plan(tasks.Found{Value: found})
+			found := purgeFound{clusterView: cluster.found(""), Dialect: dma.PurgeBefore, Err: c.err}
+			plan, _, err := p.Plan(found)
 			got := plan.Msg
 			if err != nil {
 				got = err.Error()

@@ -61,7 +61,7 @@ var singletonModule = tasks.Define(tasks.Module{
 	if err == nil {
 		s.begun, err = a.begun(list)
 	}
-	return s, err
+	return tasks.AskApply(s), err
 })
 
 type singletonAction struct {
@@ -101,12 +101,10 @@ type singletonChange struct {
 	ahead    []dma.View
 }
 
-func (s *singletonAction) Probe() string { return "" }
-
-func (s *singletonAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
+func (s *singletonAction) Ask(ctx context.Context, h tasks.Host) (clusterView, error) {
 	found, err := s.args.view(ctx, h, s.list, 0)
 	if err != nil {
-		return f, err
+		return found, err
 	}
 	// Where all others are given up and the survivor takes no connections, no election can come of waiting.
 	if _, waits := s.waiting(found.Survey); found.NoLeader != "" && !waits {
@@ -125,15 +123,10 @@ func (s *singletonAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) 
 			found.Leader, found.Survey = leader, survey
 		}
 	}
-	f.Value = found
-	return f, err
+	return found, err
 }
 
-func (s *singletonAction) Plan(f tasks.Found) (tasks.Plan, error) {
-	found, ok := f.Value.(clusterView)
-	if !ok {
-		return tasks.Plan{}, errors.New("the cluster was not asked")
-	}
+func (s *singletonAction) Plan(found clusterView) (tasks.Plan, *singletonChange, error) {
 	survey, leader := found.Survey, found.Leader
 	lost := []any{}
 	for _, name := range s.args.Lost {
@@ -145,7 +138,7 @@ func (s *singletonAction) Plan(f tasks.Found) (tasks.Plan, error) {
 	}
 	if found.NoLeader == "" {
 		if err := s.apart(leader); err != nil {
-			return tasks.Plan{}, err
+			return tasks.Plan{}, nil, err
 		}
 		ahead, _ := values["ahead"].([]any)
 		if len(s.args.Lost) > 0 {
@@ -156,25 +149,25 @@ func (s *singletonAction) Plan(f tasks.Found) (tasks.Plan, error) {
 			}
 		}
 		values["ahead"] = ahead
-		return tasks.Plan{Msg: fmt.Sprintf("%s leads, and is believed (%s): there is no majority to recover", leader.Node, votes(survey, leader)), Values: values}, nil
+		return tasks.Plan{Msg: fmt.Sprintf("%s leads, and is believed (%s): there is no majority to recover", leader.Node, votes(survey, leader)), Values: values}, nil, nil
 	}
 	if v, waits := s.waiting(survey); waits {
 		values["needed"], values["survivor"], values["stuck"] = true, v.Node, true
 		return tasks.Plan{Change: true, Msg: s.offline(v),
-			Values: values, Data: singletonChange{survivor: v}}, nil
+			Values: values}, &singletonChange{survivor: v}, nil
 	}
 	survivor, err := s.survivor(survey)
 	if err != nil {
-		return tasks.Plan{}, err
+		return tasks.Plan{}, nil, err
 	}
 	for _, n := range s.list {
 		if v, _ := survey.Of(n.Name); !slices.Contains(s.args.Lost, survivor.Node) && n.Name != survivor.Node && s.alone(v) && !slices.Contains(s.args.Lost, n.Name) {
-			return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is the only voter by its own member list, as a recovery left it: were %s to go on, there would be two clusters", n.Name, survivor.Node),
+			return tasks.Plan{}, nil, &tasks.Failure{Msg: fmt.Sprintf("%s is the only voter by its own member list, as a recovery left it: were %s to go on, there would be two clusters", n.Name, survivor.Node),
 				Hint: fmt.Sprintf("let %s go on: stop the servers of the others (polarbook run stop.yml --limit NAME), and name them all as lost; to give %s up, name it as lost", n.Name, n.Name)}
 		}
 	}
 	if err := s.gone(survey, survivor, found.NoLeader); err != nil {
-		return tasks.Plan{}, err
+		return tasks.Plan{}, nil, err
 	}
 	values["needed"], values["survivor"] = true, survivor.Node
 	values["log_index"], values["last_transaction"] = int(survivor.Status.LastLogIndex), survivor.LastXact
@@ -189,7 +182,7 @@ func (s *singletonAction) Plan(f tasks.Found) (tasks.Plan, error) {
 		}
 	}
 	values["voters"], values["weights"] = voters, weights
-	change, ahead := singletonChange{survivor: survivor}, []any{}
+	change, ahead := &singletonChange{survivor: survivor}, []any{}
 	for _, v := range survey {
 		if v.Err == nil && !v.NoViews && v.Status.Role == dma.Learner && moreLog(v.Status, survivor.Status) {
 			change.ahead = append(change.ahead, v)
@@ -197,7 +190,7 @@ func (s *singletonAction) Plan(f tasks.Found) (tasks.Plan, error) {
 		}
 	}
 	values["ahead"] = ahead
-	return tasks.Plan{Change: true, Msg: s.warning(survey, change), Values: values, Data: change}, nil
+	return tasks.Plan{Change: true, Msg: s.warning(survey, change), Values: values}, change, nil
 }
 
 // receiverPatience is for how long a learner may take nothing before it counts as astray: the engine starts the process
@@ -254,7 +247,7 @@ func (s *singletonAction) offline(v dma.View) string {
 }
 
 // warning says who goes on with what, and what is lost by it: a sentence or two, and what each node has.
-func (s *singletonAction) warning(survey dma.Survey, change singletonChange) string {
+func (s *singletonAction) warning(survey dma.Survey, change *singletonChange) string {
 	v := change.survivor
 	msg := fmt.Sprintf("%s is to go on alone (log index %d in term %d, committed up to %d)", v.Node, v.Status.LastLogIndex, v.Status.LastLogTerm, v.Status.CommitIndex)
 	switch {
@@ -304,11 +297,7 @@ func (s *singletonAction) stuck(ctx context.Context, h tasks.Host, survivor dma.
 	}
 }
 
-func (s *singletonAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
-	change, ok := p.Data.(singletonChange)
-	if !ok {
-		return tasks.Result{}, errors.New("the recovery was not planned")
-	}
+func (s *singletonAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, change *singletonChange) (tasks.Result, error) {
 	if p.Values["stuck"] == true {
 		return tasks.Result{Changed: true, Msg: change.survivor.Node + " is to go on alone, offline", Values: p.Values}, nil
 	}

@@ -136,7 +136,7 @@ func TestSingletonPlan(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := &singletonAction{args: args, list: cluster.list, begun: begun}
-			p, err := s.Plan(cluster.found(""))
+			p, change, err := s.Plan(cluster.found(""))
 			got := p.Msg
 			if err != nil {
 				got = err.Error()
@@ -144,7 +144,7 @@ func TestSingletonPlan(t *testing.T) {
 			if !strings.Contains(got, c.want) || (err != nil) != c.fail || p.Change != (!c.fail && !c.none) {
 				t.Errorf("got %q (change %t), want %q", got, p.Change, c.want)
 			}
-			if change, ok := p.Data.(singletonChange); ok && len(change.ahead) != c.ahead {
+			if change != nil && len(change.ahead) != c.ahead {
 				t.Errorf("%d learners would be dropped, want %d", len(change.ahead), c.ahead)
 			}
 			if ahead, _ := p.Values["ahead"].([]any); err == nil && c.begun == "" && len(ahead) != c.ahead {

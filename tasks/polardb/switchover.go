@@ -39,7 +39,7 @@ var switchoverModule = tasks.Define(tasks.Module{
 `,
 }, func(a *switchoverArgs, _ tasks.Local) (tasks.Action, error) {
 	list, err := a.Listed()
-	return &switchoverAction{args: a, list: list}, err
+	return tasks.AskApply(&switchoverAction{args: a, list: list}), err
 })
 
 type switchoverAction struct {
@@ -54,30 +54,23 @@ type switchoverChange struct {
 	lift   int // what it needs for the time of the switchover; the same when it needs no other
 }
 
-func (s *switchoverAction) Probe() string { return "" }
-
-func (s *switchoverAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
-	found, err := s.args.view(ctx, h, s.list, electionPatience)
-	f.Value = found
-	return f, err
+func (s *switchoverAction) Ask(ctx context.Context, h tasks.Host) (clusterView, error) {
+	return s.args.view(ctx, h, s.list, electionPatience)
 }
 
-func (s *switchoverAction) Plan(f tasks.Found) (tasks.Plan, error) {
-	found, ok := f.Value.(clusterView)
+func (s *switchoverAction) Plan(found clusterView) (tasks.Plan, *switchoverChange, error) {
 	switch {
-	case !ok:
-		return tasks.Plan{}, errors.New("the cluster was not asked")
 	case found.NoLeader != "":
-		return tasks.Plan{}, &tasks.Failure{Msg: "there is nothing to switch over from: " + found.NoLeader, Hint: "bring the nodes back, or make a follower stand for election: polarbook run force-election.yml -e node=NAME"}
+		return tasks.Plan{}, nil, &tasks.Failure{Msg: "there is nothing to switch over from: " + found.NoLeader, Hint: "bring the nodes back, or make a follower stand for election: polarbook run force-election.yml -e node=NAME"}
 	}
 	leader, survey := found.Leader, found.Survey
 	to, err := s.target(survey, leader)
 	if err != nil {
-		return tasks.Plan{}, err
+		return tasks.Plan{}, nil, err
 	}
 	values := map[string]any{"leader": leader.Node, "from": leader.Node, "to": to.Name, "lag": 0, "term": int(leader.Status.Term)}
 	if to.Name == leader.Node {
-		return tasks.Plan{Msg: to.Name + " leads already", Values: values}, nil
+		return tasks.Plan{Msg: to.Name + " leads already", Values: values}, nil, nil
 	}
 	row, _ := leader.Member(to.Address)
 	lag := behind(leader, row)
@@ -91,7 +84,7 @@ func (s *switchoverAction) Plan(f tasks.Found) (tasks.Plan, error) {
 	}
 	if lift > row.Weight {
 		if row.ForceSync {
-			return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s has the weight %d and another voter %d, so the engine would take the lead away from it again; raising its weight for the time would clear its force_sync", to.Name, row.Weight, lift),
+			return tasks.Plan{}, nil, &tasks.Failure{Msg: fmt.Sprintf("%s has the weight %d and another voter %d, so the engine would take the lead away from it again; raising its weight for the time would clear its force_sync", to.Name, row.Weight, lift),
 				Hint: "make the weights equal first: polarbook run set-weight.yml"}
 		}
 		msg += fmt.Sprintf(", with the weight %d for the time of it, because the engine gives the lead to the heaviest", lift)
@@ -99,7 +92,7 @@ func (s *switchoverAction) Plan(f tasks.Found) (tasks.Plan, error) {
 	if doubt := s.unready(survey, leader, to); doubt != "" {
 		msg += fmt.Sprintf(", once it is ready: %s; waited for up to %d s", doubt, s.args.Wait)
 	}
-	return tasks.Plan{Change: true, Msg: msg, Values: values, Data: switchoverChange{leader, to, row.Weight, lift}}, nil
+	return tasks.Plan{Change: true, Msg: msg, Values: values}, &switchoverChange{leader, to, row.Weight, lift}, nil
 }
 
 // target is the node that was asked for, or the best one.
@@ -173,11 +166,7 @@ func (s *switchoverAction) unready(survey dma.Survey, leader dma.View, n WantedN
 	return disagreement(survey, leader, withListedRole(n, row))
 }
 
-func (s *switchoverAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
-	change, ok := p.Data.(switchoverChange)
-	if !ok {
-		return tasks.Result{}, errors.New("the switchover was not planned")
-	}
+func (s *switchoverAction) Apply(ctx context.Context, h tasks.Host, _ tasks.Plan, change *switchoverChange) (tasks.Result, error) {
 	from, to := change.from, change.to
 	survey, err := s.args.survey(ctx, h, s.list)
 	if err != nil {
@@ -201,7 +190,7 @@ func (s *switchoverAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan
 }
 
 // unlift gives the target its own weight again, whatever became of the switchover.
-func (s *switchoverAction) unlift(ctx context.Context, h tasks.Host, change switchoverChange, alive []WantedNode) error {
+func (s *switchoverAction) unlift(ctx context.Context, h tasks.Host, change *switchoverChange, alive []WantedNode) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 90*time.Second)
 	defer cancel()
 	leader, _, err := s.args.leader(ctx, h, s.list, electionPatience)
@@ -224,7 +213,7 @@ func (s *switchoverAction) unlift(ctx context.Context, h tasks.Host, change swit
 	return err
 }
 
-func (s *switchoverAction) switchOver(ctx context.Context, h tasks.Host, change switchoverChange, alive []WantedNode) (tasks.Result, error) {
+func (s *switchoverAction) switchOver(ctx context.Context, h tasks.Host, change *switchoverChange, alive []WantedNode) (tasks.Result, error) {
 	from, to := change.from, change.to
 	if err := s.handOver(ctx, h, to); err != nil {
 		return tasks.Result{}, err

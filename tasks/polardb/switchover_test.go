@@ -5,19 +5,18 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/dma"
 )
 
 // found is what a survey of the cluster would have given.
-func (c *testCluster) found(name string) tasks.Found {
+func (c *testCluster) found(name string) clusterView {
 	leader, err := c.survey.Leader()
 	f := clusterView{Leader: leader, Survey: c.survey}
 	if err != nil {
 		f.NoLeader = err.Error()
 	}
 	f.Node, _ = NodeNamed(c.list, name)
-	return tasks.Found{Value: f}
+	return f
 }
 
 // behind puts a node's row, in the leader's list, that many entries back.
@@ -95,7 +94,7 @@ func TestSwitchoverPlan(t *testing.T) {
 				c.make(cluster)
 			}
 			s := &switchoverAction{args: &switchoverArgs{To: c.to, MaxLag: 100, Wait: 30}, list: cluster.list}
-			p, err := s.Plan(cluster.found(""))
+			p, _, err := s.Plan(cluster.found(""))
 			got := p.Msg
 			if err != nil {
 				got = err.Error()

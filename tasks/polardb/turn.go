@@ -2,7 +2,6 @@ package polardb
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -37,58 +36,46 @@ var turnModule = tasks.Define(tasks.Module{
 `,
 }, func(a *turnArgs, l tasks.Local) (tasks.Action, error) {
 	list, err := a.Listed()
-	return &turnAction{args: a, list: list, check: l.Check()}, err
+	return tasks.AskApply(&turnAction{args: a, list: list, check: l.Check()}), err
 })
 
 type turnAction struct {
 	args  *turnArgs
 	list  []WantedNode
 	check bool
-	node  WantedNode
 }
 
-func (t *turnAction) Probe() string { return "" }
-
-func (t *turnAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
-	if err := t.choose(h); err != nil {
-		return f, err
+func (t *turnAction) Ask(ctx context.Context, h tasks.Host) (clusterView, error) {
+	name := t.args.Node
+	if name == "" {
+		name = h.Name()
+	}
+	node, err := NodeNamed(t.list, name)
+	if err != nil {
+		return clusterView{}, err
 	}
 	patience := electionPatience
 	if t.check {
 		patience = 0
 	}
 	found, err := t.args.view(ctx, h, t.list, patience)
-	found.Node = t.node
-	f.Value = found
-	return f, err
+	found.Node = node
+	return found, err
 }
 
-func (t *turnAction) choose(h tasks.Host) (err error) {
-	name := t.args.Node
-	if name == "" {
-		name = h.Name()
-	}
-	t.node, err = NodeNamed(t.list, name)
-	return err
-}
-
-func (t *turnAction) Plan(f tasks.Found) (tasks.Plan, error) {
-	found, ok := f.Value.(clusterView)
-	if !ok {
-		return tasks.Plan{}, errors.New("the cluster was not asked")
-	}
+func (t *turnAction) Plan(found clusterView) (tasks.Plan, WantedNode, error) {
 	if found.NoLeader != "" && t.check && t.args.State == "back" {
 		// What would be started before may bring the leader.
-		return tasks.Plan{Msg: fmt.Sprintf("would wait up to %d s until %s is back: %s", t.args.Timeout, found.Node.Name, found.NoLeader), Values: map[string]any{"leads": false}}, nil
+		return tasks.Plan{Msg: fmt.Sprintf("would wait up to %d s until %s is back: %s", t.args.Timeout, found.Node.Name, found.NoLeader), Values: map[string]any{"leads": false}}, WantedNode{}, nil
 	}
 	if found.NoLeader != "" {
-		return tasks.Plan{}, &tasks.Failure{Msg: "no node can take its turn: " + found.NoLeader,
+		return tasks.Plan{}, WantedNode{}, &tasks.Failure{Msg: "no node can take its turn: " + found.NoLeader,
 			Hint: "nothing was changed. polarbook status shows what each node says; polarbook run start.yml starts what does not run"}
 	}
 	survey, leader, n := found.Survey, found.Leader, found.Node
 	row, member := leader.Member(n.Address)
 	if !member {
-		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is not a member of the cluster that %s leads", n.Name, leader.Node), Hint: "leave it out with --limit, or add it first: polarbook run add-node.yml --limit " + n.Name}
+		return tasks.Plan{}, WantedNode{}, &tasks.Failure{Msg: fmt.Sprintf("%s is not a member of the cluster that %s leads", n.Name, leader.Node), Hint: "leave it out with --limit, or add it first: polarbook run add-node.yml --limit " + n.Name}
 	}
 	values, doubt := t.see(survey, leader, n)
 	role := row.Role.String()
@@ -101,13 +88,13 @@ func (t *turnAction) Plan(f tasks.Found) (tasks.Plan, error) {
 	}
 	switch {
 	case doubt == "" && (t.args.State == "spared" || t.check):
-		return tasks.Plan{Msg: saw, Values: values}, nil
+		return tasks.Plan{Msg: saw, Values: values}, WantedNode{}, nil
 	case t.args.State == "spared" && t.args.Force:
-		return tasks.Plan{Msg: saw + "; forced although " + doubt, Values: values}, nil
+		return tasks.Plan{Msg: saw + "; forced although " + doubt, Values: values}, WantedNode{}, nil
 	case t.check:
-		return tasks.Plan{Msg: "would wait up to " + fmt.Sprint(t.args.Timeout) + " s: " + doubt, Values: values}, nil
+		return tasks.Plan{Msg: "would wait up to " + fmt.Sprint(t.args.Timeout) + " s: " + doubt, Values: values}, WantedNode{}, nil
 	}
-	return tasks.Plan{Change: true, Msg: t.args.State, Values: values}, nil
+	return tasks.Plan{Change: true, Msg: t.args.State, Values: values}, n, nil
 }
 
 // see counts what the cluster has without the node, and says what is against its turn, or against its being back.
@@ -157,12 +144,12 @@ func (t *turnAction) see(survey dma.Survey, leader dma.View, n WantedNode) (valu
 const deadVoterPatience = 8 * time.Second
 
 // Apply waits, because the node before may still be catching up.
-func (t *turnAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
+func (t *turnAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, n WantedNode) (tasks.Result, error) {
 	limit := time.Duration(t.args.Timeout) * time.Second
 	values, short := p.Values, time.Now().Add(deadVoterPatience)
 	gone := ""
 	leader, survey, saw, err := t.args.await(ctx, h, t.list, limit, func(survey dma.Survey, leader dma.View) (doubt string) {
-		values, doubt = t.see(survey, leader, t.node)
+		values, doubt = t.see(survey, leader, n)
 		// A voter that is late will catch up; one that is dead will not come back by being waited for.
 		if t.args.State == "spared" && doubt != "" && len(values["late"].([]any)) == 0 && time.Now().After(short) {
 			gone = doubt
@@ -175,19 +162,19 @@ func (t *turnAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tas
 	case err != nil:
 		return tasks.Result{}, err
 	case saw != "" && t.args.State == "back":
-		return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("%s is not back (limit %s): %s", t.node.Name, limit, saw), Values: values,
-			Hint: "no further node was touched; look into the server log of " + t.node.Name}
+		return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("%s is not back (limit %s): %s", n.Name, limit, saw), Values: values,
+			Hint: "no further node was touched; look into the server log of " + n.Name}
 	case saw != "":
-		return tasks.Result{}, &tasks.Failure{Msg: "the cluster cannot spare " + t.node.Name + ": " + saw, Values: values,
+		return tasks.Result{}, &tasks.Failure{Msg: "the cluster cannot spare " + n.Name + ": " + saw, Values: values,
 			Hint: "nothing was done to it. Bring the other voters back first, or take the pause in writes with -e force=yes"}
 	}
 	if t.args.State == "back" {
-		row, _ := leader.Member(t.node.Address)
-		only := slices.DeleteFunc(living(survey, leader, t.list), func(n WantedNode) bool { return n.Name != t.node.Name && n.Name != leader.Node })
+		row, _ := leader.Member(n.Address)
+		only := slices.DeleteFunc(living(survey, leader, t.list), func(other WantedNode) bool { return other.Name != n.Name && other.Name != leader.Node })
 		if err := t.args.proveRow(ctx, h, leader, only, time.Duration(t.args.Timeout)*time.Second); err != nil {
 			return tasks.Result{}, err
 		}
-		return tasks.Result{Msg: fmt.Sprintf("%s is back (%s); %s leads", t.node.Name, row.Role, leader.Node), Values: values}, nil
+		return tasks.Result{Msg: fmt.Sprintf("%s is back (%s); %s leads", n.Name, row.Role, leader.Node), Values: values}, nil
 	}
-	return tasks.Result{Msg: fmt.Sprintf("%v go on without %s", values["counted_on"], t.node.Name), Values: values}, nil
+	return tasks.Result{Msg: fmt.Sprintf("%v go on without %s", values["counted_on"], n.Name), Values: values}, nil
 }

@@ -40,7 +40,7 @@ func TestTurnPlan(t *testing.T) {
 		if c.state == "" {
 			a.args.State = "spared"
 		}
-		p, err := a.Plan(cluster.found(c.node))
+		p, _, err := a.Plan(cluster.found(c.node))
 		got := p.Msg
 		if err != nil {
 			got = err.Error()

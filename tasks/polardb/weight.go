@@ -2,7 +2,6 @@ package polardb
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -40,7 +39,7 @@ var weightModule = tasks.Define(tasks.Module{
 	}
 	if a.Node != "" || a.Weight != "" {
 		list, err = a.one(list)
-		return &weightAction{args: a, list: list}, err
+		return tasks.AskApply(&weightAction{args: a, list: list}), err
 	}
 	stands := false
 	for _, n := range list {
@@ -49,7 +48,7 @@ var weightModule = tasks.Define(tasks.Module{
 	if !stands {
 		return nil, &tasks.ArgError{Module: "polardb_weight", Arg: "nodes", Problem: "gives every follower the weight 0: nobody would stand for election"}
 	}
-	return &weightAction{args: a, list: list}, nil
+	return tasks.AskApply(&weightAction{args: a, list: list}), nil
 })
 
 // one is the list with a weight for that one node.
@@ -79,41 +78,33 @@ type weightAction struct {
 	list []WantedNode
 }
 
-func (w *weightAction) Probe() string { return "" }
-
-func (w *weightAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
-	found, err := w.args.view(ctx, h, w.list, electionPatience)
-	f.Value = found
-	return f, err
+func (w *weightAction) Ask(ctx context.Context, h tasks.Host) (clusterView, error) {
+	return w.args.view(ctx, h, w.list, electionPatience)
 }
 
-func (w *weightAction) Plan(f tasks.Found) (tasks.Plan, error) {
-	found, ok := f.Value.(clusterView)
-	if !ok {
-		return tasks.Plan{}, errors.New("the cluster was not asked")
-	}
+func (w *weightAction) Plan(found clusterView) (tasks.Plan, []WantedNode, error) {
 	if found.NoLeader != "" {
-		return tasks.Plan{Change: true, Unknown: found.NoLeader, Msg: "set weights"}, nil
+		return tasks.Plan{Change: true, Unknown: found.NoLeader, Msg: "set weights"}, nil, nil
 	}
 	if err := w.refuse(found.Leader); err != nil {
-		return tasks.Plan{}, err
+		return tasks.Plan{}, nil, err
 	}
 	differ, weights := w.differ(found.Leader)
 	values := map[string]any{"weights": weights}
 	if len(differ) == 0 {
-		return tasks.Plan{Msg: "the weights are as wanted", Values: values}, nil
+		return tasks.Plan{Msg: "the weights are as wanted", Values: values}, nil, nil
 	}
 	var lines, before []string
 	for _, n := range differ {
 		row, member := found.Leader.Member(n.Address)
 		if !member || row.Role == dma.Learner {
-			return tasks.Plan{Change: true, Unknown: n.Name + " is not a voter yet", Msg: "set weights"}, nil
+			return tasks.Plan{Change: true, Unknown: n.Name + " is not a voter yet", Msg: "set weights"}, nil, nil
 		}
 		before = append(before, fmt.Sprintf("%s %d", n.Name, row.Weight))
 		lines = append(lines, fmt.Sprintf("%s %d", n.Name, n.Weight))
 	}
-	return tasks.Plan{Change: true, Data: differ, Values: values, Msg: "weights: " + strings.Join(lines, ", "),
-		Diff: []tasks.Diff{{Before: strings.Join(before, "\n") + "\n", After: strings.Join(lines, "\n") + "\n", BeforeHeader: "weights", AfterHeader: "weights"}}}, nil
+	return tasks.Plan{Change: true, Values: values, Msg: "weights: " + strings.Join(lines, ", "),
+		Diff: []tasks.Diff{{Before: strings.Join(before, "\n") + "\n", After: strings.Join(lines, "\n") + "\n", BeforeHeader: "weights", AfterHeader: "weights"}}}, differ, nil
 }
 
 // refuse says why the one node that was named cannot have the weight.
@@ -160,9 +151,8 @@ func (w *weightAction) differ(leader dma.View) ([]WantedNode, map[string]any) {
 }
 
 // Apply sets the weights one by one and waits until the leader's list and the lists of all voters that answer have them.
-func (w *weightAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
-	differ, ok := p.Data.([]WantedNode)
-	if !ok {
+func (w *weightAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, differ []WantedNode) (tasks.Result, error) {
+	if differ == nil {
 		return tasks.Result{}, &tasks.Failure{Msg: "weights cannot be set: " + p.Unknown}
 	}
 	for _, n := range differ {
