@@ -124,7 +124,7 @@ func TestSetPlan(t *testing.T) {
 		"unknown":       {"nosuch", "1", "refuse: shows no setting nosuch"},
 	} {
 		a := &setAction{look: settingsAction{wanted: map[string]string{c.set: c.value}}}
-		p, err := a.Plan(tasks.Found{Value: running()})
+		p, _, err := a.Plan(running())
 		checkPlan(t, name, c.want, p, err)
 	}
 }

@@ -2,7 +2,6 @@ package polardb
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/polarbook/polarbook/tasks"
@@ -26,7 +25,7 @@ var extensionModule = tasks.Define(tasks.Module{
 `,
 }, func(a *extensionArgs, _ tasks.Local) (tasks.Action, error) {
 	list, err := a.Listed()
-	return &extensionAction{args: a, list: list}, err
+	return tasks.AskApply(&extensionAction{args: a, list: list}), err
 })
 
 type extensionAction struct {
@@ -34,28 +33,22 @@ type extensionAction struct {
 	list []WantedNode
 }
 
-func (e *extensionAction) Probe() string { return "" }
-
-func (e *extensionAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
-	return e.args.ask(ctx, &e.args.ClusterArgs, h, e.list, f, "select extversion from pg_extension where extname = "+dma.Literal(e.args.Name))
+func (e *extensionAction) Ask(ctx context.Context, h tasks.Host) (sqlFound, error) {
+	return e.args.ask(ctx, &e.args.ClusterArgs, h, e.list, "select extversion from pg_extension where extname = "+dma.Literal(e.args.Name)), nil
 }
 
-func (e *extensionAction) Plan(f tasks.Found) (tasks.Plan, error) {
-	found, ok := f.Value.(sqlFound)
+func (e *extensionAction) Plan(found sqlFound) (tasks.Plan, *sqlChange, error) {
 	switch {
-	case !ok:
-		return tasks.Plan{}, errors.New("the server was not asked")
 	case found.Err != nil:
-		return tasks.Plan{Change: true, Unknown: found.Err.Error(), Msg: "extension " + e.args.Name}, nil
+		return tasks.Plan{Change: true, Unknown: found.Err.Error(), Msg: "extension " + e.args.Name}, nil, nil
 	case found.Row != nil:
-		return tasks.Plan{Values: map[string]any{"version": found.Row[0]}, Msg: "the extension is there"}, nil
+		return tasks.Plan{Values: map[string]any{"version": found.Row[0]}, Msg: "the extension is there"}, nil, nil
 	}
-	return tasks.Plan{Change: true, Msg: "create extension " + e.args.Name, Data: sqlChange{found: found, statement: "create extension if not exists " + dma.Identifier(e.args.Name)}}, nil
+	return tasks.Plan{Change: true, Msg: "create extension " + e.args.Name}, &sqlChange{found: found, statement: "create extension if not exists " + dma.Identifier(e.args.Name)}, nil
 }
 
-func (e *extensionAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
-	change, ok := p.Data.(sqlChange)
-	if !ok {
+func (e *extensionAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, change *sqlChange) (tasks.Result, error) {
+	if p.Unknown != "" {
 		return tasks.Result{}, &tasks.Failure{Msg: "extension " + e.args.Name + " cannot be looked at: " + p.Unknown}
 	}
 	if err := e.args.run(ctx, &e.args.ClusterArgs, h, change.found, change.statement); err != nil {

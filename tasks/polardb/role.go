@@ -2,7 +2,6 @@ package polardb
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 
@@ -37,7 +36,7 @@ var roleModule = tasks.Define(tasks.Module{
 `,
 }, func(a *roleArgs, _ tasks.Local) (tasks.Action, error) {
 	list, err := a.Listed()
-	return &roleAction{args: a, list: list}, err
+	return tasks.AskApply(&roleAction{args: a, list: list}), err
 })
 
 type roleAction struct {
@@ -45,25 +44,18 @@ type roleAction struct {
 	list []WantedNode
 }
 
-func (r *roleAction) Probe() string { return "" }
-
-func (r *roleAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
-	return r.args.ask(ctx, &r.args.ClusterArgs, h, r.list, f,
-		r.query())
+func (r *roleAction) Ask(ctx context.Context, h tasks.Host) (sqlFound, error) {
+	return r.args.ask(ctx, &r.args.ClusterArgs, h, r.list, r.query()), nil
 }
 
 func (r *roleAction) query() string {
 	return "select rolsuper, rolcanlogin, rolreplication, coalesce(rolpassword, ''), current_setting('password_encryption') from pg_authid where rolname = " + dma.Literal(r.args.Name)
 }
 
-func (r *roleAction) Plan(f tasks.Found) (tasks.Plan, error) {
+func (r *roleAction) Plan(found sqlFound) (tasks.Plan, *sqlChange, error) {
 	a := r.args
-	found, ok := f.Value.(sqlFound)
-	if !ok {
-		return tasks.Plan{}, errors.New("the server was not asked")
-	}
 	if found.Err != nil {
-		return tasks.Plan{Change: true, Unknown: found.Err.Error(), Msg: "role " + a.Name, Data: found}, nil
+		return tasks.Plan{Change: true, Unknown: found.Err.Error(), Msg: "role " + a.Name}, nil, nil
 	}
 	verb, login := "alter", a.Login
 	have := map[string]string{}
@@ -102,27 +94,26 @@ func (r *roleAction) Plan(f tasks.Found) (tasks.Plan, error) {
 		if a.Name == a.LoginUser {
 			from = superuserPassword
 		}
-		return tasks.Plan{}, otherPassword(a.Name, from, "the role has another password than the one that is given")
+		return tasks.Plan{}, nil, otherPassword(a.Name, from, "the role has another password than the one that is given")
 	}
 	change := sqlChange{found: found}
 	if a.Password != "" && (!fits || dma.PasswordEncryption(have["password"]) != encryption) {
 		hash, err := dma.PasswordHash(encryption, a.Name, a.Password)
 		if err != nil {
-			return tasks.Plan{}, err
+			return tasks.Plan{}, nil, err
 		}
 		options, change.password = append(options, "password "+dma.Literal(hash)), hash
 		shown = strings.TrimSpace(shown + " password (" + encryption + ")")
 	}
 	if len(options) == 0 && verb == "alter" {
-		return tasks.Plan{Msg: "the role is as wanted"}, nil
+		return tasks.Plan{Msg: "the role is as wanted"}, nil, nil
 	}
 	change.statement = verb + " role " + dma.Identifier(a.Name) + " " + strings.Join(options, " ")
-	return tasks.Plan{Change: true, Msg: verb + " role " + a.Name + ": " + shown, Data: change}, nil
+	return tasks.Plan{Change: true, Msg: verb + " role " + a.Name + ": " + shown}, &change, nil
 }
 
-func (r *roleAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
-	change, ok := p.Data.(sqlChange)
-	if !ok {
+func (r *roleAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, change *sqlChange) (tasks.Result, error) {
+	if p.Unknown != "" {
 		return tasks.Result{}, &tasks.Failure{Msg: "role " + r.args.Name + " cannot be looked at: " + p.Unknown}
 	}
 	if err := r.args.run(ctx, &r.args.ClusterArgs, h, change.found, change.statement); err != nil {
@@ -136,7 +127,7 @@ func (r *roleAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tas
 
 // spread waits until the nodes that answer hold a new password, for as long as that may take in a cluster that is well:
 // what comes next may ask them to take it. One that does not answer, or does not follow, is others' to report.
-func (r *roleAction) spread(ctx context.Context, h tasks.Host, change sqlChange) {
+func (r *roleAction) spread(ctx context.Context, h tasks.Host, change *sqlChange) {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
 	for _, n := range r.list {
@@ -156,11 +147,11 @@ func (r *roleAction) spread(ctx context.Context, h tasks.Host, change sqlChange)
 }
 
 func (r *roleAction) proof(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
-	f, err := r.Ask(ctx, h, tasks.Found{})
+	found, err := r.Ask(ctx, h)
 	if err != nil {
 		return tasks.Result{}, err
 	}
-	again, err := r.Plan(f)
+	again, _, err := r.Plan(found)
 	if err != nil {
 		return tasks.Result{}, err
 	}

@@ -2,7 +2,6 @@ package polardb
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"sort"
@@ -45,37 +44,31 @@ var setModule = tasks.Define(tasks.Module{
 		}
 		s.look.wanted[strings.ToLower(name)] = text
 	}
-	return s, nil
+	return tasks.AskApply(s), nil
 })
 
 var settingName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?$`)
 
 type setAction struct{ look settingsAction }
 
-func (s *setAction) Probe() string { return "" }
-
-func (s *setAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
-	return s.look.Ask(ctx, h, f)
+func (s *setAction) Ask(ctx context.Context, h tasks.Host) (serverSettings, error) {
+	return s.look.Ask(ctx, h)
 }
 
-func (s *setAction) Plan(f tasks.Found) (tasks.Plan, error) {
-	found, ok := f.Value.(serverSettings)
-	if !ok {
-		return tasks.Plan{}, errors.New("the server was not asked")
-	}
+func (s *setAction) Plan(found serverSettings) (tasks.Plan, []string, error) {
 	var lines, statements []string
 	shown := map[string]any{}
 	for name, to := range s.look.wanted {
 		now, known := found.settings[name]
 		if !known {
-			return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("the engine shows no setting %s that ALTER SYSTEM could set", name)}
+			return tasks.Plan{}, nil, &tasks.Failure{Msg: fmt.Sprintf("the engine shows no setting %s that ALTER SYSTEM could set", name)}
 		}
 		shown[name] = now.Value
 		if sameValue(now.Value, to, now) {
 			continue
 		}
 		if now.Context == "postmaster" || now.Context == "internal" {
-			return tasks.Plan{}, &tasks.Failure{Msg: name + " cannot be changed without a restart", Hint: "put it into polardb_settings or polardb_dma_settings and run reconfigure.yml"}
+			return tasks.Plan{}, nil, &tasks.Failure{Msg: name + " cannot be changed without a restart", Hint: "put it into polardb_settings or polardb_dma_settings and run reconfigure.yml"}
 		}
 		lines = append(lines, fmt.Sprintf("%s %s -> %s", name, shownSetting(name, now.Value), shownSetting(name, to)))
 		statements = append(statements, "alter system set "+dma.Identifier(name)+" = "+dma.Literal(to))
@@ -83,21 +76,21 @@ func (s *setAction) Plan(f tasks.Found) (tasks.Plan, error) {
 	sort.Strings(lines)
 	sort.Strings(statements)
 	if len(lines) == 0 {
-		return tasks.Plan{Msg: "the settings are as wanted", Values: map[string]any{"settings": shown}}, nil
+		return tasks.Plan{Msg: "the settings are as wanted", Values: map[string]any{"settings": shown}}, nil, nil
 	}
-	return tasks.Plan{Change: true, Msg: strings.Join(lines, "; "), Data: statements, Values: map[string]any{"settings": shown}}, nil
+	return tasks.Plan{Change: true, Msg: strings.Join(lines, "; "), Values: map[string]any{"settings": shown}}, statements, nil
 }
 
 // Apply sends one statement after the other, because ALTER SYSTEM runs in no transaction, and waits until a session has
 // the values.
-func (s *setAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
+func (s *setAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, statements []string) (tasks.Result, error) {
 	self, err := NodeNamed(s.look.list, h.Name())
 	if err != nil {
 		return tasks.Result{}, err
 	}
 	bound, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	for _, statement := range append(p.Data.([]string), "select pg_reload_conf()") {
+	for _, statement := range append(statements, "select pg_reload_conf()") {
 		err := s.look.args.use(bound, h, self, true, func(conn *pgx.Conn) error {
 			_, err := conn.PgConn().Exec(bound, statement).ReadAll()
 			return err
@@ -108,11 +101,11 @@ func (s *setAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (task
 	}
 	deadline := time.Now().Add(reloadPatience)
 	for {
-		f, err := s.Ask(ctx, h, tasks.Found{})
+		found, err := s.Ask(ctx, h)
 		if err != nil {
 			return tasks.Result{Changed: true}, err
 		}
-		again, err := s.Plan(f)
+		again, _, err := s.Plan(found)
 		if err != nil {
 			return tasks.Result{Changed: true}, err
 		}

@@ -2,7 +2,6 @@ package polardb
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -55,7 +54,7 @@ var settingsModule = tasks.Define(tasks.Module{
 			}
 		}
 	}
-	return s, nil
+	return tasks.Ask(s), nil
 })
 
 type settingsAction struct {
@@ -65,28 +64,25 @@ type settingsAction struct {
 	wanted map[string]string // nil: the files are compared
 }
 
-func (s *settingsAction) Probe() string { return "" }
-
 // reloadPatience is how long the processes of a server may take to read their files after they were told to.
 const reloadPatience = 10 * time.Second
 
-func (s *settingsAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
+func (s *settingsAction) Ask(ctx context.Context, h tasks.Host) (serverSettings, error) {
 	self, err := NodeNamed(s.list, h.Name())
 	if err != nil {
-		return f, err
+		return serverSettings{}, err
 	}
 	deadline := time.Now().Add(reloadPatience)
 	for {
 		found, err := s.look(ctx, h, self)
 		if err != nil {
-			return f, fmt.Errorf("ask the server of %s for its settings: %w", h.Name(), err)
+			return found, fmt.Errorf("ask the server of %s for its settings: %w", h.Name(), err)
 		}
-		f.Value = found
 		if !s.args.Reloaded || s.check || len(compareSettings(found.without(s.args.AutoConf), s.wanted, s.args.Partial).needs("reload")) == 0 || time.Now().After(deadline) {
-			return f, nil
+			return found, nil
 		}
 		if err := tasks.Sleep(ctx, 200*time.Millisecond); err != nil {
-			return f, err
+			return found, err
 		}
 	}
 }
@@ -161,11 +157,7 @@ func settingRows(ctx context.Context, conn *pgx.Conn, query string) ([][]string,
 	return rows, nil
 }
 
-func (s *settingsAction) Plan(f tasks.Found) (tasks.Plan, error) {
-	found, ok := f.Value.(serverSettings)
-	if !ok {
-		return tasks.Plan{}, errors.New("the server was not asked")
-	}
+func (s *settingsAction) Plan(found serverSettings) (tasks.Plan, error) {
 	r := compareSettings(found.without(s.args.AutoConf), s.wanted, s.args.Partial)
 	values := map[string]any{}
 	for key, names := range map[string][]string{"reload": r.needs("reload"), "restart": r.needs("restart"), "ignored": r.ignored, "pinned": r.pinned} {

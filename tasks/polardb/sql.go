@@ -34,7 +34,7 @@ type sqlFound struct {
 }
 
 // ask runs a query of one row of texts on the chosen node.
-func (t sqlTarget) ask(ctx context.Context, c *ClusterArgs, h tasks.Host, list []WantedNode, f tasks.Found, query string) (tasks.Found, error) {
+func (t sqlTarget) ask(ctx context.Context, c *ClusterArgs, h tasks.Host, list []WantedNode, query string) sqlFound {
 	found := sqlFound{}
 	found.Node, found.Err = t.at(ctx, c, h, list)
 	if found.Err == nil {
@@ -53,8 +53,7 @@ func (t sqlTarget) ask(ctx context.Context, c *ClusterArgs, h tasks.Host, list [
 			return nil
 		})
 	}
-	f.Value = found
-	return f, nil
+	return found
 }
 
 // run executes a statement on the node that the probe chose, and says so without its secrets.
