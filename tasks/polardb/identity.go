@@ -44,7 +44,7 @@ var identityModule = tasks.Define(tasks.Module{
 	if err != nil {
 		err = &tasks.Failure{Msg: "inventory: " + err.Error(), Hint: "correct the inventory"}
 	}
-	return &identityAction{args: a, list: list}, err
+	return tasks.Ask(&identityAction{args: a, list: list}), err
 })
 
 type identityAction struct {
@@ -59,13 +59,11 @@ type identityFound struct {
 	Led    bool // Leader is believed
 }
 
-func (i *identityAction) Probe() string { return "" }
-
-func (i *identityAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
+func (i *identityAction) Ask(ctx context.Context, h tasks.Host) (identityFound, error) {
 	list := i.where()
 	survey, err := i.args.survey(ctx, h, list)
 	if err != nil {
-		return f, err
+		return identityFound{}, err
 	}
 	leader, err := survey.Leader()
 	if err != nil && i.args.Members && mayElect(survey) {
@@ -74,15 +72,14 @@ func (i *identityAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (
 	}
 	var changing *changingError
 	if errors.As(err, &changing) {
-		return f, err
+		return identityFound{}, err
 	}
 	if err != nil && i.args.Login {
 		if refused := passwordRefused(survey, i.args.LoginUser); refused != nil {
-			return f, refused
+			return identityFound{}, refused
 		}
 	}
-	f.Value = identityFound{Survey: survey, Leader: leader, Led: err == nil}
-	return f, nil
+	return identityFound{Survey: survey, Leader: leader, Led: err == nil}, nil
 }
 
 // where are the nodes with the addresses that they have by their own meta: a server is asked on the port that it has.
@@ -127,11 +124,7 @@ func (i *identityAction) state(name string) (hostState, bool) {
 		gone: yes("gone"), logger: yes("logger"), running: yes("running"), client: yes("client")}, ok
 }
 
-func (i *identityAction) Plan(f tasks.Found) (tasks.Plan, error) {
-	found, ok := f.Value.(identityFound)
-	if !ok {
-		return tasks.Plan{}, errors.New("the cluster was not asked")
-	}
+func (i *identityAction) Plan(found identityFound) (tasks.Plan, error) {
 	members := i.members(found)
 	values := map[string]any{"leader": found.Leader.Node, "listed": []any{}, "roles": map[string]any{}, "weights": map[string]any{}, "moved": map[string]any{}}
 	for _, m := range members {

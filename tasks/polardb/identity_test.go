@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/dma"
 )
 
@@ -105,7 +104,7 @@ func TestIdentityPlan(t *testing.T) {
 		if found.Led = err == nil; found.Led {
 			found.Leader = leader
 		}
-		_, err = a.Plan(tasks.Found{Value: found})
+		_, err = a.Plan(found)
 		switch {
 		case c.want == "" && err != nil:
 			t.Errorf("%s: refused: %v", name, err)

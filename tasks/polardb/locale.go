@@ -2,7 +2,6 @@ package polardb
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -32,7 +31,7 @@ var localeModule = tasks.Define(tasks.Module{
 `,
 }, func(a *localeArgs, _ tasks.Local) (tasks.Action, error) {
 	list, err := a.Listed()
-	return &localeAction{args: a, list: list}, err
+	return tasks.Ask(&localeAction{args: a, list: list}), err
 })
 
 type localeAction struct {
@@ -43,18 +42,15 @@ type localeAction struct {
 // madeWith is what initdb made the databases with; empty: nobody answered.
 type madeWith struct{ collate, ctype, encoding string }
 
-func (l *localeAction) Probe() string { return "" }
-
-func (l *localeAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
+func (l *localeAction) Ask(ctx context.Context, h tasks.Host) (madeWith, error) {
 	var made madeWith
-	f.Value = made
 	for _, view := range l.args.glance(ctx, h, l.list) {
 		if view.Err != nil {
 			continue
 		}
 		node, err := NodeNamed(l.list, view.Node)
 		if err != nil {
-			return f, err
+			return made, err
 		}
 		err = l.args.use(ctx, h, node, true, func(conn *pgx.Conn) error {
 			ctx, cancel := context.WithTimeout(ctx, lookLimit)
@@ -62,19 +58,14 @@ func (l *localeAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (ta
 			return conn.QueryRow(ctx, "select datcollate::text, datctype::text, pg_encoding_to_char(encoding)::text from pg_database where datname = 'template0'").Scan(&made.collate, &made.ctype, &made.encoding)
 		})
 		if err != nil {
-			return f, fmt.Errorf("ask %s for the cluster's locale: %w", node.Name, err)
+			return made, fmt.Errorf("ask %s for the cluster's locale: %w", node.Name, err)
 		}
-		f.Value = made
-		return f, nil
+		return made, nil
 	}
-	return f, ctx.Err()
+	return made, ctx.Err()
 }
 
-func (l *localeAction) Plan(f tasks.Found) (tasks.Plan, error) {
-	made, ok := f.Value.(madeWith)
-	if !ok {
-		return tasks.Plan{}, errors.New("the cluster was not asked")
-	}
+func (l *localeAction) Plan(made madeWith) (tasks.Plan, error) {
 	a := l.args
 	values := map[string]any{"locale": made.collate, "encoding": made.encoding}
 	if made.encoding == "" {

@@ -63,7 +63,7 @@ func TestLocalePlan(t *testing.T) {
 		{madeWith{}, true}, {madeWith{"en_US.utf8", "en_US.utf8", "UTF8"}, true},
 		{madeWith{"C", "C", "UTF8"}, false}, {madeWith{"en_US.utf8", "C", "UTF8"}, false}, {madeWith{"en_US.utf8", "en_US.utf8", "SQL_ASCII"}, false},
 	} {
-		if _, err := (&localeAction{args: args}).Plan(tasks.Found{Value: c.made}); (err == nil) != c.good {
+		if _, err := (&localeAction{args: args}).Plan(c.made); (err == nil) != c.good {
 			t.Errorf("%v: %v", c.made, err)
 		}
 	}

@@ -74,7 +74,7 @@ var passwordsModule = tasks.Define(tasks.Module{
 `,
 }, func(a *passwordsArgs, _ tasks.Local) (tasks.Action, error) {
 	list, err := a.Listed()
-	return &passwordsAction{args: a, list: list}, err
+	return tasks.Ask(&passwordsAction{args: a, list: list}), err
 })
 
 type passwordsAction struct {
@@ -82,23 +82,15 @@ type passwordsAction struct {
 	list []WantedNode
 }
 
-func (p *passwordsAction) Probe() string { return "" }
-
-func (p *passwordsAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
+func (p *passwordsAction) Ask(ctx context.Context, h tasks.Host) (passwordsFound, error) {
 	survey := p.args.glance(ctx, h, p.list)
 	if err := passwordRefused(survey, p.args.LoginUser); err != nil {
-		f.Value = passwordsFound{refused: err}
-		return f, nil
+		return passwordsFound{refused: err}, nil
 	}
-	f.Value = p.args.stored(ctx, h, p.list, survey, p.args.ReplicationUser)
-	return f, nil
+	return p.args.stored(ctx, h, p.list, survey, p.args.ReplicationUser), nil
 }
 
-func (p *passwordsAction) Plan(f tasks.Found) (tasks.Plan, error) {
-	found, ok := f.Value.(passwordsFound)
-	if !ok {
-		return tasks.Plan{}, errors.New("the cluster was not asked")
-	}
+func (p *passwordsAction) Plan(found passwordsFound) (tasks.Plan, error) {
 	err := found.refused
 	if err == nil {
 		err = found.doubt(p.args.ReplicationUser, p.args.ReplicationPassword)

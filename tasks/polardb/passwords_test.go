@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/dma"
 )
 
@@ -41,7 +40,7 @@ func TestPasswordsOfTheInventoryAndOfTheCluster(t *testing.T) {
 			}
 		}
 		args := &passwordsArgs{ReplicationUser: "replicator", ReplicationPassword: "secret", Warn: true}
-		p, err := (&passwordsAction{args: args}).Plan(tasks.Found{Value: c.found})
+		p, err := (&passwordsAction{args: args}).Plan(c.found)
 		if err != nil || (len(p.Warnings) > 0) != (c.want != nil) {
 			t.Errorf("%s, as a warning: %q, %v", name, p.Warnings, err)
 		}

@@ -32,7 +32,7 @@ var proofModule = tasks.Define(tasks.Module{
 `,
 }, func(a *proofArgs, l tasks.Local) (tasks.Action, error) {
 	list, err := a.Listed()
-	return &proofAction{args: a, list: list, check: l.Check()}, err
+	return tasks.Ask(&proofAction{args: a, list: list, check: l.Check()}), err
 })
 
 type proofAction struct {
@@ -41,23 +41,19 @@ type proofAction struct {
 	check bool
 }
 
-func (p *proofAction) Probe() string { return "" }
-
 // Ask looks at the cluster as it is, in check mode only: otherwise Apply waits until it is as wanted.
-func (p *proofAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
-	if p.check {
-		survey, err := p.args.survey(ctx, h, p.list)
-		f.Value = survey
-		return f, err
+// Ask surveys the cluster where the run only asks. Else it is Apply that looks, for as long as it takes.
+func (p *proofAction) Ask(ctx context.Context, h tasks.Host) (dma.Survey, error) {
+	if !p.check {
+		return nil, nil
 	}
-	return f, nil
+	return p.args.survey(ctx, h, p.list)
 }
 
 // Plan in check mode says what the proof would find wrong now. The proof is no change: a run that finds everything as
 // wanted reports none.
-func (p *proofAction) Plan(f tasks.Found) (tasks.Plan, error) {
-	survey, ok := f.Value.(dma.Survey)
-	if !ok {
+func (p *proofAction) Plan(survey dma.Survey) (tasks.Plan, error) {
+	if survey == nil {
 		return tasks.Plan{Change: true, Event: true, Msg: "prove the cluster"}, nil
 	}
 	leader, err := leads(survey)

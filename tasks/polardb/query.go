@@ -37,7 +37,7 @@ var queryModule = tasks.Define(tasks.Module{
 `,
 }, func(a *queryArgs, _ tasks.Local) (tasks.Action, error) {
 	list, err := a.Listed()
-	return &queryAction{args: a, list: list}, err
+	return tasks.Ask(&queryAction{args: a, list: list}), err
 })
 
 type queryAction struct {
@@ -45,25 +45,23 @@ type queryAction struct {
 	list []WantedNode
 }
 
-func (q *queryAction) Probe() string { return "" }
-
 func (q *queryAction) reads() bool {
 	words := strings.Fields(strings.ToLower(q.args.Query))
 	return len(words) > 0 && (words[0] == "select" || words[0] == "show" || words[0] == "values" || words[0] == "table")
 }
 
-func (q *queryAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
+// Ask returns what a query that only reads says; nil of one that may change something, which is run once.
+func (q *queryAction) Ask(ctx context.Context, h tasks.Host) (map[string]any, error) {
 	if !q.reads() {
-		return f, nil
+		return nil, nil
 	}
 	r, err := q.execute(ctx, h)
-	f.Value = r.Values
-	return f, err
+	return r.Values, err
 }
 
-func (q *queryAction) Plan(f tasks.Found) (tasks.Plan, error) {
-	if values, ok := f.Value.(map[string]any); ok {
-		return tasks.Plan{Values: values}, nil
+func (q *queryAction) Plan(said map[string]any) (tasks.Plan, error) {
+	if said != nil {
+		return tasks.Plan{Values: said}, nil
 	}
 	return tasks.Plan{Change: true, Event: true, Msg: q.args.Query}, nil
 }

@@ -33,7 +33,7 @@ var statusModule = tasks.Define(tasks.Module{
 `,
 }, func(a *statusArgs, _ tasks.Local) (tasks.Action, error) {
 	list, err := a.Listed()
-	return &statusAction{args: a, list: list}, err
+	return tasks.Ask(&statusAction{args: a, list: list}), err
 })
 
 type statusArgs struct {
@@ -58,14 +58,12 @@ type statusFound struct {
 	passwords  passwordsFound
 }
 
-func (s *statusAction) Probe() string { return "" }
-
-func (s *statusAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
+func (s *statusAction) Ask(ctx context.Context, h tasks.Host) (statusFound, error) {
 	found := statusFound{}
 	if s.args.Settled {
 		var err error
 		if found.survey, err = s.args.survey(ctx, h, s.list); err != nil {
-			return f, err
+			return found, err
 		}
 	} else {
 		found.survey = s.args.glance(ctx, h, s.list)
@@ -77,15 +75,10 @@ func (s *statusAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (ta
 	if s.args.ReplicationUser != "" {
 		found.passwords = s.args.stored(ctx, h, s.list, found.survey, s.args.ReplicationUser)
 	}
-	f.Value = found
-	return f, nil
+	return found, nil
 }
 
-func (s *statusAction) Plan(f tasks.Found) (tasks.Plan, error) {
-	found, ok := f.Value.(statusFound)
-	if !ok {
-		return tasks.Plan{}, errors.New("the nodes were not asked")
-	}
+func (s *statusAction) Plan(found statusFound) (tasks.Plan, error) {
 	survey, unfinished, hint := found.survey, []any{}, ""
 	for _, n := range found.unfinished {
 		unfinished, hint = append(unfinished, n.values()), n.String()

@@ -2,7 +2,6 @@ package polardb
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -38,7 +37,7 @@ var superuserPasswordModule = tasks.Define(tasks.Module{
 		return nil, &tasks.ArgError{Module: "polardb_superuser_password", Arg: "login_password", Problem: problem}
 	}
 	list, err := a.Listed()
-	return &setSuperuserPassword{args: a, list: list}, err
+	return tasks.Ask(&setSuperuserPassword{args: a, list: list}), err
 })
 
 type setSuperuserPassword struct {
@@ -49,10 +48,8 @@ type setSuperuserPassword struct {
 // superuserFound says which nodes refuse the password; none: it is the cluster's.
 type superuserFound struct{ refusing []string }
 
-func (s *setSuperuserPassword) Probe() string { return "" }
-
 // Ask waits for a leader unless the nodes say that the password is wrong.
-func (s *setSuperuserPassword) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
+func (s *setSuperuserPassword) Ask(ctx context.Context, h tasks.Host) (superuserFound, error) {
 	found := superuserFound{}
 	_, survey, err := s.args.leader(ctx, h, s.list, electionPatience)
 	if err != nil {
@@ -62,22 +59,17 @@ func (s *setSuperuserPassword) Ask(ctx context.Context, h tasks.Host, f tasks.Fo
 			}
 		}
 		if len(found.refusing) == 0 {
-			return f, err
+			return found, err
 		}
 	}
-	f.Value = found
-	return f, nil
+	return found, nil
 }
 
-func (s *setSuperuserPassword) Plan(f tasks.Found) (tasks.Plan, error) {
-	found, ok := f.Value.(superuserFound)
-	switch {
-	case !ok:
-		return tasks.Plan{}, errors.New("the nodes were not asked")
-	case len(found.refusing) == 0:
+func (s *setSuperuserPassword) Plan(found superuserFound) (tasks.Plan, error) {
+	if len(found.refusing) == 0 {
 		return tasks.Plan{Msg: "the superuser " + s.args.LoginUser + " has the inventory's password"}, nil
 	}
-	return tasks.Plan{Change: true, Data: found, Msg: fmt.Sprintf("give the superuser %s the inventory's password, over the socket of the node that leads: %s refused it", s.args.LoginUser, strings.Join(found.refusing, ", "))}, nil
+	return tasks.Plan{Change: true, Msg: fmt.Sprintf("give the superuser %s the inventory's password, over the socket of the node that leads: %s refused it", s.args.LoginUser, strings.Join(found.refusing, ", "))}, nil
 }
 
 func (s *setSuperuserPassword) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {

@@ -2,7 +2,6 @@ package polardb
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -37,7 +36,7 @@ var tablespacesModule = tasks.Define(tasks.Module{
 		return nil, err
 	}
 	list, err := a.Listed()
-	return &tablespacesAction{args: a, list: list}, err
+	return tasks.Ask(&tablespacesAction{args: a, list: list}), err
 })
 
 type tablespacesAction struct {
@@ -45,32 +44,25 @@ type tablespacesAction struct {
 	list []WantedNode
 }
 
-func (t *tablespacesAction) Probe() string { return "" }
-
 // tablespacesFound are the cluster's, and what speaks against copying them.
 type tablespacesFound struct {
 	spaces []tablespace
 	doubts []string
 }
 
-func (t *tablespacesAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
+func (t *tablespacesAction) Ask(ctx context.Context, h tasks.Host) (tablespacesFound, error) {
 	spaces, err := t.args.askTablespaces(ctx, h, t.list)
 	if err != nil {
-		return f, err
+		return tablespacesFound{}, err
 	}
 	found := tablespacesFound{spaces: spaces, doubts: unfitSpaces(spaces, t.list)}
 	if len(found.doubts) == 0 {
 		found.doubts, err = t.args.spaceDoubts(ctx, h, spaces)
 	}
-	f.Value = found
-	return f, err
+	return found, err
 }
 
-func (t *tablespacesAction) Plan(f tasks.Found) (tasks.Plan, error) {
-	found, ok := f.Value.(tablespacesFound)
-	if !ok {
-		return tasks.Plan{}, errors.New("the leader was not asked")
-	}
+func (t *tablespacesAction) Plan(found tablespacesFound) (tasks.Plan, error) {
 	places := []any{}
 	var shown []string
 	for _, s := range found.spaces {

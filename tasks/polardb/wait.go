@@ -2,7 +2,6 @@ package polardb
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -29,7 +28,7 @@ var waitModule = tasks.Define(tasks.Module{
 `,
 }, func(a *waitArgs, l tasks.Local) (tasks.Action, error) {
 	list, err := a.Listed()
-	return &waitAction{args: a, list: list, check: l.Check()}, err
+	return tasks.Ask(&waitAction{args: a, list: list, check: l.Check()}), err
 })
 
 type waitAction struct {
@@ -44,12 +43,8 @@ type waitFound struct {
 	Warnings    []string
 }
 
-func (w *waitAction) Probe() string { return "" }
-
-func (w *waitAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
-	found, err := w.look(ctx, h)
-	f.Value = found
-	return f, err
+func (w *waitAction) Ask(ctx context.Context, h tasks.Host) (waitFound, error) {
+	return w.look(ctx, h)
 }
 
 func (w *waitAction) look(ctx context.Context, h tasks.Host) (waitFound, error) {
@@ -88,11 +83,7 @@ func (w *waitAction) look(ctx context.Context, h tasks.Host) (waitFound, error) 
 	return waitFound{}, nil
 }
 
-func (w *waitAction) Plan(f tasks.Found) (tasks.Plan, error) {
-	found, ok := f.Value.(waitFound)
-	if !ok {
-		return tasks.Plan{}, errors.New("the node was not asked")
-	}
+func (w *waitAction) Plan(found waitFound) (tasks.Plan, error) {
 	values := map[string]any{"leader": found.Leader}
 	if found.Saw == "" {
 		return tasks.Plan{Values: values, Warnings: found.Warnings}, nil
