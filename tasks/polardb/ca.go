@@ -35,7 +35,7 @@ var caModule = tasks.Define(tasks.Module{
   run_once: true
 `,
 }, func(a *caArgs, l tasks.Local) (tasks.Action, error) {
-	return &caAction{args: a, local: l, of: pki.Authority{Dir: a.Pki, Cluster: a.Cluster}}, nil
+	return tasks.AskApply(&caAction{args: a, local: l, of: pki.Authority{Dir: a.Pki, Cluster: a.Cluster}}), nil
 })
 
 type caAction struct {
@@ -51,14 +51,10 @@ type foundCA struct {
 	held  []*x509.Certificate
 }
 
-func (c *caAction) Probe() string { return "" }
-
-func (c *caAction) Ask(_ context.Context, _ tasks.Host, f tasks.Found) (tasks.Found, error) {
+func (c *caAction) Ask(_ context.Context, _ tasks.Host) (foundCA, error) {
 	pki.Authorities.Lock()
 	defer pki.Authorities.Unlock()
-	found, err := c.look()
-	f.Value = found
-	return f, err
+	return c.look()
 }
 
 func (c *caAction) look() (foundCA, error) {
@@ -107,22 +103,17 @@ func (c *caAction) believes(held []*x509.Certificate) bool {
 	return err == nil && len(pki.WithAll(all, held)) == len(all)
 }
 
-func (c *caAction) Plan(found tasks.Found) (tasks.Plan, error) {
-	f, ok := found.Value.(foundCA)
-	if !ok {
-		return tasks.Plan{}, errors.New("the CA was not looked at")
-	}
+func (c *caAction) Plan(f foundCA) (tasks.Plan, foundCA, error) {
 	values := map[string]any{"ca": c.of.CAFile(), "begun": f.begun}
 	if f.msg == "" {
-		return tasks.Plan{Msg: "nothing is to be done", Values: values}, nil
+		return tasks.Plan{Msg: "nothing is to be done", Values: values}, foundCA{}, nil
 	}
-	return tasks.Plan{Change: true, Event: true, Msg: f.msg, Values: values, Data: f}, nil
+	return tasks.Plan{Change: true, Event: true, Msg: f.msg, Values: values}, f, nil
 }
 
-func (c *caAction) Apply(_ context.Context, _ tasks.Host, p tasks.Plan) (tasks.Result, error) {
+func (c *caAction) Apply(_ context.Context, _ tasks.Host, p tasks.Plan, f foundCA) (tasks.Result, error) {
 	pki.Authorities.Lock()
 	defer pki.Authorities.Unlock()
-	f := p.Data.(foundCA)
 	var err error
 	switch c.args.State {
 	case "begun":

@@ -71,7 +71,7 @@ var certificateModule = tasks.Define(tasks.Module{
 	case !a.OwnCA && (a.Cert == "" || a.Key == "" || a.CA == ""):
 		return nil, problem("cert", "key and ca are needed, all three, or own_ca")
 	}
-	return &certificateAction{args: a, local: l}, nil
+	return tasks.ProbeAsk(&certificateAction{args: a, local: l}), nil
 })
 
 type certificateAction struct {
@@ -97,7 +97,7 @@ func (c *certificateAction) Probe() string {
 	return heldScript(c.args.Held, c.args.HeldCA)
 }
 
-func (c *certificateAction) Ask(_ context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
+func (c *certificateAction) Ask(_ context.Context, h tasks.Host, probed tasks.Found) (foundCertificate, error) {
 	var found foundCertificate
 	var err error
 	if c.args.OwnCA {
@@ -109,13 +109,12 @@ func (c *certificateAction) Ask(_ context.Context, h tasks.Host, f tasks.Found) 
 		found, err = c.given(h.Name(), time.Now())
 	}
 	if err == nil && c.args.Held != "" {
-		if f.Status != 0 {
-			return f, &tasks.Failure{Msg: "what the host holds cannot be read: " + strings.TrimSpace(string(f.Stderr))}
+		if probed.Status != 0 {
+			return found, &tasks.Failure{Msg: "what the host holds cannot be read: " + strings.TrimSpace(string(probed.Stderr))}
 		}
-		found.held = heldIn(f.Stdout)
+		found.held = heldIn(probed.Stdout)
 	}
-	f.Value = found
-	return f, err
+	return found, err
 }
 
 func (c *certificateAction) given(host string, now time.Time) (foundCertificate, error) {
@@ -272,15 +271,11 @@ func (c *certificateAction) warnings(f foundCertificate) []string {
 	return out
 }
 
-func (c *certificateAction) Plan(found tasks.Found) (tasks.Plan, error) {
-	f, ok := found.Value.(foundCertificate)
-	if !ok {
-		return tasks.Plan{}, errors.New("the certificate was not looked at")
-	}
+func (c *certificateAction) Plan(f foundCertificate) (tasks.Plan, error) {
 	if f.issue == "" {
 		return tasks.Plan{Msg: "the certificate is good until " + f.leaf.NotAfter.Format(time.DateOnly), Values: f.values(), Warnings: c.warnings(f)}, nil
 	}
-	return tasks.Plan{Change: true, Event: true, Msg: "issue a certificate: " + f.issue, Values: f.values(), Data: f, Warnings: c.warnings(f)}, nil
+	return tasks.Plan{Change: true, Event: true, Msg: "issue a certificate: " + f.issue, Values: f.values(), Warnings: c.warnings(f)}, nil
 }
 
 func (c *certificateAction) Apply(_ context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {

@@ -44,16 +44,15 @@ func certify(t *testing.T, args map[string]any, host string) (tasks.Plan, tasks.
 	if err != nil {
 		return tasks.Plan{}, tasks.Result{}, k, err
 	}
-	a := action.(*certificateAction)
-	found, err := a.Ask(t.Context(), namedHost{name: host}, tasks.Found{})
+	found, err := tasks.Find(t.Context(), namedHost{name: host}, action, tasks.Found{})
 	if err != nil {
 		return tasks.Plan{}, tasks.Result{}, k, err
 	}
-	plan, err := a.Plan(found)
+	plan, err := action.Plan(found)
 	if err != nil || !plan.Change {
 		return plan, tasks.Result{}, k, err
 	}
-	r, err := a.Apply(t.Context(), namedHost{name: host}, plan)
+	r, err := action.(tasks.Applier).Apply(t.Context(), namedHost{name: host}, plan)
 	return plan, r, k, err
 }
 

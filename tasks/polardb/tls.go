@@ -34,28 +34,39 @@ var tlsModule = tasks.Define(tasks.Module{
 	Examples: `- polardb_tls:
     cert: "{{ certificate.cert }}"
 `,
-}, func(a *tlsArgs, _ tasks.Local) (tasks.Action, error) { return &tlsAction{a}, nil })
+}, func(a *tlsArgs, _ tasks.Local) (tasks.Action, error) { return tasks.Ask(&tlsAction{a}), nil })
 
 type tlsAction struct{ args *tlsArgs }
 
-func (t *tlsAction) Probe() string { return "" }
+// tlsFound is what the server shows; unseen says why nothing.
+type tlsFound struct {
+	host    string
+	now     time.Time
+	version string
+	shown   *x509.Certificate
+	unseen  error
+}
 
-func (t *tlsAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
+func (t *tlsAction) Ask(ctx context.Context, h tasks.Host) (tlsFound, error) {
+	found := tlsFound{host: h.Name(), now: time.Now()}
 	if t.args.Cert == "" {
-		f.Value = t.look(ctx, h, time.Now())
-		return f, nil
+		state, err := handshake(ctx, h, t.args.Port)
+		if found.unseen = err; err == nil {
+			found.version, found.shown = tls.VersionName(state.Version), state.PeerCertificates[0]
+		}
+		return found, nil
 	}
 	text, err := os.ReadFile(t.args.Cert)
 	if err != nil {
-		return f, err
+		return found, err
 	}
 	block, _ := pem.Decode(text)
 	if block == nil {
-		return f, fmt.Errorf("%s holds no certificate", t.args.Cert)
+		return found, fmt.Errorf("%s holds no certificate", t.args.Cert)
 	}
 	wanted, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
-		return f, fmt.Errorf("%s: %w", t.args.Cert, err)
+		return found, fmt.Errorf("%s: %w", t.args.Cert, err)
 	}
 	deadline := time.Now().Add(time.Duration(t.args.Timeout) * time.Second)
 	for {
@@ -64,42 +75,35 @@ func (t *tlsAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks
 			err = fmt.Errorf("it shows another certificate, which ends on %s", state.PeerCertificates[0].NotAfter.Format(time.DateOnly))
 		}
 		if err == nil {
-			f.Value = tasks.Plan{Msg: "the server speaks " + tls.VersionName(state.Version), Values: map[string]any{
-				"version": tls.VersionName(state.Version), "not_after": wanted.NotAfter.UTC().Format(time.RFC3339)}}
-			return f, nil
+			found.version, found.shown = tls.VersionName(state.Version), wanted
+			return found, nil
 		}
 		if time.Now().After(deadline) {
-			return f, &tasks.Failure{Msg: "the server of " + h.Name() + " does not speak TLS with its certificate", Err: err, Hint: "its log says why"}
+			return found, &tasks.Failure{Msg: "the server of " + h.Name() + " does not speak TLS with its certificate", Err: err, Hint: "its log says why"}
 		}
 		if err := tasks.Sleep(ctx, 300*time.Millisecond); err != nil {
-			return f, err
+			return found, err
 		}
 	}
 }
 
-// look says what a server shows. One that cannot be asked is another's to report.
-func (t *tlsAction) look(ctx context.Context, h tasks.Host, now time.Time) tasks.Plan {
-	state, err := handshake(ctx, h, t.args.Port)
-	if err != nil {
-		return tasks.Plan{Msg: "no certificate was seen: " + err.Error(), Values: map[string]any{"version": "", "not_after": ""}}
+func (t *tlsAction) Plan(found tlsFound) (tasks.Plan, error) {
+	if found.unseen != nil { // a server that cannot be asked is another's to report
+		return tasks.Plan{Msg: "no certificate was seen: " + found.unseen.Error(), Values: map[string]any{"version": "", "not_after": ""}}, nil
 	}
-	shown := state.PeerCertificates[0]
-	p := tasks.Plan{Msg: "the server shows a certificate that ends on " + shown.NotAfter.Format(time.DateOnly), Values: map[string]any{
-		"version": tls.VersionName(state.Version), "not_after": shown.NotAfter.UTC().Format(time.RFC3339)}}
-	switch left := shown.NotAfter.Sub(now); {
-	case left <= 0:
-		p.Warnings = []string{fmt.Sprintf("the certificate that %s shows ended on %s, and members and clients do not believe it: run reconfigure.yml", h.Name(), shown.NotAfter.Format(time.DateOnly))}
-	case now.AddDate(0, 0, t.args.WarnDays).After(shown.NotAfter):
-		p.Warnings = []string{fmt.Sprintf("the certificate that %s shows ends on %s, in %d days: reconfigure.yml renews one of the own CA, and brings another that was put in its place", h.Name(), shown.NotAfter.Format(time.DateOnly), int(left.Hours()/24))}
-	}
-	return p
-}
-
-func (t *tlsAction) Plan(f tasks.Found) (tasks.Plan, error) {
-	if p, ok := f.Value.(tasks.Plan); ok {
+	shown := found.shown
+	p := tasks.Plan{Msg: "the server speaks " + found.version, Values: map[string]any{"version": found.version, "not_after": shown.NotAfter.UTC().Format(time.RFC3339)}}
+	if t.args.Cert != "" {
 		return p, nil
 	}
-	return tasks.Plan{}, errors.New("the server was not asked")
+	p.Msg = "the server shows a certificate that ends on " + shown.NotAfter.Format(time.DateOnly)
+	switch left := shown.NotAfter.Sub(found.now); {
+	case left <= 0:
+		p.Warnings = []string{fmt.Sprintf("the certificate that %s shows ended on %s, and members and clients do not believe it: run reconfigure.yml", found.host, shown.NotAfter.Format(time.DateOnly))}
+	case found.now.AddDate(0, 0, t.args.WarnDays).After(shown.NotAfter):
+		p.Warnings = []string{fmt.Sprintf("the certificate that %s shows ends on %s, in %d days: reconfigure.yml renews one of the own CA, and brings another that was put in its place", found.host, shown.NotAfter.Format(time.DateOnly), int(left.Hours()/24))}
+	}
+	return p, nil
 }
 
 // sslRequest asks a server of PostgreSQL's protocol whether it speaks TLS; it answers with one letter.

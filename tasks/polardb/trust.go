@@ -35,6 +35,11 @@ var trustModule = tasks.Define(tasks.Module{
   run_once: true
 `,
 }, func(a *trustArgs, _ tasks.Local) (tasks.Action, error) {
+	t, err := newTrust(a)
+	return tasks.Ask(t), err
+})
+
+func newTrust(a *trustArgs) (*trustAction, error) {
 	t := &trustAction{args: a}
 	for _, item := range a.Members {
 		m, ok := item.(map[string]any)
@@ -52,7 +57,7 @@ var trustModule = tasks.Define(tasks.Module{
 		t.members = append(t.members, member)
 	}
 	return t, nil
-})
+}
 
 // trust is what a host shows and whom it believes, as PEM; either may be empty.
 type trust struct{ Cert, CA string }
@@ -84,10 +89,9 @@ func heldIn(answer []byte) trust {
 	return trust{strings.TrimSpace(cert), strings.TrimSpace(ca)}
 }
 
-func (t *trustAction) Probe() string { return "" }
-
 // Ask looks at the hosts that take no part; one that cannot be reached says nothing.
-func (t *trustAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
+// Ask returns what could not be looked at.
+func (t *trustAction) Ask(ctx context.Context, h tasks.Host) ([]string, error) {
 	members := slices.Clone(t.members)
 	var silent []string
 	for _, name := range t.args.Others {
@@ -98,8 +102,7 @@ func (t *trustAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tas
 		}
 		members = append(members, trustMember{name: name, wanted: held, held: held})
 	}
-	f.Value = tasks.Plan{Warnings: silent, Msg: "the members believe each other's certificates"}
-	return f, agree(members, time.Now())
+	return silent, agree(members, time.Now())
 }
 
 func (t *trustAction) heldBy(ctx context.Context, h tasks.Host, name string) (trust, error) {
@@ -118,11 +121,8 @@ func (t *trustAction) heldBy(ctx context.Context, h tasks.Host, name string) (tr
 	return heldIn(answer.Stdout), err
 }
 
-func (t *trustAction) Plan(f tasks.Found) (tasks.Plan, error) {
-	if p, ok := f.Value.(tasks.Plan); ok {
-		return p, nil
-	}
-	return tasks.Plan{}, errors.New("the members were not looked at")
+func (t *trustAction) Plan(silent []string) (tasks.Plan, error) {
+	return tasks.Plan{Warnings: silent, Msg: "the members believe each other's certificates"}, nil
 }
 
 // agree says which member would not believe which other.

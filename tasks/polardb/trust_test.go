@@ -64,12 +64,15 @@ func TestMembersBelieveEachOther(t *testing.T) {
 }
 
 func TestTrustsArguments(t *testing.T) {
-	action, err := trustModule.New(map[string]any{"held": "/a", "held_ca": "/b", "members": []any{
-		map[string]any{"name": "a", "trust": map[string]any{"own_ca": true, "cert": "", "ca": "", "cert_held": "x", "ca_held": "y"}}}}, &keyring{})
+	members := []any{map[string]any{"name": "a", "trust": map[string]any{"own_ca": true, "cert": "", "ca": "", "cert_held": "x", "ca_held": "y"}}}
+	if _, err := trustModule.New(map[string]any{"held": "/a", "held_ca": "/b", "members": members}, &keyring{}); err != nil {
+		t.Fatal(err)
+	}
+	action, err := newTrust(&trustArgs{Members: members})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := action.(*trustAction).members[0]; got != (trustMember{name: "a", ownCA: true, held: trust{"x", "y"}}) {
+	if got := action.members[0]; got != (trustMember{name: "a", ownCA: true, held: trust{"x", "y"}}) {
 		t.Errorf("%+v", got)
 	}
 	if _, err := trustModule.New(map[string]any{"held": "/a", "held_ca": "/b", "members": []any{"a"}}, &keyring{}); err == nil {
@@ -85,17 +88,16 @@ func TestAnotherCA(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := action.(*caAction)
-		found, err := c.Ask(t.Context(), namedHost{name: "a"}, tasks.Found{})
+		found, err := tasks.Find(t.Context(), namedHost{name: "a"}, action, tasks.Found{})
 		if err != nil {
 			return err
 		}
-		p, err := c.Plan(found)
+		p, err := action.Plan(found)
 		if err != nil || p.Change != change {
 			t.Errorf("%s: %+v %v", state, p, err)
 		}
 		if p.Change {
-			_, err = c.Apply(t.Context(), namedHost{name: "a"}, p)
+			_, err = action.(tasks.Applier).Apply(t.Context(), namedHost{name: "a"}, p)
 		}
 		return err
 	}
