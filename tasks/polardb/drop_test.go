@@ -68,7 +68,11 @@ func retirePlan(t *testing.T, a *NodeArgs, wipe bool, why string) (tasks.Plan, e
 		t.Fatal(err, out)
 	}
 	r := &retireAction{args: &retireArgs{NodeArgs: *a, Wipe: wipe}}
-	return r.Plan(tasks.Found{Result: remote.Result{Stdout: []byte(out)}, Value: retireFound(why)})
+	state, err := ParseNode(tasks.Found{Result: remote.Result{Stdout: []byte(out)}})
+	if err != nil {
+		return tasks.Plan{}, err
+	}
+	return r.Plan(retireFound{state, why})
 }
 
 func TestRetireMarksAndRemovesOnlyWhatIsOurs(t *testing.T) {

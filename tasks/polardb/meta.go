@@ -41,7 +41,7 @@ var metaModule = tasks.Define(tasks.Module{
 		return nil, err
 	}
 	list, err := a.Listed()
-	return &metaAction{args: a, list: list}, err
+	return tasks.ProbeAsk(&metaAction{args: a, list: list}), err
 })
 
 type metaAction struct {
@@ -51,6 +51,7 @@ type metaAction struct {
 
 // metaFound is what the nodes say of this one.
 type metaFound struct {
+	state   NodeState
 	Name    string
 	Self    dma.Address
 	Logger  bool
@@ -68,21 +69,21 @@ func (m *metaAction) Explain(r remote.Result) error {
 }
 
 // Ask asks the leader whether this node is a member. A founder has nobody to ask.
-func (m *metaAction) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (tasks.Found, error) {
+func (m *metaAction) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (metaFound, error) {
 	self, err := NodeNamed(m.list, h.Name())
 	if err != nil {
-		return probed, err
+		return metaFound{}, err
 	}
 	found := metaFound{Name: self.Name, Self: self.Address, Logger: self.Role == roleLogger}
 	s, err := ParseNode(probed)
-	if err != nil {
-		return probed, err
+	if found.state = s; err != nil {
+		return found, err
 	}
 	if m.args.Alone {
 		// Nobody is waited for: a node that goes on alone has found before that there is none.
 		survey, err := m.args.survey(ctx, h, m.list)
 		if err != nil {
-			return probed, err
+			return found, err
 		}
 		if leader, err := leads(survey); err == nil {
 			found.Leader = leader.Node
@@ -96,8 +97,7 @@ func (m *metaAction) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) 
 			_, found.Member = leader.Member(self.Address)
 		}
 	}
-	probed.Value = found
-	return probed, nil
+	return found, nil
 }
 
 // What a node's meta says of the node itself.
@@ -141,13 +141,8 @@ func (s NodeState) metaNames(self dma.Address) metaKind {
 	return metaForeign
 }
 
-func (m *metaAction) Plan(f tasks.Found) (tasks.Plan, error) {
-	a := m.args
-	s, err := ParseNode(f)
-	if err != nil {
-		return tasks.Plan{}, err
-	}
-	found, _ := f.Value.(metaFound)
+func (m *metaAction) Plan(found metaFound) (tasks.Plan, error) {
+	a, s := m.args, found.state
 	if s.Postgres == "" || !s.Whole(&a.NodeArgs) {
 		if err := s.Refuse(&a.NodeArgs); err != nil {
 			return tasks.Plan{}, err

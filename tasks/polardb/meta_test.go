@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/taskstest"
@@ -76,9 +77,12 @@ func TestMetaPlan(t *testing.T) {
 		"a copy of another, alone":                  {alone: true, probe: wholeCopy + leaders, want: "refuse: is no voter with data"},
 	} {
 		a := &metaAction{args: &metaArgs{NodeArgs: planArgs, Founder: c.founder, Alone: c.alone, Timeout: 30}}
-		f := probeText(c.probe)
-		f.Value = metaFound{Name: "node2", Self: self, Member: c.listed, Unknown: c.unknown, Logger: c.logger, Start: c.start, Leader: c.leader}
-		p, err := a.Plan(f)
+		var p tasks.Plan
+		state, err := ParseNode(probeText(c.probe))
+		found := metaFound{state: state, Name: "node2", Self: self, Member: c.listed, Unknown: c.unknown, Logger: c.logger, Start: c.start, Leader: c.leader}
+		if err == nil {
+			p, err = a.Plan(found)
+		}
 		checkPlan(t, name, c.want, p, err)
 		if p.Script != "" && !(strings.Contains(p.Script, "TIMEOUT=30") && strings.Contains(p.Script, `timeout -k 10 "$TIMEOUT"`)) {
 			t.Errorf("%s: the initialisation has no limit", name)

@@ -2,7 +2,6 @@ package polardb
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -41,12 +40,12 @@ var moveModule = tasks.Define(tasks.Module{
 	m := &moveAction{args: a, check: l.Check()}
 	var err error
 	if m.list, err = a.Listed(); err != nil || a.State != "begun" {
-		return m, err
+		return tasks.ProbeAsk(m), err
 	}
 	if m.to, err = dma.ParseAddress(a.To); err != nil {
 		return nil, &tasks.ArgError{Module: "polardb_move", Arg: "to", Problem: err.Error()}
 	}
-	return m, nil
+	return tasks.ProbeAsk(m), nil
 })
 
 type moveAction struct {
@@ -57,9 +56,10 @@ type moveAction struct {
 	check bool
 }
 
-// moveFound is the cluster, and whether the new address can be reached.
+// moveFound is the cluster, what the host holds, and whether the new address can be reached.
 type moveFound struct {
 	clusterView
+	state     NodeState
 	Unreached string // by whom the address was tried in vain, and what came of it
 }
 
@@ -69,22 +69,23 @@ const moveLag = 1000
 
 func (m *moveAction) Probe() string { return m.args.Probe() }
 
-func (m *moveAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
+func (m *moveAction) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (moveFound, error) {
+	var found moveFound
 	node, err := NodeNamed(m.list, h.Name())
 	if err != nil {
-		return f, err
+		return found, err
 	}
-	seen, err := m.args.view(ctx, h, m.list, electionPatience)
-	if err != nil {
-		return f, err
+	if found.state, err = ParseNode(probed); err != nil {
+		return found, err
 	}
-	found := moveFound{clusterView: seen}
+	if found.clusterView, err = m.args.view(ctx, h, m.list, electionPatience); err != nil {
+		return found, err
+	}
 	found.Node = node
 	if m.args.State == "begun" && m.to.Host != node.Address.Host {
 		found.Unreached = m.unreached(ctx, h, found.Survey, node)
 	}
-	f.Value = found
-	return f, err
+	return found, nil
 }
 
 // unreached tries the new address from another member, on the consensus port that the server has: it listens on all
@@ -109,17 +110,9 @@ func (m *moveAction) unreached(ctx context.Context, h tasks.Host, survey dma.Sur
 	return ""
 }
 
-func (m *moveAction) Plan(f tasks.Found) (tasks.Plan, error) {
-	a := m.args
-	s, err := ParseNode(f)
-	if err != nil {
-		return tasks.Plan{}, err
-	}
-	found, ok := f.Value.(moveFound)
-	switch {
-	case !ok:
-		return tasks.Plan{}, errors.New("the cluster was not asked")
-	case found.NoLeader != "":
+func (m *moveAction) Plan(found moveFound) (tasks.Plan, error) {
+	a, s := m.args, found.state
+	if found.NoLeader != "" {
 		return tasks.Plan{}, &tasks.Failure{Msg: "an address is not changed without a leader: " + found.NoLeader}
 	}
 	if err := s.Refuse(&a.NodeArgs); err != nil {

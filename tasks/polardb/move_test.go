@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/dma"
 )
 
@@ -58,9 +59,11 @@ func TestMovePlan(t *testing.T) {
 		found.Leader, found.Survey = cluster.survey[0], cluster.survey
 		found.Leader.Node = lead
 		m := &moveAction{args: &moveArgs{NodeArgs: planArgs, State: c.state}, list: cluster.list, to: dma.Address{Host: "10.0.0.9", Port: 5432}, check: !c.run}
-		f := probeText(strings.Split(c.probe, "\n")...)
-		f.Value = found
-		p, err := m.Plan(f)
+		var p tasks.Plan
+		var err error
+		if found.state, err = ParseNode(probeText(strings.Split(c.probe, "\n")...)); err == nil {
+			p, err = m.Plan(found)
+		}
 		checkPlan(t, name, c.want, p, err)
 		if name == "a follower" && !strings.Contains(p.Script, "WEIGHT=5") && !strings.Contains(p.Script, "WEIGHT='5'") {
 			t.Errorf("the weight is not noted:\n%s", p.Script)

@@ -2,7 +2,6 @@ package polardb
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -37,7 +36,7 @@ var retireModule = tasks.Define(tasks.Module{
 		return nil, err
 	}
 	list, err := a.Listed()
-	return &retireAction{args: a, list: list}, err
+	return tasks.ProbeAsk(&retireAction{args: a, list: list}), err
 })
 
 type retireAction struct {
@@ -45,16 +44,23 @@ type retireAction struct {
 	list []WantedNode
 }
 
-// retireFound is why the node may not be retired; empty when it may.
-type retireFound string
+// retireFound is what the host holds, and why its data is not to go: the node is a member, or nobody knows.
+type retireFound struct {
+	NodeState
+	why string
+}
 
 func (r *retireAction) Probe() string { return r.args.Probe() }
 
 // Ask asks the leader whether the node is really out.
-func (r *retireAction) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (tasks.Found, error) {
+func (r *retireAction) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (retireFound, error) {
 	self, err := NodeNamed(r.list, h.Name())
 	if err != nil {
-		return probed, err
+		return retireFound{}, err
+	}
+	s, err := ParseNode(probed)
+	if err != nil {
+		return retireFound{}, err
 	}
 	why := ""
 	if leader, _, err := r.args.leader(ctx, h, r.list, electionPatience); err != nil {
@@ -62,25 +68,17 @@ func (r *retireAction) Ask(ctx context.Context, h tasks.Host, probed tasks.Found
 	} else if row, member := leader.Member(self.Address); member {
 		why = fmt.Sprintf("%s lists it as a %s", leader.Node, row.Role)
 	}
-	probed.Value = retireFound(why)
-	return probed, nil
+	return retireFound{s, why}, nil
 }
 
-func (r *retireAction) Plan(f tasks.Found) (tasks.Plan, error) {
-	a := r.args
-	s, err := ParseNode(f)
-	if err != nil {
-		return tasks.Plan{}, err
-	}
-	why, ok := f.Value.(retireFound)
+func (r *retireAction) Plan(found retireFound) (tasks.Plan, error) {
+	a, s, why := r.args, found.NodeState, found.why
 	values := map[string]any{"step": s.Step}
 	if s.Fault != "" {
 		return tasks.Plan{}, s.Refuse(&a.NodeArgs)
 	}
 	ours := s.Marked && s.MarkerCluster == a.Cluster
 	switch {
-	case !ok:
-		return tasks.Plan{}, errors.New("the leader was not asked")
 	case !s.Marked && s.bare(), ours && s.Step == a.mark() && s.bare():
 		return tasks.Plan{Msg: "there is no data", Values: values}, nil
 	case ours && s.Step == stepDropped && !a.Wipe:
@@ -100,7 +98,7 @@ func (r *retireAction) Plan(f tasks.Found) (tasks.Plan, error) {
 	case s.Unfinished(&a.NodeArgs) && !a.Wipe:
 		return tasks.Plan{Msg: "the data was never whole: there is nothing to mark", Values: values}, nil
 	case why != "":
-		return tasks.Plan{Change: true, Unknown: string(why), Msg: msg}, nil
+		return tasks.Plan{Change: true, Unknown: why, Msg: msg}, nil
 	case s.PID != 0:
 		return tasks.Plan{Change: true, Unknown: fmt.Sprintf("the server runs (process %d)", s.PID), Msg: msg}, nil
 	}

@@ -65,7 +65,7 @@ var validateModule = tasks.Define(tasks.Module{
 	}
 	list, err := a.Listed()
 	v.list = list
-	return v, err
+	return tasks.ProbeAsk(v), err
 })
 
 type validateAction struct {
@@ -93,34 +93,32 @@ type trial struct {
 	leader  map[string]string
 }
 
-func (v *validateAction) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (tasks.Found, error) {
+func (v *validateAction) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (trial, error) {
 	a := v.args
 	s, err := ParseNode(probed)
-	if err != nil {
-		return probed, err
-	}
 	t := trial{node: s}
+	if err != nil {
+		return t, err
+	}
 	bin := a.Home + "/current"
 	if a.Version != "" {
 		bin = a.Home + "/versions/" + a.Version
 	}
 	if s.Postgres == "" && a.Version == "" {
 		t.nothing = "the engine is not installed under " + a.Home + "/current yet"
-		probed.Value = t
-		return probed, nil
+		return t, nil
 	}
 	if len(v.files) < 3 && s.Version == "" {
 		t.nothing = "the node has no files yet"
-		probed.Value = t
-		return probed, nil
+		return t, nil
 	}
 	script, stdin := v.trialScript(s, bin)
 	r, err := h.Shell().Run(ctx, remote.Command{Script: script, Stdin: stdin})
 	if err != nil {
-		return probed, err
+		return t, err
 	}
 	if r.Status != 0 {
-		return probed, fmt.Errorf("try the configuration files: exit status %d: %s", r.Status, strings.TrimSpace(string(r.Stderr)))
+		return t, fmt.Errorf("try the configuration files: exit status %d: %s", r.Status, strings.TrimSpace(string(r.Stderr)))
 	}
 	t.read(string(r.Stdout))
 	if a.Joins && !t.same {
@@ -129,8 +127,7 @@ func (v *validateAction) Ask(ctx context.Context, h tasks.Host, probed tasks.Fou
 			t.leader = v.floorOf(ctx, h, leader.Node)
 		}
 	}
-	probed.Value = t
-	return probed, nil
+	return t, nil
 }
 
 // floorOf asks the leader for the settings that a follower must not have less of.
@@ -155,12 +152,8 @@ func (v *validateAction) floorOf(ctx context.Context, h tasks.Host, name string)
 	return floor
 }
 
-func (v *validateAction) Plan(f tasks.Found) (tasks.Plan, error) {
+func (v *validateAction) Plan(t trial) (tasks.Plan, error) {
 	a := v.args
-	t, ok := f.Value.(trial)
-	if !ok {
-		return tasks.Plan{}, fmt.Errorf("the engine was not asked")
-	}
 	values := map[string]any{"asked": false, "known": t.nothing == "", "reason": "", "overrides": []any{}, "auto_conf_text": ""}
 	if why := v.otherPort(t.node); why != "" && !v.args.Moves {
 		return v.refuse(values, []string{why}, "nothing was touched")
