@@ -122,7 +122,7 @@ func TestDelayedElections(t *testing.T) {
 
 func TestPurged(t *testing.T) {
 	was := dma.View{Node: "node1", PurgeIndex: 100}
-	change := purgeChange{found: purgeFound{KeepSize: "8MB"}, index: 1000}
+	change := &purgeChange{found: purgeFound{KeepSize: "8MB"}, index: 1000}
 	for name, c := range map[string]struct {
 		now      dma.View
 		changed  bool
@@ -141,7 +141,7 @@ func TestPurged(t *testing.T) {
 		if name == "as far as one has it" {
 			change.least = "node3"
 		}
-		r, err := purged(tasks.Result{Changed: true}, was, c.now, &change, "node1 1000")
+		r, err := purged(tasks.Result{Changed: true}, was, c.now, change, "node1 1000")
 		if (err != nil) != (c.fails != "") || err != nil && !strings.Contains(err.Error(), c.fails) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -2,7 +2,6 @@ package polardb
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -44,7 +43,7 @@ var rotationModule = tasks.Define(tasks.Module{
 		return nil, err
 	}
 	list, err := a.Listed()
-	return &rotationAction{args: a, list: list}, err
+	return tasks.AskApply(&rotationAction{args: a, list: list}), err
 })
 
 type rotationAction struct {
@@ -62,12 +61,8 @@ type rotationFound struct {
 	streams []memberLogin
 }
 
-func (r *rotationAction) Probe() string { return "" }
-
-func (r *rotationAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
-	found, err := r.look(ctx, h)
-	f.Value = found
-	return f, err
+func (r *rotationAction) Ask(ctx context.Context, h tasks.Host) (rotationFound, error) {
+	return r.look(ctx, h)
 }
 
 // membersQuery lists who streams: members, and not those who copy or only receive the log.
@@ -128,11 +123,7 @@ func (f rotationFound) with(roles ...string) string {
 	return strings.Join(slices.Compact(who), ", ")
 }
 
-func (r *rotationAction) Plan(f tasks.Found) (tasks.Plan, error) {
-	found, ok := f.Value.(rotationFound)
-	if !ok {
-		return tasks.Plan{}, errors.New("the leader was not asked")
-	}
+func (r *rotationAction) Plan(found rotationFound) (tasks.Plan, *rotationChange, error) {
 	a := r.args
 	var beside []string
 	for _, name := range rotationRoles(a.ReplicationUser) {
@@ -143,44 +134,44 @@ func (r *rotationAction) Plan(f tasks.Found) (tasks.Plan, error) {
 	values := map[string]any{"role": "", "lines": tasks.AnyTexts(beside)}
 	switch a.State {
 	case "left":
-		return r.left(found)
+		p, err := r.left(found)
+		return p, nil, err
 	case "ended":
 		if len(beside) == 0 {
-			return tasks.Plan{Msg: "there is no second role"}, nil
+			return tasks.Plan{Msg: "there is no second role"}, nil, nil
 		}
 		var statements []string
 		for _, name := range beside {
 			statements = append(statements, "drop role "+dma.Identifier(name))
 		}
-		return tasks.Plan{Change: true, Msg: strings.Join(statements, "; "), Data: rotationChange{found.leader, statements, beside}}, nil
+		return tasks.Plan{Change: true, Msg: strings.Join(statements, "; ")}, &rotationChange{found.leader, statements, beside}, nil
 	}
 	stored, exists := found.roles[a.ReplicationUser]
 	switch {
 	case !exists:
-		return tasks.Plan{}, &tasks.Failure{Msg: "there is no role " + a.ReplicationUser + " in the cluster", Hint: "polardb_replication_user is the role that members replicate with; new-cluster.yml makes it"}
+		return tasks.Plan{}, nil, &tasks.Failure{Msg: "there is no role " + a.ReplicationUser + " in the cluster", Hint: "polardb_replication_user is the role that members replicate with; new-cluster.yml makes it"}
 	case dma.PasswordFits(stored, a.ReplicationUser, a.ReplicationPassword):
-		return tasks.Plan{Msg: "the role " + a.ReplicationUser + " has the password", Values: values}, nil
+		return tasks.Plan{Msg: "the role " + a.ReplicationUser + " has the password", Values: values}, nil, nil
 	case a.ReplicationUser == a.LoginUser:
-		return tasks.Plan{Msg: a.ReplicationUser + " is the superuser, too", Values: values}, nil
+		return tasks.Plan{Msg: a.ReplicationUser + " is the superuser, too", Values: values}, nil, nil
 	}
 	for _, name := range rotationRoles(a.ReplicationUser) {
 		stored, there := found.roles[name]
 		switch {
 		case there && dma.PasswordFits(stored, name, a.ReplicationPassword):
 			values["role"] = name
-			return tasks.Plan{Msg: "the role " + name + " has the new password already", Values: values}, nil
+			return tasks.Plan{Msg: "the role " + name + " has the new password already", Values: values}, nil, nil
 		case there:
 			continue // of another password, which members may still use
 		}
 		hash, err := dma.PasswordHash(a.Encryption, name, a.ReplicationPassword)
 		if err != nil {
-			return tasks.Plan{}, err
+			return tasks.Plan{}, nil, err
 		}
 		values["role"], values["lines"] = name, tasks.AnyTexts(append(beside, name))
-		return tasks.Plan{Change: true, Msg: "create role " + name + ": superuser login password (" + a.Encryption + ")", Values: values,
-			Data: rotationChange{found.leader, []string{"create role " + dma.Identifier(name) + " superuser login password " + dma.Literal(hash)}, nil}}, nil
+		return tasks.Plan{Change: true, Msg: "create role " + name + ": superuser login password (" + a.Encryption + ")", Values: values}, &rotationChange{found.leader, []string{"create role " + dma.Identifier(name) + " superuser login password " + dma.Literal(hash)}, nil}, nil
 	}
-	return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s exist, each of a password that was begun with and given up", strings.Join(beside, ", ")),
+	return tasks.Plan{}, nil, &tasks.Failure{Msg: fmt.Sprintf("%s exist, each of a password that was begun with and given up", strings.Join(beside, ", ")),
 		Hint: "finish one: run rotate-password.yml with the password that the role has, or with one of theirs"}
 }
 
@@ -201,11 +192,7 @@ type rotationChange struct {
 }
 
 // Apply runs the statements. A member that was restarted a moment ago may be shown with its former connection for a while.
-func (r *rotationAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
-	change, ok := p.Data.(rotationChange)
-	if !ok {
-		return tasks.Result{}, errors.New("nothing is planned")
-	}
+func (r *rotationAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, change *rotationChange) (tasks.Result, error) {
 	if err := r.released(ctx, h, change.unused); err != nil {
 		return tasks.Result{}, err
 	}

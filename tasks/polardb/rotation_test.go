@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/dma"
 )
 
@@ -56,7 +55,7 @@ func TestRotationPlan(t *testing.T) {
 	} {
 		a := &rotationAction{list: list, args: &rotationArgs{State: c.state, ReplicationUser: c.user, ReplicationPassword: "new", Encryption: dma.MD5}}
 		a.args.LoginUser = "polardb"
-		p, err := a.Plan(tasks.Found{Value: c.found})
+		p, _, err := a.Plan(c.found)
 		said := p.Msg
 		if err != nil {
 			said = err.Error()
