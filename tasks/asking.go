@@ -144,6 +144,9 @@ func (a *asking) Plan(found Found) (Plan, error) {
 	return found.plan()
 }
 
+// Work returns the work itself, which tests ask for.
+func (a *asking) Work() any { return a.of }
+
 // Explain implements Explainer for work that does.
 func (a *asking) Explain(made remote.Result) error {
 	if e, ok := a.of.(Explainer); ok {
@@ -167,6 +170,9 @@ func (a *applying) Apply(ctx context.Context, h Host, p Plan) (Result, error) {
 type probing[C any] struct{ of ProbesApplies[C] }
 
 func (p *probing[C]) Probe() string { return p.of.Probe() }
+
+// Work returns the work itself, which tests ask for.
+func (p *probing[C]) Work() any { return p.of }
 
 func (p *probing[C]) Plan(found Found) (Plan, error) { return carrying(p.of.Apply)(p.of.Plan(found)) }
 

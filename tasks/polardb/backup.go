@@ -49,7 +49,7 @@ var backupModule = tasks.Define(tasks.Module{
 		return nil, err
 	}
 	list, err := a.Listed()
-	return &backupAction{args: a, list: list}, err
+	return tasks.ProbeAskApply(&backupAction{args: a, list: list}), err
 })
 
 type backupAction struct {
@@ -61,52 +61,62 @@ func (b *backupAction) Probe() string {
 	return b.script("polardb_backup_look", dma.View{}, nil, "")
 }
 
-// Ask asks for tablespaces that a base backup cannot take.
-func (b *backupAction) Ask(ctx context.Context, h tasks.Host, f tasks.Found) (tasks.Found, error) {
-	if strings.Contains(string(f.Stdout), "note.state=finished") {
-		return f, nil
-	}
-	spaces, err := b.args.askTablespaces(ctx, h, b.list)
-	f.Value = unfitSpaces(spaces, b.list)
-	return f, err
+// backupFound is what the directory and the host hold, and what speaks against copying the cluster's tablespaces.
+type backupFound struct {
+	place  map[string]string
+	holds  []string
+	doubts []string
 }
 
-func (b *backupAction) Plan(f tasks.Found) (tasks.Plan, error) {
-	a := b.args
-	found := map[string]string{}
-	var holds []string
-	for _, line := range strings.Split(string(f.Stdout), "\n") {
+func readBackupPlace(stdout []byte) backupFound {
+	found := backupFound{place: map[string]string{}}
+	for _, line := range strings.Split(string(stdout), "\n") {
 		if key, value, ok := strings.Cut(line, "="); key == "holds" {
-			holds = append(holds, value)
+			found.holds = append(found.holds, value)
 		} else if ok {
-			found[key] = value
+			found.place[key] = value
 		}
 	}
-	state := found["note.state"]
+	return found
+}
+
+// Ask asks for tablespaces that a base backup cannot take.
+func (b *backupAction) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (backupFound, error) {
+	found := readBackupPlace(probed.Stdout)
+	if found.place["note.state"] == "finished" {
+		return found, nil
+	}
+	spaces, err := b.args.askTablespaces(ctx, h, b.list)
+	found.doubts = unfitSpaces(spaces, b.list)
+	return found, err
+}
+
+func (b *backupAction) Plan(found backupFound) (tasks.Plan, string, error) {
+	a := b.args
+	place, holds := found.place, found.holds
+	state := place["note.state"]
 	switch {
-	case found["stranger"] != "":
-		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is no place for a backup: %s", a.To, found["stranger"]), Hint: "whoever can replace the directory gets at the data and its passwords: name another, or give the directory to root"}
-	case found["owner"] != "" && found["owner"] != "root" && found["owner"] != a.User:
-		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s belongs to %s", a.To, found["owner"]), Hint: "name another directory, or give it to " + a.User}
-	case found["kind"] == "file":
-		return tasks.Plan{}, &tasks.Failure{Msg: a.To + " is a file"}
-	case state == "finished" && found["note.cluster"] == a.Cluster:
-		return tasks.Plan{Msg: fmt.Sprintf("%s holds a finished backup of %s already, taken %s", a.To, found["note.source"], found["note.taken"]), Values: map[string]any{"source": found["note.source"]}}, nil
-	case len(holds) > 0 && !(state == "begun" && found["note.cluster"] == a.Cluster):
-		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is not empty: %s", a.To, strings.Join(holds, " ")), Hint: "nothing was written; name another directory"}
-	case found["tool"] == "":
-		return tasks.Plan{Change: true, Unknown: "the engine is not installed under " + a.Home + "/current", Msg: "take a base backup"}, nil
+	case place["stranger"] != "":
+		return tasks.Plan{}, "", &tasks.Failure{Msg: fmt.Sprintf("%s is no place for a backup: %s", a.To, place["stranger"]), Hint: "whoever can replace the directory gets at the data and its passwords: name another, or give the directory to root"}
+	case place["owner"] != "" && place["owner"] != "root" && place["owner"] != a.User:
+		return tasks.Plan{}, "", &tasks.Failure{Msg: fmt.Sprintf("%s belongs to %s", a.To, place["owner"]), Hint: "name another directory, or give it to " + a.User}
+	case place["kind"] == "file":
+		return tasks.Plan{}, "", &tasks.Failure{Msg: a.To + " is a file"}
+	case state == "finished" && place["note.cluster"] == a.Cluster:
+		return tasks.Plan{Msg: fmt.Sprintf("%s holds a finished backup of %s already, taken %s", a.To, place["note.source"], place["note.taken"]), Values: map[string]any{"source": place["note.source"]}}, "", nil
+	case len(holds) > 0 && !(state == "begun" && place["note.cluster"] == a.Cluster):
+		return tasks.Plan{}, "", &tasks.Failure{Msg: fmt.Sprintf("%s is not empty: %s", a.To, strings.Join(holds, " ")), Hint: "nothing was written; name another directory"}
+	case place["tool"] == "":
+		return tasks.Plan{Change: true, Unknown: "the engine is not installed under " + a.Home + "/current", Msg: "take a base backup"}, "", nil
 	}
-	if doubts, ok := f.Value.([]string); ok {
-		if err := refuseSpaces(doubts); err != nil {
-			return tasks.Plan{}, err
-		}
+	if err := refuseSpaces(found.doubts); err != nil {
+		return tasks.Plan{}, "", err
 	}
 	msg := "take a base backup of the leader into " + a.To
 	if state == "begun" {
 		msg = "empty " + a.To + ", where a backup was begun and not finished, and " + msg
 	}
-	return tasks.Plan{Change: true, Msg: msg, Data: found["tool"]}, nil
+	return tasks.Plan{Change: true, Msg: msg}, place["tool"], nil
 }
 
 // script is one of the scripts of a backup.
@@ -123,10 +133,9 @@ func (b *backupAction) script(name string, leader dma.View, spaces []tablespace,
 	return scripts.Script(name, values.For(scripts, name), moves...)
 }
 
-func (b *backupAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
+func (b *backupAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, tool string) (tasks.Result, error) {
 	a := b.args
-	tool, ok := p.Data.(string)
-	if !ok {
+	if p.Unknown != "" {
 		return tasks.Result{}, &tasks.Failure{Msg: p.Unknown, Hint: "run the tasks that install it first"}
 	}
 	leader, _, err := a.leader(ctx, h, b.list, electionPatience)

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/taskstest"
@@ -26,9 +25,7 @@ func TestBackupPlan(t *testing.T) {
 		"no engine":          {"", "unknown: not installed"},
 	} {
 		a := &backupAction{args: &backupArgs{To: "/backup/a", Home: "/opt/polardb", Cluster: "demo"}}
-		f := tasks.Found{}
-		f.Stdout = []byte(c.found)
-		p, err := a.Plan(f)
+		p, _, err := a.Plan(readBackupPlace([]byte(c.found)))
 		checkPlan(t, name, c.want, p, err)
 	}
 }
@@ -73,9 +70,10 @@ func TestBackupWhereAnotherAccountOwns(t *testing.T) {
 					t.Fatal(err, out)
 				}
 				before := taskstest.Listing(t, dir+"/victim")
-				a := taskstest.NewAction(t, "polardb_backup", map[string]any{"to": dir + "/" + c.to, "home": dir + "/home", "user": "nobody", "cluster": "demo", "replication_password": "x",
-					"login_password": "y", "nodes": []any{map[string]any{"name": "a", "address": "10.0.0.1"}}}, &taskstest.FakeLocal{Dir: dir}).(*backupAction)
-				_, err := taskstest.PlanOn(t, h, a)
+				action := taskstest.NewAction(t, "polardb_backup", map[string]any{"to": dir + "/" + c.to, "home": dir + "/home", "user": "nobody", "cluster": "demo", "replication_password": "x",
+					"login_password": "y", "nodes": []any{map[string]any{"name": "a", "address": "10.0.0.1"}}}, &taskstest.FakeLocal{Dir: dir})
+				a := taskstest.Work[*backupAction](t, action)
+				_, err := taskstest.PlanOn(t, h, action)
 				leader := dma.View{Node: "a"}
 				r, failed := h.Run(context.Background(), remote.Command{Script: a.script("polardb_backup", leader, nil, "polar_basebackup"), Stdin: []byte("secret")})
 				if failed == nil && r.Status == 0 {
@@ -100,7 +98,7 @@ func TestBackupWhereAnotherAccountOwns(t *testing.T) {
 				if want := "state=finished\npgdata/by: OK\npolardata/global/pg_control: OK\nnobody\n700\n"; err != nil || out != want {
 					t.Errorf("got %q, %v; want %q", out, err, want)
 				}
-				plan, err := taskstest.PlanOn(t, h, a)
+				plan, err := taskstest.PlanOn(t, h, action)
 				if err != nil || plan.Change {
 					t.Errorf("another run: %+v, %v", plan, err)
 				}

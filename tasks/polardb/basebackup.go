@@ -48,7 +48,7 @@ var basebackupModule = tasks.Define(tasks.Module{
 		return nil, err
 	}
 	list, err := a.Listed()
-	return &basebackupAction{args: a, list: list}, err
+	return tasks.ProbeApply(&basebackupAction{args: a, list: list}), err
 })
 
 type basebackupAction struct {
@@ -58,36 +58,35 @@ type basebackupAction struct {
 
 func (b *basebackupAction) Probe() string { return b.args.Probe() }
 
-func (b *basebackupAction) Plan(f tasks.Found) (tasks.Plan, error) {
+func (b *basebackupAction) Plan(f tasks.Found) (tasks.Plan, *NodeState, error) {
 	a := b.args
 	s, err := ParseNode(f)
 	if err != nil {
-		return tasks.Plan{}, err
+		return tasks.Plan{}, nil, err
 	}
 	if err := s.Refuse(&a.NodeArgs); err != nil {
-		return tasks.Plan{}, err
+		return tasks.Plan{}, nil, err
 	}
 	switch {
 	case s.Whole(&a.NodeArgs) && s.outdated(&a.NodeArgs):
-		return a.update(s), nil
+		return a.update(s), nil, nil
 	case s.Whole(&a.NodeArgs):
-		return tasks.Plan{Msg: "the data directories are whole"}, nil
+		return tasks.Plan{Msg: "the data directories are whole"}, nil, nil
 	case s.Basebackup == "":
-		return tasks.Plan{Change: true, Unknown: "the engine is not installed under " + a.Home + "/current yet", Msg: "copy the leader"}, nil
+		return tasks.Plan{Change: true, Unknown: "the engine is not installed under " + a.Home + "/current yet", Msg: "copy the leader"}, nil, nil
 	case s.Unfinished(&a.NodeArgs):
-		return tasks.Plan{Change: true, Data: s, Msg: fmt.Sprintf("empty %s and %s, which polarbook began and did not finish (%s), and copy the leader", a.Pgdata, a.Polardata, s.Step)}, nil
+		return tasks.Plan{Change: true, Msg: fmt.Sprintf("empty %s and %s, which polarbook began and did not finish (%s), and copy the leader", a.Pgdata, a.Polardata, s.Step)}, &s, nil
 	}
-	return tasks.Plan{Change: true, Data: s, Msg: "copy the leader into " + a.Pgdata + " and " + a.Polardata}, nil
+	return tasks.Plan{Change: true, Msg: "copy the leader into " + a.Pgdata + " and " + a.Polardata}, &s, nil
 }
 
-func (b *basebackupAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
+func (b *basebackupAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, was *NodeState) (tasks.Result, error) {
 	a := b.args
 	if p.Script != "" {
 		_, err := files.RunPlan(ctx, h.Shell(), p)
 		return tasks.Result{Changed: true, Msg: p.Msg}, err
 	}
-	s, ok := p.Data.(NodeState)
-	if !ok {
+	if was == nil {
 		return tasks.Result{}, &tasks.Failure{Msg: "the engine is not installed under " + a.Home + "/current", Hint: "run the tasks that install it first"}
 	}
 	leader, _, err := a.leader(ctx, h, b.list, electionPatience)
@@ -112,8 +111,8 @@ func (b *basebackupAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan
 		return tasks.Result{}, err
 	}
 	h.Say("copying " + leader.Node + " (" + leader.Address.String() + ")")
-	v := a.beginning(stepCopy, s)
-	v["TOOL"], v["TIMEOUT"], v["CA"], v["REPLICATOR"] = s.Basebackup, a.Timeout, a.SSLRootCert, a.ReplicationUser
+	v := a.beginning(stepCopy, *was)
+	v["TOOL"], v["TIMEOUT"], v["CA"], v["REPLICATOR"] = was.Basebackup, a.Timeout, a.SSLRootCert, a.ReplicationUser
 	v["LEADER"], v["PORT"] = leader.Address.Host, leader.Address.Port
 	text := a.script("polardb_basebackup", v, locations(spaces)...)
 	// pgpass escapes; host, port and database are left open because the file lives for this one command.

@@ -13,7 +13,7 @@ func TestBasebackupPlan(t *testing.T) {
 		"somebody else's": {somebodys, "refuse: did not begin"},
 	} {
 		a := &basebackupAction{args: &basebackupArgs{NodeArgs: planArgs}}
-		p, err := a.Plan(probeText(c.probe))
+		p, _, err := a.Plan(probeText(c.probe))
 		checkPlan(t, name, c.want, p, err)
 	}
 }

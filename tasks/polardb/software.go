@@ -54,7 +54,7 @@ var softwareModule = tasks.Define(tasks.Module{
 	if a.Version != path.Base(a.Version) || strings.HasPrefix(a.Version, ".") {
 		return nil, &tasks.ArgError{Module: "polardb_software", Arg: "version", Problem: fmt.Sprintf("must be a plain directory name, not %q", a.Version)}
 	}
-	return &softwareAction{args: a, fsys: fsys, file: file, sum: sum, size: size}, nil
+	return tasks.ProbeApply(&softwareAction{args: a, fsys: fsys, file: file, sum: sum, size: size}), nil
 })
 
 // archiveEnding is what is cut off an archive's name; what is left must be fit for a directory.
@@ -87,7 +87,7 @@ func (s *softwareAction) loose(do string) string {
 	return fmt.Sprintf(`if [ "$(id -u)" = 0 ] && [ -d %[1]s ]; then find %[1]s ! -type l \( ! -user 0 -o -perm -4000 -o -perm -2000 -o -perm -020 -o -perm -002 \) %[2]s; fi`, remote.Quote(s.dir()), do)
 }
 
-func (s *softwareAction) Plan(f tasks.Found) (tasks.Plan, error) {
+func (s *softwareAction) Plan(f tasks.Found) (tasks.Plan, softwareChange, error) {
 	lines := append(strings.Split(string(f.Stdout), "\n"), "", "", "", "")
 	var has, current string
 	var there, loose bool
@@ -112,38 +112,38 @@ func (s *softwareAction) Plan(f tasks.Found) (tasks.Plan, error) {
 	values := map[string]any{"path": s.dir(), "sha256": s.sum}
 	change := softwareChange{Unpack: has != s.sum, Mend: has == s.sum && loose}
 	if there && has != "" && has != s.sum {
-		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s holds another archive (SHA-256 %s, wanted %s)", s.dir(), has, s.sum), Hint: "give the version another name"}
+		return tasks.Plan{}, softwareChange{}, &tasks.Failure{Msg: fmt.Sprintf("%s holds another archive (SHA-256 %s, wanted %s)", s.dir(), has, s.sum), Hint: "give the version another name"}
 	}
 	if change.Mend {
-		return tasks.Plan{Change: true, Msg: "take back what the archive's modes and owners let others than root do with " + s.dir(), Values: values, Data: change}, nil
+		return tasks.Plan{Change: true, Msg: "take back what the archive's modes and owners let others than root do with " + s.dir(), Values: values}, change, nil
 	}
 	if !change.Unpack && (current == "versions/"+s.args.Version || !s.args.Activate) {
-		return tasks.Plan{Values: values, Msg: "the host has it"}, nil
+		return tasks.Plan{Values: values, Msg: "the host has it"}, softwareChange{}, nil
 	}
 	msg := "point " + s.args.Home + "/current to versions/" + s.args.Version
 	if change.Unpack {
 		upload := fmt.Sprintf("upload %s (%d MB), unpack it to %s", path.Base(s.file), s.size>>20, s.dir())
 		if !s.args.Activate {
-			return tasks.Plan{Change: true, Msg: upload + " beside the version that is run", Values: values, Data: change}, nil
+			return tasks.Plan{Change: true, Msg: upload + " beside the version that is run", Values: values}, change, nil
 		}
 		msg = upload + ", " + msg
 	}
-	return tasks.Plan{Change: true, Msg: msg, Values: values, Data: change,
-		Diff: []tasks.Diff{{Before: current, After: "versions/" + s.args.Version, BeforeHeader: s.args.Home + "/current", AfterHeader: s.args.Home + "/current"}}}, nil
+	return tasks.Plan{Change: true, Msg: msg, Values: values,
+		Diff: []tasks.Diff{{Before: current, After: "versions/" + s.args.Version, BeforeHeader: s.args.Home + "/current", AfterHeader: s.args.Home + "/current"}}}, change, nil
 }
 
 type softwareChange struct{ Unpack, Mend bool }
 
-func (s *softwareAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
+func (s *softwareAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, change softwareChange) (tasks.Result, error) {
 	shell := h.Shell()
-	if p.Data.(softwareChange).Unpack {
+	if change.Unpack {
 		if err := s.install(ctx, h, shell); err != nil {
 			return tasks.Result{}, err
 		}
 	}
 	// The symlink is replaced by a rename, so that there is one at every moment.
 	script := ""
-	if p.Data.(softwareChange).Mend {
+	if change.Mend {
 		// Owners first: a mode that is changed before could be changed back.
 		script = "set -e\n" + s.loose("-exec chown -h 0:0 {} +") + "\n" + s.loose("-exec chmod ug-s,go-w {} +") + "\n"
 	}
@@ -157,7 +157,7 @@ func (s *softwareAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) 
 	if answer.Status != 0 {
 		return tasks.Result{}, &tasks.Failure{Msg: "point " + s.args.Home + "/current to the version: " + strings.TrimSpace(string(answer.Stderr))}
 	}
-	again, err := s.Plan(tasks.Found{Result: answer})
+	again, _, err := s.Plan(tasks.Found{Result: answer})
 	if err != nil {
 		return tasks.Result{}, err
 	}

@@ -215,6 +215,20 @@ func NewAction(t *testing.T, module string, args map[string]any, l tasks.Local) 
 	return a
 }
 
+// Work returns the work of which Ask or one of its like made an action, or ends the test.
+func Work[W any](t *testing.T, a tasks.Action) W {
+	t.Helper()
+	has, ok := a.(interface{ Work() any })
+	if !ok {
+		t.Fatalf("%T is work itself", a)
+	}
+	w, ok := has.Work().(W)
+	if !ok {
+		t.Fatalf("%T is another's work", has.Work())
+	}
+	return w
+}
+
 // PlanOn asks the host and plans, as check mode does.
 func PlanOn(t *testing.T, h *LocalHost, a tasks.Action) (tasks.Plan, error) {
 	t.Helper()
