@@ -117,7 +117,7 @@ func buildCopy(a *copyArgs, l tasks.Local) (tasks.Action, error) {
 	if d.Sum, d.Size, err = l.Sum(fsys, file); err != nil {
 		return nil, fmt.Errorf("copy: src: %w", err)
 	}
-	return &files.LargeDelivery{Delivery: d, Fsys: fsys, File: file}, d.Check("copy")
+	return tasks.ProbeApply(&files.LargeDelivery{Delivery: d, Fsys: fsys, File: file}), d.Check("copy")
 }
 
 func (a *copyArgs) exclusive() error {

@@ -143,8 +143,8 @@ func TestCopyDirectory(t *testing.T) {
 			t.Fatal(err)
 		}
 		plan, _ := taskstest.MustChange(t, h, "copy", args, l)
-		if data := plan.Data.(treePlan); len(data.send) != 1 {
-			t.Errorf("%d files sent, one differs", len(data.send))
+		if !strings.HasPrefix(plan.Msg, "copy 1 files of ") {
+			t.Errorf("%q, and one differs", plan.Msg)
 		}
 		if taskstest.Read(t, dir+"/to/tree/other") != "not ours" || taskstest.Read(t, dir+"/to/tree/a") != "a" {
 			t.Error("the wrong file was changed")

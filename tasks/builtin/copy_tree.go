@@ -90,7 +90,7 @@ func newTreeCopy(d files.Delivery, fsys fs.FS, root string, l tasks.Local) (task
 	if err != nil {
 		return nil, fmt.Errorf("copy: reading the directory %s: %w", d.Src, err)
 	}
-	return c, c.Check("copy")
+	return tasks.ProbeApply(c), c.Check("copy")
 }
 
 // Probe lists what is there under the names that the source has, and the sums of the files.
@@ -137,10 +137,10 @@ type treePlan struct {
 }
 
 // Plan compares every name's content, then its attributes. What is there besides is left alone.
-func (c *treeCopy) Plan(found tasks.Found) (tasks.Plan, error) {
+func (c *treeCopy) Plan(found tasks.Found) (tasks.Plan, *treePlan, error) {
 	ans, err := tasks.ReadAnswer(found)
 	if err != nil {
-		return tasks.Plan{}, err
+		return tasks.Plan{}, nil, err
 	}
 	dest := strings.TrimSuffix(script.TrimSlashes(c.Dest), "/")
 	if c.under != "" {
@@ -148,10 +148,10 @@ func (c *treeCopy) Plan(found tasks.Found) (tasks.Plan, error) {
 	}
 	values := map[string]any{"dest": dest, "src": c.Src, "state": "directory"}
 	if ans.Text("dest") == "file" {
-		return tasks.Plan{}, &tasks.Failure{Msg: script.TrimSlashes(c.Dest) + " is a file, and a directory is wanted there", Hint: "remove it, or give dest another path"}
+		return tasks.Plan{}, nil, &tasks.Failure{Msg: script.TrimSlashes(c.Dest) + " is a file, and a directory is wanted there", Hint: "remove it, or give dest another path"}
 	}
 	have, sums := c.entries(ans)
-	plan := treePlan{have: have}
+	plan := &treePlan{have: have}
 	var diffs []tasks.Diff
 	var script strings.Builder
 	if ans.Text("dest") == "absent" {
@@ -159,7 +159,7 @@ func (c *treeCopy) Plan(found tasks.Found) (tasks.Plan, error) {
 	}
 	for _, dir := range c.dirs {
 		if s, ok := have[dir]; ok && s.Kind != "directory" {
-			return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s/%s is a file, and a directory is wanted there", dest, dir)}
+			return tasks.Plan{}, nil, &tasks.Failure{Msg: fmt.Sprintf("%s/%s is a file, and a directory is wanted there", dest, dir)}
 		} else if !ok {
 			plan.dirs = append(plan.dirs, dir)
 		}
@@ -168,7 +168,7 @@ func (c *treeCopy) Plan(found tasks.Found) (tasks.Plan, error) {
 		s, there := have[f.name]
 		switch {
 		case there && s.Kind == "directory":
-			return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s/%s is a directory, and a file is wanted there", dest, f.name)}
+			return tasks.Plan{}, nil, &tasks.Failure{Msg: fmt.Sprintf("%s/%s is a directory, and a file is wanted there", dest, f.name)}
 		case there && !c.Force:
 		case !there || sums[f.name] != f.sum:
 			plan.send = append(plan.send, f)
@@ -187,12 +187,11 @@ func (c *treeCopy) Plan(found tasks.Found) (tasks.Plan, error) {
 		}
 	}
 	if len(plan.send) == 0 && len(plan.dirs) == 0 && len(plan.link) == 0 && script.Len() == 0 {
-		return tasks.Plan{Values: values}, nil
+		return tasks.Plan{Values: values}, nil, nil
 	}
 	return tasks.Plan{
-		Change: true, Msg: fmt.Sprintf("copy %d files of %d to %s", len(plan.send), len(c.files), dest), Values: values, Diff: diffs,
-		Data: plan, Script: script.String(),
-	}, nil
+		Change: true, Msg: fmt.Sprintf("copy %d files of %d to %s", len(plan.send), len(c.files), dest), Values: values, Diff: diffs, Script: script.String(),
+	}, plan, nil
 }
 
 func (c *treeCopy) of(f treeFile) files.Attributes {
@@ -232,11 +231,7 @@ func (c *treeCopy) entries(ans script.Answer) (map[string]script.File, map[strin
 }
 
 // Apply sends what differs as one tar stream into a script that unpacks it aside and renames.
-func (c *treeCopy) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
-	plan, ok := p.Data.(treePlan)
-	if !ok {
-		return tasks.Result{}, errors.New("copy: a plan of another module")
-	}
+func (c *treeCopy) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, plan *treePlan) (tasks.Result, error) {
 	reader, writer := io.Pipe()
 	go func() { writer.CloseWithError(c.pack(writer, plan.send)) }()
 	r, err := h.Shell().Stream(ctx, remote.Command{Script: c.unpack(plan, p.Script)}, reader, nil, nil)
@@ -247,7 +242,7 @@ func (c *treeCopy) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks
 	if err := files.ScriptFailed(r); err != nil {
 		return tasks.Result{}, err
 	}
-	if _, err := files.Prove(ctx, h.Shell(), c); err != nil {
+	if _, err := files.Prove(ctx, h.Shell(), tasks.ProbeApply(c)); err != nil {
 		return tasks.Result{}, err
 	}
 	return tasks.Result{Changed: true, Msg: p.Msg, Values: p.Values, Diff: p.Diff}, nil
@@ -273,7 +268,7 @@ func (c *treeCopy) pack(w io.Writer, files []treeFile) error {
 	return t.Close()
 }
 
-func (c *treeCopy) unpack(plan treePlan, adjust string) string {
+func (c *treeCopy) unpack(plan *treePlan, adjust string) string {
 	var b strings.Builder
 	b.WriteString(script.Preamble + script.Inside)
 	directories := files.Attributes{Mode: c.DirectoryMode, Owner: c.Owner, Group: c.Group}

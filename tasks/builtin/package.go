@@ -56,7 +56,7 @@ var packageModule = tasks.Define(tasks.Module{
 	if !renamed {
 		use = a.Use
 	}
-	return &anyPackages{use: use, apt: &packages{packageArgs: a.packageArgs, recommends: true, asking: l.Check()}, rpm: &rpmPackages{args: rpm, asking: l.Check()}}, nil
+	return tasks.ProbeApply(&anyPackages{use: use, apt: &packages{packageArgs: a.packageArgs, recommends: true, asking: l.Check()}, rpm: &rpmPackages{args: rpm, asking: l.Check()}}), nil
 })
 
 // anyPackages asks the host for its manager, and has that one's part of the work done.
@@ -75,25 +75,28 @@ func (p *anyPackages) Probe() string {
 		"case $m in\ndnf|yum)\n" + p.rpm.questions() + ";;\napt)\n" + p.apt.questions() + ";;\nesac\nexit 0\n"
 }
 
-func (p *anyPackages) Plan(found tasks.Found) (tasks.Plan, error) {
+// Plan hands on which of dnf and yum it is; of apt nothing.
+func (p *anyPackages) Plan(found tasks.Found) (tasks.Plan, string, error) {
 	ans, err := tasks.ReadAnswer(found)
 	if err != nil {
-		return tasks.Plan{}, err
+		return tasks.Plan{}, "", err
 	}
 	switch ans.Text("manager") {
 	case "dnf", "yum":
 		return p.rpm.Plan(found)
 	case "apt":
-		return p.apt.Plan(found)
+		plan, err := p.apt.Plan(found)
+		return plan, "", err
 	}
-	return tasks.Plan{}, &tasks.Failure{Msg: "the host has none of the package managers apt-get, dnf and yum that this task can use"}
+	return tasks.Plan{}, "", &tasks.Failure{Msg: "the host has none of the package managers apt-get, dnf and yum that this task can use"}
 }
 
 // Apply is the manager's: dnf and yum tell what they did.
-func (p *anyPackages) Apply(ctx context.Context, h tasks.Host, plan tasks.Plan) (tasks.Result, error) {
-	if _, isRPM := plan.Data.(string); isRPM {
-		p.rpm.manager = plan.Data.(string)
-		return p.rpm.Apply(ctx, h, plan)
+func (p *anyPackages) Apply(ctx context.Context, h tasks.Host, plan tasks.Plan, manager string) (tasks.Result, error) {
+	if manager != "" {
+		rpm := *p.rpm
+		rpm.manager = manager
+		return rpm.Apply(ctx, h, plan, manager)
 	}
 	r, err := h.Shell().Run(ctx, remote.Command{Script: plan.Script})
 	if err != nil {
@@ -103,7 +106,7 @@ func (p *anyPackages) Apply(ctx context.Context, h tasks.Host, plan tasks.Plan) 
 		return tasks.Result{}, err
 	}
 	if !plan.Event {
-		if _, err := files.Prove(ctx, h.Shell(), p); err != nil {
+		if _, err := files.Prove(ctx, h.Shell(), tasks.ProbeApply(p)); err != nil {
 			return tasks.Result{}, err
 		}
 	}

@@ -63,7 +63,7 @@ func rpmModule(name string) tasks.Module {
 		if err := a.check(name); err != nil {
 			return nil, err
 		}
-		return &rpmPackages{args: a, manager: name, asking: l.Check()}, nil
+		return tasks.ProbeApply(&rpmPackages{args: a, manager: name, asking: l.Check()}), nil
 	})
 }
 
@@ -321,25 +321,25 @@ func (p *rpmPackages) listing() string {
 	return command + " 2>/dev/null | sort | sed 's/^/row /'\n"
 }
 
-func (p *rpmPackages) Plan(found tasks.Found) (tasks.Plan, error) {
+func (p *rpmPackages) Plan(found tasks.Found) (tasks.Plan, string, error) {
 	ans, err := tasks.ReadAnswer(found)
 	if err != nil {
-		return tasks.Plan{}, err
+		return tasks.Plan{}, "", err
 	}
 	a := p.args
 	manager := ans.Text("manager")
 	said, _ := ans.Decoded("said")
 	switch {
 	case manager == "":
-		return tasks.Plan{}, &tasks.Failure{Msg: "the host has none of the package managers dnf and yum that this task can use"}
+		return tasks.Plan{}, "", &tasks.Failure{Msg: "the host has none of the package managers dnf and yum that this task can use"}
 	case ans.Has("cache"):
-		return tasks.Plan{}, &tasks.Failure{Msg: manager + " cannot ask the repositories: " + lastLines(string(said)), Values: map[string]any{"rc": int(ans.Number("cache")), "results": []any{}}}
+		return tasks.Plan{}, "", &tasks.Failure{Msg: manager + " cannot ask the repositories: " + lastLines(string(said)), Values: map[string]any{"rc": int(ans.Number("cache")), "results": []any{}}}
 	case ans.Has("cannot"):
-		return tasks.Plan{}, &tasks.Failure{Msg: manager + " cannot say what is to be updated: " + lastLines(string(said)), Values: map[string]any{"rc": int(ans.Number("cannot")), "results": []any{}}}
+		return tasks.Plan{}, "", &tasks.Failure{Msg: manager + " cannot say what is to be updated: " + lastLines(string(said)), Values: map[string]any{"rc": int(ans.Number("cannot")), "results": []any{}}}
 	case a.List != "":
-		return tasks.Plan{Values: map[string]any{"results": rpmRows(ans["row"], a.List), "rc": 0}}, nil
+		return tasks.Plan{Values: map[string]any{"results": rpmRows(ans["row"], a.List), "rc": 0}}, "", nil
 	case len(a.Name) == 0 && !a.Autoremove:
-		return tasks.Plan{Msg: "Cache updated", Values: map[string]any{"results": []any{}, "rc": 0}}, nil
+		return tasks.Plan{Msg: "Cache updated", Values: map[string]any{"results": []any{}, "rc": 0}}, "", nil
 	}
 	named := func(key string) []string {
 		var list []string
@@ -357,15 +357,15 @@ func (p *rpmPackages) Plan(found tasks.Found) (tasks.Plan, error) {
 		case len(missing) > 0:
 			msg := "no repository has " + strings.Join(missing, ", ")
 			if p.asking {
-				return tasks.Plan{Unknown: msg}, nil
+				return tasks.Plan{Unknown: msg}, "", nil
 			}
 			failures := []any{}
 			for _, m := range missing {
 				failures = append(failures, "No package "+m+" available.")
 			}
-			return tasks.Plan{}, &tasks.Failure{Msg: msg, Hint: manager + " repolist shows the repositories that the host has", Values: map[string]any{"failures": failures, "results": []any{}, "rc": int(ans.Number("dry"))}}
+			return tasks.Plan{}, "", &tasks.Failure{Msg: msg, Hint: manager + " repolist shows the repositories that the host has", Values: map[string]any{"failures": failures, "results": []any{}, "rc": int(ans.Number("dry"))}}
 		case what == dryRefused:
-			return tasks.Plan{}, &tasks.Failure{Msg: manager + " refuses: " + lastLines(string(said)), Values: map[string]any{"failures": []any{}, "results": []any{}, "rc": int(ans.Number("dry"))}}
+			return tasks.Plan{}, "", &tasks.Failure{Msg: manager + " refuses: " + lastLines(string(said)), Values: map[string]any{"failures": []any{}, "results": []any{}, "rc": int(ans.Number("dry"))}}
 		case what == dryNothing:
 			install = nil
 		case a.remove():
@@ -381,7 +381,7 @@ func (p *rpmPackages) Plan(found tasks.Found) (tasks.Plan, error) {
 		unneeded, _ := ans.Decoded("unneeded")
 		what, _ := dryRun(string(unneeded), ans.Number("leaves"))
 		if what == dryRefused {
-			return tasks.Plan{}, &tasks.Failure{Msg: manager + " refuses: " + lastLines(string(unneeded)), Values: map[string]any{"rc": int(ans.Number("leaves")), "results": []any{}}}
+			return tasks.Plan{}, "", &tasks.Failure{Msg: manager + " refuses: " + lastLines(string(unneeded)), Values: map[string]any{"rc": int(ans.Number("leaves")), "results": []any{}}}
 		}
 		leaves = what == dryChange
 	}
@@ -407,17 +407,17 @@ func (p *rpmPackages) Plan(found tasks.Found) (tasks.Plan, error) {
 		fmt.Fprintf(&body, "%s -y autoremove %s >&2 || exit $?\n", manager, script.Words(a.options()))
 	}
 	if len(says) == 0 {
-		return tasks.Plan{Msg: "Nothing to do", Values: map[string]any{"results": []any{}, "rc": 0}}, nil
+		return tasks.Plan{Msg: "Nothing to do", Values: map[string]any{"results": []any{}, "rc": 0}}, "", nil
 	}
 	body.WriteString("after=$(rows)\n" +
 		"printf '%s\\n' \"$after\" | while IFS= read -r p; do printf '%s\\n' \"$before\" | grep -qxF -- \"$p\" || echo \"Installed: $p\"; done\n" +
 		"printf '%s\\n' \"$before\" | while IFS= read -r p; do printf '%s\\n' \"$after\" | grep -qxF -- \"$p\" || echo \"Removed: $p\"; done\n" +
 		"exit 0\n")
-	return tasks.Plan{Change: true, Msg: strings.Join(says, "; "), Script: body.String(), Values: map[string]any{"results": []any{}, "rc": 0}, Data: manager}, nil
+	return tasks.Plan{Change: true, Msg: strings.Join(says, "; "), Script: body.String(), Values: map[string]any{"results": []any{}, "rc": 0}}, manager, nil
 }
 
 // Apply has the manager work, in a session of its own: packages may be large.
-func (p *rpmPackages) Apply(ctx context.Context, h tasks.Host, plan tasks.Plan) (tasks.Result, error) {
+func (p *rpmPackages) Apply(ctx context.Context, h tasks.Host, plan tasks.Plan, manager string) (tasks.Result, error) {
 	var results []any
 	var said []string
 	r, err := h.Shell().Stream(ctx, remote.Command{Script: plan.Script}, nil, func(line []byte) {
@@ -433,10 +433,9 @@ func (p *rpmPackages) Apply(ctx context.Context, h tasks.Host, plan tasks.Plan) 
 		return tasks.Result{}, err
 	}
 	if r.Status != 0 {
-		manager, _ := plan.Data.(string)
 		return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("%s ended with status %d: %s", manager, r.Status, lastLines(strings.Join(said, "\n"))), Values: map[string]any{"rc": r.Status, "results": results, "stderr": strings.Join(said, "\n")}}
 	}
-	if _, err := files.Prove(ctx, h.Shell(), p); err != nil {
+	if _, err := files.Prove(ctx, h.Shell(), tasks.ProbeApply(p)); err != nil {
 		return tasks.Result{}, err
 	}
 	if results == nil {

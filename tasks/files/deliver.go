@@ -61,29 +61,37 @@ if [ -d "${p%/*}/" ]; then echo parent yes; else echo parent no; fi
 	return b.String()
 }
 
-// Plan compares content first, then attributes.
+// Plan implements tasks.Action.
 func (d *Delivery) Plan(found tasks.Found) (tasks.Plan, error) {
+	plan, _, err := d.plan(found)
+	return plan, err
+}
+
+// plan compares content first, then attributes. It returns where a large content waits to be moved to its place; empty:
+// there is none, or the attributes alone change.
+func (d *Delivery) plan(found tasks.Found) (tasks.Plan, string, error) {
 	ans, err := tasks.ReadAnswer(found)
 	if err != nil {
-		return tasks.Plan{}, err
+		return tasks.Plan{}, "", err
 	}
 	have, err := ans.File("dest")
 	if err != nil {
-		return tasks.Plan{}, err
+		return tasks.Plan{}, "", err
 	}
 	dest := d.destination(ans, have)
 	values := d.values(dest)
 	into := strings.HasSuffix(d.Dest, "/")
 	switch {
 	case have.Kind == "directory" || have.Kind == "other":
-		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is %s, and a file is wanted there", dest, DescribeKind(have.Kind)), Hint: "give dest the file's whole path, or remove what is there"}
+		return tasks.Plan{}, "", &tasks.Failure{Msg: fmt.Sprintf("%s is %s, and a file is wanted there", dest, DescribeKind(have.Kind)), Hint: "give dest the file's whole path, or remove what is there"}
 	case !have.Exists() && ans.Text("parent") == "no" && !into:
-		return tasks.NotYet(d.Asking, fmt.Sprintf("the directory %s does not exist", path.Dir(dest)), "create it with the file module first (state: directory)")
+		plan, err := tasks.NotYet(d.Asking, fmt.Sprintf("the directory %s does not exist", path.Dir(dest)), "create it with the file module first (state: directory)")
+		return plan, "", err
 	case have.Exists() && !d.Force:
 		maps.Copy(values, FileValues(have))
-		return tasks.Plan{Msg: dest + " exists, and force is false", Values: values}, nil
+		return tasks.Plan{Msg: dest + " exists, and force is false", Values: values}, "", nil
 	case ans.Text("same") == "yes":
-		return d.adjust(dest, have, values), nil
+		return d.adjust(dest, have, values), "", nil
 	}
 	plan := tasks.Plan{Change: true, Msg: "replace the content of " + dest, Values: values}
 	if !have.Exists() {
@@ -101,16 +109,17 @@ func (d *Delivery) Plan(found tasks.Found) (tasks.Plan, error) {
 	}
 	if d.Showing {
 		if plan.Diff, err = d.diff(dest, have, ans); err != nil {
-			return tasks.Plan{}, err
+			return tasks.Plan{}, "", err
 		}
 	}
+	staged := ""
 	if d.content == nil {
-		p.From = string(script.Path(d.staged(dest)))
-		plan.Data = d.staged(dest)
+		staged = d.staged(dest)
+		p.From = string(script.Path(staged))
 	}
 	plan.Stdin = d.content
 	plan.Script, err = p.Script()
-	return plan, err
+	return plan, staged, err
 }
 
 // destination is the file's own path: dest, or in the directory that dest is.
@@ -191,21 +200,24 @@ type LargeDelivery struct {
 	File string
 }
 
+// Plan implements tasks.ProbesApplies: what it hands on is where the content waits.
+func (d *LargeDelivery) Plan(found tasks.Found) (tasks.Plan, string, error) { return d.plan(found) }
+
 // Apply uploads beside the destination and moves into place, or changes the attributes alone.
-func (d *LargeDelivery) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
+func (d *LargeDelivery) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, staged string) (tasks.Result, error) {
 	s := h.Shell()
-	if staged, ok := p.Data.(string); ok {
+	if staged != "" {
 		if err := Upload(ctx, h, d.Fsys, d.File, d.Sum, d.Size, staged, 0o600); err != nil {
 			return tasks.Result{}, err
 		}
 	}
 	if _, err := RunPlan(ctx, s, p); err != nil {
-		if staged, ok := p.Data.(string); ok {
+		if staged != "" {
 			Discard(ctx, s, staged)
 		}
 		return tasks.Result{}, err
 	}
-	proof, err := Prove(ctx, s, d)
+	proof, err := Prove(ctx, s, tasks.ProbeApply(d))
 	if err != nil {
 		return tasks.Result{}, err
 	}
@@ -254,5 +266,5 @@ func (d Delivery) Carrying(content []byte, name string, _ tasks.Local) (tasks.Ac
 		d.content = append([]byte{}, content...)
 		return &d, nil
 	}
-	return &LargeDelivery{Delivery: d, Fsys: oneFile(content), File: "content"}, nil
+	return tasks.ProbeApply(&LargeDelivery{Delivery: d, Fsys: oneFile(content), File: "content"}), nil
 }
