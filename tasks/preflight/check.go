@@ -91,7 +91,7 @@ func newCheckModule() tasks.Module {
 		if a.Src != "" {
 			c.archive, c.archiveErr = archives.read(a.Src, l)
 		}
-		return c, nil
+		return tasks.ProbeAsk(c), nil
 	})
 }
 
@@ -113,34 +113,36 @@ type checkAsked struct {
 	Peers   []reach
 }
 
-func (c *checkAction) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (tasks.Found, error) {
-	host, err := parseCheck(probed)
-	if err != nil {
-		return probed, err
-	}
-	asked := checkAsked{Name: h.Name()}
-	if asked.Clock, err = measureClock(ctx, h.Shell()); err != nil {
-		return probed, fmt.Errorf("ask for the time: %w", err)
-	}
-	asked.Forward, asked.Peers = tryPeers(ctx, h, c.args.Port, host.Listening, c.nodes)
-	if err := ctx.Err(); err != nil {
-		return probed, err
-	}
-	probed.Value = asked
-	return probed, nil
+// checkFound is the host as the probe saw it, what it holds of a node, and what was asked besides.
+type checkFound struct {
+	host  checkHost
+	node  polardb.NodeState
+	asked checkAsked
 }
 
-func (c *checkAction) Plan(f tasks.Found) (tasks.Plan, error) {
-	host, err := parseCheck(f)
-	if err != nil {
-		return tasks.Plan{}, err
+func readCheck(probed tasks.Found) (found checkFound, err error) {
+	if found.host, err = parseCheck(probed); err == nil {
+		found.node, err = polardb.ParseNode(probed)
 	}
-	node, err := polardb.ParseNode(f)
+	return found, err
+}
+
+func (c *checkAction) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (checkFound, error) {
+	found, err := readCheck(probed)
 	if err != nil {
-		return tasks.Plan{}, err
+		return found, err
 	}
-	asked, _ := f.Value.(checkAsked)
-	rows := c.rows(host, node, asked)
+	found.asked.Name = h.Name()
+	if found.asked.Clock, err = measureClock(ctx, h.Shell()); err != nil {
+		return found, fmt.Errorf("ask for the time: %w", err)
+	}
+	found.asked.Forward, found.asked.Peers = tryPeers(ctx, h, c.args.Port, found.host.Listening, c.nodes)
+	return found, ctx.Err()
+}
+
+func (c *checkAction) Plan(found checkFound) (tasks.Plan, error) {
+	host, asked := found.host, found.asked
+	rows := c.rows(host, found.node, asked)
 	values := map[string]any{
 		"checks": rows.values(), "status": string(rows.worst()), "name": asked.Name,
 		"offset": asked.Clock.Offset.Seconds(), "offset_error": asked.Clock.Error.Seconds(),

@@ -39,7 +39,17 @@ func demoCheck(t *testing.T, more map[string]any) *checkAction {
 	for k, v := range more {
 		args[k] = v
 	}
-	return taskstest.NewAction(t, "polardb_check", args, &taskstest.FakeLocal{Dir: t.TempDir()}).(*checkAction)
+	return taskstest.Work[*checkAction](t, taskstest.NewAction(t, "polardb_check", args, &taskstest.FakeLocal{Dir: t.TempDir()}))
+}
+
+// planCheck plans from what a probe printed and what was asked.
+func planCheck(c *checkAction, probe []byte, asked checkAsked) (tasks.Plan, error) {
+	found, err := readCheck(tasks.Found{Result: remote.Result{Stdout: probe}})
+	if err != nil {
+		return tasks.Plan{}, err
+	}
+	found.asked = asked
+	return c.Plan(found)
 }
 
 // demoAsked is a host from which all is well and nothing listens anywhere yet.
@@ -76,7 +86,7 @@ func TestCheckSystems(t *testing.T) {
 			a.archive, a.args.Src = c.archive, c.archive.Name
 			a.archiveErr = nil
 			probe := taskstest.Read(t, filepath.Join("testdata", "polardb_check", c.host+".probe"))
-			plan, err := a.Plan(tasks.Found{Result: remote.Result{Stdout: []byte(probe)}, Value: demoAsked()})
+			plan, err := planCheck(a, []byte(probe), demoAsked())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -115,7 +125,7 @@ func TestCheckEveryProblemHasAFix(t *testing.T) {
 		asked.Forward.Client = attemptedDial{Outcome: prohibited}
 		asked.Peers[0].Client = attemptedDial{Outcome: timedOut}
 		asked.Clock.Offset = time.Hour
-		plan, err := a.Plan(tasks.Found{Result: remote.Result{Stdout: []byte(taskstest.Read(t, file))}, Value: asked})
+		plan, err := planCheck(a, []byte(taskstest.Read(t, file)), asked)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -151,7 +161,7 @@ func TestCheckInventory(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := demoCheck(t, c.args)
-			plan, err := a.Plan(tasks.Found{Result: remote.Result{Stdout: []byte(taskstest.Read(t, "testdata/polardb_check/debian12-bare.probe"))}, Value: demoAsked()})
+			plan, err := planCheck(a, []byte(taskstest.Read(t, "testdata/polardb_check/debian12-bare.probe")), demoAsked())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -177,7 +187,7 @@ func TestCheckReplicationPassword(t *testing.T) {
 		"the superuser's": {map[string]any{"replication_password_encryption": "scram-sha-256", "replication_user": "polardb"}, "a role of its own"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			plan, err := demoCheck(t, c.args).Plan(tasks.Found{Result: remote.Result{Stdout: []byte(taskstest.Read(t, "testdata/polardb_check/debian12-bare.probe"))}, Value: demoAsked()})
+			plan, err := planCheck(demoCheck(t, c.args), []byte(taskstest.Read(t, "testdata/polardb_check/debian12-bare.probe")), demoAsked())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -196,7 +206,7 @@ func TestCheckReplicationPassword(t *testing.T) {
 
 func TestCheckFailsWhenTold(t *testing.T) {
 	a := demoCheck(t, map[string]any{"fail": true, "secrets": map[string]any{"polardb_replication_password": " "}})
-	_, err := a.Plan(tasks.Found{Result: remote.Result{Stdout: []byte(taskstest.Read(t, "testdata/polardb_check/debian12-bare.probe"))}, Value: demoAsked()})
+	_, err := planCheck(a, []byte(taskstest.Read(t, "testdata/polardb_check/debian12-bare.probe")), demoAsked())
 	failure, ok := err.(*tasks.Failure)
 	if !ok || !strings.Contains(failure.Msg, "polardb_replication_password: empty") || failure.Values["status"] != "FAIL" {
 		t.Errorf("got %v", err)
@@ -206,7 +216,7 @@ func TestCheckFailsWhenTold(t *testing.T) {
 func TestCheckAnswerBrokeOff(t *testing.T) {
 	whole := taskstest.Read(t, "testdata/polardb_check/debian12-bare.probe")
 	for _, cut := range []int{0, 20, 200, len(whole) - 12} {
-		_, err := demoCheck(t, nil).Plan(tasks.Found{Result: remote.Result{Stdout: []byte(whole[:cut])}, Value: demoAsked()})
+		_, err := planCheck(demoCheck(t, nil), []byte(whole[:cut]), demoAsked())
 		if err == nil || !strings.Contains(err.Error(), "broke off") {
 			t.Errorf("cut at %d: %v", cut, err)
 		}
@@ -275,7 +285,7 @@ func FuzzParseCheck(f *testing.F) {
 	f.Add([]byte("end=yes\ncheck.path.pgdata=|\ncheck.holder=\ncheck.sysctl=\ncheck.hugepage=]\ncheck.end=yes"))
 	f.Fuzz(func(t *testing.T, answer []byte) {
 		a := &checkAction{args: &checkArgs{NodeArgs: polardb.NodeArgs{Pgdata: "/a/b", Polardata: "/a/c", Home: "/o/p", User: "polardb", Port: 5432}, Src: "x", Sysctl: map[string]any{"a": "b"}}, archive: newEngine}
-		plan, err := a.Plan(tasks.Found{Result: remote.Result{Stdout: answer}, Value: demoAsked()})
+		plan, err := planCheck(a, answer, demoAsked())
 		if err == nil && len(plan.Values["checks"].([]any)) == 0 {
 			t.Error("an answer without any check")
 		}

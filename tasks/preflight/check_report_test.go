@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/polarbook/polarbook/tasks"
-	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/taskstest"
 	"github.com/polarbook/polarbook/test/golden"
 )
@@ -33,7 +32,7 @@ func reported(t *testing.T, file, name string, change func(*checkAsked)) map[str
 			probe = strings.ReplaceAll(probe, "check.addresses=10.0.0.1 ", "check.addresses="+n.Address.Host+" ")
 		}
 	}
-	plan, err := a.Plan(tasks.Found{Result: remote.Result{Stdout: []byte(probe)}, Value: asked})
+	plan, err := planCheck(a, []byte(probe), asked)
 	if err != nil {
 		t.Fatal(err)
 	}
