@@ -99,9 +99,6 @@ func Find(ctx context.Context, h Host, a Action, probed Found) (Found, error) {
 	if asks, ok := a.(finder); ok {
 		return asks.find(ctx, h, probed)
 	}
-	if asker, ok := a.(Asker); ok {
-		return asker.Ask(ctx, h, probed)
-	}
 	return probed, nil
 }
 

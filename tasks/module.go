@@ -55,11 +55,6 @@ type Action interface {
 	Plan(found Found) (Plan, error)
 }
 
-// Asker is an Action whose facts a script cannot see, with its type lost; see Asks. It goes when nothing is one any more.
-type Asker interface {
-	Ask(ctx context.Context, h Host, probed Found) (Found, error)
-}
-
 // Applier is an Action whose change is more than one script. Others have Plan.Script run for them. Apply makes the change
 // and proves that it took effect; the engine adds the plan's message, values and diff where the result has none.
 type Applier interface {
@@ -74,8 +69,6 @@ type Explainer interface {
 // Found is what a probe answered.
 type Found struct {
 	remote.Result
-	// Value is what an Asker found, of the Action's own type.
-	Value any
 
 	plan func() (Plan, error) // from what work that asks found
 }
@@ -99,11 +92,10 @@ type Plan struct {
 	// Without it the engine probes again after Script, in the same round trip, plans again, and fails the task
 	// when a change is still wanted: that is the proof that it took effect.
 	Event bool
-	// Values is the result so far; Data is the Action's own, from Plan to Apply. Made are values about the change itself
-	// (where the old file was kept): they are not looked for again afterwards.
+	// Values is the result so far. Made are values about the change itself (where the old file was kept): they are not
+	// looked for again afterwards.
 	Values map[string]any
 	Made   map[string]any
-	Data   any
 	// Warnings are said when there is nothing to do, or nothing is to be done now (check mode); Apply's Result has its own.
 	Warnings []string
 
