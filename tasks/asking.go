@@ -13,6 +13,7 @@ import (
 // function of the same parts, which makes an Action of it:
 //
 //	            hands nothing on        hands C to Apply
+//	neither     Know
 //	probes      (an Action as it is)    ProbeApply
 //	asks        Ask                     AskApply
 //	does both   ProbeAsk                ProbeAskApply
@@ -58,6 +59,14 @@ type ProbesApplies[C any] interface {
 	Plan(found Found) (Plan, C, error)
 	Apply(ctx context.Context, h Host, p Plan, change C) (Result, error)
 }
+
+// Knows is work that its arguments tell everything.
+type Knows interface {
+	Plan() (Plan, error)
+}
+
+// Know makes an Action of work that neither probes nor asks.
+func Know(w Knows) Action { return whole(asking{of: w, told: w.Plan}) }
 
 // Ask makes an Action of work that asks.
 func Ask[F any](w Asks[F]) Action {
@@ -106,11 +115,12 @@ type finder interface {
 	find(ctx context.Context, h Host, probed Found) (Found, error)
 }
 
-// asking is work that asks, with its type closed in.
+// asking is work that asks, or knows, with its type closed in.
 type asking struct {
 	of    any
 	probe func() string // nil: none
 	ask   func(ctx context.Context, h Host, probed Found) (plan func() (Plan, error), err error)
+	told  func() (Plan, error) // instead of ask: nothing has to be found
 }
 
 // whole adds Apply where the work has one.
@@ -129,12 +139,18 @@ func (a *asking) Probe() string {
 }
 
 func (a *asking) find(ctx context.Context, h Host, probed Found) (Found, error) {
+	if a.ask == nil {
+		return probed, nil
+	}
 	var err error
 	probed.plan, err = a.ask(ctx, h, probed)
 	return probed, err
 }
 
 func (a *asking) Plan(found Found) (Plan, error) {
+	if a.told != nil {
+		return a.told()
+	}
 	if found.plan == nil {
 		return Plan{}, errors.New("nothing was asked: Find comes before Plan")
 	}

@@ -33,7 +33,7 @@ var assertModule = tasks.Define(tasks.Module{
 	if len(that) == 0 {
 		return nil, &tasks.ArgError{Module: "assert", Arg: "that", Problem: "is empty"}
 	}
-	return &assertAction{*a, that, l}, nil
+	return tasks.Know(&assertAction{*a, that, l}), nil
 })
 
 type assertAction struct {
@@ -42,10 +42,8 @@ type assertAction struct {
 	local tasks.Local
 }
 
-// Probe asks nothing: expressions are about variables.
-func (a *assertAction) Probe() string { return "" }
-
-func (a *assertAction) Plan(tasks.Found) (tasks.Plan, error) {
+// Plan asks no host: expressions are about variables.
+func (a *assertAction) Plan() (tasks.Plan, error) {
 	var all []any
 	for _, that := range a.that {
 		text, ok := that.(string)

@@ -24,7 +24,7 @@ var debugModule = tasks.Define(tasks.Module{
 	if a.Msg != nil && a.Var != "" {
 		return nil, &tasks.ArgError{Module: "debug", Arg: "var", Problem: "and msg exclude each other"}
 	}
-	return &debugAction{*a, l}, nil
+	return tasks.Know(&debugAction{*a, l}), nil
 })
 
 type debugAction struct {
@@ -32,10 +32,8 @@ type debugAction struct {
 	local tasks.Local
 }
 
-// Probe asks nothing: what is shown is known here.
-func (a *debugAction) Probe() string { return "" }
-
-func (a *debugAction) Plan(tasks.Found) (tasks.Plan, error) {
+// Plan asks no host: what is shown is known here.
+func (a *debugAction) Plan() (tasks.Plan, error) {
 	values := map[string]any{}
 	if a.Verbosity > 0 {
 		values["verbosity"] = a.Verbosity

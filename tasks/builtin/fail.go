@@ -14,11 +14,10 @@ var failModule = tasks.Define(tasks.Module{
   when: ansible_system != 'Linux'
 `,
 	Returns: []tasks.Return{{Name: "msg", Type: "str", Doc: "why"}},
-}, func(a *failArgs, _ tasks.Local) (tasks.Action, error) { return failAction(a.Msg), nil })
+}, func(a *failArgs, _ tasks.Local) (tasks.Action, error) { return tasks.Know(failAction(a.Msg)), nil })
 
 type failAction string
 
-func (f failAction) Probe() string { return "" }
-func (f failAction) Plan(tasks.Found) (tasks.Plan, error) {
+func (f failAction) Plan() (tasks.Plan, error) {
 	return tasks.Plan{}, &tasks.Failure{Msg: string(f), Values: map[string]any{"msg": string(f)}}
 }

@@ -49,16 +49,14 @@ var setFactModule = tasks.Define(tasks.Module{
 			}
 		}
 	}
-	return setFactAction(facts), nil
+	return tasks.Know(setFactAction(facts)), nil
 })
 
 var variableName = regexp.MustCompile(`^[A-Za-z_]\w*$`)
 
 type setFactAction map[string]any
 
-func (a setFactAction) Probe() string { return "" }
-
 // Plan has the variables under ansible_facts, where the engine finds what becomes variables of the host.
-func (a setFactAction) Plan(tasks.Found) (tasks.Plan, error) {
+func (a setFactAction) Plan() (tasks.Plan, error) {
 	return tasks.Plan{Values: map[string]any{"ansible_facts": map[string]any(a)}}, nil
 }

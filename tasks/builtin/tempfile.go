@@ -31,7 +31,7 @@ var tempfileModule = tasks.Define(tasks.Module{
 	if strings.Contains(a.Prefix+a.Suffix, "/") {
 		return nil, &tasks.ArgError{Module: "tempfile", Arg: "prefix", Problem: "and suffix are parts of a name: no slashes"}
 	}
-	return &tempfile{*a, l.Check()}, nil
+	return tasks.Know(&tempfile{*a, l.Check()}), nil
 })
 
 type tempfile struct {
@@ -39,10 +39,8 @@ type tempfile struct {
 	asking bool
 }
 
-// Probe asks nothing: the file is new in any case.
-func (a *tempfile) Probe() string { return "" }
-
-func (a *tempfile) Plan(tasks.Found) (tasks.Plan, error) {
+// Plan asks no host: the file is new in any case.
+func (a *tempfile) Plan() (tasks.Plan, error) {
 	if a.asking {
 		const why = "the name is known only when it has been made"
 		return tasks.Plan{Unknown: why, Msg: why, Values: map[string]any{"skipped": true}}, nil

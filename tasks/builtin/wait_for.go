@@ -68,7 +68,7 @@ var waitForModule = tasks.Define(tasks.Module{
 		}
 		w.search = re
 	}
-	return w, nil
+	return tasks.Know(w), nil
 })
 
 type waitFor struct {
@@ -77,10 +77,8 @@ type waitFor struct {
 	asking bool
 }
 
-// Probe asks nothing: what matters is what will be.
-func (w *waitFor) Probe() string { return "" }
-
-func (w *waitFor) Plan(tasks.Found) (tasks.Plan, error) {
+// Plan asks no host: what matters is what will be.
+func (w *waitFor) Plan() (tasks.Plan, error) {
 	if w.asking {
 		const why = "waiting is left out when only asking"
 		return tasks.Plan{Unknown: why, Msg: why, Values: map[string]any{"skipped": true}}, nil

@@ -58,7 +58,7 @@ func TestWaitForWithoutForwarding(t *testing.T) {
 		}
 		defer server.Close()
 		port := server.Addr().(*net.TCPAddr).Port
-		w := taskstest.NewAction(t, "wait_for", map[string]any{"port": port, "timeout": 0}, &taskstest.FakeLocal{}).(*waitFor)
+		w := taskstest.Work[*waitFor](t, taskstest.NewAction(t, "wait_for", map[string]any{"port": port, "timeout": 0}, &taskstest.FakeLocal{}))
 		if _, err := w.Apply(t.Context(), &noForwarding{h}, tasks.Plan{}); err != nil {
 			t.Error(err)
 		}

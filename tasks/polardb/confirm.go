@@ -39,7 +39,7 @@ var confirmModule = tasks.Define(tasks.Module{
 	if strings.TrimSpace(a.Word) == "" {
 		return nil, &tasks.ArgError{Module: "polardb_confirm", Arg: "word", Problem: "is empty"}
 	}
-	return &polardbConfirmAction{*a, l}, nil
+	return tasks.Know(&polardbConfirmAction{*a, l}), nil
 })
 
 type polardbConfirmAction struct {
@@ -47,10 +47,8 @@ type polardbConfirmAction struct {
 	local tasks.Local
 }
 
-// Probe asks nothing: the question is not for the host.
-func (a *polardbConfirmAction) Probe() string { return "" }
-
-func (a *polardbConfirmAction) Plan(tasks.Found) (tasks.Plan, error) {
+// Plan asks no host: the question is not for it.
+func (a *polardbConfirmAction) Plan() (tasks.Plan, error) {
 	switch {
 	case a.Given != "" && a.Given != a.Word:
 		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%q was given to confirm that %s, where %q is asked for; nothing was done", a.Given, a.what(), a.Word),

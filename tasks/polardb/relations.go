@@ -39,7 +39,7 @@ var relationsModule = tasks.Define(tasks.Module{
 		return nil, err
 	}
 	list, err := a.Listed()
-	return &relationsAction{args: a, list: list, check: l.Check()}, err
+	return tasks.Know(&relationsAction{args: a, list: list, check: l.Check()}), err
 })
 
 type relationsAction struct {
@@ -48,10 +48,8 @@ type relationsAction struct {
 	check bool
 }
 
-func (r *relationsAction) Probe() string { return "" }
-
 // Plan in check mode has nothing to prove: what would be copied is not there. The proof is no change.
-func (r *relationsAction) Plan(tasks.Found) (tasks.Plan, error) {
+func (r *relationsAction) Plan() (tasks.Plan, error) {
 	if r.check {
 		return tasks.Plan{Msg: "nothing is compared in check mode"}, nil
 	}

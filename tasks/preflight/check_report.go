@@ -43,7 +43,7 @@ var checkReportModule = tasks.Define(tasks.Module{
 	if err != nil {
 		return nil, &tasks.ArgError{Module: "polardb_check_report", Arg: "hosts", Problem: err.Error()}
 	}
-	return &checkReport{args: a, hosts: hosts}, nil
+	return tasks.Know(&checkReport{args: a, hosts: hosts}), nil
 })
 
 type checkReport struct {
@@ -51,15 +51,13 @@ type checkReport struct {
 	hosts []reportedHost
 }
 
-func (c *checkReport) Probe() string { return "" }
-
 // reportLine is a check and the hosts of which it is true in the same words.
 type reportLine struct {
 	Hosts []string
 	checkRow
 }
 
-func (c *checkReport) Plan(tasks.Found) (tasks.Plan, error) {
+func (c *checkReport) Plan() (tasks.Plan, error) {
 	lines := c.lines()
 	counts := map[string]any{}
 	var failed, every checkRows
