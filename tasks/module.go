@@ -47,6 +47,7 @@ type Module struct {
 type Return struct{ Name, Type, Doc string }
 
 // Action is one task's work on one host, in three parts. An Action belongs to one host and one attempt.
+// Work that asks, or hands more to Apply than its plan, has types of its own and is made an Action by Ask and its like.
 type Action interface {
 	// Probe returns a read-only POSIX sh script whose answer is all that Plan has to know; empty when nothing has.
 	// It runs as the task's user. A script must not depend on the ones before it: answers may be gathered in one trip.
