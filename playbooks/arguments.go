@@ -25,6 +25,7 @@ type written struct {
 	key   Position
 	width int // of the key
 	value Position
+	node  *yaml.Node // the value; nil when it stands in a string with others
 }
 
 func newArguments() arguments {
@@ -66,7 +67,7 @@ func (l *loader) argsOf(f *file, m *tasks.Module, n *yaml.Node) arguments {
 		} else {
 			v = l.value(f, e.value)
 		}
-		args.set(e.key, v, written{f.at(e.at), len([]rune(e.key)), f.at(e.value)})
+		args.set(e.key, v, written{f.at(e.at), len([]rune(e.key)), f.at(e.value), e.value})
 	}
 	return args
 }
@@ -117,7 +118,7 @@ func (l *loader) argsIn(f *file, m *tasks.Module, n *yaml.Node, text string, ski
 		return f.inside(n, line, column)
 	}
 	for _, p := range pairs {
-		w := written{at(p.offset), len([]rune(p.key)), at(p.after)}
+		w := written{at(p.offset), len([]rune(p.key)), at(p.after), nil}
 		if arg, ok := m.Arg(p.key); ok && arg.Kind == tasks.Raw && !isTemplate(p.value) {
 			if err := l.Checker.CheckCondition(p.value); err != nil {
 				msg, _, _ := splitPlace(err)
@@ -129,7 +130,7 @@ func (l *loader) argsIn(f *file, m *tasks.Module, n *yaml.Node, text string, ski
 	if raw == "" {
 		return args
 	}
-	w := written{f.at(n), 0, f.at(n)}
+	w := written{f.at(n), 0, f.at(n), nil}
 	if m.FreeForm == "" {
 		hint := fmt.Sprintf("write its arguments as name=value, or one a line as name: value (%s)", strings.Join(argumentNames(m), ", "))
 		l.fail(at(max(strings.Index(text, strings.TrimSpace(strings.SplitN(raw, "\n", 2)[0])), 0)), 0, hint, "%s takes no text without the name of an argument", m.Name)
@@ -167,7 +168,7 @@ func (l *loader) checkArgs(f *file, m *tasks.Module, args arguments, c argumentC
 	problems := m.CheckArgs(values, func(_ string, value any) bool { return literal(value) })
 	likely := map[string]bool{} // the arguments that misspelled ones are taken for
 	for _, p := range problems {
-		if p.Known != nil {
+		if p.Known != nil && p.Item == 0 {
 			likely[suggest.Nearest(p.Arg, p.Known)] = true
 		}
 	}
@@ -179,6 +180,13 @@ func (l *loader) checkArgs(f *file, m *tasks.Module, args arguments, c argumentC
 		case !has:
 			l.fail(c.at, c.width, l.misplacedHint(m, args), "%s needs the argument %q", m.Name, p.Arg)
 		case !here: // a default's, reported where it is written
+		case p.Item > 0:
+			at, width := itemPlace(f, w, p)
+			colon := ""
+			if p.Key != "" && p.Known == nil {
+				colon = ":" // what follows is about the key
+			}
+			l.fail(at, width, suggest.Hint(p.Key, p.Known), "the argument %q of %s%s %s", p.Arg, m.Name, colon, p.Problem)
 		case p.Known != nil:
 			l.fail(w.key, w.width, argumentHint(m, p), "%s has no argument %q", m.Name, p.Arg)
 		case len(namesGiven(m, args, p.Arg)) > 1:
@@ -197,6 +205,29 @@ func (l *loader) checkArgs(f *file, m *tasks.Module, args arguments, c argumentC
 			}
 		}
 	}
+}
+
+// itemPlace is where a dict of a list stands that a problem is about, or its key.
+func itemPlace(f *file, w written, p *tasks.ArgError) (Position, int) {
+	if w.node == nil {
+		return w.value, 0
+	}
+	list := items(w.node)
+	if p.Item > len(list) {
+		return w.value, 0
+	}
+	item := list[p.Item-1]
+	if item.Kind == yaml.MappingNode && p.Key != "" {
+		for _, e := range entries(item) {
+			switch {
+			case e.key == p.Key && p.Known != nil:
+				return f.at(e.at), len([]rune(e.key))
+			case e.key == p.Key:
+				return f.at(e.value), 0
+			}
+		}
+	}
+	return f.at(item), 0
 }
 
 // argumentHint says what a name that is no argument was meant to be.

@@ -56,7 +56,15 @@ type (
 		Port    int `arg:"port"`
 		Timeout int `arg:"timeout" default:"300"`
 	}
-	noArgs struct{}
+	noArgs      struct{}
+	membersArgs struct {
+		Nodes []struct {
+			Name   string `arg:"name,required"`
+			Port   int    `arg:"port"`
+			Role   string `arg:"role" choices:"follower learner"`
+			Weight any    `arg:"weight"`
+		} `arg:"nodes" each:"node"`
+	}
 )
 
 func defined[A any](m tasks.Module) tasks.Module {
@@ -79,6 +87,7 @@ var testModules = func() []tasks.Module {
 		defined[fileArgs](tasks.Module{Name: "sysctl", Collections: []string{"ansible.posix"}}),
 		defined[noArgs](tasks.Module{Name: "ping", Collections: builtin}),
 		defined[noArgs](tasks.Module{Name: "polardb_facts"}),
+		defined[membersArgs](tasks.Module{Name: "polardb_members"}),
 	}
 }()
 

@@ -47,7 +47,25 @@ func moduleDoc(t *terminal, m *tasks.Module) string {
 	if len(m.Args) > 0 {
 		fmt.Fprintf(&b, "\n%s\n", t.bold("ARGUMENTS"))
 	}
-	for _, a := range m.Args {
+	writeArguments(&b, t, m.Args, "  ")
+	if m.FreeForm != "" {
+		fmt.Fprintf(&b, "\nA bare string is taken for %s.\n", m.FreeForm)
+	}
+	if len(m.Returns) > 0 {
+		fmt.Fprintf(&b, "\n%s\n", t.bold("RETURNS"))
+		for _, r := range m.Returns {
+			fmt.Fprintf(&b, "  %s (%s)  %s\n", t.bold(r.Name), r.Type, wrap(r.Doc, 90, "      "))
+		}
+	}
+	if m.Examples != "" {
+		fmt.Fprintf(&b, "\n%s\n%s", t.bold("EXAMPLES"), m.Examples)
+	}
+	return b.String()
+}
+
+// writeArguments writes an argument table, and under a list of dicts the table of their keys.
+func writeArguments(b *strings.Builder, t *terminal, args []tasks.Arg, indent string) {
+	for _, a := range args {
 		facts := []string{string(a.Kind)}
 		if a.Required {
 			facts = append(facts, "required")
@@ -64,22 +82,10 @@ func moduleDoc(t *terminal, m *tasks.Module) string {
 		if a.Secret {
 			facts = append(facts, "masked everywhere")
 		}
-		fmt.Fprintf(&b, "  %s (%s)\n", t.bold(a.Name), wrap(strings.Join(facts, "; "), 96-len(a.Name), "    "))
+		fmt.Fprintf(b, "%s%s (%s)\n", indent, t.bold(a.Name), wrap(strings.Join(facts, "; "), 98-len(indent)-len(a.Name), indent+"  "))
 		if a.Doc != "" {
-			fmt.Fprintf(&b, "      %s\n", wrap(a.Doc, 94, "      "))
+			fmt.Fprintf(b, "%s    %s\n", indent, wrap(a.Doc, 96-len(indent), indent+"    "))
 		}
+		writeArguments(b, t, a.Items, indent+"    ")
 	}
-	if m.FreeForm != "" {
-		fmt.Fprintf(&b, "\nA bare string is taken for %s.\n", m.FreeForm)
-	}
-	if len(m.Returns) > 0 {
-		fmt.Fprintf(&b, "\n%s\n", t.bold("RETURNS"))
-		for _, r := range m.Returns {
-			fmt.Fprintf(&b, "  %s (%s)  %s\n", t.bold(r.Name), r.Type, wrap(r.Doc, 90, "      "))
-		}
-	}
-	if m.Examples != "" {
-		fmt.Fprintf(&b, "\n%s\n%s", t.bold("EXAMPLES"), m.Examples)
-	}
-	return b.String()
 }

@@ -181,6 +181,11 @@ func TestDocOfEveryModule(t *testing.T) {
 				if a.Doc == "" {
 					t.Errorf("the argument %s is not explained", a.Name)
 				}
+				for _, key := range a.Items {
+					if key.Doc == "" || a.Each == "" || !strings.Contains(doc, "\n      "+key.Name+" (") {
+						t.Errorf("the key %s of %s is not explained", key.Name, a.Name)
+					}
+				}
 			}
 			for _, r := range m.Returns {
 				if r.Doc == "" || r.Type == "" {

@@ -1,6 +1,7 @@
 package polardb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,10 +19,10 @@ import (
 
 // ClusterArgs are the arguments of the modules that ask the whole cluster.
 type ClusterArgs struct {
-	Nodes         []any  `arg:"nodes,required" doc:"the members that the cluster should have: dicts with name (of the host in the inventory), address (IPv4), port, role (follower, learner or logger), weight, user (the account that runs the engine; default login_user), socket (the directory of its socket, if only that account and root can write there), pgdata and polardata"`
-	LoginUser     string `arg:"login_user" default:"polardb" doc:"a superuser of the database"`
-	LoginPassword string `arg:"login_password,secret" doc:"its password"`
-	LoginDB       string `arg:"login_db" default:"postgres" doc:"the database to connect to; polar_monitor must be created in it"`
+	Nodes         []NodeItem `arg:"nodes,required" each:"node" doc:"the members that the cluster should have"`
+	LoginUser     string     `arg:"login_user" default:"polardb" doc:"a superuser of the database"`
+	LoginPassword string     `arg:"login_password,secret" doc:"its password"`
+	LoginDB       string     `arg:"login_db" default:"postgres" doc:"the database to connect to; polar_monitor must be created in it"`
 }
 
 // WantedNode is one of the nodes that the inventory wants.
@@ -46,7 +47,18 @@ const (
 // Voter tells whether the node is to have a vote.
 func (n WantedNode) Voter() bool { return n.Role != roleLearner }
 
-var nodeKeys = map[string]bool{"name": true, "address": true, "port": true, "role": true, "weight": true, "user": true, "socket": true, "pgdata": true, "polardata": true}
+// NodeItem is a node as a playbook lists it. What is empty was not given.
+type NodeItem struct {
+	Name      string `arg:"name,required" doc:"of the host in the inventory"`
+	Address   string `arg:"address,required" doc:"its IPv4 address, as the members know it"`
+	Port      *int   `arg:"port" doc:"the client port, 5432 where it is not given"`
+	Role      string `arg:"role" doc:"follower, learner or logger; follower where it is not given"`
+	Weight    any    `arg:"weight" doc:"from 0 to 9: who is preferred as the leader"`
+	User      string `arg:"user" doc:"the account that runs the engine; login_user where it is not given"`
+	Socket    string `arg:"socket" doc:"the directory of its socket, if only that account and root can write there"`
+	Pgdata    string `arg:"pgdata" doc:"its PGDATA"`
+	Polardata string `arg:"polardata" doc:"its POLARDATA"`
+}
 
 // Listed reads the list, and refuses what no cluster can be made of: two nodes with one address, a weight that the
 // engine does not take, a host name where it needs an IPv4 address.
@@ -54,16 +66,7 @@ func (c *ClusterArgs) Listed() ([]WantedNode, error) {
 	var list []WantedNode
 	seen := map[string]string{}
 	for _, item := range c.Nodes {
-		m, ok := item.(map[string]any)
-		if !ok {
-			return nil, &tasks.ArgError{Arg: "nodes", Problem: "must be a list of dicts, not of " + tasks.Describe(item)}
-		}
-		for k := range m {
-			if !nodeKeys[k] {
-				return nil, &tasks.ArgError{Arg: "nodes", Problem: fmt.Sprintf("holds a node with the unknown key %q", k)}
-			}
-		}
-		n, err := readNode(m)
+		n, err := readNode(item)
 		if n.User == "" {
 			n.User = c.LoginUser
 		}
@@ -82,48 +85,33 @@ func (c *ClusterArgs) Listed() ([]WantedNode, error) {
 	return list, nil
 }
 
-func readNode(m map[string]any) (WantedNode, error) {
-	n := WantedNode{Weight: -1, Role: roleFollower}
-	var err error
-	if n.Name, err = tasks.ToString(m["name"]); err != nil || n.Name == "" {
-		return n, fmt.Errorf("holds a node without a name")
-	}
-	if n.Address.Host, err = tasks.ToString(m["address"]); err != nil {
-		return n, fmt.Errorf("has no address for %s", n.Name)
-	}
-	n.Address.Port = dma.DefaultPort
-	if p, ok := m["port"]; ok && p != nil && p != "" {
-		if n.Address.Port, err = tasks.ToInt(p); err != nil {
-			return n, fmt.Errorf("port of %s %w", n.Name, err)
-		}
+func readNode(item NodeItem) (WantedNode, error) {
+	n := WantedNode{Name: item.Name, Weight: -1, Role: cmp.Or(item.Role, roleFollower),
+		User: item.User, Socket: item.Socket, Pgdata: item.Pgdata, Polardata: item.Polardata}
+	n.Address = dma.Address{Host: item.Address, Port: dma.DefaultPort}
+	if item.Port != nil {
+		n.Address.Port = *item.Port
 	}
 	if err := n.Address.Check(); err != nil {
 		return n, fmt.Errorf("for %s: %w", n.Name, err)
 	}
-	if r, ok := m["role"]; ok && r != nil && r != "" {
-		n.Role, _ = r.(string)
-	}
 	switch n.Role {
 	case roleFollower, roleLearner, roleLogger:
 	default:
-		return n, fmt.Errorf("role of %s must be follower, learner or logger, not %s", n.Name, tasks.Describe(m["role"]))
+		return n, fmt.Errorf("role of %s must be follower, learner or logger, not %s", n.Name, tasks.Describe(item.Role))
 	}
-	if w, ok := m["weight"]; ok && w != nil && w != "" {
-		if n.Weight, err = tasks.ToInt(w); err != nil || n.Weight < 0 || n.Weight > 9 {
-			return n, fmt.Errorf("weight of %s must be a number from 0 to 9, not %s", n.Name, tasks.Describe(w))
+	if item.Weight != nil {
+		var err error
+		if n.Weight, err = tasks.ToInt(item.Weight); err != nil || n.Weight < 0 || n.Weight > 9 {
+			return n, fmt.Errorf("weight of %s must be a number from 0 to 9, not %s", n.Name, tasks.Describe(item.Weight))
 		}
 		if n.Role == roleLearner {
 			return n, fmt.Errorf("weight of %s cannot be set: it is a learner and has no vote", n.Name)
 		}
 	}
-	for key, to := range map[string]*string{"user": &n.User, "socket": &n.Socket, "pgdata": &n.Pgdata, "polardata": &n.Polardata} {
-		if v, ok := m[key]; ok && v != nil {
-			if *to, err = tasks.ToString(v); err != nil {
-				return n, fmt.Errorf("%s of %s %w", key, n.Name, err)
-			}
-		}
-		if key != "user" && *to != "" && (!path.IsAbs(*to) || strings.ContainsAny(*to, "\n\r")) {
-			return n, fmt.Errorf("%s of %s must be an absolute path, not %q", key, n.Name, *to)
+	for _, place := range []struct{ key, path string }{{"socket", n.Socket}, {"pgdata", n.Pgdata}, {"polardata", n.Polardata}} {
+		if place.path != "" && (!path.IsAbs(place.path) || strings.ContainsAny(place.path, "\n\r")) {
+			return n, fmt.Errorf("%s of %s must be an absolute path, not %q", place.key, n.Name, place.path)
 		}
 	}
 	if strings.HasPrefix(n.User, "-") {

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/dma"
+	"github.com/polarbook/polarbook/tasks/taskstest"
 )
 
 // testCluster makes the survey of a cluster of n voters, node1 leading, as all nodes that answer would give it.
@@ -195,8 +196,7 @@ func TestNodesRefuseWhatNoClusterCanBeMadeOf(t *testing.T) {
 		"unknown key":                                          {node("wieght", 3)},
 		"is empty":                                             {},
 	} {
-		c := &ClusterArgs{Nodes: list}
-		if _, err := c.Listed(); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := statusModule.New(map[string]any{"nodes": list, "login_password": "x"}, &taskstest.FakeLocal{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %q, got %v", want, err)
 		}
 	}

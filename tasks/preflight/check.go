@@ -86,8 +86,13 @@ func newCheckModule() tasks.Module {
 		c := &checkAction{args: a}
 		// What is wrong with the inventory is one line of the table among others, so that all is told at once.
 		c.wrong = append(c.wrong, a.Check())
-		list, err := (&polardb.ClusterArgs{Nodes: a.Nodes}).Listed()
-		c.nodes, c.wrong = list, append(c.wrong, err)
+		nodes, err := tasks.ReadItems[polardb.NodeItem]("node", a.Nodes)
+		if err == nil {
+			c.nodes, err = (&polardb.ClusterArgs{Nodes: nodes}).Listed()
+		} else {
+			err = &tasks.ArgError{Arg: "nodes", Problem: err.Error()}
+		}
+		c.wrong = append(c.wrong, err)
 		if a.Src != "" {
 			c.archive, c.archiveErr = archives.read(a.Src, l)
 		}
