@@ -30,14 +30,24 @@ func (a *NodeArgs) Check() error {
 			return &tasks.ArgError{Arg: d.arg, Problem: fmt.Sprintf("must be an absolute path at least two levels deep, not %q", d.dir)}
 		}
 		if at := strings.IndexAny(clean, unfitForPaths); at >= 0 {
-			return &tasks.ArgError{Arg: d.arg, Problem: fmt.Sprintf("must not hold %q (it is %q): the engine's own scripts do not quote their paths", clean[at:at+1], d.dir)}
+			return &tasks.ArgError{
+				Arg: d.arg,
+				Problem: fmt.Sprintf("must not hold %q (it is %q): the engine's own scripts do not quote their paths",
+					clean[at:at+1], d.dir),
+			}
 		}
 	}
 	if !script.IsUnitName(a.Cluster) || strings.HasPrefix(a.Cluster, ".") || strings.Contains(a.Cluster, `\`) {
-		return &tasks.ArgError{Arg: "cluster", Problem: fmt.Sprintf("must be letters, digits and -_.@: and not begin with a dot, not %q", a.Cluster)}
+		return &tasks.ArgError{
+			Arg:     "cluster",
+			Problem: fmt.Sprintf("must be letters, digits and -_.@: and not begin with a dot, not %q", a.Cluster),
+		}
 	}
 	if a.Cluster == "owed" {
-		return &tasks.ArgError{Arg: "cluster", Problem: "must not be owed: " + stateDir + "/owed is where polarbook keeps which handlers are owed"}
+		return &tasks.ArgError{
+			Arg:     "cluster",
+			Problem: "must not be owed: " + stateDir + "/owed is where polarbook keeps which handlers are owed",
+		}
 	}
 	pgdata, polardata := path.Clean(a.Pgdata), path.Clean(a.Polardata)
 	if pgdata == polardata || strings.HasPrefix(polardata+"/", pgdata+"/") || strings.HasPrefix(pgdata+"/", polardata+"/") {
@@ -45,7 +55,11 @@ func (a *NodeArgs) Check() error {
 	}
 	a.Pgdata, a.Polardata = pgdata, polardata
 	if a.Port < 1 || a.Port > dma.MaxPort {
-		return &tasks.ArgError{Arg: "port", Problem: fmt.Sprintf("must be between 1 and %d (the consensus port is %d above it), not %d", dma.MaxPort, dma.PortDeviation, a.Port)}
+		return &tasks.ArgError{
+			Arg: "port",
+			Problem: fmt.Sprintf("must be between 1 and %d (the consensus port is %d above it), not %d",
+				dma.MaxPort, dma.PortDeviation, a.Port),
+		}
 	}
 	return nil
 }
@@ -180,8 +194,10 @@ func (s NodeState) lost(a *NodeArgs) string {
 func (s NodeState) Refuse(a *NodeArgs) error {
 	switch {
 	case s.Fault != "":
-		return &tasks.Failure{Msg: fmt.Sprintf("%s %s", s.markerPath(a), s.Fault),
-			Hint: "it is not believed, and nothing was touched. Look at who wrote it; a node whose note is lost is dropped, its data moved away by hand, and built anew"}
+		return &tasks.Failure{
+			Msg:  fmt.Sprintf("%s %s", s.markerPath(a), s.Fault),
+			Hint: "it is not believed, and nothing was touched. Look at who wrote it; a node whose note is lost is dropped, its data moved away by hand, and built anew",
+		}
 	case s.PgdataLink != "":
 		return linkRefused("polardb_pgdata", a.Pgdata, s.PgdataLink)
 	case s.PolardataLink != "":
@@ -195,8 +211,11 @@ func (s NodeState) Refuse(a *NodeArgs) error {
 		return &tasks.Failure{Msg: "the data of this node is gone or its disk is not mounted: " + s.lost(a),
 			Hint: "mount the disk. If the data is lost for good, build the node anew: polarbook run rebuild-node.yml -e node=NAME"}
 	case !s.noted() && s.setUp():
-		return &tasks.Failure{Msg: fmt.Sprintf("%s is not the data that %s was written about (%s, noted was %s)", a.Pgdata, s.markerPath(a), s.ID, s.MarkerID),
-			Hint: "nothing was touched. Is it another disk, or one from before the node was built anew? Mount the right one; or move what is there away, and build the node anew: polarbook run rebuild-node.yml -e node=NAME. If you put the data there on purpose, remove polarbook.id from it"}
+		return &tasks.Failure{
+			Msg: fmt.Sprintf("%s is not the data that %s was written about (%s, noted was %s)",
+				a.Pgdata, s.markerPath(a), s.ID, s.MarkerID),
+			Hint: "nothing was touched. Is it another disk, or one from before the node was built anew? Mount the right one; or move what is there away, and build the node anew: polarbook run rebuild-node.yml -e node=NAME. If you put the data there on purpose, remove polarbook.id from it",
+		}
 	case s.bare():
 		return nil
 	case s.Marked && s.MarkerPgdata == a.Pgdata && s.MarkerPolardata == a.Polardata && !s.sameDirectories():
@@ -214,13 +233,19 @@ func (s NodeState) Refuse(a *NodeArgs) error {
 	if first != "" {
 		what += ": " + first
 	}
-	return &tasks.Failure{Msg: dir + " " + what, Hint: "nothing was touched; move it away yourself, or choose other directories (polardb_pgdata, polardb_polardata)"}
+	return &tasks.Failure{
+		Msg:  dir + " " + what,
+		Hint: "nothing was touched; move it away yourself, or choose other directories (polardb_pgdata, polardb_polardata)",
+	}
 }
 
 // linkRefused says why a data directory may be no link: who owns the directory that it lies in could have it lead elsewhere.
 func linkRefused(variable, dir, to string) error {
-	return &tasks.Failure{Msg: fmt.Sprintf("%s is a symbolic link (to %s), which is not followed", dir, to),
-		Hint: fmt.Sprintf("nothing was touched. Name the directory itself (%s), or have it mounted there: mount --bind %s %s, and the same in /etc/fstab", variable, to, dir)}
+	return &tasks.Failure{
+		Msg: fmt.Sprintf("%s is a symbolic link (to %s), which is not followed", dir, to),
+		Hint: fmt.Sprintf("nothing was touched. Name the directory itself (%s), or have it mounted there: mount --bind %s %s, and the same in /etc/fstab",
+			variable, to, dir),
+	}
 }
 
 // beginning are the values of the scripts that begin a node, with what notes a step in the marker and makes the two directories,

@@ -17,7 +17,15 @@ import (
 func testNode(t *testing.T) *NodeArgs {
 	t.Helper()
 	dir := t.TempDir()
-	return &NodeArgs{Pgdata: dir + "/data/pgdata", Polardata: dir + "/data/polardata", Home: dir + "/home/polardb", User: "root", Port: 5432, Cluster: "demo", state: dir + "/state"}
+	return &NodeArgs{
+		Pgdata:    dir + "/data/pgdata",
+		Polardata: dir + "/data/polardata",
+		Home:      dir + "/home/polardb",
+		User:      "root",
+		Port:      5432,
+		Cluster:   "demo",
+		state:     dir + "/state",
+	}
 }
 
 func examine(t *testing.T, a *NodeArgs) NodeState {

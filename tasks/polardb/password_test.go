@@ -31,7 +31,14 @@ func TestWhatTheEngineCannotHold(t *testing.T) {
 			t.Errorf("%.20q: %q, want %q", c.password, got, c.problem)
 		}
 	}
-	for role, problem := range map[string]string{"replicator": "", `rep 'li"c\ator`: "", "": "empty", "pg_copy": "pg_", "a\nb": "line break", strings.Repeat("ü", 32): "64 bytes"} {
+	for role, problem := range map[string]string{
+		"replicator":            "",
+		`rep 'li"c\ator`:        "",
+		"":                      "empty",
+		"pg_copy":               "pg_",
+		"a\nb":                  "line break",
+		strings.Repeat("ü", 32): "64 bytes",
+	} {
 		if got := RoleProblem(role); problem == "" && got != "" || !strings.Contains(got, problem) {
 			t.Errorf("role %q: %q, want %q", role, got, problem)
 		}

@@ -23,8 +23,11 @@ var (
 // otherPassword names a role whose password in the cluster is not the one that the inventory gives, and what to do. That
 // is how a password looks that was changed in the inventory alone.
 func otherPassword(role string, source passwordSource, saw string) *tasks.Failure {
-	return &tasks.Failure{Msg: fmt.Sprintf("the inventory's password for the role %s (%s, %s) is not the cluster's: %s", role, source.variable, source.from, saw),
-		Hint: "if it was changed in the inventory, give it to the cluster: polarbook run rotate-password.yml; otherwise put the cluster's into the inventory"}
+	return &tasks.Failure{
+		Msg: fmt.Sprintf("the inventory's password for the role %s (%s, %s) is not the cluster's: %s",
+			role, source.variable, source.from, saw),
+		Hint: "if it was changed in the inventory, give it to the cluster: polarbook run rotate-password.yml; otherwise put the cluster's into the inventory",
+	}
 }
 
 // rotations is how many passwords in a row may be begun with and given up for the next.
@@ -176,8 +179,11 @@ func (f passwordsFound) doubt(role, password string) error {
 		}
 		return otherPassword(role, replicationPassword, saw)
 	case len(begun) > 0:
-		return &tasks.Failure{Msg: fmt.Sprintf("a change of the password of the role %s was begun and not finished: %s exists, and members may log in with it", role, strings.Join(begun, ", ")),
-			Hint: "finish it: polarbook run rotate-password.yml"}
+		return &tasks.Failure{
+			Msg: fmt.Sprintf("a change of the password of the role %s was begun and not finished: %s exists, and members may log in with it",
+				role, strings.Join(begun, ", ")),
+			Hint: "finish it: polarbook run rotate-password.yml",
+		}
 	}
 	return nil
 }

@@ -64,7 +64,12 @@ func TestBackupProgress(t *testing.T) {
 }
 
 func TestArchiveName(t *testing.T) {
-	for file, want := range map[string]string{"/x/polardb-11.9.tar.gz": "polardb-11.9", "p 11.tgz": "p_11", "polardb.tar": "polardb", "a/b.tar.xz": "b"} {
+	for file, want := range map[string]string{
+		"/x/polardb-11.9.tar.gz": "polardb-11.9",
+		"p 11.tgz":               "p_11",
+		"polardb.tar":            "polardb",
+		"a/b.tar.xz":             "b",
+	} {
 		if got := archiveName(file); got != want {
 			t.Errorf("%s: %s, want %s", file, got, want)
 		}

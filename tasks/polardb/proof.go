@@ -24,7 +24,11 @@ var proofModule = tasks.Define(tasks.Module{
 		"The row goes into table polarbook.proof of the login database, which holds that one row; the time in it is the proof's.",
 		"A member that the nodes list and the inventory does not is reported as a failure: nothing here removes it.",
 	},
-	Returns: []tasks.Return{{Name: "leader", Type: "str", Doc: "the node that leads"}, {Name: "members", Type: "list", Doc: "what was seen of each member"}, {Name: "table", Type: "str", Doc: "the same, to be read"}},
+	Returns: []tasks.Return{
+		{Name: "leader", Type: "str", Doc: "the node that leads"},
+		{Name: "members", Type: "list", Doc: "what was seen of each member"},
+		{Name: "table", Type: "str", Doc: "the same, to be read"},
+	},
 	Examples: `- polardb_proof:
     nodes: "{{ polardb_nodes }}"
     login_password: "{{ polardb_password }}"
@@ -76,13 +80,20 @@ func (p *proofAction) Apply(ctx context.Context, h tasks.Host, _ tasks.Plan) (ta
 	case err != nil:
 		return tasks.Result{}, err
 	case saw != "":
-		return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("the cluster is not as wanted (limit %d s): %s", p.args.Timeout, saw), Hint: "polarbook status shows what each node says; polarbook run start.yml starts what does not run"}
+		return tasks.Result{}, &tasks.Failure{
+			Msg:  fmt.Sprintf("the cluster is not as wanted (limit %d s): %s", p.args.Timeout, saw),
+			Hint: "polarbook status shows what each node says; polarbook run start.yml starts what does not run",
+		}
 	}
 	if err := p.row(ctx, h, leader, deadline); err != nil {
 		return tasks.Result{}, err
 	}
 	members := clusterMembers(survey, leader, p.list)
-	return tasks.Result{Msg: memberTable(members), Warnings: delayWarnings(survey), Values: map[string]any{"leader": leader.Node, "members": members, "table": memberTable(members)}}, nil
+	return tasks.Result{
+		Msg:      memberTable(members),
+		Warnings: delayWarnings(survey),
+		Values:   map[string]any{"leader": leader.Node, "members": members, "table": memberTable(members)},
+	}, nil
 }
 
 // doubts lists everything in which the cluster is not as the inventory wants it.
@@ -163,7 +174,10 @@ func (p *proofAction) read(ctx context.Context, h tasks.Host, n WantedNode, mark
 		case time.Now().After(deadline) && err != nil:
 			return &tasks.Failure{Msg: "the row written on the leader could not be read on " + n.Name, Err: err}
 		case time.Now().After(deadline):
-			return &tasks.Failure{Msg: fmt.Sprintf("the row written on the leader did not reach %s in %d s; it shows %q, written was %q", n.Name, p.args.Timeout, saw, mark)}
+			return &tasks.Failure{
+				Msg: fmt.Sprintf("the row written on the leader did not reach %s in %d s; it shows %q, written was %q",
+					n.Name, p.args.Timeout, saw, mark),
+			}
 		}
 		if err := tasks.Sleep(ctx, 100*time.Millisecond); err != nil {
 			return err

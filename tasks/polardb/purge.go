@@ -29,7 +29,13 @@ var purgeModule = tasks.Define(tasks.Module{
 		"Which form the engine knows, PURGE LOGS BEFORE or PURGE LOGS TO, is asked of it. The number of BEFORE is ignored by the engine (observed on 11.9), which uses the one that a change of weight or match index left behind; that number is set right before the purge, by way of an address that no member has, and set to 0 right after it, as at the start of a server.",
 		"purge_index is read back from every node. The engine keeps a log that is smaller than polar_dma_log_keep_size, and answers success. A forced purge does not move purge_index; what it freed is seen from the size of the leader's log.",
 	},
-	Returns: []tasks.Return{{Name: "leader", Type: "str", Doc: "the node that leads"}, {Name: "before", Type: "int", Doc: "up to where was purged"}, {Name: "safe", Type: "int", Doc: "what every member has"}, {Name: "slowest", Type: "str", Doc: "the member that has least"}, {Name: "purge_index", Type: "dict", Doc: "each node's purge_index"}},
+	Returns: []tasks.Return{
+		{Name: "leader", Type: "str", Doc: "the node that leads"},
+		{Name: "before", Type: "int", Doc: "up to where was purged"},
+		{Name: "safe", Type: "int", Doc: "what every member has"},
+		{Name: "slowest", Type: "str", Doc: "the member that has least"},
+		{Name: "purge_index", Type: "dict", Doc: "each node's purge_index"},
+	},
 	Examples: `- polardb_purge:
     nodes: "{{ polardb_nodes }}"
     login_password: "{{ polardb_password }}"
@@ -43,7 +49,11 @@ var purgeModule = tasks.Define(tasks.Module{
 	p := &purgeAction{args: a, list: list}
 	if a.Before != "" {
 		if p.before, err = strconv.ParseInt(a.Before, 10, 64); err != nil || p.before < 1 {
-			return nil, &tasks.ArgError{Module: "polardb_purge", Arg: "before", Problem: fmt.Sprintf("must be an index of the log, a number from 1, not %q", a.Before)}
+			return nil, &tasks.ArgError{
+				Module:  "polardb_purge",
+				Arg:     "before",
+				Problem: fmt.Sprintf("must be an index of the log, a number from 1, not %q", a.Before),
+			}
 		}
 	} else if a.Force {
 		return nil, &tasks.ArgError{Module: "polardb_purge", Arg: "before", Problem: "must be given with force: up to where?"}
@@ -99,7 +109,10 @@ func (p *purgeAction) Plan(found purgeFound) (tasks.Plan, *purgeChange, error) {
 	case found.NoLeader != "":
 		return tasks.Plan{}, nil, &tasks.Failure{Msg: "only a leader can purge: " + found.NoLeader}
 	case found.Err != nil:
-		return tasks.Plan{}, nil, &tasks.Failure{Msg: "the leader " + found.Leader.Node + " could not be asked about its log", Err: found.Err}
+		return tasks.Plan{}, nil, &tasks.Failure{
+			Msg: "the leader " + found.Leader.Node + " could not be asked about its log",
+			Err: found.Err,
+		}
 	}
 	leader := found.Leader
 	safe, slowest, all := p.safe(leader)
@@ -107,25 +120,45 @@ func (p *purgeAction) Plan(found purgeFound) (tasks.Plan, *purgeChange, error) {
 	if p.before > 0 {
 		index = p.before
 	}
-	values := map[string]any{"leader": leader.Node, "before": int(index), "safe": int(safe), "slowest": slowest, "purge_index": purgeIndexes(found.Survey)}
+	values := map[string]any{
+		"leader":      leader.Node,
+		"before":      int(index),
+		"safe":        int(safe),
+		"slowest":     slowest,
+		"purge_index": purgeIndexes(found.Survey),
+	}
 	change := purgeChange{found: found, index: index, force: index > safe}
 	if index == safe && safe < leader.Status.CommitIndex {
 		change.least = slowest
 	}
 	switch {
 	case index > leader.Status.CommitIndex:
-		return tasks.Plan{}, nil, &tasks.Failure{Msg: fmt.Sprintf("the log cannot be purged up to %d: %s has committed it up to %d", index, leader.Node, leader.Status.CommitIndex)}
+		return tasks.Plan{}, nil, &tasks.Failure{
+			Msg: fmt.Sprintf("the log cannot be purged up to %d: %s has committed it up to %d",
+				index, leader.Node, leader.Status.CommitIndex),
+		}
 	case change.force && !p.args.Force:
-		return tasks.Plan{}, nil, &tasks.Failure{Msg: fmt.Sprintf("the log cannot be purged up to %d: %s has it only up to %d (%s)", index, slowest, safe, all),
-			Hint: fmt.Sprintf("at most -e before=%d, or wait until %s has caught up; with -e force=yes the leader %s frees it all the same, and %s must then be rebuilt", safe, slowest, leader.Node, slowest)}
+		return tasks.Plan{}, nil, &tasks.Failure{
+			Msg: fmt.Sprintf("the log cannot be purged up to %d: %s has it only up to %d (%s)", index, slowest, safe, all),
+			Hint: fmt.Sprintf("at most -e before=%d, or wait until %s has caught up; with -e force=yes the leader %s frees it all the same, and %s must then be rebuilt",
+				safe, slowest, leader.Node, slowest),
+		}
 	case change.force:
-		return tasks.Plan{Change: true, Values: values,
-			Msg: fmt.Sprintf("purge the log of the leader %s alone, by force, up to %d; %s has it only up to %d and must then be rebuilt (%s)", leader.Node, index, slowest, safe, all)}, &change, nil
+		return tasks.Plan{
+			Change: true,
+			Values: values,
+			Msg: fmt.Sprintf("purge the log of the leader %s alone, by force, up to %d; %s has it only up to %d and must then be rebuilt (%s)",
+				leader.Node, index, slowest, safe, all),
+		}, &change, nil
 	case index <= leader.PurgeIndex:
 		return tasks.Plan{Values: values, Msg: fmt.Sprintf("the log is already purged up to %d (%s)", leader.PurgeIndex, all)}, nil, nil
 	}
-	return tasks.Plan{Change: true, Values: values,
-		Msg: fmt.Sprintf("purge the log up to %d, from %d on the leader %s; every member has it (%s)", index, leader.PurgeIndex, leader.Node, all)}, &change, nil
+	return tasks.Plan{
+		Change: true,
+		Values: values,
+		Msg: fmt.Sprintf("purge the log up to %d, from %d on the leader %s; every member has it (%s)",
+			index, leader.PurgeIndex, leader.Node, all),
+	}, &change, nil
 }
 
 // safe is the index up to which every member has the log, the member that has least, and what each has, to be read.
@@ -174,7 +207,10 @@ func (p *purgeAction) Apply(ctx context.Context, h tasks.Host, plan tasks.Plan, 
 	var survey dma.Survey
 	for {
 		if err := p.send(ctx, h, change); err != nil {
-			return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("the log of %s was not purged up to %d", was.Node, change.index), Err: err}
+			return tasks.Result{}, &tasks.Failure{
+				Msg: fmt.Sprintf("the log of %s was not purged up to %d", was.Node, change.index),
+				Err: err,
+			}
 		}
 		var saw string
 		var err error
@@ -208,9 +244,15 @@ const purgePause = 3 * time.Second
 func purged(r tasks.Result, was, now dma.View, change *purgeChange, indexes string) (tasks.Result, error) {
 	switch {
 	case now.Node == "":
-		return r, &tasks.Failure{Msg: fmt.Sprintf("the purge was sent to %s, and nobody leads now", was.Node), Hint: "see polarbook status, and purge again"}
+		return r, &tasks.Failure{
+			Msg:  fmt.Sprintf("the purge was sent to %s, and nobody leads now", was.Node),
+			Hint: "see polarbook status, and purge again",
+		}
 	case now.Node != was.Node:
-		return r, &tasks.Failure{Msg: fmt.Sprintf("the purge was sent to %s, and %s leads instead", was.Node, now.Node), Hint: "purge again"}
+		return r, &tasks.Failure{
+			Msg:  fmt.Sprintf("the purge was sent to %s, and %s leads instead", was.Node, now.Node),
+			Hint: "purge again",
+		}
 	case now.PurgeIndex >= change.index:
 		r.Msg = fmt.Sprintf("purged up to %d; purge_index now: %s", change.index, indexes)
 		if change.least != "" {
@@ -218,10 +260,12 @@ func purged(r tasks.Result, was, now dma.View, change *purgeChange, indexes stri
 		}
 	case now.PurgeIndex == was.PurgeIndex:
 		r.Changed = false
-		r.Msg = fmt.Sprintf("the engine kept its log: it purges nothing while the log is smaller than polar_dma_log_keep_size (%s); purge_index is still %d", change.found.KeepSize, was.PurgeIndex)
+		r.Msg = fmt.Sprintf("the engine kept its log: it purges nothing while the log is smaller than polar_dma_log_keep_size (%s); purge_index is still %d",
+			change.found.KeepSize, was.PurgeIndex)
 	default:
 		r.Msg = fmt.Sprintf("purged up to %d; purge_index now: %s", now.PurgeIndex, indexes)
-		r.Warnings = []string{fmt.Sprintf("%s freed its log up to %d and keeps the rest, up to %d, for now (polar_dma_log_keep_size is %s); purge again later", now.Node, now.PurgeIndex, change.index, change.found.KeepSize)}
+		r.Warnings = []string{fmt.Sprintf("%s freed its log up to %d and keeps the rest, up to %d, for now (polar_dma_log_keep_size is %s); purge again later",
+			now.Node, now.PurgeIndex, change.index, change.found.KeepSize)}
 	}
 	return r, nil
 }
@@ -261,7 +305,8 @@ func (p *purgeAction) send(ctx context.Context, h tasks.Host, change *purgeChang
 		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 		defer cancel()
 		if left := run(after, dma.SetPurgeNumber(0)); left != nil {
-			return errors.Join(err, fmt.Errorf("%d is still the number that the next PURGE LOGS on %s will use: %w", change.index, on.Node, left))
+			return errors.Join(err, fmt.Errorf("%d is still the number that the next PURGE LOGS on %s will use: %w",
+				change.index, on.Node, left))
 		}
 		return err
 	})
@@ -275,7 +320,8 @@ func (p *purgeAction) freed(ctx context.Context, h tasks.Host, change *purgeChan
 		r.Msg = fmt.Sprintf("purged by force up to %d; what that freed cannot be seen: %v", change.index, err)
 	} else {
 		r.Changed = now < size
-		r.Msg = fmt.Sprintf("purged by force up to %d: the log of %s takes %d kB, it took %d kB (the engine frees whole files)", change.index, change.found.Leader.Node, now, size)
+		r.Msg = fmt.Sprintf("purged by force up to %d: the log of %s takes %d kB, it took %d kB (the engine frees whole files)",
+			change.index, change.found.Leader.Node, now, size)
 	}
 	r.Warnings = []string{slowest + " may now lack log that the leader no longer has; see whether it streams, and rebuild it if it does not"}
 	return r, nil
@@ -296,7 +342,9 @@ func (p *purgeAction) logSize(ctx context.Context, h tasks.Host, of dma.View) (i
 	if err != nil {
 		return 0, err
 	}
-	answer, err := host.Shell().Run(ctx, remote.Command{Script: "du -sk -- " + remote.Quote(strings.TrimRight(dir, "/")+"/polar_dma/consensus_log")})
+	answer, err := host.Shell().Run(ctx, remote.Command{
+		Script: "du -sk -- " + remote.Quote(strings.TrimRight(dir, "/")+"/polar_dma/consensus_log"),
+	})
 	if err != nil {
 		return 0, err
 	}

@@ -92,7 +92,13 @@ func (n *recoveryNote) values() map[string]any {
 	for name, w := range n.Weights {
 		weights[name] = w
 	}
-	return map[string]any{"survivor": n.Survivor, "lost": tasks.AnyTexts(n.Lost), "weights": weights, "ahead": tasks.AnyTexts(n.Ahead), "command": n.command()}
+	return map[string]any{
+		"survivor": n.Survivor,
+		"lost":     tasks.AnyTexts(n.Lost),
+		"weights":  weights,
+		"ahead":    tasks.AnyTexts(n.Ahead),
+		"command":  n.command(),
+	}
 }
 
 // readRecovery is a note as playbooks hand it on.
@@ -158,7 +164,9 @@ func (n WantedNode) recovery(ctx context.Context, h tasks.Host) *recoveryNote {
 		return nil
 	}
 	file := (&NodeArgs{Pgdata: n.Pgdata, Cluster: "*"}).recovery()
-	answer, err := host.Shell().Run(ctx, remote.Command{Script: "set -- " + string(script.Pattern(file)) + "\n" + scripts.Text("polardb_recovery")})
+	answer, err := host.Shell().Run(ctx, remote.Command{
+		Script: "set -- " + string(script.Pattern(file)) + "\n" + scripts.Text("polardb_recovery"),
+	})
 	if err != nil {
 		return nil
 	}
@@ -220,7 +228,11 @@ func (r *recoveryAction) Plan(f tasks.Found) (tasks.Plan, error) {
 		if was == nil {
 			return tasks.Plan{Msg: "no recovery is under way"}, nil
 		}
-		return tasks.Plan{Change: true, Msg: "the recovery is finished", Script: a.script("polardb_recovery_over", script.Values{"FILE": a.recovery()})}, nil
+		return tasks.Plan{
+			Change: true,
+			Msg:    "the recovery is finished",
+			Script: a.script("polardb_recovery_over", script.Values{"FILE": a.recovery()}),
+		}, nil
 	}
 	want := recoveryNote{Cluster: a.Cluster, Survivor: a.Survivor, Lost: a.Lost, Weights: map[string]int{}, Ahead: a.Ahead}
 	for name, w := range a.Weights {
@@ -235,5 +247,10 @@ func (r *recoveryAction) Plan(f tasks.Found) (tasks.Plan, error) {
 			return tasks.Plan{Msg: "it is noted"}, nil
 		}
 	}
-	return tasks.Plan{Change: true, Msg: fmt.Sprintf("note that %s is to go on", a.Survivor), Stdin: append(text, '\n'), Script: a.script("polardb_recovery_note", script.Values{"FILE": a.recovery()})}, nil
+	return tasks.Plan{
+		Change: true,
+		Msg:    fmt.Sprintf("note that %s is to go on", a.Survivor),
+		Stdin:  append(text, '\n'),
+		Script: a.script("polardb_recovery_note", script.Values{"FILE": a.recovery()}),
+	}, nil
 }

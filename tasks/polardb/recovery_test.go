@@ -49,7 +49,13 @@ func TestRecoveryIsNoted(t *testing.T) {
 		note, _ := state["recovery"].(map[string]any)
 		return note
 	}
-	begun := recoveryArgs{State: "begun", Survivor: "node2", Lost: []string{"node3", "node1"}, Weights: map[string]any{"node1": 7, "node2": "5"}, Ahead: []string{"node4"}}
+	begun := recoveryArgs{
+		State:    "begun",
+		Survivor: "node2",
+		Lost:     []string{"node3", "node1"},
+		Weights:  map[string]any{"node1": 7, "node2": "5"},
+		Ahead:    []string{"node4"},
+	}
 	if note := noted(); len(note) > 0 {
 		t.Errorf("before: %v", note)
 	}

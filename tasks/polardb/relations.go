@@ -27,7 +27,10 @@ var relationsModule = tasks.Define(tasks.Module{
 		"Of each database, the number of relations and a checksum of their numbers, files and tablespaces are compared between leader and node; then each file that the node's catalog names is looked for on the host. Where they differ, the relations are named.",
 		"What changes meanwhile on the leader counts when it is there before and after the node was asked. Temporary relations do not count, nor does what is in the files: that is the log's.",
 	},
-	Returns: []tasks.Return{{Name: "relations", Type: "int", Doc: "how many relations were compared"}, {Name: "databases", Type: "int", Doc: "in how many databases"}},
+	Returns: []tasks.Return{
+		{Name: "relations", Type: "int", Doc: "how many relations were compared"},
+		{Name: "databases", Type: "int", Doc: "in how many databases"},
+	},
 	Examples: `- polardb_relations:
     pgdata: /var/lib/polardb/pgdata
     polardata: /var/lib/polardb/polardata
@@ -82,8 +85,11 @@ func (r *relationsAction) Apply(ctx context.Context, h tasks.Host, _ tasks.Plan)
 		}
 		n += count
 	}
-	return tasks.Result{Msg: fmt.Sprintf("%s has the %d relations of %d databases that %s has, and their files", self.Name, n, len(databases), leader.Node),
-		Values: map[string]any{"relations": n, "databases": len(databases)}}, nil
+	return tasks.Result{
+		Msg: fmt.Sprintf("%s has the %d relations of %d databases that %s has, and their files",
+			self.Name, n, len(databases), leader.Node),
+		Values: map[string]any{"relations": n, "databases": len(databases)},
+	}, nil
 }
 
 // Which relations have a file that is the log's to keep.
@@ -135,7 +141,10 @@ func (r *relationsAction) compare(ctx context.Context, h tasks.Host, leader, dat
 				return 0, nil
 			}
 		case err != nil && time.Now().After(deadline):
-			return 0, &tasks.Failure{Msg: fmt.Sprintf("the relations of the database %s cannot be compared between %s and %s", database, leader, h.Name()), Err: err}
+			return 0, &tasks.Failure{
+				Msg: fmt.Sprintf("the relations of the database %s cannot be compared between %s and %s", database, leader, h.Name()),
+				Err: err,
+			}
 		case err == nil && doubt == "":
 			return count, nil
 		}
@@ -208,7 +217,8 @@ func relationsMissing(before, copied, after []relation, database string) string 
 	if len(lacks) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("in the database %s its catalog has not the same of %d of %d relations: %s", database, len(lacks), len(before), firstOf(lacks, 5))
+	return fmt.Sprintf("in the database %s its catalog has not the same of %d of %d relations: %s",
+		database, len(lacks), len(before), firstOf(lacks, 5))
 }
 
 // firstOf lists the first of many.
@@ -236,7 +246,9 @@ func (r *relationsAction) files(ctx context.Context, h tasks.Host, database stri
 		}
 		names.WriteString(path + "\n")
 	}
-	answer, err := h.Shell().Stream(ctx, remote.Command{Script: r.args.script("polardb_relations", nil)}, strings.NewReader(names.String()), nil, nil)
+	answer, err := h.Shell().Stream(ctx, remote.Command{
+		Script: r.args.script("polardb_relations", nil),
+	}, strings.NewReader(names.String()), nil, nil)
 	if err != nil {
 		return "", err
 	}
@@ -257,5 +269,6 @@ func (r *relationsAction) files(ctx context.Context, h tasks.Host, database stri
 	if found.Count > len(found.Missing) {
 		more = fmt.Sprintf(" and %d more", found.Count-len(found.Missing))
 	}
-	return fmt.Sprintf("in the database %s the files of %d of %d relations are missing: %s%s", database, found.Count, len(paths), strings.Join(found.Missing, ", "), more), nil
+	return fmt.Sprintf("in the database %s the files of %d of %d relations are missing: %s%s",
+		database, found.Count, len(paths), strings.Join(found.Missing, ", "), more), nil
 }

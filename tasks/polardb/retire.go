@@ -116,14 +116,19 @@ func (a *retireArgs) mark() string {
 
 func (r *retireAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
 	if p.Unknown != "" {
-		return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("the data of %s stays as it is: %s", h.Name(), p.Unknown), Hint: "polarbook run drop-node.yml -e node=" + h.Name() + " drops the node and stops its server first"}
+		return tasks.Result{}, &tasks.Failure{
+			Msg:  fmt.Sprintf("the data of %s stays as it is: %s", h.Name(), p.Unknown),
+			Hint: "polarbook run drop-node.yml -e node=" + h.Name() + " drops the node and stops its server first",
+		}
 	}
 	answer, err := h.Shell().Run(ctx, remote.Command{Script: p.Script})
 	switch {
 	case err != nil:
 		return tasks.Result{}, err
 	case answer.Status != 0:
-		return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("%s failed with status %d: %s", p.Msg, answer.Status, strings.TrimSpace(string(answer.Stderr)))}
+		return tasks.Result{}, &tasks.Failure{
+			Msg: fmt.Sprintf("%s failed with status %d: %s", p.Msg, answer.Status, strings.TrimSpace(string(answer.Stderr))),
+		}
 	}
 	proof, err := h.Shell().Run(ctx, remote.Command{Script: r.Probe()})
 	if err != nil {
@@ -134,7 +139,10 @@ func (r *retireAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (t
 		return tasks.Result{}, err
 	}
 	if now.Step != r.args.mark() || r.args.Wipe && !now.bare() {
-		return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("%s is not done: %s says %q, PGDATA is %s, POLARDATA is %s", p.Msg, r.args.marker(), now.Step, now.Pgdata, now.Polardata)}
+		return tasks.Result{}, &tasks.Failure{
+			Msg: fmt.Sprintf("%s is not done: %s says %q, PGDATA is %s, POLARDATA is %s",
+				p.Msg, r.args.marker(), now.Step, now.Pgdata, now.Polardata),
+		}
 	}
 	return tasks.Result{Changed: true, Msg: p.Msg}, nil
 }

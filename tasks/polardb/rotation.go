@@ -28,7 +28,10 @@ var rotationModule = tasks.Define(tasks.Module{
 		"The second role is a superuser as the first is, has the new password, and is named after it: replicator_rotation, and replicator_rotation2 and so on when another password was begun with before.",
 		"A cluster whose replication role is the superuser that polarbook logs in as gets no second role.",
 	},
-	Returns: []tasks.Return{{Name: "role", Type: "str", Doc: "begun: the second role; empty when there is no need of one"}, {Name: "lines", Type: "list", Doc: "begun: the roles beside the replication role that pg_hba.conf has to let in"}},
+	Returns: []tasks.Return{
+		{Name: "role", Type: "str", Doc: "begun: the second role; empty when there is no need of one"},
+		{Name: "lines", Type: "list", Doc: "begun: the roles beside the replication role that pg_hba.conf has to let in"},
+	},
 	Examples: `- polardb_rotation:
     state: begun
     replication_user: "{{ polardb_replication_user }}"
@@ -149,7 +152,10 @@ func (r *rotationAction) Plan(found rotationFound) (tasks.Plan, *rotationChange,
 	stored, exists := found.roles[a.ReplicationUser]
 	switch {
 	case !exists:
-		return tasks.Plan{}, nil, &tasks.Failure{Msg: "there is no role " + a.ReplicationUser + " in the cluster", Hint: "polardb_replication_user is the role that members replicate with; new-cluster.yml makes it"}
+		return tasks.Plan{}, nil, &tasks.Failure{
+			Msg:  "there is no role " + a.ReplicationUser + " in the cluster",
+			Hint: "polardb_replication_user is the role that members replicate with; new-cluster.yml makes it",
+		}
 	case dma.PasswordFits(stored, a.ReplicationUser, a.ReplicationPassword):
 		return tasks.Plan{Msg: "the role " + a.ReplicationUser + " has the password", Values: values}, nil, nil
 	case a.ReplicationUser == a.LoginUser:
@@ -169,10 +175,16 @@ func (r *rotationAction) Plan(found rotationFound) (tasks.Plan, *rotationChange,
 			return tasks.Plan{}, nil, err
 		}
 		values["role"], values["lines"] = name, tasks.AnyTexts(append(beside, name))
-		return tasks.Plan{Change: true, Msg: "create role " + name + ": superuser login password (" + a.Encryption + ")", Values: values}, &rotationChange{found.leader, []string{"create role " + dma.Identifier(name) + " superuser login password " + dma.Literal(hash)}, nil}, nil
+		return tasks.Plan{
+			Change: true,
+			Msg:    "create role " + name + ": superuser login password (" + a.Encryption + ")",
+			Values: values,
+		}, &rotationChange{found.leader, []string{"create role " + dma.Identifier(name) + " superuser login password " + dma.Literal(hash)}, nil}, nil
 	}
-	return tasks.Plan{}, nil, &tasks.Failure{Msg: fmt.Sprintf("%s exist, each of a password that was begun with and given up", strings.Join(beside, ", ")),
-		Hint: "finish one: run rotate-password.yml with the password that the role has, or with one of theirs"}
+	return tasks.Plan{}, nil, &tasks.Failure{
+		Msg:  fmt.Sprintf("%s exist, each of a password that was begun with and given up", strings.Join(beside, ", ")),
+		Hint: "finish one: run rotate-password.yml with the password that the role has, or with one of theirs",
+	}
 }
 
 // left refuses to change the password of a role that a member still logs in with.
@@ -181,8 +193,11 @@ func (r *rotationAction) left(found rotationFound) (tasks.Plan, error) {
 	if who == "" {
 		return tasks.Plan{Msg: "no member logs in as " + r.args.ReplicationUser}, nil
 	}
-	return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("the password of %s is not changed yet: %s still streams from %s, and could not log in again", r.args.ReplicationUser, who, found.leader.Node),
-		Hint: "a member that is not in the inventory? Put it there, or drop it (drop-node.yml); then run rotate-password.yml again"}
+	return tasks.Plan{}, &tasks.Failure{
+		Msg: fmt.Sprintf("the password of %s is not changed yet: %s still streams from %s, and could not log in again",
+			r.args.ReplicationUser, who, found.leader.Node),
+		Hint: "a member that is not in the inventory? Put it there, or drop it (drop-node.yml); then run rotate-password.yml again",
+	}
 }
 
 type rotationChange struct {
@@ -222,7 +237,10 @@ func (r *rotationAction) released(ctx context.Context, h tasks.Host, roles []str
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return &tasks.Failure{Msg: "a second role is not dropped yet: " + who + " still streams", Hint: "restart that server, and run rotate-password.yml again"}
+			return &tasks.Failure{
+				Msg:  "a second role is not dropped yet: " + who + " still streams",
+				Hint: "restart that server, and run rotate-password.yml again",
+			}
 		}
 		if err := tasks.Sleep(ctx, 300*time.Millisecond); err != nil {
 			return err

@@ -53,7 +53,10 @@ func TestRotationPlan(t *testing.T) {
 		"two to be dropped":                  {"ended", "replicator", rotationFound{roles: with(old, "replicator_rotation2", "x", "replicator_rotation", "y")}, `drop role "replicator_rotation"; drop role "replicator_rotation2"`, "", "", false},
 		"somebody else's role is left alone": {"ended", "replicator", rotationFound{roles: with(old, "replicator_other", "x")}, "there is no second role", "", "", false},
 	} {
-		a := &rotationAction{list: list, args: &rotationArgs{State: c.state, ReplicationUser: c.user, ReplicationPassword: "new", Encryption: dma.MD5}}
+		a := &rotationAction{
+			list: list,
+			args: &rotationArgs{State: c.state, ReplicationUser: c.user, ReplicationPassword: "new", Encryption: dma.MD5},
+		}
 		a.args.LoginUser = "polardb"
 		p, _, err := a.Plan(c.found)
 		said := p.Msg
@@ -67,7 +70,9 @@ func TestRotationPlan(t *testing.T) {
 			t.Errorf("%s: %v", name, p.Values)
 		}
 	}
-	if got := (&rotationAction{list: list}).who("10.0.0.2", "x") + ", " + (&rotationAction{list: append(list, list...)}).who("10.0.0.2", "x"); got != "node2, 10.0.0.2 (x)" {
+	if got := (&rotationAction{
+		list: list,
+	}).who("10.0.0.2", "x") + ", " + (&rotationAction{list: append(list, list...)}).who("10.0.0.2", "x"); got != "node2, 10.0.0.2 (x)" {
 		t.Error(got)
 	}
 }

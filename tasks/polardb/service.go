@@ -63,7 +63,12 @@ func (s *serviceAction) Plan(f tasks.Found) (tasks.Plan, error) {
 	up := n.PID != 0 && n.ListensClient && n.ListensConsensus
 	switch {
 	case a.State == "stopped" && n.PID == 0 && due:
-		return tasks.Plan{Change: true, Msg: "call off the start of the server that systemd has in hand", Script: a.change("_stop"), Values: values}, nil
+		return tasks.Plan{
+			Change: true,
+			Msg:    "call off the start of the server that systemd has in hand",
+			Script: a.change("_stop"),
+			Values: values,
+		}, nil
 	case a.State == "stopped" && n.PID == 0:
 		return tasks.Plan{Msg: "the server does not run", Values: values}, nil
 	case a.State == "stopped":
@@ -83,15 +88,24 @@ func (s *serviceAction) Plan(f tasks.Found) (tasks.Plan, error) {
 		if !n.ListensClient {
 			port = dma.ConsensusPort(a.Port)
 		}
-		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("port %d is taken by another process, and this node's server does not run", port),
-			Hint: fmt.Sprintf("see who it is with: ss -ltnp 'sport = :%d'", port)}
+		return tasks.Plan{}, &tasks.Failure{
+			Msg:  fmt.Sprintf("port %d is taken by another process, and this node's server does not run", port),
+			Hint: fmt.Sprintf("see who it is with: ss -ltnp 'sport = :%d'", port),
+		}
 	case a.State == "started" && n.PID != 0:
 		// It lives and does not listen: it is on its way up, or starts over and over.
 		return tasks.Plan{Change: true, Msg: "wait for the server to listen", Script: a.change("_prove"), Values: values}, nil
 	case a.State == "restarted" && n.PID != 0:
 		// A run that is gone between the stop and the start must leave no node that nobody starts: the next one could not
 		// spare another.
-		return tasks.Plan{Change: true, Event: true, Msg: "restart the server", Script: a.change("_restart"), Values: values, Uncut: "restart the server"}, nil
+		return tasks.Plan{
+			Change: true,
+			Event:  true,
+			Msg:    "restart the server",
+			Script: a.change("_restart"),
+			Values: values,
+			Uncut:  "restart the server",
+		}, nil
 	}
 	return tasks.Plan{Change: true, Event: a.State != "started", Msg: "start the server", Script: a.change("_up"), Values: values}, nil
 }
@@ -121,7 +135,13 @@ func (a *serviceArgs) change(what string) string {
 
 // about are the values that such a script takes.
 func (a *serviceArgs) about(what string) script.Values {
-	all := script.Values{"UNIT": a.Unit, "TIMEOUT": a.Timeout, "SETTLE": a.Settle, "PORT": a.Port, "LOGS": scripts.Text("polardb_log_files")}
+	all := script.Values{
+		"UNIT":    a.Unit,
+		"TIMEOUT": a.Timeout,
+		"SETTLE":  a.Settle,
+		"PORT":    a.Port,
+		"LOGS":    scripts.Text("polardb_log_files"),
+	}
 	return all.For(scripts, "polardb_server"+what)
 }
 

@@ -36,11 +36,22 @@ var setModule = tasks.Define(tasks.Module{
 	if err != nil {
 		return nil, err
 	}
-	s := &setAction{look: settingsAction{args: &settingsArgs{ClusterArgs: a.ClusterArgs, Partial: true}, list: list, check: l.Check(), wanted: map[string]string{}}}
+	s := &setAction{
+		look: settingsAction{
+			args:   &settingsArgs{ClusterArgs: a.ClusterArgs, Partial: true},
+			list:   list,
+			check:  l.Check(),
+			wanted: map[string]string{},
+		},
+	}
 	for name, v := range a.Settings {
 		text, err := tasks.ToString(v)
 		if err != nil || !settingName.MatchString(name) {
-			return nil, &tasks.ArgError{Module: "polardb_set", Arg: "settings", Problem: fmt.Sprintf("holds %q, which is not the name of a setting with a value", name)}
+			return nil, &tasks.ArgError{
+				Module:  "polardb_set",
+				Arg:     "settings",
+				Problem: fmt.Sprintf("holds %q, which is not the name of a setting with a value", name),
+			}
 		}
 		s.look.wanted[strings.ToLower(name)] = text
 	}
@@ -68,7 +79,10 @@ func (s *setAction) Plan(found serverSettings) (tasks.Plan, []string, error) {
 			continue
 		}
 		if now.Context == "postmaster" || now.Context == "internal" {
-			return tasks.Plan{}, nil, &tasks.Failure{Msg: name + " cannot be changed without a restart", Hint: "put it into polardb_settings or polardb_dma_settings and run reconfigure.yml"}
+			return tasks.Plan{}, nil, &tasks.Failure{
+				Msg:  name + " cannot be changed without a restart",
+				Hint: "put it into polardb_settings or polardb_dma_settings and run reconfigure.yml",
+			}
 		}
 		lines = append(lines, fmt.Sprintf("%s %s -> %s", name, shownSetting(name, now.Value), shownSetting(name, to)))
 		statements = append(statements, "alter system set "+dma.Identifier(name)+" = "+dma.Literal(to))
@@ -113,7 +127,12 @@ func (s *setAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, state
 			return tasks.Result{Changed: true, Msg: p.Msg, Values: again.Values}, nil
 		}
 		if time.Now().After(deadline) {
-			return tasks.Result{Changed: true}, &tasks.Failure{Msg: fmt.Sprintf("%s was told to reload %s ago and has not taken over: %s", h.Name(), reloadPatience, again.Msg), Hint: "see its server log"}
+			return tasks.Result{
+					Changed: true,
+				}, &tasks.Failure{
+					Msg:  fmt.Sprintf("%s was told to reload %s ago and has not taken over: %s", h.Name(), reloadPatience, again.Msg),
+					Hint: "see its server log",
+				}
 		}
 		if err := tasks.Sleep(ctx, 200*time.Millisecond); err != nil {
 			return tasks.Result{Changed: true}, err

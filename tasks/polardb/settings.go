@@ -29,8 +29,13 @@ var settingsModule = tasks.Define(tasks.Module{
 		"Refused, with the reason, is what would harm: a value that the engine does not take, another port or POLARDATA (the members know the node by its address, and polar_node_static.conf pins the path), and a lower max_connections and the like, with which a follower does not start.",
 		"What ALTER SYSTEM has set wins over both files; it is compared too.",
 	},
-	Returns: []tasks.Return{{Name: "reload", Type: "list", Doc: "names of settings that a reload takes over"}, {Name: "restart", Type: "list", Doc: "names of settings that need a restart"},
-		{Name: "changes", Type: "list", Doc: "one dict a setting: name, from, to, needs, override (ALTER SYSTEM has set it)"}, {Name: "ignored", Type: "list", Doc: "names that this engine does not know and ignores"}, {Name: "pinned", Type: "list", Doc: "names whose value polar_node_static.conf keeps"}},
+	Returns: []tasks.Return{
+		{Name: "reload", Type: "list", Doc: "names of settings that a reload takes over"},
+		{Name: "restart", Type: "list", Doc: "names of settings that need a restart"},
+		{Name: "changes", Type: "list", Doc: "one dict a setting: name, from, to, needs, override (ALTER SYSTEM has set it)"},
+		{Name: "ignored", Type: "list", Doc: "names that this engine does not know and ignores"},
+		{Name: "pinned", Type: "list", Doc: "names whose value polar_node_static.conf keeps"},
+	},
 	Examples: `- polardb_settings:
     nodes: "{{ polardb_nodes }}"
     login_password: "{{ polardb_password }}"
@@ -48,7 +53,11 @@ var settingsModule = tasks.Define(tasks.Module{
 			for name, v := range m {
 				text, err := tasks.ToString(v)
 				if err != nil {
-					return nil, &tasks.ArgError{Module: "polardb_settings", Arg: "settings", Problem: fmt.Sprintf("holds %s, which %v", name, err)}
+					return nil, &tasks.ArgError{
+						Module:  "polardb_settings",
+						Arg:     "settings",
+						Problem: fmt.Sprintf("holds %s, which %v", name, err),
+					}
 				}
 				s.wanted[strings.ToLower(name)] = text
 			}
@@ -112,7 +121,16 @@ func (s *settingsAction) look(ctx context.Context, h tasks.Host, self WantedNode
 			return err
 		}
 		for _, r := range rows {
-			found.settings[strings.ToLower(r[0])] = serverSetting{Value: r[1], Unit: r[2], Context: r[3], Type: r[4], Source: r[5], File: r[6], Boot: r[7], Pending: r[8] == "t"}
+			found.settings[strings.ToLower(r[0])] = serverSetting{
+				Value:   r[1],
+				Unit:    r[2],
+				Context: r[3],
+				Type:    r[4],
+				Source:  r[5],
+				File:    r[6],
+				Boot:    r[7],
+				Pending: r[8] == "t",
+			}
 		}
 		for name := range s.wanted {
 			names[name] = true
@@ -160,7 +178,12 @@ func settingRows(ctx context.Context, conn *pgx.Conn, query string) ([][]string,
 func (s *settingsAction) Plan(found serverSettings) (tasks.Plan, error) {
 	r := compareSettings(found.without(s.args.AutoConf), s.wanted, s.args.Partial)
 	values := map[string]any{}
-	for key, names := range map[string][]string{"reload": r.needs("reload"), "restart": r.needs("restart"), "ignored": r.ignored, "pinned": r.pinned} {
+	for key, names := range map[string][]string{
+		"reload":  r.needs("reload"),
+		"restart": r.needs("restart"),
+		"ignored": r.ignored,
+		"pinned":  r.pinned,
+	} {
 		values[key] = tasks.AnyTexts(slices.Sorted(slices.Values(names)))
 	}
 	changes := []any{}
@@ -175,7 +198,11 @@ func (s *settingsAction) Plan(found serverSettings) (tasks.Plan, error) {
 	}
 	values["changes"] = changes
 	if len(r.refused) > 0 {
-		return tasks.Plan{}, &tasks.Failure{Msg: strings.Join(r.refused, "; "), Values: values, Hint: "change the inventory: nothing was restarted with it"}
+		return tasks.Plan{}, &tasks.Failure{
+			Msg:    strings.Join(r.refused, "; "),
+			Values: values,
+			Hint:   "change the inventory: nothing was restarted with it",
+		}
 	}
 	msg := "the server runs with what its files say"
 	if s.wanted != nil {

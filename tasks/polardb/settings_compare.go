@@ -169,7 +169,8 @@ func (r *settingsReport) compare(name, to string, found serverSettings, stuck, p
 	case slices.Contains(pinnedSettings, name) && (name != "polar_datadir" || s.Value == ""):
 		r.pinned = append(r.pinned, name)
 	case slices.Contains(standbyFloor, name) && less(to, s.Value):
-		r.refused = append(r.refused, fmt.Sprintf("%s cannot go down from %s to %s: a node with less than the leader had does not start", name, s.Value, to))
+		r.refused = append(r.refused, fmt.Sprintf("%s cannot go down from %s to %s: a node with less than the leader had does not start",
+			name, s.Value, to))
 	case s.Context == "internal":
 		r.refused = append(r.refused, name+" is not for a configuration file to set")
 	case s.Source == "client" || s.Source == "session" || s.Source == "user" || s.Source == "database" || s.Source == "database user":

@@ -73,7 +73,14 @@ func TestSettingsInFiles(t *testing.T) {
 }
 
 func TestSettingsWanted(t *testing.T) {
-	same := map[string]string{"work_mem": "4MB", "log_checkpoints": "on", "max_connections": "100", "shared_buffers": "128MB", "port": "5432", "polar_dma_repl_passwd": "very-secret"}
+	same := map[string]string{
+		"work_mem":              "4MB",
+		"log_checkpoints":       "on",
+		"max_connections":       "100",
+		"shared_buffers":        "128MB",
+		"port":                  "5432",
+		"polar_dma_repl_passwd": "very-secret",
+	}
 	for name, c := range map[string]struct {
 		set, value string
 		auto       string
@@ -105,7 +112,11 @@ func TestSettingsWanted(t *testing.T) {
 
 func TestWhatAlterSystemSetIsNamedOrTakenBack(t *testing.T) {
 	s := running()
-	s.files = append(s.files, fileSetting{Name: "work_mem", Value: "33MB", File: "/d/postgresql.auto.conf"}, fileSetting{Name: "polar_dma_delay_election", Value: "on", File: "/d/postgresql.auto.conf"})
+	s.files = append(s.files, fileSetting{
+		Name:  "work_mem",
+		Value: "33MB",
+		File:  "/d/postgresql.auto.conf",
+	}, fileSetting{Name: "polar_dma_delay_election", Value: "on", File: "/d/postgresql.auto.conf"})
 	wanted := map[string]string{"work_mem": "8MB"}
 	for _, c := range compareSettings(s.without("keep"), wanted, true).changes {
 		if c.To != "33MB" || !c.Override {
@@ -123,7 +134,9 @@ func TestWhatAlterSystemSetIsNamedOrTakenBack(t *testing.T) {
 
 func TestSettingsWantedInPart(t *testing.T) {
 	checkSettings(t, "one that is so", compareSettings(running(), map[string]string{"max_connections": "100"}, true), "")
-	checkSettings(t, "one that is not", compareSettings(running(), map[string]string{"max_connections": "200"}, true), "max_connections restart")
+	checkSettings(t, "one that is not", compareSettings(running(), map[string]string{
+		"max_connections": "200",
+	}, true), "max_connections restart")
 }
 
 func pends(name string) func(*serverSettings) {

@@ -132,7 +132,18 @@ func (s *singletonAction) Plan(found clusterView) (tasks.Plan, *singletonChange,
 	for _, name := range s.args.Lost {
 		lost = append(lost, name)
 	}
-	values := map[string]any{"needed": false, "leader": leader.Node, "survivor": "", "lost": lost, "voters": []any{}, "ahead": []any{}, "stuck": false, "weights": map[string]any{}, "log_index": int(leader.Status.LastLogIndex), "last_transaction": ""}
+	values := map[string]any{
+		"needed":           false,
+		"leader":           leader.Node,
+		"survivor":         "",
+		"lost":             lost,
+		"voters":           []any{},
+		"ahead":            []any{},
+		"stuck":            false,
+		"weights":          map[string]any{},
+		"log_index":        int(leader.Status.LastLogIndex),
+		"last_transaction": "",
+	}
 	if s.begun != nil {
 		values["weights"], values["ahead"] = s.begun.values()["weights"], s.begun.values()["ahead"]
 	}
@@ -149,7 +160,10 @@ func (s *singletonAction) Plan(found clusterView) (tasks.Plan, *singletonChange,
 			}
 		}
 		values["ahead"] = ahead
-		return tasks.Plan{Msg: fmt.Sprintf("%s leads, and is believed (%s): there is no majority to recover", leader.Node, votes(survey, leader)), Values: values}, nil, nil
+		return tasks.Plan{
+			Msg:    fmt.Sprintf("%s leads, and is believed (%s): there is no majority to recover", leader.Node, votes(survey, leader)),
+			Values: values,
+		}, nil, nil
 	}
 	if v, waits := s.waiting(survey); waits {
 		values["needed"], values["survivor"], values["stuck"] = true, v.Node, true
@@ -162,8 +176,12 @@ func (s *singletonAction) Plan(found clusterView) (tasks.Plan, *singletonChange,
 	}
 	for _, n := range s.list {
 		if v, _ := survey.Of(n.Name); !slices.Contains(s.args.Lost, survivor.Node) && n.Name != survivor.Node && s.alone(v) && !slices.Contains(s.args.Lost, n.Name) {
-			return tasks.Plan{}, nil, &tasks.Failure{Msg: fmt.Sprintf("%s is the only voter by its own member list, as a recovery left it: were %s to go on, there would be two clusters", n.Name, survivor.Node),
-				Hint: fmt.Sprintf("let %s go on: stop the servers of the others (polarbook run stop.yml --limit NAME), and name them all as lost; to give %s up, name it as lost", n.Name, n.Name)}
+			return tasks.Plan{}, nil, &tasks.Failure{
+				Msg: fmt.Sprintf("%s is the only voter by its own member list, as a recovery left it: were %s to go on, there would be two clusters",
+					n.Name, survivor.Node),
+				Hint: fmt.Sprintf("let %s go on: stop the servers of the others (polarbook run stop.yml --limit NAME), and name them all as lost; to give %s up, name it as lost",
+					n.Name, n.Name),
+			}
 		}
 	}
 	if err := s.gone(survey, survivor, found.NoLeader); err != nil {
@@ -221,8 +239,12 @@ func (s *singletonAction) apart(leader dma.View) error {
 		if _, member := leader.Member(n.Address); err != nil || !member || name == leader.Node {
 			continue
 		}
-		return &tasks.Failure{Msg: fmt.Sprintf("%s is the only voter by its own member list, as a recovery that was cut off left it, and %s leads and lists it: they would be two clusters", name, leader.Node),
-			Hint: fmt.Sprintf("never start %s with the data that it has; build it anew: polarbook run rebuild-node.yml -e node=%s", name, name)}
+		return &tasks.Failure{
+			Msg: fmt.Sprintf("%s is the only voter by its own member list, as a recovery that was cut off left it, and %s leads and lists it: they would be two clusters",
+				name, leader.Node),
+			Hint: fmt.Sprintf("never start %s with the data that it has; build it anew: polarbook run rebuild-node.yml -e node=%s",
+				name, name),
+		}
 	}
 	return nil
 }
@@ -237,19 +259,22 @@ func (s *singletonAction) offline(v dma.View) string {
 	case s.alone(v) && v.Err == nil:
 		return fmt.Sprintf("%s goes on alone: %sit is the only voter that it knows, and does not lead yet", v.Node, begun)
 	case s.alone(v):
-		return fmt.Sprintf("%s is to go on alone: %sit is the only voter by its own member list, and its server takes no connections", v.Node, begun)
+		return fmt.Sprintf("%s is to go on alone: %sit is the only voter by its own member list, and its server takes no connections",
+			v.Node, begun)
 	}
 	why := "its server waits for a leader and takes no connections"
 	if slices.Contains(s.args.Stopped, v.Node) {
 		why = "its server is stopped"
 	}
-	return fmt.Sprintf("%s is to go on alone, offline: %s%s, so nobody can say how much log it has. What the others committed beyond that is lost", v.Node, begun, why)
+	return fmt.Sprintf("%s is to go on alone, offline: %s%s, so nobody can say how much log it has. What the others committed beyond that is lost",
+		v.Node, begun, why)
 }
 
 // warning says who goes on with what, and what is lost by it: a sentence or two, and what each node has.
 func (s *singletonAction) warning(survey dma.Survey, change *singletonChange) string {
 	v := change.survivor
-	msg := fmt.Sprintf("%s is to go on alone (log index %d in term %d, committed up to %d)", v.Node, v.Status.LastLogIndex, v.Status.LastLogTerm, v.Status.CommitIndex)
+	msg := fmt.Sprintf("%s is to go on alone (log index %d in term %d, committed up to %d)",
+		v.Node, v.Status.LastLogIndex, v.Status.LastLogTerm, v.Status.CommitIndex)
 	switch {
 	case !v.InRecovery:
 		msg += "; it led when the majority went, and has all that it acknowledged. If the others elected a leader after that, what they committed is lost"
@@ -261,7 +286,8 @@ func (s *singletonAction) warning(survey dma.Survey, change *singletonChange) st
 	rows := [][]string{{"NODE", "ANSWERS", "ROLE", "TERM", "LOG", "COMMIT", "LAST TRANSACTION"}}
 	for _, other := range survey {
 		if other.Node != v.Node && other.Err == nil && !other.NoViews && moreLog(other.Status, v.Status) {
-			msg += fmt.Sprintf("; %s has log up to index %d in term %d, which goes when it is built anew: save what you need of it first", other.Node, other.Status.LastLogIndex, other.Status.LastLogTerm)
+			msg += fmt.Sprintf("; %s has log up to index %d in term %d, which goes when it is built anew: save what you need of it first",
+				other.Node, other.Status.LastLogIndex, other.Status.LastLogTerm)
 		}
 		row := []string{other.Node, "no", "-", "-", "-", "-", "-"}
 		if other.Err == nil {
@@ -306,7 +332,11 @@ func (s *singletonAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan,
 	err := s.args.command(ctx, h, survivor, dma.Singleton(), limit)
 	var refused *dma.CommandError
 	if errors.As(err, &refused) && !refused.Restarting() {
-		return tasks.Result{}, &tasks.Failure{Msg: survivor.Node + " did not go on alone", Err: err, Hint: "nothing was changed; look into its server log"}
+		return tasks.Result{}, &tasks.Failure{
+			Msg:  survivor.Node + " did not go on alone",
+			Err:  err,
+			Hint: "nothing was changed; look into its server log",
+		}
 	}
 	if err != nil {
 		h.Say(survivor.Node + " ended the session: " + err.Error())
@@ -317,7 +347,11 @@ func (s *singletonAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan,
 		if stuck {
 			values := maps.Clone(p.Values)
 			values["stuck"] = true
-			return tasks.Result{Changed: true, Msg: survivor.Node + " started over instead of going on alone, and takes no connections", Values: values}, nil
+			return tasks.Result{
+				Changed: true,
+				Msg:     survivor.Node + " started over instead of going on alone, and takes no connections",
+				Values:  values,
+			}, nil
 		}
 	}
 	leader, survey, saw, err := s.args.await(ctx, h, s.list, limit, func(survey dma.Survey, leader dma.View) string {
@@ -333,20 +367,35 @@ func (s *singletonAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan,
 	case err != nil:
 		return tasks.Result{}, err
 	case saw != "":
-		return tasks.Result{Changed: true}, &tasks.Failure{Msg: fmt.Sprintf("%s was told to go on alone, and not all is well (limit %s): %s; %s", survivor.Node, limit, saw, survey)}
+		return tasks.Result{
+				Changed: true,
+			}, &tasks.Failure{
+				Msg: fmt.Sprintf("%s was told to go on alone, and not all is well (limit %s): %s; %s", survivor.Node, limit, saw, survey),
+			}
 	}
 	for _, v := range change.ahead {
 		if _, member := leader.Member(v.Address); !member {
 			continue
 		}
 		if err := s.args.command(ctx, h, leader, dma.DropLearner(v.Address), limit); err != nil {
-			return tasks.Result{Changed: true}, &tasks.Failure{Msg: fmt.Sprintf("%s goes on alone, and the learner %s, which has more log, could not be dropped", leader.Node, v.Node), Err: err, Hint: "polarbook run drop-node.yml -e node=" + v.Node}
+			return tasks.Result{
+					Changed: true,
+				}, &tasks.Failure{
+					Msg: fmt.Sprintf("%s goes on alone, and the learner %s, which has more log, could not be dropped",
+						leader.Node, v.Node),
+					Err:  err,
+					Hint: "polarbook run drop-node.yml -e node=" + v.Node,
+				}
 		}
 	}
 	only := slices.DeleteFunc(living(survey, leader, s.list), func(n WantedNode) bool { return n.Name != leader.Node })
 	if err := s.args.proveRow(ctx, h, leader, only, limit); err != nil {
 		return tasks.Result{Changed: true}, err
 	}
-	return tasks.Result{Changed: true, Msg: fmt.Sprintf("%s leads alone in term %d and takes writes", leader.Node, leader.Status.Term), Values: map[string]any{"leader": leader.Node},
-		Warnings: []string{fmt.Sprintf("%s is the only voter: no node may fail until the others are built anew", leader.Node)}}, nil
+	return tasks.Result{
+		Changed:  true,
+		Msg:      fmt.Sprintf("%s leads alone in term %d and takes writes", leader.Node, leader.Status.Term),
+		Values:   map[string]any{"leader": leader.Node},
+		Warnings: []string{fmt.Sprintf("%s is the only voter: no node may fail until the others are built anew", leader.Node)},
+	}, nil
 }

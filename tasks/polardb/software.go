@@ -31,18 +31,29 @@ var softwareModule = tasks.Define(tasks.Module{
 		"A host that has the archive's checksum noted in the version's directory is sent nothing.",
 		"A running server keeps the version that it was started with until it is restarted.",
 	},
-	Returns: []tasks.Return{{Name: "path", Type: "str", Doc: "the version's directory"}, {Name: "sha256", Type: "str", Doc: "the archive's checksum"}},
+	Returns: []tasks.Return{
+		{Name: "path", Type: "str", Doc: "the version's directory"},
+		{Name: "sha256", Type: "str", Doc: "the archive's checksum"},
+	},
 	Examples: `- polardb_software:
     src: ./polardb-11.9.tar.gz
     home: /opt/polardb
 `,
 }, func(a *softwareArgs, l tasks.Local) (tasks.Action, error) {
 	if !path.IsAbs(a.Home) || strings.Count(path.Clean(a.Home), "/") < 2 {
-		return nil, &tasks.ArgError{Module: "polardb_software", Arg: "home", Problem: fmt.Sprintf("must be an absolute path at least two levels deep, not %q", a.Home)}
+		return nil, &tasks.ArgError{
+			Module:  "polardb_software",
+			Arg:     "home",
+			Problem: fmt.Sprintf("must be an absolute path at least two levels deep, not %q", a.Home),
+		}
 	}
 	fsys, file, err := l.Find("files", a.Src)
 	if err != nil {
-		return nil, &tasks.ArgError{Module: "polardb_software", Arg: "src", Problem: fmt.Sprintf("names %q, which is not there: %v", a.Src, err)}
+		return nil, &tasks.ArgError{
+			Module:  "polardb_software",
+			Arg:     "src",
+			Problem: fmt.Sprintf("names %q, which is not there: %v", a.Src, err),
+		}
 	}
 	sum, size, err := l.Sum(fsys, file)
 	if err != nil {
@@ -52,7 +63,11 @@ var softwareModule = tasks.Define(tasks.Module{
 		a.Version = archiveName(file) + "-" + sum[:12]
 	}
 	if a.Version != path.Base(a.Version) || strings.HasPrefix(a.Version, ".") {
-		return nil, &tasks.ArgError{Module: "polardb_software", Arg: "version", Problem: fmt.Sprintf("must be a plain directory name, not %q", a.Version)}
+		return nil, &tasks.ArgError{
+			Module:  "polardb_software",
+			Arg:     "version",
+			Problem: fmt.Sprintf("must be a plain directory name, not %q", a.Version),
+		}
 	}
 	return tasks.ProbeApply(&softwareAction{args: a, fsys: fsys, file: file, sum: sum, size: size}), nil
 })
@@ -84,7 +99,8 @@ func (s *softwareAction) Probe() string {
 // loose lists what others than root could change of the version, or run as root, as an earlier release left it that
 // believed the archive's modes and owners.
 func (s *softwareAction) loose(do string) string {
-	return fmt.Sprintf(`if [ "$(id -u)" = 0 ] && [ -d %[1]s ]; then find %[1]s ! -type l \( ! -user 0 -o -perm -4000 -o -perm -2000 -o -perm -020 -o -perm -002 \) %[2]s; fi`, remote.Quote(s.dir()), do)
+	return fmt.Sprintf(`if [ "$(id -u)" = 0 ] && [ -d %[1]s ]; then find %[1]s ! -type l \( ! -user 0 -o -perm -4000 -o -perm -2000 -o -perm -020 -o -perm -002 \) %[2]s; fi`,
+		remote.Quote(s.dir()), do)
 }
 
 func (s *softwareAction) Plan(f tasks.Found) (tasks.Plan, softwareChange, error) {
@@ -112,10 +128,17 @@ func (s *softwareAction) Plan(f tasks.Found) (tasks.Plan, softwareChange, error)
 	values := map[string]any{"path": s.dir(), "sha256": s.sum}
 	change := softwareChange{Unpack: has != s.sum, Mend: has == s.sum && loose}
 	if there && has != "" && has != s.sum {
-		return tasks.Plan{}, softwareChange{}, &tasks.Failure{Msg: fmt.Sprintf("%s holds another archive (SHA-256 %s, wanted %s)", s.dir(), has, s.sum), Hint: "give the version another name"}
+		return tasks.Plan{}, softwareChange{}, &tasks.Failure{
+			Msg:  fmt.Sprintf("%s holds another archive (SHA-256 %s, wanted %s)", s.dir(), has, s.sum),
+			Hint: "give the version another name",
+		}
 	}
 	if change.Mend {
-		return tasks.Plan{Change: true, Msg: "take back what the archive's modes and owners let others than root do with " + s.dir(), Values: values}, change, nil
+		return tasks.Plan{
+			Change: true,
+			Msg:    "take back what the archive's modes and owners let others than root do with " + s.dir(),
+			Values: values,
+		}, change, nil
 	}
 	if !change.Unpack && (current == "versions/"+s.args.Version || !s.args.Activate) {
 		return tasks.Plan{Values: values, Msg: "the host has it"}, softwareChange{}, nil
@@ -128,8 +151,12 @@ func (s *softwareAction) Plan(f tasks.Found) (tasks.Plan, softwareChange, error)
 		}
 		msg = upload + ", " + msg
 	}
-	return tasks.Plan{Change: true, Msg: msg, Values: values,
-		Diff: []tasks.Diff{{Before: current, After: "versions/" + s.args.Version, BeforeHeader: s.args.Home + "/current", AfterHeader: s.args.Home + "/current"}}}, change, nil
+	return tasks.Plan{
+		Change: true,
+		Msg:    msg,
+		Values: values,
+		Diff:   []tasks.Diff{{Before: current, After: "versions/" + s.args.Version, BeforeHeader: s.args.Home + "/current", AfterHeader: s.args.Home + "/current"}},
+	}, change, nil
 }
 
 type softwareChange struct{ Unpack, Mend bool }
@@ -155,7 +182,9 @@ func (s *softwareAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, 
 		return tasks.Result{}, err
 	}
 	if answer.Status != 0 {
-		return tasks.Result{}, &tasks.Failure{Msg: "point " + s.args.Home + "/current to the version: " + strings.TrimSpace(string(answer.Stderr))}
+		return tasks.Result{}, &tasks.Failure{
+			Msg: "point " + s.args.Home + "/current to the version: " + strings.TrimSpace(string(answer.Stderr)),
+		}
 	}
 	again, _, err := s.Plan(tasks.Found{Result: answer})
 	if err != nil {

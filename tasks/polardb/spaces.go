@@ -75,7 +75,10 @@ func (c *ClusterArgs) announce(ctx context.Context, h tasks.Host, list []WantedN
 		if len(spaces) == 0 {
 			return nil
 		}
-		return &tasks.ArgError{Arg: "nodes", Problem: "does not say pgdata and polardata of " + leader.Node + ", and the cluster has tablespaces"}
+		return &tasks.ArgError{
+			Arg:     "nodes",
+			Problem: "does not say pgdata and polardata of " + leader.Node + ", and the cluster has tablespaces",
+		}
 	}
 	host, err := h.Peer(ctx, leader.Node)
 	if err != nil {
@@ -89,7 +92,9 @@ func (c *ClusterArgs) announce(ctx context.Context, h tasks.Host, list []WantedN
 	for _, t := range spaces {
 		words = append(words, fmt.Sprint(t.oid))
 	}
-	answer, err := root.Run(ctx, remote.Command{Script: scripts.Script("polardb_account", script.Values{"OWNER": on.User, "inner": scripts.Text("polardb_announce")}, words...)})
+	answer, err := root.Run(ctx, remote.Command{
+		Script: scripts.Script("polardb_account", script.Values{"OWNER": on.User, "inner": scripts.Text("polardb_announce")}, words...),
+	})
 	if err != nil {
 		return err
 	}
@@ -106,7 +111,10 @@ func (c *ClusterArgs) sameSpaces(ctx context.Context, h tasks.Host, list []Wante
 		return err
 	}
 	if !slices.EqualFunc(now, spaces, func(a, b tablespace) bool { return a.oid == b.oid && a.location == b.location }) {
-		return &tasks.Failure{Msg: fmt.Sprintf("while %s was copied a tablespace was made or dropped: the copy is not used", leader.Node), Hint: "run again"}
+		return &tasks.Failure{
+			Msg:  fmt.Sprintf("while %s was copied a tablespace was made or dropped: the copy is not used", leader.Node),
+			Hint: "run again",
+		}
 	}
 	return nil
 }

@@ -94,7 +94,11 @@ func (s *statusAction) Plan(found statusFound) (tasks.Plan, error) {
 		return tasks.Plan{}, &tasks.Failure{Msg: refused.Msg, Hint: refused.Hint, Values: map[string]any{"unfinished": unfinished}}
 	}
 	if answers == 0 {
-		return tasks.Plan{}, &tasks.Failure{Msg: "no node answers: " + survey.String(), Hint: hint, Values: map[string]any{"unfinished": unfinished}}
+		return tasks.Plan{}, &tasks.Failure{
+			Msg:    "no node answers: " + survey.String(),
+			Hint:   hint,
+			Values: map[string]any{"unfinished": unfinished},
+		}
 	}
 	leader, err := leads(survey)
 	values := map[string]any{"leader": leader.Node, "problem": "", "details": "", "unfinished": unfinished}
@@ -121,7 +125,8 @@ func (s *statusAction) Plan(found statusFound) (tasks.Plan, error) {
 			more, faults := d.remarks(n.Name)
 			remarks, wrong = append(remarks, more...), append(wrong, faults...)
 			if doubt == nil && s.args.ReplicationConninfo != "" && d.outdated(s.args.ReplicationConninfo) {
-				wrong = append(wrong, fmt.Sprintf("%s was started with an old password of %s and could not log in to a leader again: polarbook run rotate-password.yml", n.Name, s.args.ReplicationUser))
+				wrong = append(wrong, fmt.Sprintf("%s was started with an old password of %s and could not log in to a leader again: polarbook run rotate-password.yml",
+					n.Name, s.args.ReplicationUser))
 			}
 			maps.Copy(members[i].(map[string]any), d.values())
 		}

@@ -69,7 +69,11 @@ func (s *setSuperuserPassword) Plan(found superuserFound) (tasks.Plan, error) {
 	if len(found.refusing) == 0 {
 		return tasks.Plan{Msg: "the superuser " + s.args.LoginUser + " has the inventory's password"}, nil
 	}
-	return tasks.Plan{Change: true, Msg: fmt.Sprintf("give the superuser %s the inventory's password, over the socket of the node that leads: %s refused it", s.args.LoginUser, strings.Join(found.refusing, ", "))}, nil
+	return tasks.Plan{
+		Change: true,
+		Msg: fmt.Sprintf("give the superuser %s the inventory's password, over the socket of the node that leads: %s refused it",
+			s.args.LoginUser, strings.Join(found.refusing, ", ")),
+	}, nil
 }
 
 func (s *setSuperuserPassword) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
@@ -97,8 +101,10 @@ func (s *setSuperuserPassword) Apply(ctx context.Context, h tasks.Host, p tasks.
 			break
 		}
 		if time.Now().After(deadline) {
-			return tasks.Result{}, &tasks.Failure{Msg: "no node was found that leads and sets the password of " + s.args.LoginUser + ": " + strings.Join(saw, "; "),
-				Hint: "start what does not run (polarbook run start.yml), and run this again"}
+			return tasks.Result{}, &tasks.Failure{
+				Msg:  "no node was found that leads and sets the password of " + s.args.LoginUser + ": " + strings.Join(saw, "; "),
+				Hint: "start what does not run (polarbook run start.yml), and run this again",
+			}
 		}
 		if err := tasks.Sleep(ctx, time.Second); err != nil {
 			return tasks.Result{}, err
@@ -130,8 +136,15 @@ func (s *setSuperuserPassword) on(ctx context.Context, h tasks.Host, n WantedNod
 	if err != nil {
 		return err.Error()
 	}
-	text := scripts.Script("polardb_superuser_password", script.Values{"PGDATA": path.Clean(n.Pgdata), "BIN": s.args.Home + "/current/bin", "LIB": s.args.Home + "/current/lib",
-		"ROLE": s.args.LoginUser, "DB": s.args.LoginDB, "LINE": `local all "` + s.args.LoginUser + `" peer ` + openMark, "MARK": openMark})
+	text := scripts.Script("polardb_superuser_password", script.Values{
+		"PGDATA": path.Clean(n.Pgdata),
+		"BIN":    s.args.Home + "/current/bin",
+		"LIB":    s.args.Home + "/current/lib",
+		"ROLE":   s.args.LoginUser,
+		"DB":     s.args.LoginDB,
+		"LINE":   `local all "` + s.args.LoginUser + `" peer ` + openMark,
+		"MARK":   openMark,
+	})
 	answer, err := shell.Run(ctx, remote.Command{Script: text, Stdin: []byte(statement)})
 	switch {
 	case err != nil:

@@ -42,7 +42,9 @@ func TestTheSuperusersPasswordOverTheSocket(t *testing.T) {
 		defer socket.Close()
 		hba := filepath.Join(pgdata, "pg_hba.conf")
 		n := WantedNode{Name: "node1", Pgdata: pgdata, User: "polardb"}
-		s := &setSuperuserPassword{args: &superuserPasswordArgs{ClusterArgs: ClusterArgs{LoginUser: "polardb", LoginDB: "postgres"}, Home: home}}
+		s := &setSuperuserPassword{
+			args: &superuserPasswordArgs{ClusterArgs: ClusterArgs{LoginUser: "polardb", LoginDB: "postgres"}, Home: home},
+		}
 		if said := s.on(t.Context(), h, n, "x"); said != "its server does not run" {
 			t.Errorf("without a server: %q", said)
 		}

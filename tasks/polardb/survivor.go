@@ -79,8 +79,10 @@ func (s *singletonAction) survivor(survey dma.Survey) (dma.View, error) {
 		best = append(best, v)
 	}
 	if len(best) == 0 {
-		return dma.View{}, &tasks.Failure{Msg: "no voter is left that could go on: " + strings.Join(reasons, "; "),
-			Hint: "bring one of them back, or restore a backup into a new cluster; one whose server is starting up waits for a leader, and goes on alone when it is named (-e survivor=NAME) and all others are named as lost" + s.unfinished()}
+		return dma.View{}, &tasks.Failure{
+			Msg:  "no voter is left that could go on: " + strings.Join(reasons, "; "),
+			Hint: "bring one of them back, or restore a backup into a new cluster; one whose server is starting up waits for a leader, and goes on alone when it is named (-e survivor=NAME) and all others are named as lost" + s.unfinished(),
+		}
 	}
 	slices.SortStableFunc(best, func(a, b dma.View) int {
 		switch {
@@ -103,8 +105,12 @@ func (s *singletonAction) survivor(survey dma.Survey) (dma.View, error) {
 		return v, &tasks.Failure{Msg: n.Name + " cannot go on alone: it " + why, Hint: best[0].Node + " could"}
 	}
 	if moreLog(best[0].Status, v.Status) && !s.args.Force {
-		return v, &tasks.Failure{Msg: fmt.Sprintf("%s has less log than %s (index %d in term %d, against %d in term %d), and what it lacks would be lost", v.Node, best[0].Node,
-			v.Status.LastLogIndex, v.Status.LastLogTerm, best[0].Status.LastLogIndex, best[0].Status.LastLogTerm), Hint: "let " + best[0].Node + " go on; to lose it all the same: -e force=yes"}
+		return v, &tasks.Failure{
+			Msg: fmt.Sprintf("%s has less log than %s (index %d in term %d, against %d in term %d), and what it lacks would be lost",
+				v.Node, best[0].Node,
+				v.Status.LastLogIndex, v.Status.LastLogTerm, best[0].Status.LastLogIndex, best[0].Status.LastLogTerm),
+			Hint: "let " + best[0].Node + " go on; to lose it all the same: -e force=yes",
+		}
 	}
 	return v, nil
 }
@@ -114,7 +120,8 @@ func (s *singletonAction) unfinished() string {
 	if s.begun == nil || slices.Contains(s.args.Lost, s.begun.Survivor) {
 		return ""
 	}
-	return fmt.Sprintf("; an earlier run had begun to let %s go on, and it does so when all others are named as lost and their servers are stopped", s.begun.Survivor)
+	return fmt.Sprintf("; an earlier run had begun to let %s go on, and it does so when all others are named as lost and their servers are stopped",
+		s.begun.Survivor)
 }
 
 // cannotGoOn says why the engine, or reason, does not let a node go on alone; empty: it can.
@@ -146,7 +153,10 @@ func (s *singletonAction) gone(survey dma.Survey, survivor dma.View, noLeader st
 		lost := slices.Contains(s.args.Lost, name) || slices.Contains(s.args.Lost, clientAddress(m.IPPort))
 		switch {
 		case known && v.Err == nil && lost:
-			return &tasks.Failure{Msg: fmt.Sprintf("%s is named as lost, and answers (%s)", name, v), Hint: "stop its server first if it is to be given up: polarbook run stop.yml --limit " + name}
+			return &tasks.Failure{
+				Msg:  fmt.Sprintf("%s is named as lost, and answers (%s)", name, v),
+				Hint: "stop its server first if it is to be given up: polarbook run stop.yml --limit " + name,
+			}
 		case known && v.Err == nil:
 			answer++
 		case known && dma.StartingUp(v.Err):
@@ -159,15 +169,23 @@ func (s *singletonAction) gone(survey dma.Survey, survivor dma.View, noLeader st
 	needed := dma.Majority(len(voters))
 	switch {
 	case answer >= needed:
-		return &tasks.Failure{Msg: fmt.Sprintf("%d of %d voters answer, and %d are a majority: they can elect a leader, and nobody goes on alone; %s", answer, len(voters), needed, noLeader),
-			Hint: "polarbook status; when the election is stuck: polarbook run force-election.yml -e node=NAME"}
+		return &tasks.Failure{
+			Msg: fmt.Sprintf("%d of %d voters answer, and %d are a majority: they can elect a leader, and nobody goes on alone; %s",
+				answer, len(voters), needed, noLeader),
+			Hint: "polarbook status; when the election is stuck: polarbook run force-election.yml -e node=NAME",
+		}
 	case len(unnamed) > 0:
-		return &tasks.Failure{Msg: fmt.Sprintf("%d of %d voters answer, and %d are needed; nobody said that %s will not come back", answer, len(voters), needed, strings.Join(unnamed, " and ")),
-			Hint: "bring them back if you can (polarbook run start.yml). Were they alive where you cannot see them, there would be two clusters. If they are gone for good: -e lost=" + strings.Join(unnamed, ",")}
+		return &tasks.Failure{
+			Msg: fmt.Sprintf("%d of %d voters answer, and %d are needed; nobody said that %s will not come back",
+				answer, len(voters), needed, strings.Join(unnamed, " and ")),
+			Hint: "bring them back if you can (polarbook run start.yml). Were they alive where you cannot see them, there would be two clusters. If they are gone for good: -e lost=" + strings.Join(unnamed, ","),
+		}
 	}
 	for _, name := range s.args.Lost {
 		if !slices.ContainsFunc(voters, func(m dma.Entry) bool { return name == s.called(survey, m.IPPort) || name == clientAddress(m.IPPort) }) {
-			return &tasks.Failure{Msg: fmt.Sprintf("%s is named as lost, and is no voter that %s knows: %s", name, survivor.Node, survivor.Members)}
+			return &tasks.Failure{
+				Msg: fmt.Sprintf("%s is named as lost, and is no voter that %s knows: %s", name, survivor.Node, survivor.Members),
+			}
 		}
 	}
 	return nil

@@ -30,7 +30,13 @@ var switchoverModule = tasks.Define(tasks.Module{
 		"The sessions of the old leader end with what looks like a crash of its server (observed on 11.9). That is how the engine steps down; it is a follower again within seconds.",
 		"Done means: a majority believes the target, it takes writes, the old leader follows it, all nodes that answered before have one member list and stream, and a row written on the new leader was read on the others.",
 	},
-	Returns: []tasks.Return{{Name: "leader", Type: "str", Doc: "the node that leads"}, {Name: "from", Type: "str", Doc: "the node that led before"}, {Name: "to", Type: "str", Doc: "the target"}, {Name: "lag", Type: "int", Doc: "log entries that the target was behind"}, {Name: "term", Type: "int", Doc: "the new leader's term"}},
+	Returns: []tasks.Return{
+		{Name: "leader", Type: "str", Doc: "the node that leads"},
+		{Name: "from", Type: "str", Doc: "the node that led before"},
+		{Name: "to", Type: "str", Doc: "the target"},
+		{Name: "lag", Type: "int", Doc: "log entries that the target was behind"},
+		{Name: "term", Type: "int", Doc: "the new leader's term"},
+	},
 	Examples: `- polardb_switchover:
     to: node2
     nodes: "{{ polardb_nodes }}"
@@ -61,7 +67,10 @@ func (s *switchoverAction) Ask(ctx context.Context, h tasks.Host) (clusterView, 
 func (s *switchoverAction) Plan(found clusterView) (tasks.Plan, *switchoverChange, error) {
 	switch {
 	case found.NoLeader != "":
-		return tasks.Plan{}, nil, &tasks.Failure{Msg: "there is nothing to switch over from: " + found.NoLeader, Hint: "bring the nodes back, or make a follower stand for election: polarbook run force-election.yml -e node=NAME"}
+		return tasks.Plan{}, nil, &tasks.Failure{
+			Msg:  "there is nothing to switch over from: " + found.NoLeader,
+			Hint: "bring the nodes back, or make a follower stand for election: polarbook run force-election.yml -e node=NAME",
+		}
 	}
 	leader, survey := found.Leader, found.Survey
 	to, err := s.target(survey, leader)
@@ -75,7 +84,8 @@ func (s *switchoverAction) Plan(found clusterView) (tasks.Plan, *switchoverChang
 	row, _ := leader.Member(to.Address)
 	lag := behind(leader, row)
 	values["lag"] = int(lag)
-	msg := fmt.Sprintf("switch over from %s to %s (weight %d, %d log entries behind; %s)", leader.Node, to.Name, row.Weight, lag, votes(survey, leader))
+	msg := fmt.Sprintf("switch over from %s to %s (weight %d, %d log entries behind; %s)",
+		leader.Node, to.Name, row.Weight, lag, votes(survey, leader))
 	lift := row.Weight
 	for _, m := range leader.Cluster {
 		if m.Role != dma.Learner && m.Weight > lift {
@@ -84,8 +94,11 @@ func (s *switchoverAction) Plan(found clusterView) (tasks.Plan, *switchoverChang
 	}
 	if lift > row.Weight {
 		if row.ForceSync {
-			return tasks.Plan{}, nil, &tasks.Failure{Msg: fmt.Sprintf("%s has the weight %d and another voter %d, so the engine would take the lead away from it again; raising its weight for the time would clear its force_sync", to.Name, row.Weight, lift),
-				Hint: "make the weights equal first: polarbook run set-weight.yml"}
+			return tasks.Plan{}, nil, &tasks.Failure{
+				Msg: fmt.Sprintf("%s has the weight %d and another voter %d, so the engine would take the lead away from it again; raising its weight for the time would clear its force_sync",
+					to.Name, row.Weight, lift),
+				Hint: "make the weights equal first: polarbook run set-weight.yml",
+			}
 		}
 		msg += fmt.Sprintf(", with the weight %d for the time of it, because the engine gives the lead to the heaviest", lift)
 	}
@@ -120,7 +133,9 @@ func (s *switchoverAction) target(survey dma.Survey, leader dma.View) (WantedNod
 		best = append(best, n)
 	}
 	if len(best) == 0 {
-		return WantedNode{}, &tasks.Failure{Msg: fmt.Sprintf("%s leads, and no other node can: %s", leader.Node, strings.Join(reasons, "; "))}
+		return WantedNode{}, &tasks.Failure{
+			Msg: fmt.Sprintf("%s leads, and no other node can: %s", leader.Node, strings.Join(reasons, "; ")),
+		}
 	}
 	rank := func(n WantedNode) (late int, row dma.Member) {
 		row, _ = leader.Member(n.Address)
@@ -143,16 +158,27 @@ func unfit(survey dma.Survey, leader dma.View, n WantedNode) *tasks.Failure {
 	self, _ := survey.Of(n.Name)
 	switch {
 	case !member:
-		return &tasks.Failure{Msg: n.Name + " is not a member of the cluster", Hint: "add it first: polarbook run add-node.yml --limit " + n.Name}
+		return &tasks.Failure{
+			Msg:  n.Name + " is not a member of the cluster",
+			Hint: "add it first: polarbook run add-node.yml --limit " + n.Name,
+		}
 	case row.Role == dma.Learner:
-		return &tasks.Failure{Msg: n.Name + " is a learner: it has no vote and cannot lead", Hint: "give it a vote first: polarbook run promote-learner.yml -e node=" + n.Name}
+		return &tasks.Failure{
+			Msg:  n.Name + " is a learner: it has no vote and cannot lead",
+			Hint: "give it a vote first: polarbook run promote-learner.yml -e node=" + n.Name,
+		}
 	case self.Err != nil:
-		return &tasks.Failure{Msg: fmt.Sprintf("%s does not answer (%v)", n.Name, self.Err), Hint: "the engine would answer success and do nothing; start the node first"}
+		return &tasks.Failure{
+			Msg:  fmt.Sprintf("%s does not answer (%v)", n.Name, self.Err),
+			Hint: "the engine would answer success and do nothing; start the node first",
+		}
 	case n.Role == roleLogger || self.NoViews:
 		return &tasks.Failure{Msg: n.Name + " is a logger: it votes, holds no data and would pass the lead on"}
 	case row.Weight == 0:
-		return &tasks.Failure{Msg: n.Name + " has the weight 0: it votes and never leads, and the engine would answer success and do nothing",
-			Hint: "polarbook run set-weight.yml -e node=" + n.Name + " -e weight=5"}
+		return &tasks.Failure{
+			Msg:  n.Name + " has the weight 0: it votes and never leads, and the engine would answer success and do nothing",
+			Hint: "polarbook run set-weight.yml -e node=" + n.Name + " -e weight=5",
+		}
 	}
 	return nil
 }
@@ -175,7 +201,10 @@ func (s *switchoverAction) Apply(ctx context.Context, h tasks.Host, _ tasks.Plan
 	alive := living(survey, from, s.list)
 	if change.lift > change.weight {
 		if err := s.args.command(ctx, h, from, dma.ChangeWeight(to.Address, change.lift), 90*time.Second); err != nil {
-			return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("%s could not be given the weight %d for the switchover", to.Name, change.lift), Err: err}
+			return tasks.Result{}, &tasks.Failure{
+				Msg: fmt.Sprintf("%s could not be given the weight %d for the switchover", to.Name, change.lift),
+				Err: err,
+			}
 		}
 	}
 	r, err := s.switchOver(ctx, h, change, alive)
@@ -198,8 +227,12 @@ func (s *switchoverAction) unlift(ctx context.Context, h tasks.Host, change *swi
 		err = s.args.command(ctx, h, leader, dma.ChangeWeight(change.to.Address, change.weight), 60*time.Second)
 	}
 	if err != nil {
-		return &tasks.Failure{Msg: fmt.Sprintf("%s has still the weight %d, which it was given for the switchover, instead of %d", change.to.Name, change.lift, change.weight), Err: err,
-			Hint: fmt.Sprintf("polarbook run set-weight.yml -e node=%s -e weight=%d", change.to.Name, change.weight)}
+		return &tasks.Failure{
+			Msg: fmt.Sprintf("%s has still the weight %d, which it was given for the switchover, instead of %d",
+				change.to.Name, change.lift, change.weight),
+			Err:  err,
+			Hint: fmt.Sprintf("polarbook run set-weight.yml -e node=%s -e weight=%d", change.to.Name, change.weight),
+		}
 	}
 	_, _, saw, err := s.args.await(ctx, h, s.list, 30*time.Second, func(survey dma.Survey, leader dma.View) string {
 		if row, _ := leader.Member(change.to.Address); row.Weight != change.weight {
@@ -229,7 +262,9 @@ func (s *switchoverAction) switchOver(ctx context.Context, h tasks.Host, change 
 	case err != nil:
 		return tasks.Result{}, err
 	case saw != "":
-		return tasks.Result{Changed: true}, &tasks.Failure{Msg: fmt.Sprintf("%s was given the lead, and not all is well (limit %s): %s; %s", to.Name, limit, saw, survey)}
+		return tasks.Result{
+			Changed: true,
+		}, &tasks.Failure{Msg: fmt.Sprintf("%s was given the lead, and not all is well (limit %s): %s; %s", to.Name, limit, saw, survey)}
 	}
 	if err := s.args.proveRow(ctx, h, leader, alive, limit); err != nil {
 		return tasks.Result{Changed: true}, err
@@ -300,7 +335,10 @@ func (s *switchoverAction) handOver(ctx context.Context, h tasks.Host, to Wanted
 			return &tasks.Failure{Msg: fmt.Sprintf("%s was not told to lead: after %d s still %s", to.Name, s.args.Wait, saw),
 				Hint: "nothing was changed; max_lag sets how far behind it may be, wait for how long it is waited for"}
 		default:
-			return &tasks.Failure{Msg: fmt.Sprintf("%s does not lead after %s: %s; %s", to.Name, limit, saw, survey), Hint: "look into the server logs of " + to.Name + " and " + by}
+			return &tasks.Failure{
+				Msg:  fmt.Sprintf("%s does not lead after %s: %s; %s", to.Name, limit, saw, survey),
+				Hint: "look into the server logs of " + to.Name + " and " + by,
+			}
 		}
 		if err := tasks.Sleep(ctx, 300*time.Millisecond); err != nil {
 			return err

@@ -52,7 +52,11 @@ func (c *testCluster) learner(i int, role string) {
 	ip := "10.0.0." + itoa(i) + ":15432"
 	members, _ := dma.ParseMembers(ip + "#5N")
 	c.lists(i, dma.Learner, 90)
-	c.knows(i, role, &dma.View{InRecovery: true, Members: members, Status: dma.Status{ServerID: 100, Term: 3, Leader: 1, Role: dma.Learner}})
+	c.knows(i, role, &dma.View{
+		InRecovery: true,
+		Members:    members,
+		Status:     dma.Status{ServerID: 100, Term: 3, Leader: 1, Role: dma.Learner},
+	})
 }
 
 func TestSwitchoverPlan(t *testing.T) {

@@ -128,7 +128,8 @@ func (c *ClusterArgs) tablespaces(ctx context.Context, h tasks.Host, list []Want
 			return err
 		}
 		for i, s := range spaces {
-			names, err := conn.Query(ctx, fmt.Sprintf("select datname::text from pg_database where oid in (select x from pg_tablespace_databases(%d) x) order by datname", s.oid))
+			names, err := conn.Query(ctx, fmt.Sprintf("select datname::text from pg_database where oid in (select x from pg_tablespace_databases(%d) x) order by datname",
+				s.oid))
 			if err != nil {
 				return err
 			}
@@ -139,7 +140,10 @@ func (c *ClusterArgs) tablespaces(ctx context.Context, h tasks.Host, list []Want
 		return nil
 	})
 	if err != nil {
-		return nil, &tasks.Failure{Msg: "the tablespaces of " + leader.Node + " cannot be asked for, and nothing is copied without", Err: err}
+		return nil, &tasks.Failure{
+			Msg: "the tablespaces of " + leader.Node + " cannot be asked for, and nothing is copied without",
+			Err: err,
+		}
 	}
 	return spaces, nil
 }
@@ -192,6 +196,8 @@ func refuseSpaces(doubts []string) error {
 	if len(doubts) == 0 {
 		return nil
 	}
-	return &tasks.Failure{Msg: "the cluster has tablespaces that cannot be copied: " + strings.Join(doubts, "; "),
-		Hint: "nothing was changed. Make room for them on that host, or move what is in them (ALTER TABLE ALL IN TABLESPACE … SET TABLESPACE …, the same with INDEX and MATERIALIZED VIEW) and drop them"}
+	return &tasks.Failure{
+		Msg:  "the cluster has tablespaces that cannot be copied: " + strings.Join(doubts, "; "),
+		Hint: "nothing was changed. Make room for them on that host, or move what is in them (ALTER TABLE ALL IN TABLESPACE … SET TABLESPACE …, the same with INDEX and MATERIALIZED VIEW) and drop them",
+	}
 }

@@ -30,7 +30,10 @@ var tlsModule = tasks.Define(tasks.Module{
 	Notes: []string{
 		"Goes to the client port by way of the host, as a client would, and ends after the handshake: no password is asked for or sent. A server that was told to reload and cannot read its certificate goes on with the one before, and says so in its log alone.",
 	},
-	Returns: []tasks.Return{{Name: "version", Type: "str", Doc: "the version of TLS that was agreed on"}, {Name: "not_after", Type: "str", Doc: "when the certificate ends"}},
+	Returns: []tasks.Return{
+		{Name: "version", Type: "str", Doc: "the version of TLS that was agreed on"},
+		{Name: "not_after", Type: "str", Doc: "when the certificate ends"},
+	},
 	Examples: `- polardb_tls:
     cert: "{{ certificate.cert }}"
 `,
@@ -79,7 +82,11 @@ func (t *tlsAction) Ask(ctx context.Context, h tasks.Host) (tlsFound, error) {
 			return found, nil
 		}
 		if time.Now().After(deadline) {
-			return found, &tasks.Failure{Msg: "the server of " + h.Name() + " does not speak TLS with its certificate", Err: err, Hint: "its log says why"}
+			return found, &tasks.Failure{
+				Msg:  "the server of " + h.Name() + " does not speak TLS with its certificate",
+				Err:  err,
+				Hint: "its log says why",
+			}
 		}
 		if err := tasks.Sleep(ctx, 300*time.Millisecond); err != nil {
 			return found, err
@@ -89,19 +96,27 @@ func (t *tlsAction) Ask(ctx context.Context, h tasks.Host) (tlsFound, error) {
 
 func (t *tlsAction) Plan(found tlsFound) (tasks.Plan, error) {
 	if found.unseen != nil { // a server that cannot be asked is another's to report
-		return tasks.Plan{Msg: "no certificate was seen: " + found.unseen.Error(), Values: map[string]any{"version": "", "not_after": ""}}, nil
+		return tasks.Plan{
+			Msg:    "no certificate was seen: " + found.unseen.Error(),
+			Values: map[string]any{"version": "", "not_after": ""},
+		}, nil
 	}
 	shown := found.shown
-	p := tasks.Plan{Msg: "the server speaks " + found.version, Values: map[string]any{"version": found.version, "not_after": shown.NotAfter.UTC().Format(time.RFC3339)}}
+	p := tasks.Plan{
+		Msg:    "the server speaks " + found.version,
+		Values: map[string]any{"version": found.version, "not_after": shown.NotAfter.UTC().Format(time.RFC3339)},
+	}
 	if t.args.Cert != "" {
 		return p, nil
 	}
 	p.Msg = "the server shows a certificate that ends on " + shown.NotAfter.Format(time.DateOnly)
 	switch left := shown.NotAfter.Sub(found.now); {
 	case left <= 0:
-		p.Warnings = []string{fmt.Sprintf("the certificate that %s shows ended on %s, and members and clients do not believe it: run reconfigure.yml", found.host, shown.NotAfter.Format(time.DateOnly))}
+		p.Warnings = []string{fmt.Sprintf("the certificate that %s shows ended on %s, and members and clients do not believe it: run reconfigure.yml",
+			found.host, shown.NotAfter.Format(time.DateOnly))}
 	case found.now.AddDate(0, 0, t.args.WarnDays).After(shown.NotAfter):
-		p.Warnings = []string{fmt.Sprintf("the certificate that %s shows ends on %s, in %d days: reconfigure.yml renews one of the own CA, and brings another that was put in its place", found.host, shown.NotAfter.Format(time.DateOnly), int(left.Hours()/24))}
+		p.Warnings = []string{fmt.Sprintf("the certificate that %s shows ends on %s, in %d days: reconfigure.yml renews one of the own CA, and brings another that was put in its place",
+			found.host, shown.NotAfter.Format(time.DateOnly), int(left.Hours()/24))}
 	}
 	return p, nil
 }

@@ -33,10 +33,22 @@ func (v *validateAction) trialScript(s NodeState, bin string) (string, []byte) {
 	if s.PID != 0 {
 		pid = strconv.Itoa(s.PID)
 	}
-	inner := scripts.Script("polardb_trial_engine", script.Values{"PGDATA": a.Pgdata, "POLARDATA": a.Polardata, "BIN": bin + "/bin", "MARK": mark, "PID": pid,
-		// What is ours and not there yet: it is made before the files are written.
-		"TLS": "/etc/polardb-" + a.Cluster + "/", "SOCKET": "/run/polardb-" + a.Cluster, "RESET": a.AutoConf == "reset"})
-	return scripts.Script("polardb_trial", script.Values{"OWNER": a.User, "BIN": bin + "/bin", "LIB": bin + "/lib", "inner": inner}), []byte(stdin.String())
+	inner := scripts.Script("polardb_trial_engine", script.Values{
+		"PGDATA":    a.Pgdata,
+		"POLARDATA": a.Polardata,
+		"BIN":       bin + "/bin",
+		"MARK":      mark,
+		"PID":       pid, // What is ours and not there yet: it is made before the files are written.
+		"TLS":       "/etc/polardb-" + a.Cluster + "/",
+		"SOCKET":    "/run/polardb-" + a.Cluster,
+		"RESET":     a.AutoConf == "reset",
+	})
+	return scripts.Script("polardb_trial", script.Values{
+		"OWNER": a.User,
+		"BIN":   bin + "/bin",
+		"LIB":   bin + "/lib",
+		"inner": inner,
+	}), []byte(stdin.String())
 }
 
 func (t *trial) read(text string) {
@@ -117,7 +129,8 @@ func (v *validateAction) judge(t trial) (wrong, doubts []string) {
 		}
 	}
 	if len(list) == 0 && t.again == "" && !tookAll.MatchString(t.log) {
-		doubts = append(doubts, fmt.Sprintf("whether the engine takes the files could not be told: it ended with the status %d and no reason", t.status))
+		doubts = append(doubts, fmt.Sprintf("whether the engine takes the files could not be told: it ended with the status %d and no reason",
+			t.status))
 	}
 	have := confSettings(t.files["postgresql.conf"], t.files["polar_dma.conf"], autoOf(v.args.AutoConf, t))
 	for _, e := range parseLog(t.log) {
@@ -130,7 +143,8 @@ func (v *validateAction) judge(t trial) (wrong, doubts []string) {
 		if lib, ok := strings.CutPrefix(e.Text, `could not access file "`); ok && e.Level == "WARNING" {
 			lib, _, _ = strings.Cut(lib, `"`)
 			if name := path.Base(lib); !strings.HasPrefix(name, "polar_") && strings.Contains(have["shared_preload_libraries"].Value, name) {
-				wrong = append(wrong, fmt.Sprintf("shared_preload_libraries names %s, which this engine does not have: it would start without it", lib))
+				wrong = append(wrong, fmt.Sprintf("shared_preload_libraries names %s, which this engine does not have: it would start without it",
+					lib))
 			}
 		}
 	}
@@ -236,13 +250,15 @@ func tooLittle(have map[string]confLine, t trial) (wrong []string) {
 			floor = t.leader[c.name]
 		}
 		if less(is.Value, floor) {
-			wrong = append(wrong, fmt.Sprintf("%s cannot go down from %s to %s: a node with less than the leader had does not start", c.name, floor, is.Value))
+			wrong = append(wrong, fmt.Sprintf("%s cannot go down from %s to %s: a node with less than the leader had does not start",
+				c.name, floor, is.Value))
 		}
 	}
 	// 16 MB is how long a segment of the log is unless initdb was told otherwise.
 	for _, name := range []string{"min_wal_size", "max_wal_size"} {
 		if n, ok := amount(have[name].Value, "MB"); ok && have[name].Value != "" && n < 2*float64(segment(t)) {
-			wrong = append(wrong, fmt.Sprintf("%q must be at least twice \"wal_segment_size\" (%d MB), not %s", name, segment(t)>>20, have[name].Value))
+			wrong = append(wrong, fmt.Sprintf("%q must be at least twice \"wal_segment_size\" (%d MB), not %s",
+				name, segment(t)>>20, have[name].Value))
 		}
 	}
 	return wrong
@@ -286,5 +302,6 @@ func nowhere(have map[string]confLine, t trial) []string {
 		}
 		bad = append(bad, item)
 	}
-	return []string{fmt.Sprintf("listen_addresses is %s, and the host has no such address (%s): the server would have no socket to start with", value, strings.Join(bad, ", "))}
+	return []string{fmt.Sprintf("listen_addresses is %s, and the host has no such address (%s): the server would have no socket to start with",
+		value, strings.Join(bad, ", "))}
 }

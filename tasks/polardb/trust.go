@@ -44,12 +44,20 @@ func newTrust(a *trustArgs) (*trustAction, error) {
 	for _, item := range a.Members {
 		m, ok := item.(map[string]any)
 		if !ok {
-			return nil, &tasks.ArgError{Module: "polardb_trust", Arg: "members", Problem: "must be a list of dicts, not of " + tasks.Describe(item)}
+			return nil, &tasks.ArgError{
+				Module:  "polardb_trust",
+				Arg:     "members",
+				Problem: "must be a list of dicts, not of " + tasks.Describe(item),
+			}
 		}
 		member := trustMember{name: fmt.Sprint(m["name"])}
 		given, ok := m["trust"].(map[string]any)
 		if !ok {
-			return nil, &tasks.ArgError{Module: "polardb_trust", Arg: "members", Problem: member.name + " has no trust of polardb_certificate's"}
+			return nil, &tasks.ArgError{
+				Module:  "polardb_trust",
+				Arg:     "members",
+				Problem: member.name + " has no trust of polardb_certificate's",
+			}
 		}
 		member.ownCA = given["own_ca"] == true
 		text := func(key string) string { s, _ := given[key].(string); return s }
@@ -133,8 +141,10 @@ func agree(members []trustMember, now time.Time) error {
 		}
 		for _, other := range members {
 			if other.held.CA != "" {
-				return &tasks.Failure{Msg: other.name + " believes a CA, and this machine has none for the cluster: another one, which no member believes, would lock them out",
-					Hint: "bring the directory polardb_pki back from where the CA was made; if it is lost for good, polarbook run new-ca.yml goes over to another CA"}
+				return &tasks.Failure{
+					Msg:  other.name + " believes a CA, and this machine has none for the cluster: another one, which no member believes, would lock them out",
+					Hint: "bring the directory polardb_pki back from where the CA was made; if it is lost for good, polarbook run new-ca.yml goes over to another CA",
+				}
 			}
 		}
 	}
@@ -145,8 +155,12 @@ func agree(members []trustMember, now time.Time) error {
 			}
 			apart := func(cert, ca, what string) error {
 				if err := trusts(cert, ca, now); err != nil {
-					return &tasks.Failure{Msg: fmt.Sprintf("%s does not believe %s of %s: a member that loses its connection while they are exchanged would be locked out", follower.name, what, leader.name), Err: err,
-						Hint: "go over to another CA in three runs of reconfigure.yml: with both CAs in the file ca, then with the new certificates, then with the new CA alone; with own_ca: new-ca.yml"}
+					return &tasks.Failure{
+						Msg: fmt.Sprintf("%s does not believe %s of %s: a member that loses its connection while they are exchanged would be locked out",
+							follower.name, what, leader.name),
+						Err:  err,
+						Hint: "go over to another CA in three runs of reconfigure.yml: with both CAs in the file ca, then with the new certificates, then with the new CA alone; with own_ca: new-ca.yml",
+					}
 				}
 				return nil
 			}

@@ -84,7 +84,13 @@ func TestAnotherCA(t *testing.T) {
 	of, old := ownCA(t, "a", "b")
 	step := func(state string, change bool, believed ...any) error {
 		t.Helper()
-		action, err := caModule.New(map[string]any{"pki": of.Dir, "cluster": "x", "state": state, "believed": believed, "hosts": []any{"a", "b"}}, &keyring{})
+		action, err := caModule.New(map[string]any{
+			"pki":      of.Dir,
+			"cluster":  "x",
+			"state":    state,
+			"believed": believed,
+			"hosts":    []any{"a", "b"},
+		}, &keyring{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -174,7 +180,11 @@ func TestAnotherCA(t *testing.T) {
 		t.Fatal(err)
 	}
 	do("begun", true, lost["a"].CA, lost["b"].CA)
-	if _, _, _, err := certify(t, map[string]any{"own_ca": true, "pki": of.Dir, "address": "a.example.com"}, "a"); err == nil || !strings.Contains(err.Error(), "none signs yet") {
+	if _, _, _, err := certify(t, map[string]any{
+		"own_ca":  true,
+		"pki":     of.Dir,
+		"address": "a.example.com",
+	}, "a"); err == nil || !strings.Contains(err.Error(), "none signs yet") {
 		t.Error(err)
 	}
 	do("signs", true)

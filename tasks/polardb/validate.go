@@ -34,8 +34,13 @@ var validateModule = tasks.Define(tasks.Module{
 		"Besides, what the engine itself can only see later: another port than the one that the members know the node by, fewer connections and the like than the cluster's, an address that the host does not have, a directory for the log or a socket that is not there, another place for the data.",
 		"While the server runs with the very files, which were there when it started, nobody is asked.",
 	},
-	Returns: []tasks.Return{{Name: "asked", Type: "bool", Doc: "the engine was asked"}, {Name: "known", Type: "bool", Doc: "the answer is known: not where the engine is not installed yet"}, {Name: "reason", Type: "str", Doc: "why the server would not start; empty when it would"},
-		{Name: "overrides", Type: "list", Doc: "one dict a setting that ALTER SYSTEM has set: name, value, wanted (what the files say; empty: nothing)"}, {Name: "auto_conf_text", Type: "str", Doc: "postgresql.auto.conf as it is to be, where auto_conf is reset and there are overrides"}},
+	Returns: []tasks.Return{
+		{Name: "asked", Type: "bool", Doc: "the engine was asked"},
+		{Name: "known", Type: "bool", Doc: "the answer is known: not where the engine is not installed yet"},
+		{Name: "reason", Type: "str", Doc: "why the server would not start; empty when it would"},
+		{Name: "overrides", Type: "list", Doc: "one dict a setting that ALTER SYSTEM has set: name, value, wanted (what the files say; empty: nothing)"},
+		{Name: "auto_conf_text", Type: "str", Doc: "postgresql.auto.conf as it is to be, where auto_conf is reset and there are overrides"},
+	},
 	Examples: `- polardb_validate:
     pgdata: /var/lib/polardb/pgdata
     polardata: /var/lib/polardb/polardata
@@ -56,12 +61,20 @@ var validateModule = tasks.Define(tasks.Module{
 			return nil, &tasks.ArgError{Module: "polardb_validate", Arg: "files", Problem: name + " " + err.Error()}
 		}
 		if name != "postgresql.conf" && name != "polar_dma.conf" && name != "pg_hba.conf" {
-			return nil, &tasks.ArgError{Module: "polardb_validate", Arg: "files", Problem: "has postgresql.conf, polar_dma.conf and pg_hba.conf, not " + name}
+			return nil, &tasks.ArgError{
+				Module:  "polardb_validate",
+				Arg:     "files",
+				Problem: "has postgresql.conf, polar_dma.conf and pg_hba.conf, not " + name,
+			}
 		}
 		v.files[name] = strings.TrimRight(text, "\n") + "\n"
 	}
 	if a.Version != "" && !script.IsUnitName(a.Version) {
-		return nil, &tasks.ArgError{Module: "polardb_validate", Arg: "version", Problem: fmt.Sprintf("must be the name of a directory, not %q", a.Version)}
+		return nil, &tasks.ArgError{
+			Module:  "polardb_validate",
+			Arg:     "version",
+			Problem: fmt.Sprintf("must be the name of a directory, not %q", a.Version),
+		}
 	}
 	list, err := a.Listed()
 	v.list = list
@@ -171,7 +184,8 @@ func (v *validateAction) Plan(t trial) (tasks.Plan, error) {
 		if o["wanted"] != "" {
 			says = fmt.Sprintf("the inventory says %v", o["wanted"])
 		}
-		warnings = append(warnings, fmt.Sprintf("ALTER SYSTEM has set %v = %v in postgresql.auto.conf, which wins; %s", o["name"], o["value"], says))
+		warnings = append(warnings, fmt.Sprintf("ALTER SYSTEM has set %v = %v in postgresql.auto.conf, which wins; %s",
+			o["name"], o["value"], says))
 	}
 	switch {
 	case len(warnings) == 0:
@@ -239,7 +253,8 @@ func (v *validateAction) otherPort(s NodeState) string {
 	if err != nil || member.Port == a.Port {
 		return ""
 	}
-	return fmt.Sprintf("polardb_port is %d, and the node is a member at %s: the port of a member cannot change, because the others know it by its address; to give it another: polarbook run move-node.yml", a.Port, member)
+	return fmt.Sprintf("polardb_port is %d, and the node is a member at %s: the port of a member cannot change, because the others know it by its address; to give it another: polarbook run move-node.yml",
+		a.Port, member)
 }
 
 // keptByUs are settings that a playbook of ours sets by ALTER SYSTEM.

@@ -7,7 +7,10 @@ import (
 )
 
 func testValidate(files map[string]string) *validateAction {
-	return &validateAction{args: &validateArgs{NodeArgs: NodeArgs{Pgdata: "/p/data", Polardata: "/p/polar", Home: "/opt/polardb", User: "polardb", Port: 5432, Cluster: "demo"}, AutoConf: "keep"}, files: files}
+	return &validateAction{
+		args:  &validateArgs{NodeArgs: NodeArgs{Pgdata: "/p/data", Polardata: "/p/polar", Home: "/opt/polardb", User: "polardb", Port: 5432, Cluster: "demo"}, AutoConf: "keep"},
+		files: files,
+	}
 }
 
 func TestReadConf(t *testing.T) {
@@ -65,12 +68,18 @@ func TestWhatTheEngineSaysOfFilesIsTold(t *testing.T) {
 
 func TestTheEngineIsNotAskedTwice(t *testing.T) {
 	v := testValidate(map[string]string{"postgresql.conf": "", "polar_dma.conf": "", "pg_hba.conf": ""})
-	p, err := v.Plan(trial{same: true, files: map[string]string{"postgresql.conf": "work_mem = 8MB\n", "postgresql.auto.conf": "# x\nwork_mem = '9MB'\npolar_dma_delay_election = 'on'\nport = 5\n"}})
+	p, err := v.Plan(trial{
+		same:  true,
+		files: map[string]string{"postgresql.conf": "work_mem = 8MB\n", "postgresql.auto.conf": "# x\nwork_mem = '9MB'\npolar_dma_delay_election = 'on'\nport = 5\n"},
+	})
 	if err != nil || p.Values["asked"] != false || p.Values["known"] != true || len(p.Warnings) != 2 || !strings.Contains(p.Warnings[1], "work_mem = 9MB in postgresql.auto.conf, which wins; the inventory says 8MB") {
 		t.Errorf("%+v %v", p, err)
 	}
 	v.args.AutoConf = "reset"
-	found := trial{same: true, files: map[string]string{"postgresql.conf": "work_mem = 8MB\n", "postgresql.auto.conf": "# x\nwork_mem = '9MB'\npolar_dma_delay_election = 'on'\n"}}
+	found := trial{
+		same:  true,
+		files: map[string]string{"postgresql.conf": "work_mem = 8MB\n", "postgresql.auto.conf": "# x\nwork_mem = '9MB'\npolar_dma_delay_election = 'on'\n"},
+	}
 	if p, err = v.Plan(found); err != nil || len(p.Warnings) != 0 || p.Values["auto_conf_text"] != "# x\npolar_dma_delay_election = 'on'\n" {
 		t.Errorf("%+v %v", p, err)
 	}
@@ -78,14 +87,24 @@ func TestTheEngineIsNotAskedTwice(t *testing.T) {
 	if _, err = v.Plan(found); err == nil || !strings.Contains(err.Error(), "ALTER SYSTEM has set work_mem = 9MB") {
 		t.Errorf("%v", err)
 	}
-	if p, err = v.Plan(trial{nothing: "the engine is not installed"}); err != nil || p.Change || p.Unknown != "" || p.Values["known"] != false {
+	if p, err = v.Plan(trial{
+		nothing: "the engine is not installed",
+	}); err != nil || p.Change || p.Unknown != "" || p.Values["known"] != false {
 		t.Errorf("%+v %v", p, err)
 	}
 }
 
 func TestThePortOfAMemberStays(t *testing.T) {
 	v := testValidate(nil)
-	s := NodeState{Marked: true, Step: stepMeta, MarkerCluster: "demo", Version: "11", Control: true, Meta: true, MetaMembers: "10.0.0.1:15432#5N;10.0.0.2:15433#5N@2"}
+	s := NodeState{
+		Marked:        true,
+		Step:          stepMeta,
+		MarkerCluster: "demo",
+		Version:       "11",
+		Control:       true,
+		Meta:          true,
+		MetaMembers:   "10.0.0.1:15432#5N;10.0.0.2:15433#5N@2",
+	}
 	_, err := v.Plan(trial{node: s, nothing: "the engine is not installed"})
 	if err == nil || !strings.Contains(err.Error(), "polardb_port is 5432, and the node is a member at 10.0.0.2:5433: the port of a member cannot change") {
 		t.Errorf("%v", err)

@@ -107,8 +107,14 @@ func (w *waitAction) Apply(ctx context.Context, h tasks.Host, _ tasks.Plan) (tas
 		}
 		h.Say(found.Saw)
 		if time.Since(start) > limit {
-			return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("waited %s for %s; saw last: %s", limit, map[string]string{"leader": "a leader", "writable": "the node to take writes", "answering": "the node to take connections"}[w.args.For], found.Saw),
-				Hint: "look into the server log on the host (pg_log in PGDATA)"}
+			return tasks.Result{}, &tasks.Failure{
+				Msg: fmt.Sprintf("waited %s for %s; saw last: %s", limit, map[string]string{
+					"leader":    "a leader",
+					"writable":  "the node to take writes",
+					"answering": "the node to take connections",
+				}[w.args.For], found.Saw),
+				Hint: "look into the server log on the host (pg_log in PGDATA)",
+			}
 		}
 		if err := tasks.Sleep(ctx, 300*time.Millisecond); err != nil {
 			return tasks.Result{}, err

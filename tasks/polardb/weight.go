@@ -46,7 +46,11 @@ var weightModule = tasks.Define(tasks.Module{
 		stands = stands || (n.Role == roleFollower && n.Weight != 0)
 	}
 	if !stands {
-		return nil, &tasks.ArgError{Module: "polardb_weight", Arg: "nodes", Problem: "gives every follower the weight 0: nobody would stand for election"}
+		return nil, &tasks.ArgError{
+			Module:  "polardb_weight",
+			Arg:     "nodes",
+			Problem: "gives every follower the weight 0: nobody would stand for election",
+		}
 	}
 	return tasks.AskApply(&weightAction{args: a, list: list}), nil
 })
@@ -55,7 +59,11 @@ var weightModule = tasks.Define(tasks.Module{
 func (a *weightArgs) one(list []WantedNode) ([]WantedNode, error) {
 	weight, err := strconv.Atoi(a.Weight)
 	if err != nil || weight < 0 || weight > 9 {
-		return nil, &tasks.ArgError{Module: "polardb_weight", Arg: "weight", Problem: fmt.Sprintf("must be a number from 0 to 9, not %q", a.Weight)}
+		return nil, &tasks.ArgError{
+			Module:  "polardb_weight",
+			Arg:     "weight",
+			Problem: fmt.Sprintf("must be a number from 0 to 9, not %q", a.Weight),
+		}
 	}
 	if _, err := NodeNamed(list, a.Node); err != nil {
 		return nil, err
@@ -103,8 +111,12 @@ func (w *weightAction) Plan(found clusterView) (tasks.Plan, []WantedNode, error)
 		before = append(before, fmt.Sprintf("%s %d", n.Name, row.Weight))
 		lines = append(lines, fmt.Sprintf("%s %d", n.Name, n.Weight))
 	}
-	return tasks.Plan{Change: true, Values: values, Msg: "weights: " + strings.Join(lines, ", "),
-		Diff: []tasks.Diff{{Before: strings.Join(before, "\n") + "\n", After: strings.Join(lines, "\n") + "\n", BeforeHeader: "weights", AfterHeader: "weights"}}}, differ, nil
+	return tasks.Plan{
+		Change: true,
+		Values: values,
+		Msg:    "weights: " + strings.Join(lines, ", "),
+		Diff:   []tasks.Diff{{Before: strings.Join(before, "\n") + "\n", After: strings.Join(lines, "\n") + "\n", BeforeHeader: "weights", AfterHeader: "weights"}},
+	}, differ, nil
 }
 
 // refuse says why the one node that was named cannot have the weight.
@@ -117,10 +129,16 @@ func (w *weightAction) refuse(leader dma.View) error {
 		row, member := leader.Member(n.Address)
 		voter := member && row.Role != dma.Learner
 		if n.Name == w.args.Node && !member {
-			return &tasks.Failure{Msg: n.Name + " is not a member of the cluster", Hint: "add it first: polarbook run add-node.yml --limit " + n.Name}
+			return &tasks.Failure{
+				Msg:  n.Name + " is not a member of the cluster",
+				Hint: "add it first: polarbook run add-node.yml --limit " + n.Name,
+			}
 		}
 		if n.Name == w.args.Node && !voter {
-			return &tasks.Failure{Msg: n.Name + " is a learner: it has no vote, and no weight", Hint: "give it a vote first: polarbook run promote-learner.yml -e node=" + n.Name}
+			return &tasks.Failure{
+				Msg:  n.Name + " is a learner: it has no vote, and no weight",
+				Hint: "give it a vote first: polarbook run promote-learner.yml -e node=" + n.Name,
+			}
 		}
 		weight := row.Weight
 		if n.Weight >= 0 {

@@ -77,7 +77,11 @@ func newCheckModule() tasks.Module {
 		}
 		for name := range a.Sysctl {
 			if strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/") != "" || strings.Contains(name, "..") {
-				return nil, &tasks.ArgError{Module: "polardb_check", Arg: "sysctl", Problem: fmt.Sprintf("holds %q, which is no kernel setting's name", name)}
+				return nil, &tasks.ArgError{
+					Module:  "polardb_check",
+					Arg:     "sysctl",
+					Problem: fmt.Sprintf("holds %q, which is no kernel setting's name", name),
+				}
 			}
 		}
 		if a.Unit == "" {

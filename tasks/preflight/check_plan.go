@@ -48,9 +48,11 @@ func (c *checkAction) inventory(r *checkRows, h checkHost, asked checkAsked) {
 			r.add("inventory", statusFail, err.Error(), "this host among the nodes", "add it to the group polardb")
 		case me.Address.Port != a.Port:
 			ok = false
-			r.add("inventory", statusFail, fmt.Sprintf("nodes has port %d, the host %d", me.Address.Port, a.Port), "one port", "set polardb_port for the host in the inventory, not in a play")
+			r.add("inventory", statusFail, fmt.Sprintf("nodes has port %d, the host %d", me.Address.Port, a.Port), "one port",
+				"set polardb_port for the host in the inventory, not in a play")
 		case len(h.Addresses) > 0 && !slices.Contains(h.Addresses, me.Address.Host) && !strings.HasPrefix(me.Address.Host, "127."):
-			r.add("address", statusWarn, "the host has "+strings.Join(h.Addresses, ", "), me.Address.Host, "set polardb_address to an address of the host, unless this one is translated to it")
+			r.add("address", statusWarn, "the host has "+strings.Join(h.Addresses, ", "), me.Address.Host,
+				"set polardb_address to an address of the host, unless this one is translated to it")
 		default:
 			r.add("address", statusPass, me.Address.Host, "", "")
 		}
@@ -59,7 +61,8 @@ func (c *checkAction) inventory(r *checkRows, h checkHost, asked checkAsked) {
 		r.add("inventory", statusPass, fmt.Sprintf("%d nodes", len(c.nodes)), "", "")
 	}
 	if a.Proof == dma.SCRAM {
-		r.add("replication", statusWarn, a.Replicator+" logs in by "+a.Proof+", and the server of a follower starts over each time its connection to the leader ends", "md5", c.proofFix())
+		r.add("replication", statusWarn, a.Replicator+" logs in by "+a.Proof+", and the server of a follower starts over each time its connection to the leader ends", "md5",
+			c.proofFix())
 	}
 	names := make([]string, 0, len(a.Secrets))
 	for name := range a.Secrets {
@@ -75,7 +78,8 @@ func (c *checkAction) inventory(r *checkRows, h checkHost, asked checkAsked) {
 		}
 		switch problem := polardb.PasswordProblem(role, s, copies); {
 		case strings.TrimSpace(s) == "":
-			r.add(name, statusFail, "empty", "a password", "set it in the environment ("+strings.ToUpper(name)+") or, encrypted, in the inventory")
+			r.add(name, statusFail, "empty", "a password",
+				"set it in the environment ("+strings.ToUpper(name)+") or, encrypted, in the inventory")
 		case problem != "":
 			r.add(name, statusFail, "it "+problem, "a password that the engine can hold", "choose another")
 		default:
@@ -83,28 +87,36 @@ func (c *checkAction) inventory(r *checkRows, h checkHost, asked checkAsked) {
 		}
 	}
 	if problem := polardb.RoleProblem(a.Replicator); problem != "" && len(a.Secrets) > 0 {
-		r.add("polardb_replication_user", statusFail, fmt.Sprintf("%q %s", a.Replicator, problem), "a role that the engine can have", "choose another")
+		r.add("polardb_replication_user", statusFail, fmt.Sprintf("%q %s", a.Replicator, problem), "a role that the engine can have",
+			"choose another")
 	}
 }
 
 func (c *checkAction) system(r *checkRows, h checkHost) {
 	a := c.args
-	r.when(h.family() != "", statusWarn, "operating system", h.osName(), "Debian, Ubuntu, RHEL 7 to 9 or one like them", "go on if it has systemd and the tools below; it was not tried")
+	r.when(h.family() != "", statusWarn, "operating system", h.osName(), "Debian, Ubuntu, RHEL 7 to 9 or one like them",
+		"go on if it has systemd and the tools below; it was not tried")
 	r.add("kernel", statusPass, h.Kernel+" "+h.Machine, "", "")
-	r.when(h.Systemd != "", statusFail, "systemd", either(h.Systemd, "does not run"), "systemd running", "use a host that was booted with systemd: the server is a unit of it")
-	r.when(len(h.MissingTools) == 0, statusFail, "tools", either(strings.Join(h.MissingTools, " "), "all there"), "all of them there", "install the packages that hold them (util-linux, coreutils, findutils, tar, gawk, passwd or shadow-utils, …)")
-	r.when(h.CPUs >= a.MinCPUs, statusWarn, "processors", strconv.Itoa(h.CPUs), fmt.Sprintf("at least %d", a.MinCPUs), "add processors; elections and redo share them")
+	r.when(h.Systemd != "", statusFail, "systemd", either(h.Systemd, "does not run"), "systemd running",
+		"use a host that was booted with systemd: the server is a unit of it")
+	r.when(len(h.MissingTools) == 0, statusFail, "tools", either(strings.Join(h.MissingTools, " "), "all there"), "all of them there",
+		"install the packages that hold them (util-linux, coreutils, findutils, tar, gawk, passwd or shadow-utils, …)")
+	r.when(h.CPUs >= a.MinCPUs, statusWarn, "processors", strconv.Itoa(h.CPUs), fmt.Sprintf("at least %d", a.MinCPUs),
+		"add processors; elections and redo share them")
 	// The kernel keeps some of what the machine has for itself.
 	have := h.MemoryKB["MemTotal"] >> 10
-	r.when(have >= a.MinMemoryMB*9/10, statusFail, "memory", fmt.Sprintf("%d MB", have), fmt.Sprintf("at least %d MB", a.MinMemoryMB), "add memory, or lower polardb_min_memory_mb: initdb alone takes some 540 MB")
+	r.when(have >= a.MinMemoryMB*9/10, statusFail, "memory", fmt.Sprintf("%d MB", have), fmt.Sprintf("at least %d MB", a.MinMemoryMB),
+		"add memory, or lower polardb_min_memory_mb: initdb alone takes some 540 MB")
 	total, free := h.MemoryKB["SwapTotal"]>>10, h.MemoryKB["SwapFree"]>>10
 	if total == 0 {
 		r.add("swap", statusPass, "none", "", "")
 	} else {
-		r.when((total-free)*4 <= total, statusWarn, "swap", fmt.Sprintf("%d of %d MB in use", total-free, total), "at most a quarter in use", "see what takes the memory: top -o %MEM")
+		r.when((total-free)*4 <= total, statusWarn, "swap", fmt.Sprintf("%d of %d MB in use", total-free, total), "at most a quarter in use",
+			"see what takes the memory: top -o %MEM")
 	}
 	if zone := a.Timezone; zone != "" && h.NoZone {
-		r.add("time zone", statusFail, "the host has no time zone "+zone, "one of those below /usr/share/zoneinfo", "set another polardb_timezone, such as Asia/Shanghai, or install tzdata")
+		r.add("time zone", statusFail, "the host has no time zone "+zone, "one of those below /usr/share/zoneinfo",
+			"set another polardb_timezone, such as Asia/Shanghai, or install tzdata")
 	} else if zone != "" {
 		r.when(h.Timezone == zone, statusWarn, "time zone", h.Timezone, zone, laterFix)
 	} else {
@@ -138,11 +150,14 @@ func (c *checkAction) room(r *checkRows, h checkHost, n polardb.NodeState) {
 		wanted := fmt.Sprintf("at least %d MB", p.need)
 		switch {
 		case !ok || place.Mount == "":
-			r.add(p.name, p.short, "df does not answer for "+either(place.Existing, p.name), wanted, "see what is wrong with the file system: df "+either(place.Existing, p.name))
+			r.add(p.name, p.short, "df does not answer for "+either(place.Existing, p.name), wanted,
+				"see what is wrong with the file system: df "+either(place.Existing, p.name))
 		case place.option("ro"):
-			r.add(p.name, statusFail, place.Mount+" is mounted read-only", "a file system that can be written to", "mount -o remount,rw "+place.Mount+", and see in dmesg why it is not")
+			r.add(p.name, statusFail, place.Mount+" is mounted read-only", "a file system that can be written to",
+				"mount -o remount,rw "+place.Mount+", and see in dmesg why it is not")
 		case p.kind == "home" && place.option("noexec"):
-			r.add(p.name, statusFail, place.Mount+" is mounted noexec", "a file system that programs run from", "choose another polardb_home, or mount -o remount,exec "+place.Mount)
+			r.add(p.name, statusFail, place.Mount+" is mounted noexec", "a file system that programs run from",
+				"choose another polardb_home, or mount -o remount,exec "+place.Mount)
 		case p.kind == "shm" && place.Type != "tmpfs":
 			r.add(p.name, statusFail, "nothing is mounted there", "a tmpfs", p.change)
 		case free < p.need && p.there:
@@ -150,7 +165,8 @@ func (c *checkAction) room(r *checkRows, h checkHost, n polardb.NodeState) {
 		case free < p.need:
 			r.add(p.name, p.short, found, wanted, p.change)
 		case strings.HasSuffix(p.kind, "data") && slices.Contains([]string{"tmpfs", "ramfs"}, place.Type):
-			r.add(p.name, statusWarn, place.Mount+" is in memory ("+place.Type+")", "a disk", "choose a directory on a disk: here the data is gone when the host restarts")
+			r.add(p.name, statusWarn, place.Mount+" is in memory ("+place.Type+")", "a disk",
+				"choose a directory on a disk: here the data is gone when the host restarts")
 		default:
 			r.add(p.name, statusPass, found, wanted, "")
 		}
@@ -206,7 +222,8 @@ func (c *checkAction) node(r *checkRows, h checkHost, n polardb.NodeState) {
 		case stranger == "":
 			r.add(p.name, statusPass, fmt.Sprintf("%d is this node's own", p.port), "", "")
 		default:
-			r.add(p.name, statusFail, fmt.Sprintf("%d is taken by %s", p.port, stranger), "free, or this node's own", "stop that program, or choose another polardb_port")
+			r.add(p.name, statusFail, fmt.Sprintf("%d is taken by %s", p.port, stranger), "free, or this node's own",
+				"stop that program, or choose another polardb_port")
 		}
 	}
 	uid, group, known := strings.Cut(h.User, "|")
@@ -214,7 +231,8 @@ func (c *checkAction) node(r *checkRows, h checkHost, n polardb.NodeState) {
 	case !known:
 		r.add("account", statusWarn, a.User+" does not exist", "an account without rights", laterFix)
 	case uid == "0":
-		r.add("account", statusFail, a.User+" is root", "an account without rights", "choose another polardb_user: the engine refuses to run as root")
+		r.add("account", statusFail, a.User+" is root", "an account without rights",
+			"choose another polardb_user: the engine refuses to run as root")
 	default:
 		r.add("account", statusPass, fmt.Sprintf("%s (uid %s, group %s)", a.User, uid, group), "", "")
 	}
@@ -291,7 +309,8 @@ func (c *checkAction) settings(r *checkRows, h checkHost) {
 			if len(a.Clients) > 0 {
 				found = "port " + strconv.Itoa(a.Port) + " is open to the members and " + strings.Join(tasks.TextsOf(a.Clients), ", ")
 			}
-			r.when(len(a.Clients) > 0, statusWarn, "clients", found, "polardb_clients names their networks", "set polardb_clients, such as [10.0.0.0/8]")
+			r.when(len(a.Clients) > 0, statusWarn, "clients", found, "polardb_clients names their networks",
+				"set polardb_clients, such as [10.0.0.0/8]")
 		}
 	} else {
 		r.add(checkFirewall, statusPass, "neither firewalld nor ufw runs", "", "")
@@ -342,13 +361,15 @@ func (c *checkAction) locale(r *checkRows, h checkHost, n polardb.NodeState) {
 	if !known {
 		found = a.Locale + " is not among " + strings.Join(h.Locales, ", ")
 	}
-	r.when(known, status, "locale", found, a.Locale, "make the locale (localedef, dpkg-reconfigure locales, glibc-langpack-…), or set another polardb_locale: initdb refuses it, and no database opens without it")
+	r.when(known, status, "locale", found, a.Locale,
+		"make the locale (localedef, dpkg-reconfigure locales, glibc-langpack-…), or set another polardb_locale: initdb refuses it, and no database opens without it")
 	codeset := ""
 	if known {
 		codeset = h.Codeset
 	}
 	problem, wanted := polardb.EncodingProblem(a.Encoding, a.Locale, codeset)
-	r.when(problem == "", status, "encoding", either(problem, a.Encoding), either(wanted, a.Encoding), "set another polardb_encoding, or another polardb_locale: initdb refuses it")
+	r.when(problem == "", status, "encoding", either(problem, a.Encoding), either(wanted, a.Encoding),
+		"set another polardb_encoding, or another polardb_locale: initdb refuses it")
 }
 
 func either(s, otherwise string) string {

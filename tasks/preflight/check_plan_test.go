@@ -18,8 +18,14 @@ import (
 
 // newEngine was built on Debian 12, oldEngine on CentOS 7.
 var (
-	newEngine = &archive{Name: "polardb-11.9.tar.gz", Size: 7065737, Machines: []string{"x86_64"}, GLIBC: "2.34", GLIBCXX: "3.4.30",
-		Libraries: []string{"libc.so.6", "libcrypto.so.3", "libgcc_s.so.1", "libm.so.6", "libprotobuf.so.32", "libreadline.so.8", "libssl.so.3", "libstdc++.so.6", "libz.so.1"}}
+	newEngine = &archive{
+		Name:      "polardb-11.9.tar.gz",
+		Size:      7065737,
+		Machines:  []string{"x86_64"},
+		GLIBC:     "2.34",
+		GLIBCXX:   "3.4.30",
+		Libraries: []string{"libc.so.6", "libcrypto.so.3", "libgcc_s.so.1", "libm.so.6", "libprotobuf.so.32", "libreadline.so.8", "libssl.so.3", "libstdc++.so.6", "libz.so.1"},
+	}
 	oldEngine = &archive{Name: "polardb-11.9-el7.tar.gz", Size: 7065737, Machines: []string{"x86_64"}, GLIBC: "2.17", GLIBCXX: "3.4.19",
 		Libraries: []string{"libc.so.6", "libgcc_s.so.1", "libm.so.6", "libstdc++.so.6", "libz.so.1"}}
 )
@@ -34,8 +40,14 @@ func demoNodes() []any {
 
 func demoCheck(t *testing.T, more map[string]any) *checkAction {
 	t.Helper()
-	args := map[string]any{"pgdata": "/var/lib/polardb/pgdata", "polardata": "/var/lib/polardb/polardata", "cluster": "demo", "nodes": demoNodes(), "clients": []any{"10.0.0.0/8"},
-		"sysctl": map[string]any{"vm.swappiness": 1, "net.core.somaxconn": "4096"}}
+	args := map[string]any{
+		"pgdata":    "/var/lib/polardb/pgdata",
+		"polardata": "/var/lib/polardb/polardata",
+		"cluster":   "demo",
+		"nodes":     demoNodes(),
+		"clients":   []any{"10.0.0.0/8"},
+		"sysctl":    map[string]any{"vm.swappiness": 1, "net.core.somaxconn": "4096"},
+	}
 	for k, v := range more {
 		args[k] = v
 	}
@@ -55,7 +67,12 @@ func planCheck(c *checkAction, probe []byte, asked checkAsked) (tasks.Plan, erro
 // demoAsked is a host from which all is well and nothing listens anywhere yet.
 func demoAsked() checkAsked {
 	peer := func(name, address string) reach {
-		return reach{Name: name, Address: dma.Address{Host: address, Port: 5432}, Client: attemptedDial{Outcome: refused}, Voting: attemptedDial{Outcome: refused}}
+		return reach{
+			Name:    name,
+			Address: dma.Address{Host: address, Port: 5432},
+			Client:  attemptedDial{Outcome: refused},
+			Voting:  attemptedDial{Outcome: refused},
+		}
 	}
 	return checkAsked{Name: "node1", Clock: clock{Asked: true, Offset: 12 * time.Millisecond, Error: time.Millisecond},
 		Forward: reach{Client: attemptedDial{Outcome: connected}}, Peers: []reach{peer("node2", "10.0.0.2"), peer("node3", "10.0.0.3")}}
@@ -120,7 +137,10 @@ func TestCheckEveryProblemHasAFix(t *testing.T) {
 		t.Fatalf("no recorded hosts: %v", err)
 	}
 	for _, file := range files {
-		a := demoCheck(t, map[string]any{"nodes": []any{map[string]any{"name": "node1", "address": "host.example", "weight": 10}}, "port": 60000})
+		a := demoCheck(t, map[string]any{
+			"nodes": []any{map[string]any{"name": "node1", "address": "host.example", "weight": 10}},
+			"port":  60000,
+		})
 		asked := demoAsked()
 		asked.Forward.Client = attemptedDial{Outcome: prohibited}
 		asked.Peers[0].Client = attemptedDial{Outcome: timedOut}
@@ -226,7 +246,12 @@ func TestCheckAnswerBrokeOff(t *testing.T) {
 func TestCheckSysctlNames(t *testing.T) {
 	m := taskstest.ModuleNamed(t, "polardb_check")
 	for _, name := range []string{"vm.swappiness; reboot", "../../etc/shadow", "a b"} {
-		_, err := m.New(map[string]any{"pgdata": "/a/b", "polardata": "/a/c", "nodes": []any{}, "sysctl": map[string]any{name: 1}}, &taskstest.FakeLocal{})
+		_, err := m.New(map[string]any{
+			"pgdata":    "/a/b",
+			"polardata": "/a/c",
+			"nodes":     []any{},
+			"sysctl":    map[string]any{name: 1},
+		}, &taskstest.FakeLocal{})
 		if err == nil {
 			t.Errorf("%q is taken for a setting's name", name)
 		}
@@ -284,7 +309,10 @@ func FuzzParseCheck(f *testing.F) {
 	}
 	f.Add([]byte("end=yes\ncheck.path.pgdata=|\ncheck.holder=\ncheck.sysctl=\ncheck.hugepage=]\ncheck.end=yes"))
 	f.Fuzz(func(t *testing.T, answer []byte) {
-		a := &checkAction{args: &checkArgs{NodeArgs: polardb.NodeArgs{Pgdata: "/a/b", Polardata: "/a/c", Home: "/o/p", User: "polardb", Port: 5432}, Src: "x", Sysctl: map[string]any{"a": "b"}}, archive: newEngine}
+		a := &checkAction{
+			args:    &checkArgs{NodeArgs: polardb.NodeArgs{Pgdata: "/a/b", Polardata: "/a/c", Home: "/o/p", User: "polardb", Port: 5432}, Src: "x", Sysctl: map[string]any{"a": "b"}},
+			archive: newEngine,
+		}
 		plan, err := planCheck(a, answer, demoAsked())
 		if err == nil && len(plan.Values["checks"].([]any)) == 0 {
 			t.Error("an answer without any check")

@@ -35,8 +35,18 @@ func (c *checkAction) script() string {
 	for _, name := range slices.Sorted(maps.Keys(a.Sysctl)) {
 		settings = append(settings, "/proc/sys/"+strings.ReplaceAll(name, ".", "/"))
 	}
-	return scripts.Script("polardb_check", script.Values{"PGDATA": a.Pgdata, "POLARDATA": a.Polardata, "OWNER": a.User, "ENGINE": a.Home, "UNIT": a.Unit, "LOCALE": a.Locale, "ZONE": a.Timezone, "PORTS": fmt.Sprintf("%d %d", a.Port, dma.ConsensusPort(a.Port)),
-		"TOOLS": strings.Join(tools, " "), "SYSCTL": strings.Join(settings, " ")}, libraries...)
+	return scripts.Script("polardb_check", script.Values{
+		"PGDATA":    a.Pgdata,
+		"POLARDATA": a.Polardata,
+		"OWNER":     a.User,
+		"ENGINE":    a.Home,
+		"UNIT":      a.Unit,
+		"LOCALE":    a.Locale,
+		"ZONE":      a.Timezone,
+		"PORTS":     fmt.Sprintf("%d %d", a.Port, dma.ConsensusPort(a.Port)),
+		"TOOLS":     strings.Join(tools, " "),
+		"SYSCTL":    strings.Join(settings, " "),
+	}, libraries...)
 }
 
 // compressor is the program that tar calls for an archive of this name.

@@ -185,7 +185,8 @@ func (r *checkRows) reachability(asked checkAsked, own []string) {
 	case forwards == connected, forwards == refused:
 		r.add("SSH forwarding", statusPass, "sshd forwards", "", "")
 	case forwards == prohibited:
-		r.add("SSH forwarding", statusFail, string(prohibited)+" to "+asked.Forward.Address.String(), "sshd forwards: SQL goes through it", fix)
+		r.add("SSH forwarding", statusFail, string(prohibited)+" to "+asked.Forward.Address.String(), "sshd forwards: SQL goes through it",
+			fix)
 	default:
 		r.add("SSH forwarding", statusWarn, asked.Forward.Client.Said, "sshd forwards: SQL goes through it", fix)
 	}
@@ -216,7 +217,8 @@ func judge(p reach, forwards, local bool) checkRow {
 		case connected, refused:
 		case timedOut, noRoute:
 			status = statusFail
-			fix = fmt.Sprintf("is %s up? Open %d and %d in its firewall and in those between (nc -vz %s %d shows it)", p.Name, p.Address.Port, dma.ConsensusPort(p.Address.Port), p.Address.Host, p.Address.Port)
+			fix = fmt.Sprintf("is %s up? Open %d and %d in its firewall and in those between (nc -vz %s %d shows it)",
+				p.Name, p.Address.Port, dma.ConsensusPort(p.Address.Port), p.Address.Host, p.Address.Port)
 		case failedFast:
 			status, fix = statusFail, "see whether the host has a route there: ip route get "+p.Address.Host
 		case prohibited:

@@ -53,7 +53,12 @@ func TestClassify(t *testing.T) {
 
 func TestJudge(t *testing.T) {
 	node := func(client, voting outcome) reach {
-		return reach{Name: "node2", Address: dma.Address{Host: "10.0.0.2", Port: 5432}, Client: attemptedDial{client, "what sshd said"}, Voting: attemptedDial{voting, "what sshd said"}}
+		return reach{
+			Name:    "node2",
+			Address: dma.Address{Host: "10.0.0.2", Port: 5432},
+			Client:  attemptedDial{client, "what sshd said"},
+			Voting:  attemptedDial{voting, "what sshd said"},
+		}
 	}
 	for _, c := range []struct {
 		client, voting outcome
@@ -78,7 +83,12 @@ func TestJudge(t *testing.T) {
 
 // TestJudgeOwnAddress: two nodes of one host, the other of which does not run yet.
 func TestJudgeOwnAddress(t *testing.T) {
-	p := reach{Name: "node2", Address: dma.Address{Host: "10.0.0.2", Port: 5433}, Client: attemptedDial{Outcome: failedFast}, Voting: attemptedDial{Outcome: failedFast}}
+	p := reach{
+		Name:    "node2",
+		Address: dma.Address{Host: "10.0.0.2", Port: 5433},
+		Client:  attemptedDial{Outcome: failedFast},
+		Voting:  attemptedDial{Outcome: failedFast},
+	}
 	if got := judge(p, true, true); got.Status != statusPass {
 		t.Errorf("%+v", got)
 	}

@@ -82,7 +82,11 @@ func (c *checkReport) Plan() (tasks.Plan, error) {
 		if len(failed) > 1 {
 			what = fmt.Sprintf("%d checks failed", len(failed))
 		}
-		return tasks.Plan{}, &tasks.Failure{Msg: what + ": " + summary(failed) + "\n" + c.table(lines, every), Hint: failed[0].Fix, Values: values}
+		return tasks.Plan{}, &tasks.Failure{
+			Msg:    what + ": " + summary(failed) + "\n" + c.table(lines, every),
+			Hint:   failed[0].Fix,
+			Values: values,
+		}
 	}
 	return tasks.Plan{Msg: c.table(lines, every), Values: values}, nil
 }
@@ -147,7 +151,8 @@ func (c *checkReport) together() checkRows {
 	seen := map[string]string{}
 	for _, h := range c.hosts {
 		if other, twice := seen[h.Address]; twice && h.Address != "" {
-			r.add("addresses", statusFail, fmt.Sprintf("%s and %s both have %s", other, h.Name, h.Address), "one for each", "correct polardb_address or ansible_host in the inventory")
+			r.add("addresses", statusFail, fmt.Sprintf("%s and %s both have %s", other, h.Name, h.Address), "one for each",
+				"correct polardb_address or ansible_host in the inventory")
 		}
 		seen[h.Address] = h.Name
 	}
@@ -158,9 +163,12 @@ func (c *checkReport) together() checkRows {
 	switch {
 	case voters == 0:
 	case voters < 3:
-		r.add("voters", statusWarn, fmt.Sprint(voters), "at least 3", "have three members with a vote: with fewer, the cluster stops when one is lost")
+		r.add("voters", statusWarn, fmt.Sprint(voters), "at least 3",
+			"have three members with a vote: with fewer, the cluster stops when one is lost")
 	case voters%2 == 0:
-		r.add("voters", statusWarn, fmt.Sprint(voters), "an odd number", fmt.Sprintf("%d voters survive no more losses than %d: make one a learner, or add a logger", voters, voters-1))
+		r.add("voters", statusWarn, fmt.Sprint(voters), "an odd number",
+			fmt.Sprintf("%d voters survive no more losses than %d: make one a learner, or add a logger",
+				voters, voters-1))
 	default:
 		r.add("voters", statusPass, fmt.Sprint(voters), "an odd number", "")
 	}
@@ -193,7 +201,8 @@ func (c *checkReport) clocks(r *checkRows) {
 	if skew.Offset-skew.Error > most {
 		found = fmt.Sprintf("%s is %.3f s (± %.3f s) ahead of %s", last.Name, skew.Offset.Seconds(), skew.Error.Seconds(), first.Name)
 	}
-	r.when(skew.Offset-skew.Error <= most, statusFail, "clock skew", found, "within "+most.String(), "set the clocks by NTP: chronyc makestep, or timedatectl set-ntp true")
+	r.when(skew.Offset-skew.Error <= most, statusFail, "clock skew", found, "within "+most.String(),
+		"set the clocks by NTP: chronyc makestep, or timedatectl set-ntp true")
 }
 
 // agree adds a check that all hosts give the same value.
@@ -317,7 +326,11 @@ func readReported(m map[string]any) reportedHost {
 	ahead, err1 := tasks.ToFloat(m["offset"])
 	wrong, err2 := tasks.ToFloat(m["offset_error"])
 	if err1 == nil && err2 == nil {
-		h.Clock = clock{Asked: true, Offset: time.Duration(ahead * float64(time.Second)), Error: time.Duration(wrong * float64(time.Second))}
+		h.Clock = clock{
+			Asked:  true,
+			Offset: time.Duration(ahead * float64(time.Second)),
+			Error:  time.Duration(wrong * float64(time.Second)),
+		}
 	}
 	list, _ := m["checks"].([]any)
 	for _, item := range list {
@@ -325,7 +338,14 @@ func readReported(m map[string]any) reportedHost {
 		if !ok {
 			continue
 		}
-		r := checkRow{Name: text(c, "name"), Status: checkStatus(text(c, "status")), Found: text(c, "found"), Wanted: text(c, "wanted"), Fix: text(c, "fix"), Peer: text(c, "peer")}
+		r := checkRow{
+			Name:   text(c, "name"),
+			Status: checkStatus(text(c, "status")),
+			Found:  text(c, "found"),
+			Wanted: text(c, "wanted"),
+			Fix:    text(c, "fix"),
+			Peer:   text(c, "peer"),
+		}
 		h.Checks = append(h.Checks, r)
 	}
 	return h

@@ -20,7 +20,12 @@ func reported(t *testing.T, file, name string, change func(*checkAsked)) map[str
 	asked.Peers = nil
 	for _, n := range a.nodes {
 		if n.Name != name {
-			asked.Peers = append(asked.Peers, reach{Name: n.Name, Address: n.Address, Client: attemptedDial{Outcome: refused}, Voting: attemptedDial{Outcome: refused}})
+			asked.Peers = append(asked.Peers, reach{
+				Name:    n.Name,
+				Address: n.Address,
+				Client:  attemptedDial{Outcome: refused},
+				Voting:  attemptedDial{Outcome: refused},
+			})
 		}
 	}
 	if change != nil {
@@ -119,8 +124,18 @@ func TestReportFirewall(t *testing.T) {
 
 func TestReportTogether(t *testing.T) {
 	host := func(name string, more map[string]any) map[string]any {
-		m := map[string]any{"name": name, "address": name + ":5432", "timezone": "UTC", "locale": "C", "os": "x", "architecture": "x86_64", "voters": 3,
-			"offset": 0.0, "offset_error": 0.001, "checks": []any{map[string]any{"name": "kernel", "status": "PASS", "found": "6.1"}}}
+		m := map[string]any{
+			"name":         name,
+			"address":      name + ":5432",
+			"timezone":     "UTC",
+			"locale":       "C",
+			"os":           "x",
+			"architecture": "x86_64",
+			"voters":       3,
+			"offset":       0.0,
+			"offset_error": 0.001,
+			"checks":       []any{map[string]any{"name": "kernel", "status": "PASS", "found": "6.1"}},
+		}
 		for k, v := range more {
 			m[k] = v
 		}
@@ -176,7 +191,9 @@ func TestReportRefuses(t *testing.T) {
 	for name, hosts := range map[string]any{
 		"text": "node1", "empty": []any{}, "not dicts": []any{"node1"}, "nameless": []any{map[string]any{"checks": []any{}}},
 	} {
-		if _, err := m.New(map[string]any{"hosts": hosts}, &taskstest.FakeLocal{}); err == nil || !strings.Contains(err.Error(), `"hosts"`) {
+		if _, err := m.New(map[string]any{
+			"hosts": hosts,
+		}, &taskstest.FakeLocal{}); err == nil || !strings.Contains(err.Error(), `"hosts"`) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -15,7 +15,8 @@ import (
 func (c *checkAction) software(r *checkRows, h checkHost, n polardb.NodeState) {
 	a := c.args
 	if a.Src == "" {
-		r.when(n.Postgres != "", statusFail, "package", either(n.Postgres, "no archive is named, and nothing is installed under "+a.Home), "the engine's install prefix, packed", "set polardb_package to the archive's path on this machine")
+		r.when(n.Postgres != "", statusFail, "package", either(n.Postgres, "no archive is named, and nothing is installed under "+a.Home), "the engine's install prefix, packed",
+			"set polardb_package to the archive's path on this machine")
 		return
 	}
 	if c.archiveErr != nil {
@@ -28,12 +29,14 @@ func (c *checkAction) software(r *checkRows, h checkHost, n polardb.NodeState) {
 	}
 	p := c.archive
 	if p.Unread != "" {
-		r.add("package", statusWarn, p.Name+" is "+p.Unread+" and cannot be read here", "programs for "+h.Machine, "nothing to do: it is compared with the host when it is unpacked there")
+		r.add("package", statusWarn, p.Name+" is "+p.Unread+" and cannot be read here", "programs for "+h.Machine,
+			"nothing to do: it is compared with the host when it is unpacked there")
 		return
 	}
 	foreign := slices.DeleteFunc(slices.Clone(p.Machines), func(m string) bool { return sameMachine(m, h.Machine) })
 	if len(foreign) > 0 {
-		r.add("package", statusFail, p.Name+" holds programs for "+strings.Join(foreign, ", "), h.Machine, "take an archive that was built for "+h.Machine)
+		r.add("package", statusFail, p.Name+" holds programs for "+strings.Join(foreign, ", "), h.Machine,
+			"take an archive that was built for "+h.Machine)
 		return
 	}
 	r.add("package", statusPass, p.Name+" "+strings.Join(p.Machines, ", "), h.Machine, "")
@@ -46,17 +49,20 @@ func (c *checkAction) software(r *checkRows, h checkHost, n polardb.NodeState) {
 			missing = append(missing, l)
 		}
 	}
-	r.when(len(missing) == 0, statusFail, "libraries", either(strings.Join(missing, " ")+absent(missing), fmt.Sprintf("all %d there", len(p.Libraries))), "those that the programs name", install(h.family(), missing))
+	r.when(len(missing) == 0, statusFail, "libraries", either(strings.Join(missing, " ")+absent(missing), fmt.Sprintf("all %d there",
+		len(p.Libraries))), "those that the programs name", install(h.family(), missing))
 	if p.GLIBC != "" {
 		name, version, _ := strings.Cut(strings.TrimSpace(h.Libc), " ")
 		if name != "glibc" {
 			version = regexp.MustCompile(`[0-9.]*$`).FindString(strings.TrimSpace(h.Libc))
 		}
 		good := numbers(version) != nil && newer(version, p.GLIBC) == version
-		r.when(good, statusFail, "glibc", either(version, "unknown")+musl(h.Libc), "at least "+p.GLIBC, "take an archive that was built on a system as old as this host's ("+h.osName()+")")
+		r.when(good, statusFail, "glibc", either(version, "unknown")+musl(h.Libc), "at least "+p.GLIBC,
+			"take an archive that was built on a system as old as this host's ("+h.osName()+")")
 	}
 	if p.GLIBCXX != "" && h.GLIBCXX != "" && slices.Contains(p.Libraries, "libstdc++.so.6") {
-		r.when(newer(h.GLIBCXX, p.GLIBCXX) == h.GLIBCXX, statusFail, "libstdc++", "GLIBCXX_"+h.GLIBCXX, "at least GLIBCXX_"+p.GLIBCXX, "take an archive that was built on a system as old as this host's, or that brings its own libstdc++.so.6 in lib")
+		r.when(newer(h.GLIBCXX, p.GLIBCXX) == h.GLIBCXX, statusFail, "libstdc++", "GLIBCXX_"+h.GLIBCXX, "at least GLIBCXX_"+p.GLIBCXX,
+			"take an archive that was built on a system as old as this host's, or that brings its own libstdc++.so.6 in lib")
 	}
 }
 

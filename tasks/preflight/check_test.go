@@ -87,7 +87,11 @@ func TestCheckThisMachine(t *testing.T) {
 // TestCheckScriptIsQuiet holds the script to writing nothing to standard error, which a user would take for trouble.
 func TestCheckScriptIsQuiet(t *testing.T) {
 	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
-		a := taskstest.NewAction(t, "polardb_check", map[string]any{"pgdata": dir + "/p", "polardata": dir + "/q", "nodes": []any{}}, &taskstest.FakeLocal{Dir: dir})
+		a := taskstest.NewAction(t, "polardb_check", map[string]any{
+			"pgdata":    dir + "/p",
+			"polardata": dir + "/q",
+			"nodes":     []any{},
+		}, &taskstest.FakeLocal{Dir: dir})
 		r, err := h.Run(context.Background(), remote.Command{Script: a.Probe()})
 		if err != nil {
 			t.Fatal(err)
@@ -108,7 +112,11 @@ PATH=${PATH#*:} exec df "$@"
 		if err := os.Chmod(dir+"/df", 0o755); err != nil {
 			t.Fatal(err)
 		}
-		a := taskstest.NewAction(t, "polardb_check", map[string]any{"pgdata": dir + "/p/pgdata", "polardata": "/dev/shm/polardata", "nodes": []any{}}, &taskstest.FakeLocal{Dir: dir})
+		a := taskstest.NewAction(t, "polardb_check", map[string]any{
+			"pgdata":    dir + "/p/pgdata",
+			"polardata": "/dev/shm/polardata",
+			"nodes":     []any{},
+		}, &taskstest.FakeLocal{Dir: dir})
 		r, err := h.Run(context.Background(), remote.Command{Script: "PATH=" + remote.Quote(dir) + ":$PATH\n" + a.Probe()})
 		if err != nil {
 			t.Fatal(err)
@@ -158,7 +166,13 @@ func TestCheckWhoseDirectories(t *testing.T) {
 			{"engine/pgdata", "engine/home", "owners above home", "engine belongs to nobody"},
 			{"engine/pgdata", "stranger/link/home", "owners above home", "leads through a link"},
 		} {
-			rows, _ := checked(t, h, map[string]any{"pgdata": dir + "/" + c.pgdata, "polardata": dir + "/engine/polardata", "home": dir + "/" + c.home, "user": "nobody", "nodes": []any{}}, &taskstest.FakeLocal{Dir: dir})
+			rows, _ := checked(t, h, map[string]any{
+				"pgdata":    dir + "/" + c.pgdata,
+				"polardata": dir + "/engine/polardata",
+				"home":      dir + "/" + c.home,
+				"user":      "nobody",
+				"nodes":     []any{},
+			}, &taskstest.FakeLocal{Dir: dir})
 			var about checkRows
 			for _, row := range rows {
 				if strings.HasPrefix(row.Name, "owners above ") {
