@@ -172,10 +172,7 @@ func (l *loader) registered(short string) (*tasks.Module, bool, bool) {
 
 // moduleNames lists the modules that Lookup finds, of those whose names are known.
 func (l *loader) moduleNames() []string {
-	names := slices.Clone(modulesWithout)
-	for _, m := range all.All() {
-		names = append(names, m.Name)
-	}
+	names := slices.Concat(modulesWithout, all.Names())
 	return slices.DeleteFunc(names, func(name string) bool {
 		_, _, ok := l.moduleNamed(name)
 		return !ok

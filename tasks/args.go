@@ -38,9 +38,11 @@ type Arg struct {
 	Required bool
 	Default  string // as written in YAML; empty: none
 	Choices  []string
-	Secret   bool // its value is masked wherever it shows
-	Late     bool // it is rendered when the module asks for it; New takes a Late for it, or a text
-	Doc      string
+	// ChoiceAliases maps spellings that a choice had before to the choice; the module is given the choice.
+	ChoiceAliases map[string]string
+	Secret        bool // its value is masked wherever it shows
+	Late          bool // it is rendered when the module asks for it; New takes a Late for it, or a text
+	Doc           string
 	// Items are the keys of each dict, where the argument is a list of dicts that have to be of one kind; the first names
 	// the dict in messages. Each is what such a dict is called.
 	Items []Arg
@@ -52,7 +54,7 @@ type Arg struct {
 
 // Define derives a module's argument table and decoder from the struct A. A field is an argument when it has the tag
 //
-//	arg:"name[,required][,secret][,raw][,path][,mode]"  alias:"a b"  default:"x"  choices:"a b c"  doc:"…"  each:"node"
+//	arg:"name[,required][,secret][,raw][,path][,mode]"  alias:"a b"  default:"x"  choices:"a b c"  choice_alias:"old=a"  doc:"…"  each:"node"
 //
 // and is of type string, bool, int, float64, []string, []any, map[string]any, any, Message, or a pointer to one of the
 // first four, which is nil when the argument was not given; or a slice of structs, whose fields have tags of the same kind
@@ -109,6 +111,13 @@ func table(module string, typ reflect.Type) (args []Arg, rest []int) {
 		arg := Arg{Name: parts[0], Doc: f.Tag.Get("doc"), Default: f.Tag.Get("default"), index: f.Index, field: f.Type}
 		arg.Aliases = strings.Fields(f.Tag.Get("alias"))
 		arg.Choices = strings.Fields(f.Tag.Get("choices"))
+		for _, pair := range strings.Fields(f.Tag.Get("choice_alias")) {
+			old, choice, _ := strings.Cut(pair, "=")
+			if arg.ChoiceAliases == nil {
+				arg.ChoiceAliases = map[string]string{}
+			}
+			arg.ChoiceAliases[old] = choice
+		}
 		arg.Kind = kindOf(f.Type)
 		arg.Late = f.Type == reflect.TypeFor[Message]()
 		if f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct {
@@ -381,6 +390,9 @@ func (a Arg) convert(value any) (any, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if text, ok := out.(string); ok && a.ChoiceAliases[text] != "" {
+		out = a.ChoiceAliases[text]
 	}
 	return out, a.oneOf(out)
 }

@@ -85,6 +85,22 @@ func TestListsOfDictsAreReadIntoStructs(t *testing.T) {
 	}
 }
 
+func TestFormerChoicesAreTheirNewOnes(t *testing.T) {
+	type args struct {
+		State string `arg:"state" choices:"present gone" choice_alias:"there=present away=gone"`
+	}
+	var got string
+	m := Define(Module{Name: "m"}, func(a *args, _ Local) (Action, error) { got = a.State; return nil, nil })
+	for given, want := range map[string]string{"present": "present", "there": "present", "away": "gone"} {
+		if _, err := m.New(map[string]any{"state": given}, nil); err != nil || got != want {
+			t.Errorf("%s is %q, %v", given, got, err)
+		}
+	}
+	if _, err := m.New(map[string]any{"state": "x"}, nil); err == nil || err.Error() != `m: argument "state" must be one of present, gone, not "x"` {
+		t.Error(err)
+	}
+}
+
 func TestArgErrorNamesTheModuleWhereItIsKnown(t *testing.T) {
 	for want, e := range map[string]*ArgError{
 		`copy: argument "dest" is required`: {Module: "copy", Arg: "dest", Problem: "is required"},

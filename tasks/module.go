@@ -23,6 +23,8 @@ var BecomeMethods = remote.BecomeMethods
 type Module struct {
 	// Name is the short name, as a task spells it: "copy".
 	Name string
+	// Aliases are names that it had before; playbooks that use them go on working.
+	Aliases []string
 	// Collections are the prefixes under which Ansible knows it: "ansible.builtin". Modules of PolarDB's have none.
 	Collections []string
 	// Summary is one line without a full stop; Notes are paragraphs that follow it in the documentation.

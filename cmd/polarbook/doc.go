@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
@@ -24,11 +26,7 @@ func (c *docCmd) Run(t *terminal) error {
 	}
 	m, ok := all.Lookup(c.Module)
 	if !ok {
-		var names []string
-		for _, m := range all.All() {
-			names = append(names, m.Name)
-		}
-		return fmt.Errorf("there is no module %q%s; polarbook doc lists them all", c.Module, suggest.Suffix(c.Module, names))
+		return fmt.Errorf("there is no module %q%s; polarbook doc lists them all", c.Module, suggest.Suffix(c.Module, all.Names()))
 	}
 	fmt.Fprint(t.out, moduleDoc(t, m))
 	return nil
@@ -38,8 +36,12 @@ func (c *docCmd) Run(t *terminal) error {
 func moduleDoc(t *terminal, m *tasks.Module) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\n", t.bold(m.Name), wrap(m.Summary, 98-len(m.Name), "  "))
-	if len(m.Collections) > 0 {
-		fmt.Fprintf(&b, "also known as %s.%s\n", strings.Join(m.Collections, "."+m.Name+", "), m.Name)
+	also := slices.Clone(m.Aliases)
+	for _, c := range m.Collections {
+		also = append(also, c+"."+m.Name)
+	}
+	if len(also) > 0 {
+		fmt.Fprintf(&b, "also known as %s\n", strings.Join(also, ", "))
 	}
 	for _, note := range m.Notes {
 		fmt.Fprintf(&b, "\n%s\n", wrap(note, 100, ""))
@@ -75,6 +77,9 @@ func writeArguments(b *strings.Builder, t *terminal, args []tasks.Arg, indent st
 		}
 		if len(a.Choices) > 0 {
 			facts = append(facts, "one of "+strings.Join(a.Choices, ", "))
+		}
+		for _, old := range slices.Sorted(maps.Keys(a.ChoiceAliases)) {
+			facts = append(facts, old+" means "+a.ChoiceAliases[old])
 		}
 		if len(a.Aliases) > 0 {
 			facts = append(facts, "alias "+strings.Join(a.Aliases, ", "))

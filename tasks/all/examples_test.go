@@ -2,6 +2,7 @@ package all
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -73,6 +74,12 @@ func TestArgumentsAreDocumented(t *testing.T) {
 			t.Errorf("two modules are called %s", m.Name)
 		}
 		names[m.Name] = true
+		for _, alias := range m.Aliases {
+			if names[alias] {
+				t.Errorf("two modules are called %s", alias)
+			}
+			names[alias] = true
+		}
 		for _, a := range m.Args {
 			if a.Doc == "" {
 				t.Errorf("%s: argument %s is not documented", m.Name, a.Name)
@@ -85,5 +92,24 @@ func TestArgumentsAreDocumented(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestFormerNames: playbooks that name a module as an earlier release did find it, with the arguments of that release.
+func TestFormerNames(t *testing.T) {
+	m, ok := Lookup("polardb_turn")
+	if !ok || m.Name != "polardb_quorum" {
+		t.Fatal("polardb_turn is not polardb_quorum")
+	}
+	if _, ok := Lookup("ansible.builtin.polardb_turn"); ok {
+		t.Error("an alias is found in a collection that the module is not in")
+	}
+	for _, state := range []string{"spared", "back", "can_lose", "rejoined"} {
+		for _, problem := range m.CheckArgs(map[string]any{"nodes": []any{}, "state": state}, literal) {
+			t.Error(problem)
+		}
+	}
+	if names := Names(); !slices.Contains(names, "polardb_turn") || !slices.Contains(names, "polardb_quorum") {
+		t.Errorf("names: %v", names)
 	}
 }

@@ -22,7 +22,16 @@ var registry = slices.Concat(builtin.Modules(), preflight.Modules(), polardb.Mod
 // Filters are what a family brings for templates to use, beside Jinja2's filters and Ansible's.
 var Filters = polardb.Filters
 
-// Lookup finds a module by its short name or by one of its collections' names: "copy", "ansible.builtin.copy".
+// Names lists the short names and aliases that Lookup knows, in the order of the documentation.
+func Names() []string {
+	var names []string
+	for _, m := range registry {
+		names = append(append(names, m.Name), m.Aliases...)
+	}
+	return names
+}
+
+// Lookup finds a module by its short name, an alias, or one of its collections' names: "copy", "ansible.builtin.copy".
 func Lookup(name string) (*tasks.Module, bool) {
 	collection, short := "", name
 	if i := strings.LastIndex(name, "."); i >= 0 {
@@ -30,7 +39,7 @@ func Lookup(name string) (*tasks.Module, bool) {
 	}
 	for i := range registry {
 		m := &registry[i]
-		if m.Name != short {
+		if m.Name != short && !slices.Contains(m.Aliases, short) {
 			continue
 		}
 		if collection == "" {

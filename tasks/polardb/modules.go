@@ -10,7 +10,7 @@ func Modules() []tasks.Module {
 		waitModule, memberModule, weightModule, switchoverModule, electionModule,
 		singletonModule, recoveryModule, dropModule, retireModule, purgeModule,
 		activateModule, destroyModule, backupModule, tablespacesModule, relationsModule,
-		setModule, turnModule, settingsModule, validateModule, roleModule,
+		setModule, quorumModule, settingsModule, validateModule, roleModule,
 		passwordsModule, superuserPasswordModule, rotationModule, rotationHBAModule,
 		replicationLoginModule, extensionModule, queryModule, proofModule, statusModule,
 		chosenModule, localeModule, confirmModule, certificateModule, caModule,

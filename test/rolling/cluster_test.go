@@ -20,7 +20,7 @@ func stopAndStart(t *testing.T, s *site.Site) {
 		}
 	}
 	s.Run(0, "stop.yml").Unchanged(nodes...)
-	s.Run(2, "restart.yml").Says("no node can take its turn", "start.yml")
+	s.Run(2, "restart.yml").Says("the cluster can lose no node", "start.yml")
 	s.Run(0, "start.yml")
 	s.Whole()
 	s.Run(0, "start.yml").Unchanged(nodes...)

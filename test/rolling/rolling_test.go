@@ -65,7 +65,7 @@ func restart(t *testing.T, s *site.Site) {
 	down := order[0]
 	s.On(down, "systemctl stop "+s.Unit())
 	before = pids(s)
-	s.Run(2, "restart.yml", "--limit", "!"+down).Says("cannot spare", "of 3 voters could be counted on, and 2 are needed", down)
+	s.Run(2, "restart.yml", "--limit", "!"+down).Says("cannot lose", "of 3 voters could be counted on, and 2 are needed", down)
 	if after := pids(s); !maps.Equal(before, after) {
 		t.Errorf("a refused restart restarted: %v, %v", before, after)
 	}
