@@ -201,7 +201,7 @@ func TestRootReadsNoMetaOfAnother(t *testing.T) {
 	if out, err := taskstest.Sh(t, "chmod -R a+rX "+filepath.Dir(a.state)+" && chmod 755 "+a.Home+"/current/bin/polar_tools"); err != nil {
 		t.Fatal(err, out)
 	}
-	for _, words := range taskstest.Shells() {
+	for _, words := range taskstest.ShellsFor(t) {
 		h := &taskstest.LocalHost{Words: words}
 		r, err := h.Run(t.Context(), remote.Command{Script: a.Probe()})
 		if err != nil {

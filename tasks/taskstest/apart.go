@@ -20,7 +20,7 @@ func Apart(t *testing.T, test func(t *testing.T, h *LocalHost)) {
 	if out, err := exec.Command("unshare", "-m", "-u", "-n", "true").CombinedOutput(); err != nil {
 		t.Skipf("no namespaces here: %v %s", err, out)
 	}
-	for _, words := range Shells() {
+	for _, words := range ShellsFor(t) {
 		t.Run(words[0], func(t *testing.T) {
 			dir := t.TempDir()
 			for _, d := range []string{"home", "skel"} {

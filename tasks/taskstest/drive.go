@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"io/fs"
 	"net"
@@ -31,10 +32,24 @@ func Shells() [][]string {
 	return found
 }
 
-// EachShell runs a test once for every kind of shell, in a directory of its own.
+// ShellsFor returns the shells under which a test is to run: all of them, and with -short one. The test's name chooses it, so
+// that a test that failed fails again, and each shell has its share of the tests.
+func ShellsFor(t testing.TB) [][]string {
+	t.Helper()
+	all := Shells()
+	if !testing.Short() || len(all) == 0 {
+		return all
+	}
+	sum := fnv.New32a()
+	_, _ = sum.Write([]byte(t.Name()))
+	chosen := int(sum.Sum32() % uint32(len(all)))
+	return all[chosen : chosen+1]
+}
+
+// EachShell runs a test once for every kind of shell (see ShellsFor), in a directory of its own.
 func EachShell(t *testing.T, test func(t *testing.T, h *LocalHost, dir string)) {
 	t.Helper()
-	for _, words := range Shells() {
+	for _, words := range ShellsFor(t) {
 		t.Run(words[0], func(t *testing.T) {
 			test(t, &LocalHost{Words: words}, t.TempDir())
 		})
