@@ -82,8 +82,14 @@ hold() {
 	[ "$only" = 1 ] || stat -L -c '%u %h' $held . | awk -v me="$(id -u)" 'NR == 1 { u = $1; h = $2 } END { exit !(h == 1 || $1 == 0 || $1 == me || u == $1) }' ||
 		die "${here%/}/$1 is in a directory of another account and is a second name of a file that is not that account's"
 }
-# fresh NAME: makes a new file of that name in the working directory and opens it as 7, readable by nobody else.
+# fresh NAME: makes a new file of that name in the working directory and opens it as 7, readable by nobody else. One that was
+# being written when the host lost its power is removed: it is older than what systemd makes when the host boots.
+booted=/run/systemd/system
 fresh() {
+	for lost in ./.polarbook.????????; do
+		# shellcheck disable=SC3013 # dash, bash and busybox all have -ot
+		if [ -f "$lost" ] && [ "$lost" -ot "$booted" ]; then rm -f -- "$lost"; fi
+	done
 	mask=$(umask)
 	umask 077
 	set -C
