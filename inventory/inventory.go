@@ -237,13 +237,13 @@ func (i *Inventory) reconcile() {
 		}
 	}
 	for _, h := range i.hosts {
-		real := false
+		grouped := false
 		for _, g := range h.groups {
 			if g != all && g != ungrouped {
-				real = true
+				grouped = true
 			}
 		}
-		if real {
+		if grouped {
 			ungrouped.removeHost(h)
 		} else {
 			ungrouped.addHost(h)

@@ -166,8 +166,8 @@ func (l *loader) unknownModule(f *file, at *yaml.Node, name string) {
 }
 
 func (l *loader) registered(short string) (*tasks.Module, bool, bool) {
-	m, isVerb, ok := l.moduleNamed(short)
-	return m, ok, isVerb
+	m, isAction, ok := l.moduleNamed(short)
+	return m, ok, isAction
 }
 
 // moduleNames lists the modules that Lookup finds, of those whose names are known.

@@ -21,11 +21,11 @@ func TestExamples(t *testing.T) {
 				"examples.yml": {Data: []byte("- hosts: all\n  tasks:\n  - include_tasks: tasks.yml\n")},
 				"tasks.yml":    {Data: []byte(m.Examples)},
 			}})
-			var all Errors
-			if err != nil && !errors.As(err, &all) {
+			var problems Errors
+			if err != nil && !errors.As(err, &problems) {
 				t.Fatal(err)
 			}
-			for _, one := range all {
+			for _, one := range problems {
 				if !strings.Contains(one.Msg, "there is no file") && !strings.Contains(one.Msg, "there is no handler") {
 					t.Error(one)
 				}

@@ -38,7 +38,7 @@ func outline(p *Playbook) string {
 func line(s Step) string {
 	switch n := s.Node.(type) {
 	case *Task:
-		what := n.Verb
+		what := n.BuiltinAction
 		if n.Module != nil {
 			what = n.Module.Name
 		}

@@ -8,7 +8,7 @@ import (
 	"github.com/polarbook/polarbook/tasks"
 )
 
-// source is an argument that names a file on the laptop.
+// source is an argument that names a file on the control node.
 type source struct {
 	argument string
 	kind     string // the folder that such files are kept in

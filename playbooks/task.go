@@ -89,14 +89,14 @@ func (l *loader) node(c *scope, n *yaml.Node) Node {
 	return l.task(c, n, es, call)
 }
 
-// task reads a task that calls a module or a verb.
+// task reads a task that calls a module or a built-in action.
 func (l *loader) task(c *scope, n *yaml.Node, es []entry, call *call) Node {
 	f := c.file
-	m, isVerb, _ := l.moduleNamed(call.name)
+	m, isAction, _ := l.moduleNamed(call.name)
 	t := &Task{Module: m, Origin: c.origin}
 	t.Pos = f.at(n)
-	if isVerb {
-		t.Module, t.Verb = nil, m.Name
+	if isAction {
+		t.Module, t.BuiltinAction = nil, m.Name
 	}
 	on := onTask
 	if c.handler {
@@ -158,8 +158,8 @@ func (l *loader) task(c *scope, n *yaml.Node, es []entry, call *call) Node {
 		at: f.at(call.at), width: len([]rune(call.key)),
 		inherited: c.with(&t.Common).defaultsOf(m), more: t.ArgsFrom.Given(), beside: beside,
 	})
-	if isVerb {
-		l.checkVerb(f, m, args, t)
+	if isAction {
+		l.checkBuiltinAction(f, m, args, t)
 	}
 	l.checkSources(c, m, args, t)
 	return t

@@ -131,8 +131,9 @@ type Task struct {
 	Listen      []string // on handlers
 	// Origin is where relative file names are looked up.
 	Origin Origin
-	// Verb is set instead of Module for what the engine itself does: "meta", "include_vars", "add_host", "group_by", "pause".
-	Verb string
+	// BuiltinAction is set instead of Module for what the engine does itself: "meta", "include_vars", "add_host", "group_by",
+	// "pause" or "wait_for_connection".
+	BuiltinAction string
 }
 
 // Origin says where a task was written, for finding its files: ./files, ./templates and so on. Dir, RoleDir and PlayDir

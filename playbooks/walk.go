@@ -53,11 +53,11 @@ type walker struct {
 	play         *Play
 	section      string
 	visit        func(Step) bool
-	roleHandlers []owed
+	roleHandlers []laterHandlers
 }
 
-// owed are a role's handlers, which come after all tasks.
-type owed struct {
+// laterHandlers are a role's handlers, which come after all tasks.
+type laterHandlers struct {
 	nodes   []Node
 	parents []Node
 	tags    []string
@@ -76,7 +76,7 @@ func (w *walker) walk(nodes, parents []Node, inherited []string) {
 				w.walk(list, inner, own)
 			}
 			if len(n.RoleHandlers) > 0 {
-				w.roleHandlers = append(w.roleHandlers, owed{n.RoleHandlers, inner, own})
+				w.roleHandlers = append(w.roleHandlers, laterHandlers{n.RoleHandlers, inner, own})
 			}
 		case *Include:
 			below := inherited

@@ -205,13 +205,13 @@ type Host interface {
 	// Peer returns another host of the inventory, whether or not --limit names it, connected. A peer that cannot be
 	// reached is an error that names the peer; returned, it fails the task and does not make this host unreachable.
 	Peer(ctx context.Context, name string) (Host, error)
-	// Keep returns what make returned the first time that it was called with this key on this host's connection, so that a
-	// database connection is opened once and the tasks that follow have it too. make is called once, also when several
+	// Cached returns what create returned the first time that it was called with this key on this host's connection, so that a
+	// database connection is opened once and the tasks that follow have it too. create is called once, also when several
 	// ask at once; its error is returned to all of them and not kept. What has a Close method is closed when the SSH
 	// connection ends.
-	Keep(key string, make func() (any, error)) (any, error)
-	// Forget closes and drops what Keep holds under key: a connection that broke.
-	Forget(key string)
+	Cached(key string, create func() (any, error)) (any, error)
+	// Drop closes and drops what Cached holds under key: a connection that broke.
+	Drop(key string)
 	// Progress reports work in hand, in bytes; a total of 0 means unknown.
 	Progress(what string, done, total int64)
 	// Say reports one line of what goes on in a long step (a basebackup, a wait), shown live and journalled.

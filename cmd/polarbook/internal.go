@@ -20,7 +20,7 @@ func stepLine(s playbooks.Step) string {
 	switch n := s.Node.(type) {
 	case *playbooks.Task:
 		if name == "" || name == "<nil>" {
-			name = n.Verb
+			name = n.BuiltinAction
 			if n.Module != nil {
 				name = n.Module.Name
 			}

@@ -1,5 +1,5 @@
 // Command polarbook brings up PolarDB for PostgreSQL clusters over SSH and looks after them. This package is the only
-// place that prints, prompts or exits: one file a verb, and the listeners that show a run.
+// place that prints, prompts or exits: one file a command, and the listeners that show a run.
 package main
 
 import (
@@ -122,7 +122,7 @@ func interrupts(t *terminal) (context.Context, <-chan struct{}, func()) {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	// Asked for, a pipe that is closed is an error of writing and does not end the process. To ignore it would have the
-	// programs of the laptop that a run starts ignore it too.
+	// programs that a run starts here ignore it too.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	go func() {
 		first := true

@@ -159,7 +159,7 @@ func keyValues(text string) (map[string]any, error) {
 	return vars, nil
 }
 
-// workplace is what a run needs of the laptop, put together from the options.
+// workplace is what a run needs of the control node, put together from the options.
 type workplace struct {
 	options hostOptions
 	t       *terminal

@@ -42,7 +42,7 @@ func addsHosts(play *playbooks.Play) bool {
 	play.Walk(func(s playbooks.Step) bool {
 		switch n := s.Node.(type) {
 		case *playbooks.Task:
-			adds = adds || n.Verb == "add_host" || n.Verb == "group_by"
+			adds = adds || n.BuiltinAction == "add_host" || n.BuiltinAction == "group_by"
 		case *playbooks.Include:
 			adds = true // what a file holds whose name is known at run time only is not known here
 		}

@@ -132,7 +132,7 @@ func (j *keptJournal) Event(e event.Event) {
 	}
 }
 
-// operator is who runs polarbook, as others are told: name@laptop.
+// operator is who runs polarbook, as others are told: name@control-node.
 func operator() string {
 	name := os.Getenv("USER")
 	if me, err := user.Current(); err == nil {
@@ -203,7 +203,7 @@ type runJournal struct {
 	alive    *os.File // locked for as long as the run lives, however it ends
 }
 
-// Dead says that a run was begun with the journals of this laptop and is over: its journal is locked no more.
+// Dead says that a run was begun with the journals of this control node and is over: its journal is locked no more.
 func (j *runJournal) Dead(id string) bool {
 	f, err := os.Open(filepath.Join(filepath.Dir(j.Path), filepath.Base(id)+".jsonl"))
 	if err != nil {

@@ -20,7 +20,7 @@ type unlockCmd struct {
 	Force bool `help:"Clear the locks of those at work too, which stops them."`
 }
 
-// deadAfter is for how long a host has heard nothing of a laptop that is taken for dead: three heartbeats.
+// deadAfter is for how long a host has heard nothing of a control node that is taken for dead: three heartbeats.
 const deadAfter = 45 * time.Second
 
 func (c *unlockCmd) Run(t *terminal, run runContext) error {
@@ -58,15 +58,15 @@ func (c *unlockCmd) Run(t *terminal, run runContext) error {
 		}
 		return unreached
 	}
-	clear, left := c.show(t, holders)
-	if len(clear) == 0 {
+	abandoned, left := c.show(t, holders)
+	if len(abandoned) == 0 {
 		return &exit{code: exitLocked, err: fmt.Errorf("%s at work; --force clears the lock all the same and stops it", strings.Join(left, ", "))}
 	}
 	if !c.Yes {
 		if !t.asks() {
 			return &exit{code: exitAborted, err: errors.New("nothing was cleared: there is no terminal to ask on, and no --yes")}
 		}
-		answer, err := t.ask(run, "Clear the locks of "+strings.Join(sortedKeys(clear), ", ")+"? Type yes: ")
+		answer, err := t.ask(run, "Clear the locks of "+strings.Join(sortedKeys(abandoned), ", ")+"? Type yes: ")
 		if err != nil {
 			return err
 		}
@@ -75,8 +75,8 @@ func (c *unlockCmd) Run(t *terminal, run runContext) error {
 		}
 	}
 	runs := map[string][]string{}
-	for _, host := range sortedKeys(clear) {
-		runs[clear[host].Run] = append(runs[clear[host].Run], host)
+	for _, host := range sortedKeys(abandoned) {
+		runs[abandoned[host].Run] = append(runs[abandoned[host].Run], host)
 	}
 	for _, id := range sortedKeys(runs) {
 		rest, err := ask(strings.Join(runs[id], ","), remote.ReleaseScript("", id))
@@ -97,10 +97,10 @@ func (c *unlockCmd) Run(t *terminal, run runContext) error {
 	return unreached
 }
 
-// show prints all holders and parts those to be cleared from those who are at work.
-func (c *unlockCmd) show(t *terminal, holders map[string]remote.Holder) (clear map[string]remote.Holder, left []string) {
-	clear = map[string]remote.Holder{}
-	rows := [][]string{{"HOST", "LOCKED BY", "PLAYBOOK", "RUN", "SINCE", "LAPTOP"}}
+// show prints all holders and parts those whose locks may be cleared from those who are at work.
+func (c *unlockCmd) show(t *terminal, holders map[string]remote.Holder) (abandoned map[string]remote.Holder, left []string) {
+	abandoned = map[string]remote.Holder{}
+	rows := [][]string{{"HOST", "LOCKED BY", "PLAYBOOK", "RUN", "SINCE", "CONTROL NODE"}}
 	for _, host := range sortedKeys(holders) {
 		h := holders[host]
 		state := "at work"
@@ -116,13 +116,13 @@ func (c *unlockCmd) show(t *terminal, holders map[string]remote.Holder) (clear m
 		}
 		rows = append(rows, []string{host, oneLine(h.User), oneLine(h.Playbook), oneLine(h.Run), h.Since.Local().Format("2006-01-02 15:04:05"), state})
 		if dead || c.Force {
-			clear[host] = h
+			abandoned[host] = h
 		} else {
 			left = append(left, host+": "+oneLine(h.User)+" is")
 		}
 	}
 	fmt.Fprintln(t.out, table(rows))
-	return clear, left
+	return abandoned, left
 }
 
 // unlockListener keeps what the script said on each host.

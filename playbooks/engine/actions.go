@@ -15,7 +15,7 @@ import (
 	"github.com/polarbook/polarbook/templates/ordered"
 )
 
-// act does what the engine does itself for a task on a host.
+// builtinAction does what the engine does itself for a task on a host.
 func (s *taskRun) builtinAction(ctx context.Context, v *variables) *outcome {
 	args, err := s.actionArguments(v)
 	if err != nil {

@@ -90,17 +90,17 @@ func (p *playRun) fileVars(h *host) ([]map[string]any, error) {
 	if len(p.play.VarsFiles) == 0 {
 		return nil, nil
 	}
-	var all []map[string]any
+	var read []map[string]any
 	for _, entry := range p.play.VarsFiles {
-		vars, err := p.fileVarsOf(h, entry, all)
+		vars, err := p.fileVarsOf(h, entry, read)
 		if err != nil {
 			return nil, err
 		}
 		if vars != nil {
-			all = append(all, vars)
+			read = append(read, vars)
 		}
 	}
-	return all, nil
+	return read, nil
 }
 
 func (p *playRun) fileVarsOf(h *host, entry playbooks.Value, before []map[string]any) (map[string]any, error) {

@@ -136,7 +136,7 @@ func TestFreeRunsEachHostAtItsOwnPace(t *testing.T) {
 	}
 }
 
-func TestVerbs(t *testing.T) {
+func TestBuiltinActions(t *testing.T) {
 	b := newBench(t, "a", "b")
 	b.file("vars/more.yml", "more: \"{{ inventory_hostname }}!\"\n")
 	b.file("conf.d/1.yml", "one: {x: 1}\n")

@@ -48,7 +48,7 @@ func (hs *handlers) recordPending(ctx context.Context, s *taskRun, h *host, on *
 // and stops nothing.
 func (p *playRun) remember(ctx context.Context, s *taskRun, h *host, on *session.Handle, pending []string) error {
 	if on == nil || on.Name() != h.name {
-		own, err := p.lendTo(s, h)
+		own, err := p.playHandle(s, h)
 		if err != nil {
 			return err
 		}
@@ -70,8 +70,8 @@ func (p *playRun) remember(ctx context.Context, s *taskRun, h *host, on *session
 	return nil
 }
 
-// lendTo lends a host outside any task, with the play's own keywords.
-func (p *playRun) lendTo(s *taskRun, h *host) (*session.Handle, error) {
+// playHandle returns a handle of a host outside any task, with the play's own keywords. s may be nil.
+func (p *playRun) playHandle(s *taskRun, h *host) (*session.Handle, error) {
 	v, err := p.vars(h, p.scope, nil)
 	if err != nil {
 		return nil, err
@@ -95,7 +95,7 @@ func (p *playRun) loadPendingHandlers(ctx context.Context, hosts []*host) {
 		p.r.forks <- struct{}{}
 		all.Go(func() {
 			defer func() { <-p.r.forks }()
-			on, err := p.lendTo(nil, h)
+			on, err := p.playHandle(nil, h)
 			var pending []string
 			if err == nil {
 				pending, err = p.r.o.PendingHandlers.Load(ctx, on, p.book.Name)

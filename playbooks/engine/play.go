@@ -197,7 +197,7 @@ func (v *variables) label(name playbooks.Value, otherwise string) string {
 	return out
 }
 
-// select_ resolves the play's host pattern and the limit.
+// selectHosts resolves the play's host pattern and the limit.
 func (r *run) selectHosts(play *playbooks.Play, answers map[string]any) ([]*inventory.Host, error) {
 	var l inventory.Layers
 	l = l.With(inventory.PlayVars, raw(play.Vars)).With(inventory.PlayPrompts, answers).With(inventory.ExtraVars, r.o.ExtraVars)

@@ -71,7 +71,7 @@ func (r *run) reachEarly(ctx context.Context) []*session.Handle {
 			}
 			continue
 		}
-		if on, err := w.p.lendTo(nil, w.h); err == nil {
+		if on, err := w.p.playHandle(nil, w.h); err == nil {
 			hosts = append(hosts, on)
 		}
 	}

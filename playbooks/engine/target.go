@@ -83,7 +83,7 @@ func (p *playRun) hostFor(d *moduleRun) (*session.Handle, error) {
 	return p.handle(d.s, d.target, d.v.h, env, d.s.hidden(d.v))
 }
 
-// handle lends a target to a task. told is the host for which progress is reported.
+// handle returns a task's handle of a target. told is the host for which progress is reported.
 func (p *playRun) handle(s *taskRun, on target, told *host, env map[string]string, quiet bool) (*session.Handle, error) {
 	return p.r.sessions.Handle(on, session.Work{ID: s.id, Host: told.name, Env: env, Quiet: quiet, Peer: func(name string) (session.Variables, error) {
 		return p.peer(name, s.sc, &s.t.Origin)

@@ -238,8 +238,8 @@ func (s *taskRun) moduleName() string {
 
 // builtinActionOf names what the engine does itself instead of asking a module; "": nothing.
 func builtinActionOf(t *playbooks.Task) string {
-	if t.Verb != "" {
-		return t.Verb
+	if t.BuiltinAction != "" {
+		return t.BuiltinAction
 	}
 	if t.Module != nil {
 		switch t.Module.Name {

@@ -37,7 +37,7 @@ func changesBy(ctx context.Context, h tasks.Host, node string) (*changes, error)
 	if err != nil {
 		return nil, err
 	}
-	kept, err := host.Keep("changes of the members", func() (any, error) { return &changes{own: map[string]bool{}}, nil })
+	kept, err := host.Cached("changes of the members", func() (any, error) { return &changes{own: map[string]bool{}}, nil })
 	if err != nil {
 		return nil, err
 	}

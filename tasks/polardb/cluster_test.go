@@ -45,7 +45,7 @@ type lostHost struct {
 }
 
 func (h lostHost) Peer(context.Context, string) (tasks.Host, error) { return h, nil }
-func (h lostHost) Keep(string, func() (any, error)) (any, error)    { return h.kept, nil }
+func (h lostHost) Cached(string, func() (any, error)) (any, error)  { return h.kept, nil }
 func (h lostHost) Shell() tasks.Shell                               { return lostShell{h: h} }
 func (h lostHost) Dial(context.Context, string, string) (net.Conn, error) {
 	return nil, errors.Join(h.kept.Close(), errors.New("the host is gone"))

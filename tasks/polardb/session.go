@@ -23,8 +23,8 @@ func (c *ClusterArgs) use(ctx context.Context, h tasks.Host, n WantedNode, sure 
 	if err != nil {
 		return err
 	}
-	kept, err := host.Keep(fmt.Sprintf("sql %s@%d/%s",
-		c.LoginUser, n.Address.Port, c.LoginDB), func() (any, error) { return &session{}, nil })
+	key := fmt.Sprintf("sql %s@%d/%s", c.LoginUser, n.Address.Port, c.LoginDB)
+	kept, err := host.Cached(key, func() (any, error) { return &session{}, nil })
 	if err != nil {
 		return err
 	}

@@ -89,11 +89,11 @@ func (h *LocalHost) Peer(context.Context, string) (tasks.Host, error) {
 	return nil, errors.New("there is one host")
 }
 
-// Keep implements tasks.Host.
-func (h *LocalHost) Keep(_ string, build func() (any, error)) (any, error) { return build() }
+// Cached implements tasks.Host.
+func (h *LocalHost) Cached(_ string, create func() (any, error)) (any, error) { return create() }
 
-// Forget implements tasks.Host.
-func (h *LocalHost) Forget(string) {}
+// Drop implements tasks.Host.
+func (h *LocalHost) Drop(string) {}
 
 // Progress implements tasks.Host.
 func (h *LocalHost) Progress(string, int64, int64) {}

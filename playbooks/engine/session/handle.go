@@ -234,8 +234,8 @@ func (h *Handle) Hurry(limit time.Duration) { h.link.hurry(limit) }
 // Reset closes the host's connection. The next use connects anew.
 func (h *Handle) Reset() { h.link.reset() }
 
-// Keep holds what make returns for as long as the connection stands. What make could not make is not kept.
-func (h *Handle) Keep(key string, make func() (any, error)) (any, error) {
+// Cached holds what create returns for as long as the connection stands. What create could not make is not kept.
+func (h *Handle) Cached(key string, create func() (any, error)) (any, error) {
 	h.link.mu.Lock()
 	k, ok := h.link.kept[key]
 	if !ok {
@@ -244,7 +244,7 @@ func (h *Handle) Keep(key string, make func() (any, error)) (any, error) {
 	}
 	h.link.mu.Unlock()
 	k.once.Do(func() {
-		value, err := make()
+		value, err := create()
 		h.link.mu.Lock()
 		defer h.link.mu.Unlock()
 		k.value, k.err = value, err
@@ -255,8 +255,8 @@ func (h *Handle) Keep(key string, make func() (any, error)) (any, error) {
 	return k.value, k.err
 }
 
-// Forget closes and drops what is kept under key.
-func (h *Handle) Forget(key string) {
+// Drop closes and drops what is kept under key.
+func (h *Handle) Drop(key string) {
 	h.link.mu.Lock()
 	k := h.link.kept[key]
 	delete(h.link.kept, key)

@@ -13,14 +13,14 @@ func TestKeepHoldsWhatWasMadeUntilTheRunEnds(t *testing.T) {
 	l := &link{ss: ss, name: "a", turn: make(chan struct{}, 1), kept: map[string]*kept{}}
 	h := &Handle{ss: ss, link: l}
 	made, closed := 0, 0
-	make := func() (any, error) { made++; return closer(func() { closed++ }), nil }
+	create := func() (any, error) { made++; return closer(func() { closed++ }), nil }
 	for range 2 {
-		if _, err := h.Keep("db", make); err != nil {
+		if _, err := h.Cached("db", create); err != nil {
 			t.Fatal(err)
 		}
 	}
-	h.Forget("db")
-	if _, err := h.Keep("db", make); err != nil {
+	h.Drop("db")
+	if _, err := h.Cached("db", create); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := l.get(context.Background()); err != nil {
@@ -32,7 +32,7 @@ func TestKeepHoldsWhatWasMadeUntilTheRunEnds(t *testing.T) {
 	}
 	failing := func() (any, error) { made++; return nil, errors.New("no") }
 	for range 2 {
-		if _, err := h.Keep("db", failing); err == nil {
+		if _, err := h.Cached("db", failing); err == nil {
 			t.Error("a failure was kept as a success")
 		}
 	}

@@ -40,7 +40,7 @@ func (o PendingHandlerFiles) path(playbook string) string {
 	return dir + "/" + hex.EncodeToString(sum[:8])
 }
 
-// owedLimit bounds what is read of such a file.
+// pendingLimit bounds what is read of such a file, in bytes.
 const pendingLimit = 1 << 19
 
 // NotBelievedError is about a file that another account could have written.

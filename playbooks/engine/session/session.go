@@ -1,5 +1,5 @@
 // Package session is how one run reaches its hosts. Sessions hold a connection for each way to a host, made when it is
-// first needed, and the lock that goes with it; a Handle is what a task is lent of a host while it works there.
+// first needed, and the lock that goes with it; a Handle is the host as one task sees it while it works there.
 //
 // How a host is reached comes in as Variables, values that somebody else has rendered, and what happens goes out through
 // the functions of Options. The package knows the contracts of modules and hosts, and the events that it emits. It must not

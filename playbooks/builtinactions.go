@@ -8,9 +8,9 @@ import (
 	"github.com/polarbook/polarbook/templates/suggest"
 )
 
-// verbs are the modules that the engine itself carries out because they are about the run and not about a host. Their
-// arguments arrive in Task.Args under the names given here, whatever alias the task used.
-var verbs = []tasks.Module{
+// builtinActions are the modules that the engine carries out itself, because they are about the run and not about a host.
+// Their arguments arrive in Task.Args under the names given here, whatever alias the task used.
+var builtinActions = []tasks.Module{
 	{Name: "meta", FreeForm: "action", Args: []tasks.Arg{{Name: "action", Kind: tasks.String, Required: true}}},
 	{Name: "include_vars", FreeForm: "file", Args: []tasks.Arg{
 		{Name: "file", Kind: tasks.Path}, {Name: "dir", Kind: tasks.Path}, {Name: "name", Kind: tasks.String},
@@ -43,22 +43,22 @@ var (
 	metaWithout = []string{"refresh_inventory", "end_role"}
 )
 
-// verb finds what the engine does itself.
-func verb(name string) (*tasks.Module, bool) {
-	for i := range verbs {
-		if verbs[i].Name == name {
-			return &verbs[i], true
+// builtinAction finds a built-in action by its name in ansible.builtin.
+func builtinAction(name string) (*tasks.Module, bool) {
+	for i := range builtinActions {
+		if builtinActions[i].Name == name {
+			return &builtinActions[i], true
 		}
 	}
 	return nil, false
 }
 
-// ModuleNamed finds a module or a verb by any of its names. A module that is registered wins.
-func (l *loader) moduleNamed(name string) (m *tasks.Module, isVerb, ok bool) {
+// moduleNamed finds a module or a built-in action by any of its names. A module that is registered wins.
+func (l *loader) moduleNamed(name string) (m *tasks.Module, isAction, ok bool) {
 	if m, ok := l.Lookup(plainName(name)); ok {
 		return m, false, true
 	}
-	m, ok = verb(shortName(name))
+	m, ok = builtinAction(shortName(name))
 	return m, ok, ok
 }
 
@@ -75,8 +75,8 @@ func shortName(name string) string {
 	return strings.TrimPrefix(plainName(name), "ansible.builtin.")
 }
 
-// checkVerb completes and checks what a verb's table cannot say.
-func (l *loader) checkVerb(f *file, m *tasks.Module, args arguments, t *Task) {
+// checkBuiltinAction gives a task the arguments under their own names, and checks what the table cannot say.
+func (l *loader) checkBuiltinAction(f *file, m *tasks.Module, args arguments, t *Task) {
 	t.Args = map[string]Value{}
 	for name, v := range args.values {
 		if arg, ok := m.Arg(name); ok {
