@@ -41,7 +41,7 @@ func logger(s *site.Site) {
 	// That of replication is changed on all of them, and when a run is cut off they still all log in.
 	s.SetAll(site.Vars{"polardb_password": former, "polardb_replication_password": replication})
 	s.Run(0, "rotate-password.yml", "-e", "role=replication", "--check").Changed()
-	s.KillWhen(site.Begins("The old files are no longer needed"), "rotate-password.yml", "-e", "role=replication")
+	s.KillWhen(site.Begins("Forget the old files"), "rotate-password.yml", "-e", "role=replication")
 	reconnects(s)
 	s.Run(0, "rotate-password.yml", "-e", "role=replication").Changed()
 	s.Run(0, "rotate-password.yml", "-e", "role=replication").Unchanged()

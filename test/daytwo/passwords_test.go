@@ -28,7 +28,7 @@ func passwords(s *site.Site) {
 	}
 
 	// Killed when the first follower has gone to the second role, and the other members have not.
-	s.KillWhen(site.Begins("The old files are no longer needed"), "rotate-password.yml")
+	s.KillWhen(site.Begins("Forget the old files"), "rotate-password.yml")
 	reconnects(s)
 	for _, args := range [][]string{{"check.yml"}, {"new-cluster.yml"}, {"reconfigure.yml"}, {"backup.yml", "-e", "on=" + f[0], "-e", "to=/backup/passwords"}} {
 		s.Run(2, args[0], args[1:]...).Says("the role replicator (polardb_replication_password", notTheClusters, "was begun and not finished", "rotate-password.yml").Unchanged()
@@ -39,7 +39,7 @@ func passwords(s *site.Site) {
 	leader := s.StatusNow().Leader
 	killed := false
 	o := s.Start(func(_ *site.Running, e site.Event) {
-		if !killed && site.Begins("The login in polar_dma.conf")(e) {
+		if !killed && site.Begins("Write the login in polar_dma.conf")(e) {
 			killed = true
 			s.On(leader, "systemctl kill -s KILL "+s.Unit())
 		}
@@ -147,7 +147,7 @@ func passwordsApart(s *site.Site) {
 		replication = s.ChangePassword()
 		replication, s.Password = s.Password, replication
 		s.SetAll(site.Vars{"polardb_replication_password": replication})
-		s.KillWhen(site.Begins("The old files are no longer needed"), "rotate-password.yml", "-e", "role=replication")
+		s.KillWhen(site.Begins("Forget the old files"), "rotate-password.yml", "-e", "role=replication")
 		reconnects(s)
 	}
 	s.Run(0, "rotate-password.yml", "-e", "role=replication", "--check").Changed()
@@ -155,7 +155,7 @@ func passwordsApart(s *site.Site) {
 	s.Run(0, "rotate-password.yml").Unchanged()
 	s.Settles()
 	s.SetAll(site.Vars{"polardb_replication_password": back})
-	s.KillWhen(site.Begins("The old files are no longer needed"), "rotate-password.yml")
+	s.KillWhen(site.Begins("Forget the old files"), "rotate-password.yml")
 	s.SetAll(site.Vars{"polardb_replication_password": replication})
 	s.Run(0, "rotate-password.yml").Changed()
 	s.Settles()

@@ -64,7 +64,7 @@ func TestInterrupt(t *testing.T) {
 			switch {
 			case e.Type == "task_started":
 				task = e.Name
-			case e.Type == "host_started" && strings.Contains(task, "A copy of the leader") && e.Host != s.Names()[0] && copied == "":
+			case e.Type == "host_started" && strings.Contains(task, "Copy the leader") && e.Host != s.Names()[0] && copied == "":
 				copied = e.Host
 				r.Signal(syscall.SIGINT)
 			}

@@ -58,7 +58,7 @@ func TestRolesAndPlaces(t *testing.T) {
 		}
 		o := s.Run(0, "new-cluster.yml")
 		for _, c := range o.Changes() {
-			if !strings.HasSuffix(c, ": polardb : The server runs") {
+			if !strings.HasSuffix(c, ": polardb : Start the server") {
 				t.Errorf("the run that starts the cluster changed %q", c)
 			}
 		}

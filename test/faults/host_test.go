@@ -72,7 +72,7 @@ func TestFullDisk(t *testing.T) {
 		if s.Leader() == "node3" {
 			s.Run(0, "switchover.yml")
 		}
-		o := when(s, "A copy of the leader", fill, "rebuild-node.yml", "--yes", "-e", "node=node3")
+		o := when(s, "Copy the leader", fill, "rebuild-node.yml", "--yes", "-e", "node=node3")
 		ends(o, 0, 2)
 		room()
 		s.Run(0, "rebuild-node.yml", "--yes", "-e", "node=node3")

@@ -69,22 +69,22 @@ func TestMajorityLost(t *testing.T) {
 		}
 		if os.Getenv("POLARBOOK_KILLS") != "" {
 			for _, sign := range []func(site.Event) bool{
-				site.Ends("What is begun is noted"),
+				site.Ends("Note that the recovery has begun"),
 				func(e site.Event) bool {
 					return strings.Contains(e.Msg, survivor+" started over instead of going on alone")
 				},
-				site.Begins("The survivor goes on alone, offline"),
+				site.Begins("Go on with the survivor alone, offline"),
 			} {
 				s.KillWhen(sign, "recover-majority.yml", args...)
 				half()
 			}
 		}
-		s.KillWhen(site.Ends("The survivor goes on alone, offline"), "recover-majority.yml", args...)
+		s.KillWhen(site.Ends("Go on with the survivor alone, offline"), "recover-majority.yml", args...)
 		half()
 		s.Run(0, "start.yml", "--limit", survivor, "--check").Says("recover-majority.yml was begun, with "+survivor+" to go on, and is not finished", "start the server")
 		if os.Getenv("POLARBOOK_KILLS") != "" {
 			for _, sign := range []func(site.Event) bool{
-				site.Ends("The server runs"), site.Begins("The survivor takes writes"), site.Begins("Proof"),
+				site.Ends("Start the server"), site.Begins("Wait until the survivor takes writes"), site.Begins("Prove the cluster"),
 			} {
 				s.KillWhen(sign, "recover-majority.yml", args...)
 				half()

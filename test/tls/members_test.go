@@ -58,14 +58,14 @@ func TestMembers(t *testing.T) {
 		follow(s, true)
 		s.SendsFrom(f, first)
 		s.Set(f, site.Vars{"polardb_address": first})
-		s.KillWhen(site.Begins("Consensus meta"), "move-node.yml", "-e", "node="+f)
+		s.KillWhen(site.Begins("Write the consensus meta"), "move-node.yml", "-e", "node="+f)
 		s.Run(0, "move-node.yml", "-e", "node="+f).Changed()
 		s.Run(0, "move-node.yml", "-e", "node="+f).Unchanged()
 		s.Run(0, "new-cluster.yml").Unchanged(all...)
 	})
 	step("passwords", func() {
 		s.ChangePassword()
-		s.KillWhen(site.Begins("The old files are no longer needed"), "rotate-password.yml")
+		s.KillWhen(site.Begins("Forget the old files"), "rotate-password.yml")
 		// Half-way status is not green, and everybody can still come back by TLS.
 		leader := s.StatusNow().Leader
 		before := s.SQL(leader, "select count(pg_terminate_backend(pid)) from pg_stat_replication")
