@@ -27,11 +27,11 @@ func (h *Host) Wait(ctx context.Context) error {
 			return nil
 		}
 		if !h.Running() {
-			return fmt.Errorf("wait for %s to answer: it has ended; the end of its console:\n%s", h.Name, h.consoleEnd())
+			return fmt.Errorf("wait for %s to answer: it has ended; the end of its console:\n%s", h.Name, h.ConsoleEnd())
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("wait for %s to answer: %w; the end of its console:\n%s", h.Name, err, h.consoleEnd())
+			return fmt.Errorf("wait for %s to answer: %w; the end of its console:\n%s", h.Name, err, h.ConsoleEnd())
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
@@ -68,7 +68,8 @@ func (h *Host) login(ctx context.Context) error {
 	return client.Close()
 }
 
-func (h *Host) consoleEnd() string {
+// ConsoleEnd is the last of what the host wrote to its console, at most 2000 bytes.
+func (h *Host) ConsoleEnd() string {
 	console := h.Console()
 	return console[max(0, len(console)-2000):]
 }
@@ -111,7 +112,7 @@ func (h *Host) start() error {
 	for !h.Running() {
 		select {
 		case <-ended:
-			return fmt.Errorf("boot %s: it ended at once; the end of its console:\n%s", h.Name, h.consoleEnd())
+			return fmt.Errorf("boot %s: it ended at once; the end of its console:\n%s", h.Name, h.ConsoleEnd())
 		case <-time.After(time.Millisecond):
 		}
 	}

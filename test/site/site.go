@@ -52,6 +52,7 @@ func New(t testing.TB, o Options) *Site {
 	lab.Require(t)
 	s := &Site{Laptop: NewLaptop(t)}
 	s.Lab = lab.New(t, lab.Options{Hosts: o.Specs})
+	t.Cleanup(s.autopsy)
 	s.knownHosts = s.Lab.KnownHosts()
 	s.secrets["sudo's password"] = s.Lab.Password()
 	s.group = Vars{
@@ -77,6 +78,25 @@ func New(t testing.TB, o Options) *Site {
 	}
 	s.SetAll(o.Group)
 	return s
+}
+
+// autopsy tells how each host was when the test had failed: whether it runs, what runs on it, and the end of its console.
+func (s *Site) autopsy() {
+	if !s.T.Failed() {
+		return
+	}
+	for _, h := range s.Lab.Hosts() {
+		if !h.Running() {
+			s.T.Logf("%s does not run; the end of its console:\n%s", h.Name, h.ConsoleEnd())
+			continue
+		}
+		processes, err := h.Processes()
+		counts := map[string]int{}
+		for _, p := range processes {
+			counts[p.Name]++
+		}
+		s.T.Logf("%s runs %v (%v); the end of its console:\n%s", h.Name, counts, err, h.ConsoleEnd())
+	}
 }
 
 // Set gives a member variables.
