@@ -18,7 +18,7 @@ import (
 
 func TestHostsThatCannotBeReachedAreSaidAtOnceAndLeftOut(t *testing.T) {
 	b := newBench(t, "a", "b", "c")
-	b.dead["b"] = &remote.UnreachableError{Host: "b", Address: "b:22", Doing: "connecting", Err: errors.New("refused")}
+	b.dead["b"] = &remote.UnreachableError{Host: "b", Address: "b:22", Doing: "connect", Err: errors.New("refused")}
 	b.dead["c"] = &remote.ChangedHostKeyError{Host: "c", Address: "c:22", Key: newKey(t)}
 	report, err := b.run(`
 - hosts: all
@@ -35,7 +35,7 @@ func TestHostsThatCannotBeReachedAreSaidAtOnceAndLeftOut(t *testing.T) {
 		t.Errorf("unreachable: %v", report.Unreachable)
 	}
 	got := b.rec.text()
-	for _, want := range []string{"b unreachable: b: unreachable: connecting (b:22): refused", "c unreachable: the host key of c", "play all [a]\ntask echo\n  a ok: two"} {
+	for _, want := range []string{"b unreachable: b: unreachable: connect (b:22): refused", "c unreachable: the host key of c", "play all [a]\ntask echo\n  a ok: two"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is not in\n%s", want, got)
 		}
@@ -51,12 +51,12 @@ func TestAnUnreachableHostTakesTheOthersAlongWhereErrorsAreFatal(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, "a", "b", "c")
-			b.dead["b"] = &remote.UnreachableError{Host: "b", Address: "b:22", Doing: "connecting", Err: errors.New("refused")}
+			b.dead["b"] = &remote.UnreachableError{Host: "b", Address: "b:22", Doing: "connect", Err: errors.New("refused")}
 			_, err := b.run("- hosts: all\n  gather_facts: false\n  " + keyword + "\n  tasks:\n    - echo: never\n- hosts: all\n  gather_facts: false\n  tasks:\n    - echo: never\n")
 			b.wantKind(err, HostUnreachable)
 			b.want(`
 play all [a b c]
- b unreachable: b: unreachable: connecting (b:22): refused
+ b unreachable: b: unreachable: connect (b:22): refused
 a ok=0 changed=0 unreachable=0 failed=0 skipped=0 rescued=0 ignored=0
 b ok=0 changed=0 unreachable=1 failed=0 skipped=0 rescued=0 ignored=0
 c ok=0 changed=0 unreachable=0 failed=0 skipped=0 rescued=0 ignored=0`)
@@ -111,7 +111,7 @@ func TestAHostThatDidNotAnswerIsNotWaitedForAsLongAgain(t *testing.T) {
 	b.o.Connect = func(ctx context.Context, c remote.Config) (session.Connection, error) {
 		// The first task's try is the play's own.
 		if limits = append(limits, c.DialTimeout); len(limits) < 3 {
-			return nil, &remote.UnreachableError{Host: "a", Doing: "connecting", Err: errors.New("no answer")}
+			return nil, &remote.UnreachableError{Host: "a", Doing: "connect", Err: errors.New("no answer")}
 		}
 		return b.connect(ctx, c)
 	}
@@ -137,7 +137,7 @@ func TestWaitForConnectionEndsWhenTheHostIsThere(t *testing.T) {
 	tries := 0
 	b.o.Connect = func(ctx context.Context, c remote.Config) (session.Connection, error) {
 		if tries++; tries < 3 {
-			return nil, &remote.UnreachableError{Host: "a", Doing: "connecting", Err: errors.New("refused")}
+			return nil, &remote.UnreachableError{Host: "a", Doing: "connect", Err: errors.New("refused")}
 		}
 		return b.connect(ctx, c)
 	}

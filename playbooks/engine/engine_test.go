@@ -262,7 +262,7 @@ func (c *fakeConn) User() string { return "tester" }
 func (c *fakeConn) Shell(ctx context.Context, b remote.Become) (tasks.Shell, error) {
 	s, err := c.Connection.Shell(ctx, remote.Become{})
 	if b.Method != "" && b.Password == "hopeless" {
-		return nil, &remote.BecomeError{Host: c.name, Method: b.Method, User: b.User, Reason: "it is wrong"}
+		return nil, &remote.BecomeError{Host: c.name, Method: b.Method, User: b.User, Err: errors.New("it is wrong")}
 	}
 	return fakeShell{s, c, b}, err
 }

@@ -295,14 +295,14 @@ func TestTheLockIsTakenAgainWithANewConnection(t *testing.T) {
 
 func TestHostsThatCannotBeLockedOrReached(t *testing.T) {
 	table := newLockTable()
-	table.refuse = &remote.BecomeError{Host: "a", Method: "sudo", User: "root", Reason: "a password is required"}
+	table.refuse = &remote.BecomeError{Host: "a", Method: "sudo", User: "root", Err: remote.ErrNoPassword}
 	b := lockBench(t, table, "a", "b")
 	tries := 0
 	connect := b.o.Connect
 	b.o.Connect = func(ctx context.Context, c remote.Config) (session.Connection, error) {
 		if c.Name == "b" {
 			tries++
-			return nil, &remote.UnreachableError{Host: "b", Doing: "connecting", Err: errors.New("refused")}
+			return nil, &remote.UnreachableError{Host: "b", Doing: "connect", Err: errors.New("refused")}
 		}
 		return connect(ctx, c)
 	}

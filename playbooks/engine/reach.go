@@ -127,7 +127,7 @@ func (r *run) reachAll(ctx context.Context, wanted []reach) map[*host]error {
 	}
 	if err := r.unknownKeys(ctx, unknown); err != nil {
 		for _, w := range again {
-			failures[w.h] = &remote.UnreachableError{Host: w.h.name, Doing: "verifying its host key", Err: err}
+			failures[w.h] = &remote.UnreachableError{Host: w.h.name, Doing: "verify its host key", Err: err}
 		}
 		return failures
 	}

@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"regexp"
@@ -231,7 +232,7 @@ func (w *waitFor) connect(ctx context.Context, h tasks.Host) (open bool, said st
 	if ctx.Err() != nil {
 		return false, "", ctx.Err()
 	}
-	if !forwardingForbidden(err) {
+	if !errors.Is(err, remote.ErrNoForwarding) {
 		// Refused, or the connection to the host itself is gone: then this fails.
 		_, err := h.Shell().Run(ctx, remote.Command{Script: ":"})
 		return false, "", err
@@ -247,10 +248,6 @@ func (w *waitFor) connect(ctx context.Context, h tasks.Host) (open bool, said st
 		return false, "", files.ScriptFailed(r)
 	}
 	return r.Status == 0, "", nil
-}
-
-func forwardingForbidden(err error) bool {
-	return strings.Contains(err.Error(), "prohibited") || strings.Contains(err.Error(), "does not forward")
 }
 
 // connectThere tries from the host's own shell: 0 is open, 1 is not, 3 is no means to tell.

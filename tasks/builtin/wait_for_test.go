@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
 	"github.com/polarbook/polarbook/tasks/taskstest"
 )
@@ -72,7 +73,7 @@ func TestWaitForWithoutForwarding(t *testing.T) {
 type noForwarding struct{ *taskstest.LocalHost }
 
 func (noForwarding) Dial(context.Context, string, string) (net.Conn, error) {
-	return nil, errors.New("ssh: rejected: administratively prohibited (open failed)")
+	return nil, remote.ErrNoForwarding
 }
 
 func TestWaitForFiles(t *testing.T) {

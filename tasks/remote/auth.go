@@ -3,6 +3,7 @@ package remote
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -10,7 +11,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 
@@ -275,14 +275,14 @@ func (s *fileSigner) open() error {
 	defer s.a.human()()
 	passphrase, err := s.a.passphrase(s.a.ctx, s.file)
 	if err != nil {
-		return fmt.Errorf("asking for the passphrase of %s: %w", s.file, err)
+		return fmt.Errorf("ask for the passphrase of %s: %w", s.file, err)
 	}
 	signer, err := ssh.ParsePrivateKeyWithPassphrase(s.text, passphrase)
 	if err != nil {
-		if strings.Contains(err.Error(), "decryption password incorrect") {
+		if errors.Is(err, x509.IncorrectPasswordError) {
 			return fmt.Errorf("the passphrase of %s is wrong", filepath.Base(s.file))
 		}
-		return fmt.Errorf("decrypting %s: %w", s.file, err)
+		return fmt.Errorf("decrypt %s: %w", s.file, err)
 	}
 	if s.public != nil && !bytes.Equal(signer.PublicKey().Marshal(), s.public.Marshal()) {
 		return fmt.Errorf("%s.pub is not the public half of %s", s.file, s.file)

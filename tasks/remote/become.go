@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Become says as whom a shell runs.
+// Become is the user as whom a shell runs, and the way to become that user.
 type Become struct {
 	// Method "": as the one who is logged in; "sudo"; "su".
 	Method string
@@ -28,33 +28,39 @@ type Become struct {
 // BecomeMethods are the methods that there are.
 var BecomeMethods = []string{"sudo", "su"}
 
-// BecomeError means that the host was reached but that becoming another user did
-// not work. Reason says why in words; Output is what sudo or su wrote.
+// Causes of a BecomeError that another password would cure.
+var (
+	ErrWrongPassword = errors.New("the password is wrong")
+	ErrNoPassword    = errors.New("a password is required and none was given")
+)
+
+// BecomeError means that the host was reached but that becoming another user did not work. It wraps the cause, which is
+// ErrWrongPassword, ErrNoPassword or an error of no special type.
 type BecomeError struct {
 	Host   string
-	Method string
-	User   string
-	Reason string
-	Output string
+	Method string // of BecomeMethods
+	User   string // the one to become
+	Err    error
+	Output string // what sudo or su wrote
 }
 
 func (e *BecomeError) Error() string {
-	s := fmt.Sprintf("%s: becoming %s with %s: %s", e.Host, e.User, e.Method, e.Reason)
-	if e.Output != "" && !strings.Contains(e.Reason, e.Output) {
+	s := fmt.Sprintf("%s: become %s with %s: %v", e.Host, e.User, e.Method, e.Err)
+	if e.Output != "" && e.Output != e.Err.Error() {
 		s += fmt.Sprintf(" (%s said: %s)", e.Method, e.Output)
 	}
 	return s
 }
 
-// AboutPassword says that another password would help: the one given is wrong, or none was.
+func (e *BecomeError) Unwrap() error { return e.Err }
+
+// AboutPassword reports whether another password would help: the one given is wrong, or none was.
 func (e *BecomeError) AboutPassword() bool {
-	return strings.Contains(e.Reason, "the password is wrong") || strings.Contains(e.Reason, "a password is required")
+	return errors.Is(e.Err, ErrWrongPassword) || errors.Is(e.Err, ErrNoPassword)
 }
 
-// WrongPassword says that the password that was given is wrong.
-func (e *BecomeError) WrongPassword() bool {
-	return strings.Contains(e.Reason, "the password is wrong")
-}
+// WrongPassword reports whether the password that was given is wrong.
+func (e *BecomeError) WrongPassword() bool { return errors.Is(e.Err, ErrWrongPassword) }
 
 // becomePatience bounds how long sudo or su may take, directory servers and the
 // delay after a wrong password included.
@@ -259,9 +265,9 @@ func (b Become) handshake(ctx context.Context, s *session, marker string) error 
 			}
 			switch {
 			case n > asked && asked > 0:
-				return b.failed(s, prompt, "the password is wrong", nil)
+				return b.failed(s, prompt, ErrWrongPassword, nil)
 			case n > asked && b.Password == "":
-				return b.failed(s, prompt, "a password is required and none was given", nil)
+				return b.failed(s, prompt, ErrNoPassword, nil)
 			case n > asked:
 				asked = n
 				s.host.roundTrips.Add(1)
@@ -273,11 +279,11 @@ func (b Become) handshake(ctx context.Context, s *session, marker string) error 
 	}
 }
 
-// ended says why what was to become a shell ended: with sudo -n that is how a refusal
+// ended returns why what was to become a shell ended: with sudo -n that is how a refusal
 // looks, without become a login shell like nologin.
 func (b Become) ended(s *session, ended, prompt string, out []byte, asked int) error {
 	if b.Method != "" {
-		return b.failed(s, prompt, b.reason(s, asked), out)
+		return b.failed(s, prompt, b.cause(s, asked), out)
 	}
 	if text := lastLines(string(out)); text != "" {
 		ended += ": " + text
@@ -285,10 +291,10 @@ func (b Become) ended(s *session, ended, prompt string, out []byte, asked int) e
 	return fmt.Errorf("%s: the login shell of %s gave no /bin/sh: %s", s.host.Name(), s.host.User(), ended)
 }
 
-// late says what was seen of a shell that did not come.
+// late describes what was seen of a shell that did not come.
 func (b Become) late(s *session, prompt string, out []byte) error {
 	if b.Method != "" {
-		return b.failed(s, prompt, fmt.Sprintf("no shell after %s", becomePatience), out)
+		return b.failed(s, prompt, fmt.Errorf("no shell after %s", becomePatience), out)
 	}
 	said := lastLines(s.errs.text() + "\n" + string(out))
 	if said == "" {
@@ -299,7 +305,7 @@ func (b Become) late(s *session, prompt string, out []byte) error {
 }
 
 // failed is about what sudo or su wrote or, where it wrote nothing, what the login did before.
-func (b Become) failed(s *session, prompt, reason string, out []byte) error {
+func (b Become) failed(s *session, prompt string, cause error, out []byte) error {
 	text := s.errs.text()
 	if prompt != "" {
 		text = strings.ReplaceAll(text, prompt, "")
@@ -307,45 +313,20 @@ func (b Become) failed(s *session, prompt, reason string, out []byte) error {
 	if strings.TrimSpace(text) == "" {
 		text = string(out)
 	}
-	return &BecomeError{Host: s.host.Name(), Method: b.Method, User: b.User, Reason: reason, Output: lastLines(text)}
+	return &BecomeError{Host: s.host.Name(), Method: b.Method, User: b.User, Err: cause, Output: lastLines(text)}
 }
 
-// becomeReasons are known by what sudo and su write; the first that fits counts.
-var becomeReasons = []struct{ text, reason string }{
-	{"must have a tty", "sudo wants a terminal: remove requiretty from the sudoers file for this user"},
-	{"not in the sudoers file", "this user is not in the sudoers file"},
-	{"is not allowed to run sudo", "this user may not run sudo on this host"},
-	{"is not allowed to execute", "the sudoers file does not let this user run /bin/sh as that user"},
-	{"may not run sudo", "this user may not run sudo on this host"},
-	{"incorrect password attempt", "the password is wrong"},
-	{"a password is required", "a password is required and none was given"},
-	{"no password was provided", "the password is wrong"},
-	{"try again", "the password is wrong"},
-	{"uthentication failure", "the password is wrong"},
-	{"incorrect password", "the password is wrong"},
-	{"ermission denied", "permission denied"},
-	{"unknown user", "there is no such user on the host"},
-	{"does not exist", "there is no such user on the host"},
-	{"no passwd entry", "there is no such user on the host"},
-	{"account is locked", "the account is locked"},
-	{"account has expired", "the account has expired"},
-}
-
-func (b Become) reason(s *session, asked int) string {
-	text := s.errs.text()
-	lower := strings.ToLower(text)
-	for _, r := range becomeReasons {
-		if strings.Contains(lower, r.text) || strings.Contains(text, r.text) {
-			return r.reason
-		}
+func (b Become) cause(s *session, asked int) error {
+	if err := becomeCause(s.errs.text()); err != nil {
+		return err
 	}
-	if s.status == 127 || strings.Contains(lower, "not found") {
-		return b.Method + ": command not found on the host"
+	switch {
+	case s.status == 127:
+		return errNoCommand
+	case asked > 0:
+		return errors.New("it ended after the password was given")
 	}
-	if asked > 0 {
-		return "it ended after the password was given"
-	}
-	return fmt.Sprintf("no shell came of it (status %d)", s.status)
+	return fmt.Errorf("it ended with exit status %d before the shell started", s.status)
 }
 
 // lastLines shortens what sudo said to what fits in a message.

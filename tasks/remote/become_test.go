@@ -106,7 +106,7 @@ func TestSudoPassword(t *testing.T) {
 	os.Remove(bin + "/sudo.asked")
 	_, err = h.Shell(testContext(t), Become{Method: "sudo", Password: "wrong"})
 	var become *BecomeError
-	if !errors.As(err, &become) || become.Reason != "the password is wrong" {
+	if !errors.As(err, &become) || !errors.Is(err, ErrWrongPassword) {
 		t.Errorf("wrong password: %v", err)
 	}
 	if strings.Contains(err.Error(), "wrong\n") || strings.Contains(become.Output, "polarbook-") {
@@ -132,7 +132,7 @@ func TestBecomeFailures(t *testing.T) {
 		{"no such user", "sudo", "echo 'sudo: unknown user zoe' >&2; exit 1", Become{Method: "sudo", User: "zoe"}, "no such user"},
 		{"one try only", "sudo", "while [ \"$1\" != -p ]; do shift; done; printf %s \"$2\" >&2; read x; echo 'sudo: 1 incorrect password attempt' >&2; exit 1", Become{Method: "sudo", Password: "x"}, "the password is wrong"},
 		{"not in sudoers, after the password", "sudo", "while [ \"$1\" != -p ]; do shift; done; printf %s \"$2\" >&2; read x; echo 'tester is not in the sudoers file.' >&2; exit 1", Become{Method: "sudo", Password: "x"}, "not in the sudoers file"},
-		{"says something else", "sudo", "echo 'sudo: /etc/sudo.conf is owned by uid 7' >&2; exit 1", Become{Method: "sudo"}, "no shell came of it (status 1) (sudo said: sudo: /etc/sudo.conf is owned by uid 7)"},
+		{"says something else", "sudo", "echo 'sudo: /etc/sudo.conf is owned by uid 7' >&2; exit 1", Become{Method: "sudo"}, "it ended with exit status 1 before the shell started (sudo said: sudo: /etc/sudo.conf is owned by uid 7)"},
 		{"missing", "other", "", Become{Method: "sudo"}, "command not found"},
 		{"su, wrong password", "su", "printf 'Password: ' >&2; read x; echo >&2; echo 'su: Authentication failure' >&2; exit 1", Become{Method: "su", Password: "x"}, "the password is wrong"},
 		{"su, password wanted", "su", "printf 'Password: ' >&2; read x; exit 1", Become{Method: "su"}, "a password is required"},

@@ -139,8 +139,7 @@ func (d *dialer) shared(err error) error {
 		return err
 	}
 	own := *unreachable
-	_, jump, _ := strings.Cut(unreachable.Host, ": ")
-	own.Host = d.config.Name + ": " + jump
+	own.Host = d.config.Name
 	return &own
 }
 
@@ -179,7 +178,7 @@ func (d *dialer) handshake(ctx context.Context, t target, dial dialFunc, last bo
 	if gives.password != "" {
 		wrong, settle, err := d.config.Passwords.begin(ctx, nil, passwordKey{host: t.way(), service: "ssh", account: t.user, password: gives.password})
 		if err != nil {
-			return nil, nil, &UnreachableError{Host: d.hostName(t, last), Address: t.address(), Doing: "connecting", Err: err}
+			return nil, nil, d.unreachable(t, last, "connect", nil, err)
 		}
 		gives.wrong = wrong != nil // a key may still do
 		defer func() { settle(gives.right, gives.refused) }()
@@ -232,14 +231,13 @@ type refusedError struct{ error }
 func (e *refusedError) Unwrap() error { return e.error }
 
 func isDrop(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
-		strings.HasSuffix(err.Error(), "EOF") || strings.Contains(err.Error(), "connection reset by peer")
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // shake is one handshake, which asks for a key of one of these algorithms.
 func (d *dialer) shake(ctx context.Context, t target, dial dialFunc, last bool, keys *keyVerifier, algorithms []string, gives *login) (*ssh.Client, *countingConn, error) {
 	unreachable := func(doing string, tried []string, err error) error {
-		return &UnreachableError{Host: d.hostName(t, last), Address: t.address(), Doing: doing, Tried: tried, Err: err}
+		return d.unreachable(t, last, doing, tried, err)
 	}
 
 	dialCtx, cancel := context.WithTimeout(ctx, d.config.DialTimeout)
@@ -249,7 +247,7 @@ func (d *dialer) shake(ctx context.Context, t target, dial dialFunc, last bool, 
 		if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 			err = fmt.Errorf("no answer within %s", d.config.DialTimeout)
 		}
-		return nil, nil, unreachable("connecting", nil, err)
+		return nil, nil, unreachable("connect", nil, err)
 	}
 	conn := &countingConn{Conn: raw}
 	stopClosing := context.AfterFunc(ctx, func() { conn.Close() })
@@ -279,19 +277,19 @@ func (d *dialer) shake(ctx context.Context, t target, dial dialFunc, last bool, 
 	conn.Close()
 	switch {
 	case ctx.Err() != nil:
-		return nil, nil, unreachable("connecting", nil, ctx.Err())
+		return nil, nil, unreachable("connect", nil, ctx.Err())
 	case keys.verdict != nil:
-		return nil, nil, unreachable("verifying the host key", nil, keys.verdict)
+		return nil, nil, unreachable("verify the host key", nil, keys.verdict)
 	case timedOut:
-		return nil, nil, unreachable("connecting", nil, fmt.Errorf("the SSH handshake did not end within %s: %w", d.config.ConnectTimeout, err))
-	case strings.Contains(err.Error(), "unable to authenticate"), strings.Contains(err.Error(), "oo many authentication failures"), auth.asked:
-		err = unreachable("logging in as "+t.user, auth.attempts(), &refusedError{err})
+		return nil, nil, unreachable("connect", nil, fmt.Errorf("the SSH handshake did not end within %s: %w", d.config.ConnectTimeout, err))
+	case auth.asked, loginRefused(err):
+		err = unreachable("log in as "+t.user, auth.attempts(), &refusedError{err})
 		if auth.used {
 			gives.refused = err
 		}
 		return nil, nil, err
 	case len(auth.tried) > 0: // an error of ours inside the login, or the server hung up
-		return nil, nil, unreachable("logging in as "+t.user, auth.attempts(), err)
+		return nil, nil, unreachable("log in as "+t.user, auth.attempts(), err)
 	}
 	if isDrop(err) {
 		err = &droppedError{err}
@@ -299,13 +297,20 @@ func (d *dialer) shake(ctx context.Context, t target, dial dialFunc, last bool, 
 	return nil, nil, unreachable("SSH handshake", nil, err)
 }
 
-// hostName names the host that the user knows, even when it is its jump host that
-// is the trouble.
+// hostName names the host that the user knows, even when its jump host is the trouble.
 func (d *dialer) hostName(t target, last bool) string {
 	if last {
 		return d.config.Name
 	}
 	return d.config.Name + ": " + t.name
+}
+
+func (d *dialer) unreachable(t target, last bool, doing string, tried []string, err error) error {
+	e := &UnreachableError{Host: d.config.Name, Address: t.address(), Doing: doing, Tried: tried, Err: err}
+	if !last {
+		e.Jump = t.name
+	}
+	return e
 }
 
 // stopwatch calls expire once it has run for a limit, pauses not counted.

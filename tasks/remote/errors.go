@@ -10,15 +10,20 @@ import (
 // to it was accepted, or that the connection to it was lost. It wraps the cause.
 type UnreachableError struct {
 	Host    string   // the inventory's name
+	Jump    string   // "jump host NAME" when that is the one that could not be reached, else ""
 	Address string   // host:port that was dialled
-	Doing   string   // what was being done, such as "connecting" or "logging in as root"
+	Doing   string   // what was being done, such as "connect" or "log in as root"
 	Tried   []string // the ways to log in that were tried or skipped, with the reason
 	Err     error
 }
 
 func (e *UnreachableError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: unreachable: %s", e.Host, e.Doing)
+	b.WriteString(e.Host + ": ")
+	if e.Jump != "" {
+		b.WriteString(e.Jump + ": ")
+	}
+	b.WriteString("unreachable: " + e.Doing)
 	if e.Address != "" {
 		fmt.Fprintf(&b, " (%s)", e.Address)
 	}

@@ -9,9 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/skeema/knownhosts"
@@ -117,7 +115,7 @@ func Accept(unknown ...*UnknownHostKeyError) error {
 	}
 	for file, lines := range byFile {
 		if err := appendLines(file, lines); err != nil {
-			return fmt.Errorf("adding host keys to %s: %w", file, err)
+			return fmt.Errorf("add host keys to %s: %w", file, err)
 		}
 	}
 	return nil
@@ -197,13 +195,10 @@ func newKeyVerifier(check HostKeyCheck, t target, home string, warn func(string)
 	}
 	var err error
 	if v.db, v.copies, err = readKnownHosts(v.files, warn); err != nil {
-		return nil, fmt.Errorf("reading known_hosts: %w", err)
+		return nil, fmt.Errorf("read known_hosts: %w", err)
 	}
 	return v, nil
 }
-
-// badLine is how the library says where a file cannot be read.
-var badLine = regexp.MustCompile(`^knownhosts: (.*):(\d+): (.*)$`)
 
 // readKnownHosts reads the files as OpenSSH does: a line that cannot be read is left out, with a warning, and counts for
 // nothing. The library stops at the first; it is then given copies without such lines, whose names map to the files'.
@@ -220,12 +215,7 @@ func readKnownHosts(files []string, warn func(string)) (db *knownhosts.HostKeyDB
 		if err == nil {
 			return db, copies, nil
 		}
-		m := badLine.FindStringSubmatch(err.Error())
-		if m == nil {
-			return nil, nil, err
-		}
-		name, problem := m[1], m[3]
-		line, _ := strconv.Atoi(m[2])
+		name, line, problem := badLine(err)
 		i := slices.Index(files, name)
 		if i < 0 {
 			return nil, nil, err
@@ -301,10 +291,10 @@ func (v *keyVerifier) algorithms() [][]string {
 	return lists
 }
 
-// another says that the host may have a key that is the right one and that it has not shown yet.
+// another reports whether the host may have a right key that it has not shown yet.
 func (v *keyVerifier) another(err error) bool {
 	var changed *ChangedHostKeyError
-	return errors.As(v.verdict, &changed) && !changed.Revoked || v.verdict == nil && strings.Contains(err.Error(), "no common algorithm for host key")
+	return errors.As(v.verdict, &changed) && !changed.Revoked || v.verdict == nil && noCommonKey(err)
 }
 
 func algorithmsOf(keyType string) []string {
@@ -336,7 +326,7 @@ func (v *keyVerifier) judge(address string, remote net.Addr, key ssh.PublicKey) 
 	}
 	var keyError *xknownhosts.KeyError
 	if !errors.As(err, &keyError) {
-		return fmt.Errorf("verifying the host key of %s: %w", address, err)
+		return fmt.Errorf("verify the host key of %s: %w", address, err)
 	}
 	if len(keyError.Want) == 0 {
 		return &UnknownHostKeyError{Host: v.t.name, Address: address, Key: key, File: v.save}

@@ -264,9 +264,9 @@ func (s *session) awaitLock(ctx context.Context, r LockRequest, marker string) (
 				}
 			}
 		case <-late.C:
-			return "", "", fmt.Errorf("%s: taking the lock: no answer for %s", s.host.Name(), lockPatience)
+			return "", "", fmt.Errorf("%s: take the lock: no answer for %s", s.host.Name(), lockPatience)
 		case <-ctx.Done():
-			return "", "", fmt.Errorf("%s: taking the lock: %w", s.host.Name(), ctx.Err())
+			return "", "", fmt.Errorf("%s: take the lock: %w", s.host.Name(), ctx.Err())
 		case <-s.host.done:
 			return "", "", s.host.Err()
 		}

@@ -76,7 +76,7 @@ func TestLogin(t *testing.T) {
 		{name: "locked key that is not wanted", server: accepts(rightPublic), config: Config{KeyFiles: []string{dir + "/locked", dir + "/right"}, Passphrase: never}},
 		{name: "locked key", server: accepts(lockedPublic), config: Config{KeyFiles: []string{dir + "/locked"}, Passphrase: passphrase("open sesame")}},
 		{name: "wrong passphrase", server: accepts(lockedPublic), config: Config{KeyFiles: []string{dir + "/locked"}, Passphrase: passphrase("x")}, want: []string{"passphrase of locked is wrong"}},
-		{name: "locked key and nobody to ask", server: accepts(lockedPublic), config: Config{KeyFiles: []string{dir + "/locked"}}, want: []string{"locked: skipped, it is encrypted", "logging in as tester"}},
+		{name: "locked key and nobody to ask", server: accepts(lockedPublic), config: Config{KeyFiles: []string{dir + "/locked"}}, want: []string{"locked: skipped, it is encrypted", "log in as tester"}},
 		{name: "password", server: password, config: Config{Password: "secret"}},
 		{name: "wrong password", server: password, config: Config{Password: "other"}, want: []string{"tried: password"}},
 		{name: "keyboard-interactive", server: keyboard, config: Config{Password: "secret"}},

@@ -57,7 +57,7 @@ func TestAWrongPasswordIsGivenOnce(t *testing.T) {
 			for i := range 6 {
 				all.Go(func() {
 					name := fmt.Sprintf("node%d", i)
-					if err := try(name, "wrong"); err == nil || !strings.Contains(err.Error(), name+": unreachable: logging in as tester") {
+					if err := try(name, "wrong"); err == nil || !strings.Contains(err.Error(), name+": unreachable: log in as tester") {
 						t.Errorf("%s: %v", name, err)
 					}
 				})

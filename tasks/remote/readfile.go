@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
-	"syscall"
 )
 
 // ErrTooLarge says that a file has more bytes than the caller wanted to read.
@@ -20,10 +19,10 @@ func (s *Shell) ReadFile(ctx context.Context, path string, limit int64) ([]byte,
 		return nil, err
 	}
 	if res.Status != 0 {
-		return nil, s.pathError("reading", path, string(res.Stderr), res.Status)
+		return nil, s.pathError("read", path, string(res.Stderr), res.Status)
 	}
 	if int64(len(res.Stdout)) > limit {
-		return nil, &fs.PathError{Op: s.host.Name() + ": reading", Path: path, Err: fmt.Errorf("%w of %d bytes", ErrTooLarge, limit)}
+		return nil, &fs.PathError{Op: s.host.Name() + ": read", Path: path, Err: fmt.Errorf("%w of %d bytes", ErrTooLarge, limit)}
 	}
 	return res.Stdout, nil
 }
@@ -32,21 +31,14 @@ func (s *Shell) ReadFile(ctx context.Context, path string, limit int64) ([]byte,
 // C locale, about a file.
 func (s *Shell) pathError(doing, path, said string, status int) error {
 	said = lastLines(said)
-	var cause error
-	switch lower := strings.ToLower(said); {
-	case strings.Contains(lower, "no such file"), strings.Contains(lower, "nonexistent"): // dash and busybox say that of directories
-		cause = fmt.Errorf("%w (%s)", fs.ErrNotExist, said)
-	case strings.Contains(lower, "permission denied"), strings.Contains(lower, "not permitted"):
-		cause = fmt.Errorf("%w (%s)", fs.ErrPermission, said)
-	case strings.Contains(lower, "no space left"):
-		cause = fmt.Errorf("%w (%s)", syscall.ENOSPC, said)
-	case strings.Contains(lower, "quota exceeded"):
-		cause = fmt.Errorf("%w (%s)", syscall.EDQUOT, said)
-	default:
-		if said == "" {
-			said = fmt.Sprintf("status %d", status)
-		}
+	cause := fileError(said)
+	switch {
+	case cause != nil:
+		cause = fmt.Errorf("%w (%s)", cause, said)
+	case said != "":
 		cause = errors.New(said)
+	default:
+		cause = fmt.Errorf("exit status %d, no output", status)
 	}
 	return &fs.PathError{Op: fmt.Sprintf("%s: %s as %s", s.host.Name(), doing, s.User()), Path: path, Err: cause}
 }

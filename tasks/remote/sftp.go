@@ -60,10 +60,10 @@ func (s *Shell) uploadLarge(ctx context.Context, u Upload) error {
 	if tidy == nil && len(fields) == 2 && !full {
 		if free, e := strconv.Atoi(fields[0]); e == nil && free < 256 {
 			full = true
-			err = &fs.PathError{Op: s.host.Name() + ": uploading as " + s.User(), Path: u.Path, Err: fmt.Errorf("%w: %s is full", syscall.ENOSPC, fields[1])}
+			err = &fs.PathError{Op: s.host.Name() + ": upload as " + s.User(), Path: u.Path, Err: fmt.Errorf("%w: %s is full", syscall.ENOSPC, fields[1])}
 		}
 	}
-	if full || strings.Contains(err.Error(), "nothing was put in place") {
+	if wrong := (*wrongSumError)(nil); full || errors.As(err, &wrong) {
 		if _, e := s.Run(ctx, Command{Script: "rm -f -- " + quotePath(p.path)}); e != nil {
 			return errors.Join(err, e)
 		}
@@ -81,11 +81,11 @@ func (s *Shell) resumable(ctx context.Context, u Upload) (part, int64, error) {
 		return part{}, 0, err
 	}
 	if res.Status != 0 {
-		return part{}, 0, s.pathError("uploading", u.Path, string(res.Stderr), res.Status)
+		return part{}, 0, s.pathError("upload", u.Path, string(res.Stderr), res.Status)
 	}
 	lines := strings.SplitN(string(res.Stdout), "\n", 4)
 	if len(lines) < 4 {
-		return part{}, 0, fmt.Errorf("%s: uploading %s: the host says %q where size and SHA-256 of what it has should be", s.host.Name(), u.Path, lastLines(string(res.Stdout)))
+		return part{}, 0, fmt.Errorf("%s: upload %s: the host answered %q instead of the size and SHA-256 of what it has", s.host.Name(), u.Path, lastLines(string(res.Stdout)))
 	}
 	p := part{path: strings.TrimSuffix(lines[3], "\n"), apart: lines[0] == "apart"}
 	size, err := strconv.ParseInt(strings.TrimSpace(lines[1]), 10, 64)
@@ -128,14 +128,14 @@ func (s *Shell) send(ctx context.Context, u Upload, part string, offset int64) e
 	sent, err := writePart(client, part, offset, source)
 	s.host.roundTrips.Add(3 + sent/(64*sftpPacket)) // open, truncate, the writes by windows, close
 	if ctx.Err() != nil {
-		return fmt.Errorf("%s: uploading %s: %w", s.host.Name(), u.Path, ctx.Err())
+		return fmt.Errorf("%s: upload %s: %w", s.host.Name(), u.Path, ctx.Err())
 	}
 	if source.err != nil {
 		return s.sourceError(u, source.err)
 	}
 	if err != nil {
 		s.dropSFTP()
-		return s.host.blame(fmt.Errorf("%s: uploading %s as %s: %w", s.host.Name(), u.Path, s.User(), err))
+		return s.host.blame(fmt.Errorf("%s: upload %s as %s: %w", s.host.Name(), u.Path, s.User(), err))
 	}
 	return nil
 }

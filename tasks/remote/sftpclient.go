@@ -12,7 +12,7 @@ import (
 	"github.com/pkg/sftp"
 )
 
-// errNoSFTP says that the host has no sftp-server for us.
+// errNoSFTP means that no sftp-server was found on the host.
 var errNoSFTP = errors.New("no sftp-server on the host")
 
 // sftpLink is an SFTP session as the shell's user, kept open.
@@ -64,7 +64,7 @@ func (s *Shell) sftpClient(ctx context.Context) (*sftp.Client, error) {
 	}, func(c *sftp.Client) { c.Close() })
 	if err != nil {
 		session.close()
-		return nil, s.host.blame(fmt.Errorf("%s: starting SFTP as %s: %w", s.host.Name(), s.User(), err))
+		return nil, s.host.blame(fmt.Errorf("%s: start SFTP as %s: %w", s.host.Name(), s.User(), err))
 	}
 	s.sftp = &sftpLink{client: client, session: session}
 	return client, nil
@@ -106,7 +106,7 @@ func (s *Shell) startSFTP(ctx context.Context) (*session, []byte, error) {
 				err = errNoSFTP
 			}
 		case <-patience.C:
-			err = fmt.Errorf("%s: /bin/sh said nothing for %s", s.host.Name(), becomePatience)
+			err = fmt.Errorf("%s: /bin/sh wrote nothing for %s", s.host.Name(), becomePatience)
 		case <-ctx.Done():
 			err = ctx.Err()
 		case <-s.host.done:

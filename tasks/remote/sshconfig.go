@@ -62,7 +62,7 @@ func loadSSHConfig(file string) (*sshConfig, error) {
 		return c, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading the SSH configuration: %w", err)
+		return nil, fmt.Errorf("read the SSH configuration: %w", err)
 	}
 	c.config, err = ssh_config.DecodeBytes(text)
 	if err != nil {

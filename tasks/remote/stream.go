@@ -103,7 +103,7 @@ func (r *streamRun) run(ctx context.Context, c Command, stdout, stderr func([]by
 			fed = nil
 			if err != nil { // the source failed: without its input the script is worth nothing
 				_ = h.stopBelow(r.shell.become, hello.pid)
-				return r.result(outLines, errLines), fmt.Errorf("%s: reading what was to be sent: %w", h.Name(), err)
+				return r.result(outLines, errLines), fmt.Errorf("%s: read the input to send: %w", h.Name(), err)
 			}
 		case <-cancelled:
 			cancelled = nil

@@ -7,17 +7,20 @@ import (
 	"io"
 	"net"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 
 	"golang.org/x/crypto/ssh"
 )
 
+// ErrNoForwarding means that the host's sshd forwards no connections of that kind.
+var ErrNoForwarding = errors.New("sshd does not forward")
+
 // DialContext connects from the host to an address: network "tcp" to host:port as
 // the host sees it, "unix" to the path of a socket there, with the rights of the
 // one who is logged in. Deadlines of the connection work, which those of a bare SSH
-// channel do not. A port nobody listens on is a syscall.ECONNREFUSED.
+// channel do not. A port nobody listens on is a syscall.ECONNREFUSED, an sshd that forbids
+// forwarding an ErrNoForwarding.
 func (h *Host) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	kind, extra, remote, err := tunnelRequest(network, address)
 	if err != nil {
@@ -71,15 +74,16 @@ func (h *Host) tunnelError(network, address string, err error) error {
 	}
 	switch {
 	case refused.Reason == ssh.Prohibited:
-		return fmt.Errorf("%s: sshd does not forward to %s %s: set AllowTcpForwarding and AllowStreamLocalForwarding to yes in its sshd_config: %w", h.Name(), network, address, err)
+		return fmt.Errorf("%s: %w to %s %s: set AllowTcpForwarding and AllowStreamLocalForwarding to yes in its sshd_config: %w",
+			h.Name(), ErrNoForwarding, network, address, err)
 	case refused.Reason == ssh.ConnectionFailed && network == "unix":
 		// sshd does not say which it is.
 		return fmt.Errorf("%s: no answer on the socket %s: it is not there, nobody listens on it, or %s may not use it: %w (%s)",
 			h.Name(), address, h.User(), syscall.ECONNREFUSED, refused.Message)
-	case refused.Reason == ssh.ConnectionFailed && strings.Contains(refused.Message, "refused"):
-		return fmt.Errorf("%s: connecting from the host to %s: %w", h.Name(), address, syscall.ECONNREFUSED)
+	case refused.Reason == ssh.ConnectionFailed && portRefused(refused):
+		return fmt.Errorf("%s: connect from the host to %s: %w", h.Name(), address, syscall.ECONNREFUSED)
 	}
-	return fmt.Errorf("%s: forwarding to %s %s: %w", h.Name(), network, address, err)
+	return fmt.Errorf("%s: forward to %s %s: %w", h.Name(), network, address, err)
 }
 
 // tunnel is a connection through the host. net.Pipe brings deadlines that
@@ -111,7 +115,7 @@ func (t *tunnel) Write(b []byte) (int, error) {
 	return n, t.blame(err)
 }
 
-// blame says that the host is gone where a tunnel ended because of that.
+// blame returns the loss of the host where a tunnel ended because of that.
 func (t *tunnel) blame(err error) error {
 	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrClosedPipe) {
 		return err

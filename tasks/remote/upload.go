@@ -144,14 +144,20 @@ func (s *Shell) uploadError(u Upload, res Result) error {
 	case 0:
 		return nil
 	case statusWrongSum:
-		return fmt.Errorf("%s: uploading %s: the host got content with SHA-256 %s and should have %s; nothing was put in place",
-			s.host.Name(), u.Path, strings.Fields(string(res.Stderr) + " ?")[0], u.SHA256)
+		return &wrongSumError{host: s.host.Name(), path: u.Path, got: strings.Fields(string(res.Stderr) + " ?")[0], want: u.SHA256}
 	}
-	return s.pathError("uploading", u.Path, string(res.Stderr), res.Status)
+	return s.pathError("upload", u.Path, string(res.Stderr), res.Status)
+}
+
+// wrongSumError means that other content arrived than was sent. Nothing was put in place of the file.
+type wrongSumError struct{ host, path, got, want string }
+
+func (e *wrongSumError) Error() string {
+	return fmt.Sprintf("%s: upload %s: the host received content with SHA-256 %s instead of %s; nothing was put in place", e.host, e.path, e.got, e.want)
 }
 
 func (s *Shell) sourceError(u Upload, err error) error {
-	return fmt.Errorf("%s: uploading %s: reading the source: %w", s.host.Name(), u.Path, err)
+	return fmt.Errorf("%s: upload %s: read the source: %w", s.host.Name(), u.Path, err)
 }
 
 func unixMode(m fs.FileMode) uint32 {

@@ -297,7 +297,7 @@ func Attempt(t *testing.T, h *LocalHost, module string, args map[string]any, l t
 	}
 	again, err := PlanOn(t, h, NewAction(t, module, args, l))
 	if err != nil {
-		return plan, result, fmt.Errorf("looking again: %w", err)
+		return plan, result, fmt.Errorf("look again: %w", err)
 	}
 	if again.Change {
 		t.Errorf("%s %v: a change is still wanted after it was made: %s\n%s", module, args, again.Msg, again.Script)

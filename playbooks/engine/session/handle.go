@@ -147,7 +147,7 @@ func (h *Handle) connect(ctx context.Context) (Connection, error) {
 	if errors.As(err, &unknown) && h.ss.o.UnknownKeys != nil {
 		// A host that no play began with: a peer, or one that a task is delegated to.
 		if refused := h.ss.o.UnknownKeys(ctx, []*remote.UnknownHostKeyError{unknown}); refused != nil {
-			return nil, &remote.UnreachableError{Host: h.name, Doing: "verifying its host key", Err: refused}
+			return nil, &remote.UnreachableError{Host: h.name, Doing: "verify its host key", Err: refused}
 		}
 		return h.link.get(ctx)
 	}

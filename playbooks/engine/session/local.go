@@ -68,20 +68,20 @@ func (l *local) Shell(_ context.Context, b remote.Become) (tasks.Shell, error) {
 	if name == "" {
 		name = "root"
 	}
-	refuse := func(reason string) error {
-		return &remote.BecomeError{Host: l.name, Method: b.Method, User: name, Reason: reason}
+	refuse := func(err error) error {
+		return &remote.BecomeError{Host: l.name, Method: b.Method, User: name, Err: err}
 	}
 	if l.user.Uid != "0" {
-		return nil, refuse("on a local connection only root can become another user: run polarbook as root")
+		return nil, refuse(errors.New("on a local connection only root can become another user: run polarbook as root"))
 	}
 	other, err := user.Lookup(name)
 	if err != nil {
-		return nil, refuse(err.Error())
+		return nil, refuse(err)
 	}
 	uid, err1 := strconv.ParseUint(other.Uid, 10, 32)
 	gid, err2 := strconv.ParseUint(other.Gid, 10, 32)
 	if err := errors.Join(err1, err2); err != nil {
-		return nil, refuse(err.Error())
+		return nil, refuse(err)
 	}
 	var groups []uint32
 	if ids, err := other.GroupIds(); err == nil {
