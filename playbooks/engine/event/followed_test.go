@@ -99,6 +99,9 @@ var wrappings = []string{"{{ E }}", "<{{ E }}>", "host={{ host }} value={{ E }} 
 // chains are tried.
 func TestSecretsAreFollowed(t *testing.T) {
 	seeds := 40
+	if testing.Short() {
+		seeds = 10
+	}
 	if n, err := strconv.Atoi(os.Getenv("POLARBOOK_SEEDS")); err == nil {
 		seeds = n
 	}
