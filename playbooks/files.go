@@ -183,7 +183,7 @@ func (l *loader) checkKeys(f *file, n *yaml.Node) {
 var yamlLine = regexp.MustCompile(`^yaml: (?:unmarshal errors:\s+)?line (\d+): (?s:(.*))$`)
 
 // syntaxError puts the parser's complaint on the line that caused it, which is not always the one it names, and in
-// words that name the usual mistakes.
+// words that name the usual mistakes. The library gives its errors as text alone, so that text is what is looked at.
 func (l *loader) syntaxError(f *file, err error) {
 	msg, line := strings.TrimPrefix(err.Error(), "yaml: "), 0
 	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
@@ -198,6 +198,7 @@ func (l *loader) syntaxError(f *file, err error) {
 		return
 	}
 	text := f.lines[line-1]
+	quoted := line // the line that the message speaks of
 	column, width, hint := 1+len(text)-len(strings.TrimLeftFunc(text, unicode.IsSpace)), 1, ""
 	indent := text[:column-1]
 	colon := regexp.MustCompile(`^\s*(?:- +)?[^"'\s:][^"':]*: +(.*?)(:)(?: |$)`).FindStringSubmatchIndex(text)
@@ -232,6 +233,7 @@ func (l *loader) syntaxError(f *file, err error) {
 			column = runes(text, i)
 		}
 	case strings.Contains(msg, "unknown anchor"):
+		quoted = 0
 		if i := strings.Index(text, "*"); i >= 0 {
 			column = runes(text, i)
 		}
@@ -242,7 +244,7 @@ func (l *loader) syntaxError(f *file, err error) {
 	if !strings.Contains(msg, "YAML") && strings.HasPrefix(msg, "did not find") || strings.HasPrefix(msg, "found ") {
 		msg = "this is not YAML: " + msg
 	}
-	l.fail(Position{f.name, line, column}, width, hint, "%s", msg)
+	l.problems = append(l.problems, l.problemQuoting(quoted, Position{f.name, line, column}, width, hint, msg))
 }
 
 // maxBisected is the number of lines up to which a syntax error is searched for.

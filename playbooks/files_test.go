@@ -3,14 +3,12 @@ package playbooks
 import (
 	"strings"
 	"testing"
+
+	"github.com/polarbook/polarbook/templates"
 )
 
-// markAt refuses texts that hold the mark «, at the line and column where it stands.
+// markChecker refuses texts that hold the mark «, at the line and column where it stands.
 type markChecker struct{}
-
-type placed struct{ text string }
-
-func (p placed) Error() string { return p.text }
 
 func (markChecker) Check(text string) error {
 	at := strings.Index(text, "«")
@@ -18,12 +16,10 @@ func (markChecker) Check(text string) error {
 		return nil
 	}
 	line, column := lineColumn(text, at)
-	return placed{strings.Join([]string{itoa(line), itoa(column), " marked"}, ":")}
+	return &templates.Error{Line: line, Column: column, Message: "marked"}
 }
 
 func (m markChecker) CheckCondition(text string) error { return m.Check(text) }
-
-func itoa(n int) string { return scalarText(n) }
 
 // TestPlacesInScalars: whatever way a template is written in YAML, its mistake is shown on the character that it is on.
 func TestPlacesInScalars(t *testing.T) {

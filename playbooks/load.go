@@ -17,10 +17,13 @@ import (
 	"github.com/polarbook/polarbook/templates/suggest"
 )
 
-// Checker tells whether a text is a template, or an expression, that can be read. Its errors begin with line:column:
-// of the text when they know it.
+// Checker reads templates without rendering them; *templates.Engine is one. An error that knows its place in the text is a
+// *templates.Error. Its methods may be called from several goroutines at once, because includes are loaded while hosts are
+// worked on.
 type Checker interface {
+	// Check returns what keeps a text from being read as a template.
 	Check(text string) error
+	// CheckCondition returns what keeps a text without braces from being read as an expression.
 	CheckCondition(expr string) error
 }
 
@@ -245,14 +248,16 @@ func (l *loader) warn(at Position, width int, hint, format string, args ...any) 
 	l.warnings = append(l.warnings, l.problem(at, width, hint, fmt.Sprintf(format, args...)))
 }
 
+// problem makes an error, with its source line and without the secrets that stand there.
 func (l *loader) problem(at Position, width int, hint, msg string) *Error {
+	return l.problemQuoting(at.Line, at, width, hint, msg)
+}
+
+// problemQuoting is problem for a message that quotes another line than the one that it is shown with; 0: any line.
+func (l *loader) problemQuoting(line int, at Position, width int, hint, msg string) *Error {
 	e := &Error{Pos: at, Msg: msg, Hint: hint, Width: width}
 	if f := l.files[at.File]; f != nil && at.Line >= 1 && at.Line <= len(f.lines) {
 		e.Line = printable(strings.TrimRight(inventory.MaskLine(f.lines, at.Line), " \t\r"))
-		line := at.Line
-		if strings.Contains(msg, "unknown anchor") { // which may be on another line
-			line = 0
-		}
 		e.Msg = inventory.MaskIn(f.lines, line, msg)
 		if width == 0 {
 			e.Width = wordAt(e.Line, at.Column)

@@ -2,7 +2,6 @@ package playbooks
 
 import (
 	"errors"
-	"regexp"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -155,8 +154,6 @@ func (l *loader) expression(f *file, n *yaml.Node) {
 	}
 }
 
-var leadingPlace = regexp.MustCompile(`^(?:template:\s*)?(\d+):(\d+):\s*`)
-
 // templateError reports what a Checker said of a scalar's text, or of what follows skip characters of it.
 func (l *loader) templateError(f *file, n *yaml.Node, err error, skip int) {
 	if err == nil {
@@ -173,28 +170,12 @@ func (l *loader) templateError(f *file, n *yaml.Node, err error, skip int) {
 	l.fail(at, 1, "", "bad template: %s", msg)
 }
 
-// splitPlace takes an error apart: what is wrong, and at which line and column of the text, 0 when that is not known.
+// splitPlace takes an error of a Checker apart: what is wrong, and at which line and column of the text, 0 when that is not
+// known.
 func splitPlace(err error) (msg string, line, column int) {
 	var at *templates.Error
 	if errors.As(err, &at) {
 		return at.Message, at.Line, at.Column
 	}
-	msg = err.Error()
-	if m := leadingPlace.FindStringSubmatch(msg); m != nil {
-		line, column = number(m[1]), number(m[2])
-		msg = msg[len(m[0]):]
-	}
-	return msg, line, column
-}
-
-// number reads digits; what does not fit is 0, no place.
-func number(digits string) int {
-	n := 0
-	for _, d := range digits {
-		if n > 1<<30 {
-			return 0
-		}
-		n = n*10 + int(d-'0')
-	}
-	return n
+	return err.Error(), 0, 0
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // NotFoundError says where a file was looked for.
@@ -40,8 +41,9 @@ func (o Origin) Find(kind, name string) (fs.FS, string, error) {
 		if err == nil {
 			return place.fsys, place.path, nil
 		}
+		// ENOTDIR is a path through a file, a/b where a is a file: nothing is there.
 		shown := display(place.fsys, place.path)
-		if !errors.Is(err, fs.ErrNotExist) && !isNotDirectory(err) {
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
 			return nil, "", fmt.Errorf("look at %s: %w", shown, reason(err))
 		}
 		if !slices.Contains(looked, shown) {
@@ -133,11 +135,6 @@ func display(fsys fs.FS, p string) string {
 		return "/" + p
 	}
 	return builtinPrefix + p
-}
-
-// isNotDirectory is a path through a file, a/b where a is a file: nothing is there.
-func isNotDirectory(err error) bool {
-	return strings.Contains(err.Error(), "not a directory")
 }
 
 // reason strips a path error of the path, which the caller says better.

@@ -12,6 +12,7 @@ import (
 	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/playbooks/engine/session"
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 type statusCmd struct {
@@ -110,12 +111,15 @@ func (c *statusCmd) show(t *terminal, l *statusListener, err error) {
 	}
 	lines := strings.Split(text(l.values["table"]), "\n")
 	b.WriteString(t.bold(lines[0]) + "\n")
-	for _, line := range lines[1:] {
-		switch {
-		case strings.Contains(line, "NO ANSWER"):
-			line = t.red(line)
-		case strings.Contains(line, " leader "):
-			line = t.green(line)
+	members, _ := l.values["members"].([]any)
+	for i, line := range lines[1:] {
+		if i < len(members) {
+			switch {
+			case field(members[i], "answers") == false:
+				line = t.red(line)
+			case field(members[i], "role") == "leader":
+				line = t.green(line)
+			}
 		}
 		b.WriteString(line + "\n")
 	}
@@ -138,12 +142,21 @@ func (c *statusCmd) show(t *terminal, l *statusListener, err error) {
 	if list, _ := l.values["unfinished"].([]any); len(list) > 0 {
 		b.WriteString("\n" + t.yellow("begun and not finished:") + "\n")
 		for _, d := range list {
-			if m, ok := d.(map[string]any); ok {
-				fmt.Fprintf(&b, "  recover-majority.yml, with %s to go on; to finish it: %s\n", text(m["survivor"]), text(m["command"]))
-			}
+			fmt.Fprintf(&b, "  recover-majority.yml, with %s to go on; to finish it: %s\n", text(field(d, "survivor")), text(field(d, "command")))
 		}
 	}
 	fmt.Fprint(t.out, b.String())
+}
+
+// field returns a key of a dict in a result, nil where it has no such key.
+func field(dict any, key string) any {
+	switch d := dict.(type) {
+	case *ordered.Map:
+		return d.Value(key)
+	case map[string]any:
+		return d[key]
+	}
+	return nil
 }
 
 // statusListener keeps what the first task of status.yml registered, and what all of them warn of.

@@ -72,7 +72,7 @@ func (l *controller) Confirm(ctx context.Context, q tasks.Confirmation) error {
 	}
 	answer, err := r.prompt(ctx, Question{Text: fmt.Sprintf("%s\nType %s to go on", q.Text, q.Word)})
 	if err != nil {
-		return fmt.Errorf("asking whether to go on: %w", err)
+		return fmt.Errorf("ask whether to go on: %w", err)
 	}
 	if strings.TrimSpace(answer) != q.Word {
 		return &tasks.NotConfirmed{Reason: "not confirmed: " + q.Text}
@@ -124,7 +124,7 @@ func digest(fsys fs.FS, path string) (string, int64, error) {
 	h := sha256.New()
 	n, err := io.Copy(h, in)
 	if err != nil {
-		return "", 0, fmt.Errorf("reading %s: %w", path, err)
+		return "", 0, fmt.Errorf("read %s: %w", path, err)
 	}
 	return hex.EncodeToString(h.Sum(nil)), n, nil
 }

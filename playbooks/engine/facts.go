@@ -174,7 +174,7 @@ func (r *run) loadVars(fsys fs.FS, name string) (*ordered.Map, error) {
 func loadVars(fsys fs.FS, name string) (*ordered.Map, error) {
 	data, err := fs.ReadFile(fsys, name)
 	if err != nil {
-		return nil, fmt.Errorf("reading variables: %w", err)
+		return nil, fmt.Errorf("read variables: %w", err)
 	}
 	node, err := inventory.ParseYAML(name, data)
 	if err != nil {

@@ -292,11 +292,11 @@ func (d *moduleRun) script(ctx context.Context, h *session.Handle, action tasks.
 	}
 	found, err := d.find(ctx, h, action, probe, &tasks.Found{Result: proof})
 	if err != nil {
-		return r, fmt.Errorf("the change was made, but asking whether it took effect failed: %w", err)
+		return r, fmt.Errorf("check that the change, which was made, took effect: %w", err)
 	}
 	after, err := action.Plan(found)
 	if err != nil {
-		return r, fmt.Errorf("the change was made, but looking at what it did failed: %w", err)
+		return r, fmt.Errorf("compare what the change, which was made, has done: %w", err)
 	}
 	if after.Change || after.Unknown != "" {
 		return r, &tasks.Failure{Msg: "the change reported success but did not take effect: " + stillWanted(after),

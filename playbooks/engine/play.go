@@ -328,7 +328,7 @@ func (r *run) ask(ctx context.Context, play *playbooks.Play) (map[string]any, er
 		}
 		answer, err := r.prompt(ctx, Question{Text: question, Default: def, Private: q.Private, Confirm: q.Confirm})
 		if err != nil {
-			return nil, at(q.Pos, fmt.Errorf("asking for %s: %w", q.Name, err))
+			return nil, at(q.Pos, fmt.Errorf("ask for %s: %w", q.Name, err))
 		}
 		if answer == "" {
 			answer = def

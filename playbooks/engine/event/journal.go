@@ -93,12 +93,12 @@ func shortened(e Event) (Event, bool) {
 // NewJournal makes the journal of a run in a directory, which it makes too: DIR/ID.jsonl, mode 0600.
 func NewJournal(dir, id string) (*Journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the directory of the journal: %w", err)
+		return nil, fmt.Errorf("make the directory of the journal: %w", err)
 	}
 	path := filepath.Join(dir, filepath.Base(id)+".jsonl")
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("making the journal: %w", err)
+		return nil, fmt.Errorf("make the journal: %w", err)
 	}
 	size := &counted{w: f}
 	return &Journal{JSON: NewJSON(size), file: f, path: path, size: size}, nil
@@ -134,7 +134,7 @@ func (j *Journal) Event(e Event) {
 // Close ends the journal.
 func (j *Journal) Close() error {
 	if err := j.file.Close(); err != nil {
-		return fmt.Errorf("closing the journal: %w", err)
+		return fmt.Errorf("close the journal: %w", err)
 	}
 	return j.Err()
 }

@@ -37,7 +37,7 @@ type local struct {
 func Local(name string) (Connection, error) {
 	me, err := user.Current()
 	if err != nil {
-		return nil, fmt.Errorf("%s: who runs polarbook: %w", name, err)
+		return nil, fmt.Errorf("%s: find who runs polarbook: %w", name, err)
 	}
 	return &local{name: name, user: me, done: make(chan struct{})}, nil
 }
@@ -152,7 +152,7 @@ func (s *localShell) Stream(ctx context.Context, c remote.Command, stdin io.Read
 			result.Status = 128 + int(exit.Sys().(syscall.WaitStatus).Signal())
 		}
 	default:
-		return result, fmt.Errorf("%s: running a script: %w", s.on.name, err)
+		return result, fmt.Errorf("%s: run a script: %w", s.on.name, err)
 	}
 	return result, nil
 }
@@ -245,7 +245,7 @@ func (s *localShell) Upload(ctx context.Context, u remote.Upload) error {
 	if s.as != nil {
 		return fmt.Errorf("%s: files can be put in place as %s only, not as %s", s.on.name, s.on.user.Username, s.user.Username)
 	}
-	failed := func(err error) error { return fmt.Errorf("%s: writing %s: %w", s.on.name, u.Path, err) }
+	failed := func(err error) error { return fmt.Errorf("%s: write %s: %w", s.on.name, u.Path, err) }
 	f, err := os.CreateTemp(filepath.Dir(u.Path), ".polarbook-*")
 	if err != nil {
 		return failed(err)
@@ -331,7 +331,7 @@ func (s *localShell) ReadFile(ctx context.Context, path string, limit int64) ([]
 		case r.Status == 66:
 			return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
 		case r.Status != 0:
-			return nil, fmt.Errorf("%s: reading %s: %s", s.on.name, path, strings.TrimSpace(string(r.Stderr)))
+			return nil, fmt.Errorf("%s: read %s: %s", s.on.name, path, strings.TrimSpace(string(r.Stderr)))
 		case int64(len(r.Stdout)) > limit:
 			return nil, fmt.Errorf("%s: %s is larger than %d bytes", s.on.name, path, limit)
 		}

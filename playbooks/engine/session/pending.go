@@ -61,7 +61,7 @@ func (o PendingHandlerFiles) Load(ctx context.Context, h tasks.Host, playbook st
 	case r.Status == script.TrustedFault:
 		return nil, &NotBelievedError{file, Trimmed(r.Stderr)}
 	case r.Status != 0:
-		return nil, fmt.Errorf("reading %s: %s", file, ScriptFailed(r.Status, Trimmed(r.Stderr), ""))
+		return nil, fmt.Errorf("read %s: %s", file, ScriptFailed(r.Status, Trimmed(r.Stderr), ""))
 	}
 	var handlers []string
 	for line := range strings.Lines(string(r.Stdout)) {
@@ -90,7 +90,7 @@ func (o PendingHandlerFiles) Save(ctx context.Context, h tasks.Host, playbook st
 		return err
 	}
 	if result.Status != 0 {
-		return fmt.Errorf("writing %s: %s", file, ScriptFailed(result.Status, Trimmed(result.Stderr), ""))
+		return fmt.Errorf("write %s: %s", file, ScriptFailed(result.Status, Trimmed(result.Stderr), ""))
 	}
 	return nil
 }
