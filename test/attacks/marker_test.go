@@ -131,7 +131,7 @@ func TestTheEnginesAccountDoesNotBecomeRoot(t *testing.T) {
 		for _, host := range s.Names() {
 			s.On(host, `mkdir -p `+fussy+`; printf '[Service]\nExecStartPre=/bin/sh -c "! grep -q ^max_prepared_transactions /var/lib/polardb/pgdata/postgresql.conf"\n' >`+fussy+`/fussy.conf; systemctl daemon-reload`)
 		}
-		s.Run(2, "reconfigure.yml", "-e", `{polardb_settings: {max_prepared_transactions: 7}}`).Says("was left with the files that it had")
+		s.Run(2, "reconfigure.yml", "-e", `{polardb_settings: {max_prepared_transactions: 7}}`).Says("has the files again that it had before")
 		for _, host := range s.Names() {
 			s.On(host, "rm -r "+fussy+"; systemctl daemon-reload")
 			clean(t, host)

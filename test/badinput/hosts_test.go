@@ -59,7 +59,7 @@ func bare(t *testing.T, s *site.Site) {
 		{name: "package that is no archive", group: site.Vars{"polardb_package": s.File("text.tar.gz", "not an archive, but a text that is long enough")}, code: 2,
 			say: []string{"text.tar.gz", "no tar archive"}},
 		{name: "only one host of a new cluster", args: []string{"run", "new-cluster.yml", "--limit", "node1"}, code: 2,
-			say: []string{"new-cluster.yml looks at all hosts of the group; to add one to a cluster that runs, use add-node.yml --limit"}},
+			say: []string{"new-cluster.yml works on all hosts of the group, and --limit leaves some out", "add-node.yml --limit"}},
 		{name: "port taken", begin: taker("5432"),
 			end: "systemctl stop taker", code: 2,
 			say: []string{"node2", "client port", "5432 is taken by systemd-socket", "stop that program, or choose another polardb_port"}},

@@ -140,7 +140,7 @@ func madeWith(t *testing.T, s *site.Site) {
 // oldLogs switches the removal of old log files on, changes it and switches it off.
 func oldLogs(t *testing.T, s *site.Site) {
 	const log = "/var/lib/polardb/pgdata/pg_log/"
-	s.Run(2, "reconfigure.yml", "-e", "polardb_log_keep_days=soon").Says("polardb_log_keep_days is a number of days")
+	s.Run(2, "reconfigure.yml", "-e", "polardb_log_keep_days=soon").Says("polardb_log_keep_days must be a number of days")
 	s.Run(0, "reconfigure.yml", "-e", "polardb_log_keep_days=7").Changed()
 	s.Run(0, "reconfigure.yml", "-e", "polardb_log_keep_days=7").Unchanged(nodes...)
 	clean := func(days string, want string) {
@@ -243,7 +243,7 @@ func wayOut(t *testing.T, s *site.Site) {
 				s.On(n, stop+broken[what])
 			}
 			s.Run(0, playbook, "--check").Says("does not start with the files that it has", "replace the content of")
-			s.Run(0, playbook).Says("the server does not start with the files that it has, which are written anew")
+			s.Run(0, playbook).Says("the server does not start with the files that it has, so they are written anew")
 			s.Whole()
 			s.Run(0, "reconfigure.yml").Unchanged(nodes...)
 		})

@@ -137,7 +137,7 @@ func unmounted(s *site.Site) {
 		s.Refused(lost, words[0], words[1:]...)
 	}
 	s.Run(2, "new-cluster.yml").Says("mount it, or build the node anew: polarbook run rebuild-node.yml -e node=node3")
-	s.Run(2, "start.yml").Says("node3 is not to be started", "not mounted")
+	s.Run(2, "start.yml").Says("node3 must not be started", "not mounted")
 	// Half of it is no better, and neither is a host that lost its notes, too.
 	mount(s, "pg")
 	s.Run(2, "new-cluster.yml").Says(lost).Unchanged()

@@ -249,7 +249,7 @@ func drop(s *site.Site) {
 	c := s.Settles()
 	s.Refused(c.Leader+" leads, and the leader is not dropped (switch over first", "drop-node.yml", "-e", "node="+c.Leader)
 	s.Refused("there is no node node9", "drop-node.yml", "-e", "node=node9")
-	s.Run(2, "drop-node.yml").Says("which node? -e node=NAME")
+	s.Run(2, "drop-node.yml").Says("name the node: -e node=NAME")
 	f := c.Followers()[0]
 	s.Twice("drop-node.yml", "-e", "node="+f).Says(f+" is out of the cluster", "no node may fail")
 	if left := s.On(f, "pgrep -u polardb || true; systemctl is-enabled "+s.Unit()+" || true; grep step "+s.Marker(f)); left != "disabled\nstep=dropped\n" {

@@ -32,7 +32,7 @@ func movesAddress(s *site.Site) {
 	second := s.SecondAddress(n)
 	s.Refused(n+" reaches ", "move-node.yml", "-e", "node="+n, "-e", "address="+second)
 	s.SendsFrom(n, second)
-	s.Twice("move-node.yml", "-e", "node="+n, "-e", "address="+second).Says(n + " is " + second + ":5432 from now on, and the inventory has " + first + ":5432")
+	s.Twice("move-node.yml", "-e", "node="+n, "-e", "address="+second).Says(n + " is " + second + ":5432 from now on, but the inventory has " + first + ":5432")
 	s.Run(2, "reconfigure.yml").Says(n + " is " + second + ":5432 by its consensus meta, and " + first + ":5432 by the inventory")
 	s.Set(n, site.Vars{"polardb_address": second})
 	s.Run(0, "move-node.yml", "-e", "node="+n).Unchanged()

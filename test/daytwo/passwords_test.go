@@ -114,7 +114,7 @@ func passwordsApart(s *site.Site) {
 	if os.Getenv("POLARBOOK_PASSWORDS") == "" {
 		s.T.Skip("POLARBOOK_PASSWORDS is not set")
 	}
-	s.Refused("whose password?", "rotate-password.yml", "-e", "role=everybody")
+	s.Refused("say whose password to change", "rotate-password.yml", "-e", "role=everybody")
 	s.Refused("leave --limit out", "rotate-password.yml", "--limit", s.Names()[0])
 
 	// The superuser's alone: nothing is restarted.
@@ -136,7 +136,7 @@ func passwordsApart(s *site.Site) {
 	s.SQL(s.StatusNow().Leader, "alter role replicator password $$md5"+hex.EncodeToString(hash[:])+"$$")
 	s.SetAll(site.Vars{"polardb_replication_password": replication})
 	s.StatusSays(2, "was started with an old password of replicator", "rotate-password.yml")
-	s.Run(0, "reconfigure.yml").Changed().Says("could not follow another as it is (polar_dma_repl_passwd)")
+	s.Run(0, "reconfigure.yml").Changed().Says("cannot follow another as it is (polar_dma_repl_passwd)")
 	s.Settles()
 	reconnects(s)
 	s.Run(0, "rotate-password.yml").Unchanged()

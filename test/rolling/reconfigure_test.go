@@ -88,7 +88,7 @@ func reconfigure(t *testing.T, s *site.Site) {
 		"another port":       {site.Vars{"polardb_settings": site.Vars{"port": 5433, "max_connections": 160}}, "port is to be 5432, not 5433"},
 		"pg_hba.conf":        {site.Vars{"polardb_settings": good, "polardb_hba": append(hba, "host all all 10.0.0.0/8 nonsense")}, "(host all all 10.0.0.0/8 nonsense): invalid authentication method"},
 		"wrong for dma":      {site.Vars{"polardb_settings": good, "polardb_hba": hba, "polardb_dma_settings": site.Vars{"polar_dma_election_timeout": "soon"}}, "polar_dma_election_timeout"},
-		"fails at the start": {site.Vars{"polardb_settings": site.Vars{"max_prepared_transactions": 7, "max_connections": 160}}, "was left with the files that it had"},
+		"fails at the start": {site.Vars{"polardb_settings": site.Vars{"max_prepared_transactions": 7, "max_connections": 160}}, "has the files again that it had before"},
 	} {
 		s.Case(t, "refused: "+name, func(t *testing.T) {
 			defer s.SetAll(site.Vars{"polardb_settings": good, "polardb_hba": hba, "polardb_dma_settings": site.Vars{"polar_dma_election_timeout": site.ElectionTimeout}})

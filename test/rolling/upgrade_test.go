@@ -65,7 +65,7 @@ func upgrade(t *testing.T, s *site.Site) {
 		broken := filepath.Join(t.TempDir(), "polardb-broken-11.9.2.tar.gz")
 		site.Repack(t, releases[0], broken, `mv "$d/bin/postgres" "$d/bin/postgres.good"; printf '#!/bin/sh\nif [ "$1" = --version ]; then echo "postgres (PostgreSQL) 11.9"; exit 0; fi\nexit 1\n' >"$d/bin/postgres"; chmod 755 "$d/bin/postgres"`)
 		before := s.Leader()
-		s.Run(2, "upgrade.yml", "-e", "polardb_package="+broken).Says("was left with " + old)
+		s.Run(2, "upgrade.yml", "-e", "polardb_package="+broken).Says("runs " + old + " again")
 		everywhere(t, true)
 		if now := s.Leader(); now != before {
 			t.Errorf("%s leads, %s led before", now, before)
