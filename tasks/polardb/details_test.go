@@ -131,11 +131,11 @@ func TestPurged(t *testing.T) {
 		warnings int
 	}{
 		"as asked":             {dma.View{Node: "node1", PurgeIndex: 1000}, true, "", "purged up to 1000", 0},
-		"as far as one has it": {dma.View{Node: "node1", PurgeIndex: 1000}, true, "", "purged up to 1000, for node3 has no more", 0},
+		"as far as one has it": {dma.View{Node: "node1", PurgeIndex: 1000}, true, "", "purged up to 1000, because node3 has no more", 0},
 		"kept":                 {dma.View{Node: "node1", PurgeIndex: 100}, false, "", "the engine kept its log", 0},
 		"part of the way":      {dma.View{Node: "node1", PurgeIndex: 400}, true, "", "purged up to 400", 1},
-		"another leader":       {dma.View{Node: "node2", PurgeIndex: 1000}, true, "node2 leads instead", "", 0},
-		"nobody leads now":     {dma.View{}, true, "nobody leads now", "", 0},
+		"another leader":       {dma.View{Node: "node2", PurgeIndex: 1000}, true, "node2 leads now", "", 0},
+		"nobody leads now":     {dma.View{}, true, "there is no leader now", "", 0},
 	} {
 		change.least = ""
 		if name == "as far as one has it" {

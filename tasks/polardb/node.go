@@ -64,41 +64,41 @@ func (a *NodeArgs) Check() error {
 	return nil
 }
 
-// unfitForPaths are what a shell or systemd does not take for itself. polar-initdb.sh quotes nothing (observed on 11.9:
-// with a blank in it, POLARDATA "does not exist").
+// unfitForPaths are the characters that mean something to a shell or to systemd. polar-initdb.sh quotes nothing (observed on
+// 11.9: with a blank in it, POLARDATA "does not exist").
 const unfitForPaths = " \t\r\n'\"\\$`*?[]{}()<>|&;!#~%"
 
-// The steps that a marker names. A directory may be emptied only in stepInit, stepCopy and stepWipe: polarbook began
-// something with it and did not finish.
+// The steps that a marker names. A directory may be emptied only in stepInit, stepCopy and stepWipe: polarbook started to
+// work on it and did not finish.
 const (
 	stepInit    = "initdb"     // initdb or polar-initdb.sh is under way
 	stepCopy    = "basebackup" // a base backup is under way
 	stepData    = "data"       // the data is whole
 	stepMeta    = "meta"       // the consensus meta is initialised
-	stepMoving  = "moving"     // the member is given another address: it leaves the cluster and comes back with its data
-	stepDropped = "dropped"    // the node was taken out of the cluster; its data is whole, or removed
+	stepMoving  = "moving"     // the member gets another address: it leaves the cluster and comes back with its data
+	stepDropped = "dropped"    // the node was dropped from the cluster; its data is whole, or removed
 	stepWipe    = "wiping"     // the node's data is being removed
 	stepWiped   = "wiped"      // the node's data was removed on purpose
 )
 
-// Probe prints what a node's directories, processes and ports look like.
+// Probe returns the script that prints the state of a node's directories, processes and ports.
 func (a *NodeArgs) Probe() string { return a.script("polardb_node", nil) }
 
-// NodeState is what nodeProbe said.
+// NodeState holds what the script polardb_node found on a host.
 type NodeState struct {
 	Marked                        bool
-	Former                        bool   // the marker is where an earlier release kept it
-	Fault                         string `answer:"marker_fault"` // why nothing that it says is believed
+	Former                        bool   // the marker lies where an earlier release kept it
+	Fault                         string `answer:"marker_fault"` // why the marker is not believed
 	PgdataInode                   string `answer:"pgdata.inode"`
 	PolardataInode                string `answer:"polardata.inode"`
-	MarkerPgdataInode             string // of the directory that the marker was written about; empty: it was absent
+	MarkerPgdataInode             string // of the directory when the marker was written; empty: it was absent
 	MarkerPolardataInode          string
-	Weight                        string // that a member had whose step is moving
-	MarkerID                      string // of the data: as noted, and as it lies with it; empty: not known
+	Weight                        string // the member's weight before it was moved; only in stepMoving
+	MarkerID                      string // the id of the data in the marker, and the one beside the data; empty: not known
 	ID                            string `answer:"id"`
-	PgdataLink                    string `answer:"pgdata.link"` // where a directory leads that is a symbolic link
+	PgdataLink                    string `answer:"pgdata.link"` // the target, where the directory is a symbolic link
 	PolardataLink                 string `answer:"polardata.link"`
-	Logger                        bool   `answer:"logger"` // the data is a logger's
+	Logger                        bool   `answer:"logger"` // the data belongs to a logger
 	MarkerCluster, Step, Origin   string
 	MarkerPgdata, MarkerPolardata string
 	Pgdata                        string `answer:"pgdata"` // absent, empty, filled, file, dangling
@@ -107,19 +107,19 @@ type NodeState struct {
 	PolardataFirst                string `answer:"polardata.first"`
 	PgdataOwner                   string `answer:"pgdata.owner"`
 	Version                       string `answer:"version"`
-	Control                       bool   `answer:"control"` // POLARDATA/global/pg_control is there
+	Control                       bool   `answer:"control"` // POLARDATA/global/pg_control exists
 	Postgres                      string `answer:"postgres"`
 	Basebackup                    string `answer:"basebackup"`
 	Meta                          bool   `answer:"meta"`
 	MetaMembers                   string `answer:"meta.members"`
 	MetaLearners                  string `answer:"meta.learners"`
-	UnitSub                       string `answer:"unit.sub"` // what systemd is about to do, where that was asked
-	PID                           int    `answer:"pid"`      // of the postmaster; 0: none runs
+	UnitSub                       string `answer:"unit.sub"` // SubState of the unit; only polardb_service asks for it
+	PID                           int    `answer:"pid"`      // of the postmaster; 0: it does not run
 	ListensClient                 bool   `answer:"listens.client"`
 	ListensConsensus              bool   `answer:"listens.consensus"`
 }
 
-// ParseNode reads the answer of a node's probe. An error is a probe that failed or that did not come to its end.
+// ParseNode reads the answer of a node's probe. It returns an error when the probe failed or was cut off.
 func ParseNode(f tasks.Found) (NodeState, error) {
 	var s NodeState
 	var noted struct {
@@ -141,42 +141,45 @@ func ParseNode(f tasks.Found) (NodeState, error) {
 	return s, nil
 }
 
-// bare says that both directories are free for a node to be set up in.
+// bare reports whether both directories are free, so that a node can be set up in them.
 func (s NodeState) bare() bool {
 	free := func(d string) bool { return d == "absent" || d == "empty" }
 	return free(s.Pgdata) && free(s.Polardata)
 }
 
-// Unfinished says that polarbook began these very directories and did not finish: they may be emptied.
+// Unfinished reports whether polarbook began to set up these very directories and did not finish: they may be emptied.
 func (s NodeState) Unfinished(a *NodeArgs) bool {
 	return s.Marked && (s.Step == stepInit || s.Step == stepCopy || s.Step == stepWipe) && s.MarkerCluster == a.Cluster &&
 		s.MarkerPgdata == a.Pgdata && s.MarkerPolardata == a.Polardata && s.sameDirectories()
 }
 
-// Whole says that polarbook set this node's data up and finished doing so.
+// Whole reports whether polarbook has set up this node's data and finished.
 func (s NodeState) Whole(a *NodeArgs) bool {
 	if s.Former && (s.MarkerPgdata != a.Pgdata || s.MarkerPolardata != a.Polardata) {
 		return false
 	}
-	return s.Marked && s.setUp() && s.MarkerCluster == a.Cluster && s.Version != "" && s.Control && s.noted() && s.PgdataLink+s.PolardataLink == ""
+	complete := s.Version != "" && s.Control && s.PgdataLink+s.PolardataLink == ""
+	return s.Marked && s.setUp() && s.MarkerCluster == a.Cluster && complete && s.noted()
 }
 
-// setUp says that the marker speaks of data that was whole.
+// setUp reports whether the marker was written about whole data.
 func (s NodeState) setUp() bool {
 	return s.Step == stepData || s.Step == stepMeta || s.Step == stepMoving || s.Step == stepDropped
 }
 
-// noted says that the data is what the marker was written about. What lies with the data belongs to the engine's account:
-// it counts for that it disagrees, and for nothing else. Data that says nothing is what an earlier release made, or a copy
+// noted reports whether the data may be what the marker was written about. The id beside the data belongs to the engine's
+// account, so it can refute the marker but not confirm it. Data without an id was made by an earlier release, or is a copy
 // that somebody put there.
 func (s NodeState) noted() bool { return s.MarkerID == "" || s.ID == "" || s.MarkerID == s.ID }
 
-// gone says that data was here, by the marker, and is not. That of a dropped node may have been removed with its leave; then
-// the directories are the ones that were left empty.
+// gone reports whether there was data here, by the marker, which is missing now. A dropped node's data may have been removed
+// on purpose; then the empty directories are still the same ones.
 func (s NodeState) gone(a *NodeArgs) bool {
 	free := func(d string) bool { return d == "absent" || d == "empty" }
 	switch {
-	case !s.Marked || s.Fault != "" || !s.setUp() || s.MarkerCluster != a.Cluster || s.MarkerPgdata != a.Pgdata || s.MarkerPolardata != a.Polardata:
+	case !s.Marked || s.Fault != "" || !s.setUp():
+		return false
+	case s.MarkerCluster != a.Cluster || s.MarkerPgdata != a.Pgdata || s.MarkerPolardata != a.Polardata:
 		return false
 	case s.Step != stepDropped:
 		return free(s.Pgdata) || free(s.Polardata)
@@ -185,18 +188,19 @@ func (s NodeState) gone(a *NodeArgs) bool {
 	return s.bare() && (other(s.Pgdata, s.PgdataInode, s.MarkerPgdataInode) || other(s.Polardata, s.PolardataInode, s.MarkerPolardataInode))
 }
 
-// lost is what shows that the data is gone.
+// lost names the evidence that the data is gone.
 func (s NodeState) lost(a *NodeArgs) string {
 	return fmt.Sprintf("%s says that it was set up, %s is %s and %s is %s", s.markerPath(a), a.Pgdata, s.Pgdata, a.Polardata, s.Polardata)
 }
 
-// Refuse says why the directories may not be touched; nil when they may be filled, or are ours and whole.
+// Refuse returns the reason why the directories may not be touched; nil when they may be filled, or hold this node's whole
+// data.
 func (s NodeState) Refuse(a *NodeArgs) error {
 	switch {
 	case s.Fault != "":
 		return &tasks.Failure{
 			Msg:  fmt.Sprintf("%s %s", s.markerPath(a), s.Fault),
-			Hint: "it is not believed, and nothing was touched. Look at who wrote it; a node whose note is lost is dropped, its data moved away by hand, and built anew",
+			Hint: "nothing was touched, because the file is not trusted. Find out who wrote it. If the note is lost, drop the node, move its data away by hand and build it anew",
 		}
 	case s.PgdataLink != "":
 		return linkRefused("polardb_pgdata", a.Pgdata, s.PgdataLink)
@@ -212,15 +216,15 @@ func (s NodeState) Refuse(a *NodeArgs) error {
 			Hint: "mount the disk. If the data is lost for good, build the node anew: polarbook run rebuild-node.yml -e node=NAME"}
 	case !s.noted() && s.setUp():
 		return &tasks.Failure{
-			Msg: fmt.Sprintf("%s is not the data that %s was written about (%s, noted was %s)",
+			Msg: fmt.Sprintf("%s is not the data that %s was written about (its id is %s, noted was %s)",
 				a.Pgdata, s.markerPath(a), s.ID, s.MarkerID),
-			Hint: "nothing was touched. Is it another disk, or one from before the node was built anew? Mount the right one; or move what is there away, and build the node anew: polarbook run rebuild-node.yml -e node=NAME. If you put the data there on purpose, remove polarbook.id from it",
+			Hint: "nothing was touched. Is it another disk, or one from before the node was built anew? Mount the right one, or move the data away and build the node anew: polarbook run rebuild-node.yml -e node=NAME. If you put the data there on purpose, remove polarbook.id from it",
 		}
 	case s.bare():
 		return nil
 	case s.Marked && s.MarkerPgdata == a.Pgdata && s.MarkerPolardata == a.Polardata && !s.sameDirectories():
 		return &tasks.Failure{Msg: fmt.Sprintf("%s or %s is not the directory that polarbook began (%s)", a.Pgdata, a.Polardata, s.Step),
-			Hint: "nothing was touched. Is a disk not mounted, or another one? What is there was not put there by polarbook"}
+			Hint: "nothing was touched. Is a disk not mounted, or another one mounted? polarbook did not put there what is there now"}
 	}
 	dir, first := a.Pgdata, s.PgdataFirst
 	if s.Pgdata == "absent" || s.Pgdata == "empty" {
@@ -239,16 +243,16 @@ func (s NodeState) Refuse(a *NodeArgs) error {
 	}
 }
 
-// linkRefused says why a data directory may be no link: who owns the directory that it lies in could have it lead elsewhere.
+// linkRefused refuses a data directory that is a symbolic link: the owner of its parent directory could point it elsewhere.
 func linkRefused(variable, dir, to string) error {
 	return &tasks.Failure{
 		Msg: fmt.Sprintf("%s is a symbolic link (to %s), which is not followed", dir, to),
-		Hint: fmt.Sprintf("nothing was touched. Name the directory itself (%s), or have it mounted there: mount --bind %s %s, and the same in /etc/fstab",
+		Hint: fmt.Sprintf("nothing was touched. Name the directory itself (%s), or mount it there: mount --bind %s %s, and the same in /etc/fstab",
 			variable, to, dir),
 	}
 }
 
-// beginning are the values of the scripts that begin a node, with what notes a step in the marker and makes the two directories,
+// beginning returns the values for a script that begins a node: it notes the step in the marker and makes the two directories,
 // empty, for the engine's account.
 func (a *NodeArgs) beginning(step string, was NodeState) script.Values {
 	was.MarkerID = newID()
@@ -257,7 +261,7 @@ func (a *NodeArgs) beginning(step string, was NodeState) script.Values {
 	return v
 }
 
-// begin is the beginning of a script that fills the two directories.
+// begin returns the first part of a script that fills the two directories.
 func (a *NodeArgs) begin(step string, was NodeState) string {
 	return a.script("polardb_begin", a.beginning(step, was))
 }

@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	passwordLimit = 1024 // of a password that is to be checked by SCRAM (engine: saslprep.c)
-	passFileLimit = 318  // of a line of a password file, beyond which libpq cuts it in two (engine: fe-connect.c)
-	roleNameLimit = 63   // NAMEDATALEN less one
+	passwordLimit = 1024 // bytes of a password that SCRAM can check (engine: saslprep.c)
+	passFileLimit = 318  // bytes of a line in a password file; libpq cuts a longer one in two (engine: fe-connect.c)
+	roleNameLimit = 63   // bytes of a role's name: NAMEDATALEN less one
 )
 
-// PasswordProblem says why the engine cannot hold a role's password; "" when it can. One that is copied with goes through a
-// password file, which has one line a password.
+// PasswordProblem returns why the engine cannot hold a role's password; "" when it can. With copies the password also goes
+// through a password file, which has one line for each password.
 func PasswordProblem(role, password string, copies bool) string {
 	switch line := passLine(role, password); {
 	case password == "":
@@ -25,9 +25,9 @@ func PasswordProblem(role, password string, copies bool) string {
 	case strings.Contains(password, "\x00"):
 		return "holds a zero byte"
 	case len(password) > passwordLimit:
-		return fmt.Sprintf("has %d bytes, and the engine takes %d", len(password), passwordLimit)
+		return fmt.Sprintf("has %d bytes, more than the %d that the engine takes", len(password), passwordLimit)
 	case copies && strings.ContainsAny(password, "\n\r"):
-		return "holds a line break, and stands in files that have one password a line"
+		return "holds a line break, which does not fit into a file with one password a line"
 	case copies && len(line)-1 > passFileLimit:
 		return fmt.Sprintf("makes a line of %d bytes in a password file, together with the role's name and a backslash before each colon and backslash, and the engine's programs read %d",
 			len(line)-1, passFileLimit)
@@ -35,22 +35,22 @@ func PasswordProblem(role, password string, copies bool) string {
 	return ""
 }
 
-// RoleProblem says why the engine cannot have a role of that name that replicates; "" when it can.
+// RoleProblem returns why the engine cannot have a replication role of that name; "" when it can.
 func RoleProblem(role string) string {
 	switch {
 	case role == "":
 		return "is empty"
 	case strings.ContainsAny(role, "\x00\n\r"):
-		return "holds a line break or a zero byte, and stands in files that have one role a line"
+		return "holds a line break or a zero byte, which does not fit into a file with one role a line"
 	case len(role) > roleNameLimit:
-		return fmt.Sprintf("has %d bytes, and the engine takes %d", len(role), roleNameLimit)
+		return fmt.Sprintf("has %d bytes, more than the %d that the engine takes", len(role), roleNameLimit)
 	case strings.HasPrefix(role, "pg_"):
 		return "begins with pg_, which the engine keeps for itself"
 	}
 	return ""
 }
 
-// passLine is a line of a password file for whatever server is connected to.
+// passLine returns a line of a password file that is good for every server.
 func passLine(role, password string) string {
 	return "*:*:*:" + pgpass(role) + ":" + pgpass(password) + "\n"
 }
@@ -66,7 +66,7 @@ func checkReplication(module, role, password string) error {
 	return nil
 }
 
-// checkSource fails when the port of a node that is to be copied is another account's: libpq proves who it is to anybody.
+// checkSource fails when another account listens on the port of the node to copy: libpq would prove its password to it.
 func (c *ClusterArgs) checkSource(ctx context.Context, h tasks.Host, list []WantedNode, from dma.View) error {
 	n, err := NodeNamed(list, from.Node)
 	if err != nil {
@@ -105,7 +105,7 @@ func streamRefused(ctx context.Context, h tasks.Host, n WantedNode) string {
 	return ""
 }
 
-// streamFailure names a failed authentication as the cause of what a node was waited for in vain.
+// streamFailure returns a failed login as the cause when waiting for a node was in vain; nil when the node's log shows none.
 func streamFailure(ctx context.Context, h tasks.Host, n WantedNode, waited string) *tasks.Failure {
 	said := streamRefused(ctx, h, n)
 	if said == "" {

@@ -12,29 +12,32 @@ import (
 	"github.com/polarbook/polarbook/tasks/dma"
 )
 
-// passwordSource is where the inventory has a password from, for messages.
+// passwordSource names where the inventory takes a password from, for messages.
 type passwordSource struct{ variable, from string }
 
 var (
-	superuserPassword   = passwordSource{"polardb_password", "by default polardb_replication_password, from POLARDB_REPLICATION_PASSWORD in the environment"}
+	superuserPassword = passwordSource{
+		"polardb_password",
+		"by default polardb_replication_password, from POLARDB_REPLICATION_PASSWORD in the environment",
+	}
 	replicationPassword = passwordSource{"polardb_replication_password", "by default from POLARDB_REPLICATION_PASSWORD in the environment"}
 )
 
-// otherPassword names a role whose password in the cluster is not the one that the inventory gives, and what to do. That
-// is how a password looks that was changed in the inventory alone.
+// otherPassword reports a role whose password in the cluster differs from the inventory's, and what to do. That is the case
+// when somebody changed the password in the inventory alone.
 func otherPassword(role string, source passwordSource, saw string) *tasks.Failure {
 	return &tasks.Failure{
 		Msg: fmt.Sprintf("the inventory's password for the role %s (%s, %s) is not the cluster's: %s",
 			role, source.variable, source.from, saw),
-		Hint: "if it was changed in the inventory, give it to the cluster: polarbook run rotate-password.yml; otherwise put the cluster's into the inventory",
+		Hint: "if it was changed in the inventory, change it in the cluster: polarbook run rotate-password.yml; otherwise put the cluster's into the inventory",
 	}
 }
 
-// rotations is how many passwords in a row may be begun with and given up for the next.
+// rotations is the number of changes of the password that may be begun one after the other without finishing any.
 const rotations = 9
 
-// rotationRole is the role that members log in with beside the replication role, while its password changes. The first is
-// for the first password that is rotated to; one that was given up for another leaves its role to those who use it.
+// rotationRole returns the second role, which members log in with while the replication role's password changes. Each
+// password that was begun with has a role of its own: members may still use the role of one that was given up.
 func rotationRole(role string, number int) string {
 	suffix := "_rotation"
 	if number > 1 {
@@ -59,14 +62,14 @@ type passwordsArgs struct {
 	ClusterArgs
 	ReplicationUser     string `arg:"replication_user,required" doc:"the role that members replicate with"`
 	ReplicationPassword string `arg:"replication_password,required,secret" doc:"the password that the inventory gives for it"`
-	Warn                bool   `arg:"warn" default:"no" doc:"warn instead of failing: what follows does not need the replication role's"`
+	Warn                bool   `arg:"warn" default:"no" doc:"warn instead of failing, where what follows does not need the replication role's password"`
 }
 
 var passwordsModule = tasks.Define(tasks.Module{
 	Name:    "polardb_passwords",
-	Summary: "See that the passwords that the inventory gives are the cluster's",
+	Summary: "Check that the inventory's passwords are the cluster's",
 	Notes: []string{
-		"Asks every node once, waits for none and changes nothing. A role whose password is another is named, and so is a change of passwords that was begun and cut off. Where nobody answers there is nothing to compare with.",
+		"Asks every node once, waits for none and changes nothing. Reports a role that has another password, and a change of passwords that was cut off. When no node answers there is nothing to compare with.",
 	},
 	Examples: `- polardb_passwords:
     replication_user: "{{ polardb_replication_user }}"
@@ -103,21 +106,21 @@ func (p *passwordsAction) Plan(found passwordsFound) (tasks.Plan, error) {
 	case err == nil:
 		return tasks.Plan{Msg: "the passwords are the cluster's"}, nil
 	case p.args.Warn && found.refused != nil:
-		return tasks.Plan{Msg: "the nodes refuse the superuser's password"}, nil // whoever needs it says so
+		return tasks.Plan{Msg: "the nodes refuse the superuser's password"}, nil // the task that needs it will fail
 	case p.args.Warn && errors.As(err, &named):
 		return tasks.Plan{Msg: "the passwords are not the cluster's", Warnings: []string{named.Msg + "; " + named.Hint}}, nil
 	}
 	return tasks.Plan{}, err
 }
 
-// passwordsFound is what the cluster has stored for the replication role and for those that stand in for it.
+// passwordsFound holds what the cluster has stored for the replication role and its rotation roles.
 type passwordsFound struct {
 	refused error
 	asked   bool // somebody answered
 	roles   map[string]string
 }
 
-// stored asks whoever leads, or else whoever answers.
+// stored asks the leader, or without one any node that answers.
 func (c *ClusterArgs) stored(ctx context.Context, h tasks.Host, list []WantedNode, survey dma.Survey, role string) passwordsFound {
 	var order []string
 	if leader, err := survey.Leader(); err == nil {
@@ -131,7 +134,7 @@ func (c *ClusterArgs) stored(ctx context.Context, h tasks.Host, list []WantedNod
 	for _, name := range order {
 		n, err := NodeNamed(list, name)
 		if err != nil || n.Role == roleLogger {
-			continue // a logger has roles of its own
+			continue // a logger does not replicate roles
 		}
 		if roles, err := c.storedPasswords(ctx, h, n, role); err == nil {
 			return passwordsFound{asked: true, roles: roles}
@@ -140,7 +143,7 @@ func (c *ClusterArgs) stored(ctx context.Context, h tasks.Host, list []WantedNod
 	return passwordsFound{}
 }
 
-// storedPasswords are what a node has for a role and for its rotation roles, as far as they exist.
+// storedPasswords returns what pg_authid of a node holds for a role and its rotation roles: by name, those that exist.
 func (c *ClusterArgs) storedPasswords(ctx context.Context, h tasks.Host, n WantedNode, role string) (map[string]string, error) {
 	var names []string
 	for _, name := range append(rotationRoles(role), role) {
@@ -150,7 +153,8 @@ func (c *ClusterArgs) storedPasswords(ctx context.Context, h tasks.Host, n Wante
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
 	err := c.use(ctx, h, n, false, func(conn *pgx.Conn) error {
-		rows, err := settingRows(ctx, conn, "select rolname, coalesce(rolpassword, '') from pg_authid where rolname in ("+strings.Join(names, ", ")+")")
+		query := "select rolname, coalesce(rolpassword, '') from pg_authid where rolname in (" + strings.Join(names, ", ") + ")"
+		rows, err := settingRows(ctx, conn, query)
 		for _, row := range rows {
 			roles[row[0]] = row[1]
 		}
@@ -159,7 +163,7 @@ func (c *ClusterArgs) storedPasswords(ctx context.Context, h tasks.Host, n Wante
 	return roles, err
 }
 
-// doubt says what is wrong with the replication role's password; nil: nothing, or nobody could be asked.
+// doubt returns what is wrong with the replication role's password; nil when nothing is, or no node could be asked.
 func (f passwordsFound) doubt(role, password string) error {
 	stored, exists := f.roles[role]
 	if !f.asked || !exists && len(f.roles) == 0 {

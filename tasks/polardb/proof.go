@@ -19,10 +19,11 @@ type proofArgs struct {
 
 var proofModule = tasks.Define(tasks.Module{
 	Name:    "polardb_proof",
-	Summary: "Prove that the cluster is as wanted: members, roles and weights as every node sees them, streaming, and a row written on the leader and read on the others",
+	Summary: "Prove that the cluster is as wanted, with a row that is written on the leader and read on the others",
 	Notes: []string{
-		"The row goes into table polarbook.proof of the login database, which holds that one row; the time in it is the proof's.",
-		"A member that the nodes list and the inventory does not is reported as a failure: nothing here removes it.",
+		"Compares members, roles and weights as every node sees them, and checks that every member streams.",
+		"The row goes into the table polarbook.proof of the login database, which holds only this row; it has the time of the proof.",
+		"A member that is not in the inventory is a failure: this module does not remove it.",
 	},
 	Returns: []tasks.Return{
 		{Name: "leader", Type: "str", Doc: "the node that leads"},
@@ -45,8 +46,7 @@ type proofAction struct {
 	check bool
 }
 
-// Ask looks at the cluster as it is, in check mode only: otherwise Apply waits until it is as wanted.
-// Ask surveys the cluster where the run only asks. Else it is Apply that looks, for as long as it takes.
+// Ask surveys the cluster in check mode only; otherwise Apply does, until the cluster is as wanted.
 func (p *proofAction) Ask(ctx context.Context, h tasks.Host) (dma.Survey, error) {
 	if !p.check {
 		return nil, nil
@@ -54,7 +54,7 @@ func (p *proofAction) Ask(ctx context.Context, h tasks.Host) (dma.Survey, error)
 	return p.args.survey(ctx, h, p.list)
 }
 
-// Plan in check mode says what the proof would find wrong now. The proof is no change: a run that finds everything as
+// Plan in check mode reports what the proof would find wrong now. The proof is not a change: a run that finds everything as
 // wanted reports none.
 func (p *proofAction) Plan(survey dma.Survey) (tasks.Plan, error) {
 	if survey == nil {
@@ -82,7 +82,7 @@ func (p *proofAction) Apply(ctx context.Context, h tasks.Host, _ tasks.Plan) (ta
 	case saw != "":
 		return tasks.Result{}, &tasks.Failure{
 			Msg:  fmt.Sprintf("the cluster is not as wanted (limit %d s): %s", p.args.Timeout, saw),
-			Hint: "polarbook status shows what each node says; polarbook run start.yml starts what does not run",
+			Hint: "polarbook status shows what each node reports; polarbook run start.yml starts the servers that do not run",
 		}
 	}
 	if err := p.row(ctx, h, leader, deadline); err != nil {
@@ -96,7 +96,7 @@ func (p *proofAction) Apply(ctx context.Context, h tasks.Host, _ tasks.Plan) (ta
 	}, nil
 }
 
-// doubts lists everything in which the cluster is not as the inventory wants it.
+// doubts lists all differences between the cluster and the inventory.
 func doubts(survey dma.Survey, leader dma.View, list []WantedNode) []string {
 	var all []string
 	for _, n := range list {
@@ -145,7 +145,7 @@ func (p *proofAction) row(ctx context.Context, h tasks.Host, leader dma.View, de
 		return err
 	}
 	if err := p.args.use(ctx, h, on, true, write); err != nil {
-		return &tasks.Failure{Msg: "a row could not be written on the leader " + leader.Node, Err: err}
+		return &tasks.Failure{Msg: "cannot write a row on the leader " + leader.Node, Err: err}
 	}
 	for _, n := range p.list {
 		if n.Name == leader.Node || n.Role == roleLogger {
@@ -172,7 +172,7 @@ func (p *proofAction) read(ctx context.Context, h tasks.Host, n WantedNode, mark
 		case err == nil && saw == mark:
 			return nil
 		case time.Now().After(deadline) && err != nil:
-			return &tasks.Failure{Msg: "the row written on the leader could not be read on " + n.Name, Err: err}
+			return &tasks.Failure{Msg: "cannot read the row written on the leader on " + n.Name, Err: err}
 		case time.Now().After(deadline):
 			return &tasks.Failure{
 				Msg: fmt.Sprintf("the row written on the leader did not reach %s in %d s; it shows %q, written was %q",

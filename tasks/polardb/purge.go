@@ -16,8 +16,8 @@ import (
 
 type purgeArgs struct {
 	ClusterArgs
-	Before  string `arg:"before" doc:"the index of the consensus log up to which it is purged; not given: as far as every member has it"`
-	Force   bool   `arg:"force" default:"no" doc:"purge the leader's log past what the slowest member has; that member must then be rebuilt"`
+	Before  string `arg:"before" doc:"purge the consensus log up to this index; not given: as far as every member has it"`
+	Force   bool   `arg:"force" default:"no" doc:"purge the leader's log beyond what the slowest member has; that member must then be rebuilt"`
 	Timeout int    `arg:"timeout" default:"10" doc:"seconds until the leader must show the purge"`
 }
 
@@ -25,15 +25,15 @@ var purgeModule = tasks.Define(tasks.Module{
 	Name:    "polardb_purge",
 	Summary: "Free the consensus log that every member has",
 	Notes: []string{
-		"Up to where is computed from the match index of every member, a dead one included, and shown. An index past the slowest member is refused, unless force is given; past what is committed always.",
-		"Which form the engine knows, PURGE LOGS BEFORE or PURGE LOGS TO, is asked of it. The number of BEFORE is ignored by the engine (observed on 11.9), which uses the one that a change of weight or match index left behind; that number is set right before the purge, by way of an address that no member has, and set to 0 right after it, as at the start of a server.",
-		"purge_index is read back from every node. The engine keeps a log that is smaller than polar_dma_log_keep_size, and answers success. A forced purge does not move purge_index; what it freed is seen from the size of the leader's log.",
+		"The index is computed from the match index of every member, including dead ones, and shown. An index beyond the slowest member is refused unless force is given; one beyond the commit index is always refused.",
+		"The module asks the engine which form it knows, PURGE LOGS BEFORE or PURGE LOGS TO. The engine ignores the number of BEFORE (observed on 11.9) and uses the one that a change of weight or match index left behind. The module sets that number right before the purge, with an address that no member has, and back to 0 right after it, its value at the start of a server.",
+		"purge_index is read back from every node. The engine keeps a log that is smaller than polar_dma_log_keep_size but reports success. A forced purge does not move purge_index; the size of the leader's log shows what it freed.",
 	},
 	Returns: []tasks.Return{
 		{Name: "leader", Type: "str", Doc: "the node that leads"},
-		{Name: "before", Type: "int", Doc: "up to where was purged"},
-		{Name: "safe", Type: "int", Doc: "what every member has"},
-		{Name: "slowest", Type: "str", Doc: "the member that has least"},
+		{Name: "before", Type: "int", Doc: "the index up to which the log was purged"},
+		{Name: "safe", Type: "int", Doc: "the index that every member has"},
+		{Name: "slowest", Type: "str", Doc: "the member that is furthest behind"},
 		{Name: "purge_index", Type: "dict", Doc: "each node's purge_index"},
 	},
 	Examples: `- polardb_purge:
@@ -67,7 +67,7 @@ type purgeAction struct {
 	before int64 // 0: as far as every member has it
 }
 
-// purgeFound is the cluster, and what the leader says of its log.
+// purgeFound holds the cluster's view and the leader's settings of its log.
 type purgeFound struct {
 	clusterView
 	Dialect  dma.PurgeDialect
@@ -101,7 +101,7 @@ type purgeChange struct {
 	found purgeFound
 	index int64
 	force bool
-	least string // the member that has no more than index, while others have
+	least string // the slowest member, when it holds the purge back; otherwise empty
 }
 
 func (p *purgeAction) Plan(found purgeFound) (tasks.Plan, *purgeChange, error) {
@@ -110,7 +110,7 @@ func (p *purgeAction) Plan(found purgeFound) (tasks.Plan, *purgeChange, error) {
 		return tasks.Plan{}, nil, &tasks.Failure{Msg: "only a leader can purge: " + found.NoLeader}
 	case found.Err != nil:
 		return tasks.Plan{}, nil, &tasks.Failure{
-			Msg: "the leader " + found.Leader.Node + " could not be asked about its log",
+			Msg: "the leader " + found.Leader.Node + " cannot be asked about its log",
 			Err: found.Err,
 		}
 	}
@@ -161,7 +161,7 @@ func (p *purgeAction) Plan(found purgeFound) (tasks.Plan, *purgeChange, error) {
 	}, &change, nil
 }
 
-// safe is the index up to which every member has the log, the member that has least, and what each has, to be read.
+// safe returns the index up to which every member has the log, the slowest member, and the index of each as text.
 func (p *purgeAction) safe(leader dma.View) (safe int64, slowest, all string) {
 	safe = leader.Status.CommitIndex
 	slowest = leader.Node
@@ -201,7 +201,7 @@ func (p *purgeAction) Apply(ctx context.Context, h tasks.Host, plan tasks.Plan, 
 	if change.force {
 		size, sizeErr = p.logSize(ctx, h, was)
 	}
-	// A leader that is busy, or was elected a moment ago, goes part of the way and no further: it has to be told again.
+	// A leader that is busy, or was elected a moment ago, purges only a part: the order has to be repeated.
 	deadline := time.Now().Add(time.Duration(p.args.Timeout) * time.Second)
 	var leader dma.View
 	var survey dma.Survey
@@ -219,7 +219,7 @@ func (p *purgeAction) Apply(ctx context.Context, h tasks.Host, plan tasks.Plan, 
 			case leader.Node != was.Node:
 				return fmt.Sprintf("%s leads instead of %s", leader.Node, was.Node)
 			case !change.force && leader.PurgeIndex < change.index:
-				return fmt.Sprintf("%s has the purge_index %d, asked for was %d", leader.Node, leader.PurgeIndex, change.index)
+				return fmt.Sprintf("%s has purge_index %d, wanted %d", leader.Node, leader.PurgeIndex, change.index)
 			}
 			return ""
 		})
@@ -237,26 +237,26 @@ func (p *purgeAction) Apply(ctx context.Context, h tasks.Host, plan tasks.Plan, 
 	return purged(r, was, leader, change, listed(p.list, purgeIndexes(survey)))
 }
 
-// purgePause is how long a leader that was told once has before it is told again.
+// purgePause is the time between two orders to the same leader.
 const purgePause = 3 * time.Second
 
-// purged says what became of a purge, of the leader as it was before and as it is now.
+// purged returns the result of a purge from the leader's view before it and the leader's view now.
 func purged(r tasks.Result, was, now dma.View, change *purgeChange, indexes string) (tasks.Result, error) {
 	switch {
 	case now.Node == "":
 		return r, &tasks.Failure{
-			Msg:  fmt.Sprintf("the purge was sent to %s, and nobody leads now", was.Node),
+			Msg:  fmt.Sprintf("the purge was sent to %s, but there is no leader now", was.Node),
 			Hint: "see polarbook status, and purge again",
 		}
 	case now.Node != was.Node:
 		return r, &tasks.Failure{
-			Msg:  fmt.Sprintf("the purge was sent to %s, and %s leads instead", was.Node, now.Node),
+			Msg:  fmt.Sprintf("the purge was sent to %s, but %s leads now", was.Node, now.Node),
 			Hint: "purge again",
 		}
 	case now.PurgeIndex >= change.index:
 		r.Msg = fmt.Sprintf("purged up to %d; purge_index now: %s", change.index, indexes)
 		if change.least != "" {
-			r.Msg = fmt.Sprintf("purged up to %d, for %s has no more; purge_index now: %s", change.index, change.least, indexes)
+			r.Msg = fmt.Sprintf("purged up to %d, because %s has no more; purge_index now: %s", change.index, change.least, indexes)
 		}
 	case now.PurgeIndex == was.PurgeIndex:
 		r.Changed = false
@@ -280,7 +280,7 @@ func listed(list []WantedNode, values map[string]any) string {
 	return strings.Join(parts, ", ")
 }
 
-// send purges, with the number set where the engine reads it, and not left there.
+// send purges the log. For PURGE LOGS BEFORE it sets the number that the engine uses, and clears it again.
 func (p *purgeAction) send(ctx context.Context, h tasks.Host, change *purgeChange) error {
 	on := change.found.Leader
 	return p.args.changing(ctx, h, on, func(conn *pgx.Conn) error {
@@ -305,36 +305,43 @@ func (p *purgeAction) send(ctx context.Context, h tasks.Host, change *purgeChang
 		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 		defer cancel()
 		if left := run(after, dma.SetPurgeNumber(0)); left != nil {
-			return errors.Join(err, fmt.Errorf("%d is still the number that the next PURGE LOGS on %s will use: %w",
+			return errors.Join(err, fmt.Errorf("clear the number %d, which the next PURGE LOGS on %s would use: %w",
 				change.index, on.Node, left))
 		}
 		return err
 	})
 }
 
-// freed says what a forced purge did, which no view shows.
-func (p *purgeAction) freed(ctx context.Context, h tasks.Host, change *purgeChange, r tasks.Result, size int64, sizeErr error) (tasks.Result, error) {
+// freed returns the result of a forced purge. No view shows what it did, so it compares the size of the log with the one before.
+func (p *purgeAction) freed(
+	ctx context.Context, h tasks.Host, change *purgeChange, r tasks.Result, size int64, sizeErr error,
+) (tasks.Result, error) {
 	_, slowest, _ := p.safe(change.found.Leader)
 	now, err := p.logSize(ctx, h, change.found.Leader)
 	if err = errors.Join(sizeErr, err); err != nil {
-		r.Msg = fmt.Sprintf("purged by force up to %d; what that freed cannot be seen: %v", change.index, err)
+		r.Msg = fmt.Sprintf("purged by force up to %d; what that freed is not known: %v", change.index, err)
 	} else {
 		r.Changed = now < size
 		r.Msg = fmt.Sprintf("purged by force up to %d: the log of %s takes %d kB, it took %d kB (the engine frees whole files)",
 			change.index, change.found.Leader.Node, now, size)
 	}
-	r.Warnings = []string{slowest + " may now lack log that the leader no longer has; see whether it streams, and rebuild it if it does not"}
+	r.Warnings = []string{
+		slowest + " may now need log that the leader no longer has; check whether it streams, and rebuild it if it does not",
+	}
 	return r, nil
 }
 
-// logSize is how many kilobytes a node's consensus log takes.
+// logSize returns the size of a node's consensus log in kilobytes, as du measures it.
 func (p *purgeAction) logSize(ctx context.Context, h tasks.Host, of dma.View) (int64, error) {
 	on, err := NodeNamed(p.list, of.Node)
 	if err != nil {
 		return 0, err
 	}
 	dir := ""
-	if err := p.args.use(ctx, h, on, true, func(conn *pgx.Conn) error { return conn.QueryRow(ctx, "show polar_datadir").Scan(&dir) }); err != nil {
+	err = p.args.use(ctx, h, on, true, func(conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, "show polar_datadir").Scan(&dir)
+	})
+	if err != nil {
 		return 0, err
 	}
 	_, dir, _ = strings.Cut(dir, "://")

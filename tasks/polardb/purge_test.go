@@ -31,7 +31,7 @@ func TestPurgePlan(t *testing.T) {
 		"past the slowest, by force":           {before: 80, force: true, make: func(c *testCluster) { c.behind(3, 30) }, want: "purge the log of the leader node1 alone, by force, up to 80; node3 has it only up to 70 and must then be rebuilt"},
 		"force where none is needed":           {before: 60, force: true, want: "purge the log up to 60, from 0 on the leader"},
 		"past what is committed, by force too": {before: 101, force: true, want: "node1 has committed it up to 100", fail: true},
-		"the leader does not say":              {err: errors.New("the engine knows neither"), want: "the leader node1 could not be asked about its log: the engine knows neither", fail: true},
+		"the leader does not say":              {err: errors.New("the engine knows neither"), want: "the leader node1 cannot be asked about its log: the engine knows neither", fail: true},
 		"nobody leads":                         {make: func(c *testCluster) { c.dies(2); c.dies(3) }, want: "only a leader can purge", fail: true},
 	} {
 		t.Run(name, func(t *testing.T) {

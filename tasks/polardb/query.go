@@ -14,15 +14,17 @@ import (
 type queryArgs struct {
 	ClusterArgs
 	sqlTarget
-	Query   string `arg:"query,required" doc:"one SQL statement; values belong into args, not into the text"`
+	Query   string `arg:"query,required" doc:"one SQL statement; pass values in args, not in the text"`
 	Args    []any  `arg:"args" alias:"positional_args" doc:"values for $1, $2, …"`
-	Timeout int    `arg:"timeout" default:"60" doc:"seconds; a write hangs for ever on a leader that has lost its majority"`
+	Timeout int    `arg:"timeout" default:"60" doc:"seconds; a write on a leader that has lost its majority would hang for ever"`
 }
 
 var queryModule = tasks.Define(tasks.Module{
 	Name:    "polardb_query",
 	Summary: "Run one SQL statement on the leader or on the host itself",
-	Notes:   []string{"A statement that returns rows is taken to change nothing and also runs in check mode; any other reports changed."},
+	Notes: []string{
+		"A statement that begins with SELECT, SHOW, VALUES or TABLE is taken to change nothing and also runs in check mode; any other reports changed.",
+	},
 	Returns: []tasks.Return{
 		{Name: "query_result", Type: "list", Doc: "the rows, each a dict by column"},
 		{Name: "rowcount", Type: "int", Doc: "rows returned or affected"},
@@ -50,7 +52,7 @@ func (q *queryAction) reads() bool {
 	return len(words) > 0 && (words[0] == "select" || words[0] == "show" || words[0] == "values" || words[0] == "table")
 }
 
-// Ask returns what a query that only reads says; nil of one that may change something, which is run once.
+// Ask runs a query that only reads and returns its values. It returns nil for any other, which must run only once.
 func (q *queryAction) Ask(ctx context.Context, h tasks.Host) (map[string]any, error) {
 	if !q.reads() {
 		return nil, nil
@@ -98,7 +100,8 @@ func (q *queryAction) execute(ctx context.Context, h tasks.Host) (tasks.Result, 
 			}
 			list = append(list, row)
 		}
-		values["query_result"], values["rowcount"], values["statusmessage"] = list, int(rows.CommandTag().RowsAffected()), rows.CommandTag().String()
+		tag := rows.CommandTag()
+		values["query_result"], values["rowcount"], values["statusmessage"] = list, int(tag.RowsAffected()), tag.String()
 		return rows.Err()
 	})
 	if err != nil {
@@ -107,7 +110,7 @@ func (q *queryAction) execute(ctx context.Context, h tasks.Host) (tasks.Result, 
 	return tasks.Result{Values: values}, nil
 }
 
-// plain turns a column into what a variable can hold.
+// plain converts a column's value into one that a variable can hold.
 func plain(v any) any {
 	switch v := v.(type) {
 	case nil, string, bool, int, float64:

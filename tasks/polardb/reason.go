@@ -10,8 +10,8 @@ import (
 	"github.com/polarbook/polarbook/tasks"
 )
 
-// logEntry is one message of the engine: its level and text, and the HINT, DETAIL and CONTEXT that came with it. What is no
-// message of the engine's (a shell's, the dynamic linker's) has no level.
+// logEntry is one message of the engine: its level and text, and the HINT, DETAIL and CONTEXT that came with it. A message of
+// another program (a shell, the dynamic linker) has no level.
 type logEntry struct {
 	Level, Text string
 	More        []logEntry
@@ -41,7 +41,7 @@ func (e logEntry) more(level string) string {
 // which journald takes away at the end of a line.
 var logLevel = regexp.MustCompile(`(?:^|[^A-Za-z0-9_"])(DEBUG[1-5]?|LOG|INFO|NOTICE|WARNING|ERROR|FATAL|PANIC|DETAIL|HINT|CONTEXT|QUERY|STATEMENT|LOCATION|BACKTRACE):(?:  (.*))?$`)
 
-// parseLog takes what a server wrote apart. Backtraces are left out.
+// parseLog splits a server's log into messages, without backtraces.
 func parseLog(text string) []logEntry {
 	var list []logEntry
 	trace := false
@@ -54,7 +54,7 @@ func parseLog(text string) []logEntry {
 				last.Text += " " + strings.TrimSpace(line)
 			}
 		case m == nil && trace && strings.HasSuffix(line, "]") && strings.Contains(line, "[0x"):
-			// journald of old takes the tab away.
+			// An old journald removes the tab.
 		case m == nil:
 			if trace = false; strings.TrimSpace(line) != "" {
 				list = append(list, logEntry{Text: strings.TrimSpace(line)})
@@ -75,18 +75,18 @@ func parseLog(text string) []logEntry {
 }
 
 var (
-	// What servers say at FATAL of clients that come too early, and of their own end.
+	// FATAL messages about clients that connect too early, and about the server's own shutdown.
 	noReason = regexp.MustCompile(`^(the database system is |terminating |no pg_hba\.conf entry|password authentication failed|could not receive data from WAL stream|connection to client lost)`)
-	// What is logged before a FATAL that only says that something was wrong.
+	// Messages before a FATAL that gives no reason itself.
 	wrongBefore = regexp.MustCompile(`^(unrecognized configuration parameter|invalid value for parameter|syntax error in file|parameter "|could not (bind|resolve|translate|open configuration file)|.* is outside the valid range for parameter|.* in file ".*" line \d+)`)
-	// What says something where nothing was fatal.
+	// Messages that may be the reason when nothing was fatal.
 	wrongPerhaps = regexp.MustCompile(`^(could not |[Ff]ail(ed)? )`)
-	// What a shell, systemd and the engine's tools say around the reason.
+	// Messages of a shell, systemd and the engine's tools that are never the reason.
 	aroundIt = regexp.MustCompile(`^(Aborted|Started |Starting |Stopped |Stopping |Failed to start |The files belonging|This user must|\S+\.service: |initdb: removing |pg_ctl: )|core dumped`)
 )
 
-// reasons are the messages that say why a server did not start or stay, the gravest first: what it says of its files, of
-// the host or of itself before it ends. At most four, each once.
+// reasons returns the messages that tell why a server did not start or did not stay up, the gravest first. It returns at most
+// four, without duplicates.
 func reasons(text string) []logEntry {
 	var grave, before, perhaps, other []logEntry
 	add := func(to *[]logEntry, e logEntry) {
@@ -108,7 +108,7 @@ func reasons(text string) []logEntry {
 		}
 	}
 	if len(grave) > 2 {
-		// The first ends a server that ends; the last is the one of a server that starts over and over.
+		// The first one ended the server; when the server starts over and over, the last one is the current reason.
 		grave = []logEntry{grave[0], grave[len(grave)-1]}
 	}
 	list := slices.Concat(grave, before)
@@ -119,19 +119,19 @@ func reasons(text string) []logEntry {
 	return list[:min(len(list), 4)]
 }
 
-// The engine goes on without some libraries of its own that a package may not have.
+// optional matches messages about libraries of the engine that a package may lack: the engine runs without them.
 var optional = regexp.MustCompile(`^could not access file "polar_`)
 
-// startAdvice says what to do about a reason, empty where nobody can tell.
+// startAdvice returns what to do about a reason; empty when that is not known.
 func startAdvice(reason string) string {
 	for _, a := range []struct{ like, advice string }{
-		{`could not map anonymous shared memory|could not create shared memory segment`, "give less to shared_buffers (polardb_settings), or the host more memory or huge pages (vm.nr_hugepages); then polarbook run reconfigure.yml, which writes the files and starts the server"},
-		{`postmaster\.pid" already exists`, "where that process is no server of this directory, postmaster.pid is what a crash left, and the number is another's by now: remove the file and start again"},
+		{`could not map anonymous shared memory|could not create shared memory segment`, "lower shared_buffers (polardb_settings), or give the host more memory or huge pages (vm.nr_hugepages); then polarbook run reconfigure.yml, which writes the files and starts the server"},
+		{`postmaster\.pid" already exists`, "when that process is not a server of this directory, a crash left postmaster.pid behind and another process has the number now: remove the file and start again"},
 		{`could not bind|TCP/IP sockets|Address already in use`, "another process has the port: ss -ltnp"},
 		{`No space left on device|Disk quota exceeded`, "the disk is full: free some space, and start again"},
 		{`cannot open shared object file|could not load library|could not access file`, "a library is missing: polarbook run check.yml names it"},
-		{`[Pp]ermission denied|invalid permissions|wrong ownership`, "the files and directories are to be the engine's account's, PGDATA with the mode 0700"},
-		{`contains errors|could not load pg_hba\.conf|configuration file|must be less than max_connections|wal_level|lower setting than|"m(in|ax)_wal_size" must`, "put it right in the inventory (polardb_settings, polardb_dma_settings, polardb_hba); then polarbook run reconfigure.yml, which writes the files and starts the server"},
+		{`[Pp]ermission denied|invalid permissions|wrong ownership`, "the files and directories must belong to the engine's account, PGDATA with mode 0700"},
+		{`contains errors|could not load pg_hba\.conf|configuration file|must be less than max_connections|wal_level|lower setting than|"m(in|ax)_wal_size" must`, "correct it in the inventory (polardb_settings, polardb_dma_settings, polardb_hba); then polarbook run reconfigure.yml, which writes the files and starts the server"},
 		{`[Tt]oo many open files|insufficient file descriptors`, "polardb_nofile is too low, or another limit of the unit"},
 	} {
 		if regexp.MustCompile(a.like).MatchString(reason) {
@@ -143,11 +143,11 @@ func startAdvice(reason string) string {
 
 // startReport is what a script wrote about a start that failed, in sections that begin with "@@".
 type startReport struct {
-	what   string // what the script saw itself
+	what   string // the script's own finding
 	log    string // what the server wrote since the start began
 	unit   map[string]string
-	holder string // who has the process number of postmaster.pid, where that is no server of this directory
-	full   string // the directories whose disk is full
+	holder string // the process with the number in postmaster.pid, when it is not a server of this directory
+	full   string // the directories on full disks
 }
 
 func parseStartReport(stderr string) startReport {
@@ -183,7 +183,7 @@ func lastLine(s string) string {
 	return strings.TrimSpace(s[strings.LastIndex(s, "\n")+1:])
 }
 
-// failure is the report as an error: the reason first, in the engine's words, then what was seen from outside.
+// failure returns the report as an error: first the reason in the engine's words, then what was seen from outside.
 func (r startReport) failure() *tasks.Failure {
 	var said []string
 	list := reasons(r.log)
@@ -197,33 +197,33 @@ func (r startReport) failure() *tasks.Failure {
 		}
 	}
 	if r.full != "" {
-		said = append(said, "no space is left for "+r.full)
+		said = append(said, "no space left for "+r.full)
 	}
 	if r.what != "" {
 		said = append(said, r.what)
 	}
 	f := &tasks.Failure{Msg: strings.Join(said, "; ")}
 	if f.Hint = startAdvice(f.Msg); f.Hint == "" && unit != "" {
-		f.Hint = "a limit of the unit or the host ended it: systemctl cat, and the unit's drop-ins"
+		f.Hint = "a limit of the unit or the host ended it: see systemctl cat and the unit's drop-ins"
 	}
 	return f
 }
 
-// unitEnd is how the server ended as systemd saw it, where that says more than that it ended by itself.
+// unitEnd returns how systemd saw the server end; empty when it just exited and the reason is known.
 func (r startReport) unitEnd(known bool) string {
 	status, _ := strconv.Atoi(r.unit["ExecMainStatus"])
 	switch result := r.unit["Result"]; {
 	case result == "oom-kill":
-		return "it ran out of memory and was killed: the host's memory, or MemoryMax of the unit"
+		return "it was killed because memory ran out: the host's, or MemoryMax of the unit"
 	case result == "timeout":
 		return "a time limit of the unit ended it (RuntimeMaxSec, TimeoutStartSec)"
 	case result == "watchdog" || result == "start-limit-hit" || result == "resources" || result == "protocol":
-		return "systemd says of it: " + result
+		return "systemd reports: " + result
 	case (result == "signal" || result == "core-dump") && (!known || status == 9 || status == 24 || status == 25):
-		what := fmt.Sprintf("it was ended by the signal %d", status)
+		what := fmt.Sprintf("it was ended by signal %d", status)
 		switch status {
 		case 9:
-			what += " (SIGKILL): by somebody, or for want of memory"
+			what += " (SIGKILL): by somebody, or because memory ran out"
 		case 24:
 			what += " (SIGXCPU): LimitCPU of the unit"
 		case 25:
@@ -233,7 +233,7 @@ func (r startReport) unitEnd(known bool) string {
 	case result == "exit-code" && !known && status >= 200 && status < 250:
 		return fmt.Sprintf("systemd could not run it (status %d; see systemd.exec)", status)
 	case result == "exit-code" && !known:
-		return fmt.Sprintf("it ended with the status %d", status)
+		return fmt.Sprintf("it ended with exit status %d", status)
 	}
 	return ""
 }

@@ -38,7 +38,7 @@ func TestTheReasonOfAStartThatFailedComesFirst(t *testing.T) {
 		"a port": {engineNoise + when + "LOG:  could not bind IPv4 address \"0.0.0.0\": Address already in use\n" + when + "HINT:  Is another postmaster already running on port 5999? If not, wait a few seconds and retry.\n" + when + "WARNING:  could not create listen socket for \"*\"\n" + when + "FATAL:  could not create any TCP/IP sockets\n" + engineTrace, "",
 			"FATAL: could not create any TCP/IP sockets; LOG: could not bind IPv4 address \"0.0.0.0\": Address already in use; HINT: Is another postmaster", "ss -ltnp"},
 		"a lock": {when + "FATAL:  lock file \"postmaster.pid\" already exists\n" + when + "HINT:  Is another postmaster (PID 6744) running in data directory \"/p\"?\n" + engineTrace, "",
-			"FATAL: lock file \"postmaster.pid\" already exists; HINT: Is another postmaster (PID 6744)", "postmaster.pid is what a crash left"},
+			"FATAL: lock file \"postmaster.pid\" already exists; HINT: Is another postmaster (PID 6744)", "a crash left postmaster.pid behind"},
 		"a library": {when + "FATAL:  could not load library \"/x/lib/polar_worker.so\": libpq.so.5: cannot open shared object file: No such file or directory\n", "", "FATAL: could not load library", "check.yml"},
 		"the linker": {"/x/bin/postgres: error while loading shared libraries: libprotobuf.so.32: cannot open shared object file: No such file or directory\n", "Result=exit-code\nExecMainStatus=127\n",
 			"/x/bin/postgres: error while loading shared libraries: libprotobuf.so.32", "check.yml"},
@@ -47,10 +47,10 @@ func TestTheReasonOfAStartThatFailedComesFirst(t *testing.T) {
 		"the file":     {"postgres: could not access the server configuration file \"/p/postgresql.conf\": Permission denied\n", "", "postgres: could not access the server configuration file", "engine's account"},
 		"a disk":       {when + "FATAL:  could not write lock file \"postmaster.pid\": No space left on device\n", "", "FATAL: could not write lock file \"postmaster.pid\": No space left on device", "the disk is full"},
 		"a sum":        {"postgres: superuser_reserved_connections (3) plus max_wal_senders (64) must be less than max_connections (12)\n", "Result=exit-code\nExecMainStatus=1\n", "postgres: superuser_reserved_connections (3) plus", "polardb_settings"},
-		"oom":          {engineNoise, "Result=oom-kill\nExecMainStatus=9\n", "it ran out of memory and was killed", "limit"},
+		"oom":          {engineNoise, "Result=oom-kill\nExecMainStatus=9\n", "it was killed because memory ran out", "limit"},
 		"a time limit": {engineNoise, "Result=timeout\nExecMainStatus=2\n", "a time limit of the unit ended it", "limit"},
-		"a kill":       {engineNoise, "Result=signal\nExecMainStatus=9\n", "it was ended by the signal 9 (SIGKILL)", "limit"},
-		"processor":    {engineNoise, "Result=signal\nExecMainStatus=24\n", "it was ended by the signal 24 (SIGXCPU): LimitCPU", "limit"},
+		"a kill":       {engineNoise, "Result=signal\nExecMainStatus=9\n", "it was ended by signal 9 (SIGKILL)", "limit"},
+		"processor":    {engineNoise, "Result=signal\nExecMainStatus=24\n", "it was ended by signal 24 (SIGXCPU): LimitCPU", "limit"},
 		"clients":      {when + "FATAL:  the database system is starting up\n" + when + "FATAL:  no pg_hba.conf entry for host \"1.2.3.4\"\n" + when + "FATAL:  the one thing\n", "", "FATAL: the one thing; ", ""},
 		"no tabs":      {when + "FATAL:  the one thing\n" + strings.NewReplacer("\t", "", ":  \n", ":\n").Replace(engineTrace), "", "FATAL: the one thing; the server ended", ""},
 		"two lines":    {when + "FATAL:  the one thing\n\tand its other half\n" + engineTrace, "", "FATAL: the one thing and its other half; the server ended", ""},
@@ -91,7 +91,7 @@ func TestWhoHasTheNumberInPostmasterPidIsSaid(t *testing.T) {
 		t.Fatal(err, out)
 	}
 	r := parseStartReport(out)
-	if want := "postmaster.pid names the process " + strconv.Itoa(other.Process.Pid) + ", which is no server of this directory but sleep of "; !strings.HasPrefix(r.holder, want) || r.unit["Result"] != "exit-code" {
+	if want := "postmaster.pid names the process " + strconv.Itoa(other.Process.Pid) + ", which is not a server of this directory but sleep of "; !strings.HasPrefix(r.holder, want) || r.unit["Result"] != "exit-code" {
 		t.Errorf("%+v\n%s", r, out)
 	}
 	if err := os.Remove(s.args.Pgdata + "/postmaster.pid"); err != nil {

@@ -20,18 +20,18 @@ import (
 	"github.com/polarbook/polarbook/tasks/script"
 )
 
-// recoveryNote is what polarbook notes on the node that goes on while a recovery of the majority is under way: the
-// engine's own member lists do not say it when the survivor's server is stopped, and forget the others' weights.
+// recoveryNote is polarbook's note on the surviving node while a recovery of the majority is under way. The engine's member
+// lists cannot be read while the survivor's server is stopped, and they forget the weights of the others.
 type recoveryNote struct {
 	Cluster  string         `json:"cluster"`
 	Survivor string         `json:"survivor"`
 	Lost     []string       `json:"lost"`
-	Weights  map[string]int `json:"weights"` // of the voters that there were
+	Weights  map[string]int `json:"weights"` // of the voters before the recovery
 	Ahead    []string       `json:"ahead"`   // the learners that have more log than the survivor
 }
 
-// recovery is the file of the note. It lies beside the directory that only root can read: every account may see that
-// something is half done, and only root can say so.
+// recovery returns the path of the note. The file lies beside the directory that only root can read, so that every account
+// can see that a recovery is half done, while only root can write it.
 func (a *NodeArgs) recovery() string {
 	dir, name := path.Split(a.base())
 	dir = path.Clean(dir)
@@ -43,11 +43,11 @@ func (a *NodeArgs) recovery() string {
 
 const recoverySuffix = ".recovery"
 
-// recoveryLimit bounds what is read of a note.
+// recoveryLimit is the most bytes that a note may have.
 const recoveryLimit = 64 << 10
 
-// parseRecovery finds the note in what the script polardb_recovery printed. What does not parse strictly is refused: it decides
-// who goes on alone.
+// parseRecovery reads the note from the answer of the script polardb_recovery; nil: there is none. It parses strictly, because
+// the note decides which node goes on alone.
 func parseRecovery(out []byte, file string) (*recoveryNote, error) {
 	var found struct {
 		Fault string   `answer:"recovery_fault"`
@@ -62,7 +62,7 @@ func parseRecovery(out []byte, file string) (*recoveryNote, error) {
 	case len(found.Notes) == 0:
 		return nil, nil
 	case len(found.Notes[0]) > recoveryLimit:
-		return nil, recoveryFault(file, "is longer than any that polarbook writes")
+		return nil, recoveryFault(file, "is longer than any note of polarbook's")
 	}
 	text := found.Notes[0]
 	var n recoveryNote
@@ -73,17 +73,17 @@ func parseRecovery(out []byte, file string) (*recoveryNote, error) {
 	}
 	for _, name := range slices.Concat([]string{n.Cluster, n.Survivor}, n.Lost, n.Ahead, slices.Collect(maps.Keys(n.Weights))) {
 		if name == "" || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
-			return nil, recoveryFault(file, "names a node that is none")
+			return nil, recoveryFault(file, "holds a name that is not a node's")
 		}
 	}
 	return &n, nil
 }
 
 func recoveryFault(file, why string) error {
-	return &tasks.Failure{Msg: file + " " + why, Hint: "it is not believed; look at who wrote it, and remove it"}
+	return &tasks.Failure{Msg: file + " " + why, Hint: "the file is not trusted; find out who wrote it, and remove it"}
 }
 
-// values are what playbooks see of a note.
+// values returns the note as playbooks see it: survivor, lost, weights, ahead and command; empty without a note.
 func (n *recoveryNote) values() map[string]any {
 	if n == nil {
 		return map[string]any{}
@@ -101,7 +101,7 @@ func (n *recoveryNote) values() map[string]any {
 	}
 }
 
-// readRecovery is a note as playbooks hand it on.
+// readRecovery reads a note from the values that a playbook passes on.
 func readRecovery(item any) (*recoveryNote, error) {
 	m, ok := item.(map[string]any)
 	if !ok {
@@ -119,14 +119,14 @@ func readRecovery(item any) (*recoveryNote, error) {
 	for name, w := range weights {
 		number, err := tasks.ToInt(w)
 		if err != nil {
-			return nil, fmt.Errorf("has a weight of %s that %w", name, err)
+			return nil, fmt.Errorf("read the weight of %s, which %w", name, err)
 		}
 		n.Weights[name] = number
 	}
 	return n, nil
 }
 
-// command is what finishes it.
+// command returns the command that finishes the recovery.
 func (n *recoveryNote) command() string {
 	command := "polarbook run recover-majority.yml"
 	if len(n.Lost) > 0 {
@@ -135,13 +135,13 @@ func (n *recoveryNote) command() string {
 	return command
 }
 
-// String says in a sentence what is half done.
+// String returns a sentence about what is half done and how to finish it.
 func (n *recoveryNote) String() string {
 	return fmt.Sprintf("recover-majority.yml was begun, with %s to go on, and is not finished; to finish it: %s", n.Survivor, n.command())
 }
 
-// recoveries are the notes on the hosts that could be reached, by whatever account the task has there. What a host does
-// not tell is left out: they are for people to read.
+// recoveries returns the notes on all hosts that could be reached, read with the task's account. A note that cannot be read is
+// left out, because they are only shown to people.
 func recoveries(ctx context.Context, h tasks.Host, list []WantedNode, survey dma.Survey) []*recoveryNote {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
@@ -157,7 +157,7 @@ func recoveries(ctx context.Context, h tasks.Host, list []WantedNode, survey dma
 	return slices.DeleteFunc(found, func(n *recoveryNote) bool { return n == nil })
 }
 
-// recovery is the note on the node's host, whatever the cluster is called there; nil: there is none, or none to be seen.
+// recovery returns the note on the node's host, whatever the cluster's name is there; nil: there is none, or it cannot be read.
 func (n WantedNode) recovery(ctx context.Context, h tasks.Host) *recoveryNote {
 	host, err := h.Peer(ctx, n.Name)
 	if err != nil || n.Pgdata == "" {
@@ -176,9 +176,9 @@ func (n WantedNode) recovery(ctx context.Context, h tasks.Host) *recoveryNote {
 
 type recoveryArgs struct {
 	NodeArgs
-	State    string         `arg:"state,required" choices:"begun finished" doc:"begun: what is under way is noted; finished: nothing is"`
+	State    string         `arg:"state,required" choices:"begun finished" doc:"begun: note that a recovery is under way; finished: remove the note"`
 	Survivor string         `arg:"survivor" doc:"the node that goes on"`
-	Lost     []string       `arg:"lost" doc:"the voters that are given up"`
+	Lost     []string       `arg:"lost" doc:"the voters that are lost for good"`
 	Weights  map[string]any `arg:"weights" doc:"the weight that each voter had"`
 	Ahead    []string       `arg:"ahead" doc:"the learners that have more log than the survivor"`
 }
@@ -187,7 +187,7 @@ var recoveryModule = tasks.Define(tasks.Module{
 	Name:    "polardb_recovery",
 	Summary: "Note on a node that a recovery of the majority is under way",
 	Notes: []string{
-		"The note is a file under /var/lib/polarbook that only root can write and everybody can read. It says who goes on, who is given up, which weights the voters had and which learners have to be built anew, so that the next run finishes what one began that was cut off. polardb_facts and polardb_status read it.",
+		"The note is a file under /var/lib/polarbook that only root can write and everybody can read. It holds the survivor, the lost voters, the weights that the voters had and the learners that have to be built anew, so that the next run can finish one that was cut off. polardb_facts and polardb_status read it.",
 	},
 	Examples: `- polardb_recovery:
     pgdata: /var/lib/polardb/pgdata
@@ -199,7 +199,7 @@ var recoveryModule = tasks.Define(tasks.Module{
 `,
 }, func(a *recoveryArgs, _ tasks.Local) (tasks.Action, error) {
 	if a.State == "begun" && a.Survivor == "" {
-		return nil, &tasks.ArgError{Module: "polardb_recovery", Arg: "survivor", Problem: "is needed: who goes on?"}
+		return nil, &tasks.ArgError{Module: "polardb_recovery", Arg: "survivor", Problem: "is needed: the node that goes on"}
 	}
 	for name, w := range a.Weights {
 		if _, err := tasks.ToInt(w); err != nil {
@@ -244,12 +244,12 @@ func (r *recoveryAction) Plan(f tasks.Found) (tasks.Plan, error) {
 	}
 	if was != nil {
 		if have, _ := json.Marshal(was); bytes.Equal(have, text) {
-			return tasks.Plan{Msg: "it is noted"}, nil
+			return tasks.Plan{Msg: "the recovery is noted already"}, nil
 		}
 	}
 	return tasks.Plan{
 		Change: true,
-		Msg:    fmt.Sprintf("note that %s is to go on", a.Survivor),
+		Msg:    fmt.Sprintf("note that %s goes on", a.Survivor),
 		Stdin:  append(text, '\n'),
 		Script: a.script("polardb_recovery_note", script.Values{"FILE": a.recovery()}),
 	}, nil

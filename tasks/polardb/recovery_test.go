@@ -87,8 +87,8 @@ func TestRecoveryIsReadStrictly(t *testing.T) {
 		`recovery={"survivor":"node2"}`:     "does not write there",
 		`recovery={"cluster":"d","survivor":"node2"} {}`:             "does not write there",
 		`recovery={"cluster":"d","survivor":"node2","more":1}`:       "does not write there",
-		`recovery={"cluster":"d","survivor":"a\u001bb"}`:             "names a node that is none",
-		`recovery={"cluster":"d","survivor":"a","lost":["b\u0007"]}`: "names a node that is none",
+		`recovery={"cluster":"d","survivor":"a\u001bb"}`:             "holds a name that is not a node's",
+		`recovery={"cluster":"d","survivor":"a","lost":["b\u0007"]}`: "holds a name that is not a node's",
 		"recovery=" + strings.Repeat(" ", 70000):                     "is longer",
 	} {
 		n, err := parseRecovery([]byte(text), "FILE")

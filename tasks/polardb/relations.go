@@ -17,15 +17,15 @@ import (
 type relationsArgs struct {
 	NodeArgs
 	ClusterArgs
-	Timeout int `arg:"timeout" default:"60" doc:"seconds that the node may take until it has what the leader has"`
+	Timeout int `arg:"timeout" default:"60" doc:"seconds until the node must have what the leader has"`
 }
 
 var relationsModule = tasks.Define(tasks.Module{
 	Name:    "polardb_relations",
-	Summary: "Prove that a node has the relations that the leader has, and their files",
+	Summary: "Prove that a node has all relations of the leader, and their files",
 	Notes: []string{
-		"Of each database, the number of relations and a checksum of their numbers, files and tablespaces are compared between leader and node; then each file that the node's catalog names is looked for on the host. Where they differ, the relations are named.",
-		"What changes meanwhile on the leader counts when it is there before and after the node was asked. Temporary relations do not count, nor does what is in the files: that is the log's.",
+		"For each database, compares the number of relations and a checksum of their OIDs, files and tablespaces between leader and node, and then checks that each file in the node's catalog exists on the host. Where they differ, it names the relations.",
+		"A relation that changes on the leader meanwhile counts when it is there both before and after the node was asked. Temporary relations do not count. The contents of the files are not compared: the log is responsible for them.",
 	},
 	Returns: []tasks.Return{
 		{Name: "relations", Type: "int", Doc: "how many relations were compared"},
@@ -51,7 +51,7 @@ type relationsAction struct {
 	check bool
 }
 
-// Plan in check mode has nothing to prove: what would be copied is not there. The proof is no change.
+// Plan in check mode has nothing to prove, because the copy was not made. The proof is not a change.
 func (r *relationsAction) Plan() (tasks.Plan, error) {
 	if r.check {
 		return tasks.Plan{Msg: "nothing is compared in check mode"}, nil
@@ -70,11 +70,12 @@ func (r *relationsAction) Apply(ctx context.Context, h tasks.Host, _ tasks.Plan)
 		return tasks.Result{}, &tasks.Failure{Msg: "there is no leader to compare with", Err: err}
 	}
 	if leader.Node == self.Name || self.Role == roleLogger {
-		return tasks.Result{Msg: self.Name + " holds no copy of another's data"}, nil
+		return tasks.Result{Msg: self.Name + " holds no copy of another node's data"}, nil
 	}
-	databases, err := relationsOf[string](ctx, h, &a.ClusterArgs, leader.Node, a.LoginDB, "select datname::text from pg_database where datallowconn order by datname")
+	query := "select datname::text from pg_database where datallowconn order by datname"
+	databases, err := relationsOf[string](ctx, h, &a.ClusterArgs, leader.Node, a.LoginDB, query)
 	if err != nil {
-		return tasks.Result{}, &tasks.Failure{Msg: "the databases of " + leader.Node + " cannot be asked for", Err: err}
+		return tasks.Result{}, &tasks.Failure{Msg: "cannot list the databases of " + leader.Node, Err: err}
 	}
 	deadline := time.Now().Add(time.Duration(a.Timeout) * time.Second)
 	n := 0
@@ -92,21 +93,24 @@ func (r *relationsAction) Apply(ctx context.Context, h tasks.Host, _ tasks.Plan)
 	}, nil
 }
 
-// Which relations have a file that is the log's to keep.
+// kept selects the relations whose files the log keeps.
 const kept = "relkind in ('r', 'i', 'S', 't', 'm') and relpersistence <> 't'"
 
-// relationSum is one line about all relations of a database.
-const relationSum = "select count(*)::text || ' ' || coalesce(md5(string_agg(oid::text || ' ' || coalesce(pg_relation_filenode(oid), 0)::text || ' ' || reltablespace::text, ',' order by oid)), '') from pg_class where " + kept
+// relationSum returns one line about all relations of a database: their number and a checksum.
+const relationSum = "select count(*)::text || ' ' || coalesce(md5(string_agg(" +
+	"oid::text || ' ' || coalesce(pg_relation_filenode(oid), 0)::text || ' ' || reltablespace::text, ',' order by oid)), '')" +
+	" from pg_class where " + kept
 
-// relation is one of them, by what must be the same everywhere.
+// relation holds what must be the same of a relation on every node.
 type relation struct {
 	OID, File, Tablespace int64
 	Name                  string
 }
 
-const relationList = "select oid::int8, coalesce(pg_relation_filenode(oid), 0)::int8, reltablespace::int8, relname::text from pg_class where " + kept + " order by oid"
+const relationList = "select oid::int8, coalesce(pg_relation_filenode(oid), 0)::int8, reltablespace::int8, relname::text" +
+	" from pg_class where " + kept + " order by oid"
 
-// relationsOf asks one question of a database on a node, in a session of its own: nobody else has one there.
+// relationsOf runs one query in a database on a node, in a session of its own: no other module has one in that database.
 func relationsOf[T any](ctx context.Context, h tasks.Host, c *ClusterArgs, node, database, query string) ([]T, error) {
 	inner := *c
 	inner.LoginDB = database
@@ -126,7 +130,7 @@ func relationsOf[T any](ctx context.Context, h tasks.Host, c *ClusterArgs, node,
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[T])
 }
 
-// compare compares one database until nothing speaks against the node, or the time is over.
+// compare compares one database until the node has all relations, or the deadline has passed. It returns their number.
 func (r *relationsAction) compare(ctx context.Context, h tasks.Host, leader, database string, deadline time.Time) (int, error) {
 	last, same := "", 0
 	for {
@@ -135,9 +139,11 @@ func (r *relationsAction) compare(ctx context.Context, h tasks.Host, leader, dat
 			last, same = doubt, 0
 		}
 		switch {
-		case dma.Code(err) == "3D000": // dropped meanwhile, or not made yet on the node
+		case dma.Code(err) == "3D000": // dropped meanwhile, or not created yet on the node
 			doubt = fmt.Sprintf("the database %s is not on both %s and %s", database, leader, h.Name())
-			if gone, err := relationsOf[string](ctx, h, &r.args.ClusterArgs, leader, r.args.LoginDB, "select datname::text from pg_database where datname = "+dma.Literal(database)); err == nil && len(gone) == 0 {
+			query := "select datname::text from pg_database where datname = " + dma.Literal(database)
+			has, err := relationsOf[string](ctx, h, &r.args.ClusterArgs, leader, r.args.LoginDB, query)
+			if err == nil && len(has) == 0 {
 				return 0, nil
 			}
 		case err != nil && time.Now().After(deadline):
@@ -149,7 +155,7 @@ func (r *relationsAction) compare(ctx context.Context, h tasks.Host, leader, dat
 			return count, nil
 		}
 		if doubt != "" && (time.Now().After(deadline) || same >= lostAfter) {
-			return 0, &tasks.Failure{Msg: fmt.Sprintf("%s is no whole copy of %s: %s", h.Name(), leader, doubt),
+			return 0, &tasks.Failure{Msg: fmt.Sprintf("%s is not a complete copy of %s: %s", h.Name(), leader, doubt),
 				Hint: fmt.Sprintf("do not let it lead. Build it anew: polarbook run rebuild-node.yml -e node=%s", h.Name())}
 		}
 		if err := tasks.Sleep(ctx, 500*time.Millisecond); err != nil {
@@ -158,11 +164,11 @@ func (r *relationsAction) compare(ctx context.Context, h tasks.Host, leader, dat
 	}
 }
 
-// lostAfter is how often the same files are missed, when nothing is behind, before they are lost: half a second apart.
+// lostAfter is the number of looks, half a second apart, after which files that are missing count as lost.
 const lostAfter = 5
 
-// look says what speaks against a node's copy of a database now; that may be no more than that it is behind, unless files
-// are lost that it has in its catalog.
+// look returns the number of relations, or a doubt about the node's copy of a database. The node may just be behind; lost
+// reports that files of its own catalog are missing.
 func (r *relationsAction) look(ctx context.Context, h tasks.Host, leader, database string) (count int, doubt string, lost bool, err error) {
 	c := &r.args.ClusterArgs
 	has, err := relationsOf[string](ctx, h, c, leader, database, relationSum)
@@ -174,7 +180,7 @@ func (r *relationsAction) look(ctx context.Context, h tasks.Host, leader, databa
 		return 0, "", false, err
 	}
 	if len(has) != 1 || len(copied) != 1 {
-		return 0, "", false, errors.New("the catalog was not summed up")
+		return 0, "", false, errors.New("sum up the catalog: the query returned no row")
 	}
 	if has[0] != copied[0] {
 		if doubt, err = r.differ(ctx, h, leader, database); err != nil || doubt != "" {
@@ -188,7 +194,7 @@ func (r *relationsAction) look(ctx context.Context, h tasks.Host, leader, databa
 	return count, "", false, err
 }
 
-// differ names the relations that the leader has before and after the node was asked, and the node has not.
+// differ names the relations that the leader has both before and after the node was asked, and that the node lacks.
 func (r *relationsAction) differ(ctx context.Context, h tasks.Host, leader, database string) (string, error) {
 	var lists [3][]relation
 	for i, node := range []string{leader, h.Name(), leader} {
@@ -217,11 +223,11 @@ func relationsMissing(before, copied, after []relation, database string) string 
 	if len(lacks) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("in the database %s its catalog has not the same of %d of %d relations: %s",
+	return fmt.Sprintf("in the database %s its catalog differs in %d of %d relations: %s",
 		database, len(lacks), len(before), firstOf(lacks, 5))
 }
 
-// firstOf lists the first of many.
+// firstOf lists the first n entries and counts the others.
 func firstOf(all []string, n int) string {
 	if len(all) <= n {
 		return strings.Join(all, ", ")
@@ -229,11 +235,14 @@ func firstOf(all []string, n int) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(all[:n], ", "), len(all)-n)
 }
 
-// filePaths are the files of a database's relations as the node itself names them. Of an unlogged one a node that follows
-// has its beginning only.
-const filePaths = "select pg_relation_filepath(oid) || case when relpersistence = 'u' and pg_is_in_recovery() then '_init' else '' end from pg_class where " + kept + " and pg_relation_filepath(oid) is not null"
+// filePaths returns the files of a database's relations by the node's own catalog. A follower has only the init fork of an
+// unlogged relation.
+const filePaths = "select pg_relation_filepath(oid)" +
+	" || case when relpersistence = 'u' and pg_is_in_recovery() then '_init' else '' end" +
+	" from pg_class where " + kept + " and pg_relation_filepath(oid) is not null"
 
-// files looks for the node's files. What was dropped or written anew since its catalog was asked is asked for again.
+// files returns a doubt when files of the node's relations are missing. A file that was dropped or rewritten since the catalog
+// was read is missing too: the caller looks again.
 func (r *relationsAction) files(ctx context.Context, h tasks.Host, database string) (string, error) {
 	paths, err := relationsOf[string](ctx, h, &r.args.ClusterArgs, h.Name(), database, filePaths)
 	if err != nil {
@@ -253,7 +262,7 @@ func (r *relationsAction) files(ctx context.Context, h tasks.Host, database stri
 		return "", err
 	}
 	if answer.Status != 0 {
-		return "", fmt.Errorf("%s cannot be entered", r.args.Pgdata)
+		return "", fmt.Errorf("enter %s: exit status %d", r.args.Pgdata, answer.Status)
 	}
 	var found struct {
 		Missing []string `answer:"missing"`

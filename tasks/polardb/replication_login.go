@@ -9,18 +9,18 @@ import (
 )
 
 type replicationLoginArgs struct {
-	Path     string `arg:"path,required,path" doc:"polar_dma.conf, or recovery.conf, which a base backup leaves"`
+	Path     string `arg:"path,required,path" doc:"the file: polar_dma.conf, or the recovery.conf that a base backup leaves"`
 	User     string `arg:"user,required" doc:"the role, as it stands in a connection string (filter postgres_conninfo)"`
 	Password string `arg:"password,required,secret" doc:"its password, as it stands in a connection string"`
-	Validate string `arg:"validate" doc:"Command that must accept the new content before it is used; %s is the file."`
+	Validate string `arg:"validate" doc:"command that must accept the new content before it is used; %s is the file"`
 }
 
 var replicationLoginModule = tasks.Define(tasks.Module{
 	Name:    "polardb_replication_login",
-	Summary: "Write the role and password that a node follows the leader with into its configuration file",
+	Summary: "Write the replication role and its password into a node's configuration file",
 	Notes: []string{
-		"Of polar_dma.conf both lines are replaced at once, or added; all else stays as it is. A server reads them when it starts. Of recovery.conf a password in primary_conninfo is replaced, which the engine does not use and somebody could read; without one the file stays as it is.",
-		"What changes is not shown.",
+		"In polar_dma.conf both lines are replaced at once, or added; the rest stays as it is. A server reads them when it starts. In recovery.conf the password in primary_conninfo is replaced: the engine does not use it, but somebody could read it. Without one the file stays as it is.",
+		"The changes are not shown.",
 	},
 	Examples: `- polardb_replication_login:
     path: /var/lib/polardb/pgdata/polar_dma.conf
@@ -32,7 +32,7 @@ var replicationLoginModule = tasks.Define(tasks.Module{
 	if err != nil {
 		return nil, err
 	}
-	e.Missing = func() tasks.Plan { return tasks.Plan{Msg: a.Path + " is not there"} }
+	e.Missing = func() tasks.Plan { return tasks.Plan{Msg: a.Path + " does not exist"} }
 	e.Rewrite = func(text string, _ bool) (string, string, map[string]any, error) {
 		after := ""
 		if path.Base(a.Path) == "recovery.conf" {
@@ -45,7 +45,7 @@ var replicationLoginModule = tasks.Define(tasks.Module{
 	return &replicationLogin{e}, nil
 })
 
-// replicationLogin is an edit that shows nobody what it replaces: passwords that nothing else knows to be some.
+// replicationLogin is an edit that hides what it replaces: old passwords, which nothing else knows to be secret.
 type replicationLogin struct{ edit *files.Edit }
 
 func (r *replicationLogin) Probe() string { return r.edit.Probe() }
@@ -58,12 +58,12 @@ func (r *replicationLogin) Plan(f tasks.Found) (tasks.Plan, error) {
 	return p, err
 }
 
-// settingText is a value in a configuration file, as the templates write it.
+// settingText quotes a value for a configuration file, as the templates do.
 func settingText(value string) string {
 	return "'" + strings.NewReplacer(`'`, `''`, `\`, `\\`, "\n", `\n`, "\r", `\r`).Replace(value) + "'"
 }
 
-// withSettings is a configuration file with other values, each in the lines that set it, or else at its end.
+// withSettings returns a configuration file with new values: each in the lines that set it, or else at the end.
 func withSettings(text string, settings [][2]string) string {
 	var b strings.Builder
 	found := map[string]bool{}
@@ -89,7 +89,7 @@ func withSettings(text string, settings [][2]string) string {
 	return b.String()
 }
 
-// withoutOldPassword is a recovery.conf whose primary_conninfo has this password where it has one.
+// withoutOldPassword returns a recovery.conf in which the password in primary_conninfo, if there is one, is replaced.
 func withoutOldPassword(text, password string) string {
 	var b strings.Builder
 	for line := range strings.Lines(text) {
@@ -103,7 +103,7 @@ func withoutOldPassword(text, password string) string {
 	return b.String()
 }
 
-// conninfoWith is a connection string in which a value, where it is given, is another, which stands there as it is.
+// conninfoWith replaces the value of a keyword in a connection string. The new value is written as it is given, already quoted.
 func conninfoWith(info, name, value string) string {
 	const blanks = " \t\n\v\f\r"
 	i, done := 0, 0

@@ -13,17 +13,17 @@ type retireArgs struct {
 	NodeArgs
 	ClusterArgs
 	Wipe  bool `arg:"wipe" default:"no" doc:"remove the node's data, too"`
-	Again bool `arg:"again" default:"no" doc:"the node is about to be built anew: with wipe, the mark says that it was begun and is unfinished, so that whatever run comes next may finish it"`
+	Again bool `arg:"again" default:"no" doc:"with wipe: the node is about to be built anew, so mark it as begun and unfinished, which any later run may finish"`
 }
 
 var retireModule = tasks.Define(tasks.Module{
 	Name:    "polardb_retire",
 	Summary: "Mark the data of a node that was dropped from the cluster, or remove it",
 	Notes: []string{
-		"The mark stands in the file under /var/lib/polarbook that notes what polarbook did there. A node so marked is not started and not joined again by new-cluster.yml; add-node.yml brings it back, from the data it has.",
-		"Refused: a node that the leader still lists, a server that runs, and data that polarbook did not put there. Without a leader to ask nothing is done.",
+		"The mark is in the file under /var/lib/polarbook where polarbook notes what it did. new-cluster.yml neither starts such a node nor lets it join again; add-node.yml brings it back with the data that it has.",
+		"Refuses a node that the leader still lists, a server that runs, and data that polarbook did not put there. Without a leader to ask it does nothing.",
 	},
-	Returns: []tasks.Return{{Name: "step", Type: "str", Doc: "what the mark says: dropped, or wipe with again"}},
+	Returns: []tasks.Return{{Name: "step", Type: "str", Doc: "the step in the mark: dropped, or wiping with again"}},
 	Examples: `- polardb_retire:
     pgdata: /var/lib/polardb/pgdata
     polardata: /var/lib/polardb/polardata
@@ -44,15 +44,15 @@ type retireAction struct {
 	list []WantedNode
 }
 
-// retireFound is what the host holds, and why its data is not to go: the node is a member, or nobody knows.
+// retireFound holds the node's state, and why its data must stay: the node is a member, or nobody knows.
 type retireFound struct {
 	NodeState
-	why string
+	why string // empty: the node was dropped
 }
 
 func (r *retireAction) Probe() string { return r.args.Probe() }
 
-// Ask asks the leader whether the node is really out.
+// Ask asks the leader whether the node was really dropped.
 func (r *retireAction) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (retireFound, error) {
 	self, err := NodeNamed(r.list, h.Name())
 	if err != nil {
@@ -64,7 +64,7 @@ func (r *retireAction) Ask(ctx context.Context, h tasks.Host, probed tasks.Found
 	}
 	why := ""
 	if leader, _, err := r.args.leader(ctx, h, r.list, electionPatience); err != nil {
-		why = "whether it was dropped cannot be asked: " + err.Error()
+		why = "there is no leader that could tell whether it was dropped: " + err.Error()
 	} else if row, member := leader.Member(self.Address); member {
 		why = fmt.Sprintf("%s lists it as a %s", leader.Node, row.Role)
 	}
@@ -106,7 +106,7 @@ func (r *retireAction) Plan(found retireFound) (tasks.Plan, error) {
 	return tasks.Plan{Change: true, Msg: msg, Script: text + "mark " + a.mark() + "\n", Values: values}, nil
 }
 
-// mark is what the node's file is to say.
+// mark returns the step that the node's marker gets.
 func (a *retireArgs) mark() string {
 	if a.Wipe && a.Again {
 		return stepWipe
@@ -127,7 +127,7 @@ func (r *retireAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (t
 		return tasks.Result{}, err
 	case answer.Status != 0:
 		return tasks.Result{}, &tasks.Failure{
-			Msg: fmt.Sprintf("%s failed with status %d: %s", p.Msg, answer.Status, strings.TrimSpace(string(answer.Stderr))),
+			Msg: fmt.Sprintf("%s failed with exit status %d: %s", p.Msg, answer.Status, strings.TrimSpace(string(answer.Stderr))),
 		}
 	}
 	proof, err := h.Shell().Run(ctx, remote.Command{Script: r.Probe()})
@@ -140,7 +140,7 @@ func (r *retireAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (t
 	}
 	if now.Step != r.args.mark() || r.args.Wipe && !now.bare() {
 		return tasks.Result{}, &tasks.Failure{
-			Msg: fmt.Sprintf("%s is not done: %s says %q, PGDATA is %s, POLARDATA is %s",
+			Msg: fmt.Sprintf("%s reported success but did not take effect: %s says %q, PGDATA is %s, POLARDATA is %s",
 				p.Msg, r.args.marker(), now.Step, now.Pgdata, now.Polardata),
 		}
 	}

@@ -14,9 +14,9 @@ type roleArgs struct {
 	ClusterArgs
 	sqlTarget
 	Name        string `arg:"name,required" doc:"the role"`
-	Password    string `arg:"password,secret" doc:"its password; not given: left as it is"`
-	Encryption  string `arg:"password_encryption" choices:"scram-sha-256 md5" doc:"how it is stored; not given: as the server's setting of that name says"`
-	Update      string `arg:"update_password" default:"always" choices:"always never" doc:"always: a password that is another is changed; never: that is an error, and only how it is stored is changed"`
+	Password    string `arg:"password,secret" doc:"its password; not given: it stays as it is"`
+	Encryption  string `arg:"password_encryption" choices:"scram-sha-256 md5" doc:"how the password is stored; not given: by the server's setting of that name"`
+	Update      string `arg:"update_password" default:"always" choices:"always never" doc:"always: change a password that differs; never: fail when it differs, and change only how it is stored"`
 	Superuser   *bool  `arg:"superuser" doc:"whether it is a superuser"`
 	Login       *bool  `arg:"login" doc:"whether it may log in; a new role may, unless no"`
 	Replication *bool  `arg:"replication" doc:"whether it may replicate"`
@@ -24,9 +24,11 @@ type roleArgs struct {
 
 var roleModule = tasks.Define(tasks.Module{
 	Name:    "polardb_role",
-	Summary: "Make a database role what it should be",
-	Notes: []string{"Roles are made on the leader and reach the others by replication. The password is never sent: a SCRAM verifier (or an md5 hash) is made of it here, and what is stored is compared with the password by making it again.",
-		"After a change of the password the nodes that answer are waited for until they have it, for 10 seconds."},
+	Summary: "Create a database role, or change it",
+	Notes: []string{
+		"Roles are created on the leader and reach the other nodes by replication. The password is never sent: the control node computes a SCRAM verifier (or an md5 hash) of it, and compares what is stored by computing it again.",
+		"After a change of the password the module waits up to 10 seconds until the nodes that answer have it.",
+	},
 	Examples: `- polardb_role:
     name: replicator
     password: "{{ polardb_replication_password }}"
@@ -49,7 +51,8 @@ func (r *roleAction) Ask(ctx context.Context, h tasks.Host) (sqlFound, error) {
 }
 
 func (r *roleAction) query() string {
-	return "select rolsuper, rolcanlogin, rolreplication, coalesce(rolpassword, ''), current_setting('password_encryption') from pg_authid where rolname = " + dma.Literal(r.args.Name)
+	return "select rolsuper, rolcanlogin, rolreplication, coalesce(rolpassword, ''), current_setting('password_encryption')" +
+		" from pg_authid where rolname = " + dma.Literal(r.args.Name)
 }
 
 func (r *roleAction) Plan(found sqlFound) (tasks.Plan, *sqlChange, error) {
@@ -84,7 +87,7 @@ func (r *roleAction) Plan(found sqlFound) (tasks.Plan, *sqlChange, error) {
 	shown := strings.Join(options, " ")
 	encryption := a.Encryption
 	if encryption == "" && len(found.Row) == 5 && found.Row[4] != dma.SCRAM {
-		encryption = dma.MD5 // which the engine also calls on
+		encryption = dma.MD5 // the engine also calls it "on"
 	} else if encryption == "" {
 		encryption = dma.SCRAM
 	}
@@ -114,7 +117,7 @@ func (r *roleAction) Plan(found sqlFound) (tasks.Plan, *sqlChange, error) {
 
 func (r *roleAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, change *sqlChange) (tasks.Result, error) {
 	if p.Unknown != "" {
-		return tasks.Result{}, &tasks.Failure{Msg: "role " + r.args.Name + " cannot be looked at: " + p.Unknown}
+		return tasks.Result{}, &tasks.Failure{Msg: "role " + r.args.Name + " cannot be read: " + p.Unknown}
 	}
 	if err := r.args.run(ctx, &r.args.ClusterArgs, h, change.found, change.statement); err != nil {
 		return tasks.Result{}, &tasks.Failure{Msg: "on " + change.found.Node.Name + ": " + p.Msg, Err: err}
@@ -125,11 +128,12 @@ func (r *roleAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, chan
 	return r.proof(ctx, h, p)
 }
 
-// spread waits until the nodes that answer hold a new password, for as long as that may take in a cluster that is well:
-// what comes next may ask them to take it. One that does not answer, or does not follow, is others' to report.
+// spread waits, at most lookLimit, until the nodes that answer have a new password, because the next task may log in to them
+// with it. It does not report a node that does not answer or follow: other modules do.
 func (r *roleAction) spread(ctx context.Context, h tasks.Host, change *sqlChange) {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
+	query := "select coalesce(max(rolpassword), '') from pg_authid where rolname = " + dma.Literal(r.args.Name)
 	for _, n := range r.list {
 		if n.Name == change.found.Node.Name || n.Role == roleLogger || r.args.On == "self" {
 			continue
@@ -137,7 +141,7 @@ func (r *roleAction) spread(ctx context.Context, h tasks.Host, change *sqlChange
 		for {
 			stored := ""
 			err := r.args.use(ctx, h, n, false, func(conn *pgx.Conn) error {
-				return conn.QueryRow(ctx, "select coalesce(max(rolpassword), '') from pg_authid where rolname = "+dma.Literal(r.args.Name)).Scan(&stored)
+				return conn.QueryRow(ctx, query).Scan(&stored)
 			})
 			if err != nil || stored == change.password || tasks.Sleep(ctx, 100*time.Millisecond) != nil {
 				break

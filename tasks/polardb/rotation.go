@@ -15,22 +15,22 @@ import (
 type rotationArgs struct {
 	ClusterArgs
 	ReplicationUser     string `arg:"replication_user,required" doc:"the role that members replicate with"`
-	ReplicationPassword string `arg:"replication_password,required,secret" doc:"the password that it is to have"`
-	Encryption          string `arg:"password_encryption" default:"md5" choices:"scram-sha-256 md5" doc:"how it is stored"`
-	State               string `arg:"state,required" choices:"begun left ended" doc:"begun: where the password is to change, there is a role beside the replication role that has the new one; left: no member logs in with the replication role; ended: the roles beside it are dropped, and no member logs in with one"`
+	ReplicationPassword string `arg:"replication_password,required,secret" doc:"the new password"`
+	Encryption          string `arg:"password_encryption" default:"md5" choices:"scram-sha-256 md5" doc:"how the password is stored"`
+	State               string `arg:"state,required" choices:"begun left ended" doc:"begun: create a second role with the new password, if the password changes; left: fail while a member still logs in with the replication role; ended: drop the second roles once no member logs in with one"`
 }
 
 var rotationModule = tasks.Define(tasks.Module{
 	Name:    "polardb_rotation",
-	Summary: "Keep a second role for members to log in with while the password of the replication role changes",
+	Summary: "Keep a second role that members log in with while the replication role's password changes",
 	Notes: []string{
-		"A role has one password, and a server knows the one that it logs in with from its start to its end: were the role's password changed at once, no member could log in again before it was restarted. So the members go to a second role, one at a time, then the password changes, and they go back.",
-		"The second role is a superuser as the first is, has the new password, and is named after it: replicator_rotation, and replicator_rotation2 and so on when another password was begun with before.",
+		"A role has one password, and a server reads the password that it logs in with only when it starts. If the password changed at once, no member could log in again before its restart. So the members move to a second role one at a time, then the password changes, and they move back.",
+		"The second role is a superuser like the first, has the new password and is named after it: replicator_rotation; replicator_rotation2 and so on when a change to another password was begun before.",
 		"A cluster whose replication role is the superuser that polarbook logs in as gets no second role.",
 	},
 	Returns: []tasks.Return{
-		{Name: "role", Type: "str", Doc: "begun: the second role; empty when there is no need of one"},
-		{Name: "lines", Type: "list", Doc: "begun: the roles beside the replication role that pg_hba.conf has to let in"},
+		{Name: "role", Type: "str", Doc: "begun: the second role; empty when none is needed"},
+		{Name: "lines", Type: "list", Doc: "begun: the second roles that pg_hba.conf has to let in"},
 	},
 	Examples: `- polardb_rotation:
     state: begun
@@ -54,13 +54,13 @@ type rotationAction struct {
 	list []WantedNode
 }
 
-// memberLogin is a member that streams, and the role that it logged in with.
+// memberLogin is a member that streams, with the role that it logged in with.
 type memberLogin struct{ member, role string }
 
-// rotationFound is what the leader says.
+// rotationFound holds the leader, its roles and the members that stream from it.
 type rotationFound struct {
 	leader  dma.View
-	roles   map[string]string // what is stored for the replication role and those beside it, as far as they exist
+	roles   map[string]string // the stored passwords of the replication role and the second roles that exist
 	streams []memberLogin
 }
 
@@ -68,8 +68,9 @@ func (r *rotationAction) Ask(ctx context.Context, h tasks.Host) (rotationFound, 
 	return r.look(ctx, h)
 }
 
-// membersQuery lists who streams: members, and not those who copy or only receive the log.
-const membersQuery = `select coalesce(host(client_addr), ''), usename::text, application_name from pg_stat_replication where state <> 'backup' and application_name !~ '(basebackup|receivewal|recvlogical)'`
+// membersQuery lists the members that stream, without clients that take a backup or only receive the log.
+const membersQuery = "select coalesce(host(client_addr), ''), usename::text, application_name from pg_stat_replication" +
+	" where state <> 'backup' and application_name !~ '(basebackup|receivewal|recvlogical)'"
 
 func (r *rotationAction) look(ctx context.Context, h tasks.Host) (rotationFound, error) {
 	leader, _, err := r.args.leader(ctx, h, r.list, electionPatience)
@@ -96,7 +97,7 @@ func (r *rotationAction) look(ctx context.Context, h tasks.Host) (rotationFound,
 	return found, err
 }
 
-// who is a member by what its connection shows.
+// who returns the member's name for a connection; its address and application when the address is not one node's alone.
 func (r *rotationAction) who(address, application string) string {
 	name := ""
 	for _, n := range r.list {
@@ -114,7 +115,7 @@ func (r *rotationAction) who(address, application string) string {
 	return name
 }
 
-// with lists the members that stream with one of some roles.
+// with lists the members that stream with one of the roles.
 func (f rotationFound) with(roles ...string) string {
 	var who []string
 	for _, s := range f.streams {
@@ -168,22 +169,23 @@ func (r *rotationAction) Plan(found rotationFound) (tasks.Plan, *rotationChange,
 			values["role"] = name
 			return tasks.Plan{Msg: "the role " + name + " has the new password already", Values: values}, nil, nil
 		case there:
-			continue // of another password, which members may still use
+			continue // it has another password, and members may still use it
 		}
 		hash, err := dma.PasswordHash(a.Encryption, name, a.ReplicationPassword)
 		if err != nil {
 			return tasks.Plan{}, nil, err
 		}
 		values["role"], values["lines"] = name, tasks.AnyTexts(append(beside, name))
+		statement := "create role " + dma.Identifier(name) + " superuser login password " + dma.Literal(hash)
 		return tasks.Plan{
 			Change: true,
 			Msg:    "create role " + name + ": superuser login password (" + a.Encryption + ")",
 			Values: values,
-		}, &rotationChange{found.leader, []string{"create role " + dma.Identifier(name) + " superuser login password " + dma.Literal(hash)}, nil}, nil
+		}, &rotationChange{found.leader, []string{statement}, nil}, nil
 	}
 	return tasks.Plan{}, nil, &tasks.Failure{
-		Msg:  fmt.Sprintf("%s exist, each of a password that was begun with and given up", strings.Join(beside, ", ")),
-		Hint: "finish one: run rotate-password.yml with the password that the role has, or with one of theirs",
+		Msg:  fmt.Sprintf("%s exist, each from a change of the password that was begun and not finished", strings.Join(beside, ", ")),
+		Hint: "finish one of them: run rotate-password.yml with the replication role's present password, or with the password of one of these roles",
 	}
 }
 
@@ -194,7 +196,7 @@ func (r *rotationAction) left(found rotationFound) (tasks.Plan, error) {
 		return tasks.Plan{Msg: "no member logs in as " + r.args.ReplicationUser}, nil
 	}
 	return tasks.Plan{}, &tasks.Failure{
-		Msg: fmt.Sprintf("the password of %s is not changed yet: %s still streams from %s, and could not log in again",
+		Msg: fmt.Sprintf("the password of %s is not changed yet: %s still streams from %s and could not log in again",
 			r.args.ReplicationUser, who, found.leader.Node),
 		Hint: "a member that is not in the inventory? Put it there, or drop it (drop-node.yml); then run rotate-password.yml again",
 	}
@@ -203,10 +205,11 @@ func (r *rotationAction) left(found rotationFound) (tasks.Plan, error) {
 type rotationChange struct {
 	leader     dma.View
 	statements []string
-	unused     []string // roles that nobody may stream with
+	unused     []string // roles that no member may stream with
 }
 
-// Apply runs the statements. A member that was restarted a moment ago may be shown with its former connection for a while.
+// Apply runs the statements, once the roles to drop are unused: a member that was restarted a moment ago may still be shown
+// with its old connection.
 func (r *rotationAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, change *rotationChange) (tasks.Result, error) {
 	if err := r.released(ctx, h, change.unused); err != nil {
 		return tasks.Result{}, err

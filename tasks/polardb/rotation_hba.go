@@ -8,15 +8,17 @@ import (
 )
 
 type rotationHBAArgs struct {
-	Path            string `arg:"path,required,path" doc:"pg_hba.conf"`
+	Path            string `arg:"path,required,path" doc:"the path of pg_hba.conf"`
 	ReplicationUser string `arg:"replication_user,required" doc:"the role that members replicate with"`
-	Roles           []any  `arg:"roles" doc:"the roles beside it that are let in as it is; none: the lines for them are taken out"`
+	Roles           []any  `arg:"roles" doc:"the roles that are let in like it; empty: remove the lines for them"`
 }
 
 var rotationHBAModule = tasks.Define(tasks.Module{
 	Name:    "polardb_rotation_hba",
-	Summary: "Let the second role of members in wherever pg_hba.conf lets the replication role in",
-	Notes:   []string{"Each line that names the replication role is there for the others, too, in a block before all lines: from the same addresses, by the same method, with TLS or without."},
+	Summary: "Let the members' second role in wherever pg_hba.conf lets the replication role in",
+	Notes: []string{
+		"Each line that names the replication role is repeated for the second roles, in a block before all other lines: from the same addresses, by the same method, with TLS or without.",
+	},
 	Examples: `- polardb_rotation_hba:
     path: /var/lib/polardb/pgdata/pg_hba.conf
     replication_user: "{{ polardb_replication_user }}"
@@ -46,7 +48,7 @@ const (
 	rotationEnd   = "# END of the second role, while the password of replication changes\n"
 )
 
-// withRoles is a pg_hba.conf that lets roles in as it does another, and none that it let in so before.
+// withRoles returns a pg_hba.conf that lets roles in wherever it lets the role like in, in place of those in an earlier block.
 func withRoles(text, like string, roles []string) string {
 	var rest, block strings.Builder
 	inside := false
@@ -66,7 +68,8 @@ func withRoles(text, like string, roles []string) string {
 		for line := range strings.Lines(rest.String()) {
 			// The roles are the third field.
 			if f := hbaFields(line); len(f) > 3 && hbaNamed(f[2].text, like) {
-				block.WriteString(strings.TrimRight(line[:f[2].from]+`"`+strings.ReplaceAll(role, `"`, `""`)+`"`+line[f[2].to:], "\r\n") + "\n")
+				quoted := `"` + strings.ReplaceAll(role, `"`, `""`) + `"`
+				block.WriteString(strings.TrimRight(line[:f[2].from]+quoted+line[f[2].to:], "\r\n") + "\n")
 			}
 		}
 	}

@@ -44,7 +44,7 @@ func TestRotationPlan(t *testing.T) {
 		"begun with this one":                {"begun", "replicator", rotationFound{roles: with(old, "replicator_rotation", "new")}, "has the new password already", "replicator_rotation", "[replicator_rotation]", false},
 		"begun with another":                 {"begun", "replicator", rotationFound{roles: with(old, "replicator_rotation", "mid")}, "create role replicator_rotation2", "replicator_rotation2", "[replicator_rotation replicator_rotation2]", false},
 		"the old one is wanted again":        {"begun", "replicator", rotationFound{roles: with(nil, "replicator", "new", "replicator_rotation", "mid")}, "has the password", "", "[replicator_rotation]", false},
-		"given up nine times":                {"begun", "replicator", rotationFound{roles: full}, "was begun with and given up", "", "", true},
+		"given up nine times":                {"begun", "replicator", rotationFound{roles: full}, "was begun and not finished", "", "", true},
 		"there is none":                      {"begun", "replicator", rotationFound{roles: map[string]string{}}, "there is no role replicator", "", "", true},
 		"it is the superuser":                {"begun", "polardb", rotationFound{roles: with(nil, "polardb", "old")}, "is the superuser, too", "", "[]", false},
 		"all have left":                      {"left", "replicator", rotationFound{roles: old, streams: []memberLogin{{"node2", "replicator_rotation"}}}, "no member logs in as replicator", "", "", false},

@@ -37,7 +37,7 @@ func TestRelationsMissing(t *testing.T) {
 		want                  string
 	}{
 		{[]relation{a, b}, []relation{a, b}, []relation{a, b}, ""},
-		{[]relation{a, b}, []relation{a}, []relation{a, b}, "in the database app its catalog has not the same of 1 of 2 relations: b (2, file 2, tablespace 0)"},
+		{[]relation{a, b}, []relation{a}, []relation{a, b}, "in the database app its catalog differs in 1 of 2 relations: b (2, file 2, tablespace 0)"},
 		{[]relation{a, b}, []relation{a, moved}, []relation{a, b}, "1 of 2 relations: b"},
 		{[]relation{a, b}, []relation{a}, []relation{a, moved}, ""}, // written anew meanwhile
 		{[]relation{a, b}, []relation{a}, []relation{a}, ""},        // dropped meanwhile

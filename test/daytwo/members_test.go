@@ -218,7 +218,7 @@ func purge(s *site.Site) {
 	if got := s.Status(2).Of(c.Leader).Purge; got > slow {
 		s.T.Errorf("purged up to %d, and %s has the log only up to %d", got, f, slow)
 	}
-	s.Run(0, "purge-logs.yml", "-e", fmt.Sprintf("before=%d", past), "-e", "force=yes", "--yes").Says("purged by force up to", f+" may now lack log")
+	s.Run(0, "purge-logs.yml", "-e", fmt.Sprintf("before=%d", past), "-e", "force=yes", "--yes").Says("purged by force up to", f+" may now need log")
 	s.On(f, "systemctl start "+s.Unit())
 	s.Settles()
 

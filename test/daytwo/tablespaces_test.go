@@ -65,7 +65,7 @@ func spacesGone(s *site.Site) {
 	}
 	// A file that is not there is found missing, though everybody streams.
 	s.On("node4", "cd /srv/ts1/PG_11_*/* && mkdir /srv/aside && mv [0-9]* /srv/aside/")
-	s.Run(2, "add-node.yml", "--limit", "node4").Says("node4 is no whole copy of "+c.Leader, "in the database postgres the files of 1 of ", "rebuild-node.yml -e node=node4")
+	s.Run(2, "add-node.yml", "--limit", "node4").Says("node4 is not a complete copy of "+c.Leader, "in the database postgres the files of 1 of ", "rebuild-node.yml -e node=node4")
 	s.On("node4", "mv /srv/aside/* /srv/ts1/PG_11_*/*/ && rmdir /srv/aside")
 	s.Run(0, "add-node.yml", "--limit", "node4").Unchanged().Says("relations of ")
 	s.SQL(c.Leader, "drop table precious")

@@ -43,7 +43,7 @@ explain() {
 		echo @@holder
 		if ! alive && [ -n "$pid" ] && [ -d "/proc/$pid" ]; then
 			{ read -r comm || :; } 2>/dev/null <"/proc/$pid/comm" || :
-			echo "postmaster.pid names the process $pid, which is no server of this directory but $comm of $(stat -c %U "/proc/$pid" 2>/dev/null)"
+			echo "postmaster.pid names the process $pid, which is not a server of this directory but $comm of $(stat -c %U "/proc/$pid" 2>/dev/null)"
 		fi
 		echo @@full
 		for d in "$PGDATA" "$POLARDATA"; do df -Pk "$d" 2>/dev/null | awk -v d="$d" 'NR == 2 && $4 < 64 { print d }'; done
