@@ -71,7 +71,7 @@ func (p *anyPackages) Probe() string {
 	if p.use == "" {
 		find = "m=\nif [ -e /etc/redhat-release ] || ! have apt-get; then for c in dnf yum; do if have $c; then m=$c; break; fi; done; fi\nif [ -z \"$m\" ] && have apt-get; then m=apt; fi\n"
 	}
-	return script.Preamble + script.Encode + find + "if [ \"$m\" = dnf ] || [ \"$m\" = yum ]; then\n" + rpmManager + "elif [ -n \"$m\" ]; then have apt-get || m=\nfi\necho \"manager $m\"\n" +
+	return script.Preamble + script.Encode + find + "if [ \"$m\" = dnf ] || [ \"$m\" = yum ]; then\n" + scripts.Text("rpm_manager") + "elif [ -n \"$m\" ]; then have apt-get || m=\nfi\necho \"manager $m\"\n" +
 		"case $m in\ndnf|yum)\n" + p.rpm.questions() + ";;\napt)\n" + p.apt.questions() + ";;\nesac\nexit 0\n"
 }
 

@@ -65,81 +65,15 @@ type setup struct {
 // Probe asks for all that is wanted in one script.
 func (s *setup) Probe() string {
 	var b strings.Builder
-	b.WriteString(script.Preamble + script.Encode)
-	fmt.Fprintf(&b, "soon() { if have timeout; then timeout %d \"$@\"; else \"$@\"; fi; }\n", max(1, s.GatherTimeout))
-	b.WriteString(setupSystem)
-	if s.want["hardware"] {
-		b.WriteString(setupHardware)
-	}
-	if s.want["network"] {
-		b.WriteString(setupNetwork)
-	}
-	if s.want["virtual"] {
-		b.WriteString(setupVirtual)
+	b.WriteString(scripts.Script("setup_system", script.Values{"limit": max(1, s.GatherTimeout)}))
+	for _, part := range []string{"hardware", "network", "virtual"} {
+		if s.want[part] {
+			b.WriteString(scripts.Text("setup_" + part))
+		}
 	}
 	b.WriteString("exit 0\n")
 	return b.String()
 }
-
-const setupSystem = `echo "uname_s $(uname -s)"
-echo "uname_r $(uname -r)"
-echo "uname_v $(uname -v)"
-echo "uname_m $(uname -m)"
-echo "uname_n $(uname -n)"
-for f in /etc/os-release /usr/lib/os-release; do
-	if [ -r $f ]; then sed 's/^/os /' $f; break; fi
-done
-if [ -r /etc/redhat-release ]; then echo "redhat $(head -n 1 /etc/redhat-release)"; fi
-if [ -r /etc/debian_version ]; then echo "debian $(head -n 1 /etc/debian_version)"; fi
-if [ -r /proc/1/comm ]; then echo "init $(cat /proc/1/comm)"; fi
-for p in apt-get dnf yum zypper apk pacman; do if have $p; then echo "package $p"; fi; done
-echo "fqdn $(soon hostname -f 2>/dev/null)"
-date '+date %s %Y %m %d %H %M %S %z %Z %A %u %j %V'
-echo "utc $(date -u '+%Y-%m-%dT%H:%M:%SZ')"
-echo "user $(id -un) $(id -u) $(id -g)"
-line=$(if have getent; then getent passwd "$(id -u)"; else grep "^$(id -un):" /etc/passwd; fi) && echo "passwd $line"
-env | encode env
-if [ -e /sys/fs/selinux/enforce ]; then
-	echo "selinux $(cat /sys/fs/selinux/enforce)"
-	if [ -r /sys/fs/selinux/policyvers ]; then echo "policyvers $(cat /sys/fs/selinux/policyvers)"; fi
-fi
-if [ -r /etc/selinux/config ]; then sed -n 's/^\(SELINUX\|SELINUXTYPE\)=/selinux_config \1=/p' /etc/selinux/config; fi
-if [ -r /etc/machine-id ]; then echo "machine_id $(cat /etc/machine-id)"; fi
-if [ -r /etc/resolv.conf ]; then sed -n 's/^\(nameserver\|search\)[[:space:]]/resolv \1 /p' /etc/resolv.conf; fi
-if [ -r /proc/cmdline ]; then echo "cmdline $(cat /proc/cmdline)"; fi
-`
-
-const setupHardware = `if [ -r /proc/cpuinfo ]; then grep -E '^(processor|physical id|core id|cpu cores|siblings|model name|vendor_id|Features|CPU implementer)' /proc/cpuinfo | cut -c1-200 | sed 's/^/cpu /'; fi
-if have nproc; then echo "nproc $(nproc)"; fi
-sed -n 's/^\(MemTotal\|MemFree\|MemAvailable\|Buffers\|Cached\|SwapTotal\|SwapFree\|SwapCached\): */memory \1 /p' /proc/meminfo
-echo "uptime $(cut -d. -f1 /proc/uptime)"
-while read -r device point type options rest; do
-	case $device in /*|*:*|tank*) ;; *) case $type in zfs|btrfs|fuse.*|9p|virtiofs) ;; *) continue ;; esac ;; esac
-	case $point in
-		*\\*) real=$(printf '%b' "$(printf '%s' "$point" | sed 's/\\\([0-7][0-7][0-7]\)/\\0\1/g')") ;;
-		*) real=$point ;;
-	esac
-	sizes=$(soon stat -f -c '%S %b %f %a %c %d' -- "$real" 2>/dev/null)
-	echo "mount $device $point $type $options $sizes"
-done < /proc/mounts
-for f in product_name product_version product_serial product_uuid sys_vendor bios_version bios_date; do
-	if [ -r /sys/class/dmi/id/$f ]; then echo "dmi $f $(cat /sys/class/dmi/id/$f 2>/dev/null)"; fi
-done
-`
-
-const setupNetwork = `for i in /sys/class/net/*; do
-	if [ -d "$i" ]; then echo "interface ${i##*/} $(cat "$i/mtu") $(cat "$i/operstate") $(cat "$i/address" 2>/dev/null)"; fi
-done
-if have ip; then
-	ip -o addr show 2>/dev/null | sed 's/^/address /'
-	ip -4 route show default 2>/dev/null | head -n 1 | sed 's/^/route4 /'
-	ip -6 route show default 2>/dev/null | head -n 1 | sed 's/^/route6 /'
-fi
-`
-
-const setupVirtual = `if have systemd-detect-virt; then echo "virtual $(systemd-detect-virt 2>/dev/null)"; fi
-if [ -e /.dockerenv ]; then echo 'virtual docker'; fi
-`
 
 // Plan works the facts out and puts them under ansible_facts, where the engine finds what becomes variables of the host.
 func (s *setup) Plan(found tasks.Found) (tasks.Plan, error) {

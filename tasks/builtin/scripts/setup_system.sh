@@ -1,0 +1,30 @@
+# Prints what every host tells of itself. limit is for how many seconds a tool may take.
+# uses: preamble encode
+# takes: limit
+soon() { if have timeout; then timeout "$limit" "$@"; else "$@"; fi; }
+echo "uname_s $(uname -s)"
+echo "uname_r $(uname -r)"
+echo "uname_v $(uname -v)"
+echo "uname_m $(uname -m)"
+echo "uname_n $(uname -n)"
+for f in /etc/os-release /usr/lib/os-release; do
+	if [ -r $f ]; then sed 's/^/os /' $f; break; fi
+done
+if [ -r /etc/redhat-release ]; then echo "redhat $(head -n 1 /etc/redhat-release)"; fi
+if [ -r /etc/debian_version ]; then echo "debian $(head -n 1 /etc/debian_version)"; fi
+if [ -r /proc/1/comm ]; then echo "init $(cat /proc/1/comm)"; fi
+for p in apt-get dnf yum zypper apk pacman; do if have $p; then echo "package $p"; fi; done
+echo "fqdn $(soon hostname -f 2>/dev/null)"
+date '+date %s %Y %m %d %H %M %S %z %Z %A %u %j %V'
+echo "utc $(date -u '+%Y-%m-%dT%H:%M:%SZ')"
+echo "user $(id -un) $(id -u) $(id -g)"
+line=$(if have getent; then getent passwd "$(id -u)"; else grep "^$(id -un):" /etc/passwd; fi) && echo "passwd $line"
+env | encode env
+if [ -e /sys/fs/selinux/enforce ]; then
+	echo "selinux $(cat /sys/fs/selinux/enforce)"
+	if [ -r /sys/fs/selinux/policyvers ]; then echo "policyvers $(cat /sys/fs/selinux/policyvers)"; fi
+fi
+if [ -r /etc/selinux/config ]; then sed -n 's/^\(SELINUX\|SELINUXTYPE\)=/selinux_config \1=/p' /etc/selinux/config; fi
+if [ -r /etc/machine-id ]; then echo "machine_id $(cat /etc/machine-id)"; fi
+if [ -r /etc/resolv.conf ]; then sed -n 's/^\(nameserver\|search\)[[:space:]]/resolv \1 /p' /etc/resolv.conf; fi
+if [ -r /proc/cmdline ]; then echo "cmdline $(cat /proc/cmdline)"; fi
