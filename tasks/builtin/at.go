@@ -48,11 +48,11 @@ type atAction struct {
 
 // Probe brings what is to be run, when that is in a file, and every job that waits.
 func (a *atAction) Probe() string {
-	text := script.Preamble + "have at && have atq || { echo missing yes; exit 0; }\n" + script.Encode
+	values := script.Values{}
 	if a.Script != "" {
-		text += "f=" + string(script.Path(a.Script)) + "\n[ -r \"$f\" ] && encode wanted < \"$f\"\n"
+		values["f"] = script.Path(a.Script)
 	}
-	return text + "for n in $(atq | awk '{ print $1 }'); do echo \"job $n\"; at -c \"$n\" | encode text; done\nexit 0\n"
+	return scripts.Script("at", values)
 }
 
 func (a *atAction) Plan(found tasks.Found) (tasks.Plan, error) {

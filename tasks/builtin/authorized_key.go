@@ -122,7 +122,7 @@ type authorizedKey struct {
 }
 
 func (k *authorizedKey) Probe() string {
-	return script.Preamble + "if id -u -- " + remote.Quote(k.User) + " >/dev/null 2>&1; then echo account yes; fi\n" + strings.TrimPrefix(k.file.Probe(), script.Preamble)
+	return "if id -u -- " + remote.Quote(k.User) + " >/dev/null 2>&1; then echo account yes; fi\n" + k.file.Probe()
 }
 
 func (k *authorizedKey) rewrite(text string, _ bool) (string, string, map[string]any, error) {
@@ -189,14 +189,7 @@ func (k *authorizedKey) Plan(found tasks.Found) (tasks.Plan, error) {
 		user := remote.Quote(k.User)
 		plan.Script += "\nhold \"$b\"\nchown " + user + ": $held || exit 1\n"
 		if k.ManageDir && ans.Text("parent") == "no" {
-			plan.Script = script.Preamble + script.Inside + fmt.Sprintf(`p=%s
-d=${p%%/*}
-made() { chmod 0700 . && chown %s: . || exit 1
-	if [ -e /sys/fs/selinux/enforce ] && have restorecon; then restorecon "$here" 2>/dev/null; fi
-}
-( reach "$d" ) || exit 1
-made() { :; }
-`, string(script.Path(k.file.Path)), user) + strings.TrimPrefix(plan.Script, script.Preamble+script.Inside)
+			plan.Script = scripts.Script("ssh_directory", script.Values{"p": script.Path(k.file.Path), "user": k.User}) + plan.Script
 		}
 	}
 	return plan, nil

@@ -96,28 +96,27 @@ func newTreeCopy(d files.Delivery, fsys fs.FS, root string, l tasks.Local) (task
 // Probe lists what is there under the names that the source has, and the sums of the files.
 func (c *treeCopy) Probe() string {
 	var b strings.Builder
-	b.WriteString(script.Preamble)
-	fmt.Fprintf(&b, "p=%s\nif [ -e \"$p\" ] && [ ! -d \"$p\" ]; then echo dest file; exit 0; fi\n", string(script.Path(script.TrimSlashes(c.Dest))))
-	fmt.Fprintf(&b, "p=${p%%/}%s\nif [ ! -d \"$p\" ]; then echo dest absent; exit 0; fi\ncd -- \"$p\" || exit 1\necho dest directory\n", c.below())
+	b.WriteString(scripts.Script("copy_tree_look", script.Values{"p": script.Path(script.TrimSlashes(c.Dest)), "under": c.under}))
 	for chunk := range slices.Chunk(append(slices.Clone(c.dirs), c.names()...), 500) {
-		fmt.Fprintf(&b, "stat -L -c 'entry %%f %%u %%g %%U %%G %%s %%n' -- %s 2>/dev/null\n", script.Words(chunk))
+		b.WriteString(call("entries", chunk...))
 	}
 	for chunk := range slices.Chunk(c.names(), 500) {
-		fmt.Fprintf(&b, "sha256sum -- %s 2>/dev/null | while read -r sum name; do echo \"sum $sum $name\"; done\n", script.Words(chunk))
+		b.WriteString(call("sums", chunk...))
 	}
 	for _, l := range c.links {
-		fmt.Fprintf(&b, "[ \"$(readlink -- %s)\" = %s ] && echo %s\n", remote.Quote("./"+l.name), remote.Quote(l.target), remote.Quote("linked "+l.name))
+		b.WriteString(call("linked", l.name, l.target))
 	}
 	b.WriteString("exit 0\n")
 	return b.String()
 }
 
-func (c *treeCopy) below() string {
-	if c.under == "" {
-		return ""
-	}
-	return "/" + remote.Quote(c.under)
+// call is a line that calls a function of a script with words.
+func call(function string, words ...string) string {
+	return function + " " + script.Words(words) + "\n"
 }
+
+// directoryOf is the directory of a name below the top, as the script copy_tree takes it: empty for the top itself.
+func directoryOf(name string) string { return strings.TrimPrefix(path.Dir(name), ".") }
 
 func (c *treeCopy) names() []string {
 	names := make([]string, len(c.files))
@@ -153,7 +152,7 @@ func (c *treeCopy) Plan(found tasks.Found) (tasks.Plan, *treePlan, error) {
 	have, sums := c.entries(ans)
 	plan := &treePlan{have: have}
 	var diffs []tasks.Diff
-	var script strings.Builder
+	var adjust strings.Builder
 	if ans.Text("dest") == "absent" {
 		plan.dirs = append(plan.dirs, ".")
 	}
@@ -175,7 +174,7 @@ func (c *treeCopy) Plan(found tasks.Found) (tasks.Plan, *treePlan, error) {
 			diffs = append(diffs, tasks.Diff{BeforeHeader: dest + "/" + f.name, AfterHeader: dest + "/" + f.name, After: fmt.Sprintf("(%d bytes)\n", f.size)})
 		default:
 			if changes := c.of(f).Differences(s); len(changes) > 0 {
-				fmt.Fprintf(&script, "at %s\nhold %s\n%sexec 7<&-\n", remote.Quote(strings.TrimPrefix(path.Dir(f.name), ".")), remote.Quote(path.Base(f.name)), c.of(f).Set("$held", s, false))
+				adjust.WriteString(call("adjust", directoryOf(f.name), path.Base(f.name), c.modeFor(f, s)))
 				diffs = append(diffs, files.AttributeDiff(dest+"/"+f.name, changes))
 			}
 		}
@@ -186,11 +185,11 @@ func (c *treeCopy) Plan(found tasks.Found) (tasks.Plan, *treePlan, error) {
 			diffs = append(diffs, tasks.Diff{BeforeHeader: dest + "/" + l.name, AfterHeader: dest + "/" + l.name, After: "src: " + l.target + "\n"})
 		}
 	}
-	if len(plan.send) == 0 && len(plan.dirs) == 0 && len(plan.link) == 0 && script.Len() == 0 {
+	if len(plan.send) == 0 && len(plan.dirs) == 0 && len(plan.link) == 0 && adjust.Len() == 0 {
 		return tasks.Plan{Values: values}, nil, nil
 	}
 	return tasks.Plan{
-		Change: true, Msg: fmt.Sprintf("copy %d files of %d to %s", len(plan.send), len(c.files), dest), Values: values, Diff: diffs, Script: script.String(),
+		Change: true, Msg: fmt.Sprintf("copy %d files of %d to %s", len(plan.send), len(c.files), dest), Values: values, Diff: diffs, Script: adjust.String(),
 	}, plan, nil
 }
 
@@ -200,6 +199,12 @@ func (c *treeCopy) of(f treeFile) files.Attributes {
 		a.Mode = f.mode
 	}
 	return a
+}
+
+// modeFor is the mode that a file is to have in place of the one before it, as chmod takes it; empty: it keeps the one it has.
+func (c *treeCopy) modeFor(f treeFile, have script.File) string {
+	mode, _ := c.of(f).Given(have, false)["mode"].(string)
+	return mode
 }
 
 func (c *treeCopy) entries(ans script.Answer) (map[string]script.File, map[string]string) {
@@ -269,59 +274,44 @@ func (c *treeCopy) pack(w io.Writer, files []treeFile) error {
 }
 
 func (c *treeCopy) unpack(plan *treePlan, adjust string) string {
+	directories := files.Attributes{Mode: c.DirectoryMode, Owner: c.Owner, Group: c.Group}.Given(script.File{Kind: "absent"}, true)
 	var b strings.Builder
-	b.WriteString(script.Preamble + script.Inside)
-	directories := files.Attributes{Mode: c.DirectoryMode, Owner: c.Owner, Group: c.Group}
-	fmt.Fprintf(&b, "p=%s\np=${p%%/}\n", string(script.Path(script.TrimSlashes(c.Dest))))
-	if c.under != "" {
-		fmt.Fprintf(&b, "made() {\n%sreturn 0\n}\n", directories.Set(".", script.File{Kind: "absent"}, true))
-	}
-	fmt.Fprintf(&b, "p=$p%s\nreach \"$p\" || exit 1\nroot=$here\n", c.below())
-	// Each directory below is gone to from the top, which is where it was, and through no link but those of whose it is.
-	// What was unpacked lies in a directory that only this account enters, and is taken from there by its descriptor (5).
-	b.WriteString("at() { if [ \"$here\" != \"${root%/}${1:+/$1}\" ]; then inside \"${root%/}${1:+/$1}\" || exit 1; fi; }\n")
-	fmt.Fprintf(&b, "made() {\n%sreturn 0\n}\n", directories.Set(".", script.File{Kind: "absent"}, true))
-	for _, dir := range plan.dirs {
-		if dir == "." {
-			if c.under == "" {
-				b.WriteString("made || exit 1\n")
-			}
-			continue
-		}
-		fmt.Fprintf(&b, "( reach \"${root%%/}\"/%s ) || exit 1\n", remote.Quote(dir))
-	}
-	if len(plan.send) > 0 {
-		b.WriteString("have tar || die \"tar is not installed on this host: install it, or copy file by file\"\nstage=.polarbook.$(mktemp -u XXXXXXXX)\nexec 4<. || exit 1\nmkdir -m 0700 \"./$stage\" || exit 1\ntrap 'to 4; rm -rf -- \"./$stage\"' EXIT\ntrap 'exit 1' HUP INT TERM\nenter \"$stage\"\nexec 5<. || exit 1\n[ -O . ] || changed \"$here\"\ntar -x -o -f - || exit 1\n")
-	}
-	for i, f := range plan.send {
-		have, there := plan.have[f.name]
-		fmt.Fprintf(&b, "t=./%d\n", i)
-		if there {
-			fmt.Fprintf(&b, "chown %d:%d \"$t\" 2>/dev/null\nchmod %05o \"$t\" || exit 1\n", have.UID, have.GID, have.Mode)
-		} else {
-			have.Kind = "absent"
-			b.WriteString("chmod \"$(printf %o $((0666 & ~$(umask))))\" \"$t\" || exit 1\n")
-		}
-		b.WriteString(c.of(f).Set(`"$t"`, have, false))
-	}
-	b.WriteString("sync\n")
+	b.WriteString(scripts.Script("copy_tree", script.Values{
+		"p": script.Path(script.TrimSlashes(c.Dest)), "under": c.under, "owner": directories["owner"], "directory_mode": directories["mode"],
+	}))
 	var made []string
 	for _, dir := range plan.dirs {
 		made = append(made, "./"+dir)
-	}
-	for i, f := range plan.send {
-		fmt.Fprintf(&b, "at %s\nmv -f -T -- /proc/self/fd/5/%d %s || exit 1\n", remote.Quote(strings.TrimPrefix(path.Dir(f.name), ".")), i, remote.Quote("./"+path.Base(f.name)))
-		if _, there := plan.have[f.name]; !there {
-			made = append(made, "./"+f.name)
+		switch {
+		case dir != ".":
+			b.WriteString(call("directory", dir))
+		case c.under == "":
+			b.WriteString("made || exit 1\n")
 		}
 	}
-	for _, l := range plan.link {
-		name := remote.Quote("./" + path.Base(l.name))
-		fmt.Fprintf(&b, "at %s\nt=.polarbook.$(mktemp -u XXXXXXXX)\nln -s -T -- %s \"./$t\" && mv -f -T -- \"./$t\" %s || exit 1\n", remote.Quote(strings.TrimPrefix(path.Dir(l.name), ".")), remote.Quote(l.target), name)
+	if len(plan.send) > 0 {
+		b.WriteString("unpack\n")
 	}
-	b.WriteString("at ''\n" + adjust)
+	for i, f := range plan.send {
+		words := []string{strconv.Itoa(i)}
+		if have, there := plan.have[f.name]; there {
+			words = append(words, c.modeFor(f, have), fmt.Sprintf("%d:%d", have.UID, have.GID), files.FiveDigits(have.Mode))
+		} else {
+			words = append(words, c.modeFor(f, script.File{Kind: "absent"}))
+			made = append(made, "./"+f.name)
+		}
+		b.WriteString(call("dress", words...))
+	}
+	b.WriteString("sync\n")
+	for i, f := range plan.send {
+		b.WriteString(call("place", strconv.Itoa(i), directoryOf(f.name), path.Base(f.name)))
+	}
+	for _, l := range plan.link {
+		b.WriteString(call("point", directoryOf(l.name), path.Base(l.name), l.target))
+	}
+	b.WriteString(adjust)
 	for chunk := range slices.Chunk(made, 500) {
-		fmt.Fprintf(&b, "at ''\nif [ -e /sys/fs/selinux/enforce ] && have restorecon; then restorecon %s 2>/dev/null; fi\n", script.Words(chunk))
+		b.WriteString(call("labels", chunk...))
 	}
 	b.WriteString("sync\n")
 	return b.String()

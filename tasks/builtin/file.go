@@ -8,7 +8,6 @@ import (
 
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/files"
-	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
 )
 
@@ -82,42 +81,15 @@ type fileAction struct {
 
 // Probe describes the path, what a link leads to, and for recurse what inside differs.
 func (a *fileAction) Probe() string {
-	var b strings.Builder
-	b.WriteString(script.Preamble + script.Look)
-	fmt.Fprintf(&b, "p=%s\nlook path \"$p\"\nif [ -L \"$p\" ]; then look target \"$p\" -L; fi\nif [ -d \"${p%%/*}/\" ]; then echo parent yes; else echo parent no; fi\n", string(script.Path(a.Path)))
-	if a.Src != "" {
-		src := string(script.Path(a.Src))
-		if a.State == "link" && !path.IsAbs(a.Src) && !strings.HasPrefix(a.Src, "~") {
-			src = `"${p%/*}"/` + remote.Quote(a.Src)
-		}
-		fmt.Fprintf(&b, "look src %s -L\n", src)
+	values := script.Values{"p": script.Path(a.Path), "recurse": a.Recurse, "user": a.Owner, "group": a.Group, "mode": a.Mode}
+	switch {
+	case a.Src == "":
+	case a.State == "link" && !path.IsAbs(a.Src) && !strings.HasPrefix(a.Src, "~"):
+		values["src"], values["beside"] = a.Src, true
+	default:
+		values["src"] = script.Path(a.Src)
 	}
-	if a.Recurse {
-		b.WriteString(a.strays())
-	}
-	return b.String()
-}
-
-// strays is the part of the probe that counts what differs inside a directory: find tells owners and octal modes, the
-// symbolic ones are compared by asking chmod what it would change.
-func (a *fileAction) strays() string {
-	var tests []string
-	if a.Owner != "" {
-		tests = append(tests, "! -user "+remote.Quote(a.Owner))
-	}
-	if a.Group != "" {
-		tests = append(tests, "! -group "+remote.Quote(a.Group))
-	}
-	var b strings.Builder
-	b.WriteString("if [ -d \"$p\" ]; then\n")
-	if len(tests) > 0 {
-		fmt.Fprintf(&b, "n=$(find \"$p/\" -mindepth 1 \\( %s \\) -exec sh -c 'for f; do echo; done' sh {} + 2>/dev/null | wc -l)\necho owners $n\n", strings.Join(tests, " -o "))
-	}
-	if a.Mode != "" {
-		b.WriteString("find \"$p/\" -mindepth 1 ! -type l -exec stat -c 'inside %f' -- {} + | sort | uniq -c | while read -r n rest; do echo \"$rest $n\"; done\n")
-	}
-	b.WriteString("fi\n")
-	return b.String()
+	return scripts.Script("file_look", values)
 }
 
 func (a *fileAction) Plan(found tasks.Found) (tasks.Plan, error) {
@@ -179,7 +151,7 @@ func (a *fileAction) absent(have script.File) tasks.Plan {
 	return tasks.Plan{
 		Change: true, Msg: fmt.Sprintf("remove the %s %s", have.Kind, a.Path), Values: values,
 		Diff:   []tasks.Diff{{Before: "state: " + have.Kind + "\n", After: "state: absent\n", BeforeHeader: a.Path, AfterHeader: a.Path}},
-		Script: files.At(string(script.Path(a.Path)), false) + "if [ -d \"./$b\" ] && [ ! -L \"./$b\" ]; then rm -rf -- \"./$b\"; else rm -f -- \"./$b\"; fi\n",
+		Script: scripts.Script("file_absent", script.Values{"p": script.Path(a.Path)}),
 	}
 }
 
@@ -191,24 +163,14 @@ func (a *fileAction) touch(have script.File, ans script.Answer) (tasks.Plan, err
 	} else if ans.Text("parent") == "no" {
 		return tasks.NotYet(a.asking, fmt.Sprintf("the directory %s does not exist", path.Dir(a.Path)), "create it with state: directory first")
 	}
-	times := func(word string) string {
-		var t strings.Builder
-		if !preserved(a.ModificationTime) {
-			t.WriteString("touch -c -m" + touchTime(a.ModificationTime) + " -- " + word + " || exit 1\n")
-		}
-		if !preserved(a.AccessTime) {
-			t.WriteString("touch -c -a" + touchTime(a.AccessTime) + " -- " + word + " || exit 1\n")
-		}
-		return t.String()
-	}
-	set := func(word string) string { return times(word) + a.Set(word, have, have.Kind == "directory") }
+	given := a.Given(have, have.Kind == "directory")
+	given["p"], given["follow"] = script.Path(a.Path), a.Follow
+	given["modified"], given["accessed"] = touchTime(a.ModificationTime), touchTime(a.AccessTime)
 	text := ""
 	if have.Exists() {
-		text = files.OnIt(string(script.Path(a.Path)), a.Follow, set, func(word string) string {
-			return strings.ReplaceAll(times(word), "touch -c", "touch -h -c") + a.Owners(word)
-		})
+		text = scripts.Script("file_touch", given)
 	} else {
-		text = files.At(string(script.Path(a.Path)), a.Follow) + "fresh \"$b\" || exit 1\nchmod \"$(printf %o $((0666 & ~$(umask))))\" $held || exit 1\n" + set("$held")
+		text = scripts.Script("file_touch_new", given)
 	}
 	values := a.values(have)
 	values["dest"] = a.Path
@@ -220,10 +182,13 @@ func (a *fileAction) touch(have script.File, ans script.Answer) (tasks.Plan, err
 
 func preserved(when *string) bool { return when != nil && *when == "preserve" }
 
-// touchTime gives a time in Ansible's default format, %Y%m%d%H%M.%S, which is touch's own.
+// touchTime is a time as the script file_times takes it. Ansible's default format, %Y%m%d%H%M.%S, is that of touch -t.
 func touchTime(when *string) string {
-	if when == nil || *when == "now" || *when == "" {
+	switch {
+	case preserved(when):
 		return ""
+	case when == nil || *when == "":
+		return "now"
 	}
-	return " -t " + remote.Quote(*when)
+	return *when
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/files"
-	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
 )
 
@@ -20,11 +19,10 @@ func (a *fileAction) directory(have script.File, ans script.Answer) (tasks.Plan,
 			Hint: "remove it with state: absent if it is not needed"}
 	}
 	if !have.Exists() {
-		// As for Ansible, made() gives each directory that is new what this one is to have.
-		text := script.Preamble + script.Inside + "p=" + string(script.Path(a.Path)) + "\nmade() {\n" + a.Set(".", have, true) +
-			"if [ -e /sys/fs/selinux/enforce ] && have restorecon; then restorecon \"$here\" 2>/dev/null; fi\nreturn 0\n}\nreach \"$p\" || die \"$p cannot be made\"\n"
+		given := a.Given(have, true)
+		given["p"] = script.Path(a.Path)
 		return tasks.Plan{
-			Change: true, Msg: "create the directory " + a.Path, Script: text,
+			Change: true, Msg: "create the directory " + a.Path, Script: scripts.Script("file_directory", given),
 			Diff:   []tasks.Diff{{Before: "state: absent\n", After: "state: directory\n", BeforeHeader: a.Path, AfterHeader: a.Path}},
 			Values: map[string]any{"path": a.Path, "state": "directory"},
 		}, nil
@@ -59,54 +57,14 @@ func (a *fileAction) strayModes(lines []string) int {
 	return n
 }
 
-// everywhere gives the attributes to the directory and all in it, directory by directory, each of which is the working
-// directory while it is looked through. Links inside are not followed: they may lead anywhere.
+// everywhere gives the attributes to the directory and all in it. A symbolic mode means something else for each of them: chmod
+// works it out.
 func (a *fileAction) everywhere() string {
-	var b strings.Builder
-	b.WriteString(files.At(string(script.Path(a.Path)), a.Follow))
-	entries, directory := "", ""
-	if owner := a.Ownership(); owner != "" {
-		directory = "chown -h " + owner + " . || exit 1\n"
-		entries = "	chown -h " + owner + " -- \"$@\" || exit 1\n"
+	mode := a.Mode
+	if n, err := strconv.ParseUint(a.Mode, 8, 16); err == nil {
+		mode = files.FiveDigits(int(n))
 	}
-	if a.Mode != "" {
-		mode := remote.Quote(a.Mode)
-		if files.Octal(a.Mode) {
-			n, _ := strconv.ParseUint(a.Mode, 8, 16)
-			mode = fmt.Sprintf("%05o", n)
-		}
-		directory += "chmod " + mode + " . || exit 1\n"
-		// By name where nobody else can put another file there, one by one as it is opened elsewhere.
-		entries += fmt.Sprintf(`	safe=$(whose "$here" .)
-	for f; do
-		shift
-		if [ -f "$f" ] && [ ! -L "$f" ]; then
-			if [ -z "$safe" ]; then set -- "$@" "$f"; else hold "${f#./}"; chmod %[1]s $held || exit 1; exec 7<&-; fi
-		elif [ ! -L "$f" ] && [ ! -d "$f" ] && [ -z "$safe" ]; then set -- "$@" "$f"
-		fi
-	done
-	[ $# = 0 ] || chmod %[1]s -- "$@" || exit 1
-`, mode)
-	}
-	fmt.Fprintf(&b, `umask 022
-each() {
-	for f in ./* ./.[!.]* ./..?*; do
-		if [ -d "$f" ] && [ ! -L "$f" ]; then ( enter "${f#./}"; each ) || exit 1; fi
-	done
-	set --
-	for f in ./* ./.[!.]* ./..?*; do
-		if [ -L "$f" ] || [ -e "$f" ] && [ ! -d "$f" ]; then set -- "$@" "$f"; fi
-	done
-	[ $# = 0 ] || batch "$@"
-%s}
-batch() {
-%s	return 0
-}
-[ -d "./$b" ] || die "$p is no directory"
-enter "$b"
-each
-`, directory, entries)
-	return b.String()
+	return scripts.Script("file_recurse", script.Values{"p": script.Path(a.Path), "follow": a.Follow, "owner": a.Ownership(), "mode": mode})
 }
 
 func (a *fileAction) link(have script.File, ans script.Answer) (tasks.Plan, error) {
@@ -153,14 +111,13 @@ func (a *fileAction) link(have script.File, ans script.Answer) (tasks.Plan, erro
 			return tasks.NotYet(a.asking, fmt.Sprintf("the directory %s does not exist", path.Dir(a.Path)), "create it with state: directory first")
 		}
 	}
-	word := string(script.Path(src))
-	if !strings.HasPrefix(src, "~") {
-		word = remote.Quote(src)
+	given := script.Values{"p": script.Path(a.Path), "src": src, "owner": a.Ownership()}
+	if strings.HasPrefix(src, "~") {
+		given["src"] = script.Path(src)
 	}
-	text := files.At(string(script.Path(a.Path)), false) + "t=./.polarbook.$(mktemp -u XXXXXXXX)\ntrap 'rm -f -- \"$t\"' EXIT\nln -s -T -- " + word + " \"$t\" || exit 1\n" +
-		a.Owners(`"$t"`) + "mv -f -T -- \"$t\" \"./$b\" || exit 1\n"
+	text := scripts.Script("file_link", given)
 	if target, err := ans.File("src"); err == nil && target.Exists() && a.Follow && len(a.Differences(target)) > 0 {
-		text += "trap - EXIT\n" + strings.TrimPrefix(a.Adjusting(a.Path, target, true), script.Preamble+script.Inside)
+		text += a.Adjusting(a.Path, target, true)
 	}
 	return tasks.Plan{Change: true, Msg: fmt.Sprintf("point %s to %s", a.Path, src), Values: values, Script: text,
 		Diff: []tasks.Diff{{Before: before, After: "src: " + src + "\n", BeforeHeader: a.Path, AfterHeader: a.Path}}}, nil
@@ -184,10 +141,6 @@ func (a *fileAction) hard(have script.File, ans script.Answer) (tasks.Plan, erro
 	case have.Kind == "directory":
 		return tasks.Plan{}, &tasks.Failure{Msg: a.Path + " is a directory, which a link never replaces", Hint: "move it away first"}
 	}
-	text := script.Preamble + script.Inside + "s=" + string(script.Path(a.Src)) + "\ncase $s in /*) ;; *) s=$(pwd)/$s ;; esac\n" + strings.TrimPrefix(files.At(string(script.Path(a.Path)), false), script.Preamble+script.Inside) +
-		// The file is taken from within its own directory, and given its second name by the descriptor of the other.
-		"exec 4<. || exit 1\nt=.polarbook.$(mktemp -u XXXXXXXX) name=$b\ntrap 'to 4; rm -f -- \"./$t\"' EXIT\nspot \"$s\" || die \"$s cannot be reached\"\n" +
-		"ln -T -- \"./$b\" \"/proc/self/fd/4/$t\" || exit 1\nto 4\nmv -f -T -- \"./$t\" \"./$name\" || exit 1\ntrap - EXIT\nexec 4<&-\n" +
-		strings.TrimPrefix(a.Adjusting(a.Path, src, false), script.Preamble+script.Inside)
+	text := scripts.Script("file_hard", script.Values{"p": script.Path(a.Path), "s": script.Path(a.Src)}) + a.Adjusting(a.Path, src, false)
 	return tasks.Plan{Change: true, Msg: fmt.Sprintf("make %s another name of %s", a.Path, a.Src), Values: values, Script: text}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
 )
 
@@ -114,30 +115,19 @@ func nameMatcher(patterns []string, expressions bool) (func(string) bool, error)
 
 // Probe lists what is below the paths, a line each, names in hex since they may hold anything.
 func (f *find) Probe() string {
-	var b strings.Builder
-	b.WriteString(script.Preamble + "echo \"clock $(date +%s)\"\n")
-	follow, depth, kind := "", "", ""
-	if f.Follow {
-		follow = "-L "
+	values := script.Values{
+		"follow": f.Follow, "checksum": f.Checksum, "kind": map[string]string{"file": "f", "directory": "d", "link": "l"}[f.FileType],
 	}
 	switch {
 	case !f.Recurse:
-		depth = " -maxdepth 1"
+		values["depth"] = 1
 	case f.Depth > 0:
-		depth = fmt.Sprintf(" -maxdepth %d", f.Depth)
+		values["depth"] = f.Depth
 	}
-	if k := map[string]string{"file": "f", "directory": "d", "link": "l"}[f.FileType]; k != "" {
-		kind = " -type " + k
-	}
-	sum := ""
-	if f.Checksum {
-		sum = `if [ -f "$f" ] && [ -r "$f" ]; then sum=$(sha1sum < "$f" | cut -c1-40); fi; `
-	}
-	inner := `for f; do sum=-; ` + sum + `s=$(stat -c "%f %u %g %U %G %s %X %Y %Z %i %h" -- "$f" 2>/dev/null) || continue
-	printf "entry %s %s " "$s" "$sum"; printf %s "$f" | od -An -v -tx1 | tr -d " \n"; echo; done`
+	var b strings.Builder
+	b.WriteString(scripts.Script("find", values))
 	for _, p := range f.Paths {
-		word := string(script.Path(script.TrimSlashes(p)))
-		fmt.Fprintf(&b, "if [ -d %s ]; then find %s%s/ -mindepth 1%s%s -exec sh -c '%s' sh {} + 2>/dev/null; else printf 'skipped '; printf '%%s\\n' %s; fi\n", word, follow, word, depth, kind, inner, script.Words([]string{p}))
+		fmt.Fprintf(&b, "in_path %s %s\n", script.Path(script.TrimSlashes(p)), remote.Quote(p))
 	}
 	return b.String() + "exit 0\n"
 }

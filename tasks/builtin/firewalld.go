@@ -108,11 +108,12 @@ func buildFirewalld(a *firewalldArgs, l tasks.Local) (tasks.Action, error) {
 	return f, nil
 }
 
-func (f *firewalld) zone() string {
+// zone are the words that name the zone.
+func (f *firewalld) zone() []string {
 	if f.Zone == "" || f.kind == "zone" {
-		return ""
+		return nil
 	}
-	return " --zone=" + remote.Quote(f.Zone)
+	return []string{"--zone=" + f.Zone}
 }
 
 // option is --query-port=5432/tcp and its like.
@@ -121,16 +122,29 @@ func (f *firewalld) option(verb string) string {
 	case "masquerade", "forward", "icmp-block-inversion":
 		return "--" + verb + "-" + f.kind
 	case "target":
-		return "--set-target=" + remote.Quote(f.target())
+		return "--set-target=" + f.target()
 	case "interface":
 		// One that is in another zone goes over.
 		if verb == "add" {
 			verb = "change"
 		}
 	case "zone":
-		return map[string]string{"add": "--new", "remove": "--delete"}[verb] + "-zone=" + remote.Quote(f.value)
+		return map[string]string{"add": "--new", "remove": "--delete"}[verb] + "-zone=" + f.value
 	}
-	return "--" + verb + "-" + f.kind + "=" + remote.Quote(f.value)
+	return "--" + verb + "-" + f.kind + "=" + f.value
+}
+
+// commandLine joins words to a command, and quotes the values of options where they have to be.
+func commandLine(words []string) string {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		if name, value, ok := strings.Cut(w, "="); ok {
+			quoted[i] = name + "=" + remote.Quote(value)
+		} else {
+			quoted[i] = remote.Quote(w)
+		}
+	}
+	return strings.Join(quoted, " ")
 }
 
 // target is what the zone's is to be.
@@ -176,27 +190,14 @@ func forwardedPort(list []any) (string, error) {
 
 // Probe asks firewalld; what is not running is asked for its permanent settings only.
 func (f *firewalld) Probe() string {
-	query := f.option("query")
-	if f.kind == "zone" {
-		query = "--info-zone=" + remote.Quote(f.value)
+	query, target := f.option("query"), ""
+	switch f.kind {
+	case "zone":
+		query = "--info-zone=" + f.value
+	case "target":
+		query, target = "--get-target", f.target()
 	}
-	same := ""
-	if f.kind == "target" {
-		query, same = "--get-target", "same "+remote.Quote(f.target())+" "
-	}
-	return fmt.Sprintf(`%sif ! have firewall-cmd; then echo absent yes; exit 0; fi
-state=$(firewall-cmd --state 2>&1)
-echo "state $state"
-same() { wanted=$1; shift; got=$("$@" 2>&1) || { s=$?; echo "$got"; return "$s"; }; [ "$got" = "$wanted" ]; }
-ask() { where=$1; shift; said=$("$@" 2>&1); s=$?; echo "$where $s $(printf '%%s' "$said" | head -n 1)"; }
-if [ "$state" = running ]; then
-	%sask now firewall-cmd%s %s
-	ask boot %sfirewall-cmd --permanent%s %s
-elif have firewall-offline-cmd; then
-	ask boot %sfirewall-offline-cmd%s %s
-fi
-exit 0
-`, script.Preamble, map[bool]string{true: ": ", false: ""}[f.kind == "target"], f.zone(), query, same, f.zone(), query, same, f.zone(), query)
+	return scripts.Script("firewalld", script.Values{"target": target}, append(f.zone(), query)...)
 }
 
 func (f *firewalld) Plan(found tasks.Found) (tasks.Plan, error) {
@@ -221,7 +222,7 @@ func (f *firewalld) Plan(found tasks.Found) (tasks.Plan, error) {
 		wanted             bool
 		name, said, option string
 	}{
-		{f.immediate && running, "now", "now", ""}, {f.permanent, "from the next start on", "boot", " --permanent"},
+		{f.immediate && running, "now", "now", ""}, {f.permanent, "from the next start on", "boot", "--permanent"},
 	} {
 		if !p.wanted {
 			continue
@@ -233,14 +234,17 @@ func (f *firewalld) Plan(found tasks.Found) (tasks.Plan, error) {
 		if (status == "0") == want {
 			continue
 		}
-		command := "firewall-cmd" + p.option
+		command := []string{"firewall-cmd"}
 		if !running {
-			command = "firewall-offline-cmd"
+			command = []string{"firewall-offline-cmd"}
+		} else if p.option != "" {
+			command = append(command, p.option)
 		}
 		if p.said == "now" && f.Timeout > 0 && want {
-			command += fmt.Sprintf(" --timeout=%d", f.Timeout)
+			command = append(command, fmt.Sprintf("--timeout=%d", f.Timeout))
 		}
-		body += fmt.Sprintf("said=$(%s%s %s 2>&1) || die \"firewalld refused: $said\"\n", command, f.zone(), f.option(verb))
+		command = append(append(command, f.zone()...), f.option(verb))
+		body += fmt.Sprintf("said=$(%s 2>&1) || die \"firewalld refused: $said\"\n", commandLine(command))
 		places = append(places, p.name)
 	}
 	if len(places) == 0 {
@@ -255,7 +259,7 @@ func (f *firewalld) Plan(found tasks.Found) (tasks.Plan, error) {
 
 func (f *firewalld) what() string {
 	what := strings.TrimSpace(f.kind + " " + f.value)
-	if f.zone() != "" {
+	if f.zone() != nil {
 		what += " in the zone " + f.Zone
 	}
 	return what

@@ -6,7 +6,6 @@ import (
 
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/remote"
-	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type getentArgs struct {
@@ -38,7 +37,7 @@ type getentAction struct {
 }
 
 func (a *getentAction) Probe() string {
-	words := []string{"getent"}
+	var words []string
 	if a.Service != "" {
 		words = append(words, "-s", a.Service)
 	}
@@ -46,7 +45,7 @@ func (a *getentAction) Probe() string {
 	if a.Key != "" {
 		words = append(words, a.Key)
 	}
-	return script.Preamble + "have getent || die 'getent is not installed on this host'\nsaid=$(" + script.Words(words) + " 2>&1)\necho \"status $?\"\nprintf '%s\\n' \"$said\" | sed 's/^/line /'\n"
+	return scripts.Script("getent", nil, words...)
 }
 
 func (a *getentAction) Plan(found tasks.Found) (tasks.Plan, error) {

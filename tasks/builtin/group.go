@@ -10,10 +10,6 @@ import (
 	"github.com/polarbook/polarbook/tasks/script"
 )
 
-// accountLookup defines the shell function that prints a line of an account database: entry passwd NAME.
-const accountLookup = `entry() { if have getent; then getent "$1" "$2"; else grep "^$2:" "/etc/$1"; fi; }
-`
-
 type groupArgs struct {
 	Name      string `arg:"name,required" doc:"The group's name."`
 	GID       *int   `arg:"gid" doc:"Its number."`
@@ -51,7 +47,7 @@ func accountName(module, arg, name string) error {
 type groupAction struct{ groupArgs }
 
 func (a *groupAction) Probe() string {
-	return script.Preamble + accountLookup + "line=$(entry group " + remote.Quote(a.Name) + ") && echo \"group $line\"\nexit 0\n"
+	return scripts.Script("group", script.Values{"group": a.Name})
 }
 
 func (a *groupAction) Plan(found tasks.Found) (tasks.Plan, error) {

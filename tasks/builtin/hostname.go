@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
-	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
 )
 
@@ -35,7 +34,7 @@ var validHostname = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?
 type hostnameAction struct{ hostnameArgs }
 
 func (a *hostnameAction) Probe() string {
-	return script.Preamble + "echo \"now $(uname -n)\"\nif [ -r /etc/hostname ]; then echo \"boot $(sed -e '/^#/d' -e '/^$/d' /etc/hostname | head -n 1)\"; fi\nexit 0\n"
+	return scripts.Script("hostname_look", nil)
 }
 
 func (a *hostnameAction) Plan(found tasks.Found) (tasks.Plan, error) {
@@ -51,19 +50,7 @@ func (a *hostnameAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	if now == a.Name && boot == a.Name {
 		return tasks.Plan{Values: values}, nil
 	}
-	text := script.Preamble + "n=" + remote.Quote(a.Name) + "\n"
-	if boot != a.Name {
-		text += `t=$(mktemp /etc/.hostname.XXXXXX) || exit 1
-trap 'rm -f -- "$t"' EXIT
-printf '%s\n' "$n" > "$t" && chmod 0644 "$t" || exit 1
-if [ -e /etc/hostname ] && [ -e /sys/fs/selinux/enforce ]; then chcon --reference=/etc/hostname -- "$t" 2>/dev/null; fi
-sync
-mv -f -- "$t" /etc/hostname || exit 1
-`
-	}
-	if now != a.Name {
-		text += "if have hostname; then hostname \"$n\"; else printf '%s' \"$n\" > /proc/sys/kernel/hostname; fi || die \"the kernel refused the name $n: a container may not change it\"\n"
-	}
+	text := scripts.Script("hostname", script.Values{"n": a.Name, "boot": boot != a.Name, "now": now != a.Name})
 	return tasks.Plan{
 		Change: true, Msg: fmt.Sprintf("name the host %s (it is %s, and %s at the next boot)", a.Name, now, boot), Values: values, Script: text,
 		Diff: []tasks.Diff{{BeforeHeader: "hostname", AfterHeader: "hostname", Before: "now: " + now + "\nboot: " + boot + "\n", After: "now: " + a.Name + "\nboot: " + a.Name + "\n"}},

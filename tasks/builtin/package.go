@@ -67,11 +67,8 @@ type anyPackages struct {
 }
 
 func (p *anyPackages) Probe() string {
-	find := "m=" + p.use + "\n"
-	if p.use == "" {
-		find = "m=\nif [ -e /etc/redhat-release ] || ! have apt-get; then for c in dnf yum; do if have $c; then m=$c; break; fi; done; fi\nif [ -z \"$m\" ] && have apt-get; then m=apt; fi\n"
-	}
-	return script.Preamble + script.Encode + find + "if [ \"$m\" = dnf ] || [ \"$m\" = yum ]; then\n" + scripts.Text("rpm_manager") + "elif [ -n \"$m\" ]; then have apt-get || m=\nfi\necho \"manager $m\"\n" +
+	return scripts.Script("package_manager", script.Values{"m": p.use}) + script.Encode + "if [ \"$m\" = dnf ] || [ \"$m\" = yum ]; then\n" +
+		scripts.Text("rpm_manager") + "fi\necho \"manager $m\"\n" +
 		"case $m in\ndnf|yum)\n" + p.rpm.questions() + ";;\napt)\n" + p.apt.questions() + ";;\nesac\nexit 0\n"
 }
 
@@ -153,27 +150,20 @@ func newPackages(module string, a packageArgs, p packages, l tasks.Local) (tasks
 
 // Probe tells of each package whether it is there and, for latest, whether there is a newer one.
 func (p *packages) Probe() string {
-	return script.Preamble + "m=apt\nhave apt-get || m=\necho \"manager $m\"\n" + p.questions() + "exit 0\n"
+	return scripts.Script("package_manager", script.Values{"m": "apt"}) + "echo \"manager $m\"\n" + p.questions() + "exit 0\n"
 }
 
 func (p *packages) questions() string {
 	var b strings.Builder
-	b.WriteString(`ask() {
-	name=${1%%=*}; version=${1#"$name"}; version=${version#=}
-	have=$(dpkg-query -W -f '${db:Status-Status} ${Version}' "$name" 2>/dev/null)
-	case $have in "installed "*) ;; *) return 1 ;; esac
-	[ -z "$version" ] || [ "installed $version" = "$have" ]
-}
-newer() { apt-cache policy "$1" 2>/dev/null | awk '/Installed:/ {i=$2} /Candidate:/ {c=$2} END {exit !(c != "" && c != "(none)" && i != c)}'; }
-`)
+	b.WriteString(scripts.Text("apt_questions"))
 	for i, n := range p.Name {
-		fmt.Fprintf(&b, "if ask %s; then echo there %d; fi\n", remote.Quote(n), i)
+		fmt.Fprintf(&b, "if installed %s; then echo there %d; fi\n", remote.Quote(n), i)
 		if p.State == "latest" {
 			fmt.Fprintf(&b, "if newer %s; then echo newer %d; fi\n", remote.Quote(n), i)
 		}
 	}
 	if p.refresh {
-		b.WriteString("if [ -e /var/lib/apt/lists ]; then echo \"age $(($(date +%s) - $(stat -c %Y /var/lib/apt/lists)))\"; fi\n")
+		b.WriteString("age\n")
 	}
 	return b.String()
 }

@@ -147,7 +147,8 @@ type rpmPackages struct {
 
 // Probe tells the manager, what is to be done of each package, and what the manager would make of it.
 func (p *rpmPackages) Probe() string {
-	return script.Preamble + script.Encode + fmt.Sprintf("m=%s\n", p.manager) + scripts.Text("rpm_manager") + "echo \"manager $m\"\n[ -n \"$m\" ] || exit 0\n" + p.questions() + "exit 0\n"
+	return script.Preamble + script.Encode + scripts.Script("rpm_manager", script.Values{"m": p.manager}) +
+		"echo \"manager $m\"\n[ -n \"$m\" ] || exit 0\n" + p.questions() + "exit 0\n"
 }
 
 func (p *rpmPackages) questions() string {
@@ -163,21 +164,23 @@ func (p *rpmPackages) questions() string {
 	if len(a.Name) == 0 && !a.Autoremove {
 		return b.String()
 	}
-	b.WriteString(scripts.Text("rpm_questions") + "groups=\nset --\n")
+	values := script.Values{"latest": a.State == "latest", "older": "newer", "update_only": a.UpdateOnly && a.State == "latest"}
+	if a.AllowDowngrade {
+		values["older"] = "downgrade"
+	}
+	b.WriteString(scripts.Script("rpm_wanted", values) + "groups=\nset --\n")
 	for i, n := range a.Name {
-		name := remote.Quote(n)
+		name, number := remote.Quote(n), strconv.Itoa(i)
 		switch m := comparison.FindStringSubmatch(n); {
 		case n == "*" && a.State == "latest":
-			fmt.Fprintf(&b, "opts -q check-update %s; s=$?\nif [ $s -eq 100 ]; then echo 'update %d'; elif [ $s -ne 0 ]; then echo \"cannot $s\"; printf '%%s\\n' \"$said\" | encode said; exit 0; fi\n", p.only(), i)
+			b.WriteString(call("all_updatable", append([]string{number}, p.only()...)...))
 			continue
 		case m != nil && strings.ContainsAny(n, "<>="):
 			fmt.Fprintf(&b, "if meets %s; then t=0; else t=1; fi\n", script.Words(m[1:]))
+		case a.remove():
+			fmt.Fprintf(&b, "there %s ''; t=$?\n", name)
 		default:
-			provides := "provides"
-			if a.remove() {
-				provides = "''"
-			}
-			fmt.Fprintf(&b, "there %s %s; t=$?\n", name, provides)
+			fmt.Fprintf(&b, "there %s provides; t=$?\n", name)
 		}
 		switch {
 		case a.remove() && n[0] == '@':
@@ -185,40 +188,28 @@ func (p *rpmPackages) questions() string {
 		case a.remove():
 			fmt.Fprintf(&b, "if [ $t -eq 0 ]; then echo 'remove %d'; fi\n", i)
 		default:
-			older := "echo 'newer " + strconv.Itoa(i) + "'"
-			if a.AllowDowngrade {
-				older = "echo 'downgrade " + strconv.Itoa(i) + "'"
-			}
-			install := fmt.Sprintf("set -- \"$@\" %s; echo 'install %d'", name, i)
-			if a.UpdateOnly && a.State == "latest" {
-				install = ":"
-			}
-			fmt.Fprintf(&b, "if [ $t -ne 0 ]; then if newer %s; then %s; else %s; fi\n", name, older, install)
-			if a.State == "latest" {
-				fmt.Fprintf(&b, "else opts -q check-update %s %s; if [ $? -eq 100 ]; then echo 'update %d'; fi\n", p.only(), name, i)
-			}
-			b.WriteString("fi\n")
+			fmt.Fprintf(&b, "if missing %d %s $t %s; then set -- \"$@\" %s; fi\n", i, name, script.Words(p.only()), name)
 		}
 	}
 	verb := map[bool]string{true: "remove", false: "install"}[a.remove()]
 	// What the repositories have and whether it can be installed, and what of a group is missing, the manager says.
-	fmt.Fprintf(&b, "if [ $# -gt 0 ]; then opts --assumeno %s \"$@\"; echo \"dry $?\"; printf '%%s\\n' \"$said\" | encode said; fi\n", verb)
+	fmt.Fprintf(&b, "if [ $# -gt 0 ]; then opts --assumeno %s \"$@\"; echo \"dry $?\"; told said; fi\n", verb)
 	if a.Autoremove {
-		b.WriteString("opts --assumeno autoremove; echo \"leaves $?\"; printf '%s\\n' \"$said\" | encode unneeded\n")
+		b.WriteString("opts --assumeno autoremove; echo \"leaves $?\"; told unneeded\n")
 	}
 	return b.String()
 }
 
 // only are the options that narrow updates down.
-func (p *rpmPackages) only() string {
-	words := []string{}
+func (p *rpmPackages) only() []string {
+	var words []string
 	if p.args.Security {
 		words = append(words, "--security")
 	}
 	if p.args.Bugfix {
 		words = append(words, "--bugfix")
 	}
-	return script.Words(words)
+	return words
 }
 
 const rpmColumns = "%{name}|%{epoch}|%{version}|%{release}|%{arch}|"
@@ -315,11 +306,11 @@ func (p *rpmPackages) Plan(found tasks.Found) (tasks.Plan, string, error) {
 	}
 	var says []string
 	var body strings.Builder
-	body.WriteString(script.Preamble + "rows() { rpm -qa --qf '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\\n' | sort; }\nbefore=$(rows)\n")
+	body.WriteString(scripts.Script("rpm_change", nil))
 	for _, step := range []struct {
 		verb, said, more string
 		names            []string
-	}{{"install", "install", "", install}, {"downgrade", "downgrade to", "", downgrade}, {"update", "update", p.only(), update}, {"remove", "remove", "", remove}} {
+	}{{"install", "install", "", install}, {"downgrade", "downgrade to", "", downgrade}, {"update", "update", script.Words(p.only()), update}, {"remove", "remove", "", remove}} {
 		if len(step.names) == 0 {
 			continue
 		}
@@ -337,10 +328,7 @@ func (p *rpmPackages) Plan(found tasks.Found) (tasks.Plan, string, error) {
 	if len(says) == 0 {
 		return tasks.Plan{Msg: "Nothing to do", Values: map[string]any{"results": []any{}, "rc": 0}}, "", nil
 	}
-	body.WriteString("after=$(rows)\n" +
-		"printf '%s\\n' \"$after\" | while IFS= read -r p; do printf '%s\\n' \"$before\" | grep -qxF -- \"$p\" || echo \"Installed: $p\"; done\n" +
-		"printf '%s\\n' \"$before\" | while IFS= read -r p; do printf '%s\\n' \"$after\" | grep -qxF -- \"$p\" || echo \"Removed: $p\"; done\n" +
-		"exit 0\n")
+	body.WriteString("difference\n")
 	return tasks.Plan{Change: true, Msg: strings.Join(says, "; "), Script: body.String(), Values: map[string]any{"results": []any{}, "rc": 0}}, manager, nil
 }
 

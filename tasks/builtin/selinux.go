@@ -42,7 +42,7 @@ type selinux struct {
 }
 
 func (s *selinux) Probe() string {
-	return script.Preamble + "if [ -e /sys/fs/selinux/enforce ]; then echo \"now $(cat /sys/fs/selinux/enforce)\"; fi\n" + strings.TrimPrefix(s.file.Probe(), script.Preamble)
+	return "if [ -e /sys/fs/selinux/enforce ]; then echo \"now $(cat /sys/fs/selinux/enforce)\"; fi\n" + s.file.Probe()
 }
 
 func (s *selinux) rewrite(text string, _ bool) (string, string, map[string]any, error) {

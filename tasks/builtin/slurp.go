@@ -6,7 +6,6 @@ import (
 
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/files"
-	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type slurpArgs struct {
@@ -29,14 +28,7 @@ type slurp struct {
 	asking bool
 }
 
-func (a *slurp) Probe() string {
-	return script.Preamble + script.Look + "p=" + string(script.Path(a.Src)) + fmt.Sprintf(`
-look file "$p" -L
-[ -f "$p" ] || exit 0
-[ -r "$p" ] || die "$p may not be read by this user: does the task need become?"
-if [ $(stat -L -c %%s -- "$p") -le %d ]; then encode content < "$p"; fi
-`, files.EditLimit)
-}
+func (a *slurp) Probe() string { return files.ReadFile(a.Src) }
 
 func (a *slurp) Plan(found tasks.Found) (tasks.Plan, error) {
 	ans, err := tasks.ReadAnswer(found)

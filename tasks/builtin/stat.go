@@ -41,30 +41,11 @@ var statModule = tasks.Define(tasks.Module{
 type statAction struct{ statArgs }
 
 func (a *statAction) Probe() string {
-	flag := ""
-	if a.Follow {
-		flag = "-L"
-	}
-	var b strings.Builder
-	b.WriteString(script.Preamble + script.Encode)
-	fmt.Fprintf(&b, "p=%s\n", string(script.Path(a.Path)))
-	fmt.Fprintf(&b, `if [ ! -L "$p" ] && [ ! -e "$p" ]; then echo absent; exit 0; fi
-set -- %s
-[ -e "$p" ] || set --
-stat "$@" -c 'stat %%f %%u %%g %%U %%G %%s %%i %%d %%h %%X %%Y %%Z' -- "$p" || exit 1
-for right in r w x; do if [ -$right "$p" ]; then echo may$right; fi; done
-`, flag)
-	if !a.Follow {
-		b.WriteString("if [ -L \"$p\" ]; then\n\treadlink -n -- \"$p\" | encode target\n\treadlink -f -- \"$p\" | encode source\n\texit 0\nfi\n")
-	}
+	values := script.Values{"p": script.Path(a.Path), "follow": a.Follow, "mime": a.Mime}
 	if a.Checksum {
-		fmt.Fprintf(&b, "if [ -f \"$p\" ] && [ -r \"$p\" ]; then echo \"sum $(%ssum < \"$p\")\"; fi\n", a.Algorithm)
+		values["algorithm"] = a.Algorithm
 	}
-	if a.Mime {
-		b.WriteString("if have file; then echo \"mime $(file -b --mime-type -- \"$p\" 2>/dev/null)\"; echo \"charset $(file -b --mime-encoding -- \"$p\" 2>/dev/null)\"; fi\n")
-	}
-	b.WriteString("exit 0\n")
-	return b.String()
+	return scripts.Script("stat", values)
 }
 
 func (a *statAction) Plan(found tasks.Found) (tasks.Plan, error) {

@@ -85,8 +85,7 @@ func (a *sysctlAction) procPath() string {
 }
 
 func (a *sysctlAction) Probe() string {
-	return script.Preamble + "k=" + remote.Quote(a.procPath()) + "\nif [ -e \"$k\" ]; then echo known yes; fi\nif [ -r \"$k\" ]; then echo \"live $(tr -s '[:space:]' ' ' < \"$k\")\"; fi\n" +
-		strings.TrimPrefix(a.file.Probe(), script.Preamble)
+	return scripts.Script("sysctl", script.Values{"k": a.procPath()}) + a.file.Probe()
 }
 
 // rewrite sets the value where the file last has it and drops what it says of it elsewhere.

@@ -100,33 +100,11 @@ func (a *systemdAction) control() string {
 	return "systemctl"
 }
 
-const (
-	systemdShown = "Id,Names,Description,LoadState,ActiveState,SubState,UnitFileState,MainPID,ExecMainStatus,Result,Type,FragmentPath,NeedDaemonReload"
-	// systemdUser lets systemctl --user find the user's own bus when the shell was entered with sudo or su.
-	systemdUser = "if [ -z \"$XDG_RUNTIME_DIR\" ]; then XDG_RUNTIME_DIR=/run/user/$(id -u); export XDG_RUNTIME_DIR; fi\n"
-)
+const systemdShown = "Id,Names,Description,LoadState,ActiveState,SubState,UnitFileState,MainPID,ExecMainStatus,Result,Type,FragmentPath,NeedDaemonReload"
 
 // Probe asks for the unit's properties, and whether any unit file has changed since it was read.
 func (a *systemdAction) Probe() string {
-	var b strings.Builder
-	b.WriteString(script.Preamble)
-	if a.Scope == "user" {
-		b.WriteString(systemdUser)
-	}
-	b.WriteString("have systemctl || die 'systemctl is not there: this host is not run by systemd'\n")
-	if a.Name != "" {
-		name := remote.Quote(a.Name)
-		if a.Scope != "global" {
-			fmt.Fprintf(&b, "shown=$(%s show --no-pager -p %s %s) || exit 1\nprintf '%%s\\n' \"$shown\" | sed 's/^/show /'\n", a.control(), systemdShown, name)
-		}
-		fmt.Fprintf(&b, "enabled=$(%s is-enabled %s 2>/dev/null)\necho \"enabled $? $enabled\"\n", a.control(), name)
-	}
-	if a.DaemonReload {
-		// Without --all systemd leaves out units that are not active, such as what a timer starts.
-		fmt.Fprintf(&b, "if %s show --no-pager --all -p NeedDaemonReload '*' 2>/dev/null | grep -q '=yes'; then echo stale yes; fi\n", a.control())
-	}
-	b.WriteString("exit 0\n")
-	return b.String()
+	return scripts.Script("systemd_look", script.Values{"scope": a.Scope, "unit": a.Name, "shown": systemdShown, "stale": a.DaemonReload})
 }
 
 // unit is what systemd says of one.
@@ -162,10 +140,7 @@ func (a *systemdAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	}
 	plan := tasks.Plan{Values: map[string]any{}}
 	var text strings.Builder
-	text.WriteString(script.Preamble)
-	if a.Scope == "user" {
-		text.WriteString(systemdUser)
-	}
+	text.WriteString(scripts.Script("systemd_explain", script.Values{"scope": a.Scope, "unit": a.Name}))
 	if a.DaemonReexec {
 		text.WriteString(a.control() + " daemon-reexec || exit 1\n")
 		plan.Change, plan.Event, plan.Msg = true, true, "start systemd over"
@@ -279,14 +254,9 @@ func (a *systemdAction) act(verb string, u unit) string {
 	if a.NoBlock {
 		block = " --no-block"
 	}
-	journal := "journalctl"
-	if a.Scope == "user" {
-		journal += " --user"
-	}
-	explain := fmt.Sprintf("explain() {\n\t%s --no-pager -l status %s 2>&1 | tail -n 12 >&2\n\t%s --no-pager -q -n 12 -u %s >&2 2>/dev/null\n\tdie \"$1\"\n}\n", a.control(), name, journal, name)
-	script := explain + fmt.Sprintf("said=$(%s%s %s %s 2>&1) || explain \"%s of %s failed: $(printf '%%s' \"$said\" | head -n 1)\"\n", a.control(), block, verb, name, verb, a.Name)
+	text := fmt.Sprintf("said=$(%s%s %s %s 2>&1) || explain \"%s of $unit failed: $(printf '%%s' \"$said\" | head -n 1)\"\n", a.control(), block, verb, name, verb)
 	if verb != "stop" && !a.NoBlock && u.properties["Type"] != "oneshot" {
-		script += fmt.Sprintf("case $(%s is-active %s) in active|activating|reloading) ;; *) explain \"%s ended right after its %s\" ;; esac\n", a.control(), name, a.Name, verb)
+		text += fmt.Sprintf("case $(%s is-active %s) in active|activating|reloading) ;; *) explain \"$unit ended right after its %s\" ;; esac\n", a.control(), name, verb)
 	}
-	return script
+	return text
 }

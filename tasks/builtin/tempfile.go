@@ -6,7 +6,6 @@ import (
 
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/files"
-	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
 )
 
@@ -45,17 +44,13 @@ func (a *tempfile) Plan() (tasks.Plan, error) {
 		const why = "the name is known only when it has been made"
 		return tasks.Plan{Unknown: why, Msg: why, Values: map[string]any{"skipped": true}}, nil
 	}
-	flag := ""
-	if a.State == "directory" {
-		flag = "-d "
+	values := script.Values{
+		"d": script.Word(`"${TMPDIR:-/tmp}"`), "directory": a.State == "directory", "prefix": a.Prefix, "suffix": a.Suffix,
 	}
-	where := `"${TMPDIR:-/tmp}"`
 	if a.Path != "" {
-		where = string(script.Path(script.TrimSlashes(a.Path)))
+		values["d"] = script.Path(script.TrimSlashes(a.Path))
 	}
-	// Not every mktemp takes a suffix behind the X: the name is completed by a rename that replaces nothing.
-	text := script.Preamble + "umask 077\nd=" + where + "\nwhile :; do\n\tt=$(mktemp " + flag + "-- \"$d/\"" + remote.Quote(a.Prefix) + "XXXXXXXX) || exit 1\n\tn=$t" +
-		remote.Quote(a.Suffix) + "\n\tif [ \"$n\" = \"$t\" ]; then break; fi\n\tif [ ! -e \"$n\" ]; then mv -- \"$t\" \"$n\" || exit 1; break; fi\n\trm -rf -- \"$t\"\ndone\nprintf %s \"$n\"\n"
+	text := scripts.Script("tempfile", values)
 	return tasks.Plan{Change: true, Event: true, Msg: "make a temporary " + a.State, Script: text}, nil
 }
 

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
-	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
 )
 
@@ -37,12 +36,7 @@ type timezoneAction struct {
 }
 
 func (a *timezoneAction) Probe() string {
-	return script.Preamble + "z=" + remote.Quote(a.Name) + `
-echo "zone $(readlink /etc/localtime 2>/dev/null)"
-if [ -f "/usr/share/zoneinfo/$z" ]; then echo known yes; fi
-if [ -f /etc/timezone ]; then echo "text $(head -n 1 /etc/timezone)"; elif [ -e /etc/debian_version ]; then echo "text "; fi
-exit 0
-`
+	return scripts.Script("timezone_look", script.Values{"z": a.Name})
 }
 
 func (a *timezoneAction) Plan(found tasks.Found) (tasks.Plan, error) {
@@ -62,15 +56,7 @@ func (a *timezoneAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	if zone == "" {
 		zone = "unknown"
 	}
-	text := script.Preamble + "z=" + remote.Quote(a.Name) + `
-t=/etc/.localtime.$$
-trap 'rm -f -- "$t" "$t.text"' EXIT
-ln -s "../usr/share/zoneinfo/$z" "$t" || exit 1
-`
-	if ans.Has("text") {
-		text += "printf '%s\\n' \"$z\" > \"$t.text\" && chmod 0644 \"$t.text\" && mv -f -- \"$t.text\" /etc/timezone || exit 1\n"
-	}
-	text += "mv -f -- \"$t\" /etc/localtime || exit 1\nif [ -e /sys/fs/selinux/enforce ] && have restorecon; then restorecon /etc/localtime /etc/timezone 2>/dev/null; fi\nsync\n"
+	text := scripts.Script("timezone", script.Values{"z": a.Name, "text": ans.Has("text")})
 	return tasks.Plan{
 		Change: true, Msg: fmt.Sprintf("change the time zone from %s to %s", zone, a.Name), Values: values, Script: text,
 		Diff: []tasks.Diff{{BeforeHeader: "time zone", AfterHeader: "time zone", Before: zone + "\n", After: a.Name + "\n"}},

@@ -101,25 +101,11 @@ func (u *ufw) rule() []string {
 
 // Probe asks for the status, and has ufw try the rule without making it: a rule that is there is skipped.
 func (u *ufw) Probe() string {
-	text := script.Preamble + `if ! have ufw; then echo absent yes; exit 0; fi
-said=$(ufw status 2>&1) || die "ufw does not answer (does the task need become: true?): $said"
-printf '%s\n' "$said" | sed -n 's/^Status: /status /p'
-sed -n 's/^DEFAULT_\([A-Z]*\)_POLICY=/policy \1 /p' /etc/default/ufw 2>/dev/null | tr -d '"'
-sed -n 's/^LOGLEVEL=/logging /p' /etc/ufw/ufw.conf 2>/dev/null
-`
-	if u.Rule != "" && u.Delete {
-		file, only := "/etc/ufw/user.rules", "grep -v ::"
-		if strings.Contains(u.FromIP+u.ToIP, ":") {
-			file, only = "/etc/ufw/user6.rules", "grep ::"
-		}
-		// Trying to delete what is not there says nothing: the rules that would be left are compared with those there are.
-		text += "tuples() { grep '^### tuple' | sed 's/ comment=.*//' | " + only + "; }\n" +
-			"left=$(ufw --dry-run " + script.Words(u.rule()) + " 2>&1) || { printf '%s\\n' \"$left\" | sed -n 's/^ERROR/refused &/p'; exit 0; }\n" +
-			"if [ \"$(printf '%s\\n' \"$left\" | tuples)\" = \"$(tuples < " + file + ")\" ]; then echo missing yes; fi\n"
-	} else if u.Rule != "" {
-		text += "ufw --dry-run " + script.Words(u.rule()) + " 2>&1 | sed -n -e 's/^Skipping/skipping &/p' -e 's/^ERROR/refused &/p'\n"
+	values := script.Values{"rule": u.Rule, "remove": u.Delete, "v6": strings.Contains(u.FromIP+u.ToIP, ":")}
+	if u.Rule == "" {
+		return scripts.Script("ufw", values)
 	}
-	return text + "exit 0\n"
+	return scripts.Script("ufw", values, u.rule()...)
 }
 
 func (u *ufw) Plan(found tasks.Found) (tasks.Plan, error) {

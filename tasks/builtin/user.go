@@ -90,34 +90,7 @@ type userAction struct {
 // Probe describes the account. Whether the password is the one wanted is told by the host; test is a builtin of every
 // shell, so the hash is on no command line.
 func (a *userAction) Probe() string {
-	var b strings.Builder
-	b.WriteString(script.Preamble + accountLookup)
-	fmt.Fprintf(&b, "u=%s\nwanted=%s\n", remote.Quote(a.Name), remote.Quote(a.Password))
-	if a.Group != "" {
-		fmt.Fprintf(&b, "line=$(entry group %s) && echo \"wanted_group $line\"\n", remote.Quote(a.Group))
-	}
-	b.WriteString(`if line=$(entry group "$u"); then echo same_group yes; fi
-line=$(entry passwd "$u") || exit 0
-echo "passwd $line"
-echo "primary $(id -gn -- "$u" 2>/dev/null)"
-echo "groups $(id -Gn -- "$u" 2>/dev/null)"
-set -f
-IFS=:
-set -- $line
-if [ -e "$6" ]; then echo home yes; fi
-if [ -r /etc/shadow ]; then
-	set -- $(entry shadow "$u")
-	hash=$2
-	echo "ages $4:$5:$8"
-	case $hash in !*) echo locked yes ;; esac
-	if [ "$hash" = "$wanted" ]; then echo password same
-	elif [ "${hash#!}" = "$wanted" ]; then echo password under_lock
-	else echo password other
-	fi
-fi
-exit 0
-`)
-	return b.String()
+	return scripts.Script("user_look", script.Values{"u": a.Name, "wanted": a.Password, "group": a.Group})
 }
 
 func (a *userAction) Plan(found tasks.Found) (tasks.Plan, error) {
@@ -206,7 +179,7 @@ func (a *userAction) create(ans script.Answer, values map[string]any) tasks.Plan
 	text := script.Preamble + script.Words(append(words, a.Name)) + " || exit 1\n"
 	if a.CreateHome && a.Home != "" {
 		// useradd makes it by its path: that is for where only root can have that lead elsewhere.
-		text = script.Preamble + script.Strangers + "home=" + string(script.Path(a.Home)) + "\nmake=-m\n[ -z \"$(strangers \"${home%/*}\")\" ] || make=-M\n" +
+		text = scripts.Script("user_home_option", script.Values{"home": script.Path(a.Home)}) +
 			script.Words(words) + " $make " + remote.Quote(a.Name) + " || exit 1\n" + a.makeHome(a.Home)
 	}
 	if a.Password != "" {

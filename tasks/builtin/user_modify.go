@@ -43,7 +43,7 @@ func (a *userAction) modify(ans script.Answer, line []string, uid, gid int, othe
 		home = a.Home
 		if a.MoveHome {
 			words = append(words, "-m")
-			before = alone(line[5], a.Home)
+			before = scripts.Script("user_move", script.Values{"from": script.Path(line[5]), "to": script.Path(a.Home)})
 		}
 	}
 	if a.Shell != "" && a.Shell != line[6] {
@@ -136,28 +136,5 @@ func (a *userAction) makeHome(home string) string {
 	if skeleton == "" {
 		skeleton = "/etc/skel"
 	}
-	return script.Inside + fmt.Sprintf(`home=%s
-if [ ! -e "$home" ]; then
-	defs() { sed -n "s/^[[:space:]]*$1[[:space:]]*\([0-7]*\).*/\1/p" /etc/login.defs 2>/dev/null | head -n 1; }
-	mode=$(defs HOME_MODE) mask=$(defs UMASK)
-	mask=${mask:-022}
-	umask 022
-	reach "${home%%/*}" && spot "$home" && mkdir -m 0700 -- "./$b" && enter "$b" || exit 1
-	umask "$mask"
-	if [ -d %[2]s ]; then cp -R %[2]s/. . || exit 1; fi
-	chmod "${mode:-$(printf %%o $((0777 & ~0$mask)))}" . || exit 1
-	chown -R -h "$(id -u -- %[3]s):$(id -g -- %[3]s)" . || exit 1
-	if [ -e /sys/fs/selinux/enforce ] && have restorecon; then restorecon -R "$home" 2>/dev/null; fi
-fi
-`, string(script.Path(home)), string(script.Path(skeleton)), remote.Quote(a.Name))
-}
-
-// alone refuses what usermod does by path where another account could have a path lead elsewhere meanwhile.
-func alone(homes ...string) string {
-	var b strings.Builder
-	b.WriteString(script.Strangers)
-	for _, home := range homes {
-		fmt.Fprintf(&b, "home=%s\nwho=$(strangers \"${home%%/*}\")\n[ -z \"$who\" ] || die \"$home is not moved: $who, and could have it lead elsewhere meanwhile. Move it by hand, or give the directory to root\"\n", string(script.Path(home)))
-	}
-	return b.String()
+	return scripts.Script("user_home", script.Values{"home": script.Path(home), "skeleton": script.Path(skeleton), "name": a.Name})
 }

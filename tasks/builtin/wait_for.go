@@ -190,11 +190,11 @@ func (w *waitFor) look(ctx context.Context, h tasks.Host) (sight, error) {
 }
 
 func (w *waitFor) lookAtFile(ctx context.Context, h tasks.Host) (sight, error) {
-	body := "p=" + string(script.Path(w.Path)) + "\nif [ -e \"$p\" ] || [ -L \"$p\" ]; then echo there; fi\n"
+	values := script.Values{"p": script.Path(w.Path)}
 	if w.search != nil {
-		body += fmt.Sprintf("tail -c %d \"$p\" 2>/dev/null || :\n", files.EditLimit)
+		values["limit"] = files.EditLimit
 	}
-	r, err := h.Shell().Run(ctx, remote.Command{Script: body})
+	r, err := h.Shell().Run(ctx, remote.Command{Script: scripts.Script("wait_for_file", values)})
 	if err != nil {
 		return sight{}, err
 	}
@@ -240,7 +240,7 @@ func (w *waitFor) connect(ctx context.Context, h tasks.Host) (open bool, said st
 	if w.search != nil {
 		return false, "", &tasks.Failure{Msg: "search_regex needs a connection through SSH, which this host's sshd forbids", Hint: "set AllowTcpForwarding to yes or local in its sshd_config"}
 	}
-	r, err := h.Shell().Run(ctx, remote.Command{Script: w.connectThere()})
+	r, err := h.Shell().Run(ctx, remote.Command{Script: scripts.Script("wait_for_port", script.Values{"h": w.Host, "p": w.Port, "t": w.ConnectTimeout})})
 	if err != nil {
 		return false, "", err
 	}
@@ -248,17 +248,6 @@ func (w *waitFor) connect(ctx context.Context, h tasks.Host) (open bool, said st
 		return false, "", files.ScriptFailed(r)
 	}
 	return r.Status == 0, "", nil
-}
-
-// connectThere tries from the host's own shell: 0 is open, 1 is not, 3 is no means to tell.
-func (w *waitFor) connectThere() string {
-	return fmt.Sprintf(`%sh=%s p=%d t=%d
-if have bash && have timeout; then timeout $t bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$h" $p 2>/dev/null && exit 0; exit 1; fi
-if have nc; then nc -w $t "$h" $p </dev/null >/dev/null 2>&1 && exit 0; exit 1; fi
-if have python3; then python3 -c 'import socket,sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), int(sys.argv[3]))' "$h" $p $t 2>/dev/null && exit 0; exit 1; fi
-echo "sshd forbids forwarding, and the host has no bash, nc or python3 to try port $p with" >&2
-exit 3
-`, script.Preamble, remote.Quote(w.Host), w.Port, w.ConnectTimeout)
 }
 
 // listen reads what a server says until it matches, the server ends or the time for one attempt is up.

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
-	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
 )
 
@@ -55,52 +54,42 @@ func sameID(want, name string, number int) bool {
 	return want == name
 }
 
-// Set is the script that gives what a word of a shell names (already quoted) these attributes: $held, which inside opened,
-// the working directory, or a path that nobody else can make another. have is the file before, absent when it is just being
-// made with the mode that the umask gives. Owners come first: changing them clears the set-id bits.
-func (a Attributes) Set(word string, have script.File, dir bool) string {
-	var b strings.Builder
-	if owner := a.Ownership(); owner != "" {
-		how := "-h "
-		if word == "$held" {
-			how = "" // a link of the kernel's, which leads to the open file and nowhere else
-		}
-		fmt.Fprintf(&b, "chown %s%s %s || exit 1\n", how, owner, word)
-	}
-	if a.Mode == "" {
-		return b.String()
-	}
-	if !have.Exists() && !Octal(a.Mode) {
-		fmt.Fprintf(&b, "chmod %s %s || exit 1\n", remote.Quote(a.Mode), word)
-		return b.String()
-	}
-	if mode, err := ModeFrom(a.Mode, have.Mode, dir); err == nil {
-		// Five digits: with four, chmod leaves a directory's set-group-id bit as it is.
-		fmt.Fprintf(&b, "chmod %05o %s || exit 1\n", mode, word)
-	}
-	return b.String()
+// Given are the attributes as the script attributes takes them. have is the file before, absent when it is just being made with
+// the mode that the umask gives; a symbolic mode is then left to chmod.
+func (a Attributes) Given(have script.File, dir bool) script.Values {
+	return script.Values{"owner": a.Ownership(), "mode": a.newMode(have, dir)}
 }
 
-// Owners is set for a link: it has an owner, and no mode.
-func (a Attributes) Owners(word string) string {
-	return Attributes{Owner: a.Owner, Group: a.Group}.Set(word, script.File{Kind: "link"}, false)
+func (a Attributes) newMode(have script.File, dir bool) string {
+	if a.Mode == "" || !have.Exists() && !Octal(a.Mode) {
+		return a.Mode
+	}
+	mode, err := ModeFrom(a.Mode, have.Mode, dir)
+	if err != nil {
+		return "" // Check has refused it
+	}
+	return FiveDigits(mode)
 }
+
+// FiveDigits writes a mode for chmod, which with four digits leaves a directory's set-group-id bit as it is.
+func FiveDigits(mode int) string { return fmt.Sprintf("%05o", mode) }
 
 // Adjusting is the script that gives what is at a path, or what it leads to, these attributes and nothing else.
 func (a Attributes) Adjusting(path string, have script.File, follow bool) string {
-	dir := have.Kind == "directory"
-	return OnIt(string(script.Path(path)), follow, func(word string) string { return a.Set(word, have, dir) }, a.Owners)
+	values := a.Given(have, have.Kind == "directory")
+	values["p"], values["follow"] = script.Path(path), follow
+	return Scripts.Script("adjust", values)
 }
 
-// Ownership returns OWNER, OWNER:GROUP or :GROUP quoted for chown; empty when neither is wanted.
+// Ownership returns OWNER, OWNER:GROUP or :GROUP for chown; empty when neither is wanted.
 func (a Attributes) Ownership() string {
 	switch {
 	case a.Owner == "" && a.Group == "":
 		return ""
 	case a.Group == "":
-		return remote.Quote(a.Owner)
+		return a.Owner
 	}
-	return remote.Quote(a.Owner + ":" + a.Group)
+	return a.Owner + ":" + a.Group
 }
 
 // Octal reports whether a mode is written in octal digits.

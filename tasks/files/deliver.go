@@ -40,25 +40,13 @@ type Delivery struct {
 
 // Probe describes the destination. Content is compared by its sum; the old one is only brought back to be shown.
 func (d *Delivery) Probe() string {
-	var b strings.Builder
-	b.WriteString(script.Preamble + script.Look)
-	fmt.Fprintf(&b, "p=%s\n", string(script.Path(script.TrimSlashes(d.Dest))))
-	if d.Name != "" {
-		fmt.Fprintf(&b, "if [ -d \"$p\" ]; then echo into yes; p=${p%%/}/%s; fi\n", remote.Quote(d.Name))
+	values := script.Values{
+		"p": script.Path(script.TrimSlashes(d.Dest)), "name": d.Name, "relative": !strings.HasPrefix(d.Dest, "/"), "bytes": d.Size, "sum": d.Sum,
 	}
-	if !strings.HasPrefix(d.Dest, "/") {
-		b.WriteString("case $p in /*) ;; *) p=$(pwd)/$p ;; esac\nprintf %s \"$p\" | encode path\n")
-	}
-	b.WriteString(`look dest "$p" -L
-if [ -L "$p" ]; then echo link yes; fi
-if [ -d "${p%/*}/" ]; then echo parent yes; else echo parent no; fi
-`)
-	fmt.Fprintf(&b, "if [ -f \"$p\" ] && [ \"$size\" -eq %d ] && sum=$(sha256sum < \"$p\") && [ \"${sum%%%% *}\" = %s ]; then echo same yes\n", d.Size, d.Sum)
 	if d.Showing {
-		fmt.Fprintf(&b, "elif [ -f \"$p\" ] && [ \"$size\" -le %d ]; then encode content < \"$p\"\n", diffLimit)
+		values["limit"] = diffLimit
 	}
-	b.WriteString("fi\n")
-	return b.String()
+	return Scripts.Script("delivery", values)
 }
 
 // Plan implements tasks.Action.
@@ -98,7 +86,7 @@ func (d *Delivery) plan(found tasks.Found) (tasks.Plan, string, error) {
 		plan.Msg = "create " + dest
 	}
 	p := Placing{
-		Word: string(script.Path(dest)), Follow: d.Follow, Parents: into, parentMode: d.DirectoryMode, Attributes: d.Attributes, Have: have, Sum: d.Sum, Validate: d.Validate,
+		Word: script.Path(dest), Follow: d.Follow, Parents: into, parentMode: d.DirectoryMode, Attributes: d.Attributes, Have: have, Sum: d.Sum, Validate: d.Validate,
 	}
 	if ans.Text("link") == "yes" && !d.Follow {
 		p.Have = script.File{Kind: "absent"}
@@ -115,7 +103,7 @@ func (d *Delivery) plan(found tasks.Found) (tasks.Plan, string, error) {
 	staged := ""
 	if d.content == nil {
 		staged = d.staged(dest)
-		p.From = string(script.Path(staged))
+		p.From = script.Path(staged)
 	}
 	plan.Stdin = d.content
 	plan.Script, err = p.Script()

@@ -47,14 +47,12 @@ func NewEdit(module string, a EditArgs, create bool, l tasks.Local) (*Edit, erro
 
 // Probe brings the whole text.
 func (e *Edit) Probe() string {
-	return script.Preamble + script.Look + "p=" + string(script.Path(e.Path)) + fmt.Sprintf(`
-look file "$p" -L
-if [ -d "${p%%/*}/" ]; then echo parent yes; else echo parent no; fi
-[ -f "$p" ] || exit 0
-[ -r "$p" ] || die "$p may not be read by this user: does the task need become?"
-if [ "$size" -gt %d ]; then echo large yes; exit 0; fi
-encode content < "$p" || exit 1
-`, EditLimit)
+	return ReadFile(e.Path)
+}
+
+// ReadFile is a script that prints what is at a path, and of a file of up to EditLimit bytes its content.
+func ReadFile(path string) string {
+	return Scripts.Script("read_file", script.Values{"p": script.Path(path), "limit": EditLimit})
 }
 
 // Plan compares the text that was found with what Rewrite makes of it.
@@ -110,7 +108,7 @@ func (e *Edit) place(have script.File, ans script.Answer, before, after, msg str
 		return plan, nil
 	}
 	plan.Diff = append([]tasks.Diff{{Before: before, After: after, BeforeHeader: e.Path, AfterHeader: e.Path}}, plan.Diff...)
-	p := Placing{Word: string(script.Path(e.Path)), Follow: true, Parents: true, Attributes: e.Attributes, Have: have, Sum: SumOf([]byte(after)), Validate: e.Validate}
+	p := Placing{Word: script.Path(e.Path), Follow: true, Parents: true, Attributes: e.Attributes, Have: have, Sum: SumOf([]byte(after)), Validate: e.Validate}
 	if have.Exists() {
 		p.expect = SumOf([]byte(before))
 		if e.Backup {

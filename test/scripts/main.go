@@ -67,8 +67,12 @@ func check(ctx context.Context) (faults int, err error) {
 			shells = append(shells, shell)
 		}
 	}
+	onFiles := script.Load(os.DirFS("tasks/files"), script.Shared)
 	for _, dir := range folders {
-		f := script.Load(os.DirFS(filepath.Dir(dir)), script.Shared)
+		f := onFiles
+		if dir != filepath.Join("tasks", "files", "scripts") {
+			f = script.Load(os.DirFS(filepath.Dir(dir)), onFiles)
+		}
 		for _, name := range f.Names() {
 			text, before := whole(f, name)
 			path := filepath.Join(dir, name+".sh")

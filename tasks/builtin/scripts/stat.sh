@@ -1,0 +1,22 @@
+# Prints what stat says of p. follow: of what a link points to; algorithm: of the checksum that is wanted; mime: what file takes it
+# for, too.
+# uses: preamble encode
+# takes: p follow algorithm mime
+if [ ! -L "$p" ] && [ ! -e "$p" ]; then echo absent; exit 0; fi
+followed=$follow
+[ -e "$p" ] || followed=
+stat ${followed:+-L} -c 'stat %f %u %g %U %G %s %i %d %h %X %Y %Z' -- "$p" || exit 1
+for right in r w x; do
+	if test "-$right" "$p"; then echo may$right; fi
+done
+if [ -z "$follow" ] && [ -L "$p" ]; then
+	readlink -n -- "$p" | encode target
+	readlink -f -- "$p" | encode source
+	exit 0
+fi
+if [ -n "$algorithm" ] && [ -f "$p" ] && [ -r "$p" ]; then echo "sum $("${algorithm}sum" < "$p")"; fi
+if [ -n "$mime" ] && have file; then
+	echo "mime $(file -b --mime-type -- "$p" 2>/dev/null)"
+	echo "charset $(file -b --mime-encoding -- "$p" 2>/dev/null)"
+fi
+exit 0

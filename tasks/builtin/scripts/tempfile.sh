@@ -1,0 +1,13 @@
+# Makes a file in d (directory: a directory) whose name begins and ends as told, and prints its path. Not every mktemp takes a suffix
+# behind the X: the name is completed by a rename that replaces nothing.
+# uses: preamble
+# takes: d directory prefix suffix
+umask 077
+while :; do
+	t=$(mktemp ${directory:+-d} -- "$d/${prefix}XXXXXXXX") || exit 1
+	n=$t$suffix
+	if [ -z "$suffix" ]; then break; fi
+	if [ ! -e "$n" ]; then mv -- "$t" "$n" || exit 1; break; fi
+	rm -rf -- "$t"
+done
+printf %s "$n"

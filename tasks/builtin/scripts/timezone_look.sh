@@ -1,0 +1,7 @@
+# Prints the time zone, and whether the host knows the zone z. text: what /etc/timezone says, where the distribution has that file.
+# uses: preamble
+# takes: z
+echo "zone $(readlink /etc/localtime 2>/dev/null)"
+if [ -f "/usr/share/zoneinfo/$z" ]; then echo known yes; fi
+if [ -f /etc/timezone ]; then echo "text $(head -n 1 /etc/timezone)"; elif [ -e /etc/debian_version ]; then echo "text "; fi
+exit 0

@@ -1,0 +1,20 @@
+# Prints what the marker m in the directory d remembers, and whether what was unpacked is still so, with that owner and group. s: the
+# archive, when it is on the host; list: the names of what was unpacked are wanted.
+# uses: preamble look measure
+# takes: d m s user group list
+look dest "$d" -L
+if [ -n "$s" ] && [ -f "$s" ]; then echo "archive $(sha256sum < "$s" | cut -c1-64)"; fi
+if [ -r "$d/$m" ]; then
+	echo "unpacked $(sed -n 1p "$d/$m")"
+	cd "$d" || exit 1
+	if [ "$(sed 1,2d "$m" | measure)" = "$(sed -n 2p "$m")" ]; then echo whole yes; fi
+	if [ -n "$user$group" ]; then
+		# shellcheck disable=SC2016 # the shell within expands them
+		other=$(sed 1,2d "$m" | tr '\n' '\0' | xargs -0 sh -c 'user=$1 group=$2; shift 2
+			if [ -n "$user" ]; then find "$@" -prune ! -user "$user"; fi
+			if [ -n "$group" ]; then find "$@" -prune ! -group "$group"; fi' sh "$user" "$group" 2>/dev/null | head -n 1)
+		if [ -n "$other" ]; then echo strangers yes; fi
+	fi
+	if [ -n "$list" ]; then sed 1,2d "$m" | sed 's/^/file /'; fi
+fi
+exit 0
