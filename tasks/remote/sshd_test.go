@@ -188,7 +188,8 @@ func writeFile(t testing.TB, path, text string) {
 	}
 }
 
-// writeKey makes an ed25519 key, encrypted if there is a passphrase.
+// writeKey makes an ed25519 key, encrypted if there is a passphrase: with one round of bcrypt, where there is an ssh-keygen,
+// for the sixteen of the library take seconds under the race detector.
 func writeKey(t testing.TB, path, passphrase string) (ssh.Signer, ssh.PublicKey) {
 	t.Helper()
 	_, private, err := ed25519.GenerateKey(rand.Reader)
@@ -196,7 +197,8 @@ func writeKey(t testing.TB, path, passphrase string) (ssh.Signer, ssh.PublicKey)
 		t.Fatal(err)
 	}
 	var block *pem.Block
-	if passphrase == "" {
+	keygen, noKeygen := exec.LookPath("ssh-keygen")
+	if passphrase == "" || noKeygen == nil {
 		block, err = ssh.MarshalPrivateKey(private, "test")
 	} else {
 		block, err = ssh.MarshalPrivateKeyWithPassphrase(private, "test", []byte(passphrase))
@@ -205,6 +207,11 @@ func writeKey(t testing.TB, path, passphrase string) (ssh.Signer, ssh.PublicKey)
 		t.Fatal(err)
 	}
 	writeFile(t, path, string(pem.EncodeToMemory(block)))
+	if passphrase != "" && noKeygen == nil {
+		if out, err := exec.Command(keygen, "-q", "-p", "-a", "1", "-P", "", "-N", passphrase, "-f", path).CombinedOutput(); err != nil {
+			t.Fatalf("ssh-keygen: %v\n%s", err, out)
+		}
+	}
 	signer, err := ssh.NewSignerFromKey(private)
 	if err != nil {
 		t.Fatal(err)

@@ -3,10 +3,11 @@ package remote
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"io/fs"
-	"math/rand"
+	"math/rand/v2"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -16,10 +17,21 @@ import (
 	"testing"
 )
 
+// content returns bytes that look like any, the same ones each time.
 func content(size int) []byte {
+	var seed [32]byte
+	binary.LittleEndian.PutUint64(seed[:], uint64(size))
 	b := make([]byte, size)
-	rand.New(rand.NewSource(int64(size))).Read(b)
+	_, _ = rand.NewChaCha8(seed).Read(b)
 	return b
+}
+
+// megabytes is a size of many windows of SSH; with -short of fewer of them.
+func megabytes(many, fewer int) int {
+	if testing.Short() {
+		many = fewer
+	}
+	return many << 20
 }
 
 func TestUpload(t *testing.T) {
@@ -39,7 +51,7 @@ func TestUploadWithoutSFTP(t *testing.T) {
 }
 
 func testUpload(t *testing.T, s *Shell) {
-	for _, size := range []int{0, 1, smallUpload, smallUpload + 1, 20 << 20} {
+	for _, size := range []int{0, 1, smallUpload, smallUpload + 1, megabytes(20, 5)} {
 		path := filepath.Join(t.TempDir(), "it's a file")
 		want := content(size)
 		before := s.host.Stats().RoundTrips
@@ -176,18 +188,18 @@ func (s *countingSource) ReadAt(b []byte, off int64) (int, error) {
 
 func TestInterruptedUploadIsResumed(t *testing.T) {
 	t.Parallel()
+	size := megabytes(64, 24)
 	for _, sftp := range []bool{true, false} {
-		const size = 64 << 20
 		want := content(size)
-		sum, _ := sumOf(bytes.NewReader(want), size)
+		sum, _ := sumOf(bytes.NewReader(want), int64(size))
 		server := startSSHD(t)
 		path := filepath.Join(t.TempDir(), "f")
-		u := Upload{Source: bytes.NewReader(want), Size: size, SHA256: sum, Path: path}
+		u := Upload{Source: bytes.NewReader(want), Size: int64(size), SHA256: sum, Path: path}
 
 		// The connection is lost in the middle.
 		h := server.connect(t)
 		u.Progress = func(done, total int64) {
-			if done > size/2 {
+			if done > int64(size)/2 {
 				h.conn.Close()
 			}
 		}
@@ -211,7 +223,7 @@ func TestInterruptedUploadIsResumed(t *testing.T) {
 			if first < 0 {
 				first = done
 			}
-			if done > size*3/4 {
+			if done > int64(size)*3/4 {
 				cancel()
 			}
 		}
@@ -220,7 +232,7 @@ func TestInterruptedUploadIsResumed(t *testing.T) {
 		if !errors.Is(err, context.Canceled) {
 			t.Fatalf("got error %v", err)
 		}
-		if first < size/4 {
+		if first < int64(size)/4 {
 			t.Errorf("after the lost connection it began at %d", first)
 		}
 
@@ -231,7 +243,7 @@ func TestInterruptedUploadIsResumed(t *testing.T) {
 		if err := s.Upload(testContext(t), u); err != nil {
 			t.Fatal(err)
 		}
-		if sent := s.host.Stats().BytesSent - before; sent > size*3/4 {
+		if sent := s.host.Stats().BytesSent - before; sent > int64(size)*3/4 {
 			t.Errorf("%d bytes were sent again", sent)
 		}
 		got, _ := os.ReadFile(path)
