@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -14,8 +15,8 @@ import (
 	"time"
 )
 
-// anna and bert hold locks. Their runs are of one test: the work of a run is found on the whole machine, and tests run
-// beside each other.
+// anna and bert hold locks. Their runs are of one test in one process: the work of a run is found, and ended, on the whole
+// machine, and tests run beside each other, in other containers with the same process numbers too.
 func anna(t testing.TB) Holder {
 	return Holder{User: "anna@laptop", Playbook: "switchover.yml", Run: runOf(t, "20260102T030405Z"), Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 }
@@ -24,9 +25,11 @@ func bert(t testing.TB) Holder {
 	return Holder{User: "bert@desk", Playbook: "drop-node.yml", Run: runOf(t, "20260102T030406Z"), Since: time.Date(2026, 1, 2, 3, 4, 6, 0, time.UTC)}
 }
 
+var thisProcess = rand.Text()
+
 func runOf(t testing.TB, since string) string {
-	sum := sha256.Sum256([]byte(fmt.Sprint(os.Getpid(), t.Name())))
-	return since + "-" + hex.EncodeToString(sum[:3])
+	sum := sha256.Sum256([]byte(thisProcess + t.Name()))
+	return since + "-" + hex.EncodeToString(sum[:8])
 }
 
 // withEachLockShell gives a test a server with each shell, two connections to it and a directory for the lock.
