@@ -13,18 +13,18 @@ import (
 type serviceArgs struct {
 	NodeArgs
 	Unit    string `arg:"unit,required" alias:"name" doc:"the systemd unit that runs the engine"`
-	State   string `arg:"state" default:"started" choices:"started stopped restarted reloaded" doc:"what the server should be"`
-	Timeout int    `arg:"timeout" default:"60" doc:"seconds until it must be up, or down"`
-	Settle  int    `arg:"settle" default:"3" doc:"seconds that a started server which lets nobody in must stay up without starting over"`
+	State   string `arg:"state" default:"started" choices:"started stopped restarted reloaded" doc:"the state that the server should have"`
+	Timeout int    `arg:"timeout" default:"60" doc:"seconds until the server must be up, or down"`
+	Settle  int    `arg:"settle" default:"3" doc:"seconds that a started server must stay up without starting over when it does not accept clients yet"`
 }
 
 var serviceModule = tasks.Define(tasks.Module{
 	Name:    "polardb_service",
-	Summary: "Start, stop, restart or reload a node's server, and see that it did",
+	Summary: "Start, stop, restart or reload a node's server, and prove the new state",
 	Notes: []string{
-		"pg_ctl and systemd report success as soon as the first process stands. Started means here: the server lives, listens on its client and its consensus port, and lets clients in, or does not start over within settle seconds.",
-		"A start that fails leaves the unit stopped, whatever its Restart= says, and a server that was stopped stays so: a start that systemd has in hand is called off.",
-		"It does not mean that anybody can connect: a node that was never added to the cluster refuses every connection. See polardb_wait and polardb_member.",
+		"pg_ctl and systemd report success as soon as the first process exists. Here started means that the server runs, listens on its client and consensus ports, and accepts clients or does not start over within settle seconds.",
+		"A start that fails leaves the unit stopped, whatever its Restart= says, and a stopped server stays stopped: a restart that systemd has scheduled is cancelled.",
+		"Started does not mean that clients can connect: a node that was never added to the cluster refuses every connection. See polardb_wait and polardb_member.",
 	},
 	Returns: []tasks.Return{{Name: "pid", Type: "int", Doc: "the server's process, 0 when stopped"}},
 	Examples: `- polardb_service:
@@ -42,12 +42,12 @@ var serviceModule = tasks.Define(tasks.Module{
 
 type serviceAction struct{ args *serviceArgs }
 
-// Probe also asks what systemd is about to do: a server that has ended may be started again in a moment.
+// Probe also asks for the unit's state, because systemd may be about to start a server that has ended.
 func (s *serviceAction) Probe() string {
 	return s.args.script("polardb_service", script.Values{"UNIT": s.args.Unit})
 }
 
-// Explain says why the server did not start, in the engine's own words.
+// Explain returns why the server did not start, in the engine's own words.
 func (s *serviceAction) Explain(r remote.Result) error {
 	return parseStartReport(string(r.Stderr)).failure()
 }
@@ -65,7 +65,7 @@ func (s *serviceAction) Plan(f tasks.Found) (tasks.Plan, error) {
 	case a.State == "stopped" && n.PID == 0 && due:
 		return tasks.Plan{
 			Change: true,
-			Msg:    "call off the start of the server that systemd has in hand",
+			Msg:    "cancel the restart of the server that systemd has scheduled",
 			Script: a.change("_stop"),
 			Values: values,
 		}, nil
@@ -74,14 +74,15 @@ func (s *serviceAction) Plan(f tasks.Found) (tasks.Plan, error) {
 	case a.State == "stopped":
 		return tasks.Plan{Change: true, Msg: "stop the server", Script: a.change("_stop"), Values: values}, nil
 	case a.State == "reloaded" && n.PID == 0:
-		// What a killed run still owed: since then the data was removed, or the server stopped. It reads its files when it starts.
-		return tasks.Plan{Msg: "the server does not run: it reads its files when it is started", Values: values}, nil
+		// A killed run left this reload pending, and since then the server was stopped or its data removed. It reads its files when
+		// it starts.
+		return tasks.Plan{Msg: "the server does not run: it reads its files when it starts", Values: values}, nil
 	case n.Postgres == "" || !n.Control || n.Version == "":
 		return tasks.Plan{Change: true, Unknown: n.lacks(&a.NodeArgs), Msg: a.State}, nil
 	case a.State == "started" && up:
 		return tasks.Plan{Msg: "the server runs", Values: values}, nil
 	case a.State == "reloaded" && n.PID != 0:
-		// As the engine's account, which wrote the number.
+		// As the engine's account, which wrote the process id.
 		return tasks.Plan{Change: true, Event: true, Msg: "reload the configuration", Script: a.reload(n.PID), Values: values}, nil
 	case n.PID == 0 && (n.ListensClient || n.ListensConsensus):
 		port := a.Port
@@ -90,14 +91,14 @@ func (s *serviceAction) Plan(f tasks.Found) (tasks.Plan, error) {
 		}
 		return tasks.Plan{}, &tasks.Failure{
 			Msg:  fmt.Sprintf("port %d is taken by another process, and this node's server does not run", port),
-			Hint: fmt.Sprintf("see who it is with: ss -ltnp 'sport = :%d'", port),
+			Hint: fmt.Sprintf("find it: ss -ltnp 'sport = :%d'", port),
 		}
 	case a.State == "started" && n.PID != 0:
-		// It lives and does not listen: it is on its way up, or starts over and over.
+		// The process runs but does not listen: it is still starting, or starts over and over.
 		return tasks.Plan{Change: true, Msg: "wait for the server to listen", Script: a.change("_prove"), Values: values}, nil
 	case a.State == "restarted" && n.PID != 0:
-		// A run that is gone between the stop and the start must leave no node that nobody starts: the next one could not
-		// spare another.
+		// The stop and the start are one step that is not cut: a run that dies in between would leave a node down, and the next
+		// run could not restart another one.
 		return tasks.Plan{
 			Change: true,
 			Event:  true,
@@ -110,7 +111,7 @@ func (s *serviceAction) Plan(f tasks.Found) (tasks.Plan, error) {
 	return tasks.Plan{Change: true, Event: a.State != "started", Msg: "start the server", Script: a.change("_up"), Values: values}, nil
 }
 
-// lacks says what a server cannot be run without.
+// lacks names the missing parts without which a server cannot run.
 func (s NodeState) lacks(a *NodeArgs) string {
 	var all []string
 	for _, part := range []struct {
@@ -125,15 +126,15 @@ func (s NodeState) lacks(a *NodeArgs) string {
 			all = append(all, part.what)
 		}
 	}
-	return "there is no server to be run here: the host lacks " + strings.Join(all, " and ")
+	return "there is no server to run here: the host lacks " + strings.Join(all, " and ")
 }
 
-// change is one of the scripts polardb_server_*, or with "" what they know.
+// change returns one of the scripts polardb_server_*, or with "" the functions that they share.
 func (a *serviceArgs) change(what string) string {
 	return a.script("polardb_server"+what, a.about(what))
 }
 
-// about are the values that such a script takes.
+// about returns the values that such a script takes.
 func (a *serviceArgs) about(what string) script.Values {
 	all := script.Values{
 		"UNIT":    a.Unit,

@@ -52,7 +52,7 @@ func TestServicePlan(t *testing.T) {
 		"the consensus port is":     {"started", wholeInit + "\nlistens.consensus=yes", "refuse: port 15432 is taken by another process"},
 		"no data yet":               {"started", bareNode + "\n" + engineThere, "unknown: the host lacks the node's own directory"},
 		"stop what is down":         {"stopped", wholeInit, ""},
-		"stop what comes back":      {"stopped", "unit.sub=auto-restart\n" + wholeInit, "call off the start of the server that systemd has in hand"},
+		"stop what comes back":      {"stopped", "unit.sub=auto-restart\n" + wholeInit, "cancel the restart of the server that systemd has scheduled"},
 		"stop what failed":          {"stopped", "unit.sub=failed\n" + wholeInit, ""},
 		"start what comes back":     {"started", "unit.sub=auto-restart\n" + wholeInit, "start the server"},
 		"stop":                      {"stopped", up, "stop the server"},

@@ -14,10 +14,10 @@ import (
 	"github.com/polarbook/polarbook/tasks/dma"
 )
 
-// use lends f the run's connection to the node's server, which goes through the SSH connection of the node's own host.
-// One caller has it at a time. It may have broken since it was last used (a change of leader ends all of the old
-// leader's): with sure, that is found out first, at the price of a round trip, for an f that must not be called twice.
-// With sure, too, a server that is starting up is waited for, within startPatience and ctx: who is sure needs the answer.
+// use calls f with the run's connection to the node's server, which goes through the SSH connection of the node's own host.
+// Several goroutines may call it at once; they get the connection one after the other. The connection may have broken since
+// its last use: a change of leader ends all sessions of the old leader. With sure, use checks it first, which costs a round
+// trip, and waits for a server that is starting up, within startPatience and ctx; f is called at most once.
 func (c *ClusterArgs) use(ctx context.Context, h tasks.Host, n WantedNode, sure bool, f func(*pgx.Conn) error) error {
 	host, err := h.Peer(ctx, n.Name)
 	if err != nil {
@@ -53,13 +53,13 @@ func (c *ClusterArgs) use(ctx context.Context, h tasks.Host, n WantedNode, sure 
 	return f(s.conn)
 }
 
-// startPatience bounds the wait for a server that says that it is starting up: longer than a recovery after a crash
-// takes on a busy host. A node that was never added says so for ever.
+// startPatience bounds the wait for a server that reports that it is starting up. It is longer than a recovery after a crash
+// takes on a busy host. A node that was never added reports that for ever.
 const startPatience = 30 * time.Second
 
-// awaitStart connects, and connects again for as long as the server says that it is starting up, shutting down or
-// recovering. A port that refuses counts as the same once the server was heard: it starts over. The error is the last
-// one, and says how long was waited for it.
+// awaitStart connects, and tries again while the server reports that it is starting up, shutting down or recovering. Once the
+// server has answered so, a refused connection counts as the same: it starts over. The error is the last one, with the time
+// that was waited.
 func awaitStart(ctx context.Context, h tasks.Host, n WantedNode, patience time.Duration, connect func() error) error {
 	began := time.Now()
 	heard, said := false, ""
@@ -74,15 +74,15 @@ func awaitStart(ctx context.Context, h tasks.Host, n WantedNode, patience time.D
 			h.Say(said)
 		}
 		if time.Since(began) >= patience || tasks.Sleep(ctx, startPause) != nil {
-			return fmt.Errorf("%s has not let anybody in for %s: %w", n.Name, time.Since(began).Round(time.Second), err)
+			return fmt.Errorf("wait for the server of %s (%s): %w", n.Name, time.Since(began).Round(time.Second), err)
 		}
 	}
 }
 
-// startPause is between two tries of awaitStart.
+// startPause is the pause between two attempts of awaitStart.
 const startPause = 500 * time.Millisecond
 
-// own opens a session with a node's server that nobody else uses. Whoever asks for it closes it.
+// own opens a session with a node's server that nobody else uses. The caller has to close it.
 func (c *ClusterArgs) own(ctx context.Context, h tasks.Host, node string) (*pgx.Conn, error) {
 	return c.ownAs(ctx, h, node, "")
 }
@@ -103,14 +103,14 @@ func (c *ClusterArgs) ownAs(ctx context.Context, h tasks.Host, node, session str
 	return c.connectAs(ctx, host, n, session)
 }
 
-// session is a connection kept for the run, used by one at a time.
+// session is a connection that is kept for the run and used by one caller at a time.
 type session struct {
 	mu   sync.Mutex
 	conn *pgx.Conn
 }
 
-// Close leaves a connection that is in use to its user. The one who closes may be that user: connecting to a host whose
-// SSH connection was lost closes all that was kept on the old one, and what goes through that ends with it anyway.
+// Close does not touch a connection that is in use. The caller may be its user: reconnecting to a host whose SSH connection
+// was lost closes everything that was kept on the old one, and a session through it ends anyway.
 func (s *session) Close() error {
 	if !s.mu.TryLock() {
 		return nil
@@ -124,7 +124,7 @@ func (s *session) Close() error {
 	return s.conn.Close(ctx)
 }
 
-// passwordRefused says that nodes answer and none of them takes the password: no wait will help.
+// passwordRefused returns an error when nodes answer but all of them refuse the password, so that waiting does not help.
 func passwordRefused(survey dma.Survey, user string) error {
 	var refusing []string
 	what := ""
@@ -135,7 +135,7 @@ func passwordRefused(survey dma.Survey, user string) error {
 				what = v.Err.Error()
 			}
 		case v.Err == nil || code != "":
-			return nil // somebody may yet say more
+			return nil // this node may still answer
 		}
 	}
 	if len(refusing) == 0 {

@@ -15,14 +15,14 @@ import (
 
 type setArgs struct {
 	ClusterArgs
-	Settings map[string]any `arg:"settings,required" doc:"settings and their values"`
+	Settings map[string]any `arg:"settings,required" doc:"the settings and their values"`
 }
 
 var setModule = tasks.Define(tasks.Module{
 	Name:    "polardb_set",
 	Summary: "Set settings of a node's server with ALTER SYSTEM, reload, and read them back",
 	Notes: []string{
-		"For settings that a reload takes over. What ALTER SYSTEM has set wins over postgresql.conf and polar_dma.conf from then on. Settings that need a restart are refused: see polardb_settings and reconfigure.yml.",
+		"Only for settings that take effect with a reload; one that needs a restart is refused, see polardb_settings and reconfigure.yml. From then on the value of ALTER SYSTEM overrides postgresql.conf and polar_dma.conf.",
 	},
 	Returns: []tasks.Return{{Name: "settings", Type: "dict", Doc: "each setting as the server has it"}},
 	Examples: `- polardb_set:
@@ -72,7 +72,7 @@ func (s *setAction) Plan(found serverSettings) (tasks.Plan, []string, error) {
 	for name, to := range s.look.wanted {
 		now, known := found.settings[name]
 		if !known {
-			return tasks.Plan{}, nil, &tasks.Failure{Msg: fmt.Sprintf("the engine shows no setting %s that ALTER SYSTEM could set", name)}
+			return tasks.Plan{}, nil, &tasks.Failure{Msg: fmt.Sprintf("the engine has no setting %s that ALTER SYSTEM could set", name)}
 		}
 		shown[name] = now.Value
 		if sameValue(now.Value, to, now) {
@@ -95,7 +95,7 @@ func (s *setAction) Plan(found serverSettings) (tasks.Plan, []string, error) {
 	return tasks.Plan{Change: true, Msg: strings.Join(lines, "; "), Values: map[string]any{"settings": shown}}, statements, nil
 }
 
-// Apply sends one statement after the other, because ALTER SYSTEM runs in no transaction, and waits until a session has
+// Apply sends one statement after the other, because ALTER SYSTEM cannot run in a transaction, and waits until a session has
 // the values.
 func (s *setAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, statements []string) (tasks.Result, error) {
 	self, err := NodeNamed(s.look.list, h.Name())
@@ -130,7 +130,7 @@ func (s *setAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, state
 			return tasks.Result{
 					Changed: true,
 				}, &tasks.Failure{
-					Msg:  fmt.Sprintf("%s was told to reload %s ago and has not taken over: %s", h.Name(), reloadPatience, again.Msg),
+					Msg:  fmt.Sprintf("%s was told to reload %s ago but still has to take over: %s", h.Name(), reloadPatience, again.Msg),
 					Hint: "see its server log",
 				}
 		}

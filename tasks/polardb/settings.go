@@ -14,27 +14,27 @@ import (
 
 type settingsArgs struct {
 	ClusterArgs
-	Settings    map[string]any `arg:"settings" doc:"what postgresql.conf is to say; with it the running server is compared with these and not with its files"`
-	DMASettings map[string]any `arg:"dma_settings" doc:"what polar_dma.conf is to say"`
-	Partial     bool           `arg:"partial" default:"no" doc:"settings and dma_settings are not all that the files are to say"`
-	AutoConf    string         `arg:"auto_conf" default:"keep" choices:"keep reset refuse" doc:"reset: what ALTER SYSTEM has set is to be taken back, and is not compared"`
-	Reloaded    bool           `arg:"reloaded" default:"no" doc:"the server was told to reload: give it some seconds to have done so"`
+	Settings    map[string]any `arg:"settings" doc:"the settings for postgresql.conf; with them the running server is compared with these and not with its files"`
+	DMASettings map[string]any `arg:"dma_settings" doc:"the settings for polar_dma.conf"`
+	Partial     bool           `arg:"partial" default:"no" doc:"settings and dma_settings are only a part of what the files will hold"`
+	AutoConf    string         `arg:"auto_conf" default:"keep" choices:"keep reset refuse" doc:"reset: do not compare what ALTER SYSTEM has set, because it will be reset"`
+	Reloaded    bool           `arg:"reloaded" default:"no" doc:"the server was told to reload: allow it some seconds to finish"`
 }
 
 var settingsModule = tasks.Define(tasks.Module{
 	Name:    "polardb_settings",
-	Summary: "Which settings a node's server has yet to take over from its files, and whether a reload or a restart does it",
+	Summary: "List the settings that a node's server has not taken over from its files, and whether they need a reload or a restart",
 	Notes: []string{
-		"Asks pg_settings (context, pending_restart) and pg_file_settings, which reads the files as they are on disk; the consensus settings that pg_settings hides are asked one by one. Changes nothing.",
-		"Refused, with the reason, is what would harm: a value that the engine does not take, another port or POLARDATA (the members know the node by its address, and polar_node_static.conf pins the path), and a lower max_connections and the like, with which a follower does not start.",
-		"What ALTER SYSTEM has set wins over both files; it is compared too.",
+		"Reads pg_settings (context, pending_restart) and pg_file_settings, which shows the files as they are on disk, and asks for each consensus setting that pg_settings hides. Changes nothing.",
+		"Refuses, with the reason, what would do harm: a value that the engine does not accept; another port or POLARDATA, because the members know the node by its address and polar_node_static.conf pins the path; and a lower max_connections or the like, with which a follower does not start.",
+		"What ALTER SYSTEM has set overrides both files, so it is compared too.",
 	},
 	Returns: []tasks.Return{
-		{Name: "reload", Type: "list", Doc: "names of settings that a reload takes over"},
-		{Name: "restart", Type: "list", Doc: "names of settings that need a restart"},
-		{Name: "changes", Type: "list", Doc: "one dict a setting: name, from, to, needs, override (ALTER SYSTEM has set it)"},
-		{Name: "ignored", Type: "list", Doc: "names that this engine does not know and ignores"},
-		{Name: "pinned", Type: "list", Doc: "names whose value polar_node_static.conf keeps"},
+		{Name: "reload", Type: "list", Doc: "the names of settings that need a reload"},
+		{Name: "restart", Type: "list", Doc: "the names of settings that need a restart"},
+		{Name: "changes", Type: "list", Doc: "one dict for each setting: name, from, to, needs, override (ALTER SYSTEM has set it)"},
+		{Name: "ignored", Type: "list", Doc: "the names of settings that this engine does not know and ignores"},
+		{Name: "pinned", Type: "list", Doc: "the names of settings whose value polar_node_static.conf keeps"},
 	},
 	Examples: `- polardb_settings:
     nodes: "{{ polardb_nodes }}"
@@ -73,7 +73,7 @@ type settingsAction struct {
 	wanted map[string]string // nil: the files are compared
 }
 
-// reloadPatience is how long the processes of a server may take to read their files after they were told to.
+// reloadPatience bounds how long a server's processes may take to read their files after a reload.
 const reloadPatience = 10 * time.Second
 
 func (s *settingsAction) Ask(ctx context.Context, h tasks.Host) (serverSettings, error) {
@@ -87,7 +87,10 @@ func (s *settingsAction) Ask(ctx context.Context, h tasks.Host) (serverSettings,
 		if err != nil {
 			return found, fmt.Errorf("ask the server of %s for its settings: %w", h.Name(), err)
 		}
-		if !s.args.Reloaded || s.check || len(compareSettings(found.without(s.args.AutoConf), s.wanted, s.args.Partial).needs("reload")) == 0 || time.Now().After(deadline) {
+		if !s.args.Reloaded || s.check || time.Now().After(deadline) {
+			return found, nil
+		}
+		if len(s.compare(found).needs("reload")) == 0 {
 			return found, nil
 		}
 		if err := tasks.Sleep(ctx, 200*time.Millisecond); err != nil {
@@ -96,11 +99,18 @@ func (s *settingsAction) Ask(ctx context.Context, h tasks.Host) (serverSettings,
 	}
 }
 
-// fileSettings is asked first: reading it marks in pg_settings of the same session what waits for a restart, also
+// compare finds what the server has to take over, by the module's arguments.
+func (s *settingsAction) compare(found serverSettings) settingsReport {
+	return compareSettings(found.without(s.args.AutoConf), s.wanted, s.args.Partial)
+}
+
+// fileSettingsQuery comes first: reading pg_file_settings marks in pg_settings of the same session what needs a restart, even
 // before a reload (observed on 11.9).
 const (
-	fileSettingsQuery = `select coalesce(name, ''), coalesce(setting, ''), coalesce(sourcefile, ''), coalesce(sourceline, 0), coalesce(error, '') from pg_file_settings order by seqno`
-	settingsQuery     = `select name, coalesce(setting, ''), coalesce(unit, ''), context, vartype, coalesce(source, ''), coalesce(sourcefile, ''), coalesce(boot_val, ''), pending_restart from pg_settings`
+	fileSettingsQuery = "select coalesce(name, ''), coalesce(setting, ''), coalesce(sourcefile, ''), coalesce(sourceline, 0)," +
+		" coalesce(error, '') from pg_file_settings order by seqno"
+	settingsQuery = "select name, coalesce(setting, ''), coalesce(unit, ''), context, vartype, coalesce(source, '')," +
+		" coalesce(sourcefile, ''), coalesce(boot_val, ''), pending_restart from pg_settings"
 )
 
 func (s *settingsAction) look(ctx context.Context, h tasks.Host, self WantedNode) (serverSettings, error) {
@@ -135,7 +145,7 @@ func (s *settingsAction) look(ctx context.Context, h tasks.Host, self WantedNode
 		for name := range s.wanted {
 			names[name] = true
 		}
-		names["polar_dma_repl_user"] = true // the password is shown hashed with it
+		names["polar_dma_repl_user"] = true // the engine shows the password hashed together with it
 		for name := range names {
 			if _, seen := found.settings[name]; seen || name == "" {
 				continue
@@ -153,7 +163,7 @@ func (s *settingsAction) look(ctx context.Context, h tasks.Host, self WantedNode
 	return found, err
 }
 
-// settingRows are the rows of a query as texts; NULL is the one text that no setting has, a zero byte.
+// settingRows returns the rows of a query as texts. NULL becomes a zero byte, a text that no setting can have.
 func settingRows(ctx context.Context, conn *pgx.Conn, query string) ([][]string, error) {
 	results, err := conn.PgConn().Exec(ctx, query).ReadAll()
 	if err != nil {
@@ -176,7 +186,7 @@ func settingRows(ctx context.Context, conn *pgx.Conn, query string) ([][]string,
 }
 
 func (s *settingsAction) Plan(found serverSettings) (tasks.Plan, error) {
-	r := compareSettings(found.without(s.args.AutoConf), s.wanted, s.args.Partial)
+	r := s.compare(found)
 	values := map[string]any{}
 	for key, names := range map[string][]string{
 		"reload":  r.needs("reload"),
@@ -201,7 +211,7 @@ func (s *settingsAction) Plan(found serverSettings) (tasks.Plan, error) {
 		return tasks.Plan{}, &tasks.Failure{
 			Msg:    strings.Join(r.refused, "; "),
 			Values: values,
-			Hint:   "change the inventory: nothing was restarted with it",
+			Hint:   "change the inventory; nothing was restarted",
 		}
 	}
 	msg := "the server runs with what its files say"

@@ -16,18 +16,18 @@ import (
 type serverSetting struct {
 	Value, Unit, Context, Type string
 	Source, File               string
-	Boot                       string // the value that it has when no file sets it
+	Boot                       string // the value when no file sets it
 	Pending                    bool
 }
 
 // fileSetting is a row of pg_file_settings.
 type fileSetting struct{ Name, Value, File, Line, Error string }
 
-// serverSettings is what a server said.
+// serverSettings holds a server's settings and those in its files.
 type serverSettings struct {
 	settings map[string]serverSetting
 	files    []fileSetting
-	// unseen are the settings that pg_settings does not show and current_setting does.
+	// unseen holds the settings that current_setting shows and pg_settings does not.
 	unseen map[string]string
 }
 
@@ -36,10 +36,12 @@ type settingChange struct {
 	Override              bool // ALTER SYSTEM has set it
 }
 
-// without is what a server said, less what ALTER SYSTEM has set where that is to be taken back.
+// without returns the settings without what ALTER SYSTEM has set, when autoConf is "reset".
 func (s serverSettings) without(autoConf string) serverSettings {
 	if autoConf == "reset" {
-		s.files = slices.DeleteFunc(slices.Clone(s.files), func(f fileSetting) bool { return path.Base(f.File) == "postgresql.auto.conf" && !keptByUs[f.Name] })
+		s.files = slices.DeleteFunc(slices.Clone(s.files), func(f fileSetting) bool {
+			return path.Base(f.File) == "postgresql.auto.conf" && !keptByUs[f.Name]
+		})
 	}
 	return s
 }
@@ -61,31 +63,32 @@ func (r settingsReport) needs(what string) []string {
 	return names
 }
 
-// The settings that polar_node_static.conf keeps from the first start on, whatever postgresql.conf says.
+// pinnedSettings are kept in polar_node_static.conf from the first start on, whatever postgresql.conf says.
 var pinnedSettings = []string{"polar_datadir", "polar_disk_name", "polar_hostid"}
 
-// The settings by which the members know a node: changing one makes it another, or none.
+// identitySettings identify a node to the other members, with what happens when one changes.
 var identitySettings = map[string]string{
 	"port":                             "the members know the node by its address; drop it and add it again to change the port",
 	"polar_dma_port_deviation":         "it must be the same on all members at every moment",
 	"polar_dma_cluster_id":             "a node with another cluster id is expelled by the others",
 	"polar_enable_dma":                 "the node would leave the cluster and take writes of its own",
 	"polar_enable_shared_storage_mode": "the node would look for its data elsewhere",
-	"polar_datadir":                    "the data does not move by it; rebuild the node to place it elsewhere",
+	"polar_datadir":                    "that does not move the data; rebuild the node to place it elsewhere",
 }
 
-// A follower does not start with less of these than the leader had: "hot standby is not possible because max_connections
-// = 80 is a lower setting than on the master server" (observed on 11.9). All members start as followers.
+// standbyFloor lists settings with which a follower does not start when they are lower than the leader's: "hot standby is not
+// possible because max_connections = 80 is a lower setting than on the master server" (observed on 11.9). All members start as
+// followers.
 var standbyFloor = []string{"max_connections", "max_worker_processes", "max_prepared_transactions", "max_locks_per_transaction"}
 
-// caseless are settings of which the engine shows the value as it spells it itself ("ISO, MDY").
+// caseless lists settings whose value the engine shows in its own spelling ("ISO, MDY").
 var caseless = map[string]bool{"datestyle": true, "timezone": true, "log_timezone": true}
 
 var cannotChange = regexp.MustCompile(`^parameter "([^"]+)" cannot be changed without restarting the server$`)
 
-// compareSettings finds what the server has yet to take over: from its files, or from what is wanted and what ALTER
-// SYSTEM has set. The engine reads postgresql.conf, polar_dma.conf and postgresql.auto.conf, in this order, and the last
-// to set something wins (guc-file.l:207).
+// compareSettings finds what the server has to take over: from its files when wanted is nil, otherwise from wanted and from
+// what ALTER SYSTEM has set. With partial only the settings in wanted count. The engine reads postgresql.conf, polar_dma.conf
+// and postgresql.auto.conf in this order, and the last value wins (guc-file.l:207).
 func compareSettings(found serverSettings, wanted map[string]string, partial bool) settingsReport {
 	var r settingsReport
 	target := map[string]string{}
@@ -136,8 +139,8 @@ func compareSettings(found serverSettings, wanted map[string]string, partial boo
 	return r
 }
 
-// waitsForRestart tells a setting that a reload cannot change from one whose value the engine does not take: it says
-// "setting could not be applied" of both, and pending_restart tells them apart.
+// waitsForRestart reports whether a setting just cannot change with a reload. The engine has the same error, "setting could not
+// be applied", for a value that it does not accept; pending_restart tells the two apart.
 func waitsForRestart(found serverSettings, f fileSetting) bool {
 	if f.Error != "setting could not be applied" {
 		return false
@@ -147,8 +150,8 @@ func waitsForRestart(found serverSettings, f fileSetting) bool {
 	return unseen || s.Context == "postmaster" && (s.Pending || slices.Contains(pinnedSettings, f.Name))
 }
 
-// compare looks at one setting. Before a file is written the values are compared; what a reload cannot change of a file
-// that is there, the engine itself says best: stuck, or pending.
+// compare judges one setting. Before a file is written (preview) the values are compared; for a file that exists, the engine
+// itself reports what a reload cannot change: stuck or pending.
 func (r *settingsReport) compare(name, to string, found serverSettings, stuck, preview bool) {
 	s, seen := found.settings[name]
 	if !seen {
@@ -158,7 +161,8 @@ func (r *settingsReport) compare(name, to string, found serverSettings, stuck, p
 			r.ignored = append(r.ignored, name)
 		case !known && !strings.Contains(name, "."):
 			r.refused = append(r.refused, fmt.Sprintf("the engine has no setting %s", name))
-		case !known, sameValue(now, to, s), name == "polar_dma_repl_passwd" && now == shownPassword(found.unseen["polar_dma_repl_user"], to):
+		case !known, sameValue(now, to, s):
+		case name == "polar_dma_repl_passwd" && now == shownPassword(found.unseen["polar_dma_repl_user"], to):
 		default:
 			r.differs(name, now, to, stuck || preview)
 		}
@@ -172,9 +176,9 @@ func (r *settingsReport) compare(name, to string, found serverSettings, stuck, p
 		r.refused = append(r.refused, fmt.Sprintf("%s cannot go down from %s to %s: a node with less than the leader had does not start",
 			name, s.Value, to))
 	case s.Context == "internal":
-		r.refused = append(r.refused, name+" is not for a configuration file to set")
+		r.refused = append(r.refused, name+" cannot be set in a configuration file")
 	case s.Source == "client" || s.Source == "session" || s.Source == "user" || s.Source == "database" || s.Source == "database user":
-		// This session has a value of its own, so what others have cannot be seen from it.
+		// This session has a value of its own, which hides the other sessions' value.
 	default:
 		r.differs(name, s.Value+strings.TrimPrefix(s.Unit, "8kB"), to, s.Context == "postmaster")
 	}
@@ -199,7 +203,7 @@ func (r *settingsReport) differs(name, from, to string, restart bool) {
 	r.changes = append(r.changes, settingChange{Name: name, From: from, To: to, Needs: needs})
 }
 
-// shownSetting leaves passwords out.
+// shownSetting returns a value for messages, without passwords.
 func shownSetting(name, value string) string {
 	if strings.Contains(name, "passw") && name != "password_encryption" || strings.Contains(name, "conninfo") {
 		return "(hidden)"
@@ -210,13 +214,13 @@ func shownSetting(name, value string) string {
 	return value
 }
 
-// shownPassword is how SHOW gives polar_dma_repl_passwd: hashed with the user before it (engine: consensus_repl.c:2603).
+// shownPassword returns what SHOW polar_dma_repl_passwd prints: md5 of the user and the password (engine: consensus_repl.c:2603).
 func shownPassword(user, password string) string {
 	sum := md5.Sum([]byte(user + password))
 	return "md5" + hex.EncodeToString(sum[:])
 }
 
-// sameValue says that a value as files have it is the one that the server runs with, which is in the setting's unit.
+// sameValue reports whether a value from a file equals the server's, which is in the setting's unit.
 func sameValue(now, to string, s serverSetting) bool {
 	if now == to {
 		return true
@@ -251,7 +255,7 @@ func truth(s string) string {
 	return ""
 }
 
-// What units are worth, in bytes and in milliseconds.
+// unitWorth holds the factor of each unit, in bytes or in milliseconds.
 var unitWorth = map[string]float64{
 	"B": 1, "kB": 1 << 10, "8kB": 8 << 10, "MB": 1 << 20, "16MB": 16 << 20, "GB": 1 << 30, "TB": 1 << 40,
 	"us": 0.001, "ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000,

@@ -15,39 +15,47 @@ import (
 
 type singletonArgs struct {
 	ClusterArgs
-	Lost     []string `arg:"lost" doc:"the voters that are gone for good: names in nodes, or addresses (host:port)"`
-	Survivor string   `arg:"survivor" doc:"the voter that is to go on; not given: the one that answers and has the most log"`
-	Force    bool     `arg:"force" default:"no" doc:"go on with survivor although another voter that answers has more log"`
-	Begun    []any    `arg:"begun" doc:"what polardb_recovery noted on the nodes, one dict each: a run was cut off there"`
-	Stopped  []string `arg:"stopped" doc:"the nodes whose hosts hold a member's data and whose servers do not run"`
+	Lost     []string `arg:"lost" doc:"the voters that are lost for good: names in nodes, or addresses (host:port)"`
+	Survivor string   `arg:"survivor" doc:"the voter that goes on alone; not given: of those that answer, the one with the most log"`
+	Force    bool     `arg:"force" default:"no" doc:"let survivor go on although another voter that answers has more log"`
+	Begun    []any    `arg:"begun" doc:"the notes of polardb_recovery on the nodes, one dict each, which a run that was cut off left"`
+	Stopped  []string `arg:"stopped" doc:"the nodes whose hosts hold a member's data but whose servers do not run"`
 	Alone    []string `arg:"alone" doc:"the nodes that are the only voter by their own member list, whether their servers run or not"`
-	Wait     int      `arg:"wait" default:"15" doc:"seconds that the voters have to elect a leader by themselves before none is taken to lead"`
-	Timeout  int      `arg:"timeout" default:"90" doc:"seconds until the survivor must take writes, alone"`
+	Wait     int      `arg:"wait" default:"15" doc:"seconds that the voters have to elect a leader by themselves"`
+	Timeout  int      `arg:"timeout" default:"90" doc:"seconds until the survivor must accept writes, alone"`
 }
 
 var singletonModule = tasks.Define(tasks.Module{
 	Name:    "polardb_singleton",
-	Summary: "Let one voter go on alone when most of them are gone for good",
+	Summary: "Let one voter go on alone when the majority is lost for good",
 	Notes: []string{
-		"The survivor forgets all other voters, and leads. What the lost majority had committed and the survivor had not received is lost. Nobody can say from here how much that is: the survivor's last log entry and its last transaction are shown, and what the other nodes have beyond it.",
-		"Refused: while a majority of the voters answers, or may still answer because its server runs; while a voter that does not answer is not named in lost, since it may be alive elsewhere and two clusters would come of it; for a learner and a logger, which the engine does not let go on; for a voter of weight 0, which would never stand for election (observed on 11.9).",
-		"A learner that has more log than the survivor is dropped from it, because it would keep what the cluster no longer has. Every node but the survivor must be built anew before it is a voter again.",
-		"The engine's process ends at an assertion when the survivor became a voter since its server was started (observed on 11.9). It is back at once, without a leader, and takes no connections for that. Then this reports stuck, and the node has to be made to go on offline: polardb_meta with alone.",
-		"What an earlier run began is gone on with: its survivor is named in begun, may be stopped, may wait for a leader, or may be alone by its own member list and not lead yet. The weights and the learners that were noted then are those that count.",
-		"Refused, too: a node that is the only voter by its own list while another leads that lists it. Two clusters would come of it.",
-		"A statement that still waits for the lost majority is waited for first, up to polar_dma_config_change_timeout (60 s).",
+		"The survivor forgets all other voters, and leads. What the lost majority had committed and the survivor had not received is lost. The module cannot know how much that is; it shows the survivor's last log entry and last transaction, and what the other nodes have beyond them.",
+		"Refuses to act while a majority of the voters answers, or may still answer because its servers run; while a voter that does not answer is not named in lost, because it may be alive elsewhere and then there would be two clusters; for a learner or a logger, which the engine does not allow to go on; and for a voter of weight 0, which would never stand for election (observed on 11.9).",
+		"A learner that has more log than the survivor is dropped, because it would keep what the cluster no longer has. Every node but the survivor must be built anew before it is a voter again.",
+		"The engine's process fails an assertion when the survivor became a voter after its server was started (observed on 11.9). It restarts at once, has no leader and therefore accepts no connections. Then the module reports stuck, and polardb_meta with alone has to make the node go on offline.",
+		"Continues what an earlier run began: its survivor is named in begun, and it may be stopped, wait for a leader, or be alone by its own member list and not lead yet. The weights and learners in the note are the ones that count.",
+		"Also refuses a node that is the only voter by its own list while another node leads and lists it: there would be two clusters.",
+		"First waits for a statement that still waits for the lost majority, up to polar_dma_config_change_timeout (60 s).",
 	},
 	Returns: []tasks.Return{
-		{Name: "needed", Type: "bool", Doc: "whether the cluster is without its majority, so that there is something to recover"},
+		{Name: "needed", Type: "bool", Doc: "whether the cluster has lost its majority"},
 		{Name: "leader", Type: "str", Doc: "the node that leads; empty when none does"},
 		{Name: "survivor", Type: "str", Doc: "the node that goes on alone; empty when nothing is needed"},
-		{Name: "lost", Type: "list", Doc: "the voters that are given up"},
+		{Name: "lost", Type: "list", Doc: "the voters that are lost for good"},
 		{Name: "voters", Type: "list", Doc: "the voters that the survivor knew"},
 		{Name: "weights", Type: "dict", Doc: "the weight that each of them had"},
-		{Name: "ahead", Type: "list", Doc: "the learners that have more log than the survivor, and are dropped from it; once it leads, those that take nothing from it"},
-		{Name: "stuck", Type: "bool", Doc: "whether the survivor's server started over instead, and takes no connections: polardb_meta with alone makes it go on"},
+		{
+			Name: "ahead",
+			Type: "list",
+			Doc:  "the learners that have more log than the survivor and are dropped; once it leads, those that do not stream from it",
+		},
+		{
+			Name: "stuck",
+			Type: "bool",
+			Doc:  "whether the survivor's server started over instead and accepts no connections: polardb_meta with alone makes it go on",
+		},
 		{Name: "log_index", Type: "int", Doc: "the last entry of the survivor's log"},
-		{Name: "last_transaction", Type: "str", Doc: "when the last transaction that it replayed was committed; empty on a node that led"},
+		{Name: "last_transaction", Type: "str", Doc: "the commit time of the last transaction that it replayed; empty on a node that led"},
 	},
 	Examples: `- polardb_singleton:
     lost: [node1, node3]
@@ -67,10 +75,11 @@ var singletonModule = tasks.Define(tasks.Module{
 type singletonAction struct {
 	args  *singletonArgs
 	list  []WantedNode
-	begun *recoveryNote // what an earlier run noted; nil: nothing that counts
+	begun *recoveryNote // the note of an earlier run that counts; nil: none
 }
 
-// begun is the note that counts: that of the one that is not given up now. With several a person decides.
+// begun returns the note that counts: the only one whose survivor is not lost now, or the only one at all. With several notes
+// it returns nil, and the operator has to decide.
 func (a *singletonArgs) begun(list []WantedNode) (*recoveryNote, error) {
 	var all, standing []*recoveryNote
 	for _, item := range a.Begun {
@@ -95,7 +104,7 @@ func (a *singletonArgs) begun(list []WantedNode) (*recoveryNote, error) {
 	return nil, nil
 }
 
-// singletonChange is who goes on, and the learners that have more than it has.
+// singletonChange holds the survivor, and the learners that have more log than it has.
 type singletonChange struct {
 	survivor dma.View
 	ahead    []dma.View
@@ -106,7 +115,7 @@ func (s *singletonAction) Ask(ctx context.Context, h tasks.Host) (clusterView, e
 	if err != nil {
 		return found, err
 	}
-	// Where all others are given up and the survivor takes no connections, no election can come of waiting.
+	// When all others are lost and the survivor accepts no connections, waiting brings no election.
 	if _, waits := s.waiting(found.Survey); found.NoLeader != "" && !waits {
 		found, err = s.args.view(ctx, h, s.list, time.Duration(s.args.Wait)*time.Second)
 	}
@@ -115,7 +124,7 @@ func (s *singletonAction) Ask(ctx context.Context, h tasks.Host) (clusterView, e
 		var survey dma.Survey
 		leader, survey, _, err = s.args.await(ctx, h, s.list, receiverPatience, func(survey dma.Survey, leader dma.View) string {
 			if names := s.astray(survey, leader); len(names) > 0 {
-				return fmt.Sprintf("%s take nothing from %s", strings.Join(names, ", "), leader.Node)
+				return fmt.Sprintf("%s do not stream from %s", strings.Join(names, ", "), leader.Node)
 			}
 			return ""
 		})
@@ -161,7 +170,7 @@ func (s *singletonAction) Plan(found clusterView) (tasks.Plan, *singletonChange,
 		}
 		values["ahead"] = ahead
 		return tasks.Plan{
-			Msg:    fmt.Sprintf("%s leads, and is believed (%s): there is no majority to recover", leader.Node, votes(survey, leader)),
+			Msg:    fmt.Sprintf("%s leads (%s): there is nothing to recover", leader.Node, votes(survey, leader)),
 			Values: values,
 		}, nil, nil
 	}
@@ -175,7 +184,8 @@ func (s *singletonAction) Plan(found clusterView) (tasks.Plan, *singletonChange,
 		return tasks.Plan{}, nil, err
 	}
 	for _, n := range s.list {
-		if v, _ := survey.Of(n.Name); !slices.Contains(s.args.Lost, survivor.Node) && n.Name != survivor.Node && s.alone(v) && !slices.Contains(s.args.Lost, n.Name) {
+		other := n.Name != survivor.Node && !slices.Contains(s.args.Lost, n.Name)
+		if v, _ := survey.Of(n.Name); other && s.alone(v) && !slices.Contains(s.args.Lost, survivor.Node) {
 			return tasks.Plan{}, nil, &tasks.Failure{
 				Msg: fmt.Sprintf("%s is the only voter by its own member list, as a recovery left it: were %s to go on, there would be two clusters",
 					n.Name, survivor.Node),
@@ -211,15 +221,15 @@ func (s *singletonAction) Plan(found clusterView) (tasks.Plan, *singletonChange,
 	return tasks.Plan{Change: true, Msg: s.warning(survey, change), Values: values}, change, nil
 }
 
-// receiverPatience is for how long a learner may take nothing before it counts as astray: the engine starts the process
-// that receives again every five seconds.
+// receiverPatience is the time after which a learner that does not stream counts as astray. The engine restarts the receiving
+// process every five seconds.
 const receiverPatience = 20 * time.Second
 
-// astray are the learners that answer and take nothing from the leader. A learner goes with the voters that were given up
-// when they come back with their old data, for they list it still: it is then in a later term than the leader, who does not
-// follow a learner there (the engine logs "New Term in onAppendLogResponce" for ever), or it has written on where the
-// leader's timeline forks off ("new timeline 5 forked off current database system timeline 4 before current recovery
-// point"). Only a new copy brings it back.
+// astray returns the learners that answer and do not stream from the leader. When lost voters come back with their old data, a
+// learner follows them, because they still list it. Then it has a later term than the leader, which does not follow a learner's
+// term (the engine logs "New Term in onAppendLogResponce" for ever), or it has written beyond the fork of the leader's timeline
+// ("new timeline 5 forked off current database system timeline 4 before current recovery point"). Only a new copy brings it
+// back.
 func (s *singletonAction) astray(survey dma.Survey, leader dma.View) []string {
 	var names []string
 	for _, v := range survey {
@@ -232,7 +242,7 @@ func (s *singletonAction) astray(survey dma.Survey, leader dma.View) []string {
 	return names
 }
 
-// apart refuses a node that is the only voter by its own list where another leads that lists it.
+// apart refuses a node that is the only voter by its own list while another node leads and lists it.
 func (s *singletonAction) apart(leader dma.View) error {
 	for _, name := range s.args.Alone {
 		n, err := NodeNamed(s.list, name)
@@ -249,44 +259,45 @@ func (s *singletonAction) apart(leader dma.View) error {
 	return nil
 }
 
-// offline says why nobody asks the survivor.
+// offline returns the message about a survivor that cannot be asked.
 func (s *singletonAction) offline(v dma.View) string {
 	begun := ""
 	if s.begun != nil && s.begun.Survivor == v.Node {
-		begun = "a run that was cut off had begun it; "
+		begun = "an earlier run that was cut off began it; "
 	}
 	switch {
 	case s.alone(v) && v.Err == nil:
 		return fmt.Sprintf("%s goes on alone: %sit is the only voter that it knows, and does not lead yet", v.Node, begun)
 	case s.alone(v):
-		return fmt.Sprintf("%s is to go on alone: %sit is the only voter by its own member list, and its server takes no connections",
+		return fmt.Sprintf("%s is to go on alone: %sit is the only voter by its own member list, and its server accepts no connections",
 			v.Node, begun)
 	}
-	why := "its server waits for a leader and takes no connections"
+	why := "its server waits for a leader and accepts no connections"
 	if slices.Contains(s.args.Stopped, v.Node) {
 		why = "its server is stopped"
 	}
-	return fmt.Sprintf("%s is to go on alone, offline: %s%s, so nobody can say how much log it has. What the others committed beyond that is lost",
+	return fmt.Sprintf("%s is to go on alone, offline: %s%s, so it is not known how much log it has. What the others committed beyond that is lost",
 		v.Node, begun, why)
 }
 
-// warning says who goes on with what, and what is lost by it: a sentence or two, and what each node has.
+// warning returns which node goes on and what is lost: a sentence or two, and a table of what each node has.
 func (s *singletonAction) warning(survey dma.Survey, change *singletonChange) string {
 	v := change.survivor
 	msg := fmt.Sprintf("%s is to go on alone (log index %d in term %d, committed up to %d)",
 		v.Node, v.Status.LastLogIndex, v.Status.LastLogTerm, v.Status.CommitIndex)
 	switch {
 	case !v.InRecovery:
-		msg += "; it led when the majority went, and has all that it acknowledged. If the others elected a leader after that, what they committed is lost"
+		msg += "; it led when the majority was lost, and has all that it acknowledged." +
+			" If the others elected a leader after that, what they committed is lost"
 	case v.LastXact != "":
-		msg += "; the last transaction that it has was committed at " + v.LastXact + ". What the others committed after that is lost"
+		msg += "; its last transaction was committed at " + v.LastXact + ". What the others committed after that is lost"
 	default:
 		msg += "; it has replayed no transaction since it was started. What the others committed beyond its log is lost"
 	}
 	rows := [][]string{{"NODE", "ANSWERS", "ROLE", "TERM", "LOG", "COMMIT", "LAST TRANSACTION"}}
 	for _, other := range survey {
 		if other.Node != v.Node && other.Err == nil && !other.NoViews && moreLog(other.Status, v.Status) {
-			msg += fmt.Sprintf("; %s has log up to index %d in term %d, which goes when it is built anew: save what you need of it first",
+			msg += fmt.Sprintf("; %s has log up to index %d in term %d, which is lost when it is built anew: save what you need of it first",
 				other.Node, other.Status.LastLogIndex, other.Status.LastLogTerm)
 		}
 		row := []string{other.Node, "no", "-", "-", "-", "-", "-"}
@@ -294,18 +305,20 @@ func (s *singletonAction) warning(survey dma.Survey, change *singletonChange) st
 			row[1] = "yes"
 		}
 		if other.Err == nil && !other.NoViews {
-			row = append(row[:2], other.Status.Role.String(), fmt.Sprint(other.Status.Term), fmt.Sprint(other.Status.LastLogIndex), fmt.Sprint(other.Status.CommitIndex), text(other.LastXact))
+			is := other.Status
+			row = append(row[:2], is.Role.String(), fmt.Sprint(is.Term), fmt.Sprint(is.LastLogIndex), fmt.Sprint(is.CommitIndex),
+				text(other.LastXact))
 		}
 		rows = append(rows, row)
 	}
 	return msg + "\n" + Columns(rows)
 }
 
-// patience is how long the survivor may take no connections before it is not expected to take any: one that goes on alone
-// is back after an election and a little.
+// patience is the time after which a survivor that accepts no connections counts as stuck. One that goes on alone is back after
+// little more than an election.
 const patience = 25 * time.Second
 
-// stuck waits until the survivor answers, or has refused connections for too long.
+// stuck waits until the survivor answers, or until patience is over. It reports whether the server is still starting up then.
 func (s *singletonAction) stuck(ctx context.Context, h tasks.Host, survivor dma.View) (bool, error) {
 	for began := time.Now(); ; {
 		v, _ := s.args.glance(ctx, h, s.list).Of(survivor.Node)
@@ -325,17 +338,17 @@ func (s *singletonAction) stuck(ctx context.Context, h tasks.Host, survivor dma.
 
 func (s *singletonAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, change *singletonChange) (tasks.Result, error) {
 	if p.Values["stuck"] == true {
-		return tasks.Result{Changed: true, Msg: change.survivor.Node + " is to go on alone, offline", Values: p.Values}, nil
+		return tasks.Result{Changed: true, Msg: change.survivor.Node + " has to go on alone, offline", Values: p.Values}, nil
 	}
 	survivor, limit := change.survivor, time.Duration(s.args.Timeout)*time.Second
-	// The engine may end the session on its way, so what became of it is seen in the survey.
+	// The engine may end the session before it answers, so the survey shows whether it worked.
 	err := s.args.command(ctx, h, survivor, dma.Singleton(), limit)
 	var refused *dma.CommandError
 	if errors.As(err, &refused) && !refused.Restarting() {
 		return tasks.Result{}, &tasks.Failure{
 			Msg:  survivor.Node + " did not go on alone",
 			Err:  err,
-			Hint: "nothing was changed; look into its server log",
+			Hint: "nothing was changed; see its server log",
 		}
 	}
 	if err != nil {
@@ -349,7 +362,7 @@ func (s *singletonAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan,
 			values["stuck"] = true
 			return tasks.Result{
 				Changed: true,
-				Msg:     survivor.Node + " started over instead of going on alone, and takes no connections",
+				Msg:     survivor.Node + " started over instead of going on alone, and accepts no connections",
 				Values:  values,
 			}, nil
 		}
@@ -370,7 +383,7 @@ func (s *singletonAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan,
 		return tasks.Result{
 				Changed: true,
 			}, &tasks.Failure{
-				Msg: fmt.Sprintf("%s was told to go on alone, and not all is well (limit %s): %s; %s", survivor.Node, limit, saw, survey),
+				Msg: fmt.Sprintf("%s was told to go on alone, but the cluster is not as expected (limit %s): %s; %s", survivor.Node, limit, saw, survey),
 			}
 	}
 	for _, v := range change.ahead {
@@ -381,7 +394,7 @@ func (s *singletonAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan,
 			return tasks.Result{
 					Changed: true,
 				}, &tasks.Failure{
-					Msg: fmt.Sprintf("%s goes on alone, and the learner %s, which has more log, could not be dropped",
+					Msg: fmt.Sprintf("%s goes on alone, but the learner %s, which has more log, could not be dropped",
 						leader.Node, v.Node),
 					Err:  err,
 					Hint: "polarbook run drop-node.yml -e node=" + v.Node,
@@ -394,7 +407,7 @@ func (s *singletonAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan,
 	}
 	return tasks.Result{
 		Changed:  true,
-		Msg:      fmt.Sprintf("%s leads alone in term %d and takes writes", leader.Node, leader.Status.Term),
+		Msg:      fmt.Sprintf("%s leads alone in term %d and accepts writes", leader.Node, leader.Status.Term),
 		Values:   map[string]any{"leader": leader.Node},
 		Warnings: []string{fmt.Sprintf("%s is the only voter: no node may fail until the others are built anew", leader.Node)},
 	}, nil

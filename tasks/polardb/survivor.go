@@ -9,7 +9,7 @@ import (
 	"github.com/polarbook/polarbook/tasks/dma"
 )
 
-// alone says that the node is the only voter by its own list: there is nobody to wait for, and no way back.
+// alone reports whether the node is the only voter by its own list: it has nobody to wait for, and no way back.
 func (s *singletonAction) alone(v dma.View) bool {
 	if v.Err != nil {
 		return slices.Contains(s.args.Alone, v.Node)
@@ -18,8 +18,8 @@ func (s *singletonAction) alone(v dma.View) bool {
 	return !v.NoViews && v.Status.Role != dma.Learner && len(v.Members.Entries) == 1 && own.IPPort == v.Address.Consensus()
 }
 
-// waiting is the survivor that was asked for, or that an earlier run had begun with, when nobody can ask it or it is
-// alone already, and all others that could hold data and vote, by the inventory, are named as lost and do not answer.
+// waiting returns the survivor that was asked for, or that an earlier run chose, when it cannot be asked or is alone already,
+// and when every other node that has data and a vote by the inventory is named as lost and does not answer.
 func (s *singletonAction) waiting(survey dma.Survey) (dma.View, bool) {
 	name := s.args.Survivor
 	if name == "" && s.begun != nil && !slices.Contains(s.args.Lost, s.begun.Survivor) {
@@ -50,7 +50,7 @@ func (s *singletonAction) waiting(survey dma.Survey) (dma.View, bool) {
 	return survey.Of(name)
 }
 
-// onlyVoter is the node that went on alone already, by its own list, and is not given up; empty: there is none, or several.
+// onlyVoter returns the node that is alone already by its own list, and is not lost; empty: there is none, or several.
 func (s *singletonAction) onlyVoter(survey dma.Survey) string {
 	only := ""
 	for _, n := range s.list {
@@ -66,7 +66,7 @@ func (s *singletonAction) onlyVoter(survey dma.Survey) string {
 	return only
 }
 
-// survivor is the node that was asked for, or the voter that answers and has the most log.
+// survivor returns the node that was asked for, or of the voters that answer the one with the most log.
 func (s *singletonAction) survivor(survey dma.Survey) (dma.View, error) {
 	var best []dma.View
 	var reasons []string
@@ -80,8 +80,10 @@ func (s *singletonAction) survivor(survey dma.Survey) (dma.View, error) {
 	}
 	if len(best) == 0 {
 		return dma.View{}, &tasks.Failure{
-			Msg:  "no voter is left that could go on: " + strings.Join(reasons, "; "),
-			Hint: "bring one of them back, or restore a backup into a new cluster; one whose server is starting up waits for a leader, and goes on alone when it is named (-e survivor=NAME) and all others are named as lost" + s.unfinished(),
+			Msg: "no voter is left that can go on: " + strings.Join(reasons, "; "),
+			Hint: "bring one of them back, or restore a backup into a new cluster." +
+				" A server that is starting up waits for a leader; it goes on alone when it is named (-e survivor=NAME)" +
+				" and all others are named as lost" + s.unfinished(),
 		}
 	}
 	slices.SortStableFunc(best, func(a, b dma.View) int {
@@ -106,7 +108,7 @@ func (s *singletonAction) survivor(survey dma.Survey) (dma.View, error) {
 	}
 	if moreLog(best[0].Status, v.Status) && !s.args.Force {
 		return v, &tasks.Failure{
-			Msg: fmt.Sprintf("%s has less log than %s (index %d in term %d, against %d in term %d), and what it lacks would be lost",
+			Msg: fmt.Sprintf("%s has less log than %s (index %d in term %d, against %d in term %d); what it lacks would be lost",
 				v.Node, best[0].Node,
 				v.Status.LastLogIndex, v.Status.LastLogTerm, best[0].Status.LastLogIndex, best[0].Status.LastLogTerm),
 			Hint: "let " + best[0].Node + " go on; to lose it all the same: -e force=yes",
@@ -115,16 +117,16 @@ func (s *singletonAction) survivor(survey dma.Survey) (dma.View, error) {
 	return v, nil
 }
 
-// unfinished adds to a hint what an earlier run had begun.
+// unfinished returns the end of a hint about an earlier run that was cut off; empty without one.
 func (s *singletonAction) unfinished() string {
 	if s.begun == nil || slices.Contains(s.args.Lost, s.begun.Survivor) {
 		return ""
 	}
-	return fmt.Sprintf("; an earlier run had begun to let %s go on, and it does so when all others are named as lost and their servers are stopped",
+	return fmt.Sprintf("; an earlier run began to let %s go on, and it will when all others are named as lost and their servers are stopped",
 		s.begun.Survivor)
 }
 
-// cannotGoOn says why the engine, or reason, does not let a node go on alone; empty: it can.
+// cannotGoOn returns why a node cannot go on alone; empty: it can.
 func cannotGoOn(v dma.View, n WantedNode) string {
 	switch own, listed := v.Members.At(int64(v.Members.Self)); {
 	case v.Err != nil:
@@ -132,17 +134,17 @@ func cannotGoOn(v dma.View, n WantedNode) string {
 	case v.NoViews || n.Role == roleLogger:
 		return "is a logger and holds no data"
 	case v.Status.Role == dma.Learner:
-		return "is a learner, which the engine does not let lead"
+		return "is a learner, which the engine does not allow to lead"
 	case !listed || own.IPPort != n.Address.Consensus() || v.Members.Count(own.IPPort) != 1:
 		return fmt.Sprintf("is not a voter by its own member list (%s)", v.Members)
 	case own.Weight == 0:
-		return "has the weight 0: the engine would never let it stand for election"
+		return "has weight 0: it would never stand for election"
 	}
 	return ""
 }
 
-// gone makes sure that the survivor's voters that are given up are no majority that lives on elsewhere: each of them was
-// named, and none of them answers. noLeader is why nobody leads, for the case that it is not for want of voters.
+// gone makes sure that the voters which the survivor forgets are not a majority that lives on elsewhere: each of them is named
+// as lost, and none of them answers. noLeader is why there is no leader, for the case that enough voters answer.
 func (s *singletonAction) gone(survey dma.Survey, survivor dma.View, noLeader string) error {
 	voters := survivor.Members.Entries
 	answer := 0
@@ -154,13 +156,13 @@ func (s *singletonAction) gone(survey dma.Survey, survivor dma.View, noLeader st
 		switch {
 		case known && v.Err == nil && lost:
 			return &tasks.Failure{
-				Msg:  fmt.Sprintf("%s is named as lost, and answers (%s)", name, v),
-				Hint: "stop its server first if it is to be given up: polarbook run stop.yml --limit " + name,
+				Msg:  fmt.Sprintf("%s is named as lost, but answers (%s)", name, v),
+				Hint: "to give it up, stop its server first: polarbook run stop.yml --limit " + name,
 			}
 		case known && v.Err == nil:
 			answer++
 		case known && dma.StartingUp(v.Err):
-			return &tasks.Failure{Msg: fmt.Sprintf("%s runs, and takes no connections: %v", name, v.Err),
+			return &tasks.Failure{Msg: fmt.Sprintf("%s runs, but accepts no connections: %v", name, v.Err),
 				Hint: "with enough others it will elect a leader; to give it up, stop it first: polarbook run stop.yml --limit " + name}
 		case !lost:
 			unnamed = append(unnamed, name)
@@ -170,28 +172,32 @@ func (s *singletonAction) gone(survey dma.Survey, survivor dma.View, noLeader st
 	switch {
 	case answer >= needed:
 		return &tasks.Failure{
-			Msg: fmt.Sprintf("%d of %d voters answer, and %d are a majority: they can elect a leader, and nobody goes on alone; %s",
+			Msg: fmt.Sprintf("%d of %d voters answer, and %d are a majority: they can elect a leader, so no node goes on alone; %s",
 				answer, len(voters), needed, noLeader),
-			Hint: "polarbook status; when the election is stuck: polarbook run force-election.yml -e node=NAME",
+			Hint: "see polarbook status; when the election is stuck: polarbook run force-election.yml -e node=NAME",
 		}
 	case len(unnamed) > 0:
 		return &tasks.Failure{
 			Msg: fmt.Sprintf("%d of %d voters answer, and %d are needed; nobody said that %s will not come back",
 				answer, len(voters), needed, strings.Join(unnamed, " and ")),
-			Hint: "bring them back if you can (polarbook run start.yml). Were they alive where you cannot see them, there would be two clusters. If they are gone for good: -e lost=" + strings.Join(unnamed, ","),
+			Hint: "bring them back if you can (polarbook run start.yml). If they were alive where you cannot see them, there would be two clusters." +
+				" If they are lost for good: -e lost=" + strings.Join(unnamed, ","),
 		}
 	}
 	for _, name := range s.args.Lost {
-		if !slices.ContainsFunc(voters, func(m dma.Entry) bool { return name == s.called(survey, m.IPPort) || name == clientAddress(m.IPPort) }) {
+		listed := slices.ContainsFunc(voters, func(m dma.Entry) bool {
+			return name == s.called(survey, m.IPPort) || name == clientAddress(m.IPPort)
+		})
+		if !listed {
 			return &tasks.Failure{
-				Msg: fmt.Sprintf("%s is named as lost, and is no voter that %s knows: %s", name, survivor.Node, survivor.Members),
+				Msg: fmt.Sprintf("%s is named as lost, but is not a voter that %s knows: %s", name, survivor.Node, survivor.Members),
 			}
 		}
 	}
 	return nil
 }
 
-// called is a member's name in the inventory, or its address.
+// called returns a member's name in the inventory, or else its client address.
 func (s *singletonAction) called(survey dma.Survey, ipPort string) string {
 	if v, known := survey.At(ipPort); known {
 		return v.Node

@@ -88,7 +88,7 @@ func TestCluster(t *testing.T) {
 		dropIn := "/run/systemd/system/" + s.Unit() + ".service.d"
 		s.On(dead, "mkdir -p "+dropIn+"; printf '[Service]\\nRestartSec=600\\n' >"+dropIn+"/later.conf; systemctl daemon-reload")
 		killEngine(s, dead)
-		s.Run(0, "stop.yml", "--limit", dead, "--yes").Says("call off the start of the server")
+		s.Run(0, "stop.yml", "--limit", dead, "--yes").Says("cancel the restart of the server")
 		s.Run(0, "stop.yml", "--limit", dead, "--yes").Unchanged(dead)
 		if state := s.On(dead, "systemctl show -p ActiveState "+s.Unit()); !strings.Contains(state, "inactive") && !strings.Contains(state, "failed") {
 			t.Errorf("the unit of %s is %s", dead, state)

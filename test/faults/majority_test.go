@@ -31,7 +31,7 @@ func TestMajorityLost(t *testing.T) {
 	s.SQL(c.Leader, "insert into kept values (1)")
 
 	s.Subtest(t, "nothing is lost", func(*testing.T) {
-		s.Run(0, "recover-majority.yml", "-e", lost, "-e", "confirm=faults").Unchanged().Says("there is no majority to recover")
+		s.Run(0, "recover-majority.yml", "-e", lost, "-e", "confirm=faults").Unchanged().Says("there is nothing to recover")
 		s.On(dead[0], "systemctl stop "+s.Unit())
 		s.Eventually("another leads", func() error {
 			if c := s.StatusNow(); c.Leader == "" {
@@ -39,7 +39,7 @@ func TestMajorityLost(t *testing.T) {
 			}
 			return nil
 		})
-		s.Run(0, "recover-majority.yml", "-e", lost, "-e", "confirm=faults").Unchanged().Says("is believed (2 of 3 voters alive)")
+		s.Run(0, "recover-majority.yml", "-e", lost, "-e", "confirm=faults").Unchanged().Says("leads (2 of 3 voters alive)")
 	})
 	s.Subtest(t, "two could be started", func(*testing.T) {
 		s.On(dead[1], "systemctl stop "+s.Unit())
@@ -108,7 +108,7 @@ func TestMajorityLost(t *testing.T) {
 			}
 			return nil
 		})
-		s.Run(2, "recover-majority.yml", "-e", lost, "-e", "confirm=faults").Unchanged().Says("is named as lost, and answers", "stop.yml --limit")
+		s.Run(2, "recover-majority.yml", "-e", lost, "-e", "confirm=faults").Unchanged().Says("is named as lost, but answers", "stop.yml --limit")
 		s.Run(0, "stop.yml", "--limit", strings.Join(dead, ":"))
 		// They are started by nothing that starts a cluster.
 		s.Run(2, "start.yml").Says("leads and does not list it", "rebuild-node.yml -e node="+dead[0])
