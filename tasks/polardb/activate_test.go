@@ -22,7 +22,7 @@ func TestActivatePlan(t *testing.T) {
 		"not installed, and asked": {found: host, version: next, check: true, want: "unknown: not installed yet"},
 		"back":                     {found: "current=" + next + "\nprevious=" + old + "\ndata=11\nrelease=postgres (PostgreSQL) 11.9", previous: true, want: "point /opt/polardb/current to " + old},
 		"back, and it is there":    {found: "current=" + old + "\nprevious=" + old + "\ndata=11\nrelease=postgres (PostgreSQL) 11.9", previous: true},
-		"back to nothing":          {found: host, previous: true, want: "refuse: no version was there before"},
+		"back to nothing":          {found: host, previous: true, want: "refuse: there is no previous version"},
 	} {
 		a := &activateAction{args: &activateArgs{Home: "/opt/polardb", Pgdata: "/d/pgdata", Version: c.version, Previous: c.previous}, check: c.check}
 		f := tasks.Found{}

@@ -9,8 +9,8 @@ import (
 	"github.com/polarbook/polarbook/tasks/dma"
 )
 
-// agreement says in what the first of these nodes that disagrees with the leader does so; empty: all agree,
-// in their roles, numbers and member lists, and stream.
+// agreement describes how the first of these nodes that disagrees with the leader does so; empty: all agree in their roles,
+// numbers and member lists, and stream.
 func agreement(survey dma.Survey, leader dma.View, nodes []WantedNode) string {
 	for _, n := range nodes {
 		if d := disagreement(survey, leader, n); d != "" {
@@ -26,8 +26,8 @@ func (c *ClusterArgs) proveRow(ctx context.Context, h tasks.Host, leader dma.Vie
 	return p.row(ctx, h, leader, time.Now().Add(limit))
 }
 
-// disagreement says in what the node's own view differs from the leader's; empty: in nothing. A logger has no views of
-// its own, so only the leader can be asked about it.
+// disagreement describes how the node's own view differs from the leader's; empty: it does not. A logger has no views of its
+// own, so only the leader can be asked about it.
 func disagreement(survey dma.Survey, leader dma.View, n WantedNode) string {
 	row, member := leader.Member(n.Address)
 	self, asked := survey.Of(n.Name)
@@ -59,7 +59,7 @@ func disagreement(survey dma.Survey, leader dma.View, n WantedNode) string {
 		return n.Name + " has no polar_dma views: extension polar_monitor is missing"
 	case self.Status.Role != want:
 		return fmt.Sprintf("%s says that it is %s, wanted %s", n.Name, self.Status.Role, want)
-	case want != dma.Learner && self.Status.ServerID != row.ServerID: // every learner takes itself for number 100 (observed on 11.9)
+	case want != dma.Learner && self.Status.ServerID != row.ServerID: // every learner shows number 100 (observed on 11.9)
 		return fmt.Sprintf("%s says that it is number %d, %s says %d", n.Name, self.Status.ServerID, leader.Node, row.ServerID)
 	case want != dma.Learner && self.Members.Count(n.Address.Consensus()) != 1:
 		return fmt.Sprintf("%s's own member list holds it %d times: %s", n.Name, self.Members.Count(n.Address.Consensus()), self.Members)
@@ -71,9 +71,11 @@ func disagreement(survey dma.Survey, leader dma.View, n WantedNode) string {
 	return ""
 }
 
-// notStreaming says of a node whether it is late or went with another leader, from whom it does not come back by itself.
+// notStreaming describes why a node does not stream: it is late, or went with another leader, from which it does not come back
+// by itself.
 func notStreaming(self, leader dma.View) string {
 	text := fmt.Sprintf("%s does not stream from %s", self.Node, leader.Node)
+	rebuild := "rebuild it with polarbook run rebuild-node.yml -e node=" + self.Node
 	follows := self.Leads()
 	switch {
 	case self.SystemID != leader.SystemID && self.SystemID != "" && leader.SystemID != "":
@@ -83,7 +85,7 @@ func notStreaming(self, leader dma.View) string {
 	case follows != "" && follows != leader.Address.Consensus():
 		text += ": it follows " + follows
 	default:
-		return text + "; if that stays so its server log says why, and with log that the cluster has not (a timeline that forked off, divergence) it is built anew with polarbook run rebuild-node.yml -e node=" + self.Node
+		return text + "; if this lasts, its server log says why. If it has log that the cluster lacks (a forked timeline, divergence), " + rebuild
 	}
-	return text + fmt.Sprintf("; if that stays so it went with another leader, and is built anew with polarbook run rebuild-node.yml -e node=%s", self.Node)
+	return text + "; if this lasts, it went with another leader: " + rebuild
 }

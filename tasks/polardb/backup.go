@@ -20,7 +20,7 @@ type backupArgs struct {
 	Cluster             string `arg:"cluster" default:"polardb" doc:"the cluster's name, noted with the backup"`
 	ReplicationUser     string `arg:"replication_user" default:"replicator" doc:"the role that copies"`
 	ReplicationPassword string `arg:"replication_password,required,secret" doc:"its password"`
-	SSLRootCert         string `arg:"sslrootcert" doc:"a file on the host with the CAs that the leader's certificate must lead to; empty: it need not speak TLS"`
+	SSLRootCert         string `arg:"sslrootcert" doc:"a file on the host with the CAs to verify the leader's certificate with; empty: TLS is not required"`
 	Timeout             int    `arg:"timeout" default:"86400" doc:"seconds that the copy may take"`
 }
 
@@ -28,12 +28,16 @@ var backupModule = tasks.Define(tasks.Module{
 	Name:    "polardb_backup",
 	Summary: "Take a base backup of the leader into a directory, and verify it",
 	Notes: []string{
-		"Written into a directory that is absent or empty, or that an earlier backup of ours began and did not finish. A finished backup is left as it is; whatever else is in the directory is refused.",
-		"Finished means: the engine's tool ended well, pg_controldata reads POLARDATA/global/pg_control, and SHA256SUMS lists every file. The file backup.polarbook says so, and is written last.",
-		"Each tablespace goes into tablespaces/NUMBER, and the copy's links in pgdata/pg_tblspc lead there, never to where the cluster has it; backup.polarbook says where that is. Refused are those that a base backup cannot take: see polardb_tablespaces.",
-		"The copy holds the leader's configuration with the replication password: the directory is for the engine's account alone, which writes all that is in it. One that another account owns, or could replace since a directory above is that account's or everybody's, is refused.",
+		"Writes into a directory that is absent or empty, or in which polarbook began a backup that was not finished. A finished backup is left as it is; a directory that holds anything else is refused.",
+		"A backup is finished when the engine's tool succeeded, pg_controldata reads POLARDATA/global/pg_control, and SHA256SUMS lists every file. The file backup.polarbook records it, and is written last.",
+		"Each tablespace goes into tablespaces/NUMBER, and the copy's links in pgdata/pg_tblspc lead there, never to where the cluster has it; backup.polarbook records that place. Tablespaces that a base backup cannot take are refused: see polardb_tablespaces.",
+		"The copy holds the leader's configuration with the replication password, so the directory is for the engine's account alone, which writes everything in it. A directory that another account owns, or could replace because it can write in a directory above, is refused.",
 	},
-	Returns: []tasks.Return{{Name: "source", Type: "str", Doc: "the node that was copied"}, {Name: "bytes", Type: "int", Doc: "the size of the copy"}, {Name: "files", Type: "int", Doc: "how many files have a checksum"}},
+	Returns: []tasks.Return{
+		{Name: "source", Type: "str", Doc: "the node that was copied"},
+		{Name: "bytes", Type: "int", Doc: "the size of the copy"},
+		{Name: "files", Type: "int", Doc: "how many files have a checksum"},
+	},
 	Examples: `- polardb_backup:
     to: /backup/monday
     nodes: "{{ polardb_nodes }}"
@@ -43,7 +47,8 @@ var backupModule = tasks.Define(tasks.Module{
 }, func(a *backupArgs, _ tasks.Local) (tasks.Action, error) {
 	a.To = path.Clean(a.To)
 	if !path.IsAbs(a.To) || strings.Count(a.To, "/") < 2 {
-		return nil, &tasks.ArgError{Module: "polardb_backup", Arg: "to", Problem: fmt.Sprintf("must be an absolute path at least two levels deep, not %q", a.To)}
+		return nil, &tasks.ArgError{Module: "polardb_backup", Arg: "to",
+			Problem: fmt.Sprintf("must be an absolute path at least two levels deep, not %q", a.To)}
 	}
 	if err := checkReplication("polardb_backup", a.ReplicationUser, a.ReplicationPassword); err != nil {
 		return nil, err
@@ -61,30 +66,26 @@ func (b *backupAction) Probe() string {
 	return b.script("polardb_backup_look", dma.View{}, nil, "")
 }
 
-// backupFound is what the directory and the host hold, and what speaks against copying the cluster's tablespaces.
+// backupFound holds what the probe saw on the host, and why the cluster's tablespaces cannot be copied.
 type backupFound struct {
-	place  map[string]string
-	holds  []string
+	Stranger string   `answer:"stranger"` // who could put something else in the directory's place; "": nobody
+	Owner    string   `answer:"owner"`    // of the directory; "": it is absent
+	Kind     string   `answer:"kind"`     // "file", "directory", or "": it is absent
+	Holds    []string `answer:"holds"`    // the first names in the directory
+	State    string   `answer:"note.state"`
+	Cluster  string   `answer:"note.cluster"`
+	Source   string   `answer:"note.source"`
+	Taken    string   `answer:"note.taken"`
+	Tool     string   `answer:"tool"` // the engine's base backup tool; "": the engine is not installed
+
 	doubts []string
 }
 
-func readBackupPlace(stdout []byte) backupFound {
-	found := backupFound{place: map[string]string{}}
-	for _, line := range strings.Split(string(stdout), "\n") {
-		if key, value, ok := strings.Cut(line, "="); key == "holds" {
-			found.holds = append(found.holds, value)
-		} else if ok {
-			found.place[key] = value
-		}
-	}
-	return found
-}
-
-// Ask asks for tablespaces that a base backup cannot take.
+// Ask asks the leader for tablespaces that a base backup cannot take.
 func (b *backupAction) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (backupFound, error) {
-	found := readBackupPlace(probed.Stdout)
-	if found.place["note.state"] == "finished" {
-		return found, nil
+	var found backupFound
+	if err := script.Decode(probed.Stdout, &found); err != nil || found.State == "finished" {
+		return found, err
 	}
 	spaces, err := b.args.askTablespaces(ctx, h, b.list)
 	found.doubts = unfitSpaces(spaces, b.list)
@@ -93,43 +94,51 @@ func (b *backupAction) Ask(ctx context.Context, h tasks.Host, probed tasks.Found
 
 func (b *backupAction) Plan(found backupFound) (tasks.Plan, string, error) {
 	a := b.args
-	place, holds := found.place, found.holds
-	state := place["note.state"]
+	ours := found.Cluster == a.Cluster
 	switch {
-	case place["stranger"] != "":
-		return tasks.Plan{}, "", &tasks.Failure{Msg: fmt.Sprintf("%s is no place for a backup: %s", a.To, place["stranger"]), Hint: "whoever can replace the directory gets at the data and its passwords: name another, or give the directory to root"}
-	case place["owner"] != "" && place["owner"] != "root" && place["owner"] != a.User:
-		return tasks.Plan{}, "", &tasks.Failure{Msg: fmt.Sprintf("%s belongs to %s", a.To, place["owner"]), Hint: "name another directory, or give it to " + a.User}
-	case place["kind"] == "file":
-		return tasks.Plan{}, "", &tasks.Failure{Msg: a.To + " is a file"}
-	case state == "finished" && place["note.cluster"] == a.Cluster:
-		return tasks.Plan{Msg: fmt.Sprintf("%s holds a finished backup of %s already, taken %s", a.To, place["note.source"], place["note.taken"]), Values: map[string]any{"source": place["note.source"]}}, "", nil
-	case len(holds) > 0 && !(state == "begun" && place["note.cluster"] == a.Cluster):
-		return tasks.Plan{}, "", &tasks.Failure{Msg: fmt.Sprintf("%s is not empty: %s", a.To, strings.Join(holds, " ")), Hint: "nothing was written; name another directory"}
-	case place["tool"] == "":
-		return tasks.Plan{Change: true, Unknown: "the engine is not installed under " + a.Home + "/current", Msg: "take a base backup"}, "", nil
+	case found.Stranger != "":
+		return tasks.Plan{}, "", &tasks.Failure{Msg: fmt.Sprintf("%s is not a safe place for a backup: %s", a.To, found.Stranger),
+			Hint: "whoever can replace the directory can read the data and its passwords: name another, or give the directory to root"}
+	case found.Owner != "" && found.Owner != "root" && found.Owner != a.User:
+		return tasks.Plan{}, "", &tasks.Failure{Msg: fmt.Sprintf("%s belongs to %s", a.To, found.Owner),
+			Hint: "name another directory, or give it to " + a.User}
+	case found.Kind == "file":
+		return tasks.Plan{}, "", &tasks.Failure{Msg: a.To + " is a file", Hint: "name a directory"}
+	case found.State == "finished" && ours:
+		msg := fmt.Sprintf("%s already holds a finished backup of %s, taken %s", a.To, found.Source, found.Taken)
+		return tasks.Plan{Msg: msg, Values: map[string]any{"source": found.Source}}, "", nil
+	case len(found.Holds) > 0 && !(found.State == "begun" && ours):
+		return tasks.Plan{}, "", &tasks.Failure{Msg: fmt.Sprintf("%s is not empty: %s", a.To, strings.Join(found.Holds, " ")),
+			Hint: "nothing was written; name another directory"}
+	case found.Tool == "":
+		unknown := "the engine is not installed under " + a.Home + "/current"
+		return tasks.Plan{Change: true, Unknown: unknown, Msg: "take a base backup"}, "", nil
 	}
 	if err := refuseSpaces(found.doubts); err != nil {
 		return tasks.Plan{}, "", err
 	}
 	msg := "take a base backup of the leader into " + a.To
-	if state == "begun" {
-		msg = "empty " + a.To + ", where a backup was begun and not finished, and " + msg
+	if found.State == "begun" {
+		msg = "empty " + a.To + ", which holds an unfinished backup, and " + msg
 	}
-	return tasks.Plan{Change: true, Msg: msg}, place["tool"], nil
+	return tasks.Plan{Change: true, Msg: msg}, found.Tool, nil
 }
 
-// script is one of the scripts of a backup.
+// script returns one of the scripts of a backup, filled in.
 func (b *backupAction) script(name string, leader dma.View, spaces []tablespace, tool string) string {
 	a := b.args
 	noted, moves := "", []string{}
 	escape := strings.NewReplacer("=", `\=`)
 	for _, t := range spaces {
 		noted += fmt.Sprintf("tablespace=%d %s\n", t.oid, t.location)
-		moves = append(moves, "--tablespace-mapping="+escape.Replace(t.location)+"="+escape.Replace(fmt.Sprintf("%s/tablespaces/%d", a.To, t.oid)))
+		to := fmt.Sprintf("%s/tablespaces/%d", a.To, t.oid)
+		moves = append(moves, "--tablespace-mapping="+escape.Replace(t.location)+"="+escape.Replace(to))
 	}
-	values := script.Values{"TO": a.To, "OWNER": a.User, "CLUSTER": a.Cluster, "SOURCE": leader.Node, "SPACES": noted, "BIN": a.Home + "/current/bin", "LIB": a.Home + "/current/lib",
-		"TIMEOUT": a.Timeout, "TOOL": tool, "LEADER": leader.Address.Host, "PORT": leader.Address.Port, "REPLICATOR": a.ReplicationUser, "CA": a.SSLRootCert}
+	values := script.Values{
+		"TO": a.To, "OWNER": a.User, "CLUSTER": a.Cluster, "SOURCE": leader.Node, "SPACES": noted,
+		"BIN": a.Home + "/current/bin", "LIB": a.Home + "/current/lib", "TIMEOUT": a.Timeout, "TOOL": tool,
+		"LEADER": leader.Address.Host, "PORT": leader.Address.Port, "REPLICATOR": a.ReplicationUser, "CA": a.SSLRootCert,
+	}
 	return scripts.Script(name, values.For(scripts, name), moves...)
 }
 
@@ -167,11 +176,13 @@ func (b *backupAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, to
 	case err != nil:
 		return tasks.Result{}, err
 	case answer.Status != 0:
+		failure := &tasks.Failure{Msg: fmt.Sprintf("the backup of %s failed with exit status %d: %s", leader.Node, answer.Status, strings.Join(c.last, "\n")),
+			Hint: runAgain}
 		if full := fullDisks(ctx, h, path.Dir(a.To)); full != "" {
-			return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("the backup of %s ended with status %d: no space left on device: %s is full", leader.Node, answer.Status, full),
-				Hint: "make room on " + full + "; a further run empties what was copied and starts anew"}
+			failure.Msg = fmt.Sprintf("the backup of %s failed with exit status %d: no space left on device: %s is full", leader.Node, answer.Status, full)
+			failure.Hint = "make room on " + full + ", then " + runAgain
 		}
-		return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("the backup of %s ended with status %d: %s", leader.Node, answer.Status, strings.Join(c.last, "\n")), Hint: "a further run empties what was copied and starts anew"}
+		return tasks.Result{}, failure
 	}
 	if err := c.doubt(); err != nil {
 		return tasks.Result{}, err
@@ -179,8 +190,13 @@ func (b *backupAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, to
 	if err := a.sameSpaces(ctx, h, b.list, leader, spaces); err != nil {
 		return tasks.Result{}, err
 	}
-	if _, err := files.RunPlan(ctx, h.Shell(), tasks.Plan{Script: b.script("polardb_backup_finish", leader, spaces, tool)}); err != nil {
+	finish := tasks.Plan{Script: b.script("polardb_backup_finish", leader, spaces, tool)}
+	if _, err := files.RunPlan(ctx, h.Shell(), finish); err != nil {
 		return tasks.Result{}, err
 	}
-	return tasks.Result{Changed: true, Msg: fmt.Sprintf("%s holds a backup of %s: %v files, %v bytes, every one with a checksum", a.To, leader.Node, values["files"], values["bytes"]), Values: values}, nil
+	msg := fmt.Sprintf("%s holds a backup of %s: %v files, %v bytes, each file with a checksum", a.To, leader.Node, values["files"], values["bytes"])
+	return tasks.Result{Changed: true, Msg: msg, Values: values}, nil
 }
+
+// runAgain is the hint after a copy that failed.
+const runAgain = "run again: the next run removes what was copied and starts over"

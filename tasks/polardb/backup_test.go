@@ -8,6 +8,7 @@ import (
 
 	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 	"github.com/polarbook/polarbook/tasks/taskstest"
 )
 
@@ -21,11 +22,15 @@ func TestBackupPlan(t *testing.T) {
 		"somebody's files":   {"kind=directory\nholds=letters\ntool=polar_basebackup", "refuse: /backup/a is not empty: letters"},
 		"a file":             {"kind=file", "refuse: is a file"},
 		"another's":          {"kind=directory\nowner=mallory\ntool=polar_basebackup", "refuse: /backup/a belongs to mallory"},
-		"below another's":    {"stranger=/backup belongs to mallory", "refuse: no place for a backup: /backup belongs to mallory"},
+		"below another's":    {"stranger=/backup belongs to mallory", "refuse: not a safe place for a backup: /backup belongs to mallory"},
 		"no engine":          {"", "unknown: not installed"},
 	} {
 		a := &backupAction{args: &backupArgs{To: "/backup/a", Home: "/opt/polardb", Cluster: "demo"}}
-		p, _, err := a.Plan(readBackupPlace([]byte(c.found)))
+		var found backupFound
+		if err := script.Decode([]byte(c.found), &found); err != nil {
+			t.Fatal(err)
+		}
+		p, _, err := a.Plan(found)
 		checkPlan(t, name, c.want, p, err)
 	}
 }

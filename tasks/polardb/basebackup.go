@@ -17,7 +17,7 @@ type basebackupArgs struct {
 	ClusterArgs
 	ReplicationUser     string `arg:"replication_user" default:"replicator" doc:"the role that copies"`
 	ReplicationPassword string `arg:"replication_password,required,secret" doc:"its password"`
-	SSLRootCert         string `arg:"sslrootcert" doc:"a file on the host with the CAs that the leader's certificate must lead to; empty: it need not speak TLS"`
+	SSLRootCert         string `arg:"sslrootcert" doc:"a file on the host with the CAs to verify the leader's certificate with; empty: TLS is not required"`
 	Timeout             int    `arg:"timeout" default:"86400" doc:"seconds that the copy may take"`
 }
 
@@ -26,9 +26,9 @@ var basebackupModule = tasks.Define(tasks.Module{
 	Summary: "Fill a node's data directories with a base backup of the leader",
 	Notes: []string{
 		"Copies only into directories that are absent or empty, or that polarbook began to fill and did not finish; those are emptied first. Anything else is refused and left as it is.",
-		"Tablespaces come to the same places; see polardb_tablespaces. What an earlier copy of this node left there is removed.",
-		"Who leads is asked of the nodes when the copy starts. The password goes to the host in a file that only the engine's account can read and that is removed at the end.",
-		"A copy takes over the leader's configuration and consensus meta: write this node's own configuration and run polardb_meta before starting it.",
+		"Tablespaces are copied to the same paths as on the leader; see polardb_tablespaces. What an earlier copy of this node left there is removed.",
+		"Asks the nodes who leads when the copy starts. The password goes to the host in a file that only the engine's account can read and that is removed at the end.",
+		"A copy contains the leader's configuration and consensus meta: write this node's own configuration and run polardb_meta before starting it.",
 	},
 	Returns: []tasks.Return{{Name: "source", Type: "str", Doc: "the node that was copied"}},
 	Examples: `- name: Copy the leader
@@ -73,9 +73,11 @@ func (b *basebackupAction) Plan(f tasks.Found) (tasks.Plan, *NodeState, error) {
 	case s.Whole(&a.NodeArgs):
 		return tasks.Plan{Msg: "the data directories are whole"}, nil, nil
 	case s.Basebackup == "":
-		return tasks.Plan{Change: true, Unknown: "the engine is not installed under " + a.Home + "/current yet", Msg: "copy the leader"}, nil, nil
+		unknown := "the engine is not installed under " + a.Home + "/current yet"
+		return tasks.Plan{Change: true, Unknown: unknown, Msg: "copy the leader"}, nil, nil
 	case s.Unfinished(&a.NodeArgs):
-		return tasks.Plan{Change: true, Msg: fmt.Sprintf("empty %s and %s, which polarbook began and did not finish (%s), and copy the leader", a.Pgdata, a.Polardata, s.Step)}, &s, nil
+		msg := fmt.Sprintf("empty %s and %s, which polarbook began and did not finish (%s), and copy the leader", a.Pgdata, a.Polardata, s.Step)
+		return tasks.Plan{Change: true, Msg: msg}, &s, nil
 	}
 	return tasks.Plan{Change: true, Msg: "copy the leader into " + a.Pgdata + " and " + a.Polardata}, &s, nil
 }
@@ -115,7 +117,7 @@ func (b *basebackupAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan
 	v["TOOL"], v["TIMEOUT"], v["CA"], v["REPLICATOR"] = was.Basebackup, a.Timeout, a.SSLRootCert, a.ReplicationUser
 	v["LEADER"], v["PORT"] = leader.Address.Host, leader.Address.Port
 	text := a.script("polardb_basebackup", v, locations(spaces)...)
-	// pgpass escapes; host, port and database are left open because the file lives for this one command.
+	// The line names no host, port or database, because the file exists for this one command.
 	pass := passLine(a.ReplicationUser, a.ReplicationPassword)
 	c := &copying{args: &a.ClusterArgs, leader: leader, what: "basebackup"}
 	answer, err := c.run(ctx, h, text, strings.NewReader(pass), nil)
@@ -123,14 +125,16 @@ func (b *basebackupAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan
 	case err != nil:
 		return tasks.Result{}, err
 	case answer.Status == 124:
-		return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("the base backup of %s was not done in %d s", leader.Node, a.Timeout), Hint: "raise timeout; a further run starts the copy anew"}
+		return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("the base backup of %s did not finish within %d s", leader.Node, a.Timeout),
+			Hint: "raise timeout; the next run starts the copy over"}
 	case answer.Status != 0:
+		failure := &tasks.Failure{Msg: fmt.Sprintf("the base backup of %s failed with exit status %d: %s", leader.Node, answer.Status, strings.Join(c.last, "\n")),
+			Hint: runAgain, Values: map[string]any{"rc": answer.Status}}
 		if full := a.full(ctx, h); full != "" {
-			return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("the base backup of %s ended with status %d: no space left on device: %s is full", leader.Node, answer.Status, full),
-				Hint: "make room on " + full + "; a further run empties what was copied and starts anew", Values: map[string]any{"rc": answer.Status}}
+			failure.Msg = fmt.Sprintf("the base backup of %s failed with exit status %d: no space left on device: %s is full", leader.Node, answer.Status, full)
+			failure.Hint = "make room on " + full + ", then " + runAgain
 		}
-		return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("the base backup of %s ended with status %d: %s", leader.Node, answer.Status, strings.Join(c.last, "\n")),
-			Hint: "a further run empties what was copied and starts anew", Values: map[string]any{"rc": answer.Status}}
+		return tasks.Result{}, failure
 	}
 	if err := c.doubt(); err != nil {
 		return tasks.Result{}, err
@@ -138,25 +142,32 @@ func (b *basebackupAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan
 	if err := a.sameSpaces(ctx, h, b.list, leader, spaces); err != nil {
 		return tasks.Result{}, err
 	}
-	if _, err := files.RunPlan(ctx, h.Shell(), tasks.Plan{Script: a.markScript(NodeState{Origin: stepCopy, MarkerID: newID()}) + "sign\nmark " + stepData + "\n", Msg: "note that the copy is whole"}); err != nil {
+	sign := a.markScript(NodeState{Origin: stepCopy, MarkerID: newID()}) + "sign\nmark " + stepData + "\n"
+	if _, err := files.RunPlan(ctx, h.Shell(), tasks.Plan{Script: sign, Msg: "note that the copy is whole"}); err != nil {
 		return tasks.Result{}, err
 	}
 	return tasks.Result{Changed: true, Msg: "copied " + leader.Node, Values: map[string]any{"source": leader.Node}}, nil
 }
 
-// full names the file systems of the data directories that have no room left.
+// full returns the mount points of the data directories' file systems that are full, joined by "and"; empty: none is.
 func (a *NodeArgs) full(ctx context.Context, h tasks.Host) string {
 	return fullDisks(ctx, h, path.Dir(a.Pgdata), path.Dir(a.Polardata))
 }
 
-// fullDisks names the file systems under these directories that have no room left: what a program says that meets one is
-// often something else.
+// fullDisks returns the mount points of the file systems under these directories that have less than 1 MiB left, joined by
+// "and". Programs that run into a full disk often report something else.
 func fullDisks(ctx context.Context, h tasks.Host, dirs ...string) string {
-	answer, err := h.Shell().Run(ctx, remote.Command{Script: "df -Pk -- " + script.Words(dirs) + " 2>/dev/null | awk 'NR > 1 && $4 < 1024 && !seen[$6]++ { print $6 }'"})
+	answer, err := h.Shell().Run(ctx, remote.Command{Script: scripts.Script("polardb_full", nil, dirs...)})
 	if err != nil {
 		return ""
 	}
-	return strings.Join(strings.Fields(string(answer.Stdout)), " and ")
+	var found struct {
+		Full []string `answer:"full"`
+	}
+	if err := script.Decode(answer.Stdout, &found); err != nil {
+		return ""
+	}
+	return strings.Join(found.Full, " and ")
 }
 
 // pgpass escapes a field of a password file.

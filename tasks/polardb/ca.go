@@ -16,19 +16,22 @@ import (
 type caArgs struct {
 	Cluster  string   `arg:"cluster" default:"polardb" doc:"the cluster's name; the CA's name holds it"`
 	Pki      string   `arg:"pki,required" doc:"the directory on the control node that holds the own CA"`
-	State    string   `arg:"state,required" choices:"begun signs alone" doc:"begun: another CA is made and is to be believed beside the one that signs; signs: it signs from now on; alone: those that it took over from are believed no more"`
-	Believed []string `arg:"believed" doc:"for begun: the texts of the CAs that the hosts believe now; they stay believed although the directory has lost them"`
-	Hosts    []string `arg:"hosts" doc:"for alone: the hosts, whose certificates must all be by the CA that signs"`
+	State    string   `arg:"state,required" choices:"begun signs alone" doc:"begun: a new CA is made, and the hosts are to trust it beside the one that signs; signs: the new CA signs from now on; alone: the hosts are to trust no CA but the one that signs"`
+	Believed []string `arg:"believed" doc:"for begun: the certificates (PEM) of the CAs that the hosts trust now; they stay trusted even if pki has lost them"`
+	Hosts    []string `arg:"hosts" doc:"for alone: the hosts, whose certificates must all be signed by the CA that signs"`
 }
 
 var caModule = tasks.Define(tasks.Module{
 	Name:    "polardb_ca",
-	Summary: "Put another CA in the place of the cluster's own, in three steps",
+	Summary: "Replace the cluster's own CA by a new one, in three steps",
 	Notes: []string{
-		"Touches no host. Between the steps the hosts get what pki holds: ca.crt after begun, their new certificates after signs, ca.crt again after alone. A member that follows another believes its certificate at every moment of it.",
-		"begun makes nothing while an earlier change of the CA is not finished.",
+		"Touches no host. Between the steps the hosts get what pki holds: ca.crt after begun, their new certificates after signs, ca.crt again after alone. Throughout, the members go on trusting each other's certificates.",
+		"begun makes nothing while an earlier change of the CA is unfinished.",
 	},
-	Returns: []tasks.Return{{Name: "ca", Type: "str", Doc: "the file of the CAs that are to be believed"}, {Name: "begun", Type: "bool", Doc: "whether another CA is made that does not sign yet"}},
+	Returns: []tasks.Return{
+		{Name: "ca", Type: "str", Doc: "the file of the CAs that the hosts are to trust"},
+		{Name: "begun", Type: "bool", Doc: "whether there is a new CA that does not sign yet"},
+	},
 	Examples: `- polardb_ca:
     pki: "{{ inventory_dir }}/pki/demo"
     state: begun
@@ -44,11 +47,11 @@ type caAction struct {
 	of    pki.Authority
 }
 
-// foundCA is what is to be done, empty when nothing is.
+// foundCA holds what there is to do on the control node.
 type foundCA struct {
-	msg   string
+	msg   string // the change to make; empty: none
 	begun bool
-	held  []*x509.Certificate
+	held  []*x509.Certificate // of the CAs that the hosts trust now
 }
 
 func (c *caAction) Ask(_ context.Context, _ tasks.Host) (foundCA, error) {
@@ -66,7 +69,7 @@ func (c *caAction) look() (foundCA, error) {
 	for _, text := range c.args.Believed {
 		held, err := pki.CertificatesIn([]byte(text))
 		if err != nil {
-			return f, fmt.Errorf("what a host believes: %w", err)
+			return f, fmt.Errorf("read the CAs that a host trusts: %w", err)
 		}
 		f.held = pki.WithAll(f.held, held)
 	}
@@ -77,13 +80,13 @@ func (c *caAction) look() (foundCA, error) {
 		case err != nil && !errors.Is(err, fs.ErrNotExist) && pki.There(c.of.CAKey()) && pki.There(c.of.CAFile()):
 			return f, err
 		case next != nil && len(pki.WithAll(nil, f.held)) == len(f.held) && c.believes(f.held):
-		case next == nil && err == nil && len(former) > 0 && !pki.There(c.of.NextKey()): // it signs already
+		case next == nil && err == nil && len(former) > 0 && !pki.There(c.of.NextKey()): // the new CA signs already
 		default:
-			f.msg = "make another CA, which is to be believed beside the one before"
+			f.msg = "make a new CA, to be trusted beside the former one"
 		}
 	case "signs":
 		if next != nil {
-			f.msg = "have the new CA sign"
+			f.msg = "let the new CA sign"
 		}
 	case "alone":
 		former, _, err := c.of.Former()
@@ -91,13 +94,13 @@ func (c *caAction) look() (foundCA, error) {
 			return f, err
 		}
 		if len(former) > 0 && next == nil {
-			f.msg = "believe the CA before no more"
+			f.msg = "stop trusting the former CA"
 		}
 	}
 	return f, nil
 }
 
-// believes says whether ca.crt has all of these.
+// believes reports whether ca.crt holds all of these.
 func (c *caAction) believes(held []*x509.Certificate) bool {
 	all, err := pki.ReadCertificates(c.of.CAFile())
 	return err == nil && len(pki.WithAll(all, held)) == len(all)
@@ -106,7 +109,7 @@ func (c *caAction) believes(held []*x509.Certificate) bool {
 func (c *caAction) Plan(f foundCA) (tasks.Plan, foundCA, error) {
 	values := map[string]any{"ca": c.of.CAFile(), "begun": f.begun}
 	if f.msg == "" {
-		return tasks.Plan{Msg: "nothing is to be done", Values: values}, foundCA{}, nil
+		return tasks.Plan{Msg: "nothing to do", Values: values}, foundCA{}, nil
 	}
 	return tasks.Plan{Change: true, Event: true, Msg: f.msg, Values: values}, f, nil
 }
@@ -126,11 +129,12 @@ func (c *caAction) Apply(_ context.Context, _ tasks.Host, p tasks.Plan, f foundC
 		err = c.alone()
 	}
 	if err != nil {
-		return tasks.Result{}, fmt.Errorf("the cluster's own CA in %s: %w", c.of.Dir, err)
+		return tasks.Result{}, fmt.Errorf("change the cluster's own CA in %s: %w", c.of.Dir, err)
 	}
 	return tasks.Result{Changed: true, Msg: p.Msg, Values: map[string]any{"ca": c.of.CAFile(), "begun": f.begun}}, nil
 }
 
+// alone leaves only the CA that signs in ca.crt, once every host's certificate is signed by it.
 func (c *caAction) alone() error {
 	signer, _, _, err := c.of.Read()
 	if err != nil {
@@ -142,7 +146,7 @@ func (c *caAction) alone() error {
 			return err
 		}
 		if err := chain[0].CheckSignatureFrom(signer); err != nil {
-			return fmt.Errorf("the certificate of %s is another CA's: %w", host, err)
+			return fmt.Errorf("verify that the CA signed the certificate of %s: %w", host, err)
 		}
 	}
 	_, rest, err := c.of.Former()

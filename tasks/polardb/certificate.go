@@ -21,33 +21,37 @@ import (
 type certificateArgs struct {
 	Cluster   string   `arg:"cluster" default:"polardb" doc:"the cluster's name; the CA's name holds it"`
 	Address   string   `arg:"address" doc:"the address by which the members know the host, for own_ca"`
-	OwnCA     bool     `arg:"own_ca" default:"no" doc:"have the certificate from the cluster's own CA, which is made when there is none"`
+	OwnCA     bool     `arg:"own_ca" default:"no" doc:"have the cluster's own CA sign the certificate; the CA is made when there is none"`
 	Pki       string   `arg:"pki" doc:"the directory on the control node that holds the own CA"`
-	Cert      string   `arg:"cert" doc:"without own_ca: the host's certificate (PEM), and those between it and the CA's after it"`
-	Key       string   `arg:"key" doc:"its key"`
-	CA        string   `arg:"ca" doc:"the certificates of the CAs that the members believe"`
+	Cert      string   `arg:"cert" doc:"without own_ca: the file of the host's certificate (PEM), followed by those between it and the CA's"`
+	Key       string   `arg:"key" doc:"without own_ca: the file of its key"`
+	CA        string   `arg:"ca" doc:"without own_ca: the file of the CAs that the members trust"`
 	Beside    string   `arg:"beside" doc:"the directory that cert, key and ca are relative to"`
-	Names     []string `arg:"names" doc:"names by which clients know the host besides its own and its address: the own CA writes them into the certificate, and a given one may be for one of them"`
-	Held      string   `arg:"held" doc:"the file on the host with the certificate that it has; empty: it is not looked at"`
-	HeldCA    string   `arg:"held_ca" doc:"the file on the host with the CAs that it believes"`
-	Days      int      `arg:"days" default:"730" doc:"for how long the own CA signs"`
-	RenewDays int      `arg:"renew_days" default:"90" doc:"so many days before its end a certificate of the own CA is renewed"`
-	WarnDays  int      `arg:"warn_days" default:"30" doc:"so many days before its end a certificate is warned of"`
+	Names     []string `arg:"names" doc:"names by which clients know the host besides its own and its address: the own CA writes them into the certificate, and a given certificate may be for one of them"`
+	Held      string   `arg:"held" doc:"the file on the host with its present certificate; empty: it is not read"`
+	HeldCA    string   `arg:"held_ca" doc:"the file on the host with the CAs that it trusts"`
+	Days      int      `arg:"days" default:"730" doc:"days that a certificate of the own CA is valid"`
+	RenewDays int      `arg:"renew_days" default:"90" doc:"renew a certificate of the own CA this many days before its end"`
+	WarnDays  int      `arg:"warn_days" default:"30" doc:"warn this many days before a certificate ends"`
 }
 
 var certificateModule = tasks.Define(tasks.Module{
 	Name:    "polardb_certificate",
-	Summary: "Have a host's TLS certificate ready on the control node: issue it from the cluster's own CA, or look at a given one",
+	Summary: "Prepare a host's TLS certificate on the control node: issue it from the cluster's own CA, or check a given one",
 	Notes: []string{
-		"Changes no host. The own CA lies in pki on the control node: ca.crt, ca.key, and a certificate and a key for each host; the directory has mode 0700 and the keys 0600. Whoever has ca.key can pass for any member: keep it as you keep the inventory's passwords.",
-		"A certificate of the own CA is for the host's name in the inventory and its address, and is issued anew when one of them changes, when it is about to end (renew_days), or when it does not fit its key or the CA.",
-		"Of given files it is seen to that the key can be read without a passphrase and fits the certificate, that a chain leads from it to a CA in ca that signed itself, that it has begun and not ended, and that it is for the host's name, its address or one of names: what a server would not start with, and what its clients would not believe, is refused before a host is touched.",
+		"Changes no host. The own CA lies in pki on the control node: ca.crt, ca.key, and a certificate and a key for each host; the directory has mode 0700 and the keys 0600. Whoever has ca.key can pass for any member: protect it as you protect the inventory's passwords.",
+		"A certificate of the own CA is for the host's name in the inventory and its address. It is issued again when one of them changes, when it is about to end (renew_days), or when it does not fit its key or the CA.",
+		"Given files are checked before a host is touched: the key can be read without a passphrase and fits the certificate, a chain leads from the certificate to a CA in ca that signed itself, the certificate is valid now, and it is for the host's name, its address or one of names. Files that a server would not start with, or that its clients would not trust, are refused.",
 		"The keys are masked wherever they would show.",
 	},
 	Returns: []tasks.Return{
-		{Name: "cert", Type: "str", Doc: "the certificate's file on the control node"}, {Name: "key", Type: "str", Doc: "the key's"}, {Name: "ca", Type: "str", Doc: "the file of the CAs"},
-		{Name: "ready", Type: "bool", Doc: "whether the three files are there; not in check mode, when they are yet to be made"},
-		{Name: "not_after", Type: "str", Doc: "when the certificate ends"}, {Name: "days_left", Type: "int", Doc: "in how many days"}, {Name: "subject", Type: "str", Doc: "whom it is for"},
+		{Name: "cert", Type: "str", Doc: "the certificate's file on the control node"},
+		{Name: "key", Type: "str", Doc: "the key's file"},
+		{Name: "ca", Type: "str", Doc: "the file of the CAs"},
+		{Name: "ready", Type: "bool", Doc: "whether the three files exist; false in check mode when they have yet to be made"},
+		{Name: "not_after", Type: "str", Doc: "when the certificate ends"},
+		{Name: "days_left", Type: "int", Doc: "days until it ends"},
+		{Name: "subject", Type: "str", Doc: "the certificate's subject"},
 		{Name: "trust", Type: "dict", Doc: "the certificates alone, for polardb_trust: cert and ca as they are wanted, cert_held and ca_held as the host has them"},
 	},
 	Examples: `- polardb_certificate:
@@ -79,10 +83,10 @@ type certificateAction struct {
 	local tasks.Local
 }
 
-// foundCertificate is what lies on the control node. issue says why a certificate has to be made; empty: it is good.
+// foundCertificate holds what the control node has for a host.
 type foundCertificate struct {
-	cert, key, ca string
-	issue         string
+	cert, key, ca string // the names of the files
+	issue         string // why a certificate has to be issued; empty: the one there is good
 	leaf          *x509.Certificate
 	own           bool
 	wanted, held  trust
@@ -110,13 +114,14 @@ func (c *certificateAction) Ask(_ context.Context, h tasks.Host, probed tasks.Fo
 	}
 	if err == nil && c.args.Held != "" {
 		if probed.Status != 0 {
-			return found, &tasks.Failure{Msg: "what the host holds cannot be read: " + strings.TrimSpace(string(probed.Stderr))}
+			return found, &tasks.Failure{Msg: "the certificate that the host holds cannot be read: " + strings.TrimSpace(string(probed.Stderr))}
 		}
 		found.held = heldIn(probed.Stdout)
 	}
 	return found, err
 }
 
+// given checks the files that the arguments name.
 func (c *certificateAction) given(host string, now time.Time) (foundCertificate, error) {
 	a := c.args
 	var files [3]string
@@ -134,37 +139,39 @@ func (c *certificateAction) given(host string, now time.Time) (foundCertificate,
 	f := foundCertificate{cert: files[0], key: files[1], ca: files[2], now: now}
 	pair, err := pki.ReadPair(f.cert, f.key)
 	if err != nil {
-		return f, fmt.Errorf("the host's certificate: %w", err)
+		return f, fmt.Errorf("read the host's certificate and key: %w", err)
 	}
 	if err := c.hide(f.key); err != nil {
 		return f, err
 	}
 	cas, err := pki.ReadCertificates(f.ca)
 	if err != nil {
-		return f, fmt.Errorf("the CAs' certificates: %w", err)
+		return f, fmt.Errorf("read the CAs' certificates: %w", err)
 	}
 	chain, err := pki.ReadCertificates(f.cert)
 	if err != nil {
-		return f, fmt.Errorf("the host's certificate: %w", err)
+		return f, fmt.Errorf("read the host's certificate: %w", err)
 	}
 	if err := pki.Believed(chain, cas, now); err != nil {
-		failure := &tasks.Failure{Msg: fmt.Sprintf("%s is not what a member believes that trusts %s", f.cert, f.ca), Err: err}
+		failure := &tasks.Failure{Msg: fmt.Sprintf("a member that trusts %s does not trust %s", f.ca, f.cert), Err: err}
 		if errors.As(err, &x509.UnknownAuthorityError{}) {
-			failure.Hint = "the certificates between it and its CA belong after it in the same file, and the CA into " + f.ca
+			failure.Hint = "append the certificates between it and its CA to the same file, and put the CA into " + f.ca
 		}
 		return f, failure
 	}
 	if err := pki.Weak(chain); err != nil {
-		return f, fmt.Errorf("%s: %w", f.cert, err)
+		return f, fmt.Errorf("check %s: %w", f.cert, err)
 	}
 	if names := append([]string{host, a.Address}, a.Names...); a.Address != "" && !pki.IsFor(pair.Leaf, names) {
-		return f, &tasks.Failure{Msg: fmt.Sprintf("%s is for %s, and the host is %s with the address %s", f.cert, pki.WhoseNames(pair.Leaf), host, a.Address),
-			Hint: "where clients know it by another name, say so: names in polardb_tls"}
+		return f, &tasks.Failure{
+			Msg:  fmt.Sprintf("%s is for %s, but the host is %s with the address %s", f.cert, pki.WhoseNames(pair.Leaf), host, a.Address),
+			Hint: "if clients know the host by another name, list it under names in polardb_tls"}
 	}
 	f.leaf, f.wanted = pair.Leaf, trust{Cert: pki.AsText(chain...), CA: pki.AsText(cas...)}
 	return f, nil
 }
 
+// own checks the certificate that the cluster's own CA has signed for a host, if there is one.
 func (c *certificateAction) own(host string, now time.Time) (foundCertificate, error) {
 	from := pki.Authority{Dir: c.args.Pki, Cluster: c.args.Cluster}
 	f := foundCertificate{cert: from.CertFile(host), key: from.KeyFile(host), ca: from.CAFile(), now: now}
@@ -177,11 +184,12 @@ func (c *certificateAction) own(host string, now time.Time) (foundCertificate, e
 		return f, from.Missing()
 	}
 	if err != nil {
-		return f, fmt.Errorf("the cluster's own CA: %w", err)
+		return f, fmt.Errorf("read the cluster's own CA: %w", err)
 	}
 	f.authorityEnds = ca.NotAfter
 	if now.After(ca.NotAfter) {
-		return f, &tasks.Failure{Msg: fmt.Sprintf("the cluster's own CA ended on %s", ca.NotAfter.Format(time.DateOnly)), Hint: "polarbook run new-ca.yml goes over to another"}
+		return f, &tasks.Failure{Msg: fmt.Sprintf("the cluster's own CA ended on %s", ca.NotAfter.Format(time.DateOnly)),
+			Hint: "replace it: polarbook run new-ca.yml"}
 	}
 	if err := c.hide(from.CAKey()); err != nil {
 		return f, err
@@ -202,12 +210,13 @@ func (c *certificateAction) own(host string, now time.Time) (foundCertificate, e
 	}
 	f.leaf = pair.Leaf
 	names, addresses := c.names(host)
+	renew := now.AddDate(0, 0, c.args.RenewDays)
 	switch {
 	case pair.Leaf.CheckSignatureFrom(ca) != nil:
-		f.issue = "its certificate is another CA's"
+		f.issue = "another CA signed its certificate"
 	case !pki.Certifies(pair.Leaf, names, addresses):
 		f.issue = "its certificate is not for " + strings.Join(append([]string{host, c.args.Address}, c.args.Names...), ", ")
-	case now.AddDate(0, 0, c.args.RenewDays).After(pair.Leaf.NotAfter) && pair.Leaf.NotAfter.Before(ca.NotAfter): // none outlives the CA
+	case renew.After(pair.Leaf.NotAfter) && pair.Leaf.NotAfter.Before(ca.NotAfter): // no certificate outlives the CA
 		f.issue = "its certificate ends on " + pair.Leaf.NotAfter.Format(time.DateOnly)
 	default:
 		f.wanted.Cert = pki.AsText(pair.Leaf)
@@ -215,7 +224,8 @@ func (c *certificateAction) own(host string, now time.Time) (foundCertificate, e
 	return f, nil
 }
 
-// names are those that a host's certificate is for: its name in the inventory, its address, and those of its own.
+// names returns what a host's certificate has to be for: its name in the inventory, its address and the argument names, split
+// into names and IP addresses.
 func (c *certificateAction) names(host string) (names []string, addresses []net.IP) {
 	for _, name := range append([]string{host, c.args.Address}, c.args.Names...) {
 		if ip := net.ParseIP(name); ip != nil {
@@ -229,7 +239,7 @@ func (c *certificateAction) names(host string) (names []string, addresses []net.
 	return names, addresses
 }
 
-// hide has a key masked, as a whole and line by line.
+// hide masks a key in all output, as a whole and line by line.
 func (c *certificateAction) hide(file string) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -245,35 +255,40 @@ func (c *certificateAction) hide(file string) error {
 }
 
 func (f foundCertificate) values() map[string]any {
-	values := map[string]any{"cert": f.cert, "key": f.key, "ca": f.ca, "ready": f.leaf != nil, "not_after": "", "days_left": 0, "subject": "",
-		"trust": map[string]any{"own_ca": f.own, "cert": f.wanted.Cert, "ca": f.wanted.CA, "cert_held": f.held.Cert, "ca_held": f.held.CA}}
+	values := map[string]any{
+		"cert": f.cert, "key": f.key, "ca": f.ca, "ready": f.leaf != nil, "not_after": "", "days_left": 0, "subject": "",
+		"trust": map[string]any{"own_ca": f.own, "cert": f.wanted.Cert, "ca": f.wanted.CA, "cert_held": f.held.Cert, "ca_held": f.held.CA},
+	}
 	if f.leaf != nil {
-		values["not_after"], values["days_left"] = f.leaf.NotAfter.UTC().Format(time.RFC3339), int(f.leaf.NotAfter.Sub(f.now).Hours()/24)
+		values["not_after"] = f.leaf.NotAfter.UTC().Format(time.RFC3339)
+		values["days_left"] = int(f.leaf.NotAfter.Sub(f.now).Hours() / 24)
 		values["subject"] = f.leaf.Subject.String()
 	}
 	return values
 }
 
-// warnings are about what ends soon.
+// warnings returns a warning for the certificate, and one for the CA, if it ends soon.
 func (c *certificateAction) warnings(f foundCertificate) []string {
 	var out []string
 	limit := f.now.AddDate(0, 0, c.args.WarnDays)
 	if f.leaf != nil && limit.After(f.leaf.NotAfter) {
-		next := "put another in its place and run reconfigure.yml"
+		next := "replace it and run reconfigure.yml"
 		if c.args.OwnCA {
 			next = "reconfigure.yml renews it"
 		}
 		out = append(out, fmt.Sprintf("the certificate %s ends on %s: %s", f.cert, f.leaf.NotAfter.Format(time.DateOnly), next))
 	}
 	if !f.authorityEnds.IsZero() && f.now.AddDate(1, 0, 0).After(f.authorityEnds) {
-		out = append(out, fmt.Sprintf("the cluster's own CA ends on %s: go over to another before, with new-ca.yml", f.authorityEnds.Format(time.DateOnly)))
+		end := f.authorityEnds.Format(time.DateOnly)
+		out = append(out, fmt.Sprintf("the cluster's own CA ends on %s: replace it before then with new-ca.yml", end))
 	}
 	return out
 }
 
 func (c *certificateAction) Plan(f foundCertificate) (tasks.Plan, error) {
 	if f.issue == "" {
-		return tasks.Plan{Msg: "the certificate is good until " + f.leaf.NotAfter.Format(time.DateOnly), Values: f.values(), Warnings: c.warnings(f)}, nil
+		msg := "the certificate is good until " + f.leaf.NotAfter.Format(time.DateOnly)
+		return tasks.Plan{Msg: msg, Values: f.values(), Warnings: c.warnings(f)}, nil
 	}
 	return tasks.Plan{Change: true, Event: true, Msg: "issue a certificate: " + f.issue, Values: f.values(), Warnings: c.warnings(f)}, nil
 }
@@ -285,7 +300,7 @@ func (c *certificateAction) Apply(_ context.Context, h tasks.Host, p tasks.Plan)
 	now := time.Now()
 	ca, key, err := from.Begin(now)
 	if err != nil {
-		return tasks.Result{}, fmt.Errorf("the cluster's own CA in %s: %w", from.Dir, err)
+		return tasks.Result{}, fmt.Errorf("open the cluster's own CA in %s: %w", from.Dir, err)
 	}
 	end := now.AddDate(0, 0, c.args.Days)
 	if end.After(ca.NotAfter) {
@@ -293,7 +308,8 @@ func (c *certificateAction) Apply(_ context.Context, h tasks.Host, p tasks.Plan)
 	}
 	certificate := &x509.Certificate{
 		Subject: pkix.Name{CommonName: c.args.Address}, NotBefore: now.Add(-pki.ClockSlack), NotAfter: end,
-		BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+		BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	certificate.DNSNames, certificate.IPAddresses = c.names(h.Name())
 	if err := pki.Issue(certificate, ca, key, from.CertFile(h.Name()), from.KeyFile(h.Name())); err != nil {
@@ -304,7 +320,7 @@ func (c *certificateAction) Apply(_ context.Context, h tasks.Host, p tasks.Plan)
 		err = errors.New(f.issue)
 	}
 	if err != nil {
-		return tasks.Result{}, fmt.Errorf("the certificate that was issued: %w", err)
+		return tasks.Result{}, fmt.Errorf("check the certificate that was issued: %w", err)
 	}
 	return tasks.Result{Changed: true, Msg: p.Msg, Values: f.values(), Warnings: c.warnings(f)}, nil
 }

@@ -163,7 +163,7 @@ func TestGivenCertificate(t *testing.T) {
 	for want, args := range map[string]map[string]any{
 		"":                        {"cert": "a/node1.crt", "key": "a/node1.key", "ca": "a/ca.crt"},
 		"private key does not":    {"cert": "a/node1.crt", "key": "b/node1.key", "ca": "a/ca.crt"},
-		"not what a member":       {"cert": "a/node1.crt", "key": "a/node1.key", "ca": "b/ca.crt"},
+		"does not trust":          {"cert": "a/node1.crt", "key": "a/node1.key", "ca": "b/ca.crt"},
 		"no such file":            {"cert": "a/node1.crt", "key": "a/none.key", "ca": "a/ca.crt"},
 		"holds no certificate":    {"cert": "a/node1.crt", "key": "a/node1.key", "ca": "old.crt"},
 		"all three":               {"cert": "a/node1.crt", "key": "a/node1.key"},

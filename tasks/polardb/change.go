@@ -12,26 +12,26 @@ import (
 	"github.com/polarbook/polarbook/tasks/dma"
 )
 
-// A change of the members cannot be cut: the engine goes on with an ALTER SYSTEM DMA whose client is gone, for up to
-// polar_dma_config_change_timeout, and with those that wait for it. So whoever acts on what the nodes say looks first
-// whether one of them runs such a statement that is not this run's, and waits until it has ended: a survey that was taken
-// before would tell of another cluster than the one that is acted on.
+// A change of the members cannot be interrupted: when its client is gone, the engine goes on with an ALTER SYSTEM DMA for up
+// to polar_dma_config_change_timeout, and then with those that wait for it. So every survey first checks whether a node runs
+// such a statement that this run did not send, and waits until it has ended. A survey taken earlier would describe another
+// cluster than the one that is then changed.
 
 const (
-	// changePatience is how long such a statement is waited for: the engine's default timeout, twice, and then some.
+	// changePatience limits the wait for such a statement: twice the engine's default timeout, and then some.
 	changePatience = 3 * time.Minute
-	// dispatchPatience is how long a session of another run is waited for that has not sent its statement yet.
+	// dispatchPatience limits the wait for a session of another run that has not sent its statement yet.
 	dispatchPatience = 5 * time.Second
 	changePause      = 500 * time.Millisecond
 )
 
-// changes are the sessions by which this run changes the members by way of one node.
+// changes holds the names of the sessions through which this run changes the members on one node. Its methods' callers lock mu.
 type changes struct {
 	mu  sync.Mutex
 	own map[string]bool
 }
 
-// changesBy is what this run has in hand on a node. It goes with the connection to the host, as the sessions do.
+// changesBy returns this run's changes on a node. They end with the connection to the host, as the sessions do.
 func changesBy(ctx context.Context, h tasks.Host, node string) (*changes, error) {
 	host, err := h.Peer(ctx, node)
 	if err != nil {
@@ -44,8 +44,8 @@ func changesBy(ctx context.Context, h tasks.Host, node string) (*changes, error)
 	return kept.(*changes), nil
 }
 
-// changing lends f a session of its own for ALTER SYSTEM DMA, because a statement may hang for as long as the engine likes.
-// One that f has given up is waited for as another's is.
+// changing runs f with a session of its own for ALTER SYSTEM DMA, because a statement may hang for as long as the engine
+// likes. Later surveys wait for a statement that f has given up, as they do for another run's.
 func (c *ClusterArgs) changing(ctx context.Context, h tasks.Host, on dma.View, f func(*pgx.Conn) error) error {
 	ours, err := changesBy(ctx, h, on.Node)
 	if err != nil {
@@ -68,7 +68,7 @@ func (c *ClusterArgs) changing(ctx context.Context, h tasks.Host, on dma.View, f
 	return f(conn)
 }
 
-// command runs one membership statement.
+// command runs one membership statement, for at most limit.
 func (c *ClusterArgs) command(ctx context.Context, h tasks.Host, on dma.View, statement string, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -78,7 +78,7 @@ func (c *ClusterArgs) command(ctx context.Context, h tasks.Host, on dma.View, st
 	})
 }
 
-// foreign drops from a survey's changes those that this run has in hand itself.
+// foreign removes this run's own changes from a survey.
 func foreign(ctx context.Context, h tasks.Host, survey dma.Survey) {
 	for i, v := range survey {
 		if len(v.Changes) == 0 {
@@ -100,7 +100,7 @@ func foreign(ctx context.Context, h tasks.Host, survey dma.Survey) {
 	}
 }
 
-// inHand says which statements change the members, and whether one of them was sent yet; "": none.
+// inHand lists the statements that change the members, "" for none, and reports whether one of them has been sent.
 func inHand(survey dma.Survey) (text string, sent bool) {
 	var all []string
 	for _, v := range survey {
@@ -116,10 +116,12 @@ func inHand(survey dma.Survey) (text string, sent bool) {
 type changingError struct{ text string }
 
 func (e *changingError) Error() string {
-	return fmt.Sprintf("a change of the members that this run has not begun is still at work after %s (%s): the engine ends it by itself, after polar_dma_config_change_timeout; run again when polarbook status shows it no more", changePatience, e.text)
+	return fmt.Sprintf("a change of the members that this run did not begin has not ended after %s (%s): "+
+		"the engine ends it by itself after polar_dma_config_change_timeout; run again when polarbook status no longer shows it", changePatience, e.text)
 }
 
-// survey asks all nodes at once, once none of them changes the members for somebody else.
+// survey asks all nodes at once, after waiting until none of them changes the members for somebody else. The error is a
+// *changingError, or ctx's.
 func (c *ClusterArgs) survey(ctx context.Context, h tasks.Host, list []WantedNode) (dma.Survey, error) {
 	began, said := time.Now(), ""
 	for {
@@ -134,7 +136,7 @@ func (c *ClusterArgs) survey(ctx context.Context, h tasks.Host, list []WantedNod
 			return survey, &changingError{text}
 		case text != said && sent:
 			said = text
-			h.Say("waits for a change of the members that nobody can cut, " + text)
+			h.Say("waiting for a change of the members, which cannot be interrupted: " + text)
 		}
 		if err := tasks.Sleep(ctx, changePause); err != nil {
 			return survey, err

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Columns lays rows of equally many cells out under one another, two blanks apart. There must be at least one row.
+// Columns aligns the cells of rows in columns, two blanks apart. It needs at least one row, and as many cells in each.
 func Columns(rows [][]string) string {
 	widths := make([]int, len(rows[0]))
 	for _, r := range rows {

@@ -2,14 +2,14 @@ package polardb
 
 import "strings"
 
-// confLine is a setting as a configuration file has it.
+// confLine is a setting in a configuration file. Line counts from 1.
 type confLine struct {
 	Name, Value string
 	Line        int
 }
 
-// readConf reads the text of a configuration file: name, an equals sign or none, a value, a comment (engine: guc-file.l).
-// Lines that the engine would not take are left out: it says itself what is wrong with them.
+// readConf reads the text of a configuration file: name, an optional equals sign, a value, a comment (engine: guc-file.l). It
+// leaves out lines that the engine would not accept, because the engine itself reports what is wrong with them.
 func readConf(text string) []confLine {
 	var list []confLine
 	n := 0
@@ -61,7 +61,7 @@ func confValue(s string) (string, bool) {
 	return "", false
 }
 
-// confSettings are the settings of some files, the last to set one winning.
+// confSettings returns the settings of several files by name; the last that sets one wins.
 func confSettings(texts ...string) map[string]confLine {
 	all := map[string]confLine{}
 	for _, text := range texts {
@@ -72,7 +72,7 @@ func confSettings(texts ...string) map[string]confLine {
 	return all
 }
 
-// withoutSettings is the text of postgresql.auto.conf without some settings.
+// withoutSettings returns the text of postgresql.auto.conf without some settings.
 func withoutSettings(text string, names map[string]bool) string {
 	var b strings.Builder
 	for line := range strings.Lines(text) {

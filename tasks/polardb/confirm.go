@@ -10,19 +10,19 @@ import (
 )
 
 type polardbConfirmArgs struct {
-	Msg     string   `arg:"msg,required" doc:"What is about to happen."`
-	Hosts   []string `arg:"hosts" doc:"The hosts that it happens to. Default: the task's host."`
-	Cluster string   `arg:"cluster" doc:"The cluster that it happens to."`
-	Word    string   `arg:"word" default:"yes" doc:"What has to be typed: the cluster's name, for what cannot be undone."`
-	Given   string   `arg:"given" default:"" doc:"The word, given in advance: a variable set with -e. Another word than the one asked for fails."`
-	Always  bool     `arg:"always" default:"false" doc:"Ask even with --yes; only the word itself will do."`
+	Msg     string   `arg:"msg,required" doc:"what is about to happen"`
+	Hosts   []string `arg:"hosts" doc:"the hosts that it happens to; default the task's host"`
+	Cluster string   `arg:"cluster" doc:"the cluster that it happens to"`
+	Word    string   `arg:"word" default:"yes" doc:"the word to type: the cluster's name, for a change that cannot be undone"`
+	Given   string   `arg:"given" default:"" doc:"the word, given in advance: a variable set with -e. Any other word fails"`
+	Always  bool     `arg:"always" default:"false" doc:"ask even with --yes; only the word itself confirms"`
 }
 
 var confirmModule = tasks.Define(tasks.Module{
 	Name:    "polardb_confirm",
 	Summary: "Ask before something is destroyed",
 	Notes: []string{
-		"Names the cluster and the hosts, and goes on when the word is typed, was given in advance, or with polarbook run --yes. Whatever else is typed stops the run on all hosts, and so does a run without a terminal. In check mode nobody is asked. It changes nothing itself; give it run_once.",
+		"Names the cluster and the hosts, and goes on when the word is typed, was given in advance, or with polarbook run --yes. Any other answer stops the run on all hosts, and so does a run without a terminal. In check mode it does not ask. It changes nothing itself; give it run_once.",
 	},
 	Returns: []tasks.Return{{Name: "confirmed_by", Type: "str", Doc: "given, or asked"}},
 	Examples: `
@@ -47,11 +47,12 @@ type polardbConfirmAction struct {
 	local tasks.Local
 }
 
-// Plan asks no host: the question is not for it.
+// Plan asks no host: the question is for a person.
 func (a *polardbConfirmAction) Plan() (tasks.Plan, error) {
 	switch {
 	case a.Given != "" && a.Given != a.Word:
-		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%q was given to confirm that %s, where %q is asked for; nothing was done", a.Given, a.what(), a.Word),
+		return tasks.Plan{}, &tasks.Failure{
+			Msg:  fmt.Sprintf("%q was given to confirm that %s, but the word is %q; nothing was done", a.Given, a.what(), a.Word),
 			Hint: "make sure that this is the cluster you mean"}
 	case a.Given != "":
 		return tasks.Plan{Msg: "confirmed: " + a.what(), Values: map[string]any{"confirmed_by": "given"}}, nil
@@ -61,7 +62,7 @@ func (a *polardbConfirmAction) Plan() (tasks.Plan, error) {
 	return tasks.Plan{Change: true, Msg: a.what()}, nil
 }
 
-// Apply asks. It is no change.
+// Apply asks. It changes nothing.
 func (a *polardbConfirmAction) Apply(ctx context.Context, h tasks.Host, _ tasks.Plan) (tasks.Result, error) {
 	asker, ok := a.local.(tasks.Confirmer)
 	if !ok {
@@ -77,7 +78,7 @@ func (a *polardbConfirmAction) Apply(ctx context.Context, h tasks.Host, _ tasks.
 	return tasks.Result{Msg: "confirmed: " + text, Values: map[string]any{"confirmed_by": "asked"}}, nil
 }
 
-// what is the sentence that is confirmed.
+// what returns the sentence to confirm.
 func (a *polardbConfirmAction) what() string {
 	s := strings.TrimSpace(a.Msg)
 	var of []string

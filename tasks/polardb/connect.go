@@ -17,19 +17,19 @@ import (
 	"github.com/polarbook/polarbook/tasks/script"
 )
 
-// connect opens a session with a node's server. Port 5432 is anybody's to listen on while the server is down, so whoever
-// answers has to be known before he is told anything:
+// connect opens a session with a node's server. While the server is down anybody may listen on its port, so polarbook tells
+// the listener nothing before it knows who that is:
 //
-//   - The socket lies in a directory in which only root and the engine's account can make one. Where sshd forwards to
-//     sockets, it is the way.
-//   - Else the port of 127.0.0.1, if what listens there is the engine's account's, before the connection and after it.
-//   - On both the server has to prove by SCRAM that it knows the password. It is asked for by another method only where
-//     the node's own pg_hba.conf says so, and in clear never.
+//   - The socket lies in a directory in which only root and the engine's account can create one. It is used where sshd
+//     forwards to sockets.
+//   - Otherwise the port on 127.0.0.1 is used, if the listener belongs to the engine's account before and after connecting.
+//   - On both, the server has to prove by SCRAM that it knows the password. Another method is used only where the node's own
+//     pg_hba.conf names it, and the password is never sent in clear.
 func (c *ClusterArgs) connect(ctx context.Context, host tasks.Host, n WantedNode) (*pgx.Conn, error) {
 	return c.connectAs(ctx, host, n, "")
 }
 
-// connectAs opens one that pg_stat_activity shows by that name.
+// connectAs opens a session that pg_stat_activity shows by that name.
 func (c *ClusterArgs) connectAs(ctx context.Context, host tasks.Host, n WantedNode, session string) (*pgx.Conn, error) {
 	login := dma.Login{
 		Address:  dma.Address{Host: "127.0.0.1", Port: n.Address.Port},
@@ -72,14 +72,15 @@ func (c *ClusterArgs) connectAs(ctx context.Context, host tasks.Host, n WantedNo
 		named.Err = err
 		return nil, named
 	case "28000":
-		return nil, &tasks.Failure{Msg: fmt.Sprintf("%s does not let the role %s in", n.Name, c.LoginUser), Err: err, Hint: "see pg_hba.conf and the role on that node"}
+		return nil, &tasks.Failure{Msg: fmt.Sprintf("%s refuses the login of the role %s", n.Name, c.LoginUser), Err: err,
+			Hint: "check pg_hba.conf and the role on that node"}
 	}
 	return conn, err
 }
 
-// dialListener connects to a port of the host whose listener is the engine's account's. The kernel says whose a socket is:
-// of what listens, and of the other end of the connection, which is looked at once more when there is one, because the
-// listener may have changed hands in between.
+// dialListener connects to a port of the host if its listener belongs to the engine's account. It asks the kernel for the
+// owner of the listening socket, and again, once connected, for the owner of the other end: another account may have taken
+// the port in between.
 func dialListener(ctx context.Context, host tasks.Host, n WantedNode, network, address string) (net.Conn, error) {
 	if err := checkListener(ctx, host, n, address); err != nil {
 		return nil, err
@@ -95,15 +96,15 @@ func dialListener(ctx context.Context, host tasks.Host, n WantedNode, network, a
 	return conn, nil
 }
 
-// checkListener fails unless everything that listens on an address of the host, and every accepted connection to it, is the
-// engine's account's.
+// checkListener fails unless every listener on an address of the host, and every connection accepted there, belongs to the
+// engine's account. Without a listener the error is a syscall.ECONNREFUSED.
 func checkListener(ctx context.Context, host tasks.Host, n WantedNode, address string) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return err
 	}
-	answer, err := host.Shell().Run(ctx, remote.Command{Script: script.TCPTables + "id -u " + remote.Quote(n.User) + " 2>/dev/null || echo none\n" +
-		fmt.Sprintf("grep -h ':%04X ' $tcp || :", at.Port())})
+	listener := scripts.Script("polardb_listener", script.Values{"OWNER": n.User, "PORT": fmt.Sprintf("%04X", at.Port())})
+	answer, err := host.Shell().Run(ctx, remote.Command{Script: listener})
 	if err != nil {
 		return err
 	}
@@ -113,16 +114,20 @@ func checkListener(ctx context.Context, host tasks.Host, n WantedNode, address s
 		if !listens(list, at) {
 			return fmt.Errorf("connect to %s: %w", address, syscall.ECONNREFUSED)
 		}
-		return &tasks.Failure{Msg: fmt.Sprintf("%s has no account %s, which is to run the engine, and something listens on %s: it was told nothing", n.Name, n.User, address),
-			Hint: "polardb_user is the account that runs the engine"}
+		return &tasks.Failure{
+			Msg: fmt.Sprintf("%s has no account %s to run the engine, but something listens on %s; nothing was sent to it",
+				n.Name, n.User, address),
+			Hint: "set polardb_user to the account that runs the engine"}
 	}
 	uid, err := strconv.Atoi(first)
 	if answer.Status != 0 || err != nil {
 		return fmt.Errorf("ask %s who listens on %s: exit status %d: %s", n.Name, address, answer.Status, strings.TrimSpace(string(answer.Stderr)))
 	}
 	if other, foreign := foreignListener(list, at, uid); foreign {
-		return &tasks.Failure{Msg: fmt.Sprintf("on %s the port %d of %s is not the engine's: the account with the uid %d has it, not %s; it was told nothing", n.Name, at.Port(), at.Addr(), other, n.User),
-			Hint: fmt.Sprintf("see who that is (ss -ltnp 'sport = :%d'), end it, and start the server: polarbook run start.yml", at.Port())}
+		return &tasks.Failure{
+			Msg: fmt.Sprintf("on %s the port %d of %s is not the engine's: it belongs to the account with the uid %d, not to %s; nothing was sent to it",
+				n.Name, at.Port(), at.Addr(), other, n.User),
+			Hint: fmt.Sprintf("find the process (ss -ltnp 'sport = :%d'), end it, and start the server: polarbook run start.yml", at.Port())}
 	}
 	if !listens(list, at) {
 		return fmt.Errorf("connect to %s: %w", address, syscall.ECONNREFUSED)
@@ -130,7 +135,7 @@ func checkListener(ctx context.Context, host tasks.Host, n WantedNode, address s
 	return nil
 }
 
-// ignoreRefused lets pass that nobody listens.
+// ignoreRefused drops an error that only means that nobody listens.
 func ignoreRefused(err error) error {
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return nil
@@ -147,8 +152,8 @@ func listens(list []script.OwnedConnection, at netip.AddrPort) bool {
 	return false
 }
 
-// foreignListener finds another account's socket that connections to an address end at. A connection that nobody has
-// accepted yet shows as root's, whatever the listener is, which has a line of its own.
+// foreignListener finds a socket of another account that receives connections to an address, and returns its uid. A
+// connection that nobody has accepted yet shows as root's, whoever listens; the listener has a line of its own.
 func foreignListener(list []script.OwnedConnection, at netip.AddrPort, uid int) (int, bool) {
 	for _, c := range list {
 		if c.Receives(at) && c.UID != uid && (c.State == "LISTEN" || c.State == "ESTABLISHED" && c.UID != 0) {
@@ -158,11 +163,11 @@ func foreignListener(list []script.OwnedConnection, at netip.AddrPort, uid int) 
 	return 0, false
 }
 
-// mayAsk fails unless the node's own pg_hba.conf lets the server ask for what it asked for. A cluster of an earlier release
-// says md5 there, until its files are written anew; once it says scram-sha-256, no server of ours asks for anything else.
+// mayAsk fails unless the node's own pg_hba.conf lets the server ask for what it asked for. The file of a cluster of an
+// earlier release says md5 until it is written again; once it says scram-sha-256, no server of ours asks for anything else.
 func mayAsk(ctx context.Context, host tasks.Host, n WantedNode, local bool, user, database string, asked *dma.ProofError) error {
-	refused := &tasks.Failure{Msg: fmt.Sprintf("the server of %s asked for %s and was told nothing", n.Name, asked.Wants()),
-		Hint: "polarbook logs in by scram-sha-256, or by the other methods that its pg_hba.conf names, but never says a password in clear"}
+	refused := &tasks.Failure{Msg: fmt.Sprintf("the server of %s asked for %s; nothing was sent to it", n.Name, asked.Wants()),
+		Hint: "polarbook logs in by scram-sha-256 or by the method that the node's pg_hba.conf names, but never sends a password in clear"}
 	if asked.Asked != dma.MD5 && asked.Asked != dma.Nothing || n.Pgdata == "" {
 		return refused
 	}

@@ -114,7 +114,7 @@ func TestAForeignListenerIsToldNothing(t *testing.T) {
 			for _, account := range []string{"daemon", "no-such-account"} {
 				_, err := c.connect(t.Context(), host, WantedNode{Name: "node1", Address: dma.Address{Host: "10.0.0.1", Port: p.port()}, User: account, Pgdata: dir, Socket: dir})
 				var failure *tasks.Failure
-				if !errors.As(err, &failure) || !strings.Contains(err.Error(), "told nothing") {
+				if !errors.As(err, &failure) || !strings.Contains(err.Error(), "nothing was sent to it") {
 					t.Errorf("%s, account %s: %v", asks, account, err)
 				}
 			}

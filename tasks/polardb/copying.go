@@ -16,17 +16,17 @@ import (
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
-// copying runs the engine's base backup tool, and listens to what it says.
+// copying runs the engine's base backup tool and reads its messages.
 type copying struct {
 	args    *ClusterArgs
 	leader  dma.View
-	what    string   // of the progress
+	what    string   // the name of the progress
 	last    []string // the last lines of its standard error
-	strange []string // the first of those that are not known to be harmless
-	more    int      // how many there were besides
+	strange []string // the first of the lines that are not known to be harmless
+	more    int      // how many more of them there were
 }
 
-// run runs a script with the tool in it. When the tool waits for the end of the write-ahead log, the leader is made to write
+// run runs a script with the tool in it. While the tool waits for the end of the write-ahead log, run makes the leader write
 // some: see record.
 func (c *copying) run(ctx context.Context, h tasks.Host, script string, stdin io.Reader, stdout func([]byte)) (remote.Result, error) {
 	inner, cancel := context.WithCancel(ctx)
@@ -52,7 +52,7 @@ func (c *copying) run(ctx context.Context, h tasks.Host, script string, stdin io
 	})
 }
 
-// hear takes down a line.
+// hear notes a line of the tool's messages.
 func (c *copying) hear(line string) {
 	c.last = append(c.last[max(0, len(c.last)-11):], line)
 	switch {
@@ -64,12 +64,12 @@ func (c *copying) hear(line string) {
 	}
 }
 
-// copyEnds is what the tool says when it has copied all files and waits for the write-ahead log up to where the copy ended.
+// copyEnds ends the tool's message when it has copied all files and waits for the write-ahead log up to where the copy ended.
 const copyEnds = ": waiting for background process to finish streaming ..."
 
-// record has the leader write a record now and then until the tool ends. The tool learns that it has all of the log with the
-// next record that comes, and an idle leader writes one about every 15 s (observed on 11.9). A transaction number whose
-// transaction does nothing is one, and waits for nobody. That it fails costs time and nothing else.
+// record makes the leader write a record now and then until the tool ends. The tool notices that it has all of the log only
+// with the next record, and an idle leader writes one about every 15 s (observed on 11.9). Taking a transaction number writes
+// a record and waits for nobody. A failure costs time and nothing else.
 func (c *copying) record(ctx context.Context, h tasks.Host) {
 	for ctx.Err() == nil {
 		func() {
@@ -90,11 +90,11 @@ func (c *copying) record(ctx context.Context, h tasks.Host) {
 	}
 }
 
-// recordPause is between two records: one that the tool had received before it knew where the copy ends does not count.
+// recordPause is the time between two records: one that the tool received before it knew where the copy ends does not count.
 const recordPause = 250 * time.Millisecond
 
-// harmless is what the tool, run with -v, says of a copy that is whole. Whatever else it says is not, as long as nobody
-// knows better: it ends with exit status 0 although files are missing (observed on 11.9).
+// harmless matches the messages of the tool, run with -v, about a whole copy. Every other message counts as harmful until it is
+// known not to be, because the tool ends with exit status 0 although files are missing (observed on 11.9).
 var harmless = regexp.MustCompile(`^(polar|pg)_basebackup: (` + strings.Join([]string{
 	`initiating base backup, waiting for checkpoint to complete`,
 	`checkpoint completed`,
@@ -113,7 +113,7 @@ var harmless = regexp.MustCompile(`^(polar|pg)_basebackup: (` + strings.Join([]s
 	`NOTICE:  pg_stop_backup complete, .*`,
 }, "|") + `)$`)
 
-// doubt is why a copy that the tool says is done is not believed to be whole; nil: it is.
+// doubt returns why a copy that the tool reports as done may not be whole; nil: it is.
 func (c *copying) doubt() error {
 	if len(c.strange) == 0 {
 		return nil
@@ -122,11 +122,12 @@ func (c *copying) doubt() error {
 	if c.more > 0 {
 		said = append(said, fmt.Sprintf("and %d lines more", c.more))
 	}
-	return &tasks.Failure{Msg: fmt.Sprintf("the base backup of %s ended well, but its tool said what is not known to be harmless: %s", c.leader.Node, strings.Join(said, "\n")),
-		Hint: "the copy is not used. Mend the cause; a further run empties what was copied and starts anew"}
+	return &tasks.Failure{
+		Msg:  fmt.Sprintf("the base backup of %s succeeded, but its tool printed messages that are not known to be harmless: %s", c.leader.Node, strings.Join(said, "\n")),
+		Hint: "the copy is not used. Remove the cause, then " + runAgain}
 }
 
-// backupLine is what pg_basebackup says of its progress: kilobytes so far and in all.
+// backupLine matches a line of pg_basebackup's progress: kilobytes so far and in all.
 var backupLine = regexp.MustCompile(`^(\d+)/(\d+) kB \(`)
 
 func backupProgress(line string) (done, total int64, ok bool) {

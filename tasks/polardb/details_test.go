@@ -155,7 +155,7 @@ func TestNotStreaming(t *testing.T) {
 	at := func(host string) dma.Address { return dma.Address{Host: host, Port: 5432} }
 	leader := dma.View{Node: "node2", Address: at("10.0.0.2"), SystemID: "7", Status: dma.Status{Term: 9, Role: dma.Leader}}
 	self := dma.View{Node: "node4", Address: at("10.0.0.4"), SystemID: "7", Status: dma.Status{Term: 9, Role: dma.Learner}}
-	if got := notStreaming(self, leader); !strings.HasPrefix(got, "node4 does not stream from node2; if that stays so its server log says why") {
+	if got := notStreaming(self, leader); !strings.HasPrefix(got, "node4 does not stream from node2; if this lasts, its server log says why") {
 		t.Error(got)
 	}
 	const rebuild = "rebuild-node.yml -e node=node4"

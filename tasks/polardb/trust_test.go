@@ -150,7 +150,7 @@ func TestAnotherCA(t *testing.T) {
 	do("signs", true)
 	do("signs", false)
 	do("begun", false, begun["a"].CA) // it has begun, and is to be finished
-	if err := step("alone", true); err == nil || !strings.Contains(err.Error(), "another CA's") {
+	if err := step("alone", true); err == nil || !strings.Contains(err.Error(), "verify that the CA signed the certificate of a") {
 		t.Errorf("the old CA is taken away under a certificate: %v", err)
 	}
 	signed := certificates(true)

@@ -189,7 +189,6 @@ var (
 	Look        = Shared.Text("look")
 	Encode      = Shared.Text("encode")
 	WorkDir     = Shared.Text("work_dir")
-	TCPTables   = Shared.Text("tcp_tables")
 	RootsOnly   = Shared.Text("roots")
 	Strangers   = Shared.Text("strangers")
 	OpenArchive = Shared.Text("open_archive")

@@ -276,7 +276,7 @@ func drop(s *site.Site) {
 	s.Run(0, "add-node.yml", "--limit", "node4").Changed()
 	s.Settles()
 	spacesGone(s)
-	s.Run(0, "backup.yml", "-e", "on=node4", "-e", "to=/backup/idle").Changed().Says("every one with a checksum")
+	s.Run(0, "backup.yml", "-e", "on=node4", "-e", "to=/backup/idle").Changed().Says("each file with a checksum")
 	s.Run(0, "new-cluster.yml").Unchanged()
 }
 

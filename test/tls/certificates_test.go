@@ -87,7 +87,7 @@ func TestAuthority(t *testing.T) {
 		}
 		s.Run(0, "reconfigure.yml").Unchanged(s.Names()...)
 		s.Set("node3", given("node1"))
-		s.Run(2, "reconfigure.yml").Says("and the host is node3").Unchanged()
+		s.Run(2, "reconfigure.yml").Says("but the host is node3").Unchanged()
 		s.Set("node3", site.Vars{"polardb_tls": site.Vars{"cert": pki + "/node3.crt", "key": pki + "/node1.key", "ca": pki + "/ca.crt"}})
 		s.Run(2, "reconfigure.yml").Says("does not match").Unchanged()
 		s.Set("node3", given("node3"))
