@@ -178,7 +178,7 @@ func selected(c *jinja.Invocation, attribute, want bool) (any, error) {
 				return nil, err
 			}
 		}
-		if value, err = c.Run.Session.Force(value); err != nil {
+		if value, err = c.Run.Force(value); err != nil {
 			return nil, err
 		}
 		var yes bool

@@ -55,7 +55,7 @@ func expandUser(c *jinja.Invocation) (any, error) {
 	if s != "~" && !strings.HasPrefix(s, "~/") {
 		return s, nil
 	}
-	if env := c.Run.Session.Engine.Options.Env; env != nil {
+	if env := c.Run.Options().Env; env != nil {
 		if home, ok := env("HOME"); ok && home != "" {
 			return strings.TrimRight(home, "/") + s[1:], nil
 		}

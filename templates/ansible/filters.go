@@ -186,7 +186,7 @@ func extract(c *jinja.Invocation) (any, error) {
 		return nil, err
 	}
 	var more []any
-	given, err := c.Run.Session.Force(c.Get("morekeys", nil))
+	given, err := c.Run.Force(c.Get("morekeys", nil))
 	if err != nil {
 		return nil, err
 	}

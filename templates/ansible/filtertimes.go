@@ -18,7 +18,7 @@ func timeFilters() map[string]jinja.Callable {
 			if err != nil {
 				return nil, err
 			}
-			at := c.Run.Session.Now()
+			at := c.Run.Now()
 			if given, ok := c.Given("second"); ok && given != nil {
 				converted, err := toFloat(&jinja.Invocation{Value: given, Bound: map[string]any{"default": nil}})
 				seconds, isFloat := converted.(float64)

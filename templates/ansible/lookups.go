@@ -57,7 +57,7 @@ func lookupProblem(name string) string {
 
 // lookupPlugin is lookup(), which joins what it finds with commas, and query(), which gives a list.
 func lookupPlugin(r *jinja.Run, join bool, positional []any, named *ordered.Map) (any, error) {
-	positional, err := r.Session.ForceItems(positional, 0)
+	positional, err := r.ForceItems(positional)
 	if err != nil {
 		return nil, err
 	}
@@ -71,14 +71,14 @@ func lookupPlugin(r *jinja.Run, join bool, positional []any, named *ordered.Map)
 	}
 	options := map[string]any{}
 	for key, value := range named.All() {
-		if options[key], err = r.Session.Force(value); err != nil {
+		if options[key], err = r.Force(value); err != nil {
 			return nil, err
 		}
 		if u, ok := options[key].(*jinja.Undefined); ok {
 			return nil, u.Error()
 		}
 	}
-	r.Session.Shared.Unsafe = true // as in Ansible: what is in files and the environment is no code
+	r.NoteUnsafe() // as in Ansible: what is in files and the environment is no code
 	name := jinja.Text(positional[0])
 	if problem := lookupProblem(name); problem != "" {
 		return nil, errors.New(problem)
@@ -145,8 +145,8 @@ func lookupEnv(r *jinja.Run, terms []any, options map[string]any) ([]any, error)
 		if otherwise, ok := options["default"]; ok {
 			value = otherwise
 		}
-		if r.Session.Engine.Options.Env != nil {
-			if set, ok := r.Session.Engine.Options.Env(name); ok {
+		if r.Options().Env != nil {
+			if set, ok := r.Options().Env(name); ok {
 				value = set
 			}
 		}
@@ -158,7 +158,7 @@ func lookupEnv(r *jinja.Run, terms []any, options map[string]any) ([]any, error)
 // find returns the path and content of a file named in a template. within is the directory that
 // Ansible adds for its kind: files or templates.
 func find(r *jinja.Run, name, within string) (string, []byte, error) {
-	o := r.Session.Engine.Options
+	o := r.Options()
 	if o.Read == nil {
 		return "", nil, errors.New("files cannot be read here")
 	}
@@ -207,23 +207,17 @@ func lookupTemplate(r *jinja.Run, terms []any, options map[string]any) ([]any, e
 	if err := onlyOptions(options, "template_vars"); err != nil {
 		return nil, err
 	}
+	own, _ := options["template_vars"].(*ordered.Map)
 	found := []any{}
 	for _, term := range terms {
-		body, path, ok, err := r.Session.Engine.Include(r.Session.Where, jinja.Text(term), jinja.DefaultFileOptions())
+		text, ok, err := r.Template(jinja.Text(term), own)
 		if err != nil {
 			return nil, err
 		}
 		if !ok {
 			return nil, fmt.Errorf("the template %s does not exist", jinja.Text(term))
 		}
-		inner := &jinja.Run{Session: r.Session, Frame: jinja.NewFrame(nil), Out: &strings.Builder{}}
-		if extra, ok := options["template_vars"].(*ordered.Map); ok {
-			inner.Frame.Values = extra.Top()
-		}
-		if err := inner.Included(path, body, func(inner *jinja.Run) error { return inner.All(body.Program) }); err != nil {
-			return nil, err
-		}
-		found = append(found, body.RestoreNewlines(inner.Out.String()))
+		found = append(found, text)
 	}
 	return found, nil
 }
@@ -245,7 +239,7 @@ func lookupVars(r *jinja.Run, terms []any, options map[string]any) ([]any, error
 			}
 			value = otherwise
 		}
-		if value, err = r.Session.Force(value); err != nil {
+		if value, err = r.Force(value); err != nil {
 			return nil, err
 		}
 		found = append(found, value)
@@ -263,7 +257,7 @@ func lookupVarNames(r *jinja.Run, terms []any, options map[string]any) ([]any, e
 		if err != nil {
 			return nil, err
 		}
-		for _, name := range r.Session.Names() {
+		for _, name := range r.Names() {
 			if expression.MatchString(name) {
 				found = append(found, name)
 			}
@@ -332,7 +326,7 @@ func wordsOf(value any) []string {
 }
 
 func lookupFileGlob(r *jinja.Run, terms []any, options map[string]any) ([]any, error) {
-	o := r.Session.Engine.Options
+	o := r.Options()
 	if o.Read == nil {
 		return nil, errors.New("files cannot be read here")
 	}

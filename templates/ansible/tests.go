@@ -261,7 +261,7 @@ func fileTest(is func(os.FileInfo) bool, link bool) jinja.Callable {
 		if !ok {
 			return nil, fmt.Errorf("the test %s needs a path, this is %s", c.Name, jinja.Describe(c.Value))
 		}
-		if c.Run.Session.Engine.Options.Read == nil {
+		if c.Run.Options().Read == nil {
 			return nil, fmt.Errorf("the test %s cannot look at files here", c.Name)
 		}
 		stat := os.Stat

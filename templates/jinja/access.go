@@ -148,14 +148,14 @@ func (r *Run) Item(of, key any, node expression) (any, error) {
 		value, found = v.values.Get(name)
 	case Scope:
 		if v.Vars != nil {
-			value, found, err = r.Session.scope(v).lookup(name)
+			value, found, err = r.session.scope(v).lookup(name)
 		}
 		if names, ok := v.Vars.(interface{ Names() []string }); ok && !found {
 			candidates = names.Names
 		}
 	case Mapping:
 		if value, found = v.Get(name); found {
-			value, err = r.Session.demand(name, value)
+			value, err = r.session.demand(name, value)
 		} else {
 			candidates = v.Keys
 		}
@@ -249,7 +249,7 @@ func (r *Run) Iterate(value any) ([]any, error) {
 	case *ordered.Map:
 		return names(v.Keys()), nil
 	case *LazyMap:
-		forced, err := r.Session.Force(v)
+		forced, err := r.session.Force(v)
 		if err != nil {
 			return nil, err
 		}
@@ -327,7 +327,7 @@ func (r *Run) Contains(container, wanted any) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if items, err = r.Session.ForceItems(items, 0); err != nil {
+	if items, err = r.session.ForceItems(items, 0); err != nil {
 		return false, err
 	}
 	for _, item := range items {

@@ -129,7 +129,7 @@ func (c Callable) run(r *Run, name string, value any, positional []any, named *o
 			return nil, u.Error()
 		}
 	}
-	_, added := r.Session.Engine.Options.Filters[BaseName(name)]
+	_, added := r.session.engine.Options.Filters[BaseName(name)]
 	if added || onDemand[BaseName(name)] {
 		a, err := c.bind(r, name, value, positional, named)
 		if err != nil {
@@ -138,13 +138,13 @@ func (c Callable) run(r *Run, name string, value any, positional []any, named *o
 		return c.Do(a)
 	}
 	var err error
-	if value, err = r.Session.Force(value); err != nil {
+	if value, err = r.session.Force(value); err != nil {
 		return nil, err
 	}
-	if positional, err = r.Session.ForceItems(positional, 0); err != nil {
+	if positional, err = r.session.ForceItems(positional, 0); err != nil {
 		return nil, err
 	}
-	if named, err = r.Session.forceNamed(named); err != nil {
+	if named, err = r.session.forceNamed(named); err != nil {
 		return nil, err
 	}
 	a, err := c.bind(r, name, value, positional, named)
@@ -276,7 +276,7 @@ func (l *Library) filtersWith(added map[string]Filter) map[string]Callable {
 
 // HasFilter tells whether there is a filter of that name.
 func (r *Run) HasFilter(name string) bool {
-	_, ok := r.Session.Engine.filters[BaseName(name)]
+	_, ok := r.session.engine.filters[BaseName(name)]
 	return ok
 }
 
@@ -284,7 +284,7 @@ func (r *Run) HasFilter(name string) bool {
 func (a *Invocation) key(name string) (value any, defined bool, err error) {
 	value, err = a.Run.Item(a.Value, name, nil)
 	if err == nil {
-		value, err = a.Run.Session.Force(value)
+		value, err = a.Run.session.Force(value)
 	}
 	if _, absent := value.(*Undefined); absent || err != nil {
 		return nil, false, err
@@ -372,7 +372,7 @@ func (r *Run) applyFilter(n *filtered, value any) (any, error) {
 
 // CallFilter applies a filter by its name.
 func (r *Run) CallFilter(name string, value any, positional []any, named *ordered.Map) (any, error) {
-	filters := r.Session.Engine.filters
+	filters := r.session.engine.filters
 	f, ok := filters[BaseName(name)]
 	if !ok {
 		return nil, fmt.Errorf("there is no filter %q%s", name, suggest.Suffix(name, callableNames(filters)))
@@ -406,7 +406,7 @@ func (r *Run) CallTest(name string, value any, positional []any, named *ordered.
 		_, absent := value.(*Undefined)
 		return absent == (base == "undefined"), nil
 	}
-	tests := r.Session.Engine.library.Tests
+	tests := r.session.engine.library.Tests
 	t, ok := tests[base]
 	if !ok {
 		return false, fmt.Errorf("there is no test %q%s", name, suggest.Suffix(base, callableNames(tests)))

@@ -67,7 +67,7 @@ type FileOptions struct {
 	LeftStripBlocks bool // remove white space before a tag that begins a line
 	// NewlineSequence ends the lines of the template, "" means "\n". What variables hold stays as it is.
 	NewlineSequence string
-	// keepNewline keeps the newline at the end of the template as Jinja2 can; otherwise RestoreNewlines brings it back.
+	// keepNewline keeps the newline at the end of the template as Jinja2 can; otherwise restoreNewlines brings it back.
 	keepNewline bool
 	// literal is for the texts of playbooks, see words.
 	literal bool
@@ -169,7 +169,7 @@ func (e *Engine) Condition(condition string, vars Vars) (bool, error) {
 }
 
 func (s *session) condition(condition string) (bool, error) {
-	e := s.Engine
+	e := s.engine
 	if isTemplate(condition) {
 		value, err := s.render(condition)
 		if err == nil {
@@ -183,8 +183,8 @@ func (s *session) condition(condition string) (bool, error) {
 			return Truth(value)
 		}
 		// A text that is not one expression alone notes by itself what it is made of.
-		p, failed := e.Parse("", condition, playbookOptions)
-		if s.Shared.foreign || s.Shared.Unsafe && (failed != nil || p.Single != nil) {
+		p, failed := e.parse("", condition, playbookOptions)
+		if s.shared.foreign || s.shared.unsafe && (failed != nil || p.single != nil) {
 			return false, &UnsafeConditionError{Condition: condition}
 		}
 		if strings.TrimSpace(text) == "" {
@@ -196,7 +196,7 @@ func (s *session) condition(condition string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	r := &Run{Session: s, Frame: NewFrame(nil)}
+	r := &Run{session: s, frame: newFrame(nil)}
 	yes, failed := r.truth(p.value)
 	return yes, p.explain("", failed)
 }
@@ -223,7 +223,7 @@ func (e *Engine) Evaluate(expression string, vars Vars) (any, error) {
 		return nil, err
 	}
 	return e.followed(vars, func(s *session) (any, error) {
-		r := &Run{Session: s, Frame: NewFrame(nil)}
+		r := &Run{session: s, frame: newFrame(nil)}
 		value, failed := r.evaluate(p.value)
 		if failed != nil {
 			return nil, p.explain("", failed)
@@ -235,18 +235,18 @@ func (e *Engine) Evaluate(expression string, vars Vars) (any, error) {
 // File renders a template file as the module template does. name is for messages and the directory
 // that include searches first. The result ends with as many newlines as the template, or more.
 func (e *Engine) File(name, text string, vars Vars, o FileOptions) (string, error) {
-	p, err := e.Parse(name, text, o)
+	p, err := e.parse(name, text, o)
 	if err != nil {
 		return "", err
 	}
 	rendered, err2 := e.followed(vars, func(s *session) (any, error) {
-		s.Where, s.options = name, p.options
+		s.where, s.options = name, p.options
 		var out strings.Builder
-		r := &Run{Session: s, Frame: NewFrame(nil), Out: &out}
-		if err := p.explain(name, r.All(p.Program)); err != nil {
+		r := &Run{session: s, frame: newFrame(nil), out: &out}
+		if err := p.explain(name, r.all(p.program)); err != nil {
 			return nil, err
 		}
-		return p.RestoreNewlines(out.String()), nil
+		return p.restoreNewlines(out.String()), nil
 	})
 	if err2 != nil {
 		return "", err2
@@ -254,9 +254,9 @@ func (e *Engine) File(name, text string, vars Vars, o FileOptions) (string, erro
 	return rendered.(string), nil
 }
 
-// RestoreNewlines brings the newlines at the end of what a template gave to the number that the template has there, as Ansible
+// restoreNewlines brings the newlines at the end of what a template gave to the number that the template has there, as Ansible
 // does: Jinja2 drops the last one, and a tag that ends the template may take more.
-func (p *parsed) RestoreNewlines(result string) string {
+func (p *parsed) restoreNewlines(result string) string {
 	sequence := p.options.newline()
 	for have, want := trailing(result, sequence), trailing(p.source, "\n"); have < want; have++ {
 		result += sequence
@@ -285,13 +285,13 @@ func (e *Engine) Check(text string) error {
 	if !isTemplate(text) {
 		return nil
 	}
-	_, err := e.Parse("", text, playbookOptions)
+	_, err := e.parse("", text, playbookOptions)
 	return asError(err)
 }
 
 // CheckFile is Check for a template file.
 func (e *Engine) CheckFile(name, text string, o FileOptions) error {
-	_, err := e.Parse(name, text, o)
+	_, err := e.parse(name, text, o)
 	return asError(err)
 }
 
@@ -319,8 +319,8 @@ type parsed struct {
 	name    string
 	source  string
 	options FileOptions
-	Program []statement
-	Single  expression // the expression of a text that is nothing but {{ expression }}
+	program []statement
+	single  expression // the expression of a text that is nothing but {{ expression }}
 	value   expression // of parseExpression
 }
 
@@ -354,8 +354,8 @@ func (e *Engine) cached(key parseKey, parse func() (*parsed, *syntaxError)) (*pa
 	return p, nil
 }
 
-// Parse reads a template, or finds what was read of it before.
-func (e *Engine) Parse(name, text string, o FileOptions) (*parsed, *Error) {
+// parse reads a template, or finds what was read of it before.
+func (e *Engine) parse(name, text string, o FileOptions) (*parsed, *Error) {
 	source := strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
 	return e.cached(parseKey{name, source, o, false}, func() (*parsed, *syntaxError) {
 		options, begin, err := header(source, o)
@@ -366,10 +366,10 @@ func (e *Engine) Parse(name, text string, o FileOptions) (*parsed, *Error) {
 		if err != nil {
 			return nil, err
 		}
-		p := &parsed{name: name, source: source, options: options, Program: program}
+		p := &parsed{name: name, source: source, options: options, program: program}
 		if len(program) == 1 {
 			if output, ok := program[0].(*outputStatement); ok {
-				p.Single = output.value
+				p.single = output.value
 			}
 		}
 		return p, nil
@@ -423,35 +423,35 @@ func (s *session) RenderText(source string, o FileOptions) (any, error) {
 	if !isTemplate(source) {
 		return source, nil
 	}
-	p, failed := s.Engine.Parse("", source, o)
+	p, failed := s.engine.parse("", source, o)
 	if failed != nil {
 		return nil, failed
 	}
 	outer := s.options
 	s.options = p.options
 	defer func() { s.options = outer }()
-	r := &Run{Session: s, Frame: NewFrame(nil), Out: &strings.Builder{}}
-	if p.Single != nil {
-		value, err := r.evaluate(p.Single)
+	r := &Run{session: s, frame: newFrame(nil), out: &strings.Builder{}}
+	if p.single != nil {
+		value, err := r.evaluate(p.single)
 		if err == nil {
 			if u, ok := value.(*Undefined); ok && !u.quiet {
-				err = locate(p.Single, u.Error())
+				err = locate(p.single, u.Error())
 			}
 		}
 		if text, ok := value.(string); ok {
-			value = p.RestoreNewlines(text)
+			value = p.restoreNewlines(text)
 		}
 		return value, p.explain("", err)
 	}
-	if err := r.All(p.Program); err != nil {
+	if err := r.all(p.program); err != nil {
 		return nil, p.explain("", err)
 	}
-	return p.RestoreNewlines(r.Out.String()), nil
+	return p.restoreNewlines(r.out.String()), nil
 }
 
-// Include finds a template by name: beside the one that asks, in the directories, in their
+// include finds a template by name: beside the one that asks, in the directories, in their
 // templates/, and among those that are on no disk.
-func (e *Engine) Include(from, name string, o FileOptions) (*parsed, string, bool, error) {
+func (e *Engine) include(from, name string, o FileOptions) (*parsed, string, bool, error) {
 	candidates := []string{}
 	if filepath.IsAbs(name) {
 		candidates = append(candidates, name)
@@ -473,13 +473,13 @@ func (e *Engine) Include(from, name string, o FileOptions) (*parsed, string, boo
 			if err != nil {
 				return nil, "", false, fmt.Errorf("read the template %s: %w", path, err)
 			}
-			p, failed := e.Parse(path, string(data), o)
+			p, failed := e.parse(path, string(data), o)
 			return p, path, true, asError(failed)
 		}
 	}
 	if e.Options.Templates != nil {
 		if text, ok := e.Options.Templates(name); ok {
-			p, failed := e.Parse(name, text, o)
+			p, failed := e.parse(name, text, o)
 			return p, name, true, asError(failed)
 		}
 	}

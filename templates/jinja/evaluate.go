@@ -13,7 +13,7 @@ func (r *Run) evaluate(node expression) (any, error) {
 	if err != nil {
 		return nil, locate(node, err)
 	}
-	return r.Session.noticed(node, value), nil
+	return r.session.noticed(node, value), nil
 }
 
 func (r *Run) value(node expression) (any, error) {
@@ -46,7 +46,7 @@ func (r *Run) value(node expression) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		return r.Session.named(n.name, false, value), nil
+		return r.session.named(n.name, false, value), nil
 	case *item:
 		of, err := r.evaluate(n.of)
 		if err != nil {
@@ -120,7 +120,7 @@ func (r *Run) value(node expression) (any, error) {
 func (r *Run) keyed(of, key any, node expression) (any, error) {
 	value, err := r.Item(of, key, node)
 	if name, ok := key.(string); ok && err == nil {
-		return r.Session.named(name, false, value), nil
+		return r.session.named(name, false, value), nil
 	}
 	return value, err
 }
@@ -139,7 +139,7 @@ func (r *Run) truth(node expression) (bool, error) {
 func (r *Run) forced(node expression) (any, error) {
 	value, err := r.evaluate(node)
 	if err == nil {
-		value, err = r.Session.Force(value)
+		value, err = r.session.Force(value)
 	}
 	if err != nil {
 		return nil, locate(node, err)
@@ -153,12 +153,12 @@ func (r *Run) forced(node expression) (any, error) {
 // Variable returns a variable by name: what the template set, then what it was given, then the
 // functions that are always there.
 func (r *Run) Variable(name string) (any, error) {
-	for f := r.Frame; f != nil; f = f.parent {
-		if value, ok := f.Values[name]; ok {
+	for f := r.frame; f != nil; f = f.parent {
+		if value, ok := f.values[name]; ok {
 			return value, nil
 		}
 	}
-	value, ok, err := r.Session.lookup(name)
+	value, ok, err := r.session.lookup(name)
 	if err != nil {
 		// A variable that cannot be rendered because of something undefined is itself undefined:
 		// default() and "is defined" see it as such.
@@ -174,7 +174,7 @@ func (r *Run) Variable(name string) (any, error) {
 	if global, ok := globals[name]; ok {
 		return global, nil
 	}
-	return &Undefined{name: name, wanted: name, candidates: r.Session.Names}, nil
+	return &Undefined{name: name, wanted: name, candidates: r.session.Names}, nil
 }
 
 func (r *Run) dictionary(n *dictionary) (any, error) {

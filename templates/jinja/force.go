@@ -81,7 +81,7 @@ func (s *session) forceDepth(value any, depth int) (any, error) {
 		}
 		return result, nil
 	case Unsafe:
-		s.Shared.Unsafe = true
+		s.shared.unsafe = true
 		return s.forceDepth(plain(v.Value), depth+1)
 	}
 	return value, nil

@@ -289,7 +289,7 @@ func fieldValue(r *Run, field string, positional []any, named *ordered.Map, auto
 			return nil, err
 		}
 	}
-	value, err = r.Session.Force(value)
+	value, err = r.session.Force(value)
 	if err == nil {
 		err = CheckDefined(value)
 	}

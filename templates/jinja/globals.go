@@ -32,7 +32,7 @@ func init() {
 	}
 	for _, name := range []string{"lookup", "query", "q"} {
 		globals[name] = &Function{name: name, call: func(r *Run, positional []any, named *ordered.Map) (any, error) {
-			return r.Session.Engine.library.Lookup(r, name == "lookup", positional, named)
+			return r.session.engine.library.Lookup(r, name == "lookup", positional, named)
 		}}
 	}
 }
@@ -107,7 +107,7 @@ func now(c *Invocation) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	at := c.Run.Session.Now()
+	at := c.Run.session.Now()
 	if utc {
 		at = at.UTC()
 	}

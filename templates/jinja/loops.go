@@ -53,14 +53,14 @@ func (s *forStatement) over(r *Run, value any, depth int) error {
 		items = kept
 	}
 	if len(items) == 0 {
-		return r.inner().All(s.otherwise)
+		return r.inner().all(s.otherwise)
 	}
 	l := &loop{items: items, depth0: depth}
 	if s.recursive {
 		l.recurse = func(items any) (any, error) {
-			inner := &Run{r.Session, NewFrame(r.Frame), &strings.Builder{}}
+			inner := &Run{r.session, newFrame(r.frame), &strings.Builder{}}
 			err := s.over(inner, items, depth+1)
-			return inner.Out.String(), err
+			return inner.out.String(), err
 		}
 	}
 	for at, item := range items {
@@ -72,8 +72,8 @@ func (s *forStatement) over(r *Run, value any, depth int) error {
 		if err := inner.assign(s.target, item); err != nil {
 			return locate(s.items, err)
 		}
-		inner.Frame.Values["loop"] = l
-		if err := inner.All(s.body); err != nil {
+		inner.frame.values["loop"] = l
+		if err := inner.all(s.body); err != nil {
 			return err
 		}
 	}
@@ -121,7 +121,7 @@ func (l *loop) attribute(name string) (any, bool) {
 		}}, true
 	case "changed":
 		return &Function{name: "loop.changed", call: func(r *Run, values []any, _ *ordered.Map) (any, error) {
-			forced, err := r.Session.ForceItems(values, 0)
+			forced, err := r.session.ForceItems(values, 0)
 			if err != nil {
 				return nil, err
 			}

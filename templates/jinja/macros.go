@@ -21,19 +21,19 @@ const maximumCalls = 200
 // function returns the macro as something to call, which sees the variables of where it is defined.
 func (m *macro) function(defined *Run) *Function {
 	return &Function{name: m.name, macro: m, call: func(r *Run, positional []any, named *ordered.Map) (any, error) {
-		shared := defined.Session.Shared
+		shared := defined.session.shared
 		if shared.depth++; shared.depth > maximumCalls {
 			return nil, fmt.Errorf("macros call one another more than %d deep", maximumCalls)
 		}
 		defer func() { shared.depth-- }()
-		inner := &Run{defined.Session, NewFrame(defined.Frame), &strings.Builder{}}
+		inner := &Run{defined.session, newFrame(defined.frame), &strings.Builder{}}
 		if err := m.bind(inner, positional, named); err != nil {
 			return nil, err
 		}
-		if err := inner.All(m.body); err != nil {
+		if err := inner.all(m.body); err != nil {
 			return nil, err
 		}
-		return inner.Out.String(), nil
+		return inner.out.String(), nil
 	}}
 }
 
@@ -58,7 +58,7 @@ func (m *macro) bind(inner *Run, positional []any, named *ordered.Map) error {
 		default:
 			value = &Undefined{name: parameter, Message: fmt.Sprintf("the parameter %q of %s() was not given", parameter, m.name)}
 		}
-		inner.Frame.Values[parameter] = value
+		inner.frame.values[parameter] = value
 	}
 	extra := Tuple{}
 	if len(positional) > len(m.parameters) {
@@ -67,16 +67,16 @@ func (m *macro) bind(inner *Run, positional []any, named *ordered.Map) error {
 			return fmt.Errorf("%s() takes %d arguments, it was given %d", m.name, len(m.parameters), len(positional))
 		}
 	}
-	inner.Frame.Values["varargs"] = extra
+	inner.frame.values["varargs"] = extra
 	if caller, ok := rest.Get("caller"); ok {
-		inner.Frame.Values["caller"] = caller
+		inner.frame.values["caller"] = caller
 		rest.Delete("caller")
 	}
 	if rest.Len() > 0 && !uses(m.body, "kwargs") {
 		first := rest.Keys()[0]
 		return fmt.Errorf("%s() has no parameter %q%s", m.name, first, suggest.Suffix(first, m.parameters))
 	}
-	inner.Frame.Values["kwargs"] = rest
+	inner.frame.values["kwargs"] = rest
 	return nil
 }
 

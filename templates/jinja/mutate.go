@@ -52,11 +52,11 @@ func (r *Run) mutate(n *call) (result any, ok bool, err error) {
 		return nil, true, err
 	}
 	for key, value := range c.Bound {
-		if c.Bound[key], err = r.Session.Force(value); err != nil {
+		if c.Bound[key], err = r.session.Force(value); err != nil {
 			return nil, true, err
 		}
 	}
-	forced, err := r.Session.Force(holder)
+	forced, err := r.session.Force(holder)
 	if err != nil {
 		return nil, true, err
 	}
@@ -140,7 +140,7 @@ func changeDictionary(r *Run, c *Invocation, method string, values *ordered.Map)
 			}
 			values.Update(more)
 		}
-		more, err := r.Session.forceNamed(c.Named)
+		more, err := r.session.forceNamed(c.Named)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -197,17 +197,17 @@ func pairs(r *Run, value any) (*ordered.Map, error) {
 func (r *Run) put(place expression, value any) error {
 	switch n := place.(type) {
 	case *name:
-		for f := r.Frame; f != nil; f = f.parent {
-			if _, ok := f.Values[n.name]; ok {
-				f.Values[n.name] = value
+		for f := r.frame; f != nil; f = f.parent {
+			if _, ok := f.values[n.name]; ok {
+				f.values[n.name] = value
 				return nil
 			}
 		}
-		outermost := r.Frame
+		outermost := r.frame
 		for outermost.parent != nil {
 			outermost = outermost.parent
 		}
-		outermost.Values[n.name] = value
+		outermost.values[n.name] = value
 		return nil
 	case *attribute:
 		return r.putInto(n.of, n.name, value)

@@ -8,13 +8,13 @@ func (e *Engine) Names(text string) ([]string, error) {
 	if !isTemplate(text) {
 		return nil, nil
 	}
-	p, err := e.Parse("", text, playbookOptions)
+	p, err := e.parse("", text, playbookOptions)
 	if err != nil {
 		return nil, err
 	}
 	found := map[string]bool{}
-	collectStatements(p.Program, found)
-	for _, set := range assigned(p.Program) {
+	collectStatements(p.program, found)
+	for _, set := range assigned(p.program) {
 		delete(found, set)
 	}
 	return free(found), nil

@@ -52,12 +52,12 @@ func (omitted) String() string { return "omit" }
 
 // session is one call of Render with one set of variables. hostvars open further sessions within it.
 type session struct {
-	Engine  *Engine
+	engine  *Engine
 	vars    Vars
-	Where   string            // the name of the file that is rendered, for include
+	where   string            // the name of the file that is rendered, for include
 	options FileOptions       // its options, which included files have too
 	values  map[string]any    // rendered variables
-	Shared  *sharedState      // of all sessions of one call
+	shared  *sharedState      // of all sessions of one call
 	others  map[Vars]*session // the sessions of other hosts
 }
 
@@ -66,7 +66,7 @@ type sharedState struct {
 	active  []activeVariable
 	depth   int
 	steps   int
-	Unsafe  bool      // something that others have written has been read
+	unsafe  bool      // something that others have written has been read
 	foreign bool      // and what it became may be a part of the text that was printed
 	secrets *followed // nil: there are none
 }
@@ -85,12 +85,12 @@ const (
 	MaximumText = 64 << 20
 )
 
-// NewSession begins a rendering with a set of variables.
-func NewSession(engine *Engine, vars Vars) *session {
+// newSession begins a rendering with a set of variables.
+func newSession(engine *Engine, vars Vars) *session {
 	if vars == nil {
 		vars = Map(nil)
 	}
-	return &session{Engine: engine, vars: vars, values: map[string]any{}, Shared: &sharedState{}, others: map[Vars]*session{}}
+	return &session{engine: engine, vars: vars, values: map[string]any{}, shared: &sharedState{}, others: map[Vars]*session{}}
 }
 
 // scope returns the session that renders the variables of a Scope.
@@ -108,7 +108,7 @@ func (s *session) scope(of Scope) *session {
 	if vars == nil {
 		vars = Map(nil)
 	}
-	other := &session{Engine: s.Engine, vars: vars, Where: s.Where, values: map[string]any{}, Shared: s.Shared, others: s.others}
+	other := &session{engine: s.engine, vars: vars, where: s.where, values: map[string]any{}, shared: s.shared, others: s.others}
 	if comparable {
 		s.others[of.Vars] = other
 	}
@@ -141,7 +141,7 @@ func (s *session) lookup(name string) (any, bool, error) {
 func (s *session) demand(path string, raw any) (any, error) {
 	switch v := raw.(type) {
 	case Unsafe:
-		s.Shared.Unsafe = true
+		s.shared.unsafe = true
 		return plain(v.Value), nil
 	case string:
 		if !isTemplate(v) {
@@ -168,20 +168,20 @@ func (s *session) demand(path string, raw any) (any, error) {
 }
 
 func (s *session) renderVariable(path, source string) (any, error) {
-	for at, active := range s.Shared.active {
+	for at, active := range s.shared.active {
 		if active.session == s && active.path == path {
 			chain := []string{}
-			for _, active := range s.Shared.active[at:] {
+			for _, active := range s.shared.active[at:] {
 				chain = append(chain, active.path)
 			}
 			return nil, &LoopError{append(chain, path)}
 		}
 	}
-	if len(s.Shared.active) >= maximumRenders {
+	if len(s.shared.active) >= maximumRenders {
 		return nil, fmt.Errorf("variables are defined by one another more than %d deep: %s", maximumRenders, path)
 	}
-	s.Shared.active = append(s.Shared.active, activeVariable{s, path})
-	defer func() { s.Shared.active = s.Shared.active[:len(s.Shared.active)-1] }()
+	s.shared.active = append(s.shared.active, activeVariable{s, path})
+	defer func() { s.shared.active = s.shared.active[:len(s.shared.active)-1] }()
 	value, err := s.render(source)
 	if err != nil {
 		return nil, fmt.Errorf("the variable %s: %w", path, s.unquoted(path, err))

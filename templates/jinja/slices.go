@@ -29,7 +29,7 @@ func (r *Run) slice(of any, s *slice) (any, error) {
 		}
 		bounds[at] = &i
 	}
-	of, err := r.Session.Force(of)
+	of, err := r.session.Force(of)
 	if err != nil {
 		return nil, err
 	}

@@ -16,32 +16,32 @@ type statement interface {
 // Run is a template while it is rendered, at one place: the variables that are visible there and
 // where the text goes.
 type Run struct {
-	Session *session
-	Frame   *frame
-	Out     *strings.Builder
+	session *session
+	frame   *frame
+	out     *strings.Builder
 }
 
 // frame holds the variables that the template itself has set, as far as they are visible together.
 type frame struct {
-	Values map[string]any
+	values map[string]any
 	parent *frame
 }
 
-// NewFrame returns an empty frame within another, or within none.
-func NewFrame(parent *frame) *frame { return &frame{Values: map[string]any{}, parent: parent} }
+// newFrame returns an empty frame within another, or within none.
+func newFrame(parent *frame) *frame { return &frame{values: map[string]any{}, parent: parent} }
 
 // inner returns the run for a block with variables of its own.
-func (r *Run) inner() *Run { return &Run{r.Session, NewFrame(r.Frame), r.Out} }
+func (r *Run) inner() *Run { return &Run{r.session, newFrame(r.frame), r.out} }
 
 // captured executes statements with variables of their own and returns their text.
 func (r *Run) captured(body []statement) (string, error) {
-	inner := &Run{r.Session, NewFrame(r.Frame), &strings.Builder{}}
-	err := inner.All(body)
-	return inner.Out.String(), err
+	inner := &Run{r.session, newFrame(r.frame), &strings.Builder{}}
+	err := inner.all(body)
+	return inner.out.String(), err
 }
 
-// All executes statements one after another.
-func (r *Run) All(body []statement) error {
+// all executes statements one after another.
+func (r *Run) all(body []statement) error {
 	for _, s := range body {
 		if err := r.Step(); err != nil {
 			return err
@@ -55,10 +55,10 @@ func (r *Run) All(body []statement) error {
 
 // Step counts one step of work, and ends what takes too many.
 func (r *Run) Step() error {
-	if r.Session.Shared.steps++; r.Session.Shared.steps > maximumSteps {
+	if r.session.shared.steps++; r.session.shared.steps > maximumSteps {
 		return fmt.Errorf("the template takes more than %d steps", maximumSteps)
 	}
-	if r.Out != nil && r.Out.Len() > MaximumText {
+	if r.out != nil && r.out.Len() > MaximumText {
 		return fmt.Errorf("the text becomes larger than %d bytes", MaximumText)
 	}
 	return nil
@@ -125,7 +125,7 @@ type target struct {
 }
 
 func (s *textStatement) execute(r *Run) error {
-	r.Out.WriteString(r.Session.given(s.text))
+	r.out.WriteString(r.session.given(s.text))
 	return nil
 }
 
@@ -137,12 +137,12 @@ func (s *outputStatement) execute(r *Run) error {
 	if value == nil { // Ansible prints nothing for None, where Jinja2 by itself would print its name
 		return nil
 	}
-	text, err := r.Session.printed(value)
+	text, err := r.session.printed(value)
 	if err != nil {
 		return locate(s.value, err)
 	}
-	r.Session.Shared.foreign = r.Session.Shared.foreign || r.Session.Shared.Unsafe && !isPlainScalar(value)
-	r.Out.WriteString(text)
+	r.session.shared.foreign = r.session.shared.foreign || r.session.shared.unsafe && !isPlainScalar(value)
+	r.out.WriteString(text)
 	return nil
 }
 
@@ -162,10 +162,10 @@ func (s *ifStatement) execute(r *Run) error {
 			return err
 		}
 		if yes {
-			return r.All(s.bodies[at])
+			return r.all(s.bodies[at])
 		}
 	}
-	return r.All(s.otherwise)
+	return r.all(s.otherwise)
 }
 
 func (s *setStatement) execute(r *Run) error {
@@ -199,8 +199,8 @@ func (s *filterStatement) execute(r *Run) error {
 	if err != nil {
 		return err
 	}
-	printed, err := r.Session.printed(value)
-	r.Out.WriteString(printed)
+	printed, err := r.session.printed(value)
+	r.out.WriteString(printed)
 	return locate(s.filter, err)
 }
 
@@ -227,7 +227,7 @@ func (s *withStatement) execute(r *Run) error {
 			return err
 		}
 	}
-	return inner.All(s.body)
+	return inner.all(s.body)
 }
 
 // assign sets variables in the innermost frame.
@@ -259,12 +259,12 @@ func (r *Run) assign(to target, value any) error {
 		}
 		return nil
 	}
-	r.Frame.Values[to.name] = value
+	r.frame.values[to.name] = value
 	return nil
 }
 
 func (s *macroStatement) execute(r *Run) error {
-	r.Frame.Values[s.macro.name] = s.macro.function(r)
+	r.frame.values[s.macro.name] = s.macro.function(r)
 	return nil
 }
 
@@ -273,8 +273,8 @@ func (s *callStatement) execute(r *Run) error {
 	if err != nil {
 		return err
 	}
-	text, err := r.Session.printed(value)
-	r.Out.WriteString(text)
+	text, err := r.session.printed(value)
+	r.out.WriteString(text)
 	return locate(s.call, err)
 }
 
@@ -293,7 +293,7 @@ func (s *includeStatement) execute(r *Run) error {
 		if !ok {
 			return &failure{s.offset(), fmt.Errorf("include takes the name of a template, not %s", Describe(name))}
 		}
-		body, path, found, err := r.Session.Engine.Include(r.Session.Where, file, r.Session.options)
+		body, path, found, err := r.session.engine.include(r.session.where, file, r.session.options)
 		if err != nil {
 			return err
 		}
@@ -301,7 +301,7 @@ func (s *includeStatement) execute(r *Run) error {
 			missing = append(missing, file)
 			continue
 		}
-		return r.Included(path, body, func(inner *Run) error { return inner.All(body.Program) })
+		return r.included(path, body, func(inner *Run) error { return inner.all(body.program) })
 	}
 	if s.ignoreMissing {
 		return nil
@@ -318,7 +318,7 @@ func (s *importStatement) execute(r *Run) error {
 	if !ok {
 		return &failure{s.offset(), fmt.Errorf("import takes the name of a template, not %s", Describe(value))}
 	}
-	body, path, found, err := r.Session.Engine.Include(r.Session.Where, file, r.Session.options)
+	body, path, found, err := r.session.engine.include(r.session.where, file, r.session.options)
 	if err != nil {
 		return err
 	}
@@ -326,16 +326,16 @@ func (s *importStatement) execute(r *Run) error {
 		return &failure{s.offset(), fmt.Errorf("the template %s does not exist", file)}
 	}
 	imported := &module{}
-	err = r.Included(path, body, func(inner *Run) error {
-		inner.Out = &strings.Builder{}
-		imported.values = inner.Frame.Values
-		return inner.All(body.Program)
+	err = r.included(path, body, func(inner *Run) error {
+		inner.out = &strings.Builder{}
+		imported.values = inner.frame.values
+		return inner.all(body.program)
 	})
 	if err != nil {
 		return err
 	}
 	if s.as != "" {
-		r.Frame.Values[s.as] = imported
+		r.frame.values[s.as] = imported
 		return nil
 	}
 	for _, pair := range s.names {
@@ -343,7 +343,7 @@ func (s *importStatement) execute(r *Run) error {
 		if !ok {
 			return &failure{s.offset(), fmt.Errorf("the template %s has no %q%s", file, pair[0], suggest.Suffix(pair[0], Keys(imported.values)))}
 		}
-		r.Frame.Values[pair[1]] = value
+		r.frame.values[pair[1]] = value
 	}
 	return nil
 }

@@ -299,4 +299,4 @@ func parsePrint(_ *reader, p *parser) (statement, *syntaxError) {
 
 type printStatement struct{ outputs []statement }
 
-func (s *printStatement) execute(r *Run) error { return r.All(s.outputs) }
+func (s *printStatement) execute(r *Run) error { return r.all(s.outputs) }

@@ -46,19 +46,19 @@ const maximumNoted = 20_000
 
 // followed renders, and renders with twins what read a secret.
 func (e *Engine) followed(vars Vars, render func(s *session) (any, error)) (any, error) {
-	s := NewSession(e, vars)
+	s := newSession(e, vars)
 	if e.Options.Secrets == nil {
 		return render(s)
 	}
 	real := &followed{Secrets: e.Options.Secrets, left: maximumNoted, made: map[expression][]string{}}
-	s.Shared.secrets = real
+	s.shared.secrets = real
 	value, err := render(s)
 	if !real.touched {
 		return value, err
 	}
-	other := NewSession(e, vars)
+	other := newSession(e, vars)
 	twin := &followed{Secrets: e.Options.Secrets, twin: true, at: real.at, left: maximumNoted, made: map[expression][]string{}}
-	other.Shared.secrets = twin
+	other.shared.secrets = twin
 	twinValue, failed := render(other)
 	if err != nil {
 		text := ""
@@ -153,19 +153,19 @@ func InJSON(value any) string {
 
 // Now is the time, the same in both renderings.
 func (s *session) Now() time.Time {
-	f := s.Shared.secrets
+	f := s.shared.secrets
 	if f == nil {
-		return s.Engine.Options.Now()
+		return s.engine.Options.Now()
 	}
 	if f.at.IsZero() {
-		f.at = s.Engine.Options.Now()
+		f.at = s.engine.Options.Now()
 	}
 	return f.at
 }
 
 // seen is a value of some expression or variable: its twin in the rendering with twins.
 func (s *session) seen(value any) any {
-	f := s.Shared.secrets
+	f := s.shared.secrets
 	if f == nil {
 		return value
 	}
@@ -214,7 +214,7 @@ func (f *followed) number(text string) string {
 
 // given is a text as it was written, in a template or as a variable.
 func (s *session) given(text string) string {
-	f := s.Shared.secrets
+	f := s.shared.secrets
 	if f == nil {
 		return text
 	}
@@ -232,7 +232,7 @@ func (s *session) given(text string) string {
 
 // noticed is the value of an expression.
 func (s *session) noticed(node expression, value any) any {
-	f := s.Shared.secrets
+	f := s.shared.secrets
 	if f == nil {
 		return value
 	}
@@ -290,7 +290,7 @@ func (f *followed) making(node expression, value any) {
 // named is a value that is a secret by its name, or by that of what it is in: its twin in the rendering with twins, also
 // where it is too short to be found in other texts.
 func (s *session) named(name string, within bool, value any) any {
-	f := s.Shared.secrets
+	f := s.shared.secrets
 	if f == nil {
 		return value
 	}
@@ -360,7 +360,7 @@ func (f *followed) one(secret string) string {
 
 // unquoted is an error of a variable without what it quotes of it, where that is a secret by its name.
 func (s *session) unquoted(path string, err error) error {
-	f := s.Shared.secrets
+	f := s.shared.secrets
 	var quoting *Error
 	if f == nil || !errors.As(err, &quoting) || quoting.Text == "" {
 		return err
