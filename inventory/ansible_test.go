@@ -51,11 +51,11 @@ func TestAsAnsible(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if directory, _ := filepath.Abs("testdata/ansible"); vars["inventory_dir"] != directory {
-			t.Errorf("%s: inventory_dir %v", name, vars["inventory_dir"])
+		if directory, _ := filepath.Abs("testdata/ansible"); vars.Value("inventory_dir") != directory {
+			t.Errorf("%s: inventory_dir %v", name, vars.Value("inventory_dir"))
 		}
 		for _, magic := range []string{"groups", "inventory_dir", "inventory_file"} {
-			delete(vars, magic)
+			vars.Delete(magic)
 		}
 		// Through JSON, so that the numbers are of one type.
 		var got map[string]any

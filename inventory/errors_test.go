@@ -104,11 +104,11 @@ func TestSources(t *testing.T) {
 	}
 	a, _ := i.Host("a")
 	vars, err := i.Vars(a)
-	if err != nil || vars["x"] != 3 || vars["g"] != 2 || vars["inventory_file"] != directory+"/inv/01.yml" {
+	if err != nil || vars.Value("x") != 3 || vars.Value("g") != 2 || vars.Value("inventory_file") != directory+"/inv/01.yml" {
 		t.Errorf("%v %v", vars, err)
 	}
 	e, _ := i.Host("e")
-	if vars, _ := i.Vars(e); vars["ansible_port"] != 2222 || vars["inventory_file"] != nil {
+	if vars, _ := i.Vars(e); vars.Value("ansible_port") != 2222 || vars.Value("inventory_file") != nil {
 		t.Errorf("%v", vars)
 	}
 	if at := i.Where("a", "g"); at.File != directory+"/inv/group_vars/web.yml" || at.Line != 1 {
@@ -121,7 +121,7 @@ func TestSources(t *testing.T) {
 	if !ok || len(i.Hosts()) != 5 {
 		t.Error("localhost is made up, and no member of all")
 	}
-	if vars, _ := i.Vars(local); vars["ansible_connection"] != "local" {
+	if vars, _ := i.Vars(local); vars.Value("ansible_connection") != "local" {
 		t.Errorf("%v", vars)
 	}
 }
@@ -161,21 +161,21 @@ func TestAddingAtRunTime(t *testing.T) {
 }
 
 func TestLayers(t *testing.T) {
-	base := Layers{}.With(RoleDefaults, map[string]any{"a": 1, "d": 1}).With(InventoryVars, map[string]any{"a": 2}).With(ExtraVars, map[string]any{"z": 9})
-	block := base.With(BlockVars, map[string]any{"a": 3, "z": 1})
-	inner := block.With(BlockVars, map[string]any{"a": 4})
-	other := block.With(BlockVars, map[string]any{"a": 5})
+	base := Layers{}.With(RoleDefaults, ordered.Of("a", 1, "d", 1)).With(InventoryVars, ordered.Of("a", 2)).With(ExtraVars, ordered.Of("z", 9))
+	block := base.With(BlockVars, ordered.Of("a", 3, "z", 1))
+	inner := block.With(BlockVars, ordered.Of("a", 4))
+	other := block.With(BlockVars, ordered.Of("a", 5))
 	for at, c := range []struct {
 		layers Layers
 		name   string
 		want   any
 	}{{base, "a", 2}, {block, "a", 3}, {inner, "a", 4}, {other, "a", 5}, {inner, "d", 1}, {inner, "z", 9}, {inner, "none", nil},
-		{inner.Replace(BlockVars, nil), "a", 2}, {inner.With(SetFacts, map[string]any{"a": nil}), "a", nil}} {
+		{inner.Replace(BlockVars, nil), "a", 2}, {inner.With(SetFacts, ordered.Of("a", nil)), "a", nil}} {
 		if got, _ := c.layers.Get(c.name); got != c.want {
 			t.Errorf("%d: %v, want %v", at, got, c.want)
 		}
 	}
-	if merged := inner.Merge(); merged["a"] != 4 || merged["z"] != 9 || len(merged) != 3 || strings.Join(inner.Names(), "") != "adz" {
+	if merged := inner.Merge(); merged.Value("a") != 4 || merged.Value("z") != 9 || strings.Join(merged.Keys(), "") != "adz" {
 		t.Errorf("%v", merged)
 	}
 }

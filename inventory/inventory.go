@@ -10,7 +10,9 @@ package inventory
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -160,8 +162,8 @@ func (i *Inventory) AddHost(name string, groups []string, vars map[string]any) {
 	for _, g := range groups {
 		i.ensureGroup(g, Position{}).addHost(h)
 	}
-	for name, value := range vars {
-		h.vars.set(name, value, Position{})
+	for _, name := range slices.Sorted(maps.Keys(vars)) {
+		h.vars.set(name, vars[name], Position{})
 	}
 	i.reconcile()
 }

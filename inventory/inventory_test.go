@@ -62,7 +62,7 @@ polardb:
 	if err != nil {
 		t.Fatal(err)
 	}
-	if vars["polardb_port"] != 5432 || vars["ssl"] != true {
+	if vars.Value("polardb_port") != 5432 || vars.Value("ssl") != true {
 		t.Errorf("vars: %v", vars)
 	}
 	if diff := cmp.Diff([]string{"extra", "polardb"}, h.Groups()); diff != "" {

@@ -1,6 +1,6 @@
 package inventory
 
-import "sort"
+import "github.com/polarbook/polarbook/templates/ordered"
 
 // Level says where a variable was defined, and so which definition wins: the higher one.
 //
@@ -32,17 +32,17 @@ const (
 
 // Layers holds the variables of one host at one moment, level by level. It is a value: With returns
 // a new one and leaves the old as it was, so that a block or a task can lay its own variables on top
-// without copying what is below. The maps handed in are not copied and must not change afterwards.
+// without copying what is below. The mappings handed in are not copied and must not change afterwards.
 //
 // As in Ansible a variable of a higher level replaces the lower one whole: mappings are not merged.
 type Layers struct {
-	at [levels][]map[string]any
+	at [levels][]*ordered.Map
 }
 
-// With returns the layers with more variables at a level. Among maps of one level, as with nested
+// With returns the layers with more variables at a level. Among mappings of one level, as with nested
 // blocks, the one added last wins.
-func (l Layers) With(level Level, vars map[string]any) Layers {
-	if len(vars) == 0 {
+func (l Layers) With(level Level, vars *ordered.Map) Layers {
+	if vars.Len() == 0 {
 		return l
 	}
 	existing := l.at[level]
@@ -51,7 +51,7 @@ func (l Layers) With(level Level, vars map[string]any) Layers {
 }
 
 // Replace returns the layers with the variables of one level exchanged for these.
-func (l Layers) Replace(level Level, vars map[string]any) Layers {
+func (l Layers) Replace(level Level, vars *ordered.Map) Layers {
 	l.at[level] = nil
 	return l.With(level, vars)
 }
@@ -65,9 +65,9 @@ func (l Layers) Get(name string) (any, bool) {
 // Find is Get that also says at which level the definition is.
 func (l Layers) Find(name string) (any, Level, bool) {
 	for level := levels - 1; level >= 0; level-- {
-		maps := l.at[level]
-		for at := len(maps) - 1; at >= 0; at-- {
-			if value, ok := maps[at][name]; ok {
+		mappings := l.at[level]
+		for at := len(mappings) - 1; at >= 0; at-- {
+			if value, ok := mappings[at].Get(name); ok {
 				return value, Level(level), true
 			}
 		}
@@ -75,32 +75,13 @@ func (l Layers) Find(name string) (any, Level, bool) {
 	return nil, 0, false
 }
 
-// Names returns the names of all variables, sorted.
-func (l Layers) Names() []string {
-	seen := map[string]bool{}
-	names := []string{}
-	for _, maps := range l.at {
-		for _, vars := range maps {
-			for name := range vars {
-				if !seen[name] {
-					seen[name] = true
-					names = append(names, name)
-				}
-			}
-		}
-	}
-	sort.Strings(names)
-	return names
-}
-
-// Merge returns the winning definition of every variable in one map of its own.
-func (l Layers) Merge() map[string]any {
-	merged := map[string]any{}
-	for _, maps := range l.at {
-		for _, vars := range maps {
-			for name, value := range vars {
-				merged[name] = value
-			}
+// Merge returns the winning definition of every variable in one mapping of the caller's own. As in Ansible, a variable has the
+// place of its lowest definition: levels go from the lowest to the highest, and each in the order in which it was written.
+func (l Layers) Merge() *ordered.Map {
+	merged := ordered.New(0)
+	for _, mappings := range l.at {
+		for _, vars := range mappings {
+			merged.Update(vars)
 		}
 	}
 	return merged

@@ -7,30 +7,31 @@ import (
 	"github.com/polarbook/polarbook/templates/ordered"
 )
 
-// variables are the variables of one host or group with the places they were defined at.
+// variables are the variables of one host or group, in the order in which they were first given a value, with the places of
+// the definitions that win.
 type variables struct {
-	values map[string]any
+	values *ordered.Map
 	where  map[string]Position
 }
 
 func (v *variables) set(name string, value any, position Position) {
 	if v.values == nil {
-		v.values = map[string]any{}
+		v.values = ordered.New(0)
 		v.where = map[string]Position{}
 	}
-	v.values[name] = value
+	v.values.Set(name, value)
 	v.where[name] = position
 }
 
 // add lays other variables over these.
 func (v *variables) add(other variables) {
-	for name, value := range other.values {
+	for name, value := range other.values.All() {
 		v.set(name, value, other.where[name])
 	}
 }
 
-// Vars returns the variables of a host at the inventory's levels, merged, in a map of the caller's
-// own; the values in it are shared and must not be changed. From lowest to highest:
+// Vars returns the variables of a host at the inventory's levels, merged, in a mapping of the
+// caller's own, in the order in which Ansible lays them over one another; the values in it are shared and must not be changed. From lowest to highest:
 //
 //	variables of the group all in the inventory
 //	variables of the other groups in the inventory, by depth, ansible_group_priority, name
@@ -44,7 +45,7 @@ func (v *variables) add(other variables) {
 //	inventory_hostname, inventory_hostname_short, group_names, groups, inventory_dir, inventory_file
 //
 // Templates in values are not rendered. hostvars is not among them: it needs the other levels too.
-func (i *Inventory) Vars(h *Host) (map[string]any, error) {
+func (i *Inventory) Vars(h *Host) (*ordered.Map, error) {
 	merged, err := i.merged(h)
 	if err != nil {
 		return nil, err
@@ -57,8 +58,8 @@ func (i *Inventory) Each(tell func(name string, value any, at Position)) {
 	i.mutex.RLock()
 	defer i.mutex.RUnlock()
 	all := func(v variables) {
-		for _, name := range slices.Sorted(maps.Keys(v.values)) {
-			tell(name, v.values[name], v.where[name])
+		for _, name := range slices.Sorted(maps.Keys(v.where)) {
+			tell(name, v.values.Value(name), v.where[name])
 		}
 	}
 	for _, g := range i.groups {
@@ -129,7 +130,7 @@ func (i *Inventory) merged(h *Host) (variables, error) {
 			return variables{}, err
 		}
 	}
-	for name, value := range h.magic() {
+	for name, value := range h.magic().All() {
 		result.set(name, value, Position{})
 	}
 	return result, nil
@@ -149,25 +150,25 @@ func (i *Inventory) addFiles(result *variables, dirs []string, kind string, name
 }
 
 // magic are the variables that the inventory itself defines. They cannot be overridden.
-func (h *Host) magic() map[string]any {
+func (h *Host) magic() *ordered.Map {
 	names := h.inventory.groupNames()
 	groups := ordered.New(len(names))
 	for _, g := range h.inventory.groups {
 		groups.Set(g.name, toList(names[g.name]))
 	}
-	magic := map[string]any{
-		"inventory_hostname":       h.Name,
-		"inventory_hostname_short": h.shortName(),
-		"group_names":              toList(h.groupNames()),
-		"groups":                   groups,
-		"inventory_dir":            nil,
-		"inventory_file":           nil,
-	}
+	magic := ordered.Of(
+		"inventory_hostname", h.Name,
+		"inventory_hostname_short", h.shortName(),
+		"group_names", toList(h.groupNames()),
+		"groups", groups,
+		"inventory_dir", nil,
+		"inventory_file", nil,
+	)
 	if h.file != "" {
-		magic["inventory_file"] = h.file
+		magic.Set("inventory_file", h.file)
 	}
 	if h.directory != "" {
-		magic["inventory_dir"] = h.directory
+		magic.Set("inventory_dir", h.directory)
 	}
 	return magic
 }

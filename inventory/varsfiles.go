@@ -151,5 +151,5 @@ func LoadVars(path string) (values map[string]any, where map[string]Position, er
 	if vars.values == nil {
 		return map[string]any{}, map[string]Position{}, nil
 	}
-	return vars.values, vars.where, nil
+	return vars.values.Top(), vars.where, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 func TestVisible(t *testing.T) {
@@ -80,7 +81,7 @@ func TestSinks(t *testing.T) {
 		events = append(events,
 			event.HostDone{Time: now, TaskID: 1, Host: "node1", Status: status, InLoop: true, Item: evil, Msg: evil, Hint: evil, Unknown: evil},
 			event.HostDone{Time: now, TaskID: 1, Host: "node1", Status: status, Msg: evil, Hint: evil, Warnings: []string{evil},
-				Values: map[string]any{"stderr": evil, "stdout": evil, evil: evil, "list": []any{evil}},
+				Values: ordered.Of("stderr", evil, "stdout", evil, evil, evil, "list", []any{evil}),
 				Diff:   []tasks.Diff{{Before: evil, After: evil + "more", BeforeHeader: evil, AfterHeader: evil}, {Hidden: true, BeforeHeader: evil}}},
 			event.HostDone{Time: now, TaskID: 7, Host: "node1", Status: status, Msg: evil},
 		)

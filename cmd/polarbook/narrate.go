@@ -57,7 +57,7 @@ func (n *narrator) result(e event.HostDone) string {
 	case event.Failed, event.Unreachable, event.Ignored, event.Rescued:
 		task := n.tasks[e.TaskID]
 		fmt.Fprintf(&b, "%s %s: %s\n", n.word(e.Status), n.t.bold(who), indentAfter(sayOnce(e), "    "))
-		if err := text(e.Values["stderr"]); err != "" && !strings.Contains(e.Msg, err) {
+		if err := text(e.Values.Value("stderr")); err != "" && !strings.Contains(e.Msg, err) {
 			fmt.Fprintf(&b, "    stderr: %s\n", indentAfter(last(err, 15), "    "))
 		}
 		if e.Hint != "" && !strings.Contains(e.Msg, e.Hint) {
@@ -75,8 +75,8 @@ func (n *narrator) result(e event.HostDone) string {
 			fmt.Fprintf(&b, "%s %s: %s\n", n.word(e.Status), who, below(e.Msg))
 		}
 		if n.verbose > 1 && !e.NoLog {
-			for _, key := range sortedKeys(e.Values) {
-				fmt.Fprintf(&b, "    %s: %s\n", oneLine(key), indentAfter(fmt.Sprint(e.Values[key]), "    "))
+			for _, key := range e.Values.Keys() {
+				fmt.Fprintf(&b, "    %s: %s\n", oneLine(key), indentAfter(fmt.Sprint(e.Values.Value(key)), "    "))
 			}
 		}
 	}
@@ -99,16 +99,16 @@ func (n *narrator) debugged(e event.HostDone) string {
 	if n.tasks[e.TaskID].Module != "debug" || e.NoLog {
 		return ""
 	}
-	if least, ok := e.Values["verbosity"].(int); ok && least > n.verbose {
+	if least, ok := e.Values.Value("verbosity").(int); ok && least > n.verbose {
 		return ""
 	}
-	if msg, ok := e.Values["msg"]; ok {
+	if msg, ok := e.Values.Get("msg"); ok {
 		return readable(msg)
 	}
 	var parts []string
-	for _, name := range sortedKeys(e.Values) {
+	for _, name := range e.Values.Keys() {
 		if name != "changed" && name != "failed" && name != "verbosity" {
-			parts = append(parts, name+" = "+readable(e.Values[name]))
+			parts = append(parts, name+" = "+readable(e.Values.Value(name)))
 		}
 	}
 	return strings.Join(parts, "\n")

@@ -73,11 +73,11 @@ func (c *statusCmd) Run(t *terminal, run runContext) error {
 
 // statusVerdict makes a script see that something is wrong.
 func statusVerdict(l *statusListener) error {
-	if text(l.values["problem"]) != "" {
+	if text(l.values.Value("problem")) != "" {
 		return &exit{code: exitFailed}
 	}
 	for _, key := range []string{"disagrees", "unfinished"} {
-		if list, _ := l.values[key].([]any); len(list) > 0 {
+		if list, _ := l.values.Value(key).([]any); len(list) > 0 {
 			return &exit{code: exitFailed}
 		}
 	}
@@ -88,7 +88,7 @@ func (c *statusCmd) show(t *terminal, l *statusListener, err error) {
 	if c.Output == "json" {
 		out := map[string]any{"time": time.Now().Format(time.RFC3339), "error": ""}
 		for _, key := range []string{"leader", "problem", "members", "disagrees", "remarks", "unfinished"} {
-			out[key] = l.values[key]
+			out[key] = l.values.Value(key)
 		}
 		if l.values == nil {
 			out["error"] = err.Error()
@@ -109,9 +109,9 @@ func (c *statusCmd) show(t *terminal, l *statusListener, err error) {
 		fmt.Fprint(t.out, b.String())
 		return
 	}
-	lines := strings.Split(text(l.values["table"]), "\n")
+	lines := strings.Split(text(l.values.Value("table")), "\n")
 	b.WriteString(t.bold(lines[0]) + "\n")
-	members, _ := l.values["members"].([]any)
+	members, _ := l.values.Value("members").([]any)
 	for i, line := range lines[1:] {
 		if i < len(members) {
 			switch {
@@ -123,14 +123,14 @@ func (c *statusCmd) show(t *terminal, l *statusListener, err error) {
 		}
 		b.WriteString(line + "\n")
 	}
-	if details := text(l.values["details"]); details != "" {
+	if details := text(l.values.Value("details")); details != "" {
 		head, rest, _ := strings.Cut(details, "\n")
 		b.WriteString("\n" + t.bold(head) + "\n" + rest + "\n")
 	}
-	if problem := text(l.values["problem"]); problem != "" {
+	if problem := text(l.values.Value("problem")); problem != "" {
 		b.WriteString("\n" + t.red("no leader: ") + indentAfter(problem, "  ") + "\n")
 	}
-	if list, _ := l.values["disagrees"].([]any); len(list) > 0 {
+	if list, _ := l.values.Value("disagrees").([]any); len(list) > 0 {
 		b.WriteString("\n" + t.yellow("not as the inventory wants it:") + "\n")
 		for _, d := range list {
 			fmt.Fprintf(&b, "  %s\n", indentAfter(fmt.Sprint(d), "    "))
@@ -139,7 +139,7 @@ func (c *statusCmd) show(t *terminal, l *statusListener, err error) {
 	for _, w := range l.warnings {
 		b.WriteString("\n" + t.yellow("warning:") + " " + indentAfter(w, "  ") + "\n")
 	}
-	if list, _ := l.values["unfinished"].([]any); len(list) > 0 {
+	if list, _ := l.values.Value("unfinished").([]any); len(list) > 0 {
 		b.WriteString("\n" + t.yellow("begun and not finished:") + "\n")
 		for _, d := range list {
 			fmt.Fprintf(&b, "  recover-majority.yml, with %s to go on; to finish it: %s\n", text(field(d, "survivor")), text(field(d, "command")))
@@ -161,7 +161,7 @@ func field(dict any, key string) any {
 
 // statusListener keeps what the first task of status.yml registered, and what all of them warn of.
 type statusListener struct {
-	values   map[string]any
+	values   *ordered.Map
 	failure  string
 	warnings []string
 }
@@ -172,7 +172,7 @@ func (l *statusListener) Event(e event.Event) {
 		return
 	}
 	l.warnings = append(l.warnings, d.Warnings...)
-	if d.Status == event.OK && d.Values["table"] != nil {
+	if d.Status == event.OK && d.Values.Value("table") != nil {
 		l.values = d.Values
 	}
 	if d.Status == event.Failed || d.Status == event.Unreachable {

@@ -140,6 +140,6 @@ func (l *unlockListener) Event(e event.Event) {
 	case event.Failed, event.Unreachable:
 		fmt.Fprintf(l.t.err, "%s: %s\n", d.Host, indentAfter(d.Msg, "    "))
 	default:
-		l.said[d.Host] = text(d.Values["stdout"])
+		l.said[d.Host] = text(d.Values.Value("stdout"))
 	}
 }

@@ -66,11 +66,10 @@ func (s *taskRun) includeVars(v *variables, args map[string]any) *outcome {
 	if name := text(args["name"]); name != "" {
 		read = ordered.Of(name, read)
 	}
-	vars := read.Top()
-	s.p.r.noteSecrets(vars)
+	s.p.r.noteSecrets(read)
 	o := s.success(v, target{v.h, v}, tasks.Result{Values: map[string]any{"ansible_included_var_files": files}})
 	o.values["ansible_facts"] = read
-	o.learned = append(o.learned, learned{into: func(h *host) { h.includeVars(vars) }})
+	o.learned = append(o.learned, learned{into: func(h *host) { h.includeVars(read) }})
 	return o
 }
 

@@ -213,7 +213,7 @@ func TestPeersAreConnectedWhenAskedFor(t *testing.T) {
 	if b.conns["b"] == nil || b.conns["c"] != nil {
 		t.Errorf("connected: %v", b.conns)
 	}
-	if d := b.rec.done("a", 1); d.Values["msg"] != "content" {
+	if d := b.rec.done("a", 1); d.Values.Value("msg") != "content" {
 		t.Errorf("got %v", d.Values)
 	}
 	for name, c := range b.conns {

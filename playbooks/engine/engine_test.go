@@ -204,7 +204,7 @@ func (r *recorder) Event(e event.Event) {
 		if e.Delegated != "" {
 			line += " on=" + e.Delegated
 		}
-		if m, ok := e.Values["msg"]; ok && m != nil {
+		if m, ok := e.Values.Get("msg"); ok && m != nil {
 			line += ": " + text(m)
 		} else if e.Msg != "" {
 			line += ": " + e.Msg

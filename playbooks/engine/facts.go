@@ -86,11 +86,11 @@ func (r *run) lookup(name string) (*tasks.Module, bool) {
 
 // fileVars reads the play's vars_files for a host, in their order. A name that needs facts which are not there yet
 // waits for them, as in Ansible.
-func (p *playRun) fileVars(h *host) ([]map[string]any, error) {
+func (p *playRun) fileVars(h *host) ([]*ordered.Map, error) {
 	if len(p.play.VarsFiles) == 0 {
 		return nil, nil
 	}
-	var read []map[string]any
+	var read []*ordered.Map
 	for _, entry := range p.play.VarsFiles {
 		vars, err := p.fileVarsOf(h, entry, read)
 		if err != nil {
@@ -103,7 +103,7 @@ func (p *playRun) fileVars(h *host) ([]map[string]any, error) {
 	return read, nil
 }
 
-func (p *playRun) fileVarsOf(h *host, entry playbooks.Value, before []map[string]any) (map[string]any, error) {
+func (p *playRun) fileVarsOf(h *host, entry playbooks.Value, before []*ordered.Map) (*ordered.Map, error) {
 	var looked []string
 	for _, candidate := range asList(entry.Raw) {
 		name := text(candidate)
@@ -136,18 +136,17 @@ func (p *playRun) fileVarsOf(h *host, entry playbooks.Value, before []map[string
 }
 
 // readVars reads a file of variables, once a play.
-func (p *playRun) readVars(fsys fs.FS, name string, pos playbooks.Position) (map[string]any, error) {
+func (p *playRun) readVars(fsys fs.FS, name string, pos playbooks.Position) (*ordered.Map, error) {
 	p.mu.Lock()
 	vars, ok := p.files[name]
 	p.mu.Unlock()
 	if ok {
 		return vars, nil
 	}
-	read, err := p.r.loadVars(fsys, name)
+	vars, err := p.r.loadVars(fsys, name)
 	if err != nil {
 		return nil, at(pos, err)
 	}
-	vars = read.Top()
 	p.r.noteSecrets(vars)
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"strings"
 	"sync"
 
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/playbooks/engine/event"
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // condition is whether a host still takes part in the play.
@@ -18,7 +20,7 @@ const (
 	aborted               // the user stopped the run
 )
 
-// host holds what the run knows about one host. The maps are replaced, never changed, because other hosts read them
+// host holds what the run knows about one host. The mappings are replaced, never changed, because other hosts read them
 // through hostvars.
 type host struct {
 	name string
@@ -26,15 +28,16 @@ type host struct {
 
 	mu       sync.Mutex
 	cond     condition
-	facts    map[string]any
-	included map[string]any // include_vars
-	set      map[string]any // set_fact and register
+	facts    *ordered.Map
+	plain    *ordered.Map // the facts without the prefix of their names: ansible_facts
+	included *ordered.Map // include_vars
+	set      *ordered.Map // set_fact and register
 	gathered map[string]bool
 	recap    event.Recap
 	pending  string
 	failure  *failedTask // the last, for rescue
 
-	invVars         map[string]any
+	invVars         *ordered.Map
 	invVersion      int64
 	pendingHandlers map[string][]string // by playbook: what earlier runs left
 }
@@ -42,7 +45,7 @@ type host struct {
 // failedTask holds what a rescue sees.
 type failedTask struct {
 	task   map[string]any
-	result map[string]any
+	result *ordered.Map
 }
 
 func (h *host) state() condition {
@@ -95,37 +98,40 @@ func (h *host) countRescued() {
 	h.recap.Rescued++
 }
 
-func (h *host) setVars(vars map[string]any)     { h.merge(&h.set, vars) }
-func (h *host) includeVars(vars map[string]any) { h.merge(&h.included, vars) }
-func (h *host) addFacts(vars map[string]any)    { h.merge(&h.facts, vars) }
+func (h *host) setVars(vars *ordered.Map)     { h.merge(&h.set, vars) }
+func (h *host) includeVars(vars *ordered.Map) { h.merge(&h.included, vars) }
 
-func (h *host) merge(into *map[string]any, vars map[string]any) {
-	if len(vars) == 0 {
+func (h *host) addFacts(vars *ordered.Map) {
+	plain := ordered.New(vars.Len())
+	for name, x := range vars.All() {
+		plain.Set(strings.TrimPrefix(name, "ansible_"), x)
+	}
+	h.merge(&h.facts, vars)
+	h.merge(&h.plain, plain)
+}
+
+func (h *host) merge(into **ordered.Map, vars *ordered.Map) {
+	if vars.Len() == 0 {
 		return
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	merged := make(map[string]any, len(*into)+len(vars))
-	for k, v := range *into {
-		merged[k] = v
-	}
-	for k, v := range vars {
-		merged[k] = v
-	}
+	merged := (*into).Clone()
+	merged.Update(vars)
 	*into = merged
 }
 
 func (h *host) clearFacts() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.facts, h.gathered = nil, nil
+	h.facts, h.plain, h.gathered = nil, nil, nil
 }
 
-// snapshot returns the maps as they are now; they do not change.
-func (h *host) snapshot() (facts, included, set map[string]any) {
+// snapshot returns the mappings as they are now; they do not change.
+func (h *host) snapshot() (facts, plain, included, set *ordered.Map) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.facts, h.included, h.set
+	return h.facts, h.plain, h.included, h.set
 }
 
 // wait notes the first task that an aborted run did not begin on this host.
@@ -169,7 +175,7 @@ func (r *run) enlist(h *host) {
 }
 
 // inventoryVars are the host's variables in the inventory, read again when add_host or group_by changed it.
-func (r *run) inventoryVars(h *host) (map[string]any, error) {
+func (r *run) inventoryVars(h *host) (*ordered.Map, error) {
 	version := r.changes.Load() + 1
 	h.mu.Lock()
 	if h.invVersion == version {

@@ -9,13 +9,14 @@ import (
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine/event"
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // inclusion is one thing to include with its variables, and the hosts that want it.
 type inclusion struct {
 	key   string
 	nodes []playbooks.Node
-	vars  map[string]any
+	vars  *ordered.Map
 	hosts []*host
 }
 
@@ -163,7 +164,7 @@ func (p *playRun) want(s *taskRun, inc *playbooks.Include, v *variables, extra m
 	}
 	vars := raw(inc.Vars)
 	for _, name := range keys(extra) { // in one order, for hosts are grouped by the key
-		vars[name] = untrusted(extra[name])
+		vars.Set(name, untrusted(extra[name]))
 		key += name + "=" + repr(extra[name]) + "\x00"
 	}
 	o := &outcome{status: event.OK, values: map[string]any{"changed": false, "failed": false, "include_args": args}}
@@ -192,7 +193,7 @@ func (s *taskRun) applyIncludeOutcome(h *host, o *outcome) {
 	s.p.r.events.Emit(s.done(h, o))
 	if o.status == event.Failed || o.status == event.Rescued {
 		h.mu.Lock()
-		h.failure = &failedTask{task: map[string]any{"name": s.action, "action": s.action}, result: o.values}
+		h.failure = &failedTask{task: map[string]any{"name": s.action, "action": s.action}, result: o.result()}
 		h.cond = failed
 		h.mu.Unlock()
 	}

@@ -12,7 +12,8 @@ import (
 // outcome holds how a task, or one item of its loop, ended on a host.
 type outcome struct {
 	status    event.Status
-	values    map[string]any // what register sees
+	values    map[string]any // what register sees: see result
+	returns   []tasks.Return // of the module
 	msg, hint string
 	unknown   string
 	diff      []tasks.Diff
@@ -115,7 +116,7 @@ func (s *taskRun) conditional(ctx context.Context, v *variables, late error) *ou
 		}
 		seen := v
 		if s.t.Register != "" {
-			seen = v.with(map[string]any{s.t.Register: untrusted(o.values)})
+			seen = v.with(map[string]any{s.t.Register: untrusted(o.result())})
 		}
 		s.evaluateConditions(seen, o)
 		if attempts <= 1 {
@@ -191,7 +192,7 @@ func (s *taskRun) evaluateConditions(v *variables, o *outcome) {
 		return
 	}
 	if s.t.Register != "" {
-		v = v.with(map[string]any{s.t.Register: untrusted(o.values)})
+		v = v.with(map[string]any{s.t.Register: untrusted(o.result())})
 	}
 	ok, which, err := v.conditions(s.t.FailedWhen)
 	if err != nil {

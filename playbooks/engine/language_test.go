@@ -342,7 +342,7 @@ func TestLoopsOfEveryKind(t *testing.T) {
 		items := []any{}
 		for _, e := range b.rec.events {
 			if d, ok := e.(event.HostDone); ok && d.InLoop {
-				items = append(items, d.Values["item"])
+				items = append(items, d.Values.Value("item"))
 			}
 		}
 		if got, want := repr(items), strings.ReplaceAll(c.want, "DIR", b.dir); got != want {

@@ -67,10 +67,12 @@ const (
 func (s *taskRun) seenByTheNext(o *outcome) map[string]any {
 	seen := map[string]any{}
 	if s.t.Module != nil && (s.t.Module.Name == "set_fact" || s.t.Module.Name == "include_vars") {
-		seen = untrustedEach(factsOf(o.values))
+		for name, x := range s.factsOf(o.values).All() {
+			seen[name] = untrusted(x)
+		}
 	}
 	if s.t.Register != "" {
-		seen[s.t.Register] = untrusted(o.values)
+		seen[s.t.Register] = untrusted(o.result())
 	}
 	return seen
 }
@@ -142,7 +144,7 @@ func together(items []*outcome) *outcome {
 	changed, failed, skipped := false, false, len(items) > 0
 	worst := event.OK
 	for i, item := range items {
-		results[i] = item.values
+		results[i] = item.result()
 		changed = changed || item.changed()
 		failed = failed || item.failed && item.status != event.Ignored
 		skipped = skipped && item.status == event.Skipped

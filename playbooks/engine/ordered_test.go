@@ -56,8 +56,8 @@ func TestMappingsKeepTheirOrder(t *testing.T) {
 	b.wantKind(err, 0)
 	var got []string
 	for _, e := range b.rec.events {
-		if d, ok := e.(event.HostDone); ok && d.Values["msg"] != nil && d.Values["ansible_facts"] == nil && d.Values["results"] == nil {
-			got = append(got, text(d.Values["msg"]))
+		if d, ok := e.(event.HostDone); ok && d.Values.Value("msg") != nil && d.Values.Value("ansible_facts") == nil && d.Values.Value("results") == nil {
+			got = append(got, text(d.Values.Value("msg")))
 		}
 	}
 	want := []string{
@@ -77,10 +77,10 @@ func TestMappingsKeepTheirOrder(t *testing.T) {
 	// What is told outside has the order too.
 	for _, e := range b.rec.events {
 		d, ok := e.(event.HostDone)
-		if !ok || !d.InLoop || d.Values["ansible_facts"] != nil {
+		if !ok || !d.InLoop || d.Values.Value("ansible_facts") != nil {
 			continue
 		}
-		item, err := json.Marshal(d.Values["item"])
+		item, err := json.Marshal(d.Values.Value("item"))
 		if err != nil || string(item) != `{"key":"prepare","value":1}` {
 			t.Errorf("the first item is %s %v", item, err)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine/event"
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // playRun is one play, and the batch of it that is being run.
@@ -24,15 +25,15 @@ type playRun struct {
 	play    *playbooks.Play
 	name    string
 	scope   *scope
-	answers map[string]any // of vars_prompt
-	all     []*host        // of the play, as it began
+	answers *ordered.Map // of vars_prompt
+	all     []*host      // of the play, as it began
 	batch   []*host
 
 	handlers *handlers
 
 	mu        sync.Mutex
 	static    []*role // roles of the play itself, whose variables all its tasks see
-	files     map[string]map[string]any
+	files     map[string]*ordered.Map
 	throttles map[*playbooks.Task]chan struct{}
 	rolesRun  map[string]map[*host]bool // by RoleKey
 	broken    bool                      // any_errors_fatal or max_fail_percentage: nothing may follow
@@ -105,7 +106,7 @@ func (r *run) play(ctx context.Context, book *playbooks.Playbook, play *playbook
 // runBatch runs the whole play on some of its hosts.
 func (p *playRun) runBatch(ctx context.Context, batch []*host) error {
 	p.batch = batch
-	p.files = map[string]map[string]any{}
+	p.files = map[string]*ordered.Map{}
 	p.rolesRun = map[string]map[*host]bool{}
 	p.throttles = map[*playbooks.Task]chan struct{}{}
 	p.handlers = newHandlers(p)
@@ -198,9 +199,9 @@ func (v *variables) label(name playbooks.Value, otherwise string) string {
 }
 
 // selectHosts resolves the play's host pattern and the limit.
-func (r *run) selectHosts(play *playbooks.Play, answers map[string]any) ([]*inventory.Host, error) {
+func (r *run) selectHosts(play *playbooks.Play, answers *ordered.Map) ([]*inventory.Host, error) {
 	var l inventory.Layers
-	l = l.With(inventory.PlayVars, raw(play.Vars)).With(inventory.PlayPrompts, answers).With(inventory.ExtraVars, r.o.ExtraVars)
+	l = l.With(inventory.PlayVars, raw(play.Vars)).With(inventory.PlayPrompts, answers).With(inventory.ExtraVars, r.extraVars)
 	v := &variables{r: r, layers: l, noting: map[string]bool{}}
 	rendered, err := v.render(play.Hosts.Raw)
 	if err != nil {
@@ -300,8 +301,8 @@ func share(s string, whole int) (int, error) {
 }
 
 // ask puts vars_prompt to the user. Extra vars answer in advance.
-func (r *run) ask(ctx context.Context, play *playbooks.Play) (map[string]any, error) {
-	answers := map[string]any{}
+func (r *run) ask(ctx context.Context, play *playbooks.Play) (*ordered.Map, error) {
+	answers := ordered.New(len(play.VarsPrompt))
 	for _, q := range play.VarsPrompt {
 		if _, given := r.o.ExtraVars[q.Name]; given {
 			continue
@@ -319,7 +320,7 @@ func (r *run) ask(ctx context.Context, play *playbooks.Play) (map[string]any, er
 			if !q.Default.Given() {
 				return nil, at(q.Pos, fmt.Errorf("%s has to be asked for and there is no terminal: give it with --extra-vars %s=VALUE", q.Name, q.Name))
 			}
-			answers[q.Name] = def
+			answers.Set(q.Name, def)
 			continue
 		}
 		question := q.Prompt
@@ -336,7 +337,7 @@ func (r *run) ask(ctx context.Context, play *playbooks.Play) (map[string]any, er
 		if q.Private {
 			r.secret("", answer)
 		}
-		answers[q.Name] = answer
+		answers.Set(q.Name, answer)
 	}
 	return answers, nil
 }

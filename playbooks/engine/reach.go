@@ -13,6 +13,7 @@ import (
 	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/playbooks/engine/session"
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // lockAll connects to all hosts that the plays name and locks them. Those that cannot be reached are left to their play.
@@ -193,8 +194,8 @@ func (p *playRun) lost(ctx context.Context, h *host, err error) {
 		status = event.Failed // a mistake in its variables
 	}
 	h.count(status, false)
-	p.r.events.Emit(event.HostDone{Time: time.Now(), Host: h.name, Status: status, Msg: err.Error(), Values: map[string]any{
-		"unreachable": status != event.Failed, "failed": status == event.Failed, "changed": false, "msg": err.Error()}})
+	p.r.events.Emit(event.HostDone{Time: time.Now(), Host: h.name, Status: status, Msg: err.Error(), Values: ordered.Of(
+		"unreachable", status != event.Failed, "failed", status == event.Failed, "changed", false, "msg", err.Error())})
 	switch status {
 	case event.Unreachable:
 		h.become(unreachable)

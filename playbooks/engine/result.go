@@ -11,7 +11,7 @@ import (
 
 // failure turns an error into an outcome.
 func (s *taskRun) failure(v *variables, err error) *outcome {
-	o := &outcome{status: event.Failed, values: map[string]any{"changed": false, "failed": true}}
+	o := &outcome{status: event.Failed, returns: s.returns(), values: map[string]any{"changed": false, "failed": true}}
 	var lost *remote.UnreachableError
 	var unknown *remote.UnknownHostKeyError
 	var changed *remote.ChangedHostKeyError
@@ -61,7 +61,7 @@ func (s *taskRun) concerns(v *variables, name string) bool {
 
 // success turns a module's result into an outcome.
 func (s *taskRun) success(v *variables, on target, r tasks.Result) *outcome {
-	o := &outcome{status: statusOf(r.Changed), msg: r.Msg, diff: r.Diff, warnings: r.Warnings}
+	o := &outcome{status: statusOf(r.Changed), returns: s.returns(), msg: r.Msg, diff: r.Diff, warnings: r.Warnings}
 	o.values = map[string]any{}
 	for k, x := range r.Values {
 		o.values[k] = x
@@ -83,13 +83,14 @@ func (s *taskRun) success(v *variables, on target, r tasks.Result) *outcome {
 		o.values["warnings"] = anys(r.Warnings)
 	}
 	addLines(o.values)
-	facts := factsOf(r.Values)
-	if len(facts) == 0 {
+	facts := s.factsOf(r.Values)
+	if facts.Len() == 0 {
 		return o
 	}
-	learnedFacts := make(map[string]any, len(facts))
-	for name, x := range facts {
-		learnedFacts[name] = fromHost(x)
+	o.values["ansible_facts"] = facts
+	learnedFacts := ordered.New(facts.Len())
+	for name, x := range facts.All() {
+		learnedFacts.Set(name, fromHost(x))
 	}
 	to := learned{into: func(h *host) { h.addFacts(learnedFacts) }}
 	if s.t.Module != nil && s.t.Module.Name == "set_fact" {
@@ -104,13 +105,21 @@ func (s *taskRun) success(v *variables, on target, r tasks.Result) *outcome {
 	return o
 }
 
-// factsOf are the variables that a result has under ansible_facts.
-func factsOf(values map[string]any) map[string]any {
+// factsOf returns the variables that a result has under ansible_facts: in the order of the module, or where it has none in
+// that of the task's arguments (set_fact), or by name.
+func (s *taskRun) factsOf(values map[string]any) *ordered.Map {
 	switch facts := values["ansible_facts"].(type) {
 	case *ordered.Map:
-		return facts.Top()
-	case map[string]any:
 		return facts
+	case map[string]any:
+		sorted := ordered.New(len(facts))
+		for _, name := range written(s.t.Args) {
+			if x, ok := facts[name]; ok {
+				sorted.Set(name, x)
+			}
+		}
+		sorted.Update(ordered.Sorted(facts))
+		return sorted
 	}
 	return nil
 }

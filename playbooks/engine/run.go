@@ -23,6 +23,7 @@ import (
 	"github.com/polarbook/polarbook/playbooks/engine/session"
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // DefaultForks bounds the hosts worked on at once when Options does not.
@@ -150,6 +151,8 @@ type run struct {
 	sums    *sums
 	nextID  atomic.Int64
 	changes atomic.Int64 // of the inventory: add_host and group_by
+	// extraVars are those of the options, by name.
+	extraVars *ordered.Map
 
 	mu    sync.Mutex
 	hosts map[string]*host
@@ -179,7 +182,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		o.RunID = newID()
 	}
 	r := &run{
-		o: o, began: time.Now(), forks: make(chan struct{}, o.Forks), sums: newSums(),
+		o: o, extraVars: ordered.Sorted(o.ExtraVars), began: time.Now(), forks: make(chan struct{}, o.Forks), sums: newSums(),
 		hosts: map[string]*host{}, start: newStartAt(o.StartAtTask),
 		events: event.NewEmitter(o.Listeners, o.Secrets),
 	}
@@ -188,7 +191,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if o.BecomePassword != "" {
 		o.Secrets.Add(o.BecomePassword)
 	}
-	r.noteSecrets(o.ExtraVars)
+	r.noteSecrets(r.extraVars)
 	names := make([]string, len(o.Playbooks))
 	for i, b := range o.Playbooks {
 		names[i] = b.Name

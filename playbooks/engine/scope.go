@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,7 +21,7 @@ type scope struct {
 	// common holds the keywords; nil on an include, whose keywords are its own and not those of what it includes.
 	common *playbooks.Common
 	level  inventory.Level // of vars
-	vars   map[string]any
+	vars   *ordered.Map
 	role   *role
 	notify []playbooks.Value
 	// rescuable is true when a failure in here has a rescue waiting; unguarded scopes inherit it.
@@ -29,7 +31,7 @@ type scope struct {
 // role holds what a role brings besides its tasks.
 type role struct {
 	name                   string
-	defaults, vars, params map[string]any
+	defaults, vars, params *ordered.Map
 }
 
 func playScope(play *playbooks.Play) *scope {
@@ -57,7 +59,7 @@ func (s *scope) task(t *playbooks.Task) *scope {
 }
 
 // included returns what the tasks of an include see: its vars (and loop item) as parameters, and `apply` as a block.
-func (s *scope) included(inc *playbooks.Include, vars map[string]any) *scope {
+func (s *scope) included(inc *playbooks.Include, vars *ordered.Map) *scope {
 	in := &scope{parent: s, level: inventory.IncludeParams, vars: vars, rescuable: s.rescuable}
 	if inc.Apply == nil {
 		return in
@@ -176,13 +178,21 @@ func (s *scope) roleNames() []any {
 	return names
 }
 
-// raw takes the values out of their positions.
-func raw(values map[string]playbooks.Value) map[string]any {
-	out := make(map[string]any, len(values))
-	for name, v := range values {
-		out[name] = v.Raw
+// raw takes the values out of their positions, in the order in which they were written.
+func raw(values map[string]playbooks.Value) *ordered.Map {
+	out := ordered.New(len(values))
+	for _, name := range written(values) {
+		out.Set(name, values[name].Raw)
 	}
 	return out
+}
+
+// written returns the names of values in the order of their places: by file, and within a file as they stand there.
+func written(values map[string]playbooks.Value) []string {
+	return slices.SortedFunc(maps.Keys(values), func(a, b string) int {
+		x, y := values[a].Pos, values[b].Pos
+		return cmp.Or(cmp.Compare(x.File, y.File), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Column, y.Column), cmp.Compare(a, b))
+	})
 }
 
 // value renders a keyword; the second result is false when it was not given.

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/polarbook/polarbook/playbooks"
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // walk runs nodes in order, each on all hosts that still stand. Hosts that fall are left out of what follows; who
@@ -42,7 +43,7 @@ func (p *playRun) block(ctx context.Context, b *playbooks.Block, sc *scope, host
 			h.become(active)
 			h.countRescued()
 			if f := h.lastFailure(); f != nil {
-				h.setVars(map[string]any{"ansible_failed_task": f.task, "ansible_failed_result": f.result})
+				h.setVars(ordered.Of("ansible_failed_task", fromHost(f.task), "ansible_failed_result", untrusted(f.result)))
 			}
 		}
 		p.walk(ctx, b.Rescue, sc.block(b, b.Rescue), fallen)

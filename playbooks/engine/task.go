@@ -9,6 +9,7 @@ import (
 
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine/event"
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // taskRun is one task on its hosts.
@@ -156,7 +157,7 @@ func (s *taskRun) applyOutcome(h *host, o *outcome, hosts []*host, shared bool) 
 	case event.Failed, event.Rescued:
 		name := s.ownName(h)
 		h.mu.Lock()
-		h.failure = &failedTask{task: map[string]any{"name": name, "action": s.moduleName()}, result: o.values}
+		h.failure = &failedTask{task: map[string]any{"name": name, "action": s.moduleName()}, result: o.result()}
 		h.cond = failed
 		h.mu.Unlock()
 	case event.Unreachable:
@@ -171,10 +172,11 @@ func (s *taskRun) applyOutcome(h *host, o *outcome, hosts []*host, shared bool) 
 // remember keeps what the task found out.
 func (s *taskRun) remember(h *host, o *outcome) {
 	if s.t.Register != "" && o.status != event.Unreachable {
-		h.setVars(map[string]any{s.t.Register: fromHost(o.values)})
+		h.setVars(ordered.Of(s.t.Register, untrusted(o.result())))
 	}
 	if s.t.Register != "" && o.status == event.Unreachable {
-		h.setVars(map[string]any{s.t.Register: map[string]any{"unreachable": true, "msg": o.msg, "changed": false, "failed": true}})
+		result := ordered.Of("unreachable", true, "msg", o.msg, "changed", false, "failed", true)
+		h.setVars(ordered.Of(s.t.Register, untrusted(result)))
 	}
 	for _, f := range o.learned {
 		to := h
@@ -188,7 +190,7 @@ func (s *taskRun) remember(h *host, o *outcome) {
 func (s *taskRun) done(h *host, o *outcome) event.HostDone {
 	d := event.HostDone{
 		Time: time.Now(), TaskID: s.id, Host: h.name, Delegated: o.delegated, Status: o.status, Msg: o.msg, Hint: o.hint,
-		Values: o.values, Diff: o.diff, Warnings: o.warnings, Attempts: o.attempts, Elapsed: o.elapsed, NoLog: o.noLog,
+		Values: o.result(), Diff: o.diff, Warnings: o.warnings, Attempts: o.attempts, Elapsed: o.elapsed, NoLog: o.noLog,
 		Unknown: o.unknown, Item: o.label, InLoop: o.inLoop,
 	}
 	if o.noLog {

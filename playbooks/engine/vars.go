@@ -105,9 +105,12 @@ func (v *variables) Get(name string) (any, bool) {
 	return value, true
 }
 
-// Names lists all variables.
+// Names lists all variables in Ansible's order, as templates see it that go over vars or hostvars: from the level that loses
+// to the one that wins, within a level as they were written, and last what the loop adds.
 func (v *variables) Names() []string {
-	return keys(v.all())
+	merged := v.layers.Merge()
+	merged.Update(ordered.Sorted(v.top))
+	return merged.Keys()
 }
 
 // with lays values over all others.
@@ -122,14 +125,6 @@ func (v *variables) with(values map[string]any) *variables {
 	out := *v
 	out.top = top
 	return &out
-}
-
-func (v *variables) all() map[string]any {
-	merged := v.layers.Merge()
-	for k, x := range v.top {
-		merged[k] = x
-	}
-	return merged
 }
 
 func (v *variables) render(x any) (any, error) {
@@ -191,12 +186,12 @@ func (p *playRun) vars(h *host, sc *scope, origin *playbooks.Origin) (*variables
 }
 
 // varsWith makes them with vars_files read before. Without a scope they are a host's own, whatever the play.
-func (p *playRun) varsWith(h *host, sc *scope, origin *playbooks.Origin, files []map[string]any) (*variables, error) {
+func (p *playRun) varsWith(h *host, sc *scope, origin *playbooks.Origin, files []*ordered.Map) (*variables, error) {
 	inv, err := p.r.inventoryVars(h)
 	if err != nil {
 		return nil, err
 	}
-	facts, included, set := h.snapshot()
+	facts, plain, included, set := h.snapshot()
 	var l inventory.Layers
 	for _, ro := range p.roles() {
 		if sc == nil {
@@ -206,8 +201,8 @@ func (p *playRun) varsWith(h *host, sc *scope, origin *playbooks.Origin, files [
 	}
 	l = l.With(inventory.InventoryVars, inv)
 	l = l.With(inventory.Facts, facts)
-	if len(facts) > 0 {
-		l = l.With(inventory.Facts, map[string]any{"ansible_facts": plainFacts(facts)})
+	if plain != nil {
+		l = l.With(inventory.Facts, ordered.Of("ansible_facts", plain))
 	}
 	if sc != nil {
 		l = l.With(inventory.PlayPrompts, p.answers)
@@ -220,50 +215,51 @@ func (p *playRun) varsWith(h *host, sc *scope, origin *playbooks.Origin, files [
 			l = l.With(inventory.RoleDefaults, at.role.defaults).With(inventory.RoleVars, at.role.vars).
 				With(inventory.RoleParams, at.role.params)
 		}
-		if len(at.vars) > 0 {
+		if at.vars.Len() > 0 {
 			p.r.noteSecrets(at.vars)
 			l = l.With(at.level, at.vars)
 		}
 	}
-	l = l.With(inventory.IncludeVars, included).With(inventory.SetFacts, set).With(inventory.ExtraVars, p.r.o.ExtraVars)
+	l = l.With(inventory.IncludeVars, included).With(inventory.SetFacts, set).With(inventory.ExtraVars, p.r.extraVars)
 	l = l.With(inventory.MagicVars, p.magic(h, inv, sc, origin))
 	return &variables{r: p.r, p: p, h: h, sc: sc, origin: origin, layers: l, noting: map[string]bool{}}, nil
 }
 
 // magic are the variables that Ansible itself sets and nobody can override.
-func (p *playRun) magic(h *host, inv map[string]any, sc *scope, origin *playbooks.Origin) map[string]any {
-	m := map[string]any{
-		"ansible_check_mode":        p.r.o.Check,
-		"ansible_diff_mode":         p.r.o.Diff,
-		"ansible_forks":             p.r.o.Forks,
-		"ansible_run_tags":          anys(p.r.runTags()),
-		"ansible_skip_tags":         anys(p.r.o.SkipTags),
-		"ansible_limit":             p.r.o.Limit,
-		"ansible_version":           languageVersion(),
-		"ansible_verbosity":         0, // what is shown is the listeners' affair
-		"ansible_play_name":         p.name,
-		"ansible_play_hosts_all":    hostNames(p.all),
-		"ansible_play_batch":        hostNames(standing(p.batch)),
-		"ansible_play_hosts":        hostNames(standing(p.all)),
-		"play_hosts":                hostNames(standing(p.all)),
-		"playbook_dir":              directory(p.book.Dir, p.book.Builtin),
-		"polarbook_run_id":          p.r.o.RunID,
-		"omit":                      templates.Omit,
-		"ansible_play_role_names":   p.roleNames(),
-		"ansible_role_names":        p.roleNames(),
-		"role_names":                p.roleNames(),
-		"ansible_inventory_sources": []any{},
-	}
+func (p *playRun) magic(h *host, inv *ordered.Map, sc *scope, origin *playbooks.Origin) *ordered.Map {
+	m := ordered.Of(
+		"ansible_check_mode", p.r.o.Check,
+		"ansible_diff_mode", p.r.o.Diff,
+		"ansible_forks", p.r.o.Forks,
+		"ansible_run_tags", anys(p.r.runTags()),
+		"ansible_skip_tags", anys(p.r.o.SkipTags),
+		"ansible_limit", p.r.o.Limit,
+		"ansible_version", languageVersion(),
+		"ansible_verbosity", 0, // what is shown is the listeners' affair
+		"ansible_play_name", p.name,
+		"ansible_play_hosts_all", hostNames(p.all),
+		"ansible_play_batch", hostNames(standing(p.batch)),
+		"ansible_play_hosts", hostNames(standing(p.all)),
+		"play_hosts", hostNames(standing(p.all)),
+		"playbook_dir", directory(p.book.Dir, p.book.Builtin),
+		"polarbook_run_id", p.r.o.RunID,
+		"omit", templates.Omit,
+		"ansible_play_role_names", p.roleNames(),
+		"ansible_role_names", p.roleNames(),
+		"role_names", p.roleNames(),
+		"ansible_inventory_sources", []any{},
+	)
 	for _, name := range []string{"inventory_hostname", "inventory_hostname_short", "group_names", "groups", "inventory_dir", "inventory_file"} {
-		if x, ok := inv[name]; ok {
-			m[name] = x
+		if x, ok := inv.Get(name); ok {
+			m.Set(name, x)
 		}
 	}
 	if ro := sc.ownRole(); ro != nil {
-		m["role_name"], m["ansible_role_name"] = ro.name, ro.name
-		m["ansible_parent_role_names"] = sc.roleNames()
+		m.Set("role_name", ro.name)
+		m.Set("ansible_role_name", ro.name)
+		m.Set("ansible_parent_role_names", sc.roleNames())
 		if origin != nil && origin.RoleDir != "" {
-			m["role_path"] = directory(origin.RoleDir, origin.Builtin)
+			m.Set("role_path", directory(origin.RoleDir, origin.Builtin))
 		}
 	}
 	return m
@@ -282,18 +278,9 @@ func languageVersion() map[string]any {
 	return map[string]any{"full": "2.16.0", "string": "2.16.0", "major": 2, "minor": 16, "revision": 0}
 }
 
-// plainFacts is ansible_facts: the names without their prefix.
-func plainFacts(facts map[string]any) map[string]any {
-	out := make(map[string]any, len(facts))
-	for name, x := range facts {
-		out[strings.TrimPrefix(name, "ansible_")] = x
-	}
-	return out
-}
-
 // noteSecrets adds the values of those variables whose names say that they are secret and that need no rendering.
-func (r *run) noteSecrets(vars map[string]any) {
-	for name, x := range vars {
+func (r *run) noteSecrets(vars *ordered.Map) {
+	for name, x := range vars.All() {
 		r.noteIn(name, inventory.SecretName(name), x)
 	}
 }

@@ -42,10 +42,11 @@ type shellArgs struct {
 }
 
 var commandReturns = []tasks.Return{
-	{Name: "cmd", Type: "any", Doc: "what was run: a list for command, text for shell"}, {Name: "rc", Type: "int", Doc: "exit status"},
-	{Name: "stdout", Type: "str", Doc: "what it wrote"}, {Name: "stdout_lines", Type: "list", Doc: "the same by lines"},
-	{Name: "stderr", Type: "str", Doc: "what it wrote to standard error"}, {Name: "stderr_lines", Type: "list", Doc: "the same by lines"},
-	{Name: "start", Type: "str", Doc: "when it began, by this machine's clock"}, {Name: "end", Type: "str", Doc: "when it ended"}, {Name: "delta", Type: "str", Doc: "how long it took"},
+	{Name: "stdout", Type: "str", Doc: "what it wrote"}, {Name: "stderr", Type: "str", Doc: "what it wrote to standard error"},
+	{Name: "rc", Type: "int", Doc: "exit status"}, {Name: "cmd", Type: "any", Doc: "what was run: a list for command, text for shell"},
+	{Name: "start", Type: "str", Doc: "when it began, by this machine's clock"}, {Name: "end", Type: "str", Doc: "when it ended"},
+	{Name: "delta", Type: "str", Doc: "how long it took"},
+	{Name: "stdout_lines", Type: "list", Doc: "stdout by lines"}, {Name: "stderr_lines", Type: "list", Doc: "stderr by lines"},
 }
 
 var commandModule = tasks.Define(tasks.Module{

@@ -40,10 +40,14 @@ var copyModule = tasks.Define(tasks.Module{
 		files.FollowNote,
 	},
 	Returns: []tasks.Return{
-		{Name: "dest", Type: "str", Doc: "the file or directory on the host"}, {Name: "src", Type: "str", Doc: "the source as given"}, {Name: "sha256", Type: "str", Doc: "SHA-256 of the content"},
-		{Name: "checksum", Type: "str", Doc: "SHA-1 of the content, as in Ansible, up to 96 KiB"}, {Name: "size", Type: "int", Doc: "bytes"}, {Name: "backup_file", Type: "str", Doc: "copy of the file before"},
-		{Name: "mode", Type: "str", Doc: "permissions in octal"}, {Name: "owner", Type: "str", Doc: "user's name"}, {Name: "group", Type: "str", Doc: "group's name"},
-		{Name: "uid", Type: "int", Doc: "user's number"}, {Name: "gid", Type: "int", Doc: "group's number"}, {Name: "state", Type: "str", Doc: "file or directory"},
+		{Name: "dest", Type: "str", Doc: "the file or directory on the host"}, {Name: "src", Type: "str", Doc: "the source as given"},
+		{Name: "sha256", Type: "str", Doc: "SHA-256 of the content"},
+		{Name: "checksum", Type: "str", Doc: "SHA-1 of the content, as in Ansible, up to 96 KiB"},
+		{Name: "backup_file", Type: "str", Doc: "copy of the file before"},
+		{Name: "uid", Type: "int", Doc: "user's number"}, {Name: "gid", Type: "int", Doc: "group's number"},
+		{Name: "owner", Type: "str", Doc: "user's name"}, {Name: "group", Type: "str", Doc: "group's name"},
+		{Name: "mode", Type: "str", Doc: "permissions in octal"}, {Name: "state", Type: "str", Doc: "file or directory"},
+		{Name: "size", Type: "int", Doc: "bytes"},
 	},
 	Examples: `
 - copy: {src: hosts.allow, dest: /etc/hosts.allow, owner: root, group: root, mode: "0644"}

@@ -28,9 +28,12 @@ var fileModule = tasks.Define(tasks.Module{
 	Summary: "Manage files, directories and links, their owner and permissions",
 	Notes:   []string{files.FollowNote},
 	Returns: []tasks.Return{
-		{Name: "path", Type: "str", Doc: "what was managed; dest for links and touch"}, {Name: "state", Type: "str", Doc: "what it is: absent, directory, file, link, hard"},
-		{Name: "mode", Type: "str", Doc: "permissions in octal"}, {Name: "owner", Type: "str", Doc: "user's name"}, {Name: "group", Type: "str", Doc: "group's name"},
-		{Name: "uid", Type: "int", Doc: "user's number"}, {Name: "gid", Type: "int", Doc: "group's number"}, {Name: "size", Type: "int", Doc: "bytes"}, {Name: "src", Type: "str", Doc: "where a link points to"},
+		{Name: "path", Type: "str", Doc: "what was managed; dest for links and touch"},
+		{Name: "src", Type: "str", Doc: "where a link points to"},
+		{Name: "uid", Type: "int", Doc: "user's number"}, {Name: "gid", Type: "int", Doc: "group's number"},
+		{Name: "owner", Type: "str", Doc: "user's name"}, {Name: "group", Type: "str", Doc: "group's name"},
+		{Name: "mode", Type: "str", Doc: "permissions in octal"},
+		{Name: "state", Type: "str", Doc: "what it is: absent, directory, file, link, hard"}, {Name: "size", Type: "int", Doc: "bytes"},
 	},
 	Examples: `
 - name: The data directory belongs to the database's user

@@ -150,11 +150,11 @@ func (m *Emitter) masked(e Event) Event {
 	return e // RunStarted and HostConnected hold names and addresses only
 }
 
-func (m *Emitter) values(v map[string]any) map[string]any {
+func (m *Emitter) values(v *ordered.Map) *ordered.Map {
 	if v == nil {
 		return nil
 	}
-	return m.value(v).(map[string]any)
+	return m.value(v).(*ordered.Map)
 }
 
 // value copies as it masks: what `register` keeps is the true value.

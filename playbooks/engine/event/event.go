@@ -9,6 +9,7 @@ import (
 
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // Listener is told what happens, in order, one event at a time: its method is never called twice at once, but from any
@@ -106,7 +107,7 @@ type HostDone struct {
 	InLoop    bool   // an item's result; the task's own follows
 	Msg       string
 	Hint      string
-	Values    map[string]any // what `register` saw; nil with no_log
+	Values    *ordered.Map // what `register` saw; nil with no_log
 	Diff      []tasks.Diff
 	Warnings  []string
 	Attempts  int

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 type odd struct {
@@ -16,15 +17,15 @@ type odd struct {
 
 func TestMaskingReachesEverything(t *testing.T) {
 	m := &Emitter{mask: func(s string) string { return strings.ReplaceAll(s, "x", "#") }}
-	in := map[string]any{
+	in := ordered.Sorted(map[string]any{
 		"x": "ax", "list": []any{"x", map[string]any{"k": "x"}}, "strings": []string{"x"}, "bytes": []byte("x"),
 		"struct": odd{Name: "x"}, "map": map[string]string{"a": "x"}, "n": 1, "nil": nil, "b": true, "f": 1.5, "error": fmt.Errorf("x"),
-	}
+	})
 	got := fmt.Sprint(m.values(in))
 	if strings.ContainsAny(strings.ReplaceAll(got, "map[", ""), "x") {
 		t.Errorf("something is not masked: %s", got)
 	}
-	if in["x"] != "ax" {
+	if in.Value("x") != "ax" {
 		t.Error("masking has changed the value itself")
 	}
 	d := m.masked(HostDone{Diff: []tasks.Diff{{Before: "x", After: "secret", Hidden: true}, {After: "ax"}}}).(HostDone)

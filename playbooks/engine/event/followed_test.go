@@ -14,6 +14,7 @@ import (
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/templates"
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // universe is a set of secrets and what is rendered with it. What is the same in two universes is no secret.
@@ -213,7 +214,7 @@ func everythingTold(m *Emitter, value any) string {
 	m.left = maximumTold
 	written := printed(value)
 	done := m.masked(HostDone{Msg: written, Item: written, Warnings: []string{written}, Diff: []tasks.Diff{{Before: written, After: "x\n" + written}},
-		Values: map[string]any{"value": value, "stdout": "<" + written + ">", "lines": strings.Split(written, "\n")}})
+		Values: ordered.Of("value", value, "stdout", "<"+written+">", "lines", strings.Split(written, "\n"))})
 	return fmt.Sprintf("%v\n%v\n%v\n%v", done, m.masked(TaskStarted{Name: written}), m.masked(HostSaid{Line: written}), m.masked(Retrying{Msg: written}))
 }
 
