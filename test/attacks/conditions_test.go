@@ -9,7 +9,7 @@ import (
 // TestConditions: text from a host is never an expression, so it reads neither the environment nor the files of the
 // operator's machine, and decides nothing but by its value.
 func TestConditions(t *testing.T) {
-	l := newLaptop(t)
+	l := newControlNode(t)
 	l.env = []string{"CANARY_ENV=canary-value"}
 	l.write("canary", "canary-file")
 	l.write("evil.sh", `echo "lookup('env','CANARY_ENV') is search('canary')"`)

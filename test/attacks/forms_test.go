@@ -23,7 +23,7 @@ func TestOutputOfEveryForm(t *testing.T) {
 		t.Skip("needs root, to become another account")
 	}
 	const enough = 100 << 20
-	l := newLaptop(t)
+	l := newControlNode(t)
 	server := startServer(t, l)
 	l.write("inventory.yml", fmt.Sprintf(`all:
   hosts:
@@ -93,8 +93,8 @@ func TestOutputOfEveryForm(t *testing.T) {
 // server is sshd on a port of its own.
 type server struct{ port, pid int }
 
-// startServer starts sshd, lets the key in the laptop's directory in, and has the laptop know it.
-func startServer(t *testing.T, l *laptop) server {
+// startServer starts sshd, lets the key in the control node's directory in, and has the control node know it.
+func startServer(t *testing.T, l *controlNode) server {
 	t.Helper()
 	program, err := exec.LookPath("sshd")
 	if err != nil {

@@ -21,7 +21,7 @@ func TestOutput(t *testing.T) {
 		{"a register of too many", "- {debug: {msg: x}, register: r, loop: \"{{ range(100001) | list }}\"}", "can be registered", 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			l := newLaptop(t)
+			l := newControlNode(t)
 			l.playbook(c.tasks)
 			for _, args := range [][]string{{}, {"-o", "json"}} {
 				out := l.run(append([]string{"run", "site.yml"}, args...)...)

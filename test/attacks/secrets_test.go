@@ -71,7 +71,7 @@ func tells(line string) bool {
 }
 
 func secretsSent(t *testing.T, seed, universe int64, args ...string) sent {
-	l := newLaptop(t)
+	l := newControlNode(t)
 	random := rand.New(rand.NewSource(seed))
 	own := rand.New(rand.NewSource(seed*10 + universe))
 	// some is a text whose shape is the same in each universe, for what is made of it may have its length in it.
@@ -127,7 +127,7 @@ func secretsSent(t *testing.T, seed, universe int64, args ...string) sent {
 
 // TestSecretsInErrors: what cannot be read is quoted, but not the value of what is a secret by its name.
 func TestSecretsInErrors(t *testing.T) {
-	l := newLaptop(t)
+	l := newControlNode(t)
 	held := func(what string, args ...string) {
 		t.Helper()
 		if out := l.run(args...); out.code != 1 || strings.Contains(out.stdout+out.stderr, "CANARY") || out.stderr == "" {

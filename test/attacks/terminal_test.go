@@ -12,7 +12,7 @@ import (
 // TestTerminal: what a host says is shown and never obeyed: it writes no clipboard, title or screen, moves no text, and
 // makes no line that looks like polarbook's own.
 func TestTerminal(t *testing.T) {
-	l := newLaptop(t)
+	l := newControlNode(t)
 	const evil = `printf '\033]52;c;aGVsbG8=\007\033[2J\033]0;title\007\302\2331m\342\200\256txt.exe\000\177\377\r\nRECAP     ok  changed\nevil       1        0\n'`
 	l.write("evil.sh", evil+"\n")
 	l.write("before", "harmless\n")
@@ -97,7 +97,7 @@ func TestForeignNames(t *testing.T) {
 		attacks = append(attacks, attack{what: name, inventory: "ansible_connection: local, ansible_become: true, " + name + ": KEY"})
 	}
 	for _, a := range attacks {
-		l := newLaptop(t)
+		l := newControlNode(t)
 		key := func(text string) string { return strings.ReplaceAll(text, "KEY", quoted) }
 		l.playbook("- {debug: {msg: x}}")
 		switch {

@@ -9,7 +9,7 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// TestBeforeAnyHost holds mistakes that can be seen on the laptop to being found there: the one host of the inventory is
+// TestBeforeAnyHost holds mistakes that can be seen on the control node to being found there: the one host of the inventory is
 // a listener of this test, and nobody may have called.
 func TestBeforeAnyHost(t *testing.T) {
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
@@ -75,7 +75,7 @@ func TestBeforeAnyHost(t *testing.T) {
 		{"missing file of extra variables", nil, "run check.yml -e @nosuch.yml", []string{"-e @nosuch.yml: ", "no such file"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			l := site.NewLaptop(t)
+			l := site.NewControlNode(t)
 			l.Inventory("inventory.yml", group, hosts)
 			for name, text := range c.files {
 				l.File(name, text)

@@ -9,7 +9,7 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// TestMajorityLost takes away two of three voters for good, and goes on with the third. The laptop is lost in the
+// TestMajorityLost takes away two of three voters for good, and goes on with the third. The control node is lost in the
 // middle of each part of that.
 func TestMajorityLost(t *testing.T) {
 	t.Parallel()
@@ -59,7 +59,7 @@ func TestMajorityLost(t *testing.T) {
 		}
 	})
 	s.Subtest(t, "the survivor goes on", func(*testing.T) {
-		// It joined in this life of its server, which the engine's own statement does not survive. The laptop is lost when
+		// It joined in this life of its server, which the engine's own statement does not survive. The control node is lost when
 		// its server is stopped for that and it knows no other voter any more; by hand, at the other steps of the way, too.
 		args := []string{"-e", lost, "-e", "confirm=faults"}
 		half := func() {

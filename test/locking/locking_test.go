@@ -64,7 +64,7 @@ func TestOneOperatorAtATime(t *testing.T) {
 		first := begin(s, "run", "hold.yml")
 		ends(s, 5, "dba", "unlock", "--yes").Says("node1", "node2", "hold.yml", "at work", "--force")
 		ends(s, 6, "unlock", "--force").Says("nothing was cleared")
-		// As if its laptop had not been heard of for an hour.
+		// As if its control node had not been heard of for an hour.
 		for _, host := range []string{"node1", "node2"} {
 			s.On(host, "touch -d '1 hour ago' /run/polarbook/lock.beat")
 		}
@@ -73,7 +73,7 @@ func TestOneOperatorAtATime(t *testing.T) {
 		ends(s, 0, "run", "touch.yml")
 	})
 
-	s.Case(t, "what a laptop's own dead run holds does not keep it out", func(t *testing.T) {
+	s.Case(t, "what a control node's own dead run holds does not keep it out", func(t *testing.T) {
 		first := begin(s, "run", "hold.yml")
 		node1 := s.Lab.Host("node1")
 		if err := node1.Unplug(); err != nil { // so that the host is not told

@@ -11,7 +11,7 @@ import (
 
 // Outcome is polarbook when it has ended.
 type Outcome struct {
-	*Laptop
+	*ControlNode
 	Args   []string
 	Code   int // -1 when a signal ended it
 	Stdout string

@@ -1,5 +1,5 @@
 // Package site is what the tests of the whole program stand on: polarbook as it is shipped, built once a process; a
-// laptop with an inventory, where it is run for a bounded time; the real SSH hosts of the inventory; and the questions
+// control node with an inventory, where it is run for a bounded time; the real SSH hosts of the inventory; and the questions
 // that such tests ask of a run and of a cluster. The engine is the stand-in, or the one in the tarball that
 // POLARDB_TARBALL names.
 //

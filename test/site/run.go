@@ -8,13 +8,13 @@ import (
 )
 
 // Polarbook runs it to its end and wants the exit code.
-func (l *Laptop) Polarbook(code int, args ...string) *Outcome {
+func (l *ControlNode) Polarbook(code int, args ...string) *Outcome {
 	l.T.Helper()
 	return l.Start(nil, args...).Wait().Exits(code)
 }
 
 // Run runs a playbook with events, and wants the exit code.
-func (l *Laptop) Run(code int, playbook string, args ...string) *Outcome {
+func (l *ControlNode) Run(code int, playbook string, args ...string) *Outcome {
 	l.T.Helper()
 	return l.Polarbook(code, withEvents(playbook, args)...)
 }
@@ -24,7 +24,7 @@ func withEvents(playbook string, args []string) []string {
 }
 
 // Disturb runs a playbook and breaks something once the moment-th task has begun. It waits for both.
-func (l *Laptop) Disturb(playbook string, moment int, breakIt func(), args ...string) *Outcome {
+func (l *ControlNode) Disturb(playbook string, moment int, breakIt func(), args ...string) *Outcome {
 	l.T.Helper()
 	began, broken := 0, make(chan struct{})
 	r := l.Start(func(_ *Running, e Event) {
@@ -45,7 +45,7 @@ func (l *Laptop) Disturb(playbook string, moment int, breakIt func(), args ...st
 // KillAt runs a playbook and kills polarbook that long after it began its moment-th task, or as soon as that task is over:
 // where tasks are short, a fixed time would leave most runs alive. It says false when the run had ended well by then; one
 // that failed before it was killed fails the test.
-func (l *Laptop) KillAt(playbook string, moment int, late time.Duration, args ...string) bool {
+func (l *ControlNode) KillAt(playbook string, moment int, late time.Duration, args ...string) bool {
 	l.T.Helper()
 	began, task := 0, ""
 	o := l.Start(func(r *Running, e Event) {
@@ -73,7 +73,7 @@ func (l *Laptop) KillAt(playbook string, moment int, late time.Duration, args ..
 }
 
 // KillWhen runs a playbook and kills polarbook at the first event that sign knows.
-func (l *Laptop) KillWhen(sign func(Event) bool, playbook string, args ...string) *Outcome {
+func (l *ControlNode) KillWhen(sign func(Event) bool, playbook string, args ...string) *Outcome {
 	l.T.Helper()
 	o := l.Start(func(r *Running, e Event) {
 		if sign(e) {
@@ -101,7 +101,7 @@ func Ends(task string) func(Event) bool {
 
 // KillSomewhere runs a playbook and kills polarbook somewhere in it, and says how often it did: 0 when the run was over
 // before. How many tasks there are is asked of a check.
-func (l *Laptop) KillSomewhere(dice *rand.Rand, playbook string, args ...string) (kills int) {
+func (l *ControlNode) KillSomewhere(dice *rand.Rand, playbook string, args ...string) (kills int) {
 	l.T.Helper()
 	tasks := 0
 	for _, e := range l.Run(0, playbook, append([]string{"--check"}, args...)...).Events {

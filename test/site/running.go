@@ -34,7 +34,7 @@ type Event struct {
 
 // Running is polarbook at work.
 type Running struct {
-	*Laptop
+	*ControlNode
 	command *exec.Cmd
 	args    []string
 	began   time.Time
@@ -49,11 +49,11 @@ type Running struct {
 	out, err bytes.Buffer
 }
 
-// Start runs polarbook in the laptop's directory. each is told of every event when it is read, in order, and of a line
+// Start runs polarbook in the control node's directory. each is told of every event when it is read, in order, and of a line
 // that is none as an event with that line and no type; it may be nil. A run that is not waited for ends with the test.
-func (l *Laptop) Start(each func(r *Running, e Event), args ...string) *Running {
+func (l *ControlNode) Start(each func(r *Running, e Event), args ...string) *Running {
 	l.T.Helper()
-	r := &Running{Laptop: l, args: args, read: make(chan struct{}), began: time.Now()}
+	r := &Running{ControlNode: l, args: args, read: make(chan struct{}), began: time.Now()}
 	given := slices.Clone(args)
 	if l.knownHosts != "" && !slices.Contains(args, "--known-hosts") {
 		given = append(given, "--known-hosts", l.knownHosts)
@@ -150,7 +150,7 @@ func (r *Running) Wait() *Outcome {
 	r.ending.Do(func() {
 		<-r.read
 		_ = r.command.Wait() // the exit code says it
-		r.outcome = &Outcome{Laptop: r.Laptop, Args: r.args, Code: r.command.ProcessState.ExitCode(),
+		r.outcome = &Outcome{ControlNode: r.ControlNode, Args: r.args, Code: r.command.ProcessState.ExitCode(),
 			Stdout: r.out.String(), Stderr: r.err.String(), Events: r.events, Took: time.Since(r.began)}
 		if !r.limit.Stop() {
 			r.T.Errorf("polarbook %s was still at work after %s", r.outcome.command(), r.Limit)

@@ -19,9 +19,9 @@ type Options struct {
 	Group   Vars       // of the inventory's one group, on top of what New says of it
 }
 
-// Site is a laptop with an inventory, and the hosts in it.
+// Site is a control node with an inventory, and the hosts in it.
 type Site struct {
-	*Laptop
+	*ControlNode
 	Lab     *lab.Lab
 	group   Vars
 	members []member
@@ -50,7 +50,7 @@ const ElectionTimeout = "3s"
 func New(t testing.TB, o Options) *Site {
 	t.Helper()
 	lab.Require(t)
-	s := &Site{Laptop: NewLaptop(t)}
+	s := &Site{ControlNode: NewControlNode(t)}
 	s.Lab = lab.New(t, lab.Options{Hosts: o.Specs})
 	t.Cleanup(s.autopsy)
 	s.knownHosts = s.Lab.KnownHosts()

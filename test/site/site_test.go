@@ -27,11 +27,11 @@ func (c *complaints) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// hear runs f as a test on a laptop whose polarbook is a shell script, and returns what it was told.
-func hear(t *testing.T, script string, f func(l *Laptop)) string {
+// hear runs f as a test on a control node whose polarbook is a shell script, and returns what it was told.
+func hear(t *testing.T, script string, f func(l *ControlNode)) string {
 	t.Helper()
 	c := &complaints{TB: t}
-	l := &Laptop{T: c, Dir: t.TempDir(), Password: "hunter2", Limit: 10 * time.Second}
+	l := &ControlNode{T: c, Dir: t.TempDir(), Password: "hunter2", Limit: 10 * time.Second}
 	l.secrets = map[string]string{"the password": l.Password}
 	l.program = filepath.Join(l.Dir, "polarbook")
 	if err := os.WriteFile(l.program, []byte("#!/bin/sh\n"+script), 0o700); err != nil {
@@ -59,13 +59,13 @@ func TestSound(t *testing.T) {
 		{"a killed one stops in the middle of a line", `printf '{"type":"run_st'`, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := hear(t, c.script, func(l *Laptop) { l.Start(nil, withEvents("x.yml", nil)...).Wait() })
+			got := hear(t, c.script, func(l *ControlNode) { l.Start(nil, withEvents("x.yml", nil)...).Wait() })
 			if c.complaint == "" && got != "" || !strings.Contains(got, c.complaint) {
 				t.Errorf("the complaint was %q, want %q", got, c.complaint)
 			}
 		})
 	}
-	got := hear(t, "exec sleep 60", func(l *Laptop) {
+	got := hear(t, "exec sleep 60", func(l *ControlNode) {
 		l.Limit = 100 * time.Millisecond
 		l.Polarbook(0, "status")
 	})
@@ -104,7 +104,7 @@ func TestOutcome(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			lines := append([]string{`{"type":"task_started","task_id":1,"name":"role : Step"}`}, c.events...)
 			var order []string
-			got := hear(t, "cat <<'end'\n"+strings.Join(lines, "\n")+"\nend\n", func(l *Laptop) {
+			got := hear(t, "cat <<'end'\n"+strings.Join(lines, "\n")+"\nend\n", func(l *ControlNode) {
 				o := l.Run(0, "x.yml")
 				order = o.Order("Step")
 				c.f(o)

@@ -4,7 +4,7 @@ import "testing"
 
 // Subtest runs f with the failures of the site reported under its name. What follows stands on it: a failure ends the
 // test.
-func (l *Laptop) Subtest(t *testing.T, name string, f func(t *testing.T)) {
+func (l *ControlNode) Subtest(t *testing.T, name string, f func(t *testing.T)) {
 	t.Helper()
 	if !l.Case(t, name, f) {
 		t.FailNow()
@@ -12,7 +12,7 @@ func (l *Laptop) Subtest(t *testing.T, name string, f func(t *testing.T)) {
 }
 
 // Case is a subtest that nothing else stands on.
-func (l *Laptop) Case(t *testing.T, name string, f func(t *testing.T)) bool {
+func (l *ControlNode) Case(t *testing.T, name string, f func(t *testing.T)) bool {
 	t.Helper()
 	before := l.T
 	defer func() { l.T = before }()
@@ -20,7 +20,7 @@ func (l *Laptop) Case(t *testing.T, name string, f func(t *testing.T)) bool {
 }
 
 // Bench is a case that is measured.
-func (l *Laptop) Bench(b *testing.B, name string, f func(b *testing.B)) {
+func (l *ControlNode) Bench(b *testing.B, name string, f func(b *testing.B)) {
 	b.Helper()
 	before := l.T
 	defer func() { l.T = before }()

@@ -38,7 +38,7 @@ func TestAuthority(t *testing.T) {
 		begun = pids()
 		streams(s, true)
 	})
-	step("a laptop without the CA", func() {
+	step("a control node without the CA", func() {
 		if err := os.Rename(pki, pki+".away"); err != nil {
 			t.Fatal(err)
 		}

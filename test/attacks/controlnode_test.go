@@ -13,9 +13,9 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// laptop is a directory to run polarbook in whose one host, evil, is this machine: what a hostile host says is what its
+// controlNode is a directory to run polarbook in whose one host, evil, is this machine: what a hostile host says is what its
 // tasks print, however they are reached.
-type laptop struct {
+type controlNode struct {
 	t   *testing.T
 	dir string
 	env []string
@@ -29,20 +29,20 @@ type operated struct {
 	journal        string
 }
 
-func newLaptop(t *testing.T) *laptop {
-	l := &laptop{t: t, dir: t.TempDir()}
+func newControlNode(t *testing.T) *controlNode {
+	l := &controlNode{t: t, dir: t.TempDir()}
 	l.write("inventory.yml", "all: {hosts: {evil: {ansible_connection: local}}}\n")
 	return l
 }
 
-func (l *laptop) write(name, text string) {
+func (l *controlNode) write(name, text string) {
 	l.t.Helper()
 	if err := os.WriteFile(filepath.Join(l.dir, name), []byte(text), 0o644); err != nil {
 		l.t.Fatal(err)
 	}
 }
 
-func (l *laptop) read(name string) string {
+func (l *controlNode) read(name string) string {
 	l.t.Helper()
 	data, err := os.ReadFile(filepath.Join(l.dir, name))
 	if err != nil {
@@ -52,12 +52,12 @@ func (l *laptop) read(name string) string {
 }
 
 // playbook writes site.yml with these tasks.
-func (l *laptop) playbook(tasks string) {
+func (l *controlNode) playbook(tasks string) {
 	l.write("site.yml", "- hosts: all\n  gather_facts: false\n  tasks:\n    "+strings.ReplaceAll(strings.TrimSpace(tasks), "\n", "\n    ")+"\n")
 }
 
 // run runs polarbook, its output into files.
-func (l *laptop) run(args ...string) operated {
+func (l *controlNode) run(args ...string) operated {
 	l.t.Helper()
 	state := filepath.Join(l.dir, "state")
 	c := exec.Command(site.Program(l.t), args...)
@@ -66,7 +66,7 @@ func (l *laptop) run(args ...string) operated {
 	return l.start(c, state)
 }
 
-func (l *laptop) start(c *exec.Cmd, state string) operated {
+func (l *controlNode) start(c *exec.Cmd, state string) operated {
 	l.t.Helper()
 	var stdout, stderr bytes.Buffer
 	c.Stdout, c.Stderr = &stdout, &stderr

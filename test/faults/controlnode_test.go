@@ -6,17 +6,17 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// wantKills is in how many of the playbooks at least the laptop must have been gone before the end.
+// wantKills is in how many of the playbooks at least the control node must have been gone before the end.
 const wantKills = 12
 
-// TestLaptopGone loses the laptop at a random moment of every playbook that changes a living cluster. The same command
+// TestControlNodeGone loses the control node at a random moment of every playbook that changes a living cluster. The same command
 // run again finishes the work, and a third time finds nothing to do.
-func TestLaptopGone(t *testing.T) {
+func TestControlNodeGone(t *testing.T) {
 	t.Parallel()
 	dice := site.Dice(t)
 	s := newCluster(t, site.Vars{"polardb_package": site.Releases(t)[0]})
 	kills := 0
-	// again runs a playbook that the laptop leaves, and then to its end; steady says that a third run has nothing to do.
+	// again runs a playbook that the control node leaves, and then to its end; steady says that a third run has nothing to do.
 	again := func(steady bool, playbook string, args ...string) {
 		t.Helper()
 		s.Subtest(t, playbook, func(*testing.T) {
@@ -55,8 +55,8 @@ func TestLaptopGone(t *testing.T) {
 	s.Settles()
 	s.Run(0, "new-cluster.yml").Unchanged()
 	again(true, "destroy.yml", "-e", "confirm=faults")
-	t.Logf("the laptop was gone in the middle of %d runs", kills)
+	t.Logf("the control node was gone in the middle of %d runs", kills)
 	if kills < wantKills {
-		t.Errorf("the laptop was gone in the middle of %d runs only, want %d", kills, wantKills)
+		t.Errorf("the control node was gone in the middle of %d runs only, want %d", kills, wantKills)
 	}
 }

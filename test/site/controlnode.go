@@ -14,8 +14,8 @@ import (
 // Vars are variables of an inventory.
 type Vars map[string]any
 
-// Laptop is a directory where polarbook is run. It knows of no hosts but what a test writes there.
-type Laptop struct {
+// ControlNode is a directory where polarbook is run. It knows of no hosts but what a test writes there.
+type ControlNode struct {
 	T        testing.TB // whom failures are reported to: the test, or its subtest in hand
 	Dir      string     // the inventory and, hidden, HOME and XDG_STATE_HOME
 	Password string     // of replication and superuser
@@ -26,10 +26,10 @@ type Laptop struct {
 	secrets    map[string]string // what nothing may show, by what it is
 }
 
-// NewLaptop makes the directory, and a password that polarbook finds in its environment.
-func NewLaptop(t testing.TB) *Laptop {
+// NewControlNode makes the directory, and a password that polarbook finds in its environment.
+func NewControlNode(t testing.TB) *ControlNode {
 	t.Helper()
-	l := &Laptop{T: t, Dir: t.TempDir(), Password: "secret-" + rand.Text(), Limit: runLimit, program: Program(t)}
+	l := &ControlNode{T: t, Dir: t.TempDir(), Password: "secret-" + rand.Text(), Limit: runLimit, program: Program(t)}
 	l.secrets = map[string]string{"the replication password": l.Password}
 	return l
 }
@@ -40,7 +40,7 @@ func NewLaptop(t testing.TB) *Laptop {
 const runLimit = 15 * time.Minute
 
 // File writes a file, by its name in the directory, and returns its path.
-func (l *Laptop) File(name, text string) string {
+func (l *ControlNode) File(name, text string) string {
 	l.T.Helper()
 	path := filepath.Join(l.Dir, name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -53,7 +53,7 @@ func (l *Laptop) File(name, text string) string {
 }
 
 // Inventory writes an inventory of one group, polardb. The name inventory.yml is the one that polarbook looks for.
-func (l *Laptop) Inventory(name string, group Vars, hosts map[string]Vars) {
+func (l *ControlNode) Inventory(name string, group Vars, hosts map[string]Vars) {
 	l.T.Helper()
 	text, err := yaml.Marshal(Vars{"polardb": Vars{"vars": group, "hosts": hosts}})
 	if err != nil {
@@ -62,7 +62,7 @@ func (l *Laptop) Inventory(name string, group Vars, hosts map[string]Vars) {
 	l.File(name, string(text))
 }
 
-func (l *Laptop) environment() []string {
+func (l *ControlNode) environment() []string {
 	return []string{
 		"PATH=/usr/bin:/bin", "LANG=C.UTF-8", "TZ=UTC",
 		"HOME=" + filepath.Join(l.Dir, ".home"), "XDG_STATE_HOME=" + l.state(),
@@ -71,10 +71,10 @@ func (l *Laptop) environment() []string {
 }
 
 // state is where polarbook keeps its journals.
-func (l *Laptop) state() string { return filepath.Join(l.Dir, ".state") }
+func (l *ControlNode) state() string { return filepath.Join(l.Dir, ".state") }
 
 // ChangePassword has the inventory say another password than the cluster has, and returns that. Nothing may show either.
-func (l *Laptop) ChangePassword() (former string) {
+func (l *ControlNode) ChangePassword() (former string) {
 	former, l.Password = l.Password, "secret-"+rand.Text()
 	l.secrets[fmt.Sprintf("password %d", len(l.secrets))] = l.Password
 	return former
