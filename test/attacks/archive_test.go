@@ -12,6 +12,7 @@ import (
 
 // An archive was packed with modes that let anybody change what root runs, or become root by running it.
 func TestAnArchivesModesAreNotBelieved(t *testing.T) {
+	t.Parallel()
 	s := site.New(t, site.Options{Cluster: "packed", Specs: []lab.Spec{{Name: "node1"}}})
 	loose := filepath.Join(t.TempDir(), "loose.tar.gz")
 	if out, err := exec.Command("sh", "-euc", `d=$(mktemp -d); trap 'rm -rf "$d"' EXIT; tar -xzf "$0" -C "$d"; cd "$d"

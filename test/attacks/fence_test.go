@@ -11,6 +11,7 @@ import (
 
 // A run that is killed, or stopped for long, has to leave nothing at work where another one holds the lock.
 func TestTheWorkOfAGoneRunEnds(t *testing.T) {
+	t.Parallel()
 	s := site.New(t, site.Options{Cluster: "fence", Specs: site.Hosts("node1")})
 	s.Limit = time.Minute
 	s.Variant("dba.yml", site.Vars{"ansible_user": "dba", "ansible_become_password": s.Lab.Password()}, nil)

@@ -13,6 +13,7 @@ import (
 // firewalld and with ufw; and clients are those that the inventory names. The hosts have the rules of a cluster that an
 // earlier release made: both ports open to everybody.
 func TestFirewall(t *testing.T) {
+	t.Parallel()
 	const voting, client = 15432, 5432
 	s := site.New(t, site.Options{Cluster: "walls", Specs: []lab.Spec{
 		lab.Spec{Name: "node1"}.Of("rhel"),

@@ -25,6 +25,7 @@ func set(s *site.Site, host string, addresses ...string) (told func() string) {
 // Another account listens on the port of a node whose server is down, and on sockets where it can make them. Whatever
 // polarbook is asked to do, it tells that account nothing: not even who it would log in as.
 func TestAnotherAccountListens(t *testing.T) {
+	t.Parallel()
 	s := site.New(t, site.Options{Cluster: "trapped", User: "dba", Specs: site.Hosts("node1", "node2", "node3")})
 	s.Run(0, "new-cluster.yml")
 	s.Run(0, "new-cluster.yml").Unchanged()

@@ -34,6 +34,7 @@ printf '%s\n' 'Defaults env_keep += "TMOUT CDPATH GREP_OPTIONS POSIXLY_CORRECT L
 `
 
 func TestWhatALoginExports(t *testing.T) {
+	t.Parallel()
 	s := site.New(t, site.Options{Cluster: "login", User: "dba", Specs: []lab.Spec{lab.Spec{Name: "node1"}.Of("rhel")}})
 	s.Variant("root.yml", site.Vars{"ansible_user": "root"}, nil)
 	s.Variant("kept.yml", site.Vars{"ansible_become_flags": "-E"}, nil)

@@ -22,6 +22,7 @@ func former(s *site.Site, host string) {
 // The account that runs the engine writes what it likes beside and into its data. Root believes none of it, follows none
 // of it, and goes on when the attacker's mess is gone.
 func TestTheEnginesAccountDoesNotBecomeRoot(t *testing.T) {
+	t.Parallel()
 	s := site.New(t, site.Options{Cluster: "forged", Specs: site.Hosts("node1", "node2", "node3")})
 	s.Run(0, "new-cluster.yml")
 	const evil = "/etc/profile.d/zz-evil.sh"

@@ -17,6 +17,7 @@ import (
 // TestTLS listens on the network, and passes for a member: what goes over it is encrypted, and who cannot show a
 // certificate of the cluster's CA is not followed.
 func TestTLS(t *testing.T) {
+	t.Parallel()
 	s := site.New(t, site.Options{Cluster: "tls", User: "dba", Specs: site.Hosts("node1", "node2", "node3"), Group: site.Vars{
 		"polardb_tls": site.Vars{"own_ca": true}, "polardb_hba": []string{site.FromOutside}}})
 	ca := filepath.Join(s.Dir, "pki", "tls", "ca.crt")

@@ -12,6 +12,7 @@ import (
 // whatever appears there, and a link to root's own directory in the place of a parent. Nothing of root's is written, and
 // nothing of it becomes his.
 func TestLargeCopiesIntoAnothersDirectory(t *testing.T) {
+	t.Parallel()
 	s := site.New(t, site.Options{Cluster: "upload", Specs: []lab.Spec{site.Hosts("node1")[0]}})
 	s.File("files/large", strings.Repeat("0123456789abcdef", 1<<17))
 	s.File("copy.yml", `

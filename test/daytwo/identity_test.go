@@ -12,6 +12,7 @@ import (
 // anything is changed, by name, and by a check as well. All ways, and all playbooks in each, take minutes: they are tried with
 // POLARBOOK_IDENTITY=yes.
 func TestIdentity(t *testing.T) {
+	t.Parallel()
 	s := site.New(t, site.Options{Cluster: "identity", Specs: site.Hosts("node1", "node2", "node3")})
 	// One host has its directories on disks of their own, as new ones: with what mkfs puts there.
 	s.Set("node3", site.Vars{"polardb_pgdata": "/disks/pg", "polardb_polardata": "/disks/polar"})

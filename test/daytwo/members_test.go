@@ -10,6 +10,7 @@ import (
 
 // TestMembers takes one cluster through what its keeper does to its members. The steps build on one another.
 func TestMembers(t *testing.T) {
+	t.Parallel()
 	s := site.New(t, site.Options{Cluster: "daytwo", Specs: site.Hosts("node1", "node2", "node3", "node4"), Group: site.Vars{
 		"polardb_dma_settings": site.Vars{"polar_dma_election_timeout": site.ElectionTimeout, "polar_dma_auto_purge": "off"},
 	}})

@@ -46,7 +46,7 @@ func killing(t *testing.T, dice *rand.Rand, length int) (tasks, kills int) {
 	layForeign(s)
 	moments := make([]int, killsEach)
 	for i := range moments {
-		moments[i] = 1 + dice.IntN(length)
+		moments[i] = 1 + dice.IntN(length-1) // a run that begins another task is sure to be killed
 	}
 	// In this order every run gets further than the one before.
 	slices.Sort(moments)

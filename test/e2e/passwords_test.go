@@ -10,6 +10,7 @@ import (
 // Passwords, a role and a setting with all that somebody's syntax means something by: shell, SQL, configuration files,
 // connection strings, password files, pg_hba.conf. Each must come to the engine as it was written.
 func TestPasswordsAndSettingsOfAnyLetters(t *testing.T) {
+	t.Parallel()
 	s := site.New(t, site.Options{Cluster: "letters", Specs: site.Hosts("node1", "node2"), Group: site.Vars{
 		"polardb_replication_user":     `rep 'li"c\ator`,
 		"polardb_replication_password": `a'b\c"d$e%f g:h#é\\ \'`,

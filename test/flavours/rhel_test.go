@@ -13,6 +13,7 @@ import (
 // TestModules holds the modules that are about a host's packages, firewall and SELinux, and the facts, against the real
 // programs of a host that users of RHEL and its kin have.
 func TestModules(t *testing.T) {
+	t.Parallel()
 	s := site.New(t, site.Options{User: "dba", Cluster: "modules", Specs: []lab.Spec{lab.Spec{Name: "node1"}.Of("rhel")}})
 	s.On("node1", "mkdir -p /srv/web && cp /usr/share/lab-rpms/files/*.rpm /srv/web/")
 	for _, group := range []struct {
