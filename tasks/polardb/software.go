@@ -15,21 +15,21 @@ import (
 )
 
 type softwareArgs struct {
-	Src     string `arg:"src,required" alias:"package" doc:"an install prefix of the engine, packed (.tar.gz, .tar.xz, .tar); on the laptop"`
-	Home    string `arg:"home" default:"/opt/polardb" doc:"versions stand beside each other in home/versions; home/current is a symlink to one of them"`
-	Version string `arg:"version" doc:"the directory's name under versions; default the archive's name and the beginning of its checksum"`
-	// Activate has the symlink moved, too.
-	Activate bool `arg:"activate" default:"yes" doc:"no leaves home/current as it is (see polardb_activate)"`
+	Src     string `arg:"src,required" alias:"package" doc:"the engine's packed install prefix (.tar.gz, .tar.xz, .tar) on the control node"`
+	Home    string `arg:"home" default:"/opt/polardb" doc:"the directory of the engine: the versions are in home/versions; home/current is a symlink to one of them"`
+	Version string `arg:"version" doc:"the name of the version's directory; default: the archive's name and the beginning of its checksum"`
+	// Activate also moves the symlink.
+	Activate bool `arg:"activate" default:"yes" doc:"point home/current to the version; no leaves it as it is (see polardb_activate)"`
 }
 
 var softwareModule = tasks.Define(tasks.Module{
 	Name:    "polardb_software",
 	Summary: "Install the engine from a packed install prefix, beside its other versions",
 	Notes: []string{
-		"The archive is uploaded once, on from where an earlier upload broke off, compared by SHA-256, and unpacked under a temporary name. The directory gets its name, and the symlink is moved, only when all of it is on disk and every program finds its libraries.",
-		"The archive's modes and owners are not believed: everything is root's, nothing is set-user-id or writable by others. What an earlier release left otherwise is mended. home and the directories above it must be root's alone.",
-		"A host that has the archive's checksum noted in the version's directory is sent nothing.",
-		"A running server keeps the version that it was started with until it is restarted.",
+		"Uploads the archive once, continuing an earlier upload that broke off, checks its SHA-256 and unpacks it under a temporary name. The directory gets its final name, and the symlink moves, only when everything is on disk and every program finds its libraries.",
+		"Ignores the archive's modes and owners: everything belongs to root, and nothing is set-user-id or writable by others. What an earlier release left otherwise is corrected. home and the directories above it must belong to root alone.",
+		"Sends nothing to a host whose directory of this version has the archive's checksum.",
+		"A running server keeps its version until it is restarted.",
 	},
 	Returns: []tasks.Return{
 		{Name: "path", Type: "str", Doc: "the version's directory"},
@@ -52,7 +52,7 @@ var softwareModule = tasks.Define(tasks.Module{
 		return nil, &tasks.ArgError{
 			Module:  "polardb_software",
 			Arg:     "src",
-			Problem: fmt.Sprintf("names %q, which is not there: %v", a.Src, err),
+			Problem: fmt.Sprintf("names %q, which cannot be found: %v", a.Src, err),
 		}
 	}
 	sum, size, err := l.Sum(fsys, file)
@@ -72,7 +72,7 @@ var softwareModule = tasks.Define(tasks.Module{
 	return tasks.ProbeApply(&softwareAction{args: a, fsys: fsys, file: file, sum: sum, size: size}), nil
 })
 
-// archiveEnding is what is cut off an archive's name; what is left must be fit for a directory.
+// archiveEnding matches the end of an archive's name, which the name of its directory does not have.
 var archiveEnding = regexp.MustCompile(`(\.tar)?\.(gz|xz|bz2|zst|tgz|txz|tar)$`)
 
 func archiveName(file string) string {
@@ -136,18 +136,18 @@ func (s *softwareAction) Plan(f tasks.Found) (tasks.Plan, softwareChange, error)
 	if change.Mend {
 		return tasks.Plan{
 			Change: true,
-			Msg:    "take back what the archive's modes and owners let others than root do with " + s.dir(),
+			Msg:    "let only root change " + s.dir(),
 			Values: values,
 		}, change, nil
 	}
 	if !change.Unpack && (current == "versions/"+s.args.Version || !s.args.Activate) {
-		return tasks.Plan{Values: values, Msg: "the host has it"}, softwareChange{}, nil
+		return tasks.Plan{Values: values, Msg: "the host has this version"}, softwareChange{}, nil
 	}
 	msg := "point " + s.args.Home + "/current to versions/" + s.args.Version
 	if change.Unpack {
 		upload := fmt.Sprintf("upload %s (%d MB), unpack it to %s", path.Base(s.file), s.size>>20, s.dir())
 		if !s.args.Activate {
-			return tasks.Plan{Change: true, Msg: upload + " beside the version that is run", Values: values}, change, nil
+			return tasks.Plan{Change: true, Msg: upload + " beside the running version", Values: values}, change, nil
 		}
 		msg = upload + ", " + msg
 	}
@@ -168,10 +168,10 @@ func (s *softwareAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, 
 			return tasks.Result{}, err
 		}
 	}
-	// The symlink is replaced by a rename, so that there is one at every moment.
+	// The symlink is replaced by a rename, so that it always exists.
 	script := ""
 	if change.Mend {
-		// Owners first: a mode that is changed before could be changed back.
+		// Owners first: the old owner could change a mode back.
 		script = "set -e\n" + s.loose("-exec chown -h 0:0 {} +") + "\n" + s.loose("-exec chmod ug-s,go-w {} +") + "\n"
 	}
 	if s.args.Activate {
@@ -191,7 +191,7 @@ func (s *softwareAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, 
 		return tasks.Result{}, err
 	}
 	if again.Change {
-		return tasks.Result{}, &tasks.Failure{Msg: "after the installation there is still to do: " + again.Msg}
+		return tasks.Result{}, &tasks.Failure{Msg: "the installation reported success but did not take effect, still to do: " + again.Msg}
 	}
 	return tasks.Result{Changed: true, Msg: p.Msg, Values: p.Values, Diff: p.Diff}, nil
 }
@@ -213,14 +213,14 @@ func (s *softwareAction) install(ctx context.Context, h tasks.Host, shell tasks.
 	defer file.Close()
 	source, ok := file.(io.ReaderAt)
 	if !ok {
-		return fmt.Errorf("read %s: its file system cannot read at an offset", s.file)
+		return fmt.Errorf("read %s: its file system does not support reads at an offset", s.file)
 	}
 	err = shell.Upload(ctx, remote.Upload{Source: source, Size: s.size, SHA256: s.sum, Path: archive, Mode: 0o600,
 		Progress: func(done, total int64) { h.Progress("upload "+path.Base(s.file), done, total) }})
 	if err != nil {
 		return fmt.Errorf("upload %s: %w", path.Base(s.file), err)
 	}
-	h.Say("unpacking")
+	h.Say("unpack the archive")
 	answer, err = shell.Stream(ctx, remote.Command{Script: s.unpack(archive)}, nil, nil, nil)
 	if err != nil {
 		return err
@@ -231,8 +231,8 @@ func (s *softwareAction) install(ctx context.Context, h tasks.Host, shell tasks.
 	return nil
 }
 
-// unpack takes archives with and without a top folder. Programs are asked for their libraries, under the engine's own
-// lib directory, before anything is put in place.
+// unpack returns the script that unpacks the archive, with or without a top folder. It checks that every program finds its
+// libraries, with the engine's own lib directory, before it moves anything into place.
 func (s *softwareAction) unpack(archive string) string {
 	return scripts.Script("polardb_unpack", script.Values{"ARCHIVE": archive, "DIR": s.dir(), "SUM": s.sum})
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/polarbook/polarbook/tasks/script"
 )
 
-// spaceDoubts says for what reasons a node cannot take tablespaces, as it is.
+// spaceDoubts returns why a node cannot take tablespaces in its present state; empty: it can.
 func (a *NodeArgs) spaceDoubts(ctx context.Context, h tasks.Host, spaces []tablespace) ([]string, error) {
 	if len(spaces) == 0 {
 		return nil, nil
@@ -23,7 +23,7 @@ func (a *NodeArgs) spaceDoubts(ctx context.Context, h tasks.Host, spaces []table
 		return nil, err
 	}
 	if err := files.ScriptFailed(answer); err != nil {
-		return nil, &tasks.Failure{Msg: "the tablespaces' places on " + h.Name() + " cannot be looked at", Err: err}
+		return nil, &tasks.Failure{Msg: "cannot check the places of the tablespaces on " + h.Name(), Err: err}
 	}
 	return readSpaceLook(h.Name(), a.User, spaces, answer.Stdout)
 }
@@ -53,7 +53,7 @@ func readSpaceLook(host, user string, spaces []tablespace, stdout []byte) ([]str
 			doubt("is not safe on %s: %s, and could replace it", host, s.Stranger)
 		}
 		if s.Kind != "" {
-			doubt("is no directory on %s", host)
+			doubt("is not a directory on %s", host)
 		}
 		if s.Owner != "" && s.Owner != "root" && s.Owner != user {
 			doubt("belongs to %s on %s", s.Owner, host)
@@ -65,7 +65,7 @@ func readSpaceLook(host, user string, spaces []tablespace, stdout []byte) ([]str
 	return doubts, nil
 }
 
-// announce makes the leader's next base backup copy its tablespaces.
+// announce makes the leader's next base backup include its tablespaces.
 func (c *ClusterArgs) announce(ctx context.Context, h tasks.Host, list []WantedNode, leader dma.View, spaces []tablespace) error {
 	on, err := NodeNamed(list, leader.Node)
 	if err != nil {
@@ -77,7 +77,7 @@ func (c *ClusterArgs) announce(ctx context.Context, h tasks.Host, list []WantedN
 		}
 		return &tasks.ArgError{
 			Arg:     "nodes",
-			Problem: "does not say pgdata and polardata of " + leader.Node + ", and the cluster has tablespaces",
+			Problem: "lacks pgdata and polardata of " + leader.Node + ", which are needed because the cluster has tablespaces",
 		}
 	}
 	host, err := h.Peer(ctx, leader.Node)
@@ -99,12 +99,12 @@ func (c *ClusterArgs) announce(ctx context.Context, h tasks.Host, list []WantedN
 		return err
 	}
 	if err := files.ScriptFailed(answer); err != nil {
-		return &tasks.Failure{Msg: "the base backup of " + leader.Node + " cannot be told of the tablespaces", Err: err}
+		return &tasks.Failure{Msg: "cannot prepare a base backup of " + leader.Node + " with the tablespaces", Err: err}
 	}
 	return nil
 }
 
-// sameSpaces fails when the tablespaces are no longer those that a copy was begun with.
+// sameSpaces fails when the tablespaces have changed since a copy was begun.
 func (c *ClusterArgs) sameSpaces(ctx context.Context, h tasks.Host, list []WantedNode, leader dma.View, spaces []tablespace) error {
 	now, err := c.tablespaces(ctx, h, list, leader)
 	if err != nil {
@@ -119,7 +119,7 @@ func (c *ClusterArgs) sameSpaces(ctx context.Context, h tasks.Host, list []Wante
 	return nil
 }
 
-// locations are where tablespaces lie.
+// locations returns the tablespaces' directories, in the same order.
 func locations(spaces []tablespace) []string {
 	var all []string
 	for _, t := range spaces {

@@ -8,13 +8,13 @@ import (
 	"github.com/polarbook/polarbook/tasks"
 )
 
-// on says where a statement is to run.
+// sqlTarget is the argument of modules that run a statement on one node.
 type sqlTarget struct {
-	On string `arg:"on" default:"leader" choices:"leader self" doc:"leader: the node that leads, asked of the nodes; self: the host that the task runs on"`
+	On string `arg:"on" default:"leader" choices:"leader self" doc:"where to run it: leader: on the node that leads, by the nodes' answers; self: on the task's host"`
 }
 
-// at finds the node for a statement. Before the consensus views exist (a first leader without polar_monitor) a lone
-// node that takes writes is the leader.
+// at returns the node for a statement. Before the consensus views exist (on a first leader without polar_monitor) the only
+// node that accepts writes counts as the leader.
 func (t sqlTarget) at(ctx context.Context, c *ClusterArgs, h tasks.Host, list []WantedNode) (WantedNode, error) {
 	if t.On == "self" {
 		return NodeNamed(list, h.Name())
@@ -26,14 +26,14 @@ func (t sqlTarget) at(ctx context.Context, c *ClusterArgs, h tasks.Host, list []
 	return NodeNamed(list, leader.Node)
 }
 
-// sqlFound is what a query on the chosen node said; Err is kept so that check mode can go on before there is a server.
+// sqlFound is the answer of a query on the chosen node. Err is kept here, so that check mode can go on before there is a server.
 type sqlFound struct {
 	Node WantedNode
 	Row  []string // nil: no row
 	Err  error
 }
 
-// ask runs a query of one row of texts on the chosen node.
+// ask runs a query that returns one row of texts on the chosen node.
 func (t sqlTarget) ask(ctx context.Context, c *ClusterArgs, h tasks.Host, list []WantedNode, query string) sqlFound {
 	found := sqlFound{}
 	found.Node, found.Err = t.at(ctx, c, h, list)
@@ -56,7 +56,7 @@ func (t sqlTarget) ask(ctx context.Context, c *ClusterArgs, h tasks.Host, list [
 	return found
 }
 
-// run executes a statement on the node that the probe chose, and says so without its secrets.
+// run executes a statement on the node that ask chose.
 func (t sqlTarget) run(ctx context.Context, c *ClusterArgs, h tasks.Host, f sqlFound, statement string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -66,9 +66,9 @@ func (t sqlTarget) run(ctx context.Context, c *ClusterArgs, h tasks.Host, f sqlF
 	})
 }
 
-// sqlChange is a statement and where it goes.
+// sqlChange is a statement and the node that it runs on.
 type sqlChange struct {
 	found     sqlFound
 	statement string
-	password  string // what pg_authid holds for it afterwards; "": as before
+	password  string // the role's rolpassword after the statement; "": unchanged
 }

@@ -13,17 +13,37 @@ import (
 
 var statusModule = tasks.Define(tasks.Module{
 	Name:    "polardb_status",
-	Summary: "The cluster as its nodes see it, and in what it differs from the inventory",
+	Summary: "Show the cluster as its nodes see it, and how it differs from the inventory",
 	Notes:   []string{"Asks every node once and waits for none. It fails only when no node answers at all."},
 	Returns: []tasks.Return{
-		{Name: "leader", Type: "str", Doc: "the node that leads and is believed; empty when none is"},
-		{Name: "problem", Type: "str", Doc: "why no leader can be believed; empty when one is"},
-		{Name: "members", Type: "list", Doc: "one dict a node: node, address, answers, role, weight, term, log_index, commit_index, match_index, lag, write_lag, flush_lag, replay_lag, received_lsn, replayed_lsn, streaming, says"},
-		{Name: "disagrees", Type: "list", Doc: "in what the cluster is not as the inventory wants it"},
-		{Name: "unfinished", Type: "list", Doc: "recoveries of the majority that were cut off, one dict each: survivor, lost, weights, ahead, and the command that finishes it"},
-		{Name: "remarks", Type: "list", Doc: "what is not wrong and worth a word: elections that are delayed, and with details scarce disks, settings that wait for a restart, and what ALTER SYSTEM overrides"},
-		{Name: "table", Type: "str", Doc: "the members, to be read"},
-		{Name: "details", Type: "str", Doc: "with details: version, release, uptime, sizes of the logs and free disk of each node, to be read; as values each member has version, release, up_seconds, wal_kb, consensus_log_kb, disks, pending_restart and overrides"},
+		{Name: "leader", Type: "str", Doc: "the node that leads by the word of a majority; empty when none does"},
+		{Name: "problem", Type: "str", Doc: "why there is no such leader; empty when there is one"},
+		{
+			Name: "members",
+			Type: "list",
+			Doc: "one dict for each node: node, address, answers, role, weight, term, log_index, commit_index, match_index, lag, write_lag, " +
+				"flush_lag, replay_lag, received_lsn, replayed_lsn, streaming, says",
+		},
+		{Name: "disagrees", Type: "list", Doc: "the differences between the cluster and the inventory"},
+		{
+			Name: "unfinished",
+			Type: "list",
+			Doc: "recoveries of the majority that were cut off, one dict each: survivor, lost, weights, ahead, and the command that " +
+				"finishes it",
+		},
+		{
+			Name: "remarks",
+			Type: "list",
+			Doc: "what is worth knowing but not wrong: delayed elections, and with details full disks, settings that need a restart, and " +
+				"what ALTER SYSTEM overrides",
+		},
+		{Name: "table", Type: "str", Doc: "the members as a table"},
+		{
+			Name: "details",
+			Type: "str",
+			Doc: "with details: a table of each node's version, release, uptime, sizes of the logs and free disk; as values each member " +
+				"has version, release, up_seconds, wal_kb, consensus_log_kb, disks, pending_restart and overrides",
+		},
 	},
 	Examples: `- polardb_status:
     nodes: "{{ polardb_nodes }}"
@@ -39,11 +59,11 @@ var statusModule = tasks.Define(tasks.Module{
 type statusArgs struct {
 	ClusterArgs
 	Settled             bool   `arg:"settled" default:"no" doc:"wait until no node runs a statement that changes the members"`
-	Details             bool   `arg:"details" default:"no" doc:"ask each node for its version and settings, and its host for its disks, too"`
+	Details             bool   `arg:"details" default:"no" doc:"also ask each node for its version and settings, and its host for its disks"`
 	ReplicationUser     string `arg:"replication_user" doc:"the role that members replicate with"`
-	ReplicationPassword string `arg:"replication_password,secret" doc:"the password that the inventory gives for it: another in the cluster counts as not as wanted"`
-	ReplicationConninfo string `arg:"replication_conninfo,secret" doc:"the same as it stands in a connection string (filter postgres_conninfo); with details a server that was started with another is named"`
-	MaxLag              int    `arg:"max_lag" default:"1000" doc:"log entries that a member may be behind the leader before that counts as not as wanted"`
+	ReplicationPassword string `arg:"replication_password,secret" doc:"the inventory's password for it; another one in the cluster is a difference"`
+	ReplicationConninfo string `arg:"replication_conninfo,secret" doc:"the same password, quoted for a connection string (filter postgres_conninfo); with details a server that was started with another is reported"`
+	MaxLag              int    `arg:"max_lag" default:"1000" doc:"log entries that a member may be behind the leader before that is a difference"`
 }
 
 type statusAction struct {
@@ -125,7 +145,8 @@ func (s *statusAction) Plan(found statusFound) (tasks.Plan, error) {
 			more, faults := d.remarks(n.Name)
 			remarks, wrong = append(remarks, more...), append(wrong, faults...)
 			if doubt == nil && s.args.ReplicationConninfo != "" && d.outdated(s.args.ReplicationConninfo) {
-				wrong = append(wrong, fmt.Sprintf("%s was started with an old password of %s and could not log in to a leader again: polarbook run rotate-password.yml",
+				wrong = append(wrong, fmt.Sprintf(
+					"%s was started with an old password of %s and could not log in to a leader again: polarbook run rotate-password.yml",
 					n.Name, s.args.ReplicationUser))
 			}
 			maps.Copy(members[i].(map[string]any), d.values())
@@ -138,7 +159,7 @@ func (s *statusAction) Plan(found statusFound) (tasks.Plan, error) {
 	return tasks.Plan{Values: values, Msg: msg, Warnings: remarks}, nil
 }
 
-// late lists the members that stream and are too far behind to take the lead soon.
+// late lists the members that are more than max_lag log entries behind the leader.
 func (s *statusAction) late(survey dma.Survey, leader dma.View) []string {
 	var all []string
 	for _, n := range s.list {
@@ -153,8 +174,8 @@ func (s *statusAction) late(survey dma.Survey, leader dma.View) []string {
 	return all
 }
 
-// clusterMembers is one dict a node of the inventory, and one a member that the inventory does not have. What cannot be
-// known is left empty: an absent number must not look like a zero.
+// clusterMembers returns one dict for each node of the inventory, and one for each member that the inventory lacks. What is not
+// known is left out: an absent number must not look like a zero.
 func clusterMembers(survey dma.Survey, leader dma.View, list []WantedNode) []any {
 	var members []any
 	for _, v := range survey {
@@ -208,7 +229,7 @@ func fillFromLeader(m map[string]any, leader dma.View, ipPort string, logger boo
 	}
 }
 
-// memberTable sets the members out in columns.
+// memberTable returns the members as a table.
 func memberTable(members []any) string {
 	head := []string{"NODE", "ADDRESS", "ROLE", "WEIGHT", "TERM", "LOG", "COMMIT", "MATCH", "BEHIND", "STREAMS", "REPLAYED"}
 	rows := [][]string{head}
@@ -227,8 +248,10 @@ func memberTable(members []any) string {
 		} else if role != "leader" && m["answers"] == true {
 			streams = "no"
 		}
-		rows = append(rows, []string{text(m["node"]), text(m["address"]), role, text(m["weight"]), text(m["term"]), text(m["log_index"]), text(m["commit_index"]),
-			text(m["match_index"]), text(m["lag"]), streams, text(m["replayed_lsn"])})
+		rows = append(rows, []string{
+			text(m["node"]), text(m["address"]), role, text(m["weight"]), text(m["term"]), text(m["log_index"]),
+			text(m["commit_index"]), text(m["match_index"]), text(m["lag"]), streams, text(m["replayed_lsn"]),
+		})
 	}
 	return Columns(rows)
 }

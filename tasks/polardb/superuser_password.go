@@ -15,16 +15,16 @@ import (
 
 type superuserPasswordArgs struct {
 	ClusterArgs
-	Encryption string `arg:"password_encryption" default:"scram-sha-256" choices:"scram-sha-256 md5" doc:"how it is stored"`
+	Encryption string `arg:"password_encryption" default:"scram-sha-256" choices:"scram-sha-256 md5" doc:"how the password is stored"`
 	Home       string `arg:"home" default:"/opt/polardb" doc:"where the engine is installed, under versions and a symlink named current"`
 }
 
 var superuserPasswordModule = tasks.Define(tasks.Module{
 	Name:    "polardb_superuser_password",
-	Summary: "Give the database superuser the password that the inventory gives, whatever it had",
+	Summary: "Give the database superuser the inventory's password, without knowing the old one",
 	Notes: []string{
-		"login_password is the new password. Nothing is done when the nodes take it. Otherwise the engine's own account sets it, over the socket of the node that leads: pg_hba.conf lets that account in there without a password for the moment that it takes. The account owns the files of the database and could do so any time; nobody else is let in.",
-		"The old password is not needed. The new one is made into what is stored here, and is neither sent to a host nor written to a log.",
+		"login_password is the new password. When the nodes accept it there is nothing to do. Otherwise the engine's own account sets it over the leader's socket: for that moment pg_hba.conf lets the account in there without a password. The account owns the database's files and could do so at any time; nobody else is let in.",
+		"The old password is not needed. The control node computes what is stored for the new one, so it is neither sent to a host nor written to a log.",
 	},
 	Examples: `- polardb_superuser_password:
     nodes: "{{ polardb_nodes }}"
@@ -45,10 +45,10 @@ type setSuperuserPassword struct {
 	list []WantedNode
 }
 
-// superuserFound says which nodes refuse the password; none: it is the cluster's.
+// superuserFound lists the nodes that refuse the password; empty: it is the cluster's.
 type superuserFound struct{ refusing []string }
 
-// Ask waits for a leader unless the nodes say that the password is wrong.
+// Ask waits for a leader unless the nodes refuse the password.
 func (s *setSuperuserPassword) Ask(ctx context.Context, h tasks.Host) (superuserFound, error) {
 	found := superuserFound{}
 	_, survey, err := s.args.leader(ctx, h, s.list, electionPatience)
@@ -102,15 +102,15 @@ func (s *setSuperuserPassword) Apply(ctx context.Context, h tasks.Host, p tasks.
 		}
 		if time.Now().After(deadline) {
 			return tasks.Result{}, &tasks.Failure{
-				Msg:  "no node was found that leads and sets the password of " + s.args.LoginUser + ": " + strings.Join(saw, "; "),
-				Hint: "start what does not run (polarbook run start.yml), and run this again",
+				Msg:  "no node leads and sets the password of " + s.args.LoginUser + ": " + strings.Join(saw, "; "),
+				Hint: "start the servers that do not run (polarbook run start.yml), and run this again",
 			}
 		}
 		if err := tasks.Sleep(ctx, time.Second); err != nil {
 			return tasks.Result{}, err
 		}
 	}
-	// The others have it by replication.
+	// The other nodes get it by replication.
 	for {
 		if _, survey, err := s.args.leader(ctx, h, s.list, electionPatience); err == nil {
 			return tasks.Result{Changed: true, Msg: p.Msg}, nil
@@ -123,7 +123,7 @@ func (s *setSuperuserPassword) Apply(ctx context.Context, h tasks.Host, p tasks.
 	}
 }
 
-// on has a node set the password if it leads, and says why it did not; "": it did.
+// on sets the password on a node if it leads. It returns why it did not; "" when it did.
 func (s *setSuperuserPassword) on(ctx context.Context, h tasks.Host, n WantedNode, statement string) string {
 	if n.Pgdata == "" {
 		return "its PGDATA is not known"
@@ -159,8 +159,8 @@ func (s *setSuperuserPassword) on(ctx context.Context, h tasks.Host, n WantedNod
 	return ""
 }
 
-// quietly keeps what follows out of the server's log, whatever that is told to hold.
+// quietly keeps what follows out of the server's log, whatever the log's settings are.
 const quietly = "set log_statement = 'none'; set log_min_error_statement = 'panic'; set log_min_duration_statement = -1;\n"
 
-// openMark ends the line of pg_hba.conf that is there for a moment.
+// openMark ends the line that pg_hba.conf has only while the password is set.
 const openMark = "# polarbook, while the superuser's password is set"

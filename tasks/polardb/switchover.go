@@ -15,20 +15,20 @@ import (
 
 type switchoverArgs struct {
 	ClusterArgs
-	To      string `arg:"to" doc:"the node that is to lead; not given: the follower with the greatest weight, and among equals the one that is least behind"`
+	To      string `arg:"to" doc:"the node that will lead; not given: the follower with the highest weight, and among equals the one that is least behind"`
 	MaxLag  int    `arg:"max_lag" default:"100" doc:"log entries that the target may be behind when the leader is told to hand over"`
-	Wait    int    `arg:"wait" default:"30" doc:"seconds that the target is waited for to catch up"`
+	Wait    int    `arg:"wait" default:"30" doc:"seconds that the target has to catch up"`
 	Timeout int    `arg:"timeout" default:"60" doc:"seconds until the target must lead, and until every node must agree, each"`
 }
 
 var switchoverModule = tasks.Define(tasks.Module{
 	Name:    "polardb_switchover",
-	Summary: "Hand the lead over to another node, and prove that it has it",
+	Summary: "Hand the lead over to another node, and prove that it leads",
 	Notes: []string{
-		"Refused before anything is sent: a target that is a learner, a logger, not a member, does not answer, or has the weight 0. To the last two the engine answers success and does nothing.",
-		"The engine gives the lead to the heaviest voter one election timeout after every election, and so back to a heavier old leader (observed on 11.9). A target that is lighter than another voter is therefore given the greatest weight for the time of the switchover, and its own again when it leads.",
-		"The sessions of the old leader end with what looks like a crash of its server (observed on 11.9). That is how the engine steps down; it is a follower again within seconds.",
-		"Done means: a majority believes the target, it takes writes, the old leader follows it, all nodes that answered before have one member list and stream, and a row written on the new leader was read on the others.",
+		"Before anything is sent, refuses a target that is a learner, is a logger, is not a member, does not answer or has weight 0. For the last two the engine would report success but do nothing.",
+		"The engine gives the lead to the heaviest voter one election timeout after every election, and so back to a heavier old leader (observed on 11.9). A target that is lighter than another voter therefore temporarily gets the highest weight, and its own again when it leads.",
+		"The sessions of the old leader end as in a crash of its server (observed on 11.9). That is how the engine steps down; it is a follower again within seconds.",
+		"Done means that the target leads by the word of a majority and accepts writes, that the old leader follows it, that all nodes that answered before have the same member list and stream, and that a row written on the new leader was read on the others.",
 	},
 	Returns: []tasks.Return{
 		{Name: "leader", Type: "str", Doc: "the node that leads"},
@@ -57,7 +57,7 @@ type switchoverChange struct {
 	from   dma.View
 	to     WantedNode
 	weight int // the target's own
-	lift   int // what it needs for the time of the switchover; the same when it needs no other
+	lift   int // the weight that it temporarily gets; the same when its own is enough
 }
 
 func (s *switchoverAction) Ask(ctx context.Context, h tasks.Host) (clusterView, error) {
@@ -95,20 +95,20 @@ func (s *switchoverAction) Plan(found clusterView) (tasks.Plan, *switchoverChang
 	if lift > row.Weight {
 		if row.ForceSync {
 			return tasks.Plan{}, nil, &tasks.Failure{
-				Msg: fmt.Sprintf("%s has the weight %d and another voter %d, so the engine would take the lead away from it again; raising its weight for the time would clear its force_sync",
+				Msg: fmt.Sprintf("%s has the weight %d and another voter %d, so the engine would take the lead away from it again; raising its weight temporarily would clear its force_sync",
 					to.Name, row.Weight, lift),
 				Hint: "make the weights equal first: polarbook run set-weight.yml",
 			}
 		}
-		msg += fmt.Sprintf(", with the weight %d for the time of it, because the engine gives the lead to the heaviest", lift)
+		msg += fmt.Sprintf(", temporarily with the weight %d, because the engine gives the lead to the heaviest voter", lift)
 	}
 	if doubt := s.unready(survey, leader, to); doubt != "" {
-		msg += fmt.Sprintf(", once it is ready: %s; waited for up to %d s", doubt, s.args.Wait)
+		msg += fmt.Sprintf(", once it is ready: %s; wait up to %d s", doubt, s.args.Wait)
 	}
 	return tasks.Plan{Change: true, Msg: msg, Values: values}, &switchoverChange{leader, to, row.Weight, lift}, nil
 }
 
-// target is the node that was asked for, or the best one.
+// target returns the node that was asked for, or else the best one.
 func (s *switchoverAction) target(survey dma.Survey, leader dma.View) (WantedNode, error) {
 	if s.args.To != "" {
 		to, err := NodeNamed(s.list, s.args.To)
@@ -147,12 +147,16 @@ func (s *switchoverAction) target(survey dma.Survey, leader dma.View) (WantedNod
 	slices.SortStableFunc(best, func(a, b WantedNode) int {
 		lateA, rowA := rank(a)
 		lateB, rowB := rank(b)
-		return cmp.Or(cmp.Compare(lateA, lateB), cmp.Compare(rowB.Weight, rowA.Weight), cmp.Compare(behind(leader, rowA), behind(leader, rowB)))
+		return cmp.Or(
+			cmp.Compare(lateA, lateB),
+			cmp.Compare(rowB.Weight, rowA.Weight),
+			cmp.Compare(behind(leader, rowA), behind(leader, rowB)),
+		)
 	})
 	return best[0], nil
 }
 
-// unfit says why a node cannot lead, whatever is waited for; nil: it can.
+// unfit returns why a node cannot lead, however long one waits; nil: it can.
 func unfit(survey dma.Survey, leader dma.View, n WantedNode) *tasks.Failure {
 	row, member := leader.Member(n.Address)
 	self, _ := survey.Of(n.Name)
@@ -170,20 +174,20 @@ func unfit(survey dma.Survey, leader dma.View, n WantedNode) *tasks.Failure {
 	case self.Err != nil:
 		return &tasks.Failure{
 			Msg:  fmt.Sprintf("%s does not answer (%v)", n.Name, self.Err),
-			Hint: "the engine would answer success and do nothing; start the node first",
+			Hint: "the engine would report success but do nothing; start the node first",
 		}
 	case n.Role == roleLogger || self.NoViews:
-		return &tasks.Failure{Msg: n.Name + " is a logger: it votes, holds no data and would pass the lead on"}
+		return &tasks.Failure{Msg: n.Name + " is a logger: it votes, but has no data and would pass the lead on"}
 	case row.Weight == 0:
 		return &tasks.Failure{
-			Msg:  n.Name + " has the weight 0: it votes and never leads, and the engine would answer success and do nothing",
+			Msg:  n.Name + " has weight 0: it votes but never leads, and the engine would report success but do nothing",
 			Hint: "polarbook run set-weight.yml -e node=" + n.Name + " -e weight=5",
 		}
 	}
 	return nil
 }
 
-// unready says what is to be waited for before a node may be told to lead.
+// unready returns what has to be waited for before a node may be told to lead; empty: nothing.
 func (s *switchoverAction) unready(survey dma.Survey, leader dma.View, n WantedNode) string {
 	row, _ := leader.Member(n.Address)
 	if lag := behind(leader, row); lag > int64(s.args.MaxLag) {
@@ -210,15 +214,12 @@ func (s *switchoverAction) Apply(ctx context.Context, h tasks.Host, _ tasks.Plan
 	r, err := s.switchOver(ctx, h, change, alive)
 	if change.lift > change.weight {
 		left := s.unlift(ctx, h, change, alive)
-		if left != nil && err != nil {
-			return r, &tasks.Failure{Msg: err.Error() + "; and " + left.Error()}
-		}
-		err = cmp.Or(err, left)
+		err = errors.Join(err, left)
 	}
 	return r, err
 }
 
-// unlift gives the target its own weight again, whatever became of the switchover.
+// unlift gives the target its own weight again, whether or not the switchover worked.
 func (s *switchoverAction) unlift(ctx context.Context, h tasks.Host, change *switchoverChange, alive []WantedNode) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 90*time.Second)
 	defer cancel()
@@ -228,7 +229,7 @@ func (s *switchoverAction) unlift(ctx context.Context, h tasks.Host, change *swi
 	}
 	if err != nil {
 		return &tasks.Failure{
-			Msg: fmt.Sprintf("%s has still the weight %d, which it was given for the switchover, instead of %d",
+			Msg: fmt.Sprintf("%s still has the weight %d, which it got for the switchover, instead of %d",
 				change.to.Name, change.lift, change.weight),
 			Err:  err,
 			Hint: fmt.Sprintf("polarbook run set-weight.yml -e node=%s -e weight=%d", change.to.Name, change.weight),
@@ -246,7 +247,9 @@ func (s *switchoverAction) unlift(ctx context.Context, h tasks.Host, change *swi
 	return err
 }
 
-func (s *switchoverAction) switchOver(ctx context.Context, h tasks.Host, change *switchoverChange, alive []WantedNode) (tasks.Result, error) {
+func (s *switchoverAction) switchOver(
+	ctx context.Context, h tasks.Host, change *switchoverChange, alive []WantedNode,
+) (tasks.Result, error) {
 	from, to := change.from, change.to
 	if err := s.handOver(ctx, h, to); err != nil {
 		return tasks.Result{}, err
@@ -264,7 +267,7 @@ func (s *switchoverAction) switchOver(ctx context.Context, h tasks.Host, change 
 	case saw != "":
 		return tasks.Result{
 			Changed: true,
-		}, &tasks.Failure{Msg: fmt.Sprintf("%s was given the lead, and not all is well (limit %s): %s; %s", to.Name, limit, saw, survey)}
+		}, &tasks.Failure{Msg: fmt.Sprintf("%s got the lead, but the cluster is not as expected (limit %s): %s; %s", to.Name, limit, saw, survey)}
 	}
 	if err := s.args.proveRow(ctx, h, leader, alive, limit); err != nil {
 		return tasks.Result{Changed: true}, err
@@ -272,14 +275,14 @@ func (s *switchoverAction) switchOver(ctx context.Context, h tasks.Host, change 
 	r := tasks.Result{Changed: true, Msg: fmt.Sprintf("%s leads in term %d, %s follows it", to.Name, leader.Status.Term, from.Node),
 		Values: map[string]any{"leader": leader.Node, "term": int(leader.Status.Term)}}
 	if voters, live := survey.Voters(leader); len(live) == dma.Majority(len(voters)) && len(voters) > 1 {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("%s: no further one may fail", votes(survey, leader)))
+		r.Warnings = append(r.Warnings, fmt.Sprintf("%s: no other voter may fail", votes(survey, leader)))
 	}
 	r.Warnings = append(r.Warnings, delayWarnings(survey)...)
 	return r, nil
 }
 
-// insistence is how long the leader may take to hand over before it is told again: the engine tries for a few seconds
-// and gives up in silence when the target was not level with it at that moment.
+// insistence is the time after which the leader is told again to hand over. The engine tries for a few seconds, and gives up
+// silently when the target was behind at that moment.
 const insistence = 15 * time.Second
 
 // handOver tells the leader to hand over once the target is ready, and returns when the target leads.
@@ -306,7 +309,7 @@ func (s *switchoverAction) handOver(ctx context.Context, h tasks.Host, to Wanted
 		default:
 			if refusal := unfit(survey, leader, to); refusal != nil {
 				if !told.IsZero() {
-					refusal.Msg = fmt.Sprintf("%s was told to hand over to %s, and %s leads now: %s", by, to.Name, leader.Node, refusal.Msg)
+					refusal.Msg = fmt.Sprintf("%s was told to hand over to %s, but %s leads now: %s", by, to.Name, leader.Node, refusal.Msg)
 				}
 				return refusal
 			}
@@ -337,7 +340,7 @@ func (s *switchoverAction) handOver(ctx context.Context, h tasks.Host, to Wanted
 		default:
 			return &tasks.Failure{
 				Msg:  fmt.Sprintf("%s does not lead after %s: %s; %s", to.Name, limit, saw, survey),
-				Hint: "look into the server logs of " + to.Name + " and " + by,
+				Hint: "see the server logs of " + to.Name + " and " + by,
 			}
 		}
 		if err := tasks.Sleep(ctx, 300*time.Millisecond); err != nil {
@@ -346,8 +349,8 @@ func (s *switchoverAction) handOver(ctx context.Context, h tasks.Host, to Wanted
 	}
 }
 
-// tell sends the order. The engine ends the old leader's sessions when it steps down, perhaps before it has answered:
-// a broken connection is no answer, and what became of it is seen in the survey.
+// tell sends the order. The engine ends the old leader's sessions when it steps down, perhaps before it has answered. A broken
+// connection is therefore not an error: the survey shows whether the order worked.
 func (s *switchoverAction) tell(ctx context.Context, h tasks.Host, leader dma.View, to WantedNode) error {
 	err := s.args.command(ctx, h, leader, dma.ChangeLeader(to.Address), 20*time.Second)
 	var refused *dma.CommandError

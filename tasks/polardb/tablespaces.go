@@ -18,13 +18,13 @@ type tablespacesArgs struct {
 
 var tablespacesModule = tasks.Define(tasks.Module{
 	Name:    "polardb_tablespaces",
-	Summary: "See that the leader can be copied to a node with its tablespaces",
+	Summary: "Check that the leader can be copied to a node with its tablespaces",
 	Notes: []string{
-		"A tablespace is copied to the same place on the node, which is made where it is missing. One that is there must be empty, or hold what an earlier copy of this node left, and belong to root or to the engine's account; nobody else may be able to replace it.",
-		"Refused with the list, before anything is changed: whatever does not hold that, and tablespaces that a base backup cannot take: inside PGDATA or POLARDATA, or with a path of 100 bytes or more. polardb_basebackup and polardb_backup ask the same before they begin.",
-		"Where nobody leads there is nothing to ask, and nothing is refused.",
+		"A tablespace is copied to the same place on the node, which is created when it is missing. An existing place must be empty, or hold what an earlier copy of this node left, and belong to root or the engine's account; nobody else may be able to replace it.",
+		"Refuses places that are not so, and tablespaces that a base backup cannot copy (inside PGDATA or POLARDATA, or with a path of 100 bytes or more), with the list and before anything is changed. polardb_basebackup and polardb_backup check the same before they begin.",
+		"Without a leader there is nothing to check, and nothing is refused.",
 	},
-	Returns: []tasks.Return{{Name: "tablespaces", Type: "list", Doc: "their places"}},
+	Returns: []tasks.Return{{Name: "tablespaces", Type: "list", Doc: "the tablespaces' directories"}},
 	Examples: `- polardb_tablespaces:
     pgdata: /var/lib/polardb/pgdata
     polardata: /var/lib/polardb/polardata
@@ -44,7 +44,7 @@ type tablespacesAction struct {
 	list []WantedNode
 }
 
-// tablespacesFound are the cluster's, and what speaks against copying them.
+// tablespacesFound holds the cluster's tablespaces, and why they cannot be copied.
 type tablespacesFound struct {
 	spaces []tablespace
 	doubts []string
@@ -76,14 +76,14 @@ func (t *tablespacesAction) Plan(found tablespacesFound) (tasks.Plan, error) {
 	return tasks.Plan{Msg: msg, Values: map[string]any{"tablespaces": places}}, refuseSpaces(found.doubts)
 }
 
-// tablespace is one that somebody made.
+// tablespace is a tablespace that the engine did not create itself.
 type tablespace struct {
 	oid            int64
 	name, location string
-	databases      []string // that keep something in it
+	databases      []string // that use it
 }
 
-// askTablespaces asks whoever leads, once; nobody does: none.
+// askTablespaces asks the leader once for the tablespaces; without a leader it returns none.
 func (c *ClusterArgs) askTablespaces(ctx context.Context, h tasks.Host, list []WantedNode) ([]tablespace, error) {
 	survey, err := c.survey(ctx, h, list)
 	if err != nil {
@@ -91,12 +91,12 @@ func (c *ClusterArgs) askTablespaces(ctx context.Context, h tasks.Host, list []W
 	}
 	leader, err := survey.Leader()
 	if err != nil {
-		return []tablespace{}, nil //nolint:nilerr // whoever needs a leader waits for one, and says so
+		return []tablespace{}, nil //nolint:nilerr // a module that needs a leader waits for one and reports that there is none
 	}
 	return c.tablespaces(ctx, h, list, leader)
 }
 
-// copyable lists the tablespaces that a copy of the leader has to take, and refuses what it cannot.
+// copyable returns the tablespaces that a copy of the leader has to include; an error names those that cannot be copied.
 func (c *ClusterArgs) copyable(ctx context.Context, h tasks.Host, list []WantedNode, leader dma.View) ([]tablespace, error) {
 	spaces, err := c.tablespaces(ctx, h, list, leader)
 	if err != nil {
@@ -105,7 +105,7 @@ func (c *ClusterArgs) copyable(ctx context.Context, h tasks.Host, list []WantedN
 	return spaces, refuseSpaces(unfitSpaces(spaces, list))
 }
 
-// tablespaces lists those of the cluster, with the databases that use them.
+// tablespaces returns the cluster's tablespaces by name, with the databases that use them.
 func (c *ClusterArgs) tablespaces(ctx context.Context, h tasks.Host, list []WantedNode, leader dma.View) ([]tablespace, error) {
 	on, err := NodeNamed(list, leader.Node)
 	if err != nil {
@@ -113,7 +113,8 @@ func (c *ClusterArgs) tablespaces(ctx context.Context, h tasks.Host, list []Want
 	}
 	spaces := []tablespace{}
 	err = c.use(ctx, h, on, true, func(conn *pgx.Conn) error {
-		rows, err := conn.Query(ctx, "select oid::int8, spcname::text, pg_tablespace_location(oid) from pg_tablespace where spcname not in ('pg_default', 'pg_global') order by spcname")
+		rows, err := conn.Query(ctx, "select oid::int8, spcname::text, pg_tablespace_location(oid) from pg_tablespace"+
+			" where spcname not in ('pg_default', 'pg_global') order by spcname")
 		if err != nil {
 			return err
 		}
@@ -141,7 +142,7 @@ func (c *ClusterArgs) tablespaces(ctx context.Context, h tasks.Host, list []Want
 	})
 	if err != nil {
 		return nil, &tasks.Failure{
-			Msg: "the tablespaces of " + leader.Node + " cannot be asked for, and nothing is copied without",
+			Msg: "the tablespaces of " + leader.Node + " are not known, and nothing is copied without them",
 			Err: err,
 		}
 	}
@@ -156,21 +157,21 @@ func (t tablespace) String() string {
 	return fmt.Sprintf("%s in %s (%s)", t.name, t.location, used)
 }
 
-// linkLimit is how long a path may be that a base backup takes as what a link leads to.
+// linkLimit is the most bytes that the target of a link may have in a base backup.
 const linkLimit = 99
 
-// unfitSpaces says of the tablespaces that no base backup can take why.
+// unfitSpaces returns the tablespaces that a base backup cannot copy, each with the reason.
 func unfitSpaces(spaces []tablespace, list []WantedNode) []string {
 	var doubts []string
 	for _, t := range spaces {
 		doubt := ""
 		switch {
 		case !path.IsAbs(t.location):
-			doubt = "is no directory of its own"
+			doubt = "is not a directory of its own"
 		case strings.ContainsFunc(t.location, func(r rune) bool { return r < 0x20 || r == 0x7f }):
 			doubt = "has control characters in its path"
 		case len(t.location) > linkLimit:
-			doubt = fmt.Sprintf("has a path of %d bytes, and a base backup takes %d", len(t.location), linkLimit)
+			doubt = fmt.Sprintf("has a path of %d bytes, more than the %d of a base backup", len(t.location), linkLimit)
 		}
 		for _, n := range list {
 			for _, dir := range []string{n.Pgdata, n.Polardata} {
@@ -186,12 +187,12 @@ func unfitSpaces(spaces []tablespace, list []WantedNode) []string {
 	return doubts
 }
 
-// under says that a path is another, or under it.
+// under reports whether p is dir, or lies under it.
 func under(p, dir string) bool {
 	return strings.HasPrefix(path.Clean(p)+"/", path.Clean(dir)+"/")
 }
 
-// refuseSpaces says why a cluster is not copied; nil: it can be.
+// refuseSpaces returns the error for tablespaces that cannot be copied; nil without any.
 func refuseSpaces(doubts []string) error {
 	if len(doubts) == 0 {
 		return nil

@@ -13,7 +13,7 @@ func TestUnfitSpaces(t *testing.T) {
 	for location, want := range map[string]string{
 		"/srv/ts1":                      "",
 		"/data/pg2":                     "",
-		"":                              "is no directory of its own",
+		"":                              "is not a directory of its own",
 		"/srv/a\nb":                     "control characters",
 		"/" + strings.Repeat("x", 98):   "",
 		"/" + strings.Repeat("x", 99):   "has a path of 100 bytes",

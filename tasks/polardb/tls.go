@@ -19,19 +19,19 @@ import (
 
 type tlsArgs struct {
 	Port     int    `arg:"port" default:"5432" doc:"the client port"`
-	Cert     string `arg:"cert" doc:"the file on the control node with the certificate that the server is to show; empty: the one that it shows is looked at, and warned of when it ends soon"`
-	WarnDays int    `arg:"warn_days" default:"30" doc:"without cert: so many days before its end a certificate is warned of"`
-	Timeout  int    `arg:"timeout" default:"15" doc:"seconds that a server may take to read its files after it was told to"`
+	Cert     string `arg:"cert" doc:"the file on the control node with the certificate that the server must show; empty: look at the one that it shows, and warn when it ends soon"`
+	WarnDays int    `arg:"warn_days" default:"30" doc:"without cert: warn this many days before the certificate ends"`
+	Timeout  int    `arg:"timeout" default:"15" doc:"seconds that a server may take to read its files after a reload"`
 }
 
 var tlsModule = tasks.Define(tasks.Module{
 	Name:    "polardb_tls",
 	Summary: "Prove that a node's server speaks TLS with its certificate, or look at the one that it shows",
 	Notes: []string{
-		"Goes to the client port by way of the host, as a client would, and ends after the handshake: no password is asked for or sent. A server that was told to reload and cannot read its certificate goes on with the one before, and says so in its log alone.",
+		"Connects to the client port through the host, as a client would, and ends after the handshake: no password is asked for or sent. A server that cannot read its certificate on a reload goes on with the old one, and only its log says so.",
 	},
 	Returns: []tasks.Return{
-		{Name: "version", Type: "str", Doc: "the version of TLS that was agreed on"},
+		{Name: "version", Type: "str", Doc: "the negotiated version of TLS"},
 		{Name: "not_after", Type: "str", Doc: "when the certificate ends"},
 	},
 	Examples: `- polardb_tls:
@@ -41,7 +41,7 @@ var tlsModule = tasks.Define(tasks.Module{
 
 type tlsAction struct{ args *tlsArgs }
 
-// tlsFound is what the server shows; unseen says why nothing.
+// tlsFound holds the certificate that the server shows; unseen is the error when it shows none.
 type tlsFound struct {
 	host    string
 	now     time.Time
@@ -65,11 +65,11 @@ func (t *tlsAction) Ask(ctx context.Context, h tasks.Host) (tlsFound, error) {
 	}
 	block, _ := pem.Decode(text)
 	if block == nil {
-		return found, fmt.Errorf("%s holds no certificate", t.args.Cert)
+		return found, fmt.Errorf("read the certificate in %s: it is not PEM", t.args.Cert)
 	}
 	wanted, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
-		return found, fmt.Errorf("%s: %w", t.args.Cert, err)
+		return found, fmt.Errorf("read the certificate in %s: %w", t.args.Cert, err)
 	}
 	deadline := time.Now().Add(time.Duration(t.args.Timeout) * time.Second)
 	for {
@@ -85,7 +85,7 @@ func (t *tlsAction) Ask(ctx context.Context, h tasks.Host) (tlsFound, error) {
 			return found, &tasks.Failure{
 				Msg:  "the server of " + h.Name() + " does not speak TLS with its certificate",
 				Err:  err,
-				Hint: "its log says why",
+				Hint: "see its server log",
 			}
 		}
 		if err := tasks.Sleep(ctx, 300*time.Millisecond); err != nil {
@@ -95,7 +95,7 @@ func (t *tlsAction) Ask(ctx context.Context, h tasks.Host) (tlsFound, error) {
 }
 
 func (t *tlsAction) Plan(found tlsFound) (tasks.Plan, error) {
-	if found.unseen != nil { // a server that cannot be asked is another's to report
+	if found.unseen != nil { // other modules report a server that does not answer
 		return tasks.Plan{
 			Msg:    "no certificate was seen: " + found.unseen.Error(),
 			Values: map[string]any{"version": "", "not_after": ""},
@@ -112,10 +112,10 @@ func (t *tlsAction) Plan(found tlsFound) (tasks.Plan, error) {
 	p.Msg = "the server shows a certificate that ends on " + shown.NotAfter.Format(time.DateOnly)
 	switch left := shown.NotAfter.Sub(found.now); {
 	case left <= 0:
-		p.Warnings = []string{fmt.Sprintf("the certificate that %s shows ended on %s, and members and clients do not believe it: run reconfigure.yml",
+		p.Warnings = []string{fmt.Sprintf("the certificate that %s shows ended on %s; members and clients do not trust it: run reconfigure.yml",
 			found.host, shown.NotAfter.Format(time.DateOnly))}
 	case found.now.AddDate(0, 0, t.args.WarnDays).After(shown.NotAfter):
-		p.Warnings = []string{fmt.Sprintf("the certificate that %s shows ends on %s, in %d days: reconfigure.yml renews one of the own CA, and brings another that was put in its place",
+		p.Warnings = []string{fmt.Sprintf("the certificate that %s shows ends on %s, in %d days: reconfigure.yml renews one of the own CA, and installs another that was put in its place",
 			found.host, shown.NotAfter.Format(time.DateOnly), int(left.Hours()/24))}
 	}
 	return p, nil
@@ -142,9 +142,9 @@ func handshake(ctx context.Context, h tasks.Host, port int) (tls.ConnectionState
 	case err != nil:
 		return tls.ConnectionState{}, err
 	case answer[0] != 'S':
-		return tls.ConnectionState{}, errors.New("it says that it has no TLS")
+		return tls.ConnectionState{}, errors.New("the server does not offer TLS")
 	}
-	// The very certificate that is wanted is compared afterwards, which says more than a chain.
+	// Ask compares the certificate itself afterwards, which proves more than a verified chain.
 	client := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}) //nolint:gosec
 	if err := client.HandshakeContext(ctx); err != nil {
 		return tls.ConnectionState{}, err

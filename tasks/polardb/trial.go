@@ -15,11 +15,11 @@ import (
 	"github.com/polarbook/polarbook/templates/suggest"
 )
 
-// trialFiles are what a server reads before it looks for its data.
+// trialFiles are the files that a server reads before it looks for its data.
 var trialFiles = []string{"postgresql.conf", "polar_dma.conf", "pg_hba.conf"}
 
-// trialScript starts the engine with the files in a directory of its own, as its account, and tells what came of it. Its stdin
-// are the files, each after a line that names it.
+// trialScript returns the script that starts the engine with the files, in a directory of its own and as its account, and prints
+// the outcome. It also returns the script's stdin: the files, each after a line that names it.
 func (v *validateAction) trialScript(s NodeState, bin string) (string, []byte) {
 	a := v.args
 	mark := "@@" + files.SumOf([]byte(a.Pgdata + a.Cluster))[:24] + " "
@@ -38,7 +38,7 @@ func (v *validateAction) trialScript(s NodeState, bin string) (string, []byte) {
 		"POLARDATA": a.Polardata,
 		"BIN":       bin + "/bin",
 		"MARK":      mark,
-		"PID":       pid, // What is ours and not there yet: it is made before the files are written.
+		"PID":       pid, // The playbook creates these before it writes the files.
 		"TLS":       "/etc/polardb-" + a.Cluster + "/",
 		"SOCKET":    "/run/polardb-" + a.Cluster,
 		"RESET":     a.AutoConf == "reset",
@@ -105,7 +105,7 @@ var (
 	unknownName = regexp.MustCompile(`unrecognized configuration parameter "([^"]+)"`)
 	hbaWord     = regexp.MustCompile(`invalid (authentication method|connection type) "([^"]+)"`)
 	asked       = regexp.MustCompile(`currently (\d+) bytes`)
-	// Where the start ends when all is well.
+	// tookAll matches where the start ends when the engine has accepted everything.
 	tookAll = regexp.MustCompile(`polardb try start vfs process|database files are incompatible with server|control file "`)
 )
 
@@ -114,7 +114,7 @@ var hbaWords = map[string][]string{
 	"connection type":       {"local", "host", "hostssl", "hostnossl"},
 }
 
-// judge says what is wrong, and what is odd.
+// judge returns what is wrong with the files, and what is doubtful.
 func (v *validateAction) judge(t trial) (wrong, doubts []string) {
 	list := reasons(t.log)
 	if tookAll.MatchString(t.log) {
@@ -169,7 +169,7 @@ func autoOf(what string, t trial) string {
 	return t.files["postgresql.auto.conf"]
 }
 
-// bears says that a host with too little memory for two servers has enough for one.
+// bears reports whether a host with too little memory for two servers has enough for one.
 func (v *validateAction) bears(t trial, list []logEntry) bool {
 	m := asked.FindStringSubmatch(list[0].String())
 	if m == nil {
@@ -185,7 +185,7 @@ func (v *validateAction) bears(t trial, list []logEntry) bool {
 	return size <= t.memory["MemTotal"]+t.memory["SwapTotal"]
 }
 
-// inWords is what the engine said, with the names of the files as the user knows them and the line that is meant.
+// inWords returns the engine's message, with the names of the files as the user knows them and the text of the line.
 func (v *validateAction) inWords(e logEntry, t trial) string {
 	text := triedFile.ReplaceAllString(e.Text, `"$1"`)
 	for _, m := range e.More {
@@ -211,7 +211,7 @@ func (v *validateAction) inWords(e logEntry, t trial) string {
 	return text
 }
 
-// identity are settings with which the server would start, and be another's, or nobody's.
+// identity returns the settings with which the server would start but not be this member.
 func (v *validateAction) identity(have map[string]confLine) (wrong []string) {
 	a := v.args
 	for _, c := range []struct{ name, want string }{
@@ -219,24 +219,25 @@ func (v *validateAction) identity(have map[string]confLine) (wrong []string) {
 		{"polar_enable_dma", "on"}, {"polar_dma_port_deviation", strconv.Itoa(dma.PortDeviation)}, {"hot_standby", "on"},
 	} {
 		is, ok := have[c.name]
-		if !ok || is.Value == c.want || strings.TrimRight(is.Value, "/") == c.want || truth(is.Value) != "" && truth(is.Value) == truth(c.want) {
+		sameTruth := truth(is.Value) != "" && truth(is.Value) == truth(c.want)
+		if !ok || sameTruth || is.Value == c.want || strings.TrimRight(is.Value, "/") == c.want {
 			continue
 		}
 		why := identitySettings[c.name]
 		switch c.name {
 		case "port":
-			why = "the port is polardb_port's"
+			why = "polardb_port sets the port"
 		case "data_directory":
-			why = "the place is polardb_pgdata's"
+			why = "polardb_pgdata sets the directory"
 		case "hot_standby":
-			why = "a follower would take no connections, polarbook's neither"
+			why = "a follower would accept no connections, not even polarbook's"
 		}
-		wrong = append(wrong, fmt.Sprintf("%s is to be %s, not %s: %s", c.name, c.want, is.Value, why))
+		wrong = append(wrong, fmt.Sprintf("%s must be %s, not %s: %s", c.name, c.want, is.Value, why))
 	}
 	return wrong
 }
 
-// tooLittle are settings of which a node must not have less than the cluster has had.
+// tooLittle returns the settings that are lower than the cluster's, with which a node does not start.
 func tooLittle(have map[string]confLine, t trial) (wrong []string) {
 	for _, c := range []struct{ name, control, without string }{
 		{"max_connections", "max_connections setting", "100"}, {"max_prepared_transactions", "max_prepared_xacts setting", "0"}, {"max_locks_per_transaction", "max_locks_per_xact setting", "64"},
@@ -254,7 +255,7 @@ func tooLittle(have map[string]confLine, t trial) (wrong []string) {
 				c.name, floor, is.Value))
 		}
 	}
-	// 16 MB is how long a segment of the log is unless initdb was told otherwise.
+	// A segment of the log has 16 MB unless initdb was told otherwise.
 	for _, name := range []string{"min_wal_size", "max_wal_size"} {
 		if n, ok := amount(have[name].Value, "MB"); ok && have[name].Value != "" && n < 2*float64(segment(t)) {
 			wrong = append(wrong, fmt.Sprintf("%q must be at least twice \"wal_segment_size\" (%d MB), not %s",
@@ -271,7 +272,7 @@ func segment(t trial) int64 {
 	return 16 << 20
 }
 
-// nowhere says that the server would listen on none of its addresses.
+// nowhere returns an error text when the server could listen on none of its addresses.
 func nowhere(have map[string]confLine, t trial) []string {
 	value := have["listen_addresses"].Value
 	if value == "" || t.local["any"] {
@@ -302,6 +303,6 @@ func nowhere(have map[string]confLine, t trial) []string {
 		}
 		bad = append(bad, item)
 	}
-	return []string{fmt.Sprintf("listen_addresses is %s, and the host has no such address (%s): the server would have no socket to start with",
+	return []string{fmt.Sprintf("listen_addresses is %s, but the host has no such address (%s): the server would have no socket to start with",
 		value, strings.Join(bad, ", "))}
 }

@@ -15,17 +15,17 @@ import (
 
 type trustArgs struct {
 	Members []any    `arg:"members,required" doc:"each of the run's hosts: name, and the trust of its polardb_certificate"`
-	Others  []string `arg:"others" doc:"the cluster's hosts that take no part in the run; what they have is looked at and stays"`
-	Held    string   `arg:"held,required" doc:"the file on a host with the certificate that it has"`
-	HeldCA  string   `arg:"held_ca,required" doc:"the file on a host with the CAs that it believes"`
+	Others  []string `arg:"others" doc:"the cluster's hosts that take no part in the run; their certificates are read and stay as they are"`
+	Held    string   `arg:"held,required" doc:"the file on a host with its present certificate"`
+	HeldCA  string   `arg:"held_ca,required" doc:"the file on a host with the CAs that it trusts at present"`
 }
 
 var trustModule = tasks.Define(tasks.Module{
 	Name:    "polardb_trust",
-	Summary: "See that members will believe each other's certificates, at every moment at which some have new ones and some have not",
+	Summary: "Check that members trust each other's certificates at every moment of a change, while only some have new ones",
 	Notes: []string{
-		"Changes nothing. Refused is a certificate that another member does not believe, or would not while it still has its old CAs, and a file of CAs that leaves out the one of a certificate still in use: in between, a member that loses its connection would be locked out.",
-		"Members that do not believe each other now are not kept from anything. An own CA that is not on this machine although members believe one is refused: polarbook would make another.",
+		"Changes nothing. Refuses a certificate that another member does not trust, now or while it still has its old CAs, and a file of CAs without the CA of a certificate still in use: meanwhile a member that loses its connection would be locked out.",
+		"Does not refuse a change between members that do not trust each other now. Refuses an own CA that is not on the control node although members trust one: polarbook would make another.",
 	},
 	Examples: `- polardb_trust:
     held: /etc/polardb-demo/server.pem
@@ -67,7 +67,7 @@ func newTrust(a *trustArgs) (*trustAction, error) {
 	return t, nil
 }
 
-// trust is what a host shows and whom it believes, as PEM; either may be empty.
+// trust holds a host's certificate and the CAs that it trusts, as PEM; either may be empty.
 type trust struct{ Cert, CA string }
 
 type trustMember struct {
@@ -97,15 +97,14 @@ func heldIn(answer []byte) trust {
 	return trust{strings.TrimSpace(cert), strings.TrimSpace(ca)}
 }
 
-// Ask looks at the hosts that take no part; one that cannot be reached says nothing.
-// Ask returns what could not be looked at.
+// Ask reads the certificates of the hosts that take no part in the run. It returns a warning for each that cannot be reached.
 func (t *trustAction) Ask(ctx context.Context, h tasks.Host) ([]string, error) {
 	members := slices.Clone(t.members)
 	var silent []string
 	for _, name := range t.args.Others {
 		held, err := t.heldBy(ctx, h, name)
 		if err != nil {
-			silent = append(silent, fmt.Sprintf("whom %s believes could not be looked at: %v", name, err))
+			silent = append(silent, fmt.Sprintf("cannot read whom %s trusts: %v", name, err))
 			continue
 		}
 		members = append(members, trustMember{name: name, wanted: held, held: held})
@@ -130,10 +129,10 @@ func (t *trustAction) heldBy(ctx context.Context, h tasks.Host, name string) (tr
 }
 
 func (t *trustAction) Plan(silent []string) (tasks.Plan, error) {
-	return tasks.Plan{Warnings: silent, Msg: "the members believe each other's certificates"}, nil
+	return tasks.Plan{Warnings: silent, Msg: "the members trust each other's certificates"}, nil
 }
 
-// agree says which member would not believe which other.
+// agree returns an error that names a member which would not trust another.
 func agree(members []trustMember, now time.Time) error {
 	for _, m := range members {
 		if !m.ownCA || m.wanted.CA != "" {
@@ -142,7 +141,8 @@ func agree(members []trustMember, now time.Time) error {
 		for _, other := range members {
 			if other.held.CA != "" {
 				return &tasks.Failure{
-					Msg:  other.name + " believes a CA, and this machine has none for the cluster: another one, which no member believes, would lock them out",
+					Msg: other.name + " trusts a CA, but the control node has none for the cluster:" +
+						" another one, which no member trusts, would lock them out",
 					Hint: "bring the directory polardb_pki back from where the CA was made; if it is lost for good, polarbook run new-ca.yml goes over to another CA",
 				}
 			}
@@ -156,7 +156,7 @@ func agree(members []trustMember, now time.Time) error {
 			apart := func(cert, ca, what string) error {
 				if err := trusts(cert, ca, now); err != nil {
 					return &tasks.Failure{
-						Msg: fmt.Sprintf("%s does not believe %s of %s: a member that loses its connection while they are exchanged would be locked out",
+						Msg: fmt.Sprintf("%s does not trust %s of %s: a member that loses its connection during the change would be locked out",
 							follower.name, what, leader.name),
 						Err:  err,
 						Hint: "go over to another CA in three runs of reconfigure.yml: with both CAs in the file ca, then with the new certificates, then with the new CA alone; with own_ca: new-ca.yml",
@@ -181,7 +181,7 @@ func agree(members []trustMember, now time.Time) error {
 	return nil
 }
 
-// trusts says whether a chain in PEM is believed by whoever has these CAs; one of them missing, nobody asks.
+// trusts returns an error when a host with these CAs does not trust a chain, both as PEM; nil when either is empty.
 func trusts(cert, ca string, now time.Time) error {
 	if cert == "" || ca == "" {
 		return nil

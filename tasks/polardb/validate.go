@@ -17,29 +17,33 @@ import (
 type validateArgs struct {
 	NodeArgs
 	ClusterArgs
-	Files    map[string]any `arg:"files" doc:"the texts that postgresql.conf, polar_dma.conf and pg_hba.conf are to have; of a file that is not named here the node's own is taken"`
-	Version  string         `arg:"version" doc:"the version that is to run them, by the name of its directory; default the one that current points to"`
-	AutoConf string         `arg:"auto_conf" default:"keep" choices:"keep reset refuse" doc:"what becomes of settings that ALTER SYSTEM has put into postgresql.auto.conf, which wins over the other files: keep: they stay, with a warning; reset: they are to be taken away, see auto_conf_text; refuse: they are an error"`
-	Joins    bool           `arg:"joins" default:"no" doc:"the node is about to join a cluster that has a leader, which is asked how many connections and the like a follower needs"`
-	Moves    bool           `arg:"moves" default:"no" doc:"the node is about to be given another address or port"`
-	Report   bool           `arg:"report" default:"no" doc:"do not fail, say why in reason"`
+	Files    map[string]any `arg:"files" doc:"the new texts of postgresql.conf, polar_dma.conf and pg_hba.conf; a file that is not given here is the node's own"`
+	Version  string         `arg:"version" doc:"the version that will run them, by the name of its directory; default: the one that current points to"`
+	AutoConf string         `arg:"auto_conf" default:"keep" choices:"keep reset refuse" doc:"what to do with settings that ALTER SYSTEM has put into postgresql.auto.conf, which wins over the other files: keep: leave them, with a warning; reset: return auto_conf_text without them; refuse: fail"`
+	Joins    bool           `arg:"joins" default:"no" doc:"the node is about to join a cluster with a leader: ask it how many connections and the like a follower needs"`
+	Moves    bool           `arg:"moves" default:"no" doc:"the node is about to get another address or port"`
+	Report   bool           `arg:"report" default:"no" doc:"do not fail, but return the problem in reason"`
 }
 
 var validateModule = tasks.Define(tasks.Module{
 	Name:    "polardb_validate",
 	Summary: "Ask the engine whether a node's server starts with configuration files, before they are written",
 	Notes: []string{
-		"The engine is started with the files in an empty directory of its account under /run, without data, ports and consensus: it reads the settings and looks which of them do not go together, loads the libraries, asks the kernel for its memory, reads pg_hba.conf, and ends where it looks for its data. That takes a fraction of a second, also beside a running server, and nothing of it is left.",
-		"Where a server runs, memory and huge pages that it holds itself are counted as free: it is stopped before it starts anew.",
-		"Besides, what the engine itself can only see later: another port than the one that the members know the node by, fewer connections and the like than the cluster's, an address that the host does not have, a directory for the log or a socket that is not there, another place for the data.",
-		"While the server runs with the very files, which were there when it started, nobody is asked.",
+		"Starts the engine with the files in an empty directory of its account under /run, without data, ports and consensus. The engine reads the settings and checks that they go together, loads the libraries, asks the kernel for its memory, reads pg_hba.conf, and ends where it looks for its data. That takes a fraction of a second, even beside a running server, and leaves nothing behind.",
+		"Memory and huge pages of a running server count as free, because that server stops before it starts again.",
+		"Also checks what the engine would notice only later: a port other than the one that the members know the node by, fewer connections and the like than the cluster's, an address that the host does not have, a missing directory for the log or a socket, another place for the data.",
+		"Does not ask the engine when the server was started with these very files.",
 	},
 	Returns: []tasks.Return{
-		{Name: "asked", Type: "bool", Doc: "the engine was asked"},
-		{Name: "known", Type: "bool", Doc: "the answer is known: not where the engine is not installed yet"},
-		{Name: "reason", Type: "str", Doc: "why the server would not start; empty when it would"},
-		{Name: "overrides", Type: "list", Doc: "one dict a setting that ALTER SYSTEM has set: name, value, wanted (what the files say; empty: nothing)"},
-		{Name: "auto_conf_text", Type: "str", Doc: "postgresql.auto.conf as it is to be, where auto_conf is reset and there are overrides"},
+		{Name: "asked", Type: "bool", Doc: "whether the engine was asked"},
+		{Name: "known", Type: "bool", Doc: "whether the answer is known; no before the engine is installed"},
+		{Name: "reason", Type: "str", Doc: "why the server would not start; empty: it would"},
+		{
+			Name: "overrides",
+			Type: "list",
+			Doc:  "one dict for each setting of ALTER SYSTEM: name, value, wanted (the value in the files; empty: none)",
+		},
+		{Name: "auto_conf_text", Type: "str", Doc: "the new postgresql.auto.conf, when auto_conf is reset and there are overrides"},
 	},
 	Examples: `- polardb_validate:
     pgdata: /var/lib/polardb/pgdata
@@ -89,14 +93,14 @@ type validateAction struct {
 
 func (v *validateAction) Probe() string { return v.args.Probe() }
 
-// trial is what came of a start with the files.
+// trial is the outcome of a start with the files.
 type trial struct {
 	node    NodeState
 	same    bool   // the server that runs was started with these files
-	nothing string // why nothing could be asked
+	nothing string // why the engine could not be asked
 	status  int
 	log     string            // of the start
-	again   string            // of the start without huge pages, where the first found too little memory beside a running server
+	again   string            // of a start without huge pages, when the first found too little memory beside a running server
 	files   map[string]string // as they were tried, postgresql.auto.conf among them
 	control map[string]string
 	names   []string // settings that the engine knows
@@ -135,7 +139,7 @@ func (v *validateAction) Ask(ctx context.Context, h tasks.Host, probed tasks.Fou
 	}
 	t.read(string(r.Stdout))
 	if a.Joins && !t.same {
-		// Nobody is waited for.
+		// Do not wait for a leader.
 		if leader, err := a.glance(ctx, h, v.list).Leader(); err == nil {
 			t.leader = v.floorOf(ctx, h, leader.Node)
 		}
@@ -153,7 +157,8 @@ func (v *validateAction) floorOf(ctx context.Context, h tasks.Host, name string)
 	err = v.args.use(ctx, h, node, true, func(conn *pgx.Conn) error {
 		ctx, cancel := context.WithTimeout(ctx, lookLimit)
 		defer cancel()
-		rows, err := settingRows(ctx, conn, "select name, setting from pg_settings where name in ('max_connections', 'max_prepared_transactions', 'max_locks_per_transaction')")
+		rows, err := settingRows(ctx, conn, "select name, setting from pg_settings"+
+			" where name in ('max_connections', 'max_prepared_transactions', 'max_locks_per_transaction')")
 		for _, r := range rows {
 			floor[r[0]] = r[1]
 		}
@@ -180,7 +185,7 @@ func (v *validateAction) Plan(t trial) (tasks.Plan, error) {
 	var warnings []string
 	for _, o := range overrides {
 		o := o.(map[string]any)
-		says := "the inventory says nothing of it"
+		says := "the inventory does not have it"
 		if o["wanted"] != "" {
 			says = fmt.Sprintf("the inventory says %v", o["wanted"])
 		}
@@ -190,7 +195,8 @@ func (v *validateAction) Plan(t trial) (tasks.Plan, error) {
 	switch {
 	case len(warnings) == 0:
 	case a.AutoConf == "refuse":
-		return v.refuse(values, warnings, "take it back (ALTER SYSTEM RESET), put it into the inventory, or run with -e polardb_auto_conf=reset")
+		hint := "take it back (ALTER SYSTEM RESET), put it into the inventory, or run with -e polardb_auto_conf=reset"
+		return v.refuse(values, warnings, hint)
 	case a.AutoConf == "reset":
 		values["auto_conf_text"] = text
 		warnings = nil
@@ -216,12 +222,12 @@ func (v *validateAction) refuse(values map[string]any, why []string, hint string
 		return tasks.Plan{Msg: "the server would not start: " + strings.Join(why, "; "), Values: values}, nil
 	}
 	if len(v.files) == 0 {
-		hint = "the files of the node are meant; polarbook run reconfigure.yml writes them anew"
+		hint = "these are the node's own files; polarbook run reconfigure.yml writes them anew"
 	}
 	return tasks.Plan{}, &tasks.Failure{Msg: strings.Join(why, "; "), Hint: hint, Values: values}
 }
 
-// place names the variable that a reason is about.
+// place returns the variable to change for these reasons.
 func (v *validateAction) place(why []string) string {
 	text := strings.Join(why, "\n")
 	switch {
@@ -233,7 +239,7 @@ func (v *validateAction) place(why []string) string {
 	return "polardb_settings"
 }
 
-// otherPort says that the node is a member at another port.
+// otherPort returns an error text when the node is a member at another port; empty otherwise.
 func (v *validateAction) otherPort(s NodeState) string {
 	a := v.args
 	if !s.Whole(&a.NodeArgs) || s.Step != stepMeta || !s.Meta {
@@ -257,10 +263,10 @@ func (v *validateAction) otherPort(s NodeState) string {
 		a.Port, member)
 }
 
-// keptByUs are settings that a playbook of ours sets by ALTER SYSTEM.
+// keptByUs are settings that a built-in playbook sets with ALTER SYSTEM.
 var keptByUs = map[string]bool{"polar_dma_delay_election": true, "polar_dma_delay_election_timeout": true}
 
-// overrides are the settings of postgresql.auto.conf that are not as the files have them, and its text without them.
+// overrides returns the settings in postgresql.auto.conf that differ from the files, and its text without them.
 func (v *validateAction) overrides(t trial) ([]any, string) {
 	list := []any{}
 	auto := t.files["postgresql.auto.conf"]

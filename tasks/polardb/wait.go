@@ -12,14 +12,16 @@ import (
 
 type waitArgs struct {
 	ClusterArgs
-	For     string `arg:"for" default:"leader" choices:"leader writable answering" doc:"leader: the cluster has one that a majority agrees with; writable: this node takes writes; answering: this node takes connections"`
-	Timeout int    `arg:"timeout" default:"90" doc:"seconds"`
+	For     string `arg:"for" default:"leader" choices:"leader writable answering" doc:"what to wait for: leader: the cluster has a leader that a majority agrees with; writable: this node accepts writes; answering: this node accepts connections"`
+	Timeout int    `arg:"timeout" default:"90" doc:"seconds to wait at most"`
 }
 
 var waitModule = tasks.Define(tasks.Module{
 	Name:    "polardb_wait",
-	Summary: "Wait until a node takes writes, or the cluster has a leader",
-	Notes:   []string{"A started node first answers read-only; a first leader takes writes after an election timeout (5 s by default) and a little. The wait changes nothing and says what it saw last when it is over."},
+	Summary: "Wait until a node accepts writes, or the cluster has a leader",
+	Notes: []string{
+		"A started node is read-only at first; a first leader accepts writes a little after the election timeout (5 s by default). The wait changes nothing. When the time is over it reports what it saw last.",
+	},
 	Returns: []tasks.Return{{Name: "leader", Type: "str", Doc: "the node that leads, when that was waited for"}},
 	Examples: `- polardb_wait:
     for: writable
@@ -37,7 +39,7 @@ type waitAction struct {
 	check bool
 }
 
-// waitFound is empty when what is waited for has come.
+// waitFound holds the last sight in Saw, which is empty when the wait is over.
 type waitFound struct {
 	Saw, Leader string
 	Warnings    []string
@@ -78,7 +80,7 @@ func (w *waitAction) look(ctx context.Context, h tasks.Host) (waitFound, error) 
 	case err != nil:
 		return waitFound{Saw: err.Error()}, nil
 	case recovering && w.args.For == "writable":
-		return waitFound{Saw: h.Name() + " answers, and is read-only"}, nil
+		return waitFound{Saw: h.Name() + " answers, but is read-only"}, nil
 	}
 	return waitFound{}, nil
 }
@@ -113,7 +115,7 @@ func (w *waitAction) Apply(ctx context.Context, h tasks.Host, _ tasks.Plan) (tas
 					"writable":  "the node to take writes",
 					"answering": "the node to take connections",
 				}[w.args.For], found.Saw),
-				Hint: "look into the server log on the host (pg_log in PGDATA)",
+				Hint: "see the server log on the host (pg_log in PGDATA)",
 			}
 		}
 		if err := tasks.Sleep(ctx, 300*time.Millisecond); err != nil {

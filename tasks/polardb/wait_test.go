@@ -20,8 +20,8 @@ func TestWaitPlan(t *testing.T) {
 			t.Errorf("%s: %v", name, p.Values)
 		}
 	}
-	p, err := (&waitAction{args: &waitArgs{For: "writable"}, check: true}).Plan(waitFound{Saw: "node1 answers, and is read-only"})
-	if err != nil || p.Change || p.Msg != "would wait: node1 answers, and is read-only" {
+	p, err := (&waitAction{args: &waitArgs{For: "writable"}, check: true}).Plan(waitFound{Saw: "node1 answers, but is read-only"})
+	if err != nil || p.Change || p.Msg != "would wait: node1 answers, but is read-only" {
 		t.Errorf("a check waits: %+v %v", p, err)
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 type weightArgs struct {
 	ClusterArgs
-	Node    string `arg:"node" doc:"the one node to give a weight; not given: every node whose entry has one"`
+	Node    string `arg:"node" doc:"the only node to change; not given: every node whose entry has a weight"`
 	Weight  string `arg:"weight" doc:"the weight of node, 0 to 9"`
 	Timeout int    `arg:"timeout" default:"60" doc:"seconds until every node must know the weights"`
 }
@@ -23,8 +23,8 @@ var weightModule = tasks.Define(tasks.Module{
 	Name:    "polardb_weight",
 	Summary: "Set the voters' election weights where they differ from the inventory's",
 	Notes: []string{
-		"Weights go from 0 to 9; in an election the heaviest node that can be reached gets the lead. They never move a leader by themselves. A node of weight 0 votes and never stands.",
-		"A node whose entry has no weight is left as it is. Unequal weights make every election one election timeout longer.",
+		"Weights go from 0 to 9. In an election the heaviest node that can be reached gets the lead; a change of weights alone never moves it. A node of weight 0 votes but never stands.",
+		"A node whose entry has no weight stays as it is. Unequal weights make every election one election timeout longer.",
 	},
 	Returns: []tasks.Return{{Name: "weights", Type: "dict", Doc: "the weight of each voter"}},
 	Examples: `- polardb_weight:
@@ -55,7 +55,7 @@ var weightModule = tasks.Define(tasks.Module{
 	return tasks.AskApply(&weightAction{args: a, list: list}), nil
 })
 
-// one is the list with a weight for that one node.
+// one returns the list with a weight for the one node that was named.
 func (a *weightArgs) one(list []WantedNode) ([]WantedNode, error) {
 	weight, err := strconv.Atoi(a.Weight)
 	if err != nil || weight < 0 || weight > 9 {
@@ -74,7 +74,7 @@ func (a *weightArgs) one(list []WantedNode) ([]WantedNode, error) {
 		if list[i].Name == a.Node {
 			list[i].Weight = weight
 			if list[i].Role == roleLearner {
-				list[i].Role = roleFollower // by the inventory; what it is the leader says
+				list[i].Role = roleFollower // the leader knows its real role, whatever the inventory says
 			}
 		}
 	}
@@ -119,7 +119,7 @@ func (w *weightAction) Plan(found clusterView) (tasks.Plan, []WantedNode, error)
 	}, differ, nil
 }
 
-// refuse says why the one node that was named cannot have the weight.
+// refuse returns why the node that was named cannot get the weight.
 func (w *weightAction) refuse(leader dma.View) error {
 	if w.args.Node == "" {
 		return nil
@@ -152,7 +152,7 @@ func (w *weightAction) refuse(leader dma.View) error {
 	return nil
 }
 
-// differ lists the nodes whose weight is not the wanted one, and the weights that are.
+// differ returns the nodes whose weight is not as wanted, and the present weights by node.
 func (w *weightAction) differ(leader dma.View) ([]WantedNode, map[string]any) {
 	var differ []WantedNode
 	weights := map[string]any{}

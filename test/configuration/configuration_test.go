@@ -180,7 +180,7 @@ func refused(t *testing.T, s *site.Site) {
 		"pg_hba.conf":    {site.Vars{"polardb_hba": hba("host all all 10.77.0.1/33 md5")}, []string{"(host all all 10.77.0.1/33 md5): invalid CIDR mask in address", "polardb_hba"}},
 		"together":       {with(site.Vars{"superuser_reserved_connections": 140}), []string{"superuser_reserved_connections (140) plus", "must be less than max_connections (150)"}},
 		"less":           {with(site.Vars{"max_connections": 120}), []string{"max_connections cannot go down from 150 to 120"}},
-		"an address":     {with(site.Vars{"listen_addresses": "203.0.113.9"}), []string{"listen_addresses is 203.0.113.9, and the host has no such address"}},
+		"an address":     {with(site.Vars{"listen_addresses": "203.0.113.9"}), []string{"listen_addresses is 203.0.113.9, but the host has no such address"}},
 		"a library":      {with(site.Vars{"shared_preload_libraries": "pg_stat_statments"}), []string{"shared_preload_libraries names pg_stat_statments"}},
 		"for dma":        {site.Vars{"polardb_dma_settings": site.Vars{"polar_dma_election_timeout": "soon"}}, []string{"polar_dma_election_timeout"}},
 		"another port":   {site.Vars{"polardb_port": 5433}, []string{":5432 by its consensus meta, and ", ":5433 by the inventory", "polarbook run move-node.yml -e node="}},

@@ -139,7 +139,7 @@ func TestTheEngineIsAskedAboutFiles(t *testing.T) {
 			"a library that exists": {"shared_preload_libraries = '$libdir/polar_vfs,$libdir/polar_worker,pg_stat_statements'\n", "", "", ""},
 			"no certificate":        {"ssl = on\nssl_cert_file = '/nowhere/server.crt'\n", "", "", "/nowhere/server.crt"},
 			"our own, not yet":      {"ssl = on\nssl_cert_file = '/etc/polardb-trial/server.pem'\nssl_key_file = '/etc/polardb-trial/server.pem'\n", "", "", ""},
-			"an address":            {"listen_addresses = '203.0.113.9'\n", "", "", "listen_addresses is 203.0.113.9, and the host has no such address"},
+			"an address":            {"listen_addresses = '203.0.113.9'\n", "", "", "listen_addresses is 203.0.113.9, but the host has no such address"},
 			"one of two addresses":  {"listen_addresses = '203.0.113.9, 127.0.0.1'\n", "", "", ""},
 			"a log's directory":     {"log_directory = '/nowhere/at/all'\n", "", "", "log_directory is /nowhere/at/all, where nobody cannot write"},
 			"a socket's directory":  {"unix_socket_directories = '/run/polardb-trial, /nowhere'\n", "", "", "unix_socket_directories is /nowhere, where nobody cannot write"},

@@ -32,7 +32,7 @@ func upgrade(t *testing.T, s *site.Site) {
 		}
 	}
 	s.Subtest(t, "check", func(t *testing.T) {
-		s.Run(0, "upgrade.yml", "--check", "-e", "polardb_package="+releases[1]).Says("polardb-next-11.9.1", "switch over from "+leader, "beside the version that is run")
+		s.Run(0, "upgrade.yml", "--check", "-e", "polardb_package="+releases[1]).Says("polardb-next-11.9.1", "switch over from "+leader, "beside the running version")
 		everywhere(t, true)
 	})
 	s.Subtest(t, "upgrade", func(t *testing.T) {

@@ -42,9 +42,9 @@ func TestAuthority(t *testing.T) {
 		if err := os.Rename(pki, pki+".away"); err != nil {
 			t.Fatal(err)
 		}
-		s.Run(2, "reconfigure.yml").Says("this machine has none for the cluster").Unchanged()
-		s.Run(2, "rebuild-node.yml", "--yes", "-e", "node="+s.Followers()[0]).Says("this machine has none for the cluster").Unchanged()
-		s.Run(2, "add-node.yml", "--limit", s.Followers()[0]).Says("this machine has none for the cluster").Unchanged()
+		s.Run(2, "reconfigure.yml").Says("the control node has none for the cluster").Unchanged()
+		s.Run(2, "rebuild-node.yml", "--yes", "-e", "node="+s.Followers()[0]).Says("the control node has none for the cluster").Unchanged()
+		s.Run(2, "add-node.yml", "--limit", s.Followers()[0]).Says("the control node has none for the cluster").Unchanged()
 		if _, err := os.Stat(pki); err == nil {
 			t.Errorf("%s was made", pki)
 		}
