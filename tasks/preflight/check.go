@@ -3,6 +3,7 @@ package preflight
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
@@ -12,11 +13,11 @@ import (
 type checkArgs struct {
 	polardb.NodeArgs
 	Nodes        []any          `arg:"nodes,required" doc:"the members that the cluster should have: dicts with name, address (IPv4), port, role and weight"`
-	Src          string         `arg:"src" alias:"package" doc:"the engine's packed install prefix, on the laptop; its programs are compared with the host before anything is sent"`
-	Secrets      map[string]any `arg:"secrets" doc:"passwords that must not be empty, by the names of the variables that hold them"`
-	Replicator   string         `arg:"replication_user" default:"replicator" doc:"the role that copies and follows, whose password is the one of the secrets that has replication in its name"`
-	Proof        string         `arg:"replication_password_encryption" default:"md5" choices:"scram-sha-256 md5" doc:"how that role proves its password; scram-sha-256 is a WARN, since followers then start over at every change of leader"`
-	Sysctl       map[string]any `arg:"sysctl" doc:"kernel settings and the values that they are to have"`
+	Src          string         `arg:"src" alias:"package" doc:"the engine's packed install prefix on the control node; its programs are compared with the host before anything is sent"`
+	Secrets      map[string]any `arg:"secrets" doc:"passwords that must not be empty, by the names of their variables"`
+	Replicator   string         `arg:"replication_user" default:"replicator" doc:"the replication role; its password is the one of the secrets that has replication in its name"`
+	Proof        string         `arg:"replication_password_encryption" default:"md5" choices:"scram-sha-256 md5" doc:"how that role proves its password; scram-sha-256 is a WARN, because followers then start over at every change of leader"`
+	Sysctl       map[string]any `arg:"sysctl" doc:"kernel settings and the values that they should have"`
 	MinCPUs      int            `arg:"min_cpus" default:"2" doc:"processors that a member should have"`
 	MinMemoryMB  int            `arg:"min_memory_mb" default:"2048" doc:"memory that a member must have, in MB"`
 	MinFreeMB    int            `arg:"min_free_mb" default:"2048" doc:"space that must be free, in MB, for PGDATA and for POLARDATA"`
@@ -24,40 +25,51 @@ type checkArgs struct {
 	MaxClockSkew float64        `arg:"max_clock_skew" default:"2" doc:"seconds by which clocks may differ"`
 	NoFile       int            `arg:"nofile" default:"65536" doc:"files that the server should be allowed to have open"`
 	HugePage     string         `arg:"transparent_hugepage" default:"never" doc:"what transparent huge pages should be set to"`
-	Firewall     bool           `arg:"firewall" default:"yes" doc:"whether the caller goes on to open the ports in firewalld or ufw; otherwise closed ones are a FAIL"`
-	Clients      []any          `arg:"clients" doc:"networks whose clients are let through; empty: everybody is, which is a WARN where a firewall runs"`
-	Unit         string         `arg:"unit" doc:"the systemd unit that runs the server, whose limits are looked at; default polardb- and the cluster's name"`
-	Timezone     string         `arg:"timezone" doc:"the time zone that the host is to have; empty: any, as long as all have the same"`
-	Locale       string         `arg:"locale" default:"C" doc:"the locale that the databases will be made with"`
-	Encoding     string         `arg:"encoding" default:"UTF8" doc:"the encoding that they will be made with"`
+	Firewall     bool           `arg:"firewall" default:"yes" doc:"whether the caller will open the ports in firewalld or ufw; if not, closed ones are a FAIL"`
+	Clients      []any          `arg:"clients" doc:"networks whose clients are let through; empty: everybody, which is a WARN where a firewall runs"`
+	Unit         string         `arg:"unit" doc:"the server's systemd unit, whose limits are checked; default polardb- and the cluster's name"`
+	Timezone     string         `arg:"timezone" doc:"the time zone that the host should have; empty: any, but the same on all hosts"`
+	Locale       string         `arg:"locale" default:"C" doc:"the locale of the databases to create"`
+	Encoding     string         `arg:"encoding" default:"UTF8" doc:"the encoding of the databases to create"`
 	Fail         bool           `arg:"fail" default:"no" doc:"fail the task when a check fails, instead of leaving that to polardb_check_report"`
 }
 
+var kernelSetting = regexp.MustCompile(`^[A-Za-z0-9._/-]*$`)
+
 var checkModule = newCheckModule()
 
-// newCheckModule gives the module its memory of archives: all hosts of a run have the same one, and unpacking it takes
-// longer than everything else here together.
+// newCheckModule gives the module a cache of archives: all hosts of a run have the same archive, and unpacking it takes longer
+// than everything else here together.
 func newCheckModule() tasks.Module {
 	archives := &archiveReader{}
 	return tasks.Define(tasks.Module{
 		Name:    "polardb_check",
-		Summary: "Look whether a host is fit to be a member, and change nothing",
+		Summary: "Check whether a host is fit to be a member, without changing anything",
 		Notes: []string{
-			"Everything that can be seen on the host is asked in one round trip. The clock is then compared with the laptop's, and every other member's client and consensus port is tried from the host, through its SSH connection: a refused connection is good, since it shows that the way is free.",
-			"Each check is PASS, WARN or FAIL. What new-cluster.yml sets itself (kernel settings, limits, huge pages, the account, firewall ports) is a WARN at most. A host that polarbook has set up, wholly or by half, passes.",
-			"The task itself does not fail on a FAIL unless told to with fail: polardb_check_report puts all hosts' checks in one table and decides.",
-			"The archive is read on the laptop: its programs' machine type, the libraries they name and the newest GLIBC and GLIBCXX symbols they use. One packed with xz or zstd cannot be read there and is compared with the host when it is unpacked.",
+			"Reads everything on the host in one round trip. Then compares its clock with the control node's, and connects from the host, through its SSH connection, to every other member's client and consensus port: a refused connection is good, because it shows that the way is free.",
+			"Each check is PASS, WARN or FAIL. What new-cluster.yml sets itself (kernel settings, limits, huge pages, the account, firewall ports) is at most a WARN. A host that polarbook has set up, even in part, passes.",
+			"The task does not fail on a FAIL unless fail is given: polardb_check_report puts all hosts' checks in one table and decides.",
+			"The archive is read on the control node: the machine type of its programs, the libraries they name and the newest GLIBC and GLIBCXX symbols they use. An archive packed with xz or zstd cannot be read there; it is compared with the host when it is unpacked.",
 		},
 		Returns: []tasks.Return{
 			{Name: "ansible_facts", Type: "dict", Doc: "polardb_check: all of the values below, for polardb_check_report"},
-			{Name: "checks", Type: "list", Doc: "dicts with name, status (PASS, WARN, FAIL), found, wanted, fix; peer for those about another member"},
+			{
+				Name: "checks",
+				Type: "list",
+				Doc:  "dicts with name, status (PASS, WARN, FAIL), found, wanted, fix; peer for those about another member",
+			},
 			{Name: "status", Type: "str", Doc: "the worst status of all"},
 			{Name: "name", Type: "str", Doc: "the host's name in the inventory"},
-			{Name: "offset", Type: "float", Doc: "seconds by which the host's clock is ahead of the laptop's"},
+			{Name: "offset", Type: "float", Doc: "seconds by which the host's clock is ahead of the control node's"},
 			{Name: "offset_error", Type: "float", Doc: "seconds by which offset may be wrong: half the round trip it was measured in"},
-			{Name: "timezone", Type: "str", Doc: "the host's time zone"}, {Name: "locale", Type: "str", Doc: "its LANG"}, {Name: "made_with", Type: "str", Doc: "locale and encoding, as given"},
-			{Name: "os_family", Type: "str", Doc: "Debian, RedHat or empty"}, {Name: "os", Type: "str", Doc: "as /etc/os-release names it"}, {Name: "architecture", Type: "str", Doc: "as uname -m names it"},
-			{Name: "address", Type: "str", Doc: "address and client port, from nodes"}, {Name: "voters", Type: "int", Doc: "members with a vote, from nodes"},
+			{Name: "timezone", Type: "str", Doc: "the host's time zone"},
+			{Name: "locale", Type: "str", Doc: "its LANG"},
+			{Name: "made_with", Type: "str", Doc: "locale and encoding, as given"},
+			{Name: "os_family", Type: "str", Doc: "Debian, RedHat or empty"},
+			{Name: "os", Type: "str", Doc: "as /etc/os-release names it"},
+			{Name: "architecture", Type: "str", Doc: "as uname -m names it"},
+			{Name: "address", Type: "str", Doc: "address and client port, from nodes"},
+			{Name: "voters", Type: "int", Doc: "members with a vote, from nodes"},
 		},
 		Examples: `- polardb_check:
     pgdata: /var/lib/polardb/pgdata
@@ -76,11 +88,11 @@ func newCheckModule() tasks.Module {
 			}
 		}
 		for name := range a.Sysctl {
-			if strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/") != "" || strings.Contains(name, "..") {
+			if !kernelSetting.MatchString(name) || strings.Contains(name, "..") {
 				return nil, &tasks.ArgError{
 					Module:  "polardb_check",
 					Arg:     "sysctl",
-					Problem: fmt.Sprintf("holds %q, which is no kernel setting's name", name),
+					Problem: fmt.Sprintf("holds %q, which is not the name of a kernel setting", name),
 				}
 			}
 		}
@@ -88,7 +100,7 @@ func newCheckModule() tasks.Module {
 			a.Unit = "polardb-" + a.Cluster
 		}
 		c := &checkAction{args: a}
-		// What is wrong with the inventory is one line of the table among others, so that all is told at once.
+		// A mistake in the inventory is one line of the table among others, so that everything is reported at once.
 		c.wrong = append(c.wrong, a.Check())
 		nodes, err := tasks.ReadItems[polardb.NodeItem]("node", a.Nodes)
 		if err == nil {
@@ -107,14 +119,14 @@ func newCheckModule() tasks.Module {
 type checkAction struct {
 	args       *checkArgs
 	nodes      []polardb.WantedNode
-	wrong      []error // with the arguments, nil ones among them
+	wrong      []error // mistakes in the arguments; may hold nil
 	archive    *archive
 	archiveErr error
 }
 
 func (c *checkAction) Probe() string { return c.args.Probe() + "\n" + c.script() }
 
-// checkAsked is what the probe could not see.
+// checkAsked holds what the probe cannot see.
 type checkAsked struct {
 	Name    string // the host's
 	Clock   clock
@@ -122,7 +134,7 @@ type checkAsked struct {
 	Peers   []reach
 }
 
-// checkFound is the host as the probe saw it, what it holds of a node, and what was asked besides.
+// checkFound holds the host as the probe saw it, the node's state on it, and what was asked besides.
 type checkFound struct {
 	host  checkHost
 	node  polardb.NodeState
@@ -143,7 +155,7 @@ func (c *checkAction) Ask(ctx context.Context, h tasks.Host, probed tasks.Found)
 	}
 	found.asked.Name = h.Name()
 	if found.asked.Clock, err = measureClock(ctx, h.Shell()); err != nil {
-		return found, fmt.Errorf("ask for the time: %w", err)
+		return found, fmt.Errorf("read the host's clock: %w", err)
 	}
 	found.asked.Forward, found.asked.Peers = tryPeers(ctx, h, c.args.Port, found.host.Listening, c.nodes)
 	return found, ctx.Err()
@@ -181,7 +193,7 @@ func (c *checkAction) Plan(found checkFound) (tasks.Plan, error) {
 	return tasks.Plan{Msg: rows.count(), Values: values}, nil
 }
 
-// summary names what failed, in one line.
+// summary names the checks that failed, in one line.
 func summary(failed checkRows) string {
 	var parts []string
 	for _, r := range failed {

@@ -19,21 +19,21 @@ import (
 	"github.com/polarbook/polarbook/tasks"
 )
 
-// archive is what a packed install prefix says of itself.
+// archive describes a packed install prefix.
 type archive struct {
 	Name      string
 	Size      int64    // packed, in bytes
-	Unread    string   // why its content is not known; everything below is then empty
-	Machines  []string // as uname -m names them, of all programs; none when they are scripts
-	Libraries []string // that programs and libraries name, and that the archive does not hold
+	Unread    string   // why its content is not known; then everything below is empty
+	Machines  []string // the machine types of all programs, as uname -m names them; none when they are scripts
+	Libraries []string // libraries that its programs and libraries name but that it does not hold
 	GLIBC     string   // the newest symbol versions needed: "2.34"; empty: none
 	GLIBCXX   string
 }
 
-// errNoPrefix is an archive that holds something else.
-var errNoPrefix = errors.New("it is no install prefix of the engine")
+// errNoPrefix is the error for an archive that holds something else.
+var errNoPrefix = errors.New("it is not an install prefix of the engine")
 
-// archiveReader reads each archive once. What it remembers is told apart by checksum, so that it cannot be out of date.
+// archiveReader reads each archive once. Its cache is keyed by checksum, so that it cannot be out of date.
 type archiveReader struct {
 	mu    sync.Mutex
 	known map[string]*archive
@@ -60,7 +60,7 @@ func (r *archiveReader) read(src string, l tasks.Local) (*archive, error) {
 	defer f.Close()
 	a, err := readArchive(bufio.NewReaderSize(f, 1<<20))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path.Base(file), err)
+		return nil, fmt.Errorf("read %s: %w", path.Base(file), err)
 	}
 	a.Name, a.Size = path.Base(file), size
 	if r.known == nil {
@@ -70,7 +70,7 @@ func (r *archiveReader) read(src string, l tasks.Local) (*archive, error) {
 	return a, nil
 }
 
-// readArchive takes a tar, plain or packed with gzip or bzip2, whose files may be in a top folder.
+// readArchive reads a tar, plain or packed with gzip or bzip2. Its files may be in a top folder.
 func readArchive(r *bufio.Reader) (*archive, error) {
 	magic, _ := r.Peek(6)
 	var content io.Reader = r
@@ -107,7 +107,7 @@ func readPrefix(t *tar.Reader) (*archive, error) {
 			break
 		}
 		if err != nil {
-			return nil, fmt.Errorf("it breaks off or is no tar archive: %w", err)
+			return nil, fmt.Errorf("it breaks off or is not a tar archive: %w", err)
 		}
 		dir, name := inPrefix(header.Name)
 		if dir == "" || header.Typeflag == tar.TypeDir {
@@ -135,7 +135,7 @@ func readPrefix(t *tar.Reader) (*archive, error) {
 		}
 	}
 	if !programs["initdb"] {
-		return nil, fmt.Errorf("%w: there is no bin/initdb in it or in its top folder", errNoPrefix)
+		return nil, fmt.Errorf("%w: it has no bin/initdb, neither at the top nor in its top folder", errNoPrefix)
 	}
 	if !programs["postgres"] && !programs["polar-postgres"] {
 		return nil, fmt.Errorf("%w: it holds neither bin/postgres nor bin/polar-postgres", errNoPrefix)
@@ -227,7 +227,7 @@ func machineName(m elf.Machine) string {
 	return strings.ToLower(strings.TrimPrefix(m.String(), "EM_"))
 }
 
-// newer is the higher of two versions of numbers and dots; one that holds anything else (PRIVATE) does not count.
+// newer returns the higher of two versions of numbers and dots. A version with anything else (PRIVATE) does not count.
 func newer(a, b string) string {
 	if numbers(b) == nil || slices.Compare(numbers(b), numbers(a)) <= 0 {
 		return a

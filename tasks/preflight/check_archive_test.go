@@ -153,7 +153,7 @@ func TestReadArchiveRefused(t *testing.T) {
 		"no postgres": {packed(t, false, map[string]string{"p/bin/initdb": "x"}), true, "neither bin/postgres nor"},
 		"too deep":    {packed(t, true, map[string]string{"a/b/bin/initdb": "x", "a/b/bin/postgres": "x"}), true, "no bin/initdb"},
 		"empty":       {nil, true, "no bin/initdb"},
-		"text":        {bytes.Repeat([]byte("not a tar "), 200), false, "breaks off or is no tar"},
+		"text":        {bytes.Repeat([]byte("not a tar "), 200), false, "breaks off or is not a tar"},
 		"cut":         {whole[:len(whole)-20], false, "breaks off"},
 		"broken ELF":  {packed(t, true, map[string]string{"bin/initdb": "x", "bin/postgres": "\x7fELF"}), false, "bin/postgres"},
 	} {
@@ -196,7 +196,7 @@ func TestCheckMissingArchive(t *testing.T) {
 	c := demoCheck(t, map[string]any{"src": "nowhere.tar.gz"})
 	var r checkRows
 	c.software(&r, checkHost{}, polardb.NodeState{Postgres: "/opt/polardb/current/bin/postgres"})
-	if got := r.named(t, "package"); got.Status != statusFail || got.Found != "nowhere.tar.gz is not there" {
+	if got := r.named(t, "package"); got.Status != statusFail || got.Found != "nowhere.tar.gz does not exist" {
 		t.Errorf("%+v", got)
 	}
 }

@@ -14,10 +14,10 @@ import (
 	"github.com/polarbook/polarbook/tasks/polardb"
 )
 
-// laterFix is the advice for all that the operating system's part of the playbook sees to.
+// laterFix is the advice for everything that the playbook sets itself.
 const laterFix = "nothing to do: new-cluster.yml sets it"
 
-// rows judges what was found. It is pure.
+// rows returns all checks of a host. It is pure.
 func (c *checkAction) rows(h checkHost, n polardb.NodeState, asked checkAsked) checkRows {
 	var r checkRows
 	c.inventory(&r, h, asked)
@@ -61,8 +61,8 @@ func (c *checkAction) inventory(r *checkRows, h checkHost, asked checkAsked) {
 		r.add("inventory", statusPass, fmt.Sprintf("%d nodes", len(c.nodes)), "", "")
 	}
 	if a.Proof == dma.SCRAM {
-		r.add("replication", statusWarn, a.Replicator+" logs in by "+a.Proof+", and the server of a follower starts over each time its connection to the leader ends", "md5",
-			c.proofFix())
+		found := a.Replicator + " logs in by " + a.Proof + ", and the server of a follower starts over each time its connection to the leader ends"
+		r.add("replication", statusWarn, found, "md5", c.proofFix())
 	}
 	names := make([]string, 0, len(a.Secrets))
 	for name := range a.Secrets {
@@ -81,7 +81,7 @@ func (c *checkAction) inventory(r *checkRows, h checkHost, asked checkAsked) {
 			r.add(name, statusFail, "empty", "a password",
 				"set it in the environment ("+strings.ToUpper(name)+") or, encrypted, in the inventory")
 		case problem != "":
-			r.add(name, statusFail, "it "+problem, "a password that the engine can hold", "choose another")
+			r.add(name, statusFail, "it "+problem, "a password that the engine accepts", "choose another")
 		default:
 			r.add(name, statusPass, "set", "", "")
 		}
@@ -103,7 +103,7 @@ func (c *checkAction) system(r *checkRows, h checkHost) {
 		"install the packages that hold them (util-linux, coreutils, findutils, tar, gawk, passwd or shadow-utils, …)")
 	r.when(h.CPUs >= a.MinCPUs, statusWarn, "processors", strconv.Itoa(h.CPUs), fmt.Sprintf("at least %d", a.MinCPUs),
 		"add processors; elections and redo share them")
-	// The kernel keeps some of what the machine has for itself.
+	// The kernel keeps a part of the machine's memory for itself.
 	have := h.MemoryKB["MemTotal"] >> 10
 	r.when(have >= a.MinMemoryMB*9/10, statusFail, "memory", fmt.Sprintf("%d MB", have), fmt.Sprintf("at least %d MB", a.MinMemoryMB),
 		"add memory, or lower polardb_min_memory_mb: initdb alone takes some 540 MB")
@@ -115,7 +115,7 @@ func (c *checkAction) system(r *checkRows, h checkHost) {
 			"see what takes the memory: top -o %MEM")
 	}
 	if zone := a.Timezone; zone != "" && h.NoZone {
-		r.add("time zone", statusFail, "the host has no time zone "+zone, "one of those below /usr/share/zoneinfo",
+		r.add("time zone", statusFail, "the host has no time zone "+zone, "one of those under /usr/share/zoneinfo",
 			"set another polardb_timezone, such as Asia/Shanghai, or install tzdata")
 	} else if zone != "" {
 		r.when(h.Timezone == zone, statusWarn, "time zone", h.Timezone, zone, laterFix)
@@ -124,17 +124,17 @@ func (c *checkAction) system(r *checkRows, h checkHost) {
 	}
 }
 
-// room judges the file systems under the paths that will be written to.
+// room checks the file systems of the paths that will be written to.
 func (c *checkAction) room(r *checkRows, h checkHost, n polardb.NodeState) {
 	a := c.args
 	home := 256
 	if c.archive != nil {
-		home = int(c.archive.Size*5>>20) + 1 // as polardb_software will ask for
+		home = int(c.archive.Size*5>>20) + 1 // as polardb_software will require
 	}
 	for _, p := range []struct {
 		kind, name string
 		need       int
-		there      bool // what the space is for is there already
+		there      bool // what needs the space exists already
 		short      checkStatus
 		change     string
 	}{
@@ -173,8 +173,8 @@ func (c *checkAction) room(r *checkRows, h checkHost, n polardb.NodeState) {
 	}
 }
 
-// owners says whose account could put other directories in the place of the node's. Where a node is set up already it is
-// too late to ask for others.
+// owners checks that no other account can replace the node's directories. On a host with a node it is too late to choose
+// others, so there it only warns.
 func (c *checkAction) owners(r *checkRows, h checkHost, n polardb.NodeState) {
 	a := c.args
 	status := statusFail
@@ -184,13 +184,14 @@ func (c *checkAction) owners(r *checkRows, h checkHost, n polardb.NodeState) {
 	for _, s := range h.Strangers {
 		wanted, fix := "directories above it that only root or "+a.User+" can change", "choose another path, or give the directory to root"
 		if s[0] == a.Home {
-			wanted, fix = "directories that only root can change: root runs programs from there", "choose another polardb_home, or give the directory to root"
+			wanted = "directories that only root can change: root runs programs from there"
+			fix = "choose another polardb_home, or give the directory to root"
 		}
 		r.add("owners above "+path.Base(s[0]), status, s[1], wanted, fix)
 	}
 }
 
-// node judges what is there of the node itself: data, ports, account.
+// node checks what the host has of the node itself: data, ports, account.
 func (c *checkAction) node(r *checkRows, h checkHost, n polardb.NodeState) {
 	a := &c.args.NodeArgs
 	switch err := n.Refuse(a); {
@@ -238,7 +239,8 @@ func (c *checkAction) node(r *checkRows, h checkHost, n polardb.NodeState) {
 	}
 }
 
-// stranger names who holds a port when it is not this node's server or one of its processes.
+// stranger returns which program has a port, when it is not this node's server or one of its processes; taken reports whether
+// any has it.
 func (c *checkAction) stranger(h checkHost, n polardb.NodeState, port int) (who string, taken bool) {
 	for _, p := range h.Holders[port] {
 		if n.PID == 0 || p.PID != n.PID && p.Parent != n.PID {
@@ -252,7 +254,7 @@ func (c *checkAction) stranger(h checkHost, n polardb.NodeState, port int) (who 
 	return "", h.Taken[port]
 }
 
-// settings judges what new-cluster.yml sets: never more than a warning.
+// settings checks what new-cluster.yml sets itself: at most a warning, but for a firewall that the inventory leaves closed.
 func (c *checkAction) settings(r *checkRows, h checkHost) {
 	a := c.args
 	names := make([]string, 0, len(a.Sysctl))
@@ -301,7 +303,7 @@ func (c *checkAction) settings(r *checkRows, h checkHost) {
 		}
 		status, fix := statusWarn, laterFix
 		if !a.Firewall {
-			status, fix = statusFail, "open them: polardb_firewall says that new-cluster.yml is not to"
+			status, fix = statusFail, "open them, because polardb_firewall keeps new-cluster.yml from it"
 		}
 		r.when(len(closed) == 0, status, checkFirewall, found, "both ports open for the members", fix)
 		if a.Firewall {
@@ -317,7 +319,7 @@ func (c *checkAction) settings(r *checkRows, h checkHost) {
 	}
 }
 
-// proofFix is how replication comes not to log in by SCRAM-SHA-256: the engine 11.9 does not bear it there.
+// proofFix returns how to keep replication from logging in by SCRAM-SHA-256, which engine 11.9 does not support there.
 func (c *checkAction) proofFix() string {
 	if c.args.Replicator == c.args.User {
 		return "give replication a role of its own: set polardb_replication_user to another name than polardb_user"
@@ -325,7 +327,7 @@ func (c *checkAction) proofFix() string {
 	return "leave polardb_replication_password_encryption at md5; polardb_tls encrypts the connection"
 }
 
-// letsIn says whether a host's firewall lets every other member reach a port.
+// letsIn reports whether the host's firewall lets every other member reach a port.
 func (c *checkAction) letsIn(h checkHost, port int) bool {
 	for _, n := range c.nodes {
 		if !slices.Contains(h.Addresses, n.Address.Host) && !portOpen(h.Firewall, h.FirewallRules, port, n.Address.Host) {
@@ -335,7 +337,7 @@ func (c *checkAction) letsIn(h checkHost, port int) bool {
 	return true
 }
 
-// checkFirewall is the name of a check whose warning explains to the report why a member cannot be reached.
+// checkFirewall is the name of the firewall's check. By its warning the report knows why a member cannot be reached.
 const checkFirewall = "firewall"
 
 func (c *checkAction) surroundings(r *checkRows, h checkHost, n polardb.NodeState, asked checkAsked) {
@@ -343,13 +345,13 @@ func (c *checkAction) surroundings(r *checkRows, h checkHost, n polardb.NodeStat
 	c.locale(r, h, n)
 	if skew := asked.Clock; skew.Asked {
 		most := time.Duration(a.MaxClockSkew * float64(time.Second))
-		r.when(skew.Offset.Abs()-skew.Error <= most, statusWarn, "clock", skew.String()+" against this machine", "within "+most.String(),
-			"set the right clock: chronyc makestep, or timedatectl set-ntp true; it matters less than that the hosts agree")
+		r.when(skew.Offset.Abs()-skew.Error <= most, statusWarn, "clock", skew.String()+" against the control node", "within "+most.String(),
+			"set the clock: chronyc makestep, or timedatectl set-ntp true; that the hosts agree matters more")
 	}
 	r.reachability(asked, h.Addresses)
 }
 
-// locale judges whether the host has what the databases are made with, or are made with already.
+// locale checks that the host has the locale of the databases, which may exist already.
 func (c *checkAction) locale(r *checkRows, h checkHost, n polardb.NodeState) {
 	a := c.args
 	status := statusFail
@@ -362,7 +364,7 @@ func (c *checkAction) locale(r *checkRows, h checkHost, n polardb.NodeState) {
 		found = a.Locale + " is not among " + strings.Join(h.Locales, ", ")
 	}
 	r.when(known, status, "locale", found, a.Locale,
-		"make the locale (localedef, dpkg-reconfigure locales, glibc-langpack-…), or set another polardb_locale: initdb refuses it, and no database opens without it")
+		"create the locale (localedef, dpkg-reconfigure locales, glibc-langpack-…), or set another polardb_locale: initdb refuses it, and no database opens without it")
 	codeset := ""
 	if known {
 		codeset = h.Codeset

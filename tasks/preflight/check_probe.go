@@ -13,14 +13,14 @@ import (
 	"github.com/polarbook/polarbook/tasks/script"
 )
 
-// checkTools are the programs that the built-in tasks call, apart from those that no system is without.
+// checkTools are the programs that the built-in tasks call, apart from those that every system has.
 var checkTools = []string{
 	"awk", "cat", "chmod", "chown", "cp", "cut", "date", "dd", "df", "dirname", "env", "find", "getent", "grep", "head", "id", "ldd", "ln", "ls",
 	"mkdir", "mktemp", "mv", "readlink", "rm", "runuser", "sed", "setsid", "sha256sum", "sort", "stat", "sync", "systemctl", "tail", "tar", "timeout",
 	"touch", "tr", "uname", "useradd", "wc",
 }
 
-// script asks for all that a host can tell by itself, one check.NAME=VALUE a line.
+// script returns the script that prints what a host knows about itself, one check.NAME=VALUE per line.
 func (c *checkAction) script() string {
 	a := c.args
 	tools := checkTools
@@ -49,7 +49,7 @@ func (c *checkAction) script() string {
 	}, libraries...)
 }
 
-// compressor is the program that tar calls for an archive of this name.
+// compressor returns the program that tar calls for an archive of this name; empty: none.
 func compressor(file string) string {
 	switch path.Ext(file) {
 	case ".gz", ".tgz":
@@ -64,7 +64,7 @@ func compressor(file string) string {
 	return ""
 }
 
-// checkHost is what the script said.
+// checkHost holds the answer of the script polardb_check.
 type checkHost struct {
 	OS                map[string]string // ID, ID_LIKE, VERSION_ID, PRETTY_NAME
 	Machine, Kernel   string
@@ -72,10 +72,10 @@ type checkHost struct {
 	MemoryKB          map[string]int // MemTotal, MemAvailable, SwapTotal, SwapFree
 	Libc              string
 	Places            map[string]checkPlace // pgdata, polardata, home, temp, shm
-	Strangers         [][2]string           // a path of ours, and who else could put something in its place
+	Strangers         [][2]string           // one of our paths, and who else could replace it
 	Systemd           string
 	MissingTools      []string
-	Listening         []int // ports that somebody listens on at 127.0.0.1
+	Listening         []int // ports with a listener at 127.0.0.1
 	Taken             map[int]bool
 	Holders           map[int][]holder
 	Libraries         map[string]bool
@@ -88,8 +88,8 @@ type checkHost struct {
 	HugePage          string
 	Timezone, Locale  string
 	Locales           []string
-	Codeset           string // of the locale that is wanted
-	NoZone            bool   // the time zone that is wanted is none of the host's
+	Codeset           string // of the wanted locale
+	NoZone            bool   // the host does not have the wanted time zone
 	SELinux           string
 	Firewall          string // firewalld, ufw or empty
 	FirewallRules     []string
@@ -101,7 +101,7 @@ type checkPlace struct {
 	FreeKB, TotalKB int
 	Mount, Type     string
 	Options         string
-	Existing        string // the nearest directory that is there
+	Existing        string // the nearest directory that exists
 }
 
 func (p checkPlace) option(name string) bool {
@@ -210,15 +210,15 @@ func parseCheck(f tasks.Found) (checkHost, error) {
 		}
 	}
 	if !whole {
-		return h, fmt.Errorf("look at the host: the answer broke off (exit %d): %s", f.Status, strings.TrimSpace(string(f.Stderr)))
+		return h, fmt.Errorf("check the host: the answer broke off (exit status %d): %s", f.Status, strings.TrimSpace(string(f.Stderr)))
 	}
 	return h, nil
 }
 
-// dotted is a kernel setting's name with dots, whichever way it was spelled.
+// dotted returns a kernel setting's name with dots, whichever way it was spelled.
 func dotted(s string) string { return strings.ReplaceAll(s, "/", ".") }
 
-// parsePlace reads free|total|mount|options|type|existing, in which the last may hold anything.
+// parsePlace reads free|total|mount|options|type|existing; the last may hold anything.
 func parsePlace(s string) checkPlace {
 	parts := append(strings.SplitN(s, "|", 6), "", "", "", "", "", "")
 	p := checkPlace{Mount: parts[2], Options: parts[3], Type: parts[4], Existing: parts[5]}

@@ -19,18 +19,18 @@ import (
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
-// clock is how far a host's clock is ahead of the laptop's.
+// clock holds how far a host's clock is ahead of the control node's.
 type clock struct {
 	Asked         bool
-	Offset, Error time.Duration // Error is what Offset may be wrong by, either way
+	Offset, Error time.Duration // Offset may be wrong by Error in either direction
 }
 
 func (c clock) String() string {
 	return fmt.Sprintf("%+.3f s (± %.3f s)", c.Offset.Seconds(), c.Error.Seconds())
 }
 
-// measureClock asks a few times and believes the fastest answer: the host read its clock at some moment within the
-// round trip, so that half of it bounds the error.
+// measureClock asks three times and takes the fastest answer: the host read its clock at some moment within the round trip, so
+// half of that bounds the error.
 func measureClock(ctx context.Context, shell tasks.Shell) (clock, error) {
 	var best clock
 	for range 3 {
@@ -39,7 +39,7 @@ func measureClock(ctx context.Context, shell tasks.Shell) (clock, error) {
 		if err != nil {
 			return best, err
 		}
-		// The round trip is read from the monotonic clock, so that the laptop's being set meanwhile does not enter it.
+		// The round trip is measured with the monotonic clock, so that a change of the control node's clock does not enter it.
 		c, err := offset(strings.TrimSpace(string(answer.Stdout)), before, time.Since(before))
 		if err != nil {
 			return best, err
@@ -56,12 +56,12 @@ func offset(answer string, before time.Time, trip time.Duration) (clock, error) 
 	whole, fraction, _ := strings.Cut(answer, ".")
 	seconds, err := strconv.ParseInt(whole, 10, 64)
 	if err != nil {
-		return clock{}, fmt.Errorf("date +%%s.%%N said %q", answer)
+		return clock{}, fmt.Errorf("date +%%s.%%N printed %q", answer)
 	}
 	c := clock{Asked: true, Error: trip / 2}
 	nanos, err := strconv.ParseInt(fraction, 10, 64)
 	if err != nil || len(fraction) != 9 {
-		// A date that does not know %N has cut off up to a second.
+		// A date without %N cuts off up to a second.
 		nanos = int64(time.Second / 2)
 		c.Error += time.Second / 2
 	}
@@ -69,7 +69,7 @@ func offset(answer string, before time.Time, trip time.Duration) (clock, error) 
 	return c, nil
 }
 
-// outcome is what came of trying to connect from a host.
+// outcome is the result of an attempt to connect from a host.
 type outcome string
 
 const (
@@ -97,12 +97,12 @@ type attemptedDial struct {
 
 const (
 	dialLimit = 5 * time.Second
-	// dialsAtOnce is what sshd lets through at a time without refusing channels.
+	// dialsAtOnce is the number of channels that sshd opens at a time without refusing any.
 	dialsAtOnce = 4
 )
 
-// tryPeers connects from the host to a port of its own that is known to be listened on, which shows whether sshd
-// forwards at all, and to all other members.
+// tryPeers connects from the host to one of its own ports that has a listener, which shows whether sshd forwards at all, and to
+// all other members.
 func tryPeers(ctx context.Context, h tasks.Host, port int, listening []int, nodes []polardb.WantedNode) (forward reach, peers []reach) {
 	own := port
 	for _, p := range append([]int{port, 22}, listening...) {
@@ -146,10 +146,10 @@ func tryDial(ctx context.Context, h tasks.Host, address string) attemptedDial {
 	return attemptedDial{Outcome: classify(err), Said: err.Error()}
 }
 
-// classify tells from an error why a connection did not come about. An sshd that could not connect has one code for all
-// causes. It adds the words of the C library when it had to wait for the failure, and "open failed" when it failed at
-// once (OpenSSH 9.2, with a route that is "unreachable"). An old one (server_input_channel_open of OpenSSH 7.3) calls the
-// latter prohibited.
+// classify returns why a connection failed. An sshd that could not connect has one code for all causes, so their words have to
+// tell them apart: it adds those of the C library when it had to wait for the failure, and "open failed" when it failed at once
+// (OpenSSH 9.2, with a route that is "unreachable"). An old one (server_input_channel_open of OpenSSH 7.3) calls the latter
+// prohibited.
 func classify(err error) outcome {
 	said := err.Error()
 	if channel := (*ssh.OpenChannelError)(nil); errors.As(err, &channel) {
@@ -199,8 +199,8 @@ func (r *checkRows) reachability(asked checkAsked, own []string) {
 	}
 }
 
-// judge makes one line of both ports. Local says that the address is the host's own, on which a connection to a port
-// that nobody listens on fails at once.
+// judge returns one check for both ports. With local the address is the host's own, where a connection to a port without a
+// listener fails at once.
 func judge(p reach, forwards, local bool) checkRow {
 	row := checkRow{Name: "reach " + p.Name, Status: statusPass, Peer: p.Name, Wanted: "connected or refused"}
 	var found []string

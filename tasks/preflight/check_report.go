@@ -14,8 +14,8 @@ import (
 
 type checkReportArgs struct {
 	Hosts        any      `arg:"hosts,required" doc:"what polardb_check found: a list of its facts, or a dict of them by host"`
-	MaxClockSkew float64  `arg:"max_clock_skew" default:"2" doc:"seconds by which the hosts' clocks may differ from one another"`
-	Verbose      bool     `arg:"verbose" default:"no" doc:"show what passed, too"`
+	MaxClockSkew float64  `arg:"max_clock_skew" default:"2" doc:"seconds by which the hosts' clocks may differ"`
+	Verbose      bool     `arg:"verbose" default:"no" doc:"also show the checks that passed"`
 	Opened       []string `arg:"opened" doc:"members whose firewalls the caller opens for the hosts that were checked, or has just opened"`
 	Fail         bool     `arg:"fail" default:"yes" doc:"fail when a check failed"`
 }
@@ -24,12 +24,12 @@ var checkReportModule = tasks.Define(tasks.Module{
 	Name:    "polardb_check_report",
 	Summary: "Put what polardb_check found on all hosts in one table, and fail when a check failed",
 	Notes: []string{
-		"Adds what only all hosts together can show: clocks that differ from one another, time zones, locales and systems that are not the same, an address given twice, a number of voters that is no good.",
+		"Adds checks of all hosts together: clocks that differ, time zones, locales and systems that are not the same, an address that two hosts have, a bad number of voters.",
 		"A member that cannot be reached because its own firewalld or ufw keeps the ports closed is a WARN here: new-cluster.yml opens them.",
 		"Run it once, with run_once.",
 	},
 	Returns: []tasks.Return{
-		{Name: "table", Type: "str", Doc: "one line a check: host, check, status, found, wanted, fix; what failed first"},
+		{Name: "table", Type: "str", Doc: "one line for each check: host, check, status, found, wanted, fix; those that failed first"},
 		{Name: "status", Type: "str", Doc: "the worst status of all"},
 		{Name: "counts", Type: "dict", Doc: "how many checks are PASS, WARN, FAIL"},
 		{Name: "checks", Type: "list", Doc: "the table's lines as dicts, with those that passed"},
@@ -51,7 +51,7 @@ type checkReport struct {
 	hosts []reportedHost
 }
 
-// reportLine is a check and the hosts of which it is true in the same words.
+// reportLine is a check and the hosts that have it in the same words.
 type reportLine struct {
 	Hosts []string
 	checkRow
@@ -91,7 +91,7 @@ func (c *checkReport) Plan() (tasks.Plan, error) {
 	return tasks.Plan{Msg: c.table(lines, every), Values: values}, nil
 }
 
-// lines are all checks of all hosts, worst first; the same line of several hosts is one.
+// lines returns all checks of all hosts, the worst first; the same check of several hosts is one line.
 func (c *checkReport) lines() []reportLine {
 	var lines []reportLine
 	closed := map[string]bool{}
@@ -130,7 +130,7 @@ func (c *checkReport) lines() []reportLine {
 	return lines
 }
 
-// together judges what no host can know alone.
+// together returns the checks of all hosts together.
 func (c *checkReport) together() checkRows {
 	var r checkRows
 	c.clocks(&r)
@@ -175,8 +175,8 @@ func (c *checkReport) together() checkRows {
 	return r
 }
 
-// clocks compares each host's clock with each other's, by way of the laptop's. What was measured may be wrong by both
-// errors together, so only what is more than that is held against them.
+// clocks compares the hosts' clocks with one another, by way of the control node's. The difference may be wrong by both errors
+// together, so only what is beyond them counts.
 func (c *checkReport) clocks(r *checkRows) {
 	var first, last reportedHost
 	known := false
@@ -205,7 +205,7 @@ func (c *checkReport) clocks(r *checkRows) {
 		"set the clocks by NTP: chronyc makestep, or timedatectl set-ntp true")
 }
 
-// agree adds a check that all hosts give the same value.
+// agree adds a check that all hosts have the same value.
 func (r *checkRows) agree(hosts []reportedHost, name string, of func(reportedHost) string, unlike checkStatus, fix string) {
 	by := map[string][]string{}
 	var values []string
@@ -233,7 +233,7 @@ func (r *checkRows) agree(hosts []reportedHost, name string, of func(reportedHos
 	r.when(len(values) == 1, unlike, name, found, "the same on all", fix)
 }
 
-// table is the lines in columns, and the count of what passed when that is not shown.
+// table returns the lines as a table, followed by the counts.
 func (c *checkReport) table(lines []reportLine, every checkRows) string {
 	cells := [][]string{{"HOST", "CHECK", "STATUS", "FOUND", "WANTED", "FIX"}}
 	for _, l := range lines {
@@ -257,10 +257,10 @@ func (c *checkReport) table(lines []reportLine, every checkRows) string {
 	return b.String()
 }
 
-// oneLine keeps a line break in what a host said from breaking the table.
+// oneLine removes line breaks and tabs, so that a host's output does not break the table.
 var oneLine = strings.NewReplacer("\n", " ", "\r", " ", "\t", " ")
 
-// reportedHost is what polardb_check told of one host.
+// reportedHost holds the facts of polardb_check about one host.
 type reportedHost struct {
 	Name, Address, Timezone, Locale string
 	System, Machine, MadeWith       string
@@ -284,7 +284,7 @@ func reportedHosts(value any) ([]reportedHost, error) {
 			return fmt.Errorf("holds a dict without a name")
 		}
 		if len(h.Checks) == 0 {
-			h.Checks.add("checks", statusFail, "there are none", "what polardb_check found", "run polardb_check on "+h.Name+" first")
+			h.Checks.add("checks", statusFail, "none", "what polardb_check found", "run polardb_check on "+h.Name+" first")
 		}
 		hosts = append(hosts, h)
 		return nil

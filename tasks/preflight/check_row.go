@@ -2,7 +2,7 @@ package preflight
 
 import "fmt"
 
-// checkStatus says what a check came to.
+// checkStatus is the result of a check.
 type checkStatus string
 
 const (
@@ -26,7 +26,7 @@ type checkRow struct {
 	Name               string
 	Status             checkStatus
 	Found, Wanted, Fix string
-	Peer               string // the member that the check is about, when it is not the host's own
+	Peer               string // the member that the check is about; empty: the host itself
 }
 
 type checkRows []checkRow
@@ -38,7 +38,7 @@ func (r *checkRows) add(name string, status checkStatus, found, wanted, fix stri
 	*r = append(*r, checkRow{Name: name, Status: status, Found: found, Wanted: wanted, Fix: fix})
 }
 
-// when adds a check that is passed when good, and has the other status when not.
+// when adds a check that passes when good is true and otherwise has the other status.
 func (r *checkRows) when(good bool, otherwise checkStatus, name, found, wanted, fix string) {
 	if good {
 		otherwise = statusPass
@@ -70,7 +70,7 @@ func (r checkRows) count() string {
 	return fmt.Sprintf("%d PASS, %d WARN, %d FAIL", len(r.with(statusPass)), len(r.with(statusWarn)), len(r.with(statusFail)))
 }
 
-// values are the rows as playbooks see them.
+// values returns the rows as playbooks see them.
 func (r checkRows) values() []any {
 	list := make([]any, 0, len(r))
 	for _, row := range r {

@@ -11,25 +11,25 @@ import (
 	"github.com/polarbook/polarbook/tasks/polardb"
 )
 
-// software compares the archive with the host, before anything is sent.
+// software checks that the archive fits the host, before anything is sent.
 func (c *checkAction) software(r *checkRows, h checkHost, n polardb.NodeState) {
 	a := c.args
 	if a.Src == "" {
-		r.when(n.Postgres != "", statusFail, "package", either(n.Postgres, "no archive is named, and nothing is installed under "+a.Home), "the engine's install prefix, packed",
-			"set polardb_package to the archive's path on this machine")
+		r.when(n.Postgres != "", statusFail, "package", either(n.Postgres, "no archive is given, and nothing is installed under "+a.Home), "the engine's install prefix, packed",
+			"set polardb_package to the archive's path on the control node")
 		return
 	}
 	if c.archiveErr != nil {
 		found, fix := c.archiveErr.Error(), "pack the engine's install prefix anew: tar -czf polardb.tar.gz -C /path/to/prefix ."
 		if errors.Is(c.archiveErr, fs.ErrNotExist) {
-			found, fix = a.Src+" is not there", "set polardb_package to the archive's path on this machine"
+			found, fix = a.Src+" does not exist", "set polardb_package to the archive's path on the control node"
 		}
 		r.add("package", statusFail, found, "the engine's install prefix, packed", fix)
 		return
 	}
 	p := c.archive
 	if p.Unread != "" {
-		r.add("package", statusWarn, p.Name+" is "+p.Unread+" and cannot be read here", "programs for "+h.Machine,
+		r.add("package", statusWarn, p.Name+" is "+p.Unread+" and cannot be read on the control node", "programs for "+h.Machine,
 			"nothing to do: it is compared with the host when it is unpacked there")
 		return
 	}
@@ -88,11 +88,12 @@ func sameMachine(archive, host string) bool {
 	return archive == host
 }
 
-// otherRelease is the other cause of a missing library: only the release that a program was built on has all of its.
+// otherRelease is the advice for the other cause of a missing library: only the release that a program was built on has all of
+// its libraries.
 const otherRelease = "; if there is no such package, take an archive that was built on this release"
 
-// install says how libraries are come by. Debian names the package after the library; RPM packages provide the library's
-// own name.
+// install returns how to install libraries. Debian names the package after the library; RPM packages provide the library's own
+// name.
 func install(family string, missing []string) string {
 	var names []string
 	switch family {
@@ -111,8 +112,8 @@ func install(family string, missing []string) string {
 	return "install the packages that hold them"
 }
 
-// debianPackage is the name that Debian's policy gives a library's package (8.1): libssl.so.3 is in libssl3,
-// libfoo-2.so.1 in libfoo-2-1.
+// debianPackage returns the name of a library's package by Debian's policy (8.1): libssl.so.3 is in libssl3, libfoo-2.so.1 in
+// libfoo-2-1.
 func debianPackage(library string) string {
 	switch library {
 	case "libz.so.1":

@@ -10,14 +10,14 @@ import (
 	"github.com/polarbook/polarbook/tasks/polardb"
 )
 
-// families are the systems that are known by the ID of /etc/os-release; others by their ID_LIKE.
+// families holds the systems that are known by the ID in /etc/os-release; others are known by their ID_LIKE.
 var families = map[string]string{
 	"debian": "Debian", "ubuntu": "Debian", "deepin": "Debian", "uos": "Debian",
 	"rhel": "RedHat", "centos": "RedHat", "rocky": "RedHat", "almalinux": "RedHat", "ol": "RedHat", "fedora": "RedHat",
 	"anolis": "RedHat", "alinux": "RedHat", "openeuler": "RedHat", "kylin": "RedHat", "tencentos": "RedHat", "bclinux": "RedHat",
 }
 
-// family is Ansible's os_family, for as far as it matters here; empty: neither.
+// family returns Ansible's os_family, Debian or RedHat; empty: neither.
 func (h checkHost) family() string {
 	for _, id := range append([]string{h.OS["ID"]}, strings.Fields(h.OS["ID_LIKE"])...) {
 		if f := families[strings.ToLower(id)]; f != "" {
@@ -31,8 +31,8 @@ func (h checkHost) osName() string {
 	return either(h.OS["PRETTY_NAME"], either(strings.TrimSpace(h.OS["ID"]+" "+h.OS["VERSION_ID"]), "unknown"))
 }
 
-// portOpen says whether an address reaches a port. It reads what `firewall-cmd --list-all` prints of the default zone, or
-// `ufw status`.
+// portOpen reports whether the firewall lets an address reach a port. It reads what `firewall-cmd --list-all` prints for the
+// default zone, or `ufw status`.
 func portOpen(firewall string, rules []string, port int, from string) bool {
 	for _, line := range rules {
 		line = strings.TrimSpace(line)
@@ -56,7 +56,7 @@ func portOpen(firewall string, rules []string, port int, from string) bool {
 				return true
 			}
 		case "services":
-			// The service that firewalld brings along for PostgreSQL is this port and no other.
+			// firewalld's own service for PostgreSQL is only this port.
 			if port == dma.DefaultPort && slices.Contains(words, "postgresql") {
 				return true
 			}
@@ -94,7 +94,7 @@ func ufwAllows(line string, port int, from string) bool {
 	return slices.ContainsFunc(strings.Split(spec, ","), func(s string) bool { return inRange(s, ":", port) })
 }
 
-// within says whether an address is the source that a rule names, or in the network that it names.
+// within reports whether an address is a rule's source, or in its network.
 func within(source, address string) bool {
 	a, err := netip.ParseAddr(address)
 	if err != nil {

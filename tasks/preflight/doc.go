@@ -1,5 +1,5 @@
-// Package preflight looks at hosts before anything is changed on them: polardb_check, whose probe reads all that a host has
-// to have for a node, and polardb_check_report, which makes one table of what the hosts said.
+// Package preflight checks hosts before anything is changed on them: polardb_check reads everything that a host must have for a
+// node, and polardb_check_report makes one table of all hosts' checks.
 //
-// It stands on tasks/polardb, which does not know it.
+// It builds on tasks/polardb, which does not import it.
 package preflight

@@ -67,8 +67,8 @@ func TestPasswordsAndSettingsOfAnyLetters(t *testing.T) {
 	})
 	s.Case(t, "what the engine cannot hold is refused first", func(*testing.T) {
 		s.Variant("long.yml", site.Vars{"polardb_replication_password": strings.Repeat("long", 80)}, nil)
-		s.Run(2, "check.yml", "-i", "long.yml").Says("a password that the engine can hold").Unchanged()
-		s.Run(2, "new-cluster.yml", "-i", "long.yml").Says("a password that the engine can hold").Unchanged()
+		s.Run(2, "check.yml", "-i", "long.yml").Says("a password that the engine accepts").Unchanged()
+		s.Run(2, "new-cluster.yml", "-i", "long.yml").Says("a password that the engine accepts").Unchanged()
 	})
 	s.Case(t, "another password", func(*testing.T) {
 		s.Variant("other.yml", site.Vars{"polardb_password": "wr0ng-one"}, nil)
