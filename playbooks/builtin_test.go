@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -36,6 +37,27 @@ func TestBuiltin(t *testing.T) {
 	files, err := fs.Glob(Builtin(), "*.yml")
 	if err != nil || !slices.Equal(files, names) {
 		t.Errorf("List gives %q of the playbooks %q, %v", names, files, err)
+	}
+}
+
+// TestHeadsAreUnderstood: what the head of a built-in playbook says of variables is understood, each with its own line, and
+// its first line is a whole sentence, for it stands alone in the list.
+func TestHeadsAreUnderstood(t *testing.T) {
+	all, err := List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	several := regexp.MustCompile(`^\s+[a-z_]+(?: \([^)]*\))?,.*:`)
+	for _, info := range all {
+		if first, _, _ := strings.Cut(info.Doc, "\n"); !strings.HasSuffix(first, ".") {
+			t.Errorf("%s: the first line of its head is no whole sentence: %s", info.Name, first)
+		}
+		_, variables, _ := strings.Cut(info.Doc, "\nVariables:\n")
+		for line := range strings.SplitSeq(variables, "\n") {
+			if several.MatchString(line) {
+				t.Errorf("%s: several variables on one line, of which one is understood: %s", info.Name, line)
+			}
+		}
 	}
 }
 
