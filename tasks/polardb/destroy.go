@@ -16,8 +16,8 @@ var destroyModule = tasks.Define(tasks.Module{
 	Name:    "polardb_destroy",
 	Summary: "Remove a node's data and what polarbook noted about it",
 	Notes: []string{
-		"Removes PGDATA, POLARDATA and what polarbook keeps of the node under /var/lib/polarbook, and nothing that the marker does not say is this cluster's. The marker goes last, so that a removal that was cut off is finished by the next run. A disk that is mounted on one of the directories is emptied and stays mounted.",
-		"Refused: data that polarbook did not put there, data of another cluster, and a server that runs.",
+		"Removes PGDATA, POLARDATA and polarbook's notes about the node under /var/lib/polarbook, and only if the marker says that they are this cluster's. The marker goes last, so that the next run finishes a removal that was interrupted. A disk that is mounted on one of the directories is emptied and stays mounted.",
+		"Refuses data that polarbook did not put there, data of another cluster, and a server that runs.",
 	},
 	Returns: []tasks.Return{{Name: "removed", Type: "list", Doc: "the directories that were removed"}},
 	Examples: `- polardb_destroy:
@@ -58,12 +58,14 @@ func (d *destroyAction) Plan(f tasks.Found) (tasks.Plan, error) {
 	case s.PgdataLink+s.PolardataLink != "", ours && !s.noted() && s.setUp():
 		return tasks.Plan{}, s.Refuse(&a.NodeArgs)
 	case !s.Marked && s.bare():
-		return tasks.Plan{Msg: "there is nothing of the cluster here already", Values: map[string]any{"removed": []any{}}}, nil
+		return tasks.Plan{Msg: "the host already holds nothing of the cluster", Values: map[string]any{"removed": []any{}}}, nil
 	case !ours:
 		if err := s.Refuse(&a.NodeArgs); err != nil {
 			return tasks.Plan{}, err
 		}
-		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s notes other directories than %s and %s (%s, %s)", a.marker(), a.Pgdata, a.Polardata, s.MarkerPgdata, s.MarkerPolardata), Hint: "nothing was removed"}
+		return tasks.Plan{}, &tasks.Failure{
+			Msg:  fmt.Sprintf("%s notes the directories %s and %s, not %s and %s", a.marker(), s.MarkerPgdata, s.MarkerPolardata, a.Pgdata, a.Polardata),
+			Hint: "nothing was removed; check polardb_pgdata and polardb_polardata in the inventory"}
 	case s.PID != 0 && !d.check:
 		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("the server runs (process %d)", s.PID), Hint: "nothing was removed; stop it first"}
 	}
@@ -71,7 +73,8 @@ func (d *destroyAction) Plan(f tasks.Found) (tasks.Plan, error) {
 	return tasks.Plan{Change: true, Msg: msg, Script: a.removal(s), Values: map[string]any{"removed": there}}, nil
 }
 
-// removal asks the marker again, right before the data goes, whose it is. The probe after it is the proof.
+// removal returns the script that removes the data. It checks in the marker once more, right before, whose the data is. The
+// probe after it is the proof.
 func (a *destroyArgs) removal(was NodeState) string {
 	v := a.marking(was)
 	v["UNIT"], v["RECOVERY"] = a.Unit, a.recovery()

@@ -13,7 +13,7 @@ func TestDestroyPlan(t *testing.T) {
 		"nothing":                {bareNode, ""},
 		"somebody else's":        {somebodys, "refuse: did not begin"},
 		"another cluster's":      {strings.Replace(wholeInit, "marker.cluster=demo", "marker.cluster=other", 1), `refuse: belongs to the cluster "other"`},
-		"other directories":      {strings.Replace(wholeInit, "marker.polardata=/d/polardata", "marker.polardata=/e/polardata", 1), "refuse: notes other directories"},
+		"other directories":      {strings.Replace(wholeInit, "marker.polardata=/d/polardata", "marker.polardata=/e/polardata", 1), "refuse: notes the directories"},
 		"it runs":                {wholeInit + "\npid=7", "refuse: the server runs (process 7)"},
 	} {
 		a := &destroyAction{args: &destroyArgs{NodeArgs: planArgs, Unit: "polardb-demo"}}

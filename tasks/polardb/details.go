@@ -17,7 +17,7 @@ import (
 	"github.com/polarbook/polarbook/tasks/script"
 )
 
-// nodeDetails is what a DBA asks of a node beside its part in the cluster. What could not be had is zero.
+// nodeDetails holds what a DBA asks of a node beside its part in the cluster. A field that could not be read is zero.
 type nodeDetails struct {
 	Version   string        // of the server, as 11.9
 	Release   string        // the directory of the release that it was started from
@@ -43,7 +43,8 @@ const (
 	scarceDisk = 10
 )
 
-// details asks all nodes at once, each within lookLimit. A host that cannot be reached has none.
+// details asks all nodes at once, each within lookLimit, and returns the details by the node's name. Those of a host that
+// cannot be reached are empty.
 func (c *ClusterArgs) details(ctx context.Context, h tasks.Host, list []WantedNode, survey dma.Survey) map[string]nodeDetails {
 	all := make([]nodeDetails, len(list))
 	var wg sync.WaitGroup
@@ -71,9 +72,12 @@ func (c *ClusterArgs) details(ctx context.Context, h tasks.Host, list []WantedNo
 	return by
 }
 
-const detailsQuery = `select current_setting('server_version'), pg_postmaster_start_time(), now(), coalesce(current_setting('polar_dma_repl_user', true), ''), coalesce(current_setting('polar_dma_repl_passwd', true), '');
+const detailsQuery = `select current_setting('server_version'), pg_postmaster_start_time(), now(),
+	coalesce(current_setting('polar_dma_repl_user', true), ''), coalesce(current_setting('polar_dma_repl_passwd', true), '');
 select name from pg_settings where pending_restart order by name;
-select name, setting, unit from pg_settings where sourcefile like '%/postgresql.auto.conf' and setting is distinct from boot_val and name not like 'polar_dma_delay_election%' order by name`
+select name, setting, unit from pg_settings
+	where sourcefile like '%/postgresql.auto.conf' and setting is distinct from boot_val and name not like 'polar_dma_delay_election%'
+	order by name`
 
 func (d *nodeDetails) readServer(ctx context.Context, conn *pgx.Conn) error {
 	results, err := conn.PgConn().Exec(ctx, detailsQuery).ReadAll()
@@ -96,7 +100,8 @@ func (d *nodeDetails) readServer(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// upTime is for how long a server runs, of two timestamps with time zone as it writes them; zones of half hours have minutes.
+// upTime returns how long a server has run, from two timestamps with time zone as the server writes them: a zone of half hours
+// has minutes. It returns 0 if it cannot read one of them.
 func upTime(started, now string) time.Duration {
 	for _, layout := range []string{"2006-01-02 15:04:05.999999-07", "2006-01-02 15:04:05.999999-07:00"} {
 		from, errFrom := time.Parse(layout, started)
@@ -108,7 +113,7 @@ func upTime(started, now string) time.Duration {
 	return 0
 }
 
-// readHost asks the node's host as root, or as the one who logs in where there is no way to root.
+// readHost asks the node's host as root, or as the user who logs in where root cannot be become.
 func (d *nodeDetails) readHost(ctx context.Context, h tasks.Host, n WantedNode) {
 	if n.Pgdata == "" || n.Polardata == "" {
 		return
@@ -121,7 +126,8 @@ func (d *nodeDetails) readHost(ctx context.Context, h tasks.Host, n WantedNode) 
 	if err != nil {
 		shell = host.Shell()
 	}
-	answer, err := shell.Run(ctx, remote.Command{Script: scripts.Script("polardb_details", script.Values{"PGDATA": n.Pgdata, "POLARDATA": n.Polardata})})
+	look := scripts.Script("polardb_details", script.Values{"PGDATA": n.Pgdata, "POLARDATA": n.Polardata})
+	answer, err := shell.Run(ctx, remote.Command{Script: look})
 	if err != nil {
 		return
 	}
@@ -158,7 +164,7 @@ func kilobytes(text string) int64 {
 	return n
 }
 
-// humanSize is a size for people, of kilobytes.
+// humanSize writes a size in kilobytes for people; "-": not known.
 func humanSize(kb int64) string {
 	switch {
 	case kb < 0:
@@ -173,7 +179,7 @@ func humanSize(kb int64) string {
 	return fmt.Sprintf("%d kB", kb)
 }
 
-// humanTime is for how long a server runs, in its two largest units.
+// humanTime writes how long a server has run, in the two largest units; "-": not known.
 func humanTime(d time.Duration) string {
 	days, hours, minutes, seconds := int(d.Hours())/24, int(d.Hours())%24, int(d.Minutes())%60, int(d.Seconds())%60
 	switch {
@@ -189,7 +195,7 @@ func humanTime(d time.Duration) string {
 	return fmt.Sprintf("%ds", seconds)
 }
 
-// detailsTable sets the details out in columns.
+// detailsTable prints the details as a table, a row for each node.
 func detailsTable(list []WantedNode, details map[string]nodeDetails) string {
 	rows := [][]string{{"NODE", "VERSION", "RELEASE", "UP", "WAL", "CONSENSUS LOG", "FREE"}}
 	for _, n := range list {
@@ -198,18 +204,20 @@ func detailsTable(list []WantedNode, details map[string]nodeDetails) string {
 		for _, disk := range d.Disks {
 			free = append(free, fmt.Sprintf("%s (%d%%) at %s", humanSize(disk.Free), disk.percent(), disk.Path))
 		}
-		rows = append(rows, []string{n.Name, text(d.Version), text(d.Release), humanTime(d.Up), humanSize(d.WAL), humanSize(d.Log), text(strings.Join(free, ", "))})
+		rows = append(rows, []string{
+			n.Name, text(d.Version), text(d.Release), humanTime(d.Up), humanSize(d.WAL), humanSize(d.Log), text(strings.Join(free, ", ")),
+		})
 	}
 	return Columns(rows)
 }
 
-// remarks are what is worth a word and not wrong yet, and faults what is.
-// outdated says that the server logs in to the leader with another password than this one, as it stands in a connection
-// string: it was started with it, and streams for as long as its connection holds.
+// outdated reports whether the server logs in to the leader with another password than this one, which is given as it stands
+// in a connection string. Such a server was started with that other password and streams only as long as its connection holds.
 func (d nodeDetails) outdated(password string) bool {
 	return strings.HasPrefix(d.Login[1], "md5") && d.Login[1] != shownPassword(d.Login[0], password)
 }
 
+// remarks returns what a DBA should know although it is not wrong yet, and faults what is wrong.
 func (d nodeDetails) remarks(node string) (remarks, faults []string) {
 	for _, disk := range d.Disks {
 		switch {
@@ -220,10 +228,12 @@ func (d nodeDetails) remarks(node string) (remarks, faults []string) {
 		}
 	}
 	if len(d.Pending) > 0 {
-		remarks = append(remarks, fmt.Sprintf("%s: %s will have another value after a restart: polarbook run restart.yml", node, strings.Join(d.Pending, ", ")))
+		pending := strings.Join(d.Pending, ", ")
+		remarks = append(remarks, fmt.Sprintf("%s: %s will have another value after a restart: polarbook run restart.yml", node, pending))
 	}
 	if len(d.Overrides) > 0 {
-		remarks = append(remarks, fmt.Sprintf("%s: postgresql.auto.conf (ALTER SYSTEM) overrides the configuration: %s", node, strings.Join(d.Overrides, ", ")))
+		overrides := strings.Join(d.Overrides, ", ")
+		remarks = append(remarks, fmt.Sprintf("%s: postgresql.auto.conf (ALTER SYSTEM) overrides the configuration: %s", node, overrides))
 	}
 	return remarks, faults
 }
@@ -231,7 +241,9 @@ func (d nodeDetails) remarks(node string) (remarks, faults []string) {
 func (d nodeDetails) values() map[string]any {
 	disks := []any{}
 	for _, disk := range d.Disks {
-		disks = append(disks, map[string]any{"path": disk.Path, "total_kb": int(disk.Total), "free_kb": int(disk.Free), "free_percent": int(disk.percent())})
+		disks = append(disks, map[string]any{
+			"path": disk.Path, "total_kb": int(disk.Total), "free_kb": int(disk.Free), "free_percent": int(disk.percent()),
+		})
 	}
 	m := map[string]any{"disks": disks, "pending_restart": tasks.AnyTexts(d.Pending), "overrides": tasks.AnyTexts(d.Overrides)}
 	for key, v := range map[string]string{"version": d.Version, "release": d.Release} {

@@ -12,18 +12,22 @@ import (
 
 type dropArgs struct {
 	ClusterArgs
-	Node    string `arg:"node,required" doc:"the node that is to leave; for a member that the inventory no longer has, its address, host:port"`
-	Timeout int    `arg:"timeout" default:"60" doc:"seconds until the members left must agree"`
+	Node    string `arg:"node,required" doc:"the node to drop; for a member that the inventory no longer has, its address, host:port"`
+	Timeout int    `arg:"timeout" default:"60" doc:"seconds until the remaining members must agree"`
 }
 
 var dropModule = tasks.Define(tasks.Module{
 	Name:    "polardb_drop",
 	Summary: "Take a follower, a learner or a logger out of the cluster",
 	Notes: []string{
-		"Works from the leader, so the node may be dead. The engine does not tell a node that it was dropped: it goes on running, answers reads and stands for elections that it cannot win. Stop it (see polardb_retire).",
-		"Refused: the leader, which the engine would let go and be without one; a voter without which fewer than a majority of the others would be alive; one without which nobody was left who may lead.",
+		"Works from the leader, so the node may be dead. The engine does not tell a node that it was dropped: the node goes on running, answers reads and stands for elections that it cannot win. Stop it (see polardb_retire).",
+		"Refuses the leader, which the engine would drop, leaving the cluster without one; a voter without which fewer than a majority of the others would be alive; and a voter without which no voter that may lead would remain.",
 	},
-	Returns: []tasks.Return{{Name: "leader", Type: "str", Doc: "the node that leads"}, {Name: "role", Type: "str", Doc: "the role that the node had"}, {Name: "voters", Type: "int", Doc: "how many voters are left"}},
+	Returns: []tasks.Return{
+		{Name: "leader", Type: "str", Doc: "the node that leads"},
+		{Name: "role", Type: "str", Doc: "the role that the node had"},
+		{Name: "voters", Type: "int", Doc: "how many voters remain"},
+	},
 	Examples: `- polardb_drop:
     node: node4
     nodes: "{{ polardb_nodes }}"
@@ -51,8 +55,7 @@ func (d *dropAction) Ask(ctx context.Context, h tasks.Host) (clusterView, error)
 }
 
 func (d *dropAction) Plan(found clusterView) (tasks.Plan, *dropChange, error) {
-	switch {
-	case found.NoLeader != "":
+	if found.NoLeader != "" {
 		return tasks.Plan{}, nil, &tasks.Failure{Msg: "only a leader can drop a member: " + found.NoLeader}
 	}
 	leader, survey := found.Leader, found.Survey
@@ -67,7 +70,8 @@ func (d *dropAction) Plan(found clusterView) (tasks.Plan, *dropChange, error) {
 	case !member:
 		return tasks.Plan{Msg: n.Name + " is already out of the cluster", Values: values}, nil, nil
 	case leader.Node == n.Name:
-		return tasks.Plan{}, nil, &tasks.Failure{Msg: n.Name + " leads, and the leader is not dropped", Hint: "switch over first: polarbook run switchover.yml"}
+		return tasks.Plan{}, nil, &tasks.Failure{Msg: n.Name + " leads, and a leader cannot be dropped",
+			Hint: "switch over first: polarbook run switchover.yml"}
 	}
 	role := row.Role.String()
 	if n.Role == roleLogger && row.Role != dma.Learner {
@@ -76,13 +80,16 @@ func (d *dropAction) Plan(found clusterView) (tasks.Plan, *dropChange, error) {
 	values["role"] = role
 	change := dropChange{node: n, leader: leader, learner: row.Role == dma.Learner}
 	if change.learner {
-		return tasks.Plan{Change: true, Msg: fmt.Sprintf("drop the learner %s from the cluster that %s leads", n.Name, leader.Node), Values: values}, &change, nil
+		msg := fmt.Sprintf("drop the learner %s from the cluster that %s leads", n.Name, leader.Node)
+		return tasks.Plan{Change: true, Msg: msg, Values: values}, &change, nil
 	}
 	if err := keepsMajority(survey, leader, n.Address); err != nil {
 		return tasks.Plan{}, nil, err
 	}
 	if !d.somebodyLeads(leader, n) {
-		return tasks.Plan{}, nil, &tasks.Failure{Msg: fmt.Sprintf("without %s every voter that holds data would have the weight 0, and none could be elected", n.Name), Hint: "polarbook run set-weight.yml -e node=NAME -e weight=5"}
+		return tasks.Plan{}, nil, &tasks.Failure{
+			Msg:  fmt.Sprintf("without %s every voter that holds data would have the weight 0, and none could be elected", n.Name),
+			Hint: "give another voter a weight first: polarbook run set-weight.yml -e node=NAME -e weight=5"}
 	}
 	values["voters"] = len(voters) - 1
 	alive := 0
@@ -91,11 +98,12 @@ func (d *dropAction) Plan(found clusterView) (tasks.Plan, *dropChange, error) {
 			alive++
 		}
 	}
-	return tasks.Plan{Change: true, Values: values,
-		Msg: fmt.Sprintf("drop the %s %s (%d log entries behind) from the cluster that %s leads; %d voters are left, %d of them alive", role, n.Name, behind(leader, row), leader.Node, len(voters)-1, alive)}, &change, nil
+	msg := fmt.Sprintf("drop the %s %s (%d log entries behind) from the cluster that %s leads; %d voters are left, %d of them alive",
+		role, n.Name, behind(leader, row), leader.Node, len(voters)-1, alive)
+	return tasks.Plan{Change: true, Values: values, Msg: msg}, &change, nil
 }
 
-// node is the one that is to leave: of the inventory, or a member that only the leader knows, by its address.
+// node finds the node to drop: by its name in the inventory, or by the address of a member that only the leader knows.
 func (d *dropAction) node(leader dma.View) (WantedNode, error) {
 	n, err := NodeNamed(d.list, d.args.Node)
 	if err == nil {
@@ -116,7 +124,7 @@ func (d *dropAction) node(leader dma.View) (WantedNode, error) {
 	return n, err
 }
 
-// somebodyLeads says that a voter with data and a weight is left.
+// somebodyLeads reports whether a voter with data and a weight above 0 remains.
 func (d *dropAction) somebodyLeads(leader dma.View, without WantedNode) bool {
 	for _, m := range leader.Cluster {
 		logger := false
@@ -136,7 +144,7 @@ func (d *dropAction) Apply(ctx context.Context, h tasks.Host, _ tasks.Plan, chan
 	if change.learner {
 		statement = dma.DropLearner(n.Address)
 	}
-	// What the engine says is less than what it does: after a timeout the drop may have been made all the same.
+	// The engine's answer does not tell all: after a timeout it may have dropped the node all the same.
 	said := d.args.command(ctx, h, change.leader, statement, 90*time.Second)
 	if errors.Is(said, dma.ErrNotLeader) {
 		return tasks.Result{}, &tasks.Failure{Msg: n.Name + " was not dropped: the leader has changed", Err: said, Hint: "run again"}
@@ -155,11 +163,12 @@ func (d *dropAction) Apply(ctx context.Context, h tasks.Host, _ tasks.Plan, chan
 	case saw != "" && said != nil:
 		return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("%s was not dropped (limit %s): %s", n.Name, limit, saw), Err: said}
 	case saw != "":
-		return tasks.Result{Changed: true}, &tasks.Failure{Msg: fmt.Sprintf("%s was dropped, and not all is well (limit %s): %s; %s", n.Name, limit, saw, survey)}
+		return tasks.Result{Changed: true}, &tasks.Failure{
+			Msg: fmt.Sprintf("%s was dropped, but the other members do not agree (limit %s): %s; %s", n.Name, limit, saw, survey)}
 	}
 	voters, live := survey.Voters(leader)
-	r := tasks.Result{Changed: true, Msg: fmt.Sprintf("%s is out of the cluster that %s leads; %d voters are left, %d of them alive", n.Name, leader.Node, len(voters), len(live)),
-		Values: map[string]any{"leader": leader.Node, "voters": len(voters)}}
+	msg := fmt.Sprintf("%s is out of the cluster that %s leads; %d voters are left, %d of them alive", n.Name, leader.Node, len(voters), len(live))
+	r := tasks.Result{Changed: true, Msg: msg, Values: map[string]any{"leader": leader.Node, "voters": len(voters)}}
 	if len(voters) < 3 && !change.learner {
 		r.Warnings = []string{fmt.Sprintf("with %d voters no node may fail", len(voters))}
 	}

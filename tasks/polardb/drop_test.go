@@ -24,7 +24,7 @@ func TestDropPlan(t *testing.T) {
 		"a dead follower":                {node: "node3", make: func(c *testCluster) { c.dies(3) }, want: "2 voters are left, 2 of them alive"},
 		"a learner":                      {node: "node4", make: func(c *testCluster) { c.learner(4, "learner") }, want: "drop the learner node4 from the cluster that node1 leads"},
 		"a logger":                       {node: "node3", make: func(c *testCluster) { c.list[2].Role = "logger"; c.survey[2].NoViews = true }, want: "drop the logger node3"},
-		"the leader":                     {node: "node1", want: "node1 leads, and the leader is not dropped (switch over first: polarbook run switchover.yml)", fail: true},
+		"the leader":                     {node: "node1", want: "node1 leads, and a leader cannot be dropped (switch over first: polarbook run switchover.yml)", fail: true},
 		"one that is out":                {node: "node4", make: func(c *testCluster) { c.knows(4, "follower", nil) }, want: "node4 is already out of the cluster", none: true},
 		"one that nobody knows":          {node: "node9", want: "there is no node node9 (the inventory has node1, node2, node3)", fail: true},
 		"a live one while one is dead":   {node: "node2", make: func(c *testCluster) { c.dies(3) }, want: "without 10.0.0.2:5432 the cluster would have 2 voters, 1 of them alive, and 2 are needed", fail: true},

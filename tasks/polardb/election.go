@@ -13,20 +13,24 @@ import (
 
 type electionArgs struct {
 	ClusterArgs
-	Node    string `arg:"node,required" doc:"the follower that is to stand for election"`
-	Force   bool   `arg:"force" default:"no" doc:"let it stand although there is a leader that a majority believes"`
-	Wait    int    `arg:"wait" default:"15" doc:"seconds that the voters have to elect a leader by themselves before nobody is taken to lead"`
-	Timeout int    `arg:"timeout" default:"60" doc:"seconds until there must be a leader, and until every node must agree, each"`
+	Node    string `arg:"node,required" doc:"the follower to stand for election"`
+	Force   bool   `arg:"force" default:"no" doc:"let it stand although a majority accepts the present leader"`
+	Wait    int    `arg:"wait" default:"15" doc:"seconds that the voters have to elect a leader by themselves"`
+	Timeout int    `arg:"timeout" default:"60" doc:"seconds until there must be a leader, and as many until every node must agree"`
 }
 
 var electionModule = tasks.Define(tasks.Module{
 	Name:    "polardb_election",
 	Summary: "Make a follower stand for election when the leader is stuck",
 	Notes: []string{
-		"The statement goes to the follower itself. A leader and a learner answer it with success and do nothing, so both are refused; a leader that is believed is refused, too, unless force is given.",
-		"A follower wins only when a majority of the voters answers and has no more of the log than it has. Otherwise nothing is sent. When it has won, the engine passes the lead on to a voter that is heavier.",
+		"Sends the statement to the follower itself. A leader and a learner would report success but do nothing, so both are refused. While a majority accepts a leader, an election is refused too, unless force is given.",
+		"A follower wins only when a majority of the voters answers and has no more of the log than it has; otherwise nothing is sent. When it has won, the engine passes the lead on to a voter with a higher weight.",
 	},
-	Returns: []tasks.Return{{Name: "leader", Type: "str", Doc: "the node that leads"}, {Name: "from", Type: "str", Doc: "the node that led before; empty when none did"}, {Name: "term", Type: "int", Doc: "the leader's term"}},
+	Returns: []tasks.Return{
+		{Name: "leader", Type: "str", Doc: "the node that leads"},
+		{Name: "from", Type: "str", Doc: "the node that led before; empty when none did"},
+		{Name: "term", Type: "int", Doc: "the leader's term"},
+	},
 	Examples: `- polardb_election:
     node: node2
     nodes: "{{ polardb_nodes }}"
@@ -58,7 +62,8 @@ func (e *electionAction) Plan(found clusterView) (tasks.Plan, *electionChange, e
 	case found.NoLeader == "" && leader.Node == n.Name:
 		return tasks.Plan{Msg: n.Name + " leads already", Values: values}, nil, nil
 	case found.NoLeader == "" && !e.args.Force:
-		return tasks.Plan{}, nil, &tasks.Failure{Msg: fmt.Sprintf("%s leads, and is believed (%s): nothing is stuck", leader.Node, votes(survey, leader)),
+		return tasks.Plan{}, nil, &tasks.Failure{
+			Msg:  fmt.Sprintf("%s leads, and a majority accepts it (%s): the cluster is not stuck", leader.Node, votes(survey, leader)),
 			Hint: fmt.Sprintf("to move the lead: polarbook run switchover.yml -e to=%s; to force an election all the same: -e force=yes", n.Name)}
 	}
 	if err := mayStand(survey, n); err != nil {
@@ -67,8 +72,9 @@ func (e *electionAction) Plan(found clusterView) (tasks.Plan, *electionChange, e
 	self, _ := survey.Of(n.Name)
 	granted, voters, more := wouldVote(survey, self)
 	msg := fmt.Sprintf("%s stands for election (log index %d; %d of %d voters would vote for it", n.Name, self.Status.LastLogIndex, granted, voters)
-	if granted < dma.Majority(voters) {
-		return tasks.Plan{}, nil, &tasks.Failure{Msg: fmt.Sprintf("%s would get %d of %d votes, and %d are needed: %s", n.Name, granted, voters, dma.Majority(voters), strings.Join(more, "; ")),
+	if needed := dma.Majority(voters); granted < needed {
+		return tasks.Plan{}, nil, &tasks.Failure{
+			Msg:  fmt.Sprintf("%s would get %d of %d votes, and %d are needed: %s", n.Name, granted, voters, needed, strings.Join(more, "; ")),
 			Hint: "choose the follower with the most log, or bring voters back first"}
 	}
 	if heavier := heavierThan(self); found.NoLeader == "" && heavier != "" {
@@ -82,7 +88,7 @@ type electionChange struct {
 	term int64 // of the leader that is to be replaced; 0 when there is none
 }
 
-// mayStand refuses a node that the statement does nothing on. It asks the node itself: there may be no leader to ask.
+// mayStand refuses a node on which the statement would do nothing. It goes by the node's own view: there may be no leader.
 func mayStand(survey dma.Survey, n WantedNode) error {
 	self, _ := survey.Of(n.Name)
 	switch {
@@ -91,22 +97,24 @@ func mayStand(survey dma.Survey, n WantedNode) error {
 	case self.NoViews || n.Role == roleLogger:
 		return &tasks.Failure{Msg: n.Name + " is a logger: it holds no data and cannot lead"}
 	case self.Status.Role == dma.Learner:
-		return &tasks.Failure{Msg: n.Name + " is a learner: it has no vote, and the engine would answer success and do nothing"}
+		return &tasks.Failure{Msg: n.Name + " is a learner: it has no vote, and the engine would report success but do nothing"}
 	case self.Status.Role == dma.Leader, self.Status.Role == dma.NoRole:
-		return &tasks.Failure{Msg: n.Name + " takes itself for the leader, and the engine would answer success and do nothing", Hint: "choose a follower"}
+		return &tasks.Failure{Msg: n.Name + " takes itself for the leader, and the engine would report success but do nothing",
+			Hint: "choose a follower"}
 	}
 	own, ok := self.Members.At(int64(self.Members.Self))
 	switch {
 	case !ok || own.IPPort != n.Address.Consensus() || self.Members.Count(own.IPPort) != 1:
-		return &tasks.Failure{Msg: fmt.Sprintf("%s cannot vote: its member list is %s", n.Name, self.Members), Hint: "take it out and add it again: drop-node.yml, then add-node.yml"}
+		return &tasks.Failure{Msg: fmt.Sprintf("%s cannot vote: its member list is %s", n.Name, self.Members),
+			Hint: "drop it and add it again: drop-node.yml, then add-node.yml"}
 	case own.Weight == 0:
 		return &tasks.Failure{Msg: n.Name + " has the weight 0: it votes and never leads"}
 	}
 	return nil
 }
 
-// wouldVote counts the voters, in the list of the one that stands, that answer and have no more log than it has; and
-// says of the others why they would not vote for it. A logger that answers is counted: nobody can ask how much it has.
+// wouldVote counts the voters in the candidate's own list, and those that answer and have no more log than it has; others lists
+// why the rest would not vote for it. A logger that answers counts, because how much log it has cannot be asked.
 func wouldVote(survey dma.Survey, self dma.View) (granted, voters int, others []string) {
 	for _, m := range self.Members.Entries {
 		voters++
@@ -126,7 +134,7 @@ func wouldVote(survey dma.Survey, self dma.View) (granted, voters int, others []
 	return granted, voters, others
 }
 
-// moreLog says that a has log that b has not, as a vote is decided.
+// moreLog reports whether a has log that b lacks, by the rule that decides a vote.
 func moreLog(a, b dma.Status) bool {
 	if a.LastLogTerm != b.LastLogTerm {
 		return a.LastLogTerm > b.LastLogTerm
@@ -134,7 +142,7 @@ func moreLog(a, b dma.Status) bool {
 	return a.LastLogIndex > b.LastLogIndex
 }
 
-// heavierThan names the heaviest voter, if that is not the node itself or its equal.
+// heavierThan describes the voter with the highest weight, if that is higher than the node's own; "": it is not.
 func heavierThan(self dma.View) string {
 	own, _ := self.Members.At(int64(self.Members.Self))
 	best := own
@@ -168,14 +176,18 @@ func (e *electionAction) Apply(ctx context.Context, h tasks.Host, _ tasks.Plan, 
 	case err != nil:
 		return tasks.Result{}, err
 	case saw != "":
-		return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("%s was told to stand for election, and not all is well (limit %s): %s; %s", n.Name, limit, saw, survey)}
+		return tasks.Result{}, &tasks.Failure{
+			Msg: fmt.Sprintf("%s was told to stand for election, but the nodes do not agree on a new leader (limit %s): %s; %s", n.Name, limit, saw, survey)}
 	}
 	if err := e.args.proveRow(ctx, h, leader, alive, limit); err != nil {
 		return tasks.Result{Changed: true}, err
 	}
-	r := tasks.Result{Changed: true, Msg: fmt.Sprintf("%s leads in term %d", leader.Node, leader.Status.Term), Values: map[string]any{"leader": leader.Node, "term": int(leader.Status.Term)}}
+	r := tasks.Result{
+		Changed: true, Msg: fmt.Sprintf("%s leads in term %d", leader.Node, leader.Status.Term),
+		Values: map[string]any{"leader": leader.Node, "term": int(leader.Status.Term)},
+	}
 	if leader.Node != n.Name {
-		r.Warnings = []string{fmt.Sprintf("%s stood for election, and %s leads now: the engine gives the lead to the heaviest voter", n.Name, leader.Node)}
+		r.Warnings = []string{fmt.Sprintf("%s stood for election, but %s leads now: the engine gives the lead to the voter with the highest weight", n.Name, leader.Node)}
 	}
 	return r, nil
 }

@@ -34,7 +34,8 @@ type extensionAction struct {
 }
 
 func (e *extensionAction) Ask(ctx context.Context, h tasks.Host) (sqlFound, error) {
-	return e.args.ask(ctx, &e.args.ClusterArgs, h, e.list, "select extversion from pg_extension where extname = "+dma.Literal(e.args.Name)), nil
+	query := "select extversion from pg_extension where extname = " + dma.Literal(e.args.Name)
+	return e.args.ask(ctx, &e.args.ClusterArgs, h, e.list, query), nil
 }
 
 func (e *extensionAction) Plan(found sqlFound) (tasks.Plan, *sqlChange, error) {
@@ -42,14 +43,15 @@ func (e *extensionAction) Plan(found sqlFound) (tasks.Plan, *sqlChange, error) {
 	case found.Err != nil:
 		return tasks.Plan{Change: true, Unknown: found.Err.Error(), Msg: "extension " + e.args.Name}, nil, nil
 	case found.Row != nil:
-		return tasks.Plan{Values: map[string]any{"version": found.Row[0]}, Msg: "the extension is there"}, nil, nil
+		return tasks.Plan{Values: map[string]any{"version": found.Row[0]}, Msg: "the extension exists"}, nil, nil
 	}
-	return tasks.Plan{Change: true, Msg: "create extension " + e.args.Name}, &sqlChange{found: found, statement: "create extension if not exists " + dma.Identifier(e.args.Name)}, nil
+	change := &sqlChange{found: found, statement: "create extension if not exists " + dma.Identifier(e.args.Name)}
+	return tasks.Plan{Change: true, Msg: "create extension " + e.args.Name}, change, nil
 }
 
 func (e *extensionAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, change *sqlChange) (tasks.Result, error) {
 	if p.Unknown != "" {
-		return tasks.Result{}, &tasks.Failure{Msg: "extension " + e.args.Name + " cannot be looked at: " + p.Unknown}
+		return tasks.Result{}, &tasks.Failure{Msg: "cannot ask for the extension " + e.args.Name + ": " + p.Unknown}
 	}
 	if err := e.args.run(ctx, &e.args.ClusterArgs, h, change.found, change.statement); err != nil {
 		return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("on %s: %s", change.found.Node.Name, p.Msg), Err: err}

@@ -1,6 +1,8 @@
 package polardb
 
 import (
+	"cmp"
+	"fmt"
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
@@ -11,18 +13,18 @@ import (
 type factsArgs struct {
 	NodeArgs
 	Unit string `arg:"unit" doc:"the systemd unit that runs the server; default polardb- and the cluster's name"`
-	Move bool   `arg:"move" default:"no" doc:"take over what an earlier release noted, or did not note"`
+	Move bool   `arg:"move" default:"no" doc:"take over the note of an earlier release, and write one that it did not write"`
 }
 
 var factsModule = tasks.Define(tasks.Module{
 	Name:    "polardb_facts",
-	Summary: "What a host holds of its node: data directories, consensus meta, server",
+	Summary: "Read what a host holds of its node: data directories, consensus meta, server",
 	Notes: []string{
-		"Earlier releases kept what they noted in a file beside PGDATA, in a directory of the engine's account. With move it is read once more, strictly, written to /var/lib/polarbook, where only root can write, and removed; and the data is given the id that says that it is the data of which the note speaks (PGDATA/polarbook.id).",
-		"Sets the fact polardb_state, and asks nobody but the host itself. Its key data is one of: none (free to be set up), unfinished (begun by polarbook and not finished), whole, foreign (not polarbook's, or not what polarbook noted; nothing here will touch it, and reason says why). Its key alone says that the node is the only voter by its own member list, and recovery is what polardb_recovery noted.",
-		"gone says that data was set up here and is not there; own is the node's address by its own meta, once it has one of its own; weight the one that a node had which is being moved; client that somebody listens on the client port. unit is none, plain, or mounts, which waits for the disks, and unit_pgdata the PGDATA that it runs, if there is one.",
+		"Earlier releases kept their note in a file beside PGDATA, in a directory of the engine's account. With move that file is read once more, strictly, written to /var/lib/polarbook, where only root can write, and removed; and the data gets an id by which the note recognises it (PGDATA/polarbook.id).",
+		"Sets the fact polardb_state, and asks nobody but the host itself. Its key data is one of: none (free to be set up), unfinished (begun by polarbook and not finished), whole, foreign (not polarbook's, or not what polarbook noted; no module touches it, and reason tells why). Its key alone tells whether the node is the only voter in its own member list, and recovery holds the note of polardb_recovery.",
+		"gone tells whether data that was set up here is missing; own is the node's address in its own meta, once it has one; weight is that of a node that is being moved; client tells whether somebody listens on the client port. unit is none, plain, or mounts (a unit that waits for the disks), and unit_pgdata the PGDATA that it runs, if there is one.",
 	},
-	Returns: []tasks.Return{{Name: "ansible_facts", Type: "dict", Doc: "polardb_state: data, reason, gone, step, weight, origin, meta, meta_members, meta_learners, alone, recovery, own, logger, pid, running, listening, client, postgres, version, unit, unit_pgdata"}},
+	Returns: []tasks.Return{{Name: "ansible_facts", Type: "dict", Doc: "polardb_state: data, reason, gone, lost, step, weight, origin, meta, meta_members, meta_learners, alone, recovery, own, logger, pid, running, listening, client, postgres, basebackup, version, unit, unit_pgdata"}},
 	Examples: `- polardb_facts:
     pgdata: /var/lib/polardb/pgdata
     polardata: /var/lib/polardb/polardata
@@ -33,14 +35,14 @@ var factsModule = tasks.Define(tasks.Module{
 		a.Unit = "polardb-" + a.Cluster
 	}
 	if !script.IsUnitName(a.Unit) {
-		return nil, &tasks.ArgError{Module: "polardb_facts", Arg: "unit", Problem: "must be a unit's name, not " + a.Unit}
+		return nil, &tasks.ArgError{Module: "polardb_facts", Arg: "unit", Problem: fmt.Sprintf("must be a unit's name, not %q", a.Unit)}
 	}
 	return &factsAction{a}, a.Check()
 })
 
 type factsAction struct{ args *factsArgs }
 
-// Probe also looks for the unit: one without data is what a host has whose disk is not mounted, or that nothing was begun on.
+// Probe also reads the unit: a unit without data means that a disk is not mounted, or that nothing was begun on the host.
 func (f *factsAction) Probe() string {
 	return f.args.script("polardb_facts", script.Values{"UNIT": f.args.Unit}, f.args.recovery())
 }
@@ -55,14 +57,12 @@ func (f *factsAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	if err != nil {
 		return tasks.Plan{}, err
 	}
-	unit, unitPgdata := "none", ""
-	for line := range strings.SplitSeq(string(found.Stdout), "\n") {
-		switch key, value, _ := strings.Cut(line, "="); key {
-		case "unit":
-			unit = value
-		case "unit.pgdata":
-			unitPgdata = value
-		}
+	var unit struct {
+		Kind   string `answer:"unit"`
+		Pgdata string `answer:"unit.pgdata"`
+	}
+	if err := script.Decode(found.Stdout, &unit); err != nil {
+		return tasks.Plan{}, err
 	}
 	data, reason := "none", ""
 	if err := s.Refuse(a); err != nil {
@@ -86,7 +86,7 @@ func (f *factsAction) Plan(found tasks.Found) (tasks.Plan, error) {
 		"alone": data == "whole" && s.Step == stepMeta && s.alone(), "recovery": note.values(),
 		"pid": s.PID, "running": s.PID != 0, "listening": s.ListensClient && s.ListensConsensus, "client": s.ListensClient,
 		"postgres": s.Postgres, "basebackup": s.Basebackup, "version": s.Version,
-		"unit": unit, "unit_pgdata": unitPgdata,
+		"unit": cmp.Or(unit.Kind, "none"), "unit_pgdata": unit.Pgdata,
 	}
 	plan := tasks.Plan{}
 	if f.args.Move && s.outdated(a) {
@@ -96,18 +96,19 @@ func (f *factsAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	return plan, nil
 }
 
-// alone says that the node's meta is a voter's that knows no other voter.
+// alone reports whether the node's meta is a voter's that knows no other voter.
 func (s NodeState) alone() bool {
 	list, err := dma.ParseMembers(s.MetaMembers)
 	return err == nil && s.Meta && list.Self > 0 && len(list.Entries) == 1
 }
 
-// owns says that an earlier release's marker is this node's.
+// owns reports whether an earlier release's marker is this node's.
 func (a *NodeArgs) owns(s NodeState) bool {
 	return s.Marked && s.Fault == "" && s.MarkerCluster == a.Cluster && s.MarkerPgdata == a.Pgdata && s.MarkerPolardata == a.Polardata
 }
 
-// own is the address that the node has by its own meta. Between the copy of another node and its own meta it has that one's.
+// own returns the node's address in its own meta. Between the base backup and polardb_meta a node still has the meta of the
+// node that it was copied from, which does not count.
 func (s NodeState) own() (dma.Address, bool) {
 	if !s.Meta || s.Step != stepMeta && s.Step != stepMoving && s.Step != stepDropped {
 		return dma.Address{}, false

@@ -15,22 +15,26 @@ import (
 )
 
 type polardbFirewallArgs struct {
-	Port    int      `arg:"port,required" doc:"The node's client port. The consensus port is 10000 above it."`
-	Address string   `arg:"address" doc:"The node's own address: rules go into firewalld's zone of the interface that has it, or into the default zone."`
-	Members []string `arg:"members" doc:"Addresses or networks that members come from: they reach both ports."`
-	Clients []string `arg:"clients" doc:"Networks that reach the client port besides; empty: everybody does."`
-	State   string   `arg:"state" default:"present" choices:"absent present" doc:"absent takes all rules for the two ports back."`
+	Port    int      `arg:"port,required" doc:"the node's client port; the consensus port is 10000 above it"`
+	Address string   `arg:"address" doc:"the node's own address: rules go into firewalld's zone of the interface that has it, or into the default zone"`
+	Members []string `arg:"members" doc:"addresses or networks of the members, which may reach both ports"`
+	Clients []string `arg:"clients" doc:"other networks that may reach the client port; empty: all"`
+	State   string   `arg:"state" default:"present" choices:"absent present" doc:"absent removes all rules for the two ports"`
 }
 
 var firewallModule = tasks.Define(tasks.Module{
 	Name:    "polardb_firewall",
 	Summary: "Let the members, and nobody else, reach a node's consensus port",
 	Notes: []string{
-		"Does something only where firewalld or ufw runs; rules of nftables and iptables are left alone.",
-		"Who reaches the consensus port can vote and be believed, so it is let through for the members alone: any other rule that accepts just this port, for everybody or from one source, is taken back. So it is with the client port when clients are named; when none are, it is open to everybody and other rules for it stay.",
+		"Works with firewalld and ufw where they run; rules of nftables and iptables are left alone.",
+		"Whoever reaches the consensus port can vote, so only the members may: any other rule that accepts just this port, for everybody or from one source, is removed. The same goes for the client port when clients are named; when none are, it is open to everybody and other rules for it stay.",
 		"Rules of another form (ranges of ports, services, with a priority, a log or an interface) are never touched.",
 	},
-	Returns:  []tasks.Return{{Name: "firewall", Type: "str", Doc: "firewalld, ufw or none"}, {Name: "added", Type: "list", Doc: "rules that were added"}, {Name: "removed", Type: "list", Doc: "rules that were taken back"}},
+	Returns: []tasks.Return{
+		{Name: "firewall", Type: "str", Doc: "firewalld, ufw or none"},
+		{Name: "added", Type: "list", Doc: "rules that were added"},
+		{Name: "removed", Type: "list", Doc: "rules that were removed"},
+	},
 	Examples: "- polardb_firewall: {port: 5432, address: 10.0.0.1, members: [10.0.0.1, 10.0.0.2, 10.0.0.3], clients: [10.1.0.0/16]}\n",
 }, func(a *polardbFirewallArgs, _ tasks.Local) (tasks.Action, error) {
 	f := &polardbFirewall{args: a}
@@ -45,7 +49,7 @@ var firewallModule = tasks.Define(tasks.Module{
 		return nil, &tasks.ArgError{Module: "polardb_firewall", Arg: "clients", Problem: err.Error()}
 	}
 	if _, err := netip.ParseAddr(a.Address); err != nil && a.Address != "" {
-		return nil, &tasks.ArgError{Module: "polardb_firewall", Arg: "address", Problem: fmt.Sprintf("is %q, which is no IP address", a.Address)}
+		return nil, &tasks.ArgError{Module: "polardb_firewall", Arg: "address", Problem: fmt.Sprintf("must be an IP address, not %q", a.Address)}
 	}
 	return f, nil
 })
@@ -55,8 +59,8 @@ type polardbFirewall struct {
 	members, clients []string // as firewalls print them
 }
 
-// sources reads addresses and networks, and writes them as firewalls do: a network by its first address, a single address
-// without its length.
+// sources reads addresses and networks and returns them, once each, as firewalls print them: a network by its first address, a
+// single address without its length.
 func sources(texts []string) ([]string, error) {
 	var list []string
 	for _, text := range texts {
@@ -79,7 +83,7 @@ func sources(texts []string) ([]string, error) {
 	return list, nil
 }
 
-// rule lets a source, or everybody when it is empty, reach a port.
+// rule lets a source reach a TCP port; an empty source is everybody.
 type rule struct {
 	Source string
 	Port   int
@@ -92,7 +96,7 @@ func (r rule) String() string {
 	return fmt.Sprintf("%d/tcp for %s", r.Port, r.Source)
 }
 
-// wanted are the rules as they are to be.
+// wanted returns the rules that there should be for the two ports.
 func (f *polardbFirewall) wanted() []rule {
 	if f.args.State == "absent" {
 		return nil
@@ -112,12 +116,12 @@ func (f *polardbFirewall) wanted() []rule {
 	return list
 }
 
-// surplus says whether a rule that is there is to go.
+// surplus reports whether an existing rule has to be removed.
 func (f *polardbFirewall) surplus(r rule) bool {
 	switch r.Port {
 	case dma.ConsensusPort(f.args.Port):
 	case f.args.Port:
-		// While everybody is let in, what else lets somebody in does no harm, and may be somebody's for later.
+		// While everybody may reach the port, other rules for it do no harm, and somebody may want them later.
 		if f.args.State != "absent" && len(f.clients) == 0 {
 			return false
 		}
@@ -131,7 +135,7 @@ func (f *polardbFirewall) Probe() string {
 	return scripts.Script("polardb_firewall", script.Values{"ADDRESS": f.args.Address})
 }
 
-// RichRule matches the rules that are ours in firewalld: the address and the port.
+// RichRule matches the rules that polarbook makes in firewalld; its groups are the source and the port.
 var RichRule = regexp.MustCompile(`^rule family="ipv[46]" source address="([^"]+)" port port="(\d+)" protocol="tcp" accept$`)
 
 func (f *polardbFirewall) Plan(found tasks.Found) (tasks.Plan, error) {
@@ -146,7 +150,8 @@ func (f *polardbFirewall) Plan(found tasks.Found) (tasks.Plan, error) {
 	case "ufw":
 		f.ufw(ans, &c)
 	default:
-		return tasks.Plan{Msg: "neither firewalld nor ufw runs", Values: map[string]any{"firewall": "none", "added": []any{}, "removed": []any{}}}, nil
+		values := map[string]any{"firewall": "none", "added": []any{}, "removed": []any{}}
+		return tasks.Plan{Msg: "neither firewalld nor ufw runs", Values: values}, nil
 	}
 	values := map[string]any{"firewall": ans.Text("firewall"), "added": []any{}, "removed": []any{}}
 	if len(c.added)+len(c.removed) == 0 {
@@ -165,7 +170,7 @@ func (f *polardbFirewall) Plan(found tasks.Found) (tasks.Plan, error) {
 	if len(before) > 0 {
 		said = append(said, "close "+strings.Join(before, ", "))
 	}
-	// What was done is said of this change only: afterwards there is nothing more to do.
+	// added and removed are about this change alone: planned again after it, there is nothing to do.
 	return tasks.Plan{Change: true, Msg: strings.Join(said, "; "), Script: c.script, Values: values,
 		Made: map[string]any{"added": tasks.AnyTexts(after), "removed": tasks.AnyTexts(before)},
 		Diff: []tasks.Diff{{BeforeHeader: "firewall", AfterHeader: "firewall", Before: ruleLines(before), After: ruleLines(after)}}}, nil
@@ -178,7 +183,7 @@ func ruleLines(texts []string) string {
 	return strings.Join(texts, "\n") + "\n"
 }
 
-// firewallChange is what there is to do; a rule that is to be added now and for the next start is named once.
+// firewallChange collects the change. A rule that is added both now and for the next start is listed once.
 type firewallChange struct {
 	script         string
 	added, removed []rule
@@ -190,8 +195,8 @@ func (c *firewallChange) note(list *[]rule, r rule) {
 	}
 }
 
-// firewalld compares what holds now and what holds from the next start on, in the zone of the node's address; in the
-// default zone, where that is another, an earlier release opened both ports for everybody.
+// firewalld compares the rules that hold now, and those that hold from the next start on, in the zone of the node's address. It
+// does so in the default zone too, because an earlier release opened both ports for everybody there.
 func (f *polardbFirewall) firewalld(ans script.Answer, c *firewallChange) {
 	zone, standard := ans.Text("zone"), ans.Text("default")
 	places := []struct {
@@ -214,7 +219,7 @@ func (f *polardbFirewall) firewalld(ans script.Answer, c *firewallChange) {
 			}
 		}
 		for _, r := range there {
-			// In a zone that is not the node's only what an earlier release made is taken back.
+			// In a zone that is not the node's, only the rules of an earlier release are removed.
 			if f.surplus(r) && (p.own || r.Source == "") || !p.own && r == (rule{"", f.args.Port}) {
 				remove = append(remove, "--remove-"+firewalldOption(r))
 				c.note(&c.removed, r)
@@ -224,7 +229,7 @@ func (f *polardbFirewall) firewalld(ans script.Answer, c *firewallChange) {
 			to    *string
 			words []string
 		}{{&open, add}, {&shut, remove}} {
-			// One call takes several rules, and only of one kind.
+			// One call takes several rules, but only of one kind.
 			for _, kind := range []string{"rich-rule=", "port="} {
 				var words []string
 				for _, w := range step.words {
@@ -233,12 +238,13 @@ func (f *polardbFirewall) firewalld(ans script.Answer, c *firewallChange) {
 					}
 				}
 				if len(words) > 0 {
-					*step.to += fmt.Sprintf("said=$(firewall-cmd%s --zone=%s %s 2>&1) || die \"firewalld refused: $said\"\n", p.permanent, remote.Quote(p.zone), script.Words(words))
+					*step.to += fmt.Sprintf("said=$(firewall-cmd%s --zone=%s %s 2>&1) || die \"firewalld refused: $said\"\n",
+						p.permanent, remote.Quote(p.zone), script.Words(words))
 				}
 			}
 		}
 	}
-	// First the new rules, so that nobody who is to be let in is shut out in between.
+	// The new rules come first, so that nobody who may connect is shut out in between.
 	c.script += open + shut
 }
 
@@ -263,7 +269,7 @@ func firewalldRules(ans script.Answer, label string) []rule {
 	return list
 }
 
-// firewalldOption is port=5432/tcp, or rich-rule=… for one source.
+// firewalldOption returns port=5432/tcp, or rich-rule=… for a rule with a source.
 func firewalldOption(r rule) string {
 	if r.Source == "" {
 		return fmt.Sprintf("port=%d/tcp", r.Port)

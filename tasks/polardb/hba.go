@@ -12,8 +12,8 @@ type hbaField struct {
 	text     string
 }
 
-// hbaFields are those of a line up to a comment. A list goes on behind a comma, blanks or not (engine: hba.c, next_token and
-// next_field_expand).
+// hbaFields returns the fields of a line up to a comment. A list continues after a comma, with or without blanks (engine:
+// hba.c, next_token and next_field_expand).
 func hbaFields(line string) []hbaField {
 	const blanks = " \t\r\n"
 	var fields []hbaField
@@ -43,7 +43,7 @@ func hbaFields(line string) []hbaField {
 	return fields
 }
 
-// hbaName is one of a list of databases or roles; quoted, all and its like are names as others are.
+// hbaName is an item of a list of databases or roles. In quotes, all and other keywords are names like any other.
 type hbaName struct {
 	name   string
 	quoted bool
@@ -72,18 +72,18 @@ func hbaList(field string) []hbaName {
 	return list
 }
 
-// hbaNamed says that a list names a database or role, other than by all.
+// hbaNamed reports whether a list names a database or role itself, and not only by all.
 func hbaNamed(field, name string) bool {
 	return slices.ContainsFunc(hbaList(field), func(n hbaName) bool { return n.name == name })
 }
 
-// hbaMeets says that a list is about a database or role.
+// hbaMeets reports whether a list is about a database or role, by name or by all.
 func hbaMeets(field, name string) bool {
 	return hbaNamed(field, name) || slices.Contains(hbaList(field), hbaName{name: "all"})
 }
 
-// hbaMethod is the method of the first line of pg_hba.conf that a login from the host itself meets: over a socket, or over
-// 127.0.0.1 without TLS.
+// hbaMethod returns the method of the first line of pg_hba.conf that applies to a login from the host itself: over a socket
+// (local), or over 127.0.0.1 without TLS; empty: no line does.
 func hbaMethod(text string, local bool, user, database string) string {
 	loopback := netip.MustParseAddr("127.0.0.1")
 	for line := range strings.Lines(text) {

@@ -14,25 +14,30 @@ import (
 
 type identityArgs struct {
 	ClusterArgs
-	States  map[string]any `arg:"states,required" doc:"polardb_state of each host that was looked at, by its name"`
-	Node    string         `arg:"node" doc:"the node that the run is about: one whose data is gone, or that is to be of another kind, may be built anew or dropped. Also a member's address, host:port"`
-	Moving  bool           `arg:"moving" default:"no" doc:"node is about to be given the address that the inventory has for it"`
-	Scope   string         `arg:"scope" default:"all" choices:"all cluster" doc:"all: every host has to hold what it is to hold; cluster: only node, and the hosts of the members that lead or run"`
-	Login   bool           `arg:"login" default:"yes" doc:"fail where the nodes refuse the password; no: go by what the hosts hold then"`
-	Members bool           `arg:"members" default:"yes" doc:"refuse also a member that the inventory does not have"`
-	Ports   bool           `arg:"ports" default:"yes" doc:"refuse also a server on a node's port that is not its own; no: what comes next refuses it, with the program's name"`
+	States  map[string]any `arg:"states,required" doc:"polardb_state of each host, by the host's name"`
+	Node    string         `arg:"node" doc:"the node that the run is about, which may be rebuilt or dropped although its data is gone or of another kind; also a member's address, host:port"`
+	Moving  bool           `arg:"moving" default:"no" doc:"node is about to get the address that the inventory has for it"`
+	Scope   string         `arg:"scope" default:"all" choices:"all cluster" doc:"all: check every host; cluster: check only node, and the hosts of the members that lead or run"`
+	Login   bool           `arg:"login" default:"yes" doc:"fail when the nodes refuse the password; no: go by what the hosts hold then"`
+	Members bool           `arg:"members" default:"yes" doc:"refuse a member that is not in the inventory, too"`
+	Ports   bool           `arg:"ports" default:"yes" doc:"refuse a foreign server on a node's port, too; no: a later task refuses it, and names the program"`
 }
 
 var identityModule = tasks.Define(tasks.Module{
 	Name:    "polardb_identity",
-	Summary: "See that hosts, inventory and cluster speak of the same nodes, before anything is changed",
+	Summary: "Check that hosts, inventory and cluster agree about the nodes, before anything is changed",
 	Notes: []string{
-		"Refused are: a member whose address or port in the inventory is another than in its own consensus meta (it would be made another member, or not be reached); a logger that is to hold data, and the other way round; a host that was set up, or is a member, and holds no data (its disk is not mounted, or lost); data and servers that polarbook did not put there; and a member that the inventory does not have, which the files and firewalls of the others would no longer let in.",
-		"Who is a member is asked of the leader. Where none can be believed, what most of the hosts have in their consensus meta counts.",
+		"Refuses a member whose address or port in the inventory differs from that in its own consensus meta (it would become another member, or not be reached); a logger that should hold data, and the other way round; a host that was set up, or is a member, but holds no data (its disk is not mounted, or lost); data and servers that polarbook did not put there; and a member that is not in the inventory, which the files and firewalls of the others would no longer let in.",
+		"Asks the leader who is a member. Without a leader, the members are those that most of the hosts have in their consensus meta.",
 		"Changes nothing. Give it run_once, after polardb_facts.",
 	},
-	Returns: []tasks.Return{{Name: "leader", Type: "str", Doc: "the node that leads; empty when none is believed"}, {Name: "listed", Type: "list", Doc: "the members' addresses, host:port"},
-		{Name: "roles", Type: "dict", Doc: "the role that the leader lists for each of them"}, {Name: "weights", Type: "dict", Doc: "and the weight"}, {Name: "moved", Type: "dict", Doc: "by node, the address that it has where the inventory has another"}},
+	Returns: []tasks.Return{
+		{Name: "leader", Type: "str", Doc: "the node that leads; empty when none does"},
+		{Name: "listed", Type: "list", Doc: "the members' addresses, host:port"},
+		{Name: "roles", Type: "dict", Doc: "the role that the leader lists for each of them"},
+		{Name: "weights", Type: "dict", Doc: "the weight that the leader lists for each of them"},
+		{Name: "moved", Type: "dict", Doc: "by node, the address that it has where the inventory has another"},
+	},
 	Examples: `- polardb_identity:
     states: "{{ polardb_states }}"
     nodes: "{{ polardb_nodes }}"
@@ -42,7 +47,7 @@ var identityModule = tasks.Define(tasks.Module{
 }, func(a *identityArgs, _ tasks.Local) (tasks.Action, error) {
 	list, err := a.Listed()
 	if err != nil {
-		err = &tasks.Failure{Msg: "inventory: " + err.Error(), Hint: "correct the inventory"}
+		err = &tasks.Failure{Msg: "inventory", Err: err, Hint: "correct the inventory"}
 	}
 	return tasks.Ask(&identityAction{args: a, list: list}), err
 })
@@ -52,11 +57,11 @@ type identityAction struct {
 	list []WantedNode
 }
 
-// identityFound is the cluster as its nodes see it.
+// identityFound holds the cluster as its nodes see it.
 type identityFound struct {
 	Survey dma.Survey
 	Leader dma.View
-	Led    bool // Leader is believed
+	Led    bool // there is a leader: Leader
 }
 
 func (i *identityAction) Ask(ctx context.Context, h tasks.Host) (identityFound, error) {
@@ -67,7 +72,7 @@ func (i *identityAction) Ask(ctx context.Context, h tasks.Host) (identityFound, 
 	}
 	leader, err := survey.Leader()
 	if err != nil && i.args.Members && mayElect(survey) {
-		// They are many enough to have a leader, who knows the members: one is on its way.
+		// There are enough voters to elect a leader, who knows the members: wait for it.
 		leader, survey, err = i.args.leader(ctx, h, list, electionPatience)
 	}
 	var changing *changingError
@@ -82,7 +87,7 @@ func (i *identityAction) Ask(ctx context.Context, h tasks.Host) (identityFound, 
 	return identityFound{Survey: survey, Leader: leader, Led: err == nil}, nil
 }
 
-// where are the nodes with the addresses that they have by their own meta: a server is asked on the port that it has.
+// where returns the nodes with the addresses in their own meta, because a server is asked on the port that it really has.
 func (i *identityAction) where() []WantedNode {
 	list := slices.Clone(i.list)
 	for at, n := range list {
@@ -94,7 +99,7 @@ func (i *identityAction) where() []WantedNode {
 	return list
 }
 
-// mayElect says that a node knows of a majority of its voters that they run.
+// mayElect reports whether a majority of the voters in some node's list runs.
 func mayElect(survey dma.Survey) bool {
 	for _, v := range survey {
 		alive := 0
@@ -110,7 +115,7 @@ func mayElect(survey dma.Survey) bool {
 	return false
 }
 
-// hostState is polardb_state, as far as it counts here.
+// hostState is the part of the fact polardb_state that counts here.
 type hostState struct {
 	data, reason, lost, step, own, members, unit, unitPgdata string
 	gone, logger, running, client                            bool
@@ -120,26 +125,29 @@ func (i *identityAction) state(name string) (hostState, bool) {
 	m, ok := i.args.States[name].(map[string]any)
 	str := func(key string) string { s, _ := m[key].(string); return s }
 	yes := func(key string) bool { b, _ := m[key].(bool); return b }
-	return hostState{data: str("data"), reason: str("reason"), lost: str("lost"), step: str("step"), own: str("own"), members: str("meta_members"), unit: str("unit"), unitPgdata: str("unit_pgdata"),
-		gone: yes("gone"), logger: yes("logger"), running: yes("running"), client: yes("client")}, ok
+	return hostState{
+		data: str("data"), reason: str("reason"), lost: str("lost"), step: str("step"), own: str("own"),
+		members: str("meta_members"), unit: str("unit"), unitPgdata: str("unit_pgdata"),
+		gone: yes("gone"), logger: yes("logger"), running: yes("running"), client: yes("client"),
+	}, ok
 }
 
 func (i *identityAction) Plan(found identityFound) (tasks.Plan, error) {
 	members := i.members(found)
-	values := map[string]any{"leader": found.Leader.Node, "listed": []any{}, "roles": map[string]any{}, "weights": map[string]any{}, "moved": map[string]any{}}
+	listed, roles, weights, movedTo := []any{}, map[string]any{}, map[string]any{}, map[string]any{}
 	for _, m := range members {
-		values["listed"] = append(values["listed"].([]any), m.address)
+		listed = append(listed, m.address)
 		if found.Led {
-			values["roles"].(map[string]any)[m.address] = m.row.Role.String()
-			values["weights"].(map[string]any)[m.address] = m.row.Weight
+			roles[m.address], weights[m.address] = m.row.Role.String(), m.row.Weight
 		}
 	}
 	moved := i.moved(found)
 	for name, address := range moved {
-		values["moved"].(map[string]any)[name] = address
+		movedTo[name] = address
 	}
+	values := map[string]any{"leader": found.Leader.Node, "listed": listed, "roles": roles, "weights": weights, "moved": movedTo}
 	for _, n := range i.list {
-		if err := i.judge(found, members, moved, n); err != nil {
+		if err := i.check(found, members, moved, n); err != nil {
 			err.Values = values
 			return tasks.Plan{}, err
 		}
@@ -148,13 +156,13 @@ func (i *identityAction) Plan(found identityFound) (tasks.Plan, error) {
 		err.Values = values
 		return tasks.Plan{}, err
 	}
-	return tasks.Plan{Msg: "hosts, inventory and cluster speak of the same nodes", Values: values}, nil
+	return tasks.Plan{Msg: "hosts, inventory and cluster agree about the nodes", Values: values}, nil
 }
 
-// identityMember is a member by the leader's word, or by most metas.
+// identityMember is a member in the leader's list or in most metas.
 type identityMember struct {
 	address string // host:port
-	by      string // whose word it is
+	by      string // who lists it
 	row     dma.Member
 }
 
@@ -206,7 +214,7 @@ func listedBy(members []identityMember, address string) (identityMember, bool) {
 	return members[at], true
 }
 
-// moved are the addresses of the nodes for which the inventory has another: by their own meta, or by what they say.
+// moved returns, by node, the address in its own meta or its own answer where the inventory has another.
 func (i *identityAction) moved(found identityFound) map[string]string {
 	all := map[string]string{}
 	for _, n := range i.list {
@@ -216,7 +224,7 @@ func (i *identityAction) moved(found identityFound) map[string]string {
 			if st.own != n.Address.String() {
 				all[n.Name] = st.own
 			}
-		// Only its own word, and not that of a node that has the meta of the one that it was copied from.
+		// A node that still has the meta of the one that it was copied from does not count.
 		case v.Err == nil && !v.NoViews && v.Address != n.Address && st.data == "":
 			all[n.Name] = v.Address.String()
 		}
@@ -224,8 +232,8 @@ func (i *identityAction) moved(found identityFound) map[string]string {
 	return all
 }
 
-// judge says what is wrong with one node.
-func (i *identityAction) judge(found identityFound, members []identityMember, moved map[string]string, n WantedNode) *tasks.Failure {
+// check returns what is wrong with one node; nil: nothing.
+func (i *identityAction) check(found identityFound, members []identityMember, moved map[string]string, n WantedNode) *tasks.Failure {
 	a := i.args
 	st, seen := i.state(n.Name)
 	view, _ := found.Survey.Of(n.Name)
@@ -235,7 +243,8 @@ func (i *identityAction) judge(found identityFound, members []identityMember, mo
 		return nil
 	}
 	if st.step == stepMoving && !a.Moving {
-		return &tasks.Failure{Msg: fmt.Sprintf("%s is being given another address, and that is not done", n.Name), Hint: "polarbook run move-node.yml -e node=" + n.Name}
+		return &tasks.Failure{Msg: fmt.Sprintf("the move of %s to another address is unfinished", n.Name),
+			Hint: "finish it: polarbook run move-node.yml -e node=" + n.Name}
 	}
 	if address, is := moved[n.Name]; is && !a.Moving {
 		return movedFailure(n.Name, address, n.Address)
@@ -249,41 +258,48 @@ func (i *identityAction) judge(found identityFound, members []identityMember, mo
 	case st.data == "foreign" && !st.gone:
 		return &tasks.Failure{Msg: n.Name + ": " + st.reason}
 	case st.data != "whole" && st.client && !st.running && a.Ports:
-		return &tasks.Failure{Msg: fmt.Sprintf("on %s a server listens on port %d that is not the one of its data directory: polarbook did not set it up", n.Name, n.Address.Port),
-			Hint: fmt.Sprintf("nothing was done. See who it is: ss -ltnp 'sport = :%d'. A cluster that polarbook did not make is shown by polarbook status, and left alone by everything else", n.Address.Port)}
+		return &tasks.Failure{
+			Msg: fmt.Sprintf("on %s a server that polarbook did not set up listens on port %d", n.Name, n.Address.Port),
+			Hint: fmt.Sprintf("nothing was done. Find the process: ss -ltnp 'sport = :%d'. "+
+				"polarbook status shows a cluster that polarbook did not make; everything else leaves it alone", n.Address.Port)}
 	case st.gone:
 		why = cmp.Or(st.lost, st.reason)
 	case st.data == "none" && listed:
 		why = member.by + ", lists it as a member"
 		if !found.Led {
-			why = "it is a member by " + member.by
+			why = "it is a member in " + member.by
 		}
 	case st.data == "none" && !found.Led && st.unit == "plain" && st.step == "":
-		// This release notes on the host what it begins before it begins it; an earlier one may have noted it on the disk that is missing.
+		// This release notes a step on the host before it begins it; an earlier one may have noted it on the missing disk.
 		why = "an earlier release of polarbook set its unit up"
 	case st.data == "none" && st.unitPgdata != "" && n.Pgdata != "" && st.unitPgdata != n.Pgdata && st.step == "":
-		return &tasks.Failure{Msg: fmt.Sprintf("%s has its data in %s by its unit, and in %s by the inventory (polardb_pgdata)", n.Name, st.unitPgdata, n.Pgdata),
-			Hint: "put the inventory right, or move the data and the note about it by hand"}
+		return &tasks.Failure{
+			Msg:  fmt.Sprintf("%s has its data in %s by its unit, but in %s by the inventory (polardb_pgdata)", n.Name, st.unitPgdata, n.Pgdata),
+			Hint: "correct the inventory, or move the data and the note about it by hand"}
 	}
 	if why != "" && (!self || a.Moving) {
 		return &tasks.Failure{Msg: fmt.Sprintf("the data of %s is gone or its disk is not mounted: %s", n.Name, why),
-			Hint: fmt.Sprintf("mount it, or build the node anew: polarbook run rebuild-node.yml -e node=%s%s", n.Name, neverHadAny(st, found.Led))}
+			Hint: fmt.Sprintf("mount it, or rebuild the node: polarbook run rebuild-node.yml -e node=%s%s", n.Name, neverHadAny(st, found.Led))}
 	}
-	if kind := map[bool]string{true: "a logger", false: "a node with data"}; st.data == "whole" && st.step != stepData && st.logger != (n.Role == roleLogger) && (!self || a.Moving) {
-		return &tasks.Failure{Msg: fmt.Sprintf("%s is %s, and by the inventory (polardb_role) it is to be %s", n.Name, kind[st.logger], kind[!st.logger]),
-			Hint: "one does not become the other by itself; build it anew: polarbook run rebuild-node.yml -e node=" + n.Name}
+	otherKind := st.data == "whole" && st.step != stepData && st.logger != (n.Role == roleLogger)
+	if otherKind && (!self || a.Moving) {
+		kind := map[bool]string{true: "a logger", false: "a node with data"}
+		return &tasks.Failure{
+			Msg:  fmt.Sprintf("%s is %s, but by the inventory (polardb_role) it should be %s", n.Name, kind[st.logger], kind[!st.logger]),
+			Hint: "one cannot become the other; rebuild it: polarbook run rebuild-node.yml -e node=" + n.Name}
 	}
 	return nil
 }
 
+// neverHadAny returns what to do if the host never had any data, in addition to a hint; "": it had some.
 func neverHadAny(st hostState, led bool) string {
 	if st.step != "" || led {
 		return ""
 	}
-	return ". If there never was any, because the first run was stopped early, remove the host's unit file and run again"
+	return ". If it never had any data, because the first run was stopped early, remove the host's unit file and run again"
 }
 
-// strangers are members that the inventory does not have.
+// strangers returns a failure for the first member that is not in the inventory; nil: all are.
 func (i *identityAction) strangers(found identityFound, members []identityMember, moved map[string]string) *tasks.Failure {
 	if !i.args.Members {
 		return nil
@@ -295,7 +311,7 @@ func (i *identityAction) strangers(found identityFound, members []identityMember
 	for _, address := range moved {
 		known[address] = true
 	}
-	var lost []string // whom the leader should list, and does not, and who could not be asked
+	var lost []string // nodes that could not be asked and that are not listed, though they should be
 	for _, n := range i.list {
 		v, _ := found.Survey.Of(n.Name)
 		if _, listed := listedBy(members, n.Address.String()); !listed && v.Err != nil {
@@ -310,17 +326,23 @@ func (i *identityAction) strangers(found identityFound, members []identityMember
 		if found.Led {
 			role = m.row.Role.String()
 		}
-		hint := "put it back into the inventory, or take it out of the cluster: polarbook run drop-node.yml -e node=" + m.address
+		hint := "put it back into the inventory, or drop it from the cluster: polarbook run drop-node.yml -e node=" + m.address
 		if len(lost) > 0 {
 			hint += fmt.Sprintf(". If it is %s, whose address was changed: polarbook run move-node.yml -e node=%s", strings.Join(lost, " or "), lost[0])
 		}
-		return &tasks.Failure{Msg: fmt.Sprintf("%s is a member of the cluster (%s, by %s) and not in the inventory: the others would no longer let it in", m.address, role, m.by), Hint: hint}
+		return &tasks.Failure{
+			Msg: fmt.Sprintf("%s is a member of the cluster (%s, by %s) but not in the inventory: the others would no longer let it in",
+				m.address, role, m.by),
+			Hint: hint}
 	}
 	return nil
 }
 
-// movedFailure names a node that would be made another member.
+// movedFailure refuses a node that would become another member.
 func movedFailure(name, is string, wanted dma.Address) *tasks.Failure {
-	return &tasks.Failure{Msg: fmt.Sprintf("%s is %s by its consensus meta, and %s by the inventory (polardb_address, polardb_port): it would be made another member", name, is, wanted),
-		Hint: fmt.Sprintf("nothing was changed. To give it that address, with its data: polarbook run move-node.yml -e node=%s. Or put the inventory back", name)}
+	return &tasks.Failure{
+		Msg: fmt.Sprintf("%s is %s by its consensus meta, and %s by the inventory (polardb_address, polardb_port): it would become another member",
+			name, is, wanted),
+		Hint: fmt.Sprintf("nothing was changed. To give it that address, with its data: polarbook run move-node.yml -e node=%s. "+
+			"Or restore the address in the inventory", name)}
 }

@@ -35,14 +35,14 @@ func TestIdentityPlan(t *testing.T) {
 		"all are stopped":  {down, ""},
 		"a host not asked": {func(s *site) { delete(s.states, "node2") }, ""},
 		"another address": {func(s *site) { s.list[2].Address.Host = "10.0.0.9" },
-			"node3 is 10.0.0.3:5432 by its consensus meta, and 10.0.0.9:5432 by the inventory (polardb_address, polardb_port): it would be made another member"},
+			"node3 is 10.0.0.3:5432 by its consensus meta, and 10.0.0.9:5432 by the inventory (polardb_address, polardb_port): it would become another member"},
 		"another port, all stopped": {func(s *site) { down(s); s.list[0].Address.Port = 5433 }, "node1 is 10.0.0.1:5432 by its consensus meta, and 10.0.0.1:5433 by the inventory"},
 		"another address, not asked on its host": {func(s *site) {
 			delete(s.states, "node3")
 			s.list[2].Address.Host = "10.0.0.9"
 		}, "node3 is 10.0.0.3:5432 by its consensus meta"},
 		"another address, which it is to have": {func(s *site) { s.list[2].Address.Host, s.args.Node, s.args.Moving = "10.0.0.9", "node3", true }, ""},
-		"a move that is not done":              {func(s *site) { of(s, "node3")["step"] = stepMoving }, "node3 is being given another address, and that is not done"},
+		"a move that is not done":              {func(s *site) { of(s, "node3")["step"] = stepMoving }, "the move of node3 to another address is unfinished"},
 		"dropped, to come back elsewhere": {func(s *site) {
 			s.list[2].Address.Host = "10.0.0.9"
 			of(s, "node3")["step"] = stepDropped
@@ -63,7 +63,7 @@ func TestIdentityPlan(t *testing.T) {
 		"no leader, and a member by the others' metas": {func(s *site) {
 			down(s)
 			s.states["node3"] = map[string]any{"data": "none"}
-		}, "it is a member by the consensus meta of node1, node2"},
+		}, "it is a member in the consensus meta of node1, node2"},
 		"nobody has data, and the units of an earlier release": {func(s *site) {
 			down(s)
 			for name := range s.states {
@@ -76,7 +76,7 @@ func TestIdentityPlan(t *testing.T) {
 				s.states[name] = map[string]any{"data": "none", "unit": "none"}
 			}
 		}, ""},
-		"somebody's server": {func(s *site) { s.states["node3"] = map[string]any{"data": "none", "client": true} }, "polarbook did not set it up"},
+		"somebody's server": {func(s *site) { s.states["node3"] = map[string]any{"data": "none", "client": true} }, "that polarbook did not set up"},
 		"somebody's data":   {func(s *site) { s.states["node3"] = map[string]any{"data": "foreign", "reason": "not ours"} }, "node3: not ours"},
 		"its data elsewhere": {func(s *site) {
 			down(s)
@@ -84,11 +84,11 @@ func TestIdentityPlan(t *testing.T) {
 				s.list[i].Pgdata = "/srv/a"
 				s.states[s.list[i].Name] = map[string]any{"data": "none", "unit": "mounts", "unit_pgdata": "/srv/b"}
 			}
-		}, "node1 has its data in /srv/b by its unit, and in /srv/a by the inventory"},
-		"a logger by the inventory": {func(s *site) { s.list[2].Role = "logger" }, "node3 is a node with data, and by the inventory (polardb_role) it is to be a logger"},
+		}, "node1 has its data in /srv/b by its unit, but in /srv/a by the inventory"},
+		"a logger by the inventory": {func(s *site) { s.list[2].Role = "logger" }, "node3 is a node with data, but by the inventory (polardb_role) it should be a logger"},
 		"a node with data by the inventory": {func(s *site) { of(s, "node3")["logger"] = true },
-			"node3 is a logger, and by the inventory (polardb_role) it is to be a node with data"},
-		"a member that the inventory does not have": {func(s *site) { s.list = s.list[:2] }, "10.0.0.3:5432 is a member of the cluster (follower, by node1, which leads) and not in the inventory"},
+			"node3 is a logger, but by the inventory (polardb_role) it should be a node with data"},
+		"a member that the inventory does not have": {func(s *site) { s.list = s.list[:2] }, "10.0.0.3:5432 is a member of the cluster (follower, by node1, which leads) but not in the inventory"},
 		"the same, where that does no harm":         {func(s *site) { s.list, s.args.Members = s.list[:2], false }, ""},
 		"the same, and it is to be dropped":         {func(s *site) { s.list, s.args.Node = s.list[:2], "10.0.0.3:5432" }, ""},
 	} {

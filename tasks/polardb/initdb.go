@@ -11,23 +11,23 @@ import (
 
 type initdbArgs struct {
 	NodeArgs
-	Superuser          string `arg:"superuser" doc:"the database superuser that initdb makes; default the account's name"`
+	Superuser          string `arg:"superuser" doc:"the database superuser that initdb creates; default the account's name"`
 	Password           string `arg:"password,required,secret" doc:"the superuser's password"`
 	PasswordEncryption string `arg:"password_encryption" default:"scram-sha-256" choices:"scram-sha-256 md5" doc:"how the password is stored"`
 	SystemID           string `arg:"system_identifier" doc:"make a logger for the cluster with this system identifier, which holds no data"`
-	Encoding           string `arg:"encoding" default:"UTF8" doc:"of the databases"`
-	Locale             string `arg:"locale" default:"C" doc:"of the databases"`
+	Encoding           string `arg:"encoding" default:"UTF8" doc:"the encoding of the databases"`
+	Locale             string `arg:"locale" default:"C" doc:"the locale of the databases"`
 	Timeout            int    `arg:"timeout" default:"300" doc:"seconds that initdb may take"`
 }
 
 var initdbModule = tasks.Define(tasks.Module{
 	Name:    "polardb_initdb",
-	Summary: "Make a node's data directories with initdb and polar-initdb.sh",
+	Summary: "Create a node's data directories with initdb and polar-initdb.sh",
 	Notes: []string{
 		"Fills PGDATA and POLARDATA only when both are absent or empty, or when polarbook began them and was stopped before it finished. Anything else is refused and left as it is.",
-		"What is under way is noted in a file under /var/lib/polarbook, which only root can write, before the first directory is made.",
-		"The password itself does not go to the host: what the engine stores of it is made here and put in by single-user mode, because initdb reads 99 bytes of a password and no more.",
-		"The configuration files that initdb writes are meant to be replaced by the caller's templates.",
+		"Notes the step in a file under /var/lib/polarbook, which only root can write, before it creates the first directory.",
+		"The password itself does not go to the host: polarbook computes the verifier that the engine stores and sets it in single-user mode, because initdb reads no more than 99 bytes of a password.",
+		"The caller's templates should replace the configuration files that initdb writes.",
 	},
 	Returns: []tasks.Return{{Name: "system_identifier", Type: "str", Doc: "the cluster's identifier, when known"}},
 	Examples: `- name: The first member's data
@@ -51,7 +51,7 @@ type initdbAction struct{ args *initdbArgs }
 
 func (i *initdbAction) Probe() string { return i.args.Probe() }
 
-// Explain says why the directories could not be made, in the words of the engine's tools.
+// Explain returns why the directories could not be created, in the words of the engine's tools.
 func (i *initdbAction) Explain(r remote.Result) error {
 	return parseStartReport(string(r.Stderr)).failure()
 }
@@ -72,13 +72,14 @@ func (i *initdbAction) Plan(f tasks.Found) (tasks.Plan, error) {
 		return tasks.Plan{Msg: "the data directories are whole"}, nil
 	}
 	if s.Postgres == "" {
-		return tasks.Plan{Change: true, Unknown: "the engine is not installed under " + a.Home + "/current yet", Msg: "initdb"}, nil
+		unknown := "the engine is not installed under " + a.Home + "/current yet"
+		return tasks.Plan{Change: true, Unknown: unknown, Msg: "initdb"}, nil
 	}
 	msg := "initialise " + a.Pgdata + " and " + a.Polardata
 	if s.Unfinished(&a.NodeArgs) {
 		msg = fmt.Sprintf("empty %s and %s, which polarbook began and did not finish (%s), and initialise them", a.Pgdata, a.Polardata, s.Step)
 	}
-	// initdb wants a password to set the authentication up; this one lives until the next line is run.
+	// initdb needs a password to set authentication up; this one is replaced by the statement in the next line.
 	var first [16]byte
 	if _, err := rand.Read(first[:]); err != nil {
 		return tasks.Plan{}, fmt.Errorf("make a password for initdb: %w", err)
@@ -88,7 +89,9 @@ func (i *initdbAction) Plan(f tasks.Found) (tasks.Plan, error) {
 		return tasks.Plan{}, err
 	}
 	secret := fmt.Sprintf("%x\nalter role %s password %s\n", first, dma.Identifier(a.Superuser), dma.Literal(hash))
-	return tasks.Plan{Change: true, Msg: msg, Script: i.initdb(s), Stdin: []byte(secret), Uncut: "initialise the data directories (initdb)"}, nil
+	return tasks.Plan{
+		Change: true, Msg: msg, Script: i.initdb(s), Stdin: []byte(secret), Uncut: "initialise the data directories (initdb)",
+	}, nil
 }
 
 func (i *initdbAction) initdb(s NodeState) string {

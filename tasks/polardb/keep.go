@@ -7,15 +7,15 @@ import (
 
 type keepArgs struct {
 	NodeArgs
-	TLS   string `arg:"tls" doc:"the directory, root's own, with the host's certificate and the CAs that it believes; they are kept too"`
-	State string `arg:"state,required" choices:"kept restored forgotten" doc:"kept: the files as they are now are kept, unless older ones are; restored: the kept ones are put back; forgotten: nothing is kept any more"`
+	TLS   string `arg:"tls" doc:"the directory, which belongs to root, with the host's certificate and the CAs that it trusts; they are kept too"`
+	State string `arg:"state,required" choices:"kept restored forgotten" doc:"kept: keep the present files, unless older ones are kept; restored: put the kept files back; forgotten: remove the kept files"`
 }
 
 var keepModule = tasks.Define(tasks.Module{
 	Name:    "polardb_keep",
 	Summary: "Keep a node's configuration files while they are changed, and put them back",
 	Notes: []string{
-		"postgresql.conf, polar_dma.conf, pg_hba.conf and postgresql.auto.conf, and the certificate in tls, are kept under /var/lib/polarbook, where only root can write. A run that was killed in between keeps the oldest.",
+		"Keeps postgresql.conf, polar_dma.conf, pg_hba.conf and postgresql.auto.conf, and the certificate in tls, under /var/lib/polarbook, where only root can write. After a run that was killed in between, the oldest files stay kept.",
 	},
 	Examples: `- polardb_keep:
     pgdata: /var/lib/polardb/pgdata
@@ -45,11 +45,11 @@ func (k *keepAction) Plan(f tasks.Found) (tasks.Plan, error) {
 	case a.State == "kept" && !found.Kept:
 		return tasks.Plan{Change: true, Msg: "keep the configuration files", Script: a.script("polardb_keep", tls)}, nil
 	case a.State == "restored" && !found.Kept:
-		return tasks.Plan{}, &tasks.Failure{Msg: a.kept() + " is not there: no files are kept to be put back"}
+		return tasks.Plan{}, &tasks.Failure{Msg: a.kept() + " does not exist: there are no kept files to put back"}
 	case a.State == "restored":
-		return tasks.Plan{Change: true, Event: true, Msg: "put the files back that were kept", Script: a.script("polardb_keep_restore", tls)}, nil
+		return tasks.Plan{Change: true, Event: true, Msg: "put the kept files back", Script: a.script("polardb_keep_restore", tls)}, nil
 	case a.State == "forgotten" && (found.Kept || found.Former):
-		return tasks.Plan{Change: true, Msg: "remove the files that were kept", Script: a.script("polardb_keep_forget", nil)}, nil
+		return tasks.Plan{Change: true, Msg: "remove the kept files", Script: a.script("polardb_keep_forget", nil)}, nil
 	}
-	return tasks.Plan{Msg: "nothing is to be done"}, nil
+	return tasks.Plan{Msg: "nothing to do"}, nil
 }

@@ -23,7 +23,7 @@ func TestWhatTheEngineCannotHold(t *testing.T) {
 		{"replicator", "two\nlines", true, "line break"},
 		{"polardb", "two\nlines", false, ""},
 		{"polardb", strings.Repeat("p", 1024), false, ""},
-		{"polardb", strings.Repeat("p", 1025), false, "the engine takes 1024"},
+		{"polardb", strings.Repeat("p", 1025), false, "1024 that the engine takes"},
 		{"polardb", "", false, "empty"},
 	} {
 		got := PasswordProblem(c.role, c.password, c.copies)

@@ -87,7 +87,7 @@ func stranger(s *site.Site) {
 	gone := s.Lab.Host("node3").Address
 	s.Only("node1", "node2")
 	refuses(s, gone+":5432 is a member of the cluster (follower", "new-cluster.yml", "add-node.yml --limit node2", "reconfigure.yml", "demote-follower.yml -e node=node2", "drop-node.yml -e node=node2", "rebuild-node.yml -e node=node2")
-	s.Run(2, "new-cluster.yml").Says("put it back into the inventory, or take it out of the cluster: polarbook run drop-node.yml -e node=" + gone + ":5432")
+	s.Run(2, "new-cluster.yml").Says("put it back into the inventory, or drop it from the cluster: polarbook run drop-node.yml -e node=" + gone + ":5432")
 	s.Only("node1", "node2", "node3")
 	s.Set("node3", site.Vars{"polardb_pgdata": "/disks/pg", "polardb_polardata": "/disks/polar"})
 	if d := site.Difference(before, entries(s)); d != "" {
@@ -123,7 +123,7 @@ func otherPort(s *site.Site) {
 func otherKind(s *site.Site) {
 	f := s.Settles().Followers()[0]
 	s.Set(f, site.Vars{"polardb_role": "logger"})
-	refuses(s, f+" is a node with data, and by the inventory (polardb_role) it is to be a logger", "new-cluster.yml", "add-node.yml --limit "+f)
+	refuses(s, f+" is a node with data, but by the inventory (polardb_role) it should be a logger", "new-cluster.yml", "add-node.yml --limit "+f)
 	s.Set(f, site.Vars{"polardb_role": "follower"})
 }
 
@@ -137,7 +137,7 @@ func unmounted(s *site.Site) {
 		words := strings.Fields(p)
 		s.Refused(lost, words[0], words[1:]...)
 	}
-	s.Run(2, "new-cluster.yml").Says("mount it, or build the node anew: polarbook run rebuild-node.yml -e node=node3")
+	s.Run(2, "new-cluster.yml").Says("mount it, or rebuild the node: polarbook run rebuild-node.yml -e node=node3")
 	s.Run(2, "start.yml").Says("node3 must not be started", "not mounted")
 	// Half of it is no better, and neither is a host that lost its notes, too.
 	mount(s, "pg")
@@ -256,10 +256,10 @@ func foreign(s *site.Site) {
 	s.Variant("hand.yml", site.Vars{"polardb_pgdata": "/srv/pg/data", "polardb_polardata": "/srv/pg/polar"}, map[string]site.Vars{"node3": {"polardb_pgdata": "/srv/pg/data", "polardb_polardata": "/srv/pg/polar"}})
 	for _, p := range []string{"drop-node.yml", "rebuild-node.yml"} {
 		for _, args := range [][]string{{"--check"}, {"--yes"}} {
-			s.Run(2, p, append(args, "-i", "hand.yml", "-e", "node="+f)...).Says("polarbook did not set it up").Unchanged()
+			s.Run(2, p, append(args, "-i", "hand.yml", "-e", "node="+f)...).Says("that polarbook did not set up").Unchanged()
 		}
 	}
-	s.Run(2, "restart.yml", "-i", "hand.yml").Says("polarbook did not set it up").Unchanged()
+	s.Run(2, "restart.yml", "-i", "hand.yml").Says("that polarbook did not set up").Unchanged()
 	for _, n := range s.Names() {
 		s.On(n, "rm -rf /var/lib/polarbook; mv /var/lib/polarbook.away /var/lib/polarbook")
 	}

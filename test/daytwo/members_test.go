@@ -110,7 +110,7 @@ func weights(s *site.Site) {
 func election(s *site.Site) {
 	c := s.Settles()
 	f := c.Followers()[0]
-	s.Refused("nothing is stuck", "force-election.yml", "-e", "node="+f)
+	s.Refused("the cluster is not stuck", "force-election.yml", "-e", "node="+f)
 	s.Refused("node4 is a learner", "force-election.yml", "-e", "node=node4", "-e", "force=yes")
 	s.Run(0, "force-election.yml", "-e", "node="+c.Leader, "-e", "force=yes").Unchanged().Says(c.Leader + " leads already")
 	s.Twice("force-election.yml", "-e", "node="+f, "-e", "force=yes")
@@ -248,7 +248,7 @@ func eventuallySQL(s *site.Site, node, query, want string) {
 
 func drop(s *site.Site) {
 	c := s.Settles()
-	s.Refused(c.Leader+" leads, and the leader is not dropped (switch over first", "drop-node.yml", "-e", "node="+c.Leader)
+	s.Refused(c.Leader+" leads, and a leader cannot be dropped (switch over first", "drop-node.yml", "-e", "node="+c.Leader)
 	s.Refused("there is no node node9", "drop-node.yml", "-e", "node=node9")
 	s.Run(2, "drop-node.yml").Says("name the node: -e node=NAME")
 	f := c.Followers()[0]

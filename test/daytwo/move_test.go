@@ -47,7 +47,7 @@ func movesAddress(s *site.Site) {
 	s.Set(n, site.Vars{"polardb_address": first})
 	s.SendsFrom(n, first)
 	s.KillWhen(site.Begins("Write the consensus meta"), "move-node.yml", "-e", "node="+n)
-	s.Run(2, "new-cluster.yml").Says(n+" is being given another address", "move-node.yml -e node="+n)
+	s.Run(2, "new-cluster.yml").Says("the move of "+n+" to another address is unfinished", "move-node.yml -e node="+n)
 	s.Run(0, "move-node.yml", "-e", "node="+n).Changed()
 	s.Run(0, "move-node.yml", "-e", "node="+n).Unchanged()
 	isMoved(s, n, first, second, data)

@@ -31,7 +31,7 @@ func TestNetwork(t *testing.T) {
 		must(s, s.Lab.Host(c.Leader).Plug())
 		s.Run(0, "start.yml", "--limit", "!"+f)
 		if s.Leader() == f { // a member yet, and as good as any to elect
-			s.Refused(f+" leads, and the leader is not dropped", "drop-node.yml", "-e", "node="+f)
+			s.Refused(f+" leads, and a leader cannot be dropped", "drop-node.yml", "-e", "node="+f)
 			s.Run(0, "switchover.yml")
 		}
 		s.Run(0, "drop-node.yml", "-e", "node="+f)
