@@ -1,8 +1,3 @@
-// Package locking tests that one operator at a time works on hosts: two of polarbook against the same hosts, one of
-// them killed, cleared away or made to wait. It also holds what a run that was killed still owes a host, and that nothing
-// is destroyed before somebody said yes.
-//
-// It must know nothing of polarbook's packages: what it asserts is what a user sees.
 package locking
 
 import (

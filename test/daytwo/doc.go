@@ -1,0 +1,5 @@
+// Package daytwo tests what is done to the members of a cluster that runs: who leads, who has a vote, who leaves, and
+// what is freed of the log.
+//
+// It must know nothing of polarbook's packages: what it asserts is what a user sees.
+package daytwo
