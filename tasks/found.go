@@ -9,17 +9,29 @@ import (
 
 // ReadAnswer reads a probe's answer. A probe that failed is a failure of the task: what it would have told is not known.
 func ReadAnswer(f Found) (script.Answer, error) {
-	if f.Status != 0 {
-		said := strings.TrimSpace(string(f.Stderr))
-		if said == "" {
-			said = "no message"
-		}
-		return nil, &Failure{
-			Msg:    fmt.Sprintf("the probe failed with exit status %d: %s", f.Status, said),
-			Values: map[string]any{"rc": f.Status, "stderr": string(f.Stderr)},
-		}
+	return script.Parse(f.Stdout), probeFailed(f)
+}
+
+// Decode reads a probe's answer into a struct, as script.Decode does. A probe that failed is a failure of the task.
+func Decode(f Found, into any) error {
+	if err := probeFailed(f); err != nil {
+		return err
 	}
-	return script.Parse(f.Stdout), nil
+	return script.Decode(f.Stdout, into)
+}
+
+func probeFailed(f Found) error {
+	if f.Status == 0 {
+		return nil
+	}
+	said := strings.TrimSpace(string(f.Stderr))
+	if said == "" {
+		said = "no message"
+	}
+	return &Failure{
+		Msg:    fmt.Sprintf("the probe failed with exit status %d: %s", f.Status, said),
+		Values: map[string]any{"rc": f.Status, "stderr": string(f.Stderr)},
+	}
 }
 
 // NotYet is for what an earlier task may provide: a run fails without it, a run that only asks cannot know.

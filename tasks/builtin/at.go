@@ -1,7 +1,6 @@
 package builtin
 
 import (
-	"encoding/base64"
 	"fmt"
 	"strconv"
 	"strings"
@@ -56,29 +55,32 @@ func (a *atAction) Probe() string {
 }
 
 func (a *atAction) Plan(found tasks.Found) (tasks.Plan, error) {
-	ans, err := tasks.ReadAnswer(found)
-	if err != nil {
+	var said struct {
+		Missing bool   `answer:"missing"`
+		Read    bool   `answer:"wanted"`
+		Wanted  []byte `answer:"wanted"`
+		Jobs    []struct {
+			Number string `answer:"job"`
+			Text   []byte `answer:"text"`
+		} `answer:"job"`
+	}
+	if err := tasks.Decode(found, &said); err != nil {
 		return tasks.Plan{}, err
 	}
-	if ans.Has("missing") {
+	if said.Missing {
 		return tasks.NotYet(a.asking, "the program at is not installed", "install the package at, and start atd")
 	}
 	wanted := a.Command
 	if a.Script != "" {
-		b, err := ans.Decoded("wanted")
-		if err != nil || !ans.Has("wanted") {
+		if !said.Read {
 			return tasks.NotYet(a.asking, a.Script+" is not on the host, or may not be read", "")
 		}
-		wanted = string(b)
+		wanted = string(said.Wanted)
 	}
 	jobs := []any{}
-	for i, text := range ans["text"] {
-		b, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
-		if err != nil {
-			return tasks.Plan{}, fmt.Errorf("read the host's jobs: %w", err)
-		}
-		if strings.Contains(string(b), strings.TrimRight(wanted, "\n")) {
-			jobs = append(jobs, ans["job"][i])
+	for _, job := range said.Jobs {
+		if strings.Contains(string(job.Text), strings.TrimRight(wanted, "\n")) {
+			jobs = append(jobs, job.Number)
 		}
 	}
 	values := map[string]any{"state": a.State, "jobs": jobs}

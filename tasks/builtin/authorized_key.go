@@ -169,11 +169,14 @@ func (k *authorizedKey) rewrite(text string, _ bool) (string, string, map[string
 }
 
 func (k *authorizedKey) Plan(found tasks.Found) (tasks.Plan, error) {
-	ans, err := tasks.ReadAnswer(found)
-	if err != nil {
+	var said struct {
+		Account bool   `answer:"account"`
+		Parent  string `answer:"parent"`
+	}
+	if err := tasks.Decode(found, &said); err != nil {
 		return tasks.Plan{}, err
 	}
-	if !ans.Has("account") {
+	if !said.Account {
 		if k.State == "absent" {
 			return tasks.Plan{Msg: "there is no account " + k.User}, nil
 		}
@@ -188,7 +191,7 @@ func (k *authorizedKey) Plan(found tasks.Found) (tasks.Plan, error) {
 		// With nothing behind the colon the group is the one that the account logs in with.
 		user := remote.Quote(k.User)
 		plan.Script += "\nhold \"$b\"\nchown " + user + ": $held || exit 1\n"
-		if k.ManageDir && ans.Text("parent") == "no" {
+		if k.ManageDir && said.Parent == "no" {
 			plan.Script = scripts.Script("ssh_directory", script.Values{"p": script.Path(k.file.Path), "user": k.User}) + plan.Script
 		}
 	}

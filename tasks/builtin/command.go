@@ -146,12 +146,18 @@ func (c conditions) probe() string {
 	return text
 }
 
-// skip says why a command need not run; empty when it has to.
-func (c conditions) skip(ans script.Answer) string {
+// conditionsFound is what the probe of conditions prints.
+type conditionsFound struct {
+	Creates bool `answer:"creates"`
+	Removes bool `answer:"removes"`
+}
+
+// skip returns why a command need not run; empty when it has to.
+func (c conditions) skip(found conditionsFound) string {
 	switch {
-	case c.Creates != "" && ans.Has("creates"):
+	case c.Creates != "" && found.Creates:
 		return "skipped, since " + c.Creates + " exists"
-	case c.Removes != "" && !ans.Has("removes"):
+	case c.Removes != "" && !found.Removes:
 		return "skipped, since " + c.Removes + " does not exist"
 	}
 	return ""
@@ -159,11 +165,11 @@ func (c conditions) skip(ans script.Answer) string {
 
 func (a *commandAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	if a.Probe() != "" {
-		ans, err := tasks.ReadAnswer(found)
-		if err != nil {
+		var said conditionsFound
+		if err := tasks.Decode(found, &said); err != nil {
 			return tasks.Plan{}, err
 		}
-		if why := a.conditions.skip(ans); why != "" {
+		if why := a.conditions.skip(said); why != "" {
 			return tasks.Plan{Msg: why, Values: map[string]any{
 				"cmd": a.shown, "rc": 0, "stdout": why, "stdout_lines": []any{why}, "stderr": "", "stderr_lines": []any{},
 			}}, nil

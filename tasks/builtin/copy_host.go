@@ -32,20 +32,21 @@ func (a *hostCopy) ends() script.Values {
 }
 
 func (a *hostCopy) Plan(found tasks.Found) (tasks.Plan, error) {
-	ans, err := tasks.ReadAnswer(found)
-	if err != nil {
+	var said struct {
+		Src       script.File `answer:"src,required"`
+		Dest      script.File `answer:"dest,required"`
+		Into      bool        `answer:"into"`
+		Parent    string      `answer:"parent"`
+		Sum       string      `answer:"sum"`
+		Same      bool        `answer:"same"`
+		Differing int64       `answer:"differing"`
+	}
+	if err := tasks.Decode(found, &said); err != nil {
 		return tasks.Plan{}, err
 	}
-	src, err := ans.File("src")
-	if err != nil {
-		return tasks.Plan{}, err
-	}
-	have, err := ans.File("dest")
-	if err != nil {
-		return tasks.Plan{}, err
-	}
+	src, have := said.Src, said.Dest
 	dest := script.TrimSlashes(a.Dest)
-	if ans.Text("into") == "yes" {
+	if said.Into {
 		dest = strings.TrimSuffix(dest, "/") + "/" + path.Base(script.TrimSlashes(a.Src))
 	}
 	values := map[string]any{"src": a.Src, "dest": dest, "state": src.Kind, "size": src.Size}
@@ -53,13 +54,13 @@ func (a *hostCopy) Plan(found tasks.Found) (tasks.Plan, error) {
 	case !src.Exists():
 		return tasks.NotYet(a.asking, a.Src+" does not exist on the host", "remote_src: true means that src is there, not on the machine that polarbook runs on")
 	case src.Kind == "directory":
-		return a.planTree(have, ans, dest, values)
+		return a.planTree(have, said.Differing, dest, values)
 	case have.Exists() && have.Kind != "file":
 		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is %s, and a file is wanted there", dest, files.DescribeKind(have.Kind))}
 	case have.Exists() && !a.Force:
 		maps.Copy(values, files.FileValues(have))
 		return tasks.Plan{Msg: dest + " exists, and force is false", Values: values}, nil
-	case !have.Exists() && ans.Text("parent") == "no" && !strings.HasSuffix(a.Dest, "/"):
+	case !have.Exists() && said.Parent == "no" && !strings.HasSuffix(a.Dest, "/"):
 		return tasks.NotYet(a.asking, fmt.Sprintf("the directory %s does not exist", path.Dir(dest)), "create it with the file module first (state: directory)")
 	}
 	attributes := a.Attributes
@@ -71,8 +72,8 @@ func (a *hostCopy) Plan(found tasks.Found) (tasks.Plan, error) {
 		}
 		attributes.Mode = fmt.Sprintf("%04o", mode)
 	}
-	values["sha256"] = ans.Text("sum")
-	if ans.Text("same") == "yes" {
+	values["sha256"] = said.Sum
+	if said.Same {
 		maps.Copy(values, files.FileValues(have))
 		changes := attributes.Differences(have)
 		if len(changes) == 0 {
@@ -82,7 +83,7 @@ func (a *hostCopy) Plan(found tasks.Found) (tasks.Plan, error) {
 			Script: attributes.Adjusting(dest, have, true)}, nil
 	}
 	p := files.Placing{Word: script.Path(dest), Follow: a.Follow, Parents: strings.HasSuffix(a.Dest, "/"), Attributes: attributes, Have: have,
-		Sum: ans.Text("sum"), Validate: a.Validate, From: script.Path(a.Src), Keep: true}
+		Sum: said.Sum, Validate: a.Validate, From: script.Path(a.Src), Keep: true}
 	if a.Backup && have.Exists() {
 		p.Backup = files.BackupName(dest, a.began, os.Getpid())
 		values["backup_file"] = p.Backup
@@ -91,11 +92,10 @@ func (a *hostCopy) Plan(found tasks.Found) (tasks.Plan, error) {
 	return tasks.Plan{Change: true, Msg: "copy " + a.Src + " to " + dest, Values: values, Script: text}, err
 }
 
-func (a *hostCopy) planTree(have script.File, ans script.Answer, dest string, values map[string]any) (tasks.Plan, error) {
+func (a *hostCopy) planTree(have script.File, n int64, dest string, values map[string]any) (tasks.Plan, error) {
 	if have.Exists() && have.Kind != "directory" {
 		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is %s, and a directory is wanted there", dest, files.DescribeKind(have.Kind))}
 	}
-	n := ans.Number("differing")
 	if n == 0 {
 		return tasks.Plan{Values: values}, nil
 	}

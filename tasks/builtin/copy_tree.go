@@ -137,8 +137,8 @@ type treePlan struct {
 
 // Plan compares every name's content, then its attributes. What is there besides is left alone.
 func (c *treeCopy) Plan(found tasks.Found) (tasks.Plan, *treePlan, error) {
-	ans, err := tasks.ReadAnswer(found)
-	if err != nil {
+	var said treeFound
+	if err := tasks.Decode(found, &said); err != nil {
 		return tasks.Plan{}, nil, err
 	}
 	dest := strings.TrimSuffix(script.TrimSlashes(c.Dest), "/")
@@ -146,14 +146,14 @@ func (c *treeCopy) Plan(found tasks.Found) (tasks.Plan, *treePlan, error) {
 		dest += "/" + c.under
 	}
 	values := map[string]any{"dest": dest, "src": c.Src, "state": "directory"}
-	if ans.Text("dest") == "file" {
+	if said.Dest == "file" {
 		return tasks.Plan{}, nil, &tasks.Failure{Msg: script.TrimSlashes(c.Dest) + " is a file, and a directory is wanted there", Hint: "remove it, or give dest another path"}
 	}
-	have, sums := c.entries(ans)
+	have, sums := said.entries()
 	plan := &treePlan{have: have}
 	var diffs []tasks.Diff
 	var adjust strings.Builder
-	if ans.Text("dest") == "absent" {
+	if said.Dest == "absent" {
 		plan.dirs = append(plan.dirs, ".")
 	}
 	for _, dir := range c.dirs {
@@ -180,7 +180,7 @@ func (c *treeCopy) Plan(found tasks.Found) (tasks.Plan, *treePlan, error) {
 		}
 	}
 	for _, l := range c.links {
-		if !slices.Contains(ans["linked"], l.name) {
+		if !slices.Contains(said.Linked, l.name) {
 			plan.link = append(plan.link, l)
 			diffs = append(diffs, tasks.Diff{BeforeHeader: dest + "/" + l.name, AfterHeader: dest + "/" + l.name, After: "src: " + l.target + "\n"})
 		}
@@ -207,9 +207,18 @@ func (c *treeCopy) modeFor(f treeFile, have script.File) string {
 	return mode
 }
 
-func (c *treeCopy) entries(ans script.Answer) (map[string]script.File, map[string]string) {
+// treeFound is what the probe of a treeCopy prints.
+type treeFound struct {
+	Dest    string   `answer:"dest"`  // directory, file or absent
+	Entries []string `answer:"entry"` // raw mode in hex, numbers and names of owner and group, size and name
+	Sums    []string `answer:"sum"`   // SHA-256 and name
+	Linked  []string `answer:"linked"`
+}
+
+// entries are the files and the sums by their names.
+func (t treeFound) entries() (map[string]script.File, map[string]string) {
 	have, sums := map[string]script.File{}, map[string]string{}
-	for _, line := range ans["entry"] {
+	for _, line := range t.Entries {
 		f := strings.SplitN(line, " ", 7)
 		if len(f) != 7 {
 			continue
@@ -227,7 +236,7 @@ func (c *treeCopy) entries(ans script.Answer) (map[string]script.File, map[strin
 		s.Size, _ = strconv.ParseInt(f[5], 10, 64)
 		have[f[6]] = s
 	}
-	for _, line := range ans["sum"] {
+	for _, line := range t.Sums {
 		if sum, name, ok := strings.Cut(line, " "); ok {
 			sums[name] = sum
 		}

@@ -95,31 +95,36 @@ func (a *fileAction) Probe() string {
 	return scripts.Script("file_look", values)
 }
 
+// fileFound is what the probe of a fileAction prints.
+type fileFound struct {
+	Path   script.File `answer:"path,required"`
+	Target script.File `answer:"target"` // what a link at path leads to
+	Src    script.File `answer:"src"`
+	Parent string      `answer:"parent"` // whether the directory of path is there: yes or no
+	Owners int         `answer:"owners"` // how many in the directory have another owner or group
+	Inside []string    `answer:"inside"` // raw modes in hex, and how many in the directory have them
+}
+
 func (a *fileAction) Plan(found tasks.Found) (tasks.Plan, error) {
-	ans, err := tasks.ReadAnswer(found)
-	if err != nil {
+	var said fileFound
+	if err := tasks.Decode(found, &said); err != nil {
 		return tasks.Plan{}, err
 	}
-	have, err := ans.File("path")
-	if err != nil {
-		return tasks.Plan{}, err
-	}
+	have := said.Path
 	if have.Kind == "link" && a.Follow && a.State != "link" && a.State != "absent" && a.State != "hard" {
-		if have, err = ans.File("target"); err != nil {
-			return tasks.Plan{}, err
-		}
+		have = said.Target
 	}
 	switch a.State {
 	case "absent":
 		return a.absent(have), nil
 	case "directory":
-		return a.directory(have, ans)
+		return a.directory(have, said)
 	case "link":
-		return a.link(have, ans)
+		return a.link(have, said)
 	case "hard":
-		return a.hard(have, ans)
+		return a.hard(have, said)
 	case "touch":
-		return a.touch(have, ans)
+		return a.touch(have, said)
 	}
 	if !have.Exists() || a.State == "file" && have.Kind != "file" {
 		what := fmt.Sprintf("%s is %s, so it cannot be given attributes as a file", a.Path, files.DescribeKind(have.Kind))
@@ -158,12 +163,12 @@ func (a *fileAction) absent(have script.File) tasks.Plan {
 	}
 }
 
-func (a *fileAction) touch(have script.File, ans script.Answer) (tasks.Plan, error) {
+func (a *fileAction) touch(have script.File, said fileFound) (tasks.Plan, error) {
 	if have.Kind == "directory" || have.Exists() {
 		if preserved(a.ModificationTime) && preserved(a.AccessTime) {
 			return a.attributesOnly(have), nil
 		}
-	} else if ans.Text("parent") == "no" {
+	} else if said.Parent == "no" {
 		return tasks.NotYet(a.asking, fmt.Sprintf("the directory %s does not exist", path.Dir(a.Path)), "create it with state: directory first")
 	}
 	given := a.Given(have, have.Kind == "directory")

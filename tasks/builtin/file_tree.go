@@ -13,7 +13,7 @@ import (
 
 // directory plans state: directory, with all missing directories above it. As in Ansible the attributes are given to
 // each directory that is made.
-func (a *fileAction) directory(have script.File, ans script.Answer) (tasks.Plan, error) {
+func (a *fileAction) directory(have script.File, said fileFound) (tasks.Plan, error) {
 	if have.Exists() && have.Kind != "directory" {
 		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is %s, and a directory is wanted there", a.Path, files.DescribeKind(have.Kind)),
 			Hint: "remove it with state: absent if it is not needed"}
@@ -31,7 +31,7 @@ func (a *fileAction) directory(have script.File, ans script.Answer) (tasks.Plan,
 	if !a.Recurse {
 		return plan, nil
 	}
-	strays := int(ans.Number("owners")) + a.strayModes(ans["inside"])
+	strays := said.Owners + a.strayModes(said.Inside)
 	if strays == 0 {
 		return plan, nil
 	}
@@ -67,7 +67,7 @@ func (a *fileAction) everywhere() string {
 	return scripts.Script("file_recurse", script.Values{"p": script.Path(a.Path), "follow": a.Follow, "owner": a.Ownership(), "mode": mode})
 }
 
-func (a *fileAction) link(have script.File, ans script.Answer) (tasks.Plan, error) {
+func (a *fileAction) link(have script.File, said fileFound) (tasks.Plan, error) {
 	src := a.Src
 	if src == "" {
 		if have.Kind != "link" {
@@ -80,8 +80,8 @@ func (a *fileAction) link(have script.File, ans script.Answer) (tasks.Plan, erro
 		// Attributes go to the link's target when it is followed, to the link itself (it has no mode) otherwise.
 		on, follow := have, false
 		if a.Follow {
-			if target, err := ans.File("target"); err == nil && target.Exists() {
-				on, follow = target, true
+			if said.Target.Exists() {
+				on, follow = said.Target, true
 			}
 		}
 		changes := a.Differences(on)
@@ -92,7 +92,7 @@ func (a *fileAction) link(have script.File, ans script.Answer) (tasks.Plan, erro
 			Script: a.Adjusting(a.Path, on, follow)}, nil
 	}
 	if a.Src != "" && !a.Force {
-		if there, err := ans.File("src"); err == nil && !there.Exists() {
+		if said.Src.Kind == "absent" {
 			return tasks.NotYet(a.asking, fmt.Sprintf("%s, which %s should point to, does not exist", src, a.Path), "force: true makes the link all the same")
 		}
 	}
@@ -107,7 +107,7 @@ func (a *fileAction) link(have script.File, ans script.Answer) (tasks.Plan, erro
 	case "directory", "other":
 		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is %s, which a link never replaces", a.Path, files.DescribeKind(have.Kind)), Hint: "move it away first"}
 	case "absent":
-		if ans.Text("parent") == "no" {
+		if said.Parent == "no" {
 			return tasks.NotYet(a.asking, fmt.Sprintf("the directory %s does not exist", path.Dir(a.Path)), "create it with state: directory first")
 		}
 	}
@@ -116,18 +116,15 @@ func (a *fileAction) link(have script.File, ans script.Answer) (tasks.Plan, erro
 		given["src"] = script.Path(src)
 	}
 	text := scripts.Script("file_link", given)
-	if target, err := ans.File("src"); err == nil && target.Exists() && a.Follow && len(a.Differences(target)) > 0 {
-		text += a.Adjusting(a.Path, target, true)
+	if said.Src.Exists() && a.Follow && len(a.Differences(said.Src)) > 0 {
+		text += a.Adjusting(a.Path, said.Src, true)
 	}
 	return tasks.Plan{Change: true, Msg: fmt.Sprintf("point %s to %s", a.Path, src), Values: values, Script: text,
 		Diff: []tasks.Diff{{Before: before, After: "src: " + src + "\n", BeforeHeader: a.Path, AfterHeader: a.Path}}}, nil
 }
 
-func (a *fileAction) hard(have script.File, ans script.Answer) (tasks.Plan, error) {
-	src, err := ans.File("src")
-	if err != nil {
-		return tasks.Plan{}, err
-	}
+func (a *fileAction) hard(have script.File, said fileFound) (tasks.Plan, error) {
+	src := said.Src
 	values := map[string]any{"dest": a.Path, "src": a.Src, "state": "hard"}
 	switch {
 	case !src.Exists():

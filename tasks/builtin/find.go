@@ -133,21 +133,25 @@ func (f *find) Probe() string {
 }
 
 func (f *find) Plan(found tasks.Found) (tasks.Plan, error) {
-	ans, err := tasks.ReadAnswer(found)
-	if err != nil {
+	var said struct {
+		Clock   int64    `answer:"clock"` // seconds since 1970
+		Entries []string `answer:"entry"`
+		Skipped []string `answer:"skipped"`
+	}
+	if err := tasks.Decode(found, &said); err != nil {
 		return tasks.Plan{}, err
 	}
 	files := []any{}
-	for _, line := range ans["entry"] {
-		if file := f.entry(line, ans.Number("clock")); file != nil {
+	for _, line := range said.Entries {
+		if file := f.entry(line, said.Clock); file != nil {
 			files = append(files, file)
 		}
 	}
 	skipped := map[string]any{}
-	for _, p := range ans["skipped"] {
+	for _, p := range said.Skipped {
 		skipped[p] = "is not a directory"
 	}
-	return tasks.Plan{Values: map[string]any{"files": files, "matched": len(files), "examined": len(ans["entry"]), "skipped_paths": skipped}}, nil
+	return tasks.Plan{Values: map[string]any{"files": files, "matched": len(files), "examined": len(said.Entries), "skipped_paths": skipped}}, nil
 }
 
 // entry is one file as the result shows it; nil when it is not wanted.

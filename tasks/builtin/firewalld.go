@@ -201,16 +201,21 @@ func (f *firewalld) Probe() string {
 }
 
 func (f *firewalld) Plan(found tasks.Found) (tasks.Plan, error) {
-	ans, err := tasks.ReadAnswer(found)
-	if err != nil {
+	var said struct {
+		Absent bool   `answer:"absent"`
+		State  string `answer:"state"`
+		Now    string `answer:"now"`  // exit status, and what firewalld answered
+		Boot   string `answer:"boot"` // the same
+	}
+	if err := tasks.Decode(found, &said); err != nil {
 		return tasks.Plan{}, err
 	}
-	running := ans.Text("state") == "running"
+	running := said.State == "running"
 	switch {
-	case ans.Has("absent"):
+	case said.Absent:
 		return tasks.NotYet(f.asking, "firewalld is not installed on this host", "leave the task out where it is not, or install it first")
 	case f.immediate && !running && !(f.Offline && f.permanent):
-		return tasks.NotYet(f.asking, fmt.Sprintf("firewalld does not run (it says %q), so nothing can be changed at once", ans.Text("state")), "start it first, or use permanent: true without immediate")
+		return tasks.NotYet(f.asking, fmt.Sprintf("firewalld does not run (it says %q), so nothing can be changed at once", said.State), "start it first, or use permanent: true without immediate")
 	}
 	want := (f.State == "enabled" || f.State == "present") != f.inverted || f.kind == "target"
 	verb := "remove"
@@ -219,15 +224,15 @@ func (f *firewalld) Plan(found tasks.Found) (tasks.Plan, error) {
 	}
 	body, places := script.Preamble, []string(nil)
 	for _, p := range []struct {
-		wanted             bool
-		name, said, option string
+		wanted               bool
+		name, answer, option string
 	}{
-		{f.immediate && running, "now", "now", ""}, {f.permanent, "from the next start on", "boot", "--permanent"},
+		{f.immediate && running, "now", said.Now, ""}, {f.permanent, "from the next start on", said.Boot, "--permanent"},
 	} {
 		if !p.wanted {
 			continue
 		}
-		status, text, _ := strings.Cut(ans.Text(p.said), " ")
+		status, text, _ := strings.Cut(p.answer, " ")
 		if status != "0" && status != "1" && f.kind != "zone" || f.kind == "zone" && status != "0" && !strings.Contains(text, "INVALID_ZONE") {
 			return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("firewalld cannot say whether %s is set: %s", f.what(), text), Hint: "is the zone or the service known to it?"}
 		}
@@ -240,7 +245,7 @@ func (f *firewalld) Plan(found tasks.Found) (tasks.Plan, error) {
 		} else if p.option != "" {
 			command = append(command, p.option)
 		}
-		if p.said == "now" && f.Timeout > 0 && want {
+		if p.name == "now" && f.Timeout > 0 && want {
 			command = append(command, fmt.Sprintf("--timeout=%d", f.Timeout))
 		}
 		command = append(append(command, f.zone()...), f.option(verb))

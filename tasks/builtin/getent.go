@@ -49,16 +49,20 @@ func (a *getentAction) Probe() string {
 }
 
 func (a *getentAction) Plan(found tasks.Found) (tasks.Plan, error) {
-	ans, err := tasks.ReadAnswer(found)
-	if err != nil {
+	var said struct {
+		Status int64    `answer:"status"`
+		First  string   `answer:"line"`
+		Lines  []string `answer:"line"`
+	}
+	if err := tasks.Decode(found, &said); err != nil {
 		return tasks.Plan{}, err
 	}
 	name := "getent_" + a.Database
 	table := map[string]any{}
-	switch status := ans.Number("status"); status {
+	switch said.Status {
 	case 0:
 	case 1:
-		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("getent does not know the database %s: %s", a.Database, ans.Text("line"))}
+		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("getent does not know the database %s: %s", a.Database, said.First)}
 	case 2:
 		if a.FailKey {
 			return tasks.NotYet(a.asking, fmt.Sprintf("%s has no %s", a.Database, a.Key), "fail_key: false makes it no failure")
@@ -68,13 +72,13 @@ func (a *getentAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	case 3:
 		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("the database %s cannot be listed", a.Database), Hint: "give a key"}
 	default:
-		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("getent ended with status %d: %s", status, remote.Quote(ans.Text("line")))}
+		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("getent ended with status %d: %s", said.Status, remote.Quote(said.First))}
 	}
 	split := a.Split
 	if split == "" && (a.Database == "passwd" || a.Database == "shadow" || a.Database == "group" || a.Database == "gshadow") {
 		split = ":"
 	}
-	for _, line := range ans["line"] {
+	for _, line := range said.Lines {
 		fields := strings.Fields(line)
 		if split != "" {
 			fields = strings.Split(line, split)

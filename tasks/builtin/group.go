@@ -51,12 +51,14 @@ func (a *groupAction) Probe() string {
 }
 
 func (a *groupAction) Plan(found tasks.Found) (tasks.Plan, error) {
-	ans, err := tasks.ReadAnswer(found)
-	if err != nil {
+	var said struct {
+		Group string `answer:"group"` // its line
+	}
+	if err := tasks.Decode(found, &said); err != nil {
 		return tasks.Plan{}, err
 	}
 	values := map[string]any{"name": a.Name, "state": a.State, "system": a.System}
-	have := strings.Split(ans.Text("group"), ":")
+	have := strings.Split(said.Group, ":")
 	exists := len(have) >= 3
 	name := remote.Quote(a.Name)
 	if a.State == "absent" {
@@ -67,6 +69,7 @@ func (a *groupAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	}
 	gid := -1
 	if exists {
+		var err error
 		if gid, err = strconv.Atoi(have[2]); err != nil {
 			return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("the group %s has the number %q", a.Name, have[2])}
 		}

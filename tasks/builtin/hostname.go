@@ -38,15 +38,18 @@ func (a *hostnameAction) Probe() string {
 }
 
 func (a *hostnameAction) Plan(found tasks.Found) (tasks.Plan, error) {
-	ans, err := tasks.ReadAnswer(found)
-	if err != nil {
+	var said struct {
+		Now  string `answer:"now"`
+		Boot string `answer:"boot"`
+	}
+	if err := tasks.Decode(found, &said); err != nil {
 		return tasks.Plan{}, err
 	}
 	short, domain, _ := strings.Cut(a.Name, ".")
 	values := map[string]any{"name": a.Name, "ansible_facts": map[string]any{
 		"ansible_hostname": short, "ansible_nodename": a.Name, "ansible_fqdn": a.Name, "ansible_domain": domain,
 	}}
-	now, boot := ans.Text("now"), ans.Text("boot")
+	now, boot := said.Now, said.Boot
 	if now == a.Name && boot == a.Name {
 		return tasks.Plan{Values: values}, nil
 	}

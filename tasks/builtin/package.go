@@ -3,6 +3,8 @@ package builtin
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -74,11 +76,13 @@ func (p *anyPackages) Probe() string {
 
 // Plan hands on which of dnf and yum it is; of apt nothing.
 func (p *anyPackages) Plan(found tasks.Found) (tasks.Plan, string, error) {
-	ans, err := tasks.ReadAnswer(found)
-	if err != nil {
+	var said struct {
+		Manager string `answer:"manager"`
+	}
+	if err := tasks.Decode(found, &said); err != nil {
 		return tasks.Plan{}, "", err
 	}
-	switch ans.Text("manager") {
+	switch said.Manager {
 	case "dnf", "yum":
 		return p.rpm.Plan(found)
 	case "apt":
@@ -169,31 +173,28 @@ func (p *packages) questions() string {
 }
 
 func (p *packages) Plan(found tasks.Found) (tasks.Plan, error) {
-	ans, err := tasks.ReadAnswer(found)
-	if err != nil {
+	var said struct {
+		Manager string   `answer:"manager"`
+		There   []string `answer:"there"` // numbers of names
+		Newer   []string `answer:"newer"`
+		Known   bool     `answer:"age"`
+		Age     int      `answer:"age"` // seconds since the sources were asked
+	}
+	if err := tasks.Decode(found, &said); err != nil {
 		return tasks.Plan{}, err
 	}
-	manager := ans.Text("manager")
-	if manager == "" {
+	if said.Manager == "" {
 		return tasks.Plan{}, &tasks.Failure{Msg: "the host has no apt-get"}
-	}
-	in := func(list []string, i int) bool {
-		for _, text := range list {
-			if text == fmt.Sprint(i) {
-				return true
-			}
-		}
-		return false
 	}
 	remove := p.State == "absent" || p.State == "removed"
 	var todo []string
 	for i, n := range p.Name {
-		there := in(ans["there"], i)
-		if there == remove || p.State == "latest" && in(ans["newer"], i) {
+		there := slices.Contains(said.There, strconv.Itoa(i))
+		if there == remove || p.State == "latest" && slices.Contains(said.Newer, strconv.Itoa(i)) {
 			todo = append(todo, n)
 		}
 	}
-	stale := p.refresh && (!ans.Has("age") || int(ans.Number("age")) >= p.valid)
+	stale := p.refresh && (!said.Known || said.Age >= p.valid)
 	if len(todo) == 0 && (len(p.Name) > 0 || !stale) {
 		return tasks.Plan{Msg: "the packages are as wanted"}, nil
 	}
@@ -204,7 +205,7 @@ func (p *packages) Plan(found tasks.Found) (tasks.Plan, error) {
 	}
 	if len(todo) > 0 {
 		verb := map[bool]string{true: "remove", false: "install"}[remove]
-		body += p.command(verb, todo) + " || die \"" + manager + " could not " + verb + " the packages: see its messages\"\n"
+		body += p.command(verb, todo) + " || die \"" + said.Manager + " could not " + verb + " the packages: see its messages\"\n"
 		msg = verb + " " + strings.Join(todo, ", ")
 	}
 	return tasks.Plan{Change: true, Event: len(todo) == 0, Msg: msg, Script: body}, nil

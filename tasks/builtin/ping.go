@@ -19,11 +19,13 @@ type pingAction string
 func (a pingAction) Probe() string { return "echo alive yes\n" }
 
 func (a pingAction) Plan(found tasks.Found) (tasks.Plan, error) {
-	ans, err := tasks.ReadAnswer(found)
-	if err != nil {
+	var said struct {
+		Alive string `answer:"alive"`
+	}
+	if err := tasks.Decode(found, &said); err != nil {
 		return tasks.Plan{}, err
 	}
-	if ans.Text("alive") != "yes" {
+	if said.Alive != "yes" {
 		return tasks.Plan{}, &tasks.Failure{Msg: "the host's shell did not repeat what it was told", Hint: "something in its start-up files prints or ends it"}
 	}
 	if a == "crash" {

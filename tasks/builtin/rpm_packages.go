@@ -240,38 +240,57 @@ func (p *rpmPackages) listing() string {
 	return command + " 2>/dev/null | sort | sed 's/^/row /'\n"
 }
 
+// rpmFound is what the probe of rpmPackages prints. Packages are told by their numbers in name; statuses are the manager's.
+type rpmFound struct {
+	Manager     string   `answer:"manager"`
+	Said        []byte   `answer:"said"` // by the manager, to the last question
+	NoCache     bool     `answer:"cache"`
+	Cache       int      `answer:"cache"`
+	Unsaid      bool     `answer:"cannot"`
+	Cannot      int      `answer:"cannot"`
+	Rows        []string `answer:"row"`
+	Install     []string `answer:"install"`
+	Update      []string `answer:"update"`
+	Downgrade   []string `answer:"downgrade"`
+	Remove      []string `answer:"remove"`
+	Tried       bool     `answer:"dry"`
+	Dry         int64    `answer:"dry"`
+	TriedLeaves bool     `answer:"leaves"`
+	Leaves      int64    `answer:"leaves"`
+	Unneeded    []byte   `answer:"unneeded"`
+}
+
 func (p *rpmPackages) Plan(found tasks.Found) (tasks.Plan, string, error) {
-	ans, err := tasks.ReadAnswer(found)
-	if err != nil {
+	var answer rpmFound
+	if err := tasks.Decode(found, &answer); err != nil {
 		return tasks.Plan{}, "", err
 	}
 	a := p.args
-	manager := ans.Text("manager")
-	said, _ := ans.Decoded("said")
+	manager, said := answer.Manager, string(answer.Said)
 	switch {
 	case manager == "":
 		return tasks.Plan{}, "", &tasks.Failure{Msg: "the host has none of the package managers dnf and yum that this task can use"}
-	case ans.Has("cache"):
-		return tasks.Plan{}, "", &tasks.Failure{Msg: manager + " cannot ask the repositories: " + lastLines(string(said)), Values: map[string]any{"rc": int(ans.Number("cache")), "results": []any{}}}
-	case ans.Has("cannot"):
-		return tasks.Plan{}, "", &tasks.Failure{Msg: manager + " cannot say what is to be updated: " + lastLines(string(said)), Values: map[string]any{"rc": int(ans.Number("cannot")), "results": []any{}}}
+	case answer.NoCache:
+		return tasks.Plan{}, "", &tasks.Failure{Msg: manager + " cannot ask the repositories: " + lastLines(said), Values: map[string]any{"rc": answer.Cache, "results": []any{}}}
+	case answer.Unsaid:
+		return tasks.Plan{}, "", &tasks.Failure{Msg: manager + " cannot say what is to be updated: " + lastLines(said), Values: map[string]any{"rc": answer.Cannot, "results": []any{}}}
 	case a.List != "":
-		return tasks.Plan{Values: map[string]any{"results": rpmRows(ans["row"], a.List), "rc": 0}}, "", nil
+		return tasks.Plan{Values: map[string]any{"results": rpmRows(answer.Rows, a.List), "rc": 0}}, "", nil
 	case len(a.Name) == 0 && !a.Autoremove:
 		return tasks.Plan{Msg: "Cache updated", Values: map[string]any{"results": []any{}, "rc": 0}}, "", nil
 	}
-	named := func(key string) []string {
+	named := func(numbers []string) []string {
 		var list []string
-		for _, text := range ans[key] {
+		for _, text := range numbers {
 			if i, err := strconv.Atoi(text); err == nil && i >= 0 && i < len(a.Name) {
 				list = append(list, a.Name[i])
 			}
 		}
 		return list
 	}
-	install, update, downgrade, remove := named("install"), named("update"), named("downgrade"), named("remove")
-	if ans.Has("dry") {
-		what, missing := dryRun(string(said), ans.Number("dry"))
+	install, update, downgrade, remove := named(answer.Install), named(answer.Update), named(answer.Downgrade), named(answer.Remove)
+	if answer.Tried {
+		what, missing := dryRun(said, answer.Dry)
 		switch {
 		case len(missing) > 0:
 			msg := "no repository has " + strings.Join(missing, ", ")
@@ -282,9 +301,9 @@ func (p *rpmPackages) Plan(found tasks.Found) (tasks.Plan, string, error) {
 			for _, m := range missing {
 				failures = append(failures, "No package "+m+" available.")
 			}
-			return tasks.Plan{}, "", &tasks.Failure{Msg: msg, Hint: manager + " repolist shows the repositories that the host has", Values: map[string]any{"failures": failures, "results": []any{}, "rc": int(ans.Number("dry"))}}
+			return tasks.Plan{}, "", &tasks.Failure{Msg: msg, Hint: manager + " repolist shows the repositories that the host has", Values: map[string]any{"failures": failures, "results": []any{}, "rc": int(answer.Dry)}}
 		case what == dryRefused:
-			return tasks.Plan{}, "", &tasks.Failure{Msg: manager + " refuses: " + lastLines(string(said)), Values: map[string]any{"failures": []any{}, "results": []any{}, "rc": int(ans.Number("dry"))}}
+			return tasks.Plan{}, "", &tasks.Failure{Msg: manager + " refuses: " + lastLines(said), Values: map[string]any{"failures": []any{}, "results": []any{}, "rc": int(answer.Dry)}}
 		case what == dryNothing:
 			install = nil
 		case a.remove():
@@ -296,11 +315,11 @@ func (p *rpmPackages) Plan(found tasks.Found) (tasks.Plan, string, error) {
 		}
 	}
 	leaves := false
-	if ans.Has("leaves") {
-		unneeded, _ := ans.Decoded("unneeded")
-		what, _ := dryRun(string(unneeded), ans.Number("leaves"))
+	if answer.TriedLeaves {
+		unneeded := string(answer.Unneeded)
+		what, _ := dryRun(unneeded, answer.Leaves)
 		if what == dryRefused {
-			return tasks.Plan{}, "", &tasks.Failure{Msg: manager + " refuses: " + lastLines(string(unneeded)), Values: map[string]any{"rc": int(ans.Number("leaves")), "results": []any{}}}
+			return tasks.Plan{}, "", &tasks.Failure{Msg: manager + " refuses: " + lastLines(unneeded), Values: map[string]any{"rc": int(answer.Leaves), "results": []any{}}}
 		}
 		leaves = what == dryChange
 	}

@@ -67,18 +67,21 @@ func (s *selinux) rewrite(text string, _ bool) (string, string, map[string]any, 
 }
 
 func (s *selinux) Plan(found tasks.Found) (tasks.Plan, error) {
-	ans, err := tasks.ReadAnswer(found)
-	if err != nil {
+	var said struct {
+		File script.File `answer:"file,required"`
+		Now  string      `answer:"now"` // of a kernel that has SELinux: 0 or 1
+	}
+	if err := tasks.Decode(found, &said); err != nil {
 		return tasks.Plan{}, err
 	}
-	if ans.Text("file") == "absent" && !ans.Has("now") && s.State == "disabled" {
+	if !said.File.Exists() && said.Now == "" && s.State == "disabled" {
 		return tasks.Plan{Msg: "the host has no SELinux", Values: map[string]any{"state": s.State, "reboot_required": false}}, nil
 	}
 	plan, err := s.file.Plan(found)
 	if err != nil || plan.Unknown != "" {
 		return plan, err
 	}
-	now := map[string]string{"": "disabled", "0": "permissive", "1": "enforcing"}[ans.Text("now")]
+	now := map[string]string{"": "disabled", "0": "permissive", "1": "enforcing"}[said.Now]
 	reboot := (now == "disabled") != (s.State == "disabled")
 	plan.Values["state"], plan.Values["policy"], plan.Values["configfile"], plan.Values["reboot_required"] = s.State, s.Policy, s.ConfigFile, reboot
 	if now == s.State || reboot {

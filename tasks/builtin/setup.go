@@ -75,25 +75,62 @@ func (s *setup) Probe() string {
 	return b.String()
 }
 
+// setupFound is what the scripts of setup print: what files hold and programs say, as it is.
+type setupFound struct {
+	System        string   `answer:"uname_s"`
+	Release       string   `answer:"uname_r"`
+	Version       string   `answer:"uname_v"`
+	Machine       string   `answer:"uname_m"`
+	Node          string   `answer:"uname_n"`
+	FQDN          string   `answer:"fqdn"`
+	OS            []string `answer:"os"` // os-release
+	RedHat        string   `answer:"redhat"`
+	Debian        string   `answer:"debian"`
+	Init          string   `answer:"init"`
+	Packages      []string `answer:"package"` // managers that are there
+	Date          string   `answer:"date"`    // epoch, year, month, day, hour, minute, second, zone, its name, weekday, its number, day and week of the year
+	UTC           string   `answer:"utc"`
+	User          string   `answer:"user"` // name, uid and gid
+	Passwd        string   `answer:"passwd"`
+	Env           []byte   `answer:"env"`
+	SELinux       string   `answer:"selinux"` // 0 or 1; empty: the kernel has none
+	PolicyVersion int      `answer:"policyvers"`
+	SELinuxConfig []string `answer:"selinux_config"`
+	MachineID     string   `answer:"machine_id"`
+	Resolver      []string `answer:"resolv"`
+	Cmdline       string   `answer:"cmdline"`
+	Processors    []string `answer:"cpu"` // /proc/cpuinfo
+	Nproc         int      `answer:"nproc"`
+	Memory        []string `answer:"memory"` // name and KiB
+	Uptime        int      `answer:"uptime"` // seconds
+	Mounts        []string `answer:"mount"`  // /proc/mounts, and sizes
+	Firmware      []string `answer:"dmi"`
+	Interfaces    []string `answer:"interface"` // name, mtu, state and address
+	Addresses     []string `answer:"address"`   // ip -o addr
+	Route4        string   `answer:"route4"`
+	Route6        string   `answer:"route6"`
+	Virtual       []string `answer:"virtual"`
+}
+
 // Plan works the facts out and puts them under ansible_facts, where the engine finds what becomes variables of the host.
 func (s *setup) Plan(found tasks.Found) (tasks.Plan, error) {
-	ans, err := tasks.ReadAnswer(found)
-	if err != nil {
+	said := &setupFound{}
+	if err := tasks.Decode(found, said); err != nil {
 		return tasks.Plan{}, err
 	}
 	facts := map[string]any{"gather_subset": tasks.AnyTexts(s.GatherSubset), "module_setup": true}
 	if s.want["min"] {
-		systemFacts(ans, facts)
-		userFacts(ans, facts)
+		systemFacts(said, facts)
+		userFacts(said, facts)
 	}
 	if s.want["hardware"] {
-		hardwareFacts(ans, facts)
+		hardwareFacts(said, facts)
 	}
 	if s.want["network"] {
-		networkFacts(ans, facts)
+		networkFacts(said, facts)
 	}
 	if s.want["virtual"] {
-		virtualFacts(ans, facts)
+		virtualFacts(said, facts)
 	}
 	named := map[string]any{}
 	for name, value := range facts {

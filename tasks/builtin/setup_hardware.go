@@ -5,11 +5,10 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/polarbook/polarbook/tasks/script"
 )
 
-func userFacts(ans script.Answer, facts map[string]any) {
-	f := strings.Fields(ans.Text("user"))
+func userFacts(said *setupFound, facts map[string]any) {
+	f := strings.Fields(said.User)
 	if len(f) == 3 {
 		facts["user_id"] = f[0]
 		facts["user_uid"], _ = strconv.Atoi(f[1])
@@ -17,11 +16,11 @@ func userFacts(ans script.Answer, facts map[string]any) {
 		facts["real_user_id"], facts["effective_user_id"] = facts["user_uid"], facts["user_uid"]
 		facts["real_group_id"], facts["effective_group_id"] = facts["user_gid"], facts["user_gid"]
 	}
-	if p := strings.Split(ans.Text("passwd"), ":"); len(p) >= 7 {
+	if p := strings.Split(said.Passwd, ":"); len(p) >= 7 {
 		facts["user_gecos"], facts["user_dir"], facts["user_shell"] = p[4], p[5], p[6]
 	}
 	env := map[string]any{}
-	text, _ := ans.Decoded("env")
+	text := said.Env
 	last := ""
 	for line := range strings.SplitSeq(strings.TrimSuffix(string(text), "\n"), "\n") {
 		if name, value, ok := strings.Cut(line, "="); ok && environmentName.MatchString(name) {
@@ -36,10 +35,10 @@ func userFacts(ans script.Answer, facts map[string]any) {
 
 var environmentName = regexp.MustCompile(`^[A-Za-z_]\w*$`)
 
-func hardwareFacts(ans script.Answer, facts map[string]any) {
-	processorFacts(ans, facts)
+func hardwareFacts(said *setupFound, facts map[string]any) {
+	processorFacts(said, facts)
 	kib := map[string]int{}
-	for _, line := range ans["memory"] {
+	for _, line := range said.Memory {
 		if f := strings.Fields(line); len(f) >= 2 {
 			kib[f[0]], _ = strconv.Atoi(f[1])
 		}
@@ -54,15 +53,15 @@ func hardwareFacts(ans script.Answer, facts map[string]any) {
 		"nocache": map[string]any{"free": unused, "used": total - unused},
 		"swap":    map[string]any{"total": mib("SwapTotal"), "free": mib("SwapFree"), "used": mib("SwapTotal") - mib("SwapFree"), "cached": mib("SwapCached")},
 	}
-	facts["uptime_seconds"] = int(ans.Number("uptime"))
+	facts["uptime_seconds"] = said.Uptime
 	mounts := []any{}
-	for _, line := range ans["mount"] {
+	for _, line := range said.Mounts {
 		if m := mountFact(line); m != nil {
 			mounts = append(mounts, m)
 		}
 	}
 	facts["mounts"] = mounts
-	for _, line := range ans["dmi"] {
+	for _, line := range said.Firmware {
 		name, value, _ := strings.Cut(line, " ")
 		if name == "sys_vendor" {
 			name = "system_vendor"
@@ -72,12 +71,12 @@ func hardwareFacts(ans script.Answer, facts map[string]any) {
 }
 
 // processorFacts counts as Ansible does: count is sockets, cores a socket's, vcpus what the scheduler has.
-func processorFacts(ans script.Answer, facts map[string]any) {
+func processorFacts(said *setupFound, facts map[string]any) {
 	sockets, cores := map[string]bool{}, map[string]bool{}
 	list := []any{}
 	threads, perSocket, siblings := 0, 0, 0
 	socket := ""
-	for _, line := range ans["cpu"] {
+	for _, line := range said.Processors {
 		name, value, ok := strings.Cut(line, ":")
 		if !ok {
 			continue
@@ -112,7 +111,7 @@ func processorFacts(ans script.Answer, facts map[string]any) {
 	}
 	facts["processor"], facts["processor_count"], facts["processor_cores"] = list, count, perSocket
 	facts["processor_threads_per_core"], facts["processor_vcpus"] = each, max(1, threads)
-	usable := int(ans.Number("nproc"))
+	usable := said.Nproc
 	if usable == 0 {
 		usable = threads
 	}
@@ -147,18 +146,18 @@ func mountFact(line string) map[string]any {
 	return m
 }
 
-func virtualFacts(ans script.Answer, facts map[string]any) {
+func virtualFacts(said *setupFound, facts map[string]any) {
 	kind, role := "NA", "NA"
 	names := map[string]string{
 		"kvm": "kvm", "qemu": "qemu", "vmware": "VMware", "microsoft": "VirtualPC", "oracle": "virtualbox", "xen": "xen", "amazon": "kvm",
 		"docker": "docker", "podman": "podman", "lxc": "lxc", "systemd-nspawn": "systemd-nspawn", "openvz": "openvz", "wsl": "wsl",
 	}
-	for _, said := range ans["virtual"] {
-		if said == "" || said == "none" {
+	for _, name := range said.Virtual {
+		if name == "" || name == "none" {
 			continue
 		}
-		kind, role = said, "guest"
-		if known, ok := names[said]; ok {
+		kind, role = name, "guest"
+		if known, ok := names[name]; ok {
 			kind = known
 		}
 	}

@@ -6,14 +6,13 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/polarbook/polarbook/tasks/script"
 )
 
 // networkFacts reads the interfaces from /sys and addresses and routes from ip, one line each.
-func networkFacts(ans script.Answer, facts map[string]any) {
+func networkFacts(said *setupFound, facts map[string]any) {
 	names, all4, all6 := []any{}, []any{}, []any{}
 	interfaces := map[string]map[string]any{}
-	for _, line := range ans["interface"] {
+	for _, line := range said.Interfaces {
 		f := strings.Fields(line)
 		if len(f) < 3 {
 			continue
@@ -29,7 +28,7 @@ func networkFacts(ans script.Answer, facts map[string]any) {
 		interfaces[f[0]] = i
 		names = append(names, f[0])
 	}
-	for _, line := range ans["address"] {
+	for _, line := range said.Addresses {
 		// "2: eth0    inet 10.0.0.1/24 brd 10.0.0.255 scope global eth0\ …"
 		f := strings.Fields(line)
 		if len(f) < 4 || f[2] != "inet" && f[2] != "inet6" {
@@ -72,8 +71,8 @@ func networkFacts(ans script.Answer, facts map[string]any) {
 	for name, i := range interfaces {
 		facts[strings.NewReplacer("-", "_", ".", "_", ":", "_").Replace(name)] = i
 	}
-	facts["default_ipv4"] = defaultRoute(ans.Text("route4"), interfaces, "ipv4")
-	facts["default_ipv6"] = defaultRoute(ans.Text("route6"), interfaces, "ipv6")
+	facts["default_ipv4"] = defaultRoute(said.Route4, interfaces, "ipv4")
+	facts["default_ipv6"] = defaultRoute(said.Route6, interfaces, "ipv6")
 }
 
 // word is what follows a keyword.

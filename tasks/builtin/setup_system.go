@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/polarbook/polarbook/tasks/script"
 )
 
 // distribution is what Ansible calls a system, by the ID of its os-release.
@@ -27,20 +26,20 @@ var (
 
 // distributionFacts reads os-release, and what Ansible reads beside it: /etc/debian_version and /etc/redhat-release have
 // the minor version that os-release lacks.
-func distributionFacts(ans script.Answer, facts map[string]any) {
+func distributionFacts(said *setupFound, facts map[string]any) {
 	values := map[string]string{}
-	for _, line := range ans["os"] {
+	for _, line := range said.OS {
 		if name, value, ok := strings.Cut(line, "="); ok && !strings.HasPrefix(name, "#") {
 			values[name] = unquoteRelease(value)
 		}
 	}
 	id := strings.ToLower(values["ID"])
-	if id == "" && ans.Has("redhat") {
-		id = strings.ToLower(strings.Fields(ans.Text("redhat") + " unknown")[0])
+	if id == "" && said.RedHat != "" {
+		id = strings.ToLower(strings.Fields(said.RedHat + " unknown")[0])
 	}
 	d, known := distributions[id]
 	if !known {
-		d = distribution{name: values["NAME"], family: familyLike(values["ID_LIKE"], ans)}
+		d = distribution{name: values["NAME"], family: familyLike(values["ID_LIKE"], said)}
 		if d.name == "" {
 			d.name = "NA"
 		}
@@ -50,16 +49,16 @@ func distributionFacts(ans script.Answer, facts map[string]any) {
 	switch id {
 	case "debian", "raspbian":
 		// testing and unstable have a name there, with a slash.
-		if v := ans.Text("debian"); v != "" && !strings.Contains(v, "/") {
+		if v := said.Debian; v != "" && !strings.Contains(v, "/") {
 			version = v
 		}
 	case "centos":
-		if m := releaseNumber.FindStringSubmatch(ans.Text("redhat")); m != nil {
+		if m := releaseNumber.FindStringSubmatch(said.RedHat); m != nil {
 			version = m[1]
 		}
 	}
 	if release == "" {
-		for _, text := range []string{values["VERSION"], ans.Text("redhat")} {
+		for _, text := range []string{values["VERSION"], said.RedHat} {
 			if m := inParentheses.FindStringSubmatch(text); m != nil && release == "" {
 				release = m[1]
 			}
@@ -76,7 +75,7 @@ func distributionFacts(ans script.Answer, facts map[string]any) {
 	facts["distribution_version"], facts["distribution_major_version"], facts["distribution_release"] = version, major, release
 	if len(values) > 0 {
 		facts["distribution_file_path"], facts["distribution_file_variety"], facts["distribution_file_parsed"] = "/etc/os-release", d.name, true
-		if d.family == "RedHat" && ans.Has("redhat") {
+		if d.family == "RedHat" && said.RedHat != "" {
 			// Ansible finds this one first.
 			facts["distribution_file_path"], facts["distribution_file_variety"] = "/etc/redhat-release", "RedHat"
 		}
@@ -91,7 +90,7 @@ func unquoteRelease(value string) string {
 	return strings.NewReplacer(`\"`, `"`, `\$`, `$`, "\\`", "`", `\\`, `\`).Replace(value)
 }
 
-func familyLike(like string, ans script.Answer) string {
+func familyLike(like string, said *setupFound) string {
 	for _, word := range strings.Fields(strings.ToLower(like)) {
 		switch word {
 		case "debian", "ubuntu":
@@ -103,37 +102,37 @@ func familyLike(like string, ans script.Answer) string {
 		}
 	}
 	switch {
-	case ans.Has("redhat"):
+	case said.RedHat != "":
 		return "RedHat"
-	case ans.Has("debian"):
+	case said.Debian != "":
 		return "Debian"
 	}
 	return "NA"
 }
 
-func systemFacts(ans script.Answer, facts map[string]any) {
-	distributionFacts(ans, facts)
-	node := ans.Text("uname_n")
-	facts["system"], facts["kernel"], facts["kernel_version"] = ans.Text("uname_s"), ans.Text("uname_r"), ans.Text("uname_v")
-	facts["architecture"], facts["machine"], facts["nodename"] = ans.Text("uname_m"), ans.Text("uname_m"), node
-	facts["userspace_architecture"] = ans.Text("uname_m")
+func systemFacts(said *setupFound, facts map[string]any) {
+	distributionFacts(said, facts)
+	node := said.Node
+	facts["system"], facts["kernel"], facts["kernel_version"] = said.System, said.Release, said.Version
+	facts["architecture"], facts["machine"], facts["nodename"] = said.Machine, said.Machine, node
+	facts["userspace_architecture"] = said.Machine
 	facts["hostname"], _, _ = strings.Cut(node, ".")
-	fqdn := ans.Text("fqdn")
+	fqdn := said.FQDN
 	if fqdn == "" || strings.HasPrefix(fqdn, "localhost") {
 		fqdn = node
 	}
 	facts["fqdn"] = fqdn
 	_, facts["domain"], _ = strings.Cut(fqdn, ".")
 	facts["service_mgr"] = "service"
-	if init := ans.Text("init"); init == "systemd" || strings.HasPrefix(init, "openrc") {
+	if init := said.Init; init == "systemd" || strings.HasPrefix(init, "openrc") {
 		facts["service_mgr"] = init
 	}
-	facts["pkg_mgr"] = packageManager(ans["package"], facts["os_family"])
-	facts["machine_id"] = ans.Text("machine_id")
-	facts["selinux"] = selinuxFact(ans)
+	facts["pkg_mgr"] = packageManager(said.Packages, facts["os_family"])
+	facts["machine_id"] = said.MachineID
+	facts["selinux"] = selinuxFact(said)
 	facts["selinux_python_present"] = false
 	command := map[string]any{}
-	for _, word := range strings.Fields(ans.Text("cmdline")) {
+	for _, word := range strings.Fields(said.Cmdline) {
 		if name, value, ok := strings.Cut(word, "="); ok {
 			command[name] = value
 		} else {
@@ -143,7 +142,7 @@ func systemFacts(ans script.Answer, facts map[string]any) {
 	facts["cmdline"] = command
 	dns := map[string]any{}
 	servers, search := []any{}, []any{}
-	for _, line := range ans["resolv"] {
+	for _, line := range said.Resolver {
 		kind, rest, _ := strings.Cut(line, " ")
 		for _, word := range strings.Fields(rest) {
 			if kind == "nameserver" {
@@ -160,7 +159,7 @@ func systemFacts(ans script.Answer, facts map[string]any) {
 		dns["search"] = search
 	}
 	facts["dns"] = dns
-	dateFacts(ans, facts)
+	dateFacts(said, facts)
 }
 
 // packageManager is the family's own where there is one: apt may be installed on a RedHat system too.
@@ -177,28 +176,28 @@ func packageManager(there []string, family any) string {
 	return "unknown"
 }
 
-func selinuxFact(ans script.Answer) map[string]any {
+func selinuxFact(said *setupFound) map[string]any {
 	config := map[string]string{}
-	for _, line := range ans["selinux_config"] {
+	for _, line := range said.SELinuxConfig {
 		if name, value, ok := strings.Cut(line, "="); ok {
 			config[name] = strings.TrimSpace(value)
 		}
 	}
-	if !ans.Has("selinux") {
+	if said.SELinux == "" {
 		return map[string]any{"status": "disabled"}
 	}
 	fact := map[string]any{"status": "enabled", "mode": "permissive", "config_mode": config["SELINUX"], "type": config["SELINUXTYPE"]}
-	if ans.Text("selinux") == "1" {
+	if said.SELinux == "1" {
 		fact["mode"] = "enforcing"
 	}
-	if v := ans.Number("policyvers"); v > 0 {
+	if v := said.PolicyVersion; v > 0 {
 		fact["policyvers"] = int(v)
 	}
 	return fact
 }
 
-func dateFacts(ans script.Answer, facts map[string]any) {
-	f := strings.Fields(ans.Text("date"))
+func dateFacts(said *setupFound, facts map[string]any) {
+	f := strings.Fields(said.Date)
 	if len(f) < 13 {
 		return
 	}
@@ -210,7 +209,7 @@ func dateFacts(ans script.Answer, facts map[string]any) {
 	facts["date_time"] = map[string]any{
 		"epoch": f[0], "epoch_int": f[0], "year": f[1], "month": f[2], "day": f[3], "hour": f[4], "minute": f[5], "second": f[6],
 		"tz_offset": f[7], "tz": f[8], "tz_dst": f[8], "weekday": f[9], "weekday_number": weekday, "weeknumber": f[12],
-		"date": f[1] + "-" + f[2] + "-" + f[3], "time": f[4] + ":" + f[5] + ":" + f[6], "iso8601": ans.Text("utc"),
-		"iso8601_micro": strings.TrimSuffix(ans.Text("utc"), "Z") + ".000000Z", "iso8601_basic": compact + "000000", "iso8601_basic_short": compact,
+		"date": f[1] + "-" + f[2] + "-" + f[3], "time": f[4] + ":" + f[5] + ":" + f[6], "iso8601": said.UTC,
+		"iso8601_micro": strings.TrimSuffix(said.UTC, "Z") + ".000000Z", "iso8601_basic": compact + "000000", "iso8601_basic_short": compact,
 	}
 }

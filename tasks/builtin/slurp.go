@@ -31,24 +31,18 @@ type slurp struct {
 func (a *slurp) Probe() string { return files.ReadFile(a.Src) }
 
 func (a *slurp) Plan(found tasks.Found) (tasks.Plan, error) {
-	ans, err := tasks.ReadAnswer(found)
-	if err != nil {
+	var said files.Read
+	if err := tasks.Decode(found, &said); err != nil {
 		return tasks.Plan{}, err
 	}
-	file, err := ans.File("file")
+	file := said.File
 	switch {
-	case err != nil:
-		return tasks.Plan{}, err
 	case !file.Exists():
 		return tasks.NotYet(a.asking, a.Src+" does not exist", "")
 	case file.Kind != "file":
 		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is %s and cannot be read", a.Src, files.DescribeKind(file.Kind))}
-	case !ans.Has("content"):
+	case said.Large:
 		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s has %d bytes, and up to %d are read", a.Src, file.Size, files.EditLimit)}
 	}
-	content, err := ans.Decoded("content")
-	if err != nil {
-		return tasks.Plan{}, err
-	}
-	return tasks.Plan{Values: map[string]any{"content": base64.StdEncoding.EncodeToString(content), "encoding": "base64", "source": a.Src}}, nil
+	return tasks.Plan{Values: map[string]any{"content": base64.StdEncoding.EncodeToString(said.Content), "encoding": "base64", "source": a.Src}}, nil
 }

@@ -49,16 +49,28 @@ func (a *statAction) Probe() string {
 }
 
 func (a *statAction) Plan(found tasks.Found) (tasks.Plan, error) {
-	ans, err := tasks.ReadAnswer(found)
-	if err != nil {
+	var said struct {
+		Absent  bool   `answer:"absent"`
+		Stat    string `answer:"stat"`
+		Read    bool   `answer:"mayr"`
+		Write   bool   `answer:"mayw"`
+		Execute bool   `answer:"mayx"`
+		Target  []byte `answer:"target"`
+		Source  []byte `answer:"source"`
+		Sum     string `answer:"sum"`
+		Known   bool   `answer:"mime"`
+		Mime    string `answer:"mime"`
+		Charset string `answer:"charset"`
+	}
+	if err := tasks.Decode(found, &said); err != nil {
 		return tasks.Plan{}, err
 	}
-	if ans.Has("absent") {
+	if said.Absent {
 		return tasks.Plan{Values: map[string]any{"stat": map[string]any{"exists": false}}}, nil
 	}
-	f := strings.Fields(ans.Text("stat"))
+	f := strings.Fields(said.Stat)
 	if len(f) != 12 {
-		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("stat of %s printed %q, which is not what was asked for", a.Path, ans.Text("stat"))}
+		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("stat of %s printed %q, which is not what was asked for", a.Path, said.Stat)}
 	}
 	raw, err := strconv.ParseInt(f[0], 16, 64)
 	if err != nil {
@@ -70,7 +82,7 @@ func (a *statAction) Plan(found tasks.Found) (tasks.Plan, error) {
 		"uid": whole(1), "gid": whole(2), "size": whole(5), "inode": whole(6), "dev": whole(7), "nlink": whole(8),
 		"atime": float64(whole(9)), "mtime": float64(whole(10)), "ctime": float64(whole(11)),
 		"isuid": raw&0o4000 != 0, "isgid": raw&0o2000 != 0,
-		"readable": ans.Has("mayr"), "writeable": ans.Has("mayw"), "executable": ans.Has("mayx"),
+		"readable": said.Read, "writeable": said.Write, "executable": said.Execute,
 	}
 	if f[3] != "UNKNOWN" {
 		s["pw_name"] = f[3]
@@ -85,24 +97,16 @@ func (a *statAction) Plan(found tasks.Found) (tasks.Plan, error) {
 		s[name] = raw>>i&1 != 0
 	}
 	if s["islnk"] == true {
-		target, err := ans.Decoded("target")
-		if err != nil {
-			return tasks.Plan{}, err
-		}
-		source, err := ans.Decoded("source")
-		if err != nil {
-			return tasks.Plan{}, err
-		}
-		s["lnk_target"], s["lnk_source"] = string(target), strings.TrimSuffix(string(source), "\n")
+		s["lnk_target"], s["lnk_source"] = string(said.Target), strings.TrimSuffix(string(said.Source), "\n")
 		if s["lnk_source"] == "" {
-			s["lnk_source"] = path.Join(path.Dir(a.Path), string(target))
+			s["lnk_source"] = path.Join(path.Dir(a.Path), string(said.Target))
 		}
 	}
-	if sum, _, _ := strings.Cut(ans.Text("sum"), " "); sum != "" {
+	if sum, _, _ := strings.Cut(said.Sum, " "); sum != "" {
 		s["checksum"] = sum
 	}
-	if ans.Has("mime") {
-		s["mimetype"], s["mime_type"], s["charset"] = ans.Text("mime"), ans.Text("mime"), ans.Text("charset")
+	if said.Known {
+		s["mimetype"], s["mime_type"], s["charset"] = said.Mime, said.Mime, said.Charset
 	}
 	return tasks.Plan{Values: map[string]any{"stat": s}}, nil
 }

@@ -132,18 +132,22 @@ func sameSetting(a, b string) bool {
 }
 
 func (a *sysctlAction) Plan(found tasks.Found) (tasks.Plan, error) {
-	ans, err := tasks.ReadAnswer(found)
-	if err != nil {
+	var said struct {
+		File  script.File `answer:"file,required"`
+		Known bool        `answer:"known"`
+		Live  string      `answer:"live"`
+	}
+	if err := tasks.Decode(found, &said); err != nil {
 		return tasks.Plan{}, err
 	}
-	if a.State == "absent" && ans.Text("file") == "absent" {
+	if a.State == "absent" && !said.File.Exists() {
 		return tasks.Plan{Values: map[string]any{"name": a.Name}}, nil
 	}
 	plan, err := a.file.Plan(found)
 	if err != nil {
 		return tasks.Plan{}, err
 	}
-	live := strings.TrimSpace(ans.Text("live"))
+	live := said.Live
 	plan.Values["name"], plan.Values["value"], plan.Values["live"] = a.Name, a.wanted(), live
 	reload := "if have sysctl; then sysctl -p " + string(script.Path(a.SysctlFile)) + " >/dev/null; fi"
 	if a.IgnoreErrors {
@@ -155,7 +159,7 @@ func (a *sysctlAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	if !a.SysctlSet || a.State != "present" || live == a.wanted() {
 		return plan, nil
 	}
-	if !ans.Has("known") {
+	if !said.Known {
 		if a.IgnoreErrors {
 			return plan, nil
 		}

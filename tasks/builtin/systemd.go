@@ -114,15 +114,22 @@ type unit struct {
 	active, stopping, transient bool // transient: a service that does its work and ends
 }
 
-func readUnit(ans script.Answer) unit {
+// systemdFound is what the probe of a systemdAction prints.
+type systemdFound struct {
+	Shown   []string `answer:"show"`    // NAME=VALUE
+	Enabled string   `answer:"enabled"` // exit status and answer of is-enabled
+	Stale   bool     `answer:"stale"`
+}
+
+func readUnit(said systemdFound) unit {
 	u := unit{properties: map[string]string{}}
-	for _, line := range ans["show"] {
+	for _, line := range said.Shown {
 		if name, value, ok := strings.Cut(line, "="); ok {
 			u.properties[name] = value
 		}
 	}
 	p := u.properties
-	status, word, _ := strings.Cut(ans.Text("enabled"), " ")
+	status, word, _ := strings.Cut(said.Enabled, " ")
 	u.masked = p["LoadState"] == "masked" || word == "masked" || word == "masked-runtime"
 	// Ansible's reading: what is-enabled accepts is enabled, but for these two.
 	u.enabled = status == "0" && word != "indirect" && word != "alias"
@@ -134,8 +141,8 @@ func readUnit(ans script.Answer) unit {
 }
 
 func (a *systemdAction) Plan(found tasks.Found) (tasks.Plan, error) {
-	ans, err := tasks.ReadAnswer(found)
-	if err != nil {
+	var said systemdFound
+	if err := tasks.Decode(found, &said); err != nil {
 		return tasks.Plan{}, err
 	}
 	plan := tasks.Plan{Values: map[string]any{}}
@@ -145,7 +152,7 @@ func (a *systemdAction) Plan(found tasks.Found) (tasks.Plan, error) {
 		text.WriteString(a.control() + " daemon-reexec || exit 1\n")
 		plan.Change, plan.Event, plan.Msg = true, true, "start systemd over"
 	}
-	reload := a.DaemonReload && ans.Has("stale")
+	reload := a.DaemonReload && said.Stale
 	if a.Name == "" {
 		if reload {
 			plan.Change, plan.Msg = true, "have systemd read its unit files again"
@@ -154,7 +161,7 @@ func (a *systemdAction) Plan(found tasks.Found) (tasks.Plan, error) {
 		plan.Script = text.String()
 		return plan, nil
 	}
-	u := readUnit(ans)
+	u := readUnit(said)
 	status := map[string]any{}
 	for name, value := range u.properties {
 		status[name] = value

@@ -40,23 +40,28 @@ func (a *timezoneAction) Probe() string {
 }
 
 func (a *timezoneAction) Plan(found tasks.Found) (tasks.Plan, error) {
-	ans, err := tasks.ReadAnswer(found)
-	if err != nil {
+	var said struct {
+		Zone  string `answer:"zone"` // where /etc/localtime leads
+		Known bool   `answer:"known"`
+		Keeps bool   `answer:"text"` // there is an /etc/timezone, or should be
+		Text  string `answer:"text"`
+	}
+	if err := tasks.Decode(found, &said); err != nil {
 		return tasks.Plan{}, err
 	}
 	values := map[string]any{"name": a.Name}
-	_, zone, _ := strings.Cut(ans.Text("zone"), "zoneinfo/")
-	right := zone == a.Name && (!ans.Has("text") || ans.Text("text") == a.Name)
+	_, zone, _ := strings.Cut(said.Zone, "zoneinfo/")
+	right := zone == a.Name && (!said.Keeps || said.Text == a.Name)
 	switch {
 	case right:
 		return tasks.Plan{Values: values}, nil
-	case !ans.Has("known"):
+	case !said.Known:
 		return tasks.NotYet(a.asking, fmt.Sprintf("the host has no time zone %s", a.Name), "is it spelled as in /usr/share/zoneinfo, and the package tzdata installed?")
 	}
 	if zone == "" {
 		zone = "unknown"
 	}
-	text := scripts.Script("timezone", script.Values{"z": a.Name, "text": ans.Has("text")})
+	text := scripts.Script("timezone", script.Values{"z": a.Name, "text": said.Keeps})
 	return tasks.Plan{
 		Change: true, Msg: fmt.Sprintf("change the time zone from %s to %s", zone, a.Name), Values: values, Script: text,
 		Diff: []tasks.Diff{{BeforeHeader: "time zone", AfterHeader: "time zone", Before: zone + "\n", After: a.Name + "\n"}},

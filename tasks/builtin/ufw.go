@@ -109,20 +109,28 @@ func (u *ufw) Probe() string {
 }
 
 func (u *ufw) Plan(found tasks.Found) (tasks.Plan, error) {
-	ans, err := tasks.ReadAnswer(found)
-	if err != nil {
+	var said struct {
+		Absent   bool     `answer:"absent"`
+		Refused  string   `answer:"refused"`
+		Status   string   `answer:"status"`
+		Logging  string   `answer:"logging"`
+		Policies []string `answer:"policy"` // chain and target
+		Skipping bool     `answer:"skipping"`
+		Missing  bool     `answer:"missing"`
+	}
+	if err := tasks.Decode(found, &said); err != nil {
 		return tasks.Plan{}, err
 	}
-	if ans.Has("absent") {
+	if said.Absent {
 		return tasks.NotYet(u.asking, "ufw is not installed on this host", "leave the task out where it is not, or install it first")
 	}
-	if said := ans.Text("refused"); said != "" {
-		return tasks.Plan{}, &tasks.Failure{Msg: "ufw refuses the rule: " + said, Hint: "ranges and lists of ports need proto; see ufw(8) for the rest"}
+	if said.Refused != "" {
+		return tasks.Plan{}, &tasks.Failure{Msg: "ufw refuses the rule: " + said.Refused, Hint: "ranges and lists of ports need proto; see ufw(8) for the rest"}
 	}
 	var commands [][]string
 	event := false
-	active := ans.Text("status") == "active"
-	if u.Logging != "" && !u.logs(ans.Text("logging")) {
+	active := said.Status == "active"
+	if u.Logging != "" && !u.logs(said.Logging) {
 		commands = append(commands, []string{"logging", u.Logging})
 	}
 	direction, chain := "incoming", "INPUT"
@@ -133,10 +141,10 @@ func (u *ufw) Plan(found tasks.Found) (tasks.Plan, error) {
 		direction, chain = "routed", "FORWARD"
 	}
 	policy := map[string]string{"allow": "ACCEPT", "deny": "DROP", "reject": "REJECT"}[u.Default]
-	if u.Default != "" && !slices.Contains(ans["policy"], chain+" "+policy) {
+	if u.Default != "" && !slices.Contains(said.Policies, chain+" "+policy) {
 		commands = append(commands, []string{"default", u.Default, direction})
 	}
-	if u.Rule != "" && !ans.Has("skipping") && !ans.Has("missing") {
+	if u.Rule != "" && !said.Skipping && !said.Missing {
 		commands = append(commands, u.rule())
 	}
 	switch {

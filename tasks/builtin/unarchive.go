@@ -97,21 +97,29 @@ func (u *unarchive) Probe() string {
 }
 
 func (u *unarchive) Plan(found tasks.Found) (tasks.Plan, error) {
-	ans, err := tasks.ReadAnswer(found)
-	if err != nil {
+	var met conditionsFound
+	if err := tasks.Decode(found, &met); err != nil {
+		return tasks.Plan{}, err
+	}
+	var said struct {
+		Dest      script.File `answer:"dest"`
+		Archive   string      `answer:"archive"`  // SHA-256 of the one on the host
+		Unpacked  string      `answer:"unpacked"` // SHA-256 of the one that the marker remembers
+		Whole     bool        `answer:"whole"`
+		Strangers bool        `answer:"strangers"`
+		Files     []string    `answer:"file"`
+	}
+	if err := tasks.Decode(found, &said); err != nil {
 		return tasks.Plan{}, err
 	}
 	values := map[string]any{"dest": u.Dest, "src": u.Src, "handler": "TarArchive"}
-	if why := (conditions{Creates: u.Creates}).skip(ans); why != "" {
+	if why := (conditions{Creates: u.Creates}).skip(met); why != "" {
 		return tasks.Plan{Msg: "not unpacked, since " + u.Creates + " exists", Values: values}, nil
 	}
-	dest, err := ans.File("dest")
-	if err != nil {
-		return tasks.Plan{}, err
-	}
+	dest := said.Dest
 	sum := u.sum
 	if u.RemoteSrc {
-		if sum = ans.Text("archive"); sum == "" {
+		if sum = said.Archive; sum == "" {
 			return tasks.NotYet(u.asking, "the archive "+u.Src+" is not on the host", "remote_src: true means that it is there, not on the machine that polarbook runs on")
 		}
 	}
@@ -124,16 +132,16 @@ func (u *unarchive) Plan(found tasks.Found) (tasks.Plan, error) {
 	}
 	if u.ListFiles {
 		files := []any{}
-		for _, name := range ans["file"] {
+		for _, name := range said.Files {
 			files = append(files, strings.TrimPrefix(name, "./"))
 		}
 		values["files"] = files
 	}
-	if ans.Text("unpacked") == sum && (ans.Has("whole") || u.KeepNewer) && !ans.Has("strangers") {
+	if said.Unpacked == sum && (said.Whole || u.KeepNewer) && !said.Strangers {
 		return tasks.Plan{Values: values}, nil
 	}
 	msg := fmt.Sprintf("unpack %s in %s", u.Src, u.Dest)
-	if ans.Text("unpacked") == sum {
+	if said.Unpacked == sum {
 		msg += " again: what was unpacked has changed"
 	}
 	archive := script.Path(u.Src)
@@ -248,7 +256,8 @@ func (u *unarchive) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (task
 		if err != nil {
 			return tasks.Result{}, err
 		}
-		if ans, err := tasks.ReadAnswer(tasks.Found{Result: r}); err != nil || !ans.Has("creates") {
+		var met conditionsFound
+		if err := tasks.Decode(tasks.Found{Result: r}, &met); err != nil || !met.Creates {
 			return tasks.Result{}, errors.Join(err, &tasks.Failure{Msg: fmt.Sprintf("%s was unpacked in %s, but %s, which it was to create, is not there", u.Src, u.Dest, u.Creates), Hint: "correct creates, or the archive"})
 		}
 	}

@@ -93,13 +93,26 @@ func (a *userAction) Probe() string {
 	return scripts.Script("user_look", script.Values{"u": a.Name, "wanted": a.Password, "group": a.Group})
 }
 
+// userFound is what the probe of a userAction prints.
+type userFound struct {
+	Passwd    string `answer:"passwd"`       // the account's line
+	Group     string `answer:"wanted_group"` // the line of its group
+	SameGroup bool   `answer:"same_group"`   // there is a group of the account's name
+	Primary   string `answer:"primary"`
+	Groups    string `answer:"groups"`
+	Home      bool   `answer:"home"`
+	Ages      string `answer:"ages"`     // least and most days, and the day on which it ends
+	Password  string `answer:"password"` // same, under_lock or other; empty when shadow may not be read
+	Locked    bool   `answer:"locked"`
+}
+
 func (a *userAction) Plan(found tasks.Found) (tasks.Plan, error) {
-	ans, err := tasks.ReadAnswer(found)
-	if err != nil {
+	var said userFound
+	if err := tasks.Decode(found, &said); err != nil {
 		return tasks.Plan{}, err
 	}
 	values := map[string]any{"name": a.Name, "state": a.State}
-	line := strings.Split(ans.Text("passwd"), ":")
+	line := strings.Split(said.Passwd, ":")
 	exists := len(line) >= 7
 	if a.State == "absent" {
 		if !exists {
@@ -116,21 +129,21 @@ func (a *userAction) Plan(found tasks.Found) (tasks.Plan, error) {
 		return tasks.Plan{Change: true, Msg: "remove the account " + a.Name, Values: values, Script: script.Preamble + command + " " + remote.Quote(a.Name) + "\n"}, nil
 	}
 	values["append"], values["create_home"], values["move_home"], values["system"] = a.Append, a.CreateHome, a.MoveHome, a.System
-	if a.Group != "" && !ans.Has("wanted_group") {
+	if a.Group != "" && said.Group == "" {
 		return tasks.NotYet(a.asking, fmt.Sprintf("the group %s, which %s is to be in, does not exist", a.Group, a.Name), "create it with the group module first")
 	}
 	if !exists {
-		return a.create(ans, values), nil
+		return a.create(said, values), nil
 	}
 	uid, _ := strconv.Atoi(line[2])
 	gid, _ := strconv.Atoi(line[3])
-	others := slices.DeleteFunc(strings.Fields(ans.Text("groups")), func(g string) bool { return g == ans.Text("primary") })
+	others := slices.DeleteFunc(strings.Fields(said.Groups), func(g string) bool { return g == said.Primary })
 	values["uid"], values["group"], values["comment"], values["home"], values["shell"] = uid, gid, line[4], line[5], line[6]
 	values["groups"] = strings.Join(others, ",")
-	return a.modify(ans, line, uid, gid, others, values)
+	return a.modify(said, line, uid, gid, others, values)
 }
 
-func (a *userAction) create(ans script.Answer, values map[string]any) tasks.Plan {
+func (a *userAction) create(said userFound, values map[string]any) tasks.Plan {
 	words := []string{"useradd"}
 	option := func(flag, value string) { words = append(words, flag, value) }
 	if a.UID != nil {
@@ -143,7 +156,7 @@ func (a *userAction) create(ans script.Answer, values map[string]any) tasks.Plan
 	switch {
 	case a.Group != "":
 		option("-g", a.Group)
-	case ans.Has("same_group"):
+	case said.SameGroup:
 		// useradd refuses to make a group of the account's name when there is one.
 		words = append(words, "-N")
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // modify compares an account that exists, field by field, with what is wanted. line is its line in passwd.
-func (a *userAction) modify(ans script.Answer, line []string, uid, gid int, others []string, values map[string]any) (tasks.Plan, error) {
+func (a *userAction) modify(said userFound, line []string, uid, gid int, others []string, values map[string]any) (tasks.Plan, error) {
 	var words []string
 	var changes []files.Change
 	differ := func(what, from, to string, option ...string) {
@@ -27,12 +27,12 @@ func (a *userAction) modify(ans script.Answer, line []string, uid, gid int, othe
 		}
 	}
 	if a.Group != "" {
-		if wanted := strings.Split(ans.Text("wanted_group"), ":"); len(wanted) < 3 || wanted[2] != line[3] {
-			differ("group", ans.Text("primary"), a.Group, "-g", a.Group)
+		if wanted := strings.Split(said.Group, ":"); len(wanted) < 3 || wanted[2] != line[3] {
+			differ("group", said.Primary, a.Group, "-g", a.Group)
 		}
 	}
 	if a.Groups != nil {
-		a.compareGroups(ans, others, differ)
+		a.compareGroups(said, others, differ)
 	}
 	if a.Comment != nil && *a.Comment != line[4] {
 		differ("comment", line[4], *a.Comment, "-c", *a.Comment)
@@ -50,13 +50,13 @@ func (a *userAction) modify(ans script.Answer, line []string, uid, gid int, othe
 		differ("shell", line[6], a.Shell, "-s", a.Shell)
 	}
 	text := script.Preamble
-	if err := a.compareShadow(ans, differ, &text); err != nil {
+	if err := a.compareShadow(said, differ, &text); err != nil {
 		return tasks.Plan{}, err
 	}
 	if len(words) > 0 {
 		text = script.Preamble + before + script.Words(append(append([]string{"usermod"}, words...), a.Name)) + " || exit 1\n" + strings.TrimPrefix(text, script.Preamble)
 	}
-	if a.CreateHome && (!ans.Has("home") || home != line[5]) && !slices.Contains(words, "-m") {
+	if a.CreateHome && (!said.Home || home != line[5]) && !slices.Contains(words, "-m") {
 		if home == line[5] {
 			changes = append(changes, files.Change{What: "home", From: "absent", To: home})
 		}
@@ -69,9 +69,9 @@ func (a *userAction) modify(ans script.Answer, line []string, uid, gid int, othe
 		Diff: []tasks.Diff{files.AttributeDiff("account "+a.Name, changes)}}, nil
 }
 
-func (a *userAction) compareGroups(ans script.Answer, have []string, differ func(what, from, to string, option ...string)) {
-	wanted := slices.DeleteFunc(slices.Clone(a.Groups), func(g string) bool { return g == ans.Text("primary") && g != a.Group })
-	missing := slices.DeleteFunc(slices.Clone(wanted), func(g string) bool { return slices.Contains(have, g) || g == ans.Text("primary") })
+func (a *userAction) compareGroups(said userFound, have []string, differ func(what, from, to string, option ...string)) {
+	wanted := slices.DeleteFunc(slices.Clone(a.Groups), func(g string) bool { return g == said.Primary && g != a.Group })
+	missing := slices.DeleteFunc(slices.Clone(wanted), func(g string) bool { return slices.Contains(have, g) || g == said.Primary })
 	extra := slices.DeleteFunc(slices.Clone(have), func(g string) bool { return slices.Contains(wanted, g) })
 	switch {
 	case a.Append && len(missing) > 0:
@@ -82,28 +82,28 @@ func (a *userAction) compareGroups(ans script.Answer, have []string, differ func
 }
 
 // compareShadow compares what only root may read.
-func (a *userAction) compareShadow(ans script.Answer, differ func(what, from, to string, option ...string), text *string) error {
+func (a *userAction) compareShadow(said userFound, differ func(what, from, to string, option ...string), text *string) error {
 	password := a.Password != "" && a.UpdatePassword == "always"
 	if !password && a.PasswordLock == nil && a.Expires == nil && a.ExpireMax == nil && a.ExpireMin == nil {
 		return nil
 	}
-	if !ans.Has("password") {
+	if said.Password == "" {
 		return &tasks.Failure{Msg: fmt.Sprintf("the password of %s is to be compared, and /etc/shadow may not be read by this user", a.Name), Hint: "the task needs become: true"}
 	}
-	same := ans.Text("password") == "same" || a.PasswordLock != nil && ans.Text("password") == "under_lock"
+	same := said.Password == "same" || a.PasswordLock != nil && said.Password == "under_lock"
 	if password && !same {
 		differ("password", "(hidden)", "(hidden, another)")
 		*text += a.setPassword()
 	}
-	if a.PasswordLock != nil && *a.PasswordLock != ans.Has("locked") || password && !same && a.PasswordLock != nil && *a.PasswordLock {
+	if a.PasswordLock != nil && *a.PasswordLock != said.Locked || password && !same && a.PasswordLock != nil && *a.PasswordLock {
 		flag, to := "-U", "unlocked"
 		if *a.PasswordLock {
 			flag, to = "-L", "locked"
 		}
-		differ("password lock", map[bool]string{true: "locked", false: "unlocked"}[ans.Has("locked")], to)
+		differ("password lock", map[bool]string{true: "locked", false: "unlocked"}[said.Locked], to)
 		*text += "usermod " + flag + " " + remote.Quote(a.Name) + " || exit 1\n"
 	}
-	ages := append(strings.Split(ans.Text("ages"), ":"), "", "", "")
+	ages := append(strings.Split(said.Ages, ":"), "", "", "")
 	if a.Expires != nil {
 		days := ""
 		if *a.Expires >= 0 {

@@ -49,6 +49,17 @@ func (d *Delivery) Probe() string {
 	return Scripts.Script("delivery", values)
 }
 
+// delivered is what a delivery's probe prints.
+type delivered struct {
+	Dest    script.File `answer:"dest,required"`
+	Path    []byte      `answer:"path"` // the whole one, where dest is not
+	Into    bool        `answer:"into"` // dest is a directory, and takes the file under its name
+	Link    bool        `answer:"link"`
+	Parent  string      `answer:"parent"` // whether the directory is there: yes or no
+	Same    bool        `answer:"same"`
+	Content []byte      `answer:"content"` // the old one, when it is to be shown
+}
+
 // Plan implements tasks.Action.
 func (d *Delivery) Plan(found tasks.Found) (tasks.Plan, error) {
 	plan, _, err := d.plan(found)
@@ -58,27 +69,24 @@ func (d *Delivery) Plan(found tasks.Found) (tasks.Plan, error) {
 // plan compares content first, then attributes. It returns where a large content waits to be moved to its place; empty:
 // there is none, or the attributes alone change.
 func (d *Delivery) plan(found tasks.Found) (tasks.Plan, string, error) {
-	ans, err := tasks.ReadAnswer(found)
-	if err != nil {
+	var said delivered
+	if err := tasks.Decode(found, &said); err != nil {
 		return tasks.Plan{}, "", err
 	}
-	have, err := ans.File("dest")
-	if err != nil {
-		return tasks.Plan{}, "", err
-	}
-	dest := d.destination(ans, have)
+	have := said.Dest
+	dest := d.destination(said)
 	values := d.values(dest)
 	into := strings.HasSuffix(d.Dest, "/")
 	switch {
 	case have.Kind == "directory" || have.Kind == "other":
 		return tasks.Plan{}, "", &tasks.Failure{Msg: fmt.Sprintf("%s is %s, and a file is wanted there", dest, DescribeKind(have.Kind)), Hint: "give dest the file's whole path, or remove what is there"}
-	case !have.Exists() && ans.Text("parent") == "no" && !into:
+	case !have.Exists() && said.Parent == "no" && !into:
 		plan, err := tasks.NotYet(d.Asking, fmt.Sprintf("the directory %s does not exist", path.Dir(dest)), "create it with the file module first (state: directory)")
 		return plan, "", err
 	case have.Exists() && !d.Force:
 		maps.Copy(values, FileValues(have))
 		return tasks.Plan{Msg: dest + " exists, and force is false", Values: values}, "", nil
-	case ans.Text("same") == "yes":
+	case said.Same:
 		return d.adjust(dest, have, values), "", nil
 	}
 	plan := tasks.Plan{Change: true, Msg: "replace the content of " + dest, Values: values}
@@ -88,7 +96,7 @@ func (d *Delivery) plan(found tasks.Found) (tasks.Plan, string, error) {
 	p := Placing{
 		Word: script.Path(dest), Follow: d.Follow, Parents: into, parentMode: d.DirectoryMode, Attributes: d.Attributes, Have: have, Sum: d.Sum, Validate: d.Validate,
 	}
-	if ans.Text("link") == "yes" && !d.Follow {
+	if said.Link && !d.Follow {
 		p.Have = script.File{Kind: "absent"}
 	}
 	if d.Backup && have.Exists() {
@@ -96,9 +104,7 @@ func (d *Delivery) plan(found tasks.Found) (tasks.Plan, string, error) {
 		values["backup_file"] = p.Backup
 	}
 	if d.Showing {
-		if plan.Diff, err = d.diff(dest, have, ans); err != nil {
-			return tasks.Plan{}, "", err
-		}
+		plan.Diff = d.diff(dest, said)
 	}
 	staged := ""
 	if d.content == nil {
@@ -106,17 +112,18 @@ func (d *Delivery) plan(found tasks.Found) (tasks.Plan, string, error) {
 		p.From = script.Path(staged)
 	}
 	plan.Stdin = d.content
+	var err error
 	plan.Script, err = p.Script()
 	return plan, staged, err
 }
 
 // destination is the file's own path: dest, or in the directory that dest is.
-func (d *Delivery) destination(ans script.Answer, have script.File) string {
+func (d *Delivery) destination(said delivered) string {
 	dest := script.TrimSlashes(d.Dest)
-	if whole, err := ans.Decoded("path"); err == nil && len(whole) > 0 {
-		return string(whole)
+	if len(said.Path) > 0 {
+		return string(said.Path)
 	}
-	if d.Name != "" && (ans.Text("into") == "yes" || !have.Exists() && strings.HasSuffix(d.Dest, "/")) {
+	if d.Name != "" && (said.Into || !said.Dest.Exists() && strings.HasSuffix(d.Dest, "/")) {
 		return strings.TrimSuffix(dest, "/") + "/" + d.Name
 	}
 	return dest
@@ -152,22 +159,16 @@ func (d *Delivery) values(dest string) map[string]any {
 	return v
 }
 
-func (d *Delivery) diff(dest string, have script.File, ans script.Answer) ([]tasks.Diff, error) {
-	diff := tasks.Diff{BeforeHeader: dest, AfterHeader: dest}
-	if ans.Has("content") {
-		old, err := ans.Decoded("content")
-		if err != nil {
-			return nil, err
-		}
-		diff.Before = readable(old, have.Size)
-	} else if have.Exists() {
-		diff.Before = readable(nil, have.Size)
+func (d *Delivery) diff(dest string, said delivered) []tasks.Diff {
+	have := said.Dest
+	diff := tasks.Diff{BeforeHeader: dest, AfterHeader: dest, After: readable(d.content, d.Size)}
+	if have.Exists() {
+		diff.Before = readable(said.Content, have.Size)
 	}
-	diff.After = readable(d.content, d.Size)
 	if changes := d.Differences(have); have.Exists() && len(changes) > 0 {
-		return []tasks.Diff{diff, AttributeDiff(dest, changes)}, nil
+		return []tasks.Diff{diff, AttributeDiff(dest, changes)}
 	}
-	return []tasks.Diff{diff}, nil
+	return []tasks.Diff{diff}
 }
 
 // readable is a content for people: text as it is, anything else said in a word.

@@ -50,6 +50,14 @@ func (e *Edit) Probe() string {
 	return ReadFile(e.Path)
 }
 
+// Read is what the script of ReadFile prints.
+type Read struct {
+	File    script.File `answer:"file,required"`
+	Parent  string      `answer:"parent"`  // whether its directory is there: yes or no
+	Large   bool        `answer:"large"`   // more than EditLimit
+	Content []byte      `answer:"content"` // of a file that is not large
+}
+
 // ReadFile is a script that prints what is at a path, and of a file of up to EditLimit bytes its content.
 func ReadFile(path string) string {
 	return Scripts.Script("read_file", script.Values{"p": script.Path(path), "limit": EditLimit})
@@ -57,37 +65,31 @@ func ReadFile(path string) string {
 
 // Plan compares the text that was found with what Rewrite makes of it.
 func (e *Edit) Plan(found tasks.Found) (tasks.Plan, error) {
-	ans, err := tasks.ReadAnswer(found)
-	if err != nil {
+	var said Read
+	if err := tasks.Decode(found, &said); err != nil {
 		return tasks.Plan{}, err
 	}
-	have, err := ans.File("file")
-	if err != nil {
-		return tasks.Plan{}, err
-	}
+	have := said.File
 	switch {
 	case have.Exists() && have.Kind != "file":
 		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is %s, and a text file is needed", e.Path, DescribeKind(have.Kind)), Values: map[string]any{"rc": 256}}
-	case ans.Text("large") == "yes":
+	case said.Large:
 		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s has %d bytes, and files of up to %d are edited", e.Path, have.Size, EditLimit), Hint: "use template or copy for it, or a command"}
 	case !have.Exists() && !e.Create && e.Missing != nil:
 		return e.Missing(), nil
 	case !have.Exists() && !e.Create:
 		return tasks.NotYet(e.asking, e.Path+" does not exist", "create: true makes it")
 	}
-	before, err := ans.Decoded("content")
+	after, msg, values, err := e.Rewrite(string(said.Content), have.Exists())
 	if err != nil {
 		return tasks.Plan{}, err
 	}
-	after, msg, values, err := e.Rewrite(string(before), have.Exists())
-	if err != nil {
-		return tasks.Plan{}, err
-	}
-	return e.place(have, ans, string(before), after, msg, values)
+	return e.place(said, after, msg, values)
 }
 
 // place plans to put the new text where the old one is, or to change attributes only.
-func (e *Edit) place(have script.File, ans script.Answer, before, after, msg string, extra map[string]any) (tasks.Plan, error) {
+func (e *Edit) place(said Read, after, msg string, extra map[string]any) (tasks.Plan, error) {
+	have, before := said.File, string(said.Content)
 	values := map[string]any{"path": e.Path, "backup": ""}
 	maps.Copy(values, FileValues(have))
 	var changes []Change
@@ -116,7 +118,7 @@ func (e *Edit) place(have script.File, ans script.Answer, before, after, msg str
 			plan.Made = map[string]any{"backup": p.Backup, "backup_file": p.Backup}
 			maps.Copy(plan.Made, extra)
 		}
-	} else if ans.Text("parent") == "no" && e.asking {
+	} else if said.Parent == "no" && e.asking {
 		plan.Msg += ", and the directory " + path.Dir(e.Path)
 	}
 	plan.Stdin = []byte(after)
