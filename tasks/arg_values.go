@@ -46,7 +46,7 @@ func toMode(value any) (string, error) {
 		return v, nil
 	case int:
 		if v < 0 || v > 0o7777 {
-			return "", fmt.Errorf("is %d, which no file mode is: write it in quotes, as in \"0644\"", v)
+			return "", fmt.Errorf("is %d, which is not a file mode: write it in quotes, as in \"0644\"", v)
 		}
 		if meant := strconv.Itoa(v); lostZero(meant, v) {
 			return "", fmt.Errorf("is the number %s, which as a file mode is %04o and probably not meant: write it in quotes, as in %q", meant, v, "0"+meant)

@@ -8,16 +8,22 @@ import (
 
 type assertArgs struct {
 	That       any           `arg:"that,required,raw" doc:"Expressions that must all hold, written as in when."`
-	FailMsg    tasks.Message `arg:"fail_msg" alias:"msg" doc:"What to say when one does not."`
-	SuccessMsg tasks.Message `arg:"success_msg" doc:"What to say when all do."`
-	Quiet      bool          `arg:"quiet" default:"false" doc:"Say nothing of each expression."`
+	FailMsg    tasks.Message `arg:"fail_msg" alias:"msg" doc:"Message when one does not hold."`
+	SuccessMsg tasks.Message `arg:"success_msg" doc:"Message when all hold."`
+	Quiet      bool          `arg:"quiet" default:"false" doc:"Do not return each expression."`
 }
 
 var assertModule = tasks.Define(tasks.Module{
 	Name: "assert", Collections: []string{"ansible.builtin"},
 	Summary: "Fail unless expressions hold",
-	Notes:   []string{"fail_msg is rendered when an expression does not hold, success_msg when all do: they may name what is there only then."},
-	Returns: []tasks.Return{{Name: "assertion", Type: "str", Doc: "the expression that does not hold"}, {Name: "evaluated_to", Type: "bool", Doc: "false"}, {Name: "msg", Type: "str", Doc: "fail_msg or success_msg"}},
+	Notes: []string{
+		"fail_msg is rendered only when an expression does not hold, success_msg only when all do: each may use what exists only then.",
+	},
+	Returns: []tasks.Return{
+		{Name: "assertion", Type: "str", Doc: "the expression that does not hold"},
+		{Name: "evaluated_to", Type: "bool", Doc: "false"},
+		{Name: "msg", Type: "str", Doc: "fail_msg or success_msg"},
+	},
 	Examples: `
 - assert:
     that:
@@ -42,7 +48,7 @@ type assertAction struct {
 	local tasks.Local
 }
 
-// Plan asks no host: expressions are about variables.
+// Plan needs no host: expressions are about variables.
 func (a *assertAction) Plan() (tasks.Plan, error) {
 	var all []any
 	for _, that := range a.that {
@@ -53,7 +59,11 @@ func (a *assertAction) Plan() (tasks.Plan, error) {
 		case isBool:
 			holds = b
 		case !ok:
-			return tasks.Plan{}, &tasks.ArgError{Module: "assert", Arg: "that", Problem: fmt.Sprintf("holds %s, which is no expression", tasks.Describe(that))}
+			return tasks.Plan{}, &tasks.ArgError{
+				Module:  "assert",
+				Arg:     "that",
+				Problem: fmt.Sprintf("holds %s, which is not an expression", tasks.Describe(that)),
+			}
 		default:
 			if holds, err = a.local.Condition(text); err != nil {
 				return tasks.Plan{}, fmt.Errorf("assert: %q: %w", text, err)

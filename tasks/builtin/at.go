@@ -10,19 +10,22 @@ import (
 )
 
 type atArgs struct {
-	Command string `arg:"command" doc:"The command to run later, once."`
-	Script  string `arg:"script_file,path" doc:"A file on the host whose commands are run instead."`
-	Count   int    `arg:"count" doc:"How many units from now; required unless the job is to be absent."`
-	Units   string `arg:"units" choices:"minutes hours days weeks" doc:"The unit of count."`
-	State   string `arg:"state" default:"present" choices:"absent present" doc:"Whether the job is to wait, or all jobs with these commands are to be removed."`
-	Unique  bool   `arg:"unique" default:"false" doc:"Add no job where one with these commands waits already."`
+	Command string `arg:"command" doc:"Command to run once, later."`
+	Script  string `arg:"script_file,path" doc:"File on the host whose commands are run instead."`
+	Count   int    `arg:"count" doc:"Number of units from now; required unless state is absent."`
+	Units   string `arg:"units" choices:"minutes hours days weeks" doc:"Unit of count."`
+	State   string `arg:"state" default:"present" choices:"absent present" doc:"Add the job, or remove all jobs with these commands."`
+	Unique  bool   `arg:"unique" default:"false" doc:"Add no job when one with these commands is already waiting."`
 }
 
 var atModule = tasks.Define(tasks.Module{
 	Name: "at", Collections: []string{"ansible.posix"},
 	Summary: "Run a command once, later",
-	Notes:   []string{"Needs the program at on the host, and its daemon. Without unique a job is added each time, as in Ansible."},
-	Returns: []tasks.Return{{Name: "state", Type: "str", Doc: "as asked for"}, {Name: "jobs", Type: "list", Doc: "the numbers of the jobs that were there with these commands"}},
+	Notes:   []string{"Needs the program at and its daemon on the host. Without unique, a job is added each time, as in Ansible."},
+	Returns: []tasks.Return{
+		{Name: "state", Type: "str", Doc: "as asked for"},
+		{Name: "jobs", Type: "list", Doc: "numbers of the jobs with these commands that were waiting"},
+	},
 	Examples: `
 - at: {command: systemctl restart chronyd, count: 20, units: minutes, unique: true}
 - at: {command: systemctl restart chronyd, state: absent}
@@ -45,7 +48,7 @@ type atAction struct {
 	asking bool
 }
 
-// Probe brings what is to be run, when that is in a file, and every job that waits.
+// Probe returns the commands when they are in a file on the host, and every job that is waiting.
 func (a *atAction) Probe() string {
 	values := script.Values{}
 	if a.Script != "" {

@@ -13,14 +13,14 @@ import (
 )
 
 type authorizedKeyArgs struct {
-	User       string `arg:"user,required" doc:"Whose account the key opens."`
-	Key        string `arg:"key,required" doc:"Public keys, one a line, as in a .pub file."`
-	State      string `arg:"state" default:"present" choices:"absent present" doc:"Whether the keys are to be accepted."`
-	Path       string `arg:"path,path" doc:"The file; ~/.ssh/authorized_keys of the user when not given."`
-	KeyOptions string `arg:"key_options" doc:"Options written before the key, such as from=\"10.0.0.0/24\"."`
-	Comment    string `arg:"comment" doc:"A comment instead of the key's own."`
+	User       string `arg:"user,required" doc:"Account that the keys open."`
+	Key        string `arg:"key,required" doc:"Public keys, one per line, as in a .pub file."`
+	State      string `arg:"state" default:"present" choices:"absent present" doc:"Accept the keys, or remove them."`
+	Path       string `arg:"path,path" doc:"The file; ~/.ssh/authorized_keys of the user by default."`
+	KeyOptions string `arg:"key_options" doc:"Options to write before the key, such as from=\"10.0.0.0/24\"."`
+	Comment    string `arg:"comment" doc:"Comment to use instead of the key's own."`
 	Exclusive  bool   `arg:"exclusive" default:"false" doc:"Remove all other keys."`
-	ManageDir  bool   `arg:"manage_dir" default:"true" doc:"Make the file's directory, with the owner and permissions that sshd wants."`
+	ManageDir  bool   `arg:"manage_dir" default:"true" doc:"Create the file's directory, with the owner and permissions that sshd wants."`
 }
 
 var authorizedKeyModule = tasks.Define(tasks.Module{
@@ -42,7 +42,11 @@ var authorizedKeyModule = tasks.Define(tasks.Module{
 		}
 		key, ok := parseKey(line)
 		if !ok {
-			return nil, &tasks.ArgError{Module: "authorized_key", Arg: "key", Problem: fmt.Sprintf("holds a line that is no public key: %s", shortened(line))}
+			return nil, &tasks.ArgError{
+				Module:  "authorized_key",
+				Arg:     "key",
+				Problem: fmt.Sprintf("holds a line that is not a public key: %s", shortened(line)),
+			}
 		}
 		if a.KeyOptions != "" {
 			key.options = a.KeyOptions
@@ -59,7 +63,10 @@ var authorizedKeyModule = tasks.Define(tasks.Module{
 	if file == "" {
 		file = "~" + a.User + "/.ssh/authorized_keys"
 	}
-	e, err := files.NewEdit("authorized_key", files.EditArgs{Path: file, Attributes: files.Attributes{Owner: a.User, Mode: "0600"}}, a.State == "present", l)
+	e, err := files.NewEdit("authorized_key", files.EditArgs{
+		Path:       file,
+		Attributes: files.Attributes{Owner: a.User, Mode: "0600"},
+	}, a.State == "present", l)
 	if err != nil {
 		return nil, err
 	}

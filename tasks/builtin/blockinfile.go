@@ -11,21 +11,24 @@ import (
 
 type blockinfileArgs struct {
 	files.EditArgs
-	Create       bool    `arg:"create" default:"false" doc:"Make the file, and its directory, if it is missing."`
-	Block        string  `arg:"block" alias:"content" doc:"The lines. None: the block is removed, as with absent."`
-	State        string  `arg:"state" default:"present" choices:"absent present" doc:"Whether the block is to be there."`
+	Create       bool    `arg:"create" default:"false" doc:"Create the file, and its directory, if it is missing."`
+	Block        string  `arg:"block" alias:"content" doc:"The lines. Without any, the block is removed, as with absent."`
+	State        string  `arg:"state" default:"present" choices:"absent present" doc:"Insert the block, or remove it."`
 	Marker       string  `arg:"marker" default:"# {mark} ANSIBLE MANAGED BLOCK" doc:"The line before and after the block; {mark} is replaced. Different blocks of a file need different markers."`
-	MarkerBegin  string  `arg:"marker_begin" default:"BEGIN" doc:"What {mark} is before the block."`
-	MarkerEnd    string  `arg:"marker_end" default:"END" doc:"What {mark} is after the block."`
+	MarkerBegin  string  `arg:"marker_begin" default:"BEGIN" doc:"Text for {mark} before the block."`
+	MarkerEnd    string  `arg:"marker_end" default:"END" doc:"Text for {mark} after the block."`
 	InsertAfter  *string `arg:"insertafter" doc:"EOF, or an expression: a new block goes after the last line that matches."`
 	InsertBefore *string `arg:"insertbefore" doc:"BOF, or an expression: a new block goes before the last line that matches."`
 }
 
 var blockinfileModule = tasks.Define(tasks.Module{
 	Name: "blockinfile", Collections: []string{"ansible.builtin"},
-	Summary: "See to it that a block of lines between two markers is in a text file",
+	Summary: "Manage a block of lines between two markers in a text file",
 	Notes:   lineinfileModule.Notes,
-	Returns: []tasks.Return{{Name: "backup_file", Type: "str", Doc: "copy of the file before"}, {Name: "msg", Type: "str", Doc: "what was done"}},
+	Returns: []tasks.Return{
+		{Name: "backup_file", Type: "str", Doc: "copy of the file before"},
+		{Name: "msg", Type: "str", Doc: "what was done"},
+	},
 	Examples: `
 - blockinfile:
     path: /etc/hosts
@@ -42,7 +45,11 @@ var blockinfileModule = tasks.Define(tasks.Module{
 	b.begin = strings.ReplaceAll(a.Marker, "{mark}", a.MarkerBegin) + "\n"
 	b.end = strings.ReplaceAll(a.Marker, "{mark}", a.MarkerEnd) + "\n"
 	if b.begin == b.end {
-		return nil, &tasks.ArgError{Module: "blockinfile", Arg: "marker", Problem: "must contain {mark}, or the end of the block could not be told from its beginning"}
+		return nil, &tasks.ArgError{
+			Module:  "blockinfile",
+			Arg:     "marker",
+			Problem: "must contain {mark}: otherwise the end of the block looks like its beginning",
+		}
 	}
 	where, arg := a.InsertAfter, "insertafter"
 	if a.InsertBefore != nil {

@@ -11,15 +11,15 @@ import (
 	"github.com/polarbook/polarbook/tasks/script"
 )
 
-// conditions are what lets a command be skipped on a second run.
+// conditions let a command be skipped on a second run.
 type conditions struct {
-	Creates string `arg:"creates,path" doc:"A file or pattern; when it is there the command is not run."`
-	Removes string `arg:"removes,path" doc:"A file or pattern; when it is not there the command is not run."`
+	Creates string `arg:"creates,path" doc:"File or pattern; when it exists, the command is not run."`
+	Removes string `arg:"removes,path" doc:"File or pattern; when it does not exist, the command is not run."`
 	Chdir   string `arg:"chdir,path" doc:"Directory to run in. Relative creates and removes are looked for there."`
 }
 
 type commandInput struct {
-	Stdin        *string `arg:"stdin" doc:"What the command reads."`
+	Stdin        *string `arg:"stdin" doc:"Standard input of the command."`
 	StdinNewline bool    `arg:"stdin_add_newline" default:"true" doc:"End stdin with a newline."`
 	StripEnds    bool    `arg:"strip_empty_ends" default:"true" doc:"Drop empty lines at the end of stdout and stderr."`
 }
@@ -36,8 +36,8 @@ type commandArgs struct {
 type shellArgs struct {
 	conditions
 	commandInput
-	Cmd        string `arg:"cmd,required" alias:"_raw_params" doc:"What /bin/sh is to run."`
-	Executable string `arg:"executable,path" default:"/bin/sh" doc:"Another shell, by its path."`
+	Cmd        string `arg:"cmd,required" alias:"_raw_params" doc:"What the shell is to run."`
+	Executable string `arg:"executable,path" default:"/bin/sh" doc:"Path of another shell."`
 	Warn       bool   `arg:"warn" default:"false" doc:"Accepted for old playbooks' sake."`
 }
 
@@ -53,9 +53,10 @@ var commandModule = tasks.Define(tasks.Module{
 	Name: "command", Collections: []string{"ansible.builtin"}, FreeForm: "cmd",
 	Summary: "Run a command",
 	Notes: []string{
-		"It is reported as changed whenever it was run; changed_when says otherwise, creates and removes make it idempotent.",
-		"--check cannot know what it would do and does not run it.",
-		"Of stdout, and of stderr, the first 768 KiB are kept; how much more there was is a warning. The command runs to its end all the same. More goes into a file there, which fetch brings.",
+		"It reports changed whenever it was run; changed_when overrides that, and creates and removes make it idempotent.",
+		"--check cannot know what the command would do, and does not run it.",
+		"The first 768 KiB of stdout and of stderr are kept; a warning reports how much more there was. The command still runs to its end. " +
+			"To get more, write it to a file on the host.",
 	},
 	Returns: commandReturns,
 	Examples: `
@@ -90,7 +91,14 @@ var commandModule = tasks.Define(tasks.Module{
 			line += " " + remote.Quote(w)
 		}
 	}
-	return &commandAction{module: "command", conditions: a.conditions, input: a.commandInput, script: line, shown: shown, asking: l.Check()}, nil
+	return &commandAction{
+		module:     "command",
+		conditions: a.conditions,
+		input:      a.commandInput,
+		script:     line,
+		shown:      shown,
+		asking:     l.Check(),
+	}, nil
 })
 
 var shellModule = tasks.Define(tasks.Module{
@@ -140,13 +148,14 @@ func (c conditions) probe() string {
 	}
 	for _, c := range []struct{ name, pattern string }{{"creates", c.Creates}, {"removes", c.Removes}} {
 		if c.pattern != "" {
-			text += fmt.Sprintf("for f in %s; do if [ -e \"$f\" ] || [ -L \"$f\" ]; then echo %s; break; fi; done\n", string(script.Pattern(c.pattern)), c.name)
+			text += fmt.Sprintf("for f in %s; do if [ -e \"$f\" ] || [ -L \"$f\" ]; then echo %s; break; fi; done\n",
+				string(script.Pattern(c.pattern)), c.name)
 		}
 	}
 	return text
 }
 
-// conditionsFound is what the probe of conditions prints.
+// conditionsFound is the answer of the probe of conditions.
 type conditionsFound struct {
 	Creates bool `answer:"creates"`
 	Removes bool `answer:"removes"`
@@ -175,7 +184,7 @@ func (a *commandAction) Plan(found tasks.Found) (tasks.Plan, error) {
 			}}, nil
 		}
 	} else if a.asking {
-		const why = "what the command changes is known only when it has run"
+		const why = "what the command changes is known only after it has run"
 		// With all that a run would return, empty, so that what looks at it later can.
 		return tasks.Plan{Unknown: why, Msg: why, Values: map[string]any{
 			"skipped": true, "cmd": a.shown, "rc": 0, "stdout": "", "stdout_lines": []any{}, "stderr": "", "stderr_lines": []any{},
@@ -194,7 +203,7 @@ func (a *commandAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	return p, nil
 }
 
-// commandKeep is how much is kept of a command's stdout, and of its stderr. Each goes into a register, a result, a journal
+// commandKeep limits, in bytes, what is kept of a command's stdout, and of its stderr. Each goes into a register, a result, a journal
 // and the events, as text and by lines, which takes many times its length in memory.
 const commandKeep = 768 << 10
 
@@ -215,7 +224,13 @@ func (a *commandAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (
 func commandResult(r remote.Result, shown any, began time.Time, strip bool) (tasks.Result, error) {
 	ended := time.Now()
 	const stamp = "2006-01-02 15:04:05.000000"
-	values := map[string]any{"cmd": shown, "rc": r.Status, "start": began.Format(stamp), "end": ended.Format(stamp), "delta": pythonDelta(ended.Sub(began))}
+	values := map[string]any{
+		"cmd":   shown,
+		"rc":    r.Status,
+		"start": began.Format(stamp),
+		"end":   ended.Format(stamp),
+		"delta": pythonDelta(ended.Sub(began)),
+	}
 	for name, out := range map[string][]byte{"stdout": r.Stdout, "stderr": r.Stderr} {
 		text := strings.ToValidUTF8(string(out), "�")
 		if strip {
@@ -253,10 +268,10 @@ func commandResult(r remote.Result, shown any, began time.Time, strip bool) (tas
 	return tasks.Result{Changed: true, Values: values, Warnings: warnings}, nil
 }
 
-// longestSaid is how much of a command's last line its failure quotes.
+// longestSaid limits, in bytes, what a failure quotes of a command's last line.
 const longestSaid = 2000
 
-// wasCut says how much is missing of what a command wrote; "": nothing.
+// wasCut returns a warning about how much is missing of what a command wrote; empty when nothing is.
 func wasCut(name string, kept []byte, cut int64) string {
 	switch {
 	case cut > 0:

@@ -19,13 +19,13 @@ import (
 
 type copyArgs struct {
 	files.Attributes
-	Dest          string  `arg:"dest,required,path" doc:"Where to. A directory, or a path that ends with a slash, takes the file under its own name."`
+	Dest          string  `arg:"dest,required,path" doc:"Destination. A directory, or a path that ends with a slash, takes the file under its own name."`
 	Src           string  `arg:"src,path" doc:"File or directory, looked for in files/ beside the task, its role and the playbook; on the host with remote_src. A directory's path that ends with a slash means what is in it."`
-	Content       any     `arg:"content" doc:"Text instead of a source. A dict or list is written as JSON."`
+	Content       any     `arg:"content" doc:"Text to write instead of a source. A dict or list is written as JSON."`
 	Backup        bool    `arg:"backup" default:"false" doc:"Keep a copy of the file before the change."`
-	Force         bool    `arg:"force" default:"true" doc:"Replace a file that exists with another content."`
+	Force         bool    `arg:"force" default:"true" doc:"Replace a file that has another content."`
 	Validate      string  `arg:"validate" doc:"Command that must accept the new content before it is used; %s is the file."`
-	DirectoryMode *string `arg:"directory_mode,mode" doc:"Permissions of directories that are made."`
+	DirectoryMode *string `arg:"directory_mode,mode" doc:"Permissions of new directories."`
 	RemoteSrc     bool    `arg:"remote_src" default:"false" doc:"src is on the host."`
 	Follow        bool    `arg:"follow" default:"false" doc:"Replace what a link at dest points to, not the link."`
 }
@@ -34,9 +34,11 @@ var copyModule = tasks.Define(tasks.Module{
 	Name: "copy", Collections: []string{"ansible.builtin"},
 	Summary: "Copy files, directories or given text to hosts",
 	Notes: []string{
-		"A file appears whole or not at all: it is written beside its place, put on disk and renamed. Contents are compared by SHA-256 and are sent only when they differ.",
-		"mode: preserve gives the source's permissions; with remote_src not the set-user-id of another account's file.",
-		"Of a directory that is copied, links are followed, as with Ansible, and those that lead to nothing are copied as links. With remote_src one that another account made or could replace is refused, unless it leads to what belongs to that same account.",
+		"A file appears whole or not at all: it is written beside its place, synced to disk and renamed. " +
+			"Contents are compared by SHA-256 and sent only when they differ.",
+		"mode: preserve keeps the source's permissions, but with remote_src not the set-user-id bit of another account's file.",
+		"In a directory that is copied, links are followed, as in Ansible, and dangling links are copied as links. " +
+			"With remote_src, a link that another account made or could replace is refused, unless it leads to what belongs to that same account.",
 		files.FollowNote,
 	},
 	Returns: []tasks.Return{
@@ -140,7 +142,7 @@ func (a *copyArgs) exclusive() error {
 	return nil
 }
 
-// contentBytes is a content argument as it is written: text as it is, a dict or list as JSON.
+// contentBytes encodes a content argument: text as it is, a dict or list as JSON.
 func contentBytes(content any) ([]byte, error) {
 	switch content.(type) {
 	case *ordered.Map, map[string]any, []any:

@@ -52,7 +52,8 @@ func (a *hostCopy) Plan(found tasks.Found) (tasks.Plan, error) {
 	values := map[string]any{"src": a.Src, "dest": dest, "state": src.Kind, "size": src.Size}
 	switch {
 	case !src.Exists():
-		return tasks.NotYet(a.asking, a.Src+" does not exist on the host", "remote_src: true means that src is there, not on the machine that polarbook runs on")
+		return tasks.NotYet(a.asking, a.Src+" does not exist on the host",
+			"remote_src: true means that src is there, not on the machine that polarbook runs on")
 	case src.Kind == "directory":
 		return a.planTree(have, said.Differing, dest, values)
 	case have.Exists() && have.Kind != "file":
@@ -61,7 +62,8 @@ func (a *hostCopy) Plan(found tasks.Found) (tasks.Plan, error) {
 		maps.Copy(values, files.FileValues(have))
 		return tasks.Plan{Msg: dest + " exists, and force is false", Values: values}, nil
 	case !have.Exists() && said.Parent == "no" && !strings.HasSuffix(a.Dest, "/"):
-		return tasks.NotYet(a.asking, fmt.Sprintf("the directory %s does not exist", path.Dir(dest)), "create it with the file module first (state: directory)")
+		return tasks.NotYet(a.asking, fmt.Sprintf("the directory %s does not exist", path.Dir(dest)),
+			"create it with the file module first (state: directory)")
 	}
 	attributes := a.Attributes
 	if attributes.Mode == "preserve" {
@@ -79,8 +81,13 @@ func (a *hostCopy) Plan(found tasks.Found) (tasks.Plan, error) {
 		if len(changes) == 0 {
 			return tasks.Plan{Values: values}, nil
 		}
-		return tasks.Plan{Change: true, Msg: "change " + files.ChangeNames(changes) + " of " + dest, Values: values, Diff: []tasks.Diff{files.AttributeDiff(dest, changes)},
-			Script: attributes.Adjusting(dest, have, true)}, nil
+		return tasks.Plan{
+			Change: true,
+			Msg:    "change " + files.ChangeNames(changes) + " of " + dest,
+			Values: values,
+			Diff:   []tasks.Diff{files.AttributeDiff(dest, changes)},
+			Script: attributes.Adjusting(dest, have, true),
+		}, nil
 	}
 	p := files.Placing{Word: script.Path(dest), Follow: a.Follow, Parents: strings.HasSuffix(a.Dest, "/"), Attributes: attributes, Have: have,
 		Sum: said.Sum, Validate: a.Validate, From: script.Path(a.Src), Keep: true}

@@ -126,7 +126,7 @@ func (c *treeCopy) names() []string {
 	return names
 }
 
-// treePlan is what Apply has to do.
+// treePlan is the work for Apply.
 type treePlan struct {
 	send []treeFile
 	dirs []string
@@ -147,7 +147,10 @@ func (c *treeCopy) Plan(found tasks.Found) (tasks.Plan, *treePlan, error) {
 	}
 	values := map[string]any{"dest": dest, "src": c.Src, "state": "directory"}
 	if said.Dest == "file" {
-		return tasks.Plan{}, nil, &tasks.Failure{Msg: script.TrimSlashes(c.Dest) + " is a file, and a directory is wanted there", Hint: "remove it, or give dest another path"}
+		return tasks.Plan{}, nil, &tasks.Failure{
+			Msg:  script.TrimSlashes(c.Dest) + " is a file, and a directory is wanted there",
+			Hint: "remove it, or give dest another path",
+		}
 	}
 	have, sums := said.entries()
 	plan := &treePlan{have: have}
@@ -171,7 +174,11 @@ func (c *treeCopy) Plan(found tasks.Found) (tasks.Plan, *treePlan, error) {
 		case there && !c.Force:
 		case !there || sums[f.name] != f.sum:
 			plan.send = append(plan.send, f)
-			diffs = append(diffs, tasks.Diff{BeforeHeader: dest + "/" + f.name, AfterHeader: dest + "/" + f.name, After: fmt.Sprintf("(%d bytes)\n", f.size)})
+			diffs = append(diffs, tasks.Diff{
+				BeforeHeader: dest + "/" + f.name,
+				AfterHeader:  dest + "/" + f.name,
+				After:        fmt.Sprintf("(%d bytes)\n", f.size),
+			})
 		default:
 			if changes := c.of(f).Differences(s); len(changes) > 0 {
 				adjust.WriteString(call("adjust", directoryOf(f.name), path.Base(f.name), c.modeFor(f, s)))
@@ -189,7 +196,11 @@ func (c *treeCopy) Plan(found tasks.Found) (tasks.Plan, *treePlan, error) {
 		return tasks.Plan{Values: values}, nil, nil
 	}
 	return tasks.Plan{
-		Change: true, Msg: fmt.Sprintf("copy %d files of %d to %s", len(plan.send), len(c.files), dest), Values: values, Diff: diffs, Script: adjust.String(),
+		Change: true,
+		Msg:    fmt.Sprintf("copy %d files of %d to %s", len(plan.send), len(c.files), dest),
+		Values: values,
+		Diff:   diffs,
+		Script: adjust.String(),
 	}, plan, nil
 }
 
@@ -207,7 +218,7 @@ func (c *treeCopy) modeFor(f treeFile, have script.File) string {
 	return mode
 }
 
-// treeFound is what the probe of a treeCopy prints.
+// treeFound is the answer of the probe of a treeCopy.
 type treeFound struct {
 	Dest    string   `answer:"dest"`  // directory, file or absent
 	Entries []string `answer:"entry"` // raw mode in hex, numbers and names of owner and group, size and name

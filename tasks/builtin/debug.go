@@ -9,7 +9,7 @@ import (
 type debugArgs struct {
 	Msg       any    `arg:"msg" doc:"What to show: text or any value."`
 	Var       string `arg:"var,raw" doc:"A variable or expression to show, written without braces."`
-	Verbosity int    `arg:"verbosity" default:"0" doc:"Shown only from this many -v on."`
+	Verbosity int    `arg:"verbosity" default:"0" doc:"Show it only with at least this many -v."`
 }
 
 var debugModule = tasks.Define(tasks.Module{
@@ -32,7 +32,7 @@ type debugAction struct {
 	local tasks.Local
 }
 
-// Plan asks no host: what is shown is known here.
+// Plan needs no host: what is shown is known here.
 func (a *debugAction) Plan() (tasks.Plan, error) {
 	values := map[string]any{}
 	if a.Verbosity > 0 {
@@ -42,7 +42,7 @@ func (a *debugAction) Plan() (tasks.Plan, error) {
 	case a.Var != "":
 		value, err := a.local.Eval(strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(a.Var), "{{"), "}}"))
 		if err != nil {
-			// As in Ansible: to show that a variable is not there is no failure.
+			// As in Ansible, showing that a variable is missing is not a failure.
 			value = "VARIABLE IS NOT DEFINED!: " + err.Error()
 		}
 		values[a.Var] = value

@@ -13,12 +13,12 @@ import (
 
 type fileArgs struct {
 	files.Attributes
-	Path             string  `arg:"path,required,path" alias:"dest name" doc:"What is managed."`
-	State            string  `arg:"state" choices:"absent directory file hard link touch" doc:"What it is to be. Without it: a directory if recurse is set, else what is there. file only looks, it never creates."`
-	Src              string  `arg:"src,path" doc:"What a link points to, for link and hard. A relative one stays relative."`
-	Recurse          bool    `arg:"recurse" default:"false" doc:"Give owner, group and mode to everything in the directory too."`
+	Path             string  `arg:"path,required,path" alias:"dest name" doc:"Path to manage."`
+	State            string  `arg:"state" choices:"absent directory file hard link touch" doc:"Wanted state. By default a directory if recurse is set, else what exists. file never creates anything."`
+	Src              string  `arg:"src,path" doc:"Target of the link, for link and hard. A relative one stays relative."`
+	Recurse          bool    `arg:"recurse" default:"false" doc:"Also set owner, group and mode of everything in the directory."`
 	Follow           bool    `arg:"follow" default:"true" doc:"Change what a link points to, not the link."`
-	Force            bool    `arg:"force" default:"false" doc:"Make a link although there is a file in its place (it is replaced), or nothing where it points to."`
+	Force            bool    `arg:"force" default:"false" doc:"Create the link even if there is a file in its place (it is replaced), or if its target does not exist."`
 	ModificationTime *string `arg:"modification_time" doc:"preserve, now, or a time for touch; touch sets now by default."`
 	AccessTime       *string `arg:"access_time" doc:"preserve, now, or a time for touch; touch sets now by default."`
 }
@@ -68,10 +68,11 @@ var fileModule = tasks.Define(tasks.Module{
 	return &fileAction{fileArgs: *a, asking: l.Check()}, a.Check("file")
 })
 
-// protected are directories without which no host works.
+// protected reports whether a path is a directory without which no host works.
 func protected(p string) bool {
 	switch path.Clean(p) {
-	case "/", ".", "..", "~", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/opt", "/proc", "/root", "/sbin", "/sys", "/usr", "/var", "/var/lib", "/tmp":
+	case "/", ".", "..", "~", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/opt", "/proc", "/root",
+		"/sbin", "/sys", "/usr", "/var", "/var/lib", "/tmp":
 		return true
 	}
 	return false
@@ -95,7 +96,7 @@ func (a *fileAction) Probe() string {
 	return scripts.Script("file_look", values)
 }
 
-// fileFound is what the probe of a fileAction prints.
+// fileFound is the answer of the probe of a fileAction.
 type fileFound struct {
 	Path   script.File `answer:"path,required"`
 	Target script.File `answer:"target"` // what a link at path leads to

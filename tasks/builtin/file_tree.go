@@ -37,7 +37,11 @@ func (a *fileAction) directory(have script.File, said fileFound) (tasks.Plan, er
 	}
 	plan.Change = true
 	plan.Msg = fmt.Sprintf("give %s and what it holds their owner, group and mode (%d to change)", a.Path, strays)
-	plan.Diff = append(plan.Diff, tasks.Diff{BeforeHeader: a.Path, AfterHeader: a.Path, Before: fmt.Sprintf("%d files inside with other attributes\n", strays)})
+	plan.Diff = append(plan.Diff, tasks.Diff{
+		BeforeHeader: a.Path,
+		AfterHeader:  a.Path,
+		Before:       fmt.Sprintf("%d files inside with other attributes\n", strays),
+	})
 	plan.Script = a.everywhere()
 	return plan, nil
 }
@@ -57,8 +61,8 @@ func (a *fileAction) strayModes(lines []string) int {
 	return n
 }
 
-// everywhere gives the attributes to the directory and all in it. A symbolic mode means something else for each of them: chmod
-// works it out.
+// everywhere returns the script that gives the attributes to the directory and all in it. What a symbolic mode means differs
+// from file to file: chmod works it out.
 func (a *fileAction) everywhere() string {
 	mode := a.Mode
 	if n, err := strconv.ParseUint(a.Mode, 8, 16); err == nil {
@@ -71,12 +75,15 @@ func (a *fileAction) link(have script.File, said fileFound) (tasks.Plan, error) 
 	src := a.Src
 	if src == "" {
 		if have.Kind != "link" {
-			return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is %s and src does not say where a link should point to", a.Path, files.DescribeKind(have.Kind))}
+			return tasks.Plan{}, &tasks.Failure{
+				Msg: fmt.Sprintf("%s is %s and src does not say where a link should point to", a.Path, files.DescribeKind(have.Kind)),
+			}
 		}
 		src = have.Target
 	}
 	values := map[string]any{"dest": a.Path, "src": src, "state": "link"}
-	if have.Kind == "link" && (have.Target == src || strings.HasPrefix(src, "~") && strings.HasSuffix(have.Target, strings.TrimLeft(src, "~"))) {
+	inHome := strings.HasPrefix(src, "~") && strings.HasSuffix(have.Target, strings.TrimLeft(src, "~"))
+	if have.Kind == "link" && (have.Target == src || inHome) {
 		// Attributes go to the link's target when it is followed, to the link itself (it has no mode) otherwise.
 		on, follow := have, false
 		if a.Follow {
@@ -88,12 +95,18 @@ func (a *fileAction) link(have script.File, said fileFound) (tasks.Plan, error) 
 		if len(changes) == 0 {
 			return tasks.Plan{Values: values}, nil
 		}
-		return tasks.Plan{Change: true, Msg: "change " + files.ChangeNames(changes) + " of " + a.Path, Diff: []tasks.Diff{files.AttributeDiff(a.Path, changes)}, Values: values,
-			Script: a.Adjusting(a.Path, on, follow)}, nil
+		return tasks.Plan{
+			Change: true,
+			Msg:    "change " + files.ChangeNames(changes) + " of " + a.Path,
+			Values: values,
+			Diff:   []tasks.Diff{files.AttributeDiff(a.Path, changes)},
+			Script: a.Adjusting(a.Path, on, follow),
+		}, nil
 	}
 	if a.Src != "" && !a.Force {
 		if said.Src.Kind == "absent" {
-			return tasks.NotYet(a.asking, fmt.Sprintf("%s, which %s should point to, does not exist", src, a.Path), "force: true makes the link all the same")
+			return tasks.NotYet(a.asking, fmt.Sprintf("%s, which %s should point to, does not exist", src, a.Path),
+				"force: true makes the link all the same")
 		}
 	}
 	before := "state: " + have.Kind + "\n"
@@ -102,10 +115,16 @@ func (a *fileAction) link(have script.File, said fileFound) (tasks.Plan, error) 
 		before = "src: " + have.Target + "\n"
 	case "file":
 		if !a.Force {
-			return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is a file, and a link is wanted there", a.Path), Hint: "force: true replaces it"}
+			return tasks.Plan{}, &tasks.Failure{
+				Msg:  fmt.Sprintf("%s is a file, and a link is wanted there", a.Path),
+				Hint: "force: true replaces it",
+			}
 		}
 	case "directory", "other":
-		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is %s, which a link never replaces", a.Path, files.DescribeKind(have.Kind)), Hint: "move it away first"}
+		return tasks.Plan{}, &tasks.Failure{
+			Msg:  fmt.Sprintf("%s is %s, which a link never replaces", a.Path, files.DescribeKind(have.Kind)),
+			Hint: "move it away first",
+		}
 	case "absent":
 		if said.Parent == "no" {
 			return tasks.NotYet(a.asking, fmt.Sprintf("the directory %s does not exist", path.Dir(a.Path)), "create it with state: directory first")
@@ -134,7 +153,10 @@ func (a *fileAction) hard(have script.File, said fileFound) (tasks.Plan, error) 
 		plan.Values = values
 		return plan, nil
 	case have.Exists() && have.Kind != "link" && !a.Force:
-		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is %s of its own, and a hard link to %s is wanted there", a.Path, files.DescribeKind(have.Kind), a.Src), Hint: "force: true replaces a file"}
+		return tasks.Plan{}, &tasks.Failure{
+			Msg:  fmt.Sprintf("%s is %s of its own, and a hard link to %s is wanted there", a.Path, files.DescribeKind(have.Kind), a.Src),
+			Hint: "force: true replaces a file",
+		}
 	case have.Kind == "directory":
 		return tasks.Plan{}, &tasks.Failure{Msg: a.Path + " is a directory, which a link never replaces", Hint: "move it away first"}
 	}

@@ -16,14 +16,14 @@ type findArgs struct {
 	Paths    []string `arg:"paths,required" alias:"path name" doc:"Directories to look in."`
 	Patterns []string `arg:"patterns" alias:"pattern" doc:"Names to find: shell patterns, or expressions with use_regex. All by default."`
 	Excludes []string `arg:"excludes" alias:"exclude" doc:"Names to leave out."`
-	UseRegex bool     `arg:"use_regex" default:"false" doc:"patterns and excludes are expressions."`
-	FileType string   `arg:"file_type" default:"file" choices:"any directory file link" doc:"What to find."`
+	UseRegex bool     `arg:"use_regex" default:"false" doc:"Take patterns and excludes for regular expressions."`
+	FileType string   `arg:"file_type" default:"file" choices:"any directory file link" doc:"Kind of file to find."`
 	Recurse  bool     `arg:"recurse" default:"false" doc:"Look in directories below too."`
-	Depth    int      `arg:"depth" default:"0" doc:"How deep to look, with recurse; 0: all the way."`
+	Depth    int      `arg:"depth" default:"0" doc:"How deep to look, with recurse; 0 is without limit."`
 	Hidden   bool     `arg:"hidden" default:"false" doc:"Find names that begin with a dot too."`
 	Follow   bool     `arg:"follow" default:"false" doc:"Follow links to directories."`
 	Age      string   `arg:"age" doc:"At least this old: 2d, 3w, 12h, 30m, seconds; negative: at most."`
-	AgeStamp string   `arg:"age_stamp" default:"mtime" choices:"atime ctime mtime" doc:"Which time age is about."`
+	AgeStamp string   `arg:"age_stamp" default:"mtime" choices:"atime ctime mtime" doc:"Which time to compare with age."`
 	Size     string   `arg:"size" doc:"At least this large: 10k, 1m, 2g, bytes; negative: at most."`
 	Checksum bool     `arg:"get_checksum" default:"false" doc:"Return the files' SHA-1."`
 }
@@ -31,7 +31,15 @@ type findArgs struct {
 var findModule = tasks.Define(tasks.Module{
 	Name: "find", Collections: []string{"ansible.builtin"},
 	Summary: "Find files by name, age and size",
-	Returns: []tasks.Return{{Name: "files", Type: "list", Doc: "of each: path, mode, uid, gid, pw_name, gr_name, size, atime, mtime, ctime, isdir, isreg, islnk, checksum"}, {Name: "matched", Type: "int", Doc: "how many"}, {Name: "examined", Type: "int", Doc: "how many were looked at"}},
+	Returns: []tasks.Return{
+		{
+			Name: "files",
+			Type: "list",
+			Doc:  "of each: path, mode, uid, gid, pw_name, gr_name, size, atime, mtime, ctime, isdir, isreg, islnk, checksum",
+		},
+		{Name: "matched", Type: "int", Doc: "how many"},
+		{Name: "examined", Type: "int", Doc: "how many were examined"},
+	},
 	Examples: `
 - find: {paths: /var/log/polardb, patterns: "*.log", age: 7d, recurse: true}
   register: old
@@ -76,7 +84,7 @@ func measureOf(text string, units map[string]int64) (*int64, error) {
 	if unit != "" {
 		factor, ok := units[unit[:1]]
 		if !ok {
-			return nil, fmt.Errorf("is %q, and %q is no unit of it", text, unit)
+			return nil, fmt.Errorf("is %q, and %q is not a unit of it", text, unit)
 		}
 		n *= factor
 	}
@@ -151,7 +159,12 @@ func (f *find) Plan(found tasks.Found) (tasks.Plan, error) {
 	for _, p := range said.Skipped {
 		skipped[p] = "is not a directory"
 	}
-	return tasks.Plan{Values: map[string]any{"files": files, "matched": len(files), "examined": len(said.Entries), "skipped_paths": skipped}}, nil
+	return tasks.Plan{Values: map[string]any{
+		"files":         files,
+		"matched":       len(files),
+		"examined":      len(said.Entries),
+		"skipped_paths": skipped,
+	}}, nil
 }
 
 // entry is one file as the result shows it; nil when it is not wanted.
@@ -178,9 +191,21 @@ func (f *find) entry(line string, now int64) map[string]any {
 	}
 	mode, _ := strconv.ParseInt(w[0], 16, 64)
 	file := map[string]any{
-		"path": name, "mode": fmt.Sprintf("%04o", mode&0o7777), "uid": int(number(1)), "gid": int(number(2)), "pw_name": w[3], "gr_name": w[4], "size": int(number(5)),
-		"atime": float64(stamp["atime"]), "mtime": float64(stamp["mtime"]), "ctime": float64(stamp["ctime"]), "inode": int(number(9)), "nlink": int(number(10)),
-		"isdir": mode&0o170000 == 0o040000, "isreg": mode&0o170000 == 0o100000, "islnk": mode&0o170000 == 0o120000,
+		"path":    name,
+		"mode":    fmt.Sprintf("%04o", mode&0o7777),
+		"uid":     int(number(1)),
+		"gid":     int(number(2)),
+		"pw_name": w[3],
+		"gr_name": w[4],
+		"size":    int(number(5)),
+		"atime":   float64(stamp["atime"]),
+		"mtime":   float64(stamp["mtime"]),
+		"ctime":   float64(stamp["ctime"]),
+		"inode":   int(number(9)),
+		"nlink":   int(number(10)),
+		"isdir":   mode&0o170000 == 0o040000,
+		"isreg":   mode&0o170000 == 0o100000,
+		"islnk":   mode&0o170000 == 0o120000,
 	}
 	if w[11] != "-" {
 		file["checksum"] = w[11]

@@ -12,32 +12,37 @@ import (
 type firewalldArgs struct {
 	State       string `arg:"state,required" choices:"absent disabled enabled present" doc:"enabled or disabled for a setting; present and absent for a zone."`
 	Port        string `arg:"port" doc:"Port or range, with protocol: 5432/tcp, 15000-15010/udp."`
-	Service     string `arg:"service" doc:"A service that firewalld knows."`
-	Protocol    string `arg:"protocol" doc:"A protocol, such as vrrp."`
-	Source      string `arg:"source" doc:"A source address or network that belongs to the zone."`
-	Interface   string `arg:"interface" doc:"A network interface that belongs to the zone."`
-	RichRule    string `arg:"rich_rule" doc:"A rule in firewalld's rich language."`
+	Service     string `arg:"service" doc:"Service that firewalld knows."`
+	Protocol    string `arg:"protocol" doc:"Protocol, such as vrrp."`
+	Source      string `arg:"source" doc:"Source address or network that belongs to the zone."`
+	Interface   string `arg:"interface" doc:"Network interface that belongs to the zone."`
+	RichRule    string `arg:"rich_rule" doc:"Rule in firewalld's rich language."`
 	Masquerade  *bool  `arg:"masquerade" doc:"Masquerading; with false, enabled and disabled change places."`
 	Forward     *bool  `arg:"forward" doc:"Forwarding between the interfaces of the zone; false as with masquerade."`
-	ICMPBlock   string `arg:"icmp_block" doc:"An ICMP type to block."`
+	ICMPBlock   string `arg:"icmp_block" doc:"ICMP type to block."`
 	Inversion   *bool  `arg:"icmp_block_inversion" doc:"Block all ICMP types but those; false as with masquerade."`
 	PortForward []any  `arg:"port_forward" doc:"One dict with port, proto, toport and perhaps toaddr."`
-	Target      string `arg:"target" choices:"default ACCEPT DROP %%REJECT%%" doc:"What the zone does with what no rule is about; only permanent, and default again with disabled."`
-	Zone        string `arg:"zone" doc:"The zone; firewalld's default one when not given."`
-	Permanent   *bool  `arg:"permanent" doc:"Change what holds from the next start on."`
-	Immediate   bool   `arg:"immediate" default:"false" doc:"Change what holds now. This is what happens when permanent is not given or false."`
-	Offline     bool   `arg:"offline" default:"false" doc:"Where firewalld does not run, make the permanent setting and leave immediate aside. The permanent setting alone is made there without this, too."`
-	Timeout     int    `arg:"timeout" default:"0" doc:"Seconds after which what was enabled now is taken back."`
+	Target      string `arg:"target" choices:"default ACCEPT DROP %%REJECT%%" doc:"What the zone does with traffic that matches no rule; only permanent, and default again with disabled."`
+	Zone        string `arg:"zone" doc:"Zone; firewalld's default zone by default."`
+	Permanent   *bool  `arg:"permanent" doc:"Change the permanent settings, which hold from the next start on."`
+	Immediate   bool   `arg:"immediate" default:"false" doc:"Change the running settings. This is the default when permanent is not given or false."`
+	Offline     bool   `arg:"offline" default:"false" doc:"Where firewalld does not run, change the permanent settings and ignore immediate. Permanent settings alone are changed there without this, too."`
+	Timeout     int    `arg:"timeout" default:"0" doc:"Seconds after which what was enabled now is disabled again."`
 }
 
 var firewalldModule = tasks.Define(tasks.Module{
 	Name: "firewalld", Collections: []string{"ansible.posix", "community.general"},
 	Summary: "Manage firewalld's ports, services and rules",
-	Notes:   []string{"Where firewalld does not run, permanent settings are made with firewall-offline-cmd, immediate ones are a failure."},
+	Notes:   []string{"Where firewalld does not run, permanent settings are changed with firewall-offline-cmd, and immediate ones are a failure."},
 	Returns: []tasks.Return{{Name: "msg", Type: "str", Doc: "what was done"}},
 	Examples: `
 - firewalld: {port: 5432/tcp, permanent: true, immediate: true, state: enabled}
-- firewalld: {rich_rule: 'rule family="ipv4" source address="10.0.0.0/24" port port="15432" protocol="tcp" accept', permanent: true, immediate: true, state: enabled, zone: internal}
+- firewalld:
+    rich_rule: rule family="ipv4" source address="10.0.0.0/24" port port="15432" protocol="tcp" accept
+    zone: internal
+    permanent: true
+    immediate: true
+    state: enabled
 - firewalld: {service: cockpit, permanent: true, state: disabled}
 `,
 }, buildFirewalld)
@@ -60,7 +65,12 @@ func buildFirewalld(a *firewalldArgs, l tasks.Local) (tasks.Action, error) {
 	}
 	n := 0
 	for _, c := range []struct{ kind, value string }{
-		{"port", a.Port}, {"service", a.Service}, {"protocol", a.Protocol}, {"source", a.Source}, {"interface", a.Interface}, {"rich-rule", a.RichRule},
+		{"port", a.Port},
+		{"service", a.Service},
+		{"protocol", a.Protocol},
+		{"source", a.Source},
+		{"interface", a.Interface},
+		{"rich-rule", a.RichRule},
 		{"icmp-block", a.ICMPBlock}, {"forward-port", forwarded}, {"target", a.Target},
 	} {
 		if c.value != "" {
@@ -86,7 +96,9 @@ func buildFirewalld(a *firewalldArgs, l tasks.Local) (tasks.Action, error) {
 	}
 	switch {
 	case n == 0:
-		return refuse("port", "is missing: one of port, service, protocol, source, interface, rich_rule, icmp_block, icmp_block_inversion, port_forward, forward, masquerade, target or zone is needed")
+		return refuse("port",
+			"is missing: one of port, service, protocol, source, interface, rich_rule, icmp_block, icmp_block_inversion, port_forward, "+
+				"forward, masquerade, target or zone is needed")
 	case n > 1:
 		return refuse("port", "and the like exclude each other: one task manages one thing")
 	case f.kind == "zone" && a.State != "present" && a.State != "absent":
@@ -147,7 +159,7 @@ func commandLine(words []string) string {
 	return strings.Join(quoted, " ")
 }
 
-// target is what the zone's is to be.
+// target returns the wanted target of the zone.
 func (f *firewalld) target() string {
 	if f.State == "disabled" || f.State == "absent" {
 		return "default"
@@ -215,7 +227,8 @@ func (f *firewalld) Plan(found tasks.Found) (tasks.Plan, error) {
 	case said.Absent:
 		return tasks.NotYet(f.asking, "firewalld is not installed on this host", "leave the task out where it is not, or install it first")
 	case f.immediate && !running && !(f.Offline && f.permanent):
-		return tasks.NotYet(f.asking, fmt.Sprintf("firewalld does not run (it says %q), so nothing can be changed at once", said.State), "start it first, or use permanent: true without immediate")
+		return tasks.NotYet(f.asking, fmt.Sprintf("firewalld does not run (it says %q), so nothing can be changed at once", said.State),
+			"start it first, or use permanent: true without immediate")
 	}
 	want := (f.State == "enabled" || f.State == "present") != f.inverted || f.kind == "target"
 	verb := "remove"
@@ -234,7 +247,10 @@ func (f *firewalld) Plan(found tasks.Found) (tasks.Plan, error) {
 		}
 		status, text, _ := strings.Cut(p.answer, " ")
 		if status != "0" && status != "1" && f.kind != "zone" || f.kind == "zone" && status != "0" && !strings.Contains(text, "INVALID_ZONE") {
-			return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("firewalld cannot say whether %s is set: %s", f.what(), text), Hint: "is the zone or the service known to it?"}
+			return tasks.Plan{}, &tasks.Failure{
+				Msg:  fmt.Sprintf("firewalld cannot say whether %s is set: %s", f.what(), text),
+				Hint: "is the zone or the service known to it?",
+			}
 		}
 		if (status == "0") == want {
 			continue

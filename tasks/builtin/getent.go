@@ -9,17 +9,21 @@ import (
 )
 
 type getentArgs struct {
-	Database string `arg:"database,required" doc:"passwd, group, hosts, services and such."`
-	Key      string `arg:"key" doc:"What to look up; everything when not given."`
+	Database string `arg:"database,required" doc:"Database: passwd, group, hosts, services and the like."`
+	Key      string `arg:"key" doc:"Key to look up; everything by default."`
 	FailKey  bool   `arg:"fail_key" default:"true" doc:"Fail when there is no such key."`
-	Split    string `arg:"split" doc:"What separates values; a colon, or blanks, by the database."`
-	Service  string `arg:"service" doc:"Ask only this service, such as files."`
+	Split    string `arg:"split" doc:"Separator of values; a colon or blanks by default, depending on the database."`
+	Service  string `arg:"service" doc:"Service to ask, such as files; all by default."`
 }
 
 var getentModule = tasks.Define(tasks.Module{
 	Name: "getent", Collections: []string{"ansible.builtin"},
 	Summary: "Look up accounts, hosts and services as the host does",
-	Returns: []tasks.Return{{Name: "ansible_facts", Type: "dict", Doc: "getent_ and the database's name: by key, the list of the other values"}},
+	Returns: []tasks.Return{{
+		Name: "ansible_facts",
+		Type: "dict",
+		Doc:  "getent_ and the database's name: by key, the list of the other values",
+	}},
 	Examples: `
 - getent: {database: passwd, key: polardb}
 - debug: {msg: "{{ getent_passwd.polardb[4] }}"}

@@ -11,17 +11,22 @@ import (
 )
 
 type groupArgs struct {
-	Name      string `arg:"name,required" doc:"The group's name."`
-	GID       *int   `arg:"gid" doc:"Its number."`
-	State     string `arg:"state" default:"present" choices:"absent present" doc:"Whether there is to be such a group."`
-	System    bool   `arg:"system" default:"false" doc:"Take a number from those for the system, when it is made."`
+	Name      string `arg:"name,required" doc:"Name of the group."`
+	GID       *int   `arg:"gid" doc:"Number of the group."`
+	State     string `arg:"state" default:"present" choices:"absent present" doc:"Create the group, or remove it."`
+	System    bool   `arg:"system" default:"false" doc:"Give a new group a number from the range for the system."`
 	NonUnique bool   `arg:"non_unique" default:"false" doc:"Allow a gid that another group has."`
 }
 
 var groupModule = tasks.Define(tasks.Module{
 	Name: "group", Collections: []string{"ansible.builtin"},
 	Summary: "Manage groups",
-	Returns: []tasks.Return{{Name: "name", Type: "str", Doc: "its name"}, {Name: "gid", Type: "int", Doc: "its number"}, {Name: "state", Type: "str", Doc: "present or absent"}, {Name: "system", Type: "bool", Doc: "as asked for"}},
+	Returns: []tasks.Return{
+		{Name: "name", Type: "str", Doc: "its name"},
+		{Name: "gid", Type: "int", Doc: "its number"},
+		{Name: "state", Type: "str", Doc: "present or absent"},
+		{Name: "system", Type: "bool", Doc: "as asked for"},
+	},
 	Examples: `
 - group: {name: polardb, gid: 1500}
 - group: {name: old, state: absent}
@@ -36,7 +41,7 @@ var groupModule = tasks.Define(tasks.Module{
 	return &groupAction{*a}, nil
 })
 
-// accountName refuses names that the account tools would take for options or that would break the account files.
+// accountName refuses names that the account tools would take for options, and names that would break the account files.
 func accountName(module, arg, name string) error {
 	if name == "" || strings.HasPrefix(name, "-") || strings.ContainsAny(name, ":,\n/") {
 		return &tasks.ArgError{Module: module, Arg: arg, Problem: fmt.Sprintf("cannot be %q", name)}
@@ -65,7 +70,12 @@ func (a *groupAction) Plan(found tasks.Found) (tasks.Plan, error) {
 		if !exists {
 			return tasks.Plan{Values: values}, nil
 		}
-		return tasks.Plan{Change: true, Msg: "remove the group " + a.Name, Values: values, Script: script.Preamble + "groupdel " + name + "\n"}, nil
+		return tasks.Plan{
+			Change: true,
+			Msg:    "remove the group " + a.Name,
+			Values: values,
+			Script: script.Preamble + "groupdel " + name + "\n",
+		}, nil
 	}
 	gid := -1
 	if exists {

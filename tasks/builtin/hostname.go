@@ -10,7 +10,7 @@ import (
 )
 
 type hostnameArgs struct {
-	Name string `arg:"name,required" doc:"The host's name."`
+	Name string `arg:"name,required" doc:"Name of the host."`
 	Use  string `arg:"use" choices:"generic systemd debian redhat sles" doc:"Accepted for Ansible's sake: all of these keep the name in /etc/hostname."`
 }
 
@@ -18,13 +18,20 @@ var hostnameModule = tasks.Define(tasks.Module{
 	Name: "hostname", Collections: []string{"ansible.builtin"},
 	Summary: "Set a host's name, now and for the next boot",
 	Notes:   []string{"/etc/hosts is left alone."},
-	Returns: []tasks.Return{{Name: "name", Type: "str", Doc: "the name"}, {Name: "ansible_facts", Type: "dict", Doc: "ansible_hostname, ansible_nodename, ansible_fqdn and ansible_domain as they are now"}},
+	Returns: []tasks.Return{
+		{Name: "name", Type: "str", Doc: "the name"},
+		{Name: "ansible_facts", Type: "dict", Doc: "ansible_hostname, ansible_nodename, ansible_fqdn and ansible_domain as they are now"},
+	},
 	Examples: `
 - hostname: {name: "{{ inventory_hostname }}"}
 `,
 }, func(a *hostnameArgs, _ tasks.Local) (tasks.Action, error) {
 	if len(a.Name) > 64 || !validHostname.MatchString(a.Name) {
-		return nil, &tasks.ArgError{Module: "hostname", Arg: "name", Problem: fmt.Sprintf("is %q: up to 64 letters, digits, - and . make a host's name", a.Name)}
+		return nil, &tasks.ArgError{
+			Module:  "hostname",
+			Arg:     "name",
+			Problem: fmt.Sprintf("is %q: up to 64 letters, digits, - and . are a host's name", a.Name),
+		}
 	}
 	return &hostnameAction{*a}, nil
 })
@@ -56,6 +63,11 @@ func (a *hostnameAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	text := scripts.Script("hostname", script.Values{"n": a.Name, "boot": boot != a.Name, "now": now != a.Name})
 	return tasks.Plan{
 		Change: true, Msg: fmt.Sprintf("name the host %s (it is %s, and %s at the next boot)", a.Name, now, boot), Values: values, Script: text,
-		Diff: []tasks.Diff{{BeforeHeader: "hostname", AfterHeader: "hostname", Before: "now: " + now + "\nboot: " + boot + "\n", After: "now: " + a.Name + "\nboot: " + a.Name + "\n"}},
+		Diff: []tasks.Diff{{
+			BeforeHeader: "hostname",
+			AfterHeader:  "hostname",
+			Before:       "now: " + now + "\nboot: " + boot + "\n",
+			After:        "now: " + a.Name + "\nboot: " + a.Name + "\n",
+		}},
 	}, nil
 }

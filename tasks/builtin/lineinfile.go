@@ -12,22 +12,29 @@ import (
 
 type lineinfileArgs struct {
 	files.EditArgs
-	Create       bool    `arg:"create" default:"false" doc:"Make the file, and its directory, if it is missing."`
+	Create       bool    `arg:"create" default:"false" doc:"Create the file, and its directory, if it is missing."`
 	Line         *string `arg:"line" alias:"value" doc:"The line. Required for state: present."`
-	Regexp       *string `arg:"regexp" alias:"regex" doc:"Which line to replace (the last that matches), or with absent which lines to remove."`
-	SearchString *string `arg:"search_string" doc:"Like regexp, but a text that the line has to contain."`
-	State        string  `arg:"state" default:"present" choices:"absent present" doc:"Whether the line is to be there."`
+	Regexp       *string `arg:"regexp" alias:"regex" doc:"Expression for the line to replace (the last that matches), or with absent for the lines to remove."`
+	SearchString *string `arg:"search_string" doc:"Text that the line has to contain, instead of regexp."`
+	State        string  `arg:"state" default:"present" choices:"absent present" doc:"Insert the line, or remove it."`
 	InsertAfter  *string `arg:"insertafter" doc:"EOF, or an expression: a new line goes after the last match."`
 	InsertBefore *string `arg:"insertbefore" doc:"BOF, or an expression: a new line goes before the last match."`
 	FirstMatch   bool    `arg:"firstmatch" default:"false" doc:"Take the first match, not the last."`
-	Backrefs     bool    `arg:"backrefs" default:"false" doc:"Fill \\1 and such in line from what regexp matched; without a match nothing is done."`
+	Backrefs     bool    `arg:"backrefs" default:"false" doc:"Replace \\1 and the like in line with what regexp matched; without a match, nothing is done."`
 }
 
 var lineinfileModule = tasks.Define(tasks.Module{
 	Name: "lineinfile", Collections: []string{"ansible.builtin"},
-	Summary: "See to it that a line is in a text file, or is not",
-	Notes:   []string{"Expressions are Go's (RE2), which are Python's but for looking around and references within the expression.", files.FollowNote},
-	Returns: []tasks.Return{{Name: "backup", Type: "str", Doc: "copy of the file before"}, {Name: "found", Type: "int", Doc: "lines removed, with absent"}, {Name: "msg", Type: "str", Doc: "what was done"}},
+	Summary: "Manage a line of a text file",
+	Notes: []string{
+		"Expressions are Go's (RE2): Python's, without looking around and without references within the expression.",
+		files.FollowNote,
+	},
+	Returns: []tasks.Return{
+		{Name: "backup", Type: "str", Doc: "copy of the file before"},
+		{Name: "found", Type: "int", Doc: "lines removed, with absent"},
+		{Name: "msg", Type: "str", Doc: "what was done"},
+	},
 	Examples: `
 - lineinfile: {path: /etc/hosts, regexp: '^10\.0\.0\.1\s', line: 10.0.0.1 node1}
 - lineinfile:

@@ -16,21 +16,24 @@ import (
 
 type packageArgs struct {
 	Name  []string `arg:"name" alias:"pkg package" doc:"Packages; with a version as the manager writes it: name=1.2 for apt, name-1.2 for dnf and yum."`
-	State string   `arg:"state" default:"present" choices:"absent installed latest present removed" doc:"present leaves a version that is there, latest brings the newest that the host's sources have."`
+	State string   `arg:"state" default:"present" choices:"absent installed latest present removed" doc:"Wanted state: present accepts any installed version, latest installs the newest that the host's sources have."`
 }
 
 type aptArgs struct {
 	packageArgs
-	UpdateCache     bool `arg:"update_cache" alias:"update-cache" default:"false" doc:"Ask the sources anew before something is installed; without name, at once."`
-	CacheValid      int  `arg:"cache_valid_time" default:"0" doc:"Seconds for which an earlier update_cache is good enough."`
-	Recommends      bool `arg:"install_recommends" alias:"install-recommends" default:"true" doc:"Install what packages recommend too."`
-	Purge           bool `arg:"purge" default:"false" doc:"With absent: remove configuration too."`
-	Autoremove      bool `arg:"autoremove" default:"false" doc:"With absent: remove what nothing else needs too."`
-	AllowDowngrade  bool `arg:"allow_downgrade" alias:"allow-downgrade allow_downgrades allow-downgrades" default:"false" doc:"Allow an older version than the one that is there."`
-	Unauthenticated bool `arg:"allow_unauthenticated" alias:"allow-unauthenticated" default:"false" doc:"Install what nobody has signed."`
+	UpdateCache     bool `arg:"update_cache" alias:"update-cache" default:"false" doc:"Ask the sources again before something is installed; without name, at once."`
+	CacheValid      int  `arg:"cache_valid_time" default:"0" doc:"Seconds for which an earlier update_cache is enough."`
+	Recommends      bool `arg:"install_recommends" alias:"install-recommends" default:"true" doc:"Also install what packages recommend."`
+	Purge           bool `arg:"purge" default:"false" doc:"With absent: also remove configuration."`
+	Autoremove      bool `arg:"autoremove" default:"false" doc:"With absent: also remove what nothing else needs."`
+	AllowDowngrade  bool `arg:"allow_downgrade" alias:"allow-downgrade allow_downgrades allow-downgrades" default:"false" doc:"Allow an older version than the installed one."`
+	Unauthenticated bool `arg:"allow_unauthenticated" alias:"allow-unauthenticated" default:"false" doc:"Install packages that nobody has signed."`
 }
 
-var packageNotes = []string{"It asks what is installed, and the sources only when something is to be installed or state is latest: an air-gapped host with the packages is no failure."}
+var packageNotes = []string{
+	"The sources are asked only when something has to be installed or state is latest: " +
+		"an air-gapped host that has the packages is not a failure.",
+}
 
 func packageExamples(name string) string {
 	return strings.ReplaceAll(`
@@ -41,13 +44,16 @@ func packageExamples(name string) string {
 
 type anyPackageArgs struct {
 	packageArgs
-	Use string `arg:"use" default:"auto" choices:"apt auto dnf dnf4 yum" doc:"The manager, instead of the host's own."`
+	Use string `arg:"use" default:"auto" choices:"apt auto dnf dnf4 yum" doc:"Package manager to use instead of the host's own."`
 }
 
 var packageModule = tasks.Define(tasks.Module{
 	Name: "package", Collections: []string{"ansible.builtin"},
 	Summary: "Manage packages with the host's own manager", Notes: packageNotes, Examples: packageExamples("package"),
-	Returns: []tasks.Return{{Name: "msg", Type: "str", Doc: "what was done"}, {Name: "results", Type: "list", Doc: "with dnf and yum: what was installed and removed"}},
+	Returns: []tasks.Return{
+		{Name: "msg", Type: "str", Doc: "what was done"},
+		{Name: "results", Type: "list", Doc: "with dnf and yum: what was installed and removed"},
+	},
 }, func(a *anyPackageArgs, l tasks.Local) (tasks.Action, error) {
 	rpm := &rpmArgs{Name: a.Name, State: a.State, WeakDeps: true, SSLVerify: true, ValidateCerts: true}
 	if err := rpm.check("package"); err != nil {
@@ -58,10 +64,14 @@ var packageModule = tasks.Define(tasks.Module{
 	if !renamed {
 		use = a.Use
 	}
-	return tasks.ProbeApply(&anyPackages{use: use, apt: &packages{packageArgs: a.packageArgs, recommends: true, asking: l.Check()}, rpm: &rpmPackages{args: rpm, asking: l.Check()}}), nil
+	return tasks.ProbeApply(&anyPackages{
+		use: use,
+		apt: &packages{packageArgs: a.packageArgs, recommends: true, asking: l.Check()},
+		rpm: &rpmPackages{args: rpm, asking: l.Check()},
+	}), nil
 })
 
-// anyPackages asks the host for its manager, and has that one's part of the work done.
+// anyPackages finds out the host's package manager, and does its part of the work.
 type anyPackages struct {
 	use string
 	apt *packages
@@ -74,7 +84,7 @@ func (p *anyPackages) Probe() string {
 		"case $m in\ndnf|yum)\n" + p.rpm.questions() + ";;\napt)\n" + p.apt.questions() + ";;\nesac\nexit 0\n"
 }
 
-// Plan hands on which of dnf and yum it is; of apt nothing.
+// Plan hands on which of dnf and yum it is; nothing for apt.
 func (p *anyPackages) Plan(found tasks.Found) (tasks.Plan, string, error) {
 	var said struct {
 		Manager string `answer:"manager"`
@@ -92,7 +102,7 @@ func (p *anyPackages) Plan(found tasks.Found) (tasks.Plan, string, error) {
 	return tasks.Plan{}, "", &tasks.Failure{Msg: "the host has none of the package managers apt-get, dnf and yum that this task can use"}
 }
 
-// Apply is the manager's: dnf and yum tell what they did.
+// Apply does the manager's part: dnf and yum report what they did.
 func (p *anyPackages) Apply(ctx context.Context, h tasks.Host, plan tasks.Plan, manager string) (tasks.Result, error) {
 	if manager != "" {
 		rpm := *p.rpm
@@ -111,12 +121,19 @@ func (p *anyPackages) Apply(ctx context.Context, h tasks.Host, plan tasks.Plan, 
 			return tasks.Result{}, err
 		}
 	}
-	return tasks.Result{Changed: true, Msg: plan.Msg, Values: map[string]any{"rc": 0, "stdout": string(r.Stdout), "stderr": string(r.Stderr)}}, nil
+	return tasks.Result{
+		Changed: true,
+		Msg:     plan.Msg,
+		Values:  map[string]any{"rc": 0, "stdout": string(r.Stdout), "stderr": string(r.Stderr)},
+	}, nil
 }
 
 var aptModule = tasks.Define(tasks.Module{
 	Name: "apt", Collections: []string{"ansible.builtin"},
-	Summary: "Manage packages with apt-get", Notes: packageNotes, Returns: []tasks.Return{{Name: "msg", Type: "str", Doc: "what was done"}}, Examples: packageExamples("apt"),
+	Summary:  "Manage packages with apt-get",
+	Notes:    packageNotes,
+	Returns:  []tasks.Return{{Name: "msg", Type: "str", Doc: "what was done"}},
+	Examples: packageExamples("apt"),
 }, func(a *aptArgs, l tasks.Local) (tasks.Action, error) {
 	p := packages{recommends: a.Recommends, refresh: a.UpdateCache, valid: a.CacheValid, autoremove: a.Autoremove, purge: a.Purge}
 	if a.AllowDowngrade {
@@ -146,13 +163,13 @@ func newPackages(module string, a packageArgs, p packages, l tasks.Local) (tasks
 	}
 	for _, n := range a.Name {
 		if n == "" || n[0] == '-' || strings.ContainsFunc(n, unicode.IsSpace) {
-			return nil, &tasks.ArgError{Module: module, Arg: "name", Problem: fmt.Sprintf("holds %q, which no package is called", n)}
+			return nil, &tasks.ArgError{Module: module, Arg: "name", Problem: fmt.Sprintf("holds %q, which is not the name of a package", n)}
 		}
 	}
 	return &p, nil
 }
 
-// Probe tells of each package whether it is there and, for latest, whether there is a newer one.
+// Probe asks of each package whether it is installed and, for latest, whether there is a newer one.
 func (p *packages) Probe() string {
 	return scripts.Script("package_manager", script.Values{"m": "apt"}) + "echo \"manager $m\"\n" + p.questions() + "exit 0\n"
 }
@@ -201,7 +218,7 @@ func (p *packages) Plan(found tasks.Found) (tasks.Plan, error) {
 	body, msg := script.Preamble, ""
 	if stale && !remove {
 		body += aptUpdate
-		msg = "ask the sources anew"
+		msg = "ask the sources again"
 	}
 	if len(todo) > 0 {
 		verb := map[bool]string{true: "remove", false: "install"}[remove]
@@ -214,7 +231,8 @@ func (p *packages) Plan(found tasks.Found) (tasks.Plan, error) {
 const aptUpdate = "apt-get -q -o DPkg::Lock::Timeout=60 update || die 'apt-get update failed: are the sources reachable?'\n"
 
 func (p *packages) command(verb string, names []string) string {
-	words := append(append([]string{}, p.options...), "-o", "DPkg::Lock::Timeout=60", "-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold")
+	words := append(append([]string{}, p.options...), "-o", "DPkg::Lock::Timeout=60",
+		"-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold")
 	if verb == "install" && !p.recommends {
 		words = append(words, "--no-install-recommends")
 	}

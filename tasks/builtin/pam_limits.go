@@ -10,22 +10,25 @@ import (
 )
 
 type pamLimitsArgs struct {
-	Domain  string `arg:"domain,required" doc:"User, @group, * or another domain of limits.conf(5)."`
-	Type    string `arg:"limit_type,required" choices:"hard soft -" doc:"- is both."`
-	Item    string `arg:"limit_item,required" choices:"core data fsize memlock nofile rss stack cpu nproc as maxlogins maxsyslogins priority locks sigpending msgqueue nice rtprio chroot" doc:"What is limited."`
-	Value   string `arg:"value,required" doc:"The limit: a number, unlimited, infinity or -1."`
-	Dest    string `arg:"dest,path" default:"/etc/security/limits.conf" doc:"The file; one in /etc/security/limits.d wins over limits.conf."`
-	Comment string `arg:"comment" doc:"Written behind the limit."`
+	Domain  string `arg:"domain,required" doc:"Domain as in limits.conf(5): a user, @group, * and others."`
+	Type    string `arg:"limit_type,required" choices:"hard soft -" doc:"Kind of limit; - is both."`
+	Item    string `arg:"limit_item,required" choices:"core data fsize memlock nofile rss stack cpu nproc as maxlogins maxsyslogins priority locks sigpending msgqueue nice rtprio chroot" doc:"Resource to limit."`
+	Value   string `arg:"value,required" doc:"Limit: a number, unlimited, infinity or -1."`
+	Dest    string `arg:"dest,path" default:"/etc/security/limits.conf" doc:"File to edit; one in /etc/security/limits.d takes precedence over limits.conf."`
+	Comment string `arg:"comment" doc:"Comment to write behind the limit."`
 	Backup  bool   `arg:"backup" default:"false" doc:"Keep a copy of the file before the change."`
-	UseMin  bool   `arg:"use_min" default:"false" doc:"Keep a smaller limit that is there."`
-	UseMax  bool   `arg:"use_max" default:"false" doc:"Keep a larger limit that is there."`
+	UseMin  bool   `arg:"use_min" default:"false" doc:"Keep a limit that is smaller."`
+	UseMax  bool   `arg:"use_max" default:"false" doc:"Keep a limit that is larger."`
 }
 
 var pamLimitsModule = tasks.Define(tasks.Module{
 	Name: "pam_limits", Collections: []string{"community.general"},
 	Summary: "Manage limits of users' resources",
-	Notes:   []string{"It holds from the next login on. Services have LimitNOFILE and such in their unit instead."},
-	Returns: []tasks.Return{{Name: "backup_file", Type: "str", Doc: "copy of the file before"}, {Name: "msg", Type: "str", Doc: "what was done"}},
+	Notes:   []string{"The limit holds from the next login on. Services have LimitNOFILE and the like in their units instead."},
+	Returns: []tasks.Return{
+		{Name: "backup_file", Type: "str", Doc: "copy of the file before"},
+		{Name: "msg", Type: "str", Doc: "what was done"},
+	},
 	Examples: `
 - pam_limits: {domain: polardb, limit_type: "-", limit_item: nofile, value: 65536, dest: /etc/security/limits.d/90-polardb.conf}
 - pam_limits: {domain: "@dba", limit_type: soft, limit_item: memlock, value: unlimited}
@@ -38,7 +41,11 @@ var pamLimitsModule = tasks.Define(tasks.Module{
 		return nil, &tasks.ArgError{Module: "pam_limits", Arg: "use_max", Problem: "and use_min exclude each other"}
 	}
 	if _, numeric := limitNumber(a.Value); !numeric {
-		return nil, &tasks.ArgError{Module: "pam_limits", Arg: "value", Problem: fmt.Sprintf("must be a number, unlimited, infinity or -1, not %q", a.Value)}
+		return nil, &tasks.ArgError{
+			Module:  "pam_limits",
+			Arg:     "value",
+			Problem: fmt.Sprintf("must be a number, unlimited, infinity or -1, not %q", a.Value),
+		}
 	}
 	e, err := files.NewEdit("pam_limits", files.EditArgs{Path: a.Dest, Backup: a.Backup}, true, l)
 	if err != nil {
@@ -48,7 +55,7 @@ var pamLimitsModule = tasks.Define(tasks.Module{
 	return e, nil
 })
 
-// limitNumber orders limits; no limit is the largest.
+// limitNumber returns a limit as a number, of which no limit is the largest, and whether it is one.
 func limitNumber(text string) (int64, bool) {
 	switch text {
 	case "unlimited", "infinity", "-1":
@@ -58,7 +65,7 @@ func limitNumber(text string) (int64, bool) {
 	return n, err == nil
 }
 
-// rewrite sets the limit where the file has it, and drops it where the same is said again.
+// rewrite sets the limit where the file has it, and drops repetitions.
 func (a *pamLimitsArgs) rewrite(text string, _ bool) (string, string, map[string]any, error) {
 	var out []string
 	found := false

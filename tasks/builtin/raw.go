@@ -9,13 +9,13 @@ import (
 
 type rawArgs struct {
 	Cmd        string `arg:"cmd,required" alias:"free_form _raw_params" doc:"What the login shell is to run."`
-	Executable string `arg:"executable,path" doc:"Another shell, by its path."`
+	Executable string `arg:"executable,path" doc:"Path of another shell."`
 }
 
 var rawModule = tasks.Define(tasks.Module{
 	Name: "raw", Collections: []string{"ansible.builtin"}, FreeForm: "cmd",
-	Summary:  "Run a line of the shell as it is",
-	Notes:    []string{"shell does the same with more care: no module here needs Python, which is what raw is for in Ansible."},
+	Summary:  "Run a shell command as it is",
+	Notes:    []string{"shell does the same with more care: no module here needs Python, so what raw is for in Ansible does not arise."},
 	Returns:  commandReturns,
 	Examples: "- raw: uname -a\n  changed_when: false\n",
 }, func(a *rawArgs, l tasks.Local) (tasks.Action, error) {
@@ -28,7 +28,7 @@ var rawModule = tasks.Define(tasks.Module{
 
 type rawAction struct{ commandAction }
 
-// Apply is a command's, with the output left as it is.
+// Apply runs the command and leaves its output as it is.
 func (a *rawAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
 	a.input.StripEnds = false
 	return a.commandAction.Apply(ctx, h, p)

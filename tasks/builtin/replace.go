@@ -11,17 +11,20 @@ import (
 
 type replaceArgs struct {
 	files.EditArgs
-	Regexp  string `arg:"regexp,required" doc:"What is replaced, everywhere in the file; ^ and $ match at lines."`
-	Replace string `arg:"replace" doc:"What comes in its place; \\1 and \\g<name> are what groups matched. None: it is removed."`
-	After   string `arg:"after" doc:"Only what follows a match of this expression."`
-	Before  string `arg:"before" doc:"Only what comes before a match of this expression."`
+	Regexp  string `arg:"regexp,required" doc:"Expression to replace, everywhere in the file; ^ and $ match at lines."`
+	Replace string `arg:"replace" doc:"Replacement; \\1 and \\g<name> are what groups matched. Without it, matches are removed."`
+	After   string `arg:"after" doc:"Replace only what follows a match of this expression."`
+	Before  string `arg:"before" doc:"Replace only what comes before a match of this expression."`
 }
 
 var replaceModule = tasks.Define(tasks.Module{
 	Name: "replace", Collections: []string{"ansible.builtin"},
 	Summary: "Replace all matches of an expression in a text file",
 	Notes:   lineinfileModule.Notes,
-	Returns: []tasks.Return{{Name: "backup_file", Type: "str", Doc: "copy of the file before"}, {Name: "msg", Type: "str", Doc: "how many were replaced"}},
+	Returns: []tasks.Return{
+		{Name: "backup_file", Type: "str", Doc: "copy of the file before"},
+		{Name: "msg", Type: "str", Doc: "how many were replaced"},
+	},
 	Examples: `
 - replace: {path: /etc/hosts, regexp: '(\s+)old\.example\.com(\s|$)', replace: '\1new.example.com\2'}
 `,

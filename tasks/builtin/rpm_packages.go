@@ -19,22 +19,22 @@ type rpmArgs struct {
 	Name            []string `arg:"name" alias:"pkg" doc:"Packages: name, name-1.2, name-1.2-3.el9, name.x86_64, 'name >= 1.2', a pattern, a file that a package has, an rpm file on the host or its URL, @group; * with latest for all that is installed."`
 	State           string   `arg:"state" choices:"absent installed latest present removed" doc:"present leaves a version that is there, latest brings the newest that the repositories have. present when not given, or absent with autoremove."`
 	List            string   `arg:"list" doc:"installed, available, updates, repos, or the name of a package: what there is comes back as results, and nothing is done."`
-	EnableRepo      []string `arg:"enablerepo" doc:"Repositories to use besides."`
-	DisableRepo     []string `arg:"disablerepo" doc:"Repositories to leave out; * for all."`
-	Exclude         []string `arg:"exclude" doc:"Packages to leave alone with latest."`
-	DisableExcludes string   `arg:"disable_excludes" doc:"Excludes of the configuration to forget: all, main or a repository."`
-	UpdateCache     bool     `arg:"update_cache" alias:"expire-cache" default:"false" doc:"Ask the repositories anew before something is looked for. That alone is no change."`
-	CacheOnly       bool     `arg:"cacheonly" default:"false" doc:"Ask no repository; use what is known of them."`
-	NoGPG           bool     `arg:"disable_gpg_check" default:"false" doc:"Install what nobody has signed."`
+	EnableRepo      []string `arg:"enablerepo" doc:"Repositories to enable."`
+	DisableRepo     []string `arg:"disablerepo" doc:"Repositories to disable; * for all."`
+	Exclude         []string `arg:"exclude" doc:"Packages that latest leaves alone."`
+	DisableExcludes string   `arg:"disable_excludes" doc:"Excludes of the configuration to ignore: all, main or a repository."`
+	UpdateCache     bool     `arg:"update_cache" alias:"expire-cache" default:"false" doc:"Ask the repositories again before anything else. That alone is not a change."`
+	CacheOnly       bool     `arg:"cacheonly" default:"false" doc:"Ask no repository; use what is cached."`
+	NoGPG           bool     `arg:"disable_gpg_check" default:"false" doc:"Install packages that nobody has signed."`
 	Autoremove      bool     `arg:"autoremove" default:"false" doc:"Remove what was installed for other packages and nothing needs any more; alone, or with absent."`
-	AllowDowngrade  bool     `arg:"allow_downgrade" default:"false" doc:"Install an older version than the one that is there; without it the newer one is good enough."`
-	AllowErasing    bool     `arg:"allowerasing" default:"false" doc:"Remove packages that are in the way."`
+	AllowDowngrade  bool     `arg:"allow_downgrade" default:"false" doc:"Install an older version than the installed one; without it, the newer one is accepted."`
+	AllowErasing    bool     `arg:"allowerasing" default:"false" doc:"Remove packages that conflict."`
 	NoBest          bool     `arg:"nobest" default:"false" doc:"Take an older version where the newest cannot be installed."`
 	SkipBroken      bool     `arg:"skip_broken" default:"false" doc:"Leave out what cannot be installed."`
-	WeakDeps        bool     `arg:"install_weak_deps" default:"true" doc:"Install what packages recommend too."`
-	UpdateOnly      bool     `arg:"update_only" default:"false" doc:"With latest: do not install what is not there."`
-	Security        bool     `arg:"security" default:"false" doc:"With latest: updates that mend a hole only."`
-	Bugfix          bool     `arg:"bugfix" default:"false" doc:"With latest: updates that mend a bug only."`
+	WeakDeps        bool     `arg:"install_weak_deps" default:"true" doc:"Also install what packages recommend."`
+	UpdateOnly      bool     `arg:"update_only" default:"false" doc:"With latest: do not install what is missing."`
+	Security        bool     `arg:"security" default:"false" doc:"With latest: only security updates."`
+	Bugfix          bool     `arg:"bugfix" default:"false" doc:"With latest: only updates that fix bugs."`
 	ReleaseVer      string   `arg:"releasever" doc:"The release whose packages are wanted."`
 	ConfFile        string   `arg:"conf_file,path" doc:"Another configuration of the manager, on the host."`
 	EnablePlugin    []string `arg:"enable_plugin" doc:"Plugins to use for this task."`
@@ -50,12 +50,18 @@ func rpmModule(name string) tasks.Module {
 		Name: name, Collections: []string{"ansible.builtin"},
 		Summary: "Manage packages with " + name,
 		Notes: append(slices.Clone(packageNotes),
-			"Of groups only the packages count: a group all of whose packages are there is installed. Modules of dnf are taken as groups are: @nodejs:18.",
-			"Whether a package that is not there can be had is asked before anything is done; a check that finds it nowhere says so and goes on, for a task before it may bring its repository.",
-			"An rpm's URL is read by rpm on the host, to see what it holds."),
-		Returns: []tasks.Return{{Name: "msg", Type: "str", Doc: "what was done"}, {Name: "results", Type: "list", Doc: "what was installed and removed, such as Installed: tar-1.34-6.el9.x86_64; with list: dicts with name, epoch, version, release, arch, repo, envra, nevra and yumstate"},
+			"A group counts as installed when all of its packages are. Modules of dnf are written as groups: @nodejs:18.",
+			"Whether missing packages are available is asked before anything is done. --check that finds one nowhere reports it and goes on, "+
+				"since an earlier task may bring its repository.",
+			"rpm on the host reads the URL of an rpm file to see what it holds."),
+		Returns: []tasks.Return{
+			{Name: "msg", Type: "str", Doc: "what was done"},
+			{Name: "results", Type: "list", Doc: "what was installed and removed, such as Installed: tar-1.34-6.el9.x86_64; " +
+				"with list: dicts with name, epoch, version, release, arch, repo, envra, nevra and yumstate"},
 			{Name: "rc", Type: "int", Doc: "0, or what the manager ended with"}, {Name: "failures", Type: "list", Doc: "packages that are nowhere"}},
-		Examples: packageExamples(name) + strings.ReplaceAll(`- package: {name: https://example.com/monitor-1.2-1.noarch.rpm, state: present, disable_gpg_check: true}
+		Examples: packageExamples(name) + strings.ReplaceAll(`- package:
+    name: https://example.com/monitor-1.2-1.noarch.rpm
+    disable_gpg_check: true
 - package: {name: "*", state: latest, exclude: kernel*}
 - package: {list: installed}
 `, "package:", name+":"),
@@ -91,9 +97,9 @@ func (a *rpmArgs) check(module string) error {
 		}
 	}
 	for _, n := range a.Name {
-		if n == "" || n[0] == '-' || strings.ContainsFunc(n, func(r rune) bool { return unicode.IsSpace(r) && r != ' ' || unicode.IsControl(r) }) ||
+		if n == "" || n[0] == '-' || strings.ContainsFunc(n, breaksLine) ||
 			strings.Contains(n, " ") && !comparison.MatchString(n) && n[0] != '@' {
-			return refuse("name", fmt.Sprintf("holds %q, which no package is called", n))
+			return refuse("name", fmt.Sprintf("holds %q, which is not the name of a package", n))
 		}
 		if a.remove() && (strings.HasSuffix(n, ".rpm") || strings.Contains(n, "://")) {
 			return refuse("name", fmt.Sprintf("holds %q: a path or URL cannot be removed, name the package", n))
@@ -102,7 +108,10 @@ func (a *rpmArgs) check(module string) error {
 	return nil
 }
 
-// comparison is a package with what its version is to be.
+// breaksLine reports whether a rune cannot be part of a package's name or of a condition on it.
+func breaksLine(r rune) bool { return unicode.IsSpace(r) && r != ' ' || unicode.IsControl(r) }
+
+// comparison matches a package with a condition on its version.
 var comparison = regexp.MustCompile(`^([A-Za-z0-9._+-]+) *(<=|>=|<|>|=) *([A-Za-z0-9._+~^:-]+)$`)
 
 func (a *rpmArgs) remove() bool { return a.State == "absent" || a.State == "removed" }
@@ -127,7 +136,9 @@ func (a *rpmArgs) options() []string {
 		set  bool
 		word string
 	}{
-		{a.DisableExcludes != "", "--disableexcludes=" + a.DisableExcludes}, {a.ReleaseVer != "", "--releasever=" + a.ReleaseVer}, {a.CacheOnly, "--cacheonly"},
+		{a.DisableExcludes != "", "--disableexcludes=" + a.DisableExcludes},
+		{a.ReleaseVer != "", "--releasever=" + a.ReleaseVer},
+		{a.CacheOnly, "--cacheonly"},
 		{a.NoGPG, "--nogpgcheck"}, {a.AllowErasing, "--allowerasing"}, {a.NoBest, "--nobest"}, {a.SkipBroken, "--skip-broken"},
 		{!a.WeakDeps, "--setopt=install_weak_deps=False"}, {!a.SSLVerify || !a.ValidateCerts, "--setopt=sslverify=False"},
 	} {
@@ -145,7 +156,7 @@ type rpmPackages struct {
 	asking  bool
 }
 
-// Probe tells the manager, what is to be done of each package, and what the manager would make of it.
+// Probe finds out the manager, what has to be done for each package, and what the manager would do.
 func (p *rpmPackages) Probe() string {
 	return script.Preamble + script.Encode + scripts.Script("rpm_manager", script.Values{"m": p.manager}) +
 		"echo \"manager $m\"\n[ -n \"$m\" ] || exit 0\n" + p.questions() + "exit 0\n"
@@ -212,22 +223,20 @@ func (p *rpmPackages) only() []string {
 	return words
 }
 
-const rpmColumns = "%{name}|%{epoch}|%{version}|%{release}|%{arch}|"
-
+// listing is the command that lists what is asked for, a line each. The columns of packages are name, epoch, version, release,
+// arch, repository and state.
 func (p *rpmPackages) listing() string {
-	query := func(more string) string {
-		return "$m -q repoquery %[1]s --qf '" + rpmColumns + "%%{repoid}|available' " + more
-	}
-	installed := `rpm -qa --qf '%{NAME}|%|EPOCH?{%{EPOCH}}:{0}||%{VERSION}|%{RELEASE}|%{ARCH}|@System|installed\n'`
 	options := script.Words(p.args.options())
+	installed := `rpm -qa --qf '%{NAME}|%|EPOCH?{%{EPOCH}}:{0}||%{VERSION}|%{RELEASE}|%{ARCH}|@System|installed\n'`
+	query := "$m -q repoquery " + options + " --qf '%{name}|%{epoch}|%{version}|%{release}|%{arch}|%{repoid}|available' "
 	var command string
 	switch p.args.List {
 	case "installed":
 		command = installed
 	case "available":
-		command = fmt.Sprintf(strings.ReplaceAll(query("--available"), rpmColumns, strings.ReplaceAll(rpmColumns, "%", "%%")), options)
+		command = query + "--available"
 	case "updates", "upgrades":
-		command = fmt.Sprintf(strings.ReplaceAll(query("--upgrades"), rpmColumns, strings.ReplaceAll(rpmColumns, "%", "%%")), options)
+		command = query + "--upgrades"
 	case "repos", "repositories":
 		command = "$m -q repolist --enabled " + options + ` | awk 'NR > 1 { print $1 }'`
 		if p.manager == "yum" {
@@ -235,12 +244,12 @@ func (p *rpmPackages) listing() string {
 		}
 	default:
 		name := remote.Quote(p.args.List)
-		command = "{ " + installed + " " + name + "; " + fmt.Sprintf(strings.ReplaceAll(query("--available "), rpmColumns, strings.ReplaceAll(rpmColumns, "%", "%%")), options) + name + "; }"
+		command = "{ " + installed + " " + name + "; " + query + "--available " + name + "; }"
 	}
 	return command + " 2>/dev/null | sort | sed 's/^/row /'\n"
 }
 
-// rpmFound is what the probe of rpmPackages prints. Packages are told by their numbers in name; statuses are the manager's.
+// rpmFound is the answer of the probe of rpmPackages. Packages are numbers in name; statuses are the manager's.
 type rpmFound struct {
 	Manager     string   `answer:"manager"`
 	Said        []byte   `answer:"said"` // by the manager, to the last question
@@ -271,9 +280,15 @@ func (p *rpmPackages) Plan(found tasks.Found) (tasks.Plan, string, error) {
 	case manager == "":
 		return tasks.Plan{}, "", &tasks.Failure{Msg: "the host has none of the package managers dnf and yum that this task can use"}
 	case answer.NoCache:
-		return tasks.Plan{}, "", &tasks.Failure{Msg: manager + " cannot ask the repositories: " + lastLines(said), Values: map[string]any{"rc": answer.Cache, "results": []any{}}}
+		return tasks.Plan{}, "", &tasks.Failure{
+			Msg:    manager + " cannot ask the repositories: " + lastLines(said),
+			Values: map[string]any{"rc": answer.Cache, "results": []any{}},
+		}
 	case answer.Unsaid:
-		return tasks.Plan{}, "", &tasks.Failure{Msg: manager + " cannot say what is to be updated: " + lastLines(said), Values: map[string]any{"rc": answer.Cannot, "results": []any{}}}
+		return tasks.Plan{}, "", &tasks.Failure{
+			Msg:    manager + " cannot list updates: " + lastLines(said),
+			Values: map[string]any{"rc": answer.Cannot, "results": []any{}},
+		}
 	case a.List != "":
 		return tasks.Plan{Values: map[string]any{"results": rpmRows(answer.Rows, a.List), "rc": 0}}, "", nil
 	case len(a.Name) == 0 && !a.Autoremove:
@@ -301,9 +316,16 @@ func (p *rpmPackages) Plan(found tasks.Found) (tasks.Plan, string, error) {
 			for _, m := range missing {
 				failures = append(failures, "No package "+m+" available.")
 			}
-			return tasks.Plan{}, "", &tasks.Failure{Msg: msg, Hint: manager + " repolist shows the repositories that the host has", Values: map[string]any{"failures": failures, "results": []any{}, "rc": int(answer.Dry)}}
+			return tasks.Plan{}, "", &tasks.Failure{
+				Msg:    msg,
+				Hint:   manager + " repolist shows the repositories that the host has",
+				Values: map[string]any{"failures": failures, "results": []any{}, "rc": int(answer.Dry)},
+			}
 		case what == dryRefused:
-			return tasks.Plan{}, "", &tasks.Failure{Msg: manager + " refuses: " + lastLines(said), Values: map[string]any{"failures": []any{}, "results": []any{}, "rc": int(answer.Dry)}}
+			return tasks.Plan{}, "", &tasks.Failure{
+				Msg:    manager + " refuses: " + lastLines(said),
+				Values: map[string]any{"failures": []any{}, "results": []any{}, "rc": int(answer.Dry)},
+			}
 		case what == dryNothing:
 			install = nil
 		case a.remove():
@@ -319,7 +341,10 @@ func (p *rpmPackages) Plan(found tasks.Found) (tasks.Plan, string, error) {
 		unneeded := string(answer.Unneeded)
 		what, _ := dryRun(unneeded, answer.Leaves)
 		if what == dryRefused {
-			return tasks.Plan{}, "", &tasks.Failure{Msg: manager + " refuses: " + lastLines(unneeded), Values: map[string]any{"rc": int(answer.Leaves), "results": []any{}}}
+			return tasks.Plan{}, "", &tasks.Failure{
+				Msg:    manager + " refuses: " + lastLines(unneeded),
+				Values: map[string]any{"rc": int(answer.Leaves), "results": []any{}},
+			}
 		}
 		leaves = what == dryChange
 	}
@@ -329,7 +354,12 @@ func (p *rpmPackages) Plan(found tasks.Found) (tasks.Plan, string, error) {
 	for _, step := range []struct {
 		verb, said, more string
 		names            []string
-	}{{"install", "install", "", install}, {"downgrade", "downgrade to", "", downgrade}, {"update", "update", script.Words(p.only()), update}, {"remove", "remove", "", remove}} {
+	}{
+		{"install", "install", "", install},
+		{"downgrade", "downgrade to", "", downgrade},
+		{"update", "update", script.Words(p.only()), update},
+		{"remove", "remove", "", remove},
+	} {
 		if len(step.names) == 0 {
 			continue
 		}
@@ -348,10 +378,15 @@ func (p *rpmPackages) Plan(found tasks.Found) (tasks.Plan, string, error) {
 		return tasks.Plan{Msg: "Nothing to do", Values: map[string]any{"results": []any{}, "rc": 0}}, "", nil
 	}
 	body.WriteString("difference\n")
-	return tasks.Plan{Change: true, Msg: strings.Join(says, "; "), Script: body.String(), Values: map[string]any{"results": []any{}, "rc": 0}}, manager, nil
+	return tasks.Plan{
+		Change: true,
+		Msg:    strings.Join(says, "; "),
+		Script: body.String(),
+		Values: map[string]any{"results": []any{}, "rc": 0},
+	}, manager, nil
 }
 
-// Apply has the manager work, in a session of its own: packages may be large.
+// Apply runs the manager in a session of its own: packages may be large.
 func (p *rpmPackages) Apply(ctx context.Context, h tasks.Host, plan tasks.Plan, manager string) (tasks.Result, error) {
 	var results []any
 	var said []string
@@ -368,7 +403,10 @@ func (p *rpmPackages) Apply(ctx context.Context, h tasks.Host, plan tasks.Plan, 
 		return tasks.Result{}, err
 	}
 	if r.Status != 0 {
-		return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("%s ended with status %d: %s", manager, r.Status, lastLines(strings.Join(said, "\n"))), Values: map[string]any{"rc": r.Status, "results": results, "stderr": strings.Join(said, "\n")}}
+		return tasks.Result{}, &tasks.Failure{
+			Msg:    fmt.Sprintf("%s ended with status %d: %s", manager, r.Status, lastLines(strings.Join(said, "\n"))),
+			Values: map[string]any{"rc": r.Status, "results": results, "stderr": strings.Join(said, "\n")},
+		}
 	}
 	if _, err := files.Prove(ctx, h.Shell(), tasks.ProbeApply(p)); err != nil {
 		return tasks.Result{}, err

@@ -17,10 +17,11 @@ const (
 
 var (
 	dryCount   = regexp.MustCompile(`(?m)^\s*(Install|Upgrade|Remove|Downgrade|Reinstall|Updating|Erase)\s+\d+\s+(Dependent )?Packages?`)
-	dryMissing = regexp.MustCompile(`(?m)^(?:Error: )?(?:Unable to find a match: (.+)|No match for argument: (.+)|No package (.+) available\.|Module or Group '(.+)' is not available\.|Warning: [Gg]roup (.+) does not exist\.)\s*$`)
+	dryMissing = regexp.MustCompile(`(?m)^(?:Error: )?(?:Unable to find a match: (.+)|No match for argument: (.+)|No package (.+) available\.|` +
+		`Module or Group '(.+)' is not available\.|Warning: [Gg]roup (.+) does not exist\.)\s*$`)
 )
 
-// dryRun reads what the manager says with --assumeno: what it would change, and which packages it has never heard of.
+// dryRun reads what the manager prints with --assumeno: whether it would change anything, and which packages it does not know.
 func dryRun(said string, status int64) (dryOutcome, []string) {
 	if dryCount.MatchString(said) {
 		return dryChange, nil
@@ -45,7 +46,7 @@ func dryRun(said string, status int64) (dryOutcome, []string) {
 	return dryRefused, missing
 }
 
-// lastLines is the end of what a program said, on one line.
+// lastLines returns the last eight lines of what a program printed, as one.
 func lastLines(said string) string {
 	var lines []string
 	for line := range strings.SplitSeq(said, "\n") {
@@ -56,7 +57,7 @@ func lastLines(said string) string {
 	return strings.Join(lines[max(0, len(lines)-8):], "; ")
 }
 
-// rpmRows are packages, or repositories, as Ansible's modules return them.
+// rpmRows returns packages, or repositories, as Ansible's modules do.
 func rpmRows(rows []string, list string) []any {
 	results := []any{}
 	for _, row := range rows {
@@ -69,7 +70,17 @@ func rpmRows(rows []string, list string) []any {
 				w[1] = "0"
 			}
 			envra := fmt.Sprintf("%s:%s-%s-%s.%s", w[1], w[0], w[2], w[3], w[4])
-			results = append(results, map[string]any{"name": w[0], "epoch": w[1], "version": w[2], "release": w[3], "arch": w[4], "repo": w[5], "yumstate": w[6], "envra": envra, "nevra": envra})
+			results = append(results, map[string]any{
+				"name":     w[0],
+				"epoch":    w[1],
+				"version":  w[2],
+				"release":  w[3],
+				"arch":     w[4],
+				"repo":     w[5],
+				"yumstate": w[6],
+				"envra":    envra,
+				"nevra":    envra,
+			})
 		}
 	}
 	return results

@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
@@ -10,16 +11,21 @@ import (
 )
 
 type selinuxArgs struct {
-	State      string `arg:"state,required" choices:"disabled enforcing permissive" doc:"What SELinux is to be, now and at the next boot."`
-	Policy     string `arg:"policy" doc:"The policy, such as targeted; required unless disabled."`
-	ConfigFile string `arg:"configfile,path" alias:"conf file" default:"/etc/selinux/config" doc:"SELinux's configuration."`
+	State      string `arg:"state,required" choices:"disabled enforcing permissive" doc:"Mode of SELinux, now and at the next boot."`
+	Policy     string `arg:"policy" doc:"Policy, such as targeted; required unless state is disabled."`
+	ConfigFile string `arg:"configfile,path" alias:"conf file" default:"/etc/selinux/config" doc:"Configuration file of SELinux."`
 }
 
 var selinuxModule = tasks.Define(tasks.Module{
 	Name: "selinux", Collections: []string{"ansible.posix"},
 	Summary: "Set SELinux's mode",
-	Notes:   []string{"Between disabled and the others lies a reboot: the file is changed, and reboot_required says so."},
-	Returns: []tasks.Return{{Name: "state", Type: "str", Doc: "as asked for"}, {Name: "policy", Type: "str", Doc: "as asked for"}, {Name: "reboot_required", Type: "bool", Doc: "whether it takes a reboot"}, {Name: "configfile", Type: "str", Doc: "the file"}},
+	Notes:   []string{"Changing to or from disabled takes a reboot: only the file is changed then, and reboot_required is true."},
+	Returns: []tasks.Return{
+		{Name: "state", Type: "str", Doc: "as asked for"},
+		{Name: "policy", Type: "str", Doc: "as asked for"},
+		{Name: "reboot_required", Type: "bool", Doc: "whether it takes a reboot"},
+		{Name: "configfile", Type: "str", Doc: "the file"},
+	},
 	Examples: `
 - selinux: {state: permissive, policy: targeted}
 `,
@@ -83,7 +89,7 @@ func (s *selinux) Plan(found tasks.Found) (tasks.Plan, error) {
 	}
 	now := map[string]string{"": "disabled", "0": "permissive", "1": "enforcing"}[said.Now]
 	reboot := (now == "disabled") != (s.State == "disabled")
-	plan.Values["state"], plan.Values["policy"], plan.Values["configfile"], plan.Values["reboot_required"] = s.State, s.Policy, s.ConfigFile, reboot
+	maps.Copy(plan.Values, map[string]any{"state": s.State, "policy": s.Policy, "configfile": s.ConfigFile, "reboot_required": reboot})
 	if now == s.State || reboot {
 		return plan, nil
 	}

@@ -37,7 +37,11 @@ var setFactModule = tasks.Define(tasks.Module{
 	sort.Strings(names)
 	for _, name := range names {
 		if !variableName.MatchString(name) {
-			return nil, &tasks.ArgError{Module: "set_fact", Arg: name, Problem: "cannot be a variable's name: letters, digits and _ only, and no digit first"}
+			return nil, &tasks.ArgError{
+				Module:  "set_fact",
+				Arg:     name,
+				Problem: "cannot be the name of a variable: use letters, digits and _, and no digit first",
+			}
 		}
 		// As in Ansible; `set_fact: ready=false` would otherwise hold as a condition, as any text does.
 		if s, ok := facts[name].(string); ok {
@@ -56,7 +60,7 @@ var variableName = regexp.MustCompile(`^[A-Za-z_]\w*$`)
 
 type setFactAction map[string]any
 
-// Plan has the variables under ansible_facts, where the engine finds what becomes variables of the host.
+// Plan returns the variables under ansible_facts, where the engine looks for variables of the host.
 func (a setFactAction) Plan() (tasks.Plan, error) {
 	return tasks.Plan{Values: map[string]any{"ansible_facts": map[string]any(a)}}, nil
 }

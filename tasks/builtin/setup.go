@@ -11,16 +11,16 @@ import (
 )
 
 type setupArgs struct {
-	GatherSubset  []string `arg:"gather_subset" default:"all" doc:"What to gather: all, min, hardware, network, virtual; with ! in front, what to leave out."`
+	GatherSubset  []string `arg:"gather_subset" default:"all" doc:"Subsets to gather: all, min, hardware, network, virtual; with ! in front, subsets to leave out."`
 	Filter        []string `arg:"filter" doc:"Shell patterns of the names to return, with or without ansible_."`
-	GatherTimeout int      `arg:"gather_timeout" default:"10" doc:"Seconds for what may hang: the host's full name, a file system that does not answer."`
+	GatherTimeout int      `arg:"gather_timeout" default:"10" doc:"Timeout in seconds for what may hang, such as a file system that does not answer."`
 }
 
 var setupModule = tasks.Define(tasks.Module{
 	Name: "setup", Collections: []string{"ansible.builtin"},
 	Summary: "Gather facts about a host",
 	Notes: []string{
-		"One script asks for everything. Names and values are Ansible's; Python's (ansible_python…) are absent, since hosts need none.",
+		"Names and values are Ansible's. Python's (ansible_python…) are missing, since hosts need no Python.",
 		"ansible_os_family of Anolis, Alibaba Cloud Linux, openEuler and Kylin is RedHat.",
 	},
 	Returns: []tasks.Return{{Name: "ansible_facts", Type: "dict", Doc: "the facts, their names beginning with ansible_"}},
@@ -38,7 +38,11 @@ var setupModule = tasks.Define(tasks.Module{
 			continue
 		}
 		if !known[name] {
-			return nil, &tasks.ArgError{Module: "setup", Arg: "gather_subset", Problem: fmt.Sprintf("must be all, min, hardware, network or virtual, not %q", name)}
+			return nil, &tasks.ArgError{
+				Module:  "setup",
+				Arg:     "gather_subset",
+				Problem: fmt.Sprintf("must be all, min, hardware, network or virtual, not %q", name),
+			}
 		}
 		none = none && without
 	}
@@ -62,7 +66,7 @@ type setup struct {
 	want map[string]bool
 }
 
-// Probe asks for all that is wanted in one script.
+// Probe asks for all that is wanted, in one script.
 func (s *setup) Probe() string {
 	var b strings.Builder
 	b.WriteString(scripts.Script("setup_system", script.Values{"limit": max(1, s.GatherTimeout)}))
@@ -75,20 +79,21 @@ func (s *setup) Probe() string {
 	return b.String()
 }
 
-// setupFound is what the scripts of setup print: what files hold and programs say, as it is.
+// setupFound is the answer of the scripts of setup: contents of files and output of programs, as they are.
 type setupFound struct {
-	System        string   `answer:"uname_s"`
-	Release       string   `answer:"uname_r"`
-	Version       string   `answer:"uname_v"`
-	Machine       string   `answer:"uname_m"`
-	Node          string   `answer:"uname_n"`
-	FQDN          string   `answer:"fqdn"`
-	OS            []string `answer:"os"` // os-release
-	RedHat        string   `answer:"redhat"`
-	Debian        string   `answer:"debian"`
-	Init          string   `answer:"init"`
-	Packages      []string `answer:"package"` // managers that are there
-	Date          string   `answer:"date"`    // epoch, year, month, day, hour, minute, second, zone, its name, weekday, its number, day and week of the year
+	System   string   `answer:"uname_s"`
+	Release  string   `answer:"uname_r"`
+	Version  string   `answer:"uname_v"`
+	Machine  string   `answer:"uname_m"`
+	Node     string   `answer:"uname_n"`
+	FQDN     string   `answer:"fqdn"`
+	OS       []string `answer:"os"` // os-release
+	RedHat   string   `answer:"redhat"`
+	Debian   string   `answer:"debian"`
+	Init     string   `answer:"init"`
+	Packages []string `answer:"package"` // managers that are there
+	// Date is epoch, year, month, day, hour, minute, second, zone, its name, weekday, its number, day of the year and week.
+	Date          string   `answer:"date"`
 	UTC           string   `answer:"utc"`
 	User          string   `answer:"user"` // name, uid and gid
 	Passwd        string   `answer:"passwd"`
@@ -112,7 +117,7 @@ type setupFound struct {
 	Virtual       []string `answer:"virtual"`
 }
 
-// Plan works the facts out and puts them under ansible_facts, where the engine finds what becomes variables of the host.
+// Plan returns the facts under ansible_facts, where the engine looks for variables of the host.
 func (s *setup) Plan(found tasks.Found) (tasks.Plan, error) {
 	said := &setupFound{}
 	if err := tasks.Decode(found, said); err != nil {

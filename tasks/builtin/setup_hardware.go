@@ -4,7 +4,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-
 )
 
 func userFacts(said *setupFound, facts map[string]any) {
@@ -51,7 +50,12 @@ func hardwareFacts(said *setupFound, facts map[string]any) {
 	facts["memory_mb"] = map[string]any{
 		"real":    map[string]any{"total": total, "free": free, "used": total - free},
 		"nocache": map[string]any{"free": unused, "used": total - unused},
-		"swap":    map[string]any{"total": mib("SwapTotal"), "free": mib("SwapFree"), "used": mib("SwapTotal") - mib("SwapFree"), "cached": mib("SwapCached")},
+		"swap": map[string]any{
+			"total":  mib("SwapTotal"),
+			"free":   mib("SwapFree"),
+			"used":   mib("SwapTotal") - mib("SwapFree"),
+			"cached": mib("SwapCached"),
+		},
 	}
 	facts["uptime_seconds"] = said.Uptime
 	mounts := []any{}

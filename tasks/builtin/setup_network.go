@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-
 )
 
 // networkFacts reads the interfaces from /sys and addresses and routes from ip, one line each.
@@ -47,7 +46,11 @@ func networkFacts(said *setupFound, facts map[string]any) {
 		}
 		if f[2] == "inet6" {
 			list, _ := i["ipv6"].([]any)
-			i["ipv6"] = append(list, map[string]any{"address": prefix.Addr().String(), "prefix": strconv.Itoa(prefix.Bits()), "scope": word(f, "scope")})
+			i["ipv6"] = append(list, map[string]any{
+				"address": prefix.Addr().String(),
+				"prefix":  strconv.Itoa(prefix.Bits()),
+				"scope":   word(f, "scope"),
+			})
 			if !prefix.Addr().IsLoopback() {
 				all6 = append(all6, prefix.Addr().String())
 			}
@@ -75,7 +78,7 @@ func networkFacts(said *setupFound, facts map[string]any) {
 	facts["default_ipv6"] = defaultRoute(said.Route6, interfaces, "ipv6")
 }
 
-// word is what follows a keyword.
+// word returns what follows a keyword; empty when it is missing.
 func word(fields []string, key string) string {
 	for i, f := range fields {
 		if f == key && i+1 < len(fields) {
@@ -85,7 +88,7 @@ func word(fields []string, key string) string {
 	return ""
 }
 
-// defaultRoute describes where packets to the rest of the world leave, from "default via 10.0.0.254 dev eth0 src 10.0.0.1".
+// defaultRoute describes the route of packets to all other networks, from "default via 10.0.0.254 dev eth0 src 10.0.0.1".
 func defaultRoute(line string, interfaces map[string]map[string]any, family string) map[string]any {
 	f := strings.Fields(line)
 	name := word(f, "dev")

@@ -4,18 +4,22 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
 )
 
-// distribution is what Ansible calls a system, by the ID of its os-release.
+// distribution is Ansible's name and family of a system.
 type distribution struct{ name, family string }
 
+// distributions are by the ID of os-release.
 var distributions = map[string]distribution{
-	"debian": {"Debian", "Debian"}, "ubuntu": {"Ubuntu", "Debian"}, "deepin": {"Deepin", "Debian"}, "linuxmint": {"Linux Mint", "Debian"}, "raspbian": {"Debian", "Debian"},
+	"debian": {"Debian", "Debian"}, "ubuntu": {"Ubuntu", "Debian"}, "deepin": {"Deepin", "Debian"},
+	"linuxmint": {"Linux Mint", "Debian"}, "raspbian": {"Debian", "Debian"},
+
 	"rhel": {"RedHat", "RedHat"}, "centos": {"CentOS", "RedHat"}, "rocky": {"Rocky", "RedHat"}, "almalinux": {"AlmaLinux", "RedHat"},
 	"fedora": {"Fedora", "RedHat"}, "ol": {"OracleLinux", "RedHat"}, "amzn": {"Amazon", "RedHat"},
-	"anolis": {"Anolis", "RedHat"}, "alinux": {"Alibaba", "RedHat"}, "alios": {"Alibaba", "RedHat"}, "openeuler": {"openEuler", "RedHat"}, "euleros": {"EulerOS", "RedHat"},
-	"kylin": {"Kylin Linux Advanced Server", "RedHat"}, "tencentos": {"TencentOS", "RedHat"}, "opencloudos": {"OpenCloudOS", "RedHat"},
+	"anolis": {"Anolis", "RedHat"}, "alinux": {"Alibaba", "RedHat"}, "alios": {"Alibaba", "RedHat"},
+	"openeuler": {"openEuler", "RedHat"}, "euleros": {"EulerOS", "RedHat"}, "kylin": {"Kylin Linux Advanced Server", "RedHat"},
+	"tencentos": {"TencentOS", "RedHat"}, "opencloudos": {"OpenCloudOS", "RedHat"},
+
 	"sles": {"SLES", "Suse"}, "opensuse-leap": {"openSUSE Leap", "Suse"}, "alpine": {"Alpine", "Alpine"}, "arch": {"Archlinux", "Archlinux"},
 }
 
@@ -162,7 +166,7 @@ func systemFacts(said *setupFound, facts map[string]any) {
 	dateFacts(said, facts)
 }
 
-// packageManager is the family's own where there is one: apt may be installed on a RedHat system too.
+// packageManager prefers the family's own: apt may be installed on a RedHat system, too.
 func packageManager(there []string, family any) string {
 	order := []string{"apt-get", "dnf", "yum", "zypper", "apk", "pacman"}
 	if family == "RedHat" {
@@ -191,7 +195,7 @@ func selinuxFact(said *setupFound) map[string]any {
 		fact["mode"] = "enforcing"
 	}
 	if v := said.PolicyVersion; v > 0 {
-		fact["policyvers"] = int(v)
+		fact["policyvers"] = v
 	}
 	return fact
 }

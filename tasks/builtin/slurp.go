@@ -9,13 +9,17 @@ import (
 )
 
 type slurpArgs struct {
-	Src string `arg:"src,required,path" alias:"path" doc:"The file."`
+	Src string `arg:"src,required,path" alias:"path" doc:"File to read."`
 }
 
 var slurpModule = tasks.Define(tasks.Module{
 	Name: "slurp", Collections: []string{"ansible.builtin"},
 	Summary: "Read a file of a host",
-	Returns: []tasks.Return{{Name: "content", Type: "str", Doc: "what is in it, in base64"}, {Name: "encoding", Type: "str", Doc: "base64"}, {Name: "source", Type: "str", Doc: "the file"}},
+	Returns: []tasks.Return{
+		{Name: "content", Type: "str", Doc: "its content in base64"},
+		{Name: "encoding", Type: "str", Doc: "base64"},
+		{Name: "source", Type: "str", Doc: "the file"},
+	},
 	Examples: `
 - slurp: {src: /etc/machine-id}
   register: machine
@@ -44,5 +48,9 @@ func (a *slurp) Plan(found tasks.Found) (tasks.Plan, error) {
 	case said.Large:
 		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s has %d bytes, and up to %d are read", a.Src, file.Size, files.EditLimit)}
 	}
-	return tasks.Plan{Values: map[string]any{"content": base64.StdEncoding.EncodeToString(said.Content), "encoding": "base64", "source": a.Src}}, nil
+	return tasks.Plan{Values: map[string]any{
+		"content":  base64.StdEncoding.EncodeToString(said.Content),
+		"encoding": "base64",
+		"source":   a.Src,
+	}}, nil
 }

@@ -11,19 +11,24 @@ import (
 )
 
 type statArgs struct {
-	Path      string `arg:"path,required,path" alias:"dest name" doc:"What to look at."`
-	Follow    bool   `arg:"follow" default:"false" doc:"Look at what a link points to."`
+	Path      string `arg:"path,required,path" alias:"dest name" doc:"Path to look at."`
+	Follow    bool   `arg:"follow" default:"false" doc:"Look at the target of a link."`
 	Checksum  bool   `arg:"get_checksum" default:"true" doc:"Compute the checksum of a regular file."`
-	Algorithm string `arg:"checksum_algorithm" alias:"checksum checksum_algo" default:"sha1" choices:"md5 sha1 sha224 sha256 sha384 sha512" doc:"Which checksum."`
-	Mime      bool   `arg:"get_mime" alias:"mime mime_type mime-type" default:"true" doc:"Tell mimetype and charset, if the host has the command file."`
-	Attrs     bool   `arg:"get_attributes" alias:"attr attributes" default:"true" doc:"Accepted for Ansible's sake; file system attributes are not told."`
+	Algorithm string `arg:"checksum_algorithm" alias:"checksum checksum_algo" default:"sha1" choices:"md5 sha1 sha224 sha256 sha384 sha512" doc:"Algorithm of the checksum."`
+	Mime      bool   `arg:"get_mime" alias:"mime mime_type mime-type" default:"true" doc:"Return mimetype and charset, if the host has the command file."`
+	Attrs     bool   `arg:"get_attributes" alias:"attr attributes" default:"true" doc:"Accepted for Ansible's sake; file system attributes are not returned."`
 }
 
 var statModule = tasks.Define(tasks.Module{
 	Name: "stat", Collections: []string{"ansible.builtin"},
-	Summary: "Tell what is known of a file",
+	Summary: "Return what is known about a file",
 	Returns: []tasks.Return{
-		{Name: "stat", Type: "dict", Doc: "exists, path, mode, isdir, isreg, islnk, isblk, ischr, isfifo, issock, uid, gid, pw_name, gr_name, size, inode, dev, nlink, atime, mtime, ctime, checksum, lnk_source, lnk_target, readable, writeable, executable, rusr … xoth, isuid, isgid, mimetype, charset"},
+		{
+			Name: "stat",
+			Type: "dict",
+			Doc: "exists, path, mode, isdir, isreg, islnk, isblk, ischr, isfifo, issock, uid, gid, pw_name, gr_name, size, inode, dev, nlink, " +
+				"atime, mtime, ctime, checksum, lnk_source, lnk_target, readable, writeable, executable, rusr … xoth, isuid, isgid, mimetype, charset",
+		},
 	},
 	Examples: `
 - stat: {path: /opt/polardb/current}
@@ -90,7 +95,15 @@ func (a *statAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	if f[4] != "UNKNOWN" {
 		s["gr_name"] = f[4]
 	}
-	for name, kind := range map[string]int64{"isdir": 0o040000, "ischr": 0o020000, "isblk": 0o060000, "isreg": 0o100000, "isfifo": 0o010000, "islnk": 0o120000, "issock": 0o140000} {
+	for name, kind := range map[string]int64{
+		"isdir":  0o040000,
+		"ischr":  0o020000,
+		"isblk":  0o060000,
+		"isreg":  0o100000,
+		"isfifo": 0o010000,
+		"islnk":  0o120000,
+		"issock": 0o140000,
+	} {
 		s[name] = raw&0o170000 == kind
 	}
 	for i, name := range []string{"xoth", "woth", "roth", "xgrp", "wgrp", "rgrp", "xusr", "wusr", "rusr"} {

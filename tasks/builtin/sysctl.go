@@ -11,19 +11,23 @@ import (
 )
 
 type sysctlArgs struct {
-	Name         string  `arg:"name,required" alias:"key" doc:"The setting, such as vm.swappiness."`
-	Value        *string `arg:"value" alias:"val" doc:"Its value. Required for state: present."`
-	State        string  `arg:"state" default:"present" choices:"present absent" doc:"Whether the file is to set it."`
-	SysctlFile   string  `arg:"sysctl_file,path" default:"/etc/sysctl.conf" doc:"The file. One under /etc/sysctl.d is read at every boot, /etc/sysctl.conf not on every system (Debian 13)."`
-	Reload       bool    `arg:"reload" default:"true" doc:"Load the file (sysctl -p) when it was changed."`
-	SysctlSet    bool    `arg:"sysctl_set" default:"false" doc:"Compare the kernel's own value too, and set it when it is another."`
+	Name         string  `arg:"name,required" alias:"key" doc:"Setting, such as vm.swappiness."`
+	Value        *string `arg:"value" alias:"val" doc:"Value; required for state: present."`
+	State        string  `arg:"state" default:"present" choices:"present absent" doc:"Set it in the file, or remove it from there."`
+	SysctlFile   string  `arg:"sysctl_file,path" default:"/etc/sysctl.conf" doc:"File to edit. One in /etc/sysctl.d is read at every boot, /etc/sysctl.conf not on every system (Debian 13)."`
+	Reload       bool    `arg:"reload" default:"true" doc:"Load the file (sysctl -p) after a change."`
+	SysctlSet    bool    `arg:"sysctl_set" default:"false" doc:"Also compare the kernel's value, and set it when it differs."`
 	IgnoreErrors bool    `arg:"ignoreerrors" default:"false" doc:"Go on when the kernel does not know the setting or refuses the value."`
 }
 
 var sysctlModule = tasks.Define(tasks.Module{
 	Name: "sysctl", Collections: []string{"ansible.posix"},
 	Summary: "Manage kernel settings, in a file and in the kernel",
-	Returns: []tasks.Return{{Name: "name", Type: "str", Doc: "the setting"}, {Name: "value", Type: "str", Doc: "its value in the file"}, {Name: "live", Type: "str", Doc: "the kernel's value"}},
+	Returns: []tasks.Return{
+		{Name: "name", Type: "str", Doc: "the setting"},
+		{Name: "value", Type: "str", Doc: "its value in the file"},
+		{Name: "live", Type: "str", Doc: "the kernel's value"},
+	},
 	Examples: `
 - sysctl: {name: vm.swappiness, value: "1", sysctl_file: /etc/sysctl.d/90-polardb.conf, sysctl_set: true}
 - sysctl: {name: net.ipv4.ip_local_port_range, value: 32768 60999}
@@ -56,7 +60,7 @@ type sysctlAction struct {
 	file *files.Edit
 }
 
-// wanted is the value as the kernel takes it: yes and no are numbers there.
+// wanted returns the value as the kernel takes it: yes and no are numbers there.
 func (a *sysctlAction) wanted() string {
 	if a.Value == nil {
 		return ""
@@ -71,7 +75,7 @@ func (a *sysctlAction) wanted() string {
 	return value
 }
 
-// procPath is the setting's file: dots are slashes there and slashes dots, as in net.ipv4.conf.eth0/100.
+// procPath returns the setting's file: dots are slashes there and slashes dots, as in net.ipv4.conf.eth0/100.
 func (a *sysctlAction) procPath() string {
 	return "/proc/sys/" + strings.Map(func(r rune) rune {
 		switch r {
@@ -88,14 +92,15 @@ func (a *sysctlAction) Probe() string {
 	return scripts.Script("sysctl", script.Values{"k": a.procPath()}) + a.file.Probe()
 }
 
-// rewrite sets the value where the file last has it and drops what it says of it elsewhere.
+// rewrite sets the value at its last place in the file, and drops all others.
 func (a *sysctlAction) rewrite(text string, exists bool) (string, string, map[string]any, error) {
 	var out []string
 	last := -1
 	same := false
 	for _, line := range files.KeepLines(text) {
 		name, value, ok := strings.Cut(files.Bare(line), "=")
-		if name = strings.TrimPrefix(strings.TrimSpace(name), "-"); !ok || strings.HasPrefix(name, "#") || strings.HasPrefix(name, ";") || !sameSetting(name, a.Name) {
+		name = strings.TrimPrefix(strings.TrimSpace(name), "-")
+		if !ok || strings.HasPrefix(name, "#") || strings.HasPrefix(name, ";") || !sameSetting(name, a.Name) {
 			out = append(out, line)
 			continue
 		}
@@ -154,7 +159,8 @@ func (a *sysctlAction) Plan(found tasks.Found) (tasks.Plan, error) {
 		reload = "if have sysctl; then sysctl -e -p " + string(script.Path(a.SysctlFile)) + " >/dev/null 2>&1 || :; fi"
 	}
 	if plan.Change && a.Reload {
-		plan.Script += reload + " || die \"the file was written, but the kernel did not take all of it: a wrong name or value, or a container that may not set it (ignoreerrors goes on)\"\n"
+		plan.Script += reload + " || die \"the file was written, but the kernel did not take all of it: " +
+			"a wrong name or value, or a container that may not set it (ignoreerrors goes on)\"\n"
 	}
 	if !a.SysctlSet || a.State != "present" || live == a.wanted() {
 		return plan, nil
@@ -163,7 +169,10 @@ func (a *sysctlAction) Plan(found tasks.Found) (tasks.Plan, error) {
 		if a.IgnoreErrors {
 			return plan, nil
 		}
-		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("the kernel has no setting %s", a.Name), Hint: "is the name right, and the kernel module that brings it loaded?"}
+		return tasks.Plan{}, &tasks.Failure{
+			Msg:  fmt.Sprintf("the kernel has no setting %s", a.Name),
+			Hint: "is the name right, and the kernel module that brings it loaded?",
+		}
 	}
 	// What may be refused without harm cannot be proven by looking again.
 	plan.Event = a.IgnoreErrors
@@ -172,7 +181,12 @@ func (a *sysctlAction) Plan(found tasks.Found) (tasks.Plan, error) {
 		plan.Script = script.Preamble
 	}
 	plan.Change = true
-	plan.Diff = append(plan.Diff, tasks.Diff{BeforeHeader: a.Name + " (kernel)", AfterHeader: a.Name + " (kernel)", Before: live + "\n", After: a.wanted() + "\n"})
+	plan.Diff = append(plan.Diff, tasks.Diff{
+		BeforeHeader: a.Name + " (kernel)",
+		AfterHeader:  a.Name + " (kernel)",
+		Before:       live + "\n",
+		After:        a.wanted() + "\n",
+	})
 	refused := fmt.Sprintf("the kernel refused %s for %s", a.wanted(), a.Name)
 	plan.Script += "printf '%s\\n' " + remote.Quote(a.wanted()) + " > " + remote.Quote(a.procPath())
 	if a.IgnoreErrors {

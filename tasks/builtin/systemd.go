@@ -11,20 +11,26 @@ import (
 )
 
 type systemdArgs struct {
-	Name         string `arg:"name" alias:"service unit" doc:"The unit. Without a suffix it is a .service."`
+	Name         string `arg:"name" alias:"service unit" doc:"Unit; without a suffix, a .service."`
 	State        string `arg:"state" choices:"reloaded restarted started stopped" doc:"started and stopped are states, restarted and reloaded happen each time; reloaded starts what does not run."`
-	Enabled      *bool  `arg:"enabled" doc:"Whether it starts at boot."`
-	Masked       *bool  `arg:"masked" doc:"Whether it is made impossible to start."`
-	Force        bool   `arg:"force" default:"false" doc:"Replace links that are in the way of enabling."`
-	DaemonReload bool   `arg:"daemon_reload" alias:"daemon-reload" default:"false" doc:"Have systemd read unit files again before anything else, if any has changed."`
-	DaemonReexec bool   `arg:"daemon_reexec" alias:"daemon-reexec" default:"false" doc:"Start systemd itself over before anything else."`
+	Enabled      *bool  `arg:"enabled" doc:"Start it at boot."`
+	Masked       *bool  `arg:"masked" doc:"Make it impossible to start."`
+	Force        bool   `arg:"force" default:"false" doc:"Replace conflicting links when enabling."`
+	DaemonReload bool   `arg:"daemon_reload" alias:"daemon-reload" default:"false" doc:"First reload systemd, if any unit file has changed."`
+	DaemonReexec bool   `arg:"daemon_reexec" alias:"daemon-reexec" default:"false" doc:"First restart systemd itself."`
 	NoBlock      bool   `arg:"no_block" default:"false" doc:"Do not wait until a start or stop is done."`
 	Scope        string `arg:"scope" default:"system" choices:"system user global" doc:"Whose systemd: the system's, the user's own, or all users' settings."`
 }
 
 var systemdReturns = []tasks.Return{
-	{Name: "name", Type: "str", Doc: "the unit"}, {Name: "state", Type: "str", Doc: "as asked for"}, {Name: "enabled", Type: "bool", Doc: "as asked for"},
-	{Name: "status", Type: "dict", Doc: "what systemctl show says: ActiveState, SubState, LoadState, UnitFileState, MainPID, Description, FragmentPath, …"},
+	{Name: "name", Type: "str", Doc: "the unit"},
+	{Name: "state", Type: "str", Doc: "as asked for"},
+	{Name: "enabled", Type: "bool", Doc: "as asked for"},
+	{
+		Name: "status",
+		Type: "dict",
+		Doc:  "what systemctl show says: ActiveState, SubState, LoadState, UnitFileState, MainPID, Description, FragmentPath, …",
+	},
 }
 
 func systemdModuleCalled(name string) tasks.Module {
@@ -32,8 +38,8 @@ func systemdModuleCalled(name string) tasks.Module {
 		Name: name, Collections: []string{"ansible.builtin"},
 		Summary: "Manage systemd units",
 		Notes: []string{
-			"When a unit does not start, the failure has the last lines of its status and its journal.",
-			"daemon_reload is a change only when systemd says that a unit file on disk is not the one it has read.",
+			"When a unit does not start, the failure shows the last lines of its status and journal.",
+			"daemon_reload is a change only when systemd reports that a unit file on disk is not the one it has read.",
 		},
 		Returns: systemdReturns,
 		Examples: strings.ReplaceAll(`
@@ -50,16 +56,16 @@ var (
 )
 
 type hostServiceArgs struct {
-	Name    string `arg:"name,required" doc:"The service."`
+	Name    string `arg:"name,required" doc:"Service."`
 	State   string `arg:"state" choices:"reloaded restarted started stopped" doc:"started and stopped are states, restarted and reloaded happen each time."`
-	Enabled *bool  `arg:"enabled" doc:"Whether it starts at boot."`
-	Use     string `arg:"use" default:"auto" choices:"auto systemd" doc:"What manages services; systemd is what there is."`
+	Enabled *bool  `arg:"enabled" doc:"Start it at boot."`
+	Use     string `arg:"use" default:"auto" choices:"auto systemd" doc:"Service manager; only systemd is supported."`
 }
 
 var serviceModule = tasks.Define(tasks.Module{
 	Name: "service", Collections: []string{"ansible.builtin"},
 	Summary:  "Manage services",
-	Notes:    []string{"Hosts whose init is not systemd are refused."},
+	Notes:    []string{"Hosts without systemd are refused."},
 	Returns:  systemdReturns,
 	Examples: "- service: {name: crond, state: started, enabled: true}\n",
 }, func(a *hostServiceArgs, l tasks.Local) (tasks.Action, error) {
@@ -100,21 +106,23 @@ func (a *systemdAction) control() string {
 	return "systemctl"
 }
 
-const systemdShown = "Id,Names,Description,LoadState,ActiveState,SubState,UnitFileState,MainPID,ExecMainStatus,Result,Type,FragmentPath,NeedDaemonReload"
+// systemdShown are the properties of a unit that are asked for and returned.
+const systemdShown = "Id,Names,Description,LoadState,ActiveState,SubState,UnitFileState,MainPID,ExecMainStatus,Result,Type," +
+	"FragmentPath,NeedDaemonReload"
 
 // Probe asks for the unit's properties, and whether any unit file has changed since it was read.
 func (a *systemdAction) Probe() string {
 	return scripts.Script("systemd_look", script.Values{"scope": a.Scope, "unit": a.Name, "shown": systemdShown, "stale": a.DaemonReload})
 }
 
-// unit is what systemd says of one.
+// unit is the state of a unit.
 type unit struct {
 	properties                  map[string]string
 	enabled, masked, found      bool
 	active, stopping, transient bool // transient: a service that does its work and ends
 }
 
-// systemdFound is what the probe of a systemdAction prints.
+// systemdFound is the answer of the probe of a systemdAction.
 type systemdFound struct {
 	Shown   []string `answer:"show"`    // NAME=VALUE
 	Enabled string   `answer:"enabled"` // exit status and answer of is-enabled
@@ -150,12 +158,12 @@ func (a *systemdAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	text.WriteString(scripts.Script("systemd_explain", script.Values{"scope": a.Scope, "unit": a.Name}))
 	if a.DaemonReexec {
 		text.WriteString(a.control() + " daemon-reexec || exit 1\n")
-		plan.Change, plan.Event, plan.Msg = true, true, "start systemd over"
+		plan.Change, plan.Event, plan.Msg = true, true, "restart systemd itself"
 	}
 	reload := a.DaemonReload && said.Stale
 	if a.Name == "" {
 		if reload {
-			plan.Change, plan.Msg = true, "have systemd read its unit files again"
+			plan.Change, plan.Msg = true, "reload systemd"
 			text.WriteString(a.control() + " daemon-reload || exit 1\n")
 		}
 		plan.Script = text.String()
@@ -174,7 +182,8 @@ func (a *systemdAction) Plan(found tasks.Found) (tasks.Plan, error) {
 		plan.Values["enabled"] = *a.Enabled
 	}
 	if !u.found && !u.masked && (a.State != "" || a.Enabled != nil) {
-		return tasks.NotYet(a.asking, fmt.Sprintf("systemd knows no unit %s", a.Name), "is the name right, and its package or unit file there? systemctl list-unit-files shows what is")
+		return tasks.NotYet(a.asking, fmt.Sprintf("systemd knows no unit %s", a.Name),
+			"is the name right, and its package or unit file there? systemctl list-unit-files shows what is")
 	}
 	unitFiles, state, changes, event := a.steps(u)
 	if reload || len(unitFiles)+len(state) > 0 && a.DaemonReload {
@@ -249,7 +258,11 @@ func (a *systemdAction) steps(u unit) (unitFiles, state []string, changes []file
 		}
 	}
 	if verb != "" {
-		changes = append(changes, files.Change{What: "state", From: u.properties["ActiveState"], To: map[string]string{"start": "started", "stop": "stopped", "restart": "restarted", "reload": "reloaded"}[verb]})
+		changes = append(changes, files.Change{
+			What: "state",
+			From: u.properties["ActiveState"],
+			To:   map[string]string{"start": "started", "stop": "stopped", "restart": "restarted", "reload": "reloaded"}[verb],
+		})
 		state = append(state, a.act(verb, u))
 	}
 	return unitFiles, state, changes, event || a.NoBlock
@@ -261,9 +274,11 @@ func (a *systemdAction) act(verb string, u unit) string {
 	if a.NoBlock {
 		block = " --no-block"
 	}
-	text := fmt.Sprintf("said=$(%s%s %s %s 2>&1) || explain \"%s of $unit failed: $(printf '%%s' \"$said\" | head -n 1)\"\n", a.control(), block, verb, name, verb)
+	text := fmt.Sprintf("said=$(%s%s %s %s 2>&1) || explain \"%s of $unit failed: $(printf '%%s' \"$said\" | head -n 1)\"\n",
+		a.control(), block, verb, name, verb)
 	if verb != "stop" && !a.NoBlock && u.properties["Type"] != "oneshot" {
-		text += fmt.Sprintf("case $(%s is-active %s) in active|activating|reloading) ;; *) explain \"$unit ended right after its %s\" ;; esac\n", a.control(), name, verb)
+		text += fmt.Sprintf("case $(%s is-active %s) in active|activating|reloading) ;; *) explain \"$unit ended right after its %s\" ;; esac\n",
+			a.control(), name, verb)
 	}
 	return text
 }

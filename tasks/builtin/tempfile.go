@@ -10,17 +10,17 @@ import (
 )
 
 type tempfileArgs struct {
-	State  string `arg:"state" default:"file" choices:"directory file" doc:"What to make."`
-	Path   string `arg:"path,path" doc:"Where; $TMPDIR or /tmp when not given."`
-	Prefix string `arg:"prefix" default:"ansible." doc:"What its name begins with."`
-	Suffix string `arg:"suffix" doc:"What its name ends with."`
+	State  string `arg:"state" default:"file" choices:"directory file" doc:"Kind to create."`
+	Path   string `arg:"path,path" doc:"Directory for it; $TMPDIR or /tmp by default."`
+	Prefix string `arg:"prefix" default:"ansible." doc:"Beginning of its name."`
+	Suffix string `arg:"suffix" doc:"End of its name."`
 }
 
 var tempfileModule = tasks.Define(tasks.Module{
 	Name: "tempfile", Collections: []string{"ansible.builtin"},
-	Summary: "Make a temporary file or directory",
-	Notes:   []string{"It is made anew each time, and only its owner may use it. Remove it with the file module."},
-	Returns: []tasks.Return{{Name: "path", Type: "str", Doc: "what was made"}},
+	Summary: "Create a temporary file or directory",
+	Notes:   []string{"A new one is created each time, and only its owner may use it. Remove it with the file module."},
+	Returns: []tasks.Return{{Name: "path", Type: "str", Doc: "what was created"}},
 	Examples: `
 - tempfile: {state: directory, suffix: build}
   register: work
@@ -38,10 +38,10 @@ type tempfile struct {
 	asking bool
 }
 
-// Plan asks no host: the file is new in any case.
+// Plan needs no host: the file is new in any case.
 func (a *tempfile) Plan() (tasks.Plan, error) {
 	if a.asking {
-		const why = "the name is known only when it has been made"
+		const why = "the name is known only after it has been created"
 		return tasks.Plan{Unknown: why, Msg: why, Values: map[string]any{"skipped": true}}, nil
 	}
 	values := script.Values{
@@ -51,7 +51,7 @@ func (a *tempfile) Plan() (tasks.Plan, error) {
 		values["d"] = script.Path(script.TrimSlashes(a.Path))
 	}
 	text := scripts.Script("tempfile", values)
-	return tasks.Plan{Change: true, Event: true, Msg: "make a temporary " + a.State, Script: text}, nil
+	return tasks.Plan{Change: true, Event: true, Msg: "create a temporary " + a.State, Script: text}, nil
 }
 
 func (a *tempfile) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {

@@ -14,25 +14,29 @@ import (
 
 type templateArgs struct {
 	files.Attributes
-	Src             string `arg:"src,required,path" doc:"Jinja2 template, looked for in templates/ beside the task, its role and the playbook."`
-	Dest            string `arg:"dest,required,path" doc:"Where to. A directory takes the file under the template's name."`
+	Src             string `arg:"src,required,path" doc:"Jinja2 template, looked up in templates/ beside the task, its role and the playbook."`
+	Dest            string `arg:"dest,required,path" doc:"Destination. A directory takes the file under the template's name."`
 	Backup          bool   `arg:"backup" default:"false" doc:"Keep a copy of the file before the change."`
-	Force           bool   `arg:"force" default:"true" doc:"Replace a file that exists with another content."`
+	Force           bool   `arg:"force" default:"true" doc:"Replace a file that has another content."`
 	Follow          bool   `arg:"follow" default:"false" doc:"Replace what a link at dest points to, not the link."`
 	Validate        string `arg:"validate" doc:"Command that must accept the new content before it is used; %s is the file."`
 	TrimBlocks      bool   `arg:"trim_blocks" default:"true" doc:"Drop the newline after a block."`
 	LstripBlocks    bool   `arg:"lstrip_blocks" default:"false" doc:"Drop the blanks before a block."`
-	BlockStart      string `arg:"block_start_string" default:"{%" doc:"What begins a block."`
-	BlockEnd        string `arg:"block_end_string" default:"%}" doc:"What ends a block."`
-	VariableStart   string `arg:"variable_start_string" default:"{{" doc:"What begins an expression."`
-	VariableEnd     string `arg:"variable_end_string" default:"}}" doc:"What ends an expression."`
-	NewlineSequence string `arg:"newline_sequence" default:"\\n" doc:"\\n, \\r or \\r\\n."`
+	BlockStart      string `arg:"block_start_string" default:"{%" doc:"Beginning of a block."`
+	BlockEnd        string `arg:"block_end_string" default:"%}" doc:"End of a block."`
+	VariableStart   string `arg:"variable_start_string" default:"{{" doc:"Beginning of an expression."`
+	VariableEnd     string `arg:"variable_end_string" default:"}}" doc:"End of an expression."`
+	NewlineSequence string `arg:"newline_sequence" default:"\\n" doc:"End of lines: \\n, \\r or \\r\\n."`
 }
 
 var templateModule = tasks.Define(tasks.Module{
 	Name: "template", Collections: []string{"ansible.builtin"},
 	Summary: "Render a Jinja2 template to a file on hosts",
-	Notes:   []string{"ansible_managed is \"Ansible managed\", Ansible's default, so that a host that Ansible has set up stays as it is. The variables template_host, template_path and template_run_date are not set: they would make each run a change.", files.FollowNote},
+	Notes: []string{
+		"ansible_managed is \"Ansible managed\", Ansible's default, so that a host that Ansible has set up stays as it is. " +
+			"The variables template_host, template_path and template_run_date are not set: they would make each run a change.",
+		files.FollowNote,
+	},
 	Returns: copyModule.Returns,
 	Examples: `
 - template:
@@ -46,7 +50,11 @@ var templateModule = tasks.Define(tasks.Module{
 }, func(a *templateArgs, l tasks.Local) (tasks.Action, error) {
 	newline, ok := map[string]string{`\n`: "\n", `\r`: "\r", `\r\n`: "\r\n", "\n": "\n", "\r": "\r", "\r\n": "\r\n"}[a.NewlineSequence]
 	if !ok {
-		return nil, &tasks.ArgError{Module: "template", Arg: "newline_sequence", Problem: fmt.Sprintf(`must be \n, \r or \r\n, not %q`, a.NewlineSequence)}
+		return nil, &tasks.ArgError{
+			Module:  "template",
+			Arg:     "newline_sequence",
+			Problem: fmt.Sprintf(`must be \n, \r or \r\n, not %q`, a.NewlineSequence),
+		}
 	}
 	fsys, file, err := l.Find("templates", a.Src)
 	if err != nil {

@@ -10,13 +10,13 @@ import (
 )
 
 type timezoneArgs struct {
-	Name string `arg:"name,required" doc:"The time zone, such as Asia/Shanghai or Etc/UTC."`
+	Name string `arg:"name,required" doc:"Time zone, such as Asia/Shanghai or Etc/UTC."`
 }
 
 var timezoneModule = tasks.Define(tasks.Module{
 	Name: "timezone", Collections: []string{"community.general"},
 	Summary: "Set a host's time zone",
-	Notes:   []string{"What runs already may keep the old zone until it is restarted. The hardware clock is left alone."},
+	Notes:   []string{"Running programs may keep the old time zone until they are restarted. The hardware clock is left alone."},
 	Returns: []tasks.Return{{Name: "name", Type: "str", Doc: "the time zone"}},
 	Examples: `
 - timezone: {name: Asia/Shanghai}
@@ -56,7 +56,8 @@ func (a *timezoneAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	case right:
 		return tasks.Plan{Values: values}, nil
 	case !said.Known:
-		return tasks.NotYet(a.asking, fmt.Sprintf("the host has no time zone %s", a.Name), "is it spelled as in /usr/share/zoneinfo, and the package tzdata installed?")
+		return tasks.NotYet(a.asking, fmt.Sprintf("the host has no time zone %s", a.Name),
+			"is it spelled as in /usr/share/zoneinfo, and the package tzdata installed?")
 	}
 	if zone == "" {
 		zone = "unknown"

@@ -10,22 +10,22 @@ import (
 )
 
 type ufwArgs struct {
-	State     string `arg:"state" choices:"disabled enabled reloaded reset" doc:"The whole firewall; reloaded happens each time, reset drops all rules."`
-	Default   string `arg:"default" alias:"policy" choices:"allow deny reject" doc:"What happens to traffic that no rule is about."`
-	Direction string `arg:"direction" choices:"in incoming out outgoing routed" doc:"Traffic that the rule or default is about; incoming by default."`
-	Logging   string `arg:"logging" choices:"on off low medium high full" doc:"What is logged."`
-	Rule      string `arg:"rule" choices:"allow deny limit reject" doc:"What happens to the traffic."`
+	State     string `arg:"state" choices:"disabled enabled reloaded reset" doc:"State of the whole firewall; reloaded is done each time, reset drops all rules."`
+	Default   string `arg:"default" alias:"policy" choices:"allow deny reject" doc:"Policy for traffic that matches no rule."`
+	Direction string `arg:"direction" choices:"in incoming out outgoing routed" doc:"Direction of the rule's or the default's traffic; incoming by default."`
+	Logging   string `arg:"logging" choices:"on off low medium high full" doc:"Level of logging."`
+	Rule      string `arg:"rule" choices:"allow deny limit reject" doc:"What to do with the traffic."`
 	Port      string `arg:"to_port" alias:"port" doc:"Destination port, range 1000:1010 or list 80,443."`
-	Proto     string `arg:"proto" alias:"protocol" choices:"any tcp udp ipv6 esp ah gre igmp" doc:"The protocol; required for ranges and lists."`
-	FromIP    string `arg:"from_ip" alias:"from src" default:"any" doc:"Where from: an address or network."`
+	Proto     string `arg:"proto" alias:"protocol" choices:"any tcp udp ipv6 esp ah gre igmp" doc:"Protocol; required for ranges and lists."`
+	FromIP    string `arg:"from_ip" alias:"from src" default:"any" doc:"Source address or network."`
 	FromPort  string `arg:"from_port" doc:"Source port."`
-	ToIP      string `arg:"to_ip" alias:"to dest" default:"any" doc:"Where to: an address or network."`
-	Name      string `arg:"name" alias:"app" doc:"A profile of /etc/ufw/applications.d instead of ports."`
-	Interface string `arg:"interface" alias:"if" doc:"The network interface; needs direction."`
+	ToIP      string `arg:"to_ip" alias:"to dest" default:"any" doc:"Destination address or network."`
+	Name      string `arg:"name" alias:"app" doc:"Profile of /etc/ufw/applications.d instead of ports."`
+	Interface string `arg:"interface" alias:"if" doc:"Network interface; needs direction."`
 	Log       bool   `arg:"log" default:"false" doc:"Log connections that match."`
-	Comment   string `arg:"comment" doc:"A comment on the rule."`
+	Comment   string `arg:"comment" doc:"Comment on the rule."`
 	Delete    bool   `arg:"delete" default:"false" doc:"Remove the rule."`
-	Insert    int    `arg:"insert" default:"0" doc:"Number before which the rule is inserted; at the end by default."`
+	Insert    int    `arg:"insert" default:"0" doc:"Number of the rule to insert it before; at the end by default."`
 }
 
 var ufwModule = tasks.Define(tasks.Module{
@@ -60,7 +60,7 @@ type ufw struct {
 	asking bool
 }
 
-// rule are the words of a rule, in the order that ufw reads them in.
+// rule returns the words of a rule in the order in which ufw reads them.
 func (u *ufw) rule() []string {
 	var w []string
 	if u.Delete {
@@ -99,7 +99,7 @@ func (u *ufw) rule() []string {
 	return w
 }
 
-// Probe asks for the status, and has ufw try the rule without making it: a rule that is there is skipped.
+// Probe asks for the status, and has ufw try the rule without adding it: ufw skips one that exists.
 func (u *ufw) Probe() string {
 	values := script.Values{"rule": u.Rule, "remove": u.Delete, "v6": strings.Contains(u.FromIP+u.ToIP, ":")}
 	if u.Rule == "" {
@@ -125,7 +125,10 @@ func (u *ufw) Plan(found tasks.Found) (tasks.Plan, error) {
 		return tasks.NotYet(u.asking, "ufw is not installed on this host", "leave the task out where it is not, or install it first")
 	}
 	if said.Refused != "" {
-		return tasks.Plan{}, &tasks.Failure{Msg: "ufw refuses the rule: " + said.Refused, Hint: "ranges and lists of ports need proto; see ufw(8) for the rest"}
+		return tasks.Plan{}, &tasks.Failure{
+			Msg:  "ufw refuses the rule: " + said.Refused,
+			Hint: "ranges and lists of ports need proto; see ufw(8) for the rest",
+		}
 	}
 	var commands [][]string
 	event := false
@@ -166,7 +169,13 @@ func (u *ufw) Plan(found tasks.Found) (tasks.Plan, error) {
 		shown = append(shown, line)
 		text += "said=$(" + line + " 2>&1) || die \"ufw refused: $said\"\n"
 	}
-	return tasks.Plan{Change: true, Event: event, Msg: fmt.Sprint("run ", strings.Join(tasks.TextsOf(shown), "; ")), Script: text, Values: map[string]any{"commands": shown}}, nil
+	return tasks.Plan{
+		Change: true,
+		Event:  event,
+		Msg:    fmt.Sprint("run ", strings.Join(tasks.TextsOf(shown), "; ")),
+		Script: text,
+		Values: map[string]any{"commands": shown},
+	}, nil
 }
 
 // logs compares with the level that ufw keeps: on stands for low.

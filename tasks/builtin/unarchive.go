@@ -18,15 +18,15 @@ import (
 
 type unarchiveArgs struct {
 	files.Attributes
-	Src       string   `arg:"src,required,path" doc:"The archive, looked for in files/ beside the task, its role and the playbook; on the host with remote_src."`
+	Src       string   `arg:"src,required,path" doc:"Archive, looked up in files/ beside the task, its role and the playbook; on the host with remote_src."`
 	Dest      string   `arg:"dest,required,path" doc:"Directory to unpack into. It must exist."`
 	RemoteSrc bool     `arg:"remote_src" default:"false" doc:"src is on the host."`
 	Copy      bool     `arg:"copy" default:"true" doc:"The old, opposite name of remote_src."`
-	Creates   string   `arg:"creates,path" doc:"A file or pattern; when it is there nothing is done."`
+	Creates   string   `arg:"creates,path" doc:"File or pattern; when it exists, nothing is done."`
 	ExtraOpts []string `arg:"extra_opts" doc:"More options for tar, such as --strip-components=1."`
-	Exclude   []string `arg:"exclude" doc:"What to leave out, as tar takes it."`
-	Include   []string `arg:"include" doc:"What to unpack of the archive; everything by default."`
-	KeepNewer bool     `arg:"keep_newer" default:"false" doc:"Leave files that are newer than the archive's."`
+	Exclude   []string `arg:"exclude" doc:"Patterns to leave out, as tar takes them."`
+	Include   []string `arg:"include" doc:"Names to unpack; everything by default."`
+	KeepNewer bool     `arg:"keep_newer" default:"false" doc:"Keep files that are newer than the archive's."`
 	ListFiles bool     `arg:"list_files" default:"false" doc:"Return the names of what was unpacked."`
 }
 
@@ -34,12 +34,22 @@ var unarchiveModule = tasks.Define(tasks.Module{
 	Name: "unarchive", Collections: []string{"ansible.builtin"},
 	Summary: "Unpack a tar archive on hosts",
 	Notes: []string{
-		"The host's tar unpacks: .tar, .tar.gz, .tar.xz, .tar.bz2 and .tar.zst as far as it, or gzip, xz, bzip2 and zstd beside it, can. zip is not supported.",
-		"The archive's modes and owners are not believed: nothing becomes set-user-id or writable by others, and all of it belongs to who unpacks, unless owner, group or mode say so (or extra_opts: -p, --same-owner). In a directory of another account, that account unpacks. A directory in extra_opts (-CDIR) is gone to as dest is.",
-		"root unpacks aside, in dest, and then renames: a link below dest that another account made or could replace is not followed, unless it leads to what belongs to that same account.",
-		"A hidden file in dest remembers the archive's SHA-256 and the size and time of what was unpacked. While both hold, the archive is neither sent nor unpacked again.",
+		"The host's tar unpacks, with the host's gzip, xz, bzip2 and zstd: .tar, .tar.gz, .tar.xz, .tar.bz2 and .tar.zst. " +
+			"zip is not supported.",
+		"The archive's modes and owners are ignored: nothing becomes set-user-id or writable by others, and everything belongs to the account " +
+			"that unpacks, unless owner, group or mode (or extra_opts: -p, --same-owner) set something else. In a directory of another account, " +
+			"that account unpacks. A directory in extra_opts (-CDIR) is treated like dest.",
+		"root unpacks into a hidden directory in dest, and then renames: a link below dest that another account made or could replace is not " +
+			"followed, unless it leads to what belongs to that same account.",
+		"A hidden file in dest records the archive's SHA-256, and the size and time of what was unpacked. " +
+			"While both hold, the archive is neither sent nor unpacked again.",
 	},
-	Returns: []tasks.Return{{Name: "dest", Type: "str", Doc: "the directory"}, {Name: "src", Type: "str", Doc: "the archive"}, {Name: "files", Type: "list", Doc: "what was unpacked, with list_files"}, {Name: "sha256", Type: "str", Doc: "the archive's"}},
+	Returns: []tasks.Return{
+		{Name: "dest", Type: "str", Doc: "the directory"},
+		{Name: "src", Type: "str", Doc: "the archive"},
+		{Name: "files", Type: "list", Doc: "what was unpacked, with list_files"},
+		{Name: "sha256", Type: "str", Doc: "the archive's"},
+	},
 	Examples: `
 - unarchive: {src: polardb-11.9.tar.gz, dest: /opt/polardb/11.9, owner: polardb, group: polardb, extra_opts: [--strip-components=1]}
 - unarchive: {src: /tmp/data.tar.zst, dest: /srv, remote_src: true, creates: /srv/data/VERSION}
@@ -54,7 +64,7 @@ var unarchiveModule = tasks.Define(tasks.Module{
 	}
 	for _, option := range a.ExtraOpts {
 		if !strings.HasPrefix(option, "-") {
-			return nil, &tasks.ArgError{Module: "unarchive", Arg: "extra_opts", Problem: fmt.Sprintf("holds %q, which is no option", option)}
+			return nil, &tasks.ArgError{Module: "unarchive", Arg: "extra_opts", Problem: fmt.Sprintf("holds %q, which is not an option", option)}
 		}
 	}
 	u := &unarchive{unarchiveArgs: *a, asking: l.Check()}
@@ -85,7 +95,7 @@ func (u *unarchive) marker() string {
 	return ".polarbook-unarchive-" + files.SumOf([]byte(how))[:12]
 }
 
-// Probe tells what the marker remembers, and whether what was unpacked is still so.
+// Probe reads the marker, and compares it with what is there.
 func (u *unarchive) Probe() string {
 	values := script.Values{
 		"d": script.Path(script.TrimSlashes(u.Dest)), "m": u.marker(), "user": u.Owner, "group": u.Group, "list": u.ListFiles,
@@ -120,13 +130,15 @@ func (u *unarchive) Plan(found tasks.Found) (tasks.Plan, error) {
 	sum := u.sum
 	if u.RemoteSrc {
 		if sum = said.Archive; sum == "" {
-			return tasks.NotYet(u.asking, "the archive "+u.Src+" is not on the host", "remote_src: true means that it is there, not on the machine that polarbook runs on")
+			return tasks.NotYet(u.asking, "the archive "+u.Src+" is not on the host",
+				"remote_src: true means that it is there, not on the machine that polarbook runs on")
 		}
 	}
 	values["sha256"] = sum
 	switch {
 	case !dest.Exists():
-		return tasks.NotYet(u.asking, fmt.Sprintf("the directory %s does not exist", u.Dest), "create it with the file module first (state: directory)")
+		return tasks.NotYet(u.asking, fmt.Sprintf("the directory %s does not exist", u.Dest),
+			"create it with the file module first (state: directory)")
 	case dest.Kind != "directory":
 		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is %s, and dest must be a directory", u.Dest, files.DescribeKind(dest.Kind))}
 	}
@@ -220,7 +232,7 @@ func (u *unarchive) unpack(archive script.Word, sum string) string {
 	return b.String() + scripts.Script("unarchive", values)
 }
 
-// strip is how many directories the options have tar take off names, as it is written there.
+// strip returns the number of directories that the options have tar take off names, as it is written there.
 func strip(options []string) string {
 	n := "0"
 	for i, option := range options {
@@ -258,7 +270,10 @@ func (u *unarchive) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (task
 		}
 		var met conditionsFound
 		if err := tasks.Decode(tasks.Found{Result: r}, &met); err != nil || !met.Creates {
-			return tasks.Result{}, errors.Join(err, &tasks.Failure{Msg: fmt.Sprintf("%s was unpacked in %s, but %s, which it was to create, is not there", u.Src, u.Dest, u.Creates), Hint: "correct creates, or the archive"})
+			return tasks.Result{}, errors.Join(err, &tasks.Failure{
+				Msg:  fmt.Sprintf("%s was unpacked in %s, but %s, which it was to create, is not there", u.Src, u.Dest, u.Creates),
+				Hint: "correct creates, or the archive",
+			})
 		}
 	}
 	proof, err := files.Prove(ctx, h.Shell(), u)

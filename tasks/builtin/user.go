@@ -13,41 +13,51 @@ import (
 )
 
 type userArgs struct {
-	Name           string   `arg:"name,required" alias:"user" doc:"The account's name."`
-	State          string   `arg:"state" default:"present" choices:"absent present" doc:"Whether there is to be such an account."`
-	UID            *int     `arg:"uid" doc:"Its number."`
+	Name           string   `arg:"name,required" alias:"user" doc:"Name of the account."`
+	State          string   `arg:"state" default:"present" choices:"absent present" doc:"Create the account, or remove it."`
+	UID            *int     `arg:"uid" doc:"Number of the account."`
 	NonUnique      bool     `arg:"non_unique" default:"false" doc:"Allow a uid that another account has."`
-	Group          string   `arg:"group" doc:"Its primary group, by name or number."`
-	Groups         []string `arg:"groups" doc:"Its other groups. An empty list: none."`
-	Append         bool     `arg:"append" default:"false" doc:"Add groups to those that it is in; without it, it is taken out of all others."`
-	Comment        *string  `arg:"comment" doc:"Its description (GECOS)."`
-	Home           string   `arg:"home,path" doc:"Its home directory."`
-	MoveHome       bool     `arg:"move_home" default:"false" doc:"Move what is in the old home directory to the new one."`
-	CreateHome     bool     `arg:"create_home" alias:"createhome" default:"true" doc:"Make the home directory when it is missing."`
-	Skeleton       string   `arg:"skeleton,path" doc:"Directory whose files a new home gets; /etc/skel by default."`
-	Shell          string   `arg:"shell" doc:"Its login shell."`
-	Password       string   `arg:"password,secret" doc:"Its password, hashed as in /etc/shadow (mkpasswd and openssl passwd -6 make such hashes); ! locks it."`
-	UpdatePassword string   `arg:"update_password" default:"always" choices:"always on_create" doc:"Set the password of an account that exists, or only of a new one."`
-	PasswordLock   *bool    `arg:"password_lock" doc:"Lock the password, so that only keys let in."`
-	Expires        *float64 `arg:"expires" doc:"When the account ends, in seconds since 1970; negative: never."`
+	Group          string   `arg:"group" doc:"Primary group, by name or number."`
+	Groups         []string `arg:"groups" doc:"Other groups. An empty list removes it from all."`
+	Append         bool     `arg:"append" default:"false" doc:"Add it to groups; without append it is also removed from all others."`
+	Comment        *string  `arg:"comment" doc:"Description (GECOS)."`
+	Home           string   `arg:"home,path" doc:"Home directory."`
+	MoveHome       bool     `arg:"move_home" default:"false" doc:"Move the content of the old home directory to the new one."`
+	CreateHome     bool     `arg:"create_home" alias:"createhome" default:"true" doc:"Create the home directory if it is missing."`
+	Skeleton       string   `arg:"skeleton,path" doc:"Directory whose files are copied to a new home; /etc/skel by default."`
+	Shell          string   `arg:"shell" doc:"Login shell."`
+	Password       string   `arg:"password,secret" doc:"Hash of the password as in /etc/shadow, from mkpasswd or openssl passwd -6; ! locks it."`
+	UpdatePassword string   `arg:"update_password" default:"always" choices:"always on_create" doc:"Set the password always, or only of a new account."`
+	PasswordLock   *bool    `arg:"password_lock" doc:"Lock the password, so that only keys open the account."`
+	Expires        *float64 `arg:"expires" doc:"End of the account in seconds since 1970; negative: never."`
 	ExpireMax      *int     `arg:"password_expire_max" doc:"Most days until the password must be changed."`
 	ExpireMin      *int     `arg:"password_expire_min" doc:"Least days between changes of the password."`
-	System         bool     `arg:"system" default:"false" doc:"Take a number from those for the system, when it is made."`
-	Remove         bool     `arg:"remove" default:"false" doc:"With absent: remove the home directory too."`
-	Force          bool     `arg:"force" default:"false" doc:"With absent: remove although somebody is logged in."`
+	System         bool     `arg:"system" default:"false" doc:"Give a new account a number from the range for the system."`
+	Remove         bool     `arg:"remove" default:"false" doc:"With absent: also remove the home directory."`
+	Force          bool     `arg:"force" default:"false" doc:"With absent: remove it even if somebody is logged in."`
 }
 
 var userModule = tasks.Define(tasks.Module{
 	Name: "user", Collections: []string{"ansible.builtin"},
 	Summary: "Manage user accounts",
 	Notes: []string{
-		"The password's hash is never on a command line and is compared on the host: it is not read from there.",
-		"move_home is for homes below directories that only root can change: the host's usermod moves them by their paths. Below others it is refused.",
+		"The hash of the password is never on a command line, and is compared on the host: it is not read from there.",
+		"move_home works below directories that only root can change, since the host's usermod moves homes by their paths. " +
+			"Below others it is refused.",
 	},
 	Returns: []tasks.Return{
-		{Name: "name", Type: "str", Doc: "its name"}, {Name: "uid", Type: "int", Doc: "its number"}, {Name: "group", Type: "int", Doc: "number of its primary group"}, {Name: "groups", Type: "str", Doc: "its other groups, with commas"},
-		{Name: "home", Type: "str", Doc: "its home directory"}, {Name: "shell", Type: "str", Doc: "its login shell"}, {Name: "comment", Type: "str", Doc: "its description"}, {Name: "state", Type: "str", Doc: "present or absent"},
-		{Name: "append", Type: "bool", Doc: "as asked for"}, {Name: "create_home", Type: "bool", Doc: "as asked for"}, {Name: "move_home", Type: "bool", Doc: "as asked for"}, {Name: "system", Type: "bool", Doc: "as asked for"},
+		{Name: "name", Type: "str", Doc: "its name"},
+		{Name: "uid", Type: "int", Doc: "its number"},
+		{Name: "group", Type: "int", Doc: "number of its primary group"},
+		{Name: "groups", Type: "str", Doc: "its other groups, with commas"},
+		{Name: "home", Type: "str", Doc: "its home directory"},
+		{Name: "shell", Type: "str", Doc: "its login shell"},
+		{Name: "comment", Type: "str", Doc: "its description"},
+		{Name: "state", Type: "str", Doc: "present or absent"},
+		{Name: "append", Type: "bool", Doc: "as asked for"},
+		{Name: "create_home", Type: "bool", Doc: "as asked for"},
+		{Name: "move_home", Type: "bool", Doc: "as asked for"},
+		{Name: "system", Type: "bool", Doc: "as asked for"},
 	},
 	Examples: `
 - user:
@@ -74,7 +84,7 @@ var userModule = tasks.Define(tasks.Module{
 		}
 	}
 	if a.Password != "" && strings.ContainsAny(a.Password, ":\n") {
-		return nil, &tasks.ArgError{Module: "user", Arg: "password", Problem: "holds a colon or a newline, which no hash does"}
+		return nil, &tasks.ArgError{Module: "user", Arg: "password", Problem: "holds a colon or a newline, and no hash does"}
 	}
 	if a.NonUnique && a.UID == nil {
 		return nil, &tasks.ArgError{Module: "user", Arg: "non_unique", Problem: "needs uid"}
@@ -93,7 +103,7 @@ func (a *userAction) Probe() string {
 	return scripts.Script("user_look", script.Values{"u": a.Name, "wanted": a.Password, "group": a.Group})
 }
 
-// userFound is what the probe of a userAction prints.
+// userFound is the answer of the probe of a userAction.
 type userFound struct {
 	Passwd    string `answer:"passwd"`       // the account's line
 	Group     string `answer:"wanted_group"` // the line of its group
@@ -126,11 +136,17 @@ func (a *userAction) Plan(found tasks.Found) (tasks.Plan, error) {
 			command += " -f"
 		}
 		values["remove"], values["force"] = a.Remove, a.Force
-		return tasks.Plan{Change: true, Msg: "remove the account " + a.Name, Values: values, Script: script.Preamble + command + " " + remote.Quote(a.Name) + "\n"}, nil
+		return tasks.Plan{
+			Change: true,
+			Msg:    "remove the account " + a.Name,
+			Values: values,
+			Script: script.Preamble + command + " " + remote.Quote(a.Name) + "\n",
+		}, nil
 	}
 	values["append"], values["create_home"], values["move_home"], values["system"] = a.Append, a.CreateHome, a.MoveHome, a.System
 	if a.Group != "" && said.Group == "" {
-		return tasks.NotYet(a.asking, fmt.Sprintf("the group %s, which %s is to be in, does not exist", a.Group, a.Name), "create it with the group module first")
+		return tasks.NotYet(a.asking, fmt.Sprintf("the group %s for %s does not exist", a.Group, a.Name),
+			"create it with the group module first")
 	}
 	if !exists {
 		return a.create(said, values), nil

@@ -54,7 +54,8 @@ func (a *userAction) modify(said userFound, line []string, uid, gid int, others 
 		return tasks.Plan{}, err
 	}
 	if len(words) > 0 {
-		text = script.Preamble + before + script.Words(append(append([]string{"usermod"}, words...), a.Name)) + " || exit 1\n" + strings.TrimPrefix(text, script.Preamble)
+		command := script.Words(slices.Concat([]string{"usermod"}, words, []string{a.Name}))
+		text = script.Preamble + before + command + " || exit 1\n" + strings.TrimPrefix(text, script.Preamble)
 	}
 	if a.CreateHome && (!said.Home || home != line[5]) && !slices.Contains(words, "-m") {
 		if home == line[5] {
@@ -75,7 +76,8 @@ func (a *userAction) compareGroups(said userFound, have []string, differ func(wh
 	extra := slices.DeleteFunc(slices.Clone(have), func(g string) bool { return slices.Contains(wanted, g) })
 	switch {
 	case a.Append && len(missing) > 0:
-		differ("groups", strings.Join(have, ","), strings.Join(append(slices.Clone(have), missing...), ","), "-a", "-G", strings.Join(missing, ","))
+		all := slices.Concat(have, missing)
+		differ("groups", strings.Join(have, ","), strings.Join(all, ","), "-a", "-G", strings.Join(missing, ","))
 	case !a.Append && (len(missing) > 0 || len(extra) > 0):
 		differ("groups", strings.Join(have, ","), strings.Join(wanted, ","), "-G", strings.Join(wanted, ","))
 	}
@@ -88,7 +90,10 @@ func (a *userAction) compareShadow(said userFound, differ func(what, from, to st
 		return nil
 	}
 	if said.Password == "" {
-		return &tasks.Failure{Msg: fmt.Sprintf("the password of %s is to be compared, and /etc/shadow may not be read by this user", a.Name), Hint: "the task needs become: true"}
+		return &tasks.Failure{
+			Msg:  fmt.Sprintf("the password of %s cannot be compared: this user may not read /etc/shadow", a.Name),
+			Hint: "the task needs become: true",
+		}
 	}
 	same := said.Password == "same" || a.PasswordLock != nil && said.Password == "under_lock"
 	if password && !same {

@@ -18,28 +18,34 @@ import (
 )
 
 type waitForArgs struct {
-	Host           string        `arg:"host" default:"127.0.0.1" doc:"Where the port is, as the host sees it."`
+	Host           string        `arg:"host" default:"127.0.0.1" doc:"Address of the port, as the host sees it."`
 	Port           int           `arg:"port" doc:"TCP port to wait for."`
 	Path           string        `arg:"path,path" doc:"File to wait for."`
 	State          string        `arg:"state" default:"started" choices:"absent drained present started stopped" doc:"started: the port takes connections; stopped: it refuses them; drained: nobody is connected; present and absent: the file. Each pair may stand for the other."`
-	Timeout        int           `arg:"timeout" default:"300" doc:"Seconds until it is given up; without port and path, seconds to wait."`
+	Timeout        int           `arg:"timeout" default:"300" doc:"Seconds after which to give up; without port and path, seconds to wait."`
 	ConnectTimeout int           `arg:"connect_timeout" default:"5" doc:"Seconds for one attempt to connect."`
 	Delay          int           `arg:"delay" default:"0" doc:"Seconds before the first look."`
 	Sleep          int           `arg:"sleep" default:"1" doc:"Seconds between looks."`
-	SearchRegex    string        `arg:"search_regex" doc:"What the file has to contain, or what the port's server has to say."`
+	SearchRegex    string        `arg:"search_regex" doc:"Expression that the file, or what the port's server sends, has to match."`
 	ExcludeHosts   []string      `arg:"exclude_hosts" doc:"With drained: addresses whose connections do not count."`
-	ActiveStates   []string      `arg:"active_connection_states" default:"ESTABLISHED,FIN_WAIT1,FIN_WAIT2,SYN_RECV,SYN_SENT,TIME_WAIT" doc:"With drained: what counts as connected."`
-	Msg            tasks.Message `arg:"msg" doc:"What to say when it is given up."`
+	ActiveStates   []string      `arg:"active_connection_states" default:"ESTABLISHED,FIN_WAIT1,FIN_WAIT2,SYN_RECV,SYN_SENT,TIME_WAIT" doc:"With drained: states that count as connected."`
+	Msg            tasks.Message `arg:"msg" doc:"Message when it gives up."`
 }
 
 var waitForModule = tasks.Define(tasks.Module{
 	Name: "wait_for", Collections: []string{"ansible.builtin"},
 	Summary: "Wait for a port or a file",
 	Notes: []string{
-		"The connection is made through SSH, from the host: nothing is needed there. Where sshd forbids forwarding, the host's bash, nc or python3 tries instead.",
+		"The connection is made through SSH, from the host, which needs nothing for it. " +
+			"Where sshd forbids forwarding, the host's bash, nc or python3 is used instead.",
 		"--check does not wait.",
 	},
-	Returns: []tasks.Return{{Name: "elapsed", Type: "int", Doc: "seconds waited"}, {Name: "match_groups", Type: "list", Doc: "what groups in search_regex matched"}, {Name: "match_groupdict", Type: "dict", Doc: "the same by name"}, {Name: "state", Type: "str", Doc: "as asked for"}},
+	Returns: []tasks.Return{
+		{Name: "elapsed", Type: "int", Doc: "seconds waited"},
+		{Name: "match_groups", Type: "list", Doc: "what groups in search_regex matched"},
+		{Name: "match_groupdict", Type: "dict", Doc: "the same by name"},
+		{Name: "state", Type: "str", Doc: "as asked for"},
+	},
 	Examples: `
 - wait_for: {port: 5432, timeout: 60}
 - wait_for: {path: /run/polardb.pid, state: absent}
@@ -53,7 +59,7 @@ var waitForModule = tasks.Define(tasks.Module{
 	case a.Port != 0 && a.Path != "":
 		return refuse("path", "and port exclude each other")
 	case a.Port < 0 || a.Port > 65535:
-		return refuse("port", fmt.Sprintf("is %d, which no port is", a.Port))
+		return refuse("port", fmt.Sprintf("is %d, which is not a port", a.Port))
 	case a.State == "drained" && a.Port == 0:
 		return refuse("port", "is required for state: drained")
 	case a.SearchRegex != "" && (a.State == "stopped" || a.State == "drained" || a.State == "absent" && a.Port != 0):
@@ -78,10 +84,10 @@ type waitFor struct {
 	asking bool
 }
 
-// Plan asks no host: what matters is what will be.
+// Plan needs no host: what matters is what will be.
 func (w *waitFor) Plan() (tasks.Plan, error) {
 	if w.asking {
-		const why = "waiting is left out when only asking"
+		const why = "--check does not wait"
 		return tasks.Plan{Unknown: why, Msg: why, Values: map[string]any{"skipped": true}}, nil
 	}
 	return tasks.Plan{Change: true, Event: true, Msg: "wait for " + w.what()}, nil
@@ -103,7 +109,7 @@ func (w *waitFor) what() string {
 
 func (w *waitFor) address() string { return net.JoinHostPort(w.Host, strconv.Itoa(w.Port)) }
 
-// sight is what one look saw: whether it is as wanted, what was seen, and what an expression matched.
+// sight is the result of one look: whether it is as wanted, what was seen, and what an expression matched.
 type sight struct {
 	done  bool
 	seen  string
@@ -238,9 +244,14 @@ func (w *waitFor) connect(ctx context.Context, h tasks.Host) (open bool, said st
 		return false, "", err
 	}
 	if w.search != nil {
-		return false, "", &tasks.Failure{Msg: "search_regex needs a connection through SSH, which this host's sshd forbids", Hint: "set AllowTcpForwarding to yes or local in its sshd_config"}
+		return false, "", &tasks.Failure{
+			Msg:  "search_regex needs a connection through SSH, which this host's sshd forbids",
+			Hint: "set AllowTcpForwarding to yes or local in its sshd_config",
+		}
 	}
-	r, err := h.Shell().Run(ctx, remote.Command{Script: scripts.Script("wait_for_port", script.Values{"h": w.Host, "p": w.Port, "t": w.ConnectTimeout})})
+	r, err := h.Shell().Run(ctx, remote.Command{
+		Script: scripts.Script("wait_for_port", script.Values{"h": w.Host, "p": w.Port, "t": w.ConnectTimeout}),
+	})
 	if err != nil {
 		return false, "", err
 	}

@@ -9,11 +9,11 @@ import (
 	"github.com/polarbook/polarbook/tasks/script"
 )
 
-// Attributes are the arguments of every module that makes a file: whose it is and who may do what with it.
+// Attributes are the arguments of every module that creates files: owner, group and permissions.
 type Attributes struct {
-	Mode  string `arg:"mode,mode" doc:"Permissions, octal in quotes (\"0644\") or symbolic (u=rw,g=r,o=). What exists keeps its own when not given."`
-	Owner string `arg:"owner" doc:"Name or number of the user that is to own the file."`
-	Group string `arg:"group" doc:"Name or number of the group that is to own the file."`
+	Mode  string `arg:"mode,mode" doc:"Permissions, octal in quotes (\"0644\") or symbolic (u=rw,g=r,o=). By default those of an existing file stay."`
+	Owner string `arg:"owner" doc:"User who is to own the file, by name or number."`
+	Group string `arg:"group" doc:"Group that is to own the file, by name or number."`
 }
 
 // Check refuses a mode that cannot be read, before any host is asked.
@@ -27,7 +27,7 @@ func (a Attributes) Check(module string) error {
 	return nil
 }
 
-// Change is one attribute that is not as wanted.
+// Change is an attribute that differs from the wanted one.
 type Change struct{ What, From, To string }
 
 // Differences compares what is wanted with a file that exists.
@@ -54,7 +54,7 @@ func sameID(want, name string, number int) bool {
 	return want == name
 }
 
-// Given are the attributes as the script attributes takes them. have is the file before, absent when it is just being made with
+// Given returns the attributes as the script attributes.sh takes them. have is the file before, absent when it is just being made with
 // the mode that the umask gives; a symbolic mode is then left to chmod.
 func (a Attributes) Given(have script.File, dir bool) script.Values {
 	return script.Values{"owner": a.Ownership(), "mode": a.newMode(have, dir)}
@@ -74,7 +74,7 @@ func (a Attributes) newMode(have script.File, dir bool) string {
 // FiveDigits writes a mode for chmod, which with four digits leaves a directory's set-group-id bit as it is.
 func FiveDigits(mode int) string { return fmt.Sprintf("%05o", mode) }
 
-// Adjusting is the script that gives what is at a path, or what it leads to, these attributes and nothing else.
+// Adjusting returns the script that gives what is at a path, or what it leads to, these attributes and nothing else.
 func (a Attributes) Adjusting(path string, have script.File, follow bool) string {
 	values := a.Given(have, have.Kind == "directory")
 	values["p"], values["follow"] = script.Path(path), follow
@@ -101,7 +101,7 @@ func ModeFrom(spec string, current int, dir bool) (int, error) {
 	if Octal(spec) {
 		mode, err := strconv.ParseUint(spec, 8, 16)
 		if err != nil || mode > 0o7777 {
-			return 0, fmt.Errorf("is %q, which no file mode is", spec)
+			return 0, fmt.Errorf("is %q, which is not a file mode", spec)
 		}
 		return int(mode), nil
 	}
@@ -127,7 +127,7 @@ func ModeFrom(spec string, current int, dir bool) (int, error) {
 			perms := rest[1:end]
 			rest = rest[end:]
 			if strings.Trim(perms, "rwxXstugo") != "" {
-				return 0, fmt.Errorf("is %q, in which %q is no permission", spec, perms)
+				return 0, fmt.Errorf("is %q, in which %q is not a permission", spec, perms)
 			}
 			for _, class := range who {
 				bits, mask := classBits(class, perms, current, mode, dir)
@@ -207,7 +207,7 @@ func AttributeDiff(path string, changes []Change) tasks.Diff {
 	return d
 }
 
-// DescribeKind names in a message what Kind of script.File says that a path is.
+// DescribeKind names the Kind of a script.File in a message.
 func DescribeKind(kind string) string {
 	switch kind {
 	case "absent":

@@ -19,7 +19,7 @@ import (
 	"github.com/polarbook/polarbook/tasks/script"
 )
 
-// Delivery brings one file's content from the laptop to a host: what copy and template have in common. Small contents
+// Delivery brings one file's content from the control node to a host, for copy and template. Small contents
 // travel with the script; large ones make it a LargeDelivery.
 type Delivery struct {
 	Attributes
@@ -49,7 +49,7 @@ func (d *Delivery) Probe() string {
 	return Scripts.Script("delivery", values)
 }
 
-// delivered is what a delivery's probe prints.
+// delivered is the answer of a delivery's probe.
 type delivered struct {
 	Dest    script.File `answer:"dest,required"`
 	Path    []byte      `answer:"path"` // the whole one, where dest is not
@@ -57,7 +57,7 @@ type delivered struct {
 	Link    bool        `answer:"link"`
 	Parent  string      `answer:"parent"` // whether the directory is there: yes or no
 	Same    bool        `answer:"same"`
-	Content []byte      `answer:"content"` // the old one, when it is to be shown
+	Content []byte      `answer:"content"` // the old one, if it will be shown
 }
 
 // Plan implements tasks.Action.
@@ -79,9 +79,13 @@ func (d *Delivery) plan(found tasks.Found) (tasks.Plan, string, error) {
 	into := strings.HasSuffix(d.Dest, "/")
 	switch {
 	case have.Kind == "directory" || have.Kind == "other":
-		return tasks.Plan{}, "", &tasks.Failure{Msg: fmt.Sprintf("%s is %s, and a file is wanted there", dest, DescribeKind(have.Kind)), Hint: "give dest the file's whole path, or remove what is there"}
+		return tasks.Plan{}, "", &tasks.Failure{
+			Msg:  fmt.Sprintf("%s is %s, and a file is wanted there", dest, DescribeKind(have.Kind)),
+			Hint: "give dest the file's whole path, or remove what is there",
+		}
 	case !have.Exists() && said.Parent == "no" && !into:
-		plan, err := tasks.NotYet(d.Asking, fmt.Sprintf("the directory %s does not exist", path.Dir(dest)), "create it with the file module first (state: directory)")
+		plan, err := tasks.NotYet(d.Asking, fmt.Sprintf("the directory %s does not exist", path.Dir(dest)),
+			"create it with the file module first (state: directory)")
 		return plan, "", err
 	case have.Exists() && !d.Force:
 		maps.Copy(values, FileValues(have))
@@ -94,7 +98,14 @@ func (d *Delivery) plan(found tasks.Found) (tasks.Plan, string, error) {
 		plan.Msg = "create " + dest
 	}
 	p := Placing{
-		Word: script.Path(dest), Follow: d.Follow, Parents: into, parentMode: d.DirectoryMode, Attributes: d.Attributes, Have: have, Sum: d.Sum, Validate: d.Validate,
+		Word:       script.Path(dest),
+		Follow:     d.Follow,
+		Parents:    into,
+		parentMode: d.DirectoryMode,
+		Attributes: d.Attributes,
+		Have:       have,
+		Sum:        d.Sum,
+		Validate:   d.Validate,
 	}
 	if said.Link && !d.Follow {
 		p.Have = script.File{Kind: "absent"}
@@ -129,7 +140,7 @@ func (d *Delivery) destination(said delivered) string {
 	return dest
 }
 
-// staged is where a large content waits, complete, to be moved to its place. The name follows from the content, so that
+// staged returns where a large content waits, complete, to be moved to its place. The name follows from the content, so that
 // an upload that was cut off is resumed by the next run.
 func (d *Delivery) staged(dest string) string {
 	return beside(dest, ".polarbook-"+d.Sum[:16])
@@ -171,7 +182,7 @@ func (d *Delivery) diff(dest string, said delivered) []tasks.Diff {
 	return []tasks.Diff{diff}
 }
 
-// readable is a content for people: text as it is, anything else said in a word.
+// readable returns a content to show: text as it is, a short description of anything else.
 func readable(content []byte, size int64) string {
 	if int64(len(content)) != size {
 		return fmt.Sprintf("(%d bytes, not shown)\n", size)
@@ -214,11 +225,12 @@ func (d *LargeDelivery) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, s
 	return tasks.Result{Changed: true, Msg: p.Msg, Values: p.Values, Diff: p.Diff}, nil
 }
 
-// stagedPattern is what staged names are like. One that is met by another upload was left by a run that ended before its
+// stagedPattern matches staged names. One that another upload finds was left by a run that ended before its
 // content had its place.
 const stagedPattern = ".polarbook-????????????????"
 
-// Discard removes what was staged and is of no use: it may be what fills the disk. Why it is of no use is the error to show.
+// Discard removes what was staged when it cannot be used: it may fill the disk. Its own failure is not reported: why the file
+// cannot be used is the error to show.
 func Discard(ctx context.Context, s tasks.Shell, staged string) {
 	_, _ = s.Run(ctx, remote.Command{Script: "rm -f -- " + remote.Quote(staged)})
 }
@@ -227,14 +239,14 @@ func Discard(ctx context.Context, s tasks.Shell, staged string) {
 func Upload(ctx context.Context, h tasks.Host, fsys fs.FS, file, sum string, size int64, to string, mode fs.FileMode) error {
 	f, err := fsys.Open(file)
 	if err != nil {
-		return fmt.Errorf("opening %s: %w", file, err)
+		return fmt.Errorf("open %s: %w", file, err)
 	}
 	defer f.Close()
 	from, ok := f.(io.ReaderAt)
 	if !ok {
 		content, err := io.ReadAll(f)
 		if err != nil {
-			return fmt.Errorf("reading %s: %w", file, err)
+			return fmt.Errorf("read %s: %w", file, err)
 		}
 		from = bytes.NewReader(content)
 	}

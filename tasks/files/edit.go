@@ -13,13 +13,13 @@ import (
 	"github.com/polarbook/polarbook/tasks/script"
 )
 
-// EditLimit is the largest file, in bytes, that is edited: it travels to the laptop and back.
+// EditLimit is the largest file, in bytes, that is edited: it travels to the control node and back.
 const EditLimit = 1 << 20
 
 // EditArgs are the arguments of the modules that change a text file in part.
 type EditArgs struct {
 	Attributes
-	Path     string `arg:"path,required,path" alias:"dest destfile name" doc:"The file. What a link points to is edited."`
+	Path     string `arg:"path,required,path" alias:"dest destfile name" doc:"File to edit. The target of a link is edited."`
 	Backup   bool   `arg:"backup" default:"false" doc:"Keep a copy of the file before the change."`
 	Validate string `arg:"validate" doc:"Command that must accept the new content before it is used; %s is the file."`
 }
@@ -30,13 +30,13 @@ type Edit struct {
 	EditArgs
 	Create, asking bool
 	began          time.Time
-	// rewrite returns the text as it should be, a message for people and values for the result.
+	// Rewrite returns the text as it should be, a message for people and values for the result.
 	Rewrite func(text string, exists bool) (after, msg string, values map[string]any, err error)
-	// missing is called when there is no file and none is to be created; nil: that is a failure.
+	// Missing plans for a file that does not exist and is not created; nil makes that a failure.
 	Missing func() tasks.Plan
 }
 
-// NewEdit checks the arguments and returns an edit of the file; create says whether a missing one is made.
+// NewEdit checks the arguments and returns an edit of the file; with create, a missing one is created.
 func NewEdit(module string, a EditArgs, create bool, l tasks.Local) (*Edit, error) {
 	a.Path = script.TrimSlashes(a.Path)
 	if a.Path == "" {
@@ -50,7 +50,7 @@ func (e *Edit) Probe() string {
 	return ReadFile(e.Path)
 }
 
-// Read is what the script of ReadFile prints.
+// Read is the answer of the script of ReadFile.
 type Read struct {
 	File    script.File `answer:"file,required"`
 	Parent  string      `answer:"parent"`  // whether its directory is there: yes or no
@@ -58,7 +58,7 @@ type Read struct {
 	Content []byte      `answer:"content"` // of a file that is not large
 }
 
-// ReadFile is a script that prints what is at a path, and of a file of up to EditLimit bytes its content.
+// ReadFile returns a script that prints what is at a path, and of a file of up to EditLimit bytes its content.
 func ReadFile(path string) string {
 	return Scripts.Script("read_file", script.Values{"p": script.Path(path), "limit": EditLimit})
 }
@@ -72,9 +72,15 @@ func (e *Edit) Plan(found tasks.Found) (tasks.Plan, error) {
 	have := said.File
 	switch {
 	case have.Exists() && have.Kind != "file":
-		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is %s, and a text file is needed", e.Path, DescribeKind(have.Kind)), Values: map[string]any{"rc": 256}}
+		return tasks.Plan{}, &tasks.Failure{
+			Msg:    fmt.Sprintf("%s is %s, and a text file is needed", e.Path, DescribeKind(have.Kind)),
+			Values: map[string]any{"rc": 256},
+		}
 	case said.Large:
-		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s has %d bytes, and files of up to %d are edited", e.Path, have.Size, EditLimit), Hint: "use template or copy for it, or a command"}
+		return tasks.Plan{}, &tasks.Failure{
+			Msg:  fmt.Sprintf("%s has %d bytes, and files of up to %d are edited", e.Path, have.Size, EditLimit),
+			Hint: "use template or copy for it, or a command",
+		}
 	case !have.Exists() && !e.Create && e.Missing != nil:
 		return e.Missing(), nil
 	case !have.Exists() && !e.Create:
@@ -110,7 +116,15 @@ func (e *Edit) place(said Read, after, msg string, extra map[string]any) (tasks.
 		return plan, nil
 	}
 	plan.Diff = append([]tasks.Diff{{Before: before, After: after, BeforeHeader: e.Path, AfterHeader: e.Path}}, plan.Diff...)
-	p := Placing{Word: script.Path(e.Path), Follow: true, Parents: true, Attributes: e.Attributes, Have: have, Sum: SumOf([]byte(after)), Validate: e.Validate}
+	p := Placing{
+		Word:       script.Path(e.Path),
+		Follow:     true,
+		Parents:    true,
+		Attributes: e.Attributes,
+		Have:       have,
+		Sum:        SumOf([]byte(after)),
+		Validate:   e.Validate,
+	}
 	if have.Exists() {
 		p.expect = SumOf([]byte(before))
 		if e.Backup {
@@ -136,7 +150,7 @@ func KeepLines(text string) []string {
 	return lines
 }
 
-// Bare is a line without its newline.
+// Bare returns a line without its newline.
 func Bare(line string) string { return strings.TrimRight(line, "\r\n") }
 
 // Pattern reads a regular expression of Python's as far as Go's has the same: everything but looking ahead or behind
@@ -150,7 +164,7 @@ func Pattern(module, arg, expr, flags string) (*regexp.Regexp, error) {
 	problem := fmt.Sprintf("is not a regular expression: %v", err)
 	for _, unknown := range []string{"(?=", "(?!", "(?<=", "(?<!"} {
 		if strings.Contains(expr, unknown) {
-			problem = fmt.Sprintf("looks around with %s…), which is not supported here: match the whole line and keep parts of it with groups", unknown)
+			problem = fmt.Sprintf("looks around with %s…), which is not supported: match the whole line and keep parts of it with groups", unknown)
 		}
 	}
 	return nil, &tasks.ArgError{Module: module, Arg: arg, Problem: problem}

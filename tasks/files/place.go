@@ -55,7 +55,7 @@ func (p Placing) Script() (string, error) {
 	return Scripts.Script("place", values, validate...), nil
 }
 
-// validation are the words of a validate argument, in which %s stands for the file.
+// validation returns the words of a validate argument, in which %s stands for the file.
 func validation(command string) ([]string, error) {
 	if command == "" {
 		return nil, nil
@@ -81,7 +81,7 @@ func SumOf(content []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// beside is a hidden name in the same directory.
+// beside returns a name in the directory of a file.
 func beside(file, name string) string {
 	return path.Join(path.Dir(file), name)
 }
@@ -95,19 +95,19 @@ func RunPlan(ctx context.Context, s tasks.Shell, p tasks.Plan) (remote.Result, e
 	return r, ScriptFailed(r)
 }
 
-// ScriptFailed is nil for a script that ended well.
+// ScriptFailed returns the failure of a script that ended with another status than 0, with its values; else nil.
 func ScriptFailed(r remote.Result) error {
 	if r.Status == 0 {
 		return nil
 	}
 	said := strings.TrimSpace(string(r.Stderr))
 	if said == "" {
-		said = fmt.Sprintf("the change ended with status %d and no message", r.Status)
+		said = fmt.Sprintf("the change failed with exit status %d, no output", r.Status)
 	}
 	return &tasks.Failure{Msg: said, Values: map[string]any{"rc": r.Status, "stdout": string(r.Stdout), "stderr": string(r.Stderr)}}
 }
 
-// Prove looks again after a change that an Applier made and fails when more would have to be done.
+// Prove probes again after a change that an Applier made, and fails if the change is still wanted.
 func Prove(ctx context.Context, s tasks.Shell, a tasks.Action) (tasks.Plan, error) {
 	r, err := s.Run(ctx, remote.Command{Script: a.Probe()})
 	if err != nil {
@@ -118,7 +118,7 @@ func Prove(ctx context.Context, s tasks.Shell, a tasks.Action) (tasks.Plan, erro
 		return tasks.Plan{}, err
 	}
 	if again.Change {
-		return tasks.Plan{}, &tasks.Failure{Msg: "the change was made without an error, but looking again it is still wanted: " + again.Msg}
+		return tasks.Plan{}, &tasks.Failure{Msg: "the change reported success but did not take effect: " + again.Msg}
 	}
 	return again, nil
 }

@@ -23,7 +23,7 @@ import (
 // Authority is a CA of a cluster's own: a directory on the control node, mode 0700, with ca.crt, ca.key and, for each
 // host, NAME.crt and NAME.key. Keys have mode 0600.
 //
-// The one who signs is the one in ca.crt whose key is ca.key. While another takes its place, ca.crt holds both, and the key
+// The CA that signs is the one in ca.crt whose key is ca.key. While another takes its place, ca.crt holds both, and the key
 // of the new one is ca-next.key until every member believes it: each step is one file that is renamed, so that a run which
 // is killed has taken it or has not.
 type Authority struct {
@@ -32,31 +32,31 @@ type Authority struct {
 }
 
 const (
-	// AuthorityYears is how long a CA is valid.
+	// AuthorityYears is for how many years a CA is valid.
 	AuthorityYears = 10
-	// ClockSlack is how far a host's clock may be behind the control node's.
+	// ClockSlack is the most that a host's clock may be behind the control node's.
 	ClockSlack = time.Hour
 )
 
-// Authorities is held while one of them is read or written: hosts have their turns side by side.
+// Authorities must be held while one of them is read or written: tasks run on several hosts at once.
 var Authorities sync.Mutex
 
-// CAFile is the certificate that members believe.
+// CAFile returns the path of the certificates that members believe.
 func (c Authority) CAFile() string { return filepath.Join(c.Dir, "ca.crt") }
 
-// CAKey is the key that signs.
+// CAKey returns the path of the key that signs.
 func (c Authority) CAKey() string { return filepath.Join(c.Dir, "ca.key") }
 
-// NextKey is the key of a CA that is being replaced.
+// NextKey returns the path of the key of the CA that is to take over.
 func (c Authority) NextKey() string { return filepath.Join(c.Dir, "ca-next.key") }
 
-// CertFile is the certificate of a host.
+// CertFile returns the path of a host's certificate.
 func (c Authority) CertFile(host string) string { return filepath.Join(c.Dir, host+".crt") }
 
-// KeyFile is the key of a host.
+// KeyFile returns the path of a host's key.
 func (c Authority) KeyFile(host string) string { return filepath.Join(c.Dir, host+".key") }
 
-// Takes says why a host of that name cannot have its files here.
+// Takes returns why a host of that name cannot have its files here; nil when it can.
 func (c Authority) Takes(host string) error {
 	if strings.ContainsAny(host, `/\`) || host == "ca" || host == "ca-next" {
 		return &tasks.Failure{Msg: fmt.Sprintf("a host named %q cannot have a file of that name in %s", host, c.Dir)}
@@ -102,7 +102,7 @@ func readKey(name string) (*ecdsa.PrivateKey, error) {
 	return nil, fmt.Errorf("%s is not a key that polarbook made", name)
 }
 
-// ownerOf is the CA among certificates whose key this is.
+// ownerOf returns the CA among certificates whose key this is; nil when there is none.
 func ownerOf(all []*x509.Certificate, key *ecdsa.PrivateKey) *x509.Certificate {
 	for _, c := range all {
 		if public, ok := c.PublicKey.(*ecdsa.PublicKey); ok && c.IsCA && public.Equal(&key.PublicKey) {
@@ -112,13 +112,19 @@ func ownerOf(all []*x509.Certificate, key *ecdsa.PrivateKey) *x509.Certificate {
 	return nil
 }
 
-// Missing says what a directory without a CA that signs needs; nil when it is simply empty.
+// Missing returns what a directory without a signing CA needs; nil when it is simply empty.
 func (c Authority) Missing() error {
 	switch {
 	case There(c.NextKey()):
-		return &tasks.Failure{Msg: "another CA was begun in " + c.Dir + " and none signs yet", Hint: "finish it: polarbook run new-ca.yml, then once more with -e sign=yes"}
+		return &tasks.Failure{
+			Msg:  "a new CA was begun in " + c.Dir + ", and none signs yet",
+			Hint: "finish it: polarbook run new-ca.yml, then once more with -e sign=yes",
+		}
 	case There(c.CAFile()):
-		return &tasks.Failure{Msg: c.CAFile() + " is there and its key is not", Hint: "bring " + c.CAKey() + " back; if it is lost for good, polarbook run new-ca.yml goes over to another CA"}
+		return &tasks.Failure{
+			Msg:  c.CAFile() + " exists, but its key does not",
+			Hint: "bring " + c.CAKey() + " back; if it is lost for good, polarbook run new-ca.yml goes over to another CA",
+		}
 	}
 	return nil
 }
@@ -155,7 +161,7 @@ func (c Authority) template(now time.Time) *x509.Certificate {
 	}
 }
 
-// Next is the CA that is to take over, nil when none is.
+// Next returns the CA that is to take over; nil when there is none.
 func (c Authority) Next() (*x509.Certificate, error) {
 	key, err := readKey(c.NextKey())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -209,7 +215,7 @@ func (c Authority) Prepare(held []*x509.Certificate, now time.Time) error {
 	return WriteWhole(c.CAFile(), []byte(AsText(all...)), 0o644)
 }
 
-// Former are the CAs that polarbook made and that sign no more.
+// Former returns the CAs that polarbook made and that no longer sign, and all others.
 func (c Authority) Former() (former, rest []*x509.Certificate, err error) {
 	signer, _, all, err := c.Read()
 	if err != nil {
@@ -225,7 +231,7 @@ func (c Authority) Former() (former, rest []*x509.Certificate, err error) {
 	return former, rest, nil
 }
 
-// WithAll is certificates and those of more that are not among them.
+// WithAll returns certificates, and those of more that are not among them.
 func WithAll(all, more []*x509.Certificate) []*x509.Certificate {
 	for _, m := range more {
 		if !slices.ContainsFunc(all, m.Equal) {

@@ -47,7 +47,7 @@ func NewKey() (*ecdsa.PrivateKey, []byte, error) {
 	return key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), err
 }
 
-// sign is a certificate for key by the CA, or by the key itself.
+// sign makes a certificate for key, signed by the CA, or by the key itself when there is none.
 func sign(certificate, ca *x509.Certificate, key, caKey *ecdsa.PrivateKey) ([]byte, error) {
 	var err error
 	if certificate.SerialNumber, err = randomSerial(); err != nil {
@@ -94,7 +94,8 @@ func ReadPair(certFile, keyFile string) (tls.Certificate, error) {
 		return tls.Certificate{}, err
 	}
 	if locked(key) {
-		return tls.Certificate{}, fmt.Errorf("%s has a passphrase, which nobody is there to type when a server starts: take it off with openssl pkey -in FILE -out FILE", keyFile)
+		return tls.Certificate{}, fmt.Errorf(
+			"%s has a passphrase, which nobody can type when a server starts: remove it with openssl pkey -in FILE -out FILE", keyFile)
 	}
 	pair, err := tls.X509KeyPair(chain, key)
 	if err != nil {
@@ -109,7 +110,7 @@ func ReadPair(certFile, keyFile string) (tls.Certificate, error) {
 	return pair, nil
 }
 
-// locked says whether a key is encrypted, in PKCS #8 or the way before it.
+// locked reports whether a key is encrypted, in PKCS #8 or in the older format.
 func locked(text []byte) bool {
 	for {
 		var block *pem.Block
@@ -157,7 +158,7 @@ func ReadCertificates(name string) ([]*x509.Certificate, error) {
 	return all, nil
 }
 
-// AsText is certificates as PEM has them.
+// AsText returns certificates as PEM.
 func AsText(certificates ...*x509.Certificate) string {
 	var b bytes.Buffer
 	for _, c := range certificates {
@@ -166,7 +167,7 @@ func AsText(certificates ...*x509.Certificate) string {
 	return b.String()
 }
 
-// Believed says whether a server's chain leads to one of the CAs, as OpenSSL 1.1.1 and later see it in the engine and in its
+// Believed reports whether a server's chain leads to one of the CAs, as OpenSSL 1.1.1 and later see it in the engine and in its
 // clients: a chain ends at a certificate that signed itself, others in the file of the CAs only help to get there.
 func Believed(chain, cas []*x509.Certificate, now time.Time) error {
 	roots, between := x509.NewCertPool(), x509.NewCertPool()
@@ -180,16 +181,21 @@ func Believed(chain, cas []*x509.Certificate, now time.Time) error {
 		}
 	}
 	if ends == 0 {
-		return errors.New("the file of the CAs has none that signed itself, and a chain has to end at one")
+		return errors.New("the file of the CAs has no self-signed one, and a chain has to end at one")
 	}
 	for _, c := range chain[1:] {
 		between.AddCert(c)
 	}
-	_, err := chain[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
+	_, err := chain[0].Verify(x509.VerifyOptions{
+		Roots:         roots,
+		Intermediates: between,
+		CurrentTime:   now,
+		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	})
 	return err
 }
 
-// Weak says why OpenSSL would not start a server with a certificate of the chain, as hosts have it configured today.
+// Weak returns why OpenSSL would refuse a certificate of the chain, as hosts have it configured today; nil when it would not.
 func Weak(chain []*x509.Certificate) error {
 	for _, c := range chain {
 		if key, ok := c.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < 2048 {
@@ -199,19 +205,19 @@ func Weak(chain []*x509.Certificate) error {
 	return nil
 }
 
-// Certifies says whether a certificate is for these names and addresses and no others.
+// Certifies reports whether a certificate is for these names and addresses and no others.
 func Certifies(c *x509.Certificate, names []string, addresses []net.IP) bool {
 	return slices.Equal(c.DNSNames, names) && slices.EqualFunc(c.IPAddresses, addresses, net.IP.Equal)
 }
 
-// IsFor says whether a certificate is for one of these names: libpq before 12 knows an address as its common name alone.
+// IsFor reports whether a certificate is for one of these names: libpq before 12 knows an address as its common name alone.
 func IsFor(c *x509.Certificate, names []string) bool {
 	return slices.ContainsFunc(names, func(name string) bool {
 		return c.VerifyHostname(name) == nil || strings.EqualFold(c.Subject.CommonName, name)
 	})
 }
 
-// WhoseNames lists whom a certificate is for.
+// WhoseNames lists the names and addresses of a certificate.
 func WhoseNames(c *x509.Certificate) string {
 	all := slices.Clone(c.DNSNames)
 	for _, ip := range c.IPAddresses {

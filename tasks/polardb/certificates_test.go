@@ -109,7 +109,7 @@ func TestGivenCertificates(t *testing.T) {
 		{cert: "service", key: "key", ca: "root", names: []any{"db.example.com"}},
 		{cert: "wildcard", key: "key", ca: "root", names: []any{"db.example.com"}},
 		{cert: "alone", key: "key", ca: "root", want: "to the same file"},
-		{cert: "chain", key: "key", ca: "middle", want: "none that signed itself"},
+		{cert: "chain", key: "key", ca: "middle", want: "no self-signed one"},
 		{cert: "backwards", key: "key", ca: "root", want: "private key does not match"},
 		{cert: "ended", key: "key", ca: "root", want: "expired"},
 		{cert: "not yet", key: "key", ca: "root", want: "not yet valid"},
