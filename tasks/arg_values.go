@@ -56,7 +56,7 @@ func toMode(value any) (string, error) {
 	return "", fmt.Errorf("must be a mode such as \"0644\" or \"u=rw,g=r\", not %s", Describe(value))
 }
 
-// lostZero says whether an integer was meant as the octal digits it is written with: 644 reads well as a mode, the 01204
+// lostZero reports whether an integer was meant as the octal digits it is written with: 644 reads well as a mode, the 01204
 // that it is does not. 400 and 500 happen to be modes that nobody asks for, 0620 and 0764.
 func lostZero(digits string, v int) bool {
 	meant, err := strconv.ParseUint(digits, 8, 12)
@@ -66,7 +66,7 @@ func lostZero(digits string, v int) bool {
 	return !sensibleMode(v) || v == 400 || v == 500
 }
 
-// sensibleMode says whether the owner may read and nobody has a right that those closer to the file lack.
+// sensibleMode reports whether the owner may read and nobody has a right that those closer to the file lack.
 func sensibleMode(mode int) bool {
 	user, group, others := mode>>6&7, mode>>3&7, mode&7
 	return user&4 != 0 && group&^user == 0 && others&^group == 0

@@ -168,7 +168,7 @@ func (e *ArgError) Error() string {
 	return fmt.Sprintf("%s: argument %q %s", e.Module, e.Arg, e.Problem)
 }
 
-// CheckArgs tells what can be told of arguments before their templates are rendered: names, what is missing, and the
+// CheckArgs finds the mistakes in arguments that show before their templates are rendered: names, what is missing, and the
 // values for which literal reports true (those that hold no template). It returns every problem, not just the first.
 func (m *Module) CheckArgs(args map[string]any, literal func(name string, value any) bool) []*ArgError {
 	var problems []*ArgError
@@ -194,7 +194,8 @@ func (m *Module) CheckArgs(args map[string]any, literal func(name string, value 
 		if list, ok := args[name].([]any); ok && arg.Items != nil {
 			for i, item := range list {
 				for _, p := range arg.item(item, func(value any) bool { return literal(name, value) }, reflect.Value{}) {
-					problems = append(problems, &ArgError{Module: m.Name, Arg: name, Problem: p.text, Item: i + 1, Key: p.key, Known: p.known})
+					problems = append(problems,
+						&ArgError{Module: m.Name, Arg: name, Problem: p.text, Item: i + 1, Key: p.key, Known: p.known})
 				}
 			}
 			continue
@@ -306,7 +307,7 @@ func ReadItems[T any](each string, list []any) ([]T, error) {
 	return items, nil
 }
 
-// itemProblem is what is wrong with a dict of a list of dicts. known are the keys that there are, when key is none.
+// itemProblem returns what is wrong with a dict of a list of dicts. known are the keys that there are, when key is none.
 type itemProblem struct {
 	key, text string
 	known     []string

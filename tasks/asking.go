@@ -7,19 +7,8 @@ import (
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
-// An Action says with a script what it has to know, and changes a host with another. Many need more: they ask (SQL, other
-// hosts, the control node), or make a change that is more than one script. Such work has types of its own: F is what it
-// found, C what its Plan hands to Apply. It is written against one of the interfaces below, and build wraps it in the
-// function of the same parts, which makes an Action of it:
-//
-//	            hands nothing on        hands C to Apply
-//	neither     Know
-//	probes      (an Action as it is)    ProbeApply
-//	asks        Ask                     AskApply
-//	does both   ProbeAsk                ProbeAskApply
-//
-// Where nothing is handed on, Plan.Script is the change, or the work is an Applier. Plan gets F alone, so nothing that was
-// not found can reach it. Ask writes nothing into the work: what it found is what it returns.
+// The forms of work that the package's comment lists. Plan gets F alone, so nothing that was not found can reach it. Ask
+// writes nothing into the work: it returns what it found.
 
 // Asks is work whose facts a script cannot see.
 type Asks[F any] interface {
@@ -53,14 +42,14 @@ type ProbesAsksApplies[F, C any] interface {
 	Apply(ctx context.Context, h Host, p Plan, change C) (Result, error)
 }
 
-// ProbesApplies is work that a probe tells everything, and whose change needs more than the plan.
+// ProbesApplies is work that needs a probe's answer alone, and whose change needs more than the plan.
 type ProbesApplies[C any] interface {
 	Probe() string
 	Plan(found Found) (Plan, C, error)
 	Apply(ctx context.Context, h Host, p Plan, change C) (Result, error)
 }
 
-// Knows is work that its arguments tell everything.
+// Knows is work that needs to know nothing but its arguments.
 type Knows interface {
 	Plan() (Plan, error)
 }

@@ -12,7 +12,7 @@ type Confirmer interface {
 type Confirmation struct {
 	Text string
 	Word string
-	// Always says that --yes is no answer.
+	// Always: --yes does not answer it.
 	Always bool
 }
 

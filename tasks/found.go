@@ -34,8 +34,8 @@ func probeFailed(f Found) error {
 	}
 }
 
-// NotYet is for what an earlier task may provide: a run fails without it, a run that only asks cannot know.
-// what says what is missing.
+// NotYet returns the plan for when something is missing that an earlier task may provide: a run fails without it, and check
+// mode reports that it cannot know. what names what is missing, hint what to do next.
 func NotYet(check bool, what, hint string) (Plan, error) {
 	if check {
 		return Plan{Unknown: what}, nil

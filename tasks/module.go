@@ -1,9 +1,38 @@
-// Package tasks holds the modules: what a single task can do to a single host. A module is described once (its name,
-// its arguments, what it returns) and that description is what the loader checks playbooks against, what `polarbook doc`
-// prints and what the arguments are decoded with.
+// Package tasks is the contract between the engine and the modules: what a single task does to a single host.
 //
-// It knows hosts only through the Host interface and the laptop only through Local. It must not know playbooks,
-// inventories, templates or the engine that calls it, and it never prints.
+// A Module is described once: its name, its arguments and what it returns. Define makes it of a struct of arguments and a
+// function that builds the work. The loader checks playbooks against that description, `polarbook doc` prints it, and the
+// arguments are decoded with it.
+//
+// # The life of a task
+//
+//  1. Module.New decodes the arguments and builds an Action. It sees the control node, through Local, and no host.
+//  2. Action.Probe is a script that only reads. Find completes its answer by what the work asks itself.
+//  3. Action.Plan compares what is wanted with what was found. It is pure. In check mode the task ends here.
+//  4. Plan.Script makes the change, and the engine probes and plans again: the task fails when a change is still wanted.
+//     Work that is an Applier makes the change, and proves it, itself.
+//
+// # Forms of work
+//
+// A probe and a script are enough for many modules: they are an Action as they stand. The others ask (SQL, other hosts, the
+// control node), or make a change that is more than one script. Such work has types of its own: F for what it found, C for
+// what its Plan hands to Apply. It implements the interface of its form, and the function of the same name makes an Action
+// of it:
+//
+//	what it needs to know     Plan is enough for the change     Apply needs a C as well
+//	its arguments             Know(Knows)
+//	a probe's answer          an Action as it is                ProbeApply(ProbesApplies[C])
+//	what it asks              Ask(Asks[F])                      AskApply(AsksApplies[F, C])
+//	both                      ProbeAsk(ProbesAsks[F])           ProbeAskApply(ProbesAsksApplies[F, C])
+//
+// Optional abilities are found by assertion, on an Action or on the work it was made of: Applier for a change that is more
+// than Plan.Script, Explainer for a better message when the script failed.
+//
+// # What a module may not do
+//
+// It knows hosts only through Host and Shell and the control node only through Local. It knows neither playbooks,
+// inventories, templates nor the engine, and it never prints: Host.Say and Host.Progress do. Errors of arguments are
+// ArgErrors, a task that ran in vain is a Failure with a hint; errors of a Host are returned as they are, or wrapped.
 package tasks
 
 import (
@@ -32,7 +61,7 @@ type Module struct {
 	Notes   []string
 	// FreeForm names the argument that a task may give as a bare string (`command: uptime`); empty: none.
 	FreeForm string
-	// AnyArgs says that argument names are the user's own (set_fact); they arrive in the field tagged `arg:",rest"`.
+	// AnyArgs: argument names are the user's own (set_fact); they arrive in the field tagged `arg:",rest"`.
 	AnyArgs bool
 	Returns []Return
 	// Examples is YAML, one or more tasks, and is itself loaded by a test.
@@ -41,46 +70,49 @@ type Module struct {
 	// Args is the argument table, derived from the struct given to Define.
 	Args []Arg
 	// New reads arguments whose templates have been rendered (all but those of kind Raw) and returns the work to do.
-	// An error is about the arguments and says which one.
+	// An error is about the arguments and names the one.
 	New func(args map[string]any, l Local) (Action, error)
 }
 
 // Return documents one key of a module's result.
 type Return struct{ Name, Type, Doc string }
 
-// Action is one task's work on one host, in three parts. An Action belongs to one host and one attempt.
-// Work that asks, or hands more to Apply than its plan, has types of its own and is made an Action by Ask and its like.
+// Action is one task's work on one host, for one attempt. The engine calls its methods one after the other, from one
+// goroutine at a time. Work that asks, or hands more to Apply than its plan, is made an Action by Ask and its like.
 type Action interface {
 	// Probe returns a read-only POSIX sh script whose answer is all that Plan has to know; empty when nothing has.
 	// It runs as the task's user. A script must not depend on the ones before it: answers may be gathered in one trip.
 	Probe() string
-	// Plan compares what is wanted with what was found. It is pure: it touches neither host nor laptop.
+	// Plan compares what is wanted with what was found. It is pure: it touches neither host nor control node.
 	Plan(found Found) (Plan, error)
 }
 
 // Applier is an Action whose change is more than one script. Others have Plan.Script run for them. Apply makes the change
-// and proves that it took effect; the engine adds the plan's message, values and diff where the result has none.
+// and proves that it took effect; the engine adds the plan's message, values and diff where the result has none. When ctx
+// ends it stops, on the host too, and returns an error that wraps ctx.Err(); what it has changed by then stays, and the next
+// run has to cope with it.
 type Applier interface {
 	Apply(ctx context.Context, h Host, p Plan) (Result, error)
 }
 
-// Explainer is an Action that knows from what its script wrote why that failed; of others the last line is said.
+// Explainer is an Action that knows from its script's output why that failed; nil: it does not. Otherwise the last line of
+// the output is the message.
 type Explainer interface {
 	Explain(made remote.Result) error
 }
 
-// Found is what a probe answered.
+// Found holds what a probe answered.
 type Found struct {
 	remote.Result
 
 	plan func() (Plan, error) // from what work that asks found
 }
 
-// Plan is what there is to do.
+// Plan holds what there is to do, and what the task returns.
 type Plan struct {
-	// Change says whether anything is to be done. Without it the task ends "ok" and Values is its result.
+	// Change: there is something to do. Without it the task ends "ok" and Values is its result.
 	Change bool
-	// Unknown, when not empty, says what has to happen before this can be known; check mode reports it and goes on.
+	// Unknown, when not empty, is what has to happen before the rest can be known; check mode reports it and goes on.
 	Unknown string
 	// Msg is for people: what will be done, or why there is nothing to do.
 	Msg  string
@@ -89,9 +121,9 @@ type Plan struct {
 	Script string
 	// Stdin is given to Script.
 	Stdin []byte
-	// Uncut says what Script is about when nobody may end it half-way; see remote.Command.
+	// Uncut, when not empty, is what Script does that nobody may end half-way; see remote.Command.
 	Uncut string
-	// Event says that the change is something that happens (a command) and not a state to be found afterwards.
+	// Event: the change is something that happens (a command) and not a state to be found afterwards.
 	// Without it the engine probes again after Script, in the same round trip, plans again, and fails the task
 	// when a change is still wanted: that is the proof that it took effect.
 	Event bool
@@ -127,7 +159,7 @@ type Diff struct {
 	Hidden                    bool
 }
 
-// Result is what a task has done.
+// Result holds what a task has done.
 type Result struct {
 	Changed bool
 	Skipped bool
@@ -164,40 +196,51 @@ func (f *Failure) Error() string {
 
 func (f *Failure) Unwrap() error { return f.Err }
 
-// Shell runs scripts and moves files on a host as one user; *remote.Shell is one. Its methods may be called from several
-// goroutines at once: Runs may then go one after the other, Streams and Uploads go on beside them.
+// Shell runs scripts and moves files on a host as one user; *remote.Shell is one.
 //
-// Cancelling ctx stops the script on the host; the method returns what ctx says, after some seconds at most, and the shell
-// stays usable. It stays usable after every error but a *remote.UnreachableError: then the connection is gone, and whether the
-// script came to its end is not known. A *remote.BecomeError is that the user cannot be become.
+// Concurrency: its methods may be called from several goroutines at once. Runs then go one after the other; Streams and
+// Uploads go on beside them.
+//
+// Cancelling: when ctx ends, the script is stopped on the host too, and the method returns an error that wraps ctx.Err(),
+// after some seconds at most.
+//
+// Errors: a *remote.UnreachableError means that the connection is gone; whether the script came to its end is not known, and
+// the shell is of no more use. A *remote.BecomeError means that the host does not let its user be become. After every other
+// error, and after cancelling, the shell stays usable.
 type Shell interface {
-	// Run runs a script and returns what it wrote and its exit status. A status that is not zero is no error. More output
-	// than the Command keeps is one, unless it is to be cut.
+	// Run runs a script and returns what it wrote and its exit status. A status other than zero is not an error. More
+	// output than the Command keeps is one, unless the Command says Cut.
 	Run(ctx context.Context, c remote.Command) (remote.Result, error)
-	// Stream is a Run whose output is handed on line by line as it comes, each stream from one goroutine; what has no
-	// function is in the Result.
+	// Stream is a Run that hands on its output line by line as it comes, each stream from one goroutine. A stream without a
+	// function is in the Result. stdin is read until it ends; when reading it fails, so does Stream.
 	Stream(ctx context.Context, c remote.Command, stdin io.Reader, stdout, stderr func(line []byte)) (remote.Result, error)
-	// Upload puts a file in place, whole or not at all: after an error what was there before is there still. errors.Is
-	// knows syscall.ENOSPC.
+	// Upload puts a file in place, whole or not at all: after an error the file that was there is unchanged, and the same
+	// Upload may be called again. errors.Is knows syscall.ENOSPC.
 	Upload(ctx context.Context, u remote.Upload) error
-	// ReadFile returns a whole file of at most limit bytes; a larger one is an error. errors.Is knows fs.ErrNotExist.
+	// ReadFile returns a whole file of at most limit bytes; a larger one is an error. errors.Is knows
+	// fs.ErrNotExist, fs.ErrPermission and remote.ErrTooLarge.
 	ReadFile(ctx context.Context, path string, limit int64) ([]byte, error)
 }
 
-// Host is what the engine lends an Action while it works on one host. Its methods may be called from several goroutines at
-// once, until Ask or Apply returns.
+// Host is one host, lent by the engine to an Action while that works on it. It connects at its first use.
 //
-// Connecting is done at the first use. A host that cannot be reached, or is lost, is a *remote.UnreachableError, one whose key
-// is not known or another than it was a *remote.UnknownHostKeyError or *remote.ChangedHostKeyError, and one that somebody else
-// has locked a *remote.LockedError. An Action returns these as they are, or wrapped: the engine knows what they mean for the play.
-// The next use after a lost connection connects anew.
+// Concurrency: its methods may be called from several goroutines at once, until Ask or Apply returns. It must not be kept
+// longer.
+//
+// Cancelling: when ctx ends, the method returns an error that wraps ctx.Err(); the Host stays usable. What a method returned
+// before is not ended by that.
+//
+// Errors: *remote.UnreachableError (it cannot be reached, or the connection is lost; the next use connects anew),
+// *remote.UnknownHostKeyError and *remote.ChangedHostKeyError (its key is not known, or is another than it was),
+// *remote.LockedError (somebody else works on it). An Action returns them as they are, or wrapped: the engine knows what they
+// mean for the play.
 type Host interface {
 	// Name is the inventory's.
 	Name() string
 	// Shell returns the shell of the task's user. It is opened at its first use, which is where errors of connecting show.
 	Shell() Shell
-	// As returns a shell of another user on the same host; the empty user is root. A *remote.BecomeError is that the host
-	// does not let this user be become; the Host stays usable.
+	// As returns a shell of another user on the same host; the empty user is root. A *remote.BecomeError means that the
+	// host does not let this user be become; the Host stays usable.
 	As(ctx context.Context, user string) (Shell, error)
 	// Dial connects from the host, through its SSH connection, as the user who is logged in: "tcp" and an address as the host
 	// sees it, or "unix" and a path. ctx is for the dialling alone. What is dialled ends with the SSH connection.
@@ -218,7 +261,7 @@ type Host interface {
 	Say(line string)
 }
 
-// Local is the laptop's side of a task: its files, and its variables as the task sees them.
+// Local is the control node's side of a task: its files, and its variables as the task sees them.
 type Local interface {
 	// Find looks for a file or directory as Ansible does: kind ("files", "templates", "") beside the task's file, its
 	// role and the playbook, and in the binary for the built-in playbooks. It returns a file system and the path in it.
@@ -232,7 +275,7 @@ type Local interface {
 	Condition(expr string) (bool, error)
 	// Secret notes a value that must never be shown; Mask replaces such values in a text.
 	Secret(value string)
-	// Check says that the run only asks; Diff that differences are wanted.
+	// Check reports whether the run only asks (--check), Diff whether it shows differences (--diff).
 	Check() bool
 	Diff() bool
 }

@@ -15,7 +15,7 @@ import (
 type (
 	// Engine renders templates. It is safe for use from many goroutines.
 	Engine = jinja.Engine
-	// Options is what an engine may use of the machine it runs on.
+	// Options holds what an engine may use of the machine it runs on.
 	Options = jinja.Options
 	// FileOptions are the options of a template file that the module template has.
 	FileOptions = jinja.FileOptions
@@ -41,9 +41,9 @@ type (
 type (
 	// Error is a mistake in a template, with its line and column.
 	Error = jinja.Error
-	// UndefinedError says that a template uses something that is not there.
+	// UndefinedError means that a template uses something that is not there.
 	UndefinedError = jinja.UndefinedError
-	// LoopError says that a variable is defined by itself.
+	// LoopError means that a variable is defined by itself.
 	LoopError = jinja.LoopError
 	// UnsafeConditionError is a condition in whose text a host, a task or a file had a part.
 	UnsafeConditionError = jinja.UnsafeConditionError

@@ -13,10 +13,10 @@ import (
 	"testing"
 )
 
-// The tests here render generated templates with Jinja2 itself and with ours. JINJA_TEMPLATES says how many (20000 takes a minute),
+// The tests here render generated templates with Jinja2 itself and with ours. JINJA_TEMPLATES is how many (20000 takes a minute),
 // JINJA_SEED which; a failure names both.
 
-// generated is how many templates a test compares where nothing else is asked for; with -short it is a fifth of them.
+// generated is the number of templates that a test compares where nothing else is asked for; with -short it is a fifth of them.
 const generated = 2000
 
 // rendered is a template, and what Jinja2 makes of it.

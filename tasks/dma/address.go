@@ -15,7 +15,7 @@ import (
 // DefaultPort is the client port of a server that is told no other: PostgreSQL's.
 const DefaultPort = 5432
 
-// PortDeviation is what the engine adds to the client port to get the consensus port (polar_dma_port_deviation).
+// PortDeviation is added by the engine to the client port to get the consensus port (polar_dma_port_deviation).
 const PortDeviation = 10000
 
 // MaxPort is the greatest client port that has a consensus port.
@@ -46,7 +46,7 @@ func ParseAddress(s string) (Address, error) {
 	return a, a.Check()
 }
 
-// Check tells whether the engine can use the address for a member.
+// Check reports whether the engine can use the address for a member.
 func (a Address) Check() error {
 	switch ip, err := netip.ParseAddr(a.Host); {
 	case a.Host == "":

@@ -39,7 +39,7 @@ const changeQuery = `select application_name, query_start, state, query from pg_
  where pid <> pg_backend_pid() and usename in (select rolname from pg_roles where rolsuper)
  and (state = 'active' and query ilike '%alter%system%dma%' or application_name like '` + changeSession + `%')`
 
-// changing is how every such statement begins, behind its comments.
+// changing begins every such statement, behind its comments.
 var changing = regexp.MustCompile(`(?i)^alter\s+system\s+dma\b`)
 
 // uncommented is a statement from its first word on. Comments of this language nest.

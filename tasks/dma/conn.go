@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Login is how to reach one node's server.
+// Login holds how to reach one node's server.
 type Login struct {
 	Address  Address
 	Socket   string // the directory of the server's socket; "": TCP
@@ -114,7 +114,7 @@ const Nothing = "none"
 // the role and the database.
 type ProofError struct{ Asked string } // MD5, SCRAM, Nothing, password, or what else there is
 
-// Wants says what the server asked for.
+// Wants returns what the server asked for.
 func (e *ProofError) Wants() string {
 	switch e.Asked {
 	case Nothing:
@@ -165,7 +165,7 @@ func (f *firstAnswer) asked() string {
 	}
 }
 
-// SocketNameLimit is how long the kernel lets the name of a socket be.
+// SocketNameLimit is the longest name of a socket that the kernel takes, in bytes.
 const SocketNameLimit = 107
 
 // SocketName is the name of a server's socket in a directory.

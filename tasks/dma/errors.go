@@ -89,12 +89,12 @@ func Code(err error) string {
 	return ""
 }
 
-// Restarting tells whether the answer is that of a server that ends its processes to start them anew (57P01, 57P02), or is
+// Restarting reports whether the answer is that of a server that ends its processes to start them anew (57P01, 57P02), or is
 // doing so (57P03), and no refusal of the statement.
 func (e *CommandError) Restarting() bool {
 	return e.Code == "57P01" || e.Code == "57P02" || e.Code == "57P03"
 }
 
-// StartingUp says that the server refused the connection because it is starting up, shutting down or recovering
+// StartingUp reports whether the server refused the connection because it is starting up, shutting down or recovering
 // (57P03). A node that has been started but not added says so for ever.
 func StartingUp(err error) bool { return Code(err) == "57P03" }

@@ -32,7 +32,7 @@ const (
 	scramPrefix     = "SCRAM-SHA-256$"
 )
 
-// PasswordHash is what pg_authid.rolpassword holds for a password: a SCRAM verifier with a salt of its own, or the hash
+// PasswordHash returns the value of pg_authid.rolpassword for a password: a SCRAM verifier with a salt of its own, or the hash
 // of the password and the role's name.
 func PasswordHash(encryption, role, password string) (string, error) {
 	switch encryption {
@@ -59,7 +59,7 @@ func PasswordEncryption(stored string) string {
 	return ""
 }
 
-// PasswordFits says that a stored hash is this password's: a verifier is made again with the stored salt and count.
+// PasswordFits reports whether a stored hash is this password's: a verifier is made again with the stored salt and count.
 func PasswordFits(stored, role, password string) bool {
 	again := ""
 	switch PasswordEncryption(stored) {

@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// PurgeDialect is how an engine is told up to where its consensus log may go. Releases differ, and not by their number.
+// PurgeDialect is the way to tell an engine up to where its consensus log may go. Releases differ, and not by their number.
 type PurgeDialect string
 
 // The dialects. PurgeBefore is accepted with a number and does not read it (engine: consensus_repl.c:2173-2182 stores the

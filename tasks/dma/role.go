@@ -91,7 +91,7 @@ func (l MemberList) At(index int64) (Entry, bool) {
 	return Entry{}, false
 }
 
-// Count says how often an address stands in the list: more than once is the mark of a follower that was dropped and
+// Count returns how often an address stands in the list: more than once is the mark of a follower that was dropped and
 // added again without learner meta init. It replicates, looks healthy, and cannot vote.
 func (l MemberList) Count(ipPort string) int {
 	n := 0
@@ -103,7 +103,7 @@ func (l MemberList) Count(ipPort string) int {
 	return n
 }
 
-// Same says whether two lists name the same voters with the same weights, whoever's they are.
+// Same reports whether two lists name the same voters with the same weights, whoever's they are.
 func (l MemberList) Same(other MemberList) bool {
 	if len(l.Entries) != len(other.Entries) {
 		return false

@@ -8,7 +8,7 @@ import (
 // Survey is the views of all nodes of a cluster, taken at about the same time.
 type Survey []View
 
-// NoLeaderError says that no node may be believed to lead, with what each node answered.
+// NoLeaderError means that no node may be believed to lead, with what each node answered.
 type NoLeaderError struct {
 	Reason string
 	Survey Survey
@@ -51,7 +51,8 @@ func (s Survey) Leader() (View, error) {
 			continue
 		}
 		if v.Status.Term == claimant.Status.Term {
-			return View{}, &NoLeaderError{fmt.Sprintf("%s and %s both say that they lead in term %d: split brain", claimant.Node, v.Node, v.Status.Term), s}
+			reason := fmt.Sprintf("%s and %s both claim to lead in term %d: split brain", claimant.Node, v.Node, v.Status.Term)
+			return View{}, &NoLeaderError{reason, s}
 		}
 		// Two member lists, each with a majority of its own: members that were given up came back.
 		if theirs, with := s.support(v); with >= Majority(theirs) {
@@ -62,7 +63,7 @@ func (s Survey) Leader() (View, error) {
 	return claimant, nil
 }
 
-// Majority is how many of so many voters have to agree.
+// Majority returns how many of so many voters have to agree.
 func Majority(voters int) int { return voters/2 + 1 }
 
 // support counts the voters that a claimant lists, and those of them that agree with it.

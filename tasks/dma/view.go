@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// View is what one node answered about itself and about the cluster.
+// View holds what one node answered about itself and about the cluster.
 type View struct {
 	// Node names the node asked, Address is where it should be a member.
 	Node    string
@@ -30,7 +30,7 @@ type View struct {
 	Learners   string
 	PurgeIndex int64
 	ClusterID  int64
-	// FlushedLSN is how far its own log is on disk; ReplayLSN and ReceiveLSN are empty on a leader.
+	// FlushedLSN is the end of its own log on disk; ReplayLSN and ReceiveLSN are empty on a leader.
 	FlushedLSN, ReplayLSN, ReceiveLSN string
 	// LoggerStart is where a logger that is added now begins its log: '<commit_index>:<synced_tli>:<synced_lsn>', as
 	// polar_dma_logger_start_point takes it. It means something only on the leader.
@@ -39,7 +39,7 @@ type View struct {
 	// has led since it was started.
 	LastXact string
 
-	// DelayElection says that as a follower it does not stand for election before DelayTimeout is over (as 36min), since
+	// DelayElection: as a follower it does not stand for election before DelayTimeout is over (as 36min), since
 	// DelaySince at the latest: when the file was written that has the setting (engine: polar_dma_delay_election).
 	DelayElection            bool
 	DelayTimeout, DelaySince string
@@ -90,7 +90,7 @@ func (v View) Own() (Address, bool) {
 	return a, err == nil
 }
 
-// Writable says that the node leads and takes writes. Role 2 alone comes 0.1 to 3 s before it is writable, and a leader
+// Writable reports whether the node leads and takes writes. Role 2 alone comes 0.1 to 3 s before it is writable, and a leader
 // that lost its majority keeps saying that it is not in recovery.
 func (v View) Writable() bool {
 	return v.Err == nil && v.Status.Role == Leader && !v.InRecovery

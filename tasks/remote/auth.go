@@ -205,7 +205,8 @@ func (a *authenticator) keyFile(file string) (ssh.Signer, error) {
 	}
 	// As ssh has it: a key that others may read is theirs as well. One of another owner is his affair.
 	if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o077 != 0 && ownedByUs(info) {
-		err := fmt.Errorf("not used, other accounts of this machine may read it (mode %04o): run chmod 600 %s", info.Mode().Perm(), Quote(file))
+		err := fmt.Errorf("not used, other accounts of this machine may read it (mode %04o): run chmod 600 %s",
+			info.Mode().Perm(), Quote(file))
 		if a.warn != nil {
 			a.warn(fmt.Sprintf("the private key %s is %v", file, err))
 		}

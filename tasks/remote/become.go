@@ -145,7 +145,7 @@ func (h *Host) openOnce(ctx context.Context, b Become, mark string) (*session, e
 	return s, nil
 }
 
-// mutes are the ways to a shell that said nothing for as long as they were waited for. They are not waited for again a
+// mutes are the ways to a shell that did not answer for as long as they were waited for. They are not waited for again a
 // moment later: a task, its lock and what it looks at would each do so.
 type mutes struct {
 	mu   sync.Mutex
@@ -176,7 +176,7 @@ func (m *mutes) recent(b Become) error {
 	return nil
 }
 
-// command is what sshd has the login shell run, be that csh or fish: plain words
+// command returns what sshd has the login shell run, be that csh or fish: plain words
 // and one pair of double quotes. The wanted shell says that it is there before anything
 // is written: a start-up file, a menu or a sudo before it may read its input, and would
 // take a script for answers.
@@ -219,7 +219,7 @@ func (b Become) command(marker, mark string) (string, error) {
 	return "", fmt.Errorf("become method %q is not one of %s", b.Method, strings.Join(BecomeMethods, ", "))
 }
 
-// suPrompt is what an su that wants a password leaves on stderr: a line that ends
+// suPrompt matches what an su that wants a password leaves on stderr: a line that ends
 // in a colon and not in a newline. PAM translates the words.
 var suPrompt = regexp.MustCompile(`[^\n]*(:|：)[ \t]*$`)
 
@@ -288,7 +288,7 @@ func (b Become) ended(s *session, ended, prompt string, out []byte, asked int) e
 	if text := lastLines(string(out)); text != "" {
 		ended += ": " + text
 	}
-	return fmt.Errorf("%s: the login shell of %s gave no /bin/sh: %s", s.host.Name(), s.host.User(), ended)
+	return fmt.Errorf("%s: the login shell of %s started no /bin/sh: %s", s.host.Name(), s.host.User(), ended)
 }
 
 // late describes what was seen of a shell that did not come.
@@ -300,7 +300,8 @@ func (b Become) late(s *session, prompt string, out []byte) error {
 	if said == "" {
 		said = "nothing"
 	}
-	return fmt.Errorf("%s: the login shell of %s gave no /bin/sh within %s: a menu, a restricted shell or a start-up file that waits for input may be why; it wrote: %s",
+	return fmt.Errorf("%s: the login shell of %s started no /bin/sh within %s: "+
+		"a menu, a restricted shell or a start-up file that waits for input may be why; it wrote: %s",
 		s.host.Name(), s.host.User(), becomePatience, said)
 }
 

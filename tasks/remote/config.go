@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Config says how one host is reached. The zero value of each field is a sane
+// Config holds how one host is reached. The zero value of each field is a sane
 // default; only Name or Address has to be set.
 type Config struct {
 	// Name is the inventory's name of the host. It is used in every message, and
@@ -40,10 +40,11 @@ type Config struct {
 	Jumps *Jumps
 	// Passwords remember, for all connections of a run, what hosts have refused. nil: this connection has its own.
 	Passwords *Passwords
-	// Keys says how host keys are verified, those of jump hosts too.
+	// Keys is how host keys are verified, those of jump hosts too.
 	Keys HostKeyCheck
 	// Warn is told what the user should know and what does not stand in the way: a line of known_hosts that cannot be
-	// read, a private key that others may read and that is not used therefore. It may be called for several hosts at once, with the same text. nil: nobody is told.
+	// read, a private key that others may read and that is not used therefore. It may be called for several hosts at once, with the
+	// same text. nil: nobody is told.
 	Warn func(text string)
 	// ConnectTimeout bounds connecting and the handshake, without the time that a
 	// human takes to answer Passphrase. 0: 10 s.

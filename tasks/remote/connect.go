@@ -76,7 +76,8 @@ func (d *dialer) close() {
 // connect reaches one hop, after those that lead to it.
 func (d *dialer) connect(ctx context.Context, t target, depth int) (*ssh.Client, *countingConn, error) {
 	if depth > maxJumps {
-		return nil, nil, fmt.Errorf("%s: more than %d jump hosts behind one another: they probably jump through each other", d.config.Name, maxJumps)
+		return nil, nil, fmt.Errorf("%s: more than %d jump hosts behind one another: they probably jump through each other",
+			d.config.Name, maxJumps)
 	}
 	dial := (&net.Dialer{}).DialContext
 	first := true
@@ -176,7 +177,8 @@ func (d *dialer) handshake(ctx context.Context, t target, dial dialFunc, last bo
 		return nil, nil, fmt.Errorf("%s: %w", d.hostName(t, last), err)
 	}
 	if gives.password != "" {
-		wrong, settle, err := d.config.Passwords.begin(ctx, nil, passwordKey{host: t.way(), service: "ssh", account: t.user, password: gives.password})
+		key := passwordKey{host: t.way(), service: "ssh", account: t.user, password: gives.password}
+		wrong, settle, err := d.config.Passwords.begin(ctx, nil, key)
 		if err != nil {
 			return nil, nil, d.unreachable(t, last, "connect", nil, err)
 		}
@@ -202,7 +204,9 @@ func (d *dialer) handshake(ctx context.Context, t target, dial dialFunc, last bo
 }
 
 // patientShake tries again, within the time limit, where the connection was dropped before it showed a key.
-func (d *dialer) patientShake(ctx context.Context, t target, dial dialFunc, last bool, keys *keyVerifier, algorithms []string, gives *login) (*ssh.Client, *countingConn, error) {
+func (d *dialer) patientShake(
+	ctx context.Context, t target, dial dialFunc, last bool, keys *keyVerifier, algorithms []string, gives *login,
+) (*ssh.Client, *countingConn, error) {
 	began := time.Now()
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		client, conn, err := d.shake(ctx, t, dial, last, keys, algorithms, gives)
@@ -231,11 +235,14 @@ type refusedError struct{ error }
 func (e *refusedError) Unwrap() error { return e.error }
 
 func isDrop(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // shake is one handshake, which asks for a key of one of these algorithms.
-func (d *dialer) shake(ctx context.Context, t target, dial dialFunc, last bool, keys *keyVerifier, algorithms []string, gives *login) (*ssh.Client, *countingConn, error) {
+func (d *dialer) shake(
+	ctx context.Context, t target, dial dialFunc, last bool, keys *keyVerifier, algorithms []string, gives *login,
+) (*ssh.Client, *countingConn, error) {
 	unreachable := func(doing string, tried []string, err error) error {
 		return d.unreachable(t, last, doing, tried, err)
 	}
@@ -281,7 +288,8 @@ func (d *dialer) shake(ctx context.Context, t target, dial dialFunc, last bool, 
 	case keys.verdict != nil:
 		return nil, nil, unreachable("verify the host key", nil, keys.verdict)
 	case timedOut:
-		return nil, nil, unreachable("connect", nil, fmt.Errorf("the SSH handshake did not end within %s: %w", d.config.ConnectTimeout, err))
+		err = fmt.Errorf("the SSH handshake did not end within %s: %w", d.config.ConnectTimeout, err)
+		return nil, nil, unreachable("connect", nil, err)
 	case auth.asked, loginRefused(err):
 		err = unreachable("log in as "+t.user, auth.attempts(), &refusedError{err})
 		if auth.used {
@@ -346,7 +354,7 @@ func (s *stopwatch) pause() (resume func()) {
 	}
 }
 
-// stop says whether the limit had been reached.
+// stop reports whether the limit had been reached.
 func (s *stopwatch) stop() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

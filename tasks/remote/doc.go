@@ -1,11 +1,11 @@
 // Package remote is a host that can be reached: one SSH connection, long-lived
 // elevated POSIX shells on it, files, and tunnels through it.
 //
-// It exists so that everything above it can say "run this as that user, and tell
+// It exists so that everything above it can ask "run this as that user, and tell
 // me what came back" at the price of one round trip, without knowing anything of
 // SSH. Nothing is installed on the host: what is needed there is sshd, a POSIX
 // /bin/sh (dash, bash 4.2 to 5.3 and busybox are tested), coreutils or busybox, and sudo or
-// su where a user is to be become.
+// su when polarbook has to become another user.
 //
 // The package must not know what polarbook is: no playbooks, modules, inventories
 // or databases, and no other package of the module is imported here. It never

@@ -23,7 +23,7 @@ import (
 // markVariable names the mark: of the run and, after a hyphen, of the connection.
 const markVariable = "POLARBOOK_RUN"
 
-// answerPatience is for how long a host that has to say that our lock stands may take.
+// answerPatience bounds how long a host may take to confirm that our lock stands.
 const answerPatience = 15 * time.Second
 
 // uncutLimit is for how long a host waits for what must not be cut of a run that is gone.
@@ -92,7 +92,7 @@ func (h *Host) look() error {
 	return nil
 }
 
-// ask has the holder on the host say that it holds the lock.
+// ask has the holder on the host confirm that it holds the lock.
 func (l *Lock) ask() error {
 	l.asking.Lock()
 	defer l.asking.Unlock()
@@ -172,7 +172,7 @@ func (h *Host) join(pid int) {
 	}
 }
 
-// joining is what a shell begins with that may join the run's control group by itself, as root's may: before it starts
+// joining returns the beginning of a shell's script that may join the run's control group by itself, as root's may: before it starts
 // anything, and at no cost.
 func (h *Host) joining() string {
 	l := h.fence.Load()

@@ -30,11 +30,11 @@ const (
 	frameBroken = "broken" // output could not be kept or read
 )
 
-// errEOF is what x/crypto/ssh returns for writing to a channel that the host has
+// errEOF is returned by x/crypto/ssh for writing to a channel that the host has
 // closed. Why it did is then learnt by reading.
 var errEOF = io.EOF
 
-// surroundings is what every sh reads before anything else.
+// surroundings is read by every sh before anything else.
 var surroundings = scriptText("surroundings")
 
 // setupRequest makes a fresh sh fit for Runs and has it say who it is and where it keeps output. What a shell that was killed
@@ -64,7 +64,7 @@ const removeEvery = 16
 // keeper keeps the beginning of what is written to a pipe, counts the rest and drops it; drained waits until it has all.
 var keeper, drained = scriptText("keeper"), scriptText("drained")
 
-// runRequest is what the shell reads for one Run.
+// runRequest returns what the shell reads for one Run.
 func runRequest(c Command, marker, dir string, run int) []byte {
 	d := Quote(dir)
 	out := Quote(fmt.Sprintf("%s/o%d", dir, run))
@@ -185,7 +185,7 @@ func newFrame(marker string, keep int64) *frame {
 	}
 }
 
-// write takes the next piece and says whether the frame is complete.
+// write takes the next piece and reports whether the frame is complete.
 func (f *frame) write(piece []byte) bool {
 	f.buf = append(f.buf, piece...)
 	if !f.gotOut {
@@ -223,7 +223,7 @@ func (f *frame) write(piece []byte) bool {
 	return true
 }
 
-// upTo moves what comes before the mark from the buffer to where it is kept, and says whether the mark is there.
+// upTo moves what comes before the mark from the buffer to where it is kept, and reports whether the mark is there.
 func (f *frame) upTo(mark []byte, kept *[]byte, cut *int64) bool {
 	n := bytes.Index(f.buf, mark)
 	found := n >= 0

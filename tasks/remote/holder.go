@@ -7,18 +7,18 @@ import (
 	"time"
 )
 
-// Holder is who has locked a host.
+// Holder is the one who has locked a host.
 type Holder struct {
-	User     string    // who: name@laptop
+	User     string    // who: name@machine
 	Playbook string    // what is being run
 	Run      string    // the run's name, as its journal has it
-	Since    time.Time // when the run began, by the laptop's clock
+	Since    time.Time // when the run began, by the control node's clock
 	PID      int       // of the process on the host that holds the lock
-	// Silent is for how long the host has heard nothing from the laptop, in whole seconds; it hears every KeepAlive.
+	// Silent is for how long the host has heard nothing from the control node, in whole seconds; it hears every KeepAlive.
 	Silent time.Duration
 	// Ending: the run is gone, and the host is ending what it left at work there.
 	Ending bool
-	// Waits is what of that the host lets come to its end, because it must not be cut; "": nothing.
+	// Waits is the part of that work which the host lets come to its end, because it must not be cut; "": none.
 	Waits string
 }
 
@@ -30,7 +30,7 @@ type LockedError struct {
 
 func (e *LockedError) Error() string { return e.Host + ": locked by " + e.Holder.String() }
 
-// String says who, with what, in which run and since when.
+// String returns who, with what, in which run and since when.
 func (h Holder) String() string {
 	if h.Run == "" {
 		return "somebody who has left no name"
@@ -45,7 +45,7 @@ func (h Holder) String() string {
 	return fmt.Sprintf("%s, who runs %s since %s (run %s)", h.User, h.Playbook, h.Since.Local().Format("2006-01-02 15:04:05"), h.Run)
 }
 
-// Younger says that h began after o, which all who compare the two agree on.
+// Younger reports whether h began after o, which all who compare the two agree on.
 func (h Holder) Younger(o Holder) bool {
 	if !h.Since.Equal(o.Since) {
 		return h.Since.After(o.Since)
@@ -53,9 +53,10 @@ func (h Holder) Younger(o Holder) bool {
 	return h.Run > o.Run
 }
 
-// text is what stands in the lock's file, without pid and born, which the host knows.
+// text returns the lock's file, without pid and born, which the host knows.
 func (h Holder) text() string {
-	return fmt.Sprintf("user=%s\nplaybook=%s\nrun=%s\nsince=%s\n", oneLine(h.User), oneLine(h.Playbook), oneLine(h.Run), h.Since.UTC().Format(time.RFC3339Nano))
+	return fmt.Sprintf("user=%s\nplaybook=%s\nrun=%s\nsince=%s\n",
+		oneLine(h.User), oneLine(h.Playbook), oneLine(h.Run), h.Since.UTC().Format(time.RFC3339Nano))
 }
 
 // ParseHolder reads what HolderScript printed. false: nobody holds the lock.

@@ -50,7 +50,7 @@ type Stats struct {
 	BytesReceived int64
 }
 
-// maxOpensInFlight is how many channels are opened at once: sshd was seen to
+// maxOpensInFlight bounds how many channels are opened at once: sshd was seen to
 // refuse some of 6 to 8.
 const maxOpensInFlight = 4
 
@@ -85,7 +85,7 @@ func (h *Host) Address() string { return h.target.address() }
 // Done is closed when the connection is gone, for whatever reason.
 func (h *Host) Done() <-chan struct{} { return h.done }
 
-// Err says why the connection is gone, nil while it is not.
+// Err returns why the connection is gone, an *UnreachableError, and nil while it is not.
 func (h *Host) Err() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()

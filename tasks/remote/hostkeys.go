@@ -17,7 +17,7 @@ import (
 	xknownhosts "golang.org/x/crypto/ssh/knownhosts"
 )
 
-// KeyMode says whether host keys are verified.
+// KeyMode is whether host keys are verified.
 type KeyMode int
 
 const (
@@ -28,7 +28,7 @@ const (
 	ModeOff
 )
 
-// HostKeyCheck says how the keys of a host, and of its jump hosts, are verified.
+// HostKeyCheck holds how the keys of a host, and of its jump hosts, are verified.
 type HostKeyCheck struct {
 	Mode KeyMode
 	// Pinned are the keys that the host may have, as "ssh-ed25519 AAAA..." or
@@ -60,7 +60,7 @@ func (e *UnknownHostKeyError) Error() string {
 		e.Host, e.Address, e.Key.Type(), e.Fingerprint(), e.OwnFile())
 }
 
-// OwnFile is where the host itself keeps the key, as OpenSSH names it.
+// OwnFile returns the file in which the host itself keeps the key, as OpenSSH names it.
 func (e *UnknownHostKeyError) OwnFile() string {
 	kind := strings.TrimPrefix(e.Key.Type(), "ssh-")
 	if strings.HasPrefix(kind, "ecdsa-") {
@@ -99,7 +99,8 @@ func (e *ChangedHostKeyError) Error() string {
 		known = append(known, fmt.Sprintf("%s has %s %s", k.Where, k.Type, k.Fingerprint))
 	}
 	return fmt.Sprintf("the host key of %s (%s) has changed: it now shows %s, but %s; "+
-		"nothing was sent to it. If the host was installed anew, remove the old line and accept the new key; if not, somebody may be in between",
+		"nothing was sent to it. If the host was installed anew, remove the old line and accept the new key; "+
+		"if not, somebody may be in between",
 		e.Host, e.Address, shown, strings.Join(known, ", "))
 }
 
@@ -254,7 +255,10 @@ func withoutLine(name string, line int) (string, error) {
 }
 
 // preferredKeys is OpenSSH's order. A host's Ed25519 key is thus the one that is shown and remembered, by both.
-var preferredKeys = []string{ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256}
+var preferredKeys = []string{
+	ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521,
+	ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256,
+}
 
 // algorithms are the lists of key algorithms to ask the host for, one handshake after the other until a key is the right
 // one. Those come first for which a key is known: a server shows one key only, and any other order would make it show one

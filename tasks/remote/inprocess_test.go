@@ -248,7 +248,7 @@ func shells(t testing.TB) map[string]string {
 	return found
 }
 
-// isBash says whether a shell is bash, whatever its name.
+// isBash reports whether a shell is bash, whatever its name.
 func isBash(t testing.TB, path string) bool {
 	t.Helper()
 	out, err := exec.Command(path, "-c", `echo "$BASH_VERSION"`).Output()

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// maxLine is where a line without end is cut.
+// maxLine bounds a line, in bytes: a longer one is cut.
 const maxLine = 1 << 20
 
 // lineSplitter passes a stream on line by line up to an end marker, which may come
@@ -29,7 +29,7 @@ func newLineSplitter(end string, call func([]byte)) *lineSplitter {
 	return &lineSplitter{end: []byte(end), call: call}
 }
 
-// write takes the next piece and says whether the marker was found.
+// write takes the next piece and reports whether the marker was found.
 func (l *lineSplitter) write(piece []byte) bool {
 	if l.done {
 		if !l.haveRest() {
@@ -60,7 +60,7 @@ func (l *lineSplitter) write(piece []byte) bool {
 	return false
 }
 
-// begun is how many bytes at the end of what is held may be the beginning of the
+// begun returns how many bytes at the end of what is held may be the beginning of the
 // marker.
 func (l *lineSplitter) begun() int {
 	n := min(len(l.held), len(l.end)-1)
@@ -111,7 +111,7 @@ func (l *lineSplitter) pass(b []byte) {
 	}
 }
 
-// haveRest says whether the rest of the marker's line is there.
+// haveRest reports whether the rest of the marker's line is there.
 func (l *lineSplitter) haveRest() bool {
 	return len(l.rest) > frameLine || bytes.IndexByte(l.rest, '\n') >= 0
 }

@@ -31,11 +31,11 @@ type Lock struct {
 	away     atomic.Bool   // lost while this side was away
 }
 
-// LockRequest says who wants a host for himself.
+// LockRequest holds who wants a host for himself.
 type LockRequest struct {
 	// Become says as whom; the lock is root's unless Dir says otherwise.
 	Become Become
-	// Holder is who asks: all but PID and Silent.
+	// Holder is the one who asks: all but PID and Silent.
 	Holder Holder
 	// Dir is a directory on the host that only that user may write to; "": /run/polarbook, which a reboot empties.
 	Dir string
@@ -62,7 +62,7 @@ const (
 	maxAway = 10 * time.Second
 )
 
-// Lock locks the host until Release, or until the connection is gone. *LockedError says who was faster;
+// Lock locks the host until Release, or until the connection is gone. *LockedError names who was faster;
 // *CannotLockError and *BecomeError that there is no lock to be had. It costs one session and one round trip.
 //
 // A host that is still ending the work of a run that is gone is waited for.

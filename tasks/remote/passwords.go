@@ -24,7 +24,7 @@ type passwordKey struct {
 	password string
 }
 
-// passwordUse is what became of it. turn is held by who looks, or is the first to try.
+// passwordUse holds what became of it. turn is held by who looks, or is the first to try.
 type passwordUse struct {
 	turn chan struct{}
 
@@ -70,10 +70,10 @@ func (p *Passwords) begin(ctx context.Context, lost <-chan struct{}, key passwor
 	}, nil
 }
 
-// errLost says that the connection went while the turn was waited for.
+// errLost means that the connection went while the turn was waited for.
 var errLost = errors.New("the connection is gone")
 
-// way is how a host is reached, whatever the inventory calls it.
+// way returns how a host is reached, whatever the inventory calls it.
 func (t target) way() string {
 	way := t.address()
 	for _, jump := range t.jumps {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// ErrTooLarge says that a file has more bytes than the caller wanted to read.
+// ErrTooLarge means that a file has more bytes than the caller wanted to read.
 var ErrTooLarge = errors.New("the file is larger than the limit")
 
 // ReadFile reads a whole file of at most limit bytes in one round trip. Errors are

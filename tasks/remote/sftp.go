@@ -60,7 +60,8 @@ func (s *Shell) uploadLarge(ctx context.Context, u Upload) error {
 	if tidy == nil && len(fields) == 2 && !full {
 		if free, e := strconv.Atoi(fields[0]); e == nil && free < 256 {
 			full = true
-			err = &fs.PathError{Op: s.host.Name() + ": upload as " + s.User(), Path: u.Path, Err: fmt.Errorf("%w: %s is full", syscall.ENOSPC, fields[1])}
+			cause := fmt.Errorf("%w: %s is full", syscall.ENOSPC, fields[1])
+			err = &fs.PathError{Op: s.host.Name() + ": upload as " + s.User(), Path: u.Path, Err: cause}
 		}
 	}
 	if wrong := (*wrongSumError)(nil); full || errors.As(err, &wrong) {
@@ -71,11 +72,12 @@ func (s *Shell) uploadLarge(ctx context.Context, u Upload) error {
 	return err
 }
 
-// resumable makes the part ready and says how much of the content it has, verified. Only
+// resumable makes the part ready and returns how much of the content it has, verified. Only
 // a file of ours that has no other name and nobody else may write is gone on with.
 func (s *Shell) resumable(ctx context.Context, u Upload) (part, int64, error) {
-	where := sha256.Sum256([]byte(u.Path))
-	script := u.script() + u.locate() + assign("where", hex.EncodeToString(where[:8])+".", "sha", u.SHA256[:min(16, len(u.SHA256))]) + scriptText("resume")
+	sum := sha256.Sum256([]byte(u.Path))
+	where, sha := hex.EncodeToString(sum[:8])+".", u.SHA256[:min(16, len(u.SHA256))]
+	script := u.script() + u.locate() + assign("where", where, "sha", sha) + scriptText("resume")
 	res, err := s.Run(ctx, Command{Script: script})
 	if err != nil {
 		return part{}, 0, err
@@ -85,18 +87,19 @@ func (s *Shell) resumable(ctx context.Context, u Upload) (part, int64, error) {
 	}
 	lines := strings.SplitN(string(res.Stdout), "\n", 4)
 	if len(lines) < 4 {
-		return part{}, 0, fmt.Errorf("%s: upload %s: the host answered %q instead of the size and SHA-256 of what it has", s.host.Name(), u.Path, lastLines(string(res.Stdout)))
+		return part{}, 0, fmt.Errorf("%s: upload %s: the host answered %q instead of the size and SHA-256 of what it has",
+			s.host.Name(), u.Path, lastLines(string(res.Stdout)))
 	}
 	p := part{path: strings.TrimSuffix(lines[3], "\n"), apart: lines[0] == "apart"}
 	size, err := strconv.ParseInt(strings.TrimSpace(lines[1]), 10, 64)
 	if err != nil || size > u.Size {
 		return p, 0, nil
 	}
-	sum, err := sumOf(u.Source, size)
+	here, err := sumOf(u.Source, size)
 	if err != nil {
 		return p, 0, s.sourceError(u, err)
 	}
-	if has, _, _ := strings.Cut(lines[2], " "); sum != has {
+	if has, _, _ := strings.Cut(lines[2], " "); here != has {
 		return p, 0, nil
 	}
 	return p, size, nil
@@ -104,7 +107,8 @@ func (s *Shell) resumable(ctx context.Context, u Upload) (part, int64, error) {
 
 // send writes the content from offset on into the part file.
 func (s *Shell) send(ctx context.Context, u Upload, part string, offset int64) error {
-	source := &sendReader{ctx: ctx, r: io.NewSectionReader(u.Source, offset, u.Size-offset), done: offset, total: u.Size, progress: u.Progress}
+	rest := io.NewSectionReader(u.Source, offset, u.Size-offset)
+	source := &sendReader{ctx: ctx, r: rest, done: offset, total: u.Size, progress: u.Progress}
 	client, err := s.sftpClient(ctx)
 	if errors.Is(err, errNoSFTP) {
 		return s.sendThroughCat(ctx, u, part, offset, source)

@@ -78,8 +78,8 @@ func (s *Shell) startSFTP(ctx context.Context) (*session, []byte, error) {
 		return nil, nil, err
 	}
 	marker := "polarbook-" + randomHex()
-	text := s.host.joining() + surroundings + fmt.Sprintf("{\nfor s in %s; do\nif [ -x \"$s\" ]; then printf '%s-up\\n'; exec \"$s\"; fi\ndone\nprintf '%s-none\\n'; exit\n}\n",
-		strings.Join(sftpServers, " "), marker, marker)
+	const find = "{\nfor s in %s; do\nif [ -x \"$s\" ]; then printf '%s-up\\n'; exec \"$s\"; fi\ndone\nprintf '%s-none\\n'; exit\n}\n"
+	text := s.host.joining() + surroundings + fmt.Sprintf(find, strings.Join(sftpServers, " "), marker, marker)
 	s.host.roundTrips.Add(1)
 	if err := session.write(ctx, []byte(text)); err != nil && !errors.Is(err, errEOF) {
 		session.close()
@@ -106,7 +106,7 @@ func (s *Shell) startSFTP(ctx context.Context) (*session, []byte, error) {
 				err = errNoSFTP
 			}
 		case <-patience.C:
-			err = fmt.Errorf("%s: /bin/sh wrote nothing for %s", s.host.Name(), becomePatience)
+			err = fmt.Errorf("%s: /bin/sh did not start within %s", s.host.Name(), becomePatience)
 		case <-ctx.Done():
 			err = ctx.Err()
 		case <-s.host.done:

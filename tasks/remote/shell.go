@@ -37,21 +37,21 @@ type Command struct {
 	// Script is POSIX sh of any length, without NUL bytes. It runs in a subshell:
 	// exit, set -e, cd, exec and syntax errors end or change only that.
 	Script string
-	// Stdin is what the script reads; nil: nothing (/dev/null). Any bytes; meant
+	// Stdin is read by the script; nil: nothing (/dev/null). Any bytes; meant
 	// for up to some 100 KB.
 	Stdin []byte
 	// Env is exported to the script.
 	Env map[string]string
-	// Uncut says what the script is about when nobody may end it half-way, such as "initialise the data directory":
+	// Uncut, when not empty, is what the script does that nobody may end half-way, such as "initialise the data directory":
 	// whoever locks the host after a run that is gone waits for it. "": it may be ended.
 	// For a Run only.
 	Uncut string
-	// Dir is where it runs; "": where the login left us, or / if the user may not
+	// Dir is the directory in which it runs; "": where the login left us, or / if the user may not
 	// be there.
 	Dir string
 	// Keep is how many bytes of each of stdout and stderr are kept; 0: MaxOutput.
 	Keep int64
-	// Cut says that the script may write more than is kept, because it is somebody
+	// Cut: the script may write more than is kept, because it is somebody
 	// else's: the rest is counted and dropped, by Run on the host already. Without it
 	// more is an error of Run, lest half an answer be taken for a whole one. It costs
 	// the host some processes.
@@ -69,7 +69,7 @@ func (c Command) keep() int64 {
 	return MaxOutput
 }
 
-// Result is what a script left behind. A status other than 0 is no error here.
+// Result holds what a script left behind. A status other than 0 is no error here.
 type Result struct {
 	Stdout, Stderr []byte
 	// StdoutCut and StderrCut are how many bytes at least were written beyond what was
@@ -78,12 +78,12 @@ type Result struct {
 	Status               int
 }
 
-// CutUncounted says that output was cut and that nobody knows by how much, because a
+// CutUncounted means that output was cut and nobody knows by how much, because a
 // background process goes on writing.
 const CutUncounted = -1
 
 // Shell returns the shell of that user, which it opens when asked for the first
-// time. *BecomeError says that the user could not be become.
+// time. *BecomeError: the host does not let that user be become.
 func (h *Host) Shell(ctx context.Context, b Become) (*Shell, error) {
 	b = b.normal()
 	h.mu.Lock()
@@ -203,7 +203,8 @@ func (s *Shell) answer(c Command, f *frame) (Result, error) {
 	case frameNoDir:
 		return f.result, &fs.PathError{Op: s.host.Name() + ": changing directory to", Path: c.Dir, Err: fs.ErrNotExist}
 	case frameFull:
-		return f.result, fmt.Errorf("%s: no space left in %s for the output of a command, so it may be cut short; free space there", s.host.Name(), s.dir)
+		return f.result, fmt.Errorf("%s: no space left in %s for the output of a command, so it may be cut short; free space there",
+			s.host.Name(), s.dir)
 	}
 	return f.result, fmt.Errorf("%s: the output of a command could not be kept in or read from %s: %s",
 		s.host.Name(), s.dir, lastLines(s.session.errs.text()))
@@ -262,7 +263,8 @@ func (s *Shell) open(ctx context.Context) error {
 	}
 	if hello.dir == "" {
 		session.close()
-		return fmt.Errorf("%s: %s can keep the output of commands in none of /dev/shm, /tmp, /var/tmp and its home: they are full or not writable", s.host.Name(), s.User())
+		return fmt.Errorf("%s: %s can keep the output of commands in none of /dev/shm, /tmp, /var/tmp and its home: "+
+			"they are full or not writable", s.host.Name(), s.User())
 	}
 	s.session, s.pid, s.dir, s.runs = session, hello.pid, hello.dir, 0
 	s.bash.Store(hello.bash)
@@ -334,7 +336,8 @@ func (s *session) awaitHello(ctx context.Context, b Become, marker string) (hell
 			s.errs.forget()
 			return h, nil
 		case <-patience.C:
-			return hello{}, fmt.Errorf("%s: /bin/sh said nothing for %s; it wrote: %q %q", s.host.Name(), becomePatience, lastLines(string(out)), lastLines(s.errs.text()))
+			return hello{}, fmt.Errorf("%s: /bin/sh did not start within %s; the login wrote: %q %q",
+				s.host.Name(), becomePatience, lastLines(string(out)), lastLines(s.errs.text()))
 		case <-ctx.Done():
 			return hello{}, ctx.Err()
 		case <-s.host.done:
@@ -353,7 +356,7 @@ func appendNoise(out, piece []byte) []byte {
 	return out
 }
 
-// noShell says why a shell that was there ended before it did anything.
+// noShell returns why a shell that was there ended before it did anything.
 func (b Become) noShell(s *session, out []byte) error {
 	return b.ended(s, s.ended(), "", out, 0)
 }

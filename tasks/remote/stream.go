@@ -215,7 +215,8 @@ func (s *session) awaitStreamHello(ctx context.Context, b Become, marker string)
 			}
 			return h, nil
 		case <-patience.C:
-			return streamHello{}, fmt.Errorf("%s: /bin/sh said nothing for %s; it wrote: %q %q", s.host.Name(), becomePatience, lastLines(string(out)), lastLines(s.errs.text()))
+			return streamHello{}, fmt.Errorf("%s: /bin/sh did not start within %s; the login wrote: %q %q",
+				s.host.Name(), becomePatience, lastLines(string(out)), lastLines(s.errs.text()))
 		case <-ctx.Done():
 			return streamHello{}, ctx.Err()
 		case <-s.host.done:

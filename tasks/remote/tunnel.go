@@ -77,7 +77,7 @@ func (h *Host) tunnelError(network, address string, err error) error {
 		return fmt.Errorf("%s: %w to %s %s: set AllowTcpForwarding and AllowStreamLocalForwarding to yes in its sshd_config: %w",
 			h.Name(), ErrNoForwarding, network, address, err)
 	case refused.Reason == ssh.ConnectionFailed && network == "unix":
-		// sshd does not say which it is.
+		// sshd does not tell which it is.
 		return fmt.Errorf("%s: no answer on the socket %s: it is not there, nobody listens on it, or %s may not use it: %w (%s)",
 			h.Name(), address, h.User(), syscall.ECONNREFUSED, refused.Message)
 	case refused.Reason == ssh.ConnectionFailed && portRefused(refused):

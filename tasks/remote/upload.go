@@ -20,7 +20,7 @@ type Upload struct {
 	Size   int64
 	// SHA256 of the source in hex; "": worked out here.
 	SHA256 string
-	// Path is where the file appears, as a whole or not at all. Its directory
+	// Path is the place where the file appears, as a whole or not at all. Its directory
 	// must exist. What was there is replaced; a symbolic link is replaced, not
 	// followed; a directory is an error.
 	Path string
@@ -99,7 +99,7 @@ func (u Upload) base() string {
 	return "." + base[:min(200, len(base))] + "."
 }
 
-// partName is where large content is until it is complete. It depends on the content,
+// partName returns where large content waits until it is complete. It depends on the content,
 // so that it is found again, and never mixed up with other content.
 func (u Upload) partName() string {
 	dir, _ := path.Split(u.Path)
@@ -153,7 +153,8 @@ func (s *Shell) uploadError(u Upload, res Result) error {
 type wrongSumError struct{ host, path, got, want string }
 
 func (e *wrongSumError) Error() string {
-	return fmt.Sprintf("%s: upload %s: the host received content with SHA-256 %s instead of %s; nothing was put in place", e.host, e.path, e.got, e.want)
+	return fmt.Sprintf("%s: upload %s: the host received content with SHA-256 %s instead of %s; nothing was put in place",
+		e.host, e.path, e.got, e.want)
 }
 
 func (s *Shell) sourceError(u Upload, err error) error {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Answer is what a script printed, a name and a value on each line, with a blank or an equals sign between them. Values that
+// Answer holds what a script printed, a name and a value on each line, with a blank or an equals sign between them. Values that
 // may hold anything, newlines among it, are in base64, on lines of their own between "encoded NAME" and a dot. A name may come
 // more than once.
 type Answer map[string][]string
@@ -51,7 +51,7 @@ func split(stdout []byte) []line {
 	return all
 }
 
-// Has says whether the script printed a line of this name.
+// Has reports whether the script printed a line of this name.
 func (a Answer) Has(name string) bool { return len(a[name]) > 0 }
 
 // Text is the first value of a name; empty when there is none.
@@ -77,7 +77,7 @@ func (a Answer) Decoded(name string) ([]byte, error) {
 	return b, nil
 }
 
-// Decode reads what a script printed into a struct. A field's tag `answer:"NAME"` says which lines it is for, and its type
+// Decode reads what a script printed into a struct. A field's tag `answer:"NAME"` names the lines it is for, and its type
 // how they are read:
 //
 //	bool            there is such a line
@@ -148,7 +148,7 @@ func (a Answer) field(name string, all []line, field reflect.Value) error {
 		}
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			return fmt.Errorf("the host's answer %q is %q, which is no number", name, text)
+			return fmt.Errorf("the host's answer %q is %q, which is not a number", name, text)
 		}
 		field.SetInt(n)
 	default:

@@ -68,7 +68,7 @@ func socketAddress(text string) (address string, port int, ok bool) {
 	return a.Unmap().String(), int(n), true
 }
 
-// Receives says that a connection to an address ends at this socket.
+// Receives reports whether a connection to an address ends at this socket.
 func (c Connection) Receives(at netip.AddrPort) bool {
 	return c.Port == int(at.Port()) && (c.Local == at.Addr().String() || c.State == "LISTEN" && (c.Local == "0.0.0.0" || c.Local == "::"))
 }

@@ -19,7 +19,7 @@ type File struct {
 	Target       string // of a link
 }
 
-// Exists says that there is something of whatever kind. Nothing is known of a File that was not asked for.
+// Exists reports whether there is something of whatever kind. Nothing is known of a File that was not asked for.
 func (s File) Exists() bool { return s.Kind != "absent" && s.Kind != "" }
 
 // File reads what look printed under a name.

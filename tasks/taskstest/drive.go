@@ -140,7 +140,7 @@ func (h *LocalHost) ReadFile(_ context.Context, name string, limit int64) ([]byt
 	return b[:min(int64(len(b)), limit)], err
 }
 
-// FakeLocal is the laptop: files of a directory, and templates in which {{ name }} is all there is.
+// FakeLocal is the control node: files of a directory, and templates in which {{ name }} is all there is.
 type FakeLocal struct {
 	Dir               string
 	Vars              map[string]any
@@ -408,7 +408,7 @@ func Open(t *testing.T, dir string) {
 	}
 }
 
-// Listing is what a directory holds, with owners, modes and contents.
+// Listing returns what a directory holds, with owners, modes and contents.
 func Listing(t *testing.T, dir string) string {
 	t.Helper()
 	out, err := Sh(t, "cd '"+dir+"' && find . -exec stat -c '%n %u:%g %a %F' {} + && cat file")

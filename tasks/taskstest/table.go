@@ -88,7 +88,8 @@ func (c *tableCase) run(t *testing.T, module string) {
 			return base64.StdEncoding.EncodeToString([]byte(s[4 : len(s)-1]))
 		}) + "\n"
 	}
-	plan, err := action.Plan(tasks.Found{Result: remote.Result{Stdout: []byte(out), Stderr: []byte(c.Found.Stderr), Status: c.Found.Status}})
+	answer := remote.Result{Stdout: []byte(out), Stderr: []byte(c.Found.Stderr), Status: c.Found.Status}
+	plan, err := action.Plan(tasks.Found{Result: answer})
 	want := c.Plan
 	if want.Error != "" || err != nil {
 		if want.Error == "" || err == nil || !strings.Contains(err.Error(), want.Error) {

@@ -12,7 +12,7 @@ import (
 	"github.com/polarbook/polarbook/templates/ordered"
 )
 
-// recorded is what ansible-core 2.14 made of a template, see testdata/record.py.
+// recorded holds what ansible-core 2.14 made of a template, see testdata/record.py.
 type recorded struct {
 	Template string
 	Want     any

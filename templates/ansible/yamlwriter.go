@@ -104,7 +104,7 @@ func (w *yamlWriter) node(value any, column int, inMapping bool) error {
 	return w.scalar(value)
 }
 
-// block tells whether a value begins on a line of its own.
+// block reports whether a value begins on a line of its own.
 func (w *yamlWriter) block(value any) bool {
 	switch v := value.(type) {
 	case jinja.Tuple:
@@ -218,7 +218,7 @@ var (
 	yamlOther = regexp.MustCompile(`^(?:=|<<|[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]*)?(?:[ \t]*(?:Z|[-+][0-9]{1,2}(?::?[0-9]{2})?))?)$`)
 )
 
-// plainScalar tells what YAML 1.1 reads an unquoted text as.
+// plainScalar returns what YAML 1.1 reads an unquoted text as.
 func plainScalar(s string) string {
 	switch {
 	case yamlNull.MatchString(s):

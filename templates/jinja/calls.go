@@ -19,12 +19,12 @@ type Callable struct {
 	Lenient bool
 }
 
-// Library is what a template can use besides the language: filters, tests and lookups by their names.
+// Library holds what a template can use besides the language: filters, tests and lookups by their names.
 type Library struct {
 	Filters, Tests map[string]Callable
 	// RefusedFilters and RefusedTests are those that are left out, and why.
 	RefusedFilters, RefusedTests map[string]string
-	// Lookup is lookup(), which joins what it finds, and query(), which gives a list. LookupProblem says why there is no lookup
+	// Lookup is lookup(), which joins what it finds, and query(), which gives a list. LookupProblem returns why there is no lookup
 	// of a name, "" where there is one.
 	Lookup        func(r *Run, join bool, positional []any, named *ordered.Map) (any, error)
 	LookupProblem func(name string) string
@@ -274,13 +274,13 @@ func (l *Library) filtersWith(added map[string]Filter) map[string]Callable {
 	return all
 }
 
-// HasFilter tells whether there is a filter of that name.
+// HasFilter reports whether there is a filter of that name.
 func (r *Run) HasFilter(name string) bool {
 	_, ok := r.session.engine.filters[BaseName(name)]
 	return ok
 }
 
-// key is what the value holds under a key, rendered.
+// key returns what the value holds under a key, rendered.
 func (a *Invocation) key(name string) (value any, defined bool, err error) {
 	value, err = a.Run.Item(a.Value, name, nil)
 	if err == nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/polarbook/polarbook/templates/ordered"
 )
 
-// Options is what an engine may use of the machine it runs on. The zero value reads no environment
+// Options holds what an engine may use of the machine it runs on. The zero value reads no environment
 // and no files.
 type Options struct {
 	// Env returns an environment variable, for lookup('env') and the environment only. nil has none.
@@ -210,10 +210,12 @@ func (e *UnsafeConditionError) Error() string {
 	if inner, ok := strings.CutPrefix(strings.TrimSpace(e.Condition), "{{"); ok {
 		if inner, ok = strings.CutSuffix(inner, "}}"); ok && !strings.Contains(inner, "{{") {
 			inner = strings.TrimSpace(strings.Trim(inner, "-"))
-			instead = fmt.Sprintf("write an expression without braces: %s | bool where it is to say true or false, %s == 'text' to compare it", inner, inner)
+			instead = fmt.Sprintf("write an expression without braces: %s | bool for a truth value, %s == 'text' to compare it",
+				inner, inner)
 		}
 	}
-	return fmt.Sprintf("the template %s gives a text that comes from a host, an earlier task or a file, and such text is never evaluated as a condition; %s", strings.TrimSpace(e.Condition), instead)
+	return fmt.Sprintf("the template %s gives a text that comes from a host, an earlier task or a file, "+
+		"and such text is never evaluated as a condition; %s", strings.TrimSpace(e.Condition), instead)
 }
 
 // Evaluate returns the value of an expression without braces, with its type.
@@ -330,7 +332,7 @@ type parseKey struct {
 	expression   bool
 }
 
-// maximumParsed is how many templates an engine keeps parsed.
+// maximumParsed bounds how many templates an engine keeps parsed.
 const maximumParsed = 5000
 
 func (e *Engine) cached(key parseKey, parse func() (*parsed, *syntaxError)) (*parsed, *Error) {

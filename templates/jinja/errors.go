@@ -32,7 +32,7 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Cause }
 
-// UndefinedError says that a template uses a variable, an attribute or an element that is not there.
+// UndefinedError means that a template uses a variable, an attribute or an element that is not there.
 type UndefinedError struct {
 	Name       string // what is missing, such as polardb_port or result.rows[0]
 	Message    string
@@ -50,7 +50,7 @@ func (e *UndefinedError) Error() string {
 	return message
 }
 
-// LoopError says that a variable is defined by itself.
+// LoopError means that a variable is defined by itself.
 type LoopError struct {
 	Chain []string // the names, the first again at the end
 }

@@ -122,7 +122,7 @@ func (s *session) ForceItems(items []any, depth int) ([]any, error) {
 	return changed, nil
 }
 
-// identical tells whether a value came through as it was, so that what holds it need not be copied.
+// identical reports whether a value came through as it was, so that what holds it need not be copied.
 func identical(a, b any) bool {
 	switch x := a.(type) {
 	case nil, bool, int, float64, string:

@@ -84,7 +84,7 @@ func (w *words) all() ([]token, *syntaxError) {
 	return append(tokens, token{kind: tokenEnd, offset: w.at}), nil
 }
 
-// closed tells whether the tag ends here. Within brackets it does not.
+// closed reports whether the tag ends here. Within brackets it does not.
 func (w *words) closed() bool {
 	if w.closing == "" || len(w.open) > 0 {
 		return false

@@ -80,7 +80,7 @@ func (m *macro) bind(inner *Run, positional []any, named *ordered.Map) error {
 	return nil
 }
 
-// uses tells whether statements read a variable.
+// uses reports whether statements read a variable.
 func uses(body []statement, variable string) bool {
 	found := map[string]bool{}
 	collectStatements(body, found)

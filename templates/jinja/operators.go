@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// ErrTooLarge says that a number does not fit.
+// ErrTooLarge means that a number does not fit.
 var ErrTooLarge = errors.New("the result does not fit 64 bits")
 
 // Operate applies an arithmetic operator as Python does.
@@ -153,7 +153,7 @@ func OperateFloats(operator string, a, b float64) (any, error) {
 	case "**":
 		result := math.Pow(a, b)
 		if math.IsNaN(result) && !math.IsNaN(a) && !math.IsNaN(b) || a == 0 && b < 0 {
-			return nil, errors.New("the power of these numbers is no number")
+			return nil, errors.New("the power of these numbers is not a number")
 		}
 		return result, nil
 	}

@@ -115,7 +115,7 @@ var closingTags = map[string]string{
 	"endfilter": "filter", "endwith": "with", "endraw": "raw",
 }
 
-// unknown says what is wrong with a tag that cannot be here.
+// unknown returns what is wrong with a tag that cannot be here.
 func (r *reader) unknown(word token, p *parser, ends []string) *syntaxError {
 	if word.kind != tokenName {
 		return p.fail("expected the name of a tag, found %s", word)

@@ -189,12 +189,12 @@ func (s *session) renderVariable(path, source string) (any, error) {
 	return value, nil
 }
 
-// isTemplate tells whether a text contains anything to render.
+// isTemplate reports whether a text contains anything to render.
 func isTemplate(text string) bool {
 	return strings.Contains(text, "{{") || strings.Contains(text, "{%") || strings.Contains(text, "{#")
 }
 
-// containsTemplate tells whether a value contains anything that is not what it seems yet.
+// containsTemplate reports whether a value contains anything that is not what it seems yet.
 func containsTemplate(value any, depth int) bool {
 	if depth > MaximumDepth {
 		return true

@@ -26,7 +26,7 @@ const (
 	partTag                    // {% %}
 )
 
-// part is what a splitter gives: a text, or the tokens of a tag.
+// part is one piece from a splitter: a text, or the tokens of a tag.
 type part struct {
 	kind   partKind
 	offset int // where it begins
@@ -41,7 +41,7 @@ func newSplitter(source string, begin int, options FileOptions) *splitter {
 	return &splitter{source: source, options: options, at: begin, fresh: true}
 }
 
-// blank is what Python's \s matches.
+// blank matches what Python's \s does.
 const blank = `[\t-\r\x1c-\x1f\x{85}\p{Z}]`
 
 var (
@@ -132,7 +132,7 @@ func (s *splitter) before(from, to int, mark byte, output bool) string {
 }
 
 // after goes on behind a tag that ends at end, and over the white space that the tag removes there. mark is the character before
-// its closing braces, trim says whether trim_blocks concerns it.
+// its closing braces, trim is whether trim_blocks concerns it.
 func (s *splitter) after(end int, mark byte, trim bool) {
 	switch {
 	case mark == '-':

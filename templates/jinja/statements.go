@@ -117,7 +117,7 @@ type (
 	}
 )
 
-// target is what for and set assign to: a name, an attribute of a namespace, or several of them.
+// target is assigned to by for and set: a name, an attribute of a namespace, or several of them.
 type target struct {
 	name  string
 	of    string // the namespace

@@ -10,7 +10,7 @@ import (
 	"github.com/polarbook/polarbook/templates/ordered"
 )
 
-// Moment is what to_datetime gives: it can be printed, compared, subtracted and taken apart.
+// Moment is the result of to_datetime: it can be printed, compared, subtracted and taken apart.
 type Moment struct{ time.Time }
 
 func (m Moment) String() string {

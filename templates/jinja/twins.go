@@ -20,14 +20,14 @@ type Secrets interface {
 	// Follow is told of a text that was made of secrets and of what became of their twins instead. public are texts that
 	// the template read and that are no secrets.
 	Follow(outcome, twin string, public []string)
-	// SecretName says whether a variable of that name is a secret, SecretValue whether that value of it is, and Add makes
+	// SecretName reports whether a variable of that name is a secret, SecretValue whether that value of it is, and Add makes
 	// one of it.
 	SecretName(name string) bool
 	SecretValue(name, value string) bool
 	Add(value string)
 }
 
-// followed is what one rendering notes of secrets.
+// followed holds what one rendering notes of secrets.
 type followed struct {
 	Secrets
 	twin    bool // this is the rendering with twins

@@ -40,7 +40,7 @@ func (u *Undefined) Error() *UndefinedError {
 	return failed
 }
 
-// Function is what can be called.
+// Function can be called from a template.
 type Function struct {
 	name  string
 	call  func(r *Run, positional []any, named *ordered.Map) (any, error)

@@ -73,7 +73,7 @@ func DecodeJSON(text []byte) (any, error) {
 	return value, nil
 }
 
-// ErrTrailing is what DecodeJSON says of a text that goes on after its value.
+// ErrTrailing is returned by DecodeJSON for a text that goes on after its value.
 var ErrTrailing = errors.New("something follows the JSON value")
 
 func decodeJSON(decoder *json.Decoder, depth int) (any, error) {

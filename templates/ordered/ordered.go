@@ -28,7 +28,7 @@ import (
 // MarshalYAML and String. Get and Set take the same time however many keys there are; Delete takes longer the more follow.
 type Map struct {
 	entries []entry
-	// index is where a key is in entries. It is nil while there are so few that looking at each is faster.
+	// index holds the place of a key in entries. It is nil while there are so few that looking at each is faster.
 	index map[string]int
 }
 
@@ -37,7 +37,7 @@ type entry struct {
 	value any
 }
 
-// few is how many entries are found by looking at each.
+// few bounds how many entries are found by looking at each.
 const few = 8
 
 // New returns an empty mapping with room for so many keys.
@@ -101,7 +101,7 @@ func (m *Map) Value(key string) any {
 	return value
 }
 
-// Has tells whether a key is there.
+// Has reports whether a key is there.
 func (m *Map) Has(key string) bool { return m.find(key) >= 0 }
 
 func (m *Map) find(key string) int {
@@ -212,7 +212,7 @@ func (m *Map) Values() []any {
 	return values
 }
 
-// Equal tells whether both have the same keys with the same values, in whatever order.
+// Equal reports whether both have the same keys with the same values, in whatever order.
 func (m *Map) Equal(other *Map) bool {
 	if m.Len() != other.Len() {
 		return false
@@ -225,7 +225,7 @@ func (m *Map) Equal(other *Map) bool {
 	return true
 }
 
-// Same tells whether two values are equal, where mappings have no order and lists have.
+// Same reports whether two values are equal, where mappings have no order and lists have.
 func Same(a, b any) bool {
 	switch x := a.(type) {
 	case *Map:
@@ -238,7 +238,7 @@ func Same(a, b any) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-// String is how Go prints a map, in order.
+// String returns the map as Go prints one, in order.
 func (m *Map) String() string {
 	var out strings.Builder
 	out.WriteString("map[")
@@ -252,7 +252,7 @@ func (m *Map) String() string {
 	return out.String()
 }
 
-// GoString is how a mapping is written in Go.
+// GoString returns the mapping as it is written in Go.
 func (m *Map) GoString() string {
 	var out strings.Builder
 	out.WriteString("ordered.Of(")
