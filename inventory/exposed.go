@@ -26,7 +26,8 @@ func Exposed(file string, mode fs.FileMode, values map[string]any) string {
 	if more := len(names) - most; more > 0 {
 		names = append(names[:most], fmt.Sprintf("and %d more", more))
 	}
-	return fmt.Sprintf("%s holds secrets in plain text (%s), and every account of this machine may read it (mode %04o): run chmod o-rwx %s, or have it look them up: \"{{ lookup('env', 'NAME') }}\"",
+	return fmt.Sprintf("%s holds secrets in plain text (%s), and every account of this machine may read it (mode %04o): "+
+		"run chmod o-rwx %s, or have it look them up: \"{{ lookup('env', 'NAME') }}\"",
 		file, strings.Join(names, ", "), mode.Perm(), shellWord(file))
 }
 
@@ -68,7 +69,9 @@ func plainSecrets(values map[string]any) []string {
 func holdsPlain(name string, secret bool, value any) bool {
 	switch v := value.(type) {
 	case string:
-		return secret && SecretValue(name, v) && !strings.Contains(v, "{{") && !strings.Contains(v, "{%") && !hashed.MatchString(v) && !strings.HasPrefix(v, "$ANSIBLE_VAULT;")
+		template := strings.Contains(v, "{{") || strings.Contains(v, "{%")
+		encrypted := hashed.MatchString(v) || strings.HasPrefix(v, "$ANSIBLE_VAULT;")
+		return secret && SecretValue(name, v) && !template && !encrypted
 	case int, int64, uint64, float64:
 		return secret && SecretValue(name, fmt.Sprint(v))
 	case *ordered.Map:

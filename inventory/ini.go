@@ -48,7 +48,8 @@ func (s source) readINI(text string) error {
 			case "vars":
 				mentioned = append(mentioned, mention{name, position, "[" + name + ":vars]"})
 			default:
-				return errorAt(position, "a section ends in :vars, :children or :hosts, not :%s%s", kind, suggest.Suffix(kind, []string{"vars", "children", "hosts"}))
+				near := suggest.Suffix(kind, []string{"vars", "children", "hosts"})
+				return errorAt(position, "a section ends in :vars, :children or :hosts, not :%s%s", kind, near)
 			}
 			if err := checkGroupName(name, position); err != nil {
 				return err

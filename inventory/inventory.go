@@ -145,7 +145,7 @@ func (h *Host) groupNames() []string {
 	return names
 }
 
-// Grow says that hosts and groups are added from now on, by what a playbook finds. A pattern may then name one that has
+// Grow announces that a playbook adds hosts and groups from now on. A pattern may then name one that has
 // not come to be, and selects nothing.
 func (i *Inventory) Grow() {
 	i.mutex.Lock()

@@ -76,9 +76,14 @@ func secretForms(secret string) []string {
 	return kept
 }
 
-// checksums are what stands for a file of that content in the results of modules.
+// checksums returns what stands for a file of that content in the results of modules.
 func checksums(content string) []string {
-	return []string{fmt.Sprintf("%x", md5.Sum([]byte(content))), fmt.Sprintf("%x", sha1.Sum([]byte(content))), fmt.Sprintf("%x", sha256.Sum256([]byte(content)))} //nolint:gosec // see above
+	data := []byte(content)
+	return []string{
+		fmt.Sprintf("%x", md5.Sum(data)),  //nolint:gosec // see above
+		fmt.Sprintf("%x", sha1.Sum(data)), //nolint:gosec // see above
+		fmt.Sprintf("%x", sha256.Sum256(data)),
+	}
 }
 
 // base64Forms returns the base64 of the secret, and of the secret with one or two bytes before it,
@@ -186,7 +191,7 @@ func yamlEscaped(text string) string {
 	return out.String()
 }
 
-// escapeRegex is what Python's re.escape makes of a text.
+// escapeRegex escapes a text as Python's re.escape does.
 func escapeRegex(text string) string {
 	var out strings.Builder
 	for _, r := range text {

@@ -56,13 +56,13 @@ func MaskRest(text string) string {
 	return text
 }
 
-// entry is what stands before the value on a line: blanks, the dashes of lists, a name.
+// entry matches what stands before the value on a line: blanks, the dashes of lists, a name.
 var entry = regexp.MustCompile(`^[ \t]*(?:- +)*(?:[?:] +)?(?:["']?[A-Za-z_][\w.-]*["']?[ \t]*:(?:[ \t]+|$))?`)
 
 // key is the name that a line begins with.
 var key = regexp.MustCompile(`^[ \t]*(?:- +)*["']?([A-Za-z_][\w.-]*)["']?[ \t]*:(?:[ \t]|$)`)
 
-// secretAbove says that a line is a part of the value of a secret whose name stands on a line above it.
+// secretAbove reports whether a line is a part of the value of a secret whose name stands on a line above it.
 func secretAbove(lines []string, at, depth int) bool {
 	text := strings.TrimLeft(lines[at], " \t")
 	if strings.TrimSpace(text) == "" || depth > 200 {
@@ -97,7 +97,7 @@ func secretAbove(lines []string, at, depth int) bool {
 	return secretAbove(lines, above, depth+1)
 }
 
-// opensSecret says that what follows a line may be a part of the value of a secret that is named on it.
+// opensSecret reports whether what follows a line may be a part of the value of a secret that is named on it.
 func opensSecret(line string) bool {
 	if name, ok := strings.CutPrefix(strings.TrimLeft(line, " \t-"), "? "); ok {
 		return SecretName(strings.Trim(name, " \t\r\"'"))
@@ -110,7 +110,7 @@ func opensSecret(line string) bool {
 	return false
 }
 
-// namedBeside says that among the entries beside a line one says name: NAME_OF_A_SECRET, as in vars_prompt.
+// namedBeside reports whether among the entries beside a line one says name: NAME_OF_A_SECRET, as in vars_prompt.
 func namedBeside(lines []string, at int) bool {
 	for _, step := range []int{-1, 1} {
 		for near := at; near >= 0 && near < len(lines); near += step {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// SecretName says that by its name a variable's value must never be shown, nor what is in it when it is a list or a
+// SecretName reports whether by its name a variable's value must never be shown, nor what is in it when it is a list or a
 // dict: db_password, API_KEY, adminPass, list_passwords, password_old, token2.
 func SecretName(name string) bool {
 	if name == "getent_passwd" { // the accounts of a host, as the module getent has it
@@ -22,7 +22,10 @@ func SecretName(name string) bool {
 			return true
 		}
 	}
-	for _, end := range []string{"pass", "pwd", "pw", "apikey", "api_key", "apikeys", "api_keys", "access_key", "private_key", "private_keys", "credential", "credentials", "creds"} {
+	for _, end := range []string{
+		"pass", "pwd", "pw", "apikey", "api_key", "apikeys", "api_keys", "access_key", "private_key", "private_keys",
+		"credential", "credentials", "creds",
+	} {
 		if name == end || strings.HasSuffix(name, "_"+end) {
 			return true
 		}
@@ -32,7 +35,7 @@ func SecretName(name string) bool {
 
 var camel = regexp.MustCompile(`([a-z0-9])([A-Z])`)
 
-// SecretValue says whether a value of a variable with such a name is one to hide. Where a name may as well be a place
+// SecretValue reports whether a value of a variable with such a name is one to hide. Where a name may as well be a place
 // (pwd, private_key), a path is none, and words that are settings are never: masking every "yes" would say more than
 // it hides.
 func SecretValue(name, value string) bool {
@@ -41,8 +44,10 @@ func SecretValue(name, value string) bool {
 		return false
 	}
 	lower := strings.ToLower(name)
-	if strings.HasSuffix(lower, "pwd") || strings.HasSuffix(lower, "key") || strings.HasSuffix(lower, "credentials") || strings.HasSuffix(lower, "creds") {
-		return !path.MatchString(value)
+	for _, end := range []string{"pwd", "key", "credentials", "creds"} {
+		if strings.HasSuffix(lower, end) {
+			return !path.MatchString(value)
+		}
 	}
 	return true
 }
@@ -93,7 +98,7 @@ func maskLine(line string) string {
 	}
 }
 
-// onlyTemplate says that a value is a template that says where to find a secret, and has no text in it that may be one.
+// onlyTemplate reports whether a value is a template that says where to find a secret, and has no text in it that may be one.
 func onlyTemplate(value string) bool {
 	inner, ok := strings.CutPrefix(value, "{{")
 	if !ok {
@@ -106,13 +111,18 @@ func onlyTemplate(value string) bool {
 // looked is where a template looks something up: the name of an environment variable or of a file.
 var looked = regexp.MustCompile(`(?:lookup|query|q)\(\s*(?:'[^']*'|"[^"]*")\s*(?:,\s*(?:'[^']*'|"[^"]*")\s*)?`)
 
-// nearly says that a name is nearly one of a secret, a misspelt one perhaps: that is what a line with an error has.
+// nearly reports whether a name is nearly one of a secret, a misspelt one perhaps: that is what a line with an error has.
 func nearly(name string) bool {
 	name = strings.ToLower(name)
-	return strings.Contains(name, "passw") || strings.Contains(name, "secret") || strings.Contains(name, "pasword") || strings.Contains(name, "passphr")
+	for _, part := range []string{"passw", "secret", "pasword", "passphr"} {
+		if strings.Contains(name, part) {
+			return true
+		}
+	}
+	return false
 }
 
-// line0 is what stands before the colon or equals sign.
+// line0 returns what stands before the colon or equals sign.
 func line0(s string) string {
 	if at := strings.IndexAny(s, ":="); at >= 0 {
 		return s[:at]

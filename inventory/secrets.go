@@ -111,7 +111,7 @@ func (s *Secrets) MaskValue(text string) string {
 // bare is a value without what a writer puts around it.
 func bare(text string) string { return strings.Trim(text, " \t\r\n\"'") }
 
-// Holds says that a text is a secret and nothing else, not one that merely contains a secret.
+// Holds reports whether a text is a secret and nothing else, not one that merely contains a secret.
 func (s *Secrets) Holds(text string) bool {
 	s.mutex.RLock()
 	defer s.mutex.RUnlock()
@@ -147,7 +147,7 @@ func (s *Secrets) Add(secret string) {
 // SecretName and SecretValue are those functions, for whoever knows the set only.
 func (s *Secrets) SecretName(name string) bool { return SecretName(name) }
 
-// SecretValue says whether a value of a variable with such a name is one to hide.
+// SecretValue reports whether a value of a variable with such a name is one to hide.
 func (s *Secrets) SecretValue(name, value string) bool { return SecretValue(name, value) }
 
 func (s *Secrets) addWhole(text string) {

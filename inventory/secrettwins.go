@@ -46,7 +46,9 @@ func twin(text string) string {
 // twinRune is another character of the same kind.
 func twinRune(r rune) rune {
 	for x := rune(1); x < 64; x++ {
-		if other := r ^ x; utf8.RuneLen(other) == utf8.RuneLen(r) && unicode.IsLetter(other) == unicode.IsLetter(r) && unicode.IsUpper(other) == unicode.IsUpper(r) && unicode.IsPrint(other) == unicode.IsPrint(r) {
+		other := r ^ x
+		kind := unicode.IsLetter(other) == unicode.IsLetter(r) && unicode.IsUpper(other) == unicode.IsUpper(r)
+		if kind && utf8.RuneLen(other) == utf8.RuneLen(r) && unicode.IsPrint(other) == unicode.IsPrint(r) {
 			return other
 		}
 	}

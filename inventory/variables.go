@@ -31,7 +31,8 @@ func (v *variables) add(other variables) {
 }
 
 // Vars returns the variables of a host at the inventory's levels, merged, in a mapping of the
-// caller's own, in the order in which Ansible lays them over one another; the values in it are shared and must not be changed. From lowest to highest:
+// caller's own, in the order in which Ansible lays them over one another. The values in it are
+// shared and must not be changed. From lowest to highest:
 //
 //	variables of the group all in the inventory
 //	variables of the other groups in the inventory, by depth, ansible_group_priority, name

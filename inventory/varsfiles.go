@@ -12,7 +12,7 @@ import (
 	"github.com/polarbook/polarbook/templates/ordered"
 )
 
-// fileVars is what host_vars or group_vars say about one name, kept so that each file is read once.
+// fileVars holds what host_vars or group_vars say about one name, kept so that each file is read once.
 type fileVars struct {
 	vars variables
 	err  error

@@ -236,7 +236,8 @@ func checkTag(node *yaml.Node) error {
 	case "!!str", "!!int", "!!float", "!!bool", "!!null", "!!seq", "!!map", "!!timestamp", "!!merge", "", "!":
 		return nil
 	case "!vault", "!vault-encrypted":
-		return nodeError(node, "values encrypted with ansible-vault (!vault) are not supported; take the secret from the environment instead: \"{{ lookup('env', 'NAME') }}\"")
+		return nodeError(node, "values encrypted with ansible-vault (!vault) are not supported; "+
+			"take the secret from the environment instead: \"{{ lookup('env', 'NAME') }}\"")
 	case "!unsafe":
 		return nodeError(node, "!unsafe is not supported; write the braces as \"{{ '{{' }}\" or within {%% raw %%}")
 	default:
@@ -389,7 +390,7 @@ func nodeError(node *yaml.Node, format string, arguments ...any) *Error {
 	return errorAt(Position{Line: node.Line, Column: node.Column}, format, arguments...)
 }
 
-// kindName is what a user calls a value of that type.
+// kindName returns what a user calls a value of that type.
 func kindName(value any) string {
 	switch value.(type) {
 	case nil:

@@ -24,7 +24,8 @@ func (s source) readGroups(data []byte) error {
 		return InFile(s.path, err)
 	}
 	if root.Kind != yaml.MappingNode {
-		return errorAt(s.at(root.Line, root.Column), "an inventory is a mapping of groups, such as all: {hosts: {node1: }}; this is a %s", nodeName(root))
+		return errorAt(s.at(root.Line, root.Column),
+			"an inventory is a mapping of groups, such as all: {hosts: {node1: }}; this is a %s", nodeName(root))
 	}
 	for _, entry := range entries(root) {
 		if entry.key.Value == "plugin" {
@@ -53,7 +54,8 @@ func (s source) readYAMLGroup(name, body *yaml.Node, parent *group) error {
 		return nil
 	}
 	if body.Kind != yaml.MappingNode {
-		return errorAt(s.at(body.Line, body.Column), "the group %s must be a mapping with hosts, vars and children; this is a %s", name.Value, nodeName(body))
+		return errorAt(s.at(body.Line, body.Column),
+			"the group %s must be a mapping with hosts, vars and children; this is a %s", name.Value, nodeName(body))
 	}
 	for _, section := range entries(body) {
 		value := resolve(section.value)
@@ -61,7 +63,8 @@ func (s source) readYAMLGroup(name, body *yaml.Node, parent *group) error {
 		switch section.key.Value {
 		case "hosts", "vars", "children":
 		default:
-			return errorAt(at, "a group has hosts, vars and children, not %q%s", section.key.Value, suggest.Suffix(section.key.Value, []string{"hosts", "vars", "children"}))
+			near := suggest.Suffix(section.key.Value, []string{"hosts", "vars", "children"})
+			return errorAt(at, "a group has hosts, vars and children, not %q%s", section.key.Value, near)
 		}
 		if isNull(value) {
 			continue
@@ -72,7 +75,9 @@ func (s source) readYAMLGroup(name, body *yaml.Node, parent *group) error {
 				Content: []*yaml.Node{value, {Kind: yaml.ScalarNode, Tag: "!!null"}}}
 		}
 		if value.Kind != yaml.MappingNode {
-			return errorAt(s.at(value.Line, value.Column), "%s of the group %s must be a mapping (each name followed by a colon), this is a %s", section.key.Value, name.Value, nodeName(value))
+			return errorAt(s.at(value.Line, value.Column),
+				"%s of the group %s must be a mapping (each name followed by a colon), this is a %s",
+				section.key.Value, name.Value, nodeName(value))
 		}
 		for _, entry := range entries(value) {
 			if err := s.readYAMLEntry(g, section.key.Value, entry); err != nil {

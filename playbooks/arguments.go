@@ -12,11 +12,11 @@ import (
 	"github.com/polarbook/polarbook/templates/suggest"
 )
 
-// arguments are what a task gives its module.
+// arguments holds the arguments that a task gives its module.
 type arguments struct {
 	values map[string]Value
 	places map[string]written
-	// broken says that they could not all be read, so that nothing can be said to be missing.
+	// broken means that they could not all be read, so that nothing can be said to be missing.
 	broken bool
 }
 
@@ -133,7 +133,9 @@ func (l *loader) argsIn(f *file, m *tasks.Module, n *yaml.Node, text string, ski
 	w := written{f.at(n), 0, f.at(n), nil}
 	if m.FreeForm == "" {
 		hint := fmt.Sprintf("write its arguments as name=value, or one a line as name: value (%s)", strings.Join(argumentNames(m), ", "))
-		l.fail(at(max(strings.Index(text, strings.TrimSpace(strings.SplitN(raw, "\n", 2)[0])), 0)), 0, hint, "%s takes no text without the name of an argument", m.Name)
+		first, _, _ := strings.Cut(raw, "\n")
+		place := at(max(strings.Index(text, strings.TrimSpace(first)), 0))
+		l.fail(place, 0, hint, "%s takes no text without the name of an argument", m.Name)
 		args.broken = true
 		return args
 	}
@@ -144,7 +146,7 @@ func (l *loader) argsIn(f *file, m *tasks.Module, n *yaml.Node, text string, ski
 	return args
 }
 
-// argumentCheck says what is known besides the arguments themselves.
+// argumentCheck holds what a check needs besides the arguments themselves.
 type argumentCheck struct {
 	at        Position // of the module's name
 	width     int
@@ -230,7 +232,7 @@ func itemPlace(f *file, w written, p *tasks.ArgError) (Position, int) {
 	return f.at(item), 0
 }
 
-// argumentHint says what a name that is no argument was meant to be.
+// argumentHint returns what a name that is not an argument may have been meant to be.
 func argumentHint(m *tasks.Module, p *tasks.ArgError) string {
 	if hint := suggest.Hint(p.Arg, p.Known); hint != "" {
 		return hint

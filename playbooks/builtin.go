@@ -11,7 +11,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Info is what a built-in playbook says of itself in the comment at its head:
+// Info describes a built-in playbook, from the comment at its head:
 //
 //	# One line that says what it does.
 //	#

@@ -16,7 +16,8 @@ var builtinActions = []tasks.Module{
 		{Name: "file", Kind: tasks.Path}, {Name: "dir", Kind: tasks.Path}, {Name: "name", Kind: tasks.String},
 		{Name: "depth", Kind: tasks.Int}, {Name: "files_matching", Kind: tasks.String},
 		{Name: "ignore_files", Kind: tasks.List}, {Name: "extensions", Kind: tasks.List},
-		{Name: "ignore_unknown_extensions", Kind: tasks.Bool}, {Name: "hash_behaviour", Kind: tasks.String, Choices: []string{"replace", "merge"}},
+		{Name: "ignore_unknown_extensions", Kind: tasks.Bool},
+		{Name: "hash_behaviour", Kind: tasks.String, Choices: []string{"replace", "merge"}},
 	}},
 	{Name: "add_host", AnyArgs: true, Args: []tasks.Arg{
 		{Name: "name", Aliases: []string{"hostname", "host"}, Kind: tasks.String, Required: true},

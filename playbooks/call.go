@@ -59,7 +59,8 @@ func (l *loader) call(c *scope, n *yaml.Node, es []entry) *call {
 			next = &call{entry: e, name: e.key}
 		}
 		if found != nil {
-			l.fail(f.at(e.at), len([]rune(e.key)), "make it a task of its own, with a dash", "a task does one thing; this one already has %s on line %d", found.key, found.at.Line)
+			l.fail(f.at(e.at), len([]rune(e.key)), "make it a task of its own, with a dash",
+				"a task does one thing; this one already has %s on line %d", found.key, found.at.Line)
 			return nil
 		}
 		found = next
@@ -129,7 +130,7 @@ func (l *loader) strangeKey(f *file, e entry, beside *call, m *tasks.Module) {
 	l.fail(f.at(e.at), len([]rune(e.key)), hint, "there is no keyword or module %q", e.key)
 }
 
-// unknownModule says whether a module is a misspelling or one that polarbook lacks.
+// unknownModule reports a module that is not there: as a misspelling, or as one that polarbook lacks.
 func (l *loader) unknownModule(f *file, at *yaml.Node, name string) {
 	width := len([]rune(name))
 	collection, short := "", name
@@ -143,7 +144,8 @@ func (l *loader) unknownModule(f *file, at *yaml.Node, name string) {
 			return
 		}
 		if slices.Contains(modulesWithout, short) {
-			l.fail(f.at(at), width, "polarbook doc lists the modules that there are", "the module %q is not implemented by polarbook, though Ansible has it", name)
+			l.fail(f.at(at), width, "polarbook doc lists the modules that there are",
+				"the module %q is not implemented by polarbook, though Ansible has it", name)
 			return
 		}
 	default:

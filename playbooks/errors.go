@@ -53,7 +53,7 @@ func (e *Error) Error() string {
 // inOneLine is a text that has words of a playbook in it, and no lines of theirs: such a line could look like one of ours.
 func inOneLine(text string) string { return strings.ReplaceAll(text, "\n", `\n`) }
 
-// maxShown is how many problems are worth reading at once.
+// maxShown bounds the problems that are shown at once.
 const maxShown = 20
 
 // Errors are the problems of a playbook in the order in which its files were read, by line within a file.
@@ -103,7 +103,7 @@ func sorted(problems []*Error, order map[string]int) Errors {
 	return slices.CompactFunc(list, func(a, b *Error) bool { return a.Pos == b.Pos && a.Pos.Line > 0 })
 }
 
-// maxLine is how much of a source line is shown, in characters.
+// maxLine bounds what is shown of a source line, in characters.
 const maxLine = 160
 
 // around cuts a long line to what surrounds a column, and says which column that is then.

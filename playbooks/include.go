@@ -82,9 +82,11 @@ func (l *loader) include(c *scope, n *yaml.Node, es []entry, call *call) Node {
 				i.Listen = append(i.Listen, v.Raw.(string))
 			}
 		case e.key == "register":
-			l.fail(f.at(e.at), len(e.key), "register the result of a task in the file", "register on %s is not implemented by polarbook, though Ansible has it", word)
+			l.fail(f.at(e.at), len(e.key), "register the result of a task in the file",
+				"register on %s is not implemented by polarbook, though Ansible has it", word)
 		case keywords[e.key].on&onInclude == 0 && keywords[e.key].on&onTasks != 0 && keywords[e.key].without == "":
-			l.fail(f.at(e.at), len([]rune(e.key)), "give it to the included tasks with apply: or on a block around the include", "%q has no effect on %s", e.key, word)
+			l.fail(f.at(e.at), len([]rune(e.key)), "give it to the included tasks with apply: or on a block around the include",
+				"%q has no effect on %s", e.key, word)
 		case l.keyword(f, e, onInclude):
 			if !l.common(c, e, &i.Common) {
 				loops.read(e)
@@ -292,7 +294,8 @@ func (l *loader) importRole(c *scope, n *yaml.Node, es []entry, call *call) Node
 	if from["name"] == "" {
 		return nil
 	}
-	b := l.role(inner, roleCall{name: from["name"], at: args["name"].Pos, from: from, places: args, include: true, once: args["allow_duplicates"].Raw == false})
+	once := args["allow_duplicates"].Raw == false
+	b := l.role(inner, roleCall{name: from["name"], at: args["name"].Pos, from: from, places: args, include: true, once: once})
 	if b == nil {
 		return nil
 	}
@@ -310,7 +313,8 @@ func (l *loader) imported(c *scope, n *yaml.Node, es []entry, call *call) (*Bloc
 		switch {
 		case e.key == call.key || e.key == "args":
 		case e.key == "loop" || len(e.key) > 5 && e.key[:5] == "with_":
-			l.fail(f.at(e.at), 0, "use include"+word[len("import"):], "%s cannot be looped: what it brings in is read before any host is asked", word)
+			l.fail(f.at(e.at), 0, "use include"+word[len("import"):],
+				"%s cannot be looped: what it brings in is read before any host is asked", word)
 			return nil, false
 		case keywords[e.key].on == 0: // strange keys have been reported
 		case e.key == "notify":
@@ -342,7 +346,8 @@ func (l *loader) literalName(c *scope, v Value, word, dynamic string) (string, b
 		return match
 	})
 	if isTemplate(s) {
-		l.fail(v.Pos, 0, "use "+dynamic+", or give the variable in the play's vars or with --extra-vars", "the name cannot be known before hosts are asked, and %s needs it then", word)
+		l.fail(v.Pos, 0, "use "+dynamic+", or give the variable in the play's vars or with --extra-vars",
+			"the name cannot be known before hosts are asked, and %s needs it then", word)
 		return "", false
 	}
 	return s, true

@@ -173,7 +173,7 @@ func keywordNames(on where) []string {
 	return names
 }
 
-// keyword reports whether a key is a keyword of such a thing; when it is no keyword there, it says what it is instead.
+// keyword reports whether a key is a keyword of such a thing; when it is not, the problem that it adds names what the key is instead.
 func (l *loader) keyword(f *file, e entry, on where) bool {
 	k, known := keywords[e.key]
 	width := len([]rune(e.key))

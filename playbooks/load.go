@@ -150,7 +150,8 @@ func (l *loader) find(name string) (place, error) {
 		found := place{hostFiles, full + ext}
 		switch shown := l.display(hostFiles, found.path); {
 		case bare && everybodyWrites(hostFiles, path.Dir(found.path)):
-			l.warn(Position{}, 0, "say ./"+name+" if you mean the file", "the built-in %s is run, not %s: everybody may write to that directory", builtin.path, shown)
+			l.warn(Position{}, 0, "say ./"+name+" if you mean the file",
+				"the built-in %s is run, not %s: everybody may write to that directory", builtin.path, shown)
 			continue
 		case bare:
 			l.warn(Position{}, 0, "", "%s is run, not the built-in playbook of that name", shown)
@@ -177,7 +178,7 @@ func (l *loader) find(name string) (place, error) {
 	}}
 }
 
-// everybodyWrites says that any account of this machine may put files into a directory.
+// everybodyWrites reports whether any account of this machine may put files into a directory.
 func everybodyWrites(fsys fs.FS, dir string) bool {
 	info, err := fs.Stat(fsys, dir)
 	return err == nil && info.Mode().Perm()&0o002 != 0

@@ -139,7 +139,7 @@ func (l *loader) play(f *file, n *yaml.Node, es []entry, outer map[string]any) *
 	return p
 }
 
-// playTask says so when a task stands where a play should.
+// playTask reports whether a key is a module, which has to stand in a task, and adds that problem.
 func (l *loader) playTask(f *file, e entry) bool {
 	if _, word := keywords[e.key]; word {
 		return false

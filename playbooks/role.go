@@ -22,7 +22,7 @@ type roleCall struct {
 	from   map[string]string // tasks_from, vars_from, defaults_from, handlers_from
 	places map[string]Value  // where these were written
 	common Common
-	// include says that it is import_role or include_role, which may run a role again; once that they may not.
+	// include means that it is import_role or include_role, which may run a role again; once that they may not.
 	include, once bool
 	conditional   bool // an include under a condition, which may recurse
 }
@@ -70,7 +70,7 @@ func (l *loader) roleCall(c *scope, n *yaml.Node) (roleCall, bool) {
 			use.name, _ = l.text(f, e).Raw.(string)
 			use.at = f.at(e.value)
 		case !word:
-			// As in Ansible, what is no keyword is a parameter of the role.
+			// As in Ansible, what is not a keyword is a parameter of the role.
 			l.variableName(f, e.at, e.key)
 			l.define(f, e.at, e.key)
 			if hint := suggest.Hint(e.key, keywordNames(onRole)); hint != "" {
@@ -263,7 +263,8 @@ func (l *loader) roleFile(role place, folder string, use roleCall) *file {
 	}
 	if from != "" {
 		dir := path.Join(role.path, folder)
-		l.fail(use.place(folder), 0, suggest.Hint(from, namesIn(role.fsys, dir)), "the role has no file %q in %s", from, l.display(role.fsys, dir))
+		l.fail(use.place(folder), 0, suggest.Hint(from, namesIn(role.fsys, dir)),
+			"the role has no file %q in %s", from, l.display(role.fsys, dir))
 	}
 	return nil
 }
@@ -313,7 +314,8 @@ func (l *loader) meta(c *scope, f *file) (dependencies []Node, duplicates bool) 
 			duplicates, _ = l.boolean(f, e).Raw.(bool)
 		case "galaxy_info", "collections", "argument_specs":
 		default:
-			l.fail(f.at(e.at), 0, suggest.Hint(e.key, []string{"dependencies", "allow_duplicates", "galaxy_info", "collections"}), "there is no keyword %q in a role's meta", e.key)
+			hint := suggest.Hint(e.key, []string{"dependencies", "allow_duplicates", "galaxy_info", "collections"})
+			l.fail(f.at(e.at), 0, hint, "there is no keyword %q in a role's meta", e.key)
 		}
 	}
 	return dependencies, duplicates

@@ -41,7 +41,7 @@ func scalarText(raw any) string {
 	return fmt.Sprint(raw)
 }
 
-// word is a string that is no template.
+// word is a string that must not be a template.
 func (l *loader) word(f *file, e entry) string {
 	v := l.text(f, e)
 	s, _ := v.Raw.(string)

@@ -9,7 +9,7 @@ import (
 	"github.com/polarbook/polarbook/tasks"
 )
 
-// scope is what surrounds a list of tasks.
+// scope holds what surrounds a list of tasks.
 type scope struct {
 	file    *file
 	origin  Origin
@@ -44,7 +44,8 @@ func (l *loader) nodes(c *scope, n *yaml.Node, what string) []Node {
 	for _, item := range n.Content {
 		item = follow(item)
 		if item.Kind != yaml.MappingNode {
-			l.fail(f.at(item), 0, "a task is a mapping: a module's name and its arguments, and keywords", "%s has to be a list of tasks; this is %s", what, nodeKind(item))
+			l.fail(f.at(item), 0, "a task is a mapping: a module's name and its arguments, and keywords",
+				"%s has to be a list of tasks; this is %s", what, nodeKind(item))
 			continue
 		}
 		if node := l.node(c, item); node != nil {
@@ -142,7 +143,8 @@ func (l *loader) task(c *scope, n *yaml.Node, es []entry, call *call) Node {
 	t.Loop = loops.result()
 	if call.local {
 		if t.DelegateTo.Given() {
-			l.fail(t.DelegateTo.Pos, 0, "write the module itself instead of local_action", "local_action says where the task runs; delegate_to cannot")
+			l.fail(t.DelegateTo.Pos, 0, "write the module itself instead of local_action",
+				"local_action says where the task runs; delegate_to cannot")
 		}
 		t.DelegateTo = Value{"localhost", f.at(call.at)}
 	}

@@ -21,7 +21,7 @@ type Position struct {
 
 // Playbook is a loaded file with everything that it includes statically.
 type Playbook struct {
-	// Name is what the user asked for ("new-cluster.yml"), Path where it was found; Builtin says in the binary.
+	// Name is what the user asked for ("new-cluster.yml"), Path where it was found; Builtin: in the binary.
 	Name    string
 	Path    string
 	Builtin bool
@@ -34,7 +34,7 @@ type Playbook struct {
 	// LocksNothing is set for a built-in playbook that only reads, and says so in its head comment: "Locks: nothing."
 	// A run of such playbooks neither waits for the locks of hosts nor takes them.
 	LocksNothing bool
-	// Warnings are what is allowed but unlikely to be meant.
+	// Warnings name what is allowed but unlikely to be meant.
 	Warnings []*Error
 	// Defined are the variables that files of the user's define, in the order in which they were read.
 	Defined []Definition
@@ -43,13 +43,13 @@ type Playbook struct {
 	roles []string // the directories of the roles that it uses, built-in ones left out
 }
 
-// Value is what the YAML says, templates not rendered: string, bool, int, float64, nil, []any or *ordered.Map.
+// Value holds what the YAML has, templates not rendered: string, bool, int, float64, nil, []any or *ordered.Map.
 type Value struct {
 	Raw any
 	Pos Position
 }
 
-// Given says whether the keyword was there at all.
+// Given reports whether the keyword was there at all.
 func (v Value) Given() bool { return v.Pos.Line != 0 }
 
 // Common are the keywords that plays, blocks, includes and tasks share; the inner one wins, lists are joined as in Ansible.
@@ -181,7 +181,7 @@ type Block struct {
 	RoleKey string
 	// RoleDir is the role's directory in its Origin's Source (role_path).
 	RoleDir string
-	// RolePublic says that the role's variables are the whole play's from then on (include_role with public: true;
+	// RolePublic means that the role's variables are the whole play's from then on (include_role with public: true;
 	// those of roles: and import_role always are).
 	RolePublic bool
 }

@@ -52,7 +52,9 @@ func (l *loader) variableName(f *file, at *yaml.Node, name string) {
 }
 
 // magic are the variables that are set by what runs the playbook and cannot be set by it.
-var magic = []string{"hostvars", "groups", "group_names", "inventory_hostname", "inventory_hostname_short", "playbook_dir", "role_path", "omit"}
+var magic = []string{
+	"hostvars", "groups", "group_names", "inventory_hostname", "inventory_hostname_short", "playbook_dir", "role_path", "omit",
+}
 
 // pythonWords cannot be variables because Jinja2 or Ansible cannot name them.
 var pythonWords = strings.Fields(`False None True and as assert async await break class continue def del elif else except

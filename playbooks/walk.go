@@ -15,7 +15,7 @@ type Step struct {
 	Tags []string
 }
 
-// Role is the role that the step belongs to, empty when it is none's.
+// Role is the role that the step belongs to, empty when it belongs to none.
 func (s Step) Role() string {
 	for _, parent := range slices.Backward(s.Parents) {
 		if b, ok := parent.(*Block); ok && b.Role != "" {

@@ -75,7 +75,7 @@ type Words struct {
 	all       bool
 }
 
-// Has says whether a name is spoken of, or may be.
+// Has reports whether a name is spoken of, or may be.
 func (w *Words) Has(name string) bool {
 	return w.all || w.names[name] || slices.ContainsFunc(w.beginning, func(b string) bool { return strings.HasPrefix(name, b) })
 }
@@ -104,7 +104,7 @@ func (w *Words) Text(text string) {
 	}
 }
 
-// Value adds what the texts in a value speak of. The keys of a mapping are no texts.
+// Value adds what the texts in a value speak of. The keys of a mapping are left out.
 func (w *Words) Value(value any) {
 	switch v := value.(type) {
 	case string:
@@ -219,7 +219,7 @@ func (w *Words) path(name string) {
 	f := &file{}
 	f.setText(data)
 	if ext := filepath.Ext(name); ext == ".yml" || ext == ".yaml" || ext == ".json" {
-		f.root, _, _ = parseYAML(f.text) // what is no YAML is looked through as a text
+		f.root, _, _ = parseYAML(f.text) // what is not YAML is searched as text
 	}
 	w.file(f)
 }

@@ -12,7 +12,7 @@ import (
 )
 
 type docCmd struct {
-	Module string `arg:"" optional:"" help:"The module; without it, a list of all."`
+	Module string `arg:"" optional:"" help:"Explain this module; without it, list all."`
 }
 
 func (c *docCmd) Run(t *terminal) error {

@@ -12,7 +12,7 @@ import (
 )
 
 type initCmd struct {
-	Dir string `arg:"" help:"The directory to make; its name becomes the cluster's."`
+	Dir string `arg:"" help:"Make this directory; its name becomes the cluster's."`
 }
 
 //go:embed inventory.yml.example
@@ -24,7 +24,8 @@ var clusterName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
 func (c *initCmd) Run(t *terminal) error {
 	name := filepath.Base(filepath.Clean(c.Dir))
 	if !clusterName.MatchString(name) {
-		return fmt.Errorf("%q cannot be a cluster's name: letters, digits, dots, dashes and underlines only, because it names a systemd unit", name)
+		return fmt.Errorf("%q cannot be a cluster's name: letters, digits, dots, dashes and underlines only, "+
+			"because it names a systemd unit", name)
 	}
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return err
@@ -41,6 +42,12 @@ func (c *initCmd) Run(t *terminal) error {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	fmt.Fprintf(t.out, "Wrote %s. Fill it in, then:\n\n  cd %s\n  export POLARDB_REPLICATION_PASSWORD=...\n  polarbook run check.yml\n  polarbook run new-cluster.yml\n", oneLine(file), oneLine(c.Dir))
+	fmt.Fprintf(t.out, `Wrote %s. Fill it in, then:
+
+  cd %s
+  export POLARDB_REPLICATION_PASSWORD=...
+  polarbook run check.yml
+  polarbook run new-cluster.yml
+`, oneLine(file), oneLine(c.Dir))
 	return nil
 }

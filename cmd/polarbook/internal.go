@@ -3,7 +3,6 @@ package main
 import (
 	"embed"
 	"fmt"
-	"io/fs"
 
 	"github.com/polarbook/polarbook/playbooks"
 )
@@ -11,8 +10,10 @@ import (
 //go:embed ping.yml unlock.yml
 var own embed.FS
 
-// internal holds the playbooks that commands other than run are made of.
-func internal() fs.FS { return own }
+// loadInternal loads one of the playbooks that commands other than run are made of. Nothing of the user's stands in for it.
+func (w *workplace) loadInternal(name string) (*playbooks.Playbook, error) {
+	return playbooks.Load(name, playbooks.Options{Builtin: own, Dir: "/nonexistent", Templates: own, Checker: w.render})
+}
 
 // stepLine is a step as --list-tasks shows it.
 func stepLine(s playbooks.Step) string {

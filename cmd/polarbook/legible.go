@@ -137,7 +137,7 @@ func (t *terminal) lostOutput() func(string, error) {
 	}
 }
 
-// written says whether everything that was to be printed could be.
+// written reports whether everything that was to be printed could be.
 func (t *terminal) written() error {
 	if out, ok := t.out.(*legible); ok && out.failure() != nil {
 		return fmt.Errorf("%s could not be written: %w", standardOutput, out.failure())

@@ -194,7 +194,9 @@ func (l *live) line(t *liveTask) string {
 			parts = append(parts, l.word(s)+" "+strings.Join(names, " "))
 		}
 	}
-	if h := t.hosts[t.Hosts[0]]; len(t.Hosts) == 1 && h.status == event.OK && strings.HasPrefix(t.Module, "polardb_") && !strings.Contains(h.msg, "\n") && h.msg != "" {
+	h := t.hosts[t.Hosts[0]]
+	found := len(t.Hosts) == 1 && h.status == event.OK && strings.HasPrefix(t.Module, "polardb_")
+	if found && h.msg != "" && !strings.Contains(h.msg, "\n") {
 		parts = append(parts, l.t.faint(h.msg))
 	}
 	mark := l.t.green("✓")

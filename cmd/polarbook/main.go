@@ -35,11 +35,11 @@ type cli struct {
 	Run       runCmd       `cmd:"" help:"Run a playbook: a file of that name, or else a built-in one."`
 	Status    statusCmd    `cmd:"" help:"Show the cluster as its nodes see it."`
 	Unlock    unlockCmd    `cmd:"" help:"Show who has locked the hosts, and clear what a dead connection left."`
-	Ping      pingCmd      `cmd:"" help:"Connect to the hosts and say how that went."`
+	Ping      pingCmd      `cmd:"" help:"Connect to the hosts and report how that went."`
 	Init      initCmd      `cmd:"" help:"Make a directory with an inventory to fill in."`
-	Playbooks playbooksCmd `cmd:"" help:"List the built-in playbooks, or write one out to be changed."`
+	Playbooks playbooksCmd `cmd:"" help:"List the built-in playbooks, or export one to change it."`
 	Doc       docCmd       `cmd:"" help:"Explain the modules: arguments, defaults, returns, examples."`
-	Version   versionCmd   `cmd:"" help:"Say which polarbook this is."`
+	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 
 // terminal is where a command prints and asks: the process's own streams, or a test's.
@@ -80,7 +80,8 @@ func run(args []string) int {
 	var c cli
 	code := -1
 	parser, err := kong.New(&c, kong.Name("polarbook"), kong.Writers(t.out, t.err), kong.Exit(func(n int) { code = n }),
-		kong.Description("Bare Linux hosts to a running PolarDB for PostgreSQL cluster, over SSH."), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+		kong.Description("Bare Linux hosts to a running PolarDB for PostgreSQL cluster, over SSH."),
+		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	if err != nil {
 		fmt.Fprintln(t.err, "polarbook:", err)
 		return exitUsage

@@ -46,7 +46,7 @@ func place(e event.HostDone) string {
 	return e.Host
 }
 
-// result is what is to be said of a result beyond its status; empty when that is enough.
+// result returns what is to be said of a result beyond its status; empty when that is enough.
 func (n *narrator) result(e event.HostDone) string {
 	var b strings.Builder
 	who := place(e)
@@ -94,7 +94,7 @@ func (n *narrator) result(e event.HostDone) string {
 	return b.String()
 }
 
-// debugged is what a debug task shows: its purpose is to be read.
+// debugged returns what a debug task shows: its purpose is to be read.
 func (n *narrator) debugged(e event.HostDone) string {
 	if n.tasks[e.TaskID].Module != "debug" || e.NoLog {
 		return ""
@@ -135,7 +135,7 @@ func sayOnce(e event.HostDone) string {
 	return msg
 }
 
-// speaks says that even a result that changed nothing is worth its message: what PolarDB's own modules found is what a
+// speaks reports whether even a result that changed nothing is worth its message: what PolarDB's own modules found is what a
 // run on a cluster is asked for ("node2 leads already").
 func (n *narrator) speaks(e event.HostDone) bool {
 	return e.Status == event.OK && strings.HasPrefix(n.tasks[e.TaskID].Module, "polardb_")
@@ -207,7 +207,8 @@ func (n *narrator) recap(e event.RunEnded) string {
 	if n.verbose > 0 {
 		for _, name := range sortedKeys(e.Hosts) {
 			r := e.Hosts[name]
-			fmt.Fprintf(&b, "%s: %d round trips, %d sessions, %s sent, %s received\n", name, r.RoundTrips, r.Sessions, bytesText(r.BytesSent), bytesText(r.BytesReceived))
+			fmt.Fprintf(&b, "%s: %d round trips, %d sessions, %s sent, %s received\n",
+				name, r.RoundTrips, r.Sessions, bytesText(r.BytesSent), bytesText(r.BytesReceived))
 		}
 	}
 	fmt.Fprintf(&b, "in %s\n", took(e.Elapsed))

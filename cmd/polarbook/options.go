@@ -24,17 +24,17 @@ import (
 
 // hostOptions are those of every command that reaches hosts.
 type hostOptions struct {
-	Inventory     []string `short:"i" placeholder:"PATH" sep:"none" help:"Inventory file, directory or comma-separated hosts; more than once. Default: inventory.yml (or .yaml, .ini, or inventory, hosts) here."`
-	Limit         string   `short:"l" help:"Only these of the hosts (a host pattern)."`
-	ExtraVars     []string `short:"e" name:"extra-vars" placeholder:"VARS" sep:"none" help:"Variables that win over all others: key=value, YAML or JSON, or @FILE."`
-	Forks         int      `short:"f" default:"50" help:"How many hosts at once."`
-	User          string   `short:"u" help:"Log in as this user, where the inventory names none."`
-	PrivateKey    []string `name:"private-key" aliases:"key-file" placeholder:"FILE" sep:"none" help:"Private keys to log in with."`
+	Inventory     []string `short:"i" placeholder:"PATH" sep:"none" help:"Read this inventory file or directory, or take these comma-separated hosts; may be repeated. Default: inventory.yml (or .yaml, .ini, or inventory, hosts) here."`
+	Limit         string   `short:"l" help:"Limit the run to these hosts (a host pattern)."`
+	ExtraVars     []string `short:"e" name:"extra-vars" placeholder:"VARS" sep:"none" help:"Set variables that win over all others: key=value, YAML or JSON, or @FILE."`
+	Forks         int      `short:"f" default:"50" help:"Work on at most this many hosts at once."`
+	User          string   `short:"u" help:"Log in as this user where the inventory names none."`
+	PrivateKey    []string `name:"private-key" aliases:"key-file" placeholder:"FILE" sep:"none" help:"Log in with this private key; may be repeated."`
 	AskPass       bool     `short:"k" name:"ask-pass" help:"Ask for the password to log in with."`
 	AskBecomePass bool     `short:"K" name:"ask-become-pass" help:"Ask for the password of sudo."`
-	Timeout       int      `short:"T" default:"10" help:"Seconds that connecting may take."`
-	SSHConfig     string   `name:"ssh-config" placeholder:"FILE" help:"Instead of ~/.ssh/config."`
-	KnownHosts    string   `name:"known-hosts" placeholder:"FILE" help:"Instead of ~/.ssh/known_hosts."`
+	Timeout       int      `short:"T" default:"10" help:"Give up connecting after this many seconds."`
+	SSHConfig     string   `name:"ssh-config" placeholder:"FILE" help:"Read this file instead of ~/.ssh/config."`
+	KnownHosts    string   `name:"known-hosts" placeholder:"FILE" help:"Read this file instead of ~/.ssh/known_hosts."`
 }
 
 // inventoryNames are looked for in the working directory, in this order.
@@ -53,7 +53,8 @@ func (o *hostOptions) sources() ([]string, error) {
 		}
 		return []string{name}, nil
 	}
-	return nil, fmt.Errorf("there is no inventory here (looked for %s); name one with -i, or make one with polarbook init", strings.Join(inventoryNames, ", "))
+	return nil, fmt.Errorf("there is no inventory here (looked for %s); name one with -i, or make one with polarbook init",
+		strings.Join(inventoryNames, ", "))
 }
 
 // extraVars reads -e as Ansible does: later ones win. where says what each comes from.
@@ -159,7 +160,7 @@ func keyValues(text string) (map[string]any, error) {
 	return vars, nil
 }
 
-// workplace is what a run needs of the control node, put together from the options.
+// workplace holds what a run needs of the control node, put together from the options.
 type workplace struct {
 	options hostOptions
 	t       *terminal
@@ -198,8 +199,10 @@ func (o hostOptions) prepare(t *terminal) (*workplace, error) {
 		return nil, err
 	}
 	t.secrets = new(inventory.Secrets)
-	render := templates.New(templates.Options{Filters: all.Filters, Secrets: t.secrets, Env: os.LookupEnv, Read: os.ReadFile, Directories: []string{dir},
-		Templates: func(name string) (string, bool) { text, err := templates.Builtin(name); return text, err == nil }})
+	builtin := func(name string) (string, bool) { text, err := templates.Builtin(name); return text, err == nil }
+	render := templates.New(templates.Options{
+		Filters: all.Filters, Secrets: t.secrets, Env: os.LookupEnv, Read: os.ReadFile, Directories: []string{dir}, Templates: builtin,
+	})
 	w := &workplace{options: o, t: t, inv: inv, vars: vars, from: from, secrets: t.secrets, render: render, warn: warn}
 	w.warnOfExposed()
 	return w, nil
@@ -225,7 +228,10 @@ func (w *workplace) engineOptions(run runContext) (engine.Options, error) {
 	e := engine.Options{
 		Inventory: w.inv, Limit: o.Limit, ExtraVars: w.vars, Forks: o.Forks, Stop: run.stop,
 		Templates: w.render, Secrets: w.secrets, UnknownKeys: w.unknownKeys, Warn: w.warn,
-		SSH: remote.Config{User: o.User, KeyFiles: o.PrivateKey, ConfigFile: o.SSHConfig, Passphrase: w.passphrases(), Warn: w.warn, Jumps: remote.NewJumps(), ConnectTimeout: seconds(o.Timeout)},
+		SSH: remote.Config{
+			User: o.User, KeyFiles: o.PrivateKey, ConfigFile: o.SSHConfig, Passphrase: w.passphrases(), Warn: w.warn,
+			Jumps: remote.NewJumps(), ConnectTimeout: seconds(o.Timeout),
+		},
 	}
 	if o.KnownHosts != "" {
 		e.SSH.Keys.Files = []string{o.KnownHosts}
@@ -282,9 +288,10 @@ func (w *workplace) unknownKeys(ctx context.Context, unknown []*remote.UnknownHo
 			own = append(own, u.OwnFile())
 		}
 	}
-	fmt.Fprintf(w.t.err, "These host keys are not known yet:\n\n%s\n\nCompare them with the hosts' own: ssh-keygen -lf %s\n", table(rows), strings.Join(own, ", or "))
+	fmt.Fprintf(w.t.err, "These host keys are not known yet:\n\n%s\n\nCompare them with the hosts' own: ssh-keygen -lf %s\n",
+		table(rows), strings.Join(own, ", or "))
 	if !w.t.asks() {
-		return errors.New("nobody is there to accept it: put the key into known_hosts, or pin it in the inventory (ansible_host_key)")
+		return errors.New("no terminal to accept it on: put the key into known_hosts, or pin it in the inventory (ansible_host_key)")
 	}
 	answer, err := w.t.ask(ctx, "Accept all of them and remember them? Type yes: ")
 	if err != nil {
@@ -338,12 +345,12 @@ func (w *workplace) prompt(ctx context.Context, q engine.Question) (string, erro
 			return "", err
 		}
 		if q.Confirm {
-			again, err := ask("once more, " + text)
+			again, err := ask("again, " + text)
 			if err != nil {
 				return "", err
 			}
 			if again != answer {
-				fmt.Fprintln(w.t.err, "The two differ.")
+				fmt.Fprintln(w.t.err, "The two entries differ.")
 				continue
 			}
 		}

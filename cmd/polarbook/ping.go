@@ -10,10 +10,10 @@ import (
 )
 
 type pingCmd struct {
-	Pattern string `arg:"" optional:"" default:"all" help:"Which hosts (a host pattern)."`
+	Pattern string `arg:"" optional:"" default:"all" help:"Connect to these hosts (a host pattern)."`
 	hostOptions
-	Become bool   `short:"b" help:"Become root too."`
-	Output string `short:"o" enum:"text,json" default:"text" help:"text or json."`
+	Become bool   `short:"b" help:"Become root as well."`
+	Output string `short:"o" enum:"text,json" default:"text" help:"Choose the output: text or json."`
 }
 
 func (c *pingCmd) Run(t *terminal, run runContext) error {
@@ -22,7 +22,7 @@ func (c *pingCmd) Run(t *terminal, run runContext) error {
 		return err
 	}
 	w.vars["ansible_become"] = c.Become
-	p, err := playbooks.Load("ping.yml", playbooks.Options{Builtin: internal(), Dir: "/nonexistent", Templates: internal(), Checker: w.render})
+	p, err := w.loadInternal("ping.yml")
 	if err != nil {
 		return err
 	}

@@ -88,7 +88,7 @@ func indent(s, by string) string {
 	return by + strings.ReplaceAll(strings.TrimSuffix(s, "\n"), "\n", "\n"+by) + "\n"
 }
 
-// portion is how much of something is done.
+// portion returns how much of something is done, for people.
 func portion(done, total int64) string {
 	if total <= 0 {
 		return bytesText(done)

@@ -16,11 +16,11 @@ import (
 
 type playbooksCmd struct {
 	List   playbooksListCmd   `cmd:"" default:"withargs" help:"List the built-in playbooks with what they do and the variables they take."`
-	Export playbooksExportCmd `cmd:"" help:"Write a built-in playbook, its role and its templates out, to be changed."`
+	Export playbooksExportCmd `cmd:"" help:"Write a built-in playbook, its role and its templates to a directory, to change them."`
 }
 
 type playbooksListCmd struct {
-	Name string `arg:"" optional:"" help:"Only this one, with all it says of itself."`
+	Name string `arg:"" optional:"" help:"Show only this one, with its whole description."`
 }
 
 func (c *playbooksListCmd) Run(t *terminal) error {
@@ -53,7 +53,7 @@ func (c *playbooksListCmd) Run(t *terminal) error {
 	return nil
 }
 
-// playbookDoc is what a playbook says of itself, and its variables with their defaults and what they mean.
+// playbookDoc describes a playbook: its head comment, and its variables with their defaults and what they mean.
 func playbookDoc(t *terminal, p playbooks.Info) string {
 	var b strings.Builder
 	says, _, _ := strings.Cut(p.Doc, "\nVariables:")
@@ -78,8 +78,8 @@ func playbookDoc(t *terminal, p playbooks.Info) string {
 }
 
 type playbooksExportCmd struct {
-	Name string `arg:"" help:"The playbook's name, as in new-cluster.yml."`
-	To   string `default:"." help:"The directory to write to."`
+	Name string `arg:"" help:"Export the playbook of this name, as in new-cluster.yml."`
+	To   string `default:"." help:"Write to this directory."`
 }
 
 // Run writes the playbook with the roles and templates that it is made of, and replaces no file.

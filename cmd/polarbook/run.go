@@ -18,23 +18,23 @@ import (
 )
 
 type runCmd struct {
-	Playbook []string `arg:"" help:"Playbooks: files, or names of built-in ones."`
+	Playbook []string `arg:"" help:"Run these playbooks: files, or names of built-in ones."`
 	hostOptions
-	Check            bool     `short:"C" help:"Say what would be changed, and change nothing."`
+	Check            bool     `short:"C" help:"Show what would be changed, and change nothing."`
 	Diff             bool     `short:"D" help:"Show differences."`
-	Tags             []string `short:"t" help:"Only tasks with one of these tags."`
-	SkipTags         []string `name:"skip-tags" help:"No tasks with one of these tags."`
-	StartAtTask      string   `name:"start-at-task" placeholder:"NAME" help:"Begin with the task of that name."`
+	Tags             []string `short:"t" help:"Run only tasks with one of these tags."`
+	SkipTags         []string `name:"skip-tags" help:"Skip tasks with one of these tags."`
+	StartAtTask      string   `name:"start-at-task" placeholder:"NAME" help:"Begin with the task of this name."`
 	ListTasks        bool     `name:"list-tasks" help:"List the tasks and run nothing."`
 	ListHosts        bool     `name:"list-hosts" help:"List the hosts and run nothing."`
-	SyntaxCheck      bool     `name:"syntax-check" help:"Read and check everything and run nothing."`
+	SyntaxCheck      bool     `name:"syntax-check" help:"Check the playbooks and run nothing."`
 	Become           bool     `short:"b" help:"Become root (or --become-user) in every play."`
 	BecomeUser       string   `name:"become-user" help:"Become this user."`
-	Output           string   `short:"o" enum:"auto,plain,json" default:"auto" help:"auto: live on a terminal, plain lines elsewhere; json: one event a line."`
-	Verbose          int      `short:"v" type:"counter" help:"Say more; twice: results too."`
-	Yes              bool     `short:"y" help:"Go on without being asked before something is destroyed."`
-	LockWait         int      `name:"lock-wait" placeholder:"SECONDS" help:"How long to wait for somebody else who is at work on the hosts."`
-	DetailedExitcode bool     `name:"detailed-exitcode" help:"With --check: exit with 3 when changes are pending."`
+	Output           string   `short:"o" enum:"auto,plain,json" default:"auto" help:"Choose the output: auto (live on a terminal, else plain), plain, or json (one event a line)."`
+	Verbose          int      `short:"v" type:"counter" help:"Show more; twice: results too."`
+	Yes              bool     `short:"y" help:"Do not ask before something is destroyed."`
+	LockWait         int      `name:"lock-wait" placeholder:"SECONDS" help:"Wait this many seconds for others who are at work on the hosts."`
+	DetailedExitcode bool     `name:"detailed-exitcode" help:"Exit with 3 when changes are pending (with --check)."`
 }
 
 func (c *runCmd) Run(t *terminal, run runContext) error {
@@ -203,7 +203,7 @@ type runJournal struct {
 	alive    *os.File // locked for as long as the run lives, however it ends
 }
 
-// Dead says that a run was begun with the journals of this control node and is over: its journal is locked no more.
+// Dead reports whether a run was begun with the journals of this control node and is over: its journal is locked no more.
 func (j *runJournal) Dead(id string) bool {
 	f, err := os.Open(filepath.Join(filepath.Dir(j.Path), filepath.Base(id)+".jsonl"))
 	if err != nil {

@@ -17,9 +17,9 @@ import (
 
 type statusCmd struct {
 	hostOptions
-	Watch    bool   `short:"w" help:"Ask again and again, until Ctrl-C."`
-	Interval int    `default:"2" help:"Seconds between two questions of --watch."`
-	Output   string `short:"o" enum:"text,json" default:"text" help:"text, or json: one object a question."`
+	Watch    bool   `short:"w" help:"Refresh until interrupted."`
+	Interval int    `default:"2" help:"Refresh every so many seconds (with --watch)."`
+	Output   string `short:"o" enum:"text,json" default:"text" help:"Choose the output: text, or json (one object a refresh)."`
 }
 
 func (c *statusCmd) Run(t *terminal, run runContext) error {
@@ -48,7 +48,7 @@ func (c *statusCmd) Run(t *terminal, run runContext) error {
 		_, err := engine.Run(run, o)
 		if l.values == nil {
 			if err == nil {
-				err = fmt.Errorf("no host of the group polardb was asked")
+				err = fmt.Errorf("no host of the group polardb answered")
 			}
 			if l.failure != "" {
 				err = &exit{code: max(codeOf(err), exitFailed), err: fmt.Errorf("%s", l.failure)}

@@ -29,10 +29,10 @@ func standardTerminal() *terminal {
 
 const standardOutput = "standard output"
 
-// asks says whether there is a person to ask.
+// asks reports whether there is a person to ask.
 func (t *terminal) asks() bool { return term.IsTerminal(int(t.in.Fd())) }
 
-var errNobody = errors.New("there is no terminal to ask on")
+var errNobody = errors.New("no terminal to prompt on")
 
 // secret asks for something that is not echoed.
 func (t *terminal) secret(prompt string) (string, error) {

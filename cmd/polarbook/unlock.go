@@ -14,10 +14,10 @@ import (
 )
 
 type unlockCmd struct {
-	Pattern string `arg:"" optional:"" default:"all" help:"Which hosts (a host pattern)."`
+	Pattern string `arg:"" optional:"" default:"all" help:"Look at these hosts (a host pattern)."`
 	hostOptions
-	Yes   bool `short:"y" help:"Clear without being asked what a dead connection left."`
-	Force bool `help:"Clear the locks of those at work too, which stops them."`
+	Yes   bool `short:"y" help:"Do not ask before clearing what a dead connection left."`
+	Force bool `help:"Clear the locks of runs that are at work too, which stops them."`
 }
 
 // deadAfter is for how long a host has heard nothing of a control node that is taken for dead: three heartbeats.
@@ -28,7 +28,7 @@ func (c *unlockCmd) Run(t *terminal, run runContext) error {
 	if err != nil {
 		return err
 	}
-	p, err := playbooks.Load("unlock.yml", playbooks.Options{Builtin: internal(), Dir: "/nonexistent", Templates: internal(), Checker: w.render})
+	p, err := w.loadInternal("unlock.yml")
 	if err != nil {
 		return err
 	}
@@ -40,7 +40,9 @@ func (c *unlockCmd) Run(t *terminal, run runContext) error {
 	ask := func(pattern, script string) (map[string]string, error) {
 		l := &unlockListener{t: t, said: map[string]string{}}
 		o.ExtraVars = maps.Clone(w.vars)
-		maps.Copy(o.ExtraVars, map[string]any{"polarbook_pattern": pattern, "polarbook_script": script, "ansible_become": true, "ansible_become_user": "root"})
+		maps.Copy(o.ExtraVars, map[string]any{
+			"polarbook_pattern": pattern, "polarbook_script": script, "ansible_become": true, "ansible_become_user": "root",
+		})
 		o.Listeners = []event.Listener{l}
 		_, err := engine.Run(run, o)
 		return l.said, err
@@ -64,7 +66,7 @@ func (c *unlockCmd) Run(t *terminal, run runContext) error {
 	}
 	if !c.Yes {
 		if !t.asks() {
-			return &exit{code: exitAborted, err: errors.New("nothing was cleared: there is no terminal to ask on, and no --yes")}
+			return &exit{code: exitAborted, err: errors.New("nothing was cleared: no terminal to prompt on; use --yes")}
 		}
 		answer, err := t.ask(run, "Clear the locks of "+strings.Join(sortedKeys(abandoned), ", ")+"? Type yes: ")
 		if err != nil {
@@ -85,7 +87,8 @@ func (c *unlockCmd) Run(t *terminal, run runContext) error {
 		}
 		for _, host := range runs[id] {
 			if _, what, waits := strings.Cut(rest[host], "waits="); waits {
-				fmt.Fprintf(t.out, "%s: cleared; what must not be cut goes on there, and the next run waits for: %s of run %s\n", host, oneLine(what), oneLine(id))
+				fmt.Fprintf(t.out, "%s: cleared; what must not be cut goes on there, and the next run waits for: %s of run %s\n",
+					host, oneLine(what), oneLine(id))
 				continue
 			}
 			fmt.Fprintf(t.out, "%s: cleared\n", host)
@@ -114,7 +117,8 @@ func (c *unlockCmd) show(t *terminal, holders map[string]remote.Holder) (abandon
 				state = "gone; waits for: " + oneLine(h.Waits)
 			}
 		}
-		rows = append(rows, []string{host, oneLine(h.User), oneLine(h.Playbook), oneLine(h.Run), h.Since.Local().Format("2006-01-02 15:04:05"), state})
+		since := h.Since.Local().Format("2006-01-02 15:04:05")
+		rows = append(rows, []string{host, oneLine(h.User), oneLine(h.Playbook), oneLine(h.Run), since, state})
 		if dead || c.Force {
 			abandoned[host] = h
 		} else {

@@ -12,7 +12,7 @@ import (
 	"github.com/polarbook/polarbook/templates/suggest"
 )
 
-// ourPrefix is how the names of the built-in playbooks' variables begin.
+// ourPrefix begins the names of the built-in playbooks' variables.
 const ourPrefix = "polardb_"
 
 // warnOfUnread names the variables that look like the built-in playbooks' and that nothing reads: a misspelt one is
@@ -26,7 +26,8 @@ func (w *workplace) warnOfUnread(books []*playbooks.Playbook) error {
 	var suspects []string
 	places := map[string][]string{}
 	suspect := func(name, place string) {
-		if slices.Contains(known, name) || !strings.HasPrefix(name, ourPrefix) && prefixMeant(name, known) == "" || slices.Contains(places[name], place) {
+		ours := strings.HasPrefix(name, ourPrefix) || prefixMeant(name, known) != ""
+		if !ours || slices.Contains(known, name) || slices.Contains(places[name], place) {
 			return
 		}
 		if places[name] == nil {
@@ -60,7 +61,7 @@ func (w *workplace) warnOfUnread(books []*playbooks.Playbook) error {
 	return nil
 }
 
-// words are what the variables, the playbooks of the run and those of the project speak of.
+// words gathers the names that the variables, the playbooks of the run and those of the project mention.
 func (w *workplace) words(books []*playbooks.Playbook) *playbooks.Words {
 	var read playbooks.Words
 	w.inv.Each(func(_ string, value any, _ inventory.Position) { read.Value(value) })

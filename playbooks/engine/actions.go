@@ -164,7 +164,7 @@ func (s *taskRun) pauseFor(ctx context.Context, v *variables, args map[string]an
 		values["user_input"] = answer
 	default:
 		o := s.success(v, target{v.h, v}, tasks.Result{Values: values})
-		o.warnings = []string{"there is no terminal, so nobody was asked and the run goes on"}
+		o.warnings = []string{"no terminal to prompt on: the run goes on without waiting"}
 		return o
 	}
 	values["delta"] = int(time.Since(began).Seconds())
@@ -206,7 +206,7 @@ func (s *taskRun) waitForConnection(ctx context.Context, v *variables, args map[
 		}
 		if time.Since(began)+sleep > timeout {
 			return s.failure(v, &tasks.Failure{
-				Msg:    fmt.Sprintf("no connection within %s; the last try: %v", timeout, last),
+				Msg:    fmt.Sprintf("no connection within %s; last attempt: %v", timeout, last),
 				Values: map[string]any{"elapsed": int(time.Since(began).Seconds())},
 			})
 		}

@@ -82,7 +82,7 @@ play a [a]
 task shell
  a retry 1/3
  a retry 2/3
- a ignored: exit status 1, and it said nothing
+ a ignored: exit status 1, no output
 task echo
  a ok: 2 True none 1
 a ok=2 changed=1 unreachable=0 failed=0 skipped=0 rescued=0 ignored=1`, 0},

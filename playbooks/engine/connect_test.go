@@ -239,7 +239,7 @@ func TestConnectionVariables(t *testing.T) {
 				Keys: remote.HostKeyCheck{Mode: remote.ModeOff, Pinned: []string{"SHA256:x"}}}, ""},
 		{"older names", map[string]any{"ansible_ssh_host": "x", "ansible_ssh_port": 1, "ansible_ssh_user": "u", "ansible_ssh_pass": "hushhush"},
 			remote.Config{Name: "h", Address: "x", Port: 1, User: "u", Password: "hushhush"}, ""},
-		{"port", map[string]any{"ansible_port": 70000}, remote.Config{}, "which is no port"},
+		{"port", map[string]any{"ansible_port": 70000}, remote.Config{}, "which is not a port"},
 		{"connection", map[string]any{"ansible_connection": "winrm"}, remote.Config{}, "winrm"},
 		{"arguments", map[string]any{"ansible_ssh_common_args": "-o ProxyCommand=nc"}, remote.Config{}, "ProxyJump=HOST only"},
 	} {

@@ -64,13 +64,13 @@ func (l *controller) Confirm(ctx context.Context, q tasks.Confirmation) error {
 		return nil
 	}
 	if r.o.Prompt == nil {
-		way := "use --yes"
+		instead := "use --yes"
 		if q.Always {
-			way = "--yes is no answer to this; the built-in playbooks take the word in advance: -e confirm=WORD"
+			instead = "--yes does not answer this; the built-in playbooks take the word in advance: -e confirm=WORD"
 		}
-		return &tasks.NotConfirmed{Reason: "not confirmed, for there is no terminal to ask on (" + way + "): " + q.Text}
+		return &tasks.NotConfirmed{Reason: "not confirmed: no terminal to prompt on; " + instead + ": " + q.Text}
 	}
-	answer, err := r.prompt(ctx, Question{Text: fmt.Sprintf("%s\nType %s to go on", q.Text, q.Word)})
+	answer, err := r.prompt(ctx, Question{Text: fmt.Sprintf("%s\nType %s to confirm", q.Text, q.Word)})
 	if err != nil {
 		return fmt.Errorf("ask whether to go on: %w", err)
 	}

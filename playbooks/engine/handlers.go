@@ -82,13 +82,13 @@ func (hs *handlers) notify(s *taskRun, h *host) error {
 	}
 	for _, name := range names {
 		if !hs.mark(name, h) {
-			return at(s.t.Pos, fmt.Errorf("the task %q notifies %q, which is the name of no handler and no topic that one listens to", s.name, name))
+			return at(s.t.Pos, fmt.Errorf("the task %q notifies %q, but no handler has that name or listens to it", s.name, name))
 		}
 	}
 	return nil
 }
 
-// names are what a task notifies, rendered.
+// names returns the handlers and topics that a task notifies, rendered.
 func (hs *handlers) names(s *taskRun, h *host) ([]string, error) {
 	notified := s.sc.notified()
 	if len(notified) == 0 {

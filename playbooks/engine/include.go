@@ -53,7 +53,9 @@ func (p *playRun) includeAs(ctx context.Context, inc *playbooks.Include, outer *
 		}
 	}
 	id := int(p.r.nextID.Add(1))
-	p.r.events.Emit(event.TaskStarted{Time: time.Now(), ID: id, Name: name, Module: inc.What, Handler: handler, Pos: inc.Pos, Hosts: texts(hostNames(on))})
+	p.r.events.Emit(event.TaskStarted{
+		Time: time.Now(), ID: id, Name: name, Module: inc.What, Handler: handler, Pos: inc.Pos, Hosts: texts(hostNames(on)),
+	})
 	wanted := make([][]*inclusion, len(on))
 	var all sync.WaitGroup
 	for i, h := range on {

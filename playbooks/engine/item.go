@@ -134,7 +134,7 @@ func (s *taskRun) conditional(ctx context.Context, v *variables, late error) *ou
 			o.values["failed"] = true
 			o.values["attempts"] = attempts - 1 // Ansible's count of a task that was given up: the retries
 			if o.msg == "" {
-				o.msg = fmt.Sprintf("what until asks for did not come true in %d attempts", n)
+				o.msg = fmt.Sprintf("the condition of until did not hold in %d attempts", n)
 			}
 			return o
 		}
@@ -245,7 +245,7 @@ func (s *taskRun) attempt(ctx context.Context, v *variables) *outcome {
 		return &outcome{stopped: true}
 	}
 	if work.Err() != nil && o.status == event.Failed {
-		o.msg = fmt.Sprintf("not done after the %g seconds that timeout allows; it was stopped", limit)
+		o.msg = fmt.Sprintf("stopped: it took longer than the %g seconds that timeout allows", limit)
 		o.values["msg"], o.values["timedout"] = o.msg, map[string]any{"period": limit}
 	}
 	return o

@@ -17,7 +17,8 @@ func (s *taskRun) loop(ctx context.Context, v *variables) *outcome {
 		return s.item(ctx, v, err)
 	}
 	if s.t.Register != "" && len(items) > maximumRegistered {
-		return s.failure(v, at(s.t.Loop.Items.Pos, fmt.Errorf("the loop has %d items, and the results of at most %d can be registered; leave register out, or loop over fewer", len(items), maximumRegistered)))
+		return s.failure(v, at(s.t.Loop.Items.Pos, fmt.Errorf("the loop has %d items, and the results of at most %d can be registered; "+
+			"leave register out, or loop over fewer", len(items), maximumRegistered)))
 	}
 	var outcomes []*outcome
 	for i, item := range items {
@@ -49,8 +50,9 @@ func (s *taskRun) loop(ctx context.Context, v *variables) *outcome {
 		}
 	}
 	all := together(outcomes)
-	if more := len(outcomes) - maximumItemsTold; more > 0 {
-		all.warnings = append(all.warnings, fmt.Sprintf("of this loop's %d items the first %d are told of one by one, and after them those that failed", len(outcomes), maximumItemsTold))
+	if len(outcomes) > maximumItemsTold {
+		all.warnings = append(all.warnings, fmt.Sprintf("this loop has %d items: the first %d are reported one by one, "+
+			"and of the rest those that failed", len(outcomes), maximumItemsTold))
 	}
 	return all
 }
@@ -104,7 +106,7 @@ func (s *taskRun) one(ctx context.Context, v *variables, items []any, i int, ite
 	return o
 }
 
-// loopVariables are what an item adds to the variables.
+// loopVariables returns the variables that an item adds.
 func loopVariables(c playbooks.LoopControl, items []any, i int) map[string]any {
 	vars := map[string]any{loopVar(c): items[i], "ansible_loop_var": loopVar(c)}
 	if c.IndexVar != "" {
@@ -182,4 +184,7 @@ func together(items []*outcome) *outcome {
 	return o
 }
 
-var severity = map[event.Status]int{event.Skipped: 0, event.OK: 0, event.Changed: 1, event.Ignored: 2, event.Rescued: 3, event.Failed: 4, event.Unreachable: 5}
+// severity orders the ways in which items end: the worst is the loop's.
+var severity = map[event.Status]int{
+	event.Skipped: 0, event.OK: 0, event.Changed: 1, event.Ignored: 2, event.Rescued: 3, event.Failed: 4, event.Unreachable: 5,
+}

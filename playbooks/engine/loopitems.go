@@ -184,7 +184,7 @@ func sequence(x any) ([]any, error) {
 				a, err1 := strconv.Atoi(from)
 				b, err2 := strconv.Atoi(to)
 				if !isRange || err1 != nil || err2 != nil {
-					return nil, fmt.Errorf("%q is no sequence: write start=1 end=5", word)
+					return nil, fmt.Errorf("%q is not a sequence: write start=1 end=5", word)
 				}
 				start, end, ends = a, b, true
 				continue
@@ -207,7 +207,7 @@ func sequence(x any) ([]any, error) {
 			case "stride":
 				stride = int(n)
 			default:
-				return nil, fmt.Errorf("%q is none of start, end, count, stride, format", key)
+				return nil, fmt.Errorf("%q is not one of start, end, count, stride, format", key)
 			}
 		}
 	}

@@ -193,8 +193,8 @@ func (d *moduleRun) run(ctx context.Context, args map[string]any) (r tasks.Resul
 	defer func() {
 		if caught := recover(); caught != nil {
 			err = &tasks.Failure{
-				Msg:    fmt.Sprintf("the module %s broke down: %v", name, caught),
-				Hint:   "this is a mistake in polarbook, not in the playbook",
+				Msg:    fmt.Sprintf("the module %s panicked: %v", name, caught),
+				Hint:   "this is a bug in polarbook, not in the playbook",
 				Values: map[string]any{"exception": string(debug.Stack())},
 			}
 		}
@@ -217,7 +217,10 @@ func (d *moduleRun) run(ctx context.Context, args map[string]any) (r tasks.Resul
 	if err != nil {
 		return r, "", err
 	}
-	planned := tasks.Result{Changed: plan.Change, Msg: plan.Msg, Values: mergeValues(plan.Values, plan.Made), Diff: plan.Diff, Skipped: plan.Values["skipped"] == true, Warnings: plan.Warnings}
+	planned := tasks.Result{
+		Changed: plan.Change, Skipped: plan.Values["skipped"] == true, Msg: plan.Msg,
+		Values: mergeValues(plan.Values, plan.Made), Diff: plan.Diff, Warnings: plan.Warnings,
+	}
 	switch {
 	case d.check:
 		if !d.diff {
@@ -245,7 +248,9 @@ func (d *moduleRun) run(ctx context.Context, args map[string]any) (r tasks.Resul
 }
 
 // find asks what an Action has to know: its probe, then its own questions. probed is an answer had already.
-func (d *moduleRun) find(ctx context.Context, h *session.Handle, action tasks.Action, probe string, probed *tasks.Found) (tasks.Found, error) {
+func (d *moduleRun) find(
+	ctx context.Context, h *session.Handle, action tasks.Action, probe string, probed *tasks.Found,
+) (tasks.Found, error) {
 	var found tasks.Found
 	if probed != nil {
 		found = *probed
@@ -260,13 +265,15 @@ func (d *moduleRun) find(ctx context.Context, h *session.Handle, action tasks.Ac
 }
 
 // script makes the change, and in the same round trip asks again whether it took effect.
-func (d *moduleRun) script(ctx context.Context, h *session.Handle, action tasks.Action, probe string, plan tasks.Plan) (tasks.Result, error) {
+func (d *moduleRun) script(
+	ctx context.Context, h *session.Handle, action tasks.Action, probe string, plan tasks.Plan,
+) (tasks.Result, error) {
 	if plan.Script == "" && plan.Unknown != "" {
 		// In a check this is no failure: a task before would have changed it. Here all that come before have been run.
 		return tasks.Result{}, &tasks.Failure{Msg: plan.Unknown, Values: plan.Values}
 	}
 	if plan.Script == "" {
-		return tasks.Result{}, fmt.Errorf("the module %s wants a change and does not say how to make it", d.s.t.Module.Name)
+		return tasks.Result{}, fmt.Errorf("the module %s plans a change but no way to make it", d.s.t.Module.Name)
 	}
 	if plan.Event {
 		probe = ""
@@ -275,11 +282,12 @@ func (d *moduleRun) script(ctx context.Context, h *session.Handle, action tasks.
 	if err != nil {
 		return tasks.Result{}, err
 	}
-	output := map[string]any{"rc": made.Status, "stdout": session.Trimmed(made.Stdout), "stderr": session.Trimmed(made.Stderr)}
+	stdout, stderr := session.Trimmed(made.Stdout), session.Trimmed(made.Stderr)
+	output := map[string]any{"rc": made.Status, "stdout": stdout, "stderr": stderr}
 	r := tasks.Result{Changed: true, Msg: plan.Msg, Diff: plan.Diff, Values: plan.Values}
 	if made.Status != 0 {
 		r.Changed = plan.Event // a command that fails has happened all the same
-		failed := &tasks.Failure{Msg: session.ScriptFailed(made.Status, session.Trimmed(made.Stderr), session.Trimmed(made.Stdout)), Values: mergeValues(output, plan.Values)}
+		failed := &tasks.Failure{Msg: session.ScriptFailed(made.Status, stderr, stdout), Values: mergeValues(output, plan.Values)}
 		var said *tasks.Failure
 		if e, ok := action.(tasks.Explainer); ok && errors.As(e.Explain(made), &said) && said.Msg != "" {
 			failed.Msg, failed.Hint = said.Msg, said.Hint

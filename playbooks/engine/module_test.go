@@ -158,12 +158,12 @@ func TestCheckModeAsksAndChangesNothing(t *testing.T) {
 
 func TestFailuresOfModules(t *testing.T) {
 	for _, c := range []struct{ name, task, want string }{
-		{"panic", "fail: {msg: panic}", "the module fail broke down: as asked"},
+		{"panic", "fail: {msg: panic}", "the module fail panicked: as asked"},
 		{"argument", `echo: {changed: "{{ 'maybe' }}"}`, `echo: argument "changed" must be a boolean`},
 		{"undefined", `echo: "{{ nothing }}"`, `"nothing" is undefined`},
 		{"condition", "echo: x\n      when: nothing == 1", `"nothing" is undefined`},
 		{"status", "shell: echo why >&2; exit 3", "why (exit status 3)"},
-		{"timeout", "shell: sleep 60\n      timeout: 1", "not done after the 1 seconds"},
+		{"timeout", "shell: sleep 60\n      timeout: 1", "longer than the 1 seconds"},
 		{"become", "shell: id\n      become: true\n      vars: {ansible_become_password: hopeless}", "become root with sudo: it is wrong"},
 		{"host", "shell: id\n      delegate_to: nobody", `the inventory has no host "nobody"`},
 		{"until", "shell: exit 1\n      retries: 1\n      delay: 0\n      until: false", "exit status 1"},
@@ -232,7 +232,7 @@ task echo
 task echo
  a ok: 2 plain
 task shell
- a changed: exit status 4, and it said nothing
+ a changed: exit status 4, no output
 task echo
  a skipped: Conditional result was False
 a ok=7 changed=2 unreachable=0 failed=0 skipped=1 rescued=0 ignored=0`)

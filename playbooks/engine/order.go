@@ -60,7 +60,7 @@ func (o *outcome) result() *ordered.Map {
 	return out
 }
 
-// returns are what the task's module says of its result.
+// returns lists the keys that the task's module documents.
 func (s *taskRun) returns() []tasks.Return {
 	if s.t.Module == nil {
 		return nil

@@ -59,7 +59,7 @@ func (p *playRun) remember(ctx context.Context, s *taskRun, h *host, on *session
 		if errors.As(err, &lost) || ctx.Err() != nil {
 			return err
 		}
-		on.Say(fmt.Sprintf("could not write down which handlers are owed, should this run be interrupted: %v", err))
+		on.Say(fmt.Sprintf("could not record the pending handlers, which are lost if this run is interrupted: %v", err))
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -102,7 +102,8 @@ func (p *playRun) loadPendingHandlers(ctx context.Context, hosts []*host) {
 			}
 			var refused *session.NotBelievedError
 			if errors.As(err, &refused) {
-				p.r.events.Emit(event.HostSaid{Time: time.Now(), Host: h.name, Line: "the note of which handlers an interrupted run left: " + refused.Error() + "; none of it is run. Look at who wrote it, and give it back to root or remove it"})
+				p.r.sayOf(h, "the note of which handlers an interrupted run left: %v; none of it is run. "+
+					"Look at who wrote it, and give it back to root or remove it", refused)
 				err = nil
 			}
 			if err != nil {
@@ -123,10 +124,15 @@ func (p *playRun) loadPendingHandlers(ctx context.Context, hosts []*host) {
 		h.mu.Unlock()
 		for _, e := range pending {
 			if name, ok := strings.CutPrefix(e, p.entry("")); ok && p.handlers.mark(name, h) {
-				p.r.events.Emit(event.HostSaid{Time: time.Now(), Host: h.name, Line: fmt.Sprintf("an earlier run was interrupted before the handler %q: it will run", name)})
+				p.r.sayOf(h, "an earlier run was interrupted before the handler %q: it will run", name)
 			}
 		}
 	}
+}
+
+// sayOf reports a line about a host that belongs to no task.
+func (r *run) sayOf(h *host, format string, args ...any) {
+	r.events.Emit(event.HostSaid{Time: time.Now(), Host: h.name, Line: fmt.Sprintf(format, args...)})
 }
 
 func (h *host) knowsPendingHandlers(book string) bool {

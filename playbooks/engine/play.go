@@ -110,7 +110,9 @@ func (p *playRun) runBatch(ctx context.Context, batch []*host) error {
 	p.rolesRun = map[string]map[*host]bool{}
 	p.throttles = map[*playbooks.Task]chan struct{}{}
 	p.handlers = newHandlers(p)
-	p.r.events.Emit(event.PlayStarted{Time: time.Now(), Name: p.name, Hosts: texts(hostNames(batch)), Tasks: countTasks(p.play), Pos: p.play.Pos})
+	p.r.events.Emit(event.PlayStarted{
+		Time: time.Now(), Name: p.name, Hosts: texts(hostNames(batch)), Tasks: countTasks(p.play), Pos: p.play.Pos,
+	})
 	if p.r.start.skips(sections(p.play), "", p) {
 		return nil
 	}
@@ -240,7 +242,7 @@ func inOrder(hosts []*host, order string) ([]*host, error) {
 	case "shuffle":
 		rand.Shuffle(len(out), func(a, b int) { out[a], out[b] = out[b], out[a] })
 	default:
-		return nil, fmt.Errorf("order: %q is none of inventory, reverse_inventory, sorted, reverse_sorted, shuffle", order)
+		return nil, fmt.Errorf("order: %q is not one of inventory, reverse_inventory, sorted, reverse_sorted, shuffle", order)
 	}
 	return out, nil
 }
@@ -318,7 +320,7 @@ func (r *run) ask(ctx context.Context, play *playbooks.Play) (*ordered.Map, erro
 		}
 		if r.o.Prompt == nil {
 			if !q.Default.Given() {
-				return nil, at(q.Pos, fmt.Errorf("%s has to be asked for and there is no terminal: give it with --extra-vars %s=VALUE", q.Name, q.Name))
+				return nil, at(q.Pos, fmt.Errorf("no terminal to prompt for %s on: give it with --extra-vars %s=VALUE", q.Name, q.Name))
 			}
 			answers.Set(q.Name, def)
 			continue
@@ -344,7 +346,7 @@ func (r *run) ask(ctx context.Context, play *playbooks.Play) (*ordered.Map, erro
 
 func (r *run) prompt(ctx context.Context, q Question) (string, error) {
 	if r.o.Prompt == nil {
-		return "", errors.New("there is nobody to ask")
+		return "", errors.New("no terminal to prompt on")
 	}
 	r.prompts.Lock()
 	defer r.prompts.Unlock()

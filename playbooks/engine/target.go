@@ -71,7 +71,8 @@ func (on target) Keyword(k session.Keyword) (string, bool, error) {
 }
 
 var connectionKeywords = map[session.Keyword]func(*playbooks.Common) playbooks.Value{
-	session.RemoteUser: remoteUser, session.Port: portOf, session.Become: becomeOf, session.BecomeUser: becomeUser, session.BecomeMethod: becomeMethod, session.BecomeFlags: becomeFlags,
+	session.RemoteUser: remoteUser, session.Port: portOf, session.Become: becomeOf,
+	session.BecomeUser: becomeUser, session.BecomeMethod: becomeMethod, session.BecomeFlags: becomeFlags,
 }
 
 // hostFor makes the host of a task, without connecting to it yet.
@@ -85,9 +86,8 @@ func (p *playRun) hostFor(d *moduleRun) (*session.Handle, error) {
 
 // handle returns a task's handle of a target. told is the host for which progress is reported.
 func (p *playRun) handle(s *taskRun, on target, told *host, env map[string]string, quiet bool) (*session.Handle, error) {
-	return p.r.sessions.Handle(on, session.Work{ID: s.id, Host: told.name, Env: env, Quiet: quiet, Peer: func(name string) (session.Variables, error) {
-		return p.peer(name, s.sc, &s.t.Origin)
-	}})
+	peer := func(name string) (session.Variables, error) { return p.peer(name, s.sc, &s.t.Origin) }
+	return p.r.sessions.Handle(on, session.Work{ID: s.id, Host: told.name, Env: env, Quiet: quiet, Peer: peer})
 }
 
 func environment(v *variables, sc *scope) (map[string]string, error) {

@@ -23,7 +23,7 @@ type taskRun struct {
 	action  string // the built-in action, which the engine does itself; empty: the module
 }
 
-// taskKind is what a task is in its play.
+// taskKind tells tasks, handlers and the gathering of facts apart.
 type taskKind int
 
 const (
@@ -81,7 +81,9 @@ func (p *playRun) task(ctx context.Context, t *playbooks.Task, outer *scope, hos
 		fatal = true
 	}
 	s.id = int(p.r.nextID.Add(1))
-	p.r.events.Emit(event.TaskStarted{Time: time.Now(), ID: s.id, Name: s.name, Module: s.moduleName(), Handler: handler, Pos: t.Pos, Hosts: texts(hostNames(on))})
+	p.r.events.Emit(event.TaskStarted{
+		Time: time.Now(), ID: s.id, Name: s.name, Module: s.moduleName(), Handler: handler, Pos: t.Pos, Hosts: texts(hostNames(on)),
+	})
 	outcomes := make([]*outcome, len(on))
 	s.each(ctx, on, int(throttle), func(i int, h *host) {
 		outcomes[i] = s.host(ctx, h)

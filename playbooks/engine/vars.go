@@ -11,7 +11,7 @@ import (
 	"github.com/polarbook/polarbook/templates/ordered"
 )
 
-// variables are what one task on one host sees. They are made anew for each task and each loop item, cheaply: nothing
+// variables holds the variables that one task on one host sees. It is made anew for each task and each loop item, cheaply: nothing
 // is rendered until it is asked for.
 type variables struct {
 	r      *run
@@ -249,7 +249,9 @@ func (p *playRun) magic(h *host, inv *ordered.Map, sc *scope, origin *playbooks.
 		"role_names", p.roleNames(),
 		"ansible_inventory_sources", []any{},
 	)
-	for _, name := range []string{"inventory_hostname", "inventory_hostname_short", "group_names", "groups", "inventory_dir", "inventory_file"} {
+	for _, name := range []string{
+		"inventory_hostname", "inventory_hostname_short", "group_names", "groups", "inventory_dir", "inventory_file",
+	} {
 		if x, ok := inv.Get(name); ok {
 			m.Set(name, x)
 		}

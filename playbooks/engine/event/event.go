@@ -1,4 +1,4 @@
-// Package event is what a run tells of itself: typed events, the Emitter that masks every secret in them before any
+// Package event holds what a run reports: typed events, the Emitter that masks every secret in them before any
 // listener sees them, and two listeners, one JSON line an event (JSON) and the same in a file of the run's own (Journal).
 //
 // It knows neither the engine that emits nor the displays that listen.
@@ -82,7 +82,7 @@ type HostSaid struct {
 	Line   string
 }
 
-// Status is how a task, or an item of its loop, ended on a host.
+// Status tells how a task, or an item of its loop, ended on a host.
 type Status string
 
 // The statuses, as Ansible's recap names them.
@@ -96,7 +96,7 @@ const (
 	Unreachable Status = "unreachable"
 )
 
-// HostDone ends a task, or one item of its loop (Item not empty, with Last false), on a host.
+// HostDone ends a task, or one item of its loop (InLoop), on a host.
 type HostDone struct {
 	Time      time.Time
 	TaskID    int

@@ -57,7 +57,7 @@ func (ss *Sessions) config(v Variables) (c remote.Config, local bool, err error)
 	if s := get("ansible_port", "ansible_ssh_port"); s != "" {
 		n, e := strconv.ParseFloat(strings.TrimSpace(s), 64)
 		if e != nil || n < 1 || n > 65535 || n != float64(int(n)) {
-			return c, false, fmt.Errorf("%s: ansible_port is %q, which is no port", c.Name, s)
+			return c, false, fmt.Errorf("%s: ansible_port is %q, which is not a port", c.Name, s)
 		}
 		c.Port = int(n)
 	}
@@ -105,7 +105,8 @@ func proxyJump(args string) (string, error) {
 	case len(words) == 1 && strings.HasPrefix(words[0], "-oProxyJump="):
 		return strings.TrimPrefix(words[0], "-oProxyJump="), nil
 	}
-	return "", fmt.Errorf("%q: polarbook is its own ssh and understands -J HOST and -o ProxyJump=HOST only; the rest belongs into ~/.ssh/config", args)
+	return "", fmt.Errorf("%q: polarbook is its own ssh and understands -J HOST and -o ProxyJump=HOST only; "+
+		"the rest belongs into ~/.ssh/config", args)
 }
 
 func expandHome(path string) string {

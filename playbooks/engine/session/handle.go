@@ -14,7 +14,7 @@ import (
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
-// Work is what a host is reached for: a task, or what comes before the first of a play.
+// Work describes what a host is reached for: a task, or what comes before the first of a play.
 type Work struct {
 	// ID is the task's in events; 0: none.
 	ID int
@@ -28,7 +28,7 @@ type Work struct {
 	Peer func(name string) (Variables, error)
 }
 
-// Handle is what an Action is given of a host: tasks.Host.
+// Handle is one host as an Action works on it: it implements tasks.Host. Its methods may be called from several goroutines.
 type Handle struct {
 	ss     *Sessions
 	name   string
@@ -52,7 +52,7 @@ func (ss *Sessions) Handle(v Variables, w Work) (*Handle, error) {
 	return &Handle{ss: ss, name: v.HostName(), work: w, link: l, as: b, method: method}, nil
 }
 
-// becoming says as whom a task runs, and how other users are become on that host.
+// becoming returns as whom a task runs, and by which method another user is become on that host.
 func (ss *Sessions) becoming(v Variables) (b remote.Become, method string, err error) {
 	variable := func(otherwise string, names ...string) string {
 		for _, name := range names {
@@ -111,7 +111,7 @@ func (ss *Sessions) secret(value string) {
 	}
 }
 
-// Name is the inventory's.
+// Name returns the host's name in the inventory.
 func (h *Handle) Name() string { return h.name }
 
 // connection connects when that has not been done. A peer that has just not answered is not waited for again.
@@ -184,10 +184,10 @@ func (h *Handle) open(ctx context.Context, c Connection, b remote.Become) (tasks
 	return envShell{Shell: s, env: h.work.Env}, nil
 }
 
-// Shell is the shell of the task's user, opened at its first use.
+// Shell returns the shell of the task's user, opened at its first use.
 func (h *Handle) Shell() tasks.Shell { return lateShell{h} }
 
-// As is a shell of another user.
+// As returns a shell of another user.
 func (h *Handle) As(ctx context.Context, user string) (tasks.Shell, error) {
 	c, err := h.connection(ctx)
 	if err != nil {
@@ -208,7 +208,7 @@ func (h *Handle) Dial(ctx context.Context, network, address string) (net.Conn, e
 	return c.DialContext(ctx, network, address)
 }
 
-// Peer is another host of the inventory, whether or not the limit names it.
+// Peer returns another host of the inventory, whether or not the limit names it.
 func (h *Handle) Peer(ctx context.Context, name string) (tasks.Host, error) {
 	if name == h.name {
 		return h, nil
@@ -234,7 +234,7 @@ func (h *Handle) Hurry(limit time.Duration) { h.link.hurry(limit) }
 // Reset closes the host's connection. The next use connects anew.
 func (h *Handle) Reset() { h.link.reset() }
 
-// Cached holds what create returns for as long as the connection stands. What create could not make is not kept.
+// Cached returns what create returned the first time, for as long as the connection stands. An error is not kept.
 func (h *Handle) Cached(key string, create func() (any, error)) (any, error) {
 	h.link.mu.Lock()
 	k, ok := h.link.kept[key]
@@ -255,7 +255,7 @@ func (h *Handle) Cached(key string, create func() (any, error)) (any, error) {
 	return k.value, k.err
 }
 
-// Drop closes and drops what is kept under key.
+// Drop closes and forgets what Cached holds under key.
 func (h *Handle) Drop(key string) {
 	h.link.mu.Lock()
 	k := h.link.kept[key]

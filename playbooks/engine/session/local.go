@@ -110,7 +110,9 @@ func (s *localShell) Run(ctx context.Context, c remote.Command) (remote.Result, 
 }
 
 // Stream runs a script. It is handed to sh as a file that only its user can read, because stdin is the script's own.
-func (s *localShell) Stream(ctx context.Context, c remote.Command, stdin io.Reader, stdout, stderr func(line []byte)) (remote.Result, error) {
+func (s *localShell) Stream(
+	ctx context.Context, c remote.Command, stdin io.Reader, stdout, stderr func(line []byte),
+) (remote.Result, error) {
 	s.on.trips.Add(1)
 	script, err := s.script(c.Script)
 	if err != nil {

@@ -98,10 +98,11 @@ func (ss *Sessions) LockAll(ctx context.Context, hosts []*Handle) error {
 	said := false
 	for {
 		held := ss.tryLocks(ctx, hosts)
+		older := func(e *remote.LockedError) bool { return !e.Holder.Younger(ss.locks.holder) }
 		switch {
 		case len(held) == 0 || ss.o.Stopped(ctx):
 			return nil
-		case time.Since(began) < lockGrace && !slices.ContainsFunc(held, func(e *remote.LockedError) bool { return !e.Holder.Younger(ss.locks.holder) }):
+		case time.Since(began) < lockGrace && !slices.ContainsFunc(held, older):
 			// Two that began at once may each have some: the younger gives way, so that not both go home.
 			ss.o.Pause(ctx, lockPause)
 			continue
@@ -179,7 +180,7 @@ func (ss *Sessions) lock(ctx context.Context, h *Handle, c Connection) error {
 		b = remote.Become{Method: h.method, User: "root", Password: h.as.Password, Flags: h.as.Flags}
 	}
 	request := remote.LockRequest{Become: b, Holder: ss.locks.holder, Waits: func(run, what string) {
-		ss.o.Emit(event.HostSaid{Time: time.Now(), Host: h.name, Line: fmt.Sprintf("waits for: %s of run %s, which is gone and must not be cut there", what, run)})
+		ss.sayOf(h, "waits for: %s of run %s, which is gone and must not be cut there", what, run)
 	}}
 	if l.conn != nil {
 		request.Replaces = ss.o.Run
@@ -187,7 +188,7 @@ func (ss *Sessions) lock(ctx context.Context, h *Handle, c Connection) error {
 	held, err := locker.Lock(ctx, request)
 	var locked *remote.LockedError
 	if errors.As(err, &locked) && ss.o.Lock.Dead != nil && ss.o.Lock.Dead(locked.Holder.Run) {
-		ss.o.Emit(event.HostSaid{Time: time.Now(), Host: h.name, Line: fmt.Sprintf("taking over the lock of run %s, which has ended without the host knowing it", locked.Holder.Run)})
+		ss.sayOf(h, "taking over the lock of run %s, which has ended without the host knowing it", locked.Holder.Run)
 		request.Replaces = locked.Holder.Run
 		held, err = locker.Lock(ctx, request)
 	}
@@ -203,7 +204,7 @@ func (ss *Sessions) lock(ctx context.Context, h *Handle, c Connection) error {
 	case errors.As(err, &refused), errors.As(err, &cannot):
 		// A run that needs no root is not kept from what it does.
 		l.without = true
-		ss.o.Emit(event.HostSaid{Time: time.Now(), Host: h.name, Line: fmt.Sprintf("not locked, somebody else may work here at the same time: %v", err)})
+		ss.sayOf(h, "not locked, somebody else may work here at the same time: %v", err)
 		return nil
 	case err != nil:
 		return err
@@ -211,6 +212,11 @@ func (ss *Sessions) lock(ctx context.Context, h *Handle, c Connection) error {
 	l.conn, l.held = c, held
 	go ss.guard(h.name, c, held, ss.locks.minding())
 	return nil
+}
+
+// sayOf reports a line about a host that belongs to no task.
+func (ss *Sessions) sayOf(h *Handle, format string, args ...any) {
+	ss.o.Emit(event.HostSaid{Time: time.Now(), Host: h.name, Line: fmt.Sprintf(format, args...)})
 }
 
 // guard stops the run when a lock is lost while its connection stands: somebody has cleared it.
@@ -228,7 +234,8 @@ func (ss *Sessions) guard(name string, c Connection, held Held, over <-chan stru
 	case <-c.Done(): // it is taken again with the next connection
 	case <-over:
 	case <-time.After(lockGrace):
-		ss.o.RequestStop(name, fmt.Errorf("the lock on %s was cleared or lost while this run was at work: it stops, lest two work there at once", name))
+		ss.o.RequestStop(name, fmt.Errorf("the lock on %s was cleared or lost while this run was at work: "+
+			"it stops, lest two work there at once", name))
 	}
 }
 
@@ -253,7 +260,8 @@ func (l *hostLock) wentAway() bool {
 }
 
 func awayError(name string) error {
-	return fmt.Errorf("the lock on %s was cleared or lost while this run was away (stopped, or its machine asleep): it stops, lest two work there at once", name)
+	return fmt.Errorf("the lock on %s was cleared or lost while this run was away (stopped, or its machine asleep): "+
+		"it stops, lest two work there at once", name)
 }
 
 // minding is closed when the locks taken so far may go.

@@ -83,7 +83,12 @@ func (o PendingHandlerFiles) Save(ctx context.Context, h tasks.Host, playbook st
 	if len(handlers) > 0 {
 		temporary := remote.Quote(file + ".new")
 		dir := remote.Quote(file[:strings.LastIndex(file, "/")])
-		text = "set -e\numask 022\nmkdir -p " + dir + "\n" + script.OnlyTrusted(dir) + "rm -f " + temporary + "\ncat > " + temporary + "\nsync " + temporary + " 2>/dev/null || sync\nmv -f " + temporary + " " + remote.Quote(file)
+		text = "set -e\numask 022\nmkdir -p " + dir + "\n" + script.OnlyTrusted(dir) + strings.Join([]string{
+			"rm -f " + temporary,
+			"cat > " + temporary,
+			"sync " + temporary + " 2>/dev/null || sync",
+			"mv -f " + temporary + " " + remote.Quote(file),
+		}, "\n")
 	}
 	result, err := shell.Run(ctx, remote.Command{Script: text, Stdin: []byte(strings.Join(handlers, "\n") + "\n")})
 	if err != nil {

@@ -85,7 +85,7 @@ func ScriptFailed(status int, stderr, stdout string) string {
 		said = lastLine(stdout)
 	}
 	if said == "" {
-		return fmt.Sprintf("exit status %d, and it said nothing", status)
+		return fmt.Sprintf("exit status %d, no output", status)
 	}
 	return fmt.Sprintf("%s (exit status %d)", said, status)
 }

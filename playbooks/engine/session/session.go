@@ -1,4 +1,4 @@
-// Package session is how one run reaches its hosts. Sessions hold a connection for each way to a host, made when it is
+// Package session connects one run to its hosts. Sessions hold a connection for each way to a host, made when it is
 // first needed, and the lock that goes with it; a Handle is the host as one task sees it while it works there.
 //
 // How a host is reached comes in as Variables, values that somebody else has rendered, and what happens goes out through
@@ -46,7 +46,7 @@ type Options struct {
 	RequestStop func(host string, err error)
 }
 
-// Variables are what says how a host is reached: its variables, and the keywords of the play or task that it is reached
+// Variables say how a host is reached: its variables, and the keywords of the play or task that it is reached
 // for. Values are rendered when they are asked for, and only those that are; an error is about the value and names its
 // place, where it has one. One Variables is asked by one goroutine at a time.
 type Variables interface {
