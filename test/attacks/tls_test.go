@@ -113,7 +113,7 @@ func TestTLS(t *testing.T) {
 
 	s.Case(t, "switched off and on again while it runs", func(t *testing.T) {
 		s.SetAll(site.Vars{"polardb_tls": site.Vars{}})
-		s.Refused("reconfigure.yml switches it off", "new-cluster.yml")
+		s.Refused("Run reconfigure.yml to switch TLS off", "new-cluster.yml")
 		s.Refused("leave --limit out", "reconfigure.yml", "--limit", "node2")
 		s.Run(0, "reconfigure.yml")
 		s.Run(0, "reconfigure.yml").Unchanged(s.Names()...)
