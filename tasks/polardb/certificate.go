@@ -116,7 +116,7 @@ func (c *certificateAction) Ask(_ context.Context, h tasks.Host, probed tasks.Fo
 		if probed.Status != 0 {
 			return found, &tasks.Failure{Msg: "the certificate that the host holds cannot be read: " + strings.TrimSpace(string(probed.Stderr))}
 		}
-		found.held = heldIn(probed.Stdout)
+		found.held, err = heldIn(probed.Stdout)
 	}
 	return found, err
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 const (
@@ -79,8 +80,8 @@ func (c *ClusterArgs) checkSource(ctx context.Context, h tasks.Host, list []Want
 	return ignoreRefused(checkListener(ctx, host, n, n.Address.String()))
 }
 
-// streamRefused says what the leader answers a node that cannot log in to stream from it; "" when that is not seen. The
-// node's log has it, a line every few seconds for as long as it goes on.
+// streamRefused returns the leader's refusal of a node that cannot log in to stream from it; "" when the node's log shows none.
+// The node logs it every few seconds as long as it lasts.
 func streamRefused(ctx context.Context, h tasks.Host, n WantedNode) string {
 	if n.Pgdata == "" {
 		return ""
@@ -93,16 +94,22 @@ func streamRefused(ctx context.Context, h tasks.Host, n WantedNode) string {
 	if err != nil {
 		return ""
 	}
-	answer, err := root.Run(ctx, remote.Command{Script: `log=$(ls -t ` + remote.Quote(n.Pgdata) + `/pg_log/*error* 2>/dev/null | head -n 1)
-[ -n "$log" ] && tail -n 60 "$log" | grep 'could not connect to the primary server' | tail -n 1 | cut -c 1-500 || :`})
+	answer, err := root.Run(ctx, remote.Command{Script: scripts.Script("polardb_stream_log", script.Values{"PGDATA": n.Pgdata})})
 	if err != nil {
 		return ""
 	}
-	line := strings.TrimSpace(string(answer.Stdout))
-	if at := strings.Index(line, "could not connect to the primary server"); at >= 0 && (strings.Contains(line, "authentication failed") || strings.Contains(line, "pg_hba.conf")) {
-		return line[at:]
+	var found struct {
+		Line string `answer:"stream"`
 	}
-	return ""
+	if script.Decode(answer.Stdout, &found) != nil {
+		return ""
+	}
+	at := strings.Index(found.Line, "could not connect to the primary server")
+	login := strings.Contains(found.Line, "authentication failed") || strings.Contains(found.Line, "pg_hba.conf")
+	if at < 0 || !login {
+		return ""
+	}
+	return found.Line[at:]
 }
 
 // streamFailure returns a failed login as the cause when waiting for a node was in vain; nil when the node's log shows none.

@@ -90,44 +90,30 @@ type softwareAction struct {
 
 func (s *softwareAction) dir() string { return s.args.Home + "/versions/" + s.args.Version }
 
-// Probe asks for the note that is written last, and where the symlink points.
+// Probe asks for the checksum, which is noted last, and for the version that the symlink points to.
 func (s *softwareAction) Probe() string {
-	return fmt.Sprintf("cat %s 2>/dev/null; echo; readlink %s 2>/dev/null; echo; [ -e %s ] && echo there; %s | head -n 1 | sed 's/.*/loose/'; :",
-		remote.Quote(s.dir()+"/.sha256"), remote.Quote(s.args.Home+"/current"), remote.Quote(s.dir()), s.loose(""))
+	return scripts.Script("polardb_software", script.Values{"ENGINE": s.args.Home, "DIR": s.dir()})
 }
 
-// loose lists what others than root could change of the version, or run as root, as an earlier release left it that
-// believed the archive's modes and owners.
-func (s *softwareAction) loose(do string) string {
-	return fmt.Sprintf(`if [ "$(id -u)" = 0 ] && [ -d %[1]s ]; then find %[1]s ! -type l \( ! -user 0 -o -perm -4000 -o -perm -2000 -o -perm -020 -o -perm -002 \) %[2]s; fi`,
-		remote.Quote(s.dir()), do)
-}
+var sha256Text = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 func (s *softwareAction) Plan(f tasks.Found) (tasks.Plan, softwareChange, error) {
-	lines := append(strings.Split(string(f.Stdout), "\n"), "", "", "", "")
-	var has, current string
-	var there, loose bool
-	var rest []string
-	for _, l := range lines {
-		if l != "" {
-			rest = append(rest, l)
-		}
+	var found struct {
+		There   bool   `answer:"there"`
+		SHA256  string `answer:"sha256"`
+		Current string `answer:"current"`
+		Loose   bool   `answer:"loose"` // an earlier release kept the archive's modes and owners
 	}
-	for _, l := range rest {
-		switch {
-		case len(l) == 64 && strings.Trim(l, "0123456789abcdef") == "":
-			has = l
-		case l == "there":
-			there = true
-		case l == "loose":
-			loose = true
-		default:
-			current = l
-		}
+	if err := script.Decode(f.Stdout, &found); err != nil {
+		return tasks.Plan{}, softwareChange{}, err
+	}
+	has, current := found.SHA256, found.Current
+	if !sha256Text.MatchString(has) {
+		has = ""
 	}
 	values := map[string]any{"path": s.dir(), "sha256": s.sum}
-	change := softwareChange{Unpack: has != s.sum, Mend: has == s.sum && loose}
-	if there && has != "" && has != s.sum {
+	change := softwareChange{Unpack: has != s.sum, Mend: has == s.sum && found.Loose}
+	if found.There && has != "" && has != s.sum {
 		return tasks.Plan{}, softwareChange{}, &tasks.Failure{
 			Msg:  fmt.Sprintf("%s holds another archive (SHA-256 %s, wanted %s)", s.dir(), has, s.sum),
 			Hint: "give the version another name",
@@ -151,11 +137,12 @@ func (s *softwareAction) Plan(f tasks.Found) (tasks.Plan, softwareChange, error)
 		}
 		msg = upload + ", " + msg
 	}
+	link := s.args.Home + "/current"
 	return tasks.Plan{
 		Change: true,
 		Msg:    msg,
 		Values: values,
-		Diff:   []tasks.Diff{{Before: current, After: "versions/" + s.args.Version, BeforeHeader: s.args.Home + "/current", AfterHeader: s.args.Home + "/current"}},
+		Diff:   []tasks.Diff{{Before: current, After: "versions/" + s.args.Version, BeforeHeader: link, AfterHeader: link}},
 	}, change, nil
 }
 
@@ -169,15 +156,14 @@ func (s *softwareAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, 
 		}
 	}
 	// The symlink is replaced by a rename, so that it always exists.
-	script := ""
+	text := ""
 	if change.Mend {
-		// Owners first: the old owner could change a mode back.
-		script = "set -e\n" + s.loose("-exec chown -h 0:0 {} +") + "\n" + s.loose("-exec chmod ug-s,go-w {} +") + "\n"
+		text = scripts.Script("polardb_mend", script.Values{"DIR": s.dir()})
 	}
 	if s.args.Activate {
-		script += pointTo(s.args.Home, s.args.Version)
+		text += pointTo(s.args.Home, s.args.Version)
 	}
-	answer, err := shell.Run(ctx, remote.Command{Script: script + "\n" + s.Probe()})
+	answer, err := shell.Run(ctx, remote.Command{Script: text + "\n" + s.Probe()})
 	if err != nil {
 		return tasks.Result{}, err
 	}

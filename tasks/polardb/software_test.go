@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 	"github.com/polarbook/polarbook/tasks/taskstest"
 )
 
@@ -80,6 +83,66 @@ func TestSoftwareLibraries(t *testing.T) {
 			}
 			if _, err := os.Stat(filepath.Join(home, "versions/v1")); err == nil {
 				t.Error("the version was put in place")
+			}
+		})
+	}
+}
+
+// TestSoftwarePlan plans by what the probe prints of a host's version.
+func TestSoftwarePlan(t *testing.T) {
+	sum := strings.Repeat("ab", 32)
+	for name, c := range map[string]struct {
+		version, note, link string // the directory's name, what is noted in it ("-": nothing) and where current points
+		loose               bool
+		keep                bool // the symlink stays as it is
+		want                string
+	}{
+		"nothing there":             {want: "upload polardb.tar.gz (0 MB), unpack it to"},
+		"there, and current":        {version: "v1", note: sum, link: "versions/v1", want: ""},
+		"there, another is current": {version: "v1", note: sum, link: "versions/v0", want: "point HOME/current to versions/v1"},
+		"there, the link stays":     {version: "v1", note: sum, link: "versions/v0", keep: true, want: ""},
+		"unpacked by half":          {version: "v1", note: "-", link: "versions/v1", want: "upload polardb.tar.gz"},
+		"another archive":           {version: "v1", note: strings.Repeat("cd", 32), want: "refuse: holds another archive"},
+		"a note that is none":       {version: "v1", note: "broken", want: "upload polardb.tar.gz"},
+		"others can write":          {version: "v1", note: sum, link: "versions/v1", loose: true, want: "let only root change HOME/versions/v1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if c.loose && os.Geteuid() != 0 {
+				t.Skip("needs root")
+			}
+			home := t.TempDir()
+			dir := home + "/versions/" + c.version
+			if c.version != "" {
+				taskstest.MustWrite(t, dir+"/bin/postgres", "x")
+			}
+			if c.version != "" && c.note != "-" {
+				taskstest.MustWrite(t, dir+"/.sha256", c.note+"\n")
+			}
+			if c.link != "" {
+				if err := os.Symlink(c.link, home+"/current"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if c.loose {
+				if err := os.Chmod(dir+"/bin/postgres", 0o777); err != nil {
+					t.Fatal(err)
+				}
+			}
+			a := &softwareAction{args: &softwareArgs{Home: home, Version: "v1", Activate: !c.keep}, file: "x/polardb.tar.gz", sum: sum}
+			out, err := taskstest.Sh(t, a.Probe())
+			if err != nil {
+				t.Fatal(err, out)
+			}
+			p, _, err := a.Plan(tasks.Found{Result: remote.Result{Stdout: []byte(out)}})
+			checkPlan(t, name, strings.ReplaceAll(c.want, "HOME", home), p, err)
+			if !c.loose {
+				return
+			}
+			if out, err := taskstest.Sh(t, scripts.Script("polardb_mend", script.Values{"DIR": dir})); err != nil {
+				t.Fatal(err, out)
+			}
+			if out, _ := taskstest.Sh(t, a.Probe()); strings.Contains(out, "loose") {
+				t.Errorf("mended, and still %q", out)
 			}
 		})
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/pki"
 	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type trustArgs struct {
@@ -81,20 +82,19 @@ type trustAction struct {
 	members []trustMember
 }
 
-const heldBetween = "# the CAs"
-
-// heldScript prints the certificates in a host's file, without the key that stands there too, and the CAs that it believes.
+// heldScript returns the script that prints the certificates in a host's file, without the key, and the CAs that it trusts.
 func heldScript(file, ca string) string {
-	return `for f in ` + remote.Quote(file) + ` ` + remote.Quote(ca) + `; do
-if [ -f "$f" ]; then sed -n '/^-----BEGIN CERTIFICATE-----/,/^-----END CERTIFICATE-----/p' "$f" || exit 1; fi
-echo '` + heldBetween + `'
-done`
+	return scripts.Script("polardb_held", script.Values{"HELD": file, "HELD_CA": ca})
 }
 
-func heldIn(answer []byte) trust {
-	cert, ca, _ := strings.Cut(string(answer), heldBetween)
-	ca, _, _ = strings.Cut(ca, heldBetween)
-	return trust{strings.TrimSpace(cert), strings.TrimSpace(ca)}
+// heldIn reads the answer of heldScript.
+func heldIn(answer []byte) (trust, error) {
+	var held struct {
+		Cert []byte `answer:"cert"`
+		CA   []byte `answer:"ca"`
+	}
+	err := script.Decode(answer, &held)
+	return trust{strings.TrimSpace(string(held.Cert)), strings.TrimSpace(string(held.CA))}, err
 }
 
 // Ask reads the certificates of the hosts that take no part in the run. It returns a warning for each that cannot be reached.
@@ -122,10 +122,13 @@ func (t *trustAction) heldBy(ctx context.Context, h tasks.Host, name string) (tr
 		return trust{}, err
 	}
 	answer, err := root.Run(ctx, remote.Command{Script: heldScript(t.args.Held, t.args.HeldCA)})
-	if err == nil && answer.Status != 0 {
-		err = errors.New(strings.TrimSpace(string(answer.Stderr)))
+	switch {
+	case err != nil:
+		return trust{}, err
+	case answer.Status != 0:
+		return trust{}, errors.New(strings.TrimSpace(string(answer.Stderr)))
 	}
-	return heldIn(answer.Stdout), err
+	return heldIn(answer.Stdout)
 }
 
 func (t *trustAction) Plan(silent []string) (tasks.Plan, error) {

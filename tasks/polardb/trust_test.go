@@ -9,6 +9,7 @@ import (
 
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/pki"
+	"github.com/polarbook/polarbook/tasks/taskstest"
 )
 
 // ownCA is an own CA in a directory, with certificates of hosts.
@@ -191,4 +192,25 @@ func TestAnotherCA(t *testing.T) {
 	found := certificates(true)
 	believes(lost, map[string]trust{"a": {lost["a"].Cert, found["a"].CA}, "b": {lost["b"].Cert, found["b"].CA}})
 	do("alone", true)
+}
+
+// TestHeld reads the certificates and not the key that lies beside them; a file that is missing is empty.
+func TestHeld(t *testing.T) {
+	dir := t.TempDir()
+	cert := "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"
+	taskstest.MustWrite(t, dir+"/server.pem", "-----BEGIN PRIVATE KEY-----\nBBBB\n-----END PRIVATE KEY-----\n"+cert+"\n")
+	taskstest.MustWrite(t, dir+"/ca.crt", "# a comment\n"+cert+"\n"+cert+"\n")
+	for files, want := range map[[2]string]trust{
+		{"server.pem", "ca.crt"}:  {cert, cert + "\n" + cert},
+		{"server.pem", "missing"}: {cert, ""},
+		{"missing", "missing"}:    {},
+	} {
+		out, err := taskstest.Sh(t, heldScript(dir+"/"+files[0], dir+"/"+files[1]))
+		if err != nil {
+			t.Fatal(err, out)
+		}
+		if got, err := heldIn([]byte(out)); err != nil || got != want {
+			t.Errorf("%s: %q, %v", files, got, err)
+		}
+	}
 }
