@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -167,22 +166,6 @@ func TestNotStreaming(t *testing.T) {
 		if got := notStreaming(v, leader); !strings.Contains(got, rebuild) {
 			t.Error(got)
 		}
-	}
-}
-
-// TestLate wants a status that names who is far behind.
-func TestLate(t *testing.T) {
-	leader := dma.View{Node: "node1", Address: dma.Address{Host: "10.0.0.1", Port: 5432}, Status: dma.Status{LastLogIndex: 9000}}
-	other := dma.Address{Host: "10.0.0.2", Port: 5432}
-	leader.Cluster = []dma.Member{{IPPort: leader.Address.Consensus(), MatchIndex: 0}, {IPPort: other.Consensus(), MatchIndex: 2300}}
-	s := &statusAction{args: &statusArgs{MaxLag: 1000}, list: []WantedNode{{Name: "node1", Address: leader.Address}, {Name: "node2", Address: other}}}
-	survey := dma.Survey{leader, {Node: "node2", Address: other}}
-	if got := s.late(survey, leader); !slices.Equal(got, []string{"node2 is 6700 log entries behind node1"}) {
-		t.Errorf("%q", got)
-	}
-	leader.Cluster[1].MatchIndex = 8500
-	if got := s.late(survey, leader); got != nil {
-		t.Errorf("%q", got)
 	}
 }
 

@@ -29,33 +29,6 @@ func TestUnfitSpaces(t *testing.T) {
 	}
 }
 
-func TestRelationsMissing(t *testing.T) {
-	a, b := relation{1, 1, 0, "a"}, relation{2, 2, 0, "b"}
-	moved := relation{2, 9, 0, "b"}
-	for _, c := range []struct {
-		before, copied, after []relation
-		want                  string
-	}{
-		{[]relation{a, b}, []relation{a, b}, []relation{a, b}, ""},
-		{[]relation{a, b}, []relation{a}, []relation{a, b}, "in the database app its catalog differs in 1 of 2 relations: b (2, file 2, tablespace 0)"},
-		{[]relation{a, b}, []relation{a, moved}, []relation{a, b}, "1 of 2 relations: b"},
-		{[]relation{a, b}, []relation{a}, []relation{a, moved}, ""}, // written anew meanwhile
-		{[]relation{a, b}, []relation{a}, []relation{a}, ""},        // dropped meanwhile
-		{[]relation{a}, []relation{a}, []relation{a, b}, ""},        // made meanwhile
-	} {
-		if got := relationsMissing(c.before, c.copied, c.after, "app"); c.want == "" && got != "" || !strings.Contains(got, c.want) {
-			t.Errorf("%v %v %v: %q, want %q", c.before, c.copied, c.after, got, c.want)
-		}
-	}
-	var many []relation
-	for i := range int64(2000) {
-		many = append(many, relation{i, i, 0, "r"})
-	}
-	if got := relationsMissing(many, nil, many, "app"); len(got) > 400 || !strings.Contains(got, "2000 of 2000") || !strings.Contains(got, "and 1995 more") {
-		t.Errorf("%d bytes: %.500s", len(got), got)
-	}
-}
-
 // What is in a tablespace goes when it is the node's by its links or by root's note, and nothing else does, whoever put what
 // there. A place is prepared that is empty, or is made.
 func TestPreparedSpaces(t *testing.T) {
