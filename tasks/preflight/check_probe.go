@@ -66,34 +66,37 @@ func compressor(file string) string {
 
 // checkHost holds the answer of the script polardb_check.
 type checkHost struct {
-	OS                map[string]string // ID, ID_LIKE, VERSION_ID, PRETTY_NAME
-	Machine, Kernel   string
-	CPUs              int
-	MemoryKB          map[string]int // MemTotal, MemAvailable, SwapTotal, SwapFree
-	Libc              string
-	Places            map[string]checkPlace // pgdata, polardata, home, temp, shm
-	Strangers         [][2]string           // one of our paths, and who else could replace it
-	Systemd           string
-	MissingTools      []string
-	Listening         []int // ports with a listener at 127.0.0.1
-	Taken             map[int]bool
-	Holders           map[int][]holder
-	Libraries         map[string]bool
-	GLIBCXX           string // the newest
-	Sysctl            map[string]string
-	User              string // uid|group
-	LimitHard         string
-	LimitServer       string
-	UnitLoad, UnitMax string
-	HugePage          string
-	Timezone, Locale  string
-	Locales           []string
-	Codeset           string // of the wanted locale
-	NoZone            bool   // the host does not have the wanted time zone
-	SELinux           string
-	Firewall          string // firewalld, ufw or empty
-	FirewallRules     []string
-	Addresses         []string
+	OS            map[string]string     // ID, ID_LIKE, VERSION_ID, PRETTY_NAME
+	Machine       string                `answer:"check.machine"`
+	Kernel        string                `answer:"check.kernel"`
+	CPUs          int                   `answer:"check.cpus"`
+	MemoryKB      map[string]int        // MemTotal, MemAvailable, SwapTotal, SwapFree
+	Libc          string                `answer:"check.libc"`
+	Places        map[string]checkPlace // pgdata, polardata, home, temp, shm
+	Strangers     [][2]string           // one of our paths, and who else could replace it
+	Systemd       string                `answer:"check.systemd"`
+	MissingTools  []string              `answer:"check.tool.missing"`
+	Listening     []int                 // ports with a listener at 127.0.0.1
+	Taken         map[int]bool
+	Holders       map[int][]holder
+	Libraries     map[string]bool
+	GLIBCXX       string `answer:"check.glibcxx"` // the newest
+	Sysctl        map[string]string
+	User          string   `answer:"check.user"` // uid|group
+	LimitHard     string   `answer:"check.limit.hard"`
+	LimitServer   string   `answer:"check.limit.server"`
+	UnitLoad      string   `answer:"check.unit.load"`
+	UnitMax       string   `answer:"check.unit.nofile"`
+	HugePage      string   `answer:"check.hugepage"`
+	Timezone      string   `answer:"check.timezone"`
+	Locale        string   `answer:"check.locale"`
+	Locales       []string `answer:"check.locales"`
+	Codeset       string   `answer:"check.codeset"` // of the wanted locale
+	NoZone        bool     `answer:"check.nozone"`  // the host does not have the wanted time zone
+	SELinux       string   `answer:"check.selinux"`
+	Firewall      string   `answer:"check.firewall"` // firewalld, ufw or empty
+	FirewallRules []string `answer:"check.firewall.rule"`
+	Addresses     []string
 }
 
 // checkPlace is the file system that a path is on, or will be.
@@ -119,99 +122,74 @@ type holder struct {
 }
 
 func parseCheck(f tasks.Found) (checkHost, error) {
-	h := checkHost{OS: map[string]string{}, MemoryKB: map[string]int{}, Places: map[string]checkPlace{}, Taken: map[int]bool{},
-		Holders: map[int][]holder{}, Libraries: map[string]bool{}, Sysctl: map[string]string{}}
-	whole := false
-	for _, line := range strings.Split(string(f.Stdout), "\n") {
-		line, ours := strings.CutPrefix(line, "check.")
-		if !ours {
-			continue
-		}
-		key, value, _ := strings.Cut(line, "=")
-		if sub, ok := strings.CutPrefix(key, "os."); ok {
-			h.OS[sub] = strings.Trim(value, `"'`)
-			continue
-		}
-		if sub, ok := strings.CutPrefix(key, "memory."); ok {
-			h.MemoryKB[sub], _ = strconv.Atoi(value)
-			continue
-		}
-		if sub, ok := strings.CutPrefix(key, "path."); ok {
-			h.Places[sub] = parsePlace(value)
-			continue
-		}
-		switch key {
-		case "machine":
-			h.Machine = value
-		case "kernel":
-			h.Kernel = value
-		case "cpus":
-			h.CPUs, _ = strconv.Atoi(value)
-		case "libc":
-			h.Libc = value
-		case "strangers":
-			dir, who, _ := strings.Cut(value, "|")
-			h.Strangers = append(h.Strangers, [2]string{dir, who})
-		case "systemd":
-			h.Systemd = value
-		case "tool.missing":
-			h.MissingTools = append(h.MissingTools, value)
-		case "listening":
-			if port, err := strconv.ParseInt(value, 16, 32); err == nil && !slices.Contains(h.Listening, int(port)) {
-				h.Listening = append(h.Listening, int(port))
-			}
-		case "taken":
-			port, _ := strconv.Atoi(value)
-			h.Taken[port] = true
-		case "holder":
-			port, who := parseHolder(value)
-			h.Holders[port] = append(h.Holders[port], who)
-		case "library.found":
-			h.Libraries[value] = true
-		case "glibcxx":
-			h.GLIBCXX = value
-		case "sysctl":
-			file, is, _ := strings.Cut(value, ":")
-			if name := dotted(file); h.Sysctl[name] == "" {
-				h.Sysctl[name] = strings.Join(strings.Fields(is), " ")
-			}
-		case "user":
-			h.User = value
-		case "limit.hard":
-			h.LimitHard = value
-		case "limit.server":
-			h.LimitServer = value
-		case "unit.load":
-			h.UnitLoad = value
-		case "unit.nofile":
-			h.UnitMax = value
-		case "hugepage":
-			h.HugePage = value
-		case "timezone":
-			h.Timezone = value
-		case "locale":
-			h.Locale = value
-		case "codeset":
-			h.Codeset = value
-		case "nozone":
-			h.NoZone = true
-		case "locales":
-			h.Locales = append(h.Locales, value)
-		case "selinux":
-			h.SELinux = value
-		case "firewall":
-			h.Firewall = value
-		case "firewall.rule":
-			h.FirewallRules = append(h.FirewallRules, value)
-		case "addresses":
-			h.Addresses = strings.Fields(value)
-		case "end":
-			whole = true
+	h := checkHost{
+		OS:        map[string]string{},
+		MemoryKB:  map[string]int{},
+		Places:    map[string]checkPlace{},
+		Taken:     map[int]bool{},
+		Holders:   map[int][]holder{},
+		Libraries: map[string]bool{},
+		Sysctl:    map[string]string{},
+	}
+	var found struct {
+		OS        []string `answer:"check.os.*"`
+		Memory    []string `answer:"check.memory.*"`
+		Places    []string `answer:"check.path.*"`
+		Strangers []string `answer:"check.strangers"`
+		Listening []string `answer:"check.listening"` // ports in hexadecimal
+		Taken     []string `answer:"check.taken"`
+		Holders   []string `answer:"check.holder"`
+		Libraries []string `answer:"check.library.found"`
+		Sysctl    []string `answer:"check.sysctl"`
+		Addresses string   `answer:"check.addresses"`
+		End       bool     `answer:"check.end,required"`
+	}
+	err := script.Decode(f.Stdout, &found)
+	if err == nil {
+		err = script.Decode(f.Stdout, &h)
+	}
+	if err != nil {
+		return h, fmt.Errorf("check the host: %w (exit status %d): %s", err, f.Status, strings.TrimSpace(string(f.Stderr)))
+	}
+	for _, line := range found.OS {
+		name, value, _ := strings.Cut(line, "=")
+		h.OS[name] = strings.Trim(value, `"'`)
+	}
+	for _, line := range found.Memory {
+		name, value, _ := strings.Cut(line, "=")
+		h.MemoryKB[name], _ = strconv.Atoi(value)
+	}
+	for _, line := range found.Places {
+		name, value, _ := strings.Cut(line, "=")
+		h.Places[name] = parsePlace(value)
+	}
+	for _, line := range found.Strangers {
+		dir, who, _ := strings.Cut(line, "|")
+		h.Strangers = append(h.Strangers, [2]string{dir, who})
+	}
+	for _, text := range found.Listening {
+		if port, err := strconv.ParseInt(text, 16, 32); err == nil && !slices.Contains(h.Listening, int(port)) {
+			h.Listening = append(h.Listening, int(port))
 		}
 	}
-	if !whole {
-		return h, fmt.Errorf("check the host: the answer broke off (exit status %d): %s", f.Status, strings.TrimSpace(string(f.Stderr)))
+	for _, text := range found.Taken {
+		port, _ := strconv.Atoi(text)
+		h.Taken[port] = true
 	}
+	for _, line := range found.Holders {
+		port, who := parseHolder(line)
+		h.Holders[port] = append(h.Holders[port], who)
+	}
+	for _, name := range found.Libraries {
+		h.Libraries[name] = true
+	}
+	for _, line := range found.Sysctl {
+		file, value, _ := strings.Cut(line, ":")
+		if name := dotted(file); h.Sysctl[name] == "" {
+			h.Sysctl[name] = strings.Join(strings.Fields(value), " ")
+		}
+	}
+	h.Addresses = strings.Fields(found.Addresses)
 	return h, nil
 }
 
