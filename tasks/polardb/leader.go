@@ -8,8 +8,8 @@ import (
 	"github.com/polarbook/polarbook/tasks/dma"
 )
 
-// leads is the node that leads. When none does and followers were told to wait before they stand for election, the
-// error says so, and what to do: nothing else shows it.
+// leads returns the node that leads. When none does and followers were told to wait before they stand for election, the error
+// tells so and what to do, because nothing else shows it.
 func leads(survey dma.Survey) (dma.View, error) {
 	leader, err := survey.Leader()
 	var none *dma.NoLeaderError
@@ -21,10 +21,10 @@ func leads(survey dma.Survey) (dma.View, error) {
 	return leader, err
 }
 
-// delayedElections says which nodes have polar_dma_delay_election on, since when, and how to end that; "" when none has.
+// delayedElections tells which nodes have polar_dma_delay_election on, since when, and how to end that; "": none has.
 func delayedElections(survey dma.Survey) string {
 	var names []string
-	var first dma.View // who has most of the log: the one to let stand
+	var first dma.View // the node with the most log, which should stand for election
 	since := ""
 	for _, v := range survey {
 		if !v.DelayElection {
@@ -45,7 +45,8 @@ func delayedElections(survey dma.Survey) string {
 	if since != "" {
 		text += " since " + since
 	}
-	text += fmt.Sprintf(": a follower waits for up to %s after its leader is gone before it stands for election; to end that: polarbook run delay-election.yml -e delay=off", delayOf(survey, names[0]))
+	text += fmt.Sprintf(": a follower waits for up to %s after its leader is gone before it stands for election; "+
+		"to end that: polarbook run delay-election.yml -e delay=off", delayOf(survey, names[0]))
 	if first.Node != "" {
 		text += fmt.Sprintf("; to have a leader now: polarbook run force-election.yml -e node=%s", first.Node)
 	}
@@ -60,7 +61,7 @@ func delayOf(survey dma.Survey, node string) string {
 	return v.DelayTimeout
 }
 
-// delayWarnings are what a run says that leaves elections delayed.
+// delayWarnings returns the warnings of a run that leaves elections delayed.
 func delayWarnings(survey dma.Survey) []string {
 	if text := delayedElections(survey); text != "" {
 		return []string{text}

@@ -11,18 +11,21 @@ import (
 
 type localeArgs struct {
 	ClusterArgs
-	Locale   string `arg:"locale" default:"C" doc:"the locale that the inventory wants"`
-	Encoding string `arg:"encoding" default:"UTF8" doc:"the encoding that it wants"`
+	Locale   string `arg:"locale" default:"C" doc:"the locale that the cluster should have"`
+	Encoding string `arg:"encoding" default:"UTF8" doc:"the encoding that the cluster should have"`
 }
 
 var localeModule = tasks.Define(tasks.Module{
 	Name:    "polardb_locale",
-	Summary: "See that a running cluster was made with the locale and the encoding that are wanted",
+	Summary: "Check that a running cluster was created with the wanted locale and encoding",
 	Notes: []string{
-		"initdb sets both once, for template0 and what is made from it; nothing changes them in a cluster that is there. Another one is refused by name, and nothing is made anew.",
-		"Where nobody answers there is nothing to compare, and nothing is refused.",
+		"initdb sets both once, for template0 and the databases made from it; nothing changes them in an existing cluster. A cluster with another locale or encoding is refused, and nothing is created again.",
+		"When no node answers there is nothing to compare, and nothing is refused.",
 	},
-	Returns: []tasks.Return{{Name: "locale", Type: "str", Doc: "of the cluster; empty: nobody answered"}, {Name: "encoding", Type: "str", Doc: "of the cluster"}},
+	Returns: []tasks.Return{
+		{Name: "locale", Type: "str", Doc: "the cluster's locale; empty: no node answered"},
+		{Name: "encoding", Type: "str", Doc: "the cluster's encoding; empty: no node answered"},
+	},
 	Examples: `- polardb_locale:
     locale: zh_CN.UTF-8
     nodes: "{{ polardb_nodes }}"
@@ -39,8 +42,11 @@ type localeAction struct {
 	list []WantedNode
 }
 
-// madeWith is what initdb made the databases with; empty: nobody answered.
+// madeWith holds the locale and encoding that initdb used; empty: no node answered.
 type madeWith struct{ collate, ctype, encoding string }
+
+const madeWithQuery = `select datcollate::text, datctype::text, pg_encoding_to_char(encoding)::text
+	from pg_database where datname = 'template0'`
 
 func (l *localeAction) Ask(ctx context.Context, h tasks.Host) (madeWith, error) {
 	var made madeWith
@@ -55,7 +61,7 @@ func (l *localeAction) Ask(ctx context.Context, h tasks.Host) (madeWith, error) 
 		err = l.args.use(ctx, h, node, true, func(conn *pgx.Conn) error {
 			ctx, cancel := context.WithTimeout(ctx, lookLimit)
 			defer cancel()
-			return conn.QueryRow(ctx, "select datcollate::text, datctype::text, pg_encoding_to_char(encoding)::text from pg_database where datname = 'template0'").Scan(&made.collate, &made.ctype, &made.encoding)
+			return conn.QueryRow(ctx, madeWithQuery).Scan(&made.collate, &made.ctype, &made.encoding)
 		})
 		if err != nil {
 			return made, fmt.Errorf("ask %s for the cluster's locale: %w", node.Name, err)
@@ -86,7 +92,9 @@ func (l *localeAction) Plan(made madeWith) (tasks.Plan, error) {
 	}
 	if len(wrong) > 0 {
 		return tasks.Plan{}, &tasks.Failure{Msg: "the cluster was made with " + strings.Join(wrong, "; with "), Values: values,
-			Hint: "initdb sets them once, and a cluster keeps them: put " + strings.Join(back, " and ") + " into the inventory. CREATE DATABASE … TEMPLATE template0 LC_COLLATE … LC_CTYPE … ENCODING … makes a database with others; a cluster with others is made on other hosts or directories and filled by pg_dump"}
+			Hint: "initdb sets them once, and a cluster keeps them: put " + strings.Join(back, " and ") + " into the inventory. " +
+				"CREATE DATABASE … TEMPLATE template0 LC_COLLATE … LC_CTYPE … ENCODING … makes a database with others; " +
+				"for a cluster with others, create one on other hosts or directories and fill it by pg_dump"}
 	}
 	return tasks.Plan{Msg: "locale " + is + ", encoding " + made.encoding, Values: values}, nil
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/polarbook/polarbook/templates/suggest"
 )
 
-// PlainLocale is a locale's name as others may write it: en_US.UTF-8 and en_US.utf8 are one.
+// PlainLocale returns the one spelling of a locale's name by which names are compared: en_US.UTF-8 and en_US.utf8 are one.
 func PlainLocale(name string) string {
 	name, modifier, modified := strings.Cut(name, "@")
 	language, charset, coded := strings.Cut(name, ".")
@@ -31,13 +31,13 @@ func LocaleKnown(known []string, wanted string) bool {
 	return slices.ContainsFunc(known, func(k string) bool { return PlainLocale(k) == PlainLocale(wanted) })
 }
 
-// serverEncodings are those that databases can have (engine: pg_wchar.h; GBK and GB18030 are PolarDB's).
+// serverEncodings lists the encodings that databases can have (engine: pg_wchar.h; GBK and GB18030 are PolarDB's).
 var serverEncodings = strings.Fields(`SQL_ASCII EUC_JP EUC_CN EUC_KR EUC_TW EUC_JIS_2004 UTF8 MULE_INTERNAL LATIN1 LATIN2 LATIN3 LATIN4 LATIN5
 	LATIN6 LATIN7 LATIN8 LATIN9 LATIN10 WIN1256 WIN1258 WIN866 WIN874 KOI8R KOI8U WIN1251 WIN1252 ISO_8859_5 ISO_8859_6 ISO_8859_7 ISO_8859_8
 	WIN1250 WIN1253 WIN1254 WIN1255 WIN1257 GBK GB18030`)
 
-// PlainEncoding is an encoding's name without what the engine does not look at, its other names taken for it (engine:
-// encnames.c).
+// PlainEncoding returns the one spelling of an encoding's name by which names are compared: letters and digits, and one name
+// for those that mean the same (engine: encnames.c).
 func PlainEncoding(name string) string {
 	plain := lettersAndDigits(name)
 	if is, ok := otherEncodings[plain]; ok {
@@ -62,8 +62,8 @@ var otherEncodings = map[string]string{
 	"iso885913": "latin7", "iso885914": "latin8", "iso885915": "latin9", "iso885916": "latin10",
 }
 
-// ofCodeset is the encoding of a locale's codeset, as locale charmap names it; "": the engine does not know it either and
-// takes any (engine: chklocale.c).
+// ofCodeset returns the encoding of a locale's codeset, which is named as locale charmap names it; "": the engine does not know
+// the codeset either and accepts any encoding (engine: chklocale.c).
 func ofCodeset(codeset string) string {
 	plain := lettersAndDigits(codeset)
 	switch {
@@ -85,14 +85,15 @@ func ofCodeset(codeset string) string {
 	return ""
 }
 
-// EncodingProblem says why initdb would not take an encoding with a locale whose text is in a codeset ("": not known).
+// EncodingProblem returns why initdb would refuse an encoding with a locale whose text is in a codeset ("": not known), and
+// what to use instead. An empty problem means that initdb takes it.
 func EncodingProblem(encoding, locale, codeset string) (problem, wanted string) {
 	is := PlainEncoding(encoding)
 	if !slices.ContainsFunc(serverEncodings, func(e string) bool { return PlainEncoding(e) == is }) {
 		if near := suggest.Nearest(encoding, serverEncodings); near != "" {
-			return encoding + " is no encoding that databases can have", near
+			return encoding + " is not an encoding that databases can have", near
 		}
-		return encoding + " is no encoding that databases can have", "one of " + strings.Join(serverEncodings, " ")
+		return encoding + " is not an encoding that databases can have", "one of " + strings.Join(serverEncodings, " ")
 	}
 	of := ofCodeset(codeset)
 	if PlainLocale(locale) == "C" || of == "" || of == "sqlascii" || is == "sqlascii" || is == of {

@@ -1,12 +1,6 @@
 package polardb
 
-import (
-	"reflect"
-	"testing"
-
-	"github.com/polarbook/polarbook/tasks"
-	"github.com/polarbook/polarbook/tasks/remote"
-)
+import "testing"
 
 func TestLocaleKnown(t *testing.T) {
 	host := []string{"C", "C.utf8", "POSIX", "en_US.utf8", "zh_CN.gb18030", "de_DE@euro"}
@@ -32,39 +26,6 @@ func TestEncodingProblem(t *testing.T) {
 	} {
 		if problem, wanted := EncodingProblem(c.encoding, c.locale, c.codeset); (problem == "") != c.good {
 			t.Errorf("%v: %q, wanted %q", c, problem, wanted)
-		}
-	}
-}
-
-func TestChosen(t *testing.T) {
-	for name, c := range map[string]struct {
-		found string
-		want  map[string]any
-	}{
-		"nothing":  {"", map[string]any{}},
-		"initdb's": {"log_timezone = 'PRC'\ndatestyle = 'iso, ymd'\ntimezone = 'PRC'\nlc_time = 'zh_CN.UTF-8'\t\t# locale\n", map[string]any{"log_timezone": "PRC", "timezone": "PRC", "datestyle": "iso, ymd", "lc_time": "zh_CN.UTF-8"}},
-		"ours":     {"ours\n# initdb: timezone = 'PRC'\ntimezone = 'Asia/Tokyo'\n", map[string]any{"timezone": "PRC"}},
-		"earlier":  {"ours\ntimezone = 'Asia/Tokyo'\n", map[string]any{}},
-		"foreign":  {"# initdb: timezone = 'a'\narchive_command = 'rm'\n", map[string]any{}},
-	} {
-		p, err := (&chosenAction{&chosenArgs{Pgdata: "/x"}}).Plan(tasks.Found{Result: remote.Result{Stdout: []byte(c.found)}})
-		if err != nil || !reflect.DeepEqual(p.Values["ansible_facts"].(map[string]any)["polardb_chosen"], c.want) {
-			t.Errorf("%s: %v, %v", name, p.Values, err)
-		}
-	}
-}
-
-func TestLocalePlan(t *testing.T) {
-	args := &localeArgs{Locale: "en_US.UTF-8", Encoding: "UTF8"}
-	for _, c := range []struct {
-		made madeWith
-		good bool
-	}{
-		{madeWith{}, true}, {madeWith{"en_US.utf8", "en_US.utf8", "UTF8"}, true},
-		{madeWith{"C", "C", "UTF8"}, false}, {madeWith{"en_US.utf8", "C", "UTF8"}, false}, {madeWith{"en_US.utf8", "en_US.utf8", "SQL_ASCII"}, false},
-	} {
-		if _, err := (&localeAction{args: args}).Plan(c.made); (err == nil) != c.good {
-			t.Errorf("%v: %v", c.made, err)
 		}
 	}
 }

@@ -14,11 +14,11 @@ import (
 	"github.com/polarbook/polarbook/tasks/script"
 )
 
-// stateDir is where root keeps what it decides by, a directory a cluster; no other account can write in it.
+// stateDir holds polarbook's notes on a host, in a directory for each cluster. Only root can write in it.
 const stateDir = "/var/lib/polarbook"
 
-// base begins the names of the files that are kept of a node. The name has the whole path of PGDATA, so that two nodes of
-// one cluster on a host do not mix; NodeArgs.check lets no % into a path.
+// base returns the path with which the names of a node's files in stateDir begin. It contains the whole path of PGDATA, so that
+// two nodes of one cluster on a host do not mix; NodeArgs.Check allows no % in a path.
 func (a *NodeArgs) base() string {
 	state := a.state
 	if state == "" {
@@ -31,34 +31,39 @@ func (a *NodeArgs) base() string {
 	return state + "/" + a.Cluster + "/" + name
 }
 
-// marker is the file in which polarbook notes what it began on a node. It also says which directories it began, so that
-// it is noticed when something else is mounted there, or nothing.
+// marker returns the path of the file in which polarbook notes what it began on a node. It also notes the directories, so that
+// polarbook notices when something else is mounted there, or nothing.
 func (a *NodeArgs) marker() string { return a.base() + ".node" }
 
-// formerMarker is where an earlier release kept it: in a directory of the engine's account.
+// formerMarker returns the path of an earlier release's marker, in a directory of the engine's account.
 func (a *NodeArgs) formerMarker() string { return a.Pgdata + ".polarbook" }
 
-// kept is the directory of the files that a node had before reconfigure.yml changed them.
+// kept returns the directory of the files that a node had before reconfigure.yml changed them.
 func (a *NodeArgs) kept() string { return a.base() + ".conf-before" }
 
-// script is a script about a node: what every such script may take is given here.
+// script returns a script about a node, filled in with the values that every such script may take, and with more.
 func (a *NodeArgs) script(name string, more script.Values, words ...string) string {
-	all := script.Values{"PGDATA": a.Pgdata, "POLARDATA": a.Polardata, "MARKER": a.marker(), "FORMER": a.formerMarker(), "KEPT": a.kept(), "OWNER": a.User,
-		"CLUSTER": a.Cluster, "BIN": a.Home + "/current/bin", "LIB": a.Home + "/current/lib",
-		"CLIENT": fmt.Sprintf("%04X", a.Port), "CONSENSUS": fmt.Sprintf("%04X", dma.ConsensusPort(a.Port))}
+	all := script.Values{
+		"PGDATA": a.Pgdata, "POLARDATA": a.Polardata, "MARKER": a.marker(), "FORMER": a.formerMarker(), "KEPT": a.kept(),
+		"OWNER": a.User, "CLUSTER": a.Cluster, "BIN": a.Home + "/current/bin", "LIB": a.Home + "/current/lib",
+		"CLIENT": fmt.Sprintf("%04X", a.Port), "CONSENSUS": fmt.Sprintf("%04X", dma.ConsensusPort(a.Port)),
+	}
 	given := all.For(scripts, name)
 	maps.Copy(given, more)
 	return scripts.Script(name, given, words...)
 }
 
-// readMarker reads a marker's lines strictly: it authorises the removal of data.
+// readMarker reads a marker's lines strictly, because a marker authorises the removal of data. Of a marker with a fault it
+// keeps nothing but the fault.
 func (s *NodeState) readMarker(lines []string) {
-	known := map[string]*string{"cluster": &s.MarkerCluster, "pgdata": &s.MarkerPgdata, "polardata": &s.MarkerPolardata, "step": &s.Step, "origin": &s.Origin}
-	switch s.Former {
-	case true:
+	known := map[string]*string{
+		"cluster": &s.MarkerCluster, "pgdata": &s.MarkerPgdata, "polardata": &s.MarkerPolardata, "step": &s.Step, "origin": &s.Origin,
+	}
+	if s.Former {
 		known["pid"] = new(string)
-	default:
-		known["pgdata_inode"], known["polardata_inode"], known["id"], known["weight"] = &s.MarkerPgdataInode, &s.MarkerPolardataInode, &s.MarkerID, &s.Weight
+	} else {
+		known["pgdata_inode"], known["polardata_inode"] = &s.MarkerPgdataInode, &s.MarkerPolardataInode
+		known["id"], known["weight"] = &s.MarkerID, &s.Weight
 	}
 	given := map[string]bool{}
 	size := 0
@@ -99,13 +104,13 @@ func (s *NodeState) readMarker(lines []string) {
 		fault("holds an id that polarbook does not make")
 	}
 	if s.Fault != "" {
-		// Nothing that it says is believed.
-		s.MarkerCluster, s.MarkerPgdata, s.MarkerPolardata, s.Step, s.Origin, s.MarkerPgdataInode, s.MarkerPolardataInode = "", "", "", "", "", "", ""
-		s.MarkerID, s.Weight = "", ""
+		for _, field := range known {
+			*field = ""
+		}
 	}
 }
 
-// markerPath is the file that the state was read from.
+// markerPath returns the path of the file that the state was read from.
 func (s NodeState) markerPath(a *NodeArgs) string {
 	if s.Former {
 		return a.formerMarker()
@@ -113,8 +118,8 @@ func (s NodeState) markerPath(a *NodeArgs) string {
 	return a.marker()
 }
 
-// sameDirectories says that what is in the directories is what the marker was written about: each is empty, or the very
-// one that was there then.
+// sameDirectories reports whether the directories are those that the marker was written about: each is absent or empty, or
+// the very one that was there then.
 func (s NodeState) sameDirectories() bool {
 	same := func(state, now, noted string) bool {
 		return state == "absent" || state == "empty" || now == noted
@@ -122,7 +127,7 @@ func (s NodeState) sameDirectories() bool {
 	return s.Former || same(s.Pgdata, s.PgdataInode, s.MarkerPgdataInode) && same(s.Polardata, s.PolardataInode, s.MarkerPolardataInode)
 }
 
-// marking are the values of the scripts that note a step: what the note says so far. What an earlier release noted is taken over.
+// marking returns the values for the scripts that note a step: the note as it is so far. They take over an earlier release's.
 func (a *NodeArgs) marking(was NodeState) script.Values {
 	v := script.Values{"ORIGIN": was.Origin, "ID": was.MarkerID, "WEIGHT": was.Weight}
 	if was.Former && was.Fault == "" {
@@ -131,22 +136,22 @@ func (a *NodeArgs) marking(was NodeState) script.Values {
 	return v
 }
 
-// markScript defines mark, which notes a step, and sign.
+// markScript returns a script that defines the functions mark, which notes a step, and sign, which writes the data's id.
 func (a *NodeArgs) markScript(was NodeState) string { return a.script("polardb_mark", a.marking(was)) }
 
-// outdated says that this release notes more of the node than is noted, or elsewhere.
+// outdated reports whether this release notes more about the node than is noted, or in another place.
 func (s NodeState) outdated(a *NodeArgs) bool {
 	return s.Former && a.owns(s) || s.Whole(a) && (s.ID == "" || s.MarkerID == "")
 }
 
-// update brings what an earlier release noted up to what this one does.
+// update plans to bring an earlier release's note up to date.
 func (a *NodeArgs) update(was NodeState) tasks.Plan {
 	msg, text := "note which data "+a.marker()+" is about", ""
 	if was.Former {
 		msg = "move " + a.formerMarker() + " to " + a.marker()
 	}
 	if was.Whole(a) {
-		// Signed first: what is signed and not noted disagrees with nothing.
+		// Sign first: data that is signed but not noted contradicts nothing.
 		if was.MarkerID == "" {
 			was.MarkerID = newID()
 		}
@@ -155,5 +160,5 @@ func (a *NodeArgs) update(was NodeState) tasks.Plan {
 	return tasks.Plan{Change: true, Msg: msg, Script: a.markScript(was) + text}
 }
 
-// newID names data that is about to be made.
+// newID returns a random id for data that is about to be created.
 func newID() string { return strings.ToLower(rand.Text()) }

@@ -13,20 +13,24 @@ import (
 type memberArgs struct {
 	ClusterArgs
 	Node    string `arg:"node" doc:"the node to add or change; default the host that the task runs on"`
-	Role    string `arg:"role" choices:"follower learner" doc:"the role that a member is to have, whatever the inventory says; a node that is no member is then refused"`
-	Timeout int    `arg:"timeout" default:"120" doc:"seconds that the change and its proof may take, each"`
-	MaxLag  int    `arg:"max_lag" default:"100" doc:"log entries that a learner may be behind when it is given a vote; the engine takes no more than 100"`
+	Role    string `arg:"role" choices:"follower learner" doc:"the role to give a member, whatever the inventory wants; a node that is not a member is then refused"`
+	Timeout int    `arg:"timeout" default:"120" doc:"seconds that the change may take, and as many for its proof"`
+	MaxLag  int    `arg:"max_lag" default:"100" doc:"log entries that a learner may be behind when it gets a vote; the engine accepts no more than 100"`
 }
 
 var memberModule = tasks.Define(tasks.Module{
 	Name:    "polardb_member",
 	Summary: "Make a running node a member of the cluster, in the role that the inventory wants",
 	Notes: []string{
-		"Adds a node that the cluster does not know, gives a learner its vote, or takes a follower's away. Who leads is asked of the nodes, and believed only when a majority of the voters agrees.",
-		"The engine's own success is not taken for the end: the node itself must say that it has the role, under the number and in the member list that the leader has, and stream from the leader.",
+		"Adds a node that the cluster does not know, gives a learner its vote, or takes a follower's away. Asks the nodes who leads, and accepts a leader only when a majority of the voters agrees.",
+		"Does not rely on the success that the engine reports: the node itself must report the role, the number and the member list that the leader has for it, and stream from the leader.",
 		"When a node cannot be added in time, the learner that the engine leaves behind is dropped again, because it would block every later addition.",
 	},
-	Returns: []tasks.Return{{Name: "role", Type: "str", Doc: "the role that the leader lists for the node"}, {Name: "leader", Type: "str", Doc: "the node that leads"}, {Name: "server_id", Type: "int", Doc: "the node's number in the member list"}},
+	Returns: []tasks.Return{
+		{Name: "role", Type: "str", Doc: "the role that the leader lists for the node"},
+		{Name: "leader", Type: "str", Doc: "the node that leads"},
+		{Name: "server_id", Type: "int", Doc: "the node's number in the member list"},
+	},
 	Examples: `- polardb_member:
     nodes: "{{ polardb_nodes }}"
     login_password: "{{ polardb_password }}"
@@ -58,7 +62,7 @@ func (m *memberAction) Ask(ctx context.Context, h tasks.Host) (clusterView, erro
 	return found, err
 }
 
-// What to do with a member.
+// memberStep is what to do with a member.
 type memberStep string
 
 const (
@@ -66,7 +70,7 @@ const (
 	memberAdd     memberStep = "add"
 	memberPromote memberStep = "promote"
 	memberDemote  memberStep = "demote"
-	memberSettle  memberStep = "settle" // the leader is content, the node is not yet
+	memberSettle  memberStep = "settle" // wait: the leader lists the node as wanted, but the node does not agree yet
 )
 
 func (m *memberAction) Plan(found clusterView) (tasks.Plan, *memberChange, error) {
@@ -90,7 +94,9 @@ func (m *memberAction) Plan(found clusterView) (tasks.Plan, *memberChange, error
 	switch {
 	case !member:
 		if pending := pendingLearner(found.Survey, leader, m.list); pending != "" && n.Voter() {
-			return tasks.Plan{}, nil, &tasks.Failure{Msg: fmt.Sprintf("%s is a learner that was never reached, left by an addition that timed out; the engine adds nobody while it is there", pending),
+			return tasks.Plan{}, nil, &tasks.Failure{
+				Msg: fmt.Sprintf("%s is a learner that was never reached, left by an addition that timed out; "+
+					"the engine adds nobody while it is there", pending),
 				Hint: "start that node and run again, or drop it: ALTER SYSTEM DMA DROP LEARNER on " + leader.Node}
 		}
 		if n.Voter() {
@@ -98,10 +104,12 @@ func (m *memberAction) Plan(found clusterView) (tasks.Plan, *memberChange, error
 		}
 		return plan(memberAdd, "add "+n.Name+" as a learner")
 	case n.Voter() && row.Role == dma.Learner:
-		return plan(memberPromote, fmt.Sprintf("give the learner %s a vote (%d log entries behind %s)", n.Name, behind(leader, row), leader.Node))
+		lag := behind(leader, row)
+		return plan(memberPromote, fmt.Sprintf("give the learner %s a vote (%d log entries behind %s)", n.Name, lag, leader.Node))
 	case !n.Voter() && row.Role != dma.Learner:
 		if leader.Node == n.Name {
-			return tasks.Plan{}, nil, &tasks.Failure{Msg: n.Name + " leads and cannot become a learner", Hint: "switch over to another node first: polarbook run switchover.yml"}
+			return tasks.Plan{}, nil, &tasks.Failure{Msg: n.Name + " leads and cannot become a learner",
+				Hint: "switch over to another node first: polarbook run switchover.yml"}
 		}
 		if err := keepsMajority(found.Survey, leader, n.Address); err != nil {
 			return tasks.Plan{}, nil, err
@@ -121,7 +129,8 @@ type memberChange struct {
 
 func (m *memberAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, change *memberChange) (tasks.Result, error) {
 	if p.Unknown != "" {
-		return tasks.Result{}, &tasks.Failure{Msg: change.found.Node.Name + " cannot join: " + p.Unknown, Hint: "see what each node says with polarbook status"}
+		return tasks.Result{}, &tasks.Failure{Msg: change.found.Node.Name + " cannot join: " + p.Unknown,
+			Hint: "see what each node reports: polarbook status"}
 	}
 	n, leader := change.found.Node, change.found.Leader
 	var err error
@@ -149,7 +158,9 @@ func (m *memberAction) add(ctx context.Context, h tasks.Host, leader dma.View, n
 		return err
 	}
 	if err := knock(ctx, from, n.Address.Consensus()); err != nil {
-		return &tasks.Failure{Msg: fmt.Sprintf("the leader %s cannot reach %s's consensus port %s", leader.Node, n.Name, n.Address.Consensus()), Err: err,
+		return &tasks.Failure{
+			Msg:  fmt.Sprintf("the leader %s cannot reach %s's consensus port %s", leader.Node, n.Name, n.Address.Consensus()),
+			Err:  err,
 			Hint: "is the node's server started, and is the port open in the firewalls? Nothing was added"}
 	}
 	statement := dma.AddFollower(n.Address)
@@ -160,12 +171,12 @@ func (m *memberAction) add(ctx context.Context, h tasks.Host, leader dma.View, n
 	if err == nil || errors.Is(err, dma.ErrMember) {
 		return nil
 	}
-	// What the engine did may be more than what it said.
+	// The engine may have done more than it reported.
 	undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), 90*time.Second)
 	defer cancel()
 	now, _, lookErr := m.args.leader(undo, h, m.list, electionPatience)
 	if lookErr != nil {
-		return fmt.Errorf("%w; and whether it had an effect cannot be seen: %w", err, lookErr)
+		return errors.Join(err, fmt.Errorf("see whether it had an effect: %w", lookErr))
 	}
 	row, member := now.Member(n.Address)
 	switch {
@@ -175,16 +186,19 @@ func (m *memberAction) add(ctx context.Context, h tasks.Host, leader dma.View, n
 		return nil
 	}
 	if err := m.args.command(undo, h, now, dma.DropLearner(n.Address), time.Minute); err != nil {
-		return &tasks.Failure{Msg: n.Name + " was left behind as a learner, and dropping it failed", Err: err, Hint: "the engine adds nobody while it is there"}
+		return &tasks.Failure{Msg: n.Name + " was left behind as a learner, and dropping it failed", Err: err,
+			Hint: "drop it by hand: the engine adds nobody while it is there"}
 	}
 	if failure := streamFailure(undo, h, n, "it did not catch up in time, and the learner that the engine left behind was dropped again"); failure != nil {
 		return failure
 	}
 	return &tasks.Failure{Msg: n.Name + " did not catch up in time; the learner that the engine left behind was dropped again", Err: err,
-		Hint: fmt.Sprintf("look into the server log of %s for why it does not stream. If it has log that the cluster has not (consensus log mismatch, divergence), build it anew: polarbook run rebuild-node.yml -e node=%s", n.Name, n.Name)}
+		Hint: fmt.Sprintf("look into the server log of %s for why it does not stream. "+
+			"If it has log that the cluster lacks (consensus log mismatch, divergence), rebuild it: polarbook run rebuild-node.yml -e node=%s", n.Name, n.Name)}
 }
 
-// promote waits until the learner is close enough, because the engine refuses one that is not, and lets a dead one through.
+// promote waits until the learner is alive and close enough: the engine refuses one that is too far behind, but accepts a dead
+// one.
 func (m *memberAction) promote(ctx context.Context, h tasks.Host, n WantedNode) error {
 	deadline := time.Now().Add(m.limit())
 	said := ""
@@ -219,7 +233,8 @@ func (m *memberAction) promote(ctx context.Context, h tasks.Host, n WantedNode) 
 			h.Say(saw)
 		}
 		if time.Now().After(deadline) {
-			return &tasks.Failure{Msg: fmt.Sprintf("%s cannot be given a vote after %s: %s", n.Name, m.limit(), saw), Hint: "a voter that does not follow would cost the cluster its majority sooner"}
+			return &tasks.Failure{Msg: fmt.Sprintf("%s cannot be given a vote after %s: %s", n.Name, m.limit(), saw),
+				Hint: "let it catch up first: with a voter that does not follow, the cluster loses its majority sooner"}
 		}
 		if err := tasks.Sleep(ctx, 500*time.Millisecond); err != nil {
 			return err
@@ -229,7 +244,9 @@ func (m *memberAction) promote(ctx context.Context, h tasks.Host, n WantedNode) 
 
 // prove waits until leader and node agree about the node.
 func (m *memberAction) prove(ctx context.Context, h tasks.Host, n WantedNode, changed bool) (tasks.Result, error) {
-	leader, survey, saw, err := m.args.await(ctx, h, m.list, m.limit(), func(survey dma.Survey, leader dma.View) string { return disagreement(survey, leader, n) })
+	leader, survey, saw, err := m.args.await(ctx, h, m.list, m.limit(), func(survey dma.Survey, leader dma.View) string {
+		return disagreement(survey, leader, n)
+	})
 	switch {
 	case err != nil:
 		return tasks.Result{}, err
@@ -237,7 +254,8 @@ func (m *memberAction) prove(ctx context.Context, h tasks.Host, n WantedNode, ch
 		if failure := streamFailure(ctx, h, n, saw); failure != nil {
 			return tasks.Result{}, failure
 		}
-		return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("the node and the leader do not agree (limit %s): %s", m.limit(), saw), Hint: memberHint(survey, n)}
+		return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("the node and the leader do not agree (limit %s): %s", m.limit(), saw),
+			Hint: memberHint(survey, n)}
 	}
 	row, _ := leader.Member(n.Address)
 	return tasks.Result{Changed: changed, Msg: fmt.Sprintf("%s is a %s; %s leads", n.Name, row.Role, leader.Node),
@@ -247,7 +265,7 @@ func (m *memberAction) prove(ctx context.Context, h tasks.Host, n WantedNode, ch
 func memberHint(survey dma.Survey, n WantedNode) string {
 	v, _ := survey.Of(n.Name)
 	if v.Members.Count(n.Address.Consensus()) > 1 {
-		return "its member list holds itself more than once: it was added again without a learner's meta. Drop it, and run again"
+		return "its own member list holds it more than once: it was added again without a learner's meta. Drop it, and run again"
 	}
 	return "look into the server log of " + n.Name
 }
@@ -287,7 +305,9 @@ func keepsMajority(survey dma.Survey, leader dma.View, without dma.Address) erro
 		}
 	}
 	if alive < dma.Majority(left) {
-		return &tasks.Failure{Msg: fmt.Sprintf("without %s the cluster would have %d voters, %d of them alive, and %d are needed", without, left, alive, dma.Majority(left)),
+		needed := dma.Majority(left)
+		return &tasks.Failure{
+			Msg:  fmt.Sprintf("without %s the cluster would have %d voters, %d of them alive, and %d are needed", without, left, alive, needed),
 			Hint: "bring the other voters back first"}
 	}
 	return nil

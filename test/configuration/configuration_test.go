@@ -63,7 +63,7 @@ func bare(t *testing.T, s *site.Site) {
 	s.SetAll(good())
 	s.Run(2, "new-cluster.yml", "-e", "polardb_locale=tlh_KX.UTF-8").Says("tlh_KX.UTF-8 is not among C")
 	s.Run(2, "check.yml", "-e", "polardb_encoding=EUC_CN").Says("EUC_CN, and text of the locale C.UTF-8 is in UTF-8")
-	s.Run(2, "check.yml", "-e", "polardb_encoding=UTF").Says("UTF is no encoding that databases can have")
+	s.Run(2, "check.yml", "-e", "polardb_encoding=UTF").Says("UTF is not an encoding that databases can have")
 	for _, n := range nodes {
 		if left := s.On(n, "ls -A /var/lib/polardb"); left != "" {
 			t.Errorf("%s was begun with: %s", n, left)
