@@ -14,7 +14,7 @@ type metaArgs struct {
 	NodeArgs
 	ClusterArgs
 	Founder bool `arg:"founder" default:"no" doc:"make this node the only member of a new cluster, instead of a learner that can be added to one"`
-	Alone   bool `arg:"alone" default:"no" doc:"make this node, a voter, the only one of its cluster, while its server is stopped; see polardb_singleton"`
+	Alone   bool `arg:"alone" default:"no" doc:"make this node, a voter, the only voter of its cluster, while its server is stopped; see polardb_singleton"`
 	Timeout int  `arg:"timeout" default:"60" doc:"seconds that the initialisation may take; it normally takes two"`
 }
 
@@ -22,13 +22,16 @@ var metaModule = tasks.Define(tasks.Module{
 	Name:    "polardb_meta",
 	Summary: "Initialise a node's consensus meta, once",
 	Notes: []string{
-		"A founder's meta is initialised only when there is none: doing it again on a member makes a second cluster out of it.",
-		"A node that is to join gets the meta of a learner when it has none, when what it has was copied from another node, and when it was dropped from the cluster: added again with its old meta it would look healthy and could not vote. A dropped node that still runs is stopped for that.",
-		"A logger's log begins where the leader's is committed up to at that moment (polar_dma_logger_start_point). Without that a logger cannot be added once the leader has purged the beginning of its log (observed on 11.9).",
-		"With alone a voter forgets the others, as CHANGE TO SINGLETON MODE makes it, but offline: that statement needs a server that takes connections, and it can end in one that never does again. Its data, its log, its term and its learners stay, its weight is the default. A server that runs is stopped for it. Refused while a leader is believed. Never for two voters of one cluster.",
-		"The engine hangs for ever on some mistakes, so the command has a limit and is ended when that is over.",
+		"Initialises a founder's meta only when there is none: doing it again would turn a member into a second cluster.",
+		"A node that is to join gets the meta of a learner when it has none, when its meta was copied from another node, and when it was dropped from the cluster: added again with its old meta it would look healthy but could not vote. A dropped node that still runs is stopped first.",
+		"A logger's log begins where the leader's is committed up to at that moment (polar_dma_logger_start_point). Otherwise a logger could not be added once the leader has purged the beginning of its log (observed on 11.9).",
+		"With alone a voter forgets the others, as after CHANGE TO SINGLETON MODE, but offline: that statement needs a server that accepts connections, and can leave one that never does again. Its data, its log, its term and its learners stay; its weight becomes the default. A running server is stopped first. Refused while there is a leader. Never use it on two voters of one cluster.",
+		"The engine hangs for ever on some mistakes, so the command has a time limit.",
 	},
-	Returns: []tasks.Return{{Name: "members", Type: "str", Doc: "the meta's member list, as polar_tools dma-meta prints it"}, {Name: "learners", Type: "str", Doc: "its learner list"}},
+	Returns: []tasks.Return{
+		{Name: "members", Type: "str", Doc: "the meta's member list, as polar_tools dma-meta prints it"},
+		{Name: "learners", Type: "str", Doc: "the meta's learner list"},
+	},
 	Examples: `- polardb_meta:
     pgdata: /var/lib/polardb/pgdata
     polardata: /var/lib/polardb/polardata
@@ -49,21 +52,21 @@ type metaAction struct {
 	list []WantedNode
 }
 
-// metaFound is what the nodes say of this one.
+// metaFound holds what the host and the leader know about the node.
 type metaFound struct {
 	state   NodeState
 	Name    string
 	Self    dma.Address
 	Logger  bool
-	Start   string // where its log is to begin, if it is a logger
-	Member  bool   // the leader lists it
-	Leader  string // the node that leads, where it was asked for a node that is to go on alone
-	Unknown string // why that could not be asked; empty when it could
+	Start   string // where a logger's log has to begin
+	Member  bool   // the leader lists the node
+	Leader  string // with alone: the node that leads; "": none does
+	Unknown string // why the leader could not be asked; "": it was
 }
 
 func (m *metaAction) Probe() string { return m.args.Probe() }
 
-// Explain says why the engine did not initialise the meta, in its own words.
+// Explain returns why the engine did not initialise the meta, in its own words.
 func (m *metaAction) Explain(r remote.Result) error {
 	return parseStartReport(string(r.Stderr)).failure()
 }
@@ -80,7 +83,7 @@ func (m *metaAction) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) 
 		return found, err
 	}
 	if m.args.Alone {
-		// Nobody is waited for: a node that goes on alone has found before that there is none.
+		// Do not wait for a leader: polardb_singleton has found that there is none.
 		survey, err := m.args.survey(ctx, h, m.list)
 		if err != nil {
 			return found, err
@@ -100,7 +103,7 @@ func (m *metaAction) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) 
 	return found, nil
 }
 
-// What a node's meta says of the node itself.
+// metaKind tells whose meta a node has.
 type metaKind int
 
 const (
@@ -110,10 +113,10 @@ const (
 	metaMember           // a member list with the node in it
 )
 
-// ready says that the meta is a learner's that can be added as it is.
+// ready reports whether the meta is a learner's that can be added as it is.
 func (s NodeState) ready(kind metaKind) bool { return kind == metaLearner && !s.leaves() }
 
-// leaves says that the node was taken out of the cluster with the leave of whoever keeps it, to come back with its data.
+// leaves reports whether the node was dropped from the cluster on purpose, to come back with its data.
 func (s NodeState) leaves() bool { return s.Step == stepDropped || s.Step == stepMoving }
 
 // metaNames reads what polar_tools dma-meta printed. A member list that ends in an index is a voter's, its own if the
@@ -147,7 +150,8 @@ func (m *metaAction) Plan(found metaFound) (tasks.Plan, error) {
 		if err := s.Refuse(&a.NodeArgs); err != nil {
 			return tasks.Plan{}, err
 		}
-		return tasks.Plan{Change: true, Unknown: "the data directories are not there yet", Msg: "initialise the consensus meta"}, nil
+		unknown := "the data directories do not exist yet"
+		return tasks.Plan{Change: true, Unknown: unknown, Msg: "initialise the consensus meta"}, nil
 	}
 	values := map[string]any{"members": s.MetaMembers, "learners": s.MetaLearners}
 	kind := s.metaNames(found.Self)
@@ -157,9 +161,12 @@ func (m *metaAction) Plan(found metaFound) (tasks.Plan, error) {
 		}
 		switch {
 		case kind != metaMember || found.Logger:
-			return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("this node is no voter with data (%s%s) and cannot go on alone", s.MetaMembers, s.MetaLearners), Hint: "choose a voter, or restore a backup into a new cluster"}
+			return tasks.Plan{}, &tasks.Failure{
+				Msg:  fmt.Sprintf("this node is not a voter with data (%s%s) and cannot go on alone", s.MetaMembers, s.MetaLearners),
+				Hint: "choose a voter, or restore a backup into a new cluster"}
 		case found.Leader != "":
-			return tasks.Plan{}, &tasks.Failure{Msg: found.Leader + " leads, and is believed: going on alone would make a second cluster", Hint: "polarbook status"}
+			return tasks.Plan{}, &tasks.Failure{Msg: found.Leader + " leads: going on alone would make a second cluster",
+				Hint: "see what each node reports: polarbook status"}
 		}
 		return m.change(s, found, "make the node the only voter that it knows", values), nil
 	}
@@ -167,13 +174,15 @@ func (m *metaAction) Plan(found metaFound) (tasks.Plan, error) {
 		switch kind {
 		case metaNone:
 			if s.Origin != stepInit {
-				return tasks.Plan{}, &tasks.Failure{Msg: a.Pgdata + " is a copy of another node's data and cannot found a cluster", Hint: "join it instead, or empty it and run initdb"}
+				return tasks.Plan{}, &tasks.Failure{Msg: a.Pgdata + " is a copy of another node's data and cannot found a cluster",
+					Hint: "add it to that cluster instead, or empty it and run initdb"}
 			}
 			return m.change(s, found, "found the cluster with "+found.Self.Consensus(), values), nil
 		case metaMember:
 			return tasks.Plan{Values: values, Msg: "the consensus meta is initialised"}, nil
 		}
-		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("the consensus meta of %s is there and names other nodes (%s%s)", a.Polardata, s.MetaMembers, s.MetaLearners),
+		return tasks.Plan{}, &tasks.Failure{
+			Msg:  fmt.Sprintf("%s already has a consensus meta, which names other nodes (%s%s)", a.Polardata, s.MetaMembers, s.MetaLearners),
 			Hint: "initialising it again would make a second cluster; nothing was touched"}
 	}
 	switch {
@@ -186,16 +195,20 @@ func (m *metaAction) Plan(found metaFound) (tasks.Plan, error) {
 	case kind == metaLearner && !s.ready(kind):
 		return m.change(s, found, "the learner was dropped from the cluster: initialise its meta so that it can be added again", values), nil
 	case kind == metaMember && found.Member && s.leaves():
-		return tasks.Plan{Change: true, Msg: "the node was dropped and added again: mark its data as a member's", Script: a.markScript(s) + "mark " + stepMeta + "\n", Values: values}, nil
+		msg := "the node was dropped and added again: mark its data as a member's"
+		return tasks.Plan{Change: true, Msg: msg, Script: a.markScript(s) + "mark " + stepMeta + "\n", Values: values}, nil
 	case kind == metaMember && found.Unknown != "":
-		// Perhaps it is the one whose return gives the cluster its leader back.
-		return tasks.Plan{Values: values, Msg: "a member by its own word; no leader to ask: " + found.Unknown}, nil
+		// Perhaps the cluster needs this very node to have a leader again.
+		return tasks.Plan{Values: values, Msg: "a member by its own meta; no leader to ask: " + found.Unknown}, nil
 	case kind == metaMember && !found.Member && s.leaves():
 		return m.change(s, found, "the node was dropped from the cluster: initialise the meta of a learner so that it can be added again", values), nil
 	case kind == metaMember && !found.Member:
-		// Nobody knows whether it holds what the cluster does not: given up with the majority, or a cluster of its own.
-		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("this node was a voter (%s), and the cluster that leads does not list it; its data may differ from the cluster's", s.MetaMembers),
-			Hint: fmt.Sprintf("build it anew: polarbook run rebuild-node.yml -e node=%s. If it was dropped in good order and has nothing that the cluster lacks: polarbook run drop-node.yml -e node=%s marks it so, and add-node.yml takes it with its data", found.Name, found.Name)}
+		// It may hold data that the cluster lacks: the cluster gave it up with the majority, or it is a cluster of its own.
+		return tasks.Plan{}, &tasks.Failure{
+			Msg: fmt.Sprintf("this node was a voter (%s), but the cluster that has a leader does not list it; "+
+				"its data may differ from the cluster's", s.MetaMembers),
+			Hint: fmt.Sprintf("rebuild it: polarbook run rebuild-node.yml -e node=%s. If it was dropped on purpose and has nothing that the cluster lacks, "+
+				"polarbook run drop-node.yml -e node=%s notes that, and add-node.yml adds it with its data", found.Name, found.Name)}
 	}
 	return tasks.Plan{Values: values, Msg: "the consensus meta is initialised"}, nil
 }
@@ -210,7 +223,8 @@ func (m *metaAction) change(s NodeState, found metaFound, msg string, values map
 	case a.Founder:
 		settings = []string{"-c", "polar_dma_members_info=" + found.Self.String() + "@1"}
 	case found.Logger && found.Start == "":
-		return tasks.Plan{Change: true, Unknown: "where a logger's log begins is asked of the leader: " + found.Unknown, Msg: msg, Values: values}
+		unknown := "only the leader knows where a logger's log begins: " + found.Unknown
+		return tasks.Plan{Change: true, Unknown: unknown, Msg: msg, Values: values}
 	case found.Logger:
 		settings = append(settings, "-c", "polar_dma_logger_start_point="+found.Start)
 	}

@@ -12,18 +12,22 @@ import (
 type moveArgs struct {
 	NodeArgs
 	ClusterArgs
-	State string `arg:"state,required" choices:"begun ended" doc:"begun: the note on the host says that the member is being given another address; ended: it has the new one, and the note is as any member's"`
-	To    string `arg:"to" doc:"the address that the member is to have, host:port; needed where it is begun. The one that it has is in nodes"`
+	State string `arg:"state,required" choices:"begun ended" doc:"begun: note on the host that the member is being moved to another address; ended: note that it has the new one"`
+	To    string `arg:"to" doc:"the member's new address, host:port; required for begun. nodes has its present one"`
 }
 
 var moveModule = tasks.Define(tasks.Module{
 	Name:    "polardb_move",
-	Summary: "Note on a member's host that it is being given another address, and when that is done",
+	Summary: "Note on a member's host that it is being moved to another address, and when that is done",
 	Notes: []string{
-		"The engine knows members by address and port alone. One whose address changes is dropped under the old one, given the meta of a learner at the new one, and added again; its data stays. The note is what a later run goes on from when this one is cut off in between: it says that the node, which the leader does not list then, was a member in good order, and the weight that it had.",
-		"Begun is refused for a node that does not stream or is far behind, for one without which the cluster would have no majority, for an address that another member has, and for one that no other member reaches. The leader hands over first.",
+		"The engine knows members by address and port alone. A member whose address changes is dropped under the old address, gets the meta of a learner at the new one, and is added again; its data stays. When a run is interrupted in between, the next one continues from the note: it records that the node, which the leader does not list at that time, was a member in good order, and its weight.",
+		"Refuses begun for a node that does not stream or is far behind, for one without which the cluster would have no majority, for an address that another member has, and for one that no other member reaches. The leader has to hand over first.",
 	},
-	Returns: []tasks.Return{{Name: "from", Type: "str", Doc: "the address that the node has by its own meta"}, {Name: "listed", Type: "bool", Doc: "whether the leader lists that"}, {Name: "weight", Type: "str", Doc: "the weight that is noted"}},
+	Returns: []tasks.Return{
+		{Name: "from", Type: "str", Doc: "the node's address in its own meta"},
+		{Name: "listed", Type: "bool", Doc: "whether the leader lists that address"},
+		{Name: "weight", Type: "str", Doc: "the weight in the note"},
+	},
 	Examples: `- polardb_move:
     state: begun
     to: 10.0.0.13:5432
@@ -56,15 +60,15 @@ type moveAction struct {
 	check bool
 }
 
-// moveFound is the cluster, what the host holds, and whether the new address can be reached.
+// moveFound holds the cluster, the state of the host, and whether the new address can be reached.
 type moveFound struct {
 	clusterView
 	state     NodeState
-	Unreached string // by whom the address was tried in vain, and what came of it
+	Unreached string // who tried the new address in vain, and the error; "": it was reached, or not tried
 }
 
-// moveLag is how many log entries a node may be behind that is about to leave and come back: it has to have them, or get
-// them, before it has a vote again.
+// moveLag limits the log entries that a node may be behind when it leaves to come back: it must get them before it has a vote
+// again.
 const moveLag = 1000
 
 func (m *moveAction) Probe() string { return m.args.Probe() }
@@ -113,7 +117,7 @@ func (m *moveAction) unreached(ctx context.Context, h tasks.Host, survey dma.Sur
 func (m *moveAction) Plan(found moveFound) (tasks.Plan, error) {
 	a, s := m.args, found.state
 	if found.NoLeader != "" {
-		return tasks.Plan{}, &tasks.Failure{Msg: "an address is not changed without a leader: " + found.NoLeader}
+		return tasks.Plan{}, &tasks.Failure{Msg: "an address cannot be changed without a leader: " + found.NoLeader}
 	}
 	if err := s.Refuse(&a.NodeArgs); err != nil {
 		return tasks.Plan{}, err
@@ -130,38 +134,44 @@ func (m *moveAction) Plan(found moveFound) (tasks.Plan, error) {
 			return tasks.Plan{Msg: "the note is as any member's", Values: values}, nil
 		}
 		if !known || own != n.Address || !listed {
-			return tasks.Plan{}, &tasks.Failure{Msg: n.Name + " is no member at " + n.Address.String() + " yet", Hint: "polarbook run move-node.yml -e node=" + n.Name}
+			return tasks.Plan{}, &tasks.Failure{Msg: n.Name + " is not a member at " + n.Address.String() + " yet",
+				Hint: "polarbook run move-node.yml -e node=" + n.Name}
 		}
 		s.Weight = ""
 		return tasks.Plan{Change: true, Msg: "note that the node is moved", Script: a.markScript(s) + "mark " + stepMeta + "\n", Values: values}, nil
 	}
 	switch {
 	case s.Step == stepDropped:
-		return tasks.Plan{}, &tasks.Failure{Msg: n.Name + " was dropped from the cluster on purpose", Hint: "add-node.yml takes it at its new address, with its data: polarbook run add-node.yml --limit " + n.Name}
+		return tasks.Plan{}, &tasks.Failure{Msg: n.Name + " was dropped from the cluster on purpose",
+			Hint: "add it at its new address, with its data: polarbook run add-node.yml --limit " + n.Name}
 	case s.Unfinished(&a.NodeArgs):
-		return tasks.Plan{Msg: n.Name + " is being built anew", Values: values}, nil
+		return tasks.Plan{Msg: n.Name + " is being rebuilt", Values: values}, nil
 	case s.Step == stepMoving:
 		return tasks.Plan{Msg: n.Name + " is being moved already", Values: values}, nil
 	case known && own == m.to:
 		return tasks.Plan{Msg: n.Name + " has its address already", Values: values}, nil
 	case !s.Whole(&a.NodeArgs) || !known:
-		return tasks.Plan{}, &tasks.Failure{Msg: n.Name + " was never a member and has no address to be changed", Hint: "polarbook run add-node.yml --limit " + n.Name}
+		return tasks.Plan{}, &tasks.Failure{Msg: n.Name + " was never a member and has no address to change",
+			Hint: "add it: polarbook run add-node.yml --limit " + n.Name}
 	case !listed:
-		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is %s by its consensus meta, and the cluster that %s leads does not list that: its data may differ from the cluster's", n.Name, own, leader.Node),
+		return tasks.Plan{}, &tasks.Failure{
+			Msg: fmt.Sprintf("%s is %s by its consensus meta, and the cluster that %s leads does not list that: its data may differ from the cluster's",
+				n.Name, own, leader.Node),
 			Hint: anewHint(n.Name)}
 	}
 	if _, taken := leader.Member(m.to); taken {
 		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is a member of the cluster already", m.to), Hint: "polarbook status shows which"}
 	}
 	if found.Unreached != "" {
-		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is not reached at %s (%s)", n.Name, m.to.Host, found.Unreached), Hint: "does its host have that address, and do firewalls let the members through to its consensus port? Nothing was changed"}
+		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is not reached at %s (%s)", n.Name, m.to.Host, found.Unreached),
+			Hint: "does its host have that address, and do firewalls let the members through to its consensus port? Nothing was changed"}
 	}
 	if err := mayMove(found.Survey, leader, n, row, own); err != nil {
 		return tasks.Plan{}, err
 	}
 	switch {
 	case leader.Node == n.Name && !m.check:
-		return tasks.Plan{}, &tasks.Failure{Msg: n.Name + " leads again, and the leader does not leave", Hint: "run again"}
+		return tasks.Plan{}, &tasks.Failure{Msg: n.Name + " leads again, and the leader cannot leave", Hint: "run again"}
 	case leader.Node == n.Name:
 		return tasks.Plan{Change: true, Unknown: n.Name + " leads, and hands over first", Msg: "note that the node is being moved", Values: values}, nil
 	}
@@ -169,14 +179,15 @@ func (m *moveAction) Plan(found moveFound) (tasks.Plan, error) {
 		s.Weight = strconv.Itoa(row.Weight)
 	}
 	values["weight"] = s.Weight
-	return tasks.Plan{Change: true, Msg: fmt.Sprintf("note that %s, a %s at %s, is being moved to %s", n.Name, row.Role, own, m.to), Script: a.markScript(s) + "mark " + stepMoving + "\n", Values: values}, nil
+	msg := fmt.Sprintf("note that %s, a %s at %s, is being moved to %s", n.Name, row.Role, own, m.to)
+	return tasks.Plan{Change: true, Msg: msg, Script: a.markScript(s) + "mark " + stepMoving + "\n", Values: values}, nil
 }
 
 func anewHint(name string) string {
-	return "have it copied anew under its new address: polarbook run move-node.yml -e node=" + name + " -e copy=yes"
+	return "copy it again under its new address: polarbook run move-node.yml -e node=" + name + " -e copy=yes"
 }
 
-// mayMove says why a member may not leave for a while.
+// mayMove returns why a member may not leave for a while; nil: it may.
 func mayMove(survey dma.Survey, leader dma.View, n WantedNode, row dma.Member, own dma.Address) error {
 	if withListedRole(n, row).Role != n.Role {
 		return &tasks.Failure{Msg: fmt.Sprintf("%s is a %s in the cluster, and a %s by the inventory: change one thing at a time", n.Name, row.Role, n.Role),
@@ -184,11 +195,15 @@ func mayMove(survey dma.Survey, leader dma.View, n WantedNode, row dma.Member, o
 	}
 	if leader.Node != n.Name {
 		if _, streams := leader.ReplicaOf(own.Consensus()); !streams {
-			return &tasks.Failure{Msg: fmt.Sprintf("%s does not stream from %s: whether it has log that the cluster has not cannot be known, and its data is kept only if it has none", n.Name, leader.Node),
-				Hint: "give its host the old address for a while, put the inventory back and start it (polarbook run start.yml), and run again; or " + anewHint(n.Name)}
+			return &tasks.Failure{
+				Msg: fmt.Sprintf("%s does not stream from %s: it may have log that the cluster lacks, and then its data cannot be kept",
+					n.Name, leader.Node),
+				Hint: "give its host the old address for a while, restore the inventory and start it (polarbook run start.yml), and run again; or " +
+					anewHint(n.Name)}
 		}
 		if lag := behind(leader, row); lag > moveLag {
-			return &tasks.Failure{Msg: fmt.Sprintf("%s is %d log entries behind %s, at most %d are allowed", n.Name, lag, leader.Node, moveLag), Hint: "run again when it is level"}
+			return &tasks.Failure{Msg: fmt.Sprintf("%s is %d log entries behind %s, at most %d are allowed", n.Name, lag, leader.Node, moveLag),
+				Hint: "run again when it has caught up"}
 		}
 	}
 	if row.Role == dma.Learner {

@@ -44,7 +44,7 @@ func TestMovePlan(t *testing.T) {
 		"it leads":          {probe: voter + stepMeta, run: true, make: func(_ *testCluster, f *moveFound) { f.Leader.Node = "node2" }, want: "refuse: node2 leads again"},
 		"ended, and noted":  {probe: voter + stepMeta, state: "ended", want: ""},
 		"ended":             {probe: voter + stepMeta + "\nmarker.weight=7", state: "ended", want: "note that the node is moved"},
-		"not ended":         {probe: moved + stepMeta + "\nmarker.weight=7", state: "ended", want: "refuse: node2 is no member at 10.0.0.2:5432 yet"},
+		"not ended":         {probe: moved + stepMeta + "\nmarker.weight=7", state: "ended", want: "refuse: node2 is not a member at 10.0.0.2:5432 yet"},
 	} {
 		if c.state == "" {
 			c.state = "begun"
