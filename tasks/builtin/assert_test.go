@@ -63,14 +63,3 @@ func TestSetFact(t *testing.T) {
 		}
 	}
 }
-
-func TestPingAndRaw(t *testing.T) {
-	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, _ string) {
-		if plan := taskstest.MustNotChange(t, h, "ping", nil, &taskstest.FakeLocal{}); plan.Values["ping"] != "pong" {
-			t.Errorf("%v", plan.Values)
-		}
-		if _, r := taskstest.MustChange(t, h, "raw", map[string]any{"cmd": "echo a; echo"}, &taskstest.FakeLocal{}); r.Values["stdout"] != "a\n\n" {
-			t.Errorf("%v", r.Values)
-		}
-	})
-}

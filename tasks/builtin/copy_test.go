@@ -189,21 +189,3 @@ func TestCopyOnTheHost(t *testing.T) {
 		taskstest.MustNotChange(t, h, "copy", map[string]any{"src": dir + "/tree/", "dest": dir + "/copy", "remote_src": true}, l)
 	})
 }
-
-func TestTemplate(t *testing.T) {
-	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
-		local := t.TempDir()
-		l := &taskstest.FakeLocal{Dir: local, Vars: map[string]any{"port": 5432}, Diffing: true}
-		taskstest.Write(t, local+"/conf.j2", "# {{ ansible_managed }}\nport = {{ port }}\n", 0o644)
-		taskstest.MustChange(t, h, "template", map[string]any{"src": "conf.j2", "dest": dir + "/conf", "mode": "0600"}, l)
-		if taskstest.Read(t, dir+"/conf") != "# Ansible managed\nport = 5432\n" {
-			t.Error(taskstest.Read(t, dir+"/conf"))
-		}
-		taskstest.Write(t, local+"/conf.j2", "port = {{ port }}\n", 0o644)
-		l.Vars["port"] = strings.Repeat("9", files.InlineLimit)
-		taskstest.MustChange(t, h, "template", map[string]any{"src": "conf.j2", "dest": dir + "/conf"}, l)
-		if h.Uploads != 1 || len(taskstest.Read(t, dir+"/conf")) != files.InlineLimit+8 {
-			t.Error("a large text was not uploaded")
-		}
-	})
-}

@@ -88,13 +88,5 @@ func TestSlurpAndGetent(t *testing.T) {
 		}
 		taskstest.MustFail(t, h, "getent", map[string]any{"database": "passwd", "key": "no-such-user"}, l, "passwd has no no-such-user")
 		taskstest.MustNotChange(t, h, "getent", map[string]any{"database": "passwd", "key": "no-such-user", "fail_key": false}, l)
-		taskstest.MustChange(t, h, "pam_limits", map[string]any{"domain": "*", "limit_type": "soft", "limit_item": "nofile", "value": 1024, "dest": dir + "/limits.d/x.conf"}, l)
-		if taskstest.Read(t, dir+"/limits.d/x.conf") != "*\tsoft\tnofile\t1024\n" {
-			t.Error(taskstest.Read(t, dir+"/limits.d/x.conf"))
-		}
-		taskstest.MustChange(t, h, "pam_limits", map[string]any{"domain": "*", "limit_type": "soft", "limit_item": "nofile", "value": 2048, "comment": "why", "dest": dir + "/limits.d/x.conf"}, l)
-		if taskstest.Read(t, dir+"/limits.d/x.conf") != "*\tsoft\tnofile\t2048\t#why\n" {
-			t.Error(taskstest.Read(t, dir+"/limits.d/x.conf"))
-		}
 	})
 }

@@ -13,6 +13,9 @@ func TestPingPlan(t *testing.T) {
 		{Name: "a shell that says something else", Found: "welcome\n", Does: "fails: the host's shell did not repeat what it was told"},
 	})
 	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, _ string) {
+		if plan := taskstest.MustNotChange(t, h, "ping", nil, &taskstest.FakeLocal{}); plan.Values["ping"] != "pong" {
+			t.Errorf("%v", plan.Values)
+		}
 		if plan := taskstest.MustNotChange(t, h, "ping", map[string]any{"data": "hello"}, &taskstest.FakeLocal{}); plan.Values["ping"] != "hello" {
 			t.Errorf("%v", plan.Values)
 		}
