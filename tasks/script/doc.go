@@ -13,7 +13,7 @@
 // It is POSIX sh, as dash, bash from 4.2 on and busybox run it. Comments and the tabs that a line begins with stay here when
 // it is sent. Comments that begin with one of these words say how it is used:
 //
-//	# uses: preamble inside     what it builds on: scripts of its own folder, or of this package
+//	# uses: preamble inside     what it builds on: scripts of its own folder, of tasks/files, or of this package
 //	# takes: p limit            variables that are assigned before it; those that are not given are empty
 //	# leaves: here held         variables that it sets for those who use it
 //
