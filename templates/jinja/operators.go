@@ -169,7 +169,14 @@ func OperateFloats(operator string, a, b float64) (any, error) {
 		if remainder != 0 && (remainder < 0) != (b < 0) {
 			quotient--
 		}
-		return math.Round(quotient), nil
+		whole := math.Floor(quotient)
+		if quotient-whole > 0.5 { // it is less than a whole number by a rounding error
+			whole++
+		}
+		if whole == 0 {
+			return math.Copysign(0, a/b), nil
+		}
+		return whole, nil
 	}
 	remainder := math.Mod(a, b)
 	switch {
