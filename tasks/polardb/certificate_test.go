@@ -145,7 +145,7 @@ func TestOwnCA(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "ca.key")); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, _, err := certify(t, args("10.0.0.2"), "node2"); err == nil || !strings.Contains(err.Error(), "its key is not") {
+	if _, _, _, err := certify(t, args("10.0.0.2"), "node2"); err == nil || !strings.Contains(err.Error(), "its key does not") {
 		t.Errorf("no key of the CA: %v", err)
 	}
 }
