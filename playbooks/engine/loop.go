@@ -45,7 +45,7 @@ func (s *taskRun) loop(ctx context.Context, v *variables) *outcome {
 		v = v.with(s.seenByTheNext(o))
 		if i >= maximumItemsTold && s.t.Register == "" {
 			// Nobody will ask for them, and there may be very many.
-			o.values = map[string]any{"changed": o.changed(), "failed": o.failed}
+			o.values = bareValues[[2]bool{o.changed(), o.failed}]
 			o.diff, o.msg = nil, ""
 		}
 	}
@@ -63,6 +63,13 @@ const (
 	// maximumRegistered bounds the items' results that one variable may hold.
 	maximumRegistered = 100_000
 )
+
+// bareValues are what is kept of an item that nobody asks for, by whether it changed something and whether it failed. All such
+// items share them.
+var bareValues = map[[2]bool]map[string]any{
+	{false, false}: {"changed": false, "failed": false}, {false, true}: {"changed": false, "failed": true},
+	{true, false}: {"changed": true, "failed": false}, {true, true}: {"changed": true, "failed": true},
+}
 
 // seenByTheNext returns what the items that follow see of one: its result, and the facts that it set, so that a list can be
 // gathered item by item.
@@ -139,7 +146,7 @@ func extendedLoop(items []any, i int) map[string]any {
 	return loop
 }
 
-// together makes one outcome of those of all items.
+// together makes one outcome of those of all items, which are left without their values: there may be very many.
 func together(items []*outcome) *outcome {
 	o := &outcome{status: event.OK, values: map[string]any{}}
 	results := make([]any, len(items))
@@ -148,6 +155,7 @@ func together(items []*outcome) *outcome {
 	for i, item := range items {
 		results[i] = item.result()
 		changed = changed || item.changed()
+		item.values = nil
 		failed = failed || item.failed && item.status != event.Ignored
 		skipped = skipped && item.status == event.Skipped
 		o.learned = append(o.learned, item.learned...)

@@ -36,7 +36,9 @@ func (o *outcome) result() *ordered.Map {
 	case facts:
 		take("ansible_facts")
 	case items && o.returns == nil:
-		take("results", "skipped", "changed", "msg")
+		// They are results already, of which there may be very many: see together.
+		out.Set("results", o.values["results"])
+		take("skipped", "changed", "msg")
 	default:
 		take("changed")
 	}

@@ -9,8 +9,9 @@ import (
 )
 
 // Another account owns the directory in which root is to write, and changes it meanwhile.
+//
+// Nothing else runs beside this test: the racer needs its turn.
 func TestRootWritesWhereAnotherAccountOwns(t *testing.T) {
-	t.Parallel()
 	s := site.New(t, site.Options{Cluster: "linked", Specs: []lab.Spec{{Name: "node1"}}})
 	bring(s, "node1", "racer")
 	s.On("node1", "useradd -m mallory; mkdir -p /srv/m /root/.ssh; chown mallory: /srv/m; stat -c '%U %a' /root/.ssh")

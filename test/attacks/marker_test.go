@@ -89,7 +89,7 @@ func TestTheEnginesAccountDoesNotBecomeRoot(t *testing.T) {
 			"a link":              "rm pgdata.polarbook; ln -s /etc/shadow pgdata.polarbook",
 		} {
 			asEngine(s, "node3", "cd /var/lib/polardb; ln -sf "+evil+" pgdata.polarbook.new; "+forge)
-			s.Run(2, "new-cluster.yml").Says("pgdata.polarbook", "is not believed")
+			s.Run(2, "new-cluster.yml").Says("pgdata.polarbook", "is not trusted")
 			clean(t, "node3")
 			if t.Failed() {
 				t.Fatalf("it was %s", name)

@@ -184,7 +184,7 @@ func refused(t *testing.T, s *site.Site) {
 		"a library":      {with(site.Vars{"shared_preload_libraries": "pg_stat_statments"}), []string{"shared_preload_libraries names pg_stat_statments"}},
 		"for dma":        {site.Vars{"polardb_dma_settings": site.Vars{"polar_dma_election_timeout": "soon"}}, []string{"polar_dma_election_timeout"}},
 		"another port":   {site.Vars{"polardb_port": 5433}, []string{":5432 by its consensus meta, and ", ":5433 by the inventory", "polarbook run move-node.yml -e node="}},
-		"data elsewhere": {with(site.Vars{"data_directory": "/srv"}), []string{"data_directory is to be /var/lib/polardb/pgdata, not /srv"}},
+		"data elsewhere": {with(site.Vars{"data_directory": "/srv"}), []string{"data_directory must be /var/lib/polardb/pgdata, not /srv"}},
 	} {
 		if !every && name != "memory" && name != "pg_hba.conf" {
 			continue

@@ -143,10 +143,10 @@ func TestTheEngineIsAskedAboutFiles(t *testing.T) {
 			"one of two addresses":  {"listen_addresses = '203.0.113.9, 127.0.0.1'\n", "", "", ""},
 			"a log's directory":     {"log_directory = '/nowhere/at/all'\n", "", "", "log_directory is /nowhere/at/all, where nobody cannot write"},
 			"a socket's directory":  {"unix_socket_directories = '/run/polardb-trial, /nowhere'\n", "", "", "unix_socket_directories is /nowhere, where nobody cannot write"},
-			"another place":         {"data_directory = '/srv/other'\n", "", "", "data_directory is to be "},
-			"another port":          {"port = 5433\n", "", "", "port is to be 5432, not 5433"},
-			"not shared":            {"polar_enable_shared_storage_mode = off\n", "", "", "polar_enable_shared_storage_mode is to be on"},
-			"no consensus":          {"", "polar_enable_dma = off\n", "", "polar_enable_dma is to be on"},
+			"another place":         {"data_directory = '/srv/other'\n", "", "", "data_directory must be "},
+			"another port":          {"port = 5433\n", "", "", "port must be 5432, not 5433"},
+			"not shared":            {"polar_enable_shared_storage_mode = off\n", "", "", "polar_enable_shared_storage_mode must be on"},
+			"no consensus":          {"", "polar_enable_dma = off\n", "", "polar_enable_dma must be on"},
 			"silent":                {"log_min_messages = panic\nlog_destination = syslog\n", "", "host all all 10.77.0.1/33 md5\n", "invalid CIDR mask"},
 		} {
 			t.Run(name, func(t *testing.T) {

@@ -63,7 +63,7 @@ func switchoverRefused(s *site.Site) {
 	f := c.Followers()
 
 	s.Run(0, "set-weight.yml", "-e", "node="+f[0], "-e", "weight=0").Changed()
-	s.Refused(f[0]+" has the weight 0: it votes and never leads", "switchover.yml", "-e", "to="+f[0])
+	s.Refused(f[0]+" has weight 0: it votes but never leads", "switchover.yml", "-e", "to="+f[0])
 	s.Run(0, "set-weight.yml", "-e", "node="+f[0], "-e", "weight=5").Changed()
 
 	s.On(f[0], "systemctl stop "+s.Unit())

@@ -85,7 +85,7 @@ func reconfigure(t *testing.T, s *site.Site) {
 		"no number":          {site.Vars{"polardb_settings": site.Vars{"work_mem": "lots", "max_connections": 160}}, "work_mem"},
 		"no such setting":    {site.Vars{"polardb_settings": site.Vars{"wrok_mem": "8MB", "max_connections": 160}}, `did you mean "work_mem"?`},
 		"less than before":   {site.Vars{"polardb_settings": site.Vars{"max_connections": 80}}, "max_connections cannot go down from 160 to 80"},
-		"another port":       {site.Vars{"polardb_settings": site.Vars{"port": 5433, "max_connections": 160}}, "port is to be 5432, not 5433"},
+		"another port":       {site.Vars{"polardb_settings": site.Vars{"port": 5433, "max_connections": 160}}, "port must be 5432, not 5433"},
 		"pg_hba.conf":        {site.Vars{"polardb_settings": good, "polardb_hba": append(hba, "host all all 10.0.0.0/8 nonsense")}, "(host all all 10.0.0.0/8 nonsense): invalid authentication method"},
 		"wrong for dma":      {site.Vars{"polardb_settings": good, "polardb_hba": hba, "polardb_dma_settings": site.Vars{"polar_dma_election_timeout": "soon"}}, "polar_dma_election_timeout"},
 		"fails at the start": {site.Vars{"polardb_settings": site.Vars{"max_prepared_transactions": 7, "max_connections": 160}}, "has the files again that it had before"},
