@@ -239,7 +239,7 @@ func killAndBoot(t *testing.T, h *lab.Host) {
 
 func processes(t *testing.T, h, other *lab.Host) {
 	// Not by Exec, whose scripts are not in the host's cgroup.
-	sh(t, h, "systemd-run --quiet sleep 7777")
+	sh(t, h, "systemd-run --quiet --service-type=exec sleep 7777")
 	sleeps := func(h *lab.Host) (found int) {
 		list, err := h.Processes()
 		if err != nil {
