@@ -17,11 +17,13 @@ type docCmd struct {
 
 func (c *docCmd) Run(t *terminal) error {
 	if c.Module == "" {
-		var rows [][]string
+		width := 0
 		for _, m := range all.All() {
-			rows = append(rows, []string{m.Name, wrap(m.Summary, 76, "")})
+			width = max(width, len(m.Name))
 		}
-		fmt.Fprintln(t.out, table(rows))
+		for _, m := range all.All() {
+			fmt.Fprintf(t.out, "%-*s  %s\n", width, m.Name, wrap(m.Summary, 98-width, strings.Repeat(" ", width+2)))
+		}
 		return nil
 	}
 	m, ok := all.Lookup(c.Module)
