@@ -185,7 +185,7 @@ func (c *runCmd) list(t *terminal, w *workplace, books []*playbooks.Playbook) er
 			if c.ListTasks {
 				fmt.Fprintln(t.out, "    tasks:")
 				play.Walk(func(s playbooks.Step) bool {
-					if line := stepLine(s); line != "" {
+					if line := stepLine(s); line != "" && s.Section != "handlers" {
 						fmt.Fprintf(t.out, "      %s\n", oneLine(line))
 					}
 					return true
