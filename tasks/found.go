@@ -7,11 +7,6 @@ import (
 	"github.com/polarbook/polarbook/tasks/script"
 )
 
-// ReadAnswer reads a probe's answer. A probe that failed is a failure of the task: what it would have told is not known.
-func ReadAnswer(f Found) (script.Answer, error) {
-	return script.Parse(f.Stdout), probeFailed(f)
-}
-
 // Decode reads a probe's answer into a struct, as script.Decode does. A probe that failed is a failure of the task.
 func Decode(f Found, into any) error {
 	if err := probeFailed(f); err != nil {

@@ -19,7 +19,8 @@ var (
 	ofLoop = []string{"ansible_loop_var", "ansible_index_var", "ansible_loop", "_ansible_item_label"}
 )
 
-// result returns what register sees, as a mapping of its own at every depth. Its order is Ansible's as far as the module
+// result returns what register sees, as a mapping of its own at every depth but for the results of a loop's items, which never
+// change. Its order is Ansible's as far as the module
 // says: its own keys as its Returns name them, and those that these leave out by name.
 func (o *outcome) result() *ordered.Map {
 	out := ordered.New(len(o.values))

@@ -135,29 +135,40 @@ func (f *polardbFirewall) Probe() string {
 	return scripts.Script("polardb_firewall", script.Values{"ADDRESS": f.args.Address})
 }
 
+// firewallFound is the answer of the probe. Ports and Rules begin with the word for where they hold: now or boot, in the zone of
+// the node's address, or now-default or boot-default.
+type firewallFound struct {
+	Firewall string   `answer:"firewall"` // firewalld, ufw or none
+	Zone     string   `answer:"zone"`
+	Default  string   `answer:"default"`
+	Ports    []string `answer:"ports"`
+	Rules    []string `answer:"rule"`
+	Tuples   []string `answer:"tuple"` // of ufw's rule files
+}
+
 // RichRule matches the rules that polarbook makes in firewalld; its groups are the source and the port.
 var RichRule = regexp.MustCompile(`^rule family="ipv[46]" source address="([^"]+)" port port="(\d+)" protocol="tcp" accept$`)
 
 func (f *polardbFirewall) Plan(found tasks.Found) (tasks.Plan, error) {
-	ans, err := tasks.ReadAnswer(found)
-	if err != nil {
+	var said firewallFound
+	if err := tasks.Decode(found, &said); err != nil {
 		return tasks.Plan{}, err
 	}
 	c := firewallChange{script: script.Preamble}
-	switch ans.Text("firewall") {
+	switch said.Firewall {
 	case "firewalld":
-		f.firewalld(ans, &c)
+		f.firewalld(said, &c)
 	case "ufw":
-		f.ufw(ans, &c)
+		f.ufw(said, &c)
 	default:
 		values := map[string]any{"firewall": "none", "added": []any{}, "removed": []any{}}
 		return tasks.Plan{Msg: "neither firewalld nor ufw runs", Values: values}, nil
 	}
-	values := map[string]any{"firewall": ans.Text("firewall"), "added": []any{}, "removed": []any{}}
+	values := map[string]any{"firewall": said.Firewall, "added": []any{}, "removed": []any{}}
 	if len(c.added)+len(c.removed) == 0 {
 		return tasks.Plan{Msg: "the firewall is as wanted", Values: values}, nil
 	}
-	var said, before, after []string
+	var steps, before, after []string
 	for _, r := range c.added {
 		after = append(after, r.String())
 	}
@@ -165,13 +176,13 @@ func (f *polardbFirewall) Plan(found tasks.Found) (tasks.Plan, error) {
 		before = append(before, r.String())
 	}
 	if len(after) > 0 {
-		said = append(said, "open "+strings.Join(after, ", "))
+		steps = append(steps, "open "+strings.Join(after, ", "))
 	}
 	if len(before) > 0 {
-		said = append(said, "close "+strings.Join(before, ", "))
+		steps = append(steps, "close "+strings.Join(before, ", "))
 	}
 	// added and removed are about this change alone: planned again after it, there is nothing to do.
-	return tasks.Plan{Change: true, Msg: strings.Join(said, "; "), Script: c.script, Values: values,
+	return tasks.Plan{Change: true, Msg: strings.Join(steps, "; "), Script: c.script, Values: values,
 		Made: map[string]any{"added": tasks.AnyTexts(after), "removed": tasks.AnyTexts(before)},
 		Diff: []tasks.Diff{{BeforeHeader: "firewall", AfterHeader: "firewall", Before: ruleLines(before), After: ruleLines(after)}}}, nil
 }
@@ -197,8 +208,8 @@ func (c *firewallChange) note(list *[]rule, r rule) {
 
 // firewalld compares the rules that hold now, and those that hold from the next start on, in the zone of the node's address. It
 // does so in the default zone too, because an earlier release opened both ports for everybody there.
-func (f *polardbFirewall) firewalld(ans script.Answer, c *firewallChange) {
-	zone, standard := ans.Text("zone"), ans.Text("default")
+func (f *polardbFirewall) firewalld(found firewallFound, c *firewallChange) {
+	zone, standard := found.Zone, found.Default
 	places := []struct {
 		label, zone, permanent string
 		own                    bool
@@ -210,7 +221,7 @@ func (f *polardbFirewall) firewalld(ans script.Answer, c *firewallChange) {
 	}
 	var open, shut string
 	for _, p := range places {
-		there := firewalldRules(ans, p.label)
+		there := firewalldRules(found, p.label)
 		var add, remove []string
 		for _, r := range f.wanted() {
 			if p.own && !slices.Contains(there, r) {
@@ -248,9 +259,9 @@ func (f *polardbFirewall) firewalld(ans script.Answer, c *firewallChange) {
 	c.script += open + shut
 }
 
-func firewalldRules(ans script.Answer, label string) []rule {
+func firewalldRules(found firewallFound, label string) []rule {
 	var list []rule
-	for _, line := range ans["ports"] {
+	for _, line := range found.Ports {
 		where, ports, _ := strings.Cut(line, " ")
 		for _, p := range strings.Fields(ports) {
 			number, isTCP := strings.CutSuffix(p, "/tcp")
@@ -259,7 +270,7 @@ func firewalldRules(ans script.Answer, label string) []rule {
 			}
 		}
 	}
-	for _, line := range ans["rule"] {
+	for _, line := range found.Rules {
 		where, text, _ := strings.Cut(line, " ")
 		if m := RichRule.FindStringSubmatch(text); where == label && m != nil {
 			n, _ := strconv.Atoi(m[2])
@@ -281,9 +292,9 @@ func firewalldOption(r rule) string {
 	return fmt.Sprintf(`rich-rule=rule family="%s" source address="%s" port port="%d" protocol="tcp" accept`, family, r.Source, r.Port)
 }
 
-func (f *polardbFirewall) ufw(ans script.Answer, c *firewallChange) {
+func (f *polardbFirewall) ufw(found firewallFound, c *firewallChange) {
 	var there []rule
-	for _, line := range ans["tuple"] {
+	for _, line := range found.Tuples {
 		line, _, _ = strings.Cut(line, " comment=")
 		w := strings.Fields(line)
 		// allow tcp 15432 0.0.0.0/0 any 10.0.0.1 in

@@ -8,19 +8,8 @@ import (
 	"strings"
 )
 
-// Answer holds what a script printed, a name and a value on each line, with a blank or an equals sign between them. Values that
-// may hold anything, newlines among it, are in base64, on lines of their own between "encoded NAME" and a dot. A name may come
-// more than once.
-type Answer map[string][]string
-
-// Parse takes what a script printed apart.
-func Parse(stdout []byte) Answer {
-	a := Answer{}
-	for _, l := range split(stdout) {
-		a[l.name] = append(a[l.name], l.value)
-	}
-	return a
-}
+// answer holds the values of each name, in the order in which the script printed them.
+type answer map[string][]string
 
 type line struct {
 	name, value string
@@ -51,33 +40,29 @@ func split(stdout []byte) []line {
 	return all
 }
 
-// Has reports whether the script printed a line of this name.
-func (a Answer) Has(name string) bool { return len(a[name]) > 0 }
+// has reports whether the script printed a line of this name.
+func (a answer) has(name string) bool { return len(a[name]) > 0 }
 
-// Text is the first value of a name; empty when there is none.
-func (a Answer) Text(name string) string {
-	if !a.Has(name) {
+// text returns the first value of a name; empty when there is none.
+func (a answer) text(name string) string {
+	if !a.has(name) {
 		return ""
 	}
 	return a[name][0]
 }
 
-// Number is a decimal value; 0 when there is none.
-func (a Answer) Number(name string) int64 {
-	n, _ := strconv.ParseInt(strings.TrimSpace(a.Text(name)), 10, 64)
-	return n
-}
-
-// Decoded is the first value of a name that is printed in base64.
-func (a Answer) Decoded(name string) ([]byte, error) {
-	b, err := base64.StdEncoding.DecodeString(strings.TrimSpace(a.Text(name)))
+// decoded returns the first value of a name that is printed in base64.
+func (a answer) decoded(name string) ([]byte, error) {
+	b, err := base64.StdEncoding.DecodeString(strings.TrimSpace(a.text(name)))
 	if err != nil {
 		return nil, fmt.Errorf("the host's answer %q is not base64: %w", name, err)
 	}
 	return b, nil
 }
 
-// Decode reads what a script printed into a struct. A field's tag `answer:"NAME"` names the lines it is for, and its type
+// Decode reads what a script printed into a struct: a name and a value on each line, with a blank or an equals sign between
+// them. Values that may hold anything, newlines among it, are in base64, on lines of their own between "encoded NAME" and a
+// dot. A name may come more than once. A field's tag `answer:"NAME"` names the lines it is for, and its type
 // how they are read:
 //
 //	bool            there is such a line
@@ -95,7 +80,7 @@ func Decode(stdout []byte, into any) error {
 }
 
 func decode(lines []line, into reflect.Value) error {
-	a := Answer{}
+	a := answer{}
 	for _, l := range lines {
 		a[l.name] = append(a[l.name], l.value)
 	}
@@ -112,7 +97,7 @@ func decode(lines []line, into reflect.Value) error {
 			}
 			continue
 		}
-		if !a.Has(name) {
+		if !a.has(name) {
 			if option == "required" {
 				return fmt.Errorf("the host's answer broke off: it has no %q", name)
 			}
@@ -125,24 +110,24 @@ func decode(lines []line, into reflect.Value) error {
 	return nil
 }
 
-func (a Answer) field(name string, all []line, field reflect.Value) error {
+func (a answer) field(name string, all []line, field reflect.Value) error {
 	switch v := field.Addr().Interface().(type) {
 	case *bool:
 		*v = true
 	case *string:
-		*v = strings.TrimSpace(a.Text(name))
+		*v = strings.TrimSpace(a.text(name))
 	case *[]string:
 		*v = a[name]
 	case *[]byte:
-		b, err := a.Decoded(name)
+		b, err := a.decoded(name)
 		*v = b
 		return err
 	case *File:
-		f, err := a.File(name)
+		f, err := a.file(name)
 		*v = f
 		return err
 	case *int, *int64:
-		text := strings.TrimSpace(a.Text(name))
+		text := strings.TrimSpace(a.text(name))
 		if text == "" {
 			return nil
 		}

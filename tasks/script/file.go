@@ -22,14 +22,14 @@ type File struct {
 // Exists reports whether there is something of whatever kind. Nothing is known of a File that was not asked for.
 func (s File) Exists() bool { return s.Kind != "absent" && s.Kind != "" }
 
-// File reads what look printed under a name.
-func (a Answer) File(name string) (File, error) {
-	fields := strings.Fields(a.Text(name))
+// file reads what look printed under a name.
+func (a answer) file(name string) (File, error) {
+	fields := strings.Fields(a.text(name))
 	if len(fields) == 1 && fields[0] == "absent" {
 		return File{Kind: "absent"}, nil
 	}
 	if len(fields) != 11 {
-		return File{}, fmt.Errorf("the host's answer %q is %q: stat printed something unexpected", name, a.Text(name))
+		return File{}, fmt.Errorf("the host's answer %q is %q: stat printed something unexpected", name, a.text(name))
 	}
 	mode, err := strconv.ParseUint(fields[1], 8, 16)
 	if err != nil {
@@ -41,8 +41,8 @@ func (a Answer) File(name string) (File, error) {
 	s.Size, _ = strconv.ParseInt(fields[6], 10, 64)
 	s.MTime, _ = strconv.ParseInt(fields[7], 10, 64)
 	s.Links, _ = strconv.Atoi(fields[8])
-	if a.Has(name + ".target") {
-		target, err := a.Decoded(name + ".target")
+	if a.has(name + ".target") {
+		target, err := a.decoded(name + ".target")
 		if err != nil {
 			return s, err
 		}
