@@ -299,7 +299,7 @@ func (l *loader) importRole(c *scope, n *yaml.Node, es []entry, call *call) Node
 	if b == nil {
 		return nil
 	}
-	b.Common, b.Notify, b.RolePublic = outer.Common, outer.Notify, true
+	b.Common, b.Notify, b.RolePublic, b.RoleImported = outer.Common, outer.Notify, true, true
 	return b
 }
 

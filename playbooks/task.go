@@ -162,6 +162,9 @@ func (l *loader) task(c *scope, n *yaml.Node, es []entry, call *call) Node {
 	})
 	if isAction {
 		l.checkBuiltinAction(f, m, args, t)
+		if v := t.Args["action"]; c.handler && m.Name == "meta" && v.Raw == "flush_handlers" {
+			l.fail(v.Pos, 0, "put it among the tasks", "flush_handlers cannot be a handler")
+		}
 	}
 	l.checkSources(c, m, args, t)
 	return t

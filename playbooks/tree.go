@@ -176,6 +176,10 @@ type Block struct {
 	RoleVars     map[string]Value
 	RoleParams   map[string]Value
 	RoleHandlers []Node
+	// RoleFullName is NAMESPACE.COLLECTION.ROLE when the role is a collection's.
+	RoleFullName string
+	// RoleImported means that import_role brings the role in.
+	RoleImported bool
 	// RoleKey is the same for the same role with the same parameters: Ansible runs such a role once per host and play.
 	// Empty when it may run again (allow_duplicates, include_role).
 	RoleKey string

@@ -250,10 +250,6 @@ func (p *playRun) connectsLate() bool {
 // meta does what a meta task says, on each host for which its condition holds.
 func (s *taskRun) meta(ctx context.Context, hosts []*host) {
 	action := text(s.t.Args["action"].Raw)
-	if action == "flush_handlers" {
-		s.p.handlers.flush(ctx, hosts)
-		return
-	}
 	var on []*host
 	for _, h := range hosts {
 		v, err := s.p.vars(h, s.sc, &s.t.Origin)
@@ -277,6 +273,8 @@ func (s *taskRun) meta(ctx context.Context, hosts []*host) {
 	}
 	switch action {
 	case "noop":
+	case "flush_handlers":
+		s.p.handlers.flush(ctx, on, s.sc.rescuable)
 	case "end_host":
 		for _, h := range on {
 			h.become(ended)

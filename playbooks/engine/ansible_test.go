@@ -34,7 +34,7 @@ task echo
  b ok: after
 a ok=2 changed=0 unreachable=0 failed=0 skipped=1 rescued=0 ignored=0
 b ok=2 changed=0 unreachable=0 failed=0 skipped=0 rescued=1 ignored=0`, 0},
-		{"handlers notified by handlers run once, and one that fails takes its host out", `
+		{"a handler that notifies itself runs again in the next flush (2.19), and one that fails takes its host out", `
 - hosts: all
   gather_facts: false
   tasks:
@@ -63,8 +63,12 @@ handler h3
 handler h1
  a failed: failed as asked
  b skipped: Conditional result was False
+handler h2
+ b changed: h2
+handler h3
+ b ok: h3
 a ok=3 changed=2 unreachable=0 failed=1 skipped=0 rescued=0 ignored=0
-b ok=3 changed=2 unreachable=0 failed=0 skipped=1 rescued=0 ignored=0`, HostFailed},
+b ok=5 changed=3 unreachable=0 failed=0 skipped=1 rescued=0 ignored=0`, HostFailed},
 		{"play variables are not seen through hostvars, and what is given up counts its retries", `
 - hosts: a
   gather_facts: false

@@ -84,8 +84,10 @@ func (p *playRun) includeAs(ctx context.Context, inc *playbooks.Include, outer *
 			}
 		}
 	}
-	for _, w := range order {
+	for _, w := range order { // as in Ansible all of a loop's are there before the first begins
 		p.adopt(w.nodes, outer.included(inc, w.vars))
+	}
+	for _, w := range order {
 		p.walk(ctx, w.nodes, outer.included(inc, w.vars), w.hosts)
 	}
 }
@@ -203,16 +205,11 @@ func (s *taskRun) applyIncludeOutcome(h *host, o *outcome) {
 
 // adopt makes the handlers and, if they are public, the variables of included roles known to the play.
 func (p *playRun) adopt(nodes []playbooks.Node, sc *scope) {
-	visit(nodes, func(node playbooks.Node) bool {
-		b, ok := node.(*playbooks.Block)
-		if !ok || b.Role == "" {
-			return ok
-		}
-		p.handlers.addRole(b, sc)
+	eachRole(nodes, sc, false, func(b *playbooks.Block, outer *scope, _ bool) {
+		p.handlers.addRole(b, outer)
 		if b.RolePublic {
 			p.publish(roleOf(b))
 		}
-		return true
 	})
 }
 

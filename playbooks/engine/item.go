@@ -69,7 +69,7 @@ func (s *taskRun) item(ctx context.Context, v *variables, late error) *outcome {
 			o.msg += fmt.Sprintf(" (and ignore_errors: %v)", err)
 		case ignore:
 			o.status = event.Ignored
-		case s.sc.rescuable && !s.handler:
+		case s.sc.rescuable:
 			o.status = event.Rescued
 		}
 	}

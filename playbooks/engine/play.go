@@ -146,8 +146,18 @@ func (p *playRun) linear(ctx context.Context, hosts []*host) {
 	p.gatherFacts(ctx, hosts)
 	sections := [][]playbooks.Node{p.play.PreTasks, append(append([]playbooks.Node{}, p.play.Roles...), p.play.Tasks...), p.play.PostTasks}
 	for _, section := range sections {
-		p.walk(ctx, section, p.scope, hosts)
-		p.handlers.flush(ctx, hosts)
+		// Hosts that fell in an earlier section have run their handlers, if they were to.
+		on := standing(hosts)
+		p.walk(ctx, section, p.scope, on)
+		p.handlers.flush(ctx, on, false)
+	}
+	for _, h := range standing(hosts) {
+		if p.r.stopped(ctx) {
+			return
+		}
+		for _, name := range p.handlers.forget(h) {
+			p.r.sayOf(h, "the handler %q does not run: only a handler called for it, in the last flush of the play", name)
+		}
 	}
 }
 

@@ -41,6 +41,8 @@ type Options struct {
 	ExtraVars      map[string]any
 	// Check asks what would be changed and changes nothing; Diff asks modules to show differences.
 	Check, Diff bool
+	// ForceHandlers has hosts that failed run their handlers in plays that do not say whether they do.
+	ForceHandlers bool
 	// Forks bounds the hosts worked on at once; 0: DefaultForks.
 	Forks int
 

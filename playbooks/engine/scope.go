@@ -31,6 +31,7 @@ type scope struct {
 // role holds what a role brings besides its tasks.
 type role struct {
 	name                   string
+	fullName               string // with its collection; empty: it is in none
 	defaults, vars, params *ordered.Map
 }
 
@@ -51,7 +52,7 @@ func (s *scope) block(b *playbooks.Block, section []playbooks.Node) *scope {
 }
 
 func roleOf(b *playbooks.Block) *role {
-	return &role{name: b.Role, defaults: raw(b.RoleDefaults), vars: raw(b.RoleVars), params: raw(b.RoleParams)}
+	return &role{name: b.Role, fullName: b.RoleFullName, defaults: raw(b.RoleDefaults), vars: raw(b.RoleVars), params: raw(b.RoleParams)}
 }
 
 func (s *scope) task(t *playbooks.Task) *scope {
