@@ -278,7 +278,7 @@ func failedStarts(t *testing.T, s *site.Site) {
 			"pg_control\": Permission denied"},
 		"a lock": {`cd /tmp; runuser -u polardb -- sh -c 'sleep 600 >/dev/null 2>&1 & echo $! >/tmp/held'; { cat /tmp/held; printf '/var/lib/polardb/pgdata\n1\n5432\n/run\n*\n'; } >/var/lib/polardb/pgdata/postmaster.pid; chown polardb: /var/lib/polardb/pgdata/postmaster.pid`,
 			"kill $(cat /tmp/held); rm -f /tmp/held /var/lib/polardb/pgdata/postmaster.pid", `FATAL: lock file "postmaster.pid" already exists; HINT: Is another postmaster`},
-		"a time limit": {"mkdir -p " + unit + "; printf '[Service]\\nRuntimeMaxSec=1\\n' >" + unit + "/limit.conf; systemctl daemon-reload",
+		"a time limit": {"mkdir -p " + unit + "; printf '[Service]\\nRuntimeMaxSec=1us\\n' >" + unit + "/limit.conf; systemctl daemon-reload",
 			"rm -r " + unit + "; systemctl daemon-reload", "a time limit of the unit ended it"},
 		"a port": {"systemd-run -q --unit=taker systemd-socket-activate -l 5432 --inetd -a /bin/cat; sleep 1",
 			"systemctl stop taker", "port 5432 is taken by another process"},
