@@ -52,7 +52,8 @@ func (a Address) Check() error {
 	case a.Host == "":
 		return fmt.Errorf("address %q has no host", a)
 	case err != nil:
-		return fmt.Errorf("address %q must be an IPv4 address: the members know one another by it (polar_dma_repl_appname is made from it)", a.Host)
+		return fmt.Errorf("address %q must be an IPv4 address: "+
+			"the members know one another by it (polar_dma_repl_appname is made from it)", a.Host)
 	case !ip.Is4():
 		return fmt.Errorf("address %q must be IPv4: the engine splits addresses at the first colon", a.Host)
 	case a.Port < 1 || a.Port > MaxPort:

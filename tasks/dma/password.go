@@ -126,8 +126,10 @@ func SASLprep(password string) string {
 	}
 	rightToLeft, leftToRight := false, false
 	for _, r := range mapped {
-		for _, prohibited := range []stringprep.Set{stringprep.TableA1, stringprep.TableC1_2, stringprep.TableC2_1, stringprep.TableC2_2, stringprep.TableC3,
-			stringprep.TableC4, stringprep.TableC5, stringprep.TableC6, stringprep.TableC7, stringprep.TableC8, stringprep.TableC9} {
+		for _, prohibited := range []stringprep.Set{
+			stringprep.TableA1, stringprep.TableC1_2, stringprep.TableC2_1, stringprep.TableC2_2, stringprep.TableC3, stringprep.TableC4,
+			stringprep.TableC5, stringprep.TableC6, stringprep.TableC7, stringprep.TableC8, stringprep.TableC9,
+		} {
 			if prohibited.Contains(r) {
 				return password
 			}

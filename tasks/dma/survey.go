@@ -56,7 +56,8 @@ func (s Survey) Leader() (View, error) {
 		}
 		// Two member lists, each with a majority of its own: members that were given up came back.
 		if theirs, with := s.support(v); with >= Majority(theirs) {
-			return View{}, &NoLeaderError{fmt.Sprintf("%s leads in term %d and %s in term %d, each with a majority of its own members (%s; %s): split brain",
+			return View{}, &NoLeaderError{fmt.Sprintf("%s leads in term %d and %s in term %d, "+
+				"each with a majority of its own members (%s; %s): split brain",
 				claimant.Node, claimant.Status.Term, v.Node, v.Status.Term, claimant.Members, v.Members), s}
 		}
 	}

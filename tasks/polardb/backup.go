@@ -28,10 +28,16 @@ var backupModule = tasks.Define(tasks.Module{
 	Name:    "polardb_backup",
 	Summary: "Take a base backup of the leader into a directory, and verify it",
 	Notes: []string{
-		"Writes into a directory that is absent or empty, or in which polarbook began a backup that was not finished. A finished backup is left as it is; a directory that holds anything else is refused.",
-		"A backup is finished when the engine's tool succeeded, pg_controldata reads POLARDATA/global/pg_control, and SHA256SUMS lists every file. The file backup.polarbook records it, and is written last.",
-		"Each tablespace goes into tablespaces/NUMBER, and the copy's links in pgdata/pg_tblspc lead there, never to where the cluster has it; backup.polarbook records that place. Tablespaces that a base backup cannot take are refused: see polardb_tablespaces.",
-		"The copy holds the leader's configuration with the replication password, so the directory is for the engine's account alone, which writes everything in it. A directory that another account owns, or could replace because it can write in a directory above, is refused.",
+		"Writes into a directory that is absent or empty, or in which polarbook began a backup that was not finished. " +
+			"A finished backup is left as it is; a directory that holds anything else is refused.",
+		"A backup is finished when the engine's tool succeeded, pg_controldata reads POLARDATA/global/pg_control, " +
+			"and SHA256SUMS lists every file. The file backup.polarbook records it, and is written last.",
+		"Each tablespace goes into tablespaces/NUMBER, and the copy's links in pgdata/pg_tblspc lead there, " +
+			"never to where the cluster has it; backup.polarbook records that place. " +
+			"Tablespaces that a base backup cannot take are refused: see polardb_tablespaces.",
+		"The copy holds the leader's configuration with the replication password, so the directory is for the engine's account alone, " +
+			"which writes everything in it. " +
+			"A directory that another account owns, or could replace because it can write in a directory above, is refused.",
 	},
 	Returns: []tasks.Return{
 		{Name: "source", Type: "str", Doc: "the node that was copied"},
@@ -176,10 +182,12 @@ func (b *backupAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, to
 	case err != nil:
 		return tasks.Result{}, err
 	case answer.Status != 0:
-		failure := &tasks.Failure{Msg: fmt.Sprintf("the backup of %s failed with exit status %d: %s", leader.Node, answer.Status, strings.Join(c.last, "\n")),
+		failure := &tasks.Failure{Msg: fmt.Sprintf("the backup of %s failed with exit status %d: %s",
+			leader.Node, answer.Status, strings.Join(c.last, "\n")),
 			Hint: runAgain}
 		if full := fullDisks(ctx, h, path.Dir(a.To)); full != "" {
-			failure.Msg = fmt.Sprintf("the backup of %s failed with exit status %d: no space left on device: %s is full", leader.Node, answer.Status, full)
+			failure.Msg = fmt.Sprintf("the backup of %s failed with exit status %d: no space left on device: %s is full",
+				leader.Node, answer.Status, full)
 			failure.Hint = "make room on " + full + ", then " + runAgain
 		}
 		return tasks.Result{}, failure
@@ -194,7 +202,8 @@ func (b *backupAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, to
 	if _, err := files.RunPlan(ctx, h.Shell(), finish); err != nil {
 		return tasks.Result{}, err
 	}
-	msg := fmt.Sprintf("%s holds a backup of %s: %v files, %v bytes, each file with a checksum", a.To, leader.Node, values["files"], values["bytes"])
+	msg := fmt.Sprintf("%s holds a backup of %s: %v files, %v bytes, each file with a checksum",
+		a.To, leader.Node, values["files"], values["bytes"])
 	return tasks.Result{Changed: true, Msg: msg, Values: values}, nil
 }
 

@@ -25,10 +25,14 @@ var basebackupModule = tasks.Define(tasks.Module{
 	Name:    "polardb_basebackup",
 	Summary: "Fill a node's data directories with a base backup of the leader",
 	Notes: []string{
-		"Copies only into directories that are absent or empty, or that polarbook began to fill and did not finish; those are emptied first. Anything else is refused and left as it is.",
-		"Tablespaces are copied to the same paths as on the leader; see polardb_tablespaces. What an earlier copy of this node left there is removed.",
-		"Asks the nodes who leads when the copy starts. The password goes to the host in a file that only the engine's account can read and that is removed at the end.",
-		"A copy contains the leader's configuration and consensus meta: write this node's own configuration and run polardb_meta before starting it.",
+		"Copies only into directories that are absent or empty, or that polarbook began to fill and did not finish; " +
+			"those are emptied first. Anything else is refused and left as it is.",
+		"Tablespaces are copied to the same paths as on the leader; see polardb_tablespaces. " +
+			"What an earlier copy of this node left there is removed.",
+		"Asks the nodes who leads when the copy starts. " +
+			"The password goes to the host in a file that only the engine's account can read and that is removed at the end.",
+		"A copy contains the leader's configuration and consensus meta: " +
+			"write this node's own configuration and run polardb_meta before starting it.",
 	},
 	Returns: []tasks.Return{{Name: "source", Type: "str", Doc: "the node that was copied"}},
 	Examples: `- name: Copy the leader
@@ -89,7 +93,8 @@ func (b *basebackupAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan
 		return tasks.Result{Changed: true, Msg: p.Msg}, err
 	}
 	if was == nil {
-		return tasks.Result{}, &tasks.Failure{Msg: "the engine is not installed under " + a.Home + "/current", Hint: "run the tasks that install it first"}
+		return tasks.Result{}, &tasks.Failure{Msg: "the engine is not installed under " + a.Home + "/current",
+			Hint: "run the tasks that install it first"}
 	}
 	leader, _, err := a.leader(ctx, h, b.list, electionPatience)
 	if err != nil {
@@ -128,10 +133,12 @@ func (b *basebackupAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan
 		return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("the base backup of %s did not finish within %d s", leader.Node, a.Timeout),
 			Hint: "raise timeout; the next run starts the copy over"}
 	case answer.Status != 0:
-		failure := &tasks.Failure{Msg: fmt.Sprintf("the base backup of %s failed with exit status %d: %s", leader.Node, answer.Status, strings.Join(c.last, "\n")),
+		failure := &tasks.Failure{Msg: fmt.Sprintf("the base backup of %s failed with exit status %d: %s",
+			leader.Node, answer.Status, strings.Join(c.last, "\n")),
 			Hint: runAgain, Values: map[string]any{"rc": answer.Status}}
 		if full := a.full(ctx, h); full != "" {
-			failure.Msg = fmt.Sprintf("the base backup of %s failed with exit status %d: no space left on device: %s is full", leader.Node, answer.Status, full)
+			failure.Msg = fmt.Sprintf("the base backup of %s failed with exit status %d: no space left on device: %s is full",
+				leader.Node, answer.Status, full)
 			failure.Hint = "make room on " + full + ", then " + runAgain
 		}
 		return tasks.Result{}, failure

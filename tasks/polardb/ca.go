@@ -25,7 +25,8 @@ var caModule = tasks.Define(tasks.Module{
 	Name:    "polardb_ca",
 	Summary: "Replace the cluster's own CA by a new one, in three steps",
 	Notes: []string{
-		"Touches no host. Between the steps the hosts get what pki holds: ca.crt after begun, their new certificates after signs, ca.crt again after alone. Throughout, the members go on trusting each other's certificates.",
+		"Touches no host. Between the steps the hosts get what pki holds: ca.crt after begun, their new certificates after signs, " +
+			"ca.crt again after alone. Throughout, the members go on trusting each other's certificates.",
 		"begun makes nothing while an earlier change of the CA is unfinished.",
 	},
 	Returns: []tasks.Return{

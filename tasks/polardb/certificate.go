@@ -39,9 +39,15 @@ var certificateModule = tasks.Define(tasks.Module{
 	Name:    "polardb_certificate",
 	Summary: "Prepare a host's TLS certificate on the control node: issue it from the cluster's own CA, or check a given one",
 	Notes: []string{
-		"Changes no host. The own CA lies in pki on the control node: ca.crt, ca.key, and a certificate and a key for each host; the directory has mode 0700 and the keys 0600. Whoever has ca.key can pass for any member: protect it as you protect the inventory's passwords.",
-		"A certificate of the own CA is for the host's name in the inventory and its address. It is issued again when one of them changes, when it is about to end (renew_days), or when it does not fit its key or the CA.",
-		"Given files are checked before a host is touched: the key can be read without a passphrase and fits the certificate, a chain leads from the certificate to a CA in ca that signed itself, the certificate is valid now, and it is for the host's name, its address or one of names. Files that a server would not start with, or that its clients would not trust, are refused.",
+		"Changes no host. The own CA lies in pki on the control node: ca.crt, ca.key, and a certificate and a key for each host; " +
+			"the directory has mode 0700 and the keys 0600. Whoever has ca.key can pass for any member: " +
+			"protect it as you protect the inventory's passwords.",
+		"A certificate of the own CA is for the host's name in the inventory and its address. " +
+			"It is issued again when one of them changes, when it is about to end (renew_days), or when it does not fit its key or the CA.",
+		"Given files are checked before a host is touched: the key can be read without a passphrase and fits the certificate, " +
+			"a chain leads from the certificate to a CA in ca that signed itself, the certificate is valid now, " +
+			"and it is for the host's name, its address or one of names. Files that a server would not start with, " +
+			"or that its clients would not trust, are refused.",
 		"The keys are masked wherever they would show.",
 	},
 	Returns: []tasks.Return{
@@ -52,7 +58,8 @@ var certificateModule = tasks.Define(tasks.Module{
 		{Name: "not_after", Type: "str", Doc: "when the certificate ends"},
 		{Name: "days_left", Type: "int", Doc: "days until it ends"},
 		{Name: "subject", Type: "str", Doc: "the certificate's subject"},
-		{Name: "trust", Type: "dict", Doc: "the certificates alone, for polardb_trust: cert and ca as they are wanted, cert_held and ca_held as the host has them"},
+		{Name: "trust", Type: "dict", Doc: "the certificates alone, for polardb_trust: cert and ca as they are wanted, " +
+			"cert_held and ca_held as the host has them"},
 	},
 	Examples: `- polardb_certificate:
     own_ca: true

@@ -117,7 +117,8 @@ type changingError struct{ text string }
 
 func (e *changingError) Error() string {
 	return fmt.Sprintf("a change of the members that this run did not begin has not ended after %s (%s): "+
-		"the engine ends it by itself after polar_dma_config_change_timeout; run again when polarbook status no longer shows it", changePatience, e.text)
+		"the engine ends it by itself after polar_dma_config_change_timeout; run again when polarbook status no longer shows it",
+		changePatience, e.text)
 }
 
 // survey asks all nodes at once, after waiting until none of them changes the members for somebody else. The error is a

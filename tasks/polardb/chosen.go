@@ -23,7 +23,9 @@ var chosenModule = tasks.Define(tasks.Module{
 	Name:    "polardb_chosen",
 	Summary: "Read the time zones and formats that initdb chose by the cluster's first host and its locale",
 	Notes: []string{
-		"Sets the fact polardb_chosen, a dict of the settings " + strings.Join(chosenByInitdb, ", ") + ". Reads them from the postgresql.conf that initdb wrote, or from the comments that keep them there, where polarbook has replaced that file or it was copied from the leader.",
+		"Sets the fact polardb_chosen, a dict of the settings " + strings.Join(chosenByInitdb, ", ") +
+			". Reads them from the postgresql.conf that initdb wrote, or from the comments that keep them there, " +
+			"where polarbook has replaced that file or it was copied from the leader.",
 		"The dict is empty for a node that has no data yet, and for a cluster of an earlier release, whose files do not record it.",
 	},
 	Returns: []tasks.Return{{Name: "ansible_facts", Type: "dict", Doc: "polardb_chosen"}},

@@ -118,7 +118,8 @@ func readNode(item NodeItem) (WantedNode, error) {
 		return n, fmt.Errorf("user of %s is not the name of an account: %q", n.Name, n.User)
 	}
 	if name := dma.SocketName(n.Socket, n.Address.Port); len(name) > dma.SocketNameLimit {
-		return n, fmt.Errorf("socket of %s is too long for the kernel, which takes %d bytes: %s; give the cluster a shorter name", n.Name, dma.SocketNameLimit, name)
+		return n, fmt.Errorf("socket of %s is too long for the kernel, which takes %d bytes: %s; give the cluster a shorter name",
+			n.Name, dma.SocketNameLimit, name)
 	}
 	return n, nil
 }

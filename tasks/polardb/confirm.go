@@ -22,7 +22,9 @@ var confirmModule = tasks.Define(tasks.Module{
 	Name:    "polardb_confirm",
 	Summary: "Ask before something is destroyed",
 	Notes: []string{
-		"Names the cluster and the hosts, and goes on when the word is typed, was given in advance, or with polarbook run --yes. Any other answer stops the run on all hosts, and so does a run without a terminal. In check mode it does not ask. It changes nothing itself; give it run_once.",
+		"Names the cluster and the hosts, and goes on when the word is typed, was given in advance, or with polarbook run --yes. " +
+			"Any other answer stops the run on all hosts, and so does a run without a terminal. In check mode it does not ask. " +
+			"It changes nothing itself; give it run_once.",
 	},
 	Returns: []tasks.Return{{Name: "confirmed_by", Type: "str", Doc: "given, or asked"}},
 	Examples: `

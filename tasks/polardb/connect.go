@@ -121,11 +121,13 @@ func checkListener(ctx context.Context, host tasks.Host, n WantedNode, address s
 	}
 	uid, err := strconv.Atoi(first)
 	if answer.Status != 0 || err != nil {
-		return fmt.Errorf("ask %s who listens on %s: exit status %d: %s", n.Name, address, answer.Status, strings.TrimSpace(string(answer.Stderr)))
+		return fmt.Errorf("ask %s who listens on %s: exit status %d: %s",
+			n.Name, address, answer.Status, strings.TrimSpace(string(answer.Stderr)))
 	}
 	if other, foreign := foreignListener(list, at, uid); foreign {
 		return &tasks.Failure{
-			Msg: fmt.Sprintf("on %s the port %d of %s is not the engine's: it belongs to the account with the uid %d, not to %s; nothing was sent to it",
+			Msg: fmt.Sprintf("on %s the port %d of %s is not the engine's: it belongs to the account with the uid %d, "+
+				"not to %s; nothing was sent to it",
 				n.Name, at.Port(), at.Addr(), other, n.User),
 			Hint: fmt.Sprintf("find the process (ss -ltnp 'sport = :%d'), end it, and start the server: polarbook run start.yml", at.Port())}
 	}

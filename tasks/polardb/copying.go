@@ -123,7 +123,8 @@ func (c *copying) doubt() error {
 		said = append(said, fmt.Sprintf("and %d lines more", c.more))
 	}
 	return &tasks.Failure{
-		Msg:  fmt.Sprintf("the base backup of %s succeeded, but its tool printed messages that are not known to be harmless: %s", c.leader.Node, strings.Join(said, "\n")),
+		Msg: fmt.Sprintf("the base backup of %s succeeded, but its tool printed messages that are not known to be harmless: %s",
+			c.leader.Node, strings.Join(said, "\n")),
 		Hint: "the copy is not used. Remove the cause, then " + runAgain}
 }
 

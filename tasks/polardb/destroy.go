@@ -16,7 +16,10 @@ var destroyModule = tasks.Define(tasks.Module{
 	Name:    "polardb_destroy",
 	Summary: "Remove a node's data and what polarbook noted about it",
 	Notes: []string{
-		"Removes PGDATA, POLARDATA and polarbook's notes about the node under /var/lib/polarbook, and only if the marker says that they are this cluster's. The marker goes last, so that the next run finishes a removal that was interrupted. A disk that is mounted on one of the directories is emptied and stays mounted.",
+		"Removes PGDATA, POLARDATA and polarbook's notes about the node under /var/lib/polarbook, " +
+			"and only if the marker says that they are this cluster's. " +
+			"The marker goes last, so that the next run finishes a removal that was interrupted. " +
+			"A disk that is mounted on one of the directories is emptied and stays mounted.",
 		"Refuses data that polarbook did not put there, data of another cluster, and a server that runs.",
 	},
 	Returns: []tasks.Return{{Name: "removed", Type: "list", Doc: "the directories that were removed"}},
@@ -64,7 +67,8 @@ func (d *destroyAction) Plan(f tasks.Found) (tasks.Plan, error) {
 			return tasks.Plan{}, err
 		}
 		return tasks.Plan{}, &tasks.Failure{
-			Msg:  fmt.Sprintf("%s notes the directories %s and %s, not %s and %s", a.marker(), s.MarkerPgdata, s.MarkerPolardata, a.Pgdata, a.Polardata),
+			Msg: fmt.Sprintf("%s notes the directories %s and %s, not %s and %s",
+				a.marker(), s.MarkerPgdata, s.MarkerPolardata, a.Pgdata, a.Polardata),
 			Hint: "nothing was removed; check polardb_pgdata and polardb_polardata in the inventory"}
 	case s.PID != 0 && !d.check:
 		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("the server runs (process %d)", s.PID), Hint: "nothing was removed; stop it first"}

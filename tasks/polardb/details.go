@@ -224,7 +224,8 @@ func (d nodeDetails) remarks(node string) (remarks, faults []string) {
 		case disk.Free < fullDisk:
 			faults = append(faults, fmt.Sprintf("%s: the disk under %s is full: %s free", node, disk.Path, humanSize(disk.Free)))
 		case disk.percent() < scarceDisk:
-			remarks = append(remarks, fmt.Sprintf("%s: %s of the disk under %s is free (%d%%)", node, humanSize(disk.Free), disk.Path, disk.percent()))
+			remarks = append(remarks, fmt.Sprintf("%s: %s of the disk under %s is free (%d%%)",
+				node, humanSize(disk.Free), disk.Path, disk.percent()))
 		}
 	}
 	if len(d.Pending) > 0 {

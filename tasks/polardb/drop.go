@@ -20,8 +20,11 @@ var dropModule = tasks.Define(tasks.Module{
 	Name:    "polardb_drop",
 	Summary: "Take a follower, a learner or a logger out of the cluster",
 	Notes: []string{
-		"Works from the leader, so the node may be dead. The engine does not tell a node that it was dropped: the node goes on running, answers reads and stands for elections that it cannot win. Stop it (see polardb_retire).",
-		"Refuses the leader, which the engine would drop, leaving the cluster without one; a voter without which fewer than a majority of the others would be alive; and a voter without which no voter that may lead would remain.",
+		"Works from the leader, so the node may be dead. The engine does not tell a node that it was dropped: " +
+			"the node goes on running, answers reads and stands for elections that it cannot win. Stop it (see polardb_retire).",
+		"Refuses the leader, which the engine would drop, leaving the cluster without one; " +
+			"a voter without which fewer than a majority of the others would be alive; " +
+			"and a voter without which no voter that may lead would remain.",
 	},
 	Returns: []tasks.Return{
 		{Name: "leader", Type: "str", Doc: "the node that leads"},
@@ -167,7 +170,8 @@ func (d *dropAction) Apply(ctx context.Context, h tasks.Host, _ tasks.Plan, chan
 			Msg: fmt.Sprintf("%s was dropped, but the other members do not agree (limit %s): %s; %s", n.Name, limit, saw, survey)}
 	}
 	voters, live := survey.Voters(leader)
-	msg := fmt.Sprintf("%s is out of the cluster that %s leads; %d voters are left, %d of them alive", n.Name, leader.Node, len(voters), len(live))
+	msg := fmt.Sprintf("%s is out of the cluster that %s leads; %d voters are left, %d of them alive",
+		n.Name, leader.Node, len(voters), len(live))
 	r := tasks.Result{Changed: true, Msg: msg, Values: map[string]any{"leader": leader.Node, "voters": len(voters)}}
 	if len(voters) < 3 && !change.learner {
 		r.Warnings = []string{fmt.Sprintf("with %d voters no node may fail", len(voters))}

@@ -23,8 +23,10 @@ var electionModule = tasks.Define(tasks.Module{
 	Name:    "polardb_election",
 	Summary: "Make a follower stand for election when the leader is stuck",
 	Notes: []string{
-		"Sends the statement to the follower itself. A leader and a learner would report success but do nothing, so both are refused. While a majority accepts a leader, an election is refused too, unless force is given.",
-		"A follower wins only when a majority of the voters answers and has no more of the log than it has; otherwise nothing is sent. When it has won, the engine passes the lead on to a voter with a higher weight.",
+		"Sends the statement to the follower itself. A leader and a learner would report success but do nothing, so both are refused. " +
+			"While a majority accepts a leader, an election is refused too, unless force is given.",
+		"A follower wins only when a majority of the voters answers and has no more of the log than it has; otherwise nothing is sent. " +
+			"When it has won, the engine passes the lead on to a voter with a higher weight.",
 	},
 	Returns: []tasks.Return{
 		{Name: "leader", Type: "str", Doc: "the node that leads"},
@@ -71,7 +73,8 @@ func (e *electionAction) Plan(found clusterView) (tasks.Plan, *electionChange, e
 	}
 	self, _ := survey.Of(n.Name)
 	granted, voters, more := wouldVote(survey, self)
-	msg := fmt.Sprintf("%s stands for election (log index %d; %d of %d voters would vote for it", n.Name, self.Status.LastLogIndex, granted, voters)
+	msg := fmt.Sprintf("%s stands for election (log index %d; %d of %d voters would vote for it",
+		n.Name, self.Status.LastLogIndex, granted, voters)
 	if needed := dma.Majority(voters); granted < needed {
 		return tasks.Plan{}, nil, &tasks.Failure{
 			Msg:  fmt.Sprintf("%s would get %d of %d votes, and %d are needed: %s", n.Name, granted, voters, needed, strings.Join(more, "; ")),
@@ -93,7 +96,8 @@ func mayStand(survey dma.Survey, n WantedNode) error {
 	self, _ := survey.Of(n.Name)
 	switch {
 	case self.Err != nil:
-		return &tasks.Failure{Msg: fmt.Sprintf("%s does not answer (%v)", n.Name, self.Err), Hint: "choose a follower that does: polarbook status"}
+		return &tasks.Failure{Msg: fmt.Sprintf("%s does not answer (%v)", n.Name, self.Err),
+			Hint: "choose a follower that does: polarbook status"}
 	case self.NoViews || n.Role == roleLogger:
 		return &tasks.Failure{Msg: n.Name + " is a logger: it holds no data and cannot lead"}
 	case self.Status.Role == dma.Learner:
@@ -177,7 +181,8 @@ func (e *electionAction) Apply(ctx context.Context, h tasks.Host, _ tasks.Plan, 
 		return tasks.Result{}, err
 	case saw != "":
 		return tasks.Result{}, &tasks.Failure{
-			Msg: fmt.Sprintf("%s was told to stand for election, but the nodes do not agree on a new leader (limit %s): %s; %s", n.Name, limit, saw, survey)}
+			Msg: fmt.Sprintf("%s was told to stand for election, but the nodes do not agree on a new leader (limit %s): %s; %s",
+				n.Name, limit, saw, survey)}
 	}
 	if err := e.args.proveRow(ctx, h, leader, alive, limit); err != nil {
 		return tasks.Result{Changed: true}, err
@@ -187,7 +192,8 @@ func (e *electionAction) Apply(ctx context.Context, h tasks.Host, _ tasks.Plan, 
 		Values: map[string]any{"leader": leader.Node, "term": int(leader.Status.Term)},
 	}
 	if leader.Node != n.Name {
-		r.Warnings = []string{fmt.Sprintf("%s stood for election, but %s leads now: the engine gives the lead to the voter with the highest weight", n.Name, leader.Node)}
+		r.Warnings = []string{fmt.Sprintf("%s stood for election, but %s leads now: "+
+			"the engine gives the lead to the voter with the highest weight", n.Name, leader.Node)}
 	}
 	return r, nil
 }

@@ -20,11 +20,20 @@ var factsModule = tasks.Define(tasks.Module{
 	Name:    "polardb_facts",
 	Summary: "Read what a host holds of its node: data directories, consensus meta, server",
 	Notes: []string{
-		"Earlier releases kept their note in a file beside PGDATA, in a directory of the engine's account. With move that file is read once more, strictly, written to /var/lib/polarbook, where only root can write, and removed; and the data gets an id by which the note recognises it (PGDATA/polarbook.id).",
-		"Sets the fact polardb_state, and asks nobody but the host itself. Its key data is one of: none (free to be set up), unfinished (begun by polarbook and not finished), whole, foreign (not polarbook's, or not what polarbook noted; no module touches it, and reason tells why). Its key alone tells whether the node is the only voter in its own member list, and recovery holds the note of polardb_recovery.",
-		"gone tells whether data that was set up here is missing; own is the node's address in its own meta, once it has one; weight is that of a node that is being moved; client tells whether somebody listens on the client port. unit is none, plain, or mounts (a unit that waits for the disks), and unit_pgdata the PGDATA that it runs, if there is one.",
+		"Earlier releases kept their note in a file beside PGDATA, in a directory of the engine's account. " +
+			"With move that file is read once more, strictly, written to /var/lib/polarbook, where only root can write, and removed; " +
+			"and the data gets an id by which the note recognises it (PGDATA/polarbook.id).",
+		"Sets the fact polardb_state, and asks nobody but the host itself. Its key data is one of: none (free to be set up), " +
+			"unfinished (begun by polarbook and not finished), whole, foreign (not polarbook's, or not what polarbook noted; " +
+			"no module touches it, and reason tells why). Its key alone tells whether the node is the only voter in its own member list, " +
+			"and recovery holds the note of polardb_recovery.",
+		"gone tells whether data that was set up here is missing; own is the node's address in its own meta, once it has one; " +
+			"weight is that of a node that is being moved; client tells whether somebody listens on the client port. " +
+			"unit is none, plain, or mounts (a unit that waits for the disks), and unit_pgdata the PGDATA that it runs, if there is one.",
 	},
-	Returns: []tasks.Return{{Name: "ansible_facts", Type: "dict", Doc: "polardb_state: data, reason, gone, lost, step, weight, origin, meta, meta_members, meta_learners, alone, recovery, own, logger, pid, running, listening, client, postgres, basebackup, version, unit, unit_pgdata"}},
+	Returns: []tasks.Return{{Name: "ansible_facts", Type: "dict", Doc: "polardb_state: data, reason, gone, lost, step, " +
+		"weight, origin, meta, meta_members, meta_learners, alone, recovery, own, logger, pid, running, listening, client, " +
+		"postgres, basebackup, version, unit, unit_pgdata"}},
 	Examples: `- polardb_facts:
     pgdata: /var/lib/polardb/pgdata
     polardata: /var/lib/polardb/polardata

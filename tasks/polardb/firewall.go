@@ -27,7 +27,9 @@ var firewallModule = tasks.Define(tasks.Module{
 	Summary: "Let the members, and nobody else, reach a node's consensus port",
 	Notes: []string{
 		"Works with firewalld and ufw where they run; rules of nftables and iptables are left alone.",
-		"Whoever reaches the consensus port can vote, so only the members may: any other rule that accepts just this port, for everybody or from one source, is removed. The same goes for the client port when clients are named; when none are, it is open to everybody and other rules for it stay.",
+		"Whoever reaches the consensus port can vote, so only the members may: any other rule that accepts just this port, " +
+			"for everybody or from one source, is removed. The same goes for the client port when clients are named; " +
+			"when none are, it is open to everybody and other rules for it stay.",
 		"Rules of another form (ranges of ports, services, with a priority, a log or an interface) are never touched.",
 	},
 	Returns: []tasks.Return{
@@ -318,7 +320,8 @@ func (f *polardbFirewall) ufw(found firewallFound, c *firewallChange) {
 		if from == "" {
 			from = "any"
 		}
-		return fmt.Sprintf("said=$(ufw %s proto tcp from %s to any port %d 2>&1) || die \"ufw refused: $said\"\n", verb, remote.Quote(from), r.Port)
+		return fmt.Sprintf("said=$(ufw %s proto tcp from %s to any port %d 2>&1) || die \"ufw refused: $said\"\n",
+			verb, remote.Quote(from), r.Port)
 	}
 	for _, r := range f.wanted() {
 		if !slices.Contains(there, r) {

@@ -27,7 +27,10 @@ var identityModule = tasks.Define(tasks.Module{
 	Name:    "polardb_identity",
 	Summary: "Check that hosts, inventory and cluster agree about the nodes, before anything is changed",
 	Notes: []string{
-		"Refuses a member whose address or port in the inventory differs from that in its own consensus meta (it would become another member, or not be reached); a logger that should hold data, and the other way round; a host that was set up, or is a member, but holds no data (its disk is not mounted, or lost); data and servers that polarbook did not put there; and a member that is not in the inventory, which the files and firewalls of the others would no longer let in.",
+		"Refuses a member whose address or port in the inventory differs from that in its own consensus meta (it would become " +
+			"another member, or not be reached); a logger that should hold data, and the other way round; a host that was set up, " +
+			"or is a member, but holds no data (its disk is not mounted, or lost); data and servers that polarbook did not put there; " +
+			"and a member that is not in the inventory, which the files and firewalls of the others would no longer let in.",
 		"Asks the leader who is a member. Without a leader, the members are those that most of the hosts have in their consensus meta.",
 		"Changes nothing. Give it run_once, after polardb_facts.",
 	},
@@ -328,7 +331,8 @@ func (i *identityAction) strangers(found identityFound, members []identityMember
 		}
 		hint := "put it back into the inventory, or drop it from the cluster: polarbook run drop-node.yml -e node=" + m.address
 		if len(lost) > 0 {
-			hint += fmt.Sprintf(". If it is %s, whose address was changed: polarbook run move-node.yml -e node=%s", strings.Join(lost, " or "), lost[0])
+			hint += fmt.Sprintf(". If it is %s, whose address was changed: polarbook run move-node.yml -e node=%s",
+				strings.Join(lost, " or "), lost[0])
 		}
 		return &tasks.Failure{
 			Msg: fmt.Sprintf("%s is a member of the cluster (%s, by %s) but not in the inventory: the others would no longer let it in",
@@ -341,7 +345,8 @@ func (i *identityAction) strangers(found identityFound, members []identityMember
 // movedFailure refuses a node that would become another member.
 func movedFailure(name, is string, wanted dma.Address) *tasks.Failure {
 	return &tasks.Failure{
-		Msg: fmt.Sprintf("%s is %s by its consensus meta, and %s by the inventory (polardb_address, polardb_port): it would become another member",
+		Msg: fmt.Sprintf("%s is %s by its consensus meta, and %s by the inventory (polardb_address, polardb_port): "+
+			"it would become another member",
 			name, is, wanted),
 		Hint: fmt.Sprintf("nothing was changed. To give it that address, with its data: polarbook run move-node.yml -e node=%s. "+
 			"Or restore the address in the inventory", name)}

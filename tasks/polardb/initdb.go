@@ -24,9 +24,11 @@ var initdbModule = tasks.Define(tasks.Module{
 	Name:    "polardb_initdb",
 	Summary: "Create a node's data directories with initdb and polar-initdb.sh",
 	Notes: []string{
-		"Fills PGDATA and POLARDATA only when both are absent or empty, or when polarbook began them and was stopped before it finished. Anything else is refused and left as it is.",
+		"Fills PGDATA and POLARDATA only when both are absent or empty, or when polarbook began them and was stopped before it " +
+			"finished. Anything else is refused and left as it is.",
 		"Notes the step in a file under /var/lib/polarbook, which only root can write, before it creates the first directory.",
-		"The password itself does not go to the host: polarbook computes the verifier that the engine stores and sets it in single-user mode, because initdb reads no more than 99 bytes of a password.",
+		"The password itself does not go to the host: polarbook computes the verifier that the engine stores and sets it in " +
+			"single-user mode, because initdb reads no more than 99 bytes of a password.",
 		"The caller's templates should replace the configuration files that initdb writes.",
 	},
 	Returns: []tasks.Return{{Name: "system_identifier", Type: "str", Doc: "the cluster's identifier, when known"}},
@@ -42,7 +44,8 @@ var initdbModule = tasks.Define(tasks.Module{
 		a.Superuser = a.User
 	}
 	if a.Password == "" {
-		return nil, &tasks.ArgError{Module: "polardb_initdb", Arg: "password", Problem: "must not be empty: every connection to the server is authenticated with it"}
+		return nil, &tasks.ArgError{Module: "polardb_initdb", Arg: "password",
+			Problem: "must not be empty: every connection to the server is authenticated with it"}
 	}
 	return &initdbAction{a}, a.Check()
 })

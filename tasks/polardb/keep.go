@@ -15,7 +15,8 @@ var keepModule = tasks.Define(tasks.Module{
 	Name:    "polardb_keep",
 	Summary: "Keep a node's configuration files while they are changed, and put them back",
 	Notes: []string{
-		"Keeps postgresql.conf, polar_dma.conf, pg_hba.conf and postgresql.auto.conf, and the certificate in tls, under /var/lib/polarbook, where only root can write. After a run that was killed in between, the oldest files stay kept.",
+		"Keeps postgresql.conf, polar_dma.conf, pg_hba.conf and postgresql.auto.conf, and the certificate in tls, " +
+			"under /var/lib/polarbook, where only root can write. After a run that was killed in between, the oldest files stay kept.",
 	},
 	Examples: `- polardb_keep:
     pgdata: /var/lib/polardb/pgdata

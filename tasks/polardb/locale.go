@@ -19,7 +19,8 @@ var localeModule = tasks.Define(tasks.Module{
 	Name:    "polardb_locale",
 	Summary: "Check that a running cluster was created with the wanted locale and encoding",
 	Notes: []string{
-		"initdb sets both once, for template0 and the databases made from it; nothing changes them in an existing cluster. A cluster with another locale or encoding is refused, and nothing is created again.",
+		"initdb sets both once, for template0 and the databases made from it; nothing changes them in an existing cluster. " +
+			"A cluster with another locale or encoding is refused, and nothing is created again.",
 		"When no node answers there is nothing to compare, and nothing is refused.",
 	},
 	Returns: []tasks.Return{

@@ -56,7 +56,8 @@ func lettersAndDigits(name string) string {
 }
 
 var otherEncodings = map[string]string{
-	"unicode": "utf8", "alt": "win866", "win": "win1251", "koi8": "koi8r", "abc": "win1258", "tcvn": "win1258", "tcvn5712": "win1258", "vscii": "win1258",
+	"unicode": "utf8", "alt": "win866", "win": "win1251", "koi8": "koi8r", "abc": "win1258", "tcvn": "win1258",
+	"tcvn5712": "win1258", "vscii": "win1258",
 	"win936": "gbk", "windows936": "gbk",
 	"iso88591": "latin1", "iso88592": "latin2", "iso88593": "latin3", "iso88594": "latin4", "iso88599": "latin5", "iso885910": "latin6",
 	"iso885913": "latin7", "iso885914": "latin8", "iso885915": "latin9", "iso885916": "latin10",

@@ -22,9 +22,12 @@ var memberModule = tasks.Define(tasks.Module{
 	Name:    "polardb_member",
 	Summary: "Make a running node a member of the cluster, in the role that the inventory wants",
 	Notes: []string{
-		"Adds a node that the cluster does not know, gives a learner its vote, or takes a follower's away. Asks the nodes who leads, and accepts a leader only when a majority of the voters agrees.",
-		"Does not rely on the success that the engine reports: the node itself must report the role, the number and the member list that the leader has for it, and stream from the leader.",
-		"When a node cannot be added in time, the learner that the engine leaves behind is dropped again, because it would block every later addition.",
+		"Adds a node that the cluster does not know, gives a learner its vote, or takes a follower's away. " +
+			"Asks the nodes who leads, and accepts a leader only when a majority of the voters agrees.",
+		"Does not rely on the success that the engine reports: the node itself must report the role, " +
+			"the number and the member list that the leader has for it, and stream from the leader.",
+		"When a node cannot be added in time, the learner that the engine leaves behind is dropped again, " +
+			"because it would block every later addition.",
 	},
 	Returns: []tasks.Return{
 		{Name: "role", Type: "str", Doc: "the role that the leader lists for the node"},
@@ -189,12 +192,14 @@ func (m *memberAction) add(ctx context.Context, h tasks.Host, leader dma.View, n
 		return &tasks.Failure{Msg: n.Name + " was left behind as a learner, and dropping it failed", Err: err,
 			Hint: "drop it by hand: the engine adds nobody while it is there"}
 	}
-	if failure := streamFailure(undo, h, n, "it did not catch up in time, and the learner that the engine left behind was dropped again"); failure != nil {
+	failure := streamFailure(undo, h, n, "it did not catch up in time, and the learner that the engine left behind was dropped again")
+	if failure != nil {
 		return failure
 	}
 	return &tasks.Failure{Msg: n.Name + " did not catch up in time; the learner that the engine left behind was dropped again", Err: err,
 		Hint: fmt.Sprintf("look into the server log of %s for why it does not stream. "+
-			"If it has log that the cluster lacks (consensus log mismatch, divergence), rebuild it: polarbook run rebuild-node.yml -e node=%s", n.Name, n.Name)}
+			"If it has log that the cluster lacks (consensus log mismatch, divergence), rebuild it: "+
+			"polarbook run rebuild-node.yml -e node=%s", n.Name, n.Name)}
 }
 
 // promote waits until the learner is alive and close enough: the engine refuses one that is too far behind, but accepts a dead

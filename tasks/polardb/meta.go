@@ -23,9 +23,15 @@ var metaModule = tasks.Define(tasks.Module{
 	Summary: "Initialise a node's consensus meta, once",
 	Notes: []string{
 		"Initialises a founder's meta only when there is none: doing it again would turn a member into a second cluster.",
-		"A node that is to join gets the meta of a learner when it has none, when its meta was copied from another node, and when it was dropped from the cluster: added again with its old meta it would look healthy but could not vote. A dropped node that still runs is stopped first.",
-		"A logger's log begins where the leader's is committed up to at that moment (polar_dma_logger_start_point). Otherwise a logger could not be added once the leader has purged the beginning of its log (observed on 11.9).",
-		"With alone a voter forgets the others, as after CHANGE TO SINGLETON MODE, but offline: that statement needs a server that accepts connections, and can leave one that never does again. Its data, its log, its term and its learners stay; its weight becomes the default. A running server is stopped first. Refused while there is a leader. Never use it on two voters of one cluster.",
+		"A node that is to join gets the meta of a learner when it has none, when its meta was copied from another node, " +
+			"and when it was dropped from the cluster: added again with its old meta it would look healthy but could not vote. " +
+			"A dropped node that still runs is stopped first.",
+		"A logger's log begins where the leader's is committed up to at that moment (polar_dma_logger_start_point). " +
+			"Otherwise a logger could not be added once the leader has purged the beginning of its log (observed on 11.9).",
+		"With alone a voter forgets the others, as after CHANGE TO SINGLETON MODE, but offline: " +
+			"that statement needs a server that accepts connections, and can leave one that never does again. " +
+			"Its data, its log, its term and its learners stay; its weight becomes the default. A running server is stopped first. " +
+			"Refused while there is a leader. Never use it on two voters of one cluster.",
 		"The engine hangs for ever on some mistakes, so the command has a time limit.",
 	},
 	Returns: []tasks.Return{
@@ -201,13 +207,15 @@ func (m *metaAction) Plan(found metaFound) (tasks.Plan, error) {
 		// Perhaps the cluster needs this very node to have a leader again.
 		return tasks.Plan{Values: values, Msg: "a member by its own meta; no leader to ask: " + found.Unknown}, nil
 	case kind == metaMember && !found.Member && s.leaves():
-		return m.change(s, found, "the node was dropped from the cluster: initialise the meta of a learner so that it can be added again", values), nil
+		return m.change(s, found, "the node was dropped from the cluster: initialise the meta of a learner so that it can be added again",
+			values), nil
 	case kind == metaMember && !found.Member:
 		// It may hold data that the cluster lacks: the cluster gave it up with the majority, or it is a cluster of its own.
 		return tasks.Plan{}, &tasks.Failure{
 			Msg: fmt.Sprintf("this node was a voter (%s), but the cluster that has a leader does not list it; "+
 				"its data may differ from the cluster's", s.MetaMembers),
-			Hint: fmt.Sprintf("rebuild it: polarbook run rebuild-node.yml -e node=%s. If it was dropped on purpose and has nothing that the cluster lacks, "+
+			Hint: fmt.Sprintf("rebuild it: polarbook run rebuild-node.yml -e node=%s. "+
+				"If it was dropped on purpose and has nothing that the cluster lacks, "+
 				"polarbook run drop-node.yml -e node=%s notes that, and add-node.yml adds it with its data", found.Name, found.Name)}
 	}
 	return tasks.Plan{Values: values, Msg: "the consensus meta is initialised"}, nil

@@ -20,8 +20,12 @@ var moveModule = tasks.Define(tasks.Module{
 	Name:    "polardb_move",
 	Summary: "Note on a member's host that it is being moved to another address, and when that is done",
 	Notes: []string{
-		"The engine knows members by address and port alone. A member whose address changes is dropped under the old address, gets the meta of a learner at the new one, and is added again; its data stays. When a run is interrupted in between, the next one continues from the note: it records that the node, which the leader does not list at that time, was a member in good order, and its weight.",
-		"Refuses begun for a node that does not stream or is far behind, for one without which the cluster would have no majority, for an address that another member has, and for one that no other member reaches. The leader has to hand over first.",
+		"The engine knows members by address and port alone. A member whose address changes is dropped under the old address, " +
+			"gets the meta of a learner at the new one, and is added again; its data stays. " +
+			"When a run is interrupted in between, the next one continues from the note: it records that the node, " +
+			"which the leader does not list at that time, was a member in good order, and its weight.",
+		"Refuses begun for a node that does not stream or is far behind, for one without which the cluster would have no majority, " +
+			"for an address that another member has, and for one that no other member reaches. The leader has to hand over first.",
 	},
 	Returns: []tasks.Return{
 		{Name: "from", Type: "str", Doc: "the node's address in its own meta"},
@@ -138,7 +142,8 @@ func (m *moveAction) Plan(found moveFound) (tasks.Plan, error) {
 				Hint: "polarbook run move-node.yml -e node=" + n.Name}
 		}
 		s.Weight = ""
-		return tasks.Plan{Change: true, Msg: "note that the node is moved", Script: a.markScript(s) + "mark " + stepMeta + "\n", Values: values}, nil
+		return tasks.Plan{Change: true, Msg: "note that the node is moved", Script: a.markScript(s) + "mark " + stepMeta + "\n",
+			Values: values}, nil
 	}
 	switch {
 	case s.Step == stepDropped:
@@ -155,7 +160,8 @@ func (m *moveAction) Plan(found moveFound) (tasks.Plan, error) {
 			Hint: "add it: polarbook run add-node.yml --limit " + n.Name}
 	case !listed:
 		return tasks.Plan{}, &tasks.Failure{
-			Msg: fmt.Sprintf("%s is %s by its consensus meta, and the cluster that %s leads does not list that: its data may differ from the cluster's",
+			Msg: fmt.Sprintf("%s is %s by its consensus meta, and the cluster that %s leads does not list that: "+
+				"its data may differ from the cluster's",
 				n.Name, own, leader.Node),
 			Hint: anewHint(n.Name)}
 	}
@@ -173,7 +179,8 @@ func (m *moveAction) Plan(found moveFound) (tasks.Plan, error) {
 	case leader.Node == n.Name && !m.check:
 		return tasks.Plan{}, &tasks.Failure{Msg: n.Name + " leads again, and the leader cannot leave", Hint: "run again"}
 	case leader.Node == n.Name:
-		return tasks.Plan{Change: true, Unknown: n.Name + " leads, and hands over first", Msg: "note that the node is being moved", Values: values}, nil
+		return tasks.Plan{Change: true, Unknown: n.Name + " leads, and hands over first", Msg: "note that the node is being moved",
+			Values: values}, nil
 	}
 	if row.Role != dma.Learner {
 		s.Weight = strconv.Itoa(row.Weight)
@@ -190,7 +197,8 @@ func anewHint(name string) string {
 // mayMove returns why a member may not leave for a while; nil: it may.
 func mayMove(survey dma.Survey, leader dma.View, n WantedNode, row dma.Member, own dma.Address) error {
 	if withListedRole(n, row).Role != n.Role {
-		return &tasks.Failure{Msg: fmt.Sprintf("%s is a %s in the cluster, and a %s by the inventory: change one thing at a time", n.Name, row.Role, n.Role),
+		return &tasks.Failure{Msg: fmt.Sprintf("%s is a %s in the cluster, and a %s by the inventory: change one thing at a time",
+			n.Name, row.Role, n.Role),
 			Hint: "promote-learner.yml or demote-follower.yml changes the cluster, polardb_role the inventory"}
 	}
 	if leader.Node != n.Name {

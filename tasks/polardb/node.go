@@ -199,8 +199,9 @@ func (s NodeState) Refuse(a *NodeArgs) error {
 	switch {
 	case s.Fault != "":
 		return &tasks.Failure{
-			Msg:  fmt.Sprintf("%s %s", s.markerPath(a), s.Fault),
-			Hint: "nothing was touched, because the file is not trusted. Find out who wrote it. If the note is lost, drop the node, move its data away by hand and build it anew",
+			Msg: fmt.Sprintf("%s %s", s.markerPath(a), s.Fault),
+			Hint: "nothing was touched, because the file is not trusted. Find out who wrote it. " +
+				"If the note is lost, drop the node, move its data away by hand and build it anew",
 		}
 	case s.PgdataLink != "":
 		return linkRefused("polardb_pgdata", a.Pgdata, s.PgdataLink)
@@ -218,7 +219,9 @@ func (s NodeState) Refuse(a *NodeArgs) error {
 		return &tasks.Failure{
 			Msg: fmt.Sprintf("%s is not the data that %s was written about (its id is %s, noted was %s)",
 				a.Pgdata, s.markerPath(a), s.ID, s.MarkerID),
-			Hint: "nothing was touched. Is it another disk, or one from before the node was built anew? Mount the right one, or move the data away and build the node anew: polarbook run rebuild-node.yml -e node=NAME. If you put the data there on purpose, remove polarbook.id from it",
+			Hint: "nothing was touched. Is it another disk, or one from before the node was built anew? Mount the right one, " +
+				"or move the data away and build the node anew: polarbook run rebuild-node.yml -e node=NAME. " +
+				"If you put the data there on purpose, remove polarbook.id from it",
 		}
 	case s.bare():
 		return nil
@@ -247,7 +250,8 @@ func (s NodeState) Refuse(a *NodeArgs) error {
 func linkRefused(variable, dir, to string) error {
 	return &tasks.Failure{
 		Msg: fmt.Sprintf("%s is a symbolic link (to %s), which is not followed", dir, to),
-		Hint: fmt.Sprintf("nothing was touched. Name the directory itself (%s), or mount it there: mount --bind %s %s, and the same in /etc/fstab",
+		Hint: fmt.Sprintf("nothing was touched. Name the directory itself (%s), or mount it there: "+
+			"mount --bind %s %s, and the same in /etc/fstab",
 			variable, to, dir),
 	}
 }

@@ -30,7 +30,8 @@ func PasswordProblem(role, password string, copies bool) string {
 	case copies && strings.ContainsAny(password, "\n\r"):
 		return "holds a line break, which does not fit into a file with one password a line"
 	case copies && len(line)-1 > passFileLimit:
-		return fmt.Sprintf("makes a line of %d bytes in a password file, together with the role's name and a backslash before each colon and backslash, and the engine's programs read %d",
+		return fmt.Sprintf("makes a line of %d bytes in a password file, together with the role's name and a backslash before "+
+			"each colon and backslash, and the engine's programs read %d",
 			len(line)-1, passFileLimit)
 	}
 	return ""
@@ -119,7 +120,9 @@ func streamFailure(ctx context.Context, h tasks.Host, n WantedNode, waited strin
 		return nil
 	}
 	return &tasks.Failure{
-		Msg:  fmt.Sprintf("%s cannot log in to the leader to stream from it: %s; %s", n.Name, said, waited),
-		Hint: "are polardb_replication_user and polardb_replication_password those of the cluster, and does pg_hba.conf on the leader name the node's address? polarbook run rotate-password.yml gives the cluster the inventory's password, and restarts what runs with another",
+		Msg: fmt.Sprintf("%s cannot log in to the leader to stream from it: %s; %s", n.Name, said, waited),
+		Hint: "are polardb_replication_user and polardb_replication_password those of the cluster, " +
+			"and does pg_hba.conf on the leader name the node's address? polarbook run rotate-password.yml gives the cluster the " +
+			"inventory's password, and restarts what runs with another",
 	}
 }

@@ -29,7 +29,8 @@ func otherPassword(role string, source passwordSource, saw string) *tasks.Failur
 	return &tasks.Failure{
 		Msg: fmt.Sprintf("the inventory's password for the role %s (%s, %s) is not the cluster's: %s",
 			role, source.variable, source.from, saw),
-		Hint: "if it was changed in the inventory, change it in the cluster: polarbook run rotate-password.yml; otherwise put the cluster's into the inventory",
+		Hint: "if it was changed in the inventory, change it in the cluster: polarbook run rotate-password.yml; " +
+			"otherwise put the cluster's into the inventory",
 	}
 }
 
@@ -69,7 +70,8 @@ var passwordsModule = tasks.Define(tasks.Module{
 	Name:    "polardb_passwords",
 	Summary: "Check that the inventory's passwords are the cluster's",
 	Notes: []string{
-		"Asks every node once, waits for none and changes nothing. Reports a role that has another password, and a change of passwords that was cut off. When no node answers there is nothing to compare with.",
+		"Asks every node once, waits for none and changes nothing. Reports a role that has another password, " +
+			"and a change of passwords that was cut off. When no node answers there is nothing to compare with.",
 	},
 	Examples: `- polardb_passwords:
     replication_user: "{{ polardb_replication_user }}"

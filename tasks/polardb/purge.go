@@ -25,9 +25,15 @@ var purgeModule = tasks.Define(tasks.Module{
 	Name:    "polardb_purge",
 	Summary: "Free the consensus log that every member has",
 	Notes: []string{
-		"The index is computed from the match index of every member, including dead ones, and shown. An index beyond the slowest member is refused unless force is given; one beyond the commit index is always refused.",
-		"The module asks the engine which form it knows, PURGE LOGS BEFORE or PURGE LOGS TO. The engine ignores the number of BEFORE (observed on 11.9) and uses the one that a change of weight or match index left behind. The module sets that number right before the purge, with an address that no member has, and back to 0 right after it, its value at the start of a server.",
-		"purge_index is read back from every node. The engine keeps a log that is smaller than polar_dma_log_keep_size but reports success. A forced purge does not move purge_index; the size of the leader's log shows what it freed.",
+		"The index is computed from the match index of every member, including dead ones, and shown. " +
+			"An index beyond the slowest member is refused unless force is given; one beyond the commit index is always refused.",
+		"The module asks the engine which form it knows, PURGE LOGS BEFORE or PURGE LOGS TO. " +
+			"The engine ignores the number of BEFORE (observed on 11.9) and uses the one that a change of weight or match index left " +
+			"behind. The module sets that number right before the purge, with an address that no member has, " +
+			"and back to 0 right after it, its value at the start of a server.",
+		"purge_index is read back from every node. " +
+			"The engine keeps a log that is smaller than polar_dma_log_keep_size but reports success. " +
+			"A forced purge does not move purge_index; the size of the leader's log shows what it freed.",
 	},
 	Returns: []tasks.Return{
 		{Name: "leader", Type: "str", Doc: "the node that leads"},
@@ -140,7 +146,8 @@ func (p *purgeAction) Plan(found purgeFound) (tasks.Plan, *purgeChange, error) {
 	case change.force && !p.args.Force:
 		return tasks.Plan{}, nil, &tasks.Failure{
 			Msg: fmt.Sprintf("the log cannot be purged up to %d: %s has it only up to %d (%s)", index, slowest, safe, all),
-			Hint: fmt.Sprintf("at most -e before=%d, or wait until %s has caught up; with -e force=yes the leader %s frees it all the same, and %s must then be rebuilt",
+			Hint: fmt.Sprintf("at most -e before=%d, or wait until %s has caught up; "+
+				"with -e force=yes the leader %s frees it all the same, and %s must then be rebuilt",
 				safe, slowest, leader.Node, slowest),
 		}
 	case change.force:
@@ -214,15 +221,16 @@ func (p *purgeAction) Apply(ctx context.Context, h tasks.Host, plan tasks.Plan, 
 		}
 		var saw string
 		var err error
-		leader, survey, saw, err = p.args.await(ctx, h, p.list, min(purgePause, time.Until(deadline)), func(_ dma.Survey, leader dma.View) string {
-			switch {
-			case leader.Node != was.Node:
-				return fmt.Sprintf("%s leads instead of %s", leader.Node, was.Node)
-			case !change.force && leader.PurgeIndex < change.index:
-				return fmt.Sprintf("%s has purge_index %d, wanted %d", leader.Node, leader.PurgeIndex, change.index)
-			}
-			return ""
-		})
+		leader, survey, saw, err = p.args.await(ctx, h, p.list, min(purgePause, time.Until(deadline)),
+			func(_ dma.Survey, leader dma.View) string {
+				switch {
+				case leader.Node != was.Node:
+					return fmt.Sprintf("%s leads instead of %s", leader.Node, was.Node)
+				case !change.force && leader.PurgeIndex < change.index:
+					return fmt.Sprintf("%s has purge_index %d, wanted %d", leader.Node, leader.PurgeIndex, change.index)
+				}
+				return ""
+			})
 		if err != nil {
 			return tasks.Result{}, err
 		}
@@ -260,11 +268,13 @@ func purged(r tasks.Result, was, now dma.View, change *purgeChange, indexes stri
 		}
 	case now.PurgeIndex == was.PurgeIndex:
 		r.Changed = false
-		r.Msg = fmt.Sprintf("the engine kept its log: it purges nothing while the log is smaller than polar_dma_log_keep_size (%s); purge_index is still %d",
+		r.Msg = fmt.Sprintf("the engine kept its log: it purges nothing while the log is smaller than polar_dma_log_keep_size (%s); "+
+			"purge_index is still %d",
 			change.found.KeepSize, was.PurgeIndex)
 	default:
 		r.Msg = fmt.Sprintf("purged up to %d; purge_index now: %s", now.PurgeIndex, indexes)
-		r.Warnings = []string{fmt.Sprintf("%s freed its log up to %d and keeps the rest, up to %d, for now (polar_dma_log_keep_size is %s); purge again later",
+		r.Warnings = []string{fmt.Sprintf("%s freed its log up to %d and keeps the rest, up to %d, "+
+			"for now (polar_dma_log_keep_size is %s); purge again later",
 			now.Node, now.PurgeIndex, change.index, change.found.KeepSize)}
 	}
 	return r, nil

@@ -23,7 +23,8 @@ var queryModule = tasks.Define(tasks.Module{
 	Name:    "polardb_query",
 	Summary: "Run one SQL statement on the leader or on the host itself",
 	Notes: []string{
-		"A statement that begins with SELECT, SHOW, VALUES or TABLE is taken to change nothing and also runs in check mode; any other reports changed.",
+		"A statement that begins with SELECT, SHOW, VALUES or TABLE is taken to change nothing and also runs in check mode; " +
+			"any other reports changed.",
 	},
 	Returns: []tasks.Return{
 		{Name: "query_result", Type: "list", Doc: "the rows, each a dict by column"},

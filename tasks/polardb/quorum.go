@@ -30,8 +30,10 @@ var quorumModule = tasks.Define(tasks.Module{
 	Aliases: []string{"polardb_turn"},
 	Summary: "Wait until the cluster can lose a node, or until the node has rejoined, in a change of one node after the other",
 	Notes: []string{
-		"A cluster can lose a node when the other voters that are alive and at most max_lag behind are a majority of all voters. Changes nothing; refuses with the count.",
-		"A node has rejoined when it has the role, the number and the member list that the leader has for it, streams, is level, and shows a row that was written on the leader just now.",
+		"A cluster can lose a node when the other voters that are alive and at most max_lag behind are a majority of all voters. " +
+			"Changes nothing; refuses with the count.",
+		"A node has rejoined when it has the role, the number and the member list that the leader has for it, streams, is level, " +
+			"and shows a row that was written on the leader just now.",
 	},
 	Returns: []tasks.Return{
 		{Name: "leads", Type: "bool", Doc: "whether the node leads"},

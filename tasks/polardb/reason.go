@@ -125,12 +125,16 @@ var optional = regexp.MustCompile(`^could not access file "polar_`)
 // startAdvice returns what to do about a reason; empty when that is not known.
 func startAdvice(reason string) string {
 	for _, a := range []struct{ like, advice string }{
-		{`could not map anonymous shared memory|could not create shared memory segment`, "lower shared_buffers (polardb_settings), or give the host more memory or huge pages (vm.nr_hugepages); then polarbook run reconfigure.yml, which writes the files and starts the server"},
-		{`postmaster\.pid" already exists`, "when that process is not a server of this directory, a crash left postmaster.pid behind and another process has the number now: remove the file and start again"},
+		{`could not map anonymous shared memory|could not create shared memory segment`,
+			"lower shared_buffers (polardb_settings), or give the host more memory or huge pages (vm.nr_hugepages); " +
+				"then polarbook run reconfigure.yml, which writes the files and starts the server"},
+		{`postmaster\.pid" already exists`, "when that process is not a server of this directory, " +
+			"a crash left postmaster.pid behind and another process has the number now: remove the file and start again"},
 		{`could not bind|TCP/IP sockets|Address already in use`, "another process has the port: ss -ltnp"},
 		{`No space left on device|Disk quota exceeded`, "the disk is full: free some space, and start again"},
 		{`cannot open shared object file|could not load library|could not access file`, "a library is missing: polarbook run check.yml names it"},
-		{`[Pp]ermission denied|invalid permissions|wrong ownership`, "the files and directories must belong to the engine's account, PGDATA with mode 0700"},
+		{`[Pp]ermission denied|invalid permissions|wrong ownership`,
+			"the files and directories must belong to the engine's account, PGDATA with mode 0700"},
 		{`contains errors|could not load pg_hba\.conf|configuration file|must be less than max_connections|wal_level|lower setting than|"m(in|ax)_wal_size" must`, "correct it in the inventory (polardb_settings, polardb_dma_settings, polardb_hba); then polarbook run reconfigure.yml, which writes the files and starts the server"},
 		{`[Tt]oo many open files|insufficient file descriptors`, "polardb_nofile is too low, or another limit of the unit"},
 	} {

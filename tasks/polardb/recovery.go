@@ -187,7 +187,9 @@ var recoveryModule = tasks.Define(tasks.Module{
 	Name:    "polardb_recovery",
 	Summary: "Note on a node that a recovery of the majority is under way",
 	Notes: []string{
-		"The note is a file under /var/lib/polarbook that only root can write and everybody can read. It holds the survivor, the lost voters, the weights that the voters had and the learners that have to be built anew, so that the next run can finish one that was cut off. polardb_facts and polardb_status read it.",
+		"The note is a file under /var/lib/polarbook that only root can write and everybody can read. " +
+			"It holds the survivor, the lost voters, the weights that the voters had and the learners that have to be built anew, " +
+			"so that the next run can finish one that was cut off. polardb_facts and polardb_status read it.",
 	},
 	Examples: `- polardb_recovery:
     pgdata: /var/lib/polardb/pgdata

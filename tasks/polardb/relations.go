@@ -24,8 +24,11 @@ var relationsModule = tasks.Define(tasks.Module{
 	Name:    "polardb_relations",
 	Summary: "Prove that a node has all relations of the leader, and their files",
 	Notes: []string{
-		"For each database, compares the number of relations and a checksum of their OIDs, files and tablespaces between leader and node, and then checks that each file in the node's catalog exists on the host. Where they differ, it names the relations.",
-		"A relation that changes on the leader meanwhile counts when it is there both before and after the node was asked. Temporary relations do not count. The contents of the files are not compared: the log is responsible for them.",
+		"For each database, compares the number of relations and a checksum of their OIDs, " +
+			"files and tablespaces between leader and node, and then checks that each file in the node's catalog exists on the host. " +
+			"Where they differ, it names the relations.",
+		"A relation that changes on the leader meanwhile counts when it is there both before and after the node was asked. " +
+			"Temporary relations do not count. The contents of the files are not compared: the log is responsible for them.",
 	},
 	Returns: []tasks.Return{
 		{Name: "relations", Type: "int", Doc: "how many relations were compared"},

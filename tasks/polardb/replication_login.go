@@ -19,7 +19,9 @@ var replicationLoginModule = tasks.Define(tasks.Module{
 	Name:    "polardb_replication_login",
 	Summary: "Write the replication role and its password into a node's configuration file",
 	Notes: []string{
-		"In polar_dma.conf both lines are replaced at once, or added; the rest stays as it is. A server reads them when it starts. In recovery.conf the password in primary_conninfo is replaced: the engine does not use it, but somebody could read it. Without one the file stays as it is.",
+		"In polar_dma.conf both lines are replaced at once, or added; the rest stays as it is. A server reads them when it starts. " +
+			"In recovery.conf the password in primary_conninfo is replaced: the engine does not use it, but somebody could read it. " +
+			"Without one the file stays as it is.",
 		"The changes are not shown.",
 	},
 	Examples: `- polardb_replication_login:

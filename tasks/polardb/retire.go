@@ -20,8 +20,10 @@ var retireModule = tasks.Define(tasks.Module{
 	Name:    "polardb_retire",
 	Summary: "Mark the data of a node that was dropped from the cluster, or remove it",
 	Notes: []string{
-		"The mark is in the file under /var/lib/polarbook where polarbook notes what it did. new-cluster.yml neither starts such a node nor lets it join again; add-node.yml brings it back with the data that it has.",
-		"Refuses a node that the leader still lists, a server that runs, and data that polarbook did not put there. Without a leader to ask it does nothing.",
+		"The mark is in the file under /var/lib/polarbook where polarbook notes what it did. " +
+			"new-cluster.yml neither starts such a node nor lets it join again; add-node.yml brings it back with the data that it has.",
+		"Refuses a node that the leader still lists, a server that runs, and data that polarbook did not put there. " +
+			"Without a leader to ask it does nothing.",
 	},
 	Returns: []tasks.Return{{Name: "step", Type: "str", Doc: "the step in the mark: dropped, or wiping with again"}},
 	Examples: `- polardb_retire:

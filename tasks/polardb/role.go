@@ -26,7 +26,8 @@ var roleModule = tasks.Define(tasks.Module{
 	Name:    "polardb_role",
 	Summary: "Create a database role, or change it",
 	Notes: []string{
-		"Roles are created on the leader and reach the other nodes by replication. The password is never sent: the control node computes a SCRAM verifier (or an md5 hash) of it, and compares what is stored by computing it again.",
+		"Roles are created on the leader and reach the other nodes by replication. The password is never sent: " +
+			"the control node computes a SCRAM verifier (or an md5 hash) of it, and compares what is stored by computing it again.",
 		"After a change of the password the module waits up to 10 seconds until the nodes that answer have it.",
 	},
 	Examples: `- polardb_role:

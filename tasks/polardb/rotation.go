@@ -24,8 +24,11 @@ var rotationModule = tasks.Define(tasks.Module{
 	Name:    "polardb_rotation",
 	Summary: "Keep a second role that members log in with while the replication role's password changes",
 	Notes: []string{
-		"A role has one password, and a server reads the password that it logs in with only when it starts. If the password changed at once, no member could log in again before its restart. So the members move to a second role one at a time, then the password changes, and they move back.",
-		"The second role is a superuser like the first, has the new password and is named after it: replicator_rotation; replicator_rotation2 and so on when a change to another password was begun before.",
+		"A role has one password, and a server reads the password that it logs in with only when it starts. " +
+			"If the password changed at once, no member could log in again before its restart. " +
+			"So the members move to a second role one at a time, then the password changes, and they move back.",
+		"The second role is a superuser like the first, has the new password and is named after it: replicator_rotation; " +
+			"replicator_rotation2 and so on when a change to another password was begun before.",
 		"A cluster whose replication role is the superuser that polarbook logs in as gets no second role.",
 	},
 	Returns: []tasks.Return{
@@ -184,8 +187,9 @@ func (r *rotationAction) Plan(found rotationFound) (tasks.Plan, *rotationChange,
 		}, &rotationChange{found.leader, []string{statement}, nil}, nil
 	}
 	return tasks.Plan{}, nil, &tasks.Failure{
-		Msg:  fmt.Sprintf("%s exist, each from a change of the password that was begun and not finished", strings.Join(beside, ", ")),
-		Hint: "finish one of them: run rotate-password.yml with the replication role's present password, or with the password of one of these roles",
+		Msg: fmt.Sprintf("%s exist, each from a change of the password that was begun and not finished", strings.Join(beside, ", ")),
+		Hint: "finish one of them: run rotate-password.yml with the replication role's present password, " +
+			"or with the password of one of these roles",
 	}
 }
 

@@ -17,7 +17,8 @@ var rotationHBAModule = tasks.Define(tasks.Module{
 	Name:    "polardb_rotation_hba",
 	Summary: "Let the members' second role in wherever pg_hba.conf lets the replication role in",
 	Notes: []string{
-		"Each line that names the replication role is repeated for the second roles, in a block before all other lines: from the same addresses, by the same method, with TLS or without.",
+		"Each line that names the replication role is repeated for the second roles, in a block before all other lines: " +
+			"from the same addresses, by the same method, with TLS or without.",
 	},
 	Examples: `- polardb_rotation_hba:
     path: /var/lib/polardb/pgdata/pg_hba.conf

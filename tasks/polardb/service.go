@@ -22,9 +22,12 @@ var serviceModule = tasks.Define(tasks.Module{
 	Name:    "polardb_service",
 	Summary: "Start, stop, restart or reload a node's server, and prove the new state",
 	Notes: []string{
-		"pg_ctl and systemd report success as soon as the first process exists. Here started means that the server runs, listens on its client and consensus ports, and accepts clients or does not start over within settle seconds.",
-		"A start that fails leaves the unit stopped, whatever its Restart= says, and a stopped server stays stopped: a restart that systemd has scheduled is cancelled.",
-		"Started does not mean that clients can connect: a node that was never added to the cluster refuses every connection. See polardb_wait and polardb_member.",
+		"pg_ctl and systemd report success as soon as the first process exists. Here started means that the server runs, " +
+			"listens on its client and consensus ports, and accepts clients or does not start over within settle seconds.",
+		"A start that fails leaves the unit stopped, whatever its Restart= says, and a stopped server stays stopped: " +
+			"a restart that systemd has scheduled is cancelled.",
+		"Started does not mean that clients can connect: a node that was never added to the cluster refuses every connection. " +
+			"See polardb_wait and polardb_member.",
 	},
 	Returns: []tasks.Return{{Name: "pid", Type: "int", Doc: "the server's process, 0 when stopped"}},
 	Examples: `- polardb_service:

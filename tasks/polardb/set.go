@@ -22,7 +22,8 @@ var setModule = tasks.Define(tasks.Module{
 	Name:    "polardb_set",
 	Summary: "Set settings of a node's server with ALTER SYSTEM, reload, and read them back",
 	Notes: []string{
-		"Only for settings that take effect with a reload; one that needs a restart is refused, see polardb_settings and reconfigure.yml. From then on the value of ALTER SYSTEM overrides postgresql.conf and polar_dma.conf.",
+		"Only for settings that take effect with a reload; one that needs a restart is refused, " +
+			"see polardb_settings and reconfigure.yml. From then on the value of ALTER SYSTEM overrides postgresql.conf and polar_dma.conf.",
 	},
 	Returns: []tasks.Return{{Name: "settings", Type: "dict", Doc: "each setting as the server has it"}},
 	Examples: `- polardb_set:

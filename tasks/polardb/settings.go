@@ -25,8 +25,11 @@ var settingsModule = tasks.Define(tasks.Module{
 	Name:    "polardb_settings",
 	Summary: "List the settings that a node's server has not taken over from its files, and whether they need a reload or a restart",
 	Notes: []string{
-		"Reads pg_settings (context, pending_restart) and pg_file_settings, which shows the files as they are on disk, and asks for each consensus setting that pg_settings hides. Changes nothing.",
-		"Refuses, with the reason, what would do harm: a value that the engine does not accept; another port or POLARDATA, because the members know the node by its address and polar_node_static.conf pins the path; and a lower max_connections or the like, with which a follower does not start.",
+		"Reads pg_settings (context, pending_restart) and pg_file_settings, which shows the files as they are on disk, " +
+			"and asks for each consensus setting that pg_settings hides. Changes nothing.",
+		"Refuses, with the reason, what would do harm: a value that the engine does not accept; another port or POLARDATA, " +
+			"because the members know the node by its address and polar_node_static.conf pins the path; " +
+			"and a lower max_connections or the like, with which a follower does not start.",
 		"What ALTER SYSTEM has set overrides both files, so it is compared too.",
 	},
 	Returns: []tasks.Return{

@@ -29,11 +29,20 @@ var singletonModule = tasks.Define(tasks.Module{
 	Name:    "polardb_singleton",
 	Summary: "Let one voter go on alone when the majority is lost for good",
 	Notes: []string{
-		"The survivor forgets all other voters, and leads. What the lost majority had committed and the survivor had not received is lost. The module cannot know how much that is; it shows the survivor's last log entry and last transaction, and what the other nodes have beyond them.",
-		"Refuses to act while a majority of the voters answers, or may still answer because its servers run; while a voter that does not answer is not named in lost, because it may be alive elsewhere and then there would be two clusters; for a learner or a logger, which the engine does not allow to go on; and for a voter of weight 0, which would never stand for election (observed on 11.9).",
-		"A learner that has more log than the survivor is dropped, because it would keep what the cluster no longer has. Every node but the survivor must be built anew before it is a voter again.",
-		"The engine's process fails an assertion when the survivor became a voter after its server was started (observed on 11.9). It restarts at once, has no leader and therefore accepts no connections. Then the module reports stuck, and polardb_meta with alone has to make the node go on offline.",
-		"Continues what an earlier run began: its survivor is named in begun, and it may be stopped, wait for a leader, or be alone by its own member list and not lead yet. The weights and learners in the note are the ones that count.",
+		"The survivor forgets all other voters, and leads. " +
+			"What the lost majority had committed and the survivor had not received is lost. The module cannot know how much that is; " +
+			"it shows the survivor's last log entry and last transaction, and what the other nodes have beyond them.",
+		"Refuses to act while a majority of the voters answers, or may still answer because its servers run; " +
+			"while a voter that does not answer is not named in lost, because it may be alive elsewhere and then there would be two " +
+			"clusters; for a learner or a logger, which the engine does not allow to go on; and for a voter of weight 0, " +
+			"which would never stand for election (observed on 11.9).",
+		"A learner that has more log than the survivor is dropped, because it would keep what the cluster no longer has. " +
+			"Every node but the survivor must be built anew before it is a voter again.",
+		"The engine's process fails an assertion when the survivor became a voter after its server was started (observed on 11.9). " +
+			"It restarts at once, has no leader and therefore accepts no connections. " +
+			"Then the module reports stuck, and polardb_meta with alone has to make the node go on offline.",
+		"Continues what an earlier run began: its survivor is named in begun, and it may be stopped, wait for a leader, " +
+			"or be alone by its own member list and not lead yet. The weights and learners in the note are the ones that count.",
 		"Also refuses a node that is the only voter by its own list while another node leads and lists it: there would be two clusters.",
 		"First waits for a statement that still waits for the lost majority, up to polar_dma_config_change_timeout (60 s).",
 	},
@@ -189,7 +198,8 @@ func (s *singletonAction) Plan(found clusterView) (tasks.Plan, *singletonChange,
 			return tasks.Plan{}, nil, &tasks.Failure{
 				Msg: fmt.Sprintf("%s is the only voter by its own member list, as a recovery left it: were %s to go on, there would be two clusters",
 					n.Name, survivor.Node),
-				Hint: fmt.Sprintf("let %s go on: stop the servers of the others (polarbook run stop.yml --limit NAME), and name them all as lost; to give %s up, name it as lost",
+				Hint: fmt.Sprintf("let %s go on: stop the servers of the others (polarbook run stop.yml --limit NAME), "+
+					"and name them all as lost; to give %s up, name it as lost",
 					n.Name, n.Name),
 			}
 		}
@@ -250,7 +260,8 @@ func (s *singletonAction) apart(leader dma.View) error {
 			continue
 		}
 		return &tasks.Failure{
-			Msg: fmt.Sprintf("%s is the only voter by its own member list, as a recovery that was cut off left it, and %s leads and lists it: they would be two clusters",
+			Msg: fmt.Sprintf("%s is the only voter by its own member list, as a recovery that was cut off left it, "+
+				"and %s leads and lists it: they would be two clusters",
 				name, leader.Node),
 			Hint: fmt.Sprintf("never start %s with the data that it has; build it anew: polarbook run rebuild-node.yml -e node=%s",
 				name, name),
@@ -276,7 +287,8 @@ func (s *singletonAction) offline(v dma.View) string {
 	if slices.Contains(s.args.Stopped, v.Node) {
 		why = "its server is stopped"
 	}
-	return fmt.Sprintf("%s is to go on alone, offline: %s%s, so it is not known how much log it has. What the others committed beyond that is lost",
+	return fmt.Sprintf("%s is to go on alone, offline: %s%s, so it is not known how much log it has. "+
+		"What the others committed beyond that is lost",
 		v.Node, begun, why)
 }
 
@@ -383,7 +395,8 @@ func (s *singletonAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan,
 		return tasks.Result{
 				Changed: true,
 			}, &tasks.Failure{
-				Msg: fmt.Sprintf("%s was told to go on alone, but the cluster is not as expected (limit %s): %s; %s", survivor.Node, limit, saw, survey),
+				Msg: fmt.Sprintf("%s was told to go on alone, but the cluster is not as expected (limit %s): %s; %s",
+					survivor.Node, limit, saw, survey),
 			}
 	}
 	for _, v := range change.ahead {

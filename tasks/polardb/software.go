@@ -26,8 +26,11 @@ var softwareModule = tasks.Define(tasks.Module{
 	Name:    "polardb_software",
 	Summary: "Install the engine from a packed install prefix, beside its other versions",
 	Notes: []string{
-		"Uploads the archive once, continuing an earlier upload that broke off, checks its SHA-256 and unpacks it under a temporary name. The directory gets its final name, and the symlink moves, only when everything is on disk and every program finds its libraries.",
-		"Ignores the archive's modes and owners: everything belongs to root, and nothing is set-user-id or writable by others. What an earlier release left otherwise is corrected. home and the directories above it must belong to root alone.",
+		"Uploads the archive once, continuing an earlier upload that broke off, " +
+			"checks its SHA-256 and unpacks it under a temporary name. The directory gets its final name, and the symlink moves, " +
+			"only when everything is on disk and every program finds its libraries.",
+		"Ignores the archive's modes and owners: everything belongs to root, and nothing is set-user-id or writable by others. " +
+			"What an earlier release left otherwise is corrected. home and the directories above it must belong to root alone.",
 		"Sends nothing to a host whose directory of this version has the archive's checksum.",
 		"A running server keeps its version until it is restarted.",
 	},

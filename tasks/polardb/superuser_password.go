@@ -23,8 +23,12 @@ var superuserPasswordModule = tasks.Define(tasks.Module{
 	Name:    "polardb_superuser_password",
 	Summary: "Give the database superuser the inventory's password, without knowing the old one",
 	Notes: []string{
-		"login_password is the new password. When the nodes accept it there is nothing to do. Otherwise the engine's own account sets it over the leader's socket: for that moment pg_hba.conf lets the account in there without a password. The account owns the database's files and could do so at any time; nobody else is let in.",
-		"The old password is not needed. The control node computes what is stored for the new one, so it is neither sent to a host nor written to a log.",
+		"login_password is the new password. When the nodes accept it there is nothing to do. " +
+			"Otherwise the engine's own account sets it over the leader's socket: " +
+			"for that moment pg_hba.conf lets the account in there without a password. " +
+			"The account owns the database's files and could do so at any time; nobody else is let in.",
+		"The old password is not needed. The control node computes what is stored for the new one, " +
+			"so it is neither sent to a host nor written to a log.",
 	},
 	Examples: `- polardb_superuser_password:
     nodes: "{{ polardb_nodes }}"

@@ -25,10 +25,16 @@ var switchoverModule = tasks.Define(tasks.Module{
 	Name:    "polardb_switchover",
 	Summary: "Hand the lead over to another node, and prove that it leads",
 	Notes: []string{
-		"Before anything is sent, refuses a target that is a learner, is a logger, is not a member, does not answer or has weight 0. For the last two the engine would report success but do nothing.",
-		"The engine gives the lead to the heaviest voter one election timeout after every election, and so back to a heavier old leader (observed on 11.9). A target that is lighter than another voter therefore temporarily gets the highest weight, and its own again when it leads.",
-		"The sessions of the old leader end as in a crash of its server (observed on 11.9). That is how the engine steps down; it is a follower again within seconds.",
-		"Done means that the target leads by the word of a majority and accepts writes, that the old leader follows it, that all nodes that answered before have the same member list and stream, and that a row written on the new leader was read on the others.",
+		"Before anything is sent, refuses a target that is a learner, is a logger, is not a member, does not answer or has weight 0. " +
+			"For the last two the engine would report success but do nothing.",
+		"The engine gives the lead to the heaviest voter one election timeout after every election, " +
+			"and so back to a heavier old leader (observed on 11.9). " +
+			"A target that is lighter than another voter therefore temporarily gets the highest weight, and its own again when it leads.",
+		"The sessions of the old leader end as in a crash of its server (observed on 11.9). That is how the engine steps down; " +
+			"it is a follower again within seconds.",
+		"Done means that the target leads by the word of a majority and accepts writes, that the old leader follows it, " +
+			"that all nodes that answered before have the same member list and stream, " +
+			"and that a row written on the new leader was read on the others.",
 	},
 	Returns: []tasks.Return{
 		{Name: "leader", Type: "str", Doc: "the node that leads"},
@@ -95,7 +101,8 @@ func (s *switchoverAction) Plan(found clusterView) (tasks.Plan, *switchoverChang
 	if lift > row.Weight {
 		if row.ForceSync {
 			return tasks.Plan{}, nil, &tasks.Failure{
-				Msg: fmt.Sprintf("%s has the weight %d and another voter %d, so the engine would take the lead away from it again; raising its weight temporarily would clear its force_sync",
+				Msg: fmt.Sprintf("%s has the weight %d and another voter %d, so the engine would take the lead away from it again; "+
+					"raising its weight temporarily would clear its force_sync",
 					to.Name, row.Weight, lift),
 				Hint: "make the weights equal first: polarbook run set-weight.yml",
 			}

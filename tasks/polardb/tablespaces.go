@@ -20,8 +20,12 @@ var tablespacesModule = tasks.Define(tasks.Module{
 	Name:    "polardb_tablespaces",
 	Summary: "Check that the leader can be copied to a node with its tablespaces",
 	Notes: []string{
-		"A tablespace is copied to the same place on the node, which is created when it is missing. An existing place must be empty, or hold what an earlier copy of this node left, and belong to root or the engine's account; nobody else may be able to replace it.",
-		"Refuses places that are not so, and tablespaces that a base backup cannot copy (inside PGDATA or POLARDATA, or with a path of 100 bytes or more), with the list and before anything is changed. polardb_basebackup and polardb_backup check the same before they begin.",
+		"A tablespace is copied to the same place on the node, which is created when it is missing. " +
+			"An existing place must be empty, or hold what an earlier copy of this node left, and belong to root or the engine's account; " +
+			"nobody else may be able to replace it.",
+		"Refuses places that are not so, and tablespaces that a base backup cannot copy (inside PGDATA or POLARDATA, " +
+			"or with a path of 100 bytes or more), with the list and before anything is changed. " +
+			"polardb_basebackup and polardb_backup check the same before they begin.",
 		"Without a leader there is nothing to check, and nothing is refused.",
 	},
 	Returns: []tasks.Return{{Name: "tablespaces", Type: "list", Doc: "the tablespaces' directories"}},
@@ -129,8 +133,9 @@ func (c *ClusterArgs) tablespaces(ctx context.Context, h tasks.Host, list []Want
 			return err
 		}
 		for i, s := range spaces {
-			names, err := conn.Query(ctx, fmt.Sprintf("select datname::text from pg_database where oid in (select x from pg_tablespace_databases(%d) x) order by datname",
-				s.oid))
+			names, err := conn.Query(ctx,
+				fmt.Sprintf("select datname::text from pg_database where oid in (select x from pg_tablespace_databases(%d) x) order by datname",
+					s.oid))
 			if err != nil {
 				return err
 			}
@@ -198,7 +203,8 @@ func refuseSpaces(doubts []string) error {
 		return nil
 	}
 	return &tasks.Failure{
-		Msg:  "the cluster has tablespaces that cannot be copied: " + strings.Join(doubts, "; "),
-		Hint: "nothing was changed. Make room for them on that host, or move what is in them (ALTER TABLE ALL IN TABLESPACE … SET TABLESPACE …, the same with INDEX and MATERIALIZED VIEW) and drop them",
+		Msg: "the cluster has tablespaces that cannot be copied: " + strings.Join(doubts, "; "),
+		Hint: "nothing was changed. Make room for them on that host, or move what is in them (ALTER TABLE ALL IN TABLESPACE … " +
+			"SET TABLESPACE …, the same with INDEX and MATERIALIZED VIEW) and drop them",
 	}
 }

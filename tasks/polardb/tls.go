@@ -28,7 +28,9 @@ var tlsModule = tasks.Define(tasks.Module{
 	Name:    "polardb_tls",
 	Summary: "Prove that a node's server speaks TLS with its certificate, or look at the one that it shows",
 	Notes: []string{
-		"Connects to the client port through the host, as a client would, and ends after the handshake: no password is asked for or sent. A server that cannot read its certificate on a reload goes on with the old one, and only its log says so.",
+		"Connects to the client port through the host, as a client would, and ends after the handshake: " +
+			"no password is asked for or sent. A server that cannot read its certificate on a reload goes on with the old one, " +
+			"and only its log says so.",
 	},
 	Returns: []tasks.Return{
 		{Name: "version", Type: "str", Doc: "the negotiated version of TLS"},
@@ -115,7 +117,8 @@ func (t *tlsAction) Plan(found tlsFound) (tasks.Plan, error) {
 		p.Warnings = []string{fmt.Sprintf("the certificate that %s shows ended on %s; members and clients do not trust it: run reconfigure.yml",
 			found.host, shown.NotAfter.Format(time.DateOnly))}
 	case found.now.AddDate(0, 0, t.args.WarnDays).After(shown.NotAfter):
-		p.Warnings = []string{fmt.Sprintf("the certificate that %s shows ends on %s, in %d days: reconfigure.yml renews one of the own CA, and installs another that was put in its place",
+		p.Warnings = []string{fmt.Sprintf("the certificate that %s shows ends on %s, in %d days: "+
+			"reconfigure.yml renews one of the own CA, and installs another that was put in its place",
 			found.host, shown.NotAfter.Format(time.DateOnly), int(left.Hours()/24))}
 	}
 	return p, nil

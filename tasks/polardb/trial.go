@@ -124,7 +124,9 @@ func (v *validateAction) judge(t trial) (wrong, doubts []string) {
 		list = nil
 	}
 	for _, e := range list {
-		if text := v.inWords(e, t); !slices.Contains(wrong, text) && !(len(list) > 1 && strings.HasSuffix(e.Text, "contains errors")) && !(len(list) > 1 && e.Text == "could not load pg_hba.conf") {
+		text := v.inWords(e, t)
+		if !slices.Contains(wrong, text) && !(len(list) > 1 && strings.HasSuffix(e.Text, "contains errors")) &&
+			!(len(list) > 1 && e.Text == "could not load pg_hba.conf") {
 			wrong = append(wrong, text)
 		}
 	}
@@ -215,7 +217,8 @@ func (v *validateAction) inWords(e logEntry, t trial) string {
 func (v *validateAction) identity(have map[string]confLine) (wrong []string) {
 	a := v.args
 	for _, c := range []struct{ name, want string }{
-		{"port", strconv.Itoa(a.Port)}, {"data_directory", a.Pgdata}, {"polar_datadir", "file-dio://" + a.Polardata}, {"polar_enable_shared_storage_mode", "on"},
+		{"port", strconv.Itoa(a.Port)}, {"data_directory", a.Pgdata}, {"polar_datadir", "file-dio://" + a.Polardata},
+		{"polar_enable_shared_storage_mode", "on"},
 		{"polar_enable_dma", "on"}, {"polar_dma_port_deviation", strconv.Itoa(dma.PortDeviation)}, {"hot_standby", "on"},
 	} {
 		is, ok := have[c.name]
@@ -240,7 +243,8 @@ func (v *validateAction) identity(have map[string]confLine) (wrong []string) {
 // tooLittle returns the settings that are lower than the cluster's, with which a node does not start.
 func tooLittle(have map[string]confLine, t trial) (wrong []string) {
 	for _, c := range []struct{ name, control, without string }{
-		{"max_connections", "max_connections setting", "100"}, {"max_prepared_transactions", "max_prepared_xacts setting", "0"}, {"max_locks_per_transaction", "max_locks_per_xact setting", "64"},
+		{"max_connections", "max_connections setting", "100"}, {"max_prepared_transactions", "max_prepared_xacts setting", "0"},
+		{"max_locks_per_transaction", "max_locks_per_xact setting", "64"},
 	} {
 		is, ok := have[c.name]
 		if !ok {

@@ -25,8 +25,10 @@ var trustModule = tasks.Define(tasks.Module{
 	Name:    "polardb_trust",
 	Summary: "Check that members trust each other's certificates at every moment of a change, while only some have new ones",
 	Notes: []string{
-		"Changes nothing. Refuses a certificate that another member does not trust, now or while it still has its old CAs, and a file of CAs without the CA of a certificate still in use: meanwhile a member that loses its connection would be locked out.",
-		"Does not refuse a change between members that do not trust each other now. Refuses an own CA that is not on the control node although members trust one: polarbook would make another.",
+		"Changes nothing. Refuses a certificate that another member does not trust, now or while it still has its old CAs, " +
+			"and a file of CAs without the CA of a certificate still in use: meanwhile a member that loses its connection would be locked out.",
+		"Does not refuse a change between members that do not trust each other now. " +
+			"Refuses an own CA that is not on the control node although members trust one: polarbook would make another.",
 	},
 	Examples: `- polardb_trust:
     held: /etc/polardb-demo/server.pem
@@ -146,7 +148,8 @@ func agree(members []trustMember, now time.Time) error {
 				return &tasks.Failure{
 					Msg: other.name + " trusts a CA, but the control node has none for the cluster:" +
 						" another one, which no member trusts, would lock them out",
-					Hint: "bring the directory polardb_pki back from where the CA was made; if it is lost for good, polarbook run new-ca.yml goes over to another CA",
+					Hint: "bring the directory polardb_pki back from where the CA was made; if it is lost for good, " +
+						"polarbook run new-ca.yml goes over to another CA",
 				}
 			}
 		}
@@ -161,8 +164,9 @@ func agree(members []trustMember, now time.Time) error {
 					return &tasks.Failure{
 						Msg: fmt.Sprintf("%s does not trust %s of %s: a member that loses its connection during the change would be locked out",
 							follower.name, what, leader.name),
-						Err:  err,
-						Hint: "go over to another CA in three runs of reconfigure.yml: with both CAs in the file ca, then with the new certificates, then with the new CA alone; with own_ca: new-ca.yml",
+						Err: err,
+						Hint: "go over to another CA in three runs of reconfigure.yml: with both CAs in the file ca, " +
+							"then with the new certificates, then with the new CA alone; with own_ca: new-ca.yml",
 					}
 				}
 				return nil

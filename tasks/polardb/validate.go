@@ -29,9 +29,14 @@ var validateModule = tasks.Define(tasks.Module{
 	Name:    "polardb_validate",
 	Summary: "Ask the engine whether a node's server starts with configuration files, before they are written",
 	Notes: []string{
-		"Starts the engine with the files in an empty directory of its account under /run, without data, ports and consensus. The engine reads the settings and checks that they go together, loads the libraries, asks the kernel for its memory, reads pg_hba.conf, and ends where it looks for its data. That takes a fraction of a second, even beside a running server, and leaves nothing behind.",
+		"Starts the engine with the files in an empty directory of its account under /run, without data, ports and consensus. " +
+			"The engine reads the settings and checks that they go together, loads the libraries, asks the kernel for its memory, " +
+			"reads pg_hba.conf, and ends where it looks for its data. " +
+			"That takes a fraction of a second, even beside a running server, and leaves nothing behind.",
 		"Memory and huge pages of a running server count as free, because that server stops before it starts again.",
-		"Also checks what the engine would notice only later: a port other than the one that the members know the node by, fewer connections and the like than the cluster's, an address that the host does not have, a missing directory for the log or a socket, another place for the data.",
+		"Also checks what the engine would notice only later: a port other than the one that the members know the node by, " +
+			"fewer connections and the like than the cluster's, an address that the host does not have, " +
+			"a missing directory for the log or a socket, another place for the data.",
 		"Does not ask the engine when the server was started with these very files.",
 	},
 	Returns: []tasks.Return{
@@ -259,7 +264,8 @@ func (v *validateAction) otherPort(s NodeState) string {
 	if err != nil || member.Port == a.Port {
 		return ""
 	}
-	return fmt.Sprintf("polardb_port is %d, and the node is a member at %s: the port of a member cannot change, because the others know it by its address; to give it another: polarbook run move-node.yml",
+	return fmt.Sprintf("polardb_port is %d, and the node is a member at %s: the port of a member cannot change, "+
+		"because the others know it by its address; to give it another: polarbook run move-node.yml",
 		a.Port, member)
 }
 

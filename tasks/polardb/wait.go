@@ -20,7 +20,8 @@ var waitModule = tasks.Define(tasks.Module{
 	Name:    "polardb_wait",
 	Summary: "Wait until a node accepts writes, or the cluster has a leader",
 	Notes: []string{
-		"A started node is read-only at first; a first leader accepts writes a little after the election timeout (5 s by default). The wait changes nothing. When the time is over it reports what it saw last.",
+		"A started node is read-only at first; a first leader accepts writes a little after the election timeout (5 s by default). " +
+			"The wait changes nothing. When the time is over it reports what it saw last.",
 	},
 	Returns: []tasks.Return{{Name: "leader", Type: "str", Doc: "the node that leads, when that was waited for"}},
 	Examples: `- polardb_wait:

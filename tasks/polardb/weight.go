@@ -23,7 +23,8 @@ var weightModule = tasks.Define(tasks.Module{
 	Name:    "polardb_weight",
 	Summary: "Set the voters' election weights where they differ from the inventory's",
 	Notes: []string{
-		"Weights go from 0 to 9. In an election the heaviest node that can be reached gets the lead; a change of weights alone never moves it. A node of weight 0 votes but never stands.",
+		"Weights go from 0 to 9. In an election the heaviest node that can be reached gets the lead; " +
+			"a change of weights alone never moves it. A node of weight 0 votes but never stands.",
 		"A node whose entry has no weight stays as it is. Unequal weights make every election one election timeout longer.",
 	},
 	Returns: []tasks.Return{{Name: "weights", Type: "dict", Doc: "the weight of each voter"}},
@@ -115,7 +116,8 @@ func (w *weightAction) Plan(found clusterView) (tasks.Plan, []WantedNode, error)
 		Change: true,
 		Values: values,
 		Msg:    "weights: " + strings.Join(lines, ", "),
-		Diff:   []tasks.Diff{{Before: strings.Join(before, "\n") + "\n", After: strings.Join(lines, "\n") + "\n", BeforeHeader: "weights", AfterHeader: "weights"}},
+		Diff: []tasks.Diff{{Before: strings.Join(before, "\n") + "\n", After: strings.Join(lines, "\n") + "\n",
+			BeforeHeader: "weights", AfterHeader: "weights"}},
 	}, differ, nil
 }
 

@@ -46,10 +46,15 @@ func newCheckModule() tasks.Module {
 		Name:    "polardb_check",
 		Summary: "Check whether a host is fit to be a member, without changing anything",
 		Notes: []string{
-			"Reads everything on the host in one round trip. Then compares its clock with the control node's, and connects from the host, through its SSH connection, to every other member's client and consensus port: a refused connection is good, because it shows that the way is free.",
-			"Each check is PASS, WARN or FAIL. What new-cluster.yml sets itself (kernel settings, limits, huge pages, the account, firewall ports) is at most a WARN. A host that polarbook has set up, even in part, passes.",
+			"Reads everything on the host in one round trip. Then compares its clock with the control node's, " +
+				"and connects from the host, through its SSH connection, to every other member's client and consensus port: " +
+				"a refused connection is good, because it shows that the way is free.",
+			"Each check is PASS, WARN or FAIL. What new-cluster.yml sets itself (kernel settings, limits, huge pages, the account, " +
+				"firewall ports) is at most a WARN. A host that polarbook has set up, even in part, passes.",
 			"The task does not fail on a FAIL unless fail is given: polardb_check_report puts all hosts' checks in one table and decides.",
-			"The archive is read on the control node: the machine type of its programs, the libraries they name and the newest GLIBC and GLIBCXX symbols they use. An archive packed with xz or zstd cannot be read there; it is compared with the host when it is unpacked.",
+			"The archive is read on the control node: the machine type of its programs, " +
+				"the libraries they name and the newest GLIBC and GLIBCXX symbols they use. " +
+				"An archive packed with xz or zstd cannot be read there; it is compared with the host when it is unpacked.",
 		},
 		Returns: []tasks.Return{
 			{Name: "ansible_facts", Type: "dict", Doc: "polardb_check: all of the values below, for polardb_check_report"},
@@ -167,7 +172,8 @@ func (c *checkAction) Plan(found checkFound) (tasks.Plan, error) {
 	values := map[string]any{
 		"checks": rows.values(), "status": string(rows.worst()), "name": asked.Name,
 		"offset": asked.Clock.Offset.Seconds(), "offset_error": asked.Clock.Error.Seconds(),
-		"timezone": host.Timezone, "locale": host.Locale, "made_with": polardb.PlainLocale(c.args.Locale) + ", " + polardb.PlainEncoding(c.args.Encoding),
+		"timezone": host.Timezone, "locale": host.Locale, "made_with": polardb.PlainLocale(c.args.Locale) + ", " +
+			polardb.PlainEncoding(c.args.Encoding),
 		"os_family": host.family(), "os": host.osName(), "architecture": host.Machine,
 		"address": "", "voters": 0,
 	}

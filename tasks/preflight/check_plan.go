@@ -61,7 +61,8 @@ func (c *checkAction) inventory(r *checkRows, h checkHost, asked checkAsked) {
 		r.add("inventory", statusPass, fmt.Sprintf("%d nodes", len(c.nodes)), "", "")
 	}
 	if a.Proof == dma.SCRAM {
-		found := a.Replicator + " logs in by " + a.Proof + ", and the server of a follower starts over each time its connection to the leader ends"
+		found := a.Replicator + " logs in by " + a.Proof +
+			", and the server of a follower starts over each time its connection to the leader ends"
 		r.add("replication", statusWarn, found, "md5", c.proofFix())
 	}
 	names := make([]string, 0, len(a.Secrets))
@@ -138,8 +139,10 @@ func (c *checkAction) room(r *checkRows, h checkHost, n polardb.NodeState) {
 		short      checkStatus
 		change     string
 	}{
-		{"pgdata", a.Pgdata, a.MinFreeMB, n.Whole(&a.NodeArgs), statusFail, "make room, choose another polardb_pgdata, or lower polardb_min_free_mb"},
-		{"polardata", a.Polardata, a.MinFreeMB, n.Whole(&a.NodeArgs), statusFail, "make room, choose another polardb_polardata, or lower polardb_min_free_mb"},
+		{"pgdata", a.Pgdata, a.MinFreeMB, n.Whole(&a.NodeArgs), statusFail,
+			"make room, choose another polardb_pgdata, or lower polardb_min_free_mb"},
+		{"polardata", a.Polardata, a.MinFreeMB, n.Whole(&a.NodeArgs), statusFail,
+			"make room, choose another polardb_polardata, or lower polardb_min_free_mb"},
 		{"home", a.Home, home, n.Postgres != "", statusFail, "make room, or choose another polardb_home"},
 		{"temp", "/tmp", a.MinTempMB, false, statusWarn, "make room in /tmp"},
 		{"shm", "/dev/shm", 16, false, statusFail, "mount a tmpfs on /dev/shm: the server's processes share memory through it"},
@@ -364,7 +367,8 @@ func (c *checkAction) locale(r *checkRows, h checkHost, n polardb.NodeState) {
 		found = a.Locale + " is not among " + strings.Join(h.Locales, ", ")
 	}
 	r.when(known, status, "locale", found, a.Locale,
-		"create the locale (localedef, dpkg-reconfigure locales, glibc-langpack-…), or set another polardb_locale: initdb refuses it, and no database opens without it")
+		"create the locale (localedef, dpkg-reconfigure locales, glibc-langpack-…), or set another polardb_locale: "+
+			"initdb refuses it, and no database opens without it")
 	codeset := ""
 	if known {
 		codeset = h.Codeset

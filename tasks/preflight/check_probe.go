@@ -15,9 +15,9 @@ import (
 
 // checkTools are the programs that the built-in tasks call, apart from those that every system has.
 var checkTools = []string{
-	"awk", "cat", "chmod", "chown", "cp", "cut", "date", "dd", "df", "dirname", "env", "find", "getent", "grep", "head", "id", "ldd", "ln", "ls",
-	"mkdir", "mktemp", "mv", "readlink", "rm", "runuser", "sed", "setsid", "sha256sum", "sort", "stat", "sync", "systemctl", "tail", "tar", "timeout",
-	"touch", "tr", "uname", "useradd", "wc",
+	"awk", "cat", "chmod", "chown", "cp", "cut", "date", "dd", "df", "dirname", "env", "find", "getent", "grep", "head", "id",
+	"ldd", "ln", "ls", "mkdir", "mktemp", "mv", "readlink", "rm", "runuser", "sed", "setsid", "sha256sum", "sort", "stat", "sync",
+	"systemctl", "tail", "tar", "timeout", "touch", "tr", "uname", "useradd", "wc",
 }
 
 // script returns the script that prints what a host knows about itself, one check.NAME=VALUE per line.

@@ -180,7 +180,8 @@ func (r *checkRows) reachability(asked checkAsked, own []string) {
 	if forwards == "" {
 		return
 	}
-	const fix = "set AllowTcpForwarding to yes (or local) in /etc/ssh/sshd_config, see that no PermitOpen or DisableForwarding is in the way, and reload sshd"
+	const fix = "set AllowTcpForwarding to yes (or local) in /etc/ssh/sshd_config, " +
+		"see that no PermitOpen or DisableForwarding is in the way, and reload sshd"
 	switch {
 	case forwards == connected, forwards == refused:
 		r.add("SSH forwarding", statusPass, "sshd forwards", "", "")

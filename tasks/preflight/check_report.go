@@ -24,7 +24,8 @@ var checkReportModule = tasks.Define(tasks.Module{
 	Name:    "polardb_check_report",
 	Summary: "Put what polardb_check found on all hosts in one table, and fail when a check failed",
 	Notes: []string{
-		"Adds checks of all hosts together: clocks that differ, time zones, locales and systems that are not the same, an address that two hosts have, a bad number of voters.",
+		"Adds checks of all hosts together: clocks that differ, time zones, locales and systems that are not the same, " +
+			"an address that two hosts have, a bad number of voters.",
 		"A member that cannot be reached because its own firewalld or ufw keeps the ports closed is a WARN here: new-cluster.yml opens them.",
 		"Run it once, with run_once.",
 	},
@@ -140,11 +141,16 @@ func (c *checkReport) together() checkRows {
 		unlike checkStatus
 		fix    string
 	}{
-		{"same time zone", func(h reportedHost) string { return h.Timezone }, statusWarn, "set polardb_timezone, or timedatectl set-timezone on each"},
-		{"same locale", func(h reportedHost) string { return h.Locale }, statusWarn, "localectl set-locale LANG=… on each: what sorts and formats should not depend on who leads"},
-		{"same system", func(h reportedHost) string { return h.System }, statusWarn, "it works, but libraries that sort text may differ: have the same system on all members"},
-		{"same architecture", func(h reportedHost) string { return h.Machine }, statusWarn, "base backups are only good on the architecture they were made on: use the same one for all members"},
-		{"same databases", func(h reportedHost) string { return h.MadeWith }, statusFail, "set polardb_locale and polardb_encoding for the group, not for a host"},
+		{"same time zone", func(h reportedHost) string { return h.Timezone }, statusWarn,
+			"set polardb_timezone, or timedatectl set-timezone on each"},
+		{"same locale", func(h reportedHost) string { return h.Locale }, statusWarn,
+			"localectl set-locale LANG=… on each: what sorts and formats should not depend on who leads"},
+		{"same system", func(h reportedHost) string { return h.System }, statusWarn,
+			"it works, but libraries that sort text may differ: have the same system on all members"},
+		{"same architecture", func(h reportedHost) string { return h.Machine }, statusWarn,
+			"base backups are only good on the architecture they were made on: use the same one for all members"},
+		{"same databases", func(h reportedHost) string { return h.MadeWith }, statusFail,
+			"set polardb_locale and polardb_encoding for the group, not for a host"},
 	} {
 		r.agree(c.hosts, s.name, s.of, s.unlike, s.fix)
 	}

@@ -113,7 +113,8 @@ func runRequest(c Command, marker, dir string, run int) []byte {
 		cut = "$__polarbook_w"
 	}
 	fmt.Fprintf(&b, "if [ -s %s ]; then cat %s || __polarbook_k=broken; fi\nprintf 'polarbook-%s-out\\n'\n", out, out, marker)
-	fmt.Fprintf(&b, "if [ -s %s ]; then cat %s || __polarbook_k=broken; fi\nprintf 'polarbook-%s-end %%s %%s\\n' \"$__polarbook_k\" \"$__polarbook_s%s\"\n", errs, errs, marker, cut)
+	fmt.Fprintf(&b, "if [ -s %s ]; then cat %s || __polarbook_k=broken; fi\n"+
+		"printf 'polarbook-%s-end %%s %%s\\n' \"$__polarbook_k\" \"$__polarbook_s%s\"\n", errs, errs, marker, cut)
 	// After the answer, so that nobody waits for it.
 	if run%removeEvery == 0 {
 		fmt.Fprintf(&b, "rm -f %s/[oei]*\n", d)
