@@ -112,14 +112,17 @@ func (v View) Leads() string {
 	return e.IPPort
 }
 
-const viewQuery = `select pg_is_in_recovery(), (select system_identifier from pg_control_system()), pg_last_wal_replay_lsn(), pg_last_wal_receive_lsn(), pg_last_xact_replay_timestamp(),
+const viewQuery = `select pg_is_in_recovery(), (select system_identifier from pg_control_system()),
+ pg_last_wal_replay_lsn(), pg_last_wal_receive_lsn(), pg_last_xact_replay_timestamp(),
  current_setting('polar_dma_delay_election', true), current_setting('polar_dma_delay_election_timeout', true);
 ` + changeQuery + `;
-select server_id, current_term, current_leader, commit_index, last_log_term, last_log_index, paxos_role, vote_for from polar_dma_member_status;
+select server_id, current_term, current_leader, commit_index, last_log_term, last_log_index, paxos_role, vote_for
+ from polar_dma_member_status;
 select cluster_id, purge_index, member_info_str, learner_info_str from polar_dma_meta_status;
 select flushed_lsn, commit_index || ':' || synced_tli || ':' || synced_lsn from polar_dma_consensus_status;
 select server_id, ip_port, match_index, next_index, role, force_sync, election_weight, learner_source from polar_dma_cluster_status;
-select client_addr, application_name, state, sent_lsn, write_lsn, flush_lsn, replay_lsn, write_lag, flush_lag, replay_lag from pg_stat_replication`
+select client_addr, application_name, state, sent_lsn, write_lsn, flush_lsn, replay_lsn, write_lag, flush_lag, replay_lag
+ from pg_stat_replication`
 
 // Look asks a node for its view in one round trip. It never fails: what went wrong is in the view.
 func Look(ctx context.Context, conn *pgx.Conn, node string, at Address) View {

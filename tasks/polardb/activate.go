@@ -10,7 +10,7 @@ import (
 )
 
 type activateArgs struct {
-	Home     string `arg:"home" default:"/opt/polardb" doc:"where the engine is installed: each version in home/versions, and home/current a symlink to one of them"`
+	Home     string `arg:"home" default:"/opt/polardb" doc:"the engine's directory: home/versions, and home/current, a symlink to one of them"`
 	Pgdata   string `arg:"pgdata,required,path" doc:"the node's PGDATA: its major release, and the version that its server runs"`
 	Version  string `arg:"version" doc:"the directory's name under versions"`
 	Previous bool   `arg:"previous" default:"no" doc:"use the version that home/previous points to, instead of naming one"`

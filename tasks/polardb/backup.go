@@ -14,13 +14,13 @@ import (
 
 type backupArgs struct {
 	ClusterArgs
-	To                  string `arg:"to,required,path" doc:"the directory on the host; the copy goes into pgdata, polardata and tablespaces under it"`
+	To                  string `arg:"to,required,path" doc:"the directory on the host, which gets pgdata, polardata and tablespaces"`
 	Home                string `arg:"home" default:"/opt/polardb" doc:"where the engine is installed"`
 	User                string `arg:"user" default:"polardb" doc:"the account that the copy belongs to"`
 	Cluster             string `arg:"cluster" default:"polardb" doc:"the cluster's name, noted with the backup"`
 	ReplicationUser     string `arg:"replication_user" default:"replicator" doc:"the role that copies"`
 	ReplicationPassword string `arg:"replication_password,required,secret" doc:"its password"`
-	SSLRootCert         string `arg:"sslrootcert" doc:"a file on the host with the CAs to verify the leader's certificate with; empty: TLS is not required"`
+	SSLRootCert         string `arg:"sslrootcert" doc:"the host's file of CAs for the leader's certificate; empty: TLS is not required"`
 	Timeout             int    `arg:"timeout" default:"86400" doc:"seconds that the copy may take"`
 }
 

@@ -17,7 +17,7 @@ type basebackupArgs struct {
 	ClusterArgs
 	ReplicationUser     string `arg:"replication_user" default:"replicator" doc:"the role that copies"`
 	ReplicationPassword string `arg:"replication_password,required,secret" doc:"its password"`
-	SSLRootCert         string `arg:"sslrootcert" doc:"a file on the host with the CAs to verify the leader's certificate with; empty: TLS is not required"`
+	SSLRootCert         string `arg:"sslrootcert" doc:"the host's file of CAs for the leader's certificate; empty: TLS is not required"`
 	Timeout             int    `arg:"timeout" default:"86400" doc:"seconds that the copy may take"`
 }
 

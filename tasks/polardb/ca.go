@@ -16,8 +16,8 @@ import (
 type caArgs struct {
 	Cluster  string   `arg:"cluster" default:"polardb" doc:"the cluster's name; the CA's name holds it"`
 	Pki      string   `arg:"pki,required" doc:"the directory on the control node that holds the own CA"`
-	State    string   `arg:"state,required" choices:"begun signs alone" doc:"begun: a new CA is made, and the hosts are to trust it beside the one that signs; signs: the new CA signs from now on; alone: the hosts are to trust no CA but the one that signs"`
-	Believed []string `arg:"believed" doc:"for begun: the certificates (PEM) of the CAs that the hosts trust now; they stay trusted even if pki has lost them"`
+	State    string   `arg:"state,required" choices:"begun signs alone" doc:"begun: make a new CA, which hosts are to trust beside the one that signs; signs: sign with the new CA; alone: trust only the CA that signs"`
+	Believed []string `arg:"believed" doc:"for begun: PEM certificates of the CAs that hosts trust now; they stay, even if pki lost them"`
 	Hosts    []string `arg:"hosts" doc:"for alone: the hosts, whose certificates must all be signed by the CA that signs"`
 }
 

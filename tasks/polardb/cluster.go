@@ -309,9 +309,14 @@ func (c *ClusterArgs) view(ctx context.Context, h tasks.Host, list []WantedNode,
 // its role keeps its port.
 const downPatience = 10 * time.Second
 
+// doubtFunc returns what does not hold yet of a cluster, in words for the message of a wait that ends; empty when all does.
+type doubtFunc func(survey dma.Survey, leader dma.View) string
+
 // await surveys the cluster until a leader can be believed and doubt has nothing to say against what is seen. When the
 // limit is over, or what is waited for is a node whose server is gone, it returns what was seen last, in saw.
-func (c *ClusterArgs) await(ctx context.Context, h tasks.Host, list []WantedNode, limit time.Duration, doubt func(dma.Survey, dma.View) string) (leader dma.View, survey dma.Survey, saw string, err error) {
+func (c *ClusterArgs) await(ctx context.Context, h tasks.Host, list []WantedNode, limit time.Duration, doubt doubtFunc) (
+	leader dma.View, survey dma.Survey, saw string, err error,
+) {
 	deadline := time.Now().Add(limit)
 	said := ""
 	var down time.Time // since when saw is that a server is gone

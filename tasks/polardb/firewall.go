@@ -16,7 +16,7 @@ import (
 
 type polardbFirewallArgs struct {
 	Port    int      `arg:"port,required" doc:"the node's client port; the consensus port is 10000 above it"`
-	Address string   `arg:"address" doc:"the node's own address: rules go into firewalld's zone of the interface that has it, or into the default zone"`
+	Address string   `arg:"address" doc:"the node's own address; rules go into firewalld's zone of its interface, or into the default zone"`
 	Members []string `arg:"members" doc:"addresses or networks of the members, which may reach both ports"`
 	Clients []string `arg:"clients" doc:"other networks that may reach the client port; empty: all"`
 	State   string   `arg:"state" default:"present" choices:"absent present" doc:"absent removes all rules for the two ports"`

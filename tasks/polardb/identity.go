@@ -15,12 +15,12 @@ import (
 type identityArgs struct {
 	ClusterArgs
 	States  map[string]any `arg:"states,required" doc:"polardb_state of each host, by the host's name"`
-	Node    string         `arg:"node" doc:"the node that the run is about, which may be rebuilt or dropped although its data is gone or of another kind; also a member's address, host:port"`
+	Node    string         `arg:"node" doc:"the node (or host:port) that the run is about; its data may be gone or of another kind"`
 	Moving  bool           `arg:"moving" default:"no" doc:"node is about to get the address that the inventory has for it"`
-	Scope   string         `arg:"scope" default:"all" choices:"all cluster" doc:"all: check every host; cluster: check only node, and the hosts of the members that lead or run"`
+	Scope   string         `arg:"scope" default:"all" choices:"all cluster" doc:"all: every host; cluster: node and members that lead or run"`
 	Login   bool           `arg:"login" default:"yes" doc:"fail when the nodes refuse the password; no: go by what the hosts hold then"`
 	Members bool           `arg:"members" default:"yes" doc:"refuse a member that is not in the inventory, too"`
-	Ports   bool           `arg:"ports" default:"yes" doc:"refuse a foreign server on a node's port, too; no: a later task refuses it, and names the program"`
+	Ports   bool           `arg:"ports" default:"yes" doc:"refuse foreign servers on a node's port; no: a later task does, naming the program"`
 }
 
 var identityModule = tasks.Define(tasks.Module{

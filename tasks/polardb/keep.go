@@ -7,8 +7,8 @@ import (
 
 type keepArgs struct {
 	NodeArgs
-	TLS   string `arg:"tls" doc:"the directory, which belongs to root, with the host's certificate and the CAs that it trusts; they are kept too"`
-	State string `arg:"state,required" choices:"kept restored forgotten" doc:"kept: keep the present files, unless older ones are kept; restored: put the kept files back; forgotten: remove the kept files"`
+	TLS   string `arg:"tls" doc:"the directory, which belongs to root, with the host's certificate and trusted CAs; they are kept too"`
+	State string `arg:"state,required" choices:"kept restored forgotten" doc:"kept: keep the present files, unless older ones are kept; restored: put them back; forgotten: remove them"`
 }
 
 var keepModule = tasks.Define(tasks.Module{

@@ -32,8 +32,9 @@ func LocaleKnown(known []string, wanted string) bool {
 }
 
 // serverEncodings lists the encodings that databases can have (engine: pg_wchar.h; GBK and GB18030 are PolarDB's).
-var serverEncodings = strings.Fields(`SQL_ASCII EUC_JP EUC_CN EUC_KR EUC_TW EUC_JIS_2004 UTF8 MULE_INTERNAL LATIN1 LATIN2 LATIN3 LATIN4 LATIN5
-	LATIN6 LATIN7 LATIN8 LATIN9 LATIN10 WIN1256 WIN1258 WIN866 WIN874 KOI8R KOI8U WIN1251 WIN1252 ISO_8859_5 ISO_8859_6 ISO_8859_7 ISO_8859_8
+var serverEncodings = strings.Fields(`SQL_ASCII EUC_JP EUC_CN EUC_KR EUC_TW EUC_JIS_2004 UTF8 MULE_INTERNAL
+	LATIN1 LATIN2 LATIN3 LATIN4 LATIN5 LATIN6 LATIN7 LATIN8 LATIN9 LATIN10
+	WIN1256 WIN1258 WIN866 WIN874 KOI8R KOI8U WIN1251 WIN1252 ISO_8859_5 ISO_8859_6 ISO_8859_7 ISO_8859_8
 	WIN1250 WIN1253 WIN1254 WIN1255 WIN1257 GBK GB18030`)
 
 // PlainEncoding returns the one spelling of an encoding's name by which names are compared: letters and digits, and one name

@@ -13,9 +13,9 @@ import (
 type memberArgs struct {
 	ClusterArgs
 	Node    string `arg:"node" doc:"the node to add or change; default the host that the task runs on"`
-	Role    string `arg:"role" choices:"follower learner" doc:"the role to give a member, whatever the inventory wants; a node that is not a member is then refused"`
+	Role    string `arg:"role" choices:"follower learner" doc:"a member's new role, whatever the inventory wants; fails for other nodes"`
 	Timeout int    `arg:"timeout" default:"120" doc:"seconds that the change may take, and as many for its proof"`
-	MaxLag  int    `arg:"max_lag" default:"100" doc:"log entries that a learner may be behind when it gets a vote; the engine accepts no more than 100"`
+	MaxLag  int    `arg:"max_lag" default:"100" doc:"log entries that a learner may be behind when it gets a vote: 100 at most (engine)"`
 }
 
 var memberModule = tasks.Define(tasks.Module{

@@ -13,8 +13,8 @@ import (
 type metaArgs struct {
 	NodeArgs
 	ClusterArgs
-	Founder bool `arg:"founder" default:"no" doc:"make this node the only member of a new cluster, instead of a learner that can be added to one"`
-	Alone   bool `arg:"alone" default:"no" doc:"make this node, a voter, the only voter of its cluster, while its server is stopped; see polardb_singleton"`
+	Founder bool `arg:"founder" default:"no" doc:"make this node the only member of a new cluster, not a learner that can be added to one"`
+	Alone   bool `arg:"alone" default:"no" doc:"make this voter the only one of its cluster, with its server stopped; see polardb_singleton"`
 	Timeout int  `arg:"timeout" default:"60" doc:"seconds that the initialisation may take; it normally takes two"`
 }
 
@@ -207,8 +207,8 @@ func (m *metaAction) Plan(found metaFound) (tasks.Plan, error) {
 		// Perhaps the cluster needs this very node to have a leader again.
 		return tasks.Plan{Values: values, Msg: "a member by its own meta; no leader to ask: " + found.Unknown}, nil
 	case kind == metaMember && !found.Member && s.leaves():
-		return m.change(s, found, "the node was dropped from the cluster: initialise the meta of a learner so that it can be added again",
-			values), nil
+		msg := "the node was dropped from the cluster: initialise the meta of a learner so that it can be added again"
+		return m.change(s, found, msg, values), nil
 	case kind == metaMember && !found.Member:
 		// It may hold data that the cluster lacks: the cluster gave it up with the majority, or it is a cluster of its own.
 		return tasks.Plan{}, &tasks.Failure{

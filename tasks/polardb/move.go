@@ -12,7 +12,7 @@ import (
 type moveArgs struct {
 	NodeArgs
 	ClusterArgs
-	State string `arg:"state,required" choices:"begun ended" doc:"begun: note on the host that the member is being moved to another address; ended: note that it has the new one"`
+	State string `arg:"state,required" choices:"begun ended" doc:"begun: note that a member is being moved; ended: note that it has moved"`
 	To    string `arg:"to" doc:"the member's new address, host:port; required for begun. nodes has its present one"`
 }
 

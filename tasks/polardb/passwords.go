@@ -63,7 +63,7 @@ type passwordsArgs struct {
 	ClusterArgs
 	ReplicationUser     string `arg:"replication_user,required" doc:"the role that members replicate with"`
 	ReplicationPassword string `arg:"replication_password,required,secret" doc:"the password that the inventory gives for it"`
-	Warn                bool   `arg:"warn" default:"no" doc:"warn instead of failing, where what follows does not need the replication role's password"`
+	Warn                bool   `arg:"warn" default:"no" doc:"warn instead of failing; for what does not need the replication role's password"`
 }
 
 var passwordsModule = tasks.Define(tasks.Module{

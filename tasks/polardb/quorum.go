@@ -13,10 +13,10 @@ import (
 type quorumArgs struct {
 	ClusterArgs
 	Node    string `arg:"node" doc:"the node to wait for; default the host that the task runs on"`
-	State   string `arg:"state" default:"can_lose" choices:"can_lose rejoined" choice_alias:"spared=can_lose back=rejoined" doc:"can_lose: the other nodes keep a quorum while it is down; rejoined: it is a member again, streams and is level with the leader"`
+	State   string `arg:"state" default:"can_lose" choices:"can_lose rejoined" choice_alias:"spared=can_lose back=rejoined" doc:"can_lose: the others keep a quorum while it is down; rejoined: it is a member, streams and is level with the leader"`
 	MaxLag  int    `arg:"max_lag" default:"1000" doc:"log entries that a voter may be behind and still count"`
 	Timeout int    `arg:"timeout" default:"90" doc:"seconds to wait"`
-	Force   bool   `arg:"force" default:"no" doc:"go on although the cluster takes no writes while the node is down, because too few other voters count"`
+	Force   bool   `arg:"force" default:"no" doc:"go on although the cluster takes no writes meanwhile, as too few other voters count"`
 }
 
 // The states that polardb_quorum waits for.

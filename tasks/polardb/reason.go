@@ -39,7 +39,9 @@ func (e logEntry) more(level string) string {
 
 // The level stands behind a prefix that log_line_prefix chooses, and before two blanks (elog.c, send_message_to_server_log),
 // which journald takes away at the end of a line.
-var logLevel = regexp.MustCompile(`(?:^|[^A-Za-z0-9_"])(DEBUG[1-5]?|LOG|INFO|NOTICE|WARNING|ERROR|FATAL|PANIC|DETAIL|HINT|CONTEXT|QUERY|STATEMENT|LOCATION|BACKTRACE):(?:  (.*))?$`)
+var logLevel = regexp.MustCompile(`(?:^|[^A-Za-z0-9_"])` +
+	`(DEBUG[1-5]?|LOG|INFO|NOTICE|WARNING|ERROR|FATAL|PANIC|DETAIL|HINT|CONTEXT|QUERY|STATEMENT|LOCATION|BACKTRACE)` +
+	`:(?:  (.*))?$`)
 
 // parseLog splits a server's log into messages, without backtraces.
 func parseLog(text string) []logEntry {
@@ -76,13 +78,17 @@ func parseLog(text string) []logEntry {
 
 var (
 	// FATAL messages about clients that connect too early, and about the server's own shutdown.
-	noReason = regexp.MustCompile(`^(the database system is |terminating |no pg_hba\.conf entry|password authentication failed|could not receive data from WAL stream|connection to client lost)`)
+	noReason = regexp.MustCompile(`^(the database system is |terminating |no pg_hba\.conf entry|password authentication failed|` +
+		`could not receive data from WAL stream|connection to client lost)`)
 	// Messages before a FATAL that gives no reason itself.
-	wrongBefore = regexp.MustCompile(`^(unrecognized configuration parameter|invalid value for parameter|syntax error in file|parameter "|could not (bind|resolve|translate|open configuration file)|.* is outside the valid range for parameter|.* in file ".*" line \d+)`)
+	wrongBefore = regexp.MustCompile(`^(unrecognized configuration parameter|invalid value for parameter|syntax error in file|` +
+		`parameter "|could not (bind|resolve|translate|open configuration file)|` +
+		`.* is outside the valid range for parameter|.* in file ".*" line \d+)`)
 	// Messages that may be the reason when nothing was fatal.
 	wrongPerhaps = regexp.MustCompile(`^(could not |[Ff]ail(ed)? )`)
 	// Messages of a shell, systemd and the engine's tools that are never the reason.
-	aroundIt = regexp.MustCompile(`^(Aborted|Started |Starting |Stopped |Stopping |Failed to start |The files belonging|This user must|\S+\.service: |initdb: removing |pg_ctl: )|core dumped`)
+	aroundIt = regexp.MustCompile(`^(Aborted|Started |Starting |Stopped |Stopping |Failed to start |` +
+		`The files belonging|This user must|\S+\.service: |initdb: removing |pg_ctl: )|core dumped`)
 )
 
 // reasons returns the messages that tell why a server did not start or did not stay up, the gravest first. It returns at most
@@ -128,14 +134,18 @@ func startAdvice(reason string) string {
 		{`could not map anonymous shared memory|could not create shared memory segment`,
 			"lower shared_buffers (polardb_settings), or give the host more memory or huge pages (vm.nr_hugepages); " +
 				"then polarbook run reconfigure.yml, which writes the files and starts the server"},
-		{`postmaster\.pid" already exists`, "when that process is not a server of this directory, " +
-			"a crash left postmaster.pid behind and another process has the number now: remove the file and start again"},
+		{`postmaster\.pid" already exists`,
+			"when that process is not a server of this directory, " +
+				"a crash left postmaster.pid behind and another process has the number now: remove the file and start again"},
 		{`could not bind|TCP/IP sockets|Address already in use`, "another process has the port: ss -ltnp"},
 		{`No space left on device|Disk quota exceeded`, "the disk is full: free some space, and start again"},
 		{`cannot open shared object file|could not load library|could not access file`, "a library is missing: polarbook run check.yml names it"},
 		{`[Pp]ermission denied|invalid permissions|wrong ownership`,
 			"the files and directories must belong to the engine's account, PGDATA with mode 0700"},
-		{`contains errors|could not load pg_hba\.conf|configuration file|must be less than max_connections|wal_level|lower setting than|"m(in|ax)_wal_size" must`, "correct it in the inventory (polardb_settings, polardb_dma_settings, polardb_hba); then polarbook run reconfigure.yml, which writes the files and starts the server"},
+		{`contains errors|could not load pg_hba\.conf|configuration file|must be less than max_connections|` +
+			`wal_level|lower setting than|"m(in|ax)_wal_size" must`,
+			"correct it in the inventory (polardb_settings, polardb_dma_settings, polardb_hba); " +
+				"then polarbook run reconfigure.yml, which writes the files and starts the server"},
 		{`[Tt]oo many open files|insufficient file descriptors`, "polardb_nofile is too low, or another limit of the unit"},
 	} {
 		if regexp.MustCompile(a.like).MatchString(reason) {

@@ -176,7 +176,7 @@ func (n WantedNode) recovery(ctx context.Context, h tasks.Host) *recoveryNote {
 
 type recoveryArgs struct {
 	NodeArgs
-	State    string         `arg:"state,required" choices:"begun finished" doc:"begun: note that a recovery is under way; finished: remove the note"`
+	State    string         `arg:"state,required" choices:"begun finished" doc:"begun: note that a recovery began; finished: remove the note"`
 	Survivor string         `arg:"survivor" doc:"the node that goes on"`
 	Lost     []string       `arg:"lost" doc:"the voters that are lost for good"`
 	Weights  map[string]any `arg:"weights" doc:"the weight that each voter had"`

@@ -13,7 +13,7 @@ type retireArgs struct {
 	NodeArgs
 	ClusterArgs
 	Wipe  bool `arg:"wipe" default:"no" doc:"remove the node's data, too"`
-	Again bool `arg:"again" default:"no" doc:"with wipe: the node is about to be built anew, so mark it as begun and unfinished, which any later run may finish"`
+	Again bool `arg:"again" default:"no" doc:"with wipe: mark the node as begun and unfinished, so that any later run may build it anew"`
 }
 
 var retireModule = tasks.Define(tasks.Module{

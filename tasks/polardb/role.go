@@ -15,8 +15,8 @@ type roleArgs struct {
 	sqlTarget
 	Name        string `arg:"name,required" doc:"the role"`
 	Password    string `arg:"password,secret" doc:"its password; not given: it stays as it is"`
-	Encryption  string `arg:"password_encryption" choices:"scram-sha-256 md5" doc:"how the password is stored; not given: by the server's setting of that name"`
-	Update      string `arg:"update_password" default:"always" choices:"always never" doc:"always: change a password that differs; never: fail when it differs, and change only how it is stored"`
+	Encryption  string `arg:"password_encryption" choices:"scram-sha-256 md5" doc:"how the password is stored; default: the server's setting"`
+	Update      string `arg:"update_password" default:"always" choices:"always never" doc:"always: change a password that differs; never: fail then, and change only how it is stored"`
 	Superuser   *bool  `arg:"superuser" doc:"whether it is a superuser"`
 	Login       *bool  `arg:"login" doc:"whether it may log in; a new role may, unless no"`
 	Replication *bool  `arg:"replication" doc:"whether it may replicate"`

@@ -15,7 +15,7 @@ type serviceArgs struct {
 	Unit    string `arg:"unit,required" alias:"name" doc:"the systemd unit that runs the engine"`
 	State   string `arg:"state" default:"started" choices:"started stopped restarted reloaded" doc:"the state that the server should have"`
 	Timeout int    `arg:"timeout" default:"60" doc:"seconds until the server must be up, or down"`
-	Settle  int    `arg:"settle" default:"3" doc:"seconds that a started server must stay up without starting over when it does not accept clients yet"`
+	Settle  int    `arg:"settle" default:"3" doc:"seconds for which a server that accepts no clients yet must not start over"`
 }
 
 var serviceModule = tasks.Define(tasks.Module{

@@ -14,10 +14,10 @@ import (
 
 type settingsArgs struct {
 	ClusterArgs
-	Settings    map[string]any `arg:"settings" doc:"the settings for postgresql.conf; with them the running server is compared with these and not with its files"`
+	Settings    map[string]any `arg:"settings" doc:"settings for postgresql.conf, to compare the running server with instead of its files"`
 	DMASettings map[string]any `arg:"dma_settings" doc:"the settings for polar_dma.conf"`
 	Partial     bool           `arg:"partial" default:"no" doc:"settings and dma_settings are only a part of what the files will hold"`
-	AutoConf    string         `arg:"auto_conf" default:"keep" choices:"keep reset refuse" doc:"reset: do not compare what ALTER SYSTEM has set, because it will be reset"`
+	AutoConf    string         `arg:"auto_conf" default:"keep" choices:"keep reset refuse" doc:"reset: do not compare what ALTER SYSTEM set"`
 	Reloaded    bool           `arg:"reloaded" default:"no" doc:"the server was told to reload: allow it some seconds to finish"`
 }
 

@@ -16,7 +16,7 @@ import (
 
 type softwareArgs struct {
 	Src     string `arg:"src,required" alias:"package" doc:"the engine's packed install prefix (.tar.gz, .tar.xz, .tar) on the control node"`
-	Home    string `arg:"home" default:"/opt/polardb" doc:"the directory of the engine: the versions are in home/versions; home/current is a symlink to one of them"`
+	Home    string `arg:"home" default:"/opt/polardb" doc:"the engine's directory: home/versions, and home/current, a symlink to one of them"`
 	Version string `arg:"version" doc:"the name of the version's directory; default: the archive's name and the beginning of its checksum"`
 	// Activate also moves the symlink.
 	Activate bool `arg:"activate" default:"yes" doc:"point home/current to the version; no leaves it as it is (see polardb_activate)"`

@@ -10,7 +10,7 @@ import (
 
 // sqlTarget is the argument of modules that run a statement on one node.
 type sqlTarget struct {
-	On string `arg:"on" default:"leader" choices:"leader self" doc:"where to run it: leader: on the node that leads, by the nodes' answers; self: on the task's host"`
+	On string `arg:"on" default:"leader" choices:"leader self" doc:"leader: on the node that leads, by the nodes' answers; self: on the host"`
 }
 
 // at returns the node for a statement. Before the consensus views exist (on a first leader without polar_monitor) the only

@@ -61,9 +61,9 @@ type statusArgs struct {
 	Settled             bool   `arg:"settled" default:"no" doc:"wait until no node runs a statement that changes the members"`
 	Details             bool   `arg:"details" default:"no" doc:"also ask each node for its version and settings, and its host for its disks"`
 	ReplicationUser     string `arg:"replication_user" doc:"the role that members replicate with"`
-	ReplicationPassword string `arg:"replication_password,secret" doc:"the inventory's password for it; another one in the cluster is a difference"`
-	ReplicationConninfo string `arg:"replication_conninfo,secret" doc:"the same password, quoted for a connection string (filter postgres_conninfo); with details a server that was started with another is reported"`
-	MaxLag              int    `arg:"max_lag" default:"1000" doc:"log entries that a member may be behind the leader before that is a difference"`
+	ReplicationPassword string `arg:"replication_password,secret" doc:"the inventory's password for it; another is a difference"`
+	ReplicationConninfo string `arg:"replication_conninfo,secret" doc:"the same password, quoted (filter postgres_conninfo); details report a server that was started with another"`
+	MaxLag              int    `arg:"max_lag" default:"1000" doc:"log entries by which a member may lag before that is a difference"`
 }
 
 type statusAction struct {

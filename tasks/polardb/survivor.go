@@ -181,8 +181,7 @@ func (s *singletonAction) gone(survey dma.Survey, survivor dma.View, noLeader st
 			Msg: fmt.Sprintf("%d of %d voters answer, and %d are needed; nobody said that %s will not come back",
 				answer, len(voters), needed, strings.Join(unnamed, " and ")),
 			Hint: "bring them back if you can (polarbook run start.yml). If they were alive where you cannot see them, " +
-				"there would be two clusters." +
-				" If they are lost for good: -e lost=" + strings.Join(unnamed, ","),
+				"there would be two clusters. If they are lost for good: -e lost=" + strings.Join(unnamed, ","),
 		}
 	}
 	for _, name := range s.args.Lost {

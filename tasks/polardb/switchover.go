@@ -15,7 +15,7 @@ import (
 
 type switchoverArgs struct {
 	ClusterArgs
-	To      string `arg:"to" doc:"the node that will lead; not given: the follower with the highest weight, and among equals the one that is least behind"`
+	To      string `arg:"to" doc:"the node that will lead; default: the follower with the highest weight, among equals the least behind"`
 	MaxLag  int    `arg:"max_lag" default:"100" doc:"log entries that the target may be behind when the leader is told to hand over"`
 	Wait    int    `arg:"wait" default:"30" doc:"seconds that the target has to catch up"`
 	Timeout int    `arg:"timeout" default:"60" doc:"seconds until the target must lead, and until every node must agree, each"`

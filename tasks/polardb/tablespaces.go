@@ -133,9 +133,8 @@ func (c *ClusterArgs) tablespaces(ctx context.Context, h tasks.Host, list []Want
 			return err
 		}
 		for i, s := range spaces {
-			names, err := conn.Query(ctx,
-				fmt.Sprintf("select datname::text from pg_database where oid in (select x from pg_tablespace_databases(%d) x) order by datname",
-					s.oid))
+			names, err := conn.Query(ctx, fmt.Sprintf("select datname::text from pg_database "+
+				"where oid in (select x from pg_tablespace_databases(%d) x) order by datname", s.oid))
 			if err != nil {
 				return err
 			}

@@ -19,7 +19,7 @@ import (
 
 type tlsArgs struct {
 	Port     int    `arg:"port" default:"5432" doc:"the client port"`
-	Cert     string `arg:"cert" doc:"the file on the control node with the certificate that the server must show; empty: look at the one that it shows, and warn when it ends soon"`
+	Cert     string `arg:"cert" doc:"the control node's file of the certificate to be shown; empty: any, with a warning when it ends soon"`
 	WarnDays int    `arg:"warn_days" default:"30" doc:"without cert: warn this many days before the certificate ends"`
 	Timeout  int    `arg:"timeout" default:"15" doc:"seconds that a server may take to read its files after a reload"`
 }

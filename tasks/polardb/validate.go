@@ -17,10 +17,10 @@ import (
 type validateArgs struct {
 	NodeArgs
 	ClusterArgs
-	Files    map[string]any `arg:"files" doc:"the new texts of postgresql.conf, polar_dma.conf and pg_hba.conf; a file that is not given here is the node's own"`
-	Version  string         `arg:"version" doc:"the version that will run them, by the name of its directory; default: the one that current points to"`
-	AutoConf string         `arg:"auto_conf" default:"keep" choices:"keep reset refuse" doc:"what to do with settings that ALTER SYSTEM has put into postgresql.auto.conf, which wins over the other files: keep: leave them, with a warning; reset: return auto_conf_text without them; refuse: fail"`
-	Joins    bool           `arg:"joins" default:"no" doc:"the node is about to join a cluster with a leader: ask it how many connections and the like a follower needs"`
+	Files    map[string]any `arg:"files" doc:"the new postgresql.conf, polar_dma.conf and pg_hba.conf, as texts; default: the node's own"`
+	Version  string         `arg:"version" doc:"the version that will run them (its directory's name); default: the one of current"`
+	AutoConf string         `arg:"auto_conf" default:"keep" choices:"keep reset refuse" doc:"settings of ALTER SYSTEM, which win over the files: keep: leave them, with a warning; reset: return auto_conf_text without them; refuse: fail"`
+	Joins    bool           `arg:"joins" default:"no" doc:"the node joins a cluster: ask the leader how many connections and so on it needs"`
 	Moves    bool           `arg:"moves" default:"no" doc:"the node is about to get another address or port"`
 	Report   bool           `arg:"report" default:"no" doc:"do not fail, but return the problem in reason"`
 }

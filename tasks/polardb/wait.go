@@ -12,7 +12,7 @@ import (
 
 type waitArgs struct {
 	ClusterArgs
-	For     string `arg:"for" default:"leader" choices:"leader writable answering" doc:"what to wait for: leader: the cluster has a leader that a majority agrees with; writable: this node accepts writes; answering: this node accepts connections"`
+	For     string `arg:"for" default:"leader" choices:"leader writable answering" doc:"leader: the cluster has one that a majority agrees with; writable: this node accepts writes; answering: it accepts connections"`
 	Timeout int    `arg:"timeout" default:"90" doc:"seconds to wait at most"`
 }
 

@@ -12,11 +12,11 @@ import (
 
 type checkArgs struct {
 	polardb.NodeArgs
-	Nodes        []any          `arg:"nodes,required" doc:"the members that the cluster should have: dicts with name, address (IPv4), port, role and weight"`
-	Src          string         `arg:"src" alias:"package" doc:"the engine's packed install prefix on the control node; its programs are compared with the host before anything is sent"`
+	Nodes        []any          `arg:"nodes,required" doc:"the wanted members: dicts with name, address (IPv4), port, role and weight"`
+	Src          string         `arg:"src" alias:"package" doc:"the packed install prefix on the control node, to be compared with the host"`
 	Secrets      map[string]any `arg:"secrets" doc:"passwords that must not be empty, by the names of their variables"`
-	Replicator   string         `arg:"replication_user" default:"replicator" doc:"the replication role; its password is the one of the secrets that has replication in its name"`
-	Proof        string         `arg:"replication_password_encryption" default:"md5" choices:"scram-sha-256 md5" doc:"how that role proves its password; scram-sha-256 is a WARN, because followers then start over at every change of leader"`
+	Replicator   string         `arg:"replication_user" default:"replicator" doc:"the replication role; its password is the secret that has replication in its name"`
+	Proof        string         `arg:"replication_password_encryption" default:"md5" choices:"scram-sha-256 md5" doc:"how that role proves its password; scram-sha-256 is a WARN: followers start over at every change of leader"`
 	Sysctl       map[string]any `arg:"sysctl" doc:"kernel settings and the values that they should have"`
 	MinCPUs      int            `arg:"min_cpus" default:"2" doc:"processors that a member should have"`
 	MinMemoryMB  int            `arg:"min_memory_mb" default:"2048" doc:"memory that a member must have, in MB"`
@@ -25,13 +25,13 @@ type checkArgs struct {
 	MaxClockSkew float64        `arg:"max_clock_skew" default:"2" doc:"seconds by which clocks may differ"`
 	NoFile       int            `arg:"nofile" default:"65536" doc:"files that the server should be allowed to have open"`
 	HugePage     string         `arg:"transparent_hugepage" default:"never" doc:"what transparent huge pages should be set to"`
-	Firewall     bool           `arg:"firewall" default:"yes" doc:"whether the caller will open the ports in firewalld or ufw; if not, closed ones are a FAIL"`
-	Clients      []any          `arg:"clients" doc:"networks whose clients are let through; empty: everybody, which is a WARN where a firewall runs"`
+	Firewall     bool           `arg:"firewall" default:"yes" doc:"the caller opens the ports in firewalld or ufw; no: closed ones are a FAIL"`
+	Clients      []any          `arg:"clients" doc:"networks whose clients are let in; empty: all, which is a WARN where a firewall runs"`
 	Unit         string         `arg:"unit" doc:"the server's systemd unit, whose limits are checked; default polardb- and the cluster's name"`
 	Timezone     string         `arg:"timezone" doc:"the time zone that the host should have; empty: any, but the same on all hosts"`
 	Locale       string         `arg:"locale" default:"C" doc:"the locale of the databases to create"`
 	Encoding     string         `arg:"encoding" default:"UTF8" doc:"the encoding of the databases to create"`
-	Fail         bool           `arg:"fail" default:"no" doc:"fail the task when a check fails, instead of leaving that to polardb_check_report"`
+	Fail         bool           `arg:"fail" default:"no" doc:"fail the task when a check fails; no: polardb_check_report does that"`
 }
 
 var kernelSetting = regexp.MustCompile(`^[A-Za-z0-9._/-]*$`)
@@ -172,8 +172,8 @@ func (c *checkAction) Plan(found checkFound) (tasks.Plan, error) {
 	values := map[string]any{
 		"checks": rows.values(), "status": string(rows.worst()), "name": asked.Name,
 		"offset": asked.Clock.Offset.Seconds(), "offset_error": asked.Clock.Error.Seconds(),
-		"timezone": host.Timezone, "locale": host.Locale, "made_with": polardb.PlainLocale(c.args.Locale) + ", " +
-			polardb.PlainEncoding(c.args.Encoding),
+		"timezone": host.Timezone, "locale": host.Locale,
+		"made_with": polardb.PlainLocale(c.args.Locale) + ", " + polardb.PlainEncoding(c.args.Encoding),
 		"os_family": host.family(), "os": host.osName(), "architecture": host.Machine,
 		"address": "", "voters": 0,
 	}

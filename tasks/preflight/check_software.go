@@ -15,8 +15,8 @@ import (
 func (c *checkAction) software(r *checkRows, h checkHost, n polardb.NodeState) {
 	a := c.args
 	if a.Src == "" {
-		r.when(n.Postgres != "", statusFail, "package", either(n.Postgres, "no archive is given, and nothing is installed under "+a.Home),
-			"the engine's install prefix, packed",
+		found := either(n.Postgres, "no archive is given, and nothing is installed under "+a.Home)
+		r.when(n.Postgres != "", statusFail, "package", found, "the engine's install prefix, packed",
 			"set polardb_package to the archive's path on the control node")
 		return
 	}

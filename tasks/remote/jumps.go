@@ -33,7 +33,9 @@ func NewJumps() *Jumps { return &Jumps{open: map[string]*jump{}} }
 // one that was lost is made anew for the next who asks, and one that could not be made too, unless the jump host said no
 // to who logs in: it is not asked again. A nil Jumps shares nothing. connect also returns what ends the
 // connection; nothing of it is left when it fails.
-func (j *Jumps) to(ctx context.Context, way string, connect func() (*ssh.Client, func(), error)) (client *ssh.Client, leave func(), err error) {
+func (j *Jumps) to(ctx context.Context, way string, connect func() (*ssh.Client, func(), error)) (
+	client *ssh.Client, leave func(), err error,
+) {
 	if j == nil {
 		return connect()
 	}

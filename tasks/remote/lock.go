@@ -294,8 +294,8 @@ func lockScript(r LockRequest, marker, mark string, silence time.Duration) strin
 	if mark != "" {
 		info += "mark=" + mark + "\n"
 	}
-	return surroundings + "{\n" + assign("f", lockFile(r.Dir), "dir", lockDir(r.Dir), "marker", marker, "mark", mark, "info",
-		info, "replaces", oneLine(r.Replaces),
+	return surroundings + "{\n" + assign("f", lockFile(r.Dir), "dir", lockDir(r.Dir), "marker", marker, "mark", mark,
+		"info", info, "replaces", oneLine(r.Replaces),
 		"silence", fmt.Sprintf("%g", silence.Seconds()), "limit", fmt.Sprintf("%d", int(uncutLimit.Seconds()))) +
 		fenceFunctions + scriptText("cgroup") + scriptText("lock") + "}\n"
 }

@@ -42,7 +42,9 @@ func (u *passwordUse) known() (right bool, wrong error) {
 // begin returns why the password was refused before, or else has it tried: settle has then to be told what came of it, nil
 // twice if nothing did. The first use of a password is made alone. One that was right is never taken for wrong: what
 // refuses it later has another reason (a host that goes down lets nobody in).
-func (p *Passwords) begin(ctx context.Context, lost <-chan struct{}, key passwordKey) (wrong error, settle func(right bool, wrong error), err error) {
+func (p *Passwords) begin(ctx context.Context, lost <-chan struct{}, key passwordKey) (
+	wrong error, settle func(right bool, wrong error), err error,
+) {
 	p.mu.Lock()
 	u := p.uses[key]
 	if u == nil {

@@ -112,8 +112,8 @@ func (u Upload) script() string {
 	if u.Group != "" {
 		owner += ":" + u.Group
 	}
-	return assign("dir", asFile(path.Dir(u.Path)), "b", path.Base(u.Path), "part", path.Base(u.partName()), "temp",
-		u.base()+randomHex()[:16]+".part",
+	return assign("dir", asFile(path.Dir(u.Path)), "b", path.Base(u.Path), "part", path.Base(u.partName()),
+		"temp", u.base()+randomHex()[:16]+".part",
 		"sum", u.SHA256, "owner", owner, "mode", fmt.Sprintf("%04o", unixMode(u.Mode))) + scriptText("upload")
 }
 
