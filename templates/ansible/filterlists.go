@@ -77,7 +77,6 @@ func listFilters() map[string]jinja.Callable {
 		"product":      {Parameters: "*others repeat", Do: product},
 		"permutations": {Parameters: "size", Do: func(c *jinja.Invocation) (any, error) { return arrangements(c, true) }},
 		"combinations": {Parameters: "size!", Do: func(c *jinja.Invocation) (any, error) { return arrangements(c, false) }},
-		"random":       {Parameters: "end start step seed", Do: random},
 		"union": {Parameters: "other!", Do: func(c *jinja.Invocation) (any, error) {
 			return sets(c, func(a, b []any) []any { return distinct(append(append([]any{}, a...), b...)) })
 		}},

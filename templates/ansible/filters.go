@@ -11,7 +11,6 @@ import (
 // refusedFilters are filters of Ansible that are left out, and why.
 var refusedFilters = map[string]string{
 	"password_hash":  "give the hash itself, or let the module set the password",
-	"shuffle":        "a run must give the same result when repeated; random takes a seed",
 	"to_uuid":        "nothing here needs identifiers of that kind",
 	"vault":          "encrypted values are not supported",
 	"unvault":        "encrypted values are not supported",
@@ -31,6 +30,7 @@ func init() {
 	filters = map[string]jinja.Callable{}
 	for _, table := range []map[string]jinja.Callable{
 		plainFilters(), textFilters(), listFilters(), dataFilters(), encodingFilters(), pathFilters(), timeFilters(), postgresFilters(),
+		randomFilters(),
 	} {
 		for name, f := range table {
 			filters[name] = f

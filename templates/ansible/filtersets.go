@@ -3,7 +3,6 @@ package ansible
 import (
 	"errors"
 	"fmt"
-	"math/rand"
 	"strings"
 
 	"github.com/polarbook/polarbook/templates/jinja"
@@ -119,38 +118,6 @@ func arrangements(c *jinja.Invocation, ordered bool) (any, error) {
 		return result, nil
 	}
 	return result, build(jinja.Tuple{}, 0)
-}
-
-// random picks with a seed; without one every run would differ, which is refused.
-func random(c *jinja.Invocation) (any, error) {
-	seed, ok := c.Given("seed")
-	if !ok || seed == nil {
-		return nil, errors.New("random needs a seed, such as random(seed=inventory_hostname): a run must give the same result when repeated")
-	}
-	hash := int64(1469598103934665603)
-	for _, b := range []byte(jinja.Text(seed)) {
-		hash = (hash ^ int64(b)) * 1099511628211
-	}
-	source := rand.New(rand.NewSource(hash))
-	if i, _, isInt, _ := jinja.Number(c.Value); isInt {
-		start, e1 := c.Integer("start", 0)
-		step, e2 := c.Integer("step", 1)
-		if err := errors.Join(e1, e2); err != nil {
-			return nil, err
-		}
-		if step < 1 || i <= start {
-			return nil, errors.New("random needs an end above its start")
-		}
-		return start + step*source.Intn((i-start+step-1)/step), nil
-	}
-	items, err := c.Run.Iterate(c.Value)
-	if err != nil {
-		return nil, err
-	}
-	if len(items) == 0 {
-		return nil, errors.New("random needs something to pick from")
-	}
-	return items[source.Intn(len(items))], nil
 }
 
 func distinct(items []any) []any {

@@ -17,15 +17,14 @@ import (
 type lookup func(r *jinja.Run, terms []any, options map[string]any) ([]any, error)
 
 var refusedLookups = map[string]string{
-	"password":      "it writes a file; define the password in a variable, or take it from the environment with lookup('env', 'NAME')",
-	"pipe":          "it runs a command on this machine",
-	"lines":         "it runs a command on this machine",
-	"url":           "polarbook opens no connections but those to the hosts",
-	"csvfile":       "read the file with lookup('file') and split it",
-	"ini":           "read the file with lookup('file')",
-	"unvault":       "encrypted files are not supported",
-	"config":        "there is no configuration of Ansible here",
-	"random_choice": "a run must give the same result when repeated",
+	"password": "it writes a file; define the password in a variable, or take it from the environment with lookup('env', 'NAME')",
+	"pipe":     "it runs a command on this machine",
+	"lines":    "it runs a command on this machine",
+	"url":      "polarbook opens no connections but those to the hosts",
+	"csvfile":  "read the file with lookup('file') and split it",
+	"ini":      "read the file with lookup('file')",
+	"unvault":  "encrypted files are not supported",
+	"config":   "there is no configuration of Ansible here",
 }
 
 var lookups map[string]lookup
@@ -36,7 +35,16 @@ func init() {
 		"first_found": lookupFirstFound, "dict": lookupDict, "items": lookupItems, "list": lookupList,
 		"indexed_items": lookupIndexed, "together": lookupTogether, "nested": lookupNested, "cartesian": lookupNested,
 		"sequence": lookupSequence, "fileglob": lookupFileGlob, "flattened": lookupFlattened, "subelements": lookupSubelements,
+		"random_choice": lookupRandomChoice,
 	}
+}
+
+// lookupRandomChoice picks one of the terms.
+func lookupRandomChoice(r *jinja.Run, terms []any, _ map[string]any) ([]any, error) {
+	if len(terms) == 0 {
+		return terms, nil
+	}
+	return []any{terms[r.Random().IntN(len(terms))]}, nil
 }
 
 func lookupProblem(name string) string {

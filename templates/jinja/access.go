@@ -24,6 +24,11 @@ func (r *Run) Attribute(of any, name string, node expression) (any, error) {
 			return value, nil
 		}
 		return missing(node, name, "the namespace has no %q", name), nil
+	case *cycle:
+		if value, ok := v.attribute(name); ok {
+			return value, nil
+		}
+		return missing(node, name, "cycler() has no %q", name), nil
 	case *Function:
 		if value, ok := v.macro.attribute(name); ok {
 			return value, nil

@@ -35,7 +35,7 @@ func Equal(a, b any) bool {
 	switch x := a.(type) {
 	case Moment:
 		y, ok := b.(Moment)
-		return ok && x.Equal(y.Time)
+		return ok && x.kind == y.kind && (x.offset == nil) == (y.offset == nil) && x.instant().Equal(y.instant())
 	case span:
 		return a == b
 	case nil:
@@ -96,8 +96,8 @@ func Less(a, b any, operator string) (bool, error) {
 	}
 	switch x := a.(type) {
 	case Moment:
-		if y, ok := b.(Moment); ok {
-			return x.Before(y.Time), nil
+		if y, ok := b.(Moment); ok && x.kind == y.kind && (x.offset == nil) == (y.offset == nil) {
+			return x.instant().Before(y.instant()), nil
 		}
 	case span:
 		if y, ok := b.(span); ok {

@@ -217,6 +217,12 @@ func (r *Run) unary(n *unary) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s, ok := value.(span); ok {
+		if n.operator == "-" {
+			s = -s
+		}
+		return s, nil
+	}
 	i, f, isInt, ok := Number(value)
 	switch {
 	case !ok:

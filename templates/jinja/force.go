@@ -240,7 +240,7 @@ func outside(value any) (any, error) {
 		return nil, fmt.Errorf("%s is a function; call it with parentheses", v.name)
 	case Moment, span:
 		return Text(v), nil
-	case *loop, *module:
+	case *loop, *module, *cycle:
 		return nil, fmt.Errorf("%s cannot be a value", Describe(value))
 	}
 	return value, nil

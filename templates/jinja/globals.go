@@ -20,12 +20,9 @@ func init() {
 		"undef": {"hint", func(c *Invocation) (any, error) {
 			return &Undefined{name: "undef()", Message: c.Text("hint", "Mandatory variable has not been overridden")}, nil
 		}, false},
-		"cycler": {"*items", nil, false},
+		"cycler": {"*items", newCycle, false},
 		"joiner": {"sep", joiner, false},
 	} {
-		if c.Do == nil {
-			continue
-		}
 		globals[name] = &Function{name: name, call: func(r *Run, positional []any, named *ordered.Map) (any, error) {
 			return c.run(r, name+"()", nil, positional, named)
 		}}
@@ -101,7 +98,7 @@ func joiner(c *Invocation) (any, error) {
 	}}, nil
 }
 
-// now returns the time as text: Python's form of a datetime, or what fmt asks for.
+// now returns the time, or its text by fmt.
 func now(c *Invocation) (any, error) {
 	utc, err := c.Truth("utc", false)
 	if err != nil {
@@ -111,8 +108,48 @@ func now(c *Invocation) (any, error) {
 	if utc {
 		at = at.UTC()
 	}
+	m := NewMoment(at)
 	if format := c.Text("fmt", ""); format != "" {
-		return Strftime(format, at)
+		return m.Strftime(format)
 	}
-	return at.Format("2006-01-02 15:04:05.000000"), nil
+	return m, nil
+}
+
+// cycle is the result of cycler(), which gives its items one after another, and the first again behind the last.
+type cycle struct {
+	items []any
+	at    int
+}
+
+func newCycle(c *Invocation) (any, error) {
+	if len(c.Rest) == 0 {
+		return nil, errors.New("cycler() needs values to go through")
+	}
+	return &cycle{items: c.Rest}, nil
+}
+
+func (c *cycle) attribute(name string) (any, bool) {
+	method := func(do func() any) *Function {
+		return &Function{name: "cycler." + name, call: func(_ *Run, positional []any, named *ordered.Map) (any, error) {
+			if len(positional)+named.Len() > 0 {
+				return nil, fmt.Errorf("cycler.%s() takes no arguments", name)
+			}
+			return do(), nil
+		}}
+	}
+	switch name {
+	case "current":
+		return c.items[c.at], true
+	case "next":
+		return method(func() any {
+			item := c.items[c.at]
+			c.at = (c.at + 1) % len(c.items)
+			return item
+		}), true
+	case "reset":
+		return method(func() any { c.at = 0; return nil }), true
+	case "pos":
+		return c.at, true
+	}
+	return nil, false
 }

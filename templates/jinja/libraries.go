@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -20,6 +21,9 @@ func (r *Run) ForceItems(items []any) ([]any, error) { return r.session.ForceIte
 
 // Now returns the time, by the engine's clock.
 func (r *Run) Now() time.Time { return r.session.Now() }
+
+// Random returns where unseeded random numbers come from. A rendering has one, and with twins it draws the same numbers again.
+func (r *Run) Random() *rand.Rand { return r.session.Random() }
 
 // Names returns the names of all variables, in their order.
 func (r *Run) Names() []string { return r.session.Names() }

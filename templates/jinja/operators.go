@@ -18,8 +18,8 @@ func Operate(operator string, left, right any) (any, error) {
 		}
 		return joinTexts(Text(left), Text(right))
 	}
-	if result, ok := timeOperate(operator, left, right); ok {
-		return result, nil
+	if result, err, ok := timeOperate(operator, left, right); ok {
+		return result, err
 	}
 	li, lf, lInt, lNumber := Number(left)
 	ri, rf, rInt, rNumber := Number(right)

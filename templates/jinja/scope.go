@@ -2,6 +2,7 @@ package jinja
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"reflect"
 	"sort"
 	"strings"
@@ -66,9 +67,10 @@ type sharedState struct {
 	active  []activeVariable
 	depth   int
 	steps   int
-	unsafe  bool      // something that others have written has been read
-	foreign bool      // and what it became may be a part of the text that was printed
-	secrets *followed // nil: there are none
+	unsafe  bool       // something that others have written has been read
+	foreign bool       // and what it became may be a part of the text that was printed
+	secrets *followed  // nil: there are none
+	random  *rand.Rand // nil until it is asked for
 }
 
 type activeVariable struct {

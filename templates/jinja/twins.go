@@ -1,8 +1,10 @@
 package jinja
 
 import (
+	crypto "crypto/rand"
 	"encoding/json"
 	"errors"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"time"
@@ -34,6 +36,8 @@ type followed struct {
 	touched bool // a secret was read
 	// at is the time that both renderings see.
 	at time.Time
+	// key begins the random numbers of both.
+	key [32]byte
 	// public are texts that were read and hold no secrets; made are the texts that each expression gave.
 	public []string
 	common map[string]bool // the same
@@ -57,7 +61,7 @@ func (e *Engine) followed(vars Vars, render func(s *session) (any, error)) (any,
 		return value, err
 	}
 	other := newSession(e, vars)
-	twin := &followed{Secrets: e.Options.Secrets, twin: true, at: real.at, left: maximumNoted, made: map[expression][]string{}}
+	twin := &followed{Secrets: e.Options.Secrets, twin: true, at: real.at, key: real.key, left: maximumNoted, made: map[expression][]string{}}
 	other.shared.secrets = twin
 	twinValue, failed := render(other)
 	if err != nil {
@@ -161,6 +165,23 @@ func (s *session) Now() time.Time {
 		f.at = s.engine.Options.Now()
 	}
 	return f.at
+}
+
+// Random draws random numbers, the same in both renderings.
+func (s *session) Random() *rand.Rand {
+	if s.shared.random == nil {
+		key := [32]byte{}
+		if f := s.shared.secrets; f != nil && f.twin {
+			key = f.key
+		} else {
+			_, _ = crypto.Read(key[:]) // which never fails
+		}
+		if f := s.shared.secrets; f != nil {
+			f.key = key
+		}
+		s.shared.random = rand.New(rand.NewChaCha8(key))
+	}
+	return s.shared.random
 }
 
 // seen is a value of some expression or variable: its twin in the rendering with twins.

@@ -55,7 +55,7 @@ type namespace struct{ values *ordered.Map }
 func plain(value any) any {
 	switch v := value.(type) {
 	case nil, bool, int, float64, string, []any, *ordered.Map, Tuple, *Undefined, *Function, *namespace,
-		*LazyMap, *LazyList, Mapping, Scope, Unsafe, omitted, *loop, *module, Moment, span:
+		*LazyMap, *LazyList, Mapping, Scope, Unsafe, omitted, *loop, *module, *cycle, Moment, span:
 		return v
 	case error:
 		return v.Error()
@@ -149,6 +149,8 @@ func Truth(value any) (bool, error) {
 		return len(v) > 0, nil
 	case *ordered.Map:
 		return v.Len() > 0, nil
+	case span:
+		return v != 0, nil
 	case *LazyMap:
 		return v.Raw.Len() > 0, nil
 	case *LazyList:
@@ -166,8 +168,13 @@ func Truth(value any) (bool, error) {
 
 // Text is Python's str(), for values that hold nothing on demand any more.
 func Text(value any) string {
-	if s, ok := value.(string); ok {
-		return s
+	switch v := value.(type) {
+	case string:
+		return v
+	case Moment:
+		return v.String()
+	case span:
+		return v.String()
 	}
 	return Repr(value)
 }
@@ -207,7 +214,13 @@ func Repr(value any) string {
 		return "<function " + v.name + ">"
 	case *Undefined:
 		return ""
-	case fmt.Stringer: // moments and spans
+	case Moment:
+		return v.repr()
+	case span:
+		return v.repr()
+	case *cycle:
+		return "<Cycler>"
+	case fmt.Stringer:
 		return v.String()
 	}
 	return fmt.Sprintf("<%s>", TypeName(value))
@@ -302,6 +315,8 @@ func TypeName(value any) string {
 		return "Namespace"
 	case *loop:
 		return "LoopContext"
+	case *cycle:
+		return "Cycler"
 	case Moment:
 		return "datetime"
 	case span:
