@@ -43,8 +43,9 @@ func TestAnArchivesModesAreNotBelieved(t *testing.T) {
 	})
 
 	s.Case(t, "unarchive", func(t *testing.T) {
-		s.File("unpack.yml", "- name: Unpack\n  hosts: all\n  become: true\n  gather_facts: false\n  tasks:\n    - file: {path: /srv/root, state: directory}\n"+
-			"    - unarchive: {src: "+loose+", dest: /srv/root}\n    - unarchive: {src: "+loose+", dest: /srv/m}\n")
+		s.File("unpack.yml",
+			"- name: Unpack\n  hosts: all\n  become: true\n  gather_facts: false\n  tasks:\n    - file: {path: /srv/root, state: directory}\n"+
+				"    - unarchive: {src: "+loose+", dest: /srv/root}\n    - unarchive: {src: "+loose+", dest: /srv/m}\n")
 		s.On("node1", "useradd -m mallory; mkdir /srv/m; chown mallory: /srv/m")
 		s.Run(0, "unpack.yml")
 		if out := bad("/srv/root"); out != "" {

@@ -31,7 +31,8 @@ func TestConditions(t *testing.T) {
 			l.t = t
 			l.playbook(said + "- " + task)
 			out := l.run("run", "site.yml")
-			if out.code != 2 || !strings.Contains(out.stdout, "never evaluated") || !strings.Contains(out.stdout, "without braces") || strings.Contains(out.stdout, "REACHED") {
+			if out.code != 2 || !strings.Contains(out.stdout, "never evaluated") || !strings.Contains(out.stdout, "without braces") ||
+				strings.Contains(out.stdout, "REACHED") {
 				t.Errorf("exit code %d, want 2 and a word on what to write\n%s%s", out.code, out.stdout, out.stderr)
 			}
 		})
@@ -52,15 +53,18 @@ func TestConditions(t *testing.T) {
 		})
 	}
 	for _, task := range []string{
-		`{debug: {msg: "{{ e.stdout }}"}}`, `{debug: {var: e.stdout}}`, `{set_fact: {f: "{{ e.stdout }}"}}`, `{shell: "echo \"$X\"", environment: {X: "{{ e.stdout }}"}}`,
+		`{debug: {msg: "{{ e.stdout }}"}}`, `{debug: {var: e.stdout}}`, `{set_fact: {f: "{{ e.stdout }}"}}`,
+		`{shell: "echo \"$X\"", environment: {X: "{{ e.stdout }}"}}`,
 		`{copy: {content: "{{ e.stdout }}", dest: "{{ playbook_dir }}/made"}}`, `{debug: {msg: "{{ item }}"}, loop: "{{ e.stdout_lines }}"}`,
 	} {
 		// Templates and lookups that a host writes are text, wherever they go.
 		l.t = t
-		l.write("evil.sh", fmt.Sprintf(`echo "{{ lookup('env','CANARY_ENV') }} {%% if true %%}{{ lookup('file', '%s/canary') }}{%% endif %%}"`, l.dir))
+		l.write("evil.sh",
+			fmt.Sprintf(`echo "{{ lookup('env','CANARY_ENV') }} {%% if true %%}{{ lookup('file', '%s/canary') }}{%% endif %%}"`, l.dir))
 		l.playbook(said + "- " + task + "\n- {debug: {msg: \"{{ f | default('') }}\"}}")
 		out := l.run("run", "site.yml", "-vvv", "--diff")
-		if out.code != 0 || strings.Contains(out.stdout+out.stderr+out.journal, "canary-value") || strings.Contains(out.stdout+out.journal, "canary-file") {
+		if out.code != 0 || strings.Contains(out.stdout+out.stderr+out.journal, "canary-value") ||
+			strings.Contains(out.stdout+out.journal, "canary-file") {
 			t.Errorf("%s: exit code %d\n%s%s", task, out.code, out.stdout, out.stderr)
 		}
 	}

@@ -53,7 +53,8 @@ func (l *controlNode) read(name string) string {
 
 // playbook writes site.yml with these tasks.
 func (l *controlNode) playbook(tasks string) {
-	l.write("site.yml", "- hosts: all\n  gather_facts: false\n  tasks:\n    "+strings.ReplaceAll(strings.TrimSpace(tasks), "\n", "\n    ")+"\n")
+	l.write("site.yml", "- hosts: all\n  gather_facts: false\n  tasks:\n    "+
+		strings.ReplaceAll(strings.TrimSpace(tasks), "\n", "\n    ")+"\n")
 }
 
 // run runs polarbook, its output into files.

@@ -59,10 +59,13 @@ func TestTheWorkOfAGoneRunEnds(t *testing.T) {
 	const loop = "for i in $(seq 600); do echo $i >>/srv/log; sleep 0.1; done"
 
 	for name, script := range map[string]string{
-		"in front":               loop,
-		"in the back":            "nohup setsid sh -c '" + loop + "' >/dev/null 2>&1 &\nsleep 60",
-		"as another, with su":    "su - dba -c \"setsid sh -c '(" + strings.ReplaceAll(strings.ReplaceAll(loop, "$(seq 600)", "1 2 3 4 5 6 7 8 9 a b c d e f g h i j k l m n o p q r s t u v w x y z"), "$i", "x") + ") &'\" >/dev/null 2>&1\nsleep 60",
-		"as another, with sudo":  "sudo -u dba sh -c '(for i in 1 2 3 4 5 6 7 8 9 a b c d e f g h i j k l m n o p q r s t u v w x y z; do echo x >>/srv/log; sleep 0.1; done) &' >/dev/null 2>&1\nsleep 60",
+		"in front":    loop,
+		"in the back": "nohup setsid sh -c '" + loop + "' >/dev/null 2>&1 &\nsleep 60",
+		"as another, with su": "su - dba -c \"setsid sh -c '(" +
+			strings.ReplaceAll(strings.ReplaceAll(loop, "$(seq 600)",
+				"1 2 3 4 5 6 7 8 9 a b c d e f g h i j k l m n o p q r s t u v w x y z"), "$i", "x") + ") &'\" >/dev/null 2>&1\nsleep 60",
+		"as another, with sudo": "sudo -u dba sh -c '(for i in 1 2 3 4 5 6 7 8 9 a b c d e f g h i j k l m n o p q r s t u v w x y z; " +
+			"do echo x >>/srv/log; sleep 0.1; done) &' >/dev/null 2>&1\nsleep 60",
 		"deaf to a friendly end": "trap '' TERM HUP INT PIPE\n" + loop,
 	} {
 		s.Case(t, name, func(t *testing.T) {

@@ -28,7 +28,8 @@ func TestFirewall(t *testing.T) {
 
 	reaches := func(t *testing.T, from, to string, port int, want bool) {
 		t.Helper()
-		out := s.On(from, fmt.Sprintf("if timeout 3 bash -c 'exec 3<>/dev/tcp/%s/%d' 2>/dev/null; then echo yes; else echo no; fi", s.Lab.Host(to).Address, port))
+		out := s.On(from, fmt.Sprintf("if timeout 3 bash -c 'exec 3<>/dev/tcp/%s/%d' 2>/dev/null; then echo yes; else echo no; fi",
+			s.Lab.Host(to).Address, port))
 		if got := strings.TrimSpace(out) == "yes"; got != want {
 			t.Errorf("%s reaches port %d of %s: %v, want %v\n%s%s", from, port, to, got, want,
 				s.On(to, "firewall-cmd --list-all 2>/dev/null; ufw status 2>/dev/null; true"), s.On(to, "ss -ltn | head -20"))
@@ -96,7 +97,8 @@ func TestFirewall(t *testing.T) {
 	})
 	s.Subtest(t, "destroyed", func(t *testing.T) {
 		s.Run(0, "destroy.yml", "-e", "confirm=walls")
-		if left := s.On("node1", "firewall-cmd --list-all; firewall-cmd --permanent --list-all") + s.On("node2", "ufw status"); strings.Contains(left, "5432") {
+		left := s.On("node1", "firewall-cmd --list-all; firewall-cmd --permanent --list-all") + s.On("node2", "ufw status")
+		if strings.Contains(left, "5432") {
 			t.Errorf("the firewalls still have rules:\n%s", left)
 		}
 	})

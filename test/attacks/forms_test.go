@@ -107,11 +107,13 @@ func startServer(t *testing.T, l *controlNode) server {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"key", "host_key"} {
-		if out, err := exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", filepath.Join(l.dir, name)).CombinedOutput(); err != nil {
+		out, err := exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", filepath.Join(l.dir, name)).CombinedOutput()
+		if err != nil {
 			t.Fatalf("ssh-keygen: %v %s", err, out)
 		}
 	}
-	l.write("sshd_config", fmt.Sprintf("HostKey %[1]s/host_key\nAuthorizedKeysFile %[1]s/key.pub\nPidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nSubsystem sftp internal-sftp\n", l.dir))
+	l.write("sshd_config", fmt.Sprintf("HostKey %[1]s/host_key\nAuthorizedKeysFile %[1]s/key.pub\nPidFile none\nStrictModes no\n"+
+		"UsePAM no\nPermitRootLogin yes\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nSubsystem sftp internal-sftp\n", l.dir))
 	for range 5 {
 		free, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -120,7 +122,8 @@ func startServer(t *testing.T, l *controlNode) server {
 		port := free.Addr().(*net.TCPAddr).Port
 		_ = free.Close()
 		var said bytes.Buffer
-		c := exec.Command(program, "-D", "-e", "-f", filepath.Join(l.dir, "sshd_config"), "-p", strconv.Itoa(port), "-o", "ListenAddress=127.0.0.1")
+		c := exec.Command(program, "-D", "-e", "-f", filepath.Join(l.dir, "sshd_config"), "-p", strconv.Itoa(port),
+			"-o", "ListenAddress=127.0.0.1")
 		c.Stderr = &said
 		if err := c.Start(); err != nil {
 			t.Fatal(err)

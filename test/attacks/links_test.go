@@ -26,16 +26,19 @@ func TestRootWritesWhereAnotherAccountOwns(t *testing.T) {
 	}
 	untouched := func(t *testing.T) {
 		t.Helper()
-		if out := s.On("node1", "ls /etc/pwn-target 2>/dev/null; cat /root/.ssh/authorized_keys 2>/dev/null; stat -c '%U %a' /root/.ssh; true"); out != keys {
+		out := s.On("node1", "ls /etc/pwn-target 2>/dev/null; cat /root/.ssh/authorized_keys 2>/dev/null; stat -c '%U %a' /root/.ssh; true")
+		if out != keys {
 			t.Errorf("root's files were touched:\n%s", out)
 		}
 	}
 
 	s.Case(t, "a racer swaps what root has just made", func(t *testing.T) {
-		play("race.yml", "    - copy: {content: \"{{ item }}\\n\", dest: /srv/m/file, mode: \"0644\", owner: mallory}\n      loop: \"{{ range(40) }}\"\n      ignore_errors: true\n"+
+		play("race.yml", "    - copy: {content: \"{{ item }}\\n\", dest: /srv/m/file, mode: \"0644\", owner: mallory}\n"+
+			"      loop: \"{{ range(40) }}\"\n      ignore_errors: true\n"+
 			"    - copy: {src: large.bin, dest: \"/srv/m/large{{ item }}\"}\n      loop: \"{{ range(3) }}\"\n      ignore_errors: true\n"+
 			"    - lineinfile: {path: /srv/m/file, line: \"more {{ item }}\"}\n      loop: \"{{ range(10) }}\"\n      ignore_errors: true\n")
-		s.On("node1", "rm -f /tmp/racer.won; setsid runuser -u mallory -- /usr/local/bin/racer /srv/m /etc/pwn-target >/tmp/racer.log 2>&1 & sleep 0.5")
+		s.On("node1", "rm -f /tmp/racer.won; setsid runuser -u mallory -- /usr/local/bin/racer /srv/m /etc/pwn-target "+
+			">/tmp/racer.log 2>&1 & sleep 0.5")
 		// The racer is a process like others: it gets its turn in time in one of some runs.
 		for range 20 {
 			s.Start(nil, "run", "race.yml").Wait()
@@ -44,19 +47,23 @@ func TestRootWritesWhereAnotherAccountOwns(t *testing.T) {
 				break
 			}
 		}
-		won := s.On("node1", "for d in /proc/[0-9]*; do if [ \"$(readlink $d/exe)\" = /usr/local/bin/racer ]; then kill ${d#/proc/}; fi; done; cat /tmp/racer.won 2>/dev/null || true")
+		won := s.On("node1", "for d in /proc/[0-9]*; do if [ \"$(readlink $d/exe)\" = /usr/local/bin/racer ]; then kill ${d#/proc/}; "+
+			"fi; done; cat /tmp/racer.won 2>/dev/null || true")
 		if won == "" {
 			t.Error("the racer never came in time: the test shows nothing")
 		}
 		s.On("node1", "find /srv/m -type l -delete; rm -rf /srv/m/.*polarbook*")
 		s.Run(0, "race.yml")
-		if out := s.On("node1", "stat -c '%U %a' /srv/m/file; head -n 1 /srv/m/file; sha256sum </srv/m/large2 | cut -c1-8; ls -A /srv/m | grep polarbook || true"); !strings.HasPrefix(out, "mallory 644\n39\n") {
+		out := s.On("node1", "stat -c '%U %a' /srv/m/file; head -n 1 /srv/m/file; sha256sum </srv/m/large2 | cut -c1-8; "+
+			"ls -A /srv/m | grep polarbook || true")
+		if !strings.HasPrefix(out, "mallory 644\n39\n") {
 			t.Errorf("the honest run came to %q", out)
 		}
 	})
 
 	s.Case(t, "a linked .ssh", func(t *testing.T) {
-		play("key.yml", "    - authorized_key: {user: mallory, key: \"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMalloryMalloryMalloryMalloryMalloryMall m\"}\n")
+		play("key.yml", "    - authorized_key: {user: "+
+			"mallory, key: \"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMalloryMalloryMalloryMalloryMalloryMall m\"}\n")
 		as("cd; rm -rf .ssh; ln -s /root/.ssh .ssh")
 		s.Run(2, "key.yml").Says("is not followed")
 		untouched(t)
@@ -77,7 +84,8 @@ func TestRootWritesWhereAnotherAccountOwns(t *testing.T) {
 		as("cd; ln -s /etc/shadow conf; ln -s /etc/cron.d dir; mkdir sub; ln -s /etc/passwd sub/x")
 		before := s.On("node1", "stat -c '%n %U %a' /etc/shadow /etc/passwd /etc/cron.d; ls -A /etc/cron.d; grep -c . /etc/shadow")
 		s.Run(0, "home.yml").Says("is not followed")
-		if out := s.On("node1", "stat -c '%n %U %a' /etc/shadow /etc/passwd /etc/cron.d; ls -A /etc/cron.d; grep -c . /etc/shadow"); out != before {
+		out := s.On("node1", "stat -c '%n %U %a' /etc/shadow /etc/passwd /etc/cron.d; ls -A /etc/cron.d; grep -c . /etc/shadow")
+		if out != before {
 			t.Errorf("root's files were\n%sand are\n%s", before, out)
 		}
 	})

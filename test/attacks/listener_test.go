@@ -13,11 +13,13 @@ import (
 // set sets the trap on addresses of a host, as nobody, and returns what takes it away and tells what it was told.
 func set(s *site.Site, host string, addresses ...string) (told func() string) {
 	s.T.Helper()
-	s.On(host, "rm -f /tmp/captured; setsid runuser -u nobody -- /usr/local/bin/trap /tmp/captured "+strings.Join(addresses, " ")+" >/tmp/trap.log 2>&1 &\n"+
+	s.On(host, "rm -f /tmp/captured; setsid runuser -u nobody -- /usr/local/bin/trap /tmp/captured "+strings.Join(addresses, " ")+
+		" >/tmp/trap.log 2>&1 &\n"+
 		"for i in 1 2 3 4 5 6 7 8 9 10; do [ -s /tmp/captured ] && exit 0; sleep 0.2; done; cat /tmp/trap.log >&2; exit 1")
 	return func() string {
 		s.T.Helper()
-		out := s.On(host, "for d in /proc/[0-9]*; do [ \"$(readlink $d/exe)\" = /usr/local/bin/trap ] && kill ${d#/proc/}; done; sleep 0.5; rm -f /tmp/.s.PGSQL.5432; cat /tmp/captured")
+		out := s.On(host, "for d in /proc/[0-9]*; do [ \"$(readlink $d/exe)\" = /usr/local/bin/trap ] && kill ${d#/proc/}; done; "+
+			"sleep 0.5; rm -f /tmp/.s.PGSQL.5432; cat /tmp/captured")
 		return strings.TrimPrefix(out, "ready\n")
 	}
 }
@@ -33,7 +35,8 @@ func TestAnotherAccountListens(t *testing.T) {
 	bring(s, "node3", "trap")
 
 	s.Case(t, "only the engine and root can make the socket", func(t *testing.T) {
-		out, err := s.Lab.Host("node3").Exec(context.Background(), "stat -c '%U %a' /run/polardb-trapped; runuser -u nobody -- touch /run/polardb-trapped/.s.PGSQL.5432.x")
+		out, err := s.Lab.Host("node3").Exec(context.Background(),
+			"stat -c '%U %a' /run/polardb-trapped; runuser -u nobody -- touch /run/polardb-trapped/.s.PGSQL.5432.x")
 		if err == nil || out != "polardb 755\n" {
 			t.Errorf("%q, %v", out, err)
 		}
@@ -63,10 +66,12 @@ func TestAnotherAccountListens(t *testing.T) {
 
 	// As the release before this one left it: md5 everywhere, and the socket where the engine has it by itself.
 	s.Subtest(t, "a cluster of the earlier release", func(t *testing.T) {
-		s.SQL(s.Leader(), fmt.Sprintf("set password_encryption = 'md5'; alter role polardb password '%s'; alter role replicator password '%[1]s'", s.Password))
+		s.SQL(s.Leader(), fmt.Sprintf("set password_encryption = 'md5'; alter role polardb password '%s'; "+
+			"alter role replicator password '%[1]s'", s.Password))
 		time.Sleep(time.Second) // until the others have it; nobody can log in any more
 		for _, n := range s.Names() {
-			s.On(n, "systemctl stop "+s.Unit()+`; cd /var/lib/polardb/pgdata; sed -i 's/^local .*scram.*/local all all peer/; s/scram-sha-256/md5/; s/"//g' pg_hba.conf
+			s.On(n, "systemctl stop "+s.Unit()+
+				`; cd /var/lib/polardb/pgdata; sed -i 's/^local .*scram.*/local all all peer/; s/scram-sha-256/md5/; s/"//g' pg_hba.conf
 				sed -i '/^password_encryption/d; /^unix_socket_directories/d' postgresql.conf; rm -rf /run/polardb-trapped /etc/tmpfiles.d/polardb-trapped.conf`)
 		}
 		for _, n := range s.Names() {
@@ -84,13 +89,16 @@ func TestAnotherAccountListens(t *testing.T) {
 		if got := s.SQL("node1", "select count(*) from pg_authid where rolname = 'polardb' and rolpassword like 'SCRAM-SHA-256$%'"); got != "1" {
 			t.Error("the superuser has no SCRAM verifier")
 		}
-		if got := s.On("node3", "grep -v replicator /var/lib/polardb/pgdata/pg_hba.conf | grep -c md5 || :; ls -A /run/polardb-trapped"); !strings.HasPrefix(got, "0\n.s.PGSQL.5432\n") {
+		got := s.On("node3", "grep -v replicator /var/lib/polardb/pgdata/pg_hba.conf | grep -c md5 || :; ls -A /run/polardb-trapped")
+		if !strings.HasPrefix(got, "0\n.s.PGSQL.5432\n") {
 			t.Errorf("%s", got)
 		}
 	})
 
 	s.Case(t, "whatever is run", func(*testing.T) {
-		attack("status", "run check.yml", "run status.yml", "run purge-logs.yml", "run switchover.yml", "run restart.yml", "run reconfigure.yml", "run start.yml", "run new-cluster.yml",
-			"run backup.yml -e on=node1 -e to=/srv/backup", "run set-weight.yml -e node=node2 -e weight=3", "run upgrade.yml", "run rebuild-node.yml -e node=node3 --yes", "run add-node.yml --limit node3", "run stop.yml --yes")
+		attack("status", "run check.yml", "run status.yml", "run purge-logs.yml", "run switchover.yml", "run restart.yml",
+			"run reconfigure.yml", "run start.yml", "run new-cluster.yml",
+			"run backup.yml -e on=node1 -e to=/srv/backup", "run set-weight.yml -e node=node2 -e weight=3", "run upgrade.yml",
+			"run rebuild-node.yml -e node=node3 --yes", "run add-node.yml --limit node3", "run stop.yml --yes")
 	})
 }

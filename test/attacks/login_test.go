@@ -74,7 +74,9 @@ func TestWhatALoginExports(t *testing.T) {
 	}
 	before := run("inventory.yml")
 	s.On("node1", hostileLogin+site.SSH("reload"))
-	for name, inventory := range map[string]string{"through sudo": "inventory.yml", "through sudo that keeps it": "kept.yml", "as root": "root.yml"} {
+	for name, inventory := range map[string]string{
+		"through sudo": "inventory.yml", "through sudo that keeps it": "kept.yml", "as root": "root.yml",
+	} {
 		s.Case(t, name, func(t *testing.T) {
 			if after := run(inventory); strings.Join(after, "\n") != strings.Join(before, "\n") {
 				t.Errorf("changed %q, and without what a login exports %q", after, before)

@@ -35,5 +35,6 @@ func bring(s *site.Site, host, name string) {
 	if err := z.Close(); err != nil {
 		s.T.Fatal(err)
 	}
-	s.On(host, "base64 -d <<'END' | gzip -d >/usr/local/bin/"+name+"\n"+base64.StdEncoding.EncodeToString(packed.Bytes())+"\nEND\nchmod 755 /usr/local/bin/"+name)
+	s.On(host, "base64 -d <<'END' | gzip -d >/usr/local/bin/"+name+"\n"+base64.StdEncoding.EncodeToString(packed.Bytes())+
+		"\nEND\nchmod 755 /usr/local/bin/"+name)
 }

@@ -16,7 +16,9 @@ func asEngine(s *site.Site, host, script string) {
 // former makes of a node one that an earlier release noted: beside its data, in the account's own directory.
 func former(s *site.Site, host string) {
 	s.T.Helper()
-	s.On(host, "m="+s.Marker(host)+"; { grep -E '^(cluster|pgdata|polardata|step|origin)=' \"$m\"; echo pid=; } >"+s.Pgdata(host)+".polarbook; chmod 644 "+s.Pgdata(host)+".polarbook; rm -f "+s.Pgdata(host)+"/polarbook.id; rm -rf /var/lib/polarbook/\""+strings.TrimPrefix(s.Unit(), "polardb-")+"\"")
+	s.On(host, "m="+s.Marker(host)+"; { grep -E '^(cluster|pgdata|polardata|step|origin)=' \"$m\"; echo pid=; } >"+s.Pgdata(host)+
+		".polarbook; chmod 644 "+s.Pgdata(host)+".polarbook; rm -f "+s.Pgdata(host)+"/polarbook.id; rm -rf /var/lib/polarbook/\""+
+		strings.TrimPrefix(s.Unit(), "polardb-")+"\"")
 }
 
 // The account that runs the engine writes what it likes beside and into its data. Root believes none of it, follows none
@@ -55,7 +57,10 @@ func TestTheEnginesAccountDoesNotBecomeRoot(t *testing.T) {
 	})
 
 	s.Case(t, "by whatever works on the members next", func(t *testing.T) {
-		for _, c := range [][]string{{"switchover.yml"}, {"restart.yml"}, {"backup.yml", "-e", "on=node1", "-e", "to=/srv/backup"}, {"drop-node.yml", "-e", "node=node3"}, {"add-node.yml", "--limit", "node3"}} {
+		for _, c := range [][]string{
+			{"switchover.yml"}, {"restart.yml"}, {"backup.yml", "-e", "on=node1", "-e", "to=/srv/backup"},
+			{"drop-node.yml", "-e", "node=node3"}, {"add-node.yml", "--limit", "node3"},
+		} {
 			var on []string
 			switch c[0] {
 			case "backup.yml":
@@ -70,7 +75,8 @@ func TestTheEnginesAccountDoesNotBecomeRoot(t *testing.T) {
 			}
 			s.Run(0, c[0], c[1:]...)
 			for _, host := range on {
-				if out := s.On(host, "ls /var/lib/polardb; grep -c step= "+s.Marker(host)); strings.Contains(out, "pgdata.polarbook") || !strings.HasSuffix(out, "\n1\n") {
+				out := s.On(host, "ls /var/lib/polardb; grep -c step= "+s.Marker(host))
+				if strings.Contains(out, "pgdata.polarbook") || !strings.HasSuffix(out, "\n1\n") {
 					t.Errorf("after %s %s has\n%s", c[0], host, out)
 				}
 			}
@@ -94,7 +100,8 @@ func TestTheEnginesAccountDoesNotBecomeRoot(t *testing.T) {
 			if t.Failed() {
 				t.Fatalf("it was %s", name)
 			}
-			s.On("node3", "rm -f /var/lib/polardb/pgdata.polarbook*; cat >/var/lib/polardb/pgdata.polarbook <<'END'\n"+saved+"END\nchown polardb /var/lib/polardb/pgdata.polarbook")
+			s.On("node3", "rm -f /var/lib/polardb/pgdata.polarbook*; cat >/var/lib/polardb/pgdata.polarbook <<'END'\n"+saved+
+				"END\nchown polardb /var/lib/polardb/pgdata.polarbook")
 		}
 		s.Run(0, "new-cluster.yml")
 		s.Run(0, "new-cluster.yml").Unchanged()
@@ -124,13 +131,16 @@ func TestTheEnginesAccountDoesNotBecomeRoot(t *testing.T) {
 	s.Case(t, "the way back of a reconfiguration", func(t *testing.T) {
 		for _, host := range s.Names() {
 			s.On(host, "echo honest >/etc/profile.d/exist.sh")
-			asEngine(s, host, "cd /var/lib/polardb; mkdir pgdata.conf-before; cp pgdata/postgresql.conf pgdata/polar_dma.conf pgdata/pg_hba.conf pgdata.conf-before; "+
-				"echo evil >pgdata.conf-before/zz; ln -s /etc/profile.d/exist.sh pgdata/.zz.old; ln -s "+evil+" pgdata/.postgresql.conf.old")
+			asEngine(s, host,
+				"cd /var/lib/polardb; mkdir pgdata.conf-before; "+
+					"cp pgdata/postgresql.conf pgdata/polar_dma.conf pgdata/pg_hba.conf pgdata.conf-before; "+
+					"echo evil >pgdata.conf-before/zz; ln -s /etc/profile.d/exist.sh pgdata/.zz.old; ln -s "+evil+" pgdata/.postgresql.conf.old")
 		}
 		// The engine takes the new files, and something else does not: the old ones are brought back.
 		fussy := "/etc/systemd/system/" + s.Unit() + ".service.d"
 		for _, host := range s.Names() {
-			s.On(host, `mkdir -p `+fussy+`; printf '[Service]\nExecStartPre=/bin/sh -c "! grep -q ^max_prepared_transactions /var/lib/polardb/pgdata/postgresql.conf"\n' >`+fussy+`/fussy.conf; systemctl daemon-reload`)
+			s.On(host, `mkdir -p `+fussy+
+				`; printf '[Service]\nExecStartPre=/bin/sh -c "! grep -q ^max_prepared_transactions /var/lib/polardb/pgdata/postgresql.conf"\n' >`+fussy+`/fussy.conf; systemctl daemon-reload`)
 		}
 		s.Run(2, "reconfigure.yml", "-e", `{polardb_settings: {max_prepared_transactions: 7}}`).Says("has the files again that it had before")
 		for _, host := range s.Names() {
@@ -139,7 +149,8 @@ func TestTheEnginesAccountDoesNotBecomeRoot(t *testing.T) {
 			if out := s.On(host, "cat /etc/profile.d/exist.sh; stat -c %U /etc/profile.d/exist.sh"); out != "honest\nroot\n" {
 				t.Errorf("root's file on %s is %q", host, out)
 			}
-			s.On(host, "rm /etc/profile.d/exist.sh /var/lib/polardb/pgdata/.zz.old /var/lib/polardb/pgdata/.postgresql.conf.old; rm -rf /var/lib/polardb/pgdata.conf-before")
+			s.On(host, "rm /etc/profile.d/exist.sh /var/lib/polardb/pgdata/.zz.old /var/lib/polardb/pgdata/.postgresql.conf.old; "+
+				"rm -rf /var/lib/polardb/pgdata.conf-before")
 		}
 		s.Run(0, "reconfigure.yml", "-e", `{polardb_settings: {work_mem: 8MB}}`)
 		s.Whole()

@@ -75,7 +75,8 @@ func secretsSent(t *testing.T, seed, universe int64, args ...string) sent {
 	random := rand.New(rand.NewSource(seed))
 	own := rand.New(rand.NewSource(seed*10 + universe))
 	// some is a text whose shape is the same in each universe, for what is made of it may have its length in it.
-	kinds := []string{"abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "123456789", "abcdefghijklmnopqrstuvwxyz", "äößéñ", "!$%&()=?+#_.:;<>", "'", "\"", "\\", " "}
+	kinds := []string{"abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "123456789", "abcdefghijklmnopqrstuvwxyz",
+		"äößéñ", "!$%&()=?+#_.:;<>", "'", "\"", "\\", " "}
 	some := func(n, of int) string {
 		var b strings.Builder
 		for range n {
@@ -88,15 +89,23 @@ func secretsSent(t *testing.T, seed, universe int64, args ...string) sent {
 	for range 18 {
 		phrase = append(phrase, some(4+random.Intn(6), 2))
 	}
-	secrets := []string{"CANARY" + some(8+random.Intn(24), 10) + "z", "Zq9canary<&>$1%20{}[]=" + some(4, 2), fmt.Sprint(100000000 + own.Intn(800000000)), strings.Join(phrase, " "), "CANARY" + some(90, 4)}
-	filters := []string{"|to_json", "|urlencode", "|b64encode", "|regex_escape", "|escape", "|quote", "|upper", "|reverse", "|hash('sha1')", "|to_nice_yaml", "|string", "|comment",
-		"|regex_replace('a', 'b')", "|replace('e', 'E')", "|postgres_setting", "|trim", "|wordwrap(20)", "|indent(6, true)", "|center(90)", "[:12]", "[3:]", "[1:-2]", "[::-1]", "|truncate(9, true, '')",
-		"|regex_search('.{7}')|default('none', true)", "|list|join('')", "|list|sort|join('')", "|batch(7)|map('join')|join('-')", "|split('a')|join('A')", "|list|reverse|join", "|slice(3)|map('join')|join", "|lower", "|regex_replace('(.{64})', '\\\\1\\n')", "|regex_replace('(.{76})', '\\\\1\\n')"}
-	l.write("inventory.yml", fmt.Sprintf("all: {hosts: {evil: {ansible_connection: local, db_pass: %q, api_key: %q, list_passwords: [%q], number_pw: %s, passphrase: %q, long_token: %q, short_pw: q7j, other_pw: 937}}}\n",
+	secrets := []string{"CANARY" + some(8+random.Intn(24), 10) + "z", "Zq9canary<&>$1%20{}[]=" + some(4, 2),
+		fmt.Sprint(100000000 + own.Intn(800000000)), strings.Join(phrase, " "), "CANARY" + some(90, 4)}
+	filters := []string{"|to_json", "|urlencode", "|b64encode", "|regex_escape", "|escape", "|quote", "|upper", "|reverse",
+		"|hash('sha1')", "|to_nice_yaml", "|string", "|comment",
+		"|regex_replace('a', 'b')", "|replace('e', 'E')", "|postgres_setting", "|trim", "|wordwrap(20)", "|indent(6, true)",
+		"|center(90)", "[:12]", "[3:]", "[1:-2]", "[::-1]", "|truncate(9, true, '')",
+		"|regex_search('.{7}')|default('none', true)", "|list|join('')", "|list|sort|join('')", "|batch(7)|map('join')|join('-')",
+		"|split('a')|join('A')", "|list|reverse|join", "|slice(3)|map('join')|join", "|lower", "|regex_replace('(.{64})', '\\\\1\\n')",
+		"|regex_replace('(.{76})', '\\\\1\\n')"}
+	l.write("inventory.yml", fmt.Sprintf("all: {hosts: {evil: {ansible_connection: local, db_pass: %q, api_key: "+
+		"%q, list_passwords: [%q], number_pw: %s, passphrase: %q, long_token: %q, short_pw: q7j, other_pw: 937}}}\n",
 		secrets[0], secrets[1], secrets[0]+"2", secrets[2], secrets[3], secrets[4]))
 	var tasks strings.Builder
 	s := sent{what: strings.Join(args, " ")}
-	names := []string{"db_pass", "api_key", "list_passwords[0]", "(number_pw | string)", "('user:' ~ db_pass)", "({'k': db_pass} | to_json)", "passphrase", "({'k': passphrase, 'l': db_pass, 'n': 1} | to_nice_yaml)", "long_token", "(long_token | b64encode)", "(db_pass[4:] ~ db_pass[:4])"}
+	names := []string{"db_pass", "api_key", "list_passwords[0]", "(number_pw | string)", "('user:' ~ db_pass)",
+		"({'k': db_pass} | to_json)", "passphrase", "({'k': passphrase, 'l': db_pass, 'n': 1} | to_nice_yaml)", "long_token",
+		"(long_token | b64encode)", "(db_pass[4:] ~ db_pass[:4])"}
 	for i := range 36 {
 		chain := names[i%len(names)]
 		for range 1 + random.Intn(4) {
@@ -104,13 +113,16 @@ func secretsSent(t *testing.T, seed, universe int64, args ...string) sent {
 		}
 		s.chains = append(s.chains, chain)
 		// The outcome is written to a file, which tells the test what not to see, and to everything that is shown.
-		fmt.Fprintf(&tasks, "- {name: step, vars: {v: %q}, copy: {dest: \"{{ playbook_dir }}/out%d\", content: \"{{ v }}\"}, register: r}\n", "{{ "+chain+" }}", i)
+		fmt.Fprintf(&tasks, "- {name: step, vars: {v: %q}, copy: {dest: \"{{ playbook_dir }}/out%d\", "+
+			"content: \"{{ v }}\"}, register: r}\n", "{{ "+chain+" }}", i)
 		fmt.Fprintf(&tasks, "- {debug: {msg: \"<{{ v }}>\"}, vars: {v: %q}}\n", "{{ "+chain+" }}")
 		fmt.Fprintf(&tasks, "- {debug: {msg: \"{{ v }}\"}, vars: {v: %q}}\n", "{{ "+chain+" }}")
 		fmt.Fprintf(&tasks, "- {shell: \"cat {{ playbook_dir }}/out%d; exit 1\", ignore_errors: true}\n", i)
 	}
 	// What is too short to be looked for within a text is masked where it stands alone.
-	tasks.WriteString("- {debug: {msg: \"{{ short_pw }}\"}}\n- {debug: {msg: \"{{ other_pw }}\"}}\n- {debug: {msg: \"{{ db_pass[:5] }}\"}}\n- {debug: {msg: \"{{ api_key | list }}\"}}\n- {shell: echo q7j}\n- {debug: {msg: {inner: \"{{ short_pw }}\", pins: [\"{{ other_pw }}\"]}}}\n")
+	tasks.WriteString("- {debug: {msg: \"{{ short_pw }}\"}}\n- {debug: {msg: \"{{ other_pw }}\"}}\n" +
+		"- {debug: {msg: \"{{ db_pass[:5] }}\"}}\n- {debug: {msg: \"{{ api_key | list }}\"}}\n- {shell: echo q7j}\n" +
+		"- {debug: {msg: {inner: \"{{ short_pw }}\", pins: [\"{{ other_pw }}\"]}}}\n")
 	tasks.WriteString("- {debug: {msg: \"the pin is {{ short_pw }} today\"}}\n- {debug: {var: hostvars}}\n- {debug: {var: vars}}\n")
 	l.playbook(tasks.String())
 	out := l.run(append([]string{"run", "site.yml"}, args...)...)
@@ -118,7 +130,8 @@ func secretsSent(t *testing.T, seed, universe int64, args ...string) sent {
 		t.Fatalf("exit code %d\n%s%s", out.code, out.stdout[max(0, len(out.stdout)-2000):], out.stderr)
 	}
 	s.shown = out.stdout + out.stderr + out.journal
-	s.secrets = append([]string{secrets[0][:9], "Zq9canary", "yranac9qZ", "ZQ9CANARY", strings.Join(phrase[:2], " "), `"q7j"`, ": q7j", "is q7j", ": 937", `"937"`, `["Z","q","9"`}, secrets...)
+	s.secrets = append([]string{secrets[0][:9], "Zq9canary", "yranac9qZ", "ZQ9CANARY", strings.Join(phrase[:2], " "), `"q7j"`,
+		": q7j", "is q7j", ": 937", `"937"`, `["Z","q","9"`}, secrets...)
 	for i := range s.chains {
 		s.outcomes = append(s.outcomes, l.read(fmt.Sprintf("out%d", i)))
 	}
@@ -135,7 +148,8 @@ func TestSecretsInErrors(t *testing.T) {
 		}
 	}
 	for _, task := range []string{
-		"- copyy: {dest: /x, password: CANARYx}", "- user: {name: x, passwordd: CANARYx, password: CANARYy}", "- {debug: {msg: x}, vars: {db_pass: CANARYx}, wen: y}",
+		"- copyy: {dest: /x, password: CANARYx}", "- user: {name: x, passwordd: CANARYx, password: CANARYy}",
+		"- {debug: {msg: x}, vars: {db_pass: CANARYx}, wen: y}",
 		"- debug: {msg: x}\n  vars: {db_pass: CANARYx, bad: [}", "- debug: {msg: x}\n  vars: {api_key: \"CANARYx{{ a | nofilter }}\"}",
 	} {
 		l.playbook(task)
@@ -146,19 +160,27 @@ func TestSecretsInErrors(t *testing.T) {
 		held(extra, "run", "site.yml", "-e", extra)
 	}
 	for _, inventory := range []string{
-		"all: {hosts: {evil: {ansible_connection: local, db_pass: CANARYx}}, vars: [}", "all: {hosts: {evil: {db_pass: &a CANARYx, x: *b}}}", "all: {hostss: {evil: {db_pass: CANARYx}}}",
+		"all: {hosts: {evil: {ansible_connection: local, db_pass: CANARYx}}, vars: [}",
+		"all: {hosts: {evil: {db_pass: &a CANARYx, x: *b}}}", "all: {hostss: {evil: {db_pass: CANARYx}}}",
 	} {
 		l.write("inventory.yml", inventory)
 		held(inventory, "run", "site.yml")
 	}
-	for _, inventory := range []string{"evil ansible_connection=local db_pass=CANARYx y\n", "evil db_pass=\"CANARYx\n", "[all:vars]\ndb_pass CANARY\n", "evil db_pass=some CANARYx\n"} {
+	for _, inventory := range []string{
+		"evil ansible_connection=local db_pass=CANARYx y\n", "evil db_pass=\"CANARYx\n", "[all:vars]\ndb_pass CANARY\n",
+		"evil db_pass=some CANARYx\n",
+	} {
 		l.write("hosts.ini", inventory)
 		held(inventory, "run", "site.yml", "-i", "hosts.ini")
 	}
 	// Values that look like something else to YAML or to templates, wherever a secret may stand.
 	l.write("good.yml", "all: {hosts: {evil: {ansible_connection: local}}}\n")
-	places := []string{"db_pass: %s", "db_pass:\n      %s", "credentials:\n      web: %s", "list_passwords:\n    - one\n    - %s", "secrets:\n    - name: x\n      value: %s", "all: {x: 1, credentials: {web: {pin: 1,\n      b: %s}}}"}
-	for i, value := range []string{"*CANARYpw", "!CANARYpw", "!!int CANARYpw", "@CANARYpw", "'CANARY'pw'", "[CANARYpw", "{{ CANARYpw", "\"CANARYpw{{ x | nofilter }}\"", "\"{{ x | default('CANARYpw') | nofilter }}\"", "!vault CANARYpw"} {
+	places := []string{"db_pass: %s", "db_pass:\n      %s", "credentials:\n      web: %s", "list_passwords:\n    - one\n    - %s",
+		"secrets:\n    - name: x\n      value: %s", "all: {x: 1, credentials: {web: {pin: 1,\n      b: %s}}}"}
+	for i, value := range []string{
+		"*CANARYpw", "!CANARYpw", "!!int CANARYpw", "@CANARYpw", "'CANARY'pw'", "[CANARYpw", "{{ CANARYpw",
+		"\"CANARYpw{{ x | nofilter }}\"", "\"{{ x | default('CANARYpw') | nofilter }}\"", "!vault CANARYpw",
+	} {
 		for _, place := range []string{places[i%len(places)], places[(i+1)%len(places)]} {
 			text := fmt.Sprintf(place, value)
 			l.write("site.yml", "- hosts: all\n  gather_facts: false\n  vars:\n    "+text+"\n  tasks: [{debug: {msg: x}}]\n")

@@ -16,7 +16,8 @@ func TestFortyHostsBehindOneJumpHost(t *testing.T) {
 	s := site.New(t, site.Options{Cluster: "attacks", Specs: site.Hosts("jump", "inner")})
 	for _, n := range s.Names() {
 		// What sshd has by itself, said aloud in the log.
-		s.On(n, "printf 'MaxStartups 10:30:100\\nMaxSessions 10\\nLogLevel VERBOSE\\n' >/etc/ssh/sshd_config.d/10-limits.conf; "+site.SSH("restart"))
+		s.On(n, "printf 'MaxStartups 10:30:100\\nMaxSessions 10\\nLogLevel VERBOSE\\n' >/etc/ssh/sshd_config.d/10-limits.conf; "+
+			site.SSH("restart"))
 		if err := s.Lab.Host(n).Wait(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -31,7 +32,8 @@ func TestFortyHostsBehindOneJumpHost(t *testing.T) {
 		"ansible_ssh_common_args": "-J root@" + s.Lab.Host("jump").Address,
 	}, inventory)
 	logins := func() int {
-		n, err := strconv.Atoi(strings.TrimSpace(s.On("jump", "journalctl --sync; journalctl -o cat -t sshd | grep -c 'Accepted publickey for root from' || :")))
+		n, err := strconv.Atoi(strings.TrimSpace(s.On("jump", "journalctl --sync; journalctl -o cat -t sshd | "+
+			"grep -c 'Accepted publickey for root from' || :")))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -73,24 +73,43 @@ func TestForeignNames(t *testing.T) {
 	}
 	attacks := []attack{
 		{what: "an option", args: []string{"--" + raw}}, {what: "a verb", args: []string{raw}}, {what: "a playbook", args: []string{"run", raw}},
-		{what: "a module", args: []string{"doc", raw}}, {what: "a built-in playbook", args: []string{"playbooks", raw}}, {what: "a directory", args: []string{"init", raw + "/x"}},
-		{what: "a key", tasks: "- {KEY: x, debug: {msg: y}}"}, {what: "a module's name", tasks: "- {KEY: {a: b}}"}, {what: "an argument", tasks: "- {debug: {KEY: x}}"},
-		{what: "a role", tasks: "- {include_role: {name: KEY}}"}, {what: "a file to include", tasks: "- {include_tasks: KEY}"}, {what: "a handler", tasks: "- {debug: {msg: x}, changed_when: true, notify: KEY}"},
-		{what: "a condition", tasks: "- {debug: {msg: x}, when: KEY}"}, {what: "a register", tasks: "- {debug: {msg: x}, register: KEY}"}, {what: "an environment", tasks: "- {shell: env, environment: {KEY: KEY}}"},
-		{what: "a key of a play", playbook: "- {hosts: all, KEY: x}\n"}, {what: "hosts", playbook: "- {hosts: KEY, tasks: []}\n"}, {what: "names", playbook: "- {hosts: all, name: KEY, gather_facts: false, tasks: [{name: KEY, debug: {msg: x}}]}\n"},
-		{what: "a file of variables", playbook: "- {hosts: all, vars_files: [KEY]}\n"}, {what: "a line", playbook: "- hosts: all\n  tasks: [{debug: {msg: \"" + inLine + "}]\n"},
-		{what: "a host", name: "inventory.yml", text: "all: {hosts: {KEY: }}\n"}, {what: "a group", name: "inventory.yml", text: "all: {children: {KEY: {hosts: {a: }}}}\n"}, {what: "a host of two lines", name: "inventory.yml", text: "all: {hosts: {\"a\\nRECAP     ok\": }}\n"},
-		{what: "an INI line", args: append(run, "-i", "h.ini"), name: "h.ini", text: "evil ansible_connection=local " + inLine + "\n"}, {what: "an INI host", args: append(run, "-i", "h.ini"), name: "h.ini", text: "ev" + inLine + " a=b\n"}, {what: "an INI section", args: append(run, "-i", "h.ini"), name: "h.ini", text: "[gr" + inLine + "]\n"},
-		{what: "known_hosts", name: ".ssh/known_hosts", text: inLine + " ssh-rsa AAAA\n[127.0.0.1]:1 ssh-ed25519 " + inLine + "\n", inventory: "ansible_host: 127.0.0.1, ansible_port: 1"},
+		{what: "a module", args: []string{"doc", raw}}, {what: "a built-in playbook", args: []string{"playbooks", raw}},
+		{what: "a directory", args: []string{"init", raw + "/x"}},
+		{what: "a key", tasks: "- {KEY: x, debug: {msg: y}}"}, {what: "a module's name", tasks: "- {KEY: {a: b}}"},
+		{what: "an argument", tasks: "- {debug: {KEY: x}}"},
+		{what: "a role", tasks: "- {include_role: {name: KEY}}"}, {what: "a file to include", tasks: "- {include_tasks: KEY}"},
+		{what: "a handler", tasks: "- {debug: {msg: x}, changed_when: true, notify: KEY}"},
+		{what: "a condition", tasks: "- {debug: {msg: x}, when: KEY}"}, {what: "a register", tasks: "- {debug: {msg: x}, register: KEY}"},
+		{what: "an environment", tasks: "- {shell: env, environment: {KEY: KEY}}"},
+		{what: "a key of a play", playbook: "- {hosts: all, KEY: x}\n"}, {what: "hosts", playbook: "- {hosts: KEY, tasks: []}\n"},
+		{what: "names", playbook: "- {hosts: all, name: KEY, gather_facts: false, tasks: [{name: KEY, debug: {msg: x}}]}\n"},
+		{what: "a file of variables", playbook: "- {hosts: all, vars_files: [KEY]}\n"},
+		{what: "a line", playbook: "- hosts: all\n  tasks: [{debug: {msg: \"" + inLine + "}]\n"},
+		{what: "a host", name: "inventory.yml", text: "all: {hosts: {KEY: }}\n"},
+		{what: "a group", name: "inventory.yml", text: "all: {children: {KEY: {hosts: {a: }}}}\n"},
+		{what: "a host of two lines", name: "inventory.yml", text: "all: {hosts: {\"a\\nRECAP     ok\": }}\n"},
+		{what: "an INI line", args: append(run, "-i", "h.ini"), name: "h.ini", text: "evil ansible_connection=local " + inLine + "\n"},
+		{what: "an INI host", args: append(run, "-i", "h.ini"), name: "h.ini", text: "ev" + inLine + " a=b\n"},
+		{what: "an INI section", args: append(run, "-i", "h.ini"), name: "h.ini", text: "[gr" + inLine + "]\n"},
+		{what: "known_hosts", name: ".ssh/known_hosts", text: inLine + " ssh-rsa AAAA\n[127.0.0.1]:1 ssh-ed25519 " + inLine + "\n",
+			inventory: "ansible_host: 127.0.0.1, ansible_port: 1"},
 		{what: "ssh_config", name: ".ssh/config", text: "Host evil\n  " + inLine + " x\n  HostName " + inLine + "\n", inventory: "x: 1"},
-		{what: "group_vars", name: "group_vars/all.yml", text: "a: [\x1b[2J" + inLine}, {what: "a file's name", name: "host_vars/evil/x\x1b[2J\nRECAP     ok.yml", text: "a: [\n"}, {what: "a template", name: "t.j2", text: "{{ x | " + inLine + " }}", tasks: "- {template: {src: t.j2, dest: /nowhere/x}}"},
-		{what: "names of files", name: "d/a\x1b[2J\nRECAP     ok", tasks: "- {find: {paths: \"{{ playbook_dir }}/d\"}, register: r}\n- {debug: {var: r.files[0].path}}\n- {copy: {src: d/, dest: \"{{ playbook_dir }}/e/\"}}\n- {file: {path: \"{{ r.files[0].path }}\", state: directory}}", args: append(run, "--diff", "-v")},
-		{what: "a list of tasks", args: append(run, "--list-tasks"), tasks: "- {name: KEY, debug: {msg: x}, tags: [KEY]}"}, {what: "the check of a playbook", args: append(run, "--syntax-check"), tasks: "- {debug: {KEY: x}}"},
+		{what: "group_vars", name: "group_vars/all.yml", text: "a: [\x1b[2J" + inLine},
+		{what: "a file's name", name: "host_vars/evil/x\x1b[2J\nRECAP     ok.yml", text: "a: [\n"},
+		{what: "a template", name: "t.j2", text: "{{ x | " + inLine + " }}", tasks: "- {template: {src: t.j2, dest: /nowhere/x}}"},
+		{what: "names of files", name: "d/a\x1b[2J\nRECAP     ok", tasks: "- {find: {paths: \"{{ playbook_dir }}/d\"}, register: r}\n" +
+			"- {debug: {var: r.files[0].path}}\n- {copy: {src: d/, dest: \"{{ playbook_dir }}/e/\"}}\n" +
+			"- {file: {path: \"{{ r.files[0].path }}\", state: directory}}", args: append(run, "--diff", "-v")},
+		{what: "a list of tasks", args: append(run, "--list-tasks"), tasks: "- {name: KEY, debug: {msg: x}, tags: [KEY]}"},
+		{what: "the check of a playbook", args: append(run, "--syntax-check"), tasks: "- {debug: {KEY: x}}"},
 	}
 	for _, option := range []string{"--limit", "--tags", "--start-at-task", "-f", "-e", "-i", "-u", "-o"} {
 		attacks = append(attacks, attack{what: option, args: append(run, option, raw)})
 	}
-	for _, name := range []string{"ansible_connection", "ansible_host", "ansible_port", "ansible_user", "ansible_ssh_private_key_file", "ansible_ssh_common_args", "ansible_host_key", "KEY"} {
+	for _, name := range []string{
+		"ansible_connection", "ansible_host", "ansible_port", "ansible_user", "ansible_ssh_private_key_file",
+		"ansible_ssh_common_args", "ansible_host_key", "KEY",
+	} {
 		attacks = append(attacks, attack{what: name, inventory: "ansible_host: 127.0.0.1, ansible_port: 1, " + name + ": KEY"})
 	}
 	for _, name := range []string{"ansible_become_method", "ansible_become_user", "ansible_shell_executable"} {
@@ -122,7 +141,8 @@ func TestForeignNames(t *testing.T) {
 		out := l.run(args...)
 		for line := range strings.Lines(out.stdout + out.stderr) {
 			for _, r := range strings.TrimSuffix(line, "\n") {
-				if r < ' ' && r != '\t' || r >= 0x7f && r <= 0x9f || r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || !utf8.ValidString(line) {
+				if r < ' ' && r != '\t' || r >= 0x7f && r <= 0x9f || r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069 ||
+					!utf8.ValidString(line) {
 					t.Errorf("%s: %U reaches the terminal: %q", a.what, r, line)
 					break
 				}

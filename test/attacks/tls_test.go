@@ -24,7 +24,8 @@ func TestTLS(t *testing.T) {
 	connect := func(host, options string) error {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
-		c, err := pgx.ParseConfig(fmt.Sprintf("host=%s port=5432 user=polardb dbname=postgres connect_timeout=5 %s", s.Lab.Host(host).Address, options))
+		c, err := pgx.ParseConfig(fmt.Sprintf("host=%s port=5432 user=polardb dbname=postgres connect_timeout=5 %s",
+			s.Lab.Host(host).Address, options))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -39,7 +40,8 @@ func TestTLS(t *testing.T) {
 	streams := func(want string) {
 		t.Helper()
 		s.Eventually("replication with ssl="+want, func() error {
-			if got := s.SQL(s.Leader(), "select s.ssl from pg_stat_replication r join pg_stat_ssl s on s.pid = r.pid order by 1"); got != want+"\n"+want {
+			got := s.SQL(s.Leader(), "select s.ssl from pg_stat_replication r join pg_stat_ssl s on s.pid = r.pid order by 1")
+			if got != want+"\n"+want {
 				return fmt.Errorf("the leader's replication connections have ssl=%q", got)
 			}
 			return nil
@@ -63,7 +65,8 @@ func TestTLS(t *testing.T) {
 		s.Run(0, "new-cluster.yml").Unchanged(s.Names()...)
 		on()
 		for _, host := range s.Names() {
-			if got := strings.TrimSpace(s.On(host, "cd /etc/polardb-tls && stat -c '%n %U %G %a' . *")); got != ". root polardb 750\nca.crt root polardb 640\nserver.pem root polardb 640" {
+			got := strings.TrimSpace(s.On(host, "cd /etc/polardb-tls && stat -c '%n %U %G %a' . *"))
+			if got != ". root polardb 750\nca.crt root polardb 640\nserver.pem root polardb 640" {
 				t.Errorf("%s: %s", host, got)
 			}
 			if got := s.On(host, "grep -rl 'PRIVATE KEY' /var/lib/polardb || true"); got != "" {
@@ -99,7 +102,8 @@ func TestTLS(t *testing.T) {
 
 	s.Case(t, "a leader whose certificate no CA of the cluster signed is not followed", func(t *testing.T) {
 		leader, follower := s.Leader(), s.Followers()[0]
-		s.On(follower, "cp -p /etc/polardb-tls/ca.crt /root/ca.crt; cat >/etc/polardb-tls/ca.crt <<'E'\n"+strangeCA+"E\nsystemctl restart "+s.Unit())
+		s.On(follower, "cp -p /etc/polardb-tls/ca.crt /root/ca.crt; cat >/etc/polardb-tls/ca.crt <<'E'\n"+strangeCA+
+			"E\nsystemctl restart "+s.Unit())
 		s.Eventually("a refusal", func() error {
 			if got := s.On(follower, "cat "+s.Pgdata(follower)+"/pg_log/*_error.log | grep -c 'certificate verify failed' || true"); got == "0" {
 				return fmt.Errorf("%s follows %s", follower, leader)

@@ -38,7 +38,8 @@ E
 chmod 755 /usr/local/bin/racer`)
 	want := func(t *testing.T) {
 		t.Helper()
-		if got := s.On("node1", "cat /etc/precious; stat -c '%U %a' /etc/precious; ls -A /root/private"); got != "of root\nroot 600\n" && got != "of root\nroot 600" {
+		got := s.On("node1", "cat /etc/precious; stat -c '%U %a' /etc/precious; ls -A /root/private")
+		if got != "of root\nroot 600\n" && got != "of root\nroot 600" {
 			t.Errorf("root's own is now %q", got)
 		}
 	}
@@ -59,7 +60,8 @@ chmod 755 /usr/local/bin/racer`)
 		s.On("node1", "rm -rf /srv/m/race; install -d -o mallory /srv/m/race")
 		s.Run(0, "copy.yml", "-e", "dest=/srv/m/race/large").Changed()
 		s.Run(0, "copy.yml", "-e", "dest=/srv/m/race/large").Unchanged("node1")
-		if got := s.On("node1", "stat -c '%U %n' /srv/m/race/* /srv/m/race/.[!.]* /var/lib/polarbook/stage/* 2>/dev/null || true"); strings.TrimSpace(got) != "mallory /srv/m/race/large" {
+		got := s.On("node1", "stat -c '%U %n' /srv/m/race/* /srv/m/race/.[!.]* /var/lib/polarbook/stage/* 2>/dev/null || true")
+		if strings.TrimSpace(got) != "mallory /srv/m/race/large" {
 			t.Errorf("there is %q", got)
 		}
 	})

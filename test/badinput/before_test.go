@@ -69,7 +69,8 @@ func TestBeforeAnyHost(t *testing.T) {
 			[]string{"inventory.yml:2: this is not YAML: "}},
 		{"unknown key in the inventory", map[string]string{"inventory.yml": "polardb:\n  hostss:\n    node1:\n"}, "run check.yml",
 			[]string{`inventory.yml:2:3: a group has hosts, vars and children, not "hostss"; did you mean "hosts"?`}},
-		{"host twice in the inventory", map[string]string{"inventory.yml": "polardb:\n  hosts:\n    node1: {ansible_host: 10.0.0.1}\n    node1: {ansible_host: 10.0.0.2}\n"}, "run check.yml",
+		{"host twice in the inventory", map[string]string{"inventory.yml": "polardb:\n  hosts:\n    node1: {ansible_host: 10.0.0.1}\n" +
+			"    node1: {ansible_host: 10.0.0.2}\n"}, "run check.yml",
 			[]string{`inventory.yml:4:5: the key "node1" is here a second time; it is already on line 3`}},
 		{"bad extra variables", nil, "run check.yml -e {bad", []string{"-e {bad: "}},
 		{"missing file of extra variables", nil, "run check.yml -e @nosuch.yml", []string{"-e @nosuch.yml: ", "no such file"}},

@@ -46,11 +46,14 @@ func fullDisk(t *testing.T, s *site.Site) {
 		s.On("node3", free)
 	})
 	s.Case(t, "while the engine is sent", func(t *testing.T) {
-		wants(run(at("PLAY  Prepare the hosts and install the engine")), 2, "failed node3: ", "/data/polardb/versions has 0 KB free, and the archive and what it holds need about")
+		wants(run(at("PLAY  Prepare the hosts and install the engine")), 2, "failed node3: ",
+			"/data/polardb/versions has 0 KB free, and the archive and what it holds need about")
 		s.On("node3", free)
 	})
 	s.Case(t, "while the leader is copied", func(t *testing.T) {
-		wants(run(at("PLAY  Add the other members, one at a time (node2)")), 2, "failed node3: the base backup of node1 failed with exit status", "no space left on device: /data is full", "what to do: make room on /data, then run again")
+		wants(run(at("PLAY  Add the other members, one at a time (node2)")), 2,
+			"failed node3: the base backup of node1 failed with exit status", "no space left on device: /data is full",
+			"what to do: make room on /data, then run again")
 		s.On("node3", free)
 	})
 	s.Case(t, "with space again", func(t *testing.T) {

@@ -17,7 +17,8 @@ import (
 func TestHosts(t *testing.T) {
 	// /data is small on node3, so that it can be filled, and the real engine would not fit there.
 	specs := append(site.Hosts("node1", "node2"), lab.Spec{Name: "node3", TmpfsPath: "/data", DiskMB: 200})
-	s := site.New(t, site.Options{Cluster: "bad", Specs: specs, Group: site.Vars{"polardb_package": site.StandIn(t), "polardb_min_free_mb": 50}})
+	s := site.New(t, site.Options{Cluster: "bad", Specs: specs,
+		Group: site.Vars{"polardb_package": site.StandIn(t), "polardb_min_free_mb": 50}})
 	s.Case(t, "bare", func(t *testing.T) { bare(t, s) })
 	s.Case(t, "check of bare hosts", func(t *testing.T) { check(s) })
 	s.Case(t, "full disk", func(t *testing.T) { fullDisk(t, s) })
@@ -54,9 +55,11 @@ func bare(t *testing.T, s *site.Site) {
 			say: []string{"./nosuch.tar.gz does not exist", "set polardb_package to the archive's path on the control node"}},
 		{name: "package for another architecture", group: site.Vars{"polardb_package": foreignPackage(s)}, code: 2,
 			say: []string{"foreign.tar.gz holds programs for aarch64", "take an archive that was built for x86_64"}},
-		{name: "package that is no install prefix", group: site.Vars{"polardb_package": pack(s, "other.tar.gz", map[string]string{"top/README": "hello"})}, code: 2,
+		{name: "package that is no install prefix",
+			group: site.Vars{"polardb_package": pack(s, "other.tar.gz", map[string]string{"top/README": "hello"})}, code: 2,
 			say: []string{"other.tar.gz: it is not an install prefix of the engine: it has no bin/initdb", "pack the engine's install prefix anew"}},
-		{name: "package that is no archive", group: site.Vars{"polardb_package": s.File("text.tar.gz", "not an archive, but a text that is long enough")}, code: 2,
+		{name: "package that is no archive",
+			group: site.Vars{"polardb_package": s.File("text.tar.gz", "not an archive, but a text that is long enough")}, code: 2,
 			say: []string{"text.tar.gz", "not a tar archive"}},
 		{name: "only one host of a new cluster", args: []string{"run", "new-cluster.yml", "--limit", "node1"}, code: 2,
 			say: []string{"new-cluster.yml works on all hosts of the group, and --limit leaves some out", "add-node.yml --limit"}},
@@ -66,13 +69,18 @@ func bare(t *testing.T, s *site.Site) {
 		{name: "consensus port taken", begin: taker("15432"),
 			end: "systemctl stop taker", code: 2,
 			say: []string{"node2", "consensus port", "15432 is taken by systemd-socket"}},
-		{name: "data directory of another server", begin: "mkdir -p /var/lib/polardb/pgdata && echo 11 >/var/lib/polardb/pgdata/PG_VERSION", end: "rm -r /var/lib/polardb", code: 2,
+		{name: "data directory of another server",
+			begin: "mkdir -p /var/lib/polardb/pgdata && echo 11 >/var/lib/polardb/pgdata/PG_VERSION", end: "rm -r /var/lib/polardb", code: 2,
 			say: []string{"node2", "/var/lib/polardb/pgdata", "polarbook"}},
-		{name: "data directory with anything in it", begin: "mkdir -p /var/lib/polardb/pgdata && echo precious >/var/lib/polardb/pgdata/letters", end: "rm -r /var/lib/polardb", code: 2,
+		{name: "data directory with anything in it",
+			begin: "mkdir -p /var/lib/polardb/pgdata && echo precious >/var/lib/polardb/pgdata/letters", end: "rm -r /var/lib/polardb", code: 2,
 			say: []string{"node2", "/var/lib/polardb/pgdata"}},
-		{name: "second data directory with anything in it", begin: "mkdir -p /var/lib/polardb/polardata && echo precious >/var/lib/polardb/polardata/letters", end: "rm -r /var/lib/polardb", code: 2,
+		{name: "second data directory with anything in it",
+			begin: "mkdir -p /var/lib/polardb/polardata && echo precious >/var/lib/polardb/polardata/letters",
+			end:   "rm -r /var/lib/polardb", code: 2,
 			say: []string{"node2", "/var/lib/polardb/polardata"}},
-		{name: "sshd forwards nothing", begin: "echo 'AllowTcpForwarding no' >/etc/ssh/sshd_config.d/no.conf; " + site.SSH("reload"), end: "rm /etc/ssh/sshd_config.d/no.conf; " + site.SSH("reload"), code: 2,
+		{name: "sshd forwards nothing", begin: "echo 'AllowTcpForwarding no' >/etc/ssh/sshd_config.d/no.conf; " + site.SSH("reload"),
+			end: "rm /etc/ssh/sshd_config.d/no.conf; " + site.SSH("reload"), code: 2,
 			say: []string{"node2", "SSH forwarding", "AllowTcpForwarding"}},
 		{name: "wrong sudo password", group: site.Vars{"ansible_user": "dba", "ansible_become_password": "wrong-Xk29"}, code: 2,
 			say: []string{"sudo", "password", "!wrong-Xk29"}},
@@ -107,7 +115,8 @@ func bare(t *testing.T, s *site.Site) {
 
 // taker has another program listen on a port, one that every flavour of host has.
 func taker(port string) string {
-	return "systemd-run --quiet --collect --unit taker systemd-socket-activate --accept -l 0.0.0.0:" + port + " cat; until ss -ltn | grep -q :" + port + "; do sleep 0.1; done"
+	return "systemd-run --quiet --collect --unit taker systemd-socket-activate --accept -l 0.0.0.0:" + port +
+		" cat; until ss -ltn | grep -q :" + port + "; do sleep 0.1; done"
 }
 
 // pack writes a gzipped tar of files.

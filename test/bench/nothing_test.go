@@ -15,7 +15,8 @@ func TestRoundTrips(t *testing.T) {
 	o := nothingToDo(s)
 	tasks := tasksOf(o)
 	for name, r := range o.Recaps() {
-		t.Logf("%s: %d tasks, %d round trips, %d sessions, %d bytes sent, %d received", name, tasks, r.RoundTrips, r.Sessions, r.BytesSent, r.BytesReceived)
+		t.Logf("%s: %d tasks, %d round trips, %d sessions, %d bytes sent, %d received", name, tasks, r.RoundTrips, r.Sessions,
+			r.BytesSent, r.BytesReceived)
 		if r.RoundTrips > int64(tasks+20) {
 			t.Errorf("%s: %d round trips for %d tasks, at most %d are allowed", name, r.RoundTrips, tasks, tasks+20)
 		}

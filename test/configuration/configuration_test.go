@@ -15,7 +15,8 @@ func hba(lines ...string) []string { return append([]string{site.FromOutside}, l
 
 // good is what the inventory says between the cases.
 func good() site.Vars {
-	return site.Vars{"polardb_settings": site.Vars{"work_mem": "8MB", "max_connections": 150, "shared_preload_libraries": "pg_stat_statements"}, "polardb_hba": hba(), "polardb_port": 5432}
+	return site.Vars{"polardb_settings": site.Vars{"work_mem": "8MB", "max_connections": 150,
+		"shared_preload_libraries": "pg_stat_statements"}, "polardb_hba": hba(), "polardb_port": 5432}
 }
 
 func with(more site.Vars) site.Vars {
@@ -52,7 +53,8 @@ func files(s *site.Site) map[string]string {
 	s.T.Helper()
 	all := map[string]string{}
 	for _, n := range nodes {
-		all[n] = s.On(n, `cd /var/lib/polardb/pgdata 2>/dev/null && stat -c '%n %y' *.conf && sha256sum *.conf; ls -d /run/polarbook.* 2>/dev/null; true`)
+		all[n] = s.On(n,
+			`cd /var/lib/polardb/pgdata 2>/dev/null && stat -c '%n %y' *.conf && sha256sum *.conf; ls -d /run/polarbook.* 2>/dev/null; true`)
 	}
 	return all
 }
@@ -89,7 +91,8 @@ func madeWith(t *testing.T, s *site.Site) {
 	shown := func(want string) {
 		t.Helper()
 		for _, n := range nodes {
-			if got := s.Query(n, "select datcollate || ' ' || datctype || ' ' || pg_encoding_to_char(encoding) from pg_database where datname = 'template0'"); got != "C.UTF-8 C.UTF-8 UTF8" {
+			if got := s.Query(n, "select datcollate || ' ' || datctype || ' ' || "+
+				"pg_encoding_to_char(encoding) from pg_database where datname = 'template0'"); got != "C.UTF-8 C.UTF-8 UTF8" {
 				t.Errorf("%s was made with %s", n, got)
 			}
 			got := s.Query(n, "show timezone") + " " + s.Query(n, "show log_timezone")
@@ -102,7 +105,9 @@ func madeWith(t *testing.T, s *site.Site) {
 		}
 	}
 	shown("")
-	if host := strings.TrimSpace(s.On("node1", `z=$(readlink /etc/localtime); case $z in *zoneinfo/*) echo "${z##*zoneinfo/}" ;; *) echo Etc/UTC ;; esac`)); zone != host {
+	host := strings.TrimSpace(s.On("node1",
+		`z=$(readlink /etc/localtime); case $z in *zoneinfo/*) echo "${z##*zoneinfo/}" ;; *) echo Etc/UTC ;; esac`))
+	if zone != host {
 		t.Errorf("the database has the time zone %s, the host %s", zone, host)
 	}
 	s.Run(0, "reconfigure.yml", "-e", "polardb_timezone=Asia/Shanghai").Says("timezone " + zone + " -> Asia/Shanghai (reload)")
@@ -145,7 +150,8 @@ func oldLogs(t *testing.T, s *site.Site) {
 	s.Run(0, "reconfigure.yml", "-e", "polardb_log_keep_days=7").Unchanged(nodes...)
 	clean := func(days string, want string) {
 		t.Helper()
-		got := s.On("node1", "cd "+log+`; for n in 1 2 3; do echo x >"old-$n.log"; chown polardb "old-$n.log"; touch -d "$((n*5)) days ago" "old-$n.log"; done; ln -sfn /etc/hostname old-0.log
+		got := s.On("node1",
+			"cd "+log+`; for n in 1 2 3; do echo x >"old-$n.log"; chown polardb "old-$n.log"; touch -d "$((n*5)) days ago" "old-$n.log"; done; ln -sfn /etc/hostname old-0.log
 systemctl start `+s.Unit()+`-logs.service && systemctl is-enabled `+s.Unit()+`-logs.timer && ls old-*.log | tr '\n' ' '; rm -f old-*.log`)
 		if got = strings.Join(strings.Fields(got), " "); got != "enabled "+want {
 			t.Errorf("after %s days: %s, want %s", days, got, want)
@@ -158,11 +164,13 @@ systemctl start `+s.Unit()+`-logs.service && systemctl is-enabled `+s.Unit()+`-l
 	// A run that was cut off when the files were written.
 	s.On("node1", "touch /etc/systemd/system/"+s.Unit()+".service /etc/systemd/system/"+s.Unit()+"-logs.service")
 	s.Run(0, "reconfigure.yml", "-e", "polardb_log_keep_days=12")
-	if stale := s.On("node1", "systemctl show --all -p NeedDaemonReload "+s.Unit()+"-logs.service "+s.Unit()+".service | grep -c =yes || true"); strings.TrimSpace(stale) != "0" {
+	stale := s.On("node1", "systemctl show --all -p NeedDaemonReload "+s.Unit()+"-logs.service "+s.Unit()+".service | grep -c =yes || true")
+	if strings.TrimSpace(stale) != "0" {
 		t.Errorf("systemd goes by %s former files", strings.TrimSpace(stale))
 	}
 	s.Run(0, "reconfigure.yml").Changed()
-	if left := s.On("node1", "ls /etc/systemd/system | grep -e -logs || true; systemctl list-timers --all | grep polardb || true"); left != "" {
+	left := s.On("node1", "ls /etc/systemd/system | grep -e -logs || true; systemctl list-timers --all | grep polardb || true")
+	if left != "" {
 		t.Errorf("what removes old logs is still there: %s", left)
 	}
 	s.Run(0, "reconfigure.yml").Unchanged(nodes...)
@@ -174,16 +182,24 @@ func refused(t *testing.T, s *site.Site) {
 		set  site.Vars
 		says []string
 	}{
-		"a setting":      {with(site.Vars{"shared_buffrs": "1GB"}), []string{`unrecognized configuration parameter "shared_buffrs"`, `did you mean "shared_buffers"?`}},
-		"a value":        {with(site.Vars{"wal_level": "lots"}), []string{`invalid value for parameter "wal_level": "lots"`, "Available values"}},
-		"memory":         {with(site.Vars{"shared_buffers": "900GB"}), []string{"could not map anonymous shared memory", "reducing shared_buffers"}},
-		"pg_hba.conf":    {site.Vars{"polardb_hba": hba("host all all 10.77.0.1/33 md5")}, []string{"(host all all 10.77.0.1/33 md5): invalid CIDR mask in address", "polardb_hba"}},
-		"together":       {with(site.Vars{"superuser_reserved_connections": 140}), []string{"superuser_reserved_connections (140) plus", "must be less than max_connections (150)"}},
-		"less":           {with(site.Vars{"max_connections": 120}), []string{"max_connections cannot go down from 150 to 120"}},
-		"an address":     {with(site.Vars{"listen_addresses": "203.0.113.9"}), []string{"listen_addresses is 203.0.113.9, but the host has no such address"}},
-		"a library":      {with(site.Vars{"shared_preload_libraries": "pg_stat_statments"}), []string{"shared_preload_libraries names pg_stat_statments"}},
-		"for dma":        {site.Vars{"polardb_dma_settings": site.Vars{"polar_dma_election_timeout": "soon"}}, []string{"polar_dma_election_timeout"}},
-		"another port":   {site.Vars{"polardb_port": 5433}, []string{":5432 by its consensus meta, and ", ":5433 by the inventory", "polarbook run move-node.yml -e node="}},
+		"a setting": {with(site.Vars{"shared_buffrs": "1GB"}), []string{`unrecognized configuration parameter "shared_buffrs"`,
+			`did you mean "shared_buffers"?`}},
+		"a value": {with(site.Vars{"wal_level": "lots"}), []string{`invalid value for parameter "wal_level": "lots"`, "Available values"}},
+		"memory": {with(site.Vars{"shared_buffers": "900GB"}),
+			[]string{"could not map anonymous shared memory", "reducing shared_buffers"}},
+		"pg_hba.conf": {site.Vars{"polardb_hba": hba("host all all 10.77.0.1/33 md5")},
+			[]string{"(host all all 10.77.0.1/33 md5): invalid CIDR mask in address", "polardb_hba"}},
+		"together": {with(site.Vars{"superuser_reserved_connections": 140}), []string{"superuser_reserved_connections (140) plus",
+			"must be less than max_connections (150)"}},
+		"less": {with(site.Vars{"max_connections": 120}), []string{"max_connections cannot go down from 150 to 120"}},
+		"an address": {with(site.Vars{"listen_addresses": "203.0.113.9"}),
+			[]string{"listen_addresses is 203.0.113.9, but the host has no such address"}},
+		"a library": {with(site.Vars{"shared_preload_libraries": "pg_stat_statments"}),
+			[]string{"shared_preload_libraries names pg_stat_statments"}},
+		"for dma": {site.Vars{"polardb_dma_settings": site.Vars{"polar_dma_election_timeout": "soon"}},
+			[]string{"polar_dma_election_timeout"}},
+		"another port": {site.Vars{"polardb_port": 5433}, []string{":5432 by its consensus meta, and ", ":5433 by the inventory",
+			"polarbook run move-node.yml -e node="}},
 		"data elsewhere": {with(site.Vars{"data_directory": "/srv"}), []string{"data_directory must be /var/lib/polardb/pgdata, not /srv"}},
 	} {
 		if !every && name != "memory" && name != "pg_hba.conf" {
@@ -195,7 +211,8 @@ func refused(t *testing.T, s *site.Site) {
 			s.SetAll(c.set)
 			runs := [][]string{{"new-cluster.yml"}, {"reconfigure.yml", "--check"}}
 			if name == "pg_hba.conf" {
-				runs = append(runs, []string{"reconfigure.yml"}, []string{"new-cluster.yml", "--check"}, []string{"add-node.yml", "--limit", "node3"}, []string{"rebuild-node.yml", "--yes", "-e", "node=" + s.Followers()[0]}, []string{"upgrade.yml"})
+				runs = append(runs, []string{"reconfigure.yml"}, []string{"new-cluster.yml", "--check"}, []string{"add-node.yml",
+					"--limit", "node3"}, []string{"rebuild-node.yml", "--yes", "-e", "node=" + s.Followers()[0]}, []string{"upgrade.yml"})
 			}
 			for _, r := range runs {
 				s.Run(2, r[0], r[1:]...).Says(c.says...)
@@ -213,7 +230,8 @@ func overrides(t *testing.T, s *site.Site) {
 	// Every node keeps a file of its own.
 	s.SQL("node2", "alter system set work_mem = '33MB'")
 	s.SetAll(with(site.Vars{"work_mem": "16MB"}))
-	s.Run(0, "reconfigure.yml", "--check").Says("ALTER SYSTEM has set work_mem = 33MB in postgresql.auto.conf, which wins; the inventory says 16MB", "set by ALTER SYSTEM in postgresql.auto.conf")
+	s.Run(0, "reconfigure.yml", "--check").Says("ALTER SYSTEM has set work_mem = 33MB in postgresql.auto.conf, which wins; "+
+		"the inventory says 16MB", "set by ALTER SYSTEM in postgresql.auto.conf")
 	s.Run(2, "reconfigure.yml", "-e", "polardb_auto_conf=refuse").Says("ALTER SYSTEM has set work_mem = 33MB", "ALTER SYSTEM RESET")
 	s.Run(0, "reconfigure.yml", "-e", "polardb_auto_conf=reset")
 	for _, n := range nodes {
@@ -254,7 +272,8 @@ func wayOut(t *testing.T, s *site.Site) {
 	s.Case(t, "one node, by ALTER SYSTEM", func(t *testing.T) {
 		n := s.Followers()[0]
 		s.On(n, stop+`echo "shared_buffers = '900GB'" >>/var/lib/polardb/pgdata/postgresql.auto.conf`)
-		s.Run(2, "reconfigure.yml").Says("could not map anonymous shared memory", "ALTER SYSTEM has set shared_buffers = 900GB in postgresql.auto.conf")
+		s.Run(2, "reconfigure.yml").Says("could not map anonymous shared memory",
+			"ALTER SYSTEM has set shared_buffers = 900GB in postgresql.auto.conf")
 		s.Run(0, "reconfigure.yml", "-e", "polardb_auto_conf=reset")
 		s.Whole()
 	})
@@ -277,7 +296,8 @@ func failedStarts(t *testing.T, s *site.Site) {
 		"control file": {"chown root /var/lib/polardb/polardata/global/pg_control", "chown polardb /var/lib/polardb/polardata/global/pg_control",
 			"pg_control\": Permission denied"},
 		"a lock": {`cd /tmp; runuser -u polardb -- sh -c 'sleep 600 >/dev/null 2>&1 & echo $! >/tmp/held'; { cat /tmp/held; printf '/var/lib/polardb/pgdata\n1\n5432\n/run\n*\n'; } >/var/lib/polardb/pgdata/postmaster.pid; chown polardb: /var/lib/polardb/pgdata/postmaster.pid`,
-			"kill $(cat /tmp/held); rm -f /tmp/held /var/lib/polardb/pgdata/postmaster.pid", `FATAL: lock file "postmaster.pid" already exists; HINT: Is another postmaster`},
+			"kill $(cat /tmp/held); rm -f /tmp/held /var/lib/polardb/pgdata/postmaster.pid",
+			`FATAL: lock file "postmaster.pid" already exists; HINT: Is another postmaster`},
 		"a time limit": {"mkdir -p " + unit + "; printf '[Service]\\nRuntimeMaxSec=1us\\n' >" + unit + "/limit.conf; systemctl daemon-reload",
 			"rm -r " + unit + "; systemctl daemon-reload", "a time limit of the unit ended it"},
 		"a port": {"systemd-run -q --unit=taker systemd-socket-activate -l 5432 --inetd -a /bin/cat; sleep 1",
@@ -287,7 +307,8 @@ func failedStarts(t *testing.T, s *site.Site) {
 			continue
 		}
 		s.Case(t, name, func(t *testing.T) {
-			s.On(n, "systemctl stop polardb-files; rm -rf /var/lib/polardb/pgdata/pg_log/*; echo '2020-01-01 [1] FATAL:  an old story' >/var/lib/polardb/pgdata/pg_log/old_error.log; chown polardb: /var/lib/polardb/pgdata/pg_log/old_error.log; "+c.wrong)
+			s.On(n, "systemctl stop polardb-files; rm -rf /var/lib/polardb/pgdata/pg_log/*; echo '2020-01-01 [1] FATAL: "+
+				" an old story' >/var/lib/polardb/pgdata/pg_log/old_error.log; chown polardb: /var/lib/polardb/pgdata/pg_log/old_error.log; "+c.wrong)
 			o := s.Run(2, "start.yml").Says(c.says)
 			s.On(n, "systemctl stop polardb-files; "+c.right)
 			for _, e := range o.Events {
@@ -305,7 +326,8 @@ func joinsWithLess(t *testing.T, s *site.Site) {
 	n := s.Followers()[0]
 	s.Run(0, "drop-node.yml", "--yes", "-e", "node="+n, "-e", "wipe=yes", "-e", "confirm="+n)
 	s.Set(n, with(site.Vars{"max_connections": 120}))
-	s.Run(2, "add-node.yml", "--limit", n).Says("max_connections cannot go down from 150 to 120: a node with less than the leader had does not start")
+	s.Run(2, "add-node.yml", "--limit", n).Says("max_connections cannot go down from 150 to 120: " +
+		"a node with less than the leader had does not start")
 	if left := s.On(n, "ls /var/lib/polardb/pgdata/postgresql.conf 2>/dev/null || true"); left != "" {
 		t.Errorf("files were written")
 	}

@@ -35,7 +35,8 @@ func TestBackupWaitsForRecord(t *testing.T) {
 // waitsFor takes a base backup, and says whether it waited when all was copied. It has to end by the record then.
 func waitsFor(t *testing.T, from *node, directory, record string) bool {
 	t.Helper()
-	command := from.command(t.Context(), "polar_basebackup", "-w", "-h", from.host, "-p", strconv.Itoa(from.port), "-U", "replicator", "-D", filepath.Join(directory, "pgdata"),
+	command := from.command(t.Context(), "polar_basebackup", "-w", "-h", from.host, "-p", strconv.Itoa(from.port),
+		"-U", "replicator", "-D", filepath.Join(directory, "pgdata"),
 		"--polardata="+filepath.Join(directory, "polardata"), "-X", "stream", "-c", "fast", "-v")
 	command.Env = append(command.Env, "PGPASSWORD=replpw")
 	command.SysProcAttr.Setpgid = true

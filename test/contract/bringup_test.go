@@ -26,7 +26,9 @@ func TestInitdb(t *testing.T) {
 			want(t, root.run(time.Minute, "initdb", "-D", filepath.Join(n.directory, "other")), 1, "cannot be run as root")
 			want(t, root.run(time.Minute, "pg_ctl", "-D", n.pgdata, "status"), 1, "cannot be run as root")
 		}
-		for _, name := range []string{"PG_VERSION", "postgresql.conf", "postgresql.auto.conf", "pg_hba.conf", "polar_dma.conf", "base", "global"} {
+		for _, name := range []string{
+			"PG_VERSION", "postgresql.conf", "postgresql.auto.conf", "pg_hba.conf", "polar_dma.conf", "base", "global",
+		} {
 			if _, err := os.Stat(filepath.Join(e.template, "pgdata", name)); err != nil {
 				t.Errorf("initdb made no %s", name)
 			}
@@ -37,12 +39,17 @@ func TestInitdb(t *testing.T) {
 		if linked, _ = os.Readlink("/etc/localtime"); strings.Contains(linked, "zoneinfo/") {
 			_, zone, _ = strings.Cut(linked, "zoneinfo/")
 		}
-		for _, line := range []string{"timezone = '" + zone + "'", "log_timezone = '" + zone + "'", "datestyle = 'iso, mdy'", "lc_monetary = 'C'", "lc_numeric = 'C'", "lc_time = 'C'", "default_text_search_config = 'pg_catalog.english'"} {
+		for _, line := range []string{
+			"timezone = '" + zone + "'", "log_timezone = '" + zone + "'", "datestyle = 'iso, mdy'", "lc_monetary = 'C'",
+			"lc_numeric = 'C'", "lc_time = 'C'", "default_text_search_config = 'pg_catalog.english'",
+		} {
 			if err != nil || !strings.Contains(string(conf), "\n"+line) {
 				t.Errorf("postgresql.conf has no line %s: %v", line, err)
 			}
 		}
-		for _, name := range []string{"base/1", "global/pg_control", "pg_wal", "pg_xact", "polar_dma/consensus_log", "polar_dma/consensus_cc_log"} {
+		for _, name := range []string{
+			"base/1", "global/pg_control", "pg_wal", "pg_xact", "polar_dma/consensus_log", "polar_dma/consensus_cc_log",
+		} {
 			if _, err := os.Stat(filepath.Join(e.template, "polardata", name)); err != nil {
 				t.Errorf("polar-initdb.sh left no %s in POLARDATA", name)
 			}
@@ -58,7 +65,8 @@ func TestPolarInitdb(t *testing.T) {
 		limit := 30 * time.Second
 		want(t, e.run(limit, "polar-initdb.sh", n.pgdata, n.polardata+"/", "localfs"), 1, n.pgdata+" must end with /")
 		want(t, e.run(limit, "polar-initdb.sh", n.pgdata+"/", n.polardata+"/"), 1, "pfs does not exist")
-		want(t, e.run(limit, "polar-initdb.sh", n.pgdata+"/", n.polardata+"/", "localfs"), 1, "use localfs mode", "pg_twophase in local data dir does not exist")
+		want(t, e.run(limit, "polar-initdb.sh", n.pgdata+"/", n.polardata+"/", "localfs"), 1, "use localfs mode",
+			"pg_twophase in local data dir does not exist")
 		if o := e.run(2*time.Minute, "initdb", "-D", filepath.Join(n.directory, "fresh"), "-U", "polardb"); o.code != 0 {
 			t.Fatal(o)
 		}
@@ -132,7 +140,9 @@ func TestStartWithoutMeta(t *testing.T) {
 		n := newNodes(t, e, 1)[0]
 		n.create()
 		n.start() // says that it started
-		eventually(t, e.within(10*time.Second), "the log tells of the loop", func() bool { return strings.Contains(n.logText(), "reinitializing") })
+		eventually(t, e.within(10*time.Second), "the log tells of the loop", func() bool {
+			return strings.Contains(n.logText(), "reinitializing")
+		})
 		if err := n.try("select 1"); state(err) != "57P03" {
 			t.Errorf("a connection met %v", err)
 		}
@@ -173,7 +183,8 @@ func TestFirstLeader(t *testing.T) {
 		if got := must[string](n, "select member_info_str from polar_dma_meta_status"); got != n.member()+"@1" {
 			t.Errorf("member_info_str %s", got)
 		}
-		if _, err := value[string](n, "select learner_info_str from polar_dma_meta_status"); err == nil || !strings.Contains(err.Error(), "NULL") {
+		if _, err := value[string](n, "select learner_info_str from polar_dma_meta_status"); err == nil ||
+			!strings.Contains(err.Error(), "NULL") {
 			t.Errorf("learner_info_str is not NULL: %v", err)
 		}
 		if version := must[string](n, "select current_setting('server_version')"); !strings.HasPrefix(version, "11.9") {

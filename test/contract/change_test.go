@@ -29,7 +29,8 @@ func testLearner(t *testing.T, leader, d, other *node) {
 	refused(t, leader, "alter system dma drop follower '%s'", d.address(), "Target node not exists.")
 	refused(t, leader, "alter system dma change follower '%s' to learner", d.address(), "This node is already a learner.")
 	refused(t, leader, "alter system dma change leader to '%s'", d.address(), "Leader transfer to a learner is not allowed.")
-	refused(t, leader, "alter system dma change node '%s' weight to 3", d.address(), "Configure forcesync or weight to a learner is not allowed.")
+	refused(t, leader, "alter system dma change node '%s' weight to 3", d.address(),
+		"Configure forcesync or weight to a learner is not allowed.")
 	refused(t, d, "alter system dma add learner '%s'", "127.0.0.9:5999", "Replicate log fail.")
 	d.exec("alter system dma force change leader") // silently nothing
 
@@ -64,7 +65,8 @@ func testLearner(t *testing.T, leader, d, other *node) {
 func testWeights(t *testing.T, leader, follower *node) {
 	for _, weight := range []int32{9, 0, 5} {
 		leader.exec(fmt.Sprintf("alter system dma change node '%s' weight to %d", follower.address(), weight))
-		if got := must[int32](leader, "select election_weight from polar_dma_cluster_status where ip_port = $1", follower.member()); got != weight {
+		got := must[int32](leader, "select election_weight from polar_dma_cluster_status where ip_port = $1", follower.member())
+		if got != weight {
 			t.Errorf("weight %d, want %d", got, weight)
 		}
 	}
@@ -185,10 +187,12 @@ func testDelayedElection(t *testing.T, election time.Duration, nodes []*node) {
 			on, err := value[string](n, "show polar_dma_delay_election")
 			return err == nil && on == "on"
 		})
-		if file := must[string](n, "select sourcefile from pg_settings where name = 'polar_dma_delay_election'"); file != n.pgdata+"/postgresql.auto.conf" {
+		file := must[string](n, "select sourcefile from pg_settings where name = 'polar_dma_delay_election'")
+		if file != n.pgdata+"/postgresql.auto.conf" {
 			t.Errorf("the setting is in %s", file)
 		}
-		if at := must[time.Time](n, "select modification from pg_stat_file('"+n.pgdata+"/postgresql.auto.conf')"); time.Since(at) > time.Minute || time.Since(at) < -time.Second {
+		at := must[time.Time](n, "select modification from pg_stat_file('"+n.pgdata+"/postgresql.auto.conf')")
+		if time.Since(at) > time.Minute || time.Since(at) < -time.Second {
 			t.Errorf("the file was written at %s", at)
 		}
 		if n != old {
@@ -226,7 +230,8 @@ func testNoMajority(t *testing.T, nodes []*node) {
 	if n := must[int64](last, "select count(*) from log"); n == 0 {
 		t.Error("reads do not work")
 	}
-	if err := last.tryFor(2*time.Second, "insert into log values (20, 'hangs')"); err == nil || state(err) != "57014" && !strings.Contains(err.Error(), "deadline") && !strings.Contains(err.Error(), "timeout") {
+	err := last.tryFor(2*time.Second, "insert into log values (20, 'hangs')")
+	if err == nil || state(err) != "57014" && !strings.Contains(err.Error(), "deadline") && !strings.Contains(err.Error(), "timeout") {
 		t.Errorf("a write did not hang: %v", err)
 	}
 	term := must[int64](last, "select current_term from polar_dma_member_status")
@@ -285,7 +290,9 @@ func TestSingletonThatNeverLeads(t *testing.T) {
 				t.Errorf("its meta: %s", meta)
 			}
 			last.ctl("-m", "immediate", "-w", "stop")
-			if o := last.run(60*time.Second, "postgres", "-D", last.pgdata, "-c", "polar_dma_sync_meta=ON", "-c", "polar_dma_members_info="+last.address()+"@1"); o.code != 0 {
+			o := last.run(60*time.Second, "postgres", "-D", last.pgdata, "-c", "polar_dma_sync_meta=ON",
+				"-c", "polar_dma_members_info="+last.address()+"@1")
+			if o.code != 0 {
 				t.Fatal(o)
 			}
 			last.start()
@@ -300,7 +307,8 @@ func TestSingletonThatNeverLeads(t *testing.T) {
 // goOnAlone tells the node to. It is restarted on its way, so the connection may end before the answer comes.
 func (n *node) goOnAlone() {
 	n.t.Helper()
-	if err := n.try("alter system dma change to singleton mode"); err != nil && !strings.Contains(err.Error(), "conn closed") && !strings.Contains(err.Error(), "EOF") && state(err) != "57P02" {
+	err := n.try("alter system dma change to singleton mode")
+	if err != nil && !strings.Contains(err.Error(), "conn closed") && !strings.Contains(err.Error(), "EOF") && state(err) != "57P02" {
 		n.t.Errorf("singleton mode: %v", err)
 	}
 }

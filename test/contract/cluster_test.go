@@ -118,14 +118,18 @@ func testViews(t *testing.T, leader, follower *node) {
 	}
 	read := func(n *node) map[string]row {
 		conn := n.session()
-		rows, err := conn.Query(context.Background(), "select server_id, ip_port, match_index, next_index, role, election_weight from polar_dma_cluster_status")
+		rows, err := conn.Query(context.Background(),
+			"select server_id, ip_port, match_index, next_index, role, election_weight from polar_dma_cluster_status")
 		if err != nil {
 			t.Fatal(err)
 		}
 		out := map[string]row{}
 		var r row
 		var address string
-		if _, err := pgx.ForEachRow(rows, []any{&r.ID, &address, &r.Match, &r.Next, &r.Role, &r.Weight}, func() error { out[address] = r; return nil }); err != nil {
+		if _, err := pgx.ForEachRow(rows, []any{&r.ID, &address, &r.Match, &r.Next, &r.Role, &r.Weight}, func() error {
+			out[address] = r
+			return nil
+		}); err != nil {
 			t.Fatal(err)
 		}
 		return out
@@ -159,19 +163,28 @@ func testViews(t *testing.T, leader, follower *node) {
 	if _, err := value[time.Time](follower, "select pg_last_xact_replay_timestamp()"); err != nil {
 		t.Error(err)
 	}
-	if address := must[string](leader, "select client_addr::text from pg_stat_replication where application_name = $1", follower.appname()); !strings.HasPrefix(address, "127.0.0.") {
+	address := must[string](leader, "select client_addr::text from pg_stat_replication where application_name = $1", follower.appname())
+	if !strings.HasPrefix(address, "127.0.0.") {
 		t.Errorf("client_addr %s", address)
 	}
 }
 
 // viewColumns is what the extension's SQL script declares.
 var viewColumns = map[string]string{
-	"polar_dma_member_status":    "server_id 20, current_term 20, current_leader 20, commit_index 20, last_log_term 20, last_log_index 20, paxos_role 23, vote_for 20",
-	"polar_dma_cluster_status":   "server_id 20, ip_port 25, match_index 20, next_index 20, role 23, has_voted 16, force_sync 16, election_weight 23, learner_source 20, pipelining 16",
-	"polar_dma_consensus_status": "state 23, term 20, log_term 20, xlog_term 20, leader_id 20, sync_rqst_lsn 3220, synced_tli 23, synced_lsn 3220, purge_lsn 3220, commit_index 20, flushed_lsn 3220, flushed_tli 23, appened_lsn 3220, commit_queue_length 20, stats_queue_length 20",
-	"polar_dma_meta_status":      "term 20, vote_for 20, last_leader_term 20, last_leader_log_index 20, scan_index 20, cluster_id 20, commit_index 20, purge_index 20, member_info_str 25, learner_info_str 25",
-	"polar_dma_log_status":       "term 20, current_index 20, sync_index 20, last_writ_lsn 3220, last_write_timeline 23, last_append_term 20, next_append_term 20, variable_length_log_next_offset 20, disable_purge 16",
-	"pg_stat_replication":        "pid 23, usesysid 26, usename 19, application_name 25, client_addr 869, client_hostname 25, client_port 23, backend_start 1184, backend_xmin 28, state 25, sent_lsn 3220, write_lsn 3220, flush_lsn 3220, replay_lsn 3220, write_lag 1186, flush_lag 1186, replay_lag 1186, sync_priority 23, sync_state 25",
+	"polar_dma_member_status": "server_id 20, current_term 20, current_leader 20, commit_index 20, last_log_term 20, " +
+		"last_log_index 20, paxos_role 23, vote_for 20",
+	"polar_dma_cluster_status": "server_id 20, ip_port 25, match_index 20, next_index 20, role 23, has_voted 16, " +
+		"force_sync 16, election_weight 23, learner_source 20, pipelining 16",
+	"polar_dma_consensus_status": "state 23, term 20, log_term 20, xlog_term 20, leader_id 20, sync_rqst_lsn 3220, " +
+		"synced_tli 23, synced_lsn 3220, purge_lsn 3220, commit_index 20, flushed_lsn 3220, flushed_tli 23, appened_lsn 3220, " +
+		"commit_queue_length 20, stats_queue_length 20",
+	"polar_dma_meta_status": "term 20, vote_for 20, last_leader_term 20, last_leader_log_index 20, scan_index 20, cluster_id 20, " +
+		"commit_index 20, purge_index 20, member_info_str 25, learner_info_str 25",
+	"polar_dma_log_status": "term 20, current_index 20, sync_index 20, last_writ_lsn 3220, last_write_timeline 23, " +
+		"last_append_term 20, next_append_term 20, variable_length_log_next_offset 20, disable_purge 16",
+	"pg_stat_replication": "pid 23, usesysid 26, usename 19, application_name 25, client_addr 869, client_hostname 25, " +
+		"client_port 23, backend_start 1184, backend_xmin 28, state 25, sent_lsn 3220, write_lsn 3220, flush_lsn 3220, " +
+		"replay_lsn 3220, write_lag 1186, flush_lag 1186, replay_lag 1186, sync_priority 23, sync_state 25",
 }
 
 // describe lists a query's columns as "name oid", after checking that pgx can read every row.
@@ -229,7 +242,8 @@ func testRoles(t *testing.T, leader, follower *node) {
 	if _, err := leader.connect(ctx, "plain", "plainpw"); state(err) != "28P01" {
 		t.Errorf("the old password: %v", err)
 	}
-	if hash := must[string](leader, "select rolpassword from pg_authid where rolname = 'plain'"); !strings.HasPrefix(hash, "md5") || len(hash) != 35 {
+	hash := must[string](leader, "select rolpassword from pg_authid where rolname = 'plain'")
+	if !strings.HasPrefix(hash, "md5") || len(hash) != 35 {
 		t.Errorf("rolpassword %q", hash)
 	}
 }
@@ -249,7 +263,8 @@ func testStatements(t *testing.T, leader *node) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tx.Exec(ctx, "alter system dma purge logs"); state(err) != "25001" || message(err) != "ALTER SYSTEM cannot run inside a transaction block" {
+	if _, err := tx.Exec(ctx, "alter system dma purge logs"); state(err) != "25001" ||
+		message(err) != "ALTER SYSTEM cannot run inside a transaction block" {
 		t.Errorf("in a transaction: %v", err)
 	}
 	_ = tx.Rollback(ctx)
@@ -265,7 +280,10 @@ func testStatements(t *testing.T, leader *node) {
 	}
 	leader.exec("alter system set work_mem = '8MB'")
 	leader.exec("select pg_reload_conf()")
-	eventually(t, leader.within(10*time.Second), "work_mem reloaded", func() bool { shown, err := value[string](leader, "show work_mem"); return err == nil && shown == "8MB" })
+	eventually(t, leader.within(10*time.Second), "work_mem reloaded", func() bool {
+		shown, err := value[string](leader, "show work_mem")
+		return err == nil && shown == "8MB"
+	})
 	leader.exec("alter system set max_connections = 120")
 	// Whoever reads the files sees in the same session what waits for a restart, also before a reload.
 	var rows int

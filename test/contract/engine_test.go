@@ -179,7 +179,8 @@ func (o outcome) text() string { return o.out + o.err }
 
 func (e *engine) command(ctx context.Context, name string, arguments ...string) *exec.Cmd {
 	command := exec.CommandContext(ctx, filepath.Join(e.prefix, "bin", name), arguments...)
-	command.Env = []string{"PATH=" + filepath.Join(e.prefix, "bin") + ":/usr/bin:/bin", "LD_LIBRARY_PATH=" + filepath.Join(e.prefix, "lib"), "HOME=/nonexistent", "LANG=C", "TMPDIR=" + os.TempDir()}
+	command.Env = []string{"PATH=" + filepath.Join(e.prefix, "bin") + ":/usr/bin:/bin", "LD_LIBRARY_PATH=" +
+		filepath.Join(e.prefix, "lib"), "HOME=/nonexistent", "LANG=C", "TMPDIR=" + os.TempDir()}
 	command.Dir = "/"
 	command.SysProcAttr = &syscall.SysProcAttr{Credential: e.as}
 	command.WaitDelay = time.Second

@@ -168,7 +168,8 @@ func TestDMACommandsOutliveTheirClients(t *testing.T) {
 			}
 			_ = raw.Conn.Close() // no goodbye
 			eventually(t, e.within(5*time.Second), "pg_stat_activity shows the statement", func() bool {
-				return must[int64](a, "select count(*) from pg_stat_activity where application_name = 'gone' and state = 'active' and query ilike 'alter system dma%' and usename in (select rolname from pg_roles where rolsuper)") == int64(i+1)
+				return must[int64](a, "select count(*) from pg_stat_activity where application_name = 'gone' and state = 'active' and "+
+					"query ilike 'alter system dma%' and usename in (select rolname from pg_roles where rolsuper)") == int64(i+1)
 			})
 		}
 		time.Sleep(500 * time.Millisecond)

@@ -20,7 +20,8 @@ func TestLogger(t *testing.T) {
 		}
 		secret := filepath.Join(l.directory, "pw")
 		l.write(secret, password+"\n")
-		want(t, e.run(time.Minute, "initdb", "-D", l.pgdata, "-U", "polardb", "--pwfile="+secret, "-A", "md5", "-i", strconv.FormatInt(identifier, 10), "--encoding=UTF8", "--locale=C"), 0)
+		want(t, e.run(time.Minute, "initdb", "-D", l.pgdata, "-U", "polardb", "--pwfile="+secret, "-A", "md5",
+			"-i", strconv.FormatInt(identifier, 10), "--encoding=UTF8", "--locale=C"), 0)
 		want(t, e.run(time.Minute, "polar-initdb.sh", l.pgdata+"/", l.polardata+"/", "localfs"), 0)
 		l.configure()
 		l.write(filepath.Join(l.pgdata, "pg_hba.conf"), "host all all 127.0.0.0/8 md5\n")
@@ -50,7 +51,9 @@ func TestLogger(t *testing.T) {
 		if n := must[int64](l, "select count(*) from pg_roles where rolname = 'replicator'"); n != 0 {
 			t.Error("it has the cluster's roles")
 		}
-		for _, statement := range []string{"add follower '%s'", "drop follower '%s'", "change follower '%s' to learner", "change node '%s' weight to 3"} {
+		for _, statement := range []string{
+			"add follower '%s'", "drop follower '%s'", "change follower '%s' to learner", "change node '%s' weight to 3",
+		} {
 			err := l.try("alter system dma " + fmt.Sprintf(statement, a.address()))
 			if state(err) != "XX000" || message(err) != "cannot execute this DMA command on logger node" {
 				t.Errorf("%s: %v", statement, err)

@@ -21,8 +21,10 @@ import (
 
 // passwords are what a person, or a generator of passwords, may come up with.
 var passwords = []string{
-	"plain", `it's`, `'quoted'`, `back\slash`, `trailing\`, `a'b\c"d$e%f g:h#é`, `$x%"#:é;&|{7*7}`, "two  blanks ", " leading", "tab\there", "colon:colon\\:",
-	`"double"`, "a=b password=c", "密码🔑", "１２３ｐｗ", "e\u0301", "\u2168\u00adx", "md5", "-- /* */ ;", "$(id)`id`${HOME}", strings.Repeat("0123456789", 10), strings.Repeat("ü", 100),
+	"plain", `it's`, `'quoted'`, `back\slash`, `trailing\`, `a'b\c"d$e%f g:h#é`, `$x%"#:é;&|{7*7}`, "two  blanks ", " leading",
+	"tab\there", "colon:colon\\:",
+	`"double"`, "a=b password=c", "密码🔑", "１２３ｐｗ", "e\u0301", "\u2168\u00adx", "md5", "-- /* */ ;", "$(id)`id`${HOME}",
+	strings.Repeat("0123456789", 10), strings.Repeat("ü", 100),
 }
 
 func rendered(t *testing.T, template string, vars templates.Map) string {
@@ -44,7 +46,8 @@ func (n *node) asked(user string) string {
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
 	f := pgproto3.NewFrontend(conn, conn)
-	f.Send(&pgproto3.StartupMessage{ProtocolVersion: pgproto3.ProtocolVersion30, Parameters: map[string]string{"user": user, "database": "postgres"}})
+	f.Send(&pgproto3.StartupMessage{ProtocolVersion: pgproto3.ProtocolVersion30,
+		Parameters: map[string]string{"user": user, "database": "postgres"}})
 	if err := f.Flush(); err != nil {
 		n.t.Fatal(err)
 	}
@@ -94,7 +97,8 @@ func TestLoginMethods(t *testing.T) {
 			logs                bool
 		}{
 			{"md5", "old", "md5", true}, {"md5", "new", "scram", true}, {"md5", "made", "scram", true}, {"md5", "nobody_here", "md5", false},
-			{"scram-sha-256", "old", "scram", false}, {"scram-sha-256", "new", "scram", true}, {"scram-sha-256", "made", "scram", true}, {"scram-sha-256", "nobody_here", "scram", false},
+			{"scram-sha-256", "old", "scram", false}, {"scram-sha-256", "new", "scram", true}, {"scram-sha-256", "made", "scram", true},
+			{"scram-sha-256", "nobody_here", "scram", false},
 			{"password", "old", "password", true}, {"password", "new", "password", true}, {"trust", "old", "nothing", true},
 		} {
 			n.write(filepath.Join(n.pgdata, "pg_hba.conf"), "host all polardb 127.0.0.0/8 md5\nhost all all 127.0.0.0/8 "+c.method+"\n")
@@ -134,7 +138,8 @@ func TestPasswords(t *testing.T) {
 					t.Errorf("%q, made %s, from here: %v", password, how, err)
 				}
 				psql := func(environment string) {
-					o := e.runWith(20*time.Second, []string{environment}, "psql", "-X", "-A", "-t", "-h", n.host, "-p", strconv.Itoa(n.port), "-U", "nasty", "-d", "postgres", "-w", "-c", "select 1")
+					o := e.runWith(20*time.Second, []string{environment}, "psql", "-X", "-A", "-t", "-h", n.host, "-p", strconv.Itoa(n.port),
+						"-U", "nasty", "-d", "postgres", "-w", "-c", "select 1")
 					if o.code != 0 {
 						t.Errorf("%q, made %s, by psql with %s: %v", password, how, environment, o)
 					}
@@ -163,11 +168,16 @@ func TestReplicationPasswords(t *testing.T) {
 				}
 				first.exec("alter role " + dma.Identifier(user) + " password " + dma.Literal(hash))
 				configure := func() {
-					second.write(filepath.Join(second.pgdata, "polar_dma.conf"), rendered(t, "polar_dma_repl_user = {{ u | postgres_conninfo | postgres_setting }}\npolar_dma_repl_passwd = {{ p | postgres_conninfo | postgres_setting }}\n",
-						templates.Map{"u": user, "p": password})+fmt.Sprintf("polar_enable_dma = on\npolar_dma_repl_appname = '%s'\npolar_dma_election_timeout = %dms\n", second.appname(), second.election.Milliseconds()))
+					second.write(filepath.Join(second.pgdata, "polar_dma.conf"),
+						rendered(t, "polar_dma_repl_user = {{ u | postgres_conninfo | postgres_setting }}\npolar_dma_repl_passwd = {{ p | "+
+							"postgres_conninfo | postgres_setting }}\n",
+							templates.Map{"u": user, "p": password})+fmt.Sprintf("polar_enable_dma = on\npolar_dma_repl_appname = '%s'\n"+
+							"polar_dma_election_timeout = %dms\n", second.appname(), second.election.Milliseconds()))
 				}
 				if !joined {
-					first.write(filepath.Join(first.pgdata, "pg_hba.conf"), rendered(t, "host all polardb 127.0.0.0/8 md5\nhost replication replicator 127.0.0.0/8 md5\nhost replication {{ u | postgres_hba }} 127.0.0.0/8 scram-sha-256\n", templates.Map{"u": user}))
+					first.write(filepath.Join(first.pgdata, "pg_hba.conf"),
+						rendered(t, "host all polardb 127.0.0.0/8 md5\nhost replication replicator 127.0.0.0/8 md5\nhost replication {{ u | "+
+							"postgres_hba }} 127.0.0.0/8 scram-sha-256\n", templates.Map{"u": user}))
 					first.exec("select pg_reload_conf()")
 					if o := second.backup(first); o.code != 0 {
 						t.Fatal(o)
@@ -203,7 +213,8 @@ func TestInitdbPassword(t *testing.T) {
 		if err := e.mkdir(n.polardata); err != nil {
 			t.Fatal(err)
 		}
-		want(t, e.run(2*time.Minute, "initdb", "-D", n.pgdata, "-U", "polardb", "--pwfile="+secret, "-A", "scram-sha-256", "--encoding=UTF8", "--locale=C"), 0)
+		want(t, e.run(2*time.Minute, "initdb", "-D", n.pgdata, "-U", "polardb", "--pwfile="+secret, "-A", "scram-sha-256",
+			"--encoding=UTF8", "--locale=C"), 0)
 		hash, err := dma.PasswordHash(dma.SCRAM, "polardb", long)
 		if err != nil {
 			t.Fatal(err)
@@ -252,7 +263,8 @@ func TestSocket(t *testing.T) {
 		n.write(filepath.Join(n.pgdata, "pg_hba.conf"), "local all new scram-sha-256\nlocal all all peer\nhost all all 127.0.0.0/8 md5\n")
 		n.exec("select pg_reload_conf()")
 		psql := func(user, environment string) outcome {
-			return e.runWith(20*time.Second, []string{environment}, "psql", "-X", "-A", "-t", "-h", n.directory, "-p", strconv.Itoa(n.port), "-U", user, "-d", "postgres", "-w", "-c", "select 1")
+			return e.runWith(20*time.Second, []string{environment}, "psql", "-X", "-A", "-t", "-h", n.directory, "-p", strconv.Itoa(n.port),
+				"-U", user, "-d", "postgres", "-w", "-c", "select 1")
 		}
 		eventually(t, n.within(10*time.Second), "a login over the socket", func() bool { return psql("new", "PGPASSWORD=secret").code == 0 })
 		want(t, psql("new", "PGPASSWORD=wrong"), 2, `password authentication failed for user "new"`)

@@ -41,7 +41,8 @@ func newNodes(t *testing.T, e *engine, count int) []*node {
 	}
 	var out []*node
 	for i := 1; i <= count; i++ {
-		n := &node{engine: e, t: t, number: i, host: fmt.Sprintf("127.0.0.%d", i), port: freePort(t), directory: filepath.Join(root, strconv.Itoa(i)), change: 20 * time.Second}
+		n := &node{engine: e, t: t, number: i, host: fmt.Sprintf("127.0.0.%d", i), port: freePort(t),
+			directory: filepath.Join(root, strconv.Itoa(i)), change: 20 * time.Second}
 		n.pgdata, n.polardata = filepath.Join(n.directory, "pgdata"), filepath.Join(n.directory, "polardata")
 		if err := e.mkdir(n.directory); err != nil {
 			t.Fatal(err)
@@ -118,7 +119,8 @@ func (n *node) create() {
 		}
 	}
 	n.configure()
-	n.write(filepath.Join(n.pgdata, "pg_hba.conf"), "local all all trust\nhost all all 127.0.0.0/8 md5\nhost replication replicator 127.0.0.0/8 md5\n")
+	n.write(filepath.Join(n.pgdata, "pg_hba.conf"), "local all all trust\nhost all all 127.0.0.0/8 md5\n"+
+		"host replication replicator 127.0.0.0/8 md5\n")
 }
 
 func (n *node) write(name, text string) {
@@ -255,7 +257,8 @@ func (n *node) backup(from *node, more ...string) outcome {
 		}
 	}()
 	return n.runWith(n.within(60*time.Second), []string{"PGPASSWORD=replpw"}, "polar_basebackup",
-		append([]string{"-w", "-h", from.host, "-p", strconv.Itoa(from.port), "-U", "replicator", "-D", n.pgdata, "--polardata=" + n.polardata, "-X", "stream", "-R", "-c", "fast"}, more...)...)
+		append([]string{"-w", "-h", from.host, "-p", strconv.Itoa(from.port), "-U", "replicator", "-D", n.pgdata, "--polardata=" +
+			n.polardata, "-X", "stream", "-R", "-c", "fast"}, more...)...)
 }
 
 // prepareToJoin brings a node up to where it waits to be added.

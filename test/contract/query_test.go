@@ -12,7 +12,8 @@ import (
 )
 
 func (n *node) connect(ctx context.Context, user, secret string) (*pgx.Conn, error) {
-	config, err := pgx.ParseConfig(fmt.Sprintf("host=%s port=%d user=%s dbname=postgres sslmode=disable connect_timeout=5", n.host, n.port, user))
+	config, err := pgx.ParseConfig(fmt.Sprintf("host=%s port=%d user=%s dbname=postgres sslmode=disable connect_timeout=5",
+		n.host, n.port, user))
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +117,9 @@ func (n *node) role() int32 {
 
 func (n *node) becomes(role int32) {
 	n.t.Helper()
-	eventually(n.t, n.within(20*time.Second), fmt.Sprintf("node %d has role %d (now %d)", n.number, role, n.role()), func() bool { return n.role() == role })
+	eventually(n.t, n.within(20*time.Second), fmt.Sprintf("node %d has role %d (now %d)", n.number, role, n.role()), func() bool {
+		return n.role() == role
+	})
 }
 
 // state is the SQLSTATE of an error, its message when it has none.

@@ -37,7 +37,9 @@ func TestReceiverThatLoggedInByScram(t *testing.T) {
 		if _, err := open.Exec(t.Context(), "select 1"); err == nil {
 			t.Error("a session on the follower survived")
 		}
-		if text := b.logText(); b.aborted() != 1 || !strings.Contains(text, "free(): invalid pointer\n") || !strings.Contains(text, "all server processes terminated; reinitializing") {
+		text := b.logText()
+		if b.aborted() != 1 || !strings.Contains(text, "free(): invalid pointer\n") ||
+			!strings.Contains(text, "all server processes terminated; reinitializing") {
 			t.Errorf("%d processes aborted", b.aborted())
 		}
 		if again := must[time.Time](b, "select pg_postmaster_start_time()"); b.pid() != postmaster || !again.Equal(started) {
@@ -99,7 +101,8 @@ func (n *node) streams(follower *node, before int32) int32 {
 	var sender int32
 	eventually(n.t, n.within(20*time.Second), fmt.Sprintf("node %d streams", follower.number), func() bool {
 		var err error
-		sender, err = value[int32](n, "select pid from pg_stat_replication where state = 'streaming' and application_name = $1", follower.appname())
+		sender, err = value[int32](n, "select pid from pg_stat_replication where state = 'streaming' and application_name = $1",
+			follower.appname())
 		return err == nil && sender != before && follower.try("select 1") == nil
 	})
 	return sender

@@ -24,7 +24,8 @@ func TestPasswordOfReplicationChanges(t *testing.T) {
 			n.write(filepath.Join(n.pgdata, "polar_dma.conf"), strings.Replace(n.read("polar_dma.conf"), "'replicator'", "'"+role+"'", 1))
 		}
 		users := func() string {
-			return must[string](a, "select coalesce(string_agg(usename::text, ' ' order by usename), '') from pg_stat_replication where state = 'streaming'")
+			return must[string](a,
+				"select coalesce(string_agg(usename::text, ' ' order by usename), '') from pg_stat_replication where state = 'streaming'")
 		}
 		sender := a.streams(b, 0)
 		a.exec("create role second superuser login password " + hashed(t, "second", "new"))
@@ -91,13 +92,15 @@ func TestTheAccountIsLetInForAMoment(t *testing.T) {
 		n.exec("create role " + account + " superuser login")
 		// What a session is told to keep out of the log stays out of it.
 		before := len(n.logText())
-		n.exec("set log_statement = 'none'; set log_min_error_statement = 'panic'; set log_min_duration_statement = -1; alter role " + account + " password " + hashed(t, account, "a secret"))
+		n.exec("set log_statement = 'none'; set log_min_error_statement = 'panic'; set log_min_duration_statement = -1; alter role " +
+			account + " password " + hashed(t, account, "a secret"))
 		if text := n.logText(); strings.Contains(text[min(before, len(text)):], "md5") {
 			t.Error("the log has what is stored of a password")
 		}
 		lines := "local all all scram-sha-256\nhost all all 127.0.0.0/8 md5\n"
 		psql := func() outcome {
-			return e.run(20*time.Second, "psql", "-X", "-A", "-t", "-h", n.directory, "-p", strconv.Itoa(n.port), "-U", account, "-d", "postgres", "-w", "-c", "select pg_is_in_recovery()")
+			return e.run(20*time.Second, "psql", "-X", "-A", "-t", "-h", n.directory, "-p", strconv.Itoa(n.port), "-U", account,
+				"-d", "postgres", "-w", "-c", "select pg_is_in_recovery()")
 		}
 		n.write(filepath.Join(n.pgdata, "pg_hba.conf"), lines)
 		n.exec("select pg_reload_conf()")

@@ -115,7 +115,9 @@ func TestStartWithTheCopiedMeta(t *testing.T) {
 		}
 		b.configure()
 		b.start()
-		eventually(t, e.within(10*time.Second), "the log tells of the loop", func() bool { return strings.Contains(b.logText(), "reinitializing") })
+		eventually(t, e.within(10*time.Second), "the log tells of the loop", func() bool {
+			return strings.Contains(b.logText(), "reinitializing")
+		})
 		if err := b.try("select 1"); state(err) != "57P03" {
 			t.Errorf("a connection met %v", err)
 		}

@@ -43,7 +43,9 @@ func (s *space) announced() string {
 }
 
 func (s *space) file() string {
-	return filepath.Join("PG_11_201809051", fmt.Sprint(must[int64](s.on, "select oid::int8 from pg_database where datname = 'postgres'")), fmt.Sprint(must[int64](s.on, "select relfilenode::int8 from pg_class where relname = 'precious'")))
+	return filepath.Join("PG_11_201809051",
+		fmt.Sprint(must[int64](s.on, "select oid::int8 from pg_database where datname = 'postgres'")),
+		fmt.Sprint(must[int64](s.on, "select relfilenode::int8 from pg_class where relname = 'precious'")))
 }
 
 // The catalog says what tablespaces there are, the link in PGDATA where a node has them. No database is made in one.
@@ -51,10 +53,13 @@ func TestTablespaces(t *testing.T) {
 	each(t, func(t *testing.T, e *engine) {
 		a := leader(t, newNodes(t, e, 1))
 		s := newSpace(t, a)
-		if found := must[string](a, "select pg_tablespace_location(oid) from pg_tablespace where spcname not in ('pg_default', 'pg_global')"); found != s.location {
+		found := must[string](a, "select pg_tablespace_location(oid) from pg_tablespace where spcname not in ('pg_default', 'pg_global')")
+		if found != s.location {
 			t.Errorf("it lies in %q", found)
 		}
-		if found := must[string](a, fmt.Sprintf("select datname::text from pg_database where oid in (select x from pg_tablespace_databases(%d) x) order by datname", s.oid)); found != "postgres" {
+		if found := must[string](a,
+			fmt.Sprintf("select datname::text from pg_database where oid in (select x from pg_tablespace_databases(%d) x) order by datname",
+				s.oid)); found != "postgres" {
 			t.Errorf("it is used by %q", found)
 		}
 		if to, err := os.Readlink(filepath.Join(a.pgdata, "pg_tblspc", fmt.Sprint(s.oid))); to != s.location {
@@ -63,10 +68,12 @@ func TestTablespaces(t *testing.T) {
 		if _, err := os.Lstat(s.announced()); err == nil {
 			t.Errorf("%s is there", s.announced())
 		}
-		if path := must[string](a, "select pg_relation_filepath(oid) from pg_class where relname = 'precious'"); path != filepath.Join("pg_tblspc", fmt.Sprint(s.oid), s.file()) {
+		path := must[string](a, "select pg_relation_filepath(oid) from pg_class where relname = 'precious'")
+		if path != filepath.Join("pg_tblspc", fmt.Sprint(s.oid), s.file()) {
 			t.Errorf("the table lies in %q", path)
 		}
-		if path := must[string](a, "select pg_relation_filepath(oid) from pg_class where relname = 'log'"); !strings.HasPrefix(path, "file-dio://"+a.polardata+"/base/") {
+		if path := must[string](a, "select pg_relation_filepath(oid) from pg_class where relname = 'log'"); !strings.HasPrefix(path,
+			"file-dio://"+a.polardata+"/base/") {
 			t.Errorf("a table outside lies in %q", path)
 		} else if _, err := os.Stat(strings.TrimPrefix(path, "file-dio://")); err != nil {
 			t.Error(err)
@@ -90,7 +97,8 @@ func TestTablespaces(t *testing.T) {
 		if _, err := os.Lstat(s.announced()); err != nil {
 			t.Error(err)
 		}
-		want(t, newNodes(t, e, 2)[1].backup(a, "-v"), 0, fmt.Sprintf("could not read symbolic link \"pg_tblspc/%d\": No such file or directory", s.oid))
+		want(t, newNodes(t, e, 2)[1].backup(a, "-v"), 0, fmt.Sprintf("could not read symbolic link \"pg_tblspc/%d\": "+
+			"No such file or directory", s.oid))
 	})
 }
 
@@ -155,12 +163,14 @@ func TestBackupOfTablespaces(t *testing.T) {
 			if has := must[string](n, sum); !strings.HasPrefix(has, "1000 ") || has != must[string](a, sum) {
 				t.Errorf("node %d has %s", n.number, has)
 			}
-			if found := must[string](n, "select pg_tablespace_location(oid) from pg_tablespace where spcname = 'ts1'"); found != map[*node]string{a: s.location, b: copied}[n] {
+			found := must[string](n, "select pg_tablespace_location(oid) from pg_tablespace where spcname = 'ts1'")
+			if found != map[*node]string{a: s.location, b: copied}[n] {
 				t.Errorf("node %d has it in %q", n.number, found)
 			}
 		}
 		// The next one says that it writes over what this one left.
 		to := filepath.Join(nodes[2].directory, "copied")
-		want(t, nodes[2].backup(a, "-v", "--tablespace-mapping="+s.location+"="+to), 0, "tblspcmapfile", "is already on disk", "POLAR: we overwrite it")
+		want(t, nodes[2].backup(a, "-v", "--tablespace-mapping="+s.location+"="+to), 0, "tblspcmapfile",
+			"is already on disk", "POLAR: we overwrite it")
 	})
 }

@@ -17,9 +17,11 @@ func TestBackupFailures(t *testing.T) {
 		a, b := leader(t, nodes), nodes[1]
 		limit := e.within(30 * time.Second)
 		arguments := func(port int) []string {
-			return []string{"-w", "-h", a.host, "-p", strconv.Itoa(port), "-U", "replicator", "-D", b.pgdata, "--polardata=" + b.polardata, "-X", "stream", "-R", "-c", "fast"}
+			return []string{"-w", "-h", a.host, "-p", strconv.Itoa(port), "-U", "replicator", "-D", b.pgdata, "--polardata=" + b.polardata,
+				"-X", "stream", "-R", "-c", "fast"}
 		}
-		want(t, e.runWith(limit, []string{"PGPASSWORD=wrong"}, "polar_basebackup", arguments(a.port)...), 1, `password authentication failed for user "replicator"`)
+		want(t, e.runWith(limit, []string{"PGPASSWORD=wrong"}, "polar_basebackup", arguments(a.port)...), 1,
+			`password authentication failed for user "replicator"`)
 		want(t, e.run(limit, "polar_basebackup", arguments(a.port)...), 1, "fe_sendauth: no password supplied")
 		want(t, e.runWith(limit, []string{"PGPASSWORD=replpw"}, "polar_basebackup", arguments(b.port)...), 1, "Connection refused")
 		for _, directory := range []string{b.pgdata, b.polardata} {
@@ -52,14 +54,18 @@ func TestKilledBackupLeavesBothDirectories(t *testing.T) {
 	each(t, func(t *testing.T, e *engine) {
 		nodes := newNodes(t, e, 2)
 		a, b := leader(t, nodes), nodes[1]
-		command := e.command(t.Context(), "polar_basebackup", "-w", "-h", a.host, "-p", strconv.Itoa(a.port), "-U", "replicator", "-D", b.pgdata, "--polardata="+b.polardata, "-X", "stream", "-c", "fast", "--max-rate=32k")
+		command := e.command(t.Context(), "polar_basebackup", "-w", "-h", a.host, "-p", strconv.Itoa(a.port), "-U", "replicator",
+			"-D", b.pgdata, "--polardata="+b.polardata, "-X", "stream", "-c", "fast", "--max-rate=32k")
 		command.Env = append(command.Env, "PGPASSWORD=replpw")
 		command.SysProcAttr.Setpgid = true // it has a child that only the group's signal reaches
 		if err := command.Start(); err != nil {
 			t.Fatal(err)
 		}
 		group := command.Process.Pid
-		eventually(t, e.within(15*time.Second), "the copy has begun", func() bool { _, err := os.Stat(filepath.Join(b.pgdata, "backup_label")); return err == nil })
+		eventually(t, e.within(15*time.Second), "the copy has begun", func() bool {
+			_, err := os.Stat(filepath.Join(b.pgdata, "backup_label"))
+			return err == nil
+		})
 		eventually(t, e.within(5*time.Second), "the walsender shows", func() bool {
 			n, err := value[int64](a, "select count(*) from pg_stat_replication where state = 'backup'")
 			return err == nil && n == 1
@@ -117,7 +123,8 @@ func TestPsql(t *testing.T) {
 		nodes := newNodes(t, e, 1)
 		a := leader(t, nodes)
 		psql := func(environment string, arguments ...string) outcome {
-			return e.runWith(20*time.Second, []string{environment}, "psql", append([]string{"-X", "-A", "-t", "-q", "-h", a.host, "-p", strconv.Itoa(a.port), "-U", "polardb", "-d", "postgres", "-w"}, arguments...)...)
+			return e.runWith(20*time.Second, []string{environment}, "psql", append([]string{"-X", "-A", "-t", "-q", "-h", a.host,
+				"-p", strconv.Itoa(a.port), "-U", "polardb", "-d", "postgres", "-w"}, arguments...)...)
 		}
 		secret := "PGPASSWORD=" + password
 		if o := psql(secret, "-c", "select 1, null, true, 'a'||'b'"); o.code != 0 || o.out != "1||t|ab\n" {
@@ -134,7 +141,8 @@ func TestPsql(t *testing.T) {
 		if o := psql(secret, "-f", script); o.code != 0 || o.out != "1\n2\n" {
 			t.Errorf("%v", o)
 		}
-		command := e.command(t.Context(), "psql", "-X", "-A", "-t", "-q", "-h", a.host, "-p", strconv.Itoa(a.port), "-U", "polardb", "-d", "postgres", "-v", "ON_ERROR_STOP=1", "-v", "word=it's", "-f", "-")
+		command := e.command(t.Context(), "psql", "-X", "-A", "-t", "-q", "-h", a.host, "-p", strconv.Itoa(a.port), "-U", "polardb",
+			"-d", "postgres", "-v", "ON_ERROR_STOP=1", "-v", "word=it's", "-f", "-")
 		command.Env = append(command.Env, secret)
 		command.Stdin = strings.NewReader("select :'word';\n")
 		var out bytes.Buffer

@@ -24,7 +24,8 @@ func TestIdentity(t *testing.T) {
 	step("directories that are mounted", func(s *site.Site) {
 		s.Run(0, "new-cluster.yml")
 		s.Run(0, "new-cluster.yml").Unchanged()
-		s.On("node3", "grep -q 'RequiresMountsFor=/disks/pg /disks/polar' /etc/systemd/system/"+s.Unit()+".service; systemctl show -p RequiresMountsFor "+s.Unit()+" | grep -q /disks/polar")
+		s.On("node3", "grep -q 'RequiresMountsFor=/disks/pg /disks/polar' /etc/systemd/system/"+s.Unit()+
+			".service; systemctl show -p RequiresMountsFor "+s.Unit()+" | grep -q /disks/polar")
 	})
 	step("a member that the inventory does not have", stranger)
 	step("another address", otherAddress)
@@ -64,7 +65,8 @@ func entries(s *site.Site) string {
 	s.T.Helper()
 	var all strings.Builder
 	for _, n := range s.Names() {
-		all.WriteString(s.On(n, "sha256sum "+s.Pgdata(n)+"/*.conf /etc/hosts; systemctl is-active "+s.Unit()+" || true; pgrep -c -u polardb -f -- '-D /' || true"))
+		all.WriteString(s.On(n, "sha256sum "+s.Pgdata(n)+"/*.conf /etc/hosts; systemctl is-active "+s.Unit()+
+			" || true; pgrep -c -u polardb -f -- '-D /' || true"))
 	}
 	return all.String()
 }
@@ -86,8 +88,10 @@ func stranger(s *site.Site) {
 	before := entries(s)
 	gone := s.Lab.Host("node3").Address
 	s.Only("node1", "node2")
-	refuses(s, gone+":5432 is a member of the cluster (follower", "new-cluster.yml", "add-node.yml --limit node2", "reconfigure.yml", "demote-follower.yml -e node=node2", "drop-node.yml -e node=node2", "rebuild-node.yml -e node=node2")
-	s.Run(2, "new-cluster.yml").Says("put it back into the inventory, or drop it from the cluster: polarbook run drop-node.yml -e node=" + gone + ":5432")
+	refuses(s, gone+":5432 is a member of the cluster (follower", "new-cluster.yml", "add-node.yml --limit node2",
+		"reconfigure.yml", "demote-follower.yml -e node=node2", "drop-node.yml -e node=node2", "rebuild-node.yml -e node=node2")
+	s.Run(2, "new-cluster.yml").Says("put it back into the inventory, or drop it from the cluster: " +
+		"polarbook run drop-node.yml -e node=" + gone + ":5432")
 	s.Only("node1", "node2", "node3")
 	s.Set("node3", site.Vars{"polardb_pgdata": "/disks/pg", "polardb_polardata": "/disks/polar"})
 	if d := site.Difference(before, entries(s)); d != "" {
@@ -100,9 +104,12 @@ func otherAddress(s *site.Site) {
 	f := s.Settles().Followers()[0]
 	at := s.Lab.Host(f).Address
 	s.Set(f, site.Vars{"polardb_address": "192.0.2.7"})
-	refuses(s, f+" is "+at+":5432 by its consensus meta, and 192.0.2.7:5432 by the inventory", "new-cluster.yml", "add-node.yml --limit "+f, "rebuild-node.yml -e node="+f, "drop-node.yml -e node="+f, "reconfigure.yml", "restart.yml", "upgrade.yml")
+	refuses(s, f+" is "+at+":5432 by its consensus meta, and 192.0.2.7:5432 by the inventory", "new-cluster.yml",
+		"add-node.yml --limit "+f, "rebuild-node.yml -e node="+f, "drop-node.yml -e node="+f, "reconfigure.yml", "restart.yml", "upgrade.yml")
 	s.Run(2, "start.yml").Says("move-node.yml -e node=" + f)
-	if c := s.Status(2); c.Leader == "" || !strings.Contains(strings.Join(c.Disagrees, "; "), f+" is "+at+":5432 in the cluster and 192.0.2.7:5432 in the inventory") {
+	c := s.Status(2)
+	if c.Leader == "" ||
+		!strings.Contains(strings.Join(c.Disagrees, "; "), f+" is "+at+":5432 in the cluster and 192.0.2.7:5432 in the inventory") {
 		s.T.Errorf("the status is %+v", c)
 	}
 	s.Set(f, site.Vars{"polardb_address": at})
@@ -123,7 +130,8 @@ func otherPort(s *site.Site) {
 func otherKind(s *site.Site) {
 	f := s.Settles().Followers()[0]
 	s.Set(f, site.Vars{"polardb_role": "logger"})
-	refuses(s, f+" is a node with data, but by the inventory (polardb_role) it should be a logger", "new-cluster.yml", "add-node.yml --limit "+f)
+	refuses(s, f+" is a node with data, but by the inventory (polardb_role) it should be a logger",
+		"new-cluster.yml", "add-node.yml --limit "+f)
 	s.Set(f, site.Vars{"polardb_role": "follower"})
 }
 
@@ -144,7 +152,9 @@ func unmounted(s *site.Site) {
 	s.Run(2, "new-cluster.yml").Says(lost).Unchanged()
 	s.On("node3", "umount /disks/pg; mv /var/lib/polarbook /var/lib/polarbook.away")
 	s.Run(2, "new-cluster.yml").Says(lost).Unchanged()
-	if left := s.On("node3", "rm -rf /var/lib/polarbook; mv /var/lib/polarbook.away /var/lib/polarbook; ls -A /disks/pg /disks/polar | grep -v -e : -e '^$' || true"); left != "" {
+	left := s.On("node3", "rm -rf /var/lib/polarbook; mv /var/lib/polarbook.away /var/lib/polarbook; ls -A /disks/pg /disks/polar | "+
+		"grep -v -e : -e '^$' || true")
+	if left != "" {
 		s.T.Errorf("something was put below the mount points: %s", left)
 	}
 	mount(s, "pg", "polar")
@@ -169,7 +179,8 @@ func allUnmounted(s *site.Site) {
 	}
 	s.Run(2, "new-cluster.yml").Says("the data of node1 is gone or its disk is not mounted").Unchanged()
 	for _, n := range s.Names() {
-		s.On(n, "rm -rf /var/lib/polarbook; mv /var/lib/polarbook.away /var/lib/polarbook; cd /etc/systemd/system; mv "+s.Unit()+".service.away "+s.Unit()+".service")
+		s.On(n, "rm -rf /var/lib/polarbook; mv /var/lib/polarbook.away /var/lib/polarbook; cd /etc/systemd/system; mv "+s.Unit()+
+			".service.away "+s.Unit()+".service")
 	}
 	for _, n := range []string{"node1", "node2"} {
 		s.On(n, "rmdir /var/lib/polardb; mv /var/lib/polardb.disk /var/lib/polardb")
@@ -184,7 +195,8 @@ func otherDisk(s *site.Site) {
 		s.Run(0, "switchover.yml")
 	}
 	// The node is built anew while its disk is away, and then that comes back.
-	s.On("node3", "systemctl stop "+s.Unit()+"; umount /disks/polar /disks/pg; mkdir /real/pg2 /real/polar2; mount --bind /real/pg2 /disks/pg; mount --bind /real/polar2 /disks/polar")
+	s.On("node3", "systemctl stop "+s.Unit()+"; umount /disks/polar /disks/pg; mkdir /real/pg2 /real/polar2; "+
+		"mount --bind /real/pg2 /disks/pg; mount --bind /real/polar2 /disks/polar")
 	s.Run(0, "rebuild-node.yml", "-e", "node=node3", "--yes").Changed()
 	s.Settles()
 	s.On("node3", "systemctl stop "+s.Unit()+"; umount /disks/polar /disks/pg")
@@ -204,11 +216,14 @@ func links(s *site.Site) {
 	if n == "node3" {
 		n = f[1]
 	}
-	s.On(n, "systemctl stop "+s.Unit()+"; mkdir /elsewhere; mv /var/lib/polardb/pgdata /elsewhere; ln -s /elsewhere/pgdata /var/lib/polardb/pgdata; systemctl start "+s.Unit())
+	s.On(n, "systemctl stop "+s.Unit()+"; mkdir /elsewhere; mv /var/lib/polardb/pgdata /elsewhere; "+
+		"ln -s /elsewhere/pgdata /var/lib/polardb/pgdata; systemctl start "+s.Unit())
 	s.Settles()
 	const link = "/var/lib/polardb/pgdata is a symbolic link (to /elsewhere/pgdata), which is not followed"
-	refuses(s, link, "stop.yml", "destroy.yml -e confirm=identity", "new-cluster.yml", "add-node.yml --limit "+n, "reconfigure.yml", "restart.yml", "rebuild-node.yml -e node="+n, "drop-node.yml -e node="+n, "backup.yml -e on="+n+" -e to=/backup/x")
-	s.On(n, "systemctl stop "+s.Unit()+"; rm /var/lib/polardb/pgdata; mv /elsewhere/pgdata /var/lib/polardb/; rmdir /elsewhere; systemctl start "+s.Unit())
+	refuses(s, link, "stop.yml", "destroy.yml -e confirm=identity", "new-cluster.yml", "add-node.yml --limit "+n, "reconfigure.yml",
+		"restart.yml", "rebuild-node.yml -e node="+n, "drop-node.yml -e node="+n, "backup.yml -e on="+n+" -e to=/backup/x")
+	s.On(n, "systemctl stop "+s.Unit()+"; rm /var/lib/polardb/pgdata; mv /elsewhere/pgdata /var/lib/polardb/; "+
+		"rmdir /elsewhere; systemctl start "+s.Unit())
 	s.Settles()
 	s.Run(0, "new-cluster.yml").Unchanged()
 }
@@ -230,13 +245,15 @@ func someHosts(s *site.Site) {
 func earlier(s *site.Site) {
 	s.Settles()
 	for _, n := range s.Names() {
-		s.On(n, "sed -i -e /^id=/d -e /^weight=/d "+s.Marker(n)+"; rm "+s.Pgdata(n)+"/polarbook.id; sed -i -e '/^# Not on a dir/d' -e /^RequiresMountsFor=/d /etc/systemd/system/"+s.Unit()+".service")
+		s.On(n, "sed -i -e /^id=/d -e /^weight=/d "+s.Marker(n)+"; rm "+s.Pgdata(n)+
+			"/polarbook.id; sed -i -e '/^# Not on a dir/d' -e /^RequiresMountsFor=/d /etc/systemd/system/"+s.Unit()+".service")
 	}
 	s.Run(0, "new-cluster.yml", "--check").Changed()
 	s.Run(0, "new-cluster.yml").Changed()
 	s.Run(0, "new-cluster.yml").Unchanged()
 	for _, n := range s.Names() {
-		if out := s.On(n, "grep ^id= "+s.Marker(n)+"; sed s/^/id=/ "+s.Pgdata(n)+"/polarbook.id"); strings.Count(out, "\n") != 2 || out[:len(out)/2] != out[len(out)/2:] {
+		out := s.On(n, "grep ^id= "+s.Marker(n)+"; sed s/^/id=/ "+s.Pgdata(n)+"/polarbook.id")
+		if strings.Count(out, "\n") != 2 || out[:len(out)/2] != out[len(out)/2:] {
 			s.T.Errorf("%s says of its data %q", n, out)
 		}
 	}
@@ -248,12 +265,15 @@ func foreign(s *site.Site) {
 		s.On(n, "mv /var/lib/polarbook /var/lib/polarbook.away")
 	}
 	f := c.Followers()[0]
-	refuses(s, "that polarbook did not begin", "new-cluster.yml", "add-node.yml --limit "+f, "drop-node.yml -e node="+f, "rebuild-node.yml -e node="+f, "restart.yml", "reconfigure.yml", "stop.yml", "switchover.yml",
-		"set-weight.yml -e node="+f+" -e weight=7", "demote-follower.yml -e node="+f, "force-election.yml -e node="+f+" -e force=yes", "purge-logs.yml", "delay-election.yml -e delay=on", "set-election-timeout.yml -e election_timeout=4s",
+	refuses(s, "that polarbook did not begin", "new-cluster.yml", "add-node.yml --limit "+f, "drop-node.yml -e node="+f,
+		"rebuild-node.yml -e node="+f, "restart.yml", "reconfigure.yml", "stop.yml", "switchover.yml",
+		"set-weight.yml -e node="+f+" -e weight=7", "demote-follower.yml -e node="+f, "force-election.yml -e node="+f+" -e force=yes",
+		"purge-logs.yml", "delay-election.yml -e delay=on", "set-election-timeout.yml -e election_timeout=4s",
 		"backup.yml -e on="+f+" -e to=/backup/x", "destroy.yml -e confirm=identity", "upgrade.yml")
 	s.Status(0)
 	// Where its directories are others than the inventory's, too: there is a server that nobody set up.
-	s.Variant("hand.yml", site.Vars{"polardb_pgdata": "/srv/pg/data", "polardb_polardata": "/srv/pg/polar"}, map[string]site.Vars{"node3": {"polardb_pgdata": "/srv/pg/data", "polardb_polardata": "/srv/pg/polar"}})
+	s.Variant("hand.yml", site.Vars{"polardb_pgdata": "/srv/pg/data", "polardb_polardata": "/srv/pg/polar"},
+		map[string]site.Vars{"node3": {"polardb_pgdata": "/srv/pg/data", "polardb_polardata": "/srv/pg/polar"}})
 	for _, p := range []string{"drop-node.yml", "rebuild-node.yml"} {
 		for _, args := range [][]string{{"--check"}, {"--yes"}} {
 			s.Run(2, p, append(args, "-i", "hand.yml", "-e", "node="+f)...).Says("that polarbook did not set up").Unchanged()

@@ -26,7 +26,8 @@ func logger(s *site.Site) {
 	former := s.ChangePassword()
 	for _, args := range [][]string{nil, {"-e", "role=both"}, {"-e", "role=superuser"}} {
 		for _, check := range [][]string{{"--check"}, nil} {
-			s.Run(2, "rotate-password.yml", append(check, args...)...).Says(keep, "Put the old password back", "drop-node.yml -e wipe=yes", "add-node.yml").Unchanged()
+			s.Run(2, "rotate-password.yml", append(check, args...)...).Says(keep, "Put the old password back",
+				"drop-node.yml -e wipe=yes", "add-node.yml").Unchanged()
 		}
 	}
 	if after := untouched(s); after != before {

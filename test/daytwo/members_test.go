@@ -161,7 +161,8 @@ func weightKept(s *site.Site) {
 func delayed(s *site.Site) {
 	s.Run(0, "delay-election.yml", "-e", "delay=on", "-e", "delay_timeout=30min")
 	c := s.Settles()
-	says := []string{"polar_dma_delay_election is on on node1, node2, node3, node4 since ", "for up to 30min", "polarbook run delay-election.yml -e delay=off"}
+	says := []string{"polar_dma_delay_election is on on node1, node2, node3, node4 since ", "for up to 30min",
+		"polarbook run delay-election.yml -e delay=off"}
 	s.Polarbook(0, "status").Says(says...).Says("RELEASE", "CONSENSUS LOG", "FREE")
 	s.Run(0, "status.yml").Says(says...)
 	f := c.Followers()[0]
@@ -219,7 +220,8 @@ func purge(s *site.Site) {
 	if got := s.Status(2).Of(c.Leader).Purge; got > slow {
 		s.T.Errorf("purged up to %d, and %s has the log only up to %d", got, f, slow)
 	}
-	s.Run(0, "purge-logs.yml", "-e", fmt.Sprintf("before=%d", past), "-e", "force=yes", "--yes").Says("purged by force up to", f+" may now need log")
+	s.Run(0, "purge-logs.yml", "-e", fmt.Sprintf("before=%d", past), "-e", "force=yes", "--yes").Says("purged by force up to",
+		f+" may now need log")
 	s.On(f, "systemctl start "+s.Unit())
 	s.Settles()
 
@@ -253,7 +255,8 @@ func drop(s *site.Site) {
 	s.Run(2, "drop-node.yml").Says("name the node: -e node=NAME")
 	f := c.Followers()[0]
 	s.Twice("drop-node.yml", "-e", "node="+f).Says(f+" is out of the cluster", "no node may fail")
-	if left := s.On(f, "pgrep -u polardb || true; systemctl is-enabled "+s.Unit()+" || true; grep step "+s.Marker(f)); left != "disabled\nstep=dropped\n" {
+	left := s.On(f, "pgrep -u polardb || true; systemctl is-enabled "+s.Unit()+" || true; grep step "+s.Marker(f))
+	if left != "disabled\nstep=dropped\n" {
 		s.T.Errorf("on %s is left: %q", f, left)
 	}
 	s.Run(2, "new-cluster.yml").Says(f + " was dropped from the cluster on purpose").Unchanged()

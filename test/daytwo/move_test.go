@@ -32,7 +32,8 @@ func movesAddress(s *site.Site) {
 	second := s.SecondAddress(n)
 	s.Refused(n+" reaches ", "move-node.yml", "-e", "node="+n, "-e", "address="+second)
 	s.SendsFrom(n, second)
-	s.Twice("move-node.yml", "-e", "node="+n, "-e", "address="+second).Says(n + " is " + second + ":5432 from now on, but the inventory has " + first + ":5432")
+	s.Twice("move-node.yml", "-e", "node="+n, "-e", "address="+second).Says(n + " is " + second +
+		":5432 from now on, but the inventory has " + first + ":5432")
 	s.Run(2, "reconfigure.yml").Says(n + " is " + second + ":5432 by its consensus meta, and " + first + ":5432 by the inventory")
 	s.Set(n, site.Vars{"polardb_address": second})
 	s.Run(0, "move-node.yml", "-e", "node="+n).Unchanged()
@@ -67,7 +68,8 @@ func isMoved(s *site.Site, n, now, before, data string) {
 	if rows := s.SQL(n, "select count(*) from moved"); strings.TrimSpace(rows) != "1" {
 		s.T.Errorf("%s has %q rows", n, rows)
 	}
-	if list := s.SQL(c.Leader, "select ip_port from polar_dma_cluster_status"); !strings.Contains(list, now+":") || strings.Contains(list, before+":") {
+	list := s.SQL(c.Leader, "select ip_port from polar_dma_cluster_status")
+	if !strings.Contains(list, now+":") || strings.Contains(list, before+":") {
 		s.T.Errorf("the leader lists %s", list)
 	}
 	for _, other := range s.Names() {
@@ -91,7 +93,8 @@ func movesLearner(s *site.Site) {
 		if m := c.Of("node4"); m.Role != "learner" || !m.Streaming {
 			s.T.Errorf("%+v", m)
 		}
-		if list := s.SQL(c.Leader, "select ip_port from polar_dma_cluster_status"); !strings.Contains(list, now+":") || strings.Contains(list, before+":") {
+		list := s.SQL(c.Leader, "select ip_port from polar_dma_cluster_status")
+		if !strings.Contains(list, now+":") || strings.Contains(list, before+":") {
 			s.T.Errorf("the leader lists %s", list)
 		}
 		before = now

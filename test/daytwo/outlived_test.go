@@ -61,7 +61,8 @@ func outlived(s *site.Site) {
 			left = s.SQL(c.Leader, running)
 		}
 	}, "run", "set-weight.yml", "-e", "node="+f[0], "-e", "weight=6")
-	second.Wait().Exits(0).Says("waiting for a change of the members, which cannot be interrupted: " + c.Leader + ": ALTER SYSTEM DMA ADD FOLLOWER '" + address + ":5440'")
+	second.Wait().Exits(0).Says("waiting for a change of the members, which cannot be interrupted: " + c.Leader +
+		": ALTER SYSTEM DMA ADD FOLLOWER '" + address + ":5440'")
 	if left != "0" {
 		s.T.Errorf("when the second run sent its statement, %q of the first were at work", left)
 	}

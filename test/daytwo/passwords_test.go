@@ -18,7 +18,10 @@ func passwords(s *site.Site) {
 	f := s.Settles().Followers()
 	former := s.ChangePassword()
 	s.StatusSays(2, "the role polardb (polardb_password", notTheClusters, "rotate-password.yml")
-	for _, args := range [][]string{{"status.yml"}, {"new-cluster.yml"}, {"add-node.yml", "--limit", f[0]}, {"reconfigure.yml"}, {"switchover.yml"}, {"restart.yml"}, {"rebuild-node.yml", "-e", "node=" + f[0], "--yes"}} {
+	for _, args := range [][]string{
+		{"status.yml"}, {"new-cluster.yml"}, {"add-node.yml", "--limit", f[0]}, {"reconfigure.yml"}, {"switchover.yml"},
+		{"restart.yml"}, {"rebuild-node.yml", "-e", "node=" + f[0], "--yes"},
+	} {
 		s.Run(2, args[0], args[1:]...).Says("the role polardb (polardb_password", notTheClusters, "rotate-password.yml").Unchanged()
 	}
 	before := untouched(s)
@@ -30,8 +33,11 @@ func passwords(s *site.Site) {
 	// Killed when the first follower has gone to the second role, and the other members have not.
 	s.KillWhen(site.Begins("Forget the old files"), "rotate-password.yml")
 	reconnects(s)
-	for _, args := range [][]string{{"check.yml"}, {"new-cluster.yml"}, {"reconfigure.yml"}, {"backup.yml", "-e", "on=" + f[0], "-e", "to=/backup/passwords"}} {
-		s.Run(2, args[0], args[1:]...).Says("the role replicator (polardb_replication_password", notTheClusters, "was begun and not finished", "rotate-password.yml").Unchanged()
+	for _, args := range [][]string{
+		{"check.yml"}, {"new-cluster.yml"}, {"reconfigure.yml"}, {"backup.yml", "-e", "on=" + f[0], "-e", "to=/backup/passwords"},
+	} {
+		s.Run(2, args[0], args[1:]...).Says("the role replicator (polardb_replication_password", notTheClusters,
+			"was begun and not finished", "rotate-password.yml").Unchanged()
 	}
 	s.Run(0, "restart.yml", "--check").Says("was begun and not finished")
 
@@ -60,7 +66,10 @@ func passwords(s *site.Site) {
 		s.T.Errorf("%s second roles are left\n%s", roles, o.Story())
 	}
 	for _, n := range s.Names() {
-		if left := s.On(n, fmt.Sprintf("grep -rlF -e '%s' -e rotation %s/*.conf %s.* /var/lib/polarbook /etc/polardb* /tmp /run/polar* 2>/dev/null || true", former, s.Pgdata(n), s.Pgdata(n))); left != "" {
+		left := s.On(n,
+			fmt.Sprintf("grep -rlF -e '%s' -e rotation %s/*.conf %s.* /var/lib/polarbook /etc/polardb* /tmp /run/polar* 2>/dev/null || true",
+				former, s.Pgdata(n), s.Pgdata(n)))
+		if left != "" {
 			s.T.Errorf("on %s the former password is in %s", n, left)
 		}
 	}
@@ -95,7 +104,9 @@ func untouched(s *site.Site) string {
 	s.T.Helper()
 	var all strings.Builder
 	for _, n := range s.Names() {
-		all.WriteString(n + "\n" + s.On(n, fmt.Sprintf("cd %s; md5sum *.conf; stat -c '%%n %%y %%i' *.conf; find /var/lib/polarbook -name '*.node' -o -name '*kept*' | sort", s.Pgdata(n))))
+		all.WriteString(n + "\n" +
+			s.On(n, fmt.Sprintf("cd %s; md5sum *.conf; stat -c '%%n %%y %%i' *.conf; "+
+				"find /var/lib/polarbook -name '*.node' -o -name '*kept*' | sort", s.Pgdata(n))))
 	}
 	return all.String() + servers(s)
 }

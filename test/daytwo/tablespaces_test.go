@@ -49,8 +49,11 @@ func tablespaces(s *site.Site) {
 	sameRows(s)
 
 	s.Run(0, "backup.yml", "-e", "on="+f, "-e", "to=/backup/ts").Changed().Says("each file with a checksum")
-	said := s.On(f, "cd /backup/ts && grep tablespace= backup.polarbook | sed 's/=[0-9]* /=/' && grep -c ' tablespaces/' SHA256SUMS && readlink pgdata/pg_tblspc/* | sed 's/[0-9]*$//' && sha256sum --quiet -c SHA256SUMS")
-	if want := "tablespace=/srv/ts1\ntablespace=/srv/ts 2\n"; !strings.HasPrefix(said, want) || !strings.HasSuffix(said, "\n/backup/ts/tablespaces/\n/backup/ts/tablespaces/\n") || strings.Contains(said, "\n0\n") {
+	said := s.On(f, "cd /backup/ts && grep tablespace= backup.polarbook | sed 's/=[0-9]* /=/' && "+
+		"grep -c ' tablespaces/' SHA256SUMS && readlink pgdata/pg_tblspc/* | sed 's/[0-9]*$//' && sha256sum --quiet -c SHA256SUMS")
+	want := "tablespace=/srv/ts1\ntablespace=/srv/ts 2\n"
+	if !strings.HasPrefix(said, want) || !strings.HasSuffix(said, "\n/backup/ts/tablespaces/\n/backup/ts/tablespaces/\n") ||
+		strings.Contains(said, "\n0\n") {
 		s.T.Errorf("the backup says:\n%s", said)
 	}
 	sameRows(s)
@@ -65,7 +68,8 @@ func spacesGone(s *site.Site) {
 	}
 	// A file that is not there is found missing, though everybody streams.
 	s.On("node4", "cd /srv/ts1/PG_11_*/* && mkdir /srv/aside && mv [0-9]* /srv/aside/")
-	s.Run(2, "add-node.yml", "--limit", "node4").Says("node4 is not a complete copy of "+c.Leader, "in the database postgres the files of 1 of ", "rebuild-node.yml -e node=node4")
+	s.Run(2, "add-node.yml", "--limit", "node4").Says("node4 is not a complete copy of "+c.Leader,
+		"in the database postgres the files of 1 of ", "rebuild-node.yml -e node=node4")
 	s.On("node4", "mv /srv/aside/* /srv/ts1/PG_11_*/*/ && rmdir /srv/aside")
 	s.Run(0, "add-node.yml", "--limit", "node4").Unchanged().Says("relations of ")
 	s.SQL(c.Leader, "drop table precious")

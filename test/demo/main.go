@@ -93,7 +93,8 @@ func hosts(ctx context.Context) (*lab.Lab, error) {
 	if l, err := lab.Open(name); err == nil {
 		return l, nil
 	}
-	return lab.Start(ctx, lab.Options{Name: name, Keep: true, Log: os.Stderr, Hosts: []lab.Spec{{Name: "node1"}, {Name: "node2"}, {Name: "node3"}}})
+	return lab.Start(ctx, lab.Options{Name: name, Keep: true, Log: os.Stderr, Hosts: []lab.Spec{{Name: "node1"},
+		{Name: "node2"}, {Name: "node3"}}})
 }
 
 func inventory(l *lab.Lab, tarball string) string {

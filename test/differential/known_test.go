@@ -40,12 +40,15 @@ var speaks = map[string]bool{"debug": true, "fail": true, "assert": true}
 // deliberate are the differences that are meant. Each is a pattern over "book/run host [task] .key: difference" or
 // "book host:path difference", and the reason. One that matches nothing any more fails the test.
 var deliberate = []difference{
-	{`^commands/1 node1 \[no such program\] \.(cmd|rc|stderr|stderr_lines): `, "the shell says it, with its status 127; Ansible has Python's errno and no words on stderr"},
+	{`^commands/1 node1 \[no such program\] \.(cmd|rc|stderr|stderr_lines): `,
+		"the shell says it, with its status 127; Ansible has Python's errno and no words on stderr"},
 	{`^commands/1 node1 \[values\] \.msg: .*\|2\|\[Errno 2\] .*\|127\|the command ended with status 127`, "the same, printed"},
-	{`^commands/1 node1 \[raw\] \.(stdout|stderr)`, "no terminal is asked for, so stderr stays apart from stdout, and nothing of ssh's own is in it"},
+	{`^commands/1 node1 \[raw\] \.(stdout|stderr)`,
+		"no terminal is asked for, so stderr stays apart from stdout, and nothing of ssh's own is in it"},
 
 	{`\.(stat|files\[\d+\])\.(atime|ctime|mtime|dev|inode): `, "of the moment and the disk; times are whole seconds"},
-	{`^files/\d node1 \[find.*\] \.(examined|files\[\d+\]\.)`, "sorted by path, where Ansible's order is the directory's; what is skipped is not counted"},
+	{`^files/\d node1 \[find.*\] \.(examined|files\[\d+\]\.)`,
+		"sorted by path, where Ansible's order is the directory's; what is skipped is not counted"},
 	{`^files/\d node1 \[(file as it is|touch|touch preserving)\] \.(dest|state): `, "a file with two names is a file; Ansible calls it hard"},
 	{`^files/\d node1 \[.*tree.*\] \.dest: Ansible "\S+/", polarbook`, "dest names the directory itself"},
 	{`^files/\d node1 \[does not validate\] \.std`, "the name of the temporary file, and what the words are about"},

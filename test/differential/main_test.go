@@ -21,8 +21,10 @@ func requireAnsible(t *testing.T) {
 		t.Skip("SKIP differential: no ansible-playbook here, so nothing is compared with Ansible; apt-get install ansible openssh-client")
 	}
 	// Debian's ansible-core has neither the callback that prints JSON nor sysctl and authorized_key.
-	if out, err := exec.Command("ansible-doc", "-t", "callback", "ansible.posix.json").CombinedOutput(); err != nil || !strings.Contains(string(out), "JSON") {
-		t.Skipf("SKIP differential: Ansible is here without the collection ansible.posix, so nothing is compared with it; apt-get install ansible: %v", err)
+	out, err := exec.Command("ansible-doc", "-t", "callback", "ansible.posix.json").CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "JSON") {
+		t.Skipf("SKIP differential: Ansible is here without the collection ansible.posix, so nothing is compared with it; "+
+			"apt-get install ansible: %v", err)
 	}
 }
 

@@ -73,7 +73,8 @@ func runAnsible(s *desk, book string, args []string) *outcome {
 		"ANSIBLE_CONFIG=" + s.dir + "/ansible.cfg", "ANSIBLE_STDOUT_CALLBACK=ansible.posix.json", "ANSIBLE_PIPELINING=1", "ANSIBLE_FORKS=8",
 		"ANSIBLE_PYTHON_INTERPRETER=/usr/bin/python3", "ANSIBLE_NOCOLOR=1", "ANSIBLE_DEPRECATION_WARNINGS=0",
 		"ANSIBLE_SSH_CONTROL_PATH_DIR=" + s.sockets, "ANSIBLE_PRIVATE_KEY_FILE=" + s.lab.KeyFile(),
-		"ANSIBLE_SSH_ARGS=-C -o ControlMaster=auto -o ControlPersist=60s -o StrictHostKeyChecking=yes -o UserKnownHostsFile=" + s.lab.KnownHosts(),
+		"ANSIBLE_SSH_ARGS=-C -o ControlMaster=auto -o ControlPersist=60s -o StrictHostKeyChecking=yes -o UserKnownHostsFile=" +
+			s.lab.KnownHosts(),
 	}, "ansible-playbook", append([]string{"-i", "../inventory.yml", "site.yml"}, args...)...)
 	var told struct {
 		Plays []struct {

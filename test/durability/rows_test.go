@@ -269,11 +269,13 @@ func (r *rows) rowsOf(node string, settled [writers + 1]sum) (map[row]int, error
 	for w := 1; w <= writers; w++ {
 		was := settled[w]
 		now := sum{upTo: was.upTo}
-		if err := conn.QueryRow(ctx, fmt.Sprintf("select count(*), coalesce(sum(n), 0) from durable where w = %d and n <= %d", w, was.upTo)).Scan(&now.count, &now.total); err != nil {
+		if err := conn.QueryRow(ctx, fmt.Sprintf("select count(*), coalesce(sum(n), 0) from durable where w = %d and n <= %d",
+			w, was.upTo)).Scan(&now.count, &now.total); err != nil {
 			return nil, err
 		}
 		if now != was {
-			return nil, fmt.Errorf("the rows of writer %d up to %d were changed after all members had them: %d of the sum %d are now %d of the sum %d", w, was.upTo, was.count, was.total, now.count, now.total)
+			return nil, fmt.Errorf("the rows of writer %d up to %d were changed after all members had them: "+
+				"%d of the sum %d are now %d of the sum %d", w, was.upTo, was.count, was.total, now.count, now.total)
 		}
 		answer, err := conn.Query(ctx, fmt.Sprintf("select n from durable where w = %d and n > %d", w, was.upTo))
 		if err != nil {

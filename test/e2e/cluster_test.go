@@ -13,7 +13,8 @@ import (
 // whose sudo asks for a password; most of the other tests are root.
 func TestCluster(t *testing.T) {
 	t.Parallel()
-	s := site.New(t, site.Options{User: "dba", Cluster: "e2e", Specs: site.Hosts("node1", "node2", "node3", "node4"), Group: site.Vars{"polardb_restart": "on-failure"}})
+	s := site.New(t, site.Options{User: "dba", Cluster: "e2e", Specs: site.Hosts("node1", "node2", "node3", "node4"),
+		Group: site.Vars{"polardb_restart": "on-failure"}})
 	s.Only("node1", "node2", "node3")
 	s.Set("node2", site.Vars{"polardb_weight": 9, "polardb_bootstrap": true})
 
@@ -90,7 +91,8 @@ func TestCluster(t *testing.T) {
 		killEngine(s, dead)
 		s.Run(0, "stop.yml", "--limit", dead, "--yes").Says("cancel the restart of the server")
 		s.Run(0, "stop.yml", "--limit", dead, "--yes").Unchanged(dead)
-		if state := s.On(dead, "systemctl show -p ActiveState "+s.Unit()); !strings.Contains(state, "inactive") && !strings.Contains(state, "failed") {
+		state := s.On(dead, "systemctl show -p ActiveState "+s.Unit())
+		if !strings.Contains(state, "inactive") && !strings.Contains(state, "failed") {
 			t.Errorf("the unit of %s is %s", dead, state)
 		}
 		s.On(dead, "rm -r "+dropIn+"; systemctl daemon-reload")

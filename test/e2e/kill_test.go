@@ -95,7 +95,8 @@ mkdir -p $d; echo precious >$d/file; done; echo precious >/var/lib/polardb/file;
 func foreignKept(s *site.Site) {
 	s.T.Helper()
 	for _, n := range s.Names() {
-		got := s.On(n, `cat /var/lib/polardb/others/file /opt/polardb/versions/others/file /var/lib/polardb/pgdata-others/file /var/lib/polardb/file /var/lib/polardb/pgdata.save`)
+		got := s.On(n,
+			`cat /var/lib/polardb/others/file /opt/polardb/versions/others/file /var/lib/polardb/pgdata-others/file /var/lib/polardb/file /var/lib/polardb/pgdata.save`)
 		if got != strings.Repeat("precious\n", 5) {
 			s.T.Errorf("somebody else's files on %s were changed: %q", n, got)
 		}

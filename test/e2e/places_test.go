@@ -46,7 +46,8 @@ func TestRolesAndPlaces(t *testing.T) {
 		s.Run(0, "new-cluster.yml")
 		roles(t)
 		for _, n := range s.Names() {
-			if got := s.On(n, fmt.Sprintf("ls %q/polar_dma/consensus_meta && ls -d /var/lib/polardb 2>/dev/null; true", s.Polardata(n))); strings.Contains(got, "/var/lib") || got == "" {
+			got := s.On(n, fmt.Sprintf("ls %q/polar_dma/consensus_meta && ls -d /var/lib/polardb 2>/dev/null; true", s.Polardata(n)))
+			if strings.Contains(got, "/var/lib") || got == "" {
 				t.Errorf("%s has its data elsewhere than wanted: %q", n, got)
 			}
 		}
@@ -74,7 +75,8 @@ func TestReleases(t *testing.T) {
 	if site.RealEngine() {
 		t.Skip("SKIP releases: POLARDB_TARBALL was built for one release of Debian and does not run on others")
 	}
-	s := site.New(t, site.Options{User: "dba", Cluster: "e2e", Specs: []lab.Spec{{Name: "node1", Release: "bullseye"}, {Name: "node2"}, {Name: "node3", Release: "trixie"}}})
+	s := site.New(t, site.Options{User: "dba", Cluster: "e2e", Specs: []lab.Spec{{Name: "node1", Release: "bullseye"},
+		{Name: "node2"}, {Name: "node3", Release: "trixie"}}})
 	s.Run(0, "new-cluster.yml")
 	s.Whole()
 	s.Run(0, "new-cluster.yml").Unchanged(s.Names()...)

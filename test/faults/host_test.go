@@ -37,7 +37,8 @@ chmod 755 /usr/local/bin/date; test $(date +%s) -gt $(($(/bin/date +%s) + 3000))
 // TestFullDisk fills the file system under one node's data while the cluster is kept, and makes room again.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
-	s := site.New(t, site.Options{Cluster: "faults", Specs: []lab.Spec{{Name: "node1"}, {Name: "node2"}, {Name: "node3", TmpfsPath: "/data", DiskMB: 300}}})
+	s := site.New(t, site.Options{Cluster: "faults", Specs: []lab.Spec{{Name: "node1"}, {Name: "node2"},
+		{Name: "node3", TmpfsPath: "/data", DiskMB: 300}}})
 	s.Set("node1", site.Vars{"polardb_bootstrap": true})
 	s.Set("node3", site.Vars{"polardb_pgdata": "/data/pgdata", "polardb_polardata": "/data/polardata"})
 	s.Run(0, "new-cluster.yml")

@@ -81,7 +81,8 @@ func TestMajorityLost(t *testing.T) {
 		}
 		s.KillWhen(site.Ends("Go on with the survivor alone, offline"), "recover-majority.yml", args...)
 		half()
-		s.Run(0, "start.yml", "--limit", survivor, "--check").Says("recover-majority.yml was begun, with "+survivor+" to go on, and is not finished", "start the server")
+		s.Run(0, "start.yml", "--limit", survivor, "--check").Says("recover-majority.yml was begun, with "+survivor+
+			" to go on, and is not finished", "start the server")
 		if os.Getenv("POLARBOOK_KILLS") != "" {
 			for _, sign := range []func(site.Event) bool{
 				site.Ends("Start the server"), site.Begins("Wait until the survivor takes writes"), site.Begins("Prove the cluster"),

@@ -27,7 +27,9 @@ func TestNetwork(t *testing.T) {
 	s.Subtest(t, "the leader is cut off while a node is dropped", func(*testing.T) {
 		c := s.Settles()
 		f := c.Followers()[0]
-		ends(when(s, "Drop the node from the cluster", func() { must(s, s.Lab.Host(c.Leader).Unplug()) }, "drop-node.yml", "-e", "node="+f), 0, 2, 4)
+		ends(when(s, "Drop the node from the cluster", func() {
+			must(s, s.Lab.Host(c.Leader).Unplug())
+		}, "drop-node.yml", "-e", "node="+f), 0, 2, 4)
 		must(s, s.Lab.Host(c.Leader).Plug())
 		s.Run(0, "start.yml", "--limit", "!"+f)
 		if s.Leader() == f { // a member yet, and as good as any to elect

@@ -52,7 +52,8 @@ func (h *Host) Exec(ctx context.Context, script string) (stdout string, err erro
 	command := exec.CommandContext(ctx, "nsenter", "--target", strconv.Itoa(pid),
 		"--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup",
 		"sh", "-c", `script=$(cat); exec </dev/null; eval "$script"`)
-	command.Env = []string{"PATH=/usr/local/lib/lab/gnu:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"}
+	command.Env = []string{"PATH=/usr/local/lib/lab/gnu:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"HOME=/root", "LANG=C.UTF-8"}
 	command.Stdin = strings.NewReader(script)
 	// A script may leave something running in the background that keeps its output open.
 	command.WaitDelay = time.Second

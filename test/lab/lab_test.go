@@ -133,7 +133,8 @@ func systemd(t *testing.T, h *lab.Host) {
 	if got := sh(t, h, "date +%Z"); got != "CST" {
 		t.Errorf("after timedatectl the time zone is %s", got)
 	}
-	sh(t, h, "printf '[Service]\\nExecStart=/bin/sleep infinity\\n' >/etc/systemd/system/nap.service; systemctl daemon-reload; systemctl start nap")
+	sh(t, h, "printf '[Service]\\nExecStart=/bin/sleep infinity\\n' >/etc/systemd/system/nap.service; "+
+		"systemctl daemon-reload; systemctl start nap")
 	if got := sh(t, h, "systemctl is-active nap"); got != "active" {
 		t.Errorf("a new service is %s", got)
 	}
@@ -165,7 +166,8 @@ func kernelSettings(t *testing.T, l *lab.Lab) {
 }
 
 func fullDisk(t *testing.T, h *lab.Host) {
-	if _, err := h.Exec(t.Context(), "dd if=/dev/zero of=/data/filler bs=1M count=20"); err == nil || !strings.Contains(err.Error(), "No space left") {
+	_, err := h.Exec(t.Context(), "dd if=/dev/zero of=/data/filler bs=1M count=20")
+	if err == nil || !strings.Contains(err.Error(), "No space left") {
 		t.Errorf("writing 20 MB to 8: %v", err)
 	}
 	sh(t, h, "echo elsewhere >/root/still-room; rm /data/filler; echo kept >/data/mark")
@@ -346,7 +348,9 @@ func TestOtherReleases(t *testing.T) {
 func machineSettings(t *testing.T) map[string]string {
 	t.Helper()
 	settings := map[string]string{}
-	for _, root := range []string{"/proc/sys/vm", "/proc/sys/fs", "/proc/sys/net/core", "/proc/sys/kernel", "/sys/kernel/mm/transparent_hugepage"} {
+	for _, root := range []string{
+		"/proc/sys/vm", "/proc/sys/fs", "/proc/sys/net/core", "/proc/sys/kernel", "/sys/kernel/mm/transparent_hugepage",
+	} {
 		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 			if errors.Is(err, fs.ErrNotExist) {
 				return nil
@@ -354,7 +358,10 @@ func machineSettings(t *testing.T) map[string]string {
 			if err != nil {
 				return err
 			}
-			for _, changing := range []string{"-nr", "_nr", "-state", "/random", "/quota", "/ns_last_pid", "/pty", "/keys", "max_user_instances", "/binfmt_misc", "hung_task_warnings"} {
+			for _, changing := range []string{
+				"-nr", "_nr", "-state", "/random", "/quota", "/ns_last_pid", "/pty", "/keys", "max_user_instances",
+				"/binfmt_misc", "hung_task_warnings",
+			} {
 				if strings.Contains(path, changing) {
 					return nil
 				}

@@ -126,7 +126,9 @@ func traces(t *testing.T, name string) string {
 	t.Helper()
 	var found []string
 	full := "polarbook-lab-" + name
-	for _, pattern := range []string{"/run/netns/" + full + "*", "/var/lib/polarbook-lab/" + name, "/sys/fs/cgroup/" + full, "/sys/fs/cgroup/*/" + full} {
+	for _, pattern := range []string{
+		"/run/netns/" + full + "*", "/var/lib/polarbook-lab/" + name, "/sys/fs/cgroup/" + full, "/sys/fs/cgroup/*/" + full,
+	} {
 		paths, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

@@ -13,7 +13,8 @@ func TestMirror(t *testing.T) {
 	}{
 		"one line": {
 			file: "sources.list",
-			text: "# deb http://comment.test/debian bookworm main\ndeb-src http://source.test/debian bookworm main\ndeb http://packages.test/debian bookworm main contrib\n",
+			text: "# deb http://comment.test/debian bookworm main\ndeb-src http://source.test/debian bookworm main\n" +
+				"deb http://packages.test/debian bookworm main contrib\n",
 			want: "http://packages.test/debian",
 		},
 		"options": {
@@ -23,7 +24,8 @@ func TestMirror(t *testing.T) {
 		},
 		"neither security updates nor other people's packages": {
 			file: "sources.list",
-			text: "deb http://packages.test/debian-security bookworm-security main\ndeb http://other.test/apt bookworm-tools main\ndeb http://third.test/apt stable tools\n",
+			text: "deb http://packages.test/debian-security bookworm-security main\ndeb http://other.test/apt bookworm-tools main\n" +
+				"deb http://third.test/apt stable tools\n",
 		},
 		"Ubuntu": {
 			file: "sources.list",
@@ -31,12 +33,14 @@ func TestMirror(t *testing.T) {
 		},
 		"stanza": {
 			file: "sources.list.d/debian.sources",
-			text: "Types: deb\n# URIs: http://comment.test/debian\nURIs: http://packages.test/debian\nSuites: bookworm\n bookworm-updates\nComponents:\n main\n",
+			text: "Types: deb\n# URIs: http://comment.test/debian\nURIs: http://packages.test/debian\nSuites: bookworm\n" +
+				" bookworm-updates\nComponents:\n main\n",
 			want: "http://packages.test/debian",
 		},
 		"second stanza": {
 			file: "sources.list.d/debian.sources",
-			text: "Types: deb\nURIs: http://packages.test/debian-security\nSuites: bookworm-security\nComponents: main\n\nTypes: deb-src deb\nURIs: http://packages.test/debian\nSuites: bookworm\nComponents: main\n",
+			text: "Types: deb\nURIs: http://packages.test/debian-security\nSuites: bookworm-security\nComponents: main\n\n" +
+				"Types: deb-src deb\nURIs: http://packages.test/debian\nSuites: bookworm\nComponents: main\n",
 			want: "http://packages.test/debian",
 		},
 		"stanza out of use": {

@@ -30,7 +30,8 @@ func elections(t *testing.T, s *site.Site) {
 	s.Run(0, "delay-election.yml", "--check", "-e", "delay=on").Says("polar_dma_delay_election off -> on")
 	s.Run(0, "delay-election.yml", "-e", "delay=on", "-e", "delay_timeout=90s")
 	for _, n := range nodes {
-		if on, long := s.Query(n, "show polar_dma_delay_election"), s.Query(n, "show polar_dma_delay_election_timeout"); on != "on" || long != "90s" {
+		on, long := s.Query(n, "show polar_dma_delay_election"), s.Query(n, "show polar_dma_delay_election_timeout")
+		if on != "on" || long != "90s" {
 			t.Errorf("%s delays: %s, %s", n, on, long)
 		}
 	}
@@ -54,7 +55,8 @@ func elections(t *testing.T, s *site.Site) {
 func backup(t *testing.T, s *site.Site) {
 	s.Run(0, "backup.yml", "-e", "on=node2", "-e", "to=/backup/first", "--check").Says("take a base backup of the leader into /backup/first")
 	s.Run(0, "backup.yml", "-e", "on=node2", "-e", "to=/backup/first")
-	s.On("node2", "cd /backup/first && test -s polardata/global/pg_control && sha256sum --quiet -c SHA256SUMS && grep -qx state=finished backup.polarbook && [ $(stat -c %a .) = 700 ]")
+	s.On("node2", "cd /backup/first && test -s polardata/global/pg_control && sha256sum --quiet -c SHA256SUMS && "+
+		"grep -qx state=finished backup.polarbook && [ $(stat -c %a .) = 700 ]")
 	s.Run(0, "backup.yml", "-e", "on=node2", "-e", "to=/backup/first").Unchanged("node2").Says("holds a finished backup")
 	s.On("node2", "mkdir /backup/letters && echo dear >/backup/letters/one")
 	s.Run(2, "backup.yml", "-e", "on=node2", "-e", "to=/backup/letters").Says("/backup/letters is not empty")
@@ -92,13 +94,15 @@ func destroy(t *testing.T, s *site.Site) {
 	s.On("node3", "sed -i s/cluster=rolling/cluster=other/ "+s.Marker("node3"))
 	s.Run(2, "destroy.yml", "-e", "confirm=rolling").Says(`belongs to the cluster "other"`)
 	s.On("node3", "sed -i s/cluster=other/cluster=rolling/ "+s.Marker("node3"))
-	s.Run(0, "destroy.yml", "--check", "-e", "confirm=rolling").Says("remove /var/lib/polardb/pgdata and /var/lib/polardb/polardata of the cluster rolling")
+	s.Run(0, "destroy.yml", "--check", "-e", "confirm=rolling").Says("remove /var/lib/polardb/pgdata and " +
+		"/var/lib/polardb/polardata of the cluster rolling")
 	if after := pids(s); !maps.Equal(before, after) {
 		t.Errorf("a refusal or a check stopped servers: %v, %v", before, after)
 	}
 	s.Run(0, "destroy.yml", "-e", "confirm=rolling")
 	for _, n := range nodes {
-		left := s.On(n, "ls -d /var/lib/polardb/pgdata* /var/lib/polardb/polardata /etc/systemd/system/polardb-rolling* /etc/systemd/system/*/polardb-rolling* 2>/dev/null; ps -eo comm | grep -E 'postgres|polarsim'; grep polardb /etc/hosts; true")
+		left := s.On(n, "ls -d /var/lib/polardb/pgdata* /var/lib/polardb/polardata /etc/systemd/system/polardb-rolling* "+
+			"/etc/systemd/system/*/polardb-rolling* 2>/dev/null; ps -eo comm | grep -E 'postgres|polarsim'; grep polardb /etc/hosts; true")
 		if left != "" {
 			t.Errorf("%s has left over: %s", n, left)
 		}

@@ -49,7 +49,8 @@ func reconfigure(t *testing.T, s *site.Site) {
 	s.Subtest(t, "a restart", func(t *testing.T) {
 		s.SetAll(site.Vars{"polardb_settings": site.Vars{"work_mem": "8MB", "max_connections": 150}})
 		leader := s.Leader()
-		s.Run(0, "reconfigure.yml", "--check").Says("max_connections 100 -> 150 (restart)", leader+" leads and cannot follow", "restart the server")
+		s.Run(0, "reconfigure.yml", "--check").Says("max_connections 100 -> 150 (restart)",
+			leader+" leads and cannot follow", "restart the server")
 		l := s.Load()
 		o := s.Run(0, "reconfigure.yml")
 		l.End("reconfigure with a restart", nodes...)
@@ -68,7 +69,8 @@ func reconfigure(t *testing.T, s *site.Site) {
 	s.Subtest(t, "a run that was cut off before its restart", func(t *testing.T) {
 		s.SetAll(site.Vars{"polardb_settings": site.Vars{"work_mem": "8MB", "max_connections": 160}})
 		follower := s.Followers()[0]
-		s.On(follower, `sed -i "s/^max_connections = .*/max_connections = '160'/" /var/lib/polardb/pgdata/postgresql.conf; kill -HUP $(head -n 1 /var/lib/polardb/pgdata/postmaster.pid)`)
+		s.On(follower,
+			`sed -i "s/^max_connections = .*/max_connections = '160'/" /var/lib/polardb/pgdata/postgresql.conf; kill -HUP $(head -n 1 /var/lib/polardb/pgdata/postmaster.pid)`)
 		s.Run(0, "reconfigure.yml")
 		if got := s.Query(follower, "show max_connections"); got != "160" {
 			t.Errorf("%s has max_connections %s", follower, got)
@@ -82,21 +84,26 @@ func reconfigure(t *testing.T, s *site.Site) {
 		set  site.Vars
 		says string
 	}{
-		"no number":          {site.Vars{"polardb_settings": site.Vars{"work_mem": "lots", "max_connections": 160}}, "work_mem"},
-		"no such setting":    {site.Vars{"polardb_settings": site.Vars{"wrok_mem": "8MB", "max_connections": 160}}, `did you mean "work_mem"?`},
-		"less than before":   {site.Vars{"polardb_settings": site.Vars{"max_connections": 80}}, "max_connections cannot go down from 160 to 80"},
-		"another port":       {site.Vars{"polardb_settings": site.Vars{"port": 5433, "max_connections": 160}}, "port must be 5432, not 5433"},
-		"pg_hba.conf":        {site.Vars{"polardb_settings": good, "polardb_hba": append(hba, "host all all 10.0.0.0/8 nonsense")}, "(host all all 10.0.0.0/8 nonsense): invalid authentication method"},
-		"wrong for dma":      {site.Vars{"polardb_settings": good, "polardb_hba": hba, "polardb_dma_settings": site.Vars{"polar_dma_election_timeout": "soon"}}, "polar_dma_election_timeout"},
-		"fails at the start": {site.Vars{"polardb_settings": site.Vars{"max_prepared_transactions": 7, "max_connections": 160}}, "has the files again that it had before"},
+		"no number":        {site.Vars{"polardb_settings": site.Vars{"work_mem": "lots", "max_connections": 160}}, "work_mem"},
+		"no such setting":  {site.Vars{"polardb_settings": site.Vars{"wrok_mem": "8MB", "max_connections": 160}}, `did you mean "work_mem"?`},
+		"less than before": {site.Vars{"polardb_settings": site.Vars{"max_connections": 80}}, "max_connections cannot go down from 160 to 80"},
+		"another port":     {site.Vars{"polardb_settings": site.Vars{"port": 5433, "max_connections": 160}}, "port must be 5432, not 5433"},
+		"pg_hba.conf": {site.Vars{"polardb_settings": good, "polardb_hba": append(hba, "host all all 10.0.0.0/8 nonsense")},
+			"(host all all 10.0.0.0/8 nonsense): invalid authentication method"},
+		"wrong for dma": {site.Vars{"polardb_settings": good, "polardb_hba": hba,
+			"polardb_dma_settings": site.Vars{"polar_dma_election_timeout": "soon"}}, "polar_dma_election_timeout"},
+		"fails at the start": {site.Vars{"polardb_settings": site.Vars{"max_prepared_transactions": 7, "max_connections": 160}},
+			"has the files again that it had before"},
 	} {
 		s.Case(t, "refused: "+name, func(t *testing.T) {
-			defer s.SetAll(site.Vars{"polardb_settings": good, "polardb_hba": hba, "polardb_dma_settings": site.Vars{"polar_dma_election_timeout": site.ElectionTimeout}})
+			defer s.SetAll(site.Vars{"polardb_settings": good, "polardb_hba": hba,
+				"polardb_dma_settings": site.Vars{"polar_dma_election_timeout": site.ElectionTimeout}})
 			leader := s.Leader()
 			if name == "fails at the start" {
 				// The engine takes the files, and something else does not.
 				for _, n := range nodes {
-					s.On(n, `mkdir -p `+fussy+`; printf '[Service]\nExecStartPre=/bin/sh -c "! grep -q ^max_prepared_transactions /var/lib/polardb/pgdata/postgresql.conf"\n' >`+fussy+`/fussy.conf; systemctl daemon-reload`)
+					s.On(n, `mkdir -p `+fussy+
+						`; printf '[Service]\nExecStartPre=/bin/sh -c "! grep -q ^max_prepared_transactions /var/lib/polardb/pgdata/postgresql.conf"\n' >`+fussy+`/fussy.conf; systemctl daemon-reload`)
 					defer s.On(n, "rm -r "+fussy+"; systemctl daemon-reload")
 				}
 			}

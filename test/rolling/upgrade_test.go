@@ -32,7 +32,8 @@ func upgrade(t *testing.T, s *site.Site) {
 		}
 	}
 	s.Subtest(t, "check", func(t *testing.T) {
-		s.Run(0, "upgrade.yml", "--check", "-e", "polardb_package="+releases[1]).Says("polardb-next-11.9.1", "switch over from "+leader, "beside the running version")
+		s.Run(0, "upgrade.yml", "--check", "-e", "polardb_package="+releases[1]).Says("polardb-next-11.9.1", "switch over from "+leader,
+			"beside the running version")
 		everywhere(t, true)
 	})
 	s.Subtest(t, "upgrade", func(t *testing.T) {
@@ -48,7 +49,8 @@ func upgrade(t *testing.T, s *site.Site) {
 		s.Run(0, "upgrade.yml", "-e", "polardb_package="+releases[1]).Unchanged(nodes...)
 	})
 	s.Subtest(t, "cut off after the symlink, and run again", func(t *testing.T) {
-		s.On("node2", "ln -sfn versions/"+old+" /opt/polardb/current; systemctl restart polardb-rolling; sleep 3; cd /opt/polardb/versions; ln -sfn versions/$(echo polardb-next-11.9.1-*) /opt/polardb/current")
+		s.On("node2", "ln -sfn versions/"+old+" /opt/polardb/current; systemctl restart polardb-rolling; sleep 3; "+
+			"cd /opt/polardb/versions; ln -sfn versions/$(echo polardb-next-11.9.1-*) /opt/polardb/current")
 		o := s.Run(0, "upgrade.yml", "-e", "polardb_package="+releases[1])
 		if order := o.Order("Restart the server"); len(order) != 1 || order[0] != "node2" {
 			t.Errorf("restarted were %v, want node2 alone", order)
@@ -63,7 +65,8 @@ func upgrade(t *testing.T, s *site.Site) {
 	})
 	s.Subtest(t, "an engine that does not start", func(t *testing.T) {
 		broken := filepath.Join(t.TempDir(), "polardb-broken-11.9.2.tar.gz")
-		site.Repack(t, releases[0], broken, `mv "$d/bin/postgres" "$d/bin/postgres.good"; printf '#!/bin/sh\nif [ "$1" = --version ]; then echo "postgres (PostgreSQL) 11.9"; exit 0; fi\nexit 1\n' >"$d/bin/postgres"; chmod 755 "$d/bin/postgres"`)
+		site.Repack(t, releases[0], broken,
+			`mv "$d/bin/postgres" "$d/bin/postgres.good"; printf '#!/bin/sh\nif [ "$1" = --version ]; then echo "postgres (PostgreSQL) 11.9"; exit 0; fi\nexit 1\n' >"$d/bin/postgres"; chmod 755 "$d/bin/postgres"`)
 		before := s.Leader()
 		s.Run(2, "upgrade.yml", "-e", "polardb_package="+broken).Says("runs " + old + " again")
 		everywhere(t, true)
@@ -73,7 +76,8 @@ func upgrade(t *testing.T, s *site.Site) {
 	})
 	s.Subtest(t, "another major release", func(t *testing.T) {
 		major := filepath.Join(t.TempDir(), "polardb-14.1.tar.gz")
-		site.Repack(t, releases[0], major, `mv "$d/bin/postgres" "$d/bin/postgres.good"; printf '#!/bin/sh\necho "postgres (PostgreSQL) 14.1"\n' >"$d/bin/postgres"; chmod 755 "$d/bin/postgres"`)
+		site.Repack(t, releases[0],
+			major, `mv "$d/bin/postgres" "$d/bin/postgres.good"; printf '#!/bin/sh\necho "postgres (PostgreSQL) 14.1"\n' >"$d/bin/postgres"; chmod 755 "$d/bin/postgres"`)
 		before := pids(s)
 		s.Run(2, "upgrade.yml", "-e", "polardb_package="+major).Says("cannot read the data of this node")
 		everywhere(t, true)

@@ -20,5 +20,6 @@ func (s *Site) SendsFrom(name, address string) {
 	s.T.Helper()
 	first := s.Lab.Host(name).Address
 	network := first[:strings.LastIndexByte(first, '.')+1]
-	s.On(name, fmt.Sprintf(`set -- $(ip -4 -o route show scope link | grep -F '%s'); ip route replace "$1" dev "$3" scope link src %s`, network, address))
+	s.On(name, fmt.Sprintf(`set -- $(ip -4 -o route show scope link | grep -F '%s'); ip route replace "$1" dev "$3" scope link src %s`,
+		network, address))
 }

@@ -53,7 +53,8 @@ func (s *Site) Load() *Load {
 func (l *Load) End(what string, nodes ...string) Written {
 	l.s.T.Helper()
 	l.halt()
-	l.s.T.Logf("%s: %d rows acknowledged, longest pause of writes %s (last refusal: %v)", what, len(l.acknowledged), l.longest.Round(10*time.Millisecond), l.refusal)
+	l.s.T.Logf("%s: %d rows acknowledged, longest pause of writes %s (last refusal: %v)",
+		what, len(l.acknowledged), l.longest.Round(10*time.Millisecond), l.refusal)
 	if len(l.acknowledged) < 20 {
 		l.s.T.Fatalf("only %d rows were written: the load proves nothing; %v", len(l.acknowledged), l.refusal)
 	}

@@ -102,7 +102,8 @@ func (o *Outcome) Unchanged(hosts ...string) *Outcome {
 		return r.OK > 0 && r.Failed+r.Unreachable == 0
 	})
 	if changed || len(apart) > 0 {
-		o.T.Fatalf("polarbook %s: want no change; changed was %q, and %q took no part: %+v\n%s", o.command(), o.Changes(), apart, recaps, o.Story())
+		o.T.Fatalf("polarbook %s: want no change; changed was %q, and %q took no part: %+v\n%s",
+			o.command(), o.Changes(), apart, recaps, o.Story())
 	}
 	return o
 }

@@ -73,7 +73,8 @@ var releases sync.Once
 // all of it.
 func Repack(t testing.TB, from, to, change string) {
 	t.Helper()
-	script := `set -e; mkdir "$2.d"; tar -xzf "$1" -C "$2.d"; for d in "$2.d"/* "$2.d"; do [ ! -d "$d/bin" ] || break; done; ` + change + `; tar -czf "$2" -C "$2.d" .; rm -rf "$2.d"`
+	script := `set -e; mkdir "$2.d"; tar -xzf "$1" -C "$2.d"; for d in "$2.d"/* "$2.d"; do [ ! -d "$d/bin" ] || break; done; ` +
+		change + `; tar -czf "$2" -C "$2.d" .; rm -rf "$2.d"`
 	if out, err := exec.Command("sh", "-c", script, "sh", from, to).CombinedOutput(); err != nil {
 		t.Fatalf("pack %s: %v\n%s", to, err, out)
 	}

@@ -65,7 +65,8 @@ func (l *ControlNode) KillAt(playbook string, moment int, late time.Duration, ar
 		l.T.Logf("the run of %d tasks was over before %s after its task %d", began, late.Round(time.Millisecond), moment)
 		return false
 	case -1:
-		l.T.Logf("killed at most %s after task %d began, in %q, after %s", late.Round(time.Millisecond), moment, task, o.Took.Round(time.Millisecond))
+		l.T.Logf("killed at most %s after task %d began, in %q, after %s", late.Round(time.Millisecond), moment, task,
+			o.Took.Round(time.Millisecond))
 		return true
 	}
 	l.T.Fatalf("a run that was not killed yet failed\n%s", o.Story())

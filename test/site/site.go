@@ -194,7 +194,8 @@ func (s *Site) Polardata(host string) string {
 
 // Marker is the file in which polarbook notes what it began on the host, as a word of a shell.
 func (s *Site) Marker(host string) string {
-	return "'/var/lib/polarbook/" + s.Variable("", "polardb_cluster", "polardb") + "/" + strings.ReplaceAll(s.Pgdata(host), "/", "%") + ".node'"
+	return "'/var/lib/polarbook/" + s.Variable("", "polardb_cluster", "polardb") + "/" + strings.ReplaceAll(s.Pgdata(host), "/", "%") +
+		".node'"
 }
 
 // Unit is the systemd unit of a node.

@@ -18,8 +18,9 @@ const FromOutside = "host all all 0.0.0.0/0 md5"
 func (s *Site) SQL(host, statement string) string {
 	s.T.Helper()
 	home := s.Variable(host, "polardb_home", "/opt/polardb") + "/current"
-	return strings.TrimSpace(s.On(host, fmt.Sprintf(`cd /; PGPASSWORD=%s LD_LIBRARY_PATH=%s/lib %s/bin/psql -h 127.0.0.1 -p %s -U %s -d postgres -At -c '%s'`,
-		s.Password, home, home, s.port(host), s.superuser(host), strings.ReplaceAll(statement, "'", `'\''`))))
+	return strings.TrimSpace(s.On(host,
+		fmt.Sprintf(`cd /; PGPASSWORD=%s LD_LIBRARY_PATH=%s/lib %s/bin/psql -h 127.0.0.1 -p %s -U %s -d postgres -At -c '%s'`,
+			s.Password, home, home, s.port(host), s.superuser(host), strings.ReplaceAll(statement, "'", `'\''`))))
 }
 
 // Query asks one value of a node, from outside of the cluster.

@@ -76,15 +76,20 @@ func dial(ctx context.Context, t Target) (net.Conn, error) {
 		return conn, nil
 	}
 	reason := err.Error()
-	for errno, text := range map[syscall.Errno]string{syscall.ECONNREFUSED: "Connection refused", syscall.ENOENT: "No such file or directory", syscall.EHOSTUNREACH: "No route to host", syscall.ETIMEDOUT: "Connection timed out", syscall.EACCES: "Permission denied"} {
+	for errno, text := range map[syscall.Errno]string{
+		syscall.ECONNREFUSED: "Connection refused", syscall.ENOENT: "No such file or directory", syscall.EHOSTUNREACH: "No route to host",
+		syscall.ETIMEDOUT: "Connection timed out", syscall.EACCES: "Permission denied",
+	} {
 		if errors.Is(err, errno) {
 			reason = text
 		}
 	}
 	if network == "unix" {
-		return nil, fmt.Errorf("could not connect to server: %s\n\tIs the server running locally and accepting\n\tconnections on Unix domain socket \"%s\"?", reason, address)
+		return nil, fmt.Errorf("could not connect to server: %s\n\tIs the server running locally and accepting\n"+
+			"\tconnections on Unix domain socket \"%s\"?", reason, address)
 	}
-	return nil, fmt.Errorf("could not connect to server: %s\n\tIs the server running on host \"%s\" and accepting\n\tTCP/IP connections on port %d?", reason, t.Host, t.Port)
+	return nil, fmt.Errorf("could not connect to server: %s\n\tIs the server running on host \"%s\" and accepting\n"+
+		"\tTCP/IP connections on port %d?", reason, t.Host, t.Port)
 }
 
 func (c *Conn) login(t Target) error {
@@ -174,7 +179,8 @@ func (c *Conn) Receive() (pgproto3.BackendMessage, error) {
 	for {
 		m, err := c.frontend.Receive()
 		if err != nil {
-			return nil, errors.New("server closed the connection unexpectedly\n\tThis probably means the server terminated abnormally\n\tbefore or while processing the request.")
+			return nil, errors.New("server closed the connection unexpectedly\n\tThis probably means the server terminated abnormally\n" +
+				"\tbefore or while processing the request.")
 		}
 		if notice, ok := m.(*pgproto3.NoticeResponse); ok {
 			if c.Notice != nil {

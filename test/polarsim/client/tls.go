@@ -32,7 +32,8 @@ func secured(conn net.Conn, t Target) (net.Conn, error) {
 	if verify {
 		text, err := os.ReadFile(roots)
 		if err != nil {
-			return nil, fmt.Errorf("root certificate file \"%s\" does not exist\nEither provide the file or change sslmode to disable server certificate verification.", roots)
+			return nil, fmt.Errorf("root certificate file \"%s\" does not exist\n"+
+				"Either provide the file or change sslmode to disable server certificate verification.", roots)
 		}
 		pool = x509.NewCertPool()
 		if !pool.AppendCertsFromPEM(text) {

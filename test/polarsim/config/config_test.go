@@ -64,12 +64,15 @@ func TestLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{"port": "3", "work_mem": "16384", "polar_enable_dma": "on", "polar_dma_election_timeout": "1000"} {
+	for name, want := range map[string]string{
+		"port": "3", "work_mem": "16384", "polar_enable_dma": "on", "polar_dma_election_timeout": "1000",
+	} {
 		if got := f.Values[name].Text; got != want {
 			t.Errorf("%s = %s, want %s", name, got, want)
 		}
 	}
-	if Display("work_mem", "16384") != "16MB" || Display("polar_dma_election_timeout", "1500") != "1500ms" || Display("shared_buffers", "4096") != "32MB" {
+	if Display("work_mem", "16384") != "16MB" || Display("polar_dma_election_timeout", "1500") != "1500ms" ||
+		Display("shared_buffers", "4096") != "32MB" {
 		t.Error("Display")
 	}
 	if len(f.Notices) != 1 {
@@ -83,8 +86,10 @@ func TestLoad(t *testing.T) {
 
 func TestHBA(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "pg_hba.conf")
-	text := "local all all peer\nhost all bob 10.0.0.0/8 reject\nhost all all 10.0.0.0 255.0.0.0 md5\nhost replication replicator 10.1.0.1/32 md5\nhost all all nonsense/99 md5\n" +
-		"host \"all\" all 12.0.0.0/8 md5\nhost postgres,\"x y\" carol, \"d\"\"e #f\", \"all\" 12.0.0.0/8 md5 # with a comment\nhost all +ops all trust\n"
+	text := "local all all peer\nhost all bob 10.0.0.0/8 reject\nhost all all 10.0.0.0 255.0.0.0 md5\n" +
+		"host replication replicator 10.1.0.1/32 md5\nhost all all nonsense/99 md5\n" +
+		"host \"all\" all 12.0.0.0/8 md5\nhost postgres,\"x y\" carol, \"d\"\"e #f\", \"all\" 12.0.0.0/8 md5 # with a comment\n" +
+		"host all +ops all trust\n"
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

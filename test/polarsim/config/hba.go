@@ -23,7 +23,8 @@ type HBALine struct {
 	literal   map[string]bool // of Databases and Users, what stands in quotes: no keyword
 }
 
-var methods = map[string]bool{"trust": true, "reject": true, "md5": true, "password": true, "scram-sha-256": true, "peer": true, "ident": true, "cert": true, "gss": true, "sspi": true, "ldap": true, "radius": true, "pam": true}
+var methods = map[string]bool{"trust": true, "reject": true, "md5": true, "password": true, "scram-sha-256": true, "peer": true,
+	"ident": true, "cert": true, "gss": true, "sspi": true, "ldap": true, "radius": true, "pam": true}
 
 // LoadHBA reads pg_hba.conf. Lines that make no sense carry their error.
 func LoadHBA(name string) ([]HBALine, error) {
@@ -193,7 +194,8 @@ func (h *HBALine) fits(l Login) bool {
 		if h.Type != "local" {
 			return false
 		}
-	} else if h.Type == "local" || h.Type == "hostssl" && !l.TLS || h.Type == "hostnossl" && l.TLS || !h.any && !h.prefix.Contains(l.Address.Unmap()) {
+	} else if h.Type == "local" || h.Type == "hostssl" && !l.TLS || h.Type == "hostnossl" && l.TLS ||
+		!h.any && !h.prefix.Contains(l.Address.Unmap()) {
 		return false
 	}
 	database := false

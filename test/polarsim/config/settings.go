@@ -69,7 +69,8 @@ var enums = map[string][]string{
 }
 
 var units = map[string]map[string]float64{
-	"kB": {"B": 1.0 / 1024, "kB": 1, "MB": 1024, "GB": 1 << 20, "TB": 1 << 30}, "8kB": {"kB": 1.0 / 8, "MB": 128, "GB": 1 << 17, "TB": 1 << 27},
+	"kB": {"B": 1.0 / 1024, "kB": 1, "MB": 1024, "GB": 1 << 20, "TB": 1 << 30}, "8kB": {"kB": 1.0 / 8, "MB": 128,
+		"GB": 1 << 17, "TB": 1 << 27},
 	"MB": {"kB": 1.0 / 1024, "MB": 1, "GB": 1024, "TB": 1 << 20}, "ms": {"ms": 1, "s": 1000, "min": 60000, "h": 3600000, "d": 86400000},
 	"s": {"ms": 0.001, "s": 1, "min": 60, "h": 3600, "d": 86400}, "min": {"s": 1.0 / 60, "min": 1, "h": 60, "d": 1440},
 }
@@ -109,7 +110,9 @@ func Normalise(name, value string) (string, error) {
 		}
 		return strconv.FormatInt(n, 10), nil
 	case "enum":
-		if known := enums[s.Name]; known != nil && !slices.Contains(known, strings.ToLower(value)) && (!slices.Contains(known, "on") || !slices.Contains([]string{"true", "yes", "1", "false", "no", "0"}, strings.ToLower(value))) {
+		known := enums[s.Name]
+		if known != nil && !slices.Contains(known, strings.ToLower(value)) &&
+			(!slices.Contains(known, "on") || !slices.Contains([]string{"true", "yes", "1", "false", "no", "0"}, strings.ToLower(value))) {
 			return "", fmt.Errorf("%w\nHINT:  Available values: %s.", invalid, strings.Join(known, ", "))
 		}
 	case "real":

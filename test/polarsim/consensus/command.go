@@ -22,7 +22,8 @@ func (n *Node) changeTo(operation, address string, weight int, deadline time.Tim
 		return ErrReplicate
 	}
 	members, learners := n.meta.after(operation, address)
-	entry, err := n.log.Append(Entry{Term: n.meta.Term, Change: &Change{Operation: operation, Address: address, Weight: weight, Members: members, Learners: learners}})
+	entry, err := n.log.Append(Entry{Term: n.meta.Term, Change: &Change{Operation: operation, Address: address, Weight: weight,
+		Members: members, Learners: learners}})
 	term := n.meta.Term
 	n.advanceLocked()
 	n.wakePeersLocked()

@@ -68,7 +68,9 @@ func (m *member) start() {
 	m.applied = nil
 	m.mu.Unlock()
 	node, err := Start(Config{
-		Directory: m.directory, ElectionTimeout: cmp.Or(m.timeout, timeout), ChangeTimeout: func() time.Duration { return 2 * time.Second }, ElectionDelay: func() time.Duration { return 0 },
+		Directory: m.directory, ElectionTimeout: cmp.Or(m.timeout, timeout), ChangeTimeout: func() time.Duration {
+			return 2 * time.Second
+		}, ElectionDelay: func() time.Duration { return 0 },
 		Apply: func(e Entry) {
 			m.mu.Lock()
 			defer m.mu.Unlock()
@@ -345,7 +347,8 @@ func TestShift(t *testing.T) {
 		{"nohost", "", "invalid server address string specified in server address: nohost"},
 		{"", "", "invalid server address string specified in server address: "},
 		{"h:", "", "invalid port number specified in server address: 0, plus the client port obtained by adding 10000 to the consensus port."},
-		{"h:60000", "", "invalid port number specified in server address: 70000, plus the client port obtained by adding 10000 to the consensus port."},
+		{"h:60000", "", "invalid port number specified in server address: " +
+			"70000, plus the client port obtained by adding 10000 to the consensus port."},
 	} {
 		got, err := Shift(c.address, 10000)
 		if got != c.want || (err != nil) != (c.text != "") || err != nil && err.Error() != c.text {

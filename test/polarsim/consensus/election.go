@@ -24,7 +24,8 @@ func (n *Node) standLocked(force bool) {
 		return
 	}
 	index, term, _ := n.log.Last()
-	m := &message{Kind: "vote", ClusterID: n.meta.ClusterID, Term: n.meta.Term, From: n.meta.Self, FromID: n.idLocked(), LastIndex: index, LastTerm: term, Force: force}
+	m := &message{Kind: "vote", ClusterID: n.meta.ClusterID, Term: n.meta.Term, From: n.meta.Self, FromID: n.idLocked(),
+		LastIndex: index, LastTerm: term, Force: force}
 	for _, address := range n.meta.voters() {
 		if address != n.meta.Self {
 			n.wait.Add(1)
@@ -57,7 +58,8 @@ func (n *Node) askVote(address string, m *message, campaign int) {
 		n.notifyLocked()
 	case a.Force && a.Term < n.meta.Term:
 		if _, lastTerm, _ := n.log.Last(); a.Term >= lastTerm {
-			n.logf("Server %d : Downgrade term from %d to %d when onRequestVoteResponce, because there are leaderStickiness leader exist!!", n.idLocked(), n.meta.Term, a.Term)
+			n.logf("Server %d : Downgrade term from %d to %d when onRequestVoteResponce, because there are leaderStickiness leader exist!!",
+				n.idLocked(), n.meta.Term, a.Term)
 			n.newTermLocked(a.Term)
 			n.notifyLocked()
 		}
@@ -167,7 +169,8 @@ func (n *Node) onVote(m *message) *answer {
 		return &answer{Term: m.Term}
 	}
 	if i := int(m.FromID); n.meta.Corrupt() || i < 1 || i > len(n.meta.Members) || n.meta.Members[i-1].Address != m.From {
-		n.logf("Server %d : reject RequestVote because this server is not in the current configure, server(id:%d, addr:%s).", n.idLocked(), m.FromID, m.From)
+		n.logf("Server %d : reject RequestVote because this server is not in the current configure, server(id:%d, addr:%s).",
+			n.idLocked(), m.FromID, m.From)
 		return &answer{Term: n.meta.Term}
 	}
 	if m.Term < n.meta.Term {

@@ -106,7 +106,8 @@ func Shift(address string, deviation int) (string, error) {
 		if n > 0 {
 			shown = n + deviation
 		}
-		return "", fmt.Errorf("invalid port number specified in server address: %d, plus the client port obtained by adding %d to the consensus port.", shown, deviation)
+		return "", fmt.Errorf("invalid port number specified in server address: "+
+			"%d, plus the client port obtained by adding %d to the consensus port.", shown, deviation)
 	}
 	return host + ":" + strconv.Itoa(n+deviation), nil
 }

@@ -29,7 +29,8 @@ func (n *Node) syncPeersLocked() {
 			continue
 		}
 		ctx, cancel := context.WithCancel(n.ctx)
-		p := &peer{address: address, link: &link{address: address}, cancel: cancel, wake: make(chan struct{}, 1), next: last, heard: n.leaderTicks}
+		p := &peer{address: address, link: &link{address: address}, cancel: cancel, wake: make(chan struct{}, 1),
+			next: last, heard: n.leaderTicks}
 		n.peers[address] = p
 		n.wait.Add(1)
 		go n.send(ctx, p, n.meta.Term)
@@ -63,7 +64,8 @@ func (n *Node) send(ctx context.Context, p *peer, term int64) {
 			return
 		}
 		p.next = max(p.next, 1)
-		m := &message{Kind: "append", ClusterID: n.meta.ClusterID, Term: term, From: n.meta.Self, FromID: n.idLocked(), PrevIndex: p.next - 1, Commit: n.commit}
+		m := &message{Kind: "append", ClusterID: n.meta.ClusterID, Term: term, From: n.meta.Self, FromID: n.idLocked(),
+			PrevIndex: p.next - 1, Commit: n.commit}
 		n.mu.Unlock()
 		m.PrevTerm = n.log.Term(m.PrevIndex)
 		m.Entries = n.log.From(m.PrevIndex+1, entriesPerMessage)

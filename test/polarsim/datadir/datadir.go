@@ -16,10 +16,12 @@ import (
 )
 
 // Moved are the directories that polar-initdb.sh takes from PGDATA to POLARDATA.
-var Moved = []string{"base", "global", "pg_tblspc", "pg_wal", "pg_logindex", "pg_twophase", "pg_xact", "pg_commit_ts", "pg_multixact", "pg_csnlog", "polar_dma"}
+var Moved = []string{"base", "global", "pg_tblspc", "pg_wal", "pg_logindex", "pg_twophase", "pg_xact", "pg_commit_ts",
+	"pg_multixact", "pg_csnlog", "polar_dma"}
 
 // Kept are the directories that stay in PGDATA.
-var Kept = []string{"pg_dynshmem", "pg_log", "pg_logical", "pg_notify", "pg_replslot", "pg_serial", "pg_snapshots", "pg_stat", "pg_stat_tmp", "pg_subtrans", "polar_cache_trash", "polar_fullpage", "polar_rel_size_cache"}
+var Kept = []string{"pg_dynshmem", "pg_log", "pg_logical", "pg_notify", "pg_replslot", "pg_serial", "pg_snapshots", "pg_stat",
+	"pg_stat_tmp", "pg_subtrans", "polar_cache_trash", "polar_fullpage", "polar_rel_size_cache"}
 
 // Control is global/pg_control.
 type Control struct {
@@ -162,7 +164,8 @@ type PidFile struct {
 
 // Text renders the usual eight lines.
 func (p *PidFile) Text() string {
-	return fmt.Sprintf("%d\n%s\n%d\n%d\n%s\n%s\n  %d    %d\n%-8s\n", p.PID, p.Directory, p.Start, p.Port, p.Socket, p.Listen, 5432001+p.Port, p.PID, p.Status)
+	return fmt.Sprintf("%d\n%s\n%d\n%d\n%s\n%s\n  %d    %d\n%-8s\n", p.PID, p.Directory, p.Start, p.Port, p.Socket, p.Listen,
+		5432001+p.Port, p.PID, p.Status)
 }
 
 // ReadPid reads PGDATA/postmaster.pid.

@@ -17,7 +17,8 @@ import (
 const Top = "polardb-11.9"
 
 // names are the programs in bin/; each is a symbolic link to the one binary.
-var names = []string{"initdb", "pg_ctl", "postgres", "postmaster", "psql", "pg_isready", "pg_basebackup", "polar_basebackup", "pg_controldata", "polar_tools", "polar-initdb.sh"}
+var names = []string{"initdb", "pg_ctl", "postgres", "postmaster", "psql", "pg_isready", "pg_basebackup", "polar_basebackup",
+	"pg_controldata", "polar_tools", "polar-initdb.sh"}
 
 // Build compiles the stand-in for the target in the environment (GOOS, GOARCH) and lays it out in directory, which
 // is made. It needs the go command and this module's sources.
@@ -28,7 +29,8 @@ func Build(ctx context.Context, directory string) error {
 		}
 	}
 	binary := filepath.Join(directory, "bin", "polarsim")
-	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", binary, "github.com/polarbook/polarbook/test/polarsim")
+	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", binary,
+		"github.com/polarbook/polarbook/test/polarsim")
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
 	if output, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("building the stand-in: %w\n%s", err, output)

@@ -164,7 +164,8 @@ func (c *session) readable(name string) (string, error) {
 		return "", sql.Errorf("42501", "must be superuser or a member of pg_read_all_settings to examine \"%s\"", name)
 	}
 	if setting != nil && setting.Name == "polar_dma_repl_passwd" && value != "" {
-		return sql.HashPassword(c.server.settings.text("polar_dma_repl_user"), value), nil // hashed with the user before it (consensus_repl.c:2603)
+		return sql.HashPassword(c.server.settings.text("polar_dma_repl_user"),
+			value), nil // hashed with the user before it (consensus_repl.c:2603)
 	}
 	return config.Display(name, value), nil
 }

@@ -168,7 +168,8 @@ func executeOne(state *sql.State, r *record, statement recorded) (*sql.Result, e
 	if len(parsed) != 1 || parsed[0].Change == nil {
 		return nil, sql.Errorf("XX000", "not one change: %s", statement.Text)
 	}
-	c := &sql.Context{State: state, Database: r.Database, User: r.User, Now: r.Now, Types: statement.Types, Encryption: statement.Encryption, Salt: statement.Salt}
+	c := &sql.Context{State: state, Database: r.Database, User: r.User, Now: r.Now, Types: statement.Types,
+		Encryption: statement.Encryption, Salt: statement.Salt}
 	for i, text := range statement.Parameters {
 		if text == nil {
 			c.Parameters = append(c.Parameters, nil)

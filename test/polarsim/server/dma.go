@@ -21,14 +21,20 @@ type dmaCommand struct {
 type node = consensus.Node
 
 var dmaCommands = map[string]dmaCommand{
-	"add follower":               {noLogger: true, run: func(n *node, a string, _ *Server, _ []string) error { return n.AddFollower(a) }},
-	"add learner":                {noLogger: true, run: func(n *node, a string, _ *Server, _ []string) error { return n.AddLearner(a) }},
-	"drop follower":              {noLogger: true, run: func(n *node, a string, _ *Server, _ []string) error { return n.DropFollower(a) }},
-	"drop learner":               {noLogger: true, run: func(n *node, a string, _ *Server, _ []string) error { return n.DropLearner(a) }},
-	"change learner to follower": {noLogger: true, run: func(n *node, a string, _ *Server, _ []string) error { return n.LearnerToFollower(a) }},
-	"change follower to learner": {noLogger: true, run: func(n *node, a string, _ *Server, _ []string) error { return n.FollowerToLearner(a) }},
-	"change leader to":           {run: func(n *node, a string, _ *Server, _ []string) error { return n.ChangeLeader(a) }},
-	"change node weight to":      {noLogger: true, run: func(n *node, a string, _ *Server, v []string) error { return n.SetWeight(a, number(v[1])) }},
+	"add follower":  {noLogger: true, run: func(n *node, a string, _ *Server, _ []string) error { return n.AddFollower(a) }},
+	"add learner":   {noLogger: true, run: func(n *node, a string, _ *Server, _ []string) error { return n.AddLearner(a) }},
+	"drop follower": {noLogger: true, run: func(n *node, a string, _ *Server, _ []string) error { return n.DropFollower(a) }},
+	"drop learner":  {noLogger: true, run: func(n *node, a string, _ *Server, _ []string) error { return n.DropLearner(a) }},
+	"change learner to follower": {noLogger: true, run: func(n *node, a string, _ *Server, _ []string) error {
+		return n.LearnerToFollower(a)
+	}},
+	"change follower to learner": {noLogger: true, run: func(n *node, a string, _ *Server, _ []string) error {
+		return n.FollowerToLearner(a)
+	}},
+	"change leader to": {run: func(n *node, a string, _ *Server, _ []string) error { return n.ChangeLeader(a) }},
+	"change node weight to": {noLogger: true, run: func(n *node, a string, _ *Server, v []string) error {
+		return n.SetWeight(a, number(v[1]))
+	}},
 	"change node match index to": {run: func(n *node, a string, _ *Server, v []string) error {
 		n.SetMatchIndex(a, int64(number(v[1])))
 		return nil
@@ -142,7 +148,8 @@ func (c *session) dma(ctx context.Context, statement *sql.Statement) (*sql.Resul
 		return nil, sql.Errorf("XX000", "canceling wait for consesus command due to user request")
 	}
 	if err != nil {
-		return nil, &sql.Error{Code: "XX000", Message: "Failed to execute consensus command: " + err.Error(), Routine: "consensus_wait_for_command"}
+		return nil, &sql.Error{Code: "XX000", Message: "Failed to execute consensus command: " + err.Error(),
+			Routine: "consensus_wait_for_command"}
 	}
 	own := words == "drop follower" && address == c.server.consensus().Status().Meta.Self
 	if own || words == "change to singleton mode" && c.server.isPrimary() {

@@ -26,7 +26,8 @@ func format(codes []int16, i int) int16 {
 	return 0
 }
 
-var sizes = map[uint32]int16{sql.Bool: 1, sql.Int2: 2, sql.Int4: 4, sql.OID: 4, sql.XID: 4, sql.Int8: 8, sql.Float4: 4, sql.Float8: 8, sql.Timestamptz: 8, sql.Timestamp: 8, sql.LSN: 8, sql.Name: 64, sql.Interval: 16, sql.Date: 4}
+var sizes = map[uint32]int16{sql.Bool: 1, sql.Int2: 2, sql.Int4: 4, sql.OID: 4, sql.XID: 4, sql.Int8: 8, sql.Float4: 4,
+	sql.Float8: 8, sql.Timestamptz: 8, sql.Timestamp: 8, sql.LSN: 8, sql.Name: 64, sql.Interval: 16, sql.Date: 4}
 
 func description(columns []sql.ResultColumn, formats []int16) *pgproto3.RowDescription {
 	d := &pgproto3.RowDescription{Fields: []pgproto3.FieldDescription{}}
@@ -35,7 +36,8 @@ func description(columns []sql.ResultColumn, formats []int16) *pgproto3.RowDescr
 		if !ok {
 			size = -1
 		}
-		d.Fields = append(d.Fields, pgproto3.FieldDescription{Name: []byte(column.Name), DataTypeOID: column.Type, DataTypeSize: size, TypeModifier: -1, Format: format(formats, i)})
+		d.Fields = append(d.Fields, pgproto3.FieldDescription{Name: []byte(column.Name), DataTypeOID: column.Type, DataTypeSize: size,
+			TypeModifier: -1, Format: format(formats, i)})
 	}
 	return d
 }

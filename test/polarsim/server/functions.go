@@ -101,11 +101,13 @@ func (c *session) makeFunctions() map[string]sql.Function {
 			return sql.TypeName(uint32(n)), nil
 		}},
 		"pg_control_system": {Type: sql.Text, Rows: func(*sql.Context, []sql.Value) (*sql.Relation, error) {
-			return &sql.Relation{Columns: []sql.ResultColumn{{Name: "pg_control_version", Type: sql.Int4}, {Name: "catalog_version_no", Type: sql.Int4}, {Name: "system_identifier", Type: sql.Int8}, {Name: "pg_control_last_modified", Type: sql.Timestamptz}},
+			return &sql.Relation{Columns: []sql.ResultColumn{{Name: "pg_control_version", Type: sql.Int4}, {Name: "catalog_version_no",
+				Type: sql.Int4}, {Name: "system_identifier", Type: sql.Int8}, {Name: "pg_control_last_modified", Type: sql.Timestamptz}},
 				Rows: [][]sql.Value{{int64(1100), int64(201809051), int64(s.control.SystemIdentifier), s.control.Modified.UTC()}}}, nil
 		}},
 		"pg_stat_file": {Type: sql.Text, Rows: func(_ *sql.Context, a []sql.Value) (*sql.Relation, error) {
-			r := &sql.Relation{Columns: []sql.ResultColumn{{Name: "size", Type: sql.Int8}, {Name: "modification", Type: sql.Timestamptz}, {Name: "isdir", Type: sql.Bool}}}
+			r := &sql.Relation{Columns: []sql.ResultColumn{{Name: "size", Type: sql.Int8}, {Name: "modification", Type: sql.Timestamptz},
+				{Name: "isdir", Type: sql.Bool}}}
 			if len(a) == 0 || a[0] == nil { // what columns it has is asked without arguments
 				return r, nil
 			}
@@ -169,7 +171,8 @@ func (s *Server) received() sql.Value {
 
 func (c *session) currentLSN(*sql.Context, []sql.Value) (sql.Value, error) {
 	if !c.server.isPrimary() {
-		return nil, &sql.Error{Code: "55000", Message: "recovery is in progress", Hint: "WAL control functions cannot be executed during recovery."}
+		return nil, &sql.Error{Code: "55000", Message: "recovery is in progress",
+			Hint: "WAL control functions cannot be executed during recovery."}
 	}
 	if node := c.server.consensus(); node != nil {
 		return sql.FormatLSN(node.Status().LastLSN), nil

@@ -88,9 +88,10 @@ func (c *session) authenticate(role *sql.Role) *sql.Error {
 	if c.replication {
 		what, kind = "replication connection", ""
 	}
-	match := config.Match(lines, config.Login{Address: c.address, Database: c.database, User: c.user, Replication: c.replication, TLS: c.secure(), MemberOf: func(name string) bool {
-		return role != nil && role.MemberOf[name]
-	}})
+	match := config.Match(lines, config.Login{Address: c.address, Database: c.database, User: c.user, Replication: c.replication,
+		TLS: c.secure(), MemberOf: func(name string) bool {
+			return role != nil && role.MemberOf[name]
+		}})
 	where := fmt.Sprintf("host \"%s\", user \"%s\"", from, c.user)
 	if kind != "" {
 		where += ", " + kind
@@ -227,7 +228,8 @@ func (c *session) greet() {
 	}
 	c.backend.Send(&pgproto3.AuthenticationOk{})
 	for _, pair := range [][2]string{
-		{"application_name", c.application}, {"client_encoding", strings.ToUpper(strings.ReplaceAll(encoding, "-", ""))}, {"DateStyle", "ISO, MDY"}, {"integer_datetimes", "on"},
+		{"application_name", c.application}, {"client_encoding", strings.ToUpper(strings.ReplaceAll(encoding, "-", ""))},
+		{"DateStyle", "ISO, MDY"}, {"integer_datetimes", "on"},
 		{"IntervalStyle", "postgres"}, {"is_superuser", super}, {"server_encoding", c.server.encoding(c.database)}, {"server_version", "11.9"},
 		{"session_authorization", c.user}, {"standard_conforming_strings", "on"}, {"TimeZone", "GMT"},
 	} {

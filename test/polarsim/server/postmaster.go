@@ -22,12 +22,15 @@ import (
 func Main(pgdata string, overrides []config.Override) int {
 	log := &logger{}
 	if os.Geteuid() == 0 {
-		fmt.Fprint(os.Stderr, "\"root\" execution of the PostgreSQL server is not permitted.\nThe server must be started under an unprivileged user ID to prevent\npossible system security compromise.  See the documentation for\nmore information on how to properly start the server.\n")
+		fmt.Fprint(os.Stderr, "\"root\" execution of the PostgreSQL server is not permitted.\n"+
+			"The server must be started under an unprivileged user ID to prevent\npossible system security compromise. "+
+			" See the documentation for\nmore information on how to properly start the server.\n")
 		return 1
 	}
 	info, err := os.Stat(pgdata)
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "postgres: could not access directory \"%s\": No such file or directory\nRun initdb or pg_basebackup to initialize a PostgreSQL data directory.\n", pgdata)
+		fmt.Fprintf(os.Stderr, "postgres: could not access directory \"%s\": No such file or directory\n"+
+			"Run initdb or pg_basebackup to initialize a PostgreSQL data directory.\n", pgdata)
 		return 2
 	}
 	pgdata, err = filepath.Abs(pgdata)
@@ -43,7 +46,8 @@ func Main(pgdata string, overrides []config.Override) int {
 		return log.fatal("\"%s\" is not a valid data directory", pgdata)
 	}
 	if info.Mode().Perm()&0o027 != 0 {
-		return log.fatal("data directory \"%s\" has invalid permissions\nDETAIL:  Permissions should be u=rwx (0700) or u=rwx,g=rx (0750).", pgdata)
+		return log.fatal("data directory \"%s\" has invalid permissions\n"+
+			"DETAIL:  Permissions should be u=rwx (0700) or u=rwx,g=rx (0750).", pgdata)
 	}
 	for _, notice := range notices {
 		log.printf("NOTICE", "%s", notice)
@@ -75,7 +79,8 @@ func Main(pgdata string, overrides []config.Override) int {
 		return log.fatal("%v", err)
 	}
 	if settings.on("logging_collector") {
-		log.printf("LOG", "redirecting log output to logging collector process\nHINT:  Future log output will appear in directory \"%s\".", settings.text("log_directory"))
+		log.printf("LOG", "redirecting log output to logging collector process\n"+
+			"HINT:  Future log output will appear in directory \"%s\".", settings.text("log_directory"))
 		if err := log.collect(pgdata, settings.text("log_directory")); err != nil {
 			return log.fatal("%v", err)
 		}
@@ -113,11 +118,13 @@ func Setting(pgdata, name string, overrides []config.Override) int {
 // lockDirectory writes postmaster.pid unless a living postmaster has one there; a stale one is taken over.
 func lockDirectory(pgdata string, settings *settings) (*datadir.PidFile, error) {
 	if old, err := datadir.ReadPid(pgdata); err == nil && old.PID != os.Getpid() && Alive(old.PID) {
-		return nil, fmt.Errorf("lock file \"postmaster.pid\" already exists\nHINT:  Is another postmaster (PID %d) running in data directory \"%s\"?", old.PID, pgdata)
+		return nil, fmt.Errorf("lock file \"postmaster.pid\" already exists\n"+
+			"HINT:  Is another postmaster (PID %d) running in data directory \"%s\"?", old.PID, pgdata)
 	}
 	socket, _, _ := strings.Cut(settings.text("unix_socket_directories"), ",")
 	listen, _, _ := strings.Cut(settings.text("listen_addresses"), ",")
-	lock := &datadir.PidFile{PID: os.Getpid(), Directory: pgdata, Start: time.Now().Unix(), Port: int(settings.number("port")), Socket: strings.TrimSpace(socket), Listen: strings.TrimSpace(listen), Status: "starting"}
+	lock := &datadir.PidFile{PID: os.Getpid(), Directory: pgdata, Start: time.Now().Unix(), Port: int(settings.number("port")),
+		Socket: strings.TrimSpace(socket), Listen: strings.TrimSpace(listen), Status: "starting"}
 	return lock, writePid(lock)
 }
 
@@ -215,7 +222,8 @@ func (s *Server) listen() error {
 			if errors.Is(err, syscall.EADDRNOTAVAIL) {
 				reason = "Cannot assign requested address"
 			}
-			s.log.printf("LOG", "could not bind IPv4 address \"%s\": %s\nHINT:  Is another postmaster already running on port %d? If not, wait a few seconds and retry.", map[bool]string{true: "0.0.0.0", false: address}[host == ""], reason, port)
+			s.log.printf("LOG", "could not bind IPv4 address \"%s\": %s\nHINT:  Is another postmaster already running on port %d? If not, "+
+				"wait a few seconds and retry.", map[bool]string{true: "0.0.0.0", false: address}[host == ""], reason, port)
 			s.log.printf("WARNING", "could not create listen socket for \"%s\"", address)
 			continue
 		}

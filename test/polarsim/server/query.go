@@ -130,7 +130,9 @@ func (c *session) beginImplicit(statements []*sql.Statement) bool {
 		return false
 	}
 	for _, statement := range statements {
-		if a := statement.Admin; a != nil && (a.Words == "begin" || endsTransaction(statement)) || statement.Tag == "CREATE DATABASE" || statement.Tag == "DROP DATABASE" {
+		a := statement.Admin
+		if a != nil && (a.Words == "begin" || endsTransaction(statement)) || statement.Tag == "CREATE DATABASE" ||
+			statement.Tag == "DROP DATABASE" {
 			return false
 		}
 	}
@@ -154,7 +156,8 @@ func (c *session) extended(m pgproto3.FrontendMessage) error {
 		}
 		bound := &portal{prepared: p, formats: m.ResultFormatCodes}
 		if len(m.Parameters) != len(p.types) {
-			return sql.Errorf("08P01", "bind message supplies %d parameters, but prepared statement \"%s\" requires %d", len(m.Parameters), m.PreparedStatement, len(p.types))
+			return sql.Errorf("08P01", "bind message supplies %d parameters, but prepared statement \"%s\" requires %d",
+				len(m.Parameters), m.PreparedStatement, len(p.types))
 		}
 		for i, b := range m.Parameters {
 			v, err := c.decode(p.types[i], format(m.ParameterFormatCodes, i), b)
@@ -272,7 +275,8 @@ func (c *session) context(types []uint32) *sql.Context {
 	if c.functions == nil {
 		c.functions = c.makeFunctions()
 	}
-	context := &sql.Context{State: state, Database: c.database, User: c.user, Now: now, Types: append([]uint32(nil), types...), Functions: c.functions, Setting: c.setting}
+	context := &sql.Context{State: state, Database: c.database, User: c.user, Now: now, Types: append([]uint32(nil), types...),
+		Functions: c.functions, Setting: c.setting}
 	context.Virtual = func(schema, name string) (*sql.Relation, error) { return c.virtual(context, schema, name) }
 	return context
 }

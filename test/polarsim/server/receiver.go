@@ -87,7 +87,9 @@ func (s *Server) stream(leader string) (scram bool, err error) {
 	}
 	// The engine quotes nothing here, and cuts at 1023 bytes (engine: xlog.c, polar_signal_recovery_state_change).
 	info := fmt.Sprintf("host=%s port=%d", host, port)
-	for _, part := range [][2]string{{"user", "polar_dma_repl_user"}, {"password", "polar_dma_repl_passwd"}, {"application_name", "polar_dma_repl_appname"}} {
+	for _, part := range [][2]string{
+		{"user", "polar_dma_repl_user"}, {"password", "polar_dma_repl_passwd"}, {"application_name", "polar_dma_repl_appname"},
+	} {
 		if value := s.settings.text(part[1]); value != "" {
 			info += " " + part[0] + "=" + value
 		}

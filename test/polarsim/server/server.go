@@ -68,7 +68,8 @@ type Server struct {
 
 // open loads the data directory's state. It does not listen yet.
 func open(s *settings, log *logger) (*Server, error) {
-	server := &Server{settings: s, log: log, root: s.root(), started: time.Now(), sessions: map[int]*session{}, waiters: map[string]chan applied{}, walk: make(chan struct{}, 1), crashed: make(chan chan struct{})}
+	server := &Server{settings: s, log: log, root: s.root(), started: time.Now(), sessions: map[int]*session{},
+		waiters: map[string]chan applied{}, walk: make(chan struct{}, 1), crashed: make(chan chan struct{})}
 	server.ctx, server.cancel = context.WithCancel(context.Background())
 	server.nextPID = os.Getpid() + 20
 	server.dma = s.on("polar_enable_dma")
@@ -158,7 +159,8 @@ func (s *Server) startConsensus() bool {
 
 func (s *Server) tryConsensus() error {
 	directory := filepath.Join(s.root, "polar_dma")
-	if meta, err := consensus.ReadMeta(directory); err == nil && meta.ClusterID != s.settings.number("polar_dma_cluster_id") && meta.ClusterID == 0 {
+	if meta, err := consensus.ReadMeta(directory); err == nil && meta.ClusterID != s.settings.number("polar_dma_cluster_id") &&
+		meta.ClusterID == 0 {
 		meta.ClusterID = s.settings.number("polar_dma_cluster_id")
 		if err := consensus.WriteMeta(directory, meta); err != nil {
 			return err
@@ -360,8 +362,9 @@ func (s *Server) crashSessions() {
 	}
 	s.mu.Unlock()
 	s.killSessions(&sql.Error{Severity: "WARNING", Code: "57P02", Message: "terminating connection because of crash of another server process",
-		Detail: "The postmaster has commanded this server process to roll back the current transaction and exit, because another server process exited abnormally and possibly corrupted shared memory.",
-		Hint:   "In a moment you should be able to reconnect to the database and repeat your command."})
+		Detail: "The postmaster has commanded this server process to roll back the current transaction and exit, " +
+			"because another server process exited abnormally and possibly corrupted shared memory.",
+		Hint: "In a moment you should be able to reconnect to the database and repeat your command."})
 }
 
 func (s *Server) pause(d time.Duration) {

@@ -80,7 +80,8 @@ func (s *Server) accept(listener net.Listener) {
 
 func (s *Server) serve(conn net.Conn) {
 	defer conn.Close()
-	c := &session{server: s, conn: conn, backend: pgproto3.NewBackend(conn, conn), started: time.Now(), types: pgtype.NewMap(), settings: map[string]string{},
+	c := &session{server: s, conn: conn, backend: pgproto3.NewBackend(conn, conn), started: time.Now(), types: pgtype.NewMap(),
+		settings: map[string]string{},
 		prepared: map[string]*prepared{}, portals: map[string]*portal{}}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	defer c.cancel()
@@ -268,7 +269,8 @@ func response(e *sql.Error) *pgproto3.ErrorResponse {
 	if severity == "" {
 		severity = "ERROR"
 	}
-	return &pgproto3.ErrorResponse{Severity: severity, SeverityUnlocalized: severity, Code: e.Code, Message: e.Message, Detail: e.Detail, Hint: e.Hint, Position: int32(e.Position), Routine: e.Routine}
+	return &pgproto3.ErrorResponse{Severity: severity, SeverityUnlocalized: severity, Code: e.Code, Message: e.Message,
+		Detail: e.Detail, Hint: e.Hint, Position: int32(e.Position), Routine: e.Routine}
 }
 
 func (c *session) fail(e *sql.Error) {

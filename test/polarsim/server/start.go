@@ -21,7 +21,8 @@ func (l *logger) fatal(format string, arguments ...any) int {
 }
 
 func (l *logger) backtrace() {
-	l.printf("BACKTRACE", "\n\tpostgres(PostmasterMain+0x9f8) [0x55fb54154178]\n\tpostgres(main+0x442) [0x55fb53e8a442]\n\tpostgres(_start+0x21) [0x55fb53e8aa41]")
+	l.printf("BACKTRACE", "\n\tpostgres(PostmasterMain+0x9f8) [0x55fb54154178]\n\tpostgres(main+0x442) [0x55fb53e8a442]\n"+
+		"\tpostgres(_start+0x21) [0x55fb53e8aa41]")
 }
 
 // badConfiguration says each thing that is wrong with the files, and that they hold errors.
@@ -52,8 +53,10 @@ func (l *logger) badConfiguration(pgdata string, overrides []config.Override, er
 
 // together are the settings that do not go together (engine: postmaster.c, PostmasterMain).
 func (s *settings) together(log *logger) int {
-	if reserved, senders, limit := s.number("superuser_reserved_connections"), s.number("max_wal_senders"), s.number("max_connections"); reserved+senders >= limit {
-		fmt.Fprintf(os.Stderr, "postgres: superuser_reserved_connections (%d) plus max_wal_senders (%d) must be less than max_connections (%d)\n", reserved, senders, limit)
+	reserved, senders, limit := s.number("superuser_reserved_connections"), s.number("max_wal_senders"), s.number("max_connections")
+	if reserved+senders >= limit {
+		fmt.Fprintf(os.Stderr, "postgres: superuser_reserved_connections (%d) plus max_wal_senders (%d) must be less than "+
+			"max_connections (%d)\n", reserved, senders, limit)
 		return 1
 	}
 	if s.text("wal_level") == "minimal" && s.text("archive_mode") != "off" {
@@ -66,7 +69,8 @@ func (s *settings) together(log *logger) int {
 }
 
 // provided are the libraries that the engine's package has.
-var provided = map[string]bool{"polar_vfs": true, "polar_worker": true, "pg_stat_statements": true, "auto_explain": true, "passwordcheck": true, "polar_monitor": true}
+var provided = map[string]bool{"polar_vfs": true, "polar_worker": true, "pg_stat_statements": true, "auto_explain": true,
+	"passwordcheck": true, "polar_monitor": true}
 
 // preload goes on without a library that is not there, as the engine does (observed on 11.9).
 func (s *settings) preload(log *logger) {
@@ -89,7 +93,10 @@ func (s *settings) sharedMemory() error {
 	if !short {
 		return nil
 	}
-	return fmt.Errorf("could not map anonymous shared memory: Cannot allocate memory\nHINT:  This error usually means that PostgreSQL's request for a shared memory segment exceeded available memory, swap space, or huge pages. To reduce the request size (currently %d bytes), reduce PostgreSQL's shared memory usage, perhaps by reducing shared_buffers or max_connections.", size)
+	return fmt.Errorf("could not map anonymous shared memory: Cannot allocate memory\n"+
+		"HINT:  This error usually means that PostgreSQL's request for a shared memory segment exceeded available memory, "+
+		"swap space, or huge pages. To reduce the request size (currently %d bytes), reduce PostgreSQL's shared memory usage, "+
+		"perhaps by reducing shared_buffers or max_connections.", size)
 }
 
 // memory is /proc/meminfo, in bytes, and the huge pages, in pages.
@@ -129,17 +136,23 @@ func (s *settings) controlFile(log *logger) int {
 	case err != nil:
 		log.printf("PANIC", "could not open control file \"%s\": Permission denied", shown)
 	case len(b) > 0 && b[0] == 0:
-		return log.fatal("database files are incompatible with server\nDETAIL:  The database cluster was initialized with PG_CONTROL_VERSION 0, but the server was compiled with PG_CONTROL_VERSION 1101.")
+		return log.fatal("database files are incompatible with server\n" +
+			"DETAIL:  The database cluster was initialized with PG_CONTROL_VERSION 0, but the server was compiled with PG_CONTROL_VERSION 1101.")
 	default:
 		for _, size := range []string{"min_wal_size", "max_wal_size"} {
 			if s.number(size) < 32 {
 				return log.fatal("\"%s\" must be at least twice \"wal_segment_size\"", size)
 			}
 		}
-		if control, err := datadir.ReadControl(s.root()); err == nil && s.on("polar_enable_dma") && !s.on("polar_dma_init_meta") && !s.on("polar_dma_sync_meta") {
-			for name, was := range map[string]int64{"max_connections": control.MaxConnections, "max_prepared_transactions": control.MaxPrepared, "max_locks_per_transaction": control.MaxLocks} {
+		control, err := datadir.ReadControl(s.root())
+		if err == nil && s.on("polar_enable_dma") && !s.on("polar_dma_init_meta") && !s.on("polar_dma_sync_meta") {
+			for name, was := range map[string]int64{
+				"max_connections": control.MaxConnections, "max_prepared_transactions": control.MaxPrepared,
+				"max_locks_per_transaction": control.MaxLocks,
+			} {
 				if s.number(name) < was {
-					return log.fatal("hot standby is not possible because %s = %d is a lower setting than on the master server (its value was %d)", name, s.number(name), was)
+					return log.fatal("hot standby is not possible because %s = %d is a lower setting than on the master server (its value was %d)",
+						name, s.number(name), was)
 				}
 			}
 		}

@@ -17,32 +17,50 @@ var views map[string]view
 
 func init() {
 	views = map[string]view{
-		"pg_roles":                {roleColumns, func(_ *session, x *sql.Context) ([][]sql.Value, error) { return roles(x, false) }},
-		"pg_user":                 {roleColumns, func(_ *session, x *sql.Context) ([][]sql.Value, error) { return roles(x, false) }},
-		"pg_authid":               {roleColumns, func(_ *session, x *sql.Context) ([][]sql.Value, error) { return roles(x, true) }},
-		"pg_auth_members":         {columns("roleid", sql.OID, "member", sql.OID, "grantor", sql.OID, "admin_option", sql.Bool), memberships},
-		"pg_database":             {columns("oid", sql.OID, "datname", sql.Name, "datdba", sql.OID, "encoding", sql.Int4, "datcollate", sql.Name, "datctype", sql.Name, "datistemplate", sql.Bool, "datallowconn", sql.Bool, "datconnlimit", sql.Int4), databases},
-		"pg_tablespace":           {columns("oid", sql.OID, "spcname", sql.Name, "spcowner", sql.OID), tablespaces},
-		"pg_extension":            {columns("oid", sql.OID, "extname", sql.Name, "extowner", sql.OID, "extnamespace", sql.OID, "extrelocatable", sql.Bool, "extversion", sql.Text), extensions},
-		"pg_available_extensions": {columns("name", sql.Name, "default_version", sql.Text, "installed_version", sql.Text, "comment", sql.Text), availableExtensions},
-		"pg_settings": {columns("name", sql.Text, "setting", sql.Text, "unit", sql.Text, "category", sql.Text, "short_desc", sql.Text, "extra_desc", sql.Text, "context", sql.Text, "vartype", sql.Text, "source", sql.Text,
-			"min_val", sql.Text, "max_val", sql.Text, "enumvals", sql.TextArray, "boot_val", sql.Text, "reset_val", sql.Text, "sourcefile", sql.Text, "sourceline", sql.Int4, "pending_restart", sql.Bool), settingRows},
-		"pg_file_settings":  {columns("sourcefile", sql.Text, "sourceline", sql.Int4, "seqno", sql.Int4, "name", sql.Text, "setting", sql.Text, "applied", sql.Bool, "error", sql.Text), fileSettings},
-		"pg_hba_file_rules": {columns("line_number", sql.Int4, "type", sql.Text, "database", sql.TextArray, "user_name", sql.TextArray, "address", sql.Text, "netmask", sql.Text, "auth_method", sql.Text, "options", sql.TextArray, "error", sql.Text), hbaRules},
-		"pg_stat_activity": {columns("datid", sql.OID, "datname", sql.Name, "pid", sql.Int4, "usesysid", sql.OID, "usename", sql.Name, "application_name", sql.Text, "client_addr", sql.Inet, "client_hostname", sql.Text, "client_port", sql.Int4,
-			"backend_start", sql.Timestamptz, "xact_start", sql.Timestamptz, "query_start", sql.Timestamptz, "state_change", sql.Timestamptz, "wait_event_type", sql.Text, "wait_event", sql.Text, "state", sql.Text, "query", sql.Text, "backend_type", sql.Text), activity},
-		"pg_stat_replication": {columns("pid", sql.Int4, "usesysid", sql.OID, "usename", sql.Name, "application_name", sql.Text, "client_addr", sql.Inet, "client_hostname", sql.Text, "client_port", sql.Int4, "backend_start", sql.Timestamptz,
-			"backend_xmin", sql.XID, "state", sql.Text, "sent_lsn", sql.LSN, "write_lsn", sql.LSN, "flush_lsn", sql.LSN, "replay_lsn", sql.LSN, "write_lag", sql.Interval, "flush_lag", sql.Interval, "replay_lag", sql.Interval, "sync_priority", sql.Int4, "sync_state", sql.Text), replication},
-		"pg_stat_ssl":          {columns("pid", sql.Int4, "ssl", sql.Bool, "version", sql.Text, "cipher", sql.Text, "bits", sql.Int4, "compression", sql.Bool, "clientdn", sql.Text), sslStatus},
-		"pg_stat_wal_receiver": {columns("pid", sql.Int4, "status", sql.Text, "received_lsn", sql.LSN, "received_tli", sql.Int4, "slot_name", sql.Text, "sender_host", sql.Text, "sender_port", sql.Int4, "conninfo", sql.Text), walReceiver},
-		"pg_replication_slots": {columns("slot_name", sql.Name, "plugin", sql.Name, "slot_type", sql.Text, "active", sql.Bool, "restart_lsn", sql.LSN), none},
-		"pg_tables":            {columns("schemaname", sql.Name, "tablename", sql.Name, "tableowner", sql.Name), tables},
-		"pg_class":             {columns("oid", sql.OID, "relname", sql.Name, "relnamespace", sql.OID, "relkind", sql.Text, "relowner", sql.OID, "reltablespace", sql.OID, "relfilenode", sql.OID, "relpersistence", sql.Text), classes},
-		"pg_namespace":         {columns("oid", sql.OID, "nspname", sql.Name, "nspowner", sql.OID), namespaces},
-		"tables":               {columns("table_catalog", sql.Name, "table_schema", sql.Name, "table_name", sql.Name, "table_type", sql.Text), informationTables},
-		"columns":              {columns("table_schema", sql.Name, "table_name", sql.Name, "column_name", sql.Name, "ordinal_position", sql.Int4, "data_type", sql.Text), informationColumns},
-		"pg_stat_database":     {columns("datid", sql.OID, "datname", sql.Name, "numbackends", sql.Int4), none},
-		"pg_locks":             {columns("locktype", sql.Text, "pid", sql.Int4, "granted", sql.Bool), none},
+		"pg_roles":        {roleColumns, func(_ *session, x *sql.Context) ([][]sql.Value, error) { return roles(x, false) }},
+		"pg_user":         {roleColumns, func(_ *session, x *sql.Context) ([][]sql.Value, error) { return roles(x, false) }},
+		"pg_authid":       {roleColumns, func(_ *session, x *sql.Context) ([][]sql.Value, error) { return roles(x, true) }},
+		"pg_auth_members": {columns("roleid", sql.OID, "member", sql.OID, "grantor", sql.OID, "admin_option", sql.Bool), memberships},
+		"pg_database": {columns("oid", sql.OID, "datname", sql.Name, "datdba", sql.OID, "encoding", sql.Int4,
+			"datcollate", sql.Name, "datctype", sql.Name, "datistemplate", sql.Bool, "datallowconn", sql.Bool, "datconnlimit", sql.Int4), databases},
+		"pg_tablespace": {columns("oid", sql.OID, "spcname", sql.Name, "spcowner", sql.OID), tablespaces},
+		"pg_extension": {columns("oid", sql.OID, "extname", sql.Name, "extowner", sql.OID, "extnamespace", sql.OID,
+			"extrelocatable", sql.Bool, "extversion", sql.Text), extensions},
+		"pg_available_extensions": {columns("name", sql.Name, "default_version", sql.Text, "installed_version", sql.Text,
+			"comment", sql.Text), availableExtensions},
+		"pg_settings": {columns("name", sql.Text, "setting", sql.Text, "unit", sql.Text, "category", sql.Text, "short_desc", sql.Text,
+			"extra_desc", sql.Text, "context", sql.Text, "vartype", sql.Text, "source", sql.Text,
+			"min_val", sql.Text, "max_val", sql.Text, "enumvals", sql.TextArray, "boot_val", sql.Text, "reset_val", sql.Text,
+			"sourcefile", sql.Text, "sourceline", sql.Int4, "pending_restart", sql.Bool), settingRows},
+		"pg_file_settings": {columns("sourcefile", sql.Text, "sourceline", sql.Int4, "seqno", sql.Int4, "name", sql.Text,
+			"setting", sql.Text, "applied", sql.Bool, "error", sql.Text), fileSettings},
+		"pg_hba_file_rules": {columns("line_number", sql.Int4, "type", sql.Text, "database", sql.TextArray, "user_name", sql.TextArray,
+			"address", sql.Text, "netmask", sql.Text, "auth_method", sql.Text, "options", sql.TextArray, "error", sql.Text), hbaRules},
+		"pg_stat_activity": {columns("datid", sql.OID, "datname", sql.Name, "pid", sql.Int4, "usesysid", sql.OID, "usename", sql.Name,
+			"application_name", sql.Text, "client_addr", sql.Inet, "client_hostname", sql.Text, "client_port", sql.Int4,
+			"backend_start", sql.Timestamptz, "xact_start", sql.Timestamptz, "query_start", sql.Timestamptz, "state_change", sql.Timestamptz,
+			"wait_event_type", sql.Text, "wait_event", sql.Text, "state", sql.Text, "query", sql.Text, "backend_type", sql.Text), activity},
+		"pg_stat_replication": {columns("pid", sql.Int4, "usesysid", sql.OID, "usename", sql.Name, "application_name", sql.Text,
+			"client_addr", sql.Inet, "client_hostname", sql.Text, "client_port", sql.Int4, "backend_start", sql.Timestamptz,
+			"backend_xmin", sql.XID, "state", sql.Text, "sent_lsn", sql.LSN, "write_lsn", sql.LSN, "flush_lsn", sql.LSN,
+			"replay_lsn", sql.LSN, "write_lag", sql.Interval, "flush_lag", sql.Interval, "replay_lag", sql.Interval,
+			"sync_priority", sql.Int4, "sync_state", sql.Text), replication},
+		"pg_stat_ssl": {columns("pid", sql.Int4, "ssl", sql.Bool, "version", sql.Text, "cipher", sql.Text, "bits", sql.Int4,
+			"compression", sql.Bool, "clientdn", sql.Text), sslStatus},
+		"pg_stat_wal_receiver": {columns("pid", sql.Int4, "status", sql.Text, "received_lsn", sql.LSN, "received_tli", sql.Int4,
+			"slot_name", sql.Text, "sender_host", sql.Text, "sender_port", sql.Int4, "conninfo", sql.Text), walReceiver},
+		"pg_replication_slots": {columns("slot_name", sql.Name, "plugin", sql.Name, "slot_type", sql.Text, "active", sql.Bool,
+			"restart_lsn", sql.LSN), none},
+		"pg_tables": {columns("schemaname", sql.Name, "tablename", sql.Name, "tableowner", sql.Name), tables},
+		"pg_class": {columns("oid", sql.OID, "relname", sql.Name, "relnamespace", sql.OID, "relkind", sql.Text,
+			"relowner", sql.OID, "reltablespace", sql.OID, "relfilenode", sql.OID, "relpersistence", sql.Text), classes},
+		"pg_namespace": {columns("oid", sql.OID, "nspname", sql.Name, "nspowner", sql.OID), namespaces},
+		"tables": {columns("table_catalog", sql.Name, "table_schema", sql.Name, "table_name", sql.Name,
+			"table_type", sql.Text), informationTables},
+		"columns": {columns("table_schema", sql.Name, "table_name", sql.Name, "column_name", sql.Name,
+			"ordinal_position", sql.Int4, "data_type", sql.Text), informationColumns},
+		"pg_stat_database": {columns("datid", sql.OID, "datname", sql.Name, "numbackends", sql.Int4), none},
+		"pg_locks":         {columns("locktype", sql.Text, "pid", sql.Int4, "granted", sql.Bool), none},
 	}
 }
 
@@ -108,7 +126,8 @@ func settingRows(c *session, x *sql.Context) ([][]sql.Value, error) {
 		} else {
 			assigned.File = ""
 		}
-		out = append(out, []sql.Value{name, value, text(setting.Unit), "polarsim", name, nil, setting.Context, setting.Kind, source, low, high, nil, setting.Default, assigned.Text, text(assigned.File), line, pending})
+		out = append(out, []sql.Value{name, value, text(setting.Unit), "polarsim", name, nil, setting.Context, setting.Kind, source,
+			low, high, nil, setting.Default, assigned.Text, text(assigned.File), line, pending})
 	}
 	return out, nil
 }
@@ -180,7 +199,8 @@ func activity(c *session, x *sql.Context) ([][]sql.Value, error) {
 		if d := x.State.Databases[other.database]; d != nil {
 			oid = d.OID
 		}
-		out = append(out, []sql.Value{oid, text(other.database), int64(pid), roleOID(x, other.user), other.user, other.application, address, nil, port, other.started.UTC(), nil, start, start, nil, nil, state, other.query, kind})
+		out = append(out, []sql.Value{oid, text(other.database), int64(pid), roleOID(x, other.user), other.user, other.application,
+			address, nil, port, other.started.UTC(), nil, start, start, nil, nil, state, other.query, kind})
 		other.mu.Unlock()
 	}
 	return out, nil
@@ -209,7 +229,8 @@ func replication(c *session, x *sql.Context) ([][]sql.Value, error) {
 			if s.state == "streaming" && s.replayed < last {
 				lag = time.Since(s.heard).Round(time.Microsecond)
 			}
-			row := []sql.Value{int64(pid), roleOID(x, other.user), other.user, other.application, address, nil, port, other.started.UTC(), nil, s.state, lsn(last), lsn(s.written), lsn(s.flushed), lsn(s.replayed), lag, lag, lag, int64(0), "async"}
+			row := []sql.Value{int64(pid), roleOID(x, other.user), other.user, other.application, address, nil, port, other.started.UTC(),
+				nil, s.state, lsn(last), lsn(s.written), lsn(s.flushed), lsn(s.replayed), lag, lag, lag, int64(0), "async"}
 			if s.state != "streaming" {
 				row[10] = sql.FormatLSN(0)
 			}

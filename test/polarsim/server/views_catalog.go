@@ -9,8 +9,10 @@ import (
 	"github.com/polarbook/polarbook/test/polarsim/sql"
 )
 
-var roleColumns = columns("rolname", sql.Name, "rolsuper", sql.Bool, "rolinherit", sql.Bool, "rolcreaterole", sql.Bool, "rolcreatedb", sql.Bool, "rolcanlogin", sql.Bool, "rolreplication", sql.Bool,
-	"rolconnlimit", sql.Int4, "rolpassword", sql.Text, "rolvaliduntil", sql.Timestamptz, "rolbypassrls", sql.Bool, "oid", sql.OID, "usename", sql.Name, "usesuper", sql.Bool)
+var roleColumns = columns("rolname", sql.Name, "rolsuper", sql.Bool, "rolinherit", sql.Bool, "rolcreaterole", sql.Bool,
+	"rolcreatedb", sql.Bool, "rolcanlogin", sql.Bool, "rolreplication", sql.Bool,
+	"rolconnlimit", sql.Int4, "rolpassword", sql.Text, "rolvaliduntil", sql.Timestamptz, "rolbypassrls", sql.Bool, "oid", sql.OID,
+	"usename", sql.Name, "usesuper", sql.Bool)
 
 func roles(x *sql.Context, secrets bool) ([][]sql.Value, error) {
 	var out [][]sql.Value
@@ -20,7 +22,8 @@ func roles(x *sql.Context, secrets bool) ([][]sql.Value, error) {
 		if secrets {
 			password = text(r.Password)
 		}
-		out = append(out, []sql.Value{r.Name, r.Super, r.Inherit, r.CreateRole, r.CreateDB, r.Login, r.Replicates, r.ConnectionLimit, password, nil, r.Super, r.OID, r.Name, r.Super})
+		out = append(out, []sql.Value{r.Name, r.Super, r.Inherit, r.CreateRole, r.CreateDB, r.Login, r.Replicates, r.ConnectionLimit,
+			password, nil, r.Super, r.OID, r.Name, r.Super})
 	}
 	return out, nil
 }
@@ -48,7 +51,8 @@ func databases(_ *session, x *sql.Context) ([][]sql.Value, error) {
 	var out [][]sql.Value
 	for _, name := range sql.SortedKeys(x.State.Databases) {
 		d := x.State.Databases[name]
-		out = append(out, []sql.Value{d.OID, d.Name, roleOID(x, d.Owner), encodings[d.Encoding], d.Collate, d.Collate, name == "template0" || name == "template1", name != "template0", int64(-1)})
+		out = append(out, []sql.Value{d.OID, d.Name, roleOID(x, d.Owner), encodings[d.Encoding], d.Collate, d.Collate,
+			name == "template0" || name == "template1", name != "template0", int64(-1)})
 	}
 	return out, nil
 }
@@ -122,7 +126,8 @@ func tables(_ *session, x *sql.Context) ([][]sql.Value, error) {
 func classes(_ *session, x *sql.Context) ([][]sql.Value, error) {
 	var out [][]sql.Value
 	for _, t := range sortedTables(x) {
-		out = append(out, []sql.Value{t.OID, t.Name, namespaceOID(x, t.Schema), "r", roleOID(x, t.Owner), x.State.Tablespaces[t.Tablespace].OID, t.OID, "p"})
+		out = append(out, []sql.Value{t.OID, t.Name, namespaceOID(x, t.Schema), "r", roleOID(x, t.Owner),
+			x.State.Tablespaces[t.Tablespace].OID, t.OID, "p"})
 	}
 	if d := x.State.Databases[x.Database]; d.HasMonitor() {
 		i := int64(15000)

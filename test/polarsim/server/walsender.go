@@ -38,7 +38,8 @@ func (c *session) replicate(command string) error {
 	upper := strings.ToUpper(strings.TrimSpace(command))
 	switch {
 	case strings.HasPrefix(upper, "IDENTIFY_SYSTEM"):
-		return c.answer([]string{"systemid", "timeline", "xlogpos", "dbname"}, []string{fmt.Sprint(c.server.control.SystemIdentifier), "1", sql.FormatLSN(c.server.lastLSN()), ""}, "IDENTIFY_SYSTEM")
+		return c.answer([]string{"systemid", "timeline", "xlogpos", "dbname"}, []string{fmt.Sprint(c.server.control.SystemIdentifier),
+			"1", sql.FormatLSN(c.server.lastLSN()), ""}, "IDENTIFY_SYSTEM")
 	case strings.HasPrefix(upper, "START_REPLICATION"):
 		return c.sendWAL()
 	case strings.HasPrefix(upper, "BASE_BACKUP"):
@@ -161,7 +162,8 @@ func (c *session) baseBackup(command string) error {
 		c.report(err)
 		return nil
 	}
-	columns := []sql.ResultColumn{{Name: "recptr", Type: sql.Text}, {Name: "tli", Type: sql.Int8}, {Name: "size", Type: sql.Int8}, {Name: "spaces", Type: sql.Text}}
+	columns := []sql.ResultColumn{{Name: "recptr", Type: sql.Text}, {Name: "tli", Type: sql.Int8}, {Name: "size", Type: sql.Int8},
+		{Name: "spaces", Type: sql.Text}}
 	c.backend.Send(description(columns, nil))
 	told, err := json.Marshal(spaces)
 	if err != nil {
@@ -256,7 +258,9 @@ type backupFile struct {
 	info fs.FileInfo
 }
 
-var notBackedUp = map[string]bool{"postmaster.pid": true, "postmaster.opts": true, "polar_node_static.conf": true, "log": true, "pg_log": true, "backup_label.old": true, "recovery.done": true, "recovery.conf": true, "polar_non_exclusive_backup_label": true, "polar_non_exclusive_tablespace_map": true}
+var notBackedUp = map[string]bool{"postmaster.pid": true, "postmaster.opts": true, "polar_node_static.conf": true, "log": true,
+	"pg_log": true, "backup_label.old": true, "recovery.done": true, "recovery.conf": true, "polar_non_exclusive_backup_label": true,
+	"polar_non_exclusive_tablespace_map": true}
 
 func (s *Server) backupFiles(spaces map[string]string) (files []backupFile, total int64, err error) {
 	add := func(root, prefix, skip string) error {

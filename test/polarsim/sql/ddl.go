@@ -54,7 +54,8 @@ func (n *nothing) execute(*Context, *State) (*Result, error) { return &Result{Ta
 
 // Extensions lists what can be created, with versions.
 var Extensions = map[string]string{
-	"plpgsql": "1.0", "polar_monitor": "1.2", "pg_stat_statements": "1.6", "polar_worker": "1.0", "polar_vfs": "1.0", "polar_stat_sql": "1.0", "pageinspect": "1.7", "dblink": "1.2",
+	"plpgsql": "1.0", "polar_monitor": "1.2", "pg_stat_statements": "1.6", "polar_worker": "1.0", "polar_vfs": "1.0",
+	"polar_stat_sql": "1.0", "pageinspect": "1.7", "dblink": "1.2",
 }
 
 func (t *createTable) execute(c *Context, s *State) (*Result, error) {
@@ -79,7 +80,8 @@ func (t *createTable) execute(c *Context, s *State) (*Result, error) {
 	if _, known := s.Tablespaces[t.tablespace]; t.tablespace != "" && !known {
 		return nil, Errorf("42704", "tablespace \"%s\" does not exist", t.tablespace)
 	}
-	table := &Table{Schema: schema, Name: t.name, Tablespace: t.tablespace, Owner: c.User, OID: s.oid(), Columns: t.columns, Serial: map[int]int64{}, Grants: map[string]bool{}}
+	table := &Table{Schema: schema, Name: t.name, Tablespace: t.tablespace, Owner: c.User, OID: s.oid(), Columns: t.columns,
+		Serial: map[int]int64{}, Grants: map[string]bool{}}
 	if t.query != nil {
 		r, err := c.query(t.query, nil)
 		if err != nil {
@@ -188,7 +190,8 @@ func (x *createExtension) execute(c *Context, s *State) (*Result, error) {
 	}
 	version, ok := Extensions[x.name]
 	if !ok {
-		return nil, Errorf("58P01", "could not open extension control file \"/share/postgresql/extension/%s.control\": No such file or directory", x.name)
+		return nil, Errorf("58P01", "could not open extension control file \"/share/postgresql/extension/%s.control\": "+
+			"No such file or directory", x.name)
 	}
 	if _, ok := d.Extensions[x.name]; ok {
 		if x.ifNotExists {
@@ -197,7 +200,8 @@ func (x *createExtension) execute(c *Context, s *State) (*Result, error) {
 		return nil, Errorf("42710", "extension \"%s\" already exists", x.name)
 	}
 	if !c.IsSuper() {
-		return nil, &Error{Code: "42501", Message: fmt.Sprintf("permission denied to create extension \"%s\"", x.name), Hint: "Must be superuser to create this extension."}
+		return nil, &Error{Code: "42501", Message: fmt.Sprintf("permission denied to create extension \"%s\"", x.name),
+			Hint: "Must be superuser to create this extension."}
 	}
 	d.Extensions[x.name] = version
 	return &Result{Tag: "CREATE EXTENSION"}, nil
@@ -275,7 +279,8 @@ func (x *drop) one(c *Context, s *State, schema, name string) error {
 			for _, database := range s.Databases {
 				for _, t := range database.Tables {
 					if t.Owner == name {
-						return &Error{Code: "2BP01", Message: fmt.Sprintf("role \"%s\" cannot be dropped because some objects depend on it", name), Detail: "owner of table " + t.Name}
+						return &Error{Code: "2BP01", Message: fmt.Sprintf("role \"%s\" cannot be dropped because some objects depend on it",
+							name), Detail: "owner of table " + t.Name}
 					}
 				}
 			}

@@ -169,7 +169,8 @@ func (i *insert) store(c *Context, t *Table, row []Value, given []bool) ([]Value
 	if i.set == nil {
 		return nil, nil
 	}
-	s := &scope{context: c, tables: []boundTable{{alias: i.table, columns: t.relation().Columns}, {alias: "excluded", columns: t.relation().Columns, first: len(t.Columns), merged: allMerged(t)}}}
+	s := &scope{context: c, tables: []boundTable{{alias: i.table, columns: t.relation().Columns},
+		{alias: "excluded", columns: t.relation().Columns, first: len(t.Columns), merged: allMerged(t)}}}
 	s.row = append(append([]Value(nil), t.Rows[at]...), row...)
 	return s.assign(t, at, i.set)
 }

@@ -121,7 +121,8 @@ func init() {
 	user := Function{Type: Name, Call: func(c *Context, _ []Value) (Value, error) { return c.User, nil }}
 	catalog := Function{Type: Name, Call: func(c *Context, _ []Value) (Value, error) { return c.Database, nil }}
 	builtins = map[string]Function{
-		"now": statementTime, "current_timestamp": statementTime, "transaction_timestamp": statementTime, "statement_timestamp": statementTime, "localtimestamp": statementTime,
+		"now": statementTime, "current_timestamp": statementTime, "transaction_timestamp": statementTime,
+		"statement_timestamp": statementTime, "localtimestamp": statementTime,
 		"clock_timestamp":  clock(func(*Context) time.Time { return time.Now().UTC() }),
 		"current_user":     user,
 		"session_user":     user,

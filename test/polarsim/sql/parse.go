@@ -96,8 +96,10 @@ var reserved = map[string]bool{
 	"select": true, "from": true, "where": true, "group": true, "order": true, "having": true, "limit": true, "offset": true, "union": true,
 	"and": true, "or": true, "not": true, "on": true, "using": true, "join": true, "left": true, "inner": true, "cross": true, "as": true,
 	"case": true, "when": true, "then": true, "else": true, "end": true, "in": true, "is": true, "null": true, "with": true, "into": true,
-	"returning": true, "desc": true, "asc": true, "distinct": true, "all": true, "to": true, "for": true, "table": true, "like": true, "ilike": true,
-	"between": true, "values": true, "set": true, "filter": true, "except": true, "intersect": true, "fetch": true, "right": true, "full": true,
+	"returning": true, "desc": true, "asc": true, "distinct": true, "all": true, "to": true, "for": true,
+	"table": true, "like": true, "ilike": true,
+	"between": true, "values": true, "set": true, "filter": true, "except": true, "intersect": true,
+	"fetch": true, "right": true, "full": true,
 }
 
 // name reads an identifier that is no reserved word.

@@ -8,7 +8,8 @@ func (p *parser) expr() (Expr, error) { return p.binary(0) }
 
 // levels lists the binary operators from loosest to tightest.
 var levels = [][]string{
-	{"or"}, {"and"}, {"not"}, {"is"}, {"=", "<", ">", "<=", ">=", "<>", "!="}, {"like", "ilike", "in", "between", "~", "!~", "~*", "||", "->>"}, {"+", "-"}, {"*", "/", "%"},
+	{"or"}, {"and"}, {"not"}, {"is"}, {"=", "<", ">", "<=", ">=", "<>", "!="}, {"like", "ilike", "in", "between", "~", "!~", "~*",
+		"||", "->>"}, {"+", "-"}, {"*", "/", "%"},
 }
 
 func (p *parser) binary(level int) (Expr, error) {

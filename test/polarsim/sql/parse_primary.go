@@ -14,7 +14,8 @@ func init() {
 		"false": func(p *parser) (Expr, error) { p.i++; return &Literal{false, Bool}, nil },
 		"case":  parseCase, "exists": parseExists, "cast": parseCast, "array": parseArrayExpr,
 		"default":      func(p *parser) (Expr, error) { p.i++; return nil, nil },
-		"current_user": parseBare, "session_user": parseBare, "current_timestamp": parseBare, "user": parseBare, "current_date": parseBare, "localtimestamp": parseBare, "current_catalog": parseBare,
+		"current_user": parseBare, "session_user": parseBare, "current_timestamp": parseBare, "user": parseBare,
+		"current_date": parseBare, "localtimestamp": parseBare, "current_catalog": parseBare,
 	}
 }
 

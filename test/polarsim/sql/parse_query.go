@@ -174,8 +174,10 @@ func defaultName(x Expr) string {
 }
 
 var internalNames = map[uint32]string{
-	Bool: "bool", Int8: "int8", Int4: "int4", Int2: "int2", Text: "text", OID: "oid", Float8: "float8", Float4: "float4", Inet: "inet", LSN: "pg_lsn",
-	Timestamptz: "timestamptz", Timestamp: "timestamp", Interval: "interval", Numeric: "numeric", Varchar: "varchar", Name: "name", Date: "date", TextArray: "text",
+	Bool: "bool", Int8: "int8", Int4: "int4", Int2: "int2", Text: "text", OID: "oid", Float8: "float8",
+	Float4: "float4", Inet: "inet", LSN: "pg_lsn",
+	Timestamptz: "timestamptz", Timestamp: "timestamp", Interval: "interval", Numeric: "numeric", Varchar: "varchar", Name: "name",
+	Date: "date", TextArray: "text",
 }
 
 func (p *parser) orderings() ([]Ordering, error) {

@@ -15,7 +15,8 @@ type roleChange struct {
 }
 
 var roleOptions = map[string]string{
-	"superuser": "superuser", "createdb": "createdb", "createrole": "createrole", "inherit": "inherit", "login": "login", "replication": "replication", "bypassrls": "bypassrls",
+	"superuser": "superuser", "createdb": "createdb", "createrole": "createrole", "inherit": "inherit", "login": "login",
+	"replication": "replication", "bypassrls": "bypassrls",
 }
 
 func parseRole(p *parser, login, create bool) (Change, error) {
@@ -108,7 +109,8 @@ func (r *roleChange) execute(c *Context, s *State) (*Result, error) {
 			return nil, Errorf("42501", "permission denied to create role")
 		}
 		if len(name) > 3 && name[:3] == "pg_" {
-			return nil, &Error{Code: "42939", Message: "role name \"" + name + "\" is reserved", Detail: "Role names starting with \"pg_\" are reserved."}
+			return nil, &Error{Code: "42939", Message: "role name \"" + name + "\" is reserved",
+				Detail: "Role names starting with \"pg_\" are reserved."}
 		}
 		if role != nil {
 			return nil, Errorf("42710", "role \"%s\" already exists", name)

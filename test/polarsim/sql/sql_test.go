@@ -198,7 +198,9 @@ func TestCloneIsApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	clone := s.Clone()
-	if _, err := run(clone, "update t set v = 'changed'; insert into t values (3, 'c'); delete from t where id = 1; alter table t add column n int default 1; create role r; alter role polardb nologin"); err != nil {
+	_, err := run(clone, "update t set v = 'changed'; insert into t values (3, 'c'); delete from t where id = 1; "+
+		"alter table t add column n int default 1; create role r; alter role polardb nologin")
+	if err != nil {
 		t.Fatal(err)
 	}
 	if got, err := run(s, "select * from t order by id"); got != "1|a\n2|b" {
@@ -210,8 +212,10 @@ func TestCloneIsApart(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{"select 1", "select * from a join b using (x) where y in (select 1) order by 1 limit 2", "insert into t values ($1, 'x''y', $$z$$) on conflict do nothing returning *",
-		"alter system dma change node 'a:1' weight to 9", "create table t (id serial primary key, v text default 'x')", "select case when a then b end::text from generate_series(1,2) g(n)", "/* c */ -- d\n;", "\"", "$1$2", "e'\\n'"} {
+	for _, seed := range []string{"select 1", "select * from a join b using (x) where y in (select 1) order by 1 limit 2",
+		"insert into t values ($1, 'x''y', $$z$$) on conflict do nothing returning *",
+		"alter system dma change node 'a:1' weight to 9", "create table t (id serial primary key, v text default 'x')",
+		"select case when a then b end::text from generate_series(1,2) g(n)", "/* c */ -- d\n;", "\"", "$1$2", "e'\\n'"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, source string) {

@@ -63,7 +63,8 @@ type Role struct {
 // NewState is what initdb makes. The password is as pg_authid is to hold it.
 func NewState(superuser, password, encoding, locale string) *State {
 	s := &State{NextOID: 16384, Databases: map[string]*Database{}, Roles: map[string]*Role{}}
-	s.Roles[superuser] = &Role{Name: superuser, OID: 10, Super: true, Inherit: true, CreateRole: true, CreateDB: true, Login: true, Replicates: true, ConnectionLimit: -1}
+	s.Roles[superuser] = &Role{Name: superuser, OID: 10, Super: true, Inherit: true, CreateRole: true, CreateDB: true, Login: true,
+		Replicates: true, ConnectionLimit: -1}
 	s.Roles[superuser].Password = password
 	for i, name := range []string{"pg_monitor", "pg_read_all_settings", "pg_read_all_stats", "pg_signal_backend", "pg_stat_scan_tables"} {
 		s.Roles[name] = &Role{Name: name, OID: int64(3373 + i), Inherit: true, ConnectionLimit: -1}

@@ -45,7 +45,8 @@ const (
 var typeNames = map[string]uint32{
 	"bool": Bool, "boolean": Bool, "bytea": Bytea, "name": Name, "int8": Int8, "bigint": Int8, "int2": Int2, "smallint": Int2,
 	"int4": Int4, "int": Int4, "integer": Int4, "text": Text, "oid": OID, "regclass": OID, "json": JSON, "jsonb": JSON, "float4": Float4,
-	"real": Float4, "float8": Float8, "double precision": Float8, "inet": Inet, "cidr": Inet, "text[]": TextArray, "char": BPChar, "character": BPChar,
+	"real": Float4, "float8": Float8, "double precision": Float8, "inet": Inet, "cidr": Inet, "text[]": TextArray,
+	"char": BPChar, "character": BPChar,
 	"varchar": Varchar, "character varying": Varchar, "date": Date, "timestamp": Timestamp, "timestamp without time zone": Timestamp,
 	"timestamptz": Timestamptz, "timestamp with time zone": Timestamptz, "interval": Interval, "numeric": Numeric, "decimal": Numeric,
 	"pg_lsn": LSN, "serial": Int4, "bigserial": Int8, "xid": XID, "uuid": Text, "regrole": Text, "regproc": Text,
@@ -256,7 +257,9 @@ func castInteger(v Value, to uint32) (Value, error) {
 }
 
 func parseTime(s string) (Value, error) {
-	for _, layout := range []string{time.RFC3339Nano, timeLayout, "2006-01-02 15:04:05.999999Z07:00", "2006-01-02 15:04:05.999999", "2006-01-02 15:04:05", "2006-01-02"} {
+	for _, layout := range []string{
+		time.RFC3339Nano, timeLayout, "2006-01-02 15:04:05.999999Z07:00", "2006-01-02 15:04:05.999999", "2006-01-02 15:04:05", "2006-01-02",
+	} {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t, nil
 		}

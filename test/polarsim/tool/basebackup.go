@@ -36,7 +36,10 @@ func baseBackup(program string, arguments []string) int {
 	o.takes("label", "l")
 	o.takes("slot", "S")
 	o.takes("status-interval", "s")
-	for _, f := range [][]string{{"write-recovery-conf", "R"}, {"progress", "P"}, {"verbose", "v"}, {"no-sync", "N"}, {"no-clean", "n"}, {"no-verify-checksums"}, {"no-slot"}, {"gzip", "z"}} {
+	for _, f := range [][]string{
+		{"write-recovery-conf", "R"}, {"progress", "P"}, {"verbose", "v"}, {"no-sync", "N"}, {"no-clean", "n"},
+		{"no-verify-checksums"}, {"no-slot"}, {"gzip", "z"},
+	} {
 		o.flag(f[0], f[1:]...)
 	}
 	if err := o.parse(arguments); err != nil {
@@ -198,12 +201,15 @@ func (b *backup) receive(conn *client.Conn) error {
 				return err
 			}
 			if b.has("verbose") {
-				fmt.Fprintf(os.Stderr, "%s: checkpoint completed\n%s: write-ahead log start point: %s on timeline 1\n%s: starting background WAL receiver\n%s: created temporary replication slot \"pg_basebackup_%d\"\n", b.program, b.program, start, b.program, b.program, os.Getpid())
+				fmt.Fprintf(os.Stderr, "%s: checkpoint completed\n%s: write-ahead log start point: %s on timeline 1\n"+
+					"%s: starting background WAL receiver\n%s: created temporary replication slot \"pg_basebackup_%d\"\n", b.program,
+					b.program, start, b.program, b.program, os.Getpid())
 			}
 			if err := b.startWAL(); err != nil {
 				return err
 			}
-			label := fmt.Sprintf("START WAL LOCATION: %s (file 000000010000000000000001)\nBACKUP METHOD: streamed\nBACKUP FROM: master\nLABEL: pg_basebackup base backup\nSTART TIMELINE: 1\n", start)
+			label := fmt.Sprintf("START WAL LOCATION: %s (file 000000010000000000000001)\nBACKUP METHOD: streamed\nBACKUP FROM: master\n"+
+				"LABEL: pg_basebackup base backup\nSTART TIMELINE: 1\n", start)
 			if err := os.WriteFile(filepath.Join(b.pgdata, "backup_label"), []byte(label), 0o600); err != nil {
 				return err
 			}
@@ -218,7 +224,8 @@ func (b *backup) receive(conn *client.Conn) error {
 			b.spaces, b.current = 2+len(b.locations), ""
 			b.progress(true)
 			if b.has("verbose") {
-				fmt.Fprintf(os.Stderr, "%s: write-ahead log end point: %s\n%s: waiting for background process to finish streaming ...\n", b.program, start, b.program)
+				fmt.Fprintf(os.Stderr, "%s: write-ahead log end point: %s\n%s: waiting for background process to finish streaming ...\n",
+					b.program, start, b.program)
 			}
 			return nil
 		}
@@ -237,7 +244,8 @@ func (b *backup) progress(now bool) {
 		percent = min(100, b.done*100/b.total)
 	}
 	total := (b.total + 1023) / 1024
-	line := fmt.Sprintf("%*d/%d kB (%d%%), %d/%d tablespaces", len(fmt.Sprint(total)), (b.done+1023)/1024, total, percent, b.spaces, 2+len(b.locations))
+	line := fmt.Sprintf("%*d/%d kB (%d%%), %d/%d tablespaces", len(fmt.Sprint(total)), (b.done+1023)/1024, total, percent,
+		b.spaces, 2+len(b.locations))
 	if b.has("verbose") {
 		name := b.current
 		if len(name) > 35 {

@@ -96,7 +96,8 @@ func (b *backup) writeRecoveryConf() error {
 	case file != "":
 		parts = append(parts, "passfile='"+quote(file)+"'")
 	}
-	parts = append(parts, "host="+quote(b.target.Host), "port="+strconv.Itoa(b.target.Port), "sslmode="+environment("PGSSLMODE", "prefer"), "sslcompression=0", "target_session_attrs=any")
+	parts = append(parts, "host="+quote(b.target.Host), "port="+strconv.Itoa(b.target.Port),
+		"sslmode="+environment("PGSSLMODE", "prefer"), "sslcompression=0", "target_session_attrs=any")
 	text := "standby_mode = 'on'\nprimary_conninfo = '" + strings.ReplaceAll(strings.Join(parts, " "), "'", "''") + "'\n"
 	return os.WriteFile(filepath.Join(b.pgdata, "recovery.conf"), []byte(text), 0o600)
 }

@@ -30,13 +30,16 @@ func controlData(arguments []string) int {
 	}
 	c, err := datadir.ReadControl(directory)
 	if err != nil {
-		return complain("pg_controldata: could not open file \"%s\" for reading: No such file or directory", filepath.Join(directory, "global/pg_control"))
+		return complain("pg_controldata: could not open file \"%s\" for reading: No such file or directory",
+			filepath.Join(directory, "global/pg_control"))
 	}
 	for _, line := range [][2]string{
-		{"pg_control version number:", "1100"}, {"Catalog version number:", "201809051"}, {"Database system identifier:", fmt.Sprint(c.SystemIdentifier)},
+		{"pg_control version number:", "1100"}, {"Catalog version number:", "201809051"},
+		{"Database system identifier:", fmt.Sprint(c.SystemIdentifier)},
 		{"Database cluster state:", c.State}, {"pg_control last modified:", c.Modified.Format("Mon Jan _2 15:04:05 2006")},
 		{"Latest checkpoint location:", sql.FormatLSN(c.Checkpoint)}, {"Latest checkpoint's TimeLineID:", fmt.Sprint(c.Timeline)},
-		{"wal_level setting:", "replica"}, {"max_connections setting:", fmt.Sprint(c.MaxConnections)}, {"max_prepared_xacts setting:", fmt.Sprint(c.MaxPrepared)},
+		{"wal_level setting:", "replica"}, {"max_connections setting:", fmt.Sprint(c.MaxConnections)},
+		{"max_prepared_xacts setting:", fmt.Sprint(c.MaxPrepared)},
 		{"max_locks_per_xact setting:", fmt.Sprint(c.MaxLocks)}, {"Bytes per WAL segment:", "16777216"}, {"Data page checksum version:", "0"},
 	} {
 		fmt.Printf("%-38s%s\n", line[0], line[1])

@@ -39,7 +39,8 @@ func pgCtl(arguments []string) int {
 	o.flag("silent", "s")
 	o.flag("core-files", "c")
 	if isRoot() {
-		return complain("pg_ctl: cannot be run as root\nPlease log in (using, e.g., \"su\") as the (unprivileged) user that will\nown the server process.")
+		return complain("pg_ctl: cannot be run as root\nPlease log in (using, e.g., \"su\") as the (unprivileged) user that will\n" +
+			"own the server process.")
 	}
 	if err := o.parse(arguments); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -48,12 +49,14 @@ func pgCtl(arguments []string) int {
 	if len(o.rest) == 0 {
 		return complain("pg_ctl: no operation specified\nTry \"pg_ctl --help\" for more information.")
 	}
-	c := &control{options: o, pgdata: o.get("pgdata", os.Getenv("PGDATA")), wait: !o.has("no-wait"), silent: o.has("silent"), timeout: 60 * time.Second}
+	c := &control{options: o, pgdata: o.get("pgdata", os.Getenv("PGDATA")), wait: !o.has("no-wait"),
+		silent: o.has("silent"), timeout: 60 * time.Second}
 	if n, err := strconv.Atoi(o.get("timeout", environment("PGCTLTIMEOUT", "60"))); err == nil {
 		c.timeout = time.Duration(n) * time.Second
 	}
 	if c.pgdata == "" {
-		return complain("pg_ctl: no database directory specified and environment variable PGDATA unset\nTry \"pg_ctl --help\" for more information.")
+		return complain("pg_ctl: no database directory specified and environment variable PGDATA unset\n" +
+			"Try \"pg_ctl --help\" for more information.")
 	}
 	if _, err := os.Stat(c.pgdata); err != nil {
 		fmt.Fprintf(os.Stderr, "pg_ctl: directory \"%s\" does not exist\n", c.pgdata)
@@ -140,7 +143,8 @@ func (c *control) start() int {
 			return complain("pg_ctl: could not start server\nExamine the log output.")
 		case <-time.After(20 * time.Millisecond):
 		}
-		if p, err := datadir.ReadPid(c.pgdata); err == nil && p.PID == command.Process.Pid && (p.Status == "standby" || p.Status == "ready" || p.Status == "datamax") {
+		p, err := datadir.ReadPid(c.pgdata)
+		if err == nil && p.PID == command.Process.Pid && (p.Status == "standby" || p.Status == "ready" || p.Status == "datamax") {
 			c.say(". done\nserver started\n")
 			return 0
 		}
@@ -182,7 +186,8 @@ func (c *control) stop() int {
 		}
 	}
 	c.say(" failed\n")
-	return complain("pg_ctl: server does not shut down\nHINT: The \"-m fast\" option immediately disconnects sessions rather than\nwaiting for session-initiated disconnection.")
+	return complain("pg_ctl: server does not shut down\nHINT: The \"-m fast\" option immediately disconnects sessions rather than\n" +
+		"waiting for session-initiated disconnection.")
 }
 
 func (c *control) restart() int {

@@ -35,7 +35,8 @@ func postgres(arguments []string) int {
 	pgdata, asked := os.Getenv("PGDATA"), ""
 	var overrides []config.Override
 	set := func(name, value string) { overrides = append(overrides, config.Override{Name: name, Value: value}) }
-	short := map[byte]string{'p': "port", 'h': "listen_addresses", 'k': "unix_socket_directories", 'N': "max_connections", 'B': "shared_buffers", 'd': "log_min_messages"}
+	short := map[byte]string{'p': "port", 'h': "listen_addresses", 'k': "unix_socket_directories", 'N': "max_connections",
+		'B': "shared_buffers", 'd': "log_min_messages"}
 	for i := 0; i < len(arguments); i++ {
 		a := arguments[i]
 		if len(a) < 2 || a[0] != '-' {
@@ -82,7 +83,8 @@ func postgres(arguments []string) int {
 		}
 	}
 	if pgdata == "" {
-		fmt.Fprint(os.Stderr, "postgres does not know where to find the server configuration file.\nYou must specify the --config-file or -D invocation option or set the PGDATA environment variable.\n")
+		fmt.Fprint(os.Stderr, "postgres does not know where to find the server configuration file.\n"+
+			"You must specify the --config-file or -D invocation option or set the PGDATA environment variable.\n")
 		return 2
 	}
 	if asked != "" {

@@ -37,7 +37,10 @@ func psql(arguments []string) int {
 	o.takes("field-separator", "F")
 	o.takes("pset", "P")
 	o.takes("output", "o")
-	for _, f := range [][]string{{"no-psqlrc", "X"}, {"no-align", "A"}, {"tuples-only", "t"}, {"quiet", "q"}, {"echo-all", "a"}, {"echo-errors", "b"}, {"single-transaction", "1"}, {"no-readline", "n"}, {"expanded", "x"}} {
+	for _, f := range [][]string{
+		{"no-psqlrc", "X"}, {"no-align", "A"}, {"tuples-only", "t"}, {"quiet", "q"}, {"echo-all", "a"}, {"echo-errors", "b"},
+		{"single-transaction", "1"}, {"no-readline", "n"}, {"expanded", "x"},
+	} {
 		o.flag(f[0], f[1:]...)
 	}
 	if err := o.parse(arguments); err != nil {
@@ -50,7 +53,8 @@ func psql(arguments []string) int {
 	if len(o.rest) > 1 && !o.has("username") {
 		o.values["username"] = []string{o.rest[1]}
 	}
-	t := &terminal{options: o, unaligned: o.has("no-align"), tuples: o.has("tuples-only"), quiet: o.has("quiet"), separator: o.get("field-separator", "|"), variables: map[string]string{}}
+	t := &terminal{options: o, unaligned: o.has("no-align"), tuples: o.has("tuples-only"), quiet: o.has("quiet"),
+		separator: o.get("field-separator", "|"), variables: map[string]string{}}
 	for _, pair := range o.values["set"] {
 		name, value, _ := strings.Cut(pair, "=")
 		t.variables[name] = value

@@ -111,7 +111,8 @@ func (t *terminal) interpolate(text string) string {
 			start++
 		}
 		end := start
-		for end < len(text) && (text[end] == '_' || text[end] >= 'a' && text[end] <= 'z' || text[end] >= 'A' && text[end] <= 'Z' || text[end] >= '0' && text[end] <= '9') {
+		for end < len(text) && (text[end] == '_' || text[end] >= 'a' && text[end] <= 'z' || text[end] >= 'A' && text[end] <= 'Z' ||
+			text[end] >= '0' && text[end] <= '9') {
 			end++
 		}
 		value, known := t.variables[text[start:end]]

@@ -30,7 +30,8 @@ func connectionOptions(o *options) {
 }
 
 func (o *options) target() (client.Target, error) {
-	t := client.Target{Host: o.get("host", environment("PGHOST", "/tmp")), User: o.get("username", environment("PGUSER", currentUser())), Application: environment("PGAPPNAME", o.program)}
+	t := client.Target{Host: o.get("host", environment("PGHOST", "/tmp")),
+		User: o.get("username", environment("PGUSER", currentUser())), Application: environment("PGAPPNAME", o.program)}
 	port := o.get("port", environment("PGPORT", "5432"))
 	t.Database = o.get("dbname", os.Getenv("PGDATABASE"))
 	if strings.Contains(t.Database, "=") {
