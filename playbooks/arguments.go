@@ -9,6 +9,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/argument"
 	"github.com/polarbook/polarbook/templates/suggest"
 )
 
@@ -62,7 +63,7 @@ func (l *loader) argsOf(f *file, m *tasks.Module, n *yaml.Node) arguments {
 	args := newArguments()
 	for _, e := range entries(n) {
 		var v Value
-		if arg, ok := m.Arg(e.key); ok && arg.Kind == tasks.Raw {
+		if arg, ok := m.Arg(e.key); ok && arg.Kind == argument.Raw {
 			v = l.raw(f, e.value)
 		} else {
 			v = l.value(f, e.value)
@@ -119,7 +120,7 @@ func (l *loader) argsIn(f *file, m *tasks.Module, n *yaml.Node, text string, ski
 	}
 	for _, p := range pairs {
 		w := written{at(p.offset), len([]rune(p.key)), at(p.after), nil}
-		if arg, ok := m.Arg(p.key); ok && arg.Kind == tasks.Raw && !isTemplate(p.value) {
+		if arg, ok := m.Arg(p.key); ok && arg.Kind == argument.Raw && !isTemplate(p.value) {
 			if err := l.Checker.CheckCondition(p.value); err != nil {
 				msg, _, _ := splitPlace(err)
 				l.fail(w.value, 0, "", "bad template: %s", msg)
@@ -139,7 +140,7 @@ func (l *loader) argsIn(f *file, m *tasks.Module, n *yaml.Node, text string, ski
 		args.broken = true
 		return args
 	}
-	if arg, ok := m.Arg(m.FreeForm); ok && arg.Kind == tasks.Raw {
+	if arg, ok := m.Arg(m.FreeForm); ok && arg.Kind == argument.Raw {
 		l.expression(f, n)
 	}
 	args.set(m.FreeForm, Value{raw, w.value}, w)

@@ -5,34 +5,35 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/argument"
 	"github.com/polarbook/polarbook/templates/suggest"
 )
 
 // builtinActions are the modules that the engine carries out itself, because they are about the run and not about a host.
 // Their arguments arrive in Task.Args under the names given here, whatever alias the task used.
 var builtinActions = []tasks.Module{
-	{Name: "meta", FreeForm: "action", Args: []tasks.Arg{{Name: "action", Kind: tasks.String, Required: true}}},
-	{Name: "include_vars", FreeForm: "file", Args: []tasks.Arg{
-		{Name: "file", Kind: tasks.Path}, {Name: "dir", Kind: tasks.Path}, {Name: "name", Kind: tasks.String},
-		{Name: "depth", Kind: tasks.Int}, {Name: "files_matching", Kind: tasks.String},
-		{Name: "ignore_files", Kind: tasks.List}, {Name: "extensions", Kind: tasks.List},
-		{Name: "ignore_unknown_extensions", Kind: tasks.Bool},
-		{Name: "hash_behaviour", Kind: tasks.String, Choices: []string{"replace", "merge"}},
+	{Name: "meta", FreeForm: "action", Args: []argument.Spec{{Name: "action", Kind: argument.String, Required: true}}},
+	{Name: "include_vars", FreeForm: "file", Args: []argument.Spec{
+		{Name: "file", Kind: argument.Path}, {Name: "dir", Kind: argument.Path}, {Name: "name", Kind: argument.String},
+		{Name: "depth", Kind: argument.Int}, {Name: "files_matching", Kind: argument.String},
+		{Name: "ignore_files", Kind: argument.List}, {Name: "extensions", Kind: argument.List},
+		{Name: "ignore_unknown_extensions", Kind: argument.Bool},
+		{Name: "hash_behaviour", Kind: argument.String, Choices: []string{"replace", "merge"}},
 	}},
-	{Name: "add_host", AnyArgs: true, Args: []tasks.Arg{
-		{Name: "name", Aliases: []string{"hostname", "host"}, Kind: tasks.String, Required: true},
-		{Name: "groups", Aliases: []string{"group", "groupname"}, Kind: tasks.List},
+	{Name: "add_host", AnyArgs: true, Args: []argument.Spec{
+		{Name: "name", Aliases: []string{"hostname", "host"}, Kind: argument.String, Required: true},
+		{Name: "groups", Aliases: []string{"group", "groupname"}, Kind: argument.List},
 	}},
-	{Name: "group_by", Args: []tasks.Arg{
-		{Name: "key", Kind: tasks.String, Required: true}, {Name: "parents", Kind: tasks.List},
+	{Name: "group_by", Args: []argument.Spec{
+		{Name: "key", Kind: argument.String, Required: true}, {Name: "parents", Kind: argument.List},
 	}},
-	{Name: "pause", Args: []tasks.Arg{
-		{Name: "minutes", Kind: tasks.Float}, {Name: "seconds", Kind: tasks.Float},
-		{Name: "prompt", Kind: tasks.String}, {Name: "echo", Kind: tasks.Bool},
+	{Name: "pause", Args: []argument.Spec{
+		{Name: "minutes", Kind: argument.Float}, {Name: "seconds", Kind: argument.Float},
+		{Name: "prompt", Kind: argument.String}, {Name: "echo", Kind: argument.Bool},
 	}},
-	{Name: "wait_for_connection", Args: []tasks.Arg{
-		{Name: "connect_timeout", Kind: tasks.Int}, {Name: "delay", Kind: tasks.Int},
-		{Name: "sleep", Kind: tasks.Int}, {Name: "timeout", Kind: tasks.Int},
+	{Name: "wait_for_connection", Args: []argument.Spec{
+		{Name: "connect_timeout", Kind: argument.Int}, {Name: "delay", Kind: argument.Int},
+		{Name: "sleep", Kind: argument.Int}, {Name: "timeout", Kind: argument.Int},
 	}},
 }
 

@@ -11,18 +11,19 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/argument"
 	"github.com/polarbook/polarbook/templates/suggest"
 )
 
 // The argument tables of what brings in other files.
 var (
-	applyArg      = tasks.Arg{Name: "apply", Kind: tasks.Dict}
-	includedTasks = tasks.Module{FreeForm: "file", Args: []tasks.Arg{{Name: "file", Kind: tasks.String, Required: true}}}
-	includedRole  = tasks.Module{Args: []tasks.Arg{
-		{Name: "name", Aliases: []string{"role"}, Kind: tasks.String, Required: true},
-		{Name: "tasks_from", Kind: tasks.String}, {Name: "vars_from", Kind: tasks.String},
-		{Name: "defaults_from", Kind: tasks.String}, {Name: "handlers_from", Kind: tasks.String},
-		{Name: "allow_duplicates", Kind: tasks.Bool},
+	applyArg      = argument.Spec{Name: "apply", Kind: argument.Dict}
+	includedTasks = tasks.Module{FreeForm: "file", Args: []argument.Spec{{Name: "file", Kind: argument.String, Required: true}}}
+	includedRole  = tasks.Module{Args: []argument.Spec{
+		{Name: "name", Aliases: []string{"role"}, Kind: argument.String, Required: true},
+		{Name: "tasks_from", Kind: argument.String}, {Name: "vars_from", Kind: argument.String},
+		{Name: "defaults_from", Kind: argument.String}, {Name: "handlers_from", Kind: argument.String},
+		{Name: "allow_duplicates", Kind: argument.Bool},
 	}}
 )
 
@@ -38,7 +39,7 @@ func includeTable(word string) *tasks.Module {
 		m.Args = append(m.Args, applyArg)
 	}
 	if word == "include_role" {
-		m.Args = append(m.Args, tasks.Arg{Name: "public", Kind: tasks.Bool})
+		m.Args = append(m.Args, argument.Spec{Name: "public", Kind: argument.Bool})
 	}
 	return &m
 }

@@ -8,16 +8,9 @@ import (
 )
 
 // Decode reads a probe's answer into a struct, as script.Decode does. A probe that failed is a failure of the task.
-func Decode(f Found, into any) error {
-	if err := probeFailed(f); err != nil {
-		return err
-	}
-	return script.Decode(f.Stdout, into)
-}
-
-func probeFailed(f Found) error {
+func (f Found) Decode(into any) error {
 	if f.Status == 0 {
-		return nil
+		return script.Decode(f.Stdout, into)
 	}
 	said := strings.TrimSpace(string(f.Stderr))
 	if said == "" {

@@ -1,8 +1,8 @@
 // Package tasks is the contract between the engine and the modules: what a single task does to a single host.
 //
-// A Module is described once: its name, its arguments and what it returns. Define makes it of a struct of arguments and a
-// function that builds the work. The loader checks playbooks against that description, `polarbook doc` prints it, and the
-// arguments are decoded with it.
+// A Module is described once: its name, its arguments and what it returns. Define makes it of a struct of arguments, whose
+// form package argument describes, and a function that builds the work. The loader checks playbooks against that
+// description, `polarbook doc` prints it, and the arguments are decoded with it.
 //
 // # The life of a task
 //
@@ -23,7 +23,8 @@
 //	its arguments             Know(Knows)
 //	a probe's answer          an Action as it is                ProbeApply(ProbesApplies[C])
 //	what it asks              Ask(Asks[F])                      AskApply(AsksApplies[F, C])
-//	both                      ProbeAsk(ProbesAsks[F])           ProbeAskApply(ProbesAsksApplies[F, C])
+//
+// Work that asks may have a probe as well: its Ask gets the answer.
 //
 // Optional abilities are found by assertion, on an Action or on the work it was made of: Applier for a change that is more
 // than Plan.Script, Explainer for a better message when the script failed.
@@ -42,6 +43,7 @@ import (
 	"maps"
 	"net"
 
+	"github.com/polarbook/polarbook/tasks/argument"
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
@@ -68,10 +70,10 @@ type Module struct {
 	Examples string
 
 	// Args is the argument table, derived from the struct given to Define.
-	Args []Arg
+	Args []argument.Spec
 	// New reads arguments whose templates have been rendered (all but those of kind Raw) and returns the work to do.
 	// An error is about the arguments and names the one.
-	New func(args map[string]any, l Local) (Action, error)
+	New func(values map[string]any, l Local) (Action, error)
 }
 
 // Return documents one key of a module's result.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/all"
+	"github.com/polarbook/polarbook/tasks/argument"
 	"github.com/polarbook/polarbook/templates/suggest"
 )
 
@@ -68,7 +69,7 @@ func moduleDoc(t *terminal, m *tasks.Module) string {
 }
 
 // writeArguments writes an argument table, and under a list of dicts the table of their keys.
-func writeArguments(b *strings.Builder, t *terminal, args []tasks.Arg, indent string) {
+func writeArguments(b *strings.Builder, t *terminal, args []argument.Spec, indent string) {
 	for _, a := range args {
 		facts := []string{string(a.Kind)}
 		if a.Required {

@@ -133,7 +133,7 @@ type peerArgs struct {
 }
 type peer struct{ a *peerArgs }
 
-func (p *peer) Ask(ctx context.Context, h tasks.Host) (remote.Result, error) {
+func (p *peer) Ask(ctx context.Context, h tasks.Host, _ tasks.Found) (remote.Result, error) {
 	other, err := h.Peer(ctx, p.a.Host)
 	if err != nil {
 		return remote.Result{}, err

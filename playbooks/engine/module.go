@@ -11,6 +11,7 @@ import (
 	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/playbooks/engine/session"
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/argument"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/templates"
 	"github.com/polarbook/polarbook/templates/ordered"
@@ -82,12 +83,12 @@ func (s *taskRun) arguments(v *variables) (map[string]any, error) {
 			}
 			name = text(own)
 		}
-		if arg, ok := m.Arg(name); ok && arg.Kind == tasks.Raw {
+		if arg, ok := m.Arg(name); ok && arg.Kind == argument.Raw {
 			args[name] = trusted(x.Raw)
 			continue
 		}
 		if arg, ok := m.Arg(name); ok && arg.Late {
-			args[name] = tasks.Late(func() (any, error) {
+			args[name] = argument.Message(func() (any, error) {
 				out, _, err := v.argument(name, x)
 				return out, err
 			})

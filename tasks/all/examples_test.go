@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/argument"
 	"gopkg.in/yaml.v3"
 )
 
@@ -86,7 +86,7 @@ func TestArgumentsAreDocumented(t *testing.T) {
 			}
 			if a.Default != "" {
 				for _, problem := range m.CheckArgs(map[string]any{a.Name: a.Default}, literal) {
-					if problem.Arg == a.Name && a.Kind != tasks.List {
+					if problem.Arg == a.Name && a.Kind != argument.List {
 						t.Errorf("%s: default of %s: %v", m.Name, a.Name, problem)
 					}
 				}

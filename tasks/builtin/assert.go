@@ -4,13 +4,15 @@ import (
 	"fmt"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/argument"
+	"github.com/polarbook/polarbook/tasks/convert"
 )
 
 type assertArgs struct {
-	That       any           `arg:"that,required,raw" doc:"Expressions that must all hold, written as in when."`
-	FailMsg    tasks.Message `arg:"fail_msg" alias:"msg" doc:"Message when one does not hold."`
-	SuccessMsg tasks.Message `arg:"success_msg" doc:"Message when all hold."`
-	Quiet      bool          `arg:"quiet" default:"false" doc:"Do not return each expression."`
+	That       any              `arg:"that,required,raw" doc:"Expressions that must all hold, written as in when."`
+	FailMsg    argument.Message `arg:"fail_msg" alias:"msg" doc:"Message when one does not hold."`
+	SuccessMsg argument.Message `arg:"success_msg" doc:"Message when all hold."`
+	Quiet      bool             `arg:"quiet" default:"false" doc:"Do not return each expression."`
 }
 
 var assertModule = tasks.Define(tasks.Module{
@@ -62,7 +64,7 @@ func (a *assertAction) Plan() (tasks.Plan, error) {
 			return tasks.Plan{}, &tasks.ArgError{
 				Module:  "assert",
 				Arg:     "that",
-				Problem: fmt.Sprintf("holds %s, which is not an expression", tasks.Describe(that)),
+				Problem: fmt.Sprintf("holds %s, which is not an expression", convert.Describe(that)),
 			}
 		default:
 			if holds, err = a.local.Condition(text); err != nil {

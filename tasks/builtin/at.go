@@ -67,7 +67,7 @@ func (a *atAction) Plan(found tasks.Found) (tasks.Plan, error) {
 			Text   []byte `answer:"text"`
 		} `answer:"job"`
 	}
-	if err := tasks.Decode(found, &said); err != nil {
+	if err := found.Decode(&said); err != nil {
 		return tasks.Plan{}, err
 	}
 	if said.Missing {

@@ -180,7 +180,7 @@ func (k *authorizedKey) Plan(found tasks.Found) (tasks.Plan, error) {
 		Account bool   `answer:"account"`
 		Parent  string `answer:"parent"`
 	}
-	if err := tasks.Decode(found, &said); err != nil {
+	if err := found.Decode(&said); err != nil {
 		return tasks.Plan{}, err
 	}
 	if !said.Account {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
 )
@@ -175,7 +176,7 @@ func (c conditions) skip(found conditionsFound) string {
 func (a *commandAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	if a.Probe() != "" {
 		var said conditionsFound
-		if err := tasks.Decode(found, &said); err != nil {
+		if err := found.Decode(&said); err != nil {
 			return tasks.Plan{}, err
 		}
 		if why := a.conditions.skip(said); why != "" {
@@ -255,7 +256,7 @@ func commandResult(r remote.Result, shown any, began time.Time, strip bool) (tas
 		}
 		if len(warnings) > 0 {
 			f.Msg += "; " + strings.Join(warnings, "; ")
-			values["warnings"] = tasks.AnyTexts(warnings)
+			values["warnings"] = convert.AnyTexts(warnings)
 		}
 		switch r.Status {
 		case 127:

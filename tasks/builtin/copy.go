@@ -12,6 +12,7 @@ import (
 	"unicode/utf16"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/tasks/files"
 	"github.com/polarbook/polarbook/tasks/script"
 	"github.com/polarbook/polarbook/templates/ordered"
@@ -148,7 +149,7 @@ func contentBytes(content any) ([]byte, error) {
 	case *ordered.Map, map[string]any, []any:
 		return jsonText(content)
 	}
-	s, err := tasks.ToString(content)
+	s, err := convert.Text(content)
 	return []byte(s), err
 }
 

@@ -41,7 +41,7 @@ func (a *hostCopy) Plan(found tasks.Found) (tasks.Plan, error) {
 		Same      bool        `answer:"same"`
 		Differing int64       `answer:"differing"`
 	}
-	if err := tasks.Decode(found, &said); err != nil {
+	if err := found.Decode(&said); err != nil {
 		return tasks.Plan{}, err
 	}
 	src, have := said.Src, said.Dest

@@ -138,7 +138,7 @@ type treePlan struct {
 // Plan compares every name's content, then its attributes. What is there besides is left alone.
 func (c *treeCopy) Plan(found tasks.Found) (tasks.Plan, *treePlan, error) {
 	var said treeFound
-	if err := tasks.Decode(found, &said); err != nil {
+	if err := found.Decode(&said); err != nil {
 		return tasks.Plan{}, nil, err
 	}
 	dest := strings.TrimSuffix(script.TrimSlashes(c.Dest), "/")

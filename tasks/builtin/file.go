@@ -108,7 +108,7 @@ type fileFound struct {
 
 func (a *fileAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	var said fileFound
-	if err := tasks.Decode(found, &said); err != nil {
+	if err := found.Decode(&said); err != nil {
 		return tasks.Plan{}, err
 	}
 	have := said.Path

@@ -146,7 +146,7 @@ func (f *find) Plan(found tasks.Found) (tasks.Plan, error) {
 		Entries []string `answer:"entry"`
 		Skipped []string `answer:"skipped"`
 	}
-	if err := tasks.Decode(found, &said); err != nil {
+	if err := found.Decode(&said); err != nil {
 		return tasks.Plan{}, err
 	}
 	files := []any{}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
 )
@@ -181,7 +182,7 @@ func forwardedPort(list []any) (string, error) {
 	}
 	var words []string
 	for _, key := range []string{"port", "proto", "toport", "toaddr"} {
-		value, err := tasks.ToString(m[key])
+		value, err := convert.Text(m[key])
 		if err != nil {
 			value = ""
 		}
@@ -219,7 +220,7 @@ func (f *firewalld) Plan(found tasks.Found) (tasks.Plan, error) {
 		Now    string `answer:"now"`  // exit status, and what firewalld answered
 		Boot   string `answer:"boot"` // the same
 	}
-	if err := tasks.Decode(found, &said); err != nil {
+	if err := found.Decode(&said); err != nil {
 		return tasks.Plan{}, err
 	}
 	running := said.State == "running"

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
@@ -58,7 +59,7 @@ func (a *getentAction) Plan(found tasks.Found) (tasks.Plan, error) {
 		First  string   `answer:"line"`
 		Lines  []string `answer:"line"`
 	}
-	if err := tasks.Decode(found, &said); err != nil {
+	if err := found.Decode(&said); err != nil {
 		return tasks.Plan{}, err
 	}
 	name := "getent_" + a.Database
@@ -88,7 +89,7 @@ func (a *getentAction) Plan(found tasks.Found) (tasks.Plan, error) {
 			fields = strings.Split(line, split)
 		}
 		if len(fields) > 0 && fields[0] != "" {
-			table[fields[0]] = tasks.AnyTexts(fields[1:])
+			table[fields[0]] = convert.AnyTexts(fields[1:])
 		}
 	}
 	return tasks.Plan{Values: map[string]any{"ansible_facts": map[string]any{name: table}}}, nil

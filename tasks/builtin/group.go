@@ -59,7 +59,7 @@ func (a *groupAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	var said struct {
 		Group string `answer:"group"` // its line
 	}
-	if err := tasks.Decode(found, &said); err != nil {
+	if err := found.Decode(&said); err != nil {
 		return tasks.Plan{}, err
 	}
 	values := map[string]any{"name": a.Name, "state": a.State, "system": a.System}

@@ -49,7 +49,7 @@ func (a *hostnameAction) Plan(found tasks.Found) (tasks.Plan, error) {
 		Now  string `answer:"now"`
 		Boot string `answer:"boot"`
 	}
-	if err := tasks.Decode(found, &said); err != nil {
+	if err := found.Decode(&said); err != nil {
 		return tasks.Plan{}, err
 	}
 	short, domain, _ := strings.Cut(a.Name, ".")

@@ -89,7 +89,7 @@ func (p *anyPackages) Plan(found tasks.Found) (tasks.Plan, string, error) {
 	var said struct {
 		Manager string `answer:"manager"`
 	}
-	if err := tasks.Decode(found, &said); err != nil {
+	if err := found.Decode(&said); err != nil {
 		return tasks.Plan{}, "", err
 	}
 	switch said.Manager {
@@ -197,7 +197,7 @@ func (p *packages) Plan(found tasks.Found) (tasks.Plan, error) {
 		Known   bool     `answer:"age"`
 		Age     int      `answer:"age"` // seconds since the sources were asked
 	}
-	if err := tasks.Decode(found, &said); err != nil {
+	if err := found.Decode(&said); err != nil {
 		return tasks.Plan{}, err
 	}
 	if said.Manager == "" {

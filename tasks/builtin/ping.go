@@ -22,7 +22,7 @@ func (a pingAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	var said struct {
 		Alive string `answer:"alive"`
 	}
-	if err := tasks.Decode(found, &said); err != nil {
+	if err := found.Decode(&said); err != nil {
 		return tasks.Plan{}, err
 	}
 	if said.Alive != "yes" {

@@ -271,7 +271,7 @@ type rpmFound struct {
 
 func (p *rpmPackages) Plan(found tasks.Found) (tasks.Plan, string, error) {
 	var answer rpmFound
-	if err := tasks.Decode(found, &answer); err != nil {
+	if err := found.Decode(&answer); err != nil {
 		return tasks.Plan{}, "", err
 	}
 	a := p.args

@@ -77,7 +77,7 @@ func (s *selinux) Plan(found tasks.Found) (tasks.Plan, error) {
 		File script.File `answer:"file,required"`
 		Now  string      `answer:"now"` // of a kernel that has SELinux: 0 or 1
 	}
-	if err := tasks.Decode(found, &said); err != nil {
+	if err := found.Decode(&said); err != nil {
 		return tasks.Plan{}, err
 	}
 	if !said.File.Exists() && said.Now == "" && s.State == "disabled" {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/tasks/script"
 )
 
@@ -120,10 +121,10 @@ type setupFound struct {
 // Plan returns the facts under ansible_facts, where the engine looks for variables of the host.
 func (s *setup) Plan(found tasks.Found) (tasks.Plan, error) {
 	said := &setupFound{}
-	if err := tasks.Decode(found, said); err != nil {
+	if err := found.Decode(said); err != nil {
 		return tasks.Plan{}, err
 	}
-	facts := map[string]any{"gather_subset": tasks.AnyTexts(s.GatherSubset), "module_setup": true}
+	facts := map[string]any{"gather_subset": convert.AnyTexts(s.GatherSubset), "module_setup": true}
 	if s.want["min"] {
 		systemFacts(said, facts)
 		userFacts(said, facts)

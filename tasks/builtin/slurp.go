@@ -36,7 +36,7 @@ func (a *slurp) Probe() string { return files.ReadFile(a.Src) }
 
 func (a *slurp) Plan(found tasks.Found) (tasks.Plan, error) {
 	var said files.Read
-	if err := tasks.Decode(found, &said); err != nil {
+	if err := found.Decode(&said); err != nil {
 		return tasks.Plan{}, err
 	}
 	file := said.File

@@ -67,7 +67,7 @@ func (a *statAction) Plan(found tasks.Found) (tasks.Plan, error) {
 		Mime    string `answer:"mime"`
 		Charset string `answer:"charset"`
 	}
-	if err := tasks.Decode(found, &said); err != nil {
+	if err := found.Decode(&said); err != nil {
 		return tasks.Plan{}, err
 	}
 	if said.Absent {

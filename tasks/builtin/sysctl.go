@@ -142,7 +142,7 @@ func (a *sysctlAction) Plan(found tasks.Found) (tasks.Plan, error) {
 		Known bool        `answer:"known"`
 		Live  string      `answer:"live"`
 	}
-	if err := tasks.Decode(found, &said); err != nil {
+	if err := found.Decode(&said); err != nil {
 		return tasks.Plan{}, err
 	}
 	if a.State == "absent" && !said.File.Exists() {

@@ -150,7 +150,7 @@ func readUnit(said systemdFound) unit {
 
 func (a *systemdAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	var said systemdFound
-	if err := tasks.Decode(found, &said); err != nil {
+	if err := found.Decode(&said); err != nil {
 		return tasks.Plan{}, err
 	}
 	plan := tasks.Plan{Values: map[string]any{}}

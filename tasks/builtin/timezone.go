@@ -46,7 +46,7 @@ func (a *timezoneAction) Plan(found tasks.Found) (tasks.Plan, error) {
 		Keeps bool   `answer:"text"` // there is an /etc/timezone, or should be
 		Text  string `answer:"text"`
 	}
-	if err := tasks.Decode(found, &said); err != nil {
+	if err := found.Decode(&said); err != nil {
 		return tasks.Plan{}, err
 	}
 	values := map[string]any{"name": a.Name}

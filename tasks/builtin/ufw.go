@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/tasks/script"
 )
 
@@ -118,7 +119,7 @@ func (u *ufw) Plan(found tasks.Found) (tasks.Plan, error) {
 		Skipping bool     `answer:"skipping"`
 		Missing  bool     `answer:"missing"`
 	}
-	if err := tasks.Decode(found, &said); err != nil {
+	if err := found.Decode(&said); err != nil {
 		return tasks.Plan{}, err
 	}
 	if said.Absent {
@@ -172,7 +173,7 @@ func (u *ufw) Plan(found tasks.Found) (tasks.Plan, error) {
 	return tasks.Plan{
 		Change: true,
 		Event:  event,
-		Msg:    fmt.Sprint("run ", strings.Join(tasks.TextsOf(shown), "; ")),
+		Msg:    fmt.Sprint("run ", strings.Join(convert.Texts(shown), "; ")),
 		Script: text,
 		Values: map[string]any{"commands": shown},
 	}, nil

@@ -108,7 +108,7 @@ func (u *unarchive) Probe() string {
 
 func (u *unarchive) Plan(found tasks.Found) (tasks.Plan, error) {
 	var met conditionsFound
-	if err := tasks.Decode(found, &met); err != nil {
+	if err := found.Decode(&met); err != nil {
 		return tasks.Plan{}, err
 	}
 	var said struct {
@@ -119,7 +119,7 @@ func (u *unarchive) Plan(found tasks.Found) (tasks.Plan, error) {
 		Strangers bool        `answer:"strangers"`
 		Files     []string    `answer:"file"`
 	}
-	if err := tasks.Decode(found, &said); err != nil {
+	if err := found.Decode(&said); err != nil {
 		return tasks.Plan{}, err
 	}
 	values := map[string]any{"dest": u.Dest, "src": u.Src, "handler": "TarArchive"}
@@ -269,7 +269,7 @@ func (u *unarchive) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (task
 			return tasks.Result{}, err
 		}
 		var met conditionsFound
-		if err := tasks.Decode(tasks.Found{Result: r}, &met); err != nil || !met.Creates {
+		if err := (tasks.Found{Result: r}).Decode(&met); err != nil || !met.Creates {
 			return tasks.Result{}, errors.Join(err, &tasks.Failure{
 				Msg:  fmt.Sprintf("%s was unpacked in %s, but %s, which it was to create, is not there", u.Src, u.Dest, u.Creates),
 				Hint: "correct creates, or the archive",

@@ -118,7 +118,7 @@ type userFound struct {
 
 func (a *userAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	var said userFound
-	if err := tasks.Decode(found, &said); err != nil {
+	if err := found.Decode(&said); err != nil {
 		return tasks.Plan{}, err
 	}
 	values := map[string]any{"name": a.Name, "state": a.State}

@@ -12,24 +12,25 @@ import (
 	"time"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/argument"
 	"github.com/polarbook/polarbook/tasks/files"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type waitForArgs struct {
-	Host           string        `arg:"host" default:"127.0.0.1" doc:"Address of the port, as the host sees it."`
-	Port           int           `arg:"port" doc:"TCP port to wait for."`
-	Path           string        `arg:"path,path" doc:"File to wait for."`
-	State          string        `arg:"state" default:"started" choices:"absent drained present started stopped" doc:"started: the port takes connections; stopped: it refuses them; drained: nobody is connected; present and absent: the file. Each pair may stand for the other."`
-	Timeout        int           `arg:"timeout" default:"300" doc:"Seconds after which to give up; without port and path, seconds to wait."`
-	ConnectTimeout int           `arg:"connect_timeout" default:"5" doc:"Seconds for one attempt to connect."`
-	Delay          int           `arg:"delay" default:"0" doc:"Seconds before the first look."`
-	Sleep          int           `arg:"sleep" default:"1" doc:"Seconds between looks."`
-	SearchRegex    string        `arg:"search_regex" doc:"Expression that the file, or what the port's server sends, has to match."`
-	ExcludeHosts   []string      `arg:"exclude_hosts" doc:"With drained: addresses whose connections do not count."`
-	ActiveStates   []string      `arg:"active_connection_states" default:"ESTABLISHED,FIN_WAIT1,FIN_WAIT2,SYN_RECV,SYN_SENT,TIME_WAIT" doc:"With drained: states that count as connected."`
-	Msg            tasks.Message `arg:"msg" doc:"Message when it gives up."`
+	Host           string           `arg:"host" default:"127.0.0.1" doc:"Address of the port, as the host sees it."`
+	Port           int              `arg:"port" doc:"TCP port to wait for."`
+	Path           string           `arg:"path,path" doc:"File to wait for."`
+	State          string           `arg:"state" default:"started" choices:"absent drained present started stopped" doc:"started: the port takes connections; stopped: it refuses them; drained: nobody is connected; present and absent: the file. Each pair may stand for the other."`
+	Timeout        int              `arg:"timeout" default:"300" doc:"Seconds after which to give up; without port and path, seconds to wait."`
+	ConnectTimeout int              `arg:"connect_timeout" default:"5" doc:"Seconds for one attempt to connect."`
+	Delay          int              `arg:"delay" default:"0" doc:"Seconds before the first look."`
+	Sleep          int              `arg:"sleep" default:"1" doc:"Seconds between looks."`
+	SearchRegex    string           `arg:"search_regex" doc:"Expression that the file, or what the port's server sends, has to match."`
+	ExcludeHosts   []string         `arg:"exclude_hosts" doc:"With drained: addresses whose connections do not count."`
+	ActiveStates   []string         `arg:"active_connection_states" default:"ESTABLISHED,FIN_WAIT1,FIN_WAIT2,SYN_RECV,SYN_SENT,TIME_WAIT" doc:"With drained: states that count as connected."`
+	Msg            argument.Message `arg:"msg" doc:"Message when it gives up."`
 }
 
 var waitForModule = tasks.Define(tasks.Module{

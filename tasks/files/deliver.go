@@ -70,7 +70,7 @@ func (d *Delivery) Plan(found tasks.Found) (tasks.Plan, error) {
 // there is none, or the attributes alone change.
 func (d *Delivery) plan(found tasks.Found) (tasks.Plan, string, error) {
 	var said delivered
-	if err := tasks.Decode(found, &said); err != nil {
+	if err := found.Decode(&said); err != nil {
 		return tasks.Plan{}, "", err
 	}
 	have := said.Dest

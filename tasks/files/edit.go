@@ -66,7 +66,7 @@ func ReadFile(path string) string {
 // Plan compares the text that was found with what Rewrite makes of it.
 func (e *Edit) Plan(found tasks.Found) (tasks.Plan, error) {
 	var said Read
-	if err := tasks.Decode(found, &said); err != nil {
+	if err := found.Decode(&said); err != nil {
 		return tasks.Plan{}, err
 	}
 	have := said.File

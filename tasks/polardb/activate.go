@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/tasks/script"
 )
 
@@ -71,7 +72,7 @@ func (a *activateAction) Plan(f tasks.Found) (tasks.Plan, error) {
 	if err := script.Decode(f.Stdout, &found); err != nil {
 		return tasks.Plan{}, err
 	}
-	installed := tasks.AnyTexts(found.Installed)
+	installed := convert.AnyTexts(found.Installed)
 	version := a.args.Version
 	if a.args.Previous {
 		if version = found.Previous; version == "" {

@@ -60,7 +60,7 @@ var backupModule = tasks.Define(tasks.Module{
 		return nil, err
 	}
 	list, err := a.Listed()
-	return tasks.ProbeAskApply(&backupAction{args: a, list: list}), err
+	return tasks.AskApply(&backupAction{args: a, list: list}), err
 })
 
 type backupAction struct {

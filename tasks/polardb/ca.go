@@ -55,7 +55,7 @@ type foundCA struct {
 	held  []*x509.Certificate // of the CAs that the hosts trust now
 }
 
-func (c *caAction) Ask(_ context.Context, _ tasks.Host) (foundCA, error) {
+func (c *caAction) Ask(_ context.Context, _ tasks.Host, _ tasks.Found) (foundCA, error) {
 	pki.Authorities.Lock()
 	defer pki.Authorities.Unlock()
 	return c.look()

@@ -82,7 +82,7 @@ var certificateModule = tasks.Define(tasks.Module{
 	case !a.OwnCA && (a.Cert == "" || a.Key == "" || a.CA == ""):
 		return nil, problem("cert", "key and ca are needed, all three, or own_ca")
 	}
-	return tasks.ProbeAsk(&certificateAction{args: a, local: l}), nil
+	return tasks.Ask(&certificateAction{args: a, local: l}), nil
 })
 
 type certificateAction struct {

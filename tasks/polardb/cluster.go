@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/templates/ordered"
 )
@@ -98,12 +99,12 @@ func readNode(item NodeItem) (WantedNode, error) {
 	switch n.Role {
 	case roleFollower, roleLearner, roleLogger:
 	default:
-		return n, fmt.Errorf("role of %s must be follower, learner or logger, not %s", n.Name, tasks.Describe(item.Role))
+		return n, fmt.Errorf("role of %s must be follower, learner or logger, not %s", n.Name, convert.Describe(item.Role))
 	}
 	if item.Weight != nil {
 		var err error
-		if n.Weight, err = tasks.ToInt(item.Weight); err != nil || n.Weight < 0 || n.Weight > 9 {
-			return n, fmt.Errorf("weight of %s must be a number from 0 to 9, not %s", n.Name, tasks.Describe(item.Weight))
+		if n.Weight, err = convert.Int(item.Weight); err != nil || n.Weight < 0 || n.Weight > 9 {
+			return n, fmt.Errorf("weight of %s must be a number from 0 to 9, not %s", n.Name, convert.Describe(item.Weight))
 		}
 		if n.Role == roleLearner {
 			return n, fmt.Errorf("weight of %s cannot be set: it is a learner and has no vote", n.Name)
@@ -168,7 +169,7 @@ func listedNode(get func(name string) (value any, defined bool, err error)) (any
 		}
 	}
 	text, _ := node.Get("socket")
-	cluster, err := tasks.ToString(text)
+	cluster, err := convert.Text(text)
 	if err != nil {
 		return nil, fmt.Errorf("polardb_cluster %w", err)
 	}

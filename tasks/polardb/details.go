@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
@@ -246,7 +247,7 @@ func (d nodeDetails) values() map[string]any {
 			"path": disk.Path, "total_kb": int(disk.Total), "free_kb": int(disk.Free), "free_percent": int(disk.percent()),
 		})
 	}
-	m := map[string]any{"disks": disks, "pending_restart": tasks.AnyTexts(d.Pending), "overrides": tasks.AnyTexts(d.Overrides)}
+	m := map[string]any{"disks": disks, "pending_restart": convert.AnyTexts(d.Pending), "overrides": convert.AnyTexts(d.Overrides)}
 	for key, v := range map[string]string{"version": d.Version, "release": d.Release} {
 		if v != "" {
 			m[key] = v

@@ -53,7 +53,7 @@ type dropChange struct {
 	learner bool
 }
 
-func (d *dropAction) Ask(ctx context.Context, h tasks.Host) (clusterView, error) {
+func (d *dropAction) Ask(ctx context.Context, h tasks.Host, _ tasks.Found) (clusterView, error) {
 	return d.args.view(ctx, h, d.list, electionPatience)
 }
 

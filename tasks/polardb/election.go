@@ -49,7 +49,7 @@ type electionAction struct {
 	list []WantedNode
 }
 
-func (e *electionAction) Ask(ctx context.Context, h tasks.Host) (clusterView, error) {
+func (e *electionAction) Ask(ctx context.Context, h tasks.Host, _ tasks.Found) (clusterView, error) {
 	return e.args.view(ctx, h, e.list, time.Duration(e.args.Wait)*time.Second)
 }
 

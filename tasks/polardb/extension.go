@@ -33,7 +33,7 @@ type extensionAction struct {
 	list []WantedNode
 }
 
-func (e *extensionAction) Ask(ctx context.Context, h tasks.Host) (sqlFound, error) {
+func (e *extensionAction) Ask(ctx context.Context, h tasks.Host, _ tasks.Found) (sqlFound, error) {
 	query := "select extversion from pg_extension where extname = " + dma.Literal(e.args.Name)
 	return e.args.ask(ctx, &e.args.ClusterArgs, h, e.list, query), nil
 }

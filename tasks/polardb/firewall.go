@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
@@ -153,7 +154,7 @@ var RichRule = regexp.MustCompile(`^rule family="ipv[46]" source address="([^"]+
 
 func (f *polardbFirewall) Plan(found tasks.Found) (tasks.Plan, error) {
 	var said firewallFound
-	if err := tasks.Decode(found, &said); err != nil {
+	if err := found.Decode(&said); err != nil {
 		return tasks.Plan{}, err
 	}
 	c := firewallChange{script: script.Preamble}
@@ -185,7 +186,7 @@ func (f *polardbFirewall) Plan(found tasks.Found) (tasks.Plan, error) {
 	}
 	// added and removed are about this change alone: planned again after it, there is nothing to do.
 	return tasks.Plan{Change: true, Msg: strings.Join(steps, "; "), Script: c.script, Values: values,
-		Made: map[string]any{"added": tasks.AnyTexts(after), "removed": tasks.AnyTexts(before)},
+		Made: map[string]any{"added": convert.AnyTexts(after), "removed": convert.AnyTexts(before)},
 		Diff: []tasks.Diff{{BeforeHeader: "firewall", AfterHeader: "firewall", Before: ruleLines(before), After: ruleLines(after)}}}, nil
 }
 

@@ -67,7 +67,7 @@ type identityFound struct {
 	Led    bool // there is a leader: Leader
 }
 
-func (i *identityAction) Ask(ctx context.Context, h tasks.Host) (identityFound, error) {
+func (i *identityAction) Ask(ctx context.Context, h tasks.Host, _ tasks.Found) (identityFound, error) {
 	list := i.where()
 	survey, err := i.args.survey(ctx, h, list)
 	if err != nil {

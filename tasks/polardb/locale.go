@@ -49,7 +49,7 @@ type madeWith struct{ collate, ctype, encoding string }
 const madeWithQuery = `select datcollate::text, datctype::text, pg_encoding_to_char(encoding)::text
 	from pg_database where datname = 'template0'`
 
-func (l *localeAction) Ask(ctx context.Context, h tasks.Host) (madeWith, error) {
+func (l *localeAction) Ask(ctx context.Context, h tasks.Host, _ tasks.Found) (madeWith, error) {
 	var made madeWith
 	for _, view := range l.args.glance(ctx, h, l.list) {
 		if view.Err != nil {

@@ -51,7 +51,7 @@ type memberAction struct {
 	list []WantedNode
 }
 
-func (m *memberAction) Ask(ctx context.Context, h tasks.Host) (clusterView, error) {
+func (m *memberAction) Ask(ctx context.Context, h tasks.Host, _ tasks.Found) (clusterView, error) {
 	name := m.args.Node
 	if name == "" {
 		name = h.Name()

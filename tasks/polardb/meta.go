@@ -50,7 +50,7 @@ var metaModule = tasks.Define(tasks.Module{
 		return nil, err
 	}
 	list, err := a.Listed()
-	return tasks.ProbeAsk(&metaAction{args: a, list: list}), err
+	return tasks.Ask(&metaAction{args: a, list: list}), err
 })
 
 type metaAction struct {

@@ -48,12 +48,12 @@ var moveModule = tasks.Define(tasks.Module{
 	m := &moveAction{args: a, check: l.Check()}
 	var err error
 	if m.list, err = a.Listed(); err != nil || a.State != "begun" {
-		return tasks.ProbeAsk(m), err
+		return tasks.Ask(m), err
 	}
 	if m.to, err = dma.ParseAddress(a.To); err != nil {
 		return nil, &tasks.ArgError{Module: "polardb_move", Arg: "to", Problem: err.Error()}
 	}
-	return tasks.ProbeAsk(m), nil
+	return tasks.Ask(m), nil
 })
 
 type moveAction struct {

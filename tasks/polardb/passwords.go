@@ -90,7 +90,7 @@ type passwordsAction struct {
 	list []WantedNode
 }
 
-func (p *passwordsAction) Ask(ctx context.Context, h tasks.Host) (passwordsFound, error) {
+func (p *passwordsAction) Ask(ctx context.Context, h tasks.Host, _ tasks.Found) (passwordsFound, error) {
 	survey := p.args.glance(ctx, h, p.list)
 	if err := passwordRefused(survey, p.args.LoginUser); err != nil {
 		return passwordsFound{refused: err}, nil

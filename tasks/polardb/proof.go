@@ -47,7 +47,7 @@ type proofAction struct {
 }
 
 // Ask surveys the cluster in check mode only; otherwise Apply does, until the cluster is as wanted.
-func (p *proofAction) Ask(ctx context.Context, h tasks.Host) (dma.Survey, error) {
+func (p *proofAction) Ask(ctx context.Context, h tasks.Host, _ tasks.Found) (dma.Survey, error) {
 	if !p.check {
 		return nil, nil
 	}

@@ -81,7 +81,7 @@ type purgeFound struct {
 	Err      error
 }
 
-func (p *purgeAction) Ask(ctx context.Context, h tasks.Host) (purgeFound, error) {
+func (p *purgeAction) Ask(ctx context.Context, h tasks.Host, _ tasks.Found) (purgeFound, error) {
 	members, err := p.args.view(ctx, h, p.list, electionPatience)
 	found := purgeFound{clusterView: members}
 	if err != nil {

@@ -54,7 +54,7 @@ func (q *queryAction) reads() bool {
 }
 
 // Ask runs a query that only reads and returns its values. It returns nil for any other, which must run only once.
-func (q *queryAction) Ask(ctx context.Context, h tasks.Host) (map[string]any, error) {
+func (q *queryAction) Ask(ctx context.Context, h tasks.Host, _ tasks.Found) (map[string]any, error) {
 	if !q.reads() {
 		return nil, nil
 	}

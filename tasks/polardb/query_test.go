@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/dma"
 )
 
@@ -34,7 +35,7 @@ func TestQueryPlan(t *testing.T) {
 			}
 			continue
 		}
-		said, err := q.Ask(context.Background(), nil) // no host is asked
+		said, err := q.Ask(context.Background(), nil, tasks.Found{}) // no host is asked
 		if said != nil || err != nil {
 			t.Errorf("%q was asked: %v, %v", statement, said, err)
 		}

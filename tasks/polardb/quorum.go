@@ -61,7 +61,7 @@ type quorumAction struct {
 	check bool
 }
 
-func (q *quorumAction) Ask(ctx context.Context, h tasks.Host) (clusterView, error) {
+func (q *quorumAction) Ask(ctx context.Context, h tasks.Host, _ tasks.Found) (clusterView, error) {
 	name := q.args.Node
 	if name == "" {
 		name = h.Name()

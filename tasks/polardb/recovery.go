@@ -14,6 +14,7 @@ import (
 	"unicode"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/files"
 	"github.com/polarbook/polarbook/tasks/remote"
@@ -94,9 +95,9 @@ func (n *recoveryNote) values() map[string]any {
 	}
 	return map[string]any{
 		"survivor": n.Survivor,
-		"lost":     tasks.AnyTexts(n.Lost),
+		"lost":     convert.AnyTexts(n.Lost),
 		"weights":  weights,
-		"ahead":    tasks.AnyTexts(n.Ahead),
+		"ahead":    convert.AnyTexts(n.Ahead),
 		"command":  n.command(),
 	}
 }
@@ -105,7 +106,7 @@ func (n *recoveryNote) values() map[string]any {
 func readRecovery(item any) (*recoveryNote, error) {
 	m, ok := item.(map[string]any)
 	if !ok {
-		return nil, fmt.Errorf("must be a list of dicts, not of %s", tasks.Describe(item))
+		return nil, fmt.Errorf("must be a list of dicts, not of %s", convert.Describe(item))
 	}
 	n := &recoveryNote{Weights: map[string]int{}}
 	n.Survivor, _ = m["survivor"].(string)
@@ -117,7 +118,7 @@ func readRecovery(item any) (*recoveryNote, error) {
 	}
 	weights, _ := m["weights"].(map[string]any)
 	for name, w := range weights {
-		number, err := tasks.ToInt(w)
+		number, err := convert.Int(w)
 		if err != nil {
 			return nil, fmt.Errorf("read the weight of %s, which %w", name, err)
 		}
@@ -204,7 +205,7 @@ var recoveryModule = tasks.Define(tasks.Module{
 		return nil, &tasks.ArgError{Module: "polardb_recovery", Arg: "survivor", Problem: "is needed: the node that goes on"}
 	}
 	for name, w := range a.Weights {
-		if _, err := tasks.ToInt(w); err != nil {
+		if _, err := convert.Int(w); err != nil {
 			return nil, &tasks.ArgError{Module: "polardb_recovery", Arg: "weights", Problem: fmt.Sprintf("of %s %v", name, err)}
 		}
 	}
@@ -238,7 +239,7 @@ func (r *recoveryAction) Plan(f tasks.Found) (tasks.Plan, error) {
 	}
 	want := recoveryNote{Cluster: a.Cluster, Survivor: a.Survivor, Lost: a.Lost, Weights: map[string]int{}, Ahead: a.Ahead}
 	for name, w := range a.Weights {
-		want.Weights[name], _ = tasks.ToInt(w)
+		want.Weights[name], _ = convert.Int(w)
 	}
 	text, err := json.Marshal(want)
 	if err != nil {

@@ -38,7 +38,7 @@ var retireModule = tasks.Define(tasks.Module{
 		return nil, err
 	}
 	list, err := a.Listed()
-	return tasks.ProbeAsk(&retireAction{args: a, list: list}), err
+	return tasks.Ask(&retireAction{args: a, list: list}), err
 })
 
 type retireAction struct {

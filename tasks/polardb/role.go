@@ -47,7 +47,7 @@ type roleAction struct {
 	list []WantedNode
 }
 
-func (r *roleAction) Ask(ctx context.Context, h tasks.Host) (sqlFound, error) {
+func (r *roleAction) Ask(ctx context.Context, h tasks.Host, _ tasks.Found) (sqlFound, error) {
 	return r.args.ask(ctx, &r.args.ClusterArgs, h, r.list, r.query()), nil
 }
 
@@ -152,7 +152,7 @@ func (r *roleAction) spread(ctx context.Context, h tasks.Host, change *sqlChange
 }
 
 func (r *roleAction) proof(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
-	found, err := r.Ask(ctx, h)
+	found, err := r.Ask(ctx, h, tasks.Found{})
 	if err != nil {
 		return tasks.Result{}, err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/tasks/dma"
 )
 
@@ -67,7 +68,7 @@ type rotationFound struct {
 	streams []memberLogin
 }
 
-func (r *rotationAction) Ask(ctx context.Context, h tasks.Host) (rotationFound, error) {
+func (r *rotationAction) Ask(ctx context.Context, h tasks.Host, _ tasks.Found) (rotationFound, error) {
 	return r.look(ctx, h)
 }
 
@@ -138,7 +139,7 @@ func (r *rotationAction) Plan(found rotationFound) (tasks.Plan, *rotationChange,
 			beside = append(beside, name)
 		}
 	}
-	values := map[string]any{"role": "", "lines": tasks.AnyTexts(beside)}
+	values := map[string]any{"role": "", "lines": convert.AnyTexts(beside)}
 	switch a.State {
 	case "left":
 		p, err := r.left(found)
@@ -178,7 +179,7 @@ func (r *rotationAction) Plan(found rotationFound) (tasks.Plan, *rotationChange,
 		if err != nil {
 			return tasks.Plan{}, nil, err
 		}
-		values["role"], values["lines"] = name, tasks.AnyTexts(append(beside, name))
+		values["role"], values["lines"] = name, convert.AnyTexts(append(beside, name))
 		statement := "create role " + dma.Identifier(name) + " superuser login password " + dma.Literal(hash)
 		return tasks.Plan{
 			Change: true,

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/tasks/files"
 )
 
@@ -28,7 +29,7 @@ var rotationHBAModule = tasks.Define(tasks.Module{
 }, func(a *rotationHBAArgs, l tasks.Local) (tasks.Action, error) {
 	var roles []string
 	for _, item := range a.Roles {
-		role, err := tasks.ToString(item)
+		role, err := convert.Text(item)
 		if err != nil || RoleProblem(role) != "" {
 			return nil, &tasks.ArgError{Module: "polardb_rotation_hba", Arg: "roles", Problem: "must be names of roles"}
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/tasks/dma"
 )
 
@@ -46,7 +47,7 @@ var setModule = tasks.Define(tasks.Module{
 		},
 	}
 	for name, v := range a.Settings {
-		text, err := tasks.ToString(v)
+		text, err := convert.Text(v)
 		if err != nil || !settingName.MatchString(name) {
 			return nil, &tasks.ArgError{
 				Module:  "polardb_set",
@@ -63,8 +64,8 @@ var settingName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z
 
 type setAction struct{ look settingsAction }
 
-func (s *setAction) Ask(ctx context.Context, h tasks.Host) (serverSettings, error) {
-	return s.look.Ask(ctx, h)
+func (s *setAction) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (serverSettings, error) {
+	return s.look.Ask(ctx, h, probed)
 }
 
 func (s *setAction) Plan(found serverSettings) (tasks.Plan, []string, error) {
@@ -116,7 +117,7 @@ func (s *setAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, state
 	}
 	deadline := time.Now().Add(reloadPatience)
 	for {
-		found, err := s.Ask(ctx, h)
+		found, err := s.Ask(ctx, h, tasks.Found{})
 		if err != nil {
 			return tasks.Result{Changed: true}, err
 		}

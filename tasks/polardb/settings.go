@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/tasks/dma"
 )
 
@@ -54,7 +55,7 @@ var settingsModule = tasks.Define(tasks.Module{
 		s.wanted = map[string]string{}
 		for _, m := range []map[string]any{a.Settings, a.DMASettings} {
 			for name, v := range m {
-				text, err := tasks.ToString(v)
+				text, err := convert.Text(v)
 				if err != nil {
 					return nil, &tasks.ArgError{
 						Module:  "polardb_settings",
@@ -79,7 +80,7 @@ type settingsAction struct {
 // reloadPatience bounds how long a server's processes may take to read their files after a reload.
 const reloadPatience = 10 * time.Second
 
-func (s *settingsAction) Ask(ctx context.Context, h tasks.Host) (serverSettings, error) {
+func (s *settingsAction) Ask(ctx context.Context, h tasks.Host, _ tasks.Found) (serverSettings, error) {
 	self, err := NodeNamed(s.list, h.Name())
 	if err != nil {
 		return serverSettings{}, err
@@ -197,7 +198,7 @@ func (s *settingsAction) Plan(found serverSettings) (tasks.Plan, error) {
 		"ignored": r.ignored,
 		"pinned":  r.pinned,
 	} {
-		values[key] = tasks.AnyTexts(slices.Sorted(slices.Values(names)))
+		values[key] = convert.AnyTexts(slices.Sorted(slices.Values(names)))
 	}
 	changes := []any{}
 	var lines []string

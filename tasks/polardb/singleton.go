@@ -119,7 +119,7 @@ type singletonChange struct {
 	ahead    []dma.View
 }
 
-func (s *singletonAction) Ask(ctx context.Context, h tasks.Host) (clusterView, error) {
+func (s *singletonAction) Ask(ctx context.Context, h tasks.Host, _ tasks.Found) (clusterView, error) {
 	found, err := s.args.view(ctx, h, s.list, 0)
 	if err != nil {
 		return found, err

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/tasks/dma"
 )
 
@@ -78,7 +79,7 @@ type statusFound struct {
 	passwords  passwordsFound
 }
 
-func (s *statusAction) Ask(ctx context.Context, h tasks.Host) (statusFound, error) {
+func (s *statusAction) Ask(ctx context.Context, h tasks.Host, _ tasks.Found) (statusFound, error) {
 	found := statusFound{}
 	if s.args.Settled {
 		var err error
@@ -155,7 +156,7 @@ func (s *statusAction) Plan(found statusFound) (tasks.Plan, error) {
 		values["details"] = details
 		msg += "\n\n" + details
 	}
-	values["disagrees"], values["remarks"] = tasks.AnyTexts(wrong), tasks.AnyTexts(remarks)
+	values["disagrees"], values["remarks"] = convert.AnyTexts(wrong), convert.AnyTexts(remarks)
 	return tasks.Plan{Values: values, Msg: msg, Warnings: remarks}, nil
 }
 

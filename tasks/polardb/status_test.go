@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/tasks/dma"
 )
 
@@ -60,7 +61,7 @@ func TestStatusPlan(t *testing.T) {
 				t.Fatal(err)
 			}
 			problem, _ := p.Values["problem"].(string)
-			disagrees := strings.Join(tasks.TextsOf(p.Values["disagrees"].([]any)), "\n")
+			disagrees := strings.Join(convert.Texts(p.Values["disagrees"].([]any)), "\n")
 			if p.Change || (problem == "") != (c.problem == "") || !strings.Contains(problem, c.problem) {
 				t.Errorf("problem %q (change %t), want %q", problem, p.Change, c.problem)
 			}

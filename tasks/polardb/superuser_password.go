@@ -53,7 +53,7 @@ type setSuperuserPassword struct {
 type superuserFound struct{ refusing []string }
 
 // Ask waits for a leader unless the nodes refuse the password.
-func (s *setSuperuserPassword) Ask(ctx context.Context, h tasks.Host) (superuserFound, error) {
+func (s *setSuperuserPassword) Ask(ctx context.Context, h tasks.Host, _ tasks.Found) (superuserFound, error) {
 	found := superuserFound{}
 	_, survey, err := s.args.leader(ctx, h, s.list, electionPatience)
 	if err != nil {

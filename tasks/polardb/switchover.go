@@ -66,7 +66,7 @@ type switchoverChange struct {
 	lift   int // the weight that it temporarily gets; the same when its own is enough
 }
 
-func (s *switchoverAction) Ask(ctx context.Context, h tasks.Host) (clusterView, error) {
+func (s *switchoverAction) Ask(ctx context.Context, h tasks.Host, _ tasks.Found) (clusterView, error) {
 	return s.args.view(ctx, h, s.list, electionPatience)
 }
 

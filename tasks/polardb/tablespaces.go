@@ -54,7 +54,7 @@ type tablespacesFound struct {
 	doubts []string
 }
 
-func (t *tablespacesAction) Ask(ctx context.Context, h tasks.Host) (tablespacesFound, error) {
+func (t *tablespacesAction) Ask(ctx context.Context, h tasks.Host, _ tasks.Found) (tablespacesFound, error) {
 	spaces, err := t.args.askTablespaces(ctx, h, t.list)
 	if err != nil {
 		return tablespacesFound{}, err

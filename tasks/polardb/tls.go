@@ -52,7 +52,7 @@ type tlsFound struct {
 	unseen  error
 }
 
-func (t *tlsAction) Ask(ctx context.Context, h tasks.Host) (tlsFound, error) {
+func (t *tlsAction) Ask(ctx context.Context, h tasks.Host, _ tasks.Found) (tlsFound, error) {
 	found := tlsFound{host: h.Name(), now: time.Now()}
 	if t.args.Cert == "" {
 		state, err := handshake(ctx, h, t.args.Port)

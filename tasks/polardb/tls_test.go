@@ -114,7 +114,7 @@ func TestTLSAsk(t *testing.T) {
 		"no such file":       {cert: garbage + ".not", fail: "no such file"},
 	} {
 		h := tlsHost{answer: c.answer, shows: c.shows}
-		found, err := (&tlsAction{&tlsArgs{Cert: c.cert, Port: 5432}}).Ask(context.Background(), h)
+		found, err := (&tlsAction{&tlsArgs{Cert: c.cert, Port: 5432}}).Ask(context.Background(), h, tasks.Found{})
 		switch {
 		case c.fail != "":
 			if err == nil || !strings.Contains(err.Error(), c.fail) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/tasks/pki"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
@@ -50,7 +51,7 @@ func newTrust(a *trustArgs) (*trustAction, error) {
 			return nil, &tasks.ArgError{
 				Module:  "polardb_trust",
 				Arg:     "members",
-				Problem: "must be a list of dicts, not of " + tasks.Describe(item),
+				Problem: "must be a list of dicts, not of " + convert.Describe(item),
 			}
 		}
 		member := trustMember{name: fmt.Sprint(m["name"])}
@@ -100,7 +101,7 @@ func heldIn(answer []byte) (trust, error) {
 }
 
 // Ask reads the certificates of the hosts that take no part in the run. It returns a warning for each that cannot be reached.
-func (t *trustAction) Ask(ctx context.Context, h tasks.Host) ([]string, error) {
+func (t *trustAction) Ask(ctx context.Context, h tasks.Host, _ tasks.Found) ([]string, error) {
 	members := slices.Clone(t.members)
 	var silent []string
 	for _, name := range t.args.Others {

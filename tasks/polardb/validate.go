@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
@@ -65,7 +66,7 @@ var validateModule = tasks.Define(tasks.Module{
 	}
 	v := &validateAction{args: a, files: map[string]string{}}
 	for name, x := range a.Files {
-		text, err := tasks.ToString(x)
+		text, err := convert.Text(x)
 		if err != nil {
 			return nil, &tasks.ArgError{Module: "polardb_validate", Arg: "files", Problem: name + " " + err.Error()}
 		}
@@ -87,7 +88,7 @@ var validateModule = tasks.Define(tasks.Module{
 	}
 	list, err := a.Listed()
 	v.list = list
-	return tasks.ProbeAsk(v), err
+	return tasks.Ask(v), err
 })
 
 type validateAction struct {

@@ -46,7 +46,7 @@ type waitFound struct {
 	Warnings    []string
 }
 
-func (w *waitAction) Ask(ctx context.Context, h tasks.Host) (waitFound, error) {
+func (w *waitAction) Ask(ctx context.Context, h tasks.Host, _ tasks.Found) (waitFound, error) {
 	return w.look(ctx, h)
 }
 

@@ -87,7 +87,7 @@ type weightAction struct {
 	list []WantedNode
 }
 
-func (w *weightAction) Ask(ctx context.Context, h tasks.Host) (clusterView, error) {
+func (w *weightAction) Ask(ctx context.Context, h tasks.Host, _ tasks.Found) (clusterView, error) {
 	return w.args.view(ctx, h, w.list, electionPatience)
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/argument"
 	"github.com/polarbook/polarbook/tasks/polardb"
 )
 
@@ -107,7 +108,7 @@ func newCheckModule() tasks.Module {
 		c := &checkAction{args: a}
 		// A mistake in the inventory is one line of the table among others, so that everything is reported at once.
 		c.wrong = append(c.wrong, a.Check())
-		nodes, err := tasks.ReadItems[polardb.NodeItem]("node", a.Nodes)
+		nodes, err := argument.ReadItems[polardb.NodeItem]("node", a.Nodes)
 		if err == nil {
 			c.nodes, err = (&polardb.ClusterArgs{Nodes: nodes}).Listed()
 		} else {
@@ -117,7 +118,7 @@ func newCheckModule() tasks.Module {
 		if a.Src != "" {
 			c.archive, c.archiveErr = archives.read(a.Src, l)
 		}
-		return tasks.ProbeAsk(c), nil
+		return tasks.Ask(c), nil
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/polardb"
 )
@@ -71,7 +72,7 @@ func (c *checkAction) inventory(r *checkRows, h checkHost, asked checkAsked) {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		s, _ := tasks.ToString(a.Secrets[name])
+		s, _ := convert.Text(a.Secrets[name])
 		copies := strings.Contains(name, "replication")
 		role := a.User
 		if copies {
@@ -266,7 +267,7 @@ func (c *checkAction) settings(r *checkRows, h checkHost) {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		wanted, _ := tasks.ToString(a.Sysctl[name])
+		wanted, _ := convert.Text(a.Sysctl[name])
 		wanted = strings.Join(strings.Fields(wanted), " ")
 		is, known := h.Sysctl[dotted(name)]
 		if !known {
@@ -312,7 +313,7 @@ func (c *checkAction) settings(r *checkRows, h checkHost) {
 		if a.Firewall {
 			found := "port " + strconv.Itoa(a.Port) + " is open to everybody"
 			if len(a.Clients) > 0 {
-				found = "port " + strconv.Itoa(a.Port) + " is open to the members and " + strings.Join(tasks.TextsOf(a.Clients), ", ")
+				found = "port " + strconv.Itoa(a.Port) + " is open to the members and " + strings.Join(convert.Texts(a.Clients), ", ")
 			}
 			r.when(len(a.Clients) > 0, statusWarn, "clients", found, "polardb_clients names their networks",
 				"set polardb_clients, such as [10.0.0.0/8]")

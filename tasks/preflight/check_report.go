@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/tasks/polardb"
 	"github.com/polarbook/polarbook/templates/ordered"
 )
@@ -280,7 +281,7 @@ func reportedHosts(value any) ([]reportedHost, error) {
 	add := func(name string, item any) error {
 		m, ok := item.(map[string]any)
 		if !ok {
-			return fmt.Errorf("must hold dicts, not %s", tasks.Describe(item))
+			return fmt.Errorf("must hold dicts, not %s", convert.Describe(item))
 		}
 		h := readReported(m)
 		if h.Name == "" {
@@ -314,7 +315,7 @@ func reportedHosts(value any) ([]reportedHost, error) {
 			}
 		}
 	default:
-		return nil, fmt.Errorf("must be a list or a dict, not %s", tasks.Describe(value))
+		return nil, fmt.Errorf("must be a list or a dict, not %s", convert.Describe(value))
 	}
 	if len(hosts) == 0 {
 		return nil, fmt.Errorf("is empty: no host was checked")
@@ -323,14 +324,14 @@ func reportedHosts(value any) ([]reportedHost, error) {
 }
 
 func readReported(m map[string]any) reportedHost {
-	text := func(m map[string]any, key string) string { s, _ := tasks.ToString(m[key]); return s }
+	text := func(m map[string]any, key string) string { s, _ := convert.Text(m[key]); return s }
 	h := reportedHost{
 		Name: text(m, "name"), Address: text(m, "address"), Timezone: text(m, "timezone"), Locale: text(m, "locale"),
 		System: text(m, "os"), Machine: text(m, "architecture"), MadeWith: text(m, "made_with"),
 	}
-	h.Voters, _ = tasks.ToInt(m["voters"])
-	ahead, err1 := tasks.ToFloat(m["offset"])
-	wrong, err2 := tasks.ToFloat(m["offset_error"])
+	h.Voters, _ = convert.Int(m["voters"])
+	ahead, err1 := convert.Float(m["offset"])
+	wrong, err2 := convert.Float(m["offset_error"])
 	if err1 == nil && err2 == nil {
 		h.Clock = clock{
 			Asked:  true,

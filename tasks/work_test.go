@@ -30,15 +30,17 @@ func (a *asksAndApplies) Apply(_ context.Context, _ Host, p Plan, change string)
 // asksAlone has a script for its change, and knows why that fails.
 type asksAlone struct{}
 
-func (asksAlone) Ask(context.Context, Host) (string, error) { return "", errors.New("nobody answers") }
-func (asksAlone) Plan(string) (Plan, error)                 { return Plan{Change: true, Script: "true"}, nil }
-func (asksAlone) Explain(remote.Result) error               { return errors.New("explained") }
+func (asksAlone) Ask(context.Context, Host, Found) (string, error) {
+	return "", errors.New("nobody answers")
+}
+func (asksAlone) Plan(string) (Plan, error)   { return Plan{Change: true, Script: "true"}, nil }
+func (asksAlone) Explain(remote.Result) error { return errors.New("explained") }
 
 // asksApplier makes its change itself from its plan alone.
 type asksApplier struct{}
 
-func (asksApplier) Ask(context.Context, Host) (string, error) { return "", nil }
-func (asksApplier) Plan(string) (Plan, error)                 { return Plan{Change: true, Msg: "m"}, nil }
+func (asksApplier) Ask(context.Context, Host, Found) (string, error) { return "", nil }
+func (asksApplier) Plan(string) (Plan, error)                        { return Plan{Change: true, Msg: "m"}, nil }
 func (asksApplier) Apply(_ context.Context, _ Host, p Plan) (Result, error) {
 	return Result{Msg: "applied " + p.Msg}, nil
 }
@@ -48,7 +50,7 @@ type knows struct{}
 func (knows) Plan() (Plan, error) { return Plan{Msg: "known"}, nil }
 
 func TestWorkKeepsItsTypes(t *testing.T) {
-	a := ProbeAskApply(&asksAndApplies{})
+	a := AskApply(&asksAndApplies{})
 	if a.Probe() != "probe" {
 		t.Error("the probe is lost")
 	}

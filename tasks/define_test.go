@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/polarbook/polarbook/tasks/argument"
 )
 
 type embeddedArgs struct {
@@ -37,11 +39,11 @@ func TestListsOfDictsAreReadIntoStructs(t *testing.T) {
 		Size any    `arg:"size"`
 		Home string `arg:"home,required"`
 	}
-	type args struct {
+	type given struct {
 		Items []item `arg:"items" each:"thing"`
 	}
 	var got []item
-	m := Define(Module{Name: "m"}, func(a *args, _ Local) (Action, error) { got = a.Items; return nil, nil })
+	m := Define(Module{Name: "m"}, func(a *given, _ Local) (Action, error) { got = a.Items; return nil, nil })
 	give := func(items ...any) error {
 		got = nil
 		_, err := m.New(map[string]any{"items": items}, nil)
@@ -53,7 +55,7 @@ func TestListsOfDictsAreReadIntoStructs(t *testing.T) {
 	if len(got) != 2 || *got[0].Port != 7 || got[0].Size != 3 || got[1].Name != "2" || got[1].Port != nil || got[1].Size != nil || got[1].Home != "/h" {
 		t.Errorf("read %+v", got)
 	}
-	if again, err := ReadItems[item]("thing", []any{map[string]any{"name": "a", "home": "/h"}}); err != nil || again[0].Home != "/h" {
+	if again, err := argument.ReadItems[item]("thing", []any{map[string]any{"name": "a", "home": "/h"}}); err != nil || again[0].Home != "/h" {
 		t.Errorf("%+v, %v", again, err)
 	}
 	for _, c := range []struct {
@@ -86,11 +88,11 @@ func TestListsOfDictsAreReadIntoStructs(t *testing.T) {
 }
 
 func TestFormerChoicesAreTheirNewOnes(t *testing.T) {
-	type args struct {
+	type given struct {
 		State string `arg:"state" choices:"present gone" choice_alias:"there=present away=gone"`
 	}
 	var got string
-	m := Define(Module{Name: "m"}, func(a *args, _ Local) (Action, error) { got = a.State; return nil, nil })
+	m := Define(Module{Name: "m"}, func(a *given, _ Local) (Action, error) { got = a.State; return nil, nil })
 	for given, want := range map[string]string{"present": "present", "there": "present", "away": "gone"} {
 		if _, err := m.New(map[string]any{"state": given}, nil); err != nil || got != want {
 			t.Errorf("%s is %q, %v", given, got, err)
@@ -114,37 +116,15 @@ func TestArgErrorNamesTheModuleWhereItIsKnown(t *testing.T) {
 
 func TestRestTakesEveryArgument(t *testing.T) {
 	var got map[string]any
-	type args struct {
+	type given struct {
 		Known bool           `arg:"known"`
 		Rest  map[string]any `arg:",rest"`
 	}
-	m := Define(Module{Name: "m", AnyArgs: true}, func(a *args, _ Local) (Action, error) { got = a.Rest; return nil, nil })
+	m := Define(Module{Name: "m", AnyArgs: true}, func(a *given, _ Local) (Action, error) { got = a.Rest; return nil, nil })
 	if _, err := m.New(map[string]any{"x": 1, "known": true}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got["x"] != 1 || len(m.Args) != 1 {
 		t.Errorf("rest %v, arguments %v", got, m.Args)
-	}
-}
-
-// A YAML integer as a mode has been read as octal if it had a leading zero and as decimal if it had not.
-func TestModeRefusesLostZero(t *testing.T) {
-	for _, v := range []int{0o644, 0o755, 0o600, 0o640, 0o700, 0o750, 0o660, 0o664, 0o775, 0o777, 0o400, 0o440, 0o444, 0o1777, 0o2755, 0o2770, 0o4755, 0o500, 0o550, 0o711} {
-		if _, err := toMode(v); err != nil {
-			t.Errorf("%04o refused: %v", v, err)
-		}
-	}
-	for _, v := range []int{644, 755, 600, 640, 700, 750, 660, 664, 775, 777, 400, 440, 444, 1777, 2755, 2770, 500, 550, 555, 711} {
-		if s, err := toMode(v); err == nil {
-			t.Errorf("%d, written without its zero, became %s", v, s)
-		}
-	}
-}
-
-func TestTextOfNumbersIsPythons(t *testing.T) {
-	for v, want := range map[float64]string{1: "1.0", 1.25: "1.25", 1e21: "1e+21", 1000000: "1000000.0"} {
-		if got, _ := ToString(v); got != want {
-			t.Errorf("%v became %q, want %q", v, got, want)
-		}
 	}
 }

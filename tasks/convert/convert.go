@@ -1,4 +1,7 @@
-package tasks
+// Package convert turns the values that playbooks give into what an argument of a kind takes, as leniently as Ansible does,
+// and lists of texts into values that playbooks can read. An error says what the value is instead, as the end of a sentence
+// that begins with the argument's name: "must be an integer, not "x"".
+package convert
 
 import (
 	"fmt"
@@ -9,8 +12,8 @@ import (
 	"github.com/polarbook/polarbook/templates/ordered"
 )
 
-// ToString returns a value as an argument of kind str takes it: texts, booleans and numbers. An error says what it is instead.
-func ToString(value any) (string, error) {
+// Text returns a value as an argument of kind str takes it: texts, booleans and numbers.
+func Text(value any) (string, error) {
 	switch v := value.(type) {
 	case string:
 		return v, nil
@@ -38,9 +41,9 @@ func floatText(v float64) string {
 	return s
 }
 
-// toMode keeps a mode as text. A YAML integer is a number that was written in octal (0644) unless it could not have
+// Mode returns a file mode as text. A YAML integer is a number that was written in octal (0644) unless it could not have
 // been: Ansible's own rule, with its trap (644 without the zero) refused.
-func toMode(value any) (string, error) {
+func Mode(value any) (string, error) {
 	switch v := value.(type) {
 	case string:
 		return v, nil
@@ -49,7 +52,8 @@ func toMode(value any) (string, error) {
 			return "", fmt.Errorf("is %d, which is not a file mode: write it in quotes, as in \"0644\"", v)
 		}
 		if meant := strconv.Itoa(v); lostZero(meant, v) {
-			return "", fmt.Errorf("is the number %s, which as a file mode is %04o and probably not meant: write it in quotes, as in %q", meant, v, "0"+meant)
+			return "", fmt.Errorf("is the number %s, which as a file mode is %04o and probably not meant: write it in quotes, as in %q",
+				meant, v, "0"+meant)
 		}
 		return fmt.Sprintf("%04o", v), nil
 	}
@@ -72,7 +76,8 @@ func sensibleMode(mode int) bool {
 	return user&4 != 0 && group&^user == 0 && others&^group == 0
 }
 
-func toBool(value any) (bool, error) {
+// Bool returns a value as a boolean: one, 0 or 1, or one of Ansible's words for it, such as "yes" and "off".
+func Bool(value any) (bool, error) {
 	switch v := value.(type) {
 	case bool:
 		return v, nil
@@ -91,8 +96,8 @@ func toBool(value any) (bool, error) {
 	return false, fmt.Errorf("must be a boolean, not %s", Describe(value))
 }
 
-// ToInt returns a value as an integer: an int, a float64 without a fraction, or a text that is one.
-func ToInt(value any) (int, error) {
+// Int returns a value as an integer: an int, a float64 without a fraction, or a text that is one.
+func Int(value any) (int, error) {
 	switch v := value.(type) {
 	case int:
 		return v, nil
@@ -110,8 +115,8 @@ func ToInt(value any) (int, error) {
 	return 0, fmt.Errorf("must be an integer, not %s", Describe(value))
 }
 
-// ToFloat returns a value as a number: a float64, an int, or a text that is one.
-func ToFloat(value any) (float64, error) {
+// Float returns a value as a number: a float64, an int, or a text that is one.
+func Float(value any) (float64, error) {
 	switch v := value.(type) {
 	case float64:
 		return v, nil
@@ -127,7 +132,8 @@ func ToFloat(value any) (float64, error) {
 	return 0, fmt.Errorf("must be a number, not %s", Describe(value))
 }
 
-func toList(value any) []any {
+// List returns a value as a list: one, the parts of a comma-separated text, or the value alone.
+func List(value any) []any {
 	switch v := value.(type) {
 	case []any:
 		return v
@@ -156,7 +162,7 @@ func Describe(value any) string {
 	return fmt.Sprint(value)
 }
 
-// AnyTexts is a list of texts as playbooks have it, in the same order; empty, and not null, of nothing.
+// AnyTexts returns a list of texts as playbooks have it, in the same order; empty, and not null, of nothing.
 func AnyTexts(texts []string) []any {
 	list := make([]any, len(texts))
 	for i, t := range texts {
@@ -165,8 +171,8 @@ func AnyTexts(texts []string) []any {
 	return list
 }
 
-// TextsOf is each value of a list as text.
-func TextsOf(list []any) []string {
+// Texts returns each value of a list as text.
+func Texts(list []any) []string {
 	texts := make([]string, len(list))
 	for i, x := range list {
 		texts[i] = fmt.Sprint(x)
