@@ -59,8 +59,7 @@ func TestPatternErrors(t *testing.T) {
 	i := New()
 	i.AddHost("node1", []string{"polardb"}, nil)
 	for pattern, want := range map[string]string{
-		"nod1": `no host or group is called "nod1"; did you mean "node1"?`, "all:!poldb": `did you mean "polardb"?`,
-		"": "is empty", "node1,,x": `"x"`, "~(": "not a regular expression", "polardb[1]": "polardb has 1 hosts", "!": "empty", "polardb[0:0],zz[1]": `"zz"`,
+		"": "is empty", "~(": "not a regular expression", "polardb[1]": "polardb has 1 hosts", "!": "empty",
 	} {
 		if got, err := i.Select(pattern); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v %v", pattern, names(got), err)
@@ -68,6 +67,36 @@ func TestPatternErrors(t *testing.T) {
 	}
 	if got, err := i.Select("x*"); err != nil || len(got) != 0 {
 		t.Errorf("a glob without matches: %v %v", got, err)
+	}
+}
+
+// Names that stand for nothing are passed over, as ansible-core 2.14 and 2.19 do, and told of.
+func TestUnmatched(t *testing.T) {
+	i := New()
+	i.AddHost("node1", []string{"polardb"}, nil)
+	i.AddHost("node2", []string{"polardb"}, nil)
+	_ = i.AddGroup("none", nil, nil)
+	directory := write(t, map[string]string{"retry": "node1\nnod3\n"})
+	for _, c := range []struct{ pattern, hosts, said string }{
+		{"polardb", "node1 node2", ""},
+		{"nod1", "", `no host or group is called "nod1"; did you mean "node1"?`},
+		{"all:!poldb", "node1 node2", `no host or group is called "poldb"; did you mean "polardb"?`},
+		{"all:&poldb", "", `no host or group is called "poldb"; did you mean "polardb"?`},
+		{"node1,,x", "node1", `no host or group is called "x"`},
+		{"polardb[0:0],zz[1]", "node1", `no host or group is called "zz"`},
+		{"web*:~da.*:node1:none", "node1", `no host or group matches "web*"|no host or group matches "~da.*"`},
+		{"@" + directory + "/retry", "", `no host or group is called "nod3"`},
+	} {
+		if got := strings.Join(i.Unmatched(c.pattern), "|"); got != c.said {
+			t.Errorf("%q: said %s", c.pattern, got)
+		}
+		if got, err := i.Select(c.pattern); c.pattern[0] != '@' && (err != nil || names(got) != c.hosts) {
+			t.Errorf("%q: %s %v", c.pattern, names(got), err)
+		}
+	}
+	i.Grow()
+	if got := i.Unmatched("nod1"); len(got) > 0 {
+		t.Errorf("while hosts are added: %v", got)
 	}
 }
 
@@ -83,10 +112,11 @@ func TestLimit(t *testing.T) {
 			t.Errorf("%s: %s %v", pattern, names(got), err)
 		}
 	}
-	for _, pattern := range []string{"d", "@/no/such/file"} {
-		if _, err := i.Limit(i.Hosts(), pattern); err == nil {
-			t.Errorf("%s is no error", pattern)
-		}
+	if _, err := i.Limit(i.Hosts(), "@/no/such/file"); err == nil {
+		t.Error("a file that is not there is no error")
+	}
+	if got, err := i.Limit(i.Hosts(), "d"); err != nil || len(got) != 0 {
+		t.Errorf("d: %s %v", names(got), err)
 	}
 }
 

@@ -145,8 +145,8 @@ func (h *Host) groupNames() []string {
 	return names
 }
 
-// Grow announces that a playbook adds hosts and groups from now on. A pattern may then name one that has
-// not come to be, and selects nothing.
+// Grow announces that a playbook adds hosts and groups from now on. A pattern may then name one that has not come to be, which
+// is nothing to be told of.
 func (i *Inventory) Grow() {
 	i.mutex.Lock()
 	defer i.mutex.Unlock()

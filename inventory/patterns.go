@@ -19,8 +19,7 @@ import (
 //	web*, 10.1.?.*   a glob               a:!b          all of a but b
 //	~(web|db)\d      a regular expression group[0], group[1:3], group[-1]   some of a group
 //
-// A plain name that is neither a group nor a host is an error, with the nearest name there is. A
-// glob or regular expression that finds nothing is not. localhost is made up where it is not known.
+// What finds nothing stands for no host, as in Ansible; Unmatched tells of it. localhost is made up where it is not known.
 func (i *Inventory) Select(pattern string) ([]*Host, error) {
 	i.mutex.Lock()
 	defer i.mutex.Unlock()
@@ -30,21 +29,9 @@ func (i *Inventory) Select(pattern string) ([]*Host, error) {
 // Limit returns those of the hosts that the pattern of --limit selects, in the order of hosts. A
 // part of the pattern may be @file: a file with one pattern a line.
 func (i *Inventory) Limit(hosts []*Host, pattern string) ([]*Host, error) {
-	var patterns []string
-	for _, part := range splitPattern(pattern) {
-		if !strings.HasPrefix(part, "@") {
-			patterns = append(patterns, part)
-			continue
-		}
-		data, err := os.ReadFile(part[1:])
-		if err != nil {
-			return nil, fmt.Errorf("read the hosts of --limit %s: %w", part, err)
-		}
-		for _, line := range strings.Split(string(data), "\n") {
-			if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
-				patterns = append(patterns, line)
-			}
-		}
+	patterns, err := limitPatterns(pattern)
+	if err != nil {
+		return nil, err
 	}
 	i.mutex.Lock()
 	defer i.mutex.Unlock()
@@ -63,6 +50,61 @@ func (i *Inventory) Limit(hosts []*Host, pattern string) ([]*Host, error) {
 		}
 	}
 	return limited, nil
+}
+
+// limitPatterns are the parts of --limit, those in files among them.
+func limitPatterns(pattern string) ([]string, error) {
+	var patterns []string
+	for _, part := range splitPattern(pattern) {
+		if !strings.HasPrefix(part, "@") {
+			patterns = append(patterns, part)
+			continue
+		}
+		data, err := os.ReadFile(part[1:])
+		if err != nil {
+			return nil, fmt.Errorf("read the hosts of --limit %s: %w", part, err)
+		}
+		for _, line := range strings.Split(string(data), "\n") {
+			if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+				patterns = append(patterns, line)
+			}
+		}
+	}
+	return patterns, nil
+}
+
+// Unmatched says of each part of a pattern, of hosts: or of --limit, that stands for nothing in the inventory what is wrong with
+// it, with the nearest name there is. It says nothing once a playbook adds hosts.
+func (i *Inventory) Unmatched(pattern string) []string {
+	patterns, err := limitPatterns(pattern)
+	i.mutex.Lock()
+	defer i.mutex.Unlock()
+	if err != nil || i.growing {
+		return nil
+	}
+	var said []string
+	for _, part := range patterns {
+		name := strings.TrimLeft(part, "!&")
+		hosts, err := i.match(name)
+		if err != nil || len(hosts) > 0 {
+			continue
+		}
+		if at := subscript.FindStringSubmatch(name); at != nil && name[0] != '~' {
+			name = at[1]
+		}
+		switch _, group := i.byGroup[name]; {
+		case group:
+		case name != "all" && isPlain(name):
+			said = append(said, fmt.Sprintf("no host or group is called %q%s", name, suggest.Suffix(name, i.names())))
+		case name != "all" && name != "*":
+			said = append(said, fmt.Sprintf("no host or group matches %q", name))
+		}
+	}
+	return said
+}
+
+func isPlain(name string) bool {
+	return name != "" && !strings.ContainsAny(name, "*?[") && name[0] != '~'
 }
 
 var (
@@ -212,8 +254,7 @@ func (i *Inventory) find(pattern string) ([]*Host, error) {
 	if pattern == "all" {
 		return i.byGroup["all"].allHosts(), nil
 	}
-	plain := !strings.ContainsAny(pattern, "*?[") && pattern[0] != '~'
-	if plain {
+	if isPlain(pattern) {
 		if g, ok := i.byGroup[pattern]; ok {
 			return g.allHosts(), nil
 		}
@@ -223,10 +264,7 @@ func (i *Inventory) find(pattern string) ([]*Host, error) {
 		if h := i.implicit(pattern); h != nil {
 			return []*Host{h}, nil
 		}
-		if i.growing {
-			return []*Host{}, nil
-		}
-		return nil, fmt.Errorf("no host or group is called %q%s", pattern, suggest.Suffix(pattern, i.names()))
+		return []*Host{}, nil
 	}
 	matches, err := patternExpression(pattern)
 	if err != nil {

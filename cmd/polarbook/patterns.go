@@ -7,20 +7,31 @@ import (
 	"github.com/polarbook/polarbook/playbooks"
 )
 
-// checkPatterns finds the plays whose hosts do not exist, before the first of them runs. What can only be known then is
-// left to the run: patterns that are templates, and hosts that a playbook adds itself.
+// checkPatterns finds the plays whose patterns cannot be read, before the first of them runs, and tells of hosts and groups that
+// do not exist. A built-in playbook is no use without its hosts, so there it is an error. What can only be known in the run is
+// left to it: patterns that are templates, and hosts that a playbook adds itself.
 func (w *workplace) checkPatterns(books []*playbooks.Playbook) error {
 	var problems playbooks.Errors
-	said := map[string]bool{}
+	said := map[string]bool{} // patterns with an error
 	for _, p := range books {
 		for _, play := range p.Plays {
 			pattern := patternOf(play)
 			if strings.Contains(pattern, "{{") || strings.Contains(pattern, "{%") {
 				continue
 			}
-			if _, err := w.inv.Select(pattern); err != nil && !said[pattern] {
+			_, err := w.inv.Select(pattern)
+			missing := w.inv.Unmatched(pattern)
+			switch {
+			case err != nil && said[pattern]:
+			case err != nil:
 				said[pattern] = true
 				problems = append(problems, &playbooks.Error{Pos: play.Hosts.Pos, Msg: err.Error()})
+			case p.Builtin && len(missing) > 0:
+				problems = append(problems, &playbooks.Error{Pos: play.Hosts.Pos, Msg: missing[0]})
+			default:
+				for _, text := range missing {
+					w.warn(play.Hosts.Pos.String() + ": " + text)
+				}
 			}
 			if addsHosts(play) {
 				return orNil(problems)
@@ -28,6 +39,25 @@ func (w *workplace) checkPatterns(books []*playbooks.Playbook) error {
 		}
 	}
 	return orNil(problems)
+}
+
+// checkLimit refuses a --limit that leaves no host at all, as Ansible does, and tells of names in it that stand for nothing.
+func (w *workplace) checkLimit(pattern string) error {
+	if pattern == "" {
+		return nil
+	}
+	left, err := w.inv.Limit(w.inv.Hosts(), pattern)
+	if err != nil {
+		return err
+	}
+	missing := w.inv.Unmatched(pattern)
+	if len(left) == 0 && len(w.inv.Hosts()) > 0 {
+		return fmt.Errorf("--limit %s leaves no host: %s", pattern, strings.Join(append(missing, "the inventory has others"), "; "))
+	}
+	for _, text := range missing {
+		w.warn("--limit: " + text)
+	}
+	return nil
 }
 
 func orNil(problems playbooks.Errors) error {

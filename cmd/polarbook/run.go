@@ -65,10 +65,8 @@ func (c *runCmd) Run(t *terminal, run runContext) error {
 	if err := w.warnOfUnread(books); err != nil {
 		return err
 	}
-	if c.Limit != "" {
-		if _, err := w.inv.Limit(w.inv.Hosts(), c.Limit); err != nil {
-			return err
-		}
+	if err := w.checkLimit(c.Limit); err != nil {
+		return err
 	}
 	switch {
 	case c.SyntaxCheck:

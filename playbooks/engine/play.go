@@ -52,6 +52,7 @@ func (r *run) play(ctx context.Context, book *playbooks.Playbook, play *playbook
 	if err != nil {
 		return err // says where
 	}
+	r.warnOfUnmatched(play, answers)
 	for _, inv := range selected {
 		h, ok := r.host(inv.Name)
 		if !ok {
@@ -212,19 +213,9 @@ func (v *variables) label(name playbooks.Value, otherwise string) string {
 
 // selectHosts resolves the play's host pattern and the limit.
 func (r *run) selectHosts(play *playbooks.Play, answers *ordered.Map) ([]*inventory.Host, error) {
-	var l inventory.Layers
-	l = l.With(inventory.PlayVars, raw(play.Vars)).With(inventory.PlayPrompts, answers).With(inventory.ExtraVars, r.extraVars)
-	v := &variables{r: r, layers: l, noting: map[string]bool{}}
-	rendered, err := v.render(play.Hosts.Raw)
+	pattern, err := r.pattern(play, answers)
 	if err != nil {
-		return nil, at(play.Hosts.Pos, fmt.Errorf("hosts: %w", err))
-	}
-	pattern := ""
-	switch x := rendered.(type) {
-	case []any:
-		pattern = strings.Join(texts(x), ",")
-	default:
-		pattern = text(x)
+		return nil, err
 	}
 	hosts, err := r.o.Inventory.Select(pattern)
 	if err != nil {
@@ -237,6 +228,32 @@ func (r *run) selectHosts(play *playbooks.Play, answers *ordered.Map) ([]*invent
 		return nil, at(play.Hosts.Pos, err)
 	}
 	return hosts, nil
+}
+
+// pattern is the play's host pattern, rendered.
+func (r *run) pattern(play *playbooks.Play, answers *ordered.Map) (string, error) {
+	var l inventory.Layers
+	l = l.With(inventory.PlayVars, raw(play.Vars)).With(inventory.PlayPrompts, answers).With(inventory.ExtraVars, r.extraVars)
+	v := &variables{r: r, layers: l, noting: map[string]bool{}}
+	rendered, err := v.render(play.Hosts.Raw)
+	if err != nil {
+		return "", at(play.Hosts.Pos, fmt.Errorf("hosts: %w", err))
+	}
+	if x, ok := rendered.([]any); ok {
+		return strings.Join(texts(x), ","), nil
+	}
+	return text(rendered), nil
+}
+
+// warnOfUnmatched tells of hosts and groups of a play that do not exist, as Ansible does when the play begins.
+func (r *run) warnOfUnmatched(play *playbooks.Play, answers *ordered.Map) {
+	pattern, err := r.pattern(play, answers)
+	if err != nil || r.o.Warn == nil {
+		return // said by selectHosts
+	}
+	for _, text := range r.o.Inventory.Unmatched(pattern) {
+		r.o.Warn(play.Hosts.Pos.String() + ": " + text)
+	}
 }
 
 func inOrder(hosts []*host, order string) ([]*host, error) {
