@@ -46,16 +46,35 @@ type login struct {
 	refused  error // it was given, and this came of it
 }
 
+// methods are the ways to log in, in the order of PreferredAuthentications where there is one. Nothing is left of those that are
+// switched off.
 func (a *authenticator) methods() []ssh.AuthMethod {
-	methods := []ssh.AuthMethod{ssh.PublicKeysCallback(a.signers)}
+	ways := map[string]ssh.AuthMethod{}
+	if !a.t.noKeys {
+		ways["publickey"] = ssh.PublicKeysCallback(a.signers)
+	}
 	if a.login.password != "" && !a.login.wrong {
-		methods = append(methods,
-			ssh.PasswordCallback(func() (string, error) {
+		if !a.t.noPassword {
+			ways["password"] = ssh.PasswordCallback(func() (string, error) {
 				a.note("password")
 				a.used = true
 				return a.login.password, nil
-			}),
-			ssh.KeyboardInteractive(a.answer))
+			})
+		}
+		if !a.t.noInteractive {
+			ways["keyboard-interactive"] = ssh.KeyboardInteractive(a.answer)
+		}
+	}
+	order := a.t.methods
+	if order == nil {
+		order = []string{"publickey", "password", "keyboard-interactive"}
+	}
+	var methods []ssh.AuthMethod
+	for _, name := range order {
+		if m, ok := ways[name]; ok {
+			methods = append(methods, m)
+			delete(ways, name)
+		}
 	}
 	return methods
 }

@@ -33,6 +33,11 @@ type Config struct {
 	// ProxyJump as in ssh_config(5): [user@]host[:port], several with commas. "":
 	// from ssh_config; "none": none.
 	ProxyJump string
+	// SSHArgs are arguments of ssh that win over User, Port, KeyFiles, Keys.Mode and ConnectTimeout; ssh_config loses against all of
+	// them. Their ConnectTimeout is the one that counts.
+	SSHArgs SSHOptions
+	// SSHExtraArgs are arguments of ssh that lose against those fields, and win over ssh_config.
+	SSHExtraArgs SSHOptions
 	// Run is the name of the run, by which what it starts on the host is known when it is gone, see Lock; "": that is
 	// nobody's business.
 	Run string
@@ -61,7 +66,7 @@ type Config struct {
 const (
 	defaultConnectTimeout = 10 * time.Second
 	defaultKeepAlive      = 15 * time.Second
-	keepAliveMisses       = 3
+	defaultAliveCount     = 3
 )
 
 func (c Config) withDefaults() Config {

@@ -1,12 +1,14 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -24,25 +26,26 @@ const maxJumps = 8
 // *UnreachableError; it wraps *UnknownHostKeyError or *ChangedHostKeyError where
 // that is why. Mistakes in the configuration are errors of no special type.
 func Connect(ctx context.Context, c Config) (*Host, error) {
+	options := c.options()
+	if text, ok := c.SSHArgs.get("connecttimeout"); ok {
+		c.ConnectTimeout, _ = seconds(text[0])
+	}
 	c = c.withDefaults()
-	sc, err := loadSSHConfig(c.ConfigFile)
+	sc, err := loadSSHConfig(cmp.Or(options.file, c.ConfigFile))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Name, err)
 	}
-	t, err := sc.resolve(c.Name, c.Address, c.Port, c.User)
+	own, err := sc.with(SSHOptions{values: options.values})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Name, err)
 	}
-	for i := len(c.KeyFiles) - 1; i >= 0; i-- {
-		t.keyFiles = append([]string{expandHome(c.KeyFiles[i], sc.home)}, t.keyFiles...)
-		t.explicitKeys++
+	t, err := own.resolve(c.Name, c.Address, 0, "")
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.Name, err)
 	}
 	t = sc.withDefaultKeys(t)
-	switch {
-	case strings.EqualFold(c.ProxyJump, "none"):
-		t.jumps = nil
-	case c.ProxyJump != "":
-		t.jumps = splitJumps(c.ProxyJump)
+	if t.aliveInterval > 0 {
+		c.KeepAlive = t.aliveInterval
 	}
 	d := &dialer{config: c, ssh: sc}
 	client, conn, err := d.connect(ctx, t, 0)
@@ -51,6 +54,31 @@ func Connect(ctx context.Context, c Config) (*Host, error) {
 		return nil, err
 	}
 	return newHost(c, t, client, conn, d), nil
+}
+
+// options are those of the configuration in the order in which they count: the arguments that come first, what was set
+// outside of arguments, and the arguments that come last. It is the order of Ansible's own command line.
+func (c Config) options() SSHOptions {
+	var set SSHOptions
+	add := func(key, value string) {
+		set.values = append(set.values, sshValue{key, []string{value}})
+	}
+	if c.Keys.Mode == ModeOff {
+		add("stricthostkeychecking", "no")
+	}
+	if c.Port != 0 {
+		add("port", strconv.Itoa(c.Port))
+	}
+	for _, f := range c.KeyFiles {
+		add("identityfile", f)
+	}
+	if c.User != "" {
+		add("user", c.User)
+	}
+	if c.ProxyJump != "" {
+		add("proxyjump", c.ProxyJump)
+	}
+	return c.SSHArgs.With(set).With(c.SSHExtraArgs)
 }
 
 // dialer makes the connections that lead to one host and holds a share in those to
@@ -79,7 +107,10 @@ func (d *dialer) connect(ctx context.Context, t target, depth int) (*ssh.Client,
 		return nil, nil, fmt.Errorf("%s: more than %d jump hosts behind one another: they probably jump through each other",
 			d.config.Name, maxJumps)
 	}
-	dial := (&net.Dialer{}).DialContext
+	dial, err := t.dialer()
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", d.config.Name, err)
+	}
 	first := true
 	way := ""
 	for _, j := range t.jumps {
@@ -91,7 +122,11 @@ func (d *dialer) connect(ctx context.Context, t target, depth int) (*ssh.Client,
 			continue
 		}
 		// What leads to it is part of its name: the same address behind another jump host is another host.
+		// So is what is asked of it.
 		way += strings.Join(jt.jumps, ",") + " " + jt.user + "@" + jt.address() + " "
+		if t.jumpOptions != nil {
+			way += fmt.Sprint(*t.jumpOptions)
+		}
 		ours := false
 		client, leave, err := d.config.Jumps.to(ctx, way, func() (*ssh.Client, func(), error) {
 			ours = true
@@ -151,7 +186,13 @@ func (d *dialer) jumpTarget(jump string, of target) (*target, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", of.name, err)
 	}
-	jt, err := d.ssh.resolve(host, "", port, userName)
+	sc := d.ssh
+	if of.jumpOptions != nil {
+		if sc, err = sc.with(*of.jumpOptions); err != nil {
+			return nil, fmt.Errorf("%s: %w", of.name, err)
+		}
+	}
+	jt, err := sc.resolve(host, "", port, userName)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", of.name, err)
 	}
@@ -163,14 +204,28 @@ func (d *dialer) jumpTarget(jump string, of target) (*target, error) {
 	return &jt, nil
 }
 
+// dialer returns how the host itself, or the first of its jump hosts, is dialled.
+func (t target) dialer() (dialFunc, error) {
+	d := &net.Dialer{}
+	if t.bindAddress != "" {
+		from, err := net.ResolveTCPAddr("tcp", net.JoinHostPort(t.bindAddress, "0"))
+		if err != nil {
+			return nil, fmt.Errorf("BindAddress: %w", err)
+		}
+		d.LocalAddr = from
+	}
+	return d.DialContext, nil
+}
+
 type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
 // handshake dials one hop, verifies its key and logs in. Password and pinned keys
 // belong to the last hop only.
 func (d *dialer) handshake(ctx context.Context, t target, dial dialFunc, last bool) (*ssh.Client, *countingConn, error) {
 	check, gives := d.config.Keys, &login{password: d.config.Password}
+	check.Mode = t.keyMode
 	if !last {
-		check.Pinned, check.Mode, gives.password = nil, ModeStrict, ""
+		check.Pinned, gives.password = nil, ""
 	}
 	keys, err := newKeyVerifier(check, t, d.ssh.home, d.config.Warn)
 	if err != nil {
@@ -248,7 +303,7 @@ func (d *dialer) shake(
 	}
 
 	dialCtx, cancel := context.WithTimeout(ctx, d.config.DialTimeout)
-	raw, err := dial(dialCtx, "tcp", t.address())
+	raw, err := dial(dialCtx, "tcp"+t.family, t.address())
 	cancel()
 	if err != nil {
 		if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
@@ -261,8 +316,12 @@ func (d *dialer) shake(
 	clock := startStopwatch(d.config.ConnectTimeout, func() { conn.Close() })
 
 	auth := &authenticator{ctx: ctx, t: t, login: gives, passphrase: d.config.Passphrase, warn: d.config.Warn, human: clock.pause}
+	if t.batch {
+		auth.passphrase = nil
+	}
 	defer auth.close()
 	sc, chans, requests, err := ssh.NewClientConn(conn, t.address(), &ssh.ClientConfig{
+		Config:            ssh.Config{Ciphers: t.ciphers, MACs: t.macs, KeyExchanges: t.keyExchanges},
 		User:              t.user,
 		Auth:              auth.methods(),
 		HostKeyCallback:   keys.verify,

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
 )
 
 // Host is one SSH connection. Its methods may be called from several goroutines.
@@ -36,6 +38,7 @@ type Host struct {
 
 	mute mutes // ways to a shell that gave none
 
+	forwards bool                   // sessions may ask our agent
 	mark     string                 // of what runs there for us; "": none
 	fence    atomic.Pointer[Lock]   // the lock that has to stand for anything to be sent
 	lockedIn atomic.Pointer[string] // the directory of the lock
@@ -70,6 +73,10 @@ func newHost(c Config, t target, client *ssh.Client, conn *countingConn, d *dial
 		h.lose(err)
 	}()
 	go h.keepAlive()
+	if t.forwardAgent && t.agentSocket != "" {
+		// What cannot be forwarded is missed by what asks for it there.
+		h.forwards = agent.ForwardToRemote(client, t.agentSocket) == nil
+	}
 	return h
 }
 
@@ -169,13 +176,13 @@ func (h *Host) blame(err error) error {
 }
 
 // keepAlive asks the host whether it is still there whenever it has been silent,
-// and gives the connection up after keepAliveMisses questions without an answer.
+// and gives the connection up after a few questions without an answer.
 func (h *Host) keepAlive() {
 	tick := time.NewTicker(h.config.KeepAlive)
 	defer tick.Stop()
 	var asked chan error // nil: no question is open
 	var seen int64
-	misses := 0
+	misses, most := 0, cmp.Or(h.target.aliveCount, defaultAliveCount)
 	for {
 		select {
 		case <-h.done:
@@ -191,9 +198,9 @@ func (h *Host) keepAlive() {
 				continue
 			}
 			misses++
-			if misses > keepAliveMisses {
+			if misses > most {
 				h.lose(fmt.Errorf("no answer for %s to %d keepalive requests",
-					time.Duration(misses)*h.config.KeepAlive, keepAliveMisses))
+					time.Duration(misses)*h.config.KeepAlive, most))
 				return
 			}
 			if asked == nil {

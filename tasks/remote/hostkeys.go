@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/skeema/knownhosts"
 	"golang.org/x/crypto/ssh"
@@ -21,11 +22,17 @@ import (
 type KeyMode int
 
 const (
-	// ModeStrict accepts only keys that known_hosts or the inventory has.
+	// ModeStrict accepts only keys that known_hosts or the inventory has. Others are UnknownHostKeyErrors, about which
+	// somebody may be asked.
 	ModeStrict KeyMode = iota
 	// ModeOff accepts any key of the host itself (ansible_host_key_checking: false),
 	// not of its jump hosts. Passwords then go to whoever answers.
 	ModeOff
+	// ModeKnown is ModeStrict without anybody being asked (StrictHostKeyChecking=yes).
+	ModeKnown
+	// ModeAcceptNew adds the key of a host that has none in known_hosts, and refuses one that has changed
+	// (StrictHostKeyChecking=accept-new).
+	ModeAcceptNew
 )
 
 // HostKeyCheck holds how the keys of a host, and of its jump hosts, are verified.
@@ -106,7 +113,11 @@ func (e *ChangedHostKeyError) Error() string {
 
 // Accept adds the keys to the known_hosts files they belong to, each file
 // replaced as a whole (temporary name, fsync, rename) with mode 0600.
+//
+// What is no file of its own, as /dev/null, is left as it is.
 func Accept(unknown ...*UnknownHostKeyError) error {
+	accepting.Lock()
+	defer accepting.Unlock()
 	byFile := map[string][]string{}
 	for _, u := range unknown {
 		line := knownhosts.Line([]string{u.Address}, u.Key)
@@ -115,12 +126,18 @@ func Accept(unknown ...*UnknownHostKeyError) error {
 		}
 	}
 	for file, lines := range byFile {
+		if info, err := os.Stat(file); file == "" || err == nil && !info.Mode().IsRegular() {
+			continue
+		}
 		if err := appendLines(file, lines); err != nil {
 			return fmt.Errorf("add host keys to %s: %w", file, err)
 		}
 	}
 	return nil
 }
+
+// accepting keeps those apart who add keys to the same file at once.
+var accepting sync.Mutex
 
 func appendLines(file string, lines []string) error {
 	// A known_hosts that is a link into somebody's dot-files stays one.
@@ -176,13 +193,16 @@ func newKeyVerifier(check HostKeyCheck, t target, home string, warn func(string)
 		}
 	}
 	user := check.Files
-	if len(user) == 0 {
+	if len(user) == 0 || t.namedKnownHosts {
 		user = t.knownHosts
 	}
 	if len(user) == 0 && home != "" {
 		user = []string{filepath.Join(home, ".ssh", "known_hosts"), filepath.Join(home, ".ssh", "known_hosts2")}
 	}
 	system := check.SystemFiles
+	if len(t.globalKnownHosts) > 0 {
+		system = t.globalKnownHosts
+	}
 	if system == nil {
 		system = []string{"/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"}
 	}
@@ -266,7 +286,7 @@ var preferredKeys = []string{
 // type its key is: then the types are asked for one by one. nil: the library's order.
 func (v *keyVerifier) algorithms() [][]string {
 	if v.check.Mode == ModeOff {
-		return [][]string{nil}
+		return [][]string{v.t.hostKeys}
 	}
 	var known []string
 	anyType := false
@@ -279,7 +299,7 @@ func (v *keyVerifier) algorithms() [][]string {
 			}
 		}
 	} else {
-		known = v.db.HostKeyAlgorithms(v.t.address())
+		known = v.db.HostKeyAlgorithms(v.lookupName(v.t.address()))
 	}
 	supported := ssh.SupportedAlgorithms().HostKeys
 	known = slices.DeleteFunc(known, func(a string) bool { return !slices.Contains(supported, a) })
@@ -287,6 +307,15 @@ func (v *keyVerifier) algorithms() [][]string {
 		if !slices.Contains(known, a) && slices.Contains(supported, a) {
 			known = append(known, a)
 		}
+	}
+	if wanted := v.t.hostKeys; wanted != nil { // what was asked for by name, those first of which a key is known
+		known = slices.DeleteFunc(known, func(a string) bool { return !slices.Contains(wanted, a) })
+		for _, a := range wanted {
+			if !slices.Contains(known, a) {
+				known = append(known, a)
+			}
+		}
+		return [][]string{known}
 	}
 	lists := [][]string{known}
 	if anyType {
@@ -320,6 +349,7 @@ func (v *keyVerifier) judge(address string, remote net.Addr, key ssh.PublicKey) 
 	if len(v.check.Pinned) > 0 {
 		return v.judgePinned(address, key)
 	}
+	address = v.lookupName(address)
 	err := v.db.HostKeyCallback()(address, remote, key)
 	if err == nil {
 		return nil
@@ -333,7 +363,14 @@ func (v *keyVerifier) judge(address string, remote net.Addr, key ssh.PublicKey) 
 		return fmt.Errorf("verify the host key of %s: %w", address, err)
 	}
 	if len(keyError.Want) == 0 {
-		return &UnknownHostKeyError{Host: v.t.name, Address: address, Key: key, File: v.save}
+		unknown := &UnknownHostKeyError{Host: v.t.name, Address: address, Key: key, File: v.save}
+		switch v.check.Mode {
+		case ModeKnown:
+			return fmt.Errorf("StrictHostKeyChecking is yes, so that nobody is asked: %s", unknown.Error())
+		case ModeAcceptNew:
+			return Accept(unknown)
+		}
+		return unknown
 	}
 	changed := &ChangedHostKeyError{Host: v.t.name, Address: address, Key: key}
 	for _, k := range keyError.Want {
@@ -344,6 +381,14 @@ func (v *keyVerifier) judge(address string, remote net.Addr, key ssh.PublicKey) 
 		})
 	}
 	return changed
+}
+
+// lookupName is what known_hosts is asked for: the host's address, or the name that HostKeyAlias gives it.
+func (v *keyVerifier) lookupName(address string) string {
+	if v.t.keyAlias != "" {
+		return net.JoinHostPort(v.t.keyAlias, "22") // known_hosts has it without a port
+	}
+	return address
 }
 
 func (v *keyVerifier) judgePinned(address string, key ssh.PublicKey) error {

@@ -53,6 +53,12 @@ func (h *Host) startSession(ctx context.Context, request string, payload any) (*
 	go s.readErr(s.channel.Stderr())
 	h.roundTrips.Add(1)
 	ok, err := within(ctx, h, func() (bool, error) {
+		if h.forwards && request == "exec" {
+			// Asked without waiting: a host that forwards no agents runs the program all the same.
+			if _, err := channel.SendRequest("auth-agent-req@openssh.com", false, nil); err != nil {
+				return false, err
+			}
+		}
 		return channel.SendRequest(request, true, ssh.Marshal(payload))
 	}, nil)
 	if err == nil && !ok {

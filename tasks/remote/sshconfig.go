@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,8 +10,10 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/kevinburke/ssh_config"
 )
@@ -27,7 +30,29 @@ type target struct {
 	identitiesOnly bool
 	agentSocket    string // "": no agent
 	knownHosts     []string
-	jumps          []string // [user@]host[:port], nearest to us first
+	jumps          []string    // [user@]host[:port], nearest to us first
+	jumpOptions    *SSHOptions // of the one jump host, where a ProxyCommand has it
+
+	sshWay
+}
+
+// sshWay is what ssh_config and ssh's arguments say of the way to a host beyond where it is and who logs in. The zero value is
+// what holds when they say nothing.
+type sshWay struct {
+	namedKnownHosts                   bool     // knownHosts come from arguments, which win over other options
+	globalKnownHosts                  []string // nil: the system's
+	keyMode                           KeyMode
+	keyAlias                          string // the name under which known_hosts has the key; "": the host's
+	family                            string // "4" or "6"; "": any
+	bindAddress                       string
+	aliveInterval                     time.Duration // 0: as for all hosts
+	aliveCount                        int           // 0: as for all hosts
+	methods                           []string      // of logging in, best first; nil: all
+	noKeys, noPassword, noInteractive bool
+	forwardAgent                      bool
+	batch                             bool // nobody is asked for a passphrase
+
+	ciphers, macs, keyExchanges, hostKeys []string // nil: the library's
 }
 
 func (t target) address() string { return net.JoinHostPort(t.hostName, strconv.Itoa(t.port)) }
@@ -35,14 +60,15 @@ func (t target) address() string { return net.JoinHostPort(t.hostName, strconv.I
 // defaultKeyNames are tried as OpenSSH does when nobody named a key.
 var defaultKeyNames = []string{"id_ed25519", "id_ecdsa", "id_rsa", "id_ed25519_sk", "id_ecdsa_sk"}
 
-// sshConfig reads one ssh_config(5). Only the user's file is read: the system's
+// sshConfig is what ssh's arguments and one ssh_config(5) say. Only the user's file is read: the system's
 // one often has Match blocks that the library cannot read and that say nothing
 // about where hosts are.
 type sshConfig struct {
-	file   string
-	config *ssh_config.Config // nil: no file
-	home   string
-	local  string // the local user
+	options SSHOptions // they win over the file
+	file    string
+	config  *ssh_config.Config // nil: no file
+	home    string
+	local   string // the local user
 }
 
 func loadSSHConfig(file string) (*sshConfig, error) {
@@ -76,8 +102,22 @@ func loadSSHConfig(file string) (*sshConfig, error) {
 	return c, nil
 }
 
+// with returns the configuration with arguments of ssh that win over the file, and over which the file of -F is read.
+func (c *sshConfig) with(o SSHOptions) (*sshConfig, error) {
+	out := *c
+	if o.file != "" {
+		other, err := loadSSHConfig(expandHome(o.file, c.home))
+		if err != nil {
+			return nil, err
+		}
+		out = *other
+	}
+	out.options = o
+	return &out, nil
+}
+
 // resolve works out one hop. The alias is what Host lines match; the other
-// arguments win over the file where they are not zero.
+// arguments win over the options and the file where they are not zero.
 func (c *sshConfig) resolve(alias, address string, port int, userName string) (target, error) {
 	t := target{name: alias, user: userName, port: port, hostName: address}
 	if t.user == "" {
@@ -86,7 +126,9 @@ func (c *sshConfig) resolve(alias, address string, port int, userName string) (t
 	if t.user == "" {
 		t.user = c.local
 	}
-	if t.hostName == "" {
+	if named, ok := c.options.get("hostname"); ok {
+		t.hostName = strings.ReplaceAll(named[0], "%h", cmp.Or(address, alias))
+	} else if t.hostName == "" {
 		t.hostName = strings.ReplaceAll(c.get(alias, "HostName"), "%h", alias)
 	}
 	if t.hostName == "" {
@@ -109,20 +151,120 @@ func (c *sshConfig) resolve(alias, address string, port int, userName string) (t
 		t.keyFiles = append(t.keyFiles, c.expand(f, alias, t))
 	}
 	t.explicitKeys = len(t.keyFiles)
-	t.identitiesOnly = strings.EqualFold(c.get(alias, "IdentitiesOnly"), "yes")
+	t.identitiesOnly = says(c.get(alias, "IdentitiesOnly"), "yes", "true")
 	t.agentSocket = c.agent(alias, t)
-	if lists := c.all(alias, "UserKnownHostsFile"); len(lists) > 0 { // the first one counts
-		for _, f := range strings.Fields(lists[0]) {
-			t.knownHosts = append(t.knownHosts, c.expand(f, alias, t))
+	for _, f := range c.files(alias, "UserKnownHostsFile") {
+		if strings.EqualFold(f, "none") {
+			f = os.DevNull
+		}
+		t.knownHosts = append(t.knownHosts, c.expand(f, alias, t))
+	}
+	if err := c.jumps(alias, &t); err != nil {
+		return t, err
+	}
+	t.sshWay = c.way(alias, t)
+	return t, nil
+}
+
+// jumps works out the hosts that lead to one. Of ProxyJump and ProxyCommand the arguments' win over the file's; in the file
+// ProxyJump counts.
+func (c *sshConfig) jumps(alias string, t *target) error {
+	for _, v := range c.options.values {
+		switch v.key {
+		case "proxyjump":
+			if !strings.EqualFold(v.args[0], "none") {
+				t.jumps = splitJumps(v.args[0])
+			}
+			return nil
+		case "proxycommand":
+			return c.proxyCommand(v.args[0], t)
 		}
 	}
 	if j := c.get(alias, "ProxyJump"); j != "" && !strings.EqualFold(j, "none") {
 		t.jumps = splitJumps(j)
 	}
-	if p := c.get(alias, "ProxyCommand"); p != "" && !strings.EqualFold(p, "none") && len(t.jumps) == 0 {
-		return t, fmt.Errorf("%s: host %s has a ProxyCommand, which polarbook does not run; use ProxyJump", c.file, alias)
+	if p := c.get(alias, "ProxyCommand"); p != "" && len(t.jumps) == 0 {
+		if err := c.proxyCommand(p, t); err != nil {
+			return fmt.Errorf("%s: host %s: %w", c.file, alias, err)
+		}
 	}
-	return t, nil
+	return nil
+}
+
+func (c *sshConfig) proxyCommand(command string, t *target) error {
+	if strings.EqualFold(command, "none") {
+		return nil
+	}
+	p, err := parseProxyCommand(command)
+	if err != nil {
+		return err
+	}
+	t.jumps, t.jumpOptions = []string{p.jump}, &p.options
+	return nil
+}
+
+// way reads what else there is. A value that cannot be read is one of the file, as those of arguments have been checked: it
+// counts for nothing.
+func (c *sshConfig) way(alias string, t target) sshWay {
+	var w sshWay
+	_, w.namedKnownHosts = c.options.get("userknownhostsfile")
+	for _, f := range c.files(alias, "GlobalKnownHostsFile") {
+		if f = c.expand(f, alias, t); !strings.EqualFold(f, "none") {
+			w.globalKnownHosts = append(w.globalKnownHosts, f)
+		}
+	}
+	switch strings.ToLower(c.get(alias, "StrictHostKeyChecking")) {
+	case "yes", "true":
+		w.keyMode = ModeKnown
+	case "no", "false", "off":
+		w.keyMode = ModeOff
+	case "accept-new":
+		w.keyMode = ModeAcceptNew
+	}
+	w.keyAlias = c.get(alias, "HostKeyAlias")
+	switch strings.ToLower(c.get(alias, "AddressFamily")) {
+	case "inet":
+		w.family = "4"
+	case "inet6":
+		w.family = "6"
+	}
+	w.bindAddress = c.get(alias, "BindAddress")
+	w.aliveInterval, _ = seconds(c.get(alias, "ServerAliveInterval"))
+	w.aliveCount, _ = strconv.Atoi(c.get(alias, "ServerAliveCountMax"))
+	if list := c.get(alias, "PreferredAuthentications"); list != "" {
+		w.methods = strings.Split(strings.ToLower(strings.ReplaceAll(list, " ", "")), ",")
+	}
+	no := func(key string) bool { return says(c.get(alias, key), "no", "false") }
+	w.noKeys, w.noPassword = no("PubkeyAuthentication"), no("PasswordAuthentication")
+	w.noInteractive = no("KbdInteractiveAuthentication") || no("ChallengeResponseAuthentication")
+	w.forwardAgent = says(c.get(alias, "ForwardAgent"), "yes", "true")
+	w.batch = says(c.get(alias, "BatchMode"), "yes", "true")
+	choose := func(key string) []string {
+		if text := c.get(alias, key); text != "" {
+			list, _ := chooseAlgorithms(strings.ToLower(key), text)
+			return list
+		}
+		return nil
+	}
+	w.ciphers, w.macs = choose("Ciphers"), choose("MACs")
+	w.keyExchanges, w.hostKeys = choose("KexAlgorithms"), choose("HostKeyAlgorithms")
+	return w
+}
+
+// says reports whether a value is one of these, whatever its case.
+func says(value string, words ...string) bool {
+	return slices.ContainsFunc(words, func(w string) bool { return strings.EqualFold(w, value) })
+}
+
+// files are those of an option that names several on one line: the first line counts.
+func (c *sshConfig) files(alias, key string) []string {
+	if args, ok := c.options.get(strings.ToLower(key)); ok {
+		return args
+	}
+	if lists := c.all(alias, key); len(lists) > 0 {
+		return strings.Fields(lists[0])
+	}
+	return nil
 }
 
 // withDefaultKeys adds the keys that are tried when nobody forbade it.
@@ -150,6 +292,9 @@ func (c *sshConfig) agent(alias string, t target) string {
 }
 
 func (c *sshConfig) get(alias, key string) string {
+	if args, ok := c.options.get(strings.ToLower(key)); ok {
+		return args[0]
+	}
 	if c.config == nil {
 		return ""
 	}
@@ -160,15 +305,17 @@ func (c *sshConfig) get(alias, key string) string {
 	return v
 }
 
+// all returns every value of an option that may be given several times.
 func (c *sshConfig) all(alias, key string) []string {
+	values := c.options.all(strings.ToLower(key))
 	if c.config == nil {
-		return nil
+		return values
 	}
 	v, err := c.config.GetAll(alias, key)
 	if err != nil {
-		return nil
+		return values
 	}
-	return v
+	return append(values, v...)
 }
 
 // expand replaces "~", ${VARIABLES} and the %-tokens of ssh_config(5) that name
