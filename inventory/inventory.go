@@ -34,6 +34,7 @@ type Inventory struct {
 	playbookDirs []string
 	varsFiles    map[string]fileVars
 	growing      bool
+	options      Options
 }
 
 // Host is one host of the inventory.

@@ -35,8 +35,17 @@ const (
 // without copying what is below. The mappings handed in are not copied and must not change afterwards.
 //
 // As in Ansible a variable of a higher level replaces the lower one whole: mappings are not merged.
+//
+// With Merging it is different: mappings of one name are merged over all levels.
 type Layers struct {
-	at [levels][]*ordered.Map
+	at      [levels][]*ordered.Map
+	merging bool
+}
+
+// Merging returns the layers with mappings merged (hash_behaviour = merge) or not.
+func (l Layers) Merging(on bool) Layers {
+	l.merging = on
+	return l
 }
 
 // With returns the layers with more variables at a level. Among mappings of one level, as with nested
@@ -68,11 +77,27 @@ func (l Layers) Find(name string) (any, Level, bool) {
 		mappings := l.at[level]
 		for at := len(mappings) - 1; at >= 0; at-- {
 			if value, ok := mappings[at].Get(name); ok {
+				if _, mapping := value.(*ordered.Map); mapping && l.merging {
+					value = l.merged(name)
+				}
 				return value, Level(level), true
 			}
 		}
 	}
 	return nil, 0, false
+}
+
+// merged returns what the definitions of a variable come to together.
+func (l Layers) merged(name string) any {
+	var value any
+	for _, mappings := range l.at {
+		for _, vars := range mappings {
+			if upper, ok := vars.Get(name); ok {
+				value = combine(value, upper)
+			}
+		}
+	}
+	return value
 }
 
 // Merge returns the winning definition of every variable in one mapping of the caller's own. As in Ansible, a variable has the
@@ -81,7 +106,13 @@ func (l Layers) Merge() *ordered.Map {
 	merged := ordered.New(0)
 	for _, mappings := range l.at {
 		for _, vars := range mappings {
-			merged.Update(vars)
+			if !l.merging {
+				merged.Update(vars)
+				continue
+			}
+			for name, value := range vars.All() {
+				merged.Set(name, combine(merged.Value(name), value))
+			}
 		}
 	}
 	return merged

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -15,8 +16,23 @@ import (
 // host or group, the later wins. A source is the path of an inventory file (YAML, JSON or INI), of a
 // directory of them, or a list of hosts with a comma in it ("node1,node2" or "node1,"). A file that
 // does not exist is an error, and so is any mistake in it, with file, line and column.
-func Load(sources []string) (*Inventory, error) {
+func Load(sources []string) (*Inventory, error) { return LoadWith(Options{}, sources) }
+
+// Options say how an inventory is read. The zero value reads it as Ansible does when its configuration says nothing.
+type Options struct {
+	// MergeMappings has mappings of one name merged, where of other values the one of the highest precedence counts
+	// (hash_behaviour = merge).
+	MergeMappings bool
+	// IgnoreExtensions are the ends of names that are left out of directories; nil: Ansible's own.
+	IgnoreExtensions []string
+	// IgnorePatterns are names that are left out of directories besides.
+	IgnorePatterns []*regexp.Regexp
+}
+
+// LoadWith is Load with options.
+func LoadWith(o Options, sources []string) (*Inventory, error) {
 	i := New()
+	i.options = o
 	for _, source := range sources {
 		if err := i.load(source); err != nil {
 			return nil, err
@@ -67,8 +83,23 @@ func (i *Inventory) loadHostList(source string) error {
 	return nil
 }
 
-// ignoredNames are the directory entries that never are inventories: Ansible's list.
-var ignoredNames = regexp.MustCompile(`^\.|^host_vars$|^group_vars$|^vars_plugins$|(?:~|\.pyc|\.pyo|\.swp|\.bak|\.rpm|\.md|\.txt|\.rst|\.orig|\.cfg|\.retry)$`)
+// ignoredNames are the directory entries that never are inventories, and ignoredEnds how the names of others end: Ansible's
+// lists, but for .ini, which polarbook reads in directories as well.
+var (
+	ignoredNames = regexp.MustCompile(`^\.|^host_vars$|^group_vars$|^vars_plugins$`)
+	ignoredEnds  = []string{"~", ".pyc", ".pyo", ".swp", ".bak", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry"}
+)
+
+// ignored reports whether an entry of a directory is left out.
+func (i *Inventory) ignored(name string) bool {
+	ends := i.options.IgnoreExtensions
+	if ends == nil {
+		ends = ignoredEnds
+	}
+	return ignoredNames.MatchString(name) ||
+		slices.ContainsFunc(ends, func(end string) bool { return strings.HasSuffix(name, end) }) ||
+		slices.ContainsFunc(i.options.IgnorePatterns, func(p *regexp.Regexp) bool { return p.MatchString(name) })
+}
 
 func (i *Inventory) loadDirectory(directory, varsDirectory string) error {
 	entries, err := os.ReadDir(directory) // sorted by name
@@ -76,7 +107,7 @@ func (i *Inventory) loadDirectory(directory, varsDirectory string) error {
 		return fmt.Errorf("read the inventory: %w", err)
 	}
 	for _, entry := range entries {
-		if ignoredNames.MatchString(entry.Name()) {
+		if i.ignored(entry.Name()) {
 			continue
 		}
 		path := filepath.Join(directory, entry.Name())

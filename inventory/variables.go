@@ -23,9 +23,12 @@ func (v *variables) set(name string, value any, position Position) {
 	v.where[name] = position
 }
 
-// add lays other variables over these.
-func (v *variables) add(other variables) {
+// add lays other variables over these; mappings are merged with those below when merging is on.
+func (v *variables) add(other variables, merging bool) {
 	for name, value := range other.values.All() {
+		if below, ok := v.values.Get(name); ok && merging {
+			value = combine(below, value)
+		}
 		v.set(name, value, other.where[name])
 	}
 }
@@ -102,12 +105,12 @@ func (i *Inventory) merged(h *Host) (variables, error) {
 	var result variables
 	groups := h.allGroups()
 	all := i.byGroup["all"]
-	result.add(all.vars)
+	result.add(all.vars, i.options.MergeMappings)
 	names := []string{}
 	for _, g := range groups {
 		if g != all {
 			names = append(names, g.name)
-			result.add(g.vars)
+			result.add(g.vars, i.options.MergeMappings)
 		}
 	}
 	steps := []struct {
@@ -125,7 +128,7 @@ func (i *Inventory) merged(h *Host) (variables, error) {
 			return variables{}, err
 		}
 	}
-	result.add(h.vars)
+	result.add(h.vars, i.options.MergeMappings)
 	for _, dirs := range [][]string{i.sourceDirs, i.playbookDirs} {
 		if err := i.addFiles(&result, dirs, "host_vars", []string{h.Name}); err != nil {
 			return variables{}, err
@@ -144,7 +147,7 @@ func (i *Inventory) addFiles(result *variables, dirs []string, kind string, name
 			if err != nil {
 				return err
 			}
-			result.add(vars)
+			result.add(vars, i.options.MergeMappings)
 		}
 	}
 	return nil

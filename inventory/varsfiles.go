@@ -27,7 +27,7 @@ func (i *Inventory) varsFile(directory, kind, name string) (variables, error) {
 		return known.vars, known.err
 	}
 	var found fileVars
-	found.vars, found.err = readVars(base)
+	found.vars, found.err = readVars(base, i.options.MergeMappings)
 	i.varsFiles[base] = found
 	return found.vars, found.err
 }
@@ -51,7 +51,7 @@ func (i *Inventory) checkVarsFiles(directory string) error {
 
 var varsExtensions = []string{"", ".yml", ".yaml", ".json"}
 
-func readVars(base string) (variables, error) {
+func readVars(base string, merging bool) (variables, error) {
 	var result variables
 	for _, extension := range varsExtensions {
 		info, err := os.Stat(base + extension)
@@ -69,7 +69,7 @@ func readVars(base string) (variables, error) {
 			if err != nil {
 				return variables{}, err
 			}
-			result.add(vars)
+			result.add(vars, merging)
 		}
 		return result, nil
 	}
