@@ -64,14 +64,21 @@ func (l *loader) common(c *scope, e entry, into *Common) bool {
 	case "collections":
 		l.collections(f, e)
 	case "connection":
-		v := l.text(f, e)
-		if s, ok := v.Raw.(string); ok && s != "ssh" && s != "smart" && s != "ansible.builtin.ssh" {
-			l.fail(f.at(n), 0, "leave it out", "the connection %q is not implemented by polarbook, which reaches hosts by SSH", s)
+		into.Connection = l.text(f, e)
+		if s, ok := into.Connection.Raw.(string); ok && !isTemplate(s) && !slices.Contains(connections, s) {
+			l.fail(f.at(n), 0, "leave it out, or use local for this machine",
+				"the connection %q is not implemented by polarbook, which reaches hosts by SSH", s)
 		}
 	default:
 		return false
 	}
 	return true
+}
+
+// connections are the names under which Ansible has SSH and the machine that it runs on.
+var connections = []string{
+	"ssh", "smart", "paramiko", "paramiko_ssh", "local", "ansible.builtin.ssh", "ansible.builtin.paramiko_ssh", "ansible.builtin.local",
+	"ansible.legacy.ssh", "ansible.legacy.local",
 }
 
 // conditions are expressions of which all must hold.

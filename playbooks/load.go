@@ -40,6 +40,8 @@ type Options struct {
 	Checker Checker
 	// Lookup finds modules; nil: tasks.Lookup.
 	Lookup func(name string) (*tasks.Module, bool)
+	// RolesPath are the directories that roles are looked for in after those of the playbook; nil: Ansible's own.
+	RolesPath []string
 	// ExtraVars are the variables of the command line; the names of imports may hold them.
 	ExtraVars map[string]any
 }

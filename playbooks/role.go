@@ -206,7 +206,11 @@ func (l *loader) findRole(c *scope, use roleCall) (place, bool) {
 		if o.RoleDir != "" {
 			list = append(list, place{o.Source, path.Join(path.Dir(o.RoleDir), use.name)})
 		}
-		for _, dir := range []string{"~/.ansible/roles", "/usr/share/ansible/roles", "/etc/ansible/roles"} {
+		dirs := l.RolesPath
+		if dirs == nil {
+			dirs = []string{"~/.ansible/roles", "/usr/share/ansible/roles", "/etc/ansible/roles"}
+		}
+		for _, dir := range dirs {
 			if p, ok := absolute(dir); ok && o.Source == hostFiles {
 				list = append(list, place{hostFiles, path.Join(p, use.name)})
 			}

@@ -73,6 +73,7 @@ type Common struct {
 	CheckMode         Value
 	Diff              Value
 	AnyErrorsFatal    Value
+	Connection        Value // "local", or one of the names of SSH
 	Throttle          Value
 	Timeout           Value // seconds
 	DelegateTo        Value

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -89,7 +90,7 @@ func run(args []string) int {
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
-	k, err := parser.Parse(args)
+	k, err := parser.Parse(withDashedValues(args))
 	if code >= 0 {
 		return code
 	}
@@ -108,6 +109,23 @@ func run(args []string) int {
 		return exitUnwritten
 	}
 	return exitDone
+}
+
+// takesDashes are options whose values begin with a dash themselves.
+var takesDashes = []string{"--ssh-common-args", "--ssh-extra-args", "--sftp-extra-args", "--scp-extra-args"}
+
+// withDashedValues joins the options that take arguments of ssh to what follows them, which is else taken for an option.
+func withDashedValues(args []string) []string {
+	var out []string
+	for i := 0; i < len(args); i++ {
+		if slices.Contains(takesDashes, args[i]) && i+1 < len(args) {
+			out = append(out, args[i]+"="+args[i+1])
+			i++
+			continue
+		}
+		out = append(out, args[i])
+	}
+	return out
 }
 
 // runContext is a command's context, and what is closed at the first Ctrl-C: finish the step in hand, then stop.

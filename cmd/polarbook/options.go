@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/polarbook/polarbook/inventory"
+	"github.com/polarbook/polarbook/inventory/settings"
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine"
 	"github.com/polarbook/polarbook/tasks/all"
@@ -27,22 +28,37 @@ type hostOptions struct {
 	Inventory     []string `short:"i" placeholder:"PATH" sep:"none" help:"Read this inventory file or directory, or take these comma-separated hosts; may be repeated. Default: inventory.yml (or .yaml, .ini, or inventory, hosts) here."`
 	Limit         string   `short:"l" help:"Limit the run to these hosts (a host pattern)."`
 	ExtraVars     []string `short:"e" name:"extra-vars" placeholder:"VARS" sep:"none" help:"Set variables that win over all others: key=value, YAML or JSON, or @FILE."`
-	Forks         int      `short:"f" default:"50" help:"Work on at most this many hosts at once."`
+	Forks         int      `short:"f" help:"Work on at most this many hosts at once. Default: 50."`
 	User          string   `short:"u" help:"Log in as this user where the inventory names none."`
 	PrivateKey    []string `name:"private-key" aliases:"key-file" placeholder:"FILE" sep:"none" help:"Log in with this private key; may be repeated."`
 	AskPass       bool     `short:"k" name:"ask-pass" help:"Ask for the password to log in with."`
 	AskBecomePass bool     `short:"K" name:"ask-become-pass" help:"Ask for the password of sudo."`
-	Timeout       int      `short:"T" default:"10" help:"Give up connecting after this many seconds."`
-	SSHConfig     string   `name:"ssh-config" placeholder:"FILE" help:"Read this file instead of ~/.ssh/config."`
-	KnownHosts    string   `name:"known-hosts" placeholder:"FILE" help:"Read this file instead of ~/.ssh/known_hosts."`
+	Timeout       int      `short:"T" help:"Give up connecting after this many seconds. Default: 10."`
+	Connection    string   `short:"c" placeholder:"KIND" help:"Reach hosts that do not say how by ssh, or by local: on this machine."`
+	Become        bool     `short:"b" help:"Become root (or --become-user) where plays do not say whether."`
+	BecomeUser    string   `name:"become-user" help:"Become this user where plays do not say whom."`
+	BecomeMethod  string   `name:"become-method" placeholder:"METHOD" help:"Become another user by sudo (the default) or su."`
+	SSHCommonArgs string   `name:"ssh-common-args" placeholder:"ARGS" help:"Take these arguments of ssh for hosts whose variables have none."`
+	SSHExtraArgs  string   `name:"ssh-extra-args" placeholder:"ARGS" help:"Take these as well, after the others."`
+	SFTPExtraArgs string   `name:"sftp-extra-args" hidden:"" help:"Accepted, as Ansible has it; polarbook copies files by its own ssh."`
+	SCPExtraArgs  string   `name:"scp-extra-args" hidden:"" help:"Accepted, as Ansible has it; polarbook copies files by its own ssh."`
+
+	ConnectionPasswordFile string `name:"connection-password-file" aliases:"conn-pass-file" placeholder:"FILE" help:"Read the password to log in with from this file, or have this program print it."`
+	BecomePasswordFile     string `name:"become-password-file" aliases:"become-pass-file" placeholder:"FILE" help:"Read the password of sudo from this file, or have this program print it."`
+
+	SSHConfig  string `name:"ssh-config" placeholder:"FILE" help:"Read this file instead of ~/.ssh/config."`
+	KnownHosts string `name:"known-hosts" placeholder:"FILE" help:"Read this file instead of ~/.ssh/known_hosts."`
 }
 
 // inventoryNames are looked for in the working directory, in this order.
 var inventoryNames = []string{"inventory.yml", "inventory.yaml", "inventory.ini", "inventory", "hosts.yml", "hosts.yaml", "hosts"}
 
-func (o *hostOptions) sources() ([]string, error) {
+func (o *hostOptions) sources(s *settings.Settings) ([]string, error) {
 	if len(o.Inventory) > 0 {
 		return o.Inventory, nil
+	}
+	if named, err := settingsInventory(s); err != nil || len(named) > 0 {
+		return named, err
 	}
 	for _, name := range inventoryNames {
 		if _, err := os.Stat(name); err != nil {
@@ -162,14 +178,15 @@ func keyValues(text string) (map[string]any, error) {
 
 // workplace holds what a run needs of the control node, put together from the options.
 type workplace struct {
-	options hostOptions
-	t       *terminal
-	inv     *inventory.Inventory
-	vars    map[string]any
-	from    map[string]inventory.Position // where vars were given
-	secrets *inventory.Secrets
-	render  *templates.Engine
-	warn    func(string) // the same text is printed once
+	options  hostOptions
+	settings *settings.Settings
+	t        *terminal
+	inv      *inventory.Inventory
+	vars     map[string]any
+	from     map[string]inventory.Position // where vars were given
+	secrets  *inventory.Secrets
+	render   *templates.Engine
+	warn     func(string) // the same text is printed once
 }
 
 // warnOfExposed names the files of the inventory that give secrets away to every account of this machine.
@@ -180,16 +197,24 @@ func (w *workplace) warnOfExposed() {
 }
 
 func (o hostOptions) prepare(t *terminal) (*workplace, error) {
-	sources, err := o.sources()
+	warn := t.warnOnce()
+	set, err := o.readSettings(warn)
+	if err != nil {
+		return nil, err
+	}
+	sources, err := o.sources(set)
+	if err != nil {
+		return nil, err
+	}
+	reading, err := inventoryOptions(set)
 	if err != nil {
 		return nil, err
 	}
 	// What cannot be read may be quoted, but for what stands behind the name of a secret.
-	inv, err := inventory.Load(sources)
+	inv, err := inventory.LoadWith(reading, sources)
 	if err != nil {
 		return nil, errors.New(inventory.MaskNamed(err.Error()))
 	}
-	warn := t.warnOnce()
 	vars, from, err := o.extraVars(warn)
 	if err != nil {
 		return nil, errors.New(inventory.MaskNamed(err.Error()))
@@ -203,13 +228,16 @@ func (o hostOptions) prepare(t *terminal) (*workplace, error) {
 	render := templates.New(templates.Options{
 		Filters: all.Filters, Secrets: t.secrets, Env: os.LookupEnv, Read: os.ReadFile, Directories: []string{dir}, Templates: builtin,
 	})
-	w := &workplace{options: o, t: t, inv: inv, vars: vars, from: from, secrets: t.secrets, render: render, warn: warn}
+	w := &workplace{options: o, settings: set, t: t, inv: inv, vars: vars, from: from, secrets: t.secrets, render: render, warn: warn}
 	w.warnOfExposed()
-	return w, nil
+	if _, err := w.defaults(); err != nil {
+		return nil, err
+	}
+	return w, w.checkSSHArgs()
 }
 
 func (w *workplace) load(name string) (*playbooks.Playbook, error) {
-	p, err := playbooks.Load(name, playbooks.Options{Templates: templates.Files(), Checker: w.render, ExtraVars: w.vars})
+	p, err := playbooks.Load(name, playbooks.Options{Templates: templates.Files(), Checker: w.render, ExtraVars: w.vars, RolesPath: rolesPath(w.settings)})
 	if err != nil {
 		return nil, err
 	}
@@ -240,6 +268,27 @@ func (w *workplace) engineOptions(run runContext) (engine.Options, error) {
 		e.Prompt = w.prompt
 	}
 	var err error
+	if e.Defaults, err = w.defaults(); err != nil {
+		return e, err
+	}
+	if port, ok, err := w.settings.Int(settings.RemotePort); err != nil {
+		return e, err
+	} else if ok {
+		e.SSH.Port = port
+	}
+	w.verifyKeys(&e.SSH)
+	if o.ConnectionPasswordFile != "" {
+		if e.SSH.Password, err = passwordFile(o.ConnectionPasswordFile); err != nil {
+			return e, err
+		}
+		w.secrets.Add(e.SSH.Password)
+	}
+	if o.BecomePasswordFile != "" {
+		if e.BecomePassword, err = passwordFile(o.BecomePasswordFile); err != nil {
+			return e, err
+		}
+		w.secrets.Add(e.BecomePassword)
+	}
 	if o.AskPass {
 		if e.SSH.Password, err = w.t.secret("SSH password: "); err != nil {
 			return e, fmt.Errorf("--ask-pass: %w", err)

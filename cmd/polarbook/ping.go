@@ -12,7 +12,6 @@ import (
 type pingCmd struct {
 	Pattern string `arg:"" optional:"" default:"all" help:"Connect to these hosts (a host pattern)."`
 	hostOptions
-	Become bool   `short:"b" help:"Become root as well."`
 	Output string `short:"o" enum:"text,json" default:"text" help:"Choose the output: text or json."`
 }
 

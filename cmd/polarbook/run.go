@@ -28,8 +28,6 @@ type runCmd struct {
 	ListTasks        bool     `name:"list-tasks" help:"List the tasks and run nothing."`
 	ListHosts        bool     `name:"list-hosts" help:"List the hosts and run nothing."`
 	SyntaxCheck      bool     `name:"syntax-check" help:"Check the playbooks and run nothing."`
-	Become           bool     `short:"b" help:"Become root (or --become-user) in every play."`
-	BecomeUser       string   `name:"become-user" help:"Become this user."`
 	Output           string   `short:"o" enum:"auto,plain,json" default:"auto" help:"Choose the output: auto (live on a terminal, else plain), plain, or json (one event a line)."`
 	Verbose          int      `short:"v" type:"counter" help:"Show more; twice: results too."`
 	Yes              bool     `short:"y" help:"Do not ask before something is destroyed."`
@@ -45,11 +43,8 @@ func (c *runCmd) Run(t *terminal, run runContext) error {
 	if err != nil {
 		return err
 	}
-	if c.Become {
-		w.vars["ansible_become"] = true
-	}
-	if c.BecomeUser != "" {
-		w.vars["ansible_become_user"] = c.BecomeUser
+	if err := c.readSettings(w.settings); err != nil {
+		return err
 	}
 	var books []*playbooks.Playbook
 	for _, name := range c.Playbook {

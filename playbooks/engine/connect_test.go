@@ -225,6 +225,44 @@ func TestPeersAreConnectedWhenAskedFor(t *testing.T) {
 	}
 }
 
+func arguments(t *testing.T, text string) remote.SSHOptions {
+	t.Helper()
+	o, err := remote.ParseSSHArgs(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// TestConnectionKeyword: the keyword, and what is there for all plays, lose against the variable.
+func TestConnectionKeyword(t *testing.T) {
+	for _, c := range []struct {
+		name, play, task string
+		vars             map[string]any
+		keywords         map[session.Keyword]string
+		local            bool
+	}{
+		{"nothing", "", "", nil, nil, false},
+		{"of the play", "  connection: local\n", "", nil, nil, true},
+		{"of the task", "", "      connection: ansible.builtin.local\n", nil, nil, true},
+		{"back to ssh", "  connection: local\n", "      connection: ssh\n", nil, nil, false},
+		{"the variable wins", "  connection: local\n", "", map[string]any{"ansible_connection": "smart"}, nil, false},
+		{"for all plays", "", "", nil, map[session.Keyword]string{session.ConnectBy: "local"}, true},
+		{"for plays without", "  connection: paramiko\n", "", nil, map[session.Keyword]string{session.ConnectBy: "local"}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t)
+			b.inv.AddHost("h", nil, c.vars)
+			b.o.Defaults.Keywords = c.keywords
+			_, err := b.run("- hosts: h\n  gather_facts: false\n" + c.play + "  tasks:\n    - shell: \"true\"\n" + c.task)
+			b.wantKind(err, 0)
+			if (b.conns["h"] == nil) != c.local && c.task == "" {
+				t.Errorf("connected by ssh: %v, want local: %v", b.conns["h"] != nil, c.local)
+			}
+		})
+	}
+}
+
 func TestConnectionVariables(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -235,13 +273,21 @@ func TestConnectionVariables(t *testing.T) {
 		{"none", nil, remote.Config{Name: "h", User: "fromkeyword", Port: 2200}, ""},
 		{"all", map[string]any{"ansible_host": "10.0.0.{{ 3 }}", "ansible_port": "2222", "ansible_user": "u", "ansible_password": "hushhush",
 			"ansible_ssh_private_key_file": "/k", "ansible_host_key": "SHA256:x", "ansible_host_key_checking": false, "ansible_ssh_common_args": "-o ProxyJump=j"},
-			remote.Config{Name: "h", Address: "10.0.0.3", Port: 2222, User: "u", Password: "hushhush", KeyFiles: []string{"/k"}, ProxyJump: "j",
-				Keys: remote.HostKeyCheck{Mode: remote.ModeOff, Pinned: []string{"SHA256:x"}}}, ""},
+			remote.Config{Name: "h", Address: "10.0.0.3", Port: 2222, User: "u", Password: "hushhush", KeyFiles: []string{"/k"},
+				SSHExtraArgs: arguments(t, "-o ProxyJump=j"), Keys: remote.HostKeyCheck{Mode: remote.ModeOff, Pinned: []string{"SHA256:x"}}}, ""},
 		{"older names", map[string]any{"ansible_ssh_host": "x", "ansible_ssh_port": 1, "ansible_ssh_user": "u", "ansible_ssh_pass": "hushhush"},
 			remote.Config{Name: "h", Address: "x", Port: 1, User: "u", Password: "hushhush"}, ""},
 		{"port", map[string]any{"ansible_port": 70000}, remote.Config{}, "which is not a port"},
 		{"connection", map[string]any{"ansible_connection": "winrm"}, remote.Config{}, "winrm"},
-		{"arguments", map[string]any{"ansible_ssh_common_args": "-o ProxyCommand=nc"}, remote.Config{}, "ProxyJump=HOST only"},
+		{"a newer and an older name", map[string]any{"ansible_host": "y", "ansible_ssh_host": "x", "ansible_port": 2, "ansible_ssh_port": 1},
+			remote.Config{Name: "h", Address: "x", Port: 1, User: "fromkeyword"}, ""},
+		{"verified after all", map[string]any{"ansible_host_key_checking": false, "ansible_ssh_host_key_checking": true, "ansible_ssh_timeout": 7},
+			remote.Config{Name: "h", Port: 2200, User: "fromkeyword", ConnectTimeout: 7 * time.Second}, ""},
+		{"arguments of ssh", map[string]any{"ansible_ssh_args": "-C -o ControlMaster=auto -p 99", "ansible_ssh_common_args": "-o 'ProxyCommand=ssh -W %h:%p bastion'",
+			"ansible_ssh_extra_args": "-o User={{ 'x' }}"}, remote.Config{Name: "h", User: "fromkeyword", Port: 2200,
+			SSHArgs: arguments(t, "-C -o ControlMaster=auto -p 99"), SSHExtraArgs: arguments(t, "-o ProxyCommand='ssh -W %h:%p bastion' -o User=x")}, ""},
+		{"arguments", map[string]any{"ansible_ssh_common_args": "-o ProxyCommand=nc"}, remote.Config{}, "which runs none"},
+		{"unknown argument", map[string]any{"ansible_ssh_extra_args": "-o SendEnv=X"}, remote.Config{}, "SendEnv"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t)

@@ -28,7 +28,7 @@ func (p *playRun) gatherFacts(ctx context.Context, hosts []*host) {
 		p.fail(err)
 		return
 	}
-	wanted, err := v.boolean(p.play.GatherFacts, true)
+	wanted, err := v.boolean(p.play.GatherFacts, !p.r.o.Defaults.GatherExplicitly)
 	if err != nil {
 		p.fail(err)
 		return
@@ -36,7 +36,11 @@ func (p *playRun) gatherFacts(ctx context.Context, hosts []*host) {
 	if !wanted {
 		return
 	}
-	subset := strings.Join(p.play.GatherSubset, ",")
+	subsets := p.play.GatherSubset
+	if len(subsets) == 0 {
+		subsets = p.r.o.Defaults.GatherSubset
+	}
+	subset := strings.Join(subsets, ",")
 	var without []*host
 	for _, h := range standing(hosts) {
 		if !h.has(subset) {
@@ -53,7 +57,7 @@ func (p *playRun) gatherFacts(ctx context.Context, hosts []*host) {
 		t.Tags = []string{"always"}
 	}
 	if subset != "" {
-		t.Args["gather_subset"] = playbooks.Value{Raw: anys(p.play.GatherSubset), Pos: p.play.Pos}
+		t.Args["gather_subset"] = playbooks.Value{Raw: anys(subsets), Pos: p.play.Pos}
 	}
 	p.task(ctx, t, p.scope, without, factsTask)
 	for _, h := range standing(without) {

@@ -47,7 +47,7 @@ func (p *playRun) includeAs(ctx context.Context, inc *playbooks.Include, outer *
 		return
 	}
 	on := hosts
-	if v, err := p.vars(hosts[0], own, &inc.Origin); err == nil && p.play.Strategy != "free" {
+	if v, err := p.vars(hosts[0], own, &inc.Origin); err == nil && p.strategy() != "free" {
 		if once, err := v.boolean(inc.RunOnce, false); err == nil && once {
 			on = hosts[:1]
 		}

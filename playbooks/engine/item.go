@@ -83,7 +83,7 @@ func (s *taskRun) item(ctx context.Context, v *variables, late error) *outcome {
 
 // hidden reports whether nothing of what the task says may be shown. When in doubt, nothing may.
 func (s *taskRun) hidden(v *variables) bool {
-	hidden, err := v.boolean(s.sc.keyword(noLog), false)
+	hidden, err := v.boolean(s.sc.keyword(noLog), s.p.r.o.Defaults.NoLog)
 	return hidden || err != nil
 }
 
@@ -229,7 +229,7 @@ func statusOf(changed bool) event.Status {
 
 // attempt runs the task once. Whatever goes wrong becomes an outcome.
 func (s *taskRun) attempt(ctx context.Context, v *variables) *outcome {
-	limit, err := v.number(s.sc.keyword(timeoutOf), 0)
+	limit, err := v.number(s.sc.keyword(timeoutOf), float64(s.p.r.o.Defaults.Timeout))
 	if err != nil {
 		return s.failure(v, fmt.Errorf("timeout: %w", err))
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -122,7 +123,7 @@ func (p *playRun) runBatch(ctx context.Context, batch []*host) error {
 		p.applyUnreachable(batch)
 	}
 	p.loadPendingHandlers(ctx, batch)
-	if p.play.Strategy == "free" {
+	if p.strategy() == "free" {
 		p.free(ctx)
 	} else {
 		p.linear(ctx, batch)
@@ -132,6 +133,9 @@ func (p *playRun) runBatch(ctx context.Context, batch []*host) error {
 	defer p.mu.Unlock()
 	return p.err
 }
+
+// strategy is the play's, or that of all plays without one.
+func (p *playRun) strategy() string { return cmp.Or(p.play.Strategy, p.r.o.Defaults.Strategy) }
 
 // wait notes that the play was not begun on these hosts.
 func (p *playRun) wait(hosts []*host) {

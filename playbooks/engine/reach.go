@@ -212,7 +212,9 @@ func (r *run) newSessions() *session.Sessions {
 	}
 	o := session.Options{
 		SSH: r.o.SSH, Run: r.o.RunID, Playbook: strings.Join(names, ", "), Connect: r.o.Connect, BecomePassword: r.o.BecomePassword,
-		Secret: func(value string) { r.secret("", value) }, Emit: r.events.Emit, Stopped: r.stopped, Pause: r.pause,
+		SSHArgs: r.o.Defaults.SSHArgs, SSHCommonArgs: r.o.Defaults.SSHCommonArgs, SSHExtraArgs: r.o.Defaults.SSHExtraArgs,
+		Keywords: r.o.Defaults.Keywords,
+		Secret:   func(value string) { r.secret("", value) }, Emit: r.events.Emit, Stopped: r.stopped, Pause: r.pause,
 		RequestStop: func(host string, err error) { r.requestStop(Locked, []string{host}, err) },
 	}
 	if r.o.UnknownKeys != nil {

@@ -56,6 +56,8 @@ type Options struct {
 	UnknownKeys func(ctx context.Context, unknown []*remote.UnknownHostKeyError) error
 	// BecomePassword is used for hosts whose variables have none.
 	BecomePassword string
+	// Defaults hold where playbooks and variables say nothing.
+	Defaults Defaults
 
 	Templates Templates
 	Secrets   Secrets
@@ -76,6 +78,27 @@ type Options struct {
 	Stop <-chan struct{}
 	// RunID names the run; empty: a random one.
 	RunID string
+}
+
+// Defaults are what Ansible lets its configuration and the command line say for all plays: it loses against keywords, and those
+// against variables.
+type Defaults struct {
+	// Keywords say how hosts are reached and who is become there.
+	Keywords map[session.Keyword]string
+	// SSHArgs, SSHCommonArgs and SSHExtraArgs are ssh's arguments for hosts whose variables do not have them.
+	SSHArgs, SSHCommonArgs, SSHExtraArgs string
+	// MergeMappings merges mappings of one name instead of replacing them (hash_behaviour).
+	MergeMappings bool
+	// GatherExplicitly leaves facts to plays that say gather_facts: true.
+	GatherExplicitly bool
+	// GatherSubset is that of plays without one.
+	GatherSubset []string
+	// AnyErrorsFatal and NoLog are those keywords.
+	AnyErrorsFatal, NoLog bool
+	// Timeout is the keyword, in seconds; 0: none.
+	Timeout int
+	// Strategy is "linear", "free", or "": linear.
+	Strategy string
 }
 
 // Question is asked of the user by vars_prompt and pause.

@@ -137,7 +137,7 @@ func (p *playRun) applyUnreachable(hosts []*host) {
 	if err != nil {
 		return // said of the host already
 	}
-	fatal, err := v.boolean(p.scope.keyword(anyErrorsFatal), false)
+	fatal, err := v.boolean(p.scope.keyword(anyErrorsFatal), p.r.o.Defaults.AnyErrorsFatal)
 	if err != nil {
 		p.fail(err)
 		return

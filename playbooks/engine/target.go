@@ -72,7 +72,7 @@ func (on target) Keyword(k session.Keyword) (string, bool, error) {
 
 var connectionKeywords = map[session.Keyword]func(*playbooks.Common) playbooks.Value{
 	session.RemoteUser: remoteUser, session.Port: portOf, session.Become: becomeOf,
-	session.BecomeUser: becomeUser, session.BecomeMethod: becomeMethod, session.BecomeFlags: becomeFlags,
+	session.ConnectBy: connection, session.BecomeUser: becomeUser, session.BecomeMethod: becomeMethod, session.BecomeFlags: becomeFlags,
 }
 
 // hostFor makes the host of a task, without connecting to it yet.

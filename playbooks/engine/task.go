@@ -65,7 +65,7 @@ func (p *playRun) task(ctx context.Context, t *playbooks.Task, outer *scope, hos
 		return
 	}
 	once = once || s.action == "add_host" || s.action == "pause"
-	fatal, err := v.boolean(sc.keyword(anyErrorsFatal), false)
+	fatal, err := v.boolean(sc.keyword(anyErrorsFatal), p.r.o.Defaults.AnyErrorsFatal)
 	if err != nil {
 		p.fail(err)
 		return
@@ -76,7 +76,7 @@ func (p *playRun) task(ctx context.Context, t *playbooks.Task, outer *scope, hos
 		return
 	}
 	on := hosts
-	if once && p.play.Strategy != "free" {
+	if once && p.strategy() != "free" {
 		on = hosts[:1]
 		fatal = true
 	}
@@ -265,6 +265,7 @@ func diffMode(c *playbooks.Common) playbooks.Value          { return c.Diff }
 func timeoutOf(c *playbooks.Common) playbooks.Value         { return c.Timeout }
 func delegateTo(c *playbooks.Common) playbooks.Value        { return c.DelegateTo }
 func delegateFacts(c *playbooks.Common) playbooks.Value     { return c.DelegateFacts }
+func connection(c *playbooks.Common) playbooks.Value        { return c.Connection }
 func becomeOf(c *playbooks.Common) playbooks.Value          { return c.Become }
 func becomeUser(c *playbooks.Common) playbooks.Value        { return c.BecomeUser }
 func becomeMethod(c *playbooks.Common) playbooks.Value      { return c.BecomeMethod }

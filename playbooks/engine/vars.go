@@ -192,7 +192,7 @@ func (p *playRun) varsWith(h *host, sc *scope, origin *playbooks.Origin, files [
 		return nil, err
 	}
 	facts, plain, included, set := h.snapshot()
-	var l inventory.Layers
+	l := inventory.Layers{}.Merging(p.r.o.Defaults.MergeMappings)
 	for _, ro := range p.roles() {
 		if sc == nil {
 			break

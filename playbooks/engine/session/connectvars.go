@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/polarbook/polarbook/tasks/remote"
 )
@@ -33,20 +34,29 @@ func (ss *Sessions) config(v Variables) (c remote.Config, local bool, err error)
 		}
 		return ""
 	}
-	switch kind := get("ansible_connection"); kind {
-	case "", "ssh", "smart", "paramiko", "ansible.builtin.ssh":
-	case "local", "ansible.builtin.local":
-		return c, true, err
-	default:
-		return c, false, fmt.Errorf("%s: ansible_connection is %q: polarbook reaches hosts by ssh, or local for its own", c.Name, kind)
+	kind := get("ansible_connection")
+	if kind == "" {
+		if kind, _, err = ss.keyword(v, ConnectBy); err != nil {
+			return c, false, err
+		}
 	}
-	c.Address = get("ansible_host", "ansible_ssh_host")
+	switch method, known := ConnectionMethod(kind); {
+	case err != nil:
+		return c, false, err
+	case !known:
+		return c, false, fmt.Errorf("%s: the connection %q is not implemented by polarbook: it reaches hosts by ssh, and this machine by local",
+			c.Name, kind)
+	case method == "local":
+		return c, true, err
+	}
+	// Of several names for one thing Ansible takes the last that it lists, which is the older one.
+	c.Address = get("ansible_ssh_host", "ansible_host")
 	if name, _, e := v.Keyword(RemoteUser); e != nil {
 		return c, false, e
 	} else if name != "" {
 		c.User = name
 	}
-	if s := get("ansible_user", "ansible_ssh_user"); s != "" {
+	if s := get("ansible_ssh_user", "ansible_user"); s != "" {
 		c.User = s
 	}
 	if port, _, e := v.Keyword(Port); e != nil {
@@ -54,14 +64,14 @@ func (ss *Sessions) config(v Variables) (c remote.Config, local bool, err error)
 	} else if n, e := strconv.ParseFloat(port, 64); e == nil && n > 0 {
 		c.Port = int(n)
 	}
-	if s := get("ansible_port", "ansible_ssh_port"); s != "" {
+	if s := get("ansible_ssh_port", "ansible_port"); s != "" {
 		n, e := strconv.ParseFloat(strings.TrimSpace(s), 64)
 		if e != nil || n < 1 || n > 65535 || n != float64(int(n)) {
 			return c, false, fmt.Errorf("%s: ansible_port is %q, which is not a port", c.Name, s)
 		}
 		c.Port = int(n)
 	}
-	if s := get("ansible_password", "ansible_ssh_password", "ansible_ssh_pass"); s != "" {
+	if s := get("ansible_ssh_password", "ansible_ssh_pass", "ansible_password"); s != "" {
 		ss.secret(s)
 		c.Password = s
 	}
@@ -73,40 +83,102 @@ func (ss *Sessions) config(v Variables) (c remote.Config, local bool, err error)
 	}
 	for _, name := range []string{"ansible_host_key_checking", "ansible_ssh_host_key_checking"} {
 		if s := get(name); s != "" {
-			if on, e := Truth(s); e != nil {
+			on, e := Truth(s)
+			if e != nil {
 				return c, false, fmt.Errorf("%s: %s: %w", c.Name, name, e)
-			} else if !on {
+			}
+			c.Keys.Mode = remote.ModeStrict
+			if !on {
 				c.Keys.Mode = remote.ModeOff
 			}
 		}
 	}
-	for _, name := range []string{"ansible_ssh_common_args", "ansible_ssh_extra_args"} {
+	for _, name := range []string{"ansible_timeout", "ansible_ssh_timeout"} {
 		if s := get(name); s != "" {
-			jump, e := proxyJump(s)
-			if e != nil {
-				return c, false, fmt.Errorf("%s: %s: %w", c.Name, name, e)
+			n, e := strconv.Atoi(strings.TrimSpace(s))
+			if e != nil || n < 0 {
+				return c, false, fmt.Errorf("%s: %s is %q, which is not a number of seconds", c.Name, name, s)
 			}
-			c.ProxyJump = jump
+			c.ConnectTimeout = time.Duration(n) * time.Second
 		}
 	}
-	return c, false, err
+	if err != nil {
+		return c, false, err
+	}
+	return c, false, ss.sshArgs(v, &c)
 }
 
-// proxyJump understands the one thing that ssh's arguments are mostly there for.
-func proxyJump(args string) (string, error) {
-	words := strings.Fields(strings.NewReplacer(`"`, "", `'`, "").Replace(args))
-	switch {
-	case len(words) == 2 && words[0] == "-J":
-		return words[1], nil
-	case len(words) == 1 && strings.HasPrefix(words[0], "-J"):
-		return words[0][2:], nil
-	case len(words) == 2 && words[0] == "-o" && strings.HasPrefix(words[1], "ProxyJump="):
-		return strings.TrimPrefix(words[1], "ProxyJump="), nil
-	case len(words) == 1 && strings.HasPrefix(words[0], "-oProxyJump="):
-		return strings.TrimPrefix(words[0], "-oProxyJump="), nil
+// sshArgs reads the arguments of ssh: a variable, or else what holds for all hosts.
+func (ss *Sessions) sshArgs(v Variables, c *remote.Config) error {
+	parsed := map[string]remote.SSHOptions{}
+	for _, kind := range []struct{ variable, otherwise string }{
+		{SSHArgs, ss.o.SSHArgs}, {SSHCommonArgs, ss.o.SSHCommonArgs}, {SSHExtraArgs, ss.o.SSHExtraArgs},
+	} {
+		text, ok, err := v.Text(kind.variable)
+		if err != nil {
+			return fmt.Errorf("%s: the variable %s: %w", c.Name, kind.variable, err)
+		}
+		if !ok {
+			text = kind.otherwise
+		}
+		if parsed[kind.variable], err = ss.parseSSHArgs(text); err != nil {
+			return fmt.Errorf("%s: %s: %w", c.Name, kind.variable, err)
+		}
 	}
-	return "", fmt.Errorf("%q: polarbook is its own ssh and understands -J HOST and -o ProxyJump=HOST only; "+
-		"the rest belongs into ~/.ssh/config", args)
+	c.SSHArgs = parsed[SSHArgs]
+	c.SSHExtraArgs = parsed[SSHCommonArgs].With(parsed[SSHExtraArgs])
+	return nil
+}
+
+// The variables that hold arguments of ssh, in the order in which ssh gets them.
+const (
+	SSHArgs       = "ansible_ssh_args"
+	SSHCommonArgs = "ansible_ssh_common_args"
+	SSHExtraArgs  = "ansible_ssh_extra_args"
+)
+
+// parseSSHArgs reads arguments once, however many hosts have them.
+func (ss *Sessions) parseSSHArgs(text string) (remote.SSHOptions, error) {
+	if text == "" {
+		return remote.SSHOptions{}, nil
+	}
+	if o, ok := ss.args.Load(text); ok {
+		return o.(remote.SSHOptions), nil
+	}
+	o, err := remote.ParseSSHArgs(text)
+	if err == nil {
+		ss.args.Store(text, o)
+	}
+	return o, err
+}
+
+// ConnectionMethod returns how a host is reached by what Ansible calls it: "ssh", which other ways of Ansible to the same come to as
+// well, or "local". known is false for those that there are not here.
+func ConnectionMethod(name string) (method string, known bool) {
+	name = strings.TrimPrefix(strings.TrimPrefix(name, "ansible.builtin."), "ansible.legacy.")
+	switch name {
+	case "", "ssh", "smart", "paramiko", "paramiko_ssh", "ansible.netcommon.libssh":
+		return "ssh", true
+	case "local":
+		return "local", true
+	}
+	return "", false
+}
+
+// keyword returns a keyword, or else what holds for all plays.
+func (ss *Sessions) keyword(v Variables, k Keyword) (string, bool, error) {
+	text, ok, err := v.Keyword(k)
+	if err != nil || ok {
+		return text, ok, err
+	}
+	text, ok = ss.o.Keywords[k]
+	return text, ok, nil
+}
+
+// Check returns what is wrong with the variables that say how a host is reached, as far as that can be told without it.
+func (ss *Sessions) Check(v Variables) error {
+	_, _, err := ss.config(v)
+	return err
 }
 
 func expandHome(path string) string {

@@ -71,7 +71,7 @@ func (ss *Sessions) becoming(v Variables) (b remote.Become, method string, err e
 		return otherwise
 	}
 	keyword := func(k Keyword, otherwise string) string {
-		text, ok, e := v.Keyword(k)
+		text, ok, e := ss.keyword(v, k)
 		if e != nil && err == nil {
 			err = e
 		}
@@ -83,9 +83,10 @@ func (ss *Sessions) becoming(v Variables) (b remote.Become, method string, err e
 	wanted := variable(keyword(Become, "false"), "ansible_become")
 	method = variable(keyword(BecomeMethod, "sudo"), "ansible_become_method")
 	method = method[strings.LastIndex(method, ".")+1:]
-	user := variable(keyword(BecomeUser, "root"), "ansible_become_user")
-	flags := variable(keyword(BecomeFlags, ""), "ansible_become_flags", "ansible_sudo_flags")
-	password := variable("", "ansible_become_password", "ansible_become_pass", "ansible_sudo_pass", "ansible_su_pass")
+	own := "ansible_" + method + "_" // the method's own variables win over those of all methods
+	user := variable(keyword(BecomeUser, "root"), own+"user", "ansible_become_user")
+	flags := variable(keyword(BecomeFlags, ""), own+"flags", "ansible_become_flags")
+	password := variable("", own+"pass", "ansible_become_pass", "ansible_become_password", "ansible_sudo_pass", "ansible_su_pass")
 	if err != nil {
 		return b, "", err
 	}

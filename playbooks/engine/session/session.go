@@ -32,6 +32,10 @@ type Options struct {
 	UnknownKeys func(ctx context.Context, unknown []*remote.UnknownHostKeyError) error
 	// BecomePassword is used for hosts whose variables have none.
 	BecomePassword string
+	// SSHArgs, SSHCommonArgs and SSHExtraArgs are arguments of ssh for hosts whose variables of these names say nothing.
+	SSHArgs, SSHCommonArgs, SSHExtraArgs string
+	// Keywords hold where neither a play nor what is in it has them.
+	Keywords map[Keyword]string
 	// Lock keeps others off the hosts; nil: nobody is.
 	Lock *Locking
 
@@ -69,6 +73,7 @@ const (
 	BecomeUser   Keyword = "become_user"
 	BecomeMethod Keyword = "become_method"
 	BecomeFlags  Keyword = "become_flags"
+	ConnectBy    Keyword = "connection"
 )
 
 // Sessions are the ways of one run to its hosts: connections, each made when it is first needed and shared by all tasks
@@ -81,6 +86,8 @@ type Sessions struct {
 	mu    sync.Mutex
 	links map[string]*link
 	early map[string]refused // by host
+
+	args sync.Map // remote.SSHOptions by the arguments that say them
 }
 
 // refused holds why a host could not be reached, and when.
@@ -176,7 +183,8 @@ func (ss *Sessions) link(v Variables) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
-	key := fmt.Sprintf("%s\x00%v\x00%s\x00%d\x00%s\x00%s", v.HostName(), local, c.Address, c.Port, c.User, c.ProxyJump)
+	key := fmt.Sprintf("%s\x00%v\x00%s\x00%d\x00%s\x00%v\x00%v\x00%v\x00%v",
+		v.HostName(), local, c.Address, c.Port, c.User, c.KeyFiles, c.Keys.Mode, c.SSHArgs, c.SSHExtraArgs)
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	l, ok := ss.links[key]
