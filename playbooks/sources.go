@@ -3,7 +3,7 @@ package playbooks
 import (
 	"errors"
 	"io/fs"
-	"slices"
+	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
 )
@@ -106,7 +106,7 @@ func isFalse(raw any) bool {
 // checkTemplateFile reads a template unless it has delimiters of its own, which the checker does not know.
 func (l *loader) checkTemplateFile(fsys fs.FS, p string, args arguments, at Position) {
 	for name := range args.values {
-		if slices.Contains([]string{"variable_start_string", "variable_end_string", "block_start_string", "block_end_string"}, name) {
+		if strings.HasSuffix(name, "_start_string") || strings.HasSuffix(name, "_end_string") {
 			return
 		}
 	}

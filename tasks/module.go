@@ -287,6 +287,8 @@ type RenderOptions struct {
 	TrimBlocks, LstripBlocks   bool
 	VariableStart, VariableEnd string
 	BlockStart, BlockEnd       string
+	CommentStart, CommentEnd   string
 	NewlineSequence            string
-	Vars                       map[string]any
+	// Defaults are variables that the template has unless they are set.
+	Defaults map[string]any
 }

@@ -19,6 +19,8 @@ type (
 	Options = jinja.Options
 	// FileOptions are the options of a template file that the module template has.
 	FileOptions = jinja.FileOptions
+	// Markers are what the tags and comments of a template file begin and end with.
+	Markers = jinja.Markers
 	// Filter is a filter beside those of Jinja2 and Ansible.
 	Filter = jinja.Filter
 	// Secrets knows the secrets among what templates read, and is told what they become.

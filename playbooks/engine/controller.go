@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"reflect"
-	"slices"
 	"strings"
 	"sync"
 
@@ -33,18 +32,30 @@ func (l *controller) Sum(fsys fs.FS, path string) (string, int64, error) {
 
 func (l *controller) Render(name, body string, o tasks.RenderOptions) (string, error) {
 	v := l.v
-	if len(o.Vars) > 0 {
-		v = v.with(untrustedEach(o.Vars))
+	own := map[string]any{}
+	for name, value := range o.Defaults {
+		if _, set := v.Get(name); !set {
+			own[name] = untrusted(value)
+		}
 	}
-	if !one(o.VariableStart, "", "{{") || !one(o.VariableEnd, "", "}}") || !one(o.BlockStart, "", "{%") || !one(o.BlockEnd, "", "%}") {
-		return "", fmt.Errorf("%s: delimiters other than {{ }} and {%% %%} are not implemented", name)
+	if len(own) > 0 {
+		v = v.with(own)
+	}
+	given := func(marker, usual string) string {
+		if marker == usual {
+			return ""
+		}
+		return marker
 	}
 	return l.s.p.r.o.Templates.File(name, body, v, templates.FileOptions{
 		TrimBlocks: o.TrimBlocks, LeftStripBlocks: o.LstripBlocks, NewlineSequence: o.NewlineSequence,
+		Markers: templates.Markers{
+			BlockStart: given(o.BlockStart, "{%"), BlockEnd: given(o.BlockEnd, "%}"),
+			VariableStart: given(o.VariableStart, "{{"), VariableEnd: given(o.VariableEnd, "}}"),
+			CommentStart: given(o.CommentStart, "{#"), CommentEnd: given(o.CommentEnd, "#}"),
+		},
 	})
 }
-
-func one(s string, of ...string) bool { return slices.Contains(of, s) }
 
 func (l *controller) Eval(expr string) (any, error) { return l.s.p.r.o.Templates.Evaluate(expr, l.v) }
 

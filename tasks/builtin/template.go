@@ -26,6 +26,8 @@ type templateArgs struct {
 	BlockEnd        string `arg:"block_end_string" default:"%}" doc:"End of a block."`
 	VariableStart   string `arg:"variable_start_string" default:"{{" doc:"Beginning of an expression."`
 	VariableEnd     string `arg:"variable_end_string" default:"}}" doc:"End of an expression."`
+	CommentStart    string `arg:"comment_start_string" default:"{#" doc:"Beginning of a comment."`
+	CommentEnd      string `arg:"comment_end_string" default:"#}" doc:"End of a comment."`
 	NewlineSequence string `arg:"newline_sequence" default:"\\n" doc:"End of lines: \\n, \\r or \\r\\n."`
 }
 
@@ -33,7 +35,7 @@ var templateModule = tasks.Define(tasks.Module{
 	Name: "template", Collections: []string{"ansible.builtin"},
 	Summary: "Render a Jinja2 template to a file on hosts",
 	Notes: []string{
-		"ansible_managed is \"Ansible managed\", Ansible's default, so that a host that Ansible has set up stays as it is. " +
+		"ansible_managed is \"Ansible managed\", Ansible's default, unless a variable of that name is set. " +
 			"The variables template_host, template_path and template_run_date are not set: they would make each run a change.",
 		files.FollowNote,
 	},
@@ -66,8 +68,8 @@ var templateModule = tasks.Define(tasks.Module{
 	}
 	rendered, err := l.Render(a.Src, string(text), tasks.RenderOptions{
 		TrimBlocks: a.TrimBlocks, LstripBlocks: a.LstripBlocks, BlockStart: a.BlockStart, BlockEnd: a.BlockEnd,
-		VariableStart: a.VariableStart, VariableEnd: a.VariableEnd, NewlineSequence: newline,
-		Vars: map[string]any{"ansible_managed": "Ansible managed"},
+		VariableStart: a.VariableStart, VariableEnd: a.VariableEnd, CommentStart: a.CommentStart, CommentEnd: a.CommentEnd,
+		NewlineSequence: newline, Defaults: map[string]any{"ansible_managed": "Ansible managed"},
 	})
 	if err != nil {
 		return nil, err

@@ -165,7 +165,10 @@ func (l *FakeLocal) Sum(fsys fs.FS, name string) (string, int64, error) {
 
 // Render implements tasks.Local.
 func (l *FakeLocal) Render(_, text string, o tasks.RenderOptions) (string, error) {
-	for name, value := range o.Vars {
+	for name, value := range o.Defaults {
+		if _, set := l.Vars[name]; set {
+			continue
+		}
 		text = strings.ReplaceAll(text, "{{ "+name+" }}", fmt.Sprint(value))
 	}
 	for name, value := range l.Vars {

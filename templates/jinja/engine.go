@@ -65,6 +65,7 @@ func NewEngine(o Options, library *Library) *Engine {
 type FileOptions struct {
 	TrimBlocks      bool // remove the newline after a tag
 	LeftStripBlocks bool // remove white space before a tag that begins a line
+	Markers
 	// NewlineSequence ends the lines of the template, "" means "\n". What variables hold stays as it is.
 	NewlineSequence string
 	// keepNewline keeps the newline at the end of the template as Jinja2 can; otherwise restoreNewlines brings it back.
@@ -243,12 +244,11 @@ func (e *Engine) File(name, text string, vars Vars, o FileOptions) (string, erro
 	}
 	rendered, err2 := e.followed(vars, func(s *session) (any, error) {
 		s.where, s.options = name, p.options
-		var out strings.Builder
-		r := &Run{session: s, frame: newFrame(nil), out: &out}
+		r := &Run{session: s, frame: newFrame(nil), out: &output{}}
 		if err := p.explain(name, r.all(p.program)); err != nil {
 			return nil, err
 		}
-		return p.restoreNewlines(out.String()), nil
+		return s.fileText(p, r.out)
 	})
 	if err2 != nil {
 		return "", err2
@@ -256,22 +256,24 @@ func (e *Engine) File(name, text string, vars Vars, o FileOptions) (string, erro
 	return rendered.(string), nil
 }
 
+// fileText is the text of what a template file gave. What is alone and no text, and nothing at all, gets no newlines.
+func (s *session) fileText(p *parsed, out *output) (string, error) {
+	switch value := out.value().(type) {
+	case nil:
+		return "", nil
+	case string:
+		return p.restoreNewlines(value), nil
+	default:
+		text, err := s.printed(value)
+		return text, p.explain(p.name, locate(out.source, err))
+	}
+}
+
 // restoreNewlines brings the newlines at the end of what a template gave to the number that the template has there, as Ansible
 // does: Jinja2 drops the last one, and a tag that ends the template may take more.
 func (p *parsed) restoreNewlines(result string) string {
-	sequence := p.options.newline()
-	for have, want := trailing(result, sequence), trailing(p.source, "\n"); have < want; have++ {
-		result += sequence
-	}
-	return result
-}
-
-func trailing(text, newline string) int {
-	count := 0
-	for ; strings.HasSuffix(text, newline); count++ {
-		text = strings.TrimSuffix(text, newline)
-	}
-	return count
+	have := len(result) - len(strings.TrimRight(result, "\n"))
+	return result + strings.Repeat(p.newline, max(0, p.newlines-have))
 }
 
 func (o FileOptions) newline() string {
@@ -321,15 +323,19 @@ type parsed struct {
 	name    string
 	source  string
 	options FileOptions
-	program []statement
-	single  expression // the expression of a text that is nothing but {{ expression }}
-	value   expression // of parseExpression
+	// newlines is how many end the text, as it was before \r\n became one; newline is what brings them back.
+	newlines int
+	newline  string
+	program  []statement
+	single   expression // the expression of a text that is nothing but {{ expression }}
+	value    expression // of parseExpression
 }
 
 type parseKey struct {
 	name, source string
 	options      FileOptions
 	expression   bool
+	newlines     int
 }
 
 // maximumParsed bounds how many templates an engine keeps parsed.
@@ -359,8 +365,12 @@ func (e *Engine) cached(key parseKey, parse func() (*parsed, *syntaxError)) (*pa
 // parse reads a template, or finds what was read of it before.
 func (e *Engine) parse(name, text string, o FileOptions) (*parsed, *Error) {
 	source := strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
-	return e.cached(parseKey{name, source, o, false}, func() (*parsed, *syntaxError) {
+	newlines := len(text) - len(strings.TrimRight(text, "\n"))
+	return e.cached(parseKey{name, source, o, false, newlines}, func() (*parsed, *syntaxError) {
 		options, begin, err := header(source, o)
+		if problem := options.problem(); err == nil && problem != "" {
+			err = &syntaxError{min(begin, len(headerMark)), problem}
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -368,7 +378,7 @@ func (e *Engine) parse(name, text string, o FileOptions) (*parsed, *Error) {
 		if err != nil {
 			return nil, err
 		}
-		p := &parsed{name: name, source: source, options: options, program: program}
+		p := &parsed{name: name, source: source, options: options, program: program, newlines: newlines, newline: o.newline()}
 		if len(program) == 1 {
 			if output, ok := program[0].(*outputStatement); ok {
 				p.single = output.value
@@ -432,7 +442,7 @@ func (s *session) RenderText(source string, o FileOptions) (any, error) {
 	outer := s.options
 	s.options = p.options
 	defer func() { s.options = outer }()
-	r := &Run{session: s, frame: newFrame(nil), out: &strings.Builder{}}
+	r := &Run{session: s, frame: newFrame(nil), out: &output{}}
 	if p.single != nil {
 		value, err := r.evaluate(p.single)
 		if err == nil {
@@ -448,7 +458,11 @@ func (s *session) RenderText(source string, o FileOptions) (any, error) {
 	if err := r.all(p.program); err != nil {
 		return nil, p.explain("", err)
 	}
-	return p.restoreNewlines(r.out.String()), nil
+	value := r.out.value()
+	if text, ok := value.(string); ok {
+		value = p.restoreNewlines(text)
+	}
+	return value, nil
 }
 
 // include finds a template by name: beside the one that asks, in the directories, in their

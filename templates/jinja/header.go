@@ -2,7 +2,11 @@ package jinja
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+
+	"github.com/polarbook/polarbook/templates/suggest"
 )
 
 // headerMark begins the first line of a template that sets options for the rest of it.
@@ -14,7 +18,10 @@ func header(source string, o FileOptions) (FileOptions, int, *syntaxError) {
 	if !ok {
 		return o, 0, nil
 	}
-	line, _, _ := strings.Cut(rest, "\n")
+	line, _, ok := strings.Cut(rest, "\n")
+	if !ok {
+		return o, 0, &syntaxError{0, "the line with the template's options is not followed by another"}
+	}
 	at := len(headerMark)
 	for pair := range strings.SplitSeq(line, ",") {
 		if err := o.set(pair, at); err != nil {
@@ -22,7 +29,7 @@ func header(source string, o FileOptions) (FileOptions, int, *syntaxError) {
 		}
 		at += len(pair) + 1
 	}
-	return o, min(at, len(source)), nil
+	return o, at, nil
 }
 
 // set sets one option, as in "trim_blocks: False". offset is where that stands.
@@ -44,13 +51,28 @@ func (o *FileOptions) set(pair string, offset int) *syntaxError {
 		}
 		return fail("%s is True or False, not %s", name, value)
 	}
-	if name == "newline_sequence" {
-		tokens, err := tokenize(value)
-		if err != nil || len(tokens) != 2 || tokens[0].value != "\n" && tokens[0].value != "\r" && tokens[0].value != "\r\n" {
-			return fail(`newline_sequence is '\n', '\r' or '\r\n', not %s`, value)
-		}
-		o.NewlineSequence = tokens[0].value.(string)
-		return nil
+	texts := map[string]*string{
+		"newline_sequence": &o.NewlineSequence, "block_start_string": &o.BlockStart, "block_end_string": &o.BlockEnd,
+		"variable_start_string": &o.VariableStart, "variable_end_string": &o.VariableEnd, "comment_start_string": &o.CommentStart,
+		"comment_end_string": &o.CommentEnd, "line_statement_prefix": &o.LineStatement, "line_comment_prefix": &o.LineComment,
 	}
-	return fail("the option %s is not supported in the first line of a template: trim_blocks, lstrip_blocks, newline_sequence and keep_trailing_newline are", name)
+	to, ok := texts[name]
+	if !ok {
+		known := slices.Concat(slices.Collect(maps.Keys(switches)), slices.Collect(maps.Keys(texts)))
+		return fail("there is no option %q for a template%s", name, suggest.Suffix(name, known))
+	}
+	tokens, err := tokenize(value)
+	text := ""
+	if err == nil && len(tokens) == 2 {
+		text, _ = tokens[0].value.(string)
+	}
+	switch {
+	case value == "None" && strings.HasPrefix(name, "line_"):
+	case text == "":
+		return fail("%s is a text in quotes, not %s", name, value)
+	case name == "newline_sequence" && text != "\n" && text != "\r" && text != "\r\n":
+		return fail(`newline_sequence is '\n', '\r' or '\r\n', not %s`, value)
+	}
+	*to = text
+	return nil
 }

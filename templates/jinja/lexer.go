@@ -58,6 +58,8 @@ type words struct {
 	source  string
 	at      int    // where what has not been read begins
 	closing string // the braces that end the tag, "" where the source is one expression and nothing else
+	tag     bool   // it is a tag, whose end may have a + before it
+	line    bool   // it is a statement that ends with its line
 	open    []byte // what closes the brackets that are open, the innermost last
 	// literal is true where a backslash stands for itself but before its string's quote, as Ansible has it in the {{ expressions }}
 	// of playbooks: '\1' in a regular expression is a group there, and not the character with the number 1.
@@ -86,12 +88,15 @@ func (w *words) all() ([]token, *syntaxError) {
 
 // closed reports whether the tag ends here. Within brackets it does not.
 func (w *words) closed() bool {
-	if w.closing == "" || len(w.open) > 0 {
+	if len(w.open) > 0 || w.closing == "" && !w.line {
 		return false
+	}
+	if w.line {
+		return lineEnd(w.source, w.at) >= 0
 	}
 	rest := w.source[w.at:]
 	return strings.HasPrefix(rest, w.closing) || strings.HasPrefix(rest, "-"+w.closing) ||
-		w.closing == "%}" && strings.HasPrefix(rest, "+"+w.closing)
+		w.tag && strings.HasPrefix(rest, "+"+w.closing)
 }
 
 // next reads the token that begins with first.

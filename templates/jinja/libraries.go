@@ -2,7 +2,6 @@ package jinja
 
 import (
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"github.com/polarbook/polarbook/templates/ordered"
@@ -38,12 +37,13 @@ func (r *Run) Template(name string, own *ordered.Map) (text string, found bool, 
 	if err != nil || !found {
 		return "", found, err
 	}
-	inner := &Run{session: r.session, frame: newFrame(nil), out: &strings.Builder{}}
+	inner := &Run{session: r.session, frame: newFrame(nil), out: &output{}}
 	if own != nil {
 		inner.frame.values = own.Top()
 	}
 	if err := inner.included(path, body, func(inner *Run) error { return inner.all(body.program) }); err != nil {
 		return "", true, err
 	}
-	return body.restoreNewlines(inner.out.String()), true, nil
+	text, err = r.session.fileText(body, inner.out)
+	return text, true, err
 }

@@ -2,7 +2,6 @@ package jinja
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/polarbook/polarbook/templates/ordered"
 )
@@ -58,9 +57,9 @@ func (s *forStatement) over(r *Run, value any, depth int) error {
 	l := &loop{items: items, depth0: depth}
 	if s.recursive {
 		l.recurse = func(items any) (any, error) {
-			inner := &Run{r.session, newFrame(r.frame), &strings.Builder{}}
+			inner := &Run{r.session, newFrame(r.frame), &output{}}
 			err := s.over(inner, items, depth+1)
-			return inner.out.String(), err
+			return inner.out.value(), err
 		}
 	}
 	for at, item := range items {

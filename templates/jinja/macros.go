@@ -2,7 +2,6 @@ package jinja
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/polarbook/polarbook/templates/ordered"
 	"github.com/polarbook/polarbook/templates/suggest"
@@ -26,14 +25,14 @@ func (m *macro) function(defined *Run) *Function {
 			return nil, fmt.Errorf("macros call one another more than %d deep", maximumCalls)
 		}
 		defer func() { shared.depth-- }()
-		inner := &Run{defined.session, newFrame(defined.frame), &strings.Builder{}}
+		inner := &Run{defined.session, newFrame(defined.frame), &output{}}
 		if err := m.bind(inner, positional, named); err != nil {
 			return nil, err
 		}
 		if err := inner.all(m.body); err != nil {
 			return nil, err
 		}
-		return inner.out.String(), nil
+		return inner.out.value(), nil
 	}}
 }
 

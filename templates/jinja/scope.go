@@ -193,7 +193,7 @@ func (s *session) renderVariable(path, source string) (any, error) {
 
 // isTemplate reports whether a text contains anything to render.
 func isTemplate(text string) bool {
-	return strings.Contains(text, "{{") || strings.Contains(text, "{%") || strings.Contains(text, "{#")
+	return tagBegin(text, 0) >= 0 || strings.HasPrefix(text, headerMark)
 }
 
 // containsTemplate reports whether a value contains anything that is not what it seems yet.

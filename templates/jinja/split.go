@@ -1,7 +1,6 @@
 package jinja
 
 import (
-	"regexp"
 	"strings"
 	"unicode"
 )
@@ -12,6 +11,7 @@ import (
 type splitter struct {
 	source  string
 	options FileOptions
+	grammar *grammar
 	at      int // where what has not been read begins
 	// fresh is true where a line begins: at the beginning of the template, and after a tag that took the newline with it.
 	fresh bool
@@ -20,10 +20,11 @@ type splitter struct {
 type partKind int
 
 const (
-	partEnd    partKind = iota // the end of the template
-	partText                   // text between tags, and raw blocks
-	partOutput                 // {{ }}
-	partTag                    // {% %}
+	partEnd     partKind = iota // the end of the template
+	partText                    // text between tags, and raw blocks
+	partOutput                  // {{ }}
+	partTag                     // {% %}
+	partComment                 // {# #}
 )
 
 // part is one piece from a splitter: a text, or the tokens of a tag.
@@ -38,24 +39,19 @@ func newSplitter(source string, begin int, options FileOptions) *splitter {
 	if !options.keepNewline && begin < len(source) {
 		source = strings.TrimSuffix(source, "\n")
 	}
-	return &splitter{source: source, options: options, at: begin, fresh: true}
+	return &splitter{source: source, options: options, grammar: grammarOf(options.Markers), at: begin, fresh: true}
 }
 
 // blank matches what Python's \s does.
 const blank = `[\t-\r\x1c-\x1f\x{85}\p{Z}]`
-
-var (
-	rawBegin = regexp.MustCompile(`^\{%[-+]?` + blank + `*raw` + blank + `*-?%\}`)
-	rawEnd   = regexp.MustCompile(`\{%[-+]?` + blank + `*endraw` + blank + `*[-+]?%\}`)
-)
 
 func isBlank(c rune) bool { return unicode.IsSpace(c) || c >= 0x1c && c <= 0x1f }
 
 // next returns the next part. Comments and empty texts are left out.
 func (s *splitter) next() (part, *syntaxError) {
 	for {
-		begin := tagBegin(s.source, s.at)
-		if begin < 0 {
+		what, begin, inner, found := s.grammar.find(s.source, s.at)
+		if !found {
 			text := part{kind: partText, offset: s.at, text: s.source[s.at:]}
 			if text.text == "" {
 				text.kind = partEnd
@@ -63,37 +59,45 @@ func (s *splitter) next() (part, *syntaxError) {
 			s.at = len(s.source)
 			return text, nil
 		}
-		kind, inner := s.source[begin+1], begin+2
 		mark := byte(0)
 		if inner < len(s.source) && (s.source[inner] == '-' || s.source[inner] == '+') {
 			mark = s.source[inner]
 			inner++
 		}
-		if text := s.before(s.at, begin, mark, kind == '{'); text != "" {
+		if text := s.before(s.at, begin, mark, what.kind == partOutput); text != "" {
 			text := part{kind: partText, offset: s.at, text: text}
 			s.at = begin
 			return text, nil
 		}
 		s.at = begin
 		switch {
-		case kind == '#':
-			end := strings.Index(s.source[inner:], "#}")
+		case what.line && what.kind == partComment:
+			if end := strings.IndexByte(s.source[inner:], '\n'); end >= 0 {
+				inner += end
+			} else {
+				inner = len(s.source)
+			}
+			s.at, s.fresh = inner, false
+		case what.line:
+			return s.line(begin, inner)
+		case what.kind == partComment:
+			end := strings.Index(s.source[inner:], s.grammar.CommentEnd)
 			if end < 0 {
-				return part{}, &syntaxError{begin, "this comment is not closed by #}"}
+				return part{}, &syntaxError{begin, "this comment is not closed by " + s.grammar.CommentEnd}
 			}
 			mark := byte(0)
 			if end > 0 {
 				mark = s.source[inner+end-1]
 			}
-			s.after(inner+end+2, mark, true)
-		case kind == '{':
+			s.after(inner+end+len(s.grammar.CommentEnd), mark, true)
+		case what.kind == partOutput:
 			return s.tag(partOutput, begin, inner)
 		default:
-			opening := rawBegin.FindString(s.source[begin:])
-			if opening == "" {
+			opening := s.grammar.rawBegin.FindStringSubmatch(s.source[begin:])
+			if opening == nil {
 				return s.tag(partTag, begin, inner)
 			}
-			s.after(begin+len(opening), opening[len(opening)-3], false)
+			s.after(begin+len(opening[0]), markOf(opening[1]), false)
 			text, err := s.raw(begin)
 			if err != nil || text.text != "" {
 				return text, err
@@ -102,18 +106,11 @@ func (s *splitter) next() (part, *syntaxError) {
 	}
 }
 
-// tagBegin returns where the next tag or comment begins, -1 where there is none.
-func tagBegin(source string, from int) int {
-	for at := from; ; at++ {
-		brace := strings.IndexByte(source[at:], '{')
-		if brace < 0 || at+brace+1 >= len(source) {
-			return -1
-		}
-		at += brace
-		if c := source[at+1]; c == '{' || c == '%' || c == '#' {
-			return at
-		}
+func markOf(text string) byte {
+	if text == "" {
+		return 0
 	}
+	return text[0]
 }
 
 // before returns the text between from and a tag at to, without the white space that the tag removes.
@@ -146,23 +143,40 @@ func (s *splitter) after(end int, mark byte, trim bool) {
 
 // raw reads the text of a raw block, up to and with the tag that ends it. begin is where the block begins.
 func (s *splitter) raw(begin int) (part, *syntaxError) {
-	place := rawEnd.FindStringIndex(s.source[s.at:])
+	place := s.grammar.rawEnd.FindStringSubmatchIndex(s.source[s.at:])
 	if place == nil {
 		return part{}, &syntaxError{begin, "the template ends before endraw"}
 	}
 	from, to, end := s.at, s.at+place[0], s.at+place[1]
-	text := s.before(from, to, s.source[to+2], false)
-	s.after(end, s.source[end-3], true)
+	text := s.before(from, to, markOf(s.source[from+place[2]:from+place[3]]), false)
+	s.after(end, markOf(s.source[from+place[4]:from+place[5]]), true)
 	return part{kind: partText, offset: from, text: text}, nil
+}
+
+// line reads the tokens of a line statement; inner is where they begin.
+func (s *splitter) line(begin, inner int) (part, *syntaxError) {
+	w := &words{source: s.source, at: inner, line: true}
+	tokens, err := w.all()
+	if err != nil {
+		return part{}, err
+	}
+	if len(tokens) == 1 {
+		return part{}, &syntaxError{begin, "this tag is empty"}
+	}
+	if s.at = lineEnd(s.source, w.at); s.at < 0 {
+		s.at = len(s.source)
+	}
+	s.fresh = true
+	return part{kind: partTag, offset: begin, tokens: tokens}, nil
 }
 
 // tag reads the tokens of a tag; inner is where they begin.
 func (s *splitter) tag(kind partKind, begin, inner int) (part, *syntaxError) {
-	closing, empty := "}}", "there is no expression between the braces"
+	closing, empty := s.grammar.VariableEnd, "there is no expression between the braces"
 	if kind == partTag {
-		closing, empty = "%}", "this tag is empty"
+		closing, empty = s.grammar.BlockEnd, "this tag is empty"
 	}
-	w := &words{source: s.source, at: inner, closing: closing, literal: s.options.literal && kind == partOutput}
+	w := &words{source: s.source, at: inner, closing: closing, tag: kind == partTag, literal: s.options.literal && kind == partOutput}
 	tokens, err := w.all()
 	switch {
 	case err != nil && closes(s.source[inner:], closing):

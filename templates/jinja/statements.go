@@ -18,7 +18,7 @@ type statement interface {
 type Run struct {
 	session *session
 	frame   *frame
-	out     *strings.Builder
+	out     *output // nil where nothing is written
 }
 
 // frame holds the variables that the template itself has set, as far as they are visible together.
@@ -33,11 +33,11 @@ func newFrame(parent *frame) *frame { return &frame{values: map[string]any{}, pa
 // inner returns the run for a block with variables of its own.
 func (r *Run) inner() *Run { return &Run{r.session, newFrame(r.frame), r.out} }
 
-// captured executes statements with variables of their own and returns their text.
-func (r *Run) captured(body []statement) (string, error) {
-	inner := &Run{r.session, newFrame(r.frame), &strings.Builder{}}
+// captured executes statements with variables of their own and returns what they give.
+func (r *Run) captured(body []statement) (any, error) {
+	inner := &Run{r.session, newFrame(r.frame), &output{}}
 	err := inner.all(body)
-	return inner.out.String(), err
+	return inner.out.value(), err
 }
 
 // all executes statements one after another.
@@ -58,7 +58,7 @@ func (r *Run) Step() error {
 	if r.session.shared.steps++; r.session.shared.steps > maximumSteps {
 		return fmt.Errorf("the template takes more than %d steps", maximumSteps)
 	}
-	if r.out != nil && r.out.Len() > MaximumText {
+	if r.out != nil && r.out.text.Len() > MaximumText {
 		return fmt.Errorf("the text becomes larger than %d bytes", MaximumText)
 	}
 	return nil
@@ -125,8 +125,7 @@ type target struct {
 }
 
 func (s *textStatement) execute(r *Run) error {
-	r.out.WriteString(r.session.given(s.text))
-	return nil
+	return r.out.write(r.session, r.session.given(s.text))
 }
 
 func (s *outputStatement) execute(r *Run) error {
@@ -134,16 +133,8 @@ func (s *outputStatement) execute(r *Run) error {
 	if err != nil {
 		return err
 	}
-	if value == nil { // Ansible prints nothing for None, where Jinja2 by itself would print its name
-		return nil
-	}
-	text, err := r.session.printed(value)
-	if err != nil {
-		return locate(s.value, err)
-	}
 	r.session.shared.foreign = r.session.shared.foreign || r.session.shared.unsafe && !isPlainScalar(value)
-	r.out.WriteString(text)
-	return nil
+	return r.out.add(r.session, s.value, value)
 }
 
 // isPlainScalar tells a number or a truth value, whose text says nothing else, whoever it comes from.
@@ -177,13 +168,12 @@ func (s *setStatement) execute(r *Run) error {
 }
 
 func (s *setBlock) execute(r *Run) error {
-	text, err := r.captured(s.body)
+	value, err := r.captured(s.body)
 	if err != nil {
 		return err
 	}
-	var value any = text
 	if s.filter != nil {
-		if value, err = r.chain(s.filter, text); err != nil {
+		if value, err = r.chain(s.filter, value); err != nil {
 			return err
 		}
 	}
@@ -191,25 +181,21 @@ func (s *setBlock) execute(r *Run) error {
 }
 
 func (s *filterStatement) execute(r *Run) error {
-	text, err := r.captured(s.body)
+	value, err := r.captured(s.body)
 	if err != nil {
 		return err
 	}
-	value, err := r.chain(s.filter, text)
-	if err != nil {
+	if value, err = r.chain(s.filter, value); err != nil {
 		return err
 	}
-	printed, err := r.session.printed(value)
-	r.out.WriteString(printed)
-	return locate(s.filter, err)
+	return r.out.add(r.session, s.filter, value)
 }
 
-// chain applies the filters of a tag to a text.
-func (r *Run) chain(f *filtered, text string) (any, error) {
-	var value any = text
+// chain applies the filters of a tag to what it encloses.
+func (r *Run) chain(f *filtered, value any) (any, error) {
 	if inner, ok := f.of.(*filtered); ok {
 		var err error
-		if value, err = r.chain(inner, text); err != nil {
+		if value, err = r.chain(inner, value); err != nil {
 			return nil, err
 		}
 	}
@@ -273,9 +259,7 @@ func (s *callStatement) execute(r *Run) error {
 	if err != nil {
 		return err
 	}
-	text, err := r.session.printed(value)
-	r.out.WriteString(text)
-	return locate(s.call, err)
+	return r.out.add(r.session, s.call, value)
 }
 
 func (s *includeStatement) execute(r *Run) error {
@@ -327,7 +311,7 @@ func (s *importStatement) execute(r *Run) error {
 	}
 	imported := &module{}
 	err = r.included(path, body, func(inner *Run) error {
-		inner.out = &strings.Builder{}
+		inner.out = &output{}
 		imported.values = inner.frame.values
 		return inner.all(body.program)
 	})

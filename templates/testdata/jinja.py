@@ -1,13 +1,15 @@
 """Renders templates with Jinja2, one line of JSON in, one line out, for the tests that compare ours with it.
 
-The first line that it writes is the version of Jinja2. Undefined variables, None
-and the newlines at the end are treated as Ansible treats them.
+The first line that it writes is the version of Jinja2. Undefined variables, None,
+what is alone and keeps its type, and the newlines at the end are treated as
+ansible-core 2.19 treats them.
 """
 import json
-import re
 import sys
+import warnings
 
 import jinja2
+import jinja2.nativetypes
 
 
 class Undefined(jinja2.StrictUndefined):
@@ -20,22 +22,43 @@ class Undefined(jinja2.StrictUndefined):
         return self
 
 
-def finalize(value):
-    return '' if value is None else value
+def concat(nodes):
+    """One thing alone keeps its type, None counts for nothing."""
+    nodes = [node for node in nodes if node is not None]
+    if len(nodes) < 2:
+        return nodes[0] if nodes else None
+    return ''.join([str(node) for node in nodes])
+
+
+class Generator(jinja2.nativetypes.NativeCodeGenerator):
+    def _output_const_repr(self, group):
+        return repr(concat(group))
+
+
+class Environment(jinja2.nativetypes.NativeEnvironment):
+    concat = staticmethod(concat)
+    code_generator_class = Generator
+
+
+class Template(jinja2.nativetypes.NativeTemplate):
+    environment_class = Environment
+
+
+Environment.template_class = Template
 
 
 def newlines(text):
-    text = re.sub('\r\n|\r', '\n', text)
     return len(text) - len(text.rstrip('\n'))
 
 
+warnings.simplefilter('ignore')  # of the code that Jinja2 makes of a template
 environments = {}
 
 
 def environment(options):
     key = json.dumps(options, sort_keys=True)
     if key not in environments:
-        environments[key] = jinja2.Environment(undefined=Undefined, finalize=finalize, cache_size=0, **options)
+        environments[key] = Environment(undefined=Undefined, optimized=False, cache_size=0, **options)
     return environments[key]
 
 
@@ -44,8 +67,10 @@ for line in sys.stdin:
     asked = json.loads(line)
     try:
         template = environment(asked['options']).from_string(asked['template'])
-        text = template.render(**asked['variables'])
-        answer = {'text': text + environment(asked['options']).newline_sequence * (newlines(asked['template']) - newlines(text))}
+        text = concat(template.root_render_func(template.new_context(asked['variables'])))
+        if isinstance(text, str):
+            text += environment(asked['options']).newline_sequence * (newlines(asked['template']) - newlines(text))
+        answer = {'text': '' if text is None else str(text)}
         answer['text'].encode()
     except Exception as problem:
         answer = {'error': '%s: %s' % (type(problem).__name__, str(problem).split('\n')[0][:300])}
