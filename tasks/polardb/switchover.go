@@ -212,22 +212,26 @@ func (s *switchoverAction) Apply(ctx context.Context, h tasks.Host, _ tasks.Plan
 	alive := living(survey, from, s.list)
 	if change.lift > change.weight {
 		if err := s.args.command(ctx, h, from, dma.ChangeWeight(to.Address, change.lift), 90*time.Second); err != nil {
-			return tasks.Result{}, &tasks.Failure{
+			// The answer may be lost and the order carried out: the leader can die in between, or the limit be too short.
+			return tasks.Result{}, errors.Join(&tasks.Failure{
 				Msg: fmt.Sprintf("%s could not be given the weight %d for the switchover", to.Name, change.lift),
 				Err: err,
-			}
+			}, s.unlift(ctx, h, change, alive, "may still have"))
 		}
 	}
 	r, err := s.switchOver(ctx, h, change, alive)
 	if change.lift > change.weight {
-		left := s.unlift(ctx, h, change, alive)
+		left := s.unlift(ctx, h, change, alive, "still has")
 		err = errors.Join(err, left)
 	}
 	return r, err
 }
 
-// unlift gives the target its own weight again, whether or not the switchover worked.
-func (s *switchoverAction) unlift(ctx context.Context, h tasks.Host, change *switchoverChange, alive []WantedNode) error {
+// unlift gives the target its own weight again, whether or not the switchover worked. Its error says that the target has, in
+// the words of has, the other one.
+func (s *switchoverAction) unlift(
+	ctx context.Context, h tasks.Host, change *switchoverChange, alive []WantedNode, has string,
+) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 90*time.Second)
 	defer cancel()
 	leader, _, err := s.args.leader(ctx, h, s.list, electionPatience)
@@ -236,8 +240,8 @@ func (s *switchoverAction) unlift(ctx context.Context, h tasks.Host, change *swi
 	}
 	if err != nil {
 		return &tasks.Failure{
-			Msg: fmt.Sprintf("%s still has the weight %d, which it got for the switchover, instead of %d",
-				change.to.Name, change.lift, change.weight),
+			Msg: fmt.Sprintf("%s %s the weight %d, which it got for the switchover, instead of %d",
+				change.to.Name, has, change.lift, change.weight),
 			Err:  err,
 			Hint: fmt.Sprintf("polarbook run set-weight.yml -e node=%s -e weight=%d", change.to.Name, change.weight),
 		}

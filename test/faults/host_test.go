@@ -14,9 +14,9 @@ func TestClock(t *testing.T) {
 	s := newCluster(t, nil)
 	s.On("node2", `cat >/usr/local/bin/date <<'END'
 #!/bin/sh
-exec /bin/date -d '+1 hour' "$@"
+exec /bin/date -d "@$(($(/bin/date +%s) + 3600))" "$@"
 END
-chmod 755 /usr/local/bin/date; test $(date +%s) -gt $(($(/bin/date +%s) + 3000))`)
+chmod 755 /usr/local/bin/date; test $(/usr/local/bin/date +%s) -gt $(($(/bin/date +%s) + 3000))`)
 	s.Run(2, "check.yml").Says("clock", "node2").Unchanged()
 	s.Run(2, "new-cluster.yml").Unchanged()
 	s.Run(0, "switchover.yml", "-e", "to="+s.Followers()[0])
