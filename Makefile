@@ -3,7 +3,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 LINT     = .cache/golangci-lint-2.15.0
 
-.PHONY: help build unit test test-all lint bench demo demo-down release clean
+.PHONY: help build unit test test-all differential lint bench demo demo-down release clean
 
 build: ## a static binary for this machine, bin/polarbook
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/polarbook ./cmd/polarbook
@@ -21,6 +21,9 @@ test: ## everything that this machine can run
 
 test-all: ## every suite that boots hosts, on every flavour of host: hours
 	test/all
+
+differential: ## every case of test/differential with Ansible 2.14, Ansible 2.19 and polarbook, and a table of what differs: an hour and more
+	test/differential/all
 
 lint: $(LINT) ## go vet and the linter
 	go vet ./...

@@ -10,45 +10,98 @@ import (
 	"strings"
 )
 
-// compare lists how the two runs differ, one line each: exit code, recap, tasks and their status by host, and whatever
+// difference is one way in which a case did not go as with Ansible. The case is nil when it cannot be told.
+type difference struct {
+	of   *testCase
+	text string
+}
+
+// compare lists how the two runs differ: exit code, recap, tasks and their status by host, and whatever
 // Ansible returned that polarbook did not return alike. What polarbook returns beyond that is not compared.
-func compare(ansible, ours *desk, want, got *outcome) []string {
-	var all []string
-	say := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
-	if want.code != got.code {
-		say("exit code: Ansible %d, polarbook %d", want.code, got.code)
+func compare(b *batch, ansible, ours *desk, want, got *outcome) []difference {
+	var all []difference
+	say := func(of *testCase, format string, args ...any) {
+		all = append(all, difference{of, fmt.Sprintf(format, args...)})
+	}
+	whole := b.cases[0]
+	if !want.loaded || !got.loaded {
+		// What Ansible fails at in a run polarbook may find before it.
+		if want.loaded != got.loaded && (got.loaded || want.code == 0) {
+			say(whole, "load: Ansible %s, polarbook %s", loading(want), loading(got))
+		}
+		return all
+	}
+	if !b.shared() {
+		if want.code != got.code {
+			say(whole, "exit code: Ansible %d, polarbook %d", want.code, got.code)
+		}
+		for _, host := range hostsOf(want, got) {
+			if !reflect.DeepEqual(want.recap[host], got.recap[host]) {
+				say(whole, "%s recap: Ansible %v, polarbook %v", host, want.recap[host], got.recap[host])
+			}
+		}
 	}
 	for _, host := range hostsOf(want, got) {
-		if !reflect.DeepEqual(want.recap[host], got.recap[host]) {
-			say("%s recap: Ansible %v, polarbook %v", host, want.recap[host], got.recap[host])
-		}
 		for _, pair := range align(want.steps[host], got.steps[host]) {
 			w, g := pair[0], pair[1]
 			switch {
 			case w == nil:
-				say("%s [%s]: only polarbook has it: %s", host, g.task, g.status)
+				say(b.of(g.play, g.task), "%s [%s]: only polarbook has it: %s", host, g.task, g.status)
 			case g == nil:
-				say("%s [%s]: only Ansible has it: %s", host, w.task, w.status)
+				if of := b.of(w.play, w.task); got.refused[of] == "" {
+					say(of, "%s [%s]: only Ansible has it: %s", host, w.task, w.status)
+				}
 			default:
-				at := fmt.Sprintf("%s [%s]", host, w.task)
-				if w.status != g.status {
-					say("%s: Ansible %s, polarbook %s: %s / %s", at, w.status, g.status, ansible.shown(w.values["msg"]), ours.shown(g.values["msg"]))
-				}
-				if w.values == nil {
-					if g.values != nil {
-						say("%s: Ansible hides the result, polarbook shows it", at)
-					}
-					continue
-				}
-				valuesDiffer(ansible, ours, "", w.values, g.values, func(path, why string) {
-					if speaks[fmt.Sprint(w.values["action"])] || !message.MatchString(path) {
-						say("%s .%s: %s", at, path, why)
-					}
+				compareStep(ansible, ours, w, g, func(text string) {
+					say(b.of(w.play, w.task), "%s [%s]%s", host, w.task, text)
 				})
 			}
 		}
 	}
+	for c, why := range got.refused {
+		if !fails(b, c, want) {
+			say(c, "refused: %s", why)
+		}
+	}
 	return all
+}
+
+// fails reports whether a task of the case failed with Ansible, which may find in a run what polarbook finds before it.
+func fails(b *batch, c *testCase, o *outcome) bool {
+	for _, steps := range o.steps {
+		for _, s := range steps {
+			if s.status == "failed" && b.of(s.play, s.task) == c {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func loading(o *outcome) string {
+	if o.loaded {
+		return fmt.Sprintf("runs it, exit code %d", o.code)
+	}
+	first, _, _ := strings.Cut(strings.TrimSpace(o.text), "\n")
+	return "refuses it: " + first
+}
+
+func compareStep(ansible, ours *desk, w, g *step, say func(text string)) {
+	if w.status != g.status {
+		say(fmt.Sprintf(": Ansible %s, polarbook %s: %s / %s", w.status, g.status, ansible.shown(w.values["msg"]), ours.shown(g.values["msg"])))
+	}
+	if w.values == nil {
+		if g.values != nil {
+			say(": Ansible hides the result, polarbook shows it")
+		}
+		return
+	}
+	spoken := speaks[fmt.Sprint(w.values["action"])] && w.status != "failed" || w.values["action"] == "fail"
+	valuesDiffer(ansible, ours, "", w.values, g.values, func(path, why string) {
+		if spoken || !message.MatchString(path) {
+			say(fmt.Sprintf(" .%s: %s", path, why))
+		}
+	})
 }
 
 func hostsOf(outcomes ...*outcome) []string {
@@ -75,7 +128,7 @@ func align(a, b []step) [][2]*step {
 	}
 	for i := len(a) - 1; i >= 0; i-- {
 		for j := len(b) - 1; j >= 0; j-- {
-			if a[i].task == b[j].task {
+			if same(a[i], b[j]) {
 				length[i][j] = length[i+1][j+1] + 1
 			} else {
 				length[i][j] = max(length[i+1][j], length[i][j+1])
@@ -86,7 +139,7 @@ func align(a, b []step) [][2]*step {
 	i, j := 0, 0
 	for i < len(a) || j < len(b) {
 		switch {
-		case i < len(a) && j < len(b) && a[i].task == b[j].task:
+		case i < len(a) && j < len(b) && same(a[i], b[j]):
 			pairs = append(pairs, [2]*step{&a[i], &b[j]})
 			i, j = i+1, j+1
 		case j == len(b) || i < len(a) && length[i+1][j] >= length[i][j+1]:
@@ -99,6 +152,8 @@ func align(a, b []step) [][2]*step {
 	}
 	return pairs
 }
+
+func same(a, b step) bool { return a.play == b.play && a.task == b.task }
 
 // valuesDiffer walks what Ansible returned and says where polarbook's is not the same.
 func valuesDiffer(ansible, ours *desk, path string, want, got any, say func(path, why string)) {
@@ -130,8 +185,7 @@ func valuesDiffer(ansible, ours *desk, path string, want, got any, say func(path
 		}
 		return
 	}
-	// A template that is one expression keeps its type, as with Ansible's jinja2_native; without it numbers become text.
-	if a, p := ansible.shown(want), ours.shown(got); strings.Trim(a, `"`) != strings.Trim(p, `"`) {
+	if a, p := ansible.shown(want), ours.shown(got); a != p {
 		say(path, fmt.Sprintf("Ansible %s, polarbook %s", a, p))
 	}
 }

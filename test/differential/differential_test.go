@@ -1,6 +1,7 @@
 package differential
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,95 +13,170 @@ import (
 	"github.com/polarbook/polarbook/test/lab"
 )
 
-// books are the playbooks: testdata/NAME/site.yml, run with each list of arguments in turn. Most run twice, for a
-// second run has nothing left to change.
-var books = []struct {
-	name string
-	runs [][]string
-}{
-	{"commands", [][]string{{}}},
-	{"files", [][]string{{"-e", "run=1"}, {"-e", "run=2"}}},
-	{"edits", [][]string{{}, {}}},
-	{"language", [][]string{{}}},
-	{"failing", [][]string{{}}},
-	{"failing_some", [][]string{{}, {"--limit", "followers"}}},
-}
-
+// TestAsAnsible runs the cases that sample_test.go names; all of them when DIFFERENTIAL is all, and those that -run names when
+// it names some. DIFFERENTIAL_TABLE is a file for the table, DIFFERENTIAL_KEEP a directory for what the programs said where
+// they differ, DIFFERENTIAL_HOSTS a name under which the hosts are left up for the next time.
 func TestAsAnsible(t *testing.T) {
 	lab.Require(t)
-	requireAnsible(t)
-	// The path is shorter than that of a test's own directory: it holds the sockets of ssh.
-	scratch, err := os.MkdirTemp("", "diff-")
+	batches := load(t)
+	known := newMet()
+	whole := os.Getenv("DIFFERENTIAL") == "all" && !filtered()
+	if os.Getenv("DIFFERENTIAL") != "all" && !filtered() {
+		batches = sampled(t, batches)
+	}
+	scratch, err := os.MkdirTemp("/tmp", "diff-")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(scratch) })
-	ansible := newDesk(t, scratch, "a", true, runAnsible)
-	t.Cleanup(func() {
-		if err := ansible.closeSockets(); err != nil {
-			t.Error(err)
+	c := &comparison{known: known, reported: map[string]bool{}, table: newTable()}
+	c.ours = newDesk(t, scratch, "p", "polarbook")
+	c.ours.run = runPolarbook
+	for i, a := range ansibles {
+		tree, err := findAnsible(t, a.version, a.release)
+		if err != nil {
+			why := fmt.Sprintf("SKIP Ansible %s: nothing is compared with it: %v", a.version, err)
+			if os.Getenv("CI") == "true" {
+				t.Fatal(why)
+			}
+			c.table.notes = append(c.table.notes, why)
+			t.Log(why)
+			continue
 		}
-	})
-	ours := newDesk(t, scratch, "p", false, runPolarbook)
-	known := newKnown()
-	reported := map[string]bool{}
-	for _, b := range books {
-		t.Run(b.name, func(t *testing.T) {
-			ansible.t, ours.t = t, t
-			if _, err := os.Stat(filepath.Join("testdata", b.name, "site.yml")); err != nil {
-				t.Fatal(err)
-			}
-			for i, args := range b.runs {
-				var want, got *outcome
-				var both sync.WaitGroup
-				both.Go(func() { want = ansible.run(ansible, b.name, args) })
-				both.Go(func() { got = ours.run(ours, b.name, args) })
-				both.Wait()
-				if want == nil || got == nil {
-					return
-				}
-				t.Logf("run %d: Ansible %s, polarbook %s", i+1, want.took, got.took)
-				where := fmt.Sprintf("%s/%d", b.name, i+1)
-				differences := compare(ansible, ours, want, got)
-				if len(differences) > 0 && os.Getenv("DIFFERENTIAL_KEEP") != "" {
-					keep(t, where, want, got)
-				}
-				for _, d := range differences {
-					if !known.has(where + " " + d) {
-						t.Errorf("%s %s", where, d)
-					}
-				}
-			}
-			files := append(compareFiles(ansible, ours, b.name), compareDesks(ansible, ours, b.name)...)
-			for _, d := range files {
-				if !reported[d] && !known.has(b.name+" "+d) {
-					t.Errorf("%s %s", b.name, d)
-				}
-				reported[d] = true
-			}
-		})
+		s := newDesk(t, scratch, []string{"b", "a"}[i], "Ansible "+a.version)
+		s.tree = tree
+		t.Cleanup(func() { s.t = t; s.closeSockets() })
+		c.ansibles = append(c.ansibles, s)
 	}
-	if !t.Failed() && !filtered() {
-		for _, reason := range known.unused() {
+	if len(c.ansibles) == 0 || c.ansibles[0].name != "Ansible "+ansibles[0].version {
+		t.Skipf("SKIP differential: there is no Ansible %s, which is what polarbook is compared with", ansibles[0].version)
+	}
+	for _, b := range batches {
+		t.Run(b.name, func(t *testing.T) { c.do(t, b) })
+	}
+	if whole && !t.Failed() {
+		for _, reason := range known.unmet() {
 			t.Errorf("this difference is no more: %s", reason)
 		}
 	}
-}
-
-// keep writes both outputs to the directory that DIFFERENTIAL_KEEP names, to be read when they differ.
-func keep(t *testing.T, where string, want, got *outcome) {
-	dir := filepath.Join(os.Getenv("DIFFERENTIAL_KEEP"), where)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	for name, o := range map[string]*outcome{"ansible.json": want, "polarbook.json": got} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(o.text), 0o644); err != nil {
-			t.Fatal(err)
+	text := c.table.String()
+	t.Log("\n" + text)
+	if file := os.Getenv("DIFFERENTIAL_TABLE"); file != "" {
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Error(err)
 		}
 	}
 }
 
-// filtered reports whether only some of the playbooks were asked for.
-func filtered() bool {
-	return slices.ContainsFunc(os.Args, func(a string) bool { return strings.HasPrefix(a, "-test.run") && a != "-test.run=" })
+// comparison is what all cases share.
+type comparison struct {
+	ansibles []*desk // the reference first
+	ours     *desk
+	known    *metTable
+	reported map[string]bool // differences of hosts that an earlier case left
+	table    *table
 }
+
+func (c *comparison) desks() []*desk { return append(slices.Clone(c.ansibles), c.ours) }
+
+// do runs a batch and says how its cases went.
+func (c *comparison) do(t *testing.T, b *batch) {
+	for _, s := range c.desks() {
+		s.t = t
+	}
+	c.each(func(_ int, s *desk) { s.prepare(b) })
+	// What differs from each Ansible, by the case.
+	differs := make([]map[*testCase][]string, len(c.ansibles))
+	for i := range differs {
+		differs[i] = map[*testCase][]string{}
+	}
+	whole := b.cases[0]
+	refused := map[*testCase]string{}
+	for run, args := range b.runs {
+		outcomes := make([]*outcome, len(c.desks()))
+		c.each(func(i int, s *desk) { outcomes[i] = s.run(s, b, args) })
+		got := outcomes[len(c.ansibles)]
+		for of, why := range got.refused {
+			refused[of] = why
+		}
+		got.refused = refused
+		took := ""
+		for i, s := range c.desks() {
+			took += fmt.Sprintf("%s %.1f s  ", s.name, outcomes[i].took.Seconds())
+		}
+		t.Logf("run %d %s: %s", run+1, strings.Join(args, " "), took)
+		if b.shared() && !outcomes[0].loaded {
+			t.Errorf("%s does not load with %s: %s", b.name, c.ansibles[0].name, outcomes[0].text)
+		}
+		for i, s := range c.ansibles {
+			for _, d := range compare(b, s, c.ours, outcomes[i], got) {
+				of := d.of
+				if of == nil {
+					of = whole
+				}
+				differs[i][of] = append(differs[i][of], fmt.Sprintf("%s/%d %s", of.id, run+1, d.text))
+			}
+		}
+		if dir := os.Getenv("DIFFERENTIAL_KEEP"); dir != "" {
+			for i, s := range c.desks() {
+				keep(t, filepath.Join(dir, b.folder(), fmt.Sprintf("%d-%s", run+1, filepath.Base(s.dir))), outcomes[i])
+			}
+		}
+	}
+	for i, s := range c.ansibles {
+		for _, d := range append(compareFiles(s, c.ours), compareDesks(s, c.ours, b)...) {
+			if key := s.name + d; !c.reported[key] {
+				c.reported[key] = true
+				differs[i][whole] = append(differs[i][whole], b.name+" "+d)
+			}
+		}
+	}
+	for _, one := range b.cases {
+		c.verdict(t, b, one, differs)
+	}
+}
+
+// each has all programs do something at once.
+func (c *comparison) each(do func(i int, s *desk)) {
+	var all sync.WaitGroup
+	for i, s := range c.desks() {
+		all.Go(func() { do(i, s) })
+	}
+	all.Wait()
+}
+
+// verdict counts a case in the table, and fails the test for what is not known of it.
+func (c *comparison) verdict(t *testing.T, b *batch, one *testCase, differs []map[*testCase][]string) {
+	asOther := ""
+	if len(differs) > 1 && len(differs[1][one]) == 0 {
+		asOther = " (as " + c.ansibles[1].name + ")"
+	}
+	worst := agreed
+	if len(differs) > 1 && len(differs[1][one]) > 0 {
+		worst = agreedWithReference
+	}
+	for _, d := range differs[0][one] {
+		v := unexplained
+		if entry := c.known.find(d); entry != nil {
+			v = map[kind]verdict{stays: explained, later: toMend, absent: unsupported}[entry.kind]
+		} else {
+			t.Errorf("%s%s", d, asOther)
+		}
+		worst = max(worst, v)
+	}
+	c.table.count(b.section, worst)
+}
+
+// keep writes what a program said, to be read when it differs.
+func keep(t *testing.T, path string, o *outcome) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(o.text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// filtered reports whether -run names some of the cases.
+func filtered() bool { return strings.Contains(flag.Lookup("test.run").Value.String(), "/") }

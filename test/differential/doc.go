@@ -1,6 +1,30 @@
-// Package differential runs the same playbooks with Ansible and with polarbook, each on hosts of its own, and compares
-// what either said and what either left behind. Ansible is whatever ansible-playbook this machine has; where it has
-// none, nothing is tested and the test says so.
+// Package differential runs the same playbooks with two versions of Ansible and with polarbook, each on hosts of its own,
+// and compares what they said and what they left behind. The reference is ansible-core 2.19; what 2.14 does beside it is
+// told with each difference. known_test.go lists the differences that there are, each with its reason.
 //
-// It must know nothing of polarbook's packages: both programs are run as a user runs them.
+// # Cases
+//
+// Below testdata a case is one of these:
+//
+//   - a directory with a site.yml (playbooks/), which may have a file "runs": a line of arguments for each run;
+//   - a part of a file NAME.cases (language/, modules/), which begins with a line "=== what it is about";
+//   - a line of a file NAME.txt (expressions/): an expression as it stands between {{ and }}, or, where it has such
+//     brackets itself, a whole template; a line that begins with # is a remark. \n is the end of a line.
+//
+// Before the first case of a .cases file, and after a case's first line, these lines may stand:
+//
+//	run: ARGUMENTS   one run with these arguments; several lines are several runs. One run without arguments otherwise
+//	play: KEYWORD    what the play that is made of the tasks has, such as "play: vars: {a: 1}"
+//	together         (first part only) the cases are plays of one playbook, for programs take long to start; ignore_errors
+//	                 is set for those that have no site.yml. Cases with runs, an inventory or group_vars of their own stay alone
+//	alone            (of a case) it is not together with others: it ends a host's run
+//	-- FILE --       the text that follows is a file beside the playbook, up to the next such line
+//
+// What is left of a case is its tasks, for node1. A case with a file site.yml has none: that is its playbook. Files of the
+// first part are there for all cases. An inventory of the case's own, in the directory "more", is added to the one that all
+// have: groups db, leaders (node1), followers (node2), and localhost.
+//
+// Before a case the directory /srv/case of each host is emptied; what a case does elsewhere it undoes.
+//
+// It must know nothing of polarbook's packages: all programs are run as a user runs them.
 package differential

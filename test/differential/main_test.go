@@ -1,11 +1,12 @@
 package differential
 
 import (
+	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/polarbook/polarbook/test/lab"
@@ -14,36 +15,67 @@ import (
 
 func TestMain(m *testing.M) { site.Main(m) }
 
-// requireAnsible skips the test where there is no Ansible with the collections that the playbooks use.
-func requireAnsible(t *testing.T) {
+// ansibles are the versions to compare with, the reference first, and where Debian has them.
+var ansibles = []struct{ version, release string }{{"2.19", "trixie"}, {"2.14", "bookworm"}}
+
+// ansiblePackages are what a control node of Ansible's has.
+var ansiblePackages = []string{"ansible", "openssh-client", "python3-jmespath", "python3-netaddr", "python3-passlib"}
+
+// findAnsible returns the tree that has Ansible of that version as Debian packs it, "/" for this machine. A tree is made
+// where this machine has another version or none.
+func findAnsible(t *testing.T, version, release string) (tree string, err error) {
 	t.Helper()
-	if _, err := exec.LookPath("ansible-playbook"); err != nil {
-		t.Skip("SKIP differential: no ansible-playbook here, so nothing is compared with Ansible; apt-get install ansible openssh-client")
+	if hasAnsible("/", version) {
+		return "/", nil
 	}
-	// Debian's ansible-core has neither the callback that prints JSON nor sysctl and authorized_key.
-	out, err := exec.Command("ansible-doc", "-t", "callback", "ansible.posix.json").CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "JSON") {
-		t.Skipf("SKIP differential: Ansible is here without the collection ansible.posix, so nothing is compared with it; "+
-			"apt-get install ansible: %v", err)
+	tree, err = lab.Tree(context.Background(), release, ansiblePackages, testLog{t})
+	if err == nil && !hasAnsible(tree, version) {
+		err = fmt.Errorf("Debian %s has another Ansible", release)
 	}
+	return tree, err
 }
 
-// desk is where a user sits: one of the two programs, the hosts it works on, and copies of the playbooks.
+// hasAnsible looks for Ansible and its collections: ansible-core alone has neither the callback that prints JSON nor sysctl
+// and authorized_key.
+func hasAnsible(tree, version string) bool {
+	packages := filepath.Join(tree, "usr/lib/python3/dist-packages")
+	release, err := os.ReadFile(filepath.Join(packages, "ansible/release.py"))
+	_, missing := os.Stat(filepath.Join(packages, "ansible_collections/ansible/posix/plugins/callback/json.py"))
+	return err == nil && missing == nil && strings.Contains(string(release), "__version__ = '"+version+".")
+}
+
+type testLog struct{ t *testing.T }
+
+func (l testLog) Write(text []byte) (int, error) {
+	l.t.Log(strings.TrimSuffix(string(text), "\n"))
+	return len(text), nil
+}
+
+// desk is where a user sits: one of the programs, the hosts it works on, and copies of the playbooks.
 type desk struct {
 	t       *testing.T
+	name    string // of the program, as differences have it
 	lab     *lab.Lab
 	dir     string // holds inventory.yml and the playbooks' directories
 	sockets string // of ssh, for Ansible
-	run     func(s *desk, book string, args []string) *outcome
+	tree    string // where Ansible is
+	run     func(s *desk, b *batch, args []string) *outcome
 }
 
-// newDesk boots hosts and copies the playbooks to a directory of their own.
-func newDesk(t *testing.T, scratch, name string, python bool, run func(s *desk, book string, args []string) *outcome) *desk {
+// newDesk boots hosts of the desk's own. The scratch directory's path is a short one: it holds the sockets of ssh.
+func newDesk(t *testing.T, scratch, letter, name string) *desk {
 	t.Helper()
-	s := &desk{t: t, dir: filepath.Join(scratch, name), sockets: filepath.Join(scratch, "cp"), run: run}
-	s.lab = lab.New(t, lab.Options{Hosts: []lab.Spec{{Name: "node1", Python: python}, {Name: "node2", Python: python}}})
-	if err := os.CopyFS(s.dir, os.DirFS("testdata")); err != nil {
-		t.Fatal(err)
+	s := &desk{t: t, name: name, dir: filepath.Join(scratch, letter), sockets: filepath.Join(scratch, "c"+letter), run: runAnsible}
+	hosts := []lab.Spec{{Name: "node1", Python: true, Packages: []string{"python3-apt"}}, {Name: "node2", Python: true, Packages: []string{"python3-apt"}}}
+	if kept := os.Getenv("DIFFERENTIAL_HOSTS"); kept == "" {
+		s.lab = lab.New(t, lab.Options{Hosts: hosts})
+	} else {
+		var err error
+		if s.lab, err = lab.Open(kept + "-" + letter); err != nil {
+			if s.lab, err = lab.Start(context.Background(), lab.Options{Name: kept + "-" + letter, Keep: true, Hosts: hosts}); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 	inventory := fmt.Sprintf(`all:
   vars: {in_all: all, of_all: all}
@@ -60,10 +92,64 @@ func newDesk(t *testing.T, scratch, name string, python bool, run func(s *desk, 
           vars: {role: follower}
           hosts: {node2: {ansible_host: %s, rank: 2}}
 `, s.lab.Host("node1").Address, s.lab.Host("node2").Address)
-	if err := os.WriteFile(filepath.Join(s.dir, "inventory.yml"), []byte(inventory), 0o600); err != nil {
-		t.Fatal(err)
+	s.write("inventory.yml", inventory)
+	s.write("ansible.cfg", "# Nothing of the machine's own configuration.\n[defaults]\n")
+	for name, path := range map[string]string{"id_ed25519": s.lab.KeyFile(), "known_hosts": s.lab.KnownHosts()} {
+		s.write(name, readFile(t, path))
 	}
 	return s
+}
+
+// write writes a file of the desk's directory.
+func (s *desk) write(path, text string) {
+	s.t.Helper()
+	path = filepath.Join(s.dir, path)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		s.t.Fatal(err)
+	}
+	mode := os.FileMode(0o644)
+	if strings.HasPrefix(text, "#!") {
+		mode = 0o755
+	} else if strings.Contains(text, "PRIVATE KEY") {
+		mode = 0o600
+	}
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// folder is the batch's directory below the desk's.
+func (b *batch) folder() string {
+	var out strings.Builder
+	for _, r := range strings.ToLower(b.name) {
+		if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789", r) {
+			r = '-'
+		}
+		out.WriteRune(r)
+	}
+	return out.String()
+}
+
+// prepare writes the batch's files and empties the hosts' scratch directories.
+func (s *desk) prepare(b *batch) {
+	s.t.Helper()
+	if b.dir != "" {
+		if err := os.CopyFS(filepath.Join(s.dir, b.folder()), os.DirFS(b.dir)); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	for path, text := range b.files {
+		s.write(filepath.Join(b.folder(), path), text)
+	}
+	var all sync.WaitGroup
+	for _, h := range s.lab.Hosts() {
+		all.Go(func() {
+			if _, err := h.Exec(context.Background(), "rm -rf /srv/case; mkdir -m 755 /srv/case"); err != nil {
+				s.t.Error(err)
+			}
+		})
+	}
+	all.Wait()
 }
 
 // plain takes out of a text what is this desk's and not the other's: where it is, and its hosts' addresses.

@@ -58,6 +58,13 @@ func cacheRoot() string {
 	return "/var/cache/polarbook-lab"
 }
 
+// Tree returns the folder of an unpacked Debian of a release (bookworm, bullseye or trixie) with these packages beside the
+// hosts' own. It is what hosts are started on, so nobody may write to it; a program of it is run by chroot. The first call
+// takes minutes where the packages are many, for it is built then.
+func Tree(ctx context.Context, release string, packages []string, log io.Writer) (string, error) {
+	return tree(ctx, firstFlavour, release, packages, log)
+}
+
 // tree returns the folder of an unpacked Debian tree, which it makes when it is not there yet: some 30
 // seconds and 50 MB of packages for a release that was never asked for, 2 seconds when there is a tarball.
 func tree(ctx context.Context, flavour, release string, extra []string, log io.Writer) (string, error) {
