@@ -1,6 +1,6 @@
 // Package differential runs the same playbooks with two versions of Ansible and with polarbook, each on hosts of its own,
 // and compares what they said and what they left behind. The reference is ansible-core 2.19; what 2.14 does beside it is
-// told with each difference. known_test.go lists the differences that there are, each with its reason.
+// told with each difference. testdata/known.txt lists the differences that there are, each with its reason.
 //
 // # Cases
 //

@@ -1,6 +1,10 @@
 package differential
 
-import "regexp"
+import (
+	"regexp"
+	"strings"
+	"testing"
+)
 
 // passing is what is different from one run to the next of the same program.
 var passing = []struct {
@@ -37,91 +41,61 @@ var returned = map[string]bool{
 // speaks are the modules whose message is the playbook's and not the module's own words, which are not compared.
 var speaks = map[string]bool{"debug": true, "fail": true, "assert": true}
 
-// known are the differences that there are, each with its reason: a pattern of "case/run host [task] .key: difference",
-// or "case host:path difference". One that is listed and not met fails the test, and so does one that is met and not listed.
-var known = []knownDifference{
-	{stays, `^playbooks/commands/1 node1 \[no such program\] \.(cmd|rc|stderr|stderr_lines): `, "the shell says it, with its status 127; Ansible has Python's errno and no words on stderr"},
-	{stays, `^playbooks/commands/1 node1 \[values\] \.msg: .*\|2\|\[Errno 2\] .*\|127\|the command ended with status 127`, "the same, printed"},
-	{stays, `^playbooks/commands/1 node1 \[raw\] \.(stdout|stderr)`, "no terminal is asked for, so stderr stays apart from stdout, and nothing of ssh's own is in it"},
-
-	{stays, `\.(stat|files\[\d+\])\.(atime|ctime|mtime|dev|inode): `, "of the moment and the disk; times are whole seconds"},
-	{stays, `^playbooks/files/\d node1 \[find.*\] \.(examined|files\[\d+\]\.)`, "sorted by path, where Ansible's order is the directory's; what is skipped is not counted"},
-	{stays, `^playbooks/files/\d node1 \[(file as it is|touch|touch preserving)\] \.(dest|state): `, "a file with two names is a file; Ansible calls it hard"},
-	{stays, `^playbooks/files/\d node1 \[.*tree.*\] \.dest: Ansible "\S+/", polarbook`, "dest names the directory itself"},
-	{stays, `^playbooks/files/\d node1 \[does not validate\] \.std`, "the name of the temporary file, and what the words are about"},
-	{stays, `^playbooks/files/\d node1 \[tempfile.*\] \.path: `, "made up"},
-	{stays, `^playbooks/files/2 node1 (\[link to nothing\]|recap: )`, "a link that is there as wanted is left, where Ansible fails for want of force"},
-
-	{stays, `^playbooks/edits/\d node1 \[(not there|replace.*)\] \.rc: only Ansible returns it`, "nothing was run that has a status"},
-	{later, `^playbooks/edits/2 (exit code|node1 (recap|\[backup has a name\]))`, "without a change there is no msg"},
-
-	{stays, `^playbooks/language/1 node\d \[var undefined\] \.nothing_such: `, "says what is undefined"},
-	{stays, `^playbooks/language/1 node\d (recap: |\[verbosity\])`, "verbosity of debug is polarbook's -v: the task is run, and shown from so many on"},
-	{stays, `^playbooks/language/1 node1 \[with_fileglob\] `, "sorted"},
-
-	{stays, `^playbooks/failing/1 node1 \[leave\]: only Ansible has it: skipped`, "meta that does nothing is not shown"},
-	{stays, `^playbooks/failing/1 node\d \[grouped\] \.parent_groups: `, "all is every group's parent"},
-
-	{later, `^expressions/operators/('' or none|none|None)/1 .* \.msg: Ansible null`, "a null as debug's msg"},
-	{stays, `^expressions/operators/.*'x' if false.*/1 .*(Ansible failed, polarbook ok|\.failed)`, "2.14's is taken: the value is undefined, an empty text"},
-	{later, `^expressions/operators/1234567890\d+/1 refused`, "whole numbers of any length"},
-
-	{stays, `^language/results/when (that is no boolean|by a variable that holds a text)/1 .*(Ansible failed, polarbook|\.failed)`, "2.14's conditions are taken, with a warning"},
-	{stays, `^language/results/check mode/1 node1 \[debug\] \.msg: .*known only after`, "a module's own words"},
-	{stays, `^language/results/a failed command's values/1 .* \.msg: .*non-zero return code`, "a module's own words"},
-	{later, `^language/results/register (of a skipped task|overwrites what was there)/1 .*\.false_condition: Ansible false`, "a condition that is a boolean"},
-	{later, `^language/results/until and failed_when/1 `, "failed_when is asked before until"},
-	{later, `^language/results node1:/srv/case/tries content`, "failed_when is asked before until"},
-	{later, `^language/results/check_mode of a command with creates/1 `, "what a command that creates nothing new returns in check mode"},
-	{later, `^language/results/ignore_unreachable/1 `, "a port that a task gives and nobody answers at"},
-}
-
 // kind says what becomes of a difference.
-type kind int
+type kind string
 
 const (
-	stays  kind = iota // it is meant
-	later              // it is to be mended
-	absent             // polarbook has nothing of the kind, and says so
+	stays  kind = "stays"  // it is meant
+	later  kind = "later"  // it is to be mended
+	absent kind = "absent" // polarbook has nothing of the kind, and says so
 )
 
+// knownDifference is an entry of testdata/known.txt.
 type knownDifference struct {
-	kind            kind
-	pattern, reason string
+	kind    kind
+	pattern *regexp.Regexp
+	reason  string
+	met     bool
 }
 
-// table counts what was met of the known differences.
-type metTable struct {
-	patterns []*regexp.Regexp
-	met      []bool
-}
-
-func newMet() *metTable {
-	k := &metTable{met: make([]bool, len(known))}
-	for _, d := range known {
-		k.patterns = append(k.patterns, regexp.MustCompile(d.pattern))
-	}
-	return k
-}
-
-// find is the entry for a difference, or nil.
-func (k *metTable) find(line string) *knownDifference {
-	for i, p := range k.patterns {
-		if p.MatchString(line) {
-			k.met[i] = true
-			return &known[i]
+// readKnown reads testdata/known.txt, whose first lines have its form.
+func readKnown(t *testing.T) []*knownDifference {
+	t.Helper()
+	var all []*knownDifference
+	for line := range strings.Lines(readFile(t, "testdata/known.txt")) {
+		line = strings.TrimSuffix(line, "\n")
+		if reason, ok := strings.CutPrefix(line, "    "); ok && len(all) > 0 {
+			all[len(all)-1].reason = reason
+			continue
 		}
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		word, pattern, _ := strings.Cut(line, " ")
+		if k := kind(word); k != stays && k != later && k != absent {
+			t.Fatalf("known.txt: %q is none of stays, later and absent: %s", word, line)
+		}
+		compiled, err := regexp.Compile(pattern)
+		if err != nil {
+			t.Fatalf("known.txt: %v", err)
+		}
+		all = append(all, &knownDifference{kind: kind(word), pattern: compiled})
 	}
-	return nil
-}
-
-// unmet are the entries that matched nothing.
-func (k *metTable) unmet() []string {
-	var all []string
-	for i, met := range k.met {
-		if !met {
-			all = append(all, known[i].pattern+": "+known[i].reason)
+	for _, d := range all {
+		if d.reason == "" {
+			t.Fatalf("known.txt: no reason is given for %s", d.pattern)
 		}
 	}
 	return all
+}
+
+// find is the entry for a difference, or nil.
+func find(known []*knownDifference, line string) *knownDifference {
+	for _, d := range known {
+		if d.pattern.MatchString(line) {
+			d.met = true
+			return d
+		}
+	}
+	return nil
 }

@@ -66,7 +66,10 @@ type desk struct {
 func newDesk(t *testing.T, scratch, letter, name string) *desk {
 	t.Helper()
 	s := &desk{t: t, name: name, dir: filepath.Join(scratch, letter), sockets: filepath.Join(scratch, "c"+letter), run: runAnsible}
-	hosts := []lab.Spec{{Name: "node1", Python: true, Packages: []string{"python3-apt"}}, {Name: "node2", Python: true, Packages: []string{"python3-apt"}}}
+	var hosts []lab.Spec
+	for _, name := range []string{"node1", "node2"} {
+		hosts = append(hosts, lab.Spec{Name: name, Python: true, Packages: []string{"python3-apt"}})
+	}
 	if kept := os.Getenv("DIFFERENTIAL_HOSTS"); kept == "" {
 		s.lab = lab.New(t, lab.Options{Hosts: hosts})
 	} else {
