@@ -28,6 +28,7 @@ type testCase struct {
 	play     string // the name of its play, when others are in the same playbook
 	task     string // the name of its task, likewise
 	from, to int    // its lines in that playbook
+	dir      string // on the hosts, when it has one of its own
 }
 
 // shared reports whether several cases are in the batch's playbook.
@@ -75,6 +76,8 @@ func load(t *testing.T) []*batch {
 			switch kind {
 			case ".cases":
 				all = append(all, parseCases(t, folder+"/"+name, text)...)
+			case ".table":
+				all = append(all, parseTable(folder+"/"+name, text))
 			case ".txt":
 				all = append(all, parseExpressions(folder+"/"+name, text, readFile(t, "testdata/expressions/vars.yml")))
 			}
@@ -276,6 +279,50 @@ func playOf(name string, keywords []string, tasks string) string {
 		out.WriteString(line)
 	}
 	return strings.TrimRight(out.String(), "\n") + "\n"
+}
+
+// parseTable makes one playbook of a table of a module's cases: what is to be there is made by one script before.
+func parseTable(section, text string) *batch {
+	b := &batch{section: section, name: section, files: map[string]string{}, runs: [][]string{{}, {"--skip-tags", "prepare"}}}
+	module := filepath.Base(section)
+	table, rest := text, ""
+	if at := strings.Index(text, "\n-- "); at >= 0 {
+		table, rest = text[:at+1], text[at+1:]
+	}
+	b.files = parsePart(rest).files
+	prepared, tasks := "set -eu\n", ""
+	var once []string
+	line := 7
+	for row := range strings.Lines(table) {
+		row = strings.TrimSpace(row)
+		if arguments, ok := strings.CutPrefix(row, "run:"); ok {
+			once = append(once, strings.TrimSpace(arguments))
+			continue
+		}
+		name, does, ok := strings.Cut(row, " :: ")
+		if !ok || strings.HasPrefix(row, "#") {
+			continue
+		}
+		does, prepare, _ := strings.Cut(does, " <- ")
+		dir := "/srv/case/" + slug(name)
+		does = strings.ReplaceAll(does, "DIR", dir)
+		if !strings.HasPrefix(does, "{") {
+			does = asYAML(does)
+		}
+		prepared += fmt.Sprintf("mkdir -p %s; cd %s; %s\n", dir, dir, prepare)
+		tasks += fmt.Sprintf("    - {name: %s, %s: %s}\n", asYAML(name), module, does)
+		b.cases = append(b.cases, &testCase{id: section + "/" + name, task: name, from: line, to: line, dir: dir})
+		line++
+	}
+	if len(once) > 0 {
+		b.runs = nil
+		for _, arguments := range once {
+			b.runs = append(b.runs, strings.Fields(arguments))
+		}
+	}
+	b.files["site.yml"] = fmt.Sprintf("- hosts: node1\n  gather_facts: false\n  ignore_errors: true\n  vars: {n: 5, word: text, items: [a, b]}\n"+
+		"  tasks:\n    - {name: prepare, tags: prepare, shell: %s}\n", asYAML(prepared)) + tasks
+	return b
 }
 
 func parseExpressions(section, text, vars string) *batch {

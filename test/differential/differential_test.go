@@ -70,6 +70,20 @@ func TestAsAnsible(t *testing.T) {
 	}
 }
 
+// TestCases reads all cases, and wants the sample to be some of them.
+func TestCases(t *testing.T) {
+	all := load(t)
+	if some := sampled(t, all); len(some) >= len(all) {
+		t.Errorf("the sample has %d of %d", len(some), len(all))
+	}
+	readKnown(t)
+	n := 0
+	for _, b := range all {
+		n += len(b.cases)
+	}
+	t.Logf("%d cases in %d runs", n, len(all))
+}
+
 // comparison is what all cases share.
 type comparison struct {
 	ansibles []*desk // the reference first
@@ -129,7 +143,13 @@ func (c *comparison) do(t *testing.T, b *batch) {
 		for _, d := range append(compareFiles(s, c.ours), compareDesks(s, c.ours, b)...) {
 			if key := s.name + d; !c.reported[key] {
 				c.reported[key] = true
-				differs[i][whole] = append(differs[i][whole], b.name+" "+d)
+				of := whole
+				for _, one := range b.cases {
+					if one.dir != "" && strings.Contains(d+" ", one.dir) && strings.ContainsAny(strings.SplitN(d+" ", one.dir, 2)[1][:1], "/ ") {
+						of = one
+					}
+				}
+				differs[i][of] = append(differs[i][of], of.id+" "+d)
 			}
 		}
 	}

@@ -8,6 +8,8 @@
 //
 //   - a directory with a site.yml (playbooks/), which may have a file "runs": a line of arguments for each run;
 //   - a part of a file NAME.cases (language/, modules/), which begins with a line "=== what it is about";
+//   - a row of a file MODULE.table (modules/): "NAME :: ARGUMENTS <- SCRIPT". The script runs before, in the case's own
+//     directory of the host, which is DIR in the arguments; the task is run twice;
 //   - a line of a file NAME.txt (expressions/): an expression as it stands between {{ and }}, or, where it has such
 //     brackets itself, a whole template; a line that begins with # is a remark. \n is the end of a line.
 //
@@ -24,7 +26,7 @@
 // first part are there for all cases. An inventory of the case's own, in the directory "more", is added to the one that all
 // have: groups db, leaders (node1), followers (node2), and localhost.
 //
-// Before a case the directory /srv/case of each host is emptied; what a case does elsewhere it undoes.
+// Before a case the directory /srv/case of each host is emptied. What a case makes elsewhere (accounts, units) has a name of its own.
 //
 // It must know nothing of polarbook's packages: all programs are run as a user runs them.
 package differential

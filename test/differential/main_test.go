@@ -122,9 +122,12 @@ func (s *desk) write(path, text string) {
 }
 
 // folder is the batch's directory below the desk's.
-func (b *batch) folder() string {
+func (b *batch) folder() string { return slug(b.name) }
+
+// slug is a name as that of a file.
+func slug(name string) string {
 	var out strings.Builder
-	for _, r := range strings.ToLower(b.name) {
+	for _, r := range strings.ToLower(name) {
 		if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789", r) {
 			r = '-'
 		}
