@@ -12,7 +12,7 @@ import (
 )
 
 type setupArgs struct {
-	GatherSubset  []string `arg:"gather_subset" default:"all" doc:"Subsets to gather: all, min, hardware, network, virtual; with ! in front, subsets to leave out."`
+	GatherSubset  []string `arg:"gather_subset" default:"all" doc:"Subsets to gather: all, min, hardware, network, virtual; a collector, as platform; with !, what to leave out."`
 	Filter        []string `arg:"filter" doc:"Shell patterns of the names to return, with or without ansible_."`
 	GatherTimeout int      `arg:"gather_timeout" default:"10" doc:"Timeout in seconds for what may hang, such as a file system that does not answer."`
 }
@@ -35,14 +35,14 @@ var setupModule = tasks.Define(tasks.Module{
 	none := true
 	for _, subset := range a.GatherSubset {
 		name, without := strings.CutPrefix(subset, "!")
-		if name == "facter" || name == "ohai" || name == "local" {
+		if name == "facter" || name == "ohai" {
 			continue
 		}
-		if !known[name] {
+		if !known[name] && collectors[name] == "" {
 			return nil, &tasks.ArgError{
 				Module:  "setup",
 				Arg:     "gather_subset",
-				Problem: fmt.Sprintf("must be all, min, hardware, network or virtual, not %q", name),
+				Problem: fmt.Sprintf("must be all, min, hardware, network, virtual or a collector of Ansible's such as platform, not %q", name),
 			}
 		}
 		none = none && without
@@ -54,6 +54,11 @@ var setupModule = tasks.Define(tasks.Module{
 			s.want[name] = false
 		}
 	}
+	for _, subset := range a.GatherSubset {
+		if part := collectors[subset]; part != "" {
+			s.want[part] = true
+		}
+	}
 	for _, p := range a.Filter {
 		if _, err := path.Match(p, ""); err != nil {
 			return nil, &tasks.ArgError{Module: "setup", Arg: "filter", Problem: fmt.Sprintf("%q is not a pattern", p)}
@@ -61,6 +66,20 @@ var setupModule = tasks.Define(tasks.Module{
 	}
 	return s, nil
 })
+
+// collectors are the names of Ansible's that stand for less than a subset; the whole subset is gathered for one.
+var collectors = map[string]string{
+	"apparmor": "min", "caps": "min", "chroot": "min", "cmdline": "min", "date_time": "min", "distribution": "min", "dns": "min", "env": "min",
+	"fips": "min", "is_chroot": "min", "local": "min", "loadavg": "min", "lsb": "min", "machine": "min", "machine_id": "min", "pkg_mgr": "min",
+	"platform": "min", "python": "min", "selinux": "min", "service_mgr": "min", "ssh_pub_keys": "min", "system": "min", "systemd": "min",
+	"user": "min", "user_id": "min", "kernel": "min", "hostname": "min", "fqdn": "min", "architecture": "min",
+	"devices": "hardware", "dmi": "hardware", "memory": "hardware", "mounts": "hardware", "processor": "hardware",
+	"processor_count": "hardware", "processor_cores": "hardware",
+	"all_ipv4_addresses": "network", "all_ipv6_addresses": "network", "default_ipv4": "network", "default_ipv6": "network",
+	"interfaces": "network", "iscsi": "network", "fibre_channel_wwn": "network",
+	"virtualization_role": "virtual", "virtualization_type": "virtual",
+	"virtualization_tech_guest": "virtual", "virtualization_tech_host": "virtual",
+}
 
 type setup struct {
 	setupArgs

@@ -111,6 +111,8 @@ func TestFactsCanBeLeftOut(t *testing.T) {
 		{map[string]any{"gather_subset": []any{"!hardware"}}, "ansible_interfaces", "ansible_mounts"},
 		{map[string]any{"gather_subset": []any{"network"}}, "ansible_distribution", "ansible_memtotal_mb"},
 		{map[string]any{"gather_subset": []any{"!all", "!min", "hardware"}}, "ansible_memtotal_mb", "ansible_distribution"},
+		{map[string]any{"gather_subset": []any{"!all", "!min", "platform"}}, "ansible_nodename", "ansible_mounts"},
+		{map[string]any{"gather_subset": []any{"!all", "mounts"}}, "ansible_mounts", "ansible_interfaces"},
 		{map[string]any{"filter": "ansible_mem*"}, "ansible_memtotal_mb", "ansible_distribution"},
 		{map[string]any{"filter": []any{"dist*"}}, "ansible_distribution", "ansible_memtotal_mb"},
 	} {

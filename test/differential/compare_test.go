@@ -36,8 +36,8 @@ func compare(b *batch, ansible, ours *desk, want, got *outcome) []difference {
 			say(whole, "exit code: Ansible %d, polarbook %d", want.code, got.code)
 		}
 		for _, host := range hostsOf(want, got) {
-			if !reflect.DeepEqual(want.recap[host], got.recap[host]) {
-				say(whole, "%s recap: Ansible %v, polarbook %v", host, want.recap[host], got.recap[host])
+			if w, g := want.counts(host), got.counts(host); !reflect.DeepEqual(w, g) {
+				say(whole, "%s recap: Ansible %v, polarbook %v", host, w, g)
 			}
 		}
 	}
@@ -115,6 +115,15 @@ func hostsOf(outcomes ...*outcome) []string {
 		}
 	}
 	return slices.Sorted(maps.Keys(names))
+}
+
+// counts are a host's columns of the recap. A host that did nothing is not in Ansible's.
+func (o *outcome) counts(host string) map[string]int {
+	all := map[string]int{}
+	for _, c := range counts {
+		all[c[1]] = o.recap[host][c[1]]
+	}
+	return all
 }
 
 // message is where a module's own words are in its result.
