@@ -16,7 +16,7 @@ func TestLoadErrors(t *testing.T) {
 		{"h.yml", "all:\n  hosts: [a, b]\n", `h.yml:2:10: hosts of the group all must be a mapping`},
 		{"h.yml", "- a\n", `h.yml:1:1: an inventory is a mapping of groups`},
 		{"h.yml", "all:\n\thosts:\n", `h.yml:2: this is not YAML`},
-		{"h.yml", "all:\n  vars:\n    p: !vault |\n      $ANSIBLE_VAULT;1.1\n", `h.yml:3:8: values encrypted with ansible-vault (!vault) are not supported`},
+		{"h.yml", "all:\n  vars:\n    p: !vault |\n      $ANSIBLE_VAULT;1.1\n", `h.yml:3:8: what stands behind !vault is not what ansible-vault writes: its first line has to be`},
 		{"h.yml", "all: {vars: {p: !custom 1}}", `h.yml:1:17: the YAML tag !custom is not supported`},
 		{"h.yml", "a: {children: {b: {children: {a: }}}}", `group "a" cannot be a child of "b"`},
 		{"h.yml", "a: {hosts: {'n[1:': }}", `h.yml:1:13: "n[1:" has a [ without a ]`},
@@ -38,7 +38,7 @@ func TestLoadErrors(t *testing.T) {
 		{"h.ini", "x=1\n", `h.ini:1:1: a host's line begins with its name`},
 		{"h.ini", "a:99999\n", `"99999" is not a port number`},
 		{"h", "#!/bin/sh\n", `h:1:1: inventory scripts are not run`},
-		{"h", "$ANSIBLE_VAULT;1.1;AES256\n", `h:1:1: files encrypted with ansible-vault are not supported`},
+		{"h", "$ANSIBLE_VAULT;1.1;AES256\n", `h:1:1: this is not data of Ansible Vault: a part of it is missing`},
 	} {
 		directory := write(t, map[string]string{c.file: c.text})
 		_, err := Load([]string{filepath.Join(directory, c.file)})

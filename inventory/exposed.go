@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/polarbook/polarbook/inventory/vault"
 	"github.com/polarbook/polarbook/templates/ordered"
 )
 
@@ -46,6 +47,9 @@ func (i *Inventory) Exposed() []string {
 	})
 	var warnings []string
 	for _, file := range slices.Sorted(maps.Keys(files)) {
+		if i.encrypted[file] {
+			continue
+		}
 		if info, err := os.Stat(file); err == nil {
 			if w := Exposed(file, info.Mode(), files[file]); w != "" {
 				warnings = append(warnings, w)
@@ -70,7 +74,7 @@ func holdsPlain(name string, secret bool, value any) bool {
 	switch v := value.(type) {
 	case string:
 		template := strings.Contains(v, "{{") || strings.Contains(v, "{%")
-		encrypted := hashed.MatchString(v) || strings.HasPrefix(v, "$ANSIBLE_VAULT;")
+		encrypted := hashed.MatchString(v) || vault.Is([]byte(v))
 		return secret && SecretValue(name, v) && !template && !encrypted
 	case int, int64, uint64, float64:
 		return secret && SecretValue(name, fmt.Sprint(v))

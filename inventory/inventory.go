@@ -33,6 +33,7 @@ type Inventory struct {
 	sourceDirs   []string
 	playbookDirs []string
 	varsFiles    map[string]fileVars
+	encrypted    map[string]bool // the files that were
 	growing      bool
 	options      Options
 }
@@ -69,6 +70,7 @@ func New() *Inventory {
 		byGroup:   map[string]*group{},
 		localhost: map[string]*Host{},
 		varsFiles: map[string]fileVars{},
+		encrypted: map[string]bool{},
 	}
 	all := i.ensureGroup("all", Position{})
 	ungrouped := i.ensureGroup("ungrouped", Position{})

@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/polarbook/polarbook/inventory/vault"
 )
 
 // Load reads the sources in order into one inventory; where two define the same variable of the same
@@ -27,6 +29,9 @@ type Options struct {
 	IgnoreExtensions []string
 	// IgnorePatterns are names that are left out of directories besides.
 	IgnorePatterns []*regexp.Regexp
+	// Vault opens files that are encrypted, as they are read; nil: there are no passwords. What cannot be opened is a mistake
+	// for those hosts alone whose variables it holds.
+	Vault *vault.Keyring
 }
 
 // LoadWith is Load with options.
@@ -148,16 +153,23 @@ func (i *Inventory) loadFile(path, directory string) error {
 		return fmt.Errorf("read the inventory %s: %w", path, err)
 	}
 	source := source{inventory: i, path: path, absolute: absolute, directory: filepath.Dir(absolute)}
+	data, encrypted, err := i.options.Vault.File(data)
+	if err != nil {
+		return errorAt(Position{path, 1, 1}, "%v", err)
+	}
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	switch {
 	case bytes.HasPrefix(data, []byte("#!")):
 		return errorAt(Position{path, 1, 1}, "inventory scripts are not run; save the script's output as an inventory file")
-	case bytes.HasPrefix(data, []byte("$ANSIBLE_VAULT;")):
-		return errorAt(Position{path, 1, 1}, "files encrypted with ansible-vault are not supported")
 	case isYAML(path, data):
 		err = source.readYAML(data)
 	default:
 		err = source.readINI(string(data))
+	}
+	if encrypted {
+		err = MaskEncrypted(err)
+		i.encrypted[path] = true
+		i.tellOfFile(path)
 	}
 	if err != nil {
 		return err

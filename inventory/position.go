@@ -31,6 +31,7 @@ func (p Position) String() string {
 type Error struct {
 	Position Position
 	Message  string
+	cause    error
 }
 
 func (e *Error) Error() string {
@@ -39,6 +40,9 @@ func (e *Error) Error() string {
 	}
 	return e.Message
 }
+
+// Unwrap returns what the mistake comes from, nil where that is all there is to say.
+func (e *Error) Unwrap() error { return e.cause }
 
 func errorAt(position Position, format string, arguments ...any) *Error {
 	return &Error{Position: position, Message: fmt.Sprintf(format, arguments...)}

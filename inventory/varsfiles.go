@@ -1,7 +1,7 @@
 package inventory
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,6 +9,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/polarbook/polarbook/inventory/vault"
 	"github.com/polarbook/polarbook/templates/ordered"
 )
 
@@ -27,9 +28,15 @@ func (i *Inventory) varsFile(directory, kind, name string) (variables, error) {
 		return known.vars, known.err
 	}
 	var found fileVars
-	found.vars, found.err = readVars(base, i.options.MergeMappings)
+	found.vars, found.err = i.readVars(base)
 	i.varsFiles[base] = found
 	return found.vars, found.err
+}
+
+// locked reports whether an error is that a file cannot be decrypted, which only those who use it need.
+func locked(err error) bool {
+	var at *vault.LockedError
+	return errors.As(err, &at)
 }
 
 // checkVarsFiles reads the files of every host and group there is.
@@ -37,12 +44,12 @@ func (i *Inventory) checkVarsFiles(directory string) error {
 	i.mutex.Lock()
 	defer i.mutex.Unlock()
 	for _, g := range i.groups {
-		if _, err := i.varsFile(directory, "group_vars", g.name); err != nil {
+		if _, err := i.varsFile(directory, "group_vars", g.name); err != nil && !locked(err) {
 			return err
 		}
 	}
 	for _, h := range i.hosts {
-		if _, err := i.varsFile(directory, "host_vars", h.Name); err != nil {
+		if _, err := i.varsFile(directory, "host_vars", h.Name); err != nil && !locked(err) {
 			return err
 		}
 	}
@@ -51,7 +58,7 @@ func (i *Inventory) checkVarsFiles(directory string) error {
 
 var varsExtensions = []string{"", ".yml", ".yaml", ".json"}
 
-func readVars(base string, merging bool) (variables, error) {
+func (i *Inventory) readVars(base string) (variables, error) {
 	var result variables
 	for _, extension := range varsExtensions {
 		info, err := os.Stat(base + extension)
@@ -65,11 +72,14 @@ func readVars(base string, merging bool) (variables, error) {
 			}
 		}
 		for _, file := range files {
-			vars, err := readVarsFile(file)
+			vars, encrypted, err := readVarsFile(i.options.Vault, file)
 			if err != nil {
 				return variables{}, err
 			}
-			result.add(vars, merging)
+			if encrypted {
+				i.encrypted[file] = true
+			}
+			result.add(vars, i.options.MergeMappings)
 		}
 		return result, nil
 	}
@@ -109,15 +119,26 @@ func varsDirectory(directory string) ([]string, error) {
 	return files, nil
 }
 
-func readVarsFile(path string) (variables, error) {
-	var result variables
+// readVarsFile also reports whether the file was encrypted. What it then held has been told to keys.
+func readVarsFile(keys *vault.Keyring, path string) (vars variables, encrypted bool, err error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return result, fmt.Errorf("read variables: %w", err)
+		return vars, false, fmt.Errorf("read variables: %w", err)
 	}
-	if bytes.HasPrefix(data, []byte("$ANSIBLE_VAULT;")) {
-		return result, errorAt(Position{path, 1, 1}, "files encrypted with ansible-vault are not supported")
+	data, encrypted, err = keys.File(data)
+	if err != nil {
+		return vars, encrypted, &Error{Position{path, 1, 1}, err.Error(), err}
 	}
+	vars, err = varsIn(path, data)
+	if encrypted {
+		err = MaskEncrypted(err)
+		TellOf(keys, vars.values)
+	}
+	return vars, encrypted, err
+}
+
+func varsIn(path string, data []byte) (variables, error) {
+	var result variables
 	root, err := ParseYAML(path, data)
 	if err != nil {
 		return result, conceal(data, err)
@@ -125,9 +146,9 @@ func readVarsFile(path string) (variables, error) {
 	if root == nil {
 		return result, nil
 	}
-	decoded, err := DecodeYAML(root)
+	decoded, err := DecodeYAMLIn(path, root)
 	if err != nil {
-		return result, conceal(data, InFile(path, err))
+		return result, conceal(data, err)
 	}
 	values, ok := decoded.(*ordered.Map)
 	if !ok || root.Kind != yaml.MappingNode {
@@ -144,7 +165,7 @@ func readVarsFile(path string) (variables, error) {
 // LoadVars reads a file of variables (vars_files, include_vars, --extra-vars @file): a mapping in
 // YAML or JSON. The positions say where each variable is defined.
 func LoadVars(path string) (values map[string]any, where map[string]Position, err error) {
-	vars, err := readVarsFile(path)
+	vars, _, err := readVarsFile(nil, path)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/polarbook/polarbook/inventory/vault"
 	"github.com/polarbook/polarbook/templates/ordered"
 )
 
@@ -72,11 +73,15 @@ func yamlSyntaxError(file string, err error) error {
 //
 // Values are *ordered.Map, []any, string, int, float64, bool and nil. Keys that are not strings
 // become the string Ansible would print. Dates stay strings. Anchors, aliases and merge keys (<<)
-// are resolved. A key that a mapping has twice, a !vault value and a tag that is not known are
-// errors of type *Error, with line and column; the caller adds the file (see InFile).
-func DecodeYAML(node *yaml.Node) (any, error) {
-	d := &yamlDecoder{budget: maximumYAMLNodes, open: map[*yaml.Node]bool{}}
-	return d.decode(node)
+// are resolved. What is tagged !vault is a *vault.Value, still encrypted. A key that a mapping has twice and a tag that is not
+// known are errors of type *Error, with line and column; the caller adds the file (see InFile).
+func DecodeYAML(node *yaml.Node) (any, error) { return DecodeYAMLIn("", node) }
+
+// DecodeYAMLIn is DecodeYAML of a node in a file: errors and encrypted values know it.
+func DecodeYAMLIn(file string, node *yaml.Node) (any, error) {
+	d := &yamlDecoder{file: file, budget: maximumYAMLNodes, open: map[*yaml.Node]bool{}}
+	value, err := d.decode(node)
+	return value, InFile(file, err)
 }
 
 // InFile adds the file to an error of DecodeYAML.
@@ -92,6 +97,7 @@ func InFile(file string, err error) error {
 const maximumYAMLNodes = 500_000
 
 type yamlDecoder struct {
+	file    string
 	budget  int
 	aliases int // how many are being followed
 	open    map[*yaml.Node]bool
@@ -128,7 +134,7 @@ func (d *yamlDecoder) decode(node *yaml.Node) (any, error) {
 		defer func() { d.aliases-- }()
 		return d.decode(node.Alias)
 	case yaml.ScalarNode:
-		return decodeScalar(node)
+		return d.scalar(node)
 	case yaml.SequenceNode:
 		list := make([]any, 0, len(node.Content))
 		for _, item := range node.Content {
@@ -236,8 +242,10 @@ func checkTag(node *yaml.Node) error {
 	case "!!str", "!!int", "!!float", "!!bool", "!!null", "!!seq", "!!map", "!!timestamp", "!!merge", "", "!":
 		return nil
 	case "!vault", "!vault-encrypted":
-		return nodeError(node, "values encrypted with ansible-vault (!vault) are not supported; "+
-			"take the secret from the environment instead: \"{{ lookup('env', 'NAME') }}\"")
+		if node.Kind == yaml.ScalarNode {
+			return nil
+		}
+		return nodeError(node, "%s stands before a text that ansible-vault has encrypted; this is a %s", tag, nodeName(node))
 	case "!unsafe":
 		return nodeError(node, "!unsafe is not supported; write the braces as \"{{ '{{' }}\" or within {%% raw %%}")
 	default:
@@ -252,11 +260,11 @@ var (
 	yamlBooleanForm = regexp.MustCompile(`^(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$`)
 )
 
-func decodeScalar(node *yaml.Node) (any, error) {
+func (d *yamlDecoder) scalar(node *yaml.Node) (any, error) {
 	quoted := node.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0
 	text := node.Value
 	if node.Style&yaml.TaggedStyle != 0 {
-		return decodeTagged(node)
+		return d.tagged(node)
 	}
 	if quoted {
 		return text, nil
@@ -274,8 +282,14 @@ func decodeScalar(node *yaml.Node) (any, error) {
 	return text, nil
 }
 
-func decodeTagged(node *yaml.Node) (any, error) {
+func (d *yamlDecoder) tagged(node *yaml.Node) (any, error) {
 	switch node.ShortTag() {
+	case "!vault", "!vault-encrypted":
+		value, err := vault.NewValue(node.Value, d.file, node.Line, node.Column)
+		if err != nil {
+			return nil, nodeError(node, "what stands behind %s is not what ansible-vault writes: %v", node.ShortTag(), err)
+		}
+		return value, nil
 	case "!!int":
 		if !yamlInteger.MatchString(node.Value) {
 			return nil, nodeError(node, "%q is not an integer", node.Value)
@@ -405,6 +419,8 @@ func kindName(value any) string {
 		return "list"
 	case *ordered.Map:
 		return "mapping"
+	case *vault.Value:
+		return "encrypted value"
 	}
 	return fmt.Sprintf("%T", value)
 }

@@ -20,8 +20,8 @@ func (s source) readGroups(data []byte) error {
 	}
 	// Decoding the whole file first finds duplicate keys and bad values everywhere, also in parts
 	// that the walk below does not look at.
-	if _, err := DecodeYAML(root); err != nil {
-		return InFile(s.path, err)
+	if _, err := DecodeYAMLIn(s.path, root); err != nil {
+		return err
 	}
 	if root.Kind != yaml.MappingNode {
 		return errorAt(s.at(root.Line, root.Column),
@@ -94,9 +94,9 @@ func (s source) readYAMLEntry(g *group, section string, entry yamlEntry) error {
 	case "children":
 		return s.readYAMLGroup(entry.key, entry.value, g)
 	case "vars":
-		value, err := DecodeYAML(entry.value)
+		value, err := DecodeYAMLIn(s.path, entry.value)
 		if err != nil {
-			return InFile(s.path, err)
+			return err
 		}
 		return setGroupVariable(g, entry.key.Value, value, position)
 	}
@@ -112,9 +112,9 @@ func (s source) readYAMLEntry(g *group, section string, entry yamlEntry) error {
 		return errorAt(s.at(body.Line, body.Column), "the variables of host %s must be a mapping, this is a %s", entry.key.Value, nodeName(body))
 	}
 	for _, variable := range entries(body) {
-		value, err := DecodeYAML(variable.value)
+		value, err := DecodeYAMLIn(s.path, variable.value)
 		if err != nil {
-			return InFile(s.path, err)
+			return err
 		}
 		for _, h := range hosts {
 			h.vars.set(variable.key.Value, value, s.at(variable.key.Line, variable.key.Column))

@@ -23,6 +23,8 @@ type file struct {
 	lines []string
 	root  *yaml.Node // nil: the file is empty
 	whole bool       // it was read without a mistake in its YAML
+	// sealed: it was encrypted, and nothing of it is quoted.
+	sealed bool
 }
 
 // maxFileBytes is more than any playbook; what is larger is something else, given by mistake.
@@ -39,7 +41,12 @@ func (l *loader) read(fsys fs.FS, path string, from Position) *file {
 		l.fail(from, 0, "", "cannot read %s: %v", name, reason(err))
 		return nil
 	}
-	return l.parse(&file{name: name, fsys: fsys, path: path}, data)
+	data, sealed, err := l.Vault.File(data)
+	if err != nil {
+		l.fail(Position{name, 1, 1}, 0, "", "%v", err)
+		return nil
+	}
+	return l.parse(&file{name: name, fsys: fsys, path: path, sealed: sealed}, data)
 }
 
 func readLimited(fsys fs.FS, path string) ([]byte, error) {

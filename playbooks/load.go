@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"github.com/polarbook/polarbook/inventory"
+	"github.com/polarbook/polarbook/inventory/vault"
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/all"
 	"github.com/polarbook/polarbook/templates"
@@ -38,6 +39,8 @@ type Options struct {
 	Templates fs.FS
 	// Checker reads templates; nil: the templates package's own.
 	Checker Checker
+	// Vault opens files that are encrypted with Ansible Vault; nil: there are no passwords.
+	Vault *vault.Keyring
 	// Lookup finds modules; nil: tasks.Lookup.
 	Lookup func(name string) (*tasks.Module, bool)
 	// RolesPath are the directories that roles are looked for in after those of the playbook; nil: Ansible's own.
@@ -118,7 +121,7 @@ func newLoader(o Options) (*loader, error) {
 		o.Templates = templates.Files()
 	}
 	if o.Checker == nil {
-		o.Checker = templates.New(templates.Options{Filters: all.Filters})
+		o.Checker = templates.New(templates.Options{Filters: all.Filters, Vault: o.Vault})
 	}
 	if o.Lookup == nil {
 		o.Lookup = all.Lookup
@@ -259,7 +262,12 @@ func (l *loader) problem(at Position, width int, hint, msg string) *Error {
 // problemQuoting is problem for a message that quotes another line than the one that it is shown with; 0: any line.
 func (l *loader) problemQuoting(line int, at Position, width int, hint, msg string) *Error {
 	e := &Error{Pos: at, Msg: msg, Hint: hint, Width: width}
-	if f := l.files[at.File]; f != nil && at.Line >= 1 && at.Line <= len(f.lines) {
+	f := l.files[at.File]
+	if f != nil && f.sealed {
+		e.Msg = inventory.MaskQuoted(msg)
+		return e
+	}
+	if f != nil && at.Line >= 1 && at.Line <= len(f.lines) {
 		e.Line = printable(strings.TrimRight(inventory.MaskLine(f.lines, at.Line), " \t\r"))
 		e.Msg = inventory.MaskIn(f.lines, line, msg)
 		if width == 0 {

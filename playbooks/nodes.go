@@ -7,6 +7,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/polarbook/polarbook/inventory"
+	"github.com/polarbook/polarbook/inventory/vault"
 	"github.com/polarbook/polarbook/templates"
 	"github.com/polarbook/polarbook/templates/ordered"
 )
@@ -80,7 +81,7 @@ func (l *loader) value(f *file, n *yaml.Node) Value {
 
 // plain decodes a node whose strings are not templates.
 func (l *loader) plain(f *file, n *yaml.Node) Value {
-	raw, err := inventory.DecodeYAML(n)
+	raw, err := inventory.DecodeYAMLIn(f.name, n)
 	if err != nil {
 		var at *inventory.Error
 		if errors.As(err, &at) && at.Position.Line > 0 {
@@ -105,6 +106,8 @@ func literal(raw any) bool {
 	switch v := raw.(type) {
 	case string:
 		return !isTemplate(v)
+	case *vault.Value:
+		return false
 	case []any:
 		for _, item := range v {
 			if !literal(item) {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/templates/suggest"
 	"gopkg.in/yaml.v3"
 
@@ -296,7 +297,13 @@ func (l *loader) variablesIn(f *file) map[string]Value {
 	if f.root == nil {
 		return nil
 	}
-	return l.variables(f, entry{"a file of variables", f.root, follow(f.root)})
+	vars := l.variables(f, entry{"a file of variables", f.root, follow(f.root)})
+	if f.sealed {
+		for name, v := range vars {
+			inventory.TellOf(l.Vault, ordered.Of(name, v.Raw))
+		}
+	}
+	return vars
 }
 
 // meta reads a role's dependencies and whether it may run more than once with the same parameters.

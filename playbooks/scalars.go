@@ -9,6 +9,7 @@ import (
 	"github.com/polarbook/polarbook/templates/suggest"
 	"gopkg.in/yaml.v3"
 
+	"github.com/polarbook/polarbook/inventory/vault"
 	"github.com/polarbook/polarbook/templates/ordered"
 )
 
@@ -187,6 +188,8 @@ func describe(raw any) string {
 			v = v[:57] + "…"
 		}
 		return strconv.Quote(v)
+	case *vault.Value:
+		return "an encrypted value (put it into a variable, and write \"{{ NAME }}\" here)"
 	case *ordered.Map:
 		return "a mapping"
 	case []any:

@@ -119,6 +119,12 @@ func (l *loader) checkTemplateFile(fsys fs.FS, p string, args arguments, at Posi
 		l.fail(at, 0, "", "cannot read the template %s: %v", f.name, reason(err))
 		return
 	}
+	if !isFalse(args.values["decrypt"].Raw) {
+		if data, f.sealed, err = l.Vault.File(data); err != nil {
+			l.fail(at, 0, "", "cannot read the template %s: %v", f.name, err)
+			return
+		}
+	}
 	f.setText(data)
 	l.register(f)
 	if err := l.Checker.Check(f.text); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/polarbook/polarbook/inventory/vault"
 	"github.com/polarbook/polarbook/templates/ordered"
 )
 
@@ -55,6 +56,9 @@ func (l *loader) defineIncluded(t *Task) {
 		return
 	}
 	f := &file{name: l.display(fsys, p), fsys: fsys, path: p}
+	if data, f.sealed, err = l.Vault.File(data); err != nil {
+		return
+	}
 	f.setText(data)
 	if f.root, _, err = parseYAML(f.text); err != nil || f.root == nil || f.root.Kind != yaml.MappingNode {
 		return
@@ -68,6 +72,8 @@ func (l *loader) defineIncluded(t *Task) {
 // Words are the names that playbooks, templates and values speak of, wherever in a text they stand: more than what is
 // read as a variable, so that a name that is not among them is surely read by nothing.
 type Words struct {
+	// Vault opens files that are encrypted; where one stays closed, everything counts as read.
+	Vault     *vault.Keyring
 	names     map[string]bool
 	beginning []string // names are put together from these
 	files     int
@@ -217,6 +223,10 @@ func (w *Words) path(name string) {
 		return
 	}
 	f := &file{}
+	if data, _, err = w.Vault.File(data); err != nil {
+		w.all = true
+		return
+	}
 	f.setText(data)
 	if ext := filepath.Ext(name); ext == ".yml" || ext == ".yaml" || ext == ".json" {
 		f.root, _, _ = parseYAML(f.text) // what is not YAML is searched as text

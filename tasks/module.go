@@ -268,6 +268,8 @@ type Local interface {
 	// Find looks for a file or directory as Ansible does: kind ("files", "templates", "") beside the task's file, its
 	// role and the playbook, and in the binary for the built-in playbooks. It returns a file system and the path in it.
 	Find(kind, name string) (fsys fs.FS, path string, err error)
+	// Decrypted is a file system that Find returned, whose files that are encrypted with Ansible Vault are read decrypted.
+	Decrypted(fsys fs.FS) fs.FS
 	// Sum is the SHA-256 (hex) and size in bytes of a file that Find returned, computed once a run.
 	Sum(fsys fs.FS, path string) (sum string, size int64, err error)
 	// Render renders a template's text with the task's variables; name is for messages.
@@ -280,6 +282,12 @@ type Local interface {
 	// Check reports whether the run only asks (--check), Diff whether it shows differences (--diff).
 	Check() bool
 	Diff() bool
+}
+
+// Encrypted reports whether a file of Local.Decrypted is one that was encrypted: what is in it is not shown.
+func Encrypted(info fs.FileInfo) bool {
+	e, ok := info.(interface{ Encrypted() bool })
+	return ok && e.Encrypted()
 }
 
 // RenderOptions are the template module's, Ansible's defaults being TrimBlocks true and LstripBlocks false.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/inventory/settings"
+	"github.com/polarbook/polarbook/inventory/vault"
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine"
 	"github.com/polarbook/polarbook/tasks/all"
@@ -48,6 +49,7 @@ type hostOptions struct {
 
 	SSHConfig  string `name:"ssh-config" placeholder:"FILE" help:"Read this file instead of ~/.ssh/config."`
 	KnownHosts string `name:"known-hosts" placeholder:"FILE" help:"Read this file instead of ~/.ssh/known_hosts."`
+	vaultOptions
 }
 
 // inventoryNames are looked for in the working directory, in this order.
@@ -74,10 +76,10 @@ func (o *hostOptions) sources(s *settings.Settings) ([]string, error) {
 }
 
 // extraVars reads -e as Ansible does: later ones win. where says what each comes from.
-func (o *hostOptions) extraVars(warn func(string)) (vars map[string]any, where map[string]inventory.Position, err error) {
+func (o *hostOptions) extraVars(keys *vault.Keyring, warn func(string)) (vars map[string]any, where map[string]inventory.Position, err error) {
 	vars, where = map[string]any{}, map[string]inventory.Position{}
 	for _, text := range o.ExtraVars {
-		from, mode := "-e "+text, fs.FileMode(0)
+		from, mode, encrypted := "-e "+text, fs.FileMode(0), false
 		if file, ok := strings.CutPrefix(text, "@"); ok {
 			data, err := os.ReadFile(file)
 			if err != nil {
@@ -85,6 +87,9 @@ func (o *hostOptions) extraVars(warn func(string)) (vars map[string]any, where m
 			}
 			if info, err := os.Stat(file); err == nil {
 				mode = info.Mode()
+			}
+			if data, encrypted, err = keys.File(data); err != nil {
+				return nil, nil, fmt.Errorf("%s:1:1: %w", file, err)
 			}
 			text, from = string(data), file
 		} else if !strings.HasPrefix(strings.TrimSpace(text), "{") && !strings.HasPrefix(strings.TrimSpace(text), "[") {
@@ -101,20 +106,31 @@ func (o *hostOptions) extraVars(warn func(string)) (vars map[string]any, where m
 		if mode == 0 {
 			shown = inventory.MaskRest(from)
 		}
+		masked := func(err error) string {
+			if encrypted {
+				return inventory.MaskQuoted(err.Error())
+			}
+			return inventory.MaskIn(strings.Split(text, "\n"), 0, err.Error())
+		}
 		var node yaml.Node
 		if err := yaml.Unmarshal([]byte(text), &node); err != nil {
-			return nil, nil, fmt.Errorf("read %s: %s", shown, inventory.MaskIn(strings.Split(text, "\n"), 0, err.Error()))
+			return nil, nil, fmt.Errorf("read %s: %s", shown, masked(err))
 		}
-		value, err := inventory.DecodeYAML(&node)
+		if _, err := inventory.DecodeYAML(&node); err != nil {
+			return nil, nil, fmt.Errorf("read %s: %s", shown, masked(err))
+		}
+		value, err := inventory.DecodeYAMLIn(shown, &node)
 		if err != nil {
-			return nil, nil, fmt.Errorf("read %s: %s", shown, inventory.MaskIn(strings.Split(text, "\n"), 0, err.Error()))
+			return nil, nil, err
 		}
 		read, ok := value.(*ordered.Map)
 		if !ok && value != nil {
 			return nil, nil, fmt.Errorf("%s must hold variables (a dict)", shown)
 		}
 		more := read.Top()
-		if w := inventory.Exposed(from, mode, more); w != "" && mode != 0 {
+		if encrypted {
+			inventory.TellOf(keys, read)
+		} else if w := inventory.Exposed(from, mode, more); w != "" && mode != 0 {
 			warn(w)
 		}
 		for k, v := range more {
@@ -182,6 +198,7 @@ type workplace struct {
 	settings *settings.Settings
 	t        *terminal
 	inv      *inventory.Inventory
+	keys     *vault.Keyring
 	vars     map[string]any
 	from     map[string]inventory.Position // where vars were given
 	secrets  *inventory.Secrets
@@ -211,11 +228,17 @@ func (o hostOptions) prepare(t *terminal) (*workplace, error) {
 		return nil, err
 	}
 	// What cannot be read may be quoted, but for what stands behind the name of a secret.
+	t.secrets = new(inventory.Secrets)
+	keys, err := o.keyring(t, set, warn)
+	if err != nil {
+		return nil, err
+	}
+	reading.Vault = keys
 	inv, err := inventory.LoadWith(reading, sources)
 	if err != nil {
 		return nil, errors.New(inventory.MaskNamed(err.Error()))
 	}
-	vars, from, err := o.extraVars(warn)
+	vars, from, err := o.extraVars(keys, warn)
 	if err != nil {
 		return nil, errors.New(inventory.MaskNamed(err.Error()))
 	}
@@ -223,12 +246,11 @@ func (o hostOptions) prepare(t *terminal) (*workplace, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.secrets = new(inventory.Secrets)
 	builtin := func(name string) (string, bool) { text, err := templates.Builtin(name); return text, err == nil }
 	render := templates.New(templates.Options{
-		Filters: all.Filters, Secrets: t.secrets, Env: os.LookupEnv, Read: os.ReadFile, Directories: []string{dir}, Templates: builtin,
+		Filters: all.Filters, Secrets: t.secrets, Env: os.LookupEnv, Read: os.ReadFile, Directories: []string{dir}, Templates: builtin, Vault: keys,
 	})
-	w := &workplace{options: o, settings: set, t: t, inv: inv, vars: vars, from: from, secrets: t.secrets, render: render, warn: warn}
+	w := &workplace{options: o, settings: set, t: t, inv: inv, keys: keys, vars: vars, from: from, secrets: t.secrets, render: render, warn: warn}
 	w.warnOfExposed()
 	if _, err := w.defaults(); err != nil {
 		return nil, err
@@ -237,7 +259,9 @@ func (o hostOptions) prepare(t *terminal) (*workplace, error) {
 }
 
 func (w *workplace) load(name string) (*playbooks.Playbook, error) {
-	p, err := playbooks.Load(name, playbooks.Options{Templates: templates.Files(), Checker: w.render, ExtraVars: w.vars, RolesPath: rolesPath(w.settings)})
+	p, err := playbooks.Load(name, playbooks.Options{
+		Templates: templates.Files(), Checker: w.render, ExtraVars: w.vars, RolesPath: rolesPath(w.settings), Vault: w.keys,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -255,7 +279,7 @@ func (w *workplace) engineOptions(run runContext) (engine.Options, error) {
 	o := w.options
 	e := engine.Options{
 		Inventory: w.inv, Limit: o.Limit, ExtraVars: w.vars, Forks: o.Forks, Stop: run.stop,
-		Templates: w.render, Secrets: w.secrets, UnknownKeys: w.unknownKeys, Warn: w.warn,
+		Templates: w.render, Secrets: w.secrets, Vault: w.keys, UnknownKeys: w.unknownKeys, Warn: w.warn,
 		SSH: remote.Config{
 			User: o.User, KeyFiles: o.PrivateKey, ConfigFile: o.SSHConfig, Passphrase: w.passphrases(), Warn: w.warn,
 			Jumps: remote.NewJumps(), ConnectTimeout: seconds(o.Timeout),

@@ -63,7 +63,7 @@ func (w *workplace) warnOfUnread(books []*playbooks.Playbook) error {
 
 // words gathers the names that the variables, the playbooks of the run and those of the project mention.
 func (w *workplace) words(books []*playbooks.Playbook) *playbooks.Words {
-	var read playbooks.Words
+	read := playbooks.Words{Vault: w.keys}
 	w.inv.Each(func(_ string, value any, _ inventory.Position) { read.Value(value) })
 	for _, value := range w.vars {
 		read.Value(value)

@@ -26,6 +26,9 @@ func (l *controller) Find(kind, name string) (fs.FS, string, error) {
 	return l.s.t.Origin.Find(kind, name)
 }
 
+// Decrypted implements tasks.Local. The content of what is opened counts as secret.
+func (l *controller) Decrypted(fsys fs.FS) fs.FS { return l.s.p.r.o.Vault.Files(fsys) }
+
 func (l *controller) Sum(fsys fs.FS, path string) (string, int64, error) {
 	return l.s.p.r.sums.of(fsys, path)
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/inventory"
+	"github.com/polarbook/polarbook/inventory/vault"
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/all"
@@ -162,8 +163,11 @@ func (p *playRun) readVars(fsys fs.FS, name string, pos playbooks.Position) (*or
 
 // loadVars reads one file of variables, and warns when everybody may read what is secret in it.
 func (r *run) loadVars(fsys fs.FS, name string) (*ordered.Map, error) {
-	vars, err := loadVars(fsys, name)
-	if err != nil || r.o.Warn == nil {
+	vars, encrypted, err := loadVars(r.o.Vault, fsys, name)
+	if encrypted && err == nil {
+		inventory.TellOf(r.o.Vault, vars)
+	}
+	if err != nil || r.o.Warn == nil || encrypted {
 		return vars, err
 	}
 	if info, err := fs.Stat(fsys, name); err == nil {
@@ -174,11 +178,22 @@ func (r *run) loadVars(fsys fs.FS, name string) (*ordered.Map, error) {
 	return vars, nil
 }
 
-func loadVars(fsys fs.FS, name string) (*ordered.Map, error) {
+func loadVars(keys *vault.Keyring, fsys fs.FS, name string) (vars *ordered.Map, encrypted bool, err error) {
 	data, err := fs.ReadFile(fsys, name)
 	if err != nil {
-		return nil, fmt.Errorf("read variables: %w", err)
+		return nil, false, fmt.Errorf("read variables: %w", err)
 	}
+	data, encrypted, err = keys.File(data)
+	if err != nil {
+		return nil, encrypted, fmt.Errorf("%s: %w", name, err)
+	}
+	if vars, err = varsIn(name, data); encrypted {
+		err = inventory.MaskEncrypted(err)
+	}
+	return vars, encrypted, err
+}
+
+func varsIn(name string, data []byte) (*ordered.Map, error) {
 	node, err := inventory.ParseYAML(name, data)
 	if err != nil {
 		return nil, err
@@ -186,9 +201,9 @@ func loadVars(fsys fs.FS, name string) (*ordered.Map, error) {
 	if node == nil {
 		return ordered.New(0), nil
 	}
-	x, err := inventory.DecodeYAML(node)
+	x, err := inventory.DecodeYAMLIn(name, node)
 	if err != nil {
-		return nil, inventory.InFile(name, err)
+		return nil, err
 	}
 	if x == nil {
 		return ordered.New(0), nil

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/polarbook/polarbook/inventory"
+	"github.com/polarbook/polarbook/inventory/vault"
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/playbooks/engine/session"
@@ -61,6 +62,8 @@ type Options struct {
 
 	Templates Templates
 	Secrets   Secrets
+	// Vault opens what is encrypted with Ansible Vault; nil: there are no passwords.
+	Vault *vault.Keyring
 	// Warn is told what the user should know of files on this machine, the same maybe often; nil: nobody is told.
 	Warn      func(text string)
 	Listeners []event.Listener

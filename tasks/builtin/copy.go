@@ -29,6 +29,7 @@ type copyArgs struct {
 	DirectoryMode *string `arg:"directory_mode,mode" doc:"Permissions of new directories."`
 	RemoteSrc     bool    `arg:"remote_src" default:"false" doc:"src is on the host."`
 	Follow        bool    `arg:"follow" default:"false" doc:"Replace what a link at dest points to, not the link."`
+	Decrypt       bool    `arg:"decrypt" default:"true" doc:"Decrypt a src that is encrypted with Ansible Vault."`
 }
 
 var copyModule = tasks.Define(tasks.Module{
@@ -103,6 +104,9 @@ func buildCopy(a *copyArgs, l tasks.Local) (tasks.Action, error) {
 	if err != nil {
 		return nil, fmt.Errorf("copy: src: %w", err)
 	}
+	if a.Decrypt {
+		fsys = l.Decrypted(fsys)
+	}
 	info, err := fs.Stat(fsys, file)
 	if err != nil {
 		return nil, fmt.Errorf("copy: src: %w", err)
@@ -114,6 +118,7 @@ func buildCopy(a *copyArgs, l tasks.Local) (tasks.Action, error) {
 		d.Mode = fmt.Sprintf("%04o", info.Mode().Perm())
 	}
 	d.Name = path.Base(file)
+	d.Showing = d.Showing && !tasks.Encrypted(info)
 	if info.Size() <= files.InlineLimit {
 		content, err := fs.ReadFile(fsys, file)
 		if err != nil {

@@ -29,6 +29,7 @@ type templateArgs struct {
 	CommentStart    string `arg:"comment_start_string" default:"{#" doc:"Beginning of a comment."`
 	CommentEnd      string `arg:"comment_end_string" default:"#}" doc:"End of a comment."`
 	NewlineSequence string `arg:"newline_sequence" default:"\\n" doc:"End of lines: \\n, \\r or \\r\\n."`
+	Decrypt         bool   `arg:"decrypt" default:"true" doc:"Decrypt a src that is encrypted with Ansible Vault."`
 }
 
 var templateModule = tasks.Define(tasks.Module{
@@ -62,7 +63,14 @@ var templateModule = tasks.Define(tasks.Module{
 	if err != nil {
 		return nil, fmt.Errorf("template: src: %w", err)
 	}
+	if a.Decrypt {
+		fsys = l.Decrypted(fsys)
+	}
 	text, err := fs.ReadFile(fsys, file)
+	if err != nil {
+		return nil, fmt.Errorf("template: src: %w", err)
+	}
+	info, err := fs.Stat(fsys, file)
 	if err != nil {
 		return nil, fmt.Errorf("template: src: %w", err)
 	}
@@ -75,15 +83,11 @@ var templateModule = tasks.Define(tasks.Module{
 		return nil, err
 	}
 	if a.Mode == "preserve" {
-		info, err := fs.Stat(fsys, file)
-		if err != nil {
-			return nil, fmt.Errorf("template: src: %w", err)
-		}
 		a.Mode = fmt.Sprintf("%04o", info.Mode().Perm())
 	}
 	d := files.Delivery{
 		Attributes: a.Attributes, Module: "template", Dest: a.Dest, Follow: a.Follow, Force: a.Force, Backup: a.Backup,
-		Validate: a.Validate, Src: a.Src, Asking: l.Check(), Showing: l.Diff(), Began: time.Now(),
+		Validate: a.Validate, Src: a.Src, Asking: l.Check(), Showing: l.Diff() && !tasks.Encrypted(info), Began: time.Now(),
 	}
 	if script.TrimSlashes(a.Dest) == "" {
 		return nil, &tasks.ArgError{Module: "template", Arg: "dest", Problem: "is empty"}

@@ -28,6 +28,7 @@ type unarchiveArgs struct {
 	Include   []string `arg:"include" doc:"Names to unpack; everything by default."`
 	KeepNewer bool     `arg:"keep_newer" default:"false" doc:"Keep files that are newer than the archive's."`
 	ListFiles bool     `arg:"list_files" default:"false" doc:"Return the names of what was unpacked."`
+	Decrypt   bool     `arg:"decrypt" default:"true" doc:"Decrypt a src that is encrypted with Ansible Vault."`
 }
 
 var unarchiveModule = tasks.Define(tasks.Module{
@@ -74,6 +75,9 @@ var unarchiveModule = tasks.Define(tasks.Module{
 	fsys, file, err := l.Find("files", a.Src)
 	if err != nil {
 		return nil, fmt.Errorf("unarchive: src: %w", err)
+	}
+	if a.Decrypt {
+		fsys = l.Decrypted(fsys)
 	}
 	u.fsys, u.file = fsys, file
 	u.sum, u.size, err = l.Sum(fsys, file)

@@ -157,6 +157,9 @@ func (l *FakeLocal) Find(_, name string) (fs.FS, string, error) {
 	return os.DirFS(l.Dir), path.Clean(name), nil
 }
 
+// Decrypted implements tasks.Local: nothing is encrypted here.
+func (l *FakeLocal) Decrypted(fsys fs.FS) fs.FS { return fsys }
+
 // Sum implements tasks.Local.
 func (l *FakeLocal) Sum(fsys fs.FS, name string) (string, int64, error) {
 	b, err := fs.ReadFile(fsys, name)

@@ -12,8 +12,6 @@ import (
 var refusedFilters = map[string]string{
 	"password_hash":  "give the hash itself, or let the module set the password",
 	"to_uuid":        "nothing here needs identifiers of that kind",
-	"vault":          "encrypted values are not supported",
-	"unvault":        "encrypted values are not supported",
 	"json_query":     "write it with selectattr and map",
 	"ipaddr":         "only ipv4_int is here",
 	"urlize":         "nothing here writes HTML",
@@ -30,7 +28,7 @@ func init() {
 	filters = map[string]jinja.Callable{}
 	for _, table := range []map[string]jinja.Callable{
 		plainFilters(), textFilters(), listFilters(), dataFilters(), encodingFilters(), pathFilters(), timeFilters(), postgresFilters(),
-		randomFilters(),
+		randomFilters(), vaultFilters(),
 	} {
 		for name, f := range table {
 			filters[name] = f

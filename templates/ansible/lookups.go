@@ -23,7 +23,6 @@ var refusedLookups = map[string]string{
 	"url":      "polarbook opens no connections but those to the hosts",
 	"csvfile":  "read the file with lookup('file') and split it",
 	"ini":      "read the file with lookup('file')",
-	"unvault":  "encrypted files are not supported",
 	"config":   "there is no configuration of Ansible here",
 }
 
@@ -35,7 +34,7 @@ func init() {
 		"first_found": lookupFirstFound, "dict": lookupDict, "items": lookupItems, "list": lookupList,
 		"indexed_items": lookupIndexed, "together": lookupTogether, "nested": lookupNested, "cartesian": lookupNested,
 		"sequence": lookupSequence, "fileglob": lookupFileGlob, "flattened": lookupFlattened, "subelements": lookupSubelements,
-		"random_choice": lookupRandomChoice,
+		"random_choice": lookupRandomChoice, "unvault": lookupUnvault,
 	}
 }
 
@@ -183,6 +182,14 @@ func find(r *jinja.Run, name, within string) (string, []byte, error) {
 		data, err := o.Read(path)
 		if errors.Is(err, os.ErrNotExist) {
 			continue
+		}
+		if err == nil {
+			var encrypted bool
+			if data, encrypted, err = o.Vault.File(data); err != nil {
+				err = fmt.Errorf("%s: %w", path, err)
+			} else if encrypted {
+				o.Vault.TellOfFile(data)
+			}
 		}
 		return path, data, err
 	}

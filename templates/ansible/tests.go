@@ -12,9 +12,7 @@ import (
 	"github.com/polarbook/polarbook/templates/ordered"
 )
 
-var refusedTests = map[string]string{
-	"vault_encrypted": "encrypted values are not supported",
-}
+var refusedTests = map[string]string{}
 
 // tests are the tests of Jinja2 and Ansible. defined and undefined are built into CallTest.
 var tests map[string]jinja.Callable
@@ -53,6 +51,8 @@ func init() {
 		"contains": {Parameters: "value!", Do: func(c *jinja.Invocation) (any, error) {
 			return c.Run.Contains(c.Value, c.Bound["value"])
 		}},
+		"vault_encrypted": {Do: func(c *jinja.Invocation) (any, error) { return c.Run.Sealed(c.Value), nil }},
+		"vaulted_file":    {Do: vaultedFile},
 		"filter": {Do: func(c *jinja.Invocation) (any, error) {
 			return c.Run.HasFilter(jinja.Text(c.Value)), nil
 		}},

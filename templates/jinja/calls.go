@@ -3,6 +3,7 @@ package jinja
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/polarbook/polarbook/templates/ordered"
@@ -388,6 +389,9 @@ func (r *Run) applyTest(n *tested) (any, error) {
 		return nil, err
 	}
 	value, err := r.evaluate(n.of)
+	if sealed := undecrypted(err); sealed != nil && slices.Contains([]string{"defined", "undefined", "vault_encrypted"}, BaseName(n.name)) {
+		value, err = sealed, nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/polarbook/polarbook/inventory/vault"
 	"github.com/polarbook/polarbook/templates/ordered"
 )
 
@@ -32,6 +33,8 @@ type Options struct {
 	Templates func(name string) (string, bool)
 	// Secrets knows the secrets among what templates read, and is told what they become. nil: there are none.
 	Secrets Secrets
+	// Vault decrypts what is encrypted with Ansible Vault, when something reads it. nil has no passwords.
+	Vault *vault.Keyring
 	// Filters are filters beside those of Jinja2 and Ansible, by their names.
 	Filters map[string]Filter
 	// Now returns the time for now() and strftime. nil means time.Now.
@@ -485,6 +488,9 @@ func (e *Engine) include(from, name string, o FileOptions) (*parsed, string, boo
 			data, err := e.Options.Read(path)
 			if errors.Is(err, os.ErrNotExist) {
 				continue
+			}
+			if err == nil {
+				data, _, err = e.Options.Vault.File(data)
 			}
 			if err != nil {
 				return nil, "", false, fmt.Errorf("read the template %s: %w", path, err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/polarbook/polarbook/inventory/vault"
 	"github.com/polarbook/polarbook/templates/ordered"
 )
 
@@ -12,6 +13,11 @@ func (r *Run) evaluate(node expression) (any, error) {
 	value, err := r.value(node)
 	if err != nil {
 		return nil, locate(node, err)
+	}
+	if sealed, ok := value.(*vault.Value); ok { // out of a value that is not rendered
+		if value, err = r.session.decrypted(sealed); err != nil {
+			return nil, locate(node, err)
+		}
 	}
 	return r.session.noticed(node, value), nil
 }
@@ -67,6 +73,9 @@ func (r *Run) value(node expression) (any, error) {
 		return r.evaluateCall(n, nil)
 	case *filtered:
 		of, err := r.evaluate(n.of)
+		if sealed := undecrypted(err); sealed != nil && BaseName(n.name) == "unvault" {
+			of, err = sealed.Text, nil
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package jinja
 import (
 	"fmt"
 
+	"github.com/polarbook/polarbook/inventory/vault"
 	"github.com/polarbook/polarbook/templates/ordered"
 )
 
@@ -80,6 +81,8 @@ func (s *session) forceDepth(value any, depth int) (any, error) {
 			result.Set(key, value)
 		}
 		return result, nil
+	case *vault.Value:
+		return s.decrypted(v)
 	case Unsafe:
 		s.shared.unsafe = true
 		return s.forceDepth(plain(v.Value), depth+1)

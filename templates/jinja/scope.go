@@ -7,6 +7,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/polarbook/polarbook/inventory/vault"
 	"github.com/polarbook/polarbook/templates/ordered"
 )
 
@@ -67,10 +68,11 @@ type sharedState struct {
 	active  []activeVariable
 	depth   int
 	steps   int
-	unsafe  bool       // something that others have written has been read
-	foreign bool       // and what it became may be a part of the text that was printed
-	secrets *followed  // nil: there are none
-	random  *rand.Rand // nil until it is asked for
+	unsafe  bool            // something that others have written has been read
+	foreign bool            // and what it became may be a part of the text that was printed
+	secrets *followed       // nil: there are none
+	random  *rand.Rand      // nil until it is asked for
+	sealed  map[string]bool // texts that were encrypted, decrypted
 }
 
 type activeVariable struct {
@@ -145,6 +147,8 @@ func (s *session) demand(path string, raw any) (any, error) {
 	case Unsafe:
 		s.shared.unsafe = true
 		return plain(v.Value), nil
+	case *vault.Value:
+		return s.decrypted(v)
 	case string:
 		if !isTemplate(v) {
 			return s.given(v), nil

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/polarbook/polarbook/inventory/vault"
 	"github.com/polarbook/polarbook/templates/ordered"
 	"github.com/polarbook/polarbook/templates/suggest"
 )
@@ -55,7 +56,7 @@ type namespace struct{ values *ordered.Map }
 func plain(value any) any {
 	switch v := value.(type) {
 	case nil, bool, int, float64, string, []any, *ordered.Map, Tuple, *Undefined, *Function, *namespace,
-		*LazyMap, *LazyList, Mapping, Scope, Unsafe, omitted, *loop, *module, *cycle, Moment, span:
+		*LazyMap, *LazyList, Mapping, Scope, Unsafe, *vault.Value, omitted, *loop, *module, *cycle, Moment, span:
 		return v
 	case error:
 		return v.Error()
