@@ -129,6 +129,9 @@ type Plan struct {
 	// Without it the engine probes again after Script, in the same round trip, plans again, and fails the task
 	// when a change is still wanted: that is the proof that it took effect.
 	Event bool
+	// Proof, where it is not nil, judges that second answer in Plan's place: for a change that Plan would make once more, such
+	// as a line that is added to at each run. What it returns is a change when the first did not take effect.
+	Proof func(found Found) (Plan, error)
 	// Values is the result so far. Made are values about the change itself (where the old file was kept): they are not
 	// looked for again afterwards.
 	Values map[string]any

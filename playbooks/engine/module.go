@@ -303,7 +303,11 @@ func (d *moduleRun) script(
 	if err != nil {
 		return r, fmt.Errorf("check that the change, which was made, took effect: %w", err)
 	}
-	after, err := action.Plan(found)
+	judge := action.Plan
+	if plan.Proof != nil {
+		judge = plan.Proof
+	}
+	after, err := judge(found)
 	if err != nil {
 		return r, fmt.Errorf("compare what the change, which was made, has done: %w", err)
 	}

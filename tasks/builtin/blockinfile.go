@@ -11,14 +11,16 @@ import (
 
 type blockinfileArgs struct {
 	files.EditArgs
-	Create       bool    `arg:"create" default:"false" doc:"Create the file, and its directory, if it is missing."`
-	Block        string  `arg:"block" alias:"content" doc:"The lines. Without any, the block is removed, as with absent."`
-	State        string  `arg:"state" default:"present" choices:"absent present" doc:"Insert the block, or remove it."`
-	Marker       string  `arg:"marker" default:"# {mark} ANSIBLE MANAGED BLOCK" doc:"The line before and after the block; {mark} is replaced. Different blocks of a file need different markers."`
-	MarkerBegin  string  `arg:"marker_begin" default:"BEGIN" doc:"Text for {mark} before the block."`
-	MarkerEnd    string  `arg:"marker_end" default:"END" doc:"Text for {mark} after the block."`
-	InsertAfter  *string `arg:"insertafter" doc:"EOF, or an expression: a new block goes after the last line that matches."`
-	InsertBefore *string `arg:"insertbefore" doc:"BOF, or an expression: a new block goes before the last line that matches."`
+	Create         bool    `arg:"create" default:"false" doc:"Create the file, and its directory, if it is missing."`
+	Block          string  `arg:"block" alias:"content" doc:"The lines. Without any, the block is removed, as with absent."`
+	State          string  `arg:"state" default:"present" choices:"absent present" doc:"Insert the block, or remove it."`
+	Marker         string  `arg:"marker" default:"# {mark} ANSIBLE MANAGED BLOCK" doc:"The line before and after the block; {mark} is replaced. Different blocks of a file need different markers."`
+	MarkerBegin    string  `arg:"marker_begin" default:"BEGIN" doc:"Text for {mark} before the block."`
+	MarkerEnd      string  `arg:"marker_end" default:"END" doc:"Text for {mark} after the block."`
+	InsertAfter    *string `arg:"insertafter" doc:"EOF, or an expression: a new block goes after the last line that matches."`
+	AppendNewline  bool    `arg:"append_newline" default:"false" doc:"Put an empty line behind the block, unless the file ends there or has one."`
+	PrependNewline bool    `arg:"prepend_newline" default:"false" doc:"Put an empty line before the block, unless the file begins there or has one."`
+	InsertBefore   *string `arg:"insertbefore" doc:"BOF, or an expression: a new block goes before the last line that matches."`
 }
 
 var blockinfileModule = tasks.Define(tasks.Module{
@@ -118,7 +120,15 @@ func (b *block) rewrite(text string, exists bool) (string, string, map[string]an
 	if at > 0 && !strings.HasSuffix(all[at-1], "\n") {
 		all[at-1] += "\n"
 	}
-	after := strings.Join(slices.Insert(all, at, wanted...), "")
+	if b.PrependNewline && b.State == "present" && at > 0 && all[at-1] != "\n" {
+		all = slices.Insert(all, at, "\n")
+		at++
+	}
+	all = slices.Insert(all, at, wanted...)
+	if end := at + len(wanted); b.AppendNewline && b.State == "present" && end < len(all) && all[end] != "\n" {
+		all = slices.Insert(all, end, "\n")
+	}
+	after := strings.Join(all, "")
 	switch {
 	case after == text && exists:
 		return after, "", nil, nil
@@ -148,7 +158,7 @@ func (b *block) place(all []string, text string) int {
 		}
 	default:
 		for i, line := range all {
-			if b.insert.MatchString(files.Bare(line)) {
+			if b.insert.MatchString(line) {
 				at = i
 			}
 		}

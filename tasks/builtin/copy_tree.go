@@ -267,7 +267,7 @@ func (c *treeCopy) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, plan *
 	if err := files.ScriptFailed(r); err != nil {
 		return tasks.Result{}, err
 	}
-	if _, err := files.Prove(ctx, h.Shell(), tasks.ProbeApply(c)); err != nil {
+	if _, err := files.Prove(ctx, h.Shell(), tasks.ProbeApply(c), p); err != nil {
 		return tasks.Result{}, err
 	}
 	return tasks.Result{Changed: true, Msg: p.Msg, Values: p.Values, Diff: p.Diff}, nil

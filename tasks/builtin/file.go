@@ -148,8 +148,15 @@ func (a *fileAction) attributesOnly(have script.File) tasks.Plan {
 	return tasks.Plan{
 		Change: true, Msg: "change " + files.ChangeNames(changes) + " of " + a.Path,
 		Diff: []tasks.Diff{files.AttributeDiff(a.Path, changes)}, Values: a.values(have),
-		Script: a.Adjusting(a.Path, have, a.Follow),
+		Script: a.Adjusting(a.Path, have, a.Follow), Proof: a.settled(have),
 	}
+}
+
+// settled judges a change by the mode that was worked out when it was planned.
+func (a *fileAction) settled(before script.File) func(found tasks.Found) (tasks.Plan, error) {
+	after := *a
+	after.Attributes = a.Settled(before)
+	return after.Plan
 }
 
 func (a *fileAction) absent(have script.File) tasks.Plan {

@@ -43,6 +43,10 @@ func (a *fileAction) directory(have script.File, said fileFound) (tasks.Plan, er
 		Before:       fmt.Sprintf("%d files inside with other attributes\n", strays),
 	})
 	plan.Script = a.everywhere()
+	plan.Proof = nil
+	if !a.Stable() {
+		plan.Proof = a.settled(script.File{})
+	}
 	return plan, nil
 }
 

@@ -66,8 +66,6 @@ func buildLineinfile(a *lineinfileArgs, l tasks.Local) (tasks.Action, error) {
 		return refuse("line", "is required for state: absent, or regexp or search_string")
 	case a.Backrefs && a.Regexp == nil:
 		return refuse("regexp", "is required for backrefs")
-	case a.Line != nil && strings.Contains(strings.TrimSuffix(*a.Line, "\n"), "\n"):
-		return refuse("line", "has more than one line: use blockinfile")
 	}
 	e, err := files.NewEdit("lineinfile", a.EditArgs, a.Create && a.State == "present", l)
 	if err != nil {
@@ -105,7 +103,7 @@ func (f *lines) absent(text string, _ bool) (string, string, map[string]any, err
 	kept := slices.DeleteFunc(slices.Clone(all), func(line string) bool {
 		switch {
 		case f.match != nil:
-			return f.match.MatchString(files.Bare(line))
+			return f.match.MatchString(line)
 		case f.SearchString != nil:
 			return strings.Contains(line, *f.SearchString)
 		}
@@ -123,11 +121,10 @@ func (f *lines) absent(text string, _ bool) (string, string, map[string]any, err
 // there already is left; else the place is sought.
 func (f *lines) present(text string, _ bool) (string, string, map[string]any, error) {
 	all := files.KeepLines(text)
-	line := strings.TrimSuffix(*f.Line, "\n")
+	line := *f.Line // may be several, which no single line of the file is the same as: without regexp they are added at each run
 	at, insertAt := -1, -1
 	var groups []int
 	for i, current := range all {
-		current = files.Bare(current)
 		switch {
 		case f.match != nil:
 			m := f.match.FindStringSubmatchIndex(current)
@@ -148,7 +145,7 @@ func (f *lines) present(text string, _ bool) (string, string, map[string]any, er
 		for i, current := range all {
 			if files.Bare(current) == line {
 				at = i
-			} else if f.insert != nil && f.insert.MatchString(files.Bare(current)) {
+			} else if f.insert != nil && f.insert.MatchString(current) {
 				insertAt = i
 				if f.InsertAfter != nil {
 					insertAt = i + 1
@@ -168,12 +165,15 @@ func (f *lines) present(text string, _ bool) (string, string, map[string]any, er
 	switch {
 	case at >= 0:
 		if f.Backrefs && matched {
-			line = files.ExpandReferences(f.match, line, files.Bare(all[at]), groups)
+			line = files.ExpandReferences(f.match, line, all[at], groups)
 		}
-		if all[at] == line+"\n" {
+		if !strings.HasSuffix(line, "\n") {
+			line += "\n"
+		}
+		if all[at] == line {
 			return text, "", nil, nil
 		}
-		all[at] = line + "\n"
+		all[at] = line
 		return strings.Join(all, ""), "line replaced", nil, nil
 	case f.Backrefs:
 		return text, "", nil, nil

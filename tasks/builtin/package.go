@@ -117,7 +117,7 @@ func (p *anyPackages) Apply(ctx context.Context, h tasks.Host, plan tasks.Plan, 
 		return tasks.Result{}, err
 	}
 	if !plan.Event {
-		if _, err := files.Prove(ctx, h.Shell(), tasks.ProbeApply(p)); err != nil {
+		if _, err := files.Prove(ctx, h.Shell(), tasks.ProbeApply(p), plan); err != nil {
 			return tasks.Result{}, err
 		}
 	}

@@ -408,7 +408,7 @@ func (p *rpmPackages) Apply(ctx context.Context, h tasks.Host, plan tasks.Plan, 
 			Values: map[string]any{"rc": r.Status, "results": results, "stderr": strings.Join(said, "\n")},
 		}
 	}
-	if _, err := files.Prove(ctx, h.Shell(), tasks.ProbeApply(p)); err != nil {
+	if _, err := files.Prove(ctx, h.Shell(), tasks.ProbeApply(p), plan); err != nil {
 		return tasks.Result{}, err
 	}
 	if results == nil {

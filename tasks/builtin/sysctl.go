@@ -2,6 +2,8 @@ package builtin
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
@@ -131,17 +133,51 @@ func (a *sysctlAction) rewrite(text string, exists bool) (string, string, map[st
 	return strings.Join(out, ""), "set " + a.Name + " to " + a.wanted(), nil, nil
 }
 
+// proof looks whether the kernel took the value. It may show another than was written: 0x64 is 100 there, and some are
+// rounded, so that a value that is neither what it was nor what was asked for is the kernel's way to write it.
+func (a *sysctlAction) proof(found tasks.Found, before string, inFile func(tasks.Found) (tasks.Plan, error)) (tasks.Plan, error) {
+	var said sysctlFound
+	if err := found.Decode(&said); err != nil {
+		return tasks.Plan{}, err
+	}
+	plan := tasks.Plan{Values: map[string]any{}}
+	if inFile != nil {
+		var err error
+		if plan, err = inFile(found); err != nil {
+			return plan, err
+		}
+	}
+	plan.Values["live"] = said.Live
+	if said.Live == before && !sameNumbers(said.Live, a.wanted()) {
+		plan.Change, plan.Msg = true, fmt.Sprintf("%s is still %s in the kernel", a.Name, said.Live)
+	}
+	return plan, nil
+}
+
+// sameNumbers compares lists of numbers, as C reads them: 0x64 and 0144 are 100.
+func sameNumbers(a, b string) bool {
+	x, y := strings.Fields(a), strings.Fields(b)
+	return slices.EqualFunc(x, y, func(a, b string) bool {
+		n, err1 := strconv.ParseInt(a, 0, 64)
+		m, err2 := strconv.ParseInt(b, 0, 64)
+		return err1 == nil && err2 == nil && n == m
+	})
+}
+
 // sameSetting compares names in either spelling: vm.swappiness and vm/swappiness.
 func sameSetting(a, b string) bool {
 	return a == b || strings.NewReplacer(".", "/", "/", ".").Replace(a) == b && strings.Contains(a, "/")
 }
 
+// sysctlFound is the answer of the probe of a sysctlAction.
+type sysctlFound struct {
+	File  script.File `answer:"file,required"`
+	Known bool        `answer:"known"`
+	Live  string      `answer:"live"`
+}
+
 func (a *sysctlAction) Plan(found tasks.Found) (tasks.Plan, error) {
-	var said struct {
-		File  script.File `answer:"file,required"`
-		Known bool        `answer:"known"`
-		Live  string      `answer:"live"`
-	}
+	var said sysctlFound
 	if err := found.Decode(&said); err != nil {
 		return tasks.Plan{}, err
 	}
@@ -176,6 +212,8 @@ func (a *sysctlAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	}
 	// What may be refused without harm cannot be proven by looking again.
 	plan.Event = a.IgnoreErrors
+	inFile := plan.Proof
+	plan.Proof = func(found tasks.Found) (tasks.Plan, error) { return a.proof(found, live, inFile) }
 	if !plan.Change {
 		plan.Msg = fmt.Sprintf("set %s in the kernel from %s to %s", a.Name, live, a.wanted())
 		plan.Script = script.Preamble

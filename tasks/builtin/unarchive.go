@@ -280,7 +280,7 @@ func (u *unarchive) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (task
 			})
 		}
 	}
-	proof, err := files.Prove(ctx, h.Shell(), u)
+	proof, err := files.Prove(ctx, h.Shell(), u, p)
 	if err != nil {
 		return tasks.Result{}, err
 	}

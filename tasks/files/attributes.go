@@ -47,6 +47,32 @@ func (a Attributes) Differences(have script.File) []Change {
 	return list
 }
 
+// Settled returns the attributes as a change that was planned leaves them: a symbolic mode is what it made of the file before.
+// What it makes of a new file is chmod's to say, so that there is none.
+func (a Attributes) Settled(before script.File) Attributes {
+	switch mode, err := ModeFrom(a.Mode, before.Mode, before.Kind == "directory"); {
+	case Octal(a.Mode):
+	case err == nil && before.Exists():
+		a.Mode = FiveDigits(mode)
+	default:
+		a.Mode = ""
+	}
+	return a
+}
+
+// Stable reports whether a mode makes the same of a file when it is given twice: g=u,u-w does not.
+func (a Attributes) Stable() bool {
+	for mode := range 0o10000 {
+		for _, dir := range []bool{false, true} {
+			once, _ := ModeFrom(a.Mode, mode, dir)
+			if twice, err := ModeFrom(a.Mode, once, dir); err == nil && twice != once {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 func sameID(want, name string, number int) bool {
 	if n, err := strconv.Atoi(want); err == nil {
 		return n == number
@@ -130,7 +156,7 @@ func ModeFrom(spec string, current int, dir bool) (int, error) {
 				return 0, fmt.Errorf("is %q, in which %q is not a permission", spec, perms)
 			}
 			for _, class := range who {
-				bits, mask := classBits(class, perms, current, mode, dir)
+				bits, mask := classBits(class, perms, mode, dir)
 				bits &^= umask
 				switch operator {
 				case '+':
@@ -147,7 +173,7 @@ func ModeFrom(spec string, current int, dir bool) (int, error) {
 }
 
 // classBits are the bits that permissions stand for when given to one class of users, and all the bits of that class.
-func classBits(class rune, perms string, before, now int, dir bool) (bits, mask int) {
+func classBits(class rune, perms string, now int, dir bool) (bits, mask int) {
 	shift, special := 0, 0o1000
 	switch class {
 	case 'u':
@@ -164,7 +190,7 @@ func classBits(class rune, perms string, before, now int, dir bool) (bits, mask 
 		case 'x':
 			bits |= 1 << shift
 		case 'X':
-			if dir || before&0o111 != 0 {
+			if dir || now&0o111 != 0 {
 				bits |= 1 << shift
 			}
 		case 's':

@@ -93,7 +93,7 @@ func (d *Delivery) plan(found tasks.Found) (tasks.Plan, string, error) {
 	case said.Same:
 		return d.adjust(dest, have, values), "", nil
 	}
-	plan := tasks.Plan{Change: true, Msg: "replace the content of " + dest, Values: values}
+	plan := tasks.Plan{Change: true, Msg: "replace the content of " + dest, Values: values, Proof: d.settled(have)}
 	if !have.Exists() {
 		plan.Msg = "create " + dest
 	}
@@ -154,8 +154,15 @@ func (d *Delivery) adjust(dest string, have script.File, values map[string]any) 
 	}
 	return tasks.Plan{
 		Change: true, Msg: "change " + ChangeNames(changes) + " of " + dest, Values: values, Diff: []tasks.Diff{AttributeDiff(dest, changes)},
-		Script: d.Adjusting(dest, have, true),
+		Script: d.Adjusting(dest, have, true), Proof: d.settled(have),
 	}
+}
+
+// settled judges a change by the mode that was worked out when it was planned.
+func (d *Delivery) settled(before script.File) func(found tasks.Found) (tasks.Plan, error) {
+	after := *d
+	after.Attributes = d.Settled(before)
+	return after.Plan
 }
 
 func (d *Delivery) values(dest string) map[string]any {
@@ -217,7 +224,7 @@ func (d *LargeDelivery) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, s
 		}
 		return tasks.Result{}, err
 	}
-	proof, err := Prove(ctx, s, tasks.ProbeApply(d))
+	proof, err := Prove(ctx, s, tasks.ProbeApply(d), p)
 	if err != nil {
 		return tasks.Result{}, err
 	}

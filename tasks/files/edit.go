@@ -102,13 +102,13 @@ func (e *Edit) place(said Read, after, msg string, extra map[string]any) (tasks.
 	if have.Exists() {
 		changes = e.Differences(have)
 	}
-	plan := tasks.Plan{Change: true, Msg: msg, Values: values, Made: extra}
+	plan := tasks.Plan{Change: true, Msg: msg, Values: values, Made: extra, Proof: e.proof(have, after)}
 	if len(changes) > 0 {
 		plan.Diff = append(plan.Diff, AttributeDiff(e.Path, changes))
 	}
 	switch {
 	case have.Exists() && before == after && len(changes) == 0, !have.Exists() && after == "" && msg == "":
-		plan.Change = false
+		plan.Change, plan.Proof = false, nil
 		return plan, nil
 	case have.Exists() && before == after:
 		plan.Msg = "change " + ChangeNames(changes) + " of " + e.Path
@@ -141,6 +141,26 @@ func (e *Edit) place(said Read, after, msg string, extra map[string]any) (tasks.
 	return plan, err
 }
 
+// proof judges a change by what the file holds: a second edit might find something to do again in what the first made.
+func (e *Edit) proof(before script.File, after string) func(found tasks.Found) (tasks.Plan, error) {
+	return func(found tasks.Found) (tasks.Plan, error) {
+		var said Read
+		if err := found.Decode(&said); err != nil {
+			return tasks.Plan{}, err
+		}
+		plan := tasks.Plan{Values: map[string]any{"path": e.Path, "backup": ""}}
+		maps.Copy(plan.Values, FileValues(said.File))
+		if string(said.Content) != after {
+			plan.Diff = append(plan.Diff, tasks.Diff{Before: string(said.Content), After: after, BeforeHeader: e.Path, AfterHeader: e.Path})
+		}
+		if changes := e.Settled(before).Differences(said.File); len(changes) > 0 {
+			plan.Diff = append(plan.Diff, AttributeDiff(e.Path, changes))
+		}
+		plan.Change = len(plan.Diff) > 0
+		return plan, nil
+	}
+}
+
 // KeepLines cuts a text into lines that keep their newline.
 func KeepLines(text string) []string {
 	lines := strings.SplitAfter(text, "\n")
@@ -156,8 +176,7 @@ func Bare(line string) string { return strings.TrimRight(line, "\r\n") }
 // Pattern reads a regular expression of Python's as far as Go's has the same: everything but looking ahead or behind
 // and references back within the expression.
 func Pattern(module, arg, expr, flags string) (*regexp.Regexp, error) {
-	expr = strings.ReplaceAll(expr, `\Z`, `\z`)
-	re, err := regexp.Compile(flags + expr)
+	re, err := regexp.Compile(likeGo(flags + expr))
 	if err == nil {
 		return re, nil
 	}
@@ -169,6 +188,40 @@ func Pattern(module, arg, expr, flags string) (*regexp.Regexp, error) {
 	}
 	return nil, &tasks.ArgError{Module: module, Arg: arg, Problem: problem}
 }
+
+// likeGo spells what Python spells otherwise: $ is also before a newline that ends the text, and \Z its very end.
+func likeGo(expr string) string {
+	lines := multiline.MatchString(expr)
+	var b strings.Builder
+	class := false
+	for i := 0; i < len(expr); i++ {
+		switch c := expr[i]; {
+		case c == '\\' && i+1 < len(expr) && expr[i+1] == 'Z':
+			i++
+			b.WriteString(`\z`)
+			continue
+		case c == '\\' && i+1 < len(expr):
+			b.WriteByte(c)
+			i++
+		case class:
+			class = c != ']'
+		case c == '[':
+			class = true
+			if rest := expr[i+1:]; strings.HasPrefix(rest, "]") || strings.HasPrefix(rest, "^]") {
+				end := strings.IndexByte(rest, ']')
+				b.WriteString(expr[i : i+1+end])
+				i += 1 + end
+			}
+		case c == '$' && !lines:
+			b.WriteString(`(?:$|\n\z)`)
+			continue
+		}
+		b.WriteByte(expr[i])
+	}
+	return b.String()
+}
+
+var multiline = regexp.MustCompile(`^(\(\?[a-z]+\))*\(\?[a-z]*m`)
 
 var reference = regexp.MustCompile(`\\(\d{1,2}|g<\w+>|[nrt\\])`)
 

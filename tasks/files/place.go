@@ -108,12 +108,16 @@ func ScriptFailed(r remote.Result) error {
 }
 
 // Prove probes again after a change that an Applier made, and fails if the change is still wanted.
-func Prove(ctx context.Context, s tasks.Shell, a tasks.Action) (tasks.Plan, error) {
+func Prove(ctx context.Context, s tasks.Shell, a tasks.Action, made tasks.Plan) (tasks.Plan, error) {
 	r, err := s.Run(ctx, remote.Command{Script: a.Probe()})
 	if err != nil {
 		return tasks.Plan{}, err
 	}
-	again, err := a.Plan(tasks.Found{Result: r})
+	judge := a.Plan
+	if made.Proof != nil {
+		judge = made.Proof
+	}
+	again, err := judge(tasks.Found{Result: r})
 	if err != nil {
 		return tasks.Plan{}, err
 	}

@@ -301,7 +301,11 @@ func Attempt(t *testing.T, h *LocalHost, module string, args map[string]any, l t
 	if plan.Event {
 		return plan, result, nil
 	}
-	again, err := PlanOn(t, h, NewAction(t, module, args, l))
+	look := tasks.Action(NewAction(t, module, args, l))
+	if plan.Proof != nil {
+		look = proving{look, plan.Proof}
+	}
+	again, err := PlanOn(t, h, look)
 	if err != nil {
 		return plan, result, fmt.Errorf("look again: %w", err)
 	}
@@ -310,6 +314,14 @@ func Attempt(t *testing.T, h *LocalHost, module string, args map[string]any, l t
 	}
 	return plan, result, nil
 }
+
+// proving is an Action whose second look is judged by the plan of the first.
+type proving struct {
+	tasks.Action
+	judge func(tasks.Found) (tasks.Plan, error)
+}
+
+func (p proving) Plan(found tasks.Found) (tasks.Plan, error) { return p.judge(found) }
 
 // MustChange does a task that has to change something, MustNotChange one that must not.
 func MustChange(t *testing.T, h *LocalHost, module string, args map[string]any, l tasks.Local) (tasks.Plan, tasks.Result) {
