@@ -74,12 +74,12 @@ func TestLineinfile(t *testing.T) {
 func TestLineinfileRefuses(t *testing.T) {
 	m := taskstest.ModuleNamed(t, "lineinfile")
 	for name, args := range map[string]map[string]any{
-		"no line":                 {"path": "/f"},
-		"two places":              {"path": "/f", "line": "a", "insertafter": "x", "insertbefore": "y"},
-		"two searches":            {"path": "/f", "line": "a", "regexp": "x", "search_string": "y"},
-		"bad expression":          {"path": "/f", "line": "a", "regexp": "("},
-		"looking around":          {"path": "/f", "line": "a", "regexp": "a(?!b)"},
-		"references to nothing":   {"path": "/f", "line": "a", "backrefs": true},
+		"no line":               {"path": "/f"},
+		"two places":            {"path": "/f", "line": "a", "insertafter": "x", "insertbefore": "y"},
+		"two searches":          {"path": "/f", "line": "a", "regexp": "x", "search_string": "y"},
+		"bad expression":        {"path": "/f", "line": "a", "regexp": "("},
+		"looking around":        {"path": "/f", "line": "a", "regexp": "a(?!b)"},
+		"references to nothing": {"path": "/f", "line": "a", "backrefs": true},
 	} {
 		if _, err := m.New(args, &taskstest.FakeLocal{}); err == nil {
 			t.Errorf("%s: taken", name)

@@ -195,4 +195,3 @@ func TestWriteWholeLeavesNothingBeside(t *testing.T) {
 		}
 	}
 }
-
