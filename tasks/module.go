@@ -136,7 +136,7 @@ type Plan struct {
 	// looked for again afterwards.
 	Values map[string]any
 	Made   map[string]any
-	// Warnings are said when there is nothing to do, or nothing is to be done now (check mode); Apply's Result has its own.
+	// Warnings are said whether there is something to do or not; Apply's Result has its own.
 	Warnings []string
 
 	apply func(ctx context.Context, h Host, p Plan) (Result, error) // with what Plan hands to Apply

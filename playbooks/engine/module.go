@@ -285,7 +285,7 @@ func (d *moduleRun) script(
 	}
 	stdout, stderr := session.Trimmed(made.Stdout), session.Trimmed(made.Stderr)
 	output := map[string]any{"rc": made.Status, "stdout": stdout, "stderr": stderr}
-	r := tasks.Result{Changed: true, Msg: plan.Msg, Diff: plan.Diff, Values: plan.Values}
+	r := tasks.Result{Changed: true, Msg: plan.Msg, Diff: plan.Diff, Values: plan.Values, Warnings: plan.Warnings}
 	if made.Status != 0 {
 		r.Changed = plan.Event // a command that fails has happened all the same
 		failed := &tasks.Failure{Msg: session.ScriptFailed(made.Status, stderr, stdout), Values: mergeValues(output, plan.Values)}

@@ -242,7 +242,11 @@ func (a Spec) convert(value any) (any, error) {
 	var err error
 	switch a.Kind {
 	case String, Path:
-		out, err = convert.Text(value)
+		if a.Late {
+			_, out, err = message(value)
+		} else {
+			out, err = convert.Text(value)
+		}
 	case Mode:
 		out, err = convert.Mode(value)
 	case Bool:
@@ -327,8 +331,9 @@ func (a Spec) set(field reflect.Value, value any) error {
 		target.Set(reflect.ValueOf(texts))
 		return nil
 	}
-	if text, ok := out.(string); ok && a.Late {
-		out = Message(func() (any, error) { return text, nil })
+	if a.Late {
+		given := out
+		out = Message(func() (any, error) { return given, nil })
 	}
 	v := reflect.ValueOf(out)
 	if !v.Type().AssignableTo(target.Type()) && v.CanConvert(target.Type()) && v.Kind() != reflect.String {

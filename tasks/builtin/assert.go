@@ -10,8 +10,8 @@ import (
 
 type assertArgs struct {
 	That       any              `arg:"that,required,raw" doc:"Expressions that must all hold, written as in when."`
-	FailMsg    argument.Message `arg:"fail_msg" alias:"msg" doc:"Message when one does not hold."`
-	SuccessMsg argument.Message `arg:"success_msg" doc:"Message when all hold."`
+	FailMsg    argument.Message `arg:"fail_msg" alias:"msg" doc:"Message when one does not hold: a text, or a list of texts."`
+	SuccessMsg argument.Message `arg:"success_msg" doc:"Message when all hold: a text, or a list of texts."`
 	Quiet      bool             `arg:"quiet" default:"false" doc:"Do not return each expression."`
 }
 
@@ -73,12 +73,12 @@ func (a *assertAction) Plan() (tasks.Plan, error) {
 		}
 		all = append(all, map[string]any{"assertion": that, "evaluated_to": holds})
 		if !holds {
-			msg := a.FailMsg.Or("fail_msg", fmt.Sprintf("this does not hold: %v", that))
-			return tasks.Plan{}, &tasks.Failure{Msg: msg, Values: map[string]any{"assertion": that, "evaluated_to": false, "msg": msg}}
+			msg, given := a.FailMsg.Or("fail_msg", fmt.Sprintf("this does not hold: %v", that))
+			return tasks.Plan{}, &tasks.Failure{Msg: msg, Values: map[string]any{"assertion": that, "evaluated_to": false, "msg": given}}
 		}
 	}
-	msg := a.SuccessMsg.Or("success_msg", "All assertions passed")
-	values := map[string]any{"msg": msg}
+	msg, given := a.SuccessMsg.Or("success_msg", "All assertions passed")
+	values := map[string]any{"msg": given}
 	if !a.Quiet {
 		values["assertions"] = all
 	}

@@ -20,6 +20,18 @@ func TestAssert(t *testing.T) {
 	if !errors.As(err, &f) || f.Msg != "no!" || f.Values["assertion"] != "not_so" {
 		t.Errorf("%+v", err)
 	}
+	list := []any{"no!", "not at all"}
+	_, err = taskstest.NewAction(t, "assert", map[string]any{"that": "not_so", "fail_msg": list}, l).Plan(tasks.Found{})
+	if !errors.As(err, &f) || f.Msg != "no!\nnot at all" || !reflect.DeepEqual(f.Values["msg"], list) {
+		t.Errorf("%+v", err)
+	}
+	plan, err = taskstest.NewAction(t, "assert", map[string]any{"that": "yes_it_is", "success_msg": list}, l).Plan(tasks.Found{})
+	if err != nil || plan.Msg != "no!\nnot at all" || !reflect.DeepEqual(plan.Values["msg"], list) {
+		t.Errorf("%+v, %v", plan, err)
+	}
+	if _, err = taskstest.ModuleNamed(t, "assert").New(map[string]any{"that": "not_so", "msg": map[string]any{}}, l); err == nil {
+		t.Error("a dict is taken for a message")
+	}
 	if _, err = taskstest.NewAction(t, "assert", map[string]any{"that": []any{"unheard_of"}}, l).Plan(tasks.Found{}); err == nil {
 		t.Error("an undefined variable passed")
 	}

@@ -71,7 +71,7 @@ var fileModule = tasks.Define(tasks.Module{
 // protected reports whether a path is a directory without which no host works.
 func protected(p string) bool {
 	switch path.Clean(p) {
-	case "/", ".", "..", "~", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/opt", "/proc", "/root",
+	case "/", ".", "..", "~", "$HOME", "${HOME}", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/opt", "/proc", "/root",
 		"/sbin", "/sys", "/usr", "/var", "/var/lib", "/tmp":
 		return true
 	}

@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
@@ -56,26 +57,34 @@ var (
 )
 
 type hostServiceArgs struct {
-	Name    string `arg:"name,required" doc:"Service."`
-	State   string `arg:"state" choices:"reloaded restarted started stopped" doc:"started and stopped are states, restarted and reloaded happen each time."`
-	Enabled *bool  `arg:"enabled" doc:"Start it at boot."`
-	Use     string `arg:"use" default:"auto" choices:"auto systemd" doc:"Service manager; only systemd is supported."`
+	systemdArgs
+	Use       string  `arg:"use" default:"auto" choices:"auto systemd" doc:"Service manager; only systemd is supported."`
+	Pattern   *string `arg:"pattern" doc:"Unused: what systemd runs it knows itself."`
+	Runlevel  *string `arg:"runlevel" doc:"Unused: systemd has none."`
+	Sleep     *int    `arg:"sleep" doc:"Unused: systemd waits between the stop and the start of a restart."`
+	Arguments *string `arg:"arguments" alias:"args" doc:"Unused: a unit has its own."`
 }
 
 var serviceModule = tasks.Define(tasks.Module{
 	Name: "service", Collections: []string{"ansible.builtin"},
 	Summary:  "Manage services",
-	Notes:    []string{"Hosts without systemd are refused."},
+	Notes:    []string{"Hosts without systemd are refused. All that systemd takes is taken here."},
 	Returns:  systemdReturns,
 	Examples: "- service: {name: crond, state: started, enabled: true}\n",
 }, func(a *hostServiceArgs, l tasks.Local) (tasks.Action, error) {
-	if a.State == "" && a.Enabled == nil {
-		return nil, &tasks.ArgError{Module: "service", Arg: "state", Problem: "is required, or enabled"}
+	var unused []string
+	for name, given := range map[string]bool{
+		"pattern": a.Pattern != nil, "runlevel": a.Runlevel != nil, "sleep": a.Sleep != nil, "arguments": a.Arguments != nil,
+	} {
+		if given {
+			unused = append(unused, fmt.Sprintf("systemd has no use for the argument %q", name))
+		}
 	}
-	return newSystemd("service", systemdArgs{Name: a.Name, State: a.State, Enabled: a.Enabled, Scope: "system"}, l)
+	slices.Sort(unused)
+	return newSystemd("service", a.systemdArgs, l, unused...)
 })
 
-func newSystemd(module string, a systemdArgs, l tasks.Local) (tasks.Action, error) {
+func newSystemd(module string, a systemdArgs, l tasks.Local, warnings ...string) (tasks.Action, error) {
 	switch {
 	case a.Name == "" && (a.State != "" || a.Enabled != nil || a.Masked != nil):
 		return nil, &tasks.ArgError{Module: module, Arg: "name", Problem: "is required for state, enabled and masked"}
@@ -88,12 +97,13 @@ func newSystemd(module string, a systemdArgs, l tasks.Local) (tasks.Action, erro
 	case a.Scope == "global" && a.State != "":
 		return nil, &tasks.ArgError{Module: module, Arg: "state", Problem: "needs the scope system or user: global has no running units"}
 	}
-	return &systemdAction{a, l.Check()}, nil
+	return &systemdAction{a, l.Check(), warnings}, nil
 }
 
 type systemdAction struct {
 	systemdArgs
-	asking bool
+	asking   bool
+	warnings []string
 }
 
 func (a *systemdAction) control() string {
@@ -153,7 +163,7 @@ func (a *systemdAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	if err := found.Decode(&said); err != nil {
 		return tasks.Plan{}, err
 	}
-	plan := tasks.Plan{Values: map[string]any{}}
+	plan := tasks.Plan{Values: map[string]any{}, Warnings: a.warnings}
 	var text strings.Builder
 	text.WriteString(scripts.Script("systemd_explain", script.Values{"scope": a.Scope, "unit": a.Name}))
 	if a.DaemonReexec {

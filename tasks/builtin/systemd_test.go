@@ -34,7 +34,13 @@ esac
 		taskstest.Write(t, dir+"/stale", "", 0o600)
 		taskstest.MustChange(t, h, "systemd", map[string]any{"daemon_reload": true}, l)
 		taskstest.MustNotChange(t, h, "systemd", map[string]any{"daemon_reload": true}, l)
-		taskstest.MustChange(t, h, "service", map[string]any{"name": "polardb", "state": "restarted"}, l)
+		taskstest.Write(t, dir+"/stale", "", 0o600)
+		taskstest.MustChange(t, h, "service", map[string]any{"daemon_reload": true}, l)
+		taskstest.MustNotChange(t, h, "service", map[string]any{"daemon_reload": true}, l)
+		plan, _ := taskstest.MustChange(t, h, "service", map[string]any{"name": "polardb", "state": "restarted", "sleep": 1, "pattern": "x"}, l)
+		if len(plan.Warnings) != 2 {
+			t.Errorf("what is not used is not said: %q", plan.Warnings)
+		}
 		taskstest.MustChange(t, h, "systemd_service", map[string]any{"name": "polardb", "state": "stopped", "enabled": false}, l)
 		taskstest.Write(t, dir+"/falls", "", 0o600)
 		taskstest.MustFail(t, h, "systemd", map[string]any{"name": "polardb", "state": "started"}, l, "polardb ended right after its start")

@@ -41,17 +41,23 @@ func (a *timezoneAction) Probe() string {
 
 func (a *timezoneAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	var said struct {
-		Zone  string `answer:"zone"` // where /etc/localtime leads
-		Known bool   `answer:"known"`
-		Keeps bool   `answer:"text"` // there is an /etc/timezone, or should be
-		Text  string `answer:"text"`
+		Zone    string `answer:"zone"` // where /etc/localtime leads
+		None    bool   `answer:"none"` // there is no /etc/localtime
+		Known   bool   `answer:"known"`
+		Systemd bool   `answer:"systemd"`
+		Keeps   bool   `answer:"text"` // there is an /etc/timezone, or should be
+		Text    string `answer:"text"`
 	}
 	if err := found.Decode(&said); err != nil {
 		return tasks.Plan{}, err
 	}
 	values := map[string]any{"name": a.Name}
+	// systemd goes by the link alone, and without one it is UTC; elsewhere /etc/timezone has to agree.
 	_, zone, _ := strings.Cut(said.Zone, "zoneinfo/")
-	right := zone == a.Name && (!said.Keeps || said.Text == a.Name)
+	if said.None {
+		zone = "UTC"
+	}
+	right := zone == a.Name && (said.Systemd || !said.Keeps || said.Text == a.Name)
 	switch {
 	case right:
 		return tasks.Plan{Values: values}, nil
@@ -62,9 +68,13 @@ func (a *timezoneAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	if zone == "" {
 		zone = "unknown"
 	}
+	msg := fmt.Sprintf("change the time zone from %s to %s", zone, a.Name)
+	if zone == a.Name {
+		msg = "write the time zone " + a.Name + " to /etc/timezone"
+	}
 	text := scripts.Script("timezone", script.Values{"z": a.Name, "text": said.Keeps})
 	return tasks.Plan{
-		Change: true, Msg: fmt.Sprintf("change the time zone from %s to %s", zone, a.Name), Values: values, Script: text,
+		Change: true, Msg: msg, Values: values, Script: text,
 		Diff: []tasks.Diff{{BeforeHeader: "time zone", AfterHeader: "time zone", Before: zone + "\n", After: a.Name + "\n"}},
 	}, nil
 }

@@ -11,7 +11,11 @@ func TestTimezonePlan(t *testing.T) {
 	taskstest.TestPlan(t, "timezone", []taskstest.Case{
 		{Name: "set", Args: shanghai, Found: "zone ../usr/share/zoneinfo/Asia/Shanghai\nknown yes\n", Does: "nothing"},
 		{Name: "set, and written down", Args: shanghai, Found: "zone /usr/share/zoneinfo/Asia/Shanghai\nknown yes\ntext Asia/Shanghai\n", Does: "nothing"},
-		{Name: "written down as another", Args: shanghai, Found: "zone /usr/share/zoneinfo/Asia/Shanghai\nknown yes\ntext Etc/UTC\n", Does: "change: change the time zone from Asia/Shanghai to Asia/Shanghai"},
+		{Name: "written down as another", Args: shanghai, Found: "zone /usr/share/zoneinfo/Asia/Shanghai\nknown yes\ntext Etc/UTC\n", Does: "change: write the time zone Asia/Shanghai to /etc/timezone"},
+		{Name: "written down as another, where systemd goes by the link", Args: shanghai, Found: "zone /usr/share/zoneinfo/Asia/Shanghai\nsystemd yes\nknown yes\ntext Etc/UTC\n", Does: "nothing"},
+		{Name: "written down nowhere, where systemd set it", Args: shanghai, Found: "zone /usr/share/zoneinfo/Asia/Shanghai\nsystemd yes\nknown yes\ntext \n", Does: "nothing"},
+		{Name: "nothing is UTC", Args: map[string]any{"name": "UTC"}, Found: "zone \nnone yes\nsystemd yes\nknown yes\n", Does: "nothing"},
+		{Name: "a copy and no link", Args: map[string]any{"name": "UTC"}, Found: "zone \nsystemd yes\nknown yes\n", Does: "change: change the time zone from unknown to UTC"},
 		{Name: "another", Args: shanghai, Found: "zone /usr/share/zoneinfo/Etc/UTC\nknown yes\n", Does: "change: change the time zone from Etc/UTC to Asia/Shanghai"},
 		{Name: "none", Args: shanghai, Found: "zone \nknown yes\n", Does: "change: change the time zone from unknown to Asia/Shanghai"},
 		{Name: "the host does not know it", Args: shanghai, Found: "zone \n", Does: "fails: the host has no time zone Asia/Shanghai"},

@@ -141,7 +141,7 @@ func (w *waitFor) Apply(ctx context.Context, h tasks.Host, _ tasks.Plan) (tasks.
 			return tasks.Result{Values: w.values(s, elapsed)}, nil
 		}
 		if !time.Now().Before(deadline) {
-			msg := w.Msg.Or("msg", fmt.Sprintf("waited %d s for %s; last seen: %s", elapsed, w.what(), s.seen))
+			msg, _ := w.Msg.Or("msg", fmt.Sprintf("waited %d s for %s; last seen: %s", elapsed, w.what(), s.seen))
 			return tasks.Result{}, &tasks.Failure{Msg: msg, Values: map[string]any{"elapsed": elapsed}}
 		}
 		if err := tasks.Sleep(ctx, min(time.Duration(w.Sleep)*time.Second, time.Until(deadline))); err != nil {

@@ -12,21 +12,17 @@ type Word string
 
 var homeOf = regexp.MustCompile(`^~[A-Za-z0-9_.-]*$`)
 
-// Path is a path as a word of a shell, never taken for an option. A leading ~ or ~user is left for the host to expand.
+// Path is a path as a word of a shell, never taken for an option. A leading ~ or ~user and variables ($HOME, ${HOME}) are left
+// for the host to replace, as Expanded has it.
 func Path(path string) Word {
-	first, rest, more := strings.Cut(path, "/")
-	switch {
-	case homeOf.MatchString(first) && !more:
-		return Word(first)
-	case homeOf.MatchString(first):
-		return Word(first + "/" + remote.Quote(rest))
-	case strings.HasPrefix(path, "/"):
-		return Word(remote.Quote(path))
+	first, _, _ := strings.Cut(path, "/")
+	if homeOf.MatchString(first) || strings.HasPrefix(path, "/") || strings.HasPrefix(path, "$") && variable.MatchString(first) {
+		return Word(Expanded(path))
 	}
-	return Word(remote.Quote("./" + path))
+	return Word(Expanded("./" + path))
 }
 
-// Pattern is a path whose *, ? and [] the shell expands.
+// Pattern is a path as Path has it, whose *, ? and [] the shell expands.
 func Pattern(path string) Word {
 	var out, plain strings.Builder
 	flush := func() {
@@ -44,13 +40,19 @@ func Pattern(path string) Word {
 			rest = after
 		}
 	}
-	for _, r := range rest {
-		if strings.ContainsRune("*?[]", r) {
+	for i := 0; i < len(rest); i++ {
+		if m := variable.FindStringIndex(rest[i:]); m != nil && m[0] == 0 && replaced(rest[i:i+m[1]]) != "" {
 			flush()
-			out.WriteRune(r)
+			out.WriteString(replaced(rest[i : i+m[1]]))
+			i += m[1] - 1
 			continue
 		}
-		plain.WriteRune(r)
+		if strings.IndexByte("*?[]", rest[i]) >= 0 {
+			flush()
+			out.WriteByte(rest[i])
+			continue
+		}
+		plain.WriteByte(rest[i])
 	}
 	flush()
 	return Word(out.String())
@@ -79,19 +81,27 @@ func Expanded(word string) string {
 	}
 	at := 0
 	for _, m := range variable.FindAllStringIndex(word, -1) {
-		text := word[m[0]:m[1]]
-		name := strings.Trim(text, "${}")
-		if name[0] >= '0' && name[0] <= '9' {
+		value := replaced(word[m[0]:m[1]])
+		if value == "" {
 			continue
 		}
 		if m[0] > at {
 			out += remote.Quote(word[at:m[0]])
 		}
-		out += `"${` + name + `-` + strings.ReplaceAll(strings.ReplaceAll(text, "$", `\$`), "}", `\}`) + `}"`
+		out += value
 		at = m[1]
 	}
 	if at < len(word) || out == "" {
 		out += remote.Quote(word[at:])
 	}
 	return out
+}
+
+// replaced is a variable as a word in which the host replaces it; empty: it has no name that a shell knows.
+func replaced(text string) string {
+	name := strings.Trim(text, "${}")
+	if name[0] >= '0' && name[0] <= '9' {
+		return ""
+	}
+	return `"${` + name + `-` + strings.ReplaceAll(strings.ReplaceAll(text, "$", `\$`), "}", `\}`) + `}"`
 }

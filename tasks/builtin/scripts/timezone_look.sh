@@ -2,6 +2,8 @@
 # uses: preamble
 # takes: z
 echo "zone $(readlink /etc/localtime 2>/dev/null)"
+if [ ! -e /etc/localtime ] && [ ! -L /etc/localtime ]; then echo none yes; fi
+if [ -d /run/systemd/system ] && have timedatectl; then echo systemd yes; fi
 if [ -f "/usr/share/zoneinfo/$z" ]; then echo known yes; fi
 if [ -f /etc/timezone ]; then echo "text $(head -n 1 /etc/timezone)"; elif [ -e /etc/debian_version ]; then echo "text "; fi
 exit 0
