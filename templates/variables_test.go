@@ -128,7 +128,7 @@ func TestErrorsSayWhere(t *testing.T) {
 		"{# c":                                   `1:1 this comment is not closed by #}`,
 		"{% %}":                                  `1:1 this tag is empty`,
 		"{{ }}":                                  `1:1 there is no expression between the braces`,
-		"{% block a %}{% endblock %}":            `1:4 the tag block is not supported: templates can include and import one another`,
+		"{% extends %}":                          `1:12 expected a value, found the end of the expression`,
 	} {
 		err := e.Check(text)
 		var at *Error

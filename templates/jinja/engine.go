@@ -248,7 +248,7 @@ func (e *Engine) File(name, text string, vars Vars, o FileOptions) (string, erro
 	rendered, err2 := e.followed(vars, func(s *session) (any, error) {
 		s.where, s.options = name, p.options
 		r := &Run{session: s, frame: newFrame(nil), out: &output{}}
-		if err := p.explain(name, r.all(p.program)); err != nil {
+		if err := p.explain(name, r.whole(p)); err != nil {
 			return nil, err
 		}
 		return s.fileText(p, r.out)
@@ -330,6 +330,8 @@ type parsed struct {
 	newlines int
 	newline  string
 	program  []statement
+	blocks   []*blockStatement
+	extends  bool       // another template, perhaps
 	single   expression // the expression of a text that is nothing but {{ expression }}
 	value    expression // of parseExpression
 }
@@ -377,13 +379,13 @@ func (e *Engine) parse(name, text string, o FileOptions) (*parsed, *Error) {
 		if err != nil {
 			return nil, err
 		}
-		program, err := e.read(source, begin, options)
+		p, err := e.read(source, begin, options)
 		if err != nil {
 			return nil, err
 		}
-		p := &parsed{name: name, source: source, options: options, program: program, newlines: newlines, newline: o.newline()}
-		if len(program) == 1 {
-			if output, ok := program[0].(*outputStatement); ok {
+		p.name, p.newlines, p.newline = name, newlines, o.newline()
+		if len(p.program) == 1 {
+			if output, ok := p.program[0].(*outputStatement); ok {
 				p.single = output.value
 			}
 		}
@@ -458,7 +460,7 @@ func (s *session) RenderText(source string, o FileOptions) (any, error) {
 		}
 		return value, p.explain("", err)
 	}
-	if err := r.all(p.program); err != nil {
+	if err := r.whole(p); err != nil {
 		return nil, p.explain("", err)
 	}
 	value := r.out.value()

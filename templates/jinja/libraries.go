@@ -41,7 +41,7 @@ func (r *Run) Template(name string, own *ordered.Map) (text string, found bool, 
 	if own != nil {
 		inner.frame.values = own.Top()
 	}
-	if err := inner.included(path, body, func(inner *Run) error { return inner.all(body.program) }); err != nil {
+	if err := inner.included(path, body, func(inner *Run) error { return inner.whole(body) }); err != nil {
 		return "", true, err
 	}
 	text, err = r.session.fileText(body, inner.out)

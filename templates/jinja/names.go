@@ -34,7 +34,7 @@ func (e *Engine) ConditionNames(condition string) ([]string, error) {
 func free(found map[string]bool) []string {
 	list := []string{}
 	for name := range found {
-		if _, global := globals[name]; !global && name != "loop" && name != "omit" && name != "caller" && name != "varargs" && name != "kwargs" {
+		if _, global := globals[name]; !global && name != "loop" && name != "omit" && name != "caller" && name != "varargs" && name != "kwargs" && name != "self" && name != "super" {
 			list = append(list, name)
 		}
 	}
@@ -82,6 +82,8 @@ func assigned(body []statement) []string {
 			for _, t := range n.targets {
 				list = append(list, t.names()...)
 			}
+			list = append(list, assigned(n.body)...)
+		case *blockStatement:
 			list = append(list, assigned(n.body)...)
 		case *importStatement:
 			if n.as != "" {
@@ -139,6 +141,10 @@ func collectStatements(body []statement, found map[string]bool) {
 			collectStatements(n.body, found)
 		case *includeStatement:
 			collect(n.names, found)
+		case *blockStatement:
+			collectStatements(n.body, found)
+		case *extendsStatement:
+			collect(n.file, found)
 		case *importStatement:
 			collect(n.file, found)
 		}

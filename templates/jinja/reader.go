@@ -9,17 +9,19 @@ import (
 
 // reader reads a template's parts into statements.
 type reader struct {
-	engine *Engine
-	parts  *splitter
-	length int      // of the template
-	open   []string // the tags that enclose what is read, the innermost last
+	engine  *Engine
+	parts   *splitter
+	length  int      // of the template
+	open    []string // the tags that enclose what is read, the innermost last
+	blocks  []*blockStatement
+	extends bool
 }
 
-// read parses a template into statements, from begin on.
-func (e *Engine) read(source string, begin int, options FileOptions) ([]statement, *syntaxError) {
+// read parses a template, from begin on.
+func (e *Engine) read(source string, begin int, options FileOptions) (*parsed, *syntaxError) {
 	r := &reader{engine: e, parts: newSplitter(source, begin, options), length: len(source)}
 	program, _, err := r.statements()
-	return program, err
+	return &parsed{source: source, options: options, program: program, blocks: r.blocks, extends: r.extends}, err
 }
 
 // ending is the tag that ended a body: its name, and a parser for what else it holds.
@@ -105,14 +107,13 @@ func (r *reader) closed(p *parser, end string) ([]statement, *syntaxError) {
 
 // refusedTags are tags of Jinja2 that are left out, and why.
 var refusedTags = map[string]string{
-	"extends": "templates can include and import one another", "block": "templates can include and import one another",
 	"do": "Ansible does not enable it", "break": "Ansible does not enable it", "continue": "Ansible does not enable it",
 	"trans": "nothing here is translated", "autoescape": "nothing here writes HTML",
 }
 
 var closingTags = map[string]string{
 	"endfor": "for", "endif": "if", "else": "if or for", "elif": "if", "endset": "set", "endmacro": "macro", "endcall": "call",
-	"endfilter": "filter", "endwith": "with", "endraw": "raw",
+	"endfilter": "filter", "endwith": "with", "endraw": "raw", "endblock": "block",
 }
 
 // unknown returns what is wrong with a tag that cannot be here.

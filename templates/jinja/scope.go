@@ -58,6 +58,7 @@ type session struct {
 	vars    Vars
 	where   string            // the name of the file that is rendered, for include
 	options FileOptions       // its options, which included files have too
+	family  *family           // nil: it has no blocks and extends nothing
 	values  map[string]any    // rendered variables
 	shared  *sharedState      // of all sessions of one call
 	others  map[Vars]*session // the sessions of other hosts

@@ -285,7 +285,7 @@ func (s *includeStatement) execute(r *Run) error {
 			missing = append(missing, file)
 			continue
 		}
-		return r.included(path, body, func(inner *Run) error { return inner.all(body.program) })
+		return r.included(path, body, func(inner *Run) error { return inner.whole(body) })
 	}
 	if s.ignoreMissing {
 		return nil
@@ -313,7 +313,7 @@ func (s *importStatement) execute(r *Run) error {
 	err = r.included(path, body, func(inner *Run) error {
 		inner.out = &output{}
 		imported.values = inner.frame.values
-		return inner.all(body.program)
+		return inner.whole(body)
 	})
 	if err != nil {
 		return err

@@ -15,7 +15,7 @@ func init() {
 	tags = map[string]tagParser{
 		"for": parseFor, "if": parseIf, "set": parseSet, "macro": parseMacro, "call": parseCall,
 		"filter": parseFilterTag, "with": parseWith, "include": parseInclude, "import": parseImport,
-		"from": parseFrom, "print": parsePrint,
+		"from": parseFrom, "print": parsePrint, "block": parseBlock, "extends": parseExtends,
 	}
 }
 
