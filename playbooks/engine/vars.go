@@ -233,7 +233,6 @@ func (p *playRun) magic(h *host, inv *ordered.Map, sc *scope, origin *playbooks.
 		"ansible_forks", p.r.o.Forks,
 		"ansible_run_tags", anys(p.r.runTags()),
 		"ansible_skip_tags", anys(p.r.o.SkipTags),
-		"ansible_limit", p.r.o.Limit,
 		"ansible_version", languageVersion(),
 		"ansible_verbosity", 0, // what is shown is the listeners' affair
 		"ansible_play_name", p.name,
@@ -249,6 +248,9 @@ func (p *playRun) magic(h *host, inv *ordered.Map, sc *scope, origin *playbooks.
 		"role_names", p.roleNames(),
 		"ansible_inventory_sources", []any{},
 	)
+	if p.r.o.Limit != "" {
+		m.Set("ansible_limit", p.r.o.Limit)
+	}
 	for _, name := range []string{
 		"inventory_hostname", "inventory_hostname_short", "group_names", "groups", "inventory_dir", "inventory_file",
 	} {

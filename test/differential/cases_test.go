@@ -29,6 +29,7 @@ type testCase struct {
 	task     string // the name of its task, likewise
 	from, to int    // its lines in that playbook
 	dir      string // on the hosts, when it has one of its own
+	files    map[string]string
 }
 
 // shared reports whether several cases are in the batch's playbook.
@@ -44,10 +45,10 @@ func (b *batch) of(play, task string) *testCase {
 	return nil
 }
 
-// at is the case that a line of the playbook belongs to, or nil.
-func (b *batch) at(line int) *testCase {
+// at is the case that a line of a file belongs to, or nil.
+func (b *batch) at(file string, line int) *testCase {
 	for _, c := range b.cases {
-		if c.from <= line && line <= c.to {
+		if _, own := c.files[file]; file == "site.yml" && c.from <= line && line <= c.to || file != "site.yml" && own {
 			return c
 		}
 	}
@@ -206,7 +207,8 @@ func (b *batch) add(first, p part) bool {
 	}
 	from := strings.Count(b.files["site.yml"], "\n") + 1
 	b.files["site.yml"] += plays
-	b.cases = append(b.cases, &testCase{id: b.section + "/" + p.name, play: p.name, from: from, to: strings.Count(b.files["site.yml"], "\n")})
+	to := strings.Count(b.files["site.yml"], "\n")
+	b.cases = append(b.cases, &testCase{id: b.section + "/" + p.name, play: p.name, from: from, to: to, files: p.files})
 	return true
 }
 

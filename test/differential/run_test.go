@@ -165,7 +165,7 @@ func (s *desk) closeSockets() {
 }
 
 // refusal is how polarbook says what it does not load.
-var refusal = regexp.MustCompile(`(?m)^site\.yml:(\d+):\d+: (.*)$`)
+var refusal = regexp.MustCompile(`(?m)^(\S+):(\d+):\d+: (.*)$`)
 
 // runPolarbook runs a playbook with polarbook. Of cases that share a playbook those that it refuses to load are left out.
 func runPolarbook(s *desk, b *batch, args []string) *outcome {
@@ -179,12 +179,12 @@ func runPolarbook(s *desk, b *batch, args []string) *outcome {
 		}
 		more := false
 		for _, m := range refusal.FindAllStringSubmatch(o.text, -1) {
-			line, err := strconv.Atoi(m[1])
+			line, err := strconv.Atoi(m[2])
 			if err != nil {
 				s.t.Fatal(err)
 			}
-			if c := b.at(line); c != nil && refused[c] == "" {
-				refused[c], more = m[2], true
+			if c := b.at(m[1], line); c != nil && refused[c] == "" {
+				refused[c], more = m[3], true
 			}
 		}
 		if !more {
