@@ -150,7 +150,8 @@ func (s *desk) prepare(b *batch) {
 	var all sync.WaitGroup
 	for _, h := range s.lab.Hosts() {
 		all.Go(func() {
-			if _, err := h.Exec(context.Background(), "rm -rf /srv/case; mkdir -m 755 /srv/case"); err != nil {
+			// A run that failed leaves handlers for the next run of the same playbook, which is another case's here.
+			if _, err := h.Exec(context.Background(), "rm -rf /srv/case /var/lib/polarbook/owed; mkdir -m 755 /srv/case"); err != nil {
 				s.t.Error(err)
 			}
 		})
