@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -39,6 +40,7 @@ type cli struct {
 	Ping      pingCmd      `cmd:"" help:"Connect to the hosts and report how that went."`
 	Init      initCmd      `cmd:"" help:"Make a directory with an inventory to fill in."`
 	Playbooks playbooksCmd `cmd:"" help:"List the built-in playbooks, or export one to change it."`
+	Vault     vaultCmd     `cmd:"" help:"Encrypt and decrypt files and values as ansible-vault does."`
 	Doc       docCmd       `cmd:"" help:"Explain the modules: arguments, defaults, returns, examples."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
@@ -95,7 +97,11 @@ func run(args []string) int {
 		return code
 	}
 	if err != nil {
-		fmt.Fprintf(t.err, "polarbook: %s\n", oneLine(t.masked(err.Error())))
+		message := err.Error()
+		if args[0] == "vault" { // it may be what was to be encrypted
+			message, _, _ = strings.Cut(message, " argument ")
+		}
+		fmt.Fprintf(t.err, "polarbook: %s\n", oneLine(t.masked(message)))
 		fmt.Fprintln(t.err, "Run 'polarbook --help' for the commands, 'polarbook COMMAND --help' for one of them.")
 		return exitUsage
 	}

@@ -81,6 +81,11 @@ func (o vaultOptions) keyring(t *terminal, set *settings.Settings, warn func(str
 	if err != nil {
 		return nil, err
 	}
+	return t.vaultKeyring(sources, s, false, warn)
+}
+
+// vaultKeyring reads and asks for passwords; a fresh one is asked for twice.
+func (t *terminal) vaultKeyring(sources []vault.Source, s vaultSettings, fresh bool, warn func(string)) (*vault.Keyring, error) {
 	keys := &vault.Keyring{OnlyMatching: s.onlyMatching, Tell: func(secret string) {
 		if inventory.SecretValue("", secret) {
 			t.secrets.Add(secret)
@@ -88,7 +93,7 @@ func (o vaultOptions) keyring(t *terminal, set *settings.Settings, warn func(str
 	}}
 	var last error
 	for _, source := range sources {
-		password, err := t.vaultPassword(source, keys)
+		password, err := t.vaultPassword(source, fresh, keys)
 		if err != nil && source.Asked() {
 			return nil, err
 		}
@@ -114,11 +119,18 @@ func label(source vault.Source, s vaultSettings) string {
 	return source.ID
 }
 
-func (t *terminal) vaultPassword(source vault.Source, keys *vault.Keyring) ([]byte, error) {
+func (t *terminal) vaultPassword(source vault.Source, fresh bool, keys *vault.Keyring) ([]byte, error) {
 	if !source.Asked() {
 		return source.Read(context.Background(), keys)
 	}
-	text, err := t.secret(source.Question())
+	text, err := t.secret(source.Question(fresh, false))
+	if err == nil && fresh {
+		again, e := t.secret(source.Question(true, true))
+		if e == nil && again != text {
+			e = errors.New("the two entries differ")
+		}
+		err = e
+	}
 	if err != nil {
 		return nil, fmt.Errorf("ask for the vault password of %s: %w", source.Label(), err)
 	}

@@ -38,12 +38,25 @@ func ParseSource(text string) (Source, error) {
 // Asked reports whether the password is to be asked of the user.
 func (s Source) Asked() bool { return s.Place == "prompt" || s.Place == "prompt_ask_vault_pass" }
 
-// Question is what the user is asked, as Ansible words it: programs that answer look for it.
-func (s Source) Question() string {
-	if s.Place == "prompt" {
-		return fmt.Sprintf("Vault password (%s): ", s.Label())
+// Question is what the user is asked, as Ansible words it: programs that answer look for it. A fresh password is to encrypt with, and
+// asked for again to be sure.
+func (s Source) Question(fresh, again bool) string {
+	labelled := s.Place == "prompt"
+	begin := "Vault password"
+	switch {
+	case fresh && again && labelled:
+		begin = "Confirm new vault password"
+	case fresh && again:
+		begin = "Confirm New Vault password"
+	case fresh && labelled:
+		begin = "New vault password"
+	case fresh:
+		begin = "New Vault password"
 	}
-	return "Vault password: "
+	if labelled {
+		begin += " (" + s.Label() + ")"
+	}
+	return begin + ": "
 }
 
 // Label is the ID, or else the name of it.

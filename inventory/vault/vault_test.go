@@ -226,8 +226,10 @@ func TestSources(t *testing.T) {
 		}
 	}
 	asked := Source{"dev", "prompt"}
-	if !asked.Asked() || asked.Question() != "Vault password (dev): " || (Source{Place: "prompt_ask_vault_pass"}).Question() != "Vault password: " {
-		t.Errorf("asked as %q", asked.Question())
+	if !asked.Asked() || asked.Question(false, false) != "Vault password (dev): " ||
+		asked.Question(true, true) != "Confirm new vault password (dev): " ||
+		(Source{Place: "prompt_ask_vault_pass"}).Question(false, false) != "Vault password: " {
+		t.Errorf("asked as %q", asked.Question(false, false))
 	}
 }
 
