@@ -16,7 +16,8 @@ func TestLoadErrors(t *testing.T) {
 		{"h.yml", "all:\n  hosts: [a, b]\n", `h.yml:2:10: hosts of the group all must be a mapping`},
 		{"h.yml", "- a\n", `h.yml:1:1: an inventory is a mapping of groups`},
 		{"h.yml", "all:\n\thosts:\n", `h.yml:2: this is not YAML`},
-		{"h.yml", "all:\n  vars:\n    p: !vault |\n      $ANSIBLE_VAULT;1.1\n", `h.yml:3:8: what stands behind !vault is not what ansible-vault writes: its first line has to be`},
+		{"h.yml", "all:\n  vars:\n    p: !vault |\n      $ANSIBLE_VAULT;1.1\n",
+			`h.yml:3:8: what stands behind !vault is not what ansible-vault writes: its first line has to be`},
 		{"h.yml", "all: {vars: {p: !custom 1}}", `h.yml:1:17: the YAML tag !custom is not supported`},
 		{"h.yml", "a: {children: {b: {children: {a: }}}}", `group "a" cannot be a child of "b"`},
 		{"h.yml", "a: {hosts: {'n[1:': }}", `h.yml:1:13: "n[1:" has a [ without a ]`},
@@ -122,7 +123,8 @@ func TestLimit(t *testing.T) {
 
 func TestSources(t *testing.T) {
 	directory := write(t, map[string]string{
-		"inv/01.yml": "web: {hosts: {a: {x: 1}}, vars: {g: 1}}\n", "inv/02": "[web]\nb x=2\n", "inv/notes.md": "x", "inv/.hidden": "x:", "inv/03.cfg": "x",
+		"inv/01.yml": "web: {hosts: {a: {x: 1}}, vars: {g: 1}}\n", "inv/02": "[web]\nb x=2\n", "inv/notes.md": "x",
+		"inv/.hidden": "x:", "inv/03.cfg": "x",
 		"inv/group_vars/web.yml": "g: 2\n", "inv/sub/04.ini": "c\n", "other.json": `{"web": {"hosts": {"a": {"x": 3}}}}`,
 	})
 	i, err := Load([]string{directory + "/inv", directory + "/other.json", "d,e:2222"})

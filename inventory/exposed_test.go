@@ -16,14 +16,16 @@ func TestExposed(t *testing.T) {
 		want             string // a part of the warning; "": none
 	}{
 		{"a host's", "hosts.yml", "all: {hosts: {a: {ansible_password: hushhush}}}", 0o644, "(ansible_password)"},
-		{"a group's", "hosts.yml", "all: {vars: {polardb_superuser_password: hushhush, x: y}, hosts: {a: }}", 0o604, "(polardb_superuser_password)"},
+		{"a group's", "hosts.yml", "all: {vars: {polardb_superuser_password: hushhush, x: y}, hosts: {a: }}", 0o604,
+			"(polardb_superuser_password)"},
 		{"in INI", "hosts.ini", "a ansible_become_pass=hushhush\n", 0o664, "(ansible_become_pass)"},
 		{"nested", "hosts.yml", "all: {hosts: {a: {users: [{name: u, password: hushhush}]}}}", 0o644, "(users)"},
 		{"a number", "hosts.yml", "all: {hosts: {a: {db_pw: 918273}}}", 0o644, "(db_pw)"},
 		{"group_vars", "group_vars/all.yml", "db_password: hushhush\n", 0o644, "group_vars/all.yml"},
 		{"a directory of group_vars", "group_vars/all/it's.yml", "db_password: hushhush\n", 0o644, `'\''s.yml'`},
 		{"host_vars", "host_vars/a", "api_key: hushhush\n", 0o644, "host_vars/a"},
-		{"many", "group_vars/all.yml", "a_pw: hush\nb_pw: hush\nc_pw: hush\nd_pw: hush\ne_pw: hush\nf_pw: hush\ng_pw: hush\n", 0o644, "and 2 more"},
+		{"many", "group_vars/all.yml", "a_pw: hush\nb_pw: hush\nc_pw: hush\nd_pw: hush\ne_pw: hush\nf_pw: hush\ng_pw: hush\n", 0o644,
+			"and 2 more"},
 		{"closed", "group_vars/all.yml", "db_password: hushhush\n", 0o640, ""},
 		{"looked up", "group_vars/all.yml", "db_password: \"{{ lookup('env', 'X') }}\"\n", 0o644, ""},
 		{"a hash", "group_vars/all.yml", "users: [{name: u, password: $6$salt$abcdefgh}]\n", 0o644, ""},

@@ -12,9 +12,11 @@ import (
 func TestSecretName(t *testing.T) {
 	for name, want := range map[string]bool{
 		"polardb_replication_password": true, "PASSWORD": true, "api_token": true, "client_secret": true, "ansible_ssh_pass": true,
-		"db_pass": true, "pwd": true, "DB_PW": true, "api_key": true, "apikey": true, "apiKey": true, "private_key": true, "credentials": true, "aws_credential": true,
+		"db_pass": true, "pwd": true, "DB_PW": true, "api_key": true, "apikey": true, "apiKey": true, "private_key": true,
+		"credentials": true, "aws_credential": true,
 		"list_passwords": true, "password2": true, "password_old": true, "adminPassword": true, "db-password": true, "secrets": true,
-		"polardb_package": false, "password_file": false, "tokens": false, "bypass": false, "password_encryption": false, "private_key_file": false,
+		"polardb_package": false, "password_file": false, "tokens": false, "bypass": false,
+		"password_encryption": false, "private_key_file": false,
 		"compass": false, "pass_through": false, "keyboard": false, "primary_key": false, "ssh_key": false, "spwd": false, "getent_passwd": false,
 	} {
 		if SecretName(name) != want {
@@ -24,7 +26,8 @@ func TestSecretName(t *testing.T) {
 	for _, c := range []struct {
 		name, value string
 		want        bool
-	}{{"pwd", "/var/lib/x", false}, {"pwd", "hunter22", true}, {"private_key", "~/.ssh/id_rsa", false}, {"db_password", "/slash/word", true}, {"x_pass", "yes", false}} {
+	}{{"pwd", "/var/lib/x", false}, {"pwd", "hunter22", true}, {"private_key", "~/.ssh/id_rsa", false},
+		{"db_password", "/slash/word", true}, {"x_pass", "yes", false}} {
 		if SecretValue(c.name, c.value) != c.want {
 			t.Errorf("%+v", c)
 		}
@@ -52,9 +55,11 @@ func TestMaskNamed(t *testing.T) {
 }
 
 func TestMaskLine(t *testing.T) {
-	file := strings.Split("all:\n  port: 5432\n  list_passwords:\n  - one\n  - [two\n  credentials:\n    web: three\n    more:\n    - four\n  private_key: |\n    five\n\n   six\nseven\nhosts:\n  node1: eight\n  token: 'nine\n    ten'\n  path: eleven\n", "\n")
+	file := strings.Split("all:\n  port: 5432\n  list_passwords:\n  - one\n  - [two\n  credentials:\n    web: three\n    more:\n"+
+		"    - four\n  private_key: |\n    five\n\n   six\nseven\nhosts:\n  node1: eight\n  token: 'nine\n    ten'\n  path: eleven\n", "\n")
 	for line, want := range map[int]string{
-		2: "  port: 5432", 4: "  - " + mask, 5: "  - " + mask, 7: "    web: " + mask, 8: "    more:", 9: "    - " + mask, 11: "    " + mask, 13: "   " + mask, 14: mask, 16: "  node1: eight", 17: "  token: " + mask, 18: "    " + mask, 19: "  path: eleven",
+		2: "  port: 5432", 4: "  - " + mask, 5: "  - " + mask, 7: "    web: " + mask, 8: "    more:", 9: "    - " + mask, 11: "    " +
+			mask, 13: "   " + mask, 14: mask, 16: "  node1: eight", 17: "  token: " + mask, 18: "    " + mask, 19: "  path: eleven",
 	} {
 		if got := MaskLine(file, line); got != want {
 			t.Errorf("line %d is shown as %q, want %q", line, got, want)
@@ -87,7 +92,8 @@ func TestForms(t *testing.T) {
 		for name, form := range map[string]string{
 			"json": jsonASCII(secret, "%04x"), "json twice": strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(jsonASCII(secret, "%04x")),
 			"urlencode": strings.ReplaceAll(percentEncode(secret), "%2F", "/"), "plus": url.QueryEscape(secret), "regex": escapeRegex(secret),
-			"yaml": yamlEscaped(secret), "html": strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&#34;", "'", "&#39;").Replace(secret),
+			"yaml": yamlEscaped(secret), "html": strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&#34;",
+				"'", "&#39;").Replace(secret),
 			"go": fmt.Sprintf("%q", secret), "goascii": fmt.Sprintf("%+q", secret),
 		} {
 			if got := s.Mask("<<" + form + ">>"); len(got) > len("<<>>")+len(mask)+2 {

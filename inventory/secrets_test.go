@@ -26,15 +26,18 @@ func TestMask(t *testing.T) {
 		secret, string(quoted), strconv.Quote(secret), url.QueryEscape(secret), url.PathEscape(secret),
 		base64.StdEncoding.EncodeToString([]byte(secret)), base64.RawURLEncoding.EncodeToString([]byte(secret)),
 		base64.StdEncoding.EncodeToString([]byte("user:" + secret)), base64.StdEncoding.EncodeToString([]byte("u:" + secret + "\n")),
-		"'" + strings.ReplaceAll(secret, "'", `'\''`) + "'", "'" + strings.ReplaceAll(secret, "'", `'"'"'`) + "'", "'" + strings.ReplaceAll(secret, "'", "''") + "'",
+		"'" + strings.ReplaceAll(secret, "'", `'\''`) + "'", "'" + strings.ReplaceAll(secret, "'", `'"'"'`) + "'",
+		"'" + strings.ReplaceAll(secret, "'", "''") + "'",
 	} {
 		masked := s.Mask("before " + form + " after")
-		if !strings.Contains(masked, mask) || !strings.HasPrefix(masked, "before ") || !strings.HasSuffix(masked, " after") || strings.Contains(masked, "p@ss") {
+		if !strings.Contains(masked, mask) || !strings.HasPrefix(masked, "before ") || !strings.HasSuffix(masked, " after") ||
+			strings.Contains(masked, "p@ss") {
 			t.Errorf("%s -> %s", form, masked)
 		}
 	}
 	for text, want := range map[string]string{
-		"abc": "abc", "tiny": mask, "xabcdefghix": "x" + mask + "x", "abcdefabcdef!": mask + mask + "!", "": "", "abcde": "abcde", "tinytiny": mask + mask,
+		"abc": "abc", "tiny": mask, "xabcdefghix": "x" + mask + "x", "abcdefabcdef!": mask + mask + "!", "": "",
+		"abcde": "abcde", "tinytiny": mask + mask,
 	} {
 		if got := s.Mask(text); got != want {
 			t.Errorf("%q -> %q, want %q", text, got, want)

@@ -40,10 +40,13 @@ func expandable() int {
 func TestScalars(t *testing.T) {
 	for text, want := range map[string]any{
 		"yes": true, "No": false, "ON": true, "off": false, "true": true, "FALSE": false, "y": "y", "yEs": "yEs",
-		"0644": 420, "0o644": "0o644", "0x1F": 31, "0b11": 3, "1_000": 1000, "+5": 5, "-7": -7, "08": "08", "1:30": 90, "-1:30:00": -5400, "0": 0, "007": 7,
-		"1.5": 1.5, "1e3": "1e3", "1.0e+3": 1000.0, "1.0e3": "1.0e3", ".5": 0.5, "1.": 1.0, "-.5": "-.5", ".inf": math.Inf(1), "-.inf": math.Inf(-1), "1:30.5": 90.5,
-		"~": nil, "null": nil, "Null": nil, "nULL": "nULL", "''": "", "'yes'": "yes", `"0644"`: "0644", "2020-01-01": "2020-01-01", "2020-01-01 10:00:00": "2020-01-01 10:00:00",
-		"10.0.0.1": "10.0.0.1", "!!str yes": "yes", "!!int '7'": 7, "!!float 1": 1.0, "!!bool 'on'": true, "4GB": "4GB", "=": "=",
+		"0644": 420, "0o644": "0o644", "0x1F": 31, "0b11": 3, "1_000": 1000, "+5": 5, "-7": -7, "08": "08", "1:30": 90,
+		"-1:30:00": -5400, "0": 0, "007": 7,
+		"1.5": 1.5, "1e3": "1e3", "1.0e+3": 1000.0, "1.0e3": "1.0e3", ".5": 0.5, "1.": 1.0, "-.5": "-.5", ".inf": math.Inf(1),
+		"-.inf": math.Inf(-1), "1:30.5": 90.5,
+		"~": nil, "null": nil, "Null": nil, "nULL": "nULL", "''": "", "'yes'": "yes", `"0644"`: "0644", "2020-01-01": "2020-01-01",
+		"2020-01-01 10:00:00": "2020-01-01 10:00:00",
+		"10.0.0.1":            "10.0.0.1", "!!str yes": "yes", "!!int '7'": 7, "!!float 1": 1.0, "!!bool 'on'": true, "4GB": "4GB", "=": "=",
 	} {
 		got, err := decodeText("k: " + text)
 		if err != nil {
@@ -73,7 +76,8 @@ func TestOnlyAliasesAreCounted(t *testing.T) {
 }
 
 func TestMergeAndKeys(t *testing.T) {
-	got, err := decodeText("base: &b {a: 1, b: 2}\nother: &o {b: 3, c: 4}\none: {<<: *b, a: 9}\ntwo: {<<: [*b, *o], d: *b}\n1: x\nyes: y\n~: z\n")
+	got, err := decodeText("base: &b {a: 1, b: 2}\nother: &o {b: 3, c: 4}\none: {<<: *b, a: 9}\n" +
+		"two: {<<: [*b, *o], d: *b}\n1: x\nyes: y\n~: z\n")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +132,9 @@ func TestAliasesCannotFillTheMemory(t *testing.T) {
 }
 
 func FuzzDecodeYAML(f *testing.F) {
-	for _, text := range []string{"a: 1", "a: &x [*x]", "<<: *x", "? [a]: b", "a: !!int x", "- - -", "{a: 1:30}", "--- >-\n x", "a: 0x", "a: 0b_", "%YAML 1.1\n---\na"} {
+	for _, text := range []string{
+		"a: 1", "a: &x [*x]", "<<: *x", "? [a]: b", "a: !!int x", "- - -", "{a: 1:30}", "--- >-\n x", "a: 0x", "a: 0b_", "%YAML 1.1\n---\na",
+	} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -144,7 +150,9 @@ func FuzzDecodeYAML(f *testing.F) {
 }
 
 func FuzzINI(f *testing.F) {
-	for _, text := range []string{"[g]\na x=1", "[g:vars]\nx=[1,{'a':2}]", "n[1:3]:22", "[::1]:22 x='a", "[g:children]\ng", "a[b:d] x=\"\\\"\""} {
+	for _, text := range []string{
+		"[g]\na x=1", "[g:vars]\nx=[1,{'a':2}]", "n[1:3]:22", "[::1]:22 x='a", "[g:children]\ng", "a[b:d] x=\"\\\"\"",
+	} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
