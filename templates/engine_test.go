@@ -9,7 +9,8 @@ import (
 )
 
 func TestRenderKeepsTypes(t *testing.T) {
-	vars := Map{"port": 5432, "nodes": []any{"a", "b"}, "yes": true, "indirect": "{{ port }}", "deep": map[string]any{"x": "{{ nodes | first }}"}}
+	vars := Map{"port": 5432, "nodes": []any{"a", "b"}, "yes": true, "indirect": "{{ port }}",
+		"deep": map[string]any{"x": "{{ nodes | first }}"}}
 	for _, c := range []struct {
 		template string
 		want     any

@@ -57,8 +57,9 @@ var (
 var expressionVariables = map[string]any{
 	"i": 7, "j": -3, "zero": 0, "f": 2.5, "s": "Hello World", "t": "a,b;c", "e": "", "yes": true, "no": false, "null": nil,
 	"li": []any{3, 1, 2}, "ls": []any{"b", "A", "c"}, "le": []any{}, "lm": []any{1, "x", 2.5, nil, true, []any{1}},
-	"d":    map[string]any{"a": 1, "b": "x", "c": []any{1, 2}},
-	"rows": []any{map[string]any{"name": "n1", "port": 5432, "up": true}, map[string]any{"name": "n2", "port": 5433, "up": false}, map[string]any{"name": "n3", "port": 5432}},
+	"d": map[string]any{"a": 1, "b": "x", "c": []any{1, 2}},
+	"rows": []any{map[string]any{"name": "n1", "port": 5432, "up": true}, map[string]any{"name": "n2", "port": 5433, "up": false},
+		map[string]any{"name": "n3", "port": 5432}},
 }
 
 // value writes an expression of a kind: i integer, f float, s string, b truth, l list, d mapping, or anything.
@@ -121,8 +122,10 @@ func (w *writer) value(kind string, depth int) string {
 	case "s":
 		return w.pick(
 			func() string {
-				return v("s") + "|" + w.one("upper", "lower", "capitalize", "title", "trim", "trim('a')", "string", "reverse", "center(14)", "indent", "indent(2, true)", "indent(width=3, blank=true)",
-					"replace('a', 'b')", "replace('l', 'L', 1)", "truncate(5)", "truncate(5, true)", "truncate(8, false, '..', 0)", "wordwrap(5)", "default('d')", "default('d', true)", "first", "last", "striptags", "urlencode",
+				return v("s") + "|" + w.one("upper", "lower", "capitalize", "title", "trim", "trim('a')", "string", "reverse", "center(14)",
+					"indent", "indent(2, true)", "indent(width=3, blank=true)",
+					"replace('a', 'b')", "replace('l', 'L', 1)", "truncate(5)", "truncate(5, true)", "truncate(8, false, '..', 0)",
+					"wordwrap(5)", "default('d')", "default('d', true)", "first", "last", "striptags", "urlencode",
 					"format", "safe", "wordwrap(3, false)", "list|join('-')", "batch(2)|list", "int", "unique|join", "sort|join", "join(',')")
 			},
 			func() string { return v("s") + " + " + v("s") },
@@ -131,8 +134,10 @@ func (w *writer) value(kind string, depth int) string {
 			func() string { return v("s") + w.slice() },
 			func() string { return v("s") + "[" + w.one("0", "-1", "1") + "]" },
 			func() string {
-				return v("s") + "." + w.one("upper()", "lower()", "strip()", "title()", "capitalize()", "replace('o', '0')", "split(',')|join('|')", "split()[0]", "rstrip('d')", "lstrip('H')", "zfill(14)", "ljust(14, '.')",
-					"rjust(14)", "center(15, '*')", "swapcase()", "splitlines()|join('/')", "partition(',')|join('_')", "rsplit(' ', 1)|last", "format(1)", "join(ls)", "expandtabs(4)", "removeprefix('a')", "casefold()")
+				return v("s") + "." + w.one("upper()", "lower()", "strip()", "title()", "capitalize()", "replace('o', '0')",
+					"split(',')|join('|')", "split()[0]", "rstrip('d')", "lstrip('H')", "zfill(14)", "ljust(14, '.')",
+					"rjust(14)", "center(15, '*')", "swapcase()", "splitlines()|join('/')", "partition(',')|join('_')", "rsplit(' ', 1)|last",
+					"format(1)", "join(ls)", "expandtabs(4)", "removeprefix('a')", "casefold()")
 			},
 			func() string { return "'%s-%s' % (" + v("any") + ", " + v("any") + ")" },
 			func() string { return w.one("'%d'", "'%5d|'", "'%-5d|'", "'%05d'", "'%x'", "'%+d'") + " % " + v("i") },
@@ -162,10 +167,12 @@ func (w *writer) value(kind string, depth int) string {
 			func() string { return v("s") + w.one(" in ", " not in ") + v("s") },
 			func() string { return "'a'" + w.one(" in ", " not in ") + v("d") },
 			func() string {
-				return v("any") + " is " + w.one("", "not ") + w.one("defined", "none", "string", "number", "integer", "float", "boolean", "mapping", "sequence", "iterable", "true", "false", "callable", "undefined", "sameas none")
+				return v("any") + " is " + w.one("", "not ") + w.one("defined", "none", "string", "number", "integer", "float", "boolean",
+					"mapping", "sequence", "iterable", "true", "false", "callable", "undefined", "sameas none")
 			},
 			func() string {
-				return v("i") + " is " + w.one("even", "odd", "divisibleby 3", "divisibleby(2)", "gt 3", "lt(3)", "ge 2", "le 2", "eq 7", "ne 7", "equalto 7", "in [1, 7]", "greaterthan 2")
+				return v("i") + " is " + w.one("even", "odd", "divisibleby 3", "divisibleby(2)", "gt 3", "lt(3)", "ge 2", "le 2", "eq 7",
+					"ne 7", "equalto 7", "in [1, 7]", "greaterthan 2")
 			},
 			func() string { return v("s") + " is " + w.one("lower", "upper", "in ls", "eq 'x'", "in t") },
 			func() string { return "missing is " + w.one("", "not ") + "defined" },
@@ -183,19 +190,27 @@ func (w *writer) value(kind string, depth int) string {
 			func() string { return "[" + v("any") + ", " + v("any") + "]" },
 			func() string { return "(" + v("any") + ", " + v("any") + ",)" },
 			func() string {
-				return v("l") + "|" + w.one("list", "reverse|list", "unique|list", "batch(2)|list", "batch(2, 'x')|map('list')|list", "slice(2)|list", "slice(3, 0)|map('list')|list", "map('string')|list", "select|list", "reject|list",
+				return v("l") + "|" + w.one("list", "reverse|list", "unique|list", "batch(2)|list", "batch(2, 'x')|map('list')|list",
+					"slice(2)|list", "slice(3, 0)|map('list')|list", "map('string')|list", "select|list", "reject|list",
 					"select('string')|list", "reject('none')|list", "map('default', 1)|list", "select('defined')|list", "map('int')|map('abs')|list")
 			},
 			func() string {
-				return "li|" + w.one("sort", "sort(true)", "sort(reverse=true)", "map('float')|list", "select('odd')|list", "select('gt', 1)|list", "reject('in', [1, 5])|list", "map('round', 1)|list", "select('divisibleby', 3)|list")
+				return "li|" + w.one("sort", "sort(true)", "sort(reverse=true)", "map('float')|list", "select('odd')|list",
+					"select('gt', 1)|list", "reject('in', [1, 5])|list", "map('round', 1)|list", "select('divisibleby', 3)|list")
 			},
 			func() string {
-				return "ls|" + w.one("sort", "sort(case_sensitive=true)", "sort(true, true)", "map('upper')|list", "map('replace', 'b', 'B')|list", "unique(case_sensitive=true)|list", "map('length')|list", "select('in', ['A'])|list")
+				return "ls|" + w.one("sort", "sort(case_sensitive=true)", "sort(true, true)", "map('upper')|list",
+					"map('replace', 'b', 'B')|list", "unique(case_sensitive=true)|list", "map('length')|list", "select('in', ['A'])|list")
 			},
 			func() string {
-				return "rows|" + w.one("map(attribute='name')|list", "selectattr('up', 'defined')|list", "selectattr('port', 'equalto', 5432)|map(attribute='name')|list", "rejectattr('port', 'gt', 5432)|list", "sort(attribute='port')|map(attribute='name')|list",
-					"sort(attribute='port,name', reverse=true)|map(attribute='name')|list", "groupby('port')|list", "groupby('port')|map(attribute='grouper')|list", "map(attribute='up', default=7)|list", "selectattr('up')|list|length|list|d([])", "rejectattr('up', 'undefined')|map(attribute='up')|list",
-					"unique(attribute='port')|map(attribute='name')|list", "map(attribute='name')|map('upper')|join(',')|list", "groupby('port', 0)|length|string|list", "max(attribute='port')|list", "min(attribute='name')|list")
+				return "rows|" + w.one("map(attribute='name')|list", "selectattr('up', 'defined')|list",
+					"selectattr('port', 'equalto', 5432)|map(attribute='name')|list", "rejectattr('port', 'gt', 5432)|list",
+					"sort(attribute='port')|map(attribute='name')|list",
+					"sort(attribute='port,name', reverse=true)|map(attribute='name')|list", "groupby('port')|list",
+					"groupby('port')|map(attribute='grouper')|list", "map(attribute='up', default=7)|list",
+					"selectattr('up')|list|length|list|d([])", "rejectattr('up', 'undefined')|map(attribute='up')|list",
+					"unique(attribute='port')|map(attribute='name')|list", "map(attribute='name')|map('upper')|join(',')|list",
+					"groupby('port', 0)|length|string|list", "max(attribute='port')|list", "min(attribute='name')|list")
 			},
 			func() string {
 				return v("d") + "|" + w.one("dictsort", "dictsort(true)", "dictsort(false, 'key', true)", "list", "items|list")
@@ -259,15 +274,20 @@ func (w *writer) statement(depth int) {
 				w.put(w.one("", "{% else %}empty"), "{% endfor %}|")
 			},
 			func() {
-				w.put("{% for k, v in ", w.one("d.items()", "d|dictsort", "rows[0]|items", "{'a': 1}.items()"), " %}{{ k }}={{ v }}", w.loopPart(), "{% endfor %}|")
+				w.put("{% for k, v in ", w.one("d.items()", "d|dictsort", "rows[0]|items", "{'a': 1}.items()"), " %}{{ k }}={{ v }}",
+					w.loopPart(), "{% endfor %}|")
 			},
 			func() {
-				w.put("{% set ns = namespace(a=", w.value("any", 1), ", n=0) %}{% for x in li %}{% set ns.n = ns.n + x %}{% set x = 9 %}{% set outer = x %}{% endfor %}{{ ns.n }}{{ ns.a }}{{ outer is defined }}{{ x is defined }}|")
+				w.put("{% set ns = namespace(a=",
+					w.value("any", 1), ", n=0) %}{% for x in li %}{% set ns.n = ns.n + x %}{% set x = 9 %}{% set outer = x %}{% endfor "+
+						"%}{{ ns.n }}{{ ns.a }}{{ outer is defined }}{{ x is defined }}|")
 			},
 			func() {
-				w.put("{% macro m(a, b=", w.value("any", 1), ") %}[{{ a }}|{{ b }}", w.one("", "|{{ varargs }}", "|{{ kwargs }}", "|{{ caller() if caller is defined else 'none' }}"), "]")
+				w.put("{% macro m(a, b=", w.value("any", 1), ") %}[{{ a }}|{{ b }}", w.one("", "|{{ varargs }}", "|{{ kwargs }}",
+					"|{{ caller() if caller is defined else 'none' }}"), "]")
 				inner()
-				w.put("{% endmacro %}{{ m(", w.value("any", 1), w.one("", ", "+w.value("any", 1), ", b="+w.value("any", 1), ", 1, 2", ", k=1", ", *[5]", ", **{'b': 6}"), ") }}|{{ m.name }}")
+				w.put("{% endmacro %}{{ m(", w.value("any", 1), w.one("", ", "+w.value("any", 1), ", b="+w.value("any", 1), ", 1, 2",
+					", k=1", ", *[5]", ", **{'b': 6}"), ") }}|{{ m.name }}")
 			},
 			func() {
 				w.put("{% macro c(n) %}<{{ caller(n) }}>{% endmacro %}{% call(v) c(", w.value("any", 1), ") %}{{ v }}")
@@ -290,7 +310,8 @@ func (w *writer) statement(depth int) {
 				w.put("{% endset %}{{ x }}|")
 			},
 			func() {
-				w.put("{% for x in [1, [2, [3]]] recursive %}{{ loop.depth }}{% if x is iterable %}({{ loop(x) }}){% else %}{{ x }}{% endif %}{% endfor %}|")
+				w.put("{% for x in [1, [2, [3]]] recursive %}{{ loop.depth }}{% if x is iterable %}({{ loop(x) }}){% else %}{{ " +
+					"x }}{% endif %}{% endfor %}|")
 			},
 			func() {
 				w.put("{% if ", w.value("b", 1), " %}{% set z = 1 %}{% endif %}{{ z|default('-') }}|")
@@ -301,6 +322,7 @@ func (w *writer) statement(depth int) {
 }
 
 func (w *writer) loopPart() string {
-	return w.one("", "{{ loop.index }}", "{{ loop.index0 }}/{{ loop.length }}", "{{ loop.revindex }}{{ loop.revindex0 }}", "{{ ',' if not loop.last }}", "{{ loop.first }}", "{{ loop.cycle('o', 'e') }}", "{{ loop.previtem|default('-') }}",
+	return w.one("", "{{ loop.index }}", "{{ loop.index0 }}/{{ loop.length }}", "{{ loop.revindex }}{{ loop.revindex0 }}",
+		"{{ ',' if not loop.last }}", "{{ loop.first }}", "{{ loop.cycle('o', 'e') }}", "{{ loop.previtem|default('-') }}",
 		"{{ loop.nextitem is defined }}", "{{ loop.changed(x|string|length) }}", "{{ loop.depth0 }}", "{{ x }}", "{{ x }}{{ loop.last }}")
 }

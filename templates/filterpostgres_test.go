@@ -26,7 +26,9 @@ func TestPostgresFilters(t *testing.T) {
 			t.Errorf("%s of %q: %q, %v", c.filter, c.in, got, err)
 		}
 	}
-	for _, c := range [][2]string{{"postgres_setting", "a\x00b"}, {"postgres_conninfo", "a\x00b"}, {"postgres_hba", "a\nb"}, {"postgres_hba", ""}} {
+	for _, c := range [][2]string{
+		{"postgres_setting", "a\x00b"}, {"postgres_conninfo", "a\x00b"}, {"postgres_hba", "a\nb"}, {"postgres_hba", ""},
+	} {
 		if got, err := New(Options{}).Render("{{ v | "+c[0]+" }}", Map{"v": c[1]}); err == nil {
 			t.Errorf("%s of %q gave %q", c[0], c[1], got)
 		}

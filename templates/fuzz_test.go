@@ -19,7 +19,9 @@ func FuzzRender(f *testing.F) {
 	for _, c := range cases {
 		f.Add(c.Template, false)
 	}
-	for _, text := range []string{"{%", "{{", "{#", "{% raw %}", "{{ '", "{%-", "{% if", "{{ a[ }}", "{% set a.b.c = 1 %}", "{% block x %}", "\x00{{\xff}}"} {
+	for _, text := range []string{
+		"{%", "{{", "{#", "{% raw %}", "{{ '", "{%-", "{% if", "{{ a[ }}", "{% set a.b.c = 1 %}", "{% block x %}", "\x00{{\xff}}",
+	} {
 		f.Add(text, true)
 	}
 	f.Fuzz(func(t *testing.T, text string, file bool) {
@@ -40,7 +42,9 @@ func FuzzRender(f *testing.F) {
 
 // FuzzCondition does the same for conditions.
 func FuzzCondition(f *testing.F) {
-	for _, text := range []string{"a == 1", "not a", "a is defined and a.b", "'{{ a }}' == 'x'", "a | default(", "a[1:", "{'a': 1}.a", "", "-", "a if b"} {
+	for _, text := range []string{
+		"a == 1", "not a", "a is defined and a.b", "'{{ a }}' == 'x'", "a | default(", "a[1:", "{'a': 1}.a", "", "-", "a if b",
+	} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -134,7 +134,8 @@ func compare(t *testing.T, generate func(*rand.Rand) *rendered, known func(*rend
 			if err != nil {
 				gave = err.Error()
 			}
-			t.Errorf("%q (trim_blocks %v, lstrip_blocks %v)\n  Jinja2 %s\n  ours   %s", c.template, c.options.TrimBlocks, c.options.LeftStripBlocks, wanted, gave)
+			t.Errorf("%q (trim_blocks %v, lstrip_blocks %v)\n  Jinja2 %s\n  ours   %s", c.template, c.options.TrimBlocks,
+				c.options.LeftStripBlocks, wanted, gave)
 		}
 	}
 	for reason, times := range reasons {

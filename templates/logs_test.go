@@ -21,7 +21,8 @@ func TestOldLogFiles(t *testing.T) {
 			continue
 		}
 		dir := filepath.Join(t.TempDir(), "pg_log")
-		unit, err := New(Options{}).File("unit", text, Map{"polardb_cluster": "demo", "polardb_user": "polardb", "polardb_log_keep_days": 7, "polardb_log_directory": dir}, DefaultFileOptions())
+		unit, err := New(Options{}).File("unit", text, Map{"polardb_cluster": "demo", "polardb_user": "polardb",
+			"polardb_log_keep_days": 7, "polardb_log_directory": dir}, DefaultFileOptions())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,9 +44,11 @@ func TestOldLogFiles(t *testing.T) {
 		}
 		outside := filepath.Join(filepath.Dir(dir), "outside.log")
 		for name, days := range map[string]int{
-			"postgresql-2026-01-01_error.log": 30, "postgresql-2026-01-02_error.log": 9, "postgresql-2026-01-03_error.log": 6, "postgresql-2026-01-04_error.log": 1,
-			"postgresql-2025-01-01_audit.log": 400, "postgresql-2025-01-02_audit.log": 390, "postgresql-2026-01-01.csv": 8, "postgresql-2026-01-02.csv": 8,
-			"-rf 1.log": 20, "-rf 2.log": 19, "notes.txt": 90, "../outside.log": 90,
+			"postgresql-2026-01-01_error.log": 30, "postgresql-2026-01-02_error.log": 9, "postgresql-2026-01-03_error.log": 6,
+			"postgresql-2026-01-04_error.log": 1,
+			"postgresql-2025-01-01_audit.log": 400, "postgresql-2025-01-02_audit.log": 390, "postgresql-2026-01-01.csv": 8,
+			"postgresql-2026-01-02.csv": 8,
+			"-rf 1.log":                 20, "-rf 2.log": 19, "notes.txt": 90, "../outside.log": 90,
 		} {
 			path := filepath.Join(dir, name)
 			when := time.Now().Add(-time.Duration(days)*24*time.Hour - time.Minute)
@@ -74,7 +77,8 @@ func TestOldLogFiles(t *testing.T) {
 		for _, e := range entries {
 			left = append(left, e.Name())
 		}
-		want := []string{"-rf 2.log", "link1.log", "link2.log", "notes.txt", "postgresql-2025-01-02_audit.log", "postgresql-2026-01-00_error.log", "postgresql-2026-01-02.csv", "postgresql-2026-01-03_error.log", "postgresql-2026-01-04_error.log"}
+		want := []string{"-rf 2.log", "link1.log", "link2.log", "notes.txt", "postgresql-2025-01-02_audit.log",
+			"postgresql-2026-01-00_error.log", "postgresql-2026-01-02.csv", "postgresql-2026-01-03_error.log", "postgresql-2026-01-04_error.log"}
 		if !reflect.DeepEqual(left, want) {
 			t.Errorf("%v: left are %q, want %q", shell, left, want)
 		}

@@ -109,7 +109,8 @@ func (w *writer) tag(inner string) {
 
 func (w *writer) text() {
 	for range 1 + w.Intn(4) {
-		w.put(w.one(" ", "  ", "\n", "\n", "\n\n", "\t", "a", "b c", "{", "}", "%", "#", "%}", "}}", "#}", "-", "+", "-%}", "é", "\u00a0", "\u2028", "\r\n", "\r", "\\", "'", "\"", "\v", "\x1c"))
+		w.put(w.one(" ", "  ", "\n", "\n", "\n\n", "\t", "a", "b c", "{", "}", "%", "#", "%}", "}}", "#}", "-", "+", "-%}", "é",
+			"\u00a0", "\u2028", "\r\n", "\r", "\\", "'", "\"", "\v", "\x1c"))
 	}
 }
 
@@ -118,7 +119,8 @@ func (w *writer) mark() string { return w.one("", "", "", "", "-", "+") }
 func (w *writer) space() string { return w.one(" ", " ", " ", "", "  ", "\n", "\t", "\n  ") }
 
 func (w *writer) simple() string {
-	return w.one("x", "1", "'a'", "\"}}\"", "'%}'", "{'a': 1}['a']", "{'a': {'b': 2}}.a.b", "[1, [2]][1][0]", "(x)", "'{{'", "'{# #}'", "-1", "'it\\'s'",
+	return w.one("x", "1", "'a'", "\"}}\"", "'%}'", "{'a': 1}['a']", "{'a': {'b': 2}}.a.b", "[1, [2]][1][0]", "(x)",
+		"'{{'", "'{# #}'", "-1", "'it\\'s'",
 		"'a\nb'", "'\\n'", "n", "{'a': {}}", "1 - 2", "x ~ '-'", "{}|length", "none", "1.5", "'\u00e9'")
 }
 
@@ -138,7 +140,8 @@ func (w *writer) spoiled(text string) string {
 		case 0:
 			runes = append(runes[:at:at], runes[at+1:]...)
 		case 1:
-			runes = append(runes[:at:at], append([]rune(w.one("{", "}", "%", "#", "-", "+", "'", "(", "]", "{%", "%}", "{{", "}}", "\n")), runes[at:]...)...)
+			runes = append(runes[:at:at], append([]rune(w.one("{", "}", "%", "#", "-", "+", "'", "(", "]", "{%", "%}", "{{", "}}", "\n")),
+				runes[at:]...)...)
 		case 2:
 			other := w.Intn(len(runes))
 			runes[at], runes[other] = runes[other], runes[at]

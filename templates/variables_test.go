@@ -102,7 +102,8 @@ func TestErrorsSayWhere(t *testing.T) {
 		t.Errorf("undefined: %v", err)
 	}
 	_, err = e.File("pg.conf.j2", "port = 1\nname = {{ nmae }}\n", Map{"name": "x"}, DefaultFileOptions())
-	if want := `pg.conf.j2:2:11: "nmae" is undefined; did you mean "name"?, in the line: name = {{ nmae }}`; err == nil || err.Error() != want {
+	want := `pg.conf.j2:2:11: "nmae" is undefined; did you mean "name"?, in the line: name = {{ nmae }}`
+	if err == nil || err.Error() != want {
 		t.Errorf("file: %v", err)
 	}
 	for text, want := range map[string]string{
@@ -161,7 +162,9 @@ func TestCondition(t *testing.T) {
 			t.Errorf("%q: %v %v", condition, got, err)
 		}
 	}
-	for _, condition := range []string{"nope", "nope == 1", "nope is iterable", "'%s' % nope == ''", "'%s' | format(nope) == ''", "1 +", "{{ nope }}"} {
+	for _, condition := range []string{
+		"nope", "nope == 1", "nope is iterable", "'%s' % nope == ''", "'%s' | format(nope) == ''", "1 +", "{{ nope }}",
+	} {
 		if got, err := New(Options{}).Condition(condition, vars); err == nil {
 			t.Errorf("%q gave %v", condition, got)
 		}
@@ -174,15 +177,21 @@ func TestUnsafeCondition(t *testing.T) {
 	e := New(Options{Env: func(string) (string, bool) { asked = true; return "CANARY", true }})
 	const attack = "lookup('env','X') is search('CANARY')"
 	vars := Map{
-		"r":    Unsafe{Value: map[string]any{"stdout": attack, "rc": 0, "changed": true, "stdout_lines": []any{attack}, "none": nil, "yes": "true"}},
-		"said": Unsafe{Value: attack}, "alias": "{{ r.stdout }}", "deep": map[string]any{"a": []any{"{{ said }}"}}, "cond": "zero == 0", "zero": 0,
+		"r": Unsafe{Value: map[string]any{"stdout": attack, "rc": 0, "changed": true, "stdout_lines": []any{attack},
+			"none": nil, "yes": "true"}},
+		"said": Unsafe{Value: attack}, "alias": "{{ r.stdout }}", "deep": map[string]any{"a": []any{"{{ said }}"}},
+		"cond": "zero == 0", "zero": 0,
 		"hosts": Map{"h": Scope{Vars: Map{"fact": Unsafe{Value: attack}}}}, "list": []any{Unsafe{Value: attack}},
 	}
 	for _, condition := range []string{
-		"{{ r.stdout }}", "{{ said }}", "{{ alias }}", "{{ deep.a[0] }}", "{{ r.stdout }} == 'x'", "'{{ r.stdout }}' == 'x'", "{{ hosts.h.fact }}", "{{ list[0] }}",
-		"{{ r.stdout_lines | first }}", "{{ r.stdout | trim | upper | lower }}", "{% if true %}{{ said }}{% endif %}", "{% set x %}{{ said }}{% endset %}{{ x }}",
-		"{% set x = said %}{{ x }}", "{% macro m(a) %}{{ a }}{% endmacro %}{{ m(said) }}", "{% for x in r.stdout_lines %}{{ x }}{% endfor %}", "{{ r.yes }}",
-		"{{ lookup('env', 'X') }}", "{{ '' ~ r.stdout }}", "{% filter lower %}{{ said }}{% endfilter %}", "{{ [said] | join }}", "{{ '%s' % said }}",
+		"{{ r.stdout }}", "{{ said }}", "{{ alias }}", "{{ deep.a[0] }}", "{{ r.stdout }} == 'x'", "'{{ r.stdout }}' == 'x'",
+		"{{ hosts.h.fact }}", "{{ list[0] }}",
+		"{{ r.stdout_lines | first }}", "{{ r.stdout | trim | upper | lower }}", "{% if true %}{{ said }}{% endif %}",
+		"{% set x %}{{ said }}{% endset %}{{ x }}",
+		"{% set x = said %}{{ x }}", "{% macro m(a) %}{{ a }}{% endmacro %}{{ m(said) }}",
+		"{% for x in r.stdout_lines %}{{ x }}{% endfor %}", "{{ r.yes }}",
+		"{{ lookup('env', 'X') }}", "{{ '' ~ r.stdout }}", "{% filter lower %}{{ said }}{% endfilter %}",
+		"{{ [said] | join }}", "{{ '%s' % said }}",
 		"{{ {'a': said}.a }}", "{{ said if true else 1 }}", "{% call x() %}{% endcall %}{{ said }}", "{{ cond if r.rc == 0 else said }}",
 	} {
 		asked = strings.Contains(condition, "lookup")
@@ -197,8 +206,10 @@ func TestUnsafeCondition(t *testing.T) {
 		}
 	}
 	for condition, want := range map[string]bool{
-		"{{ cond }}": true, "{{ r.changed }}": true, "{{ r.rc == 0 }}": true, "{{ r.rc }} == 0": true, "{{ r.rc }} == {{ zero }}": true, "{{ r.stdout | length > 3 }}": true,
-		"r.stdout": true, "said == 'x'": false, "r.yes | bool": true, "{{ r.none }}": false, "{{ cond }} and {{ r.changed }}": true, "not said is search('CANARY')": false,
+		"{{ cond }}": true, "{{ r.changed }}": true, "{{ r.rc == 0 }}": true, "{{ r.rc }} == 0": true, "{{ r.rc }} == {{ zero }}": true,
+		"{{ r.stdout | length > 3 }}": true,
+		"r.stdout":                    true, "said == 'x'": false, "r.yes | bool": true, "{{ r.none }}": false,
+		"{{ cond }} and {{ r.changed }}": true, "not said is search('CANARY')": false,
 	} {
 		if got, err := e.Condition(condition, vars); err != nil || got != want {
 			t.Errorf("%s: %v %v", condition, got, err)
@@ -224,7 +235,8 @@ func TestIPv4Int(t *testing.T) {
 func TestFilesAndEnvironment(t *testing.T) {
 	directory := t.TempDir()
 	for name, content := range map[string]string{
-		"files/a.txt": "content\n", "templates/inc.j2": "<{{ name }}{{ x | default('') }}>\n", "templates/lib.j2": "{% macro m(a) %}[{{ a }}]{% endmacro %}{% set v = 5 %}",
+		"files/a.txt": "content\n", "templates/inc.j2": "<{{ name }}{{ x | default('') }}>\n",
+		"templates/lib.j2": "{% macro m(a) %}[{{ a }}]{% endmacro %}{% set v = 5 %}",
 		"templates/bad.j2": "ok\n{{ nope }}",
 	} {
 		if err := os.MkdirAll(directory+"/"+name[:strings.IndexByte(name, '/')], 0o755); err != nil {
@@ -279,7 +291,8 @@ func TestFilesAndEnvironment(t *testing.T) {
 func TestMutationStaysWithinTheTemplate(t *testing.T) {
 	inner := []any{1}
 	vars := Map{"list": inner, "map": map[string]any{"l": inner}}
-	got, err := New(Options{}).File("t", "{% set _ = list.append(2) %}{% set _ = map.l.append(3) %}{% set _ = map.update({'x': 1}) %}{{ list }}{{ map }}", vars, FileOptions{})
+	got, err := New(Options{}).File("t", "{% set _ = list.append(2) %}{% set _ = map.l.append(3) %}{% set _ = map.update({'x': "+
+		"1}) %}{{ list }}{{ map }}", vars, FileOptions{})
 	if err != nil || got != "[1, 2]{'l': [1, 3], 'x': 1}" {
 		t.Errorf("%q %v", got, err)
 	}
@@ -327,7 +340,8 @@ func TestEngineIsSafeForManyGoroutines(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	got, err := New(Options{}).Names("{% set x = a.b %}{{ x }}{% for i in c[d] if i is divisibleby e %}{{ loop.index }}{{ i }}{% endfor %}{{ lookup('vars', f) | default(g) }}")
+	got, err := New(Options{}).Names("{% set x = a.b %}{{ x }}{% for i in c[d] if i is divisibleby e %}{{ loop.index }}{{ i " +
+		"}}{% endfor %}{{ lookup('vars', f) | default(g) }}")
 	if err != nil {
 		t.Fatal(err)
 	}

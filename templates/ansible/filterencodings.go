@@ -21,12 +21,10 @@ import (
 // encodingFilters turn values into texts and back.
 func encodingFilters() map[string]jinja.Callable {
 	return map[string]jinja.Callable{
-		"to_json": {Parameters: "indent ensure_ascii sort_keys separators vault_to_text preprocess_unsafe", Do: func(c *jinja.Invocation) (any, error) {
-			return toJSON(c, 0, false)
-		}},
-		"to_nice_json": {Parameters: "indent sort_keys ensure_ascii separators vault_to_text preprocess_unsafe", Do: func(c *jinja.Invocation) (any, error) {
-			return toJSON(c, 4, true)
-		}},
+		"to_json": {Parameters: "indent ensure_ascii sort_keys separators vault_to_text preprocess_unsafe",
+			Do: func(c *jinja.Invocation) (any, error) { return toJSON(c, 0, false) }},
+		"to_nice_json": {Parameters: "indent sort_keys ensure_ascii separators vault_to_text preprocess_unsafe",
+			Do: func(c *jinja.Invocation) (any, error) { return toJSON(c, 4, true) }},
 		"tojson": {Parameters: "indent", Do: func(c *jinja.Invocation) (any, error) {
 			s, err := toJSON(c, 0, true)
 			return strings.NewReplacer("<", `\u003c`, ">", `\u003e`, "&", `\u0026`, "'", `\u0027`).Replace(s), err
@@ -50,7 +48,8 @@ func encodingFilters() map[string]jinja.Callable {
 			}
 			return string(data), nil
 		}},
-		"hash":     {Parameters: "hashtype", Do: func(c *jinja.Invocation) (any, error) { return digest(c.Text("hashtype", "sha1"), jinja.Text(c.Value)) }},
+		"hash": {Parameters: "hashtype",
+			Do: func(c *jinja.Invocation) (any, error) { return digest(c.Text("hashtype", "sha1"), jinja.Text(c.Value)) }},
 		"sha1":     ofText(func(s string) (any, error) { return digest("sha1", s) }),
 		"md5":      ofText(func(s string) (any, error) { return digest("md5", s) }),
 		"checksum": ofText(func(s string) (any, error) { return digest("sha1", s) }),

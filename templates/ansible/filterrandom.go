@@ -55,7 +55,8 @@ func random(c *jinja.Invocation) (any, error) {
 		return nil, errors.New("random takes start and step with an integer only")
 	}
 	if jinja.TypeName(c.Value) == "dict" {
-		return nil, errors.New("random picks from a list, this is a mapping: write | list | random for a key of it, | dict2items | random for a pair")
+		return nil, errors.New("random picks from a list, this is a mapping: write | list | random for a key of it, | " +
+			"dict2items | random for a pair")
 	}
 	items, err := c.Run.Iterate(c.Value)
 	if err != nil {

@@ -121,7 +121,8 @@ func decodeNode(node *yaml.Node, depth int, count *int) (any, error) {
 }
 
 func scalar(node *yaml.Node) (any, error) {
-	if node.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0 || node.Tag == "!!str" && node.Style&yaml.TaggedStyle != 0 {
+	if node.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0 ||
+		node.Tag == "!!str" && node.Style&yaml.TaggedStyle != 0 {
 		return node.Value, nil
 	}
 	if kind := plainScalar(node.Value); kind != "str" {

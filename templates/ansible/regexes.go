@@ -82,7 +82,8 @@ func expandReplacement(expression *regexp.Regexp, replacement, subject string, m
 		switch {
 		case c >= '1' && c <= '9':
 			number := int(c - '0')
-			if at+1 < len(replacement) && replacement[at+1] >= '0' && replacement[at+1] <= '9' && 2*(number*10+int(replacement[at+1]-'0'))+1 < len(match) {
+			if at+1 < len(replacement) && replacement[at+1] >= '0' && replacement[at+1] <= '9' &&
+				2*(number*10+int(replacement[at+1]-'0'))+1 < len(match) {
 				at++
 				number = number*10 + int(replacement[at]-'0')
 			}
@@ -220,7 +221,8 @@ func regexFindAll(c *jinja.Invocation) (any, error) {
 // where RE2's library leaves it out. Expressions that look at what stands before are left to RE2.
 func allMatches(expression *regexp.Regexp, subject string) [][]int {
 	matches := expression.FindAllStringSubmatchIndex(subject, -1)
-	if strings.ContainsAny(expression.String(), "^") || strings.Contains(expression.String(), `\b`) || strings.Contains(expression.String(), `\B`) || strings.Contains(expression.String(), `\A`) {
+	if strings.ContainsAny(expression.String(), "^") || strings.Contains(expression.String(), `\b`) ||
+		strings.Contains(expression.String(), `\B`) || strings.Contains(expression.String(), `\A`) {
 		return matches
 	}
 	result := make([][]int, 0, len(matches))

@@ -120,7 +120,8 @@ func compareStrict(a, b string) (int, error) {
 	x, y := strictForm.FindStringSubmatch(a), strictForm.FindStringSubmatch(b)
 	for version, match := range map[string][]string{a: x, b: y} {
 		if match == nil {
-			return 0, fmt.Errorf("%q is not a version of two or three numbers, with a1 or b1 for one before the release, as strict needs it", version)
+			return 0, fmt.Errorf("%q is not a version of two or three numbers, with a1 or b1 for one before the release, as strict needs it",
+				version)
 		}
 	}
 	for at := 1; at <= 3; at++ {

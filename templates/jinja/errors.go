@@ -25,7 +25,8 @@ func (e *Error) Error() string {
 	case e.Name != "":
 		return fmt.Sprintf("%s:%s: %s, in the line: %s", e.Name, position, e.Message, shortened(strings.TrimSpace(e.Text)))
 	case e.Line > 1:
-		return fmt.Sprintf("line %d, column %d of the template: %s, in the line: %s", e.Line, e.Column, e.Message, shortened(strings.TrimSpace(e.Text)))
+		return fmt.Sprintf("line %d, column %d of the template: %s, in the line: %s",
+			e.Line, e.Column, e.Message, shortened(strings.TrimSpace(e.Text)))
 	}
 	return fmt.Sprintf("%s, in the template: %s", e.Message, shortened(strings.TrimSpace(e.Text)))
 }

@@ -42,9 +42,11 @@ func (t token) String() string {
 
 // One anchor before all that is looked for: with one in each branch the rest of the template is searched for every number.
 var (
-	floatForm   = regexp.MustCompile(`^(?:[0-9]+(?:_[0-9]+)*(?:\.[0-9]+(?:_[0-9]+)*)?[eE][+\-]?[0-9]+(?:_[0-9]+)*|[0-9]+(?:_[0-9]+)*\.[0-9]+(?:_[0-9]+)*)`)
+	floatForm = regexp.MustCompile(`^(?:[0-9]+(?:_[0-9]+)*(?:\.[0-9]+(?:_[0-9]+)*)?[eE][+\-]?[0-9]+(?:_[0-9]+)*|` +
+		`[0-9]+(?:_[0-9]+)*\.[0-9]+(?:_[0-9]+)*)`)
 	integerForm = regexp.MustCompile(`^(?:0[bB](?:_?[01])+|0[oO](?:_?[0-7])+|0[xX](?:_?[0-9a-fA-F])+|[1-9](?:_?[0-9])*|0(?:_?0)*)`)
-	operators   = []string{"//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}", ">", "<", "=", ".", ":", "|", ",", ";"}
+	operators   = []string{"//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}", ">",
+		"<", "=", ".", ":", "|", ",", ";"}
 )
 
 // tokenize splits an expression that is the whole of source.

@@ -133,7 +133,8 @@ func (r *reader) unknown(word token, p *parser, ends []string) *syntaxError {
 	if opening, ok := closingTags[word.text]; ok {
 		for _, open := range r.open {
 			if strings.Contains(opening, open) {
-				return p.fail("%s cannot be here: the %s within comes to its end first, with %s", word.text, r.open[len(r.open)-1], strings.Join(ends, " or "))
+				return p.fail("%s cannot be here: the %s within comes to its end first, with %s",
+					word.text, r.open[len(r.open)-1], strings.Join(ends, " or "))
 			}
 		}
 		return p.fail("%s closes nothing: there is no open %s", word.text, opening)

@@ -41,7 +41,8 @@ func timeNumbers(c byte, at time.Time) (timeNumber, bool) {
 }
 
 var timeLayouts = map[byte]string{
-	'B': "January", 'b': "Jan", 'h': "Jan", 'A': "Monday", 'a': "Mon", 'p': "PM", 'P': "pm", 'F': "2006-01-02", 'T': "15:04:05", 'D': "01/02/06",
+	'B': "January", 'b': "Jan", 'h': "Jan", 'A': "Monday", 'a': "Mon", 'p': "PM", 'P': "pm", 'F': "2006-01-02",
+	'T': "15:04:05", 'D': "01/02/06",
 	'R': "15:04", 'r': "03:04:05 PM", 'c': "Mon Jan _2 15:04:05 2006", 'x': "01/02/06", 'X': "15:04:05",
 }
 

@@ -62,7 +62,8 @@ func TestLikeAPythonDict(t *testing.T) {
 
 func TestEmpty(t *testing.T) {
 	var none *Map
-	if none.Len() != 0 || none.Has("a") || none.Value("a") != nil || len(none.Keys()) != 0 || len(none.Values()) != 0 || none.String() != "map[]" {
+	if none.Len() != 0 || none.Has("a") || none.Value("a") != nil || len(none.Keys()) != 0 || len(none.Values()) != 0 ||
+		none.String() != "map[]" {
 		t.Error("a nil mapping is not empty")
 	}
 	if text, err := json.Marshal(none.Clone()); string(text) != "{}" || err != nil {
