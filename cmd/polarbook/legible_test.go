@@ -77,7 +77,9 @@ func TestSinks(t *testing.T) {
 		event.HostProgress{Time: now, TaskID: 1, Host: "node1", What: evil, Done: 1, Total: 2},
 		event.Retrying{Time: now, TaskID: 1, Host: "node1", Attempt: 1, Of: 2, Msg: evil},
 	}
-	for _, status := range []event.Status{event.OK, event.Changed, event.Failed, event.Unreachable, event.Ignored, event.Rescued, event.Skipped} {
+	for _, status := range []event.Status{
+		event.OK, event.Changed, event.Failed, event.Unreachable, event.Ignored, event.Rescued, event.Skipped,
+	} {
 		events = append(events,
 			event.HostDone{Time: now, TaskID: 1, Host: "node1", Status: status, InLoop: true, Item: evil, Msg: evil, Hint: evil, Unknown: evil},
 			event.HostDone{Time: now, TaskID: 1, Host: "node1", Status: status, Msg: evil, Hint: evil, Warnings: []string{evil},
@@ -86,7 +88,8 @@ func TestSinks(t *testing.T) {
 			event.HostDone{Time: now, TaskID: 7, Host: "node1", Status: status, Msg: evil},
 		)
 	}
-	events = append(events, event.RunEnded{Time: now, Hosts: map[string]event.Recap{"node1": {Failed: 1}}, Aborted: true, Pending: map[string]string{"node1": evil}})
+	events = append(events, event.RunEnded{Time: now, Hosts: map[string]event.Recap{"node1": {Failed: 1}}, Aborted: true,
+		Pending: map[string]string{"node1": evil}})
 	show := func(name string, verbose int, listener func(*terminal) event.Listener) {
 		t.Run(fmt.Sprint(name, verbose), func(t *testing.T) {
 			var out, errs bytes.Buffer
@@ -106,7 +109,8 @@ func TestSinks(t *testing.T) {
 				t.Errorf("it is not shown at all:\n%s", out.String())
 			}
 			recaps := 0
-			for line := range strings.Lines(strings.NewReplacer("\x1b[1m", "", "\x1b[31m", "", "\x1b[0m", "").Replace(out.String() + errs.String())) {
+			for line := range strings.Lines(strings.NewReplacer("\x1b[1m", "", "\x1b[31m", "", "\x1b[0m", "").Replace(out.String() +
+				errs.String())) {
 				if strings.HasPrefix(line, "RECAP") || strings.HasPrefix(line, "node1 ") && !strings.HasPrefix(line, "node1 (") {
 					recaps++
 				}

@@ -36,7 +36,8 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "exits-shell": exitsShell, "times": times, "jsonlines": jsonLines, "width": width, "mode": mode, "interrupted": interrupted,
+			"exits": exits, "exits-shell": exitsShell, "times": times, "jsonlines": jsonLines, "width": width,
+			"mode": mode, "interrupted": interrupted,
 		},
 		RequireExplicitExec: true,
 		UpdateScripts:       golden.Updating(),

@@ -31,7 +31,8 @@ func TestUnknownKeysArePrintedWithoutATerminal(t *testing.T) {
 	defer nowhere.Close()
 	var printed bytes.Buffer
 	w := &workplace{t: &terminal{in: nowhere, err: &printed}}
-	if err := w.unknownKeys(context.Background(), []*remote.UnknownHostKeyError{{Host: "node1", Address: "10.0.0.1:22", Key: key}}); err == nil {
+	if err := w.unknownKeys(context.Background(),
+		[]*remote.UnknownHostKeyError{{Host: "node1", Address: "10.0.0.1:22", Key: key}}); err == nil {
 		t.Error("a key was accepted that nobody was asked about")
 	}
 	for _, want := range []string{"node1", "10.0.0.1:22", ssh.FingerprintSHA256(key), "/etc/ssh/ssh_host_ed25519_key.pub"} {
