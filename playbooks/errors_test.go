@@ -28,7 +28,8 @@ func TestErrorText(t *testing.T) {
 		},
 		{
 			Error{Pos: Position{"a.yml", 1, 501}, Msg: "bad", Line: strings.Repeat("x", 500) + "HERE" + strings.Repeat("y", 500), Width: 4},
-			"a.yml:1:501: bad\n   1 | …" + strings.Repeat("x", 78) + "HERE" + strings.Repeat("y", 76) + "…\n     | " + strings.Repeat(" ", 79) + "^^^^",
+			"a.yml:1:501: bad\n   1 | …" + strings.Repeat("x", 78) + "HERE" + strings.Repeat("y", 76) + "…\n     | " +
+				strings.Repeat(" ", 79) + "^^^^",
 		},
 	} {
 		if got := c.err.Error(); got != c.want {

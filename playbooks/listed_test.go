@@ -52,21 +52,30 @@ func TestNodesAreListedAsTheInventoryHasThem(t *testing.T) {
 		order []string
 		hosts map[string]host
 	}{
-		"nothing is said": {"polardb", []string{"10.0.0.1", "10.0.0.2", "10.0.0.3"}, map[string]host{"10.0.0.1": {}, "10.0.0.2": {}, "10.0.0.3": {}}},
+		"nothing is said": {"polardb", []string{"10.0.0.1", "10.0.0.2", "10.0.0.3"},
+			map[string]host{"10.0.0.1": {}, "10.0.0.2": {}, "10.0.0.3": {}}},
 		"addresses": {"polardb", []string{"node2", "node1", "node3"}, map[string]host{
-			"node1": {"ansible_host": "203.0.113.1", "polardb_address": "10.0.0.1"}, "node2": {"ansible_host": "10.0.0.2"}, "node3": {"polardb_address": "10.0.0.3"}}},
+			"node1": {"ansible_host": "203.0.113.1", "polardb_address": "10.0.0.1"}, "node2": {"ansible_host": "10.0.0.2"},
+			"node3": {"polardb_address": "10.0.0.3"}}},
 		"everything is said": {"demo", []string{"a", "b"}, map[string]host{
-			"a": {"polardb_port": 6000, "polardb_role": "learner", "polardb_weight": 0, "polardb_user": "pg", "polardb_cluster": "demo", "polardb_pgdata": "/a/pgdata", "polardb_polardata": "/a/polardata"},
-			"b": {"polardb_port": "6001", "polardb_role": "logger", "polardb_weight": "9", "polardb_user": "pg", "polardb_cluster": "demo", "polardb_bootstrap": true}}},
+			"a": {"polardb_port": 6000, "polardb_role": "learner", "polardb_weight": 0, "polardb_user": "pg", "polardb_cluster": "demo",
+				"polardb_pgdata": "/a/pgdata", "polardb_polardata": "/a/polardata"},
+			"b": {"polardb_port": "6001", "polardb_role": "logger", "polardb_weight": "9", "polardb_user": "pg", "polardb_cluster": "demo",
+				"polardb_bootstrap": true}}},
 		"templates, each among its host's variables": {"polardb", []string{"a", "b"}, map[string]host{
-			"a": {"last": 7, "polardb_address": "10.0.0.{{ last }}", "polardb_port": "{{ 5000 + last }}", "polardb_pgdata": "/data/{{ inventory_hostname }}/pgdata"},
+			"a": {"last": 7, "polardb_address": "10.0.0.{{ last }}", "polardb_port": "{{ 5000 + last }}",
+				"polardb_pgdata": "/data/{{ inventory_hostname }}/pgdata"},
 			"b": {"last": 8, "polardb_address": "10.0.0.{{ last }}", "polardb_weight": "{{ last }}", "polardb_port": "{{ nobody_set_this }}"}}},
 		"nothing and emptiness": {"polardb", []string{"a", "b"}, map[string]host{
-			"a": {"polardb_port": nil, "polardb_role": "", "polardb_weight": nil}, "b": {"polardb_port": "", "polardb_weight": "", "polardb_role": nil}}},
-		"quotes and letters of the world": {"polardb", []string{`a"b`, "ö"}, map[string]host{`a"b`: {"polardb_user": "it's"}, "ö": {"polardb_pgdata": `/x\y`}}},
-		"a founder that is marked":        {"polardb", []string{"a", "b", "c"}, map[string]host{"a": {"polardb_bootstrap": "no"}, "b": {"polardb_bootstrap": "yes"}, "c": {"polardb_bootstrap": true}}},
+			"a": {"polardb_port": nil, "polardb_role": "", "polardb_weight": nil},
+			"b": {"polardb_port": "", "polardb_weight": "", "polardb_role": nil}}},
+		"quotes and letters of the world": {"polardb", []string{`a"b`, "ö"}, map[string]host{`a"b`: {"polardb_user": "it's"},
+			"ö": {"polardb_pgdata": `/x\y`}}},
+		"a founder that is marked": {"polardb", []string{"a", "b", "c"}, map[string]host{"a": {"polardb_bootstrap": "no"},
+			"b": {"polardb_bootstrap": "yes"}, "c": {"polardb_bootstrap": true}}},
 		"states": {"polardb", []string{"a", "b", "c"}, map[string]host{
-			"a": {"polardb_state": map[string]any{"data": "whole", "pid": 7, "own": nil}}, "b": {}, "c": {"polardb_state": map[string]any{"data": "none", "alone": false}}}},
+			"a": {"polardb_state": map[string]any{"data": "whole", "pid": 7, "own": nil}}, "b": {},
+			"c": {"polardb_state": map[string]any{"data": "none", "alone": false}}}},
 		"nobody": {"polardb", []string{}, map[string]host{}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -134,7 +143,9 @@ func TestDefaultsOfTheRoleAreThoseOfTheModules(t *testing.T) {
 		t.Fatal(err)
 	}
 	listed := node.(*ordered.Map)
-	for key, variable := range map[string]string{"port": "polardb_port", "role": "polardb_role", "user": "polardb_user", "pgdata": "polardb_pgdata", "polardata": "polardb_polardata"} {
+	for key, variable := range map[string]string{
+		"port": "polardb_port", "role": "polardb_role", "user": "polardb_user", "pgdata": "polardb_pgdata", "polardata": "polardb_polardata",
+	} {
 		if listed.Value(key) != defaults[variable] {
 			t.Errorf("%s is %v in the role, and listed as %v", variable, defaults[variable], listed.Value(key))
 		}

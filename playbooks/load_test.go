@@ -106,9 +106,10 @@ func testLookup(name string) (*tasks.Module, bool) {
 
 func testOptions(dir string) Options {
 	return Options{
-		Dir:       dir,
-		Lookup:    testLookup,
-		Builtin:   fstest.MapFS{"new-cluster.yml": {Data: []byte("# Makes a cluster.\n- hosts: all\n  tasks:\n  - include_tasks: steps/os.yml\n")}, "steps/os.yml": {Data: []byte("- ping:\n")}},
+		Dir:    dir,
+		Lookup: testLookup,
+		Builtin: fstest.MapFS{"new-cluster.yml": {Data: []byte("# Makes a cluster.\n- hosts: all\n  tasks:\n" +
+			"  - include_tasks: steps/os.yml\n")}, "steps/os.yml": {Data: []byte("- ping:\n")}},
 		Templates: fstest.MapFS{"postgresql.conf.j2": {Data: []byte("port = {{ port }}\n")}},
 	}
 }

@@ -31,7 +31,8 @@ func write(t *testing.T, files map[string]string) string {
 
 // TestLineEnds: files from Windows editors are read, and shown, like others.
 func TestLineEnds(t *testing.T) {
-	dir := write(t, map[string]string{"site.yml": "\ufeff- hosts: all\r\n  tasks:\r\n  - pong:\r\n", "fine.yml": "\ufeff" + strings.ReplaceAll(smallest, "\n", "\r\n")})
+	dir := write(t, map[string]string{"site.yml": "\ufeff- hosts: all\r\n  tasks:\r\n  - pong:\r\n", "fine.yml": "\ufeff" +
+		strings.ReplaceAll(smallest, "\n", "\r\n")})
 	want := "site.yml:3:5: there is no module or keyword \"pong\"\n   3 |   - pong:\n     |     ^^^^\nhint: did you mean \"ping\"?"
 	if _, err := Load("site.yml", testOptions(dir)); err == nil || err.Error() != want {
 		t.Errorf("got:\n%v\nwant:\n%s", err, want)
@@ -113,7 +114,8 @@ func TestFind(t *testing.T) {
 	inRole.RoleDir, inRole.Dir = at("roles/r"), at("roles/r/tasks")
 	inTasks := plain
 	inTasks.Dir = at("tasks")
-	binary := Origin{Source: fstest.MapFS{"files/unit": {}, "steps/os.yml": {}}, Dir: "steps", PlayDir: ".", Builtin: true, WorkDir: at("."), Templates: templates}
+	binary := Origin{Source: fstest.MapFS{"files/unit": {}, "steps/os.yml": {}}, Dir: "steps", PlayDir: ".", Builtin: true,
+		WorkDir: at("."), Templates: templates}
 	for _, c := range []struct {
 		name       string
 		o          Origin
@@ -195,10 +197,12 @@ func TestResolve(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if _, err := tasks.Resolve(map[string]string{"file": "redhat.yml"}); err == nil || !strings.Contains(err.Error(), "redhat.yml:1:3: there is no module or keyword \"pong\"") {
+	if _, err := tasks.Resolve(map[string]string{"file": "redhat.yml"}); err == nil ||
+		!strings.Contains(err.Error(), "redhat.yml:1:3: there is no module or keyword \"pong\"") {
 		t.Errorf("a mistake in a file that is included late is said to be: %v", err)
 	}
-	if _, err := tasks.Resolve(map[string]string{"file": "suse.yml"}); err == nil || !strings.Contains(err.Error(), `site.yml:5:20: there is no file "suse.yml"`) {
+	if _, err := tasks.Resolve(map[string]string{"file": "suse.yml"}); err == nil ||
+		!strings.Contains(err.Error(), `site.yml:5:20: there is no file "suse.yml"`) {
 		t.Errorf("a missing file is said to be: %v", err)
 	}
 	nodes, err := role.Resolve(map[string]string{"name": "debian"})
@@ -209,7 +213,8 @@ func TestResolve(t *testing.T) {
 
 func TestExtraVarsInImports(t *testing.T) {
 	dir := write(t, map[string]string{
-		"site.yml":   "- import_playbook: \"{{ which }}.yml\"\n- hosts: all\n  vars: {flavour: plain}\n  tasks:\n  - import_tasks: \"{{ flavour }}.yml\"\n",
+		"site.yml": "- import_playbook: \"{{ which }}.yml\"\n- hosts: all\n  vars: {flavour: plain}\n  tasks:\n" +
+			"  - import_tasks: \"{{ flavour }}.yml\"\n",
 		"chosen.yml": smallest, "plain.yml": "- ping:\n", "sweet.yml": "- ping:\n- ping:\n",
 	})
 	o := testOptions(dir)
@@ -233,12 +238,14 @@ func TestList(t *testing.T) {
 	fsys := fstest.MapFS{
 		"b.yml": {Data: []byte("# Does b.\n- hosts: all\n")},
 		"a.yml": {Data: []byte("# Does a to all hosts.\n#\n# Carefully.\n#\n# Variables:\n#   port (5432): the client port\n" +
-			"#   settings ({a: 1}): postgresql.conf,\n#     merged\n#   user: whose\n#   to (required): where\n#   from (required, unless back): what\n#\n# See also b.\n")},
-		"c.yml":                     {Data: []byte("# Does c.\n#\n# Variables: one, two (required); three,\n#   four\n- hosts: all\n")},
-		"d.yml":                     {Data: []byte("# Does d.\n#\n# Variables: as for c.yml\n")},
-		"steps/c.yml":               {Data: []byte("- ping:\n")},
-		"roles/r/defaults/main.yml": {Data: []byte("# Of the role.\n\n# The first,\n# and the second.\none: \"\"\ntwo: {a: 1}\n\nthree:\n  - 1\n  - \"{{ x }}\"\n")},
-		"x.txt":                     {},
+			"#   settings ({a: 1}): postgresql.conf,\n#     merged\n#   user: whose\n#   to (required): where\n" +
+			"#   from (required, unless back): what\n#\n# See also b.\n")},
+		"c.yml":       {Data: []byte("# Does c.\n#\n# Variables: one, two (required); three,\n#   four\n- hosts: all\n")},
+		"d.yml":       {Data: []byte("# Does d.\n#\n# Variables: as for c.yml\n")},
+		"steps/c.yml": {Data: []byte("- ping:\n")},
+		"roles/r/defaults/main.yml": {Data: []byte("# Of the role.\n\n# The first,\n# and the second.\none: \"\"\ntwo: {a: 1}\n\n" +
+			"three:\n  - 1\n  - \"{{ x }}\"\n")},
+		"x.txt": {},
 	}
 	got, err := list(fsys)
 	if err != nil {
@@ -251,7 +258,8 @@ func TestList(t *testing.T) {
 	}
 	want := []Info{
 		{Name: "a.yml", Summary: "Does a to all hosts", Variables: []Variable{
-			{Name: "port", Default: "5432", Doc: "the client port"}, {Name: "settings", Default: "{a: 1}", Doc: "postgresql.conf, merged"}, {Name: "user", Doc: "whose"},
+			{Name: "port", Default: "5432", Doc: "the client port"}, {Name: "settings", Default: "{a: 1}", Doc: "postgresql.conf, merged"},
+			{Name: "user", Doc: "whose"},
 			{Name: "to", Doc: "where", Required: true}, {Name: "from", Doc: "unless back: what", Required: true},
 		}},
 		{Name: "b.yml", Summary: "Does b"},
@@ -272,7 +280,8 @@ func TestList(t *testing.T) {
 // TestWalk: --list-tasks and --list-tags go by the order and the tags that Walk gives.
 func TestWalk(t *testing.T) {
 	dir := write(t, map[string]string{
-		"site.yml": "- hosts: all\n  tags: play\n  handlers:\n  - {name: last, ping: }\n  pre_tasks:\n  - {name: first, ping: , tags: [a, play]}\n  tasks:\n" +
+		"site.yml": "- hosts: all\n  tags: play\n  handlers:\n  - {name: last, ping: }\n  pre_tasks:\n  - {name: first, ping: " +
+			", tags: [a, play]}\n  tasks:\n" +
 			"  - tags: b\n    block:\n    - {name: second, ping: , tags: c}\n    always:\n    - {name: third, ping: }\n" +
 			"  - include_tasks: {file: more.yml, apply: {tags: applied}}\n    tags: own\n  roles: [r]\n",
 		"more.yml":                  "- {name: fourth, ping: }\n",

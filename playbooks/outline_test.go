@@ -50,9 +50,11 @@ func line(s Step) string {
 	case *Block:
 		text := "block"
 		if n.Role != "" {
-			text = fmt.Sprintf("role %s defaults=%s vars=%s params=%s key=%s", n.Role, vars(n.RoleDefaults), vars(n.RoleVars), vars(n.RoleParams), n.RoleKey)
+			text = fmt.Sprintf("role %s defaults=%s vars=%s params=%s key=%s", n.Role, vars(n.RoleDefaults), vars(n.RoleVars),
+				vars(n.RoleParams), n.RoleKey)
 		}
-		return fmt.Sprintf("%s%s %d/%d/%d%s", text, common(&n.Common), len(n.Block), len(n.Rescue), len(n.Always), optionalValues("notify", n.Notify))
+		return fmt.Sprintf("%s%s %d/%d/%d%s", text, common(&n.Common), len(n.Block), len(n.Rescue), len(n.Always),
+			optionalValues("notify", n.Notify))
 	case *Include:
 		text := fmt.Sprintf("%s%s args=%s known=%t", n.What, common(&n.Common), vars(n.Args), n.Nodes != nil)
 		if n.Apply != nil {
@@ -68,7 +70,8 @@ func loop(l *Loop) string {
 		return ""
 	}
 	c := l.Control
-	return fmt.Sprintf(" loop(%s)=%s var=%s%s%s%s", l.With, show(l.Items.Raw), c.LoopVar, optional("index", c.IndexVar), optionalValue("label", c.Label), optionalValue("pause", c.Pause))
+	return fmt.Sprintf(" loop(%s)=%s var=%s%s%s%s", l.With, show(l.Items.Raw), c.LoopVar, optional("index", c.IndexVar),
+		optionalValue("label", c.Label), optionalValue("pause", c.Pause))
 }
 
 func common(c *Common) string {

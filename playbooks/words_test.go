@@ -79,7 +79,8 @@ func TestDocumented(t *testing.T) {
 
 func TestWords(t *testing.T) {
 	var w Words
-	w.Value(ordered.Of("key", []any{"{{ a_b.c_d['e_f'] | default(g_h) }} i_j=1 k_l == 2", "lookup('vars', 'm_n_' ~ x)", "vars['o_p_{{ x }}']", 1}))
+	w.Value(ordered.Of("key", []any{"{{ a_b.c_d['e_f'] | default(g_h) }} i_j=1 k_l == 2",
+		"lookup('vars', 'm_n_' ~ x)", "vars['o_p_{{ x }}']", 1}))
 	for _, name := range []string{"a_b", "c_d", "e_f", "g_h", "k_l", "m_n_q", "o_p_q"} {
 		if !w.Has(name) {
 			t.Errorf("%s is spoken of", name)

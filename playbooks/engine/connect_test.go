@@ -35,7 +35,9 @@ func TestHostsThatCannotBeReachedAreSaidAtOnceAndLeftOut(t *testing.T) {
 		t.Errorf("unreachable: %v", report.Unreachable)
 	}
 	got := b.rec.text()
-	for _, want := range []string{"b unreachable: b: unreachable: connect (b:22): refused", "c unreachable: the host key of c", "play all [a]\ntask echo\n  a ok: two"} {
+	for _, want := range []string{
+		"b unreachable: b: unreachable: connect (b:22): refused", "c unreachable: the host key of c", "play all [a]\ntask echo\n  a ok: two",
+	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is not in\n%s", want, got)
 		}
@@ -52,7 +54,8 @@ func TestAnUnreachableHostTakesTheOthersAlongWhereErrorsAreFatal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, "a", "b", "c")
 			b.dead["b"] = &remote.UnreachableError{Host: "b", Address: "b:22", Doing: "connect", Err: errors.New("refused")}
-			_, err := b.run("- hosts: all\n  gather_facts: false\n  " + keyword + "\n  tasks:\n    - echo: never\n- hosts: all\n  gather_facts: false\n  tasks:\n    - echo: never\n")
+			_, err := b.run("- hosts: all\n  gather_facts: false\n  " + keyword + "\n  tasks:\n    - echo: never\n- hosts: all\n" +
+				"  gather_facts: false\n  tasks:\n    - echo: never\n")
 			b.wantKind(err, HostUnreachable)
 			b.want(`
 play all [a b c]
@@ -208,7 +211,8 @@ func TestPeersAreConnectedWhenAskedFor(t *testing.T) {
 	b := newBench(t, "a", "b", "c")
 	b.o.Limit = "a"
 	b.file("there", "content")
-	_, err := b.run("- hosts: all\n  gather_facts: false\n  tasks:\n    - peer: {host: b, path: \"{{ dir }}/there\"}\n      register: r\n    - echo: \"{{ r.content }}\"\n")
+	_, err := b.run("- hosts: all\n  gather_facts: false\n  tasks:\n    - peer: {host: b, path: \"{{ dir }}/there\"}\n" +
+		"      register: r\n    - echo: \"{{ r.content }}\"\n")
 	b.wantKind(err, 0)
 	if b.conns["b"] == nil || b.conns["c"] != nil {
 		t.Errorf("connected: %v", b.conns)
@@ -272,7 +276,8 @@ func TestConnectionVariables(t *testing.T) {
 	}{
 		{"none", nil, remote.Config{Name: "h", User: "fromkeyword", Port: 2200}, ""},
 		{"all", map[string]any{"ansible_host": "10.0.0.{{ 3 }}", "ansible_port": "2222", "ansible_user": "u", "ansible_password": "hushhush",
-			"ansible_ssh_private_key_file": "/k", "ansible_host_key": "SHA256:x", "ansible_host_key_checking": false, "ansible_ssh_common_args": "-o ProxyJump=j"},
+			"ansible_ssh_private_key_file": "/k", "ansible_host_key": "SHA256:x", "ansible_host_key_checking": false,
+			"ansible_ssh_common_args": "-o ProxyJump=j"},
 			remote.Config{Name: "h", Address: "10.0.0.3", Port: 2222, User: "u", Password: "hushhush", KeyFiles: []string{"/k"},
 				SSHExtraArgs: arguments(t, "-o ProxyJump=j"), Keys: remote.HostKeyCheck{Mode: remote.ModeOff, Pinned: []string{"SHA256:x"}}}, ""},
 		{"older names", map[string]any{"ansible_ssh_host": "x", "ansible_ssh_port": 1, "ansible_ssh_user": "u", "ansible_ssh_pass": "hushhush"},
@@ -281,11 +286,14 @@ func TestConnectionVariables(t *testing.T) {
 		{"connection", map[string]any{"ansible_connection": "winrm"}, remote.Config{}, "winrm"},
 		{"a newer and an older name", map[string]any{"ansible_host": "y", "ansible_ssh_host": "x", "ansible_port": 2, "ansible_ssh_port": 1},
 			remote.Config{Name: "h", Address: "x", Port: 1, User: "fromkeyword"}, ""},
-		{"verified after all", map[string]any{"ansible_host_key_checking": false, "ansible_ssh_host_key_checking": true, "ansible_ssh_timeout": 7},
+		{"verified after all", map[string]any{"ansible_host_key_checking": false, "ansible_ssh_host_key_checking": true,
+			"ansible_ssh_timeout": 7},
 			remote.Config{Name: "h", Port: 2200, User: "fromkeyword", ConnectTimeout: 7 * time.Second}, ""},
-		{"arguments of ssh", map[string]any{"ansible_ssh_args": "-C -o ControlMaster=auto -p 99", "ansible_ssh_common_args": "-o 'ProxyCommand=ssh -W %h:%p bastion'",
-			"ansible_ssh_extra_args": "-o User={{ 'x' }}"}, remote.Config{Name: "h", User: "fromkeyword", Port: 2200,
-			SSHArgs: arguments(t, "-C -o ControlMaster=auto -p 99"), SSHExtraArgs: arguments(t, "-o ProxyCommand='ssh -W %h:%p bastion' -o User=x")}, ""},
+		{"arguments of ssh", map[string]any{"ansible_ssh_args": "-C -o ControlMaster=auto -p 99",
+			"ansible_ssh_common_args": "-o 'ProxyCommand=ssh -W %h:%p bastion'",
+			"ansible_ssh_extra_args":  "-o User={{ 'x' }}"}, remote.Config{Name: "h", User: "fromkeyword", Port: 2200,
+			SSHArgs:      arguments(t, "-C -o ControlMaster=auto -p 99"),
+			SSHExtraArgs: arguments(t, "-o ProxyCommand='ssh -W %h:%p bastion' -o User=x")}, ""},
 		{"arguments", map[string]any{"ansible_ssh_common_args": "-o ProxyCommand=nc"}, remote.Config{}, "which runs none"},
 		{"unknown argument", map[string]any{"ansible_ssh_extra_args": "-o SendEnv=X"}, remote.Config{}, "SendEnv"},
 	} {
@@ -352,8 +360,10 @@ func TestMethodsOfBecomingAreCheckedFirst(t *testing.T) {
 		vars       map[string]any
 		want       string
 	}{
-		{"inventory", "", map[string]any{"ansible_become_method": "doas"}, `h: ansible_become_method is "doas": polarbook becomes another user by sudo or su`},
-		{"inventory, with its collection", "", map[string]any{"ansible_become_method": "community.general.pbrun"}, `is "community.general.pbrun"`},
+		{"inventory", "", map[string]any{"ansible_become_method": "doas"},
+			`h: ansible_become_method is "doas": polarbook becomes another user by sudo or su`},
+		{"inventory, with its collection", "", map[string]any{"ansible_become_method": "community.general.pbrun"},
+			`is "community.general.pbrun"`},
 		{"inventory, a template", "", map[string]any{"ansible_become_method": "{{ way }}", "way": "runas"}, `is "runas"`},
 		{"keyword, a template", "become_method: '{{ way }}'", map[string]any{"way": "dzdo"}, `site.yml:3: h: become_method is "dzdo"`},
 		{"one that there is", "", map[string]any{"ansible_become_method": "ansible.builtin.su"}, ""},

@@ -145,12 +145,17 @@ func (p *peer) Plan(found remote.Result) (tasks.Plan, error) {
 }
 
 var testModules = []tasks.Module{
-	tasks.Define(tasks.Module{Name: "echo", Collections: []string{"ansible.builtin"}, FreeForm: "msg"}, func(a *echoArgs, l tasks.Local) (tasks.Action, error) { return &echo{a, l}, nil }),
+	tasks.Define(tasks.Module{Name: "echo", Collections: []string{"ansible.builtin"}, FreeForm: "msg"},
+		func(a *echoArgs, l tasks.Local) (tasks.Action, error) { return &echo{a, l}, nil }),
 	tasks.Define(tasks.Module{Name: "fail"}, func(a *failArgs, l tasks.Local) (tasks.Action, error) { return &failing{a}, nil }),
-	tasks.Define(tasks.Module{Name: "shell", FreeForm: "cmd"}, func(a *shellArgs, l tasks.Local) (tasks.Action, error) { return &shell{a}, nil }),
+	tasks.Define(tasks.Module{Name: "shell", FreeForm: "cmd"}, func(a *shellArgs, l tasks.Local) (tasks.Action, error) {
+		return &shell{a}, nil
+	}),
 	tasks.Define(tasks.Module{Name: "early"}, func(*earlyArgs, tasks.Local) (tasks.Action, error) { return early{}, nil }),
 	tasks.Define(tasks.Module{Name: "content"}, func(a *contentArgs, l tasks.Local) (tasks.Action, error) { return &content{a}, nil }),
-	tasks.Define(tasks.Module{Name: "set_fact", AnyArgs: true}, func(a *factArgs, l tasks.Local) (tasks.Action, error) { return &facts{a}, nil }),
+	tasks.Define(tasks.Module{Name: "set_fact", AnyArgs: true}, func(a *factArgs, l tasks.Local) (tasks.Action, error) {
+		return &facts{a}, nil
+	}),
 	tasks.Define(tasks.Module{Name: "setup", AnyArgs: true}, func(a *factArgs, l tasks.Local) (tasks.Action, error) {
 		found := map[string]any{"ansible_distribution": "Debian"}
 		for name, x := range a.All {
@@ -294,7 +299,8 @@ func (c *fakeConn) DialContext(ctx context.Context, network, address string) (ne
 
 func newBench(t *testing.T, hosts ...string) *bench {
 	t.Helper()
-	b := &bench{t: t, dir: t.TempDir(), rec: &recorder{}, inv: inventory.New(), hosts: hosts, conns: map[string]*fakeConn{}, dead: map[string]error{}}
+	b := &bench{t: t, dir: t.TempDir(), rec: &recorder{}, inv: inventory.New(), hosts: hosts,
+		conns: map[string]*fakeConn{}, dead: map[string]error{}}
 	for _, h := range hosts {
 		b.inv.AddHost(h, nil, map[string]any{"dir": b.dir})
 	}

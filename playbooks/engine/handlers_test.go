@@ -27,7 +27,8 @@ func TestHandlers(t *testing.T) {
     - {echo: {msg: t, changed: true}, notify: late}
     - meta: flush_handlers
     - echo: after flush
-`, "task echo|a changed: t|handler late|a changed: late|handler last|a ok: last|task echo|a ok: after flush|handler early|a ok: early", false},
+`, "task echo|a changed: t|handler late|a changed: late|handler last|a ok: last|task echo|a ok: " +
+			"after flush|handler early|a ok: early", false},
 		{"one that notifies itself runs in every flush to come", `
 - hosts: a
   gather_facts: false
@@ -38,7 +39,8 @@ func TestHandlers(t *testing.T) {
     - meta: flush_handlers
   post_tasks:
     - echo: post
-`, "task echo|a changed: t|handler self|a changed: self|handler self|a changed: self|task echo|a ok: post|handler self|a changed: self", false},
+`, "task echo|a changed: t|handler self|a changed: self|handler self|a changed: self|task echo|a ok: " +
+			"post|handler self|a changed: self", false},
 		{"the first of a name in one list", `
 - hosts: a
   gather_facts: false
@@ -94,7 +96,8 @@ func TestHandlers(t *testing.T) {
         - echo: not reached
       rescue:
         - echo: rescued
-`, "task echo|a changed: t|task echo|a ok: not flushed|handler boom|a rescued: boom|task echo|a ok: rescued|handler last|a ok: last", false},
+`, "task echo|a changed: t|task echo|a ok: not flushed|handler boom|a rescued: boom|task echo|a ok: " +
+			"rescued|handler last|a ok: last", false},
 		{"forced, a host that failed runs them once, up to one that fails", `
 - hosts: a
   gather_facts: false

@@ -68,7 +68,8 @@ func TestPrecedence(t *testing.T) {
 
 func TestRolesAndTheirHandlers(t *testing.T) {
 	b := newBench(t, "a")
-	b.file("roles/r/tasks/main.yml", "- name: work\n  echo: {msg: \"{{ role_name }} {{ who }} {{ role_path | basename }}\", changed: true}\n  notify: restart\n")
+	b.file("roles/r/tasks/main.yml", "- name: work\n  echo: {msg: \"{{ role_name }} {{ who }} {{ role_path | "+
+		"basename }}\", changed: true}\n  notify: restart\n")
 	b.file("roles/r/handlers/main.yml", "- name: restart\n  echo: \"{{ role_name }} restarts\"\n")
 	b.file("roles/r/defaults/main.yml", "who: nobody\n")
 	_, err := b.run(`
@@ -128,7 +129,8 @@ func TestFreeRunsEachHostAtItsOwnPace(t *testing.T) {
 	b.wantKind(err, HostFailed)
 	got := b.rec.text()
 	for _, want := range []string{
-		"a ok=2 changed=2 unreachable=0 failed=0 skipped=2", "b ok=3 changed=2 unreachable=0 failed=0 skipped=2", "c ok=0 changed=0 unreachable=0 failed=1 skipped=2",
+		"a ok=2 changed=2 unreachable=0 failed=0 skipped=2", "b ok=3 changed=2 unreachable=0 failed=0 skipped=2",
+		"c ok=0 changed=0 unreachable=0 failed=1 skipped=2",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is not in\n%s", want, got)
@@ -323,7 +325,8 @@ func TestLoopsOfEveryKind(t *testing.T) {
 		{"indexed_items", `[x, y]`, "[[0, 'x'], [1, 'y']]"},
 		{"together", `[[1, 2], [3]]`, "[[1, 3], [2, None]]"},
 		{"nested", `[[1, 2], [3, 4]]`, "[[1, 3], [1, 4], [2, 3], [2, 4]]"},
-		{"subelements", `[[{n: 1, k: [a, b]}, {n: 2}], k, {skip_missing: true}]`, "[[{'n': 1, 'k': ['a', 'b']}, 'a'], [{'n': 1, 'k': ['a', 'b']}, 'b']]"},
+		{"subelements", `[[{n: 1, k: [a, b]}, {n: 2}], k, {skip_missing: true}]`,
+			"[[{'n': 1, 'k': ['a', 'b']}, 'a'], [{'n': 1, 'k': ['a', 'b']}, 'b']]"},
 		{"sequence", `start=1 end=5 stride=2 format=n%02d`, "['n01', 'n03', 'n05']"},
 		{"sequence", `count=2`, "['1', '2']"},
 		{"sequence", `4-5`, "['4', '5']"},

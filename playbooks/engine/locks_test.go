@@ -180,7 +180,8 @@ func TestOneLockedHostStopsTheRunAndFreesTheRest(t *testing.T) {
 	b := lockBench(t, table, "a", "b", "c")
 	_, err := b.run(twoPlays)
 	b.wantKind(err, Locked)
-	if want := "b and c are locked by bert@desk, who runs drop-node.yml since 2026-01-02 03:04:05 (run r7)"; err == nil || err.Error() != want {
+	want := "b and c are locked by bert@desk, who runs drop-node.yml since 2026-01-02 03:04:05 (run r7)"
+	if err == nil || err.Error() != want {
 		t.Errorf("%v, not %s", err, want)
 	}
 	if table.hosts() != "[b c]" {
@@ -375,7 +376,8 @@ func TestWhatAPlaybookLocks(t *testing.T) {
 			table.by("a", "other", time.Now().Add(-time.Hour))
 			table.tries = 0
 			b := lockBench(t, table, "a")
-			b.load.Builtin = fstest.MapFS{"reads.yml": {Data: []byte(reads)}, "writes.yml": {Data: []byte(strings.Replace(reads, "# Locks: nothing.\n", "", 1))}}
+			b.load.Builtin = fstest.MapFS{"reads.yml": {Data: []byte(reads)},
+				"writes.yml": {Data: []byte(strings.Replace(reads, "# Locks: nothing.\n", "", 1))}}
 			for _, name := range c.books {
 				book, err := playbooks.Load(name, b.load)
 				if err != nil {

@@ -270,7 +270,9 @@ func TestMessagesAreRenderedWhenTheyAreNeeded(t *testing.T) {
 	b := newBench(t, "a")
 	_, err := b.run(playbook)
 	b.wantKind(err, HostFailed)
-	if text := b.rec.text(); !strings.Contains(text, "this does not hold: faults | length == 1; fail_msg cannot be rendered") || !strings.Contains(text, "nobody_set_this") {
+	text := b.rec.text()
+	if !strings.Contains(text, "this does not hold: faults | length == 1; fail_msg cannot be rendered") ||
+		!strings.Contains(text, "nobody_set_this") {
 		t.Error(text)
 	}
 }

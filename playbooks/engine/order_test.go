@@ -18,7 +18,8 @@ func TestOrderIsAnsibles(t *testing.T) {
 	b := newBench(t)
 	b.o.Lookup, b.load.Lookup = all.Lookup, all.Lookup
 	b.file("vf.yml", "file_z: 1\nfile_a: 2\n")
-	b.file("inv.yml", "all:\n  vars: {inv_z: 1, inv_a: 2}\n  children:\n    zeta: {hosts: {a: {host_z: 1, host_a: 2, inv_a: 3}}, vars: {inv_g: 1, inv_b: 1}}\n")
+	b.file("inv.yml", "all:\n  vars: {inv_z: 1, inv_a: 2}\n  children:\n    zeta: {hosts: {a: {host_z: 1, host_a: 2, inv_a: "+
+		"3}}, vars: {inv_g: 1, inv_b: 1}}\n")
 	inv, err := inventory.Load([]string{filepath.Join(b.dir, "inv.yml")})
 	if err != nil {
 		t.Fatal(err)

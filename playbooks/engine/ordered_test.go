@@ -15,7 +15,8 @@ import (
 // TestMappingsKeepTheirOrder holds what ansible-core 2.14 says in this play, with debug in the place of echo.
 func TestMappingsKeepTheirOrder(t *testing.T) {
 	b := newBench(t)
-	b.file("inv.yml", "all:\n  vars: {inv: {z: 1, y: {d: 1, c: 2}, b: 3}}\n  children:\n    zeta: {hosts: {c: , a: , b: }}\n    alpha: {hosts: {d: , a: }}\n")
+	b.file("inv.yml", "all:\n  vars: {inv: {z: 1, y: {d: 1, c: 2}, b: 3}}\n  children:\n    zeta: {hosts: {c: , a: , b: }}\n"+
+		"    alpha: {hosts: {d: , a: }}\n")
 	b.file("vf.yml", "from_file: {z: 1, m: {y: 2, b: 1}, a: [ {q: 1, c: 2} ]}\n")
 	b.file("iv.yml", "included: {z: 1, c: 2, a: 3}\nsecond: {y: 1, b: 2}\n")
 	inv, err := inventory.Load([]string{filepath.Join(b.dir, "inv.yml")})
@@ -56,7 +57,8 @@ func TestMappingsKeepTheirOrder(t *testing.T) {
 	b.wantKind(err, 0)
 	var got []string
 	for _, e := range b.rec.events {
-		if d, ok := e.(event.HostDone); ok && d.Values.Value("msg") != nil && d.Values.Value("ansible_facts") == nil && d.Values.Value("results") == nil {
+		d, ok := e.(event.HostDone)
+		if ok && d.Values.Value("msg") != nil && d.Values.Value("ansible_facts") == nil && d.Values.Value("results") == nil {
 			got = append(got, text(d.Values.Value("msg")))
 		}
 	}
@@ -69,7 +71,8 @@ func TestMappingsKeepTheirOrder(t *testing.T) {
 		`["c", "a", "b", "d"] ["c", "a", "b", "d"] {"all": ["c", "a", "b", "d"], "ungrouped": [], "zeta": ["c", "a", "b"], "alpha": ["d", "a"]}`,
 		`{"key": "prepare", "value": 1} True True`,
 		`1. prepare, 2. install, 3. configure, 4. activate, [{"key": "prepare", "value": 1}, {"key": "install", "value": 2}, {"key": "configure", "value": 3}, {"key": "activate", "value": 4}] "prepare: 1\ninstall: 2\nconfigure: 3\nactivate: 4\n"`,
-		"z c a {\"y\": 1, \"b\": 2} {\"z\": 1, \"b\": {\"y\": 1, \"a\": 2}, \"a\": 3} {\n    \"a\": 3,\n    \"b\": {\n        \"a\": 2,\n        \"y\": 1\n    },\n    \"z\": 1\n}",
+		"z c a {\"y\": 1, \"b\": 2} {\"z\": 1, \"b\": {\"y\": 1, \"a\": 2}, \"a\": 3} {\n    \"a\": 3,\n    \"b\": {\n" +
+			"        \"a\": 2,\n        \"y\": 1\n    },\n    \"z\": 1\n}",
 	}
 	if g, w := strings.Join(got, "\n"), strings.Join(want, "\n"); g != w {
 		t.Errorf("got\n%s\nwant\n%s", g, w)

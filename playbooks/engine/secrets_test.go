@@ -16,7 +16,8 @@ import (
 // TestNoSecretShows runs tasks that let their secrets out wherever they can, and looks at everything listeners get.
 func TestNoSecretShows(t *testing.T) {
 	b := newBench(t)
-	b.inv.AddHost("a", nil, map[string]any{"dir": b.dir, "ansible_become_password": "S3cret-become", "part": "S3cret-", "db_password": "{{ part }}templated"})
+	b.inv.AddHost("a", nil, map[string]any{"dir": b.dir, "ansible_become_password": "S3cret-become", "part": "S3cret-",
+		"db_password": "{{ part }}templated"})
 	dir := filepath.Join(b.dir, "journal")
 	j, err := event.NewJournal(dir, "test")
 	if err != nil {
@@ -61,7 +62,9 @@ func TestNoSecretShows(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{"events": fmt.Sprintf("%+v", b.rec.events), "JSON": out.String(), "journal": string(written)} {
-		for _, secret := range []string{"S3cret-become", "S3cret-templated", "S3cret-play", "S3cret-nested", "S3cret-arg", "S3cret-extra", "hidden words", "unlabelled"} {
+		for _, secret := range []string{
+			"S3cret-become", "S3cret-templated", "S3cret-play", "S3cret-nested", "S3cret-arg", "S3cret-extra", "hidden words", "unlabelled",
+		} {
 			if strings.Contains(text, secret) {
 				t.Errorf("%s is in the %s", secret, name)
 			}

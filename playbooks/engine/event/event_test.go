@@ -36,7 +36,10 @@ func TestMaskingReachesEverything(t *testing.T) {
 
 // TestEveryEventHasJSON fails when an event is added without its encoding.
 func TestEveryEventHasJSON(t *testing.T) {
-	for _, e := range []Event{RunStarted{}, PlayStarted{}, HostConnected{}, TaskStarted{}, HostStarted{}, HostProgress{}, HostSaid{}, HostDone{}, Retrying{}, RunEnded{}} {
+	for _, e := range []Event{
+		RunStarted{}, PlayStarted{}, HostConnected{}, TaskStarted{}, HostStarted{}, HostProgress{}, HostSaid{},
+		HostDone{}, Retrying{}, RunEnded{},
+	} {
 		line, err := Encode(e)
 		if err != nil || !bytes.Contains(line, []byte(`"type":"`)) || bytes.Contains(line, []byte("\n")) {
 			t.Errorf("%T: %s %v", e, line, err)
