@@ -49,10 +49,13 @@ func TestListsOfDictsAreReadIntoStructs(t *testing.T) {
 		_, err := m.New(map[string]any{"items": items}, nil)
 		return err
 	}
-	if err := give(map[string]any{"name": "a", "port": "7", "size": 3, "home": ""}, map[string]any{"name": 2, "port": "", "kind": nil, "size": "", "home": "/h"}); err != nil {
+	err := give(map[string]any{"name": "a", "port": "7", "size": 3, "home": ""}, map[string]any{"name": 2, "port": "",
+		"kind": nil, "size": "", "home": "/h"})
+	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got) != 2 || *got[0].Port != 7 || got[0].Size != 3 || got[1].Name != "2" || got[1].Port != nil || got[1].Size != nil || got[1].Home != "/h" {
+	if len(got) != 2 || *got[0].Port != 7 || got[0].Size != 3 || got[1].Name != "2" || got[1].Port != nil || got[1].Size != nil ||
+		got[1].Home != "/h" {
 		t.Errorf("read %+v", got)
 	}
 	if again, err := argument.ReadItems[item]("thing", []any{map[string]any{"name": "a", "home": "/h"}}); err != nil || again[0].Home != "/h" {
@@ -76,7 +79,8 @@ func TestListsOfDictsAreReadIntoStructs(t *testing.T) {
 		}
 	}
 	// Before templates are rendered, all that can be told is told at once.
-	problems := m.CheckArgs(map[string]any{"items": []any{map[string]any{"name": "a", "port": "x", "hoem": 1}, map[string]any{"name": "?", "port": "?", "home": "?"}, "?"}},
+	problems := m.CheckArgs(map[string]any{"items": []any{map[string]any{"name": "a", "port": "x", "hoem": 1},
+		map[string]any{"name": "?", "port": "?", "home": "?"}, "?"}},
 		func(_ string, value any) bool { return value != "?" })
 	var said []string
 	for _, p := range problems {
@@ -98,7 +102,8 @@ func TestFormerChoicesAreTheirNewOnes(t *testing.T) {
 			t.Errorf("%s is %q, %v", given, got, err)
 		}
 	}
-	if _, err := m.New(map[string]any{"state": "x"}, nil); err == nil || err.Error() != `m: argument "state" must be one of present, gone, not "x"` {
+	_, err := m.New(map[string]any{"state": "x"}, nil)
+	if err == nil || err.Error() != `m: argument "state" must be one of present, gone, not "x"` {
 		t.Error(err)
 	}
 }

@@ -13,7 +13,8 @@ import (
 // notModules are the keys of a task in the examples that are not the module.
 var notModules = map[string]bool{
 	"name": true, "register": true, "when": true, "loop": true, "args": true, "changed_when": true, "failed_when": true, "become": true,
-	"become_user": true, "notify": true, "until": true, "retries": true, "delay": true, "vars": true, "delegate_to": true, "run_once": true, "no_log": true,
+	"become_user": true, "notify": true, "until": true, "retries": true, "delay": true, "vars": true, "delegate_to": true,
+	"run_once": true, "no_log": true,
 	"with_items": true, "environment": true, "ignore_errors": true, "check_mode": true, "loop_control": true, "timeout": true,
 }
 

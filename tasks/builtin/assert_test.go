@@ -41,7 +41,8 @@ func TestAssert(t *testing.T) {
 }
 
 func TestFailAndDebug(t *testing.T) {
-	if _, err := taskstest.NewAction(t, "fail", map[string]any{"msg": "why"}, &taskstest.FakeLocal{}).Plan(tasks.Found{}); err == nil || err.Error() != "why" {
+	_, err := taskstest.NewAction(t, "fail", map[string]any{"msg": "why"}, &taskstest.FakeLocal{}).Plan(tasks.Found{})
+	if err == nil || err.Error() != "why" {
 		t.Error(err)
 	}
 	l := &taskstest.FakeLocal{Vars: map[string]any{"x": []any{1}}}
@@ -64,8 +65,10 @@ func TestSetFact(t *testing.T) {
 	if want := map[string]any{"ansible_facts": map[string]any{"a": 1}}; err != nil || !reflect.DeepEqual(plan.Values, want) {
 		t.Errorf("%v, %v", plan.Values, err)
 	}
-	plan, err = taskstest.NewAction(t, "set_fact", map[string]any{"a": "No", "b": "true", "c": "yes please"}, &taskstest.FakeLocal{}).Plan(tasks.Found{})
-	if facts, _ := plan.Values["ansible_facts"].(map[string]any); err != nil || facts["a"] != false || facts["b"] != true || facts["c"] != "yes please" {
+	plan, err = taskstest.NewAction(t, "set_fact", map[string]any{"a": "No", "b": "true", "c": "yes please"},
+		&taskstest.FakeLocal{}).Plan(tasks.Found{})
+	facts, _ := plan.Values["ansible_facts"].(map[string]any)
+	if err != nil || facts["a"] != false || facts["b"] != true || facts["c"] != "yes please" {
 		t.Errorf("%v, %v", plan.Values, err)
 	}
 	m := taskstest.ModuleNamed(t, "set_fact")

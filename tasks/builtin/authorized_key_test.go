@@ -33,8 +33,10 @@ func TestAuthorizedKey(t *testing.T) {
 			}
 		}
 		taskstest.MustNotChange(t, h, "authorized_key", map[string]any{"user": "dba", "key": keyOne}, l)
-		taskstest.MustChange(t, h, "authorized_key", map[string]any{"user": "dba", "key": keyTwo, "key_options": `from="10.0.0.0/24",command="a b"`}, l)
-		taskstest.MustNotChange(t, h, "authorized_key", map[string]any{"user": "dba", "key": keyTwo, "key_options": `from="10.0.0.0/24",command="a b"`}, l)
+		taskstest.MustChange(t, h, "authorized_key", map[string]any{"user": "dba", "key": keyTwo,
+			"key_options": `from="10.0.0.0/24",command="a b"`}, l)
+		taskstest.MustNotChange(t, h, "authorized_key", map[string]any{"user": "dba", "key": keyTwo,
+			"key_options": `from="10.0.0.0/24",command="a b"`}, l)
 		if want := keyOne + "\n" + `from="10.0.0.0/24",command="a b" ` + keyTwo + "\n"; taskstest.Read(t, file) != want {
 			t.Errorf("%q", taskstest.Read(t, file))
 		}

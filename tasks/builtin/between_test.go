@@ -20,20 +20,22 @@ var amongOthers = map[string]struct {
 	module string
 	args   map[string]any
 }{
-	"copy, a directory":        {"copy", map[string]any{"src": "tree/", "dest": "HOME/in"}},
-	"copy, a directory in it":  {"copy", map[string]any{"src": "tree", "dest": "HOME/in", "mode": "0644", "directory_mode": "0755"}},
-	"copy, content":            {"copy", map[string]any{"content": "new\n", "dest": "HOME/in/file", "mode": "0644", "owner": "root", "backup": true}},
-	"copy, content in a new":   {"copy", map[string]any{"content": "new\n", "dest": "HOME/in/dir/file"}},
-	"copy, large":              {"copy", map[string]any{"src": "large", "dest": "HOME/in/file", "owner": "61234"}},
-	"copy, on the host":        {"copy", map[string]any{"src": "DIR/from/", "dest": "HOME/in", "remote_src": true}},
-	"copy, from theirs":        {"copy", map[string]any{"src": "HOME/in/", "dest": "DIR/to", "remote_src": true}},
-	"template":                 {"template", map[string]any{"src": "source", "dest": "HOME/in/file"}},
-	"lineinfile":               {"lineinfile", map[string]any{"path": "HOME/in/file", "line": "new", "owner": "61234", "mode": "0640"}},
-	"blockinfile":              {"blockinfile", map[string]any{"path": "HOME/in/file", "block": "new", "create": true}},
-	"replace":                  {"replace", map[string]any{"path": "HOME/in/file", "regexp": "theirs", "replace": "new"}},
-	"file, a mode":             {"file", map[string]any{"path": "HOME/in/file", "mode": "0666", "owner": "61234"}},
-	"file, a directory":        {"file", map[string]any{"path": "HOME/in/dir/sub", "state": "directory", "mode": "0777", "owner": "61234"}},
-	"file, everything":         {"file", map[string]any{"path": "HOME/in", "state": "directory", "recurse": true, "mode": "0777", "owner": "61234"}},
+	"copy, a directory":       {"copy", map[string]any{"src": "tree/", "dest": "HOME/in"}},
+	"copy, a directory in it": {"copy", map[string]any{"src": "tree", "dest": "HOME/in", "mode": "0644", "directory_mode": "0755"}},
+	"copy, content": {"copy", map[string]any{"content": "new\n", "dest": "HOME/in/file", "mode": "0644",
+		"owner": "root", "backup": true}},
+	"copy, content in a new": {"copy", map[string]any{"content": "new\n", "dest": "HOME/in/dir/file"}},
+	"copy, large":            {"copy", map[string]any{"src": "large", "dest": "HOME/in/file", "owner": "61234"}},
+	"copy, on the host":      {"copy", map[string]any{"src": "DIR/from/", "dest": "HOME/in", "remote_src": true}},
+	"copy, from theirs":      {"copy", map[string]any{"src": "HOME/in/", "dest": "DIR/to", "remote_src": true}},
+	"template":               {"template", map[string]any{"src": "source", "dest": "HOME/in/file"}},
+	"lineinfile":             {"lineinfile", map[string]any{"path": "HOME/in/file", "line": "new", "owner": "61234", "mode": "0640"}},
+	"blockinfile":            {"blockinfile", map[string]any{"path": "HOME/in/file", "block": "new", "create": true}},
+	"replace":                {"replace", map[string]any{"path": "HOME/in/file", "regexp": "theirs", "replace": "new"}},
+	"file, a mode":           {"file", map[string]any{"path": "HOME/in/file", "mode": "0666", "owner": "61234"}},
+	"file, a directory":      {"file", map[string]any{"path": "HOME/in/dir/sub", "state": "directory", "mode": "0777", "owner": "61234"}},
+	"file, everything": {"file", map[string]any{"path": "HOME/in", "state": "directory", "recurse": true,
+		"mode": "0777", "owner": "61234"}},
 	"file, touched":            {"file", map[string]any{"path": "HOME/in/none", "state": "touch", "mode": "0666"}},
 	"file, removed":            {"file", map[string]any{"path": "HOME/in/dir", "state": "absent"}},
 	"file, a link":             {"file", map[string]any{"path": "HOME/in/link", "src": "/nowhere", "state": "link", "force": true}},
@@ -41,7 +43,8 @@ var amongOthers = map[string]struct {
 	"unarchive":                {"unarchive", map[string]any{"src": "tree.tar", "dest": "HOME/in"}},
 	"unarchive, beside theirs": {"unarchive", map[string]any{"src": "tree.tar", "dest": "DIR"}},
 	"unarchive, with -C":       {"unarchive", map[string]any{"src": "tree.tar", "dest": "DIR", "extra_opts": []any{"-Chome/in"}}},
-	"authorized_key":           {"authorized_key", map[string]any{"user": "root", "path": "HOME/in/file", "key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBqfq0gLNX0O9jTqfrpT1Yy4bGJ4C7ZQ0qM0e2nXQX5N x", "manage_dir": false}},
+	"authorized_key": {"authorized_key", map[string]any{"user": "root", "path": "HOME/in/file",
+		"key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBqfq0gLNX0O9jTqfrpT1Yy4bGJ4C7ZQ0qM0e2nXQX5N x", "manage_dir": false}},
 }
 
 // bends are what the other account does: H is its directory, R one of root's with the same names.
@@ -58,7 +61,8 @@ var bends = map[string]string{
 const unbends = `for f in H/in/*~ H/in/.*~ H/in~; do [ -e "$f" ] || [ -L "$f" ] || continue; [ ! -d "${f%~}" ] || [ -L "${f%~}" ] || mv "${f%~}" "${f%~}.$$"; rm -f "${f%~}"; mv "$f" "${f%~}"; done`
 
 // tools are what the scripts call; before each of them the other account may act.
-var tools = strings.Fields("awk cat chcon chmod chown cp cut date find gawk grep gzip head id ln ls mawk mkdir mktemp mv od readlink rm rmdir sed setpriv sha256sum sort stat sync tail tar tee touch tr xargs")
+var tools = strings.Fields("awk cat chcon chmod chown cp cut date find gawk grep gzip head id ln ls mawk mkdir mktemp mv " +
+	"od readlink rm rmdir sed setpriv sha256sum sort stat sync tail tar tee touch tr xargs")
 
 // TestAnotherAccountActsBetweenTwoCommands has the account that owns the directory which root works in bend a path before one
 // of the commands that root's script calls, and in half of the cases bend it back before the next. Nothing of root's may be
@@ -125,11 +129,14 @@ func amidst(t *testing.T, words []string, module string, args map[string]any, be
 	}
 	taskstest.MustWrite(t, home+"/in/file", "theirs\n")
 	taskstest.MustWrite(t, home+"/in/dir/x", "theirs\n")
-	for _, f := range []string{"tree/x", "tree/file", "tree/dir/x", "tree/dir/new", "tree/sub/x", "from/x", "from/file", "from/dir/x", "source"} {
+	for _, f := range []string{
+		"tree/x", "tree/file", "tree/dir/x", "tree/dir/new", "tree/sub/x", "from/x", "from/file", "from/dir/x", "source",
+	} {
 		taskstest.MustWrite(t, dir+"/"+f, "before\n")
 	}
 	taskstest.MustWrite(t, dir+"/large", strings.Repeat("large\n", files.InlineLimit/4))
-	if out, err := taskstest.Sh(t, fmt.Sprintf("cd %[1]s && chown -R 61234:61234 home && chmod 755 home home/in && chmod -R go-rwx root && tar -C tree -cf tree.tar . && mkdir bin", dir)); err != nil {
+	if out, err := taskstest.Sh(t, fmt.Sprintf("cd %[1]s && chown -R 61234:61234 home && chmod 755 home home/in && "+
+		"chmod -R go-rwx root && tar -C tree -cf tree.tar . && mkdir bin", dir)); err != nil {
 		t.Fatal(err, out)
 	}
 	place := strings.NewReplacer("H/", home+"/", "R/", root+"/", "-s R ", "-s "+root+" ")

@@ -23,7 +23,8 @@ func TestBlockinfileTable(t *testing.T) {
 		{"to go", "a\n" + begin + "x\n" + end + "b\n", map[string]any{"state": "absent"}, "a\nb\n"},
 		{"to go, without text", "a\n" + begin + "x\n" + end, map[string]any{"block": ""}, "a\n"},
 		{"gone", "a\n", map[string]any{"state": "absent"}, ""},
-		{"other markers", begin + "x\n" + end, map[string]any{"block": "y", "marker": "// {mark}", "marker_begin": "<", "marker_end": ">"}, begin + "x\n" + end + "// <\ny\n// >\n"},
+		{"other markers", begin + "x\n" + end, map[string]any{"block": "y", "marker": "// {mark}", "marker_begin": "<",
+			"marker_end": ">"}, begin + "x\n" + end + "// <\ny\n// >\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
@@ -44,8 +45,10 @@ func TestBlockinfileTable(t *testing.T) {
 
 func TestBlockinfileRefuses(t *testing.T) {
 	taskstest.TestPlan(t, "blockinfile", []taskstest.Case{
-		{Name: "before and after", Args: map[string]any{"path": "/f", "insertbefore": "a", "insertafter": "b"}, Does: `fails: blockinfile: argument "insertbefore" and insertafter exclude each other`},
-		{Name: "one marker for both ends", Args: map[string]any{"path": "/f", "marker": "# mine"}, Does: `fails: blockinfile: argument "marker" must contain {mark}`},
+		{Name: "before and after", Args: map[string]any{"path": "/f", "insertbefore": "a", "insertafter": "b"},
+			Does: `fails: blockinfile: argument "insertbefore" and insertafter exclude each other`},
+		{Name: "one marker for both ends", Args: map[string]any{"path": "/f", "marker": "# mine"},
+			Does: `fails: blockinfile: argument "marker" must contain {mark}`},
 		{Name: "no expression", Args: map[string]any{"path": "/f", "insertafter": "("}, Does: `fails: blockinfile: argument "insertafter"`},
 	})
 }
@@ -60,10 +63,12 @@ func TestBlockinfile(t *testing.T) {
 		{"remove", map[string]any{"state": "absent"}, "a\n" + b + "x\n" + e + "c\n", "a\nc\n", "Block removed"},
 		{"an empty block removes", map[string]any{"block": ""}, b + "x\n" + e + "c\n", "c\n", "Block removed"},
 		{"nothing to remove", map[string]any{"state": "absent"}, "a", "", ""},
-		{"after an expression", map[string]any{"block": "x", "insertafter": "^a"}, "a1\na2\nb\n", "a1\na2\n" + b + "x\n" + e + "b\n", "Block inserted"},
+		{"after an expression", map[string]any{"block": "x", "insertafter": "^a"}, "a1\na2\nb\n",
+			"a1\na2\n" + b + "x\n" + e + "b\n", "Block inserted"},
 		{"before an expression", map[string]any{"block": "x", "insertbefore": "^b"}, "a\nb\n", "a\n" + b + "x\n" + e + "b\n", "Block inserted"},
 		{"at the beginning", map[string]any{"block": "x", "insertbefore": "BOF"}, "a\n", b + "x\n" + e + "a\n", "Block inserted"},
-		{"other markers", map[string]any{"block": "x", "marker": "-- {mark}", "marker_begin": "<", "marker_end": ">"}, "a\n", "a\n-- <\nx\n-- >\n", "Block inserted"},
+		{"other markers", map[string]any{"block": "x", "marker": "-- {mark}", "marker_begin": "<", "marker_end": ">"}, "a\n",
+			"a\n-- <\nx\n-- >\n", "Block inserted"},
 	})
 	m := taskstest.ModuleNamed(t, "blockinfile")
 	if _, err := m.New(map[string]any{"path": "/f", "block": "x", "marker": "# same"}, &taskstest.FakeLocal{}); err == nil {

@@ -14,7 +14,8 @@ func TestCommand(t *testing.T) {
 	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
 		l := &taskstest.FakeLocal{}
 		t.Setenv("WHAT", "a thing")
-		_, r := taskstest.MustChange(t, h, "command", map[string]any{"cmd": `printf '%s|' "$WHAT" x${WHAT}y $NOTHING_SET '*' \> "it's" ${NOTHING_SET}`}, l)
+		_, r := taskstest.MustChange(t, h, "command",
+			map[string]any{"cmd": `printf '%s|' "$WHAT" x${WHAT}y $NOTHING_SET '*' \> "it's" ${NOTHING_SET}`}, l)
 		if want := `a thing|xa thingy|$NOTHING_SET|*|>|it's|${NOTHING_SET}|`; r.Values["stdout"] != want {
 			t.Errorf("got %q, want %q", r.Values["stdout"], want)
 		}

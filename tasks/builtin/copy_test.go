@@ -57,7 +57,8 @@ func TestCopyContent(t *testing.T) {
 		}
 		taskstest.MustFail(t, h, "copy", map[string]any{"content": "x", "dest": dir}, l, "is a directory")
 		taskstest.MustFail(t, h, "copy", map[string]any{"content": "x", "dest": dir + "/no/f"}, l, "does not exist")
-		taskstest.MustChange(t, h, "copy", map[string]any{"content": map[string]any{"a": 1, "b": []any{"é", "<😀>", nil, true, 0.5}}, "dest": dir + "/j"}, l)
+		taskstest.MustChange(t, h, "copy", map[string]any{"content": map[string]any{"a": 1, "b": []any{"é", "<😀>", nil, true, 0.5}},
+			"dest": dir + "/j"}, l)
 		if taskstest.Read(t, dir+"/j") != `{"a": 1, "b": ["\u00e9", "<\ud83d\ude00>", null, true, 0.5]}` {
 			t.Errorf("JSON %s", taskstest.Read(t, dir+"/j"))
 		}
@@ -168,12 +169,14 @@ func TestCopyOnTheHost(t *testing.T) {
 		if taskstest.Read(t, dir+"/a") != "text" || taskstest.Read(t, dir+"/b") != "text" {
 			t.Error("not copied")
 		}
-		taskstest.MustFail(t, h, "copy", map[string]any{"src": dir + "/none", "dest": dir + "/b", "remote_src": true}, l, "does not exist on the host")
+		taskstest.MustFail(t, h, "copy", map[string]any{"src": dir + "/none", "dest": dir + "/b", "remote_src": true}, l,
+			"does not exist on the host")
 		if err := os.MkdirAll(dir+"/tree/sub dir", 0o755); err != nil {
 			t.Fatal(err)
 		}
 		taskstest.Write(t, dir+"/tree/sub dir/x\ny", "1", 0o644)
-		taskstest.MustChange(t, h, "copy", map[string]any{"src": dir + "/tree/", "dest": dir + "/copy", "remote_src": true, "directory_mode": "0700"}, l)
+		taskstest.MustChange(t, h, "copy", map[string]any{"src": dir + "/tree/", "dest": dir + "/copy", "remote_src": true,
+			"directory_mode": "0700"}, l)
 		if taskstest.Read(t, dir+"/copy/sub dir/x\ny") != "1" {
 			t.Error("the tree was not copied")
 		}

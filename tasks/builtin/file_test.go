@@ -86,11 +86,13 @@ func TestFileTouch(t *testing.T) {
 		f := filepath.Join(dir, "f")
 		taskstest.MustFail(t, h, "file", map[string]any{"path": f}, l, "absent")
 		taskstest.MustFail(t, h, "file", map[string]any{"path": filepath.Join(dir, "no", "f"), "state": "touch"}, l, "does not exist")
-		plan, err := taskstest.PlanOn(t, h, taskstest.NewAction(t, "file", map[string]any{"path": filepath.Join(dir, "no", "f"), "state": "touch"}, &taskstest.FakeLocal{Checking: true}))
+		plan, err := taskstest.PlanOn(t, h, taskstest.NewAction(t, "file", map[string]any{"path": filepath.Join(dir, "no", "f"),
+			"state": "touch"}, &taskstest.FakeLocal{Checking: true}))
 		if err != nil || plan.Unknown == "" {
 			t.Errorf("asking gave %+v, %v", plan, err)
 		}
-		if plan, _ := taskstest.MustChange(t, h, "file", map[string]any{"path": f, "state": "touch", "mode": "u=rw,go=", "modification_time": "202001020304.05"}, l); plan.Values["state"] != "file" {
+		if plan, _ := taskstest.MustChange(t, h, "file", map[string]any{"path": f, "state": "touch", "mode": "u=rw,go=",
+			"modification_time": "202001020304.05"}, l); plan.Values["state"] != "file" {
 			t.Errorf("what was touched is %v", plan.Values["state"])
 		}
 		if mode := files.FileValues(script.File{Kind: "directory", Mode: 0o2775})["mode"]; mode != "02775" {
@@ -101,7 +103,8 @@ func TestFileTouch(t *testing.T) {
 			t.Errorf("%v %v %v", info.Mode(), info.ModTime(), err)
 		}
 		taskstest.MustChange(t, h, "file", map[string]any{"path": f, "state": "touch"}, l)
-		taskstest.MustNotChange(t, h, "file", map[string]any{"path": f, "state": "touch", "modification_time": "preserve", "access_time": "preserve"}, l)
+		taskstest.MustNotChange(t, h, "file", map[string]any{"path": f, "state": "touch", "modification_time": "preserve",
+			"access_time": "preserve"}, l)
 	})
 }
 
@@ -124,7 +127,8 @@ func TestModes(t *testing.T) {
 		{"0644", 0, false, 0o644}, {"755", 0, false, 0o755}, {"4755", 0, false, 0o4755},
 		{"u=rw,g=r,o=", 0o777, false, 0o640}, {"u+x", 0o644, false, 0o744}, {"go-w", 0o666, false, 0o644}, {"a=r", 0o777, false, 0o444},
 		{"+x", 0o644, false, 0o755}, {"a+X", 0o644, false, 0o644}, {"a+X", 0o744, false, 0o755}, {"u=rwX,go=rX", 0o600, true, 0o755},
-		{"g+s", 0o755, true, 0o2755}, {"g=rx", 0o2775, true, 0o755}, {"o+t", 0o777, true, 0o1777}, {"g=u", 0o740, false, 0o770}, {"u=rw-x+X", 0o755, false, 0o755},
+		{"g+s", 0o755, true, 0o2755}, {"g=rx", 0o2775, true, 0o755}, {"o+t", 0o777, true, 0o1777}, {"g=u", 0o740, false, 0o770},
+		{"u=rw-x+X", 0o755, false, 0o755},
 	} {
 		if got, err := files.ModeFrom(c.spec, c.current, c.dir); err != nil || got != c.want {
 			t.Errorf("%s on %04o: %04o, %v; want %04o", c.spec, c.current, got, err, c.want)

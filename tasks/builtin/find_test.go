@@ -61,8 +61,10 @@ func TestFind(t *testing.T) {
 				t.Errorf("%v: %q, want %q", c.args, got, c.want)
 			}
 		}
-		plan := taskstest.MustNotChange(t, h, "find", map[string]any{"paths": []any{dir + "/none", dir}, "get_checksum": true}, &taskstest.FakeLocal{})
-		if f := plan.Values["files"].([]any)[0].(map[string]any); f["checksum"] != "8cb2237d0679ca88db6464eac60da96345513964" || f["mode"] != "0600" {
+		plan := taskstest.MustNotChange(t, h, "find", map[string]any{"paths": []any{dir + "/none", dir}, "get_checksum": true},
+			&taskstest.FakeLocal{})
+		f := plan.Values["files"].([]any)[0].(map[string]any)
+		if f["checksum"] != "8cb2237d0679ca88db6464eac60da96345513964" || f["mode"] != "0600" {
 			t.Errorf("%v", f)
 		}
 		if skipped := plan.Values["skipped_paths"].(map[string]any); len(skipped) != 1 {

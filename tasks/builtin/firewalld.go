@@ -34,7 +34,8 @@ type firewalldArgs struct {
 var firewalldModule = tasks.Define(tasks.Module{
 	Name: "firewalld", Collections: []string{"ansible.posix", "community.general"},
 	Summary: "Manage firewalld's ports, services and rules",
-	Notes:   []string{"Where firewalld does not run, permanent settings are changed with firewall-offline-cmd, and immediate ones are a failure."},
+	Notes: []string{"Where firewalld does not run, permanent settings are changed with firewall-offline-cmd, " +
+		"and immediate ones are a failure."},
 	Returns: []tasks.Return{{Name: "msg", Type: "str", Doc: "what was done"}},
 	Examples: `
 - firewalld: {port: 5432/tcp, permanent: true, immediate: true, state: enabled}

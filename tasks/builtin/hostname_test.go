@@ -21,7 +21,8 @@ func TestHostnameAndTimezone(t *testing.T) {
 		}
 		taskstest.Write(t, filepath.Join(h.Etc, "timezone"), "Etc/UTC\n", 0o644)
 		taskstest.MustChange(t, h, "timezone", map[string]any{"name": "Asia/Shanghai"}, l)
-		if target, _ := os.Readlink(filepath.Join(h.Etc, "localtime")); target != "../usr/share/zoneinfo/Asia/Shanghai" || h.EtcFile(t, "timezone") != "Asia/Shanghai\n" {
+		target, _ := os.Readlink(filepath.Join(h.Etc, "localtime"))
+		if target != "../usr/share/zoneinfo/Asia/Shanghai" || h.EtcFile(t, "timezone") != "Asia/Shanghai\n" {
 			t.Errorf("%q %q", target, h.EtcFile(t, "timezone"))
 		}
 		taskstest.MustNotChange(t, h, "timezone", map[string]any{"name": "Asia/Shanghai"}, l)

@@ -24,33 +24,60 @@ func TestLinksOfOthers(t *testing.T) {
 		refused string
 		wrote   string // the file that has the new content
 	}{
-		"copy, a linked directory":             {module: "copy", args: map[string]any{"dest": "HOME/dir/file", "content": "new\n"}, link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
-		"copy, a linked file is replaced":      {module: "copy", args: map[string]any{"dest": "HOME/file", "content": "new\n"}, link: [2]string{"HOME/file", "ROOT/file"}, wrote: "HOME/file"},
-		"copy, a linked file, follow":          {module: "copy", args: map[string]any{"dest": "HOME/file", "content": "new\n", "follow": true}, link: [2]string{"HOME/file", "ROOT/file"}, refused: "is not followed"},
-		"copy, follow to what is missing":      {module: "copy", args: map[string]any{"dest": "HOME/file", "content": "new\n", "follow": true}, link: [2]string{"HOME/file", "ROOT/none"}, refused: "is not followed"},
-		"copy, a link to its own":              {module: "copy", args: map[string]any{"dest": "HOME/file", "content": "new\n", "follow": true}, link: [2]string{"HOME/file", "HOME/own"}, wrote: "HOME/own"},
-		"copy, a directory of its own":         {module: "copy", args: map[string]any{"dest": "HOME/dir/x", "content": "new\n"}, link: [2]string{"HOME/dir", "HOME/sub"}, wrote: "HOME/sub/x"},
-		"copy, root's link":                    {module: "copy", args: map[string]any{"dest": "ROOT/link/file", "content": "new\n"}, link: [2]string{"ROOT/link", "ROOT/inner"}, rooted: true, wrote: "ROOT/inner/file"},
-		"copy, a new directory behind a link":  {module: "copy", args: map[string]any{"dest": "HOME/dir/x/", "src": "source"}, link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
-		"lineinfile":                           {module: "lineinfile", args: map[string]any{"path": "HOME/file", "line": "new"}, link: [2]string{"HOME/file", "ROOT/file"}, refused: "is not followed"},
-		"blockinfile, a linked directory":      {module: "blockinfile", args: map[string]any{"path": "HOME/dir/file", "block": "new"}, link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
-		"file, a mode":                         {module: "file", args: map[string]any{"path": "HOME/file", "mode": "0666"}, link: [2]string{"HOME/file", "ROOT/file"}, refused: "is not followed"},
-		"file, a directory's owner":            {module: "file", args: map[string]any{"path": "HOME/dir", "state": "directory", "owner": "61234"}, link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
-		"file, everything in it":               {module: "file", args: map[string]any{"path": "HOME", "state": "directory", "recurse": true, "owner": "61234", "mode": "0777"}, link: [2]string{"HOME/dir", "ROOT"}},
-		"file, a new directory":                {module: "file", args: map[string]any{"path": "HOME/dir/new", "state": "directory"}, link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
-		"file, touched":                        {module: "file", args: map[string]any{"path": "HOME/file", "state": "touch", "mode": "0666"}, link: [2]string{"HOME/file", "ROOT/file"}, refused: "is not followed"},
-		"file, removed behind a link":          {module: "file", args: map[string]any{"path": "HOME/dir/file", "state": "absent"}, link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
-		"copy, a directory's file":             {module: "copy", args: map[string]any{"dest": "HOME", "src": "tree/"}, link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
-		"unarchive, another directory":         {module: "unarchive", args: map[string]any{"src": "tree.tar", "dest": "DIR", "extra_opts": []any{"-Chome/dir"}}, link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
-		"unarchive, its own directory":         {module: "unarchive", args: map[string]any{"src": "tree.tar", "dest": "DIR", "extra_opts": []any{"--directory=home", "-Cdir"}}, link: [2]string{"HOME/dir", "HOME/sub"}, wrote: "HOME/sub/x"},
-		"authorized_key":                       {module: "authorized_key", args: map[string]any{"user": "root", "path": "HOME/dir/file", "key": "ssh-ed25519 AAAA x"}, link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
-		"copy on the host, a directory in it":  {module: "copy", args: map[string]any{"src": "ROOT/", "dest": "HOME", "remote_src": true}, link: [2]string{"HOME/inner", "ROOT"}, refused: "is not followed"},
-		"copy on the host, into a new one":     {module: "copy", args: map[string]any{"src": "ROOT/", "dest": "HOME/dir/new", "remote_src": true}, link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
-		"copy on the host, a linked directory": {module: "copy", args: map[string]any{"src": "HOME/", "dest": "DIR/to", "remote_src": true}, link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
-		"copy on the host, a file in it":       {module: "copy", args: map[string]any{"src": "HOME/", "dest": "DIR/to", "remote_src": true}, link: [2]string{"HOME/dir", "ROOT/file"}, refused: "is not followed"},
-		"copy on the host, a linked file":      {module: "copy", args: map[string]any{"src": "HOME/dir", "dest": "DIR/to", "remote_src": true}, link: [2]string{"HOME/dir", "ROOT/file"}, refused: "is not followed"},
-		"copy on the host, the account's own":  {module: "copy", args: map[string]any{"src": "DIR/new/", "dest": "HOME", "remote_src": true}, link: [2]string{"HOME/inner", "HOME/sub"}, wrote: "HOME/sub/x"},
-		"copy on the host, a file over a link": {module: "copy", args: map[string]any{"src": "DIR/new/inner/", "dest": "HOME", "remote_src": true}, link: [2]string{"HOME/x", "ROOT/file"}, wrote: "HOME/x"},
+		"copy, a linked directory": {module: "copy", args: map[string]any{"dest": "HOME/dir/file", "content": "new\n"},
+			link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
+		"copy, a linked file is replaced": {module: "copy", args: map[string]any{"dest": "HOME/file", "content": "new\n"},
+			link: [2]string{"HOME/file", "ROOT/file"}, wrote: "HOME/file"},
+		"copy, a linked file, follow": {module: "copy", args: map[string]any{"dest": "HOME/file", "content": "new\n",
+			"follow": true}, link: [2]string{"HOME/file", "ROOT/file"}, refused: "is not followed"},
+		"copy, follow to what is missing": {module: "copy", args: map[string]any{"dest": "HOME/file", "content": "new\n",
+			"follow": true}, link: [2]string{"HOME/file", "ROOT/none"}, refused: "is not followed"},
+		"copy, a link to its own": {module: "copy", args: map[string]any{"dest": "HOME/file", "content": "new\n",
+			"follow": true}, link: [2]string{"HOME/file", "HOME/own"}, wrote: "HOME/own"},
+		"copy, a directory of its own": {module: "copy", args: map[string]any{"dest": "HOME/dir/x", "content": "new\n"},
+			link: [2]string{"HOME/dir", "HOME/sub"}, wrote: "HOME/sub/x"},
+		"copy, root's link": {module: "copy", args: map[string]any{"dest": "ROOT/link/file", "content": "new\n"},
+			link: [2]string{"ROOT/link", "ROOT/inner"}, rooted: true, wrote: "ROOT/inner/file"},
+		"copy, a new directory behind a link": {module: "copy", args: map[string]any{"dest": "HOME/dir/x/", "src": "source"},
+			link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
+		"lineinfile": {module: "lineinfile", args: map[string]any{"path": "HOME/file", "line": "new"},
+			link: [2]string{"HOME/file", "ROOT/file"}, refused: "is not followed"},
+		"blockinfile, a linked directory": {module: "blockinfile", args: map[string]any{"path": "HOME/dir/file", "block": "new"},
+			link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
+		"file, a mode": {module: "file", args: map[string]any{"path": "HOME/file", "mode": "0666"},
+			link: [2]string{"HOME/file", "ROOT/file"}, refused: "is not followed"},
+		"file, a directory's owner": {module: "file", args: map[string]any{"path": "HOME/dir", "state": "directory",
+			"owner": "61234"}, link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
+		"file, everything in it": {module: "file", args: map[string]any{"path": "HOME", "state": "directory",
+			"recurse": true, "owner": "61234", "mode": "0777"}, link: [2]string{"HOME/dir", "ROOT"}},
+		"file, a new directory": {module: "file", args: map[string]any{"path": "HOME/dir/new", "state": "directory"},
+			link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
+		"file, touched": {module: "file", args: map[string]any{"path": "HOME/file", "state": "touch",
+			"mode": "0666"}, link: [2]string{"HOME/file", "ROOT/file"}, refused: "is not followed"},
+		"file, removed behind a link": {module: "file", args: map[string]any{"path": "HOME/dir/file", "state": "absent"},
+			link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
+		"copy, a directory's file": {module: "copy", args: map[string]any{"dest": "HOME", "src": "tree/"},
+			link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
+		"unarchive, another directory": {module: "unarchive", args: map[string]any{"src": "tree.tar", "dest": "DIR",
+			"extra_opts": []any{"-Chome/dir"}}, link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
+		"unarchive, its own directory": {module: "unarchive", args: map[string]any{"src": "tree.tar", "dest": "DIR",
+			"extra_opts": []any{"--directory=home", "-Cdir"}}, link: [2]string{"HOME/dir", "HOME/sub"}, wrote: "HOME/sub/x"},
+		"authorized_key": {module: "authorized_key", args: map[string]any{"user": "root", "path": "HOME/dir/file",
+			"key": "ssh-ed25519 AAAA x"}, link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
+		"copy on the host, a directory in it": {module: "copy", args: map[string]any{"src": "ROOT/", "dest": "HOME", "remote_src": true},
+			link: [2]string{"HOME/inner", "ROOT"}, refused: "is not followed"},
+		"copy on the host, into a new one": {module: "copy", args: map[string]any{"src": "ROOT/", "dest": "HOME/dir/new",
+			"remote_src": true}, link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
+		"copy on the host, a linked directory": {module: "copy", args: map[string]any{"src": "HOME/", "dest": "DIR/to",
+			"remote_src": true}, link: [2]string{"HOME/dir", "ROOT"}, refused: "is not followed"},
+		"copy on the host, a file in it": {module: "copy", args: map[string]any{"src": "HOME/", "dest": "DIR/to",
+			"remote_src": true}, link: [2]string{"HOME/dir", "ROOT/file"}, refused: "is not followed"},
+		"copy on the host, a linked file": {module: "copy", args: map[string]any{"src": "HOME/dir", "dest": "DIR/to",
+			"remote_src": true}, link: [2]string{"HOME/dir", "ROOT/file"}, refused: "is not followed"},
+		"copy on the host, the account's own": {module: "copy", args: map[string]any{"src": "DIR/new/", "dest": "HOME",
+			"remote_src": true}, link: [2]string{"HOME/inner", "HOME/sub"}, wrote: "HOME/sub/x"},
+		"copy on the host, a file over a link": {module: "copy", args: map[string]any{"src": "DIR/new/inner/", "dest": "HOME",
+			"remote_src": true}, link: [2]string{"HOME/x", "ROOT/file"}, wrote: "HOME/x"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
@@ -58,7 +85,9 @@ func TestLinksOfOthers(t *testing.T) {
 				taskstest.MustWrite(t, dir+"/new/inner/x", "new\n")
 				home, root := dir+"/home", dir+"/root"
 				place := strings.NewReplacer("HOME", home, "ROOT", root, "DIR", dir)
-				for _, f := range []string{root + "/file", root + "/inner/none", home + "/own", home + "/sub/own", dir + "/source", dir + "/tree/dir/x"} {
+				for _, f := range []string{
+					root + "/file", root + "/inner/none", home + "/own", home + "/sub/own", dir + "/source", dir + "/tree/dir/x",
+				} {
 					taskstest.MustWrite(t, f, "before\n")
 				}
 				if out, err := taskstest.Sh(t, "cd "+dir+" && tar -C new/inner -cf tree.tar x"); err != nil {
@@ -126,7 +155,8 @@ func TestCopyOnTheHostWithLinks(t *testing.T) {
 		args := map[string]any{"src": dir + "/source/", "dest": dir + "/to", "remote_src": true}
 		taskstest.MustChange(t, h, "copy", args, l)
 		taskstest.MustNotChange(t, h, "copy", args, l)
-		out, err := taskstest.Sh(t, "cd '"+dir+"/to' && cat file dir/file sub/file && readlink none && [ ! -L file ] && [ ! -L dir ] && ls -A . sub | grep polarbook || :")
+		out, err := taskstest.Sh(t, "cd '"+dir+"/to' && cat file dir/file sub/file && readlink none && [ ! -L file ] && "+
+			"[ ! -L dir ] && ls -A . sub | grep polarbook || :")
 		if err != nil || out != "xyxno where\n" {
 			t.Errorf("got %q, %v", out, err)
 		}

@@ -48,7 +48,8 @@ func TestLineinfile(t *testing.T) {
 		{"last line without newline gets one", map[string]any{"line": "b"}, "a\nb", "a\nb\n", "line replaced"},
 		{"empty file", map[string]any{"line": "a"}, "", "a\n", "line added"},
 		{"replace the last match", map[string]any{"regexp": "^x=", "line": "x=3"}, "x=1\nx=2\ny\n", "x=1\nx=3\ny\n", "line replaced"},
-		{"replace the first match", map[string]any{"regexp": "^x=", "line": "x=3", "firstmatch": true}, "x=1\nx=2\ny\n", "x=3\nx=2\ny\n", "line replaced"},
+		{"replace the first match", map[string]any{"regexp": "^x=", "line": "x=3", "firstmatch": true}, "x=1\nx=2\ny\n",
+			"x=3\nx=2\ny\n", "line replaced"},
 		{"no match appends", map[string]any{"regexp": "^z=", "line": "z=1"}, "x\n", "x\nz=1\n", "line added"},
 		{"no match but the line is there", map[string]any{"regexp": "^q=", "line": "z=1"}, "z=1\nx\n", "", ""},
 		{"end of line", map[string]any{"regexp": "b$", "line": "B"}, "ab\nb c\n", "B\nb c\n", "line replaced"},
@@ -58,13 +59,15 @@ func TestLineinfile(t *testing.T) {
 		{"the very end", map[string]any{"regexp": `a\Z`, "line": "B"}, "a\na", "a\nB\n", "line replaced"},
 		{"search string", map[string]any{"search_string": "a.c", "line": "new"}, "abc\na.c d\n", "abc\nnew\n", "line replaced"},
 		{"after an expression", map[string]any{"insertafter": "^b", "line": "new"}, "a\nb1\nb2\nc\n", "a\nb1\nb2\nnew\nc\n", "line added"},
-		{"after the first match", map[string]any{"insertafter": "^b", "line": "new", "firstmatch": true}, "a\nb1\nb2\nc\n", "a\nb1\nnew\nb2\nc\n", "line added"},
+		{"after the first match", map[string]any{"insertafter": "^b", "line": "new", "firstmatch": true}, "a\nb1\nb2\nc\n",
+			"a\nb1\nnew\nb2\nc\n", "line added"},
 		{"after the last line", map[string]any{"insertafter": "^b", "line": "new"}, "a\nb", "a\nb\nnew\n", "line added"},
 		{"after without a match", map[string]any{"insertafter": "^z", "line": "new"}, "a\n", "a\nnew\n", "line added"},
 		{"before an expression", map[string]any{"insertbefore": "^b", "line": "new"}, "a\nb\nc\n", "a\nnew\nb\nc\n", "line added"},
 		{"at the beginning", map[string]any{"insertbefore": "BOF", "line": "new"}, "a\n", "new\na\n", "line added"},
 		{"before, but there elsewhere", map[string]any{"insertbefore": "^b", "line": "new"}, "a\nb\nnew\n", "", ""},
-		{"references", map[string]any{"regexp": `^(\w+)\s*=.*(?P<end>;)`, "line": `\1 = 5\g<end>`, "backrefs": true}, "k=4;\n", "k = 5;\n", "line replaced"},
+		{"references", map[string]any{"regexp": `^(\w+)\s*=.*(?P<end>;)`, "line": `\1 = 5\g<end>`, "backrefs": true}, "k=4;\n",
+			"k = 5;\n", "line replaced"},
 		{"references without a match", map[string]any{"regexp": `^(z)`, "line": `\1`, "backrefs": true}, "a\n", "", ""},
 		{"absent by line", map[string]any{"line": "a", "state": "absent"}, "a\nb\na\n", "b\n", "2 line(s) removed"},
 		{"absent by expression", map[string]any{"regexp": "^#", "state": "absent"}, "#a\nb\n", "b\n", "1 line(s) removed"},
@@ -101,7 +104,8 @@ func TestEditsOnHosts(t *testing.T) {
 			t.Error(info.Mode())
 		}
 		taskstest.MustNotChange(t, h, "lineinfile", map[string]any{"path": f, "line": "it's = \\1 $HOME"}, l)
-		if plan := taskstest.MustNotChange(t, h, "lineinfile", map[string]any{"path": f, "line": "it's = \\1 $HOME"}, l); plan.Values["backup"] != "" {
+		if plan := taskstest.MustNotChange(t, h, "lineinfile", map[string]any{"path": f, "line": "it's = \\1 $HOME"},
+			l); plan.Values["backup"] != "" {
 			t.Errorf("without a backup there is none: %v", plan.Values["backup"])
 		}
 		plan, _ := taskstest.MustChange(t, h, "blockinfile", map[string]any{"path": f, "block": "é\nü", "backup": true}, l)

@@ -16,7 +16,8 @@ func TestPingPlan(t *testing.T) {
 		if plan := taskstest.MustNotChange(t, h, "ping", nil, &taskstest.FakeLocal{}); plan.Values["ping"] != "pong" {
 			t.Errorf("%v", plan.Values)
 		}
-		if plan := taskstest.MustNotChange(t, h, "ping", map[string]any{"data": "hello"}, &taskstest.FakeLocal{}); plan.Values["ping"] != "hello" {
+		plan := taskstest.MustNotChange(t, h, "ping", map[string]any{"data": "hello"}, &taskstest.FakeLocal{})
+		if plan.Values["ping"] != "hello" {
 			t.Errorf("%v", plan.Values)
 		}
 	})

@@ -19,7 +19,8 @@ func TestRaw(t *testing.T) {
 		if _, r := taskstest.MustChange(t, h, "raw", map[string]any{"cmd": "echo a; echo"}, l); r.Values["stdout"] != "a\n\n" {
 			t.Errorf("the output is not as it was: %v", r.Values)
 		}
-		if _, r := taskstest.MustChange(t, h, "raw", map[string]any{"cmd": "echo \"$0 it's\"", "executable": "/bin/sh"}, l); r.Values["stdout"] != "/bin/sh it's\n" {
+		_, r := taskstest.MustChange(t, h, "raw", map[string]any{"cmd": "echo \"$0 it's\"", "executable": "/bin/sh"}, l)
+		if r.Values["stdout"] != "/bin/sh it's\n" {
 			t.Errorf("another shell did not run it: %v", r.Values)
 		}
 		taskstest.MustFail(t, h, "raw", map[string]any{"cmd": "exit 3"}, l, "ended with status 3")

@@ -17,7 +17,8 @@ const (
 
 var (
 	dryCount   = regexp.MustCompile(`(?m)^\s*(Install|Upgrade|Remove|Downgrade|Reinstall|Updating|Erase)\s+\d+\s+(Dependent )?Packages?`)
-	dryMissing = regexp.MustCompile(`(?m)^(?:Error: )?(?:Unable to find a match: (.+)|No match for argument: (.+)|No package (.+) available\.|` +
+	dryMissing = regexp.MustCompile(`(?m)^(?:Error: )?(?:Unable to find a match: (.+)|No match for argument: (.+)|` +
+		`No package (.+) available\.|` +
 		`Module or Group '(.+)' is not available\.|Warning: [Gg]roup (.+) does not exist\.)\s*$`)
 )
 

@@ -15,9 +15,11 @@ func TestSelinuxPlan(t *testing.T) {
 				"encoded content\nU0VMSU5VWD1lbmZvcmNpbmcKU0VMSU5VWFRZUEU9dGFyZ2V0ZWQK\n.\n",
 			Does: "change: make SELinux enforcing, which is permissive now",
 		},
-		{Name: "no policy", Args: map[string]any{"state": "enforcing"}, Does: `fails: selinux: argument "policy" is required unless state is disabled`},
+		{Name: "no policy", Args: map[string]any{"state": "enforcing"},
+			Does: `fails: selinux: argument "policy" is required unless state is disabled`},
 		{Name: "the host has none", Args: map[string]any{"state": "disabled"}, Found: "file absent\n", Does: "nothing: the host has no SELinux"},
-		{Name: "cut off", Args: map[string]any{"state": "disabled"}, Found: "now 1\n", Does: `fails: the host's answer broke off: it has no "file"`},
+		{Name: "cut off", Args: map[string]any{"state": "disabled"}, Found: "now 1\n",
+			Does: `fails: the host's answer broke off: it has no "file"`},
 	})
 }
 

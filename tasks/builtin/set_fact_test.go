@@ -12,7 +12,8 @@ import (
 func TestSetFactPlan(t *testing.T) {
 	taskstest.TestPlan(t, "set_fact", []taskstest.Case{
 		{Name: "a variable", Args: map[string]any{"ready": true}, Does: "nothing"},
-		{Name: "none", Args: map[string]any{"cacheable": true}, Does: `fails: set_fact: argument "key_value" is missing: give at least one variable`},
+		{Name: "none", Args: map[string]any{"cacheable": true},
+			Does: `fails: set_fact: argument "key_value" is missing: give at least one variable`},
 		{Name: "a name that none has", Args: map[string]any{"a-b": 1}, Does: `fails: set_fact: argument "a-b" cannot be the name of a variable`},
 		{Name: "a digit first", Args: map[string]any{"1st": 1}, Does: `fails: set_fact: argument "1st" cannot be the name of a variable`},
 	})

@@ -61,7 +61,8 @@ func TestFactsOfDistributions(t *testing.T) {
 func TestFactsOfHardwareAndNetwork(t *testing.T) {
 	f := gather(t, "centos7", nil)
 	for name, want := range map[string]any{
-		"ansible_hostname": "db1", "ansible_fqdn": "db1.example.com", "ansible_domain": "example.com", "ansible_nodename": "db1.example.com", "ansible_system": "Linux",
+		"ansible_hostname": "db1", "ansible_fqdn": "db1.example.com", "ansible_domain": "example.com",
+		"ansible_nodename": "db1.example.com", "ansible_system": "Linux",
 		"ansible_kernel": "3.10.0-1160.119.1.el7.x86_64", "ansible_architecture": "x86_64", "ansible_service_mgr": "systemd",
 		"ansible_processor_count": 2, "ansible_processor_cores": 2, "ansible_processor_threads_per_core": 2, "ansible_processor_vcpus": 8,
 		"ansible_memtotal_mb": 31890, "ansible_memfree_mb": 1181, "ansible_swaptotal_mb": 8191, "ansible_uptime_seconds": 864020,
@@ -77,19 +78,27 @@ func TestFactsOfHardwareAndNetwork(t *testing.T) {
 		}
 	}
 	route := f["ansible_default_ipv4"].(map[string]any)
-	for name, want := range map[string]any{"address": "10.0.0.1", "interface": "eth0", "gateway": "10.0.0.254", "netmask": "255.255.255.0", "network": "10.0.0.0", "broadcast": "10.0.0.255", "macaddress": "00:16:3e:12:34:56", "mtu": 1500} {
+	for name, want := range map[string]any{
+		"address": "10.0.0.1", "interface": "eth0", "gateway": "10.0.0.254", "netmask": "255.255.255.0", "network": "10.0.0.0",
+		"broadcast": "10.0.0.255", "macaddress": "00:16:3e:12:34:56", "mtu": 1500,
+	} {
 		if route[name] != want {
 			t.Errorf("default_ipv4.%s is %v, want %v", name, route[name], want)
 		}
 	}
 	mount := f["ansible_mounts"].([]any)[1].(map[string]any)
-	for name, want := range map[string]any{"mount": "/data base", "device": "/dev/vdb1", "fstype": "ext4", "size_total": 51341312 * 4096, "size_available": 48671000 * 4096} {
+	for name, want := range map[string]any{
+		"mount": "/data base", "device": "/dev/vdb1", "fstype": "ext4", "size_total": 51341312 * 4096, "size_available": 48671000 * 4096,
+	} {
 		if mount[name] != want {
 			t.Errorf("mount %s is %v, want %v", name, mount[name], want)
 		}
 	}
 	date := f["ansible_date_time"].(map[string]any)
-	for name, want := range map[string]any{"epoch": "1763799623", "date": "2025-11-22", "time": "16:20:23", "tz": "CST", "tz_offset": "+0800", "iso8601": "2025-11-22T08:20:23Z", "weekday": "Saturday"} {
+	for name, want := range map[string]any{
+		"epoch": "1763799623", "date": "2025-11-22", "time": "16:20:23", "tz": "CST", "tz_offset": "+0800",
+		"iso8601": "2025-11-22T08:20:23Z", "weekday": "Saturday",
+	} {
 		if date[name] != want {
 			t.Errorf("date_time.%s is %v, want %v", name, date[name], want)
 		}
@@ -132,7 +141,10 @@ func TestFactsCanBeLeftOut(t *testing.T) {
 func TestFactsOfThisMachine(t *testing.T) {
 	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, _ string) {
 		f := taskstest.MustNotChange(t, h, "setup", nil, &taskstest.FakeLocal{}).Values["ansible_facts"].(map[string]any)
-		for _, name := range []string{"ansible_distribution", "ansible_kernel", "ansible_memtotal_mb", "ansible_processor_vcpus", "ansible_user_id", "ansible_date_time", "ansible_interfaces"} {
+		for _, name := range []string{
+			"ansible_distribution", "ansible_kernel", "ansible_memtotal_mb", "ansible_processor_vcpus", "ansible_user_id",
+			"ansible_date_time", "ansible_interfaces",
+		} {
 			if f[name] == nil || f[name] == "" || f[name] == 0 {
 				t.Errorf("%s is %v", name, f[name])
 			}

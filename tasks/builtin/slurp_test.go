@@ -14,14 +14,16 @@ func TestSlurpOnHosts(t *testing.T) {
 		l := &taskstest.FakeLocal{}
 		taskstest.Write(t, dir+"/f", "it's\x00\xff\n", 0o600)
 		plan := taskstest.MustNotChange(t, h, "slurp", map[string]any{"src": dir + "/f"}, l)
-		if got, _ := base64.StdEncoding.DecodeString(plan.Values["content"].(string)); string(got) != "it's\x00\xff\n" || plan.Values["encoding"] != "base64" || plan.Values["source"] != dir+"/f" {
+		got, _ := base64.StdEncoding.DecodeString(plan.Values["content"].(string))
+		if string(got) != "it's\x00\xff\n" || plan.Values["encoding"] != "base64" || plan.Values["source"] != dir+"/f" {
 			t.Errorf("%q %v", got, plan.Values)
 		}
 		taskstest.MustFail(t, h, "slurp", map[string]any{"src": dir + "/none"}, l, "/none does not exist")
 		taskstest.MustFail(t, h, "slurp", map[string]any{"src": dir}, l, "cannot be read")
 		taskstest.Write(t, dir+"/large", strings.Repeat("x", files.EditLimit+1), 0o600)
 		taskstest.MustFail(t, h, "slurp", map[string]any{"src": dir + "/large"}, l, "bytes, and up to")
-		asked, err := taskstest.PlanOn(t, h, taskstest.NewAction(t, "slurp", map[string]any{"src": dir + "/none"}, &taskstest.FakeLocal{Checking: true}))
+		asked, err := taskstest.PlanOn(t, h, taskstest.NewAction(t, "slurp", map[string]any{"src": dir + "/none"},
+			&taskstest.FakeLocal{Checking: true}))
 		if got := taskstest.Outcome(asked, err); got != "unknown: "+dir+"/none does not exist" {
 			t.Error(got)
 		}

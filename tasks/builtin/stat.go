@@ -27,7 +27,8 @@ var statModule = tasks.Define(tasks.Module{
 			Name: "stat",
 			Type: "dict",
 			Doc: "exists, path, mode, isdir, isreg, islnk, isblk, ischr, isfifo, issock, uid, gid, pw_name, gr_name, size, inode, dev, nlink, " +
-				"atime, mtime, ctime, checksum, lnk_source, lnk_target, readable, writeable, executable, rusr … xoth, isuid, isgid, mimetype, charset",
+				"atime, mtime, ctime, checksum, lnk_source, lnk_target, readable, writeable, executable, rusr … xoth, " +
+				"isuid, isgid, mimetype, charset",
 		},
 	},
 	Examples: `

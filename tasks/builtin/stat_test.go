@@ -26,12 +26,17 @@ func TestStatTable(t *testing.T) {
 			want map[string]any
 		}{
 			{"nothing", map[string]any{"path": dir + "/none"}, map[string]any{"exists": false}},
-			{"a file", map[string]any{"path": dir + "/it's"}, map[string]any{"exists": true, "isreg": true, "isdir": false, "islnk": false, "size": 2, "mode": "4640", "isuid": true, "isgid": false, "rusr": true, "roth": false, "checksum": "6fcf9dfbd479ed82697fee719b9f8c610a11ff2a"}},
-			{"another checksum", map[string]any{"path": dir + "/it's", "checksum_algorithm": "md5"}, map[string]any{"checksum": "401b30e3b8b5d629635a5c613cdb7919"}},
+			{"a file", map[string]any{"path": dir + "/it's"}, map[string]any{"exists": true, "isreg": true, "isdir": false,
+				"islnk": false, "size": 2, "mode": "4640", "isuid": true, "isgid": false, "rusr": true, "roth": false,
+				"checksum": "6fcf9dfbd479ed82697fee719b9f8c610a11ff2a"}},
+			{"another checksum", map[string]any{"path": dir + "/it's", "checksum_algorithm": "md5"},
+				map[string]any{"checksum": "401b30e3b8b5d629635a5c613cdb7919"}},
 			{"no checksum", map[string]any{"path": dir + "/it's", "get_checksum": false}, map[string]any{"checksum": nil}},
 			{"a directory", map[string]any{"path": dir}, map[string]any{"isdir": true, "isreg": false}},
-			{"a link", map[string]any{"path": dir + "/link"}, map[string]any{"islnk": true, "isreg": false, "lnk_target": "it's", "lnk_source": dir + "/it's"}},
-			{"what a link leads to", map[string]any{"path": dir + "/link", "follow": true}, map[string]any{"islnk": false, "isreg": true, "size": 2}},
+			{"a link", map[string]any{"path": dir + "/link"}, map[string]any{"islnk": true, "isreg": false, "lnk_target": "it's",
+				"lnk_source": dir + "/it's"}},
+			{"what a link leads to", map[string]any{"path": dir + "/link", "follow": true},
+				map[string]any{"islnk": false, "isreg": true, "size": 2}},
 			{"a link to nowhere", map[string]any{"path": dir + "/broken", "follow": true}, map[string]any{"exists": true, "islnk": true}},
 		} {
 			t.Run(c.name, func(t *testing.T) {
@@ -81,7 +86,8 @@ func TestStat(t *testing.T) {
 		if s["islnk"] != true || s["lnk_target"] != "f" || s["lnk_source"] != dir+"/f" {
 			t.Errorf("%v", s)
 		}
-		s = taskstest.MustNotChange(t, h, "stat", map[string]any{"path": dir + "/link", "follow": true, "checksum_algorithm": "sha256"}, l).Values["stat"].(map[string]any)
+		s = taskstest.MustNotChange(t, h, "stat", map[string]any{"path": dir + "/link", "follow": true, "checksum_algorithm": "sha256"},
+			l).Values["stat"].(map[string]any)
 		if s["islnk"] != false || s["checksum"] != files.SumOf([]byte("hello")) {
 			t.Errorf("%v", s)
 		}

@@ -45,7 +45,8 @@ esac
 		taskstest.Write(t, dir+"/falls", "", 0o600)
 		taskstest.MustFail(t, h, "systemd", map[string]any{"name": "polardb", "state": "started"}, l, "polardb ended right after its start")
 		taskstest.Write(t, dir+"/broken", "", 0o600)
-		err := taskstest.MustFail(t, h, "systemd", map[string]any{"name": "polardb", "state": "started"}, l, "start of polardb failed: Job for polardb.service failed.")
+		err := taskstest.MustFail(t, h, "systemd", map[string]any{"name": "polardb", "state": "started"}, l,
+			"start of polardb failed: Job for polardb.service failed.")
 		for _, want := range []string{"it broke", "no space left"} {
 			taskstest.MustContain(t, err.Error(), want)
 		}

@@ -19,13 +19,14 @@ func TestTemplatePlan(t *testing.T) {
 		args        map[string]any
 		found, does string
 	}{
-		"missing":             {map[string]any{}, "dest absent\nparent yes\n", "change: create /etc/x.conf"},
-		"another content":     {map[string]any{}, file, "change: replace the content of /etc/x.conf"},
-		"the same":            {map[string]any{}, file + "same yes\n", "nothing"},
-		"another mode":        {map[string]any{"mode": "preserve"}, file + "same yes\n", "change: change mode of /etc/x.conf"},
-		"kept":                {map[string]any{"force": false}, file, "nothing: /etc/x.conf exists, and force is false"},
-		"no directory":        {map[string]any{}, "dest absent\nparent no\n", "fails: the directory /etc does not exist"},
-		"a directory instead": {map[string]any{}, "dest directory 755 0 0 root root 6 1700000000 2 64768 12\nparent yes\n", "fails: /etc/x.conf is a directory"},
+		"missing":         {map[string]any{}, "dest absent\nparent yes\n", "change: create /etc/x.conf"},
+		"another content": {map[string]any{}, file, "change: replace the content of /etc/x.conf"},
+		"the same":        {map[string]any{}, file + "same yes\n", "nothing"},
+		"another mode":    {map[string]any{"mode": "preserve"}, file + "same yes\n", "change: change mode of /etc/x.conf"},
+		"kept":            {map[string]any{"force": false}, file, "nothing: /etc/x.conf exists, and force is false"},
+		"no directory":    {map[string]any{}, "dest absent\nparent no\n", "fails: the directory /etc does not exist"},
+		"a directory instead": {map[string]any{}, "dest directory 755 0 0 root root 6 1700000000 2 64768 12\nparent yes\n",
+			"fails: /etc/x.conf is a directory"},
 	} {
 		c.args["src"], c.args["dest"] = "conf.j2", "/etc/x.conf"
 		plan, err := taskstest.NewAction(t, "template", c.args, l).Plan(tasks.Found{Result: remote.Result{Stdout: []byte(c.found)}})
@@ -68,7 +69,8 @@ func TestValidate(t *testing.T) {
 			t.Errorf("the command saw %q", got)
 		}
 		words := strings.Split(taskstest.Read(t, dir+"/look.words"), "|")
-		if len(words) != 4 || words[0] != "a  $b" || words[2] != "--file="+words[1]+":"+words[1] || !strings.HasPrefix(words[1], dir+"/.polarbook") {
+		if len(words) != 4 || words[0] != "a  $b" || words[2] != "--file="+words[1]+":"+words[1] ||
+			!strings.HasPrefix(words[1], dir+"/.polarbook") {
 			t.Errorf("the command's words are %q", words)
 		}
 		args["validate"] = "sh -c 'echo wrong; exit 1' %s"

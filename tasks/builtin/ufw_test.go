@@ -9,8 +9,10 @@ import (
 func TestUfwRefusals(t *testing.T) {
 	taskstest.TestPlan(t, "ufw", []taskstest.Case{
 		{Name: "nothing to do", Args: map[string]any{}, Does: `fails: ufw: argument "rule" is missing`},
-		{Name: "an interface alone", Args: map[string]any{"rule": "allow", "interface": "eth0"}, Does: `fails: ufw: argument "direction" must be in or out`},
-		{Name: "a profile and a port", Args: map[string]any{"rule": "allow", "name": "OpenSSH", "port": "22"}, Does: `fails: ufw: argument "name" and ports exclude`},
+		{Name: "an interface alone", Args: map[string]any{"rule": "allow", "interface": "eth0"},
+			Does: `fails: ufw: argument "direction" must be in or out`},
+		{Name: "a profile and a port", Args: map[string]any{"rule": "allow", "name": "OpenSSH", "port": "22"},
+			Does: `fails: ufw: argument "name" and ports exclude`},
 	})
 }
 

@@ -147,20 +147,24 @@ func TestUnarchiveBelowAnotherAccountsDirectory(t *testing.T) {
 		attack("mkdir victim/deep; ln -s ../../victim to/app/conf; rmdir victim/deep", "is not followed", args)
 		attack("mkdir to/app/conf; ln -s ../../../victim to/app/conf/deep; chown -h 61234 to/app/conf/deep", "is not followed", args)
 		attack("ln -s ../../victim/file to/app/file; mkdir to/app/elsewhere; ln -s elsewhere to/app/conf", "", args)
-		out, err := taskstest.Sh(t, "cd '"+dir+"/to' && cat app/file app/elsewhere/deep/file app/kept new/file && stat -c '%a %u' app/file app/elsewhere new/file && [ ! -L app/file ]")
+		out, err := taskstest.Sh(t, "cd '"+dir+"/to' && cat app/file app/elsewhere/deep/file app/kept new/file && "+
+			"stat -c '%a %u' app/file app/elsewhere new/file && [ ! -L app/file ]")
 		if want := "new\nnew\nnew\nnew\n644 0\n750 61234\n755 0\n"; err != nil || out != want {
 			t.Errorf("got %q, %v; want %q", out, err, want)
 		}
 		args["owner"], args["keep_newer"] = "61234", true
 		attack("rm -rf to/new to/.polarbook-unarchive-*; echo mine >to/app/kept", "", args)
-		if out, err := taskstest.Sh(t, "cd '"+dir+"/to' && cat app/kept && find app/conf new ! -uid 61234 && stat -c %u ."); err != nil || out != "mine\n0\n" {
+		if out, err := taskstest.Sh(t, "cd '"+dir+"/to' && cat app/kept && find app/conf new ! -uid 61234 && stat -c %u ."); err != nil ||
+			out != "mine\n0\n" {
 			t.Errorf("got %q, %v", out, err)
 		}
 	})
 }
 
 func TestUnarchiveInAnotherDirectory(t *testing.T) {
-	for _, options := range [][]any{{"-Csub/way"}, {"-Csub", "-vCway"}, {"--directory=sub/way/"}, {"--direct=sub", "--no-same-owner", "-Cway"}} {
+	for _, options := range [][]any{
+		{"-Csub/way"}, {"-Csub", "-vCway"}, {"--directory=sub/way/"}, {"--direct=sub", "--no-same-owner", "-Cway"},
+	} {
 		taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
 			taskstest.MustWrite(t, dir+"/from/d/x", "x")
 			taskstest.MustWrite(t, dir+"/to/sub/way/other", "y")

@@ -17,7 +17,8 @@ func TestAccounts(t *testing.T) {
 		taskstest.MustChange(t, h, "group", map[string]any{"name": "polardb", "gid": 1501}, l)
 		taskstest.MustFail(t, h, "user", map[string]any{"name": "polardb", "group": "nobodys"}, l, "the group nobodys")
 		hash := "$6$salt$abc/d.ef"
-		args := map[string]any{"name": "polardb", "uid": 1500, "group": "polardb", "groups": "wheel", "comment": "the database's", "shell": "/bin/bash", "password": hash}
+		args := map[string]any{"name": "polardb", "uid": 1500, "group": "polardb", "groups": "wheel", "comment": "the database's",
+			"shell": "/bin/bash", "password": hash}
 		taskstest.MustChange(t, h, "user", args, l)
 		if len(l.Secrets) == 0 || l.Secrets[0] != hash {
 			t.Errorf("the password is no secret: %v", l.Secrets)
@@ -79,7 +80,9 @@ func TestHomesBelowAnotherAccountsDirectory(t *testing.T) {
 	taskstest.Apart(t, func(t *testing.T, h *taskstest.LocalHost) {
 		l := &taskstest.FakeLocal{}
 		home := filepath.Join(h.Etc, "../home")
-		if out, err := taskstest.Sh(t, "cd '"+home+"' && chmod 755 . && mkdir root mallory mallory/own mallory/later && ln -s ../root mallory/link && chown -h 61234 mallory mallory/*"); err != nil {
+		out, err := taskstest.Sh(t, "cd '"+home+"' && chmod 755 . && mkdir root mallory mallory/own mallory/later && "+
+			"ln -s ../root mallory/link && chown -h 61234 mallory mallory/*")
+		if err != nil {
 			t.Fatal(err, out)
 		}
 		held := func(name string) {
@@ -97,7 +100,8 @@ func TestHomesBelowAnotherAccountsDirectory(t *testing.T) {
 		args["home"] = "/home/mallory/own/app"
 		taskstest.MustChange(t, h, "user", args, l)
 		taskstest.MustNotChange(t, h, "user", args, l)
-		if out, err := taskstest.Sh(t, "cd '"+home+"' && stat -c '%a %U' mallory/own/app && ls -A mallory/own/app"); err != nil || !strings.HasPrefix(out, "750 ") || !strings.HasSuffix(out, ".profile\n") {
+		if out, err := taskstest.Sh(t, "cd '"+home+"' && stat -c '%a %U' mallory/own/app && ls -A mallory/own/app"); err != nil ||
+			!strings.HasPrefix(out, "750 ") || !strings.HasSuffix(out, ".profile\n") {
 			t.Errorf("the home is %q, %v", out, err)
 		}
 		taskstest.MustChange(t, h, "user", map[string]any{"name": "other", "home": "/home/mallory/later/other"}, l)
@@ -107,7 +111,8 @@ func TestHomesBelowAnotherAccountsDirectory(t *testing.T) {
 		args["move_home"], args["home"] = true, "/home/app"
 		taskstest.MustFail(t, h, "user", args, l, "could have it lead elsewhere")
 		taskstest.MustChange(t, h, "user", map[string]any{"name": "third"}, l)
-		taskstest.MustFail(t, h, "user", map[string]any{"name": "third", "home": "/home/mallory/link/third", "move_home": true}, l, "could have it lead elsewhere")
+		taskstest.MustFail(t, h, "user", map[string]any{"name": "third", "home": "/home/mallory/link/third", "move_home": true}, l,
+			"could have it lead elsewhere")
 		held("a moved home")
 		taskstest.MustChange(t, h, "user", map[string]any{"name": "third", "home": "/home/root/third", "move_home": true}, l)
 	})

@@ -39,7 +39,8 @@ func TestWaitForPorts(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	taskstest.MustChange(t, h, "wait_for", map[string]any{"port": port}, l)
-	err = taskstest.MustFail(t, h, "wait_for", map[string]any{"port": port, "state": "stopped", "timeout": 0}, l, "last seen: it takes connections")
+	err = taskstest.MustFail(t, h, "wait_for", map[string]any{"port": port, "state": "stopped", "timeout": 0}, l,
+		"last seen: it takes connections")
 	var f *tasks.Failure
 	if !errors.As(err, &f) || f.Values["elapsed"] == nil {
 		t.Errorf("%+v", f)
@@ -107,7 +108,9 @@ func TestConnectionsOfTheKernel(t *testing.T) {
    1: B80D0120000000000000000001000000:1538 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 3
 `)
 	want := []script.Connection{
-		{Local: "127.0.0.1", Remote: "0.0.0.0", Port: 5432, State: "LISTEN"}, {Local: "127.0.0.1", Remote: "10.0.0.2", Port: 5432, State: "ESTABLISHED"}, {Local: "10.0.0.1", Remote: "10.0.0.2", Port: 5432, State: "TIME_WAIT"}, {Local: "2001:db8::1", Remote: "::", Port: 5432, State: "LISTEN"},
+		{Local: "127.0.0.1", Remote: "0.0.0.0", Port: 5432, State: "LISTEN"}, {Local: "127.0.0.1", Remote: "10.0.0.2", Port: 5432,
+			State: "ESTABLISHED"}, {Local: "10.0.0.1", Remote: "10.0.0.2", Port: 5432, State: "TIME_WAIT"},
+		{Local: "2001:db8::1", Remote: "::", Port: 5432, State: "LISTEN"},
 	}
 	if len(list) != len(want) {
 		t.Fatalf("%v", list)

@@ -20,7 +20,8 @@ func TestCommandErrorsHaveACode(t *testing.T) {
 		{"XX000", "Failed to execute consensus command: Timeout.", false},
 	} {
 		var e *CommandError
-		if err := commandError("alter system dma change leader", &pgconn.PgError{Code: c.code, Message: c.said}); !errors.As(err, &e) || e.Code != c.code || e.Restarting() != c.restarting {
+		err := commandError("alter system dma change leader", &pgconn.PgError{Code: c.code, Message: c.said})
+		if !errors.As(err, &e) || e.Code != c.code || e.Restarting() != c.restarting {
 			t.Errorf("%s %q: %v, restarting %t, want %t", c.code, c.said, err, e.Restarting(), c.restarting)
 		}
 	}

@@ -10,7 +10,8 @@ import (
 func node(n int, role Role, term int64, follows int64, recovering bool) View {
 	list, _ := ParseMembers("10.0.0.1:15432#5N;10.0.0.2:15432#5N;10.0.0.3:15432#5N@1")
 	list.Self = n
-	return View{Node: "node" + string(rune('0'+n)), Address: Address{"10.0.0." + string(rune('0'+n)), 5432}, InRecovery: recovering, Members: list,
+	return View{Node: "node" + string(rune('0'+n)), Address: Address{"10.0.0." + string(rune('0'+n)), 5432},
+		InRecovery: recovering, Members: list,
 		Status: Status{ServerID: int64(n), Term: term, Leader: follows, Role: role}, SystemID: "1"}
 }
 
@@ -56,23 +57,27 @@ func TestLeaderIsBelievedOnlyWithAMajority(t *testing.T) {
 		survey Survey
 		want   string // the leader, or what the refusal says
 	}{
-		"all agree":                            {Survey{leading(1, 7), node(2, Follower, 7, 1, true), node(3, Follower, 7, 1, true)}, "node1"},
-		"one is down":                          {Survey{leading(1, 7), node(2, Follower, 7, 1, true), down(3)}, "node1"},
-		"two are down":                         {Survey{leading(1, 7), down(2), down(3)}, "1 of its 3 voters agree; 2 are needed"},
-		"nobody claims":                        {Survey{node(1, Candidate, 8, 0, false), node(2, Follower, 8, 0, true), down(3)}, "none of the nodes says that it leads"},
-		"elected, not writable":                {Survey{elected, node(2, Follower, 7, 1, true), node(3, Follower, 7, 1, true)}, "does not take writes yet"},
-		"weighing":                             {Survey{weighing, node(2, Follower, 7, 1, true)}, "none of the nodes"},
-		"an old leader in an older term":       {Survey{leading(1, 7), leading(2, 8), node(3, Follower, 8, 2, true)}, "node2"},
-		"two in the same term":                 {Survey{leading(1, 8), leading(2, 8), node(3, Follower, 8, 1, true)}, "split brain"},
-		"a voter gone on alone":                {Survey{down(1), alone(2, 9), down(3)}, "node2"},
-		"given up, and both back":              {Survey{leading(1, 8), alone(2, 9), node(3, Follower, 8, 1, true)}, "each with a majority of its own members (10.0.0.2:15432 (weight 5); 10.0.0.1:15432"},
+		"all agree":    {Survey{leading(1, 7), node(2, Follower, 7, 1, true), node(3, Follower, 7, 1, true)}, "node1"},
+		"one is down":  {Survey{leading(1, 7), node(2, Follower, 7, 1, true), down(3)}, "node1"},
+		"two are down": {Survey{leading(1, 7), down(2), down(3)}, "1 of its 3 voters agree; 2 are needed"},
+		"nobody claims": {Survey{node(1, Candidate, 8, 0, false), node(2, Follower, 8, 0, true), down(3)},
+			"none of the nodes says that it leads"},
+		"elected, not writable": {Survey{elected, node(2, Follower, 7, 1, true), node(3, Follower, 7, 1, true)},
+			"does not take writes yet"},
+		"weighing":                       {Survey{weighing, node(2, Follower, 7, 1, true)}, "none of the nodes"},
+		"an old leader in an older term": {Survey{leading(1, 7), leading(2, 8), node(3, Follower, 8, 2, true)}, "node2"},
+		"two in the same term":           {Survey{leading(1, 8), leading(2, 8), node(3, Follower, 8, 1, true)}, "split brain"},
+		"a voter gone on alone":          {Survey{down(1), alone(2, 9), down(3)}, "node2"},
+		"given up, and both back": {Survey{leading(1, 8), alone(2, 9), node(3, Follower, 8, 1, true)},
+			"each with a majority of its own members (10.0.0.2:15432 (weight 5); 10.0.0.1:15432"},
 		"given up, and in a later term":        {Survey{leading(1, 10), alone(2, 9), node(3, Follower, 10, 1, true)}, "split brain"},
 		"given up, and one of two back":        {Survey{leading(1, 8), alone(2, 9), down(3)}, "node2"},
 		"a cut-off leader, the rest elsewhere": {Survey{leading(1, 7), node(2, Follower, 8, 3, true), down(3)}, "1 of its 3 voters"},
 		"a voter in another term":              {Survey{leading(1, 7), node(2, Follower, 6, 1, true), down(3)}, "1 of its 3 voters"},
 		"a logger streams":                     {Survey{streaming(leading(1, 7), "standby_167772163_5432"), down(2), views}, "node1"},
 		"a logger that does not stream":        {Survey{leading(1, 7), down(2), views}, "1 of its 3 voters"},
-		"learners have no vote":                {Survey{leading(1, 7, Member{ServerID: 100, IPPort: "10.0.0.4:15432", Role: Learner}), node(2, Follower, 7, 1, true), down(3)}, "node1"},
+		"learners have no vote": {Survey{leading(1, 7, Member{ServerID: 100, IPPort: "10.0.0.4:15432", Role: Learner}),
+			node(2, Follower, 7, 1, true), down(3)}, "node1"},
 	} {
 		leader, err := c.survey.Leader()
 		got := leader.Node
@@ -91,10 +96,11 @@ func TestLeaderIsBelievedOnlyWithAMajority(t *testing.T) {
 
 func TestParseMembers(t *testing.T) {
 	for text, want := range map[string]string{
-		"10.0.0.1:15432@1":                                        "10.0.0.1:15432 (weight 5)",
-		"10.0.0.1:15432#9N;0;10.0.0.3:15432#0S@3":                 "10.0.0.1:15432 (weight 9), 10.0.0.3:15432 (weight 0)",
-		"10.0.0.4:15432#5N":                                       "10.0.0.4:15432 (weight 5)",
-		"10.0.0.1:15432#0N;10.0.0.2:15432#5N;10.0.0.2:15432#5N@3": "10.0.0.1:15432 (weight 0), 10.0.0.2:15432 (weight 5), 10.0.0.2:15432 (weight 5)",
+		"10.0.0.1:15432@1":                        "10.0.0.1:15432 (weight 5)",
+		"10.0.0.1:15432#9N;0;10.0.0.3:15432#0S@3": "10.0.0.1:15432 (weight 9), 10.0.0.3:15432 (weight 0)",
+		"10.0.0.4:15432#5N":                       "10.0.0.4:15432 (weight 5)",
+		"10.0.0.1:15432#0N;10.0.0.2:15432#5N;10.0.0.2:15432#5N@3": "10.0.0.1:15432 (weight 0), " +
+			"10.0.0.2:15432 (weight 5), 10.0.0.2:15432 (weight 5)",
 		"": "",
 	} {
 		list, err := ParseMembers(text)

@@ -21,25 +21,27 @@ func TestWhatIsDecidedByIsRootsAlone(t *testing.T) {
 		spoil string // run with T for a directory of root's alone and F for T/a/b/owed
 		fault string // "": it is believed
 	}{
-		"root's alone":                      {":", ""},
-		"root's, by way of root's link":     {"mv T/a T/c; ln -s c T/a", ""},
-		"readable by others":                {"chmod 755 T/a T/a/b; chmod 644 F", ""},
-		"a group of root's":                 {"chmod 770 T/a/b", ""},
-		"in a sticky directory":             {"chmod 1777 T/a", ""},
-		"the file is another's":             {"chown 61234 F", "belongs to the user with the number 61234"},
-		"the file is everybody's":           {"chmod 666 F", "can be written to by everybody"},
-		"the file is a group's":             {"chown 0:61234 F; chmod 664 F", "can be written to by the group with the number 61234"},
-		"its directory is another's":        {"chown 61234 T/a/b", "belongs to the user with the number 61234"},
-		"its directory is everybody's":      {"chmod 777 T/a/b", "can be written to by everybody"},
-		"the one above is another's":        {"chown 61234 T/a", "belongs to the user with the number 61234"},
-		"the one above is everybody's":      {"chmod 707 T/a", "can be written to by everybody"},
-		"the one above is a group's":        {"chown 0:61234 T/a; chmod 770 T/a", "can be written to by the group with the number 61234"},
-		"a link in its place":               {"mv F F.away; ln -s F.away F", "is no regular file"},
-		"a dangling link in its place":      {"rm F; ln -s /nowhere F", "is no regular file"},
-		"a directory in its place":          {"rm F; mkdir F", "is no regular file"},
-		"a fifo in its place":               {"rm F; mkfifo F", "is no regular file"},
-		"another's link on the way":         {"mv T/a T/c; ln -s c T/a; chown -h 61234 T/a", "leads through a link that another account can replace"},
-		"a link in a directory of another":  {"mv T/a T/c; mkdir T/d; ln -s ../c T/d/a; chown 61234 T/d; ln -s d/a T/a", "leads through a link that another account can replace"},
+		"root's alone":                  {":", ""},
+		"root's, by way of root's link": {"mv T/a T/c; ln -s c T/a", ""},
+		"readable by others":            {"chmod 755 T/a T/a/b; chmod 644 F", ""},
+		"a group of root's":             {"chmod 770 T/a/b", ""},
+		"in a sticky directory":         {"chmod 1777 T/a", ""},
+		"the file is another's":         {"chown 61234 F", "belongs to the user with the number 61234"},
+		"the file is everybody's":       {"chmod 666 F", "can be written to by everybody"},
+		"the file is a group's":         {"chown 0:61234 F; chmod 664 F", "can be written to by the group with the number 61234"},
+		"its directory is another's":    {"chown 61234 T/a/b", "belongs to the user with the number 61234"},
+		"its directory is everybody's":  {"chmod 777 T/a/b", "can be written to by everybody"},
+		"the one above is another's":    {"chown 61234 T/a", "belongs to the user with the number 61234"},
+		"the one above is everybody's":  {"chmod 707 T/a", "can be written to by everybody"},
+		"the one above is a group's":    {"chown 0:61234 T/a; chmod 770 T/a", "can be written to by the group with the number 61234"},
+		"a link in its place":           {"mv F F.away; ln -s F.away F", "is no regular file"},
+		"a dangling link in its place":  {"rm F; ln -s /nowhere F", "is no regular file"},
+		"a directory in its place":      {"rm F; mkdir F", "is no regular file"},
+		"a fifo in its place":           {"rm F; mkfifo F", "is no regular file"},
+		"another's link on the way": {"mv T/a T/c; ln -s c T/a; chown -h 61234 T/a",
+			"leads through a link that another account can replace"},
+		"a link in a directory of another": {"mv T/a T/c; mkdir T/d; ln -s ../c T/d/a; chown 61234 T/d; ln -s d/a T/a",
+			"leads through a link that another account can replace"},
 		"a sticky directory, and another's": {"chmod 1777 T/a; chown 61234 T/a/b", "belongs to the user with the number 61234"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -50,7 +52,8 @@ func TestWhatIsDecidedByIsRootsAlone(t *testing.T) {
 				if err := os.Chmod(file, 0o644); err != nil {
 					t.Fatal(err)
 				}
-				spoil := strings.NewReplacer("T/", remote.Quote(dir)+"/", "F.away", remote.Quote(file+".away"), "F", remote.Quote(file)).Replace(c.spoil)
+				spoil := strings.NewReplacer("T/", remote.Quote(dir)+"/", "F.away", remote.Quote(file+".away"),
+					"F", remote.Quote(file)).Replace(c.spoil)
 				if out, err := exec.Command("/bin/sh", "-ec", spoil).CombinedOutput(); err != nil {
 					t.Fatalf("%v: %s", err, out)
 				}
@@ -67,7 +70,8 @@ func TestWhatIsDecidedByIsRootsAlone(t *testing.T) {
 		})
 	}
 	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
-		if r, err := h.Run(t.Context(), remote.Command{Script: script.Trusted(dir+"/none/owed", 100)}); err != nil || r.Status != script.TrustedAbsent {
+		r, err := h.Run(t.Context(), remote.Command{Script: script.Trusted(dir+"/none/owed", 100)})
+		if err != nil || r.Status != script.TrustedAbsent {
 			t.Errorf("%v %+v", err, r)
 		}
 	})

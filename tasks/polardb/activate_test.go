@@ -14,17 +14,22 @@ func TestActivatePlan(t *testing.T) {
 		previous, check bool
 		want            string
 	}{
-		"another minor release":    {found: host + "release=postgres (PostgreSQL) 11.10", version: next, want: "point /opt/polardb/current to " + next},
-		"it is there already":      {found: host + "release=postgres (PostgreSQL) 11.9", version: old},
-		"another major release":    {found: host + "release=postgres (PostgreSQL) 14.1", version: next, want: "refuse: cannot read the data"},
-		"it does not run here":     {found: host + "release=error while loading shared libraries: libssl.so", version: next, want: "refuse: does not run"},
+		"another minor release": {found: host + "release=postgres (PostgreSQL) 11.10", version: next,
+			want: "point /opt/polardb/current to " + next},
+		"it is there already":   {found: host + "release=postgres (PostgreSQL) 11.9", version: old},
+		"another major release": {found: host + "release=postgres (PostgreSQL) 14.1", version: next, want: "refuse: cannot read the data"},
+		"it does not run here": {found: host + "release=error while loading shared libraries: libssl.so", version: next,
+			want: "refuse: does not run"},
 		"not installed":            {found: host, version: next, want: "refuse: holds no engine"},
 		"not installed, and asked": {found: host, version: next, check: true, want: "unknown: not installed yet"},
-		"back":                     {found: "current=" + next + "\nprevious=" + old + "\ndata=11\nrelease=postgres (PostgreSQL) 11.9", previous: true, want: "point /opt/polardb/current to " + old},
-		"back, and it is there":    {found: "current=" + old + "\nprevious=" + old + "\ndata=11\nrelease=postgres (PostgreSQL) 11.9", previous: true},
-		"back to nothing":          {found: host, previous: true, want: "refuse: there is no previous version"},
+		"back": {found: "current=" + next + "\nprevious=" + old + "\ndata=11\nrelease=postgres (PostgreSQL) 11.9",
+			previous: true, want: "point /opt/polardb/current to " + old},
+		"back, and it is there": {found: "current=" + old + "\nprevious=" + old + "\ndata=11\nrelease=postgres (PostgreSQL) 11.9",
+			previous: true},
+		"back to nothing": {found: host, previous: true, want: "refuse: there is no previous version"},
 	} {
-		a := &activateAction{args: &activateArgs{Home: "/opt/polardb", Pgdata: "/d/pgdata", Version: c.version, Previous: c.previous}, check: c.check}
+		a := &activateAction{args: &activateArgs{Home: "/opt/polardb", Pgdata: "/d/pgdata", Version: c.version, Previous: c.previous},
+			check: c.check}
 		f := tasks.Found{}
 		f.Stdout = []byte(c.found)
 		p, err := a.Plan(f)

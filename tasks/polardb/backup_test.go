@@ -46,16 +46,19 @@ func TestBackupWhereAnotherAccountOwns(t *testing.T) {
 		to      string
 		refused string
 	}{
-		"a new directory":              {"", "new/first", ""},
-		"one of the account's":         {"install -d -o nobody mine mine/first", "mine/first", ""},
-		"root's link to it":            {"install -d -o nobody mine; ln -s mine/first link; mkdir mine/first", "link", ""},
-		"below another's":              {"install -d -o 61234 theirs", "theirs/first", "theirs belongs to the user with the number 61234"},
-		"deep below another's":         {"install -d -o 61234 theirs; mkdir theirs/deep", "theirs/deep/first", "theirs belongs to"},
-		"another's":                    {"install -d -o 61234 first", "first", "first belongs to"},
-		"everybody's":                  {"install -d -m 0777 all", "all/first", "can be written to by everybody"},
-		"another's link":               {"install -d -m 1777 all; ln -s ../victim all/first; chown -h 61234 all/first", "all/first", "is not followed"},
-		"the account's link to root's": {"install -d -o nobody mine; ln -s ../victim mine/first; chown -h nobody mine/first", "mine/first", "is not followed"},
-		"its parent's link to root's":  {"install -d -o nobody mine; ln -s ../victim mine/dir; chown -h nobody mine/dir", "mine/dir/first", "is not followed"},
+		"a new directory":      {"", "new/first", ""},
+		"one of the account's": {"install -d -o nobody mine mine/first", "mine/first", ""},
+		"root's link to it":    {"install -d -o nobody mine; ln -s mine/first link; mkdir mine/first", "link", ""},
+		"below another's":      {"install -d -o 61234 theirs", "theirs/first", "theirs belongs to the user with the number 61234"},
+		"deep below another's": {"install -d -o 61234 theirs; mkdir theirs/deep", "theirs/deep/first", "theirs belongs to"},
+		"another's":            {"install -d -o 61234 first", "first", "first belongs to"},
+		"everybody's":          {"install -d -m 0777 all", "all/first", "can be written to by everybody"},
+		"another's link": {"install -d -m 1777 all; ln -s ../victim all/first; chown -h 61234 all/first",
+			"all/first", "is not followed"},
+		"the account's link to root's": {"install -d -o nobody mine; ln -s ../victim mine/first; chown -h nobody mine/first",
+			"mine/first", "is not followed"},
+		"its parent's link to root's": {"install -d -o nobody mine; ln -s ../victim mine/dir; chown -h nobody mine/dir",
+			"mine/dir/first", "is not followed"},
 		"linked notes of what was begun": {`install -d -o nobody mine mine/first; cd mine/first; printf 'cluster=demo\nstate=begun\n' >backup.polarbook
 			ln -s ../../victim/none backup.polarbook.new; ln -s ../../victim/none SHA256SUMS.new; ln -s ../../victim pgdata; ln -s ../../victim polardata; chown -h nobody *`, "mine/first", ""},
 		"a linked note": {`install -d -o nobody mine mine/first; printf 'cluster=demo\nstate=begun\n' >victim/begun
@@ -75,12 +78,14 @@ func TestBackupWhereAnotherAccountOwns(t *testing.T) {
 					t.Fatal(err, out)
 				}
 				before := taskstest.Listing(t, dir+"/victim")
-				action := taskstest.NewAction(t, "polardb_backup", map[string]any{"to": dir + "/" + c.to, "home": dir + "/home", "user": "nobody", "cluster": "demo", "replication_password": "x",
+				action := taskstest.NewAction(t, "polardb_backup", map[string]any{"to": dir + "/" + c.to, "home": dir + "/home",
+					"user": "nobody", "cluster": "demo", "replication_password": "x",
 					"login_password": "y", "nodes": []any{map[string]any{"name": "a", "address": "10.0.0.1"}}}, &taskstest.FakeLocal{Dir: dir})
 				a := taskstest.Work[*backupAction](t, action)
 				_, err := taskstest.PlanOn(t, h, action)
 				leader := dma.View{Node: "a"}
-				r, failed := h.Run(context.Background(), remote.Command{Script: a.script("polardb_backup", leader, nil, "polar_basebackup"), Stdin: []byte("secret")})
+				r, failed := h.Run(context.Background(), remote.Command{Script: a.script("polardb_backup", leader, nil, "polar_basebackup"),
+					Stdin: []byte("secret")})
 				if failed == nil && r.Status == 0 {
 					r, failed = h.Run(context.Background(), remote.Command{Script: a.script("polardb_backup_finish", leader, nil, "polar_basebackup")})
 				}
@@ -90,7 +95,8 @@ func TestBackupWhereAnotherAccountOwns(t *testing.T) {
 				switch said := string(r.Stderr); {
 				case c.refused == "" && (err != nil || r.Status != 0):
 					t.Fatalf("%v, %d: %s", err, r.Status, said)
-				case c.refused != "" && (r.Status == 0 || !strings.Contains(said, c.refused) && (err == nil || !strings.Contains(err.Error(), c.refused))):
+				case c.refused != "" &&
+					(r.Status == 0 || !strings.Contains(said, c.refused) && (err == nil || !strings.Contains(err.Error(), c.refused))):
 					t.Errorf("the plan says %v, the script ended with %d and %q; want %q", err, r.Status, said, c.refused)
 				}
 				if after := taskstest.Listing(t, dir+"/victim"); after != before {
@@ -99,7 +105,8 @@ func TestBackupWhereAnotherAccountOwns(t *testing.T) {
 				if c.refused != "" {
 					return
 				}
-				out, err := taskstest.Sh(t, "cd '"+dir+"/"+c.to+"' && grep -x state=finished backup.polarbook && sha256sum -c SHA256SUMS && cat pgdata/by && find . ! -user nobody && stat -c %a .")
+				out, err := taskstest.Sh(t, "cd '"+dir+"/"+c.to+"' && grep -x state=finished backup.polarbook && sha256sum -c SHA256SUMS && "+
+					"cat pgdata/by && find . ! -user nobody && stat -c %a .")
 				if want := "state=finished\npgdata/by: OK\npolardata/global/pg_control: OK\nnobody\n700\n"; err != nil || out != want {
 					t.Errorf("got %q, %v; want %q", out, err, want)
 				}

@@ -127,7 +127,8 @@ func TestOwnCA(t *testing.T) {
 		t.Errorf("a certificate that would be renewed at once: %+v", r)
 	}
 	soon["renew_days"] = 10
-	if plan, _, _, err := certify(t, soon, "node1"); err != nil || plan.Change || len(plan.Warnings) != 1 || !strings.Contains(plan.Warnings[0], "reconfigure.yml renews it") {
+	if plan, _, _, err := certify(t, soon, "node1"); err != nil || plan.Change || len(plan.Warnings) != 1 ||
+		!strings.Contains(plan.Warnings[0], "reconfigure.yml renews it") {
 		t.Errorf("20 days before its end: %+v %v", plan, err)
 	}
 	if plan, _, _, err := certify(t, args("10.0.0.9"), "node1"); err != nil || !plan.Change || !strings.Contains(plan.Msg, "ends on") {
@@ -153,7 +154,8 @@ func TestOwnCA(t *testing.T) {
 func TestGivenCertificate(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"a", "b"} {
-		if _, _, _, err := certify(t, map[string]any{"own_ca": true, "pki": filepath.Join(dir, name), "address": "10.0.0.1"}, "node1"); err != nil {
+		_, _, _, err := certify(t, map[string]any{"own_ca": true, "pki": filepath.Join(dir, name), "address": "10.0.0.1"}, "node1")
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -187,7 +189,8 @@ func TestCertificateInTime(t *testing.T) {
 	if _, _, err := from.Begin(time.Now().AddDate(-pki.AuthorityYears, 0, -1)); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, _, err := certify(t, map[string]any{"own_ca": true, "pki": from.Dir, "address": "10.0.0.1"}, "node1"); err == nil || !strings.Contains(err.Error(), "ended on") {
+	_, _, _, err := certify(t, map[string]any{"own_ca": true, "pki": from.Dir, "address": "10.0.0.1"}, "node1")
+	if err == nil || !strings.Contains(err.Error(), "ended on") {
 		t.Errorf("a CA that has ended: %v", err)
 	}
 }

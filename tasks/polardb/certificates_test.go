@@ -52,7 +52,8 @@ func TestGivenCertificates(t *testing.T) {
 	}
 	write("key", string(secret))
 	ca := func(name string) *x509.Certificate {
-		return &x509.Certificate{Subject: pkix.Name{CommonName: name}, NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(5, 0, 0), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+		return &x509.Certificate{Subject: pkix.Name{CommonName: name}, NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(5, 0, 0),
+			IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
 	}
 	rootKey, _, _ := pki.NewKey()
 	root := signedBy(t, ca("root"), nil, rootKey, nil)
@@ -62,7 +63,8 @@ func TestGivenCertificates(t *testing.T) {
 	write("middle", pki.AsText(middle))
 	write("both", pki.AsText(middle, root))
 	leaf := func(change func(c *x509.Certificate), by crypto.Signer) *x509.Certificate {
-		c := &x509.Certificate{Subject: pkix.Name{CommonName: "node1"}, NotBefore: now.AddDate(0, 0, -1), NotAfter: now.AddDate(1, 0, 0), DNSNames: []string{"node1"}, IPAddresses: []net.IP{net.ParseIP("10.0.0.1")}}
+		c := &x509.Certificate{Subject: pkix.Name{CommonName: "node1"}, NotBefore: now.AddDate(0, 0, -1), NotAfter: now.AddDate(1, 0, 0),
+			DNSNames: []string{"node1"}, IPAddresses: []net.IP{net.ParseIP("10.0.0.1")}}
 		if change != nil {
 			change(c)
 		}
@@ -95,7 +97,9 @@ func TestGivenCertificates(t *testing.T) {
 	write("small", pki.AsText(leaf(nil, small), middle))
 	write("small key", string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(small)})))
 	write("locked", string(pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: []byte("x")})))
-	write("locked before", string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Headers: map[string]string{"Proc-Type": "4,ENCRYPTED", "DEK-Info": "AES-256-CBC,00"}, Bytes: []byte("x")})))
+	write("locked before",
+		string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Headers: map[string]string{"Proc-Type": "4,ENCRYPTED",
+			"DEK-Info": "AES-256-CBC,00"}, Bytes: []byte("x")})))
 	if err := os.Mkdir(filepath.Join(dir, "directory"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +129,8 @@ func TestGivenCertificates(t *testing.T) {
 		{cert: "key", key: "key", ca: "root", want: "key"},
 		{cert: "chain", key: "key", ca: "key", want: "holds no certificate"},
 	} {
-		_, _, _, err := certify(t, map[string]any{"cert": c.cert, "key": c.key, "ca": c.ca, "beside": dir, "address": "10.0.0.1", "names": c.names}, "node1")
+		_, _, _, err := certify(t, map[string]any{"cert": c.cert, "key": c.key, "ca": c.ca, "beside": dir,
+			"address": "10.0.0.1", "names": c.names}, "node1")
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v", c, err)
 		}

@@ -43,7 +43,8 @@ func TestConfirm(t *testing.T) {
 		{name: "asked", args: args(nil), asked: 1, msg: "cluster shop, hosts n1, n2: its data is removed"},
 		{name: "refused", args: args(nil), answer: refused, asked: 1, msg: "its data is removed"},
 		{name: "given", args: args(map[string]any{"given": "shop"}), msg: "confirmed: cluster shop"},
-		{name: "another given", args: args(map[string]any{"given": "shoe"}), fails: true, msg: `"shoe" was given to confirm that cluster shop, hosts n1, n2: its data is removed, but the word is "shop"`},
+		{name: "another given", args: args(map[string]any{"given": "shoe"}), fails: true,
+			msg: `"shoe" was given to confirm that cluster shop, hosts n1, n2: its data is removed, but the word is "shop"`},
 		{name: "check", args: args(nil), check: true, msg: "would ask to confirm"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

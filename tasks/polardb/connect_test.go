@@ -101,7 +101,8 @@ func me(t *testing.T) string {
 }
 
 var requests = map[string]pgproto3.BackendMessage{
-	"password": &pgproto3.AuthenticationCleartextPassword{}, dma.MD5: &pgproto3.AuthenticationMD5Password{Salt: [4]byte{1, 2, 3, 4}}, dma.Nothing: &pgproto3.AuthenticationOk{},
+	"password": &pgproto3.AuthenticationCleartextPassword{}, dma.MD5: &pgproto3.AuthenticationMD5Password{Salt: [4]byte{1, 2, 3, 4}},
+	dma.Nothing: &pgproto3.AuthenticationOk{},
 }
 
 // Somebody else's listener is not even connected to.
@@ -112,7 +113,8 @@ func TestAForeignListenerIsToldNothing(t *testing.T) {
 			host := dialHost{h, map[string]int{}}
 			c := &ClusterArgs{LoginUser: "polardb", LoginPassword: "canary", LoginDB: "postgres"}
 			for _, account := range []string{"daemon", "no-such-account"} {
-				_, err := c.connect(t.Context(), host, WantedNode{Name: "node1", Address: dma.Address{Host: "10.0.0.1", Port: p.port()}, User: account, Pgdata: dir, Socket: dir})
+				_, err := c.connect(t.Context(), host, WantedNode{Name: "node1", Address: dma.Address{Host: "10.0.0.1", Port: p.port()},
+					User: account, Pgdata: dir, Socket: dir})
 				var failure *tasks.Failure
 				if !errors.As(err, &failure) || !strings.Contains(err.Error(), "nothing was sent to it") {
 					t.Errorf("%s, account %s: %v", asks, account, err)
@@ -147,7 +149,8 @@ func TestAServerIsToldOnlyWhatItMayAskFor(t *testing.T) {
 		args := &ClusterArgs{LoginUser: "polardb", LoginPassword: "canary", LoginDB: "postgres"}
 		done := make(chan error)
 		go func() {
-			_, err := args.connect(ctx, h, WantedNode{Name: "node1", Address: dma.Address{Host: "10.0.0.1", Port: p.port()}, User: me(t), Pgdata: dir})
+			_, err := args.connect(ctx, h, WantedNode{Name: "node1", Address: dma.Address{Host: "10.0.0.1", Port: p.port()}, User: me(t),
+				Pgdata: dir})
 			done <- err
 		}()
 		if c.told {
@@ -173,7 +176,8 @@ func TestTheSocketComesFirst(t *testing.T) {
 	tcp := newTrap(t, "tcp4", "127.0.0.1:0", requests[dma.MD5])
 	socket := newTrap(t, "unix", dma.SocketName(dir, tcp.port()), requests["password"])
 	args := &ClusterArgs{LoginUser: "polardb", LoginPassword: "canary", LoginDB: "postgres"}
-	_, err := args.connect(t.Context(), h, WantedNode{Name: "node1", Address: dma.Address{Host: "10.0.0.1", Port: tcp.port()}, User: me(t), Pgdata: dir, Socket: dir})
+	_, err := args.connect(t.Context(), h, WantedNode{Name: "node1", Address: dma.Address{Host: "10.0.0.1", Port: tcp.port()},
+		User: me(t), Pgdata: dir, Socket: dir})
 	if err == nil || !strings.Contains(err.Error(), "the password in clear") {
 		t.Errorf("%v", err)
 	}
@@ -192,7 +196,8 @@ func TestNobodyListening(t *testing.T) {
 	l.Close()
 	args := &ClusterArgs{LoginUser: "polardb", LoginDB: "postgres"}
 	for _, account := range []string{me(t), "no-such-account"} {
-		if _, err := args.connect(t.Context(), h, WantedNode{Name: "node1", Address: dma.Address{Host: "10.0.0.1", Port: port}, User: account}); !errors.Is(err, syscall.ECONNREFUSED) {
+		_, err := args.connect(t.Context(), h, WantedNode{Name: "node1", Address: dma.Address{Host: "10.0.0.1", Port: port}, User: account})
+		if !errors.Is(err, syscall.ECONNREFUSED) {
 			t.Errorf("%s: %v", account, err)
 		}
 	}
@@ -204,15 +209,31 @@ func TestForeignListener(t *testing.T) {
 		list    []script.OwnedConnection
 		foreign bool
 	}{
-		"the engine's":                    {[]script.OwnedConnection{{Connection: script.Connection{Local: "0.0.0.0", Remote: "0.0.0.0", Port: 5432, State: "LISTEN"}, UID: 101}, {Connection: script.Connection{Local: "::", Remote: "::", Port: 5432, State: "LISTEN"}, UID: 101}, {Connection: script.Connection{Local: "127.0.0.1", Remote: "127.0.0.1", Port: 5432, State: "ESTABLISHED"}, UID: 101}}, false},
-		"not accepted yet":                {[]script.OwnedConnection{{Connection: script.Connection{Local: "0.0.0.0", Remote: "0.0.0.0", Port: 5432, State: "LISTEN"}, UID: 101}, {Connection: script.Connection{Local: "127.0.0.1", Remote: "127.0.0.1", Port: 5432, State: "ESTABLISHED"}, UID: 0}}, false},
-		"over by now":                     {[]script.OwnedConnection{{Connection: script.Connection{Local: "0.0.0.0", Remote: "0.0.0.0", Port: 5432, State: "LISTEN"}, UID: 101}, {Connection: script.Connection{Local: "127.0.0.1", Remote: "127.0.0.1", Port: 5432, State: "TIME_WAIT"}, UID: 0}}, false},
-		"another port and address":        {[]script.OwnedConnection{{Connection: script.Connection{Local: "127.0.0.1", Remote: "0.0.0.0", Port: 5433, State: "LISTEN"}, UID: 65534}, {Connection: script.Connection{Local: "10.0.0.1", Remote: "0.0.0.0", Port: 5432, State: "LISTEN"}, UID: 65534}}, false},
-		"a client's end":                  {[]script.OwnedConnection{{Connection: script.Connection{Local: "127.0.0.1", Remote: "127.0.0.1", Port: 40000, State: "ESTABLISHED"}, UID: 65534}}, false},
-		"another's":                       {[]script.OwnedConnection{{Connection: script.Connection{Local: "127.0.0.1", Remote: "0.0.0.0", Port: 5432, State: "LISTEN"}, UID: 65534}}, true},
-		"root's":                          {[]script.OwnedConnection{{Connection: script.Connection{Local: "127.0.0.1", Remote: "0.0.0.0", Port: 5432, State: "LISTEN"}, UID: 0}}, true},
-		"another's beside the engine's":   {[]script.OwnedConnection{{Connection: script.Connection{Local: "::", Remote: "::", Port: 5432, State: "LISTEN"}, UID: 101}, {Connection: script.Connection{Local: "0.0.0.0", Remote: "0.0.0.0", Port: 5432, State: "LISTEN"}, UID: 65534}}, true},
-		"accepted by another, now closed": {[]script.OwnedConnection{{Connection: script.Connection{Local: "0.0.0.0", Remote: "0.0.0.0", Port: 5432, State: "LISTEN"}, UID: 101}, {Connection: script.Connection{Local: "127.0.0.1", Remote: "127.0.0.1", Port: 5432, State: "ESTABLISHED"}, UID: 65534}}, true},
+		"the engine's": {[]script.OwnedConnection{{Connection: script.Connection{Local: "0.0.0.0",
+			Remote: "0.0.0.0", Port: 5432, State: "LISTEN"}, UID: 101},
+			{Connection: script.Connection{Local: "::", Remote: "::", Port: 5432, State: "LISTEN"}, UID: 101},
+			{Connection: script.Connection{Local: "127.0.0.1", Remote: "127.0.0.1", Port: 5432, State: "ESTABLISHED"}, UID: 101}}, false},
+		"not accepted yet": {[]script.OwnedConnection{{Connection: script.Connection{Local: "0.0.0.0",
+			Remote: "0.0.0.0", Port: 5432, State: "LISTEN"}, UID: 101},
+			{Connection: script.Connection{Local: "127.0.0.1", Remote: "127.0.0.1", Port: 5432, State: "ESTABLISHED"}, UID: 0}}, false},
+		"over by now": {[]script.OwnedConnection{{Connection: script.Connection{Local: "0.0.0.0",
+			Remote: "0.0.0.0", Port: 5432, State: "LISTEN"}, UID: 101},
+			{Connection: script.Connection{Local: "127.0.0.1", Remote: "127.0.0.1", Port: 5432, State: "TIME_WAIT"}, UID: 0}}, false},
+		"another port and address": {[]script.OwnedConnection{{Connection: script.Connection{Local: "127.0.0.1",
+			Remote: "0.0.0.0", Port: 5433, State: "LISTEN"}, UID: 65534},
+			{Connection: script.Connection{Local: "10.0.0.1", Remote: "0.0.0.0", Port: 5432, State: "LISTEN"}, UID: 65534}}, false},
+		"a client's end": {[]script.OwnedConnection{{Connection: script.Connection{Local: "127.0.0.1",
+			Remote: "127.0.0.1", Port: 40000, State: "ESTABLISHED"}, UID: 65534}}, false},
+		"another's": {[]script.OwnedConnection{{Connection: script.Connection{Local: "127.0.0.1",
+			Remote: "0.0.0.0", Port: 5432, State: "LISTEN"}, UID: 65534}}, true},
+		"root's": {[]script.OwnedConnection{{Connection: script.Connection{Local: "127.0.0.1",
+			Remote: "0.0.0.0", Port: 5432, State: "LISTEN"}, UID: 0}}, true},
+		"another's beside the engine's": {[]script.OwnedConnection{{Connection: script.Connection{Local: "::", Remote: "::",
+			Port: 5432, State: "LISTEN"}, UID: 101}, {Connection: script.Connection{Local: "0.0.0.0", Remote: "0.0.0.0", Port: 5432,
+			State: "LISTEN"}, UID: 65534}}, true},
+		"accepted by another, now closed": {[]script.OwnedConnection{{Connection: script.Connection{Local: "0.0.0.0",
+			Remote: "0.0.0.0", Port: 5432, State: "LISTEN"}, UID: 101},
+			{Connection: script.Connection{Local: "127.0.0.1", Remote: "127.0.0.1", Port: 5432, State: "ESTABLISHED"}, UID: 65534}}, true},
 	} {
 		if _, foreign := foreignListener(c.list, at, 101); foreign != c.foreign {
 			t.Errorf("%s: %t", name, foreign)
@@ -235,7 +256,8 @@ host all all samehost password
 		user, db   string
 		wantMethod string
 	}{
-		{true, "polardb", "postgres", "scram-sha-256"}, {true, "app", "postgres", "peer"}, {false, "polardb", "postgres", "md5"}, {false, "app", "postgres", "password"},
+		{true, "polardb", "postgres", "scram-sha-256"}, {true, "app", "postgres", "peer"}, {false, "polardb", "postgres", "md5"},
+		{false, "app", "postgres", "password"},
 		{false, "polardb", "other", "password"},
 	} {
 		if got := hbaMethod(text, c.local, c.user, c.db); got != c.wantMethod {

@@ -12,9 +12,11 @@ func TestDestroyPlan(t *testing.T) {
 		"wiped, the marker left": {marked + "basebackup\nmarker.step=wiped\npgdata=absent\npolardata=absent", "remove /d/pgdata"},
 		"nothing":                {bareNode, ""},
 		"somebody else's":        {somebodys, "refuse: did not begin"},
-		"another cluster's":      {strings.Replace(wholeInit, "marker.cluster=demo", "marker.cluster=other", 1), `refuse: belongs to the cluster "other"`},
-		"other directories":      {strings.Replace(wholeInit, "marker.polardata=/d/polardata", "marker.polardata=/e/polardata", 1), "refuse: notes the directories"},
-		"it runs":                {wholeInit + "\npid=7", "refuse: the server runs (process 7)"},
+		"another cluster's": {strings.Replace(wholeInit, "marker.cluster=demo", "marker.cluster=other", 1),
+			`refuse: belongs to the cluster "other"`},
+		"other directories": {strings.Replace(wholeInit, "marker.polardata=/d/polardata", "marker.polardata=/e/polardata", 1),
+			"refuse: notes the directories"},
+		"it runs": {wholeInit + "\npid=7", "refuse: the server runs (process 7)"},
 	} {
 		a := &destroyAction{args: &destroyArgs{NodeArgs: planArgs, Unit: "polardb-demo"}}
 		p, err := a.Plan(probeText(c.probe))

@@ -38,7 +38,8 @@ func TestDetailsScript(t *testing.T) {
 			continue
 		}
 		look := func(d, p string) nodeDetails {
-			out, err := exec.Command(shell[0], append(shell[1:], "-c", scripts.Script("polardb_details", script.Values{"PGDATA": d, "POLARDATA": p}))...).Output()
+			out, err := exec.Command(shell[0],
+				append(shell[1:], "-c", scripts.Script("polardb_details", script.Values{"PGDATA": d, "POLARDATA": p}))...).Output()
 			if err != nil {
 				t.Fatalf("%v: %v", shell, err)
 			}
@@ -47,7 +48,8 @@ func TestDetailsScript(t *testing.T) {
 			return got
 		}
 		there := look(pgdata, polardata)
-		if len(there.Disks) != 1 || there.Disks[0].Total <= 0 || there.Disks[0].Free <= 0 || there.WAL < 300 || there.WAL > 400 || there.Log < 200 || there.Log > 300 {
+		if len(there.Disks) != 1 || there.Disks[0].Total <= 0 || there.Disks[0].Free <= 0 || there.WAL < 300 || there.WAL > 400 ||
+			there.Log < 200 || there.Log > 300 {
 			t.Errorf("%v: %+v", shell, there)
 		}
 		bare := look(dir+"/none/at all", dir+"/none")
@@ -59,9 +61,12 @@ func TestDetailsScript(t *testing.T) {
 
 func TestDetailsAreRead(t *testing.T) {
 	got := nodeDetails{WAL: -1, Log: -1}
-	got.parseHost("disk\t/dev/sdb1\t1048576\t524288\t/pg\ndisk\t/dev/sdb1\t1048576\t524288\t/pg/polardata\ndisk\t/dev/sdc1\t2097152\t40000\t/polar\n" +
-		"pg_wal\t163840\t/polar/pg_wal\npolar_dma/consensus_log\t\nexe\t/opt/polardb/versions/polardb-11.9-abc/bin/postgres\nexe\t/bin/sh\nrubbish\ndisk\tx\n")
-	want := nodeDetails{Release: "polardb-11.9-abc", Disks: []diskSpace{{"/pg", 1048576, 524288}, {"/polar", 2097152, 40000}}, WAL: 163840, Log: -1}
+	got.parseHost("disk\t/dev/sdb1\t1048576\t524288\t/pg\ndisk\t/dev/sdb1\t1048576\t524288\t/pg/polardata\n" +
+		"disk\t/dev/sdc1\t2097152\t40000\t/polar\n" +
+		"pg_wal\t163840\t/polar/pg_wal\npolar_dma/consensus_log\t\nexe\t/opt/polardb/versions/polardb-11.9-abc/bin/postgres\n" +
+		"exe\t/bin/sh\nrubbish\ndisk\tx\n")
+	want := nodeDetails{Release: "polardb-11.9-abc", Disks: []diskSpace{{"/pg", 1048576, 524288}, {"/polar", 2097152, 40000}},
+		WAL: 163840, Log: -1}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
@@ -70,7 +75,8 @@ func TestDetailsAreRead(t *testing.T) {
 	if len(faults) != 1 || !strings.Contains(faults[0], "node2: the disk under /polar is full: 39 MB free") {
 		t.Errorf("%q", faults)
 	}
-	if len(remarks) != 2 || !strings.Contains(remarks[0], "max_connections") || !strings.Contains(remarks[1], "postgresql.auto.conf (ALTER SYSTEM) overrides the configuration: work_mem = 33792kB") {
+	if len(remarks) != 2 || !strings.Contains(remarks[0], "max_connections") ||
+		!strings.Contains(remarks[1], "postgresql.auto.conf (ALTER SYSTEM) overrides the configuration: work_mem = 33792kB") {
 		t.Errorf("%q", remarks)
 	}
 	for _, c := range []struct {
@@ -98,14 +104,17 @@ func TestDetailsAreRead(t *testing.T) {
 func TestDelayedElections(t *testing.T) {
 	survey := dma.Survey{
 		{Node: "node1", Err: fmt.Errorf("refused")},
-		{Node: "node2", InRecovery: true, DelayElection: true, DelayTimeout: "30min", DelaySince: "2026-11-27 01:00:00+00", Status: dma.Status{Role: dma.Follower, LastLogIndex: 9}},
-		{Node: "node3", InRecovery: true, DelayElection: true, DelayTimeout: "30min", DelaySince: "2026-11-27 01:00:01+00", Status: dma.Status{Role: dma.Follower, LastLogIndex: 10}},
+		{Node: "node2", InRecovery: true, DelayElection: true, DelayTimeout: "30min", DelaySince: "2026-11-27 01:00:00+00",
+			Status: dma.Status{Role: dma.Follower, LastLogIndex: 9}},
+		{Node: "node3", InRecovery: true, DelayElection: true, DelayTimeout: "30min", DelaySince: "2026-11-27 01:00:01+00",
+			Status: dma.Status{Role: dma.Follower, LastLogIndex: 10}},
 	}
 	_, err := leads(survey)
 	if err == nil {
 		t.Fatal("a leader was found")
 	}
-	for _, text := range []string{"no leader can be believed", "polar_dma_delay_election is on on node2, node3 since 2026-11-27 01:00:00+00", "up to 30min",
+	for _, text := range []string{"no leader can be believed",
+		"polar_dma_delay_election is on on node2, node3 since 2026-11-27 01:00:00+00", "up to 30min",
 		"polarbook run delay-election.yml -e delay=off", "polarbook run force-election.yml -e node=node3"} {
 		if !strings.Contains(err.Error(), text) {
 			t.Errorf("%q lacks %q", err, text)
@@ -171,7 +180,8 @@ func TestNotStreaming(t *testing.T) {
 
 func TestAServerThatWasStartedWithAnOldPassword(t *testing.T) {
 	d := nodeDetails{Login: [2]string{"replicator", shownPassword("replicator", `new\ one`)}}
-	if d.outdated(`new\ one`) || !d.outdated("old") || (nodeDetails{}).outdated("x") || (nodeDetails{Login: [2]string{"", "unavailable"}}).outdated("x") {
+	if d.outdated(`new\ one`) || !d.outdated("old") || (nodeDetails{}).outdated("x") ||
+		(nodeDetails{Login: [2]string{"", "unavailable"}}).outdated("x") {
 		t.Error("it is not told by its password")
 	}
 	d.Login = [2]string{"replicator_rotation", shownPassword("replicator_rotation", "new")}

@@ -9,8 +9,9 @@ func TestFactsPlan(t *testing.T) {
 		found string
 		want  map[string]any
 	}{
-		"a bare host":     {bareNode, map[string]any{"data": "none", "unit": "none", "gone": false, "running": false}},
-		"with a unit":     {bareNode + "\nunit=mounts\nunit.pgdata=/e/pgdata", map[string]any{"data": "none", "unit": "mounts", "unit_pgdata": "/e/pgdata"}},
+		"a bare host": {bareNode, map[string]any{"data": "none", "unit": "none", "gone": false, "running": false}},
+		"with a unit": {bareNode + "\nunit=mounts\nunit.pgdata=/e/pgdata", map[string]any{"data": "none", "unit": "mounts",
+			"unit_pgdata": "/e/pgdata"}},
 		"a whole node":    {wholeInit, map[string]any{"data": "whole", "origin": "initdb", "step": "data", "own": ""}},
 		"half a copy":     {halfCopy, map[string]any{"data": "unfinished", "step": "basebackup"}},
 		"somebody's data": {somebodys, map[string]any{"data": "foreign"}},

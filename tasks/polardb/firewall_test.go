@@ -15,8 +15,10 @@ func TestFirewallPlan(t *testing.T) {
 		{Name: "ufw without rules", Args: map[string]any{"port": 5432, "members": members}, Found: "firewall=ufw\n",
 			Does: "change: open 15432/tcp for 10.0.0.1, 15432/tcp for 10.0.0.2, 5432/tcp for everybody"},
 		{Name: "a port too high", Args: map[string]any{"port": 60000}, Does: `fails: polardb_firewall: argument "port" must be between 1 and`},
-		{Name: "a host name", Args: map[string]any{"port": 5432, "members": []any{"node1"}}, Does: `fails: polardb_firewall: argument "members" hold "node1"`},
-		{Name: "an address that is none", Args: map[string]any{"port": 5432, "address": "node1"}, Does: `fails: polardb_firewall: argument "address" must be an IP address, not "node1"`},
+		{Name: "a host name", Args: map[string]any{"port": 5432, "members": []any{"node1"}},
+			Does: `fails: polardb_firewall: argument "members" hold "node1"`},
+		{Name: "an address that is none", Args: map[string]any{"port": 5432, "address": "node1"},
+			Does: `fails: polardb_firewall: argument "address" must be an IP address, not "node1"`},
 	})
 }
 

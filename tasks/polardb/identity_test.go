@@ -12,8 +12,9 @@ import (
 // TestIdentityPlan mixes up one thing each of a cluster of three, of which node1 leads.
 func TestIdentityPlan(t *testing.T) {
 	state := func(c *testCluster, i int) map[string]any {
-		return map[string]any{"data": "whole", "step": stepMeta, "own": c.list[i].Address.String(), "meta_members": fmt.Sprintf("10.0.0.1:15432#5N;10.0.0.2:15432#5N;10.0.0.3:15432#5N@%d", i+1),
-			"running": true, "client": true, "unit": "mounts"}
+		return map[string]any{"data": "whole", "step": stepMeta, "own": c.list[i].Address.String(),
+			"meta_members": fmt.Sprintf("10.0.0.1:15432#5N;10.0.0.2:15432#5N;10.0.0.3:15432#5N@%d", i+1),
+			"running":      true, "client": true, "unit": "mounts"}
 	}
 	type site struct {
 		*testCluster
@@ -35,14 +36,17 @@ func TestIdentityPlan(t *testing.T) {
 		"all are stopped":  {down, ""},
 		"a host not asked": {func(s *site) { delete(s.states, "node2") }, ""},
 		"another address": {func(s *site) { s.list[2].Address.Host = "10.0.0.9" },
-			"node3 is 10.0.0.3:5432 by its consensus meta, and 10.0.0.9:5432 by the inventory (polardb_address, polardb_port): it would become another member"},
-		"another port, all stopped": {func(s *site) { down(s); s.list[0].Address.Port = 5433 }, "node1 is 10.0.0.1:5432 by its consensus meta, and 10.0.0.1:5433 by the inventory"},
+			"node3 is 10.0.0.3:5432 by its consensus meta, and 10.0.0.9:5432 by the inventory (polardb_address, polardb_port): " +
+				"it would become another member"},
+		"another port, all stopped": {func(s *site) { down(s); s.list[0].Address.Port = 5433 },
+			"node1 is 10.0.0.1:5432 by its consensus meta, and 10.0.0.1:5433 by the inventory"},
 		"another address, not asked on its host": {func(s *site) {
 			delete(s.states, "node3")
 			s.list[2].Address.Host = "10.0.0.9"
 		}, "node3 is 10.0.0.3:5432 by its consensus meta"},
 		"another address, which it is to have": {func(s *site) { s.list[2].Address.Host, s.args.Node, s.args.Moving = "10.0.0.9", "node3", true }, ""},
-		"a move that is not done":              {func(s *site) { of(s, "node3")["step"] = stepMoving }, "the move of node3 to another address is unfinished"},
+		"a move that is not done": {func(s *site) { of(s, "node3")["step"] = stepMoving },
+			"the move of node3 to another address is unfinished"},
 		"dropped, to come back elsewhere": {func(s *site) {
 			s.list[2].Address.Host = "10.0.0.9"
 			of(s, "node3")["step"] = stepDropped
@@ -50,7 +54,8 @@ func TestIdentityPlan(t *testing.T) {
 		}, ""},
 		"no data where some was": {func(s *site) {
 			st := of(s, "node3")
-			st["data"], st["gone"], st["reason"], st["own"], st["running"], st["client"] = "foreign", true, "the data of this node is gone or its disk is not mounted: noted", "", false, false
+			st["data"], st["gone"], st["reason"], st["own"], st["running"], st["client"] = "foreign", true, "the data of this node "+
+				"is gone or its disk is not mounted: noted", "", false, false
 			st["lost"] = "noted"
 		}, "the data of node3 is gone or its disk is not mounted: noted"},
 		"it is to be built anew": {func(s *site) {
@@ -76,8 +81,9 @@ func TestIdentityPlan(t *testing.T) {
 				s.states[name] = map[string]any{"data": "none", "unit": "none"}
 			}
 		}, ""},
-		"somebody's server": {func(s *site) { s.states["node3"] = map[string]any{"data": "none", "client": true} }, "that polarbook did not set up"},
-		"somebody's data":   {func(s *site) { s.states["node3"] = map[string]any{"data": "foreign", "reason": "not ours"} }, "node3: not ours"},
+		"somebody's server": {func(s *site) { s.states["node3"] = map[string]any{"data": "none", "client": true} },
+			"that polarbook did not set up"},
+		"somebody's data": {func(s *site) { s.states["node3"] = map[string]any{"data": "foreign", "reason": "not ours"} }, "node3: not ours"},
 		"its data elsewhere": {func(s *site) {
 			down(s)
 			for i := range s.list {
@@ -85,12 +91,14 @@ func TestIdentityPlan(t *testing.T) {
 				s.states[s.list[i].Name] = map[string]any{"data": "none", "unit": "mounts", "unit_pgdata": "/srv/b"}
 			}
 		}, "node1 has its data in /srv/b by its unit, but in /srv/a by the inventory"},
-		"a logger by the inventory": {func(s *site) { s.list[2].Role = "logger" }, "node3 is a node with data, but by the inventory (polardb_role) it should be a logger"},
+		"a logger by the inventory": {func(s *site) { s.list[2].Role = "logger" },
+			"node3 is a node with data, but by the inventory (polardb_role) it should be a logger"},
 		"a node with data by the inventory": {func(s *site) { of(s, "node3")["logger"] = true },
 			"node3 is a logger, but by the inventory (polardb_role) it should be a node with data"},
-		"a member that the inventory does not have": {func(s *site) { s.list = s.list[:2] }, "10.0.0.3:5432 is a member of the cluster (follower, by node1, which leads) but not in the inventory"},
-		"the same, where that does no harm":         {func(s *site) { s.list, s.args.Members = s.list[:2], false }, ""},
-		"the same, and it is to be dropped":         {func(s *site) { s.list, s.args.Node = s.list[:2], "10.0.0.3:5432" }, ""},
+		"a member that the inventory does not have": {func(s *site) { s.list = s.list[:2] },
+			"10.0.0.3:5432 is a member of the cluster (follower, by node1, which leads) but not in the inventory"},
+		"the same, where that does no harm": {func(s *site) { s.list, s.args.Members = s.list[:2], false }, ""},
+		"the same, and it is to be dropped": {func(s *site) { s.list, s.args.Node = s.list[:2], "10.0.0.3:5432" }, ""},
 	} {
 		s := &site{testCluster: newTestCluster(3), states: map[string]any{}, args: identityArgs{Scope: "all", Members: true, Ports: true}}
 		for i, n := range s.list {
@@ -118,7 +126,8 @@ func TestIdentityPlan(t *testing.T) {
 func TestIdentityAsksWhereTheNodesAre(t *testing.T) {
 	c := newTestCluster(2)
 	c.list[1].Address.Port = 5433
-	i := &identityAction{args: &identityArgs{States: map[string]any{"node2": map[string]any{"data": "whole", "step": stepMeta, "own": "10.0.0.2:5432"}}}, list: c.list}
+	i := &identityAction{args: &identityArgs{States: map[string]any{"node2": map[string]any{"data": "whole", "step": stepMeta,
+		"own": "10.0.0.2:5432"}}}, list: c.list}
 	if got := i.where()[1].Address; got != (dma.Address{Host: "10.0.0.2", Port: 5432}) || c.list[1].Address.Port != 5433 {
 		t.Errorf("asked at %s, and the list has %s", got, c.list[1].Address)
 	}

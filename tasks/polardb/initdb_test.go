@@ -24,7 +24,8 @@ func TestInitdbPlan(t *testing.T) {
 		if p.Change && p.Unknown == "" {
 			lines := strings.Split(string(p.Stdin), "\n")
 			_, rest, ok := strings.Cut(lines[1], `alter role "polardb" password '`)
-			if !ok || len(lines[0]) != 32 || !dma.PasswordFits(strings.TrimSuffix(rest, "'"), "polardb", "very-secret") || strings.Contains(string(p.Stdin), "very-secret") {
+			if !ok || len(lines[0]) != 32 || !dma.PasswordFits(strings.TrimSuffix(rest, "'"), "polardb", "very-secret") ||
+				strings.Contains(string(p.Stdin), "very-secret") {
 				t.Errorf("%s: what goes to the host is %q", name, p.Stdin)
 			}
 		}

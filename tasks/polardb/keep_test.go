@@ -131,7 +131,8 @@ func TestAnotherDirectoryIsNotEmptied(t *testing.T) {
 	taskstest.MustWrite(t, a.Pgdata+"/precious", "x")
 	s := examine(t, a)
 	err := s.Refuse(a)
-	if s.Unfinished(a) || err == nil || !strings.Contains(err.Error(), "is a disk not mounted") && !strings.Contains(err.Error(), "not mounted") {
+	if s.Unfinished(a) || err == nil || !strings.Contains(err.Error(), "is a disk not mounted") &&
+		!strings.Contains(err.Error(), "not mounted") {
 		t.Errorf("%+v: %v", s, err)
 	}
 }

@@ -97,14 +97,22 @@ func TestMemberPlan(t *testing.T) {
 		step memberStep // empty with no error: nothing to do
 		fail string
 	}{
-		"healthy voters":                  {of: "node2", make: func(*testCluster) {}},
-		"the leader itself":               {of: "node1", make: func(*testCluster) {}},
-		"absent":                          {of: "node4", make: func(c *testCluster) { c.knows(4, "follower", nil) }, step: memberAdd},
-		"absent learner":                  {of: "node4", make: func(c *testCluster) { c.knows(4, "learner", nil) }, step: memberAdd},
-		"a learner that is to vote":       {of: "node4", make: func(c *testCluster) { c.lists(4, dma.Learner, 90); c.knows(4, "follower", learner(dma.Learner)) }, step: memberPromote},
-		"a learner that is to stay one":   {of: "node4", make: func(c *testCluster) { c.lists(4, dma.Learner, 90); c.knows(4, "learner", learner(dma.Learner)) }},
+		"healthy voters":    {of: "node2", make: func(*testCluster) {}},
+		"the leader itself": {of: "node1", make: func(*testCluster) {}},
+		"absent":            {of: "node4", make: func(c *testCluster) { c.knows(4, "follower", nil) }, step: memberAdd},
+		"absent learner":    {of: "node4", make: func(c *testCluster) { c.knows(4, "learner", nil) }, step: memberAdd},
+		"a learner that is to vote": {of: "node4", make: func(c *testCluster) {
+			c.lists(4, dma.Learner, 90)
+			c.knows(4, "follower", learner(dma.Learner))
+		}, step: memberPromote},
+		"a learner that is to stay one": {of: "node4", make: func(c *testCluster) {
+			c.lists(4, dma.Learner, 90)
+			c.knows(4, "learner", learner(dma.Learner))
+		}},
 		"a voter that is to be a learner": {of: "node3", make: func(c *testCluster) { c.list[2].Role = "learner" }, step: memberDemote},
-		"the leader is to be a learner":   {of: "node1", make: func(c *testCluster) { c.list[0].Role = "learner" }, fail: "node1 leads and cannot become a learner (switch over to another node first"},
+		"the leader is to be a learner": {of: "node1", make: func(c *testCluster) {
+			c.list[0].Role = "learner"
+		}, fail: "node1 leads and cannot become a learner (switch over to another node first"},
 		"no vote to spare": {of: "node2", make: func(c *testCluster) {
 			c.list[1].Role = "learner"
 			c.survey[2].Err = errors.New("down")
@@ -116,14 +124,25 @@ func TestMemberPlan(t *testing.T) {
 			c.lists(5, dma.Learner, 0)
 			c.knows(5, "follower", nil)
 		}, fail: "node5 is a learner that was never reached"},
-		"a stranger's addition timed out": {of: "node4", make: func(c *testCluster) { c.knows(4, "follower", nil); c.lists(9, dma.Learner, 0) }, fail: "10.0.0.9:15432 is a learner that was never reached"},
-		"its own addition timed out":      {of: "node4", make: func(c *testCluster) { c.lists(4, dma.Learner, 0); c.knows(4, "follower", nil) }, step: memberPromote},
-		"the node does not know it yet":   {of: "node2", make: func(c *testCluster) { c.survey[1].Status.Role = dma.Learner; c.survey[1].Status.ServerID = 100 }, step: memberSettle},
+		"a stranger's addition timed out": {of: "node4", make: func(c *testCluster) {
+			c.knows(4, "follower", nil)
+			c.lists(9, dma.Learner, 0)
+		}, fail: "10.0.0.9:15432 is a learner that was never reached"},
+		"its own addition timed out": {of: "node4", make: func(c *testCluster) {
+			c.lists(4, dma.Learner, 0)
+			c.knows(4, "follower", nil)
+		}, step: memberPromote},
+		"the node does not know it yet": {of: "node2", make: func(c *testCluster) {
+			c.survey[1].Status.Role = dma.Learner
+			c.survey[1].Status.ServerID = 100
+		}, step: memberSettle},
 		"added again without learner meta": {of: "node2", make: func(c *testCluster) {
 			c.survey[1].Members, _ = dma.ParseMembers("10.0.0.1:15432#5N;10.0.0.2:15432#5N;10.0.0.2:15432#5N@3")
 		}, step: memberSettle},
-		"another number than the leader's":  {of: "node2", make: func(c *testCluster) { c.survey[1].Status.ServerID = 4 }, step: memberSettle},
-		"it does not stream":                {of: "node2", make: func(c *testCluster) { c.survey[0].Replicas = c.survey[0].Replicas[1:] }, step: memberSettle},
+		"another number than the leader's": {of: "node2", make: func(c *testCluster) { c.survey[1].Status.ServerID = 4 }, step: memberSettle},
+		"it does not stream": {of: "node2", make: func(c *testCluster) {
+			c.survey[0].Replicas = c.survey[0].Replicas[1:]
+		}, step: memberSettle},
 		"another system identifier":         {of: "node2", make: func(c *testCluster) { c.survey[1].SystemID = "8" }, step: memberSettle},
 		"a logger needs no views":           {of: "node3", make: func(c *testCluster) { c.list[2].Role = "logger"; c.survey[2].NoViews = true }},
 		"a follower without views is wrong": {of: "node3", make: func(c *testCluster) { c.survey[2].NoViews = true }, step: memberSettle},
@@ -175,7 +194,8 @@ func TestNodesRefuseWhatNoClusterCanBeMadeOf(t *testing.T) {
 		"unknown key":                                          {node("wieght", 3)},
 		"is empty":                                             {},
 	} {
-		if _, err := statusModule.New(map[string]any{"nodes": list, "login_password": "x"}, &taskstest.FakeLocal{}); err == nil || !strings.Contains(err.Error(), want) {
+		_, err := statusModule.New(map[string]any{"nodes": list, "login_password": "x"}, &taskstest.FakeLocal{})
+		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %q, got %v", want, err)
 		}
 	}
@@ -189,15 +209,26 @@ func TestMemberPlanWithARole(t *testing.T) {
 		fail       bool
 		none       bool
 	}{
-		"promote":            {node: "node4", role: "follower", make: func(c *testCluster) { c.learner(4, "learner") }, want: "give the learner node4 a vote (10 log entries behind node1)"},
+		"promote": {node: "node4", role: "follower", make: func(c *testCluster) {
+			c.learner(4, "learner")
+		}, want: "give the learner node4 a vote (10 log entries behind node1)"},
 		"promote a follower": {node: "node2", role: "follower", want: "node2 is a follower", none: true},
-		"promote a dead one": {node: "node4", role: "follower", make: func(c *testCluster) { c.lists(4, dma.Learner, 90); c.knows(4, "learner", nil) }, want: "node4 does not answer (the database system is starting up) and is not given a vote", fail: true},
-		"promote no member":  {node: "node4", role: "follower", make: func(c *testCluster) { c.knows(4, "learner", nil) }, want: "node4 is not a member of the cluster", fail: true},
+		"promote a dead one": {node: "node4", role: "follower", make: func(c *testCluster) {
+			c.lists(4, dma.Learner, 90)
+			c.knows(4, "learner", nil)
+		}, want: "node4 does not answer (the database system is starting up) and is not given a vote", fail: true},
+		"promote no member": {node: "node4", role: "follower", make: func(c *testCluster) {
+			c.knows(4, "learner", nil)
+		}, want: "node4 is not a member of the cluster", fail: true},
 		"promote a stranger": {node: "node9", role: "follower", want: "there is no node node9", fail: true},
 		"demote":             {node: "node3", role: "learner", want: "take node3's vote away (node1 leads; 3 of 3 voters alive now)"},
-		"demote a learner":   {node: "node4", role: "learner", make: func(c *testCluster) { c.learner(4, "follower") }, want: "node4 is a learner", none: true},
-		"demote the leader":  {node: "node1", role: "learner", want: "node1 leads and cannot become a learner", fail: true},
-		"demote a logger":    {node: "node3", role: "learner", make: func(c *testCluster) { c.list[2].Role = "logger" }, want: "node3 is a logger", fail: true},
+		"demote a learner": {node: "node4", role: "learner", make: func(c *testCluster) {
+			c.learner(4, "follower")
+		}, want: "node4 is a learner", none: true},
+		"demote the leader": {node: "node1", role: "learner", want: "node1 leads and cannot become a learner", fail: true},
+		"demote a logger": {node: "node3", role: "learner", make: func(c *testCluster) {
+			c.list[2].Role = "logger"
+		}, want: "node3 is a logger", fail: true},
 		"demote and lose the majority": {node: "node2", role: "learner", make: func(c *testCluster) { c.dies(3) },
 			want: "the cluster would have 2 voters, 1 of them alive, and 2 are needed", fail: true},
 	} {
@@ -228,10 +259,13 @@ func TestAWrongPasswordIsNotWaitedFor(t *testing.T) {
 	wrong := &pgconn.PgError{Code: "28P01", Message: `password authentication failed for user "polardb"`}
 	starting := &pgconn.PgError{Code: "57P03", Message: "the database system is starting up"}
 	view := func(n string, err error) dma.View { return dma.View{Node: n, Err: err} }
-	if err := passwordRefused(dma.Survey{view("node1", wrong), view("node2", wrong), view("node3", errors.New("unreachable"))}, "polardb"); err == nil || !strings.Contains(err.Error(), "password authentication failed on node1, node2 (if it was changed in the inventory") {
+	err := passwordRefused(dma.Survey{view("node1", wrong), view("node2", wrong), view("node3", errors.New("unreachable"))}, "polardb")
+	if err == nil || !strings.Contains(err.Error(), "password authentication failed on node1, node2 (if it was changed in the inventory") {
 		t.Errorf("got %v", err)
 	}
-	for _, s := range []dma.Survey{{view("node1", wrong), view("node2", starting)}, {view("node1", wrong), view("node2", nil)}, {view("node1", errors.New("unreachable"))}} {
+	for _, s := range []dma.Survey{
+		{view("node1", wrong), view("node2", starting)}, {view("node1", wrong), view("node2", nil)}, {view("node1", errors.New("unreachable"))},
+	} {
 		if err := passwordRefused(s, "polardb"); err != nil {
 			t.Errorf("%s: gave up: %v", s, err)
 		}
@@ -242,8 +276,10 @@ func TestAWrongPasswordIsNotWaitedFor(t *testing.T) {
 func TestSecondLearner(t *testing.T) {
 	a := dma.Address{Host: "10.0.0.5", Port: 5432}
 	leader := dma.View{Node: "node1", Address: dma.Address{Host: "10.0.0.1", Port: 5432}, SystemID: "7",
-		Cluster: []dma.Member{{ServerID: 101, IPPort: a.Consensus(), Role: dma.Learner}}, Replicas: []dma.Replica{{ClientAddr: a.Host, AppName: "walreceiver", State: "streaming"}}}
-	survey := dma.Survey{leader, {Node: "node5", Address: a, SystemID: "7", InRecovery: true, Status: dma.Status{ServerID: 100, Role: dma.Learner}}}
+		Cluster:  []dma.Member{{ServerID: 101, IPPort: a.Consensus(), Role: dma.Learner}},
+		Replicas: []dma.Replica{{ClientAddr: a.Host, AppName: "walreceiver", State: "streaming"}}}
+	survey := dma.Survey{leader, {Node: "node5", Address: a, SystemID: "7", InRecovery: true,
+		Status: dma.Status{ServerID: 100, Role: dma.Learner}}}
 	if got := disagreement(survey, leader, WantedNode{Name: "node5", Address: a, Role: "learner"}); got != "" {
 		t.Error(got)
 	}

@@ -29,22 +29,41 @@ func TestMovePlan(t *testing.T) {
 		"half a copy":        {probe: halfCopy, want: ""},
 		"no data":            {probe: bareNode, want: "refuse: was never a member"},
 		"another's data":     {probe: somebodys, want: "refuse: did not begin"},
-		"not reached":        {probe: voter + stepMeta, make: func(_ *testCluster, f *moveFound) { f.Unreached = "from node1: timed out" }, want: "refuse: node2 is not reached at 10.0.0.9 (from node1: timed out)"},
-		"not listed":         {probe: voter + stepMeta, make: func(c *testCluster, _ *moveFound) { c.survey[0].Cluster = c.survey[0].Cluster[:1] }, want: "refuse: does not list that"},
-		"another member's":   {probe: voter + stepMeta, make: func(c *testCluster, _ *moveFound) { c.lists(9, dma.Follower, 0) }, want: "refuse: 10.0.0.9:5432 is a member of the cluster already"},
-		"it does not stream": {probe: voter + stepMeta, make: func(c *testCluster, _ *moveFound) { c.survey[0].Replicas = c.survey[0].Replicas[1:] }, want: "refuse: node2 does not stream from node1"},
-		"it is far behind":   {probe: voter + stepMeta, make: func(c *testCluster, _ *moveFound) { c.survey[0].Status.LastLogIndex = 5000 }, want: "refuse: log entries behind node1, at most 1000"},
-		"another role":       {probe: voter + stepMeta, make: func(_ *testCluster, f *moveFound) { f.Node.Role = "learner" }, want: "refuse: change one thing at a time"},
+		"not reached": {probe: voter + stepMeta, make: func(_ *testCluster, f *moveFound) {
+			f.Unreached = "from node1: timed out"
+		}, want: "refuse: node2 is not reached at 10.0.0.9 (from node1: timed out)"},
+		"not listed": {probe: voter + stepMeta, make: func(c *testCluster, _ *moveFound) {
+			c.survey[0].Cluster = c.survey[0].Cluster[:1]
+		}, want: "refuse: does not list that"},
+		"another member's": {probe: voter + stepMeta, make: func(c *testCluster, _ *moveFound) {
+			c.lists(9, dma.Follower, 0)
+		}, want: "refuse: 10.0.0.9:5432 is a member of the cluster already"},
+		"it does not stream": {probe: voter + stepMeta, make: func(c *testCluster, _ *moveFound) {
+			c.survey[0].Replicas = c.survey[0].Replicas[1:]
+		}, want: "refuse: node2 does not stream from node1"},
+		"it is far behind": {probe: voter + stepMeta, make: func(c *testCluster, _ *moveFound) {
+			c.survey[0].Status.LastLogIndex = 5000
+		}, want: "refuse: log entries behind node1, at most 1000"},
+		"another role": {probe: voter + stepMeta, make: func(_ *testCluster, f *moveFound) {
+			f.Node.Role = "learner"
+		}, want: "refuse: change one thing at a time"},
 		"no majority without": {probe: voter + stepMeta, make: func(c *testCluster, _ *moveFound) {
 			c.survey[2].Err = errors.New("down")
 			c.survey[0].Replicas = c.survey[0].Replicas[:1]
 		}, want: "refuse: without 10.0.0.2:5432 the cluster would have 2 voters, 1 of them alive, and 2 are needed"},
-		"no leader":         {probe: voter + stepMeta, make: func(_ *testCluster, f *moveFound) { f.NoLeader = "nobody leads" }, want: "refuse: without a leader: nobody leads"},
-		"it leads, a check": {probe: voter + stepMeta, make: func(_ *testCluster, f *moveFound) { f.Leader.Node = "node2" }, want: "unknown: node2 leads, and hands over first"},
-		"it leads":          {probe: voter + stepMeta, run: true, make: func(_ *testCluster, f *moveFound) { f.Leader.Node = "node2" }, want: "refuse: node2 leads again"},
-		"ended, and noted":  {probe: voter + stepMeta, state: "ended", want: ""},
-		"ended":             {probe: voter + stepMeta + "\nmarker.weight=7", state: "ended", want: "note that the node is moved"},
-		"not ended":         {probe: moved + stepMeta + "\nmarker.weight=7", state: "ended", want: "refuse: node2 is not a member at 10.0.0.2:5432 yet"},
+		"no leader": {probe: voter + stepMeta, make: func(_ *testCluster, f *moveFound) {
+			f.NoLeader = "nobody leads"
+		}, want: "refuse: without a leader: nobody leads"},
+		"it leads, a check": {probe: voter + stepMeta, make: func(_ *testCluster, f *moveFound) {
+			f.Leader.Node = "node2"
+		}, want: "unknown: node2 leads, and hands over first"},
+		"it leads": {probe: voter + stepMeta, run: true, make: func(_ *testCluster, f *moveFound) {
+			f.Leader.Node = "node2"
+		}, want: "refuse: node2 leads again"},
+		"ended, and noted": {probe: voter + stepMeta, state: "ended", want: ""},
+		"ended":            {probe: voter + stepMeta + "\nmarker.weight=7", state: "ended", want: "note that the node is moved"},
+		"not ended": {probe: moved + stepMeta + "\nmarker.weight=7", state: "ended",
+			want: "refuse: node2 is not a member at 10.0.0.2:5432 yet"},
 	} {
 		if c.state == "" {
 			c.state = "begun"
@@ -58,7 +77,8 @@ func TestMovePlan(t *testing.T) {
 		lead := found.Leader.Node
 		found.Leader, found.Survey = cluster.survey[0], cluster.survey
 		found.Leader.Node = lead
-		m := &moveAction{args: &moveArgs{NodeArgs: planArgs, State: c.state}, list: cluster.list, to: dma.Address{Host: "10.0.0.9", Port: 5432}, check: !c.run}
+		m := &moveAction{args: &moveArgs{NodeArgs: planArgs, State: c.state}, list: cluster.list,
+			to: dma.Address{Host: "10.0.0.9", Port: 5432}, check: !c.run}
 		var p tasks.Plan
 		var err error
 		if found.state, err = ParseNode(probeText(strings.Split(c.probe, "\n")...)); err == nil {

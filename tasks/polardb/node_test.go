@@ -108,15 +108,18 @@ func TestForeignDirectoriesAreRefused(t *testing.T) {
 		make func(a *NodeArgs)
 		want string
 	}{
-		"a data directory without a marker": {func(a *NodeArgs) { taskstest.MustWrite(t, a.Pgdata+"/PG_VERSION", "11\n") }, "PG_VERSION 11) that polarbook did not begin"},
-		"some file":                         {func(a *NodeArgs) { taskstest.MustWrite(t, a.Polardata+"/notes.txt", "x") }, "did not put there: notes.txt"},
+		"a data directory without a marker": {func(a *NodeArgs) { taskstest.MustWrite(t, a.Pgdata+"/PG_VERSION", "11\n") },
+			"PG_VERSION 11) that polarbook did not begin"},
+		"some file": {func(a *NodeArgs) { taskstest.MustWrite(t, a.Polardata+"/notes.txt", "x") }, "did not put there: notes.txt"},
 		"another cluster's": {func(a *NodeArgs) {
 			taskstest.MustWrite(t, a.Pgdata+"/PG_VERSION", "11\n")
-			taskstest.MustWrite(t, strings.Replace(a.marker(), "/demo/", "/other/", 1), "cluster=other\npgdata="+a.Pgdata+"\npolardata="+a.Polardata+"\nstep=meta\n")
+			taskstest.MustWrite(t, strings.Replace(a.marker(), "/demo/", "/other/", 1),
+				"cluster=other\npgdata="+a.Pgdata+"\npolardata="+a.Polardata+"\nstep=meta\n")
 		}, `belongs to the cluster "other"`},
 		"another cluster's, unfinished": {func(a *NodeArgs) {
 			taskstest.MustWrite(t, a.Pgdata+"/PG_VERSION", "11\n")
-			taskstest.MustWrite(t, strings.Replace(a.marker(), "/demo/", "/other/", 1), "cluster=other\npgdata="+a.Pgdata+"\npolardata="+a.Polardata+"\nstep=initdb\n")
+			taskstest.MustWrite(t, strings.Replace(a.marker(), "/demo/", "/other/", 1),
+				"cluster=other\npgdata="+a.Pgdata+"\npolardata="+a.Polardata+"\nstep=initdb\n")
 		}, `belongs to the cluster "other"`},
 		"a marker for another POLARDATA": {func(a *NodeArgs) {
 			taskstest.MustWrite(t, a.Polardata+"/x", "x")
@@ -142,7 +145,9 @@ func TestProbeFindsProcessPortsAndMeta(t *testing.T) {
 	taskstest.MustWrite(t, a.Polardata+"/global/pg_control", "x")
 	taskstest.MustWrite(t, a.Polardata+"/polar_dma/consensus_meta", "x")
 	taskstest.MustWrite(t, a.Home+"/current/bin/postgres", "#!/bin/sh\n")
-	taskstest.MustWrite(t, a.Home+"/current/bin/polar_tools", "#!/bin/sh\necho 'dma_meta member info size:        3'\necho 'dma_meta member info:            10.0.0.1:15432#5N;10.0.0.2:15432#5N@2'\necho 'dma_meta learner info:           10.0.0.9:15432$00'\n")
+	taskstest.MustWrite(t, a.Home+"/current/bin/polar_tools", "#!/bin/sh\necho 'dma_meta member info size:        3'\n"+
+		"echo 'dma_meta member info:            10.0.0.1:15432#5N;10.0.0.2:15432#5N@2'\necho 'dma_meta learner info: "+
+		"          10.0.0.9:15432$00'\n")
 	for _, p := range []string{"postgres", "polar_tools"} {
 		if err := os.Chmod(a.Home+"/current/bin/"+p, 0o755); err != nil {
 			t.Fatal(err)
@@ -156,7 +161,8 @@ func TestProbeFindsProcessPortsAndMeta(t *testing.T) {
 	defer func() { _ = sleeper.Process.Kill(); _ = sleeper.Wait() }()
 	taskstest.MustWrite(t, a.Pgdata+"/postmaster.pid", strings.TrimSpace(itoa(sleeper.Process.Pid))+"\n"+a.Pgdata+"\n")
 	s := examine(t, a)
-	if s.PID != sleeper.Process.Pid || !s.Meta || s.MetaMembers != "10.0.0.1:15432#5N;10.0.0.2:15432#5N@2" || s.MetaLearners != "10.0.0.9:15432$00" ||
+	if s.PID != sleeper.Process.Pid || !s.Meta || s.MetaMembers != "10.0.0.1:15432#5N;10.0.0.2:15432#5N@2" ||
+		s.MetaLearners != "10.0.0.9:15432$00" ||
 		!s.Control || s.Version != "11" || s.Postgres != a.Home+"/current/bin/postgres" {
 		t.Errorf("found %+v", s)
 	}
@@ -176,7 +182,10 @@ func TestAnswerThatBrokeOffIsNoHostWithNothingOnIt(t *testing.T) {
 }
 
 func TestNodePathsThatCouldHitMore(t *testing.T) {
-	for _, c := range [][2]string{{"/", "/x/y"}, {"/data", "/x/y"}, {"data/pg", "/x/y"}, {"/x/y", "/x/y"}, {"/x/y", "/x/y/z"}, {"/x/y/z", "/x/y"}, {"/x/../y", "/a/b"}, {"/x/y", "/a/b c"}, {"/x/y%i", "/a/b"}, {"/x/$y", "/a/b"}} {
+	for _, c := range [][2]string{
+		{"/", "/x/y"}, {"/data", "/x/y"}, {"data/pg", "/x/y"}, {"/x/y", "/x/y"}, {"/x/y", "/x/y/z"}, {"/x/y/z", "/x/y"},
+		{"/x/../y", "/a/b"}, {"/x/y", "/a/b c"}, {"/x/y%i", "/a/b"}, {"/x/$y", "/a/b"},
+	} {
 		a := &NodeArgs{Pgdata: c[0], Polardata: c[1], Home: "/opt/polardb", Port: 5432, Cluster: "demo"}
 		if err := a.Check(); err == nil {
 			t.Errorf("pgdata %s with polardata %s was accepted", c[0], c[1])
@@ -197,7 +206,8 @@ func TestRootReadsNoMetaOfAnother(t *testing.T) {
 	a.User = "nobody"
 	taskstest.Open(t, filepath.Dir(a.state))
 	taskstest.MustWrite(t, a.Polardata+"/polar_dma/consensus_meta", "x")
-	taskstest.MustWrite(t, a.Home+"/current/bin/polar_tools", "#!/bin/sh\necho \"dma_meta member info:            $(id -u):$(id -G):$LD_LIBRARY_PATH\"\n")
+	taskstest.MustWrite(t, a.Home+"/current/bin/polar_tools",
+		"#!/bin/sh\necho \"dma_meta member info:            $(id -u):$(id -G):$LD_LIBRARY_PATH\"\n")
 	if out, err := taskstest.Sh(t, "chmod -R a+rX "+filepath.Dir(a.state)+" && chmod 755 "+a.Home+"/current/bin/polar_tools"); err != nil {
 		t.Fatal(err, out)
 	}

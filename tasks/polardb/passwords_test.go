@@ -20,15 +20,19 @@ func TestPasswordsOfTheInventoryAndOfTheCluster(t *testing.T) {
 		found passwordsFound
 		want  []string // nil: nothing is said
 	}{
-		"nobody answers":        {passwordsFound{}, nil},
-		"not founded yet":       {passwordsFound{asked: true}, nil},
-		"as given":              {passwordsFound{asked: true, roles: map[string]string{"replicator": stored(dma.MD5, "secret")}}, nil},
-		"as given, by scram":    {passwordsFound{asked: true, roles: map[string]string{"replicator": stored(dma.SCRAM, "secret")}}, nil},
-		"another":               {passwordsFound{asked: true, roles: map[string]string{"replicator": stored(dma.MD5, "other")}}, []string{"role replicator (polardb_replication_password", "is not the cluster's", "rotate-password.yml"}},
-		"none":                  {passwordsFound{asked: true, roles: map[string]string{"replicator": ""}}, []string{"rotate-password.yml"}},
-		"cut off before it":     {passwordsFound{asked: true, roles: map[string]string{"replicator": stored(dma.MD5, "other"), "replicator_rotation": "x"}}, []string{"was begun and not finished (replicator_rotation exists)", "rotate-password.yml"}},
-		"cut off after it":      {passwordsFound{asked: true, roles: map[string]string{"replicator": stored(dma.MD5, "secret"), "replicator_rotation2": "x"}}, []string{"was begun and not finished: replicator_rotation2", "rotate-password.yml"}},
-		"somebody else's roles": {passwordsFound{asked: true, roles: map[string]string{"replicator": stored(dma.MD5, "secret"), "replicator_2": "x"}}, nil},
+		"nobody answers":     {passwordsFound{}, nil},
+		"not founded yet":    {passwordsFound{asked: true}, nil},
+		"as given":           {passwordsFound{asked: true, roles: map[string]string{"replicator": stored(dma.MD5, "secret")}}, nil},
+		"as given, by scram": {passwordsFound{asked: true, roles: map[string]string{"replicator": stored(dma.SCRAM, "secret")}}, nil},
+		"another": {passwordsFound{asked: true, roles: map[string]string{"replicator": stored(dma.MD5, "other")}},
+			[]string{"role replicator (polardb_replication_password", "is not the cluster's", "rotate-password.yml"}},
+		"none": {passwordsFound{asked: true, roles: map[string]string{"replicator": ""}}, []string{"rotate-password.yml"}},
+		"cut off before it": {passwordsFound{asked: true, roles: map[string]string{"replicator": stored(dma.MD5, "other"),
+			"replicator_rotation": "x"}}, []string{"was begun and not finished (replicator_rotation exists)", "rotate-password.yml"}},
+		"cut off after it": {passwordsFound{asked: true, roles: map[string]string{"replicator": stored(dma.MD5, "secret"),
+			"replicator_rotation2": "x"}}, []string{"was begun and not finished: replicator_rotation2", "rotate-password.yml"}},
+		"somebody else's roles": {passwordsFound{asked: true,
+			roles: map[string]string{"replicator": stored(dma.MD5, "secret"), "replicator_2": "x"}}, nil},
 	} {
 		err := c.found.doubt("replicator", "secret")
 		if (err == nil) != (c.want == nil) {

@@ -20,10 +20,12 @@ const marked = "marker=yes\nmarker.cluster=demo\nmarker.pgdata=/d/pgdata\nmarker
 var (
 	bareNode    = "pgdata=absent\npolardata=empty"
 	engineThere = "postgres=/opt/polardb/current/bin/postgres\nbasebackup=/opt/polardb/current/bin/polar_basebackup"
-	wholeCopy   = marked + "basebackup\nmarker.step=data\nmarker.id=a1\nid=a1\npgdata=filled\npolardata=filled\nversion=11\ncontrol=yes\n" + engineThere
-	wholeInit   = marked + "initdb\nmarker.step=data\nmarker.id=a1\nid=a1\npgdata=filled\npolardata=filled\nversion=11\ncontrol=yes\n" + engineThere
-	halfCopy    = marked + "basebackup\nmarker.step=basebackup\npgdata=filled\npolardata=filled\nversion=11\n" + engineThere
-	somebodys   = "pgdata=filled\npgdata.first=base global\npolardata=absent\nversion=11\n" + engineThere
+	wholeCopy   = marked + "basebackup\nmarker.step=data\nmarker.id=a1\nid=a1\npgdata=filled\npolardata=filled\n" +
+		"version=11\ncontrol=yes\n" + engineThere
+	wholeInit = marked + "initdb\nmarker.step=data\nmarker.id=a1\nid=a1\npgdata=filled\npolardata=filled\nversion=11\ncontrol=yes\n" +
+		engineThere
+	halfCopy  = marked + "basebackup\nmarker.step=basebackup\npgdata=filled\npolardata=filled\nversion=11\n" + engineThere
+	somebodys = "pgdata=filled\npgdata.first=base global\npolardata=absent\nversion=11\n" + engineThere
 )
 
 // checkPlan compares a plan with what is wanted: "" for nothing to do, "refuse: …", "unknown: …" or a part of the message.
@@ -39,7 +41,8 @@ func checkPlan(t *testing.T, name, want string, p tasks.Plan, err error) {
 		got = p.Msg
 	}
 	kind, text, ok := strings.Cut(want, ": ")
-	if want == "" && got != "" || want != "" && !(ok && strings.HasPrefix(got, kind+": ") && strings.Contains(got, text) || strings.Contains(got, want)) {
+	if want == "" && got != "" ||
+		want != "" && !(ok && strings.HasPrefix(got, kind+": ") && strings.Contains(got, text) || strings.Contains(got, want)) {
 		t.Errorf("%s: got %q, want %q", name, got, want)
 	}
 }

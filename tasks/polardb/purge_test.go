@@ -18,21 +18,36 @@ func TestPurgePlan(t *testing.T) {
 		fail   bool
 		none   bool
 	}{
-		"all of it":                            {want: "purge the log up to 100, from 0 on the leader node1; every member has it (node1 100, node2 100, node3 100)"},
-		"less":                                 {before: 60, want: "purge the log up to 60, from 0"},
-		"what the slowest has":                 {make: func(c *testCluster) { c.behind(3, 30) }, want: "up to 70, from 0 on the leader node1; every member has it (node1 100, node2 100, node3 70)"},
-		"what a dead one has":                  {make: func(c *testCluster) { c.behind(3, 30); c.dies(3) }, want: "up to 70"},
-		"what a learner has":                   {make: func(c *testCluster) { c.learner(4, "learner") }, want: "up to 90"},
-		"what a stranger has":                  {make: func(c *testCluster) { c.lists(9, dma.Learner, 12) }, want: "up to 12, from 0 on the leader node1; every member has it (node1 100, node2 100, node3 100, 10.0.0.9:15432 12)"},
-		"what is committed":                    {make: func(c *testCluster) { c.survey[0].Status.CommitIndex = 95 }, want: "up to 95"},
-		"again":                                {make: func(c *testCluster) { c.survey[0].PurgeIndex = 100 }, want: "already purged up to 100", none: true},
-		"less than before":                     {before: 60, make: func(c *testCluster) { c.survey[0].PurgeIndex = 80 }, want: "already purged up to 80", none: true},
-		"past the slowest":                     {before: 80, make: func(c *testCluster) { c.behind(3, 30) }, want: "the log cannot be purged up to 80: node3 has it only up to 70 (node1 100, node2 100, node3 70) (at most -e before=70", fail: true},
-		"past the slowest, by force":           {before: 80, force: true, make: func(c *testCluster) { c.behind(3, 30) }, want: "purge the log of the leader node1 alone, by force, up to 80; node3 has it only up to 70 and must then be rebuilt"},
+		"all of it": {want: "purge the log up to 100, from 0 on the leader node1; " +
+			"every member has it (node1 100, node2 100, node3 100)"},
+		"less": {before: 60, want: "purge the log up to 60, from 0"},
+		"what the slowest has": {make: func(c *testCluster) {
+			c.behind(3, 30)
+		}, want: "up to 70, from 0 on the leader node1; every member has it (node1 100, node2 100, node3 70)"},
+		"what a dead one has": {make: func(c *testCluster) { c.behind(3, 30); c.dies(3) }, want: "up to 70"},
+		"what a learner has":  {make: func(c *testCluster) { c.learner(4, "learner") }, want: "up to 90"},
+		"what a stranger has": {make: func(c *testCluster) {
+			c.lists(9, dma.Learner, 12)
+		}, want: "up to 12, from 0 on the leader node1; every member has it (node1 100, node2 100, node3 100, 10.0.0.9:15432 12)"},
+		"what is committed": {make: func(c *testCluster) { c.survey[0].Status.CommitIndex = 95 }, want: "up to 95"},
+		"again": {make: func(c *testCluster) {
+			c.survey[0].PurgeIndex = 100
+		}, want: "already purged up to 100", none: true},
+		"less than before": {before: 60, make: func(c *testCluster) {
+			c.survey[0].PurgeIndex = 80
+		}, want: "already purged up to 80", none: true},
+		"past the slowest": {before: 80, make: func(c *testCluster) {
+			c.behind(3, 30)
+		}, want: "the log cannot be purged up to 80: node3 has it only up to 70 (node1 100, node2 100, node3 70) (at most -e before=70",
+			fail: true},
+		"past the slowest, by force": {before: 80, force: true, make: func(c *testCluster) {
+			c.behind(3, 30)
+		}, want: "purge the log of the leader node1 alone, by force, up to 80; node3 has it only up to 70 and must then be rebuilt"},
 		"force where none is needed":           {before: 60, force: true, want: "purge the log up to 60, from 0 on the leader"},
 		"past what is committed, by force too": {before: 101, force: true, want: "node1 has committed it up to 100", fail: true},
-		"the leader does not say":              {err: errors.New("the engine knows neither"), want: "the leader node1 cannot be asked about its log: the engine knows neither", fail: true},
-		"nobody leads":                         {make: func(c *testCluster) { c.dies(2); c.dies(3) }, want: "only a leader can purge", fail: true},
+		"the leader does not say": {err: errors.New("the engine knows neither"),
+			want: "the leader node1 cannot be asked about its log: the engine knows neither", fail: true},
+		"nobody leads": {make: func(c *testCluster) { c.dies(2); c.dies(3) }, want: "only a leader can purge", fail: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cluster := newTestCluster(3)

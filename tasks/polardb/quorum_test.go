@@ -15,23 +15,43 @@ func TestQuorumPlan(t *testing.T) {
 		change      func(c *testCluster)
 		want        string // a part of the refusal, or of what is waited for; empty: the node may go, or has rejoined
 	}{
-		"a follower of three":                  {node: "node2"},
-		"the leader of three":                  {node: "node1"},
-		"a dead node":                          {node: "node2", change: func(c *testCluster) { c.dies(2) }},
-		"one is down":                          {node: "node2", change: func(c *testCluster) { c.dies(3) }, want: "without node2 1 of 3 voters could be counted on, and 2 are needed; node3"},
-		"one is down, forced":                  {node: "node2", force: true, change: func(c *testCluster) { c.dies(3) }},
-		"one lags":                             {node: "node2", change: func(c *testCluster) { c.behind(3, 60) }, want: "node3 is 60 log entries behind"},
-		"the node itself lags":                 {node: "node2", change: func(c *testCluster) { c.behind(2, 60) }},
-		"a learner":                            {node: "node4", change: func(c *testCluster) { c.learner(4, "learner"); c.dies(2); c.dies(3) }, want: "needed"},
-		"a learner, one voter down":            {node: "node4", change: func(c *testCluster) { c.learner(4, "learner"); c.dies(3) }},
-		"not a member":                         {node: "node4", change: func(c *testCluster) { c.knows(4, "follower", nil) }, want: "node4 is not a member"},
-		"rejoined":                             {node: "node2", state: quorumRejoined},
-		"rejoined, and behind":                 {node: "node2", state: quorumRejoined, change: func(c *testCluster) { c.behind(2, 60) }, want: "node2 is 60 log entries behind node1"},
-		"not rejoined":                         {node: "node2", state: quorumRejoined, change: func(c *testCluster) { c.dies(2) }, want: "node2"},
-		"rejoined, and nobody leads yet":       {node: "node2", state: quorumRejoined, change: func(c *testCluster) { c.loses(1, 3) }, want: "until node2 has rejoined: no leader can be believed"},
-		"nobody leads":                         {node: "node2", change: func(c *testCluster) { c.loses(1, 3) }, want: "the cluster can lose no node"},
-		"rejoined, under another number":       {node: "node2", state: quorumRejoined, change: func(c *testCluster) { c.survey[1].Status.ServerID = 7 }, want: "number 7"},
-		"rejoined, with another role in plans": {node: "node2", state: quorumRejoined, change: func(c *testCluster) { c.list[1].Role = "learner" }},
+		"a follower of three": {node: "node2"},
+		"the leader of three": {node: "node1"},
+		"a dead node":         {node: "node2", change: func(c *testCluster) { c.dies(2) }},
+		"one is down": {node: "node2", change: func(c *testCluster) {
+			c.dies(3)
+		}, want: "without node2 1 of 3 voters could be counted on, and 2 are needed; node3"},
+		"one is down, forced": {node: "node2", force: true, change: func(c *testCluster) { c.dies(3) }},
+		"one lags": {node: "node2", change: func(c *testCluster) {
+			c.behind(3, 60)
+		}, want: "node3 is 60 log entries behind"},
+		"the node itself lags": {node: "node2", change: func(c *testCluster) { c.behind(2, 60) }},
+		"a learner": {node: "node4", change: func(c *testCluster) {
+			c.learner(4, "learner")
+			c.dies(2)
+			c.dies(3)
+		}, want: "needed"},
+		"a learner, one voter down": {node: "node4", change: func(c *testCluster) { c.learner(4, "learner"); c.dies(3) }},
+		"not a member": {node: "node4", change: func(c *testCluster) {
+			c.knows(4, "follower", nil)
+		}, want: "node4 is not a member"},
+		"rejoined": {node: "node2", state: quorumRejoined},
+		"rejoined, and behind": {node: "node2", state: quorumRejoined, change: func(c *testCluster) {
+			c.behind(2, 60)
+		}, want: "node2 is 60 log entries behind node1"},
+		"not rejoined": {node: "node2", state: quorumRejoined, change: func(c *testCluster) { c.dies(2) }, want: "node2"},
+		"rejoined, and nobody leads yet": {node: "node2", state: quorumRejoined, change: func(c *testCluster) {
+			c.loses(1, 3)
+		}, want: "until node2 has rejoined: no leader can be believed"},
+		"nobody leads": {node: "node2", change: func(c *testCluster) {
+			c.loses(1, 3)
+		}, want: "the cluster can lose no node"},
+		"rejoined, under another number": {node: "node2", state: quorumRejoined, change: func(c *testCluster) {
+			c.survey[1].Status.ServerID = 7
+		}, want: "number 7"},
+		"rejoined, with another role in plans": {node: "node2", state: quorumRejoined, change: func(c *testCluster) {
+			c.list[1].Role = "learner"
+		}},
 	} {
 		cluster := newTestCluster(3)
 		if c.change != nil {
@@ -76,7 +96,9 @@ func TestQuorumCountsLaggingVotersOut(t *testing.T) {
 
 // TestQuorumTakesFormerStates: playbooks that were written for polardb_turn wait for the same.
 func TestQuorumTakesFormerStates(t *testing.T) {
-	for given, want := range map[string]string{"": quorumCanLose, "spared": quorumCanLose, "back": quorumRejoined, "rejoined": quorumRejoined} {
+	for given, want := range map[string]string{
+		"": quorumCanLose, "spared": quorumCanLose, "back": quorumRejoined, "rejoined": quorumRejoined,
+	} {
 		args := map[string]any{"nodes": []any{map[string]any{"name": "node1", "address": "10.0.0.1"}}}
 		if given != "" {
 			args["state"] = given

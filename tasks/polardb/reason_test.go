@@ -27,39 +27,68 @@ const (
 
 func TestTheReasonOfAStartThatFailedComesFirst(t *testing.T) {
 	for name, c := range map[string]struct{ log, unit, want, hint string }{
-		"memory": {engineNoise + when + "FATAL:  could not map anonymous shared memory: Cannot allocate memory\n" + when + "HINT:  This error usually means that PostgreSQL's request for a shared memory segment exceeded available memory, swap space, or huge pages. To reduce the request size (currently 992091119616 bytes), reduce it.\n" + engineTrace, "",
+		"memory": {engineNoise + when + "FATAL:  could not map anonymous shared memory: Cannot allocate memory\n" + when +
+			"HINT:  This error usually means that PostgreSQL's request for a shared memory segment exceeded available memory, " +
+			"swap space, or huge pages. To reduce the request size (currently 992091119616 bytes), reduce it.\n" + engineTrace, "",
 			"FATAL: could not map anonymous shared memory: Cannot allocate memory; HINT: This error usually means", "shared_buffers"},
-		"a name": {when + "LOG:  unrecognized configuration parameter \"shared_buffrs\" in file \"/p/postgresql.conf\" line 9\n" + when + "FATAL:  configuration file \"/p/postgresql.conf\" contains errors\n" + engineTrace, "",
-			"FATAL: configuration file \"/p/postgresql.conf\" contains errors; LOG: unrecognized configuration parameter \"shared_buffrs\" in file \"/p/postgresql.conf\" line 9", "reconfigure.yml"},
-		"a value": {when + "LOG:  invalid value for parameter \"wal_level\": \"foo\"\n" + when + "HINT:  Available values: minimal, replica, logical.\n" + when + "FATAL:  configuration file \"/p/postgresql.conf\" contains errors\n", "",
-			"FATAL: configuration file \"/p/postgresql.conf\" contains errors; LOG: invalid value for parameter \"wal_level\": \"foo\"; HINT: Available values: minimal", "polardb_settings"},
-		"pg_hba": {engineNoise + when + "LOG:  invalid CIDR mask in address \"10.77.0.1/33\"\n" + when + "CONTEXT:  line 2 of configuration file \"/p/pg_hba.conf\"\n" + when + "FATAL:  could not load pg_hba.conf\n" + engineTrace, "",
+		"a name": {when + "LOG:  unrecognized configuration parameter \"shared_buffrs\" in file \"/p/postgresql.conf\" line 9\n" + when +
+			"FATAL:  configuration file \"/p/postgresql.conf\" contains errors\n" + engineTrace, "",
+			"FATAL: configuration file \"/p/postgresql.conf\" contains errors; " +
+				"LOG: unrecognized configuration parameter \"shared_buffrs\" in file \"/p/postgresql.conf\" line 9", "reconfigure.yml"},
+		"a value": {when + "LOG:  invalid value for parameter \"wal_level\": \"foo\"\n" + when +
+			"HINT:  Available values: minimal, replica, logical.\n" + when +
+			"FATAL:  configuration file \"/p/postgresql.conf\" contains errors\n", "",
+			"FATAL: configuration file \"/p/postgresql.conf\" contains errors; LOG: invalid value for parameter \"wal_level\": \"foo\"; " +
+				"HINT: Available values: minimal", "polardb_settings"},
+		"pg_hba": {engineNoise + when + "LOG:  invalid CIDR mask in address \"10.77.0.1/33\"\n" + when +
+			"CONTEXT:  line 2 of configuration file \"/p/pg_hba.conf\"\n" + when + "FATAL:  could not load pg_hba.conf\n" + engineTrace, "",
 			"FATAL: could not load pg_hba.conf; LOG: invalid CIDR mask in address \"10.77.0.1/33\"; CONTEXT: line 2 of", "polardb_hba"},
-		"a port": {engineNoise + when + "LOG:  could not bind IPv4 address \"0.0.0.0\": Address already in use\n" + when + "HINT:  Is another postmaster already running on port 5999? If not, wait a few seconds and retry.\n" + when + "WARNING:  could not create listen socket for \"*\"\n" + when + "FATAL:  could not create any TCP/IP sockets\n" + engineTrace, "",
-			"FATAL: could not create any TCP/IP sockets; LOG: could not bind IPv4 address \"0.0.0.0\": Address already in use; HINT: Is another postmaster", "ss -ltnp"},
-		"a lock": {when + "FATAL:  lock file \"postmaster.pid\" already exists\n" + when + "HINT:  Is another postmaster (PID 6744) running in data directory \"/p\"?\n" + engineTrace, "",
+		"a port": {engineNoise + when + "LOG:  could not bind IPv4 address \"0.0.0.0\": Address already in use\n" + when +
+			"HINT:  Is another postmaster already running on port 5999? If not, wait a few seconds and retry.\n" + when +
+			"WARNING:  could not create listen socket for \"*\"\n" + when + "FATAL:  could not create any TCP/IP sockets\n" + engineTrace, "",
+			"FATAL: could not create any TCP/IP sockets; LOG: could not bind IPv4 address \"0.0.0.0\": Address already in use; " +
+				"HINT: Is another postmaster", "ss -ltnp"},
+		"a lock": {when + "FATAL:  lock file \"postmaster.pid\" already exists\n" + when +
+			"HINT:  Is another postmaster (PID 6744) running in data directory \"/p\"?\n" + engineTrace, "",
 			"FATAL: lock file \"postmaster.pid\" already exists; HINT: Is another postmaster (PID 6744)", "a crash left postmaster.pid behind"},
-		"a library": {when + "FATAL:  could not load library \"/x/lib/polar_worker.so\": libpq.so.5: cannot open shared object file: No such file or directory\n", "", "FATAL: could not load library", "check.yml"},
-		"the linker": {"/x/bin/postgres: error while loading shared libraries: libprotobuf.so.32: cannot open shared object file: No such file or directory\n", "Result=exit-code\nExecMainStatus=127\n",
+		"a library": {when + "FATAL:  could not load library \"/x/lib/polar_worker.so\": libpq.so.5: cannot open shared object file: " +
+			"No such file or directory\n", "", "FATAL: could not load library", "check.yml"},
+		"the linker": {"/x/bin/postgres: error while loading shared libraries: libprotobuf.so.32: cannot open shared object file: " +
+			"No such file or directory\n", "Result=exit-code\nExecMainStatus=127\n",
 			"/x/bin/postgres: error while loading shared libraries: libprotobuf.so.32", "check.yml"},
-		"permissions":  {engineNoise + when + "PANIC:  could not open control file \"file-dio:///p//global/pg_control\": Permission denied\n" + engineTrace, "Result=core-dump\nExecMainStatus=6\n", "PANIC: could not open control file \"file-dio:///p//global/pg_control\": Permission denied; ", "engine's account"},
-		"the mode":     {when + "FATAL:  data directory \"/p\" has invalid permissions\n" + when + "DETAIL:  Permissions should be u=rwx (0700) or u=rwx,g=rx (0750).\n", "", "FATAL: data directory \"/p\" has invalid permissions; DETAIL: Permissions should be", "0700"},
-		"the file":     {"postgres: could not access the server configuration file \"/p/postgresql.conf\": Permission denied\n", "", "postgres: could not access the server configuration file", "engine's account"},
-		"a disk":       {when + "FATAL:  could not write lock file \"postmaster.pid\": No space left on device\n", "", "FATAL: could not write lock file \"postmaster.pid\": No space left on device", "the disk is full"},
-		"a sum":        {"postgres: superuser_reserved_connections (3) plus max_wal_senders (64) must be less than max_connections (12)\n", "Result=exit-code\nExecMainStatus=1\n", "postgres: superuser_reserved_connections (3) plus", "polardb_settings"},
+		"permissions": {engineNoise + when +
+			"PANIC:  could not open control file \"file-dio:///p//global/pg_control\": Permission denied\n" + engineTrace,
+			"Result=core-dump\nExecMainStatus=6\n",
+			"PANIC: could not open control file \"file-dio:///p//global/pg_control\": Permission denied; ", "engine's account"},
+		"the mode": {when + "FATAL:  data directory \"/p\" has invalid permissions\n" + when +
+			"DETAIL:  Permissions should be u=rwx (0700) or u=rwx,g=rx (0750).\n", "",
+			"FATAL: data directory \"/p\" has invalid permissions; DETAIL: Permissions should be", "0700"},
+		"the file": {"postgres: could not access the server configuration file \"/p/postgresql.conf\": Permission denied\n", "",
+			"postgres: could not access the server configuration file", "engine's account"},
+		"a disk": {when + "FATAL:  could not write lock file \"postmaster.pid\": No space left on device\n", "",
+			"FATAL: could not write lock file \"postmaster.pid\": No space left on device", "the disk is full"},
+		"a sum": {"postgres: superuser_reserved_connections (3) plus max_wal_senders (64) must be less than " +
+			"max_connections (12)\n", "Result=exit-code\nExecMainStatus=1\n", "postgres: superuser_reserved_connections (3) plus",
+			"polardb_settings"},
 		"oom":          {engineNoise, "Result=oom-kill\nExecMainStatus=9\n", "it was killed because memory ran out", "limit"},
 		"a time limit": {engineNoise, "Result=timeout\nExecMainStatus=2\n", "a time limit of the unit ended it", "limit"},
 		"a kill":       {engineNoise, "Result=signal\nExecMainStatus=9\n", "it was ended by signal 9 (SIGKILL)", "limit"},
 		"processor":    {engineNoise, "Result=signal\nExecMainStatus=24\n", "it was ended by signal 24 (SIGXCPU): LimitCPU", "limit"},
-		"clients":      {when + "FATAL:  the database system is starting up\n" + when + "FATAL:  no pg_hba.conf entry for host \"1.2.3.4\"\n" + when + "FATAL:  the one thing\n", "", "FATAL: the one thing; ", ""},
-		"no tabs":      {when + "FATAL:  the one thing\n" + strings.NewReplacer("\t", "", ":  \n", ":\n").Replace(engineTrace), "", "FATAL: the one thing; the server ended", ""},
-		"two lines":    {when + "FATAL:  the one thing\n\tand its other half\n" + engineTrace, "", "FATAL: the one thing and its other half; the server ended", ""},
+		"clients": {when + "FATAL:  the database system is starting up\n" + when +
+			"FATAL:  no pg_hba.conf entry for host \"1.2.3.4\"\n" + when + "FATAL:  the one thing\n", "", "FATAL: the one thing; ", ""},
+		"no tabs": {when + "FATAL:  the one thing\n" + strings.NewReplacer("\t", "", ":  \n", ":\n").Replace(engineTrace), "",
+			"FATAL: the one thing; the server ended", ""},
+		"two lines": {when + "FATAL:  the one thing\n\tand its other half\n" + engineTrace, "",
+			"FATAL: the one thing and its other half; the server ended", ""},
 	} {
-		f := parseStartReport("the server ended right after it was started\n@@log\n" + c.log + "@@unit\n" + c.unit + "@@holder\n@@full\n").failure()
-		if !strings.HasPrefix(f.Msg, c.want) && !strings.Contains(f.Msg, "; "+c.want) || (c.hint == "") != (f.Hint == "") || !strings.Contains(f.Hint, c.hint) {
+		f := parseStartReport("the server ended right after it was started\n@@log\n" + c.log + "@@unit\n" + c.unit +
+			"@@holder\n@@full\n").failure()
+		if !strings.HasPrefix(f.Msg, c.want) && !strings.Contains(f.Msg, "; "+c.want) || (c.hint == "") != (f.Hint == "") ||
+			!strings.Contains(f.Hint, c.hint) {
 			t.Errorf("%s: %s (%s)\nwant it to begin with %s", name, f.Msg, f.Hint, c.want)
 		}
-		if strings.Contains(f.Msg, "0x5") || strings.Contains(f.Msg, "polar_resource_group") || !strings.HasSuffix(f.Msg, "the server ended right after it was started") {
+		if strings.Contains(f.Msg, "0x5") || strings.Contains(f.Msg, "polar_resource_group") ||
+			!strings.HasSuffix(f.Msg, "the server ended right after it was started") {
 			t.Errorf("%s: %s", name, f.Msg)
 		}
 	}
@@ -72,7 +101,8 @@ func TestOnlyWhatThisStartWroteIsRead(t *testing.T) {
 	taskstest.MustWrite(t, s.args.Pgdata+"/postgresql.conf", "port = 1\nlog_directory = '"+elsewhere+"' # here\n")
 	taskstest.MustWrite(t, s.args.Pgdata+"/pg_log/old_error.log", when+"FATAL:  an old one\n")
 	taskstest.MustWrite(t, elsewhere+"/a.log", when+"FATAL:  another old one\n")
-	out, err := taskstest.Sh(t, s.args.change("")+"BEFORE=$(sizes)\nprintf '%s\\n' '"+when+"FATAL:  the new one' >>'"+elsewhere+"/a.log'\nprintf '%s\\n' '"+when+"LOG:  nothing' >\"$PGDATA/pg_log/new_audit.log\"\nnews\n")
+	out, err := taskstest.Sh(t, s.args.change("")+"BEFORE=$(sizes)\nprintf '%s\\n' '"+when+"FATAL:  the new one' >>'"+elsewhere+
+		"/a.log'\nprintf '%s\\n' '"+when+"LOG:  nothing' >\"$PGDATA/pg_log/new_audit.log\"\nnews\n")
 	if err != nil || out != when+"FATAL:  the new one\n" {
 		t.Errorf("%v %q", err, out)
 	}
@@ -91,7 +121,8 @@ func TestWhoHasTheNumberInPostmasterPidIsSaid(t *testing.T) {
 		t.Fatal(err, out)
 	}
 	r := parseStartReport(out)
-	if want := "postmaster.pid names the process " + strconv.Itoa(other.Process.Pid) + ", which is not a server of this directory but sleep of "; !strings.HasPrefix(r.holder, want) || r.unit["Result"] != "exit-code" {
+	want := "postmaster.pid names the process " + strconv.Itoa(other.Process.Pid) + ", which is not a server of this directory but sleep of "
+	if !strings.HasPrefix(r.holder, want) || r.unit["Result"] != "exit-code" {
 		t.Errorf("%+v\n%s", r, out)
 	}
 	if err := os.Remove(s.args.Pgdata + "/postmaster.pid"); err != nil {

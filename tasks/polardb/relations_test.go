@@ -32,7 +32,8 @@ func TestRelationsMissing(t *testing.T) {
 		want                  string
 	}{
 		{[]relation{a, b}, []relation{a, b}, []relation{a, b}, ""},
-		{[]relation{a, b}, []relation{a}, []relation{a, b}, "in the database app its catalog differs in 1 of 2 relations: b (2, file 2, tablespace 0)"},
+		{[]relation{a, b}, []relation{a}, []relation{a, b},
+			"in the database app its catalog differs in 1 of 2 relations: b (2, file 2, tablespace 0)"},
 		{[]relation{a, b}, []relation{a, moved}, []relation{a, b}, "1 of 2 relations: b"},
 		{[]relation{a, b}, []relation{a}, []relation{a, moved}, ""}, // written anew meanwhile
 		{[]relation{a, b}, []relation{a}, []relation{a}, ""},        // dropped meanwhile
@@ -46,7 +47,8 @@ func TestRelationsMissing(t *testing.T) {
 	for i := range int64(2000) {
 		many = append(many, relation{i, i, 0, "r"})
 	}
-	if got := relationsMissing(many, nil, many, "app"); len(got) > 400 || !strings.Contains(got, "2000 of 2000") || !strings.Contains(got, "and 1995 more") {
+	got := relationsMissing(many, nil, many, "app")
+	if len(got) > 400 || !strings.Contains(got, "2000 of 2000") || !strings.Contains(got, "and 1995 more") {
 		t.Errorf("%d bytes: %.500s", len(got), got)
 	}
 }

@@ -16,10 +16,14 @@ func TestReplicationLoginInAFile(t *testing.T) {
 		"as polarbook writes it": {
 			"polar_enable_dma = on\npolar_dma_repl_user = 'old'\npolar_dma_repl_passwd = 'a''b\\\\c'\npolar_dma_repl_appname = 'x'\n",
 			"polar_enable_dma = on\npolar_dma_repl_user = 'new'\npolar_dma_repl_passwd = 's3''cret\\\\ x'\npolar_dma_repl_appname = 'x'\n"},
-		"by hand":                 {"POLAR_dma_repl_passwd 'x' # mine\n#polar_dma_repl_user = a\n", "polar_dma_repl_passwd = 's3''cret\\\\ x'\n#polar_dma_repl_user = a\npolar_dma_repl_user = 'new'\n"},
-		"twice":                   {"polar_dma_repl_user=a\npolar_dma_repl_passwd=b\npolar_dma_repl_user=c\n", "polar_dma_repl_user = 'new'\npolar_dma_repl_passwd = 's3''cret\\\\ x'\npolar_dma_repl_user = 'new'\n"},
-		"no newline at the end":   {"polar_enable_dma = on", "polar_enable_dma = on\npolar_dma_repl_user = 'new'\npolar_dma_repl_passwd = 's3''cret\\\\ x'\n"},
-		"as wanted, and unquoted": {"polar_dma_repl_user = new\npolar_dma_repl_passwd = 's3''cret\\\\ x' # kept\n", "polar_dma_repl_user = new\npolar_dma_repl_passwd = 's3''cret\\\\ x' # kept\n"},
+		"by hand": {"POLAR_dma_repl_passwd 'x' # mine\n#polar_dma_repl_user = a\n",
+			"polar_dma_repl_passwd = 's3''cret\\\\ x'\n#polar_dma_repl_user = a\npolar_dma_repl_user = 'new'\n"},
+		"twice": {"polar_dma_repl_user=a\npolar_dma_repl_passwd=b\npolar_dma_repl_user=c\n",
+			"polar_dma_repl_user = 'new'\npolar_dma_repl_passwd = 's3''cret\\\\ x'\npolar_dma_repl_user = 'new'\n"},
+		"no newline at the end": {"polar_enable_dma = on",
+			"polar_enable_dma = on\npolar_dma_repl_user = 'new'\npolar_dma_repl_passwd = 's3''cret\\\\ x'\n"},
+		"as wanted, and unquoted": {"polar_dma_repl_user = new\npolar_dma_repl_passwd = 's3''cret\\\\ x' # kept\n",
+			"polar_dma_repl_user = new\npolar_dma_repl_passwd = 's3''cret\\\\ x' # kept\n"},
 	} {
 		settings := [][2]string{{"polar_dma_repl_user", "new"}, {"polar_dma_repl_passwd", `s3'cret\ x`}}
 		got := withSettings(c.text, settings)
@@ -28,10 +32,13 @@ func TestReplicationLoginInAFile(t *testing.T) {
 		}
 	}
 	for name, c := range map[string]struct{ text, want string }{
-		"a password":     {"standby_mode = 'on'\nprimary_conninfo = 'user=replicator password=old host=10.0.0.1 port=5432'\n", "standby_mode = 'on'\nprimary_conninfo = 'user=replicator password=n\\\\ ew host=10.0.0.1 port=5432'\n"},
-		"in quotes":      {"primary_conninfo = 'user=r password = ''o\\\\''ld x'' host=h'\n", "primary_conninfo = 'user=r password = n\\\\ ew host=h'\n"},
-		"at the end":     {"primary_conninfo = 'user=r password=o\\\\ ld'\n", "primary_conninfo = 'user=r password=n\\\\ ew'\n"},
-		"none":           {"primary_conninfo = 'user=r passfile=''/x y/pgpass'' host=h'\n", "primary_conninfo = 'user=r passfile=''/x y/pgpass'' host=h'\n"},
+		"a password": {"standby_mode = 'on'\nprimary_conninfo = 'user=replicator password=old host=10.0.0.1 port=5432'\n",
+			"standby_mode = 'on'\nprimary_conninfo = 'user=replicator password=n\\\\ ew host=10.0.0.1 port=5432'\n"},
+		"in quotes": {"primary_conninfo = 'user=r password = ''o\\\\''ld x'' host=h'\n",
+			"primary_conninfo = 'user=r password = n\\\\ ew host=h'\n"},
+		"at the end": {"primary_conninfo = 'user=r password=o\\\\ ld'\n", "primary_conninfo = 'user=r password=n\\\\ ew'\n"},
+		"none": {"primary_conninfo = 'user=r passfile=''/x y/pgpass'' host=h'\n",
+			"primary_conninfo = 'user=r passfile=''/x y/pgpass'' host=h'\n"},
 		"a logger's":     {"polar_datamax_mode = standalone\n", "polar_datamax_mode = standalone\n"},
 		"not a conninfo": {"primary_conninfo = 'rubbish'\n", "primary_conninfo = 'rubbish'\n"},
 	} {
@@ -82,7 +89,8 @@ func TestReplicationLoginOnAHost(t *testing.T) {
 		}
 		text, err := os.ReadFile(file)
 		info, errInfo := os.Stat(file)
-		if want := "a = 1\npolar_dma_repl_user = 'r_rotation'\npolar_dma_repl_passwd = 'new-secret'\n"; err != nil || errInfo != nil || string(text) != want || info.Mode().Perm() != 0o640 {
+		want := "a = 1\npolar_dma_repl_user = 'r_rotation'\npolar_dma_repl_passwd = 'new-secret'\n"
+		if err != nil || errInfo != nil || string(text) != want || info.Mode().Perm() != 0o640 {
 			t.Errorf("%q %v", text, info.Mode())
 		}
 	})

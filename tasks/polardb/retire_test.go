@@ -18,17 +18,19 @@ func TestRetirePlan(t *testing.T) {
 		want        string // as checkPlan takes it
 		step        string // in the values
 	}{
-		"nothing there":                {probe: bareNode, want: "", step: ""},
-		"out of the cluster":           {probe: wholeInit, want: "mark /d/pgdata as dropped", step: stepDropped},
-		"marked already":               {probe: dropped, want: "", step: stepDropped},
-		"marked, to be removed":        {wipe: true, probe: dropped, want: "remove the data in /d/pgdata and /d/polardata", step: stepDropped},
-		"removed to be built anew":     {wipe: true, again: true, probe: wholeInit, want: "remove the data", step: stepWipe},
-		"still a member":               {probe: wholeInit, why: "node1 lists it as a follower", want: "unknown: node1 lists it as a follower"},
-		"its server runs":              {probe: wholeInit + "\npid=7", want: "unknown: the server runs (process 7)"},
-		"never whole":                  {probe: halfCopy, want: ""},
-		"never whole, to be removed":   {wipe: true, probe: somebodys, want: "refuse: holds a data directory (PG_VERSION 11) that polarbook did not begin"},
-		"somebody's":                   {probe: somebodys, want: "refuse: holds a data directory (PG_VERSION 11) that polarbook did not begin"},
-		"of another cluster":           {probe: strings.Replace(wholeInit, "cluster=demo", "cluster=other", 1), want: `refuse: belongs to the cluster "other"`},
+		"nothing there":            {probe: bareNode, want: "", step: ""},
+		"out of the cluster":       {probe: wholeInit, want: "mark /d/pgdata as dropped", step: stepDropped},
+		"marked already":           {probe: dropped, want: "", step: stepDropped},
+		"marked, to be removed":    {wipe: true, probe: dropped, want: "remove the data in /d/pgdata and /d/polardata", step: stepDropped},
+		"removed to be built anew": {wipe: true, again: true, probe: wholeInit, want: "remove the data", step: stepWipe},
+		"still a member":           {probe: wholeInit, why: "node1 lists it as a follower", want: "unknown: node1 lists it as a follower"},
+		"its server runs":          {probe: wholeInit + "\npid=7", want: "unknown: the server runs (process 7)"},
+		"never whole":              {probe: halfCopy, want: ""},
+		"never whole, to be removed": {wipe: true, probe: somebodys,
+			want: "refuse: holds a data directory (PG_VERSION 11) that polarbook did not begin"},
+		"somebody's": {probe: somebodys, want: "refuse: holds a data directory (PG_VERSION 11) that polarbook did not begin"},
+		"of another cluster": {probe: strings.Replace(wholeInit, "cluster=demo", "cluster=other", 1),
+			want: `refuse: belongs to the cluster "other"`},
 		"with a marker that is no one": {probe: wholeInit + "\nmarker_fault=belongs to nobody", want: "refuse: belongs to nobody"},
 	} {
 		r := &retireAction{args: &retireArgs{NodeArgs: planArgs, Wipe: c.wipe, Again: c.again}}
@@ -64,7 +66,9 @@ func TestRetireMarksAndRemovesOnlyWhatIsOurs(t *testing.T) {
 	fill := func(step, cluster string) {
 		taskstest.MustWrite(t, a.Pgdata+"/PG_VERSION", "11\n")
 		taskstest.MustWrite(t, a.Polardata+"/global/pg_control", "x")
-		taskstest.MustWrite(t, a.marker(), "cluster="+cluster+"\npgdata="+a.Pgdata+"\npolardata="+a.Polardata+"\nstep="+step+"\norigin=basebackup\npgdata_inode="+inode(t, a.Pgdata)+"\npolardata_inode="+inode(t, a.Polardata)+"\n")
+		taskstest.MustWrite(t, a.marker(),
+			"cluster="+cluster+"\npgdata="+a.Pgdata+"\npolardata="+a.Polardata+"\nstep="+step+"\norigin=basebackup\npgdata_inode="+
+				inode(t, a.Pgdata)+"\npolardata_inode="+inode(t, a.Polardata)+"\n")
 	}
 	run := func(p tasks.Plan) {
 		t.Helper()

@@ -35,7 +35,8 @@ func TestRolePlan(t *testing.T) {
 		"stored otherwise":      {row("t", "t", md5, "scram-sha-256"), nil, "", "", "alter role replicator: password (scram-sha-256)"},
 		"to be stored by scram": {row("t", "t", md5, "md5"), nil, dma.SCRAM, "never", "alter role replicator: password (scram-sha-256)"},
 		"to be stored by md5":   {row("t", "t", scram, "scram-sha-256"), nil, dma.MD5, "", "alter role replicator: password (md5)"},
-		"another password":      {row("t", "t", stored(dma.SCRAM, "other"), "scram-sha-256"), nil, "", "always", "alter role replicator: password (scram-sha-256)"},
+		"another password": {row("t", "t", stored(dma.SCRAM, "other"), "scram-sha-256"), nil, "", "always",
+			"alter role replicator: password (scram-sha-256)"},
 		"another, not to change": {row("t", "t", stored(dma.MD5, "other"), "md5"), nil, dma.SCRAM, "never",
 			"error: the inventory's password for the role replicator (polardb_replication_password"},
 		"no superuser":     {row("f", "t", scram, "scram-sha-256"), nil, "", "", "alter role replicator: superuser"},
@@ -54,7 +55,8 @@ func TestRolePlan(t *testing.T) {
 		if change != nil && strings.Contains(change.statement, "'secret'") {
 			t.Errorf("%s: the password goes to the server in clear: %s", name, change.statement)
 		}
-		if change != nil && change.password != "" && (!dma.PasswordFits(change.password, "replicator", "secret") || !strings.Contains(change.statement, change.password)) {
+		if change != nil && change.password != "" &&
+			(!dma.PasswordFits(change.password, "replicator", "secret") || !strings.Contains(change.statement, change.password)) {
 			t.Errorf("%s: %s", name, change.statement)
 		}
 		if strings.Contains(p.Msg, md5) || strings.Contains(p.Msg, "SCRAM-SHA") {

@@ -6,14 +6,20 @@ import "testing"
 func TestTheSecondRoleIsLetInAsTheFirst(t *testing.T) {
 	for name, c := range map[string]struct{ role, text, want string }{
 		"as polarbook writes it": {"replicator",
-			"# TYPE\nlocal all \"polardb\" scram-sha-256\nhost    replication  \"replicator\"    10.0.0.1/32    md5\nhost    all          \"replicator\"    10.0.0.1/32    md5\n",
-			"host    replication  \"replicator_rotation\"    10.0.0.1/32    md5\nhost    all          \"replicator_rotation\"    10.0.0.1/32    md5\n"},
-		"with TLS":                {"replicator", "hostssl replication \"replicator\" 10.0.0.1/32 md5\nhostnossl all all all reject\n", "hostssl replication \"replicator_rotation\" 10.0.0.1/32 md5\n"},
-		"an earlier release's":    {"replicator", "host replication replicator 10.0.0.1/32 md5\n", "host replication \"replicator_rotation\" 10.0.0.1/32 md5\n"},
-		"one of several, by hand": {"replicator", "host all app,\"replicator\" 10.0.0.0/8 md5 # mine\nhost all replicator2 all md5\nhost replication all all md5\n", "host all \"replicator_rotation\" 10.0.0.0/8 md5 # mine\n"},
-		"strange letters":         {`rep 'li"c\ator`, "host replication \"rep 'li\"\"c\\ator\" 10.0.0.1/32 md5\n", "host replication \"rep 'li\"\"c\\ator_rotation\" 10.0.0.1/32 md5\n"},
-		"nobody by name":          {"replicator", "# host all replicator all md5\nhost replication all all md5\nlocal all\n", ""},
-		"no newline":              {"replicator", "host all replicator 10.0.0.1/32 md5", "host all \"replicator_rotation\" 10.0.0.1/32 md5\n"},
+			"# TYPE\nlocal all \"polardb\" scram-sha-256\nhost    replication  \"replicator\"    10.0.0.1/32    md5\n" +
+				"host    all          \"replicator\"    10.0.0.1/32    md5\n",
+			"host    replication  \"replicator_rotation\"    10.0.0.1/32    md5\n" +
+				"host    all          \"replicator_rotation\"    10.0.0.1/32    md5\n"},
+		"with TLS": {"replicator", "hostssl replication \"replicator\" 10.0.0.1/32 md5\nhostnossl all all all reject\n",
+			"hostssl replication \"replicator_rotation\" 10.0.0.1/32 md5\n"},
+		"an earlier release's": {"replicator", "host replication replicator 10.0.0.1/32 md5\n",
+			"host replication \"replicator_rotation\" 10.0.0.1/32 md5\n"},
+		"one of several, by hand": {"replicator", "host all app,\"replicator\" 10.0.0.0/8 md5 # mine\nhost all replicator2 all md5\n" +
+			"host replication all all md5\n", "host all \"replicator_rotation\" 10.0.0.0/8 md5 # mine\n"},
+		"strange letters": {`rep 'li"c\ator`, "host replication \"rep 'li\"\"c\\ator\" 10.0.0.1/32 md5\n",
+			"host replication \"rep 'li\"\"c\\ator_rotation\" 10.0.0.1/32 md5\n"},
+		"nobody by name": {"replicator", "# host all replicator all md5\nhost replication all all md5\nlocal all\n", ""},
+		"no newline":     {"replicator", "host all replicator 10.0.0.1/32 md5", "host all \"replicator_rotation\" 10.0.0.1/32 md5\n"},
 	} {
 		want := c.text
 		if c.want != "" {

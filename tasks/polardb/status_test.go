@@ -23,7 +23,9 @@ func TestStatusPlan(t *testing.T) {
 		"another weight": {make: func(c *testCluster, _ *statusFound) { c.list[1].Weight = 9 }, disagrees: "node2 has the weight 5, wanted 9"},
 		"one is down":    {make: func(c *testCluster, _ *statusFound) { c.dies(3) }, disagrees: "node3"},
 		"one lags":       {make: func(c *testCluster, _ *statusFound) { c.behind(2, 5000) }, disagrees: "node2 is 5000 log entries behind node1"},
-		"a stranger":     {make: func(c *testCluster, _ *statusFound) { c.lists(9, dma.Learner, 0) }, disagrees: "10.0.0.9:15432 is a member (learner) and not in the inventory"},
+		"a stranger": {make: func(c *testCluster, _ *statusFound) {
+			c.lists(9, dma.Learner, 0)
+		}, disagrees: "10.0.0.9:15432 is a member (learner) and not in the inventory"},
 		"no majority":    {make: func(c *testCluster, _ *statusFound) { c.dies(2); c.dies(3) }, problem: "1 of its 3 voters agree; 2 are needed"},
 		"nobody answers": {make: func(c *testCluster, _ *statusFound) { c.loses(1, 2, 3) }, fail: "no node answers: "},
 		"a recovery was cut off, and nobody answers": {make: func(c *testCluster, found *statusFound) {
@@ -80,7 +82,8 @@ func TestLate(t *testing.T) {
 	leader := dma.View{Node: "node1", Address: dma.Address{Host: "10.0.0.1", Port: 5432}, Status: dma.Status{LastLogIndex: 9000}}
 	other := dma.Address{Host: "10.0.0.2", Port: 5432}
 	leader.Cluster = []dma.Member{{IPPort: leader.Address.Consensus(), MatchIndex: 0}, {IPPort: other.Consensus(), MatchIndex: 2300}}
-	s := &statusAction{args: &statusArgs{MaxLag: 1000}, list: []WantedNode{{Name: "node1", Address: leader.Address}, {Name: "node2", Address: other}}}
+	s := &statusAction{args: &statusArgs{MaxLag: 1000}, list: []WantedNode{{Name: "node1", Address: leader.Address},
+		{Name: "node2", Address: other}}}
 	survey := dma.Survey{leader, {Node: "node2", Address: other}}
 	if got := s.late(survey, leader); !slices.Equal(got, []string{"node2 is 6700 log entries behind node1"}) {
 		t.Errorf("%q", got)

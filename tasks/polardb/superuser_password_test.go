@@ -51,7 +51,8 @@ func TestTheSuperusersPasswordOverTheSocket(t *testing.T) {
 		write(filepath.Join(pgdata, "postmaster.pid"), fmt.Sprintf("%d\n%s\n1\n5432\n%s\n*\n", server.Process.Pid, pgdata, dir), 0o600)
 		const lines = "local all \"polardb\" scram-sha-256\n# it's kept\nhost all all 127.0.0.1/32 md5\n\n"
 		psql := `#!/bin/sh
-head -n 1 ` + "'" + strings.ReplaceAll(hba, "'", `'\''`) + "'" + ` | grep -q '^local all "polardb" peer # polarbook' || { echo 'psql: FATAL:  not let in' >&2; exit 2; }
+head -n 1 ` + "'" + strings.ReplaceAll(hba, "'", `'\''`) + "'" +
+			` | grep -q '^local all "polardb" peer # polarbook' || { echo 'psql: FATAL:  not let in' >&2; exit 2; }
 case "$*" in
 *pg_is_in_recovery*) echo %s ;;
 *) cat >"$0.told"; printf '%%s\n' "$*" >"$0.args"; echo 'psql: ERROR:  the disk is full' >&2; exit %d ;;
@@ -79,7 +80,8 @@ esac
 			}
 			after, err := os.ReadFile(hba)
 			info, errInfo := os.Stat(hba)
-			if want := strings.ReplaceAll(c.before, `local all "polardb" peer `+openMark+"\n", ""); err != nil || errInfo != nil || string(after) != want || info.Mode().Perm() != 0o640 {
+			want := strings.ReplaceAll(c.before, `local all "polardb" peer `+openMark+"\n", "")
+			if err != nil || errInfo != nil || string(after) != want || info.Mode().Perm() != 0o640 {
 				t.Errorf("%s: pg_hba.conf is %q, %v", name, after, info)
 			}
 			told, _ := os.ReadFile(tool + ".told")

@@ -9,7 +9,8 @@ import (
 )
 
 func TestUnfitSpaces(t *testing.T) {
-	nodes := []WantedNode{{Name: "node1", Pgdata: "/data/pg", Polardata: "/data/polar"}, {Name: "node2", Pgdata: "/d2/pg", Polardata: "/d2/polar"}}
+	nodes := []WantedNode{{Name: "node1", Pgdata: "/data/pg", Polardata: "/data/polar"},
+		{Name: "node2", Pgdata: "/d2/pg", Polardata: "/d2/polar"}}
 	for location, want := range map[string]string{
 		"/srv/ts1":                      "",
 		"/data/pg2":                     "",
@@ -40,20 +41,25 @@ func TestPreparedSpaces(t *testing.T) {
 		refused string
 		left    string // the names in ts afterwards
 	}{
-		"absent":                 {prepare: "rmdir p/ts"},
-		"empty":                  {prepare: ":"},
-		"linked":                 {prepare: "ln -s $PWD/p/ts pgdata/pg_tblspc/1; mkdir p/ts/PG_11_1; touch p/ts/PG_11_1/f"},
-		"noted":                  {prepare: "mkdir p/ts/PG_11_1; echo $(stat -c %i p/ts) $PWD/p/ts >state/demo/n.spaces"},
-		"noted of another disk":  {prepare: "mkdir p/ts/PG_11_1; echo 1 $PWD/p/ts >state/demo/n.spaces", refused: "is not empty", left: "PG_11_1"},
-		"a disk of its own":      {prepare: "mkdir -m 700 p/ts/lost+found"},
-		"nobody's":               {prepare: "mkdir p/ts/PG_11_1", refused: "is not empty", left: "PG_11_1"},
-		"another release's":      {prepare: "ln -s $PWD/p/ts pgdata/pg_tblspc/1; mkdir p/ts/PG_14_1", refused: "is not empty", left: "PG_14_1"},
-		"a link in it":           {prepare: "ln -s $PWD/p/ts pgdata/pg_tblspc/1; ln -s $PWD/victim p/ts/PG_11_1", refused: "is not empty", left: "PG_11_1"},
-		"a link to root's":       {prepare: "ln -s $PWD/victim pgdata/pg_tblspc/1"},
-		"something beside":       {prepare: "touch p/ts/other", refused: "is not empty", left: "other"},
-		"another account's":      {prepare: "chown daemon p/ts", refused: "belongs to another account"},
-		"another node's":         {prepare: "mkdir -p other/pg_tblspc p/ts/PG_11_1; ln -s $PWD/p/ts other/pg_tblspc/1; ln -s $PWD/p/ts pgdata/pg_tblspc/1; echo pgdata=$PWD/other >state/demo/m.node", refused: "is the tablespace of the node in", left: "PG_11_1"},
-		"a link of the account":  {prepare: "rmdir p/ts; mkdir theirs; chown nobody theirs; ln -s $PWD/victim theirs/ts; ln -s ../theirs/ts p/ts", refused: "is not followed", left: "PG_11_2"},
+		"absent": {prepare: "rmdir p/ts"},
+		"empty":  {prepare: ":"},
+		"linked": {prepare: "ln -s $PWD/p/ts pgdata/pg_tblspc/1; mkdir p/ts/PG_11_1; touch p/ts/PG_11_1/f"},
+		"noted":  {prepare: "mkdir p/ts/PG_11_1; echo $(stat -c %i p/ts) $PWD/p/ts >state/demo/n.spaces"},
+		"noted of another disk": {prepare: "mkdir p/ts/PG_11_1; echo 1 $PWD/p/ts >state/demo/n.spaces",
+			refused: "is not empty", left: "PG_11_1"},
+		"a disk of its own": {prepare: "mkdir -m 700 p/ts/lost+found"},
+		"nobody's":          {prepare: "mkdir p/ts/PG_11_1", refused: "is not empty", left: "PG_11_1"},
+		"another release's": {prepare: "ln -s $PWD/p/ts pgdata/pg_tblspc/1; mkdir p/ts/PG_14_1", refused: "is not empty", left: "PG_14_1"},
+		"a link in it": {prepare: "ln -s $PWD/p/ts pgdata/pg_tblspc/1; ln -s $PWD/victim p/ts/PG_11_1",
+			refused: "is not empty", left: "PG_11_1"},
+		"a link to root's":  {prepare: "ln -s $PWD/victim pgdata/pg_tblspc/1"},
+		"something beside":  {prepare: "touch p/ts/other", refused: "is not empty", left: "other"},
+		"another account's": {prepare: "chown daemon p/ts", refused: "belongs to another account"},
+		"another node's": {prepare: "mkdir -p other/pg_tblspc p/ts/PG_11_1; ln -s $PWD/p/ts other/pg_tblspc/1; " +
+			"ln -s $PWD/p/ts pgdata/pg_tblspc/1; echo pgdata=$PWD/other >state/demo/m.node",
+			refused: "is the tablespace of the node in", left: "PG_11_1"},
+		"a link of the account": {prepare: "rmdir p/ts; mkdir theirs; chown nobody theirs; ln -s $PWD/victim theirs/ts; " +
+			"ln -s ../theirs/ts p/ts", refused: "is not followed", left: "PG_11_2"},
 		"a directory for anyone": {prepare: "chmod 777 p", refused: "can be written to by everybody"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -62,10 +68,13 @@ func TestPreparedSpaces(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = os.RemoveAll(dir) })
-			if out, err := taskstest.Sh(t, "cd "+dir+"; chmod 755 .; mkdir -p p/ts pgdata/pg_tblspc state/demo victim/PG_11_2; chmod 700 victim; chown -R nobody p/ts pgdata; "+c.prepare+"; chown -Rh nobody p/ts/PG* 2>/dev/null; :"); err != nil {
+			if out, err := taskstest.Sh(t,
+				"cd "+dir+"; chmod 755 .; mkdir -p p/ts pgdata/pg_tblspc state/demo victim/PG_11_2; chmod 700 victim; "+
+					"chown -R nobody p/ts pgdata; "+c.prepare+"; chown -Rh nobody p/ts/PG* 2>/dev/null; :"); err != nil {
 				t.Fatal(err, out)
 			}
-			text := "PGDATA=" + dir + "/pgdata MARKER=" + dir + "/state/demo/n.node OWNER=nobody\n" + scripts.Text("preamble", "inside", "roots", "strangers", "polardb_keep_for_root", "polardb_spaces") +
+			text := "PGDATA=" + dir + "/pgdata MARKER=" + dir + "/state/demo/n.node OWNER=nobody\n" +
+				scripts.Text("preamble", "inside", "roots", "strangers", "polardb_keep_for_root", "polardb_spaces") +
 				"set -e\n" + scripts.Source("polardb_space_prepare").Text + "prepare_space " + dir + "/p/ts\n"
 			out, err := taskstest.Sh(t, text)
 			if c.refused == "" && err != nil || c.refused != "" && (err == nil || !strings.Contains(out, c.refused)) {
@@ -78,7 +87,8 @@ func TestPreparedSpaces(t *testing.T) {
 				t.Error(there)
 			}
 			if c.refused == "" {
-				if state, _ := taskstest.Sh(t, "cd "+dir+"; stat -c '%U %a' p/ts; sed 's/^[0-9]* //' state/demo/n.spaces"); state != "nobody 700\n"+dir+"/p/ts\n" {
+				state, _ := taskstest.Sh(t, "cd "+dir+"; stat -c '%U %a' p/ts; sed 's/^[0-9]* //' state/demo/n.spaces")
+				if state != "nobody 700\n"+dir+"/p/ts\n" {
 					t.Errorf("%q", state)
 				}
 			}

@@ -29,9 +29,10 @@ func TestTLSPlan(t *testing.T) {
 		msg   string
 		warns string // "": no warning
 	}{
-		"the wanted one":    {"node1.crt", tlsFound{version: "TLS 1.3", shown: days(1)}, "the server speaks TLS 1.3", ""},
-		"good for long":     {"", tlsFound{version: "TLS 1.3", shown: days(31)}, "ends on 2026-07-02", ""},
-		"to end soon":       {"", tlsFound{version: "TLS 1.3", shown: days(29)}, "ends on 2026-06-30", "node1 shows ends on 2026-06-30, in 29 days"},
+		"the wanted one": {"node1.crt", tlsFound{version: "TLS 1.3", shown: days(1)}, "the server speaks TLS 1.3", ""},
+		"good for long":  {"", tlsFound{version: "TLS 1.3", shown: days(31)}, "ends on 2026-07-02", ""},
+		"to end soon": {"", tlsFound{version: "TLS 1.3", shown: days(29)}, "ends on 2026-06-30",
+			"node1 shows ends on 2026-06-30, in 29 days"},
 		"ended":             {"", tlsFound{version: "TLS 1.3", shown: days(-1)}, "ends on 2026-05-31", "node1 shows ended on 2026-05-31"},
 		"ended this moment": {"", tlsFound{version: "TLS 1.3", shown: days(0)}, "ends on 2026-06-01", "node1 shows ended"},
 		"not seen":          {"", tlsFound{unseen: errors.New("refused")}, "no certificate was seen: refused", ""},

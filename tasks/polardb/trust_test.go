@@ -41,17 +41,21 @@ func TestMembersBelieveEachOther(t *testing.T) {
 		members []trustMember
 		want    string
 	}{
-		"as they are":        {[]trustMember{member("a", old["a"], old["a"]), member("b", old["b"], old["b"])}, ""},
-		"none before":        {[]trustMember{member("a", old["a"], trust{}), member("b", old["b"], trust{})}, ""},
-		"two CAs":            {[]trustMember{member("a", old["a"], trust{}), member("b", other["b"], trust{})}, "does not trust the certificate of"},
-		"all at once":        {[]trustMember{member("a", other["a"], old["a"]), member("b", other["b"], old["b"])}, "with the CAs that it has now, the new certificate of"},
-		"first both CAs":     {[]trustMember{member("a", both("a", old), old["a"]), member("b", both("b", old), old["b"])}, ""},
-		"then certificates":  {[]trustMember{member("a", both("a", other), both("a", old)), member("b", both("b", other), both("b", old))}, ""},
-		"then the CA":        {[]trustMember{member("a", other["a"], both("a", other)), member("b", other["b"], both("b", other))}, ""},
-		"the CA too early":   {[]trustMember{member("a", other["a"], both("a", old)), member("b", other["b"], both("b", old))}, "with its new CAs, the certificate that is in use of"},
-		"apart already":      {[]trustMember{member("a", other["a"], old["a"]), member("b", other["b"], other["b"])}, ""},
-		"a bystander":        {[]trustMember{member("a", other["a"], old["a"]), member("b", old["b"], old["b"])}, "does not trust"},
-		"the own CA is lost": {[]trustMember{{name: "a", ownCA: true}, member("b", trust{}, old["b"])}, "b trusts a CA, but the control node has none"},
+		"as they are": {[]trustMember{member("a", old["a"], old["a"]), member("b", old["b"], old["b"])}, ""},
+		"none before": {[]trustMember{member("a", old["a"], trust{}), member("b", old["b"], trust{})}, ""},
+		"two CAs": {[]trustMember{member("a", old["a"], trust{}), member("b", other["b"], trust{})},
+			"does not trust the certificate of"},
+		"all at once": {[]trustMember{member("a", other["a"], old["a"]), member("b", other["b"], old["b"])},
+			"with the CAs that it has now, the new certificate of"},
+		"first both CAs":    {[]trustMember{member("a", both("a", old), old["a"]), member("b", both("b", old), old["b"])}, ""},
+		"then certificates": {[]trustMember{member("a", both("a", other), both("a", old)), member("b", both("b", other), both("b", old))}, ""},
+		"then the CA":       {[]trustMember{member("a", other["a"], both("a", other)), member("b", other["b"], both("b", other))}, ""},
+		"the CA too early": {[]trustMember{member("a", other["a"], both("a", old)), member("b", other["b"], both("b", old))},
+			"with its new CAs, the certificate that is in use of"},
+		"apart already": {[]trustMember{member("a", other["a"], old["a"]), member("b", other["b"], other["b"])}, ""},
+		"a bystander":   {[]trustMember{member("a", other["a"], old["a"]), member("b", old["b"], old["b"])}, "does not trust"},
+		"the own CA is lost": {[]trustMember{{name: "a", ownCA: true}, member("b", trust{}, old["b"])},
+			"b trusts a CA, but the control node has none"},
 	} {
 		err := agree(c.members, time.Now())
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
@@ -59,13 +63,15 @@ func TestMembersBelieveEachOther(t *testing.T) {
 		}
 	}
 	// A certificate that has ended is believed by nobody, and may be exchanged for whatever is.
-	if err := agree([]trustMember{member("a", old["a"], old["a"]), member("b", old["b"], old["b"])}, time.Now().AddDate(20, 0, 0)); err == nil {
+	err := agree([]trustMember{member("a", old["a"], old["a"]), member("b", old["b"], old["b"])}, time.Now().AddDate(20, 0, 0))
+	if err == nil {
 		t.Error("ended certificates are believed")
 	}
 }
 
 func TestTrustsArguments(t *testing.T) {
-	members := []any{map[string]any{"name": "a", "trust": map[string]any{"own_ca": true, "cert": "", "ca": "", "cert_held": "x", "ca_held": "y"}}}
+	members := []any{map[string]any{"name": "a", "trust": map[string]any{"own_ca": true, "cert": "", "ca": "",
+		"cert_held": "x", "ca_held": "y"}}}
 	if _, err := trustModule.New(map[string]any{"held": "/a", "held_ca": "/b", "members": members}, &keyring{}); err != nil {
 		t.Fatal(err)
 	}

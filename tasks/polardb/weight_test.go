@@ -36,15 +36,22 @@ func TestWeightOfOneNode(t *testing.T) {
 		fail         bool
 		none         bool
 	}{
-		"a voter":            {node: "node2", weight: "9", want: "weights: node2 9"},
-		"as it is":           {node: "node2", weight: "5", want: "the weights are as wanted", none: true},
-		"0":                  {node: "node2", weight: "0", want: "weights: node2 0"},
-		"0 for the last one": {node: "node1", weight: "0", make: func(c *testCluster) { c.weight(2, 0); c.weight(3, 0) }, want: "nobody would stand for election", fail: true},
-		"10":                 {node: "node2", weight: "10", want: "must be a number from 0 to 9", fail: true},
-		"none":               {node: "node2", want: "must be a number from 0 to 9", fail: true},
-		"a learner":          {node: "node4", weight: "3", make: func(c *testCluster) { c.learner(4, "learner") }, want: "node4 is a learner: it has no vote, and no weight", fail: true},
-		"no member":          {node: "node4", weight: "3", make: func(c *testCluster) { c.knows(4, "follower", nil) }, want: "node4 is not a member", fail: true},
-		"a stranger":         {node: "node9", weight: "3", want: "there is no node node9", fail: true},
+		"a voter":  {node: "node2", weight: "9", want: "weights: node2 9"},
+		"as it is": {node: "node2", weight: "5", want: "the weights are as wanted", none: true},
+		"0":        {node: "node2", weight: "0", want: "weights: node2 0"},
+		"0 for the last one": {node: "node1", weight: "0", make: func(c *testCluster) {
+			c.weight(2, 0)
+			c.weight(3, 0)
+		}, want: "nobody would stand for election", fail: true},
+		"10":   {node: "node2", weight: "10", want: "must be a number from 0 to 9", fail: true},
+		"none": {node: "node2", want: "must be a number from 0 to 9", fail: true},
+		"a learner": {node: "node4", weight: "3", make: func(c *testCluster) {
+			c.learner(4, "learner")
+		}, want: "node4 is a learner: it has no vote, and no weight", fail: true},
+		"no member": {node: "node4", weight: "3", make: func(c *testCluster) {
+			c.knows(4, "follower", nil)
+		}, want: "node4 is not a member", fail: true},
+		"a stranger": {node: "node9", weight: "3", want: "there is no node node9", fail: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cluster := newTestCluster(3)

@@ -19,12 +19,13 @@ import (
 // newEngine was built on Debian 12, oldEngine on CentOS 7.
 var (
 	newEngine = &archive{
-		Name:      "polardb-11.9.tar.gz",
-		Size:      7065737,
-		Machines:  []string{"x86_64"},
-		GLIBC:     "2.34",
-		GLIBCXX:   "3.4.30",
-		Libraries: []string{"libc.so.6", "libcrypto.so.3", "libgcc_s.so.1", "libm.so.6", "libprotobuf.so.32", "libreadline.so.8", "libssl.so.3", "libstdc++.so.6", "libz.so.1"},
+		Name:     "polardb-11.9.tar.gz",
+		Size:     7065737,
+		Machines: []string{"x86_64"},
+		GLIBC:    "2.34",
+		GLIBCXX:  "3.4.30",
+		Libraries: []string{"libc.so.6", "libcrypto.so.3", "libgcc_s.so.1", "libm.so.6", "libprotobuf.so.32", "libreadline.so.8",
+			"libssl.so.3", "libstdc++.so.6", "libz.so.1"},
 	}
 	oldEngine = &archive{Name: "polardb-11.9-el7.tar.gz", Size: 7065737, Machines: []string{"x86_64"}, GLIBC: "2.17", GLIBCXX: "3.4.19",
 		Libraries: []string{"libc.so.6", "libgcc_s.so.1", "libm.so.6", "libstdc++.so.6", "libz.so.1"}}
@@ -201,10 +202,12 @@ func TestCheckReplicationPassword(t *testing.T) {
 		args map[string]any
 		fix  string
 	}{
-		"md5":             {map[string]any{"replication_password_encryption": "md5"}, ""},
-		"not said":        {nil, ""},
-		"scram":           {map[string]any{"replication_password_encryption": "scram-sha-256"}, "leave polardb_replication_password_encryption at md5"},
-		"the superuser's": {map[string]any{"replication_password_encryption": "scram-sha-256", "replication_user": "polardb"}, "a role of its own"},
+		"md5":      {map[string]any{"replication_password_encryption": "md5"}, ""},
+		"not said": {nil, ""},
+		"scram": {map[string]any{"replication_password_encryption": "scram-sha-256"},
+			"leave polardb_replication_password_encryption at md5"},
+		"the superuser's": {map[string]any{"replication_password_encryption": "scram-sha-256", "replication_user": "polardb"},
+			"a role of its own"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			plan, err := planCheck(demoCheck(t, c.args), []byte(taskstest.Read(t, "testdata/polardb_check/debian12-bare.probe")), demoAsked())
@@ -310,7 +313,8 @@ func FuzzParseCheck(f *testing.F) {
 	f.Add([]byte("end=yes\ncheck.path.pgdata=|\ncheck.holder=\ncheck.sysctl=\ncheck.hugepage=]\ncheck.end=yes"))
 	f.Fuzz(func(t *testing.T, answer []byte) {
 		a := &checkAction{
-			args:    &checkArgs{NodeArgs: polardb.NodeArgs{Pgdata: "/a/b", Polardata: "/a/c", Home: "/o/p", User: "polardb", Port: 5432}, Src: "x", Sysctl: map[string]any{"a": "b"}},
+			args: &checkArgs{NodeArgs: polardb.NodeArgs{Pgdata: "/a/b", Polardata: "/a/c", Home: "/o/p", User: "polardb", Port: 5432},
+				Src: "x", Sysctl: map[string]any{"a": "b"}},
 			archive: newEngine,
 		}
 		plan, err := planCheck(a, answer, demoAsked())

@@ -75,7 +75,8 @@ func TestJudge(t *testing.T) {
 		{prohibited, refused, statusFail, "sshd does not forward", "PermitOpen"},
 	} {
 		got := judge(node(c.client, c.voting), true, false)
-		if got.Status != c.want || !strings.Contains(got.Found, c.found) || !strings.Contains(got.Fix, c.fix) || (c.want == statusPass) != (got.Fix == "") {
+		if got.Status != c.want || !strings.Contains(got.Found, c.found) || !strings.Contains(got.Fix, c.fix) ||
+			(c.want == statusPass) != (got.Fix == "") {
 			t.Errorf("%s, %s: %+v", c.client, c.voting, got)
 		}
 	}

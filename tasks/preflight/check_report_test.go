@@ -69,7 +69,9 @@ func TestReportTable(t *testing.T) {
 	}
 	for _, verbose := range []bool{false, true} {
 		values, err := report(t, map[string]any{"hosts": hosts, "verbose": verbose})
-		if err == nil || !strings.HasPrefix(err.Error(), "1 check failed: all: clock skew: node2 is 4.988 s (± 0.002 s) ahead of node") || !strings.Contains(err.Error(), "\n"+values["table"].(string)) {
+		if err == nil ||
+			!strings.HasPrefix(err.Error(), "1 check failed: all: clock skew: node2 is 4.988 s (± 0.002 s) ahead of node") ||
+			!strings.Contains(err.Error(), "\n"+values["table"].(string)) {
 			t.Errorf("the error is %v", err)
 		}
 		file := "report.golden"
@@ -148,22 +150,25 @@ func TestReportTogether(t *testing.T) {
 		status   string
 		found    string
 	}{
-		"skew":             {set("offset", -1.5), set("offset", 1.0), "clock skew", "FAIL", "b is 2.500 s (± 0.002 s) ahead of a"},
-		"skew at limit":    {set("offset", 0.0), set("offset", 2), "clock skew", "PASS", "2.000 s"},
-		"skew unsure":      {map[string]any{"offset": 0.0, "offset_error": 0.2}, map[string]any{"offset": 2.3, "offset_error": 0.2}, "clock skew", "PASS", "± 0.400"},
-		"skew sure":        {map[string]any{"offset": 0.0, "offset_error": 0.1}, map[string]any{"offset": 2.3, "offset_error": 0.1}, "clock skew", "FAIL", "± 0.200"},
-		"both behind":      {set("offset", -3600.0), set("offset", -3599.5), "clock skew", "PASS", "0.500 s"},
-		"time zone":        {nil, set("timezone", "Asia/Shanghai"), "same time zone", "WARN", "UTC on a; Asia/Shanghai on b"},
-		"locale":           {set("locale", ""), nil, "same locale", "WARN", "not set on a; C on b"},
-		"system":           {nil, set("os", "y"), "same system", "WARN", "x on a; y on b"},
-		"architecture":     {nil, set("architecture", "aarch64"), "same architecture", "WARN", "aarch64 on b"},
-		"address twice":    {set("address", "10.0.0.1:5432"), set("address", "10.0.0.1:5432"), "addresses", "FAIL", "a and b both have"},
-		"two voters":       {set("voters", 2), set("voters", 2), "voters", "WARN", "2"},
-		"four voters":      {set("voters", 4), set("voters", 4), "voters", "WARN", "4"},
-		"five voters":      {set("voters", 5), set("voters", 5), "voters", "PASS", "5"},
-		"no checks":        {set("checks", nil), nil, "checks", "FAIL", "none"},
-		"all the same":     {nil, nil, "same time zone", "PASS", "UTC"},
-		"line break found": {set("checks", []any{map[string]any{"name": "x", "status": "FAIL", "found": "a\nb", "fix": "y"}}), nil, "x", "FAIL", "a\nb"},
+		"skew":          {set("offset", -1.5), set("offset", 1.0), "clock skew", "FAIL", "b is 2.500 s (± 0.002 s) ahead of a"},
+		"skew at limit": {set("offset", 0.0), set("offset", 2), "clock skew", "PASS", "2.000 s"},
+		"skew unsure": {map[string]any{"offset": 0.0, "offset_error": 0.2}, map[string]any{"offset": 2.3, "offset_error": 0.2},
+			"clock skew", "PASS", "± 0.400"},
+		"skew sure": {map[string]any{"offset": 0.0, "offset_error": 0.1}, map[string]any{"offset": 2.3, "offset_error": 0.1},
+			"clock skew", "FAIL", "± 0.200"},
+		"both behind":   {set("offset", -3600.0), set("offset", -3599.5), "clock skew", "PASS", "0.500 s"},
+		"time zone":     {nil, set("timezone", "Asia/Shanghai"), "same time zone", "WARN", "UTC on a; Asia/Shanghai on b"},
+		"locale":        {set("locale", ""), nil, "same locale", "WARN", "not set on a; C on b"},
+		"system":        {nil, set("os", "y"), "same system", "WARN", "x on a; y on b"},
+		"architecture":  {nil, set("architecture", "aarch64"), "same architecture", "WARN", "aarch64 on b"},
+		"address twice": {set("address", "10.0.0.1:5432"), set("address", "10.0.0.1:5432"), "addresses", "FAIL", "a and b both have"},
+		"two voters":    {set("voters", 2), set("voters", 2), "voters", "WARN", "2"},
+		"four voters":   {set("voters", 4), set("voters", 4), "voters", "WARN", "4"},
+		"five voters":   {set("voters", 5), set("voters", 5), "voters", "PASS", "5"},
+		"no checks":     {set("checks", nil), nil, "checks", "FAIL", "none"},
+		"all the same":  {nil, nil, "same time zone", "PASS", "UTC"},
+		"line break found": {set("checks", []any{map[string]any{"name": "x", "status": "FAIL", "found": "a\nb", "fix": "y"}}), nil,
+			"x", "FAIL", "a\nb"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			values, err := report(t, map[string]any{"hosts": []any{host("a", c.one), host("b", c.two)}})

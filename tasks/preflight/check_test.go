@@ -51,7 +51,8 @@ func TestCheckThisMachine(t *testing.T) {
 		}
 		args := map[string]any{
 			"pgdata": dir + "/a-b/pgdata", "polardata": dir + "/a-c/polardata", "home": dir + "/opt/polardb", "user": "nobody", "port": port,
-			"nodes": []any{map[string]any{"name": "here", "address": "127.0.0.1", "port": port}}, "sysctl": map[string]any{"vm.swappiness": 101, "no.such": 1},
+			"nodes":         []any{map[string]any{"name": "here", "address": "127.0.0.1", "port": port}},
+			"sysctl":        map[string]any{"vm.swappiness": 101, "no.such": 1},
 			"min_memory_mb": 1, "min_free_mb": 1, "secrets": map[string]any{"polardb_password": "secret-x", "polardb_replication_password": ""},
 		}
 		l := &taskstest.FakeLocal{Dir: dir}
@@ -63,7 +64,8 @@ func TestCheckThisMachine(t *testing.T) {
 			{Name: "client port", Status: statusFail}, {Name: "consensus port", Status: statusPass}, {Name: "data", Status: statusPass},
 			{Name: dir + "/a-b/pgdata", Status: statusPass}, {Name: "account", Status: statusPass}, {Name: "memory", Status: statusPass},
 			{Name: "vm.swappiness", Status: statusWarn}, {Name: "no.such", Status: statusWarn}, {Name: "SSH forwarding", Status: statusPass},
-			{Name: "polardb_replication_password", Status: statusFail}, {Name: "polardb_password", Status: statusPass}, {Name: "clock", Status: statusPass},
+			{Name: "polardb_replication_password", Status: statusFail}, {Name: "polardb_password", Status: statusPass},
+			{Name: "clock", Status: statusPass},
 			{Name: "package", Status: statusFail}, {Name: "inventory", Status: statusPass},
 		} {
 			if got := rows.named(t, want.Name); got.Status != want.Status {
@@ -182,7 +184,8 @@ func TestCheckWhoseDirectories(t *testing.T) {
 			switch {
 			case c.row == "" && len(about) > 0:
 				t.Errorf("%s and %s: %v", c.pgdata, c.home, about)
-			case c.row != "" && (len(about) != 1 || about[0].Name != c.row || about[0].Status != statusFail || !strings.Contains(about[0].Found, c.found)):
+			case c.row != "" && (len(about) != 1 || about[0].Name != c.row || about[0].Status != statusFail ||
+				!strings.Contains(about[0].Found, c.found)):
 				t.Errorf("%s and %s: got %+v, want %s: %s", c.pgdata, c.home, about, c.row, c.found)
 			}
 		}

@@ -126,17 +126,26 @@ func TestBecomeFailures(t *testing.T) {
 	}{
 		{"password wanted", "sudo", "echo 'sudo: a password is required' >&2; exit 1", Become{Method: "sudo"}, "a password is required"},
 		{"terminal wanted", "sudo", "echo 'sudo: sorry, you must have a tty to run sudo' >&2; exit 1", Become{Method: "sudo"}, "requiretty"},
-		{"not in sudoers", "sudo", "echo 'tester is not in the sudoers file.  This incident will be reported.' >&2; exit 1", Become{Method: "sudo"}, "not in the sudoers file"},
-		{"not this user", "sudo", "echo \"Sorry, user tester is not allowed to execute '/bin/sh' as root on node1.\" >&2; exit 1", Become{Method: "sudo"}, "does not let this user"},
-		{"not on this host", "sudo", "echo 'Sorry, user tester may not run sudo on node1.' >&2; exit 1", Become{Method: "sudo", Password: "x"}, "may not run sudo"},
+		{"not in sudoers", "sudo", "echo 'tester is not in the sudoers file.  This incident will be reported.' >&2; exit 1",
+			Become{Method: "sudo"}, "not in the sudoers file"},
+		{"not this user", "sudo", "echo \"Sorry, user tester is not allowed to execute '/bin/sh' as root on node1.\" >&2; exit 1",
+			Become{Method: "sudo"}, "does not let this user"},
+		{"not on this host", "sudo", "echo 'Sorry, user tester may not run sudo on node1.' >&2; exit 1",
+			Become{Method: "sudo", Password: "x"}, "may not run sudo"},
 		{"no such user", "sudo", "echo 'sudo: unknown user zoe' >&2; exit 1", Become{Method: "sudo", User: "zoe"}, "no such user"},
-		{"one try only", "sudo", "while [ \"$1\" != -p ]; do shift; done; printf %s \"$2\" >&2; read x; echo 'sudo: 1 incorrect password attempt' >&2; exit 1", Become{Method: "sudo", Password: "x"}, "the password is wrong"},
-		{"not in sudoers, after the password", "sudo", "while [ \"$1\" != -p ]; do shift; done; printf %s \"$2\" >&2; read x; echo 'tester is not in the sudoers file.' >&2; exit 1", Become{Method: "sudo", Password: "x"}, "not in the sudoers file"},
-		{"says something else", "sudo", "echo 'sudo: /etc/sudo.conf is owned by uid 7' >&2; exit 1", Become{Method: "sudo"}, "it ended with exit status 1 before the shell started (sudo said: sudo: /etc/sudo.conf is owned by uid 7)"},
+		{"one try only", "sudo", "while [ \"$1\" != -p ]; do shift; done; printf %s \"$2\" >&2; read x; echo 'sudo: " +
+			"1 incorrect password attempt' >&2; exit 1", Become{Method: "sudo", Password: "x"}, "the password is wrong"},
+		{"not in sudoers, after the password", "sudo", "while [ \"$1\" != -p ]; do shift; done; printf %s \"$2\" >&2; read x; " +
+			"echo 'tester is not in the sudoers file.' >&2; exit 1", Become{Method: "sudo", Password: "x"}, "not in the sudoers file"},
+		{"says something else", "sudo", "echo 'sudo: /etc/sudo.conf is owned by uid 7' >&2; exit 1", Become{Method: "sudo"},
+			"it ended with exit status 1 before the shell started (sudo said: sudo: /etc/sudo.conf is owned by uid 7)"},
 		{"missing", "other", "", Become{Method: "sudo"}, "command not found"},
-		{"su, wrong password", "su", "printf 'Password: ' >&2; read x; echo >&2; echo 'su: Authentication failure' >&2; exit 1", Become{Method: "su", Password: "x"}, "the password is wrong"},
+		{"su, wrong password", "su", "printf 'Password: ' >&2; read x; echo >&2; echo 'su: Authentication failure' >&2; exit 1",
+			Become{Method: "su", Password: "x"}, "the password is wrong"},
 		{"su, password wanted", "su", "printf 'Password: ' >&2; read x; exit 1", Become{Method: "su"}, "a password is required"},
-		{"su, no such user", "su", "echo 'su: user zoe does not exist or the user entry does not contain all the required fields' >&2; exit 1", Become{Method: "su", User: "zoe"}, "no such user"},
+		{"su, no such user", "su",
+			"echo 'su: user zoe does not exist or the user entry does not contain all the required fields' >&2; exit 1",
+			Become{Method: "su", User: "zoe"}, "no such user"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

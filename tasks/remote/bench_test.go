@@ -9,7 +9,9 @@ import (
 
 func BenchmarkRun(b *testing.B) {
 	s := startSSHD(b).shell(b)
-	for name, script := range map[string]string{"silent": ":", "builtin": "echo x", "long": strings.Repeat("# 0123456789012345678901234567890123456789\n", 1000)} {
+	for name, script := range map[string]string{
+		"silent": ":", "builtin": "echo x", "long": strings.Repeat("# 0123456789012345678901234567890123456789\n", 1000),
+	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				run(b, s, script)
@@ -22,7 +24,9 @@ func BenchmarkRunWithBash(b *testing.B) {
 	path := shells(b)["bash"]
 	server := (&fakeServer{shell: path}).start(b)
 	s := openTestShell(b, connect(b, server.config()), Become{})
-	for name, script := range map[string]string{"builtin": "echo x", "long": strings.Repeat("# 0123456789012345678901234567890123456789\n", 1000)} {
+	for name, script := range map[string]string{
+		"builtin": "echo x", "long": strings.Repeat("# 0123456789012345678901234567890123456789\n", 1000),
+	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				run(b, s, script)

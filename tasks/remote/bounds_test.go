@@ -36,10 +36,13 @@ func TestOutputIsBounded(t *testing.T) {
 			{name: "as much as is kept", script: "head -c 102400 " + file, out: long[:keep]},
 			{name: "a byte more", script: "head -c 102401 " + file, out: long[:keep], outCut: 1},
 			{name: "much", script: "cat " + file + " && exit 3", out: long[:keep], outCut: int64(len(long)) - keep, status: 3},
-			{name: "much of both", script: "cat " + file + " >&2; cat " + file, out: long[:keep], errs: long[:keep], outCut: int64(len(long)) - keep, errsCut: int64(len(long)) - keep},
+			{name: "much of both", script: "cat " + file + " >&2; cat " + file, out: long[:keep], errs: long[:keep],
+				outCut: int64(len(long)) - keep, errsCut: int64(len(long)) - keep},
 			{name: "NUL bytes", script: "head -c 30000000 /dev/zero", out: make([]byte, keep), outCut: 30000000 - keep},
-			{name: "in pieces", script: "for i in 1 2 3; do cat " + file + "; done; cat " + file + " | tail -n 1 >&2", out: long[:keep], outCut: 3*int64(len(long)) - keep, errs: long[len(long)-16:]},
-			{name: "from the background", script: "{ cat " + file + "; : >" + file + ".1; sleep 20; } & while [ ! -e " + file + ".1 ]; do sleep 0.01; done", out: long[:keep], outCut: CutUncounted},
+			{name: "in pieces", script: "for i in 1 2 3; do cat " + file + "; done; cat " + file + " | tail -n 1 >&2", out: long[:keep],
+				outCut: 3*int64(len(long)) - keep, errs: long[len(long)-16:]},
+			{name: "from the background", script: "{ cat " + file + "; : >" + file + ".1; sleep 20; } & while [ ! -e " + file +
+				".1 ]; do sleep 0.01; done", out: long[:keep], outCut: CutUncounted},
 			{name: "little, and the pipe is held", script: "echo x; sleep 20 & exit 5", out: []byte("x\n"), status: 5},
 			{name: "afterwards", script: "echo x", out: []byte("x\n")},
 		} {
@@ -50,8 +53,10 @@ func TestOutputIsBounded(t *testing.T) {
 					*want = got
 				}
 			}
-			if err != nil || !bytes.Equal(r.Stdout, c.out) || !bytes.Equal(r.Stderr, c.errs) || r.StdoutCut != c.outCut || r.StderrCut != c.errsCut || r.Status != c.status {
-				t.Errorf("%s: %d and %d bytes (%.100q), %d and %d cut, status %d, %v", c.name, len(r.Stdout), len(r.Stderr), r.Stderr, r.StdoutCut, r.StderrCut, r.Status, err)
+			if err != nil || !bytes.Equal(r.Stdout, c.out) || !bytes.Equal(r.Stderr, c.errs) || r.StdoutCut != c.outCut ||
+				r.StderrCut != c.errsCut || r.Status != c.status {
+				t.Errorf("%s: %d and %d bytes (%.100q), %d and %d cut, status %d, %v", c.name, len(r.Stdout), len(r.Stderr), r.Stderr,
+					r.StdoutCut, r.StderrCut, r.Status, err)
 			}
 			if took := time.Since(began); took > 15*time.Second {
 				t.Errorf("%s took %s", c.name, took)
@@ -72,7 +77,8 @@ func TestOutputIsBounded(t *testing.T) {
 			t.Errorf("half an answer was taken for a whole one: %v", err)
 		}
 		r, err := s.Stream(testContext(t), Command{Script: "cat " + file + "; cat " + file + " >&2", Keep: keep}, nil, nil, nil)
-		if err != nil || !bytes.Equal(r.Stdout, long[:keep]) || !bytes.Equal(r.Stderr, long[:keep]) || r.StdoutCut != int64(len(long))-keep || r.StderrCut != int64(len(long))-keep {
+		if err != nil || !bytes.Equal(r.Stdout, long[:keep]) || !bytes.Equal(r.Stderr, long[:keep]) ||
+			r.StdoutCut != int64(len(long))-keep || r.StderrCut != int64(len(long))-keep {
 			t.Errorf("stream: %d and %d bytes, %d and %d cut, %v", len(r.Stdout), len(r.Stderr), r.StdoutCut, r.StderrCut, err)
 		}
 	})

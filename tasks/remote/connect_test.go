@@ -80,8 +80,10 @@ func TestHostKeys(t *testing.T) {
 		{"pinned otherwise", HostKeyCheck{Pinned: []string{public(other)}, Files: []string{good}}, "the inventory has ssh-ed25519"},
 		{"revoked", HostKeyCheck{Files: []string{file("revoked", "@revoked * "+public(s.hostKey)+"\n"), good}}, "is revoked"},
 		{"bad pin", HostKeyCheck{Pinned: []string{"nonsense"}}, `pinned host key "nonsense"`},
-		{"bad lines of known_hosts", HostKeyCheck{Files: []string{file("bad", "x\n"+address+" ssh-ed25519 AAAA\n"+address+" "+public(s.hostKey)+"\n")}}, ""},
-		{"a bad line before a changed key", HostKeyCheck{Files: []string{file("badchanged", "x\n"+address+" "+public(other)+"\n")}}, filepath.Join(dir, "badchanged") + ":2 has ssh-ed25519"},
+		{"bad lines of known_hosts",
+			HostKeyCheck{Files: []string{file("bad", "x\n"+address+" ssh-ed25519 AAAA\n"+address+" "+public(s.hostKey)+"\n")}}, ""},
+		{"a bad line before a changed key", HostKeyCheck{Files: []string{file("badchanged", "x\n"+address+" "+public(other)+"\n")}},
+			filepath.Join(dir, "badchanged") + ":2 has ssh-ed25519"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			config := s.config()
@@ -339,7 +341,8 @@ func TestNoLeaks(t *testing.T) {
 		sh := openTestShell(t, h, Become{})
 		run(t, sh, "echo x")
 		sh.Stream(testContext(t), Command{Script: "echo x"}, strings.NewReader("x"), nil, nil)
-		if err := sh.Upload(testContext(t), Upload{Source: bytes.NewReader(content(1 << 20)), Size: 1 << 20, Path: filepath.Join(t.TempDir(), "f")}); err != nil {
+		if err := sh.Upload(testContext(t), Upload{Source: bytes.NewReader(content(1 << 20)), Size: 1 << 20,
+			Path: filepath.Join(t.TempDir(), "f")}); err != nil {
 			t.Error(err)
 		}
 		h.Close()

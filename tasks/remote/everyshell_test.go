@@ -76,7 +76,10 @@ func hostileLogin(t testing.TB) []string {
 		"PS4=$(echo x >&2)", "COLUMNS=3", "QUOTING_STYLE=c", "TIME_STYLE=iso",
 	}
 	// bash exports functions so, its older versions without the suffix.
-	for _, name := range []string{"cat", "cd", "command", "declare", "grep", "head", "kill", "mkdir", "printf", "pwd", "read", "rm", "sed", "sh", "sleep", "true", "test", "["} {
+	for _, name := range []string{
+		"cat", "cd", "command", "declare", "grep", "head", "kill", "mkdir", "printf", "pwd", "read", "rm", "sed", "sh",
+		"sleep", "true", "test", "[",
+	} {
 		body := "() {  echo a function of the site; return 7\n}"
 		env = append(env, "BASH_FUNC_"+name+"%%="+body)
 		if name != "[" {

@@ -20,7 +20,8 @@ func worker(t *testing.T, c Config, who Holder, dir, script string) (*Host, *Loc
 	l := lock(t, h, who, dir)
 	s := openTestShell(t, h, Become{})
 	go func() {
-		_, _ = s.Run(context.Background(), Command{Script: "w() { while :; do echo x >>" + Quote(dir+"/out") + "; sleep 0.05; done; }\n" + script})
+		_, _ = s.Run(context.Background(),
+			Command{Script: "w() { while :; do echo x >>" + Quote(dir+"/out") + "; sleep 0.05; done; }\n" + script})
 	}()
 	for size(dir) == 0 {
 		time.Sleep(10 * time.Millisecond)
@@ -140,7 +141,10 @@ func TestWhatMustNotBeCutIsWaitedFor(t *testing.T) {
 				lock(t, h, anna(t), dir)
 				s := openTestShell(t, h, Become{})
 				go func() {
-					_, _ = s.Run(context.Background(), Command{Uncut: "initdb", Script: "touch " + dir + "/began; i=0; until [ -e " + dir + "/waited ] || [ $i = 600 ]; do i=$((i+1)); sleep 0.05; done; touch " + dir + "/done"})
+					_, _ = s.Run(context.Background(),
+						Command{Uncut: "initdb",
+							Script: "touch " + dir + "/began; i=0; until [ -e " + dir + "/waited ] || [ $i = 600 ]; do i=$((i+1)); " +
+								"sleep 0.05; done; touch " + dir + "/done"})
 				}()
 				for _, err := os.Stat(dir + "/began"); err != nil; _, err = os.Stat(dir + "/began") {
 					time.Sleep(5 * time.Millisecond)
@@ -189,7 +193,8 @@ func TestAnUncutScriptIsAsAnyOther(t *testing.T) {
 		c.Run = anna(t).Run
 		h, dir := connect(t, c), t.TempDir()
 		lock(t, h, anna(t), dir)
-		r, err := openTestShell(t, h, Become{}).Run(testContext(t), Command{Uncut: "it's", Script: "set -e\ncat\nfalse\necho no", Stdin: []byte("in")})
+		r, err := openTestShell(t, h, Become{}).Run(testContext(t),
+			Command{Uncut: "it's", Script: "set -e\ncat\nfalse\necho no", Stdin: []byte("in")})
 		if err != nil || string(r.Stdout) != "in" || r.Status != 1 || len(r.Stderr) > 0 {
 			t.Errorf("%v %q %q %d", err, r.Stdout, r.Stderr, r.Status)
 		}

@@ -51,7 +51,8 @@ func TestForeignTexts(t *testing.T) {
 
 // Another password is asked for because of an error's type. What sudo printed, or a user's name, may have the same words.
 func TestTheCauseOfABecomeErrorIsNotItsText(t *testing.T) {
-	e := &BecomeError{Host: "h", Method: "sudo", User: "the password is wrong", Err: errors.New("a password is required, says the message of the day")}
+	e := &BecomeError{Host: "h", Method: "sudo", User: "the password is wrong",
+		Err: errors.New("a password is required, says the message of the day")}
 	if e.AboutPassword() || e.WrongPassword() {
 		t.Errorf("%v is taken for a matter of the password", e)
 	}

@@ -41,7 +41,10 @@ func FuzzFrame(f *testing.F) {
 // FuzzRunRequest: whatever the script and its input are, each shell answers in a
 // frame, hands the input over unchanged, and answers the next request too.
 func FuzzRunRequest(f *testing.F) {
-	for _, s := range []string{"cat", "cat <<E", "'", "exit 3", "set -eu; cat", "}", ")", "(", "{", "kill -9 0x", "exec 2>&1; nosuch", "`", "$(", "case x in", "\\", "a\\\n", "# c", "trap : 0; return", "unset PATH", "cd /; set -- a b", "f() { f; }", "\x01\x88'"} {
+	for _, s := range []string{
+		"cat", "cat <<E", "'", "exit 3", "set -eu; cat", "}", ")", "(", "{", "kill -9 0x", "exec 2>&1; nosuch", "`", "$(",
+		"case x in", "\\", "a\\\n", "# c", "trap : 0; return", "unset PATH", "cd /; set -- a b", "f() { f; }", "\x01\x88'",
+	} {
 		f.Add(s, []byte("in\x00put\n"))
 		f.Add(s, []byte("text"))
 	}

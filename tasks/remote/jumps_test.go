@@ -27,7 +27,8 @@ func behindJump(t *testing.T, target, jump, outer *testServer) (file string) {
 		if name == "inner" {
 			hosts = "inner*"
 		}
-		fmt.Fprintf(&config, "Host %s\n HostName 127.0.0.1\n Port %d\n User %s\n IdentityFile %s\n IdentitiesOnly yes\n", hosts, s.port, s.user, s.key)
+		fmt.Fprintf(&config, "Host %s\n HostName 127.0.0.1\n Port %d\n User %s\n IdentityFile %s\n IdentitiesOnly yes\n",
+			hosts, s.port, s.user, s.key)
 	}
 	config.WriteString("Host inner*\n ProxyJump jump\n")
 	if outer != nil {
@@ -57,7 +58,8 @@ func TestJumpConnectionsAreShared(t *testing.T) {
 			var all sync.WaitGroup
 			for i := range hosts {
 				all.Go(func() {
-					h, err := Connect(testContext(t), Config{Name: fmt.Sprintf("inner%d", i), ConfigFile: config, Jumps: jumps, Keys: HostKeyCheck{SystemFiles: []string{}}})
+					h, err := Connect(testContext(t), Config{Name: fmt.Sprintf("inner%d", i), ConfigFile: config, Jumps: jumps,
+						Keys: HostKeyCheck{SystemFiles: []string{}}})
 					if err != nil {
 						t.Error(err)
 						return

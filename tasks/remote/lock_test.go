@@ -17,11 +17,13 @@ import (
 // anna and bert hold locks. Their runs are of one test in one process: the work of a run is found, and ended, on the whole
 // machine, and tests run beside each other, in other containers with the same process numbers too.
 func anna(t testing.TB) Holder {
-	return Holder{User: "anna@laptop", Playbook: "switchover.yml", Run: runOf(t, "20260102T030405Z"), Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	return Holder{User: "anna@laptop", Playbook: "switchover.yml", Run: runOf(t, "20260102T030405Z"),
+		Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 }
 
 func bert(t testing.TB) Holder {
-	return Holder{User: "bert@desk", Playbook: "drop-node.yml", Run: runOf(t, "20260102T030406Z"), Since: time.Date(2026, 1, 2, 3, 4, 6, 0, time.UTC)}
+	return Holder{User: "bert@desk", Playbook: "drop-node.yml", Run: runOf(t, "20260102T030406Z"),
+		Since: time.Date(2026, 1, 2, 3, 4, 6, 0, time.UTC)}
 }
 
 var thisProcess = rand.Text()
@@ -100,7 +102,8 @@ func TestOneLocksAndTheOtherIsToldWho(t *testing.T) {
 		}
 		l.Release()
 		again := lock(t, two, bert(t), dir)
-		if text := (&LockedError{"node1", wantLocked(t, one, dir)}).Error(); !strings.HasPrefix(text, "node1: locked by bert@desk, who runs drop-node.yml since ") {
+		text := (&LockedError{"node1", wantLocked(t, one, dir)}).Error()
+		if !strings.HasPrefix(text, "node1: locked by bert@desk, who runs drop-node.yml since ") {
 			t.Error(text)
 		}
 		again.Release()
@@ -319,7 +322,8 @@ func FuzzHolder(f *testing.F) {
 	f.Fuzz(func(t *testing.T, user, playbook, run string) {
 		in := Holder{User: user, Playbook: playbook, Run: run, Since: anna(t).Since}
 		out, held := ParseHolder(in.text() + "pid=7\n")
-		if !held || out.PID != 7 || out.User != oneLine(user) || out.Playbook != oneLine(playbook) || out.Run != oneLine(run) || !out.Since.Equal(in.Since) {
+		if !held || out.PID != 7 || out.User != oneLine(user) || out.Playbook != oneLine(playbook) || out.Run != oneLine(run) ||
+			!out.Since.Equal(in.Since) {
 			t.Errorf("%+v became %+v", in, out)
 		}
 	})

@@ -20,7 +20,8 @@ func TestLogin(t *testing.T) {
 	writeKey(t, filepath.Join(dir, "wrong"), "")
 	_, lockedPublic := writeKey(t, filepath.Join(dir, "locked"), "open sesame")
 	writeFile(t, filepath.Join(dir, "garbage"), "x")
-	if text, err := os.ReadFile(filepath.Join(dir, "right")); err != nil || os.WriteFile(filepath.Join(dir, "open"), text, 0o600) != nil || os.Chmod(filepath.Join(dir, "open"), 0o640) != nil {
+	text, err := os.ReadFile(filepath.Join(dir, "right"))
+	if err != nil || os.WriteFile(filepath.Join(dir, "open"), text, 0o600) != nil || os.Chmod(filepath.Join(dir, "open"), 0o640) != nil {
 		t.Fatal(err)
 	}
 	accepts := func(keys ...ssh.PublicKey) ssh.ServerConfig {
@@ -72,19 +73,27 @@ func TestLogin(t *testing.T) {
 	}{
 		{name: "key file", server: accepts(rightPublic), config: Config{KeyFiles: []string{dir + "/wrong", dir + "/right"}}},
 		{name: "agent", server: accepts(agentPublic), agent: socket},
-		{name: "agent before key files", server: accepts(agentPublic, lockedPublic), agent: socket, config: Config{KeyFiles: []string{dir + "/locked"}, Passphrase: never}},
-		{name: "locked key that is not wanted", server: accepts(rightPublic), config: Config{KeyFiles: []string{dir + "/locked", dir + "/right"}, Passphrase: never}},
-		{name: "locked key", server: accepts(lockedPublic), config: Config{KeyFiles: []string{dir + "/locked"}, Passphrase: passphrase("open sesame")}},
-		{name: "wrong passphrase", server: accepts(lockedPublic), config: Config{KeyFiles: []string{dir + "/locked"}, Passphrase: passphrase("x")}, want: []string{"passphrase of locked is wrong"}},
-		{name: "locked key and nobody to ask", server: accepts(lockedPublic), config: Config{KeyFiles: []string{dir + "/locked"}}, want: []string{"locked: skipped, it is encrypted", "log in as tester"}},
+		{name: "agent before key files", server: accepts(agentPublic, lockedPublic), agent: socket,
+			config: Config{KeyFiles: []string{dir + "/locked"}, Passphrase: never}},
+		{name: "locked key that is not wanted", server: accepts(rightPublic),
+			config: Config{KeyFiles: []string{dir + "/locked", dir + "/right"}, Passphrase: never}},
+		{name: "locked key", server: accepts(lockedPublic), config: Config{KeyFiles: []string{dir + "/locked"},
+			Passphrase: passphrase("open sesame")}},
+		{name: "wrong passphrase", server: accepts(lockedPublic), config: Config{KeyFiles: []string{dir + "/locked"},
+			Passphrase: passphrase("x")}, want: []string{"passphrase of locked is wrong"}},
+		{name: "locked key and nobody to ask", server: accepts(lockedPublic), config: Config{KeyFiles: []string{dir + "/locked"}},
+			want: []string{"locked: skipped, it is encrypted", "log in as tester"}},
 		{name: "password", server: password, config: Config{Password: "secret"}},
 		{name: "wrong password", server: password, config: Config{Password: "other"}, want: []string{"tried: password"}},
 		{name: "keyboard-interactive", server: keyboard, config: Config{Password: "secret"}},
-		{name: "keyboard-interactive, wrong", server: keyboard, config: Config{Password: "other"}, want: []string{"keyboard-interactive with the password"}},
+		{name: "keyboard-interactive, wrong", server: keyboard, config: Config{Password: "other"},
+			want: []string{"keyboard-interactive with the password"}},
 		{name: "another question", server: code, config: Config{Password: "secret"}, want: []string{"Verification code"}},
-		{name: "nothing fits", server: accepts(rightPublic), config: Config{KeyFiles: []string{dir + "/wrong", dir + "/missing", dir + "/garbage"}},
-			want: []string{"key file " + dir + "/wrong", dir + "/missing: ", "no such file", dir + "/garbage: "}},
-		{name: "a key that others may read", server: accepts(rightPublic), config: Config{KeyFiles: []string{dir + "/open"}}, want: []string{"open: not used, other accounts of this machine may read it (mode 0640): run chmod 600 " + dir + "/open"}},
+		{name: "nothing fits", server: accepts(rightPublic),
+			config: Config{KeyFiles: []string{dir + "/wrong", dir + "/missing", dir + "/garbage"}},
+			want:   []string{"key file " + dir + "/wrong", dir + "/missing: ", "no such file", dir + "/garbage: "}},
+		{name: "a key that others may read", server: accepts(rightPublic), config: Config{KeyFiles: []string{dir + "/open"}},
+			want: []string{"open: not used, other accounts of this machine may read it (mode 0640): run chmod 600 " + dir + "/open"}},
 		{name: "nothing at all", server: accepts(rightPublic), want: []string{"no agent, no key file, no password"}},
 		{name: "no agent there", server: accepts(rightPublic), agent: dir + "/nosuch", want: []string{"agent: dial unix"}},
 	} {

@@ -33,7 +33,8 @@ func TestEachLoginShell(t *testing.T) {
 			h := connect(t, c)
 			for _, b := range []Become{{}, {Method: "sudo"}, {Method: "sudo", Password: "right pass"}} {
 				sh := openTestShell(t, h, b)
-				if r := runCommand(t, sh, Command{Script: `printf '%s\n' "$A" "it's $((1+1))!" && cat`, Stdin: []byte("in\n"), Env: map[string]string{"A": "a $b 'c' \"d\" !e"}}); string(r.Stdout) != "a $b 'c' \"d\" !e\nit's 2!\nin\n" || len(r.Stderr) > 0 {
+				if r := runCommand(t, sh, Command{Script: `printf '%s\n' "$A" "it's $((1+1))!" && cat`, Stdin: []byte("in\n"),
+					Env: map[string]string{"A": "a $b 'c' \"d\" !e"}}); string(r.Stdout) != "a $b 'c' \"d\" !e\nit's 2!\nin\n" || len(r.Stderr) > 0 {
 					t.Errorf("run %+v: %q %q", b.Method, r.Stdout, r.Stderr)
 				}
 				r, err := sh.Stream(testContext(t), Command{Script: "cat; exit 3"}, strings.NewReader("fed"), nil, nil)

@@ -116,11 +116,13 @@ func TestAJumpHostThatRefusesIsAskedOnce(t *testing.T) {
 		},
 	}}).start(t)
 	config := t.TempDir() + "/config"
-	writeFile(t, config, fmt.Sprintf("Host jump\n HostName 127.0.0.1\n Port %d\n UserKnownHostsFile %s\nHost inner*\n ProxyJump jump\n", jump.port, jump.knownHosts))
+	writeFile(t, config, fmt.Sprintf("Host jump\n HostName 127.0.0.1\n Port %d\n UserKnownHostsFile %s\n"+
+		"Host inner*\n ProxyJump jump\n", jump.port, jump.knownHosts))
 	jumps, passwords := NewJumps(), NewPasswords()
 	for i := range 40 {
 		name := fmt.Sprintf("inner%d", i)
-		_, err := Connect(testContext(t), Config{Name: name, ConfigFile: config, Password: "secret", Jumps: jumps, Passwords: passwords, Keys: HostKeyCheck{SystemFiles: []string{}}})
+		_, err := Connect(testContext(t), Config{Name: name, ConfigFile: config, Password: "secret", Jumps: jumps, Passwords: passwords,
+			Keys: HostKeyCheck{SystemFiles: []string{}}})
 		if err == nil || !strings.Contains(err.Error(), name+": jump host jump") {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -62,7 +62,8 @@ func testRun(t *testing.T, s *Shell) {
 		{name: "break", command: Command{Script: "break; echo x"}, status: -2, anyError: true, out: "x\n"},
 		{name: "trap", command: Command{Script: "trap 'echo bye' 0; exit 7"}, out: "bye\n", status: 7},
 		{name: "cd and umask stay inside", command: Command{Script: "cd /tmp; umask 0; A=1; pwd"}, out: "/tmp\n"},
-		{name: "nothing was left", command: Command{Script: "[ $(pwd) != /tmp ]; echo $? ${A-unset}; umask"}, out: fmt.Sprintf("0 unset\n%04o\n", ownUmask)},
+		{name: "nothing was left", command: Command{Script: "[ $(pwd) != /tmp ]; echo $? ${A-unset}; umask"},
+			out: fmt.Sprintf("0 unset\n%04o\n", ownUmask)},
 		{name: "here-document", command: Command{Script: "cat <<'E'\n$x 'y'\nE\n"}, out: "$x 'y'\n"},
 		{name: "own names are hidden", command: Command{Script: "set | grep '^__polarbook'; echo $#"}, out: "0\n"},
 		{name: "no input by default", command: Command{Script: "cat; echo end"}, out: "end\n"},
@@ -70,13 +71,16 @@ func testRun(t *testing.T, s *Shell) {
 		{name: "binary input", command: Command{Script: "cat", Stdin: binary}, out: string(binary)},
 		{name: "unread input", command: Command{Script: "echo x", Stdin: binary}, out: "x\n"},
 		{name: "binary output", command: Command{Script: "cat " + everyByte}, out: string(binary)},
-		{name: "environment", command: Command{Script: `printf %s "$A"; sh -c 'printf %s "$B"'`, Env: map[string]string{"A": "a 'b'\n$c", "B": "b"}}, out: "a 'b'\n$cb"},
+		{name: "environment", command: Command{Script: `printf %s "$A"; sh -c 'printf %s "$B"'`,
+			Env: map[string]string{"A": "a 'b'\n$c", "B": "b"}}, out: "a 'b'\n$cb"},
 		{name: "directory", command: Command{Script: "pwd", Dir: "/usr"}, out: "/usr\n"},
-		{name: "huge output", command: Command{Script: "cat " + huge + "; tail -c 100000 " + huge + " >&2", Keep: 64 << 20}, out: strings.Repeat("0123456789abcde\n", hugeLines), errout: strings.Repeat("0123456789abcde\n", 6250)},
+		{name: "huge output", command: Command{Script: "cat " + huge + "; tail -c 100000 " + huge + " >&2", Keep: 64 << 20},
+			out: strings.Repeat("0123456789abcde\n", hugeLines), errout: strings.Repeat("0123456789abcde\n", 6250)},
 		{name: "status of a signal", command: Command{Script: "sh -c 'kill -9 $$'; exit $?"}, status: 137, anyError: true},
 		{name: "killed itself", command: Command{Script: "sh -c 'kill -9 $PPID'; echo x"}, status: 137, anyError: true},
 		{name: "Unicode", command: Command{Script: "echo 数据库 £ é 'ü'"}, out: "数据库 £ é ü\n"},
-		{name: "marker-like text", command: Command{Script: "echo polarbook-0123-out; echo polarbook-0123-end ok 0; printf polarbook-"}, out: "polarbook-0123-out\npolarbook-0123-end ok 0\npolarbook-"},
+		{name: "marker-like text", command: Command{Script: "echo polarbook-0123-out; echo polarbook-0123-end ok 0; printf polarbook-"},
+			out: "polarbook-0123-out\npolarbook-0123-end ok 0\npolarbook-"},
 		{name: "long script", command: Command{Script: strings.Repeat("x='0123456789'\n", 20000) + "echo $x"}, out: "0123456789\n"},
 		{name: "sbin", command: Command{Script: `case ":$PATH:" in *:/usr/sbin:*) echo yes ;; esac`}, out: "yes\n"},
 		{name: "after all that", command: Command{Script: "echo fine"}, out: "fine\n"},
@@ -174,7 +178,8 @@ func TestRunDoesNotWaitForDaemons(t *testing.T) {
 	t.Parallel()
 	withEachShell(t, func(t *testing.T, s *Shell) {
 		dir := t.TempDir()
-		r := run(t, s, "(i=0; while [ $i -lt 100 ] && [ ! -e "+dir+"/stop ]; do echo noise; echo noise >&2; sleep 0.1; i=$((i+1)); done) &\necho $!")
+		r := run(t, s, "(i=0; while [ $i -lt 100 ] && [ ! -e "+dir+"/stop ]; do echo noise; echo noise >&2; sleep 0.1; "+
+			"i=$((i+1)); done) &\necho $!")
 		pid, err := strconv.Atoi(strings.TrimSpace(strings.ReplaceAll(string(r.Stdout), "noise\n", "")))
 		if err != nil {
 			t.Fatal(err)

@@ -142,7 +142,8 @@ func TestJumpHosts(t *testing.T) {
 	for name, s := range map[string]*testServer{"a": a, "b": b, "c": c} {
 		text, _ := os.ReadFile(s.knownHosts)
 		known.Write(text)
-		fmt.Fprintf(&config, "Host %s\n HostName 127.0.0.1\n Port %d\n User %s\n IdentityFile %s\n IdentitiesOnly yes\n", name, s.port, s.user, s.key)
+		fmt.Fprintf(&config, "Host %s\n HostName 127.0.0.1\n Port %d\n User %s\n IdentityFile %s\n IdentitiesOnly yes\n",
+			name, s.port, s.user, s.key)
 	}
 	dir := t.TempDir()
 	writeFile(t, dir+"/known", known.String())
@@ -167,7 +168,8 @@ func TestJumpHosts(t *testing.T) {
 		t.Errorf("got error %v", err)
 	}
 	// That the host's own key is not looked at says nothing of the jump host's.
-	_, err = Connect(testContext(t), Config{Name: "c", ConfigFile: dir + "/config", Keys: HostKeyCheck{Mode: ModeOff, SystemFiles: []string{}}})
+	_, err = Connect(testContext(t), Config{Name: "c", ConfigFile: dir + "/config",
+		Keys: HostKeyCheck{Mode: ModeOff, SystemFiles: []string{}}})
 	if !errors.As(err, &unknown) || unknown.Host != "jump host a" {
 		t.Errorf("got error %v", err)
 	}

@@ -141,7 +141,9 @@ func TestCancelledStreamIsStoppedOnTheHost(t *testing.T) {
 				waitForFile(t, dir+"/started")
 				cancel()
 			}()
-			_, err := s.Stream(ctx, Command{Script: padded("sleep 1001 & echo $! >"+dir+"/pids; echo x; sh -c 'echo $$ >>"+dir+"/pids; : >"+dir+"/started; sleep 1002; true'", 2*readWhole)}, input, nil, nil)
+			_, err := s.Stream(ctx,
+				Command{Script: padded("sleep 1001 & echo $! >"+dir+"/pids; echo x; sh -c 'echo $$ >>"+dir+"/pids; : >"+dir+
+					"/started; sleep 1002; true'", 2*readWhole)}, input, nil, nil)
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("got error %v", err)
 			}
@@ -156,7 +158,9 @@ func TestCancelledStreamIsStoppedOnTheHost(t *testing.T) {
 func TestAStreamThatIsCancelledBeforeItIsHeardOfIsStopped(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	held := filepath.Join(fakeProgram(t, "sh", "#!/bin/bash\n/bin/sh \"$@\" | while IFS= read -r line; do case $line in *-up\\ [0-9]*) while [ -e "+dir+"/hold ]; do sleep 0.05; done ;; esac; printf '%s\\n' \"$line\"; done\n"), "sh")
+	held := filepath.Join(fakeProgram(t, "sh",
+		"#!/bin/bash\n/bin/sh \"$@\" | while IFS= read -r line; do case $line in *-up\\ [0-9]*) while [ -e "+dir+
+			"/hold ]; do sleep 0.05; done ;; esac; printf '%s\\n' \"$line\"; done\n"), "sh")
 	for name, input := range map[string]io.Reader{"without input": nil, "with input": strings.NewReader("x\n")} {
 		h := connect(t, (&fakeServer{shell: held}).start(t).config())
 		s := openTestShell(t, h, Become{})
@@ -230,7 +234,8 @@ func testLostStream(t *testing.T, s *Shell) {
 		waitForFile(t, dir+"/started")
 		s.host.conn.Close()
 	}()
-	_, err := s.Stream(testContext(t), Command{Script: padded("echo $$; sh -c 'echo $$ >"+dir+"/pids; : >"+dir+"/started; sleep 1002; true'", 2*readWhole)}, nil, nil, nil)
+	_, err := s.Stream(testContext(t),
+		Command{Script: padded("echo $$; sh -c 'echo $$ >"+dir+"/pids; : >"+dir+"/started; sleep 1002; true'", 2*readWhole)}, nil, nil, nil)
 	var lost *UnreachableError
 	if !errors.As(err, &lost) {
 		t.Errorf("got error %v", err)

@@ -72,7 +72,8 @@ func TestUploadsFollowNoLinkOfAnother(t *testing.T) {
 	for _, size := range []int{10, smallUpload + 1, 5 << 20} {
 		for range rounds {
 			// It may fail. What it may not do is touch another file.
-			_ = s.Upload(testContext(t), Upload{Source: bytes.NewReader(content(size)), Size: int64(size), Path: dir + "/f", Mode: 0o644, Owner: "nobody"})
+			_ = s.Upload(testContext(t), Upload{Source: bytes.NewReader(content(size)), Size: int64(size), Path: dir + "/f",
+				Mode: 0o644, Owner: "nobody"})
 		}
 	}
 	close(stop)
@@ -86,7 +87,8 @@ func TestUploadsFollowNoLinkOfAnother(t *testing.T) {
 	}
 	for _, size := range []int{10, 5 << 20} { // left in peace, it works
 		os.Remove(dir + "/f")
-		if err := s.Upload(testContext(t), Upload{Source: bytes.NewReader(content(size)), Size: int64(size), Path: dir + "/f", Owner: "nobody"}); err != nil {
+		err := s.Upload(testContext(t), Upload{Source: bytes.NewReader(content(size)), Size: int64(size), Path: dir + "/f", Owner: "nobody"})
+		if err != nil {
 			t.Fatal(err)
 		}
 		checkOwner(t, dir+"/f", uid)
@@ -127,7 +129,8 @@ func TestUploadsThroughLinksOfAnother(t *testing.T) {
 		// A link of root leads where it leads.
 		os.Symlink(ours, theirs+"link")
 		defer os.Remove(theirs + "link")
-		if err := s.Upload(testContext(t), Upload{Source: bytes.NewReader(content(size)), Size: int64(size), Path: theirs + "link/f"}); err != nil {
+		err := s.Upload(testContext(t), Upload{Source: bytes.NewReader(content(size)), Size: int64(size), Path: theirs + "link/f"})
+		if err != nil {
 			t.Error(err)
 		}
 		os.Remove(ours + "/f")
@@ -146,7 +149,9 @@ func TestUploadsSweepWhatOthersLeft(t *testing.T) {
 			for _, name := range append(left, ".g.0123456789abcdef.part", "staged") {
 				writeFile(t, dir+"/"+name, "x")
 			}
-			if err := s.Upload(testContext(t), Upload{Source: bytes.NewReader(content(size)), Size: int64(size), Path: dir + "/f", Sweep: []string{".staged-????"}}); err != nil {
+			err := s.Upload(testContext(t), Upload{Source: bytes.NewReader(content(size)), Size: int64(size), Path: dir + "/f",
+				Sweep: []string{".staged-????"}})
+			if err != nil {
 				t.Fatal(err)
 			}
 			names, _ := os.ReadDir(dir)

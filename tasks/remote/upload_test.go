@@ -157,7 +157,8 @@ func TestUploadAsAnotherUser(t *testing.T) {
 		}
 		checkOwner(t, u.Path, uid)
 	}
-	err = openTestShell(t, h, Become{Method: "sudo", User: "nobody"}).Upload(testContext(t), Upload{Source: strings.NewReader("x"), Size: 1, Path: "/etc/polarbook-test"})
+	err = openTestShell(t, h, Become{Method: "sudo", User: "nobody"}).Upload(testContext(t),
+		Upload{Source: strings.NewReader("x"), Size: 1, Path: "/etc/polarbook-test"})
 	if !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("where the user may not write: %v", err)
 	}

@@ -32,13 +32,15 @@ func TestDecode(t *testing.T) {
 		private string
 		Another string
 	}
-	out := "there=yes\nmarker.a b=c d\nmarker.\nsaid  a b  \nsize 12345678901\nport 5432\nempty\nname a\nname b c\nignored x\nencoded content\n" +
+	out := "there=yes\nmarker.a b=c d\nmarker.\nsaid  a b  \nsize 12345678901\nport 5432\nempty\nname a\nname b c\n" +
+		"ignored x\nencoded content\n" +
 		base64.StdEncoding.EncodeToString([]byte("x\ny"))[:3] + "\n" + base64.StdEncoding.EncodeToString([]byte("x\ny"))[3:] + "\n.\n" +
 		"dest file 644 0 0 root root 7 1 1 2 3\nspace 1\nowner root\nspace 2\nholds a\nholds b\nend yes\n"
 	if err := script.Decode([]byte(out), &got); err != nil {
 		t.Fatal(err)
 	}
-	if !got.There || got.Missing || got.Owner != "a b" || got.Size != 12345678901 || got.Port != 5432 || got.Empty != 0 || string(got.Content) != "x\ny" ||
+	if !got.There || got.Missing || got.Owner != "a b" || got.Size != 12345678901 || got.Port != 5432 || got.Empty != 0 ||
+		string(got.Content) != "x\ny" ||
 		got.File.Kind != "file" || got.File.Mode != 0o644 || got.File.Size != 7 || got.private+got.Another != "" {
 		t.Errorf("%+v", got)
 	}

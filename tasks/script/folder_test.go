@@ -20,9 +20,11 @@ func folder(t *testing.T, files map[string]string) *script.Folder {
 
 // What a script is given arrives as it was given, whatever it holds and whatever the environment holds.
 func TestValuesReachAScript(t *testing.T) {
-	f := folder(t, map[string]string{"main": "# Says what it got.\n# uses: other\n# takes: a b n yes no\n\tprintf '%s|' \"$a\" \"$b\" \"$n\" \"$yes\" \"$no\" \"$o\" \"$@\"\n",
+	f := folder(t, map[string]string{"main": "# Says what it got.\n# uses: other\n# takes: a b n yes no\n" +
+		"\tprintf '%s|' \"$a\" \"$b\" \"$n\" \"$yes\" \"$no\" \"$o\" \"$@\"\n",
 		"other": "# takes: o\n# leaves: x\nx=1\n"})
-	text := f.Script("main", script.Values{"a": "it's $HOME\n\t# no comment", "b": script.Path("~nobody/x y"), "n": 5432, "yes": true, "no": false}, "one", "", "-n *")
+	text := f.Script("main", script.Values{"a": "it's $HOME\n\t# no comment", "b": script.Path("~nobody/x y"), "n": 5432,
+		"yes": true, "no": false}, "one", "", "-n *")
 	for _, shell := range [][]string{{"dash"}, {"bash"}, {"busybox", "sh"}} {
 		if _, err := exec.LookPath(shell[0]); err != nil {
 			t.Logf("SKIP: no %s here", shell[0])
@@ -31,7 +33,8 @@ func TestValuesReachAScript(t *testing.T) {
 		c := exec.Command(shell[0], append(shell[1:], "-c", text)...)
 		c.Env = append(c.Environ(), "o=from the environment", "no=neither")
 		out, err := c.CombinedOutput()
-		if want := "it's $HOME\n\t# no comment|"; err != nil || !strings.HasPrefix(string(out), want) || !strings.HasSuffix(string(out), "/x y|5432|1|||one||-n *|") {
+		want := "it's $HOME\n\t# no comment|"
+		if err != nil || !strings.HasPrefix(string(out), want) || !strings.HasSuffix(string(out), "/x y|5432|1|||one||-n *|") {
 			t.Errorf("%v: %q, %v", shell, out, err)
 		}
 	}

@@ -19,5 +19,6 @@ func SplitWords(line string) ([]string, error) { return remote.SplitWords(line) 
 
 // IsUnitName reports whether systemd takes s for the name of a unit, with or without its suffix, and no program for an option.
 func IsUnitName(s string) bool {
-	return s != "" && !strings.HasPrefix(s, "-") && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.@:\\") == ""
+	return s != "" && !strings.HasPrefix(s, "-") &&
+		strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.@:\\") == ""
 }

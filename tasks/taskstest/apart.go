@@ -33,10 +33,12 @@ func Apart(t *testing.T, test func(t *testing.T, h *LocalHost)) {
 				t.Fatal(err)
 			}
 			for name, content := range map[string]string{
-				"passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/nonexistent:/usr/sbin/nologin\n", "group": "root:x:0:\nwheel:x:10:\nnogroup:x:65534:\n",
+				"passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/nonexistent:/usr/sbin/nologin\n",
+				"group":  "root:x:0:\nwheel:x:10:\nnogroup:x:65534:\n",
 				"shadow": "root:*:19000:0:99999:7:::\nnobody:*:19000:0:99999:7:::\n", "gshadow": "root:*::\nwheel:*::\nnogroup:*::\n",
-				"nsswitch.conf": "passwd: files\ngroup: files\nshadow: files\nhosts: files\n", "login.defs": "UID_MIN 1000\nGID_MIN 1000\nUSERGROUPS_ENAB yes\nUMASK 027\n",
-				"hostname": "before\n", "hosts": "127.0.0.1 localhost\n", "skel/.profile": "# profile\n",
+				"nsswitch.conf": "passwd: files\ngroup: files\nshadow: files\nhosts: files\n",
+				"login.defs":    "UID_MIN 1000\nGID_MIN 1000\nUSERGROUPS_ENAB yes\nUMASK 027\n",
+				"hostname":      "before\n", "hosts": "127.0.0.1 localhost\n", "skel/.profile": "# profile\n",
 			} {
 				Write(t, filepath.Join(etc, name), content, 0o644)
 			}
