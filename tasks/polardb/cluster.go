@@ -38,7 +38,7 @@ type WantedNode struct {
 	Polardata string // "": not known
 }
 
-// The roles that a node is wanted in. The engine has no word for a logger: it lists one as a follower.
+// The roles that a node can have in the inventory. The engine does not know loggers: it lists one as a follower.
 const (
 	roleFollower = "follower"
 	roleLearner  = "learner"
@@ -48,7 +48,7 @@ const (
 // Voter tells whether the node is to have a vote.
 func (n WantedNode) Voter() bool { return n.Role != roleLearner }
 
-// NodeItem is a node as a playbook lists it. What is empty was not given.
+// NodeItem is a node as a playbook lists it. An argument that was not given is empty.
 type NodeItem struct {
 	Name      string `arg:"name,required" doc:"of the host in the inventory"`
 	Address   string `arg:"address,required" doc:"its IPv4 address, as the members know it"`
@@ -61,8 +61,8 @@ type NodeItem struct {
 	Polardata string `arg:"polardata" doc:"its POLARDATA"`
 }
 
-// Listed reads the list, and refuses what no cluster can be made of: two nodes with one address, a weight that the
-// engine does not take, a host name where it needs an IPv4 address.
+// Listed reads the list. It refuses two nodes with one address, a weight that the engine does not accept, and a host name
+// where the engine needs an IPv4 address. The error is a *tasks.ArgError.
 func (c *ClusterArgs) Listed() ([]WantedNode, error) {
 	var list []WantedNode
 	seen := map[string]string{}
@@ -125,7 +125,7 @@ func readNode(item NodeItem) (WantedNode, error) {
 	return n, nil
 }
 
-// What a host is that says nothing of it, as defaults/main.yml of the role has it: hostvars do not show what a role sets.
+// The defaults of defaults/main.yml in the role, repeated here because hostvars do not show what a role sets.
 const (
 	defaultAccount   = "polardb"
 	defaultCluster   = "polardb"
@@ -133,12 +133,12 @@ const (
 	defaultPolardata = "/var/lib/polardb/polardata"
 )
 
-// Filters are the filters of templates that the built-in playbooks use beside Jinja2's and Ansible's. Each makes a value of
-// the variables of a host, which it asks for by name.
+// Filters holds the filters that the built-in playbooks use besides those of Jinja2 and Ansible. Each computes a value from
+// the variables of a host, which it gets by name.
 var Filters = map[string]func(get func(name string) (value any, defined bool, err error)) (any, error){"cluster_node": listedNode}
 
-// listedNode is a host of the inventory as the modules take it in nodes, made of the host's variables. It is the filter
-// cluster_node: a value is taken as it is written, whatever it is, and read by nodes().
+// listedNode is the filter cluster_node: it makes an entry of nodes from the variables of a host. It copies the values
+// unchecked; Listed checks them.
 func listedNode(get func(name string) (value any, defined bool, err error)) (any, error) {
 	node := ordered.New(9)
 	for _, key := range []struct {
@@ -177,7 +177,7 @@ func listedNode(get func(name string) (value any, defined bool, err error)) (any
 	return node, nil
 }
 
-// NodeNamed finds a node by its name in the inventory. The error is a Failure that lists the names there are.
+// NodeNamed returns the node with this name in the inventory. The error is a *tasks.Failure that lists the names that exist.
 func NodeNamed(list []WantedNode, name string) (WantedNode, error) {
 	var names []string
 	for _, n := range list {
@@ -189,7 +189,8 @@ func NodeNamed(list []WantedNode, name string) (WantedNode, error) {
 	return WantedNode{}, &tasks.Failure{Msg: "there is no node " + name, Hint: "the inventory has " + strings.Join(names, ", ")}
 }
 
-// glance asks all nodes at once, each within lookLimit. Whoever acts on what they say asks for a survey instead.
+// glance asks all nodes at once, each for at most lookLimit. To act on the answers, take a survey instead: it waits for
+// changes of the members that are under way.
 func (c *ClusterArgs) glance(ctx context.Context, h tasks.Host, list []WantedNode) dma.Survey {
 	survey := make(dma.Survey, len(list))
 	var wg sync.WaitGroup
@@ -197,13 +198,14 @@ func (c *ClusterArgs) glance(ctx context.Context, h tasks.Host, list []WantedNod
 		wg.Go(func() { survey[i] = c.look(ctx, h, n) })
 	}
 	wg.Wait()
-	byTheirWord(survey)
+	useOwnAddresses(survey)
 	return survey
 }
 
-// byTheirWord gives each view the address that its node has in the cluster, by the node's own word, where the inventory has
-// another for it: who leads, and who agrees, is said by those. A copy of another node's meta claims what that one has.
-func byTheirWord(survey dma.Survey) {
+// useOwnAddresses sets the address of each view to the one in the node's own meta, where the inventory has another: leader
+// and majority are found by the members' own addresses. An address that another view already has is not used, because a
+// copied meta holds the address of the node that it was copied from.
+func useOwnAddresses(survey dma.Survey) {
 	for i, v := range survey {
 		own, known := v.Own()
 		if !known || own == v.Address {
@@ -236,10 +238,10 @@ func (c *ClusterArgs) look(ctx context.Context, h tasks.Host, n WantedNode) dma.
 	return view
 }
 
-// lookLimit is how long one node may take to answer: longer than a busy server needs, shorter than a person waits.
+// lookLimit limits the wait for the answer of one node: longer than a busy server needs, shorter than a person waits.
 const lookLimit = 10 * time.Second
 
-// leader surveys the cluster until a leader can be believed, for at most the given time; an election takes one or two
+// leader surveys the cluster until a leader can be believed, for at most the given time. An election takes one or two
 // election timeouts.
 func (c *ClusterArgs) leader(ctx context.Context, h tasks.Host, list []WantedNode, patience time.Duration) (dma.View, dma.Survey, error) {
 	deadline := time.Now().Add(patience)
@@ -266,9 +268,9 @@ func (c *ClusterArgs) leader(ctx context.Context, h tasks.Host, list []WantedNod
 	}
 }
 
-// nobodyWillLead says that no wait makes a leader: no server runs on any of the nodes (bare hosts in check mode, or a
-// cluster that was stopped), or only such that have no views of the consensus (a founding that was cut off before they
-// were made, or loggers).
+// nobodyWillLead reports that waiting for a leader is useless: no node has a server that runs (bare hosts in check mode, or
+// a cluster that was stopped), or all that run lack the views of the consensus (loggers, or a founding that was cut off
+// before the views were made).
 func nobodyWillLead(survey dma.Survey) bool {
 	for _, v := range survey {
 		if !v.NoViews && !errors.Is(v.Err, syscall.ECONNREFUSED) {
@@ -278,21 +280,21 @@ func nobodyWillLead(survey dma.Survey) bool {
 	return len(survey) > 0
 }
 
-// clusterView is the cluster as its nodes see it, with the node that the task is about, if it is about one.
+// clusterView is the cluster as its nodes see it. Node is the node that the task is about, if there is one.
 type clusterView struct {
 	Node   WantedNode
 	Leader dma.View
 	Survey dma.Survey
-	// NoLeader is why no leader can be believed; "": Leader leads. With it Leader is empty.
+	// NoLeader is the reason why no leader can be believed, and Leader is empty then. Without a reason, Leader leads.
 	NoLeader string
 }
 
-// electionPatience is how long a leader is waited for: two elections with the engine's default timeouts and the weight
-// phase take less.
+// electionPatience limits the wait for a leader. Two elections with the engine's default timeouts and its weight phase take
+// less.
 const electionPatience = 40 * time.Second
 
-// view asks who leads, for at most the given time, and keeps in NoLeader why nobody can be believed to. The error is about
-// a change of the members that does not end: what the nodes say meanwhile is nothing to go by.
+// view asks who leads, for at most the given time. It returns an error only for a change of the members that does not end:
+// until then the answers of the nodes are not reliable.
 func (c *ClusterArgs) view(ctx context.Context, h tasks.Host, list []WantedNode, patience time.Duration) (clusterView, error) {
 	leader, survey, err := c.leader(ctx, h, list, patience)
 	view := clusterView{Leader: leader, Survey: survey}
@@ -306,21 +308,20 @@ func (c *ClusterArgs) view(ctx context.Context, h tasks.Host, list []WantedNode,
 	return view, nil
 }
 
-// downPatience is for how long a node may have no server at all before nobody waits for it any longer: one that changes
-// its role keeps its port.
+// downPatience limits the wait for a node without a server. A server that only changes its role keeps its port.
 const downPatience = 10 * time.Second
 
-// doubtFunc returns what does not hold yet of a cluster, in words for the message of a wait that ends; empty when all does.
+// doubtFunc returns what is not as wanted yet, in words for the message of a wait that timed out; empty when nothing is.
 type doubtFunc func(survey dma.Survey, leader dma.View) string
 
-// await surveys the cluster until a leader can be believed and doubt has nothing to say against what is seen. When the
-// limit is over, or what is waited for is a node whose server is gone, it returns what was seen last, in saw.
+// await surveys the cluster until a leader can be believed and doubt returns "". It stops waiting at the limit, and when all
+// that is missing is a node whose server is gone; then saw is what is still missing.
 func (c *ClusterArgs) await(ctx context.Context, h tasks.Host, list []WantedNode, limit time.Duration, doubt doubtFunc) (
 	leader dma.View, survey dma.Survey, saw string, err error,
 ) {
 	deadline := time.Now().Add(limit)
 	said := ""
-	var down time.Time // since when saw is that a server is gone
+	var down time.Time // when the server was first seen gone
 	for {
 		if survey, err = c.survey(ctx, h, list); err != nil {
 			return leader, survey, saw, err
@@ -351,7 +352,7 @@ func (c *ClusterArgs) await(ctx context.Context, h tasks.Host, list []WantedNode
 	}
 }
 
-// gone says that what was seen is a node on whose port nobody listens.
+// gone reports whether saw is about a node on whose port nobody listens.
 func gone(survey dma.Survey, saw string) bool {
 	for _, v := range survey {
 		if errors.Is(v.Err, syscall.ECONNREFUSED) && saw == v.String() {
@@ -361,7 +362,7 @@ func gone(survey dma.Survey, saw string) bool {
 	return false
 }
 
-// living lists the members that answer, each with the role that the leader lists for it, whatever the inventory says.
+// living returns the members that answer, each with the role that the leader lists for it, whatever the inventory wants.
 func living(survey dma.Survey, leader dma.View, list []WantedNode) []WantedNode {
 	var alive []WantedNode
 	for _, n := range list {
@@ -374,7 +375,7 @@ func living(survey dma.Survey, leader dma.View, list []WantedNode) []WantedNode 
 	return alive
 }
 
-// withListedRole is the node with the role that the leader lists for it. A logger is listed as a follower.
+// withListedRole returns the node with the role that the leader lists for it. A logger is listed as a follower.
 func withListedRole(n WantedNode, row dma.Member) WantedNode {
 	switch {
 	case row.Role == dma.Learner:
@@ -385,7 +386,7 @@ func withListedRole(n WantedNode, row dma.Member) WantedNode {
 	return n
 }
 
-// behind is how many log entries a member lacks, as the leader sees it.
+// behind returns how many log entries a member lacks, as the leader sees it.
 func behind(leader dma.View, row dma.Member) int64 {
 	if row.IPPort == leader.Address.Consensus() {
 		return 0
@@ -393,7 +394,7 @@ func behind(leader dma.View, row dma.Member) int64 {
 	return max(0, leader.Status.LastLogIndex-row.MatchIndex)
 }
 
-// votes says how many of the voters are alive.
+// votes returns how many of the voters are alive, as text.
 func votes(survey dma.Survey, leader dma.View) string {
 	voters, live := survey.Voters(leader)
 	return fmt.Sprintf("%d of %d voters alive", len(live), len(voters))

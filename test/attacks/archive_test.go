@@ -10,7 +10,7 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// An archive was packed with modes that let anybody change what root runs, or become root by running it.
+// The archive was packed with modes that let anybody change what root runs, or become root by running it.
 func TestAnArchivesModesAreNotBelieved(t *testing.T) {
 	t.Parallel()
 	s := site.New(t, site.Options{Cluster: "packed", Specs: []lab.Spec{{Name: "node1"}}})
@@ -55,7 +55,7 @@ func TestAnArchivesModesAreNotBelieved(t *testing.T) {
 			t.Errorf("in a directory of another account there is not that account's\n%s", out)
 		}
 		s.Run(0, "unpack.yml").Unchanged()
-		// Its links in the archive's way lead that account nowhere.
+		// Links of that account below dest lead the archive nowhere.
 		s.On("node1", "runuser -u mallory -- sh -c 'cd /srv/m && rm -rf * && for f in bin lib share include; do ln -s /etc $f; done'")
 		before := s.On("node1", "ls -lA /etc | sort")
 		s.Start(nil, "run", "unpack.yml").Wait()

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestConditions: text from a host is never an expression, so it reads neither the environment nor the files of the
-// operator's machine, and decides nothing but by its value.
+// TestConditions checks that text from a host is never evaluated: it can read neither the environment nor the files of the
+// operator's machine, and conditions see only its value.
 func TestConditions(t *testing.T) {
 	l := newControlNode(t)
 	l.env = []string{"CANARY_ENV=canary-value"}
@@ -57,7 +57,7 @@ func TestConditions(t *testing.T) {
 		`{shell: "echo \"$X\"", environment: {X: "{{ e.stdout }}"}}`,
 		`{copy: {content: "{{ e.stdout }}", dest: "{{ playbook_dir }}/made"}}`, `{debug: {msg: "{{ item }}"}, loop: "{{ e.stdout_lines }}"}`,
 	} {
-		// Templates and lookups that a host writes are text, wherever they go.
+		// Templates and lookups in what a host writes stay text, wherever they go.
 		l.t = t
 		l.write("evil.sh",
 			fmt.Sprintf(`echo "{{ lookup('env','CANARY_ENV') }} {%% if true %%}{{ lookup('file', '%s/canary') }}{%% endif %%}"`, l.dir))

@@ -13,15 +13,15 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// controlNode is a directory to run polarbook in whose one host, evil, is this machine: what a hostile host says is what its
-// tasks print, however they are reached.
+// controlNode is a directory to run polarbook in. Its one host, evil, is this machine: the output of tasks stands for what a
+// hostile host says.
 type controlNode struct {
 	t   *testing.T
 	dir string
 	env []string
 }
 
-// operated is what came of one run.
+// operated is the outcome of one run.
 type operated struct {
 	code           int
 	stdout, stderr string
@@ -57,7 +57,7 @@ func (l *controlNode) playbook(tasks string) {
 		strings.ReplaceAll(strings.TrimSpace(tasks), "\n", "\n    ")+"\n")
 }
 
-// run runs polarbook, its output into files.
+// run runs polarbook, with its output going into files.
 func (l *controlNode) run(args ...string) operated {
 	l.t.Helper()
 	state := filepath.Join(l.dir, "state")
@@ -74,7 +74,7 @@ func (l *controlNode) start(c *exec.Cmd, state string) operated {
 	if err := c.Start(); err != nil {
 		l.t.Fatal(err)
 	}
-	// What the system counts for a child that has ended begins with what this process held when it started that.
+	// The memory that the system counts for a child begins with what this process held when it started the child.
 	done, most := make(chan struct{}), make(chan int64)
 	go func() {
 		tick := time.NewTicker(5 * time.Millisecond)

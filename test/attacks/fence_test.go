@@ -9,7 +9,7 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// A run that is killed, or stopped for long, has to leave nothing at work where another one holds the lock.
+// A run that was killed, or stopped for long, must leave nothing running on a host when another run gets the lock.
 func TestTheWorkOfAGoneRunEnds(t *testing.T) {
 	t.Parallel()
 	s := site.New(t, site.Options{Cluster: "fence", Specs: site.Hosts("node1")})

@@ -9,9 +9,9 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// TestFirewall: whoever reaches the consensus port can vote and be believed, so nobody but members may, on hosts with
-// firewalld and with ufw; and clients are those that the inventory names. The hosts have the rules of a cluster that an
-// earlier release made: both ports open to everybody.
+// TestFirewall checks on hosts with firewalld and with ufw that only members reach the consensus port, because whoever
+// reaches it can vote, and that only the clients in the inventory reach the client port. The hosts begin with the rules of
+// an earlier release: both ports open to everybody.
 func TestFirewall(t *testing.T) {
 	t.Parallel()
 	const voting, client = 15432, 5432
@@ -46,7 +46,7 @@ func TestFirewall(t *testing.T) {
 			reaches(t, "node3", walled, voting, true)
 		}
 		s.Run(0, "new-cluster.yml").Unchanged(s.Names()...)
-		// What is not polarbook's stays, and what it made outlives a restart of the firewall.
+		// Rules that are not polarbook's stay, and its own survive a restart of the firewall.
 		s.On("node1", "firewall-cmd --query-port=8080/tcp && firewall-cmd --reload")
 		s.On("node2", "ufw reload")
 		reaches(t, "stranger", "node1", voting, false)

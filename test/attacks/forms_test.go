@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// TestOutputOfEveryForm: 300 MB cost little memory here and on the host, whatever way they are asked for: by each kind of
-// command, over a jump host, on this machine and on another one in its place.
+// TestOutputOfEveryForm checks that 300 MB of output need little memory on the control node and on the host, for each kind
+// of command, over a jump host, on this machine and delegated to another.
 func TestOutputOfEveryForm(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root, to become another account")
@@ -90,10 +90,10 @@ func TestOutputOfEveryForm(t *testing.T) {
 	}
 }
 
-// server is sshd on a port of its own.
+// server is an sshd on a port of its own.
 type server struct{ port, pid int }
 
-// startServer starts sshd, lets the key in the control node's directory in, and has the control node know it.
+// startServer starts sshd. It accepts the key in the control node's directory, and its host key is in known_hosts.
 func startServer(t *testing.T, l *controlNode) server {
 	t.Helper()
 	program, err := exec.LookPath("sshd")
@@ -154,8 +154,8 @@ func startServer(t *testing.T, l *controlNode) server {
 	return server{}
 }
 
-// watch looks at what the server's processes hold and at what polarbook puts on the host, until the function it returns
-// is called; that one says the most that one process ever held and the most that lay there, in bytes.
+// watch measures the server's processes and what polarbook puts on the host, until the returned function is called. That
+// function returns the most memory that one process held and the most disk that was used, in bytes.
 func (s server) watch(t *testing.T) func() (memory, lying int64) {
 	var memory, lying atomic.Int64
 	stop, stopped := make(chan struct{}), make(chan struct{})
@@ -186,7 +186,7 @@ func (s server) watch(t *testing.T) func() (memory, lying int64) {
 	return end
 }
 
-// below are the processes that one started, and those that they did.
+// below returns the processes that pid started, and those that they started.
 func below(pid int) []int {
 	children := map[int][]int{}
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
@@ -207,7 +207,7 @@ func below(pid int) []int {
 	return all
 }
 
-// held is the most that a process ever held.
+// held returns the most memory that a process ever held, in bytes.
 func held(pid int) int64 {
 	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	for line := range strings.Lines(string(data)) {
@@ -219,7 +219,7 @@ func held(pid int) int64 {
 	return 0
 }
 
-// laid is the size of what polarbook has put into a directory.
+// laid returns the size of what polarbook has put into a directory, in bytes.
 func laid(dir string) (size int64) {
 	own, _ := filepath.Glob(filepath.Join(dir, ".polarbook-*"))
 	for _, one := range own {

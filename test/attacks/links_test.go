@@ -10,7 +10,7 @@ import (
 
 // Another account owns the directory in which root is to write, and changes it meanwhile.
 //
-// Nothing else runs beside this test: the racer needs its turn.
+// This test does not run in parallel: the racer needs its share of the CPU.
 func TestRootWritesWhereAnotherAccountOwns(t *testing.T) {
 	s := site.New(t, site.Options{Cluster: "linked", Specs: []lab.Spec{{Name: "node1"}}})
 	bring(s, "node1", "racer")
@@ -39,7 +39,7 @@ func TestRootWritesWhereAnotherAccountOwns(t *testing.T) {
 			"    - lineinfile: {path: /srv/m/file, line: \"more {{ item }}\"}\n      loop: \"{{ range(10) }}\"\n      ignore_errors: true\n")
 		s.On("node1", "rm -f /tmp/racer.won; setsid runuser -u mallory -- /usr/local/bin/racer /srv/m /etc/pwn-target "+
 			">/tmp/racer.log 2>&1 & sleep 0.5")
-		// The racer is a process like others: it gets its turn in time in one of some runs.
+		// The racer wins the race only in some runs, because it is scheduled like any other process.
 		for range 20 {
 			s.Start(nil, "run", "race.yml").Wait()
 			untouched(t)

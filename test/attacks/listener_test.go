@@ -10,7 +10,7 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// set sets the trap on addresses of a host, as nobody, and returns what takes it away and tells what it was told.
+// set starts the trap on addresses of a host, as nobody. The returned function stops it and returns what it was told.
 func set(s *site.Site, host string, addresses ...string) (told func() string) {
 	s.T.Helper()
 	s.On(host, "rm -f /tmp/captured; setsid runuser -u nobody -- /usr/local/bin/trap /tmp/captured "+strings.Join(addresses, " ")+
@@ -24,8 +24,8 @@ func set(s *site.Site, host string, addresses ...string) (told func() string) {
 	}
 }
 
-// Another account listens on the port of a node whose server is down, and on sockets where it can make them. Whatever
-// polarbook is asked to do, it tells that account nothing: not even who it would log in as.
+// Another account listens on the port of a node whose server is down, and on sockets where it can create them. Whatever
+// polarbook is asked to do, it tells that account nothing, not even the name of the role.
 func TestAnotherAccountListens(t *testing.T) {
 	t.Parallel()
 	s := site.New(t, site.Options{Cluster: "trapped", User: "dba", Specs: site.Hosts("node1", "node2", "node3")})
@@ -46,8 +46,7 @@ func TestAnotherAccountListens(t *testing.T) {
 		s.Settles() // sshd takes no connection while it starts over
 		s.Status(0)
 	})
-	// It is a follower's server that is down: the leader's is connected to by the other members as well, whose libpq proves
-	// who they are to anybody.
+	// Only a follower's server is down: the other members connect to the leader too, and their libpq logs in to anybody.
 	attack := func(commands ...string) {
 		s.T.Helper()
 		if s.Leader() == "node3" {
@@ -64,7 +63,7 @@ func TestAnotherAccountListens(t *testing.T) {
 		}
 	}
 
-	// As the release before this one left it: md5 everywhere, and the socket where the engine has it by itself.
+	// As an earlier release left it: md5 everywhere, and the socket in the engine's default directory.
 	s.Subtest(t, "a cluster of the earlier release", func(t *testing.T) {
 		s.SQL(s.Leader(), fmt.Sprintf("set password_encryption = 'md5'; alter role polardb password '%s'; "+
 			"alter role replicator password '%[1]s'", s.Password))

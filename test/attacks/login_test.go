@@ -8,8 +8,8 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// hostileLogin has a host give logins what a site's profile, an account's start-up files and sshd may: programs behind
-// functions, a time limit for what is read, another locale, options that change what a shell or a program does.
+// hostileLogin sets up for logins what a site's profile, start-up files and sshd may set up: functions in place of programs,
+// a time limit for reading, another locale, and options that change what a shell or a program does.
 const hostileLogin = `
 cat >/etc/profile.d/zz.sh <<'E'
 export TMOUT=2 CDPATH=/:/var GREP_OPTIONS='-v --color=always' GREP_COLOR=1 POSIXLY_CORRECT=1 LC_ALL=zh_CN.GB18030

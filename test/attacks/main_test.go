@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { site.Main(m) }
 
-// bring builds a program of the tests and puts it on a host.
+// bring builds one of the tests' programs and copies it to a host.
 func bring(s *site.Site, host, name string) {
 	s.T.Helper()
 	file := filepath.Join(s.T.TempDir(), name)

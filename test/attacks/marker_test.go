@@ -7,13 +7,13 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// asEngine runs a script as the engine's account, which any superuser of the database is.
+// asEngine runs a script as the engine's account. Every superuser of the database can do that.
 func asEngine(s *site.Site, host, script string) {
 	s.T.Helper()
 	s.On(host, "runuser -u polardb -- sh -euc '"+strings.ReplaceAll(script, "'", `'\''`)+"'")
 }
 
-// former makes of a node one that an earlier release noted: beside its data, in the account's own directory.
+// former turns the note of a node into an earlier release's: beside its data, in a directory of the engine's account.
 func former(s *site.Site, host string) {
 	s.T.Helper()
 	s.On(host, "m="+s.Marker(host)+"; { grep -E '^(cluster|pgdata|polardata|step|origin)=' \"$m\"; echo pid=; } >"+s.Pgdata(host)+
@@ -21,8 +21,8 @@ func former(s *site.Site, host string) {
 		strings.TrimPrefix(s.Unit(), "polardb-")+"\"")
 }
 
-// The account that runs the engine writes what it likes beside and into its data. Root believes none of it, follows none
-// of it, and goes on when the attacker's mess is gone.
+// The engine's account writes arbitrary things beside and into its data. Root believes and follows none of it, and goes on
+// when it is removed.
 func TestTheEnginesAccountDoesNotBecomeRoot(t *testing.T) {
 	t.Parallel()
 	s := site.New(t, site.Options{Cluster: "forged", Specs: site.Hosts("node1", "node2", "node3")})
@@ -136,7 +136,7 @@ func TestTheEnginesAccountDoesNotBecomeRoot(t *testing.T) {
 					"cp pgdata/postgresql.conf pgdata/polar_dma.conf pgdata/pg_hba.conf pgdata.conf-before; "+
 					"echo evil >pgdata.conf-before/zz; ln -s /etc/profile.d/exist.sh pgdata/.zz.old; ln -s "+evil+" pgdata/.postgresql.conf.old")
 		}
-		// The engine takes the new files, and something else does not: the old ones are brought back.
+		// The engine accepts the new files, but something else does not: the old ones are restored.
 		fussy := "/etc/systemd/system/" + s.Unit() + ".service.d"
 		for _, host := range s.Names() {
 			s.On(host, `mkdir -p `+fussy+

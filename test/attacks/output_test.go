@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestOutput: whatever a host answers, polarbook stays small, its journal too, and what was cut is said.
+// TestOutput checks that polarbook and its journal stay small whatever a host answers, and that it says what was cut.
 func TestOutput(t *testing.T) {
 	const enough = 100 << 20
 	for _, c := range []struct {

@@ -19,7 +19,7 @@ func TestSecretsFollowed(t *testing.T) {
 	}
 	for seed := range seeds {
 		t.Run(fmt.Sprintf("seed %d", 20+seed), func(t *testing.T) {
-			// Two runs of the same playbook with different secrets: what is the same in both outcomes is none.
+			// The same playbook runs twice with different secrets: what is the same in both outcomes is not secret.
 			one := secretsSent(t, int64(20+seed), 1, "--diff", "-vvv")
 			two := secretsSent(t, int64(20+seed), 2, "-o", "json")
 			one.check(t, two)
@@ -58,7 +58,7 @@ func (s sent) check(t *testing.T, other sent) {
 	}
 }
 
-// tells says whether there is more in a line than what a filter put around the end of a text.
+// tells reports whether a line contains more than what a filter put around the end of a text.
 func tells(line string) bool {
 	line = strings.NewReplacer("&#34;", "", "&#39;", "", "&amp;", "").Replace(line)
 	letters := map[rune]bool{}
@@ -74,7 +74,7 @@ func secretsSent(t *testing.T, seed, universe int64, args ...string) sent {
 	l := newControlNode(t)
 	random := rand.New(rand.NewSource(seed))
 	own := rand.New(rand.NewSource(seed*10 + universe))
-	// some is a text whose shape is the same in each universe, for what is made of it may have its length in it.
+	// some returns a random text of the same shape in both runs, because what filters make of it may contain its length.
 	kinds := []string{"abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "123456789", "abcdefghijklmnopqrstuvwxyz",
 		"äößéñ", "!$%&()=?+#_.:;<>", "'", "\"", "\\", " "}
 	some := func(n, of int) string {
@@ -112,14 +112,14 @@ func secretsSent(t *testing.T, seed, universe int64, args ...string) sent {
 			chain = "(" + chain + filters[random.Intn(len(filters))] + ")"
 		}
 		s.chains = append(s.chains, chain)
-		// The outcome is written to a file, which tells the test what not to see, and to everything that is shown.
+		// The outcome goes into a file, from which the test learns what must not be seen, and to everything that is shown.
 		fmt.Fprintf(&tasks, "- {name: step, vars: {v: %q}, copy: {dest: \"{{ playbook_dir }}/out%d\", "+
 			"content: \"{{ v }}\"}, register: r}\n", "{{ "+chain+" }}", i)
 		fmt.Fprintf(&tasks, "- {debug: {msg: \"<{{ v }}>\"}, vars: {v: %q}}\n", "{{ "+chain+" }}")
 		fmt.Fprintf(&tasks, "- {debug: {msg: \"{{ v }}\"}, vars: {v: %q}}\n", "{{ "+chain+" }}")
 		fmt.Fprintf(&tasks, "- {shell: \"cat {{ playbook_dir }}/out%d; exit 1\", ignore_errors: true}\n", i)
 	}
-	// What is too short to be looked for within a text is masked where it stands alone.
+	// A secret that is too short to be searched for in a text is masked where it stands alone.
 	tasks.WriteString("- {debug: {msg: \"{{ short_pw }}\"}}\n- {debug: {msg: \"{{ other_pw }}\"}}\n" +
 		"- {debug: {msg: \"{{ db_pass[:5] }}\"}}\n- {debug: {msg: \"{{ api_key | list }}\"}}\n- {shell: echo q7j}\n" +
 		"- {debug: {msg: {inner: \"{{ short_pw }}\", pins: [\"{{ other_pw }}\"]}}}\n")
@@ -138,7 +138,7 @@ func secretsSent(t *testing.T, seed, universe int64, args ...string) sent {
 	return s
 }
 
-// TestSecretsInErrors: what cannot be read is quoted, but not the value of what is a secret by its name.
+// TestSecretsInErrors checks that errors quote what cannot be read without the values that are secret by name.
 func TestSecretsInErrors(t *testing.T) {
 	l := newControlNode(t)
 	held := func(what string, args ...string) {
@@ -173,7 +173,7 @@ func TestSecretsInErrors(t *testing.T) {
 		l.write("hosts.ini", inventory)
 		held(inventory, "run", "site.yml", "-i", "hosts.ini")
 	}
-	// Values that look like something else to YAML or to templates, wherever a secret may stand.
+	// Values that mean something else to YAML or to templates, in every place where a secret may stand.
 	l.write("good.yml", "all: {hosts: {evil: {ansible_connection: local}}}\n")
 	places := []string{"db_pass: %s", "db_pass:\n      %s", "credentials:\n      web: %s", "list_passwords:\n    - one\n    - %s",
 		"secrets:\n    - name: x\n      value: %s", "all: {x: 1, credentials: {web: {pin: 1,\n      b: %s}}}"}

@@ -9,13 +9,13 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// Forty hosts behind one jump host, all at once, with sshd's own limits on both: all are reached. They are one host under
-// forty names, so that its sshd too meets more of them than it lets wait for a login.
+// Forty hosts behind one jump host are all reached at once, with sshd's own limits on both. They are one host under forty
+// names, so that its sshd also meets more connections than it lets wait for a login.
 func TestFortyHostsBehindOneJumpHost(t *testing.T) {
 	t.Parallel()
 	s := site.New(t, site.Options{Cluster: "attacks", Specs: site.Hosts("jump", "inner")})
 	for _, n := range s.Names() {
-		// What sshd has by itself, said aloud in the log.
+		// sshd's defaults, with a log that shows them.
 		s.On(n, "printf 'MaxStartups 10:30:100\\nMaxSessions 10\\nLogLevel VERBOSE\\n' >/etc/ssh/sshd_config.d/10-limits.conf; "+
 			site.SSH("restart"))
 		if err := s.Lab.Host(n).Wait(t.Context()); err != nil {

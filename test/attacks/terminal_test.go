@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// TestTerminal: what a host says is shown and never obeyed: it writes no clipboard, title or screen, moves no text, and
-// makes no line that looks like polarbook's own.
+// TestTerminal checks that what a host says is shown and never obeyed: it sets no clipboard or title, clears no screen,
+// moves no text, and makes no line that looks like polarbook's own.
 func TestTerminal(t *testing.T) {
 	l := newControlNode(t)
 	const evil = `printf '\033]52;c;aGVsbG8=\007\033[2J\033]0;title\007\302\2331m\342\200\256txt.exe\000\177\377\r\nRECAP     ok  changed\nevil       1        0\n'`
@@ -54,8 +54,8 @@ func TestTerminal(t *testing.T) {
 	}
 }
 
-// TestForeignNames: nothing that is read here or comes from the command line moves the terminal either, nor makes a line
-// that looks like polarbook's own, whatever it is the name or the value of.
+// TestForeignNames checks the same of everything that is read on the control node or comes from the command line, whatever
+// it names.
 func TestForeignNames(t *testing.T) {
 	const (
 		raw    = "x\x1b]52;c;aGk=\a\x1b[2J\u009b1m\u202e\x7f\r\nRECAP     ok  changed\nevil     9   0\u2066\u2028"

@@ -14,8 +14,8 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// TestTLS listens on the network, and passes for a member: what goes over it is encrypted, and who cannot show a
-// certificate of the cluster's CA is not followed.
+// TestTLS eavesdrops on the network and impersonates a member: what is sent is encrypted, and a server without a certificate
+// of the cluster's CA is not followed.
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	s := site.New(t, site.Options{Cluster: "tls", User: "dba", Specs: site.Hosts("node1", "node2", "node3"), Group: site.Vars{
@@ -36,7 +36,7 @@ func TestTLS(t *testing.T) {
 		}
 		return conn.Close(ctx)
 	}
-	// streams is how the followers are connected to the leader.
+	// streams checks whether the followers' connections to the leader are encrypted.
 	streams := func(want string) {
 		t.Helper()
 		s.Eventually("replication with ssl="+want, func() error {
@@ -140,7 +140,7 @@ func TestTLS(t *testing.T) {
 	})
 }
 
-// strangeCA is nobody's: its key was thrown away.
+// strangeCA is a CA whose key was thrown away.
 const strangeCA = `-----BEGIN CERTIFICATE-----
 MIIBezCCASGgAwIBAgIUXa0SQAAAqP8+yr6mVTI4G7v6H50wCgYIKoZIzj0EAwIw
 EjEQMA4GA1UEAwwHc3RyYW5nZTAgFw0yNjExMjcwMjIzNDNaGA8yMTI2MTEwMzAy

@@ -9,10 +9,10 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// mostExposure is what `systemd-analyze security` may say of the server's unit, of 10.
+// mostExposure is the highest exposure, of 10, that `systemd-analyze security` may show for the server's unit.
 const mostExposure = 5.0
 
-// The server can do little on its host but serve: what takes it over does not become root with it.
+// The server can do little on its host besides serving: whoever takes it over does not become root.
 func TestTheServerHasNoRightsThatItDoesNotNeed(t *testing.T) {
 	t.Parallel()
 	s := site.New(t, site.Options{Cluster: "attacks", Specs: []lab.Spec{{Name: "node1"}}})
@@ -36,7 +36,7 @@ func TestTheServerHasNoRightsThatItDoesNotNeed(t *testing.T) {
 			t.Errorf("the server may dump core: %s", line)
 		}
 	}
-	// It may write where its data is, and not where root's programs and settings are.
+	// It may write where its data is, but not where root's programs and settings are.
 	for _, dir := range []string{"/usr/local", "/etc", "/boot", "/root"} {
 		got := s.On("node1", "nsenter -t "+pid+" -m sh -c 'touch "+dir+"/written 2>/dev/null && echo yes || echo no'")
 		if strings.TrimSpace(got) != "no" {

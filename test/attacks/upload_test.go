@@ -8,9 +8,8 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// mallory owns a directory that root copies large files into. He puts a link to one of root's files in the place of
-// whatever appears there, and a link to root's own directory in the place of a parent. Nothing of root's is written, and
-// nothing of it becomes his.
+// mallory owns a directory that root copies large files into. He replaces whatever appears there with a link to one of
+// root's files, and a parent directory with a link to one of root's. Nothing of root's is written or becomes his.
 func TestLargeCopiesIntoAnothersDirectory(t *testing.T) {
 	t.Parallel()
 	s := site.New(t, site.Options{Cluster: "upload", Specs: []lab.Spec{site.Hosts("node1")[0]}})

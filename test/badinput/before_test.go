@@ -9,8 +9,8 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// TestBeforeAnyHost holds mistakes that can be seen on the control node to being found there: the one host of the inventory is
-// a listener of this test, and nobody may have called.
+// TestBeforeAnyHost checks that mistakes that can be seen on the control node are found there: the only host of the
+// inventory is a listener of this test, which nobody may have connected to.
 func TestBeforeAnyHost(t *testing.T) {
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// check asks what new-cluster.yml would do, and wants that it can be told and that nothing is done.
+// check runs new-cluster.yml --check, which must succeed and change nothing.
 func check(s *site.Site) {
 	s.T.Helper()
 	before := state(s)
@@ -17,15 +17,15 @@ func check(s *site.Site) {
 	same(s, before)
 }
 
-// fullDisk has node3 run out of space: before the run, while the engine is unpacked, and while the leader is copied.
-// With space again, the same command finishes.
+// fullDisk fills the disk of node3: before the run, while the engine is unpacked, and while the leader is copied. With space
+// again, the same command finishes.
 func fullDisk(t *testing.T, s *site.Site) {
 	s.SetAll(site.Vars{"polardb_home": "/data/polardb", "polardb_pgdata": "/data/pgdata", "polardb_polardata": "/data/polardata"})
 	const fill, free = "dd if=/dev/zero of=/data/filler bs=64k 2>/dev/null; true", "rm -f /data/filler"
 	run := func(each func(*site.Running, site.Event)) *site.Outcome {
 		return s.Start(each, "run", "new-cluster.yml", "--forks", "3").Wait()
 	}
-	// at fills the disk when a play begins, well before the task that needs the space. polarbook stands still meanwhile.
+	// at fills the disk when a play begins, well before the task that needs the space. polarbook is stopped meanwhile.
 	at := func(play string) func(*site.Running, site.Event) {
 		filled := false
 		return func(r *site.Running, e site.Event) {

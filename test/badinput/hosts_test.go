@@ -25,7 +25,7 @@ func TestHosts(t *testing.T) {
 	s.Case(t, "check of a cluster", func(t *testing.T) { check(s) })
 }
 
-// bare makes every mistake on hosts that nobody has touched, and wants them untouched after it.
+// bare makes every mistake on untouched hosts, and checks that they stay so.
 func bare(t *testing.T, s *site.Site) {
 	address := s.Lab.Host("node1").Address
 	dba := site.Vars{"ansible_user": "dba"}
@@ -113,7 +113,7 @@ func bare(t *testing.T, s *site.Site) {
 	}
 }
 
-// taker has another program listen on a port, one that every flavour of host has.
+// taker returns a script that starts another program on a port. Every flavour of host has that program.
 func taker(port string) string {
 	return "systemd-run --quiet --collect --unit taker systemd-socket-activate --accept -l 0.0.0.0:" + port +
 		" cat; until ss -ltn | grep -q :" + port + "; do sleep 0.1; done"
@@ -142,8 +142,8 @@ func pack(s *site.Site, name string, files map[string]string) string {
 	return s.File(name, b.String())
 }
 
-// foreignPackage is an install prefix whose programs say that they are for ARM: this test's own program with another
-// machine in its header.
+// foreignPackage returns an install prefix whose programs are for ARM: this test's own binary with another machine in its
+// header.
 func foreignPackage(s *site.Site) string {
 	s.T.Helper()
 	program, err := os.ReadFile("/proc/self/exe")
@@ -158,8 +158,8 @@ func foreignPackage(s *site.Site) string {
 	return pack(s, "foreign.tar.gz", map[string]string{"top/bin/postgres": string(program), "top/bin/initdb": string(program)})
 }
 
-// otherKey is the lab's known_hosts with another host's key for one: what a machine that was set up anew looks like,
-// or one in the middle.
+// otherKey returns the lab's known_hosts with another host's key for one host, as after a reinstallation or with a man in
+// the middle.
 func otherKey(s *site.Site, name string) string {
 	s.T.Helper()
 	var lines []string

@@ -7,9 +7,8 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// fingerprint is everything of a host that a run might change: files with owner, mode, time and checksum, accounts,
-// kernel settings, what systemd runs. What a login or the clock changes by itself is left out, and so is what a server
-// that runs writes.
+// fingerprint prints everything on a host that a run might change: files with owner, mode, time and checksum, accounts,
+// kernel settings, what systemd runs. It leaves out what a login, the clock or a running server changes by itself.
 const fingerprint = `cd /
 find etc opt var/lib home root usr/local data -xdev \( -path var/lib/systemd -o -path var/lib/private -o -path var/lib/sudo -o -name .cache -o -path data/polardata -o -path 'data/pgdata/*' ! -name '*.conf' \) -prune \
 	-o -type d -printf '%p %U:%G %m\n' -o -printf '%p %U:%G %m %T@ %l\n' 2>/dev/null | sort
@@ -21,7 +20,7 @@ systemctl list-units --plain --no-legend --no-pager --type=service --state=runni
 ps -eo user,args | grep -E 'polar|postgres' | grep -v grep
 true`
 
-// state is the fingerprint of every host that runs.
+// state returns the fingerprints of all hosts that run.
 func state(s *site.Site) map[string]string {
 	s.T.Helper()
 	var mu sync.Mutex
@@ -45,7 +44,7 @@ func state(s *site.Site) map[string]string {
 	return prints
 }
 
-// same wants that nothing is different on any host.
+// same fails the test when anything is different on any host.
 func same(s *site.Site, before map[string]string) {
 	s.T.Helper()
 	after := state(s)

@@ -6,7 +6,7 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// wants holds a run to an exit code and to what it says; what begins with "!" must not be said.
+// wants checks the exit code of a run and its output, which must not contain texts that begin with "!".
 func wants(o *site.Outcome, code int, say ...string) {
 	o.T.Helper()
 	if o.Code != code {

@@ -9,7 +9,7 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// A run that finds nothing to do costs a round trip a task, and a few for the whole.
+// A run that finds nothing to do costs one round trip a task, and a few in all.
 func TestRoundTrips(t *testing.T) {
 	s := cluster(t, nil)
 	o := nothingToDo(s)
@@ -49,7 +49,7 @@ func BenchmarkNothingToDo(b *testing.B) {
 	}
 }
 
-// nothingToDo runs new-cluster.yml on a cluster, over the way to the hosts that the lab has now.
+// nothingToDo runs new-cluster.yml on a finished cluster, with the delay to the hosts that the lab has now.
 func nothingToDo(s *site.Site) *site.Outcome {
 	s.T.Helper()
 	for _, h := range s.Lab.Hosts() {
@@ -62,7 +62,7 @@ func nothingToDo(s *site.Site) *site.Outcome {
 	return s.Run(0, "new-cluster.yml").Unchanged(s.Names()...)
 }
 
-// tasksOf counts those that had a host to run on.
+// tasksOf returns the number of tasks that ran on some host.
 func tasksOf(o *site.Outcome) int {
 	on := map[int]bool{}
 	for _, e := range o.Events {

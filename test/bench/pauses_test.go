@@ -7,8 +7,8 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// BenchmarkPauses reports how long an application could not write while a cluster is kept, at the worst of all turns.
-// A row that was acknowledged and then lost fails it.
+// BenchmarkPauses reports for how long an application could not write during planned work, at most. It fails when a row that
+// was acknowledged is lost.
 func BenchmarkPauses(b *testing.B) {
 	releases := site.Releases(b)
 	s := cluster(b, site.Vars{"polardb_hba": []string{site.FromOutside}})

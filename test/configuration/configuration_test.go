@@ -13,7 +13,7 @@ var nodes = []string{"node1", "node2", "node3"}
 
 func hba(lines ...string) []string { return append([]string{site.FromOutside}, lines...) }
 
-// good is what the inventory says between the cases.
+// good holds the inventory's variables between the cases.
 func good() site.Vars {
 	return site.Vars{"polardb_settings": site.Vars{"work_mem": "8MB", "max_connections": 150,
 		"shared_preload_libraries": "pg_stat_statements"}, "polardb_hba": hba(), "polardb_port": 5432}
@@ -25,7 +25,7 @@ func with(more site.Vars) site.Vars {
 	return site.Vars{"polardb_settings": settings}
 }
 
-// every says that all cases are tried and not one of each kind, which takes two minutes more.
+// every tries all cases instead of one of each kind, which takes two minutes more.
 var every = os.Getenv("POLARBOOK_FILES") != ""
 
 // TestFiles takes one cluster through everything that can be wrong with its files.
@@ -48,7 +48,7 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// files are what a node's configuration is, what is left in /run among it.
+// files returns a node's configuration and what is left in /run.
 func files(s *site.Site) map[string]string {
 	s.T.Helper()
 	all := map[string]string{}
@@ -85,7 +85,7 @@ func libraries(t *testing.T, s *site.Site) {
 	}
 }
 
-// What initdb was told and what it chose is the cluster's, on every member; the zones follow the inventory where it has one.
+// What initdb was told, and what it chose, holds on every member; the time zones follow the inventory when it sets one.
 func madeWith(t *testing.T, s *site.Site) {
 	zone := ""
 	shown := func(want string) {
@@ -116,7 +116,7 @@ func madeWith(t *testing.T, s *site.Site) {
 	settings := `{"polardb_timezone": "Asia/Shanghai", "polardb_settings": {"work_mem": "8MB", "max_connections": 150, "shared_preload_libraries": "pg_stat_statements", "TimeZone": "Asia/Tokyo"}}`
 	s.Run(0, "reconfigure.yml", "-e", settings)
 	shown("Asia/Tokyo Asia/Shanghai")
-	// Without any, what initdb has chosen is in force again.
+	// Without one, what initdb has chosen is in force again.
 	s.Run(0, "reconfigure.yml")
 	shown(zone + " " + zone)
 	s.Run(0, "reconfigure.yml").Unchanged(nodes...)
@@ -130,7 +130,7 @@ func madeWith(t *testing.T, s *site.Site) {
 	if now := files(s); !maps.Equal(now, before) {
 		t.Errorf("files were written: %v, %v", before, now)
 	}
-	// A cluster of an earlier release says nothing of it in its files, and keeps the engine's default.
+	// The files of a cluster of an earlier release do not record it, and it keeps the engine's default.
 	for _, n := range nodes {
 		s.On(n, `sed -i -E '/^(# initdb: )?(timezone|log_timezone|datestyle|lc_[a-z]+|default_text_search_config) /d' /var/lib/polardb/pgdata/postgresql.conf; systemctl reload `+s.Unit())
 	}
@@ -161,7 +161,7 @@ systemctl start `+s.Unit()+`-logs.service && systemctl is-enabled `+s.Unit()+`-l
 	s.Status(0)
 	s.Run(0, "reconfigure.yml", "-e", "polardb_log_keep_days=12").Changed()
 	clean("12", "old-0.log old-1.log old-2.log")
-	// A run that was cut off when the files were written.
+	// As after a run that was cut off once the files were written.
 	s.On("node1", "touch /etc/systemd/system/"+s.Unit()+".service /etc/systemd/system/"+s.Unit()+"-logs.service")
 	s.Run(0, "reconfigure.yml", "-e", "polardb_log_keep_days=12")
 	stale := s.On("node1", "systemctl show --all -p NeedDaemonReload "+s.Unit()+"-logs.service "+s.Unit()+".service | grep -c =yes || true")
@@ -286,7 +286,7 @@ func wayOut(t *testing.T, s *site.Site) {
 	})
 }
 
-// What is wrong is none of the files here, which are mended. The reason comes first, and is of this start.
+// The files are right here and something else is wrong. The reason comes first, and is of this start.
 func failedStarts(t *testing.T, s *site.Site) {
 	n := s.Followers()[0]
 	const unit = "/run/systemd/system/polardb-files.service.d"

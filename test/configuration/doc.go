@@ -1,5 +1,5 @@
-// Package configuration tests what writes configuration files: that none is written with which a server would not start,
-// that a server which does not start is brought back, and that the reason of a start that failed is said.
+// Package configuration tests the configuration files: none is written with which a server would not start, a server that
+// does not start because of them is repaired, and a start that failed is reported with its reason.
 //
-// It must know nothing of polarbook's packages: what it asserts is what a user sees.
+// It must not import polarbook's packages: it asserts what a user sees.
 package configuration

@@ -2,5 +2,5 @@
 // broken at random: what the server acknowledged is on every member exactly once, what a reader saw stays, nothing is
 // there that nobody wrote, and `polarbook status` is green only when all of that can be shown.
 //
-// It must know nothing of polarbook's packages: what it asserts is what a user sees.
+// It must not import polarbook's packages: it asserts what a user sees.
 package durability

@@ -3,5 +3,5 @@
 // wrong, a disk is full. What is wanted is always the same: the run says what happened and leaves no harm, and the same
 // command run again finishes the work.
 //
-// It must know nothing of polarbook's packages: what it asserts is what a user sees.
+// It must not import polarbook's packages: it asserts what a user sees.
 package faults

@@ -2,5 +2,5 @@
 // busybox as sh, with the tools of coreutils and of busybox, with and without a firewall, old and new. `make test` runs a
 // sample; POLARBOOK_LAB_FLAVOURS=all runs them all.
 //
-// It must know nothing of polarbook's packages: what it asserts is what a user sees.
+// It must not import polarbook's packages: it asserts what a user sees.
 package flavours

@@ -2,5 +2,5 @@
 // them killed, cleared away or made to wait. It also holds what a run that was killed still owes a host, and that nothing
 // is destroyed before somebody said yes.
 //
-// It must know nothing of polarbook's packages: what it asserts is what a user sees.
+// It must not import polarbook's packages: it asserts what a user sees.
 package locking

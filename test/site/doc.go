@@ -6,5 +6,5 @@
 // Every run is held to what is true of all runs, whatever the test asks beyond that: it ends in time, it does not
 // crash, its events are JSON, no password is in what it prints or writes down, and its journals are the user's alone.
 //
-// It must know nothing of polarbook's packages: what it asserts is what a user sees.
+// It must not import polarbook's packages: it asserts what a user sees.
 package site

@@ -1,5 +1,5 @@
-// Command racer swaps each file that appears in a directory under one of polarbook's temporary names for a link to a file
-// of root's, as fast as it can: what the directory's owner may do.
+// Command racer swaps each file that appears in a directory under one of polarbook's temporary names for a link to a file of
+// root's, as fast as it can. The directory's owner may do that.
 package main
 
 import (

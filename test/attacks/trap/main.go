@@ -1,5 +1,5 @@
-// Command trap plays a database server that wants to learn passwords: trap FILE ADDRESS... listens on each address (host:port,
-// or the path of a socket), asks who connects for a password in clear, by md5, by SCRAM, or for none, each in its turn, and
+// Command trap plays a database server that wants to learn passwords. trap FILE ADDRESS... listens on each address
+// (host:port, or the path of a socket), asks clients in turn for a password in clear, by md5, by SCRAM, and for none, and
 // writes to FILE what it was told.
 package main
 
