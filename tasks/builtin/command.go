@@ -28,7 +28,7 @@ type commandInput struct {
 type commandArgs struct {
 	conditions
 	commandInput
-	Cmd       string   `arg:"cmd" alias:"_raw_params" doc:"The command and its arguments. No shell reads it: no pipes, no redirection; $NAME and ~ are replaced."`
+	Cmd       string   `arg:"cmd" alias:"_raw_params" doc:"The command and its arguments. No shell: no pipes; $NAME and ~ are replaced."`
 	Argv      []string `arg:"argv" doc:"The command and its arguments as a list, instead of cmd."`
 	Variables bool     `arg:"expand_argument_vars" default:"true" doc:"Replace $NAME in arguments."`
 	Warn      bool     `arg:"warn" default:"false" doc:"Accepted for old playbooks' sake."`

@@ -20,7 +20,7 @@ import (
 
 type copyArgs struct {
 	files.Attributes
-	Dest          string  `arg:"dest,required,path" doc:"Destination. A directory, or a path that ends with a slash, takes the file under its own name."`
+	Dest          string  `arg:"dest,required,path" doc:"Destination. A directory, or a path with a slash at its end, keeps the file's name."`
 	Src           string  `arg:"src,path" doc:"File or directory, looked for in files/ beside the task, its role and the playbook; on the host with remote_src. A directory's path that ends with a slash means what is in it."`
 	Content       any     `arg:"content" doc:"Text to write instead of a source. A dict or list is written as JSON."`
 	Backup        bool    `arg:"backup" default:"false" doc:"Keep a copy of the file before the change."`

@@ -18,7 +18,7 @@ type fileArgs struct {
 	Src              string  `arg:"src,path" doc:"Target of the link, for link and hard. A relative one stays relative."`
 	Recurse          bool    `arg:"recurse" default:"false" doc:"Also set owner, group and mode of everything in the directory."`
 	Follow           bool    `arg:"follow" default:"true" doc:"Change what a link points to, not the link."`
-	Force            bool    `arg:"force" default:"false" doc:"Create the link even if there is a file in its place (it is replaced), or if its target does not exist."`
+	Force            bool    `arg:"force" default:"false" doc:"Create the link even in place of a file, or without its target."`
 	ModificationTime *string `arg:"modification_time" doc:"preserve, now, or a time for touch; touch sets now by default."`
 	AccessTime       *string `arg:"access_time" doc:"preserve, now, or a time for touch; touch sets now by default."`
 }

@@ -26,7 +26,7 @@ type firewalldArgs struct {
 	Target      string `arg:"target" choices:"default ACCEPT DROP %%REJECT%%" doc:"What the zone does with traffic that matches no rule; only permanent, and default again with disabled."`
 	Zone        string `arg:"zone" doc:"Zone; firewalld's default zone by default."`
 	Permanent   *bool  `arg:"permanent" doc:"Change the permanent settings, which hold from the next start on."`
-	Immediate   bool   `arg:"immediate" default:"false" doc:"Change the running settings. This is the default when permanent is not given or false."`
+	Immediate   bool   `arg:"immediate" default:"false" doc:"Change the running settings; the default without permanent."`
 	Offline     bool   `arg:"offline" default:"false" doc:"Where firewalld does not run, change the permanent settings and ignore immediate. Permanent settings alone are changed there without this, too."`
 	Timeout     int    `arg:"timeout" default:"0" doc:"Seconds after which what was enabled now is disabled again."`
 }

@@ -11,7 +11,7 @@ import (
 
 type hostnameArgs struct {
 	Name string `arg:"name,required" doc:"Name of the host."`
-	Use  string `arg:"use" choices:"generic systemd debian redhat sles" doc:"Accepted for Ansible's sake: all of these keep the name in /etc/hostname."`
+	Use  string `arg:"use" choices:"generic systemd debian redhat sles" doc:"Accepted for Ansible's sake: all keep the name in /etc/hostname."`
 }
 
 var hostnameModule = tasks.Define(tasks.Module{

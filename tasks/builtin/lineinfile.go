@@ -14,13 +14,13 @@ type lineinfileArgs struct {
 	files.EditArgs
 	Create       bool    `arg:"create" default:"false" doc:"Create the file, and its directory, if it is missing."`
 	Line         *string `arg:"line" alias:"value" doc:"The line. Required for state: present."`
-	Regexp       *string `arg:"regexp" alias:"regex" doc:"Expression for the line to replace (the last that matches), or with absent for the lines to remove."`
+	Regexp       *string `arg:"regexp" alias:"regex" doc:"Expression for the line to replace (the last match), or the lines to remove."`
 	SearchString *string `arg:"search_string" doc:"Text that the line has to contain, instead of regexp."`
 	State        string  `arg:"state" default:"present" choices:"absent present" doc:"Insert the line, or remove it."`
 	InsertAfter  *string `arg:"insertafter" doc:"EOF, or an expression: a new line goes after the last match."`
 	InsertBefore *string `arg:"insertbefore" doc:"BOF, or an expression: a new line goes before the last match."`
 	FirstMatch   bool    `arg:"firstmatch" default:"false" doc:"Take the first match, not the last."`
-	Backrefs     bool    `arg:"backrefs" default:"false" doc:"Replace \\1 and the like in line with what regexp matched; without a match, nothing is done."`
+	Backrefs     bool    `arg:"backrefs" default:"false" doc:"Replace \\1 and the like in line by what regexp matched; no match, no change."`
 }
 
 var lineinfileModule = tasks.Define(tasks.Module{

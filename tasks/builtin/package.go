@@ -15,7 +15,7 @@ import (
 )
 
 type packageArgs struct {
-	Name  []string `arg:"name" alias:"pkg package" doc:"Packages; with a version as the manager writes it: name=1.2 for apt, name-1.2 for dnf and yum."`
+	Name  []string `arg:"name" alias:"pkg package" doc:"Packages; with a version: name=1.2 for apt, name-1.2 for dnf and yum."`
 	State string   `arg:"state" default:"present" choices:"absent installed latest present removed" doc:"Wanted state: present accepts any installed version, latest installs the newest that the host's sources have."`
 }
 
@@ -27,7 +27,7 @@ type aptArgs struct {
 	Purge           bool `arg:"purge" default:"false" doc:"With absent: also remove configuration."`
 	Autoremove      bool `arg:"autoremove" default:"false" doc:"With absent: also remove what nothing else needs."`
 	AllowDowngrade  bool `arg:"allow_downgrade" alias:"allow-downgrade allow_downgrades allow-downgrades" default:"false" doc:"Allow an older version than the installed one."`
-	Unauthenticated bool `arg:"allow_unauthenticated" alias:"allow-unauthenticated" default:"false" doc:"Install packages that nobody has signed."`
+	Unauthenticated bool `arg:"allow_unauthenticated" alias:"allow-unauthenticated" default:"false" doc:"Install unsigned packages."`
 }
 
 var packageNotes = []string{

@@ -14,7 +14,7 @@ type pamLimitsArgs struct {
 	Type    string `arg:"limit_type,required" choices:"hard soft -" doc:"Kind of limit; - is both."`
 	Item    string `arg:"limit_item,required" choices:"core data fsize memlock nofile rss stack cpu nproc as maxlogins maxsyslogins priority locks sigpending msgqueue nice rtprio chroot" doc:"Resource to limit."`
 	Value   string `arg:"value,required" doc:"Limit: a number, unlimited, infinity or -1."`
-	Dest    string `arg:"dest,path" default:"/etc/security/limits.conf" doc:"File to edit; one in /etc/security/limits.d takes precedence over limits.conf."`
+	Dest    string `arg:"dest,path" default:"/etc/security/limits.conf" doc:"File to edit; those in /etc/security/limits.d win over it."`
 	Comment string `arg:"comment" doc:"Comment to write behind the limit."`
 	Backup  bool   `arg:"backup" default:"false" doc:"Keep a copy of the file before the change."`
 	UseMin  bool   `arg:"use_min" default:"false" doc:"Keep a limit that is smaller."`

@@ -18,16 +18,16 @@ import (
 type rpmArgs struct {
 	Name            []string `arg:"name" alias:"pkg" doc:"Packages: name, name-1.2, name-1.2-3.el9, name.x86_64, 'name >= 1.2', a pattern, a file that a package has, an rpm file on the host or its URL, @group; * with latest for all that is installed."`
 	State           string   `arg:"state" choices:"absent installed latest present removed" doc:"present leaves a version that is there, latest brings the newest that the repositories have. present when not given, or absent with autoremove."`
-	List            string   `arg:"list" doc:"installed, available, updates, repos, or the name of a package: what there is comes back as results, and nothing is done."`
+	List            string   `arg:"list" doc:"Only return as results: installed, available, updates, repos, or a package's name."`
 	EnableRepo      []string `arg:"enablerepo" doc:"Repositories to enable."`
 	DisableRepo     []string `arg:"disablerepo" doc:"Repositories to disable; * for all."`
 	Exclude         []string `arg:"exclude" doc:"Packages that latest leaves alone."`
 	DisableExcludes string   `arg:"disable_excludes" doc:"Excludes of the configuration to ignore: all, main or a repository."`
-	UpdateCache     bool     `arg:"update_cache" alias:"expire-cache" default:"false" doc:"Ask the repositories again before anything else. That alone is not a change."`
+	UpdateCache     bool     `arg:"update_cache" alias:"expire-cache" default:"false" doc:"Ask the repositories again first; not a change."`
 	CacheOnly       bool     `arg:"cacheonly" default:"false" doc:"Ask no repository; use what is cached."`
-	NoGPG           bool     `arg:"disable_gpg_check" default:"false" doc:"Install packages that nobody has signed."`
-	Autoremove      bool     `arg:"autoremove" default:"false" doc:"Remove what was installed for other packages and nothing needs any more; alone, or with absent."`
-	AllowDowngrade  bool     `arg:"allow_downgrade" default:"false" doc:"Install an older version than the installed one; without it, the newer one is accepted."`
+	NoGPG           bool     `arg:"disable_gpg_check" default:"false" doc:"Install unsigned packages."`
+	Autoremove      bool     `arg:"autoremove" default:"false" doc:"Remove dependencies that nothing needs any more; alone, or with absent."`
+	AllowDowngrade  bool     `arg:"allow_downgrade" default:"false" doc:"Install an older version; without it, a newer one is accepted."`
 	AllowErasing    bool     `arg:"allowerasing" default:"false" doc:"Remove packages that conflict."`
 	NoBest          bool     `arg:"nobest" default:"false" doc:"Take an older version where the newest cannot be installed."`
 	SkipBroken      bool     `arg:"skip_broken" default:"false" doc:"Leave out what cannot be installed."`
@@ -41,7 +41,7 @@ type rpmArgs struct {
 	DisablePlugin   []string `arg:"disable_plugin" doc:"Plugins to leave out for this task."`
 	SSLVerify       bool     `arg:"sslverify" default:"true" doc:"Check the certificates of the repositories."`
 	ValidateCerts   bool     `arg:"validate_certs" default:"true" doc:"Check the certificate of a URL in name."`
-	LockTimeout     int      `arg:"lock_timeout" default:"30" doc:"Accepted for Ansible's sake: the manager waits for another that is at work."`
+	LockTimeout     int      `arg:"lock_timeout" default:"30" doc:"Accepted for Ansible's sake: the manager itself waits for another."`
 	UseBackend      string   `arg:"use_backend" alias:"use" default:"auto" choices:"auto dnf dnf4 yum yum3 yum4" doc:"Accepted for Ansible's sake: what the host has is used, dnf first."`
 }
 

@@ -15,8 +15,8 @@ type statArgs struct {
 	Follow    bool   `arg:"follow" default:"false" doc:"Look at the target of a link."`
 	Checksum  bool   `arg:"get_checksum" default:"true" doc:"Compute the checksum of a regular file."`
 	Algorithm string `arg:"checksum_algorithm" alias:"checksum checksum_algo" default:"sha1" choices:"md5 sha1 sha224 sha256 sha384 sha512" doc:"Algorithm of the checksum."`
-	Mime      bool   `arg:"get_mime" alias:"mime mime_type mime-type" default:"true" doc:"Return mimetype and charset, if the host has the command file."`
-	Attrs     bool   `arg:"get_attributes" alias:"attr attributes" default:"true" doc:"Accepted for Ansible's sake; file system attributes are not returned."`
+	Mime      bool   `arg:"get_mime" alias:"mime mime_type mime-type" default:"true" doc:"Return mimetype and charset; needs file(1)."`
+	Attrs     bool   `arg:"get_attributes" alias:"attr attributes" default:"true" doc:"Accepted, but attributes are not returned."`
 }
 
 var statModule = tasks.Define(tasks.Module{

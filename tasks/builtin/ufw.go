@@ -11,9 +11,9 @@ import (
 )
 
 type ufwArgs struct {
-	State     string `arg:"state" choices:"disabled enabled reloaded reset" doc:"State of the whole firewall; reloaded is done each time, reset drops all rules."`
+	State     string `arg:"state" choices:"disabled enabled reloaded reset" doc:"The whole firewall; reloaded: each time; reset: no rules."`
 	Default   string `arg:"default" alias:"policy" choices:"allow deny reject" doc:"Policy for traffic that matches no rule."`
-	Direction string `arg:"direction" choices:"in incoming out outgoing routed" doc:"Direction of the rule's or the default's traffic; incoming by default."`
+	Direction string `arg:"direction" choices:"in incoming out outgoing routed" doc:"Traffic of the rule or default; default: incoming."`
 	Logging   string `arg:"logging" choices:"on off low medium high full" doc:"Level of logging."`
 	Rule      string `arg:"rule" choices:"allow deny limit reject" doc:"What to do with the traffic."`
 	Port      string `arg:"to_port" alias:"port" doc:"Destination port, range 1000:1010 or list 80,443."`

@@ -18,7 +18,7 @@ import (
 
 type unarchiveArgs struct {
 	files.Attributes
-	Src       string   `arg:"src,required,path" doc:"Archive, looked up in files/ beside the task, its role and the playbook; on the host with remote_src."`
+	Src       string   `arg:"src,required,path" doc:"Archive, looked up in files/ as for copy; on the host with remote_src."`
 	Dest      string   `arg:"dest,required,path" doc:"Directory to unpack into. It must exist."`
 	RemoteSrc bool     `arg:"remote_src" default:"false" doc:"src is on the host."`
 	Copy      bool     `arg:"copy" default:"true" doc:"The old, opposite name of remote_src."`

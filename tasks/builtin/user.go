@@ -26,8 +26,8 @@ type userArgs struct {
 	CreateHome     bool     `arg:"create_home" alias:"createhome" default:"true" doc:"Create the home directory if it is missing."`
 	Skeleton       string   `arg:"skeleton,path" doc:"Directory whose files are copied to a new home; /etc/skel by default."`
 	Shell          string   `arg:"shell" doc:"Login shell."`
-	Password       string   `arg:"password,secret" doc:"Hash of the password as in /etc/shadow, from mkpasswd or openssl passwd -6; ! locks it."`
-	UpdatePassword string   `arg:"update_password" default:"always" choices:"always on_create" doc:"Set the password always, or only of a new account."`
+	Password       string   `arg:"password,secret" doc:"Hash of the password, from mkpasswd or openssl passwd -6; ! locks it."`
+	UpdatePassword string   `arg:"update_password" default:"always" choices:"always on_create" doc:"Set it always, or only on a new account."`
 	PasswordLock   *bool    `arg:"password_lock" doc:"Lock the password, so that only keys open the account."`
 	Expires        *float64 `arg:"expires" doc:"End of the account in seconds since 1970; negative: never."`
 	ExpireMax      *int     `arg:"password_expire_max" doc:"Most days until the password must be changed."`

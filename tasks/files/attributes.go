@@ -11,7 +11,7 @@ import (
 
 // Attributes are the arguments of every module that creates files: owner, group and permissions.
 type Attributes struct {
-	Mode  string `arg:"mode,mode" doc:"Permissions, octal in quotes (\"0644\") or symbolic (u=rw,g=r,o=). By default those of an existing file stay."`
+	Mode  string `arg:"mode,mode" doc:"Permissions: octal in quotes (\"0644\") or u=rw,g=r,o=; by default those of an existing file stay."`
 	Owner string `arg:"owner" doc:"User who is to own the file, by name or number."`
 	Group string `arg:"group" doc:"Group that is to own the file, by name or number."`
 }
