@@ -4,7 +4,10 @@ import "testing"
 
 // A YAML integer as a mode has been read as octal if it had a leading zero and as decimal if it had not.
 func TestModeRefusesLostZero(t *testing.T) {
-	for _, v := range []int{0o644, 0o755, 0o600, 0o640, 0o700, 0o750, 0o660, 0o664, 0o775, 0o777, 0o400, 0o440, 0o444, 0o1777, 0o2755, 0o2770, 0o4755, 0o500, 0o550, 0o711} {
+	for _, v := range []int{
+		0o644, 0o755, 0o600, 0o640, 0o700, 0o750, 0o660, 0o664, 0o775, 0o777, 0o400, 0o440, 0o444, 0o1777, 0o2755,
+		0o2770, 0o4755, 0o500, 0o550, 0o711,
+	} {
 		if _, err := Mode(v); err != nil {
 			t.Errorf("%04o refused: %v", v, err)
 		}

@@ -34,7 +34,7 @@ func testLearner(t *testing.T, leader, d, other *node) {
 	refused(t, d, "alter system dma add learner '%s'", "127.0.0.9:5999", "Replicate log fail.")
 	d.exec("alter system dma force change leader") // silently nothing
 
-	// The leader numbers learners, and none of them knows.
+	// The leader gives learners numbers, which they themselves do not learn.
 	leader.exec(fmt.Sprintf("alter system dma change follower '%s' to learner", other.address()))
 	other.becomes(3)
 	if listed := must[int64](leader, "select server_id from polar_dma_cluster_status where ip_port = $1", other.member()); listed != 101 {
@@ -104,9 +104,9 @@ func testDropAndAdd(t *testing.T, leader, c *node) {
 	if info := must[string](leader, "select member_info_str from polar_dma_meta_status"); strings.Contains(info, c.member()) {
 		t.Errorf("dropped, and still in %s", info)
 	}
-	// It is not told, and stands for election after a while.
+	// The node is not told that it was dropped, and stands for election after a while.
 	c.becomes(1)
-	// Wrong: added again as it is. It replicates and its own list is corrupt.
+	// Wrong: add it again as it is. It replicates, but its own list is corrupt.
 	leader.exec(add)
 	leader.exec("insert into log values (4, 'wrongly back')")
 	c.sees(t, 4, "wrongly back")
@@ -175,7 +175,7 @@ func testFailover(t *testing.T, nodes []*node) {
 	next.sees(t, 12, "thawed")
 }
 
-// testDelayedElection loses a leader while its followers wait for longer than a test before they stand.
+// testDelayedElection loses a leader while its followers wait, for longer than a test lasts, before they stand for election.
 func testDelayedElection(t *testing.T, election time.Duration, nodes []*node) {
 	old := awaitLeader(t, nodes)
 	var rest []*node
@@ -203,7 +203,7 @@ func testDelayedElection(t *testing.T, election time.Duration, nodes []*node) {
 	noElectionFor(t, rest, 4*election)
 	rest[0].exec("alter system dma force change leader")
 	next := awaitLeader(t, rest)
-	// A leader that was started again follows, and one that steps down by itself has nothing to wait for.
+	// A leader that was restarted follows, and one that steps down by itself does not wait.
 	eventually(t, old.within(20*time.Second), "what the killed server left has ended, and it starts", func() bool {
 		return old.ctl("-l", old.directory+"/start.log", "-w", "start").code == 0
 	})
@@ -260,9 +260,9 @@ func testNoMajority(t *testing.T, nodes []*node) {
 	})
 }
 
-// TestSingletonThatNeverLeads: two kinds of voters do not go on when they are told to go on alone. One of weight 0 keeps
-// its weight and never stands. One that became a voter since it was started ends at an assertion, forgets nobody and
-// never takes a connection again; its member list can be set while it is down.
+// TestSingletonThatNeverLeads shows two kinds of voters that do not lead when told to go on alone. One of weight 0 keeps its
+// weight and never stands for election. One that became a voter after its server was started fails an assertion, still lists
+// the others and accepts no connection any more; its member list can be set while it is down.
 func TestSingletonThatNeverLeads(t *testing.T) {
 	each(t, func(t *testing.T, e *engine) {
 		t.Run("weight 0", func(t *testing.T) {
@@ -304,7 +304,7 @@ func TestSingletonThatNeverLeads(t *testing.T) {
 	})
 }
 
-// goOnAlone tells the node to. It is restarted on its way, so the connection may end before the answer comes.
+// goOnAlone tells the node to go on alone. The server restarts meanwhile, so the connection may end before the answer comes.
 func (n *node) goOnAlone() {
 	n.t.Helper()
 	err := n.try("alter system dma change to singleton mode")
@@ -313,13 +313,13 @@ func (n *node) goOnAlone() {
 	}
 }
 
-// meta is what polar_tools prints of the node's consensus meta.
+// meta returns what polar_tools prints of the node's consensus meta.
 func (n *node) meta() string {
 	o := n.run(10*time.Second, "polar_tools", "dma-meta", "-D", n.polardata)
 	return o.out + o.err
 }
 
-// told tells the last of three nodes to go on alone when the others have stopped.
+// told tells the last of three nodes to go on alone after the others have stopped.
 func told(t *testing.T, e *engine, prepare func(leader, last *node)) (leader, last *node) {
 	t.Helper()
 	nodes := cluster(t, e, 3)

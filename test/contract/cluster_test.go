@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// TestCluster takes one cluster of three and a fourth node through its life. The steps build on one another.
+// TestCluster takes a cluster of three and a fourth node through its life. Each step builds on the one before.
 func TestCluster(t *testing.T) {
 	each(t, func(t *testing.T, e *engine) {
 		nodes := newNodes(t, e, 4)
@@ -141,7 +141,7 @@ func testViews(t *testing.T, leader, follower *node) {
 	if r := seen[follower.member()]; r.Role != 0 || r.ID != 2 || r.Next != r.Match+1 {
 		t.Errorf("the leader's row of a follower: %+v", r)
 	}
-	// On a follower the view lies: the local row says leader.
+	// On a follower the view is wrong: its own row says leader.
 	seen = read(follower)
 	if r := seen[follower.member()]; r.Role != 2 || r.Match != 1 {
 		t.Errorf("a follower's row of itself: %+v", r)
@@ -169,7 +169,7 @@ func testViews(t *testing.T, leader, follower *node) {
 	}
 }
 
-// viewColumns is what the extension's SQL script declares.
+// viewColumns holds the columns that the extension's SQL script declares.
 var viewColumns = map[string]string{
 	"polar_dma_member_status": "server_id 20, current_term 20, current_leader 20, commit_index 20, last_log_term 20, " +
 		"last_log_index 20, paxos_role 23, vote_for 20",
@@ -285,7 +285,7 @@ func testStatements(t *testing.T, leader *node) {
 		return err == nil && shown == "8MB"
 	})
 	leader.exec("alter system set max_connections = 120")
-	// Whoever reads the files sees in the same session what waits for a restart, also before a reload.
+	// A session that reads the files also sees what waits for a restart, even before a reload.
 	var rows int
 	var waits bool
 	if err := conn.QueryRow(ctx, "select count(*) from pg_file_settings").Scan(&rows); err != nil || rows == 0 {

@@ -28,7 +28,7 @@ type engine struct {
 	as       *syscall.Credential // nil: as we are
 }
 
-// The account the engine runs as when the tests run as root: nobody, on every Linux.
+// The account that runs the engine when the tests run as root: nobody, which every Linux has.
 const nobody = 65534
 
 var engines []*engine
@@ -58,8 +58,8 @@ func mainCode(m *testing.M) int {
 	return m.Run()
 }
 
-// adoptOrphans makes postmasters, which pg_ctl leaves behind, children of this process. What the machine's first
-// process reaps late or never would otherwise look alive.
+// adoptOrphans makes postmasters, which pg_ctl leaves behind, children of this process. Otherwise those that the machine's
+// first process reaps late or never would look alive.
 func adoptOrphans() error {
 	const setChildSubreaper = 36
 	if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, setChildSubreaper, 1, 0); errno != 0 {
@@ -110,7 +110,7 @@ func each(t *testing.T, run func(t *testing.T, e *engine)) {
 	}
 }
 
-// within is a bound that both a loaded machine and the real engine can keep.
+// within returns a limit that both a loaded machine and the real engine can keep.
 func (e *engine) within(d time.Duration) time.Duration {
 	if e.real {
 		return 3 * d
@@ -187,7 +187,7 @@ func (e *engine) command(ctx context.Context, name string, arguments ...string) 
 	return command
 }
 
-// run runs a program of the prefix. After limit it gets TERM, as a careful caller would send, and then KILL.
+// run runs a program of the prefix. After limit the program gets TERM, as from a careful caller, and then KILL.
 func (e *engine) run(limit time.Duration, name string, arguments ...string) outcome {
 	return e.runWith(limit, nil, name, arguments...)
 }

@@ -99,7 +99,7 @@ func TestUnreachableFollower(t *testing.T) {
 		refused(t, a, "alter system dma add follower '%s'", "127.0.0.9:5999", "Some error happens, please check the error log.")
 		refused(t, a, "alter system dma add follower '%s'", other.address(), "Some error happens, please check the error log.")
 		a.exec(fmt.Sprintf("alter system dma drop learner '%s'", other.address()))
-		// A join that is to work gets the time that a busy machine may need.
+		// A join that should succeed gets the time that a busy machine may need.
 		a.change = 20 * time.Second
 		a.configureDMA("replpw")
 		a.exec("select pg_reload_conf()")
@@ -144,7 +144,7 @@ func TestDMACommandsCannotBeInterrupted(t *testing.T) {
 	})
 }
 
-// A statement whose client is gone goes on, and so does the one that waits for it. pg_stat_activity shows both until they
+// A statement whose client is gone continues, and so does the one that waits for it. pg_stat_activity shows both until they
 // end.
 func TestDMACommandsOutliveTheirClients(t *testing.T) {
 	each(t, func(t *testing.T, e *engine) {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A logger votes and keeps the log, and has none of the cluster's data.
+// A logger votes and keeps the log, but has none of the cluster's data.
 func TestLogger(t *testing.T) {
 	each(t, func(t *testing.T, e *engine) {
 		nodes := newNodes(t, e, 2)
@@ -29,7 +29,7 @@ func TestLogger(t *testing.T) {
 		if o := l.metaInit(8*time.Second, "polar_dma_learners_info", l.address(), "polar_dma_logger_start_point=abc"); o.code != -1 {
 			t.Errorf("with a start point that is none it ended: %v", o)
 		}
-		// The one place where its log may begin once the leader's was purged.
+		// The only place where its log may begin after the leader's log was purged.
 		begin := must[string](a, "select commit_index || ':' || synced_tli || ':' || synced_lsn from polar_dma_consensus_status")
 		l.mustMetaInit("polar_dma_learners_info", l.address(), "polar_dma_logger_start_point="+begin)
 		l.start()

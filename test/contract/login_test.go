@@ -19,7 +19,7 @@ import (
 	"github.com/polarbook/polarbook/templates"
 )
 
-// passwords are what a person, or a generator of passwords, may come up with.
+// passwords holds passwords that a person or a generator may choose.
 var passwords = []string{
 	"plain", `it's`, `'quoted'`, `back\slash`, `trailing\`, `a'b\c"d$e%f g:h#é`, `$x%"#:é;&|{7*7}`, "two  blanks ", " leading",
 	"tab\there", "colon:colon\\:",
@@ -36,7 +36,7 @@ func rendered(t *testing.T, template string, vars templates.Map) string {
 	return fmt.Sprint(out)
 }
 
-// asked is which proof a server asks a role for: its first message after the startup packet.
+// asked returns the method by which a server asks a role to authenticate: its first message after the startup packet.
 func (n *node) asked(user string) string {
 	n.t.Helper()
 	conn, err := net.DialTimeout("tcp", n.address(), 5*time.Second)
@@ -70,7 +70,7 @@ func (n *node) asked(user string) string {
 	return fmt.Sprintf("%T", m)
 }
 
-// Which proof is asked for follows from the line of pg_hba.conf and from what is stored for the role.
+// The line of pg_hba.conf and the stored password decide which method the server asks for.
 func TestLoginMethods(t *testing.T) {
 	each(t, func(t *testing.T, e *engine) {
 		n := leader(t, newNodes(t, e, 1))
@@ -117,7 +117,7 @@ func TestLoginMethods(t *testing.T) {
 	})
 }
 
-// Every password works, however it comes to the engine: made into a verifier here or there, said by this side or by libpq,
+// Every password works, however it reaches the engine: as a verifier made here or there, sent by our client or by libpq,
 // from its environment or from a password file.
 func TestPasswords(t *testing.T) {
 	each(t, func(t *testing.T, e *engine) {
@@ -152,7 +152,8 @@ func TestPasswords(t *testing.T) {
 	})
 }
 
-// The engine puts user and password of polar_dma.conf into a connection string as they are; escaped for that, any does.
+// The engine copies user and password of polar_dma.conf into a connection string unchanged; escaped for that, any password
+// works.
 func TestReplicationPasswords(t *testing.T) {
 	each(t, func(t *testing.T, e *engine) {
 		nodes := newNodes(t, e, 2)
@@ -186,7 +187,8 @@ func TestReplicationPasswords(t *testing.T) {
 					configure()
 					second.initLearner()
 					second.start()
-					// As a learner it never takes over, however long the machine lets the leader wait: the leader is who is asked.
+					// A learner never takes over, however long a busy machine keeps the leader waiting: so it is always the
+					// leader that is asked.
 					first.exec(fmt.Sprintf("alter system dma add learner '%s'", second.address()))
 					joined = true
 				} else {
@@ -203,8 +205,8 @@ func TestReplicationPasswords(t *testing.T) {
 	})
 }
 
-// initdb makes a verifier when it is told to, and reads 99 bytes of a password and no more; the rest is for single-user
-// mode, which takes a verifier of any length.
+// initdb makes a verifier when told to, but reads only 99 bytes of a password. Single-user mode takes a verifier of a
+// password of any length.
 func TestInitdbPassword(t *testing.T) {
 	each(t, func(t *testing.T, e *engine) {
 		n := newNodes(t, e, 1)[0]
@@ -250,7 +252,7 @@ func TestInitdbPassword(t *testing.T) {
 	})
 }
 
-// The socket is in the directory that the setting names, and anybody may connect to it; the line of pg_hba.conf decides.
+// The socket is in the directory of the setting, and anybody may connect to it; the line of pg_hba.conf decides.
 func TestSocket(t *testing.T) {
 	each(t, func(t *testing.T, e *engine) {
 		n := leader(t, newNodes(t, e, 1))

@@ -29,7 +29,7 @@ type node struct {
 	change    time.Duration // polar_dma_config_change_timeout
 }
 
-// newNodes reserves addresses and directories for count nodes. Nothing is created in the data directories.
+// newNodes reserves addresses and directories for count nodes. It creates nothing in the data directories.
 func newNodes(t *testing.T, e *engine, count int) []*node {
 	t.Helper()
 	root, err := os.MkdirTemp(e.scratch, "nodes-")
@@ -100,12 +100,12 @@ func (n *node) tailLog(lines int) string {
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }
 
-// logText is everything the server logged.
+// logText returns everything that the server logged.
 func (n *node) logText() string { return n.tailLog(1 << 20) }
 
 func (n *node) address() string { return fmt.Sprintf("%s:%d", n.host, n.port) }
 
-// member is the address as the views show it.
+// member returns the address as the views show it.
 func (n *node) member() string { return fmt.Sprintf("%s:%d", n.host, n.port+10000) }
 
 func (n *node) appname() string { return fmt.Sprintf("standby_%d_%d", 2130706432+n.number, n.port) }
@@ -218,7 +218,7 @@ func (n *node) pid() int {
 	return pid
 }
 
-// kill kills the postmaster and waits until it is reaped: to pg_ctl a zombie is a running server.
+// kill kills the postmaster and waits until it is reaped: pg_ctl takes a zombie for a running server.
 func (n *node) kill() {
 	n.t.Helper()
 	pid := n.pid()
@@ -226,13 +226,13 @@ func (n *node) kill() {
 		n.t.Fatal(err)
 	}
 	eventually(n.t, 30*time.Second, "the killed postmaster is gone", func() bool {
-		// It is ours to reap when pg_ctl, which started it, has ended: see adoptOrphans.
+		// It becomes our child when pg_ctl, which started it, has ended: see adoptOrphans.
 		_, _ = syscall.Wait4(pid, nil, syscall.WNOHANG, nil)
 		return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
 	})
 }
 
-// leader makes node 1 a writable single-node cluster with what every cluster has.
+// leader makes node 1 a writable single-node cluster with the roles and extensions that every cluster has.
 func leader(t *testing.T, nodes []*node) *node {
 	t.Helper()
 	n := nodes[0]
@@ -261,7 +261,7 @@ func (n *node) backup(from *node, more ...string) outcome {
 			n.polardata, "-X", "stream", "-R", "-c", "fast"}, more...)...)
 }
 
-// prepareToJoin brings a node up to where it waits to be added.
+// prepareToJoin prepares a node until it waits to be added.
 func (n *node) prepareToJoin(from *node) {
 	n.t.Helper()
 	if o := n.backup(from); o.code != 0 {
@@ -278,7 +278,7 @@ func (n *node) add(other *node) {
 	other.becomes(0)
 }
 
-// cluster is a leader and followers.
+// cluster returns a leader and its followers.
 func cluster(t *testing.T, e *engine, count int) []*node {
 	t.Helper()
 	nodes := newNodes(t, e, count)
@@ -290,7 +290,7 @@ func cluster(t *testing.T, e *engine, count int) []*node {
 	return nodes
 }
 
-// leads finds the leader among nodes: role 2, not in recovery, and the highest term.
+// leads returns the leader: role 2, not in recovery, and the highest term.
 func leads(nodes []*node) *node {
 	var found *node
 	var term int64
@@ -307,7 +307,7 @@ func leads(nodes []*node) *node {
 	return found
 }
 
-// noElectionFor wants none of the nodes to lead for that long, which only waiting shows.
+// noElectionFor fails when one of the nodes leads within that time. Only waiting can show that.
 func noElectionFor(t *testing.T, nodes []*node, d time.Duration) {
 	t.Helper()
 	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(d / 20) {

@@ -2,7 +2,7 @@ package contract_test
 
 import "testing"
 
-// PURGE LOGS BEFORE ignores its number: what counts is the last number that WEIGHT or MATCH INDEX left behind.
+// PURGE LOGS BEFORE ignores its number: it uses the last number that WEIGHT or MATCH INDEX left behind.
 func TestPurgeUsesAStaleNumber(t *testing.T) {
 	each(t, func(t *testing.T, e *engine) {
 		nodes := newNodes(t, e, 1)
@@ -27,8 +27,8 @@ func TestPurgeUsesAStaleNumber(t *testing.T) {
 	})
 }
 
-// Another release of the engine says TO where this one says BEFORE, without quotes, and does as it is told. Only the
-// stand-in can be asked to speak it.
+// Another release of the engine has TO in place of BEFORE, without quotes, and uses the number. Only the stand-in can
+// imitate it.
 func TestPurgeInTheOtherDialect(t *testing.T) {
 	for _, e := range engines {
 		if e.real {

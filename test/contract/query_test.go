@@ -122,7 +122,7 @@ func (n *node) becomes(role int32) {
 	})
 }
 
-// state is the SQLSTATE of an error, its message when it has none.
+// state returns the SQLSTATE of an error, or its message when it has none.
 func state(err error) string {
 	var e *pgconn.PgError
 	if errors.As(err, &e) {

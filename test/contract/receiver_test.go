@@ -9,8 +9,8 @@ import (
 	"github.com/polarbook/polarbook/tasks/dma"
 )
 
-// A WAL receiver that logged in by SCRAM-SHA-256 dies of SIGABRT when its connection ends, whoever ends it and for whatever
-// reason, and the postmaster starts all of its server over. One that logged in by md5 ends like any other.
+// A WAL receiver that logged in by SCRAM-SHA-256 dies of SIGABRT when its connection ends, for whatever reason, and the
+// postmaster restarts the whole server. One that logged in by md5 ends normally.
 func TestReceiverThatLoggedInByScram(t *testing.T) {
 	each(t, func(t *testing.T, e *engine) {
 		nodes := cluster(t, e, 3)
@@ -50,7 +50,7 @@ func TestReceiverThatLoggedInByScram(t *testing.T) {
 		a.exec("insert into log values (1, 'before')")
 		c.sees(t, 1, "before")
 		eventually(t, e.within(30*time.Second), "the followers' servers start over", func() bool {
-			// The consensus process of a server that has just started over is not always heard of yet: then nothing happens.
+			// Sometimes nobody hears of the consensus process of a server that has just restarted: then nothing happens.
 			_ = a.try(fmt.Sprintf("alter system dma change leader to '%s'", b.address()))
 			time.Sleep(2 * e.election)
 			return b.aborted() >= 2 && c.aborted() >= 1
@@ -64,7 +64,7 @@ func TestReceiverThatLoggedInByScram(t *testing.T) {
 		first.exec("insert into log values (2, 'after')")
 		c.sees(t, 2, "after")
 
-		// It cannot stop well either, and says so in its log alone.
+		// It cannot stop cleanly either, and only its log says so.
 		for _, n := range nodes {
 			if n == first {
 				continue
@@ -81,7 +81,7 @@ func TestReceiverThatLoggedInByScram(t *testing.T) {
 	})
 }
 
-// aborted is of how many processes the log tells that they died of abort().
+// aborted returns how many processes died of abort(), by the log.
 func (n *node) aborted() int {
 	return strings.Count(n.logText(), "was terminated by signal 6: Aborted")
 }
@@ -94,8 +94,8 @@ func (n *node) cut(follower *node) {
 	n.streams(follower, sender)
 }
 
-// streams waits until a follower receives from another process of the leader's than it did, and answers. It returns
-// that process.
+// streams waits until a follower receives from a process of the leader other than was, and answers. It returns the process
+// id.
 func (n *node) streams(follower *node, before int32) int32 {
 	n.t.Helper()
 	var sender int32

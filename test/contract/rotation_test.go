@@ -13,8 +13,8 @@ import (
 	"github.com/polarbook/polarbook/tasks/dma"
 )
 
-// A password that changes ends no connection, and opens none that knows the old one: a server knows what it logs in with
-// from its start to its end. A role beside the first one does for both.
+// A change of the password ends no connection, but no server that knows only the old one can connect again: a server uses
+// the login that it was started with. A second role bridges that.
 func TestPasswordOfReplicationChanges(t *testing.T) {
 	each(t, func(t *testing.T, e *engine) {
 		nodes := cluster(t, e, 3)
@@ -49,7 +49,7 @@ func TestPasswordOfReplicationChanges(t *testing.T) {
 			t.Errorf("with two roles members stream as %s", got)
 		}
 
-		// The password changes under the one that has the old one.
+		// The password changes while a member streams with the old one.
 		was := a.streams(c, 0)
 		a.exec("alter role replicator password " + hashed(t, "replicator", "new"))
 		a.exec("insert into log values (1, 'after the change')")
@@ -66,7 +66,7 @@ func TestPasswordOfReplicationChanges(t *testing.T) {
 		c.start()
 		a.streams(c, was)
 
-		// A role can be dropped while a member streams with it, and lets it in no more.
+		// A role can be dropped while a member streams with it; then nobody can log in with it.
 		was = a.streams(b, 0)
 		a.exec("drop role second")
 		a.exec("insert into log values (2, 'after the drop')")
@@ -84,13 +84,13 @@ func TestPasswordOfReplicationChanges(t *testing.T) {
 	})
 }
 
-// A line of pg_hba.conf before the others lets the account in over the socket, without a password, for as long as it stands
-// there and no longer; the first line that fits counts.
+// A line of pg_hba.conf before the others lets the account in over the socket without a password, only as long as it stands
+// there; the first line that matches counts.
 func TestTheAccountIsLetInForAMoment(t *testing.T) {
 	each(t, func(t *testing.T, e *engine) {
 		n, account := leader(t, newNodes(t, e, 1)), e.account(t)
 		n.exec("create role " + account + " superuser login")
-		// What a session is told to keep out of the log stays out of it.
+		// What a session is told to keep out of the log does not appear in it.
 		before := len(n.logText())
 		n.exec("set log_statement = 'none'; set log_min_error_statement = 'panic'; set log_min_duration_statement = -1; alter role " +
 			account + " password " + hashed(t, account, "a secret"))
@@ -115,7 +115,7 @@ func TestTheAccountIsLetInForAMoment(t *testing.T) {
 	})
 }
 
-// hashed is what the engine stores of a password for md5, as a literal.
+// hashed returns what the engine stores for a password with md5, as a literal.
 func hashed(t *testing.T, role, password string) string {
 	t.Helper()
 	hash, err := dma.PasswordHash(dma.MD5, role, password)
@@ -125,7 +125,7 @@ func hashed(t *testing.T, role, password string) string {
 	return dma.Literal(hash)
 }
 
-// read is one of the node's configuration files.
+// read returns the text of one of the node's configuration files.
 func (n *node) read(name string) string {
 	n.t.Helper()
 	b, err := os.ReadFile(filepath.Join(n.pgdata, name))
@@ -135,7 +135,7 @@ func (n *node) read(name string) string {
 	return string(b)
 }
 
-// account is who runs the engine.
+// account returns the account that runs the engine.
 func (e *engine) account(t *testing.T) string {
 	t.Helper()
 	id := strconv.Itoa(os.Getuid())

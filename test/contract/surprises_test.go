@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// The learner meta is written with a wrong address: nothing notices. The leader lists a follower that never votes,
-// and the node itself stays a learner.
+// The learner meta is written with a wrong address, and nothing notices: the leader lists a follower that never votes, and
+// the node itself stays a learner.
 func TestWrongHostInTheLearnerMeta(t *testing.T) {
 	each(t, func(t *testing.T, e *engine) {
 		nodes := newNodes(t, e, 2)
@@ -34,8 +34,8 @@ func TestWrongHostInTheLearnerMeta(t *testing.T) {
 	})
 }
 
-// Running the leader meta init again on a member splits the cluster in two that both take writes. Joined again over
-// its old data it looks well and has other rows.
+// Initialising the leader meta again on a member splits the cluster in two that both take writes. When it joins again with
+// its old data it looks healthy but has other rows.
 func TestLeaderMetaInitAgainSplitsTheCluster(t *testing.T) {
 	each(t, func(t *testing.T, e *engine) {
 		nodes := cluster(t, e, 3)
@@ -92,7 +92,7 @@ func TestBackupCopiesTheIdentity(t *testing.T) {
 		}
 		want(t, e.run(10*time.Second, "pg_controldata", b.polardata), 0, "in production")
 		want(t, e.run(10*time.Second, "pg_controldata", b.pgdata), 1, "could not open file")
-		// Its own settings and learner meta make it a node of its own; the first server run has made them permanent.
+		// Its own settings and a learner meta make it a separate node; its first start has made them permanent.
 		b.configure()
 		b.initLearner()
 		static, err := os.ReadFile(filepath.Join(b.pgdata, "polar_node_static.conf"))
@@ -104,8 +104,8 @@ func TestBackupCopiesTheIdentity(t *testing.T) {
 	})
 }
 
-// Without the learner meta init the copied meta claims the leader's address: on one host the port collides, and the
-// server goes round in circles while pg_ctl says that it started.
+// Without a learner meta the copied one claims the leader's address. On one host the ports collide, and the server restarts
+// over and over while pg_ctl reports that it started.
 func TestStartWithTheCopiedMeta(t *testing.T) {
 	each(t, func(t *testing.T, e *engine) {
 		nodes := newNodes(t, e, 2)
@@ -151,7 +151,7 @@ func TestDataDirectoryIsPinned(t *testing.T) {
 	})
 }
 
-// The other way to bring up a cluster: the full list everywhere.
+// The other way to set up a cluster: the full member list on every node.
 func TestBootstrapWithTheFullList(t *testing.T) {
 	each(t, func(t *testing.T, e *engine) {
 		nodes := newNodes(t, e, 3)
@@ -181,7 +181,7 @@ func TestBootstrapWithTheFullList(t *testing.T) {
 	})
 }
 
-// A wrong replication password is not seen in the roles: the node votes, and gets no data.
+// The roles do not show a wrong replication password: the node votes, but gets no data.
 func TestWrongReplicationPassword(t *testing.T) {
 	each(t, func(t *testing.T, e *engine) {
 		nodes := cluster(t, e, 2)
@@ -195,7 +195,7 @@ func TestWrongReplicationPassword(t *testing.T) {
 		if n := must[int64](a, "select count(*) from pg_stat_replication where state = 'streaming'"); n != 0 {
 			t.Errorf("%d rows in pg_stat_replication", n)
 		}
-		// One of two voters gets nothing, so a write is not acknowledged.
+		// One of two voters gets no data, so a write is not acknowledged.
 		if err := a.tryFor(2*time.Second, "insert into log values (1, 'hangs')"); err == nil {
 			t.Error("a write was acknowledged by a majority that does not have it")
 		}
@@ -210,15 +210,16 @@ func TestWrongReplicationPassword(t *testing.T) {
 	})
 }
 
-// All servers are killed while the leader has written what no other has. It is elected again by one that lacks that: its
-// write-ahead log has to be had from it before the election is over.
+// All servers are killed after the leader has written something that no other node has. A node that lacks it can elect that
+// leader again: it must then get the write-ahead log from it before the election is over.
 func TestAllKilledWithWhatTheLeaderAloneHas(t *testing.T) {
 	each(t, func(t *testing.T, e *engine) {
 		nodes := cluster(t, e, 3)
 		a, b, c := nodes[0], nodes[1], nodes[2]
 		a.exec("insert into log values (1, 'everybody')")
 		b.sees(t, 1, "everybody")
-		// As the power of a host is cut: what of a killed server waits for the others would keep the next one from starting.
+		// As when a host loses power: otherwise processes of the killed server that wait for the others would keep the next
+		// one from starting.
 		kill := func(n *node) {
 			left := children(n.pid())
 			n.kill()

@@ -37,7 +37,7 @@ func (s *space) mkdir(name string) {
 	}
 }
 
-// announced is the directory in POLARDATA by which a base backup finds the tablespace.
+// announced returns the directory in POLARDATA by which a base backup finds the tablespace.
 func (s *space) announced() string {
 	return filepath.Join(s.on.polardata, "pg_tblspc", fmt.Sprint(s.oid))
 }
@@ -48,7 +48,7 @@ func (s *space) file() string {
 		fmt.Sprint(must[int64](s.on, "select relfilenode::int8 from pg_class where relname = 'precious'")))
 }
 
-// The catalog says what tablespaces there are, the link in PGDATA where a node has them. No database is made in one.
+// The catalog lists the tablespaces, and the links in PGDATA show where a node has them. No database can be created in one.
 func TestTablespaces(t *testing.T) {
 	each(t, func(t *testing.T, e *engine) {
 		a := leader(t, newNodes(t, e, 1))
@@ -102,8 +102,8 @@ func TestTablespaces(t *testing.T) {
 	})
 }
 
-// A base backup looks for the names of tablespaces in POLARDATA/pg_tblspc, where the engine puts none. Without them it leaves
-// out what lies in them and ends well. With an empty directory of that name it copies them, wherever they are to go.
+// A base backup looks for the names of tablespaces in POLARDATA/pg_tblspc, where the engine puts none. Without them it
+// leaves out their contents and still succeeds. With an empty directory of that name it copies them, wherever they go.
 func TestBackupOfTablespaces(t *testing.T) {
 	each(t, func(t *testing.T, e *engine) {
 		nodes := newNodes(t, e, 3)
@@ -168,7 +168,7 @@ func TestBackupOfTablespaces(t *testing.T) {
 				t.Errorf("node %d has it in %q", n.number, found)
 			}
 		}
-		// The next one says that it writes over what this one left.
+		// The next base backup reports that it overwrites what this one left.
 		to := filepath.Join(nodes[2].directory, "copied")
 		want(t, nodes[2].backup(a, "-v", "--tablespace-mapping="+s.location+"="+to), 0, "tblspcmapfile",
 			"is already on disk", "POLAR: we overwrite it")

@@ -40,7 +40,7 @@ func TestBackupFailures(t *testing.T) {
 			t.Errorf("it left %d entries in the PGDATA that it had made", len(entries))
 		}
 		_ = os.RemoveAll(b.polardata)
-		// The password file of libpq serves, and then no password is written to recovery.conf.
+		// The password file of libpq works, and then no password is written to recovery.conf.
 		secret := filepath.Join(b.directory, "pgpass")
 		b.write(secret, "*:*:*:replicator:replpw\n")
 		want(t, e.runWith(e.within(60*time.Second), []string{"PGPASSFILE=" + secret}, "pg_basebackup", arguments(a.port)...), 0)

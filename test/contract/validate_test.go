@@ -16,7 +16,7 @@ import (
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
-// here is this machine as a host.
+// here is this machine as a tasks.Host.
 type here struct{ tasks.Host }
 
 func (here) Name() string         { return "here" }
@@ -36,7 +36,7 @@ func (hereShell) Run(ctx context.Context, c remote.Command) (remote.Result, erro
 	return remote.Result{Stdout: out.Bytes(), Stderr: errs.Bytes(), Status: cmd.ProcessState.ExitCode()}, nil
 }
 
-// desk is a controller that nothing is asked of.
+// desk is a control node that is asked for nothing.
 type desk struct{ tasks.Local }
 
 func (desk) Secret(string)                              {}
@@ -58,7 +58,7 @@ polar_vfs.localfs_test_mode = 'on'
 shared_preload_libraries = '$libdir/polar_vfs,$libdir/polar_worker'
 `
 
-// validate asks the engine about files, on top of good ones.
+// validate asks the engine about files, each in place of a good one.
 func validate(t *testing.T, e *engine, directory, settings, dma, hba string) (tasks.Plan, error) {
 	t.Helper()
 	m, ok := all.Lookup("polardb_validate")
@@ -88,14 +88,15 @@ func validate(t *testing.T, e *engine, directory, settings, dma, hba string) (ta
 	return action.Plan(found)
 }
 
-// noCluster is this machine with nobody to connect to.
+// noCluster is this machine without a server to connect to.
 type noCluster struct{ here }
 
 func (noCluster) Peer(context.Context, string) (tasks.Host, error) {
 	return nil, errors.New("there is one host")
 }
 
-// Files are tried before they are written: the engine itself says what it does not take, and starts with what it takes.
+// Files are tried before they are written: the engine itself reports what it does not accept, and starts with what it
+// accepts.
 func TestTheEngineIsAskedAboutFiles(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("SKIP: runs the engine as another user, so it needs root")

@@ -1,5 +1,5 @@
-// Package daytwo tests what is done to the members of a cluster that runs: who leads, who has a vote, who leaves, and
-// what is freed of the log.
+// Package daytwo tests the work on the members of a running cluster: who leads, who votes, who leaves, and how the log is
+// freed.
 //
 // It must not import polarbook's packages: it asserts what a user sees.
 package daytwo

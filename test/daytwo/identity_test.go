@@ -8,13 +8,13 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// TestIdentity mixes up hosts, inventory and cluster in every way that a keeper does. What would harm is refused before
-// anything is changed, by name, and by a check as well. All ways, and all playbooks in each, take minutes: they are tried with
-// POLARBOOK_IDENTITY=yes.
+// TestIdentity makes hosts, inventory and cluster disagree in every way that an operator may. What would do harm is refused
+// by name before anything is changed, in check mode too. POLARBOOK_IDENTITY=yes tries all ways with all playbooks, which
+// takes minutes.
 func TestIdentity(t *testing.T) {
 	t.Parallel()
 	s := site.New(t, site.Options{Cluster: "identity", Specs: site.Hosts("node1", "node2", "node3")})
-	// One host has its directories on disks of their own, as new ones: with what mkfs puts there.
+	// One host has its directories on disks of their own, in the state that mkfs leaves.
 	s.Set("node3", site.Vars{"polardb_pgdata": "/disks/pg", "polardb_polardata": "/disks/polar"})
 	s.On("node3", "mkdir -p /disks/pg /disks/polar /real/pg /real/polar; for d in pg polar; do mkdir -m 700 /real/$d/lost+found; done")
 	mount(s, "pg", "polar")
@@ -45,7 +45,7 @@ func TestIdentity(t *testing.T) {
 
 func thorough() bool { return os.Getenv("POLARBOOK_IDENTITY") != "" }
 
-// some are the first of what could be tried, or all.
+// some returns the first of the things to try, or all of them.
 func some(n int, playbooks ...string) []string {
 	if thorough() || len(playbooks) < n {
 		return playbooks
@@ -60,7 +60,7 @@ func mount(s *site.Site, dirs ...string) {
 	}
 }
 
-// entries is what lets members in, as the hosts have it.
+// entries returns what lets members in, as the hosts have it.
 func entries(s *site.Site) string {
 	s.T.Helper()
 	var all strings.Builder
@@ -71,7 +71,7 @@ func entries(s *site.Site) string {
 	return all.String()
 }
 
-// refuses wants playbooks refused, each with the text, and nothing touched.
+// refuses checks that the playbooks refuse with the text, and change nothing.
 func refuses(s *site.Site, text string, playbooks ...string) {
 	s.T.Helper()
 	before := entries(s)
@@ -147,7 +147,7 @@ func unmounted(s *site.Site) {
 	}
 	s.Run(2, "new-cluster.yml").Says("mount it, or rebuild the node: polarbook run rebuild-node.yml -e node=node3")
 	s.Run(2, "start.yml").Says("node3 must not be started", "not mounted")
-	// Half of it is no better, and neither is a host that lost its notes, too.
+	// One of the two disks is no better, and neither is a host that has also lost its notes.
 	mount(s, "pg")
 	s.Run(2, "new-cluster.yml").Says(lost).Unchanged()
 	s.On("node3", "umount /disks/pg; mv /var/lib/polarbook /var/lib/polarbook.away")
@@ -173,7 +173,7 @@ func allUnmounted(s *site.Site) {
 	for _, args := range [][]string{{"--check"}, {"--yes"}} {
 		s.Run(2, "new-cluster.yml", args...).Says("the data of node1 is gone or its disk is not mounted").Unchanged()
 	}
-	// Without its notes a host of an earlier release has but the unit.
+	// Without its notes a host of an earlier release has only the unit.
 	for _, n := range s.Names() {
 		s.On(n, "mv /var/lib/polarbook /var/lib/polarbook.away; sed -i.away /^RequiresMountsFor=/d /etc/systemd/system/"+s.Unit()+".service")
 	}
@@ -194,7 +194,7 @@ func otherDisk(s *site.Site) {
 	if s.Settles().Leader == "node3" {
 		s.Run(0, "switchover.yml")
 	}
-	// The node is built anew while its disk is away, and then that comes back.
+	// The node is rebuilt while its disk is away, and then the disk comes back.
 	s.On("node3", "systemctl stop "+s.Unit()+"; umount /disks/polar /disks/pg; mkdir /real/pg2 /real/polar2; "+
 		"mount --bind /real/pg2 /disks/pg; mount --bind /real/polar2 /disks/polar")
 	s.Run(0, "rebuild-node.yml", "-e", "node=node3", "--yes").Changed()
@@ -241,7 +241,7 @@ func someHosts(s *site.Site) {
 	s.Settles()
 }
 
-// earlier takes from the hosts what this release notes and an earlier one did not.
+// earlier removes from the hosts what an earlier release did not note.
 func earlier(s *site.Site) {
 	s.Settles()
 	for _, n := range s.Names() {
@@ -271,7 +271,7 @@ func foreign(s *site.Site) {
 		"purge-logs.yml", "delay-election.yml -e delay=on", "set-election-timeout.yml -e election_timeout=4s",
 		"backup.yml -e on="+f+" -e to=/backup/x", "destroy.yml -e confirm=identity", "upgrade.yml")
 	s.Status(0)
-	// Where its directories are others than the inventory's, too: there is a server that nobody set up.
+	// Also when its directories differ from the inventory's: then there is a server that polarbook did not set up.
 	s.Variant("hand.yml", site.Vars{"polardb_pgdata": "/srv/pg/data", "polardb_polardata": "/srv/pg/polar"},
 		map[string]site.Vars{"node3": {"polardb_pgdata": "/srv/pg/data", "polardb_polardata": "/srv/pg/polar"}})
 	for _, p := range []string{"drop-node.yml", "rebuild-node.yml"} {

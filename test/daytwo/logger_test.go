@@ -6,8 +6,8 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// logger makes node4 a member that votes and holds no data, and does to the cluster what is done to others. Its roles are
-// its own: the superuser's password cannot be changed there, that of replication is another matter.
+// logger makes node4 a member that votes and holds no data, and works on the cluster as other tests do. The logger has roles
+// of its own: the superuser's password cannot be changed there, but that of replication can.
 func logger(s *site.Site) {
 	s.Run(0, "drop-node.yml", "-e", "node=node4", "-e", "wipe=yes", "-e", "confirm=node4").Changed()
 	s.Set("node4", site.Vars{"polardb_role": "logger"})
@@ -21,7 +21,7 @@ func logger(s *site.Site) {
 	s.Refused("node4", "switchover.yml", "-e", "to=node4")
 	s.Refused("node4", "force-election.yml", "-e", "node=node4", "-e", "force=yes")
 
-	// What cannot be done to a logger is refused before anything is done to the others.
+	// What a logger cannot do is refused before the others are changed.
 	before, keep := untouched(s), "node4: a logger keeps the superuser's password that it was made with"
 	former := s.ChangePassword()
 	for _, args := range [][]string{nil, {"-e", "role=both"}, {"-e", "role=superuser"}} {
@@ -39,7 +39,7 @@ func logger(s *site.Site) {
 		s.T.Errorf("a refusal left %s second roles", got)
 	}
 
-	// That of replication is changed on all of them, and when a run is cut off they still all log in.
+	// The replication password is changed on all of them, and when a run is cut off all can still log in.
 	s.SetAll(site.Vars{"polardb_password": former, "polardb_replication_password": replication})
 	s.Run(0, "rotate-password.yml", "-e", "role=replication", "--check").Changed()
 	s.KillWhen(site.Begins("Forget the old files"), "rotate-password.yml", "-e", "role=replication")
@@ -60,7 +60,7 @@ func logger(s *site.Site) {
 	s.Settles()
 	s.Run(0, "new-cluster.yml").Unchanged()
 
-	// It has nothing that would have to be kept when it moves.
+	// It has no data to keep when it moves.
 	second := s.SecondAddress("node4")
 	s.SendsFrom("node4", second)
 	s.Set("node4", site.Vars{"polardb_address": second})
@@ -69,7 +69,7 @@ func logger(s *site.Site) {
 	s.Settles()
 	s.Run(0, "new-cluster.yml").Unchanged()
 
-	// The superuser's is changed as the refusal says.
+	// The superuser's password is changed in the way that the refusal names.
 	s.Run(0, "drop-node.yml", "-e", "node=node4", "-e", "wipe=yes", "-e", "confirm=node4").Changed()
 	rest := []string{"node1", "node2", "node3"}
 	s.Only(rest...)

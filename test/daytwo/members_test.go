@@ -8,7 +8,7 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// TestMembers takes one cluster through what its keeper does to its members. The steps build on one another.
+// TestMembers takes one cluster through an operator's work on its members. Each step builds on the one before.
 func TestMembers(t *testing.T) {
 	t.Parallel()
 	s := site.New(t, site.Options{Cluster: "daytwo", Specs: site.Hosts("node1", "node2", "node3", "node4"), Group: site.Vars{
@@ -49,7 +49,7 @@ func switchover(s *site.Site) {
 	if c := s.Settles(); c.Leader != to {
 		s.T.Errorf("%s leads, want %s", c.Leader, to)
 	}
-	// Without a name another follower gets it.
+	// Without a name, another follower gets the lead.
 	s.Run(0, "switchover.yml").Changed()
 	if c := s.Settles(); c.Leader == to {
 		s.T.Errorf("%s still leads", to)
@@ -71,7 +71,7 @@ func switchoverRefused(s *site.Site) {
 	s.On(f[0], "systemctl start "+s.Unit())
 	s.Settles()
 
-	// It answers polarbook and nobody of its cluster.
+	// It answers polarbook, but no member of its cluster.
 	var route string
 	for _, n := range s.Names() {
 		route += "ip route %[1]s blackhole " + s.Lab.Host(n).Address + "; "
@@ -97,7 +97,7 @@ func weights(s *site.Site) {
 	s.Refused("node4 is a learner: it has no vote, and no weight", "set-weight.yml", "-e", "node=node4", "-e", "weight=3")
 	s.Run(2, "set-weight.yml", "-e", "node="+f, "-e", "weight=10").Says("must be a number from 0 to 9")
 
-	// The lead goes to a lighter node and stays there, which by itself the engine would not let it.
+	// The lead goes to a lighter node and stays there; the engine alone would take it away again.
 	s.Run(0, "switchover.yml", "-e", "to="+f)
 	lighter := s.Settles().Followers()[0]
 	o := s.Run(0, "switchover.yml", "-e", "to="+lighter).Says("WEIGHT TO 8", "WEIGHT TO 5")
@@ -140,7 +140,7 @@ func votes(s *site.Site) {
 	s.Settles()
 }
 
-// weightKept gives a vote to a learner that the inventory has as a follower with a weight.
+// weightKept promotes a learner that the inventory has as a follower with a weight.
 func weightKept(s *site.Site) {
 	s.Set("node4", site.Vars{"polardb_role": "follower", "polardb_weight": 3})
 	s.Run(0, "promote-learner.yml", "--check", "-e", "node=node4").Changed()
@@ -157,7 +157,7 @@ func weightKept(s *site.Site) {
 	s.Settles()
 }
 
-// delayed leaves followers told to wait, and loses the leader: whoever looks is told why there is none.
+// delayed loses the leader while followers are told to wait: every command says why there is no leader.
 func delayed(s *site.Site) {
 	s.Run(0, "delay-election.yml", "-e", "delay=on", "-e", "delay_timeout=30min")
 	c := s.Settles()
@@ -193,7 +193,7 @@ func purge(s *site.Site) {
 	s.SQL(c.Leader, "select pg_reload_conf()")
 	eventuallySQL(s, c.Leader, "show polar_dma_log_keep_size", "0")
 
-	// A number that something else left behind is not what is purged to.
+	// A number that another statement left behind is not used for the purge.
 	s.Run(0, "set-weight.yml", "-e", "node="+f, "-e", "weight=7")
 	s.Run(0, "set-weight.yml", "-e", "node="+f, "-e", "weight=5")
 	for range 12 {
@@ -226,7 +226,7 @@ func purge(s *site.Site) {
 	s.Settles()
 
 	if !site.RealEngine() {
-		// The same with a release that has the other form of the statement, which the engine is asked for.
+		// The same with a release that has the other form of the statement; the engine is asked which one it has.
 		s.SQL(c.Leader, "alter system set polarsim_dialect to 'to'")
 		s.SQL(c.Leader, "select pg_reload_conf()")
 		eventuallySQL(s, c.Leader, "show polarsim_dialect", "to")
@@ -272,7 +272,7 @@ func drop(s *site.Site) {
 	}
 	tablespaces(s)
 	if !site.RealEngine() {
-		// A leader that writes nothing by itself keeps the engine's tool waiting at the end of a copy.
+		// A leader that writes nothing keeps the engine's tool waiting at the end of a copy.
 		for _, set := range []string{"alter system set polarsim_idle_record to '10h'", "select pg_reload_conf()"} {
 			s.SQL(s.StatusNow().Leader, set)
 		}

@@ -6,20 +6,20 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// kept is what of a node's data is another when it was copied.
+// kept returns what would differ in a node's data after a copy.
 func kept(s *site.Site, name string) string {
 	s.T.Helper()
 	return s.On(name, "stat -c %i "+s.Pgdata(name)+"/PG_VERSION; cat "+s.Pgdata(name)+"/polarbook.id")
 }
 
-// letsIn are the addresses that a host's pg_hba.conf names.
+// letsIn returns the addresses that a host's pg_hba.conf names.
 func letsIn(s *site.Site, name string) string {
 	s.T.Helper()
 	return s.On(name, "grep -o '[0-9.]*/32' "+s.Pgdata(name)+"/pg_hba.conf | sort -u | tr '\\n' ' '")
 }
 
-// movesAddress gives members other addresses: the leader one that the run is told, and it comes back to the one in the
-// inventory in a run that is cut off.
+// movesAddress gives members other addresses. The leader gets one from the command line, and goes back to the inventory's in
+// a run that is cut off.
 func movesAddress(s *site.Site) {
 	c := s.Settles()
 	n := c.Leader
@@ -40,7 +40,7 @@ func movesAddress(s *site.Site) {
 	s.Run(0, "new-cluster.yml").Unchanged()
 	isMoved(s, n, second, first, data)
 
-	// Whoever leads next lets it in, too.
+	// The next leader lets it in too.
 	s.Run(0, "switchover.yml", "-e", "to="+n)
 	s.Run(0, "switchover.yml")
 	s.Settles()
@@ -55,7 +55,7 @@ func movesAddress(s *site.Site) {
 	s.Run(0, "set-weight.yml", "-e", "node="+n, "-e", "weight=5")
 }
 
-// isMoved wants a node at an address, with its data and the weight 7, and that nobody knows the one that it had.
+// isMoved checks that a node is at an address with its data and the weight 7, and that nobody knows its former address.
 func isMoved(s *site.Site, n, now, before, data string) {
 	s.T.Helper()
 	c := s.Settles()
@@ -79,7 +79,7 @@ func isMoved(s *site.Site, n, now, before, data string) {
 	}
 }
 
-// movesLearner gives the learner another address and the first one again: it has no vote, and keeps its data.
+// movesLearner gives the learner another address and then the first one again: it has no vote, and keeps its data.
 func movesLearner(s *site.Site) {
 	s.Settles()
 	data := kept(s, "node4")
@@ -105,7 +105,7 @@ func movesLearner(s *site.Site) {
 	s.Run(0, "new-cluster.yml").Unchanged()
 }
 
-// movesPort gives a follower another port, and the one back that it had.
+// movesPort gives a follower another port, and then its former one.
 func movesPort(s *site.Site) {
 	n := s.Settles().Followers()[0]
 	data := kept(s, n)
@@ -122,7 +122,7 @@ func movesPort(s *site.Site) {
 	}
 }
 
-// movesAnew has a node that does not stream copied at its new address, and kills moves anywhere.
+// movesAnew copies a node that does not stream at its new address, and kills moves at any moment.
 func movesAnew(s *site.Site) {
 	n := s.Settles().Followers()[0]
 	second := s.SecondAddress(n)

@@ -7,8 +7,8 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// outlived kills a run while the engine holds its ALTER SYSTEM DMA, with which the engine goes on. The next run waits for
-// the end of it before it looks at the cluster.
+// outlived kills a run during an ALTER SYSTEM DMA, which the engine continues. The next run waits for its end before it
+// looks at the cluster.
 func outlived(s *site.Site) {
 	c := s.Settles()
 	f := c.Followers()
@@ -27,7 +27,7 @@ func outlived(s *site.Site) {
 	port := func(verb string) string {
 		return "; ! command -v firewall-cmd >/dev/null || firewall-cmd --quiet --" + verb + "-port=15440/tcp"
 	}
-	// Something takes connections where the new member should be, and says nothing.
+	// Something accepts connections where the new member should be, and sends nothing.
 	address := s.Lab.Host(f[1]).Address
 	s.On(f[1], "systemd-run --quiet --collect --unit=silent systemd-socket-activate -l 15440 sleep 600"+port("add"))
 	s.File("add-ghost.yml", fmt.Sprintf(`
@@ -73,7 +73,7 @@ func outlived(s *site.Site) {
 	s.Settles()
 }
 
-// nodesAnd is the cluster's list of nodes, with one more.
+// nodesAnd returns the cluster's list of nodes with one more.
 func nodesAnd(s *site.Site, name, address string, port int) string {
 	var list []string
 	for _, n := range s.Names() {

@@ -12,8 +12,8 @@ import (
 
 const notTheClusters = "is not the cluster's"
 
-// passwords changes the password of superuser and replication, which is one here. The run is killed once, loses the leader
-// once, and is finished by the same command.
+// passwords changes the password of superuser and replication, which are one role here. The run is killed once, loses the
+// leader once, and is finished by the same command.
 func passwords(s *site.Site) {
 	f := s.Settles().Followers()
 	former := s.ChangePassword()
@@ -30,7 +30,7 @@ func passwords(s *site.Site) {
 		s.T.Errorf("a check changed\n%s\nto\n%s", before, after)
 	}
 
-	// Killed when the first follower has gone to the second role, and the other members have not.
+	// Killed when the first follower has changed to the second role and the other members have not.
 	s.KillWhen(site.Begins("Forget the old files"), "rotate-password.yml")
 	reconnects(s)
 	for _, args := range [][]string{
@@ -41,7 +41,7 @@ func passwords(s *site.Site) {
 	}
 	s.Run(0, "restart.yml", "--check").Says("was begun and not finished")
 
-	// The leader ends while the members go on to the second role.
+	// The leader dies while the members change to the second role.
 	leader := s.StatusNow().Leader
 	killed := false
 	o := s.Start(func(_ *site.Running, e site.Event) {
@@ -75,7 +75,7 @@ func passwords(s *site.Site) {
 	}
 }
 
-// reconnects ends every member's connection to the leader, and wants them all back.
+// reconnects ends every member's connection to the leader, and waits until all are back.
 func reconnects(s *site.Site) {
 	s.T.Helper()
 	var leader string
@@ -99,7 +99,7 @@ func reconnects(s *site.Site) {
 	})
 }
 
-// untouched are the sums and times of what a run may change on the hosts, and the servers.
+// untouched returns checksums and times of what a run may change on the hosts, and the servers.
 func untouched(s *site.Site) string {
 	s.T.Helper()
 	var all strings.Builder
@@ -120,7 +120,7 @@ func servers(s *site.Site) string {
 	return all
 }
 
-// passwordsApart changes the two passwords one without the other, by hand too, and changes its mind half-way.
+// passwordsApart changes the two passwords separately, also by hand, and chooses another one half-way.
 func passwordsApart(s *site.Site) {
 	if os.Getenv("POLARBOOK_PASSWORDS") == "" {
 		s.T.Skip("POLARBOOK_PASSWORDS is not set")
@@ -140,7 +140,7 @@ func passwordsApart(s *site.Site) {
 	s.Run(0, "rotate-password.yml").Unchanged()
 	s.Settles()
 
-	// By hand, in the database and in the inventory: whoever streams goes on, and could not come back.
+	// By hand, in the database and in the inventory: members that stream go on, but could not reconnect.
 	superuser := s.ChangePassword()
 	replication, s.Password = s.Password, superuser
 	hash := md5.Sum([]byte(replication + "replicator"))
@@ -152,7 +152,8 @@ func passwordsApart(s *site.Site) {
 	reconnects(s)
 	s.Run(0, "rotate-password.yml").Unchanged()
 
-	// Another one is wanted half-way, and then the first again: whoever went on to the second role goes back.
+	// The inventory gets another password half-way, and then the first again: members that changed to the second role change
+	// back.
 	back := replication
 	for range 2 {
 		replication = s.ChangePassword()
@@ -172,7 +173,7 @@ func passwordsApart(s *site.Site) {
 	s.Settles()
 	reconnects(s)
 
-	// Somewhere.
+	// At a random place.
 	replication = s.ChangePassword()
 	replication, s.Password = s.Password, replication
 	s.SetAll(site.Vars{"polardb_replication_password": replication})

@@ -7,11 +7,11 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// The rows of each table, in one line: how many, and a checksum.
+// The rows of each table, on one line: their number and a checksum.
 const rows = "select count(*)::text || $$ $$ || md5(string_agg(a::text, $$,$$ order by a)) from "
 
-// tablespaces makes two while node4 is no member, in two databases, and lets nobody copy them to where something else is.
-// A follower is built anew and a backup taken; node4 is added after it.
+// tablespaces creates two in two databases while node4 is not a member, and checks that nobody copies them over other data.
+// A follower is rebuilt and a backup taken; then node4 is added.
 func tablespaces(s *site.Site) {
 	c := s.StatusNow()
 	f := c.Followers()[0]
@@ -40,7 +40,7 @@ func tablespaces(s *site.Site) {
 		s.T.Errorf("the check left %q", left)
 	}
 
-	// What is left of the copy before goes with it, and nothing comes back of it.
+	// What the copy before left is removed, and none of it comes back.
 	s.On(f, "runuser -u polardb -- sh -c 'cp -r /srv/ts1/PG_11_* /srv/ts1/PG_11_1; for d in /srv/ts1/PG_11_*; do touch $d/stale; done'")
 	s.Run(0, "rebuild-node.yml", "-e", "node="+f, "--yes").Changed()
 	if left := s.On(f, "ls -d /srv/ts1/PG_11_1 /srv/ts1/PG_11_*/stale 2>/dev/null || true"); left != "" {
@@ -59,14 +59,14 @@ func tablespaces(s *site.Site) {
 	sameRows(s)
 }
 
-// spacesGone is run when node4 is back.
+// spacesGone runs when node4 is back.
 func spacesGone(s *site.Site) {
 	sameRows(s)
 	c := s.Settles()
 	if owner := s.On("node4", "stat -c '%U %a' /srv/ts1 '/srv/ts 2'"); owner != "polardb 700\npolardb 700\n" {
 		s.T.Errorf("the tablespaces on node4: %q", owner)
 	}
-	// A file that is not there is found missing, though everybody streams.
+	// A missing file is found, although every node streams.
 	s.On("node4", "cd /srv/ts1/PG_11_*/* && mkdir /srv/aside && mv [0-9]* /srv/aside/")
 	s.Run(2, "add-node.yml", "--limit", "node4").Says("node4 is not a complete copy of "+c.Leader,
 		"in the database postgres the files of 1 of ", "rebuild-node.yml -e node=node4")
@@ -78,7 +78,7 @@ func spacesGone(s *site.Site) {
 	s.SQL(c.Leader, "drop tablespace ts2")
 }
 
-// sameRows compares what lies in the tablespaces of each node with the leader's.
+// sameRows compares the tables in the tablespaces of each node with the leader's.
 func sameRows(s *site.Site) {
 	s.T.Helper()
 	c := s.StatusNow()
