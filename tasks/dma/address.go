@@ -21,7 +21,7 @@ const PortDeviation = 10000
 // MaxPort is the greatest client port that has a consensus port.
 const MaxPort = 65535 - PortDeviation
 
-// ConsensusPort is the port on which the members of a server with that client port talk to it.
+// ConsensusPort returns the port on which the members of a server with that client port talk to it.
 func ConsensusPort(client int) int { return client + PortDeviation }
 
 // Address is a node as statements name it: host and client port. The views name it by host and consensus port.
@@ -81,7 +81,7 @@ func FromConsensus(ipPort string) (Address, error) {
 	return Address{Host: host, Port: n - PortDeviation}, nil
 }
 
-// AppName is the polar_dma_repl_appname of a node: its IPv4 address read big-endian as an unsigned number, and its
+// AppName returns the polar_dma_repl_appname of a node: its IPv4 address read big-endian as an unsigned number, and its
 // client port. 10.0.0.1:5432 is standby_167772161_5432. It is how pg_stat_replication names the node.
 func (a Address) AppName() (string, error) {
 	if err := a.Check(); err != nil {

@@ -28,7 +28,7 @@ func (c Change) String() string {
 // changeSession begins the name of every session that sends ALTER SYSTEM DMA for polarbook.
 const changeSession = "polarbook change "
 
-// NewChangeSession is a name for a session that sends ALTER SYSTEM DMA, and for no other.
+// NewChangeSession returns a name for a session that sends ALTER SYSTEM DMA, and for no other.
 func NewChangeSession() string {
 	b := make([]byte, 8)
 	_, _ = rand.Read(b) // never fails
@@ -42,7 +42,7 @@ const changeQuery = `select application_name, query_start, state, query from pg_
 // changing begins every such statement, behind its comments.
 var changing = regexp.MustCompile(`(?i)^alter\s+system\s+dma\b`)
 
-// uncommented is a statement from its first word on. Comments of this language nest.
+// uncommented returns a statement from its first word on. Comments of this language nest.
 func uncommented(statement string) string {
 	for {
 		statement = strings.TrimLeft(statement, " \t\r\n\f\v")

@@ -146,7 +146,7 @@ func (f *firstAnswer) Read(b []byte) (int, error) {
 // authenticationRequest begins every Authentication message; its length follows, then which it is.
 const authenticationRequest = "R"
 
-// asked is the proof that the server asked for; "" when it did not get so far.
+// asked returns the proof that the server asked for; "" when it did not get so far.
 func (f *firstAnswer) asked() string {
 	if len(f.seen) < 9 || f.seen[0] != authenticationRequest[0] {
 		return ""
@@ -168,7 +168,7 @@ func (f *firstAnswer) asked() string {
 // SocketNameLimit is the longest name of a socket that the kernel takes, in bytes.
 const SocketNameLimit = 107
 
-// SocketName is the name of a server's socket in a directory.
+// SocketName returns the name of a server's socket in a directory.
 func SocketName(directory string, port int) string {
 	return fmt.Sprintf("%s/.s.PGSQL.%d", directory, port)
 }

@@ -80,7 +80,7 @@ func commandError(statement string, err error) error {
 	return ce
 }
 
-// Code is an error's SQLSTATE, empty when it is not the server's.
+// Code returns an error's SQLSTATE, empty when it is not the server's.
 func Code(err error) string {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {

@@ -81,7 +81,7 @@ func ParseMembers(text string) (MemberList, error) {
 	return list, nil
 }
 
-// At is the voter with that server_id.
+// At returns the voter with that server_id.
 func (l MemberList) At(index int64) (Entry, bool) {
 	for _, e := range l.Entries {
 		if int64(e.Index) == index {

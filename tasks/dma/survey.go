@@ -18,7 +18,7 @@ func (e *NoLeaderError) Error() string {
 	return fmt.Sprintf("no leader can be believed: %s; %s", e.Reason, e.Survey)
 }
 
-// Leader is the node that leads: it says so itself, takes writes, and a majority of the voters agrees with it in the same
+// Leader returns the node that leads: it says so itself, takes writes, and a majority of the voters agrees with it in the same
 // term. A voter that cannot be asked for its view but streams from the claimant (a logger has no views) agrees by that.
 // Of several claimants the one in the highest term is looked at: an old leader that was cut off says role 2 for a while.
 func (s Survey) Leader() (View, error) {
@@ -85,7 +85,7 @@ func (s Survey) agrees(m Member, claimant View) bool {
 	return streams
 }
 
-// At is the view of the node whose consensus address that is.
+// At returns the view of the node whose consensus address that is.
 func (s Survey) At(ipPort string) (View, bool) {
 	for _, v := range s {
 		if v.Address.Consensus() == ipPort {
@@ -95,7 +95,7 @@ func (s Survey) At(ipPort string) (View, bool) {
 	return View{}, false
 }
 
-// Of is the view of the node of that name.
+// Of returns the view of the node of that name.
 func (s Survey) Of(node string) (View, bool) {
 	for _, v := range s {
 		if v.Node == node {
@@ -105,7 +105,7 @@ func (s Survey) Of(node string) (View, bool) {
 	return View{}, false
 }
 
-// Member is the leader's row for a node.
+// Member returns the leader's row for a node.
 func (v View) Member(a Address) (Member, bool) {
 	for _, m := range v.Cluster {
 		if m.IPPort == a.Consensus() {
@@ -115,7 +115,7 @@ func (v View) Member(a Address) (Member, bool) {
 	return Member{}, false
 }
 
-// ReplicaOf is the leader's pg_stat_replication row for a member, found by the application name made from its address
+// ReplicaOf returns the leader's pg_stat_replication row for a member, found by the application name made from its address
 // or by the address that it connects from.
 func (v View) ReplicaOf(ipPort string) (Replica, bool) {
 	a, err := FromConsensus(ipPort)
@@ -136,7 +136,7 @@ func (v View) ReplicaOf(ipPort string) (Replica, bool) {
 	return Replica{}, false
 }
 
-// Voters are the leader's rows that have a vote; Live those of them that answer or stream.
+// Voters returns the leader's rows that have a vote; Live those of them that answer or stream.
 func (s Survey) Voters(leader View) (voters, live []Member) {
 	for _, m := range leader.Cluster {
 		if m.Role == Learner {

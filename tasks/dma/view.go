@@ -77,7 +77,7 @@ type Replica struct {
 	WriteLag, FlushLag, ReplayLag          string
 }
 
-// Own is the address that the node has by its own member list; a learner's list holds only itself.
+// Own returns the address that the node has by its own member list; a learner's list holds only itself.
 func (v View) Own() (Address, bool) {
 	own, ok := v.Members.At(int64(v.Members.Self))
 	if !ok && v.Members.Self == 0 && len(v.Members.Entries) == 1 {
@@ -96,7 +96,7 @@ func (v View) Writable() bool {
 	return v.Err == nil && v.Status.Role == Leader && !v.InRecovery
 }
 
-// Leads is the address (host:consensusport) of the node that this one takes for the leader; empty when it knows none.
+// Leads returns the address (host:consensusport) of the node that this one takes for the leader; empty when it knows none.
 func (v View) Leads() string {
 	if v.Err != nil || v.NoViews || v.Status.Leader == 0 {
 		return ""

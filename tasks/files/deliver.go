@@ -128,7 +128,7 @@ func (d *Delivery) plan(found tasks.Found) (tasks.Plan, string, error) {
 	return plan, staged, err
 }
 
-// destination is the file's own path: dest, or in the directory that dest is.
+// destination returns the file's own path: dest, or in the directory that dest is.
 func (d *Delivery) destination(said delivered) string {
 	dest := script.TrimSlashes(d.Dest)
 	if len(said.Path) > 0 {

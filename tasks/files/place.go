@@ -70,7 +70,7 @@ func validation(command string) ([]string, error) {
 	return words, nil
 }
 
-// BackupName is the name that Ansible gives to the copy of a file before a change.
+// BackupName returns the name that Ansible gives to the copy of a file before a change.
 func BackupName(file string, at time.Time, pid int) string {
 	return fmt.Sprintf("%s.%d.%s~", file, pid, at.Format("2006-01-02@15:04:05"))
 }

@@ -45,7 +45,7 @@ const (
 	roleLogger   = "logger"
 )
 
-// Voter tells whether the node is to have a vote.
+// Voter reports whether the node is to have a vote.
 func (n WantedNode) Voter() bool { return n.Role != roleLearner }
 
 // NodeItem is a node as a playbook lists it. An argument that was not given is empty.

@@ -21,7 +21,7 @@ func leads(survey dma.Survey) (dma.View, error) {
 	return leader, err
 }
 
-// delayedElections tells which nodes have polar_dma_delay_election on, since when, and how to end that; "": none has.
+// delayedElections returns which nodes have polar_dma_delay_election on, since when, and how to end that; "": none has.
 func delayedElections(survey dma.Survey) string {
 	var names []string
 	var first dma.View // the node with the most log, which should stand for election

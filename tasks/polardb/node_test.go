@@ -13,7 +13,7 @@ import (
 	"github.com/polarbook/polarbook/tasks/taskstest"
 )
 
-// testNode is a node whose directories are in a temporary directory and belong to whoever runs the test.
+// testNode returns a node whose directories are in a temporary directory and belong to whoever runs the test.
 func testNode(t *testing.T) *NodeArgs {
 	t.Helper()
 	dir := t.TempDir()

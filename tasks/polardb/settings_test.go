@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// running is a server with these settings, its files as they were when it started.
+// running returns a server with these settings, its files as they were when it started.
 func running() serverSettings {
 	return serverSettings{
 		settings: map[string]serverSetting{

@@ -8,7 +8,7 @@ import (
 	"github.com/polarbook/polarbook/tasks/dma"
 )
 
-// found is what a survey of the cluster would have given.
+// found returns what a survey of the cluster would have given.
 func (c *testCluster) found(name string) clusterView {
 	leader, err := c.survey.Leader()
 	f := clusterView{Leader: leader, Survey: c.survey}

@@ -12,7 +12,7 @@ import (
 	"github.com/polarbook/polarbook/tasks/taskstest"
 )
 
-// ownCA is an own CA in a directory, with certificates of hosts.
+// ownCA returns an own CA in a directory, with certificates of hosts.
 func ownCA(t *testing.T, hosts ...string) (pki.Authority, map[string]trust) {
 	t.Helper()
 	of := pki.Authority{Dir: filepath.Join(t.TempDir(), "pki"), Cluster: "x"}

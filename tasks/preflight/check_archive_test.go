@@ -51,7 +51,7 @@ func packed(t *testing.T, zip bool, files map[string]string) []byte {
 
 func readPacked(b []byte) (*archive, error) { return readArchive(bufio.NewReader(bytes.NewReader(b))) }
 
-// program is one of this machine's own that needs the C library.
+// program returns one of this machine's own that needs the C library.
 func program(t *testing.T) (raw string, libraries []string) {
 	t.Helper()
 	b, err := os.ReadFile("/bin/true")

@@ -65,7 +65,7 @@ func planCheck(c *checkAction, probe []byte, asked checkAsked) (tasks.Plan, erro
 	return c.Plan(found)
 }
 
-// demoAsked is a host from which all is well and nothing listens anywhere yet.
+// demoAsked returns a host from which all is well and nothing listens anywhere yet.
 func demoAsked() checkAsked {
 	peer := func(name, address string) reach {
 		return reach{

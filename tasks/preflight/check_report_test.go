@@ -10,7 +10,7 @@ import (
 	"github.com/polarbook/polarbook/test/golden"
 )
 
-// reported is what polardb_check tells of a recorded host.
+// reported returns what polardb_check tells of a recorded host.
 func reported(t *testing.T, file, name string, change func(*checkAsked)) map[string]any {
 	t.Helper()
 	a := demoCheck(t, map[string]any{"src": "x"})

@@ -13,7 +13,7 @@ import (
 	"github.com/polarbook/polarbook/tasks/taskstest"
 )
 
-// checked is what the module says of this machine, reached through one kind of shell.
+// checked returns what the module says of this machine, reached through one kind of shell.
 func checked(t *testing.T, h *taskstest.LocalHost, args map[string]any, l tasks.Local) (checkRows, map[string]any) {
 	t.Helper()
 	plan, err := taskstest.PlanOn(t, h, taskstest.NewAction(t, "polardb_check", args, l))

@@ -1,5 +1,5 @@
-// Package suggest finds what somebody who mistyped a name probably meant. It knows nothing of the project, so that every
-// part of it may use it.
+// Package suggest finds the name that a mistyped word was probably meant to be. It imports nothing of the project, so that
+// every part of it may use it.
 package suggest
 
 import (
@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// Nearest is the candidate that a word was probably meant to be: the one with the fewest letters to change, and of equals
-// the first by the alphabet. In a word of up to four bytes one letter may be changed, in one of up to eight two, and in a
-// longer one a third. Case counts for nothing, but a candidate that is the very word is left out. It is "" when none is near.
+// Nearest returns the candidate that a word was probably meant to be: the one with the fewest letters to change, and among
+// equals the first in alphabetical order; "" when none is near enough. In a word of up to four bytes one letter may differ,
+// in one of up to eight two, and in a longer one a third. Case is ignored, and a candidate that equals the word is left out.
 func Nearest(word string, candidates []string) string {
 	allowed := len(word) / 3
 	switch {
@@ -31,7 +31,7 @@ func Nearest(word string, candidates []string) string {
 	return best
 }
 
-// Hint asks whether the nearest candidate was meant: `did you mean "x"?`. It is "" when none is near.
+// Hint returns the question for the nearest candidate, `did you mean "x"?`, or "" when none is near.
 func Hint(word string, candidates []string) string {
 	if best := Nearest(word, candidates); best != "" {
 		return fmt.Sprintf("did you mean %q?", best)
@@ -39,7 +39,7 @@ func Hint(word string, candidates []string) string {
 	return ""
 }
 
-// Suffix is Hint as it ends a sentence: `; did you mean "x"?`.
+// Suffix returns Hint as the end of a sentence, `; did you mean "x"?`, or "" when none is near.
 func Suffix(word string, candidates []string) string {
 	if hint := Hint(word, candidates); hint != "" {
 		return "; " + hint
@@ -47,8 +47,8 @@ func Suffix(word string, candidates []string) string {
 	return ""
 }
 
-// changes counts the insertions, deletions, substitutions and swaps of neighbours that make a into b. Distances
-// of limit and more are all limit.
+// changes counts the insertions, deletions, substitutions and swaps of neighbours that turn a into b. It stops at limit:
+// greater distances are limit too.
 func changes(a, b string, limit int) int {
 	x, y := []rune(a), []rune(b)
 	if max(len(x)-len(y), len(y)-len(x)) >= limit {

@@ -199,7 +199,7 @@ func valuesDiffer(ansible, ours *desk, path string, want, got any, say func(path
 	}
 }
 
-// shown is a value as it is compared and printed.
+// shown returns a value as it is compared and printed.
 func (s *desk) shown(value any) string {
 	text, err := json.Marshal(value)
 	if err != nil {

@@ -105,7 +105,7 @@ func (s *desk) hostFiles(host string) map[string]fileState {
 	return files
 }
 
-// without are the lines of a text that another has not, or all where only their order differs.
+// without returns the lines of a text that another has not, or all where only their order differs.
 func without(text, other string) []string {
 	lines, others := strings.Split(text, "\n"), strings.Split(other, "\n")
 	only := slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return slices.Contains(others, line) })

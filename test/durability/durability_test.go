@@ -10,10 +10,10 @@ import (
 
 var nodes = []string{"node1", "node2", "node3", "node4"}
 
-// TestDurability begins one random operation after the other on a cluster that is written to and read, and looks at every
-// row of every member after each.
+// TestDurability runs random operations on a cluster that is written to and read, and compares every row on every member
+// after each.
 func TestDurability(t *testing.T) {
-	limit, dice := lasts(t), site.Dice(t)
+	limit, dice := duration(t), site.Dice(t)
 	releases := site.Releases(t)
 	s := site.New(t, site.Options{Cluster: "durability", Specs: site.Hosts(nodes...), Group: site.Vars{
 		"polardb_package": releases[0], "polardb_hba": []string{site.FromOutside},
@@ -21,10 +21,10 @@ func TestDurability(t *testing.T) {
 	s.Run(0, "new-cluster.yml")
 	r := begin(s)
 	k := &keeper{Site: s, dice: dice, releases: releases}
-	ways := k.operations()
+	list := k.operations()
 	counts := map[string]int{}
 	for i, end := 1, time.Now().Add(limit); time.Now().Before(end); i++ {
-		w := k.choose(ways)
+		w := k.choose(list)
 		s.Subtest(t, fmt.Sprintf("%d %s", i, w.name), func(*testing.T) {
 			w.do()
 			s.Settles()

@@ -10,8 +10,8 @@ import (
 
 func TestMain(m *testing.M) { site.Main(m) }
 
-// lasts is for how long operations are begun: POLARBOOK_DURABILITY says how long, as in 1h, when it is run by hand.
-func lasts(t *testing.T) time.Duration {
+// duration returns for how long operations are begun: POLARBOOK_DURABILITY, such as 1h, or three minutes.
+func duration(t *testing.T) time.Duration {
 	t.Helper()
 	text := os.Getenv("POLARBOOK_DURABILITY")
 	if text == "" {

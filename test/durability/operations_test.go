@@ -9,7 +9,7 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// keeper does to a cluster what a DBA and bad luck do.
+// keeper does to a cluster what a DBA does, and what bad luck does.
 type keeper struct {
 	*site.Site
 	dice     *rand.Rand
@@ -20,7 +20,8 @@ type keeper struct {
 	spare    bool // node4 is out of the cluster
 }
 
-// operation is one of them. It begins with a cluster that is whole, and ends with one that will be.
+// operation is one of the things that a keeper does. It begins with a healthy cluster and leaves one that becomes healthy by
+// itself.
 type operation struct {
 	name   string
 	chance int // among all
@@ -47,13 +48,13 @@ func (k *keeper) operations() []operation {
 	}
 }
 
-func (k *keeper) choose(ways []operation) operation {
+func (k *keeper) choose(list []operation) operation {
 	sum := 0
-	for _, w := range ways {
+	for _, w := range list {
 		sum += w.chance
 	}
 	at := k.dice.IntN(sum)
-	for _, w := range ways {
+	for _, w := range list {
 		if at -= w.chance; at < 0 {
 			return w
 		}
@@ -61,12 +62,12 @@ func (k *keeper) choose(ways []operation) operation {
 	panic("no operation")
 }
 
-// of chooses one.
-func of[T any](dice *rand.Rand, list ...T) T { return list[dice.IntN(len(list))] }
+// pick returns a random element.
+func pick[T any](dice *rand.Rand, list ...T) T { return list[dice.IntN(len(list))] }
 
-func (k *keeper) follower() string { return of(k.dice, k.Settles().Followers()...) }
+func (k *keeper) follower() string { return pick(k.dice, k.Settles().Followers()...) }
 
-func (k *keeper) member() string { return of(k.dice, k.Names()...) }
+func (k *keeper) member() string { return pick(k.dice, k.Names()...) }
 
 func (k *keeper) reconfigure() {
 	k.prepared += k.dice.IntN(2)
@@ -116,7 +117,7 @@ func (k *keeper) backup() {
 	k.On(on, "rm -rf "+to)
 }
 
-// killServer ends a server with no time for anything, and starts it when nothing else did.
+// killServer kills a server, and starts it unless systemd has done so.
 func (k *keeper) killServer(node string) {
 	k.On(node, fmt.Sprintf("kill -9 $(head -n 1 %s/postmaster.pid)", k.Pgdata(node)))
 	k.notGreenWhile(node)
@@ -126,13 +127,13 @@ func (k *keeper) killServer(node string) {
 
 func (k *keeper) killRun() {
 	f := k.follower()
-	run := of(k.dice, []string{"switchover.yml", "-e", "to=" + f}, []string{"restart.yml"},
+	run := pick(k.dice, []string{"switchover.yml", "-e", "to=" + f}, []string{"restart.yml"},
 		[]string{"rebuild-node.yml", "--yes", "-e", "node=" + f}, []string{"new-cluster.yml"})
 	k.KillSomewhere(k.dice, run[0], run[1:]...)
 	k.Run(0, run[0], run[1:]...)
 }
 
-// cutPower takes the power from hosts at once, and gives it back after a while. Their servers start with them.
+// cutPower kills hosts at once, and boots them after a while. Their servers start with them.
 func (k *keeper) cutPower(names ...string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
@@ -154,7 +155,7 @@ func (k *keeper) cutNetwork() {
 	k.must(k.Lab.Host(n).Plug())
 }
 
-// freeze stops the leader's processes, as a host does whose storage hangs, for about as long as an election takes.
+// freeze stops the leader's processes, as when the host's storage hangs, for about as long as an election takes.
 func (k *keeper) freeze() {
 	leader := k.Leader()
 	k.On(leader, "pkill -STOP -u polardb")
@@ -162,7 +163,7 @@ func (k *keeper) freeze() {
 	k.On(leader, "pkill -CONT -u polardb")
 }
 
-// notGreenWhile wants a status that says so, when a node has no server that answers before it is asked and after.
+// notGreenWhile fails when polarbook status succeeds although the node's server answered neither before nor after it.
 func (k *keeper) notGreenWhile(node string) {
 	k.T.Helper()
 	if k.answers(node) {

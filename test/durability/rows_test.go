@@ -14,22 +14,22 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// writers is how many applications write at once. Each counts its own rows: (1, 1), (1, 2), ...
+// writers is the number of applications that write at once. Each counts its own rows: (1, 1), (1, 2), ...
 const writers = 4
 
-// rows are what was sent to the cluster, and what came of it.
+// rows records what was sent to the cluster and what was acknowledged.
 //
-// A write that failed may have been done all the same. It is never sent again, so that a row that is there twice is the
-// cluster's doing. What became of it is settled by the first look at a cluster that is whole.
+// A write that failed may have been done all the same. It is never sent again, so a duplicate row is the cluster's fault.
+// The next comparison that finds the cluster healthy settles whether it was done.
 type rows struct {
 	s       *site.Site
 	stop    context.CancelFunc
 	running sync.WaitGroup
-	writing sync.RWMutex // held for reading around each write: whoever has it for himself has nobody writing
+	writing sync.RWMutex // held for reading during each write; locking it stops the writers
 
 	mutex   sync.Mutex
-	sent    map[row]bool // since the last look; true when it was acknowledged
-	seen    map[row]seer // since the last look, by a reader
+	sent    map[row]bool     // since the last look; true when it was acknowledged
+	seen    map[row]sighting // since the last look, by a reader
 	settled [writers + 1]sum
 	last    [writers + 1]int // sent by each writer
 	total   int              // acknowledged
@@ -40,29 +40,29 @@ type rows struct {
 
 type row struct{ writer, n int }
 
-// seer is who read a row, and when.
-type seer struct {
+// sighting is where and when a row was read.
+type sighting struct {
 	node string
 	at   time.Time
 }
 
-// sum stands for the rows of one writer up to some number: those that are known to be on every member.
+// sum stands for the rows of one writer up to a number, which are known to be on every member.
 type sum struct {
 	upTo         int
 	count, total int64
 }
 
-// begin makes the table and starts to write and to read.
+// begin creates the table, and starts the writers and readers.
 func begin(s *site.Site) *rows {
 	s.T.Helper()
 	ctx, stop := context.WithCancel(context.Background())
-	r := &rows{s: s, stop: stop, sent: map[row]bool{}, seen: map[row]seer{}, acked: time.Now()}
+	r := &rows{s: s, stop: stop, sent: map[row]bool{}, seen: map[row]sighting{}, acked: time.Now()}
 	conn, err := s.Writable(ctx)
 	if err != nil {
 		s.T.Fatal(err)
 	}
 	defer conn.Close(ctx)
-	// No unique key: it would hide a row that is there twice.
+	// There is no unique key, because it would hide duplicates.
 	for _, statement := range []string{"create table durable (w int, n int)", "create index on durable (w, n)"} {
 		if _, err := conn.Exec(ctx, statement); err != nil {
 			s.T.Fatal(err)
@@ -78,14 +78,14 @@ func begin(s *site.Site) *rows {
 	return r
 }
 
-// end stops all, and says what was done.
+// end stops writers and readers, and returns a summary.
 func (r *rows) end() string {
 	r.stop()
 	r.running.Wait()
 	return fmt.Sprintf("%d rows acknowledged, longest pause of all writers %s", r.total, r.pause.Round(10*time.Millisecond))
 }
 
-// write sends one row after the other to the node that takes writes, as an application does that knows all hosts.
+// write inserts one row after the other on the node that takes writes, like an application that knows all hosts.
 func (r *rows) write(ctx context.Context, w int) {
 	var conn *pgx.Conn
 	for n := 1; ; {
@@ -99,16 +99,16 @@ func (r *rows) write(ctx context.Context, w int) {
 		}
 		r.writing.RLock()
 		// A write can hang on a leader that has just lost the others.
-		one, cancel := context.WithTimeout(ctx, 3*time.Second)
+		attempt, cancel := context.WithTimeout(ctx, 3*time.Second)
 		if conn == nil || conn.IsClosed() {
-			conn, _ = r.s.Writable(one)
+			conn, _ = r.s.Writable(attempt)
 		}
 		if conn != nil {
 			r.sends(row{w, n})
-			if _, err := conn.Exec(one, fmt.Sprintf("insert into durable values (%d, %d)", w, n)); err == nil {
+			if _, err := conn.Exec(attempt, fmt.Sprintf("insert into durable values (%d, %d)", w, n)); err == nil {
 				r.acknowledged(row{w, n})
 			} else {
-				_ = conn.Close(one)
+				_ = conn.Close(attempt)
 				conn = nil
 			}
 			n++
@@ -131,9 +131,9 @@ func (r *rows) acknowledged(x row) {
 	r.pause, r.acked = max(r.pause, time.Since(r.acked)), time.Now()
 }
 
-// read asks one node again and again for the newest row of a writer. What it saw may not be gone later in the same session,
-// and at the end on no node. A new session may see less for a moment: a follower that was killed lets readers in before it
-// has replayed all of its log again.
+// read asks one node again and again for the newest row of a writer. A row that it saw must not disappear in the same
+// session, nor from any node at the end. A new session may see fewer rows for a moment: a follower that was killed accepts
+// readers before it has replayed all of its log.
 func (r *rows) read(ctx context.Context, node string) {
 	var conn *pgx.Conn
 	var newest [writers + 1]int
@@ -148,14 +148,14 @@ func (r *rows) read(ctx context.Context, node string) {
 		}
 		w := 1 + rand.IntN(writers)
 		n := 0
-		one, cancel := context.WithTimeout(ctx, 3*time.Second)
+		attempt, cancel := context.WithTimeout(ctx, 3*time.Second)
 		var err error
 		if conn == nil || conn.IsClosed() {
-			conn, err = r.s.Connect(one, node)
+			conn, err = r.s.Connect(attempt, node)
 			clear(newest[:])
 		}
 		if err == nil {
-			err = conn.QueryRow(one, fmt.Sprintf("select coalesce(max(n), 0) from durable where w = %d", w)).Scan(&n)
+			err = conn.QueryRow(attempt, fmt.Sprintf("select coalesce(max(n), 0) from durable where w = %d", w)).Scan(&n)
 		}
 		cancel()
 		if err != nil {
@@ -170,14 +170,14 @@ func (r *rows) read(ctx context.Context, node string) {
 			r.wrong = append(r.wrong, fmt.Errorf("%s had row (%d, %d) and then no newer one than (%d, %d)", node, w, newest[w], w, n))
 		}
 		if newest[w] = n; n > r.settled[w].upTo {
-			r.seen[row{w, n}] = seer{node, time.Now()}
+			r.seen[row{w, n}] = sighting{node, time.Now()}
 		}
 		r.mutex.Unlock()
 	}
 }
 
-// verify lets nobody write for a moment and wants the same rows on every member of a cluster that is whole, each once: all
-// that were acknowledged or seen, and no other that was not sent.
+// verify stops the writers for a moment and checks that every member has the same rows, each once: all that were
+// acknowledged or seen, and none that was not sent.
 func (r *rows) verify() {
 	r.s.T.Helper()
 	r.writing.Lock()
@@ -199,11 +199,11 @@ func (r *rows) verify() {
 		r.s.T.Fatal(err)
 	}
 	r.s.T.Logf("%d rows acknowledged so far are on %v", r.total, r.s.Names())
-	// Nobody was to write now: that is no pause.
+	// The time in which the writers were stopped is not a pause.
 	r.acked = time.Now()
 }
 
-// compare looks once. When all is as it must be, what was sent until now is settled.
+// compare compares the members once. When all is well, the rows sent so far are settled.
 func (r *rows) compare() error {
 	r.mutex.Lock()
 	settled, sent, seen, last := r.settled, maps.Clone(r.sent), maps.Clone(r.seen), r.last
@@ -255,8 +255,8 @@ func (r *rows) compare() error {
 	return nil
 }
 
-// rowsOf asks a node for the rows that are not settled, with how often each is there, and wants the settled ones
-// unchanged.
+// rowsOf returns the rows of a node that are not settled, with their number of copies. It fails when settled rows have
+// changed.
 func (r *rows) rowsOf(node string, settled [writers + 1]sum) (map[row]int, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()

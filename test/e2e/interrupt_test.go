@@ -115,7 +115,7 @@ func interrupt(s *site.Site, playbook, seconds string, times int) *site.Outcome 
 	return r.Wait()
 }
 
-// pending is what the run said is left, by host.
+// pending returns what the run said is left, by host.
 func pending(o *site.Outcome) map[string]string {
 	o.T.Helper()
 	for _, e := range o.Events {

@@ -13,7 +13,7 @@ func TestMain(m *testing.M) { site.Main(m) }
 
 var nodes = []string{"node1", "node2", "node3"}
 
-// newCluster is a site with a cluster of three voters that runs.
+// newCluster returns a site with a cluster of three voters that runs.
 func newCluster(t *testing.T, group site.Vars) *site.Site {
 	t.Helper()
 	s := site.New(t, site.Options{Cluster: "faults", Specs: site.Hosts(nodes...), Group: group})
@@ -64,7 +64,7 @@ func must(s *site.Site, err error) {
 	}
 }
 
-// weights are the voters' by the name of the node.
+// weights returns the voters' by the name of the node.
 func weights(c site.Cluster) map[string]int {
 	all := map[string]int{}
 	for _, m := range c.Members {

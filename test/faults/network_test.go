@@ -52,7 +52,7 @@ func TestNetwork(t *testing.T) {
 	})
 }
 
-// dropped is the node that is not a member.
+// dropped returns the node that is not a member.
 func dropped(s *site.Site) string {
 	s.T.Helper()
 	for _, m := range s.StatusNow().Members {

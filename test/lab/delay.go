@@ -32,7 +32,7 @@ func (h *Host) Delay(rtt time.Duration) error {
 	return nil
 }
 
-// ProxyAddress is the address and port at which the host's sshd is reached: its own, or, once Delay was
+// ProxyAddress returns the address and port at which the host's sshd is reached: its own, or, once Delay was
 // called, that of the longer way. Both are in [Lab.KnownHosts].
 func (h *Host) ProxyAddress() string {
 	h.mutex.Lock()

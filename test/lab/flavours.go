@@ -9,7 +9,7 @@ import (
 // not the usual one.
 var AllFlavours = []string{"debian", "debian-bullseye", "debian-trixie", "rhel", "busybox"}
 
-// Flavours are those that a suite is to run on: what POLARBOOK_LAB_FLAVOURS lists, separated by commas (all: every one),
+// Flavours returns those that a suite is to run on: what POLARBOOK_LAB_FLAVOURS lists, separated by commas (all: every one),
 // or the suite's own sample where it is not set.
 func Flavours(sample ...string) []string {
 	switch list := os.Getenv("POLARBOOK_LAB_FLAVOURS"); list {
@@ -22,7 +22,7 @@ func Flavours(sample ...string) []string {
 	}
 }
 
-// Of is the host as one of a flavour, by a name such as AllFlavours has.
+// Of returns the host as one of a flavour, by a name such as AllFlavours has.
 func (s Spec) Of(flavour string) Spec {
 	s.Flavour, s.Release, _ = strings.Cut(flavour, "-")
 	return s

@@ -167,7 +167,7 @@ func (h *Host) Running() bool {
 	return err == nil && strings.Contains(string(events), "populated 1")
 }
 
-// Console is what the host wrote to its console since the lab started.
+// Console returns what the host wrote to its console since the lab started.
 func (h *Host) Console() string {
 	text, _ := os.ReadFile(filepath.Join(h.dir(), "console.log"))
 	return string(text)
@@ -178,7 +178,7 @@ func (h *Host) hostKeyFile() string { return filepath.Join(h.dir(), "ssh_host_ed
 func (h *Host) unplugged() string   { return filepath.Join(h.dir(), "unplugged") }
 func (h *Host) netns() string       { return h.lab.netns() + "-" + h.Name }
 
-// link is the lab's end of the host's cable, numbered as its address is.
+// link returns the lab's end of the host's cable, numbered as its address is.
 func (h *Host) link() string { return "host" + strconv.Itoa(int(net.ParseIP(h.Address).To4()[3])) }
 
 func (h *Host) cgroup() (string, error) {
@@ -223,7 +223,7 @@ func (h *Host) prepare(ctx context.Context, spec Spec, tree string, number int) 
 	})
 }
 
-// seed is a script that makes the common tree this host's: run once, inside it, before its first boot.
+// seed returns a script that makes the common tree this host's: run once, inside it, before its first boot.
 func (h *Host) seed() (string, error) {
 	hostKey, err := os.ReadFile(h.hostKeyFile())
 	if err != nil {

@@ -118,10 +118,10 @@ func Open(name string) (*Lab, error) {
 	return newLab(r), nil
 }
 
-// Name is the lab's name, for Open and Down.
+// Name returns the lab's name, for Open and Down.
 func (l *Lab) Name() string { return l.record.Name }
 
-// Hosts are the lab's hosts in the order they were asked for.
+// Hosts returns the lab's hosts in the order they were asked for.
 func (l *Lab) Hosts() []*Host { return l.hosts }
 
 // Host returns the host of that name, or nil.
@@ -134,10 +134,10 @@ func (l *Lab) Host(name string) *Host {
 	return nil
 }
 
-// KnownHosts is a known_hosts file with the keys of all hosts, under the addresses they are reached by.
+// KnownHosts returns a known_hosts file with the keys of all hosts, under the addresses they are reached by.
 func (l *Lab) KnownHosts() string { return filepath.Join(stateDir(l.record.Name), "known_hosts") }
 
-// KeyFile is the private key that opens the accounts root, admin and dba on all hosts.
+// KeyFile returns the private key that opens the accounts root, admin and dba on all hosts.
 func (l *Lab) KeyFile() string { return filepath.Join(stateDir(l.record.Name), "id_ed25519") }
 
 // Password is dba's on all hosts, at login and for sudo. The other accounts have none.

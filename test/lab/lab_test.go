@@ -343,7 +343,7 @@ func TestOtherReleases(t *testing.T) {
 	reboot(t, l.Host("new"))
 }
 
-// machineSettings are the kernel settings of this machine that hosts have copies of. Counters and the one
+// machineSettings returns the kernel settings of this machine that hosts have copies of. Counters and the one
 // that a lab raises are left out.
 func machineSettings(t *testing.T) map[string]string {
 	t.Helper()

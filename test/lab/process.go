@@ -68,7 +68,7 @@ func (h *Host) login(ctx context.Context) error {
 	return client.Close()
 }
 
-// ConsoleEnd is the last of what the host wrote to its console, at most 2000 bytes.
+// ConsoleEnd returns the last of what the host wrote to its console, at most 2000 bytes.
 func (h *Host) ConsoleEnd() string {
 	console := h.Console()
 	return console[max(0, len(console)-2000):]
@@ -143,7 +143,7 @@ func (h *Host) waitEnded(ctx context.Context, cgroup string) error {
 	return nil
 }
 
-// initPID is the process that is number 1 inside the host.
+// initPID returns the process that is number 1 inside the host.
 func (h *Host) initPID() (int, error) {
 	cgroup, err := h.cgroup()
 	if err != nil {
@@ -172,7 +172,7 @@ type Process struct {
 	Args        []string
 }
 
-// Processes are those that the host runs at this moment, seen from outside: nothing is run in it. Those that ended
+// Processes returns those that the host runs at this moment, seen from outside: nothing is run in it. Those that ended
 // meanwhile are left out.
 func (h *Host) Processes() ([]Process, error) {
 	cgroup, err := h.cgroup()
@@ -222,7 +222,7 @@ func isInit(pid string) bool {
 	return len(fields) > 1 && fields[len(fields)-1] == "1"
 }
 
-// statusLine is what /proc/PID/status says under a name.
+// statusLine returns what /proc/PID/status says under a name.
 func statusLine(status []byte, name string) string {
 	_, value, _ := strings.Cut("\n"+string(status), "\n"+name+":")
 	value, _, _ = strings.Cut(value, "\n")

@@ -38,7 +38,7 @@ func Require(t testing.TB) {
 	}
 }
 
-// Missing says what this machine lacks to run labs, and what to do about it; "" when nothing.
+// Missing returns what this machine lacks to run labs, and what to do about it; "" when nothing.
 func Missing() string {
 	if runtime.GOOS != "linux" {
 		return "needs Linux with systemd-nspawn; this is " + runtime.GOOS
@@ -66,7 +66,7 @@ func Missing() string {
 	return strings.Join(lacks, "; ")
 }
 
-// cgroupRoot is where the unified cgroup hierarchy is mounted, alone or beside the old ones.
+// cgroupRoot returns where the unified cgroup hierarchy is mounted, alone or beside the old ones.
 func cgroupRoot() (string, error) {
 	for _, root := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
 		if _, err := os.Stat(root + "/cgroup.controllers"); err == nil {

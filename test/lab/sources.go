@@ -10,7 +10,7 @@ import (
 // debianReleases are the suites by which a Debian mirror is told from any other in apt's configuration.
 var debianReleases = []string{"bullseye", "bookworm", "trixie", "oldoldstable", "oldstable", "stable", "testing", "sid"}
 
-// mirror is where a release's packages come from: what the environment says (POLARBOOK_LAB_MIRROR_BULLSEYE
+// mirror returns where a release's packages come from: what the environment says (POLARBOOK_LAB_MIRROR_BULLSEYE
 // before POLARBOOK_LAB_MIRROR), else the mirror this machine's apt uses for Debian, else "": mmdebstrap's own.
 func mirror(release, aptRoot string) string {
 	for _, variable := range []string{"POLARBOOK_LAB_MIRROR_" + strings.ToUpper(release), "POLARBOOK_LAB_MIRROR"} {

@@ -49,7 +49,7 @@ var flavours = map[string][]string{
 	"busybox": {"busybox"},
 }
 
-// cacheRoot is where trees are kept: a tarball, which a build service may keep between runs, and the same
+// cacheRoot returns where trees are kept: a tarball, which a build service may keep between runs, and the same
 // unpacked, which hosts are started on.
 func cacheRoot() string {
 	if root := os.Getenv("POLARBOOK_LAB_CACHE"); root != "" {
@@ -191,7 +191,7 @@ func build(ctx context.Context, flavour, release string, packages []string, keyr
 	return os.Rename(unfinished, tarball)
 }
 
-// aptSettings are those of the machine's apt settings that say how a mirror is reached: proxies, clocks that
+// aptSettings returns those of the machine's apt settings that say how a mirror is reached: proxies, clocks that
 // are off, retries.
 func aptSettings(ctx context.Context) (string, error) {
 	output, err := exec.CommandContext(ctx, "apt-config", "dump").Output()

@@ -11,7 +11,7 @@ import (
 
 const filesOf = `cd /var/lib/polardb/pgdata && cat postgresql.conf polar_dma.conf pg_hba.conf | sha256sum; ls -d /var/lib/polarbook/*/*.conf-before* 2>/dev/null || true`
 
-// configuration is what identifies a node's files, those that a run keeps of before too, by node.
+// configuration returns what identifies a node's files, those that a run keeps of before too, by node.
 func configuration(s *site.Site) map[string]string {
 	s.T.Helper()
 	files := map[string]string{}

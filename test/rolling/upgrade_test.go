@@ -9,7 +9,7 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// runs says which version a node's server was started from.
+// runs returns which version a node's server was started from.
 func runs(s *site.Site, name string) string {
 	s.T.Helper()
 	exe := s.On(name, "readlink /proc/$(head -n 1 /var/lib/polardb/pgdata/postmaster.pid)/exe")

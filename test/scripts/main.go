@@ -105,7 +105,7 @@ func has(program, hint string) bool {
 	return true
 }
 
-// whole is a script with what it uses before it, and how many lines that is.
+// whole returns a script with what it uses before it, and how many lines that is.
 func whole(f *script.Folder, name string) (text string, before int) {
 	var b strings.Builder
 	parts := f.Parts(name)

@@ -30,7 +30,7 @@ type Member struct {
 	Purge     int `json:"purge_index"`
 }
 
-// Of is the member of that name, or the zero one.
+// Of returns the member of that name, or the zero one.
 func (c Cluster) Of(node string) Member {
 	for _, m := range c.Members {
 		if m.Node == node {
@@ -40,7 +40,7 @@ func (c Cluster) Of(node string) Member {
 	return Member{}
 }
 
-// Roles are the members' by the name of the node.
+// Roles returns the members' by the name of the node.
 func (c Cluster) Roles() map[string]string {
 	all := map[string]string{}
 	for _, m := range c.Members {
@@ -49,7 +49,7 @@ func (c Cluster) Roles() map[string]string {
 	return all
 }
 
-// Followers are the voters with data that do not lead, in the inventory's order.
+// Followers returns the voters with data that do not lead, in the inventory's order.
 func (c Cluster) Followers() []string {
 	var all []string
 	for _, m := range c.Members {
@@ -60,7 +60,7 @@ func (c Cluster) Followers() []string {
 	return all
 }
 
-// lacks says what keeps the cluster from being whole: just these nodes, all answering, each with what it is to have.
+// lacks returns what keeps the cluster from being whole: just these nodes, all answering, each with what it is to have.
 func (c Cluster) lacks(nodes []string) error {
 	var have []string
 	for _, m := range c.Members {
@@ -112,7 +112,7 @@ func (s *Site) StatusSays(code int, texts ...string) {
 	}
 }
 
-// answered is what the nodes say, of a cluster that need not be whole.
+// answered returns what the nodes say, of a cluster that need not be whole.
 func (s *Site) answered() Cluster {
 	s.T.Helper()
 	c := s.StatusNow()
@@ -146,13 +146,13 @@ func (s *Site) Settles() Cluster {
 	return c
 }
 
-// Leader is who leads a cluster that is whole.
+// Leader returns who leads a cluster that is whole.
 func (s *Site) Leader() string {
 	s.T.Helper()
 	return s.Whole().Leader
 }
 
-// Followers are those of a cluster that is whole.
+// Followers returns those of a cluster that is whole.
 func (s *Site) Followers() []string {
 	s.T.Helper()
 	return s.Whole().Followers()

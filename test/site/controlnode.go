@@ -70,7 +70,7 @@ func (l *ControlNode) environment() []string {
 	}
 }
 
-// state is where polarbook keeps its journals.
+// state returns where polarbook keeps its journals.
 func (l *ControlNode) state() string { return filepath.Join(l.Dir, ".state") }
 
 // ChangePassword has the inventory say another password than the cluster has, and returns that. Nothing may show either.

@@ -108,7 +108,7 @@ func (o *Outcome) Unchanged(hosts ...string) *Outcome {
 	return o
 }
 
-// Recaps are the counts at the end, by host.
+// Recaps returns the counts at the end, by host.
 func (o *Outcome) Recaps() map[string]Recap {
 	o.T.Helper()
 	for _, e := range o.Events {
@@ -130,7 +130,7 @@ type Step struct {
 	Took time.Duration
 }
 
-// Longest are the tasks that took most of the time.
+// Longest returns the tasks that took most of the time.
 func (o *Outcome) Longest(n int) []Step {
 	var all []Step
 	var began time.Time
@@ -146,10 +146,10 @@ func (o *Outcome) Longest(n int) []Step {
 	return all[:min(n, len(all))]
 }
 
-// Printed is all that it printed: standard output, then standard error.
+// Printed returns all that it printed: standard output, then standard error.
 func (o *Outcome) Printed() string { return o.Stdout + o.Stderr }
 
-// Story is the run to be read: what was changed, said and failed, the task that was the last, and the errors.
+// Story returns the run to be read: what was changed, said and failed, the task that was the last, and the errors.
 func (o *Outcome) Story() string {
 	if len(o.Events) == 0 {
 		return o.Printed()
@@ -168,7 +168,7 @@ func (o *Outcome) Story() string {
 	return b.String() + task + o.Stderr
 }
 
-// said is what the tasks said, a line each.
+// said returns what the tasks said, a line each.
 func (o *Outcome) said() string {
 	if len(o.Events) == 0 {
 		return o.Printed()
@@ -198,5 +198,5 @@ func (e Event) said() string {
 	return text
 }
 
-// command is the command line after the program's name.
+// command returns the command line after the program's name.
 func (o *Outcome) command() string { return strings.Join(o.Args, " ") }

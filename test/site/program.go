@@ -36,10 +36,10 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// Program is the file of polarbook as it is shipped. POLARBOOK names one that is built already.
+// Program returns the file of polarbook as it is shipped. POLARBOOK names one that is built already.
 func Program(t testing.TB) string { return shared(t, program) }
 
-// Archive is the packed engine that the tests install.
+// Archive returns the packed engine that the tests install.
 func Archive(t testing.TB) string {
 	if RealEngine() {
 		file, err := filepath.Abs(os.Getenv("POLARDB_TARBALL"))
@@ -51,10 +51,10 @@ func Archive(t testing.TB) string {
 	return StandIn(t)
 }
 
-// StandIn is the packed stand-in, for what cannot be tested with a real engine.
+// StandIn returns the packed stand-in, for what cannot be tested with a real engine.
 func StandIn(t testing.TB) string { return shared(t, standIn) }
 
-// RealEngine says that the engine is not the stand-in.
+// RealEngine reports whether the engine is not the stand-in.
 func RealEngine() bool { return os.Getenv("POLARDB_TARBALL") != "" }
 
 // Releases are two packed engines that differ in name and content, as two releases do.

@@ -114,7 +114,7 @@ func (r *stderr) Write(text []byte) (int, error) {
 	return r.err.Write(text)
 }
 
-// Printed is what it has printed so far, all of standard output before all of standard error.
+// Printed returns what it has printed so far, all of standard output before all of standard error.
 func (r *Running) Printed() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -150,7 +150,7 @@ func (s *Site) Variant(name string, group Vars, hosts map[string]Vars) {
 	s.Inventory(name, vars, all)
 }
 
-// Names are the members', in the inventory's order.
+// Names returns the members', in the inventory's order.
 func (s *Site) Names() []string {
 	var names []string
 	for _, m := range s.members {
@@ -169,7 +169,7 @@ func (s *Site) On(name, script string) string {
 	return out
 }
 
-// Variable is what the inventory says for a host, or what the built-in playbooks take without it.
+// Variable returns what the inventory says for a host, or what the built-in playbooks take without it.
 func (s *Site) Variable(host, name, otherwise string) string {
 	for _, m := range s.members {
 		if v, ok := m.vars[name]; ok && m.name == host {
@@ -182,26 +182,26 @@ func (s *Site) Variable(host, name, otherwise string) string {
 	return otherwise
 }
 
-// Pgdata is the host's PGDATA.
+// Pgdata returns the host's PGDATA.
 func (s *Site) Pgdata(host string) string {
 	return s.Variable(host, "polardb_pgdata", "/var/lib/polardb/pgdata")
 }
 
-// Polardata is the host's POLARDATA.
+// Polardata returns the host's POLARDATA.
 func (s *Site) Polardata(host string) string {
 	return s.Variable(host, "polardb_polardata", "/var/lib/polardb/polardata")
 }
 
-// Marker is the file in which polarbook notes what it began on the host, as a word of a shell.
+// Marker returns the file in which polarbook notes what it began on the host, as a word of a shell.
 func (s *Site) Marker(host string) string {
 	return "'/var/lib/polarbook/" + s.Variable("", "polardb_cluster", "polardb") + "/" + strings.ReplaceAll(s.Pgdata(host), "/", "%") +
 		".node'"
 }
 
-// Unit is the systemd unit of a node.
+// Unit returns the systemd unit of a node.
 func (s *Site) Unit() string { return "polardb-" + s.Variable("", "polardb_cluster", "polardb") }
 
-// SSH is a command that has the SSH server of a host read its files again (reload) or start over (restart); its unit is ssh
+// SSH returns a command that has the SSH server of a host read its files again (reload) or start over (restart); its unit is ssh
 // on Debian and sshd elsewhere.
 func SSH(verb string) string {
 	return "if systemctl cat ssh.service >/dev/null 2>&1; then systemctl " + verb + " ssh; else systemctl " + verb + " sshd; fi"

@@ -76,7 +76,7 @@ func main() {
 	}
 }
 
-// reason is what a skipped test said last before it was skipped.
+// reason returns what a skipped test said last before it was skipped.
 func reason(lines []string) string {
 	why := "no reason given"
 	for _, l := range lines {

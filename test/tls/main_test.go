@@ -10,7 +10,7 @@ import (
 
 func TestMain(m *testing.M) { site.Main(m) }
 
-// newSite is a site of these hosts with TLS as the inventory's group says.
+// newSite returns a site of these hosts with TLS as the inventory's group says.
 func newSite(t *testing.T, group site.Vars, hosts ...string) *site.Site {
 	t.Helper()
 	vars := site.Vars{"polardb_tls": site.Vars{"own_ca": true}}

@@ -3,7 +3,7 @@
 //	go run ./test/lab/labctl up demo --hosts 3
 //	go run ./test/lab/labctl down demo
 //
-// It knows labs and nothing of polarbook.
+// It imports nothing of polarbook.
 package main
 
 import (
@@ -21,18 +21,18 @@ import (
 
 type commands struct {
 	Up    up    `cmd:"" help:"Boot hosts node1, node2 ... and leave them running."`
-	Down  down  `cmd:"" help:"End a lab's hosts and remove all that is left of them."`
-	Show  show  `cmd:"" help:"Say how a lab's hosts are reached."`
-	List  list  `cmd:"" help:"Name the labs on this machine."`
+	Down  down  `cmd:"" help:"End a lab's hosts and remove everything of the lab."`
+	Show  show  `cmd:"" help:"Show how a lab's hosts are reached."`
+	List  list  `cmd:"" help:"List the labs on this machine."`
 	Exec  run   `cmd:"" help:"Run a shell script as root on a host, without SSH."`
 	Sweep sweep `cmd:"" help:"Remove labs whose owners died."`
 }
 
 type up struct {
-	Name     string   `arg:"" help:"What to call the lab."`
-	Hosts    int      `default:"3" help:"How many hosts."`
-	Flavour  string   `default:"debian" help:"What they look like: debian, rhel or busybox."`
-	Release  string   `default:"bookworm" help:"Which Debian: bullseye, bookworm or trixie."`
+	Name     string   `arg:"" help:"The name of the lab."`
+	Hosts    int      `default:"3" help:"The number of hosts."`
+	Flavour  string   `default:"debian" help:"The kind of Linux: debian, rhel or busybox."`
+	Release  string   `default:"bookworm" help:"The release of Debian: bullseye, bookworm or trixie."`
 	Python   bool     `help:"Put python3 on the hosts."`
 	Packages []string `help:"More Debian packages to put on the hosts."`
 }
@@ -50,7 +50,7 @@ func (c *up) Run(ctx context.Context) error {
 		return err
 	}
 	fmt.Printf("%d hosts are up after %.1fs.\n\n", c.Hosts, time.Since(started).Seconds())
-	print(l)
+	printAccess(l)
 	return nil
 }
 
@@ -69,7 +69,7 @@ func (c *show) Run() error {
 	if err != nil {
 		return err
 	}
-	print(l)
+	printAccess(l)
 	return nil
 }
 
@@ -107,12 +107,12 @@ type sweep struct{}
 
 func (c *sweep) Run(ctx context.Context) error { return lab.Sweep(ctx) }
 
-func print(l *lab.Lab) {
+func printAccess(l *lab.Lab) {
 	for _, h := range l.Hosts() {
 		fmt.Printf("%-8s %s\n", h.Name, h.Address)
 		fmt.Printf("         ssh -i %s -o UserKnownHostsFile=%s root@%s\n", h.KeyFile, l.KnownHosts(), h.Address)
 	}
-	fmt.Printf("\nAccounts with that key: root; admin (sudo asks nothing); dba (sudo asks for the password %s).\n", l.Password())
+	fmt.Printf("\nAccounts with that key: root; admin (sudo without a password); dba (sudo with the password %s).\n", l.Password())
 	fmt.Printf("Remove it all: go run ./test/lab/labctl down %s\n", l.Name())
 }
 

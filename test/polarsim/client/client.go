@@ -272,7 +272,7 @@ func Password(t Target) string {
 	return ""
 }
 
-// passLines are the lines as libpq 11 reads them: into a buffer of 320 bytes, what is longer becomes lines of its own.
+// passLines returns the lines as libpq 11 reads them: into a buffer of 320 bytes, what is longer becomes lines of its own.
 func passLines(text string) []string {
 	var out []string
 	for _, line := range strings.Split(text, "\n") {

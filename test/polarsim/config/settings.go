@@ -132,7 +132,7 @@ var ladder = map[string][]struct {
 	"s": {{"d", 86400}, {"h", 3600}, {"min", 60}, {"s", 1}}, "min": {{"d", 1440}, {"h", 60}, {"min", 1}},
 }
 
-// Display is what SHOW prints for a normalised value.
+// Display returns what SHOW prints for a normalised value.
 func Display(name, text string) string {
 	s := Lookup(name)
 	if s == nil || s.Kind != "integer" || s.Unit == "" {

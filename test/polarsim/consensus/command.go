@@ -51,7 +51,7 @@ func (n *Node) begin() (Meta, Role, func()) {
 	return n.meta.clone(), n.role, n.commands.Unlock
 }
 
-// known says whether an address is in this node's own list; a learner's list holds itself.
+// known reports whether an address is in this node's own list; a learner's list holds itself.
 func (m *Meta) known(address string) bool {
 	return m.serverID(address) != 0 || address == m.Self
 }
@@ -96,7 +96,7 @@ func (n *Node) AddFollower(address string) error {
 	return nil
 }
 
-// behindLocked is how many entries a peer lacks; very many when it never answered.
+// behindLocked returns how many entries a peer lacks; very many when it never answered.
 func (n *Node) behindLocked(address string) int64 {
 	last, _, _ := n.log.Last()
 	if p := n.peers[address]; p != nil && p.match > 0 {

@@ -120,7 +120,7 @@ func leaderOf(members []*member) *member {
 	return found
 }
 
-// weightOf is the weight of other as m knows it.
+// weightOf returns the weight of other as m knows it.
 func (m *member) weightOf(other *member) int {
 	meta := m.node.Status().Meta
 	return meta.weight(other.address)

@@ -93,7 +93,7 @@ func (l *Log) lastLocked() (index, term int64, lsn uint64) {
 	return e.Index, e.Term, e.LSN
 }
 
-// Size is the log's size in bytes.
+// Size returns the log's size in bytes.
 func (l *Log) Size() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()

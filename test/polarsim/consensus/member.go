@@ -62,7 +62,7 @@ type Meta struct {
 	Plain           bool     // as the meta init wrote it, without weights, until the first change
 }
 
-// LearnerOnly says that this node is no voter in its own eyes.
+// LearnerOnly reports whether this node is no voter in its own eyes.
 func (m *Meta) LearnerOnly() bool { return m.SelfIndex == 0 }
 
 // MemberInfo renders member_info_str: host:port#<weight>N;...@<own index>; holes are 0.
@@ -109,7 +109,7 @@ func (m *Meta) LearnerInfo() string {
 	return strings.Join(parts, ";")
 }
 
-// Corrupt says that the node's own address stands in its list more than once, which is what re-adding a
+// Corrupt reports whether the node's own address stands in its list more than once, which is what re-adding a
 // dropped follower without a new learner meta init leads to. Such a node replicates and cannot vote.
 func (m *Meta) Corrupt() bool {
 	seen := 0
@@ -139,7 +139,7 @@ func (m *Meta) learnerIndex(address string) int {
 	return 0
 }
 
-// serverID is the id this node knows an address by, or 0.
+// serverID returns the id this node knows an address by, or 0.
 func (m *Meta) serverID(address string) int64 {
 	if i := m.memberIndex(address); i > 0 {
 		return int64(i)

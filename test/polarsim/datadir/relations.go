@@ -14,12 +14,12 @@ import (
 // SpaceVersion is the directory of one release of the engine in a tablespace's location.
 const SpaceVersion = "PG_11_201809051"
 
-// SpaceLink is the link to a tablespace's location: in PGDATA, though everything else about data is in POLARDATA.
+// SpaceLink returns the link to a tablespace's location: in PGDATA, though everything else about data is in POLARDATA.
 func SpaceLink(pgdata string, oid int64) string {
 	return filepath.Join(pgdata, "pg_tblspc", strconv.FormatInt(oid, 10))
 }
 
-// Relation is the file of a table, relative to PGDATA if it lies in a tablespace and to POLARDATA otherwise.
+// Relation returns the file of a table, relative to PGDATA if it lies in a tablespace and to POLARDATA otherwise.
 func Relation(s *sql.State, d *sql.Database, t *sql.Table) (name string, inSpace bool) {
 	if space, ok := s.Tablespaces[t.Tablespace]; ok {
 		return fmt.Sprintf("pg_tblspc/%d/%s/%d/%d", space.OID, SpaceVersion, d.OID, t.OID), true

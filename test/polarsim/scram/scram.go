@@ -115,7 +115,7 @@ func NewClient(password string) *Client {
 	return &Client{password: dma.SASLprep(password), bare: "n=,r=" + nonce()}
 }
 
-// First is the client's first message.
+// First returns the client's first message.
 func (c *Client) First() []byte { return []byte("n,," + c.bare) }
 
 // Final answers the server's first message.

@@ -131,7 +131,7 @@ func (c *session) reset(_ context.Context, s *sql.Statement) (*sql.Result, error
 	return &sql.Result{Tag: "RESET"}, nil
 }
 
-// setting is a parameter as this session has it, in its own unit.
+// setting returns a parameter as this session has it, in its own unit.
 func (c *session) setting(name string) (string, bool) {
 	name = strings.ToLower(name)
 	switch name {

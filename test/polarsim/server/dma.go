@@ -63,7 +63,7 @@ func singleton(n *node, _ string, s *Server, _ []string) error {
 	return err
 }
 
-// number is what the engine makes of a number in quotes: 0 of anything that is none.
+// number returns what the engine makes of a number in quotes: 0 of anything that is none.
 func number(text string) int {
 	n, _ := strconv.Atoi(text)
 	return n

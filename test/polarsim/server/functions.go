@@ -12,7 +12,7 @@ func constant(oid uint32, f func() sql.Value) sql.Function {
 	return sql.Function{Type: oid, Call: func(*sql.Context, []sql.Value) (sql.Value, error) { return f(), nil }}
 }
 
-// makeFunctions is the table of functions that need the server or the session.
+// makeFunctions returns the table of functions that need the server or the session.
 func (c *session) makeFunctions() map[string]sql.Function {
 	s := c.server
 	replayed := func() sql.Value {

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// peerName is the operating system's name of whoever is at the other end of a Unix socket.
+// peerName returns the operating system's name of whoever is at the other end of a Unix socket.
 func peerName(conn net.Conn) string {
 	unix, ok := conn.(*net.UnixConn)
 	if !ok {

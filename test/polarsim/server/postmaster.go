@@ -137,7 +137,7 @@ func writePid(lock *datadir.PidFile) error {
 	return os.Rename(name+".tmp", name)
 }
 
-// Alive says whether a process is there; one that is merely not reaped yet is not.
+// Alive reports whether a process is there; one that is merely not reaped yet is not.
 func Alive(pid int) bool {
 	if err := syscall.Kill(pid, 0); err != nil && !errors.Is(err, syscall.EPERM) {
 		return false

@@ -266,7 +266,7 @@ func (c *session) executePortal(name string) error {
 	return nil
 }
 
-// context is what a statement of this session sees.
+// context returns what a statement of this session sees.
 func (c *session) context(types []uint32) *sql.Context {
 	state, now := c.server.state.Load(), time.Now().UnixMicro()
 	if c.transaction != nil {

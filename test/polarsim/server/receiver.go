@@ -22,7 +22,7 @@ type receiver struct {
 	aborted bool   // it died while the server was being stopped
 }
 
-// canReceive says whether the write-ahead log of the present leader arrives. Called with the node's lock held.
+// canReceive reports whether the write-ahead log of the present leader arrives. Called with the node's lock held.
 func (s *Server) canReceive() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -142,7 +142,7 @@ func (s *Server) stream(leader string) (scram bool, err error) {
 	}
 }
 
-// standbyStatus is the standby status update of the streaming replication protocol.
+// standbyStatus returns the standby status update of the streaming replication protocol.
 func (s *Server) standbyStatus(status consensus.Status) []byte {
 	b := []byte{'r'}
 	for _, index := range []int64{status.LastIndex, status.LastIndex, status.Applied} {

@@ -90,7 +90,7 @@ func open(s *settings, log *logger) (*Server, error) {
 	return server, nil
 }
 
-// isLogger says whether recovery.conf asks for a logger.
+// isLogger reports whether recovery.conf asks for a logger.
 func isLogger(pgdata string) bool {
 	b, err := os.ReadFile(filepath.Join(pgdata, "recovery.conf"))
 	if err != nil {
@@ -269,7 +269,7 @@ func (s *Server) follow() {
 	}
 }
 
-// foreignLeader says that this node follows another, or has dropped itself.
+// foreignLeader reports whether this node follows another, or has dropped itself.
 func (s *Server) foreignLeader(status consensus.Status) bool {
 	if status.LeaderAddress != "" && status.LeaderAddress != status.Meta.Self {
 		return true
@@ -296,7 +296,7 @@ func (s *Server) promote() {
 	s.log.printf("LOG", "database system is ready to accept connections")
 }
 
-// consistent says that the write-ahead log streams and everything known to be committed is applied.
+// consistent reports whether the write-ahead log streams and everything known to be committed is applied.
 func (s *Server) consistent(status consensus.Status) bool {
 	if status.Dropped {
 		return true // what it has is all it will ever have
@@ -442,7 +442,7 @@ func (s *Server) checkpoint() error {
 	return datadir.WriteState(s.root, s.settings.pgdata, s.state.Load())
 }
 
-// isPrimary says whether statements may write.
+// isPrimary reports whether statements may write.
 func (s *Server) isPrimary() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -155,7 +155,7 @@ func (c *session) startup() (*pgproto3.StartupMessage, error) {
 	}
 }
 
-// secure says whether the connection is encrypted.
+// secure reports whether the connection is encrypted.
 func (c *session) secure() bool {
 	_, yes := c.conn.(*tls.Conn)
 	return yes
@@ -168,7 +168,7 @@ func padded(b []byte) []byte {
 	return append(make([]byte, 4-len(b)), b...)
 }
 
-// admit says why no connection is taken at the moment.
+// admit returns why no connection is taken at the moment.
 func (s *Server) admit() *sql.Error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

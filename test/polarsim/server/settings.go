@@ -94,7 +94,7 @@ func (s *settings) milliseconds(name string) time.Duration {
 	return time.Duration(s.number(name)) * time.Millisecond
 }
 
-// root is where the data lies: POLARDATA with shared storage, else PGDATA.
+// root returns where the data lies: POLARDATA with shared storage, else PGDATA.
 func (s *settings) root() string {
 	if path := s.text("polar_datadir"); path != "" && s.on("polar_enable_shared_storage_mode") {
 		return filepath.Clean(strings.TrimPrefix(path, "file-dio://"))

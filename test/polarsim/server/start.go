@@ -51,7 +51,7 @@ func (l *logger) badConfiguration(pgdata string, overrides []config.Override, er
 	return l.fatal("configuration file \"%s\" contains errors", main)
 }
 
-// together are the settings that do not go together (engine: postmaster.c, PostmasterMain).
+// together returns the settings that do not go together (engine: postmaster.c, PostmasterMain).
 func (s *settings) together(log *logger) int {
 	reserved, senders, limit := s.number("superuser_reserved_connections"), s.number("max_wal_senders"), s.number("max_connections")
 	if reserved+senders >= limit {

@@ -66,7 +66,7 @@ func tablespaces(_ *session, x *sql.Context) ([][]sql.Value, error) {
 	return out, nil
 }
 
-// tablespaceLocation is where this node has it: what its link says.
+// tablespaceLocation returns where this node has it: what its link says.
 func (c *session) tablespaceLocation(x *sql.Context, a []sql.Value) (sql.Value, error) {
 	for _, t := range x.State.Tablespaces {
 		if len(a) == 1 && a[0] == t.OID {

@@ -209,7 +209,7 @@ func (c *session) warn(message, hint string) {
 	c.backend.Send(&pgproto3.NoticeResponse{Severity: "WARNING", SeverityUnlocalized: "WARNING", Code: "01000", Message: message, Hint: hint})
 }
 
-// backupSpaces are the tablespaces that a base backup copies. As with the engine their names are looked for in
+// backupSpaces returns the tablespaces that a base backup copies. As with the engine their names are looked for in
 // POLARDATA/pg_tblspc, where nobody puts them, and their links in PGDATA.
 func (c *session) backupSpaces() map[string]string {
 	s := c.server

@@ -60,7 +60,7 @@ type Role struct {
 	MemberOf                                                map[string]bool
 }
 
-// NewState is what initdb makes. The password is as pg_authid is to hold it.
+// NewState returns what initdb makes. The password is as pg_authid is to hold it.
 func NewState(superuser, password, encoding, locale string) *State {
 	s := &State{NextOID: 16384, Databases: map[string]*Database{}, Roles: map[string]*Role{}}
 	s.Roles[superuser] = &Role{Name: superuser, OID: 10, Super: true, Inherit: true, CreateRole: true, CreateDB: true, Login: true,
@@ -75,7 +75,7 @@ func NewState(superuser, password, encoding, locale string) *State {
 	return s
 }
 
-// NewDatabase is an empty database.
+// NewDatabase returns an empty database.
 func NewDatabase(name, owner, encoding, collate string, oid int64) *Database {
 	return &Database{Name: name, Owner: owner, Encoding: encoding, Collate: collate, OID: oid,
 		Schemas: map[string]string{"public": owner}, Tables: map[string]*Table{}, Extensions: map[string]string{"plpgsql": "1.0"}}
@@ -133,7 +133,7 @@ func (d *Database) table(schema, name string) *Table {
 	return d.Tables[schema+"."+name]
 }
 
-// HasMonitor says whether polar_monitor's views exist in the database.
+// HasMonitor reports whether polar_monitor's views exist in the database.
 func (d *Database) HasMonitor() bool { _, ok := d.Extensions["polar_monitor"]; return ok }
 
 // SortedKeys returns a map's keys in order.
@@ -187,13 +187,13 @@ type Result struct {
 	Tag     string
 }
 
-// IsSuper says whether the session's user is a superuser.
+// IsSuper reports whether the session's user is a superuser.
 func (c *Context) IsSuper() bool {
 	role := c.State.Roles[c.User]
 	return role != nil && role.Super
 }
 
-// IsMember says whether the session's user has a role's rights.
+// IsMember reports whether the session's user has a role's rights.
 func (c *Context) IsMember(role string) bool {
 	if c.User == role || c.IsSuper() {
 		return true

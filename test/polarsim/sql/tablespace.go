@@ -29,7 +29,7 @@ func (x *createTablespace) execute(c *Context, s *State) (*Result, error) {
 	return &Result{Tag: "CREATE TABLESPACE"}, nil
 }
 
-// NewTablespaceIn is where a statement wants a new tablespace to lie.
+// NewTablespaceIn returns where a statement wants a new tablespace to lie.
 func NewTablespaceIn(c Change) (location string, ok bool) {
 	if x, is := c.(*createTablespace); is {
 		return x.location, true
@@ -37,7 +37,7 @@ func NewTablespaceIn(c Change) (location string, ok bool) {
 	return "", false
 }
 
-// noDatabaseIn is what the engine answers who wants a whole database in a tablespace: it looks for its directory in
+// noDatabaseIn returns what the engine answers who wants a whole database in a tablespace: it looks for its directory in
 // POLARDATA, where there is none.
 func (s *State) noDatabaseIn(name string, database int64) error {
 	space, there := s.Tablespaces[name]
@@ -60,7 +60,7 @@ func (x *databaseTablespace) execute(_ *Context, s *State) (*Result, error) {
 	return &Result{Tag: "ALTER DATABASE"}, s.noDatabaseIn(x.tablespace, d.OID)
 }
 
-// TablespaceDatabases are the OIDs of the databases that have a table in a tablespace.
+// TablespaceDatabases returns the OIDs of the databases that have a table in a tablespace.
 func (s *State) TablespaceDatabases(oid int64) []int64 {
 	var out []int64
 	for _, name := range SortedKeys(s.Databases) {

@@ -99,7 +99,7 @@ func (s *scope) typeOfCall(x *Call) uint32 {
 	return unknown
 }
 
-// settled is a result column's type: nothing leaves the server as unknown.
+// settled returns a result column's type: nothing leaves the server as unknown.
 func settled(oid uint32) uint32 {
 	if oid == unknown || oid == 0 {
 		return Text
@@ -183,7 +183,7 @@ func (c *Context) want(p *Parameter, oid uint32) {
 	}
 }
 
-// ParameterTypes tells how many parameters a statement has and of what types; text where nothing says.
+// ParameterTypes returns how many parameters a statement has and of what types; text where nothing says.
 func (c *Context) ParameterTypes(statement *Statement) []uint32 {
 	switch {
 	case statement.Select != nil:

@@ -298,13 +298,13 @@ func ParseLSN(s string) (uint64, error) {
 // FormatLSN renders X/Y.
 func FormatLSN(lsn uint64) string { return fmt.Sprintf("%X/%X", lsn>>32, lsn&0xffffffff) }
 
-// HashPassword is what rolpassword holds for a clear password under password_encryption = md5.
+// HashPassword returns what rolpassword holds for a clear password under password_encryption = md5.
 func HashPassword(password, role string) string {
 	sum := md5.Sum([]byte(password + role))
 	return "md5" + hex.EncodeToString(sum[:])
 }
 
-// StoredPassword is what rolpassword holds: a password that is a hash or a verifier already stays as it is. The salt is
+// StoredPassword returns what rolpassword holds: a password that is a hash or a verifier already stays as it is. The salt is
 // given, because every node has to come to the same.
 func StoredPassword(encryption, password, role string, salt []byte) (string, error) {
 	switch {

@@ -33,7 +33,7 @@ func mapping(given []string) (map[string]string, error) {
 	return moves, nil
 }
 
-// moved is where a location on the server goes to.
+// moved returns where a location on the server goes to.
 func (b *backup) moved(location string) string {
 	if to, ok := b.moves[location]; ok {
 		return to

@@ -166,7 +166,7 @@ func createCluster(pgdata, superuser, password string, o *options) error {
 	return nil
 }
 
-// hostZone is what initdb takes for the zone of the host (select_default_timezone).
+// hostZone returns what initdb takes for the zone of the host (select_default_timezone).
 func hostZone() string {
 	if zone := os.Getenv("TZ"); zone != "" {
 		return zone

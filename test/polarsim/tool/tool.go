@@ -40,7 +40,7 @@ func complain(format string, arguments ...any) int {
 	return 1
 }
 
-// sibling is the path of another program of the same prefix.
+// sibling returns the path of another program of the same prefix.
 func sibling(name string) string {
 	self := os.Args[0]
 	if !strings.Contains(self, "/") {
