@@ -9,8 +9,8 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// TestCluster takes bare hosts all the way that a user takes them: each step stands on the one before. It logs in as one
-// whose sudo asks for a password; most of the other tests are root.
+// TestCluster takes bare hosts through a user's whole way; each step builds on the one before. It logs in as a user whose
+// sudo asks for a password; most of the other tests are root.
 func TestCluster(t *testing.T) {
 	t.Parallel()
 	s := site.New(t, site.Options{User: "dba", Cluster: "e2e", Specs: site.Hosts("node1", "node2", "node3", "node4"),
@@ -24,7 +24,7 @@ func TestCluster(t *testing.T) {
 			before[n] = s.On(n, everything)
 		}
 		s.Run(0, "check.yml").Unchanged(s.Names()...)
-		// Most of what it would do cannot be known before the rest is done, and it does not wait for that.
+		// Most of what it would do is not known before the rest is done, and it does not wait for that.
 		s.Run(0, "new-cluster.yml", "--check")
 		for _, n := range s.Names() {
 			if after := s.On(n, everything); after != before[n] {
@@ -67,7 +67,7 @@ func TestCluster(t *testing.T) {
 	s.Subtest(t, "the leader dies", func(t *testing.T) {
 		dead := s.Status(0).Leader
 		killEngine(s, dead)
-		// systemd starts it again, but not before the others have had the time for an election.
+		// systemd starts it again, but only after the others have had time for an election.
 		s.Eventually("another node leads", func() error {
 			c := s.StatusNow()
 			if c.Leader == "" || c.Leader == dead {
@@ -105,8 +105,8 @@ func TestCluster(t *testing.T) {
 	s.Subtest(t, "nothing is left", func(t *testing.T) { tidy(s) })
 }
 
-// everything lists all files of a host that polarbook might have to do with: names, owners, modes, sizes, times.
-// What a login itself leaves is not counted.
+// everything lists all files of a host that polarbook might touch: names, owners, modes, sizes, times. It leaves out what a
+// login changes.
 const everything = `for d in /etc /opt /usr /var/lib /home /root /tmp; do
 find $d -xdev \( -path /var/lib/systemd -o -path /var/lib/private -o -path '*/.cache' \) -prune -o ! -type d -printf '%p %U:%G %m %s %T@\n' -o -type d -printf '%p %U:%G %m\n'
 done | sort; cat /proc/sys/vm/swappiness /proc/sys/net/ipv4/tcp_keepalive_time; systemctl list-units --all --plain --no-legend 'polardb*'`

@@ -21,7 +21,7 @@ const slowPlaybook = `
       shell: echo next >/tmp/next
 `
 
-// TestInterrupt sends what Ctrl-C sends.
+// TestInterrupt sends SIGINT, as Ctrl-C does.
 func TestInterrupt(t *testing.T) {
 	t.Parallel()
 	s := site.New(t, site.Options{Cluster: "e2e", Specs: site.Hosts("node1", "node2", "node3")})
@@ -58,7 +58,7 @@ func TestInterrupt(t *testing.T) {
 		}
 	})
 	s.Subtest(t, "a new cluster, interrupted", func(t *testing.T) {
-		// The first copy is finished, with the leader's consensus meta in it.
+		// The first copy is complete, and contains the leader's consensus meta.
 		task, copied := "", ""
 		r := s.Start(func(r *site.Running, e site.Event) {
 			switch {
@@ -85,7 +85,7 @@ func TestInterrupt(t *testing.T) {
 	})
 }
 
-// interrupt runs a playbook and interrupts it as many times once every host has begun the first task.
+// interrupt runs a playbook and interrupts it that many times once every host has begun the first task.
 func interrupt(s *site.Site, playbook, seconds string, times int) *site.Outcome {
 	s.T.Helper()
 	begun, all, names := 0, make(chan struct{}), s.Names()
@@ -115,7 +115,7 @@ func interrupt(s *site.Site, playbook, seconds string, times int) *site.Outcome 
 	return r.Wait()
 }
 
-// pending returns what the run said is left, by host.
+// pending returns, by host, what the run said is left to do.
 func pending(o *site.Outcome) map[string]string {
 	o.T.Helper()
 	for _, e := range o.Events {

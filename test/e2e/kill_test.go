@@ -13,19 +13,18 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// polarbook is killed wantKills times in all, on clusters that are brought up from bare hosts through killsEach each.
+// polarbook is killed wantKills times in all, on clusters that are each set up from bare hosts through killsEach kills.
 const (
 	wantKills = 20
 	killsEach = 5
 )
 
-// TestKilled kills polarbook at random moments of new-cluster.yml and starts it again, until it finishes. Moments are
-// counted in tasks, so that they spread over all of the run on any machine, with a random time after that, so that they
-// fall into long steps too.
+// TestKilled kills polarbook at random moments of new-cluster.yml and runs it again until it finishes. Moments are counted
+// in tasks, to spread them over the whole run on any machine, plus a random time, so that they also fall into long steps.
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	dice := site.Dice(t)
-	// How many tasks a run begins is the same whether it has all to do or nothing. The first cluster shows it.
+	// A run begins the same number of tasks whether it has everything to do or nothing. The first cluster shows that number.
 	length, kills := 60, 0
 	for i := 1; kills < wantKills && i <= 2*wantKills/killsEach && !t.Failed(); i++ {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
@@ -39,8 +38,8 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// killing brings a cluster up through its kills, at moments of a run that begins so many tasks. It says how many the
-// last run began.
+// killing sets a cluster up through its kills, at moments of a run that begins so many tasks. It returns how many the last
+// run began.
 func killing(t *testing.T, dice *rand.Rand, length int) (tasks, kills int) {
 	s := site.New(t, site.Options{User: []string{"root", "dba"}[dice.IntN(2)], Cluster: "e2e", Specs: site.Hosts("node1", "node2", "node3")})
 	layForeign(s)
@@ -71,7 +70,7 @@ func killing(t *testing.T, dice *rand.Rand, length int) (tasks, kills int) {
 	return tasksOf(o), kills
 }
 
-// tasksOf counts those that the run began.
+// tasksOf returns the number of tasks that the run began.
 func tasksOf(o *site.Outcome) int {
 	n := 0
 	for _, e := range o.Events {
@@ -82,7 +81,7 @@ func tasksOf(o *site.Outcome) int {
 	return n
 }
 
-// layForeign puts somebody else's files beside all that polarbook makes.
+// layForeign puts foreign files beside everything that polarbook makes.
 func layForeign(s *site.Site) {
 	s.T.Helper()
 	for _, n := range s.Names() {
@@ -91,7 +90,7 @@ mkdir -p $d; echo precious >$d/file; done; echo precious >/var/lib/polardb/file;
 	}
 }
 
-// foreignKept wants them to be as they were.
+// foreignKept checks that they have not changed.
 func foreignKept(s *site.Site) {
 	s.T.Helper()
 	for _, n := range s.Names() {
@@ -103,8 +102,8 @@ func foreignKept(s *site.Site) {
 	}
 }
 
-// watchCopies looks at the hosts now and then, for two base backups at once on one of them and for passwords in
-// anybody's arguments, until the returned function is called.
+// watchCopies checks the hosts now and then, until the returned function is called, for two base backups at once on one of
+// them and for passwords in the arguments of processes.
 func watchCopies(s *site.Site) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
@@ -136,7 +135,7 @@ func watchCopies(s *site.Site) (stop func()) {
 	return stop
 }
 
-// look takes all processes' command lines at one moment. A base backup's own helper is its child.
+// look reads the command lines of all processes at one moment. A base backup's own helper is its child.
 func look(s *site.Site, name string) {
 	processes, err := s.Lab.Host(name).Processes()
 	if err != nil {

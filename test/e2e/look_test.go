@@ -7,13 +7,13 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// killEngine kills a node's server in a way that leaves it no time for anything.
+// killEngine kills a node's server with SIGKILL.
 func killEngine(s *site.Site, name string) {
 	s.T.Helper()
 	s.On(name, fmt.Sprintf("kill -9 $(head -n 1 %s/postmaster.pid)", s.Pgdata(name)))
 }
 
-// tidy wants that no host has anything of a run but what it is meant to leave.
+// tidy checks that a run has left nothing on the hosts but what it should leave.
 func tidy(s *site.Site) {
 	s.T.Helper()
 	for _, n := range s.Names() {

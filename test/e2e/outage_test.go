@@ -10,8 +10,8 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// TestOutages cuts the network and the power at random moments of new-cluster.yml. The same command finishes the work
-// when they are back.
+// TestOutages cuts the network and the power at random moments of new-cluster.yml. With both back, the same command finishes
+// the work.
 func TestOutages(t *testing.T) {
 	t.Parallel()
 	dice := site.Dice(t)
@@ -66,7 +66,7 @@ func TestOutages(t *testing.T) {
 	})
 }
 
-// interrupted wants a run that said why it could not go on.
+// interrupted checks that a run said why it could not go on.
 func interrupted(o *site.Outcome, codes ...int) {
 	o.T.Helper()
 	if !slices.Contains(codes, o.Code) {

@@ -7,8 +7,8 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// Passwords, a role and a setting with all that somebody's syntax means something by: shell, SQL, configuration files,
-// connection strings, password files, pg_hba.conf. Each must come to the engine as it was written.
+// Passwords, a role and a setting with every character that means something to a shell, SQL, configuration files, connection
+// strings, password files or pg_hba.conf. Each must reach the engine as it was written.
 func TestPasswordsAndSettingsOfAnyLetters(t *testing.T) {
 	t.Parallel()
 	s := site.New(t, site.Options{Cluster: "letters", Specs: site.Hosts("node1", "node2"), Group: site.Vars{
@@ -46,7 +46,7 @@ func TestPasswordsAndSettingsOfAnyLetters(t *testing.T) {
 		s.Whole()
 	})
 	s.Case(t, "md5 for old clients, and back", func(t *testing.T) {
-		// Two lines a member are for replication, which stays with md5.
+		// Two lines for each member are for replication, which stays with md5.
 		others := map[string]string{"md5": "3\n", "scram-sha-256": "7\n"}
 		for _, encryption := range []string{"md5", "scram-sha-256"} {
 			s.SetAll(site.Vars{"polardb_password_encryption": encryption})

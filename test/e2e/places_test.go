@@ -10,7 +10,7 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// A cluster with all roles, none of whose paths, ports and names are the defaults; then stopped, and rebooted.
+// A cluster with all roles and without any default path, port or name; then stopped, and rebooted.
 func TestRolesAndPlaces(t *testing.T) {
 	t.Parallel()
 	s := site.New(t, site.Options{Cluster: "Elsewhere_1", Specs: site.Hosts("node1", "node2", "node3", "node4"), Group: site.Vars{
@@ -20,7 +20,7 @@ func TestRolesAndPlaces(t *testing.T) {
 		"polardb_settings":  site.Vars{"max_connections": 177},
 		"polardb_hba":       []string{"host all all 10.77.0.0/16 md5"},
 	}})
-	// Where POLARDATA is elsewhere than on the leader, the copied setting must not win.
+	// Where POLARDATA differs from the leader's, the copied setting must not win.
 	s.Set("node2", site.Vars{"polardb_polardata": "/srv/second/shared", "polardb_weight": 3})
 	s.Set("node3", site.Vars{"polardb_role": "logger"})
 	s.Set("node4", site.Vars{"polardb_role": "learner"})
@@ -69,7 +69,7 @@ func TestRolesAndPlaces(t *testing.T) {
 	s.Subtest(t, "a host reboots", func(t *testing.T) { reboot(s, "node2") })
 }
 
-// The stand-in runs on any Debian, which is all that this needs: what differs are the hosts.
+// The stand-in runs on any Debian, and only the hosts differ here.
 func TestReleases(t *testing.T) {
 	t.Parallel()
 	if site.RealEngine() {
@@ -84,13 +84,13 @@ func TestReleases(t *testing.T) {
 	tidy(s)
 }
 
-// reboot wants a node to come back by itself.
+// reboot checks that a node comes back by itself.
 func reboot(s *site.Site, name string) {
 	s.T.Helper()
 	h := s.Lab.Host(name)
 	const started = "cut -d ' ' -f 22 /proc/1/stat"
 	before := s.On(name, started)
-	// The host goes down under the command.
+	// The host goes down during the command.
 	_, _ = h.Exec(context.Background(), "systemctl reboot")
 	s.Eventually(name+" has rebooted", func() error {
 		now, err := h.Exec(context.Background(), started)

@@ -6,17 +6,18 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// wantKills is in how many of the playbooks at least the control node must have been gone before the end.
+// wantKills is the number of playbooks, at least, in which the control node must have been lost before the end.
 const wantKills = 12
 
-// TestControlNodeGone loses the control node at a random moment of every playbook that changes a living cluster. The same command
-// run again finishes the work, and a third time finds nothing to do.
+// TestControlNodeGone loses the control node at a random moment of every playbook that changes a running cluster. The same
+// command finishes the work, and finds nothing to do the third time.
 func TestControlNodeGone(t *testing.T) {
 	t.Parallel()
 	dice := site.Dice(t)
 	s := newCluster(t, site.Vars{"polardb_package": site.Releases(t)[0]})
 	kills := 0
-	// again runs a playbook that the control node leaves, and then to its end; steady says that a third run has nothing to do.
+	// again loses the control node during a playbook, and then runs it to its end. With steady, a third run must have
+	// nothing to do.
 	again := func(steady bool, playbook string, args ...string) {
 		t.Helper()
 		s.Subtest(t, playbook, func(*testing.T) {

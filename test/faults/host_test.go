@@ -7,8 +7,8 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// TestClock sets the clock of one host an hour ahead, as every script on it sees it: the kernel's clock belongs to the
-// whole machine. Preflight says so, and what keeps a living cluster goes on.
+// TestClock sets the clock of one host an hour ahead, as every script on it sees it: the kernel's clock belongs to the whole
+// machine. Preflight says so, and work on a running cluster goes on.
 func TestClock(t *testing.T) {
 	t.Parallel()
 	s := newCluster(t, nil)
@@ -23,7 +23,7 @@ chmod 755 /usr/local/bin/date; test $(/usr/local/bin/date +%s) -gt $(($(/bin/dat
 	s.Run(0, "restart.yml")
 	s.Run(0, "backup.yml", "-e", "on=node2", "-e", "to=/backup/one")
 	s.Settles()
-	// A lock on that host is no older for it.
+	// A lock on that host is not older because of it.
 	holding := s.Start(nil, "run", "restart.yml", "--output", "json")
 	holding.Await("task_started")
 	if o := s.Start(nil, "run", "restart.yml", "--output", "json").Wait(); o.Code != 5 {
@@ -34,7 +34,7 @@ chmod 755 /usr/local/bin/date; test $(/usr/local/bin/date +%s) -gt $(($(/bin/dat
 	s.Run(0, "new-cluster.yml").Unchanged()
 }
 
-// TestFullDisk fills the file system under one node's data while the cluster is kept, and makes room again.
+// TestFullDisk fills the file system with one node's data during work on the cluster, and makes room again.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	s := site.New(t, site.Options{Cluster: "faults", Specs: []lab.Spec{{Name: "node1"}, {Name: "node2"},

@@ -11,9 +11,9 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// TestKills kills polarbook POLARBOOK_KILLS times, at random moments of what changes a cluster most: a founding, a node
-// added, dropped or built anew, a new configuration or engine, and the way out when most voters are gone. The same command
-// run again finishes the work, and leaves a cluster that is whole. It takes about 20 s a kill, so it is run by hand.
+// TestKills kills polarbook POLARBOOK_KILLS times, at random moments of what changes a cluster most: its founding, adding,
+// dropping or rebuilding a node, a new configuration or engine, and the recovery when most voters are gone. The same command
+// finishes the work, and leaves a healthy cluster. It takes about 20 s a kill, so it is run by hand.
 func TestKills(t *testing.T) {
 	want, _ := strconv.Atoi(os.Getenv("POLARBOOK_KILLS"))
 	if want == 0 {
@@ -59,7 +59,7 @@ type killer struct {
 	prepared  int // max_prepared_transactions on top of 20; it can only go up
 }
 
-// again runs a playbook up to three times to a kill, then to its end.
+// again runs a playbook, killing it up to three times, and then to its end.
 func (k *killer) again(playbook string, args ...string) {
 	k.T.Helper()
 	for range 1 + k.dice.IntN(3) {
@@ -105,7 +105,7 @@ func (k *killer) rebuild() {
 	k.again("rebuild-node.yml", "--yes", "-e", "node="+followers[k.dice.IntN(len(followers))])
 }
 
-// recover takes all voters but one away, goes on with that one, and builds the others anew when they are back.
+// recover kills all voters but one, goes on with that one, and rebuilds the others when they are back.
 func (k *killer) recover() {
 	c := k.Settles()
 	voters := append(c.Followers(), c.Leader)

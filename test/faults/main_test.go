@@ -21,13 +21,13 @@ func newCluster(t *testing.T, group site.Vars) *site.Site {
 	return s
 }
 
-// kill ends a node's server in a way that leaves it no time for anything.
+// kill kills a node's server with SIGKILL.
 func kill(s *site.Site, node string) {
 	s.T.Helper()
 	s.On(node, fmt.Sprintf("kill -9 $(head -n 1 %s/postmaster.pid)", s.Pgdata(node)))
 }
 
-// when runs a playbook and breaks something the first time that a host says this, or that a task of this name begins.
+// when runs a playbook and breaks something when a host first says this, or a task of this name begins.
 func when(s *site.Site, sign string, breakIt func(), playbook string, args ...string) *site.Outcome {
 	s.T.Helper()
 	var once sync.Once
@@ -43,7 +43,7 @@ func when(s *site.Site, sign string, breakIt func(), playbook string, args ...st
 	return o
 }
 
-// ends wants one of these exit codes, and logs what was said.
+// ends checks that the exit code is one of these, and logs the output.
 func ends(o *site.Outcome, codes ...int) *site.Outcome {
 	o.T.Helper()
 	for _, c := range codes {
@@ -64,7 +64,7 @@ func must(s *site.Site, err error) {
 	}
 }
 
-// weights returns the voters' by the name of the node.
+// weights returns the weights of the voters, by the name of the node.
 func weights(c site.Cluster) map[string]int {
 	all := map[string]int{}
 	for _, m := range c.Members {

@@ -9,8 +9,8 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// TestMajorityLost takes away two of three voters for good, and goes on with the third. The control node is lost in the
-// middle of each part of that.
+// TestMajorityLost loses two of three voters for good, and goes on with the third. The control node is lost in the middle of
+// each part.
 func TestMajorityLost(t *testing.T) {
 	t.Parallel()
 	dice := site.Dice(t)
@@ -22,7 +22,7 @@ func TestMajorityLost(t *testing.T) {
 	dead := []string{c.Leader, c.Followers()[0]}
 	survivor := c.Followers()[1]
 	lost := "lost=" + strings.Join(dead, ",")
-	// A copy from a survivor that has tablespaces brings them along, and what the lost have of them goes.
+	// A copy from a survivor with tablespaces includes them, and what the lost voters have of them is removed.
 	for _, n := range s.Names() {
 		s.On(n, "install -d -o polardb -g polardb -m 700 /srv/ts")
 	}
@@ -59,8 +59,9 @@ func TestMajorityLost(t *testing.T) {
 		}
 	})
 	s.Subtest(t, "the survivor goes on", func(*testing.T) {
-		// It joined in this life of its server, which the engine's own statement does not survive. The control node is lost when
-		// its server is stopped for that and it knows no other voter any more; by hand, at the other steps of the way, too.
+		// It became a voter after its server was started, so the engine's own statement fails. The control node is lost when
+		// the server was stopped for that and knows no other voter any more; when the test is run by hand, at the other
+		// steps too.
 		args := []string{"-e", lost, "-e", "confirm=faults"}
 		half := func() {
 			t.Helper()
@@ -111,7 +112,7 @@ func TestMajorityLost(t *testing.T) {
 		})
 		s.Run(2, "recover-majority.yml", "-e", lost, "-e", "confirm=faults").Unchanged().Says("is named as lost, but answers", "stop.yml --limit")
 		s.Run(0, "stop.yml", "--limit", strings.Join(dead, ":"))
-		// They are started by nothing that starts a cluster.
+		// No playbook that starts a cluster starts them.
 		s.Run(2, "start.yml").Says("leads and does not list it", "rebuild-node.yml -e node="+dead[0])
 		s.Run(2, "new-cluster.yml").Says("leads and does not list it")
 		for _, n := range dead {
@@ -119,7 +120,7 @@ func TestMajorityLost(t *testing.T) {
 				s.T.Errorf("%s runs again: %s", n, pid)
 			}
 		}
-		// Nor when nobody leads, because the survivor's server is stopped, too.
+		// Nor when there is no leader because the survivor's server is stopped too.
 		s.On(survivor, "systemctl stop "+s.Unit())
 		s.Run(2, "start.yml", "--check").Says(survivor+" goes on without it", "start the server")
 		s.Run(2, "start.yml").Says(survivor + " goes on without it")
@@ -128,8 +129,8 @@ func TestMajorityLost(t *testing.T) {
 		}
 	})
 	s.Subtest(t, "they are built anew", func(*testing.T) {
-		// Where they carried the learner along, which they list still, it takes nothing from the survivor any more, and is
-		// built anew like them.
+		// When they led the learner on, which they still list, it takes nothing from the survivor any more, and is rebuilt
+		// like them.
 		if c := s.StatusNow(); !c.Of("node4").Streaming {
 			t.Logf("the learner went with them: %+v", c.Of("node4"))
 			s.StatusSays(2, "rebuild-node.yml -e node=node4")

@@ -6,7 +6,7 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// TestNetwork cuts one host off in the middle of a drop, a join and a restart, and gives it back.
+// TestNetwork cuts one host off during a drop, a join and a restart, and reconnects it.
 func TestNetwork(t *testing.T) {
 	t.Parallel()
 	s := newCluster(t, nil)

@@ -7,8 +7,8 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// The target is lighter than the leader at first, so that it is given the leader's weight for the time, and must have its
-// own again in the end, whoever died.
+// The target is lighter than the leader, so it temporarily gets the leader's weight, and must have its own again in the end,
+// whoever died.
 func TestSwitchover(t *testing.T) {
 	t.Parallel()
 	s := newCluster(t, nil)
@@ -34,7 +34,7 @@ func dies(s *site.Site, who, sign string) {
 	}
 	before := weights(s.Whole())
 	victim := map[string]string{"leader": from, "target": to}[who]
-	// When the leader dies another may be elected, the target among them: then the switchover is done in its own way.
+	// When the leader dies, any other node may be elected. If it is the target, the switchover is done too.
 	o := ends(when(s, sign, func() { kill(s, victim) }, "switchover.yml", "-e", "to="+to), 0, 2)
 	if o.Code == 0 && s.StatusNow().Leader != to {
 		s.T.Errorf("it ended well, and %+v\n%s", s.StatusNow(), o.Story())

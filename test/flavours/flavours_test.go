@@ -11,7 +11,7 @@ import (
 
 var names = []string{"node1", "node2", "node3", "node4"}
 
-// TestFlavours has all hosts of one kind.
+// TestFlavours runs a cluster on hosts of one kind.
 func TestFlavours(t *testing.T) {
 	t.Parallel()
 	for _, flavour := range lab.Flavours("rhel") {
@@ -26,7 +26,7 @@ func TestFlavours(t *testing.T) {
 	}
 }
 
-// TestMixed has a host of each kind in one cluster: what one of them says and writes, the others must understand.
+// TestMixed runs one cluster on a host of each kind: they must understand what each other says and writes.
 func TestMixed(t *testing.T) {
 	t.Parallel()
 	wholeLife(t, []lab.Spec{
@@ -37,8 +37,8 @@ func TestMixed(t *testing.T) {
 	})
 }
 
-// wholeLife is a cluster's, from three bare hosts on: a fourth is added, it hands over, is reconfigured, upgraded and
-// backed up, and goes. It logs in as one whose sudo asks for a password, as most users do.
+// wholeLife takes a cluster from three bare hosts through adding a fourth, a switchover, reconfiguration, upgrade and backup
+// to its removal. It logs in as a user whose sudo asks for a password, as most users do.
 func wholeLife(t *testing.T, specs []lab.Spec) {
 	s := site.New(t, site.Options{User: "dba", Cluster: "flavours", Specs: specs})
 	s.Only(names[:3]...)

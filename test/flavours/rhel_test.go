@@ -10,8 +10,8 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// TestModules holds the modules that are about a host's packages, firewall and SELinux, and the facts, against the real
-// programs of a host that users of RHEL and its kin have.
+// TestModules checks the modules for packages, firewall and SELinux, and the facts, with the real programs of a host like
+// RHEL.
 func TestModules(t *testing.T) {
 	t.Parallel()
 	s := site.New(t, site.Options{User: "dba", Cluster: "modules", Specs: []lab.Spec{lab.Spec{Name: "node1"}.Of("rhel")}})
@@ -29,8 +29,8 @@ func TestModules(t *testing.T) {
 	s.Subtest(t, "facts", func(t *testing.T) { facts(t, s) })
 }
 
-// moduleCase runs one task: first as a check, which must say the same and do nothing, then in earnest, then again, when
-// there must be nothing left to do.
+// moduleCase runs one task three times: in check mode, which must report the same and change nothing; really; and again,
+// when nothing must be left to do.
 type moduleCase struct {
 	name   string
 	before string // run on the host
@@ -231,11 +231,11 @@ var firewalldCases = []moduleCase{
 	{name: "firewalld is started", before: started, task: "firewalld: {port: 6003/tcp, immediate: true, permanent: true, state: enabled}"},
 }
 
-// started waits until firewalld has also made its rules, which it does after systemd believes it to be started.
+// started waits until firewalld has also made its rules, which it does after systemd takes it for started.
 const started = `systemctl start firewalld
 for i in $(seq 100); do firewall-cmd -q --state && nft list chain inet firewalld filter_IN_public >/dev/null 2>&1 && break; sleep 0.1; done; sleep 0.5`
 
-// There is no SELinux in the kernel: what is held is the file, and what is said of a reboot.
+// The kernel has no SELinux: the test checks the file, and what is said about a reboot.
 var selinuxCases = []moduleCase{
 	{name: "disabled, as it is", task: "selinux: {state: disabled}"},
 	{name: "permissive at the next boot", task: "selinux: {state: permissive, policy: targeted}", change: true,
