@@ -44,16 +44,19 @@ func TestTheFirstLineSetsOptions(t *testing.T) {
 		{text: "{% include 'inc' %}|", want: "  i|"},
 		{text: "#jinja2: lstrip_blocks: True", problem: "1:1: the line with the template's options is not followed by another"},
 		{text: "#jinja2: trim_blocks: maybe\n", problem: "1:10: trim_blocks is True or False, not maybe"},
-		{text: "#jinja2: variable_start_string: '{%'\n", problem: "1:9: block_start_string, variable_start_string and comment_start_string must differ"},
+		{text: "#jinja2: variable_start_string: '{%'\n",
+			problem: "1:9: block_start_string, variable_start_string and comment_start_string must differ"},
 		{text: "#jinja2: variable_start: '[['\n", problem: "1:10: there is no option \"variable_start\" for a template"},
 		{text: "#jinja2: trim_blocks: yes\n", problem: "1:10: trim_blocks is True or False, not yes"},
 		{text: "#jinja2: trim_blocks\n", problem: "1:10: expected an option and its value"},
 		{text: "#jinja2: trim_blocks: True\n{{ x y }}", problem: "2:6: "},
 		{text: "#jinja2: variable_start_string: '[[', variable_end_string: ']]'\n[[ [1][0] ]] {{ y }}\n", want: "1 {{ y }}\n"},
 		{text: "#jinja2: block_start_string:'<%', block_end_string:'%>'\n<% if true %>a<% endif %>{% if %}", want: "a{% if %}"},
-		{text: "#jinja2: block_start_string:'[%', block_end_string:'%]'\n[% raw %]{{ x }}[%- endraw -%]  y [%- if true -%] z [%- endif %]\n{{ 1 }}", want: "{{ x }}yz\n1"},
+		{text: "#jinja2: block_start_string:'[%', block_end_string:'%]'\n" +
+			"[% raw %]{{ x }}[%- endraw -%]  y [%- if true -%] z [%- endif %]\n{{ 1 }}", want: "{{ x }}yz\n1"},
 		{text: "#jinja2: comment_start_string:'/*', comment_end_string:'*/'\na /*- x -*/ b /* y */\nc", want: "ab \nc"},
-		{text: "#jinja2: line_statement_prefix:'%%', line_comment_prefix:'##'\na {{ 1 }}   ## c {{ x }}\n## whole\n  %% for i in [1,\n 2]:\n\n\n  x{{ i }}\n  %% endfor   \n\nend", want: "a 1\n\n  x1\n  x2\nend"},
+		{text: "#jinja2: line_statement_prefix:'%%', line_comment_prefix:'##'\na {{ 1 }}   ## c {{ x }}\n## whole\n" +
+			"  %% for i in [1,\n 2]:\n\n\n  x{{ i }}\n  %% endfor   \n\nend", want: "a 1\n\n  x1\n  x2\nend"},
 		{text: "#jinja2: line_comment_prefix:'//'\nhttp://x\na //b\n //c\n{{ 1 }}", want: "http:\na\n\n1"},
 		{text: "#jinja2: line_statement_prefix:'%%'\na\n%% if true\nb", problem: "4:2: the template ends before"},
 		{text: "{% if true %}a{% endif %}\r\n\r\n", want: "a\n"},
@@ -106,7 +109,8 @@ func TestOneThingAloneKeepsItsType(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"{{ 5 }}\n": "5", "{{ none }}\n": "", "{% if false %}\nx\n{% endif %}\n": "", "a{% if true %}\nx\n{% endif %}\n": "ax\n", "{{ 'x' }}\n": "x\n",
+		"{{ 5 }}\n": "5", "{{ none }}\n": "", "{% if false %}\nx\n{% endif %}\n": "", "a{% if true %}\nx\n{% endif %}\n": "ax\n",
+		"{{ 'x' }}\n": "x\n",
 	} {
 		if got, err := e.File("f", text, nil, DefaultFileOptions()); err != nil || got != want {
 			t.Errorf("%q: %q, %v", text, got, err)

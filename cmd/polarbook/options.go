@@ -76,7 +76,9 @@ func (o *hostOptions) sources(s *settings.Settings) ([]string, error) {
 }
 
 // extraVars reads -e as Ansible does: later ones win. where says what each comes from.
-func (o *hostOptions) extraVars(keys *vault.Keyring, warn func(string)) (vars map[string]any, where map[string]inventory.Position, err error) {
+func (o *hostOptions) extraVars(keys *vault.Keyring, warn func(string)) (
+	vars map[string]any, where map[string]inventory.Position, err error,
+) {
 	vars, where = map[string]any{}, map[string]inventory.Position{}
 	for _, text := range o.ExtraVars {
 		from, mode, encrypted := "-e "+text, fs.FileMode(0), false
@@ -248,9 +250,11 @@ func (o hostOptions) prepare(t *terminal) (*workplace, error) {
 	}
 	builtin := func(name string) (string, bool) { text, err := templates.Builtin(name); return text, err == nil }
 	render := templates.New(templates.Options{
-		Filters: all.Filters, Secrets: t.secrets, Env: os.LookupEnv, Read: os.ReadFile, Directories: []string{dir}, Templates: builtin, Vault: keys,
+		Filters: all.Filters, Secrets: t.secrets, Env: os.LookupEnv, Read: os.ReadFile, Directories: []string{dir},
+		Templates: builtin, Vault: keys,
 	})
-	w := &workplace{options: o, settings: set, t: t, inv: inv, keys: keys, vars: vars, from: from, secrets: t.secrets, render: render, warn: warn}
+	w := &workplace{options: o, settings: set, t: t, inv: inv, keys: keys, vars: vars, from: from,
+		secrets: t.secrets, render: render, warn: warn}
 	w.warnOfExposed()
 	if _, err := w.defaults(); err != nil {
 		return nil, err

@@ -149,13 +149,15 @@ func (w *workplace) defaults() (engine.Defaults, error) {
 		}
 		return flag + ": "
 	}
-	if method := d.Keywords[session.BecomeMethod]; method != "" && !slices.Contains(tasks.BecomeMethods, method[strings.LastIndex(method, ".")+1:]) {
+	method := d.Keywords[session.BecomeMethod]
+	if method != "" && !slices.Contains(tasks.BecomeMethods, method[strings.LastIndex(method, ".")+1:]) {
 		problems = append(problems, fmt.Errorf("%sbecome_method is %q: polarbook becomes another user by %s",
 			from(settings.BecomeMethod, o.BecomeMethod, "--become-method"), method, strings.Join(tasks.BecomeMethods, " or ")))
 	}
 	if kind := d.Keywords[session.ConnectBy]; kind != "" {
 		if _, known := session.ConnectionMethod(kind); !known {
-			problems = append(problems, fmt.Errorf("%sthe connection %q is not implemented by polarbook: it reaches hosts by ssh, and this machine by local",
+			problems = append(problems, fmt.Errorf("%sthe connection %q is not implemented by polarbook: "+
+				"it reaches hosts by ssh, and this machine by local",
 				from(settings.Transport, o.Connection, "--connection"), kind))
 		}
 	}

@@ -226,7 +226,9 @@ forks = 3
 // FuzzParse: whatever a file holds, reading it ends, without a panic, in settings or in an error that names the file; keys and
 // values have no space around them, and places are in the file.
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{"", "[a]\nk = v\n  w ; c\n\n# c\n[DEFAULT]\nx: y", "[defaults]\nssh_args = -o X=%%h\n\t-o Y", "[]\n=\n[a", "\ufeff[a]\r\n;\r\nk"} {
+	for _, seed := range []string{
+		"", "[a]\nk = v\n  w ; c\n\n# c\n[DEFAULT]\nx: y", "[defaults]\nssh_args = -o X=%%h\n\t-o Y", "[]\n=\n[a", "\ufeff[a]\r\n;\r\nk",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -156,7 +156,9 @@ func TestTextIsDecryptedOnceAndTold(t *testing.T) {
 
 func TestFilesAreReadDecrypted(t *testing.T) {
 	dir := t.TempDir()
-	for name, data := range map[string][]byte{"sealed": read(t, "format11"), "plain": []byte("as it is"), "short": []byte("$A"), "other": read(t, "format12")} {
+	for name, data := range map[string][]byte{
+		"sealed": read(t, "format11"), "plain": []byte("as it is"), "short": []byte("$A"), "other": read(t, "format12"),
+	} {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o640); err != nil {
 			t.Fatal(err)
 		}

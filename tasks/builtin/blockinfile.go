@@ -18,8 +18,8 @@ type blockinfileArgs struct {
 	MarkerBegin    string  `arg:"marker_begin" default:"BEGIN" doc:"Text for {mark} before the block."`
 	MarkerEnd      string  `arg:"marker_end" default:"END" doc:"Text for {mark} after the block."`
 	InsertAfter    *string `arg:"insertafter" doc:"EOF, or an expression: a new block goes after the last line that matches."`
-	AppendNewline  bool    `arg:"append_newline" default:"false" doc:"Put an empty line behind the block, unless the file ends there or has one."`
-	PrependNewline bool    `arg:"prepend_newline" default:"false" doc:"Put an empty line before the block, unless the file begins there or has one."`
+	AppendNewline  bool    `arg:"append_newline" default:"false" doc:"Have an empty line after the block, but at the end of the file."`
+	PrependNewline bool    `arg:"prepend_newline" default:"false" doc:"Have an empty line before the block, but at the beginning of the file."`
 	InsertBefore   *string `arg:"insertbefore" doc:"BOF, or an expression: a new block goes before the last line that matches."`
 }
 

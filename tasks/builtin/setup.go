@@ -14,7 +14,7 @@ import (
 type setupArgs struct {
 	GatherSubset  []string `arg:"gather_subset" default:"all" doc:"Subsets to gather: all, min, hardware, network, virtual; a collector, as platform; with !, what to leave out."`
 	Filter        []string `arg:"filter" doc:"Shell patterns of the names to return, with or without ansible_."`
-	GatherTimeout int      `arg:"gather_timeout" default:"10" doc:"Timeout in seconds for what may hang, such as a file system that does not answer."`
+	GatherTimeout int      `arg:"gather_timeout" default:"10" doc:"Timeout in seconds for what may hang, such as a dead file system."`
 }
 
 var setupModule = tasks.Define(tasks.Module{

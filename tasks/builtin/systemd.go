@@ -20,7 +20,7 @@ type systemdArgs struct {
 	DaemonReload bool   `arg:"daemon_reload" alias:"daemon-reload" default:"false" doc:"First reload systemd, if any unit file has changed."`
 	DaemonReexec bool   `arg:"daemon_reexec" alias:"daemon-reexec" default:"false" doc:"First restart systemd itself."`
 	NoBlock      bool   `arg:"no_block" default:"false" doc:"Do not wait until a start or stop is done."`
-	Scope        string `arg:"scope" default:"system" choices:"system user global" doc:"Whose systemd: the system's, the user's own, or all users' settings."`
+	Scope        string `arg:"scope" default:"system" choices:"system user global" doc:"Whose systemd: the system's, the user's, all users'."`
 }
 
 var systemdReturns = []tasks.Return{

@@ -172,7 +172,7 @@ func ModeFrom(spec string, current int, dir bool) (int, error) {
 	return mode, nil
 }
 
-// classBits are the bits that permissions stand for when given to one class of users, and all the bits of that class.
+// classBits returns the bits that permissions stand for when given to one class of users, and all the bits of that class.
 func classBits(class rune, perms string, now int, dir bool) (bits, mask int) {
 	shift, special := 0, 0o1000
 	switch class {
@@ -212,7 +212,7 @@ func classBits(class rune, perms string, now int, dir bool) (bits, mask int) {
 	return bits, 7<<shift | special
 }
 
-// FileValues are the keys with which Ansible's modules describe the file they leave behind.
+// FileValues returns the keys with which Ansible's modules describe the file they leave behind.
 func FileValues(s script.File) map[string]any {
 	if !s.Exists() {
 		return map[string]any{"state": "absent"}

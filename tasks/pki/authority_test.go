@@ -129,7 +129,9 @@ func TestACABegunAndNotSigningIsMissed(t *testing.T) {
 
 func TestNamesThatWouldBeTheCAsFiles(t *testing.T) {
 	ca := Authority{Dir: "/pki"}
-	for name, takes := range map[string]bool{"node1": true, "ca1": true, "a.b": true, "ca": false, "ca-next": false, "../x": false, `a\b`: false} {
+	for name, takes := range map[string]bool{
+		"node1": true, "ca1": true, "a.b": true, "ca": false, "ca-next": false, "../x": false, `a\b`: false,
+	} {
 		if err := ca.Takes(name); (err == nil) != takes {
 			t.Errorf("%s: %v", name, err)
 		}

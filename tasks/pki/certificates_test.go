@@ -99,7 +99,9 @@ func TestWhoACertificateIsFor(t *testing.T) {
 	if got := WhoseNames(c); got != "db1, 10.0.0.1, ::1, 10.0.0.7" {
 		t.Errorf("for %s", got)
 	}
-	for name, want := range map[string]bool{"db1": true, "DB1": true, "10.0.0.1": true, "::1": true, "10.0.0.7": true, "db2": false, "10.0.0.2": false} {
+	for name, want := range map[string]bool{
+		"db1": true, "DB1": true, "10.0.0.1": true, "::1": true, "10.0.0.7": true, "db2": false, "10.0.0.2": false,
+	} {
 		if IsFor(c, []string{"nobody", name}) != want {
 			t.Errorf("for %s: %v", name, !want)
 		}
@@ -127,10 +129,11 @@ func TestPairsAreReadTogether(t *testing.T) {
 	}
 	_, secret, _ := NewKey()
 	for name, c := range map[string]struct{ key, want string }{
-		"another key":      {string(secret), "private key does not match"},
-		"with passphrase":  {"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n", "has a passphrase"},
-		"the older format": {"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n", "has a passphrase"},
-		"no key":           {"hunter2", "a.crt and "},
+		"another key":     {string(secret), "private key does not match"},
+		"with passphrase": {"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n", "has a passphrase"},
+		"the older format": {"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n" +
+			"-----END RSA PRIVATE KEY-----\n", "has a passphrase"},
+		"no key": {"hunter2", "a.crt and "},
 	} {
 		if err := os.WriteFile(keyFile, []byte(c.key), 0o600); err != nil {
 			t.Fatal(err)

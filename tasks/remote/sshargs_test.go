@@ -104,17 +104,21 @@ func TestSSHArgumentsWin(t *testing.T) {
 		config Config
 		want   target
 	}{
-		{"the file", Config{}, target{hostName: "fromfile", user: "file", port: 1, keyFiles: []string{"/file"}, explicitKeys: 1, agentSocket: "/agent",
+		{"the file", Config{}, target{hostName: "fromfile", user: "file", port: 1, keyFiles: []string{"/file"},
+			explicitKeys: 1, agentSocket: "/agent",
 			jumps: []string{"j"}, sshWay: sshWay{keyMode: ModeKnown, aliveCount: 9}}},
 		{"over the file", Config{User: "set", SSHExtraArgs: args("-l last -p 3 -i /last -o StrictHostKeyChecking=accept-new -o ProxyJump=none")},
 			target{hostName: "fromfile", user: "set", port: 3, keyFiles: []string{"/last", "/file"}, explicitKeys: 2, agentSocket: "/agent",
 				sshWay: sshWay{keyMode: ModeAcceptNew, aliveCount: 9}}},
 		{"over all", Config{Address: "address", User: "set", Port: 2, KeyFiles: []string{"/set"}, Keys: HostKeyCheck{Mode: ModeOff},
-			SSHArgs:      args("-l first -i ~/first -o StrictHostKeyChecking=ask -o HostName=x-%h -o UserKnownHostsFile=/dev/null -o PreferredAuthentications=password"),
+			SSHArgs: args("-l first -i ~/first -o StrictHostKeyChecking=ask -o HostName=x-%h -o UserKnownHostsFile=/dev/null " +
+				"-o PreferredAuthentications=password"),
 			SSHExtraArgs: args("-o ProxyCommand='ssh -W %h:%p -i /b bastion' -o UserKnownHostsFile=/other -o ServerAliveInterval=7")},
-			target{hostName: "x-address", user: "first", port: 2, keyFiles: []string{"/home/me/first", "/set", "/file"}, explicitKeys: 3, agentSocket: "/agent",
-				knownHosts: []string{"/dev/null"}, jumps: []string{"bastion"}, jumpOptions: &SSHOptions{values: []sshValue{{"identityfile", []string{"/b"}}}},
-				sshWay: sshWay{namedKnownHosts: true, aliveCount: 9, aliveInterval: 7 * time.Second, methods: []string{"password"}}}},
+			target{hostName: "x-address", user: "first", port: 2, keyFiles: []string{"/home/me/first", "/set", "/file"},
+				explicitKeys: 3, agentSocket: "/agent",
+				knownHosts: []string{"/dev/null"}, jumps: []string{"bastion"},
+				jumpOptions: &SSHOptions{values: []sshValue{{"identityfile", []string{"/b"}}}},
+				sshWay:      sshWay{namedKnownHosts: true, aliveCount: 9, aliveInterval: 7 * time.Second, methods: []string{"password"}}}},
 	} {
 		sc, err := loadSSHConfig(file)
 		if err != nil {
@@ -134,7 +138,10 @@ func TestSSHArgumentsWin(t *testing.T) {
 
 // FuzzSSHArgs: whatever stands in arguments, reading them ends, without a panic, in options or in an error.
 func FuzzSSHArgs(f *testing.F) {
-	for _, seed := range []string{"", "-o Port=22 -i x", `-o ProxyCommand="ssh -W %h:%p -q b"`, "-oUser='x y'", "-Cqv -J a,b", "-o Ciphers=+a*", `-o "UserKnownHostsFile \"a b\" c # d"`, "-o ConnectTimeout=1m2"} {
+	for _, seed := range []string{
+		"", "-o Port=22 -i x", `-o ProxyCommand="ssh -W %h:%p -q b"`, "-oUser='x y'", "-Cqv -J a,b", "-o Ciphers=+a*",
+		`-o "UserKnownHostsFile \"a b\" c # d"`, "-o ConnectTimeout=1m2",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

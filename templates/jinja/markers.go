@@ -20,7 +20,8 @@ func (m Markers) withDefaults() Markers {
 		given     *string
 		otherwise string
 	}{
-		{&m.BlockStart, "{%"}, {&m.BlockEnd, "%}"}, {&m.VariableStart, "{{"}, {&m.VariableEnd, "}}"}, {&m.CommentStart, "{#"}, {&m.CommentEnd, "#}"},
+		{&m.BlockStart, "{%"}, {&m.BlockEnd, "%}"}, {&m.VariableStart, "{{"}, {&m.VariableEnd, "}}"},
+		{&m.CommentStart, "{#"}, {&m.CommentEnd, "#}"},
 	} {
 		*marker.given = cmp.Or(*marker.given, marker.otherwise)
 	}

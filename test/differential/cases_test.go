@@ -322,7 +322,8 @@ func parseTable(section, text string) *batch {
 			b.runs = append(b.runs, strings.Fields(arguments))
 		}
 	}
-	b.files["site.yml"] = fmt.Sprintf("- hosts: node1\n  gather_facts: false\n  ignore_errors: true\n  vars: {n: 5, word: text, items: [a, b]}\n"+
+	b.files["site.yml"] = fmt.Sprintf("- hosts: node1\n  gather_facts: false\n  ignore_errors: true\n"+
+		"  vars: {n: 5, word: text, items: [a, b]}\n"+
 		"  tasks:\n    - {name: prepare, tags: prepare, shell: %s}\n", asYAML(prepared)) + tasks
 	return b
 }
