@@ -119,7 +119,8 @@ func TestUnarchiveBelowAnotherAccountsDirectory(t *testing.T) {
 		taskstest.Open(t, dir)
 		l := &taskstest.FakeLocal{Dir: dir}
 		script := `cd '` + dir + `' && umask 022 && mkdir victim to to/app && echo before >victim/file && echo old >to/app/kept &&
-			mkdir -p c/app/conf/deep c/new && echo new >c/app/conf/deep/file && echo new >c/app/file && echo new >c/app/kept && echo new >c/new/file && chmod 0750 c/app/conf && chmod 4755 c/new/file &&
+			mkdir -p c/app/conf/deep c/new && echo new >c/app/conf/deep/file && echo new >c/app/file && echo new >c/app/kept &&
+			echo new >c/new/file && chmod 0750 c/app/conf && chmod 4755 c/new/file &&
 			touch -d '2001-01-01' c/app/kept && tar -C c -czf a.tgz app new && chown -R 61234 to/app`
 		if out, err := taskstest.Sh(t, script); err != nil {
 			t.Fatal(err, out)

@@ -60,7 +60,8 @@ func TestBackupWhereAnotherAccountOwns(t *testing.T) {
 		"its parent's link to root's": {"install -d -o nobody mine; ln -s ../victim mine/dir; chown -h nobody mine/dir",
 			"mine/dir/first", "is not followed"},
 		"linked notes of what was begun": {`install -d -o nobody mine mine/first; cd mine/first; printf 'cluster=demo\nstate=begun\n' >backup.polarbook
-			ln -s ../../victim/none backup.polarbook.new; ln -s ../../victim/none SHA256SUMS.new; ln -s ../../victim pgdata; ln -s ../../victim polardata; chown -h nobody *`, "mine/first", ""},
+			ln -s ../../victim/none backup.polarbook.new; ln -s ../../victim/none SHA256SUMS.new
+			ln -s ../../victim pgdata; ln -s ../../victim polardata; chown -h nobody *`, "mine/first", ""},
 		"a linked note": {`install -d -o nobody mine mine/first; printf 'cluster=demo\nstate=begun\n' >victim/begun
 			ln -s ../../victim/begun mine/first/backup.polarbook`, "mine/first", "was changed by somebody else"},
 	} {

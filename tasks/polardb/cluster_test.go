@@ -16,7 +16,8 @@ import (
 	"github.com/polarbook/polarbook/tasks/remote"
 )
 
-// With no server anywhere, or only one whose founding was cut off, there is no election to wait for; with one, or with a node that was not reached, there may be.
+// Without any server, or with only one whose founding was cut off, there is no election to wait for. With one, or with a node that
+// was not reached, there may be.
 func TestNoLeaderIsWaitedForWhereNobodyCanLead(t *testing.T) {
 	refused := fmt.Errorf("connect to 10.0.0.1:5432 as polardb: %w", syscall.ECONNREFUSED)
 	for _, c := range []struct {

@@ -132,7 +132,8 @@ func madeWith(t *testing.T, s *site.Site) {
 	}
 	// The files of a cluster of an earlier release do not record it, and it keeps the engine's default.
 	for _, n := range nodes {
-		s.On(n, `sed -i -E '/^(# initdb: )?(timezone|log_timezone|datestyle|lc_[a-z]+|default_text_search_config) /d' /var/lib/polardb/pgdata/postgresql.conf; systemctl reload `+s.Unit())
+		s.On(n, `sed -i -E '/^(# initdb: )?(timezone|log_timezone|datestyle|lc_[a-z]+|default_text_search_config) /d' /var/lib/polardb/pgdata/postgresql.conf
+			systemctl reload `+s.Unit())
 	}
 	s.Run(0, "reconfigure.yml").Unchanged(nodes...)
 	for _, n := range nodes {
@@ -151,7 +152,9 @@ func oldLogs(t *testing.T, s *site.Site) {
 	clean := func(days string, want string) {
 		t.Helper()
 		got := s.On("node1",
-			"cd "+log+`; for n in 1 2 3; do echo x >"old-$n.log"; chown polardb "old-$n.log"; touch -d "$((n*5)) days ago" "old-$n.log"; done; ln -sfn /etc/hostname old-0.log
+			"cd "+log+`; for n in 1 2 3; do
+				echo x >"old-$n.log"; chown polardb "old-$n.log"; touch -d "$((n*5)) days ago" "old-$n.log"
+			done; ln -sfn /etc/hostname old-0.log
 systemctl start `+s.Unit()+`-logs.service && systemctl is-enabled `+s.Unit()+`-logs.timer && ls old-*.log | tr '\n' ' '; rm -f old-*.log`)
 		if got = strings.Join(strings.Fields(got), " "); got != "enabled "+want {
 			t.Errorf("after %s days: %s, want %s", days, got, want)

@@ -233,7 +233,10 @@ var firewalldCases = []moduleCase{
 
 // started waits until firewalld has also made its rules, which it does after systemd takes it for started.
 const started = `systemctl start firewalld
-for i in $(seq 100); do firewall-cmd -q --state && nft list chain inet firewalld filter_IN_public >/dev/null 2>&1 && break; sleep 0.1; done; sleep 0.5`
+for i in $(seq 100); do
+	firewall-cmd -q --state && nft list chain inet firewalld filter_IN_public >/dev/null 2>&1 && break
+	sleep 0.1
+done; sleep 0.5`
 
 // The kernel has no SELinux: the test checks the file, and what is said about a reboot.
 var selinuxCases = []moduleCase{

@@ -16,21 +16,26 @@ func TestFlavours(t *testing.T) {
 		{"rhel", "what it is", `. /etc/os-release; echo "$ID $VERSION_ID $PLATFORM_ID"; cat /etc/redhat-release`,
 			"rocky 9.4 platform:el9\nRocky Linux release 9.4 (Blue Onyx)"},
 		{"rhel", "no tools of Debian's, no python, no perl",
-			`for c in apt-get apt dpkg dpkg-query adduser python python3 perl; do command -v $c; done; ls /etc/debian_version 2>/dev/null; echo none`, "none"},
+			`for c in apt-get apt dpkg dpkg-query adduser python python3 perl; do command -v $c; done
+			ls /etc/debian_version 2>/dev/null; echo none`, "none"},
 		{"rhel", "the firewall", `firewall-cmd --state; nft list tables`, "running\ntable inet firewalld"},
 		{"rhel", "packages",
-			`dnf -q -y install greeting-1.0 >/dev/null && yum -q -y update greeting >/dev/null && rpm -q greeting && cat /usr/share/lab-packages/greeting`, "greeting-2.0-1.el9.noarch\n2.0"},
+			`dnf -q -y install greeting-1.0 >/dev/null && yum -q -y update greeting >/dev/null &&
+			rpm -q greeting && cat /usr/share/lab-packages/greeting`, "greeting-2.0-1.el9.noarch\n2.0"},
 		{"rhel", "a package that requires another",
 			`dnf -q -y install farewell >/dev/null && rpm -q farewell && dnf -q -y remove greeting >/dev/null; rpm -q farewell; true`,
 			"farewell-1.5-1.el9.noarch\npackage farewell is not installed"},
 		{"rhel", "an unsigned one",
-			`dnf -q -y --enablerepo=lab-extra install unsigned >/dev/null 2>&1; rpm -q unsigned; dnf -q -y --enablerepo=lab-extra --nogpgcheck install unsigned >/dev/null && rpm -q unsigned`, "package unsigned is not installed\nunsigned-1.0-1.el9.noarch"},
+			`dnf -q -y --enablerepo=lab-extra install unsigned >/dev/null 2>&1; rpm -q unsigned
+			dnf -q -y --enablerepo=lab-extra --nogpgcheck install unsigned >/dev/null && rpm -q unsigned`, "package unsigned is not installed\nunsigned-1.0-1.el9.noarch"},
 		{"rhel", "services", `systemctl is-active sshd firewalld; systemctl list-units --no-legend --failed`, "active\nactive"},
 		{"rhel", "accounts",
-			`useradd anna && stat -c '%a %U' /home/anna && getent passwd anna | cut -d: -f7; useradd -r engine && [ $(id -u engine) -gt 200 ] && ls -d /home/engine 2>/dev/null; echo end`, "700 anna\n/bin/bash\nend"},
+			`useradd anna && stat -c '%a %U' /home/anna && getent passwd anna | cut -d: -f7
+			useradd -r engine && [ $(id -u engine) -gt 200 ] && ls -d /home/engine 2>/dev/null; echo end`, "700 anna\n/bin/bash\nend"},
 		{"rhel", "SELinux is off", `getenforce; selinuxenabled || echo no`, "Disabled\nno"},
 		{"busybox", "its tools",
-			`PATH=/usr/bin:/usr/sbin; for c in sh awk sed stat find tar gzip cp mv rm chmod ps df readlink mktemp sync date sha256sum grep sort cut; do case $(readlink -f "$(command -v $c)") in */busybox) ;; *) echo "$c" ;; esac; done`, ""},
+			`PATH=/usr/bin:/usr/sbin; for c in sh awk sed stat find tar gzip cp mv rm chmod ps df readlink mktemp sync date sha256sum grep sort cut; do
+			case $(readlink -f "$(command -v $c)") in */busybox) ;; *) echo "$c" ;; esac; done`, ""},
 		{"busybox", "the lab's own tools", `readlink -f "$(command -v stat)"`, "/usr/local/lib/lab/gnu/stat"},
 		{"busybox", "services", `systemctl is-active ssh; systemctl list-units --no-legend --failed`, "active"},
 	} {

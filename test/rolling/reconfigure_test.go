@@ -9,7 +9,8 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-const filesOf = `cd /var/lib/polardb/pgdata && cat postgresql.conf polar_dma.conf pg_hba.conf | sha256sum; ls -d /var/lib/polarbook/*/*.conf-before* 2>/dev/null || true`
+const filesOf = `cd /var/lib/polardb/pgdata && cat postgresql.conf polar_dma.conf pg_hba.conf | sha256sum
+	ls -d /var/lib/polarbook/*/*.conf-before* 2>/dev/null || true`
 
 // configuration returns what identifies a node's files, those that a run keeps of before too, by node.
 func configuration(s *site.Site) map[string]string {
@@ -70,7 +71,8 @@ func reconfigure(t *testing.T, s *site.Site) {
 		s.SetAll(site.Vars{"polardb_settings": site.Vars{"work_mem": "8MB", "max_connections": 160}})
 		follower := s.Followers()[0]
 		s.On(follower,
-			`sed -i "s/^max_connections = .*/max_connections = '160'/" /var/lib/polardb/pgdata/postgresql.conf; kill -HUP $(head -n 1 /var/lib/polardb/pgdata/postmaster.pid)`)
+			`sed -i "s/^max_connections = .*/max_connections = '160'/" /var/lib/polardb/pgdata/postgresql.conf
+				kill -HUP $(head -n 1 /var/lib/polardb/pgdata/postmaster.pid)`)
 		s.Run(0, "reconfigure.yml")
 		if got := s.Query(follower, "show max_connections"); got != "160" {
 			t.Errorf("%s has max_connections %s", follower, got)

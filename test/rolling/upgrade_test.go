@@ -66,7 +66,8 @@ func upgrade(t *testing.T, s *site.Site) {
 	s.Subtest(t, "an engine that does not start", func(t *testing.T) {
 		broken := filepath.Join(t.TempDir(), "polardb-broken-11.9.2.tar.gz")
 		site.Repack(t, releases[0], broken,
-			`mv "$d/bin/postgres" "$d/bin/postgres.good"; printf '#!/bin/sh\nif [ "$1" = --version ]; then echo "postgres (PostgreSQL) 11.9"; exit 0; fi\nexit 1\n' >"$d/bin/postgres"; chmod 755 "$d/bin/postgres"`)
+			`mv "$d/bin/postgres" "$d/bin/postgres.good"
+				printf '#!/bin/sh\nif [ "$1" = --version ]; then echo "postgres (PostgreSQL) 11.9"; exit 0; fi\nexit 1\n' >"$d/bin/postgres"; chmod 755 "$d/bin/postgres"`)
 		before := s.Leader()
 		s.Run(2, "upgrade.yml", "-e", "polardb_package="+broken).Says("runs " + old + " again")
 		everywhere(t, true)
@@ -77,7 +78,8 @@ func upgrade(t *testing.T, s *site.Site) {
 	s.Subtest(t, "another major release", func(t *testing.T) {
 		major := filepath.Join(t.TempDir(), "polardb-14.1.tar.gz")
 		site.Repack(t, releases[0],
-			major, `mv "$d/bin/postgres" "$d/bin/postgres.good"; printf '#!/bin/sh\necho "postgres (PostgreSQL) 14.1"\n' >"$d/bin/postgres"; chmod 755 "$d/bin/postgres"`)
+			major, `mv "$d/bin/postgres" "$d/bin/postgres.good"
+				printf '#!/bin/sh\necho "postgres (PostgreSQL) 14.1"\n' >"$d/bin/postgres"; chmod 755 "$d/bin/postgres"`)
 		before := pids(s)
 		s.Run(2, "upgrade.yml", "-e", "polardb_package="+major).Says("cannot read the data of this node")
 		everywhere(t, true)

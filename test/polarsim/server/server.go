@@ -391,7 +391,9 @@ func (s *Server) writeControl(state string) {
 	s.control.State = state
 	s.control.Led = state == datadir.ShutDown
 	if state == datadir.InProduction {
-		s.control.MaxConnections, s.control.MaxPrepared, s.control.MaxLocks = s.settings.number("max_connections"), s.settings.number("max_prepared_transactions"), s.settings.number("max_locks_per_transaction")
+		s.control.MaxConnections = s.settings.number("max_connections")
+		s.control.MaxPrepared = s.settings.number("max_prepared_transactions")
+		s.control.MaxLocks = s.settings.number("max_locks_per_transaction")
 	}
 	if s.node != nil {
 		s.control.Checkpoint = s.node.LSN(s.state.Load().Applied)

@@ -108,7 +108,9 @@ func (c *session) sendWAL() error {
 		case *pgproto3.CopyData:
 			if len(m.Data) >= 25 && m.Data[0] == 'r' {
 				c.mu.Lock()
-				s.written, s.flushed, s.replayed = binary.BigEndian.Uint64(m.Data[1:]), binary.BigEndian.Uint64(m.Data[9:]), binary.BigEndian.Uint64(m.Data[17:])
+				s.written = binary.BigEndian.Uint64(m.Data[1:])
+				s.flushed = binary.BigEndian.Uint64(m.Data[9:])
+				s.replayed = binary.BigEndian.Uint64(m.Data[17:])
 				s.heard = time.Now()
 				c.mu.Unlock()
 			}

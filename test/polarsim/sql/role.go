@@ -200,7 +200,8 @@ func parseGrant(p *parser) (*Statement, error) {
 	}
 	if p.words("on") {
 		switch {
-		case p.words("schema"), p.words("database"), p.words("function"), p.words("sequence"), p.words("all"), p.words("language"), p.words("tablespace"):
+		case p.words("schema"), p.words("database"), p.words("function"), p.words("sequence"), p.words("all"),
+			p.words("language"), p.words("tablespace"):
 			g.other = true
 			for t := p.peek(); t.kind != tokenEnd && t.text != "to" && t.text != "from"; t = p.peek() {
 				p.i++
