@@ -38,7 +38,7 @@ func TestLoadErrors(t *testing.T) {
 		{"h.ini", "[top:children]\nnone\n", `h.ini:2:1: [top:children] names the group "none", which no section defines`},
 		{"h.ini", "x=1\n", `h.ini:1:1: a host's line begins with its name`},
 		{"h.ini", "a:99999\n", `"99999" is not a port number`},
-		{"h", "#!/bin/sh\n", `h:1:1: inventory scripts are not run`},
+		{"h", "#!/bin/sh\n", `h:1:1: this is an inventory program that may not be run: chmod +x`},
 		{"h", "$ANSIBLE_VAULT;1.1;AES256\n", `h:1:1: this is not data of Ansible Vault: a part of it is missing`},
 	} {
 		directory := write(t, map[string]string{c.file: c.text})

@@ -89,7 +89,7 @@ func (i *Inventory) loadHostList(source string) error {
 }
 
 // ignoredNames are the directory entries that never are inventories, and ignoredEnds how the names of others end: Ansible's
-// lists, but for .ini, which polarbook reads in directories as well.
+// lists, of which that of 2.14 has .ini as well.
 var (
 	ignoredNames = regexp.MustCompile(`^\.|^host_vars$|^group_vars$|^vars_plugins$`)
 	ignoredEnds  = []string{"~", ".pyc", ".pyo", ".swp", ".bak", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry"}
@@ -158,9 +158,17 @@ func (i *Inventory) loadFile(path, directory string) error {
 		return errorAt(Position{path, 1, 1}, "%v", err)
 	}
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	if info, err := os.Stat(path); err == nil && !encrypted && info.Mode().Perm()&0o111 != 0 {
+		if err := source.readProgram(); !errors.Is(err, errNotAProgram) {
+			if err == nil {
+				i.addSourceDirectory(directory)
+			}
+			return err
+		}
+	}
 	switch {
 	case bytes.HasPrefix(data, []byte("#!")):
-		return errorAt(Position{path, 1, 1}, "inventory scripts are not run; save the script's output as an inventory file")
+		return describeProgram(path)
 	case isYAML(path, data):
 		err = source.readYAML(data)
 	default:

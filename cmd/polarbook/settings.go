@@ -258,3 +258,6 @@ func (c *runCmd) readSettings(s *settings.Settings) error {
 	c.Verbose += verbose
 	return err
 }
+
+// merges reports whether mappings of one name are merged (hash_behaviour).
+func (w *workplace) merges() bool { return w.settings.Text(settings.HashBehaviour) == "merge" }
