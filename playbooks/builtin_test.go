@@ -7,8 +7,23 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
+
+var builtins sync.Map // of functions that load, by the playbook's name
+
+// loadBuiltin returns a built-in playbook, which is loaded once for all tests: where no file has its name.
+func loadBuiltin(t *testing.T, name string) *Playbook {
+	t.Helper()
+	dir := t.TempDir()
+	load, _ := builtins.LoadOrStore(name, sync.OnceValues(func() (*Playbook, error) { return Load(name, Options{Dir: dir}) }))
+	p, err := load.(func() (*Playbook, error))()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
 
 // TestBuiltin: every playbook in the binary loads with the modules and templates of the binary, and says what it does.
 func TestBuiltin(t *testing.T) {
@@ -18,10 +33,7 @@ func TestBuiltin(t *testing.T) {
 	}
 	for _, info := range all {
 		t.Run(info.Name, func(t *testing.T) {
-			p, err := Load(info.Name, Options{Dir: t.TempDir()})
-			if err != nil {
-				t.Fatal(err)
-			}
+			p := loadBuiltin(t, info.Name)
 			for _, w := range p.Warnings {
 				t.Error(w)
 			}
@@ -70,10 +82,7 @@ func TestLocksNothing(t *testing.T) {
 	}
 	var found []string
 	for _, info := range all {
-		p, err := Load(info.Name, Options{Dir: t.TempDir()})
-		if err != nil {
-			t.Fatal(err)
-		}
+		p := loadBuiltin(t, info.Name)
 		if p.LocksNothing {
 			found = append(found, info.Name)
 		}

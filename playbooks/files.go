@@ -126,7 +126,7 @@ const maxNodes = 200_000
 // walkable checks what all that reads the nodes relies on: aliases do not run in circles nor expand without end. It
 // also reports the keys that a mapping has twice, once for every place in the file.
 func (l *loader) walkable(f *file) bool {
-	budget, aliases := maxNodes, 0 // aliases: how many are being followed
+	budget, aliases := l.mostNodes, 0 // aliases: how many are being followed
 	open := map[*yaml.Node]bool{}
 	checked := map[*yaml.Node]bool{}
 	var walk func(n *yaml.Node) bool
@@ -135,7 +135,7 @@ func (l *loader) walkable(f *file) bool {
 			budget--
 		}
 		if budget < 0 {
-			l.fail(f.at(n), 1, "", "the aliases of this file expand to more than %d values", maxNodes)
+			l.fail(f.at(n), 1, "", "the aliases of this file expand to more than %d values", l.mostNodes)
 			return false
 		}
 		if open[n] {

@@ -57,6 +57,10 @@ func Load(name string, o Options) (*Playbook, error) {
 	if err != nil {
 		return nil, err
 	}
+	return l.load(name)
+}
+
+func (l *loader) load(name string) (*Playbook, error) {
 	at, err := l.find(name)
 	if err != nil {
 		return nil, err
@@ -96,6 +100,8 @@ type loader struct {
 	defined  []Definition
 	roleDirs []string
 	words    []*file // besides files
+
+	mostNodes int // maxNodes, or a test's
 }
 
 // maxReads bounds how many files includes may bring, counted as often as they are included.
@@ -126,7 +132,7 @@ func newLoader(o Options) (*loader, error) {
 	if o.Lookup == nil {
 		o.Lookup = all.Lookup
 	}
-	return &loader{Options: o, workDir: inHost(dir), files: map[string]*file{}, order: map[string]int{}}, nil
+	return &loader{Options: o, workDir: inHost(dir), files: map[string]*file{}, order: map[string]int{}, mostNodes: maxNodes}, nil
 }
 
 var extensions = []string{"", ".yml", ".yaml"}

@@ -17,10 +17,7 @@ func TestEachBuiltinMovesWhatEarlierReleasesNoted(t *testing.T) {
 	}
 	for _, info := range all {
 		t.Run(info.Name, func(t *testing.T) {
-			p, err := Load(info.Name, Options{Dir: t.TempDir()})
-			if err != nil {
-				t.Fatal(err)
-			}
+			p := loadBuiltin(t, info.Name)
 			moved, worked := "", ""
 			p.Walk(func(s Step) bool {
 				task, ok := s.Node.(*Task)

@@ -112,7 +112,7 @@ func TestEndlessOutput(t *testing.T) {
 	t.Parallel()
 	withEachShell(t, func(t *testing.T, s *Shell) {
 		for _, script := range []string{"yes", "cat /dev/zero", "yes >&2"} {
-			ctx, cancel := context.WithTimeout(testContext(t), 500*time.Millisecond)
+			ctx, cancel := context.WithTimeout(testContext(t), 200*time.Millisecond)
 			_, err := s.Run(ctx, Command{Script: script, Cut: true})
 			cancel()
 			if !errors.Is(err, context.DeadlineExceeded) {

@@ -189,7 +189,7 @@ func (s *countingSource) ReadAt(b []byte, off int64) (int, error) {
 
 func TestInterruptedUploadIsResumed(t *testing.T) {
 	t.Parallel()
-	size := megabytes(64, 24)
+	size := megabytes(64, 12)
 	for _, sftp := range []bool{true, false} {
 		want := content(size)
 		sum, _ := sumOf(bytes.NewReader(want), int64(size))
