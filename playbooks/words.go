@@ -75,7 +75,8 @@ type Words struct {
 	// Vault opens files that are encrypted; where one stays closed, everything counts as read.
 	Vault     *vault.Keyring
 	names     map[string]bool
-	beginning []string // names are put together from these
+	beginning []string        // names are put together from these
+	seen      map[string]bool // files, by their names: a role is the playbook's, and its project's
 	files     int
 	bytes     int
 	all       bool
@@ -89,9 +90,14 @@ func (w *Words) Has(name string) bool {
 var (
 	wordOf = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_]*`)
 	// joined names go on behind these: lookup('vars', 'some_' ~ item), vars['some_{{ item }}'], varnames '^some_.+'.
-	goesOn  = regexp.MustCompile(`^(['"]|\{\{|\.|\\|\[|\()`)
-	isGiven = regexp.MustCompile(`^[ \t]*=([^=]|$)`)
+	goesOn = regexp.MustCompile(`^(['"]|\{\{|\.|\\|\[|\()`)
 )
+
+// isGiven reports whether what follows a word gives it a value.
+func isGiven(after string) bool {
+	rest, given := strings.CutPrefix(strings.TrimLeft(after, " \t"), "=")
+	return given && !strings.HasPrefix(rest, "=")
+}
 
 // Text adds the words of a text. A name that the text itself gives a value (name=value) is not read there.
 func (w *Words) Text(text string) {
@@ -101,7 +107,7 @@ func (w *Words) Text(text string) {
 	for _, at := range wordOf.FindAllStringIndex(text, -1) {
 		word, after := text[at[0]:at[1]], text[at[1]:]
 		switch {
-		case isGiven.MatchString(after[:min(len(after), 64)]):
+		case isGiven(after):
 		case strings.HasSuffix(word, "_") && goesOn.MatchString(after):
 			w.beginning = append(w.beginning, word)
 		default:
@@ -207,9 +213,13 @@ func (w *Words) tree(name string, depth int) {
 
 func (w *Words) path(name string) {
 	info, err := os.Stat(name)
-	if err != nil || !info.Mode().IsRegular() {
+	if err != nil || !info.Mode().IsRegular() || w.seen[name] {
 		return
 	}
+	if w.seen == nil {
+		w.seen = map[string]bool{}
+	}
+	w.seen[name] = true
 	w.files++
 	w.bytes += int(min(info.Size(), maxFileBytes))
 	if w.files > mostWordFiles || w.bytes > mostWordBytes {
