@@ -16,7 +16,7 @@ import (
 // polarbook is killed wantKills times in all, on clusters that are each set up from bare hosts through killsEach kills.
 const (
 	wantKills = 20
-	killsEach = 5
+	killsEach = 10
 )
 
 // TestKilled kills polarbook at random moments of new-cluster.yml and runs it again until it finishes. Moments are counted
