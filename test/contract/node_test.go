@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -53,11 +54,21 @@ func newNodes(t *testing.T, e *engine, count int) []*node {
 	return out
 }
 
-// freePort finds a client port whose consensus port is free too.
+var (
+	givenMu sync.Mutex
+	given   = map[int]bool{} // the ports that nodes have, whose servers may not listen yet
+)
+
+// freePort finds a client port whose consensus port is free too. Both are below those that the system takes for connections.
 func freePort(t *testing.T) int {
 	t.Helper()
+	givenMu.Lock()
+	defer givenMu.Unlock()
 	for range 200 {
-		port := 20000 + rand.IntN(12000)
+		port := 12000 + rand.IntN(10000)
+		if given[port] {
+			continue
+		}
 		first, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
 		if err != nil {
 			continue
@@ -68,6 +79,7 @@ func freePort(t *testing.T) int {
 			continue
 		}
 		_ = second.Close()
+		given[port] = true
 		return port
 	}
 	t.Fatal("no free ports")
