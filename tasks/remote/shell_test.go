@@ -33,7 +33,7 @@ func testRun(t *testing.T, s *Shell) {
 	everyByte := filepath.Join(t.TempDir(), "bytes")
 	huge := filepath.Join(t.TempDir(), "huge")
 	writeFile(t, everyByte, string(binary))
-	hugeLines := 3 << 20
+	hugeLines := (MaxOutput + 4<<20) / 16 // more than is kept without being asked for
 	if testing.Short() {
 		hugeLines = 1 << 17
 	}

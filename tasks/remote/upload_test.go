@@ -51,7 +51,7 @@ func TestUploadWithoutSFTP(t *testing.T) {
 }
 
 func testUpload(t *testing.T, s *Shell) {
-	for _, size := range []int{0, 1, smallUpload, smallUpload + 1, megabytes(20, 5)} {
+	for _, size := range []int{0, 1, smallUpload, smallUpload + 1, megabytes(9, 5)} {
 		path := filepath.Join(t.TempDir(), "it's a file")
 		want := content(size)
 		before := s.host.Stats().RoundTrips
@@ -189,7 +189,7 @@ func (s *countingSource) ReadAt(b []byte, off int64) (int, error) {
 
 func TestInterruptedUploadIsResumed(t *testing.T) {
 	t.Parallel()
-	size := megabytes(64, 12)
+	size := megabytes(24, 12)
 	for _, sftp := range []bool{true, false} {
 		want := content(size)
 		sum, _ := sumOf(bytes.NewReader(want), int64(size))
