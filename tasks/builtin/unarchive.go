@@ -23,8 +23,8 @@ type unarchiveArgs struct {
 	RemoteSrc bool     `arg:"remote_src" default:"false" doc:"src is on the host."`
 	Copy      bool     `arg:"copy" default:"true" doc:"The old, opposite name of remote_src."`
 	Creates   string   `arg:"creates,path" doc:"File or pattern; when it exists, nothing is done."`
-	ExtraOpts []string `arg:"extra_opts" doc:"More options for tar, such as --strip-components=1."`
-	Exclude   []string `arg:"exclude" doc:"Patterns to leave out, as tar takes them."`
+	ExtraOpts []string `arg:"extra_opts" doc:"More options for tar, such as --strip-components=1, or for unzip."`
+	Exclude   []string `arg:"exclude" doc:"Patterns to leave out, as tar or unzip takes them."`
 	Include   []string `arg:"include" doc:"Names to unpack; everything by default."`
 	KeepNewer bool     `arg:"keep_newer" default:"false" doc:"Keep files that are newer than the archive's."`
 	ListFiles bool     `arg:"list_files" default:"false" doc:"Return the names of what was unpacked."`
@@ -33,17 +33,17 @@ type unarchiveArgs struct {
 
 var unarchiveModule = tasks.Define(tasks.Module{
 	Name: "unarchive", Collections: []string{"ansible.builtin"},
-	Summary: "Unpack a tar archive on hosts",
+	Summary: "Unpack a tar or zip archive on hosts",
 	Notes: []string{
 		"The host's tar unpacks, with the host's gzip, xz, bzip2 and zstd: .tar, .tar.gz, .tar.xz, .tar.bz2 and .tar.zst. " +
-			"zip is not supported.",
+			"A zip archive is unpacked with the host's unzip, which extra_opts are for then.",
 		"The archive's modes and owners are ignored: nothing becomes set-user-id or writable by others, and everything belongs to the account " +
 			"that unpacks, unless owner, group or mode (or extra_opts: -p, --same-owner) set something else. In a directory of another account, " +
 			"that account unpacks. A directory in extra_opts (-CDIR) is treated like dest.",
 		"root unpacks into a hidden directory in dest, and then renames: a link below dest that another account made or could replace is not " +
 			"followed, unless it leads to what belongs to that same account.",
-		"A hidden file in dest records the archive's SHA-256, and the size and time of what was unpacked. " +
-			"While both hold, the archive is neither sent nor unpacked again.",
+		"A note below /var/lib/polarbook, or below the home of an account that is not root, records the archive's SHA-256, and the size " +
+			"and time of what was unpacked. While both hold, the archive is neither sent nor unpacked again.",
 	},
 	Returns: []tasks.Return{
 		{Name: "dest", Type: "str", Doc: "the directory"},
@@ -59,9 +59,6 @@ var unarchiveModule = tasks.Define(tasks.Module{
 	a.RemoteSrc = a.RemoteSrc || !a.Copy
 	if err := a.Check("unarchive"); err != nil {
 		return nil, err
-	}
-	if strings.HasSuffix(a.Src, ".zip") {
-		return nil, &tasks.ArgError{Module: "unarchive", Arg: "src", Problem: "is a zip archive, which is not supported: pack it with tar"}
 	}
 	for _, option := range a.ExtraOpts {
 		if !strings.HasPrefix(option, "-") {
@@ -93,16 +90,21 @@ type unarchive struct {
 	size   int64
 }
 
-// marker is the hidden file in dest: one for each archive and way of unpacking it.
-func (u *unarchive) marker() string {
+// unpackedNotes is where root's runs note what they unpacked.
+var unpackedNotes = "/var/lib/polarbook/unpacked"
+
+// note is the file with what was unpacked: one for each directory, archive and way of unpacking it. Earlier releases had it in
+// the directory, as old.
+func (u *unarchive) note() (name, old string) {
 	how := strings.Join(append(append(append([]string{path.Base(u.Src)}, u.ExtraOpts...), u.Exclude...), u.Include...), "\n")
-	return ".polarbook-unarchive-" + files.SumOf([]byte(how))[:12]
+	return files.SumOf([]byte(script.TrimSlashes(u.Dest) + "\n" + how))[:24], ".polarbook-unarchive-" + files.SumOf([]byte(how))[:12]
 }
 
-// Probe reads the marker, and compares it with what is there.
+// Probe reads the note, and compares it with what is there.
 func (u *unarchive) Probe() string {
+	note, old := u.note()
 	values := script.Values{
-		"d": script.Path(script.TrimSlashes(u.Dest)), "m": u.marker(), "user": u.Owner, "group": u.Group, "list": u.ListFiles,
+		"d": script.Path(script.TrimSlashes(u.Dest)), "store": unpackedNotes, "m": note, "old": old, "user": u.Owner, "group": u.Group, "list": u.ListFiles,
 	}
 	if u.RemoteSrc {
 		values["s"] = script.Path(u.Src)
@@ -118,7 +120,7 @@ func (u *unarchive) Plan(found tasks.Found) (tasks.Plan, error) {
 	var said struct {
 		Dest      script.File `answer:"dest"`
 		Archive   string      `answer:"archive"`  // SHA-256 of the one on the host
-		Unpacked  string      `answer:"unpacked"` // SHA-256 of the one that the marker remembers
+		Unpacked  string      `answer:"unpacked"` // SHA-256 of the one that was noted
 		Whole     bool        `answer:"whole"`
 		Strangers bool        `answer:"strangers"`
 		Files     []string    `answer:"file"`
@@ -127,6 +129,9 @@ func (u *unarchive) Plan(found tasks.Found) (tasks.Plan, error) {
 		return tasks.Plan{}, err
 	}
 	values := map[string]any{"dest": u.Dest, "src": u.Src, "handler": "TarArchive"}
+	if strings.HasSuffix(u.Src, ".zip") {
+		values["handler"] = "ZipArchive"
+	}
 	if why := (conditions{Creates: u.Creates}).skip(met); why != "" {
 		return tasks.Plan{Msg: "not unpacked, since " + u.Creates + " exists", Values: values}, nil
 	}
@@ -207,8 +212,9 @@ func (u *unarchive) aside() (options, directories []string) {
 // unpack is the script that unpacks an archive and remembers what came of it.
 func (u *unarchive) unpack(archive script.Word, sum string) string {
 	given, directories := u.aside()
+	note, old := u.note()
 	values := script.Values{
-		"s": archive, "dest": script.Path(script.TrimSlashes(u.Dest)), "mark": u.marker(), "sum": sum, "uploaded": !u.RemoteSrc,
+		"s": archive, "dest": script.Path(script.TrimSlashes(u.Dest)), "store": unpackedNotes, "mark": note, "old": old, "sum": sum, "uploaded": !u.RemoteSrc,
 		"strip": strip(given), "owner": u.Ownership(), "mode": u.Mode, "modes": slices.ContainsFunc(u.ExtraOpts, keepsModes.MatchString),
 	}
 	switch {
@@ -228,6 +234,13 @@ func (u *unarchive) unpack(archive script.Word, sum string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "names() { tar -t -f - %s; }\n", script.Words(append(exclude, u.Include...)))
 	fmt.Fprintf(&b, "extract() { as tar -x -o --no-same-permissions -f - %s; }\n", script.Words(append(options, u.Include...)))
+	var out []string
+	if len(u.Exclude) > 0 {
+		out = append([]string{"-x"}, u.Exclude...)
+	}
+	fmt.Fprintf(&b, "zip_names() { unzip -Z1 \"$zip\" %s; }\n", script.Words(slices.Concat(u.Include, out)))
+	fmt.Fprintf(&b, "zip_extract() { as unzip -o -q %s \"$zip\" %s >/dev/null || [ $? = 1 ]; }\n", script.Words(given),
+		script.Words(slices.Concat(u.Include, out)))
 	b.WriteString("elsewhere() {\n:\n")
 	for _, directory := range directories {
 		b.WriteString(call("down", directory))

@@ -73,7 +73,7 @@ func TestUnarchive(t *testing.T) {
 			if taskstest.Read(t, to+"/own") != "added later" {
 				t.Error("what is not ours was touched")
 			}
-			if left, _ := filepath.Glob(to + "/.polarbook-*"); len(left) != 1 {
+			if left, _ := filepath.Glob(to + "/.polarbook*"); len(left) != 0 {
 				t.Errorf("left behind: %v", left)
 			}
 		}
@@ -154,10 +154,84 @@ func TestUnarchiveBelowAnotherAccountsDirectory(t *testing.T) {
 			t.Errorf("got %q, %v; want %q", out, err, want)
 		}
 		args["owner"], args["keep_newer"] = "61234", true
-		attack("rm -rf to/new to/.polarbook-unarchive-*; echo mine >to/app/kept", "", args)
+		attack("rm -rf to/new '"+unpackedNotes+"'; echo mine >to/app/kept", "", args)
 		if out, err := taskstest.Sh(t, "cd '"+dir+"/to' && cat app/kept && find app/conf new ! -uid 61234 && stat -c %u ."); err != nil ||
 			out != "mine\n0\n" {
 			t.Errorf("got %q, %v", out, err)
+		}
+	})
+}
+
+func init() { unpackedNotes = filepath.Join(os.TempDir(), "polarbook-unpacked-notes") }
+
+// What an earlier release noted in the directory itself is believed, and goes with the next change.
+func TestUnarchiveTakesAnEarlierNoteOver(t *testing.T) {
+	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
+		taskstest.MustWrite(t, dir+"/from/x", "x")
+		taskstest.MustWrite(t, dir+"/to/own", "y")
+		if out, err := taskstest.Sh(t, "cd "+dir+" && tar -C from -cf a.tar x"); err != nil {
+			t.Fatal(err, out)
+		}
+		l := &taskstest.FakeLocal{Dir: dir}
+		args := map[string]any{"src": "a.tar", "dest": dir + "/to"}
+		u := taskstest.NewAction(t, "unarchive", args, l).(*unarchive)
+		note, old := u.note()
+		taskstest.MustChange(t, h, "unarchive", args, l)
+		if err := os.Rename(unpackedNotes+"/"+note, dir+"/to/"+old); err != nil {
+			t.Fatal(err)
+		}
+		taskstest.MustNotChange(t, h, "unarchive", args, l)
+		taskstest.MustWrite(t, dir+"/to/x", "changed")
+		taskstest.MustChange(t, h, "unarchive", args, l)
+		taskstest.MustNotChange(t, h, "unarchive", args, l)
+		if left, _ := filepath.Glob(dir + "/to/.*"); len(left) != 0 {
+			t.Errorf("left: %v", left)
+		}
+	})
+}
+
+func TestUnarchiveZip(t *testing.T) {
+	for _, program := range []string{"zip", "unzip"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skipf("SKIP: no %s here", program)
+		}
+	}
+	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
+		taskstest.MustWrite(t, dir+"/from/top/a file", "a")
+		taskstest.MustWrite(t, dir+"/from/top/sub/b", "b")
+		taskstest.MustWrite(t, dir+"/to/own", "mine")
+		if out, err := taskstest.Sh(t, "cd "+dir+"/from && chmod 4777 top/sub/b && zip -qr ../a.zip top"); err != nil {
+			t.Fatal(err, out)
+		}
+		l := &taskstest.FakeLocal{Dir: dir}
+		args := map[string]any{"src": "a.zip", "dest": dir + "/to", "list_files": true}
+		_, r := taskstest.MustChange(t, h, "unarchive", args, l)
+		if files, _ := r.Values["files"].([]any); len(files) != 4 || r.Values["handler"] != "ZipArchive" {
+			t.Errorf("%v", r.Values)
+		}
+		taskstest.MustNotChange(t, h, "unarchive", args, l)
+		if taskstest.Read(t, dir+"/to/top/a file")+taskstest.Read(t, dir+"/to/top/sub/b")+taskstest.Read(t, dir+"/to/own") != "abmine" {
+			t.Error("not unpacked")
+		}
+		if info, _ := os.Stat(dir + "/to/top/sub/b"); info.Mode() != 0o755 {
+			t.Errorf("mode %v", info.Mode())
+		}
+		if err := os.Remove(dir + "/to/top/sub/b"); err != nil {
+			t.Fatal(err)
+		}
+		taskstest.MustChange(t, h, "unarchive", args, l)
+		args = map[string]any{"src": dir + "/a.zip", "dest": dir + "/to", "remote_src": true, "exclude": []any{"*/b"}, "extra_opts": []any{"-j"}}
+		taskstest.MustChange(t, h, "unarchive", args, l)
+		if taskstest.Read(t, dir+"/to/a file") != "a" {
+			t.Error("its options are not given to unzip")
+		}
+		if _, err := os.Lstat(dir + "/to/b"); err == nil {
+			t.Error("what was excluded is there")
+		}
+		taskstest.Write(t, dir+"/bad.zip", "PK\x03\x04nonsense", 0o644)
+		taskstest.MustFail(t, h, "unarchive", map[string]any{"src": "bad.zip", "dest": dir + "/to"}, l, "is not an archive that unzip can read")
+		if left, _ := filepath.Glob(dir + "/to/.*"); len(left) != 0 {
+			t.Errorf("left: %v", left)
 		}
 	})
 }
@@ -186,7 +260,7 @@ func TestUnarchiveInAnotherDirectory(t *testing.T) {
 			}
 			args["extra_opts"] = []any{"-Cnone"}
 			taskstest.MustFail(t, h, "unarchive", args, l, "the directory none of extra_opts does not exist")
-			if left, _ := filepath.Glob(dir + "/to/.polarbook*"); len(left) != 1 {
+			if left, _ := filepath.Glob(dir + "/to/.polarbook*"); len(left) != 0 {
 				t.Errorf("left: %v", left)
 			}
 		})

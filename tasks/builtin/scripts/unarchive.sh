@@ -1,16 +1,16 @@
-# Unpacks the archive s in dest, and remembers in the file mark there what came of it. uploaded: the archive was sent for this, and
+# Unpacks the archive s in dest, and notes in the file mark what came of it; old is where an earlier release noted that. uploaded: the archive was sent for this, and
 # goes. sum is its SHA-256; strip: how many directories tar takes off names; keep: newer or old files that are there stay;
 # modes: the archive's are believed. owner and mode are given to all that was unpacked.
 #
-# Whoever runs it defines names, which lists what is in the archive on standard input, extract, which unpacks it with as, and
-# elsewhere, which goes to other directories than dest with down.
-# uses: preamble inside measure attributes open_archive
-# takes: dest mark uploaded sum strip keep modes
+# Whoever runs it defines names, which lists what is in the archive on standard input, extract, which unpacks it with as,
+# zip_names and zip_extract, which do so with the zip archive $zip, and elsewhere, which goes to other directories than dest with down.
+# uses: preamble inside measure attributes open_archive unpacked_notes
+# takes: store dest mark old uploaded sum strip keep modes
 archive=$s
-have tar || die 'tar is not installed on this host'
+case $archive in *.zip) ;; *) have tar || die 'tar is not installed on this host' ;; esac
 WORK=$(mktemp -d) || exit 1
 m=$WORK/m sent= t= stage= back=
-trap 'rm -rf -- "$WORK"; [ -z "$back" ] || to 6; [ -z "$sent" ] || rm -f -- "./$sent"; [ -z "$t" ] || rm -f -- "./$t"; [ -z "$stage" ] || { to 4; rm -rf -- "./$stage"; }' EXIT
+trap 'rm -rf -- "$WORK"; [ -z "$back" ] || to 6; [ -z "$sent" ] || rm -f -- "./$sent"; [ -z "$t" ] || rm -f -- "$t"; [ -z "$stage" ] || { to 4; rm -rf -- "./$stage"; }' EXIT
 trap 'exit 1' HUP INT TERM
 case $dest in /*) ;; *) dest=$(pwd)/$dest ;; esac
 ( spot "$archive" follow ) || die "$archive cannot be opened"
@@ -38,7 +38,19 @@ if [ "$(id -u)" = 0 ] && [ "$uid" != 0 ]; then
 	as() { setpriv --reuid="$uid" --regid="$gid" --clear-groups -- "$@"; }
 fi
 opening
-open | names > "$m.names" || die "$archive is not an archive that tar can read"
+program=tar
+case $(od -An -tx1 -N4 < "$s" | tr -d ' \n') in
+504b0304 | 504b0506)
+	have unzip || die "$archive is a zip archive, and unzip is not installed on this host"
+	# unzip goes back and forth in it, and so may the account that unpacks.
+	program=unzip zip=$m.zip
+	cp -- "$s" "$zip" || exit 1
+	if [ "$(id -u)" = 0 ] && [ "$uid" != 0 ]; then chown "$uid" "$zip" && chmod 0711 "$WORK" || exit 1; fi
+	names() { zip_names; }
+	extract() { zip_extract; }
+	;;
+esac
+open | names > "$m.names" || die "$archive is not an archive that $program can read"
 # Names with a backslash are ones that tar has quoted: they are not watched.
 # shellcheck disable=SC1003 # it is a backslash
 grep -v '\\' < "$m.names" | while IFS= read -r f; do
@@ -59,7 +71,7 @@ if [ "$(id -u):$uid" = 0:0 ]; then
 	stage=.polarbook.$(mktemp -u XXXXXXXX)
 	mkdir -m 0700 -- "./$stage" && enter "$stage" && mkdir in && enter in && exec 5<. || exit 1
 fi
-open | extract || die "tar did not unpack all of $archive"
+open | extract || die "$program did not unpack all of $archive"
 [ ! -e "$m.said" ] || die "the archive $archive is damaged"
 there > "$m.list"
 # each COMMAND...: runs it with what was unpacked, by the account that unpacked: what it may not do is not done for it.
@@ -131,9 +143,11 @@ to 6
 if [ -n "$below" ]; then
 	sed "s,^\./,$(printf '%s' "$below" | sed 's/[\\,&]/\\&/g')," < "$m.list" > "$m.there" && mv "$m.there" "$m.list" || exit 1
 fi
-t=.polarbook.$(mktemp -u XXXXXXXX)
-fresh "$t" || exit 1
-{ echo "$sum"; measure < "$m.list"; cat "$m.list"; } >&7 || exit 1
-chmod 0644 $held
+{ echo "$sum"; measure < "$m.list"; cat "$m.list"; } > "$m.note" || exit 1
+if [ -f "./$old" ] && [ ! -L "./$old" ]; then rm -f -- "./$old"; fi
+[ "$(id -u)" != 0 ] || mkdir -p -m 0755 /var/lib/polarbook || exit 1
+mkdir -p -m 0700 -- "$notes" || exit 1
+t=$notes/.$mark.$$
+cp -- "$m.note" "$t" || exit 1
 sync
-mv -f -T -- "./$t" "./$mark" && t= && sync
+mv -f -- "$t" "$notes/$mark" && t= && sync

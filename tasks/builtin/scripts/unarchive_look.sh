@@ -1,11 +1,15 @@
-# Prints what the marker m in the directory d remembers, and whether what was unpacked is still so, with that owner and group. s: the
-# archive, when it is on the host; list: the names of what was unpacked are wanted.
-# uses: preamble look measure
-# takes: d m s user group list
+# Prints what the note m remembers of what was unpacked in the directory d, and whether that is still so, with that owner and group.
+# s: the archive, when it is on the host; list: the names of what was unpacked are wanted. An earlier release left the note in d
+# itself, as old.
+# uses: preamble look measure unpacked_notes
+# takes: store d m old s user group list
 look dest "$d" -L
 if [ -n "$s" ] && [ -f "$s" ]; then echo "archive $(sha256sum < "$s" | cut -c1-64)"; fi
-if [ -r "$d/$m" ]; then
-	echo "unpacked $(sed -n 1p "$d/$m")"
+m=$notes/$m
+[ -r "$m" ] || m=$d/$old
+case $m in /*) ;; *) m=$PWD/$m ;; esac
+if [ -r "$m" ]; then
+	echo "unpacked $(sed -n 1p "$m")"
 	cd "$d" || exit 1
 	if [ "$(sed 1,2d "$m" | measure)" = "$(sed -n 2p "$m")" ]; then echo whole yes; fi
 	if [ -n "$user$group" ]; then
