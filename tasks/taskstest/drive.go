@@ -301,7 +301,7 @@ func Attempt(t *testing.T, h *LocalHost, module string, args map[string]any, l t
 	if plan.Event {
 		return plan, result, nil
 	}
-	look := tasks.Action(NewAction(t, module, args, l))
+	look := NewAction(t, module, args, l)
 	if plan.Proof != nil {
 		look = proving{look, plan.Proof}
 	}
