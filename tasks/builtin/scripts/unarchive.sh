@@ -145,8 +145,8 @@ if [ -n "$below" ]; then
 fi
 { echo "$sum"; measure < "$m.list"; cat "$m.list"; } > "$m.note" || exit 1
 if [ -f "./$old" ] && [ ! -L "./$old" ]; then rm -f -- "./$old"; fi
-[ "$(id -u)" != 0 ] || mkdir -p -m 0755 /var/lib/polarbook || exit 1
-mkdir -p -m 0700 -- "$notes" || exit 1
+mkdir -p -- "${notes%/*}" || exit 1
+( umask 077 && mkdir -p -- "$notes" ) || exit 1
 t=$notes/.$mark.$$
 cp -- "$m.note" "$t" || exit 1
 sync
