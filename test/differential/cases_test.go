@@ -29,7 +29,7 @@ type testCase struct {
 	task     string // the name of its task, likewise
 	from, to int    // its lines in that playbook
 	dir      string // on the hosts, when it has one of its own
-	files    map[string]string
+	files    map[string]string // that it alone has, by path
 }
 
 // shared reports whether several cases are in the batch's playbook.
@@ -283,6 +283,9 @@ func playOf(name string, keywords []string, tasks string) string {
 	return strings.TrimRight(out.String(), "\n") + "\n"
 }
 
+// source is the file of the control node that a row's task has.
+var source = regexp.MustCompile(`\bsrc: ([\w./-]+)`)
+
 // parseTable makes one playbook of a table of a module's cases: what is to be there is made by one script before.
 func parseTable(section, text string) *batch {
 	b := &batch{section: section, name: section, files: map[string]string{}, runs: [][]string{{}, {"--skip-tags", "prepare"}}}
@@ -313,7 +316,11 @@ func parseTable(section, text string) *batch {
 		}
 		prepared += fmt.Sprintf("mkdir -p %s; cd %s; %s\n", dir, dir, prepare)
 		tasks += fmt.Sprintf("    - {name: %s, %s: %s}\n", asYAML(name), module, does)
-		b.cases = append(b.cases, &testCase{id: section + "/" + name, task: name, from: line, to: line, dir: dir})
+		c := &testCase{id: section + "/" + name, task: name, from: line, to: line, dir: dir, files: map[string]string{}}
+		if m := source.FindStringSubmatch(does); m != nil {
+			c.files["templates/"+m[1]], c.files["files/"+m[1]] = "", ""
+		}
+		b.cases = append(b.cases, c)
 		line++
 	}
 	if len(once) > 0 {
