@@ -25,10 +25,10 @@ type batch struct {
 // testCase is one thing that is compared.
 type testCase struct {
 	id       string
-	play     string // the name of its play, when others are in the same playbook
-	task     string // the name of its task, likewise
-	from, to int    // its lines in that playbook
-	dir      string // on the hosts, when it has one of its own
+	play     string            // the name of its play, when others are in the same playbook
+	task     string            // the name of its task, likewise
+	from, to int               // its lines in that playbook
+	dir      string            // on the hosts, when it has one of its own
 	files    map[string]string // that it alone has, by path
 }
 
