@@ -128,6 +128,10 @@ func (l *loader) task(c *scope, n *yaml.Node, es []entry, call *call) Node {
 			t.Retries = l.integer(f, e, 0, 1<<30)
 		case "delay":
 			t.Delay = l.amount(f, e)
+		case "async":
+			t.Async = l.integer(f, e, 0, 1<<30)
+		case "poll":
+			t.Poll = l.integer(f, e, 0, 1<<30)
 		case "changed_when":
 			t.ChangedWhen = l.conditions(f, e)
 		case "failed_when":
@@ -167,7 +171,21 @@ func (l *loader) task(c *scope, n *yaml.Node, es []entry, call *call) Node {
 		}
 	}
 	l.checkSources(c, m, args, t)
+	l.checkAsync(f, m, call, t)
 	return t
+}
+
+// checkAsync refuses to leave alone what could not go on by itself.
+func (l *loader) checkAsync(f *file, m *tasks.Module, call *call, t *Task) {
+	limit, ok := t.Async.Raw.(int)
+	switch {
+	case !t.Async.Given() || ok && limit == 0 || m.Detaches:
+	case t.Module == nil:
+		l.fail(t.Async.Pos, 0, "", "%s cannot have async: it is done on the control node", call.name)
+	case t.Poll.Raw == 0:
+		l.fail(t.Poll.Pos, 0, "leave poll out, or give it a number: async is then the time that the task may take",
+			"async with poll: 0 is not possible with %s: %s", m.Name, tasks.NoJob)
+	}
 }
 
 // taskArguments joins what stands under the module and under args; the former wins, as in Ansible.

@@ -126,6 +126,8 @@ type Task struct {
 	Until       []Value
 	Retries     Value
 	Delay       Value // seconds
+	Async       Value // seconds that the task may go on by itself
+	Poll        Value // seconds between two looks at it; 0: nobody waits
 	ChangedWhen []Value
 	FailedWhen  []Value
 	Notify      []Value

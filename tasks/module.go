@@ -38,6 +38,7 @@ package tasks
 
 import (
 	"context"
+	"errors"
 	"io"
 	"io/fs"
 	"maps"
@@ -63,6 +64,8 @@ type Module struct {
 	Notes   []string
 	// FreeForm names the argument that a task may give as a bare string (`command: uptime`); empty: none.
 	FreeForm string
+	// Detaches: its Actions are Detachers.
+	Detaches bool
 	// AnyArgs: argument names are the user's own (set_fact); they arrive in the field tagged `arg:",rest"`.
 	AnyArgs bool
 	Returns []Return
@@ -95,6 +98,22 @@ type Action interface {
 // run has to cope with it.
 type Applier interface {
 	Apply(ctx context.Context, h Host, p Plan) (Result, error)
+}
+
+// ErrJobLate means that a job was ended at the end of its time.
+var ErrJobLate = errors.New("it was not done in the time that async allows")
+
+// NoJob says why other modules cannot be left alone.
+const NoJob = "polarbook does its work step by step from the control node, and it would end with the run"
+
+// Detacher is an Action whose change can go on by itself on the host, as a job for the keyword async.
+type Detacher interface {
+	// Detach returns the id of a new job and the command that starts it, which answers with the line "file": where the job is
+	// noted. The job does what the plan says, and is ended after limit seconds. A free one outlives the run; the other ends
+	// with a run that is killed.
+	Detach(p Plan, limit int, free bool) (id string, start remote.Command, err error)
+	// EndJob returns the command that ends a job and forgets it.
+	EndJob(id string) remote.Command
 }
 
 // Explainer is an Action that knows from its script's output why that failed; nil: it does not. Otherwise the last line of

@@ -200,6 +200,15 @@ func (d *moduleRun) run(ctx context.Context, args map[string]any) (r tasks.Resul
 			}
 		}
 	}()
+	background, err := d.s.asyncOf(d.v)
+	if err != nil {
+		return r, "", err
+	}
+	if background.limit > 0 && d.check {
+		return r, "", &tasks.Failure{
+			Msg: "check mode and async cannot be used on same task", Hint: "give the task when: not ansible_check_mode",
+		}
+	}
 	local := &controller{s: d.s, v: d.v, check: d.check, diff: d.diff}
 	action, err := d.s.t.Module.New(args, local)
 	if err != nil {
@@ -208,6 +217,20 @@ func (d *moduleRun) run(ctx context.Context, args map[string]any) (r tasks.Resul
 	h, err := d.s.p.hostFor(d)
 	if err != nil {
 		return r, "", err
+	}
+	job, detaches := action.(tasks.Detacher)
+	if background.limit > 0 && !detaches {
+		limited, cancel, refused := d.limited(ctx, background)
+		if refused != nil {
+			return r, "", refused
+		}
+		defer func() {
+			if errors.Is(context.Cause(limited), errLate) && err != nil {
+				err = &tasks.Failure{Msg: background.lateMsg()}
+			}
+			cancel()
+		}()
+		ctx = limited
 	}
 	probe := action.Probe()
 	found, err := d.find(ctx, h, action, probe, nil)
@@ -223,6 +246,9 @@ func (d *moduleRun) run(ctx context.Context, args map[string]any) (r tasks.Resul
 		Values: mergeValues(plan.Values, plan.Made), Diff: plan.Diff, Warnings: plan.Warnings,
 	}
 	switch {
+	case background.limit > 0 && detaches:
+		r, err = d.detached(ctx, h, job, plan, background)
+		return r, "", err
 	case d.check:
 		if !d.diff {
 			planned.Diff = nil

@@ -51,7 +51,7 @@ var commandReturns = []tasks.Return{
 }
 
 var commandModule = tasks.Define(tasks.Module{
-	Name: "command", Collections: []string{"ansible.builtin"}, FreeForm: "cmd",
+	Name: "command", Collections: []string{"ansible.builtin"}, FreeForm: "cmd", Detaches: true,
 	Summary: "Run a command",
 	Notes: []string{
 		"It reports changed whenever it was run; changed_when overrides that, and creates and removes make it idempotent.",
@@ -103,7 +103,7 @@ var commandModule = tasks.Define(tasks.Module{
 })
 
 var shellModule = tasks.Define(tasks.Module{
-	Name: "shell", Collections: []string{"ansible.builtin"}, FreeForm: "cmd",
+	Name: "shell", Collections: []string{"ansible.builtin"}, FreeForm: "cmd", Detaches: true,
 	Summary: "Run a line or script of the shell",
 	Notes:   commandModule.Notes,
 	Returns: commandReturns,
@@ -215,15 +215,14 @@ func (a *commandAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (
 	if err != nil {
 		return tasks.Result{}, err
 	}
-	result, err := commandResult(r, a.shown, began, a.input.StripEnds)
+	result, err := commandResult(r, a.shown, began, time.Now(), a.input.StripEnds)
 	if a.module == "command" && (r.Status == 126 || r.Status == 127) {
 		result.Changed = false // it could not be run
 	}
 	return result, err
 }
 
-func commandResult(r remote.Result, shown any, began time.Time, strip bool) (tasks.Result, error) {
-	ended := time.Now()
+func commandResult(r remote.Result, shown any, began, ended time.Time, strip bool) (tasks.Result, error) {
 	const stamp = "2006-01-02 15:04:05.000000"
 	values := map[string]any{
 		"cmd":   shown,
