@@ -148,11 +148,13 @@ func (s source) runProgram(args ...string) ([]byte, error) {
 	case errors.Is(err, syscall.ENOEXEC):
 		return nil, errNotAProgram
 	case errors.As(err, &exit):
-		return nil, errorAt(at, "the inventory program failed with %s when it was run with %s%s", exit.ProcessState, strings.Join(args, " "), words)
+		return nil, errorAt(at, "the inventory program failed with %s when it was run with %s%s",
+			exit.ProcessState, strings.Join(args, " "), words)
 	case err != nil:
 		return nil, errorAt(at, "run the inventory program: %v", err)
 	case out.cut || !utf8.Valid(out.text.Bytes()):
-		return nil, errorAt(at, "the inventory program printed what is no JSON: more than %d MiB, or no UTF-8 text%s", maxProgramOutput>>20, words)
+		return nil, errorAt(at, "the inventory program printed what is no JSON: more than %d MiB, or no UTF-8 text%s",
+			maxProgramOutput>>20, words)
 	}
 	return out.text.Bytes(), nil
 }

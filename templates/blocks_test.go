@@ -8,9 +8,10 @@ import (
 // What Jinja2 3.1 gives for templates that extend one another.
 func TestBlocks(t *testing.T) {
 	files := map[string]string{
-		"base":    "<{% block a %}A{% endblock %}|{% block b %}B{{ x }}{% endblock b %}>",
-		"middle":  "{% extends 'base' %}nobody's{% block a %}M{{ super() }}{% endblock %}",
-		"loops":   "{% for i in [1, 2] %}{% block one %}{{ i | default('-') }}{% endblock %}{% block two scoped %}{{ i }}{% endblock %}{% endfor %}",
+		"base":   "<{% block a %}A{% endblock %}|{% block b %}B{{ x }}{% endblock b %}>",
+		"middle": "{% extends 'base' %}nobody's{% block a %}M{{ super() }}{% endblock %}",
+		"loops": "{% for i in [1, 2] %}{% block one %}{{ i | " +
+			"default('-') }}{% endblock %}{% block two scoped %}{{ i }}{% endblock %}{% endfor %}",
 		"twice":   "{% block a %}a{% endblock %}{{ self.a() }}{{ self.a() | upper }}",
 		"needs":   "{% block a required %}{% endblock %}",
 		"itself":  "{% extends 'itself' %}",

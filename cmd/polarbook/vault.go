@@ -134,7 +134,7 @@ func (t *terminal) contentOf(file string) ([]byte, error) {
 
 // print writes data as it is, but to a terminal, which might obey it.
 func (t *terminal) print(data []byte) error {
-	var out io.Writer = t.out
+	out := t.out
 	if l, ok := t.out.(*legible); ok && !t.tty {
 		out = l.w
 	}

@@ -34,7 +34,9 @@ func (e *Engine) ConditionNames(condition string) ([]string, error) {
 func free(found map[string]bool) []string {
 	list := []string{}
 	for name := range found {
-		if _, global := globals[name]; !global && name != "loop" && name != "omit" && name != "caller" && name != "varargs" && name != "kwargs" && name != "self" && name != "super" {
+		_, global := globals[name]
+		if !global && name != "loop" && name != "omit" && name != "caller" && name != "varargs" && name != "kwargs" &&
+			name != "self" && name != "super" {
 			list = append(list, name)
 		}
 	}

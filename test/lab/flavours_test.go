@@ -27,7 +27,8 @@ func TestFlavours(t *testing.T) {
 			"farewell-1.5-1.el9.noarch\npackage farewell is not installed"},
 		{"rhel", "an unsigned one",
 			`dnf -q -y --enablerepo=lab-extra install unsigned >/dev/null 2>&1; rpm -q unsigned
-			dnf -q -y --enablerepo=lab-extra --nogpgcheck install unsigned >/dev/null && rpm -q unsigned`, "package unsigned is not installed\nunsigned-1.0-1.el9.noarch"},
+			dnf -q -y --enablerepo=lab-extra --nogpgcheck install unsigned >/dev/null && rpm -q unsigned`,
+			"package unsigned is not installed\nunsigned-1.0-1.el9.noarch"},
 		{"rhel", "services", `systemctl is-active sshd firewalld; systemctl list-units --no-legend --failed`, "active\nactive"},
 		{"rhel", "accounts",
 			`useradd anna && stat -c '%a %U' /home/anna && getent passwd anna | cut -d: -f7
