@@ -249,6 +249,12 @@ func (l *live) standBack(o *engine.Options) {
 			return ask(ctx, q)
 		}
 	}
+	if ask := o.Step; ask != nil {
+		o.Step = func(ctx context.Context, task string) (bool, error) {
+			defer aside()()
+			return ask(ctx, task)
+		}
+	}
 	if ask := o.UnknownKeys; ask != nil {
 		o.UnknownKeys = func(ctx context.Context, unknown []*remote.UnknownHostKeyError) error {
 			defer aside()()

@@ -26,7 +26,7 @@ import (
 
 // hostOptions are those of every command that reaches hosts.
 type hostOptions struct {
-	Inventory     []string `short:"i" placeholder:"PATH" sep:"none" help:"Read this inventory file or directory, or take these comma-separated hosts; may be repeated. Default: inventory.yml (or .yaml, .ini, or inventory, hosts) here."`
+	Inventory     []string `short:"i" aliases:"inventory-file" placeholder:"PATH" sep:"none" help:"Read this inventory file or directory, or take these comma-separated hosts; may be repeated. Default: inventory.yml (or .yaml, .ini, or inventory, hosts) here."`
 	Limit         string   `short:"l" help:"Limit the run to these hosts (a host pattern)."`
 	ExtraVars     []string `short:"e" name:"extra-vars" placeholder:"VARS" sep:"none" help:"Set variables that win over all others: key=value, YAML or JSON, or @FILE."`
 	Forks         int      `short:"f" help:"Work on at most this many hosts at once. Default: 50."`

@@ -1,16 +1,19 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/polarbook/polarbook/inventory/settings"
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine"
 	"github.com/polarbook/polarbook/playbooks/engine/event"
@@ -25,6 +28,11 @@ type runCmd struct {
 	Tags             []string `short:"t" help:"Run only tasks with one of these tags."`
 	SkipTags         []string `name:"skip-tags" help:"Skip tasks with one of these tags."`
 	StartAtTask      string   `name:"start-at-task" placeholder:"NAME" help:"Begin with the task of this name."`
+	Step             bool     `help:"Ask before each task whether to run it."`
+	ForceHandlers    bool     `name:"force-handlers" help:"Run the handlers of hosts that failed too, where plays do not say whether."`
+	FlushCache       bool     `name:"flush-cache" hidden:"" help:"Accepted: polarbook keeps no facts from one run to the next."`
+	ModulePath       []string `short:"M" name:"module-path" hidden:"" sep:"none"`
+	ListTags         bool     `name:"list-tags" help:"List the tags and run nothing."`
 	ListTasks        bool     `name:"list-tasks" help:"List the tasks and run nothing."`
 	ListHosts        bool     `name:"list-hosts" help:"List the hosts and run nothing."`
 	SyntaxCheck      bool     `name:"syntax-check" help:"Check the playbooks and run nothing."`
@@ -38,6 +46,9 @@ type runCmd struct {
 func (c *runCmd) Run(t *terminal, run runContext) error {
 	if c.DetailedExitcode && !c.Check {
 		return errors.New("--detailed-exitcode goes with --check")
+	}
+	if len(c.ModulePath) > 0 {
+		return errors.New("--module-path is not implemented by polarbook: its modules are in the program, polarbook doc lists them")
 	}
 	w, err := c.prepare(t)
 	if err != nil {
@@ -69,7 +80,7 @@ func (c *runCmd) Run(t *terminal, run runContext) error {
 			fmt.Fprintf(t.out, "%s: %s, no problems\n", p.Path, plural(len(p.Plays), "play"))
 		}
 		return nil
-	case c.ListTasks || c.ListHosts:
+	case c.ListTasks || c.ListHosts || c.ListTags:
 		return c.list(t, w, books)
 	}
 	if err := w.checkPatterns(books); err != nil {
@@ -78,6 +89,14 @@ func (c *runCmd) Run(t *terminal, run runContext) error {
 	o, err := w.engineOptions(run)
 	if err != nil {
 		return err
+	}
+	force, _ := w.settings.Bool(settings.ForceHandlers)
+	o.ForceHandlers = c.ForceHandlers || force
+	if c.Step {
+		if !t.asks() {
+			return errors.New("--step: there is no terminal to ask on")
+		}
+		o.Step = (&stepper{t: t}).ask
 	}
 	o.Playbooks, o.Tags, o.SkipTags, o.StartAtTask, o.Check, o.Diff = books, c.Tags, c.SkipTags, c.StartAtTask, c.Check, c.Diff
 	journal, err := newJournal()
@@ -175,6 +194,9 @@ func (c *runCmd) list(t *terminal, w *workplace, books []*playbooks.Playbook) er
 					fmt.Fprintf(t.out, "      %s\n", h.Name)
 				}
 			}
+			if c.ListTags {
+				fmt.Fprintf(t.out, "    task tags: [%s]\n", oneLine(strings.Join(tagsOf(play), ", ")))
+			}
 			if c.ListTasks {
 				fmt.Fprintln(t.out, "    tasks:")
 				play.Walk(func(s playbooks.Step) bool {
@@ -187,6 +209,43 @@ func (c *runCmd) list(t *terminal, w *workplace, books []*playbooks.Playbook) er
 		}
 	}
 	return nil
+}
+
+// tagsOf are the tags of all that a play runs, sorted.
+func tagsOf(play *playbooks.Play) []string {
+	var tags []string
+	play.Walk(func(s playbooks.Step) bool {
+		if s.Section != "handlers" {
+			tags = append(tags, s.Tags...)
+		}
+		return true
+	})
+	slices.Sort(tags)
+	return slices.Compact(tags)
+}
+
+// stepper asks before each task, until the user wants the rest without being asked.
+type stepper struct {
+	t  *terminal
+	on bool // without being asked
+}
+
+func (s *stepper) ask(ctx context.Context, task string) (bool, error) {
+	if s.on {
+		return true, nil
+	}
+	answer, err := s.t.ask(ctx, "Perform task: "+oneLine(task)+" (N)o/(y)es/(c)ontinue: ")
+	if err != nil {
+		return false, err
+	}
+	switch strings.ToLower(answer) {
+	case "c", "continue":
+		s.on = true
+		return true, nil
+	case "y", "yes":
+		return true, nil
+	}
+	return false, nil
 }
 
 // runJournal is a run's journal and where it is.

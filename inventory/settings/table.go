@@ -14,7 +14,6 @@ const (
 	AnyUnparsedFails     Setting = "any_unparsed_is_failed"
 	Home                 Setting = "home"
 	RolesPath            Setting = "roles_path"
-	CollectionsPath      Setting = "collections_path"
 	RemoteUser           Setting = "remote_user"
 	PrivateKeyFile       Setting = "private_key_file"
 	RemotePort           Setting = "remote_port"
@@ -40,7 +39,6 @@ const (
 	VaultIDMatch         Setting = "vault_id_match"
 	VaultEncryptIdentity Setting = "vault_encrypt_identity"
 	AskVaultPass         Setting = "ask_vault_pass"
-	AnsibleManaged       Setting = "ansible_managed"
 	ForceHandlers        Setting = "force_handlers"
 	AnyErrorsFatal       Setting = "any_errors_fatal"
 	NoLog                Setting = "no_log"
@@ -74,7 +72,6 @@ var table = map[Setting]entry{
 	AnyUnparsedFails:   at("inventory.any_unparsed_is_failed", "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED"),
 	Home:               at("defaults.home", "ANSIBLE_HOME"),
 	RolesPath:          at("defaults.roles_path", "ANSIBLE_ROLES_PATH"),
-	CollectionsPath:    at("defaults.collections_paths defaults.collections_path", "ANSIBLE_COLLECTIONS_PATHS ANSIBLE_COLLECTIONS_PATH"),
 	RemoteUser:         at("defaults.remote_user", "ANSIBLE_REMOTE_USER"),
 	PrivateKeyFile:     at("defaults.private_key_file", "ANSIBLE_PRIVATE_KEY_FILE"),
 	RemotePort:         at("defaults.remote_port", "ANSIBLE_REMOTE_PORT"),
@@ -101,7 +98,6 @@ var table = map[Setting]entry{
 	VaultIDMatch:         at("defaults.vault_id_match", "ANSIBLE_VAULT_ID_MATCH"),
 	VaultEncryptIdentity: at("defaults.vault_encrypt_identity", "ANSIBLE_VAULT_ENCRYPT_IDENTITY"),
 	AskVaultPass:         at("defaults.ask_vault_pass", "ANSIBLE_ASK_VAULT_PASS"),
-	AnsibleManaged:       at("defaults.ansible_managed", ""),
 	ForceHandlers:        at("defaults.force_handlers", "ANSIBLE_FORCE_HANDLERS"),
 	AnyErrorsFatal:       at("defaults.any_errors_fatal", "ANSIBLE_ANY_ERRORS_FATAL"),
 	NoLog:                at("defaults.no_log", "ANSIBLE_NO_LOG"),
@@ -152,6 +148,7 @@ var otherTools = []string{
 
 // asHere are settings whose value may be named so long as it is what polarbook does anyway: the first is Ansible's default.
 var asHere = map[string][]string{
+	"defaults.ansible_managed":               {"Ansible managed"},
 	"defaults.error_on_undefined_vars":       {"true"},
 	"defaults.error_on_missing_handler":      {"true"},
 	"defaults.invalid_task_attribute_failed": {"true"},
@@ -179,7 +176,7 @@ var unreadVariables = words(`
 	ANSIBLE_ACTION_PLUGINS ANSIBLE_BECOME_PLUGINS ANSIBLE_CACHE_PLUGIN ANSIBLE_CONNECTION_PLUGINS ANSIBLE_FILTER_PLUGINS
 	ANSIBLE_INVENTORY_PLUGINS ANSIBLE_JINJA2_EXTENSIONS ANSIBLE_LIBRARY ANSIBLE_LOG_PATH ANSIBLE_LOOKUP_PLUGINS
 	ANSIBLE_MODULE_UTILS ANSIBLE_STRATEGY_PLUGINS ANSIBLE_TEST_PLUGINS ANSIBLE_VARS_PLUGINS ANSIBLE_PRECEDENCE
-	ANSIBLE_BECOME_EXE ANSIBLE_EXECUTABLE ANSIBLE_SSH_EXECUTABLE ANSIBLE_PRIVATE_KEY ANSIBLE_PKCS11_PROVIDER`)
+	ANSIBLE_COLLECTIONS_PATH ANSIBLE_COLLECTIONS_PATHS ANSIBLE_BECOME_EXE ANSIBLE_EXECUTABLE ANSIBLE_SSH_EXECUTABLE ANSIBLE_PRIVATE_KEY ANSIBLE_PKCS11_PROVIDER`)
 
 // variablesAsHere are those that may be set so long as they say what polarbook does anyway.
 var variablesAsHere = map[string][]string{

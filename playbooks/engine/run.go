@@ -69,6 +69,10 @@ type Options struct {
 	Listeners []event.Listener
 	// Lookup finds modules; nil: tasks.Lookup.
 	Lookup func(name string) (*tasks.Module, bool)
+	// Step is asked before each task of plays in step (not free), and returns whether the task is
+	// run. nil: all are.
+	// It is called once at a time.
+	Step func(ctx context.Context, task string) (bool, error)
 	// Prompt asks the user; nil: there is nobody to ask.
 	Prompt func(ctx context.Context, q Question) (string, error)
 	// PendingHandlers remembers handlers across runs; nil: they are forgotten.

@@ -54,6 +54,15 @@ func (p *playRun) task(ctx context.Context, t *playbooks.Task, outer *scope, hos
 		s.meta(ctx, hosts)
 		return
 	}
+	if p.r.o.Step != nil && p.strategy() != "free" {
+		run, err := p.r.o.Step(ctx, s.name)
+		if err != nil {
+			p.fail(err)
+		}
+		if err != nil || !run {
+			return
+		}
+	}
 	v, err := p.vars(hosts[0], sc, &t.Origin)
 	if err != nil {
 		p.fail(err)

@@ -175,12 +175,6 @@ func (ss *Sessions) keyword(v Variables, k Keyword) (string, bool, error) {
 	return text, ok, nil
 }
 
-// Check returns what is wrong with the variables that say how a host is reached, as far as that can be told without it.
-func (ss *Sessions) Check(v Variables) error {
-	_, _, err := ss.config(v)
-	return err
-}
-
 func expandHome(path string) string {
 	if rest, ok := strings.CutPrefix(path, "~/"); ok {
 		if home, err := os.UserHomeDir(); err == nil {
