@@ -3,7 +3,6 @@ package builtin
 import (
 	"fmt"
 	"maps"
-	"os"
 	"path"
 	"strings"
 	"time"
@@ -92,7 +91,7 @@ func (a *hostCopy) Plan(found tasks.Found) (tasks.Plan, error) {
 	p := files.Placing{Word: script.Path(dest), Follow: a.Follow, Parents: strings.HasSuffix(a.Dest, "/"), Attributes: attributes, Have: have,
 		Sum: said.Sum, Validate: a.Validate, From: script.Path(a.Src), Keep: true}
 	if a.Backup && have.Exists() {
-		p.Backup = files.BackupName(dest, a.began, os.Getpid())
+		p.Backup = files.BackupName(dest, a.began)
 		values["backup_file"] = p.Backup
 	}
 	text, err := p.Script()

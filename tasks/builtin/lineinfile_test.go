@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/polarbook/polarbook/tasks/files"
@@ -112,6 +113,12 @@ func TestEditsOnHosts(t *testing.T) {
 		if backup, _ := plan.Made["backup"].(string); taskstest.Read(t, backup) != "it's = \\1 $HOME\n" {
 			t.Errorf("the backup %q holds %q", backup, taskstest.Read(t, backup))
 		}
+		plan, _ = taskstest.MustChange(t, h, "blockinfile", map[string]any{"path": f, "block": "again", "backup": true}, l)
+		if backup, _ := plan.Made["backup"].(string); !strings.Contains(taskstest.Read(t, backup), "é\nü") {
+			t.Errorf("the backup %q of a second change within the second holds %q", backup, taskstest.Read(t, backup))
+		}
+		taskstest.Write(t, f, "it's = \\1 $HOME\n", 0o600)
+		plan, _ = taskstest.MustChange(t, h, "blockinfile", map[string]any{"path": f, "block": "é\nü"}, l)
 		if d := plan.Diff[0]; d.Before != "it's = \\1 $HOME\n" || d.After != taskstest.Read(t, f) {
 			t.Errorf("%+v", d)
 		}

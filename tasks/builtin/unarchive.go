@@ -2,7 +2,6 @@ package builtin
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -280,22 +279,25 @@ func (u *unarchive) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (task
 		}
 		return tasks.Result{}, err
 	}
+	var warnings []string
 	if u.Creates != "" {
 		r, err := h.Shell().Run(ctx, remote.Command{Script: u.Probe()})
 		if err != nil {
 			return tasks.Result{}, err
 		}
 		var met conditionsFound
-		if err := (tasks.Found{Result: r}).Decode(&met); err != nil || !met.Creates {
-			return tasks.Result{}, errors.Join(err, &tasks.Failure{
-				Msg:  fmt.Sprintf("%s was unpacked in %s, but %s, which it was to create, is not there", u.Src, u.Dest, u.Creates),
-				Hint: "correct creates, or the archive",
-			})
+		switch err := (tasks.Found{Result: r}).Decode(&met); {
+		case err != nil:
+			return tasks.Result{}, err
+		case !met.Creates:
+			warnings = append(warnings, fmt.Sprintf(
+				"creates names %s, which is not there after %s was unpacked: every run compares the archive again", u.Creates, u.Src,
+			))
 		}
 	}
 	proof, err := files.Prove(ctx, h.Shell(), u, p)
 	if err != nil {
 		return tasks.Result{}, err
 	}
-	return tasks.Result{Changed: true, Msg: p.Msg, Values: proof.Values}, nil
+	return tasks.Result{Changed: true, Msg: p.Msg, Values: proof.Values, Warnings: warnings}, nil
 }

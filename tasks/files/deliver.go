@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"os"
 	"path"
 	"strings"
 	"time"
@@ -111,7 +110,7 @@ func (d *Delivery) plan(found tasks.Found) (tasks.Plan, string, error) {
 		p.Have = script.File{Kind: "absent"}
 	}
 	if d.Backup && have.Exists() {
-		p.Backup = BackupName(dest, d.Began, os.Getpid())
+		p.Backup = BackupName(dest, d.Began)
 		values["backup_file"] = p.Backup
 	}
 	if d.Showing {

@@ -3,7 +3,6 @@ package files
 import (
 	"fmt"
 	"maps"
-	"os"
 	"path"
 	"regexp"
 	"strings"
@@ -128,7 +127,7 @@ func (e *Edit) place(said Read, after, msg string, extra map[string]any) (tasks.
 	if have.Exists() {
 		p.expect = SumOf([]byte(before))
 		if e.Backup {
-			p.Backup = BackupName(e.Path, e.began, os.Getpid())
+			p.Backup = BackupName(e.Path, e.began)
 			plan.Made = map[string]any{"backup": p.Backup, "backup_file": p.Backup}
 			maps.Copy(plan.Made, extra)
 		}

@@ -6,8 +6,10 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
+	"os"
 	"path"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/polarbook/polarbook/tasks"
@@ -70,9 +72,13 @@ func validation(command string) ([]string, error) {
 	return words, nil
 }
 
-// BackupName returns the name that Ansible gives to the copy of a file before a change.
-func BackupName(file string, at time.Time, pid int) string {
-	return fmt.Sprintf("%s.%d.%s~", file, pid, at.Format("2006-01-02@15:04:05"))
+// backups counts the copies of this run. A loop may edit one file several times within a second.
+var backups atomic.Int64
+
+// BackupName returns the name of the copy of a file before a change, no two of them alike: FILE.NUMBER.TIME~, as Ansible names
+// it. There the number is that of a process, of which every task has its own.
+func BackupName(file string, at time.Time) string {
+	return fmt.Sprintf("%s.%d.%s~", file, int64(os.Getpid())+backups.Add(1), at.Format("2006-01-02@15:04:05"))
 }
 
 // SumOf returns the SHA-256 of a content in hexadecimal digits.
