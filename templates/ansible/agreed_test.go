@@ -108,3 +108,19 @@ func TestMoments(t *testing.T) {
 		{"'%Y-%m-%d %H:%M:%S %Z' | strftime('1700000000', true)", "2023-11-14 22:13:20 GMT"}, {"'%Y' | strftime('x')", "!seconds since 1970"},
 	}.check(t)
 }
+
+// Regular expressions are Python's.
+func TestRegularExpressions(t *testing.T) {
+	agreed{
+		{`'key=val' | regex_search('(?<==)\w+')`, "val"}, {`'abc' | regex_search('(b)(z)?', '\1', '\2')`, "['b', None]"},
+		{`'abc' | regex_search('(?P<n>b)', '\g<n>')`, "['b']"}, {`'abc' | regex_search('(?P<n>b)', '\g<x>')`, `!has none for`},
+		{`'abc' | regex_search('z', '\1')`, "None"}, {`'foo bar' | regex_replace('(?P<a>\w+) (?P<b>\w+)', '\g<b>-\g<a>')`, "bar-foo"},
+		{`'aaa' | regex_replace('a*', 'x')`, "xx"}, {`'abc' | regex_replace('', '-')`, "-a-b-c-"}, {`'abab' | regex_replace('(ab)\1', 'x')`, "x"},
+		{`'foo' | regex_replace('o', '\q')`, `!\q, which means nothing`}, {`'foo' | regex_replace('o', '\2')`, "!has the group 2"},
+		{`'a.b' | regex_replace('\.', '\.')`, `a\.b`}, {`'été' | regex_findall('\w+')`, "['été']"},
+		{`'abc' is regex('abc', match_type='fullmatch')`, "True"}, {`'abc' is regex('b', match_type='match')`, "False"},
+		{`'1.2.3' | regex_replace('(?<!\d)1\.', 'v')`, "v2.3"}, {`'foo123' is match('^foo(?!bar)')`, "True"},
+		{`'a' | regex_findall('(?=(a))')`, "['a']"}, {`'foo' | regex_replace('(', 'x')`, "!this group is not closed, at character 1"},
+		{`'a+b.c' | regex_escape`, `a\+b\.c`}, {`'x-y_z' | regex_replace('[^\W_]+$', '')`, "x-y_"},
+	}.check(t)
+}

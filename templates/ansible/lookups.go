@@ -268,12 +268,16 @@ func lookupVarNames(r *jinja.Run, terms []any, options map[string]any) ([]any, e
 	}
 	found := []any{}
 	for _, term := range terms {
-		expression, err := compileRegex(&jinja.Invocation{Name: "varnames", Bound: map[string]any{"pattern": term}}, jinja.Text(term))
+		expression, err := compileRegex(&jinja.Invocation{Name: "varnames", Bound: map[string]any{"pattern": term}})
 		if err != nil {
 			return nil, err
 		}
 		for _, name := range r.Names() {
-			if expression.MatchString(name) {
+			match, err := expression.Find(name)
+			if err != nil {
+				return nil, err
+			}
+			if match != nil {
 				found = append(found, name)
 			}
 		}

@@ -68,7 +68,7 @@ func init() {
 		}},
 		"match":   regexTest("match"),
 		"search":  regexTest("search"),
-		"regex":   regexTest("search"),
+		"regex":   regexTest("regex"),
 		"version": versionTest, "version_compare": versionTest,
 		"subset": setTest(false), "issubset": setTest(false),
 		"superset": setTest(true), "issuperset": setTest(true),
@@ -156,20 +156,6 @@ func truthy(c *jinja.Invocation) (bool, error) {
 		}
 	}
 	return jinja.Truth(c.Value)
-}
-
-func regexTest(kind string) jinja.Callable {
-	prefix := ""
-	if kind == "match" {
-		prefix = `\A`
-	}
-	return jinja.Callable{Parameters: "pattern! ignorecase multiline", Do: func(c *jinja.Invocation) (any, error) {
-		expression, err := compileRegex(c, prefix+`(?:`+c.Text("pattern", "")+`)`)
-		if err != nil {
-			return nil, err
-		}
-		return expression.MatchString(jinja.Text(c.Value)), nil
-	}}
 }
 
 func setTest(superset bool) jinja.Callable {
