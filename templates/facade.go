@@ -59,3 +59,9 @@ func New(o Options) *Engine { return jinja.NewEngine(o, ansible.All()) }
 
 // DefaultFileOptions are what the module template does unless told otherwise.
 func DefaultFileOptions() FileOptions { return jinja.DefaultFileOptions() }
+
+// LooksLikeContainer reports whether a text is a list or a mapping as Python or JSON writes it.
+func LooksLikeContainer(text string) bool { return jinja.LooksLikeContainer(text) }
+
+// NotAContainer is the error of taking a text that a template gave for a list or mapping.
+func NotAContainer(template, text string) error { return jinja.NotAContainer(template, text) }

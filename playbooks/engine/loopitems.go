@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/playbooks"
+	"github.com/polarbook/polarbook/templates"
 	"github.com/polarbook/polarbook/templates/ordered"
 )
 
@@ -24,11 +25,32 @@ func loopItems(v *variables, l *playbooks.Loop, origin *playbooks.Origin) ([]any
 	if err != nil {
 		return nil, at(l.Items.Pos, fmt.Errorf("%s: %w", word, err))
 	}
+	if err := madeOfText(l.Items.Raw, x); err != nil && l.With != "sequence" && l.With != "fileglob" {
+		return nil, at(l.Items.Pos, fmt.Errorf("%s: %w", word, err))
+	}
 	items, err := itemsOf(l.With, x, origin)
 	if err != nil {
 		return nil, at(l.Items.Pos, fmt.Errorf("%s: %w", word, err))
 	}
 	return items, nil
+}
+
+// madeOfText finds a template of a loop that gives a text which looks like a list or mapping.
+func madeOfText(raw, x any) error {
+	switch written := raw.(type) {
+	case string:
+		if given, ok := x.(string); ok && given != written && templates.LooksLikeContainer(given) {
+			return templates.NotAContainer(written, given)
+		}
+	case []any:
+		given, ok := x.([]any)
+		for i := 0; ok && i < min(len(written), len(given)); i++ {
+			if err := madeOfText(written[i], given[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func itemsOf(with string, x any, origin *playbooks.Origin) ([]any, error) {

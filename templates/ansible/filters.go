@@ -110,7 +110,12 @@ func plainFilters() map[string]jinja.Callable {
 			items, err := c.Run.Iterate(c.Value)
 			return append([]any{}, items...), err
 		}},
-		"length":     of(func(v any) (any, error) { return lengthOf(v) }),
+		"length": {Do: func(c *jinja.Invocation) (any, error) {
+			if err := c.Run.Lookalike(c.Value); err != nil {
+				return nil, err
+			}
+			return lengthOf(c.Value)
+		}},
 		"abs":        of(absolute),
 		"round":      {Parameters: "precision method", Do: round},
 		"type_debug": of(func(v any) (any, error) { return jinja.TypeName(v), nil }),

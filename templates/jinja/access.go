@@ -123,6 +123,9 @@ func (r *Run) Item(of, key any, node expression) (any, error) {
 		value, err := v.get(at)
 		return undefinedInstead(pathOf(node), value, err)
 	case string:
+		if err := r.Lookalike(v); err != nil {
+			return nil, err
+		}
 		runes := []rune(v)
 		if at, ok := index(key, len(runes)); ok {
 			return string(runes[at]), nil
@@ -246,6 +249,9 @@ func (r *Run) Iterate(value any) ([]any, error) {
 		}
 		return items, nil
 	case string:
+		if err := r.Lookalike(v); err != nil {
+			return nil, err
+		}
 		items := []any{}
 		for _, c := range v {
 			items = append(items, string(c))
@@ -302,6 +308,9 @@ func names(list []string) []any {
 func (r *Run) Contains(container, wanted any) (bool, error) {
 	switch v := container.(type) {
 	case string:
+		if err := r.Lookalike(v); err != nil {
+			return false, err
+		}
 		part, ok := wanted.(string)
 		if !ok {
 			return false, fmt.Errorf("only a string can be in a string, not %s", Describe(wanted))

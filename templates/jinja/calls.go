@@ -219,7 +219,14 @@ func (a *Invocation) Truth(name string, otherwise bool) (bool, error) {
 }
 
 // Items returns the value as a list; strings and plain values are errors.
-func (a *Invocation) Items() ([]any, error) { return ListOf(a.Name, a.Value) }
+func (a *Invocation) Items() ([]any, error) {
+	if a.Run != nil {
+		if err := a.Run.Lookalike(a.Value); err != nil {
+			return nil, err
+		}
+	}
+	return ListOf(a.Name, a.Value)
+}
 
 // ListOf returns the items of a list, a tuple or the keys of a mapping; name is for the message.
 func ListOf(name string, value any) ([]any, error) {

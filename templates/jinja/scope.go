@@ -74,6 +74,8 @@ type sharedState struct {
 	secrets *followed       // nil: there are none
 	random  *rand.Rand      // nil until it is asked for
 	sealed  map[string]bool // texts that were encrypted, decrypted
+	// lookalikes are texts that look like a list or mapping, with the templates that gave them.
+	lookalikes map[string]string
 }
 
 type activeVariable struct {
@@ -193,6 +195,7 @@ func (s *session) renderVariable(path, source string) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the variable %s: %w", path, s.unquoted(path, err))
 	}
+	s.noteLookalike(source, value)
 	return value, nil
 }
 
