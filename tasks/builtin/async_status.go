@@ -12,7 +12,7 @@ import (
 
 type asyncStatusArgs struct {
 	Jid  string `arg:"jid,required" doc:"The ansible_job_id that the task with async returned."`
-	Mode string `arg:"mode" default:"status" choices:"status cleanup" doc:"Ask for the job, or forget it: cleanup removes what is kept of it on the host."`
+	Mode string `arg:"mode" default:"status" choices:"status cleanup" doc:"Ask for the job, or (cleanup) remove what the host keeps of it."`
 }
 
 var asyncStatusModule = tasks.Define(tasks.Module{

@@ -103,7 +103,8 @@ func (u *unarchive) note() (name, old string) {
 func (u *unarchive) Probe() string {
 	note, old := u.note()
 	values := script.Values{
-		"d": script.Path(script.TrimSlashes(u.Dest)), "store": unpackedNotes, "m": note, "old": old, "user": u.Owner, "group": u.Group, "list": u.ListFiles,
+		"d": script.Path(script.TrimSlashes(u.Dest)), "store": unpackedNotes, "m": note, "old": old, "user": u.Owner,
+		"group": u.Group, "list": u.ListFiles,
 	}
 	if u.RemoteSrc {
 		values["s"] = script.Path(u.Src)
@@ -213,7 +214,8 @@ func (u *unarchive) unpack(archive script.Word, sum string) string {
 	given, directories := u.aside()
 	note, old := u.note()
 	values := script.Values{
-		"s": archive, "dest": script.Path(script.TrimSlashes(u.Dest)), "store": unpackedNotes, "mark": note, "old": old, "sum": sum, "uploaded": !u.RemoteSrc,
+		"s": archive, "dest": script.Path(script.TrimSlashes(u.Dest)), "store": unpackedNotes, "mark": note, "old": old,
+		"sum": sum, "uploaded": !u.RemoteSrc,
 		"strip": strip(given), "owner": u.Ownership(), "mode": u.Mode, "modes": slices.ContainsFunc(u.ExtraOpts, keepsModes.MatchString),
 	}
 	switch {

@@ -27,7 +27,7 @@ type certificateArgs struct {
 	Key       string   `arg:"key" doc:"without own_ca: the file of its key"`
 	CA        string   `arg:"ca" doc:"without own_ca: the file of the CAs that the members trust"`
 	Beside    string   `arg:"beside" doc:"the directory that cert, key and ca are relative to"`
-	Names     []string `arg:"names" doc:"further names by which clients know the host: the own CA certifies them, and a given certificate may be for one of them"`
+	Names     []string `arg:"names" doc:"further names of the host for clients: the own CA certifies them; a given certificate may be for one"`
 	Held      string   `arg:"held" doc:"the file on the host with its present certificate; empty: it is not read"`
 	HeldCA    string   `arg:"held_ca" doc:"the file on the host with the CAs that it trusts"`
 	Days      int      `arg:"days" default:"730" doc:"days that a certificate of the own CA is valid"`
