@@ -124,3 +124,10 @@ func TestRegularExpressions(t *testing.T) {
 		{`'a+b.c' | regex_escape`, `a\+b\.c`}, {`'x-y_z' | regex_replace('[^\W_]+$', '')`, "x-y_"},
 	}.check(t)
 }
+
+func TestTestsOfResultsAndFiles(t *testing.T) {
+	agreed{
+		{"{'timedout': {'period': 3}} is timedout", "True"}, {"{'failed': true} is timedout", "False"},
+		{"'/' is same_file('/')", "!cannot look at files here"},
+	}.check(t)
+}

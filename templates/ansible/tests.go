@@ -88,6 +88,25 @@ func init() {
 		"reachable":   resultTest(func(r *ordered.Map) (bool, error) { return not(resultFlag(r, "unreachable")) }),
 		"unreachable": resultTest(func(r *ordered.Map) (bool, error) { return resultFlag(r, "unreachable") }),
 
+		"timedout": resultTest(func(r *ordered.Map) (bool, error) {
+			limit, ok := r.Value("timedout").(*ordered.Map)
+			if !ok {
+				return false, nil
+			}
+			return resultFlag(limit, "period")
+		}),
+		"same_file": {Parameters: "other!", Do: func(c *jinja.Invocation) (any, error) {
+			if c.Run.Options().Read == nil {
+				return nil, errors.New("the test same_file cannot look at files here")
+			}
+			one, err := os.Stat(jinja.Text(c.Value))
+			if err != nil {
+				return nil, err
+			}
+			other, err := os.Stat(c.Text("other", ""))
+			return err == nil && os.SameFile(one, other), err
+		}},
+
 		"file":        fileTest(func(i os.FileInfo) bool { return i.Mode().IsRegular() }, false),
 		"directory":   fileTest(func(i os.FileInfo) bool { return i.IsDir() }, false),
 		"exists":      fileTest(func(os.FileInfo) bool { return true }, false),
@@ -105,7 +124,7 @@ func init() {
 	}
 	for alias, name := range map[string]string{
 		"succeeded": "success", "successful": "success", "failure": "failed", "change": "changed", "skip": "skipped",
-		"is_file": "file", "is_dir": "directory", "is_link": "link", "is_abs": "abs", "isnan": "nan",
+		"is_file": "file", "is_dir": "directory", "is_link": "link", "is_abs": "abs", "is_same_file": "same_file", "isnan": "nan",
 	} {
 		tests[alias] = tests[name]
 	}
