@@ -123,6 +123,9 @@ func (d *yamlDecoder) decode(node *yaml.Node) (any, error) {
 	if err := checkTag(node); err != nil {
 		return nil, err
 	}
+	if node.Tag == "!unsafe" {
+		return d.unsafe(node)
+	}
 	switch node.Kind {
 	case yaml.DocumentNode:
 		if len(node.Content) == 0 {
@@ -149,6 +152,17 @@ func (d *yamlDecoder) decode(node *yaml.Node) (any, error) {
 		return d.mapping(node)
 	}
 	return nil, nodeError(node, "this kind of YAML node is not known")
+}
+
+// unsafe is a value that its author marked as no template: a text as it stands, or all within a list or mapping.
+func (d *yamlDecoder) unsafe(node *yaml.Node) (any, error) {
+	if node.Kind == yaml.ScalarNode {
+		return ordered.Unsafe{Value: node.Value}, nil
+	}
+	plain := *node
+	plain.Tag, plain.Style = "", node.Style&^yaml.TaggedStyle
+	value, err := d.decode(&plain)
+	return ordered.Unsafe{Value: value}, err
 }
 
 func (d *yamlDecoder) mapping(node *yaml.Node) (*ordered.Map, error) {
@@ -247,7 +261,7 @@ func checkTag(node *yaml.Node) error {
 		}
 		return nodeError(node, "%s stands before a text that ansible-vault has encrypted; this is a %s", tag, nodeName(node))
 	case "!unsafe":
-		return nodeError(node, "!unsafe is not supported; write the braces as \"{{ '{{' }}\" or within {%% raw %%}")
+		return nil
 	default:
 		return nodeError(node, "the YAML tag %s is not supported", tag)
 	}

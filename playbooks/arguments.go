@@ -19,6 +19,8 @@ type arguments struct {
 	places map[string]written
 	// broken means that they could not all be read, so that nothing can be said to be missing.
 	broken bool
+	// whole is a template that all other arguments come from: `copy: "{{ args }}"`.
+	whole Value
 }
 
 // written is where an argument stands.
@@ -132,6 +134,10 @@ func (l *loader) argsIn(f *file, m *tasks.Module, n *yaml.Node, text string, ski
 		return args
 	}
 	w := written{f.at(n), 0, f.at(n), nil}
+	if m.FreeForm == "" && isTemplate(raw) {
+		args.whole = Value{raw, w.value}
+		return args
+	}
 	if m.FreeForm == "" {
 		hint := fmt.Sprintf("write its arguments as name=value, or one a line as name: value (%s)", strings.Join(argumentNames(m), ", "))
 		first, _, _ := strings.Cut(raw, "\n")
@@ -157,8 +163,9 @@ type argumentCheck struct {
 	beside    map[string]bool  // arguments that were written beside the module instead of below it
 }
 
-// checkArgs compares arguments with the module's table.
-func (l *loader) checkArgs(f *file, m *tasks.Module, args arguments, c argumentCheck) {
+// checkArgs compares arguments with the module's table. What is returned is an argument that polarbook lacks, where the task may
+// never be reached.
+func (l *loader) checkArgs(f *file, m *tasks.Module, args arguments, c argumentCheck) (lacking *Error) {
 	values := map[string]any{}
 	for name, v := range args.values {
 		values[name] = v.Raw
@@ -190,6 +197,10 @@ func (l *loader) checkArgs(f *file, m *tasks.Module, args arguments, c argumentC
 				colon = ":" // what follows is about the key
 			}
 			l.fail(at, width, suggest.Hint(p.Key, p.Known), "the argument %q of %s%s %s", p.Arg, m.Name, colon, p.Problem)
+		case p.Known != nil && suggest.Nearest(p.Arg, p.Known) == "" && keywords[p.Arg].on == 0:
+			if e := l.lack(w.key, w.width, argumentHint(m, p), "%s has no argument %q", m.Name, p.Arg); e != nil {
+				lacking = e
+			}
 		case p.Known != nil:
 			l.fail(w.key, w.width, argumentHint(m, p), "%s has no argument %q", m.Name, p.Arg)
 		case len(namesGiven(m, args, p.Arg)) > 1:
@@ -208,6 +219,7 @@ func (l *loader) checkArgs(f *file, m *tasks.Module, args arguments, c argumentC
 			}
 		}
 	}
+	return lacking
 }
 
 // itemPlace is where a dict of a list stands that a problem is about, or its key.

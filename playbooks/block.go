@@ -38,7 +38,9 @@ func (l *loader) block(c *scope, n *yaml.Node, es []entry) Node {
 	inner := c.with(&b.Common)
 	for i, into := range []*[]Node{&b.Block, &b.Rescue, &b.Always} {
 		if lists[i] != nil {
-			*into = l.nodes(inner, lists[i].value, lists[i].key)
+			in := *inner
+			in.maybe = in.maybe || lists[i].key == "rescue" // which only a failure reaches
+			*into = l.nodes(&in, lists[i].value, lists[i].key)
 		}
 	}
 	return b

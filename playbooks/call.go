@@ -19,9 +19,11 @@ type call struct {
 	skip   int    // bytes of the scalar before text
 	action bool   // it is action or local_action
 	local  bool
+	// lacking is why there is no such module here, where the task may never be reached.
+	lacking *Error
 }
 
-var includes = []string{"include_tasks", "import_tasks", "include_role", "import_role"}
+var includes = []string{"include_tasks", "import_tasks", "include_role", "import_role", "include"}
 
 // call finds what a task does. Nil means that it has said what is wrong.
 func (l *loader) call(c *scope, n *yaml.Node, es []entry) *call {
@@ -42,10 +44,6 @@ func (l *loader) call(c *scope, n *yaml.Node, es []entry) *call {
 			l.fail(f.at(e.at), 0, "it stands where a play could stand", "import_playbook is not a task")
 			return nil
 		case word:
-			if e.key == "include" {
-				l.keyword(f, e, onTask)
-				refused = true
-			}
 			continue
 		case strings.HasPrefix(e.key, "with_"):
 			continue
@@ -68,7 +66,9 @@ func (l *loader) call(c *scope, n *yaml.Node, es []entry) *call {
 	switch {
 	case found == nil && len(strange) > 0:
 		for _, e := range strange {
-			l.unknownModule(f, e.at, e.key)
+			if e := l.unknownModule(f, e.at, e.key); e != nil && len(strange) == 1 {
+				return &call{entry: strange[0], name: strange[0].key, lacking: e}
+			}
 		}
 		return nil
 	case found == nil && !refused:
@@ -80,8 +80,9 @@ func (l *loader) call(c *scope, n *yaml.Node, es []entry) *call {
 			l.strangeKey(f, e, found, m)
 		}
 		if m == nil && !slices.Contains(includes, shortName(found.name)) {
-			l.unknownModule(f, found.value, found.name)
-			return nil
+			if found.lacking = l.unknownModule(f, found.value, found.name); found.lacking == nil {
+				return nil
+			}
 		}
 	}
 	return found
@@ -130,8 +131,9 @@ func (l *loader) strangeKey(f *file, e entry, beside *call, m *tasks.Module) {
 	l.fail(f.at(e.at), len([]rune(e.key)), hint, "there is no keyword or module %q", e.key)
 }
 
-// unknownModule reports a module that is not there: as a misspelling, or as one that polarbook lacks.
-func (l *loader) unknownModule(f *file, at *yaml.Node, name string) {
+// unknownModule reports a module that is not there: as a misspelling, or as one that polarbook lacks. What is returned is what to
+// say when a host reaches it; nil: it was a problem.
+func (l *loader) unknownModule(f *file, at *yaml.Node, name string) *Error {
 	width := len([]rune(name))
 	collection, short := "", name
 	if i := strings.LastIndex(name, "."); i >= 0 {
@@ -141,16 +143,19 @@ func (l *loader) unknownModule(f *file, at *yaml.Node, name string) {
 	case "", "ansible.builtin", "ansible.legacy", "ansible.posix", "community.general", "community.postgresql":
 		if _, registered, _ := l.registered(short); registered {
 			l.fail(f.at(at), width, "write "+short, "there is a module %q, but not in the collection %q", short, collection)
-			return
+			return nil
 		}
-		if slices.Contains(modulesWithout, short) {
-			l.fail(f.at(at), width, "polarbook doc lists the modules that there are",
+		if l.ansibleHas(name) {
+			return l.lack(f.at(at), width, "polarbook doc lists the modules that there are",
 				"the module %q is not implemented by polarbook, though Ansible has it", name)
-			return
 		}
 	default:
+		if l.ansibleHas(name) {
+			return l.lack(f.at(at), width, "polarbook doc lists the modules that there are",
+				"polarbook has no modules of the collection %q", collection)
+		}
 		l.fail(f.at(at), width, "polarbook doc lists the modules that there are", "polarbook has no modules of the collection %q", collection)
-		return
+		return nil
 	}
 	candidates := append(l.moduleNames(), includes...)
 	if collection == "" {
@@ -165,6 +170,7 @@ func (l *loader) unknownModule(f *file, at *yaml.Node, name string) {
 		hint = "polarbook doc lists the modules that there are"
 	}
 	l.fail(f.at(at), width, hint, "there is no %s %q", what, name)
+	return nil
 }
 
 func (l *loader) registered(short string) (*tasks.Module, bool, bool) {

@@ -62,7 +62,11 @@ func (l *loader) common(c *scope, e entry, into *Common) bool {
 	case "module_defaults":
 		into.ModuleDefaults = l.moduleDefaults(f, e)
 	case "collections":
-		l.collections(f, e)
+		into.Collections = l.collections(f, e)
+	case "debugger":
+		if s := l.word(f, e); s != "" && s != "never" {
+			l.fail(f.at(n), 0, "polarbook run --start-at-task goes on from a task", "polarbook has no debugger of tasks: %q can only be never", "debugger")
+		}
 	case "connection":
 		into.Connection = l.text(f, e)
 		if s, ok := into.Connection.Raw.(string); ok && !isTemplate(s) && !slices.Contains(connections, s) {
@@ -113,7 +117,8 @@ func (l *loader) tags(f *file, e entry) []string {
 		}
 		text := scalarText(v.Raw)
 		if isTemplate(text) {
-			l.fail(f.at(item), 0, "", "a tag cannot be a template: tags are chosen before any host is asked")
+			l.templates(f, item) // the engine renders it with what the play knows without any host
+			list = append(list, text)
 			continue
 		}
 		for tag := range strings.SplitSeq(text, ",") {
@@ -144,13 +149,18 @@ func (l *loader) environment(f *file, e entry) []Value {
 	return list
 }
 
-func (l *loader) collections(f *file, e entry) {
-	known := []string{"ansible.builtin", "ansible.legacy", "ansible.posix", "community.general", "community.postgresql"}
+// collections are names of collections. Those that are not there find nothing, as in Ansible.
+func (l *loader) collections(f *file, e entry) []string {
+	var list []string
 	for _, v := range l.texts(f, e) {
-		if s, _ := v.Raw.(string); !slices.Contains(known, s) {
-			l.fail(v.Pos, 0, "those it knows of are "+strings.Join(known, ", "), "polarbook has nothing of the collection %q", s)
+		s, _ := v.Raw.(string)
+		if strings.Count(s, ".") != 1 {
+			l.fail(v.Pos, 0, "write NAMESPACE.NAME", "%q is not the name of a collection", s)
+			continue
 		}
+		list = append(list, s)
 	}
+	return list
 }
 
 // moduleDefaults are default arguments by module; later entries of a list win over earlier ones, as in Ansible.
@@ -167,6 +177,9 @@ func (l *loader) moduleDefaults(f *file, e entry) map[string]map[string]Value {
 				continue
 			}
 			module, ok := l.Lookup(plainName(m.key))
+			if !ok && l.ansibleHas(m.key) {
+				continue // no task here can have that module
+			}
 			if !ok {
 				l.unknownModule(f, m.at, m.key)
 				continue

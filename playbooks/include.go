@@ -7,6 +7,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 
@@ -127,6 +128,60 @@ func (l *loader) include(c *scope, n *yaml.Node, es []entry, call *call) Node {
 	return i
 }
 
+// oldInclude reads include, which ansible-core had up to 2.15: import_tasks when its name is plain and nothing loops, otherwise
+// include_tasks, with variables behind the name.
+func (l *loader) oldInclude(c *scope, n *yaml.Node, es []entry, call *call) Node {
+	f := c.file
+	if call.value.Kind != yaml.ScalarNode {
+		l.fail(f.at(call.at), 0, "write include_tasks or import_tasks", "include needs the name of a file behind it")
+		return nil
+	}
+	text := call.value.Value
+	if call.action {
+		text = call.text
+	}
+	pairs, name, err := parsePairs(text, nil)
+	if err != nil {
+		l.fail(f.at(call.value), 0, "", "the arguments of include cannot be told apart: %v", err)
+		return nil
+	}
+	word := "import_tasks"
+	if isTemplate(name) {
+		word = "include_tasks"
+	}
+	given := map[string]Value{}
+	for _, p := range pairs {
+		switch p.key {
+		case "tags":
+			l.fail(f.at(call.value), 0, "write tags beside it", "include takes no tags behind its name")
+		case "static":
+			word = map[bool]string{true: "import_tasks", false: "include_tasks"}[isTrue(p.value)]
+		default:
+			given[p.key] = Value{p.value, f.at(call.value)}
+		}
+	}
+	for _, e := range es {
+		if e.key == "loop" || strings.HasPrefix(e.key, "with_") {
+			word = "include_tasks"
+		}
+	}
+	l.warn(f.at(call.at), len([]rune(call.key)), "write "+word, "ansible-core has no include since 2.16; it is taken for %s", word)
+	value := *call.value
+	value.Value, value.Style = name, yaml.DoubleQuotedStyle
+	now := *call
+	now.name, now.value, now.action = word, &value, false
+	var node Node
+	if word == "import_tasks" {
+		node = l.importTasks(c, n, es, &now)
+	} else {
+		node = l.include(c, n, es, &now)
+	}
+	if node != nil && len(given) > 0 {
+		node.Keywords().Vars = joined(given, node.Keywords().Vars)
+	}
+	return node
+}
+
 // argumentNode finds the value of an include's argument as it was written.
 func argumentNode(es []entry, call *call, name string) *yaml.Node {
 	sources := []*yaml.Node{call.value}
@@ -152,7 +207,7 @@ func argumentNode(es []entry, call *call, name string) *yaml.Node {
 // include is conditional, so that the recursion may end when it is run.
 func (l *loader) included(c *scope, i *Include, args map[string]string) []Node {
 	if i.What == "include_role" {
-		b := l.role(c, roleCall{name: args["name"], at: i.File.Pos, from: args, places: i.Args, include: true, conditional: len(i.When) > 0})
+		b := l.role(c, roleCall{name: args["name"], at: i.File.Pos, from: args, places: i.Args, include: true, conditional: c.maybe || i.Loop != nil})
 		if b == nil {
 			return nil
 		}
@@ -160,7 +215,7 @@ func (l *loader) included(c *scope, i *Include, args map[string]string) []Node {
 		b.Pos = i.Pos
 		return []Node{b}
 	}
-	return l.taskFile(c, args["file"], i.File.Pos, len(i.When) > 0)
+	return l.taskFile(c, args["file"], i.File.Pos, c.maybe || i.Loop != nil)
 }
 
 // Resolve loads what an include names, once its templates have been rendered: args are those of Args that are strings
@@ -187,7 +242,10 @@ func (l *loader) later(c *scope, i *Include, args map[string]string) ([]Node, er
 		}
 	}
 	maps.Copy(names, args)
-	nodes := fresh.included(c, i, names)
+	reached := *c
+	reached.maybe = false // it was reached
+	defer fresh.perhaps(false)()
+	nodes := fresh.included(&reached, i, names)
 	if len(fresh.problems) > 0 {
 		return nil, sorted(fresh.problems, fresh.order)
 	}
@@ -196,8 +254,11 @@ func (l *loader) later(c *scope, i *Include, args map[string]string) ([]Node, er
 
 // taskFile loads a file of tasks. When it is being read already, an include under a condition is left to the run.
 func (l *loader) taskFile(c *scope, name string, at Position, conditional bool) []Node {
-	found, ok := l.findTasks(c, name, at)
-	if !ok {
+	found, lacking := l.findTasks(c, name, at)
+	switch {
+	case lacking != nil:
+		return []Node{&Task{Common: Common{Pos: at}, Origin: c.origin, Called: "include_tasks", Unavailable: lacking}}
+	case found.fsys == nil:
 		return nil
 	}
 	if conditional && slices.Contains(l.open, l.display(found.fsys, found.path)) {
@@ -220,7 +281,8 @@ func (l *loader) taskFile(c *scope, name string, at Position, conditional bool) 
 
 // findTasks looks for a file of tasks: beside the file that includes it, in the role, beside the playbook, and last
 // among the built-in ones, so that a built-in playbook written out to be changed still has its steps.
-func (l *loader) findTasks(c *scope, name string, at Position) (place, bool) {
+// Without any, lacking is what to say of it where the tasks may never be reached.
+func (l *loader) findTasks(c *scope, name string, at Position) (found place, lacking *Error) {
 	var list []place
 	o := c.origin
 	if p, ok := absolute(name); ok {
@@ -232,14 +294,15 @@ func (l *loader) findTasks(c *scope, name string, at Position) (place, bool) {
 			if c.handler {
 				folder = "handlers"
 			}
-			list = append(list, place{o.Source, path.Join(o.RoleDir, folder, name)})
+			list = append(list, place{o.Source, path.Join(o.RoleDir, folder, name)}, place{o.Source, path.Join(o.RoleDir, name)},
+				place{o.Source, path.Join(o.PlayDir, folder, name)})
 		}
 		list = append(list, place{o.Source, path.Join(o.PlayDir, name)}, place{l.Builtin, path.Clean(name)})
 	}
 	var looked []string
 	for _, p := range list {
 		if isFile(p.fsys, p.path) {
-			return p, true
+			return p, nil
 		}
 		if shown := l.display(p.fsys, p.path); !slices.Contains(looked, shown) {
 			looked = append(looked, shown)
@@ -250,8 +313,7 @@ func (l *loader) findTasks(c *scope, name string, at Position) (place, bool) {
 		dir := path.Join(o.Dir, path.Dir(name))
 		hint = suggest.Hint(base, namesIn(o.Source, dir))
 	}
-	l.fail(at, 0, hint, "%v", &NotFoundError{Name: name, Looked: looked})
-	return place{}, false
+	return place{}, l.lack(at, 0, hint, "%v", &NotFoundError{Name: name, Looked: looked})
 }
 
 // importTasks reads import_tasks: a block of what the file holds.

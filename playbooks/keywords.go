@@ -127,11 +127,10 @@ var keywords = map[string]keyword{
 	"import_playbook":     {on: onImportPlaybook},
 
 	"become_exe":       {on: everywhere, without: "sudo and su are found on the host"},
-	"debugger":         {on: everywhere | onInclude, without: "polarbook run --start-at-task runs on from a task"},
+	"debugger":         {on: everywhere | onInclude},
 	"fact_path":        {on: onPlay, without: "facts are polarbook's own"},
 	"gather_timeout":   {on: onPlay, without: "limit a task with timeout"},
 	"validate_argspec": {on: onPlay, without: "check variables with assert"},
-	"include":          {on: onTasks, without: "Ansible has removed it too: use include_tasks or import_tasks"},
 	"sudo":             {on: everywhere, without: "Ansible has removed it too: write become"},
 	"sudo_user":        {on: everywhere, without: "Ansible has removed it too: write become_user"},
 }
@@ -140,11 +139,10 @@ var keywords = map[string]keyword{
 var (
 	loopsWith = []string{
 		"items", "list", "dict", "together", "nested", "cartesian", "sequence", "fileglob", "first_found",
-		"indexed_items", "subelements",
+		"indexed_items", "subelements", "flattened", "random_choice", "env", "file", "template", "vars", "varnames",
 	}
 	loopsWithout = []string{
-		"random_choice", "lines", "file", "env", "password", "pipe", "template", "url", "vars", "varnames", "csvfile",
-		"ini", "config", "inventory_hostnames", "flattened", "filetree", "unvault",
+		"lines", "password", "pipe", "url", "csvfile", "ini", "config", "inventory_hostnames", "filetree", "unvault",
 	}
 )
 

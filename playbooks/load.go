@@ -45,6 +45,8 @@ type Options struct {
 	Lookup func(name string) (*tasks.Module, bool)
 	// RolesPath are the directories that roles are looked for in after those of the playbook; nil: Ansible's own.
 	RolesPath []string
+	// CollectionsPath are directories that hold ansible_collections, besides those beside the playbook and Ansible's usual ones.
+	CollectionsPath []string
 	// ExtraVars are the variables of the command line; the names of imports may hold them.
 	ExtraVars map[string]any
 }
@@ -79,6 +81,7 @@ func (l *loader) load(name string) (*Playbook, error) {
 		}
 	}
 	p.Warnings = sorted(l.warnings, l.order)
+	p.Unavailable = sorted(l.lacking, l.order)
 	if len(l.problems) > 0 {
 		return nil, sorted(l.problems, l.order)
 	}
@@ -102,6 +105,11 @@ type loader struct {
 	words    []*file // besides files
 
 	mostNodes int // maxNodes, or a test's
+	// maybe is set while something is read that may never be reached; lacking is what is missing there.
+	maybe   bool
+	lacking []*Error
+	// makes is set once something has been read that may make files on the control node.
+	makes bool
 }
 
 // maxReads bounds how many files includes may bring, counted as often as they are included.

@@ -26,6 +26,7 @@ func newLoopReader(l *loader, f *file) *loopReader { return &loopReader{l: l, f:
 func (r *loopReader) read(e entry) bool {
 	l, f := r.l, r.f
 	with, isWith := strings.CutPrefix(e.key, "with_")
+	with = strings.TrimPrefix(shortName(with), "community.general.")
 	width := len([]rune(e.key))
 	switch {
 	case e.key == "loop_control":
@@ -37,8 +38,8 @@ func (r *loopReader) read(e entry) bool {
 	case r.loop != nil:
 		l.fail(f.at(e.at), width, "", "a task has one loop; this one already has one on line %d", r.key.Line)
 		return true
-	case isWith && slices.Contains(loopsWithout, with):
-		l.fail(f.at(e.at), width, "use loop with a filter or a lookup", "%q is not implemented by polarbook, though Ansible has it", e.key)
+	case isWith && (slices.Contains(loopsWithout, with) || strings.Count(with, ".") == 2):
+		l.lack(f.at(e.at), width, "use loop with a filter or a lookup", "%q is not implemented by polarbook, though Ansible has it", e.key)
 	case isWith && !slices.Contains(loopsWith, with):
 		var names []string
 		for _, name := range loopsWith {
@@ -84,7 +85,7 @@ func (r *loopReader) checkItems(e entry) {
 	}
 }
 
-var controlWords = []string{"loop_var", "index_var", "label", "pause", "extended"}
+var controlWords = []string{"loop_var", "index_var", "label", "pause", "extended", "extended_allitems", "break_when"}
 
 func (r *loopReader) readControl(e entry) {
 	l, f := r.l, r.f
@@ -117,8 +118,14 @@ func (r *loopReader) readControl(e entry) {
 				l.fail(f.at(c.value), 0, "", "extended cannot be a template, as %q is", s)
 			}
 			r.into.Extended, _ = v.Raw.(bool)
-		case "extended_allitems", "break_when":
-			l.fail(f.at(c.at), 0, "", "%q is not implemented by polarbook, though Ansible has it", c.key)
+		case "extended_allitems":
+			v := l.boolean(f, c)
+			if s, ok := v.Raw.(string); ok {
+				l.fail(f.at(c.value), 0, "", "extended_allitems cannot be a template, as %q is", s)
+			}
+			r.into.WithoutAll = v.Raw == false
+		case "break_when":
+			r.into.BreakWhen = l.conditions(f, c)
 		default:
 			l.fail(f.at(c.at), len([]rune(c.key)), suggest.Hint(c.key, controlWords), "there is no keyword %q in loop_control", c.key)
 		}

@@ -2,6 +2,7 @@ package playbooks
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/polarbook/polarbook/templates/suggest"
@@ -15,6 +16,7 @@ func (l *loader) checkNotified(p *Play) {
 	for _, section := range [][]Node{p.PreTasks, p.Roles, p.Tasks, p.PostTasks, p.Handlers} {
 		n.tasksIn(section)
 	}
+	l.refuseLacking(n)
 	if n.open {
 		return
 	}
@@ -31,7 +33,29 @@ func (l *loader) checkNotified(p *Play) {
 	}
 }
 
+// refuseLacking reports the handlers without a module that a task calls for which is surely reached.
+func (l *loader) refuseLacking(n notifications) {
+	for _, h := range n.lacking {
+		called := slices.ContainsFunc(n.surely, func(v Value) bool {
+			name, _ := v.Raw.(string)
+			return isTemplate(name) || name == h.name || name == h.role+" : "+h.name || slices.Contains(h.task.Listen, name)
+		})
+		if at := slices.Index(l.lacking, h.task.Unavailable); called && at >= 0 {
+			l.problems = append(l.problems, l.lacking[at])
+			l.lacking = slices.Delete(l.lacking, at, at+1)
+		}
+	}
+}
+
+// lackingHandler is a handler whose module is not there.
+type lackingHandler struct {
+	name, role string
+	task       *Task
+}
+
 type notifications struct {
+	lacking  []lackingHandler
+	surely   []Value // what tasks notify that are surely reached
 	names    []string
 	patterns []*regexp.Regexp // of handlers whose names hold templates
 	notified []Value
@@ -88,6 +112,9 @@ func (n *notifications) roleHandlers(nodes []Node, role string) {
 		switch h := node.(type) {
 		case *Task:
 			n.add(h.Name, role, h.Listen)
+			if name, _ := h.Name.Raw.(string); h.Unavailable != nil && h.sure {
+				n.lacking = append(n.lacking, lackingHandler{name, role, h})
+			}
 		case *Include:
 			n.add(h.Name, role, h.Listen)
 		case *Block: // import_tasks
@@ -102,9 +129,15 @@ func (n *notifications) tasksIn(nodes []Node) {
 		switch t := node.(type) {
 		case *Task:
 			n.notified = append(n.notified, t.Notify...)
+			if t.sure {
+				n.surely = append(n.surely, t.Notify...)
+			}
 		case *Block:
 			n.notified = append(n.notified, t.Notify...)
 			n.roleHandlers(t.RoleHandlers, t.Role)
+			if t.RoleFullName != "" {
+				n.roleHandlers(t.RoleHandlers, t.RoleFullName)
+			}
 			for _, list := range [][]Node{t.Block, t.Rescue, t.Always, t.RoleHandlers} {
 				n.tasksIn(list)
 			}

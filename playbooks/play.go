@@ -61,7 +61,7 @@ func (l *loader) importPlaybook(f *file, es []entry, called entry, outer map[str
 		return nil
 	}
 	at := f.at(called.value)
-	found, ok := l.findTasks(inner, name, at)
+	found, ok := l.findPlaybook(inner, name, at)
 	if !ok {
 		return nil
 	}
@@ -73,6 +73,7 @@ func (l *loader) importPlaybook(f *file, es []entry, called entry, outer map[str
 		l.enter(imported, at) // which refuses it
 		return nil
 	}
+	defer l.perhaps(inner.maybe)()
 	plays := l.playbook(imported, inner.vars)
 	for _, p := range plays {
 		p.Vars = joined(p.Vars, given.Vars)
@@ -86,21 +87,37 @@ func (l *loader) importPlaybook(f *file, es []entry, called entry, outer map[str
 	return plays
 }
 
+// findPlaybook finds a playbook that another imports: a file, or one of a collection by its full name.
+func (l *loader) findPlaybook(c *scope, name string, at Position) (place, bool) {
+	defer l.perhaps(false)()
+	if collection, short, ok := fullName(name); ok {
+		for _, dir := range l.collectionDirs(c.origin, collection) {
+			for _, ext := range []string{".yml", ".yaml"} {
+				if p := path.Join(dir.path, "playbooks", short+ext); isFile(dir.fsys, p) {
+					return place{dir.fsys, p}, true
+				}
+			}
+		}
+	}
+	found, _ := l.findTasks(c, name, at)
+	return found, found.fsys != nil
+}
+
 func (l *loader) originOf(f *file) Origin {
 	dir := path.Dir(f.path)
 	return Origin{Source: f.fsys, Dir: dir, PlayDir: dir, Builtin: f.fsys != hostFiles, WorkDir: l.workDir, Templates: l.Templates}
 }
 
 var (
-	strategies        = []string{"linear", "free"}
-	strategiesWithout = []string{"host_pinned", "debug"}
+	strategies        = []string{"linear", "free", "host_pinned"}
+	strategiesWithout = []string{"debug"}
 	orders            = []string{"inventory", "sorted", "reverse_sorted", "reverse_inventory", "shuffle"}
 )
 
 func (l *loader) play(f *file, n *yaml.Node, es []entry, outer map[string]any) *Play {
 	p := &Play{Strategy: "linear", Origin: l.originOf(f)}
 	p.Pos = f.at(n)
-	c := &scope{file: f, origin: p.Origin, vars: outer}
+	c := &scope{file: f, origin: p.Origin, vars: outer, maybe: l.maybe}
 	// The keywords are read before the tasks, which depend on them.
 	sections := map[string]entry{}
 	for _, e := range es {
@@ -179,6 +196,9 @@ func (l *loader) playKeyword(f *file, e entry, p *Play) {
 		}
 		if v, ok := l.oneOf(f, e, strategies...).Raw.(string); ok {
 			p.Strategy = v
+			if v == "host_pinned" { // free, with as many hosts at a time as there are forks, each up to its end
+				p.Strategy = "free"
+			}
 		}
 	case "max_fail_percentage":
 		p.MaxFailPercentage = l.amount(f, e)

@@ -100,8 +100,13 @@ func (l *loader) role(c *scope, use roleCall) *Block {
 	if use.name == "" {
 		return nil
 	}
-	found, ok := l.findRole(c, use)
-	if !ok {
+	defer l.perhaps(c.maybe)()
+	found, collection, lacking := l.findRole(c, use)
+	switch {
+	case lacking != nil:
+		t := &Task{Common: Common{Pos: use.at}, Origin: c.origin, Called: "include_role", Unavailable: lacking}
+		return &Block{Common: use.common, Role: use.name, Block: []Node{t}}
+	case found.fsys == nil:
 		return nil
 	}
 	shown := l.display(found.fsys, found.path)
@@ -109,6 +114,9 @@ func (l *loader) role(c *scope, use roleCall) *Block {
 		l.roleDirs = append(l.roleDirs, "/"+found.path)
 	}
 	marker := &file{name: "role " + shown}
+	if use.include { // other tasks of the role may be included by it
+		marker.name = strings.TrimSpace(marker.name + " " + use.from["tasks_from"])
+	}
 	if use.conditional && slices.Contains(l.open, marker.name) {
 		return nil
 	}
@@ -119,6 +127,13 @@ func (l *loader) role(c *scope, use roleCall) *Block {
 
 	b := &Block{Common: use.common, Role: path.Base(use.name), RoleParams: use.params, RoleDir: found.path, RolePublic: !use.include}
 	inner := c.with(&use.common)
+	// A role's collections are its own; those around it are not inherited.
+	inner.collections = nil
+	if collection != "" {
+		b.Role = use.name[strings.LastIndex(use.name, ".")+1:]
+		b.RoleFullName = collection + "." + b.Role
+		inner.collections = []string{collection}
+	}
 	inner.handler = false
 	inner.origin = c.origin.in(place{found.fsys, path.Join(found.path, "tasks", "main.yml")})
 	inner.origin.RoleDir = found.path
@@ -196,10 +211,31 @@ func (use roleCall) key(dir string) string {
 	return string(text)
 }
 
-// findRole looks where Ansible does: roles beside the playbook, beside the role that depends on it, beside the playbook.
-func (l *loader) findRole(c *scope, use roleCall) (place, bool) {
+// findRole looks where Ansible does: in collections, by full name or in those of `collections:`; roles beside the playbook, beside
+// the role that depends on it, beside the playbook. Without any, lacking is what to say where it may never be reached.
+func (l *loader) findRole(c *scope, use roleCall) (found place, collection string, lacking *Error) {
 	o := c.origin
 	var list []place
+	if in, short, ok := fullName(use.name); ok {
+		for _, dir := range l.collectionDirs(o, in) {
+			list = append(list, place{dir.fsys, path.Join(dir.path, "roles", short)})
+		}
+	}
+	if !strings.ContainsAny(use.name, "./~") {
+		for _, in := range c.collections {
+			for _, dir := range l.collectionDirs(o, in) {
+				list = append(list, place{dir.fsys, path.Join(dir.path, "roles", use.name)})
+			}
+		}
+	}
+	for _, p := range list {
+		if isDir(p.fsys, p.path) {
+			dir := path.Dir(path.Dir(p.path))
+			return p, path.Base(path.Dir(dir)) + "." + path.Base(dir), nil
+		}
+	}
+	inCollections := list
+	list = nil
 	if p, ok := absolute(use.name); ok {
 		list = append(list, place{hostFiles, p})
 	} else {
@@ -220,9 +256,12 @@ func (l *loader) findRole(c *scope, use roleCall) (place, bool) {
 		list = append(list, place{o.Source, path.Join(o.PlayDir, use.name)}, place{l.Builtin, path.Join("roles", use.name)})
 	}
 	var looked, names []string
+	for _, p := range inCollections {
+		looked = append(looked, l.display(p.fsys, p.path))
+	}
 	for _, p := range list {
 		if isDir(p.fsys, p.path) {
-			return p, true
+			return p, "", nil
 		}
 		if shown := l.display(p.fsys, p.path); !slices.Contains(looked, shown) {
 			looked = append(looked, shown)
@@ -233,8 +272,36 @@ func (l *loader) findRole(c *scope, use roleCall) (place, bool) {
 	if hint == "" {
 		hint = "looked for " + strings.Join(looked, ", ")
 	}
-	l.fail(use.at, 0, hint, "there is no role %q", use.name)
-	return place{}, false
+	return place{}, "", l.lack(use.at, 0, hint, "there is no role %q", use.name)
+}
+
+// fullName takes NAMESPACE.COLLECTION.NAME apart.
+func fullName(name string) (collection, short string, ok bool) {
+	parts := strings.Split(name, ".")
+	if len(parts) < 3 || slices.ContainsFunc(parts, func(p string) bool { return !identifier(p) }) {
+		return "", "", false
+	}
+	return parts[0] + "." + parts[1], path.Join(parts[2:]...), true
+}
+
+// collectionDirs are the places of a collection: beside the playbook, and where the user and the system keep theirs.
+func (l *loader) collectionDirs(o Origin, collection string) []place {
+	namespace, name, ok := strings.Cut(collection, ".")
+	if !ok {
+		return nil
+	}
+	below := path.Join("ansible_collections", namespace, name)
+	// A playbook of a collection finds its neighbours there.
+	list := []place{{o.Source, path.Join(o.PlayDir, "collections", below)}}
+	if i := strings.LastIndex("/"+o.PlayDir+"/", "/ansible_collections/"); i >= 0 {
+		list = append(list, place{o.Source, path.Join(o.PlayDir[:max(i-1, 0)], below)})
+	}
+	for _, dir := range append(slices.Clone(l.CollectionsPath), "~/.ansible/collections", "/usr/share/ansible/collections") {
+		if p, ok := absolute(dir); ok && o.Source == hostFiles {
+			list = append(list, place{hostFiles, path.Join(p, below)})
+		}
+	}
+	return list
 }
 
 func directories(fsys fs.FS, dir string) []string {
@@ -323,7 +390,9 @@ func (l *loader) meta(c *scope, f *file) (dependencies []Node, duplicates bool) 
 			dependencies = l.roles(&inner, e.value, "dependencies")
 		case "allow_duplicates":
 			duplicates, _ = l.boolean(f, e).Raw.(bool)
-		case "galaxy_info", "collections", "argument_specs":
+		case "collections":
+			c.collections = append(c.collections, l.collections(f, e)...)
+		case "galaxy_info", "argument_specs":
 		default:
 			hint := suggest.Hint(e.key, []string{"dependencies", "allow_duplicates", "galaxy_info", "collections"})
 			l.fail(f.at(e.at), 0, hint, "there is no keyword %q in a role's meta", e.key)

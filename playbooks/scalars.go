@@ -22,6 +22,13 @@ func (l *loader) text(f *file, e entry) Value {
 	case string:
 	case bool, int, float64:
 		v.Raw = scalarText(raw)
+	case ordered.Unsafe:
+		s, ok := raw.Value.(string)
+		if !ok || isTemplate(s) {
+			l.fail(f.at(e.value), 0, "", "%s cannot be !unsafe and hold braces", e.key)
+			return Value{}
+		}
+		v.Raw = s
 	default:
 		l.fail(f.at(e.value), 1, "", "%s has to be a string, not %s", e.key, describe(raw))
 		return Value{}
@@ -192,6 +199,8 @@ func describe(raw any) string {
 		return "an encrypted value (put it into a variable, and write \"{{ NAME }}\" here)"
 	case *ordered.Map:
 		return "a mapping"
+	case ordered.Unsafe:
+		return describe(v.Value)
 	case []any:
 		return "a list"
 	}

@@ -48,6 +48,9 @@ func (l *loader) checkSources(c *scope, m *tasks.Module, args arguments, t *Task
 		return
 	}
 	fsys, p, err := t.Origin.Find(s.kind, name)
+	if errors.Is(err, fs.ErrNotExist) && l.makes {
+		return // a task before may have made it when this one is run
+	}
 	if err != nil {
 		var missing *NotFoundError
 		hint := ""
@@ -56,7 +59,7 @@ func (l *loader) checkSources(c *scope, m *tasks.Module, args arguments, t *Task
 				missing.Looked[i] = l.shorten(place)
 			}
 		}
-		l.fail(v.Pos, 0, hint, "%v", err)
+		l.lack(v.Pos, 0, hint, "%v", err)
 		return
 	}
 	if m.Name == "template" {

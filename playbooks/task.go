@@ -18,6 +18,10 @@ type scope struct {
 	defaults []map[string]map[string]Value
 	// vars are the play's and the includes' variables that are literal, for the names of imports.
 	vars map[string]any
+	// maybe: a condition around it is decided in the run.
+	maybe bool
+	// collections are where roles are looked for by their short names.
+	collections []string
 }
 
 // with is the scope within something that has module_defaults and variables of its own.
@@ -27,6 +31,10 @@ func (c *scope) with(k *Common) *scope {
 		inner.defaults = append(slices.Clone(c.defaults), k.ModuleDefaults)
 	}
 	inner.vars = withLiterals(c.vars, k.Vars)
+	if len(k.Collections) > 0 {
+		inner.collections = append(slices.Clone(k.Collections), c.collections...)
+	}
+	inner.maybe = c.maybe || undecidedValues(k.When)
 	return &inner
 }
 
@@ -69,6 +77,12 @@ func nodeKind(n *yaml.Node) string {
 
 func (l *loader) node(c *scope, n *yaml.Node) Node {
 	es := entries(n)
+	if undecided(es) {
+		inner := *c
+		inner.maybe = true
+		c = &inner
+	}
+	defer l.perhaps(c.maybe || c.handler)()
 	for _, e := range es {
 		switch e.key {
 		case "block", "rescue", "always":
@@ -78,6 +92,9 @@ func (l *loader) node(c *scope, n *yaml.Node) Node {
 	call := l.call(c, n, es)
 	if call == nil {
 		return nil
+	}
+	if shortName(call.name) == "include" {
+		return l.oldInclude(c, n, es, call)
 	}
 	switch name := shortName(call.name); name {
 	case "include_tasks", "include_role":
@@ -94,8 +111,13 @@ func (l *loader) node(c *scope, n *yaml.Node) Node {
 func (l *loader) task(c *scope, n *yaml.Node, es []entry, call *call) Node {
 	f := c.file
 	m, isAction, _ := l.moduleNamed(call.name)
-	t := &Task{Module: m, Origin: c.origin}
+	t := &Task{Module: m, Origin: c.origin, sure: !c.maybe}
 	t.Pos = f.at(n)
+	if call.lacking != nil {
+		t.Called, t.Unavailable = call.name, call.lacking
+		m = &tasks.Module{Name: call.name, FreeForm: "free_form", AnyArgs: true}
+		t.Module = nil
+	}
 	if isAction {
 		t.Module, t.BuiltinAction = nil, m.Name
 	}
@@ -160,7 +182,23 @@ func (l *loader) task(c *scope, n *yaml.Node, es []entry, call *call) Node {
 	}
 	args := l.taskArguments(c, es, call, m, t)
 	t.Args = args.values
-	l.checkArgs(f, m, args, argumentCheck{
+	if args.whole.Given() {
+		if t.ArgsFrom.Given() {
+			l.fail(args.whole.Pos, 0, "", "%s has all its arguments from two templates", m.Name)
+		}
+		t.ArgsFrom = args.whole
+	}
+	if t.ArgsFrom.Given() {
+		l.warn(t.ArgsFrom.Pos, 0, "write the arguments one a line, each with a template of its own",
+			"whoever has a say in this template decides what %s does", m.Name)
+	}
+	if t.Unavailable != nil {
+		return t
+	}
+	if t.DelegateTo.Given() || m.Name == "fetch" {
+		l.makes = true
+	}
+	t.Unavailable = l.checkArgs(f, m, args, argumentCheck{
 		at: f.at(call.at), width: len([]rune(call.key)),
 		inherited: c.with(&t.Common).defaultsOf(m), more: t.ArgsFrom.Given(), beside: beside,
 	})
@@ -224,7 +262,7 @@ func (l *loader) taskArguments(c *scope, es []entry, call *call, m *tasks.Module
 	for name, v := range own.values {
 		all.set(name, v, own.places[name])
 	}
-	all.broken = own.broken
+	all.broken, all.whole = own.broken, own.whole
 	return all
 }
 

@@ -36,6 +36,8 @@ type Playbook struct {
 	LocksNothing bool
 	// Warnings name what is allowed but unlikely to be meant.
 	Warnings []*Error
+	// Unavailable are what tasks want that polarbook lacks, where only the run decides whether a host reaches them.
+	Unavailable []*Error
 	// Defined are the variables that files of the user's define, in the order in which they were read.
 	Defined []Definition
 
@@ -79,6 +81,7 @@ type Common struct {
 	DelegateTo        Value
 	DelegateFacts     Value
 	ModuleDefaults    map[string]map[string]Value
+	Collections       []string // where roles are found by their short names
 }
 
 // Play is one play.
@@ -137,6 +140,12 @@ type Task struct {
 	// BuiltinAction is set instead of Module for what the engine does itself: "meta", "include_vars", "add_host", "group_by",
 	// "pause" or "wait_for_connection".
 	BuiltinAction string
+	// Called is the module's name as written, and Unavailable why it cannot be run, when there is no such module here. A host that
+	// reaches the task fails with it.
+	Called      string
+	Unavailable *Error
+
+	sure bool // nothing but a notification decides whether it is reached
 }
 
 // Origin says where a task was written, for finding its files: ./files, ./templates and so on. Dir, RoleDir and PlayDir
@@ -166,6 +175,8 @@ type LoopControl struct {
 	Label             Value
 	Pause             Value // seconds
 	Extended          bool
+	WithoutAll        bool    // extended_allitems: false
+	BreakWhen         []Value // when all hold after an item, the loop ends
 }
 
 // Block is block, rescue and always. A static import_tasks and a role are blocks too.

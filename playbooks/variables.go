@@ -2,6 +2,7 @@ package playbooks
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -15,10 +16,19 @@ func (l *loader) variables(f *file, e entry) map[string]Value {
 	if isNull(e.value) {
 		return nil
 	}
+	if e.value.Kind == yaml.SequenceNode && e.key == "vars" {
+		l.warn(f.at(e.value), 1, "write one mapping", "ansible-core refuses vars as a list since 2.18; up to then they are put together")
+		vars := map[string]Value{}
+		for _, item := range items(e.value) {
+			maps.Copy(vars, l.variables(f, entry{"each of the vars", e.at, item}))
+		}
+		return vars
+	}
 	if e.value.Kind != yaml.MappingNode {
 		l.fail(f.at(e.value), 1, "write name: value", "%s has to be a mapping", e.key)
 		return nil
 	}
+	defer l.perhaps(true)() // a value is rendered where it is used, if it is
 	vars := map[string]Value{}
 	for _, v := range entries(e.value) {
 		l.variableName(f, v.at, v.key)

@@ -77,6 +77,9 @@ func (c *runCmd) Run(t *terminal, run runContext) error {
 	switch {
 	case c.SyntaxCheck:
 		for _, p := range books {
+			for _, e := range p.Unavailable {
+				fmt.Fprintln(t.out, t.masked(fmt.Sprintf("%s: not available here: %s", e.Pos, oneLine(e.Msg))))
+			}
 			fmt.Fprintf(t.out, "%s: %s, no problems\n", p.Path, plural(len(p.Plays), "play"))
 		}
 		return nil

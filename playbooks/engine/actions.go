@@ -50,16 +50,16 @@ func (s *taskRun) actionArguments(v *variables) (map[string]any, error) {
 	return args, nil
 }
 
-func (s *taskRun) matches(pattern, name string) (bool, error) {
+func (s *taskRun) matches(argument, pattern, name string) (bool, error) {
 	re, err := regexp.Compile(pattern)
 	if err != nil {
-		return false, fmt.Errorf("files_matching: %w", err)
+		return false, fmt.Errorf("%s: %w", argument, err)
 	}
 	return re.MatchString(name), nil
 }
 
 func (s *taskRun) includeVars(v *variables, args map[string]any) *outcome {
-	read, files, err := s.includeVarsFrom(args)
+	read, files, err := s.includeVarsFrom(v, args)
 	if err != nil {
 		return s.failure(v, fmt.Errorf("include_vars: %w", err))
 	}

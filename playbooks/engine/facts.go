@@ -215,80 +215,165 @@ func varsIn(name string, data []byte) (*ordered.Map, error) {
 	return vars, nil
 }
 
-// includeVarsFrom reads what include_vars names.
-func (s *taskRun) includeVarsFrom(args map[string]any) (*ordered.Map, []any, error) {
+// includeVarsFrom reads what include_vars names, by the rules of ansible-core 2.19: the files of a directory by its path, those of
+// one directory by name, later ones winning.
+func (s *taskRun) includeVarsFrom(v *variables, args map[string]any) (*ordered.Map, []any, error) {
 	vars := ordered.New(0)
-	var read []any
+	read := []any{}
 	take := func(fsys fs.FS, name string) error {
 		more, err := s.p.r.loadVars(fsys, name)
 		if err != nil {
 			return err
 		}
-		read = append(read, name)
-		merge := text(args["hash_behaviour"]) == "merge"
-		for k, x := range more.All() {
-			below, isDict := vars.Value(k).(*ordered.Map)
-			above, bothDicts := x.(*ordered.Map)
-			if merge && isDict && bothDicts {
-				below = below.Clone()
-				below.Update(above)
-				x = below
-			}
-			vars.Set(k, x)
-		}
+		read = append(read, directory(name, s.t.Origin.Builtin && fsys == s.t.Origin.Source))
+		vars.Update(more)
 		return nil
 	}
+	var err error
 	if dir := text(args["dir"]); dir != "" {
-		fsys, found, err := s.t.Origin.Find("vars", dir)
-		if err != nil {
-			return nil, nil, err
-		}
-		extensions := []string{"yaml", "yml", "json"}
-		if args["extensions"] != nil {
-			extensions = texts(asList(args["extensions"]))
-		}
-		ignore := texts(asList(args["ignore_files"]))
-		depth := 0
-		if args["depth"] != nil {
-			n, err := number(args["depth"])
-			if err != nil {
-				return nil, nil, fmt.Errorf("depth: %w", err)
-			}
-			depth = int(n)
-		}
-		err = fs.WalkDir(fsys, found, func(name string, d fs.DirEntry, err error) error {
-			if err != nil {
-				return err
-			}
-			rel := strings.TrimPrefix(strings.TrimPrefix(name, found), "/")
-			switch {
-			case d.IsDir():
-				if depth > 0 && rel != "" && strings.Count(rel, "/")+1 >= depth {
-					return fs.SkipDir
-				}
-				return nil
-			case slices.Contains(ignore, path.Base(name)):
-				return nil
-			case !slices.Contains(extensions, strings.TrimPrefix(path.Ext(name), ".")):
-				return nil
-			}
-			if pattern := text(args["files_matching"]); pattern != "" {
-				ok, err := s.matches(pattern, path.Base(name))
-				if err != nil || !ok {
-					return err
-				}
-			}
-			return take(fsys, name)
-		})
-		return vars, read, err
+		err = s.eachVarsFile(dir, args, take)
+	} else {
+		err = s.oneVarsFile(text(args["file"]), take)
 	}
-	name := text(args["file"])
-	if name == "" {
-		return nil, nil, errors.New("needs file or dir")
+	if err == nil && text(args["hash_behaviour"]) == "merge" && args["name"] == nil {
+		for name, x := range vars.All() {
+			if before, ok := v.Get(name); ok {
+				if before, err = v.render(before); err != nil {
+					return nil, nil, err
+				}
+				vars.Set(name, mergeDeep(before, x))
+			}
+		}
+	}
+	return vars, read, err
+}
+
+func (s *taskRun) oneVarsFile(name string, take func(fs.FS, string) error) error {
+	if name = strings.TrimRight(name, "\n"); name == "" {
+		return errors.New("needs file or dir")
 	}
 	fsys, found, err := s.t.Origin.Find("vars", name)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	return vars, append(read, found), take(fsys, found)
+	return take(fsys, found)
+}
+
+// eachVarsFile goes through a directory: in a role below its vars, elsewhere beside the file of the task.
+func (s *taskRun) eachVarsFile(dir string, args map[string]any, take func(fs.FS, string) error) error {
+	fsys, root, err := s.varsDir(dir)
+	if err != nil {
+		return err
+	}
+	extensions := []string{"yaml", "yml", "json"}
+	if args["extensions"] != nil {
+		extensions = texts(asList(args["extensions"]))
+	}
+	skipUnknown, err := truth(args["ignore_unknown_extensions"])
+	if args["ignore_unknown_extensions"] != nil && err != nil {
+		return fmt.Errorf("ignore_unknown_extensions: %w", err)
+	}
+	depth := 0.0
+	if args["depth"] != nil {
+		if depth, err = number(args["depth"]); err != nil {
+			return fmt.Errorf("depth: %w", err)
+		}
+	}
+	ignore := texts(asList(args["ignore_files"]))
+	if words, ok := args["ignore_files"].(string); ok || args["ignore_files"] == nil {
+		ignore = strings.Fields(words)
+	}
+	files := map[string][]string{} // by directory
+	err = fs.WalkDir(fsys, root, func(name string, d fs.DirEntry, err error) error {
+		switch below := strings.TrimPrefix(strings.TrimPrefix(name, root), "/"); {
+		case err != nil:
+			return err
+		case d.IsDir() && depth > 0 && below != "" && strings.Count(below, "/")+2 > int(depth):
+			return fs.SkipDir
+		case !d.IsDir():
+			files[path.Dir(name)] = append(files[path.Dir(name)], name)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, dir := range keys(files) {
+		slices.Sort(files[dir])
+		for _, name := range files[dir] {
+			base := path.Base(name)
+			wanted, err := s.wantsVarsFile(base, text(args["files_matching"]), ignore)
+			if err != nil {
+				return err
+			}
+			known := slices.Contains(extensions, strings.TrimPrefix(path.Ext(base), "."))
+			switch {
+			case !wanted || !known && skipUnknown:
+			case !known:
+				return fmt.Errorf("/%s does not have one of the extensions %s; ignore_unknown_extensions passes over it",
+					name, strings.Join(extensions, ", "))
+			default:
+				if err := take(fsys, name); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// wantsVarsFile reports whether a file is one of those that files_matching and ignore_files leave.
+func (s *taskRun) wantsVarsFile(base, matching string, ignore []string) (bool, error) {
+	if matching != "" {
+		if ok, err := s.matches("files_matching", matching, base); err != nil || !ok {
+			return false, err
+		}
+	}
+	for _, pattern := range ignore {
+		if ok, err := s.matches("ignore_files", "(?:"+pattern+")$", base); err != nil || ok {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func (s *taskRun) varsDir(dir string) (fs.FS, string, error) {
+	o := s.t.Origin
+	if !strings.HasPrefix(dir, "/") && !strings.HasPrefix(dir, "~") {
+		at := path.Join(o.Dir, dir)
+		if o.RoleDir != "" {
+			at = path.Join(o.RoleDir, dir)
+			if strings.SplitN(dir, "/", 2)[0] != "vars" {
+				at = path.Join(o.RoleDir, "vars", dir)
+			}
+		}
+		if info, err := fs.Stat(o.Source, at); err == nil && info.IsDir() {
+			return o.Source, at, nil
+		}
+	}
+	fsys, found, err := o.Find("vars", dir)
+	if err != nil {
+		return nil, "", err
+	}
+	if info, err := fs.Stat(fsys, found); err == nil && !info.IsDir() {
+		return nil, "", fmt.Errorf("%s is not a directory", directory(found, false))
+	}
+	return fsys, found, nil
+}
+
+// mergeDeep lays one value over another: dicts key by key at every depth, all else whole.
+func mergeDeep(below, above any) any {
+	under, ok := below.(*ordered.Map)
+	over, both := above.(*ordered.Map)
+	if !ok || !both {
+		return above
+	}
+	out := under.Clone()
+	for name, x := range over.All() {
+		if before, has := out.Get(name); has {
+			x = mergeDeep(before, x)
+		}
+		out.Set(name, x)
+	}
+	return out
 }

@@ -28,7 +28,7 @@ func (p *playRun) include(ctx context.Context, inc *playbooks.Include, outer *sc
 
 func (p *playRun) includeAs(ctx context.Context, inc *playbooks.Include, outer *scope, hosts []*host, handler bool) {
 	own := &scope{parent: outer, common: &inc.Common, level: 0, rescuable: outer.rescuable}
-	if !handler && !p.r.selected(own.tags()) {
+	if !handler && !p.selected(own) {
 		return
 	}
 	name := inc.What

@@ -255,6 +255,9 @@ func (s *taskRun) work(ctx context.Context, v *variables) *outcome {
 	if s.action != "" {
 		return s.builtinAction(ctx, v)
 	}
+	if lacking := s.t.Unavailable; lacking != nil {
+		return s.failure(v, &tasks.Failure{Msg: lacking.Pos.String() + ": " + lacking.Msg, Hint: lacking.Hint})
+	}
 	if s.t.Module == nil {
 		return s.failure(v, s.unregistered())
 	}

@@ -157,7 +157,7 @@ func TestBuiltinActions(t *testing.T) {
     - [missing.yml, "{{ 'd' }}.yml"]
   tasks:
     - include_vars: more.yml
-    - include_vars: {dir: conf.d, name: conf}
+    - include_vars: {dir: conf.d, name: conf, ignore_unknown_extensions: true}
     - echo: "{{ more }} {{ conf.one.x }} {{ conf.two }} {{ from_file }}"
     - add_host: {name: new, groups: "fresh,more", flavour: "{{ inventory_hostname }}"}
     - group_by: {key: "on {{ inventory_hostname }}", parents: all_on}

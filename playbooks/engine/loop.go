@@ -42,6 +42,16 @@ func (s *taskRun) loop(ctx context.Context, v *variables) *outcome {
 		if o.status == event.Unreachable {
 			break
 		}
+		if len(s.t.Loop.Control.BreakWhen) > 0 {
+			seen := v.with(untrustedEach(loopVariables(s.t.Loop.Control, items, i))).with(s.seenByTheNext(o))
+			ends, _, err := seen.conditions(s.t.Loop.Control.BreakWhen)
+			if err != nil {
+				return s.failure(v, fmt.Errorf("loop_control: break_when: %w", err))
+			}
+			if ends {
+				break
+			}
+		}
 		v = v.with(s.seenByTheNext(o))
 		if i >= maximumItemsTold && s.t.Register == "" {
 			// Nobody will ask for them, and there may be very many.
@@ -100,7 +110,7 @@ func (s *taskRun) one(ctx context.Context, v *variables, items []any, i int, ite
 		o.values[control.IndexVar], o.values["ansible_index_var"] = i, control.IndexVar
 	}
 	if control.Extended {
-		o.values["ansible_loop"] = extendedLoop(items, i)
+		o.values["ansible_loop"] = extendedLoop(control, items, i)
 	}
 	o.label = text(item)
 	if control.Label.Given() {
@@ -120,7 +130,7 @@ func loopVariables(c playbooks.LoopControl, items []any, i int) map[string]any {
 		vars[c.IndexVar], vars["ansible_index_var"] = i, c.IndexVar
 	}
 	if c.Extended {
-		vars["ansible_loop"] = extendedLoop(items, i)
+		vars["ansible_loop"] = extendedLoop(c, items, i)
 	}
 	return vars
 }
@@ -132,10 +142,13 @@ func loopVar(c playbooks.LoopControl) string {
 	return c.LoopVar
 }
 
-func extendedLoop(items []any, i int) map[string]any {
+func extendedLoop(c playbooks.LoopControl, items []any, i int) map[string]any {
 	loop := map[string]any{
 		"allitems": items, "index": i + 1, "index0": i, "first": i == 0, "last": i+1 == len(items), "length": len(items),
 		"revindex": len(items) - i, "revindex0": len(items) - i - 1,
+	}
+	if c.WithoutAll {
+		delete(loop, "allitems")
 	}
 	if i > 0 {
 		loop["previtem"] = items[i-1]

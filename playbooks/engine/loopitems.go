@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path"
 	"reflect"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -28,7 +29,12 @@ func loopItems(v *variables, l *playbooks.Loop, origin *playbooks.Origin) ([]any
 	if err := madeOfText(l.Items.Raw, x); err != nil && l.With != "sequence" && l.With != "fileglob" {
 		return nil, at(l.Items.Pos, fmt.Errorf("%s: %w", word, err))
 	}
-	items, err := itemsOf(l.With, x, origin)
+	var items []any
+	if slices.Contains(byLookup, l.With) {
+		items, err = lookedUp(v, l.With, x)
+	} else {
+		items, err = itemsOf(l.With, x, origin)
+	}
 	if err != nil {
 		return nil, at(l.Items.Pos, fmt.Errorf("%s: %w", word, err))
 	}
@@ -51,6 +57,18 @@ func madeOfText(raw, x any) error {
 		}
 	}
 	return nil
+}
+
+// byLookup are the loops that go over what the lookup of their name finds.
+var byLookup = []string{"flattened", "random_choice", "env", "file", "template", "vars", "varnames"}
+
+func lookedUp(v *variables, with string, x any) ([]any, error) {
+	const terms = "polarbook_loop_terms" // nobody else's name
+	found, err := v.r.o.Templates.Evaluate("query('"+with+"', *"+terms+")", v.with(map[string]any{terms: untrusted(flatten(asList(x), 1))}))
+	if err != nil {
+		return nil, err
+	}
+	return asList(found), nil
 }
 
 func itemsOf(with string, x any, origin *playbooks.Origin) ([]any, error) {

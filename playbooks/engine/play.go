@@ -370,6 +370,10 @@ func (r *run) ask(ctx context.Context, play *playbooks.Play) (*ordered.Map, erro
 		if q.Private {
 			r.secret("", answer)
 		}
+		if q.Unsafe {
+			answers.Set(q.Name, untrusted(answer))
+			continue
+		}
 		answers.Set(q.Name, answer)
 	}
 	return answers, nil

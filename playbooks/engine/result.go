@@ -95,6 +95,10 @@ func (s *taskRun) success(v *variables, on target, r tasks.Result) *outcome {
 	to := learned{into: func(h *host) { h.addFacts(learnedFacts) }}
 	if s.t.Module != nil && s.t.Module.Name == "set_fact" {
 		to.into = func(h *host) { h.setVars(learnedFacts) }
+		if cacheable, err := v.boolean(s.t.Args["cacheable"], false); err == nil && cacheable {
+			// A fact as well, which stays as such when another level's is cleared.
+			to.into = func(h *host) { h.setVars(learnedFacts); h.addFacts(learnedFacts) }
+		}
 	}
 	if on.h != v.h {
 		if yes, err := v.boolean(s.sc.keyword(delegateFacts), false); err == nil && yes {

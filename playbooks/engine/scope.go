@@ -35,6 +35,14 @@ type role struct {
 	defaults, vars, params *ordered.Map
 }
 
+// label is the role's name as tasks are labelled with it: with its collection, if it is in one.
+func (r *role) label() string {
+	if r.fullName != "" {
+		return r.fullName
+	}
+	return r.name
+}
+
 func playScope(play *playbooks.Play) *scope {
 	return &scope{common: &play.Common, level: inventory.PlayVars, vars: raw(play.Vars)}
 }
@@ -136,7 +144,11 @@ func (s *scope) tags() []string {
 			continue
 		}
 		for _, list := range at.common.Tags {
-			for _, t := range strings.Split(list, ",") {
+			parts := strings.Split(list, ",")
+			if strings.Contains(list, "{{") {
+				parts = []string{list}
+			}
+			for _, t := range parts {
 				if t = strings.TrimSpace(t); t != "" && !seen[t] {
 					seen[t] = true
 					all = append(all, t)

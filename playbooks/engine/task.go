@@ -37,7 +37,7 @@ func (p *playRun) task(ctx context.Context, t *playbooks.Task, outer *scope, hos
 	handler := kind == handlerTask
 	sc := outer.task(t)
 	s := &taskRun{p: p, t: t, sc: sc, handler: handler, action: builtinActionOf(t)}
-	if !handler && !p.r.selected(sc.tags()) {
+	if !handler && !p.selected(sc) {
 		return
 	}
 	s.name = s.label(hosts[0])
@@ -237,7 +237,7 @@ func (s *taskRun) ownName(h *host) string {
 
 func roleLabel(sc *scope, name string) string {
 	if r := sc.ownRole(); r != nil {
-		return r.name + " : " + name
+		return r.label() + " : " + name
 	}
 	return name
 }
@@ -245,6 +245,9 @@ func roleLabel(sc *scope, name string) string {
 func (s *taskRun) moduleName() string {
 	if s.t.Module != nil {
 		return s.t.Module.Name
+	}
+	if s.t.Called != "" {
+		return s.t.Called
 	}
 	return s.action
 }
@@ -324,7 +327,7 @@ func (a *startAt) among(nodes []playbooks.Node, role string, p *playRun) bool {
 		case *playbooks.Block:
 			in = [][]playbooks.Node{n.Block, n.Rescue, n.Always}
 			if n.Role != "" {
-				inner = n.Role
+				inner = roleOf(n).label()
 			}
 		}
 		if name != "" && role != "" {

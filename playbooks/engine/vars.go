@@ -260,7 +260,10 @@ func (p *playRun) magic(h *host, inv *ordered.Map, sc *scope, origin *playbooks.
 	}
 	if ro := sc.ownRole(); ro != nil {
 		m.Set("role_name", ro.name)
-		m.Set("ansible_role_name", ro.name)
+		m.Set("ansible_role_name", ro.label())
+		if collection, _, ok := cutLast(ro.fullName, "."); ok {
+			m.Set("ansible_collection_name", collection)
+		}
 		m.Set("ansible_parent_role_names", sc.roleNames())
 		if origin != nil && origin.RoleDir != "" {
 			m.Set("role_path", directory(origin.RoleDir, origin.Builtin))

@@ -42,7 +42,7 @@ type Scope struct{ Vars Vars }
 
 // Unsafe is a value that is never rendered, whatever it contains: what a host sent back (facts,
 // registered results, output) and what has been rendered already (set_fact). Braces in it are text.
-type Unsafe struct{ Value any }
+type Unsafe = ordered.Unsafe
 
 // Omit is the value of the variable omit: an argument that has it is taken as not given. The engine
 // that runs tasks looks for it after rendering.
