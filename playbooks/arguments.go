@@ -54,7 +54,15 @@ func (l *loader) argumentsUnder(f *file, m *tasks.Module, e entry) arguments {
 	case n.Kind == yaml.ScalarNode:
 		return newArguments()
 	}
-	l.fail(f.at(n), 1, "write them one a line, as name: value", "the arguments of %s have to be a mapping, not a list", m.Name)
+	hint := "write them one a line, as name: value"
+	if first := items(n); len(first) > 0 && first[0].Kind == yaml.MappingNode {
+		for _, e := range entries(first[0]) {
+			if _, _, ok := l.moduleNamed(e.key); ok {
+				hint = "is " + e.key + " a task of its own? then its dash stands below the dash of this one"
+			}
+		}
+	}
+	l.fail(f.at(n), 1, hint, "the arguments of %s have to be a mapping, not a list", m.Name)
 	args := newArguments()
 	args.broken = true
 	return args
@@ -107,7 +115,10 @@ func (l *loader) argsIn(f *file, m *tasks.Module, n *yaml.Node, text string, ski
 	}
 	pairs, raw, err := parsePairs(text, known)
 	before := len(l.problems)
-	l.templates(f, n)
+	escaped := err == nil && strings.Contains(text, `\`)
+	if !escaped {
+		l.templates(f, n)
+	}
 	if err != nil {
 		args.broken = true
 		if len(l.problems) > before {
@@ -122,6 +133,9 @@ func (l *loader) argsIn(f *file, m *tasks.Module, n *yaml.Node, text string, ski
 	}
 	for _, p := range pairs {
 		w := written{at(p.offset), len([]rune(p.key)), at(p.after), nil}
+		if escaped && isTemplate(p.value) { // what the template is shows only now that the backslashes are gone
+			l.checkText(w.value, p.value)
+		}
 		if arg, ok := m.Arg(p.key); ok && arg.Kind == argument.Raw && !isTemplate(p.value) {
 			if err := l.Checker.CheckCondition(p.value); err != nil {
 				msg, _, _ := splitPlace(err)
@@ -132,6 +146,9 @@ func (l *loader) argsIn(f *file, m *tasks.Module, n *yaml.Node, text string, ski
 	}
 	if raw == "" {
 		return args
+	}
+	if escaped && isTemplate(raw) {
+		l.checkText(f.at(n), raw)
 	}
 	w := written{f.at(n), 0, f.at(n), nil}
 	if m.FreeForm == "" && isTemplate(raw) {
@@ -151,6 +168,20 @@ func (l *loader) argsIn(f *file, m *tasks.Module, n *yaml.Node, text string, ski
 	}
 	args.set(m.FreeForm, Value{raw, w.value}, w)
 	return args
+}
+
+// checkText checks a template that is not written as it is: the place is that where its text begins.
+func (l *loader) checkText(at Position, text string) {
+	err := l.Checker.Check(text)
+	if err == nil {
+		return
+	}
+	msg, _, _ := splitPlace(err)
+	if lacksName(msg) {
+		l.lack(at, 0, "", "bad template: %s", msg)
+		return
+	}
+	l.fail(at, 0, "", "bad template: %s", msg)
 }
 
 // argumentCheck holds what a check needs besides the arguments themselves.

@@ -14,10 +14,11 @@ import (
 // call is the key of a task that says what it does.
 type call struct {
 	entry
-	name   string // of the module, as written
-	text   string // its arguments when they are what is left of `action: module arguments`
-	skip   int    // bytes of the scalar before text
-	action bool   // it is action or local_action
+	name   string     // of the module, as written
+	text   string     // its arguments when they are what is left of `action: module arguments`
+	skip   int        // bytes of the scalar before text
+	action bool       // it is action or local_action
+	module *yaml.Node // of `action: {module: copy src=a}`, whose text is behind the module's name
 	local  bool
 	// lacking is why there is no such module here, where the task may never be reached.
 	lacking *Error
@@ -105,11 +106,11 @@ func (l *loader) actionCall(f *file, e entry) *call {
 	case yaml.MappingNode:
 		for _, m := range entries(e.value) {
 			if m.key == "module" && m.value.Kind == yaml.ScalarNode && m.value.Value != "" {
-				if strings.ContainsAny(m.value.Value, " \n") {
-					l.fail(f.at(m.value), 0, "", "module: takes the name of a module alone")
-					return nil
+				result.name, result.text, _ = splitAction(m.value.Value)
+				result.module = m.value
+				if result.text != "" {
+					result.skip = strings.LastIndex(m.value.Value, result.text)
 				}
-				result.name = m.value.Value
 				return result
 			}
 		}

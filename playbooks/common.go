@@ -20,6 +20,7 @@ func (l *loader) common(c *scope, e entry, into *Common) bool {
 	case "vars":
 		into.Vars = l.variables(f, e)
 	case "when":
+		defer l.perhaps(c.around)() // it is what is looked at first
 		into.When = l.conditions(f, e)
 	case "tags":
 		into.Tags = l.tags(f, e)

@@ -71,7 +71,7 @@ func (l *loader) parse(f *file, data []byte) *file {
 		return nil
 	}
 	if second != nil {
-		l.fail(Position{f.name, second.Line, second.Column}, 3, "", "a second YAML document begins here; a playbook is one")
+		l.fail(Position{f.name, second.Line, second.Column}, 3, "write all plays one below the other, or into files of their own", "a second YAML document begins here; a playbook is one")
 		return nil
 	}
 	f.root = root
@@ -168,19 +168,23 @@ func (l *loader) checkKeys(f *file, n *yaml.Node) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i]
 		if key.Kind != yaml.ScalarNode {
-			hint := ""
+			msg, hint := "the key of a mapping has to be a plain word", ""
 			if key.Kind == yaml.MappingNode {
-				hint = `a value that begins with {{ has to be quoted: "{{ … }}"`
+				msg, hint = "a value that begins with {{ has to be quoted", `write "{{ … }}"; a condition needs no braces at all`
 			}
 			at := f.at(key)
 			if key.Kind == yaml.MappingNode && at.Column > 1 && f.charAt(at.Line, at.Column-1) == '{' {
 				at.Column--
 			}
-			l.fail(at, 2, hint, "the key of a mapping has to be a plain word")
+			l.fail(at, 2, hint, "%s", msg)
 			continue
 		}
 		if first, twice := lines[key.Value]; twice && !isMerge(key) {
-			l.fail(f.at(key), len([]rune(key.Value)), "", "%q is here a second time; the first is on line %d", key.Value, first)
+			hint := ""
+			if key.Value == "name" {
+				hint = "does another task or play begin here? it begins with a dash"
+			}
+			l.fail(f.at(key), len([]rune(key.Value)), hint, "%q is here a second time; the first is on line %d", key.Value, first)
 			continue
 		}
 		lines[key.Value] = key.Line
@@ -188,6 +192,11 @@ func (l *loader) checkKeys(f *file, n *yaml.Node) {
 }
 
 var yamlLine = regexp.MustCompile(`^yaml: (?:unmarshal errors:\s+)?line (\d+): (?s:(.*))$`)
+
+var (
+	pairsBefore = regexp.MustCompile(`^\s*(?:- +)?(?:[\w.]+: +)?[\w.]+=\S`)
+	afterQuote  = regexp.MustCompile(`^\s*(?:- +)?[^"'\s:]+: +("[^"]*"|'[^']*')[ ]*([^\s#,].*)$`)
+)
 
 // syntaxError puts the parser's complaint on the line that caused it, which is not always the one it names, and in
 // words that name the usual mistakes. The library gives its errors as text alone, so that text is what is looked at.
@@ -220,8 +229,21 @@ func (l *loader) syntaxError(f *file, err error) {
 	case strings.Contains(msg, "mapping values are not allowed") && colon != nil && !strings.ContainsAny(text[colon[2]:colon[3]], `"'`):
 		column = runes(text, colon[4])
 		msg, hint = "a colon and a space within a value", "quote the value"
+	case strings.Contains(msg, "mapping values are not allowed") && line > 1 && pairsBefore.MatchString(f.lines[line-2]):
+		msg = "arguments as name=value on the line before, and as name: value here"
+		hint = "write them all one a line, as name: value"
 	case strings.Contains(msg, "mapping values are not allowed"):
 		hint = "is the line before this one complete, and is this one indented as far as its neighbours?"
+	case strings.Contains(msg, "did not find expected key") && afterQuote.MatchString(text):
+		at := afterQuote.FindStringSubmatchIndex(text)
+		column, width = runes(text, at[4]), max(at[5]-at[4], 1)
+		msg, hint = "a text behind the quote that ends the value", "put the quotes around the whole value"
+	case strings.Contains(msg, "alphabetic or numeric character") && strings.ContainsAny(text, "*&"):
+		column = runes(text, strings.IndexAny(text, "*&"))
+		msg, hint = "a value that begins with * or & has to be quoted", "write it in quotes"
+	case strings.Contains(msg, "did not find expected '-' indicator"):
+		msg = "this line is not indented like those that it belongs with"
+		hint = "the keys of a task stand below one another, two further in than its dash"
 	case strings.Contains(msg, "did not find expected key"), strings.Contains(msg, "did not find expected '-' indicator"):
 		hint = "is this line indented as far as its neighbours, and are quotes and brackets closed?"
 	case strings.Contains(msg, "found unexpected end of stream"):

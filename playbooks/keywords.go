@@ -63,6 +63,9 @@ type keyword struct {
 	without string
 }
 
+// gone begins what to do instead of a keyword that Ansible has no more.
+const gone = "gone: "
+
 // keywords are all that Ansible has, ansible-core 2.14's and the later ones.
 var keywords = map[string]keyword{
 	"any_errors_fatal":    {on: everywhere},
@@ -131,8 +134,8 @@ var keywords = map[string]keyword{
 	"fact_path":        {on: onPlay, without: "facts are polarbook's own"},
 	"gather_timeout":   {on: onPlay, without: "limit a task with timeout"},
 	"validate_argspec": {on: onPlay, without: "check variables with assert"},
-	"sudo":             {on: everywhere, without: "Ansible has removed it too: write become"},
-	"sudo_user":        {on: everywhere, without: "Ansible has removed it too: write become_user"},
+	"sudo":             {on: everywhere, without: gone + "write become"},
+	"sudo_user":        {on: everywhere, without: gone + "write become_user"},
 }
 
 // loopsWith are the with_ forms that there are; loopsWithout Ansible's others, that polarbook does not have.
@@ -176,6 +179,8 @@ func (l *loader) keyword(f *file, e entry, on where) bool {
 	k, known := keywords[e.key]
 	width := len([]rune(e.key))
 	switch {
+	case known && strings.HasPrefix(k.without, gone) && k.on&on != 0:
+		l.fail(f.at(e.at), width, strings.TrimPrefix(k.without, gone), "there is no keyword %q any more: Ansible has removed it", e.key)
 	case known && k.without != "" && k.on&on != 0:
 		l.fail(f.at(e.at), width, k.without, "%q is not implemented by polarbook, though Ansible has it", e.key)
 	case known && k.on&on != 0:

@@ -45,7 +45,7 @@ type Options struct {
 	Lookup func(name string) (*tasks.Module, bool)
 	// RolesPath are the directories that roles are looked for in after those of the playbook; nil: Ansible's own.
 	RolesPath []string
-	// CollectionsPath are directories that hold ansible_collections, besides those beside the playbook and Ansible's usual ones.
+	// CollectionsPath are the directories that hold ansible_collections, after that of the playbook; nil: Ansible's own.
 	CollectionsPath []string
 	// ExtraVars are the variables of the command line; the names of imports may hold them.
 	ExtraVars map[string]any

@@ -36,7 +36,7 @@ func (r *loopReader) read(e entry) bool {
 	case e.key != "loop" && !isWith:
 		return false
 	case r.loop != nil:
-		l.fail(f.at(e.at), width, "", "a task has one loop; this one already has one on line %d", r.key.Line)
+		l.fail(f.at(e.at), width, "keep one of them", "a task has one loop; this one already has one on line %d", r.key.Line)
 		return true
 	case isWith && (slices.Contains(loopsWithout, with) || strings.Count(with, ".") == 2):
 		l.lack(f.at(e.at), width, "use loop with a filter or a lookup", "%q is not implemented by polarbook, though Ansible has it", e.key)

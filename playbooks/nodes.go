@@ -2,6 +2,7 @@ package playbooks
 
 import (
 	"errors"
+	"regexp"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -153,13 +154,45 @@ func (l *loader) templates(f *file, n *yaml.Node) {
 // expression checks one condition. Ansible warns of braces in it and takes them away; so does polarbook.
 func (l *loader) expression(f *file, n *yaml.Node) {
 	if isTemplate(n.Value) {
+		before := len(l.problems)
 		l.warn(f.at(n), 0, "leave the braces out", "a condition is an expression already")
 		l.templateError(f, n, l.Checker.Check(n.Value), 0)
+		bare := strings.NewReplacer("{{", "(", "}}", ")").Replace(n.Value)
+		if err := l.Checker.CheckCondition(bare); err != nil && len(l.problems) == before && !isTemplate(bare) {
+			msg, _, _ := splitPlace(err)
+			l.fail(f.at(n), 0, "leave the braces out", "bad template: %s", msg)
+		}
 		return
 	}
-	if strings.TrimSpace(n.Value) != "" {
-		l.templateError(f, n, l.Checker.CheckCondition(n.Value), 0)
+	if strings.TrimSpace(n.Value) == "" {
+		return
 	}
+	before := len(l.problems)
+	l.templateError(f, n, l.Checker.CheckCondition(n.Value), 0)
+	if len(l.problems) > before {
+		l.problems[before].Hint = expressionHint(n.Value, l.problems[before])
+	}
+}
+
+var assignment = regexp.MustCompile(`(?:^|[^=!<>~])=(?:[^=]|$)`)
+
+// expressionHint says what people write who come from another language.
+func expressionHint(text string, e *Error) string {
+	switch {
+	case e.Hint != "":
+		return e.Hint
+	case strings.Contains(text, "&&"):
+		return "write and"
+	case strings.Contains(text, "||"):
+		return "write or"
+	case strings.Contains(e.Msg, `"="`) && assignment.MatchString(text):
+		return "compare with =="
+	case strings.Contains(e.Msg, `"!"`):
+		return "write not"
+	case strings.Contains(e.Msg, "there is no test"):
+		return "compare with ==, and quote a text"
+	}
+	return ""
 }
 
 // templateError reports what a Checker said of a scalar's text, or of what follows skip characters of it.

@@ -1,6 +1,7 @@
 package playbooks
 
 import (
+	"errors"
 	"path"
 	"slices"
 	"strconv"
@@ -132,7 +133,11 @@ func (l *loader) play(f *file, n *yaml.Node, es []entry, outer map[string]any) *
 		}
 	}
 	if !p.Hosts.Given() {
-		l.fail(f.at(n), 1, "write hosts: and a pattern, such as all", "this play says no hosts")
+		hint := "write hosts: and a pattern, such as all"
+		if f.root != nil && len(f.root.Content) > 0 && follow(f.root.Content[0]) != n && len(sections) > 0 {
+			hint += "; what belongs to the play before has no dash"
+		}
+		l.fail(f.at(n), 1, hint, "this play says no hosts")
 	}
 	inner := c.with(&p.Common)
 	for _, s := range []struct {
@@ -277,6 +282,7 @@ func (l *loader) varsFiles(f *file, e entry, o Origin) []Value {
 			if err != nil {
 				if missing == nil {
 					missing = &NotFoundError{Name: name}
+					errors.As(err, &missing)
 				}
 				continue
 			}
@@ -286,7 +292,10 @@ func (l *loader) varsFiles(f *file, e entry, o Origin) []Value {
 			found = true
 		}
 		if known && !found && missing != nil {
-			l.fail(f.at(names[0]), 0, "", "there is no file %q of variables", missing.Name)
+			for i, place := range missing.Looked {
+				missing.Looked[i] = l.shorten(place)
+			}
+			l.fail(f.at(names[0]), 0, "looked for "+strings.Join(missing.Looked, ", "), "there is no file %q of variables", missing.Name)
 		}
 		list = append(list, l.plain(f, item))
 	}

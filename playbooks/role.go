@@ -296,7 +296,11 @@ func (l *loader) collectionDirs(o Origin, collection string) []place {
 	if i := strings.LastIndex("/"+o.PlayDir+"/", "/ansible_collections/"); i >= 0 {
 		list = append(list, place{o.Source, path.Join(o.PlayDir[:max(i-1, 0)], below)})
 	}
-	for _, dir := range append(slices.Clone(l.CollectionsPath), "~/.ansible/collections", "/usr/share/ansible/collections") {
+	paths := l.CollectionsPath
+	if paths == nil {
+		paths = []string{"~/.ansible/collections", "/usr/share/ansible/collections"}
+	}
+	for _, dir := range paths {
 		if p, ok := absolute(dir); ok && o.Source == hostFiles {
 			list = append(list, place{hostFiles, path.Join(p, below)})
 		}

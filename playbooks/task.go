@@ -18,8 +18,8 @@ type scope struct {
 	defaults []map[string]map[string]Value
 	// vars are the play's and the includes' variables that are literal, for the names of imports.
 	vars map[string]any
-	// maybe: a condition around it is decided in the run.
-	maybe bool
+	// maybe: a condition around it, or its own, is decided in the run; around: one around it.
+	maybe, around bool
 	// collections are where roles are looked for by their short names.
 	collections []string
 }
@@ -52,8 +52,11 @@ func (l *loader) nodes(c *scope, n *yaml.Node, what string) []Node {
 	for _, item := range n.Content {
 		item = follow(item)
 		if item.Kind != yaml.MappingNode {
-			l.fail(f.at(item), 0, "a task is a mapping: a module's name and its arguments, and keywords",
-				"%s has to be a list of tasks; this is %s", what, nodeKind(item))
+			hint := "a task is a mapping: a module's name and its arguments, and keywords"
+			if _, _, ok := l.moduleNamed(item.Value); ok {
+				hint = "a module's name has a colon behind it: " + item.Value + ":"
+			}
+			l.fail(f.at(item), 0, hint, "%s has to be a list of tasks; this is %s", what, nodeKind(item))
 			continue
 		}
 		if node := l.node(c, item); node != nil {
@@ -77,11 +80,10 @@ func nodeKind(n *yaml.Node) string {
 
 func (l *loader) node(c *scope, n *yaml.Node) Node {
 	es := entries(n)
-	if undecided(es) {
-		inner := *c
-		inner.maybe = true
-		c = &inner
-	}
+	inner := *c
+	inner.around = c.maybe
+	inner.maybe = c.maybe || undecided(es)
+	c = &inner
 	defer l.perhaps(c.maybe || c.handler)()
 	for _, e := range es {
 		switch e.key {
@@ -256,6 +258,13 @@ func (l *loader) taskArguments(c *scope, es []entry, call *call, m *tasks.Module
 		own = l.argsOf(f, m, call.value)
 		delete(own.values, "module")
 		delete(own.places, "module")
+		if call.module != nil && call.text != "" { // what stands behind the module's name wins
+			behind := l.argsIn(f, m, call.module, call.text, call.skip)
+			for name, v := range behind.values {
+				own.set(name, v, behind.places[name])
+			}
+			own.broken, own.whole = own.broken || behind.broken, behind.whole
+		}
 	default:
 		own = l.argumentsUnder(f, m, call.entry)
 	}

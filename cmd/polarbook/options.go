@@ -264,7 +264,8 @@ func (o hostOptions) prepare(t *terminal) (*workplace, error) {
 
 func (w *workplace) load(name string) (*playbooks.Playbook, error) {
 	p, err := playbooks.Load(name, playbooks.Options{
-		Templates: templates.Files(), Checker: w.render, ExtraVars: w.vars, RolesPath: rolesPath(w.settings), Vault: w.keys,
+		Templates: templates.Files(), Checker: w.render, ExtraVars: w.vars,
+		RolesPath: rolesPath(w.settings), CollectionsPath: collectionsPath(w.settings), Vault: w.keys,
 	})
 	if err != nil {
 		return nil, err

@@ -124,6 +124,12 @@ func rolesPath(s *settings.Settings) []string {
 	return nil
 }
 
+// collectionsPath are the directories that hold ansible_collections; nil: Ansible's own.
+func collectionsPath(s *settings.Settings) []string {
+	paths, _ := s.Paths(settings.CollectionsPath, ":")
+	return paths
+}
+
 // defaults are what holds for all plays that do not say otherwise: options of the command line, or else the settings.
 func (w *workplace) defaults() (engine.Defaults, error) {
 	s, o := w.settings, w.options

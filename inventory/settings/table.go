@@ -14,6 +14,7 @@ const (
 	AnyUnparsedFails     Setting = "any_unparsed_is_failed"
 	Home                 Setting = "home"
 	RolesPath            Setting = "roles_path"
+	CollectionsPath      Setting = "collections_path"
 	RemoteUser           Setting = "remote_user"
 	PrivateKeyFile       Setting = "private_key_file"
 	RemotePort           Setting = "remote_port"
@@ -72,6 +73,7 @@ var table = map[Setting]entry{
 	AnyUnparsedFails:   at("inventory.any_unparsed_is_failed", "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED"),
 	Home:               at("defaults.home", "ANSIBLE_HOME"),
 	RolesPath:          at("defaults.roles_path", "ANSIBLE_ROLES_PATH"),
+	CollectionsPath:    at("defaults.collections_paths defaults.collections_path", "ANSIBLE_COLLECTIONS_PATHS ANSIBLE_COLLECTIONS_PATH"),
 	RemoteUser:         at("defaults.remote_user", "ANSIBLE_REMOTE_USER"),
 	PrivateKeyFile:     at("defaults.private_key_file", "ANSIBLE_PRIVATE_KEY_FILE"),
 	RemotePort:         at("defaults.remote_port", "ANSIBLE_REMOTE_PORT"),
@@ -176,8 +178,7 @@ var unreadVariables = words(`
 	ANSIBLE_ACTION_PLUGINS ANSIBLE_BECOME_PLUGINS ANSIBLE_CACHE_PLUGIN ANSIBLE_CONNECTION_PLUGINS ANSIBLE_FILTER_PLUGINS
 	ANSIBLE_INVENTORY_PLUGINS ANSIBLE_JINJA2_EXTENSIONS ANSIBLE_LIBRARY ANSIBLE_LOG_PATH ANSIBLE_LOOKUP_PLUGINS
 	ANSIBLE_MODULE_UTILS ANSIBLE_STRATEGY_PLUGINS ANSIBLE_TEST_PLUGINS ANSIBLE_VARS_PLUGINS ANSIBLE_PRECEDENCE
-	ANSIBLE_COLLECTIONS_PATH ANSIBLE_COLLECTIONS_PATHS ANSIBLE_BECOME_EXE ANSIBLE_EXECUTABLE ANSIBLE_SSH_EXECUTABLE
-	ANSIBLE_PRIVATE_KEY ANSIBLE_PKCS11_PROVIDER`)
+	ANSIBLE_BECOME_EXE ANSIBLE_EXECUTABLE ANSIBLE_SSH_EXECUTABLE ANSIBLE_PRIVATE_KEY ANSIBLE_PKCS11_PROVIDER`)
 
 // variablesAsHere are those that may be set so long as they say what polarbook does anyway.
 var variablesAsHere = map[string][]string{

@@ -6,6 +6,7 @@ package convert
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -41,11 +42,17 @@ func floatText(v float64) string {
 	return s
 }
 
+// mode is a file's mode in octal digits or in clauses for chmod; the module looks at what they come to.
+var mode = regexp.MustCompile(`^(?:[0-7]{1,5}|preserve|[ugoa]*(?:[-+=](?:[rwxXst]*|[ugo]))+(?:,[ugoa]*(?:[-+=](?:[rwxXst]*|[ugo]))+)*)?$`)
+
 // Mode returns a file mode as text. A YAML integer is a number that was written in octal (0644) unless it could not have
 // been: Ansible's own rule, with its trap (644 without the zero) refused.
 func Mode(value any) (string, error) {
 	switch v := value.(type) {
 	case string:
+		if !mode.MatchString(v) {
+			return "", fmt.Errorf("is %q, which is not a file mode: write it as \"0644\" or \"u=rw,g=r\"", v)
+		}
 		return v, nil
 	case int:
 		if v < 0 || v > 0o7777 {
