@@ -178,7 +178,7 @@ func (l *loader) checkText(at Position, text string) {
 	}
 	msg, _, _ := splitPlace(err)
 	if lacksName(msg) {
-		l.lack(at, 0, "", "bad template: %s", msg)
+		_ = l.lack(at, 0, "", "bad template: %s", msg)
 		return
 	}
 	l.fail(at, 0, "", "bad template: %s", msg)

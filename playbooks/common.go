@@ -182,7 +182,7 @@ func (l *loader) moduleDefaults(f *file, e entry) map[string]map[string]Value {
 				continue // no task here can have that module
 			}
 			if !ok {
-				l.unknownModule(f, m.at, m.key)
+				_ = l.unknownModule(f, m.at, m.key)
 				continue
 			}
 			if m.value.Kind != yaml.MappingNode {
@@ -190,7 +190,7 @@ func (l *loader) moduleDefaults(f *file, e entry) map[string]map[string]Value {
 				continue
 			}
 			args := l.argsOf(f, module, m.value)
-			l.checkArgs(f, module, args, argumentCheck{defaults: true})
+			_ = l.checkArgs(f, module, args, argumentCheck{defaults: true})
 			if all[module.Name] == nil {
 				all[module.Name] = map[string]Value{}
 			}

@@ -244,7 +244,7 @@ func (l *loader) syntaxError(f *file, err error) {
 	case strings.Contains(msg, "did not find expected '-' indicator"):
 		msg = "this line is not indented like those that it belongs with"
 		hint = "the keys of a task stand below one another, two further in than its dash"
-	case strings.Contains(msg, "did not find expected key"), strings.Contains(msg, "did not find expected '-' indicator"):
+	case strings.Contains(msg, "did not find expected key"):
 		hint = "is this line indented as far as its neighbours, and are quotes and brackets closed?"
 	case strings.Contains(msg, "found unexpected end of stream"):
 		msg, hint = "a quote is opened and never closed", ""

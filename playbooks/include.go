@@ -49,7 +49,7 @@ func includeTable(word string) *tasks.Module {
 func (l *loader) includeArguments(c *scope, es []entry, call *call) map[string]Value {
 	m := includeTable(shortName(call.name))
 	args := l.taskArguments(c, es, call, m, nil)
-	l.checkArgs(c.file, m, args, argumentCheck{at: c.file.at(call.at), width: len([]rune(call.key))})
+	_ = l.checkArgs(c.file, m, args, argumentCheck{at: c.file.at(call.at), width: len([]rune(call.key))})
 	named := map[string]Value{}
 	for name, v := range args.values {
 		if arg, ok := m.Arg(name); ok {

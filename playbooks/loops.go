@@ -39,7 +39,7 @@ func (r *loopReader) read(e entry) bool {
 		l.fail(f.at(e.at), width, "keep one of them", "a task has one loop; this one already has one on line %d", r.key.Line)
 		return true
 	case isWith && (slices.Contains(loopsWithout, with) || strings.Count(with, ".") == 2):
-		l.lack(f.at(e.at), width, "use loop with a filter or a lookup", "%q is not implemented by polarbook, though Ansible has it", e.key)
+		_ = l.lack(f.at(e.at), width, "use loop with a filter or a lookup", "%q is not implemented by polarbook, though Ansible has it", e.key)
 	case isWith && !slices.Contains(loopsWith, with):
 		var names []string
 		for _, name := range loopsWith {

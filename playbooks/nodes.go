@@ -209,7 +209,7 @@ func (l *loader) templateError(f *file, n *yaml.Node, err error, skip int) {
 		at = f.inside(n, line, column)
 	}
 	if lacksName(msg) {
-		l.lack(at, 1, "", "bad template: %s", msg)
+		_ = l.lack(at, 1, "", "bad template: %s", msg)
 		return
 	}
 	l.fail(at, 1, "", "bad template: %s", msg)

@@ -59,7 +59,7 @@ func (l *loader) checkSources(c *scope, m *tasks.Module, args arguments, t *Task
 				missing.Looked[i] = l.shorten(place)
 			}
 		}
-		l.lack(v.Pos, 0, hint, "%v", err)
+		_ = l.lack(v.Pos, 0, hint, "%v", err)
 		return
 	}
 	if m.Name == "template" {

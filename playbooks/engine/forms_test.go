@@ -133,6 +133,21 @@ func TestForms(t *testing.T) {
 	}
 }
 
+// TestRoleNames: the names of the play's roles, those that they depend on only among all of them.
+func TestRoleNames(t *testing.T) {
+	b := newBench(t, "a")
+	for _, r := range []string{"own", "included", "imported", "below"} {
+		b.file("roles/"+r+"/tasks/main.yml", "- echo: \"{{ role_name }}\"\n")
+	}
+	b.file("roles/own/meta/main.yml", "dependencies: [below]\n")
+	_, err := b.run("- hosts: a\n  gather_facts: false\n  roles: [own]\n  tasks:\n    - include_role: {name: included}\n    - import_role: {name: imported}\n" +
+		"    - echo: \"{{ ansible_play_role_names }} {{ ansible_role_names }} {{ ansible_parent_role_names is defined }} {{ ansible_facts }}\"\n")
+	b.wantKind(err, 0)
+	if want := "a ok: ['own', 'imported', 'included'] ['own', 'imported', 'included', 'below'] False {}\n"; !strings.Contains(b.rec.text(), want) {
+		t.Error(b.rec.text())
+	}
+}
+
 // What the user answers is a template unless the question is marked unsafe, as in Ansible.
 func TestUnsafeAnswers(t *testing.T) {
 	b := newBench(t, "a")

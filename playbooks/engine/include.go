@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -205,6 +206,9 @@ func (s *taskRun) applyIncludeOutcome(h *host, o *outcome) {
 
 // adopt makes the handlers and, if they are public, the variables of included roles known to the play.
 func (p *playRun) adopt(nodes []playbooks.Node, sc *scope) {
+	p.mu.Lock()
+	p.nameRoles(nodes, false)
+	p.mu.Unlock()
 	eachRole(nodes, sc, false, func(b *playbooks.Block, outer *scope, _ bool) {
 		p.handlers.addRole(b, outer)
 		if b.RolePublic {
@@ -226,16 +230,42 @@ func (p *playRun) roles() []*role {
 	return p.static
 }
 
-func (p *playRun) roleNames() []any {
-	names := []any{}
-	seen := map[string]bool{}
-	for _, r := range p.roles() {
-		if !seen[r.name] {
-			seen[r.name] = true
-			names = append(names, r.name)
+// roleNames lists the play's roles as far as they are known: those that it uses itself, and these with those that they depend on.
+func (p *playRun) roleNames() (own, all []any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	own, all = []any{}, []any{}
+	for _, name := range p.ownRoles {
+		own = append(own, name)
+	}
+	all = append(all, own...)
+	for _, name := range p.dependencies {
+		if !slices.Contains(p.ownRoles, name) {
+			all = append(all, name)
 		}
 	}
-	return names
+	return own, all
+}
+
+// nameRoles notes the names of the roles among nodes. within means that they are a role's own, which depends on them unless it
+// imports them.
+func (p *playRun) nameRoles(nodes []playbooks.Node, within bool) {
+	for _, node := range nodes {
+		b, ok := node.(*playbooks.Block)
+		if !ok {
+			continue
+		}
+		names := &p.ownRoles
+		if within && !b.RoleImported {
+			names = &p.dependencies
+		}
+		if b.Role != "" && !slices.Contains(*names, roleOf(b).label()) {
+			*names = append(*names, roleOf(b).label())
+		}
+		for _, part := range [][]playbooks.Node{b.Block, b.Rescue, b.Always} {
+			p.nameRoles(part, within || b.Role != "")
+		}
+	}
 }
 
 // staticRoles are the roles that a play has from its beginning: those of roles: and import_role.

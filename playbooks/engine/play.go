@@ -32,14 +32,15 @@ type playRun struct {
 
 	handlers *handlers
 
-	mu        sync.Mutex
-	static    []*role // roles of the play itself, whose variables all its tasks see
-	files     map[string]*ordered.Map
-	throttles map[*playbooks.Task]chan struct{}
-	rolesRun  map[string]map[*host]bool // by RoleKey
-	broken    bool                      // any_errors_fatal or max_fail_percentage: nothing may follow
-	over      bool                      // meta: end_play
-	err       error
+	mu                     sync.Mutex
+	static                 []*role  // roles of the play itself, whose variables all its tasks see
+	ownRoles, dependencies []string // names of roles: used by the play itself, and by those
+	files                  map[string]*ordered.Map
+	throttles              map[*playbooks.Task]chan struct{}
+	rolesRun               map[string]map[*host]bool // by RoleKey
+	broken                 bool                      // any_errors_fatal or max_fail_percentage: nothing may follow
+	over                   bool                      // meta: end_play
+	err                    error
 }
 
 // play runs one play, batch by batch.
@@ -71,6 +72,7 @@ func (r *run) play(ctx context.Context, book *playbooks.Playbook, play *playbook
 		return at(play.Pos, err)
 	}
 	p.static = staticRoles(play)
+	p.nameRoles(sections(play), false)
 	p.name = p.label(play.Name, text(play.Hosts.Raw))
 	batches, err := p.batches()
 	if err != nil {

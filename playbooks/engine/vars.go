@@ -201,9 +201,10 @@ func (p *playRun) varsWith(h *host, sc *scope, origin *playbooks.Origin, files [
 	}
 	l = l.With(inventory.InventoryVars, inv)
 	l = l.With(inventory.Facts, facts)
-	if plain != nil {
-		l = l.With(inventory.Facts, ordered.Of("ansible_facts", plain))
+	if plain == nil {
+		plain = ordered.New(0) // as in Ansible there are always some facts, maybe none
 	}
+	l = l.With(inventory.Facts, ordered.Of("ansible_facts", plain))
 	if sc != nil {
 		l = l.With(inventory.PlayPrompts, p.answers)
 	}
@@ -227,6 +228,7 @@ func (p *playRun) varsWith(h *host, sc *scope, origin *playbooks.Origin, files [
 
 // magic are the variables that Ansible itself sets and nobody can override.
 func (p *playRun) magic(h *host, inv *ordered.Map, sc *scope, origin *playbooks.Origin) *ordered.Map {
+	own, everyRole := p.roleNames()
 	m := ordered.Of(
 		"ansible_check_mode", p.r.o.Check,
 		"ansible_diff_mode", p.r.o.Diff,
@@ -243,9 +245,9 @@ func (p *playRun) magic(h *host, inv *ordered.Map, sc *scope, origin *playbooks.
 		"playbook_dir", directory(p.book.Dir, p.book.Builtin),
 		"polarbook_run_id", p.r.o.RunID,
 		"omit", templates.Omit,
-		"ansible_play_role_names", p.roleNames(),
-		"ansible_role_names", p.roleNames(),
-		"role_names", p.roleNames(),
+		"ansible_play_role_names", own,
+		"ansible_role_names", everyRole,
+		"role_names", own,
 		"ansible_inventory_sources", []any{},
 	)
 	if p.r.o.Limit != "" {
@@ -264,7 +266,9 @@ func (p *playRun) magic(h *host, inv *ordered.Map, sc *scope, origin *playbooks.
 		if collection, _, ok := cutLast(ro.fullName, "."); ok {
 			m.Set("ansible_collection_name", collection)
 		}
-		m.Set("ansible_parent_role_names", sc.roleNames())
+		if parents := sc.roleNames(); len(parents) > 0 {
+			m.Set("ansible_parent_role_names", parents)
+		}
 		if origin != nil && origin.RoleDir != "" {
 			m.Set("role_path", directory(origin.RoleDir, origin.Builtin))
 		}
