@@ -85,6 +85,15 @@ func TestForms(t *testing.T) {
       loop_control: {extended: true, extended_allitems: false, break_when: item >= 2}
 `, "task echo|a ok item=1st: 1st|a ok item=2nd: 2nd|a ok: All items completed|" +
 			"task echo|a ok item=1: 1 False|a ok item=2: 2 False|a ok: All items completed"},
+		{"environment is the keyword's, whatever variable is called so", `
+- hosts: a
+  gather_facts: false
+  vars: {environment: production, port: 5}
+  tasks:
+    - echo: "{{ environment }} {{ port }}"
+    - echo: "{{ environment }}"
+      environment: {A: "{{ port }}"}
+`, "task echo|a ok: [] 5|task echo|a ok: [{'A': 5}]"},
 		{"directories of variables", `
 - hosts: a
   gather_facts: false

@@ -260,6 +260,13 @@ func (p *playRun) magic(h *host, inv *ordered.Map, sc *scope, origin *playbooks.
 			m.Set(name, x)
 		}
 	}
+	if sc != nil { // whatever else is called so: the keyword's, outermost first
+		around := []any{}
+		for _, x := range sc.environment() {
+			around = append(around, x.Raw)
+		}
+		m.Set("environment", around)
+	}
 	if ro := sc.ownRole(); ro != nil {
 		m.Set("role_name", ro.name)
 		m.Set("ansible_role_name", ro.label())
