@@ -113,10 +113,10 @@ func (l *loader) node(c *scope, n *yaml.Node) Node {
 func (l *loader) task(c *scope, n *yaml.Node, es []entry, call *call) Node {
 	f := c.file
 	m, isAction, _ := l.moduleNamed(call.name)
-	t := &Task{Module: m, Origin: c.origin, sure: !c.maybe}
+	t := &Task{Module: m, Origin: c.origin, sure: !c.maybe, Called: call.name}
 	t.Pos = f.at(n)
 	if call.lacking != nil {
-		t.Called, t.Unavailable = call.name, call.lacking
+		t.Unavailable = call.lacking
 		m = &tasks.Module{Name: call.name, FreeForm: "free_form", AnyArgs: true}
 		t.Module = nil
 	}
@@ -145,6 +145,8 @@ func (l *loader) task(c *scope, n *yaml.Node, es []entry, call *call) Node {
 		case "register":
 			if t.Register = l.word(f, e); t.Register != "" {
 				l.variableName(f, e.value, t.Register)
+			} else if isNull(e.value) {
+				l.fail(f.at(e.at), 0, "write the name of a variable", "register names nothing")
 			}
 		case "until":
 			t.Until = l.conditions(f, e)

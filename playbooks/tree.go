@@ -140,8 +140,9 @@ type Task struct {
 	// BuiltinAction is set instead of Module for what the engine does itself: "meta", "include_vars", "add_host", "group_by",
 	// "pause" or "wait_for_connection".
 	BuiltinAction string
-	// Called is the module's name as written, and Unavailable why it cannot be run, when there is no such module here. A host that
-	// reaches the task fails with it.
+	// Called is the module's name as written; a task without a name is called so.
+	// Unavailable is why it cannot be run, when there is no such module, or argument of it, here. A host that reaches the task
+	// fails with it.
 	Called      string
 	Unavailable *Error
 

@@ -94,6 +94,21 @@ func TestForms(t *testing.T) {
     - echo: "{{ environment }}"
       environment: {A: "{{ port }}"}
 `, "task echo|a ok: [] 5|task echo|a ok: [{'A': 5}]"},
+		{"until sees what failed_when made of the result, and a false that is one stays one", `
+- hosts: a
+  gather_facts: false
+  tasks:
+    - shell: exit 1
+      register: r
+      failed_when: false
+      until: r is not failed
+      retries: 3
+      delay: 0
+    - echo: x
+      when: false
+      register: s
+    - ansible.builtin.echo: "{{ r.attempts }} {{ s.false_condition is boolean }}"
+`, "task shell|a changed: exit status 1, no output|task echo|a skipped: Conditional result was False|task ansible.builtin.echo|a ok: 1 True"},
 		{"directories of variables", `
 - hosts: a
   gather_facts: false

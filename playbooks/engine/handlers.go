@@ -101,11 +101,7 @@ func (hs *handlers) add(nodes []playbooks.Node, sc *scope, of *role) {
 }
 
 // notify marks the handlers that a changed task calls for.
-func (hs *handlers) notify(s *taskRun, h *host) error {
-	names, err := hs.names(s, h)
-	if err != nil {
-		return err
-	}
+func (hs *handlers) notify(s *taskRun, h *host, names []string) error {
 	for _, name := range names {
 		if !hs.mark(name, h) {
 			return at(s.t.Pos, fmt.Errorf("the task %q notifies %q, but no handler has that name or listens to it", s.name, name))
@@ -133,15 +129,11 @@ func (hs *handlers) mark(name string, h *host) bool {
 	return true
 }
 
-// names returns the handlers and topics that a task notifies, rendered.
-func (hs *handlers) names(s *taskRun, h *host) ([]string, error) {
+// names returns the handlers and topics that a task notifies, rendered with its variables, those of a loop's item among them.
+func (hs *handlers) names(s *taskRun, v *variables) ([]string, error) {
 	notified := s.sc.notified()
 	if len(notified) == 0 {
 		return nil, nil
-	}
-	v, err := hs.p.vars(h, s.sc, &s.t.Origin)
-	if err != nil {
-		return nil, err
 	}
 	var names []string
 	for _, n := range notified {

@@ -57,6 +57,20 @@ func TestHandlers(t *testing.T) {
     - {role: r, inst: one}
     - {role: r, inst: two}
 `, "task r : conf|a changed: one|task r : conf|a changed: two|handler r : restart|a ok: restart two", false},
+		{"each item of a loop calls for its own, once one has changed", `
+- hosts: a
+  gather_facts: false
+  handlers:
+    - {name: h1, echo: h1}
+    - {name: h2, echo: h2}
+    - {name: h3, echo: h3}
+  tasks:
+    - echo: {msg: t, changed: "{{ item == 1 }}"}
+      loop: [1, 2, 3]
+      when: item < 3
+      notify: "h{{ item }}"
+`, "task echo|a changed item=1: t|a ok item=2: t|a skipped item=3: Conditional result was False|a changed: All items completed|" +
+			"handler h1|a ok: h1|handler h2|a ok: h2", false},
 		{"of roles, imports, includes and loops the last counts, and topics find each name once", `
 - hosts: a
   gather_facts: false

@@ -114,7 +114,7 @@ func (p *playRun) wants(inc *playbooks.Include, own *scope, h *host, id int) []*
 	if err != nil {
 		ok, _, cerr := v.conditions(own.when())
 		if cerr == nil && !ok {
-			s.applyIncludeOutcome(h, skippedBy(""))
+			s.applyIncludeOutcome(h, skippedBy(nil))
 			return nil
 		}
 		s.applyIncludeOutcome(h, s.failure(v, err))
@@ -176,7 +176,7 @@ func (p *playRun) want(s *taskRun, inc *playbooks.Include, v *variables, extra m
 	return &inclusion{key: key, nodes: nodes, vars: vars}, o
 }
 
-func skippedBy(condition string) *outcome {
+func skippedBy(condition any) *outcome {
 	const why = "Conditional result was False"
 	return &outcome{status: event.Skipped, msg: why, values: map[string]any{
 		"changed": false, "skipped": true, "skip_reason": why, "false_condition": condition}}

@@ -23,6 +23,7 @@ type outcome struct {
 	elapsed   time.Duration
 	delegated string
 	noLog     bool
+	notify    []string // what a change calls for, of each item of a loop
 	label     string
 	inLoop    bool
 	stopped   bool // the user stopped the run before this had begun
@@ -59,6 +60,13 @@ func (s *taskRun) host(ctx context.Context, h *host) *outcome {
 func (s *taskRun) item(ctx context.Context, v *variables, late error) *outcome {
 	began := time.Now()
 	o := s.conditional(ctx, v, late)
+	if o.status == event.OK || o.status == event.Changed {
+		names, err := s.p.handlers.names(s, v)
+		if err != nil {
+			o = s.failure(v, err)
+		}
+		o.notify = names
+	}
 	o.elapsed = time.Since(began)
 	o.noLog = s.hidden(v)
 	if o.status == event.Failed {
@@ -121,6 +129,9 @@ func (s *taskRun) conditional(ctx context.Context, v *variables, late error) *ou
 		s.evaluateConditions(seen, o)
 		if attempts <= 1 {
 			return o
+		}
+		if s.t.Register != "" { // until sees what changed_when and failed_when made of it
+			seen = v.with(map[string]any{s.t.Register: untrusted(o.result())})
 		}
 		done, err := s.holds(seen, o)
 		if err != nil {
@@ -205,8 +216,8 @@ func (s *taskRun) evaluateConditions(v *variables, o *outcome) {
 		o.status = event.Failed
 		if o.msg == "" {
 			o.msg = "failed_when was true"
-			if which != "" {
-				o.msg += ": " + which
+			if which != nil {
+				o.msg += ": " + text(which)
 			}
 		}
 	case !ok && o.status == event.Failed:

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/polarbook/polarbook/playbooks"
@@ -172,6 +173,11 @@ func together(items []*outcome) *outcome {
 		failed = failed || item.failed && item.status != event.Ignored
 		skipped = skipped && item.status == event.Skipped
 		o.learned = append(o.learned, item.learned...)
+		for _, name := range item.notify {
+			if !slices.Contains(o.notify, name) {
+				o.notify = append(o.notify, name)
+			}
+		}
 		o.noLog = o.noLog || item.noLog
 		if o.delegated == "" {
 			o.delegated = item.delegated

@@ -259,7 +259,7 @@ func (d *moduleRun) run(ctx context.Context, args map[string]any) (r tasks.Resul
 	case !plan.Change:
 		return planned, "", nil
 	}
-	if err := d.s.p.handlers.recordPending(ctx, d.s, d.v.h, h); err != nil {
+	if err := d.s.p.handlers.recordPending(ctx, d.s, d.v, h); err != nil {
 		return r, "", err
 	}
 	if a, ok := action.(tasks.Applier); ok {

@@ -21,14 +21,15 @@ func (p *playRun) entry(handler string) string {
 }
 
 // recordPending writes down, before a change is made, the handlers that it will call for.
-func (hs *handlers) recordPending(ctx context.Context, s *taskRun, h *host, on *session.Handle) error {
+func (hs *handlers) recordPending(ctx context.Context, s *taskRun, v *variables, on *session.Handle) error {
 	if hs.p.r.o.PendingHandlers == nil {
 		return nil
 	}
-	names, err := hs.names(s, h)
+	names, err := hs.names(s, v)
 	if err != nil || len(names) == 0 {
 		return err
 	}
+	h := v.h
 	h.mu.Lock()
 	pending := slices.Clone(h.pendingHandlers[hs.p.book.Name])
 	h.mu.Unlock()

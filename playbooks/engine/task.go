@@ -174,7 +174,7 @@ func (s *taskRun) applyOutcome(h *host, o *outcome, hosts []*host, shared bool) 
 	case event.Unreachable:
 		h.become(unreachable)
 	case event.Changed:
-		if err := s.p.handlers.notify(s, h); err != nil {
+		if err := s.p.handlers.notify(s, h, o.notify); err != nil {
 			s.p.fail(err)
 		}
 	}
@@ -217,6 +217,9 @@ func (s *taskRun) done(h *host, o *outcome) event.HostDone {
 // label is the task's name as Ansible shows it.
 func (s *taskRun) label(h *host) string {
 	name := s.moduleName()
+	if s.t.Called != "" {
+		name = s.t.Called
+	}
 	if s.t.Name.Given() && text(s.t.Name.Raw) != "" {
 		if v, err := s.p.vars(h, s.sc, &s.t.Origin); err == nil {
 			name = v.label(s.t.Name, name)
@@ -320,7 +323,10 @@ func (a *startAt) among(nodes []playbooks.Node, role string, p *playRun) bool {
 		name, inner, in := "", role, [][]playbooks.Node(nil)
 		switch n := node.(type) {
 		case *playbooks.Task:
-			name = (&taskRun{t: n, action: builtinActionOf(n)}).moduleName()
+			name = n.Called
+			if name == "" {
+				name = (&taskRun{t: n, action: builtinActionOf(n)}).moduleName()
+			}
 			name = p.label(n.Name, name)
 		case *playbooks.Include:
 			name, in = p.label(n.Name, n.What), [][]playbooks.Node{n.Nodes}

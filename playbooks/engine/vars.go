@@ -166,14 +166,14 @@ func (v *variables) condition(x playbooks.Value) (bool, error) {
 }
 
 // conditions reports whether all hold, and returns the first that does not.
-func (v *variables) conditions(all []playbooks.Value) (bool, string, error) {
+func (v *variables) conditions(all []playbooks.Value) (ok bool, which any, err error) {
 	for _, c := range all {
 		ok, err := v.condition(c)
 		if err != nil || !ok {
-			return false, text(c.Raw), err
+			return false, c.Raw, err
 		}
 	}
-	return true, "", nil
+	return true, nil, nil
 }
 
 // vars makes the variables of a host within a scope. t may be nil: those of a play.
