@@ -1,6 +1,7 @@
 package playbooks
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -172,9 +173,13 @@ func (l *loader) moduleDefaults(f *file, e entry) map[string]map[string]Value {
 			l.fail(f.at(item), 0, "", "module_defaults has to be a mapping of modules to their arguments")
 			continue
 		}
-		for _, m := range entries(item) {
-			if strings.HasPrefix(m.key, "group/") {
-				l.fail(f.at(m.at), 0, "name the modules", "groups of modules are not implemented by polarbook, though Ansible has them")
+		es := entries(item)
+		slices.SortStableFunc(es, func(a, b entry) int { // a module's own defaults win over those of its groups
+			return cmp.Compare(strings.Index(b.key, "group/"), strings.Index(a.key, "group/"))
+		})
+		for _, m := range es {
+			if group, ok := strings.CutPrefix(m.key, "group/"); ok {
+				l.groupDefaults(f, m, group, all)
 				continue
 			}
 			module, ok := l.Lookup(plainName(m.key))
@@ -198,4 +203,40 @@ func (l *loader) moduleDefaults(f *file, e entry) map[string]map[string]Value {
 		}
 	}
 	return all
+}
+
+// groupsElsewhere are the groups of modules that ansible-core and the collections which polarbook has modules of know, and of which
+// it has no module; groupsHere those whose modules all have a name that begins so.
+var (
+	groupsElsewhere = []string{
+		"acme", "aws", "azure", "cpm", "docker", "gcp", "k8s", "os", "ovirt", "vmware",
+		"community.general.consul", "community.general.keycloak", "community.general.proxmox",
+	}
+	groupsHere = map[string]string{"community.postgresql.all": "postgresql_", "community.mysql.all": "mysql_"}
+)
+
+// groupDefaults gives each module of a group its default arguments. What one of them does not know is its own mistake, as in Ansible.
+func (l *loader) groupDefaults(f *file, e entry, group string, into map[string]map[string]Value) {
+	begin, here := groupsHere[group]
+	name := strings.TrimPrefix(strings.TrimPrefix(group, "ansible.builtin."), "ansible.legacy.")
+	switch {
+	case !here && slices.Contains(groupsElsewhere, name):
+		return
+	case !here:
+		l.fail(f.at(e.at), len([]rune(e.key)), "name the modules", "there is no group of modules %q here", group)
+		return
+	case e.value.Kind != yaml.MappingNode:
+		l.fail(f.at(e.value), 0, "", "the defaults of %s have to be a mapping of arguments", e.key)
+		return
+	}
+	for _, short := range l.moduleNames() {
+		m, ok := l.Lookup(short)
+		if !ok || !strings.HasPrefix(short, begin) {
+			continue
+		}
+		if into[m.Name] == nil {
+			into[m.Name] = map[string]Value{}
+		}
+		maps.Copy(into[m.Name], l.argsOf(f, m, e.value).values)
+	}
 }

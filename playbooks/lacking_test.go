@@ -95,6 +95,7 @@ func TestForms(t *testing.T) {
 		{"unsafe", "- debug: {msg: !unsafe '{{ x'}\n    vars: {a: !unsafe [\"{% b\"]}", ""},
 		{"loop_control", "- ping:\n    loop: [1]\n    loop_control: {extended: true, extended_allitems: false, break_when: item > 1}", ""},
 		{"defaults of modules that are not here", "- ping:\n    module_defaults: {uri: {timeout: 1}, community.docker.docker_login: {a: 1}}", ""},
+		{"defaults of groups of modules", "- ping:\n    module_defaults: {group/docker: {timeout: 1}, group/community.postgresql.all: {login_user: x}}", ""},
 		{"tasks below tasks", "- import_role: {name: self}", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
