@@ -150,3 +150,14 @@ func TestHandlers(t *testing.T) {
 		})
 	}
 }
+
+// TestSkippingAlways: with --skip-tags always only a flush that the playbook has runs handlers, in 2.19.
+func TestSkippingAlways(t *testing.T) {
+	b := newBench(t, "a")
+	b.o.SkipTags = []string{"always"}
+	_, err := b.run("- hosts: a\n  gather_facts: false\n  handlers: [{name: h, echo: h}, {name: i, echo: i}]\n  tasks:\n" +
+		"    - {echo: {msg: t, changed: true}, notify: h}\n    - meta: flush_handlers\n    - {echo: {msg: u, changed: true}, notify: i}\n")
+	b.wantKind(err, 0)
+	b.want("play a [a]\ntask echo\na changed: t\nhandler h\na ok: h\ntask echo\na changed: u\n" +
+		"a ok=3 changed=2 unreachable=0 failed=0 skipped=0 rescued=0 ignored=0")
+}

@@ -152,18 +152,26 @@ func (p *playRun) wait(hosts []*host) {
 func (p *playRun) linear(ctx context.Context, hosts []*host) {
 	p.gatherFacts(ctx, hosts)
 	sections := [][]playbooks.Node{p.play.PreTasks, append(append([]playbooks.Node{}, p.play.Roles...), p.play.Tasks...), p.play.PostTasks}
+	// As in ansible-core 2.19 the flush at the end of a section is a task with the tag always.
+	ends := p.r.selected([]string{"always"})
 	for _, section := range sections {
 		// Hosts that fell in an earlier section have run their handlers, if they were to.
 		on := standing(hosts)
 		p.walk(ctx, section, p.scope, on)
-		p.handlers.flush(ctx, on, false)
+		if ends {
+			p.handlers.flush(ctx, on, false)
+		}
 	}
 	for _, h := range standing(hosts) {
 		if p.r.stopped(ctx) {
 			return
 		}
+		why := "only a handler called for it, in the last flush of the play"
+		if !ends {
+			why = "--skip-tags always leaves out the flushes at the ends of a play's sections"
+		}
 		for _, name := range p.handlers.forget(h) {
-			p.r.sayOf(h, "the handler %q does not run: only a handler called for it, in the last flush of the play", name)
+			p.r.sayOf(h, "the handler %q does not run: %s", name, why)
 		}
 	}
 }
