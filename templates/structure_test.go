@@ -28,7 +28,7 @@ func TestStructureAsJinja(t *testing.T) {
 			return "Jinja2 leaves out a comment that begins at the very end and is not closed; here it is a mistake as anywhere"
 		case strings.Contains(err.Error(), "expected a key within the brackets"):
 			return "Jinja2 takes a[] for a[()], which nothing has; here it is a mistake"
-		case strings.Contains(err.Error(), `there is no filter "lengt"`):
+		case strings.Contains(err.Error(), `there is no filter "le`):
 			return "an unknown filter is a mistake here even where it is not reached"
 		case errors.As(err, &absent) && strings.Contains(c.template, "%a"):
 			return "Python's '' % takes something undefined for a mapping that nothing is asked of; here it is an error"
