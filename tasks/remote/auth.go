@@ -30,6 +30,8 @@ type authenticator struct {
 	// human is called around every question to a human or an agent that may ask
 	// one, so that the time it takes is not counted as the host's.
 	human func() (done func())
+	// changed returns why the host's key is not the one that is known, though it was accepted; nil: it is, or none is known.
+	changed func() *ChangedHostKeyError
 
 	used  bool // the password was given
 	asked bool // and asked for again
@@ -56,6 +58,9 @@ func (a *authenticator) methods() []ssh.AuthMethod {
 	if a.login.password != "" && !a.login.wrong {
 		if !a.t.noPassword {
 			ways["password"] = ssh.PasswordCallback(func() (string, error) {
+				if err := a.withheld(); err != nil {
+					return "", err
+				}
 				a.note("password")
 				a.used = true
 				return a.login.password, nil
@@ -77,6 +82,16 @@ func (a *authenticator) methods() []ssh.AuthMethod {
 		}
 	}
 	return methods
+}
+
+// withheld returns why the password is not given to this host; nil: it is.
+func (a *authenticator) withheld() error {
+	changed := a.changed()
+	if changed == nil {
+		return nil
+	}
+	a.note("not the password, though host keys are not verified: %v", changed)
+	return errors.New("the password is withheld")
 }
 
 func (a *authenticator) note(format string, args ...any) {
@@ -110,6 +125,9 @@ func (a *authenticator) close() {
 func (a *authenticator) answer(_, _ string, questions []string, echos []bool) ([]string, error) {
 	if len(questions) == 0 {
 		return nil, nil
+	}
+	if err := a.withheld(); err != nil {
+		return nil, err
 	}
 	if a.used { // it was refused, and twice the same wrong password may lock the account
 		a.asked = true

@@ -316,6 +316,7 @@ func (d *dialer) shake(
 	clock := startStopwatch(d.config.ConnectTimeout, func() { conn.Close() })
 
 	auth := &authenticator{ctx: ctx, t: t, login: gives, passphrase: d.config.Passphrase, warn: d.config.Warn, human: clock.pause}
+	auth.changed = func() *ChangedHostKeyError { return keys.changed }
 	if t.batch {
 		auth.passphrase = nil
 	}

@@ -26,7 +26,8 @@ const (
 	// somebody may be asked.
 	ModeStrict KeyMode = iota
 	// ModeOff accepts any key of the host itself (ansible_host_key_checking: false),
-	// not of its jump hosts. Passwords then go to whoever answers.
+	// not of its jump hosts. Passwords then go to whoever answers, unless it shows
+	// another key than the one that is known: ssh holds them back then, too.
 	ModeOff
 	// ModeKnown is ModeStrict without anybody being asked (StrictHostKeyChecking=yes).
 	ModeKnown
@@ -180,13 +181,12 @@ type keyVerifier struct {
 	db      *knownhosts.HostKeyDB
 	copies  map[string]string // a file that the library read instead of one of files
 	verdict error
+	// changed is what a key that was accepted unverified would have been refused for; nil: nothing speaks against it.
+	changed *ChangedHostKeyError
 }
 
 func newKeyVerifier(check HostKeyCheck, t target, home string, warn func(string)) (*keyVerifier, error) {
 	v := &keyVerifier{check: check, t: t}
-	if check.Mode == ModeOff {
-		return v, nil
-	}
 	for _, p := range check.Pinned {
 		if _, _, err := parsePin(p); err != nil {
 			return nil, err
@@ -215,7 +215,7 @@ func newKeyVerifier(check HostKeyCheck, t target, home string, warn func(string)
 		}
 	}
 	var err error
-	if v.db, v.copies, err = readKnownHosts(v.files, warn); err != nil {
+	if v.db, v.copies, err = readKnownHosts(v.files, warn); err != nil && check.Mode != ModeOff {
 		return nil, fmt.Errorf("read known_hosts: %w", err)
 	}
 	return v, nil
@@ -339,6 +339,9 @@ func algorithmsOf(keyType string) []string {
 
 func (v *keyVerifier) verify(address string, remote net.Addr, key ssh.PublicKey) error {
 	if v.check.Mode == ModeOff {
+		if v.db != nil {
+			errors.As(v.judge(address, remote, key), &v.changed)
+		}
 		return nil
 	}
 	v.verdict = v.judge(address, remote, key)

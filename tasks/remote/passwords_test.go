@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
+	"github.com/skeema/knownhosts"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -129,5 +131,42 @@ func TestAJumpHostThatRefusesIsAskedOnce(t *testing.T) {
 	}
 	if asked.Load() != 1 || given.Load() != 0 {
 		t.Errorf("the jump host was asked %d times, and got %d passwords", asked.Load(), given.Load())
+	}
+}
+
+// As with ssh, nobody gets the password who shows another key than the one that is known, though keys are not verified.
+func TestAPasswordIsWithheldFromAChangedKey(t *testing.T) {
+	t.Parallel()
+	var given atomic.Int32
+	s := (&fakeServer{auth: ssh.ServerConfig{PasswordCallback: func(ssh.ConnMetadata, []byte) (*ssh.Permissions, error) {
+		given.Add(1)
+		return nil, nil
+	}}}).start(t)
+	other, _ := writeKey(t, filepath.Join(t.TempDir(), "other"), "")
+	changed := filepath.Join(t.TempDir(), "known_hosts")
+	writeFile(t, changed, knownhosts.Line([]string{fmt.Sprintf("127.0.0.1:%d", s.port)}, other.PublicKey())+"\n")
+	none := filepath.Join(t.TempDir(), "none")
+	for _, try := range []struct {
+		keys HostKeyCheck
+		want string
+	}{
+		{HostKeyCheck{Mode: ModeOff, Files: []string{changed}, SystemFiles: []string{}}, "not the password, though host keys are not verified: the host key of"},
+		{HostKeyCheck{Mode: ModeOff, Pinned: []string{ssh.FingerprintSHA256(other.PublicKey())}}, "has changed"},
+		{HostKeyCheck{Mode: ModeOff, Files: []string{none}, SystemFiles: []string{}}, ""},
+		{HostKeyCheck{Mode: ModeOff, Files: []string{s.knownHosts}, SystemFiles: []string{}}, ""},
+	} {
+		given.Store(0)
+		c := s.config()
+		c.Password, c.Keys = "secret", try.keys
+		h, err := Connect(testContext(t), c)
+		if err == nil {
+			h.Close()
+		}
+		switch {
+		case try.want == "" && (err != nil || given.Load() != 1):
+			t.Errorf("%+v: %v, given %d times", try.keys, err, given.Load())
+		case try.want != "" && (err == nil || !strings.Contains(err.Error(), try.want) || given.Load() != 0):
+			t.Errorf("%+v: %v, given %d times", try.keys, err, given.Load())
+		}
 	}
 }
