@@ -1,12 +1,12 @@
 package builtin
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/files"
+	"github.com/polarbook/polarbook/templates/pattern"
 )
 
 type blockinfileArgs struct {
@@ -58,11 +58,10 @@ var blockinfileModule = tasks.Define(tasks.Module{
 		where, arg = a.InsertBefore, "insertbefore"
 	}
 	if where != nil && *where != "EOF" && *where != "BOF" {
-		flags := ""
-		if b.whole = strings.HasPrefix(*where, "(?m)"); b.whole {
-			flags = "(?m)"
+		if flags, _, ok := strings.Cut(*where, ")"); ok && strings.HasPrefix(flags, "(?") {
+			b.whole = strings.Trim(flags[2:], "aimsux") == "" && strings.Contains(flags, "m")
 		}
-		re, err := files.Pattern("blockinfile", arg, strings.TrimPrefix(*where, "(?m)"), flags)
+		re, err := files.Pattern("blockinfile", arg, *where, bytewise)
 		if err != nil {
 			return nil, err
 		}
@@ -84,7 +83,7 @@ var blockinfileModule = tasks.Define(tasks.Module{
 type block struct {
 	blockinfileArgs
 	begin, end string
-	insert     *regexp.Regexp
+	insert     *pattern.Pattern
 	whole      bool // insert looks at the whole text, not line by line
 }
 
@@ -107,7 +106,10 @@ func (b *block) rewrite(text string, exists bool) (string, string, map[string]an
 	at := begin
 	switch {
 	case begin < 0 || end < 0:
-		at = b.place(all, text)
+		var err error
+		if at, err = b.place(all, text); err != nil {
+			return "", "", nil, err
+		}
 	case begin < end:
 		all = slices.Delete(all, begin, end+1)
 	default:
@@ -141,15 +143,19 @@ func (b *block) rewrite(text string, exists bool) (string, string, map[string]an
 }
 
 // place is the line before which a new block goes.
-func (b *block) place(all []string, text string) int {
+func (b *block) place(all []string, text string) (int, error) {
 	at := -1
 	switch {
 	case b.InsertBefore != nil && b.insert == nil:
-		return 0
+		return 0, nil
 	case b.insert == nil:
-		return len(all)
+		return len(all), nil
 	case b.whole:
-		if m := b.insert.FindStringIndex(text); m != nil {
+		m, err := b.insert.Find(text)
+		if err != nil {
+			return 0, err
+		}
+		if m != nil {
 			to := m[0]
 			if b.InsertAfter != nil {
 				to = m[1]
@@ -158,16 +164,20 @@ func (b *block) place(all []string, text string) int {
 		}
 	default:
 		for i, line := range all {
-			if b.insert.MatchString(line) {
+			m, err := b.insert.Find(line)
+			if err != nil {
+				return 0, err
+			}
+			if m != nil {
 				at = i
 			}
 		}
 	}
 	switch {
 	case at < 0:
-		return len(all)
+		return len(all), nil
 	case b.InsertAfter != nil:
-		return min(at+1, len(all))
+		return min(at+1, len(all)), nil
 	}
-	return at
+	return at, nil
 }

@@ -3,13 +3,13 @@ package builtin
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
+	"github.com/polarbook/polarbook/templates/pattern"
 )
 
 type findArgs struct {
@@ -99,11 +99,12 @@ func nameMatcher(patterns []string, expressions bool) (func(string) bool, error)
 	var tests []func(string) bool
 	for _, p := range patterns {
 		if expressions {
-			re, err := regexp.Compile("^(?:" + strings.ReplaceAll(p, `\Z`, `\z`) + ")")
+			re, err := pattern.Compile(p, pattern.Flags{})
 			if err != nil {
 				return nil, err
 			}
-			tests = append(tests, re.MatchString)
+			// A search without an end leaves the name out.
+			tests = append(tests, func(name string) bool { m, err := re.Match(name); return m != nil && err == nil })
 			continue
 		}
 		if _, err := path.Match(p, ""); err != nil {

@@ -47,6 +47,7 @@ func TestFind(t *testing.T) {
 			{map[string]any{"recurse": true, "patterns": "*.log"}, []string{"/a.log", "/sub dir/it's\nb.log"}},
 			{map[string]any{"recurse": true, "excludes": "*.log"}, []string{"/sub dir/c.txt"}},
 			{map[string]any{"recurse": true, "use_regex": true, "patterns": `^[ac]\.\w{3}$`}, []string{"/a.log", "/sub dir/c.txt"}},
+			{map[string]any{"recurse": true, "use_regex": true, "patterns": `^[ac]\.(?!log)\w{3}\Z`}, []string{"/sub dir/c.txt"}},
 			{map[string]any{"file_type": "directory"}, []string{"/sub dir"}},
 			{map[string]any{"recurse": true, "age": "1d"}, []string{"/a.log"}},
 			{map[string]any{"recurse": true, "age": "-1h", "patterns": "*.txt"}, []string{"/sub dir/c.txt"}},

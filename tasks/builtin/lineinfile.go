@@ -1,13 +1,14 @@
 package builtin
 
 import (
+	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/files"
+	"github.com/polarbook/polarbook/templates/pattern"
 )
 
 type lineinfileArgs struct {
@@ -27,7 +28,7 @@ var lineinfileModule = tasks.Define(tasks.Module{
 	Name: "lineinfile", Collections: []string{"ansible.builtin"},
 	Summary: "Manage a line of a text file",
 	Notes: []string{
-		"Expressions are Go's (RE2): Python's, without looking around and without references within the expression.",
+		"Expressions are Python's, for bytes: `\\w` and its like know letters of ASCII alone.",
 		files.FollowNote,
 	},
 	Returns: []tasks.Return{
@@ -45,10 +46,14 @@ var lineinfileModule = tasks.Define(tasks.Module{
 `,
 }, buildLineinfile)
 
+// bytewise is how Python reads an expression for bytes, as lineinfile, blockinfile and wait_for of Ansible's have it.
+var bytewise = pattern.Flags{ASCII: true}
+
 // lines is a lineinfile with its expressions read.
 type lines struct {
 	lineinfileArgs
-	match, insert *regexp.Regexp
+	match, insert *pattern.Pattern
+	expand        *pattern.Template // of line, with backrefs; nil without
 }
 
 func buildLineinfile(a *lineinfileArgs, l tasks.Local) (tasks.Action, error) {
@@ -73,8 +78,13 @@ func buildLineinfile(a *lineinfileArgs, l tasks.Local) (tasks.Action, error) {
 	}
 	f := lines{lineinfileArgs: *a}
 	if a.Regexp != nil {
-		if f.match, err = files.Pattern("lineinfile", "regexp", *a.Regexp, ""); err != nil {
+		if f.match, err = files.Pattern("lineinfile", "regexp", *a.Regexp, bytewise); err != nil {
 			return nil, err
+		}
+		if a.Backrefs {
+			if f.expand, err = f.match.Template(*a.Line); err != nil {
+				return refuse("line", err.Error())
+			}
 		}
 	}
 	if a.InsertAfter == nil && a.InsertBefore == nil {
@@ -82,11 +92,11 @@ func buildLineinfile(a *lineinfileArgs, l tasks.Local) (tasks.Action, error) {
 		f.InsertAfter = &eof
 	}
 	if a.InsertAfter != nil && *a.InsertAfter != "EOF" && *a.InsertAfter != "BOF" {
-		if f.insert, err = files.Pattern("lineinfile", "insertafter", *a.InsertAfter, ""); err != nil {
+		if f.insert, err = files.Pattern("lineinfile", "insertafter", *a.InsertAfter, bytewise); err != nil {
 			return nil, err
 		}
 	} else if a.InsertBefore != nil && *a.InsertBefore != "BOF" {
-		if f.insert, err = files.Pattern("lineinfile", "insertbefore", *a.InsertBefore, ""); err != nil {
+		if f.insert, err = files.Pattern("lineinfile", "insertbefore", *a.InsertBefore, bytewise); err != nil {
 			return nil, err
 		}
 	}
@@ -100,15 +110,21 @@ func buildLineinfile(a *lineinfileArgs, l tasks.Local) (tasks.Action, error) {
 
 func (f *lines) absent(text string, _ bool) (string, string, map[string]any, error) {
 	all := files.KeepLines(text)
+	var failed error
 	kept := slices.DeleteFunc(slices.Clone(all), func(line string) bool {
 		switch {
 		case f.match != nil:
-			return f.match.MatchString(line)
+			m, err := f.match.Find(line)
+			failed = errors.Join(failed, err)
+			return m != nil
 		case f.SearchString != nil:
 			return strings.Contains(line, *f.SearchString)
 		}
 		return files.Bare(line) == *f.Line
 	})
+	if failed != nil {
+		return "", "", nil, failed
+	}
 	found := len(all) - len(kept)
 	msg := ""
 	if found > 0 {
@@ -127,7 +143,10 @@ func (f *lines) present(text string, _ bool) (string, string, map[string]any, er
 	for i, current := range all {
 		switch {
 		case f.match != nil:
-			m := f.match.FindStringSubmatchIndex(current)
+			m, err := f.match.Find(current)
+			if err != nil {
+				return "", "", nil, err
+			}
 			if m == nil {
 				continue
 			}
@@ -145,7 +164,16 @@ func (f *lines) present(text string, _ bool) (string, string, map[string]any, er
 		for i, current := range all {
 			if files.Bare(current) == line {
 				at = i
-			} else if f.insert != nil && f.insert.MatchString(current) {
+				continue
+			}
+			if f.insert == nil {
+				continue
+			}
+			m, err := f.insert.Find(current)
+			if err != nil {
+				return "", "", nil, err
+			}
+			if m != nil {
 				insertAt = i
 				if f.InsertAfter != nil {
 					insertAt = i + 1
@@ -165,7 +193,7 @@ func (f *lines) present(text string, _ bool) (string, string, map[string]any, er
 	switch {
 	case at >= 0:
 		if f.Backrefs && matched {
-			line = files.ExpandReferences(f.match, line, all[at], groups)
+			line = f.expand.Expand(all[at], groups)
 		}
 		if !strings.HasSuffix(line, "\n") {
 			line += "\n"

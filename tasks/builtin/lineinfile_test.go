@@ -58,6 +58,11 @@ func TestLineinfile(t *testing.T) {
 		{"the return before the newline too", map[string]any{"regexp": "b$", "line": "B"}, "ab\r\n", "ab\r\nB\n", "line added"},
 		{"a dollar among others", map[string]any{"regexp": `[]$]x$`, "line": "B"}, "a$x\n", "B\n", "line replaced"},
 		{"the very end", map[string]any{"regexp": `a\Z`, "line": "B"}, "a\na", "a\nB\n", "line replaced"},
+		{"look ahead", map[string]any{"regexp": "^#?port(?!s)", "line": "port=2"}, "#port=1\nports=3\n", "port=2\nports=3\n", "line replaced"},
+		{"look behind", map[string]any{"regexp": `(?<=x) ?= ?\d`, "line": "x=2"}, "x = 1\ny = 1\n", "x=2\ny = 1\n", "line replaced"},
+		{"a reference back", map[string]any{"regexp": `^(\w)\1`, "line": "new"}, "ab\naa\n", "ab\nnew\n", "line replaced"},
+		{"letters of ASCII alone", map[string]any{"regexp": `^\w$`, "line": "new"}, "ü\nu\n", "ü\nnew\n", "line replaced"},
+		{"what is no text", map[string]any{"regexp": `^b`, "line": "new"}, "\xff\xfe\nb\n\xff", "\xff\xfe\nnew\n\xff", "line replaced"},
 		{"search string", map[string]any{"search_string": "a.c", "line": "new"}, "abc\na.c d\n", "abc\nnew\n", "line replaced"},
 		{"after an expression", map[string]any{"insertafter": "^b", "line": "new"}, "a\nb1\nb2\nc\n", "a\nb1\nb2\nnew\nc\n", "line added"},
 		{"after the first match", map[string]any{"insertafter": "^b", "line": "new", "firstmatch": true}, "a\nb1\nb2\nc\n",
@@ -82,7 +87,7 @@ func TestLineinfileRefuses(t *testing.T) {
 		"two places":            {"path": "/f", "line": "a", "insertafter": "x", "insertbefore": "y"},
 		"two searches":          {"path": "/f", "line": "a", "regexp": "x", "search_string": "y"},
 		"bad expression":        {"path": "/f", "line": "a", "regexp": "("},
-		"looking around":        {"path": "/f", "line": "a", "regexp": "a(?!b)"},
+		"no such group":         {"path": "/f", "line": `\2`, "regexp": "(a)", "backrefs": true},
 		"references to nothing": {"path": "/f", "line": "a", "backrefs": true},
 	} {
 		if _, err := m.New(args, &taskstest.FakeLocal{}); err == nil {

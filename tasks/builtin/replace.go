@@ -2,11 +2,10 @@ package builtin
 
 import (
 	"fmt"
-	"regexp"
-	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/files"
+	"github.com/polarbook/polarbook/templates/pattern"
 )
 
 type replaceArgs struct {
@@ -29,22 +28,25 @@ var replaceModule = tasks.Define(tasks.Module{
 - replace: {path: /etc/hosts, regexp: '(\s+)old\.example\.com(\s|$)', replace: '\1new.example.com\2'}
 `,
 }, func(a *replaceArgs, l tasks.Local) (tasks.Action, error) {
-	re, err := files.Pattern("replace", "regexp", a.Regexp, "(?m)")
+	re, err := files.Pattern("replace", "regexp", a.Regexp, pattern.Flags{MultiLine: true})
 	if err != nil {
 		return nil, err
+	}
+	if _, err := re.Template(a.Replace); err != nil {
+		return nil, &tasks.ArgError{Module: "replace", Arg: "replace", Problem: err.Error()}
 	}
 	section := ""
 	switch {
 	case a.After != "" && a.Before != "":
-		section = "(?s)" + a.After + "(?P<subsection>.*?)" + a.Before
+		section = a.After + "(?P<subsection>.*?)" + a.Before
 	case a.After != "":
-		section = "(?s)" + a.After + "(?P<subsection>.*)"
+		section = a.After + "(?P<subsection>.*)"
 	case a.Before != "":
-		section = "(?s)(?P<subsection>.*)" + a.Before
+		section = "(?P<subsection>.*)" + a.Before
 	}
-	var within *regexp.Regexp
+	var within *pattern.Pattern
 	if section != "" {
-		if within, err = files.Pattern("replace", "after", section, ""); err != nil {
+		if within, err = files.Pattern("replace", "after", section, pattern.Flags{DotAll: true}); err != nil {
 			return nil, err
 		}
 	}
@@ -55,14 +57,20 @@ var replaceModule = tasks.Define(tasks.Module{
 	e.Rewrite = func(text string, _ bool) (string, string, map[string]any, error) {
 		from, to := 0, len(text)
 		if within != nil {
-			m := within.FindStringSubmatchIndex(text)
+			m, err := within.Find(text)
+			if err != nil {
+				return "", "", nil, err
+			}
 			if m == nil {
 				return text, "Pattern for before/after params did not match the given file", nil, nil
 			}
-			i := within.SubexpIndex("subsection")
+			i, _ := within.Group("subsection")
 			from, to = m[2*i], m[2*i+1]
 		}
-		after, n := replaceAll(re, text[from:to], a.Replace)
+		after, n, err := re.Replace(text[from:to], a.Replace, 0)
+		if err != nil {
+			return "", "", nil, err
+		}
 		after = text[:from] + after + text[to:]
 		if n == 0 || after == text {
 			return text, "", nil, nil
@@ -71,17 +79,3 @@ var replaceModule = tasks.Define(tasks.Module{
 	}
 	return e, nil
 })
-
-// replaceAll replaces as Python's subn does and counts.
-func replaceAll(re *regexp.Regexp, text, with string) (string, int) {
-	var b strings.Builder
-	at, n := 0, 0
-	for _, m := range re.FindAllStringSubmatchIndex(text, -1) {
-		b.WriteString(text[at:m[0]])
-		b.WriteString(files.ExpandReferences(re, with, text, m))
-		at = m[1]
-		n++
-	}
-	b.WriteString(text[at:])
-	return b.String(), n
-}

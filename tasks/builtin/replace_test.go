@@ -53,6 +53,7 @@ func TestReplaceTable(t *testing.T) {
 func TestReplaceRefuses(t *testing.T) {
 	taskstest.TestPlan(t, "replace", []taskstest.Case{
 		{Name: "no expression", Args: map[string]any{"path": "/f", "regexp": "("}, Does: `fails: replace: argument "regexp"`},
+		{Name: "no such group", Args: map[string]any{"path": "/f", "regexp": "(x)", "replace": `\2`}, Does: `fails: replace: argument "replace"`},
 		{Name: "no expression behind it", Args: map[string]any{"path": "/f", "regexp": "x", "after": "("},
 			Does: `fails: replace: argument "after"`},
 	})
@@ -64,6 +65,9 @@ func TestReplace(t *testing.T) {
 		{"remove", map[string]any{"regexp": `^#.*\n`}, "#x\ny\n", "y\n", "1 replacements made"},
 		{"between", map[string]any{"regexp": `v`, "replace": "w", "after": `<a>`, "before": `</a>`}, "v<a>v</a>v",
 			"v<a>w</a>v", "1 replacements made"},
+		{"look around", map[string]any{"regexp": `(?<!no)pool(?=:)`, "replace": "server"}, "pool: nopool: pool", "server: nopool: pool",
+			"1 replacements made"},
+		{"letters of all languages", map[string]any{"regexp": `\b\w+;`, "replace": ";"}, "größe; x", "; x", "1 replacements made"},
 		{"nowhere", map[string]any{"regexp": `z`, "replace": "w"}, "abc", "", ""},
 	})
 }

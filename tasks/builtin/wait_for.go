@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"github.com/polarbook/polarbook/tasks/files"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
+	"github.com/polarbook/polarbook/templates/pattern"
 )
 
 type waitForArgs struct {
@@ -70,7 +70,7 @@ var waitForModule = tasks.Define(tasks.Module{
 	}
 	w := &waitFor{waitForArgs: *a, asking: l.Check()}
 	if a.SearchRegex != "" {
-		re, err := files.Pattern("wait_for", "search_regex", a.SearchRegex, "(?m)")
+		re, err := files.Pattern("wait_for", "search_regex", a.SearchRegex, pattern.Flags{MultiLine: true, ASCII: true})
 		if err != nil {
 			return nil, err
 		}
@@ -81,7 +81,7 @@ var waitForModule = tasks.Define(tasks.Module{
 
 type waitFor struct {
 	waitForArgs
-	search *regexp.Regexp
+	search *pattern.Pattern
 	asking bool
 }
 
@@ -160,7 +160,7 @@ func (w *waitFor) values(s sight, elapsed int) map[string]any {
 	if w.search != nil {
 		values["search_regex"] = w.SearchRegex
 		groups, named := []any{}, map[string]any{}
-		for i, name := range w.search.SubexpNames() {
+		for i, name := range w.search.Names() {
 			if i > 0 && i < len(s.match) {
 				groups = append(groups, s.match[i])
 				if name != "" {
@@ -190,10 +190,27 @@ func (w *waitFor) look(ctx context.Context, h tasks.Host) (sight, error) {
 		s.seen = "it takes connections"
 	}
 	if open && w.search != nil {
-		s.match = w.search.FindStringSubmatch(said)
+		if s.match, err = groupsOf(w.search, said); err != nil {
+			return sight{}, err
+		}
 		s.done, s.seen = s.match != nil, fmt.Sprintf("it says %q", shortened(said))
 	}
 	return s, nil
+}
+
+// groupsOf returns the first match and its groups, an empty text for a group that took no part; nil: nothing matches.
+func groupsOf(p *pattern.Pattern, text string) ([]string, error) {
+	m, err := p.Find(text)
+	if m == nil || err != nil {
+		return nil, err
+	}
+	groups := make([]string, len(m)/2)
+	for i := range groups {
+		if m[2*i] >= 0 {
+			groups[i] = text[m[2*i]:m[2*i+1]]
+		}
+	}
+	return groups, nil
 }
 
 func (w *waitFor) lookAtFile(ctx context.Context, h tasks.Host) (sight, error) {
@@ -214,7 +231,9 @@ func (w *waitFor) lookAtFile(ctx context.Context, h tasks.Host) (sight, error) {
 	if w.search == nil {
 		return s, nil
 	}
-	s.match = w.search.FindStringSubmatch(text)
+	if s.match, err = groupsOf(w.search, text); err != nil {
+		return sight{}, err
+	}
 	if w.State == "absent" {
 		s.done = s.match == nil
 	} else if s.done = s.match != nil; there && !s.done {
@@ -272,7 +291,10 @@ func (w *waitFor) listen(conn net.Conn, limit time.Duration) string {
 	for len(said) < files.EditLimit {
 		n, err := conn.Read(buffer)
 		said = append(said, buffer[:n]...)
-		if err != nil || w.search.Match(said) {
+		if err != nil {
+			break
+		}
+		if m, err := w.search.Find(string(said)); m != nil || err != nil {
 			break
 		}
 	}

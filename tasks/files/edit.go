@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/script"
+	"github.com/polarbook/polarbook/templates/pattern"
 )
 
 // EditLimit is the largest file, in bytes, that is edited: it travels to the control node and back.
@@ -172,79 +172,11 @@ func KeepLines(text string) []string {
 // Bare returns a line without its newline.
 func Bare(line string) string { return strings.TrimRight(line, "\r\n") }
 
-// Pattern reads a regular expression of Python's as far as Go's has the same: everything but looking ahead or behind
-// and references back within the expression.
-func Pattern(module, arg, expr, flags string) (*regexp.Regexp, error) {
-	re, err := regexp.Compile(likeGo(flags + expr))
-	if err == nil {
-		return re, nil
+// Pattern reads a regular expression of Python's, which is the argument arg of a module.
+func Pattern(module, arg, expression string, flags pattern.Flags) (*pattern.Pattern, error) {
+	p, err := pattern.Compile(expression, flags)
+	if err != nil {
+		return nil, &tasks.ArgError{Module: module, Arg: arg, Problem: fmt.Sprintf("is not a regular expression: %v", err)}
 	}
-	problem := fmt.Sprintf("is not a regular expression: %v", err)
-	for _, unknown := range []string{"(?=", "(?!", "(?<=", "(?<!"} {
-		if strings.Contains(expr, unknown) {
-			problem = fmt.Sprintf("looks around with %s…), which is not supported: match the whole line and keep parts of it with groups", unknown)
-		}
-	}
-	return nil, &tasks.ArgError{Module: module, Arg: arg, Problem: problem}
-}
-
-// likeGo spells what Python spells otherwise: $ is also before a newline that ends the text, and \Z its very end.
-func likeGo(expr string) string {
-	lines := multiline.MatchString(expr)
-	var b strings.Builder
-	class := false
-	for i := 0; i < len(expr); i++ {
-		switch c := expr[i]; {
-		case c == '\\' && i+1 < len(expr) && expr[i+1] == 'Z':
-			i++
-			b.WriteString(`\z`)
-			continue
-		case c == '\\' && i+1 < len(expr):
-			b.WriteByte(c)
-			i++
-		case class:
-			class = c != ']'
-		case c == '[':
-			class = true
-			if rest := expr[i+1:]; strings.HasPrefix(rest, "]") || strings.HasPrefix(rest, "^]") {
-				end := strings.IndexByte(rest, ']')
-				b.WriteString(expr[i : i+1+end])
-				i += 1 + end
-			}
-		case c == '$' && !lines:
-			b.WriteString(`(?:$|\n\z)`)
-			continue
-		}
-		b.WriteByte(expr[i])
-	}
-	return b.String()
-}
-
-var multiline = regexp.MustCompile(`^(\(\?[a-z]+\))*\(\?[a-z]*m`)
-
-var reference = regexp.MustCompile(`\\(\d{1,2}|g<\w+>|[nrt\\])`)
-
-// ExpandReferences fills \1, \g<1> and \g<name> in as Python's expand does, and \n, \r, \t and \\.
-func ExpandReferences(re *regexp.Regexp, template, text string, match []int) string {
-	return reference.ReplaceAllStringFunc(template, func(s string) string {
-		name := strings.Trim(s[1:], "g<>")
-		switch s[1] {
-		case 'n':
-			return "\n"
-		case 'r':
-			return "\r"
-		case 't':
-			return "\t"
-		case '\\':
-			return `\`
-		}
-		n := -1
-		if _, err := fmt.Sscanf(name, "%d", &n); err != nil {
-			n = re.SubexpIndex(name)
-		}
-		if n < 0 || 2*n+1 >= len(match) || match[2*n] < 0 {
-			return ""
-		}
-		return text[match[2*n]:match[2*n+1]]
-	})
+	return p, nil
 }

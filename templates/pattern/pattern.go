@@ -20,6 +20,8 @@ type Flags struct {
 	IgnoreCase bool // re.I
 	MultiLine  bool // re.M: ^ and $ match at every line
 	DotAll     bool // re.S: . matches a newline
+	// ASCII is re.A, and what Python has for bytes: \w, \d, \s and \b know letters and digits of ASCII alone.
+	ASCII bool
 }
 
 // Timeout is how long one search may take: an expression that goes back and forth over its text could take for ever.
@@ -60,7 +62,7 @@ func Compile(expression string, flags Flags) (*Pattern, error) {
 	if ok {
 		return known, nil
 	}
-	t := &translator{source: []rune(expression), flags: flags, names: map[string]int{}}
+	t := &translator{source: []rune(expression), flags: flags, ascii: flags.ASCII, names: map[string]int{}}
 	translated, err := t.all()
 	if err != nil {
 		return nil, err
@@ -105,6 +107,15 @@ func (p *Pattern) Groups() int { return p.groups }
 
 // Group returns the number of a group by its name.
 func (p *Pattern) Group(name string) (int, bool) { n, ok := p.names[name]; return n, ok }
+
+// Names are the groups' names by their numbers, "" for those that have none and for the whole match, which is the first.
+func (p *Pattern) Names() []string {
+	names := make([]string, p.groups+1)
+	for name, n := range p.names {
+		names[n] = name
+	}
+	return names
+}
 
 // Find is re.search: the first match, nil where there is none.
 func (p *Pattern) Find(text string) ([]int, error) { return newSubject(text).find(p, p.search, 0) }
