@@ -24,12 +24,36 @@ func TestAsAnsible(t *testing.T) {
 	if os.Getenv("DIFFERENTIAL") != "all" && !filtered() {
 		batches = sampled(t, batches)
 	}
+	c := newComparison(t)
+	c.known = known
+	for _, b := range batches {
+		t.Run(b.name, func(t *testing.T) { c.do(t, b) })
+	}
+	if whole && !t.Failed() {
+		for _, d := range known {
+			if !d.met {
+				t.Errorf("this difference is no more: %s: %s", d.pattern, d.reason)
+			}
+		}
+	}
+	text := c.table.String()
+	t.Log("\n" + text)
+	if file := os.Getenv("DIFFERENTIAL_TABLE"); file != "" {
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// newComparison boots the hosts of all programs. It skips the test where there is no Ansible to compare with.
+func newComparison(t *testing.T) *comparison {
+	t.Helper()
 	scratch, err := os.MkdirTemp("/tmp", "diff-")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(scratch) })
-	c := &comparison{known: known, reported: map[string]bool{}, table: newTable()}
+	c := &comparison{reported: map[string]bool{}, table: newTable()}
 	c.ours = newDesk(t, scratch, "p", "polarbook")
 	c.ours.run = runPolarbook
 	for i, a := range ansibles {
@@ -51,23 +75,7 @@ func TestAsAnsible(t *testing.T) {
 	if len(c.ansibles) == 0 || c.ansibles[0].name != "Ansible "+ansibles[0].version {
 		t.Skipf("SKIP differential: there is no Ansible %s, which is what polarbook is compared with", ansibles[0].version)
 	}
-	for _, b := range batches {
-		t.Run(b.name, func(t *testing.T) { c.do(t, b) })
-	}
-	if whole && !t.Failed() {
-		for _, d := range known {
-			if !d.met {
-				t.Errorf("this difference is no more: %s: %s", d.pattern, d.reason)
-			}
-		}
-	}
-	text := c.table.String()
-	t.Log("\n" + text)
-	if file := os.Getenv("DIFFERENTIAL_TABLE"); file != "" {
-		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-			t.Error(err)
-		}
-	}
+	return c
 }
 
 // TestCases reads all cases, and wants the sample to be some of them.

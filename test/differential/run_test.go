@@ -221,7 +221,7 @@ func runPolarbookOnce(s *desk, b *batch, args []string) *outcome {
 		case "play_started":
 			play = s.plain(e.Name)
 		case "task_started":
-			tasks[e.TaskID] = s.plain(e.Name)
+			tasks[e.TaskID] = s.plain(fullName.ReplaceAllString(e.Name, "$1$2"))
 		case "host_done":
 			if e.Item != nil {
 				break

@@ -1,0 +1,3 @@
+#!/bin/sh
+# says what the engine does
+exec ps -fu pgsql

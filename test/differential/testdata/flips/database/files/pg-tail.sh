@@ -1,0 +1,2 @@
+#!/bin/sh
+exec tail -f /srv/pg/log/*.log
