@@ -71,9 +71,12 @@ func (o *hostOptions) sources(s *settings.Settings) ([]string, error) {
 		}
 		return []string{name}, nil
 	}
-	return nil, fmt.Errorf("there is no inventory here (looked for %s); name one with -i, or make one with polarbook init",
-		strings.Join(inventoryNames, ", "))
+	return nil, errNoInventory
 }
+
+// errNoInventory ends every command but one whose playbook needs no host other than localhost.
+var errNoInventory = fmt.Errorf("there is no inventory here (looked for %s); name one with -i, or make one with polarbook init",
+	strings.Join(inventoryNames, ", "))
 
 // extraVars reads -e as Ansible does: later ones win. where says what each comes from.
 func (o *hostOptions) extraVars(keys *vault.Keyring, warn func(string)) (
@@ -206,6 +209,8 @@ type workplace struct {
 	secrets  *inventory.Secrets
 	render   *templates.Engine
 	warn     func(string) // the same text is printed once
+	// noInventory: there is none, and inv is empty.
+	noInventory bool
 }
 
 // warnOfExposed names the files of the inventory that give secrets away to every account of this machine.
@@ -216,13 +221,23 @@ func (w *workplace) warnOfExposed() {
 }
 
 func (o hostOptions) prepare(t *terminal) (*workplace, error) {
+	w, err := o.prepareWithout(t)
+	if err == nil && w.noInventory {
+		return nil, errNoInventory
+	}
+	return w, err
+}
+
+// prepareWithout is prepare where an inventory need not be.
+func (o hostOptions) prepareWithout(t *terminal) (*workplace, error) {
 	warn := t.warnOnce()
 	set, err := o.readSettings(warn)
 	if err != nil {
 		return nil, err
 	}
 	sources, err := o.sources(set)
-	if err != nil {
+	noInventory := errors.Is(err, errNoInventory)
+	if err != nil && !noInventory {
 		return nil, err
 	}
 	reading, err := inventoryOptions(set)
@@ -254,7 +269,7 @@ func (o hostOptions) prepare(t *terminal) (*workplace, error) {
 		Templates: builtin, Vault: keys,
 	})
 	w := &workplace{options: o, settings: set, t: t, inv: inv, keys: keys, vars: vars, from: from,
-		secrets: t.secrets, render: render, warn: warn}
+		secrets: t.secrets, render: render, warn: warn, noInventory: noInventory}
 	w.warnOfExposed()
 	if _, err := w.defaults(); err != nil {
 		return nil, err

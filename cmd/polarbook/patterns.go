@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/polarbook/polarbook/playbooks"
@@ -92,4 +93,19 @@ func patternOf(play *playbooks.Play) string {
 		parts = append(parts, fmt.Sprint(x))
 	}
 	return strings.Join(parts, ":")
+}
+
+// needInventory reports whether playbooks have plays for other hosts than localhost and those that they add themselves.
+func needInventory(books []*playbooks.Playbook) bool {
+	for _, p := range books {
+		for _, play := range p.Plays {
+			if p.Builtin || !slices.Contains([]string{"localhost", "127.0.0.1", "::1"}, patternOf(play)) {
+				return true
+			}
+			if addsHosts(play) {
+				return false
+			}
+		}
+	}
+	return false
 }

@@ -50,7 +50,7 @@ func (c *runCmd) Run(t *terminal, run runContext) error {
 	if len(c.ModulePath) > 0 {
 		return errors.New("--module-path is not implemented by polarbook: its modules are in the program, polarbook doc lists them")
 	}
-	w, err := c.prepare(t)
+	w, err := c.prepareWithout(t)
 	if err != nil {
 		return err
 	}
@@ -67,6 +67,9 @@ func (c *runCmd) Run(t *terminal, run runContext) error {
 			fmt.Fprintln(t.err, "warning:", indentAfter(t.masked(fmt.Sprint(warning)), "  "))
 		}
 		books = append(books, p)
+	}
+	if w.noInventory && !c.SyntaxCheck && needInventory(books) {
+		return errNoInventory
 	}
 	if err := w.warnOfUnread(books); err != nil {
 		return err
