@@ -150,7 +150,7 @@ func TestSecretsInErrors(t *testing.T) {
 	for _, task := range []string{
 		"- copyy: {dest: /x, password: CANARYx}", "- user: {name: x, passwordd: CANARYx, password: CANARYy}",
 		"- {debug: {msg: x}, vars: {db_pass: CANARYx}, wen: y}",
-		"- debug: {msg: x}\n  vars: {db_pass: CANARYx, bad: [}", "- debug: {msg: x}\n  vars: {api_key: \"CANARYx{{ a | nofilter }}\"}",
+		"- debug: {msg: x}\n  vars: {db_pass: CANARYx, bad: [}", "- debug: {msg: x}\n  vars: {api_key: \"CANARYx{{ a | uppper }}\"}",
 	} {
 		l.playbook(task)
 		held(task, "run", "site.yml")
@@ -179,7 +179,7 @@ func TestSecretsInErrors(t *testing.T) {
 		"secrets:\n    - name: x\n      value: %s", "all: {x: 1, credentials: {web: {pin: 1,\n      b: %s}}}"}
 	for i, value := range []string{
 		"*CANARYpw", "!CANARYpw", "!!int CANARYpw", "@CANARYpw", "'CANARY'pw'", "[CANARYpw", "{{ CANARYpw",
-		"\"CANARYpw{{ x | nofilter }}\"", "\"{{ x | default('CANARYpw') | nofilter }}\"", "!vault CANARYpw",
+		"\"CANARYpw{{ x | uppper }}\"", "\"{{ x | default('CANARYpw') | uppper }}\"", "!vault CANARYpw",
 	} {
 		for _, place := range []string{places[i%len(places)], places[(i+1)%len(places)]} {
 			text := fmt.Sprintf(place, value)
@@ -192,6 +192,6 @@ func TestSecretsInErrors(t *testing.T) {
 			}
 		}
 	}
-	l.write("site.yml", "- hosts: all\n  vars_prompt:\n  - name: db_pass\n    default: CANARYx{{ a | nofilter }}\n  tasks: []\n")
+	l.write("site.yml", "- hosts: all\n  vars_prompt:\n  - name: db_pass\n    default: CANARYx{{ a | uppper }}\n  tasks: []\n")
 	held("a prompt", "run", "-i", "good.yml", "site.yml")
 }
