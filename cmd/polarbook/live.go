@@ -51,7 +51,11 @@ func newLive(n *narrator) *live {
 			select {
 			case <-tick.C:
 				l.mu.Lock()
-				l.redraw("")
+				select {
+				case <-l.ended: // while it waited for its turn: nothing is drawn below the recap
+				default:
+					l.redraw("")
+				}
 				l.mu.Unlock()
 			case <-l.ended:
 				return

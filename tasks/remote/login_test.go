@@ -138,9 +138,9 @@ func TestSlowPassphrase(t *testing.T) {
 		return nil, errors.New("no")
 	}}}).start(t)
 	c := s.config()
-	c.KeyFiles, c.ConnectTimeout = []string{filepath.Join(dir, "locked")}, 2*time.Second
+	c.KeyFiles, c.ConnectTimeout = []string{filepath.Join(dir, "locked")}, 8*time.Second
 	c.Passphrase = func(context.Context, string) ([]byte, error) {
-		time.Sleep(2500 * time.Millisecond)
+		time.Sleep(8500 * time.Millisecond)
 		return []byte("p"), nil
 	}
 	connect(t, c)

@@ -19,7 +19,7 @@ func TestFlips(t *testing.T) {
 		t.Fatal("no plays: ", err)
 	}
 	if os.Getenv("DIFFERENTIAL") != "all" && !filtered() {
-		plays = []string{"testdata/flips/database"}
+		plays = []string{"testdata/flips/users"}
 	}
 	c := newComparison(t)
 	for _, dir := range plays {

@@ -18,7 +18,9 @@ func TestFlavours(t *testing.T) {
 		{"rhel", "no tools of Debian's, no python, no perl",
 			`for c in apt-get apt dpkg dpkg-query adduser python python3 perl; do command -v $c; done
 			ls /etc/debian_version 2>/dev/null; echo none`, "none"},
-		{"rhel", "the firewall", `firewall-cmd --state; nft list tables`, "running\ntable inet firewalld"},
+		{"rhel", "the firewall",
+			`n=0; until firewall-cmd -q --state && nft list tables | grep -q firewalld || [ $((n += 1)) -gt 100 ]; do sleep 0.3; done 2>/dev/null
+			firewall-cmd --state; nft list tables`, "running\ntable inet firewalld"},
 		{"rhel", "packages",
 			`dnf -q -y install greeting-1.0 >/dev/null && yum -q -y update greeting >/dev/null &&
 			rpm -q greeting && cat /usr/share/lab-packages/greeting`, "greeting-2.0-1.el9.noarch\n2.0"},
