@@ -33,6 +33,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("TERM", "dumb")
 			e.Setenv("LANG", "C.UTF-8")
 			e.Setenv("TZ", "UTC")
+			e.Setenv("GORACE", "atexit_sleep_ms=0") // each program would wait a second at its end for races still to be told
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
