@@ -149,6 +149,9 @@ func sets(c *jinja.Invocation, do func(a, b []any) []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := jinja.Defined(append(a[:len(a):len(a)], b...)); err != nil {
+		return nil, err
+	}
 	if len(a)*len(b) > 100*jinja.MaximumItems {
 		return nil, errors.New(c.Name + ": the lists are too long")
 	}

@@ -187,6 +187,9 @@ func setTest(superset bool) jinja.Callable {
 		if err != nil {
 			return nil, err
 		}
+		if err := jinja.Defined(append(mine[:len(mine):len(mine)], other...)); err != nil {
+			return nil, err
+		}
 		if superset {
 			mine, other = other, mine
 		}

@@ -345,8 +345,8 @@ func (r *Run) Contains(container, wanted any) (bool, error) {
 		return false, err
 	}
 	for _, item := range items {
-		if Equal(item, wanted) {
-			return true, nil
+		if same, err := Equals(item, wanted); err != nil || same {
+			return same, err
 		}
 	}
 	return false, nil

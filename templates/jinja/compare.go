@@ -22,66 +22,99 @@ func Number(value any) (i int, f float64, isInt, ok bool) {
 	return 0, 0, false, false
 }
 
-// Equal is Python's ==.
+// Equal is Python's == where nothing undefined is met; what is undefined equals nothing.
 func Equal(a, b any) bool {
+	same, err := Equals(a, b)
+	return same && err == nil
+}
+
+// Equals is Python's ==. As there it goes from left to right and ends at the first difference: something undefined that it meets
+// on the way, however deep, is an error.
+func Equals(a, b any) (bool, error) {
+	for _, side := range []any{a, b} {
+		if u, ok := side.(*Undefined); ok && !u.quiet {
+			return false, u.Error()
+		}
+	}
 	ai, af, aInt, aNumber := Number(a)
 	bi, bf, bInt, bNumber := Number(b)
 	if aNumber || bNumber {
 		if aInt && bInt {
-			return ai == bi
+			return ai == bi, nil
 		}
-		return aNumber && bNumber && af == bf
+		return aNumber && bNumber && af == bf, nil
 	}
 	switch x := a.(type) {
 	case Moment:
 		y, ok := b.(Moment)
-		return ok && x.kind == y.kind && (x.offset == nil) == (y.offset == nil) && x.instant().Equal(y.instant())
+		return ok && x.kind == y.kind && (x.offset == nil) == (y.offset == nil) && x.instant().Equal(y.instant()), nil
 	case span:
-		return a == b
+		return a == b, nil
 	case nil:
-		return b == nil
+		return b == nil, nil
 	case string:
 		y, ok := b.(string)
-		return ok && x == y
+		return ok && x == y, nil
 	case []any:
-		y, ok := b.([]any)
-		return ok && EqualItems(x, y)
+		if y, ok := b.([]any); ok {
+			return equalItems(x, y)
+		}
 	case Tuple:
-		y, ok := b.(Tuple)
-		return ok && EqualItems(x, y)
+		if y, ok := b.(Tuple); ok {
+			return equalItems(x, y)
+		}
 	case *ordered.Map:
 		y, ok := b.(*ordered.Map)
 		if !ok || x.Len() != y.Len() {
-			return false
+			return false, nil
 		}
 		for key, value := range x.All() {
-			if other, ok := y.Get(key); !ok || !Equal(value, other) {
-				return false
+			other, ok := y.Get(key)
+			if !ok {
+				return false, nil
+			}
+			if same, err := Equals(value, other); err != nil || !same {
+				return false, err
 			}
 		}
-		return true
+		return true, nil
 	case *namespace:
-		return a == b
+		return a == b, nil
 	case *Function:
-		return a == b
+		return a == b, nil
 	case omitted:
 		_, ok := b.(omitted)
-		return ok
+		return ok, nil
 	}
-	return false
+	return false, nil
 }
 
-// EqualItems is Python's == of two lists.
+// EqualItems is Equal of two lists.
 func EqualItems(x, y []any) bool {
-	if len(x) != len(y) {
-		return false
-	}
-	for at := range x {
-		if !Equal(x[at], y[at]) {
-			return false
+	same, err := equalItems(x, y)
+	return same && err == nil
+}
+
+// Defined returns an error when one of the items is undefined.
+func Defined(items []any) error {
+	for _, item := range items {
+		if u, ok := item.(*Undefined); ok {
+			return u.Error()
 		}
 	}
-	return true
+	return nil
+}
+
+func equalItems(x, y []any) (bool, error) {
+	if len(x) != len(y) {
+		return false, nil
+	}
+	for at := range x {
+		if same, err := Equals(x[at], y[at]); err != nil || !same {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // Less is Python's <. Values of different kinds have no order.
@@ -122,7 +155,11 @@ func Less(a, b any, operator string) (bool, error) {
 // LessItems is Python's < of two lists; operator is for the message.
 func LessItems(x, y []any, operator string) (bool, error) {
 	for at := range min(len(x), len(y)) {
-		if !Equal(x[at], y[at]) {
+		same, err := Equals(x[at], y[at])
+		if err != nil {
+			return false, err
+		}
+		if !same {
 			return Less(x[at], y[at], operator)
 		}
 	}

@@ -273,9 +273,10 @@ func (r *Run) compare(n *comparison) (any, error) {
 func (r *Run) Compares(operator string, left, right any) (bool, error) {
 	switch operator {
 	case "==":
-		return Equal(left, right), nil
+		return Equals(left, right)
 	case "!=":
-		return !Equal(left, right), nil
+		same, err := Equals(left, right)
+		return !same, err
 	case "<":
 		return Less(left, right, operator)
 	case ">":

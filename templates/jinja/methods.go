@@ -88,8 +88,8 @@ var listMethods = map[string]Callable{
 	"index": {"value!", func(c *Invocation) (any, error) {
 		items, _ := ListOf("index()", c.Value)
 		for at, item := range items {
-			if Equal(item, c.Bound["value"]) {
-				return at, nil
+			if same, err := Equals(item, c.Bound["value"]); err != nil || same {
+				return at, err
 			}
 		}
 		return nil, fmt.Errorf("%s is not in the list", Repr(c.Bound["value"]))
@@ -98,7 +98,11 @@ var listMethods = map[string]Callable{
 		items, _ := ListOf("count()", c.Value)
 		count := 0
 		for _, item := range items {
-			if Equal(item, c.Bound["value"]) {
+			same, err := Equals(item, c.Bound["value"])
+			if err != nil {
+				return nil, err
+			}
+			if same {
 				count++
 			}
 		}
