@@ -111,7 +111,7 @@ func TestErrorsSayWhere(t *testing.T) {
 		"{{ x is defind }}":                      `1:9 there is no test "defind"; did you mean "defined"?`,
 		"{{ lookup('evn', 'X') }}":               `1:11 there is no lookup "evn"; did you mean "env"?`,
 		"{{ lookup('pipe', 'id') }}":             `1:11 lookup('pipe') is not supported: it runs a command on this machine`,
-		"{{ x | password_hash }}":                `1:8 the filter password_hash is not supported: give the hash itself, or let the module set the password`,
+		"{{ x | urlize }}":                       `1:8 the filter urlize is not supported: nothing here writes HTML`,
 		"{{ x | regex_replace(a, b, c=1) }}":     `1:8 the filter regex_replace has no argument "c"`,
 		"{{ x | combine(recursiv=1, x=2, zz) }}": `1:33 an argument without a name cannot follow one with a name`,
 		"one\n{% fro x in y %}{% endfor %}":      `2:4 there is no tag "fro"; did you mean "for"?`,

@@ -14,10 +14,11 @@ import (
 // dataFilters concern mappings.
 func dataFilters() map[string]jinja.Callable {
 	return map[string]jinja.Callable{
-		"combine":    {Parameters: "*others recursive list_merge", Do: combine},
-		"dict2items": {Parameters: "key_name value_name", Do: dictToItems},
-		"items2dict": {Parameters: "key_name value_name", Do: itemsToDict},
-		"dictsort":   {Parameters: "case_sensitive by reverse", Do: dictSort},
+		"combine":         {Parameters: "*others recursive list_merge", Do: combine},
+		"dict2items":      {Parameters: "key_name value_name", Do: dictToItems},
+		"rekey_on_member": {Parameters: "key! duplicates", Do: rekeyOnMember},
+		"items2dict":      {Parameters: "key_name value_name", Do: itemsToDict},
+		"dictsort":        {Parameters: "case_sensitive by reverse", Do: dictSort},
 		"items": of(func(v any) (any, error) {
 			m, ok := v.(*ordered.Map)
 			if !ok {
@@ -186,4 +187,43 @@ func dictSort(c *jinja.Invocation) (any, error) {
 		return nil, firstOf(failed)
 	}
 	return items, nil
+}
+
+// rekeyOnMember makes a mapping of mappings, by what each has under a key.
+func rekeyOnMember(c *jinja.Invocation) (any, error) {
+	duplicates := c.Text("duplicates", "error")
+	if duplicates != "error" && duplicates != "overwrite" {
+		return nil, fmt.Errorf("rekey_on_member: duplicates is error or overwrite, not %q", duplicates)
+	}
+	var items []any
+	if m, ok := c.Value.(*ordered.Map); ok {
+		items = m.Values()
+	} else {
+		var err error
+		if items, err = c.Items(); err != nil {
+			return nil, err
+		}
+	}
+	rekeyed := ordered.New(len(items))
+	for _, item := range items {
+		m, ok := item.(*ordered.Map)
+		if !ok {
+			return nil, fmt.Errorf("rekey_on_member needs mappings in its list, this is %s", jinja.Describe(item))
+		}
+		wanted := c.Text("key", "")
+		value, ok := m.Get(wanted)
+		if !ok {
+			return nil, fmt.Errorf("rekey_on_member: one of the mappings has no %q%s", wanted, suggest.Suffix(wanted, m.Keys()))
+		}
+		key, err := jinja.KeyText(value)
+		if err != nil {
+			return nil, err
+		}
+		if duplicates == "error" && rekeyed.Has(key) {
+			return nil, fmt.Errorf("rekey_on_member: two of the mappings have %s under %q; write duplicates='overwrite' to take the last",
+				jinja.Repr(value), wanted)
+		}
+		rekeyed.Set(key, m)
+	}
+	return rekeyed, nil
 }

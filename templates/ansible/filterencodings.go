@@ -1,12 +1,6 @@
 package ansible
 
 import (
-	"crypto/md5"
-	"crypto/sha1"
-	"crypto/sha256"
-	"crypto/sha512"
-	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,48 +32,16 @@ func encodingFilters() map[string]jinja.Callable {
 		}},
 		"from_yaml":     of(fromYAML),
 		"from_yaml_all": of(fromYAMLAll),
-		"b64encode": {Parameters: "encoding", Do: func(c *jinja.Invocation) (any, error) {
-			return base64.StdEncoding.EncodeToString([]byte(jinja.Text(c.Value))), nil
-		}},
-		"b64decode": {Parameters: "encoding", Do: func(c *jinja.Invocation) (any, error) {
-			data, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(jinja.Text(c.Value)), ""))
-			if err != nil {
-				return nil, fmt.Errorf("b64decode: the text is not base64: %w", err)
-			}
-			return string(data), nil
-		}},
+		"b64encode":     {Parameters: "encoding urlsafe", Do: toBase64},
+		"b64decode":     {Parameters: "encoding urlsafe", Do: fromBase64},
+		"to_uuid":       {Parameters: "namespace", Do: toUUID},
+		"xmlattr":       {Parameters: "autospace", Do: xmlAttributes},
 		"hash": {Parameters: "hashtype",
 			Do: func(c *jinja.Invocation) (any, error) { return digest(c.Text("hashtype", "sha1"), jinja.Text(c.Value)) }},
 		"sha1":     ofText(func(s string) (any, error) { return digest("sha1", s) }),
 		"md5":      ofText(func(s string) (any, error) { return digest("md5", s) }),
 		"checksum": ofText(func(s string) (any, error) { return digest("sha1", s) }),
 	}
-}
-
-func digest(kind, s string) (any, error) {
-	data := []byte(s)
-	switch kind {
-	case "sha1":
-		sum := sha1.Sum(data)
-		return hex.EncodeToString(sum[:]), nil
-	case "sha224":
-		sum := sha256.Sum224(data)
-		return hex.EncodeToString(sum[:]), nil
-	case "sha256":
-		sum := sha256.Sum256(data)
-		return hex.EncodeToString(sum[:]), nil
-	case "sha384":
-		sum := sha512.Sum384(data)
-		return hex.EncodeToString(sum[:]), nil
-	case "sha512":
-		sum := sha512.Sum512(data)
-		return hex.EncodeToString(sum[:]), nil
-	case "md5":
-		sum := md5.Sum(data)
-		return hex.EncodeToString(sum[:]), nil
-	}
-	known := []string{"sha1", "sha224", "sha256", "sha384", "sha512", "md5"}
-	return nil, fmt.Errorf("hash knows %s, not %q", strings.Join(known, ", "), kind)
 }
 
 // toJSON writes JSON as Python does: ", " and ": " between values, \u escapes beyond ASCII. sorted is whether keys are,

@@ -3,12 +3,13 @@ package ansible
 import (
 	"errors"
 	"path"
+	"path/filepath"
 	"strings"
 
 	"github.com/polarbook/polarbook/templates/jinja"
 )
 
-// pathFilters concern the paths of files, on hosts: they look at no disk.
+// pathFilters concern the paths of files, on hosts: they look at no disk, but for realpath, which looks at this machine's.
 func pathFilters() map[string]jinja.Callable {
 	return map[string]jinja.Callable{
 		"basename": ofText(func(s string) (any, error) { return s[strings.LastIndexByte(s, '/')+1:], nil }),
@@ -22,9 +23,7 @@ func pathFilters() map[string]jinja.Callable {
 			cut := len(s) - len(base) + at
 			return jinja.Tuple{s[:cut], s[cut:]}, nil
 		}),
-		"realpath": {Do: func(*jinja.Invocation) (any, error) {
-			return nil, errors.New("realpath is not supported: it would look at this machine's disk, not a host's; use stat or command")
-		}},
+		"realpath": ofText(func(s string) (any, error) { return realPath(s) }),
 		"path_join": of(func(v any) (any, error) {
 			if s, ok := v.(string); ok {
 				return s, nil
@@ -131,4 +130,21 @@ func commonPath(c *jinja.Invocation) (any, error) {
 		return "/", nil
 	}
 	return joined, nil
+}
+
+// realPath follows the links in a path of this machine, as far as there is something.
+func realPath(s string) (string, error) {
+	absolute, err := filepath.Abs(s)
+	if err != nil {
+		return "", err
+	}
+	rest := ""
+	for at := absolute; ; at = filepath.Dir(at) {
+		if real, err := filepath.EvalSymlinks(at); err == nil {
+			return filepath.Join(real, rest), nil
+		} else if at == "/" {
+			return absolute, nil
+		}
+		rest = filepath.Join(filepath.Base(at), rest)
+	}
 }

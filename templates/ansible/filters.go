@@ -10,15 +10,9 @@ import (
 
 // refusedFilters are filters of Ansible that are left out, and why.
 var refusedFilters = map[string]string{
-	"password_hash":  "give the hash itself, or let the module set the password",
-	"to_uuid":        "nothing here needs identifiers of that kind",
-	"json_query":     "write it with selectattr and map",
-	"ipaddr":         "only ipv4_int is here",
-	"urlize":         "nothing here writes HTML",
-	"xmlattr":        "nothing here writes HTML",
-	"win_basename":   "there are no Windows hosts here",
-	"win_dirname":    "there are no Windows hosts here",
-	"win_splitdrive": "there are no Windows hosts here",
+	"json_query": "write it with selectattr and map",
+	"ipaddr":     "only ipv4_int is here",
+	"urlize":     "nothing here writes HTML",
 }
 
 // filters are the filters of Jinja2 and Ansible by their short names.
@@ -28,7 +22,7 @@ func init() {
 	filters = map[string]jinja.Callable{}
 	for _, table := range []map[string]jinja.Callable{
 		plainFilters(), textFilters(), listFilters(), dataFilters(), encodingFilters(), pathFilters(), timeFilters(), postgresFilters(),
-		randomFilters(), vaultFilters(),
+		randomFilters(), vaultFilters(), windowsFilters(), passwordFilters(),
 	} {
 		for name, f := range table {
 			filters[name] = f

@@ -52,9 +52,7 @@ func textFilters() map[string]jinja.Callable {
 		"striptags": ofText(func(s string) (any, error) {
 			return strings.Join(strings.Fields(html.UnescapeString(tagForm.ReplaceAllString(s, ""))), " "), nil
 		}),
-		"escape": ofText(func(s string) (any, error) {
-			return strings.NewReplacer("&", "&amp;", ">", "&gt;", "<", "&lt;", "'", "&#39;", `"`, "&#34;").Replace(s), nil
-		}),
+		"escape": ofText(func(s string) (any, error) { return escapeHTML(s), nil }),
 		"split": {Parameters: "sep maxsplit", Do: func(c *jinja.Invocation) (any, error) {
 			c.Value = jinja.Text(c.Value)
 			return jinja.SplitMethod(c, false)
@@ -368,3 +366,7 @@ func fileSize(c *jinja.Invocation) (any, error) {
 	}
 	return "", nil
 }
+
+var htmlEscapes = strings.NewReplacer("&", "&amp;", ">", "&gt;", "<", "&lt;", "'", "&#39;", `"`, "&#34;")
+
+func escapeHTML(s string) string { return htmlEscapes.Replace(s) }

@@ -20,6 +20,8 @@ var tests map[string]jinja.Callable
 func init() {
 	tests = map[string]jinja.Callable{
 		"defined": {}, "undefined": {},
+		// escaped is told by jinja.Run where a filter gave its value: texts carry no mark here.
+		"escaped":  kind(func(any) bool { return false }),
 		"none":     kind(func(v any) bool { return v == nil }),
 		"boolean":  kind(func(v any) bool { _, ok := v.(bool); return ok }),
 		"true":     kind(func(v any) bool { return v == true }),
@@ -107,11 +109,11 @@ func init() {
 			return err == nil && os.SameFile(one, other), err
 		}},
 
-		"file":        fileTest(func(i os.FileInfo) bool { return i.Mode().IsRegular() }, false),
-		"directory":   fileTest(func(i os.FileInfo) bool { return i.IsDir() }, false),
-		"exists":      fileTest(func(os.FileInfo) bool { return true }, false),
-		"link":        fileTest(func(i os.FileInfo) bool { return i.Mode()&os.ModeSymlink != 0 }, true),
-		"link_exists": fileTest(func(os.FileInfo) bool { return true }, true),
+		"file":        fileTest(func(_ string, i os.FileInfo) bool { return i.Mode().IsRegular() }, false),
+		"directory":   fileTest(func(_ string, i os.FileInfo) bool { return i.IsDir() }, false),
+		"exists":      fileTest(func(string, os.FileInfo) bool { return true }, false),
+		"link":        fileTest(func(_ string, i os.FileInfo) bool { return i.Mode()&os.ModeSymlink != 0 }, true),
+		"link_exists": fileTest(func(string, os.FileInfo) bool { return true }, true),
 		"abs":         {Do: func(c *jinja.Invocation) (any, error) { return strings.HasPrefix(jinja.Text(c.Value), "/"), nil }},
 	}
 	for name, operator := range map[string]string{
@@ -122,9 +124,13 @@ func init() {
 			return c.Run.Compares(operator, c.Value, c.Bound["other"])
 		}}
 	}
+	for name, t := range placeTests() {
+		tests[name] = t
+	}
 	for alias, name := range map[string]string{
 		"succeeded": "success", "successful": "success", "failure": "failed", "change": "changed", "skip": "skipped",
-		"is_file": "file", "is_dir": "directory", "is_link": "link", "is_abs": "abs", "is_same_file": "same_file", "isnan": "nan",
+		"is_file": "file", "is_dir": "directory", "is_link": "link", "is_abs": "abs", "is_same_file": "same_file",
+		"is_mount": "mount", "isnan": "nan",
 	} {
 		tests[alias] = tests[name]
 	}
@@ -263,7 +269,7 @@ func resultChanged(result *ordered.Map) (bool, error) {
 }
 
 // fileTest looks at this machine, not at a host.
-func fileTest(is func(os.FileInfo) bool, link bool) jinja.Callable {
+func fileTest(is func(path string, info os.FileInfo) bool, link bool) jinja.Callable {
 	return jinja.Callable{Do: func(c *jinja.Invocation) (any, error) {
 		path, ok := c.Value.(string)
 		if !ok {
@@ -277,6 +283,6 @@ func fileTest(is func(os.FileInfo) bool, link bool) jinja.Callable {
 			stat = os.Lstat
 		}
 		info, err := stat(path)
-		return err == nil && is(info), nil
+		return err == nil && is(path, info), nil
 	}}
 }

@@ -391,6 +391,9 @@ func (r *Run) CallFilter(name string, value any, positional []any, named *ordere
 	return f.run(r, name, value, positional, named)
 }
 
+// escapes are the filters whose text Jinja2 marks as escaped.
+var escapes = map[string]bool{"e": true, "escape": true, "forceescape": true, "safe": true, "tojson": true, "xmlattr": true}
+
 func (r *Run) applyTest(n *tested) (any, error) {
 	if err := r.Step(); err != nil {
 		return nil, err
@@ -401,6 +404,9 @@ func (r *Run) applyTest(n *tested) (any, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if f, ok := n.of.(*filtered); ok && BaseName(n.name) == "escaped" && escapes[BaseName(f.name)] {
+		return !n.negated, nil
 	}
 	positional, named, err := r.arguments(n.arguments)
 	if err != nil {
