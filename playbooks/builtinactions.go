@@ -31,6 +31,10 @@ var builtinActions = []tasks.Module{
 		{Name: "minutes", Kind: argument.Float}, {Name: "seconds", Kind: argument.Float},
 		{Name: "prompt", Kind: argument.String}, {Name: "echo", Kind: argument.Bool},
 	}},
+	{Name: "validate_argument_spec", Args: []argument.Spec{
+		{Name: "argument_spec", Kind: argument.Dict, Required: true}, {Name: "provided_arguments", Kind: argument.Dict},
+		{Name: "validate_args_context", Kind: argument.Dict},
+	}},
 	{Name: "wait_for_connection", Args: []argument.Spec{
 		{Name: "connect_timeout", Kind: argument.Int}, {Name: "delay", Kind: argument.Int},
 		{Name: "sleep", Kind: argument.Int}, {Name: "timeout", Kind: argument.Int},

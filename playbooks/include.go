@@ -2,7 +2,6 @@ package playbooks
 
 import (
 	"errors"
-	"io/fs"
 	"maps"
 	"path"
 	"regexp"
@@ -24,7 +23,7 @@ var (
 		{Name: "name", Aliases: []string{"role"}, Kind: argument.String, Required: true},
 		{Name: "tasks_from", Kind: argument.String}, {Name: "vars_from", Kind: argument.String},
 		{Name: "defaults_from", Kind: argument.String}, {Name: "handlers_from", Kind: argument.String},
-		{Name: "allow_duplicates", Kind: argument.Bool},
+		{Name: "allow_duplicates", Kind: argument.Bool}, {Name: "rolespec_validate", Kind: argument.Bool},
 	}}
 )
 
@@ -207,7 +206,8 @@ func argumentNode(es []entry, call *call, name string) *yaml.Node {
 // include is conditional, so that the recursion may end when it is run.
 func (l *loader) included(c *scope, i *Include, args map[string]string) []Node {
 	if i.What == "include_role" {
-		b := l.role(c, roleCall{name: args["name"], at: i.File.Pos, from: args, places: i.Args, include: true, conditional: c.maybe || i.Loop != nil})
+		b := l.role(c, roleCall{name: args["name"], at: i.File.Pos, from: args, places: i.Args, include: true,
+			conditional: c.maybe || i.Loop != nil, unchecked: isFalse(i.Args["rolespec_validate"].Raw)})
 		if b == nil {
 			return nil
 		}
@@ -358,7 +358,8 @@ func (l *loader) importRole(c *scope, n *yaml.Node, es []entry, call *call) Node
 		return nil
 	}
 	once := args["allow_duplicates"].Raw == false
-	b := l.role(inner, roleCall{name: from["name"], at: args["name"].Pos, from: from, places: args, include: true, once: once})
+	b := l.role(inner, roleCall{name: from["name"], at: args["name"].Pos, from: from, places: args, include: true, once: once,
+		unchecked: isFalse(args["rolespec_validate"].Raw)})
 	if b == nil {
 		return nil
 	}
@@ -432,13 +433,4 @@ func withLiterals(vars map[string]any, more map[string]Value) map[string]any {
 		}
 	}
 	return joined
-}
-
-// exists reports whether a path names something in a file system.
-func exists(fsys fs.FS, p string) bool {
-	if !fs.ValidPath(p) {
-		return false
-	}
-	_, err := fs.Stat(fsys, p)
-	return err == nil
 }

@@ -26,6 +26,7 @@ type roleCall struct {
 	// include means that it is import_role or include_role, which may run a role again; once that they may not.
 	include, once bool
 	conditional   bool // an include under a condition, which may recurse
+	unchecked     bool // rolespec_validate: false
 }
 
 // roles reads a play's roles, or a role's dependencies.
@@ -64,9 +65,13 @@ func (l *loader) roleCall(c *scope, n *yaml.Node) (roleCall, bool) {
 		l.fail(f.at(n), 0, "", "a role is a name or a mapping with role: name")
 		return use, false
 	}
-	for _, e := range entries(n) {
+	es := entries(n)
+	named := slices.ContainsFunc(es, func(e entry) bool { return e.key == "role" })
+	for _, e := range es {
 		_, word := keywords[e.key]
 		switch {
+		case e.key == "name" && named: // the name of the use, which is shown nowhere
+			_ = l.text(f, e)
 		case e.key == "role" || e.key == "name":
 			use.name, _ = l.text(f, e).Raw.(string)
 			use.at = f.at(e.value)
@@ -143,8 +148,9 @@ func (l *loader) role(c *scope, use roleCall) *Block {
 	inner.vars = withLiterals(withLiterals(inner.vars, b.RoleDefaults), b.RoleVars)
 	duplicates := false
 	var dependencies []Node
+	var spec *specified
 	if f := l.roleFile(found, "meta", use); f != nil {
-		dependencies, duplicates = l.meta(inner, f)
+		dependencies, duplicates, spec = l.meta(inner, f)
 	}
 	for _, dependency := range dependencies {
 		d := dependency.(*Block)
@@ -158,14 +164,14 @@ func (l *loader) role(c *scope, use roleCall) *Block {
 		h.origin.Dir = path.Dir(f.path)
 		b.RoleHandlers = l.nodes(&h, f.root, "handlers")
 	}
+	if t := l.validation(inner, found, b, spec, use); t != nil {
+		b.Block = append(b.Block, t)
+	}
 	if f := l.roleFile(found, "tasks", use); f != nil {
 		t := *inner
 		t.file = f
 		t.origin.Dir = path.Dir(f.path)
 		b.Block = append(b.Block, l.nodes(&t, f.root, "a role's tasks")...)
-	}
-	if exists(found.fsys, path.Join(found.path, "meta", "argument_specs.yml")) {
-		l.warn(use.at, 0, "check the role's variables with assert", "the role %s has argument_specs, which polarbook does not read", use.name)
 	}
 	if !duplicates && !use.include || use.once {
 		b.RoleKey = use.key(shown)
@@ -377,14 +383,14 @@ func (l *loader) variablesIn(f *file) map[string]Value {
 	return vars
 }
 
-// meta reads a role's dependencies and whether it may run more than once with the same parameters.
-func (l *loader) meta(c *scope, f *file) (dependencies []Node, duplicates bool) {
+// meta reads a role's dependencies, whether it may run more than once with the same parameters, and what it says of its arguments.
+func (l *loader) meta(c *scope, f *file) (dependencies []Node, duplicates bool, spec *specified) {
 	if f.root == nil {
-		return nil, false
+		return nil, false, nil
 	}
 	if f.root.Kind != yaml.MappingNode {
 		l.fail(f.at(f.root), 0, "", "a role's meta has to be a mapping")
-		return nil, false
+		return nil, false, nil
 	}
 	inner := *c
 	inner.file = f
@@ -396,11 +402,13 @@ func (l *loader) meta(c *scope, f *file) (dependencies []Node, duplicates bool) 
 			duplicates, _ = l.boolean(f, e).Raw.(bool)
 		case "collections":
 			c.collections = append(c.collections, l.collections(f, e)...)
-		case "galaxy_info", "argument_specs":
+		case "argument_specs":
+			spec = &specified{f, e.value}
+		case "galaxy_info":
 		default:
 			hint := suggest.Hint(e.key, []string{"dependencies", "allow_duplicates", "galaxy_info", "collections"})
 			l.fail(f.at(e.at), 0, hint, "there is no keyword %q in a role's meta", e.key)
 		}
 	}
-	return dependencies, duplicates
+	return dependencies, duplicates, spec
 }

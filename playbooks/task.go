@@ -20,6 +20,8 @@ type scope struct {
 	vars map[string]any
 	// maybe: a condition around it, or its own, is decided in the run; around: one around it.
 	maybe, around bool
+	// tolerant: ignore_errors is set around it.
+	tolerant bool
 	// collections are where roles are looked for by their short names.
 	collections []string
 }
@@ -35,6 +37,7 @@ func (c *scope) with(k *Common) *scope {
 		inner.collections = append(slices.Clone(k.Collections), c.collections...)
 	}
 	inner.maybe = c.maybe || undecidedValues(k.When)
+	inner.tolerant = c.tolerant || k.IgnoreErrors.Given()
 	return &inner
 }
 

@@ -138,7 +138,7 @@ type Task struct {
 	// Origin is where relative file names are looked up.
 	Origin Origin
 	// BuiltinAction is set instead of Module for what the engine does itself: "meta", "include_vars", "add_host", "group_by",
-	// "pause" or "wait_for_connection".
+	// "pause", "validate_argument_spec" or "wait_for_connection".
 	BuiltinAction string
 	// Called is the module's name as written; a task without a name is called so.
 	// Unavailable is why it cannot be run, when there is no such module, or argument of it, here. A host that reaches the task

@@ -32,6 +32,8 @@ func (s *taskRun) builtinAction(ctx context.Context, v *variables) *outcome {
 		return s.pauseFor(ctx, v, args)
 	case "wait_for_connection":
 		return s.waitForConnection(ctx, v, args)
+	case "validate_argument_spec":
+		return s.validateArguments(v, args)
 	}
 	return s.failure(v, s.unregistered())
 }
