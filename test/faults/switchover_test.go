@@ -18,11 +18,24 @@ func TestSwitchover(t *testing.T) {
 		{"the target dies once it has begun", "target", "Hand the lead over"},
 		{"the target dies once the leader was told", "target", "CHANGE LEADER TO"},
 	} {
-		s.Subtest(t, c.name, func(*testing.T) { dies(s, c.who, c.sign) })
+		s.Subtest(t, c.name, func(*testing.T) {
+			dies(s, func(from, to string) *site.Outcome {
+				victim := map[string]string{"leader": from, "target": to}[c.who]
+				return when(s, c.sign, func() { kill(s, victim) }, "switchover.yml", "-e", "to="+to)
+			})
+		})
 	}
+	s.Subtest(t, "the leader dies once it lifted the target, and never says so", func(*testing.T) {
+		dies(s, func(from, to string) *site.Outcome {
+			s.On(from, "echo change node weight to > "+s.Pgdata(from)+"/polarsim.dies")
+			o := s.Start(nil, "run", "switchover.yml", "--output", "json", "-e", "to="+to).Wait()
+			s.On(from, "test ! -e "+s.Pgdata(from)+"/polarsim.dies")
+			return o
+		})
+	})
 }
 
-func dies(s *site.Site, who, sign string) {
+func dies(s *site.Site, switchover func(from, to string) *site.Outcome) {
 	c := s.Settles()
 	from, to := c.Leader, c.Followers()[0]
 	for _, n := range nodes {
@@ -33,9 +46,8 @@ func dies(s *site.Site, who, sign string) {
 		s.Run(0, "set-weight.yml", "-e", "node="+n, "-e", "weight="+w)
 	}
 	before := weights(s.Whole())
-	victim := map[string]string{"leader": from, "target": to}[who]
 	// When the leader dies, any other node may be elected. If it is the target, the switchover is done too.
-	o := ends(when(s, sign, func() { kill(s, victim) }, "switchover.yml", "-e", "to="+to), 0, 2)
+	o := ends(switchover(from, to), 0, 2)
 	if o.Code == 0 && s.StatusNow().Leader != to {
 		s.T.Errorf("it ended well, and %+v\n%s", s.StatusNow(), o.Story())
 	}

@@ -3,8 +3,11 @@ package server
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/polarbook/polarbook/test/polarsim/consensus"
@@ -151,6 +154,7 @@ func (c *session) dma(ctx context.Context, statement *sql.Statement) (*sql.Resul
 		return nil, &sql.Error{Code: "XX000", Message: "Failed to execute consensus command: " + err.Error(),
 			Routine: "consensus_wait_for_command"}
 	}
+	c.server.diesOf(words)
 	own := words == "drop follower" && address == c.server.consensus().Status().Meta.Self
 	if own || words == "change to singleton mode" && c.server.isPrimary() {
 		// Both end in a restart of everything, and the restart is faster than the answer.
@@ -161,4 +165,13 @@ func (c *session) dma(ctx context.Context, statement *sql.Statement) (*sql.Resul
 		}
 	}
 	return &sql.Result{Tag: "ALTER SYSTEM"}, nil
+}
+
+// diesOf ends the server at once, as kill -9 does, when the file polarsim.dies of its data directory holds the command that was
+// just carried out: the client gets no answer. The file goes with it, so the next start is an ordinary one.
+func (s *Server) diesOf(words string) {
+	file := filepath.Join(s.settings.pgdata, "polarsim.dies")
+	if of, err := os.ReadFile(file); err == nil && strings.TrimSpace(string(of)) == words && os.Remove(file) == nil {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	}
 }
