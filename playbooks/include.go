@@ -2,9 +2,9 @@ package playbooks
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -12,6 +12,7 @@ import (
 
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/argument"
+	"github.com/polarbook/polarbook/templates"
 	"github.com/polarbook/polarbook/templates/suggest"
 )
 
@@ -390,31 +391,36 @@ func (l *loader) imported(c *scope, n *yaml.Node, es []entry, call *call) (*Bloc
 	return b, true
 }
 
-var simpleVariable = regexp.MustCompile(`\{\{\s*([A-Za-z_]\w*)\s*\}\}`)
-
-// literalName puts variables whose values are known now into the name of an import: those of the command line, and
-// literal ones of the play and of what surrounds the import.
+// literalName renders the name of an import with what is known before any host is asked: the variables of the command line, literal
+// ones of the play, its roles and what surrounds the import, playbook_dir and role_path.
 func (l *loader) literalName(c *scope, v Value, word, dynamic string) (string, bool) {
 	s, ok := v.Raw.(string)
 	if !ok {
 		return "", false // a missing argument, or one of another type, has been reported
 	}
-	s = simpleVariable.ReplaceAllStringFunc(s, func(match string) string {
-		name := simpleVariable.FindStringSubmatch(match)[1]
-		if value, ok := l.ExtraVars[name].(string); ok && literal(value) {
-			return value
-		}
-		if value, ok := c.vars[name].(string); ok {
-			return value
-		}
-		return match
-	})
-	if isTemplate(s) {
-		l.fail(v.Pos, 0, "use "+dynamic+", or give the variable in the play's vars or with --extra-vars",
-			"the name cannot be known before hosts are asked, and %s needs it then", word)
-		return "", false
+	if !isTemplate(s) {
+		return s, true
 	}
-	return s, true
+	known := templates.Map{}
+	maps.Copy(known, c.vars)
+	for name, value := range l.ExtraVars {
+		if literal(value) {
+			known[name] = value
+		}
+	}
+	if !c.origin.Builtin {
+		known["playbook_dir"] = display(hostFiles, c.origin.PlayDir)
+		if c.origin.RoleDir != "" {
+			known["role_path"] = display(hostFiles, c.origin.RoleDir)
+		}
+	}
+	name, err := templates.New(templates.Options{}).Render(s, known)
+	if text := fmt.Sprint(name); err == nil && text != "" && !isTemplate(text) {
+		return text, true
+	}
+	l.fail(v.Pos, 0, "use "+dynamic+", or give the variable in the play's vars or with --extra-vars",
+		"the name cannot be known before hosts are asked, and %s needs it then", word)
+	return "", false
 }
 
 // withLiterals adds variables whose values hold no templates.

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -230,6 +231,33 @@ func TestExtraVarsInImports(t *testing.T) {
 		}
 		if got := len(p.Plays[1].Tasks[0].(*Block).Block); len(p.Plays) != 2 || got != want {
 			t.Errorf("with flavour %q, %d plays and %d tasks are loaded", flavour, len(p.Plays), got)
+		}
+	}
+}
+
+// The name of an import is a template of what is known at once: filters, numbers, where the playbook and the role are.
+func TestTemplatesInImports(t *testing.T) {
+	dir := write(t, map[string]string{
+		"site.yml": "- hosts: all\n  vars: {release: 15}\n  roles:\n  - role: \"{{ playbook_dir }}/own\"\n  tasks:\n" +
+			"  - import_tasks: \"{{ kind | default('pg') | lower }}{{ release }}.yml\"\n  - import_role: {name: \"{{ playbook_dir }}/own\"}\n",
+		"pg15.yml": "- ping:\n", "own/defaults/main.yml": "part: One\n",
+		"own/tasks/main.yml": "- import_tasks: \"{{ role_path }}/tasks/{{ part | lower }}.yml\"\n", "own/tasks/one.yml": "- ping:\n",
+	})
+	p, err := Load("site.yml", testOptions(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at, n := range append(slices.Clone(p.Plays[0].Roles), p.Plays[0].Tasks...) {
+		b := n.(*Block)
+		for len(b.Block) == 1 {
+			inner, ok := b.Block[0].(*Block)
+			if !ok {
+				break
+			}
+			b = inner
+		}
+		if len(b.Block) != 1 || b.Block[0].(*Task).Module.Name != "ping" {
+			t.Errorf("part %d is loaded as %v", at, n)
 		}
 	}
 }

@@ -108,5 +108,5 @@ func TestCluster(t *testing.T) {
 // everything lists all files of a host that polarbook might touch: names, owners, modes, sizes, times. It leaves out what a
 // login changes.
 const everything = `for d in /etc /opt /usr /var/lib /home /root /tmp; do
-find $d -xdev \( -path /var/lib/systemd -o -path /var/lib/private -o -path '*/.cache' \) -prune -o ! -type d -printf '%p %U:%G %m %s %T@\n' -o -type d -printf '%p %U:%G %m\n'
+find $d -xdev \( -path /var/lib/systemd -o -path /var/lib/private -o -path /var/lib/sudo -o -path '*/.cache' \) -prune -o ! -type d -printf '%p %U:%G %m %s %T@\n' -o -type d -printf '%p %U:%G %m\n'
 done | sort; cat /proc/sys/vm/swappiness /proc/sys/net/ipv4/tcp_keepalive_time; systemctl list-units --all --plain --no-legend 'polardb*'`
