@@ -220,17 +220,17 @@ func (l *loader) task(c *scope, n *yaml.Node, es []entry, call *call) Node {
 	return t
 }
 
-// checkAsync refuses to leave alone what could not go on by itself.
+// WithoutAsync is what to do about a task that cannot have async.
+const WithoutAsync = "leave async out; timeout bounds how long a task may take"
+
+// checkAsync refuses async where Ansible does.
 func (l *loader) checkAsync(f *file, m *tasks.Module, call *call, t *Task) {
 	limit, ok := t.Async.Raw.(int)
-	switch {
-	case !t.Async.Given() || ok && limit == 0 || m.Detaches:
-	case t.Module == nil:
-		l.fail(t.Async.Pos, 0, "", "%s cannot have async: it is done on the control node", call.name)
-	case t.Poll.Raw == 0:
-		l.fail(t.Poll.Pos, 0, "leave poll out, or give it a number: async is then the time that the task may take",
-			"async with poll: 0 is not possible with %s: %s", m.Name, tasks.NoJob)
+	if !t.Async.Given() || ok && limit == 0 || t.Module != nil && (!ok || !m.NoAsync) || t.Unavailable != nil {
+		return
 	}
+	const msg = "%s does not support async, in Ansible neither"
+	t.Unavailable = l.lack(t.Async.Pos, 0, WithoutAsync, msg, call.name)
 }
 
 // taskArguments joins what stands under the module and under args; the former wins, as in Ansible.

@@ -64,8 +64,8 @@ type Module struct {
 	Notes   []string
 	// FreeForm names the argument that a task may give as a bare string (`command: uptime`); empty: none.
 	FreeForm string
-	// Detaches: its Actions are Detachers.
-	Detaches bool
+	// NoAsync: as in Ansible, a task of it cannot have async.
+	NoAsync bool
 	// AnyArgs: argument names are the user's own (set_fact); they arrive in the field tagged `arg:",rest"`.
 	AnyArgs bool
 	Returns []Return
@@ -102,9 +102,6 @@ type Applier interface {
 
 // ErrJobLate means that a job was ended at the end of its time.
 var ErrJobLate = errors.New("it was not done in the time that async allows")
-
-// NoJob says why other modules cannot be left alone.
-const NoJob = "polarbook does its work step by step from the control node, and it would end with the run"
 
 // Detacher is an Action whose change can go on by itself on the host, as a job for the keyword async.
 type Detacher interface {

@@ -8,8 +8,8 @@ import (
 
 	"github.com/polarbook/polarbook/playbooks/engine/session"
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/job"
 	"github.com/polarbook/polarbook/tasks/remote"
-	"github.com/polarbook/polarbook/tasks/script"
 )
 
 // async is what the keywords async and poll say: a task that goes on by itself for at most limit seconds, and is looked at every
@@ -47,41 +47,97 @@ func (a async) lateMsg() string {
 	return fmt.Sprintf("async task did not complete within the requested time - %ds", a.limit)
 }
 
+// async does the work of a task with async. What can be one job of the host from its beginning to its end is that; for the rest see
+// lasting and leave.
+func (d *moduleRun) async(
+	ctx context.Context, h *session.Handle, action tasks.Action, a async,
+) (r tasks.Result, unknown string, err error) {
+	job, detaches := action.(tasks.Detacher)
+	switch {
+	case d.check:
+		r, unknown, err = d.do(ctx, h, action)
+		if err == nil {
+			r = d.s.p.r.jobs.check(d, r, a)
+		}
+	case detaches:
+		r, err = d.detached(ctx, h, job, a)
+	case a.poll == 0:
+		r, err = d.leave(ctx, h, action, a)
+	default:
+		r, err = d.lasting(ctx, h, action, a)
+	}
+	return r, unknown, err
+}
+
 // detached starts the change as a job of the host, and waits for it unless poll is 0.
-func (d *moduleRun) detached(
-	ctx context.Context, h *session.Handle, action tasks.Detacher, plan tasks.Plan, a async,
-) (tasks.Result, error) {
-	id, start, err := action.Detach(plan, a.limit, a.poll == 0)
+func (d *moduleRun) detached(ctx context.Context, h *session.Handle, detacher tasks.Detacher, a async) (tasks.Result, error) {
+	action := detacher.(tasks.Action)
+	found, err := d.find(ctx, h, action, action.Probe(), nil)
 	if err != nil {
 		return tasks.Result{}, err
 	}
-	made, err := h.Shell().Run(ctx, start)
+	plan, err := action.Plan(found)
 	if err != nil {
 		return tasks.Result{}, err
 	}
-	if made.Status != 0 {
-		return tasks.Result{}, &tasks.Failure{Msg: "the job was not started: " +
-			session.ScriptFailed(made.Status, session.Trimmed(made.Stderr), session.Trimmed(made.Stdout))}
-	}
-	var noted struct {
-		File []byte `answer:"file,required"`
-	}
-	if err := script.Decode(made.Stdout, &noted); err != nil {
+	if err := d.s.p.handlers.recordPending(ctx, d.s, d.v, h); err != nil {
 		return tasks.Result{}, err
 	}
-	started := map[string]any{"ansible_job_id": id, "started": true, "finished": false, "results_file": string(noted.File)}
+	id, start, err := detacher.Detach(plan, a.limit, a.poll == 0)
+	if err != nil {
+		return tasks.Result{}, err
+	}
+	over := time.Now().Add(time.Duration(a.limit) * time.Second)
+	var made remote.Result
+	err = session.Persist(ctx, over, func() (err error) {
+		made, err = h.Shell().Run(ctx, start)
+		return err
+	})
+	if err != nil {
+		return tasks.Result{}, err
+	}
+	file, err := job.Started(made)
+	if err != nil {
+		return tasks.Result{}, err
+	}
 	if a.poll == 0 {
-		return tasks.Result{Changed: true, Msg: "started as the job " + id, Values: started}, nil
+		return startedJob(id, file), nil
 	}
-	r, err := d.poll(ctx, h, id, a)
+	r, err := d.poll(ctx, h, id, a, over)
 	if err == nil || ctx.Err() == nil {
 		// As in Ansible, nothing is kept of what was waited for.
 		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), endingPatience)
 		defer cancel()
-		if _, e := h.Shell().Run(late, action.EndJob(id)); e != nil && err == nil {
+		if _, e := h.Shell().Run(late, detacher.EndJob(id)); e != nil && err == nil {
 			return r, fmt.Errorf("forget the job %s: %w", id, e)
 		}
 	}
+	return r, err
+}
+
+// startedJob is the result of a task with poll: 0.
+func startedJob(id, file string) tasks.Result {
+	return tasks.Result{Changed: true, Msg: "started as the job " + id, Values: map[string]any{
+		"ansible_job_id": id, "started": true, "finished": false, "results_file": file,
+	}}
+}
+
+// lasting does work that has several steps so that a lost connection does not end it, within the time that async allows.
+func (d *moduleRun) lasting(ctx context.Context, h *session.Handle, action tasks.Action, a async) (tasks.Result, error) {
+	id := job.ID()
+	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(a.limit)*time.Second, errLate)
+	defer cancel()
+	h = h.Lasting(time.Now().Add(time.Duration(a.limit)*time.Second), a.poll)
+	r, _, err := d.do(ctx, h, action)
+	if err != nil && (errors.Is(context.Cause(ctx), errLate) || errors.Is(err, tasks.ErrJobLate)) {
+		return r, a.late(id)
+	}
+	values := map[string]any{"ansible_job_id": id, "started": true, "finished": true}
+	var failed *tasks.Failure
+	if errors.As(err, &failed) {
+		failed.Values = mergeValues(failed.Values, values)
+	}
+	r.Values = mergeValues(r.Values, values)
 	return r, err
 }
 
@@ -92,12 +148,11 @@ const endingPatience = 15 * time.Second
 var errLate = errors.New("the time is over")
 
 // poll looks at a job until it has ended. A connection that is lost meanwhile is made anew.
-func (d *moduleRun) poll(ctx context.Context, h *session.Handle, id string, a async) (tasks.Result, error) {
+func (d *moduleRun) poll(ctx context.Context, h *session.Handle, id string, a async, over time.Time) (tasks.Result, error) {
 	status, ok := d.s.p.r.lookup("async_status")
 	if !ok {
 		return tasks.Result{}, errors.New("the module async_status is missing")
 	}
-	over := time.Now().Add(time.Duration(a.limit) * time.Second)
 	for {
 		if !wait(ctx, min(a.poll, max(time.Until(over), 0))) {
 			return tasks.Result{}, ctx.Err()
@@ -152,16 +207,4 @@ func (d *moduleRun) look(
 	}
 	r, err = action.(tasks.Applier).Apply(ctx, h, plan)
 	return r, false, err
-}
-
-// limited is the time that async allows to a module that cannot go on by itself; nobody may leave it alone.
-func (d *moduleRun) limited(ctx context.Context, a async) (context.Context, context.CancelFunc, error) {
-	if a.poll == 0 {
-		return nil, nil, &tasks.Failure{
-			Msg:  fmt.Sprintf("async with poll: 0 is not possible with %s: %s", d.s.t.Module.Name, tasks.NoJob),
-			Hint: "leave poll out, or give it a number",
-		}
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(a.limit)*time.Second, errLate)
-	return ctx, cancel, nil
 }

@@ -186,28 +186,22 @@ type moduleRun struct {
 	v           *variables
 	target      target
 	check, diff bool
+	left        bool // in the background, with poll: 0; what it may notify is noted already
 }
 
 // run returns the result, and in check mode what cannot be known yet. A panic of the module is its failure.
 func (d *moduleRun) run(ctx context.Context, args map[string]any) (r tasks.Result, unknown string, err error) {
 	name := d.s.t.Module.Name
-	defer func() {
-		if caught := recover(); caught != nil {
-			err = &tasks.Failure{
-				Msg:    fmt.Sprintf("the module %s panicked: %v", name, caught),
-				Hint:   "this is a bug in polarbook, not in the playbook",
-				Values: map[string]any{"exception": string(debug.Stack())},
-			}
-		}
-	}()
+	defer d.recovered(&err)
 	background, err := d.s.asyncOf(d.v)
 	if err != nil {
 		return r, "", err
 	}
-	if background.limit > 0 && d.check {
-		return r, "", &tasks.Failure{
-			Msg: "check mode and async cannot be used on same task", Hint: "give the task when: not ansible_check_mode",
-		}
+	if background.limit > 0 && d.s.t.Module.NoAsync {
+		return r, "", &tasks.Failure{Msg: fmt.Sprintf("This action (%s) does not support async.", name), Hint: playbooks.WithoutAsync}
+	}
+	if r, ok := d.s.p.r.jobs.checked(d, args); ok {
+		return r, "", nil
 	}
 	local := &controller{s: d.s, v: d.v, check: d.check, diff: d.diff}
 	action, err := d.s.t.Module.New(args, local)
@@ -218,20 +212,25 @@ func (d *moduleRun) run(ctx context.Context, args map[string]any) (r tasks.Resul
 	if err != nil {
 		return r, "", err
 	}
-	job, detaches := action.(tasks.Detacher)
-	if background.limit > 0 && !detaches {
-		limited, cancel, refused := d.limited(ctx, background)
-		if refused != nil {
-			return r, "", refused
-		}
-		defer func() {
-			if errors.Is(context.Cause(limited), errLate) && err != nil {
-				err = &tasks.Failure{Msg: background.lateMsg()}
-			}
-			cancel()
-		}()
-		ctx = limited
+	if background.limit > 0 {
+		return d.async(ctx, h, action, background)
 	}
+	return d.do(ctx, h, action)
+}
+
+// recovered makes a panic of the module its failure. It is deferred.
+func (d *moduleRun) recovered(err *error) {
+	if caught := recover(); caught != nil {
+		*err = &tasks.Failure{
+			Msg:    fmt.Sprintf("the module %s panicked: %v", d.s.t.Module.Name, caught),
+			Hint:   "this is a bug in polarbook, not in the playbook",
+			Values: map[string]any{"exception": string(debug.Stack())},
+		}
+	}
+}
+
+// do takes an Action from its probe to its result.
+func (d *moduleRun) do(ctx context.Context, h *session.Handle, action tasks.Action) (r tasks.Result, unknown string, err error) {
 	probe := action.Probe()
 	found, err := d.find(ctx, h, action, probe, nil)
 	if err != nil {
@@ -246,9 +245,6 @@ func (d *moduleRun) run(ctx context.Context, args map[string]any) (r tasks.Resul
 		Values: mergeValues(plan.Values, plan.Made), Diff: plan.Diff, Warnings: plan.Warnings,
 	}
 	switch {
-	case background.limit > 0 && detaches:
-		r, err = d.detached(ctx, h, job, plan, background)
-		return r, "", err
 	case d.check:
 		if !d.diff {
 			planned.Diff = nil
@@ -259,8 +255,10 @@ func (d *moduleRun) run(ctx context.Context, args map[string]any) (r tasks.Resul
 	case !plan.Change:
 		return planned, "", nil
 	}
-	if err := d.s.p.handlers.recordPending(ctx, d.s, d.v, h); err != nil {
-		return r, "", err
+	if !d.left {
+		if err := d.s.p.handlers.recordPending(ctx, d.s, d.v, h); err != nil {
+			return r, "", err
+		}
 	}
 	if a, ok := action.(tasks.Applier); ok {
 		r, err = a.Apply(ctx, h, plan)

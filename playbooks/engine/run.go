@@ -191,6 +191,7 @@ type run struct {
 	order []*host
 
 	sessions    *session.Sessions
+	jobs        *jobs
 	prompts     sync.Mutex // one question at a time
 	stopRequest stopRequest
 	start       *startAt
@@ -219,6 +220,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		events: event.NewEmitter(o.Listeners, o.Secrets),
 	}
 	r.stopRequest.now = make(chan struct{})
+	r.jobs = newJobs(ctx)
 	r.sessions = r.newSessions()
 	if o.BecomePassword != "" {
 		o.Secrets.Add(o.BecomePassword)
@@ -239,6 +241,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err == nil && !r.start.reached() && !r.stopped(ctx) {
 		err = fmt.Errorf("no task is named %q: nothing was run", o.StartAtTask)
 	}
+	r.jobs.wait(func(line string) { r.events.Emit(event.HostSaid{Time: time.Now(), Line: line}) })
 	r.closeAll()
 	return r.end(ctx, err)
 }

@@ -16,7 +16,7 @@ type assertArgs struct {
 }
 
 var assertModule = tasks.Define(tasks.Module{
-	Name: "assert", Collections: []string{"ansible.builtin"},
+	Name: "assert", Collections: []string{"ansible.builtin"}, NoAsync: true,
 	Summary: "Fail unless expressions hold",
 	Notes: []string{
 		"fail_msg is rendered only when an expression does not hold, success_msg only when all do: each may use what exists only then.",

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"regexp"
+	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
-	"github.com/polarbook/polarbook/tasks/script"
+	"github.com/polarbook/polarbook/tasks/job"
 )
 
 type asyncStatusArgs struct {
@@ -16,12 +16,13 @@ type asyncStatusArgs struct {
 }
 
 var asyncStatusModule = tasks.Define(tasks.Module{
-	Name: "async_status", Collections: []string{"ansible.builtin"},
+	Name: "async_status", Collections: []string{"ansible.builtin"}, NoAsync: true,
 	Summary: "Ask how a job of a task with async is doing",
 	Notes: []string{
 		"A job is found on its host by its id, by the account that started it, in ~/.ansible_async or, as in Ansible, in " +
-			"ANSIBLE_ASYNC_DIR of the task's environment. While it runs, finished is false; then the result is the command's own.",
+			"ANSIBLE_ASYNC_DIR of the task's environment. While it runs, finished is false; then the result is that of the task with async.",
 		"A job that was ended without a result, by a reboot or as work of a run that was killed, is a failure.",
+		"Jobs that ansible-playbook started are found as well, and ansible-playbook finds those of polarbook.",
 	},
 	Returns: append([]tasks.Return{
 		{Name: "ansible_job_id", Type: "str", Doc: "the job"}, {Name: "started", Type: "bool", Doc: "whether it was started"},
@@ -37,51 +38,56 @@ var asyncStatusModule = tasks.Define(tasks.Module{
 - async_status: {jid: "{{ job.ansible_job_id }}", mode: cleanup}
 `,
 }, func(a *asyncStatusArgs, _ tasks.Local) (tasks.Action, error) {
-	if !jobID.MatchString(a.Jid) {
+	if a.Jid == "" || a.Jid == "." || a.Jid == ".." || strings.ContainsAny(a.Jid, "/\x00") {
 		return nil, &tasks.ArgError{Module: "async_status", Arg: "jid", Problem: "is not the ansible_job_id of a task with async"}
 	}
 	return &asyncStatus{asyncStatusArgs: a}, nil
 })
-
-var jobID = regexp.MustCompile(`^j?[0-9]+\.[0-9]+$`)
 
 type asyncStatus struct {
 	*asyncStatusArgs
 	failed error // of the job
 }
 
-func (a *asyncStatus) Probe() string {
-	return scripts.Script("job_look", script.Values{"id": a.Jid, "keep": commandKeep})
-}
+func (a *asyncStatus) Probe() string { return job.Look(a.Jid, commandKeep) }
 
 // Plan says what came of the job; to forget it is the change.
 func (a *asyncStatus) Plan(found tasks.Found) (tasks.Plan, error) {
-	var job jobFound
-	if err := found.Decode(&job); err != nil {
+	var state job.State
+	if err := found.Decode(&state); err != nil {
 		return tasks.Plan{}, err
 	}
-	values := map[string]any{"ansible_job_id": a.Jid, "started": true, "finished": true, "results_file": string(job.File)}
-	if a.Mode == "cleanup" {
-		values = map[string]any{"ansible_job_id": a.Jid, "started": false, "finished": false, "erased": string(job.File)}
-		return tasks.Plan{Change: !job.Gone, Msg: "forget the job", Event: true, Values: values}, nil
-	}
+	values := map[string]any{"ansible_job_id": a.Jid, "started": true, "finished": true, "results_file": string(state.File)}
 	switch {
-	case job.Gone:
+	case a.Mode == "cleanup":
+		values = map[string]any{"ansible_job_id": a.Jid, "started": state.Gone, "finished": state.Gone, "erased": string(state.File)}
+		if !state.Gone {
+			return tasks.Plan{Change: true, Msg: "forget the job", Event: true, Values: values}, nil
+		}
+		fallthrough
+	case state.Gone:
 		return tasks.Plan{}, &tasks.Failure{Msg: "could not find job", Values: values,
 			Hint: "a job is found on its host, by the account that started it"}
-	case job.Lost:
-		const why = "the job has ended without a result: it was killed, or the host has been restarted"
-		return tasks.Plan{}, &tasks.Failure{Msg: why, Values: values}
-	case job.Running:
+	}
+	r, running, err := tasks.Result{}, state.Running, error(nil)
+	if state.Written != nil {
+		r, running, err = notedJob(state.Written)
+		state.Lost = state.Lost && running
+	}
+	switch {
+	case state.Lost:
+		return tasks.Plan{}, &tasks.Failure{Msg: job.ErrLost.Error(), Values: values}
+	case running:
 		values["finished"] = false
 		return tasks.Plan{Msg: "the job is running", Values: values}, nil
+	case state.Written == nil:
+		r, err = commandJob(&state)
 	}
-	r, err := job.result()
 	var failed *tasks.Failure
 	switch {
 	case errors.As(err, &failed):
 		maps.Copy(failed.Values, values)
-		if job.Late {
+		if state.Late {
 			failed.Msg, failed.Err = "the job was ended", tasks.ErrJobLate
 		}
 		a.failed = failed
@@ -90,17 +96,21 @@ func (a *asyncStatus) Plan(found tasks.Found) (tasks.Plan, error) {
 		return tasks.Plan{}, err
 	}
 	maps.Copy(values, r.Values)
+	if r.Skipped {
+		values["skipped"] = true
+	}
 	return tasks.Plan{Change: r.Changed, Msg: r.Msg, Event: true, Values: values, Warnings: r.Warnings}, nil
 }
 
 // Apply forgets the job; what it changed is known already.
 func (a *asyncStatus) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
 	if a.failed != nil {
-		return tasks.Result{Changed: true}, a.failed
+		var failed *tasks.Failure
+		return tasks.Result{Changed: !errors.As(a.failed, &failed) || failed.Values["changed"] != false}, a.failed
 	}
 	if a.Mode != "cleanup" {
 		return tasks.Result{Changed: true, Msg: p.Msg, Values: p.Values, Warnings: p.Warnings}, nil
 	}
-	_, err := h.Shell().Run(ctx, eraseJob(a.Jid, false))
+	_, err := h.Shell().Run(ctx, job.Erase(a.Jid, false))
 	return tasks.Result{Msg: p.Msg, Values: p.Values}, err
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/job"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
 	"github.com/polarbook/polarbook/tasks/taskstest"
@@ -96,13 +97,17 @@ func TestJobs(t *testing.T) {
 		if !errors.As(err, &failed) || failed.Msg != "could not find job" || failed.Values["finished"] != true {
 			t.Errorf("a job that is gone: %v", err)
 		}
+		_, err = asked(t, h, id, "cleanup")
+		if !errors.As(err, &failed) || failed.Msg != "could not find job" || failed.Values["erased"] != filepath.Join(dir, "jobs", id) {
+			t.Errorf("cleanup of a job that is gone: %v", err)
+		}
 
 		t.Setenv("POLARBOOK_RUN", "mark")
 		t.Setenv("SUDO_COMMAND", "env POLARBOOK_RUN=mark /bin/sh")
-		for free, want := range map[bool]string{true: "0", false: "2"} {
-			r, err = ended(t, h, started(t, h, map[string]any{"cmd": "env | grep -c POLARBOOK_RUN=mark || :"}, 60, free))
+		for free, want := range map[bool]string{true: "POLARBOOK_JOB=free", false: "POLARBOOK_JOB=mark"} {
+			r, err = ended(t, h, started(t, h, map[string]any{"cmd": "env | grep POLARBOOK || :"}, 60, free))
 			if err != nil || r.Values["stdout"] != want {
-				t.Errorf("free %v: the run's mark is there %v times: %v", free, r.Values["stdout"], err)
+				t.Errorf("free %v: it has the marks %v: %v", free, r.Values["stdout"], err)
 			}
 		}
 
@@ -121,7 +126,7 @@ func TestJobs(t *testing.T) {
 		}
 
 		id = started(t, h, map[string]any{"cmd": "echo $$ >" + pid + "; exec sleep 600"}, 600, false)
-		if _, err := h.Run(context.Background(), eraseJob(id, true)); err != nil {
+		if _, err := h.Run(context.Background(), job.Erase(id, true)); err != nil {
 			t.Fatal(err)
 		}
 		text, err := os.ReadFile(pid)
@@ -149,6 +154,52 @@ func TestJobThatWasKilled(t *testing.T) {
 		}
 		if _, err := ended(t, h, id); err == nil || !strings.Contains(err.Error(), "ended without a result") {
 			t.Errorf("a job that was killed: %v", err)
+		}
+	})
+}
+
+// What is done on the control node, and what ansible-playbook started, is noted in a file alone.
+func TestJobThatSomebodyElseDoes(t *testing.T) {
+	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
+		t.Setenv("ANSIBLE_ASYNC_DIR", dir)
+		write := func(id, state string, limit int) {
+			t.Helper()
+			if r, err := h.Run(context.Background(), job.Write(id, state, limit)); err != nil || r.Status != 0 {
+				t.Fatalf("%v, %+v", err, r)
+			}
+		}
+		const id = "j123456789012.34"
+		write(id, `{"started": 1, "finished": 0, "ansible_job_id": "`+id+`"}`, 600)
+		if r, err := asked(t, h, id, "status"); err != nil || r.Values["finished"] != false {
+			t.Errorf("while it runs: %+v, %v", r, err)
+		}
+		write(id, `{"started": 1, "finished": 0, "ansible_job_id": "`+id+`"}`, -1)
+		if _, err := asked(t, h, id, "status"); err == nil || !strings.Contains(err.Error(), "ended without a result") {
+			t.Errorf("when its time is over: %v", err)
+		}
+		write(id, `{"changed": true, "mode": "0644", "n": 3, "warnings": ["w"], "started": 1, "finished": 1, "msg": "m"}`, 0)
+		r, err := asked(t, h, id, "status")
+		if err != nil || !r.Changed || r.Values["finished"] != true || r.Values["mode"] != "0644" || r.Values["n"] != 3 || r.Msg != "m" ||
+			len(r.Warnings) != 1 {
+			t.Errorf("when it has ended: %+v, %v", r, err)
+		}
+		write(id, `{"failed": true, "changed": false, "msg": "no such thing"}`, 0)
+		r, err = asked(t, h, id, "status")
+		var failed *tasks.Failure
+		if !errors.As(err, &failed) || failed.Msg != "no such thing" || failed.Values["finished"] != true || r.Changed {
+			t.Errorf("when it has failed: %+v, %v", r, err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, id), []byte(`{"chan`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if r, err := asked(t, h, id, "status"); err != nil || r.Values["finished"] != false {
+			t.Errorf("while it is written: %+v, %v", r, err)
+		}
+		if _, err = asked(t, h, id, "cleanup"); err != nil {
+			t.Error(err)
+		}
+		if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+			t.Errorf("it left %v, %v", left, err)
 		}
 	})
 }

@@ -51,7 +51,7 @@ var commandReturns = []tasks.Return{
 }
 
 var commandModule = tasks.Define(tasks.Module{
-	Name: "command", Collections: []string{"ansible.builtin"}, FreeForm: "cmd", Detaches: true,
+	Name: "command", Collections: []string{"ansible.builtin"}, FreeForm: "cmd",
 	Summary: "Run a command",
 	Notes: []string{
 		"It reports changed whenever it was run; changed_when overrides that, and creates and removes make it idempotent.",
@@ -103,7 +103,7 @@ var commandModule = tasks.Define(tasks.Module{
 })
 
 var shellModule = tasks.Define(tasks.Module{
-	Name: "shell", Collections: []string{"ansible.builtin"}, FreeForm: "cmd", Detaches: true,
+	Name: "shell", Collections: []string{"ansible.builtin"}, FreeForm: "cmd",
 	Summary: "Run a line or script of the shell",
 	Notes:   commandModule.Notes,
 	Returns: commandReturns,

@@ -33,7 +33,7 @@ type copyArgs struct {
 }
 
 var copyModule = tasks.Define(tasks.Module{
-	Name: "copy", Collections: []string{"ansible.builtin"},
+	Name: "copy", Collections: []string{"ansible.builtin"}, NoAsync: true,
 	Summary: "Copy files, directories or given text to hosts",
 	Notes: []string{
 		"A file appears whole or not at all: it is written beside its place, synced to disk and renamed. " +

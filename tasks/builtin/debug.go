@@ -13,7 +13,7 @@ type debugArgs struct {
 }
 
 var debugModule = tasks.Define(tasks.Module{
-	Name: "debug", Collections: []string{"ansible.builtin"},
+	Name: "debug", Collections: []string{"ansible.builtin"}, NoAsync: true,
 	Summary: "Show a message or a variable",
 	Returns: []tasks.Return{{Name: "msg", Type: "any", Doc: "what is shown"}},
 	Examples: `

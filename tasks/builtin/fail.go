@@ -14,7 +14,7 @@ type failArgs struct {
 }
 
 var failModule = tasks.Define(tasks.Module{
-	Name: "fail", Collections: []string{"ansible.builtin"},
+	Name: "fail", Collections: []string{"ansible.builtin"}, NoAsync: true,
 	Summary: "Fail with a message",
 	Examples: `
 - fail: {msg: This playbook is for Linux.}

@@ -1,16 +1,14 @@
 package builtin
 
 import (
-	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"math/big"
-	"os"
-	"time"
+	"strconv"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/job"
 	"github.com/polarbook/polarbook/tasks/remote"
-	"github.com/polarbook/polarbook/tasks/script"
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // note is what is known of a job before it runs, kept with it on the host for whoever asks later what came of it.
@@ -20,15 +18,6 @@ type note struct {
 	Strip  bool   `json:"strip_empty_ends"`
 	// Skipped is what creates or removes say; "": the command is run.
 	Skipped string `json:"skipped,omitempty"`
-}
-
-// newJobID returns the id of a job, in Ansible's form.
-func newJobID() string {
-	n, err := rand.Int(rand.Reader, big.NewInt(1_000_000_000_000))
-	if err != nil {
-		panic("draw a number: " + err.Error()) // never, says its documentation
-	}
-	return fmt.Sprintf("j%012d.%d", n, os.Getpid())
 }
 
 // Detach implements tasks.Detacher.
@@ -42,31 +31,12 @@ func (a *commandAction) Detach(p tasks.Plan, limit int, free bool) (id string, s
 	if err != nil {
 		return "", remote.Command{}, fmt.Errorf("note the job: %w", err)
 	}
-	id = newJobID()
-	return id, remote.Command{Stdin: p.Stdin, Script: scripts.Script("job_start", script.Values{
-		"id": id, "text": text, "note": string(said), "limit": limit, "free": free, "run": scripts.Text("job_run"),
-	})}, nil
+	id = job.ID()
+	return id, job.Start(job.Request{ID: id, Script: text, Stdin: p.Stdin, Limit: limit, Free: free, Note: string(said)}), nil
 }
 
-// jobFound is how a job is doing.
-type jobFound struct {
-	File    []byte `answer:"file,required"`
-	Gone    bool   `answer:"gone"`
-	Lost    bool   `answer:"lost"`
-	Running bool   `answer:"running"`
-	Note    []byte `answer:"note"`
-	Status  int    `answer:"rc"`
-	Began   int64  `answer:"began"`
-	Ended   int64  `answer:"ended"`
-	Late    bool   `answer:"late"`
-	Out     []byte `answer:"out"`
-	Err     []byte `answer:"err"`
-	OutSize int64  `answer:"size_out"`
-	ErrSize int64  `answer:"size_err"`
-}
-
-// result is what came of a job that has ended.
-func (j *jobFound) result() (tasks.Result, error) {
+// commandJob is what came of a command's job that has ended.
+func commandJob(j *job.State) (tasks.Result, error) {
 	var n note
 	if err := json.Unmarshal(j.Note, &n); err != nil {
 		return tasks.Result{}, fmt.Errorf("read what was noted of the job: %w", err)
@@ -76,16 +46,72 @@ func (j *jobFound) result() (tasks.Result, error) {
 			"cmd": n.Cmd, "rc": 0, "stdout": n.Skipped, "stdout_lines": []any{n.Skipped}, "stderr": "", "stderr_lines": []any{},
 		}}, nil
 	}
-	ran := remote.Result{
-		Status: j.Status, Stdout: j.Out, Stderr: j.Err, StdoutCut: j.OutSize - int64(len(j.Out)), StderrCut: j.ErrSize - int64(len(j.Err)),
-	}
-	return commandResult(ran, n.Cmd, time.Unix(j.Began, 0), time.Unix(j.Ended, 0), n.Strip)
+	began, ended := j.Times()
+	return commandResult(j.Result(), n.Cmd, began, ended, n.Strip)
 }
 
-// eraseJob is the command that forgets a job; stop: it is ended first.
-func eraseJob(id string, stop bool) remote.Command {
-	return remote.Command{Script: scripts.Script("job_erase", script.Values{"id": id, "stop": stop})}
+// notedJob is the state that somebody has noted of a job which is none of a command: polarbook, for a module that it works at from
+// the control node, or Ansible. running is true when it has not ended.
+func notedJob(text []byte) (r tasks.Result, running bool, err error) {
+	read, err := ordered.DecodeJSON(text)
+	values, isDict := read.(*ordered.Map)
+	if err != nil || !isDict {
+		return r, true, nil // as in Ansible: it is being written
+	}
+	if values.Has("started") && !yes(values.Value("finished")) {
+		return r, true, nil
+	}
+	r.Values = map[string]any{}
+	for name, x := range values.All() {
+		switch name {
+		case "failed", "started", "finished", "invocation":
+		case "changed":
+			r.Changed = yes(x)
+		case "skipped":
+			r.Skipped = yes(x)
+		case "warnings":
+			list, _ := x.([]any)
+			for _, w := range list {
+				r.Warnings = append(r.Warnings, fmt.Sprint(w))
+			}
+		default:
+			r.Values[name] = withNumbers(x)
+		}
+	}
+	r.Msg, _ = r.Values["msg"].(string)
+	if !yes(values.Value("failed")) {
+		return r, false, nil
+	}
+	r.Values["changed"] = r.Changed
+	return r, false, &tasks.Failure{Msg: r.Msg, Values: r.Values}
+}
+
+// yes reports whether a value of JSON is true or another number than 0: Ansible's programs write either.
+func yes(x any) bool {
+	n, isNumber := x.(json.Number)
+	return x == true || isNumber && n != "0"
+}
+
+// withNumbers turns the numbers of JSON into those of templates.
+func withNumbers(x any) any {
+	switch x := x.(type) {
+	case json.Number:
+		if n, err := strconv.Atoi(string(x)); err == nil {
+			return n
+		}
+		n, _ := x.Float64()
+		return n
+	case []any:
+		for i := range x {
+			x[i] = withNumbers(x[i])
+		}
+	case *ordered.Map:
+		for k, item := range x.All() {
+			x.Set(k, withNumbers(item))
+		}
+	}
+	return x
 }
 
 // EndJob implements tasks.Detacher.
-func (a *commandAction) EndJob(id string) remote.Command { return eraseJob(id, true) }
+func (a *commandAction) EndJob(id string) remote.Command { return job.Erase(id, true) }

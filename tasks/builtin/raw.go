@@ -13,7 +13,7 @@ type rawArgs struct {
 }
 
 var rawModule = tasks.Define(tasks.Module{
-	Name: "raw", Collections: []string{"ansible.builtin"}, FreeForm: "cmd", Detaches: true,
+	Name: "raw", Collections: []string{"ansible.builtin"}, FreeForm: "cmd", NoAsync: true,
 	Summary:  "Run a shell command as it is",
 	Notes:    []string{"shell does the same with more care: no module here needs Python, so what raw is for in Ansible does not arise."},
 	Returns:  commandReturns,

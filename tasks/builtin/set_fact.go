@@ -15,7 +15,7 @@ type setFactArgs struct {
 }
 
 var setFactModule = tasks.Define(tasks.Module{
-	Name: "set_fact", Collections: []string{"ansible.builtin"}, AnyArgs: true,
+	Name: "set_fact", Collections: []string{"ansible.builtin"}, AnyArgs: true, NoAsync: true,
 	Summary: "Set variables of a host for the rest of the run",
 	Notes:   []string{"Every argument but cacheable is a variable and its value."},
 	Returns: []tasks.Return{{Name: "ansible_facts", Type: "dict", Doc: "the variables"}},

@@ -33,7 +33,7 @@ type templateArgs struct {
 }
 
 var templateModule = tasks.Define(tasks.Module{
-	Name: "template", Collections: []string{"ansible.builtin"},
+	Name: "template", Collections: []string{"ansible.builtin"}, NoAsync: true,
 	Summary: "Render a Jinja2 template to a file on hosts",
 	Notes: []string{
 		"ansible_managed is \"Ansible managed\", Ansible's default, unless a variable of that name is set. " +

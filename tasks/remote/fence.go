@@ -19,6 +19,10 @@ import (
 // Whoever holds the lock on the host ends that work when the run went without a word: before it lets go, or when
 // somebody comes to a lock whose holder is gone, before he gets it. A run that ends in good order says so, and what it
 // left in the background on purpose stays.
+//
+// A job outlives the connection on purpose: it has its mark in POLARBOOK_JOB, and its run takes it up again with the next
+// connection. When another run locks the host, its own is gone, and the job is ended as other work is. One whose mark is free is
+// nobody's.
 
 // markVariable names the mark: of the run and, after a hyphen, of the connection.
 const markVariable = "POLARBOOK_RUN"
@@ -169,6 +173,14 @@ func unfenced(c ssh.Channel) ssh.Channel {
 func (h *Host) join(pid int) {
 	if l := h.fence.Load(); l != nil {
 		go func() { _, _ = fmt.Fprintf(l.session.channel, "join %d\n", pid) }()
+	}
+}
+
+// letJobsOut has the holder of the lock note that there are jobs, and take them out of the run's control group, which those of other
+// users than root cannot leave by themselves.
+func (h *Host) letJobsOut() {
+	if l := h.fence.Load(); l != nil {
+		go func() { _, _ = l.session.channel.Write([]byte("jobs\n")) }()
 	}
 }
 

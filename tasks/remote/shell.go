@@ -46,6 +46,8 @@ type Command struct {
 	// whoever locks the host after a run that is gone waits for it. "": it may be ended.
 	// For a Run only.
 	Uncut string
+	// Job: the script starts something that is to outlive the connection, and has put the run's mark into POLARBOOK_JOB (or free).
+	Job bool
 	// Dir is the directory in which it runs; "": where the login left us, or / if the user may not
 	// be there.
 	Dir string
@@ -169,6 +171,9 @@ func (s *Shell) Run(ctx context.Context, c Command) (Result, error) {
 			}
 			if err := <-sent; err != nil { // the answer is there, so it was all read
 				s.discard()
+			}
+			if c.Job {
+				s.host.letJobsOut()
 			}
 			if stopped != nil {
 				<-stopped

@@ -115,6 +115,14 @@ func (m *Emitter) Emit(e Event) {
 	}
 }
 
+// Masked returns values as listeners would be given them.
+func (m *Emitter) Masked(values *ordered.Map) *ordered.Map {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.left = maximumTold
+	return m.values(values)
+}
+
 func (m *Emitter) masked(e Event) Event {
 	m.left = maximumTold
 	switch e := e.(type) {

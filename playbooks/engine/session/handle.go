@@ -37,6 +37,8 @@ type Handle struct {
 	as     remote.Become
 	method string // of becoming another user
 	peer   bool
+	// lasting: a lost connection does not end the work; nil: it does.
+	lasting *span
 }
 
 // Handle returns a host for some work, without connecting to it yet.
@@ -161,12 +163,25 @@ func (h *Handle) Connect(ctx context.Context) error {
 	return err
 }
 
-func (h *Handle) shell(ctx context.Context) (tasks.Shell, error) {
-	c, err := h.connection(ctx)
-	if err != nil {
-		return nil, err
+func (h *Handle) shell(ctx context.Context) (tasks.Shell, error) { return h.become(ctx, h.as) }
+
+// become returns a shell of a user, on a connection that stands.
+func (h *Handle) become(ctx context.Context, b remote.Become) (shell tasks.Shell, err error) {
+	open := func(ctx context.Context) (tasks.Shell, error) {
+		c, err := h.connection(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return h.open(ctx, c, b)
 	}
-	return h.open(ctx, c, h.as)
+	if h.lasting == nil {
+		return open(ctx)
+	}
+	err = Persist(ctx, h.lasting.until, func() (err error) {
+		shell, err = open(ctx)
+		return err
+	})
+	return lastingShell{Shell: shell, span: *h.lasting, open: open}, err
 }
 
 // open becomes a user, unless that is who is logged in.
@@ -190,14 +205,10 @@ func (h *Handle) Shell() tasks.Shell { return lateShell{h} }
 
 // As returns a shell of another user.
 func (h *Handle) As(ctx context.Context, user string) (tasks.Shell, error) {
-	c, err := h.connection(ctx)
-	if err != nil {
-		return nil, err
-	}
 	if user == "" {
 		user = "root"
 	}
-	return h.open(ctx, c, remote.Become{Method: h.method, User: user, Password: h.as.Password, Flags: h.as.Flags})
+	return h.become(ctx, remote.Become{Method: h.method, User: user, Password: h.as.Password, Flags: h.as.Flags})
 }
 
 // Dial connects from the host.
@@ -273,6 +284,9 @@ func (h *Handle) Drop(key string) {
 
 // Progress reports work in hand, in bytes; a total of 0 means unknown.
 func (h *Handle) Progress(what string, done, total int64) {
+	if h.lasting != nil {
+		return
+	}
 	h.ss.o.Emit(event.HostProgress{Time: time.Now(), TaskID: h.work.ID, Host: h.work.Host, What: what, Done: done, Total: total})
 }
 

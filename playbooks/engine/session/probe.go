@@ -20,6 +20,9 @@ func (h *Handle) Probe(ctx context.Context, script string) (remote.Result, error
 	if err != nil {
 		return remote.Result{}, err
 	}
+	if lasting, ok := shell.(lastingShell); ok {
+		return lasting.ask(ctx, remote.Command{Script: script})
+	}
 	return shell.Run(ctx, remote.Command{Script: script})
 }
 

@@ -1,17 +1,17 @@
-# polarbook_fence SECONDS: ends the work whose mark begins with $old. It wants the lock's file in $f, the run's control group,
+# polarbook_fence SECONDS: ends the work whose mark begins with $old; $marks names the variable that holds the mark. It wants the lock's file in $f, the run's control group,
 # if any, in $cg, and what to print before news in $say; "" is for silence. What must not be cut gets SECONDS to end by
 # itself. 1: it has not ended, and $what says what it is.
 #
 # GNU grep looks at all environments in one process; other greps see an environment only up to its first NUL, but the shells
 # that come with them read over those.
-# takes: f cg say old
+# takes: f cg say old marks
 # leaves: what
 polarbook_work() {
 	t=' '
 	case $(grep --version 2>/dev/null) in
 		*GNU*)
 			# shellcheck disable=SC2013 # names, no lines
-			for p in $(grep -l "POLARBOOK_RUN=$old" /proc/[0-9]*/environ 2>/dev/null); do
+			for p in $(grep -l "$marks=$old" /proc/[0-9]*/environ 2>/dev/null); do
 				p=${p#/proc/}
 				t="$t${p%/environ} "
 			done
@@ -19,7 +19,7 @@ polarbook_work() {
 		*)
 			for p in /proc/[0-9]*; do
 				while read -r e || [ -n "$e" ]; do
-					case $e in *"POLARBOOK_RUN=$old"*) t="$t${p#/proc/} "; break ;; esac
+					case $e in *"$marks=$old"*) t="$t${p#/proc/} "; break ;; esac
 				done <"$p/environ"
 			done 2>/dev/null
 		;;

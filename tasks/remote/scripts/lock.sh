@@ -5,13 +5,16 @@
 # names, is what makes it true. A run that ends in good order leaves the file empty.
 #
 # The input is lines: "bye" is the end in good order, "?" wants an answer, "join PID" takes a process into the run's control
-# group, and an empty one is a heartbeat. When it ends without a bye, or is silent for too long, the work of the run is ended
+# group, "jobs" lets jobs out of it that have been started to outlive the connection, and an empty one is a heartbeat. When it ends without a bye, or is silent for too long, the work of the run is ended
 # first; whoever is next does it where the holder was killed.
+#
+# A job has its run's mark in another variable. It is ended by the first that locks the host for another run: then its own is gone.
+# The file .jobs names the runs that have started some.
 # uses: fence cgroup
 # takes: f dir marker mark info silence limit replaces
 trap '' HUP PIPE
 umask 077
-cg= say=
+cg= say= marks=POLARBOOK_RUN
 command -v flock >/dev/null || { printf '%s noflock\n' "$marker"; exit 0; }
 mkdir -p "$dir" && (true >>"$f") || { printf '%s broken\n' "$marker"; exit 0; }
 exec 9>>"$f"
@@ -49,6 +52,16 @@ if [ -s "$f" ]; then
 	fi
 fi
 cg=
+if [ -s "$f.jobs" ] && [ -n "$mark" ]; then
+	marks=POLARBOOK_JOB
+	while read -r old; do
+		[ "$old" = "${mark%-*}" ] && continue
+		old=$old-
+		polarbook_fence "$limit" 9>&-
+	done <"$f.jobs"
+	marks=POLARBOOK_RUN
+	grep -qxF "${mark%-*}" "$f.jobs" && printf '%s\n' "${mark%-*}" >"$f.jobs" || rm -f "$f.jobs"
+fi
 rm -f "$f".uncut.*
 read -r stat </proc/$$/stat
 # shellcheck disable=SC2086 # the words of a line
@@ -88,6 +101,12 @@ while read -r line; do
 	case $line in
 		bye) bye=1; break ;;
 		\?) printf 'here\n' ;;
+		jobs)
+			printf '%s\n' "${mark%-*}" >>"$f.jobs"
+			[ -z "$cg" ] || while read -r p; do
+				tr '\0' '\n' <"/proc/$p/environ" | grep -q '^POLARBOOK_JOB=' && echo "$p" >"${cg%/*}/cgroup.procs"
+			done <"$cg/cgroup.procs"
+		;;
 		join*) [ -z "$cg" ] || echo "${line#join }" >"$cg/cgroup.procs" ;;
 	esac
 	true >"$f.beat"
@@ -98,5 +117,6 @@ wait "$w"
 [ -n "$bye$mark" ] && [ -z "$bye" ] && polarbook_fence "$limit" >/dev/null 2>&1 9>&-
 [ -z "$cg" ] || rmdir "$cg" 2>/dev/null
 rm -f "$f.beat"
+[ -z "$bye" ] || rm -f "$f.jobs"
 true >"$f"
 exit 0

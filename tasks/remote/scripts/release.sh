@@ -11,7 +11,7 @@ if kill -0 "$p" 2>/dev/null; then
 	echo "process $p, which holds the lock, does not end" >&2
 	exit 1
 fi
-old=$(sed -n 's/^mark=//p' "$f") cg=$(sed -n 's/^cgroup=//p' "$f") say= what=
+old=$(sed -n 's/^mark=//p' "$f") cg=$(sed -n 's/^cgroup=//p' "$f") say= what= marks=POLARBOOK_RUN
 [ -n "$old" ] || exit 0
 old=${old%-*}-
 exec 9>>"$f"

@@ -1,13 +1,11 @@
-# Is what a job is while it runs: $1 is the directory of jobs, $2 the job, $3 its limit in seconds, and $4 not empty when it outlives
-# the run.
+# Is what a job is while it runs: $1 is the directory of jobs, $2 the job, $3 its limit in seconds.
 trap '' HUP
 job=$1/.$2
-if [ -n "$4" ]; then
-	own=$(sed -n 's/^0:://p' /proc/self/cgroup)
-	case $own in */polarbook-*) echo $$ >"/sys/fs/cgroup${own%/polarbook-*}/cgroup.procs" ;; esac
-	own=$(sed -n 's/^[0-9]*:freezer://p' /proc/self/cgroup)
-	case $own in */polarbook-*) echo $$ >/sys/fs/cgroup/freezer/cgroup.procs ;; esac
-fi
+# What is in the run's control group belongs to its connection.
+own=$(sed -n 's/^0:://p' /proc/self/cgroup)
+case $own in */polarbook-*) echo $$ >"/sys/fs/cgroup${own%/polarbook-*}/cgroup.procs" ;; esac
+own=$(sed -n 's/^[0-9]*:freezer://p' /proc/self/cgroup)
+case $own in */polarbook-*) echo $$ >/sys/fs/cgroup/freezer/cgroup.procs ;; esac
 setsid /bin/sh "$job/text" <"$job/in" >"$job/out" 2>"$job/err" &
 work=$!
 # shellcheck disable=SC2016 # it is another shell's

@@ -2,7 +2,13 @@
 # uses: job_place encode
 # takes: id keep
 printf %s "$dir/$id" | encode file
-[ -e "$dir/$id" ] && [ -r "$job/note" ] || { echo gone; exit 0; }
+[ -e "$dir/$id" ] || { echo gone; exit 0; }
+if [ ! -e "$job/note" ]; then
+	until=$(cat -- "$job/until" 2>/dev/null)
+	[ -z "$until" ] || [ "$(date +%s)" -le "$until" ] || echo lost
+	encode state <"$dir/$id"
+	exit 0
+fi
 encode note <"$job/note"
 if [ ! -e "$job/rc" ]; then
 	pid=$(cut -d' ' -f1 "$job/pid")
