@@ -271,6 +271,10 @@ func (i *Inventory) implicit(name string) *Host {
 	return h
 }
 
+// Guest returns a host that the inventory does not have and that something is delegated to all the same, as Ansible makes one: its
+// variables come from all, and no pattern and no group finds it.
+func (i *Inventory) Guest(name string) *Host { return &Host{Name: name, inventory: i, implicit: true} }
+
 func (g *group) addHost(h *Host) {
 	for _, existing := range g.hosts {
 		if existing == h {

@@ -65,3 +65,6 @@ func LooksLikeContainer(text string) bool { return jinja.LooksLikeContainer(text
 
 // NotAContainer is the error of taking a text that a template gave for a list or mapping.
 func NotAContainer(template, text string) error { return jinja.NotAContainer(template, text) }
+
+// Truth reports whether a value is true as Python has it.
+func Truth(value any) (bool, error) { return jinja.Truth(value) }

@@ -63,7 +63,7 @@ func (l *controller) Render(name, body string, o tasks.RenderOptions) (string, e
 func (l *controller) Eval(expr string) (any, error) { return l.s.p.r.o.Templates.Evaluate(expr, l.v) }
 
 func (l *controller) Condition(expr string) (bool, error) {
-	return l.s.p.r.o.Templates.Condition(expr, l.v)
+	return l.v.holds(expr, l.s.t.Pos)
 }
 
 func (l *controller) Secret(value string)     { l.s.p.r.secret("", value) }

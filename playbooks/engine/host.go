@@ -162,6 +162,22 @@ func (r *run) host(name string) (*host, bool) {
 	return h, true
 }
 
+// guest returns the state of a host that something is delegated to and that the inventory may lack. Of the latter nothing is seen
+// through hostvars, as in Ansible.
+func (r *run) guest(name string) *host {
+	if h, ok := r.host(name); ok {
+		return h
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	h, ok := r.guests[name]
+	if !ok {
+		h = &host{name: name, inv: r.o.Inventory.Guest(name)}
+		r.guests[name] = h
+	}
+	return h
+}
+
 // enlist puts a host on the recap.
 func (r *run) enlist(h *host) {
 	r.mu.Lock()

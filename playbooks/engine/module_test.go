@@ -165,7 +165,6 @@ func TestFailuresOfModules(t *testing.T) {
 		{"status", "shell: echo why >&2; exit 3", "why (exit status 3)"},
 		{"timeout", "shell: sleep 60\n      timeout: 1", "longer than the 1 seconds"},
 		{"become", "shell: id\n      become: true\n      vars: {ansible_become_password: hopeless}", "become root with sudo: it is wrong"},
-		{"host", "shell: id\n      delegate_to: nobody", `the inventory has no host "nobody"`},
 		{"until", "shell: exit 1\n      retries: 1\n      delay: 0\n      until: false", "exit status 1"},
 		{"failed_when", "shell: echo bad\n      register: r\n      failed_when: r.stdout == 'bad'", "failed_when was true"},
 		{"loop", "echo: x\n      loop: \"{{ nothing }}\"", `"nothing" is undefined`},

@@ -19,6 +19,7 @@ func (s *taskRun) failure(v *variables, err error) *outcome {
 		errors.As(err, &changed) && s.concerns(v, changed.Host) {
 		o.status = event.Unreachable
 		o.values["unreachable"] = true
+		delete(o.values, "failed") // as in Ansible a host that is not reached has not failed
 	}
 	o.msg = err.Error()
 	var f *tasks.Failure
@@ -94,6 +95,7 @@ func (s *taskRun) success(v *variables, on target, r tasks.Result) *outcome {
 	}
 	to := learned{into: func(h *host) { h.addFacts(learnedFacts) }}
 	if s.t.Module != nil && s.t.Module.Name == "set_fact" {
+		s.p.r.noteWords(facts)
 		to.into = func(h *host) { h.setVars(learnedFacts) }
 		if cacheable, err := v.boolean(s.t.Args["cacheable"], false); err == nil && cacheable {
 			// A fact as well, which stays as such when another level's is cleared.

@@ -183,12 +183,16 @@ type run struct {
 	sums    *sums
 	nextID  atomic.Int64
 	changes atomic.Int64 // of the inventory: add_host and group_by
+	// wordFacts: set_fact was given a text that is a word for false.
+	wordFacts atomic.Bool
 	// extraVars are those of the options, by name.
 	extraVars *ordered.Map
 
 	mu    sync.Mutex
 	hosts map[string]*host
-	order []*host
+	// guests are hosts that are delegated to and that the inventory lacks.
+	guests map[string]*host
+	order  []*host
 
 	sessions    *session.Sessions
 	jobs        *jobs
@@ -216,7 +220,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	}
 	r := &run{
 		o: o, extraVars: ordered.Sorted(o.ExtraVars), began: time.Now(), forks: make(chan struct{}, o.Forks), sums: newSums(),
-		hosts: map[string]*host{}, start: newStartAt(o.StartAtTask),
+		hosts: map[string]*host{}, guests: map[string]*host{}, start: newStartAt(o.StartAtTask),
 		events: event.NewEmitter(o.Listeners, o.Secrets),
 	}
 	r.stopRequest.now = make(chan struct{})

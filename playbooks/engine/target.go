@@ -23,7 +23,7 @@ func (s *taskRun) target(v *variables) (target, error) {
 	if name == "" || name == v.h.name {
 		return target{v.h, v}, nil
 	}
-	return s.p.peer(name, s.sc, &s.t.Origin)
+	return s.p.targetOf(s.p.r.guest(name), s.sc, &s.t.Origin)
 }
 
 // peer is another host of the inventory with its own variables.
@@ -32,6 +32,10 @@ func (p *playRun) peer(name string, sc *scope, origin *playbooks.Origin) (target
 	if !ok {
 		return target{}, fmt.Errorf("the inventory has no host %q", name)
 	}
+	return p.targetOf(h, sc, origin)
+}
+
+func (p *playRun) targetOf(h *host, sc *scope, origin *playbooks.Origin) (target, error) {
 	v, err := p.vars(h, sc, origin)
 	if err != nil {
 		return target{}, err

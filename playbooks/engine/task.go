@@ -186,7 +186,7 @@ func (s *taskRun) remember(h *host, o *outcome) {
 		h.setVars(ordered.Of(s.t.Register, untrusted(o.result())))
 	}
 	if s.t.Register != "" && o.status == event.Unreachable {
-		result := ordered.Of("unreachable", true, "msg", o.msg, "changed", false, "failed", true)
+		result := ordered.Of("unreachable", true, "msg", o.msg, "changed", false)
 		h.setVars(ordered.Of(s.t.Register, untrusted(result)))
 	}
 	for _, f := range o.learned {

@@ -32,8 +32,8 @@ type Templates interface {
 	// RenderValue renders the strings in a value, at any depth, and returns a new value. A string that is one expression
 	// keeps the type of what that comes to.
 	RenderValue(value any, vars templates.Vars) (any, error)
-	// Condition reports whether an expression without braces holds, as `when` asks.
-	Condition(expr string, vars templates.Vars) (bool, error)
+	// ConditionValue returns what an expression without braces comes to, as `when` asks it.
+	ConditionValue(expr string, vars templates.Vars) (any, error)
 	// Evaluate returns what an expression without braces comes to.
 	Evaluate(expr string, vars templates.Vars) (any, error)
 	// File renders the text of a template file; name is for messages.
@@ -158,7 +158,7 @@ func (v *variables) condition(x playbooks.Value) (bool, error) {
 			return true, nil
 		}
 	}
-	ok, err := v.r.o.Templates.Condition(text(x.Raw), v)
+	ok, err := v.holds(text(x.Raw), x.Pos)
 	if err != nil {
 		return false, at(x.Pos, fmt.Errorf("the condition %q: %w", text(x.Raw), err))
 	}

@@ -68,7 +68,7 @@ func TestSetFact(t *testing.T) {
 	plan, err = taskstest.NewAction(t, "set_fact", map[string]any{"a": "No", "b": "true", "c": "yes please"},
 		&taskstest.FakeLocal{}).Plan(tasks.Found{})
 	facts, _ := plan.Values["ansible_facts"].(map[string]any)
-	if err != nil || facts["a"] != false || facts["b"] != true || facts["c"] != "yes please" {
+	if err != nil || facts["a"] != "No" || facts["b"] != "true" || facts["c"] != "yes please" {
 		t.Errorf("%v, %v", plan.Values, err)
 	}
 	m := taskstest.ModuleNamed(t, "set_fact")

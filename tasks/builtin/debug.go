@@ -10,6 +10,8 @@ type debugArgs struct {
 	Msg       any    `arg:"msg" doc:"What to show: text or any value."`
 	Var       string `arg:"var,raw" doc:"A variable or expression to show, written without braces."`
 	Verbosity int    `arg:"verbosity" default:"0" doc:"Show it only with at least this many -v."`
+
+	Given map[string]any `arg:",rest"` // a msg that is null is one
 }
 
 var debugModule = tasks.Define(tasks.Module{
@@ -46,10 +48,11 @@ func (a *debugAction) Plan() (tasks.Plan, error) {
 			value = "VARIABLE IS NOT DEFINED!: " + err.Error()
 		}
 		values[a.Var] = value
-	case a.Msg != nil:
-		values["msg"] = a.Msg
 	default:
-		values["msg"] = "Hello world!"
+		values["msg"] = a.Msg
+		if _, given := a.Given["msg"]; !given {
+			values["msg"] = "Hello world!"
+		}
 	}
 	msg, _ := values["msg"].(string)
 	return tasks.Plan{Msg: msg, Values: values}, nil

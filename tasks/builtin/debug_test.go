@@ -20,6 +20,7 @@ func TestDebugPlan(t *testing.T) {
 func TestDebugValues(t *testing.T) {
 	l := &taskstest.FakeLocal{Vars: map[string]any{"port": 5432}}
 	for _, c := range []struct{ args, want map[string]any }{
+		{map[string]any{"msg": nil}, map[string]any{"msg": nil}},
 		{map[string]any{"msg": []any{1, 2}}, map[string]any{"msg": []any{1, 2}}},
 		{map[string]any{"var": "port"}, map[string]any{"port": 5432}},
 		{map[string]any{"var": "port", "verbosity": 2}, map[string]any{"port": 5432, "verbosity": 2}},

@@ -1,8 +1,10 @@
 package builtin
 
 import (
+	"fmt"
 	"maps"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 
@@ -43,15 +45,6 @@ var setFactModule = tasks.Define(tasks.Module{
 				Problem: "cannot be the name of a variable: use letters, digits and _, and no digit first",
 			}
 		}
-		// As in Ansible; `set_fact: ready=false` would otherwise hold as a condition, as any text does.
-		if s, ok := facts[name].(string); ok {
-			switch strings.ToLower(s) {
-			case "true", "yes":
-				facts[name] = true
-			case "false", "no":
-				facts[name] = false
-			}
-		}
 	}
 	return tasks.Know(setFactAction(facts)), nil
 })
@@ -60,7 +53,17 @@ var variableName = regexp.MustCompile(`^[A-Za-z_]\w*$`)
 
 type setFactAction map[string]any
 
-// Plan returns the variables under ansible_facts, where the engine looks for variables of the host.
+// Plan returns the variables under ansible_facts, where the engine looks for variables of the host. As in ansible-core 2.19 a
+// text is kept, where releases up to 2.18 made booleans of four words.
 func (a setFactAction) Plan() (tasks.Plan, error) {
-	return tasks.Plan{Values: map[string]any{"ansible_facts": map[string]any(a)}}, nil
+	p := tasks.Plan{Values: map[string]any{"ansible_facts": map[string]any(a)}}
+	for _, name := range slices.Sorted(maps.Keys(a)) {
+		text, _ := a[name].(string)
+		switch strings.ToLower(text) {
+		case "true", "yes", "false", "no":
+			p.Warnings = append(p.Warnings, fmt.Sprintf("%s is the text %q: ansible-core keeps it since 2.19, and made a boolean of it before; "+
+				"write true or false without quotes, or VALUE | bool", name, text))
+		}
+	}
+	return p, nil
 }

@@ -1,6 +1,7 @@
 package builtin
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -25,7 +26,10 @@ func TestSetFactValues(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]any{"no": false, "yes": true, "text": "nope", "list": []any{"yes"}}
+	want := map[string]any{"no": "No", "yes": "TRUE", "text": "nope", "list": []any{"yes"}}
+	if len(plan.Warnings) != 2 || !strings.Contains(plan.Warnings[0], `no is the text "No"`) {
+		t.Errorf("it warns of %q", plan.Warnings)
+	}
 	if diff := cmp.Diff(want, plan.Values["ansible_facts"]); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}

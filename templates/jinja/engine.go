@@ -160,17 +160,23 @@ func (s *session) renderValue(value any, depth int) (any, error) {
 // Unsafe or a lookup had a part in that text, it is an *UnsafeConditionError: what a host says is never evaluated.
 // An empty condition is true.
 func (e *Engine) Condition(condition string, vars Vars) (bool, error) {
-	if strings.TrimSpace(condition) == "" {
-		return true, nil
-	}
-	yes, err := e.followed(vars, func(s *session) (any, error) { return s.condition(condition) })
+	value, err := e.ConditionValue(condition, vars)
 	if err != nil {
 		return false, err
 	}
-	return yes.(bool), nil
+	return Truth(value)
 }
 
-func (s *session) condition(condition string) (bool, error) {
+// ConditionValue returns what a condition comes to, whose truth Condition tells: a boolean where it is one as ansible-core 2.19
+// wants it. A value that is neither true nor false is an error.
+func (e *Engine) ConditionValue(condition string, vars Vars) (any, error) {
+	if strings.TrimSpace(condition) == "" {
+		return true, nil
+	}
+	return e.followed(vars, func(s *session) (any, error) { return s.condition(condition) })
+}
+
+func (s *session) condition(condition string) (any, error) {
 	e := s.engine
 	if isTemplate(condition) {
 		value, err := s.render(condition)
@@ -178,16 +184,17 @@ func (s *session) condition(condition string) (bool, error) {
 			value, err = s.Finish(value)
 		}
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 		text, ok := value.(string)
 		if !ok {
-			return Truth(value)
+			_, err := Truth(value)
+			return value, err
 		}
 		// A text that is not one expression alone notes by itself what it is made of.
 		p, failed := e.parse("", condition, playbookOptions)
 		if s.shared.foreign || s.shared.unsafe && (failed != nil || p.single != nil) {
-			return false, &UnsafeConditionError{Condition: condition}
+			return nil, &UnsafeConditionError{Condition: condition}
 		}
 		if strings.TrimSpace(text) == "" {
 			return false, nil
@@ -196,11 +203,15 @@ func (s *session) condition(condition string) (bool, error) {
 	}
 	p, err := e.parseExpression(condition)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	r := &Run{session: s, frame: newFrame(nil)}
-	yes, failed := r.truth(p.value)
-	return yes, p.explain("", failed)
+	value, failed := r.evaluate(p.value)
+	if failed == nil {
+		_, failed = Truth(value)
+		failed = locate(p.value, failed)
+	}
+	return value, p.explain("", failed)
 }
 
 // UnsafeConditionError is a condition with braces in whose text a host, a task or a file had a part: evaluated, it would
