@@ -26,6 +26,17 @@ func (i *Inventory) Select(pattern string) ([]*Host, error) {
 	return i.evaluate(splitPattern(pattern))
 }
 
+// SelectAll is Select for several patterns, which may each be split.
+func (i *Inventory) SelectAll(patterns []string) ([]*Host, error) {
+	var parts []string
+	for _, pattern := range patterns {
+		parts = append(parts, splitPattern(pattern)...)
+	}
+	i.mutex.Lock()
+	defer i.mutex.Unlock()
+	return i.evaluate(parts)
+}
+
 // Limit returns those of the hosts that the pattern of --limit selects, in the order of hosts. A
 // part of the pattern may be @file: a file with one pattern a line.
 func (i *Inventory) Limit(hosts []*Host, pattern string) ([]*Host, error) {

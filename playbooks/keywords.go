@@ -143,10 +143,9 @@ var (
 	loopsWith = []string{
 		"items", "list", "dict", "together", "nested", "cartesian", "sequence", "fileglob", "first_found",
 		"indexed_items", "subelements", "flattened", "random_choice", "env", "file", "template", "vars", "varnames",
+		"lines", "password", "pipe", "url", "csvfile", "ini", "inventory_hostnames", "unvault",
 	}
-	loopsWithout = []string{
-		"lines", "password", "pipe", "url", "csvfile", "ini", "config", "inventory_hostnames", "filetree", "unvault",
-	}
+	loopsWithout = []string{"config", "filetree"}
 )
 
 // modulesWithout are modules of ansible-core and words of its tasks that polarbook may lack, so that a user is told

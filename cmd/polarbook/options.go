@@ -266,7 +266,15 @@ func (o hostOptions) prepareWithout(t *terminal) (*workplace, error) {
 	builtin := func(name string) (string, bool) { text, err := templates.Builtin(name); return text, err == nil }
 	render := templates.New(templates.Options{
 		Filters: all.Filters, Secrets: t.secrets, Env: os.LookupEnv, Read: os.ReadFile, Directories: []string{dir},
-		Templates: builtin, Vault: keys,
+		Templates: builtin, Vault: keys, Outside: true,
+		Hosts: func(patterns []string) ([]string, error) {
+			hosts, err := inv.SelectAll(patterns)
+			names := make([]string, len(hosts))
+			for at, h := range hosts {
+				names[at] = h.Name
+			}
+			return names, err
+		},
 	})
 	w := &workplace{options: o, settings: set, t: t, inv: inv, keys: keys, vars: vars, from: from,
 		secrets: t.secrets, render: render, warn: warn, noInventory: noInventory}

@@ -130,7 +130,46 @@ func lookupSubelements(r *jinja.Run, terms []any, options map[string]any) ([]any
 			skip, _ = jinja.Truth(m.Value("skip_missing"))
 		}
 	}
-	return subelements(terms[0], terms[1], skip)
+	if m, ok := terms[0].(*ordered.Map); ok && isSkipped(m) {
+		return []any{}, nil
+	}
+	pairs, err := subelements(terms[0], terms[1], skip)
+	if err != nil {
+		return nil, err
+	}
+	// Unlike with the filter, an element is given without the list that was gone through.
+	path := strings.Split(jinja.Text(terms[1]), ".")
+	found := make([]any, 0, len(pairs))
+	for _, pair := range pairs {
+		two := pair.(jinja.Tuple)
+		m, ok := two[0].(*ordered.Map)
+		if ok && isSkipped(m) {
+			continue
+		}
+		if ok {
+			found = append(found, jinja.Tuple{withoutKey(m, path), two[1]})
+		} else {
+			found = append(found, pair)
+		}
+	}
+	return found, nil
+}
+
+// isSkipped reports whether a mapping is the result of a task that was skipped.
+func isSkipped(m *ordered.Map) bool {
+	value, ok := m.Get("skipped")
+	return ok && value != false
+}
+
+// withoutKey is a mapping without what it has at a path.
+func withoutKey(m *ordered.Map, path []string) *ordered.Map {
+	m = m.Clone()
+	if len(path) == 1 {
+		m.Delete(path[0])
+	} else if inner, ok := m.Value(path[0]).(*ordered.Map); ok {
+		m.Set(path[0], withoutKey(inner, path[1:]))
+	}
+	return m
 }
 
 // lookupSequence gives texts: start=1 end=5 stride=2 format=node%02d, or the short 1-5/2:node%02d.

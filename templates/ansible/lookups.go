@@ -17,13 +17,7 @@ import (
 type lookup func(r *jinja.Run, terms []any, options map[string]any) ([]any, error)
 
 var refusedLookups = map[string]string{
-	"password": "it writes a file; define the password in a variable, or take it from the environment with lookup('env', 'NAME')",
-	"pipe":     "it runs a command on this machine",
-	"lines":    "it runs a command on this machine",
-	"url":      "polarbook opens no connections but those to the hosts",
-	"csvfile":  "read the file with lookup('file') and split it",
-	"ini":      "read the file with lookup('file')",
-	"config":   "there is no configuration of Ansible here",
+	"config": "there is no configuration of Ansible here",
 }
 
 var lookups map[string]lookup
@@ -35,6 +29,8 @@ func init() {
 		"indexed_items": lookupIndexed, "together": lookupTogether, "nested": lookupNested, "cartesian": lookupNested,
 		"sequence": lookupSequence, "fileglob": lookupFileGlob, "flattened": lookupFlattened, "subelements": lookupSubelements,
 		"random_choice": lookupRandomChoice, "unvault": lookupUnvault,
+		"csvfile": lookupCSV, "ini": lookupINI, "password": lookupPassword, "pipe": lookupPipe, "lines": lookupLines, "url": lookupURL,
+		"inventory_hostnames": lookupHostnames,
 	}
 }
 
@@ -44,6 +40,24 @@ func lookupRandomChoice(r *jinja.Run, terms []any, _ map[string]any) ([]any, err
 		return terms, nil
 	}
 	return []any{terms[r.Random().IntN(len(terms))]}, nil
+}
+
+// lookupHostnames gives the hosts that patterns stand for, none where a pattern is wrong.
+func lookupHostnames(r *jinja.Run, terms []any, options map[string]any) ([]any, error) {
+	if r.Options().Hosts == nil {
+		return nil, errors.New("there is no inventory here")
+	}
+	patterns := []string{}
+	for _, term := range flatten(terms, -1, true) {
+		patterns = append(patterns, jinja.Text(term))
+	}
+	found := []any{}
+	if names, err := r.Options().Hosts(patterns); err == nil {
+		for _, name := range names {
+			found = append(found, name)
+		}
+	}
+	return found, onlyOptions(options)
 }
 
 func lookupProblem(name string) string {
@@ -111,7 +125,7 @@ func lookupPlugin(r *jinja.Run, join bool, positional []any, named *ordered.Map)
 		}
 		return nil, fmt.Errorf("lookup('%s'): %w", name, err)
 	}
-	if !join || wantList {
+	if !join || wantList || len(found) == 0 {
 		return append([]any{}, found...), nil
 	}
 	if len(found) == 1 {

@@ -24,6 +24,10 @@ type Options struct {
 	// Read returns the content of a file on this machine. nil means that lookups and tests that need
 	// files fail.
 	Read func(path string) ([]byte, error)
+	// Outside lets lookups run commands on this machine, write files and ask servers.
+	Outside bool
+	// Hosts returns the names of the hosts that patterns stand for, for lookup('inventory_hostnames'). nil: there is no inventory.
+	Hosts func(patterns []string) ([]string, error)
 	// Directories are where relative names of files are searched, in order: for lookup('file') in
 	// their files/ too, for include and lookup('template') in their templates/ too.
 	Directories []string

@@ -43,6 +43,9 @@ type followed struct {
 	common map[string]bool // the same
 	made   map[expression][]string
 	left   int // how many more of both are kept
+	// outside are the answers of the real rendering, asked how many of them the one with twins took in their order.
+	outside []answered
+	asked   int
 }
 
 // maximumNoted bounds what a rendering notes.
@@ -61,7 +64,8 @@ func (e *Engine) followed(vars Vars, render func(s *session) (any, error)) (any,
 		return value, err
 	}
 	other := newSession(e, vars)
-	twin := &followed{Secrets: e.Options.Secrets, twin: true, at: real.at, key: real.key, left: maximumNoted, made: map[expression][]string{}}
+	twin := &followed{Secrets: e.Options.Secrets, twin: true, at: real.at, key: real.key, left: maximumNoted, made: map[expression][]string{},
+		outside: real.outside}
 	other.shared.secrets = twin
 	twinValue, failed := render(other)
 	if err != nil {

@@ -1,0 +1,42 @@
+package templates
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// known is the secrets of a test: one, whose twin has other letters.
+type known struct {
+	secret, twin string
+	made         map[string]string
+}
+
+func (k *known) Twin(text string) string          { return strings.ReplaceAll(text, k.secret, k.twin) }
+func (k *known) TwinOf(value string) string       { return k.Twin(value) }
+func (k *known) SecretName(name string) bool      { return name == "pw" }
+func (k *known) SecretValue(_, value string) bool { return value == k.secret }
+func (k *known) Add(string)                       {}
+func (k *known) Follow(outcome, twin string, _ []string) {
+	if outcome != twin {
+		k.made[outcome] = twin
+	}
+}
+
+// A command that gets a secret is run once, with the secret, and what it prints is one too; another command's output is not.
+func TestCommandsAreRunOnce(t *testing.T) {
+	at := filepath.Join(t.TempDir(), "runs")
+	secrets := &known{"sesame", "ftusnf", map[string]string{}}
+	e := New(Options{Outside: true, Secrets: secrets})
+	got, err := e.Render("{{ lookup('pipe', 'echo x >> "+at+"; echo abc ' ~ pw) }} {{ lookup('pipe', 'echo public') }}", Map{"pw": "sesame"})
+	if err != nil || got != "abc sesame public" {
+		t.Error(got, err)
+	}
+	if data, err := os.ReadFile(at); err != nil || string(data) != "x\n" {
+		t.Errorf("%q, %v", data, err)
+	}
+	if secrets.made["abc sesame public"] == "" || secrets.made["public"] != "" {
+		t.Error(secrets.made)
+	}
+}
