@@ -8,7 +8,6 @@ import (
 	"reflect"
 	"slices"
 	"sort"
-	"strconv"
 	"strings"
 
 	"github.com/polarbook/polarbook/playbooks"
@@ -60,11 +59,18 @@ func madeOfText(raw, x any) error {
 }
 
 // byLookup are the loops that go over what the lookup of their name finds.
-var byLookup = []string{"flattened", "random_choice", "env", "file", "template", "vars", "varnames"}
+var byLookup = []string{
+	"flattened", "random_choice", "env", "file", "template", "vars", "varnames", "subelements", "sequence", "unvault",
+	"lines", "password", "pipe", "url", "csvfile", "ini", "inventory_hostnames",
+}
 
 func lookedUp(v *variables, with string, x any) ([]any, error) {
 	const terms = "polarbook_loop_terms" // nobody else's name
-	found, err := v.r.o.Templates.Evaluate("query('"+with+"', *"+terms+")", v.with(map[string]any{terms: untrusted(flatten(asList(x), 1))}))
+	list := asList(x)
+	if with != "subelements" { // whose terms are lists themselves
+		list = flatten(list, 1)
+	}
+	found, err := v.r.o.Templates.Evaluate("query('"+with+"', *"+terms+")", v.with(map[string]any{terms: untrusted(list)}))
 	if err != nil {
 		return nil, err
 	}
@@ -104,10 +110,6 @@ func itemsOf(with string, x any, origin *playbooks.Origin) ([]any, error) {
 		return zipped(list), nil
 	case "nested":
 		return product(list), nil
-	case "subelements":
-		return subelements(list)
-	case "sequence":
-		return sequence(x)
 	case "fileglob":
 		return fileGlob(asList(x), origin)
 	case "first_found":
@@ -169,97 +171,6 @@ func product(lists []any) []any {
 		rows = next
 	}
 	return rows
-}
-
-func subelements(args []any) ([]any, error) {
-	if len(args) < 2 {
-		return nil, errors.New("needs a list and the name of a key")
-	}
-	skip := false
-	if len(args) > 2 {
-		if flags, ok := args[2].(*ordered.Map); ok {
-			skip, _ = flags.Value("skip_missing").(bool)
-		}
-	}
-	outer := asList(args[0])
-	if dict, ok := args[0].(*ordered.Map); ok {
-		outer = dict.Values()
-	}
-	out := []any{}
-	for _, item := range outer {
-		at := item
-		found := true
-		for _, key := range strings.Split(text(args[1]), ".") {
-			dict, ok := at.(*ordered.Map)
-			if ok {
-				at, ok = dict.Get(key)
-			}
-			found = found && ok
-		}
-		inner, isList := at.([]any)
-		switch {
-		case (!found || !isList) && skip:
-		case !found:
-			return nil, fmt.Errorf("%q is not a key of every element", text(args[1]))
-		case !isList:
-			return nil, fmt.Errorf("%q has to be a list in every element", text(args[1]))
-		default:
-			for _, sub := range inner {
-				out = append(out, []any{item, sub})
-			}
-		}
-	}
-	return out, nil
-}
-
-// sequence understands `start=1 end=5 stride=2 format=%02d`, `count=3`, and `1-5`.
-func sequence(x any) ([]any, error) {
-	start, end, stride, format := 1, 0, 1, "%d"
-	ends := false
-	for _, one := range asList(x) {
-		for _, word := range strings.Fields(text(one)) {
-			key, value, ok := strings.Cut(word, "=")
-			if !ok {
-				from, to, isRange := strings.Cut(word, "-")
-				a, err1 := strconv.Atoi(from)
-				b, err2 := strconv.Atoi(to)
-				if !isRange || err1 != nil || err2 != nil {
-					return nil, fmt.Errorf("%q is not a sequence: write start=1 end=5", word)
-				}
-				start, end, ends = a, b, true
-				continue
-			}
-			if key == "format" {
-				format = value
-				continue
-			}
-			n, err := strconv.ParseInt(value, 0, 32)
-			if err != nil {
-				return nil, fmt.Errorf("%s has to be a number, not %q", key, value)
-			}
-			switch key {
-			case "start":
-				start = int(n)
-			case "end":
-				end, ends = int(n), true
-			case "count":
-				end, ends = start+int(n)-1, true
-			case "stride":
-				stride = int(n)
-			default:
-				return nil, fmt.Errorf("%q is not one of start, end, count, stride, format", key)
-			}
-		}
-	}
-	if !ends || stride == 0 {
-		return nil, errors.New("needs an end or a count, and a stride that is not 0")
-	}
-	const most = 1 << 20
-	out := []any{}
-	for n := start; (stride > 0 && n <= end || stride < 0 && n >= end) && len(out) < most; n += stride {
-		out = append(out, fmt.Sprintf(format, n))
-	}
-	return out, nil
 }
 
 // fileGlob lists the local files that patterns match, as absolute paths when they are the user's.

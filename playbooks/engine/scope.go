@@ -32,6 +32,7 @@ type scope struct {
 type role struct {
 	name                   string
 	fullName               string // with its collection; empty: it is in none
+	dir                    string // a path in the file system that its tasks are from
 	defaults, vars, params *ordered.Map
 }
 
@@ -60,7 +61,7 @@ func (s *scope) block(b *playbooks.Block, section []playbooks.Node) *scope {
 }
 
 func roleOf(b *playbooks.Block) *role {
-	return &role{name: b.Role, fullName: b.RoleFullName, defaults: raw(b.RoleDefaults), vars: raw(b.RoleVars), params: raw(b.RoleParams)}
+	return &role{name: b.Role, fullName: b.RoleFullName, dir: b.RoleDir, defaults: raw(b.RoleDefaults), vars: raw(b.RoleVars), params: raw(b.RoleParams)}
 }
 
 func (s *scope) task(t *playbooks.Task) *scope {

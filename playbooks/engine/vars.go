@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/polarbook/polarbook/inventory"
@@ -250,6 +251,7 @@ func (p *playRun) magic(h *host, inv *ordered.Map, sc *scope, origin *playbooks.
 		"role_names", own,
 		"ansible_inventory_sources", []any{},
 	)
+	m.Set("ansible_search_path", p.searchPath(sc, origin))
 	if p.r.o.Limit != "" {
 		m.Set("ansible_limit", p.r.o.Limit)
 	}
@@ -281,6 +283,33 @@ func (p *playRun) magic(h *host, inv *ordered.Map, sc *scope, origin *playbooks.
 		}
 	}
 	return m
+}
+
+// searchPath lists the directories where a task's lookups and templates look for files: its role and the roles around that, its file's
+// and the playbook's.
+func (p *playRun) searchPath(sc *scope, origin *playbooks.Origin) []any {
+	directories := []any{}
+	add := func(dir string, builtin bool) {
+		if name := directory(dir, builtin); dir != "" && !slices.Contains(directories, any(name)) {
+			directories = append(directories, name)
+		}
+	}
+	if origin != nil {
+		if sc.ownRole() != nil {
+			add(origin.RoleDir, origin.Builtin)
+		}
+		for at := sc; at != nil; at = at.parent {
+			if at.role != nil {
+				add(at.role.dir, origin.Builtin)
+			}
+		}
+		add(origin.Dir, origin.Builtin)
+	}
+	add(p.book.Dir, p.book.Builtin)
+	if origin != nil && origin.Builtin {
+		add(origin.WorkDir, false)
+	}
+	return directories
 }
 
 // directory is a path of a playbook's file system as its user knows it.

@@ -3,6 +3,7 @@ package ansible
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -174,26 +175,51 @@ func withoutKey(m *ordered.Map, path []string) *ordered.Map {
 
 // lookupSequence gives texts: start=1 end=5 stride=2 format=node%02d, or the short 1-5/2:node%02d.
 func lookupSequence(_ *jinja.Run, terms []any, options map[string]any) ([]any, error) {
-	if len(terms) > 0 {
-		for _, part := range strings.Fields(jinja.Text(terms[0])) {
-			if key, value, ok := strings.Cut(part, "="); ok {
-				options[key] = value
-				continue
-			}
-			part, format, ok := strings.Cut(part, ":")
-			if ok {
-				options["format"] = format
-			}
-			part, stride, ok := strings.Cut(part, "/")
-			if ok {
-				options["stride"] = stride
-			}
-			options["end"] = part
-			if start, end, ok := strings.Cut(part, "-"); ok {
-				options["start"], options["end"] = start, end
-			}
+	if len(terms) == 0 {
+		return sequence(options)
+	}
+	found := []any{}
+	for _, term := range terms {
+		text, ok := term.(string)
+		if !ok {
+			return nil, fmt.Errorf("a sequence is a text such as '1-5' or 'start=1 end=5', this is %s", jinja.Describe(term))
+		}
+		own, err := sequenceOptions(text)
+		if err != nil {
+			return nil, err
+		}
+		values, err := sequence(merged(options, own))
+		if err != nil {
+			return nil, err
+		}
+		if found = append(found, values...); len(found) > jinja.MaximumItems {
+			return nil, fmt.Errorf("it gives more than %d items", jinja.MaximumItems)
 		}
 	}
+	return found, nil
+}
+
+var shortSequence = regexp.MustCompile(`(?i)^(?:(0?x?[0-9a-f]+)-)?(0?x?[0-9a-f]+)(?:/(0?x?[0-9a-f]+))?(?::(.+))?$`)
+
+// sequenceOptions are what a term says.
+func sequenceOptions(term string) (map[string]any, error) {
+	options := map[string]any{}
+	if short := shortSequence.FindStringSubmatch(term); short != nil {
+		for at, name := range []string{"", "start", "end", "stride", "format"} {
+			if at > 0 && short[at] != "" {
+				options[name] = short[at]
+			}
+		}
+		return options, nil
+	}
+	rest, options, err := inline(term)
+	if err == nil && rest != "" {
+		err = fmt.Errorf("%q is not a sequence: write start=1 end=5", rest)
+	}
+	return options, err
+}
+
+func sequence(options map[string]any) ([]any, error) {
 	if err := onlyOptions(options, "start", "end", "count", "stride", "format"); err != nil {
 		return nil, err
 	}
@@ -202,7 +228,11 @@ func lookupSequence(_ *jinja.Run, terms []any, options map[string]any) ([]any, e
 		if !ok {
 			return otherwise, nil
 		}
-		parsed, err := strconv.ParseInt(jinja.Text(value), 0, 32)
+		written, base := strings.TrimSpace(jinja.Text(value)), 0
+		if strings.Trim(written, "0123456789") == "" {
+			base = 10 // zeros may stand before it
+		}
+		parsed, err := strconv.ParseInt(written, base, 32)
 		if err != nil {
 			return 0, fmt.Errorf("%s must be an integer, not %s", name, jinja.Repr(value))
 		}
@@ -223,17 +253,22 @@ func lookupSequence(_ *jinja.Run, terms []any, options map[string]any) ([]any, e
 	case hasCount && count == 0:
 		return []any{}, nil
 	case hasCount:
-		end = start + (count-1)*stride
+		end = start + count*stride - 1
 	}
-	if stride == 0 || stride > 0 && end < start || stride < 0 && end > start {
-		if stride > 0 && end < start {
-			return nil, errors.New("to count backwards make stride negative")
-		}
-		return nil, errors.New("the stride leads away from the end")
+	switch {
+	case stride > 0 && end < start:
+		return nil, errors.New("to count backwards make stride negative")
+	case stride < 0 && end > start:
+		return nil, errors.New("to count forward make stride positive")
+	case stride == 0:
+		return []any{}, nil
 	}
 	format := "%d"
 	if value, ok := options["format"]; ok {
 		format = jinja.Text(value)
+	}
+	if strings.Count(format, "%") != 1 {
+		return nil, fmt.Errorf("format needs one %% and no more, as in node%%02d; this is %q", format)
 	}
 	found := []any{}
 	for at := start; stride > 0 && at <= end || stride < 0 && at >= end; at += stride {

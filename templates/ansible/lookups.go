@@ -188,8 +188,11 @@ func find(r *jinja.Run, name, within string) (string, []byte, error) {
 	case filepath.IsAbs(name):
 		candidates = append(candidates, name)
 	default:
-		for _, directory := range o.Directories {
-			candidates = append(candidates, filepath.Join(directory, within, name), filepath.Join(directory, name))
+		for _, directory := range r.SearchPath() {
+			if first, _, _ := strings.Cut(name, "/"); first != within { // which is not to be there twice
+				candidates = append(candidates, filepath.Join(directory, within, name))
+			}
+			candidates = append(candidates, filepath.Join(directory, name))
 		}
 	}
 	for _, path := range candidates {
@@ -369,7 +372,7 @@ func lookupFileGlob(r *jinja.Run, terms []any, options map[string]any) ([]any, e
 		patterns := []string{pattern}
 		if !filepath.IsAbs(pattern) {
 			patterns = nil
-			for _, directory := range o.Directories {
+			for _, directory := range r.SearchPath() {
 				patterns = append(patterns, filepath.Join(directory, "files", pattern), filepath.Join(directory, pattern))
 			}
 		}

@@ -116,7 +116,7 @@ func (s *extendsStatement) execute(r *Run) error {
 	if !ok {
 		return &failure{s.offset(), fmt.Errorf("extends takes the name of a template, not %s", Describe(value))}
 	}
-	parent, _, found, err := r.session.engine.include(r.session.where, file, r.session.options)
+	parent, _, found, err := r.session.include(file, r.session.options)
 	if err != nil {
 		return err
 	}

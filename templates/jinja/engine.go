@@ -28,7 +28,7 @@ type Options struct {
 	Outside bool
 	// Hosts returns the names of the hosts that patterns stand for, for lookup('inventory_hostnames'). nil: there is no inventory.
 	Hosts func(patterns []string) ([]string, error)
-	// Directories are where relative names of files are searched, in order: for lookup('file') in
+	// Directories are where relative names of files are searched, in order, where no variable ansible_search_path says it: for lookup('file') in
 	// their files/ too, for include and lookup('template') in their templates/ too.
 	Directories []string
 	// Templates returns a template that is on no disk (a built-in one), tried last.
@@ -259,7 +259,7 @@ func (e *Engine) File(name, text string, vars Vars, o FileOptions) (string, erro
 		return "", err
 	}
 	rendered, err2 := e.followed(vars, func(s *session) (any, error) {
-		s.where, s.options = name, p.options
+		s.where, s.root, s.options = name, name, p.options
 		r := &Run{session: s, frame: newFrame(nil), out: &output{}}
 		if err := p.explain(name, r.whole(p)); err != nil {
 			return nil, err

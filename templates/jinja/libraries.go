@@ -33,7 +33,7 @@ func (r *Run) NoteUnsafe() { r.session.shared.unsafe = true }
 // Template renders another template, found by its name as include finds it, with the variables of this rendering and some
 // of its own; nil: none. found is false when there is no such template.
 func (r *Run) Template(name string, own *ordered.Map) (text string, found bool, err error) {
-	body, path, found, err := r.session.engine.include(r.session.where, name, DefaultFileOptions())
+	body, path, found, err := r.session.include(name, DefaultFileOptions())
 	if err != nil || !found {
 		return "", found, err
 	}
@@ -41,6 +41,9 @@ func (r *Run) Template(name string, own *ordered.Map) (text string, found bool, 
 	if own != nil {
 		inner.frame.values = own.Top()
 	}
+	root, lookedUp := r.session.root, r.session.lookedUp
+	r.session.root, r.session.lookedUp = path, true
+	defer func() { r.session.root, r.session.lookedUp = root, lookedUp }()
 	if err := inner.included(path, body, func(inner *Run) error { return inner.whole(body) }); err != nil {
 		return "", true, err
 	}

@@ -54,14 +54,17 @@ func (omitted) String() string { return "omit" }
 
 // session is one call of Render with one set of variables. hostvars open further sessions within it.
 type session struct {
-	engine  *Engine
-	vars    Vars
-	where   string            // the name of the file that is rendered, for include
-	options FileOptions       // its options, which included files have too
-	family  *family           // nil: it has no blocks and extends nothing
-	values  map[string]any    // rendered variables
-	shared  *sharedState      // of all sessions of one call
-	others  map[Vars]*session // the sessions of other hosts
+	engine *Engine
+	vars   Vars
+	where  string // the name of the file that is rendered, for include
+	root   string // the name of the one that the rendering began with
+	// lookedUp is whether that is one of lookup('template').
+	lookedUp bool
+	options  FileOptions       // its options, which included files have too
+	family   *family           // nil: it has no blocks and extends nothing
+	values   map[string]any    // rendered variables
+	shared   *sharedState      // of all sessions of one call
+	others   map[Vars]*session // the sessions of other hosts
 }
 
 // sharedState bounds and watches a whole call of Render.

@@ -277,7 +277,7 @@ func (s *includeStatement) execute(r *Run) error {
 		if !ok {
 			return &failure{s.offset(), fmt.Errorf("include takes the name of a template, not %s", Describe(name))}
 		}
-		body, path, found, err := r.session.engine.include(r.session.where, file, r.session.options)
+		body, path, found, err := r.session.include(file, r.session.options)
 		if err != nil {
 			return err
 		}
@@ -302,7 +302,7 @@ func (s *importStatement) execute(r *Run) error {
 	if !ok {
 		return &failure{s.offset(), fmt.Errorf("import takes the name of a template, not %s", Describe(value))}
 	}
-	body, path, found, err := r.session.engine.include(r.session.where, file, r.session.options)
+	body, path, found, err := r.session.include(file, r.session.options)
 	if err != nil {
 		return err
 	}
