@@ -40,79 +40,116 @@ var pamLimitsModule = tasks.Define(tasks.Module{
 	if a.UseMin && a.UseMax {
 		return nil, &tasks.ArgError{Module: "pam_limits", Arg: "use_max", Problem: "and use_min exclude each other"}
 	}
-	if _, numeric := limitNumber(a.Value); !numeric {
-		return nil, &tasks.ArgError{
-			Module:  "pam_limits",
-			Arg:     "value",
-			Problem: fmt.Sprintf("must be a number, unlimited, infinity or -1, not %q", a.Value),
-		}
+	if problem := limitProblem(a.Item, a.Value); problem != "" {
+		return nil, &tasks.ArgError{Module: "pam_limits", Arg: "value", Problem: problem}
 	}
 	e, err := files.NewEdit("pam_limits", files.EditArgs{Path: a.Dest, Backup: a.Backup}, true, l)
 	if err != nil {
 		return nil, err
 	}
-	e.Rewrite = a.rewrite
+	e.Rewrite, e.InDirectory = a.rewrite, true
 	return e, nil
 })
 
-// limitNumber returns a limit as a number, of which no limit is the largest, and whether it is one.
-func limitNumber(text string) (int64, bool) {
-	switch text {
-	case "unlimited", "infinity", "-1":
-		return 1<<63 - 1, true
+// limitProblem returns what is wrong with a limit of an item, or nothing.
+func limitProblem(item, value string) string {
+	if item == "nice" || item == "priority" {
+		if n, err := strconv.Atoi(strings.TrimSpace(value)); err != nil || n < -20 || n > 19 {
+			return fmt.Sprintf("must be a number from -20 to 19 for %s, not %q", item, value)
+		}
+		return ""
 	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	return n, err == nil
+	if !unlimited(value) && (value == "" || strings.Trim(value, "0123456789") != "") {
+		return fmt.Sprintf("must be a number, unlimited, infinity or -1, not %q", value)
+	}
+	return ""
 }
 
-// rewrite sets the limit where the file has it, and drops repetitions.
-func (a *pamLimitsArgs) rewrite(text string, _ bool) (string, string, map[string]any, error) {
-	var out []string
-	found := false
-	value := a.Value
+func unlimited(value string) bool {
+	return value == "unlimited" || value == "infinity" || value == "-1"
+}
+
+// rewrite sets the limit wherever the file has it, or at its end. Like Ansible it refuses a file with a limit that is none, and
+// where no comment is wanted it takes the first one that it meets behind a limit, its line's end included.
+func (a *pamLimitsArgs) rewrite(text string, exists bool) (string, string, map[string]any, error) {
+	var out strings.Builder
+	found, value, comment := false, a.Value, a.Comment
+	add := func() {
+		if comment != "" {
+			comment = "\t#" + comment
+		}
+		out.WriteString(a.Domain + "\t" + a.Type + "\t" + a.Item + "\t" + value + comment + "\n")
+	}
 	for _, line := range files.KeepLines(text) {
-		setting, comment, _ := strings.Cut(files.Bare(line), "#")
+		setting, behind, _ := strings.Cut(line, "#")
 		f := strings.Fields(setting)
-		if len(f) != 4 || f[0] != a.Domain || f[2] != a.Item || f[1] != a.Type {
-			// A limit of both kinds replaces those of one kind.
-			if len(f) == 4 && f[0] == a.Domain && f[2] == a.Item && a.Type == "-" {
-				continue
-			}
-			out = append(out, line)
+		if !strings.HasPrefix(line, "#") && comment == "" {
+			comment = behind
+		}
+		if len(f) != 4 {
+			out.WriteString(line)
 			continue
 		}
-		if found {
+		if problem := limitProblem(f[2], f[3]); problem != "" {
+			return "", "", nil, &tasks.Failure{
+				Msg: fmt.Sprintf("%s has the limit %q, whose value %s", a.Dest, files.Bare(line), problem), Hint: "correct or remove that line first",
+			}
+		}
+		if f[0] != a.Domain || f[1] != a.Type || f[2] != a.Item {
+			out.WriteString(line)
 			continue
 		}
 		found = true
-		have, ok := limitNumber(f[3])
-		want, _ := limitNumber(value)
-		if ok && (a.UseMin && have < want || a.UseMax && have > want) {
-			value = f[3]
+		if a.Value != f[3] {
+			value = a.chosen(value, f[3])
 		}
-		if f[3] == value && (a.Comment == "" || strings.TrimSpace(comment) == a.Comment) {
-			out = append(out, line)
+		if a.Value == f[3] || value == f[3] {
+			out.WriteString(line)
 			continue
 		}
-		out = append(out, a.line(value))
+		add()
 	}
 	if !found {
-		if n := len(out); n > 0 && !strings.HasSuffix(out[n-1], "\n") {
-			out[n-1] += "\n"
+		if text != "" && !strings.HasSuffix(text, "\n") {
+			out.WriteString("\n")
 		}
-		out = append(out, a.line(value))
+		add()
 	}
-	after := strings.Join(out, "")
-	if after == text {
-		return text, "", nil, nil
+	if after := out.String(); after != text || !exists {
+		return after, fmt.Sprintf("limit %s of %s to %s (%s)", a.Item, a.Domain, value, a.Type), nil, nil
 	}
-	return after, fmt.Sprintf("limit %s of %s to %s (%s)", a.Item, a.Domain, value, a.Type), nil, nil
+	return text, "", nil, nil
 }
 
-func (a *pamLimitsArgs) line(value string) string {
-	line := a.Domain + "\t" + a.Type + "\t" + a.Item + "\t" + value
-	if a.Comment != "" {
-		line += "\t#" + a.Comment
+// chosen returns the limit to have where the file has another: the given one, or with use_max and use_min one of the two.
+func (a *pamLimitsArgs) chosen(value, have string) string {
+	larger, smaller := have, a.Value
+	switch n, m := limitNumber(a.Value), limitNumber(have); {
+	case unlimited(have) && unlimited(a.Value):
+		smaller = have
+	case unlimited(have):
+	case unlimited(a.Value), n > m:
+		larger, smaller = a.Value, have
 	}
-	return line + "\n"
+	switch {
+	case a.UseMax:
+		return plainLimit(larger)
+	case a.UseMin:
+		return plainLimit(smaller)
+	}
+	return value
+}
+
+// limitNumber returns a limit that is a number.
+func limitNumber(value string) int {
+	n, _ := strconv.Atoi(strings.TrimSpace(value))
+	return n
+}
+
+// plainLimit writes a number without zeros before it.
+func plainLimit(value string) string {
+	if unlimited(value) {
+		return value
+	}
+	return strconv.Itoa(limitNumber(value))
 }

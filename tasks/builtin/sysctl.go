@@ -53,7 +53,7 @@ var sysctlModule = tasks.Define(tasks.Module{
 		return nil, err
 	}
 	s := &sysctlAction{sysctlArgs: *a, file: e}
-	e.Rewrite = s.rewrite
+	e.Rewrite, e.InDirectory = s.rewrite, true
 	return s, nil
 })
 
@@ -62,16 +62,16 @@ type sysctlAction struct {
 	file *files.Edit
 }
 
-// wanted returns the value as the kernel takes it: yes and no are numbers there.
+// wanted returns the value as the kernel takes it: yes and no are numbers there. Blanks within it stay as they are.
 func (a *sysctlAction) wanted() string {
 	if a.Value == nil {
 		return ""
 	}
-	value := strings.Join(strings.Fields(*a.Value), " ")
+	value := strings.TrimSpace(*a.Value)
 	switch strings.ToLower(value) {
-	case "yes", "y", "on", "true":
+	case "yes", "y", "on", "true", "t":
 		return "1"
-	case "no", "n", "off", "false":
+	case "no", "n", "off", "false", "f":
 		return "0"
 	}
 	return value
@@ -94,43 +94,43 @@ func (a *sysctlAction) Probe() string {
 	return scripts.Script("sysctl", script.Values{"k": a.procPath()}) + a.file.Probe()
 }
 
-// rewrite sets the value at its last place in the file, and drops all others.
-func (a *sysctlAction) rewrite(text string, exists bool) (string, string, map[string]any, error) {
-	var out []string
-	last := -1
-	same := false
+// rewrite writes the file as Ansible does: a change gives every setting the form NAME=VALUE, in the place where it stands first,
+// with the value that it has there. What the file says last of a setting is what it is compared by.
+func (a *sysctlAction) rewrite(text string, _ bool) (string, string, map[string]any, error) {
+	var out strings.Builder
+	in, there := "", false
+	seen := map[string]bool{}
 	for _, line := range files.KeepLines(text) {
-		name, value, ok := strings.Cut(files.Bare(line), "=")
-		name = strings.TrimPrefix(strings.TrimSpace(name), "-")
-		if !ok || strings.HasPrefix(name, "#") || strings.HasPrefix(name, ";") || !sameSetting(name, a.Name) {
-			out = append(out, line)
+		line = strings.TrimSpace(line)
+		name, value, ok := strings.Cut(line, "=")
+		if !ok || line[0] == '#' || line[0] == ';' {
+			out.WriteString(line + "\n")
 			continue
 		}
-		if last >= 0 {
-			out = append(out[:last], out[last+1:]...)
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		if name == a.Name {
+			in, there = value, true
 		}
-		last = len(out)
-		out = append(out, line)
-		same = strings.Join(strings.Fields(value), " ") == a.wanted()
+		if seen[name] {
+			continue
+		}
+		seen[name] = true
+		switch {
+		case name != a.Name:
+			out.WriteString(name + "=" + value + "\n")
+		case a.State == "present":
+			out.WriteString(name + "=" + a.wanted() + "\n")
+		}
 	}
 	switch {
-	case a.State == "absent" && last < 0:
+	case a.State == "absent" && in == "", there && in == a.wanted():
 		return text, "", nil, nil
 	case a.State == "absent":
-		return strings.Join(append(out[:last], out[last+1:]...), ""), "remove " + a.Name, nil, nil
-	case last >= 0 && same:
-		return strings.Join(out, ""), "drop what was set twice", nil, nil
+		return out.String(), "remove " + a.Name, nil, nil
+	case !there:
+		out.WriteString(a.Name + "=" + a.wanted() + "\n")
 	}
-	line := a.Name + "=" + a.wanted() + "\n"
-	if last >= 0 {
-		out[last] = line
-	} else {
-		if n := len(out); n > 0 && !strings.HasSuffix(out[n-1], "\n") {
-			out[n-1] += "\n"
-		}
-		out = append(out, line)
-	}
-	return strings.Join(out, ""), "set " + a.Name + " to " + a.wanted(), nil, nil
+	return out.String(), "set " + a.Name + " to " + a.wanted(), nil, nil
 }
 
 // proof looks whether the kernel took the value. It may show another than was written: 0x64 is 100 there, and some are
@@ -164,11 +164,6 @@ func sameNumbers(a, b string) bool {
 	})
 }
 
-// sameSetting compares names in either spelling: vm.swappiness and vm/swappiness.
-func sameSetting(a, b string) bool {
-	return a == b || strings.NewReplacer(".", "/", "/", ".").Replace(a) == b && strings.Contains(a, "/")
-}
-
 // sysctlFound is the answer of the probe of a sysctlAction.
 type sysctlFound struct {
 	File  script.File `answer:"file,required"`
@@ -190,47 +185,48 @@ func (a *sysctlAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	}
 	live := said.Live
 	plan.Values["name"], plan.Values["value"], plan.Values["live"] = a.Name, a.wanted(), live
-	reload := "if have sysctl; then sysctl -p " + string(script.Path(a.SysctlFile)) + " >/dev/null; fi"
-	if a.IgnoreErrors {
-		reload = "if have sysctl; then sysctl -e -p " + string(script.Path(a.SysctlFile)) + " >/dev/null 2>&1 || :; fi"
-	}
-	if plan.Change && a.Reload {
-		plan.Script += reload + " || die \"the file was written, but the kernel did not take all of it: " +
-			"a wrong name or value, or a container that may not set it (ignoreerrors goes on)\"\n"
-	}
-	if !a.SysctlSet || a.State != "present" || live == a.wanted() {
-		return plan, nil
-	}
-	if !said.Known {
-		if a.IgnoreErrors {
-			return plan, nil
-		}
+	differs := a.State == "present" && !slices.Equal(strings.Fields(live), strings.Fields(a.wanted()))
+	set := a.SysctlSet && differs
+	if set && !said.Known && !a.IgnoreErrors {
 		return tasks.Plan{}, &tasks.Failure{
 			Msg:  fmt.Sprintf("the kernel has no setting %s", a.Name),
 			Hint: "is the name right, and the kernel module that brings it loaded?",
 		}
 	}
-	// What may be refused without harm cannot be proven by looking again.
-	plan.Event = a.IgnoreErrors
-	inFile := plan.Proof
-	plan.Proof = func(found tasks.Found) (tasks.Plan, error) { return a.proof(found, live, inFile) }
+	if !plan.Change && !set && !(a.Reload && differs) {
+		return plan, nil
+	}
 	if !plan.Change {
 		plan.Msg = fmt.Sprintf("set %s in the kernel from %s to %s", a.Name, live, a.wanted())
 		plan.Script = script.Preamble
 	}
+	if inFile := plan.Proof; set && said.Known {
+		plan.Proof = func(found tasks.Found) (tasks.Plan, error) { return a.proof(found, live, inFile) }
+		plan.Script = script.Preamble + a.setLive() + plan.Script
+	}
+	// What may be refused without harm, or is left to sysctl, cannot be proven by looking again.
+	plan.Event = a.IgnoreErrors || !plan.Change && !set
 	plan.Change = true
-	plan.Diff = append(plan.Diff, tasks.Diff{
-		BeforeHeader: a.Name + " (kernel)",
-		AfterHeader:  a.Name + " (kernel)",
-		Before:       live + "\n",
-		After:        a.wanted() + "\n",
-	})
-	refused := fmt.Sprintf("the kernel refused %s for %s", a.wanted(), a.Name)
-	plan.Script += "printf '%s\\n' " + remote.Quote(a.wanted()) + " > " + remote.Quote(a.procPath())
-	if a.IgnoreErrors {
-		plan.Script += " 2>/dev/null || :\n"
-	} else {
-		plan.Script += " || die " + remote.Quote(refused) + "\n"
+	if differs {
+		plan.Diff = append(plan.Diff, tasks.Diff{
+			BeforeHeader: a.Name + " (kernel)",
+			AfterHeader:  a.Name + " (kernel)",
+			Before:       live + "\n",
+			After:        a.wanted() + "\n",
+		})
+	}
+	if a.Reload {
+		plan.Script += scripts.Script("sysctl_reload", script.Values{"file": script.Path(a.SysctlFile), "lenient": a.IgnoreErrors})
 	}
 	return plan, nil
+}
+
+// setLive returns the script that sets the value in the kernel. It comes before the file is written, which stays as it is when
+// the kernel refuses the value.
+func (a *sysctlAction) setLive() string {
+	text := "printf '%s\\n' " + remote.Quote(a.wanted()) + " > " + remote.Quote(a.procPath())
+	if a.IgnoreErrors {
+		return "{ " + text + "; } 2>/dev/null || :\n"
+	}
+	return text + " || die " + remote.Quote(fmt.Sprintf("the kernel refused %s for %s", a.wanted(), a.Name)) + "\n"
 }

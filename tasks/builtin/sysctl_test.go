@@ -1,6 +1,7 @@
 package builtin
 
 import (
+	"os"
 	"testing"
 
 	"github.com/polarbook/polarbook/tasks/taskstest"
@@ -11,8 +12,12 @@ func TestSysctl(t *testing.T) {
 		l := &taskstest.FakeLocal{}
 		args := map[string]any{"name": "net.ipv4.ip_local_port_range", "value": "20000\t  50000",
 			"sysctl_file": "/etc/sysctl.d/90-polardb.conf", "sysctl_set": true}
+		taskstest.MustFail(t, h, "sysctl", args, l, "/etc/sysctl.d, where 90-polardb.conf is to be, does not exist")
+		if err := os.Mkdir(h.Etc+"/sysctl.d", 0o755); err != nil {
+			t.Fatal(err)
+		}
 		taskstest.MustChange(t, h, "sysctl", args, l)
-		if got := h.EtcFile(t, "sysctl.d/90-polardb.conf"); got != "net.ipv4.ip_local_port_range=20000 50000\n" {
+		if got := h.EtcFile(t, "sysctl.d/90-polardb.conf"); got != "net.ipv4.ip_local_port_range=20000\t  50000\n" {
 			t.Errorf("%q", got)
 		}
 		taskstest.MustNotChange(t, h, "sysctl", args, l)

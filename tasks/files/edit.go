@@ -28,6 +28,7 @@ type EditArgs struct {
 type Edit struct {
 	EditArgs
 	Create, asking bool
+	InDirectory    bool // the file's directory has to be there: it is not made
 	began          time.Time
 	// Rewrite returns the text as it should be, a message for people and values for the result.
 	Rewrite func(text string, exists bool) (after, msg string, values map[string]any, err error)
@@ -84,6 +85,8 @@ func (e *Edit) Plan(found tasks.Found) (tasks.Plan, error) {
 		return e.Missing(), nil
 	case !have.Exists() && !e.Create:
 		return tasks.NotYet(e.asking, e.Path+" does not exist", "create: true makes it")
+	case !have.Exists() && e.InDirectory && said.Parent == "no":
+		return tasks.NotYet(e.asking, path.Dir(e.Path)+", where "+path.Base(e.Path)+" is to be, does not exist", "make it with the file module first")
 	}
 	after, msg, values, err := e.Rewrite(string(said.Content), have.Exists())
 	if err != nil {
