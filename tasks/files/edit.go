@@ -29,6 +29,7 @@ type Edit struct {
 	EditArgs
 	Create, asking bool
 	InDirectory    bool // the file's directory has to be there: it is not made
+	Replace        bool // a link is replaced by the file; otherwise what it leads to is edited
 	began          time.Time
 	// Rewrite returns the text as it should be, a message for people and values for the result.
 	Rewrite func(text string, exists bool) (after, msg string, values map[string]any, err error)
@@ -120,7 +121,7 @@ func (e *Edit) place(said Read, after, msg string, extra map[string]any) (tasks.
 	plan.Diff = append([]tasks.Diff{{Before: before, After: after, BeforeHeader: e.Path, AfterHeader: e.Path}}, plan.Diff...)
 	p := Placing{
 		Word:       script.Path(e.Path),
-		Follow:     true,
+		Follow:     !e.Replace,
 		Parents:    true,
 		Attributes: e.Attributes,
 		Have:       have,
