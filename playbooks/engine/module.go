@@ -340,6 +340,13 @@ func (d *moduleRun) script(
 			Hint: "something on the host undoes it or stands in its way", Values: mergeValues(output, after.Values)}
 	}
 	r.Values = mergeValues(mergeValues(plan.Values, after.Values), plan.Made)
+	if plan.Output {
+		for name, text := range map[string]string{"stdout": stdout, "stderr": stderr} {
+			if text != "" {
+				r.Values[name] = text
+			}
+		}
+	}
 	return r, nil
 }
 

@@ -16,6 +16,10 @@ type groupArgs struct {
 	State     string `arg:"state" default:"present" choices:"absent present" doc:"Create the group, or remove it."`
 	System    bool   `arg:"system" default:"false" doc:"Give a new group a number from the range for the system."`
 	NonUnique bool   `arg:"non_unique" default:"false" doc:"Allow a gid that another group has."`
+	GIDMin    *int   `arg:"gid_min" doc:"Lowest number that a new group gets, instead of GID_MIN of /etc/login.defs."`
+	GIDMax    *int   `arg:"gid_max" doc:"Highest number that a new group gets, instead of GID_MAX of /etc/login.defs."`
+	Local     bool   `arg:"local" default:"false" doc:"Look for the group in /etc/group alone, not in a directory of the network."`
+	Force     bool   `arg:"force" default:"false" doc:"With absent: remove it even if it is an account's primary group."`
 }
 
 var groupModule = tasks.Define(tasks.Module{
@@ -38,6 +42,11 @@ var groupModule = tasks.Define(tasks.Module{
 	if a.NonUnique && a.GID == nil {
 		return nil, &tasks.ArgError{Module: "group", Arg: "non_unique", Problem: "needs gid"}
 	}
+	for name, given := range map[string]bool{"gid_min": a.GIDMin != nil, "gid_max": a.GIDMax != nil, "force": a.Force} {
+		if a.Local && given {
+			return nil, &tasks.ArgError{Module: "group", Arg: name, Problem: "and local exclude each other"}
+		}
+	}
 	return &groupAction{*a}, nil
 })
 
@@ -52,7 +61,7 @@ func accountName(module, arg, name string) error {
 type groupAction struct{ groupArgs }
 
 func (a *groupAction) Probe() string {
-	return scripts.Script("group", script.Values{"group": a.Name})
+	return scripts.Script("group", script.Values{"group": a.Name, "local": a.Local})
 }
 
 func (a *groupAction) Plan(found tasks.Found) (tasks.Plan, error) {
@@ -70,11 +79,16 @@ func (a *groupAction) Plan(found tasks.Found) (tasks.Plan, error) {
 		if !exists {
 			return tasks.Plan{Values: values}, nil
 		}
+		command := "groupdel "
+		if a.Force {
+			command += "-f "
+		}
 		return tasks.Plan{
 			Change: true,
 			Msg:    "remove the group " + a.Name,
 			Values: values,
-			Script: script.Preamble + "groupdel " + name + "\n",
+			Script: script.Preamble + command + name + "\n",
+			Output: true,
 		}, nil
 	}
 	gid := -1
@@ -91,8 +105,16 @@ func (a *groupAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	command, msg := "groupadd", "create the group "+a.Name
 	if exists {
 		command, msg = "groupmod", fmt.Sprintf("change the number of the group %s from %d to %d", a.Name, gid, *a.GID)
-	} else if a.System {
-		command += " -r"
+	} else {
+		if a.System {
+			command += " -r"
+		}
+		if a.GIDMin != nil {
+			command += " -K GID_MIN=" + strconv.Itoa(*a.GIDMin)
+		}
+		if a.GIDMax != nil {
+			command += " -K GID_MAX=" + strconv.Itoa(*a.GIDMax)
+		}
 	}
 	if a.GID != nil {
 		command += " -g " + strconv.Itoa(*a.GID)
@@ -101,5 +123,5 @@ func (a *groupAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	if a.NonUnique {
 		command += " -o"
 	}
-	return tasks.Plan{Change: true, Msg: msg, Values: values, Script: script.Preamble + command + " " + name + "\n"}, nil
+	return tasks.Plan{Change: true, Msg: msg, Values: values, Script: script.Preamble + command + " " + name + "\n", Output: true}, nil
 }

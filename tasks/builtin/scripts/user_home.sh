@@ -1,10 +1,10 @@
 # Makes the home directory of an account when it is missing, as useradd would, but from within: above it another account may own.
 # uses: preamble inside
-# takes: home skeleton name
+# takes: home skeleton name mask
 if [ ! -e "$home" ]; then
 	defs() { sed -n "s/^[[:space:]]*$1[[:space:]]*\([0-7]*\).*/\1/p" /etc/login.defs 2>/dev/null | head -n 1; }
 	mode=$(defs HOME_MODE) default=$(defs UMASK)
-	default=${default:-022}
+	default=${mask:-${default:-022}}
 	umask 022
 	reach "${home%/*}" && spot "$home" && mkdir -m 0700 -- "./$b" && enter "$b" || exit 1
 	umask "$default"
