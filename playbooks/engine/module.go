@@ -100,9 +100,24 @@ func (s *taskRun) arguments(v *variables) (map[string]any, error) {
 		}
 		if keep {
 			args[name] = out
+			s.noteMade(v, name, x.Raw, out)
 		}
 	}
 	return args, nil
+}
+
+// noteMade tells the templates of what an argument gave, where a variable gets it.
+func (s *taskRun) noteMade(v *variables, name string, raw, out any) {
+	var names []string
+	if s.t.Register != "" {
+		names = append(names, s.t.Register)
+	}
+	if s.t.Module != nil && (s.t.Module.Name == "set_fact" || s.t.Module.Name == "add_host") {
+		names = append(names, name)
+	}
+	if len(names) > 0 {
+		v.r.o.Templates.NoteMade(names, raw, out)
+	}
 }
 
 // argument renders an argument. keep is false for one that is omitted.

@@ -39,6 +39,8 @@ type Templates interface {
 	Evaluate(expr string, vars templates.Vars) (any, error)
 	// File renders the text of a template file; name is for messages.
 	File(name, text string, vars templates.Vars, o templates.FileOptions) (string, error)
+	// NoteMade tells that variables were set to what a value with templates gave.
+	NoteMade(names []string, raw, value any)
 }
 
 // hostvars are the variables of all hosts, each rendered among its own.

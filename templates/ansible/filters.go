@@ -105,7 +105,7 @@ func plainFilters() map[string]jinja.Callable {
 			return append([]any{}, items...), err
 		}},
 		"length": {Do: func(c *jinja.Invocation) (any, error) {
-			if err := c.Run.Lookalike(c.Value); err != nil {
+			if err := c.Run.AskedLookalike(c.Value); err != nil {
 				return nil, err
 			}
 			return lengthOf(c.Value)

@@ -308,7 +308,7 @@ func names(list []string) []any {
 func (r *Run) Contains(container, wanted any) (bool, error) {
 	switch v := container.(type) {
 	case string:
-		if err := r.Lookalike(v); err != nil {
+		if err := r.AskedLookalike(v); err != nil {
 			return false, err
 		}
 		part, ok := wanted.(string)

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/polarbook/polarbook/inventory/vault"
@@ -54,6 +55,8 @@ type Engine struct {
 	filters map[string]Callable // those of the library, and of the options
 	mutex   sync.Mutex
 	parsed  map[parseKey]*parsed
+	made    made
+	anyMade atomic.Bool // there are some, which is asked often
 }
 
 // NewEngine returns an engine whose templates can use what the library holds.

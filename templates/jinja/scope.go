@@ -78,7 +78,7 @@ type sharedState struct {
 	random  *rand.Rand      // nil until it is asked for
 	sealed  map[string]bool // texts that were encrypted, decrypted
 	// lookalikes are texts that look like a list or mapping, with the templates that gave them.
-	lookalikes map[string]string
+	lookalikes map[string]madeText
 }
 
 type activeVariable struct {
@@ -137,6 +137,7 @@ func (s *session) lookup(name string) (any, bool, error) {
 		}
 		return nil, false, nil
 	}
+	s.recall(name)
 	value, err := s.demand(name, raw)
 	if err != nil {
 		return nil, true, err
