@@ -42,7 +42,8 @@ var unarchiveModule = tasks.Define(tasks.Module{
 		"root unpacks into a hidden directory in dest, and then renames: a link below dest that another account made or could replace is not " +
 			"followed, unless it leads to what belongs to that same account.",
 		"A note below /var/lib/polarbook, or below the home of an account that is not root, records the archive's SHA-256, and the size " +
-			"and time of what was unpacked. While both hold, the archive is neither sent nor unpacked again.",
+			"and time of what was unpacked. While both hold, the archive is neither sent nor unpacked again. Where there is no such note, " +
+			"GNU tar compares the archive with what is there, as Ansible does, so what Ansible unpacked is left as it is.",
 	},
 	Returns: []tasks.Return{
 		{Name: "dest", Type: "str", Doc: "the directory"},
@@ -66,7 +67,7 @@ var unarchiveModule = tasks.Define(tasks.Module{
 	}
 	u := &unarchive{unarchiveArgs: *a, asking: l.Check()}
 	if a.RemoteSrc {
-		return u, nil
+		return tasks.Ask(u), nil
 	}
 	fsys, file, err := l.Find("files", a.Src)
 	if err != nil {
@@ -77,7 +78,7 @@ var unarchiveModule = tasks.Define(tasks.Module{
 	}
 	u.fsys, u.file = fsys, file
 	u.sum, u.size, err = l.Sum(fsys, file)
-	return u, err
+	return tasks.Ask(u), err
 })
 
 type unarchive struct {
@@ -112,12 +113,10 @@ func (u *unarchive) Probe() string {
 	return conditions{Creates: u.Creates}.probe() + scripts.Script("unarchive_look", values)
 }
 
-func (u *unarchive) Plan(found tasks.Found) (tasks.Plan, error) {
-	var met conditionsFound
-	if err := found.Decode(&met); err != nil {
-		return tasks.Plan{}, err
-	}
-	var said struct {
+// unarchiveFound is what is known of a host.
+type unarchiveFound struct {
+	met  conditionsFound
+	said struct {
 		Dest      script.File `answer:"dest"`
 		Archive   string      `answer:"archive"`  // SHA-256 of the one on the host
 		Unpacked  string      `answer:"unpacked"` // SHA-256 of the one that was noted
@@ -125,9 +124,42 @@ func (u *unarchive) Plan(found tasks.Found) (tasks.Plan, error) {
 		Strangers bool        `answer:"strangers"`
 		Files     []string    `answer:"file"`
 	}
-	if err := found.Decode(&said); err != nil {
-		return tasks.Plan{}, err
+	same bool // what the archive holds is there, though nothing of it was noted
+}
+
+func (u *unarchive) found(probed tasks.Found) (found unarchiveFound, err error) {
+	if err := probed.Decode(&found.met); err != nil {
+		return found, err
 	}
+	return found, probed.Decode(&found.said)
+}
+
+// wanted is the SHA-256 of the archive that is to be unpacked, empty when it is not there.
+func (f unarchiveFound) wanted(u *unarchive) string {
+	if u.RemoteSrc {
+		return f.said.Archive
+	}
+	return u.sum
+}
+
+// Ask has the archive compared with what is there when no note tells of it.
+func (u *unarchive) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (unarchiveFound, error) {
+	found, err := u.found(probed)
+	if err != nil || (conditions{Creates: u.Creates}).skip(found.met) != "" {
+		return found, err
+	}
+	if sum := found.wanted(u); sum == "" || found.said.Unpacked == sum || found.said.Dest.Kind != "directory" {
+		return found, nil
+	}
+	names, same, err := u.compare(ctx, h)
+	if same {
+		found.same, found.said.Files = true, names
+	}
+	return found, err
+}
+
+func (u *unarchive) Plan(found unarchiveFound) (tasks.Plan, error) {
+	met, said := found.met, found.said
 	values := map[string]any{"dest": u.Dest, "src": u.Src, "handler": "TarArchive"}
 	if strings.HasSuffix(u.Src, ".zip") {
 		values["handler"] = "ZipArchive"
@@ -135,13 +167,10 @@ func (u *unarchive) Plan(found tasks.Found) (tasks.Plan, error) {
 	if why := (conditions{Creates: u.Creates}).skip(met); why != "" {
 		return tasks.Plan{Msg: "not unpacked, since " + u.Creates + " exists", Values: values}, nil
 	}
-	dest := said.Dest
-	sum := u.sum
-	if u.RemoteSrc {
-		if sum = said.Archive; sum == "" {
-			return tasks.NotYet(u.asking, "the archive "+u.Src+" is not on the host",
-				"remote_src: true means that it is there, not on the machine that polarbook runs on")
-		}
+	dest, sum := said.Dest, found.wanted(u)
+	if sum == "" {
+		return tasks.NotYet(u.asking, "the archive "+u.Src+" is not on the host",
+			"remote_src: true means that it is there, not on the machine that polarbook runs on")
 	}
 	values["sha256"] = sum
 	switch {
@@ -158,7 +187,7 @@ func (u *unarchive) Plan(found tasks.Found) (tasks.Plan, error) {
 		}
 		values["files"] = files
 	}
-	if said.Unpacked == sum && (said.Whole || u.KeepNewer) && !said.Strangers {
+	if found.same || said.Unpacked == sum && (said.Whole || u.KeepNewer) && !said.Strangers {
 		return tasks.Plan{Values: values}, nil
 	}
 	msg := fmt.Sprintf("unpack %s in %s", u.Src, u.Dest)
@@ -170,7 +199,16 @@ func (u *unarchive) Plan(found tasks.Found) (tasks.Plan, error) {
 		archive = script.Path(u.sent())
 	}
 	// creates says when the work is done; when unpacking does not make it so, that is said, not unpacked for ever.
-	return tasks.Plan{Change: true, Msg: msg, Values: values, Script: u.unpack(archive, sum)}, nil
+	return tasks.Plan{Change: true, Msg: msg, Values: values, Script: u.unpack(archive, sum), Proof: u.proof}, nil
+}
+
+// proof judges by the note, which is there after unpacking.
+func (u *unarchive) proof(probed tasks.Found) (tasks.Plan, error) {
+	found, err := u.found(probed)
+	if err != nil {
+		return tasks.Plan{}, err
+	}
+	return u.Plan(found)
 }
 
 func (u *unarchive) sent() string {
@@ -297,7 +335,7 @@ func (u *unarchive) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (task
 			))
 		}
 	}
-	proof, err := files.Prove(ctx, h.Shell(), u, p)
+	proof, err := files.Prove(ctx, h.Shell(), tasks.Ask(u), p)
 	if err != nil {
 		return tasks.Result{}, err
 	}

@@ -176,7 +176,7 @@ func TestUnarchiveTakesAnEarlierNoteOver(t *testing.T) {
 		}
 		l := &taskstest.FakeLocal{Dir: dir}
 		args := map[string]any{"src": "a.tar", "dest": dir + "/to"}
-		u := taskstest.NewAction(t, "unarchive", args, l).(*unarchive)
+		u := taskstest.Work[*unarchive](t, taskstest.NewAction(t, "unarchive", args, l))
 		note, old := u.note()
 		taskstest.MustChange(t, h, "unarchive", args, l)
 		if err := os.Rename(unpackedNotes+"/"+note, dir+"/to/"+old); err != nil {
