@@ -310,12 +310,15 @@ func parseTable(section, text string) *batch {
 		}
 		does, prepare, _ := strings.Cut(does, " <- ")
 		dir := "/srv/case/" + slug(name)
-		does = strings.ReplaceAll(does, "DIR", dir)
+		does, keywords, _ := strings.Cut(strings.ReplaceAll(does, "DIR", dir), " ++ ")
+		if keywords != "" {
+			keywords = ", " + keywords
+		}
 		if !strings.HasPrefix(does, "{") {
 			does = asYAML(does)
 		}
 		prepared += fmt.Sprintf("mkdir -p %s; cd %s; %s\n", dir, dir, prepare)
-		tasks += fmt.Sprintf("    - {name: %s, %s: %s}\n", asYAML(name), module, does)
+		tasks += fmt.Sprintf("    - {name: %s, %s: %s%s}\n", asYAML(name), module, does, keywords)
 		c := &testCase{id: section + "/" + name, task: name, from: line, to: line, dir: dir, files: map[string]string{}}
 		if m := source.FindStringSubmatch(does); m != nil {
 			c.files["templates/"+m[1]], c.files["files/"+m[1]] = "", ""

@@ -102,6 +102,11 @@ func compareStep(ansible, ours *desk, w, g *step, say func(text string)) {
 			say(fmt.Sprintf(" .%s: %s", path, why))
 		}
 	})
+	if facts := w.values["ansible_facts"]; facts != nil && finds[fmt.Sprint(w.values["action"])] {
+		valuesDiffer(ansible, ours, "ansible_facts", facts, g.values["ansible_facts"], func(path, why string) {
+			say(fmt.Sprintf(" .%s: %s", path, why))
+		})
+	}
 }
 
 func hostsOf(outcomes ...*outcome) []string {
@@ -179,7 +184,7 @@ func valuesDiffer(ansible, ours *desk, path string, want, got any, say func(path
 			at := strings.TrimPrefix(path+"."+key, ".")
 			if value, ok := g[key]; ok {
 				valuesDiffer(ansible, ours, at, w[key], value, say)
-			} else if returned[key] {
+			} else if returned[key] || strings.HasPrefix(at, "ansible_facts.") {
 				say(at, "only Ansible returns it: "+ansible.shown(w[key]))
 			}
 		}

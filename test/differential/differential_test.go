@@ -189,6 +189,7 @@ func (c *comparison) verdict(t *testing.T, b *batch, one *testCase, differs []ma
 		v := unexplained
 		if entry := find(c.known, d); entry != nil {
 			v = map[kind]verdict{stays: explained, later: toMend, absent: unsupported}[entry.kind]
+			t.Logf("%s: %s%s", entry.kind, d, asOther)
 		} else {
 			t.Errorf("%s%s", d, asOther)
 		}

@@ -21,7 +21,8 @@ var uncompared = map[string]string{
 	"start":         "a time",
 	"end":           "a time",
 	"delta":         "a time",
-	"ansible_facts": "facts are compared where a playbook prints them",
+	"ansible_facts": "facts are compared where a playbook prints them, and those of the modules in finds",
+	"elapsed":       "a time",
 	"warnings":      "wording",
 	"deprecations":  "of Ansible's own",
 	"diff":          "each has its own form of it",
@@ -40,6 +41,9 @@ var returned = map[string]bool{
 
 // speaks are the modules whose message is the playbook's and not the module's own words, which are not compared.
 var speaks = map[string]bool{"debug": true, "fail": true, "assert": true}
+
+// finds are the modules whose facts are what a user calls them for.
+var finds = map[string]bool{"getent": true, "set_fact": true, "setup": true, "hostname": true}
 
 // kind says what becomes of a difference.
 type kind string
