@@ -10,5 +10,6 @@ func Modules() []tasks.Module {
 		systemdModule, systemdServiceModule, serviceModule, assertModule, failModule, debugModule, setFactModule, setupModule,
 		pingModule, rawModule, pamLimitsModule, firewalldModule, ufwModule, selinuxModule, slurpModule, findModule,
 		tempfileModule, getentModule, authorizedKeyModule, atModule, asyncStatusModule, packageModule, aptModule, dnfModule, yumModule,
+		packageFactsModule, serviceFactsModule,
 	}
 }
