@@ -36,6 +36,9 @@ type Inventory struct {
 	encrypted    map[string]bool // the files that were
 	growing      bool
 	options      Options
+	sources      []string
+	// added is what AddHost and AddGroup did, which Reread does again.
+	added []func()
 }
 
 // Host is one host of the inventory.
@@ -161,6 +164,11 @@ func (i *Inventory) Grow() {
 func (i *Inventory) AddHost(name string, groups []string, vars map[string]any) {
 	i.mutex.Lock()
 	defer i.mutex.Unlock()
+	i.added = append(i.added, func() { i.addHost(name, groups, vars) })
+	i.addHost(name, groups, vars)
+}
+
+func (i *Inventory) addHost(name string, groups []string, vars map[string]any) {
 	h := i.ensureHost(name, Position{}, "", "")
 	for _, g := range groups {
 		i.ensureGroup(g, Position{}).addHost(h)
@@ -177,6 +185,11 @@ func (i *Inventory) AddHost(name string, groups []string, vars map[string]any) {
 func (i *Inventory) AddGroup(name string, hosts []string, parents []string) error {
 	i.mutex.Lock()
 	defer i.mutex.Unlock()
+	i.added = append(i.added, func() { _ = i.addGroup(name, hosts, parents) }) // which it said already
+	return i.addGroup(name, hosts, parents)
+}
+
+func (i *Inventory) addGroup(name string, hosts []string, parents []string) error {
 	g := i.ensureGroup(name, Position{})
 	for _, host := range hosts {
 		if h, ok := i.byName[host]; ok {

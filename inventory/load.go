@@ -37,7 +37,7 @@ type Options struct {
 // LoadWith is Load with options.
 func LoadWith(o Options, sources []string) (*Inventory, error) {
 	i := New()
-	i.options = o
+	i.options, i.sources = o, sources
 	for _, source := range sources {
 		if err := i.load(source); err != nil {
 			return nil, err

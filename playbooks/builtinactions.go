@@ -41,12 +41,13 @@ var builtinActions = []tasks.Module{
 	}},
 }
 
-// metaActions are meta's, metaWithout those of Ansible that polarbook does not have.
+// metaActions are meta's, metaUnconditional those that look at no condition.
 var (
 	metaActions = []string{
-		"flush_handlers", "end_play", "end_host", "end_batch", "noop", "clear_facts", "clear_host_errors", "reset_connection",
+		"flush_handlers", "end_play", "end_host", "end_batch", "end_role", "noop", "clear_facts", "clear_host_errors", "reset_connection",
+		"refresh_inventory",
 	}
-	metaWithout = []string{"refresh_inventory", "end_role"}
+	metaUnconditional = []string{"noop", "refresh_inventory", "reset_connection"}
 )
 
 // builtinAction finds a built-in action by its name in ansible.builtin.
@@ -98,10 +99,12 @@ func (l *loader) checkBuiltinAction(f *file, m *tasks.Module, args arguments, t 
 		case !ok:
 		case isTemplate(action):
 			l.fail(v.Pos, 0, "", "what meta does cannot be a template")
-		case slices.Contains(metaWithout, action):
-			l.fail(v.Pos, 0, "", "meta: %s is not implemented by polarbook, though Ansible has it", action)
 		case !slices.Contains(metaActions, action):
 			l.fail(v.Pos, 0, suggest.Hint(action, metaActions), "meta has no action %q", action)
+		case action == "end_role" && t.Origin.RoleDir == "":
+			l.fail(v.Pos, 0, "end_host leaves the play", "there is no role here that end_role could end")
+		case slices.Contains(metaUnconditional, action) && len(t.When) > 0:
+			l.warn(t.When[0].Pos, 0, "put it into a file of tasks that is included under the condition", "as in Ansible meta: %s is done whatever its condition", action)
 		}
 	case "include_vars":
 		_, file := t.Args["file"]

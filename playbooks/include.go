@@ -68,7 +68,7 @@ func (l *loader) include(c *scope, n *yaml.Node, es []entry, call *call) Node {
 		l.fail(f.at(call.at), 0, "", "include_role cannot be a handler")
 		return nil
 	}
-	i := &Include{What: word, Origin: c.origin}
+	i := &Include{What: word, Called: call.name, Origin: c.origin}
 	i.Pos = f.at(n)
 	loops := newLoopReader(l, f)
 	for _, e := range es {
@@ -84,8 +84,9 @@ func (l *loader) include(c *scope, n *yaml.Node, es []entry, call *call) Node {
 				i.Listen = append(i.Listen, v.Raw.(string))
 			}
 		case e.key == "register":
-			l.fail(f.at(e.at), len(e.key), "register the result of a task in the file",
-				"register on %s is not implemented by polarbook, though Ansible has it", word)
+			if i.Register = l.word(f, e); i.Register != "" {
+				l.variableName(f, e.value, i.Register)
+			}
 		case keywords[e.key].on&onInclude == 0 && keywords[e.key].on&onTasks != 0 && keywords[e.key].without == "":
 			l.fail(f.at(e.at), len([]rune(e.key)), "give it to the included tasks with apply: or on a block around the include",
 				"%q has no effect on %s", e.key, word)
@@ -208,7 +209,8 @@ func argumentNode(es []entry, call *call, name string) *yaml.Node {
 func (l *loader) included(c *scope, i *Include, args map[string]string) []Node {
 	if i.What == "include_role" {
 		b := l.role(c, roleCall{name: args["name"], at: i.File.Pos, from: args, places: i.Args, include: true,
-			conditional: c.maybe || i.Loop != nil, unchecked: isFalse(i.Args["rolespec_validate"].Raw)})
+			conditional: c.maybe || i.Loop != nil, unchecked: isFalse(i.Args["rolespec_validate"].Raw),
+			once: isFalse(i.Args["allow_duplicates"].Raw), vars: i.Vars})
 		if b == nil {
 			return nil
 		}
@@ -358,9 +360,8 @@ func (l *loader) importRole(c *scope, n *yaml.Node, es []entry, call *call) Node
 	if from["name"] == "" {
 		return nil
 	}
-	once := args["allow_duplicates"].Raw == false
-	b := l.role(inner, roleCall{name: from["name"], at: args["name"].Pos, from: from, places: args, include: true, once: once,
-		unchecked: isFalse(args["rolespec_validate"].Raw)})
+	b := l.role(inner, roleCall{name: from["name"], at: args["name"].Pos, from: from, places: args, include: true, vars: outer.Vars,
+		once: isFalse(args["allow_duplicates"].Raw), unchecked: isFalse(args["rolespec_validate"].Raw)})
 	if b == nil {
 		return nil
 	}

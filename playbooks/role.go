@@ -20,6 +20,7 @@ type roleCall struct {
 	name   string
 	at     Position
 	params map[string]Value
+	vars   map[string]Value  // of the task that includes it
 	from   map[string]string // tasks_from, vars_from, defaults_from, handlers_from
 	places map[string]Value  // where these were written
 	common Common
@@ -157,7 +158,7 @@ func (l *loader) role(c *scope, use roleCall) *Block {
 		b.RoleDefaults = joined(d.RoleDefaults, b.RoleDefaults)
 		b.RoleVars = joined(d.RoleVars, b.RoleVars)
 	}
-	b.Block = dependencies
+	b.Block, b.RoleDependencies = dependencies, len(dependencies)
 	if f := l.roleFile(found, "handlers", use); f != nil {
 		h := *inner
 		h.file, h.handler = f, true
@@ -173,9 +174,7 @@ func (l *loader) role(c *scope, use roleCall) *Block {
 		t.origin.Dir = path.Dir(f.path)
 		b.Block = append(b.Block, l.nodes(&t, f.root, "a role's tasks")...)
 	}
-	if !duplicates && !use.include || use.once {
-		b.RoleKey = use.key(shown)
-	}
+	b.RoleKey, b.RoleRepeats = use.key(shown), use.repeats(duplicates)
 	return b
 }
 
@@ -210,11 +209,21 @@ func (use roleCall) key(dir string) string {
 	for _, v := range use.common.When {
 		when = append(when, v.Raw)
 	}
-	text, err := json.Marshal([]any{dir, raw(use.params), raw(use.common.Vars), when, use.common.Tags, use.from})
+	from := maps.Clone(use.from)
+	delete(from, "name")
+	text, err := json.Marshal([]any{dir, raw(use.params), raw(use.common.Vars), raw(use.vars), when, use.common.Tags, from, use.include})
 	if err != nil {
 		return "" // not a number: no two uses are the same then
 	}
 	return string(text)
+}
+
+// repeats reports whether the role may run although the same has run before; duplicates is what its meta says of that.
+func (use roleCall) repeats(duplicates bool) bool {
+	if use.include {
+		return !use.once
+	}
+	return duplicates
 }
 
 // findRole looks where Ansible does: in collections, by full name or in those of `collections:`; roles beside the playbook, beside

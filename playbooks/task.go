@@ -213,6 +213,8 @@ func (l *loader) task(c *scope, n *yaml.Node, es []entry, call *call) Node {
 		l.checkBuiltinAction(f, m, args, t)
 		if v := t.Args["action"]; c.handler && m.Name == "meta" && v.Raw == "flush_handlers" {
 			l.fail(v.Pos, 0, "put it among the tasks", "flush_handlers cannot be a handler")
+		} else if c.handler && m.Name == "meta" && v.Raw == "end_role" {
+			l.fail(v.Pos, 0, "put it among the tasks", "end_role cannot be a handler")
 		}
 	}
 	l.checkSources(c, m, args, t)

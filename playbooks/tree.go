@@ -195,9 +195,13 @@ type Block struct {
 	RoleFullName string
 	// RoleImported means that import_role brings the role in.
 	RoleImported bool
-	// RoleKey is the same for the same role with the same parameters: Ansible runs such a role once per host and play.
-	// Empty when it may run again (allow_duplicates, include_role).
-	RoleKey string
+	// RoleKey is the same for the same role with the same parameters: Ansible runs such a role once per host and play, unless
+	// RoleRepeats (allow_duplicates, include_role and import_role). Empty: it is the same as no other.
+	RoleKey     string
+	RoleRepeats bool
+	// RoleDependencies counts the roles that it depends on, which come first in Block, and which run again if they may when the
+	// role itself does not.
+	RoleDependencies int
 	// RoleDir is the role's directory in its Origin's Source (role_path).
 	RoleDir string
 	// RolePublic means that the role's variables are the whole play's from then on (include_role with public: true;
@@ -218,6 +222,9 @@ type Include struct {
 	Apply  *Common
 	Origin Origin
 	Listen []string
+	// Called is What as written.
+	Called   string
+	Register string
 
 	// resolve loads with what was in force where the include stands.
 	resolve func(args map[string]string) ([]Node, error)

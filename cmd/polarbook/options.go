@@ -308,6 +308,7 @@ func (w *workplace) engineOptions(run runContext) (engine.Options, error) {
 	e := engine.Options{
 		Inventory: w.inv, Limit: o.Limit, ExtraVars: w.vars, Forks: o.Forks, Stop: run.stop,
 		Templates: w.render, Secrets: w.secrets, Vault: w.keys, UnknownKeys: w.unknownKeys, Warn: w.warn,
+		Refresh: w.inv.Reread,
 		SSH: remote.Config{
 			User: o.User, KeyFiles: o.PrivateKey, ConfigFile: o.SSHConfig, Passphrase: w.passphrases(), Warn: w.warn,
 			Jumps: remote.NewJumps(), ConnectTimeout: seconds(o.Timeout),

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/polarbook/polarbook/playbooks"
-	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/templates/ordered"
@@ -117,7 +116,7 @@ func (s *taskRun) groupBy(v *variables, args map[string]any) *outcome {
 		}
 	}
 	in := false
-	for _, g := range v.h.inv.Groups() {
+	for _, g := range v.h.inventoryHost().Groups() {
 		in = in || g == key
 	}
 	if err := s.p.r.o.Inventory.AddGroup(key, []string{v.h.name}, parents); err != nil {
@@ -247,68 +246,4 @@ func (p *playRun) connectsLate() bool {
 		return true
 	})
 	return late
-}
-
-// meta does what a meta task says, on each host for which its condition holds.
-func (s *taskRun) meta(ctx context.Context, hosts []*host) {
-	action := text(s.t.Args["action"].Raw)
-	var on []*host
-	for _, h := range hosts {
-		v, err := s.p.vars(h, s.sc, &s.t.Origin)
-		if err != nil {
-			s.p.fail(err)
-			return
-		}
-		ok, _, err := v.conditions(s.sc.when())
-		if err != nil {
-			h.become(failed)
-			h.count(event.Failed, false)
-			s.p.r.events.Emit(s.done(h, s.failure(v, err)))
-			continue
-		}
-		if ok {
-			on = append(on, h)
-		}
-	}
-	if len(on) == 0 {
-		return
-	}
-	switch action {
-	case "noop":
-	case "flush_handlers":
-		s.p.handlers.flush(ctx, on, s.sc.rescuable)
-	case "end_host":
-		for _, h := range on {
-			h.become(ended)
-		}
-	case "end_batch", "end_play":
-		for _, h := range s.p.batch {
-			if h.state() == active {
-				h.become(ended)
-			}
-		}
-		if action == "end_play" {
-			s.p.mu.Lock()
-			s.p.over = true
-			s.p.mu.Unlock()
-		}
-	case "clear_facts":
-		for _, h := range on {
-			h.clearFacts()
-		}
-	case "clear_host_errors":
-		for _, h := range s.p.all {
-			if st := h.state(); st == failed || st == unreachable {
-				h.become(active)
-			}
-		}
-	case "reset_connection":
-		for _, h := range on {
-			if v, err := s.p.vars(h, s.sc, &s.t.Origin); err == nil {
-				_ = s.p.r.sessions.Reset(target{h, v}) // variables that are wrong are said by the task that connects
-			}
-		}
-	default:
-		s.p.fail(at(s.t.Pos, fmt.Errorf("meta: %q is not implemented", action)))
-	}
 }

@@ -27,7 +27,7 @@ func TestRolesArgumentsAreChecked(t *testing.T) {
   tasks:
     - include_role: {name: r}
       vars: {n: 7}
-`, "task r : check|a ok|task r : echo|a ok: 5 undefined|task include_role|a ok|task r : check|a ok|task r : echo|a ok: 7 undefined"},
+`, "task r : check|a ok|task r : echo|a ok: 5 undefined|task include_role : r|a ok|task r : check|a ok|task r : echo|a ok: 7 undefined"},
 		{"a failure is one like any other, and tells what is wrong", `
 - hosts: a
   gather_facts: false
@@ -37,7 +37,7 @@ func TestRolesArgumentsAreChecked(t *testing.T) {
           vars: {mode: never}
       rescue:
         - echo: "{{ ansible_failed_result.argument_errors | length }} {{ ansible_failed_result.validate_args_context.name }}"
-`, "task include_role|a ok|task r : check|a rescued: the arguments of the role r (entry point main) are not as specified: " +
+`, "task include_role : r|a ok|task r : check|a rescued: the arguments of the role r (entry point main) are not as specified: " +
 			`required and not given: n; mode must be one of fast, slow, not "never"|task echo|a ok: 2 r`},
 		{"entry points, and roles that are not to be checked", `
 - hosts: a
@@ -47,7 +47,7 @@ func TestRolesArgumentsAreChecked(t *testing.T) {
       vars: {x: "yes"}
     - import_role: {name: r, tasks_from: part, rolespec_validate: false}
     - include_role: {name: r, tasks_from: part.yml}
-`, "task r : check part|a ok|task r : echo|a ok: part|task r : echo|a ok: part|task include_role|a ok|task r : echo|a ok: part"},
+`, "task r : check part|a ok|task r : echo|a ok: part|task r : echo|a ok: part|task include_role : r|a ok|task r : echo|a ok: part"},
 		{"conditions of the role hold for it, tags do not leave it out", `
 - hosts: a
   gather_facts: false

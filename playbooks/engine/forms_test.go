@@ -58,8 +58,8 @@ func TestForms(t *testing.T) {
 - hosts: a
   gather_facts: false
   roles: [{role: down, n: 2}]
-`, "task down : echo|a ok: at 2|task down : include_role|a ok|task down : echo|a ok: at 1|task down : include_role|a ok|" +
-			"task down : echo|a ok: at 0|task down : include_role|a skipped: Conditional result was False"},
+`, "task down : echo|a ok: at 2|task include_role : down|a ok|task down : echo|a ok: at 1|task include_role : down|a ok|" +
+			"task down : echo|a ok: at 0|task include_role : down|a skipped: Conditional result was False"},
 		{"a role of a collection is labelled by its full name", `
 - hosts: a
   gather_facts: false

@@ -89,8 +89,8 @@ func TestHandlers(t *testing.T) {
     - include_role: {name: r}
       vars: {inst: z}
     - {name: o, echo: {msg: o, changed: true}, notify: [own, web, "r : same"]}
-`, "task r : conf|a changed: one|task r : conf|a changed: two|task include_role|a ok item=x|a ok item=y|a ok: All items completed|" +
-			"task r : conf|a changed: x|task r : conf|a changed: y|task include_role|a ok|task r : conf|a changed: z|task o|a changed: o|" +
+`, "task r : conf|a changed: one|task r : conf|a changed: two|task include_role : r|a ok item=x|a ok item=y|a ok: All items completed|" +
+			"task r : conf|a changed: x|task r : conf|a changed: y|task include_role : r|a ok|task r : conf|a changed: z|task o|a changed: o|" +
 			"handler r : echo|a ok: nameless one|handler own|a ok: own|handler top|a ok: top|" +
 			"handler r : echo|a ok: nameless two|handler r : echo|a ok: nameless x|handler r : echo|a ok: nameless y|" +
 			"handler r : restart|a ok: restart z|handler r : same|a ok: same z|handler r : echo|a ok: nameless z", false},

@@ -36,6 +36,7 @@ type host struct {
 	recap    event.Recap
 	pending  string
 	failure  *failedTask // the last, for rescue
+	forgiven int         // failures before meta: clear_host_errors
 
 	invVars         *ordered.Map
 	invVersion      int64
@@ -52,6 +53,13 @@ func (h *host) state() condition {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.cond
+}
+
+// inventoryHost is the host in the inventory, which meta: refresh_inventory replaces.
+func (h *host) inventoryHost() *inventory.Host {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.inv
 }
 
 func (h *host) become(c condition) {
@@ -199,7 +207,7 @@ func (r *run) inventoryVars(h *host) (*ordered.Map, error) {
 		return h.invVars, nil
 	}
 	h.mu.Unlock()
-	vars, err := r.o.Inventory.Vars(h.inv)
+	vars, err := r.o.Inventory.Vars(h.inventoryHost())
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine/event"
+	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/templates/ordered"
 )
 
@@ -32,11 +34,7 @@ func (p *playRun) includeAs(ctx context.Context, inc *playbooks.Include, outer *
 	if !handler && !p.selected(own) {
 		return
 	}
-	name := inc.What
-	if inc.Name.Given() {
-		name = p.label(inc.Name, inc.What)
-	}
-	name = roleLabel(outer, name)
+	name := p.includeName(inc, outer)
 	// An include's name may be the one to start at, but so may that of a task in it.
 	if !p.r.start.passes(name) && p.r.start.skips(inc.Nodes, "", p) {
 		return
@@ -93,9 +91,17 @@ func (p *playRun) includeAs(ctx context.Context, inc *playbooks.Include, outer *
 	}
 }
 
+// includeName is the name of an include as Ansible shows it: one that brings a role in is of no role itself.
+func (p *playRun) includeName(inc *playbooks.Include, outer *scope) string {
+	if inc.What == "include_role" {
+		return p.label(inc.Name, cmp.Or(inc.Called, inc.What)+" : "+p.label(inc.File, ""))
+	}
+	return roleLabel(outer, p.label(inc.Name, cmp.Or(inc.Called, inc.What)))
+}
+
 // wants returns what an include brings on one host: nothing, one thing, or one for each item of its loop.
 func (p *playRun) wants(inc *playbooks.Include, own *scope, h *host, id int) []*inclusion {
-	s := &taskRun{p: p, id: id, t: &playbooks.Task{Common: inc.Common, Origin: inc.Origin}, sc: own, action: inc.What}
+	s := &taskRun{p: p, id: id, t: &playbooks.Task{Common: inc.Common, Origin: inc.Origin, Register: inc.Register}, sc: own, action: inc.What}
 	v, err := p.vars(h, own, &inc.Origin)
 	if err != nil {
 		s.applyIncludeOutcome(h, s.failure(v, err))
@@ -122,13 +128,10 @@ func (p *playRun) wants(inc *playbooks.Include, own *scope, h *host, id int) []*
 	}
 	var out []*inclusion
 	var outcomes []*outcome
-	for i, item := range items {
+	for i := range items {
 		extra := loopVariables(inc.Loop.Control, items, i)
 		w, o := p.want(s, inc, v.with(untrustedEach(extra)), extra)
-		o.inLoop, o.label = true, text(item)
-		if inc.Loop.Control.Label.Given() {
-			o.label = v.with(untrustedEach(extra)).label(inc.Loop.Control.Label, o.label)
-		}
+		s.tell(o, v.with(untrustedEach(extra)), inc.Loop.Control, items, i)
 		p.r.events.Emit(s.done(h, o))
 		outcomes = append(outcomes, o)
 		if w != nil {
@@ -148,32 +151,62 @@ func (p *playRun) want(s *taskRun, inc *playbooks.Include, v *variables, extra m
 	if !ok {
 		return nil, skippedBy(which)
 	}
-	args := map[string]string{}
+	args, shown := map[string]string{}, map[string]any{}
 	key := ""
 	for _, name := range keys(inc.Args) {
 		if _, isText := inc.Args[name].Raw.(string); !isText {
+			shown[name] = inc.Args[name].Raw
 			continue
 		}
 		out, err := v.text(inc.Args[name], "")
 		if err != nil {
 			return nil, s.failure(v, fmt.Errorf("%s: %w", name, err))
 		}
-		args[name] = out
+		args[name], shown[name] = out, out
 		key += name + "=" + out + "\x00"
 	}
 	nodes := inc.Nodes
 	if nodes == nil {
 		if nodes, err = inc.Resolve(args); err != nil {
-			return nil, s.failure(v, err)
+			o := s.failure(v, err)
+			o.certain = true
+			return nil, o
 		}
+	}
+	if lacking := notThere(inc, nodes); lacking != nil {
+		o := s.failure(v, &tasks.Failure{Msg: lacking.Pos.String() + ": " + lacking.Msg, Hint: lacking.Hint})
+		o.certain = true
+		return nil, o
 	}
 	vars := raw(inc.Vars)
 	for _, name := range keys(extra) { // in one order, for hosts are grouped by the key
 		vars.Set(name, untrusted(extra[name]))
 		key += name + "=" + repr(extra[name]) + "\x00"
 	}
-	o := &outcome{status: event.OK, values: map[string]any{"changed": false, "failed": false, "include_args": args}}
+	o := &outcome{status: event.OK, values: map[string]any{"changed": false, "include_args": shown}}
+	if inc.What == "include_tasks" {
+		o.values["include"] = args["file"]
+		delete(shown, "file")
+	}
 	return &inclusion{key: key, nodes: nodes, vars: vars}, o
+}
+
+// notThere returns why there is nothing to include, where the loader left that to the run; nil: there is something.
+func notThere(inc *playbooks.Include, nodes []playbooks.Node) *playbooks.Error {
+	if len(nodes) != 1 {
+		return nil
+	}
+	switch n := nodes[0].(type) {
+	case *playbooks.Block:
+		if n.Role != "" {
+			return notThere(inc, n.Block)
+		}
+	case *playbooks.Task:
+		if n.Unavailable != nil && n.Called == inc.What && n.Pos == inc.File.Pos {
+			return n.Unavailable
+		}
+	}
+	return nil
 }
 
 func skippedBy(condition any) *outcome {
@@ -186,7 +219,11 @@ func skippedBy(condition any) *outcome {
 func (s *taskRun) applyIncludeOutcome(h *host, o *outcome) {
 	if o.status == event.Failed {
 		o.failed = true
-		if v, err := s.p.vars(h, s.sc, &s.t.Origin); err == nil {
+		if o.certain { // as in Ansible ignore_errors does not hold for what is not there
+			if s.sc.rescuable {
+				o.status = event.Rescued
+			}
+		} else if v, err := s.p.vars(h, s.sc, &s.t.Origin); err == nil {
 			if ignore, err := v.boolean(s.sc.keyword(ignoreErrors), false); err == nil && ignore {
 				o.status = event.Ignored
 			} else if s.sc.rescuable {
@@ -195,6 +232,7 @@ func (s *taskRun) applyIncludeOutcome(h *host, o *outcome) {
 		}
 	}
 	h.count(o.status, false)
+	s.remember(h, o)
 	s.p.r.events.Emit(s.done(h, o))
 	if o.status == event.Failed || o.status == event.Rescued {
 		h.mu.Lock()

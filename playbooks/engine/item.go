@@ -28,6 +28,7 @@ type outcome struct {
 	inLoop    bool
 	stopped   bool // the user stopped the run before this had begun
 	failed    bool // before ignore_errors
+	certain   bool // ignore_errors does not hold
 }
 
 func (o *outcome) changed() bool { return o.values["changed"] == true }

@@ -94,7 +94,7 @@ task r : work
  a changed: r other r
 task echo
  a changed: late
-task include_role
+task include_role : r
  a ok
 task r : work
  a changed: r included r
@@ -226,10 +226,13 @@ func TestFactsAreGatheredOncePerHost(t *testing.T) {
 - hosts: a
   tasks:
     - echo: "{{ ansible_distribution }} {{ ansible_facts.distribution }} {{ ansible_facts['distribution'] }}"
-- hosts: a,b
+- hosts: b,a
+  tasks:
+    - meta: clear_facts # the condition is asked on the play's first host, as Ansible does
+      when: inventory_hostname == 'a'
+- hosts: b
   tasks:
     - meta: clear_facts
-      when: inventory_hostname == 'b'
 - hosts: a,b
   tasks:
     - echo: "{{ hostvars['a'].ansible_distribution }}"
@@ -241,9 +244,10 @@ task Gathering Facts
  a ok
 task echo
  a ok: Debian Debian Debian
-play a,b [a b]
+play b,a [b a]
 task Gathering Facts
  b ok
+play b [b]
 play a,b [a b]
 task Gathering Facts
  b ok

@@ -22,7 +22,7 @@ func (s *taskRun) loop(ctx context.Context, v *variables) *outcome {
 			"leave register out, or loop over fewer", len(items), maximumRegistered)))
 	}
 	var outcomes []*outcome
-	for i, item := range items {
+	for i := range items {
 		if i > 0 {
 			if pause, err := v.number(s.t.Loop.Control.Pause, 0); err != nil {
 				return s.failure(v, fmt.Errorf("loop_control: pause: %w", err))
@@ -35,7 +35,7 @@ func (s *taskRun) loop(ctx context.Context, v *variables) *outcome {
 			v.h.wait(s.name)
 			return &outcome{stopped: true}
 		}
-		o := s.one(ctx, v, items, i, item)
+		o := s.one(ctx, v, items, i)
 		if o.stopped {
 			return o
 		}
@@ -97,13 +97,23 @@ func (s *taskRun) seenByTheNext(o *outcome) map[string]any {
 	return seen
 }
 
-func (s *taskRun) one(ctx context.Context, v *variables, items []any, i int, item any) *outcome {
+func (s *taskRun) one(ctx context.Context, v *variables, items []any, i int) *outcome {
 	control := s.t.Loop.Control
 	inner := v.with(untrustedEach(loopVariables(control, items, i)))
 	o := s.item(ctx, inner, nil)
 	if o.stopped {
 		return o
 	}
+	s.tell(o, inner, control, items, i)
+	if i < maximumItemsTold || o.failed || o.status == event.Unreachable {
+		s.p.r.events.Emit(s.done(v.h, o))
+	}
+	return o
+}
+
+// tell adds to an item's outcome which item it is of.
+func (s *taskRun) tell(o *outcome, inner *variables, control playbooks.LoopControl, items []any, i int) {
+	item := items[i]
 	o.inLoop = true
 	o.values[loopVar(control)] = item
 	o.values["ansible_loop_var"] = loopVar(control)
@@ -118,10 +128,6 @@ func (s *taskRun) one(ctx context.Context, v *variables, items []any, i int, ite
 		o.label = inner.label(control.Label, o.label)
 		o.values["_ansible_item_label"] = o.label
 	}
-	if i < maximumItemsTold || o.failed || o.status == event.Unreachable {
-		s.p.r.events.Emit(s.done(v.h, o))
-	}
-	return o
 }
 
 // loopVariables returns the variables that an item adds.
@@ -208,6 +214,9 @@ func together(items []*outcome) *outcome {
 		o.values["msg"] = "All items completed"
 	}
 	o.values["failed"] = failed
+	if _, is := o.values["skipped"]; !is {
+		o.values["skipped"] = false
+	}
 	return o
 }
 

@@ -68,7 +68,7 @@ func TestOrderIsAnsibles(t *testing.T) {
 		`["changed", `+own+`, `+told+`, "failed"]`,
 		`["changed", `+own+`, "failed", "msg", "stdout_lines", "stderr_lines"]`,
 		`["changed", "skipped", "skip_reason", "false_condition"]`,
-		`["results", "changed", "msg", "failed"]`,
+		`["results", "skipped", "changed", "msg", "failed"]`,
 		`["changed", `+own+`, `+told+`, "failed", "item", "ansible_loop_var"]`,
 		`["changed", `+own+`, `+told+`, "failed", "attempts", "failed_when_result"]`,
 		`["inv_z", "inv_a", "inv_g", "inv_b", "host_z", "host_a", "zeta", "alpha", "mid", "file_z", "file_a", "task_z", "task_a", "z_fact", "a_fact", "m_fact"]`,

@@ -92,8 +92,11 @@ func (r *run) play(ctx context.Context, book *playbooks.Playbook, play *playbook
 		}
 		lost := 0
 		for _, h := range batch {
-			if s := h.state(); s == failed || s == unreachable {
+			switch h.state() {
+			case failed, unreachable:
 				lost++
+			case ended: // for other batches it is one of the play's hosts
+				h.become(active)
 			}
 		}
 		if p.broken || lost == len(batch) {

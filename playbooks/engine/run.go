@@ -73,6 +73,8 @@ type Options struct {
 	// run. nil: all are.
 	// It is called once at a time.
 	Step func(ctx context.Context, task string) (bool, error)
+	// Refresh reads the inventory anew into Inventory, for meta: refresh_inventory; nil: it stays as it is.
+	Refresh func() error
 	// Prompt asks the user; nil: there is nobody to ask.
 	Prompt func(ctx context.Context, q Question) (string, error)
 	// PendingHandlers remembers handlers across runs; nil: they are forgotten.
@@ -295,7 +297,7 @@ func (r *run) end(ctx context.Context, err error) (*Report, error) {
 		recap := h.summary()
 		rep.Hosts[h.name] = recap
 		rep.Changed += recap.Changed
-		if recap.Failed > 0 {
+		if recap.Failed > h.forgiven {
 			rep.Failed = append(rep.Failed, h.name)
 		}
 		if h.state() == unreachable {

@@ -23,6 +23,8 @@ type scope struct {
 	level  inventory.Level // of vars
 	vars   *ordered.Map
 	role   *role
+	// ended are the hosts on which meta: end_role has ended the role; nil but on a role.
+	ended  *hostSet
 	notify []playbooks.Value
 	// rescuable is true when a failure in here has a rescue waiting; unguarded scopes inherit it.
 	rescuable bool
@@ -55,7 +57,7 @@ func (s *scope) block(b *playbooks.Block, section []playbooks.Node) *scope {
 		in.rescuable = true
 	}
 	if b.Role != "" {
-		in.role = roleOf(b)
+		in.role, in.ended = roleOf(b), &hostSet{}
 	}
 	return in
 }

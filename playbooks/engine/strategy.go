@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"sync"
 
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/templates/ordered"
@@ -11,7 +12,7 @@ import (
 // called looks at their state. With one host this is the strategy free, with many linear.
 func (p *playRun) walk(ctx context.Context, nodes []playbooks.Node, sc *scope, hosts []*host) {
 	for _, node := range nodes {
-		left := standing(hosts)
+		left := sc.without(standing(hosts))
 		if len(left) == 0 || p.finished() {
 			return
 		}
@@ -28,10 +29,12 @@ func (p *playRun) walk(ctx context.Context, nodes []playbooks.Node, sc *scope, h
 
 // block runs its tasks; on the hosts where they failed its rescue; on all of them its always.
 func (p *playRun) block(ctx context.Context, b *playbooks.Block, sc *scope, hosts []*host) {
+	inner := sc.block(b, b.Block)
+	p.walk(ctx, b.Block[:b.RoleDependencies], inner, hosts)
 	if hosts = p.first(b, hosts); len(hosts) == 0 {
 		return
 	}
-	p.walk(ctx, b.Block, sc.block(b, b.Block), hosts)
+	p.walk(ctx, b.Block[b.RoleDependencies:], inner, hosts)
 
 	if len(b.Rescue) > 0 && !p.finished() {
 		var fallen []*host
@@ -86,12 +89,56 @@ func (p *playRun) first(b *playbooks.Block, hosts []*host) []*host {
 	}
 	var out []*host
 	for _, h := range hosts {
-		if !ran[h] {
+		if !ran[h] || b.RoleRepeats {
 			ran[h] = true
 			out = append(out, h)
 		}
 	}
 	return out
+}
+
+// hostSet is some of the hosts. Any goroutine may use it.
+type hostSet struct {
+	mu  sync.Mutex
+	has map[*host]bool
+}
+
+func (s *hostSet) add(h *host) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.has == nil {
+		s.has = map[*host]bool{}
+	}
+	s.has[h] = true
+}
+
+// without leaves out the hosts on which a role around has been ended.
+func (s *scope) without(hosts []*host) []*host {
+	for at := s; at != nil; at = at.parent {
+		if at.ended == nil {
+			continue
+		}
+		at.ended.mu.Lock()
+		left := make([]*host, 0, len(hosts))
+		for _, h := range hosts {
+			if !at.ended.has[h] {
+				left = append(left, h)
+			}
+		}
+		at.ended.mu.Unlock()
+		hosts = left
+	}
+	return hosts
+}
+
+// endRole ends the innermost role on a host.
+func (s *scope) endRole(h *host) {
+	for at := s; at != nil; at = at.parent {
+		if at.ended != nil {
+			at.ended.add(h)
+			return
+		}
+	}
 }
 
 // suspend lets an always section run in a play that is broken; resume breaks it again.
