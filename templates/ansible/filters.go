@@ -10,9 +10,8 @@ import (
 
 // refusedFilters are filters of Ansible that are left out, and why.
 var refusedFilters = map[string]string{
-	"json_query": "write it with selectattr and map",
-	"ipaddr":     "only ipv4_int is here",
-	"urlize":     "nothing here writes HTML",
+	"ipaddr": "only ipv4_int is here",
+	"urlize": "nothing here writes HTML",
 }
 
 // filters are the filters of Jinja2 and Ansible by their short names.
@@ -30,6 +29,7 @@ func init() {
 	}
 	for alias, name := range map[string]string{
 		"d": "default", "e": "escape", "count": "length", "forceescape": "escape", "b64_encode": "b64encode",
+		"community.general.json_query": "json_query",
 	} {
 		filters[alias] = filters[name]
 	}
@@ -135,7 +135,8 @@ func plainFilters() map[string]jinja.Callable {
 			}
 			return jinja.FormatPercent(jinja.Text(c.Value), jinja.Tuple(c.Rest))
 		}},
-		"extract": {Parameters: "container! morekeys", Do: extract},
+		"extract":    {Parameters: "container! morekeys", Do: extract},
+		"json_query": {Parameters: "expr!", Do: jsonQuery},
 	}
 }
 
