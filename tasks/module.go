@@ -152,6 +152,8 @@ type Plan struct {
 	// looked for again afterwards.
 	Values map[string]any
 	Made   map[string]any
+	// Quiet: what Script does is no change of its own, such as having systemd read its files again; the result says ok.
+	Quiet bool
 	// Output: what Script wrote is returned as stdout and stderr, where it wrote something. An Event's is returned anyway.
 	Output bool
 	// Warnings are said whether there is something to do or not; Apply's Result has its own.

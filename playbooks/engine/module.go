@@ -256,7 +256,7 @@ func (d *moduleRun) do(ctx context.Context, h *session.Handle, action tasks.Acti
 		return r, "", err
 	}
 	planned := tasks.Result{
-		Changed: plan.Change, Skipped: plan.Values["skipped"] == true, Msg: plan.Msg,
+		Changed: plan.Change && !plan.Quiet, Skipped: plan.Values["skipped"] == true, Msg: plan.Msg,
 		Values: mergeValues(plan.Values, plan.Made), Diff: plan.Diff, Warnings: plan.Warnings,
 	}
 	switch {
@@ -324,7 +324,7 @@ func (d *moduleRun) script(
 	}
 	stdout, stderr := session.Trimmed(made.Stdout), session.Trimmed(made.Stderr)
 	output := map[string]any{"rc": made.Status, "stdout": stdout, "stderr": stderr}
-	r := tasks.Result{Changed: true, Msg: plan.Msg, Diff: plan.Diff, Values: plan.Values, Warnings: plan.Warnings}
+	r := tasks.Result{Changed: !plan.Quiet, Msg: plan.Msg, Diff: plan.Diff, Values: plan.Values, Warnings: plan.Warnings}
 	if made.Status != 0 {
 		r.Changed = plan.Event // a command that fails has happened all the same
 		failed := &tasks.Failure{Msg: session.ScriptFailed(made.Status, stderr, stdout), Values: mergeValues(output, plan.Values)}

@@ -47,7 +47,7 @@ var pamLimitsModule = tasks.Define(tasks.Module{
 	if err != nil {
 		return nil, err
 	}
-	e.Rewrite, e.InDirectory = a.rewrite, true
+	e.Rewrite, e.InDirectory, e.Replace = a.rewrite, true, true
 	return e, nil
 })
 

@@ -25,7 +25,7 @@ type systemdArgs struct {
 
 var systemdReturns = []tasks.Return{
 	{Name: "name", Type: "str", Doc: "the unit"},
-	{Name: "state", Type: "str", Doc: "as asked for"},
+	{Name: "state", Type: "str", Doc: "started or stopped"},
 	{Name: "enabled", Type: "bool", Doc: "as asked for"},
 	{
 		Name: "status",
@@ -40,7 +40,8 @@ func systemdModuleCalled(name string) tasks.Module {
 		Summary: "Manage systemd units",
 		Notes: []string{
 			"When a unit does not start, the failure shows the last lines of its status and journal.",
-			"daemon_reload is a change only when systemd reports that a unit file on disk is not the one it has read.",
+			"daemon_reload and daemon_reexec are no changes by themselves, as with Ansible. systemd is reloaded only when it reports that a unit " +
+				"file on disk is not the one it has read, or when links were changed.",
 		},
 		Returns: systemdReturns,
 		Examples: strings.ReplaceAll(`
@@ -90,6 +91,9 @@ func newSystemd(module string, a systemdArgs, l tasks.Local, warnings ...string)
 		return nil, &tasks.ArgError{Module: module, Arg: "name", Problem: "is required for state, enabled and masked"}
 	case a.Name == "" && !a.DaemonReload && !a.DaemonReexec:
 		return nil, &tasks.ArgError{Module: module, Arg: "name", Problem: "is missing, and so is anything to do"}
+	case a.State == "" && a.Enabled == nil && a.Masked == nil && !a.DaemonReload && !a.DaemonReexec:
+		return nil, &tasks.ArgError{Module: module, Arg: "state", Problem: "is missing: one of state, enabled, masked, daemon_reload and " +
+			"daemon_reexec says what is to be done"}
 	case a.Name != "" && !script.IsUnitName(a.Name):
 		return nil, &tasks.ArgError{Module: module, Arg: "name", Problem: fmt.Sprintf("must be a unit's name, not %q", a.Name)}
 	case a.Masked != nil && *a.Masked && a.Enabled != nil && *a.Enabled:
@@ -118,7 +122,7 @@ func (a *systemdAction) control() string {
 
 // systemdShown are the properties of a unit that are asked for and returned.
 const systemdShown = "Id,Names,Description,LoadState,ActiveState,SubState,UnitFileState,MainPID,ExecMainStatus,Result,Type," +
-	"FragmentPath,NeedDaemonReload"
+	"FragmentPath,NeedDaemonReload,LoadError"
 
 // Probe asks for the unit's properties, and whether any unit file has changed since it was read.
 func (a *systemdAction) Probe() string {
@@ -129,6 +133,7 @@ func (a *systemdAction) Probe() string {
 type unit struct {
 	properties                  map[string]string
 	enabled, masked, found      bool
+	fixed                       bool // whether it is enabled is no link's matter, or not one of its own: enable and disable leave the answer as it is
 	active, stopping, transient bool // transient: a service that does its work and ends
 }
 
@@ -148,9 +153,10 @@ func readUnit(said systemdFound) unit {
 	}
 	p := u.properties
 	status, word, _ := strings.Cut(said.Enabled, " ")
-	u.masked = p["LoadState"] == "masked" || word == "masked" || word == "masked-runtime"
-	// Ansible's reading: what is-enabled accepts is enabled, but for these two.
-	u.enabled = status == "0" && word != "indirect" && word != "alias"
+	u.masked = word == "masked"
+	// Ansible's reading: what is-enabled accepts is enabled, but for these.
+	u.enabled = status == "0" && word != "indirect" && word != "alias" && word != "enabled-runtime"
+	u.fixed = slices.Contains([]string{"static", "generated", "transient", "indirect", "alias", "enabled-runtime"}, word)
 	u.found = p["LoadState"] != "" && p["LoadState"] != "not-found" || word != "" && word != "not-found"
 	u.active = p["ActiveState"] == "active" || p["ActiveState"] == "activating" || p["ActiveState"] == "reloading"
 	u.stopping = p["ActiveState"] == "deactivating"
@@ -168,10 +174,12 @@ func (a *systemdAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	text.WriteString(scripts.Script("systemd_explain", script.Values{"scope": a.Scope, "unit": a.Name}))
 	if a.DaemonReexec {
 		text.WriteString(a.control() + " daemon-reexec || exit 1\n")
-		plan.Change, plan.Event, plan.Msg = true, true, "restart systemd itself"
+		plan.Change, plan.Event, plan.Msg, plan.Quiet = true, true, "restart systemd itself", true
 	}
 	reload := a.DaemonReload && said.Stale
+	plan.Quiet = plan.Quiet || reload
 	if a.Name == "" {
+		plan.Values["name"], plan.Values["status"] = nil, map[string]any{}
 		if reload {
 			plan.Change, plan.Msg = true, "reload systemd"
 			text.WriteString(a.control() + " daemon-reload || exit 1\n")
@@ -185,8 +193,12 @@ func (a *systemdAction) Plan(found tasks.Found) (tasks.Plan, error) {
 		status[name] = value
 	}
 	plan.Values["name"], plan.Values["status"] = a.Name, status
-	if a.State != "" {
+	switch a.State {
+	case "":
+	case "stopped":
 		plan.Values["state"] = a.State
+	default:
+		plan.Values["state"] = "started"
 	}
 	if a.Enabled != nil {
 		plan.Values["enabled"] = *a.Enabled
@@ -195,7 +207,13 @@ func (a *systemdAction) Plan(found tasks.Found) (tasks.Plan, error) {
 		return tasks.NotYet(a.asking, fmt.Sprintf("systemd knows no unit %s", a.Name),
 			"is the name right, and its package or unit file there? systemctl list-unit-files shows what is")
 	}
+	if wrong := u.properties["LoadError"]; wrong != "" && u.found && u.properties["LoadState"] != "masked" && u.properties["LoadState"] != "not-found" {
+		return tasks.Plan{}, &tasks.Failure{
+			Msg: fmt.Sprintf("systemd cannot load the unit %s: %s", a.Name, wrong), Hint: "systemctl status and systemd-analyze verify say more",
+		}
+	}
 	unitFiles, state, changes, event := a.steps(u)
+	plan.Quiet = plan.Quiet && len(changes) == 0
 	if reload || len(unitFiles)+len(state) > 0 && a.DaemonReload {
 		unitFiles = append(unitFiles, a.control()+" daemon-reload || exit 1\n")
 		if reload {
@@ -216,7 +234,24 @@ func (a *systemdAction) Plan(found tasks.Found) (tasks.Plan, error) {
 		plan.Diff = []tasks.Diff{files.AttributeDiff("unit "+a.Name, changes)}
 	}
 	plan.Script = text.String() + strings.Join(unitFiles, "") + strings.Join(state, "")
+	plan.Proof = a.proof
 	return plan, nil
+}
+
+// proof takes a service that has done its work and ended by itself for one that was started.
+func (a *systemdAction) proof(found tasks.Found) (tasks.Plan, error) {
+	var said systemdFound
+	if err := found.Decode(&said); err != nil {
+		return tasks.Plan{}, err
+	}
+	rest := *a
+	rest.DaemonReexec = false
+	if p := readUnit(said).properties; (p["ActiveState"] == "inactive" || p["ActiveState"] == "deactivating") && p["Result"] == "success" && a.State != "stopped" {
+		rest.State = ""
+	}
+	plan, err := rest.Plan(found)
+	delete(plan.Values, "state") // what was planned is right
+	return plan, err
 }
 
 // steps are the commands in the order of Ansible: masked and enabled, which are links on disk, then the state. systemctl has
@@ -246,6 +281,7 @@ func (a *systemdAction) steps(u unit) (unitFiles, state []string, changes []file
 			verb += " --force"
 		}
 		changes = append(changes, files.Change{What: "enabled", From: from, To: to})
+		event = u.fixed
 		unitFiles = append(unitFiles, control+" "+verb+" "+name+" || exit 1\n")
 	}
 	verb := ""
@@ -253,7 +289,7 @@ func (a *systemdAction) steps(u unit) (unitFiles, state []string, changes []file
 	case "started":
 		if !u.active {
 			verb = "start"
-			event = u.transient
+			event = event || u.transient
 		}
 	case "stopped":
 		if u.active || u.stopping {
@@ -278,7 +314,8 @@ func (a *systemdAction) steps(u unit) (unitFiles, state []string, changes []file
 	return unitFiles, state, changes, event || a.NoBlock
 }
 
-// act runs one verb. A unit that does not come up, or falls down at once, is explained by its status and journal.
+// act runs one verb. A unit that does not come up, or fails at once, is explained by its status and journal: systemctl reports
+// success for a service whose program ends with an error right after it was started. One that ends well has done its work.
 func (a *systemdAction) act(verb string, u unit) string {
 	name, block := remote.Quote(a.Name), ""
 	if a.NoBlock {
@@ -287,7 +324,7 @@ func (a *systemdAction) act(verb string, u unit) string {
 	text := fmt.Sprintf("said=$(%s%s %s %s 2>&1) || explain \"%s of $unit failed: $(printf '%%s' \"$said\" | head -n 1)\"\n",
 		a.control(), block, verb, name, verb)
 	if verb != "stop" && !a.NoBlock && u.properties["Type"] != "oneshot" {
-		text += fmt.Sprintf("case $(%s is-active %s) in active|activating|reloading) ;; *) explain \"$unit ended right after its %s\" ;; esac\n",
+		text += fmt.Sprintf("case $(%s is-active %s) in failed) explain \"$unit failed right after its %s\" ;; esac\n",
 			a.control(), name, verb)
 	}
 	return text

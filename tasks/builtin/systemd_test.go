@@ -43,7 +43,7 @@ esac
 		}
 		taskstest.MustChange(t, h, "systemd_service", map[string]any{"name": "polardb", "state": "stopped", "enabled": false}, l)
 		taskstest.Write(t, dir+"/falls", "", 0o600)
-		taskstest.MustFail(t, h, "systemd", map[string]any{"name": "polardb", "state": "started"}, l, "polardb ended right after its start")
+		taskstest.MustFail(t, h, "systemd", map[string]any{"name": "polardb", "state": "started"}, l, "polardb failed right after its start")
 		taskstest.Write(t, dir+"/broken", "", 0o600)
 		err := taskstest.MustFail(t, h, "systemd", map[string]any{"name": "polardb", "state": "started"}, l,
 			"start of polardb failed: Job for polardb.service failed.")
