@@ -356,9 +356,9 @@ func (d *moduleRun) script(
 	}
 	r.Values = mergeValues(mergeValues(plan.Values, after.Values), plan.Made)
 	if plan.Output {
-		for name, text := range map[string]string{"stdout": stdout, "stderr": stderr} {
-			if text != "" {
-				r.Values[name] = text
+		for name, text := range map[string][]byte{"stdout": made.Stdout, "stderr": made.Stderr} {
+			if len(text) > 0 {
+				r.Values[name] = string(text)
 			}
 		}
 	}

@@ -151,6 +151,7 @@ func (k *authorizedKey) rewrite(keys []*keyLine, text string) string {
 func (k *authorizedKey) Plan(found tasks.Found) (tasks.Plan, error) {
 	var said struct {
 		Account bool   `answer:"account"`
+		File    []byte `answer:"keyfile"` // its path
 		Parent  string `answer:"parent"`
 		Above   bool   `answer:"above"`
 		Source  string `answer:"source"` // what the file that has the keys is, unless it can be read
@@ -191,11 +192,13 @@ func (k *authorizedKey) Plan(found tasks.Found) (tasks.Plan, error) {
 		return plan, err
 	}
 	made := map[string]any{
-		"keyfile": k.file.Path, "user": k.User, "key": k.Key, "state": k.State, "exclusive": k.Exclusive, "manage_dir": k.ManageDir,
+		"keyfile": string(said.File), "user": k.User, "key": k.Key, "exclusive": k.Exclusive, "manage_dir": k.ManageDir,
 		"follow": k.Follow, "validate_certs": k.ValidateCerts, "path": nil, "key_options": nil, "comment": nil,
 	}
-	if k.Path != "" {
+	// With a path Ansible tells what is there, as the module file does, and so does the edit.
+	if made["state"] = k.State; k.Path != "" {
 		made["path"] = k.Path
+		delete(made, "state")
 	}
 	if k.KeyOptions != nil {
 		made["key_options"] = *k.KeyOptions

@@ -204,8 +204,10 @@ func (a *sysctlAction) Plan(found tasks.Found) (tasks.Plan, error) {
 		plan.Proof = func(found tasks.Found) (tasks.Plan, error) { return a.proof(found, live, inFile) }
 		plan.Script = script.Preamble + a.setLive() + plan.Script
 	}
-	// What may be refused without harm, or is left to sysctl, cannot be proven by looking again.
-	plan.Event = a.IgnoreErrors || !plan.Change && !set
+	if !plan.Change && !set || a.IgnoreErrors {
+		// What may be refused without harm, or is left to sysctl, cannot be proven by looking again.
+		plan.Proof = accepted(plan.Values)
+	}
 	plan.Change = true
 	if differs {
 		plan.Diff = append(plan.Diff, tasks.Diff{

@@ -89,11 +89,6 @@ func newSystemd(module string, a systemdArgs, l tasks.Local, warnings ...string)
 	switch {
 	case a.Name == "" && (a.State != "" || a.Enabled != nil || a.Masked != nil):
 		return nil, &tasks.ArgError{Module: module, Arg: "name", Problem: "is required for state, enabled and masked"}
-	case a.Name == "" && !a.DaemonReload && !a.DaemonReexec:
-		return nil, &tasks.ArgError{Module: module, Arg: "name", Problem: "is missing, and so is anything to do"}
-	case a.State == "" && a.Enabled == nil && a.Masked == nil && !a.DaemonReload && !a.DaemonReexec:
-		return nil, &tasks.ArgError{Module: module, Arg: "state", Problem: "is missing: one of state, enabled, masked, daemon_reload and " +
-			"daemon_reexec says what is to be done"}
 	case a.Name != "" && !script.IsUnitName(a.Name):
 		return nil, &tasks.ArgError{Module: module, Arg: "name", Problem: fmt.Sprintf("must be a unit's name, not %q", a.Name)}
 	case a.Masked != nil && *a.Masked && a.Enabled != nil && *a.Enabled:
@@ -174,7 +169,7 @@ func (a *systemdAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	text.WriteString(scripts.Script("systemd_explain", script.Values{"scope": a.Scope, "unit": a.Name}))
 	if a.DaemonReexec {
 		text.WriteString(a.control() + " daemon-reexec || exit 1\n")
-		plan.Change, plan.Event, plan.Msg, plan.Quiet = true, true, "restart systemd itself", true
+		plan.Change, plan.Msg, plan.Quiet, plan.Proof = true, "restart systemd itself", true, accepted(plan.Values)
 	}
 	reload := a.DaemonReload && said.Stale
 	plan.Quiet = plan.Quiet || reload
@@ -224,7 +219,6 @@ func (a *systemdAction) Plan(found tasks.Found) (tasks.Plan, error) {
 		return plan, nil
 	}
 	plan.Change = true
-	plan.Event = plan.Event || event
 	if len(changes) > 0 {
 		var words []string
 		for _, c := range changes {
@@ -234,8 +228,16 @@ func (a *systemdAction) Plan(found tasks.Found) (tasks.Plan, error) {
 		plan.Diff = []tasks.Diff{files.AttributeDiff("unit "+a.Name, changes)}
 	}
 	plan.Script = text.String() + strings.Join(unitFiles, "") + strings.Join(state, "")
-	plan.Proof = a.proof
+	// What happens each time, or ends by itself, is not to be found afterwards. It is no Event: one that fails was no change.
+	if plan.Proof = a.proof; event {
+		plan.Proof = accepted(plan.Values)
+	}
 	return plan, nil
+}
+
+// accepted is a Proof for what cannot be proven by looking again.
+func accepted(values map[string]any) func(tasks.Found) (tasks.Plan, error) {
+	return func(tasks.Found) (tasks.Plan, error) { return tasks.Plan{Values: values}, nil }
 }
 
 // proof takes a service that has done its work and ended by itself for one that was started.

@@ -28,7 +28,7 @@ type userArgs struct {
 	CreateHome     bool     `arg:"create_home" alias:"createhome" default:"true" doc:"Create the home directory if it is missing."`
 	Skeleton       string   `arg:"skeleton,path" doc:"Directory whose files are copied to a new home; /etc/skel by default."`
 	Umask          string   `arg:"umask" doc:"Umask of the home directory of a new account, such as 0077; that of /etc/login.defs by default."`
-	Shell          string   `arg:"shell,path" doc:"Login shell."`
+	Shell          *string  `arg:"shell" doc:"Login shell."`
 	Password       *string  `arg:"password,secret" doc:"Hash of the password, from mkpasswd or openssl passwd -6; ! locks it."`
 	UpdatePassword string   `arg:"update_password" default:"always" choices:"always on_create" doc:"Set it always, or only on a new account."`
 	PasswordLock   *bool    `arg:"password_lock" doc:"Lock the password, so that only keys open the account."`
@@ -166,6 +166,9 @@ func (a *userAction) Plan(found tasks.Found) (tasks.Plan, error) {
 		}, nil
 	}
 	values["append"], values["create_home"], values["move_home"], values["system"] = a.Append, a.CreateHome, a.MoveHome, a.System
+	if a.Password != nil {
+		values["password"] = "NOT_LOGGING_PASSWORD" // Ansible's words
+	}
 	if a.Group != "" && said.Group == "" {
 		return tasks.NotYet(a.asking, fmt.Sprintf("the group %s for %s does not exist", a.Group, a.Name),
 			"create it with the group module first")
@@ -236,8 +239,8 @@ func (a *userAction) create(said userFound, values map[string]any) tasks.Plan {
 	if a.Home != "" {
 		option("-d", a.Home)
 	}
-	if a.Shell != "" {
-		option("-s", a.Shell)
+	if a.Shell != nil {
+		option("-s", *a.Shell)
 	}
 	if a.Expires != nil {
 		option("-e", expiryDate(*a.Expires))

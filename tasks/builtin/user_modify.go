@@ -46,8 +46,8 @@ func (a *userAction) modify(said userFound, line []string, uid int, values map[s
 			before = scripts.Script("user_move", script.Values{"from": script.Path(line[5]), "to": script.Path(a.Home)})
 		}
 	}
-	if a.Shell != "" && a.Shell != line[6] {
-		differ("shell", line[6], a.Shell, "-s", a.Shell)
+	if a.Shell != nil && *a.Shell != line[6] {
+		differ("shell", line[6], *a.Shell, "-s", *a.Shell)
 	}
 	text := script.Preamble
 	event, err := a.compareShadow(said, differ, &text)

@@ -1,7 +1,8 @@
-# Prints whether there is the account, whether the directory above that of the file p is there, and what is in the file source.
+# Prints the path of the file p, whether there is the account, whether the directory above that of the file p is there, and what is in the file source.
 # uses: preamble look
 # takes: user p source
 if [ "$(id -un -- "$user" 2>/dev/null)" = "$user" ]; then echo account yes; fi
+printf '%s' "$p" | encode keyfile || exit 1
 above=${p%/*} above=${above%/*}
 if [ -d "${above:-/}" ]; then echo above yes; fi
 if [ -z "$source" ]; then :
