@@ -76,7 +76,7 @@ var blockinfileModule = tasks.Define(tasks.Module{
 		e.Create = false
 		e.Missing = func() tasks.Plan { return tasks.Plan{Msg: "File " + a.Path + " not present"} }
 	}
-	return e, nil
+	return a.Marked("blockinfile", a.Path, "", e)
 })
 
 // block is a blockinfile with its markers written out.

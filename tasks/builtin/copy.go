@@ -2,8 +2,11 @@ package builtin
 
 import (
 	"bytes"
+	"crypto/sha1"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
 	"slices"
@@ -30,6 +33,8 @@ type copyArgs struct {
 	RemoteSrc     bool    `arg:"remote_src" default:"false" doc:"src is on the host."`
 	Follow        bool    `arg:"follow" default:"false" doc:"Replace what a link at dest points to, not the link."`
 	Decrypt       bool    `arg:"decrypt" default:"true" doc:"Decrypt a src that is encrypted with Ansible Vault."`
+	LocalFollow   bool    `arg:"local_follow" default:"true" doc:"In a directory that is copied, copy what links lead to, not the links."`
+	Checksum      string  `arg:"checksum" doc:"SHA-1 that the content has to have."`
 }
 
 var copyModule = tasks.Define(tasks.Module{
@@ -84,7 +89,8 @@ func buildCopy(a *copyArgs, l tasks.Local) (tasks.Action, error) {
 				return nil, err
 			}
 		}
-		return &hostCopy{copyArgs: *a, asking: l.Check(), began: time.Now()}, nil
+		name := path.Base(script.TrimSlashes(a.Src))
+		return a.Marked("copy", script.TrimSlashes(a.Dest), name, &hostCopy{copyArgs: *a, asking: l.Check(), began: time.Now()})
 	}
 	d := files.Delivery{
 		Attributes: a.Attributes, Module: "copy", Dest: a.Dest, Follow: a.Follow, Force: a.Force, Backup: a.Backup, Validate: a.Validate,
@@ -97,6 +103,9 @@ func buildCopy(a *copyArgs, l tasks.Local) (tasks.Action, error) {
 		content, err := contentBytes(a.Content)
 		if err != nil {
 			return nil, &tasks.ArgError{Module: "copy", Arg: "content", Problem: err.Error()}
+		}
+		if err := a.expected(bytes.NewReader(content)); err != nil {
+			return nil, err
 		}
 		return d.Carrying(content, "", l)
 	}
@@ -112,10 +121,24 @@ func buildCopy(a *copyArgs, l tasks.Local) (tasks.Action, error) {
 		return nil, fmt.Errorf("copy: src: %w", err)
 	}
 	if info.IsDir() {
-		return newTreeCopy(d, fsys, file, l)
+		if a.Any() {
+			const why = "is for single files: give it to those of a directory with the module file"
+			return nil, &tasks.ArgError{Module: "copy", Arg: "attributes", Problem: why}
+		}
+		return newTreeCopy(d, fsys, file, a.LocalFollow, l)
 	}
 	if d.Mode == "preserve" {
 		d.Mode = fmt.Sprintf("%04o", info.Mode().Perm())
+	}
+	if a.Checksum != "" {
+		f, err := fsys.Open(file)
+		if err != nil {
+			return nil, fmt.Errorf("copy: src: %w", err)
+		}
+		defer f.Close()
+		if err := a.expected(f); err != nil {
+			return nil, err
+		}
 	}
 	d.Name = path.Base(file)
 	d.Showing = d.Showing && !tasks.Encrypted(info)
@@ -129,11 +152,34 @@ func buildCopy(a *copyArgs, l tasks.Local) (tasks.Action, error) {
 	if d.Sum, d.Size, err = l.Sum(fsys, file); err != nil {
 		return nil, fmt.Errorf("copy: src: %w", err)
 	}
-	return tasks.ProbeApply(&files.LargeDelivery{Delivery: d, Fsys: fsys, File: file}), d.Check("copy")
+	if err := d.Check("copy"); err != nil {
+		return nil, err
+	}
+	return d.Marking(tasks.ProbeApply(&files.LargeDelivery{Delivery: d, Fsys: fsys, File: file}))
+}
+
+// expected compares a content with the argument checksum.
+func (a *copyArgs) expected(content io.Reader) error {
+	if a.Checksum == "" {
+		return nil
+	}
+	hash := sha1.New()
+	if _, err := io.Copy(hash, content); err != nil {
+		return fmt.Errorf("copy: src: %w", err)
+	}
+	if is := hex.EncodeToString(hash.Sum(nil)); !strings.EqualFold(is, a.Checksum) {
+		return &tasks.Failure{
+			Msg:    "the content does not match the expected checksum",
+			Values: map[string]any{"checksum": is, "expected_checksum": a.Checksum},
+		}
+	}
+	return nil
 }
 
 func (a *copyArgs) exclusive() error {
 	switch {
+	case a.Checksum != "" && a.RemoteSrc:
+		return &tasks.ArgError{Module: "copy", Arg: "checksum", Problem: "is for contents from the control node: compare what stat returns"}
 	case a.Src == "" && a.Content == nil:
 		return &tasks.ArgError{Module: "copy", Arg: "src", Problem: "is required, or content"}
 	case a.Src != "" && a.Content != nil:

@@ -53,6 +53,8 @@ func (a *hostCopy) Plan(found tasks.Found) (tasks.Plan, error) {
 	case !src.Exists():
 		return tasks.NotYet(a.asking, a.Src+" does not exist on the host",
 			"remote_src: true means that src is there, not on the machine that polarbook runs on")
+	case src.Kind == "directory" && a.Any():
+		return tasks.Plan{}, &tasks.Failure{Msg: "attributes, seuser, serole, setype and selevel are for single files, and src is a directory"}
 	case src.Kind == "directory":
 		return a.planTree(have, said.Differing, dest, values)
 	case have.Exists() && have.Kind != "file":

@@ -30,7 +30,8 @@ type treeCopy struct {
 	links []treeLink
 }
 
-// treeLink is a link of the source that leads to nothing here: as with Ansible, it is copied as the link that it is.
+// treeLink is a link of the source that leads to nothing here, or is not to be followed: as with Ansible, it is copied as the link
+// that it is.
 type treeLink struct{ name, target string }
 
 type treeFile struct {
@@ -40,7 +41,7 @@ type treeFile struct {
 	mode string // octal; empty: the umask's
 }
 
-func newTreeCopy(d files.Delivery, fsys fs.FS, root string, l tasks.Local) (tasks.Action, error) {
+func newTreeCopy(d files.Delivery, fsys fs.FS, root string, follow bool, l tasks.Local) (tasks.Action, error) {
 	c := &treeCopy{Delivery: d, fsys: fsys, root: root}
 	if !strings.HasSuffix(d.Src, "/") {
 		c.under = path.Base(root)
@@ -64,7 +65,7 @@ func newTreeCopy(d files.Delivery, fsys fs.FS, root string, l tasks.Local) (task
 			return fmt.Errorf("%q: names with a newline or a backslash cannot be copied as part of a directory", relative)
 		}
 		info, err := fs.Stat(fsys, name)
-		if errors.Is(err, fs.ErrNotExist) && entry != nil && entry.Type()&fs.ModeSymlink != 0 {
+		if (!follow || errors.Is(err, fs.ErrNotExist)) && entry != nil && entry.Type()&fs.ModeSymlink != 0 {
 			target, err := fs.ReadLink(fsys, name)
 			if err != nil {
 				return err

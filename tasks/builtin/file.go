@@ -5,6 +5,7 @@ import (
 	"maps"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/files"
@@ -21,6 +22,8 @@ type fileArgs struct {
 	Force            bool    `arg:"force" default:"false" doc:"Create the link even in place of a file, or without its target."`
 	ModificationTime *string `arg:"modification_time" doc:"preserve, now, or a time for touch; touch sets now by default."`
 	AccessTime       *string `arg:"access_time" doc:"preserve, now, or a time for touch; touch sets now by default."`
+	ModifiedFormat   string  `arg:"modification_time_format" default:"%Y%m%d%H%M.%S" doc:"How modification_time is written, as Python's strptime has it."`
+	AccessFormat     string  `arg:"access_time_format" default:"%Y%m%d%H%M.%S" doc:"How access_time is written."`
 }
 
 var fileModule = tasks.Define(tasks.Module{
@@ -65,7 +68,24 @@ var fileModule = tasks.Define(tasks.Module{
 	if a.State == "absent" && protected(a.Path) {
 		return nil, &tasks.ArgError{Module: "file", Arg: "path", Problem: fmt.Sprintf("is %s, which is never removed", a.Path)}
 	}
-	return &fileAction{fileArgs: *a, asking: l.Check()}, a.Check("file")
+	if a.Recurse && a.Any() {
+		return nil, &tasks.ArgError{Module: "file", Arg: "recurse", Problem: "and attributes, seuser, serole, setype or selevel exclude each other"}
+	}
+	if err := a.Check("file"); err != nil {
+		return nil, err
+	}
+	var err error
+	if a.ModificationTime, err = timeForTouch(a.ModificationTime, a.ModifiedFormat); err != nil {
+		return nil, &tasks.ArgError{Module: "file", Arg: "modification_time", Problem: err.Error()}
+	}
+	if a.AccessTime, err = timeForTouch(a.AccessTime, a.AccessFormat); err != nil {
+		return nil, &tasks.ArgError{Module: "file", Arg: "access_time", Problem: err.Error()}
+	}
+	work := &fileAction{fileArgs: *a, asking: l.Check()}
+	if a.State == "absent" {
+		return work, nil
+	}
+	return a.Marked("file", a.Path, "", work)
 })
 
 // protected reports whether a path is a directory without which no host works.
@@ -193,12 +213,68 @@ func (a *fileAction) touch(have script.File, said fileFound) (tasks.Plan, error)
 	if !have.Exists() {
 		values["state"] = "file"
 	}
-	return tasks.Plan{Change: true, Event: true, Msg: "touch " + a.Path, Script: text, Values: values}, nil
+	return tasks.Plan{Change: true, Msg: "touch " + a.Path, Script: text, Values: values, Proof: a.touched(have)}, nil
+}
+
+// touched judges a touch by the file that is there and its attributes: a second one would be a change again.
+func (a *fileAction) touched(before script.File) func(found tasks.Found) (tasks.Plan, error) {
+	return func(found tasks.Found) (tasks.Plan, error) {
+		var said fileFound
+		if err := found.Decode(&said); err != nil {
+			return tasks.Plan{}, err
+		}
+		have := said.Path
+		if have.Kind == "link" && a.Follow {
+			have = said.Target
+		}
+		if !have.Exists() {
+			return tasks.Plan{Change: true, Msg: a.Path + " is not there"}, nil
+		}
+		after := *a
+		after.Attributes = a.Settled(before)
+		plan := after.attributesOnly(have)
+		plan.Values["dest"] = a.Path
+		return plan, nil
+	}
 }
 
 func preserved(when *string) bool { return when != nil && *when == "preserve" }
 
-// touchTime is a time as the script file_times takes it. Ansible's default format, %Y%m%d%H%M.%S, is that of touch -t.
+// touchFormat is Ansible's default format, which is that of touch -t.
+const touchFormat = "%Y%m%d%H%M.%S"
+
+// timeForTouch reads a time as a format of Python's says, and returns it as touch -t takes it.
+func timeForTouch(when *string, format string) (*string, error) {
+	if when == nil || *when == "" || *when == "now" || *when == "preserve" || format == touchFormat {
+		return when, nil
+	}
+	layout, rest := "", format
+	for rest != "" {
+		if rest[0] != '%' || len(rest) == 1 {
+			layout, rest = layout+rest[:1], rest[1:]
+			continue
+		}
+		part, ok := goLayouts[rest[1]]
+		if !ok {
+			return nil, fmt.Errorf("cannot be read: the format %q has %%%c, and %%Y %%y %%m %%d %%j %%H %%I %%p %%M %%S %%b %%B %%a %%A are known", format, rest[1])
+		}
+		layout, rest = layout+part, rest[2:]
+	}
+	t, err := time.Parse(layout, *when)
+	if err != nil {
+		return nil, fmt.Errorf("is %q, which is not a time of the format %q", *when, format)
+	}
+	text := t.Format("200601021504.05")
+	return &text, nil
+}
+
+// goLayouts are the directives of strptime as package time has them.
+var goLayouts = map[byte]string{
+	'Y': "2006", 'y': "06", 'm': "01", 'd': "02", 'j': "002", 'H': "15", 'I': "03", 'p': "PM", 'M': "04", 'S': "05",
+	'b': "Jan", 'B': "January", 'a': "Mon", 'A': "Monday", '%': "%",
+}
+
+// touchTime is a time as the script file_times takes it.
 func touchTime(when *string) string {
 	switch {
 	case preserved(when):

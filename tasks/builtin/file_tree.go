@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"strconv"
 	"strings"
@@ -88,6 +89,7 @@ func (a *fileAction) link(have script.File, said fileFound) (tasks.Plan, error) 
 	values := map[string]any{"dest": a.Path, "src": src, "state": "link"}
 	inHome := strings.HasPrefix(src, "~") && strings.HasSuffix(have.Target, strings.TrimLeft(src, "~"))
 	if have.Kind == "link" && (have.Target == src || inHome) {
+		maps.Copy(values, files.FileValues(said.Path))
 		// Attributes go to the link's target when it is followed, to the link itself (it has no mode) otherwise.
 		on, follow := have, false
 		if a.Follow {

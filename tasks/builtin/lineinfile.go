@@ -105,7 +105,7 @@ func buildLineinfile(a *lineinfileArgs, l tasks.Local) (tasks.Action, error) {
 		e.Rewrite = f.absent
 		e.Missing = func() tasks.Plan { return tasks.Plan{Msg: "file not present", Values: map[string]any{"found": 0}} }
 	}
-	return e, nil
+	return a.Marked("lineinfile", a.Path, "", e)
 }
 
 func (f *lines) absent(text string, _ bool) (string, string, map[string]any, error) {

@@ -10,10 +10,11 @@ import (
 
 type replaceArgs struct {
 	files.EditArgs
-	Regexp  string `arg:"regexp,required" doc:"Expression to replace, everywhere in the file; ^ and $ match at lines."`
-	Replace string `arg:"replace" doc:"Replacement; \\1 and \\g<name> are what groups matched. Without it, matches are removed."`
-	After   string `arg:"after" doc:"Replace only what follows a match of this expression."`
-	Before  string `arg:"before" doc:"Replace only what comes before a match of this expression."`
+	Regexp   string `arg:"regexp,required" doc:"Expression to replace, everywhere in the file; ^ and $ match at lines."`
+	Replace  string `arg:"replace" doc:"Replacement; \\1 and \\g<name> are what groups matched. Without it, matches are removed."`
+	After    string `arg:"after" doc:"Replace only what follows a match of this expression."`
+	Before   string `arg:"before" doc:"Replace only what comes before a match of this expression."`
+	Encoding string `arg:"encoding" default:"utf-8" doc:"How the file is written: utf-8, latin-1 or ascii."`
 }
 
 var replaceModule = tasks.Define(tasks.Module{
@@ -35,6 +36,10 @@ var replaceModule = tasks.Define(tasks.Module{
 	if _, err := re.Template(a.Replace); err != nil {
 		return nil, &tasks.ArgError{Module: "replace", Arg: "replace", Problem: err.Error()}
 	}
+	encoding, err := files.NewEncoding(a.Encoding)
+	if err != nil {
+		return nil, &tasks.ArgError{Module: "replace", Arg: "encoding", Problem: err.Error()}
+	}
 	section := ""
 	switch {
 	case a.After != "" && a.Before != "":
@@ -54,6 +59,7 @@ var replaceModule = tasks.Define(tasks.Module{
 	if err != nil {
 		return nil, err
 	}
+	e.Encoding = encoding
 	e.Rewrite = func(text string, _ bool) (string, string, map[string]any, error) {
 		from, to := 0, len(text)
 		if within != nil {
@@ -77,5 +83,5 @@ var replaceModule = tasks.Define(tasks.Module{
 		}
 		return after, fmt.Sprintf("%d replacements made", n), nil, nil
 	}
-	return e, nil
+	return a.Marked("replace", a.Path, "", e)
 })

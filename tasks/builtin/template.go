@@ -30,6 +30,7 @@ type templateArgs struct {
 	CommentEnd      string `arg:"comment_end_string" default:"#}" doc:"End of a comment."`
 	NewlineSequence string `arg:"newline_sequence" default:"\\n" doc:"End of lines: \\n, \\r or \\r\\n."`
 	Decrypt         bool   `arg:"decrypt" default:"true" doc:"Decrypt a src that is encrypted with Ansible Vault."`
+	Encoding        string `arg:"output_encoding" default:"utf-8" doc:"How the file is written: utf-8, latin-1 or ascii."`
 }
 
 var templateModule = tasks.Define(tasks.Module{
@@ -58,6 +59,10 @@ var templateModule = tasks.Define(tasks.Module{
 			Arg:     "newline_sequence",
 			Problem: fmt.Sprintf(`must be \n, \r or \r\n, not %q`, a.NewlineSequence),
 		}
+	}
+	encoding, err := files.NewEncoding(a.Encoding)
+	if err != nil {
+		return nil, &tasks.ArgError{Module: "template", Arg: "output_encoding", Problem: err.Error()}
 	}
 	fsys, file, err := l.Find("templates", a.Src)
 	if err != nil {
@@ -92,5 +97,9 @@ var templateModule = tasks.Define(tasks.Module{
 	if script.TrimSlashes(a.Dest) == "" {
 		return nil, &tasks.ArgError{Module: "template", Arg: "dest", Problem: "is empty"}
 	}
-	return d.Carrying([]byte(rendered), path.Base(strings.TrimSuffix(a.Src, "/")), l)
+	content, err := encoding.Encode(rendered)
+	if err != nil {
+		return nil, &tasks.Failure{Msg: fmt.Sprintf("template: %v", err)}
+	}
+	return d.Carrying(content, path.Base(strings.TrimSuffix(a.Src, "/")), l)
 })

@@ -28,6 +28,8 @@ type unarchiveArgs struct {
 	KeepNewer bool     `arg:"keep_newer" default:"false" doc:"Keep files that are newer than the archive's."`
 	ListFiles bool     `arg:"list_files" default:"false" doc:"Return the names of what was unpacked."`
 	Decrypt   bool     `arg:"decrypt" default:"true" doc:"Decrypt a src that is encrypted with Ansible Vault."`
+	Buffer    int      `arg:"io_buffer_size" default:"65536" doc:"Accepted; it does not matter here."`
+	Verified  bool     `arg:"validate_certs" default:"true" doc:"Accepted; it is about a src that is an address."`
 }
 
 var unarchiveModule = tasks.Define(tasks.Module{
@@ -59,6 +61,10 @@ var unarchiveModule = tasks.Define(tasks.Module{
 	a.RemoteSrc = a.RemoteSrc || !a.Copy
 	if err := a.Check("unarchive"); err != nil {
 		return nil, err
+	}
+	if a.Any() {
+		const why = "is for single files: give it to those that were unpacked with the module file"
+		return nil, &tasks.ArgError{Module: "unarchive", Arg: "attributes", Problem: why}
 	}
 	for _, option := range a.ExtraOpts {
 		if !strings.HasPrefix(option, "-") {

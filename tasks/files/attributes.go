@@ -14,6 +14,8 @@ type Attributes struct {
 	Mode  string `arg:"mode,mode" doc:"Permissions: octal in quotes (\"0644\") or u=rw,g=r,o=; by default those of an existing file stay."`
 	Owner string `arg:"owner" doc:"User who is to own the file, by name or number."`
 	Group string `arg:"group" doc:"Group that is to own the file, by name or number."`
+	Marks
+	Unsafe bool `arg:"unsafe_writes" default:"false" doc:"Write into the file where it cannot be replaced, such as one that is mounted into a container."`
 }
 
 // Check refuses a mode that cannot be read, before any host is asked.

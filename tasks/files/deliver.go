@@ -271,7 +271,12 @@ func (d Delivery) Carrying(content []byte, name string, _ tasks.Local) (tasks.Ac
 	d.Name, d.Sum, d.Size = name, SumOf(content), int64(len(content))
 	if len(content) <= InlineLimit {
 		d.content = append([]byte{}, content...)
-		return &d, nil
+		return d.Marking(&d)
 	}
-	return tasks.ProbeApply(&LargeDelivery{Delivery: d, Fsys: oneFile(content), File: "content"}), nil
+	return d.Marking(tasks.ProbeApply(&LargeDelivery{Delivery: d, Fsys: oneFile(content), File: "content"}))
+}
+
+// Marking returns the work of a delivery with the marks that the file is to have.
+func (d Delivery) Marking(work tasks.Action) (tasks.Action, error) {
+	return d.Marked(d.Module, script.TrimSlashes(d.Dest), d.Name, work)
 }

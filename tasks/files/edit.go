@@ -28,8 +28,9 @@ type EditArgs struct {
 type Edit struct {
 	EditArgs
 	Create, asking bool
-	InDirectory    bool // the file's directory has to be there: it is not made
-	Replace        bool // a link is replaced by the file; otherwise what it leads to is edited
+	InDirectory    bool     // the file's directory has to be there: it is not made
+	Replace        bool     // a link is replaced by the file; otherwise what it leads to is edited
+	Encoding       Encoding // of the file; empty: it is text of bytes
 	began          time.Time
 	// Rewrite returns the text as it should be, a message for people and values for the result.
 	Rewrite func(text string, exists bool) (after, msg string, values map[string]any, err error)
@@ -89,11 +90,19 @@ func (e *Edit) Plan(found tasks.Found) (tasks.Plan, error) {
 	case !have.Exists() && e.InDirectory && said.Parent == "no":
 		return tasks.NotYet(e.asking, path.Dir(e.Path)+", where "+path.Base(e.Path)+" is to be, does not exist", "make it with the file module first")
 	}
-	after, msg, values, err := e.Rewrite(string(said.Content), have.Exists())
+	text, err := e.Encoding.Decode(said.Content)
+	if err != nil {
+		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s cannot be read: %v", e.Path, err)}
+	}
+	after, msg, values, err := e.Rewrite(text, have.Exists())
 	if err != nil {
 		return tasks.Plan{}, err
 	}
-	return e.place(said, after, msg, values)
+	content, err := e.Encoding.Encode(after)
+	if err != nil {
+		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s cannot be written: %v", e.Path, err)}
+	}
+	return e.place(said, string(content), msg, values)
 }
 
 // place plans to put the new text where the old one is, or to change attributes only.

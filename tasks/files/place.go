@@ -49,7 +49,7 @@ func (p Placing) Script() (string, error) {
 	values := p.Attributes.Given(p.Have, false)
 	maps.Copy(values, script.Values{
 		"p": p.Word, "from": p.From, "keep": p.Keep, "follow": p.Follow, "parents": p.Parents, "parent_mode": p.parentMode,
-		"expect": p.expect, "sum": p.Sum, "validate": len(validate) > 0,
+		"expect": p.expect, "sum": p.Sum, "validate": len(validate) > 0, "unsafe": p.Attributes.Unsafe,
 	})
 	if p.Backup != "" {
 		values["backup"] = script.Path(p.Backup)

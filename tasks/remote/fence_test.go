@@ -239,3 +239,46 @@ func TestWhoWasAwayLooksAtItsLockFirst(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A job has its mark in another variable: the end of the connection is not its end, nor is the next connection of its run.
+func TestAJobOutlivesTheConnectionAndNotTheRun(t *testing.T) {
+	t.Parallel()
+	withEachLockShell(t, func(t *testing.T, one, two *Host, _ string) {
+		dir := t.TempDir()
+		c := one.config
+		c.Run = anna(t).Run
+		h := connect(t, c)
+		lock(t, h, anna(t), dir)
+		r, err := openTestShell(t, h, Become{}).Run(testContext(t), Command{Job: true, Script: "(POLARBOOK_JOB=$POLARBOOK_RUN\n" +
+			"export POLARBOOK_JOB; unset POLARBOOK_RUN\n" +
+			"setsid sh -c 'while :; do echo x >>" + dir + "/out; sleep 0.05; done' >/dev/null 2>&1 &)"})
+		if err != nil || r.Status != 0 {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		for size(dir) == 0 || !exists(dir+"/lock.jobs") {
+			time.Sleep(10 * time.Millisecond)
+		}
+		h.conn.Close() // no goodbye
+		c.Run = anna(t).Run
+		again := connect(t, c)
+		if _, err := again.Lock(testContext(t), LockRequest{Holder: anna(t), Dir: dir, Replaces: anna(t).Run}); err != nil {
+			t.Fatal(err)
+		}
+		before := size(dir)
+		time.Sleep(300 * time.Millisecond)
+		if size(dir) == before {
+			t.Error("the job was ended with its connection")
+		}
+		again.conn.Close()
+		eventually(t, two, dir)
+		wantStill(t, dir)
+		if exists(dir + "/lock.jobs") {
+			t.Error("it is still noted that there are jobs")
+		}
+	})
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}

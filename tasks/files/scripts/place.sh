@@ -4,9 +4,10 @@
 # The content is the standard input, or the file from, which is moved (or, with keep, copied). follow: what a link at p points to
 # is replaced, not the link. parents: directories that are missing are made, with parent_mode. expect is the SHA-256 that the file
 # must still have, sum that of the new content. backup is where a copy of the file before is kept. validate: the words are a
-# command that has to accept the new content, whose path goes where they have %s.
+# command that has to accept the new content, whose path goes where they have %s. unsafe: where the file cannot be replaced, it is
+# written into.
 # uses: preamble inside attributes
-# takes: p from keep follow parents parent_mode expect sum backup validate
+# takes: p from keep follow parents parent_mode expect sum backup validate unsafe
 full() { die "cannot write in $here: is it full or read-only?"; }
 anew() { t=.polarbook.$(mktemp -u XXXXXXXX) && fresh "$t" || full; }
 t=
@@ -88,7 +89,10 @@ if [ -n "$backup" ] && [ -f "./$b" ] && [ ! -L "./$b" ]; then (
 	chmod "$(stat -L -c %a $old)" $held && touch -r $old -- $held
 ) || die "$p cannot be copied before the change"; fi
 sync -- $held 2>/dev/null || sync
-mv -f -T -- "./$t" "./$b" || exit 1
+if ! mv -f -T -- "./$t" "./$b"; then
+	[ -n "$unsafe" ] && [ -f "./$b" ] && [ ! -L "./$b" ] && cat <$held >"./$b" || exit 1
+	rm -f -- "./$t"
+fi
 t=
 if [ -n "$new" ] && [ -e /sys/fs/selinux/enforce ] && have restorecon; then restorecon "${here%/}/$b" 2>/dev/null; fi
 sync -- . 2>/dev/null || sync

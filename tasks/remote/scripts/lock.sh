@@ -52,7 +52,7 @@ if [ -s "$f" ]; then
 	fi
 fi
 cg=
-if [ -s "$f.jobs" ] && [ -n "$mark" ]; then
+if [ -s "$f.jobs" ]; then
 	marks=POLARBOOK_JOB
 	while read -r old; do
 		[ "$old" = "${mark%-*}" ] && continue
