@@ -8,7 +8,7 @@ func TestAsObservedWithAnsible(t *testing.T) {
 		name, playbook, want string
 		kind                 Kind
 	}{
-		{"an error that is rescued is fatal for nobody else", `
+		{"an error that is fatal for all and rescued is rescued on all (2.19)", `
 - hosts: all
   gather_facts: false
   any_errors_fatal: true
@@ -16,24 +16,52 @@ func TestAsObservedWithAnsible(t *testing.T) {
     - block:
         - fail:
           when: inventory_hostname == 'b'
-        - echo: not b
+        - echo: not reached
       rescue:
-        - echo: only b
+        - echo: "{{ ansible_failed_task is defined }}"
+      always:
+        - echo: always
     - echo: after
+    - block:
+        - block:
+            - shell: "false"
+              run_once: true
+            - echo: not reached
+          always:
+            - echo: inner
+      rescue:
+        - fail: {msg: again}
+          when: inventory_hostname == 'a'
+      always:
+        - echo: outer
+    - echo: nor this
 `, `
 play all [a b]
 task fail
  a skipped: Conditional result was False
  b rescued: failed as asked
 task echo
- a ok: not b
+ a ok: False
+ b ok: True
 task echo
- b ok: only b
+ a ok: always
+ b ok: always
 task echo
  a ok: after
  b ok: after
-a ok=2 changed=0 unreachable=0 failed=0 skipped=1 rescued=0 ignored=0
-b ok=2 changed=0 unreachable=0 failed=0 skipped=0 rescued=1 ignored=0`, 0},
+task shell
+ a rescued: exit status 1, no output
+task echo
+ a ok: inner
+ b ok: inner
+task fail
+ a failed: again
+ b skipped: Conditional result was False
+task echo
+ a ok: outer
+ b ok: outer
+a ok=5 changed=0 unreachable=0 failed=1 skipped=1 rescued=1 ignored=0
+b ok=5 changed=0 unreachable=0 failed=0 skipped=1 rescued=1 ignored=0`, HostFailed},
 		{"a handler that notifies itself runs again in the next flush (2.19), and one that fails takes its host out", `
 - hosts: all
   gather_facts: false

@@ -36,6 +36,7 @@ type host struct {
 	recap    event.Recap
 	pending  string
 	failure  *failedTask // the last, for rescue
+	along    bool        // it failed because another host did
 	forgiven int         // failures before meta: clear_host_errors
 
 	invVars         *ordered.Map
@@ -100,10 +101,23 @@ func (h *host) count(s event.Status, changed bool) {
 	}
 }
 
-func (h *host) countRescued() {
+// takeAlong fails a host that stands because another failed.
+func (h *host) takeAlong() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.recap.Rescued++
+	if h.cond == active {
+		h.cond, h.failure, h.along = failed, nil, true
+	}
+}
+
+// rescue has a host that failed go on.
+func (h *host) rescue() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.along {
+		h.recap.Rescued++
+	}
+	h.cond, h.along = active, false
 }
 
 func (h *host) setVars(vars *ordered.Map)     { h.merge(&h.set, vars) }

@@ -43,8 +43,7 @@ func (p *playRun) block(ctx context.Context, b *playbooks.Block, sc *scope, host
 				continue
 			}
 			fallen = append(fallen, h)
-			h.become(active)
-			h.countRescued()
+			h.rescue()
 			if f := h.lastFailure(); f != nil {
 				h.setVars(ordered.Of("ansible_failed_task", fromHost(f.task), "ansible_failed_result", untrusted(f.result)))
 			}
@@ -156,21 +155,26 @@ func (p *playRun) resume(was bool) {
 	p.broken = p.broken || was
 }
 
-// applyFailures looks at a finished task: errors that are fatal for all, and too many failures, take the other hosts along.
+// applyFailures looks at a finished task: errors that are fatal for all, and too many failures, take the other hosts along. As in
+// ansible-core 2.19 they are rescued with the host that failed, where that is.
 func (p *playRun) applyFailures(hosts []*host, fatal bool, sc *scope) {
-	fell := false
+	fell, lost := false, false
 	for _, h := range hosts {
 		s := h.state()
-		// As in Ansible, a failure that is going to be rescued is no error that could be fatal for others.
-		fell = fell || s == unreachable || s == failed && !sc.rescuable
+		fell = fell || s == unreachable || s == failed
+		lost = lost || s == unreachable || s == failed && !sc.rescuable
 	}
-	if !fell || !fatal && !p.tooMany() {
+	switch {
+	case fell && fatal:
+		lost = !sc.rescuable
+	case !lost || !p.tooMany():
 		return
 	}
 	for _, h := range p.batch {
-		if h.state() == active {
-			h.become(failed)
-		}
+		h.takeAlong()
+	}
+	if !lost {
+		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
