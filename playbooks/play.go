@@ -2,6 +2,7 @@ package playbooks
 
 import (
 	"errors"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -302,6 +303,9 @@ func (l *loader) varsFiles(f *file, e entry, o Origin) []Value {
 	return list
 }
 
+// hashes are the ways in which vars_prompt encrypts, by Ansible's names, and those of the filter password_hash.
+var hashes = map[string]string{"md5_crypt": "md5", "sha256_crypt": "sha256", "sha512_crypt": "sha512", "bcrypt": "bcrypt"}
+
 func (l *loader) prompts(f *file, e entry) []VarsPrompt {
 	var list []VarsPrompt
 	for _, item := range items(e.value) {
@@ -332,10 +336,19 @@ func (l *loader) prompts(f *file, e entry) []VarsPrompt {
 				flag(k, &v.Confirm)
 			case "unsafe":
 				flag(k, &v.Unsafe)
-			case "encrypt", "salt", "salt_size":
-				l.fail(f.at(k.at), 0, "", "%q is not implemented by polarbook, though Ansible has it", k.key)
+			case "encrypt":
+				if how := l.word(f, k); how != "" {
+					kind, known := hashes[how]
+					if v.Encrypt = kind; !known {
+						l.fail(f.at(k.value), 0, "", "encrypt has to be one of %s, not %q", strings.Join(slices.Sorted(maps.Keys(hashes)), ", "), how)
+					}
+				}
+			case "salt":
+				v.Salt = l.word(f, k)
+			case "salt_size":
+				v.SaltSize, _ = l.integer(f, k, 1, 22).Raw.(int)
 			default:
-				known := []string{"name", "prompt", "default", "private", "confirm", "unsafe"}
+				known := []string{"name", "prompt", "default", "private", "confirm", "unsafe", "encrypt", "salt", "salt_size"}
 				l.fail(f.at(k.at), len([]rune(k.key)), suggest.Hint(k.key, known), "there is no keyword %q in vars_prompt", k.key)
 			}
 		}

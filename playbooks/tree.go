@@ -111,6 +111,10 @@ type VarsPrompt struct {
 	Name, Prompt             string
 	Default                  Value
 	Private, Confirm, Unsafe bool
+	// Encrypt is how the answer is hashed, as the filter password_hash names it; empty: it is not. Without a Salt one of SaltSize
+	// characters is made up, 0: as many as is usual.
+	Encrypt, Salt string
+	SaltSize      int
 }
 
 // Node is a *Task, *Block or *Include.

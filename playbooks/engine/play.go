@@ -3,7 +3,6 @@ package engine
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -344,61 +343,6 @@ func share(s string, whole int) (int, error) {
 		return 0, fmt.Errorf("%q is neither a number nor a percentage", s)
 	}
 	return n, nil
-}
-
-// ask puts vars_prompt to the user. Extra vars answer in advance.
-func (r *run) ask(ctx context.Context, play *playbooks.Play) (*ordered.Map, error) {
-	answers := ordered.New(len(play.VarsPrompt))
-	for _, q := range play.VarsPrompt {
-		if _, given := r.o.ExtraVars[q.Name]; given {
-			continue
-		}
-		var def string
-		if q.Default.Given() {
-			v := &variables{r: r, noting: map[string]bool{}}
-			x, err := v.render(q.Default.Raw)
-			if err != nil {
-				return nil, at(q.Pos, err)
-			}
-			def = text(x)
-		}
-		if r.o.Prompt == nil {
-			if !q.Default.Given() {
-				return nil, at(q.Pos, fmt.Errorf("no terminal to prompt for %s on: give it with --extra-vars %s=VALUE", q.Name, q.Name))
-			}
-			answers.Set(q.Name, def)
-			continue
-		}
-		question := q.Prompt
-		if question == "" {
-			question = q.Name
-		}
-		answer, err := r.prompt(ctx, Question{Text: question, Default: def, Private: q.Private, Confirm: q.Confirm})
-		if err != nil {
-			return nil, at(q.Pos, fmt.Errorf("ask for %s: %w", q.Name, err))
-		}
-		if answer == "" {
-			answer = def
-		}
-		if q.Private {
-			r.secret("", answer)
-		}
-		if q.Unsafe {
-			answers.Set(q.Name, untrusted(answer))
-			continue
-		}
-		answers.Set(q.Name, answer)
-	}
-	return answers, nil
-}
-
-func (r *run) prompt(ctx context.Context, q Question) (string, error) {
-	if r.o.Prompt == nil {
-		return "", errors.New("no terminal to prompt on")
-	}
-	r.prompts.Lock()
-	defer r.prompts.Unlock()
-	return r.o.Prompt(ctx, q)
 }
 
 func texts(in []any) []string {
