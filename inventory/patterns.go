@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/polarbook/polarbook/templates/pattern"
 	"github.com/polarbook/polarbook/templates/suggest"
 )
 
@@ -308,60 +309,17 @@ func (i *Inventory) names() []string {
 
 // patternExpression compiles a glob, which must match a whole name, or a ~regex, which must match
 // its beginning.
-func patternExpression(pattern string) (*regexp.Regexp, error) {
-	if pattern[0] == '~' {
-		expression, err := regexp.Compile(`^(?:` + pattern[1:] + `)`)
+func patternExpression(text string) (*regexp.Regexp, error) {
+	if text[0] == '~' {
+		expression, err := regexp.Compile(`^(?:` + text[1:] + `)`)
 		if err != nil {
-			return nil, fmt.Errorf("the host pattern %q is not a regular expression: %w", pattern, err)
+			return nil, fmt.Errorf("the host pattern %q is not a regular expression: %w", text, err)
 		}
 		return expression, nil
 	}
-	expression, err := regexp.Compile(globExpression(pattern))
+	expression, err := regexp.Compile(pattern.Glob(text))
 	if err != nil {
-		return nil, fmt.Errorf("the host pattern %q is not a glob: %w", pattern, err)
+		return nil, fmt.Errorf("the host pattern %q is not a glob: %w", text, err)
 	}
 	return expression, nil
-}
-
-// globExpression translates as Python's fnmatch: *, ?, [abc] and [!abc]; a [ that is not closed is
-// itself.
-func globExpression(glob string) string {
-	var expression strings.Builder
-	expression.WriteString(`(?s)^`)
-	pattern := []rune(glob)
-	for at := 0; at < len(pattern); at++ {
-		switch c := pattern[at]; c {
-		case '*':
-			expression.WriteString(`.*`)
-		case '?':
-			expression.WriteString(`.`)
-		case '[':
-			end := at + 1
-			if end < len(pattern) && pattern[end] == '!' {
-				end++
-			}
-			if end < len(pattern) && pattern[end] == ']' {
-				end++
-			}
-			for end < len(pattern) && pattern[end] != ']' {
-				end++
-			}
-			if end >= len(pattern) {
-				expression.WriteString(`\[`)
-				continue
-			}
-			set := strings.NewReplacer(`\`, `\\`, `[`, `\[`, `]`, `\]`).Replace(string(pattern[at+1 : end]))
-			if strings.HasPrefix(set, "!") {
-				set = "^" + set[1:]
-			} else if strings.HasPrefix(set, "^") {
-				set = `\` + set
-			}
-			expression.WriteString("[" + set + "]")
-			at = end
-		default:
-			expression.WriteString(regexp.QuoteMeta(string(c)))
-		}
-	}
-	expression.WriteString(`$`)
-	return expression.String()
 }

@@ -186,12 +186,14 @@ func (a *commandAction) Plan(found tasks.Found) (tasks.Plan, error) {
 		}
 	} else if a.asking {
 		const why = "what the command changes is known only after it has run"
-		// With all that a run would return, empty, so that what looks at it later can.
-		return tasks.Plan{Unknown: why, Msg: why, Values: map[string]any{
-			"skipped": true, "cmd": a.shown, "rc": 0, "stdout": "", "stdout_lines": []any{}, "stderr": "", "stderr_lines": []any{},
-		}}, nil
+		values := a.unrun()
+		values["skipped"] = true
+		return tasks.Plan{Unknown: why, Msg: why, Values: values}, nil
 	}
 	p := tasks.Plan{Change: true, Event: true, Msg: "run a command", Script: a.script}
+	if a.asking {
+		p.Values = a.unrun()
+	}
 	if a.conditions.Chdir != "" {
 		p.Script = "cd " + string(script.Path(a.conditions.Chdir)) + " || exit 1\n" + a.script
 	}
@@ -202,6 +204,11 @@ func (a *commandAction) Plan(found tasks.Found) (tasks.Plan, error) {
 		}
 	}
 	return p, nil
+}
+
+// unrun is all that a run would return, empty, so that what looks at it after a check can.
+func (a *commandAction) unrun() map[string]any {
+	return map[string]any{"cmd": a.shown, "rc": 0, "stdout": "", "stdout_lines": []any{}, "stderr": "", "stderr_lines": []any{}}
 }
 
 // commandKeep limits, in bytes, what is kept of a command's stdout, and of its stderr. Each goes into a register, a result, a journal

@@ -25,6 +25,10 @@ func TestCommand(t *testing.T) {
 		}
 		taskstest.MustNotChange(t, h, "command", map[string]any{"cmd": "false", "creates": dir + "/*.x", "removes": "gone*", "chdir": dir}, l)
 		args := map[string]any{"cmd": "touch made.x", "creates": "*.x", "chdir": dir}
+		asked := taskstest.NewAction(t, "command", args, &taskstest.FakeLocal{Checking: true})
+		if plan, err := asked.Plan(tasks.Found{}); err != nil || !plan.Change || plan.Values["rc"] != 0 || plan.Values["stdout"] != "" {
+			t.Errorf("a check says %+v, %v", plan, err)
+		}
 		taskstest.MustChange(t, h, "command", args, l)
 		plan := taskstest.MustNotChange(t, h, "command", args, l)
 		if want := "skipped, since *.x exists"; plan.Values["stdout"] != want {

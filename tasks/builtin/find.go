@@ -1,12 +1,17 @@
 package builtin
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path"
+	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/files"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
 	"github.com/polarbook/polarbook/templates/pattern"
@@ -25,7 +30,14 @@ type findArgs struct {
 	Age      string   `arg:"age" doc:"At least this old: 2d, 3w, 12h, 30m, seconds; negative: at most."`
 	AgeStamp string   `arg:"age_stamp" default:"mtime" choices:"atime ctime mtime" doc:"Which time to compare with age."`
 	Size     string   `arg:"size" doc:"At least this large: 10k, 1m, 2g, bytes; negative: at most."`
-	Checksum bool     `arg:"get_checksum" default:"false" doc:"Return the files' SHA-1."`
+	Checksum bool     `arg:"get_checksum" default:"false" doc:"Return the files' checksums."`
+	Sum      string   `arg:"checksum_algorithm" alias:"checksum checksum_algo" default:"sha1" choices:"md5 sha1 sha224 sha256 sha384 sha512" doc:"Algorithm of the checksums."`
+	Mode     string   `arg:"mode" doc:"Permissions that it has to have, octal or in letters."`
+	Exact    bool     `arg:"exact_mode" default:"true" doc:"It has to have just these; otherwise one of their bits is enough."`
+	Contains string   `arg:"contains" doc:"Expression that a line of a file has to match from its beginning."`
+	Whole    bool     `arg:"read_whole_file" default:"false" doc:"Search the whole file for contains, not line by line."`
+	Encoding string   `arg:"encoding" doc:"Encoding of the files that contains is looked for in: utf-8 or none."`
+	Limit    int      `arg:"limit" doc:"How many to find at most."`
 }
 
 var findModule = tasks.Define(tasks.Module{
@@ -49,6 +61,22 @@ var findModule = tasks.Define(tasks.Module{
 }, func(a *findArgs, _ tasks.Local) (tasks.Action, error) {
 	f := &find{findArgs: *a}
 	var err error
+	if a.Limit < 0 {
+		return nil, &tasks.ArgError{Module: "find", Arg: "limit", Problem: fmt.Sprintf("is %d: at least one has to be wanted", a.Limit)}
+	}
+	if a.Mode != "" {
+		if f.mode, err = files.ModeFrom(a.Mode, 0, false); err != nil {
+			return nil, &tasks.ArgError{Module: "find", Arg: "mode", Problem: err.Error()}
+		}
+	}
+	if e := strings.ReplaceAll(strings.ToLower(a.Encoding), "_", "-"); e != "" && e != "utf-8" && e != "utf8" && e != "ascii" {
+		return nil, &tasks.ArgError{Module: "find", Arg: "encoding", Problem: fmt.Sprintf("is %q, and utf-8 is all that is read", a.Encoding)}
+	}
+	if a.Contains != "" {
+		if f.contains, err = files.Pattern("find", "contains", a.Contains, pattern.Flags{}); err != nil {
+			return nil, err
+		}
+	}
 	if f.age, err = measureOf(a.Age, map[string]int64{"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}); err != nil {
 		return nil, &tasks.ArgError{Module: "find", Arg: "age", Problem: err.Error()}
 	}
@@ -61,13 +89,15 @@ var findModule = tasks.Define(tasks.Module{
 	if f.not, err = nameMatcher(a.Excludes, a.UseRegex); err != nil {
 		return nil, &tasks.ArgError{Module: "find", Arg: "excludes", Problem: err.Error()}
 	}
-	return f, nil
+	return tasks.Ask(f), nil
 })
 
 type find struct {
 	findArgs
 	age, size  *int64
+	mode       int
 	names, not func(string) bool
+	contains   *pattern.Pattern
 }
 
 // measureOf reads a number with a unit; nil for none.
@@ -107,10 +137,11 @@ func nameMatcher(patterns []string, expressions bool) (func(string) bool, error)
 			tests = append(tests, func(name string) bool { m, err := re.Match(name); return m != nil && err == nil })
 			continue
 		}
-		if _, err := path.Match(p, ""); err != nil {
+		re, err := regexp.Compile(pattern.Glob(p))
+		if err != nil {
 			return nil, fmt.Errorf("%q: %w", p, err)
 		}
-		tests = append(tests, func(name string) bool { ok, _ := path.Match(p, name); return ok })
+		tests = append(tests, re.MatchString)
 	}
 	return func(name string) bool {
 		for _, test := range tests {
@@ -124,8 +155,9 @@ func nameMatcher(patterns []string, expressions bool) (func(string) bool, error)
 
 // Probe lists what is below the paths, a line each, names in hex since they may hold anything.
 func (f *find) Probe() string {
-	values := script.Values{
-		"follow": f.Follow, "checksum": f.Checksum, "kind": map[string]string{"file": "f", "directory": "d", "link": "l"}[f.FileType],
+	values := script.Values{"follow": f.Follow}
+	if f.Checksum {
+		values["checksum"] = f.Sum + "sum"
 	}
 	switch {
 	case !f.Recurse:
@@ -141,24 +173,70 @@ func (f *find) Probe() string {
 	return b.String() + "exit 0\n"
 }
 
-func (f *find) Plan(found tasks.Found) (tasks.Plan, error) {
-	var said struct {
+// findFound is what is there, and what of it is wanted.
+type findFound struct {
+	said struct {
 		Clock   int64    `answer:"clock"` // seconds since 1970
 		Entries []string `answer:"entry"`
 		Skipped []string `answer:"skipped"`
 	}
-	if err := found.Decode(&said); err != nil {
-		return tasks.Plan{}, err
+	files []any
+}
+
+// Ask reads the files that contains is about: only Python's expressions are its own, so no program of the host can look.
+func (f *find) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (findFound, error) {
+	found := findFound{files: []any{}}
+	if err := probed.Decode(&found.said); err != nil {
+		return found, err
 	}
-	files := []any{}
-	for _, line := range said.Entries {
-		if file := f.entry(line, said.Clock); file != nil {
-			files = append(files, file)
+	for _, line := range found.said.Entries {
+		file := f.entry(line, found.said.Clock)
+		if file == nil {
+			continue
+		}
+		if f.contains != nil && f.FileType == "file" {
+			ok, err := f.holds(ctx, h, fmt.Sprint(file["path"]))
+			if err != nil {
+				return found, err
+			}
+			if !ok {
+				continue
+			}
+		}
+		if found.files = append(found.files, file); len(found.files) == f.Limit {
+			break
 		}
 	}
+	return found, nil
+}
+
+// holds reports whether a file holds what contains says. As with Ansible, one that cannot be read does not.
+func (f *find) holds(ctx context.Context, h tasks.Host, name string) (bool, error) {
+	content, err := h.Shell().ReadFile(ctx, name, files.EditLimit)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("look for contains: %w", err)
+	}
+	text := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(string(content))
+	if f.Whole {
+		m, err := f.contains.Find(text)
+		return m != nil, err
+	}
+	for line := range strings.Lines(text) {
+		if m, err := f.contains.Match(line); m != nil || err != nil {
+			return m != nil, err
+		}
+	}
+	return false, nil
+}
+
+func (f *find) Plan(found findFound) (tasks.Plan, error) {
+	said, files := found.said, found.files
 	skipped := map[string]any{}
 	for _, p := range said.Skipped {
-		skipped[p] = "is not a directory"
+		skipped[p] = fmt.Sprintf("'%s' is not a directory", p)
 	}
 	return tasks.Plan{Values: map[string]any{
 		"files":         files,
@@ -183,17 +261,21 @@ func (f *find) entry(line string, now int64) map[string]any {
 	number := func(i int) int64 { n, _ := strconv.ParseInt(w[i], 10, 64); return n }
 	stamp := map[string]int64{"atime": number(6), "mtime": number(7), "ctime": number(8)}
 	age := now - stamp[f.AgeStamp]
+	mode, _ := strconv.ParseInt(w[0], 16, 64)
+	kind := map[int64]string{0o040000: "directory", 0o100000: "file", 0o120000: "link"}[mode&0o170000]
+	bits := int(mode & 0o7777)
 	switch {
 	case !f.Hidden && strings.HasPrefix(base, "."),
 		f.names != nil && !f.names(base), f.not != nil && f.not(base),
 		f.age != nil && (*f.age >= 0 && age < *f.age || *f.age < 0 && age > -*f.age),
-		f.size != nil && (*f.size >= 0 && number(5) < *f.size || *f.size < 0 && number(5) > -*f.size):
+		f.FileType != "any" && f.FileType != kind,
+		f.Mode != "" && (f.Exact && bits != f.mode || !f.Exact && bits&f.mode == 0),
+		f.size != nil && kind == "file" && (*f.size >= 0 && number(5) < *f.size || *f.size < 0 && number(5) > -*f.size):
 		return nil
 	}
-	mode, _ := strconv.ParseInt(w[0], 16, 64)
 	file := map[string]any{
 		"path":    name,
-		"mode":    fmt.Sprintf("%04o", mode&0o7777),
+		"mode":    fmt.Sprintf("%04o", bits),
 		"uid":     int(number(1)),
 		"gid":     int(number(2)),
 		"pw_name": w[3],
@@ -204,11 +286,11 @@ func (f *find) entry(line string, now int64) map[string]any {
 		"ctime":   float64(stamp["ctime"]),
 		"inode":   int(number(9)),
 		"nlink":   int(number(10)),
-		"isdir":   mode&0o170000 == 0o040000,
-		"isreg":   mode&0o170000 == 0o100000,
-		"islnk":   mode&0o170000 == 0o120000,
+		"isdir":   kind == "directory",
+		"isreg":   kind == "file",
+		"islnk":   kind == "link",
 	}
-	if w[11] != "-" {
+	if w[11] != "-" && kind == "file" {
 		file["checksum"] = w[11]
 	}
 	return file

@@ -52,6 +52,16 @@ func TestFind(t *testing.T) {
 			{map[string]any{"recurse": true, "age": "1d"}, []string{"/a.log"}},
 			{map[string]any{"recurse": true, "age": "-1h", "patterns": "*.txt"}, []string{"/sub dir/c.txt"}},
 			{map[string]any{"recurse": true, "size": "6"}, []string{"/sub dir/it's\nb.log"}},
+			{map[string]any{"file_type": "directory", "size": "1g"}, []string{"/sub dir"}},
+			{map[string]any{"recurse": true, "patterns": "[!c]*.*"}, []string{"/a.log", "/sub dir/it's\nb.log"}},
+			{map[string]any{"recurse": true, "contains": "12"}, []string{"/a.log", "/sub dir/it's\nb.log"}},
+			{map[string]any{"recurse": true, "contains": "2345(?!6)"}, []string{}},
+			{map[string]any{"recurse": true, "contains": "2345(?!6)", "read_whole_file": true}, []string{"/a.log"}},
+			{map[string]any{"mode": "0600"}, []string{"/a.log"}},
+			{map[string]any{"mode": "u=rw"}, []string{"/a.log"}},
+			{map[string]any{"mode": "0400"}, []string{}},
+			{map[string]any{"mode": "0400", "exact_mode": false}, []string{"/a.log"}},
+			{map[string]any{"hidden": true, "limit": 1, "patterns": "a*"}, []string{"/a.log"}},
 			{map[string]any{"recurse": true, "size": "-1"}, []string{"/sub dir/c.txt"}},
 		} {
 			c.args["paths"] = dir

@@ -15,6 +15,7 @@ func TestGetentPlan(t *testing.T) {
 		{Name: "there", Args: map[string]any{"database": "passwd", "key": "root"}, Found: "status 0\nline root:x:0:0::/root:/bin/sh\n",
 			Does: "nothing"},
 		{Name: "missing", Args: map[string]any{"database": "passwd", "key": "zoe"}, Found: "status 2\nline \n", Does: "fails: passwd has no zoe"},
+		{Name: "an empty key", Args: map[string]any{"database": "passwd", "key": ""}, Found: "status 2\nline \n", Does: "fails: passwd has no ''"},
 		{Name: "missing, and only asked", Args: map[string]any{"database": "passwd", "key": "zoe"}, Check: true,
 			Found: "status 2\nline \n", Does: "unknown: passwd has no zoe"},
 		{Name: "missing, and that is no failure", Args: map[string]any{"database": "passwd", "key": "zoe", "fail_key": false},
@@ -34,6 +35,8 @@ func TestGetentValues(t *testing.T) {
 	for found, want := range map[string]map[string]any{
 		"status 0\nline root:x:0:0::/root:/bin/sh\n": {"root": []any{"x", "0", "0", "", "/root", "/bin/sh"}},
 		"status 0\nline a:b\nline c:d\n":             {"a": []any{"b"}, "c": []any{"d"}},
+		"status 0\nline a:b\nline a:c:d\n":           {"a": []any{[]any{"b"}, []any{"c", "d"}}},
+		"status 0\nline a:b\nline a:c\nline a\n":     {"a": []any{[]any{"b"}, []any{"c"}, []any{}}},
 	} {
 		plan, err := taskstest.NewAction(t, "getent", map[string]any{"database": "passwd"},
 			&taskstest.FakeLocal{}).Plan(tasks.Found{Result: remote.Result{Stdout: []byte(found)}})

@@ -2,13 +2,14 @@ package builtin
 
 import (
 	"fmt"
-	"path"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/tasks/script"
+	"github.com/polarbook/polarbook/templates/pattern"
 )
 
 type setupArgs struct {
@@ -60,9 +61,11 @@ var setupModule = tasks.Define(tasks.Module{
 		}
 	}
 	for _, p := range a.Filter {
-		if _, err := path.Match(p, ""); err != nil {
+		re, err := regexp.Compile(pattern.Glob(strings.TrimPrefix(p, "ansible_")))
+		if err != nil {
 			return nil, &tasks.ArgError{Module: "setup", Arg: "filter", Problem: fmt.Sprintf("%q is not a pattern", p)}
 		}
+		s.filters = append(s.filters, re)
 	}
 	return s, nil
 })
@@ -82,6 +85,7 @@ var collectors = map[string]string{
 }
 
 type setup struct {
+	filters []*regexp.Regexp
 	setupArgs
 	want map[string]bool
 }
@@ -174,8 +178,8 @@ func (s *setup) returned(name string) bool {
 	if len(s.Filter) == 0 || len(s.Filter) == 1 && s.Filter[0] == "" {
 		return true
 	}
-	for _, p := range s.Filter {
-		if ok, _ := path.Match(strings.TrimPrefix(p, "ansible_"), name); ok {
+	for _, re := range s.filters {
+		if re.MatchString(name) {
 			return true
 		}
 	}
