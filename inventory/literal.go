@@ -3,6 +3,7 @@ package inventory
 import (
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -11,12 +12,23 @@ import (
 )
 
 // parseLiteral reads a Python literal as ast.literal_eval does: numbers, strings, True, False, None,
-// lists, tuples (as lists) and dictionaries. ok is false for anything else, and for what Python
+// lists, tuples and sets (as lists) and dictionaries. ok is false for anything else, and for what Python
 // refuses, such as the number 0644.
 func parseLiteral(text string) (value any, ok bool) {
 	p := &literalParser{text: text}
 	p.space()
 	value, ok = p.value(0)
+	if ok && p.accept(',') { // a tuple needs no parentheses
+		items := []any{value}
+		for comma := true; ok && comma && p.at < len(p.text); comma = p.accept(',') {
+			var item any
+			if item, ok = p.value(0); ok {
+				items = append(items, item)
+			}
+			p.space()
+		}
+		value = items
+	}
 	p.space()
 	if !ok || p.at != len(p.text) {
 		return nil, false
@@ -137,8 +149,14 @@ func (p *literalParser) dictionary(depth int) (any, bool) {
 			return nil, false
 		}
 		key, ok := p.value(depth + 1)
-		if !ok || !p.accept(':') {
+		if !ok {
 			return nil, false
+		}
+		if !p.accept(':') {
+			if result.Len() > 0 {
+				return nil, false
+			}
+			return p.set(key, depth)
 		}
 		value, ok := p.value(depth + 1)
 		if !ok {
@@ -153,6 +171,24 @@ func (p *literalParser) dictionary(depth int) (any, bool) {
 		result.Set(name, value)
 		comma = p.accept(',')
 	}
+}
+
+// set is a set after its first item, as a list.
+func (p *literalParser) set(first any, depth int) (any, bool) {
+	items := []any{first}
+	for p.accept(',') {
+		if p.accept('}') {
+			return items, true
+		}
+		item, ok := p.value(depth + 1)
+		if !ok {
+			return nil, false
+		}
+		if !slices.ContainsFunc(items, func(known any) bool { return ordered.Same(known, item) }) {
+			items = append(items, item)
+		}
+	}
+	return items, p.accept('}')
 }
 
 func literalKey(key any) (string, bool) {

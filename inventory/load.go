@@ -169,6 +169,8 @@ func (i *Inventory) loadFile(path, directory string) error {
 	switch {
 	case bytes.HasPrefix(data, []byte("#!")):
 		return describeProgram(path)
+	case strings.EqualFold(filepath.Ext(path), ".toml"):
+		return errorAt(Position{path, 1, 1}, "an inventory in TOML cannot be read; write it in YAML or as an ini file")
 	case isYAML(path, data):
 		err = source.readYAML(data)
 	default:
@@ -253,11 +255,11 @@ func setGroupVariable(g *group, name string, value any, position Position) error
 	return errorAt(position, "ansible_group_priority must be an integer, this is %v", value)
 }
 
-var groupNameForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.\-]*$`)
+var groupNameForm = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.\-]*$`)
 
 func checkGroupName(name string, position Position) error {
 	if !groupNameForm.MatchString(name) {
-		return errorAt(position, "%q cannot be the name of a group: a letter or _, then letters, digits, _, - and dots", name)
+		return errorAt(position, "%q cannot be the name of a group: letters, digits, _, - and dots, not beginning with - or a dot", name)
 	}
 	return nil
 }
