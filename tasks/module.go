@@ -286,6 +286,13 @@ type Host interface {
 	Say(line string)
 }
 
+// Here is a Host that may be the control node itself (connection: local), where work can do by itself what it needs programs for on
+// a host.
+type Here interface {
+	// Here reports whether it is.
+	Here(ctx context.Context) (bool, error)
+}
+
 // Local is the control node's side of a task: its files, and its variables as the task sees them.
 type Local interface {
 	// Find looks for a file or directory as Ansible does: kind ("files", "templates", "") beside the task's file, its

@@ -163,6 +163,13 @@ func (h *Handle) Connect(ctx context.Context) error {
 	return err
 }
 
+// Here implements tasks.Here.
+func (h *Handle) Here(ctx context.Context) (bool, error) {
+	c, err := h.connection(ctx)
+	_, here := c.(*local)
+	return here, err
+}
+
 func (h *Handle) shell(ctx context.Context) (tasks.Shell, error) { return h.become(ctx, h.as) }
 
 // become returns a shell of a user, on a connection that stands.
