@@ -95,6 +95,9 @@ func (l *loader) raw(f *file, n *yaml.Node) Value {
 	return l.plain(f, n)
 }
 
+// someArguments are as many as a hint names of those that a module takes.
+const someArguments = 8
+
 // commandOptions are the only `k=v` that a command's free form is searched for, in Ansible and here.
 var commandOptions = []string{"creates", "removes", "chdir", "executable", "stdin", "stdin_add_newline", "strip_empty_ends"}
 
@@ -156,7 +159,11 @@ func (l *loader) argsIn(f *file, m *tasks.Module, n *yaml.Node, text string, ski
 		return args
 	}
 	if m.FreeForm == "" {
-		hint := fmt.Sprintf("write its arguments as name=value, or one a line as name: value (%s)", strings.Join(argumentNames(m), ", "))
+		names := argumentNames(m)
+		if len(names) > someArguments {
+			names = append(names[:someArguments:someArguments], "…")
+		}
+		hint := fmt.Sprintf("write its arguments as name=value, or one a line as name: value (%s)", strings.Join(names, ", "))
 		first, _, _ := strings.Cut(raw, "\n")
 		place := at(max(strings.Index(text, strings.TrimSpace(first)), 0))
 		l.fail(place, 0, hint, "%s takes no text without the name of an argument", m.Name)
