@@ -27,6 +27,12 @@ func TestTimezonePlan(t *testing.T) {
 		{Name: "the host does not know it", Args: shanghai, Found: "zone \n", Does: "fails: the host has no time zone Asia/Shanghai"},
 		{Name: "the host does not know it yet", Args: shanghai, Check: true, Found: "zone \n",
 			Does: "unknown: the host has no time zone Asia/Shanghai"},
+		{Name: "the clock as it is", Args: map[string]any{"hwclock": "UTC"}, Found: "systemd yes\nclock no\n", Does: "nothing"},
+		{Name: "the clock", Args: map[string]any{"hwclock": "local"}, Found: "systemd yes\nclock no\n",
+			Does: "change: set the hardware clock from UTC to local"},
+		{Name: "the clock of a host without systemd", Args: map[string]any{"hwclock": "local"}, Found: "",
+			Does: "fails: the host does not tell what time its hardware clock has"},
+		{Name: "neither", Args: map[string]any{}, Does: `fails: timezone: argument "name" is missing, and so is hwclock`},
 		{Name: "a way out", Args: map[string]any{"name": "../../etc/passwd"},
 			Does: `fails: timezone: argument "name" cannot be "../../etc/passwd"`},
 	})
