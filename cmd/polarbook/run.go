@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -175,59 +174,6 @@ func (c *runCmd) display(t *terminal) event.Listener {
 		return newPlain(newNarrator(t, c.Diff, c.Verbose))
 	}
 	return newLive(newNarrator(t, c.Diff, c.Verbose))
-}
-
-// list prints hosts and tasks play by play.
-func (c *runCmd) list(t *terminal, w *workplace, books []*playbooks.Playbook) error {
-	for _, p := range books {
-		fmt.Fprintf(t.out, "playbook: %s\n", oneLine(p.Path))
-		for i, play := range p.Plays {
-			name := play.Name.Raw
-			if name == nil {
-				name = play.Hosts.Raw
-			}
-			fmt.Fprintf(t.out, "\n  play #%d (%s): %s\n", i+1, oneLine(fmt.Sprint(play.Hosts.Raw)), oneLine(fmt.Sprint(name)))
-			if c.ListHosts {
-				hosts, err := w.inv.Select(patternOf(play))
-				if err == nil && c.Limit != "" {
-					hosts, err = w.inv.Limit(hosts, c.Limit)
-				}
-				if err != nil {
-					return err
-				}
-				fmt.Fprintf(t.out, "    hosts (%d):\n", len(hosts))
-				for _, h := range hosts {
-					fmt.Fprintf(t.out, "      %s\n", h.Name)
-				}
-			}
-			if c.ListTags {
-				fmt.Fprintf(t.out, "    task tags: [%s]\n", oneLine(strings.Join(tagsOf(play), ", ")))
-			}
-			if c.ListTasks {
-				fmt.Fprintln(t.out, "    tasks:")
-				play.Walk(func(s playbooks.Step) bool {
-					if line := stepLine(s); line != "" && s.Section != "handlers" {
-						fmt.Fprintf(t.out, "      %s\n", oneLine(line))
-					}
-					return true
-				})
-			}
-		}
-	}
-	return nil
-}
-
-// tagsOf are the tags of all that a play runs, sorted.
-func tagsOf(play *playbooks.Play) []string {
-	var tags []string
-	play.Walk(func(s playbooks.Step) bool {
-		if s.Section != "handlers" {
-			tags = append(tags, s.Tags...)
-		}
-		return true
-	})
-	slices.Sort(tags)
-	return slices.Compact(tags)
 }
 
 // stepper asks before each task, until the user wants the rest without being asked.

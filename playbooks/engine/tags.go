@@ -93,12 +93,17 @@ func (r *run) runTags() []string {
 
 // selected reports whether a task with these tags is to run, by Ansible's rules: always and never, and the special names
 // tagged, untagged and all.
-func (r *run) selected(tags []string) bool {
+func (r *run) selected(tags []string) bool { return Selects(r.o.Tags, r.o.SkipTags, tags) }
+
+// Selects reports whether --tags and --skip-tags choose a task with these tags; without --tags all are asked for.
+func Selects(only, skip, tags []string) bool {
 	untagged := len(tags) == 0
 	if untagged {
 		tags = []string{"untagged"}
 	}
-	only, skip := r.runTags(), r.o.SkipTags
+	if len(only) == 0 {
+		only = []string{"all"}
+	}
 	has := func(name string) bool { return slices.Contains(tags, name) }
 	run := false
 	switch {
