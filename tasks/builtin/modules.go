@@ -9,7 +9,7 @@ func Modules() []tasks.Module {
 		replaceModule, unarchiveModule, hostnameModule, timezoneModule, waitForModule, userModule, groupModule, sysctlModule,
 		systemdModule, systemdServiceModule, serviceModule, assertModule, failModule, debugModule, setFactModule, setupModule,
 		pingModule, rawModule, pamLimitsModule, firewalldModule, ufwModule, selinuxModule, slurpModule, findModule,
-		getURLModule, uriModule,
+		getURLModule, uriModule, cronModule,
 		tempfileModule, getentModule, authorizedKeyModule, atModule, asyncStatusModule, packageModule, aptModule, dnfModule, yumModule,
 		packageFactsModule, serviceFactsModule,
 	}
