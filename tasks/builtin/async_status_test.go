@@ -203,3 +203,20 @@ func TestJobThatSomebodyElseDoes(t *testing.T) {
 		}
 	})
 }
+
+// What is noted of a job may have been written by anybody who has the account.
+func FuzzNotedJob(f *testing.F) {
+	for _, s := range []string{`{"started": 1, "finished": 0}`, `{"changed": true, "n": 1e999, "l": [1, {"a": 2}]}`, `[]`, `{"failed": 1, "msg": 3, "warnings": "w"}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		r, running, err := notedJob(text)
+		var failed *tasks.Failure
+		switch {
+		case running && (err != nil || r.Values != nil):
+			t.Errorf("%q runs, and has %v, %v", text, r.Values, err)
+		case err != nil && !errors.As(err, &failed):
+			t.Errorf("%q: %v", text, err)
+		}
+	})
+}
