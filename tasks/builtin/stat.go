@@ -56,7 +56,9 @@ func (a *statAction) Probe() string {
 
 func (a *statAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	var said struct {
+		Path    []byte `answer:"path"` // without ~ and variables
 		Absent  bool   `answer:"absent"`
+		Blocked []byte `answer:"blocked"` // what is above it and no directory
 		Stat    string `answer:"stat"`
 		Read    bool   `answer:"mayr"`
 		Write   bool   `answer:"mayw"`
@@ -71,6 +73,9 @@ func (a *statAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	if err := found.Decode(&said); err != nil {
 		return tasks.Plan{}, err
 	}
+	if len(said.Blocked) > 0 {
+		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s cannot be looked at: %s is not a directory", a.Path, said.Blocked)}
+	}
 	if said.Absent {
 		return tasks.Plan{Values: map[string]any{"stat": map[string]any{"exists": false}}}, nil
 	}
@@ -84,7 +89,7 @@ func (a *statAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	}
 	whole := func(i int) int { n, _ := strconv.Atoi(f[i]); return n }
 	s := map[string]any{
-		"exists": true, "path": a.Path, "mode": fmt.Sprintf("%04o", raw&0o7777),
+		"exists": true, "path": string(said.Path), "mode": fmt.Sprintf("%04o", raw&0o7777),
 		"uid": whole(1), "gid": whole(2), "size": whole(5), "inode": whole(6), "dev": whole(7), "nlink": whole(8),
 		"atime": float64(whole(9)), "mtime": float64(whole(10)), "ctime": float64(whole(11)),
 		"isuid": raw&0o4000 != 0, "isgid": raw&0o2000 != 0,
@@ -113,7 +118,7 @@ func (a *statAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	if s["islnk"] == true {
 		s["lnk_target"], s["lnk_source"] = string(said.Target), strings.TrimSuffix(string(said.Source), "\n")
 		if s["lnk_source"] == "" {
-			s["lnk_source"] = path.Join(path.Dir(a.Path), string(said.Target))
+			s["lnk_source"] = path.Join(path.Dir(string(said.Path)), string(said.Target))
 		}
 	}
 	if sum, _, _ := strings.Cut(said.Sum, " "); sum != "" {

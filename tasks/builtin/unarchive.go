@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"io/fs"
 	"path"
@@ -66,6 +67,9 @@ var unarchiveModule = tasks.Define(tasks.Module{
 		const why = "is for single files: give it to those that were unpacked with the module file"
 		return nil, &tasks.ArgError{Module: "unarchive", Arg: "attributes", Problem: why}
 	}
+	if len(a.Include) > 0 && len(a.Exclude) > 0 {
+		return nil, &tasks.ArgError{Module: "unarchive", Arg: "exclude", Problem: "and include exclude each other"}
+	}
 	for _, option := range a.ExtraOpts {
 		if !strings.HasPrefix(option, "-") {
 			return nil, &tasks.ArgError{Module: "unarchive", Arg: "extra_opts", Problem: fmt.Sprintf("holds %q, which is not an option", option)}
@@ -83,7 +87,10 @@ var unarchiveModule = tasks.Define(tasks.Module{
 		fsys = l.Decrypted(fsys)
 	}
 	u.fsys, u.file = fsys, file
-	u.sum, u.size, err = l.Sum(fsys, file)
+	if u.sum, u.size, err = l.Sum(fsys, file); err != nil {
+		return nil, err
+	}
+	u.begins, err = beginOf(fsys, file)
 	return tasks.Ask(u), err
 })
 
@@ -94,6 +101,7 @@ type unarchive struct {
 	file   string
 	sum    string // of an archive on this machine
 	size   int64
+	begins []byte // its first bytes
 }
 
 // unpackedNotes is where root's runs note what they unpacked.
@@ -129,6 +137,7 @@ type unarchiveFound struct {
 		Whole     bool        `answer:"whole"`
 		Strangers bool        `answer:"strangers"`
 		Files     []string    `answer:"file"`
+		Begins    string      `answer:"begins"` // the first bytes of the one on the host, in hex
 	}
 	same bool // what the archive holds is there, though nothing of it was noted
 }
@@ -146,6 +155,17 @@ func (f unarchiveFound) wanted(u *unarchive) string {
 		return f.said.Archive
 	}
 	return u.sum
+}
+
+// handler is Ansible's name for what unpacks the archive.
+func (f unarchiveFound) handler(u *unarchive) string {
+	begins := u.begins
+	if u.RemoteSrc {
+		begins, _ = hex.DecodeString(f.said.Begins)
+	}
+	return map[string]string{
+		"gzip": "TgzArchive", "xz": "TarXzArchive", "bzip2": "TarBzipArchive", "zstd": "TarZstdArchive", "unzip": "ZipArchive", "": "TarArchive",
+	}[packedWith(begins)]
 }
 
 // Ask has the archive compared with what is there when no note tells of it.
@@ -166,11 +186,9 @@ func (u *unarchive) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (
 
 func (u *unarchive) Plan(found unarchiveFound) (tasks.Plan, error) {
 	met, said := found.met, found.said
-	values := map[string]any{"dest": u.Dest, "src": u.Src, "handler": "TarArchive"}
-	if strings.HasSuffix(u.Src, ".zip") {
-		values["handler"] = "ZipArchive"
-	}
+	values := map[string]any{"dest": u.Dest, "src": u.Src, "handler": found.handler(u)}
 	if why := (conditions{Creates: u.Creates}).skip(met); why != "" {
+		values["skipped"] = true
 		return tasks.Plan{Msg: "not unpacked, since " + u.Creates + " exists", Values: values}, nil
 	}
 	dest, sum := said.Dest, found.wanted(u)
@@ -189,7 +207,9 @@ func (u *unarchive) Plan(found unarchiveFound) (tasks.Plan, error) {
 	if u.ListFiles {
 		files := []any{}
 		for _, name := range said.Files {
-			files = append(files, strings.TrimPrefix(name, "./"))
+			if name = strings.TrimPrefix(name, "./"); name != "" {
+				files = append(files, name)
+			}
 		}
 		values["files"] = files
 	}

@@ -5,8 +5,10 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"regexp"
 	"strings"
@@ -41,13 +43,8 @@ func (u *unarchive) compare(ctx context.Context, h tasks.Host) (names []string, 
 			return nil, false, fmt.Errorf("open %s: %w", u.file, err)
 		}
 		defer f.Close()
-		begin := make([]byte, 6)
-		n, err := io.ReadFull(f, begin)
-		if err != nil && n == 0 {
-			return nil, false, nil
-		}
-		sent = io.MultiReader(bytes.NewReader(begin[:n]), f)
-		if values["how"] = packedWith(begin[:n]); values["how"] == "unzip" {
+		sent = f
+		if values["how"] = packedWith(u.begins); values["how"] == "unzip" {
 			if len(u.ExtraOpts)+len(u.Include)+len(u.Exclude) > 0 {
 				return nil, false, nil
 			}
@@ -78,6 +75,21 @@ func (u *unarchive) compare(ctx context.Context, h tasks.Host) (names []string, 
 		}
 	}
 	return names, len(names) > 0, nil
+}
+
+// beginOf returns the first bytes of a file, which tell what it is packed with.
+func beginOf(fsys fs.FS, file string) ([]byte, error) {
+	f, err := fsys.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", file, err)
+	}
+	defer f.Close()
+	begin := make([]byte, 6)
+	n, err := io.ReadFull(f, begin)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	return begin[:n], nil
 }
 
 // packedWith names the program that unpacks what begins so; none for a tar as it is.

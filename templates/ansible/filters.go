@@ -163,8 +163,6 @@ func lengthOf(value any) (int, error) {
 // toBool is Ansible's filter bool: unknown texts are false.
 func toBool(value any) (any, error) {
 	switch v := value.(type) {
-	case nil:
-		return nil, nil
 	case bool:
 		return v, nil
 	case string:

@@ -286,6 +286,9 @@ func playOf(name string, keywords []string, tasks string) string {
 // source is the file of the control node that a row's task has.
 var source = regexp.MustCompile(`\bsrc: ([\w./-]+)`)
 
+// ownDirectory is where a row's arguments have the case's directory.
+var ownDirectory = regexp.MustCompile(`\bDIR\b`)
+
 // parseTable makes one playbook of a table of a module's cases: what is to be there is made by one script before.
 func parseTable(section, text string) *batch {
 	b := &batch{section: section, name: section, files: map[string]string{}, runs: [][]string{{}, {"--skip-tags", "prepare"}}}
@@ -310,7 +313,7 @@ func parseTable(section, text string) *batch {
 		}
 		does, prepare, _ := strings.Cut(does, " <- ")
 		dir := "/srv/case/" + slug(name)
-		does, keywords, _ := strings.Cut(strings.ReplaceAll(does, "DIR", dir), " ++ ")
+		does, keywords, _ := strings.Cut(ownDirectory.ReplaceAllLiteralString(does, dir), " ++ ")
 		if keywords != "" {
 			keywords = ", " + keywords
 		}

@@ -2,10 +2,20 @@
 # for, too.
 # uses: preamble encode
 # takes: p follow algorithm mime
-if [ ! -L "$p" ] && [ ! -e "$p" ]; then echo absent; exit 0; fi
-followed=$follow
-[ -e "$p" ] || followed=
-stat ${followed:+-L} -c 'stat %f %u %g %U %G %s %i %d %h %X %Y %Z' -- "$p" || exit 1
+printf %s "$p" | encode path
+if [ ! -e "$p" ] && { [ -n "$follow" ] || [ ! -L "$p" ]; }; then
+	echo absent
+	up=$p
+	while case $up in */*) ;; *) false ;; esac; do
+		up=${up%/*}
+		if [ -e "${up:-/}" ]; then
+			[ -d "${up:-/}" ] || printf %s "$up" | encode blocked
+			break
+		fi
+	done
+	exit 0
+fi
+stat ${follow:+-L} -c 'stat %f %u %g %U %G %s %i %d %h %X %Y %Z' -- "$p" || exit 1
 for right in r w x; do
 	if test "-$right" "$p"; then echo may$right; fi
 done

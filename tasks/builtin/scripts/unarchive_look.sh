@@ -4,7 +4,10 @@
 # uses: preamble look measure unpacked_notes
 # takes: store d m old s user group list
 look dest "$d" -L
-if [ -n "$s" ] && [ -f "$s" ]; then echo "archive $(sha256sum < "$s" | cut -c1-64)"; fi
+if [ -n "$s" ] && [ -f "$s" ]; then
+	echo "archive $(sha256sum < "$s" | cut -c1-64)"
+	echo "begins $(od -v -An -tx1 -N6 < "$s" | tr -d ' \n')"
+fi
 m=$notes/$m
 [ -r "$m" ] || m=$d/$old
 case $m in /*) ;; *) m=$PWD/$m ;; esac
@@ -19,6 +22,11 @@ if [ -r "$m" ]; then
 			if [ -n "$group" ]; then find "$@" -prune ! -group "$group"; fi' sh "$user" "$group" 2>/dev/null | head -n 1)
 		if [ -n "$other" ]; then echo strangers yes; fi
 	fi
-	if [ -n "$list" ]; then sed 1,2d "$m" | sed 's/^/file /'; fi
+	if [ -n "$list" ]; then
+		sed 1,2d "$m" | while IFS= read -r f; do
+			[ ! -d "$f" ] || [ -L "$f" ] || f=$f/
+			printf 'file %s\n' "$f"
+		done
+	fi
 fi
 exit 0
