@@ -45,7 +45,7 @@ var waitForModule = tasks.Define(tasks.Module{
 		{Name: "elapsed", Type: "int", Doc: "seconds waited"},
 		{Name: "match_groups", Type: "list", Doc: "what groups in search_regex matched"},
 		{Name: "match_groupdict", Type: "dict", Doc: "the same by name"},
-		{Name: "state", Type: "str", Doc: "as asked for"},
+		{Name: "state", Type: "str", Doc: "as asked for; of a path what is there: file, directory or link"},
 	},
 	Examples: `
 - wait_for: {port: 5432, timeout: 60}
@@ -63,10 +63,15 @@ var waitForModule = tasks.Define(tasks.Module{
 		return refuse("port", fmt.Sprintf("is %d, which is not a port", a.Port))
 	case a.State == "drained" && a.Port == 0:
 		return refuse("port", "is required for state: drained")
-	case a.SearchRegex != "" && (a.State == "stopped" || a.State == "drained" || a.State == "absent" && a.Port != 0):
-		return refuse("search_regex", "needs something that is there to be searched")
+	case len(a.ExcludeHosts) > 0 && a.State != "drained":
+		return refuse("exclude_hosts", "is for state: drained alone")
 	case a.Timeout < 0 || a.Sleep < 0 || a.Delay < 0 || a.ConnectTimeout <= 0:
 		return refuse("timeout", "and the other times cannot be negative")
+	}
+	for _, state := range a.ActiveStates {
+		if !slices.Contains(connectionStates, state) {
+			return refuse("active_connection_states", fmt.Sprintf("has %q; there are %s", state, strings.Join(connectionStates, ", ")))
+		}
 	}
 	w := &waitFor{waitForArgs: *a, asking: l.Check()}
 	if a.SearchRegex != "" {
@@ -74,10 +79,16 @@ var waitForModule = tasks.Define(tasks.Module{
 		if err != nil {
 			return nil, err
 		}
-		w.search = re
+		// As with Ansible nothing is searched when something is to be gone.
+		if a.State == "started" || a.State == "present" {
+			w.search = re
+		}
 	}
 	return tasks.Know(w), nil
 })
+
+// connectionStates are those of TCP that can be counted.
+var connectionStates = []string{"ESTABLISHED", "FIN_WAIT1", "FIN_WAIT2", "SYN_RECV", "SYN_SENT", "TIME_WAIT"}
 
 type waitFor struct {
 	waitForArgs
@@ -110,11 +121,13 @@ func (w *waitFor) what() string {
 
 func (w *waitFor) address() string { return net.JoinHostPort(w.Host, strconv.Itoa(w.Port)) }
 
-// sight is the result of one look: whether it is as wanted, what was seen, and what an expression matched.
+// sight is the result of one look: whether it is as wanted, what was seen, what kind of file that is, and what an expression
+// matched.
 type sight struct {
 	done  bool
 	seen  string
-	match []string
+	kind  string
+	match []any
 }
 
 // Apply looks again and again until what is wanted is there or the time is up.
@@ -154,11 +167,16 @@ func (w *waitFor) values(s sight, elapsed int) map[string]any {
 	values := map[string]any{"elapsed": elapsed, "state": w.State, "match_groups": []any{}, "match_groupdict": map[string]any{}}
 	if w.Path != "" {
 		values["path"] = w.Path
+		if s.kind != "" {
+			values["state"] = s.kind // as Ansible's
+		}
 	} else {
 		values["port"] = w.Port
 	}
-	if w.search != nil {
+	if w.SearchRegex != "" {
 		values["search_regex"] = w.SearchRegex
+	}
+	if w.search != nil {
 		groups, named := []any{}, map[string]any{}
 		for i, name := range w.search.Names() {
 			if i > 0 && i < len(s.match) {
@@ -198,13 +216,13 @@ func (w *waitFor) look(ctx context.Context, h tasks.Host) (sight, error) {
 	return s, nil
 }
 
-// groupsOf returns the first match and its groups, an empty text for a group that took no part; nil: nothing matches.
-func groupsOf(p *pattern.Pattern, text string) ([]string, error) {
+// groupsOf returns the first match and its groups, nil for a group that took no part; nil: nothing matches.
+func groupsOf(p *pattern.Pattern, text string) ([]any, error) {
 	m, err := p.Find(text)
 	if m == nil || err != nil {
 		return nil, err
 	}
-	groups := make([]string, len(m)/2)
+	groups := make([]any, len(m)/2)
 	for i := range groups {
 		if m[2*i] >= 0 {
 			groups[i] = text[m[2*i]:m[2*i+1]]
@@ -223,8 +241,11 @@ func (w *waitFor) lookAtFile(ctx context.Context, h tasks.Host) (sight, error) {
 		return sight{}, err
 	}
 	first, text, _ := strings.Cut(string(r.Stdout), "\n")
-	there := first == "there"
+	kind, there := strings.CutPrefix(first, "there ")
 	s := sight{done: there == (w.State == "started" || w.State == "present"), seen: "it is not there"}
+	if there {
+		s.kind = kind
+	}
 	if there {
 		s.seen = "it is there"
 	}
@@ -234,9 +255,7 @@ func (w *waitFor) lookAtFile(ctx context.Context, h tasks.Host) (sight, error) {
 	if s.match, err = groupsOf(w.search, text); err != nil {
 		return sight{}, err
 	}
-	if w.State == "absent" {
-		s.done = s.match == nil
-	} else if s.done = s.match != nil; there && !s.done {
+	if s.done = s.match != nil; there && !s.done {
 		s.seen = "nothing of the kind in it"
 	}
 	return s, nil

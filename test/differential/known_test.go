@@ -28,6 +28,11 @@ var uncompared = map[string]string{
 	"diff":          "each has its own form of it",
 	"src":           "Ansible's is its temporary copy of the file",
 	"status":        "a unit's properties: Ansible has all, as they were before the task",
+	"atime":         "of the moment",
+	"ctime":         "of the moment",
+	"mtime":         "of the moment; times are whole seconds here",
+	"dev":           "of the disk",
+	"inode":         "of the disk",
 }
 
 // returned are the values that polarbook must return where Ansible does. Others of Ansible's, such as md5sum, may be
