@@ -14,7 +14,7 @@ import (
 
 // inFileOf names the file of a module that shares another's.
 var inFileOf = map[string]string{
-	"dnf": "package", "yum": "package", "service": "systemd", "systemd_service": "systemd", "shell": "command",
+	"dnf": "package", "dnf5": "package", "yum": "package", "service": "systemd", "systemd_service": "systemd", "shell": "command",
 }
 
 // Every module is in the file of its name, and that file has its tests beside it: somebody who changes a module finds both.

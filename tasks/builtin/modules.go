@@ -11,6 +11,6 @@ func Modules() []tasks.Module {
 		pingModule, rawModule, pamLimitsModule, firewalldModule, ufwModule, selinuxModule, slurpModule, findModule,
 		getURLModule, uriModule, cronModule,
 		tempfileModule, getentModule, authorizedKeyModule, atModule, asyncStatusModule, packageModule, aptModule, dnfModule, yumModule,
-		packageFactsModule, serviceFactsModule,
+		packageFactsModule, serviceFactsModule, yumRepositoryModule, deb822Module, dnf5Module,
 	}
 }

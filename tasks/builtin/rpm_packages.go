@@ -69,13 +69,15 @@ func rpmModule(name string) tasks.Module {
 		if err := a.check(name); err != nil {
 			return nil, err
 		}
-		return tasks.ProbeApply(&rpmPackages{args: a, manager: name, asking: l.Check()}), nil
+		return tasks.ProbeApply(&rpmPackages{args: a, manager: strings.TrimSuffix(name, "5"), asking: l.Check()}), nil
 	})
 }
 
 var (
 	dnfModule = rpmModule("dnf")
 	yumModule = rpmModule("yum")
+
+	dnf5Module = rpmModule("dnf5")
 )
 
 func (a *rpmArgs) check(module string) error {
