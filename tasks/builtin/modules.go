@@ -6,6 +6,7 @@ import "github.com/polarbook/polarbook/tasks"
 func Modules() []tasks.Module {
 	return []tasks.Module{
 		fileModule, copyModule, templateModule, statModule, commandModule, shellModule, lineinfileModule, blockinfileModule,
+		fetchModule, iniFileModule, scriptModule, assembleModule, knownHostsModule,
 		replaceModule, unarchiveModule, hostnameModule, timezoneModule, waitForModule, userModule, groupModule, sysctlModule,
 		systemdModule, systemdServiceModule, serviceModule, assertModule, failModule, debugModule, setFactModule, setupModule,
 		pingModule, rawModule, pamLimitsModule, firewalldModule, ufwModule, selinuxModule, slurpModule, findModule,
