@@ -258,7 +258,11 @@ func (s *taskRun) attempt(ctx context.Context, v *variables) *outcome {
 	}
 	if work.Err() != nil && o.status == event.Failed {
 		o.msg = fmt.Sprintf("stopped: it took longer than the %g seconds that timeout allows", limit)
-		o.values["msg"], o.values["timedout"] = o.msg, map[string]any{"period": limit}
+		var period any = limit
+		if whole := int(limit); float64(whole) == limit {
+			period = whole
+		}
+		o.values["msg"], o.values["timedout"] = o.msg, map[string]any{"period": period}
 	}
 	return o
 }

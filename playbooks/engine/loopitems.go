@@ -91,13 +91,18 @@ func itemsOf(with string, x any, origin *playbooks.Origin) ([]any, error) {
 		}
 		return flatten(list, 1), nil
 	case "dict":
-		dict, ok := x.(*ordered.Map)
-		if !ok {
-			return nil, fmt.Errorf("needs a dict and got %q", text(x))
+		if !isList { // a list is one of dicts, whose items come one after the other
+			list = []any{x}
 		}
 		var out []any
-		for k, value := range dict.All() {
-			out = append(out, ordered.Of("key", k, "value", value))
+		for _, one := range list {
+			dict, ok := one.(*ordered.Map)
+			if !ok {
+				return nil, fmt.Errorf("needs a dict and got %q", text(x))
+			}
+			for k, value := range dict.All() {
+				out = append(out, ordered.Of("key", k, "value", value))
+			}
 		}
 		return out, nil
 	case "indexed_items":

@@ -27,6 +27,7 @@ type playRun struct {
 	scope   *scope
 	answers *ordered.Map // of vars_prompt
 	all     []*host      // of the play, as it began
+	listed  []*host      // the same in the inventory's order, whatever the play's
 	batch   []*host
 
 	handlers *handlers
@@ -67,6 +68,7 @@ func (r *run) play(ctx context.Context, book *playbooks.Playbook, play *playbook
 			p.all = append(p.all, h)
 		}
 	}
+	p.listed = p.all
 	if p.all, err = inOrder(p.all, play.Order); err != nil {
 		return at(play.Pos, err)
 	}

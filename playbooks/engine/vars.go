@@ -241,10 +241,10 @@ func (p *playRun) magic(h *host, inv *ordered.Map, sc *scope, origin *playbooks.
 		"ansible_version", languageVersion(),
 		"ansible_verbosity", 0, // what is shown is the listeners' affair
 		"ansible_play_name", p.name,
-		"ansible_play_hosts_all", hostNames(p.all),
+		"ansible_play_hosts_all", hostNames(p.listed),
 		"ansible_play_batch", hostNames(standing(p.batch)),
-		"ansible_play_hosts", hostNames(standing(p.all)),
-		"play_hosts", hostNames(standing(p.all)),
+		"ansible_play_hosts", hostNames(standing(p.listed)),
+		"play_hosts", hostNames(standing(p.listed)),
 		"playbook_dir", directory(p.book.Dir, p.book.Builtin),
 		"polarbook_run_id", p.r.o.RunID,
 		"omit", templates.Omit,
