@@ -126,7 +126,10 @@ func (h *host) includeVars(vars *ordered.Map) { h.merge(&h.included, vars) }
 func (h *host) addFacts(vars *ordered.Map) {
 	plain := ordered.New(vars.Len())
 	for name, x := range vars.All() {
-		plain.Set(strings.TrimPrefix(name, "ansible_"), x)
+		if name != "ansible_local" { // which keeps its name, as in Ansible
+			name = strings.TrimPrefix(name, "ansible_")
+		}
+		plain.Set(name, x)
 	}
 	h.merge(&h.facts, vars)
 	h.merge(&h.plain, plain)

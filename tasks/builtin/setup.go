@@ -117,28 +117,29 @@ type setupFound struct {
 	Init     string   `answer:"init"`
 	Packages []string `answer:"package"` // managers that are there
 	// Date is epoch, year, month, day, hour, minute, second, zone, its name, weekday, its number, day of the year and week.
-	Date          string   `answer:"date"`
-	UTC           string   `answer:"utc"`
-	User          string   `answer:"user"` // name, uid and gid
-	Passwd        string   `answer:"passwd"`
-	Env           []byte   `answer:"env"`
-	SELinux       string   `answer:"selinux"` // 0 or 1; empty: the kernel has none
-	PolicyVersion int      `answer:"policyvers"`
-	SELinuxConfig []string `answer:"selinux_config"`
-	MachineID     string   `answer:"machine_id"`
-	Resolver      []string `answer:"resolv"`
-	Cmdline       string   `answer:"cmdline"`
-	Processors    []string `answer:"cpu"` // /proc/cpuinfo
-	Nproc         int      `answer:"nproc"`
-	Memory        []string `answer:"memory"` // name and KiB
-	Uptime        int      `answer:"uptime"` // seconds
-	Mounts        []string `answer:"mount"`  // /proc/mounts, and sizes
-	Firmware      []string `answer:"dmi"`
-	Interfaces    []string `answer:"interface"` // name, mtu, state and address
-	Addresses     []string `answer:"address"`   // ip -o addr
-	Route4        string   `answer:"route4"`
-	Route6        string   `answer:"route6"`
-	Virtual       []string `answer:"virtual"`
+	Date          string      `answer:"date"`
+	UTC           string      `answer:"utc"`
+	User          string      `answer:"user"` // name, uid and gid
+	Passwd        string      `answer:"passwd"`
+	Env           []byte      `answer:"env"`
+	SELinux       string      `answer:"selinux"` // 0 or 1; empty: the kernel has none
+	PolicyVersion int         `answer:"policyvers"`
+	SELinuxConfig []string    `answer:"selinux_config"`
+	MachineID     string      `answer:"machine_id"`
+	Resolver      []string    `answer:"resolv"`
+	Cmdline       string      `answer:"cmdline"`
+	Processors    []string    `answer:"cpu"` // /proc/cpuinfo
+	Nproc         int         `answer:"nproc"`
+	Memory        []string    `answer:"memory"` // name and KiB
+	Uptime        int         `answer:"uptime"` // seconds
+	Mounts        []string    `answer:"mount"`  // /proc/mounts, and sizes
+	Firmware      []string    `answer:"dmi"`
+	Interfaces    []string    `answer:"interface"` // name, mtu, state and address
+	Addresses     []string    `answer:"address"`   // ip -o addr
+	Route4        string      `answer:"route4"`
+	Route6        string      `answer:"route6"`
+	Virtual       []string    `answer:"virtual"`
+	Local         []localFact `answer:"local"`
 }
 
 // Plan returns the facts under ansible_facts, where the engine looks for variables of the host.
@@ -151,6 +152,11 @@ func (s *setup) Plan(found tasks.Found) (tasks.Plan, error) {
 	if s.want["min"] {
 		systemFacts(said, facts)
 		userFacts(said, facts)
+		local := map[string]any{}
+		for _, f := range said.Local {
+			local[f.Name] = f.value()
+		}
+		facts["local"] = local
 	}
 	if s.want["hardware"] {
 		hardwareFacts(said, facts)

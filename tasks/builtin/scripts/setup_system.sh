@@ -1,5 +1,5 @@
 # Prints what every host tells of itself. limit is for how many seconds a tool may take.
-# uses: preamble encode
+# uses: preamble encode roots
 # takes: limit
 soon() { if have timeout; then timeout "$limit" "$@"; else "$@"; fi; }
 echo "uname_s $(uname -s)"
@@ -28,3 +28,16 @@ if [ -r /etc/selinux/config ]; then sed -n 's/^\(SELINUX\|SELINUXTYPE\)=/selinux
 if [ -r /etc/machine-id ]; then echo "machine_id $(cat /etc/machine-id)"; fi
 if [ -r /etc/resolv.conf ]; then sed -n 's/^\(nameserver\|search\)[[:space:]]/resolv \1 /p' /etc/resolv.conf; fi
 if [ -r /proc/cmdline ]; then echo "cmdline $(cat /proc/cmdline)"; fi
+for f in /etc/ansible/facts.d/*.fact; do
+	if [ ! -e "$f" ]; then continue; fi
+	n=${f##*/}
+	echo "local ${n%.fact}"
+	case $(ls -lLd -- "$f") in
+	???[xs]*)
+		if [ "$(id -u)" = 0 ] && ! roots "$f"; then echo 'local_refused'; continue; fi
+		out=$("$f" 2>/dev/null </dev/null; echo "x$?")
+		echo "local_status ${out##*x}"
+		printf '%s' "${out%x*}" | encode local_text ;;
+	*) encode local_text <"$f" ;;
+	esac
+done
