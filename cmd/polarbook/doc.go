@@ -49,6 +49,9 @@ func moduleDoc(t *terminal, m *tasks.Module) string {
 	for _, note := range m.Notes {
 		fmt.Fprintf(&b, "\n%s\n", wrap(note, 100, ""))
 	}
+	if m.NoAsync {
+		fmt.Fprint(&b, "\nAs with Ansible, a task of it cannot have async.\n")
+	}
 	if len(m.Args) > 0 {
 		fmt.Fprintf(&b, "\n%s\n", t.bold("ARGUMENTS"))
 	}
