@@ -124,17 +124,22 @@ func (p *playRun) runBatch(ctx context.Context, batch []*host) error {
 	if p.r.start.skips(sections(p.play), "", p) {
 		return nil
 	}
-	if !p.connectsLate() {
+	here := p.staysHere()
+	if !here && !p.connectsLate() {
 		p.connectAll(ctx, batch)
 		p.applyUnreachable(batch)
 	}
-	p.loadPendingHandlers(ctx, batch)
+	if !here {
+		p.loadPendingHandlers(ctx, batch)
+	}
 	if p.strategy() == "free" {
 		p.free(ctx)
 	} else {
 		p.linear(ctx, batch)
 	}
-	p.savePendingHandlers(ctx, batch)
+	if !here {
+		p.savePendingHandlers(ctx, batch)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.err

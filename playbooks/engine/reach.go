@@ -58,7 +58,7 @@ func (r *run) reachEarly(ctx context.Context) []*session.Handle {
 	var wanted []reach
 	seen := map[string]bool{}
 	r.eachHost(func(p *playRun, h *host) {
-		if !seen[h.name] {
+		if !seen[h.name] && !p.staysHere() {
 			seen[h.name] = true
 			wanted = append(wanted, reach{p, h})
 		}
