@@ -38,9 +38,6 @@ var assertModule = tasks.Define(tasks.Module{
 	if !many {
 		that = []any{a.That}
 	}
-	if len(that) == 0 {
-		return nil, &tasks.ArgError{Module: "assert", Arg: "that", Problem: "is empty"}
-	}
 	return tasks.Know(&assertAction{*a, that, l}), nil
 })
 

@@ -78,3 +78,11 @@ func TestSetFact(t *testing.T) {
 		}
 	}
 }
+
+// As with Ansible nothing that is to hold holds.
+func TestAssertOfNothing(t *testing.T) {
+	plan, err := taskstest.NewAction(t, "assert", map[string]any{"that": []any{}}, &taskstest.FakeLocal{}).Plan(tasks.Found{})
+	if err != nil || plan.Values["msg"] != "All assertions passed" {
+		t.Errorf("%+v, %v", plan, err)
+	}
+}

@@ -15,7 +15,7 @@ if [ -r /etc/debian_version ]; then echo "debian $(head -n 1 /etc/debian_version
 if [ -r /proc/1/comm ]; then echo "init $(cat /proc/1/comm)"; fi
 for p in apt-get dnf yum zypper apk pacman; do if have $p; then echo "package $p"; fi; done
 echo "fqdn $(soon hostname -f 2>/dev/null)"
-date '+date %s %Y %m %d %H %M %S %z %Z %A %u %j %V'
+date '+date %s %Y %m %d %H %M %S %z %Z %A %u %j %W'
 echo "utc $(date -u '+%Y-%m-%dT%H:%M:%SZ')"
 echo "user $(id -un) $(id -u) $(id -g)"
 line=$(if have getent; then getent passwd "$(id -u)"; else grep "^$(id -un):" /etc/passwd; fi) && echo "passwd $line"
