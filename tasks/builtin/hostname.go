@@ -33,6 +33,11 @@ var hostnameModule = tasks.Define(tasks.Module{
 			Problem: fmt.Sprintf("is %q: up to 64 letters, digits, - and . are a host's name", a.Name),
 		}
 	}
+	for part := range strings.SplitSeq(a.Name, ".") {
+		if len(part) > 63 {
+			return nil, &tasks.ArgError{Module: "hostname", Arg: "name", Problem: fmt.Sprintf("is %q: between dots there are up to 63 letters", a.Name)}
+		}
+	}
 	return &hostnameAction{*a}, nil
 })
 
