@@ -128,7 +128,11 @@ type setupFound struct {
 	MachineID     string      `answer:"machine_id"`
 	Resolver      []string    `answer:"resolv"`
 	Cmdline       string      `answer:"cmdline"`
-	Processors    []string    `answer:"cpu"` // /proc/cpuinfo
+	LoadAverage   string      `answer:"loadavg"` // /proc/loadavg
+	FIPS          string      `answer:"fips"`    // 0 or 1
+	AppArmor      bool        `answer:"apparmor"`
+	HostKeys      []string    `answer:"hostkey"` // KIND_key.pub, and the key
+	Processors    []string    `answer:"cpu"`     // /proc/cpuinfo
 	Nproc         int         `answer:"nproc"`
 	Memory        []string    `answer:"memory"` // name and KiB
 	Uptime        int         `answer:"uptime"` // seconds

@@ -65,6 +65,9 @@ func hardwareFacts(said *setupFound, facts map[string]any) {
 		}
 	}
 	facts["mounts"] = mounts
+	for name := range strings.FieldsSeq(firmwareFacts) {
+		facts[name] = "NA"
+	}
 	for _, line := range said.Firmware {
 		name, value, _ := strings.Cut(line, " ")
 		if name == "sys_vendor" {
@@ -73,6 +76,10 @@ func hardwareFacts(said *setupFound, facts map[string]any) {
 		facts[name] = strings.TrimSpace(value)
 	}
 }
+
+// firmwareFacts are what the firmware may say of a machine; NA where it does not.
+const firmwareFacts = `bios_date bios_vendor bios_version board_asset_tag board_name board_serial board_vendor board_version
+	chassis_asset_tag chassis_serial chassis_vendor chassis_version product_name product_serial product_uuid product_version system_vendor`
 
 // processorFacts counts as Ansible does: count is sockets, cores a socket's, vcpus what the scheduler has.
 func processorFacts(said *setupFound, facts map[string]any) {

@@ -3,6 +3,7 @@ package builtin
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -55,6 +56,9 @@ func distributionFacts(said *setupFound, facts map[string]any) {
 		// testing and unstable have a name there, with a slash.
 		if v := said.Debian; v != "" && !strings.Contains(v, "/") {
 			version = v
+			if _, minor, ok := strings.Cut(v, "."); ok {
+				facts["distribution_minor_version"] = minor
+			}
 		}
 	case "centos":
 		if m := releaseNumber.FindStringSubmatch(said.RedHat); m != nil {
@@ -135,6 +139,13 @@ func systemFacts(said *setupFound, facts map[string]any) {
 	facts["machine_id"] = said.MachineID
 	facts["selinux"] = selinuxFact(said)
 	facts["selinux_python_present"] = false
+	facts["fips"] = said.FIPS == "1"
+	facts["apparmor"] = map[string]any{"status": map[bool]string{true: "enabled", false: "disabled"}[said.AppArmor]}
+	facts["userspace_bits"] = "32"
+	if strings.HasSuffix(said.Machine, "64") || said.Machine == "s390x" || said.Machine == "ppc64le" {
+		facts["userspace_bits"] = "64"
+	}
+	loadFacts(said, facts)
 	command := map[string]any{}
 	for _, word := range strings.Fields(said.Cmdline) {
 		if name, value, ok := strings.Cut(word, "="); ok {
@@ -164,6 +175,23 @@ func systemFacts(said *setupFound, facts map[string]any) {
 	}
 	facts["dns"] = dns
 	dateFacts(said, facts)
+}
+
+// loadFacts are the load of the last minutes, and the host's own SSH keys.
+func loadFacts(said *setupFound, facts map[string]any) {
+	load := map[string]any{}
+	for i, word := range strings.Fields(said.LoadAverage) {
+		if n, err := strconv.ParseFloat(word, 64); err == nil && i < 3 {
+			load[[]string{"1m", "5m", "15m"}[i]] = n
+		}
+	}
+	facts["loadavg"] = load
+	for _, row := range said.HostKeys {
+		if w := strings.Fields(row); len(w) > 2 {
+			name := "ssh_host_key_" + strings.TrimSuffix(w[0], "_key.pub") + "_public"
+			facts[name], facts[name+"_keytype"] = w[2], w[1]
+		}
+	}
 }
 
 // packageManager prefers the family's own: apt may be installed on a RedHat system, too.

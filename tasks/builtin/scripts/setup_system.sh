@@ -41,3 +41,9 @@ for f in /etc/ansible/facts.d/*.fact; do
 	*) encode local_text <"$f" ;;
 	esac
 done
+if [ -r /proc/loadavg ]; then echo "loadavg $(cat /proc/loadavg)"; fi
+if [ -r /proc/sys/crypto/fips_enabled ]; then echo "fips $(cat /proc/sys/crypto/fips_enabled)"; fi
+if [ -e /sys/kernel/security/apparmor ]; then echo 'apparmor yes'; fi
+for f in /etc/ssh/ssh_host_*_key.pub; do
+	if [ -r "$f" ]; then echo "hostkey ${f##*/ssh_host_} $(head -n 1 "$f")"; fi
+done
