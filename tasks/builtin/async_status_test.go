@@ -105,7 +105,7 @@ func TestJobs(t *testing.T) {
 		t.Setenv("POLARBOOK_RUN", "mark")
 		t.Setenv("SUDO_COMMAND", "env POLARBOOK_RUN=mark /bin/sh")
 		for free, want := range map[bool]string{true: "POLARBOOK_JOB=free", false: "POLARBOOK_JOB=mark"} {
-			r, err = ended(t, h, started(t, h, map[string]any{"cmd": "env | grep POLARBOOK || :"}, 60, free))
+			r, err = ended(t, h, started(t, h, map[string]any{"cmd": "env | grep -e POLARBOOK_RUN -e POLARBOOK_JOB || :"}, 60, free))
 			if err != nil || r.Values["stdout"] != want {
 				t.Errorf("free %v: it has the marks %v: %v", free, r.Values["stdout"], err)
 			}

@@ -29,9 +29,9 @@ type iniFileArgs struct {
 }
 
 type iniCondition struct {
-	Option string   `arg:"option,required"`
-	Value  *string  `arg:"value"`
-	Values []string `arg:"values"`
+	Option string   `arg:"option,required" doc:"Name of the option."`
+	Value  *string  `arg:"value" doc:"The value that it has to have."`
+	Values []string `arg:"values" doc:"Values all of which it has to have; value and values exclude each other."`
 }
 
 // wanted are the values of which a section has to have one; none: any will do.
