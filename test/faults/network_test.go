@@ -32,7 +32,7 @@ func TestNetwork(t *testing.T) {
 		}, "drop-node.yml", "-e", "node="+f), 0, 2, 4)
 		must(s, s.Lab.Host(c.Leader).Plug())
 		s.Run(0, "start.yml", "--limit", "!"+f)
-		if s.Leader() == f { // a member yet, and as good as any to elect
+		if s.Settles().Leader == f { // a member yet, and as good as any to elect
 			s.Refused(f+" leads, and a leader cannot be dropped", "drop-node.yml", "-e", "node="+f)
 			s.Run(0, "switchover.yml")
 		}

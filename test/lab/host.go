@@ -38,12 +38,16 @@ func newHost(l *Lab, r hostRecord) *Host {
 	return &Host{Name: r.Name, Address: r.Address, HostKey: r.HostKey, KeyFile: l.KeyFile(), Release: r.Release, Flavour: r.Flavour, lab: l}
 }
 
+// scriptLimit ends a script that hangs. It is no measure: some start dnf or firewall-cmd again and again, and on a machine that runs a
+// dozen tests at once that takes minutes.
+const scriptLimit = 10 * time.Minute
+
 // Exec runs a shell script as root inside the host, without SSH: for a test to look, and to break things,
 // behind the back of what it tests. Its standard input is empty. The error holds what it wrote to stderr. A
-// script that is not done after two minutes is ended. It has the tools of coreutils and the like on every flavour, though
+// script that is not done after ten minutes is ended. It has the tools of coreutils and the like on every flavour, though
 // the shell is the host's own.
 func (h *Host) Exec(ctx context.Context, script string) (stdout string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, bootLimit)
+	ctx, cancel := context.WithTimeout(ctx, scriptLimit)
 	defer cancel()
 	pid, err := h.initPID()
 	if err != nil {
