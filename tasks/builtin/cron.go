@@ -32,7 +32,7 @@ type cronArgs struct {
 }
 
 var cronModule = tasks.Define(tasks.Module{
-	Name:    "cron",
+	Name: "cron", Collections: []string{"ansible.builtin"},
 	Summary: "Manage jobs and variables of cron",
 	Notes:   []string{"Needs the program crontab on the host, unless cron_file is given. /etc/crontab is not edited, as in Ansible."},
 	Returns: []tasks.Return{

@@ -9,3 +9,12 @@ import (
 func init() { taskstest.Knowing(Modules()) }
 
 func TestPlans(t *testing.T) { taskstest.PlansOf(t) }
+
+// Every module has the full name that playbooks call it by.
+func TestFullNames(t *testing.T) {
+	for _, m := range Modules() {
+		if len(m.Collections) == 0 {
+			t.Errorf("the module %s is in no collection", m.Name)
+		}
+	}
+}
