@@ -154,7 +154,7 @@ func (d *moduleRun) poll(ctx context.Context, h *session.Handle, id string, a as
 		return tasks.Result{}, errors.New("the module async_status is missing")
 	}
 	for {
-		if !wait(ctx, min(a.poll, max(time.Until(over), 0))) {
+		if tasks.Sleep(ctx, min(a.poll, time.Until(over))) != nil {
 			return tasks.Result{}, ctx.Err()
 		}
 		r, running, err := d.look(ctx, h, status, id)
@@ -169,17 +169,6 @@ func (d *moduleRun) poll(ctx context.Context, h *session.Handle, id string, a as
 		if !time.Now().Before(over) {
 			return tasks.Result{}, a.late(id)
 		}
-	}
-}
-
-func wait(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 

@@ -125,11 +125,8 @@ func (a *assemble) Plan(found tasks.Found) (tasks.Plan, error) {
 	fragments := a.here
 	if a.RemoteSrc {
 		var said struct {
-			Kind      string `answer:"fragments,required"`
-			Fragments []struct {
-				Name    []byte `answer:"name"`
-				Content []byte `answer:"content"`
-			} `answer:"fragment"`
+			Kind      string     `answer:"fragments,required"`
+			Fragments []fragment `answer:"fragment"`
 		}
 		if err := found.Decode(&said); err != nil {
 			return tasks.Plan{}, err
@@ -140,9 +137,7 @@ func (a *assemble) Plan(found tasks.Found) (tasks.Plan, error) {
 		case "other":
 			return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("Source (%s) is not a directory", a.Src)}
 		}
-		for _, f := range said.Fragments {
-			fragments = append(fragments, fragment{f.Name, f.Content})
-		}
+		fragments = said.Fragments
 	}
 	text, err := a.assembled(fragments)
 	if err != nil {

@@ -282,7 +282,7 @@ func (c *cron) planFile(found tasks.Found) (tasks.Plan, string, error) {
 	after, msg, err := c.rewrite(string(said.Content))
 	// A file without a job or variable is removed with its last job.
 	if plan.Change && msg != "" && c.State == "absent" && !c.Env && newCrontab(after).empty() {
-		plan.Script, plan.Stdin = script.Preamble+"rm -- "+string(script.Path(c.path))+"\n", nil
+		plan.Script, plan.Stdin = scripts.Script("cron_remove", script.Values{"p": script.Path(c.path), "sum": files.SumOf(said.Content)}), nil
 		plan.Msg += ", and " + c.path + ", which has nothing else"
 		plan.Diff = []tasks.Diff{{Before: string(said.Content), BeforeHeader: c.path, AfterHeader: "/dev/null"}}
 		plan.Proof, plan.Made = nil, nil

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/taskstest"
 )
 
@@ -68,6 +69,20 @@ case $1 in -l) cat "$STATE/$u.tab" 2>/dev/null || { echo "no crontab" >&2; exit 
 			t.Errorf("no backup: %v", err)
 		}
 		_ = os.Remove(kept)
+		other["job"] = "again"
+		if action, ok := taskstest.NewAction(t, "cron", other, l).(*cron); ok {
+			taskstest.Write(t, action.kept, "somebody else's", 0o600)
+			plan, err := taskstest.PlanOn(t, h, action)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := h.Run(t.Context(), remote.Command{Script: plan.Script, Stdin: plan.Stdin})
+			if err != nil || r.Status == 0 || taskstest.Read(t, action.kept) != "somebody else's" {
+				t.Errorf("another's file is taken for the backup: %v, %v", r, err)
+			}
+			_ = os.Remove(action.kept)
+		}
+		other["job"] = "run"
 		taskstest.MustNotChange(t, h, "cron", other, l)
 
 		file := filepath.Join(dir, "jobs")

@@ -2,6 +2,8 @@ package builtin
 
 import (
 	"strings"
+
+	"github.com/polarbook/polarbook/tasks/files"
 )
 
 // cronMark begins the line above a job, which has the job's name; Ansible writes the same.
@@ -24,12 +26,13 @@ func newCrontab(text string) *crontab {
 	return c
 }
 
+// splitLines cuts a text into lines without their ends.
 func splitLines(text string) []string {
-	text = strings.TrimSuffix(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
-	if text == "" {
-		return nil
+	lines := files.KeepLines(text)
+	for at, line := range lines {
+		lines[at] = files.Bare(line)
 	}
-	return strings.Split(text, "\n")
+	return lines
 }
 
 // text is the table as a file, with a newline at its end and no empty lines before it.

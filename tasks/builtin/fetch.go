@@ -112,11 +112,13 @@ func (f *fetch) Ask(_ context.Context, h tasks.Host, probed tasks.Found) (fetche
 	if host == "" {
 		host = h.Name()
 	}
+	// The host says where its file is, and a host may be anybody's: what it says does not lead out of dest.
+	within := filepath.Clean("/" + found.path)
 	switch {
 	case !f.Flat:
-		found.dest = filepath.Join(dest, host, found.path)
+		found.dest = filepath.Join(dest, host, within)
 	case slash:
-		found.dest = filepath.Join(dest, filepath.Base(found.path))
+		found.dest = filepath.Join(dest, filepath.Base(within))
 	default:
 		found.dest = filepath.Clean(dest)
 	}
@@ -171,6 +173,8 @@ func (f *fetch) Plan(found fetched) (tasks.Plan, fetched, error) {
 		}
 	case found.isDir:
 		return tasks.Plan{}, found, &tasks.Failure{Msg: found.dest + " is a directory, and a file is to be written there"}
+	case found.sum == "":
+		return tasks.Plan{}, found, &tasks.Failure{Msg: f.Src + " has no checksum: the host has no sha1sum", Hint: "install coreutils there"}
 	case found.have == found.sum:
 		return tasks.Plan{Values: map[string]any{
 			"md5sum": found.haveMD5, "file": found.path, "dest": found.dest, "checksum": found.have,

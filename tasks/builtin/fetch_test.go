@@ -1,11 +1,33 @@
 package builtin
 
 import (
+	"encoding/base64"
 	"os"
 	"testing"
 
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/taskstest"
 )
+
+// A host that is somebody else's says that its file lies elsewhere.
+func TestFetchStaysWithinDest(t *testing.T) {
+	dest := t.TempDir()
+	for _, c := range []struct {
+		flat       bool
+		path, want string
+	}{
+		{false, "/var/log/x", dest + "/db1/var/log/x"}, {false, "../../../home/dba/.ssh/authorized_keys", dest + "/db1/home/dba/.ssh/authorized_keys"},
+		{false, "/a/../../../etc/passwd", dest + "/db1/etc/passwd"}, {true, "/a/..", dest}, {true, "x/y", dest + "/y"},
+	} {
+		f := &fetch{fetchArgs: fetchArgs{Src: "/var/log/x", Dest: dest + "/", Flat: c.flat}, host: "db1"}
+		found, err := f.Ask(t.Context(), &taskstest.LocalHost{}, tasks.Found{Result: remote.Result{Stdout: []byte(
+			"file file 644 0 0 root root 1 0 1 d i\nencoded path\n" + base64.StdEncoding.EncodeToString([]byte(c.path)) + "\n.\n")}})
+		if err != nil || found.dest != c.want {
+			t.Errorf("%s is written to %s, %v; want %s", c.path, found.dest, err, c.want)
+		}
+	}
+}
 
 func TestFetch(t *testing.T) {
 	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha1"
 	"encoding/base64"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -85,12 +86,14 @@ func (k *knownHosts) Probe() string { return k.edit.Probe() }
 
 func (k *knownHosts) Plan(found tasks.Found) (tasks.Plan, error) {
 	plan, err := k.edit.Plan(found)
-	for name, value := range k.values() {
-		if plan.Values != nil {
-			plan.Values[name] = value
-		}
+	if err != nil {
+		return plan, err
 	}
-	return plan, err
+	if plan.Change { // the file is looked at again afterwards, and its state is not the one that was asked for
+		plan.Made = k.values()
+	}
+	maps.Copy(plan.Values, k.values())
+	return plan, nil
 }
 
 // hostKey is a line of a file of known hosts.

@@ -22,7 +22,9 @@ func TestKnownHosts(t *testing.T) {
 		}
 		must := func(want string, args map[string]any) {
 			t.Helper()
-			taskstest.MustChange(t, h, "known_hosts", args, l)
+			if p, _ := taskstest.MustChange(t, h, "known_hosts", args, l); p.Made["state"] == nil || p.Made["state"] == "file" {
+				t.Errorf("%v: the state is %v", args, p.Made)
+			}
 			if got := taskstest.Read(t, path); got != want {
 				t.Errorf("%v: %q", args, got)
 			}

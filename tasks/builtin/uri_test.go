@@ -105,6 +105,14 @@ func TestURI(t *testing.T) {
 		if got := echoed("/kept", "method", "POST", "body", "x", "follow_redirects", "all"); got["method"] != "POST" || got["body"] != "x" {
 			t.Errorf("%v", got)
 		}
+		// Where a redirect leads is not always whom the credentials are for.
+		known := []any{"url_username", "dba", "url_password", "word", "force_basic_auth", true, "headers", map[string]any{"Cookie": "a=b", "X-Own": "o"}}
+		if got := echoed("/kept", known...); got["credentials"] == "" || got["cookie"] != "a=b" {
+			t.Errorf("%v", got)
+		}
+		if got := echoed("/elsewhere", known...); got["credentials"] != "" || got["cookie"] != "" || got["own"] != "o" {
+			t.Errorf("%v", got)
+		}
 		// Who asks.
 		for _, path := range []string{"/basic", "/digest"} {
 			ask(path, "url_username", "dba", "url_password", `p"a\ss word`)

@@ -35,7 +35,8 @@ var webNotes = []string{
 	"The host's curl makes the request, or its wget where there is none; without either, or without a way to the site, the error says so. " +
 		"Of busybox's wget only GET without credentials is asked, for its arguments can be seen by every user of the host. " +
 		"On this machine itself (connection: local, delegate_to: localhost) polarbook makes the request.",
-	"Redirects, Basic and Digest credentials and cookies are handled as Ansible does.",
+	"Redirects, Basic and Digest credentials and cookies are handled as Ansible does. Where a redirect leads to another host, or from https " +
+		"to http, neither credentials nor cookies go along, even those that Ansible sends (force_basic_auth, headers).",
 }
 
 var fileReturns = []tasks.Return{
@@ -112,8 +113,7 @@ func (a *webArgs) options(user, password string, timeout int) web.Options {
 // webMessage is what Ansible says of an answer.
 func webMessage(r *web.Response) string {
 	if r.Failed && r.Status != 0 {
-		reason := r.Reason
-		return fmt.Sprintf("HTTP Error %d: %s", r.Status, reason)
+		return fmt.Sprintf("HTTP Error %d: %s", r.Status, r.Reason)
 	}
 	size := r.Headers.Get("Content-Length")
 	if size == "" {

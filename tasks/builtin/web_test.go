@@ -40,8 +40,9 @@ func site(t *testing.T) *httptest.Server {
 	mux.HandleFunc("/echo", func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
-		fmt.Fprintf(w, `{"method": %q, "body": %q, "type": %q, "agent": %q, "own": %q, "length": %d, "cookie": %q}`, r.Method, body,
-			r.Header.Get("Content-Type"), r.UserAgent(), r.Header.Get("X-Own"), r.ContentLength, r.Header.Get("Cookie"))
+		fmt.Fprintf(w, `{"method": %q, "body": %q, "type": %q, "agent": %q, "own": %q, "length": %d, "cookie": %q, "credentials": %q}`, r.Method, body,
+			r.Header.Get("Content-Type"), r.UserAgent(), r.Header.Get("X-Own"), r.ContentLength, r.Header.Get("Cookie"),
+			r.Header.Get("Authorization"))
 	})
 	mux.HandleFunc("/form", func(w http.ResponseWriter, r *http.Request) {
 		if err := r.ParseMultipartForm(1 << 20); err != nil {
@@ -86,6 +87,10 @@ func site(t *testing.T) *httptest.Server {
 	mux.HandleFunc("/kept", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/echo", http.StatusTemporaryRedirect)
 	})
+	mux.HandleFunc("/elsewhere", func(w http.ResponseWriter, r *http.Request) {
+		_, port, _ := net.SplitHostPort(r.Host)
+		http.Redirect(w, r, "http://localhost:"+port+"/echo", http.StatusFound)
+	})
 	mux.HandleFunc("/round", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/round", http.StatusFound) })
 	mux.HandleFunc("/gone", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "it is gone", http.StatusGone) })
 	mux.HandleFunc("/packed", func(w http.ResponseWriter, _ *http.Request) {
@@ -97,7 +102,7 @@ func site(t *testing.T) *httptest.Server {
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)
 	t.Setenv("HOME", t.TempDir())
-	t.Setenv("no_proxy", "127.0.0.1")
+	t.Setenv("no_proxy", "127.0.0.1,localhost")
 	return s
 }
 

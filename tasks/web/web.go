@@ -148,11 +148,14 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 		if hop >= mostRedirects {
 			return nil, &tasks.Failure{Msg: fmt.Sprintf("%s redirects more than %d times", r.URL, mostRedirects)}
 		}
-		if next.body == nil {
+		if !next.body {
 			body, r.File = nil, ""
 			headers = withoutHeaders(headers, "content-length", "content-type", "transfer-encoding")
 		}
 		headers = withoutHeaders(headers, c.o.Unredirected...)
+		if elsewhere(r.URL, next.url) {
+			headers, credentials = withoutHeaders(headers, "authorization", "cookie"), nil
+		}
 		if authorized {
 			headers, authorized = withoutHeaders(headers, "authorization"), false
 		}
@@ -198,7 +201,15 @@ func withoutHeaders(list []Header, names ...string) []Header {
 // next is the request that a redirect leads to.
 type next struct {
 	url, method string
-	body        []byte // nil: the body is not sent again
+	body        bool // is sent again
+}
+
+// elsewhere reports whether a redirect leads to another host, or from https to http: whoever answers there is not the one that the
+// credentials are for.
+func elsewhere(from, to string) bool {
+	a, err1 := url.Parse(from)
+	b, err2 := url.Parse(to)
+	return err1 != nil || err2 != nil || !strings.EqualFold(a.Hostname(), b.Hostname()) || a.Scheme == "https" && b.Scheme != "https"
 }
 
 // redirect says whether an answer is a redirect that is followed, as the rules of Ansible's modules have it.
@@ -243,7 +254,7 @@ func (c *Client) redirect(r *Request, answer *Response) (next, bool) {
 	}
 	switch {
 	case status == 307 || status == 308:
-		n.body = []byte{}
+		n.body = true
 	case (status == 302 || status == 303) && r.Method != http.MethodHead, status == 301 && r.Method == http.MethodPost:
 		n.method = http.MethodGet
 	}

@@ -44,20 +44,9 @@ func Persist(ctx context.Context, until time.Time, try func() error) error {
 		if err == nil || !errors.As(err, &lost) || ctx.Err() != nil || !time.Now().Add(losePause).Before(until) {
 			return err
 		}
-		if !sleep(ctx, losePause) {
+		if tasks.Sleep(ctx, losePause) != nil {
 			return err
 		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 
@@ -143,8 +132,8 @@ func (s lastingShell) wait(ctx context.Context, c remote.Command, id string) (re
 		case !state.Running:
 			return r, nil
 		}
-		if !sleep(ctx, pause) {
-			return r, ctx.Err()
+		if err := tasks.Sleep(ctx, pause); err != nil {
+			return r, err
 		}
 	}
 }
