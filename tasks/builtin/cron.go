@@ -89,6 +89,8 @@ func newCron(a *cronArgs, l tasks.Local) (tasks.Action, error) {
 		return nil, err
 	}
 	e.InDirectory = true
+	// As in Ansible, a file goes with its last job, and not with its last variable.
+	e.Emptied = func(after string) bool { return a.State == "absent" && !a.Env && newCrontab(after).empty() }
 	e.Rewrite = func(text string, _ bool) (string, string, map[string]any, error) {
 		after, msg, err := c.rewrite(text)
 		return after, msg, nil, err
@@ -279,13 +281,6 @@ func (c *cron) planFile(found tasks.Found) (tasks.Plan, string, error) {
 	if err != nil {
 		return tasks.Plan{}, "", err
 	}
-	after, msg, err := c.rewrite(string(said.Content))
-	// A file without a job or variable is removed with its last job.
-	if plan.Change && msg != "" && c.State == "absent" && !c.Env && newCrontab(after).empty() {
-		plan.Script, plan.Stdin = scripts.Script("cron_remove", script.Values{"p": script.Path(c.path), "sum": files.SumOf(said.Content)}), nil
-		plan.Msg += ", and " + c.path + ", which has nothing else"
-		plan.Diff = []tasks.Diff{{Before: string(said.Content), BeforeHeader: c.path, AfterHeader: "/dev/null"}}
-		plan.Proof, plan.Made = nil, nil
-	}
+	after, _, err := c.rewrite(string(said.Content))
 	return plan, after, err
 }

@@ -89,11 +89,14 @@ case $1 in -l) cat "$STATE/$u.tab" 2>/dev/null || { echo "no crontab" >&2; exit 
 		inFile := map[string]any{"name": "b", "job": "run", "user": "somebody", "cron_file": file}
 		taskstest.MustChange(t, h, "cron", inFile, l)
 		taskstest.MustNotChange(t, h, "cron", inFile, l)
-		gone := map[string]any{"name": "b", "state": "absent", "cron_file": file}
+		gone := map[string]any{"name": "b", "state": "absent", "cron_file": file, "backup": true}
 		taskstest.MustChange(t, h, "cron", gone, l)
 		taskstest.MustNotChange(t, h, "cron", gone, l)
 		if _, err := os.Lstat(file); err == nil {
 			t.Error("a file without a job is left")
+		}
+		if left, _ := filepath.Glob(file + ".*~"); len(left) != 1 || !strings.Contains(taskstest.Read(t, left[0]), "run") {
+			t.Errorf("what was kept of it is %q", left)
 		}
 		for _, bad := range []map[string]any{
 			{"name": "b"}, {"name": "b", "job": "x", "cron_file": "f"}, {"name": "b", "job": "x", "special_time": "daily", "hour": "1"},

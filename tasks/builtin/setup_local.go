@@ -2,8 +2,9 @@ package builtin
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 
+	"github.com/polarbook/polarbook/templates/configparser"
 	"github.com/polarbook/polarbook/templates/ordered"
 )
 
@@ -33,47 +34,23 @@ func (f localFact) value() any {
 	return fmt.Sprintf("%s.fact is neither JSON nor ini", f.Name)
 }
 
-// iniFacts reads sections of names and values, as Python's configparser does.
+// iniFacts are the sections of an ini file with what each has, Default's values last, as Ansible has them.
 func iniFacts(text string) (*ordered.Map, bool) {
-	all, defaults := ordered.New(0), ordered.New(0)
-	var section *ordered.Map
-	last := ""
-	for line := range strings.Lines(text) {
-		bare := strings.TrimSpace(line)
-		switch {
-		case bare == "" || bare[0] == '#' || bare[0] == ';':
-			continue
-		case (line[0] == ' ' || line[0] == '\t') && last != "":
-			section.Set(last, fmt.Sprint(section.Value(last))+"\n"+bare)
-			continue
-		case bare[0] == '[' && strings.HasSuffix(bare, "]"):
-			last, section = "", defaults
-			if name := bare[1 : len(bare)-1]; name != "DEFAULT" {
-				if all.Has(name) {
-					return nil, false
-				}
-				section = ordered.New(0)
-				all.Set(name, section)
-			}
-			continue
-		}
-		at := strings.IndexAny(bare, "=:")
-		if at <= 0 || section == nil {
-			return nil, false
-		}
-		last = strings.ToLower(strings.TrimSpace(bare[:at]))
-		if section.Has(last) {
-			return nil, false
-		}
-		section.Set(last, strings.TrimSpace(bare[at+1:]))
+	file := configparser.File{Interpolate: true}
+	if file.Read(text) != nil {
+		return nil, false
 	}
-	for _, x := range all.All() {
-		section := x.(*ordered.Map)
-		for name, value := range defaults.All() {
-			if !section.Has(name) {
-				section.Set(name, value)
+	all := ordered.New(0)
+	for _, name := range file.Sections() {
+		section := ordered.New(0)
+		for _, option := range slices.Concat(file.Own(name), file.Own(configparser.Default)) {
+			value, _, err := file.Get(name, option)
+			if err != nil {
+				return nil, false
 			}
+			section.Set(option, *value)
 		}
+		all.Set(name, section)
 	}
 	return all, true
 }

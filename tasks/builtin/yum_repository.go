@@ -8,8 +8,7 @@ import (
 
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/files"
-	"github.com/polarbook/polarbook/tasks/remote"
-	"github.com/polarbook/polarbook/tasks/script"
+	"github.com/polarbook/polarbook/templates/configparser"
 )
 
 type yumRepositoryArgs struct {
@@ -101,6 +100,7 @@ var yumRepositoryModule = tasks.Define(tasks.Module{
 		return nil, err
 	}
 	e.InDirectory = true
+	e.Emptied = func(after string) bool { return after == "" }
 	r := &yumRepository{a, e}
 	e.Rewrite = r.rewrite
 	return r, nil
@@ -127,10 +127,6 @@ func (r *yumRepository) Plan(found tasks.Found) (tasks.Plan, error) {
 		return tasks.Plan{}, err
 	}
 	plan.Values["repo"], plan.Values["state"] = r.args.Name, r.args.State
-	if plan.Change && r.args.State == "absent" && len(plan.Stdin) == 0 && plan.Msg != "" && strings.HasPrefix(plan.Msg, "remove") {
-		plan.Msg, plan.Proof = "remove "+r.file.Path, nil
-		plan.Script = script.Preamble + "rm -f -- " + remote.Quote(r.file.Path) + "\n"
-	}
 	return plan, nil
 }
 
@@ -227,28 +223,21 @@ func (r *yumRepository) options() []option {
 	return list
 }
 
-// readSections reads what Python's configparser does: keys in lower case, values that go on in lines that are indented.
+// readSections reads a file of repositories; Default's section is there where it sets something.
 func readSections(text string) ([]section, error) {
+	var file configparser.File
+	if err := file.Read(text); err != nil {
+		return nil, err
+	}
 	var sections []section
-	for n, line := range strings.Split(text, "\n") {
-		trimmed := strings.TrimSpace(line)
-		var last *section
-		if len(sections) > 0 {
-			last = &sections[len(sections)-1]
+	for _, name := range append([]string{configparser.Default}, file.Sections()...) {
+		s := section{name: name}
+		for _, key := range file.Own(name) {
+			value, _, _ := file.Get(name, key) // nothing of it is interpolated
+			s.options = append(s.options, option{key, *value})
 		}
-		switch {
-		case trimmed == "" || trimmed[0] == '#' || trimmed[0] == ';':
-		case last != nil && len(last.options) > 0 && (line[0] == ' ' || line[0] == '\t'):
-			o := &last.options[len(last.options)-1]
-			o.value += "\n" + trimmed
-		case trimmed[0] == '[' && strings.Contains(trimmed, "]"):
-			sections = append(sections, section{name: trimmed[1:strings.LastIndex(trimmed, "]")]})
-		case last == nil || strings.IndexAny(trimmed, "=:") <= 0:
-			return nil, fmt.Errorf("line %d is neither [section] nor key = value: %s", n+1, trimmed)
-		default:
-			at := strings.IndexAny(trimmed, "=:")
-			key := strings.ToLower(strings.TrimSpace(trimmed[:at]))
-			last.options = append(last.options, option{key, strings.TrimSpace(trimmed[at+1:])})
+		if name != configparser.Default || len(s.options) > 0 {
+			sections = append(sections, s)
 		}
 	}
 	return sections, nil

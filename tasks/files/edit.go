@@ -34,6 +34,8 @@ type Edit struct {
 	began          time.Time
 	// Rewrite returns the text as it should be, a message for people and values for the result.
 	Rewrite func(text string, exists bool) (after, msg string, values map[string]any, err error)
+	// Emptied, where it is not nil, says whether nothing is left in a new text that the file is there for: it is removed then.
+	Emptied func(after string) bool
 	// Missing plans for a file that does not exist and is not created; nil makes that a failure.
 	Missing func() tasks.Plan
 }
@@ -127,6 +129,9 @@ func (e *Edit) place(said Read, after, msg string, extra map[string]any) (tasks.
 		plan.Script = e.Adjusting(e.Path, have, true)
 		return plan, nil
 	}
+	if have.Exists() && e.Emptied != nil && e.Emptied(after) {
+		return e.remove(plan, before), nil
+	}
 	plan.Diff = append([]tasks.Diff{{Before: before, After: after, BeforeHeader: e.Path, AfterHeader: e.Path}}, plan.Diff...)
 	p := Placing{
 		Word:       script.Path(e.Path),
@@ -139,11 +144,7 @@ func (e *Edit) place(said Read, after, msg string, extra map[string]any) (tasks.
 	}
 	if have.Exists() {
 		p.expect = SumOf([]byte(before))
-		if e.Backup {
-			p.Backup = BackupName(e.Path, e.began)
-			plan.Made = map[string]any{"backup": p.Backup, "backup_file": p.Backup}
-			maps.Copy(plan.Made, extra)
-		}
+		p.Backup = e.backup(&plan)
 	} else if said.Parent == "no" && e.asking {
 		plan.Msg += ", and the directory " + path.Dir(e.Path)
 	}
@@ -151,6 +152,30 @@ func (e *Edit) place(said Read, after, msg string, extra map[string]any) (tasks.
 	var err error
 	plan.Script, err = p.Script()
 	return plan, err
+}
+
+// backup returns the name of the copy that is kept of the file before, and notes it in the plan; empty: none is.
+func (e *Edit) backup(plan *tasks.Plan) string {
+	if !e.Backup {
+		return ""
+	}
+	name := BackupName(e.Path, e.began)
+	made := map[string]any{"backup": name, "backup_file": name}
+	maps.Copy(made, plan.Made)
+	plan.Made = made
+	return name
+}
+
+// remove plans to remove the file, which Plan is to find gone afterwards.
+func (e *Edit) remove(plan tasks.Plan, before string) tasks.Plan {
+	values := script.Values{"p": script.Path(e.Path), "sum": SumOf([]byte(before))}
+	if name := e.backup(&plan); name != "" {
+		values["backup"] = script.Path(name)
+	}
+	plan.Script, plan.Proof = Scripts.Script("edit_remove", values), nil
+	plan.Msg += ", and " + e.Path + ", in which nothing else is left"
+	plan.Diff = []tasks.Diff{{Before: before, BeforeHeader: e.Path, AfterHeader: "/dev/null"}}
+	return plan
 }
 
 // proof judges a change by what the file holds: a second edit might find something to do again in what the first made.

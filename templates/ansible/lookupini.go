@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/polarbook/polarbook/templates/configparser"
 	"github.com/polarbook/polarbook/templates/jinja"
 	"github.com/polarbook/polarbook/templates/pattern"
 	"github.com/polarbook/polarbook/templates/suggest"
@@ -92,15 +93,15 @@ func iniValues(r *jinja.Run, key string, options map[string]any) ([]any, error) 
 	default:
 		return nil, fmt.Errorf("type is ini or properties, not %q", kind)
 	}
-	file := &iniFile{caseful: caseful, noValues: alone || also, interpret: interpret}
-	if err := file.read(text); err != nil {
+	file := &configparser.File{CaseSensitive: caseful, AllowNoValue: alone || also, Interpolate: interpret}
+	if err := file.Read(text); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if _, ok := file.options[section]; !ok {
-		if !expression && section == "DEFAULT" {
+	if !file.Has(section) {
+		if !expression && section == configparser.Default {
 			return defaultValue(o), nil
 		}
-		return nil, fmt.Errorf("%s has no section [%s]%s", path, section, suggest.Suffix(section, file.sections))
+		return nil, fmt.Errorf("%s has no section [%s]%s", path, section, suggest.Suffix(section, file.Sections()))
 	}
 	if expression {
 		compiled, err := pattern.Compile(key, pattern.Flags{})
@@ -108,7 +109,7 @@ func iniValues(r *jinja.Run, key string, options map[string]any) ([]any, error) 
 			return nil, err
 		}
 		found := []any{}
-		for _, option := range file.names(section) {
+		for _, option := range file.Names(section) {
 			match, err := compiled.Match(option)
 			if err != nil {
 				return nil, err
@@ -116,7 +117,7 @@ func iniValues(r *jinja.Run, key string, options map[string]any) ([]any, error) 
 			if match == nil {
 				continue
 			}
-			value, _, err := file.get(section, option)
+			value, _, err := file.Get(section, option)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", path, err)
 			}
@@ -128,7 +129,7 @@ func iniValues(r *jinja.Run, key string, options map[string]any) ([]any, error) 
 		}
 		return found, nil
 	}
-	value, has, err := file.get(section, key)
+	value, has, err := file.Get(section, key)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", path, err)

@@ -1,22 +1,28 @@
-package ansible
+// Package configparser reads text as Python's configparser does, which ini files of Ansible's world are read by: repositories of yum,
+// local facts, files for lookups. It knows nothing of the project.
+package configparser
 
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
-// iniFile is a file as Python's configparser reads it: values may go on in indented lines, names have no case unless asked, and the
-// section DEFAULT holds for all.
-type iniFile struct {
-	sections  []string
-	options   map[string]*iniSection
-	caseful   bool
-	noValues  bool // names may stand without a value
-	interpret bool // %(name)s is another value
+// Default is the section whose values hold for all others.
+const Default = "DEFAULT"
+
+// File is a text that was read: values may go on in indented lines, and names are in lower case. Its zero value is ready to read.
+type File struct {
+	CaseSensitive bool // names stay as they are
+	AllowNoValue  bool // names may stand without a value
+	Interpolate   bool // %(name)s is another value, and %% is %
+
+	names    []string // of sections, in their order, without Default
+	sections map[string]*section
 }
 
-type iniSection struct {
+type section struct {
 	names  []string
 	values map[string]*string // nil: without a value
 }
@@ -27,31 +33,31 @@ var (
 	iniMark   = regexp.MustCompile(`%\(([^)]+)\)s`)
 )
 
-func (f *iniFile) name(s string) string {
-	if f.caseful {
+func (f *File) name(s string) string {
+	if f.CaseSensitive {
 		return s
 	}
 	return strings.ToLower(s)
 }
 
-func (f *iniFile) section(name string) *iniSection {
-	if f.options == nil {
-		f.options = map[string]*iniSection{}
+func (f *File) section(name string) *section {
+	if f.sections == nil {
+		f.sections = map[string]*section{}
 	}
-	s, ok := f.options[name]
+	s, ok := f.sections[name]
 	if !ok {
-		s = &iniSection{values: map[string]*string{}}
-		f.options[name] = s
-		if name != "DEFAULT" {
-			f.sections = append(f.sections, name)
+		s = &section{values: map[string]*string{}}
+		f.sections[name] = s
+		if name != Default {
+			f.names = append(f.names, name)
 		}
 	}
 	return s
 }
 
-// read reads a file. What stands twice is an error.
-func (f *iniFile) read(text string) error {
-	var at *iniSection
+// Read reads a text. A section or a name that stands twice is an error, as is what is neither; it tells the line.
+func (f *File) Read(text string) error {
+	var at *section
 	var current string
 	var lines []string
 	indent := 0
@@ -84,7 +90,7 @@ func (f *iniFile) read(text string) error {
 		finish()
 		indent = depth
 		if header := iniHeader.FindStringSubmatch(trimmed); header != nil {
-			if _, twice := f.options[header[1]]; twice && header[1] != "DEFAULT" {
+			if _, twice := f.sections[header[1]]; twice && header[1] != Default {
 				return fmt.Errorf("line %d: the section [%s] is there twice", number+1, header[1])
 			}
 			at = f.section(header[1])
@@ -96,7 +102,7 @@ func (f *iniFile) read(text string) error {
 		name, value := trimmed, (*string)(nil)
 		if option := iniOption.FindStringSubmatch(trimmed); option != nil {
 			name, value = option[1], &option[3]
-		} else if !f.noValues {
+		} else if !f.AllowNoValue {
 			return fmt.Errorf("line %d has no = or :, and is no section: %s", number+1, trimmed)
 		}
 		if name = f.name(strings.TrimRight(name, " \t")); name == "" {
@@ -116,20 +122,20 @@ func (f *iniFile) read(text string) error {
 	return nil
 }
 
-// get returns a value: has is false where the section has none of the name, and value is nil where the name stands alone.
-func (f *iniFile) get(section, name string) (value *string, has bool, err error) {
+// Get returns a value, which Default may have for the section: has is false where the section has none of the name, and value is nil where the name stands alone.
+func (f *File) Get(section, name string) (value *string, has bool, err error) {
 	name = f.name(name)
 	raw, has := f.raw(section, name)
-	if !has || raw == nil || !f.interpret {
+	if !has || raw == nil || !f.Interpolate {
 		return raw, has, nil
 	}
 	text, err := f.interpolated(section, name, *raw, 1)
 	return &text, true, err
 }
 
-func (f *iniFile) raw(section, name string) (*string, bool) {
-	for _, s := range []string{section, "DEFAULT"} {
-		if own, ok := f.options[s]; ok {
+func (f *File) raw(section, name string) (*string, bool) {
+	for _, s := range []string{section, Default} {
+		if own, ok := f.sections[s]; ok {
 			if value, ok := own.values[name]; ok {
 				return value, true
 			}
@@ -139,7 +145,7 @@ func (f *iniFile) raw(section, name string) (*string, bool) {
 }
 
 // interpolated puts other values in the place of %(name)s, and % in that of %%.
-func (f *iniFile) interpolated(section, name, text string, depth int) (string, error) {
+func (f *File) interpolated(section, name, text string, depth int) (string, error) {
 	if depth > 10 {
 		return "", fmt.Errorf("%s of [%s] is made of values that are made of values, more than ten deep", name, section)
 	}
@@ -175,18 +181,26 @@ func (f *iniFile) interpolated(section, name, text string, depth int) (string, e
 	}
 }
 
-// names are those of a section, its own after those that DEFAULT has.
-func (f *iniFile) names(section string) []string {
-	var names []string
-	seen := map[string]bool{}
-	for _, s := range []string{"DEFAULT", section} {
-		if own, ok := f.options[s]; ok {
-			for _, name := range own.names {
-				if !seen[name] {
-					seen[name] = true
-					names = append(names, name)
-				}
-			}
+// Sections are the names of the sections but Default, in their order.
+func (f *File) Sections() []string { return f.names }
+
+// Has reports whether there is a section.
+func (f *File) Has(section string) bool { return f.sections[section] != nil }
+
+// Own are the names that a section itself sets, in their order.
+func (f *File) Own(section string) []string {
+	if s := f.sections[section]; s != nil {
+		return s.names
+	}
+	return nil
+}
+
+// Names are those that a section has: Default's, then its own.
+func (f *File) Names(section string) []string {
+	names := slices.Clone(f.Own(Default))
+	for _, name := range f.Own(section) {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
 	return names
