@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/polarbook/polarbook/test/site"
@@ -32,7 +33,16 @@ func TestNetwork(t *testing.T) {
 		}, "drop-node.yml", "-e", "node="+f), 0, 2, 4)
 		must(s, s.Lab.Host(c.Leader).Plug())
 		s.Run(0, "start.yml", "--limit", "!"+f)
-		if s.Settles().Leader == f { // a member yet, and as good as any to elect
+		// The node may be a member yet, and then as good as any to elect; or it is dropped and does not know, and the cluster is not
+		// whole until its server is stopped.
+		leader := ""
+		s.Eventually("a node leads", func() error {
+			if leader = s.StatusNow().Leader; leader == "" {
+				return errors.New("none does")
+			}
+			return nil
+		})
+		if leader == f {
 			s.Refused(f+" leads, and a leader cannot be dropped", "drop-node.yml", "-e", "node="+f)
 			s.Run(0, "switchover.yml")
 		}
