@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math/big"
 	"os"
 	"regexp"
 	"slices"
@@ -76,7 +77,7 @@ func holdsPlain(name string, secret bool, value any) bool {
 		template := strings.Contains(v, "{{") || strings.Contains(v, "{%")
 		encrypted := hashed.MatchString(v) || vault.Is([]byte(v))
 		return secret && SecretValue(name, v) && !template && !encrypted
-	case int, int64, uint64, float64:
+	case int, int64, uint64, *big.Int, float64:
 		return secret && SecretValue(name, fmt.Sprint(v))
 	case *ordered.Map:
 		for inner, item := range v.All() {

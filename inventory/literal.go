@@ -1,7 +1,9 @@
 package inventory
 
 import (
+	"errors"
 	"math"
+	"math/big"
 	"regexp"
 	"slices"
 	"strconv"
@@ -112,7 +114,11 @@ func (p *literalParser) number() (any, bool) {
 		if strings.TrimLeft(digits, "+-0") == "" {
 			return 0, true
 		}
-		return int(number), err == nil
+		if err == nil {
+			return int(number), true
+		}
+		whole, ok := new(big.Int).SetString(digits, 0)
+		return whole, ok && errors.Is(err, strconv.ErrRange)
 	}
 	if pythonFloat.MatchString(text) && strings.ContainsAny(text, ".eE") && strings.ContainsAny(text, "0123456789") {
 		number, err := strconv.ParseFloat(digits, 64)
@@ -195,6 +201,8 @@ func literalKey(key any) (string, bool) {
 	switch k := key.(type) {
 	case int:
 		return strconv.Itoa(k), true
+	case *big.Int:
+		return k.String(), true
 	case bool:
 		if k {
 			return "True", true

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"math/big"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -178,6 +179,9 @@ func numbers(value any) any {
 	switch x := value.(type) {
 	case json.Number:
 		if n, err := strconv.Atoi(x.String()); err == nil {
+			return n
+		}
+		if n, ok := new(big.Int).SetString(x.String(), 10); ok {
 			return n
 		}
 		if f, err := x.Float64(); err == nil {

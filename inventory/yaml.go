@@ -71,8 +71,8 @@ func yamlSyntaxError(file string, err error) error {
 // DecodeYAML turns a node into plain values as Ansible's PyYAML reads them, which is YAML 1.1:
 // yes, no, on and off are booleans, 0644 is an octal integer, 1:30 is ninety, 1e3 is a string.
 //
-// Values are *ordered.Map, []any, string, int, float64, bool and nil. Keys that are not strings
-// become the string Ansible would print. Dates stay strings. Anchors, aliases and merge keys (<<)
+// Values are *ordered.Map, []any, string, int (*big.Int where it does not fit), float64, bool and nil. Keys that are not strings
+// become the string Ansible would print. Dates are ordered.Timestamp. Anchors, aliases and merge keys (<<)
 // are resolved. What is tagged !vault is a *vault.Value, still encrypted. A key that a mapping has twice and a tag that is not
 // known are errors of type *Error, with line and column; the caller adds the file (see InFile).
 func DecodeYAML(node *yaml.Node) (any, error) { return DecodeYAMLIn("", node) }
@@ -242,8 +242,12 @@ func (d *yamlDecoder) key(node *yaml.Node) (string, error) {
 		return "False", nil
 	case int:
 		return strconv.Itoa(key), nil
+	case *big.Int:
+		return key.String(), nil
 	case float64:
 		return node.Value, nil
+	case ordered.Timestamp:
+		return key.Text(), nil
 	}
 	return "", nodeError(node, "a key must be a plain value, this is a %s", kindName(value))
 }
@@ -295,6 +299,9 @@ func (d *yamlDecoder) scalar(node *yaml.Node) (any, error) {
 	case yamlFloat.MatchString(text):
 		return decodeFloat(node)
 	}
+	if at, ok := ordered.ParseTimestamp(text); ok {
+		return at, nil
+	}
 	return text, nil
 }
 
@@ -314,8 +321,12 @@ func (d *yamlDecoder) tagged(node *yaml.Node) (any, error) {
 	case "!!float":
 		if yamlInteger.MatchString(node.Value) {
 			value, err := decodeInteger(node)
-			if number, ok := value.(int); ok {
+			switch number := value.(type) {
+			case int:
 				return float64(number), err
+			case *big.Int:
+				f, _ := new(big.Float).SetInt(number).Float64()
+				return f, err
 			}
 			return value, err
 		}
@@ -331,6 +342,11 @@ func (d *yamlDecoder) tagged(node *yaml.Node) (any, error) {
 		return value, nil
 	case "!!null":
 		return nil, nil
+	case "!!timestamp":
+		if at, ok := ordered.ParseTimestamp(node.Value); ok {
+			return at, nil
+		}
+		return nil, nodeError(node, "%q is not a date, such as 2024-05-01, nor a date and time, such as 2024-05-01 12:00:00", node.Value)
 	}
 	return node.Value, nil
 }
@@ -378,7 +394,7 @@ func decodeInteger(node *yaml.Node) (any, error) {
 		number.Neg(number)
 	}
 	if !number.IsInt64() {
-		return nil, nodeError(node, "the number %s does not fit 64 bits; quote it if it is a text", node.Value)
+		return number, nil
 	}
 	return int(number.Int64()), nil
 }
@@ -427,7 +443,7 @@ func kindName(value any) string {
 		return "null"
 	case bool:
 		return "boolean"
-	case int, float64:
+	case int, *big.Int, float64:
 		return "number"
 	case string:
 		return "string"
@@ -435,6 +451,8 @@ func kindName(value any) string {
 		return "list"
 	case *ordered.Map:
 		return "mapping"
+	case ordered.Timestamp:
+		return "date"
 	case *vault.Value:
 		return "encrypted value"
 	}

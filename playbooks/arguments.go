@@ -76,7 +76,7 @@ func (l *loader) argsOf(f *file, m *tasks.Module, n *yaml.Node) arguments {
 		if arg, ok := m.Arg(e.key); ok && arg.Kind == argument.Raw {
 			v = l.raw(f, e.value)
 		} else {
-			v = l.value(f, e.value)
+			v = l.variable(f, e.value)
 		}
 		args.set(e.key, v, written{f.at(e.at), len([]rune(e.key)), f.at(e.value), e.value})
 	}

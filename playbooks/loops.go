@@ -51,7 +51,7 @@ func (r *loopReader) read(e entry) bool {
 		with = "nested"
 	}
 	r.key = e.at
-	r.loop = &Loop{With: with, Items: l.value(f, e.value)}
+	r.loop = &Loop{With: with, Items: l.variable(f, e.value)}
 	if !isWith {
 		r.loop.With = ""
 	}

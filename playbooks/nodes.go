@@ -80,8 +80,20 @@ func (l *loader) value(f *file, n *yaml.Node) Value {
 	return l.plain(f, n)
 }
 
+// variable is value for what a variable holds, of which alone a date is more than its text.
+func (l *loader) variable(f *file, n *yaml.Node) Value {
+	l.templates(f, n)
+	return l.decoded(f, n)
+}
+
 // plain decodes a node whose strings are not templates.
 func (l *loader) plain(f *file, n *yaml.Node) Value {
+	v := l.decoded(f, n)
+	v.Raw = ordered.TextOfTimestamps(v.Raw)
+	return v
+}
+
+func (l *loader) decoded(f *file, n *yaml.Node) Value {
 	raw, err := inventory.DecodeYAMLIn(f.name, n)
 	if err != nil {
 		var at *inventory.Error

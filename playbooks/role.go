@@ -83,7 +83,7 @@ func (l *loader) roleCall(c *scope, n *yaml.Node) (roleCall, bool) {
 			if hint := suggest.Hint(e.key, keywordNames(onRole)); hint != "" {
 				l.warn(f.at(e.at), len([]rune(e.key)), hint, "%q is taken for a parameter of the role", e.key)
 			}
-			use.params[e.key] = l.value(f, e.value)
+			use.params[e.key] = l.variable(f, e.value)
 		case l.keyword(f, e, onRole):
 			l.common(c, e, &use.common)
 		}

@@ -2,6 +2,7 @@ package playbooks
 
 import (
 	"fmt"
+	"math/big"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,7 +21,7 @@ func (l *loader) text(f *file, e entry) Value {
 	case nil:
 		return Value{}
 	case string:
-	case bool, int, float64:
+	case bool, int, *big.Int, float64:
 		v.Raw = scalarText(raw)
 	case ordered.Unsafe:
 		s, ok := raw.Value.(string)

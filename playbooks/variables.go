@@ -37,7 +37,7 @@ func (l *loader) variables(f *file, e entry) map[string]Value {
 			vars[v.key] = l.oneOf(f, v, tasks.BecomeMethods...)
 			continue
 		}
-		vars[v.key] = l.value(f, v.value)
+		vars[v.key] = l.variable(f, v.value)
 	}
 	return vars
 }

@@ -72,7 +72,7 @@ func (w *writer) value(kind string, depth int) string {
 	if depth <= 0 {
 		switch kind {
 		case "i":
-			return w.one("i", "j", "zero", "1", "2", "42", "-1", "0x10", "1_000")
+			return w.one("i", "j", "zero", "1", "2", "42", "-1", "0x10", "1_000", "9223372036854775807", "12345678901234567890123", "(-2 ** 63)", "3")
 		case "f":
 			return w.one("f", "0.5", "1e3", "-2.5", "3.0", "1e-7", "1e16")
 		case "s":

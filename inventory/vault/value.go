@@ -3,6 +3,7 @@ package vault
 import (
 	"encoding/json"
 	"fmt"
+	"math/big"
 	"strings"
 
 	"github.com/polarbook/polarbook/templates/ordered"
@@ -54,7 +55,7 @@ func (k *Keyring) TellOf(value any) {
 		if !strings.Contains(v, "{{") && !strings.Contains(v, "{%") {
 			k.tell(v)
 		}
-	case int, float64:
+	case int, *big.Int, float64:
 		k.tell(fmt.Sprint(v))
 	case []any:
 		for _, item := range v {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"math/big"
 	"slices"
 	"strings"
 
@@ -35,7 +36,7 @@ func (v *variables) holds(expr string, pos playbooks.Position) (bool, error) {
 		}
 	case nil:
 		instead = fmt.Sprintf("write %s is not none", expr)
-	case int, float64:
+	case int, *big.Int, float64:
 		instead = fmt.Sprintf("write %s != 0", expr)
 	default:
 		instead = fmt.Sprintf("write %s | length > 0", expr)
@@ -83,7 +84,7 @@ func kindOf(value any) string {
 			return "a text"
 		}
 		return fmt.Sprintf("the text %q", x)
-	case int, int64, float64:
+	case int, int64, *big.Int, float64:
 		return "the number " + text(x)
 	case *ordered.Map:
 		return "a mapping"

@@ -290,6 +290,8 @@ func text(x any) string {
 		return ""
 	case string:
 		return x
+	case ordered.Timestamp:
+		return string(x)
 	case bool:
 		if x {
 			return "True"

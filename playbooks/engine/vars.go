@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"math/big"
 	"slices"
 	"strings"
 
@@ -341,7 +342,7 @@ func (r *run) noteIn(name string, secret bool, x any) {
 		if secret && !strings.Contains(x, "{{") && !strings.Contains(x, "{%") {
 			r.secret(name, x)
 		}
-	case int, int64, uint64, float64:
+	case int, int64, uint64, *big.Int, float64, ordered.Timestamp:
 		if secret {
 			r.secret(name, text(x))
 		}

@@ -6,6 +6,7 @@ package convert
 import (
 	"fmt"
 	"math"
+	"math/big"
 	"regexp"
 	"strconv"
 	"strings"
@@ -27,6 +28,10 @@ func Text(value any) (string, error) {
 		return strconv.Itoa(v), nil
 	case int64:
 		return strconv.FormatInt(v, 10), nil
+	case *big.Int:
+		return v.String(), nil
+	case ordered.Timestamp:
+		return string(v), nil
 	case float64:
 		return floatText(v), nil
 	}
@@ -131,6 +136,9 @@ func Float(value any) (float64, error) {
 		return float64(v), nil
 	case int64:
 		return float64(v), nil
+	case *big.Int:
+		f, _ := new(big.Float).SetInt(v).Float64()
+		return f, nil
 	case string:
 		if f, err := strconv.ParseFloat(strings.TrimSpace(v), 64); err == nil {
 			return f, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/big"
 	"strconv"
 	"strings"
 
@@ -97,8 +98,8 @@ func (w *jsonWriter) value(value any, level int) error {
 		w.out.WriteString("null")
 	case bool:
 		w.out.WriteString(strconv.FormatBool(v))
-	case int:
-		w.out.WriteString(strconv.Itoa(v))
+	case int, *big.Int:
+		w.out.WriteString(jinja.Repr(v))
 	case float64:
 		switch {
 		case math.IsNaN(v):
@@ -112,6 +113,8 @@ func (w *jsonWriter) value(value any, level int) error {
 		}
 	case string:
 		w.text(v)
+	case jinja.Moment:
+		w.text(v.ISO())
 	case jinja.Tuple:
 		return w.value([]any(v), level)
 	case []any:
@@ -208,9 +211,9 @@ func jsonNumbers(value any) (any, error) {
 	switch v := value.(type) {
 	case json.Number:
 		if !strings.ContainsAny(v.String(), ".eE") {
-			i, err := strconv.Atoi(v.String())
+			i, err := jinja.ParseWhole(v.String(), 10)
 			if err != nil {
-				return nil, fmt.Errorf("from_json: the number %s does not fit 64 bits", v)
+				return nil, fmt.Errorf("from_json: %w", err)
 			}
 			return i, nil
 		}

@@ -24,7 +24,7 @@ func toInt(c *jinja.Invocation) (any, error) {
 	case bool:
 		i, _, _, _ := jinja.Number(v)
 		return i, nil
-	case int:
+	case int, *big.Int:
 		return v, nil
 	case float64:
 		return truncated(v, otherwise)
@@ -46,20 +46,17 @@ func truncated(f float64, otherwise any) (any, error) {
 	if math.IsInf(f, 0) || math.IsNaN(f) {
 		return otherwise, nil
 	}
-	if math.Abs(f) >= 1<<63 {
-		return nil, jinja.ErrTooLarge
-	}
-	return int(f), nil
+	return jinja.Truncated(f), nil
 }
 
 var integerText = regexp.MustCompile(`^[-+]?[0-9a-zA-Z]+(?:_[0-9a-zA-Z]+)*$`)
 
-func parsePythonInt(s string, base int) (int, error) {
+func parsePythonInt(s string, base int) (any, error) {
 	if base != 0 && (base < 2 || base > 36) {
-		return 0, fmt.Errorf("the base %d is not between 2 and 36", base)
+		return nil, fmt.Errorf("the base %d is not between 2 and 36", base)
 	}
 	if !integerText.MatchString(s) {
-		return 0, fmt.Errorf("%q is not an integer", s)
+		return nil, fmt.Errorf("%q is not an integer", s)
 	}
 	digits := strings.ReplaceAll(strings.ToLower(s), "_", "")
 	sign := ""
@@ -70,8 +67,7 @@ func parsePythonInt(s string, base int) (int, error) {
 	if prefix != "" {
 		digits = strings.TrimPrefix(digits, prefix)
 	}
-	value, err := strconv.ParseInt(sign+digits, base, 64)
-	return int(value), err
+	return jinja.ParseWhole(sign+digits, base)
 }
 
 var floatText_ = regexp.MustCompile(`^[-+]?(?:[0-9](?:_?[0-9])*\.?(?:[0-9](?:_?[0-9])*)?|\.[0-9](?:_?[0-9])*)(?:[eE][-+]?[0-9]+)?$`)
@@ -106,14 +102,12 @@ func toFloat(c *jinja.Invocation) (any, error) {
 }
 
 func absolute(value any) (any, error) {
-	i, f, isInt, ok := jinja.Number(value)
-	switch {
-	case !ok:
+	if i, ok := jinja.Big(value); ok {
+		return jinja.Whole(new(big.Int).Abs(i)), nil
+	}
+	_, f, _, ok := jinja.Number(value)
+	if !ok {
 		return nil, fmt.Errorf("abs needs a number, this is %s", jinja.Describe(value))
-	case isInt && i < 0:
-		return jinja.SubtractInts(0, i)
-	case isInt:
-		return i, nil
 	}
 	return math.Abs(f), nil
 }
@@ -124,7 +118,7 @@ func round(c *jinja.Invocation) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, f, isInt, ok := jinja.Number(c.Value)
+	_, f, _, ok := jinja.Number(c.Value)
 	if !ok {
 		return nil, fmt.Errorf("round needs a number, this is %s", jinja.Describe(c.Value))
 	}
@@ -138,21 +132,17 @@ func round(c *jinja.Invocation) (any, error) {
 	case "floor":
 		return math.Floor(f*scale) / scale, nil
 	case "common":
+		if i, ok := jinja.Big(c.Value); ok {
+			return jinja.RoundedWhole(i, max(-precision, 0)), nil
+		}
 	default:
 		return nil, fmt.Errorf("round knows common, ceil and floor, not %q", method)
 	}
 	if precision >= 0 {
 		rounded, err := strconv.ParseFloat(strconv.FormatFloat(f, 'f', precision, 64), 64)
-		if isInt && err == nil {
-			return int(rounded), nil
-		}
 		return rounded, err
 	}
-	rounded := math.RoundToEven(f/math.Pow(10, float64(-precision))) * math.Pow(10, float64(-precision))
-	if isInt && math.Abs(rounded) < 1<<62 {
-		return int(rounded), nil
-	}
-	return rounded, nil
+	return math.RoundToEven(f/math.Pow(10, float64(-precision))) * math.Pow(10, float64(-precision)), nil
 }
 
 func logarithm(c *jinja.Invocation) (any, error) {
@@ -247,10 +237,10 @@ func humanToBytes(c *jinja.Invocation) (any, error) {
 	}
 	amount.Mul(amount, new(big.Rat).SetInt(new(big.Int).Lsh(big.NewInt(1), uint(shift))))
 	f, _ := amount.Float64()
-	if f >= 1<<63 {
+	if math.IsInf(f, 0) {
 		return nil, jinja.ErrTooLarge
 	}
-	return int(math.RoundToEven(f)), nil
+	return jinja.Truncated(math.RoundToEven(f)), nil
 }
 
 // humanReadable writes bytes as 1.00 KB.
@@ -265,7 +255,7 @@ func humanReadable(c *jinja.Invocation) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		size = float64(parsed.(int))
+		_, size, _, _ = jinja.Number(parsed)
 	}
 	base, unit := "Bytes", c.Text("unit", "")
 	if bits {

@@ -355,7 +355,7 @@ func fileSize(c *jinja.Invocation) (any, error) {
 	case size == 1:
 		return "1 Byte", nil
 	case size < base:
-		return fmt.Sprintf("%d Bytes", int(size)), nil
+		return jinja.Repr(jinja.Truncated(size)) + " Bytes", nil
 	}
 	unit := base
 	for at, prefix := range prefixes {

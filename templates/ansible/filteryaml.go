@@ -140,6 +140,9 @@ func scalar(node *yaml.Node) (any, error) {
 			}
 		}
 	}
+	if at, ok := ordered.ParseTimestamp(node.Value); ok {
+		return jinja.MomentOf(at), nil
+	}
 	return node.Value, nil
 }
 
@@ -160,11 +163,11 @@ func yamlInt(s string) (any, error) {
 		}
 		return sign * total, nil
 	}
-	value, err := strconv.ParseInt(plain, 0, 64)
+	value, err := jinja.ParseWhole(plain, 0)
 	if err != nil {
-		return nil, fmt.Errorf("from_yaml: the number %s does not fit 64 bits", s)
+		return nil, fmt.Errorf("from_yaml: the number %s: %w", s, err)
 	}
-	return int(value), nil
+	return value, nil
 }
 
 func printable(s string) bool {

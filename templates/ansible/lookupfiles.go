@@ -91,8 +91,9 @@ func number(options map[string]any, name string, otherwise int) (int, error) {
 		return otherwise, nil
 	}
 	if s, isText := value.(string); isText {
-		i, err := parsePythonInt(strings.TrimSpace(s), 10)
-		if err != nil {
+		parsed, err := parsePythonInt(strings.TrimSpace(s), 10)
+		i, fits := parsed.(int)
+		if err != nil || !fits {
 			return 0, fmt.Errorf("%s must be a whole number, not %q", name, s)
 		}
 		return i, nil

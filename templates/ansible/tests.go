@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/big"
 	"os"
 	"reflect"
 	"strings"
@@ -26,7 +27,7 @@ func init() {
 		"boolean":  kind(func(v any) bool { _, ok := v.(bool); return ok }),
 		"true":     kind(func(v any) bool { return v == true }),
 		"false":    kind(func(v any) bool { return v == false }),
-		"integer":  kind(func(v any) bool { _, ok := v.(int); return ok }),
+		"integer":  kind(jinja.IsWhole),
 		"float":    kind(func(v any) bool { _, ok := v.(float64); return ok }),
 		"number":   kind(func(v any) bool { _, _, _, ok := jinja.Number(v); return ok }),
 		"string":   kind(func(v any) bool { _, ok := v.(string); return ok }),
@@ -35,15 +36,15 @@ func init() {
 		"callable": test(func(v any) bool { _, ok := v.(*jinja.Function); return ok }),
 		"lower":    test(func(v any) bool { s := jinja.Text(v); return s == strings.ToLower(s) && s != strings.ToUpper(s) }),
 		"upper":    test(func(v any) bool { s := jinja.Text(v); return s == strings.ToUpper(s) && s != strings.ToLower(s) }),
-		"odd":      divisible(func(i int) bool { return i%2 != 0 }),
-		"even":     divisible(func(i int) bool { return i%2 == 0 }),
+		"odd":      divisible(func(i *big.Int) bool { return i.Bit(0) == 1 }),
+		"even":     divisible(func(i *big.Int) bool { return i.Bit(0) == 0 }),
 		"divisibleby": {Parameters: "num!", Do: func(c *jinja.Invocation) (any, error) {
 			by, err := c.Integer("num", 0)
-			i, _, isInt, _ := jinja.Number(c.Value)
+			i, isInt := jinja.Big(c.Value)
 			if err != nil || !isInt || by == 0 {
 				return nil, errors.Join(err, errors.New("divisibleby needs integers, and not zero"))
 			}
-			return i%by == 0, nil
+			return new(big.Int).Rem(i, big.NewInt(int64(by))).Sign() == 0, nil
 		}},
 		"sameas": {Parameters: "other!", Do: func(c *jinja.Invocation) (any, error) {
 			other := c.Bound["other"]
@@ -155,9 +156,9 @@ func isSequence(v any) bool {
 	return false
 }
 
-func divisible(is func(int) bool) jinja.Callable {
+func divisible(is func(*big.Int) bool) jinja.Callable {
 	return jinja.Callable{Do: func(c *jinja.Invocation) (any, error) {
-		i, _, isInt, _ := jinja.Number(c.Value)
+		i, isInt := jinja.Big(c.Value)
 		if !isInt {
 			return nil, fmt.Errorf("%s needs an integer, this is %s", c.Name, jinja.Describe(c.Value))
 		}

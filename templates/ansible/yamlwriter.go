@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/big"
 	"regexp"
 	"strings"
 
@@ -200,8 +201,10 @@ func (w *yamlWriter) scalar(value any) error {
 			}
 			w.out.WriteString(s)
 		}
-	case int:
+	case int, *big.Int:
 		w.out.WriteString(jinja.Text(v))
+	case jinja.Moment:
+		w.out.WriteString(v.String())
 	case string:
 		w.out.WriteString(yamlText(v, false))
 	default:

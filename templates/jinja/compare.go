@@ -2,11 +2,12 @@ package jinja
 
 import (
 	"fmt"
+	"math/big"
 
 	"github.com/polarbook/polarbook/templates/ordered"
 )
 
-// Number returns bools, ints and floats as numbers.
+// Number returns bools, ints and floats as numbers. A whole number that no int holds is a float here; see Big.
 func Number(value any) (i int, f float64, isInt, ok bool) {
 	switch v := value.(type) {
 	case bool:
@@ -16,6 +17,9 @@ func Number(value any) (i int, f float64, isInt, ok bool) {
 		return 0, 0, true, true
 	case int:
 		return v, float64(v), true, true
+	case *big.Int:
+		f, _ := new(big.Float).SetInt(v).Float64()
+		return 0, f, false, true
 	case float64:
 		return 0, v, false, true
 	}
@@ -41,6 +45,11 @@ func Equals(a, b any) (bool, error) {
 	if aNumber || bNumber {
 		if aInt && bInt {
 			return ai == bi, nil
+		}
+		if x, ok := Big(a); ok {
+			if y, ok := Big(b); ok {
+				return x.Cmp(y) == 0, nil
+			}
 		}
 		return aNumber && bNumber && af == bf, nil
 	}
@@ -124,6 +133,11 @@ func Less(a, b any, operator string) (bool, error) {
 	if aNumber && bNumber {
 		if aInt && bInt {
 			return ai < bi, nil
+		}
+		if x, ok := Big(a); ok {
+			if y, ok := Big(b); ok {
+				return x.Cmp(y) < 0, nil
+			}
 		}
 		return af < bf, nil
 	}

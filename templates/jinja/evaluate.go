@@ -3,6 +3,7 @@ package jinja
 import (
 	"errors"
 	"fmt"
+	"math/big"
 
 	"github.com/polarbook/polarbook/inventory/vault"
 	"github.com/polarbook/polarbook/templates/ordered"
@@ -211,8 +212,10 @@ func KeyText(key any) (string, error) {
 	switch k := key.(type) {
 	case string:
 		return k, nil
-	case nil, bool, int, float64:
+	case nil, bool, int, *big.Int, float64:
 		return Repr(k), nil
+	case Moment:
+		return k.String(), nil
 	}
 	return "", fmt.Errorf("%s cannot be the key of a mapping", Describe(key))
 }
@@ -232,14 +235,16 @@ func (r *Run) unary(n *unary) (any, error) {
 		}
 		return s, nil
 	}
-	i, f, isInt, ok := Number(value)
+	if i, ok := Big(value); ok {
+		if n.operator == "-" {
+			return Negated(i), nil
+		}
+		return Whole(i), nil
+	}
+	_, f, _, ok := Number(value)
 	switch {
 	case !ok:
 		return nil, fmt.Errorf("%s has no sign", Describe(value))
-	case isInt && n.operator == "-":
-		return SubtractInts(0, i)
-	case isInt:
-		return i, nil
 	case n.operator == "-":
 		return -f, nil
 	}

@@ -2,6 +2,7 @@ package jinja
 
 import (
 	"fmt"
+	"math/big"
 
 	"github.com/polarbook/polarbook/inventory/vault"
 	"github.com/polarbook/polarbook/templates/ordered"
@@ -19,7 +20,7 @@ func (s *session) forceDepth(value any, depth int) (any, error) {
 	switch v := value.(type) {
 	case nil, bool:
 		return v, nil
-	case int, float64, string:
+	case int, *big.Int, float64, string:
 		return s.seen(v), nil
 	case *LazyMap:
 		result := ordered.New(v.Raw.Len())
@@ -99,7 +100,7 @@ func (s *session) ForceItems(items []any, depth int) ([]any, error) {
 				changed[at] = item
 			}
 			continue
-		case int, float64, string:
+		case int, *big.Int, float64, string:
 			if seen := s.seen(item); changed != nil {
 				changed[at] = seen
 				continue
@@ -128,7 +129,7 @@ func (s *session) ForceItems(items []any, depth int) ([]any, error) {
 // identical reports whether a value came through as it was, so that what holds it need not be copied.
 func identical(a, b any) bool {
 	switch x := a.(type) {
-	case nil, bool, int, float64, string:
+	case nil, bool, int, *big.Int, float64, string:
 		return a == b
 	case *ordered.Map:
 		y, ok := b.(*ordered.Map)
@@ -241,7 +242,12 @@ func outside(value any) (any, error) {
 		return outside(v.values)
 	case *Function:
 		return nil, fmt.Errorf("%s is a function; call it with parentheses", v.name)
-	case Moment, span:
+	case Moment:
+		if v.kind != timeOnly {
+			return ordered.Timestamp(v.iso("T")), nil
+		}
+		return Text(v), nil
+	case span:
 		return Text(v), nil
 	case *loop, *module, *cycle:
 		return nil, fmt.Errorf("%s cannot be a value", Describe(value))

@@ -125,11 +125,11 @@ func formatValue(value any, text_ string) (string, error) {
 		}
 		return spec.pad("", s, false), nil
 	}
-	i, f, isInt, isNumber := Number(value)
+	_, f, _, isNumber := Number(value)
 	if !isNumber {
 		return "", fmt.Errorf("the format %q is not for %s", text_, Describe(value))
 	}
-	if isInt && strings.IndexByte("eEfFgG%", spec.kind) < 0 {
+	if i, ok := Big(value); ok && strings.IndexByte("eEfFgG%", spec.kind) < 0 {
 		return spec.integer(i)
 	}
 	return spec.float(f)
@@ -143,45 +143,6 @@ func (f formatSpec) signOf(negative bool) string {
 		return ""
 	}
 	return string(f.sign)
-}
-
-func (f formatSpec) integer(i int) (string, error) {
-	if f.precision >= 0 {
-		return "", errors.New("integers have no precision")
-	}
-	magnitude := uint64(i)
-	if i < 0 {
-		magnitude = -magnitude
-	}
-	base, prefix, upper := 10, "", false
-	switch f.kind {
-	case 'b':
-		base, prefix = 2, "0b"
-	case 'o':
-		base, prefix = 8, "0o"
-	case 'x':
-		base, prefix = 16, "0x"
-	case 'X':
-		base, prefix, upper = 16, "0X", true
-	case 'c':
-		if i < 0 || i > utf8.MaxRune {
-			return "", errors.New("this is not the number of a character")
-		}
-		return f.pad("", string(rune(i)), false), nil
-	case 's':
-		return "", errors.New("the format s is for strings")
-	}
-	body := strconv.FormatUint(magnitude, base)
-	if upper {
-		body = strings.ToUpper(body)
-	}
-	if f.grouping != 0 {
-		body = group(body, string(f.grouping))
-	}
-	if !f.alternate {
-		prefix = ""
-	}
-	return f.pad(f.signOf(i < 0)+prefix, body, true), nil
 }
 
 func group(digits, separator string) string {

@@ -149,18 +149,19 @@ func (f formatSpec) percent(kind byte, value any) (string, error) {
 			return f.pad("", s, false), nil
 		}
 	}
-	i, number_, isInt, isNumber := Number(value)
+	_, number_, _, isNumber := Number(value)
 	if !isNumber {
 		return "", fmt.Errorf("%%%c needs a number, not %s", kind, Describe(value))
 	}
 	f.kind = kind
 	switch kind {
 	case 'd', 'i', 'u', 'x', 'X', 'o', 'c':
+		i, isInt := Big(value)
 		if !isInt {
-			if kind == 'x' || kind == 'X' || kind == 'o' || math.Abs(number_) >= 1<<62 {
+			if kind == 'x' || kind == 'X' || kind == 'o' || math.IsInf(number_, 0) || math.IsNaN(number_) {
 				return "", fmt.Errorf("%%%c needs an integer", kind)
 			}
-			i = int(number_)
+			i, _ = Big(Truncated(number_))
 		}
 		if kind == 'i' || kind == 'u' {
 			f.kind = 'd'

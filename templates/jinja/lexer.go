@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"regexp"
@@ -161,14 +162,17 @@ func numberToken(rest string, begin int, float bool) (token, *syntaxError) {
 		return token{tokenFloat, text, number, begin}, nil
 	}
 	text := integerForm.FindString(rest)
-	number, err := strconv.ParseInt(strings.ReplaceAll(text, "_", ""), 0, 64)
+	number, err := ParseWhole(strings.ReplaceAll(text, "_", ""), 0)
 	if strings.Trim(text, "0_") == "" {
 		number, err = 0, nil
 	}
-	if err != nil || len(text) < len(rest) && rest[len(text)] >= '0' && rest[len(text)] <= '9' {
-		return token{}, &syntaxError{offset: begin, message: "this number cannot be read: too large, or with a leading zero"}
+	if errors.Is(err, ErrTooLarge) {
+		return token{}, &syntaxError{offset: begin, message: "this number has more than 4300 digits"}
 	}
-	return token{tokenInteger, text, int(number), begin}, nil
+	if err != nil || len(text) < len(rest) && rest[len(text)] >= '0' && rest[len(text)] <= '9' {
+		return token{}, &syntaxError{offset: begin, message: "this number cannot be read: it has a leading zero"}
+	}
+	return token{tokenInteger, text, number, begin}, nil
 }
 
 // unquote reads a string literal with Python's escapes, or with none where it is literal, from the beginning of text.

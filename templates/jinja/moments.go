@@ -32,6 +32,21 @@ func NewMoment(at time.Time) Moment {
 	return Moment{Time: time.Date(at.Year(), at.Month(), at.Day(), at.Hour(), at.Minute(), at.Second(), at.Nanosecond()/1000*1000, time.UTC)}
 }
 
+// MomentOf is the date, or the date and time, that stands in YAML.
+func MomentOf(t ordered.Timestamp) Moment {
+	m, err := fromISO(string(t))
+	if err != nil { // which nothing in YAML is
+		return Moment{kind: dateOnly}
+	}
+	if len(t) == len("2006-01-02") {
+		m.kind = dateOnly
+	}
+	return m
+}
+
+// ISO is how the moment is written in JSON.
+func (m Moment) ISO() string { return m.iso("T") }
+
 func (m Moment) String() string { return m.iso(" ") }
 
 // iso is Python's isoformat.

@@ -7,9 +7,6 @@ import (
 	"strings"
 )
 
-// ErrTooLarge means that a number does not fit.
-var ErrTooLarge = errors.New("the result does not fit 64 bits")
-
 // Operate applies an arithmetic operator as Python does.
 func Operate(operator string, left, right any) (any, error) {
 	if operator == "~" {
@@ -25,7 +22,14 @@ func Operate(operator string, left, right any) (any, error) {
 	ri, rf, rInt, rNumber := Number(right)
 	if lNumber && rNumber {
 		if lInt && rInt {
-			return operateInts(operator, li, ri)
+			if result, err := operateInts(operator, li, ri); !errors.Is(err, errOverflow) {
+				return result, err
+			}
+		}
+		if x, ok := Big(left); ok {
+			if y, ok := Big(right); ok {
+				return operateWholes(operator, x, y)
+			}
 		}
 		return OperateFloats(operator, lf, rf)
 	}
@@ -75,6 +79,9 @@ func Operate(operator string, left, right any) (any, error) {
 	return nil, fmt.Errorf("%s cannot combine %s with %s%s", operator, Describe(left), Describe(right), hint)
 }
 
+// errOverflow means that a number does not fit an int.
+var errOverflow = errors.New("the result does not fit 64 bits")
+
 func joinTexts(a, b string) (any, error) {
 	if len(a)+len(b) > MaximumText {
 		return nil, fmt.Errorf("the text becomes larger than %d bytes", MaximumText)
@@ -82,17 +89,21 @@ func joinTexts(a, b string) (any, error) {
 	return a + b, nil
 }
 
+// operateInts applies an arithmetic operator to numbers that fit an int, where what it comes to does too.
 func operateInts(operator string, a, b int) (any, error) {
 	switch operator {
 	case "+":
 		return addInts(a, b)
 	case "-":
-		return SubtractInts(a, b)
+		return subtractInts(a, b)
 	case "*":
 		return multiplyInts(a, b)
 	case "/":
 		if b == 0 {
 			return nil, errors.New("division by zero")
+		}
+		if max(a, -a, b, -b) >= 1<<53 || min(a, b) == math.MinInt {
+			return nil, errOverflow // one of them is no float
 		}
 		return float64(a) / float64(b), nil
 	case "//", "%":
@@ -103,7 +114,7 @@ func operateInts(operator string, a, b int) (any, error) {
 			if operator == "%" {
 				return 0, nil
 			}
-			return SubtractInts(0, a)
+			return subtractInts(0, a)
 		}
 		quotient, remainder := a/b, a%b
 		if remainder != 0 && (remainder < 0) != (b < 0) {
@@ -191,16 +202,16 @@ func OperateFloats(operator string, a, b float64) (any, error) {
 func addInts(a, b int) (any, error) {
 	sum := a + b
 	if (sum > a) != (b > 0) && b != 0 {
-		return nil, ErrTooLarge
+		return nil, errOverflow
 	}
 	return sum, nil
 }
 
-// SubtractInts is a - b, or an error where that does not fit.
-func SubtractInts(a, b int) (any, error) {
+// subtractInts is a - b, or an error where that does not fit.
+func subtractInts(a, b int) (any, error) {
 	difference := a - b
 	if (difference < a) != (b > 0) && b != 0 {
-		return nil, ErrTooLarge
+		return nil, errOverflow
 	}
 	return difference, nil
 }
@@ -211,7 +222,7 @@ func multiplyInts(a, b int) (any, error) {
 	}
 	product := a * b
 	if product/b != a || a == -1 && b == math.MinInt || b == -1 && a == math.MinInt {
-		return nil, ErrTooLarge
+		return nil, errOverflow
 	}
 	return product, nil
 }

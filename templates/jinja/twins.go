@@ -4,6 +4,7 @@ import (
 	crypto "crypto/rand"
 	"encoding/json"
 	"errors"
+	"math/big"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -95,8 +96,8 @@ func (f *followed) compare(value, twin any) {
 	case string:
 		other, _ := twin.(string)
 		f.follow(v, other)
-	case int, float64:
-		if v != twin {
+	case int, *big.Int, float64:
+		if !Equal(v, twin) {
 			f.follow(Text(v), Text(twin))
 		}
 	case []any:
@@ -204,9 +205,9 @@ func (s *session) seen(value any) any {
 		if f.twin {
 			return other
 		}
-	case int:
+	case int, *big.Int:
 		// A number that is a secret as a whole; a part of a longer one is none.
-		if other, err := strconv.Atoi(f.number(strconv.Itoa(v))); err == nil {
+		if other, err := ParseWhole(f.number(Repr(v)), 10); err == nil {
 			f.touched = true
 			if f.twin {
 				return other
@@ -262,7 +263,7 @@ func (s *session) noticed(node expression, value any) any {
 		return value
 	}
 	switch value.(type) {
-	case string, int, float64:
+	case string, int, *big.Int, float64:
 	case []any, Tuple:
 		f.making(node, value)
 		return value
@@ -307,7 +308,7 @@ func (f *followed) making(node expression, value any) {
 		}
 	}
 	switch value.(type) {
-	case string, int, float64:
+	case string, int, *big.Int, float64:
 		note(Text(value))
 	}
 }
@@ -341,9 +342,9 @@ func (f *followed) secret(name string, value any, depth int) any {
 		if f.SecretValue(name, v) {
 			return f.one(v)
 		}
-	case int:
-		if written := strconv.Itoa(v); f.SecretValue(name, written) {
-			if other, err := strconv.Atoi(f.one(written)); err == nil {
+	case int, *big.Int:
+		if written := Repr(v); f.SecretValue(name, written) {
+			if other, err := ParseWhole(f.one(written), 10); err == nil {
 				return other
 			}
 		}

@@ -3,6 +3,7 @@ package jinja
 import (
 	"fmt"
 	"math"
+	"math/big"
 	"reflect"
 	"sort"
 	"strconv"
@@ -14,7 +15,7 @@ import (
 	"github.com/polarbook/polarbook/templates/suggest"
 )
 
-// Values within templates are Python's: nil (None), bool, int, float64 (float), string, []any (list),
+// Values within templates are Python's: nil (None), bool, int and *big.Int (int), float64 (float), string, []any (list),
 // tuple, *ordered.Map (dict), and the types of scope.go for what is found on demand. Maps of Go come in
 // only where callers have no order to tell, and become dictionaries in the order of their keys.
 
@@ -55,9 +56,11 @@ type namespace struct{ values *ordered.Map }
 // of other types.
 func plain(value any) any {
 	switch v := value.(type) {
-	case nil, bool, int, float64, string, []any, *ordered.Map, Tuple, *Undefined, *Function, *namespace,
+	case nil, bool, int, *big.Int, float64, string, []any, *ordered.Map, Tuple, *Undefined, *Function, *namespace,
 		*LazyMap, *LazyList, Mapping, Scope, Unsafe, *vault.Value, omitted, *loop, *module, *cycle, Moment, span:
 		return v
+	case ordered.Timestamp:
+		return MomentOf(v)
 	case error:
 		return v.Error()
 	case []byte:
@@ -73,7 +76,7 @@ func plain(value any) any {
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		return int(r.Int())
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		return int(r.Uint())
+		return Whole(new(big.Int).SetUint64(r.Uint()))
 	case reflect.Float32, reflect.Float64:
 		return r.Float()
 	case reflect.String:
@@ -140,6 +143,8 @@ func Truth(value any) (bool, error) {
 		return v, nil
 	case int:
 		return v != 0, nil
+	case *big.Int:
+		return v.Sign() != 0, nil
 	case float64:
 		return v != 0, nil
 	case string:
@@ -192,6 +197,8 @@ func Repr(value any) string {
 		return "False"
 	case int:
 		return strconv.Itoa(v)
+	case *big.Int:
+		return v.String()
 	case float64:
 		return FloatText(v)
 	case string:
@@ -291,12 +298,12 @@ func reprString(s string) string {
 
 // TypeName is the name of Python's type.
 func TypeName(value any) string {
-	switch value.(type) {
+	switch v := value.(type) {
 	case nil:
 		return "NoneType"
 	case bool:
 		return "bool"
-	case int:
+	case int, *big.Int:
 		return "int"
 	case float64:
 		return "float"
@@ -319,6 +326,12 @@ func TypeName(value any) string {
 	case *cycle:
 		return "Cycler"
 	case Moment:
+		switch v.kind {
+		case dateOnly:
+			return "date"
+		case timeOnly:
+			return "time"
+		}
 		return "datetime"
 	case span:
 		return "timedelta"
@@ -333,7 +346,7 @@ func Describe(value any) string {
 		return "None"
 	case bool:
 		return "a boolean"
-	case int:
+	case int, *big.Int:
 		return "an integer"
 	case float64:
 		return "a float"

@@ -342,6 +342,8 @@ func Plain(value any) any {
 			items[at] = Plain(item)
 		}
 		return items
+	case Timestamp:
+		return string(v)
 	}
 	return value
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math/big"
 	"slices"
 	"strings"
 	"sync"
@@ -60,7 +61,9 @@ func (m *Emitter) named(key string, x any) (string, bool) {
 	switch x := x.(type) {
 	case string:
 		s = x
-	case int, int64, float64:
+	case ordered.Timestamp:
+		s = string(x)
+	case int, int64, *big.Int, float64:
 		s = fmt.Sprint(x)
 	default:
 		return "", false
@@ -170,7 +173,7 @@ func (m *Emitter) value(v any) any {
 	switch v := v.(type) {
 	case nil, bool:
 		return v
-	case int, int64, float64:
+	case int, int64, *big.Int, float64:
 		// A number that is a secret as a whole; a part of a longer one is none.
 		if s := fmt.Sprint(v); s != "" {
 			if masked := m.whole(s); masked != s && strings.Trim(masked, "*") == "" {
@@ -180,6 +183,8 @@ func (m *Emitter) value(v any) any {
 		return v
 	case string:
 		return m.tell(v)
+	case ordered.Timestamp:
+		return m.tell(string(v))
 	case []byte:
 		return m.tell(string(v))
 	case *ordered.Map:
