@@ -25,8 +25,7 @@ test-all: ## every suite that boots hosts, on every flavour of host: hours
 differential: ## every case of test/differential with Ansible 2.14, Ansible 2.19 and polarbook, and a table of what differs: an hour and more
 	test/differential/all
 
-lint: $(LINT) ## go vet and the linter
-	go vet ./...
+lint: $(LINT) ## the linter, go vet among its checks, and the scripts' own
 	$(LINT) run ./...
 	go run ./test/scripts
 
