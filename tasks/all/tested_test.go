@@ -10,6 +10,7 @@ import (
 	"github.com/polarbook/polarbook/tasks/builtin"
 	"github.com/polarbook/polarbook/tasks/polardb"
 	"github.com/polarbook/polarbook/tasks/preflight"
+	"github.com/polarbook/polarbook/tasks/sources"
 )
 
 // inFileOf names the file of a module that shares another's.
@@ -20,7 +21,7 @@ var inFileOf = map[string]string{
 // Every module is in the file of its name, and that file has its tests beside it: somebody who changes a module finds both.
 func TestEveryModuleHasATestFile(t *testing.T) {
 	for family, modules := range map[string][]tasks.Module{
-		"builtin": builtin.Modules(), "polardb": polardb.Modules(), "preflight": preflight.Modules(),
+		"builtin": builtin.Modules(), "polardb": polardb.Modules(), "preflight": preflight.Modules(), "sources": sources.Modules(),
 	} {
 		for _, m := range modules {
 			file := strings.TrimPrefix(m.Name, "polardb_")
