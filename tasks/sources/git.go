@@ -127,9 +127,9 @@ func newGit(a *gitArgs, l tasks.Local) (tasks.Action, error) {
 
 type git struct {
 	gitArgs
-	asking, showing        bool
-	mask, format           string
-	address                string // repo, without a password
+	asking, showing       bool
+	mask, format          string
+	address               string // repo, without a password
 	realm, user, password string // of repo, where it has a password
 }
 
