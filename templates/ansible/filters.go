@@ -10,7 +10,6 @@ import (
 
 // refusedFilters are filters of Ansible that are left out, and why.
 var refusedFilters = map[string]string{
-	"ipaddr": "only ipv4_int is here",
 	"urlize": "nothing here writes HTML",
 }
 
@@ -21,7 +20,7 @@ func init() {
 	filters = map[string]jinja.Callable{}
 	for _, table := range []map[string]jinja.Callable{
 		plainFilters(), textFilters(), listFilters(), dataFilters(), encodingFilters(), pathFilters(), timeFilters(), postgresFilters(),
-		randomFilters(), vaultFilters(), windowsFilters(), passwordFilters(),
+		randomFilters(), vaultFilters(), windowsFilters(), passwordFilters(), ipFilters(),
 	} {
 		for name, f := range table {
 			filters[name] = f

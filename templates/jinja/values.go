@@ -179,6 +179,8 @@ func Text(value any) string {
 		return v
 	case Moment:
 		return v.String()
+	case ordered.Timestamp:
+		return v.Text()
 	case span:
 		return v.String()
 	}
@@ -224,6 +226,8 @@ func Repr(value any) string {
 		return ""
 	case Moment:
 		return v.repr()
+	case ordered.Timestamp:
+		return MomentOf(v).repr()
 	case span:
 		return v.repr()
 	case *cycle:
