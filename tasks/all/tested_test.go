@@ -9,6 +9,7 @@ import (
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/builtin"
 	"github.com/polarbook/polarbook/tasks/polardb"
+	"github.com/polarbook/polarbook/tasks/postgresql"
 	"github.com/polarbook/polarbook/tasks/preflight"
 	"github.com/polarbook/polarbook/tasks/sources"
 )
@@ -22,9 +23,10 @@ var inFileOf = map[string]string{
 func TestEveryModuleHasATestFile(t *testing.T) {
 	for family, modules := range map[string][]tasks.Module{
 		"builtin": builtin.Modules(), "polardb": polardb.Modules(), "preflight": preflight.Modules(), "sources": sources.Modules(),
+		"postgresql": postgresql.Modules(),
 	} {
 		for _, m := range modules {
-			file := strings.TrimPrefix(m.Name, "polardb_")
+			file := strings.TrimPrefix(strings.TrimPrefix(m.Name, "polardb_"), "postgresql_")
 			if shared, ok := inFileOf[m.Name]; ok {
 				file = shared
 			}

@@ -25,6 +25,8 @@ type Login struct {
 	Accept string
 	// Session is the application_name; "": polarbook.
 	Session string
+	// Options are settings for the session as the server's command line has them (-c name=value); "": none.
+	Options string
 	// Dial connects to the server; nil dials from this machine.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Timeout bounds connecting and authenticating; 0 is 10 s.
@@ -60,6 +62,9 @@ func Connect(ctx context.Context, l Login) (*pgx.Conn, error) {
 	cfg.Fallbacks, cfg.ValidateConnect = nil, nil
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
 	cfg.RuntimeParams = map[string]string{"client_encoding": "UTF8", "application_name": cmp.Or(l.Session, "polarbook")}
+	if l.Options != "" {
+		cfg.RuntimeParams["options"] = l.Options
+	}
 	cfg.ConnectTimeout = l.Timeout
 	if cfg.ConnectTimeout == 0 {
 		cfg.ConnectTimeout = 10 * time.Second

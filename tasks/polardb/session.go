@@ -87,6 +87,21 @@ func (c *ClusterArgs) own(ctx context.Context, h tasks.Host, node string) (*pgx.
 	return c.ownAs(ctx, h, node, "")
 }
 
+// Lead finds the node that leads and opens a session in one of its databases that nobody else uses. The caller has to close it.
+func (c *ClusterArgs) Lead(ctx context.Context, h tasks.Host, database string) (*pgx.Conn, error) {
+	list, err := c.Listed()
+	if err != nil {
+		return nil, err
+	}
+	leader, _, err := c.leader(ctx, h, list, electionPatience)
+	if err != nil {
+		return nil, err
+	}
+	in := *c // whom it is asked who leads is a matter of the database that polar_monitor is in
+	in.LoginDB = database
+	return in.own(ctx, h, leader.Node)
+}
+
 func (c *ClusterArgs) ownAs(ctx context.Context, h tasks.Host, node, session string) (*pgx.Conn, error) {
 	list, err := c.Listed()
 	if err != nil {
