@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -218,7 +219,7 @@ func (a *dbArgs) copying(l tasks.Local) (tasks.Action, error) {
 		return refuse("dump_extra_args", err.Error())
 	}
 	kind := path.Ext(a.Target)
-	program, words := "pg_dump", append(extra, opts...)
+	program, words := "pg_dump", slices.Concat(extra, opts)
 	format := map[string]string{".tar": "t", ".pgc": "c", ".dir": "d"}[kind]
 	if a.State == "restore" {
 		program, words = "psql", append([]string{"-X", "-q", "-v", "ON_ERROR_STOP=0"}, opts...)
