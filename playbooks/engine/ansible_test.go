@@ -62,6 +62,32 @@ task echo
  b ok: outer
 a ok=5 changed=0 unreachable=0 failed=1 skipped=1 rescued=1 ignored=0
 b ok=5 changed=0 unreachable=0 failed=0 skipped=1 rescued=1 ignored=0`, HostFailed},
+		{"where a task that runs once is rescued, the other hosts see only what is there always (2.19)", `
+- hosts: all
+  gather_facts: false
+  tasks:
+    - block:
+        - shell: "false"
+          run_once: true
+        - echo: not reached
+      rescue:
+        - echo: rescue
+      always:
+        - echo: always
+    - echo: after
+`, `
+play all [a b]
+task shell
+ a rescued: exit status 1, no output
+task echo
+ a ok: rescue
+task echo
+ a ok: always
+ b ok: always
+task echo
+ a ok: after
+a ok=3 changed=0 unreachable=0 failed=0 skipped=0 rescued=1 ignored=0
+b ok=1 changed=0 unreachable=0 failed=0 skipped=0 rescued=0 ignored=0`, HostFailed},
 		{"a handler that notifies itself runs again in the next flush (2.19), and one that fails takes its host out", `
 - hosts: all
   gather_facts: false

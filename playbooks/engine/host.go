@@ -37,6 +37,7 @@ type host struct {
 	pending  string
 	failure  *failedTask // the last, for rescue
 	along    bool        // it failed because another host did
+	dropped  bool        // with a task that ran once on another host: no rescue brings it back
 	forgiven int         // failures before meta: clear_host_errors
 
 	invVars         *ordered.Map
@@ -108,6 +109,22 @@ func (h *host) takeAlong() {
 	if h.cond == active {
 		h.cond, h.failure, h.along = failed, nil, true
 	}
+}
+
+// drop is takeAlong for hosts that stood by while a task that ran once failed within a block that rescues it: as in ansible-core 2.19
+// only the host that ran it is rescued, and the others see no more of the play than what is there always.
+func (h *host) drop() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.cond == active {
+		h.cond, h.failure, h.along, h.dropped = failed, nil, true, true
+	}
+}
+
+func (h *host) isDropped() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.dropped
 }
 
 // rescue has a host that failed go on.

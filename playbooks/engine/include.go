@@ -269,20 +269,21 @@ func (p *playRun) roles() []*role {
 }
 
 // roleNames lists the play's roles as far as they are known: those that it uses itself, and these with those that they depend on.
-func (p *playRun) roleNames() (own, all []any) {
+func (p *playRun) roleNames() (own, all, dependent []any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	own, all = []any{}, []any{}
+	own, all, dependent = []any{}, []any{}, []any{}
 	for _, name := range p.ownRoles {
 		own = append(own, name)
 	}
 	all = append(all, own...)
 	for _, name := range p.dependencies {
+		dependent = append(dependent, name)
 		if !slices.Contains(p.ownRoles, name) {
 			all = append(all, name)
 		}
 	}
-	return own, all
+	return own, all, dependent
 }
 
 // nameRoles notes the names of the roles among nodes. within means that they are a role's own, which depends on them unless it

@@ -297,7 +297,7 @@ func (r *run) end(ctx context.Context, err error) (*Report, error) {
 		recap := h.summary()
 		rep.Hosts[h.name] = recap
 		rep.Changed += recap.Changed
-		if recap.Failed > h.forgiven {
+		if recap.Failed > h.forgiven || h.isDropped() {
 			rep.Failed = append(rep.Failed, h.name)
 		}
 		if h.state() == unreachable {

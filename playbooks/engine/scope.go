@@ -26,6 +26,8 @@ type scope struct {
 	// ended are the hosts on which meta: end_role has ended the role; nil but on a role.
 	ended  *hostSet
 	notify []playbooks.Value
+	// depending is true for what the role depends on, of which it is no parent.
+	depending bool
 	// rescuable is true when a failure in here has a rescue waiting; unguarded scopes inherit it.
 	rescuable bool
 }
@@ -184,7 +186,7 @@ func (s *scope) ownRole() *role {
 func (s *scope) roleNames() []any {
 	names := []any{}
 	for at := s; at != nil; at = at.parent {
-		if at.role != nil {
+		if at.role != nil && !at.depending {
 			names = append(names, at.role.name)
 		}
 	}

@@ -30,7 +30,9 @@ func (p *playRun) walk(ctx context.Context, nodes []playbooks.Node, sc *scope, h
 // block runs its tasks; on the hosts where they failed its rescue; on all of them its always.
 func (p *playRun) block(ctx context.Context, b *playbooks.Block, sc *scope, hosts []*host) {
 	inner := sc.block(b, b.Block)
-	p.walk(ctx, b.Block[:b.RoleDependencies], inner, hosts)
+	dependencies := *inner
+	dependencies.depending = true
+	p.walk(ctx, b.Block[:b.RoleDependencies], &dependencies, hosts)
 	if hosts = p.first(b, hosts); len(hosts) == 0 {
 		return
 	}
@@ -39,7 +41,7 @@ func (p *playRun) block(ctx context.Context, b *playbooks.Block, sc *scope, host
 	if len(b.Rescue) > 0 && !p.finished() {
 		var fallen []*host
 		for _, h := range hosts {
-			if h.state() != failed {
+			if h.state() != failed || h.isDropped() {
 				continue
 			}
 			fallen = append(fallen, h)
@@ -158,6 +160,11 @@ func (p *playRun) resume(was bool) {
 // applyFailures looks at a finished task: errors that are fatal for all, and too many failures, take the other hosts along. As in
 // ansible-core 2.19 they are rescued with the host that failed, where that is.
 func (p *playRun) applyFailures(hosts []*host, fatal bool, sc *scope) {
+	p.applyFailuresOf(hosts, fatal, false, sc)
+}
+
+// applyFailuresOf is applyFailures; once says that the task ran on the first host alone.
+func (p *playRun) applyFailuresOf(hosts []*host, fatal, once bool, sc *scope) {
 	fell, lost := false, false
 	for _, h := range hosts {
 		s := h.state()
@@ -171,7 +178,11 @@ func (p *playRun) applyFailures(hosts []*host, fatal bool, sc *scope) {
 		return
 	}
 	for _, h := range p.batch {
-		h.takeAlong()
+		if once && !lost {
+			h.drop()
+		} else {
+			h.takeAlong()
+		}
 	}
 	if !lost {
 		return

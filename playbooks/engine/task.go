@@ -85,6 +85,7 @@ func (p *playRun) task(ctx context.Context, t *playbooks.Task, outer *scope, hos
 		return
 	}
 	on := hosts
+	alone := once && !fatal && p.strategy() != "free"
 	if once && p.strategy() != "free" {
 		on = hosts[:1]
 		fatal = true
@@ -103,7 +104,7 @@ func (p *playRun) task(ctx context.Context, t *playbooks.Task, outer *scope, hos
 	for i, h := range on {
 		s.applyOutcome(h, outcomes[i], hosts, len(on) < len(hosts))
 	}
-	p.applyFailures(hosts, fatal, sc)
+	p.applyFailuresOf(hosts, fatal, alone, sc)
 }
 
 // each calls f for every host at once, as far as forks and throttle allow.

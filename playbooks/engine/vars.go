@@ -232,7 +232,7 @@ func (p *playRun) varsWith(h *host, sc *scope, origin *playbooks.Origin, files [
 
 // magic are the variables that Ansible itself sets and nobody can override.
 func (p *playRun) magic(h *host, inv *ordered.Map, sc *scope, origin *playbooks.Origin) *ordered.Map {
-	own, everyRole := p.roleNames()
+	own, everyRole, dependent := p.roleNames()
 	m := ordered.Of(
 		"ansible_check_mode", p.r.o.Check,
 		"ansible_diff_mode", p.r.o.Diff,
@@ -251,6 +251,7 @@ func (p *playRun) magic(h *host, inv *ordered.Map, sc *scope, origin *playbooks.
 		"omit", templates.Omit,
 		"ansible_play_role_names", own,
 		"ansible_role_names", everyRole,
+		"ansible_dependent_role_names", dependent,
 		"role_names", own,
 		"ansible_inventory_sources", []any{},
 	)

@@ -75,6 +75,14 @@ func (ss *Sessions) config(v Variables) (c remote.Config, local bool, err error)
 		ss.secret(s)
 		c.Password = s
 	}
+	if get("ansible_ssh_password_mechanism") == "disable" {
+		c.Password = ""
+	}
+	for _, r := range refusedVariables {
+		if s := get(r.names...); s != "" && !r.without(s) {
+			return c, false, fmt.Errorf("%s: the variable %s is not supported: %s", c.Name, r.names[0], r.why)
+		}
+	}
 	if s := get("ansible_ssh_private_key_file", "ansible_private_key_file"); s != "" {
 		c.KeyFiles = append([]string{expandHome(s)}, c.KeyFiles...)
 	}
@@ -107,6 +115,30 @@ func (ss *Sessions) config(v Variables) (c remote.Config, local bool, err error)
 	}
 	return c, false, ss.sshArgs(v, &c)
 }
+
+// refusedVariables are those of Ansible's connection ssh that would change how a host is reached and are left out. Those for scp, sftp,
+// sshpass, control sockets, pipelining and terminals are without meaning here: there is one connection, which all of it goes through.
+var refusedVariables = []struct {
+	names   []string
+	why     string
+	without func(value string) bool // it changes nothing
+}{
+	{
+		[]string{"ansible_ssh_private_key", "ansible_private_key"},
+		"a key comes from a file, which ansible_ssh_private_key_file names, or from ssh-agent", never,
+	},
+	{
+		[]string{"ansible_ssh_private_key_passphrase", "ansible_private_key_passphrase"},
+		"give the key to ssh-agent with ssh-add, which asks for its passphrase once", never,
+	},
+	{[]string{"ansible_ssh_pkcs11_provider"}, "give the card's keys to ssh-agent with ssh-add -s", never},
+	{
+		[]string{"ansible_ssh_executable"}, "polarbook has an SSH client of its own, which reads ssh's configuration",
+		func(value string) bool { return filepath.Base(value) == "ssh" },
+	},
+}
+
+func never(string) bool { return false }
 
 // sshArgs reads the arguments of ssh: a variable, or else what holds for all hosts.
 func (ss *Sessions) sshArgs(v Variables, c *remote.Config) error {
