@@ -140,22 +140,26 @@ func (l *loader) unknownModule(f *file, at *yaml.Node, name string) *Error {
 	if i := strings.LastIndex(name, "."); i >= 0 {
 		collection, short = name[:i], name[i+1:]
 	}
+	lists := "polarbook doc lists the modules that there are"
+	if strings.HasPrefix(short, "mysql_") || collection == "community.mysql" {
+		lists = "polarbook is for PostgreSQL and PolarDB: what is on a host for MySQL it can reach by command alone"
+	}
 	switch collection {
-	case "", "ansible.builtin", "ansible.legacy", "ansible.posix", "community.general", "community.postgresql":
+	case "", "ansible.builtin", "ansible.legacy", "ansible.posix", "community.crypto", "community.general", "community.postgresql":
 		if _, registered, _ := l.registered(short); registered {
 			l.fail(f.at(at), width, "write "+short, "there is a module %q, but not in the collection %q", short, collection)
 			return nil
 		}
 		if l.ansibleHas(name) {
-			return l.lack(f.at(at), width, "polarbook doc lists the modules that there are",
+			return l.lack(f.at(at), width, lists,
 				"the module %q is not implemented by polarbook, though Ansible has it", name)
 		}
 	default:
 		if l.ansibleHas(name) {
-			return l.lack(f.at(at), width, "polarbook doc lists the modules that there are",
+			return l.lack(f.at(at), width, lists,
 				"polarbook has no modules of the collection %q", collection)
 		}
-		l.fail(f.at(at), width, "polarbook doc lists the modules that there are", "polarbook has no modules of the collection %q", collection)
+		l.fail(f.at(at), width, lists, "polarbook has no modules of the collection %q", collection)
 		return nil
 	}
 	candidates := append(l.moduleNames(), includes...)

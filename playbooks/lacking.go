@@ -102,4 +102,4 @@ func (l *loader) ansibleHas(name string) bool {
 }
 
 // ourCollections are those of which polarbook has modules.
-var ourCollections = []string{"ansible.posix", "community.general", "community.postgresql"}
+var ourCollections = []string{"ansible.posix", "community.crypto", "community.general", "community.postgresql"}
