@@ -7,6 +7,7 @@ import (
 
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/builtin"
+	"github.com/polarbook/polarbook/tasks/crypto"
 	"github.com/polarbook/polarbook/tasks/polardb"
 	"github.com/polarbook/polarbook/tasks/postgresql"
 	"github.com/polarbook/polarbook/tasks/preflight"
@@ -19,7 +20,7 @@ func All() []tasks.Module {
 }
 
 // registry holds the modules of each family. A family lists its own in its modules.go.
-var registry = slices.Concat(builtin.Modules(), sources.Modules(), postgresql.Modules(), preflight.Modules(), polardb.Modules())
+var registry = slices.Concat(builtin.Modules(), sources.Modules(), postgresql.Modules(), crypto.Modules(), preflight.Modules(), polardb.Modules())
 
 // Filters are what a family brings for templates to use, beside Jinja2's filters and Ansible's.
 var Filters = polardb.Filters

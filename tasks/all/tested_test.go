@@ -8,6 +8,7 @@ import (
 
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/builtin"
+	"github.com/polarbook/polarbook/tasks/crypto"
 	"github.com/polarbook/polarbook/tasks/polardb"
 	"github.com/polarbook/polarbook/tasks/postgresql"
 	"github.com/polarbook/polarbook/tasks/preflight"
@@ -23,7 +24,7 @@ var inFileOf = map[string]string{
 func TestEveryModuleHasATestFile(t *testing.T) {
 	for family, modules := range map[string][]tasks.Module{
 		"builtin": builtin.Modules(), "polardb": polardb.Modules(), "preflight": preflight.Modules(), "sources": sources.Modules(),
-		"postgresql": postgresql.Modules(),
+		"postgresql": postgresql.Modules(), "crypto": crypto.Modules(),
 	} {
 		for _, m := range modules {
 			file := strings.TrimPrefix(strings.TrimPrefix(m.Name, "polardb_"), "postgresql_")

@@ -1,0 +1,10 @@
+package crypto
+
+import "github.com/polarbook/polarbook/tasks"
+
+// Modules returns the modules for keys and certificates, in the order of the documentation.
+func Modules() []tasks.Module {
+	return []tasks.Module{privateKeyModule, csrModule, csrPipeModule, certificateModule}
+}
+
+var collection = []string{"community.crypto"}

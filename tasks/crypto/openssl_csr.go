@@ -1,0 +1,345 @@
+package crypto
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/files"
+	"github.com/polarbook/polarbook/templates/ordered"
+)
+
+// requestArgs are what openssl_csr and openssl_csr_pipe have alike.
+type requestArgs struct {
+	KeyPath    string           `arg:"privatekey_path,path" doc:"File on the host with the private key. It, or privatekey_content, is required."`
+	KeyContent string           `arg:"privatekey_content,secret" doc:"The private key itself."`
+	Passphrase string           `arg:"privatekey_passphrase,secret" doc:"Passphrase of the private key."`
+	Digest     string           `arg:"digest" default:"sha256" choices:"sha256 sha384 sha512" doc:"Hash of the signature."`
+	Version    int              `arg:"version" default:"1" doc:"Version of the request, of which there is one."`
+	Subject    any              `arg:"subject" doc:"The name, as a dict of its parts by their short or long names (CN, commonName); a value may be a list."`
+	Ordered    []any            `arg:"subject_ordered" doc:"The name as a list of such dicts, whose order is kept. Not together with subject and the arguments for single parts."`
+	Country    string           `arg:"country_name" alias:"C countryName" doc:"Part of the name: country, two letters."`
+	Province   string           `arg:"state_or_province_name" alias:"ST stateOrProvinceName" doc:"Part of the name: state or province."`
+	Locality   string           `arg:"locality_name" alias:"L localityName" doc:"Part of the name: place."`
+	Org        string           `arg:"organization_name" alias:"O organizationName" doc:"Part of the name: organisation."`
+	Unit       string           `arg:"organizational_unit_name" alias:"OU organizationalUnitName" doc:"Part of the name: unit of it."`
+	CommonName string           `arg:"common_name" alias:"CN commonName" doc:"Part of the name: what it is for."`
+	Email      string           `arg:"email_address" alias:"E emailAddress" doc:"Part of the name: mail address."`
+	SAN        []string         `arg:"subject_alt_name" alias:"subjectAltName" doc:"Names and addresses that it is for: DNS:db.example.com, IP:10.0.0.1, email:, URI: and RID:. Others are refused."`
+	SANCrit    bool             `arg:"subject_alt_name_critical" alias:"subjectAltName_critical" default:"false" doc:"Who does not understand these is to refuse the certificate."`
+	UseCN      bool             `arg:"use_common_name_for_san" alias:"useCommonNameForSAN" default:"true" doc:"Without subject_alt_name, take the common name for it."`
+	Usage      []string         `arg:"key_usage" alias:"keyUsage" doc:"What the key may be used for: digitalSignature, keyEncipherment, keyCertSign and the like."`
+	UsageCrit  bool             `arg:"key_usage_critical" alias:"keyUsage_critical" default:"false" doc:"Likewise critical."`
+	Extended   []string         `arg:"extended_key_usage" alias:"extKeyUsage extendedKeyUsage" doc:"More of that: serverAuth, clientAuth and the like, or numbers of objects."`
+	ExtCrit    bool             `arg:"extended_key_usage_critical" alias:"extKeyUsage_critical extendedKeyUsage_critical" default:"false" doc:"Likewise critical."`
+	Basic      []string         `arg:"basic_constraints" alias:"basicConstraints" doc:"CA:TRUE or CA:FALSE, and pathlen: with how many CAs may come below."`
+	BasicCrit  bool             `arg:"basic_constraints_critical" alias:"basicConstraints_critical" default:"false" doc:"Likewise critical."`
+	Staple     bool             `arg:"ocsp_must_staple" alias:"ocspMustStaple" default:"false" doc:"Servers have to bring an answer of OCSP with it."`
+	StapleCrit bool             `arg:"ocsp_must_staple_critical" alias:"ocspMustStaple_critical" default:"false" doc:"Likewise critical."`
+	MakeSKI    bool             `arg:"create_subject_key_identifier" default:"false" doc:"Put the key's identifier in, the SHA-1 of the public key."`
+	SKI        string           `arg:"subject_key_identifier" doc:"Put this identifier in, in hexadecimal digits with colons."`
+	AKI        string           `arg:"authority_key_identifier" doc:"Refused: it is the CA that puts its own in (ownca_create_authority_key_identifier)."`
+	Permitted  []string         `arg:"name_constraints_permitted" doc:"Refused: names that a CA is limited to are not made here."`
+	Excluded   []string         `arg:"name_constraints_excluded" doc:"Refused likewise."`
+	CRL        []map[string]any `arg:"crl_distribution_points" doc:"Refused: places of revocation lists are not made here."`
+	Backend    string           `arg:"select_crypto_backend" default:"auto" choices:"auto cryptography" doc:"Of no effect: Go's crypto makes the requests."`
+}
+
+var requestReturns = []tasks.Return{
+	{Name: "privatekey", Type: "str", Doc: "file of the private key"}, {Name: "subject", Type: "list", Doc: "the name, as pairs"},
+	{Name: "subjectAltName", Type: "list", Doc: "names and addresses"}, {Name: "keyUsage", Type: "list", Doc: "uses of the key"},
+	{Name: "extendedKeyUsage", Type: "list", Doc: "more uses"}, {Name: "basicConstraints", Type: "list", Doc: "whether it is for a CA"},
+	{Name: "ocsp_must_staple", Type: "bool", Doc: "as asked for"},
+}
+
+// request is what a request is to say.
+type request struct {
+	*requestArgs
+	parts      []namePart
+	extensions []pkix.Extension // all but the key's identifier
+	ski        []byte
+}
+
+// read checks the arguments. It returns which is wrong and how.
+func (a *requestArgs) read() (r *request, arg, problem string) {
+	r = &request{requestArgs: a}
+	switch {
+	case a.KeyPath == "" && a.KeyContent == "":
+		return r, "privatekey_path", "or privatekey_content is required"
+	case a.KeyPath != "" && a.KeyContent != "":
+		return r, "privatekey_content", "and privatekey_path exclude each other"
+	case a.Version != 1:
+		return r, "version", "has to be 1: there is no other"
+	case a.AKI != "":
+		return r, "authority_key_identifier", "is not put into requests: the CA puts its own in"
+	case a.Permitted != nil || a.Excluded != nil:
+		return r, "name_constraints_permitted", "and name_constraints_excluded cannot be made here"
+	case a.CRL != nil:
+		return r, "crl_distribution_points", "cannot be made here"
+	case a.MakeSKI && a.SKI != "":
+		return r, "subject_key_identifier", "and create_subject_key_identifier exclude each other"
+	}
+	if a.SKI != "" {
+		var err error
+		if r.ski, err = hex.DecodeString(strings.ReplaceAll(a.SKI, ":", "")); err != nil || len(r.ski) == 0 {
+			return r, "subject_key_identifier", "has to be bytes in hexadecimal digits, with colons between them"
+		}
+	}
+	if arg, err := r.name(); err != nil {
+		return r, arg, err.Error()
+	}
+	names := a.SAN
+	if len(names) == 0 && a.UseCN {
+		for _, p := range r.parts {
+			if p.oid.Equal(subjectNames["CN"]) {
+				names = append(names, "DNS:"+p.value)
+			}
+		}
+	}
+	for _, e := range []struct {
+		arg   string
+		list  []string
+		oid   []int
+		crit  bool
+		write func([]string) ([]byte, error)
+	}{
+		{"subject_alt_name", names, oidSAN, a.SANCrit, alternatives}, {"key_usage", a.Usage, oidKeyUsage, a.UsageCrit, keyUsage},
+		{"extended_key_usage", a.Extended, oidExtKeyUsage, a.ExtCrit, extendedKeyUsage}, {"basic_constraints", a.Basic, oidBasic, a.BasicCrit, basic},
+	} {
+		if len(e.list) == 0 {
+			continue
+		}
+		value, err := e.write(e.list)
+		if err != nil {
+			return r, e.arg, err.Error()
+		}
+		r.extensions = append(r.extensions, pkix.Extension{Id: e.oid, Critical: e.crit, Value: value})
+	}
+	if a.Staple {
+		r.extensions = append(r.extensions, pkix.Extension{Id: oidMustStaple, Critical: a.StapleCrit, Value: []byte{0x30, 3, 2, 1, 5}})
+	}
+	if r.SAN = names; names == nil {
+		r.SAN = []string{}
+	}
+	return r, "", ""
+}
+
+// name puts the parts of the subject together: those of arguments of their own first, as in Ansible.
+func (r *request) name() (arg string, err error) {
+	for _, part := range []struct{ key, value string }{
+		{"C", r.Country}, {"ST", r.Province}, {"L", r.Locality}, {"O", r.Org}, {"OU", r.Unit}, {"CN", r.CommonName}, {"E", r.Email},
+	} {
+		if part.value != "" {
+			r.parts = append(r.parts, namePart{subjectNames[part.key], part.value})
+		}
+	}
+	if r.Ordered != nil {
+		if len(r.parts) > 0 || r.Subject != nil {
+			return "subject_ordered", errors.New("and other arguments for the name exclude each other")
+		}
+		for _, item := range r.Ordered {
+			if err := r.more(item); err != nil {
+				return "subject_ordered", err
+			}
+		}
+	}
+	if r.Subject != nil {
+		if err := r.more(r.Subject); err != nil {
+			return "subject", err
+		}
+	}
+	for _, p := range r.parts {
+		if p.oid.Equal(subjectNames["C"]) && len(p.value) != 2 {
+			return "country_name", errors.New("has to be two letters")
+		}
+	}
+	return "", nil
+}
+
+func (r *request) more(item any) error {
+	dict, ok := ordered.From(item).(*ordered.Map)
+	if !ok {
+		return errors.New("has to be made of dicts")
+	}
+	parts, err := partsOf(dict)
+	r.parts = append(r.parts, parts...)
+	return err
+}
+
+func (r *request) source() source { return source{r.KeyPath, r.KeyContent} }
+
+// signer reads the private key.
+func signer(key given, what, passphrase string) (crypto.Signer, string, error) {
+	if key.err != nil {
+		return nil, key.err.Error(), nil
+	}
+	private, _, err := decodeKey(key.text, passphrase)
+	if err != nil {
+		return nil, "", &tasks.Failure{Msg: what + ": " + err.Error()}
+	}
+	s, ok := private.(crypto.Signer)
+	if !ok {
+		return nil, "", &tasks.Failure{Msg: what + ": a key of X25519 signs nothing"}
+	}
+	return s, "", nil
+}
+
+// algorithm is how a key signs with a hash.
+func algorithm(key crypto.Signer, digest string) x509.SignatureAlgorithm {
+	switch key.Public().(type) {
+	case *rsa.PublicKey:
+		return map[string]x509.SignatureAlgorithm{"sha256": x509.SHA256WithRSA, "sha384": x509.SHA384WithRSA, "sha512": x509.SHA512WithRSA}[digest]
+	case *ecdsa.PublicKey:
+		return map[string]x509.SignatureAlgorithm{"sha256": x509.ECDSAWithSHA256, "sha384": x509.ECDSAWithSHA384, "sha512": x509.ECDSAWithSHA512}[digest]
+	case ed25519.PublicKey:
+		return x509.PureEd25519
+	}
+	return 0
+}
+
+// wanted are the extensions for a key.
+func (r *request) wanted(key crypto.Signer) ([]pkix.Extension, error) {
+	id := r.ski
+	if r.MakeSKI {
+		var err error
+		if id, err = keyID(key.Public()); err != nil {
+			return nil, err
+		}
+	}
+	if id == nil {
+		return r.extensions, nil
+	}
+	value := append([]byte{4, byte(len(id))}, id...)
+	return append(r.extensions[:len(r.extensions):len(r.extensions)], pkix.Extension{Id: oidSKI, Value: value}), nil
+}
+
+// text returns the request: the one that is there where it is as wanted.
+func (r *request) text(have []byte, key crypto.Signer, force bool) ([]byte, error) {
+	extensions, err := r.wanted(key)
+	if err != nil {
+		return nil, err
+	}
+	if csr, err := decodeRequest(have); err == nil && !force && csr.CheckSignature() == nil && samePublic(csr.PublicKey, key.Public()) &&
+		sameName(readName(csr.RawSubject), r.parts) && sameExtensions(csr.Extensions, extensions) {
+		return have, nil
+	}
+	name, err := rawName(r.parts)
+	if err != nil {
+		return nil, err
+	}
+	template := &x509.CertificateRequest{RawSubject: name, SignatureAlgorithm: algorithm(key, r.Digest), ExtraExtensions: extensions}
+	der, err := x509.CreateCertificateRequest(rand.Reader, template, key)
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}), err
+}
+
+func samePublic(a, b any) bool {
+	x, ok := a.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && x.Equal(b)
+}
+
+func decodeRequest(text []byte) (*x509.CertificateRequest, error) {
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == "CERTIFICATE REQUEST" || block.Type == "NEW CERTIFICATE REQUEST" {
+			return x509.ParseCertificateRequest(block.Bytes)
+		}
+	}
+	return nil, errors.New("it holds no certificate request in PEM")
+}
+
+func (r *request) values() map[string]any {
+	list := func(texts []string) any {
+		if len(texts) == 0 {
+			return nil
+		}
+		all := make([]any, len(texts))
+		for i, t := range texts {
+			all[i] = t
+		}
+		return all
+	}
+	v := map[string]any{
+		"privatekey": r.KeyPath, "subject": shownName(r.parts), "subjectAltName": list(r.SAN), "keyUsage": list(r.Usage),
+		"extendedKeyUsage": list(r.Extended), "basicConstraints": list(r.Basic), "ocsp_must_staple": r.Staple,
+		"name_constraints_permitted": []any{}, "name_constraints_excluded": []any{},
+	}
+	return v
+}
+
+type csrArgs struct {
+	files.Attributes
+	requestArgs
+	Path   string `arg:"path,required,path" doc:"File of the request."`
+	State  string `arg:"state" default:"present" choices:"absent present" doc:"Have it, or remove it."`
+	Force  bool   `arg:"force" default:"false" doc:"Make another in any case."`
+	Backup bool   `arg:"backup" default:"false" doc:"Keep a copy of the request before."`
+	Return bool   `arg:"return_content" default:"false" doc:"Return the request as csr."`
+}
+
+var csrModule = tasks.Define(tasks.Module{
+	Name: "openssl_csr", Collections: collection,
+	Summary: "Make a request for a certificate",
+	Notes: []string{
+		"The private key is read from the host, and the request signed on the control node. One that is there and says the same is kept.",
+		files.FollowNote,
+	},
+	Returns: append([]tasks.Return{
+		{Name: "filename", Type: "str", Doc: "the file"}, {Name: "csr", Type: "str", Doc: "the request, with return_content"},
+		{Name: "backup_file", Type: "str", Doc: "copy of the request before"},
+	}, requestReturns...),
+	Examples: `
+- openssl_csr:
+    path: /etc/ssl/app.csr
+    privatekey_path: /etc/ssl/private/app.key
+    common_name: db.example.com
+    subject_alt_name: ["DNS:db.example.com", "IP:10.0.0.1"]
+    extended_key_usage: [serverAuth]
+`,
+}, func(a *csrArgs, l tasks.Local) (tasks.Action, error) {
+	m := &requestMaker{csrArgs: a}
+	if a.State == "present" {
+		r, arg, problem := a.read()
+		if arg != "" {
+			return nil, &tasks.ArgError{Module: "openssl_csr", Arg: arg, Problem: problem}
+		}
+		m.request = r
+	}
+	return newFile("openssl_csr", fileArgs{a.Attributes, a.Path, a.State, a.Backup}, l, m)
+})
+
+// requestMaker makes the text of a request's file.
+type requestMaker struct {
+	*csrArgs
+	request *request
+}
+
+func (m *requestMaker) sources() []source { return []source{m.request.source()} }
+func (m *requestMaker) hidden() bool      { return false }
+
+func (m *requestMaker) make(text []byte, from []given) (made, error) {
+	key, missing, err := signer(from[0], "privatekey_path", m.Passphrase)
+	if err != nil || missing != "" {
+		return made{unknown: missing, text: text}, err
+	}
+	out := made{values: m.request.values()}
+	if out.text, err = m.request.text(text, key, m.Force); err != nil {
+		return out, err
+	}
+	if !bytes.Equal(out.text, text) {
+		out.msg = "make the request " + m.Path
+	}
+	out.values["filename"] = m.Path
+	if m.Return {
+		out.values["csr"] = string(out.text)
+	}
+	return out, nil
+}

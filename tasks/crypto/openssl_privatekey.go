@@ -1,0 +1,165 @@
+package crypto
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/files"
+)
+
+type privateKeyArgs struct {
+	files.Attributes
+	Path       string `arg:"path,required,path" doc:"File of the key."`
+	State      string `arg:"state" default:"present" choices:"absent present" doc:"Have it, or remove it."`
+	Type       string `arg:"type" default:"RSA" choices:"DSA ECC Ed25519 Ed448 RSA X25519 X448" doc:"What kind of key. DSA, Ed448 and X448 are refused: nothing here can make them."`
+	Size       int    `arg:"size" default:"4096" doc:"Bits of an RSA key, at least 1024."`
+	Curve      string `arg:"curve" doc:"Curve of an ECC key, which needs one: secp224r1, secp256r1, secp384r1 or secp521r1. Others that Ansible knows are refused."`
+	Passphrase string `arg:"passphrase,secret" doc:"Passphrase of the key."`
+	Cipher     string `arg:"cipher" default:"auto" doc:"How a passphrase protects it: auto, which is AES-256, and nothing else."`
+	Format     string `arg:"format" default:"auto_ignore" choices:"pkcs1 pkcs8 raw auto auto_ignore" doc:"How it is written; auto is pkcs1 for RSA and ECC and pkcs8 for others, auto_ignore the same for new keys alone. raw is refused."`
+	Mismatch   string `arg:"format_mismatch" default:"regenerate" choices:"regenerate convert" doc:"Make another key where the format is not the wanted one, or write the same in that."`
+	Regenerate string `arg:"regenerate" default:"full_idempotence" choices:"never fail partial_idempotence full_idempotence always" doc:"When another key is made: never; never, and fail when it is not as wanted; when it is not, but fail when it cannot be read; when it is not or cannot be read; always."`
+	Force      bool   `arg:"force" default:"false" doc:"Make another key in any case."`
+	Backup     bool   `arg:"backup" default:"false" doc:"Keep a copy of the key before."`
+	Return     bool   `arg:"return_content" default:"false" doc:"Return the key, which everything that keeps the task's result then has."`
+	Backend    string `arg:"select_crypto_backend" default:"auto" choices:"auto cryptography" doc:"Of no effect: Go's crypto makes the keys."`
+}
+
+var privateKeyModule = tasks.Define(tasks.Module{
+	Name: "openssl_privatekey", Collections: collection,
+	Summary: "Make a private key",
+	Notes: []string{
+		"The key is made on the control node and written with mode 0600 unless mode says otherwise. A key that is there and fits is kept.",
+		"Without the passphrase of a key that is there, or with another, a new key takes its place, as in Ansible; regenerate: partial_idempotence fails instead.",
+		"fingerprint lacks the BLAKE2 and SHAKE hashes.",
+		files.FollowNote,
+	},
+	Returns: []tasks.Return{
+		{Name: "filename", Type: "str", Doc: "the file"}, {Name: "type", Type: "str", Doc: "the kind of key"}, {Name: "size", Type: "int", Doc: "its bits"},
+		{Name: "curve", Type: "str", Doc: "its curve, for ECC"}, {Name: "fingerprint", Type: "dict", Doc: "hashes of the public key, by their names"},
+		{Name: "privatekey", Type: "str", Doc: "the key, with return_content"}, {Name: "backup_file", Type: "str", Doc: "copy of the key before"},
+	},
+	Examples: `
+- openssl_privatekey: {path: /etc/ssl/private/app.key, size: 2048, owner: app}
+- openssl_privatekey: {path: /etc/ssl/private/app.key, type: ECC, curve: secp256r1, passphrase: "{{ key_passphrase }}", cipher: auto}
+- openssl_privatekey: {path: /etc/ssl/private/old.key, state: absent}
+`,
+}, func(a *privateKeyArgs, l tasks.Local) (tasks.Action, error) {
+	refuse := func(arg, problem string) (tasks.Action, error) {
+		return nil, &tasks.ArgError{Module: "openssl_privatekey", Arg: arg, Problem: problem}
+	}
+	switch a.Type {
+	case "DSA", "Ed448", "X448":
+		return refuse("type", a.Type+" cannot be made: RSA, ECC, Ed25519 and X25519 can")
+	case "ECC":
+		if curves[a.Curve] == nil {
+			return refuse("curve", "has to be secp224r1, secp256r1, secp384r1 or secp521r1 for a key of ECC")
+		}
+	case "RSA":
+		if a.Size < 1024 || a.Size > 16384 {
+			return refuse("size", "has to be from 1024 to 16384")
+		}
+	}
+	switch {
+	case a.Format == "raw":
+		return refuse("format", "raw is not there: take pkcs8")
+	case a.Format == "pkcs1" && (a.Type == "Ed25519" || a.Type == "X25519"):
+		return refuse("format", "pkcs1 is not there for "+a.Type)
+	case a.Passphrase != "" && a.Cipher != "auto":
+		return refuse("cipher", "has to be auto, which is AES-256")
+	}
+	if a.Mode == "" {
+		a.Mode = "0600"
+	}
+	return newFile("openssl_privatekey", fileArgs{a.Attributes, a.Path, a.State, a.Backup}, l, &keyMaker{privateKeyArgs: a, asking: l.Check(), secret: l.Secret})
+})
+
+// keyMaker makes the text of a key's file.
+type keyMaker struct {
+	*privateKeyArgs
+	asking bool
+	secret func(string)
+	key    privateKey // made once for a task
+}
+
+func (k *keyMaker) sources() []source { return nil }
+func (k *keyMaker) hidden() bool      { return true }
+
+// make returns what the file is to hold. A key that cannot be read and one that is not as wanted are told apart by regenerate.
+func (k *keyMaker) make(text []byte, _ []given) (made, error) {
+	have, format, err := decodeKey(text, k.Passphrase)
+	if len(text) == 0 {
+		return k.another("make the key " + k.Path)
+	}
+	fail := func(why string) (made, error) {
+		return made{}, &tasks.Failure{Msg: k.Path + ": " + why, Hint: "regenerate: full_idempotence makes another key then; what the old one protects is lost"}
+	}
+	switch {
+	case k.Force || k.Regenerate == "always":
+		return k.another("make another key " + k.Path)
+	case err != nil && k.Regenerate != "full_idempotence":
+		return fail(err.Error())
+	case err != nil:
+		return k.another(fmt.Sprintf("make another key %s: %v", k.Path, err))
+	}
+	kind, size, curve := kindOf(have)
+	fits := kind == k.Type && (kind != "RSA" || size == k.Size) && (kind != "ECC" || curve == k.Curve)
+	sameFormat := k.Format == "auto_ignore" || format == k.format()
+	switch {
+	case k.Regenerate == "never":
+	case fits && !sameFormat && k.Mismatch == "convert":
+		return k.written(have, "write the key "+k.Path+" as "+k.format())
+	case (!fits || !sameFormat) && k.Regenerate == "fail":
+		return fail("the key is not as wanted")
+	case !fits || !sameFormat:
+		return k.another("make another key " + k.Path)
+	}
+	m := made{text: text}
+	m.values = k.values(have, text)
+	return m, nil
+}
+
+func (k *keyMaker) format() string {
+	switch {
+	case k.Format == "pkcs1" || k.Format == "pkcs8":
+		return k.Format
+	case k.Type == "RSA" || k.Type == "ECC":
+		return "pkcs1"
+	}
+	return "pkcs8"
+}
+
+func (k *keyMaker) another(msg string) (made, error) {
+	if k.asking { // a key that nobody gets is not worth the time
+		return made{text: []byte("a new key\n"), msg: msg, values: map[string]any{"filename": k.Path, "type": k.Type, "size": k.Size}}, nil
+	}
+	if k.key == nil {
+		var err error
+		if k.key, err = newKey(k.Type, k.Size, k.Curve); err != nil {
+			return made{}, err
+		}
+	}
+	return k.written(k.key, msg)
+}
+
+func (k *keyMaker) written(key privateKey, msg string) (made, error) {
+	text, err := encodeKey(key, k.format(), k.Passphrase)
+	if err == nil && len(text) == 0 {
+		err = errors.New("the key cannot be written")
+	}
+	return made{text: text, msg: msg, values: k.values(key, text)}, err
+}
+
+func (k *keyMaker) values(key privateKey, text []byte) map[string]any {
+	kind, size, curve := kindOf(key)
+	v := map[string]any{"filename": k.Path, "type": kind, "size": size, "fingerprint": fingerprints(key)}
+	if curve != "" {
+		v["curve"] = curve
+	}
+	if k.Return {
+		k.secret(string(text))
+		v["privatekey"] = string(text)
+	}
+	return v
+}
