@@ -1,0 +1,328 @@
+package sources
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/files"
+	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
+	"github.com/polarbook/polarbook/tasks/web"
+)
+
+type aptKeyArgs struct {
+	ID            string `arg:"id" doc:"Id or fingerprint of the key, in hexadecimal digits: 8, 16 or more. Without it that of the key in url, data or file."`
+	URL           string `arg:"url" doc:"URL of the key, which the host fetches."`
+	Data          string `arg:"data" doc:"The key itself, armored."`
+	File          string `arg:"file,path" doc:"File on the host with the key."`
+	Keyring       string `arg:"keyring,path" doc:"Keyring to keep it in; /etc/apt/trusted.gpg by default. One for a deb line's signed-by belongs in /etc/apt/keyrings."`
+	Keyserver     string `arg:"keyserver" doc:"Server of keys, which the host asks for the one with the id."`
+	ValidateCerts bool   `arg:"validate_certs" default:"true" doc:"Refuse a server whose certificate is not to be trusted."`
+	State         string `arg:"state" default:"present" choices:"absent present" doc:"Whether apt trusts the key."`
+}
+
+var aptKeyModule = tasks.Define(tasks.Module{
+	Name: "apt_key", Collections: []string{"ansible.builtin"},
+	Summary: "Add a key to those that apt trusts, or remove it",
+	Notes: []string{
+		"The host needs neither apt-key nor gpg, and so it works where Debian has no apt-key any more. A key that apt trusts this way vouches for " +
+			"every repository: deb822_repository with signed_by is the better way, and ansible-core itself calls this one deprecated.",
+		"When an id and a key are given, the key has to be the one with that id; nothing is changed otherwise. An expired key that is there counts as there.",
+		"Removed from all files that apt trusts where no keyring is given. What holds other keys besides is kept with those.",
+		files.FollowNote,
+	},
+	Returns: []tasks.Return{
+		{Name: "id", Type: "str", Doc: "id as given, or as found"}, {Name: "short_id", Type: "str", Doc: "its last 8 digits"},
+		{Name: "fp", Type: "str", Doc: "its last 16 digits"}, {Name: "key_id", Type: "str", Doc: "all of it"},
+		{Name: "before", Type: "list", Doc: "ids of the keys before"}, {Name: "after", Type: "list", Doc: "ids of the keys after a change"},
+	},
+	Examples: `
+- apt_key: {url: "https://repo.example.com/key.asc", id: 9FED2BCBDCD29CDF762678CBAED4B06F473041FA, keyring: /etc/apt/keyrings/example.gpg}
+- apt_key: {id: 473041FA, state: absent}
+`,
+}, newAptKey)
+
+var keyID = regexp.MustCompile(`^(?i:0x)?([0-9A-Fa-f]+)$`)
+
+func newAptKey(a *aptKeyArgs, l tasks.Local) (tasks.Action, error) {
+	refuse := func(arg, problem string) (tasks.Action, error) {
+		return nil, &tasks.ArgError{Module: "apt_key", Arg: arg, Problem: problem}
+	}
+	k := &aptKey{aptKeyArgs: *a, asking: l.Check()}
+	given := 0
+	for _, from := range []string{a.URL, a.Data, a.File, a.Keyserver} {
+		if from != "" {
+			given++
+		}
+	}
+	switch {
+	case given > 1:
+		return refuse("data", "file, keyserver and url exclude each other")
+	case a.Keyserver != "" && a.ID == "":
+		return refuse("id", "is required with keyserver")
+	case given == 0 && a.ID == "":
+		return refuse("id", "is required where no key is given")
+	case given == 0 && a.State == "present":
+		return refuse("id", "is of a key that has to come from somewhere: give url, data, file or keyserver")
+	}
+	if a.ID != "" {
+		m := keyID.FindStringSubmatch(strings.ReplaceAll(a.ID, " ", ""))
+		if m == nil || len(m[1]) != 8 && len(m[1]) < 16 {
+			return refuse("id", fmt.Sprintf("is %q, and has to have 8, 16 or more hexadecimal digits", a.ID))
+		}
+		k.id = strings.ToUpper(m[1])
+	}
+	if k.from = a.URL; a.Keyserver != "" {
+		var err error
+		if k.from, err = keyserverURL(a.Keyserver, k.id); err != nil {
+			return refuse("keyserver", err.Error())
+		}
+	}
+	hideURL(l, a.URL)
+	return tasks.AskApply(k), nil
+}
+
+// keyserverURL returns the URL of a key on a server.
+func keyserverURL(server, id string) (string, error) {
+	if !strings.Contains(server, "://") {
+		server = "hkp://" + server
+	}
+	at, err := url.Parse(server)
+	if err != nil || at.Host == "" {
+		return "", fmt.Errorf("is %q, which is no address", server)
+	}
+	switch at.Scheme {
+	case "hkp":
+		at.Scheme = "http"
+		if at.Port() == "" {
+			at.Host += ":11371"
+		}
+	case "hkps":
+		at.Scheme = "https"
+	case "http", "https":
+	default:
+		return "", fmt.Errorf("begins with %s:, and hkp:, hkps:, http: and https: are known", at.Scheme)
+	}
+	at.Path, at.RawQuery = "/pks/lookup", "op=get&options=mr&search=0x"+id
+	return at.String(), nil
+}
+
+type aptKey struct {
+	aptKeyArgs
+	id     string
+	from   string // URL
+	asking bool
+}
+
+func (k *aptKey) keyring() script.Word {
+	if k.Keyring == "" {
+		return ""
+	}
+	return script.Path(k.Keyring)
+}
+
+// Probe reads the keyrings.
+func (k *aptKey) Probe() string {
+	values := script.Values{"file": "", "keyring": k.keyring()}
+	if k.File != "" {
+		values["file"] = script.Path(k.File)
+	}
+	text := scripts.Script("apt_keys", values)
+	if k.from != "" {
+		text = web.Probe(true) + text
+	}
+	return text
+}
+
+// keyring is one on the host.
+type keyring struct {
+	Path string      `answer:"ring"`
+	Have script.File `answer:"have"`
+	Text []byte      `answer:"text"`
+	keys []pgpKey
+}
+
+type aptKeyFound struct {
+	rings []keyring
+	id    string
+	key   []pgpKey // what is to be added; empty: it is there
+}
+
+// ids are those of the keys and their subkeys.
+func (f aptKeyFound) ids(digits int) []any {
+	ids := []any{}
+	for _, r := range f.rings {
+		for _, key := range r.keys {
+			for _, f := range key.fingerprints {
+				id := longID(f)
+				ids = append(ids, id[len(id)-digits:])
+			}
+		}
+	}
+	return ids
+}
+
+func (f aptKeyFound) trusted() bool {
+	return slices.ContainsFunc(f.rings, func(r keyring) bool {
+		return slices.ContainsFunc(r.keys, func(key pgpKey) bool { return key.has(f.id) })
+	})
+}
+
+// Ask reads the keyrings, and fetches the key where it has to be known.
+func (k *aptKey) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (aptKeyFound, error) {
+	found := aptKeyFound{id: k.id}
+	var said struct {
+		web.Tools
+		Key   []byte    `answer:"key"`
+		Rings []keyring `answer:"ring"`
+	}
+	if err := probed.Decode(&said.Tools); err != nil {
+		return found, err
+	}
+	if err := probed.Decode(&said); err != nil {
+		return found, err
+	}
+	for _, r := range said.Rings {
+		var err error
+		if r.keys, err = readKeys(r.Text); err != nil {
+			if k.Keyring == "" && strings.Contains(r.Path, ".gpg.d/") {
+				continue // apt passes it over, too
+			}
+			return found, &tasks.Failure{Msg: fmt.Sprintf("%s is no keyring: %v", r.Path, err)}
+		}
+		found.rings = append(found.rings, r)
+	}
+	if k.id != "" && (k.State == "absent" || found.trusted()) {
+		return found, nil
+	}
+	text := said.Key
+	switch {
+	case k.Data != "":
+		text = []byte(k.Data)
+		if raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(k.Data)); err == nil {
+			text = raw
+		}
+	case k.from != "":
+		var err error
+		if text, err = fetchKey(ctx, h, said.Tools, k.from, k.ValidateCerts); err != nil {
+			return found, err
+		}
+	}
+	keys, err := readKeys(text)
+	switch {
+	case err != nil:
+		return found, &tasks.Failure{Msg: fmt.Sprintf("the key cannot be read: %v", err)}
+	case len(keys) == 0:
+		return found, &tasks.Failure{Msg: "there is no public key in what was given"}
+	case k.id != "" && !slices.ContainsFunc(keys, func(key pgpKey) bool { return key.has(k.id) }):
+		return found, &tasks.Failure{Msg: fmt.Sprintf("the key is %s, and none with the id %s", keys[0].fingerprints[0], k.ID)}
+	case k.id == "":
+		found.id = keys[0].id()
+	}
+	found.key = keys
+	return found, nil
+}
+
+// Plan adds or removes a key.
+func (k *aptKey) Plan(found aptKeyFound) (tasks.Plan, aptKeyFound, error) {
+	id := k.ID
+	if id == "" {
+		id = found.id
+	}
+	digits := 16
+	if len(found.id) == 8 {
+		digits = 8
+	}
+	short, long := found.id[len(found.id)-8:], longID(found.id)
+	plan := tasks.Plan{Event: true, Values: map[string]any{
+		"id": id, "short_id": short, "fp": long, "key_id": found.id, "before": found.ids(digits),
+	}}
+	there := found.trusted()
+	plan.Change = there != (k.State == "present")
+	plan.Msg = map[string]string{"present": "add", "absent": "remove"}[k.State] + " the key " + id
+	return plan, found, nil
+}
+
+// changes are what keyrings will hold; those that will hold nothing are removed.
+func (k *aptKey) changes(found aptKeyFound) (map[string][]byte, error) {
+	after := map[string][]byte{}
+	if k.State == "present" {
+		ring := found.rings[0] // the keyring, or apt's own
+		var text []byte
+		for _, key := range append(slices.Clone(ring.keys), found.key...) {
+			text = append(text, key.packets...)
+		}
+		after[ring.Path] = text
+		return after, nil
+	}
+	for _, r := range found.rings {
+		var text []byte
+		kept := 0
+		for _, key := range r.keys {
+			if !key.has(found.id) {
+				text = append(text, key.packets...)
+				kept++
+			}
+		}
+		if kept == len(r.keys) {
+			continue
+		}
+		if kept > 0 && strings.HasSuffix(r.Path, ".asc") {
+			return nil, &tasks.Failure{Msg: r.Path + " holds other keys besides, and apt wants it armored", Hint: "keep these keys in a file of their own"}
+		}
+		after[r.Path] = text
+	}
+	return after, nil
+}
+
+// Apply writes the keyrings, and looks at them again.
+func (k *aptKey) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, found aptKeyFound) (tasks.Result, error) {
+	after, err := k.changes(found)
+	if err != nil {
+		return tasks.Result{}, err
+	}
+	for _, r := range found.rings {
+		text, changes := after[r.Path]
+		if !changes {
+			continue
+		}
+		plan := tasks.Plan{Stdin: text}
+		if len(text) == 0 {
+			plan.Script = scripts.Script("key_remove", script.Values{"p": r.Path})
+		} else {
+			place := files.Placing{Word: script.Path(r.Path), Follow: true, Have: r.Have, Sum: files.SumOf(text)}
+			if !r.Have.Exists() {
+				place.Attributes.Mode = "0644"
+			}
+			if plan.Script, err = place.Script(); err != nil {
+				return tasks.Result{}, err
+			}
+		}
+		if _, err := files.RunPlan(ctx, h.Shell(), plan); err != nil {
+			return tasks.Result{}, err
+		}
+	}
+	again := aptKey{aptKeyArgs: aptKeyArgs{Keyring: k.Keyring, State: "absent"}, id: found.id}
+	r, err := h.Shell().Run(ctx, remote.Command{Script: again.Probe()})
+	if err != nil {
+		return tasks.Result{}, err
+	}
+	now, err := again.Ask(ctx, h, tasks.Found{Result: r})
+	if err != nil {
+		return tasks.Result{}, err
+	}
+	if now.trusted() != (k.State == "present") {
+		return tasks.Result{}, &tasks.Failure{Msg: "the change reported success but did not take effect: " + p.Msg}
+	}
+	digits := 16
+	if len(found.id) == 8 {
+		digits = 8
+	}
+	return tasks.Result{Changed: true, Values: map[string]any{"after": now.ids(digits)}}, nil
+}
