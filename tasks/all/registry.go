@@ -12,6 +12,7 @@ import (
 	"github.com/polarbook/polarbook/tasks/postgresql"
 	"github.com/polarbook/polarbook/tasks/preflight"
 	"github.com/polarbook/polarbook/tasks/sources"
+	"github.com/polarbook/polarbook/tasks/trees"
 )
 
 // All lists every module, in the order of the documentation.
@@ -20,7 +21,9 @@ func All() []tasks.Module {
 }
 
 // registry holds the modules of each family. A family lists its own in its modules.go.
-var registry = slices.Concat(builtin.Modules(), sources.Modules(), postgresql.Modules(), crypto.Modules(), preflight.Modules(), polardb.Modules())
+var registry = slices.Concat(
+	builtin.Modules(), sources.Modules(), trees.Modules(), postgresql.Modules(), crypto.Modules(), preflight.Modules(), polardb.Modules(),
+)
 
 // Filters are what a family brings for templates to use, beside Jinja2's filters and Ansible's.
 var Filters = polardb.Filters

@@ -13,6 +13,7 @@ import (
 	"github.com/polarbook/polarbook/tasks/postgresql"
 	"github.com/polarbook/polarbook/tasks/preflight"
 	"github.com/polarbook/polarbook/tasks/sources"
+	"github.com/polarbook/polarbook/tasks/trees"
 )
 
 // inFileOf names the file of a module that shares another's.
@@ -24,7 +25,7 @@ var inFileOf = map[string]string{
 func TestEveryModuleHasATestFile(t *testing.T) {
 	for family, modules := range map[string][]tasks.Module{
 		"builtin": builtin.Modules(), "polardb": polardb.Modules(), "preflight": preflight.Modules(), "sources": sources.Modules(),
-		"postgresql": postgresql.Modules(), "crypto": crypto.Modules(),
+		"trees": trees.Modules(), "postgresql": postgresql.Modules(), "crypto": crypto.Modules(),
 	} {
 		for _, m := range modules {
 			file := strings.TrimPrefix(strings.TrimPrefix(m.Name, "polardb_"), "postgresql_")
