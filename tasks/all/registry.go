@@ -11,7 +11,9 @@ import (
 	"github.com/polarbook/polarbook/tasks/polardb"
 	"github.com/polarbook/polarbook/tasks/postgresql"
 	"github.com/polarbook/polarbook/tasks/preflight"
+	"github.com/polarbook/polarbook/tasks/selinux"
 	"github.com/polarbook/polarbook/tasks/sources"
+	"github.com/polarbook/polarbook/tasks/system"
 	"github.com/polarbook/polarbook/tasks/trees"
 )
 
@@ -22,7 +24,7 @@ func All() []tasks.Module {
 
 // registry holds the modules of each family. A family lists its own in its modules.go.
 var registry = slices.Concat(
-	builtin.Modules(), sources.Modules(), trees.Modules(), postgresql.Modules(), crypto.Modules(), preflight.Modules(), polardb.Modules(),
+	builtin.Modules(), system.Modules(), selinux.Modules(), sources.Modules(), trees.Modules(), postgresql.Modules(), crypto.Modules(), preflight.Modules(), polardb.Modules(),
 )
 
 // Filters are what a family brings for templates to use, beside Jinja2's filters and Ansible's.

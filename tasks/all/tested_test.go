@@ -12,7 +12,9 @@ import (
 	"github.com/polarbook/polarbook/tasks/polardb"
 	"github.com/polarbook/polarbook/tasks/postgresql"
 	"github.com/polarbook/polarbook/tasks/preflight"
+	"github.com/polarbook/polarbook/tasks/selinux"
 	"github.com/polarbook/polarbook/tasks/sources"
+	"github.com/polarbook/polarbook/tasks/system"
 	"github.com/polarbook/polarbook/tasks/trees"
 )
 
@@ -26,6 +28,7 @@ func TestEveryModuleHasATestFile(t *testing.T) {
 	for family, modules := range map[string][]tasks.Module{
 		"builtin": builtin.Modules(), "polardb": polardb.Modules(), "preflight": preflight.Modules(), "sources": sources.Modules(),
 		"trees": trees.Modules(), "postgresql": postgresql.Modules(), "crypto": crypto.Modules(),
+		"selinux": selinux.Modules(), "system": system.Modules(),
 	} {
 		for _, m := range modules {
 			file := strings.TrimPrefix(strings.TrimPrefix(m.Name, "polardb_"), "postgresql_")

@@ -441,3 +441,13 @@ const Other = 61234
 
 // Nobody is the account of that name, which every system has.
 const Nobody = 65534
+
+// MustOn runs a script on the host and returns what it printed.
+func MustOn(t *testing.T, h *LocalHost, script string) string {
+	t.Helper()
+	r, err := h.Run(context.Background(), remote.Command{Script: script})
+	if err != nil || r.Status != 0 {
+		t.Fatalf("%s: %v, status %d: %s%s", script, err, r.Status, r.Stdout, r.Stderr)
+	}
+	return string(r.Stdout)
+}
