@@ -293,6 +293,11 @@ type Here interface {
 	Here(ctx context.Context) (bool, error)
 }
 
+// Resets is a Host whose connection its work may give up: the next use makes another, with the host's lock.
+type Resets interface {
+	Reset()
+}
+
 // Local is the control node's side of a task: its files, and its variables as the task sees them.
 type Local interface {
 	// Find looks for a file or directory as Ansible does: kind ("files", "templates", "") beside the task's file, its

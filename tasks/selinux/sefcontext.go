@@ -160,7 +160,9 @@ func (w *fileContexts) run(words ...string) {
 	w.text += script.Words(append(append(command, words...), w.Target)) + " || exit\n"
 }
 
-func (w *fileContexts) line(c context) string { return w.Target + " (" + fileKinds[w.ftype] + ") " + c.String() + "\n" }
+func (w *fileContexts) line(c context) string {
+	return w.Target + " (" + fileKinds[w.ftype] + ") " + c.String() + "\n"
+}
 
 func (w *fileContexts) set(have context, exists bool) {
 	want := context{user: w.User, role: "object_r", kind: w.Type, level: w.Level}
