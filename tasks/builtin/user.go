@@ -10,6 +10,7 @@ import (
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
+	"github.com/polarbook/polarbook/tasks/sshkey"
 )
 
 type userArgs struct {
@@ -41,7 +42,13 @@ type userArgs struct {
 	SELinuxUser    string   `arg:"seuser" doc:"SELinux user of a new account."`
 	Local          bool     `arg:"local" default:"false" doc:"Look for the account in /etc/passwd and for groups in /etc/group alone, not in a directory of the network."`
 	Remove         bool     `arg:"remove" default:"false" doc:"With absent: also remove the home directory."`
-	Force          bool     `arg:"force" default:"false" doc:"With absent: remove it even if somebody is logged in."`
+	Force          bool     `arg:"force" default:"false" doc:"With absent: remove it even if somebody is logged in. With generate_ssh_key: make the key anew."`
+	Key            bool     `arg:"generate_ssh_key" default:"false" doc:"Make an SSH key pair for the account. One that is there stays, unless force is given."`
+	KeyBits        int      `arg:"ssh_key_bits" default:"0" doc:"Bits of the key; 0 is ssh-keygen's choice: 3072 for rsa, 256 for the others."`
+	KeyType        string   `arg:"ssh_key_type" default:"rsa" choices:"rsa ecdsa ed25519 dsa ecdsa-sk ed25519-sk" doc:"Type of the key. The last three are refused: nothing takes dsa any more, and the others need a token."`
+	KeyFile        string   `arg:"ssh_key_file,path" doc:"File of the private key, below the account's home where it does not begin with /; .ssh/id_TYPE by default."`
+	KeyComment     *string  `arg:"ssh_key_comment" doc:"Comment of the key; ansible-generated on HOSTNAME by default."`
+	KeyPassphrase  string   `arg:"ssh_key_passphrase,secret" doc:"Passphrase with which the private key is encrypted."`
 	Hidden         *bool    `arg:"hidden" doc:"Unused: of macOS."`
 	LoginClass     *string  `arg:"login_class" doc:"Unused: of the BSDs."`
 	Profile        *string  `arg:"profile" doc:"Unused: of Solaris."`
@@ -56,6 +63,7 @@ var userModule = tasks.Define(tasks.Module{
 		"The hash of the password is never on a command line, and is compared on the host: it is not read from there.",
 		"move_home works below directories that only root can change, since the host's usermod moves homes by their paths. " +
 			"Below others it is refused.",
+		"The SSH key is made here and travels through the connection: the host needs no ssh-keygen, and a passphrase is on no command line.",
 	},
 	Returns: []tasks.Return{
 		{Name: "name", Type: "str", Doc: "its name"},
@@ -70,6 +78,9 @@ var userModule = tasks.Define(tasks.Module{
 		{Name: "create_home", Type: "bool", Doc: "as asked for"},
 		{Name: "move_home", Type: "bool", Doc: "as asked for"},
 		{Name: "system", Type: "bool", Doc: "as asked for"},
+		{Name: "ssh_key_file", Type: "str", Doc: "file of the private key, with generate_ssh_key"},
+		{Name: "ssh_public_key", Type: "str", Doc: "the public key, likewise"},
+		{Name: "ssh_fingerprint", Type: "str", Doc: "its fingerprint, as ssh-keygen -l prints it"},
 	},
 	Examples: `
 - user:
@@ -81,6 +92,7 @@ var userModule = tasks.Define(tasks.Module{
     shell: /bin/bash
     home: /home/polardb
 - user: {name: dba, password: "{{ dba_password_hash }}", update_password: on_create}
+- user: {name: backup, generate_ssh_key: true, ssh_key_type: ed25519}
 - user: {name: old, state: absent, remove: true}
 `,
 }, func(a *userArgs, l tasks.Local) (tasks.Action, error) {
@@ -103,6 +115,12 @@ var userModule = tasks.Define(tasks.Module{
 			return nil, &tasks.ArgError{Module: "user", Arg: name, Problem: "and local exclude each other"}
 		}
 	}
+	if _, err := sshkey.Bits(a.KeyType, a.KeyBits); a.Key && err != nil {
+		return nil, &tasks.ArgError{Module: "user", Arg: "ssh_key_type", Problem: "and ssh_key_bits: " + err.Error()}
+	}
+	if a.KeyComment != nil && strings.ContainsAny(*a.KeyComment, "\r\n") || strings.ContainsAny(a.KeyFile, "\r\n") {
+		return nil, &tasks.ArgError{Module: "user", Arg: "ssh_key_comment", Problem: "and ssh_key_file have to be one line"}
+	}
 	return &userAction{*a, l.Check()}, nil
 })
 
@@ -117,6 +135,9 @@ func (a *userAction) Probe() string {
 	values := script.Values{"u": a.Name, "group": a.Group, "local": a.Local}
 	if a.Password != nil {
 		values["wanted"] = *a.Password
+	}
+	if a.Key {
+		return "(\n" + scripts.Script("user_look", values, a.Groups...) + ")\n" + scripts.Script("user_key_look", a.keyValues())
 	}
 	return scripts.Script("user_look", values, a.Groups...)
 }
@@ -138,6 +159,15 @@ type userFound struct {
 }
 
 func (a *userAction) Plan(found tasks.Found) (tasks.Plan, error) {
+	plan, err := a.account(found)
+	if err != nil || !a.Key || a.State == "absent" || plan.Unknown != "" {
+		return plan, err
+	}
+	return a.withKey(plan, found)
+}
+
+// account plans for all but the SSH key.
+func (a *userAction) account(found tasks.Found) (tasks.Plan, error) {
 	var said userFound
 	if err := found.Decode(&said); err != nil {
 		return tasks.Plan{}, err
