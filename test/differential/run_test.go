@@ -230,6 +230,9 @@ func runPolarbookOnce(s *desk, b *batch, args []string) *outcome {
 			if status == "ignored" || status == "rescued" { // Ansible's callback does not tell them from failed; the recap does
 				status = "failed"
 			}
+			if e.Values["unreachable"] == true { // as the callback has it, also where ignore_unreachable has the host go on
+				status = "unreachable"
+			}
 			o.steps[e.Host] = append(o.steps[e.Host], step{play, tasks[e.TaskID], status, e.Values})
 		case "run_ended":
 			var hosts map[string]map[string]int
