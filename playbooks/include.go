@@ -113,6 +113,7 @@ func (l *loader) include(c *scope, n *yaml.Node, es []entry, call *call) Node {
 		i.File = i.Args["name"]
 	}
 	i.resolve = func(args map[string]string) ([]Node, error) { return l.later(inner, i, args) }
+	i.scope = inner
 	names := map[string]string{}
 	for name, v := range i.Args {
 		s, ok := v.Raw.(string)
@@ -238,6 +239,18 @@ func (l *loader) later(c *scope, i *Include, args map[string]string) ([]Node, er
 		return nil, err
 	}
 	fresh.register(c.file)
+	reached := *c
+	reached.maybe = false // it was reached
+	defer fresh.perhaps(false)()
+	nodes := fresh.included(&reached, i, i.names(args))
+	if len(fresh.problems) > 0 {
+		return nil, sorted(fresh.problems, fresh.order)
+	}
+	return nodes, nil
+}
+
+// names are the arguments of an include that are texts, some of them replaced.
+func (i *Include) names(args map[string]string) map[string]string {
 	names := map[string]string{}
 	for name, v := range i.Args {
 		if s, ok := v.Raw.(string); ok {
@@ -245,14 +258,7 @@ func (l *loader) later(c *scope, i *Include, args map[string]string) ([]Node, er
 		}
 	}
 	maps.Copy(names, args)
-	reached := *c
-	reached.maybe = false // it was reached
-	defer fresh.perhaps(false)()
-	nodes := fresh.included(&reached, i, names)
-	if len(fresh.problems) > 0 {
-		return nil, sorted(fresh.problems, fresh.order)
-	}
-	return nodes, nil
+	return names
 }
 
 // taskFile loads a file of tasks. When it is being read already, an include under a condition is left to the run.

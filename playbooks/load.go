@@ -59,9 +59,17 @@ func Load(name string, o Options) (*Playbook, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.load(name)
+	p, err := l.load(name)
+	if err != nil {
+		return nil, err
+	}
+	if len(l.problems) > 0 {
+		return nil, sorted(l.problems, l.order)
+	}
+	return p, nil
 }
 
+// load reads a playbook as far as it can be read. The error is that there is none; what is wrong with it is in l.problems.
 func (l *loader) load(name string) (*Playbook, error) {
 	at, err := l.find(name)
 	if err != nil {
@@ -74,6 +82,12 @@ func (l *loader) load(name string) (*Playbook, error) {
 		p.LocksNothing = p.Builtin && locksNothing.MatchString(p.Doc)
 		p.Plays = l.playbook(f, nil)
 	}
+	l.finish(p)
+	return p, nil
+}
+
+// finish gives a playbook what came to light while it was read.
+func (l *loader) finish(p *Playbook) {
 	p.Defined, p.roles, p.words = l.defined, l.roleDirs, l.words
 	for _, f := range l.files {
 		if f.fsys == hostFiles {
@@ -82,10 +96,6 @@ func (l *loader) load(name string) (*Playbook, error) {
 	}
 	p.Warnings = sorted(l.warnings, l.order)
 	p.Unavailable = sorted(l.lacking, l.order)
-	if len(l.problems) > 0 {
-		return nil, sorted(l.problems, l.order)
-	}
-	return p, nil
 }
 
 // loader is one call of Load, or of an Include's Resolve.

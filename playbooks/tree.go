@@ -232,6 +232,7 @@ type Include struct {
 
 	// resolve loads with what was in force where the include stands.
 	resolve func(args map[string]string) ([]Node, error)
+	scope   *scope // what was in force
 }
 
 // Keywords returns the keywords shared by all kinds of node.

@@ -25,6 +25,9 @@ type (
 	Filter = jinja.Filter
 	// Secrets knows the secrets among what templates read, and is told what they become.
 	Secrets = jinja.Secrets
+	// Reading is what a text reads, Read one place of it.
+	Reading = jinja.Reading
+	Read    = jinja.Read
 )
 
 type (
