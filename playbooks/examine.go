@@ -55,7 +55,7 @@ func Examine(name string, o Options) (*Examined, error) {
 		x.Playbook = l.playOf(name, dir)
 		return x, nil
 	}
-	x.Playbook, err = l.load(name)
+	x.Playbook, err = l.asFar(name)
 	return x, err
 }
 
@@ -101,7 +101,11 @@ func (x *Examined) Sources() []*Source {
 }
 
 func sourceOf(f *file) *Source {
-	return &Source{Name: f.name, Path: f.path, OfUser: f.fsys == hostFiles, Sealed: f.sealed, Root: f.root, Lines: f.lines, file: f}
+	s := &Source{Name: f.name, Path: f.path, OfUser: f.fsys == hostFiles, Sealed: f.sealed, Lines: f.lines, file: f}
+	if f.whole { // otherwise its aliases may run in circles
+		s.Root = f.root
+	}
+	return s
 }
 
 // Error makes what is shown of a place: with its line, without the secrets that stand there.
@@ -425,13 +429,13 @@ func (x *Examined) Module(name string) (*tasks.Module, bool) {
 
 // Collection is where Ansible has the module of a short name; empty: nowhere that is known.
 func (x *Examined) Collection(short string) string {
+	if in := movedTo()[short]; in != "" {
+		return in
+	}
 	if m, ok := x.l.Lookup(short); ok && len(m.Collections) > 0 {
-		if c, known := collectionsOf()[short]; known {
-			return c
-		}
 		return m.Collections[0]
 	}
-	return collectionsOf()[short]
+	return ""
 }
 
 // Inside is where a line and column of a scalar's text stand in the file.

@@ -2,6 +2,7 @@ package playbooks
 
 import (
 	_ "embed"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -70,8 +71,8 @@ func lacksName(msg string) bool {
 //go:embed ansiblenames.txt
 var ansibleNames string
 
-// collectionsOf are the collections that Ansible finds a module's short name in.
-var collectionsOf = sync.OnceValue(func() map[string]string {
+// movedTo are the collections that modules have moved to, by their short names.
+var movedTo = sync.OnceValue(func() map[string]string {
 	all := map[string]string{}
 	for line := range strings.Lines(ansibleNames) {
 		words := strings.Fields(line)
@@ -79,6 +80,12 @@ var collectionsOf = sync.OnceValue(func() map[string]string {
 			all[name] = words[0]
 		}
 	}
+	return all
+})
+
+// collectionsOf are the collections that Ansible finds a module's short name in.
+var collectionsOf = sync.OnceValue(func() map[string]string {
+	all := maps.Clone(movedTo())
 	for _, name := range modulesWithout {
 		all[name] = "ansible.builtin"
 	}

@@ -59,7 +59,11 @@ func Load(name string, o Options) (*Playbook, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := l.load(name)
+	return l.load(name)
+}
+
+func (l *loader) load(name string) (*Playbook, error) {
+	p, err := l.asFar(name)
 	if err != nil {
 		return nil, err
 	}
@@ -69,8 +73,8 @@ func Load(name string, o Options) (*Playbook, error) {
 	return p, nil
 }
 
-// load reads a playbook as far as it can be read. The error is that there is none; what is wrong with it is in l.problems.
-func (l *loader) load(name string) (*Playbook, error) {
+// asFar reads a playbook as far as it can be read. The error is that there is none; what is wrong with it is in l.problems.
+func (l *loader) asFar(name string) (*Playbook, error) {
 	at, err := l.find(name)
 	if err != nil {
 		return nil, err

@@ -41,6 +41,7 @@ type cli struct {
 	Ping      pingCmd      `cmd:"" help:"Connect to the hosts and report how that went."`
 	Init      initCmd      `cmd:"" help:"Make a directory with an inventory to fill in."`
 	Lint      lintCmd      `cmd:"" help:"Say what can be known of playbooks without a host: mistakes, secrets in clear, old forms."`
+	Schema    schemaCmd    `cmd:"" help:"Print a JSON Schema of playbooks, tasks, inventories or variables, for editors."`
 	Playbooks playbooksCmd `cmd:"" help:"List the built-in playbooks, or export one to change it."`
 	Vault     vaultCmd     `cmd:"" help:"Encrypt and decrypt files and values as ansible-vault does."`
 	Doc       docCmd       `cmd:"" help:"Explain the modules: arguments, defaults, returns, examples."`

@@ -203,7 +203,9 @@ func (l *linter) loader() {
 					rule = one.rule
 				}
 			}
-			l.report(rule, e.Pos, nil, e.Hint, e.Msg)
+			if !l.seen[key{octalMode, e.Pos}] { // which says it already
+				l.report(rule, e.Pos, nil, e.Hint, e.Msg)
+			}
 		}
 	}
 	tell(l.x.Problems(), loads)

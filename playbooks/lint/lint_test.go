@@ -333,3 +333,31 @@ func FuzzLint(f *testing.F) {
 		}
 	})
 }
+
+// TestReadme: its table of rules is the one in the program, and its playbooks are clean.
+func TestReadme(t *testing.T) {
+	data, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(data), Markdown()) {
+		t.Errorf("README.md has another table of rules than this:\n%s", Markdown())
+	}
+	n := 0
+	for _, block := range regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$").FindAllStringSubmatch(string(data), -1) {
+		if !strings.Contains(block[1], "hosts: ") || strings.Contains(block[1], "ansible_host:") {
+			continue
+		}
+		n++
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "site.yml"), []byte(block[1]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range examine(t, dir, "site.yml", Options{}) {
+			t.Error(f.Shown)
+		}
+	}
+	if n == 0 {
+		t.Error("README.md shows no playbook")
+	}
+}

@@ -57,8 +57,9 @@ type walk struct {
 	l        *linter
 	play     *playbooks.Play
 	notified []string
-	open     bool // names of handlers may be made of templates, or belong to what is not known
-	made     []madeHandler
+	// templated: names of handlers are made of templates; open: some tasks are not known.
+	templated, open bool
+	made            []madeHandler
 }
 
 type madeHandler struct {
@@ -149,9 +150,7 @@ func ends(t *playbooks.Task, in surroundings) string {
 func (w *walk) notifies(list []playbooks.Value) {
 	for _, v := range list {
 		name, _ := v.Raw.(string)
-		if playbooks.IsTemplate(name) {
-			w.open = true
-		}
+		w.templated = w.templated || playbooks.IsTemplate(name)
 		w.notified = append(w.notified, name)
 	}
 }
@@ -279,7 +278,8 @@ func (w *walk) match() {
 		w.made[i].used = slices.ContainsFunc(w.notified, func(n string) bool {
 			return slices.Contains(names, n) || strings.HasSuffix(n, " : "+h.name)
 		})
-		w.made[i].perhaps = w.open || playbooks.IsTemplate(h.name) || h.roleDir != "" && w.l.x.Mentions(h.roleDir, h.name)
+		w.made[i].perhaps = w.templated || playbooks.IsTemplate(h.name) || h.roleDir == "" && w.open ||
+			h.roleDir != "" && w.l.x.Mentions(h.roleDir, h.name)
 	}
 }
 
