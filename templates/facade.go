@@ -25,9 +25,10 @@ type (
 	Filter = jinja.Filter
 	// Secrets knows the secrets among what templates read, and is told what they become.
 	Secrets = jinja.Secrets
-	// Reading is what a text reads, Read one place of it.
+	// Reading is what a text reads.
 	Reading = jinja.Reading
-	Read    = jinja.Read
+	// Read is one place where a text reads a variable.
+	Read = jinja.Read
 )
 
 type (

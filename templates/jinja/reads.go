@@ -34,7 +34,9 @@ func (e *Engine) Reads(text string) (Reading, error) {
 }
 
 // FileReads is Reads for the text of a template file.
-func (e *Engine) FileReads(name, text string, o FileOptions) (Reading, error) { return e.readsOf(name, text, o) }
+func (e *Engine) FileReads(name, text string, o FileOptions) (Reading, error) {
+	return e.readsOf(name, text, o)
+}
 
 func (e *Engine) readsOf(name, text string, o FileOptions) (Reading, error) {
 	p, err := e.parse(name, text, o)
@@ -329,7 +331,7 @@ func assured(node expression, truth bool) []string {
 	return nil
 }
 
-// asked are the variables that have to be defined for (x | default('')) | filter to be true.
+// asked are the variables that have to be defined for (x | default(”)) | filter to be true.
 func asked(node expression) []string {
 	if f, ok := node.(*filtered); ok {
 		if falseDefault(f) {
