@@ -15,6 +15,7 @@ type statArgs struct {
 	Follow    bool   `arg:"follow" default:"false" doc:"Look at the target of a link."`
 	Checksum  bool   `arg:"get_checksum" default:"true" doc:"Compute the checksum of a regular file."`
 	Algorithm string `arg:"checksum_algorithm" alias:"checksum checksum_algo" default:"sha1" choices:"md5 sha1 sha224 sha256 sha384 sha512" doc:"Algorithm of the checksum."`
+	MD5       bool   `arg:"get_md5" default:"false" doc:"Return the MD5 of a regular file as md5. Ansible 2.19 has no such argument: get_checksum with checksum_algorithm: md5 does the same."`
 	Mime      bool   `arg:"get_mime" alias:"mime mime_type mime-type" default:"true" doc:"Return mimetype and charset; needs file(1)."`
 	Attrs     bool   `arg:"get_attributes" alias:"attr attributes" default:"true" doc:"Accepted, but attributes are not returned."`
 }
@@ -27,7 +28,7 @@ var statModule = tasks.Define(tasks.Module{
 			Name: "stat",
 			Type: "dict",
 			Doc: "exists, path, mode, isdir, isreg, islnk, isblk, ischr, isfifo, issock, uid, gid, pw_name, gr_name, size, inode, dev, nlink, " +
-				"atime, mtime, ctime, checksum, lnk_source, lnk_target, readable, writeable, executable, rusr … xoth, " +
+				"atime, mtime, ctime, checksum, md5, lnk_source, lnk_target, readable, writeable, executable, rusr … xoth, " +
 				"isuid, isgid, mimetype, charset",
 		},
 	},
@@ -47,7 +48,7 @@ var statModule = tasks.Define(tasks.Module{
 type statAction struct{ statArgs }
 
 func (a *statAction) Probe() string {
-	values := script.Values{"p": script.Path(a.Path), "follow": a.Follow, "mime": a.Mime}
+	values := script.Values{"p": script.Path(a.Path), "follow": a.Follow, "mime": a.Mime, "md5": a.MD5}
 	if a.Checksum {
 		values["algorithm"] = a.Algorithm
 	}
@@ -66,6 +67,7 @@ func (a *statAction) Plan(found tasks.Found) (tasks.Plan, error) {
 		Target  []byte `answer:"target"`
 		Source  []byte `answer:"source"`
 		Sum     string `answer:"sum"`
+		MD5     string `answer:"md5"`
 		Known   bool   `answer:"mime"`
 		Mime    string `answer:"mime"`
 		Charset string `answer:"charset"`
@@ -123,6 +125,9 @@ func (a *statAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	}
 	if sum, _, _ := strings.Cut(said.Sum, " "); sum != "" {
 		s["checksum"] = sum
+	}
+	if sum, _, _ := strings.Cut(said.MD5, " "); sum != "" {
+		s["md5"] = sum
 	}
 	if said.Known {
 		s["mimetype"], s["mime_type"], s["charset"] = said.Mime, said.Mime, said.Charset

@@ -31,6 +31,8 @@ func TestStatTable(t *testing.T) {
 				"checksum": "6fcf9dfbd479ed82697fee719b9f8c610a11ff2a"}},
 			{"another checksum", map[string]any{"path": dir + "/it's", "checksum_algorithm": "md5"},
 				map[string]any{"checksum": "401b30e3b8b5d629635a5c613cdb7919"}},
+			{"2.14's own MD5", map[string]any{"path": dir + "/it's", "get_md5": true, "checksum_algorithm": "sha1"},
+				map[string]any{"md5": "401b30e3b8b5d629635a5c613cdb7919", "checksum": "6fcf9dfbd479ed82697fee719b9f8c610a11ff2a"}},
 			{"no checksum", map[string]any{"path": dir + "/it's", "get_checksum": false}, map[string]any{"checksum": nil}},
 			{"a directory", map[string]any{"path": dir}, map[string]any{"isdir": true, "isreg": false}},
 			{"a link", map[string]any{"path": dir + "/link"}, map[string]any{"islnk": true, "isreg": false, "lnk_target": "it's",

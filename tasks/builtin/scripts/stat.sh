@@ -1,7 +1,7 @@
-# Prints what stat says of p. follow: of what a link points to; algorithm: of the checksum that is wanted; mime: what file takes it
-# for, too.
+# Prints what stat says of p. follow: of what a link points to; algorithm: of the checksum that is wanted; md5: that
+# too; mime: what file takes it for, too.
 # uses: preamble encode
-# takes: p follow algorithm mime
+# takes: p follow algorithm md5 mime
 printf %s "$p" | encode path
 if [ ! -e "$p" ] && { [ -n "$follow" ] || [ ! -L "$p" ]; }; then
 	echo absent
@@ -25,6 +25,7 @@ if [ -z "$follow" ] && [ -L "$p" ]; then
 	exit 0
 fi
 if [ -n "$algorithm" ] && [ -f "$p" ] && [ -r "$p" ]; then echo "sum $("${algorithm}sum" < "$p")"; fi
+if [ -n "$md5" ] && [ -f "$p" ] && [ -r "$p" ]; then echo "md5 $(md5sum < "$p")"; fi
 if [ -n "$mime" ] && have file; then
 	echo "mime $(file -b --mime-type -- "$p" 2>/dev/null)"
 	echo "charset $(file -b --mime-encoding -- "$p" 2>/dev/null)"
