@@ -1,0 +1,4 @@
+#!/bin/sh
+set -e
+mkdir -p "$1"
+date +%Y >"$1/prepared"
