@@ -3,7 +3,10 @@
 # takes: proto
 have semanage || exit 0
 echo tool yes
-ports() { list=$("$@" 2>/dev/null) && printf '%s\n' "$list" | line=$name proto=$proto awk '$2 == ENVIRON["proto"] { print ENVIRON["line"], $0 }'; }
-name=all ports semanage port -l -n || exit 0
-name=local ports semanage port -l -n -C || exit 0
+# ports NAME [OPTION]: answers the lines of a list of ports under a name.
+ports() {
+	list=$(semanage port -l -n ${2:+"$2"} 2>/dev/null) && printf '%s\n' "$list" | line=$1 proto=$proto awk '$2 == ENVIRON["proto"] { print ENVIRON["line"], $0 }'
+}
+ports all || exit 0
+ports local -C || exit 0
 echo told yes
