@@ -130,6 +130,9 @@ func inHost(name string) string {
 // builtinPrefix marks, in messages, what is in the binary.
 const builtinPrefix = "builtin/"
 
+// Display is how messages name a file that Find returned, which for one of this machine is its absolute path.
+func Display(fsys fs.FS, p string) string { return display(fsys, p) }
+
 func display(fsys fs.FS, p string) string {
 	if fsys == hostFiles {
 		return "/" + p

@@ -332,6 +332,16 @@ type RenderOptions struct {
 	BlockStart, BlockEnd       string
 	CommentStart, CommentEnd   string
 	NewlineSequence            string
-	// Defaults are variables that the template has unless they are set.
-	Defaults map[string]any
+	// File is the template's own file, which the template can name; nil where it has none.
+	File *TemplateFile
+}
+
+// TemplateFile is what a template knows of its file: template_path and its like are variables made of it, and ansible_managed, unless
+// that is set.
+type TemplateFile struct {
+	Name, Dest string // as the task has them
+	// FS and Path are what Local.Find returned, and Info is of that.
+	FS   fs.FS
+	Path string
+	Info fs.FileInfo
 }

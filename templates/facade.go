@@ -10,6 +10,7 @@ package templates
 import (
 	"github.com/polarbook/polarbook/templates/ansible"
 	"github.com/polarbook/polarbook/templates/jinja"
+	"time"
 )
 
 type (
@@ -72,3 +73,9 @@ func NotAContainer(template, text string) error { return jinja.NotAContainer(tem
 
 // Truth reports whether a value is true as Python has it.
 func Truth(value any) (bool, error) { return jinja.Truth(value) }
+
+// Moment is a time as a value of templates, Python's datetime: what a clock shows then, in the time's own place.
+func Moment(at time.Time) any { return jinja.NewMoment(at) }
+
+// Strftime writes a time as Python's time.strftime does.
+func Strftime(format string, at time.Time) (string, error) { return jinja.Strftime(format, at) }

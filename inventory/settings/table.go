@@ -30,6 +30,7 @@ const (
 	Forks                Setting = "forks"
 	Timeout              Setting = "timeout"
 	TaskTimeout          Setting = "task_timeout"
+	Managed              Setting = "ansible_managed"
 	HostKeyChecking      Setting = "host_key_checking"
 	HashBehaviour        Setting = "hash_behaviour"
 	Gathering            Setting = "gathering"
@@ -89,6 +90,7 @@ var table = map[Setting]entry{
 	Forks:              at("defaults.forks", "ANSIBLE_FORKS"),
 	Timeout:            at("defaults.timeout ssh_connection.timeout", "ANSIBLE_TIMEOUT ANSIBLE_SSH_TIMEOUT"),
 	TaskTimeout:        at("defaults.task_timeout", "ANSIBLE_TASK_TIMEOUT"),
+	Managed:            at("defaults.ansible_managed", ""),
 	HostKeyChecking: at("defaults.host_key_checking ssh_connection.host_key_checking",
 		"ANSIBLE_HOST_KEY_CHECKING ANSIBLE_SSH_HOST_KEY_CHECKING"),
 	HashBehaviour:        at("defaults.hash_behaviour", "ANSIBLE_HASH_BEHAVIOUR"),
@@ -150,7 +152,6 @@ var otherTools = []string{
 
 // asHere are settings whose value may be named so long as it is what polarbook does anyway: the first is Ansible's default.
 var asHere = map[string][]string{
-	"defaults.ansible_managed":               {"Ansible managed"},
 	"defaults.error_on_undefined_vars":       {"true"},
 	"defaults.error_on_missing_handler":      {"true"},
 	"defaults.invalid_task_attribute_failed": {"true"},

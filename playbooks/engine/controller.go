@@ -35,14 +35,12 @@ func (l *controller) Sum(fsys fs.FS, path string) (string, int64, error) {
 
 func (l *controller) Render(name, body string, o tasks.RenderOptions) (string, error) {
 	v := l.v
-	own := map[string]any{}
-	for name, value := range o.Defaults {
-		if _, set := v.Get(name); !set {
-			own[name] = untrusted(value)
+	if o.File != nil {
+		of, err := l.ofTemplate(o.File)
+		if err != nil {
+			return "", err
 		}
-	}
-	if len(own) > 0 {
-		v = v.with(own)
+		v = v.with(of)
 	}
 	given := func(marker, usual string) string {
 		if marker == usual {

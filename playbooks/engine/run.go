@@ -106,6 +106,8 @@ type Defaults struct {
 	AnyErrorsFatal, NoLog bool
 	// Timeout is the keyword, in seconds; 0: none.
 	Timeout int
+	// Managed is what ansible_managed is made of: "" as Ansible has it.
+	Managed string
 	// Strategy is "linear", "free", or "": linear.
 	Strategy string
 }

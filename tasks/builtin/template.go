@@ -37,8 +37,8 @@ var templateModule = tasks.Define(tasks.Module{
 	Name: "template", Collections: []string{"ansible.builtin"}, NoAsync: true,
 	Summary: "Render a Jinja2 template to a file on hosts",
 	Notes: []string{
-		"ansible_managed is \"Ansible managed\", Ansible's default, unless a variable of that name is set. " +
-			"The variables template_host, template_path and template_run_date are not set: they would make each run a change.",
+		"ansible_managed is \"Ansible managed\", or what ansible.cfg says, unless a variable of that name is set. A template that holds " +
+			"template_run_date is another one in each run, and so is one with template_host on another control node.",
 		files.FollowNote,
 	},
 	Returns: copyModule.Returns,
@@ -68,6 +68,7 @@ var templateModule = tasks.Define(tasks.Module{
 	if err != nil {
 		return nil, fmt.Errorf("template: src: %w", err)
 	}
+	found := fsys
 	if a.Decrypt {
 		fsys = l.Decrypted(fsys)
 	}
@@ -82,7 +83,7 @@ var templateModule = tasks.Define(tasks.Module{
 	rendered, err := l.Render(a.Src, string(text), tasks.RenderOptions{
 		TrimBlocks: a.TrimBlocks, LstripBlocks: a.LstripBlocks, BlockStart: a.BlockStart, BlockEnd: a.BlockEnd,
 		VariableStart: a.VariableStart, VariableEnd: a.VariableEnd, CommentStart: a.CommentStart, CommentEnd: a.CommentEnd,
-		NewlineSequence: newline, Defaults: map[string]any{"ansible_managed": "Ansible managed"},
+		NewlineSequence: newline, File: &tasks.TemplateFile{Name: a.Src, Dest: a.Dest, FS: found, Path: file, Info: info},
 	})
 	if err != nil {
 		return nil, err

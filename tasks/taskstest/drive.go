@@ -168,11 +168,8 @@ func (l *FakeLocal) Sum(fsys fs.FS, name string) (string, int64, error) {
 
 // Render implements tasks.Local.
 func (l *FakeLocal) Render(_, text string, o tasks.RenderOptions) (string, error) {
-	for name, value := range o.Defaults {
-		if _, set := l.Vars[name]; set {
-			continue
-		}
-		text = strings.ReplaceAll(text, "{{ "+name+" }}", fmt.Sprint(value))
+	if _, set := l.Vars["ansible_managed"]; !set && o.File != nil {
+		text = strings.ReplaceAll(text, "{{ ansible_managed }}", "Ansible managed")
 	}
 	for name, value := range l.Vars {
 		text = strings.ReplaceAll(text, "{{ "+name+" }}", fmt.Sprint(value))
