@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math/big"
 	"net"
 	"net/url"
 	"slices"
@@ -28,16 +29,11 @@ var subjectNames = map[string]asn1.ObjectIdentifier{
 	"emailAddress": {1, 2, 840, 113549, 1, 9, 1}, "E": {1, 2, 840, 113549, 1, 9, 1},
 }
 
-// shownNames are the parts by the one name under which they are returned.
-var shownNames = []string{
-	"countryName", "stateOrProvinceName", "localityName", "organizationName", "organizationalUnitName", "commonName", "serialNumber", "surname",
-	"givenName", "title", "streetAddress", "postalCode", "userId", "domainComponent", "emailAddress",
-}
-
 // namePart is a part of a name.
 type namePart struct {
 	oid   asn1.ObjectIdentifier
 	value string
+	given string // the spelling under which it was asked for
 }
 
 // rawName writes a name. Country codes and mail addresses have types of their own for their texts (RFC 5280).
@@ -77,20 +73,23 @@ func readName(raw []byte) []namePart {
 	var parts []namePart
 	for _, set := range rdns {
 		for _, a := range set {
-			parts = append(parts, namePart{a.Type, fmt.Sprint(a.Value)})
+			parts = append(parts, namePart{oid: a.Type, value: fmt.Sprint(a.Value)})
 		}
 	}
 	return parts
 }
 
-// sameName compares names by their parts, in whatever order, as Ansible's modules do.
-func sameName(a, b []namePart) bool {
+// sameName compares names by their parts: in the same order, or in whatever order, where each counts once.
+func sameName(a, b []namePart, inOrder bool) bool {
 	text := func(parts []namePart) []string {
 		var list []string
 		for _, p := range parts {
 			list = append(list, p.oid.String()+"="+p.value)
 		}
-		slices.Sort(list)
+		if !inOrder {
+			slices.Sort(list)
+			list = slices.Compact(list)
+		}
 		return list
 	}
 	return slices.Equal(text(a), text(b))
@@ -99,13 +98,7 @@ func sameName(a, b []namePart) bool {
 func shownName(parts []namePart) []any {
 	list := []any{}
 	for _, p := range parts {
-		name := p.oid.String()
-		for _, known := range shownNames {
-			if subjectNames[known].Equal(p.oid) {
-				name = known
-			}
-		}
-		list = append(list, []any{name, p.value})
+		list = append(list, []any{p.given, p.value})
 	}
 	return list
 }
@@ -130,7 +123,7 @@ func partsOf(dict *ordered.Map) ([]namePart, error) {
 			if text == "" {
 				return nil, fmt.Errorf("has an empty value for %s", key)
 			}
-			parts = append(parts, namePart{oid, text})
+			parts = append(parts, namePart{oid, text, key})
 		}
 	}
 	return parts, nil
@@ -144,6 +137,8 @@ var (
 	oidBasic       = asn1.ObjectIdentifier{2, 5, 29, 19}
 	oidSKI         = asn1.ObjectIdentifier{2, 5, 29, 14}
 	oidAKI         = asn1.ObjectIdentifier{2, 5, 29, 35}
+	oidConstraints = asn1.ObjectIdentifier{2, 5, 29, 30}
+	oidCRLPoints   = asn1.ObjectIdentifier{2, 5, 29, 31}
 	oidMustStaple  = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 24}
 )
 
@@ -158,59 +153,204 @@ const (
 
 // alternatives writes a subjectAltName of "DNS:example.com", "IP:10.0.0.1" and the like.
 func alternatives(names []string) ([]byte, error) {
-	var all []byte
+	all, err := generalNames(names)
+	if err != nil {
+		return nil, err
+	}
+	return asn1.Marshal(all)
+}
+
+func generalNames(names []string) ([]asn1.RawValue, error) {
+	var all []asn1.RawValue
 	for _, name := range names {
-		kind, text, ok := strings.Cut(strings.TrimSpace(name), ":")
-		v := asn1.RawValue{Class: asn1.ClassContextSpecific, Bytes: []byte(text)}
-		switch {
-		case !ok:
-			return nil, fmt.Errorf("has %q, which does not say what it is: write DNS:, IP:, email:, URI: or RID: before it", name)
-		case text == "":
-			return nil, fmt.Errorf("has %q, in which nothing follows", name)
-		case kind == "DNS":
-			v.Tag = tagDNS
-		case kind == "email":
-			v.Tag = tagEmail
-		case kind == "URI":
-			v.Tag = tagURI
-			if _, err := url.Parse(text); err != nil {
-				return nil, fmt.Errorf("has %q, which is no URI", name)
-			}
-		case kind == "RID":
-			v.Tag = tagRID
-			oid, err := objectID(text)
-			if err != nil {
-				return nil, fmt.Errorf("has %q, which is no number of an object", name)
-			}
-			der, err := asn1.Marshal(oid)
-			if err != nil {
-				return nil, err
-			}
-			v.Bytes = der[2:]
-		case kind == "IP" || kind == "IP Address":
-			v.Tag = tagIP
-			ip := net.ParseIP(text)
-			if ip == nil {
-				return nil, fmt.Errorf("has %q, which is no address", name)
-			}
-			if v.Bytes = ip; ip.To4() != nil {
-				v.Bytes = ip.To4()
-			}
-		default:
-			return nil, fmt.Errorf("has %q: names of that kind are not known here, DNS:, IP:, email:, URI: and RID: are", name)
-		}
-		for i := range len(v.Bytes) {
-			if v.Tag != tagIP && v.Tag != tagRID && v.Bytes[i] >= 0x80 {
-				return nil, fmt.Errorf("has %q, in which only ASCII can be: write it as punycode", name)
-			}
-		}
-		der, err := asn1.Marshal(v)
+		v, err := generalName(name, false)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, der...)
+		all = append(all, v)
 	}
-	return asn1.Marshal(asn1.RawValue{Tag: asn1.TagSequence, IsCompound: true, Bytes: all})
+	return all, nil
+}
+
+// generalName reads a name; limit: it is one that limits names, in which an address is a network.
+func generalName(name string, limit bool) (asn1.RawValue, error) {
+	kind, text, ok := strings.Cut(strings.TrimSpace(name), ":")
+	v := asn1.RawValue{Class: asn1.ClassContextSpecific, Bytes: []byte(text)}
+	switch {
+	case !ok:
+		return v, fmt.Errorf("has %q, which does not say what it is: write DNS:, IP:, email:, URI: or RID: before it", name)
+	case text == "":
+		return v, fmt.Errorf("has %q, in which nothing follows", name)
+	case kind == "DNS":
+		v.Tag = tagDNS
+	case kind == "email":
+		v.Tag = tagEmail
+	case kind == "URI":
+		v.Tag = tagURI
+		if _, err := url.Parse(text); err != nil {
+			return v, fmt.Errorf("has %q, which is no URI", name)
+		}
+	case kind == "RID":
+		v.Tag = tagRID
+		oid, err := objectID(text)
+		if err != nil {
+			return v, fmt.Errorf("has %q, which is no number of an object", name)
+		}
+		der, err := asn1.Marshal(oid)
+		if err != nil {
+			return v, err
+		}
+		v.Bytes = der[2:]
+	case kind == "IP" || kind == "IP Address":
+		v.Tag = tagIP
+		if v.Bytes = address(text, limit); v.Bytes == nil {
+			return v, fmt.Errorf("has %q, which is no %s", name, map[bool]string{false: "address", true: "network such as 10.0.0.0/8"}[limit])
+		}
+	default:
+		return v, fmt.Errorf("has %q: names of that kind are not known here, DNS:, IP:, email:, URI: and RID: are", name)
+	}
+	for _, b := range v.Bytes {
+		if v.Tag != tagIP && v.Tag != tagRID && b >= 0x80 {
+			return v, fmt.Errorf("has %q, in which only ASCII can be: write it as punycode", name)
+		}
+	}
+	return v, nil
+}
+
+// address returns the bytes of an address, or of a network and its mask; nil: it is none.
+func address(text string, network bool) []byte {
+	if network {
+		ip, n, err := net.ParseCIDR(text)
+		if err != nil || !ip.Equal(n.IP) {
+			return nil
+		}
+		return slices.Concat(n.IP, net.IP(n.Mask))
+	}
+	ip := net.ParseIP(text)
+	if four := ip.To4(); four != nil {
+		return four
+	}
+	return ip
+}
+
+// nameConstraints writes the names to which a CA is limited, and those that it is kept from.
+func nameConstraints(permitted, excluded []string) ([]byte, error) {
+	type subtree struct{ Base asn1.RawValue }
+	var c struct {
+		Permitted []subtree `asn1:"optional,tag:0"`
+		Excluded  []subtree `asn1:"optional,tag:1"`
+	}
+	for _, from := range []struct {
+		names []string
+		to    *[]subtree
+	}{{permitted, &c.Permitted}, {excluded, &c.Excluded}} {
+		for _, name := range from.names {
+			v, err := generalName(name, true)
+			if err != nil {
+				return nil, err
+			}
+			*from.to = append(*from.to, subtree{v})
+		}
+	}
+	return asn1.Marshal(c)
+}
+
+// authorityID writes how the key of the CA is known: by an identifier, or by the names and number of its certificate.
+func authorityID(id []byte, names []string, serial *big.Int) ([]byte, error) {
+	issuers, err := generalNames(names)
+	if err != nil {
+		return nil, err
+	}
+	return asn1.Marshal(struct {
+		ID     []byte          `asn1:"optional,tag:0"`
+		Names  []asn1.RawValue `asn1:"optional,tag:1"`
+		Serial *big.Int        `asn1:"optional,tag:2"`
+	}{id, issuers, serial})
+}
+
+// crlReasons are the bits of a distribution point's reasons.
+var crlReasons = map[string]int{
+	"key_compromise": 1, "ca_compromise": 2, "affiliation_changed": 3, "superseded": 4, "cessation_of_operation": 5, "certificate_hold": 6,
+	"privilege_withdrawn": 7, "aa_compromise": 8,
+}
+
+// crlPoint is a place where revoked certificates are listed.
+type crlPoint struct{ full, issuer, reasons []string }
+
+func crlPointOf(item any) (crlPoint, error) {
+	var p crlPoint
+	dict, ok := ordered.Plain(item).(map[string]any)
+	if !ok {
+		return p, errors.New("has to be made of dicts")
+	}
+	into := map[string]*[]string{"full_name": &p.full, "crl_issuer": &p.issuer, "reasons": &p.reasons}
+	for key, value := range dict {
+		switch {
+		case value == nil:
+			continue
+		case key == "relative_name":
+			return p, errors.New("has a relative_name, which cannot be made here: take full_name")
+		case into[key] == nil:
+			return p, fmt.Errorf("has the key %q: full_name, crl_issuer and reasons are known", key)
+		}
+		list, ok := value.([]any)
+		if !ok {
+			list = []any{value}
+		}
+		*into[key] = convert.Texts(list)
+	}
+	if len(p.full) == 0 && len(p.issuer) == 0 {
+		return p, errors.New("has one without full_name and crl_issuer, of which it needs one")
+	}
+	return p, nil
+}
+
+func crlPoints(points []any) ([]byte, error) {
+	type place struct {
+		Full []asn1.RawValue `asn1:"optional,tag:0"`
+	}
+	type point struct {
+		Place   place           `asn1:"optional,tag:0"`
+		Reasons asn1.BitString  `asn1:"optional,tag:1"`
+		Issuer  []asn1.RawValue `asn1:"optional,tag:2"`
+	}
+	var all []point
+	for _, item := range points {
+		given, err := crlPointOf(item)
+		if err != nil {
+			return nil, err
+		}
+		var p point
+		if p.Place.Full, err = generalNames(given.full); err != nil {
+			return nil, err
+		}
+		if p.Issuer, err = generalNames(given.issuer); err != nil {
+			return nil, err
+		}
+		var bits []int
+		for _, reason := range given.reasons {
+			bit, known := crlReasons[reason]
+			if !known {
+				return nil, fmt.Errorf("has the reason %q, which there is not", reason)
+			}
+			bits = append(bits, bit)
+		}
+		if bits != nil {
+			p.Reasons = bitString(bits)
+		}
+		all = append(all, p)
+	}
+	return asn1.Marshal(all)
+}
+
+// bitString sets bits, none of which is above 15.
+func bitString(set []int) asn1.BitString {
+	bits := [2]byte{}
+	last := slices.Max(set)
+	for _, bit := range set {
+		bits[bit/8] |= 0x80 >> (bit % 8)
+	}
+	return asn1.BitString{Bytes: bits[:last/8+1], BitLength: last + 1}
 }
 
 func objectID(text string) (asn1.ObjectIdentifier, error) {
@@ -236,17 +376,15 @@ var usages = map[string]int{
 }
 
 func keyUsage(names []string) ([]byte, error) {
-	bits := [2]byte{}
-	last := -1
+	var bits []int
 	for _, name := range names {
 		bit, known := usages[name]
 		if !known {
 			return nil, fmt.Errorf("has %q, which is no use of a key", name)
 		}
-		bits[bit/8] |= 0x80 >> (bit % 8)
-		last = max(last, bit)
+		bits = append(bits, bit)
 	}
-	return asn1.Marshal(asn1.BitString{Bytes: bits[:last/8+1], BitLength: last + 1})
+	return asn1.Marshal(bitString(bits))
 }
 
 var extendedUsages = map[string]asn1.ObjectIdentifier{
@@ -318,22 +456,14 @@ func keyID(public any) ([]byte, error) {
 	return sum[:], nil
 }
 
-// sameExtensions compares extensions, in whatever order; what is a set (names, uses) as one.
+// sameExtensions compares extensions, in whatever order; what is a set (names, uses, limits) as one.
 func sameExtensions(a, b []pkix.Extension) bool {
 	text := func(list []pkix.Extension) []string {
 		var all []string
 		for _, e := range list {
 			value := hex.EncodeToString(e.Value)
-			var items []asn1.RawValue
-			if e.Id.Equal(oidSAN) || e.Id.Equal(oidExtKeyUsage) {
-				if _, err := asn1.Unmarshal(e.Value, &items); err == nil {
-					var each []string
-					for _, item := range items {
-						each = append(each, hex.EncodeToString(item.FullBytes))
-					}
-					slices.Sort(each)
-					value = strings.Join(slices.Compact(each), " ")
-				}
+			if e.Id.Equal(oidSAN) || e.Id.Equal(oidExtKeyUsage) || e.Id.Equal(oidConstraints) {
+				value = strings.Join(members(e.Value, e.Id.Equal(oidConstraints)), " ")
 			}
 			all = append(all, fmt.Sprint(e.Id, e.Critical, value))
 		}
@@ -341,4 +471,29 @@ func sameExtensions(a, b []pkix.Extension) bool {
 		return all
 	}
 	return slices.Equal(text(a), text(b))
+}
+
+// members returns what a sequence holds, sorted and each once; deep: what the sequences in it hold.
+func members(der []byte, deep bool) []string {
+	var outer asn1.RawValue
+	if _, err := asn1.Unmarshal(der, &outer); err != nil {
+		return []string{hex.EncodeToString(der)}
+	}
+	var each []string
+	for rest := outer.Bytes; len(rest) > 0; {
+		var item asn1.RawValue
+		var err error
+		if rest, err = asn1.Unmarshal(rest, &item); err != nil {
+			return []string{hex.EncodeToString(der)}
+		}
+		if !deep {
+			each = append(each, hex.EncodeToString(item.FullBytes))
+			continue
+		}
+		for _, m := range members(item.FullBytes, false) {
+			each = append(each, fmt.Sprint(item.Tag, "=", m))
+		}
+	}
+	slices.Sort(each)
+	return slices.Compact(each)
 }

@@ -9,57 +9,65 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/hex"
 	"encoding/pem"
 	"errors"
+	"math/big"
+	"slices"
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/tasks/files"
 	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // requestArgs are what openssl_csr and openssl_csr_pipe have alike.
 type requestArgs struct {
-	KeyPath    string           `arg:"privatekey_path,path" doc:"File on the host with the private key. It, or privatekey_content, is required."`
-	KeyContent string           `arg:"privatekey_content,secret" doc:"The private key itself."`
-	Passphrase string           `arg:"privatekey_passphrase,secret" doc:"Passphrase of the private key."`
-	Digest     string           `arg:"digest" default:"sha256" choices:"sha256 sha384 sha512" doc:"Hash of the signature."`
-	Version    int              `arg:"version" default:"1" doc:"Version of the request, of which there is one."`
-	Subject    any              `arg:"subject" doc:"The name, as a dict of its parts by their short or long names (CN, commonName); a value may be a list."`
-	Ordered    []any            `arg:"subject_ordered" doc:"The name as a list of such dicts, whose order is kept. Not together with subject and the arguments for single parts."`
-	Country    string           `arg:"country_name" alias:"C countryName" doc:"Part of the name: country, two letters."`
-	Province   string           `arg:"state_or_province_name" alias:"ST stateOrProvinceName" doc:"Part of the name: state or province."`
-	Locality   string           `arg:"locality_name" alias:"L localityName" doc:"Part of the name: place."`
-	Org        string           `arg:"organization_name" alias:"O organizationName" doc:"Part of the name: organisation."`
-	Unit       string           `arg:"organizational_unit_name" alias:"OU organizationalUnitName" doc:"Part of the name: unit of it."`
-	CommonName string           `arg:"common_name" alias:"CN commonName" doc:"Part of the name: what it is for."`
-	Email      string           `arg:"email_address" alias:"E emailAddress" doc:"Part of the name: mail address."`
-	SAN        []string         `arg:"subject_alt_name" alias:"subjectAltName" doc:"Names and addresses that it is for: DNS:db.example.com, IP:10.0.0.1, email:, URI: and RID:. Others are refused."`
-	SANCrit    bool             `arg:"subject_alt_name_critical" alias:"subjectAltName_critical" default:"false" doc:"Who does not understand these is to refuse the certificate."`
-	UseCN      bool             `arg:"use_common_name_for_san" alias:"useCommonNameForSAN" default:"true" doc:"Without subject_alt_name, take the common name for it."`
-	Usage      []string         `arg:"key_usage" alias:"keyUsage" doc:"What the key may be used for: digitalSignature, keyEncipherment, keyCertSign and the like."`
-	UsageCrit  bool             `arg:"key_usage_critical" alias:"keyUsage_critical" default:"false" doc:"Likewise critical."`
-	Extended   []string         `arg:"extended_key_usage" alias:"extKeyUsage extendedKeyUsage" doc:"More of that: serverAuth, clientAuth and the like, or numbers of objects."`
-	ExtCrit    bool             `arg:"extended_key_usage_critical" alias:"extKeyUsage_critical extendedKeyUsage_critical" default:"false" doc:"Likewise critical."`
-	Basic      []string         `arg:"basic_constraints" alias:"basicConstraints" doc:"CA:TRUE or CA:FALSE, and pathlen: with how many CAs may come below."`
-	BasicCrit  bool             `arg:"basic_constraints_critical" alias:"basicConstraints_critical" default:"false" doc:"Likewise critical."`
-	Staple     bool             `arg:"ocsp_must_staple" alias:"ocspMustStaple" default:"false" doc:"Servers have to bring an answer of OCSP with it."`
-	StapleCrit bool             `arg:"ocsp_must_staple_critical" alias:"ocspMustStaple_critical" default:"false" doc:"Likewise critical."`
-	MakeSKI    bool             `arg:"create_subject_key_identifier" default:"false" doc:"Put the key's identifier in, the SHA-1 of the public key."`
-	SKI        string           `arg:"subject_key_identifier" doc:"Put this identifier in, in hexadecimal digits with colons."`
-	AKI        string           `arg:"authority_key_identifier" doc:"Refused: it is the CA that puts its own in (ownca_create_authority_key_identifier)."`
-	Permitted  []string         `arg:"name_constraints_permitted" doc:"Refused: names that a CA is limited to are not made here."`
-	Excluded   []string         `arg:"name_constraints_excluded" doc:"Refused likewise."`
-	CRL        []map[string]any `arg:"crl_distribution_points" doc:"Refused: places of revocation lists are not made here."`
-	Backend    string           `arg:"select_crypto_backend" default:"auto" choices:"auto cryptography" doc:"Of no effect: Go's crypto makes the requests."`
+	KeyPath    string   `arg:"privatekey_path,path" doc:"File on the host with the private key. It, or privatekey_content, is required."`
+	KeyContent string   `arg:"privatekey_content,secret" doc:"The private key itself."`
+	Passphrase string   `arg:"privatekey_passphrase,secret" doc:"Passphrase of the private key."`
+	Digest     string   `arg:"digest" default:"sha256" choices:"sha256 sha384 sha512" doc:"Hash of the signature. Weaker ones that Ansible takes (sha1, md5) are refused: nobody believes them."`
+	Version    int      `arg:"version" default:"1" doc:"Version of the request, of which there is one."`
+	Subject    any      `arg:"subject" doc:"The name, as a dict of its parts by their short or long names (CN, commonName); a value may be a list."`
+	Ordered    []any    `arg:"subject_ordered" doc:"The name as a list of such dicts, whose order is kept. Not together with subject and the arguments for single parts."`
+	Country    string   `arg:"country_name" alias:"C countryName" doc:"Part of the name: country, two letters."`
+	Province   string   `arg:"state_or_province_name" alias:"ST stateOrProvinceName" doc:"Part of the name: state or province."`
+	Locality   string   `arg:"locality_name" alias:"L localityName" doc:"Part of the name: place."`
+	Org        string   `arg:"organization_name" alias:"O organizationName" doc:"Part of the name: organisation."`
+	Unit       string   `arg:"organizational_unit_name" alias:"OU organizationalUnitName" doc:"Part of the name: unit of it."`
+	CommonName string   `arg:"common_name" alias:"CN commonName" doc:"Part of the name: what it is for."`
+	Email      string   `arg:"email_address" alias:"E emailAddress" doc:"Part of the name: mail address."`
+	SAN        []string `arg:"subject_alt_name" alias:"subjectAltName" doc:"Names and addresses that it is for: DNS:db.example.com, IP:10.0.0.1, email:, URI: and RID:. Others are refused."`
+	SANCrit    bool     `arg:"subject_alt_name_critical" alias:"subjectAltName_critical" default:"false" doc:"Who does not understand these is to refuse the certificate."`
+	UseCN      bool     `arg:"use_common_name_for_san" alias:"useCommonNameForSAN" default:"true" doc:"Without subject_alt_name, take the (first) common name for it."`
+	Usage      []string `arg:"key_usage" alias:"keyUsage" doc:"What the key may be used for: digitalSignature, keyEncipherment, keyCertSign and the like."`
+	UsageCrit  bool     `arg:"key_usage_critical" alias:"keyUsage_critical" default:"false" doc:"Likewise critical."`
+	Extended   []string `arg:"extended_key_usage" alias:"extKeyUsage extendedKeyUsage" doc:"More of that: serverAuth, clientAuth and the like, or numbers of objects."`
+	ExtCrit    bool     `arg:"extended_key_usage_critical" alias:"extKeyUsage_critical extendedKeyUsage_critical" default:"false" doc:"Likewise critical."`
+	Basic      []string `arg:"basic_constraints" alias:"basicConstraints" doc:"CA:TRUE or CA:FALSE, and pathlen: with how many CAs may come below."`
+	BasicCrit  bool     `arg:"basic_constraints_critical" alias:"basicConstraints_critical" default:"false" doc:"Likewise critical."`
+	Staple     bool     `arg:"ocsp_must_staple" alias:"ocspMustStaple" default:"false" doc:"Servers have to bring an answer of OCSP with it."`
+	StapleCrit bool     `arg:"ocsp_must_staple_critical" alias:"ocspMustStaple_critical" default:"false" doc:"Likewise critical."`
+	MakeSKI    bool     `arg:"create_subject_key_identifier" default:"false" doc:"Put the key's identifier in, the SHA-1 of the public key."`
+	SKI        string   `arg:"subject_key_identifier" doc:"Put this identifier in, in hexadecimal digits with colons."`
+	AKI        string   `arg:"authority_key_identifier" doc:"Ask for this identifier of the CA's key, likewise. CAs may put their own in, as ownca does (ownca_create_authority_key_identifier)."`
+	AKINames   []string `arg:"authority_cert_issuer" doc:"Ask for these names of the CA's certificate, as in subject_alt_name; together with authority_cert_serial_number."`
+	AKISerial  any      `arg:"authority_cert_serial_number" doc:"And for this number of it, in decimal digits."`
+	Permitted  []string `arg:"name_constraints_permitted" doc:"For a CA: names that it may certify, as in subject_alt_name; an address is a network, IP:10.0.0.0/8."`
+	Excluded   []string `arg:"name_constraints_excluded" doc:"For a CA: names that it may not, likewise."`
+	LimitCrit  bool     `arg:"name_constraints_critical" default:"false" doc:"Likewise critical."`
+	CRL        []any    `arg:"crl_distribution_points" doc:"Places where revoked certificates are listed, each a dict with full_name (URI:http://ca.example.com/a.crl), crl_issuer and reasons, which are lists. relative_name is refused."`
+	Backend    string   `arg:"select_crypto_backend" default:"auto" choices:"auto cryptography" doc:"Of no effect: Go's crypto makes the requests."`
 }
 
 var requestReturns = []tasks.Return{
-	{Name: "privatekey", Type: "str", Doc: "file of the private key"}, {Name: "subject", Type: "list", Doc: "the name, as pairs"},
+	{Name: "privatekey", Type: "str", Doc: "file of the private key; none with privatekey_content"}, {Name: "subject", Type: "list", Doc: "the name, as pairs, under the spellings that were given"},
 	{Name: "subjectAltName", Type: "list", Doc: "names and addresses"}, {Name: "keyUsage", Type: "list", Doc: "uses of the key"},
 	{Name: "extendedKeyUsage", Type: "list", Doc: "more uses"}, {Name: "basicConstraints", Type: "list", Doc: "whether it is for a CA"},
-	{Name: "ocsp_must_staple", Type: "bool", Doc: "as asked for"},
+	{Name: "ocspMustStaple", Type: "bool", Doc: "as asked for"}, {Name: "ocsp_must_staple", Type: "bool", Doc: "the same"},
+	{Name: "name_constraints_permitted", Type: "list", Doc: "as asked for"}, {Name: "name_constraints_excluded", Type: "list", Doc: "as asked for"},
 }
 
 // request is what a request is to say.
@@ -80,19 +88,14 @@ func (a *requestArgs) read() (r *request, arg, problem string) {
 		return r, "privatekey_content", "and privatekey_path exclude each other"
 	case a.Version != 1:
 		return r, "version", "has to be 1: there is no other"
-	case a.AKI != "":
-		return r, "authority_key_identifier", "is not put into requests: the CA puts its own in"
-	case a.Permitted != nil || a.Excluded != nil:
-		return r, "name_constraints_permitted", "and name_constraints_excluded cannot be made here"
-	case a.CRL != nil:
-		return r, "crl_distribution_points", "cannot be made here"
+	case (a.AKINames == nil) != (a.AKISerial == nil):
+		return r, "authority_cert_issuer", "and authority_cert_serial_number need each other"
 	case a.MakeSKI && a.SKI != "":
 		return r, "subject_key_identifier", "and create_subject_key_identifier exclude each other"
 	}
 	if a.SKI != "" {
-		var err error
-		if r.ski, err = hex.DecodeString(strings.ReplaceAll(a.SKI, ":", "")); err != nil || len(r.ski) == 0 {
-			return r, "subject_key_identifier", "has to be bytes in hexadecimal digits, with colons between them"
+		if r.ski = identifier(a.SKI); r.ski == nil {
+			return r, "subject_key_identifier", notHex
 		}
 	}
 	if arg, err := r.name(); err != nil {
@@ -102,7 +105,8 @@ func (a *requestArgs) read() (r *request, arg, problem string) {
 	if len(names) == 0 && a.UseCN {
 		for _, p := range r.parts {
 			if p.oid.Equal(subjectNames["CN"]) {
-				names = append(names, "DNS:"+p.value)
+				names = []string{"DNS:" + p.value}
+				break
 			}
 		}
 	}
@@ -128,19 +132,75 @@ func (a *requestArgs) read() (r *request, arg, problem string) {
 	if a.Staple {
 		r.extensions = append(r.extensions, pkix.Extension{Id: oidMustStaple, Critical: a.StapleCrit, Value: []byte{0x30, 3, 2, 1, 5}})
 	}
+	if arg, problem = r.more(); arg != "" {
+		return r, arg, problem
+	}
 	if r.SAN = names; names == nil {
 		r.SAN = []string{}
 	}
 	return r, "", ""
 }
 
+const notHex = "has to be bytes in hexadecimal digits, with colons between them"
+
+// identifier reads a key's identifier. nil: it is none.
+func identifier(text string) []byte {
+	id, err := hex.DecodeString(strings.ReplaceAll(text, ":", ""))
+	if err != nil || len(id) == 0 {
+		return nil
+	}
+	return id
+}
+
+// more adds the extensions that are about CAs.
+func (r *request) more() (arg, problem string) {
+	add := func(oid []int, critical bool, value []byte, err error) string {
+		if err != nil {
+			return err.Error()
+		}
+		r.extensions = append(r.extensions, pkix.Extension{Id: oid, Critical: critical, Value: value})
+		return ""
+	}
+	if len(r.Permitted)+len(r.Excluded) > 0 {
+		value, err := nameConstraints(r.Permitted, r.Excluded)
+		if problem = add(oidConstraints, r.LimitCrit, value, err); problem != "" {
+			return "name_constraints_permitted", "or name_constraints_excluded " + problem
+		}
+	}
+	if r.AKI != "" || r.AKINames != nil {
+		id := identifier(r.AKI)
+		if r.AKI != "" && id == nil {
+			return "authority_key_identifier", notHex
+		}
+		var serial *big.Int
+		if r.AKISerial != nil {
+			text, err := convert.Text(r.AKISerial)
+			number, ok := new(big.Int).SetString(text, 10)
+			if serial = number; err != nil || !ok {
+				return "authority_cert_serial_number", "has to be a whole number in decimal digits"
+			}
+		}
+		value, err := authorityID(id, r.AKINames, serial)
+		if problem = add(oidAKI, false, value, err); problem != "" {
+			return "authority_cert_issuer", problem
+		}
+	}
+	if len(r.CRL) > 0 {
+		value, err := crlPoints(r.CRL)
+		if problem = add(oidCRLPoints, false, value, err); problem != "" {
+			return "crl_distribution_points", problem
+		}
+	}
+	return "", ""
+}
+
 // name puts the parts of the subject together: those of arguments of their own first, as in Ansible.
 func (r *request) name() (arg string, err error) {
 	for _, part := range []struct{ key, value string }{
-		{"C", r.Country}, {"ST", r.Province}, {"L", r.Locality}, {"O", r.Org}, {"OU", r.Unit}, {"CN", r.CommonName}, {"E", r.Email},
+		{"C", r.Country}, {"ST", r.Province}, {"L", r.Locality}, {"O", r.Org}, {"OU", r.Unit}, {"CN", r.CommonName}, {"emailAddress", r.Email},
 	} {
 		if part.value != "" {
-			r.parts = append(r.parts, namePart{subjectNames[part.key], part.value})
+			r.parts = append(r.parts, namePart{subjectNames[part.key], part.value, part.key})
 		}
 	}
 	if r.Ordered != nil {
@@ -148,13 +208,13 @@ func (r *request) name() (arg string, err error) {
 			return "subject_ordered", errors.New("and other arguments for the name exclude each other")
 		}
 		for _, item := range r.Ordered {
-			if err := r.more(item); err != nil {
+			if err := r.part(item); err != nil {
 				return "subject_ordered", err
 			}
 		}
 	}
 	if r.Subject != nil {
-		if err := r.more(r.Subject); err != nil {
+		if err := r.part(r.Subject); err != nil {
 			return "subject", err
 		}
 	}
@@ -166,7 +226,7 @@ func (r *request) name() (arg string, err error) {
 	return "", nil
 }
 
-func (r *request) more(item any) error {
+func (r *request) part(item any) error {
 	dict, ok := ordered.From(item).(*ordered.Map)
 	if !ok {
 		return errors.New("has to be made of dicts")
@@ -230,7 +290,7 @@ func (r *request) text(have []byte, key crypto.Signer, force bool) ([]byte, erro
 		return nil, err
 	}
 	if csr, err := decodeRequest(have); err == nil && !force && csr.CheckSignature() == nil && samePublic(csr.PublicKey, key.Public()) &&
-		sameName(readName(csr.RawSubject), r.parts) && sameExtensions(csr.Extensions, extensions) {
+		sameName(readName(csr.RawSubject), r.parts, len(r.Ordered) > 0) && sameExtensions(known(csr.Extensions), extensions) {
 		return have, nil
 	}
 	name, err := rawName(r.parts)
@@ -240,6 +300,15 @@ func (r *request) text(have []byte, key crypto.Signer, force bool) ([]byte, erro
 	template := &x509.CertificateRequest{RawSubject: name, SignatureAlgorithm: algorithm(key, r.Digest), ExtraExtensions: extensions}
 	der, err := x509.CreateCertificateRequest(rand.Reader, template, key)
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}), err
+}
+
+// known are the extensions that can be asked for here: of others that a request has nothing is said.
+func known(all []pkix.Extension) []pkix.Extension {
+	return slices.DeleteFunc(slices.Clone(all), func(e pkix.Extension) bool {
+		return !slices.ContainsFunc([]asn1.ObjectIdentifier{
+			oidSAN, oidKeyUsage, oidExtKeyUsage, oidBasic, oidSKI, oidAKI, oidConstraints, oidCRLPoints, oidMustStaple,
+		}, e.Id.Equal)
+	})
 }
 
 func samePublic(a, b any) bool {
@@ -256,6 +325,14 @@ func decodeRequest(text []byte) (*x509.CertificateRequest, error) {
 	return nil, errors.New("it holds no certificate request in PEM")
 }
 
+// orNone is a path that Ansible returns as none where there is none.
+func orNone(path string) any {
+	if path == "" {
+		return nil
+	}
+	return path
+}
+
 func (r *request) values() map[string]any {
 	list := func(texts []string) any {
 		if len(texts) == 0 {
@@ -268,9 +345,15 @@ func (r *request) values() map[string]any {
 		return all
 	}
 	v := map[string]any{
-		"privatekey": r.KeyPath, "subject": shownName(r.parts), "subjectAltName": list(r.SAN), "keyUsage": list(r.Usage),
-		"extendedKeyUsage": list(r.Extended), "basicConstraints": list(r.Basic), "ocsp_must_staple": r.Staple,
+		"privatekey": orNone(r.KeyPath), "subject": shownName(r.parts), "subjectAltName": list(r.SAN), "keyUsage": list(r.Usage),
+		"extendedKeyUsage": list(r.Extended), "basicConstraints": list(r.Basic), "ocsp_must_staple": r.Staple, "ocspMustStaple": r.Staple,
 		"name_constraints_permitted": []any{}, "name_constraints_excluded": []any{},
+	}
+	if len(r.Permitted) > 0 {
+		v["name_constraints_permitted"] = list(r.Permitted)
+	}
+	if len(r.Excluded) > 0 {
+		v["name_constraints_excluded"] = list(r.Excluded)
 	}
 	return v
 }

@@ -1,6 +1,8 @@
 package crypto
 
 import (
+	"fmt"
+	"math/big"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -53,9 +55,69 @@ func TestCSR(t *testing.T) {
 			"does not say what": {"subject_alt_name": []any{"db.example.com"}}, "no address": {"subject_alt_name": []any{"IP:10.0.0.256"}},
 			"not known here": {"subject_alt_name": []any{"dirName:x"}}, "no use of a key": {"key_usage": []any{"fly"}}, "CA:TRUE": {"basic_constraints": []any{"CA:MAYBE"}},
 			"exclude each other": {"subject_ordered": []any{map[string]any{"CN": "a"}}, "common_name": "b"}, "no part of a name": {"subject": map[string]any{"XX": "a"}},
-			"two letters": {"C": "Germany"}, "cannot be made": {"name_constraints_permitted": []any{"DNS:x"}}, "hexadecimal": {"subject_key_identifier": "xyz"},
+			"two letters": {"C": "Germany"}, "no network": {"name_constraints_permitted": []any{"IP:10.0.0.1/8"}}, "need each other": {"authority_cert_issuer": []any{"DNS:x"}},
+			"relative_name": {"crl_distribution_points": []any{map[string]any{"relative_name": []any{"/CN=x"}}}},
+			"the reason":    {"crl_distribution_points": []any{map[string]any{"full_name": []any{"URI:http://x"}, "reasons": []any{"boredom"}}}}, "hexadecimal": {"subject_key_identifier": "xyz"},
 		} {
 			refused(t, h, "openssl_csr", with(least, pairs(bad)...), text)
+		}
+	})
+}
+
+// TestCSROfCA has what is about authorities, and how the name and the rest are returned.
+func TestCSROfCA(t *testing.T) {
+	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
+		l := &taskstest.FakeLocal{}
+		path, key := filepath.Join(dir, "ca.csr"), filepath.Join(dir, "ca.key")
+		taskstest.MustChange(t, h, "openssl_privatekey", map[string]any{"path": key, "type": "ECC", "curve": "secp256r1"}, l)
+		serial, _ := new(big.Int).SetString("123456789012345678901234567890", 10)
+		args := map[string]any{
+			"path": path, "privatekey_path": key, "O": "x", "emailAddress": "a@example.com", "subject": map[string]any{"commonName": []any{"one", "two"}},
+			"name_constraints_permitted": []any{"DNS:example.com", "IP:10.0.0.0/8", "IP:fd00::/8"}, "name_constraints_excluded": []any{"email:.example.org"},
+			"name_constraints_critical": true, "authority_key_identifier": "00:11:22", "authority_cert_issuer": []any{"DNS:ca.example.com"},
+			"authority_cert_serial_number": serial, "crl_distribution_points": []any{
+				map[string]any{"full_name": []any{"URI:http://ca.example.com/a.crl"}, "reasons": []any{"key_compromise", "aa_compromise"}},
+				map[string]any{"crl_issuer": []any{"DNS:other.example.com"}},
+			},
+		}
+		p, _ := twice(t, h, "openssl_csr", args)
+		for name, want := range map[string]string{
+			"subject": "[[O x] [emailAddress a@example.com] [commonName one] [commonName two]]", "subjectAltName": "[DNS:one]", "ocspMustStaple": "false",
+			"ocsp_must_staple": "false", "name_constraints_excluded": "[email:.example.org]", "privatekey": key,
+		} {
+			if got := fmt.Sprint(p.Made[name]); got != want {
+				t.Errorf("%s is %s, want %s", name, got, want)
+			}
+		}
+		out := openssl(t, "req -verify -noout -text -in "+path+" 2>&1")
+		for _, want := range []string{
+			"Name Constraints: critical", "DNS:example.com", "IP:10.0.0.0/255.0.0.0", "IP:FD00:0:0:0:0:0:0:0/FF00:0:0:0:0:0:0:0", "email:.example.org", "00:11:22",
+			"DNS:ca.example.com", "serial:01:8E:E9:0F:F6:C3:73:E0:EE:4E:3F:0A:D2", "URI:http://ca.example.com/a.crl", "Key Compromise, AA Compromise", "DNS:other.example.com",
+		} {
+			if out != "none\n" && !strings.Contains(out, want) {
+				t.Errorf("no %q in %s", want, out)
+			}
+		}
+		taskstest.MustNotChange(t, h, "openssl_csr", with(args, "name_constraints_permitted", []any{"IP:fd00::/8", "DNS:example.com", "IP:10.0.0.0/8"}), l)
+		for _, other := range []map[string]any{
+			with(args, "name_constraints_critical", false), with(args, "name_constraints_permitted", args["name_constraints_excluded"], "name_constraints_excluded", args["name_constraints_permitted"]),
+			with(args, "authority_cert_serial_number", 5), with(args, "authority_key_identifier", "00:11:23"), with(args, "crl_distribution_points", []any{}),
+		} {
+			twice(t, h, "openssl_csr", other)
+		}
+		// Only subject_ordered is about the order.
+		named := map[string]any{"path": path, "privatekey_path": key}
+		twice(t, h, "openssl_csr", with(named, "subject_ordered", []any{map[string]any{"O": "x"}, map[string]any{"CN": "y"}}))
+		taskstest.MustNotChange(t, h, "openssl_csr", with(named, "subject", map[string]any{"CN": "y", "O": "x"}), l)
+		twice(t, h, "openssl_csr", with(named, "subject_ordered", []any{map[string]any{"CN": "y"}, map[string]any{"O": "x"}}))
+		v := taskstest.MustNotChange(t, h, "openssl_csr", map[string]any{"path": path, "privatekey_content": taskstest.Read(t, key), "CN": "y", "O": "x"}, l).Values
+		if v["privatekey"] != nil {
+			t.Errorf("%v", v)
+		}
+		// What a request has besides is nobody's business.
+		theirs := filepath.Join(dir, "theirs.csr")
+		if openssl(t, "req -new -key "+key+" -subj /CN=x -addext 1.2.3.4=DER:0500 -addext subjectAltName=DNS:x -out "+theirs) != "none\n" {
+			taskstest.MustNotChange(t, h, "openssl_csr", map[string]any{"path": theirs, "privatekey_path": key, "CN": "x"}, l)
 		}
 	})
 }

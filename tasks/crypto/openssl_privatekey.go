@@ -32,6 +32,7 @@ var privateKeyModule = tasks.Define(tasks.Module{
 	Notes: []string{
 		"The key is made on the control node and written with mode 0600 unless mode says otherwise. A key that is there and fits is kept.",
 		"Without the passphrase of a key that is there, or with another, a new key takes its place, as in Ansible; regenerate: partial_idempotence fails instead.",
+		"type, size and curve are the key's own where Ansible returns the arguments: the size of a key of ECC is its curve's, not 4096.",
 		"fingerprint lacks the BLAKE2 and SHAKE hashes.",
 		files.FollowNote,
 	},
@@ -107,9 +108,9 @@ func (k *keyMaker) make(text []byte, _ []given) (made, error) {
 	fits := kind == k.Type && (kind != "RSA" || size == k.Size) && (kind != "ECC" || curve == k.Curve)
 	sameFormat := k.Format == "auto_ignore" || format == k.format()
 	switch {
-	case k.Regenerate == "never":
-	case fits && !sameFormat && k.Mismatch == "convert":
+	case (fits || k.Regenerate == "never") && !sameFormat && k.Mismatch == "convert":
 		return k.written(have, "write the key "+k.Path+" as "+k.format())
+	case k.Regenerate == "never":
 	case (!fits || !sameFormat) && k.Regenerate == "fail":
 		return fail("the key is not as wanted")
 	case !fits || !sameFormat:
@@ -132,7 +133,11 @@ func (k *keyMaker) format() string {
 
 func (k *keyMaker) another(msg string) (made, error) {
 	if k.asking { // a key that nobody gets is not worth the time
-		return made{text: []byte("a new key\n"), msg: msg, values: map[string]any{"filename": k.Path, "type": k.Type, "size": k.Size}}, nil
+		values := map[string]any{"filename": k.Path, "type": k.Type, "size": k.Size, "fingerprint": nil}
+		if k.Type == "ECC" {
+			values["curve"] = k.Curve
+		}
+		return made{text: []byte("a new key\n"), msg: msg, values: values}, nil
 	}
 	if k.key == nil {
 		var err error

@@ -103,6 +103,11 @@ func TestPrivateKey(t *testing.T) {
 		if errA != nil || errB != nil || format != "pkcs8" || !a.Equal(b) {
 			t.Errorf("converted: %v, %v, %s", errA, errB, format)
 		}
+		// One that is never made anew is written in another format all the same.
+		twice(t, h, "openssl_privatekey", with(args, "format", "pkcs1", "format_mismatch", "convert", "regenerate", "never", "size", 3072))
+		if again := taskstest.Read(t, path); again != before {
+			t.Errorf("converted back: %q", again)
+		}
 		twice(t, h, "openssl_privatekey", with(args, "mode", "0640"))
 		p, _ := twice(t, h, "openssl_privatekey", with(args, "passphrase", "other", "backup", true))
 		if copied := taskstest.Read(t, fmt.Sprint(p.Made["backup_file"])); !strings.Contains(copied, "PRIVATE KEY") {

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/asn1"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -35,7 +34,7 @@ type certificateArgs struct {
 	CAKeyPath    string `arg:"ownca_privatekey_path,path" doc:"File on the host with the CA's private key. Required for ownca, or ownca_privatekey_content."`
 	CAKeyContent string `arg:"ownca_privatekey_content,secret" doc:"The CA's private key itself."`
 	CAPassphrase string `arg:"ownca_privatekey_passphrase,secret" doc:"Its passphrase."`
-	SelfDigest   string `arg:"selfsigned_digest" default:"sha256" choices:"sha256 sha384 sha512" doc:"Hash of the signature."`
+	SelfDigest   string `arg:"selfsigned_digest" default:"sha256" choices:"sha256 sha384 sha512" doc:"Hash of the signature; sha1 and md5 are refused, as nobody believes them."`
 	SelfVersion  int    `arg:"selfsigned_version" default:"3" doc:"Version, of which there is one here."`
 	SelfBefore   string `arg:"selfsigned_not_before" alias:"selfsigned_notBefore" default:"+0s" doc:"From when it is good: from now, +1d2h3m4s and the like, or 20260102030405Z."`
 	SelfAfter    string `arg:"selfsigned_not_after" alias:"selfsigned_notAfter" default:"+3650d" doc:"Until when, likewise."`
@@ -45,7 +44,7 @@ type certificateArgs struct {
 	OwnBefore    string `arg:"ownca_not_before" default:"+0s" doc:"Likewise for ownca."`
 	OwnAfter     string `arg:"ownca_not_after" default:"+3650d" doc:"Likewise for ownca."`
 	OwnSKI       string `arg:"ownca_create_subject_key_identifier" default:"create_if_not_provided" choices:"create_if_not_provided always_create never_create" doc:"Likewise for ownca."`
-	OwnAKI       bool   `arg:"ownca_create_authority_key_identifier" default:"true" doc:"Put the CA's identifier in, unless the request has one."`
+	OwnAKI       bool   `arg:"ownca_create_authority_key_identifier" default:"true" doc:"Put the CA's identifier in, whatever the request has; without it the request's is taken over."`
 	IgnoreTimes  bool   `arg:"ignore_timestamps" default:"true" doc:"A certificate that is there is kept whatever its times are; otherwise they have to be the wanted ones, and those from now never are."`
 	Force        bool   `arg:"force" default:"false" doc:"Make another in any case."`
 	Backup       bool   `arg:"backup" default:"false" doc:"Keep a copy of the certificate before."`
@@ -59,13 +58,15 @@ var certificateModule = tasks.Define(tasks.Module{
 	Notes: []string{
 		"Keys and requests are read from the host, and the certificate signed on the control node, by whose clock times from now are. One that is " +
 			"there, has the key, says what the request says and is signed by the CA is kept, even if it has run out, as in Ansible: see ignore_timestamps.",
+		"A request that is for another key than privatekey_path is refused where Ansible makes another certificate at each run. " +
+			"The arguments acme_* and entrust_* are not there, as their providers are not.",
 		"A PolarDB cluster's own certificates are made by polardb_tls.",
 		files.FollowNote,
 	},
 	Returns: []tasks.Return{
 		{Name: "filename", Type: "str", Doc: "the file"}, {Name: "privatekey", Type: "str", Doc: "file of the private key"},
 		{Name: "csr", Type: "str", Doc: "file of the request"}, {Name: "ca_cert", Type: "str", Doc: "file of the CA, for ownca"},
-		{Name: "ca_privatekey", Type: "str", Doc: "file of the CA's key, for ownca"}, {Name: "serial_number", Type: "str", Doc: "its number, in decimal digits"},
+		{Name: "ca_privatekey", Type: "str", Doc: "file of the CA's key, for ownca"}, {Name: "serial_number", Type: "int", Doc: "its number"},
 		{Name: "notBefore", Type: "str", Doc: "from when it is good, such as 20260102030405Z"}, {Name: "notAfter", Type: "str", Doc: "until when"},
 		{Name: "certificate", Type: "str", Doc: "the certificate, with return_content"}, {Name: "backup_file", Type: "str", Doc: "copy of the one before"},
 	},
@@ -196,16 +197,24 @@ func (m *certificateMaker) make(text []byte, from []given) (made, error) {
 	}
 	const layout = "20060102150405Z"
 	out.values = map[string]any{
-		"filename": m.Path, "privatekey": m.KeyPath, "csr": m.CSRPath, "serial_number": certificate.SerialNumber.String(),
+		"filename": m.Path, "privatekey": orNone(m.KeyPath), "csr": orNone(m.CSRPath), "serial_number": whole(certificate.SerialNumber),
 		"notBefore": certificate.NotBefore.UTC().Format(layout), "notAfter": certificate.NotAfter.UTC().Format(layout),
 	}
 	if p.ca != nil {
-		out.values["ca_cert"], out.values["ca_privatekey"] = m.CAPath, m.CAKeyPath
+		out.values["ca_cert"], out.values["ca_privatekey"] = orNone(m.CAPath), orNone(m.CAKeyPath)
 	}
 	if m.Return {
 		out.values["certificate"] = string(out.text)
 	}
 	return out, nil
+}
+
+// whole is a number as a value: an int where it fits.
+func whole(n *big.Int) any {
+	if n.IsInt64() {
+		return int(n.Int64())
+	}
+	return n
 }
 
 func (m *certificateMaker) parties(from []given) (*parties, error) {
@@ -265,7 +274,7 @@ func (m *certificateMaker) kept(text []byte, p *parties) *x509.Certificate {
 	}
 	c := all[0]
 	extensions, err := m.extensions(p)
-	if err != nil || !samePublic(c.PublicKey, p.public) || !sameName(readName(c.RawSubject), readName(p.subject)) ||
+	if err != nil || !samePublic(c.PublicKey, p.public) || !sameName(readName(c.RawSubject), readName(p.subject), true) ||
 		!sameExtensions(c.Extensions, extensions) {
 		return nil
 	}
@@ -285,12 +294,12 @@ func (m *certificateMaker) kept(text []byte, p *parties) *x509.Certificate {
 // extensions are those of the request, and the identifiers of the keys.
 func (m *certificateMaker) extensions(p *parties) ([]pkix.Extension, error) {
 	var all []pkix.Extension
-	hasSKI, hasAKI := false, false
+	hasSKI := false
 	for _, e := range p.extensions {
-		if e.Id.Equal(oidSKI) && m.ski == "always_create" {
+		if e.Id.Equal(oidSKI) && m.ski == "always_create" || e.Id.Equal(oidAKI) && p.ca != nil && m.OwnAKI {
 			continue
 		}
-		hasSKI, hasAKI = hasSKI || e.Id.Equal(oidSKI), hasAKI || e.Id.Equal(oidAKI)
+		hasSKI = hasSKI || e.Id.Equal(oidSKI)
 		all = append(all, e)
 	}
 	if !hasSKI && m.ski != "never_create" {
@@ -300,7 +309,7 @@ func (m *certificateMaker) extensions(p *parties) ([]pkix.Extension, error) {
 		}
 		all = append(all, pkix.Extension{Id: oidSKI, Value: append([]byte{4, byte(len(id))}, id...)})
 	}
-	if p.ca == nil || hasAKI || !m.OwnAKI {
+	if p.ca == nil || !m.OwnAKI {
 		return all, nil
 	}
 	id := p.ca.SubjectKeyId
@@ -310,9 +319,7 @@ func (m *certificateMaker) extensions(p *parties) ([]pkix.Extension, error) {
 			return nil, err
 		}
 	}
-	value, err := asn1.Marshal(struct {
-		ID []byte `asn1:"tag:0"`
-	}{id})
+	value, err := authorityID(id, nil, nil)
 	return append(all, pkix.Extension{Id: oidAKI, Value: value}), err
 }
 

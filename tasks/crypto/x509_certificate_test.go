@@ -1,6 +1,7 @@
 package crypto
 
 import (
+	"math/big"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -31,6 +32,23 @@ func TestCertificate(t *testing.T) {
 		}
 		if out := openssl(t, "verify -x509_strict -check_ss_sig -CAfile "+in("ca.crt")+" "+in("a.crt")); out != "none\n" && !strings.Contains(out, ": OK") {
 			t.Error(out)
+		}
+		if _, whole := p.Made["serial_number"].(*big.Int); !whole || p.Made["privatekey"] != nil || p.Made["ca_cert"] != in("ca.crt") {
+			t.Errorf("%v", p.Made)
+		}
+		// The identifier of the CA's key that a request has gives way to the right one.
+		asked := map[string]any{"path": in("aki.csr"), "privatekey_path": in("a.key"), "common_name": "a.example.com", "authority_key_identifier": "00:11:22"}
+		taskstest.MustChange(t, h, "openssl_csr", asked, l)
+		taskstest.MustNotChange(t, h, "x509_certificate", with(own, "csr_path", in("aki.csr")), l)
+		twice(t, h, "x509_certificate", with(own, "csr_path", in("aki.csr"), "ownca_create_authority_key_identifier", false))
+		if out := openssl(t, "x509 -noout -text -in "+in("a.crt")); out != "none\n" && !strings.Contains(out, "00:11:22") {
+			t.Error(out)
+		}
+		twice(t, h, "x509_certificate", own)
+		// So does the order of a name's parts count.
+		for _, order := range [][]any{{map[string]any{"O": "x"}, map[string]any{"CN": "y"}}, {map[string]any{"CN": "y"}, map[string]any{"O": "x"}}} {
+			taskstest.MustChange(t, h, "openssl_csr", map[string]any{"path": in("aki.csr"), "privatekey_path": in("a.key"), "subject_ordered": order}, l)
+			twice(t, h, "x509_certificate", with(own, "path", in("ordered.crt"), "csr_path", in("aki.csr")))
 		}
 		// Another CA, another request and another key are noticed; what a times says only if that is wanted.
 		taskstest.MustNotChange(t, h, "x509_certificate", with(own, "ownca_not_after", "+99d"), l)

@@ -1,0 +1,115 @@
+package contract_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/user"
+	"strconv"
+	"testing"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/all"
+	"github.com/polarbook/polarbook/tasks/remote"
+)
+
+// member is the host of a node, whose server polarbook looks for on 127.0.0.1.
+type member struct {
+	here
+	name  string
+	nodes []*node
+}
+
+func (m member) Name() string                                    { return m.name }
+func (m member) Shell() tasks.Shell                              { return memberShell{} }
+func (m member) As(context.Context, string) (tasks.Shell, error) { return memberShell{}, nil }
+func (m member) Say(string)                                      {}
+func (m member) Drop(string)                                     {}
+
+func (m member) Cached(_ string, create func() (any, error)) (any, error) { return create() }
+
+func (m member) Peer(_ context.Context, name string) (tasks.Host, error) {
+	return member{name: name, nodes: m.nodes}, nil
+}
+
+func (m member) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	for _, n := range m.nodes {
+		if "node"+strconv.Itoa(n.number) == m.name && address == fmt.Sprintf("127.0.0.1:%d", n.port) {
+			return (&net.Dialer{}).DialContext(ctx, network, n.address())
+		}
+	}
+	return nil, fmt.Errorf("%s has nothing on %s", m.name, address)
+}
+
+type memberShell struct{ hereShell }
+
+func (memberShell) ReadFile(_ context.Context, name string, _ int64) ([]byte, error) {
+	return os.ReadFile(name)
+}
+
+// task does a module's task on a node's host, as a playbook does.
+func (n *node) task(nodes []*node, module string, args map[string]any) (tasks.Result, error) {
+	n.t.Helper()
+	args["login_password"] = password
+	account, err := user.Current()
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	runs := account.Username
+	if n.as != nil {
+		runs = "nobody"
+	}
+	var list []any
+	for _, other := range nodes {
+		item := map[string]any{"name": "node" + strconv.Itoa(other.number), "address": other.host, "port": other.port, "pgdata": other.pgdata, "user": runs}
+		list = append(list, item)
+	}
+	args["nodes"] = list
+	m, ok := all.Lookup(module)
+	if !ok {
+		n.t.Fatalf("there is no module %s", module)
+	}
+	action, err := m.New(args, desk{})
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	ctx := context.Background()
+	h := member{name: "node" + strconv.Itoa(n.number), nodes: nodes}
+	found, err := tasks.Find(ctx, h, action, tasks.Found{Result: remote.Result{}})
+	if err != nil {
+		return tasks.Result{}, err
+	}
+	plan, err := action.Plan(found)
+	if err != nil || !plan.Change {
+		return tasks.Result{Values: plan.Values}, err
+	}
+	applier, ok := action.(tasks.Applier)
+	if !ok {
+		n.t.Fatalf("%s cannot be applied", module)
+	}
+	return applier.Apply(ctx, h, plan)
+}
+
+// The modules for PostgreSQL work on the leader, whichever host their task is on.
+func TestModulesReachTheLeader(t *testing.T) {
+	each(t, func(t *testing.T, e *engine) {
+		nodes := cluster(t, e, 2)
+		follower := nodes[1]
+		insert := map[string]any{"login_db": "postgres", "query": "insert into log values (%s, %s)", "positional_args": []any{7, "by a module"}}
+		if r, err := follower.task(nodes, "postgresql_query", insert); err != nil || !r.Changed {
+			t.Errorf("insert: %+v, %v", r, err)
+		}
+		if said := must[string](nodes[0], "select said from log where id = 7"); said != "by a module" {
+			t.Errorf("the leader has %q", said)
+		}
+		asked := map[string]any{"login_db": "postgres", "query": "select pg_is_in_recovery() as follows, id from log"}
+		r, err := follower.task(nodes, "postgresql_query", asked)
+		if got := fmt.Sprint(r.Values["query_result"]); err != nil || r.Changed || got != "[map[follows:false id:7]]" {
+			t.Errorf("select: %s, %v", got, err)
+		}
+		if r, err := follower.task(nodes, "postgresql_ping", map[string]any{}); err != nil || r.Values["is_available"] != true {
+			t.Errorf("ping: %+v, %v", r, err)
+		}
+	})
+}
