@@ -18,6 +18,8 @@ var (
 	inURL     = regexp.MustCompile(`[a-z][a-z0-9+.-]*://[^/\s:@{}"']+:[^/\s@{}"']+@`)
 	// hashed are passwords that are no longer in clear.
 	hashed = regexp.MustCompile(`^(\$(1|2[aby]?|5|6|y|gy|7)\$|SCRAM-SHA-256\$|md5[0-9a-f]{32}$|\{SSHA|[!*]+$|\*[0-9A-F]{40}$)`)
+	// variableName is what a variable with a secret may be called, as in password_from: db_password, and a password hardly is.
+	variableName = regexp.MustCompile(`^[a-z]+(_[a-z]+)+$`)
 	// assigned is a secret on a line of name=value.
 	assigned = regexp.MustCompile(`(?:^|\s)(\w+)=("[^"{]+"|'[^'{]+'|[^\s"'{]+)`)
 )
@@ -62,7 +64,7 @@ func secretText(name, text string) bool {
 	case playbooks.IsTemplate(text):
 		return false
 	}
-	return !strings.HasPrefix(text, "/") && !strings.HasPrefix(text, "~/") && !inventory.SecretName(text)
+	return !strings.HasPrefix(text, "/") && !strings.HasPrefix(text, "~/") && !(variableName.MatchString(text) && inventory.SecretName(text))
 }
 
 // texts looks at a template.
