@@ -324,6 +324,9 @@ func (w *workplace) engineOptions(run runContext) (engine.Options, error) {
 	if e.Defaults, err = w.defaults(); err != nil {
 		return e, err
 	}
+	if e.SSH.Retries, _, err = w.settings.Int(settings.SSHRetries); err != nil {
+		return e, err
+	}
 	if port, ok, err := w.settings.Int(settings.RemotePort); err != nil {
 		return e, err
 	} else if ok {

@@ -296,6 +296,8 @@ func TestConnectionVariables(t *testing.T) {
 		{"verified after all", map[string]any{"ansible_host_key_checking": false, "ansible_ssh_host_key_checking": true,
 			"ansible_ssh_timeout": 7},
 			remote.Config{Name: "h", Port: 2200, User: "fromkeyword", ConnectTimeout: 7 * time.Second}, ""},
+		{"tries", map[string]any{"ansible_ssh_retries": "4"}, remote.Config{Name: "h", Port: 2200, User: "fromkeyword", Retries: 4}, ""},
+		{"no number of tries", map[string]any{"ansible_ssh_retries": "often"}, remote.Config{}, "which is not a number of tries"},
 		{"arguments of ssh", map[string]any{"ansible_ssh_args": "-C -o ControlMaster=auto -p 99",
 			"ansible_ssh_common_args": "-o 'ProxyCommand=ssh -W %h:%p bastion'",
 			"ansible_ssh_extra_args":  "-o User={{ 'x' }}"}, remote.Config{Name: "h", User: "fromkeyword", Port: 2200,

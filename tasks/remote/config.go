@@ -57,6 +57,9 @@ type Config struct {
 	// DialTimeout bounds how long a hop may take to answer at all, before the handshake. 0, and at
 	// most: ConnectTimeout.
 	DialTimeout time.Duration
+	// Retries is how often more a hop is called that does not answer, or that nobody answers for, after pauses of 0, 1, 3, 7 … seconds,
+	// at most 30 (Ansible's option reconnection_retries). A host that refuses a login or shows a wrong key is not asked again.
+	Retries int
 	// KeepAlive is the longest silence before the host is asked whether it is
 	// still there; after three questions without an answer the connection is
 	// given up. 0: 15 s.

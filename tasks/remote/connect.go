@@ -258,16 +258,24 @@ func (d *dialer) handshake(ctx context.Context, t target, dial dialFunc, last bo
 	return nil, nil, first
 }
 
-// patientShake tries again, within the time limit, where the connection was dropped before it showed a key.
+// patientShake tries again, within the time limit, where the connection was dropped before it showed a key, and as often as
+// the configuration says where there was none.
 func (d *dialer) patientShake(
 	ctx context.Context, t target, dial dialFunc, last bool, keys *keyVerifier, algorithms []string, gives *login,
 ) (*ssh.Client, *countingConn, error) {
-	began := time.Now()
+	began, retries := time.Now(), 0
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		client, conn, err := d.shake(ctx, t, dial, last, keys, algorithms, gives)
 		var dropped *droppedError
+		var undialled *undialledError
 		wait := pause/2 + rand.N(pause) // or those that were dropped together come back together
-		if !errors.As(err, &dropped) || time.Since(began)+wait > d.config.ConnectTimeout {
+		switch {
+		case errors.As(err, &dropped) && time.Since(began)+wait <= d.config.ConnectTimeout:
+		case (errors.As(err, &dropped) || errors.As(err, &undialled)) && retries < d.config.Retries:
+			wait = min(time.Second<<min(retries, 5)-time.Second, 30*time.Second)
+			began = time.Now().Add(wait)
+			retries++
+		default:
 			return client, conn, err
 		}
 		select {
@@ -283,6 +291,11 @@ func (d *dialer) patientShake(
 type droppedError struct{ error }
 
 func (e *droppedError) Unwrap() error { return e.error }
+
+// undialledError is a host that does not answer, or that nobody answers for.
+type undialledError struct{ error }
+
+func (e *undialledError) Unwrap() error { return e.error }
 
 // refusedError is the answer of a host that lets nobody in with what it was given.
 type refusedError struct{ error }
@@ -309,7 +322,7 @@ func (d *dialer) shake(
 		if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 			err = fmt.Errorf("no answer within %s", d.config.DialTimeout)
 		}
-		return nil, nil, unreachable("connect", nil, err)
+		return nil, nil, unreachable("connect", nil, &undialledError{err})
 	}
 	conn := &countingConn{Conn: raw}
 	stopClosing := context.AfterFunc(ctx, func() { conn.Close() })

@@ -6,10 +6,12 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"errors"
 	"net"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -49,6 +51,48 @@ func TestADroppedConnectionIsTriedAgain(t *testing.T) {
 	if tries != 3 {
 		t.Errorf("%d tries", tries)
 	}
+}
+
+// A host that is not up yet is called again as often as the configuration says, and no more.
+func TestAHostThatDoesNotAnswerIsCalledAgain(t *testing.T) {
+	t.Parallel()
+	server := (&fakeServer{}).start(t)
+	relay := startRelay(t, server.port)
+	c := server.config()
+	c.Keys = HostKeyCheck{Mode: ModeOff}
+	// The port of a listener that is gone refuses; one comes up at it when the host was called twice.
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Port = l.Addr().(*net.TCPAddr).Port
+	l.Close()
+	var refused *UnreachableError
+	if _, err := Connect(testContext(t), c); !errors.As(err, &refused) {
+		t.Fatalf("got %v", err)
+	}
+	up := make(chan net.Listener, 1)
+	time.AfterFunc(300*time.Millisecond, func() {
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(c.Port)))
+		if err != nil {
+			t.Error(err)
+		}
+		up <- l
+		for err == nil {
+			var from, to net.Conn
+			if from, err = l.Accept(); err != nil {
+				return
+			}
+			if to, err = net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(relay.port))); err != nil {
+				return
+			}
+			go relay.carry(from, to)
+			go relay.carry(to, from)
+		}
+	})
+	c.Retries = 5
+	connect(t, c)
+	(<-up).Close()
 }
 
 func TestAFingerprintOfAnyTypeIsFound(t *testing.T) {

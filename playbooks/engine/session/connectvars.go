@@ -110,6 +110,13 @@ func (ss *Sessions) config(v Variables) (c remote.Config, local bool, err error)
 			c.ConnectTimeout = time.Duration(n) * time.Second
 		}
 	}
+	if s := get("ansible_ssh_retries"); s != "" {
+		n, e := strconv.Atoi(strings.TrimSpace(s))
+		if e != nil || n < 0 {
+			return c, false, fmt.Errorf("%s: ansible_ssh_retries is %q, which is not a number of tries", c.Name, s)
+		}
+		c.Retries = n
+	}
 	if err != nil {
 		return c, false, err
 	}
