@@ -54,6 +54,7 @@ type certificateArgs struct {
 
 var certificateModule = tasks.Define(tasks.Module{
 	Name: "x509_certificate", Collections: collection,
+	Aliases: []string{"openssl_certificate"},
 	Summary: "Make a certificate, signed by its own key or by a CA of one's own",
 	Notes: []string{
 		"Keys and requests are read from the host, and the certificate signed on the control node, by whose clock times from now are. One that is " +
