@@ -59,9 +59,13 @@ func with(args map[string]any, pairs ...any) map[string]any {
 
 func TestPrivateKey(t *testing.T) {
 	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
-		for _, kind := range []map[string]any{
-			{"type": "RSA", "size": 2048}, {"type": "ECC", "curve": "secp256r1"}, {"type": "ECC", "curve": "secp384r1"}, {"type": "Ed25519"}, {"type": "X25519"},
-		} {
+		kinds := []map[string]any{
+			{"type": "ECC", "curve": "secp256r1"}, {"type": "RSA", "size": 2048}, {"type": "ECC", "curve": "secp384r1"}, {"type": "Ed25519"}, {"type": "X25519"},
+		}
+		if h.Words[0] != "dash" {
+			kinds = kinds[:1] // keys are made here: what differs between shells does so with one kind
+		}
+		for _, kind := range kinds {
 			for _, passphrase := range []string{"", "pass'word"} {
 				for _, format := range []string{"auto", "pkcs8"} {
 					path := filepath.Join(dir, fmt.Sprintf("%v%v-%s-%s.key", kind["type"], kind["curve"], format, passphrase[:min(4, len(passphrase))]))
