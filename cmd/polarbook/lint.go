@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/playbooks"
@@ -29,6 +31,8 @@ type lintCmd struct {
 }
 
 func (c *lintCmd) Run(t *terminal) error {
+	// There are no steps in hand to wait for: a signal ends it.
+	signal.Reset(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	if c.ListRules {
 		rows := [][]string{{"RULE", "SEVERITY", "FINDS"}}
 		for _, r := range lint.Rules {
