@@ -307,20 +307,9 @@ func argumentSchema(a argument.Spec) schema {
 
 // variablesSchema are the variables of the built-in playbooks, with the types of their defaults.
 func variablesSchema() (schema, error) {
-	defaults, err := documentedDefaults(Builtin())
+	defaults, err := documentedVariables()
 	if err != nil {
 		return nil, err
-	}
-	books, err := List()
-	if err != nil {
-		return nil, err
-	}
-	for _, b := range books {
-		for _, v := range b.Variables {
-			if _, known := defaults[v.Name]; !known || defaults[v.Name].Default == "" {
-				defaults[v.Name] = v
-			}
-		}
 	}
 	properties, known := schema{}, []string{}
 	for name, v := range defaults {

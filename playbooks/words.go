@@ -246,6 +246,15 @@ func (w *Words) path(name string) {
 
 // Documented are the variables that the built-in playbooks read.
 func Documented() ([]string, error) {
+	defaults, err := documentedVariables()
+	if err != nil {
+		return nil, err
+	}
+	return slices.Sorted(maps.Keys(defaults)), nil
+}
+
+// documentedVariables are they with their defaults and what they are for, by name.
+func documentedVariables() (map[string]Variable, error) {
 	defaults, err := documentedDefaults(Builtin())
 	if err != nil {
 		return nil, err
@@ -256,8 +265,10 @@ func Documented() ([]string, error) {
 	}
 	for _, b := range books {
 		for _, v := range b.Variables {
-			defaults[v.Name] = v
+			if defaults[v.Name].Default == "" { // the role's own is what the variable is without a word of the playbook's
+				defaults[v.Name] = v
+			}
 		}
 	}
-	return slices.Sorted(maps.Keys(defaults)), nil
+	return defaults, nil
 }
