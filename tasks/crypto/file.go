@@ -27,6 +27,11 @@ type maker interface {
 	make(text []byte, from []given) (made, error)
 }
 
+// preparer is a maker that takes long: what can be stopped.
+type preparer interface {
+	prepare(ctx context.Context, h tasks.Host, text []byte) error
+}
+
 // made is a text, why it is another than before, and values for the result.
 type made struct {
 	text     []byte
@@ -67,14 +72,18 @@ func (f *file) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (seen,
 	if f.state == "absent" {
 		return s, nil
 	}
-	for _, from := range f.maker.sources() {
-		g, err := from.read(ctx, h)
-		if err != nil {
+	if p, ok := f.maker.(preparer); ok {
+		var said files.Read
+		if err := probed.Decode(&said); err != nil {
 			return s, err
 		}
-		s.from = append(s.from, g)
+		if err := p.prepare(ctx, h, said.Content); err != nil {
+			return s, err
+		}
 	}
-	return s, nil
+	var err error
+	s.from, err = readAll(ctx, h, f.maker.sources())
+	return s, err
 }
 
 func (f *file) Plan(s seen) (tasks.Plan, error) {

@@ -1,9 +1,6 @@
 package crypto
 
 import (
-	"context"
-	"errors"
-
 	"github.com/polarbook/polarbook/tasks"
 )
 
@@ -16,7 +13,7 @@ var csrPipeModule = tasks.Define(tasks.Module{
 	Name: "openssl_csr_pipe", Collections: collection,
 	Summary: "Make a request for a certificate and return it",
 	Notes: []string{
-		"The private key is read from the host, and the request signed on the control node. Check mode returns none that is new.",
+		"The private key is read from the host, and the request signed on the control node. Nothing is written, so that check mode makes one too.",
 	},
 	Returns: append([]tasks.Return{{Name: "csr", Type: "str", Doc: "the request"}}, requestReturns...),
 	Examples: `
@@ -28,44 +25,15 @@ var csrPipeModule = tasks.Define(tasks.Module{
 	if arg != "" {
 		return nil, &tasks.ArgError{Module: "openssl_csr_pipe", Arg: arg, Problem: problem}
 	}
-	return tasks.AskApply(&requestPipe{a, r, l.Check()}), nil
+	return tasks.AskApply(&pipe{
+		result: "csr", content: []byte(a.Content), asking: l.Check(), sources: []source{r.source()}, msg: "make a request",
+		make: func(text []byte, from []given) (made, error) {
+			key, missing, err := signer(from[0], "privatekey_path", a.Passphrase)
+			if err != nil || missing != "" {
+				return made{unknown: missing}, err
+			}
+			text, err = r.text(text, key, false)
+			return made{text: text, values: r.values()}, err
+		},
+	}), nil
 })
-
-type requestPipe struct {
-	*csrPipeArgs
-	request *request
-	asking  bool
-}
-
-func (p *requestPipe) Ask(ctx context.Context, h tasks.Host, _ tasks.Found) (given, error) {
-	return p.request.source().read(ctx, h)
-}
-
-func (p *requestPipe) Plan(from given) (tasks.Plan, []byte, error) {
-	key, missing, err := signer(from, "privatekey_path", p.Passphrase)
-	if err != nil {
-		return tasks.Plan{}, nil, err
-	}
-	if missing != "" {
-		plan, err := tasks.NotYet(p.asking, missing, "make it first")
-		return plan, nil, err
-	}
-	text, err := p.request.text([]byte(p.Content), key, false)
-	if err != nil {
-		return tasks.Plan{}, nil, err
-	}
-	plan := tasks.Plan{Values: p.request.values()}
-	if string(text) == p.Content {
-		plan.Values["csr"] = p.Content
-		return plan, nil, nil
-	}
-	plan.Change, plan.Event, plan.Msg = true, true, "make a request"
-	return plan, text, nil
-}
-
-func (p *requestPipe) Apply(_ context.Context, _ tasks.Host, _ tasks.Plan, text []byte) (tasks.Result, error) {
-	if text == nil {
-		return tasks.Result{}, errors.New("there is no request")
-	}
-	return tasks.Result{Changed: true, Values: map[string]any{"csr": string(text)}}, nil
-}

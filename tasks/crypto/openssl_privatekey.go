@@ -8,10 +8,8 @@ import (
 	"github.com/polarbook/polarbook/tasks/files"
 )
 
-type privateKeyArgs struct {
-	files.Attributes
-	Path       string `arg:"path,required,path" doc:"File of the key."`
-	State      string `arg:"state" default:"present" choices:"absent present" doc:"Have it, or remove it."`
+// keyArgs are what openssl_privatekey and openssl_privatekey_pipe have alike.
+type keyArgs struct {
 	Type       string `arg:"type" default:"RSA" choices:"DSA ECC Ed25519 Ed448 RSA X25519 X448" doc:"What kind of key. DSA, Ed448 and X448 are refused: nothing here can make them."`
 	Size       int    `arg:"size" default:"4096" doc:"Bits of an RSA key, at least 1024."`
 	Curve      string `arg:"curve" doc:"Curve of an ECC key, which needs one: secp224r1, secp256r1, secp384r1 or secp521r1. Others that Ansible knows are refused."`
@@ -20,10 +18,17 @@ type privateKeyArgs struct {
 	Format     string `arg:"format" default:"auto_ignore" choices:"pkcs1 pkcs8 raw auto auto_ignore" doc:"How it is written; auto is pkcs1 for RSA and ECC and pkcs8 for others, auto_ignore the same for new keys alone. raw is refused."`
 	Mismatch   string `arg:"format_mismatch" default:"regenerate" choices:"regenerate convert" doc:"Make another key where the format is not the wanted one, or write the same in that."`
 	Regenerate string `arg:"regenerate" default:"full_idempotence" choices:"never fail partial_idempotence full_idempotence always" doc:"When another key is made: never; never, and fail when it is not as wanted; when it is not, but fail when it cannot be read; when it is not or cannot be read; always."`
-	Force      bool   `arg:"force" default:"false" doc:"Make another key in any case."`
-	Backup     bool   `arg:"backup" default:"false" doc:"Keep a copy of the key before."`
-	Return     bool   `arg:"return_content" default:"false" doc:"Return the key, which everything that keeps the task's result then has."`
 	Backend    string `arg:"select_crypto_backend" default:"auto" choices:"auto cryptography" doc:"Of no effect: Go's crypto makes the keys."`
+}
+
+type privateKeyArgs struct {
+	files.Attributes
+	keyArgs
+	Path   string `arg:"path,required,path" doc:"File of the key."`
+	State  string `arg:"state" default:"present" choices:"absent present" doc:"Have it, or remove it."`
+	Force  bool   `arg:"force" default:"false" doc:"Make another key in any case."`
+	Backup bool   `arg:"backup" default:"false" doc:"Keep a copy of the key before."`
+	Return bool   `arg:"return_content" default:"false" doc:"Return the key, which everything that keeps the task's result then has."`
 }
 
 var privateKeyModule = tasks.Define(tasks.Module{
@@ -47,77 +52,105 @@ var privateKeyModule = tasks.Define(tasks.Module{
 - openssl_privatekey: {path: /etc/ssl/private/old.key, state: absent}
 `,
 }, func(a *privateKeyArgs, l tasks.Local) (tasks.Action, error) {
-	refuse := func(arg, problem string) (tasks.Action, error) {
+	if arg, problem := a.check(); arg != "" {
 		return nil, &tasks.ArgError{Module: "openssl_privatekey", Arg: arg, Problem: problem}
-	}
-	switch a.Type {
-	case "DSA", "Ed448", "X448":
-		return refuse("type", a.Type+" cannot be made: RSA, ECC, Ed25519 and X25519 can")
-	case "ECC":
-		if curves[a.Curve] == nil {
-			return refuse("curve", "has to be secp224r1, secp256r1, secp384r1 or secp521r1 for a key of ECC")
-		}
-	case "RSA":
-		if a.Size < 1024 || a.Size > 16384 {
-			return refuse("size", "has to be from 1024 to 16384")
-		}
-	}
-	switch {
-	case a.Format == "raw":
-		return refuse("format", "raw is not there: take pkcs8")
-	case a.Format == "pkcs1" && (a.Type == "Ed25519" || a.Type == "X25519"):
-		return refuse("format", "pkcs1 is not there for "+a.Type)
-	case a.Passphrase != "" && a.Cipher != "auto":
-		return refuse("cipher", "has to be auto, which is AES-256")
 	}
 	if a.Mode == "" {
 		a.Mode = "0600"
 	}
-	return newFile("openssl_privatekey", fileArgs{a.Attributes, a.Path, a.State, a.Backup}, l, &keyMaker{privateKeyArgs: a, asking: l.Check(), secret: l.Secret})
+	return newFile("openssl_privatekey", fileArgs{a.Attributes, a.Path, a.State, a.Backup}, l, &keyFile{a, &keyMaker{
+		keyArgs: &a.keyArgs, name: a.Path, force: a.Force, asking: l.Check(),
+	}, l.Secret})
 })
 
-// keyMaker makes the text of a key's file.
-type keyMaker struct {
-	*privateKeyArgs
-	asking bool
-	secret func(string)
-	key    privateKey // made once for a task
+// check returns which argument is wrong and how.
+func (a *keyArgs) check() (arg, problem string) {
+	switch a.Type {
+	case "DSA", "Ed448", "X448":
+		return "type", a.Type + " cannot be made: RSA, ECC, Ed25519 and X25519 can"
+	case "ECC":
+		if curves[a.Curve] == nil {
+			return "curve", "has to be secp224r1, secp256r1, secp384r1 or secp521r1 for a key of ECC"
+		}
+	case "RSA":
+		if a.Size < 1024 || a.Size > 16384 {
+			return "size", "has to be from 1024 to 16384"
+		}
+	}
+	switch {
+	case a.Format == "raw":
+		return "format", "raw is not there: take pkcs8"
+	case a.Format == "pkcs1" && (a.Type == "Ed25519" || a.Type == "X25519"):
+		return "format", "pkcs1 is not there for " + a.Type
+	case a.Passphrase != "" && a.Cipher != "auto":
+		return "cipher", "has to be auto, which is AES-256"
+	}
+	return "", ""
 }
 
-func (k *keyMaker) sources() []source { return nil }
-func (k *keyMaker) hidden() bool      { return true }
+// keyFile makes the text of a key's file.
+type keyFile struct {
+	*privateKeyArgs
+	maker  *keyMaker
+	secret func(string)
+}
+
+func (f *keyFile) sources() []source { return nil }
+func (f *keyFile) hidden() bool      { return true }
+
+func (f *keyFile) make(text []byte, from []given) (made, error) {
+	m, err := f.maker.make(text, from)
+	if err != nil {
+		return m, err
+	}
+	m.values["filename"] = f.Path
+	if f.Return && m.values["fingerprint"] != nil {
+		f.secret(string(m.text))
+		m.values["privatekey"] = string(m.text)
+	}
+	return m, nil
+}
+
+// keyMaker makes a key's text.
+type keyMaker struct {
+	*keyArgs
+	name   string // of the key, for messages
+	force  bool
+	asking bool
+	key    privateKey // made once for a task
+}
 
 // make returns what the file is to hold. A key that cannot be read and one that is not as wanted are told apart by regenerate.
 func (k *keyMaker) make(text []byte, _ []given) (made, error) {
 	have, format, err := decodeKey(text, k.Passphrase)
 	if len(text) == 0 {
-		return k.another("make the key " + k.Path)
+		return k.another("make the key " + k.name)
 	}
 	fail := func(why string) (made, error) {
-		return made{}, &tasks.Failure{Msg: k.Path + ": " + why, Hint: "regenerate: full_idempotence makes another key then; what the old one protects is lost"}
+		return made{}, &tasks.Failure{Msg: k.name + ": " + why, Hint: "regenerate: full_idempotence makes another key then; what the old one protects is lost"}
 	}
 	switch {
-	case k.Force || k.Regenerate == "always":
-		return k.another("make another key " + k.Path)
+	case k.force || k.Regenerate == "always":
+		return k.another("make another key " + k.name)
 	case err != nil && k.Regenerate != "full_idempotence":
 		return fail(err.Error())
 	case err != nil:
-		return k.another(fmt.Sprintf("make another key %s: %v", k.Path, err))
+		return k.another(fmt.Sprintf("make another key %s: %v", k.name, err))
 	}
 	kind, size, curve := kindOf(have)
 	fits := kind == k.Type && (kind != "RSA" || size == k.Size) && (kind != "ECC" || curve == k.Curve)
 	sameFormat := k.Format == "auto_ignore" || format == k.format()
 	switch {
 	case (fits || k.Regenerate == "never") && !sameFormat && k.Mismatch == "convert":
-		return k.written(have, "write the key "+k.Path+" as "+k.format())
+		return k.written(have, "write the key "+k.name+" as "+k.format())
 	case k.Regenerate == "never":
 	case (!fits || !sameFormat) && k.Regenerate == "fail":
 		return fail("the key is not as wanted")
 	case !fits || !sameFormat:
-		return k.another("make another key " + k.Path)
+		return k.another("make another key " + k.name)
 	}
 	m := made{text: text}
-	m.values = k.values(have, text)
+	m.values = k.values(have)
 	return m, nil
 }
 
@@ -133,7 +166,7 @@ func (k *keyMaker) format() string {
 
 func (k *keyMaker) another(msg string) (made, error) {
 	if k.asking { // a key that nobody gets is not worth the time
-		values := map[string]any{"filename": k.Path, "type": k.Type, "size": k.Size, "fingerprint": nil}
+		values := map[string]any{"type": k.Type, "size": k.Size, "fingerprint": nil}
 		if k.Type == "ECC" {
 			values["curve"] = k.Curve
 		}
@@ -153,18 +186,14 @@ func (k *keyMaker) written(key privateKey, msg string) (made, error) {
 	if err == nil && len(text) == 0 {
 		err = errors.New("the key cannot be written")
 	}
-	return made{text: text, msg: msg, values: k.values(key, text)}, err
+	return made{text: text, msg: msg, values: k.values(key)}, err
 }
 
-func (k *keyMaker) values(key privateKey, text []byte) map[string]any {
+func (k *keyMaker) values(key privateKey) map[string]any {
 	kind, size, curve := kindOf(key)
-	v := map[string]any{"filename": k.Path, "type": kind, "size": size, "fingerprint": fingerprints(key)}
+	v := map[string]any{"type": kind, "size": size, "fingerprint": fingerprints(key)}
 	if curve != "" {
 		v["curve"] = curve
-	}
-	if k.Return {
-		k.secret(string(text))
-		v["privatekey"] = string(text)
 	}
 	return v
 }

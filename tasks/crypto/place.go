@@ -54,6 +54,18 @@ func (s source) read(ctx context.Context, h tasks.Host) (given, error) {
 	return given{text: text}, err
 }
 
+func readAll(ctx context.Context, h tasks.Host, sources []source) ([]given, error) {
+	var all []given
+	for _, from := range sources {
+		g, err := from.read(ctx, h)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, g)
+	}
+	return all, nil
+}
+
 // hide keeps contents out of what --diff shows.
 func hide(p tasks.Plan) tasks.Plan {
 	for i, d := range p.Diff {

@@ -19,11 +19,8 @@ import (
 	"github.com/polarbook/polarbook/tasks/pki"
 )
 
-type certificateArgs struct {
-	files.Attributes
-	Path         string `arg:"path,required,path" doc:"File of the certificate."`
-	State        string `arg:"state" default:"present" choices:"absent present" doc:"Have it, or remove it."`
-	Provider     string `arg:"provider" choices:"acme entrust ownca selfsigned" doc:"Who signs: the key itself (selfsigned) or a CA of one's own (ownca). acme and entrust are refused. Required unless absent."`
+// signArgs are what x509_certificate and x509_certificate_pipe have alike.
+type signArgs struct {
 	CSRPath      string `arg:"csr_path,path" doc:"File on the host with the request. Required for ownca, or csr_content; without one a selfsigned certificate says nothing but its key."`
 	CSRContent   string `arg:"csr_content" doc:"The request itself."`
 	KeyPath      string `arg:"privatekey_path,path" doc:"File on the host with the certificate's private key. Required for selfsigned, or privatekey_content."`
@@ -47,9 +44,17 @@ type certificateArgs struct {
 	OwnAKI       bool   `arg:"ownca_create_authority_key_identifier" default:"true" doc:"Put the CA's identifier in, whatever the request has; without it the request's is taken over."`
 	IgnoreTimes  bool   `arg:"ignore_timestamps" default:"true" doc:"A certificate that is there is kept whatever its times are; otherwise they have to be the wanted ones, and those from now never are."`
 	Force        bool   `arg:"force" default:"false" doc:"Make another in any case."`
-	Backup       bool   `arg:"backup" default:"false" doc:"Keep a copy of the certificate before."`
-	Return       bool   `arg:"return_content" default:"false" doc:"Return the certificate as certificate."`
 	Backend      string `arg:"select_crypto_backend" default:"auto" choices:"auto cryptography" doc:"Of no effect: Go's crypto makes the certificates."`
+}
+
+type certificateArgs struct {
+	files.Attributes
+	signArgs
+	Path     string `arg:"path,required,path" doc:"File of the certificate."`
+	State    string `arg:"state" default:"present" choices:"absent present" doc:"Have it, or remove it."`
+	Provider string `arg:"provider" choices:"acme entrust ownca selfsigned" doc:"Who signs: the key itself (selfsigned) or a CA of one's own (ownca). acme and entrust are refused. Required unless absent."`
+	Backup   bool   `arg:"backup" default:"false" doc:"Keep a copy of the certificate before."`
+	Return   bool   `arg:"return_content" default:"false" doc:"Return the certificate as certificate."`
 }
 
 var certificateModule = tasks.Define(tasks.Module{
@@ -82,32 +87,40 @@ var certificateModule = tasks.Define(tasks.Module{
     ownca_not_after: +365d
 `,
 }, func(a *certificateArgs, l tasks.Local) (tasks.Action, error) {
-	refuse := func(arg, problem string) (tasks.Action, error) {
+	f := fileArgs{a.Attributes, a.Path, a.State, a.Backup}
+	if a.State == "absent" {
+		return newFile("x509_certificate", f, l, &certificateFile{certificateArgs: a})
+	}
+	m, arg, problem := a.read(a.Provider)
+	if arg != "" {
 		return nil, &tasks.ArgError{Module: "x509_certificate", Arg: arg, Problem: problem}
 	}
-	m := &certificateMaker{certificateArgs: a, now: time.Now(), asking: l.Check()}
-	own := a.Provider == "ownca"
+	return newFile("x509_certificate", f, l, &certificateFile{certificateArgs: a, maker: m})
+})
+
+// read checks the arguments. It returns which is wrong and how.
+func (a *signArgs) read(provider string) (m *certificateMaker, arg, problem string) {
+	m = &certificateMaker{signArgs: a, provider: provider, now: time.Now()}
+	own := provider == "ownca"
 	switch {
-	case a.State == "absent":
-		return newFile("x509_certificate", fileArgs{a.Attributes, a.Path, a.State, a.Backup}, l, m)
-	case a.Provider == "":
-		return refuse("provider", "is required: selfsigned or ownca")
-	case a.Provider == "acme" || a.Provider == "entrust":
-		return refuse("provider", a.Provider+" is not there: it asks a service on the Internet for certificates; take selfsigned or ownca")
+	case provider == "":
+		return m, "provider", "is required: selfsigned or ownca"
+	case provider == "acme" || provider == "entrust":
+		return m, "provider", provider + " is not there: it asks a service on the Internet for certificates; take selfsigned or ownca"
 	case a.CSRPath != "" && a.CSRContent != "":
-		return refuse("csr_content", "and csr_path exclude each other")
+		return m, "csr_content", "and csr_path exclude each other"
 	case a.KeyPath != "" && a.KeyContent != "":
-		return refuse("privatekey_content", "and privatekey_path exclude each other")
+		return m, "privatekey_content", "and privatekey_path exclude each other"
 	case !own && a.KeyPath == "" && a.KeyContent == "":
-		return refuse("privatekey_path", "or privatekey_content is required for selfsigned")
+		return m, "privatekey_path", "or privatekey_content is required for selfsigned"
 	case own && a.CSRPath == "" && a.CSRContent == "":
-		return refuse("csr_path", "or csr_content is required for ownca")
+		return m, "csr_path", "or csr_content is required for ownca"
 	case own && (a.CAPath == "") == (a.CAContent == ""):
-		return refuse("ownca_path", "or ownca_content is required for ownca, and one of them only")
+		return m, "ownca_path", "or ownca_content is required for ownca, and one of them only"
 	case own && (a.CAKeyPath == "") == (a.CAKeyContent == ""):
-		return refuse("ownca_privatekey_path", "or ownca_privatekey_content is required for ownca, and one of them only")
+		return m, "ownca_privatekey_path", "or ownca_privatekey_content is required for ownca, and one of them only"
 	case a.SelfVersion != 3 || a.OwnVersion != 3:
-		return refuse("selfsigned_version", "has to be 3, and ownca_version too")
+		return m, "selfsigned_version", "has to be 3, and ownca_version too"
 	}
 	before, after := "selfsigned_not_before", "selfsigned_not_after"
 	if m.begin, m.end, m.digest, m.ski = a.SelfBefore, a.SelfAfter, a.SelfDigest, a.SelfSKI; own {
@@ -116,16 +129,16 @@ var certificateModule = tasks.Define(tasks.Module{
 	}
 	var err error
 	if m.from, err = timeOf(m.begin, m.now); err != nil {
-		return refuse(before, err.Error())
+		return m, before, err.Error()
 	}
 	if m.until, err = timeOf(m.end, m.now); err != nil {
-		return refuse(after, err.Error())
+		return m, after, err.Error()
 	}
 	if !m.until.After(m.from) {
-		return refuse(after, "is not after "+before)
+		return m, after, "is not after " + before
 	}
-	return newFile("x509_certificate", fileArgs{a.Attributes, a.Path, a.State, a.Backup}, l, m)
-})
+	return m, "", ""
+}
 
 var relativeTime = regexp.MustCompile(`^([+-])(?:(\d+)[wW])?(?:(\d+)[dD])?(?:(\d+)[hH])?(?:(\d+)[mM])?(?:(\d+)[sS])?$`)
 
@@ -156,18 +169,41 @@ func timeOf(text string, now time.Time) (time.Time, error) {
 	return now, errors.New("has to be a time from now, such as +365d or +1d2h, or one such as 20260102030405Z")
 }
 
-// certificateMaker makes the text of a certificate's file.
-type certificateMaker struct {
+// certificateFile makes the text of a certificate's file.
+type certificateFile struct {
 	*certificateArgs
+	maker *certificateMaker
+}
+
+func (f *certificateFile) sources() []source { return f.maker.sources() }
+func (f *certificateFile) hidden() bool      { return false }
+
+func (f *certificateFile) make(text []byte, from []given) (made, error) {
+	out, err := f.maker.make(text, from)
+	if err != nil || out.unknown != "" {
+		return out, err
+	}
+	out.values["filename"] = f.Path
+	if !bytes.Equal(out.text, text) {
+		out.msg = "make the certificate " + f.Path
+	}
+	if f.Return {
+		out.values["certificate"] = string(out.text)
+	}
+	return out, nil
+}
+
+// certificateMaker makes a certificate's text.
+type certificateMaker struct {
+	*signArgs
+	provider                string
 	now, from, until        time.Time
 	begin, end, digest, ski string
-	asking                  bool
 }
 
 func (m *certificateMaker) sources() []source {
 	return []source{{m.CSRPath, m.CSRContent}, {m.KeyPath, m.KeyContent}, {m.CAPath, m.CAContent}, {m.CAKeyPath, m.CAKeyContent}}
 }
-func (m *certificateMaker) hidden() bool { return false }
 
 // parties are who is certified and who signs.
 type parties struct {
@@ -179,7 +215,7 @@ type parties struct {
 }
 
 func (m *certificateMaker) make(text []byte, from []given) (made, error) {
-	for i, needed := range []bool{true, m.Provider == "selfsigned", m.Provider == "ownca", m.Provider == "ownca"} {
+	for i, needed := range []bool{true, m.provider == "selfsigned", m.provider == "ownca", m.provider == "ownca"} {
 		if needed && from[i].err != nil {
 			return made{unknown: from[i].err.Error(), text: text}, nil
 		}
@@ -194,18 +230,14 @@ func (m *certificateMaker) make(text []byte, from []given) (made, error) {
 		if out.text, certificate, err = m.sign(p); err != nil {
 			return out, err
 		}
-		out.msg = "make the certificate " + m.Path
 	}
 	const layout = "20060102150405Z"
 	out.values = map[string]any{
-		"filename": m.Path, "privatekey": orNone(m.KeyPath), "csr": orNone(m.CSRPath), "serial_number": whole(certificate.SerialNumber),
+		"privatekey": orNone(m.KeyPath), "csr": orNone(m.CSRPath), "serial_number": whole(certificate.SerialNumber),
 		"notBefore": certificate.NotBefore.UTC().Format(layout), "notAfter": certificate.NotAfter.UTC().Format(layout),
 	}
 	if p.ca != nil {
 		out.values["ca_cert"], out.values["ca_privatekey"] = orNone(m.CAPath), orNone(m.CAKeyPath)
-	}
-	if m.Return {
-		out.values["certificate"] = string(out.text)
 	}
 	return out, nil
 }
@@ -247,7 +279,7 @@ func (m *certificateMaker) parties(from []given) (*parties, error) {
 		}
 		p.public, p.subject, p.extensions = csr.PublicKey, csr.RawSubject, csr.Extensions
 	}
-	if m.Provider != "ownca" {
+	if m.provider != "ownca" {
 		return p, nil
 	}
 	all, err := pki.CertificatesIn(from[2].text)
