@@ -131,7 +131,7 @@ var keywords = map[string]keyword{
 
 	"become_exe":       {on: everywhere, without: "sudo and su are found on the host"},
 	"debugger":         {on: everywhere | onInclude},
-	"fact_path":        {on: onPlay, without: "facts are polarbook's own"},
+	"fact_path":        {on: onPlay, without: "write gather_facts: false, and a task setup that has fact_path"},
 	"gather_timeout":   {on: onPlay, without: "limit a task with timeout"},
 	"validate_argspec": {on: onPlay, without: "check variables with assert"},
 	"sudo":             {on: everywhere, without: gone + "write become"},

@@ -16,6 +16,7 @@ type setupArgs struct {
 	GatherSubset  []string `arg:"gather_subset" default:"all" doc:"Subsets to gather: all, min, hardware, network, virtual; a collector, as platform; with !, what to leave out."`
 	Filter        []string `arg:"filter" doc:"Shell patterns of the names to return, with or without ansible_."`
 	GatherTimeout int      `arg:"gather_timeout" default:"10" doc:"Timeout in seconds for what may hang, such as a dead file system."`
+	FactPath      string   `arg:"fact_path" default:"/etc/ansible/facts.d" doc:"Directory of the host's own facts, NAME.fact, which are returned as ansible_local."`
 }
 
 var setupModule = tasks.Define(tasks.Module{
@@ -93,7 +94,7 @@ type setup struct {
 // Probe asks for all that is wanted, in one script.
 func (s *setup) Probe() string {
 	var b strings.Builder
-	b.WriteString(scripts.Script("setup_system", script.Values{"limit": max(1, s.GatherTimeout)}))
+	b.WriteString(scripts.Script("setup_system", script.Values{"limit": max(1, s.GatherTimeout), "facts": s.FactPath}))
 	for _, part := range []string{"hardware", "network", "virtual"} {
 		if s.want[part] {
 			b.WriteString(scripts.Text("setup_" + part))
@@ -131,6 +132,8 @@ type setupFound struct {
 	LoadAverage   string      `answer:"loadavg"` // /proc/loadavg
 	FIPS          string      `answer:"fips"`    // 0 or 1
 	AppArmor      bool        `answer:"apparmor"`
+	LSB           []string    `answer:"lsb"`     // lsb_release -a, or /etc/lsb-release
+	Chroot        bool        `answer:"chroot"`  // the root directory is not that of process 1
 	HostKeys      []string    `answer:"hostkey"` // KIND_key.pub, and the key
 	Processors    []string    `answer:"cpu"`     // /proc/cpuinfo
 	Nproc         int         `answer:"nproc"`

@@ -141,6 +141,7 @@ func systemFacts(said *setupFound, facts map[string]any) {
 	facts["selinux_python_present"] = false
 	facts["fips"] = said.FIPS == "1"
 	facts["apparmor"] = map[string]any{"status": map[bool]string{true: "enabled", false: "disabled"}[said.AppArmor]}
+	facts["lsb"], facts["is_chroot"] = lsbFact(said.LSB), said.Chroot
 	facts["userspace_bits"] = "32"
 	if strings.HasSuffix(said.Machine, "64") || said.Machine == "s390x" || said.Machine == "ppc64le" {
 		facts["userspace_bits"] = "64"
@@ -224,6 +225,27 @@ func selinuxFact(said *setupFound) map[string]any {
 	}
 	if v := said.PolicyVersion; v > 0 {
 		fact["policyvers"] = v
+	}
+	return fact
+}
+
+// lsbFact is what lsb_release says, or the file that it reads.
+func lsbFact(lines []string) map[string]any {
+	names := map[string]string{
+		"LSB Version": "release", "Distributor ID": "id", "Description": "description", "Release": "release", "Codename": "codename",
+		"DISTRIB_ID": "id", "DISTRIB_RELEASE": "release", "DISTRIB_DESCRIPTION": "description", "DISTRIB_CODENAME": "codename",
+	}
+	fact := map[string]any{}
+	for _, line := range lines {
+		at := strings.IndexAny(line, ":=")
+		if at < 0 || names[line[:at]] == "" {
+			continue
+		}
+		name, value := names[line[:at]], strings.Trim(strings.TrimSpace(line[at+1:]), `'"\`)
+		fact[name] = value
+		if name == "release" {
+			fact["major_release"], _, _ = strings.Cut(value, ".")
+		}
 	}
 	return fact
 }

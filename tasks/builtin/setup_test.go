@@ -1,6 +1,7 @@
 package builtin
 
 import (
+	"fmt"
 	"maps"
 	"path/filepath"
 	"reflect"
@@ -109,6 +110,43 @@ func TestFactsOfHardwareAndNetwork(t *testing.T) {
 	if arm := gather(t, "openeuler2203", nil); arm["ansible_processor_vcpus"] != 8 || arm["ansible_processor_count"] != 8 {
 		t.Errorf("arm64: %v vcpus of %v", arm["ansible_processor_vcpus"], arm["ansible_processor_count"])
 	}
+}
+
+func TestFactsOfLSBAndRoots(t *testing.T) {
+	for name, want := range map[string]map[string]any{
+		"ubuntu2204": {
+			"lsb":       map[string]any{"id": "Ubuntu", "description": "Ubuntu 22.04.5 LTS", "release": "22.04", "major_release": "22", "codename": "jammy"},
+			"is_chroot": false,
+		},
+		"debian11": {
+			"lsb":       map[string]any{"id": "Debian", "description": "Debian of ours", "release": "11", "major_release": "11"},
+			"is_chroot": true,
+		},
+		"debian12": {"lsb": map[string]any{}, "is_chroot": false},
+	} {
+		f := gather(t, name, nil)
+		for fact, value := range want {
+			if got := f["ansible_"+fact]; !reflect.DeepEqual(got, value) {
+				t.Errorf("%s: %s is %#v, want %#v", name, fact, got, value)
+			}
+		}
+	}
+}
+
+func TestFactsOfADirectory(t *testing.T) {
+	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, _ string) {
+		dir := filepath.Join(t.TempDir(), "of the host's own")
+		taskstest.MustWrite(t, filepath.Join(dir, "a.fact"), "[one]\na = 1\n")
+		taskstest.MustWrite(t, filepath.Join(dir, "b.fact"), `{"k": [1]}`)
+		taskstest.MustWrite(t, filepath.Join(dir, "c.txt"), "no fact")
+		for path, want := range map[string]string{dir: "map[a:map[one:map[a:1]] b:map[k:[1]]]", dir + "/none": "map[]"} {
+			args := map[string]any{"fact_path": path, "filter": "ansible_local"}
+			f := taskstest.MustNotChange(t, h, "setup", args, &taskstest.FakeLocal{}).Values["ansible_facts"].(map[string]any)
+			if got := fmt.Sprint(f["ansible_local"]); got != want || len(f) != 1 {
+				t.Errorf("%s: %v, want %s", path, f, want)
+			}
+		}
+	})
 }
 
 func TestFactsCanBeLeftOut(t *testing.T) {

@@ -176,6 +176,13 @@ func (w *yamlWriter) inline(value any) error {
 	case string:
 		w.out.WriteString(yamlText(v, true))
 		return nil
+	case jinja.Moment:
+		// libyaml writes no colon without quotes here, and says with the tag that what it quotes has a type. Files that were
+		// written by Ansible stay as they are.
+		if text := v.String(); strings.Contains(text, ":") {
+			w.out.WriteString("! '" + text + "'")
+			return nil
+		}
 	}
 	return w.scalar(value)
 }

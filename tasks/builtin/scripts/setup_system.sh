@@ -1,6 +1,7 @@
 # Prints what every host tells of itself. limit is for how many seconds a tool may take.
 # uses: preamble encode roots
-# takes: limit
+# facts is the directory of the host's own.
+# takes: limit facts
 soon() { if have timeout; then timeout "$limit" "$@"; else "$@"; fi; }
 echo "uname_s $(uname -s)"
 echo "uname_r $(uname -r)"
@@ -28,7 +29,7 @@ if [ -r /etc/selinux/config ]; then sed -n 's/^\(SELINUX\|SELINUXTYPE\)=/selinux
 if [ -r /etc/machine-id ]; then echo "machine_id $(cat /etc/machine-id)"; fi
 if [ -r /etc/resolv.conf ]; then sed -n 's/^\(nameserver\|search\)[[:space:]]/resolv \1 /p' /etc/resolv.conf; fi
 if [ -r /proc/cmdline ]; then echo "cmdline $(cat /proc/cmdline)"; fi
-for f in /etc/ansible/facts.d/*.fact; do
+for f in "$facts"/*.fact; do
 	if [ ! -e "$f" ]; then continue; fi
 	n=${f##*/}
 	echo "local ${n%.fact}"
@@ -47,3 +48,18 @@ if [ -e /sys/kernel/security/apparmor ]; then echo 'apparmor yes'; fi
 for f in /etc/ssh/ssh_host_*_key.pub; do
 	if [ -r "$f" ]; then echo "hostkey ${f##*/ssh_host_} $(head -n 1 "$f")"; fi
 done
+lsb=$(if have lsb_release; then soon lsb_release -a 2>/dev/null; fi)
+if [ -z "$lsb" ] && [ -r /etc/lsb-release ]; then lsb=$(cat /etc/lsb-release); fi
+if [ -n "$lsb" ]; then printf '%s\n' "$lsb" | sed 's/^/lsb /'; fi
+# Only root may look at the root of process 1. For others it is told by the number that a file system's own root has.
+root=$(stat -L -c '%d %i' / 2>/dev/null)
+if first=$(stat -L -c '%d %i' /proc/1/root/. 2>/dev/null) && [ -n "$first" ]; then
+	if [ "$root" != "$first" ]; then echo 'chroot yes'; fi
+else
+	case "$(stat -f -c %T / 2>/dev/null)" in
+	btrfs) first=256 ;;
+	xfs) first=128 ;;
+	*) first=2 ;;
+	esac
+	if [ "${root#* }" != $first ]; then echo 'chroot yes'; fi
+fi
