@@ -221,6 +221,6 @@ func (c *session) checkpoint(context.Context, *sql.Statement) (*sql.Result, erro
 	if err := c.server.checkpoint(); err != nil {
 		return nil, err
 	}
-	c.server.wal.Add(1)
+	c.server.wrote()
 	return &sql.Result{Tag: "CHECKPOINT"}, nil
 }

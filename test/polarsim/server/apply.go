@@ -136,7 +136,7 @@ func (s *Server) apply(entry consensus.Entry) {
 	s.keepFiles(old, state)
 	state.Applied = entry.Index
 	s.state.Store(state)
-	s.wal.Add(1)
+	s.wrote()
 	s.applyMu.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -74,7 +74,7 @@ func (c *session) makeFunctions() map[string]sql.Function {
 		"pg_relation_filenode":    {Type: sql.OID, Call: relationNode},
 		"pg_tablespace_databases": {Type: sql.OID, Rows: tablespaceDatabases},
 		"pg_switch_wal": {Type: sql.LSN, Call: func(context *sql.Context, a []sql.Value) (sql.Value, error) {
-			s.wal.Add(1)
+			s.wrote()
 			return c.currentLSN(context, a)
 		}},
 		"pg_database_size":       constant(sql.Int8, func() sql.Value { return 8<<20 + s.settings.number("polarsim_data_size")*1024 }),
@@ -185,7 +185,7 @@ func (c *session) txid(*sql.Context, []sql.Value) (sql.Value, error) {
 	if !c.server.isPrimary() {
 		return nil, &sql.Error{Code: "55000", Message: "cannot assign TransactionIds during recovery"}
 	}
-	return c.server.wal.Add(1) + 560, nil
+	return c.server.wrote() + 560, nil
 }
 
 func (c *session) reloadFunction(context *sql.Context, _ []sql.Value) (sql.Value, error) {

@@ -302,7 +302,7 @@ func (s *Server) serveUntilSignal(lock *datadir.PidFile) int {
 				}
 			}
 			if s.phase == accepting || s.phase == startingUp || s.phase == inRecovery {
-				s.phase = shuttingDown
+				s.setPhaseLocked(shuttingDown)
 			}
 			s.mu.Unlock()
 			if clients == 0 {
@@ -338,7 +338,7 @@ func (s *Server) tellStatus(lock *datadir.PidFile) {
 		select {
 		case <-s.ctx.Done():
 			return
-		case <-time.After(20 * time.Millisecond):
+		case <-s.turn:
 		}
 	}
 }
@@ -346,7 +346,7 @@ func (s *Server) tellStatus(lock *datadir.PidFile) {
 // shutDown stops the server and returns its exit code.
 func (s *Server) shutDown(clean bool) int {
 	s.mu.Lock()
-	s.phase = shuttingDown
+	s.setPhaseLocked(shuttingDown)
 	primary := s.primary
 	s.mu.Unlock()
 	for _, listener := range s.listeners {

@@ -123,6 +123,9 @@ func (s *Server) stream(leader string) (scram bool, err error) {
 	go func() { failed <- c.Drain() }()
 	ticker := time.NewTicker(max(s.scaled(200*time.Millisecond), 50*time.Millisecond))
 	defer ticker.Stop()
+	// What did not change is told again only now and then.
+	var told consensus.Status
+	var when time.Time
 	for {
 		select {
 		case <-s.ctx.Done():
@@ -136,9 +139,13 @@ func (s *Server) stream(leader string) (scram bool, err error) {
 		if status.LeaderAddress != "" && status.LeaderAddress != leader {
 			return scram, nil
 		}
+		if status.LastIndex == told.LastIndex && status.Applied == told.Applied && time.Since(when) < time.Second {
+			continue
+		}
 		if err := c.Send(&pgproto3.CopyData{Data: s.standbyStatus(status)}); err != nil {
 			return scram, err
 		}
+		told, when = status, time.Now()
 	}
 }
 

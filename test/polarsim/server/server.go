@@ -46,15 +46,17 @@ type Server struct {
 
 	state atomic.Pointer[sql.State]
 	tls   atomic.Pointer[tls.Config] // nil: it speaks none
-	wal   atomic.Int64               // how many records this server wrote or applied
+	wal   atomic.Int64               // how many records this server wrote or applied; wrote counts
 	hba   atomic.Pointer[[]config.HBALine]
 	node  *consensus.Node
 	walk  chan struct{} // wakes the goroutine that follows the node's role
+	turn  chan struct{} // wakes the goroutine that writes the phase into postmaster.pid
 
 	crashed chan chan struct{} // a process died: all others are to be started anew, and the channel to be closed then
 
 	mu        sync.Mutex
-	phase     phase
+	phase     phase // set by setPhaseLocked
+	written   chan struct{} // closed with the next record
 	primary   bool // accepts writes
 	sessions  map[int]*session
 	nextPID   int
@@ -69,7 +71,8 @@ type Server struct {
 // open loads the data directory's state. It does not listen yet.
 func open(s *settings, log *logger) (*Server, error) {
 	server := &Server{settings: s, log: log, root: s.root(), started: time.Now(), sessions: map[int]*session{},
-		waiters: map[string]chan applied{}, walk: make(chan struct{}, 1), crashed: make(chan chan struct{})}
+		waiters: map[string]chan applied{}, walk: make(chan struct{}, 1), turn: make(chan struct{}, 1),
+		written: make(chan struct{}), crashed: make(chan chan struct{})}
 	server.ctx, server.cancel = context.WithCancel(context.Background())
 	server.nextPID = os.Getpid() + 20
 	server.dma = s.on("polar_enable_dma")
@@ -112,7 +115,8 @@ func (s *Server) run() {
 	}
 	if !s.dma {
 		s.mu.Lock()
-		s.phase, s.primary = accepting, true
+		s.primary = true
+		s.setPhaseLocked(accepting)
 		s.mu.Unlock()
 		s.writeControl(datadir.InProduction)
 		return
@@ -122,9 +126,9 @@ func (s *Server) run() {
 	}
 	s.mu.Lock()
 	if s.control.Led && !s.hasBackupLabel() || s.logger {
-		s.phase = accepting
+		s.setPhaseLocked(accepting)
 	} else {
-		s.phase = startingUp
+		s.setPhaseLocked(startingUp)
 	}
 	s.mu.Unlock()
 	s.writeControl(datadir.InRecovery)
@@ -200,6 +204,23 @@ func (s *Server) consensus() *consensus.Node {
 	return s.node
 }
 
+// wrote counts a record that was written or applied, and returns the count.
+func (s *Server) wrote() int64 {
+	count := s.wal.Add(1)
+	s.mu.Lock()
+	close(s.written)
+	s.written = make(chan struct{})
+	s.mu.Unlock()
+	return count
+}
+
+// nextRecord returns the channel that is closed with the next record.
+func (s *Server) nextRecord() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.written
+}
+
 func (s *Server) wake() {
 	select {
 	case s.walk <- struct{}{}:
@@ -214,8 +235,9 @@ func (s *Server) scaled(d time.Duration) time.Duration {
 
 // follow turns the node's role into what clients may do.
 func (s *Server) follow() {
-	// The consensus wakes it; the ticker is for what only takes time.
-	ticker := time.NewTicker(max(s.scaled(100*time.Millisecond), 20*time.Millisecond))
+	// The consensus wakes it; the ticker is for what only takes time. Where nothing is under way it is slow: many servers idle at once.
+	quick := max(s.scaled(100*time.Millisecond), 20*time.Millisecond)
+	ticker := time.NewTicker(quick)
 	defer ticker.Stop()
 	var ready time.Time
 	var term int64 // in which it became writable
@@ -266,7 +288,24 @@ func (s *Server) follow() {
 				s.becomeHotStandby()
 			}
 		}
+		if s.settled() {
+			ticker.Reset(10 * quick)
+		} else {
+			ticker.Reset(quick)
+		}
 	}
+}
+
+// settled reports whether the server is all that its role lets it be, so that only the consensus can change anything.
+func (s *Server) settled() bool {
+	s.mu.Lock()
+	primary, current := s.primary, s.phase
+	s.mu.Unlock()
+	if s.logger || current != accepting {
+		return false
+	}
+	role := s.consensus().Status().Role
+	return primary || role == consensus.Follower || role == consensus.Learner
 }
 
 // foreignLeader reports whether this node follows another, or has dropped itself.
@@ -281,14 +320,24 @@ func (s *Server) setPhase(p phase) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.phase != shuttingDown {
-		s.phase = p
+		s.setPhaseLocked(p)
+	}
+}
+
+// setPhaseLocked needs the lock that its name says, and lets postmaster.pid follow.
+func (s *Server) setPhaseLocked(p phase) {
+	s.phase = p
+	select {
+	case s.turn <- struct{}{}:
+	default:
 	}
 }
 
 func (s *Server) promote() {
 	s.mu.Lock()
 	if s.phase != shuttingDown {
-		s.phase, s.primary = accepting, true
+		s.primary = true
+		s.setPhaseLocked(accepting)
 	}
 	s.mu.Unlock()
 	s.forgetBackupLabel()
@@ -358,7 +407,7 @@ func (s *Server) crashSessions() {
 	s.mu.Lock()
 	s.primary = false
 	if s.phase != shuttingDown {
-		s.phase = inRecovery
+		s.setPhaseLocked(inRecovery)
 	}
 	s.mu.Unlock()
 	s.killSessions(&sql.Error{Severity: "WARNING", Code: "57P02", Message: "terminating connection because of crash of another server process",
@@ -429,11 +478,12 @@ func (s *Server) idle() {
 		select {
 		case <-s.ctx.Done():
 			return
-		case <-time.After(100 * time.Millisecond):
+		// The setting may change meanwhile.
+		case <-time.After(max(min(s.settings.milliseconds("polarsim_idle_record")-time.Since(last), time.Second), 10*time.Millisecond)):
 		}
 		if time.Since(last) >= s.settings.milliseconds("polarsim_idle_record") {
 			last = time.Now()
-			s.wal.Add(1)
+			s.wrote()
 		}
 	}
 }

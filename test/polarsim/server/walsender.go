@@ -123,13 +123,14 @@ func (c *session) sendWAL() error {
 // tellWAL sends the header of an XLogData message for each time that there are new records.
 func (c *session) tellWAL(ended <-chan struct{}) {
 	seen := c.server.wal.Load()
-	ticker := time.NewTicker(20 * time.Millisecond)
-	defer ticker.Stop()
 	for {
-		select {
-		case <-ended:
-			return
-		case <-ticker.C:
+		next := c.server.nextRecord()
+		if c.server.wal.Load() == seen {
+			select {
+			case <-ended:
+				return
+			case <-next:
+			}
 		}
 		if now := c.server.wal.Load(); now != seen {
 			seen = now
