@@ -7,6 +7,7 @@ import (
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/templates/ordered"
+	"github.com/polarbook/polarbook/templates/textlines"
 )
 
 // failure turns an error into an outcome.
@@ -135,26 +136,7 @@ func addLines(values map[string]any) {
 	for _, name := range []string{"stdout", "stderr"} {
 		s, ok := values[name].(string)
 		if _, has := values[name+"_lines"]; ok && !has {
-			values[name+"_lines"] = splitLines(s)
+			values[name+"_lines"] = textlines.Split(s, false)
 		}
 	}
-}
-
-func splitLines(s string) []any {
-	lines := []any{}
-	for len(s) > 0 {
-		line := s
-		for i := range len(s) {
-			if s[i] == '\n' {
-				line = s[:i]
-				break
-			}
-		}
-		s = s[min(len(s), len(line)+1):]
-		if n := len(line); n > 0 && line[n-1] == '\r' {
-			line = line[:n-1]
-		}
-		lines = append(lines, line)
-	}
-	return lines
 }

@@ -14,7 +14,7 @@ import (
 
 type aptArgs struct {
 	Name            []string `arg:"name" alias:"pkg package" doc:"Packages: name, name=1.2, name=1.2*, name>=1.2, name:i386, a pattern; * with latest for all that is installed."`
-	State           string   `arg:"state" default:"present" choices:"absent build-dep fixed installed latest present removed" doc:"present accepts any installed version, latest installs the newest that the host's sources have; fixed also mends what dpkg left broken, build-dep installs what building the packages needs."`
+	State           string   `arg:"state" default:"present" choices:"absent build-dep fixed latest present" doc:"present accepts any installed version, latest installs the newest that the host's sources have; fixed also mends what dpkg left broken, build-dep installs what building the packages needs."`
 	UpdateCache     *bool    `arg:"update_cache" alias:"update-cache" doc:"Ask the sources again before something is installed; without name, at once."`
 	CacheValid      int      `arg:"cache_valid_time" default:"0" doc:"Seconds for which an earlier update_cache is enough. Alone it asks the sources when they are older."`
 	Retries         int      `arg:"update_cache_retries" default:"5" doc:"How many times the sources are asked before the task fails."`
@@ -83,7 +83,7 @@ func newApt(module string, a *aptArgs, l tasks.Local) (*aptWork, error) {
 		return refuse("name", "deb and upgrade exclude each other")
 	case ways == 0 && !update && !a.Autoremove && !a.Autoclean && !a.Clean:
 		return refuse("name", "is required, or deb, upgrade, update_cache, autoremove, autoclean or clean")
-	case a.Deb != "" && a.State != "present" && a.State != "installed":
+	case a.Deb != "" && a.State != "present":
 		return refuse("deb", "goes with state: present alone")
 	}
 	p := &aptWork{args: a, update: update, asking: l.Check()}
@@ -133,7 +133,7 @@ type aptWork struct {
 	asking     bool
 }
 
-func (p *aptWork) remove() bool { return p.args.State == "absent" || p.args.State == "removed" }
+func (p *aptWork) remove() bool { return p.args.State == "absent" }
 
 // upgrade is apt-get's word for an upgrade of all; empty: none is wanted.
 func (p *aptWork) upgrade() []string {

@@ -293,17 +293,16 @@ func (p *aptWork) fromFiles(said *aptFound) (tasks.Plan, error) {
 		return tasks.Plan{Msg: "the packages are as wanted"}, nil
 	}
 	if p.args.Force {
-		body.WriteString("quieten\ndpkg --force-all -i \"$@\" < /dev/null || die 'dpkg could not install the packages: see its messages'\n")
+		body.WriteString("quieten\ndpkg --force-all -i \"$@\" < /dev/null || exit $?\n")
 	} else {
-		body.WriteString("quieten\napt-get " + script.Words(p.words()) + " install \"$@\" < /dev/null || die 'apt-get could not install the packages: see its messages'\n")
+		body.WriteString("quieten\napt-get " + script.Words(p.words()) + " install \"$@\" < /dev/null || exit $?\n")
 	}
 	return tasks.Plan{Change: true, Msg: "install " + strings.Join(todo, ", "), Script: body.String()}, nil
 }
 
 // command has apt-get do something.
 func (p *aptWork) command(words []string) string {
-	return "quieten\napt-get " + script.Words(append(p.words(), words...)) + " < /dev/null || die 'apt-get could not " + words[0] +
-		" the packages: see its messages'\n"
+	return "quieten\napt-get " + script.Words(append(p.words(), words...)) + " < /dev/null || exit $?\n"
 }
 
 // begin is what comes before every change.

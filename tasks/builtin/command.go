@@ -10,6 +10,7 @@ import (
 	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
+	"github.com/polarbook/polarbook/templates/textlines"
 )
 
 // conditions let a command be skipped on a second run.
@@ -243,7 +244,7 @@ func commandResult(r remote.Result, shown any, began, ended time.Time, strip boo
 		if strip {
 			text = strings.TrimRight(text, "\r\n")
 		}
-		values[name], values[name+"_lines"] = text, textLines(text)
+		values[name], values[name+"_lines"] = text, textlines.Split(text, false)
 	}
 	var warnings []string
 	for _, w := range []string{wasCut("stdout", r.Stdout, r.StdoutCut), wasCut("stderr", r.Stderr, r.StderrCut)} {
@@ -253,8 +254,8 @@ func commandResult(r remote.Result, shown any, began, ended time.Time, strip boo
 	}
 	if r.Status != 0 {
 		f := &tasks.Failure{Msg: fmt.Sprintf("the command ended with status %d", r.Status), Values: values}
-		if lines := textLines(strings.TrimSpace(string(r.Stderr))); len(lines) > 0 {
-			last, _ := lines[len(lines)-1].(string)
+		if said := textlines.Split(strings.TrimSpace(string(r.Stderr)), false); len(said) > 0 {
+			last, _ := said[len(said)-1].(string)
 			if len(last) > longestSaid {
 				last = strings.ToValidUTF8(last[:longestSaid], "") + "…"
 			}
@@ -287,19 +288,6 @@ func wasCut(name string, kept []byte, cut int64) string {
 		return fmt.Sprintf("%s is not whole: its first %d bytes are kept, and what came after them was dropped", name, len(kept))
 	}
 	return ""
-}
-
-// textLines are a text's lines as Python's splitlines has them.
-func textLines(text string) []any {
-	text = strings.TrimSuffix(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
-	if text == "" {
-		return []any{}
-	}
-	lines := make([]any, 0, strings.Count(text, "\n")+1)
-	for line := range strings.SplitSeq(text, "\n") {
-		lines = append(lines, line)
-	}
-	return lines
 }
 
 // pythonDelta writes a duration as Python's timedelta: 0:00:01.500000.

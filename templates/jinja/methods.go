@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/polarbook/polarbook/templates/textlines"
 	"github.com/polarbook/polarbook/templates/ordered"
 )
 
@@ -287,7 +288,7 @@ func init() {
 		"rsplit": {"sep maxsplit", func(c *Invocation) (any, error) { return SplitMethod(c, true) }, false},
 		"splitlines": {"keepends", func(c *Invocation) (any, error) {
 			keep, err := c.Truth("keepends", false)
-			return splitLines(c.Value.(string), keep), err
+			return textlines.Split(c.Value.(string), keep), err
 		}, false},
 		"partition":  {"sep!", func(c *Invocation) (any, error) { return partition(c, false) }, false},
 		"rpartition": {"sep!", func(c *Invocation) (any, error) { return partition(c, true) }, false},

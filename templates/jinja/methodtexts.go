@@ -136,28 +136,6 @@ func stringItems(parts []string) []any {
 	return items
 }
 
-func splitLines(s string, keep bool) []any {
-	items := []any{}
-	for s != "" {
-		at := strings.IndexAny(s, "\n\r\v\f\x1c\x1d\x1e\u0085\u2028\u2029")
-		if at < 0 {
-			items = append(items, s)
-			break
-		}
-		end := at + len(string([]rune(s[at:])[:1]))
-		if strings.HasPrefix(s[at:], "\r\n") {
-			end = at + 2
-		}
-		if keep {
-			items = append(items, s[:end])
-		} else {
-			items = append(items, s[:at])
-		}
-		s = s[end:]
-	}
-	return items
-}
-
 func partition(c *Invocation, last bool) (any, error) {
 	s, sep := c.Value.(string), c.Text("sep", "")
 	if sep == "" {

@@ -23,16 +23,19 @@ var uncompared = map[string]string{
 	"delta":         "a time",
 	"ansible_facts": "facts are compared where a playbook prints them, and those of the modules in finds",
 	"elapsed":       "a time",
-	"warnings":      "wording",
-	"deprecations":  "of Ansible's own",
-	"diff":          "each has its own form of it",
-	"src":           "Ansible's is its temporary copy of the file",
-	"status":        "a unit's properties: Ansible has all, as they were before the task",
-	"atime":         "of the moment",
-	"ctime":         "of the moment",
-	"mtime":         "of the moment; times are whole seconds here",
-	"dev":           "of the disk",
-	"inode":         "of the disk",
+
+	"cache_update_time": "a time",
+
+	"warnings":     "wording",
+	"deprecations": "of Ansible's own",
+	"diff":         "each has its own form of it",
+	"src":          "Ansible's is its temporary copy of the file",
+	"status":       "a unit's properties: Ansible has all, as they were before the task",
+	"atime":        "of the moment",
+	"ctime":        "of the moment",
+	"mtime":        "of the moment; times are whole seconds here",
+	"dev":          "of the disk",
+	"inode":        "of the disk",
 }
 
 // returned are the values that polarbook must return where Ansible does. Others of Ansible's, such as md5sum, may be
