@@ -60,9 +60,9 @@ func builtinAction(name string) (*tasks.Module, bool) {
 	return nil, false
 }
 
-// moduleNamed finds a module or a built-in action by any of its names. A module that is registered wins.
+// moduleNamed finds a module or a built-in action by any of its names. A module of the user's own wins, then one that is registered.
 func (l *loader) moduleNamed(name string) (m *tasks.Module, isAction, ok bool) {
-	if m, ok := l.Lookup(plainName(name)); ok {
+	if m, ok := l.module(name); ok {
 		return m, false, true
 	}
 	m, ok = builtinAction(shortName(name))

@@ -2,7 +2,6 @@ package playbooks
 
 import (
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -133,30 +132,12 @@ func (l *loader) strangeKey(f *file, e entry, beside *call, m *tasks.Module) {
 	l.fail(f.at(e.at), len([]rune(e.key)), hint, "there is no keyword or module %q", e.key)
 }
 
-// ownModule returns the file of a module of the user's own: in library/ beside the playbook or in the role; "": there is none.
-func ownModule(f *file, name string) string {
-	if f.fsys == nil || strings.ContainsAny(name, "./\\") {
-		return ""
-	}
-	dir := path.Dir(f.path)
-	for _, base := range []string{dir, path.Dir(dir)} {
-		for _, ext := range []string{"", ".py", ".sh", ".pl", ".rb"} {
-			if isFile(f.fsys, path.Join(base, "library", name+ext)) {
-				return "library/" + name + ext
-			}
-		}
-	}
-	return ""
-}
-
 // unknownModule reports a module that is not there: as a misspelling, or as one that polarbook lacks. What is returned is what to
 // say when a host reaches it; nil: it was a problem.
 func (l *loader) unknownModule(f *file, at *yaml.Node, name string) *Error {
 	width := len([]rune(name))
-	if own := ownModule(f, name); own != "" {
-		l.fail(f.at(at), width, "the module script runs a script of yours on the hosts; the other modules need no Python there",
-			"%s is a module of your own, and polarbook runs none but those it has", own)
-		return nil
+	if own := l.ownModule(name); own != nil {
+		return l.lack(f.at(at), width, own.refused.Hint, "the module %s %s", own.where(), own.refused.Reason)
 	}
 	collection, short := "", name
 	if i := strings.LastIndex(name, "."); i >= 0 {

@@ -182,7 +182,7 @@ func (l *loader) moduleDefaults(f *file, e entry) map[string]map[string]Value {
 				l.groupDefaults(f, m, group, all)
 				continue
 			}
-			module, ok := l.Lookup(plainName(m.key))
+			module, ok := l.module(m.key)
 			if !ok && l.ansibleHas(m.key) {
 				continue // no task here can have that module
 			}

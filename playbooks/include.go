@@ -239,6 +239,7 @@ func (l *loader) later(c *scope, i *Include, args map[string]string) ([]Node, er
 		return nil, err
 	}
 	fresh.register(c.file)
+	fresh.libraries = slices.Clone(l.libraries)
 	reached := *c
 	reached.maybe = false // it was reached
 	defer fresh.perhaps(false)()

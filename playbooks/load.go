@@ -47,6 +47,8 @@ type Options struct {
 	RolesPath []string
 	// CollectionsPath are the directories that hold ansible_collections, after that of the playbook; nil: Ansible's own.
 	CollectionsPath []string
+	// Library are the directories that modules of the user's own are looked for in after those of playbooks and roles; nil: Ansible's own.
+	Library []string
 	// ExtraVars are the variables of the command line; the names of imports may hold them.
 	ExtraVars map[string]any
 }
@@ -114,6 +116,10 @@ type loader struct {
 	problems []*Error
 	warnings []*Error
 
+	libraries []place // of playbooks and roles, in the order in which they were read
+	listed    map[place]map[string]string
+	own       map[place]*ownModule
+
 	defined  []Definition
 	roleDirs []string
 	words    []*file // besides files
@@ -154,7 +160,8 @@ func newLoader(o Options) (*loader, error) {
 	if o.Lookup == nil {
 		o.Lookup = all.Lookup
 	}
-	return &loader{Options: o, workDir: inHost(dir), files: map[string]*file{}, order: map[string]int{}, mostNodes: maxNodes}, nil
+	return &loader{Options: o, workDir: inHost(dir), files: map[string]*file{}, order: map[string]int{}, mostNodes: maxNodes,
+		listed: map[place]map[string]string{}, own: map[place]*ownModule{}}, nil
 }
 
 var extensions = []string{"", ".yml", ".yaml"}

@@ -18,6 +18,7 @@ func (l *loader) playbook(f *file, outer map[string]any) []*Play {
 		return nil
 	}
 	defer l.leave()
+	l.library(place{f.fsys, path.Dir(f.path)})
 	if f.root == nil {
 		l.fail(Position{File: f.name}, 0, "a playbook is a list of plays, each with hosts and tasks", "this playbook is empty")
 		return nil

@@ -130,6 +130,7 @@ func (l *loader) role(c *scope, use roleCall) *Block {
 		return nil
 	}
 	defer l.leave()
+	l.library(found)
 
 	b := &Block{Common: use.common, Role: path.Base(use.name), RoleParams: use.params, RoleDir: found.path, RolePublic: !use.include}
 	inner := c.with(&use.common)

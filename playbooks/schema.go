@@ -24,13 +24,13 @@ type schema map[string]any
 
 // Schema is a JSON Schema (2020-12) of playbooks, files of tasks, inventories or the variables of the built-in playbooks, made of the
 // tables that the loader checks with. It takes whatever the loader takes, and a template wherever one may stand; it does not know which
-// arguments a module needs, since module_defaults may give them.
-func Schema(kind string) ([]byte, error) {
+// arguments a module needs, since module_defaults may give them. own are the names of the user's own modules, which take any argument.
+func Schema(kind string, own ...string) ([]byte, error) {
 	root := schema{"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "polarbook: " + kind}
 	defs := schema{}
 	switch kind {
 	case "playbook":
-		tasksSchema(defs)
+		tasksSchema(defs, own)
 		root["type"], root["items"] = "array", schema{"if": schema{"anyOf": importing()}, "then": ref("import"), "else": ref("play")}
 		defs["play"] = object("a play", keywordSchemas(onPlay))
 		defs["import"] = object("the import of a playbook", keywordSchemas(onImportPlaybook))
@@ -38,7 +38,7 @@ func Schema(kind string) ([]byte, error) {
 			defs["import"].(schema)["properties"].(schema)[name] = schema{"type": "string"}
 		}
 	case "tasks":
-		tasksSchema(defs)
+		tasksSchema(defs, own)
 		root["type"], root["items"] = []string{"array", "null"}, ref("node")
 	case "inventory", "variables":
 		vars, err := variablesSchema()
@@ -186,7 +186,7 @@ func importing() []any {
 }
 
 // tasksSchema adds what lists of tasks are made of.
-func tasksSchema(defs schema) {
+func tasksSchema(defs schema, own []string) {
 	defs["nodes"] = schema{"type": []string{"array", "null"}, "items": ref("node")}
 	defs["node"] = schema{"if": schema{"type": "object", "anyOf": []any{
 		schema{"required": []string{"block"}}, schema{"required": []string{"rescue"}}, schema{"required": []string{"always"}},
@@ -229,6 +229,16 @@ func tasksSchema(defs schema) {
 	}
 	for _, word := range includes {
 		add(includeTable(word), coreNames(word))
+	}
+	for _, name := range own {
+		m := tasks.Module{Name: name, AnyArgs: true, Summary: "a module of your own"}
+		defs["own-"+name] = moduleSchema(&m)
+		for _, called := range []string{name, "ansible.legacy." + name} {
+			if _, word := keywords[called]; !word {
+				properties[called] = ref("own-" + name)
+			}
+		}
+		ours = append(ours, "ansible.legacy."+name)
 	}
 	lack := func(names ...string) { // what Ansible has, and polarbook may lack
 		for _, name := range names {

@@ -116,6 +116,9 @@ func (l *loader) node(c *scope, n *yaml.Node) Node {
 func (l *loader) task(c *scope, n *yaml.Node, es []entry, call *call) Node {
 	f := c.file
 	m, isAction, _ := l.moduleNamed(call.name)
+	if m != nil {
+		l.warnShadowed(f.at(call.at), call.name, m)
+	}
 	t := &Task{Module: m, Origin: c.origin, sure: !c.maybe, Called: call.name}
 	t.Pos = f.at(n)
 	if call.lacking != nil {

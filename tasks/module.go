@@ -325,6 +325,14 @@ func Encrypted(info fs.FileInfo) bool {
 	return ok && e.Encrypted()
 }
 
+// TaskTeller is a Local that tells of the task itself what Ansible tells modules of a user's own.
+type TaskTeller interface {
+	// NoLog reports whether the task's arguments and result are not to be shown.
+	NoLog() (bool, error)
+	// Written are the names of the task's arguments in the order in which they are written.
+	Written() []string
+}
+
 // RenderOptions are the template module's, Ansible's defaults being TrimBlocks true and LstripBlocks false.
 type RenderOptions struct {
 	TrimBlocks, LstripBlocks   bool

@@ -75,7 +75,8 @@ func (c *lintCmd) look(w *workplace, names []string) ([]lint.Finding, error) {
 	for _, name := range names {
 		x, err := playbooks.Examine(name, playbooks.Options{
 			Templates: templates.Files(), Checker: w.render, ExtraVars: w.vars,
-			RolesPath: rolesPath(w.settings), CollectionsPath: collectionsPath(w.settings), Vault: w.keys,
+			RolesPath: rolesPath(w.settings), CollectionsPath: collectionsPath(w.settings), Library: library(w.settings),
+			Vault: w.keys,
 		})
 		if err != nil {
 			return nil, err

@@ -288,7 +288,8 @@ func (o hostOptions) prepareWithout(t *terminal) (*workplace, error) {
 func (w *workplace) load(name string) (*playbooks.Playbook, error) {
 	p, err := playbooks.Load(name, playbooks.Options{
 		Templates: templates.Files(), Checker: w.render, ExtraVars: w.vars,
-		RolesPath: rolesPath(w.settings), CollectionsPath: collectionsPath(w.settings), Vault: w.keys,
+		RolesPath: rolesPath(w.settings), CollectionsPath: collectionsPath(w.settings), Library: library(w.settings),
+		Vault: w.keys,
 	})
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/polarbook/polarbook/inventory/settings"
 	"github.com/polarbook/polarbook/playbooks"
 )
 
@@ -14,7 +15,19 @@ type schemaCmd struct {
 
 // Run prints a JSON Schema, by which an editor completes and checks what is typed.
 func (c *schemaCmd) Run(t *terminal) error {
-	data, err := playbooks.Schema(c.Kind)
+	place, err := settings.Here()
+	if err != nil {
+		return err
+	}
+	s, err := settings.Load(place)
+	if err != nil {
+		return err
+	}
+	own, err := playbooks.OwnModules(playbooks.Options{Library: library(s)})
+	if err != nil {
+		return err
+	}
+	data, err := playbooks.Schema(c.Kind, own...)
 	if err != nil {
 		return err
 	}

@@ -130,6 +130,12 @@ func collectionsPath(s *settings.Settings) []string {
 	return paths
 }
 
+// library are the directories of modules of the user's own; nil: Ansible's own.
+func library(s *settings.Settings) []string {
+	paths, _ := s.Paths(settings.Library, ":")
+	return paths
+}
+
 // defaults are what holds for all plays that do not say otherwise: options of the command line, or else the settings.
 func (w *workplace) defaults() (engine.Defaults, error) {
 	s, o := w.settings, w.options

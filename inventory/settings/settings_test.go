@@ -186,11 +186,11 @@ run = a, 'b'
 }
 
 func TestWarnings(t *testing.T) {
-	p := place(t, map[string]string{"ANSIBLE_LIBRARY": "x", "ANSIBLE_STDOUT_CALLBACK": "yaml", "ANSIBLE_ERROR_ON_UNDEFINED_VARS": "no"})
+	p := place(t, map[string]string{"ANSIBLE_MODULE_UTILS": "x", "ANSIBLE_STDOUT_CALLBACK": "yaml", "ANSIBLE_ERROR_ON_UNDEFINED_VARS": "no"})
 	write(t, filepath.Join(p.Dir, "ansible.cfg"), `[defaults]
 nocows = 1
 stdout_callback = yaml
-library = ./lib
+module_utils = ./lib
 error_on_undefined_vars = True
 fact_caching = jsonfile
 nonsense = 1
@@ -209,14 +209,14 @@ enable_plugins = host_list, ansible.builtin.ini, aws_ec2
 forks = 3
 `)
 	want := []string{
-		"ansible.cfg:4: polarbook does not read the setting library of [defaults]",
+		"ansible.cfg:4: polarbook does not read the setting module_utils of [defaults]",
 		"ansible.cfg:6: fact_caching = jsonfile is not what polarbook does, which has memory here as Ansible's default is",
 		"ansible.cfg:7: polarbook does not read the setting nonsense of [defaults]",
 		"ansible.cfg:16: ssh_executable = /opt/ssh is not what polarbook does, which has ssh here as Ansible's default is",
 		"ansible.cfg:18: polarbook has no inventory plugin aws_ec2",
 		"ansible.cfg:20: settings in [DEFAULT] are not read by polarbook: move them to their section",
 		"polarbook does not read the environment variable ANSIBLE_ERROR_ON_UNDEFINED_VARS",
-		"polarbook does not read the environment variable ANSIBLE_LIBRARY",
+		"polarbook does not read the environment variable ANSIBLE_MODULE_UTILS",
 	}
 	if s := load(t, p); !slices.Equal(s.Warnings, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(s.Warnings, "\n"), strings.Join(want, "\n"))

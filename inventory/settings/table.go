@@ -15,6 +15,7 @@ const (
 	Home                 Setting = "home"
 	RolesPath            Setting = "roles_path"
 	CollectionsPath      Setting = "collections_path"
+	Library              Setting = "library"
 	RemoteUser           Setting = "remote_user"
 	PrivateKeyFile       Setting = "private_key_file"
 	RemotePort           Setting = "remote_port"
@@ -75,6 +76,7 @@ var table = map[Setting]entry{
 	Home:               at("defaults.home", "ANSIBLE_HOME"),
 	RolesPath:          at("defaults.roles_path", "ANSIBLE_ROLES_PATH"),
 	CollectionsPath:    at("defaults.collections_paths defaults.collections_path", "ANSIBLE_COLLECTIONS_PATHS ANSIBLE_COLLECTIONS_PATH"),
+	Library:            at("defaults.library", "ANSIBLE_LIBRARY"),
 	RemoteUser:         at("defaults.remote_user", "ANSIBLE_REMOTE_USER"),
 	PrivateKeyFile:     at("defaults.private_key_file", "ANSIBLE_PRIVATE_KEY_FILE"),
 	RemotePort:         at("defaults.remote_port", "ANSIBLE_REMOTE_PORT"),
@@ -177,7 +179,7 @@ var asHere = map[string][]string{
 // unreadVariables are environment variables of Ansible that say what the settings do that are not read.
 var unreadVariables = words(`
 	ANSIBLE_ACTION_PLUGINS ANSIBLE_BECOME_PLUGINS ANSIBLE_CACHE_PLUGIN ANSIBLE_CONNECTION_PLUGINS ANSIBLE_FILTER_PLUGINS
-	ANSIBLE_INVENTORY_PLUGINS ANSIBLE_JINJA2_EXTENSIONS ANSIBLE_LIBRARY ANSIBLE_LOG_PATH ANSIBLE_LOOKUP_PLUGINS
+	ANSIBLE_INVENTORY_PLUGINS ANSIBLE_JINJA2_EXTENSIONS ANSIBLE_LOG_PATH ANSIBLE_LOOKUP_PLUGINS
 	ANSIBLE_MODULE_UTILS ANSIBLE_STRATEGY_PLUGINS ANSIBLE_TEST_PLUGINS ANSIBLE_VARS_PLUGINS ANSIBLE_PRECEDENCE
 	ANSIBLE_BECOME_EXE ANSIBLE_EXECUTABLE ANSIBLE_SSH_EXECUTABLE ANSIBLE_PRIVATE_KEY ANSIBLE_PKCS11_PROVIDER`)
 

@@ -69,6 +69,13 @@ func (l *controller) Mask(text string) string { return l.s.p.r.o.Secrets.Mask(te
 func (l *controller) Check() bool             { return l.check }
 func (l *controller) Diff() bool              { return l.diff }
 
+// NoLog and Written implement tasks.TaskTeller.
+func (l *controller) NoLog() (bool, error) {
+	return l.v.boolean(l.s.sc.keyword(noLog), l.s.p.r.o.Defaults.NoLog)
+}
+
+func (l *controller) Written() []string { return written(l.s.t.Args) }
+
 // Confirm asks the user, unless --yes was given. A refusal stops the run.
 func (l *controller) Confirm(ctx context.Context, q tasks.Confirmation) error {
 	r := l.s.p.r
