@@ -6,7 +6,7 @@ import "github.com/polarbook/polarbook/tasks"
 func Modules() []tasks.Module {
 	return []tasks.Module{
 		pingModule, queryModule, dbModule, userModule, privsModule, extModule, schemaModule, membershipModule, tablespaceModule,
-		setModule, infoModule, ownerModule,
+		setModule, infoModule, ownerModule, hbaModule,
 	}
 }
 
