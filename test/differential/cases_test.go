@@ -289,6 +289,9 @@ var source = regexp.MustCompile(`\bsrc: ([\w./-]+)`)
 // ownDirectory is where a row's arguments have the case's directory.
 var ownDirectory = regexp.MustCompile(`\bDIR\b`)
 
+// gathers is the line of a table that names facts.
+var gathers = regexp.MustCompile(`(?m)^gather: (\w+)$`)
+
 // parseTable makes one playbook of a table of a module's cases: what is to be there is made by one script before.
 func parseTable(section, text string) *batch {
 	b := &batch{section: section, name: section, files: map[string]string{}, runs: [][]string{{}, {"--skip-tags", "prepare"}}}
@@ -300,7 +303,12 @@ func parseTable(section, text string) *batch {
 	b.files = parsePart(rest).files
 	prepared, tasks := "set -eu\n", ""
 	var once []string
-	line := 7
+	head, facts := "- hosts: node1\n  ignore_errors: true\n  vars: {n: 5, word: text, items: [a, b]}\n", "  gather_facts: false\n"
+	if m := gathers.FindStringSubmatch(table); m != nil {
+		facts = "  gather_subset: [\"!all\", \"!min\", " + m[1] + "]\n"
+	}
+	head += facts + "  tasks:\n"
+	line := strings.Count(head, "\n") + 2 // behind the task that prepares
 	for row := range strings.Lines(table) {
 		row = strings.TrimSpace(row)
 		if arguments, ok := strings.CutPrefix(row, "run:"); ok {
@@ -335,9 +343,7 @@ func parseTable(section, text string) *batch {
 			b.runs = append(b.runs, strings.Fields(arguments))
 		}
 	}
-	b.files["site.yml"] = fmt.Sprintf("- hosts: node1\n  gather_facts: false\n  ignore_errors: true\n"+
-		"  vars: {n: 5, word: text, items: [a, b]}\n"+
-		"  tasks:\n    - {name: prepare, tags: prepare, shell: %s}\n", asYAML(prepared)) + tasks
+	b.files["site.yml"] = fmt.Sprintf("%s    - {name: prepare, tags: prepare, shell: %s}\n", head, asYAML(prepared)) + tasks
 	return b
 }
 
