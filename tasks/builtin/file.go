@@ -106,6 +106,9 @@ type fileAction struct {
 // Probe describes the path, what a link leads to, and for recurse what inside differs.
 func (a *fileAction) Probe() string {
 	values := script.Values{"p": script.Path(a.Path), "recurse": a.Recurse, "user": a.Owner, "group": a.Group, "mode": a.Mode}
+	if a.State == "touch" {
+		values["follow"], values["modified"], values["accessed"] = a.Follow, touchTime(a.ModificationTime), touchTime(a.AccessTime)
+	}
 	switch {
 	case a.Src == "":
 	case a.State == "link" && !path.IsAbs(a.Src) && !strings.HasPrefix(a.Src, "~"):
@@ -124,6 +127,7 @@ type fileFound struct {
 	Parent string      `answer:"parent"` // whether the directory of path is there: yes or no
 	Owners int         `answer:"owners"` // how many in the directory have another owner or group
 	Inside []string    `answer:"inside"` // raw modes in hex, and how many in the directory have them
+	Timely bool        `answer:"timely"` // the times are those that touch is to set
 }
 
 func (a *fileAction) Plan(found tasks.Found) (tasks.Plan, error) {
@@ -193,8 +197,10 @@ func (a *fileAction) absent(have script.File) tasks.Plan {
 
 func (a *fileAction) touch(have script.File, said fileFound) (tasks.Plan, error) {
 	if have.Kind == "directory" || have.Exists() {
-		if preserved(a.ModificationTime) && preserved(a.AccessTime) {
-			return a.attributesOnly(have), nil
+		if preserved(a.ModificationTime) && preserved(a.AccessTime) || said.Timely {
+			plan := a.attributesOnly(have)
+			plan.Values["dest"] = a.Path
+			return plan, nil
 		}
 	} else if said.Parent == "no" {
 		return tasks.NotYet(a.asking, fmt.Sprintf("the directory %s does not exist", path.Dir(a.Path)), "create it with state: directory first")

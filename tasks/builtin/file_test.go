@@ -103,6 +103,16 @@ func TestFileTouch(t *testing.T) {
 			t.Errorf("%v %v %v", info.Mode(), info.ModTime(), err)
 		}
 		taskstest.MustChange(t, h, "file", map[string]any{"path": f, "state": "touch"}, l)
+		timely := map[string]any{"path": f, "state": "touch", "modification_time": "202001020304.05", "access_time": "202101020304.05"}
+		taskstest.MustChange(t, h, "file", timely, l)
+		if plan := taskstest.MustNotChange(t, h, "file", timely, l); plan.Values["dest"] != f {
+			t.Errorf("touched: %v", plan.Values)
+		}
+		timely["access_time"] = "202101020304.06"
+		taskstest.MustChange(t, h, "file", timely, l)
+		timely["access_time"] = "now"
+		taskstest.MustChange(t, h, "file", timely, l)
+		taskstest.MustChange(t, h, "file", timely, l)
 		taskstest.MustNotChange(t, h, "file", map[string]any{"path": f, "state": "touch", "modification_time": "preserve",
 			"access_time": "preserve"}, l)
 	})
