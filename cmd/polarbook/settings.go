@@ -191,7 +191,7 @@ func (w *workplace) defaults() (engine.Defaults, error) {
 	d.GatherSubset, _ = s.List(settings.GatherSubset)
 	d.AnyErrorsFatal, _ = s.Bool(settings.AnyErrorsFatal)
 	d.NoLog, _ = s.Bool(settings.NoLog)
-	d.Managed = s.Text(settings.Managed)
+	d.Managed, d.File = s.Text(settings.Managed), s.File
 	d.Timeout, _, err = s.Int(settings.TaskTimeout)
 	problems = append(problems, err)
 	d.Strategy, err = s.OneOf(settings.Strategy, "linear", "free", "ansible.builtin.linear", "ansible.builtin.free")

@@ -74,7 +74,11 @@ func (r *run) play(ctx context.Context, book *playbooks.Playbook, play *playbook
 	}
 	p.static = staticRoles(play)
 	p.nameRoles(sections(play), false)
-	p.name = p.label(play.Name, text(play.Hosts.Raw))
+	pattern, err := r.pattern(play, answers)
+	if err != nil {
+		return err
+	}
+	p.name = p.label(play.Name, pattern)
 	batches, err := p.batches()
 	if err != nil {
 		return at(play.Pos, err)

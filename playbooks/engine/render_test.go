@@ -52,6 +52,29 @@ func TestTemplatesHaveMarkersAndDefaults(t *testing.T) {
 	}
 }
 
+// A play without a name has that of its hosts, and the file of the settings is a variable.
+func TestNamesOfPlaysAndOfTheSettings(t *testing.T) {
+	for file, want := range map[string]string{"": "none", "/etc/here/ansible.cfg": "/etc/here/ansible.cfg"} {
+		b := newBench(t, "a", "b")
+		b.o.Defaults.File = file
+		_, err := b.run(`
+- hosts: [a, b]
+  gather_facts: false
+  tasks: [echo: "{{ ansible_play_name }} {{ ansible_config_file | default('none', true) }}"]
+- hosts: "{{ one }}"
+  vars: {one: b}
+  gather_facts: false
+  tasks: [echo: "{{ ansible_play_name }}"]
+`)
+		b.wantKind(err, 0)
+		for _, want := range []string{"play a,b [a b]", "a ok: a,b " + want, "play b [b]", "b ok: b"} {
+			if !strings.Contains(b.rec.text(), want) {
+				t.Errorf("want %s in\n%s", want, b.rec.text())
+			}
+		}
+	}
+}
+
 // ansible_managed is what ansible.cfg makes of it: of the time of the template, and of variables that it names in either way.
 func TestManagedAsAnsibleCfgHasIt(t *testing.T) {
 	at := time.Date(2024, 3, 9, 7, 5, 1, 0, time.Local)

@@ -110,6 +110,8 @@ type Defaults struct {
 	Managed string
 	// Strategy is "linear", "free", or "": linear.
 	Strategy string
+	// File is the ansible.cfg that all this is from; empty: there is none.
+	File string
 }
 
 // Question is asked of the user by vars_prompt and pause.

@@ -255,6 +255,10 @@ func (p *playRun) magic(h *host, inv *ordered.Map, sc *scope, origin *playbooks.
 		"role_names", own,
 		"ansible_inventory_sources", []any{},
 	)
+	m.Set("ansible_config_file", nil)
+	if file := p.r.o.Defaults.File; file != "" {
+		m.Set("ansible_config_file", file)
+	}
 	m.Set("ansible_search_path", p.searchPath(sc, origin))
 	if p.r.o.Limit != "" {
 		m.Set("ansible_limit", p.r.o.Limit)
