@@ -175,7 +175,10 @@ func TestBuiltinsAreClean(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, info := range all {
+	for i, info := range all {
+		if testing.Short() && i%5 != 0 { // the detector of races makes a second of each
+			continue
+		}
 		t.Run(info.Name, func(t *testing.T) {
 			x, err := playbooks.Examine(info.Name, playbooks.Options{Dir: t.TempDir()})
 			if err != nil {

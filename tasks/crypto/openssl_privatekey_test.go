@@ -169,6 +169,9 @@ func TestKeyForms(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range sealed { // nothing that is cut off makes it panic
+		if testing.Short() && i%16 != 0 {
+			continue
+		}
 		if _, err := openPKCS8(sealed[:i], "x"); err == nil {
 			t.Errorf("%d of %d bytes are a key", i, len(sealed))
 		}
