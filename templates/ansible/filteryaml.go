@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 
@@ -168,16 +167,4 @@ func yamlInt(s string) (any, error) {
 		return nil, fmt.Errorf("from_yaml: the number %s: %w", s, err)
 	}
 	return value, nil
-}
-
-func printable(s string) bool {
-	if !utf8.ValidString(s) {
-		return false
-	}
-	for _, r := range s {
-		if r != '\n' && (r < ' ' || r >= 0x7f && r < 0xa0 && r != 0x85 || r == 0xfeff || r == 0x2028 || r == 0x2029) {
-			return false
-		}
-	}
-	return true
 }
