@@ -235,6 +235,10 @@ func (l *loader) checkArgs(f *file, m *tasks.Module, args arguments, c argumentC
 				colon = ":" // what follows is about the key
 			}
 			l.fail(at, width, suggest.Hint(p.Key, p.Known), "the argument %q of %s%s %s", p.Arg, m.Name, colon, p.Problem)
+		case p.Without:
+			if e := l.lack(w.key, w.width, m.Without[p.Arg], "the argument %q of %s is not here", p.Arg, m.Name); e != nil {
+				lacking = e
+			}
 		case p.Known != nil && suggest.Nearest(p.Arg, p.Known) == "" && keywords[p.Arg].on == 0:
 			if e := l.lack(w.key, w.width, argumentHint(m, p), "%s has no argument %q", m.Name, p.Arg); e != nil {
 				lacking = e

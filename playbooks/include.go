@@ -219,6 +219,11 @@ func (l *loader) included(c *scope, i *Include, args map[string]string) []Node {
 		b.Pos = i.Pos
 		return []Node{b}
 	}
+	if l.makes {
+		if found, _ := l.lookForTasks(c, args["file"]); found.fsys == nil {
+			return nil // a task before may have made it when this one is run
+		}
+	}
 	return l.taskFile(c, args["file"], i.File.Pos, c.maybe || i.Loop != nil)
 }
 
@@ -293,6 +298,20 @@ func (l *loader) taskFile(c *scope, name string, at Position, conditional bool) 
 // among the built-in ones, so that a built-in playbook written out to be changed still has its steps.
 // Without any, lacking is what to say of it where the tasks may never be reached.
 func (l *loader) findTasks(c *scope, name string, at Position) (found place, lacking *Error) {
+	found, looked := l.lookForTasks(c, name)
+	if found.fsys != nil {
+		return found, nil
+	}
+	o, hint := c.origin, ""
+	if base := path.Base(name); name != "" {
+		dir := path.Join(o.Dir, path.Dir(name))
+		hint = suggest.Hint(base, namesIn(o.Source, dir))
+	}
+	return place{}, l.lack(at, 0, hint, "%v", &NotFoundError{Name: name, Looked: looked})
+}
+
+// lookForTasks is findTasks; where there is no such file it returns the places that it looked in.
+func (l *loader) lookForTasks(c *scope, name string) (found place, looked []string) {
 	var list []place
 	o := c.origin
 	if p, ok := absolute(name); ok {
@@ -309,7 +328,6 @@ func (l *loader) findTasks(c *scope, name string, at Position) (found place, lac
 		}
 		list = append(list, place{o.Source, path.Join(o.PlayDir, name)}, place{l.Builtin, path.Clean(name)})
 	}
-	var looked []string
 	for _, p := range list {
 		if isFile(p.fsys, p.path) {
 			return p, nil
@@ -318,12 +336,7 @@ func (l *loader) findTasks(c *scope, name string, at Position) (found place, lac
 			looked = append(looked, shown)
 		}
 	}
-	hint := ""
-	if base := path.Base(name); name != "" {
-		dir := path.Join(o.Dir, path.Dir(name))
-		hint = suggest.Hint(base, namesIn(o.Source, dir))
-	}
-	return place{}, l.lack(at, 0, hint, "%v", &NotFoundError{Name: name, Looked: looked})
+	return place{}, looked
 }
 
 // importTasks reads import_tasks: a block of what the file holds.

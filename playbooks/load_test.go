@@ -74,7 +74,7 @@ func defined[A any](m tasks.Module) tasks.Module {
 var testModules = func() []tasks.Module {
 	builtin := []string{"ansible.builtin"}
 	return []tasks.Module{
-		defined[copyArgs](tasks.Module{Name: "copy", Collections: builtin}),
+		defined[copyArgs](tasks.Module{Name: "copy", Collections: builtin, Without: map[string]string{"links": "write what they are"}}),
 		defined[templateArgs](tasks.Module{Name: "template", Collections: builtin}),
 		defined[commandArgs](tasks.Module{Name: "command", Collections: builtin, FreeForm: "cmd"}),
 		defined[commandArgs](tasks.Module{Name: "shell", Collections: builtin, FreeForm: "cmd"}),

@@ -51,6 +51,8 @@ func Define[A any](m Module, build func(a *A, l Local) (Action, error)) Module {
 // ArgError is an argument that is missing, unknown or has a value that it cannot have.
 type ArgError struct {
 	Module, Arg, Problem string
+	// Without: Ansible has it, and it is not here; Problem says why, or what to do instead.
+	Without bool
 	// Known are the names that the module takes, when Arg is not one of them; or the keys, when it is an item's Key.
 	Known []string
 	// Item is which dict of a list of dicts it is about, from 1; 0: the argument as a whole. Key is the dict's, empty: all
@@ -82,7 +84,7 @@ func (m *Module) CheckArgs(values map[string]any, literal func(name string, valu
 		case !ok && m.AnyArgs:
 			continue
 		case !ok:
-			problems = append(problems, &ArgError{Module: m.Name, Arg: name, Problem: "is not one that it takes", Known: m.argNames()})
+			problems = append(problems, m.unknown(name))
 			continue
 		case given[arg.Name]:
 			problems = append(problems, &ArgError{Module: m.Name, Arg: name, Problem: "is given twice, once as " + arg.Name})
@@ -128,6 +130,14 @@ func (m *Module) Arg(name string) (argument.Spec, bool) {
 	return argument.Spec{}, false
 }
 
+// unknown is the mistake that an argument is which it does not take.
+func (m *Module) unknown(name string) *ArgError {
+	if why, ok := m.Without[name]; ok {
+		return &ArgError{Module: m.Name, Arg: name, Problem: "is not here: " + why, Without: true}
+	}
+	return &ArgError{Module: m.Name, Arg: name, Problem: "is not one that it takes", Known: m.argNames()}
+}
+
 func (m *Module) argNames() []string {
 	var names []string
 	for _, a := range m.Args {
@@ -145,7 +155,7 @@ func (m *Module) resolve(values map[string]any) (map[string]any, error) {
 			if m.AnyArgs {
 				continue
 			}
-			return nil, &ArgError{Module: m.Name, Arg: name, Problem: "is not one that it takes", Known: m.argNames()}
+			return nil, m.unknown(name)
 		}
 		if _, twice := given[arg.Name]; twice {
 			return nil, &ArgError{Module: m.Name, Arg: name, Problem: "is given twice, once as " + arg.Name}

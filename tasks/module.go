@@ -68,6 +68,9 @@ type Module struct {
 	NoAsync bool
 	// AnyArgs: argument names are the user's own (set_fact); they arrive in the field tagged `arg:",rest"`.
 	AnyArgs bool
+	// Without are arguments of Ansible's that it does not have: why, or what to do instead. A task that has one is refused with
+	// these words.
+	Without map[string]string
 	Returns []Return
 	// Examples is YAML, one or more tasks, and is itself loaded by a test.
 	Examples string

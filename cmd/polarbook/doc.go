@@ -56,6 +56,12 @@ func moduleDoc(t *terminal, m *tasks.Module) string {
 		fmt.Fprintf(&b, "\n%s\n", t.bold("ARGUMENTS"))
 	}
 	writeArguments(&b, t, m.Args, "  ")
+	if len(m.Without) > 0 {
+		fmt.Fprintf(&b, "\n%s\n", t.bold("ARGUMENTS OF ANSIBLE'S THAT ARE NOT HERE"))
+		for _, name := range slices.Sorted(maps.Keys(m.Without)) {
+			fmt.Fprintf(&b, "  %s  %s\n", t.bold(name), wrap(m.Without[name], 96-len(name), "      "))
+		}
+	}
 	if m.FreeForm != "" {
 		fmt.Fprintf(&b, "\nA bare string is taken for %s.\n", m.FreeForm)
 	}

@@ -49,6 +49,7 @@ func anyPackageModule() tasks.Module {
 		AnyArgs: true,
 	}, newAnyPackages)
 	m.AnyArgs = false
+	m.Without = dnfModule.Without
 	use := m.Args
 	m.Args = nil
 	for _, table := range [][]argument.Spec{aptModule.Args, dnfModule.Args, use} {

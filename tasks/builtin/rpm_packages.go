@@ -30,6 +30,7 @@ type rpmArgs struct {
 	AllowDowngrade  bool     `arg:"allow_downgrade" default:"false" doc:"Install an older version; without it, a newer one is accepted."`
 	AllowErasing    bool     `arg:"allowerasing" default:"false" doc:"Remove packages that conflict."`
 	NoBest          bool     `arg:"nobest" default:"false" doc:"Take an older version where the newest cannot be installed."`
+	Best            *bool    `arg:"best" doc:"Fail where the newest version cannot be installed; false is what nobest is."`
 	SkipBroken      bool     `arg:"skip_broken" default:"false" doc:"Leave out what cannot be installed."`
 	WeakDeps        bool     `arg:"install_weak_deps" default:"true" doc:"Also install what packages recommend."`
 	UpdateOnly      bool     `arg:"update_only" default:"false" doc:"With latest: do not install what is missing."`
@@ -42,7 +43,9 @@ type rpmArgs struct {
 	SSLVerify       bool     `arg:"sslverify" default:"true" doc:"Check the certificates of the repositories."`
 	ValidateCerts   bool     `arg:"validate_certs" default:"true" doc:"Check the certificate of a URL in name."`
 	LockTimeout     int      `arg:"lock_timeout" default:"30" doc:"Accepted for Ansible's sake: the manager itself waits for another."`
-	UseBackend      string   `arg:"use_backend" alias:"use" default:"auto" choices:"auto dnf dnf4 yum yum3 yum4" doc:"Accepted for Ansible's sake: what the host has is used, dnf first."`
+	Repoquery       bool     `arg:"install_repoquery" default:"true" doc:"Accepted for Ansible's sake: repoquery is not needed."`
+	ModuleDeps      bool     `arg:"auto_install_module_deps" default:"true" doc:"Accepted for Ansible's sake: nothing of Python's is needed on the host."`
+	UseBackend      string   `arg:"use_backend" alias:"use" default:"auto" choices:"auto dnf dnf4 dnf5 yum yum3 yum4" doc:"Accepted for Ansible's sake: what the host has is used, dnf first."`
 }
 
 func rpmModule(name string) tasks.Module {
@@ -59,6 +62,11 @@ func rpmModule(name string) tasks.Module {
 			{Name: "results", Type: "list", Doc: "what was installed and removed, such as Installed: tar-1.34-6.el9.x86_64; " +
 				"with list: dicts with name, epoch, version, release, arch, repo, envra, nevra and yumstate"},
 			{Name: "rc", Type: "int", Doc: "0, or what the manager ended with"}, {Name: "failures", Type: "list", Doc: "packages that are nowhere"}},
+		Without: map[string]string{
+			"download_only": "write dnf --downloadonly as a command, with creates",
+			"download_dir":  "write dnf --downloadonly --downloaddir as a command, with creates",
+			"installroot":   "write dnf --installroot as a command: what is in another tree is not looked at here",
+		},
 		Examples: packageExamples(name) + strings.ReplaceAll(`- package:
     name: https://example.com/monitor-1.2-1.noarch.rpm
     disable_gpg_check: true
@@ -85,6 +93,8 @@ func (a *rpmArgs) check(module string) error {
 	switch {
 	case len(a.Name) > 0 && a.List != "":
 		return refuse("list", "and name exclude each other")
+	case a.Best != nil && a.NoBest:
+		return refuse("nobest", "and best exclude each other")
 	case a.Autoremove && a.List != "":
 		return refuse("list", "and autoremove exclude each other")
 	case len(a.Name) == 0 && a.List == "" && !a.UpdateCache && !a.Autoremove:
@@ -141,7 +151,7 @@ func (a *rpmArgs) options() []string {
 		{a.DisableExcludes != "", "--disableexcludes=" + a.DisableExcludes},
 		{a.ReleaseVer != "", "--releasever=" + a.ReleaseVer},
 		{a.CacheOnly, "--cacheonly"},
-		{a.NoGPG, "--nogpgcheck"}, {a.AllowErasing, "--allowerasing"}, {a.NoBest, "--nobest"}, {a.SkipBroken, "--skip-broken"},
+		{a.NoGPG, "--nogpgcheck"}, {a.AllowErasing, "--allowerasing"}, {a.NoBest || a.Best != nil && !*a.Best, "--nobest"}, {a.Best != nil && *a.Best, "--best"}, {a.SkipBroken, "--skip-broken"},
 		{!a.WeakDeps, "--setopt=install_weak_deps=False"}, {!a.SSLVerify || !a.ValidateCerts, "--setopt=sslverify=False"},
 	} {
 		if o.set {

@@ -26,6 +26,9 @@ var selinuxModule = tasks.Define(tasks.Module{
 		{Name: "reboot_required", Type: "bool", Doc: "whether it takes a reboot"},
 		{Name: "configfile", Type: "str", Doc: "the file"},
 	},
+	Without: map[string]string{
+		"update_kernel_param": "change the kernel's parameters with a command: grubby --update-kernel=ALL --args=selinux=0",
+	},
 	Examples: `
 - selinux: {state: permissive, policy: targeted}
 `,

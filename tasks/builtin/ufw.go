@@ -3,6 +3,7 @@ package builtin
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
@@ -17,16 +18,20 @@ type ufwArgs struct {
 	Logging   string `arg:"logging" choices:"on off low medium high full" doc:"Level of logging."`
 	Rule      string `arg:"rule" choices:"allow deny limit reject" doc:"What to do with the traffic."`
 	Port      string `arg:"to_port" alias:"port" doc:"Destination port, range 1000:1010 or list 80,443."`
-	Proto     string `arg:"proto" alias:"protocol" choices:"any tcp udp ipv6 esp ah gre igmp" doc:"Protocol; required for ranges and lists."`
+	Proto     string `arg:"proto" alias:"protocol" choices:"any tcp udp ipv6 esp ah gre igmp vrrp" doc:"Protocol; required for ranges and lists."`
 	FromIP    string `arg:"from_ip" alias:"from src" default:"any" doc:"Source address or network."`
 	FromPort  string `arg:"from_port" doc:"Source port."`
 	ToIP      string `arg:"to_ip" alias:"to dest" default:"any" doc:"Destination address or network."`
 	Name      string `arg:"name" alias:"app" doc:"Profile of /etc/ufw/applications.d instead of ports."`
 	Interface string `arg:"interface" alias:"if" doc:"Network interface; needs direction."`
+	In        string `arg:"interface_in" alias:"if_in" doc:"Interface that the traffic comes in by."`
+	Out       string `arg:"interface_out" alias:"if_out" doc:"Interface that the traffic goes out by; with interface_in only in a route."`
+	Route     bool   `arg:"route" default:"false" doc:"A rule for traffic that the host passes on."`
 	Log       bool   `arg:"log" default:"false" doc:"Log connections that match."`
 	Comment   string `arg:"comment" doc:"Comment on the rule."`
 	Delete    bool   `arg:"delete" default:"false" doc:"Remove the rule."`
-	Insert    int    `arg:"insert" default:"0" doc:"Number of the rule to insert it before; at the end by default."`
+	Insert    *int   `arg:"insert" doc:"Number of the rule to insert it before; at the end by default."`
+	Relative  string `arg:"insert_relative_to" default:"zero" choices:"zero first-ipv4 last-ipv4 first-ipv6 last-ipv6" doc:"Rule from which insert is counted, which may then be negative; zero: the numbers as ufw shows them."`
 }
 
 var ufwModule = tasks.Define(tasks.Module{
@@ -50,6 +55,10 @@ var ufwModule = tasks.Define(tasks.Module{
 		return refuse("direction", "must be in or out with interface")
 	case a.Rule != "" && a.Direction != "" && a.Direction != "in" && a.Direction != "out":
 		return refuse("direction", "must be in or out with rule")
+	case a.Direction != "" && a.In+a.Out != "":
+		return refuse("direction", "excludes interface_in and interface_out")
+	case a.In != "" && a.Out != "" && !a.Route:
+		return refuse("route", "must be true for a rule with interface_in and interface_out")
 	case a.Rule != "" && a.Name != "" && (a.Port != "" || a.Proto != ""):
 		return refuse("name", "and ports exclude each other: the profile has them")
 	}
@@ -61,16 +70,26 @@ type ufw struct {
 	asking bool
 }
 
-// rule returns the words of a rule in the order in which ufw reads them.
-func (u *ufw) rule() []string {
+// rule returns the words of a rule in the order in which ufw reads them. position is the number of the rule to insert it before;
+// 0: none.
+func (u *ufw) rule(position int) []string {
 	var w []string
+	if u.Route {
+		w = append(w, "route")
+	}
 	if u.Delete {
 		w = append(w, "delete")
 	}
-	if u.Insert > 0 && !u.Delete {
-		w = append(w, "insert", fmt.Sprint(u.Insert))
+	if position > 0 && !u.Delete {
+		w = append(w, "insert", fmt.Sprint(position))
 	}
 	w = append(w, u.Rule)
+	if u.In != "" {
+		w = append(w, "in", "on", u.In)
+	}
+	if u.Out != "" {
+		w = append(w, "out", "on", u.Out)
+	}
 	if u.Direction != "" {
 		w = append(w, u.Direction)
 	}
@@ -106,7 +125,54 @@ func (u *ufw) Probe() string {
 	if u.Rule == "" {
 		return scripts.Script("ufw", values)
 	}
-	return scripts.Script("ufw", values, u.rule()...)
+	values["numbered"] = u.relative()
+	return scripts.Script("ufw", values, u.rule(u.plain())...)
+}
+
+// relative reports whether it has to be counted where the rule goes.
+func (u *ufw) relative() bool { return u.Insert != nil && u.Relative != "zero" && !u.Delete }
+
+// plain is the number that was given as ufw has it; 0: none.
+func (u *ufw) plain() int {
+	if u.Insert == nil || u.Relative != "zero" {
+		return 0
+	}
+	return *u.Insert
+}
+
+// position counts from the rule that insert_relative_to names. IPv6's rules come after all of IPv4. Behind the last one there is no
+// position: the rule is then added.
+func (u *ufw) position(rules []string) int {
+	if !u.relative() {
+		return u.plain()
+	}
+	last4, last := 0, 0
+	for _, rule := range rules {
+		number, kind, _ := strings.Cut(rule, " ")
+		n, err := strconv.Atoi(number)
+		if err != nil {
+			continue
+		}
+		last = max(last, n)
+		if kind == "v4" {
+			last4 = max(last4, n)
+		}
+	}
+	from := 1
+	switch u.Relative {
+	case "last-ipv4":
+		from = max(last4, 1)
+	case "first-ipv6":
+		from = last4 + 1
+	case "last-ipv6":
+		if from = last; last == last4 {
+			from = last + 1
+		}
+	}
+	if at := from + *u.Insert; at <= last {
+		return max(at, 0)
+	}
+	return 0
 }
 
 func (u *ufw) Plan(found tasks.Found) (tasks.Plan, error) {
@@ -118,6 +184,7 @@ func (u *ufw) Plan(found tasks.Found) (tasks.Plan, error) {
 		Policies []string `answer:"policy"` // chain and target
 		Skipping bool     `answer:"skipping"`
 		Missing  bool     `answer:"missing"`
+		Rules    []string `answer:"numbered"` // number and v4 or v6
 	}
 	if err := found.Decode(&said); err != nil {
 		return tasks.Plan{}, err
@@ -149,7 +216,7 @@ func (u *ufw) Plan(found tasks.Found) (tasks.Plan, error) {
 		commands = append(commands, []string{"default", u.Default, direction})
 	}
 	if u.Rule != "" && !said.Skipping && !said.Missing {
-		commands = append(commands, u.rule())
+		commands = append(commands, u.rule(u.position(said.Rules)))
 	}
 	switch {
 	case u.State == "enabled" && !active:

@@ -12,6 +12,7 @@ import (
 	"math/big"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/polarbook/polarbook/tasks"
@@ -57,6 +58,19 @@ type certificateArgs struct {
 	Return   bool   `arg:"return_content" default:"false" doc:"Return the certificate as certificate."`
 }
 
+// otherProviders are the arguments of the providers that are not here.
+func otherProviders() map[string]string {
+	why := map[string]string{}
+	for _, name := range strings.Fields("accountkey_path chain challenge_path directory") {
+		why["acme_"+name] = "certificates of an ACME service are got with its own client (certbot, acme.sh), as a command with creates"
+	}
+	for _, name := range strings.Fields("api_client_cert_key_path api_client_cert_path api_key api_specification_path api_user cert_type " +
+		"not_after requester_email requester_name requester_phone") {
+		why["entrust_"+name] = "the service ended, and community.crypto has it no more"
+	}
+	return why
+}
+
 var certificateModule = tasks.Define(tasks.Module{
 	Name: "x509_certificate", Collections: collection,
 	Aliases: []string{"openssl_certificate"},
@@ -64,11 +78,11 @@ var certificateModule = tasks.Define(tasks.Module{
 	Notes: []string{
 		"Keys and requests are read from the host, and the certificate signed on the control node, by whose clock times from now are. One that is " +
 			"there, has the key, says what the request says and is signed by the CA is kept, even if it has run out, as in Ansible: see ignore_timestamps.",
-		"A request that is for another key than privatekey_path is refused where Ansible makes another certificate at each run. " +
-			"The arguments acme_* and entrust_* are not there, as their providers are not.",
+		"A request that is for another key than privatekey_path is refused where Ansible makes another certificate at each run.",
 		"A PolarDB cluster's own certificates are made by polardb_tls.",
 		files.FollowNote,
 	},
+	Without: otherProviders(),
 	Returns: []tasks.Return{
 		{Name: "filename", Type: "str", Doc: "the file"}, {Name: "privatekey", Type: "str", Doc: "file of the private key"},
 		{Name: "csr", Type: "str", Doc: "file of the request"}, {Name: "ca_cert", Type: "str", Doc: "file of the CA, for ownca"},

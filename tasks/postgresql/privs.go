@@ -28,6 +28,10 @@ type privsArgs struct {
 var privsModule = tasks.Define(tasks.Module{
 	Name: "postgresql_privs", Collections: collection,
 	Summary: "Grant privileges and memberships, or revoke them",
+	Without: map[string]string{
+		"usage_on_types": "community.postgresql 3.0 took it out: grant USAGE with type: default_privs and objs: TYPES",
+		"password":       "community.postgresql 3.0 took it out: write login_password",
+	},
 	Notes: append([]string{
 		"As in Ansible, whether something changes is found by doing it, comparing the lists of privileges before and after, and taking it back; " +
 			"check mode does no more.",

@@ -29,6 +29,10 @@ type queryArgs struct {
 var queryModule = tasks.Define(tasks.Module{
 	Name: "postgresql_query", Collections: collection,
 	Summary: "Run SQL statements",
+	Without: map[string]string{
+		"path_to_script":  "community.postgresql 3.0 took it out: write query: \"{{ lookup('file', 'x.sql') }}\"",
+		"as_single_query": "community.postgresql 3.0 took it out: a query is always one text; give a list for several",
+	},
 	Notes: append([]string{
 		"As in Ansible, check mode runs the statements and takes them back; what that cannot take back (a sequence's step) stays.",
 		"Values are inserted as literals on the control node. Numbers, truth values, times, JSON and arrays are returned as such; " +

@@ -198,53 +198,11 @@ func (w *yamlWriter) oneLine(values []any) bool {
 	return true
 }
 
-<<<<<<< HEAD
-func (w *yamlWriter) inline(value any) error {
-	switch v := value.(type) {
-	case jinja.Tuple:
-		return w.inline([]any(v))
-	case []any:
-		w.out.WriteByte('[')
-		for at, item := range v {
-			if at > 0 {
-				w.out.WriteString(", ")
-			}
-			if err := w.inline(item); err != nil {
-				return err
-			}
-		}
-		w.out.WriteByte(']')
-		return nil
-	case *ordered.Map:
-		w.out.WriteByte('{')
-		for at, key := range w.keys(v) {
-			if at > 0 {
-				w.out.WriteString(", ")
-			}
-			w.out.WriteString(yamlText(key, true) + ": ")
-			if err := w.inline(v.Value(key)); err != nil {
-				return err
-			}
-		}
-		w.out.WriteByte('}')
-		return nil
-	case string:
-		w.out.WriteString(yamlText(v, true))
-		return nil
-	case jinja.Moment:
-		// libyaml writes no colon without quotes here, and says with the tag that what it quotes has a type. Files that were
-		// written by Ansible stay as they are.
-		if text := v.String(); strings.Contains(text, ":") {
-			w.out.WriteString("! '" + text + "'")
-			return nil
-		}
-=======
 // mark writes a mark: before says whether a blank comes before it, blank whether it counts as one itself, and indents whether
 // it is part of the indentation.
 func (w *yamlWriter) mark(text string, before, blank, indents bool) {
 	if before && !w.blank {
 		w.put(" ")
->>>>>>> 55b6425 (Write YAML byte for byte as PyYAML does for Ansible's filters)
 	}
 	w.put(text)
 	w.blank, w.fresh = blank, w.fresh && indents
@@ -282,6 +240,10 @@ func (w *yamlWriter) scalar(text string, isText, key bool) {
 	switch {
 	case plain && (w.within > 0 && can.plainInFlow || w.within == 0 && can.plain) && (text != "" || w.within == 0 && !key):
 		w.plain(text, !key)
+	case !isText:
+		// A time between brackets: libyaml writes no colon without quotes there, and says with the mark that what it quotes has a type.
+		w.mark("!", true, false, false)
+		w.single(text, !key)
 	case can.single && !(key && can.breaks):
 		w.single(text, !key)
 	default:
