@@ -138,7 +138,13 @@ func (p *playRun) wants(inc *playbooks.Include, own *scope, h *host, id int) []*
 			out = append(out, w)
 		}
 	}
-	s.applyIncludeOutcome(h, together(outcomes))
+	whole := together(outcomes)
+	for i := range out {
+		if i > 0 || whole.status != event.OK { // which counts one itself
+			h.count(event.OK, false)
+		}
+	}
+	s.applyIncludeOutcome(h, whole)
 	return out
 }
 

@@ -67,3 +67,32 @@ func TestIncludes(t *testing.T) {
 		})
 	}
 }
+
+// The recap counts what a loop includes, one by one.
+func TestIncludesAreCounted(t *testing.T) {
+	b := newBench(t, "a")
+	b.file("t.yml", `- echo: "t {{ item }}"`)
+	b.file("roles/one/tasks/main.yml", "- echo: one")
+	_, err := b.run(`
+- hosts: a
+  gather_facts: false
+  tasks:
+    - include_tasks: t.yml
+      loop: [x, y, none, x]
+      when: item != 'none'
+    - include_role: {name: one}
+      loop: [1, 2]
+    - include_tasks: t.yml
+      loop: [x, y]
+      when: false
+    - include_tasks: t.yml
+      loop: []
+    - include_tasks: "{{ item }}.yml"
+      loop: [t, none_such]
+`)
+	b.wantKind(err, HostFailed)
+	// Of the last Ansible counts the file that is there, and the one that is not.
+	if want := "a ok=11 changed=0 unreachable=0 failed=1 skipped=2 rescued=0 ignored=0"; !strings.Contains(b.rec.text(), want) {
+		t.Errorf("want %s in\n%s", want, b.rec.text())
+	}
+}
