@@ -6,8 +6,8 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/polarbook/polarbook/templates/textlines"
 	"github.com/polarbook/polarbook/templates/ordered"
+	"github.com/polarbook/polarbook/templates/textlines"
 )
 
 // method returns a method of a string, dictionary, list or number as something to call, nil where

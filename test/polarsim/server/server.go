@@ -55,9 +55,9 @@ type Server struct {
 	crashed chan chan struct{} // a process died: all others are to be started anew, and the channel to be closed then
 
 	mu        sync.Mutex
-	phase     phase // set by setPhaseLocked
+	phase     phase         // set by setPhaseLocked
 	written   chan struct{} // closed with the next record
-	primary   bool // accepts writes
+	primary   bool          // accepts writes
 	sessions  map[int]*session
 	nextPID   int
 	waiters   map[string]chan applied
