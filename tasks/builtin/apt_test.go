@@ -31,6 +31,9 @@ func TestAptOnAHost(t *testing.T) {
 		if !errors.As(err, &failure) || failure.Values["rc"] != 100 || failure.Values["stderr"] != "E: no\n" {
 			t.Errorf("apt-get failed: %+v", failure)
 		}
+		if _, err := taskstest.ModuleNamed(t, "package").New(map[string]any{"name": "zstd", "state": "installed", "use": "apt"}, l); err == nil {
+			t.Error("package took a state that apt does not")
+		}
 		taskstest.MustChange(t, h, "package", map[string]any{"name": "zstd", "use": "apt"}, l)
 		taskstest.MustNotChange(t, h, "package", map[string]any{"name": "zstd", "use": "apt"}, l)
 	})

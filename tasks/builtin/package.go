@@ -67,6 +67,11 @@ func anyPackageModule() tasks.Module {
 					have.Aliases = append(slices.Clone(have.Aliases), alias)
 				}
 			}
+			for _, choice := range arg.Choices { // what one manager does not take is said by its module
+				if !slices.Contains(have.Choices, choice) {
+					have.Choices = append(slices.Clone(have.Choices), choice)
+				}
+			}
 			have.Default = ""
 		}
 	}

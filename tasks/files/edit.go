@@ -123,6 +123,9 @@ func (e *Edit) place(said Read, after, msg string, extra map[string]any) (tasks.
 	switch {
 	case have.Exists() && before == after && len(changes) == 0, !have.Exists() && after == "" && msg == "":
 		plan.Change, plan.Proof = false, nil
+		if plan.Msg == "" { // playbooks print it, and Ansible's modules have it, too
+			values["msg"] = ""
+		}
 		return plan, nil
 	case have.Exists() && before == after:
 		plan.Msg = "change " + ChangeNames(changes) + " of " + e.Path
