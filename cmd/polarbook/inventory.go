@@ -25,6 +25,9 @@ type inventoryCmd struct {
 	Export bool   `help:"With --list: print variables where they are defined, so that it can be read again as an inventory."`
 	Output string `placeholder:"FILE" help:"With --list: write to this file."`
 
+	Verbose    int  `short:"v" type:"counter" hidden:"" help:"Accepted: there is no more to show."`
+	FlushCache bool `name:"flush-cache" hidden:"" help:"Accepted: polarbook keeps no inventory from one run to the next."`
+
 	PlaybookDir string `name:"playbook-dir" placeholder:"DIR" help:"Read group_vars and host_vars of this directory as well."`
 
 	w     *workplace

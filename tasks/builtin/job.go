@@ -3,9 +3,9 @@ package builtin
 import (
 	"encoding/json"
 	"fmt"
-	"strconv"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/tasks/job"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/templates/ordered"
@@ -75,7 +75,7 @@ func notedJob(text []byte) (r tasks.Result, running bool, err error) {
 				r.Warnings = append(r.Warnings, fmt.Sprint(w))
 			}
 		default:
-			r.Values[name] = withNumbers(x)
+			r.Values[name] = convert.Numbers(x)
 		}
 	}
 	r.Msg, _ = r.Values["msg"].(string)
@@ -90,27 +90,6 @@ func notedJob(text []byte) (r tasks.Result, running bool, err error) {
 func yes(x any) bool {
 	n, isNumber := x.(json.Number)
 	return x == true || isNumber && n != "0"
-}
-
-// withNumbers turns the numbers of JSON into those of templates.
-func withNumbers(x any) any {
-	switch x := x.(type) {
-	case json.Number:
-		if n, err := strconv.Atoi(string(x)); err == nil {
-			return n
-		}
-		n, _ := x.Float64()
-		return n
-	case []any:
-		for i := range x {
-			x[i] = withNumbers(x[i])
-		}
-	case *ordered.Map:
-		for k, item := range x.All() {
-			x.Set(k, withNumbers(item))
-		}
-	}
-	return x
 }
 
 // EndJob implements tasks.Detacher.

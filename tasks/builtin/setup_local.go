@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/templates/configparser"
 	"github.com/polarbook/polarbook/templates/ordered"
 )
@@ -26,7 +27,7 @@ func (f localFact) value() any {
 		return fmt.Sprintf("the program %s.fact ended with status %d", f.Name, f.Status)
 	}
 	if x, err := ordered.DecodeJSON(f.Text); err == nil {
-		return withNumbers(x)
+		return convert.Numbers(x)
 	}
 	if x, ok := iniFacts(string(f.Text)); ok {
 		return x

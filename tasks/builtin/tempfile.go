@@ -45,7 +45,7 @@ func (a *tempfile) Plan() (tasks.Plan, error) {
 		return tasks.Plan{Unknown: why, Msg: why, Values: map[string]any{"skipped": true}}, nil
 	}
 	values := script.Values{
-		"d": script.Word(`"${TMPDIR:-/tmp}"`), "directory": a.State == "directory", "prefix": a.Prefix, "suffix": a.Suffix,
+		"directory": a.State == "directory", "prefix": a.Prefix, "suffix": a.Suffix,
 	}
 	if a.Path != "" {
 		values["d"] = script.Path(script.TrimSlashes(a.Path))

@@ -20,3 +20,15 @@ func TestTempfile(t *testing.T) {
 		}
 	})
 }
+
+// Without path it is made where Python would make it: a variable that names no directory counts for nothing.
+func TestTempfileWithoutPath(t *testing.T) {
+	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
+		t.Setenv("TMPDIR", dir+"/gone")
+		t.Setenv("TMP", dir)
+		_, r := taskstest.MustChange(t, h, "tempfile", map[string]any{}, &taskstest.FakeLocal{})
+		if name, _ := r.Values["path"].(string); !strings.HasPrefix(name, dir+"/ansible.") {
+			t.Errorf("%q", name)
+		}
+	})
+}

@@ -1,14 +1,13 @@
 package foreign
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"math/big"
 	"slices"
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/templates/ordered"
 )
@@ -77,35 +76,11 @@ func decode(text string) (*ordered.Map, error) {
 	if err != nil {
 		return nil, fmt.Errorf("it is not JSON: %w", err)
 	}
-	said, ok := numbers(value).(*ordered.Map)
+	said, ok := convert.Numbers(value).(*ordered.Map)
 	if !ok {
 		return nil, errors.New("it is no object of JSON")
 	}
 	return said, nil
-}
-
-// numbers turns the numbers of JSON into those of templates.
-func numbers(value any) any {
-	switch x := value.(type) {
-	case json.Number:
-		if n, ok := new(big.Int).SetString(string(x), 10); ok {
-			if n.IsInt64() {
-				return int(n.Int64())
-			}
-			return n
-		}
-		f, _ := x.Float64() // what is too large for it is infinite, as in Python
-		return f
-	case []any:
-		for i := range x {
-			x[i] = numbers(x[i])
-		}
-	case *ordered.Map:
-		for name, item := range x.All() {
-			x.Set(name, numbers(item))
-		}
-	}
-	return value
 }
 
 // read takes the answer apart.
