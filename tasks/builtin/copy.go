@@ -41,6 +41,7 @@ var copyModule = tasks.Define(tasks.Module{
 	Name: "copy", Collections: []string{"ansible.builtin"}, NoAsync: true,
 	Summary: "Copy files, directories or given text to hosts",
 	Notes: []string{
+		"md5sum is not returned, for newer hosts refuse MD5: read checksum, or ask stat for one.",
 		"A file appears whole or not at all: it is written beside its place, synced to disk and renamed. " +
 			"Contents are compared by SHA-256 and sent only when they differ.",
 		"mode: preserve keeps the source's permissions, but with remote_src not the set-user-id bit of another account's file.",

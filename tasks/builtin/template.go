@@ -37,6 +37,7 @@ var templateModule = tasks.Define(tasks.Module{
 	Name: "template", Collections: []string{"ansible.builtin"}, NoAsync: true,
 	Summary: "Render a Jinja2 template to a file on hosts",
 	Notes: []string{
+		"md5sum is not returned: read checksum, or ask stat for one.",
 		"ansible_managed is \"Ansible managed\", or what ansible.cfg says, unless a variable of that name is set. A template that holds " +
 			"template_run_date is another one in each run, and so is one with template_host on another control node.",
 		files.FollowNote,
