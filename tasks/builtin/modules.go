@@ -9,7 +9,7 @@ func Modules() []tasks.Module {
 		fetchModule, iniFileModule, scriptModule, assembleModule, knownHostsModule,
 		replaceModule, unarchiveModule, hostnameModule, timezoneModule, waitForModule, userModule, groupModule, sysctlModule,
 		systemdModule, systemdServiceModule, serviceModule, assertModule, failModule, debugModule, setFactModule, setupModule,
-		pingModule, rawModule, pamLimitsModule, firewalldModule, ufwModule, selinuxModule, slurpModule, findModule,
+		pingModule, rawModule, pamLimitsModule, firewalldModule, iptablesModule, ufwModule, selinuxModule, slurpModule, findModule,
 		getURLModule, uriModule, aptRepositoryModule, cronModule, cronvarModule,
 		tempfileModule, getentModule, authorizedKeyModule, atModule, asyncStatusModule, packageModule, aptModule, dnfModule, yumModule,
 		packageFactsModule, serviceFactsModule, yumRepositoryModule, deb822Module, dnf5Module,
