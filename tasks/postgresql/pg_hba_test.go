@@ -33,7 +33,7 @@ var hbaRows = []struct {
 	{"defaults", "", map[string]any{"rules_behavior": "combine", "contype": "hostssl", "address": "all", "rules": []any{map[string]any{"users": "a"}, map[string]any{"users": "b", "method": "trust"}}},
 		"hostssl\tall\ta\tall\tmd5\nhostssl\tall\tb\tall\ttrust"},
 	{"comment", "local all all peer\n", map[string]any{"comment": "said"}, "#said\nlocal all all peer"},
-	{"blanks and includes", "host all all all md5\n \ninclude a # b\nlocal all x peer\n", map[string]any{"contype": "local", "users": "y"}, "local all x peer\nlocal\tall\ty\tmd5\nhost all all all md5\ninclude a # b"},
+	{"blanks and includes", "host all all all md5\n \ninclude a # b\nlocal all x peer\n", map[string]any{"contype": "local", "users": "y"}, "local\tall\ty\tmd5\nlocal all x peer\nhost all all all md5\ninclude a # b"},
 	{"goes on", "local all \\\nall peer\n", map[string]any{"contype": "local", "method": "peer"}, ""},
 	{"only read", "local all all peer\n", map[string]any{"backup": true}, ""},
 }
