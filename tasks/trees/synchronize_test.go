@@ -1,0 +1,93 @@
+package trees
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/polarbook/polarbook/tasks/taskstest"
+)
+
+func TestSynchronize(t *testing.T) {
+	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
+		l, asks := &taskstest.FakeLocal{Dir: dir}, &taskstest.FakeLocal{Dir: dir, Checking: true}
+		taskstest.MustWrite(t, dir+"/src/it's a", "a\n")
+		taskstest.MustWrite(t, dir+"/src/sub/-b \"$x\"", "b\n")
+		taskstest.MustWrite(t, dir+"/src/cache/c", "c\n")
+		taskstest.MustWrite(t, dir+"/src/x.log", "c\n")
+		taskstest.MustWrite(t, dir+"/outside/precious", "p\n")
+		_ = os.Symlink("sub", dir+"/src/link")
+		args := map[string]any{"src": "src/", "dest": dir + "/to", "delete": true, "rsync_opts": []any{"--exclude=/cache/", "--exclude", "*.log"}}
+		run := func(changed bool, want ...string) {
+			t.Helper()
+			plan, err := taskstest.PlanOn(t, h, taskstest.NewAction(t, "synchronize", args, asks))
+			if err != nil || plan.Change != changed {
+				t.Fatalf("check mode: %v, %v", plan.Change, err)
+			}
+			_, result, err := taskstest.Attempt(t, h, "synchronize", args, l)
+			if err != nil || result.Changed != changed {
+				t.Fatalf("changed %v, %v: %v", result.Changed, err, result.Values)
+			}
+			var got []string
+			for _, line := range result.Values["stdout_lines"].([]any) {
+				got = append(got, line.(string))
+			}
+			if !slices.Equal(got, want) {
+				t.Fatalf("%q, not %q", got, want)
+			}
+		}
+		run(true, "cd+++++++++ ./", "<f+++++++++ it's a", "cL+++++++++ link -> sub", "cd+++++++++ sub/", `<f+++++++++ sub/-b "$x"`)
+		run(false)
+		if out, err := taskstest.Sh(t, "cd '"+dir+"' && diff -r --no-dereference -x cache -x x.log src to"); err != nil {
+			t.Fatal(out, err)
+		}
+		taskstest.MustWrite(t, dir+"/to/old/o", "o\n")
+		taskstest.MustWrite(t, dir+"/to/kept/k.log", "k\n")
+		taskstest.MustWrite(t, dir+"/to/cache/mine", "m\n")
+		_ = os.Symlink(dir+"/outside", dir+"/to/way")
+		_ = os.Chmod(dir+"/to/sub", 0o700)
+		taskstest.MustWrite(t, dir+"/src/it's a", "longer\n")
+		long := time.Unix(1000000000, 0)
+		stamp := func(name string) { _ = os.Chtimes(dir+name, long, long) }
+		stamp("/src/it's a")
+		stamp("/src")
+		stamp("/to")
+		run(true, "*deleting   old/", "*deleting   old/o", "*deleting   way", "<f.st...... it's a", ".d...p..... sub/")
+		run(false)
+		if taskstest.Read(t, dir+"/outside/precious") != "p\n" || taskstest.Read(t, dir+"/to/kept/k.log") != "k\n" ||
+			taskstest.Read(t, dir+"/to/cache/mine") != "m\n" || taskstest.Read(t, dir+"/to/it's a") != "longer\n" {
+			t.Error("something else is there")
+		}
+		args["checksum"] = true
+		taskstest.MustWrite(t, dir+"/to/it's a", "LONGER\n")
+		stamp("/to/it's a")
+		run(true, "<fc........ it's a")
+		run(false)
+		_ = os.RemoveAll(dir + "/to/sub")
+		_ = os.Symlink(dir+"/outside", dir+"/to/sub")
+		taskstest.MustFail(t, h, "synchronize", args, l, "another kind")
+		taskstest.Write(t, dir+"/src/new\nline", "", 0o644)
+		if _, err := taskstest.ModuleNamed(t, "synchronize").New(args, l); err == nil || !strings.Contains(err.Error(), "newline") {
+			t.Error(err)
+		}
+	})
+}
+
+func TestSyncRules(t *testing.T) {
+	for _, c := range []struct {
+		pattern, name string
+		dir, want     bool
+	}{
+		{"/a", "a", false, true}, {"/a", "b/a", false, false}, {"a", "b/a", false, true}, {"a", "ba", false, false}, {"a/", "a", false, false},
+		{"a/", "a", true, true}, {"*.log", "x/y.log", false, true}, {"/*.log", "x/y.log", false, false}, {"x/**", "x/y/z", false, true},
+		{"a?c", "abc", false, true}, {"a?c", "a/c", false, false}, {"[!a]", "b", false, true}, {"[!a]", "a", false, false}, {"[a-c]x", "bx", false, true},
+		{"b/c", "a/b/c", false, true}, {"a/***", "a", true, true}, {`\*`, "*", false, true}, {`\*`, "a", false, false},
+	} {
+		r, err := newSyncRule(c.pattern, false)
+		if err != nil || r.matches(c.name, c.dir) != c.want {
+			t.Errorf("%s and %s: %v", c.pattern, c.name, err)
+		}
+	}
+}
