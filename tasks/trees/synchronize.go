@@ -368,6 +368,11 @@ func (s *synchronize) Plan(f syncFound) (tasks.Plan, *syncChange, error) {
 		if e.kind == 'd' && !there {
 			touched[parent(e.name)] = true
 		}
+		if !s.perms {
+			if e.mode &= 0o755; there {
+				e.mode = have.mode
+			}
+		}
 		s.steps(e, item, there, f.Root, c)
 		if e.kind == 'd' {
 			dirs = append(dirs, e.name)
@@ -540,7 +545,7 @@ func (s *synchronize) steps(e syncEntry, item string, there, root bool, c *syncC
 		n := strconv.Itoa(len(c.send) - 1)
 		words := s.attributes(e, root, false)[:5]
 		if !s.perms {
-			words[0] = fmt.Sprintf("%04o", e.mode&0o755)
+			words[0] = files.FiveDigits(e.mode)
 		}
 		c.after.WriteString("to 5\ndress " + script.Words(append([]string{n}, words...)) + "\nplace " + script.Words(append([]string{n}, at...)) + "\n")
 	default:
