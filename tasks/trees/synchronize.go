@@ -232,10 +232,10 @@ func (s *synchronize) read(l tasks.Local) error {
 }
 
 func (s *synchronize) excluded(name string, dir bool) bool {
-	if name == "" {
+	full := path.Join(s.under, name)
+	if full == "" {
 		return false
 	}
-	full := path.Join(s.under, name)
 	for _, r := range s.rules {
 		if r.matches(full, dir) {
 			return !r.include
@@ -405,7 +405,7 @@ func parent(name string) string { return strings.TrimPrefix(path.Dir(name), ".")
 
 // deletions plans what is removed, and returns the lines that say so.
 func (s *synchronize) deletions(f syncFound, c *syncChange) []string {
-	if !s.Delete {
+	if !s.Delete || len(s.entries) == 0 { // where the source itself is excluded, nothing is said of what is there
 		return nil
 	}
 	stays := map[string]bool{"": true}
@@ -490,6 +490,9 @@ func (s *synchronize) compare(e, have syncEntry, there, root bool) string {
 	}
 	if send {
 		item[0] = '<'
+		if !s.times { // that of the transfer
+			item[4] = 'T'
+		}
 	}
 	if strings.Trim(string(item[2:]), ".") == "" {
 		return ""

@@ -83,7 +83,8 @@ func TestSyncRules(t *testing.T) {
 		{"/a", "a", false, true}, {"/a", "b/a", false, false}, {"a", "b/a", false, true}, {"a", "ba", false, false}, {"a/", "a", false, false},
 		{"a/", "a", true, true}, {"*.log", "x/y.log", false, true}, {"/*.log", "x/y.log", false, false}, {"x/**", "x/y/z", false, true},
 		{"a?c", "abc", false, true}, {"a?c", "a/c", false, false}, {"[!a]", "b", false, true}, {"[!a]", "a", false, false}, {"[a-c]x", "bx", false, true},
-		{"b/c", "a/b/c", false, true}, {"a/***", "a", true, true}, {`\*`, "*", false, true}, {`\*`, "a", false, false},
+		{"b/c", "a/b/c", false, true}, {"a/***", "a", true, true}, {"a/***", "a", false, false}, {"a/***", "a/b/c", false, true}, {"**/a", "a", false, true}, {"**/a", "b/c/a", false, true},
+		{"**/a", "ba", false, false}, {`a\b`, `a\b`, false, true}, {"a[!b]c", "a/c", false, false}, {`\*`, "*", false, true}, {`\*`, "a", false, false},
 	} {
 		r, err := newSyncRule(c.pattern, false)
 		if err != nil || r.matches(c.name, c.dir) != c.want {
