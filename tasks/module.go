@@ -322,6 +322,12 @@ type Local interface {
 	Diff() bool
 }
 
+// Delegates is a Local that knows of delegate_to, for the module to which it means more than where it runs.
+type Delegates interface {
+	// Delegated is the host that delegate_to names; "": it is not given.
+	Delegated() (string, error)
+}
+
 // Encrypted reports whether a file of Local.Decrypted is one that was encrypted: what is in it is not shown.
 func Encrypted(info fs.FileInfo) bool {
 	e, ok := info.(interface{ Encrypted() bool })

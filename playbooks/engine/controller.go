@@ -26,6 +26,11 @@ func (l *controller) Find(kind, name string) (fs.FS, string, error) {
 	return l.s.t.Origin.Find(kind, name)
 }
 
+// Delegated implements tasks.Delegates.
+func (l *controller) Delegated() (string, error) {
+	return l.v.text(l.s.sc.keyword(delegateTo), "")
+}
+
 // Decrypted implements tasks.Local. The content of what is opened counts as secret.
 func (l *controller) Decrypted(fsys fs.FS) fs.FS { return l.s.p.r.o.Vault.Files(fsys) }
 

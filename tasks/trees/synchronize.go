@@ -41,7 +41,7 @@ type synchronizeArgs struct {
 	Options       []string `arg:"rsync_opts" doc:"--exclude=PATTERN, --include=PATTERN and --ignore-existing; -z and -v do not matter. Others are refused."`
 	Compress      bool     `arg:"compress" default:"true" doc:"Accepted; it does not matter here."`
 	Partial       bool     `arg:"partial" default:"false" doc:"Accepted: a file is put in its place whole or not at all."`
-	Delay         bool     `arg:"delay_updates" default:"true" doc:"Accepted: files are always put in place after all have come."`
+	Delay         bool     `arg:"delay_updates" default:"true" doc:"Files are always put in place after all have come; no makes .rsync-filter a file like any other, as with Ansible."`
 	PrivateKey    string   `arg:"private_key" doc:"Accepted; the connection is polarbook's own."`
 	DestPort      int      `arg:"dest_port" doc:"Accepted; the connection is polarbook's own."`
 	RsyncPath     string   `arg:"rsync_path" doc:"Accepted; no rsync is run."`
@@ -59,8 +59,9 @@ var synchronizeModule = tasks.Define(tasks.Module{
 	Notes: []string{
 		"Neither side needs rsync: the host lists what it has, and what differs goes as one tar stream over the task's own connection, as the " +
 			"user that become names. What is compared is rsync's: size and time in seconds, or the content with checksum.",
-		"Only push is done, and src is always on the control node, whatever delegate_to says. A single file, a link as src, and a file where " +
-			"the other side has a directory are refused, and so are names with a newline. Devices and sockets are refused, too.",
+		"Only push is done, from the control node: delegate_to, with which Ansible copies from one host to another, is refused. A single file, " +
+			"a link as src, and a file where the other side has a directory are refused, and so are names with a newline, devices and sockets, " +
+			"and files .rsync-filter, whose rules are not read here.",
 		"Below dest no link is followed. delete removes nothing unless all of src could be read; a directory in which something excluded lies stays.",
 		"An owner or a group counts as the same when its name or its number is.",
 	},
@@ -79,8 +80,9 @@ type synchronize struct {
 	root, under                       string
 	links, perms, times, owner, group bool
 	rules                             []syncRule
-	keep                              bool        // --ignore-existing
-	entries                           []syncEntry // parents first
+	keep                              bool            // --ignore-existing
+	entries                           []syncEntry     // parents first
+	passed                            map[string]bool // links that are not copied: what has such a name there stays
 	asking                            bool
 }
 
@@ -97,7 +99,7 @@ func newSynchronize(a *synchronizeArgs, l tasks.Local) (tasks.Action, error) {
 	refuse := func(arg, problem string) (tasks.Action, error) {
 		return nil, &tasks.ArgError{Module: "synchronize", Arg: arg, Problem: problem}
 	}
-	s := &synchronize{synchronizeArgs: *a, asking: l.Check()}
+	s := &synchronize{synchronizeArgs: *a, asking: l.Check(), passed: map[string]bool{}}
 	recursive := false
 	for _, o := range []struct {
 		arg, value string
@@ -148,6 +150,17 @@ func newSynchronize(a *synchronizeArgs, l tasks.Local) (tasks.Action, error) {
 			return refuse("rsync_opts", "holds "+option+", which is not done here")
 		}
 	}
+	if d, ok := l.(tasks.Delegates); ok {
+		switch to, err := d.Delegated(); {
+		case err != nil:
+			return nil, err
+		case to != "":
+			return nil, &tasks.Failure{
+				Msg:  "synchronize with delegate_to copies from that host with Ansible, and only from the control node here",
+				Hint: "leave delegate_to out where src is on the control node; on one host copy with remote_src: true, or a command",
+			}
+		}
+	}
 	var err error
 	if s.fsys, s.root, err = l.Find("files", a.Src); err != nil {
 		return nil, fmt.Errorf("synchronize: src: %w", err)
@@ -182,6 +195,9 @@ func (s *synchronize) read(l tasks.Local) error {
 				e.name = name
 			}
 		}
+		if path.Base(e.name) == ".rsync-filter" && s.Delay {
+			return fmt.Errorf("%s: rules in files of this name are not read here: delay_updates: false makes it a file like any other", e.name)
+		}
 		if strings.Contains(e.name, "\n") {
 			return fmt.Errorf("%q: names with a newline cannot be synchronized", e.name)
 		}
@@ -213,6 +229,7 @@ func (s *synchronize) read(l tasks.Local) error {
 			e.kind = 'd'
 		case d.Type()&fs.ModeSymlink != 0:
 			if !s.links {
+				s.passed[e.name] = true
 				return nil
 			}
 			e.kind = 'L'
@@ -338,6 +355,14 @@ func (s *synchronize) Plan(f syncFound) (tasks.Plan, *syncChange, error) {
 	if f.Dest == "file" {
 		return tasks.Plan{}, nil, &tasks.Failure{Msg: s.top() + " is a file, and a directory is wanted there", Hint: "remove it first"}
 	}
+	for name := range f.have {
+		if path.Base(name) == ".rsync-filter" && s.Delay && s.Delete {
+			return tasks.Plan{}, nil, &tasks.Failure{
+				Msg:  path.Join(s.top(), name) + ": rules in files of this name are not read here, and they might keep what is to be deleted",
+				Hint: "delay_updates: false makes it a file like any other",
+			}
+		}
+	}
 	c := &syncChange{}
 	out := s.deletions(f, c)
 	touched := map[string]bool{}
@@ -369,7 +394,7 @@ func (s *synchronize) Plan(f syncFound) (tasks.Plan, *syncChange, error) {
 			touched[parent(e.name)] = true
 		}
 		if !s.perms {
-			if e.mode &= 0o755; there {
+			if e.mode &= 0o777; there {
 				e.mode = have.mode
 			}
 		}
@@ -394,7 +419,11 @@ func (s *synchronize) Plan(f syncFound) (tasks.Plan, *syncChange, error) {
 		e := byName[name]
 		have, there := f.have[name]
 		if item := s.compare(e, have, there, f.Root); item != "" || touched[name] {
-			c.after.WriteString("adjust " + script.Words(append([]string{name, ""}, s.attributes(e, f.Root, true)...)) + "\n")
+			words := s.attributes(e, f.Root, true)
+			if name == "" && !there {
+				words[0] = s.modeOf(e, there)
+			}
+			c.after.WriteString("adjust " + script.Words(append([]string{name, ""}, words...)) + "\n")
 		}
 	}
 	plan.Change, plan.Msg = true, strings.Join(out, "\n")
@@ -420,7 +449,7 @@ func (s *synchronize) deletions(f syncFound, c *syncChange) []string {
 	names := make([]string, 0, len(f.have))
 	for name, e := range f.have {
 		names = append(names, name)
-		if s.excluded(name, e.kind == 'd') {
+		if s.passed[name] || s.excluded(name, e.kind == 'd') {
 			stay(name)
 		}
 	}
@@ -431,7 +460,7 @@ func (s *synchronize) deletions(f syncFound, c *syncChange) []string {
 	for _, name := range names {
 		switch e := f.have[name]; {
 		case name == "":
-		case kept[parent(name)] || s.excluded(name, e.kind == 'd'):
+		case kept[parent(name)] || s.passed[name] || s.excluded(name, e.kind == 'd'):
 			kept[name] = true
 		case stays[name]:
 		default:
@@ -466,9 +495,12 @@ func (s *synchronize) compare(e, have syncEntry, there, root bool) string {
 		}
 	}
 	if e.kind == 'L' && e.target != have.target {
-		return "cLc.T......"
+		item[0], item[2] = 'c', 'c'
+		if !s.times {
+			item[4] = 'T'
+		}
 	}
-	if e.kind != 'L' && e.time != have.time {
+	if e.time != have.time {
 		switch {
 		case s.times:
 			item[4] = 't'
@@ -480,7 +512,7 @@ func (s *synchronize) compare(e, have syncEntry, there, root bool) string {
 	if e.kind != 'L' && s.perms && e.mode != have.mode {
 		item[5] = 'p'
 	}
-	if e.kind != 'L' && root {
+	if root {
 		if s.owner && e.uid != have.uid && e.owner != have.owner {
 			item[6] = 'o'
 		}
@@ -532,6 +564,15 @@ func (s *synchronize) attributes(e syncEntry, root, times bool) []string {
 	return words
 }
 
+// modeOf is the mode of what is made: the source's, and where that is not wanted the one before, or the source's less the host's umask.
+func (s *synchronize) modeOf(e syncEntry, there bool) string {
+	mode := files.FiveDigits(e.mode)
+	if !s.perms && !there {
+		return "u" + mode
+	}
+	return mode
+}
+
 // steps adds what is to be done for an entry.
 func (s *synchronize) steps(e syncEntry, item string, there, root bool, c *syncChange) {
 	at := []string{parent(e.name), path.Base(e.name)}
@@ -539,17 +580,15 @@ func (s *synchronize) steps(e syncEntry, item string, there, root bool, c *syncC
 	case item == "":
 	case e.kind == 'd':
 		if !there && e.name != "" {
-			c.before.WriteString("directory " + script.Words(at) + "\n")
+			c.before.WriteString("directory " + script.Words(append(at, s.modeOf(e, there))) + "\n")
 		}
 	case e.kind == 'L':
-		c.after.WriteString("point " + script.Words(append(at, e.target)) + "\n")
+		c.after.WriteString("point " + script.Words(append(append(at, e.target), s.attributes(e, root, true)[1:]...)) + "\n")
 	case item[0] == '<':
 		c.send = append(c.send, e)
 		n := strconv.Itoa(len(c.send) - 1)
 		words := s.attributes(e, root, false)[:5]
-		if !s.perms {
-			words[0] = files.FiveDigits(e.mode)
-		}
+		words[0] = s.modeOf(e, there)
 		c.after.WriteString("to 5\ndress " + script.Words(append([]string{n}, words...)) + "\nplace " + script.Words(append([]string{n}, at...)) + "\n")
 	default:
 		c.after.WriteString("adjust " + script.Words(append(at, s.attributes(e, root, true)...)) + "\n")

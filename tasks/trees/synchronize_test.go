@@ -75,6 +75,37 @@ func TestSynchronize(t *testing.T) {
 	})
 }
 
+// delegated is a control node whose task has delegate_to.
+type delegated struct{ taskstest.FakeLocal }
+
+func (*delegated) Delegated() (string, error) { return "other", nil }
+
+func TestSynchronizeRefusals(t *testing.T) {
+	dir := t.TempDir()
+	taskstest.MustWrite(t, dir+"/src/a", "a\n")
+	args := map[string]any{"src": "src/", "dest": dir + "/to"}
+	if _, err := taskstest.ModuleNamed(t, "synchronize").New(args, &delegated{taskstest.FakeLocal{Dir: dir}}); err == nil || !strings.Contains(err.Error(), "delegate_to") {
+		t.Error(err)
+	}
+	for text, more := range map[string]map[string]any{
+		"cannot be pull": {"mode": "pull"}, "--chmod": {"rsync_opts": []any{"--chmod=g+w"}}, "absolute": {"dest": "to"}, "links are copied": {"copy_links": true},
+		"other than /": {"dest": "/"}, "trees are copied whole": {"recursive": false}, "by name": {"rsync_opts": []any{"--exclude=[[:alpha:]]"}},
+	} {
+		for k, v := range args {
+			if _, ok := more[k]; !ok {
+				more[k] = v
+			}
+		}
+		if _, err := taskstest.ModuleNamed(t, "synchronize").New(more, &taskstest.FakeLocal{Dir: dir}); err == nil || !strings.Contains(err.Error(), text) {
+			t.Errorf("%v: %v, want %q", more, err, text)
+		}
+	}
+	taskstest.MustWrite(t, dir+"/src/.rsync-filter", "- a\n")
+	if _, err := taskstest.ModuleNamed(t, "synchronize").New(args, &taskstest.FakeLocal{Dir: dir}); err == nil || !strings.Contains(err.Error(), "rules in files") {
+		t.Error(err)
+	}
+}
+
 func TestSyncRules(t *testing.T) {
 	for _, c := range []struct {
 		pattern, name string

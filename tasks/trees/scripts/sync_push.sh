@@ -14,7 +14,14 @@ at() {
 		enter "$part"
 	done
 }
-directory() { at "$1"; mkdir -- "./$2" || exit 1; }
+# mode MODE FILE: one that begins with u is what the umask leaves of it.
+mode() {
+	case $1 in
+	u*) chmod "$(printf %o $((0${1#u} & ~0$(umask))))" "$2" || exit 1 ;;
+	*) chmod "$1" "$2" || exit 1 ;;
+	esac
+}
+directory() { at "$1"; mkdir -m 0700 -- "./$2" && mode "$3" "./$2" || exit 1; }
 unpack() {
 	at ''
 	stage=.polarbook.$(mktemp -u XXXXXXXX)
@@ -34,13 +41,18 @@ clear() { to 4; rm -rf -- "./$stage"; trap - EXIT; }
 dress() {
 	[ -z "$3" ] || owned "$3" "$4" "./$1"
 	[ -z "$5" ] || grouped "$5" "$6" "./$1"
-	chmod "$2" "./$1" || exit 1
+	mode "$2" "./$1"
 }
 place() { at "$2"; mv -f -T -- "/proc/self/fd/5/$1" "./$3" || exit 1; }
+# point DIR NAME TARGET OWNER UID GROUP GID TIME: makes a link, in the place of one that is there.
 point() {
 	at "$1"
 	t=.polarbook.$(mktemp -u XXXXXXXX)
-	ln -s -- "$3" "./$t" && mv -f -T -- "./$t" "./$2" || exit 1
+	ln -s -- "$3" "./$t" || exit 1
+	[ -z "$4" ] || chown -h "$4" "./$t" 2>/dev/null || chown -h "$5" "./$t" || exit 1
+	[ -z "$6" ] || chgrp -h "$6" "./$t" 2>/dev/null || chgrp -h "$7" "./$t" || exit 1
+	[ -z "$8" ] || touch -h -d "@$8" "./$t" || exit 1
+	mv -f -T -- "./$t" "./$2" || exit 1
 }
 gone() { at "$1"; rm -rf -- "./$2" || exit 1; }
 # adjust DIR NAME MODE OWNER UID GROUP GID TIME: gives what is there its attributes; without NAME the directory.
@@ -50,7 +62,7 @@ adjust() {
 	if [ -n "$2" ]; then hold "$2"; f=$held; fi
 	[ -z "$4" ] || owned "$4" "$5" "$f"
 	[ -z "$6" ] || grouped "$6" "$7" "$f"
-	[ -z "$3" ] || chmod "$3" "$f" || exit 1
+	[ -z "$3" ] || mode "$3" "$f"
 	[ -z "$8" ] || touch -d "@$8" "$f" || exit 1
 	exec 7<&-
 }
