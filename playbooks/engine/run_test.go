@@ -403,8 +403,8 @@ task include_tasks
  b ok
 task echo
  b ok: file of b
-a ok=6 changed=0 unreachable=0 failed=0 skipped=1 rescued=0 ignored=0
-b ok=8 changed=0 unreachable=0 failed=0 skipped=0 rescued=0 ignored=0`,
+a ok=7 changed=0 unreachable=0 failed=0 skipped=1 rescued=0 ignored=0
+b ok=9 changed=0 unreachable=0 failed=0 skipped=0 rescued=0 ignored=0`,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
