@@ -85,7 +85,7 @@ func TestOutputOfEveryForm(t *testing.T) {
 	if memory > enough {
 		t.Errorf("one process took %d MB of memory on the host", memory>>20)
 	}
-	if lying > enough {
+	if lying == 0 || lying > enough {
 		t.Errorf("%d MB lay on the host", lying>>20)
 	}
 }
@@ -158,6 +158,7 @@ func startServer(t *testing.T, l *controlNode) server {
 // function returns the most memory that one process held and the most disk that was used, in bytes.
 func (s server) watch(t *testing.T) func() (memory, lying int64) {
 	var memory, lying atomic.Int64
+	kept := map[string]bool{}
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
@@ -165,7 +166,10 @@ func (s server) watch(t *testing.T) func() (memory, lying int64) {
 			for _, pid := range below(s.pid) {
 				memory.Store(max(memory.Load(), held(pid)))
 			}
-			lying.Store(max(lying.Load(), laid("/dev/shm")+laid(os.TempDir())))
+			for _, pid := range below(os.Getpid()) {
+				keptBy(pid, kept)
+			}
+			lying.Store(max(lying.Load(), laid(kept)))
 			select {
 			case <-stop:
 				return
@@ -219,10 +223,20 @@ func held(pid int) int64 {
 	return 0
 }
 
-// laid returns the size of what polarbook has put into a directory, in bytes.
-func laid(dir string) (size int64) {
-	own, _ := filepath.Glob(filepath.Join(dir, ".polarbook-*"))
-	for _, one := range own {
+// keptBy adds the directories to kept in which polarbook keeps what a process writes. Others may run beside this test.
+func keptBy(pid int, kept map[string]bool) {
+	open, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	for _, one := range open {
+		file, _ := os.Readlink(one)
+		if dir := filepath.Dir(file); strings.HasPrefix(filepath.Base(dir), ".polarbook-") {
+			kept[dir] = true
+		}
+	}
+}
+
+// laid returns the size of what lies in directories, in bytes.
+func laid(dirs map[string]bool) (size int64) {
+	for one := range dirs {
 		_ = filepath.WalkDir(one, func(_ string, e fs.DirEntry, err error) error {
 			if err == nil {
 				if info, err := e.Info(); err == nil && info.Mode().IsRegular() {

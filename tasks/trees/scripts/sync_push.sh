@@ -32,6 +32,7 @@ unpack() {
 	enter "$stage"
 	exec 5<. || exit 1
 	[ -O . ] || changed "$here"
+	# shellcheck disable=SC2086 # none or one option
 	tar -x -o $1 -f - || exit 1
 }
 owned() { chown "$1" "$3" 2>/dev/null || chown "$2" "$3" || exit 1; }
