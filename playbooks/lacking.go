@@ -83,6 +83,23 @@ var movedTo = sync.OnceValue(func() map[string]string {
 	return all
 })
 
+// movedName is the name of a module that is called by that of a collection which it has left: Ansible finds it there. Empty: it is no
+// such name.
+func movedName(name string) string {
+	i := strings.LastIndex(name, ".")
+	if i < 0 {
+		return ""
+	}
+	from, short := name[:i], name[i+1:]
+	to := movedTo()[short]
+	switch {
+	case to == "":
+	case from == "ansible.builtin", from == "ansible.legacy", from == "community.general" && to == "community.postgresql":
+		return to + "." + short
+	}
+	return ""
+}
+
 // collectionsOf are the collections that Ansible finds a module's short name in.
 var collectionsOf = sync.OnceValue(func() map[string]string {
 	all := maps.Clone(movedTo())

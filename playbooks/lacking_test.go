@@ -3,6 +3,8 @@ package playbooks
 import (
 	"strings"
 	"testing"
+
+	"github.com/polarbook/polarbook/tasks/all"
 )
 
 // TestLacking: what polarbook lacks stops the load where a task is surely reached, and is noted where only the run decides.
@@ -124,5 +126,24 @@ func TestForms(t *testing.T) {
 				t.Errorf("it says %q", said)
 			}
 		})
+	}
+}
+
+// TestMovedModules: Ansible finds a module in the collection that it has moved to also by the name of the one that it has left, and
+// by no other.
+func TestMovedModules(t *testing.T) {
+	options := testOptions("")
+	options.Lookup = all.Lookup
+	for name, there := range map[string]bool{
+		"ansible.builtin.ini_file": true, "ansible.legacy.locale_gen": true, "ansible.builtin.authorized_key": true,
+		"community.general.postgresql_db": true, "community.general.authorized_key": false, "community.postgresql.ini_file": false,
+	} {
+		l, err := newLoader(options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := l.module(name); ok != there {
+			t.Errorf("%s: %v", name, ok)
+		}
 	}
 }

@@ -57,7 +57,10 @@ func (l *loader) module(name string) (*tasks.Module, bool) {
 	if own := l.ownModule(name); own != nil && own.refused == nil && !slices.Contains(withActions, shortOwn(name)) {
 		return own.module, true
 	}
-	return l.Lookup(plainName(name))
+	if m, ok := l.Lookup(plainName(name)); ok {
+		return m, true
+	}
+	return l.Lookup(movedName(name))
 }
 
 // OwnModules are the names of the user's own modules that playbooks in a directory can call: those beside them, those of the roles
