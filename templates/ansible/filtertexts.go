@@ -317,15 +317,18 @@ func comment(c *jinja.Invocation) (any, error) {
 	if beginning != "" {
 		out.WriteString(beginning + newline)
 	}
-	if prefix != "" {
-		out.WriteString(strings.TrimRight(strings.Repeat(prefix+newline, max(before, 0)), ""))
+	switch prefix {
+	case "":
+	case newline:
+		out.WriteString(strings.Repeat(newline, max(before, 0)))
+	default:
+		out.WriteString(strings.Repeat(prefix+newline, max(before, 0)))
 	}
 	body := decoration + strings.ReplaceAll(jinja.Text(c.Value), newline, newline+decoration)
-	body = strings.ReplaceAll(body, newline+decoration+newline, newline+strings.TrimRight(decoration, " \t")+newline)
+	body = strings.ReplaceAll(body, decoration+newline, strings.TrimRight(decoration, " \t")+newline)
 	out.WriteString(body)
-	if postfix != "" {
-		out.WriteString(strings.Repeat(newline+postfix, max(after, 0)))
-	}
+	// Other than an empty prefix, an empty postfix is a line too.
+	out.WriteString(strings.Repeat(newline+postfix, max(after, 0)))
 	if end != "" {
 		out.WriteString(newline + end)
 	}
