@@ -22,6 +22,9 @@ type handlers struct {
 	// notified are the names called for on each host, in order. Which handlers they mean is settled when they are flushed, so
 	// that the last use of a role counts.
 	notified map[*host][]string
+	// owed are the names that earlier runs left on each host: they are called for once the host is past a task that calls for
+	// them, for a role's handlers need what the role has found out by then.
+	owed map[*host][]string
 	// flushing are the hosts that run handlers just now.
 	flushing map[*host]bool
 }
@@ -37,7 +40,7 @@ type handler struct {
 }
 
 func newHandlers(p *playRun) *handlers {
-	hs := &handlers{p: p, notified: map[*host][]string{}, flushing: map[*host]bool{}}
+	hs := &handlers{p: p, notified: map[*host][]string{}, owed: map[*host][]string{}, flushing: map[*host]bool{}}
 	var imported []func()
 	eachRole(sections(p.play), p.scope, false, func(b *playbooks.Block, outer *scope, byImport bool) {
 		if byImport {
@@ -316,6 +319,11 @@ func (hs *handlers) pending(h *host) []string {
 	hs.mu.Lock()
 	defer hs.mu.Unlock()
 	names := slices.Clone(hs.notified[h])
+	for _, name := range hs.owed[h] {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
 	for _, x := range hs.list {
 		name := x.name
 		switch {
@@ -337,6 +345,7 @@ func (hs *handlers) forget(h *host) []string {
 	hs.mu.Lock()
 	defer hs.mu.Unlock()
 	delete(hs.notified, h)
+	delete(hs.owed, h)
 	for _, x := range hs.list {
 		delete(x.pending, h)
 	}

@@ -83,7 +83,7 @@ func (p *playRun) playHandle(s *taskRun, h *host) (*session.Handle, error) {
 	return p.handle(s, target{h, v}, h, nil, false)
 }
 
-// loadPendingHandlers asks each host once a playbook what earlier runs left, and calls for those handlers of this play.
+// loadPendingHandlers asks each host once a playbook what earlier runs left, and notes those handlers of this play.
 func (p *playRun) loadPendingHandlers(ctx context.Context, hosts []*host) {
 	if p.r.o.PendingHandlers == nil {
 		return
@@ -124,10 +124,58 @@ func (p *playRun) loadPendingHandlers(ctx context.Context, hosts []*host) {
 		pending := h.pendingHandlers[p.book.Name]
 		h.mu.Unlock()
 		for _, e := range pending {
-			if name, ok := strings.CutPrefix(e, p.entry("")); ok && p.handlers.mark(name, h) {
-				p.r.sayOf(h, "an earlier run was interrupted before the handler %q: it will run", name)
+			if name, ok := strings.CutPrefix(e, p.entry("")); ok {
+				p.handlers.owe(name, h)
+				if len(p.handlers.meant(name, h)) > 0 {
+					p.r.sayOf(h, "an earlier run was interrupted before the handler %q: it will run", name)
+				}
 			}
 		}
+	}
+}
+
+// owe notes a handler that an earlier run left.
+func (hs *handlers) owe(name string, h *host) {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	hs.owed[h] = append(hs.owed[h], name)
+}
+
+// passed calls for the handlers that an earlier run left and that a task calls for, whether it changed something now or not. A
+// name that cannot be told without a loop's item waits for the end of the play's tasks.
+func (hs *handlers) passed(s *taskRun, h *host) {
+	hs.mu.Lock()
+	none := len(hs.owed[h]) == 0
+	hs.mu.Unlock()
+	if none || len(s.sc.notified()) == 0 {
+		return
+	}
+	v, err := hs.p.vars(h, s.sc, &s.t.Origin)
+	if err != nil {
+		return
+	}
+	names, err := hs.names(s, v)
+	if err != nil {
+		return
+	}
+	hs.settle(h, func(name string) bool { return slices.Contains(names, name) })
+}
+
+// settle calls for those of the handlers that an earlier run left of which due is true. A name that is no handler's any more is
+// dropped.
+func (hs *handlers) settle(h *host, due func(name string) bool) {
+	hs.mu.Lock()
+	var now []string
+	hs.owed[h] = slices.DeleteFunc(hs.owed[h], func(name string) bool {
+		if !due(name) {
+			return false
+		}
+		now = append(now, name)
+		return true
+	})
+	hs.mu.Unlock()
+	for _, name := range now {
+		hs.mark(name, h)
 	}
 }
 

@@ -167,10 +167,19 @@ func (p *playRun) linear(ctx context.Context, hosts []*host) {
 	sections := [][]playbooks.Node{p.play.PreTasks, append(append([]playbooks.Node{}, p.play.Roles...), p.play.Tasks...), p.play.PostTasks}
 	// As in ansible-core 2.19 the flush at the end of a section is a task with the tag always.
 	ends := p.r.selected([]string{"always"})
-	for _, section := range sections {
+	last := len(sections) - 1 // that has any tasks
+	for last > 0 && len(sections[last]) == 0 {
+		last--
+	}
+	for i, section := range sections {
 		// Hosts that fell in an earlier section have run their handlers, if they were to.
 		on := standing(hosts)
 		p.walk(ctx, section, p.scope, on)
+		if i == last {
+			for _, h := range on {
+				p.handlers.settle(h, func(string) bool { return true })
+			}
+		}
 		if ends {
 			p.handlers.flush(ctx, on, false)
 		}

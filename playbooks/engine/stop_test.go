@@ -143,6 +143,45 @@ func TestOwedHandlersAreRemembered(t *testing.T) {
 	}
 }
 
+// TestOwedHandlersWaitForTheirTask has one run where it would have, had its task changed something now: what it names is known then, and what
+// follows its flush finds it done.
+func TestOwedHandlersWaitForTheirTask(t *testing.T) {
+	const playbook = `
+- name: web
+  hosts: a
+  gather_facts: false
+  tasks:
+    - set_fact: {log: restarts}
+    - content: {path: "{{ dir }}/conf", text: new}
+      notify: restart
+    - shell: test -e {{ dir }}/mended
+      changed_when: false
+    - meta: flush_handlers
+    - shell: test -e {{ dir }}/restarts
+      changed_when: false
+  handlers:
+    - name: restart
+      shell: echo x >> {{ dir }}/{{ log }}
+`
+	b := newBench(t, "a")
+	b.o.PendingHandlers = session.PendingHandlerFiles{Dir: filepath.Join(b.dir, "owed")}
+	for range 2 { // the second fails at the same task, and not for the handler
+		b.rec.lines = nil
+		_, err := b.run(playbook)
+		b.wantKind(err, HostFailed)
+		if strings.Contains(b.rec.text(), "handler restart") {
+			t.Fatalf("it ran although the task before its flush failed:\n%s", b.rec.text())
+		}
+	}
+	b.file("mended", "")
+	if _, err := b.run(playbook); err != nil {
+		t.Fatalf("%v\n%s", err, b.rec.text())
+	}
+	if left, _ := filepath.Glob(filepath.Join(b.dir, "owed", "*")); len(left) != 0 {
+		t.Errorf("it is still owed: %v", left)
+	}
+}
+
 // TestOwedIsWrittenBeforeTheChange holds that being killed between a change and the end of the play loses nothing.
 func TestOwedIsWrittenBeforeTheChange(t *testing.T) {
 	b := newBench(t, "a")

@@ -179,6 +179,11 @@ func (s *taskRun) applyOutcome(h *host, o *outcome, hosts []*host, shared bool) 
 			s.p.fail(err)
 		}
 	}
+	if o.status != event.Failed && o.status != event.Unreachable {
+		for _, target := range targets {
+			s.p.handlers.passed(s, target)
+		}
+	}
 }
 
 // remember keeps what the task found out.
