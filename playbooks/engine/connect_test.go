@@ -405,3 +405,17 @@ func TestMethodsOfBecomingAreCheckedFirst(t *testing.T) {
 		})
 	}
 }
+
+// TestConnectionIsKnown: a condition may ask how a host is reached where nobody has said so.
+func TestConnectionIsKnown(t *testing.T) {
+	b := newBench(t, "a")
+	if _, err := b.run(`
+- hosts: a
+  gather_facts: false
+  tasks:
+    - shell: test {{ ansible_connection }} = ssh
+      when: ansible_connection != 'chroot'
+`); err != nil || !strings.Contains(b.rec.text(), "a changed") {
+		t.Errorf("%v\n%s", err, b.rec.text())
+	}
+}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/playbooks"
+	"github.com/polarbook/polarbook/playbooks/engine/session"
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/templates"
 	"github.com/polarbook/polarbook/templates/ordered"
@@ -203,6 +204,9 @@ func (p *playRun) varsWith(h *host, sc *scope, origin *playbooks.Origin, files [
 		}
 		l = l.With(inventory.RoleDefaults, ro.defaults).With(inventory.RoleVars, ro.vars)
 	}
+	if sc != nil {
+		l = l.With(inventory.CommandLine, ordered.Of("ansible_connection", p.connectionOf(sc)))
+	}
 	l = l.With(inventory.InventoryVars, inv)
 	l = l.With(inventory.Facts, facts)
 	if plain == nil {
@@ -228,6 +232,17 @@ func (p *playRun) varsWith(h *host, sc *scope, origin *playbooks.Origin, files [
 	l = l.With(inventory.IncludeVars, included).With(inventory.SetFacts, set).With(inventory.ExtraVars, p.r.extraVars)
 	l = l.With(inventory.MagicVars, p.magic(h, inv, sc, origin))
 	return &variables{r: p.r, p: p, h: h, sc: sc, origin: origin, layers: l, noting: map[string]bool{}}, nil
+}
+
+// connectionOf is what a task finds as ansible_connection where no variable says so: the keyword, or the way that is taken without it.
+func (p *playRun) connectionOf(sc *scope) any {
+	if by := sc.keyword(connection); by.Given() && text(by.Raw) != "" && by.Raw != "smart" {
+		return by.Raw
+	}
+	if by := p.r.o.Defaults.Keywords[session.ConnectBy]; by != "" && by != "smart" {
+		return by
+	}
+	return "ssh"
 }
 
 // magic are the variables that Ansible itself sets and nobody can override.
