@@ -1,11 +1,13 @@
 package remote
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -162,6 +164,41 @@ func TestTheLockOfASilentLaptopGoes(t *testing.T) {
 			between.silence(true) // the server never learns that the laptop is gone
 			wantLost(t, l)
 			eventually(t, two, dir)
+		})
+	}
+}
+
+// TestAHeartbeatBeforeTheWatch has the process that watches for silence come late on a busy host: a heartbeat that is there before
+// it listens must not end it, for then nobody lets go of the lock of a laptop that is gone.
+func TestAHeartbeatBeforeTheWatch(t *testing.T) {
+	t.Parallel()
+	const listens = "trap 'heard=1' USR1\n"
+	text := lockScript(LockRequest{Holder: anna(t), Dir: t.TempDir()}, "m", "", 300*time.Millisecond)
+	if strings.Count(text, listens) != 1 {
+		t.Fatalf("where does it listen?\n%s", text)
+	}
+	for name, path := range shells(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			script := strings.ReplaceAll(lockScript(LockRequest{Holder: anna(t), Dir: t.TempDir()}, "m", "", 300*time.Millisecond),
+				listens, "sleep 0.5\n"+listens)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			holder := exec.CommandContext(ctx, path, "-c", script)
+			in, err := holder.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer in.Close()
+			if err := holder.Start(); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := in.Write([]byte("\n")); err != nil {
+				t.Fatal(err)
+			}
+			if err := holder.Wait(); ctx.Err() != nil {
+				t.Errorf("silence does not end it: %v", err)
+			}
 		})
 	}
 }

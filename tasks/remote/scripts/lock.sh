@@ -71,6 +71,8 @@ born=${20}
 printf '%spid=%s\nborn=%s\ncgroup=%s\n' "$info" "$$" "$born" "$cg" >"$f"
 true >"$f.beat"
 old=${mark%-*}-
+# A heartbeat may come before the watch listens.
+trap '' USR1
 (
 	trap 'heard=1' USR1
 	trap 'kill "$s"; exit 0' TERM
