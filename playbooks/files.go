@@ -49,15 +49,19 @@ func (l *loader) read(fsys fs.FS, path string, from Position) *file {
 	return l.parse(&file{name: name, fsys: fsys, path: path, sealed: sealed}, data)
 }
 
-func readLimited(fsys fs.FS, path string) ([]byte, error) {
+// readLimited reads a file that a playbook is made of.
+func readLimited(fsys fs.FS, path string) ([]byte, error) { return readUpTo(fsys, path, maxFileBytes) }
+
+// readUpTo reads a file of at most so many bytes.
+func readUpTo(fsys fs.FS, path string, most int64) ([]byte, error) {
 	f, err := fsys.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
-	if err == nil && len(data) > maxFileBytes {
-		err = fmt.Errorf("it is larger than %d MiB", maxFileBytes>>20)
+	data, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(data)) > most {
+		err = fmt.Errorf("it is larger than %d MiB", most>>20)
 	}
 	return data, err
 }

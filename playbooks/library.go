@@ -3,7 +3,6 @@ package playbooks
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"path"
@@ -147,7 +146,7 @@ func (l *loader) readOwn(name string, at place) *ownModule {
 	}
 	own := &ownModule{shown: l.display(at.fsys, at.path)}
 	l.own[at] = own
-	content, err := upTo(at, foreign.MaxSize)
+	content, err := readUpTo(at.fsys, at.path, foreign.MaxSize)
 	if err != nil {
 		own.refused = &foreign.RefusedError{Reason: "cannot be read: " + reason(err).Error()}
 		return own
@@ -158,20 +157,6 @@ func (l *loader) readOwn(name string, at place) *ownModule {
 	}
 	own.module = &m
 	return own
-}
-
-// upTo reads a file of a bounded size.
-func upTo(at place, limit int64) ([]byte, error) {
-	f, err := at.fsys.Open(at.path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	content, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(content)) > limit {
-		err = fmt.Errorf("it is larger than %d MB", limit>>20)
-	}
-	return content, err
 }
 
 // warnShadowed says that a file in a library is not what a task of its name does.

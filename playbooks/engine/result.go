@@ -7,7 +7,7 @@ import (
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/templates/ordered"
-	"github.com/polarbook/polarbook/templates/textlines"
+	"github.com/polarbook/polarbook/templates/pytext"
 )
 
 // failure turns an error into an outcome.
@@ -136,7 +136,7 @@ func addLines(values map[string]any) {
 	for _, name := range []string{"stdout", "stderr"} {
 		s, ok := values[name].(string)
 		if _, has := values[name+"_lines"]; ok && !has {
-			values[name+"_lines"] = textlines.Split(s, false)
+			values[name+"_lines"] = pytext.Lines(s, false)
 		}
 	}
 }

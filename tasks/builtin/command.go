@@ -10,7 +10,7 @@ import (
 	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
-	"github.com/polarbook/polarbook/templates/textlines"
+	"github.com/polarbook/polarbook/templates/pytext"
 )
 
 // conditions let a command be skipped on a second run.
@@ -244,7 +244,7 @@ func commandResult(r remote.Result, shown any, began, ended time.Time, strip boo
 		if strip {
 			text = strings.TrimRight(text, "\r\n")
 		}
-		values[name], values[name+"_lines"] = text, textlines.Split(text, false)
+		values[name], values[name+"_lines"] = text, pytext.Lines(text, false)
 	}
 	var warnings []string
 	for _, w := range []string{wasCut("stdout", r.Stdout, r.StdoutCut), wasCut("stderr", r.Stderr, r.StderrCut)} {
@@ -254,7 +254,7 @@ func commandResult(r remote.Result, shown any, began, ended time.Time, strip boo
 	}
 	if r.Status != 0 {
 		f := &tasks.Failure{Msg: fmt.Sprintf("the command ended with status %d", r.Status), Values: values}
-		if said := textlines.Split(strings.TrimSpace(string(r.Stderr)), false); len(said) > 0 {
+		if said := pytext.Lines(strings.TrimSpace(string(r.Stderr)), false); len(said) > 0 {
 			last, _ := said[len(said)-1].(string)
 			if len(last) > longestSaid {
 				last = strings.ToValidUTF8(last[:longestSaid], "") + "…"

@@ -4,15 +4,12 @@ import (
 	"bytes"
 	"crypto/sha1"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 	"time"
-	"unicode/utf16"
 
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/convert"
@@ -199,61 +196,9 @@ func (a *copyArgs) exclusive() error {
 func contentBytes(content any) ([]byte, error) {
 	switch content.(type) {
 	case *ordered.Map, map[string]any, []any:
-		return jsonText(content)
+		s, err := convert.JSON(content)
+		return []byte(s), err
 	}
 	s, err := convert.Text(content)
 	return []byte(s), err
-}
-
-// jsonText writes JSON as Ansible does, with a blank behind commas and colons and everything beyond ASCII escaped.
-func jsonText(x any) ([]byte, error) {
-	switch x := x.(type) {
-	case map[string]any:
-		return jsonText(ordered.Sorted(x))
-	case *ordered.Map:
-		var members [][]byte
-		for key, item := range x.All() {
-			name, err := jsonText(key)
-			if err != nil {
-				return nil, err
-			}
-			value, err := jsonText(item)
-			if err != nil {
-				return nil, err
-			}
-			members = append(members, slices.Concat(name, []byte(": "), value))
-		}
-		return slices.Concat([]byte("{"), bytes.Join(members, []byte(", ")), []byte("}")), nil
-	case []any:
-		var items [][]byte
-		for _, item := range x {
-			text, err := jsonText(item)
-			if err != nil {
-				return nil, err
-			}
-			items = append(items, text)
-		}
-		return slices.Concat([]byte("["), bytes.Join(items, []byte(", ")), []byte("]")), nil
-	case string:
-		var b bytes.Buffer
-		encoder := json.NewEncoder(&b)
-		encoder.SetEscapeHTML(false)
-		if err := encoder.Encode(x); err != nil {
-			return nil, err
-		}
-		var ascii []byte
-		for _, r := range strings.TrimSuffix(b.String(), "\n") {
-			switch {
-			case r < 0x80:
-				ascii = append(ascii, byte(r))
-			case r > 0xffff:
-				high, low := utf16.EncodeRune(r)
-				ascii = fmt.Appendf(ascii, `\u%04x\u%04x`, high, low)
-			default:
-				ascii = fmt.Appendf(ascii, `\u%04x`, r)
-			}
-		}
-		return ascii, nil
-	}
-	return json.Marshal(x)
 }

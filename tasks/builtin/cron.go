@@ -75,28 +75,37 @@ func newCron(a *cronArgs, l tasks.Local) (tasks.Action, error) {
 	case strings.ContainsAny(a.User, " \t\n"):
 		return problem("user", fmt.Sprintf("cannot be %q", a.User))
 	}
-	c := &cron{cronArgs: *a, asking: l.Check(), kept: files.BackupName("/tmp/crontab", time.Now())}
-	if a.CronFile == "" {
-		return c, nil
-	}
-	if !path.IsAbs(a.CronFile) {
-		c.path = path.Join("/etc/cron.d", a.CronFile)
-	} else {
-		c.path = a.CronFile
-	}
-	e, err := files.NewEdit("cron", files.EditArgs{Path: c.path, Backup: a.Backup}, true, l)
-	if err != nil {
+	c := &cron{cronArgs: *a}
+	c.rewrite = c.edited
+	if err := c.begin("cron", l); err != nil {
 		return nil, err
 	}
-	e.InDirectory = true
-	// As in Ansible, a file goes with its last job, and not with its last variable.
-	e.Emptied = func(after string) bool { return a.State == "absent" && !a.Env && newCrontab(after).empty() }
-	e.Rewrite = func(text string, _ bool) (string, string, map[string]any, error) {
+	if c.file != nil {
+		// As in Ansible, a file goes with its last job, and not with its last variable.
+		c.file.Emptied = func(after string) bool { return a.State == "absent" && !a.Env && newCrontab(after).empty() }
+	}
+	return c, nil
+}
+
+// begin makes ready for the table that the arguments name, a file or a user's.
+func (c *cron) begin(module string, l tasks.Local) error {
+	c.asking, c.kept = l.Check(), files.BackupName("/tmp/crontab", time.Now())
+	if c.CronFile == "" {
+		return nil
+	}
+	if c.path = c.CronFile; !path.IsAbs(c.CronFile) {
+		c.path = path.Join("/etc/cron.d", c.CronFile)
+	}
+	var err error
+	if c.file, err = files.NewEdit(module, files.EditArgs{Path: c.path, Backup: c.Backup}, true, l); err != nil {
+		return err
+	}
+	c.file.InDirectory = true
+	c.file.Rewrite = func(text string, _ bool) (string, string, map[string]any, error) {
 		after, msg, err := c.rewrite(text)
 		return after, msg, nil, err
 	}
-	c.file = e
-	return c, nil
+	return nil
 }
 
 type cron struct {
@@ -104,8 +113,9 @@ type cron struct {
 	asking bool
 	path   string // of the file; empty: a user's table
 	file   *files.Edit
-	kept   string                                           // where a user's table is kept before a change, with backup
-	edits  func(text string) (after, msg string, err error) // another way to rewrite the table; nil: a cron's
+	kept   string // where a user's table is kept before a change, with backup
+	// rewrite returns the table as it is to be, and what changes it in words; empty: nothing.
+	rewrite func(text string) (after, msg string, err error)
 }
 
 func (c *cron) Probe() string {
@@ -133,11 +143,8 @@ func (c *cron) line() string {
 	return line
 }
 
-// rewrite returns the table as it is to be, and what changes it in words.
-func (c *cron) rewrite(text string) (after, msg string, err error) {
-	if c.edits != nil {
-		return c.edits(text)
-	}
+// edited is the table with the job or variable as it is to be.
+func (c *cron) edited(text string) (after, msg string, err error) {
 	table := newCrontab(text)
 	what := "job"
 	if c.Env {

@@ -2,13 +2,10 @@ package builtin
 
 import (
 	"fmt"
-	"path"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/polarbook/polarbook/tasks"
-	"github.com/polarbook/polarbook/tasks/files"
 )
 
 type cronvarArgs struct {
@@ -55,29 +52,11 @@ var cronvarModule = tasks.Define(tasks.Module{
 	case strings.ContainsAny(a.User, " \t\n"):
 		return problem("user", fmt.Sprintf("cannot be %q", a.User))
 	}
-	c := &cron{
+	v := &cronvar{cronvarArgs: a, cron: &cron{
 		cronArgs: cronArgs{Name: a.Name, User: a.User, CronFile: a.CronFile, State: a.State, Backup: a.Backup},
-		asking:   l.Check(), kept: files.BackupName("/tmp/crontab", time.Now()),
-	}
-	v := &cronvar{cron: c, cronvarArgs: a}
-	c.edits = v.rewrite
-	if a.CronFile == "" {
-		return v, nil
-	}
-	c.path = a.CronFile
-	if !path.IsAbs(a.CronFile) {
-		c.path = path.Join("/etc/cron.d", a.CronFile)
-	}
-	var err error
-	if c.file, err = files.NewEdit("cronvar", files.EditArgs{Path: c.path, Backup: a.Backup}, true, l); err != nil {
-		return nil, err
-	}
-	c.file.InDirectory = true
-	c.file.Rewrite = func(text string, _ bool) (string, string, map[string]any, error) {
-		after, msg, err := v.rewrite(text)
-		return after, msg, nil, err
-	}
-	return v, nil
+	}}
+	v.cron.rewrite = v.edited
+	return v, v.begin("cronvar", l)
 })
 
 // cronvar is a variable of a table, which it reads and writes as cron does.
@@ -88,8 +67,8 @@ type cronvar struct {
 
 var cronVariable = regexp.MustCompile(`^\s*([^\s="'#]+)\s*=(.*)$`)
 
-// rewrite returns the table with the variable as it is to be, and what changes it in words; empty: nothing.
-func (v *cronvar) rewrite(text string) (after, msg string, err error) {
+// edited is the table with the variable as it is to be.
+func (v *cronvar) edited(text string) (after, msg string, err error) {
 	table := newCrontab(text)
 	wanted := v.cronvarArgs.State == "present"
 	name := v.cronvarArgs.Name

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/tasks/files"
 	"github.com/polarbook/polarbook/tasks/script"
 	"github.com/polarbook/polarbook/tasks/web"
@@ -153,10 +154,11 @@ func (u *uri) write(l tasks.Local) error {
 			u.body = []byte(text)
 			return nil
 		}
-		var err error
-		if u.body, err = jsonText(u.Body); err != nil {
+		made, err := convert.JSON(u.Body)
+		if err != nil {
 			return refuse("body", "cannot be written as JSON: "+err.Error())
 		}
+		u.body = []byte(made)
 	case "form-urlencoded":
 		u.typed("application/x-www-form-urlencoded")
 		if u.Src != "" || u.Body == nil {

@@ -5,13 +5,13 @@ package convert
 
 import (
 	"fmt"
-	"math"
 	"math/big"
 	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/polarbook/polarbook/templates/ordered"
+	"github.com/polarbook/polarbook/templates/pytext"
 )
 
 // Text returns a value as an argument of kind str takes it: texts, booleans and numbers.
@@ -33,18 +33,9 @@ func Text(value any) (string, error) {
 	case ordered.Timestamp:
 		return string(v), nil
 	case float64:
-		return floatText(v), nil
+		return pytext.Float(v), nil
 	}
 	return "", fmt.Errorf("must be a string, not %s", Describe(value))
-}
-
-// floatText writes a number as Python does, so that 1.0 stays "1.0" as it is in Ansible.
-func floatText(v float64) string {
-	s := strconv.FormatFloat(v, 'g', -1, 64)
-	if v == math.Trunc(v) && math.Abs(v) < 1e16 {
-		s = strconv.FormatFloat(v, 'f', 1, 64)
-	}
-	return s
 }
 
 // mode is a file's mode in octal digits or in clauses for chmod; the module looks at what they come to.

@@ -137,7 +137,7 @@ type had struct {
 	why    error // it cannot be read; nil: it can
 }
 
-// formats are the kinds of PEM blocks.
+// pairFormats are private_key_format by the kinds of PEM blocks.
 var pairFormats = map[string]string{"OPENSSH PRIVATE KEY": "ssh", "RSA PRIVATE KEY": "pkcs1", "EC PRIVATE KEY": "pkcs1", "PRIVATE KEY": "pkcs8", "ENCRYPTED PRIVATE KEY": "pkcs8"}
 
 // decode reads a private key.
@@ -195,7 +195,7 @@ func (k *keypair) written(key any, format, comment string) ([]byte, error) {
 	return pem.EncodeToMemory(block), nil
 }
 
-// texts are what both files are to hold, and why.
+// pairTexts are what both files are to hold, and why.
 type pairTexts struct {
 	private, public []byte
 	msg             string
@@ -274,14 +274,11 @@ func (k *keypair) another(msg string) (pairTexts, error) {
 	}
 	w.private, w.public, w.known = key.Private, []byte(key.Public+"\n"), true
 	if k.Format == "pkcs1" || k.Format == "pkcs8" {
-		plain, err := ssh.ParseRawPrivateKeyWithPassphrase(key.Private, []byte(k.Passphrase))
-		if k.Passphrase == "" {
-			plain, err = ssh.ParseRawPrivateKey(key.Private)
+		plain := k.decode(key.Private)
+		if plain.why != nil {
+			return w, fmt.Errorf("read the key that was made: %w", plain.why)
 		}
-		if err != nil {
-			return w, fmt.Errorf("read the key that was made: %w", err)
-		}
-		if w.private, err = k.written(plain, k.Format, ""); err != nil {
+		if w.private, err = k.written(plain.key, k.Format, ""); err != nil {
 			return w, err
 		}
 	}

@@ -194,7 +194,7 @@ func diffs(x any) []tasks.Diff {
 			case string:
 				return v
 			default:
-				text, err := jsonOf(v)
+				text, err := convert.JSON(v)
 				if err != nil {
 					return textOf(v)
 				}

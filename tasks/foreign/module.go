@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
 	"github.com/polarbook/polarbook/templates/ordered"
@@ -281,7 +282,7 @@ func (a *action) input(dir string) (content []byte, given string, err error) {
 	if a.style == oldStyle {
 		return a.content, pairs(all), nil
 	}
-	if given, err = jsonOf(all); err != nil {
+	if given, err = convert.JSON(all); err != nil {
 		return nil, "", fmt.Errorf("the arguments of %s: %w", a.name, err)
 	}
 	if a.style == jsonArgs {

@@ -4,13 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"math/big"
 	"strconv"
 	"strings"
 
 	"github.com/polarbook/polarbook/templates/jinja"
 	"github.com/polarbook/polarbook/templates/ordered"
+	"github.com/polarbook/polarbook/templates/pytext"
 )
 
 // encodingFilters turn values into texts and back.
@@ -101,16 +101,7 @@ func (w *jsonWriter) value(value any, level int) error {
 	case int, *big.Int:
 		w.out.WriteString(jinja.Repr(v))
 	case float64:
-		switch {
-		case math.IsNaN(v):
-			w.out.WriteString("NaN")
-		case math.IsInf(v, 1):
-			w.out.WriteString("Infinity")
-		case math.IsInf(v, -1):
-			w.out.WriteString("-Infinity")
-		default:
-			w.out.WriteString(jinja.FloatText(v))
-		}
+		w.out.WriteString(pytext.JSONFloat(v))
 	case string:
 		w.text(v)
 	case jinja.Moment:
@@ -167,34 +158,7 @@ func (w *jsonWriter) mapping(m *ordered.Map, level int) error {
 	return nil
 }
 
-func (w *jsonWriter) text(s string) {
-	w.out.WriteByte('"')
-	for _, r := range s {
-		switch {
-		case r == '"' || r == '\\':
-			w.out.WriteByte('\\')
-			w.out.WriteRune(r)
-		case r == '\n':
-			w.out.WriteString(`\n`)
-		case r == '\r':
-			w.out.WriteString(`\r`)
-		case r == '\t':
-			w.out.WriteString(`\t`)
-		case r == '\b':
-			w.out.WriteString(`\b`)
-		case r == '\f':
-			w.out.WriteString(`\f`)
-		case r < ' ', w.ascii && r > 0x7e && r <= 0xffff:
-			fmt.Fprintf(&w.out, `\u%04x`, r)
-		case w.ascii && r > 0xffff:
-			r -= 0x10000
-			fmt.Fprintf(&w.out, `\u%04x\u%04x`, 0xd800+(r>>10), 0xdc00+(r&0x3ff))
-		default:
-			w.out.WriteRune(r)
-		}
-	}
-	w.out.WriteByte('"')
-}
+func (w *jsonWriter) text(s string) { pytext.WriteJSON(&w.out, s, w.ascii) }
 
 func fromJSON(s string) (any, error) {
 	value, err := ordered.DecodeJSON([]byte(s))

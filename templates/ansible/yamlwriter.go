@@ -10,6 +10,7 @@ import (
 
 	"github.com/polarbook/polarbook/templates/jinja"
 	"github.com/polarbook/polarbook/templates/ordered"
+	"github.com/polarbook/polarbook/templates/pytext"
 )
 
 // toYAML writes YAML byte for byte as libyaml does for Ansible's filters: files that a template makes are compared with what
@@ -407,7 +408,7 @@ func yamlScalar(value any) (text string, isText bool, err error) {
 		case math.IsInf(v, -1):
 			return "-.inf", false, nil
 		}
-		s := jinja.FloatText(v)
+		s := pytext.Float(v)
 		if !strings.Contains(s, ".") { // YAML 1.1 has no 1e+20
 			s = strings.Replace(s, "e", ".0e", 1)
 		}

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/polarbook/polarbook/templates/pytext"
 )
 
 // formatSpec is Python's format specification: [[fill]align][sign][#][0][width][,][.precision][type].
@@ -163,7 +165,7 @@ func (f formatSpec) float(value float64) (string, error) {
 	suffix := ""
 	var body string
 	if math.IsInf(value, 0) || math.IsNaN(value) {
-		body = FloatText(magnitude)
+		body = pytext.Float(magnitude)
 		return f.pad(f.signOf(negative), body, true), nil
 	}
 	switch kind {
@@ -178,7 +180,7 @@ func (f formatSpec) float(value float64) (string, error) {
 	}
 	switch {
 	case kind == 0 && precision < 0:
-		body = FloatText(magnitude)
+		body = pytext.Float(magnitude)
 	case kind == 0:
 		body = general(magnitude, precision, false)
 		if !strings.ContainsAny(body, ".e") {

@@ -7,7 +7,7 @@ import (
 	"unicode"
 
 	"github.com/polarbook/polarbook/templates/ordered"
-	"github.com/polarbook/polarbook/templates/textlines"
+	"github.com/polarbook/polarbook/templates/pytext"
 )
 
 // method returns a method of a string, dictionary, list or number as something to call, nil where
@@ -288,7 +288,7 @@ func init() {
 		"rsplit": {"sep maxsplit", func(c *Invocation) (any, error) { return SplitMethod(c, true) }, false},
 		"splitlines": {"keepends", func(c *Invocation) (any, error) {
 			keep, err := c.Truth("keepends", false)
-			return textlines.Split(c.Value.(string), keep), err
+			return pytext.Lines(c.Value.(string), keep), err
 		}, false},
 		"partition":  {"sep!", func(c *Invocation) (any, error) { return partition(c, false) }, false},
 		"rpartition": {"sep!", func(c *Invocation) (any, error) { return partition(c, true) }, false},

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/polarbook/polarbook/templates/ordered"
+	"github.com/polarbook/polarbook/templates/pytext"
 )
 
 // Secrets knows texts that must not be seen. What a template makes of them, whatever it does, is found by rendering it
@@ -214,7 +215,7 @@ func (s *session) seen(value any) any {
 			}
 		}
 	case float64:
-		if other, err := strconv.ParseFloat(f.number(FloatText(v)), 64); err == nil {
+		if other, err := strconv.ParseFloat(f.number(pytext.Float(v)), 64); err == nil {
 			f.touched = true
 			if f.twin {
 				return other
@@ -349,7 +350,7 @@ func (f *followed) secret(name string, value any, depth int) any {
 			}
 		}
 	case float64:
-		if written := FloatText(v); f.SecretValue(name, written) {
+		if written := pytext.Float(v); f.SecretValue(name, written) {
 			if other, err := strconv.ParseFloat(f.one(written), 64); err == nil {
 				return other
 			}

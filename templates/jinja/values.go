@@ -2,16 +2,15 @@ package jinja
 
 import (
 	"fmt"
-	"math"
 	"math/big"
 	"reflect"
 	"sort"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/polarbook/polarbook/inventory/vault"
 	"github.com/polarbook/polarbook/templates/ordered"
+	"github.com/polarbook/polarbook/templates/pytext"
 	"github.com/polarbook/polarbook/templates/suggest"
 )
 
@@ -202,9 +201,9 @@ func Repr(value any) string {
 	case *big.Int:
 		return v.String()
 	case float64:
-		return FloatText(v)
+		return pytext.Float(v)
 	case string:
-		return reprString(v)
+		return pytext.Quoted(v)
 	case []any:
 		return "[" + reprItems(v) + "]"
 	case Tuple:
@@ -215,7 +214,7 @@ func Repr(value any) string {
 	case *ordered.Map:
 		parts := make([]string, 0, v.Len())
 		for key, item := range v.All() {
-			parts = append(parts, reprString(key)+": "+Repr(item))
+			parts = append(parts, pytext.Quoted(key)+": "+Repr(item))
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
 	case *namespace:
@@ -244,60 +243,6 @@ func reprItems(items []any) string {
 		parts[at] = Repr(item)
 	}
 	return strings.Join(parts, ", ")
-}
-
-// FloatText is Python's repr of a float.
-func FloatText(f float64) string {
-	switch {
-	case math.IsInf(f, 1):
-		return "inf"
-	case math.IsInf(f, -1):
-		return "-inf"
-	case math.IsNaN(f):
-		return "nan"
-	}
-	shortest := strconv.FormatFloat(f, 'e', -1, 64)
-	exponent, _ := strconv.Atoi(shortest[strings.IndexByte(shortest, 'e')+1:])
-	if exponent < -4 || exponent >= 16 {
-		return shortest
-	}
-	fixed := strconv.FormatFloat(f, 'f', -1, 64)
-	if !strings.Contains(fixed, ".") {
-		fixed += ".0"
-	}
-	return fixed
-}
-
-func reprString(s string) string {
-	quote := byte('\'')
-	if strings.Contains(s, "'") && !strings.Contains(s, `"`) {
-		quote = '"'
-	}
-	var out strings.Builder
-	out.WriteByte(quote)
-	for _, r := range s {
-		switch {
-		case r == rune(quote) || r == '\\':
-			out.WriteByte('\\')
-			out.WriteRune(r)
-		case r == '\n':
-			out.WriteString(`\n`)
-		case r == '\r':
-			out.WriteString(`\r`)
-		case r == '\t':
-			out.WriteString(`\t`)
-		case r < ' ' || r == 0x7f || r < 0x100 && !unicode.IsPrint(r):
-			fmt.Fprintf(&out, `\x%02x`, r)
-		case !unicode.IsPrint(r) && r > 0xffff:
-			fmt.Fprintf(&out, `\U%08x`, r)
-		case !unicode.IsPrint(r):
-			fmt.Fprintf(&out, `\u%04x`, r)
-		default:
-			out.WriteRune(r)
-		}
-	}
-	out.WriteByte(quote)
-	return out.String()
 }
 
 // TypeName is the name of Python's type.

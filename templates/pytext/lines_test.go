@@ -1,4 +1,4 @@
-package textlines
+package pytext
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 )
 
 // The lines are Python's.
-func TestSplit(t *testing.T) {
+func TestLines(t *testing.T) {
 	for _, c := range []struct{ text, want, kept string }{
 		{"", `[]`, `[]`},
 		{"\n", `[""]`, `["\n"]`},
@@ -21,7 +21,7 @@ func TestSplit(t *testing.T) {
 		{"\x00\x85 \xff\n", `["\x00\x85 \xff"]`, `["\x00\x85 \xff\n"]`},
 	} {
 		for keep, want := range map[bool]string{false: c.want, true: c.kept} {
-			if got := fmt.Sprintf("%q", Split(c.text, keep)); got != want {
+			if got := fmt.Sprintf("%q", Lines(c.text, keep)); got != want {
 				t.Errorf("%q, ends kept %v: %s, want %s", c.text, keep, got, want)
 			}
 		}

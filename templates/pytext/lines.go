@@ -1,11 +1,10 @@
-// Package textlines cuts texts into lines as Python's str.splitlines does, which has more ends of lines than \n: what a program
-// writes over a line again and again, with \r, is a line each time.
-package textlines
+package pytext
 
 import "unicode/utf8"
 
-// Split returns the lines of a text, with their ends where these are kept. An end of the text is no line.
-func Split(text string, keep bool) []any {
+// Lines cuts a text as str.splitlines does, which has more ends of lines than \n: what a program writes over a line again and
+// again, with \r, is a line each time. The ends stay where they are kept. An end of the text is no line.
+func Lines(text string, keep bool) []any {
 	all := []any{}
 	begin := 0
 	for at, r := range text {
