@@ -4,44 +4,9 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/polarbook/polarbook/tasks/hba"
 )
-
-// hbaField is a field of a line of pg_hba.conf and where it stands; its quotes are kept as they are written.
-type hbaField struct {
-	from, to int
-	text     string
-}
-
-// hbaFields returns the fields of a line up to a comment. A list continues after a comma, with or without blanks (engine:
-// hba.c, next_token and next_field_expand).
-func hbaFields(line string) []hbaField {
-	const blanks = " \t\r\n"
-	var fields []hbaField
-	for i := 0; i < len(line); {
-		if strings.IndexByte(blanks, line[i]) >= 0 {
-			i++
-			continue
-		}
-		start, quoted, hash := i, false, false
-		for ; i < len(line) && (quoted || strings.IndexByte(blanks, line[i]) < 0); i++ {
-			if hash = line[i] == '#' && !quoted; hash {
-				break
-			}
-			if line[i] == '"' {
-				quoted = !quoted
-			}
-		}
-		if last := len(fields) - 1; i > start && last >= 0 && strings.HasSuffix(fields[last].text, ",") {
-			fields[last].to, fields[last].text = i, fields[last].text+line[start:i]
-		} else if i > start {
-			fields = append(fields, hbaField{start, i, line[start:i]})
-		}
-		if hash {
-			break
-		}
-	}
-	return fields
-}
 
 // hbaName is an item of a list of databases or roles. In quotes, all and other keywords are names like any other.
 type hbaName struct {
@@ -88,8 +53,9 @@ func hbaMethod(text string, local bool, user, database string) string {
 	loopback := netip.MustParseAddr("127.0.0.1")
 	for line := range strings.Lines(text) {
 		var f []string
-		for _, field := range hbaFields(line) {
-			f = append(f, field.text)
+		fields, _, _ := hba.Fields(line)
+		for _, field := range fields {
+			f = append(f, field.Text)
 		}
 		if len(f) < 4 || !hbaMeets(f[1], database) || !hbaMeets(f[2], user) {
 			continue

@@ -1,39 +1,8 @@
 package polardb
 
 import (
-	"strings"
 	"testing"
 )
-
-// The fields are those that the engine's hba.c makes of a line.
-func TestFieldsOfALineOfPgHBA(t *testing.T) {
-	for line, want := range map[string]string{
-		"":                              "",
-		"# host all all all trust":      "",
-		"  \t\n":                        "",
-		"local all all trust\n":         "local|all|all|trust",
-		"host\tall  all\t::1/128 md5 ":  "host|all|all|::1/128|md5",
-		"local all all trust#why":       "local|all|all|trust",
-		"local all \"a#b\" trust # why": `local|all|"a#b"|trust`,
-		`local all "two words" trust`:   `local|all|"two words"|trust`,
-		"host a, b all all md5":         "host|a,b|all|all|md5",
-		"host a,b all all md5":          "host|a,b|all|all|md5",
-		"host a,\t\"b c\", d u all md5": `host|a,"b c",d|u|all|md5`,
-		`local all "open trust`:         `local|all|"open trust`,
-		"local all all,# and no more":   "local|all|all,",
-	} {
-		var got []string
-		for _, f := range hbaFields(line) {
-			got = append(got, f.text)
-			if !strings.Contains(line[f.from:f.to], strings.Split(f.text, ",")[0]) {
-				t.Errorf("%q: the field %q is said to stand at %q", line, f.text, line[f.from:f.to])
-			}
-		}
-		if strings.Join(got, "|") != want {
-			t.Errorf("%q has the fields %q, want %q", line, got, want)
-		}
-	}
-}
 
 func TestListsOfPgHBAMeetNames(t *testing.T) {
 	for _, c := range []struct {

@@ -6,6 +6,7 @@ import (
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/tasks/files"
+	"github.com/polarbook/polarbook/tasks/hba"
 )
 
 type rotationHBAArgs struct {
@@ -69,9 +70,9 @@ func withRoles(text, like string, roles []string) string {
 	for _, role := range roles {
 		for line := range strings.Lines(rest.String()) {
 			// The roles are the third field.
-			if f := hbaFields(line); len(f) > 3 && hbaNamed(f[2].text, like) {
+			if f, _, _ := hba.Fields(line); len(f) > 3 && hbaNamed(f[2].Text, like) {
 				quoted := `"` + strings.ReplaceAll(role, `"`, `""`) + `"`
-				block.WriteString(strings.TrimRight(line[:f[2].from]+quoted+line[f[2].to:], "\r\n") + "\n")
+				block.WriteString(strings.TrimRight(line[:f[2].From]+quoted+line[f[2].To:], "\r\n") + "\n")
 			}
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/polarbook/polarbook/tasks/hba"
 )
 
 var hbaMethods = strings.Fields("trust reject md5 password gss sspi krb5 ident peer ldap radius cert pam scram-sha-256")
@@ -184,37 +186,16 @@ func (r *hbaRule) complete(kind, method string, options []string) error {
 	return nil
 }
 
-// hbaWords splits a line into its fields and what follows #. Quotes stay where they are.
+// hbaWords are the fields of a line and what follows #. Quotes stay where they are.
 func hbaWords(line string) (words []string, comment string, err error) {
-	var word strings.Builder
-	end := func() {
-		if word.Len() > 0 {
-			words = append(words, word.String())
-			word.Reset()
-		}
-	}
-	inside := false
-	for i, c := range line {
-		switch {
-		case c == '"':
-			inside = !inside
-			word.WriteRune(c)
-		case inside:
-			word.WriteRune(c)
-		case c == '#':
-			end()
-			return words, line[i:], nil
-		case strings.ContainsRune(" \t\r\n\v\f", c):
-			end()
-		default:
-			word.WriteRune(c)
-		}
-	}
-	if inside {
+	fields, comment, open := hba.Fields(line)
+	if open {
 		return nil, "", errors.New("has a quote that does not end")
 	}
-	end()
-	return words, "", nil
+	for _, f := range fields {
+		words = append(words, f.Text)
+	}
+	return words, comment, nil
 }
 
 func unquoted(text string) string {

@@ -69,7 +69,7 @@ var hbaModule = tasks.Define(tasks.Module{
 	if a.BackupFile != "" {
 		return refuse("backup_file", "is not there: backup keeps the copy beside the file")
 	}
-	w := &hba{hbaArgs: a, asking: l.Check()}
+	w := &pgHBA{hbaArgs: a, asking: l.Check()}
 	if arg, problem := w.read(); arg != "" {
 		return refuse(arg, problem)
 	}
@@ -82,8 +82,8 @@ var hbaModule = tasks.Define(tasks.Module{
 	return w, nil
 })
 
-// hba is a postgresql_pg_hba with its rules read.
-type hba struct {
+// pgHBA is a postgresql_pg_hba with its rules read.
+type pgHBA struct {
 	*hbaArgs
 	asking bool
 	edit   *files.Edit
@@ -105,7 +105,7 @@ type hbaItem struct {
 var hbaDefaults = hbaItem{address: "samehost", databases: "all", users: "all", method: "md5", state: "present"}
 
 // read reads the rules. It returns which argument is wrong and how.
-func (w *hba) read() (arg, problem string) {
+func (w *pgHBA) read() (arg, problem string) {
 	own := hbaItem{
 		kind: orEmpty(w.Type), address: w.Address, netmask: orEmpty(w.Netmask), databases: w.Databases, users: w.Users, method: w.Method,
 		comment: orEmpty(w.Comment), state: w.State, options: orEmpty(w.Options),
@@ -176,7 +176,7 @@ func (o *hbaItem) fill(item any) error {
 }
 
 // add makes the rules of an item: one of each database and each user.
-func (w *hba) add(o hbaItem) error {
+func (w *pgHBA) add(o hbaItem) error {
 	for _, text := range []string{o.databases, o.users, o.comment} {
 		if strings.ContainsAny(text, "\n\r\x00") || strings.HasSuffix(text, `\`) {
 			return errors.New("has a text of several lines")
@@ -270,9 +270,9 @@ func hbaOptions(value any) ([]string, error) {
 }
 
 // Probe reads the file.
-func (w *hba) Probe() string { return w.edit.Probe() }
+func (w *pgHBA) Probe() string { return w.edit.Probe() }
 
-func (w *hba) Plan(found tasks.Found) (tasks.Plan, error) {
+func (w *pgHBA) Plan(found tasks.Found) (tasks.Plan, error) {
 	edit := *w.edit
 	var said files.Read
 	if err := found.Decode(&said); err != nil {
@@ -324,7 +324,7 @@ func (w *hba) Plan(found tasks.Found) (tasks.Plan, error) {
 }
 
 // rewrite returns the file's lines as they are to be, and what is done; nothing where nothing is.
-func (w *hba) rewrite(text string) ([]*hbaRule, []string, error) {
+func (w *pgHBA) rewrite(text string) ([]*hbaRule, []string, error) {
 	var rules []*hbaRule
 	if text != "" {
 		var err error
@@ -356,7 +356,7 @@ func (w *hba) rewrite(text string) ([]*hbaRule, []string, error) {
 	return rules, msgs, nil
 }
 
-func (w *hba) overwrite(have []*hbaRule) ([]*hbaRule, []string, error) {
+func (w *pgHBA) overwrite(have []*hbaRule) ([]*hbaRule, []string, error) {
 	var rules []*hbaRule
 	for _, want := range w.wanted {
 		if want.absent {

@@ -36,6 +36,7 @@ var hbaRows = []struct {
 	{"blanks and includes", "host all all all md5\n \ninclude a # b\nlocal all x peer\n", map[string]any{"contype": "local", "users": "y"}, "local\tall\ty\tmd5\nlocal all x peer\nhost all all all md5\ninclude a # b"},
 	{"goes on", "local all \\\nall peer\n", map[string]any{"contype": "local", "method": "peer"}, ""},
 	{"only read", "local all all peer\n", map[string]any{"backup": true}, ""},
+	{"a list with blanks", "host b, a all all md5\n", map[string]any{"backup": true}, ""},
 }
 
 func TestHBA(t *testing.T) {
