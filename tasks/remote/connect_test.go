@@ -33,10 +33,10 @@ func TestUnreachable(t *testing.T) {
 		want string
 	}{
 		{"closed port", freePort(t), "connection refused"},
-		{"no SSH server", silent.Addr().(*net.TCPAddr).Port, "did not end within 300ms"},
+		{"no SSH server", silent.Addr().(*net.TCPAddr).Port, "did not end within 3s"},
 	} {
 		_, err := Connect(testContext(t), Config{Name: "node1", Address: "127.0.0.1", Port: c.port, User: "u", ConfigFile: "none",
-			ConnectTimeout: 300 * time.Millisecond, Keys: HostKeyCheck{Mode: ModeOff}})
+			ConnectTimeout: 3 * time.Second, Keys: HostKeyCheck{Mode: ModeOff}})
 		var unreachable *UnreachableError
 		if !errors.As(err, &unreachable) || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "node1: unreachable") {
 			t.Errorf("%s: %v", c.name, err)
