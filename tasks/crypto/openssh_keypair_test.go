@@ -20,6 +20,7 @@ func keygen(t *testing.T, words string) string {
 }
 
 func TestKeypair(t *testing.T) {
+	taskstest.Large(t)
 	for name, given := range map[string]map[string]any{
 		"ed25519": {"type": "ed25519", "comment": "a b"}, "ecdsa": {"type": "ecdsa", "size": 384}, "rsa": {"size": 2048},
 		"passphrase": {"type": "ed25519", "passphrase": "it's secret"}, "pkcs8": {"type": "ecdsa", "private_key_format": "pkcs8"},
@@ -61,6 +62,7 @@ func TestKeypair(t *testing.T) {
 
 // What was there and does not fit is replaced, or refused with nothing changed, as regenerate says.
 func TestKeypairRegenerate(t *testing.T) {
+	taskstest.Large(t)
 	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
 		path := dir + "/key"
 		l := &taskstest.FakeLocal{}

@@ -10,6 +10,7 @@ import (
 )
 
 func TestDB(t *testing.T) {
+	taskstest.Large(t)
 	ways(t, func(t *testing.T, on *target) {
 		const db = `we"ird 'db`
 		on.sql(t, "postgres", `create role "o'w""n"`)
@@ -46,6 +47,7 @@ func TestDB(t *testing.T) {
 
 // TestDump dumps a database in every form, and restores it from each into another.
 func TestDump(t *testing.T) {
+	taskstest.Large(t)
 	ways(t, func(t *testing.T, on *target) {
 		dir := t.TempDir()
 		on.twice(t, "postgresql_db", "name", "dumped")

@@ -1,8 +1,13 @@
 package postgresql
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/polarbook/polarbook/tasks/taskstest"
+)
 
 func TestOwner(t *testing.T) {
+	taskstest.Large(t)
 	ways(t, func(t *testing.T, on *target) {
 		on.sql(t, "postgres", `create role "new'owner"; create role former`)
 		on.sql(t, "postgres", "create database owned")

@@ -7,6 +7,7 @@ import (
 )
 
 func TestPrivs(t *testing.T) {
+	taskstest.Large(t)
 	ways(t, func(t *testing.T, on *target) {
 		on.sql(t, "postgres", "create database granted")
 		on.sql(t, "postgres", `create role "r'1"; create role r2`)

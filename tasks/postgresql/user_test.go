@@ -19,6 +19,7 @@ func (on *target) logsIn(t *testing.T, role, password string) bool {
 }
 
 func TestUser(t *testing.T) {
+	taskstest.Large(t)
 	ways(t, func(t *testing.T, on *target) {
 		const role, password, other = `a"pp 'x`, `s3'cr\e"t`, "an0ther"
 		equal(t, on.twice(t, "postgresql_user", "name", role, "password", password, "role_attr_flags", "CREATEDB,NOSUPERUSER", "conn_limit", 3, "comment", "it's"),

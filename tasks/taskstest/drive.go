@@ -46,6 +46,15 @@ func ShellsFor(t testing.TB) [][]string {
 	return all[chosen : chosen+1]
 }
 
+// Large leaves a test out with -short: it works for many seconds, in a database server or with large keys, and the detector of races
+// makes minutes of them.
+func Large(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("large: it runs without -short")
+	}
+}
+
 // EachShell runs a test once for every kind of shell (see ShellsFor), in a directory of its own.
 func EachShell(t *testing.T, test func(t *testing.T, h *LocalHost, dir string)) {
 	t.Helper()
