@@ -100,6 +100,37 @@ func TestRetriesAndPausesStop(t *testing.T) {
 	}
 }
 
+// Two hosts of an inventory may be one machine, whose note both write at once.
+func TestOwedHandlersOfOneMachineUnderManyNames(t *testing.T) {
+	b := newBench(t, "a", "b", "c", "d", "e", "f")
+	b.o.PendingHandlers = session.PendingHandlerFiles{Dir: filepath.Join(b.dir, "owed")}
+	b.o.Forks = 6
+	for range 5 {
+		b.rec.lines = nil
+		if _, err := b.run(`
+- name: web
+  hosts: all
+  gather_facts: false
+  tasks:
+    - shell: "true"
+      notify: restart
+  handlers:
+    - name: restart
+      shell: "true"
+`); err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range b.rec.events {
+			if said, ok := e.(event.HostSaid); ok {
+				t.Fatalf("%s: %s", said.Host, said.Line)
+			}
+		}
+		if left, _ := filepath.Glob(filepath.Join(b.dir, "owed", "*")); len(left) != 0 {
+			t.Fatalf("left: %v", left)
+		}
+	}
+}
+
 func TestOwedHandlersAreRemembered(t *testing.T) {
 	const playbook = `
 - name: web

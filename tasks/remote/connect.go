@@ -101,8 +101,17 @@ func (d *dialer) close() {
 	d.hops = nil
 }
 
-// connect reaches one hop, after those that lead to it.
+// connect reaches one hop, after those that lead to it. Where one of these was shared and is lost, it is reached anew.
 func (d *dialer) connect(ctx context.Context, t target, depth int) (*ssh.Client, *countingConn, error) {
+	client, conn, err := d.connectOnce(ctx, t, depth)
+	var lost *lostJumpError
+	if errors.As(err, &lost) && ctx.Err() == nil {
+		return d.connectOnce(ctx, t, depth)
+	}
+	return client, conn, err
+}
+
+func (d *dialer) connectOnce(ctx context.Context, t target, depth int) (*ssh.Client, *countingConn, error) {
 	if depth > maxJumps {
 		return nil, nil, fmt.Errorf("%s: more than %d jump hosts behind one another: they probably jump through each other",
 			d.config.Name, maxJumps)
@@ -128,7 +137,7 @@ func (d *dialer) connect(ctx context.Context, t target, depth int) (*ssh.Client,
 			way += fmt.Sprint(*t.jumpOptions)
 		}
 		ours := false
-		client, leave, err := d.config.Jumps.to(ctx, way, func() (*ssh.Client, func(), error) {
+		from, leave, err := d.config.Jumps.to(ctx, way, func() (*ssh.Client, func(), error) {
 			ours = true
 			if first { // only the first of a list may have jump hosts of its own
 				return d.jump(func(d *dialer) (*ssh.Client, *countingConn, error) { return d.connect(ctx, *jt, depth+1) })
@@ -145,7 +154,7 @@ func (d *dialer) connect(ctx context.Context, t target, depth int) (*ssh.Client,
 		d.mu.Lock()
 		d.hops = append(d.hops, leave)
 		d.mu.Unlock()
-		dial = client.DialContext
+		dial = from
 	}
 	return d.handshake(ctx, t, dial, depth == 0)
 }
@@ -268,8 +277,11 @@ func (d *dialer) patientShake(
 		client, conn, err := d.shake(ctx, t, dial, last, keys, algorithms, gives)
 		var dropped *droppedError
 		var undialled *undialledError
+		var lost *lostJumpError         // over that connection no later try does better
 		wait := pause/2 + rand.N(pause) // or those that were dropped together come back together
 		switch {
+		case errors.As(err, &lost):
+			return client, conn, err
 		case errors.As(err, &dropped) && time.Since(began)+wait <= d.config.ConnectTimeout:
 		case (errors.As(err, &dropped) || errors.As(err, &undialled)) && retries < d.config.Retries:
 			wait = min(time.Second<<min(retries, 5)-time.Second, 30*time.Second)

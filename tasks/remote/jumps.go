@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"errors"
+	"net"
 	"sync"
 
 	"golang.org/x/crypto/ssh"
@@ -28,16 +29,26 @@ type jump struct {
 // NewJumps returns an empty set.
 func NewJumps() *Jumps { return &Jumps{open: map[string]*jump{}} }
 
-// to returns the connection to a jump host, which it makes by connect unless there is one by that way. Whoever comes while
-// it is being made waits for it, and shares its failure. The connection is closed when all who got it have called leave;
-// one that was lost is made anew for the next who asks, and one that could not be made too, unless the jump host said no
-// to who logs in: it is not asked again. A nil Jumps shares nothing. connect also returns what ends the
-// connection; nothing of it is left when it fails.
+// lostJumpError is a connection to a jump host that had ended when it was used, as one does that others made and that is
+// not known to be lost yet.
+type lostJumpError struct{ error }
+
+func (e *lostJumpError) Unwrap() error { return e.error }
+
+// to returns what dials from a jump host, over a connection that it makes by connect unless there is one by that way. Whoever
+// comes while it is being made waits for it, and shares its failure. The connection is closed when all who got it have called
+// leave; one that was lost is made anew for the next who asks, and one that could not be made too, unless the jump host said no
+// to who logs in: it is not asked again. Dialling over one that was lost is a *lostJumpError, and the next who asks gets
+// another. A nil Jumps shares nothing. connect also returns what ends the connection; nothing of it is left when it fails.
 func (j *Jumps) to(ctx context.Context, way string, connect func() (*ssh.Client, func(), error)) (
-	client *ssh.Client, leave func(), err error,
+	dial dialFunc, leave func(), err error,
 ) {
 	if j == nil {
-		return connect()
+		client, end, err := connect()
+		if err != nil {
+			return nil, nil, err
+		}
+		return client.DialContext, end, nil
 	}
 	for {
 		j.mu.Lock()
@@ -59,7 +70,7 @@ func (j *Jumps) to(ctx context.Context, way string, connect func() (*ssh.Client,
 				}()
 			}
 			close(k.made)
-			return k.client, func() { j.leave(way, k) }, k.err
+			return j.over(way, k), func() { j.leave(way, k) }, k.err
 		}
 		k.users++
 		j.mu.Unlock()
@@ -70,12 +81,25 @@ func (j *Jumps) to(ctx context.Context, way string, connect func() (*ssh.Client,
 			return nil, nil, ctx.Err()
 		}
 		if k.err == nil {
-			return k.client, func() { j.leave(way, k) }, nil
+			return j.over(way, k), func() { j.leave(way, k) }, nil
 		}
 		if !errors.Is(k.err, context.Canceled) || ctx.Err() != nil {
 			return nil, nil, k.err
 		}
 		// Whoever tried was told to stop. That is no answer for others.
+	}
+}
+
+// over dials from the jump host over one connection to it.
+func (j *Jumps) over(way string, k *jump) dialFunc {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := k.client.DialContext(ctx, network, address)
+		var answer *ssh.OpenChannelError
+		if err == nil || ctx.Err() != nil || errors.As(err, &answer) {
+			return conn, err
+		}
+		j.forget(way, k)
+		return nil, &lostJumpError{err}
 	}
 }
 

@@ -3,10 +3,12 @@ package remote
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // behindJump is ssh_config for many names of one host behind a jump host, itself behind another when outer is given.
@@ -110,6 +112,50 @@ func TestJumpConnectionsAreShared(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Who asks between the end of a shared connection and the news of it gets another, whichever of the chain it is.
+func TestAJumpConnectionThatIsLostUnnoticed(t *testing.T) {
+	t.Parallel()
+	target, jump, outer := startSSHD(t), startSSHD(t), startSSHD(t)
+	config := behindJump(t, target, jump, outer)
+	for _, name := range []string{"jump", "outer"} {
+		jumps := NewJumps()
+		to := Config{Name: "inner", ConfigFile: config, Jumps: jumps, Retries: 3, Keys: HostKeyCheck{SystemFiles: []string{}}}
+		first := connect(t, to)
+		jumps.mu.Lock()
+		was := maps.Clone(jumps.open)
+		jumps.mu.Unlock()
+		port := fmt.Sprint(map[string]*testServer{"jump": jump, "outer": outer}[name].port)
+		for way, k := range was {
+			if strings.Contains(way, port) {
+				k.client.Close()
+			}
+		}
+		<-first.Done()
+		for way, k := range was {
+			_ = k.client.Wait()
+			for jumps.has(way) {
+				time.Sleep(time.Millisecond)
+			}
+		}
+		jumps.mu.Lock()
+		maps.Copy(jumps.open, was) // as if nobody had heard of it
+		jumps.mu.Unlock()
+		h, err := Connect(testContext(t), to)
+		if err != nil {
+			t.Errorf("the connection to %s was lost: %v", name, err)
+			continue
+		}
+		run(t, openTestShell(t, h, Become{}), "true")
+		h.Close()
+	}
+}
+
+func (j *Jumps) has(way string) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.open[way] != nil
 }
 
 // A jump host that cannot be reached keeps all away that are behind it, each under its own name.

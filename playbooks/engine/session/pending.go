@@ -36,8 +36,13 @@ func (o PendingHandlerFiles) path(playbook string) string {
 	if dir == "" {
 		dir = "/var/lib/polarbook/owed"
 	}
-	sum := sha256.Sum256([]byte(playbook))
-	return dir + "/" + hex.EncodeToString(sum[:8])
+	return dir + "/" + digest(playbook)
+}
+
+// digest makes a name of a file of any text.
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:8])
 }
 
 // pendingLimit bounds what is read of such a file, in bytes.
@@ -72,7 +77,8 @@ func (o PendingHandlerFiles) Load(ctx context.Context, h tasks.Host, playbook st
 	return handlers, nil
 }
 
-// Save writes with root's shell: a temporary name, then a rename.
+// Save writes with root's shell: a temporary name, then a rename. The temporary name is the host's own, for two hosts of an
+// inventory may be one machine.
 func (o PendingHandlerFiles) Save(ctx context.Context, h tasks.Host, playbook string, handlers []string) error {
 	shell, err := h.As(ctx, "")
 	if err != nil {
@@ -81,7 +87,7 @@ func (o PendingHandlerFiles) Save(ctx context.Context, h tasks.Host, playbook st
 	file := o.path(playbook)
 	text := "rm -f " + remote.Quote(file)
 	if len(handlers) > 0 {
-		temporary := remote.Quote(file + ".new")
+		temporary := remote.Quote(file + "." + digest(h.Name()) + ".new")
 		dir := remote.Quote(file[:strings.LastIndex(file, "/")])
 		text = "set -e\numask 022\nmkdir -p " + dir + "\n" + script.OnlyTrusted(dir) + strings.Join([]string{
 			"rm -f " + temporary,
