@@ -3,7 +3,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 LINT     = .cache/golangci-lint-2.15.0
 
-.PHONY: help build unit test test-all differential lint bench demo demo-down release clean
+.PHONY: help build unit test test-long test-all differential lint bench demo demo-down release clean
 
 build: ## a static binary for this machine, bin/polarbook
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/polarbook ./cmd/polarbook
@@ -16,8 +16,11 @@ release: ## static binaries for linux and darwin, amd64 and arm64
 unit: ## the tests that need no hosts and no root, with the race detector: under a minute on two cores
 	test/unit -short
 
-test: ## everything that this machine can run
+test: ## every suite that this machine can run, in its short form
 	test/run
+
+test-long: ## every suite that this machine can run, whole
+	LONG=yes test/run
 
 test-all: ## every suite that boots hosts, on every flavour of host: hours
 	test/all

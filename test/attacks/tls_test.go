@@ -116,6 +116,7 @@ func TestTLS(t *testing.T) {
 	})
 
 	s.Case(t, "switched off and on again while it runs", func(t *testing.T) {
+		site.Long(t)
 		s.SetAll(site.Vars{"polardb_tls": site.Vars{}})
 		s.Refused("Run reconfigure.yml to switch TLS off", "new-cluster.yml")
 		s.Refused("leave --limit out", "reconfigure.yml", "--limit", "node2")

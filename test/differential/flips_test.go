@@ -8,11 +8,13 @@ import (
 	"testing"
 
 	"github.com/polarbook/polarbook/test/lab"
+	"github.com/polarbook/polarbook/test/site"
 )
 
 // TestFlips has hosts converged by one program and then runs the same play with the other, which must find nothing to change:
 // a fleet moves to polarbook, and back, without a restart. One play is run, all of them when DIFFERENTIAL is all or -run names them.
 func TestFlips(t *testing.T) {
+	site.Long(t)
 	lab.Require(t)
 	plays, err := filepath.Glob("testdata/flips/*")
 	if err != nil || len(plays) == 0 {

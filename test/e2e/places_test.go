@@ -71,6 +71,7 @@ func TestRolesAndPlaces(t *testing.T) {
 
 // The stand-in runs on any Debian, and only the hosts differ here.
 func TestReleases(t *testing.T) {
+	site.Long(t)
 	t.Parallel()
 	if site.RealEngine() {
 		t.Skip("SKIP releases: POLARDB_TARBALL was built for one release of Debian and does not run on others")

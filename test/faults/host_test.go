@@ -10,6 +10,7 @@ import (
 // TestClock sets the clock of one host an hour ahead, as every script on it sees it: the kernel's clock belongs to the whole
 // machine. Preflight says so, and work on a running cluster goes on.
 func TestClock(t *testing.T) {
+	site.Long(t)
 	t.Parallel()
 	s := newCluster(t, nil)
 	s.On("node2", `cat >/usr/local/bin/date <<'END'

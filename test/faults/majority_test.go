@@ -99,6 +99,9 @@ func TestMajorityLost(t *testing.T) {
 		s.SQL(survivor, "insert into kept values (2)")
 		s.Run(0, "recover-majority.yml", "-e", lost, "-e", "confirm=faults").Unchanged()
 	})
+	if testing.Short() {
+		return
+	}
 	s.Subtest(t, "the lost come back with their old data", func(*testing.T) {
 		for _, n := range dead {
 			s.On(n, "touch /srv/ts/PG_11_*/stale; systemctl start "+s.Unit())

@@ -9,6 +9,7 @@ import (
 
 // TestNetwork cuts one host off during a drop, a join and a restart, and reconnects it.
 func TestNetwork(t *testing.T) {
+	site.Long(t)
 	t.Parallel()
 	s := newCluster(t, nil)
 	s.Subtest(t, "the node that is dropped is cut off", func(*testing.T) {

@@ -28,6 +28,7 @@ func TestFlavours(t *testing.T) {
 
 // TestMixed runs one cluster on a host of each kind: they must understand what each other says and writes.
 func TestMixed(t *testing.T) {
+	site.Long(t)
 	t.Parallel()
 	wholeLife(t, []lab.Spec{
 		lab.Spec{Name: "node1"}.Of("busybox"),

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/crypto/ssh/knownhosts"
 
 	"github.com/polarbook/polarbook/test/lab"
+	"github.com/polarbook/polarbook/test/site"
 )
 
 func TestThreeHosts(t *testing.T) {
@@ -326,6 +327,7 @@ func delay(t *testing.T, l *lab.Lab) {
 }
 
 func TestOtherReleases(t *testing.T) {
+	site.Long(t)
 	l := lab.New(t, lab.Options{Hosts: []lab.Spec{
 		{Name: "old", Release: "bullseye"},
 		{Name: "new", Release: "trixie"},

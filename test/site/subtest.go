@@ -2,6 +2,15 @@ package site
 
 import "testing"
 
+// Long leaves a test, or a part of one, out of the short form: it takes minutes of processor time and has seldom found what
+// the others did not. make test-long has it.
+func Long(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("long: make test-long runs it")
+	}
+}
+
 // Subtest runs f with the failures of the site reported under its name. What follows stands on it: a failure ends the
 // test.
 func (l *ControlNode) Subtest(t *testing.T, name string, f func(t *testing.T)) {
