@@ -37,6 +37,7 @@ type cli struct {
 	Run       runCmd       `cmd:"" help:"Run a playbook: a file of that name, or else a built-in one."`
 	Inventory inventoryCmd `cmd:"" help:"Show the inventory as it is read, in ansible-inventory's form."`
 	Status    statusCmd    `cmd:"" help:"Show the cluster as its nodes see it."`
+	Connect   connectCmd   `cmd:"" help:"Print what applications need to connect to the cluster."`
 	Unlock    unlockCmd    `cmd:"" help:"Show who has locked the hosts, and clear what a dead connection left."`
 	Ping      pingCmd      `cmd:"" help:"Connect to the hosts and report how that went."`
 	Init      initCmd      `cmd:"" help:"Make a directory with an inventory to fill in."`

@@ -159,6 +159,12 @@ func field(dict any, key string) any {
 	return nil
 }
 
+// listOf is a list in a result, empty where it is none.
+func listOf(v any) []any {
+	list, _ := v.([]any)
+	return list
+}
+
 // statusListener keeps what the first task of status.yml registered, and what all of them warn of.
 type statusListener struct {
 	values   *ordered.Map
