@@ -94,6 +94,9 @@ func plainOf(t *testing.T, n *yaml.Node) any {
 
 // TestSchemaTakesWhatIsRight: the built-in playbooks and their tasks, the modules' examples, and the example inventory.
 func TestSchemaTakesWhatIsRight(t *testing.T) {
+	if testing.Short() {
+		t.Skip("large: it runs without -short")
+	}
 	check := func(kind, name string, text []byte) {
 		if err := compiled(t, kind).Validate(asJSON(t, text)); err != nil {
 			t.Errorf("%s as %s: %v", name, kind, err)

@@ -31,6 +31,9 @@ func read(t *testing.T, name string) []byte {
 }
 
 func TestOpenWhatAnsibleWrote(t *testing.T) {
+	if testing.Short() {
+		t.Skip("large: it runs without -short")
+	}
 	for name, want := range map[string]Secret{"format11": first, "format12": second} {
 		data := read(t, name)
 		for form, text := range map[string]string{
@@ -51,6 +54,9 @@ func TestOpenWhatAnsibleWrote(t *testing.T) {
 }
 
 func TestSealAsAnsibleDoes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("large: it runs without -short")
+	}
 	// What ansible-core's filter vault gives for the same salt, in 2.14 and 2.19.
 	const want = "$ANSIBLE_VAULT;1.2;AES256;idx\n" +
 		"373336313663373433310a3037393562383862613638363264643164323862613239343035663761\n" +

@@ -69,6 +69,7 @@ var tools = strings.Fields("awk cat chcon chmod chown cp cut date find gawk grep
 // changed or told by that. POLARBOOK_ALL tries every command and every way to bend instead of two; -short tries one, in half
 // of the cases.
 func TestAnotherAccountActsBetweenTwoCommands(t *testing.T) {
+	taskstest.Large(t)
 	if os.Getuid() != 0 {
 		t.Skip("SKIP: changes owners, so it needs root")
 	}

@@ -12,6 +12,7 @@ import (
 )
 
 func TestDHParam(t *testing.T) {
+	taskstest.Large(t)
 	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
 		path := dir + "/dh.pem"
 		for _, backend := range []string{"cryptography", "auto"} {

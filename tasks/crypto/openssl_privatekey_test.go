@@ -148,6 +148,7 @@ func init() { iterations = 2048 }
 
 // TestAdvised seals as it is done outside of tests: the file says how often its passphrase was hashed.
 func TestAdvised(t *testing.T) {
+	taskstest.Large(t)
 	before := iterations
 	iterations = advised
 	defer func() { iterations = before }()

@@ -114,6 +114,7 @@ func TestStyles(t *testing.T) {
 
 // A module of a megabyte and arguments of another go in streams of their own.
 func TestLarge(t *testing.T) {
+	taskstest.Large(t)
 	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, _ string) {
 		clean := home(t)
 		m := module(t, "m", "#!/bin/sh\n# WANT_JSON\nprintf '{\"changed\": true, \"size\": %s}' $(wc -c <\"$1\")\nexit\n"+strings.Repeat("# filling\n", 100_000))

@@ -128,6 +128,9 @@ func TestLogin(t *testing.T) {
 
 // The time a human takes to type a passphrase is not the host's.
 func TestSlowPassphrase(t *testing.T) {
+	if testing.Short() {
+		t.Skip("large: it runs without -short")
+	}
 	t.Parallel()
 	dir := t.TempDir()
 	_, public := writeKey(t, filepath.Join(dir, "locked"), "p")

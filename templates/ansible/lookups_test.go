@@ -86,6 +86,9 @@ func TestLookupsOfCommands(t *testing.T) {
 }
 
 func TestLookupOfPasswords(t *testing.T) {
+	if testing.Short() {
+		t.Skip("large: it runs without -short")
+	}
 	directory, render := lookupsIn(t, nil)
 	agreed{
 		{"lookup('password', '/dev/null', seed='x') | length", "20"}, {"lookup('password', '/dev/null length=5 chars=digits') is regex('^[0-9]{5}$')", "True"},

@@ -360,6 +360,9 @@ func TestShift(t *testing.T) {
 // TestWritesWaitForATransfer: a leader that took writes while it hands over would have more log than its successor,
 // nobody would vote for that one, and there would be no leader for an election timeout.
 func TestWritesWaitForATransfer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("large: it runs without -short")
+	}
 	members := newMembers(t, 3)
 	for _, m := range members {
 		m.timeout = 5 * time.Second // nobody stands of its own accord because the machine is busy
