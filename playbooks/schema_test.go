@@ -148,6 +148,9 @@ func TestSchemaTakesWhatIsRight(t *testing.T) {
 
 // TestSchemaRefusesWhatIsWrong: each of these, and none of them when its mistake is mended.
 func TestSchemaRefusesWhatIsWrong(t *testing.T) {
+	if testing.Short() {
+		t.Skip("large: it runs without -short")
+	}
 	for _, c := range []struct{ kind, wrong, right string }{
 		{"playbook", "- {hosts: all, gather_fact: false}", "- {hosts: all, gather_facts: false}"},
 		{"playbook", "- {hosts: all, gather_facts: maybe}", `- {hosts: all, gather_facts: "{{ x }}"}`},
