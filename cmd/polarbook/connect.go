@@ -125,6 +125,11 @@ func (w *workplace) clients(run runContext) (clientView, error) {
 
 // askStatus asks the nodes what polarbook status shows, once.
 func (w *workplace) askStatus(run runContext) (*statusListener, error) {
+	return w.askStatusOver(run, nil)
+}
+
+// askStatusOver does that over connections that are kept; nil: its own.
+func (w *workplace) askStatusOver(run runContext, connections *pool) (*statusListener, error) {
 	p, err := playbooks.Load("status.yml", playbooks.Options{Dir: "/nonexistent", Checker: w.render, ExtraVars: w.vars})
 	if err != nil {
 		return nil, err
@@ -133,6 +138,9 @@ func (w *workplace) askStatus(run runContext) (*statusListener, error) {
 	if err != nil {
 		return nil, err
 	}
+	if connections != nil {
+		o.Connect = connections.get
+	}
 	l := &statusListener{}
 	o.Playbooks, o.Listeners = []*playbooks.Playbook{p}, []event.Listener{l}
 	_, err = engine.Run(run, o)
@@ -140,7 +148,7 @@ func (w *workplace) askStatus(run runContext) (*statusListener, error) {
 	case l.values != nil: // that the cluster is not as it should be is no failure here
 		return l, nil
 	case l.failure != "":
-		return nil, errors.New(l.failure)
+		return nil, &exit{code: max(codeOf(err), exitFailed), err: errors.New(l.failure)}
 	case err == nil:
 		err = errors.New("no host of the group polardb answered")
 	}

@@ -38,6 +38,7 @@ type cli struct {
 	Inventory inventoryCmd `cmd:"" help:"Show the inventory as it is read, in ansible-inventory's form."`
 	Status    statusCmd    `cmd:"" help:"Show the cluster as its nodes see it."`
 	Connect   connectCmd   `cmd:"" help:"Print what applications need to connect to the cluster."`
+	Psql      psqlCmd      `cmd:"" help:"Open psql on a node, through the SSH connection."`
 	Unlock    unlockCmd    `cmd:"" help:"Show who has locked the hosts, and clear what a dead connection left."`
 	Ping      pingCmd      `cmd:"" help:"Connect to the hosts and report how that went."`
 	Init      initCmd      `cmd:"" help:"Make a directory with an inventory to fill in."`
@@ -57,6 +58,7 @@ type terminal struct {
 	closed   chan struct{} // closed when nobody reads what is printed any more
 	tty      bool          // out is a terminal, wide columns across
 	wide     func() int
+	rest     []string // what stands after -- and is another program's
 }
 
 // exit is an error that carries its exit code. An empty message has been printed already.
@@ -95,6 +97,9 @@ func run(args []string) int {
 	}
 	if len(args) == 0 {
 		args = []string{"--help"}
+	}
+	if at := slices.Index(args, "--"); at > 0 && args[0] == "psql" {
+		args, t.rest = args[:at], args[at+1:]
 	}
 	k, err := parser.Parse(withDashedValues(args))
 	if code >= 0 {

@@ -126,15 +126,20 @@ func (h *Host) openMarked(ctx context.Context, b Become, mark string) (*session,
 }
 
 func (h *Host) openOnce(ctx context.Context, b Become, mark string) (*session, error) {
+	return h.openOn(ctx, nil, b, markedShell(mark))
+}
+
+// openOn starts a shell, on a terminal of the host's where one is given.
+func (h *Host) openOn(ctx context.Context, on *Terminal, b Become, shell string) (*session, error) {
 	if err := h.mute.recent(b); err != nil {
 		return nil, err
 	}
 	marker := "polarbook-" + randomHex()
-	command, err := b.command(marker, mark)
+	command, err := b.command(marker, shell)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", h.Name(), err)
 	}
-	s, err := h.openSession(ctx, command)
+	s, err := h.startSession(ctx, on, "exec", struct{ Command string }{command})
 	if err != nil {
 		return nil, err
 	}
@@ -180,8 +185,8 @@ func (m *mutes) recent(b Become) error {
 // and one pair of double quotes. The wanted shell says that it is there before anything
 // is written: a start-up file, a menu or a sudo before it may read its input, and would
 // take a script for answers.
-func (b Become) command(marker, mark string) (string, error) {
-	ready := fmt.Sprintf(`"echo %s-ready; %s"`, marker, markedShell(mark))
+func (b Become) command(marker, shell string) (string, error) {
+	ready := fmt.Sprintf(`"echo %s-ready; %s"`, marker, shell)
 	if b.Method == "" {
 		return "exec /bin/sh -c " + ready, nil
 	}
@@ -249,6 +254,9 @@ func (b Become) handshake(ctx context.Context, s *session, marker string) error 
 					return err
 				}
 				return b.ended(s, ended, prompt, out, asked)
+			}
+			if s.merged {
+				s.errs.write(piece)
 			}
 			if out = appendNoise(out, piece); bytes.Contains(out, ready) {
 				s.errs.forget()

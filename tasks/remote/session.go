@@ -28,14 +28,12 @@ type session struct {
 	status  int           // after exited; -1: unknown
 	closing sync.Once
 	closed  chan struct{}
+	merged  bool // on a terminal: stdout has what is written to stderr, too
 }
 
-// openSession opens a channel and starts a command on it.
-func (h *Host) openSession(ctx context.Context, command string) (*session, error) {
-	return h.startSession(ctx, "exec", struct{ Command string }{command})
-}
-
-func (h *Host) startSession(ctx context.Context, request string, payload any) (*session, error) {
+// startSession opens a channel and makes a request on it, which begins what the session is for. With a terminal there is one on the
+// host.
+func (h *Host) startSession(ctx context.Context, on *Terminal, request string, payload any) (*session, error) {
 	channel, requests, err := h.openChannel(ctx, "session", nil)
 	if err != nil {
 		return nil, err
@@ -47,12 +45,18 @@ func (h *Host) startSession(ctx context.Context, request string, payload any) (*
 		errs:   newStderrTail(),
 		exited: make(chan struct{}),
 		closed: make(chan struct{}),
+		merged: on != nil,
 	}
 	go s.readRequests(requests)
 	go s.readOut(s.channel)
 	go s.readErr(s.channel.Stderr())
 	h.roundTrips.Add(1)
 	ok, err := within(ctx, h, func() (bool, error) {
+		if on != nil {
+			if ok, err := channel.SendRequest("pty-req", true, on.request()); err != nil || !ok {
+				return false, errors.Join(err, fmt.Errorf("%s: sshd gives no terminal (PermitTTY in its sshd_config?)", h.Name()))
+			}
+		}
 		if h.forwards && request == "exec" {
 			// Asked without waiting: a host that forwards no agents runs the program all the same.
 			if _, err := channel.SendRequest("auth-agent-req@openssh.com", false, nil); err != nil {

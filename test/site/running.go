@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -53,12 +54,32 @@ type Running struct {
 // that is none as an event with that line and no type; it may be nil. A run that is not waited for ends with the test.
 func (l *ControlNode) Start(each func(r *Running, e Event), args ...string) *Running {
 	l.T.Helper()
-	r := &Running{ControlNode: l, args: args, read: make(chan struct{}), began: time.Now()}
-	given := slices.Clone(args)
-	if l.knownHosts != "" && !slices.Contains(args, "--known-hosts") {
-		given = append(given, "--known-hosts", l.knownHosts)
+	return l.start(nil, each, args...)
+}
+
+// Fed runs polarbook with this standard input and wants the exit code.
+func (l *ControlNode) Fed(code int, stdin string, args ...string) *Outcome {
+	l.T.Helper()
+	return l.start(strings.NewReader(stdin), nil, args...).Wait().Exits(code)
+}
+
+// given are the arguments as polarbook gets them: with the hosts' keys.
+func (l *ControlNode) given(args []string) []string {
+	if l.knownHosts == "" || slices.Contains(args, "--known-hosts") {
+		return args
 	}
-	r.command = exec.Command(l.program, given...)
+	at := slices.Index(args, "--") // what stands behind it is another program's
+	if at < 0 {
+		at = len(args)
+	}
+	return slices.Concat(args[:at], []string{"--known-hosts", l.knownHosts}, args[at:])
+}
+
+func (l *ControlNode) start(stdin io.Reader, each func(r *Running, e Event), args ...string) *Running {
+	l.T.Helper()
+	r := &Running{ControlNode: l, args: args, read: make(chan struct{}), began: time.Now()}
+	r.command = exec.Command(l.program, l.given(args)...)
+	r.command.Stdin = stdin
 	r.command.Dir, r.command.Env, r.command.Stderr = l.Dir, l.environment(), (*stderr)(r)
 	stdout, err := r.command.StdoutPipe()
 	if err != nil {
