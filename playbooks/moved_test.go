@@ -8,7 +8,7 @@ import (
 // TestEachBuiltinMovesWhatEarlierReleasesNoted: whatever works on the data of members begins with taking over the notes of an
 // earlier release, which the engine's account could write. Who only looks moves nothing.
 func TestEachBuiltinMovesWhatEarlierReleasesNoted(t *testing.T) {
-	looks := []string{"check.yml", "status.yml"}
+	looks := []string{"backups.yml", "check.yml", "status.yml"}
 	removes := []string{"destroy.yml"}
 	reads := []string{"polardb_facts", "polardb_chosen", "polardb_tablespaces", "polardb_check", "polardb_validate", "polardb_firewall"}
 	all, err := List()

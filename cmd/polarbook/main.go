@@ -39,6 +39,7 @@ type cli struct {
 	Status    statusCmd    `cmd:"" help:"Show the cluster as its nodes see it."`
 	Connect   connectCmd   `cmd:"" help:"Print what applications need to connect to the cluster."`
 	Psql      psqlCmd      `cmd:"" help:"Open psql on a node, through the SSH connection."`
+	Backups   backupsCmd   `cmd:"" help:"List the backups on all hosts, and tell which are whole."`
 	Unlock    unlockCmd    `cmd:"" help:"Show who has locked the hosts, and clear what a dead connection left."`
 	Ping      pingCmd      `cmd:"" help:"Connect to the hosts and report how that went."`
 	Init      initCmd      `cmd:"" help:"Make a directory with an inventory to fill in."`

@@ -1,12 +1,18 @@
 package polardb
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"strings"
+	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/files"
 	"github.com/polarbook/polarbook/tasks/script"
@@ -14,7 +20,12 @@ import (
 
 type backupArgs struct {
 	ClusterArgs
-	To                  string `arg:"to,required,path" doc:"the directory on the host, which gets pgdata, polardata and tablespaces"`
+	To                  string `arg:"to,path" doc:"the directory on the host, which gets pgdata, polardata and tablespaces; default one in dir"`
+	Dir                 string `arg:"dir,path" default:"/var/lib/polardb-backups" doc:"where backups lie that are named by their time (UTC)"`
+	Source              string `arg:"source" default:"follower" doc:"which node is copied: follower (the leader only when no other is fit), leader, or a name"`
+	MaxRate             string `arg:"max_rate" doc:"how fast at most, in kB a second, or with M in MB: from 32 to 1024M; empty: as fast as it goes"`
+	Keep                int    `arg:"keep" default:"0" doc:"how many whole backups of the cluster stay in dir; 0: all"`
+	KeepDays            int    `arg:"keep_days" default:"0" doc:"the age in days from which backups in dir are removed; 0: none are"`
 	Home                string `arg:"home" default:"/opt/polardb" doc:"where the engine is installed"`
 	User                string `arg:"user" default:"polardb" doc:"the account that the copy belongs to"`
 	Cluster             string `arg:"cluster" default:"polardb" doc:"the cluster's name, noted with the backup"`
@@ -22,16 +33,30 @@ type backupArgs struct {
 	ReplicationPassword string `arg:"replication_password,required,secret" doc:"its password"`
 	SSLRootCert         string `arg:"sslrootcert" doc:"the host's file of CAs for the leader's certificate; empty: TLS is not required"`
 	Timeout             int    `arg:"timeout" default:"86400" doc:"seconds that the copy may take"`
+
+	named bool // by polarbook, and so in dir
 }
+
+// backupName is the form of the names that polarbook gives backups: the time in UTC.
+const backupName = "20060102T150405Z"
+
+var rateForm = regexp.MustCompile(`^[1-9][0-9]*[kM]?$`)
 
 var backupModule = tasks.Define(tasks.Module{
 	Name:    "polardb_backup",
-	Summary: "Take a base backup of the leader into a directory, and verify it",
+	Summary: "Take a base backup of the cluster into a directory, and verify it",
 	Notes: []string{
 		"Writes into a directory that is absent or empty, or in which polarbook began a backup that was not finished. " +
 			"A finished backup is left as it is; a directory that holds anything else is refused.",
+		"A follower or learner is copied that streams and is level with the leader, the host's own if it can be, " +
+			"and the leader only when there is none.",
 		"A backup is finished when the engine's tool succeeded, pg_controldata reads POLARDATA/global/pg_control, " +
-			"and SHA256SUMS lists every file. The file backup.polarbook records it, and is written last.",
+			"and SHA256SUMS lists every file. The file backup.json then describes it: cluster, engine, source, times, " +
+			"positions in the log, consensus term and index, sizes, tablespaces, and the checksum of SHA256SUMS. " +
+			"It is written last and appears at once: a backup without it is unfinished, is never restored and never counted.",
+		"Without to the backup gets a directory of its own in dir, named by the time in UTC. When it is whole, " +
+			"backups of the cluster in dir that are older than keep_days, or more than keep, are removed, and unfinished ones. " +
+			"The new one always stays.",
 		"Each tablespace goes into tablespaces/NUMBER, and the copy's links in pgdata/pg_tblspc lead there, " +
 			"never to where the cluster has it; backup.polarbook records that place. " +
 			"Tablespaces that a base backup cannot take are refused: see polardb_tablespaces.",
@@ -41,20 +66,35 @@ var backupModule = tasks.Define(tasks.Module{
 	},
 	Returns: []tasks.Return{
 		{Name: "source", Type: "str", Doc: "the node that was copied"},
+		{Name: "path", Type: "str", Doc: "where the backup lies"},
+		{Name: "removed", Type: "list", Doc: "the backups that were removed"},
 		{Name: "bytes", Type: "int", Doc: "the size of the copy"},
 		{Name: "files", Type: "int", Doc: "how many files have a checksum"},
 	},
 	Examples: `- polardb_backup:
-    to: /backup/monday
+    keep: 7
     nodes: "{{ polardb_nodes }}"
     login_password: "{{ polardb_password }}"
     replication_password: "{{ polardb_replication_password }}"
 `,
 }, func(a *backupArgs, _ tasks.Local) (tasks.Action, error) {
+	refuse := func(arg, format string, values ...any) error {
+		return &tasks.ArgError{Module: "polardb_backup", Arg: arg, Problem: fmt.Sprintf(format, values...)}
+	}
+	a.Dir = path.Clean(a.Dir)
+	if a.named = a.To == ""; a.named {
+		a.To = path.Join(a.Dir, time.Now().UTC().Format(backupName))
+	}
 	a.To = path.Clean(a.To)
-	if !path.IsAbs(a.To) || strings.Count(a.To, "/") < 2 {
-		return nil, &tasks.ArgError{Module: "polardb_backup", Arg: "to",
-			Problem: fmt.Sprintf("must be an absolute path at least two levels deep, not %q", a.To)}
+	switch {
+	case !path.IsAbs(a.Dir) || strings.Count(a.Dir, "/") < 2:
+		return nil, refuse("dir", "must be an absolute path at least two levels deep, not %q", a.Dir)
+	case !path.IsAbs(a.To) || strings.Count(a.To, "/") < 2:
+		return nil, refuse("to", "must be an absolute path at least two levels deep, not %q", a.To)
+	case a.MaxRate != "" && !rateForm.MatchString(a.MaxRate):
+		return nil, refuse("max_rate", "must be a number of kB a second, or of MB with M behind it, not %q", a.MaxRate)
+	case a.Keep < 0 || a.KeepDays < 0:
+		return nil, refuse("keep", "and keep_days must not be less than 0")
 	}
 	if err := checkReplication("polardb_backup", a.ReplicationUser, a.ReplicationPassword); err != nil {
 		return nil, err
@@ -82,7 +122,8 @@ type backupFound struct {
 	Cluster  string   `answer:"note.cluster"`
 	Source   string   `answer:"note.source"`
 	Taken    string   `answer:"note.taken"`
-	Tool     string   `answer:"tool"` // the engine's base backup tool; "": the engine is not installed
+	Whole    bool     `answer:"whole"` // it describes itself
+	Tool     string   `answer:"tool"`  // the engine's base backup tool; "": the engine is not installed
 
 	doubts []string
 }
@@ -90,13 +131,16 @@ type backupFound struct {
 // Ask asks the leader for tablespaces that a base backup cannot take.
 func (b *backupAction) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (backupFound, error) {
 	var found backupFound
-	if err := script.Decode(probed.Stdout, &found); err != nil || found.State == "finished" {
+	if err := script.Decode(probed.Stdout, &found); err != nil || found.finished() {
 		return found, err
 	}
 	spaces, err := b.args.askTablespaces(ctx, h, b.list)
 	found.doubts = unfitSpaces(spaces, b.list)
 	return found, err
 }
+
+// finished reports whether the directory holds a whole backup; an earlier release's does not describe itself.
+func (f *backupFound) finished() bool { return f.Whole || f.State == "finished" }
 
 func (b *backupAction) Plan(found backupFound) (tasks.Plan, string, error) {
 	a := b.args
@@ -110,9 +154,9 @@ func (b *backupAction) Plan(found backupFound) (tasks.Plan, string, error) {
 			Hint: "name another directory, or give it to " + a.User}
 	case found.Kind == "file":
 		return tasks.Plan{}, "", &tasks.Failure{Msg: a.To + " is a file", Hint: "name a directory"}
-	case found.State == "finished" && ours:
+	case found.finished() && ours:
 		msg := fmt.Sprintf("%s already holds a finished backup of %s, taken %s", a.To, found.Source, found.Taken)
-		return tasks.Plan{Msg: msg, Values: map[string]any{"source": found.Source}}, "", nil
+		return tasks.Plan{Msg: msg, Values: map[string]any{"source": found.Source, "path": a.To}}, "", nil
 	case len(found.Holds) > 0 && !(found.State == "begun" && ours):
 		return tasks.Plan{}, "", &tasks.Failure{Msg: fmt.Sprintf("%s is not empty: %s", a.To, strings.Join(found.Holds, " ")),
 			Hint: "nothing was written; name another directory"}
@@ -123,7 +167,15 @@ func (b *backupAction) Plan(found backupFound) (tasks.Plan, string, error) {
 	if err := refuseSpaces(found.doubts); err != nil {
 		return tasks.Plan{}, "", err
 	}
-	msg := "take a base backup of the leader into " + a.To
+	msg := "take a base backup of "
+	switch a.Source {
+	case "follower":
+		msg += "a follower, or of the leader if none is fit, into " + a.To
+	case "leader":
+		msg += "the leader into " + a.To
+	default:
+		msg += a.Source + " into " + a.To
+	}
 	if found.State == "begun" {
 		msg = "empty " + a.To + ", which holds an unfinished backup, and " + msg
 	}
@@ -131,7 +183,7 @@ func (b *backupAction) Plan(found backupFound) (tasks.Plan, string, error) {
 }
 
 // script returns one of the scripts of a backup, filled in.
-func (b *backupAction) script(name string, leader dma.View, spaces []tablespace, tool string) string {
+func (b *backupAction) script(name string, source dma.View, spaces []tablespace, tool string) string {
 	a := b.args
 	noted, moves := "", []string{}
 	escape := strings.NewReplacer("=", `\=`)
@@ -141,9 +193,9 @@ func (b *backupAction) script(name string, leader dma.View, spaces []tablespace,
 		moves = append(moves, "--tablespace-mapping="+escape.Replace(t.location)+"="+escape.Replace(to))
 	}
 	values := script.Values{
-		"TO": a.To, "OWNER": a.User, "CLUSTER": a.Cluster, "SOURCE": leader.Node, "SPACES": noted,
+		"TO": a.To, "OWNER": a.User, "CLUSTER": a.Cluster, "SOURCE": source.Node, "SPACES": noted, "RATE": a.MaxRate,
 		"BIN": a.Home + "/current/bin", "LIB": a.Home + "/current/lib", "TIMEOUT": a.Timeout, "TOOL": tool,
-		"LEADER": leader.Address.Host, "PORT": leader.Address.Port, "REPLICATOR": a.ReplicationUser, "CA": a.SSLRootCert,
+		"LEADER": source.Address.Host, "PORT": source.Address.Port, "REPLICATOR": a.ReplicationUser, "CA": a.SSLRootCert,
 	}
 	return scripts.Script(name, values.For(scripts, name), moves...)
 }
@@ -153,58 +205,161 @@ func (b *backupAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, to
 	if p.Unknown != "" {
 		return tasks.Result{}, &tasks.Failure{Msg: p.Unknown, Hint: "run the tasks that install it first"}
 	}
-	leader, _, err := a.leader(ctx, h, b.list, electionPatience)
+	leader, survey, err := a.leader(ctx, h, b.list, electionPatience)
 	if err != nil {
-		return tasks.Result{}, &tasks.Failure{Msg: "a base backup needs a leader to copy", Err: err}
+		return tasks.Result{}, &tasks.Failure{Msg: "a base backup needs a leader", Err: err}
 	}
-	if err := a.checkSource(ctx, h, b.list, leader); err != nil {
+	source, doubts, err := backupSource(survey, leader, b.list, a.Source, h.Name())
+	if err != nil {
 		return tasks.Result{}, err
 	}
-	spaces, err := a.copyable(ctx, h, b.list, leader)
+	if a.Source == "follower" && source.Node == leader.Node && len(b.list) > 1 {
+		h.Say("the leader is copied, because no other node is fit: not " + strings.Join(doubts, "; not "))
+	}
+	if err := a.checkSource(ctx, h, b.list, source); err != nil {
+		return tasks.Result{}, err
+	}
+	spaces, err := a.copyable(ctx, h, b.list, source)
 	if err == nil {
-		err = a.announce(ctx, h, b.list, leader, spaces)
+		err = a.announce(ctx, h, b.list, source, spaces)
 	}
 	if err != nil {
 		return tasks.Result{}, err
 	}
-	h.Say("copying " + leader.Node + " (" + leader.Address.String() + ")")
+	h.Say("copying " + source.Node + " (" + source.Address.String() + ")")
+	copied, err := b.copy(ctx, h, leader, source, spaces, tool)
+	if err != nil {
+		return tasks.Result{}, err
+	}
+	if err := a.sameSpaces(ctx, h, b.list, source, spaces); err != nil {
+		return tasks.Result{}, err
+	}
+	text, err := b.describe(ctx, h, leader, source, spaces, copied)
+	if err != nil {
+		return tasks.Result{}, err
+	}
+	finish := tasks.Plan{Script: b.script("polardb_backup_finish", source, spaces, tool), Stdin: text}
+	if _, err := files.RunPlan(ctx, h.Shell(), finish); err != nil {
+		return tasks.Result{}, err
+	}
+	result := tasks.Result{Changed: true, Values: map[string]any{
+		"source": source.Node, "path": a.To, "bytes": copied.Bytes, "files": copied.Files, "removed": []any{},
+	}}
+	result.Msg = fmt.Sprintf("%s holds a backup of %s: %d files, %d bytes, each file with a checksum",
+		a.To, source.Node, copied.Files, copied.Bytes)
+	if a.named {
+		removed, err := b.prune(ctx, h)
+		result.Values["removed"] = convert.AnyTexts(removed)
+		if len(removed) > 0 {
+			result.Msg += "; removed " + strings.Join(removed, ", ")
+		}
+		if err != nil {
+			return result, &tasks.Failure{Msg: result.Msg + ", and older ones could not be removed", Err: err,
+				Hint: "the new backup is whole; look into " + a.Dir}
+		}
+	}
+	return result, nil
+}
+
+// backupCopy is what the script of a backup and the engine's tool said of the copy.
+type backupCopy struct {
+	positions
+	Bytes     int64  `answer:"bytes"`
+	Files     int64  `answer:"files"`
+	Pgdata    int64  `answer:"pgdata"`
+	Polardata int64  `answer:"polardata"`
+	Sums      string `answer:"sums"`    // the checksum of the list of checksums
+	Started   string `answer:"started"` // by the host's clock
+	Ended     string `answer:"ended"`
+	SystemID  string `answer:"system"`
+	Spaces    []struct {
+		OID   int64 `answer:"space"`
+		Bytes int64 `answer:"space.bytes"`
+	} `answer:"space"`
+}
+
+// copy runs the engine's tool and reads the copy once more.
+func (b *backupAction) copy(
+	ctx context.Context, h tasks.Host, leader, source dma.View, spaces []tablespace, tool string,
+) (*backupCopy, error) {
+	a := b.args
+	c := &copying{args: &a.ClusterArgs, source: source, writer: leader.Node, what: "base backup"}
+	var said bytes.Buffer
 	pass := passLine(a.ReplicationUser, a.ReplicationPassword)
-	values := map[string]any{"source": leader.Node}
-	c := &copying{args: &a.ClusterArgs, leader: leader, what: "base backup"}
-	answer, err := c.run(ctx, h, b.script("polardb_backup", leader, spaces, tool), strings.NewReader(pass), func(line []byte) {
-		key, value, _ := strings.Cut(strings.TrimSpace(string(line)), "=")
-		var n int
-		if _, err := fmt.Sscan(value, &n); err == nil && (key == "bytes" || key == "files") {
-			values[key] = n
+	answer, err := c.run(ctx, h, b.script("polardb_backup", source, spaces, tool), strings.NewReader(pass), func(line []byte) {
+		if said.Len() < 1<<20 {
+			said.Write(append(bytes.TrimRight(line, "\n"), '\n'))
 		}
 	})
 	switch {
 	case err != nil:
-		return tasks.Result{}, err
+		return nil, err
 	case answer.Status != 0:
 		failure := &tasks.Failure{Msg: fmt.Sprintf("the backup of %s failed with exit status %d: %s",
-			leader.Node, answer.Status, strings.Join(c.last, "\n")),
+			source.Node, answer.Status, strings.Join(c.last, "\n")),
 			Hint: runAgain}
 		if full := fullDisks(ctx, h, path.Dir(a.To)); full != "" {
 			failure.Msg = fmt.Sprintf("the backup of %s failed with exit status %d: no space left on device: %s is full",
-				leader.Node, answer.Status, full)
+				source.Node, answer.Status, full)
 			failure.Hint = "make room on " + full + ", then " + runAgain
 		}
-		return tasks.Result{}, failure
+		return nil, failure
 	}
 	if err := c.doubt(); err != nil {
-		return tasks.Result{}, err
+		return nil, err
 	}
-	if err := a.sameSpaces(ctx, h, b.list, leader, spaces); err != nil {
-		return tasks.Result{}, err
+	copied := &backupCopy{}
+	if err := script.Decode(said.Bytes(), copied); err != nil {
+		return nil, err
 	}
-	finish := tasks.Plan{Script: b.script("polardb_backup_finish", leader, spaces, tool)}
-	if _, err := files.RunPlan(ctx, h.Shell(), finish); err != nil {
-		return tasks.Result{}, err
+	copied.positions = c.at
+	return copied, nil
+}
+
+// describe returns the text of backup.json.
+func (b *backupAction) describe(
+	ctx context.Context, h tasks.Host, leader, source dma.View, spaces []tablespace, copied *backupCopy,
+) ([]byte, error) {
+	a := b.args
+	d := &backupDescription{
+		Format: backupFormat, Cluster: a.Cluster, SystemID: copied.SystemID, Superuser: a.LoginUser,
+		Source: source.Node, SourceRole: listedRole(source, leader), Host: h.Name(), TakenBy: takenBy(),
+		Timeline: copied.timeline, StartLSN: copied.start, EndLSN: copied.end,
+		Consensus: backupConsensus{source.Status.Term, source.Status.CommitIndex, source.Status.LastLogIndex},
+		Bytes:     copied.Bytes, Files: copied.Files, Pgdata: copied.Pgdata, Polardata: copied.Polardata,
+		Spaces: []backupTablespace{},
+		Sums:   backupSums{"sha256", "SHA256SUMS", copied.Sums},
 	}
-	msg := fmt.Sprintf("%s holds a backup of %s: %v files, %v bytes, each file with a checksum",
-		a.To, leader.Node, values["files"], values["bytes"])
-	return tasks.Result{Changed: true, Msg: msg, Values: values}, nil
+	var err1, err2 error
+	d.Started, err1 = time.Parse(time.RFC3339, copied.Started)
+	d.Ended, err2 = time.Parse(time.RFC3339, copied.Ended)
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, fmt.Errorf("describe the backup: %w", err)
+	}
+	for _, s := range spaces {
+		noted := backupTablespace{OID: s.oid, Name: s.name, Location: s.location}
+		for _, found := range copied.Spaces {
+			if found.OID == s.oid {
+				noted.Bytes = found.Bytes
+			}
+		}
+		d.Spaces = append(d.Spaces, noted)
+	}
+	on, err := NodeNamed(b.list, source.Node)
+	if err != nil {
+		return nil, err
+	}
+	err = a.use(ctx, h, on, true, func(conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, "select current_setting('server_version'), coalesce(current_setting('polar_version', true), ''), "+
+			"coalesce(current_setting('polar_release_date', true), '')").Scan(&d.Engine.Version, &d.Engine.Polar, &d.Engine.Release)
+	})
+	if err != nil {
+		return nil, &tasks.Failure{Msg: "the engine of " + source.Node + " does not tell its version for the description of the backup", Err: err}
+	}
+	if problem := d.problem(); problem != "" {
+		return nil, &tasks.Failure{Msg: "the backup is not finished, because what is known of it " + problem, Hint: runAgain}
+	}
+	return d.json()
 }
 
 // runAgain is the hint after a copy that failed.

@@ -14,18 +14,19 @@ import (
 
 func TestBackupPlan(t *testing.T) {
 	for name, c := range map[string]struct{ found, want string }{
-		"nothing there":      {"tool=polar_basebackup", "take a base backup of the leader into /backup/a"},
-		"an empty directory": {"kind=directory\ntool=polar_basebackup", "take a base backup"},
-		"a finished one":     {"kind=directory\nholds=pgdata\nnote.cluster=demo\nnote.state=finished\ntool=polar_basebackup", ""},
-		"one begun":          {"kind=directory\nholds=pgdata\nnote.cluster=demo\nnote.state=begun\ntool=polar_basebackup", "empty /backup/a"},
-		"another cluster's":  {"kind=directory\nholds=pgdata\nnote.cluster=other\nnote.state=begun\ntool=polar_basebackup", "refuse: not empty"},
-		"somebody's files":   {"kind=directory\nholds=letters\ntool=polar_basebackup", "refuse: /backup/a is not empty: letters"},
-		"a file":             {"kind=file", "refuse: is a file"},
-		"another's":          {"kind=directory\nowner=mallory\ntool=polar_basebackup", "refuse: /backup/a belongs to mallory"},
-		"below another's":    {"stranger=/backup belongs to mallory", "refuse: not a safe place for a backup: /backup belongs to mallory"},
-		"no engine":          {"", "unknown: not installed"},
+		"nothing there":             {"tool=polar_basebackup", "take a base backup of the leader into /backup/a"},
+		"an empty directory":        {"kind=directory\ntool=polar_basebackup", "take a base backup"},
+		"a finished one":            {"kind=directory\nholds=pgdata\nnote.cluster=demo\nnote.state=finished\ntool=polar_basebackup", ""},
+		"one begun":                 {"kind=directory\nholds=pgdata\nnote.cluster=demo\nnote.state=begun\ntool=polar_basebackup", "empty /backup/a"},
+		"one that describes itself": {"kind=directory\nholds=pgdata\nnote.cluster=demo\nnote.state=begun\nwhole=yes\ntool=polar_basebackup", ""},
+		"another cluster's":         {"kind=directory\nholds=pgdata\nnote.cluster=other\nnote.state=begun\ntool=polar_basebackup", "refuse: not empty"},
+		"somebody's files":          {"kind=directory\nholds=letters\ntool=polar_basebackup", "refuse: /backup/a is not empty: letters"},
+		"a file":                    {"kind=file", "refuse: is a file"},
+		"another's":                 {"kind=directory\nowner=mallory\ntool=polar_basebackup", "refuse: /backup/a belongs to mallory"},
+		"below another's":           {"stranger=/backup belongs to mallory", "refuse: not a safe place for a backup: /backup belongs to mallory"},
+		"no engine":                 {"", "unknown: not installed"},
 	} {
-		a := &backupAction{args: &backupArgs{To: "/backup/a", Home: "/opt/polardb", Cluster: "demo"}}
+		a := &backupAction{args: &backupArgs{To: "/backup/a", Source: "leader", Home: "/opt/polardb", Cluster: "demo"}}
 		var found backupFound
 		if err := script.Decode([]byte(c.found), &found); err != nil {
 			t.Fatal(err)
@@ -88,7 +89,8 @@ func TestBackupWhereAnotherAccountOwns(t *testing.T) {
 				r, failed := h.Run(context.Background(), remote.Command{Script: a.script("polardb_backup", leader, nil, "polar_basebackup"),
 					Stdin: []byte("secret")})
 				if failed == nil && r.Status == 0 {
-					r, failed = h.Run(context.Background(), remote.Command{Script: a.script("polardb_backup_finish", leader, nil, "polar_basebackup")})
+					r, failed = h.Run(context.Background(), remote.Command{Script: a.script("polardb_backup_finish", leader, nil, "polar_basebackup"),
+						Stdin: []byte("described")})
 				}
 				if failed != nil {
 					t.Fatal(failed)
@@ -106,9 +108,9 @@ func TestBackupWhereAnotherAccountOwns(t *testing.T) {
 				if c.refused != "" {
 					return
 				}
-				out, err := taskstest.Sh(t, "cd '"+dir+"/"+c.to+"' && grep -x state=finished backup.polarbook && sha256sum -c SHA256SUMS && "+
+				out, err := taskstest.Sh(t, "cd '"+dir+"/"+c.to+"' && grep -x described backup.json && grep -x state=finished backup.polarbook && sha256sum -c SHA256SUMS && "+
 					"cat pgdata/by && find . ! -user nobody && stat -c %a .")
-				if want := "state=finished\npgdata/by: OK\npolardata/global/pg_control: OK\nnobody\n700\n"; err != nil || out != want {
+				if want := "described\nstate=finished\npgdata/by: OK\npolardata/global/pg_control: OK\nnobody\n700\n"; err != nil || out != want {
 					t.Errorf("got %q, %v; want %q", out, err, want)
 				}
 				plan, err := taskstest.PlanOn(t, h, action)

@@ -124,7 +124,7 @@ func (b *basebackupAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan
 	text := a.script("polardb_basebackup", v, locations(spaces)...)
 	// The line names no host, port or database, because the file exists for this one command.
 	pass := passLine(a.ReplicationUser, a.ReplicationPassword)
-	c := &copying{args: &a.ClusterArgs, leader: leader, what: "basebackup"}
+	c := &copying{args: &a.ClusterArgs, source: leader, writer: leader.Node, what: "basebackup"}
 	answer, err := c.run(ctx, h, text, strings.NewReader(pass), nil)
 	switch {
 	case err != nil:

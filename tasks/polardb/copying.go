@@ -19,8 +19,10 @@ import (
 // copying runs the engine's base backup tool and reads its messages.
 type copying struct {
 	args    *ClusterArgs
-	leader  dma.View
+	source  dma.View // the node that is copied
+	writer  string   // the leader, which writes records while the tool waits
 	what    string   // the name of the progress
+	at      positions
 	last    []string // the last lines of its standard error
 	strange []string // the first of the lines that are not known to be harmless
 	more    int      // how many more of them there were
@@ -54,6 +56,7 @@ func (c *copying) run(ctx context.Context, h tasks.Host, script string, stdin io
 
 // hear notes a line of the tool's messages.
 func (c *copying) hear(line string) {
+	c.at.hear(line)
 	c.last = append(c.last[max(0, len(c.last)-11):], line)
 	switch {
 	case harmless.MatchString(line):
@@ -75,7 +78,7 @@ func (c *copying) record(ctx context.Context, h tasks.Host) {
 		func() {
 			ctx, cancel := context.WithTimeout(ctx, lookLimit)
 			defer cancel()
-			conn, err := c.args.own(ctx, h, c.leader.Node)
+			conn, err := c.args.own(ctx, h, c.writer)
 			if err != nil {
 				return
 			}
@@ -124,7 +127,7 @@ func (c *copying) doubt() error {
 	}
 	return &tasks.Failure{
 		Msg: fmt.Sprintf("the base backup of %s succeeded, but its tool printed messages that are not known to be harmless: %s",
-			c.leader.Node, strings.Join(said, "\n")),
+			c.source.Node, strings.Join(said, "\n")),
 		Hint: "the copy is not used. Remove the cause, then " + runAgain}
 }
 

@@ -38,7 +38,7 @@ pg_basebackup: base backup completed
 		`WARNING:  skipping special file "./base/1/1259"`,
 		`polar_basebackup: base backup completed, nearly`,
 	} {
-		c := &copying{leader: dma.View{Node: "node1"}}
+		c := &copying{source: dma.View{Node: "node1"}}
 		c.hear(line)
 		if err := c.doubt(); err == nil || !strings.Contains(err.Error(), line) {
 			t.Errorf("%q: %v", line, err)

@@ -27,12 +27,13 @@ var factsModule = tasks.Define(tasks.Module{
 			"unfinished (begun by polarbook and not finished), whole, foreign (not polarbook's, or not what polarbook noted; " +
 			"no module touches it, and reason tells why). Its key alone tells whether the node is the only voter in its own member list, " +
 			"and recovery holds the note of polardb_recovery.",
-		"gone tells whether data that was set up here is missing; own is the node's address in its own meta, once it has one; " +
+		"restoring names the backup that a restore has begun with and not finished. " +
+			"gone tells whether data that was set up here is missing; own is the node's address in its own meta, once it has one; " +
 			"weight is that of a node that is being moved; client tells whether somebody listens on the client port. " +
 			"unit is none, plain, or mounts (a unit that waits for the disks), and unit_pgdata the PGDATA that it runs, if there is one.",
 	},
 	Returns: []tasks.Return{{Name: "ansible_facts", Type: "dict", Doc: "polardb_state: data, reason, gone, lost, step, " +
-		"weight, origin, meta, meta_members, meta_learners, alone, recovery, own, logger, pid, running, listening, client, " +
+		"weight, origin, restoring, meta, meta_members, meta_learners, alone, recovery, own, logger, pid, running, listening, client, " +
 		"postgres, basebackup, version, unit, unit_pgdata"}},
 	Examples: `- polardb_facts:
     pgdata: /var/lib/polardb/pgdata
@@ -91,7 +92,8 @@ func (f *factsAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	}
 	state := map[string]any{
 		"data": data, "reason": reason, "gone": s.gone(a), "lost": lost, "step": s.Step, "weight": s.Weight, "origin": s.Origin,
-		"meta": s.Meta && data == "whole", "meta_members": s.MetaMembers, "meta_learners": s.MetaLearners, "own": own, "logger": s.Logger,
+		"restoring": s.Restoring,
+		"meta":      s.Meta && data == "whole", "meta_members": s.MetaMembers, "meta_learners": s.MetaLearners, "own": own, "logger": s.Logger,
 		"alone": data == "whole" && s.Step == stepMeta && s.alone(), "recovery": note.values(),
 		"pid": s.PID, "running": s.PID != 0, "listening": s.ListensClient && s.ListensConsensus, "client": s.ListensClient,
 		"postgres": s.Postgres, "basebackup": s.Basebackup, "version": s.Version,

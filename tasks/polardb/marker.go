@@ -94,9 +94,9 @@ func (s *NodeState) readMarker(lines []string) {
 		fault("is longer than any that polarbook writes")
 	case s.MarkerCluster == "" || s.MarkerPgdata == "" || s.MarkerPolardata == "":
 		fault("does not say cluster, pgdata and polardata")
-	case !slices.Contains([]string{stepInit, stepCopy, stepData, stepMeta, stepMoving, stepDropped, stepWipe, stepWiped}, s.Step):
+	case !slices.Contains([]string{stepInit, stepCopy, stepRestore, stepData, stepMeta, stepMoving, stepDropped, stepWipe, stepWiped}, s.Step):
 		fault("names no step that polarbook takes")
-	case !slices.Contains([]string{"", stepInit, stepCopy}, s.Origin):
+	case !slices.Contains([]string{"", stepInit, stepCopy, stepRestore}, s.Origin):
 		fault("names no origin that data has")
 	case known["pid"] != nil && !digits(*known["pid"]) || !digits(s.MarkerPgdataInode) || !digits(s.Weight) || !digits(s.MarkerPolardataInode):
 		fault("holds a number that is none")

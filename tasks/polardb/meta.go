@@ -177,14 +177,17 @@ func (m *metaAction) Plan(found metaFound) (tasks.Plan, error) {
 		return m.change(s, found, "make the node the only voter that it knows", values), nil
 	}
 	if a.Founder {
-		switch kind {
-		case metaNone:
+		switch {
+		// A backup has the meta of the node that was copied, which may have had this very address.
+		case s.Origin == stepRestore && s.Step == stepData:
+			return m.change(s, found, "found the cluster with "+found.Self.Consensus()+" from the backup", values), nil
+		case kind == metaNone:
 			if s.Origin != stepInit {
 				return tasks.Plan{}, &tasks.Failure{Msg: a.Pgdata + " is a copy of another node's data and cannot found a cluster",
 					Hint: "add it to that cluster instead, or empty it and run initdb"}
 			}
 			return m.change(s, found, "found the cluster with "+found.Self.Consensus(), values), nil
-		case metaMember:
+		case kind == metaMember:
 			return tasks.Plan{Values: values, Msg: "the consensus meta is initialised"}, nil
 		}
 		return tasks.Plan{}, &tasks.Failure{

@@ -68,11 +68,12 @@ func (a *NodeArgs) Check() error {
 // 11.9: with a blank in it, POLARDATA "does not exist").
 const unfitForPaths = " \t\r\n'\"\\$`*?[]{}()<>|&;!#~%"
 
-// The steps that a marker names. A directory may be emptied only in stepInit, stepCopy and stepWipe: polarbook started to
-// work on it and did not finish.
+// The steps that a marker names. A directory may be emptied only in stepInit, stepCopy, stepRestore and stepWipe:
+// polarbook started to work on it and did not finish.
 const (
 	stepInit    = "initdb"     // initdb or polar-initdb.sh is under way
 	stepCopy    = "basebackup" // a base backup is under way
+	stepRestore = "restore"    // a backup is copied
 	stepData    = "data"       // the data is whole
 	stepMeta    = "meta"       // the consensus meta is initialised
 	stepMoving  = "moving"     // the member gets another address: it leaves the cluster and comes back with its data
@@ -107,7 +108,8 @@ type NodeState struct {
 	PolardataFirst                string `answer:"polardata.first"`
 	PgdataOwner                   string `answer:"pgdata.owner"`
 	Version                       string `answer:"version"`
-	Control                       bool   `answer:"control"` // POLARDATA/global/pg_control exists
+	Control                       bool   `answer:"control"`   // POLARDATA/global/pg_control exists
+	Restoring                     string `answer:"restoring"` // the backup with which the node begins a cluster that is not whole again yet
 	Postgres                      string `answer:"postgres"`
 	Basebackup                    string `answer:"basebackup"`
 	Meta                          bool   `answer:"meta"`
@@ -149,8 +151,13 @@ func (s NodeState) bare() bool {
 
 // Unfinished reports whether polarbook began to set up these very directories and did not finish: they may be emptied.
 func (s NodeState) Unfinished(a *NodeArgs) bool {
-	return s.Marked && (s.Step == stepInit || s.Step == stepCopy || s.Step == stepWipe) && s.MarkerCluster == a.Cluster &&
+	return s.Marked && s.half() && s.MarkerCluster == a.Cluster &&
 		s.MarkerPgdata == a.Pgdata && s.MarkerPolardata == a.Polardata && s.sameDirectories()
+}
+
+// half reports whether the marker names a step that leaves the directories unfinished.
+func (s NodeState) half() bool {
+	return s.Step == stepInit || s.Step == stepCopy || s.Step == stepRestore || s.Step == stepWipe
 }
 
 // Whole reports whether polarbook has set up this node's data and finished.

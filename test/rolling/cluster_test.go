@@ -53,7 +53,7 @@ func elections(t *testing.T, s *site.Site) {
 }
 
 func backup(t *testing.T, s *site.Site) {
-	s.Run(0, "backup.yml", "-e", "on=node2", "-e", "to=/backup/first", "--check").Says("take a base backup of the leader into /backup/first")
+	s.Run(0, "backup.yml", "-e", "on=node2", "-e", "to=/backup/first", "--check").Says("take a base backup of a follower, or of the leader if none is fit, into /backup/first")
 	s.Run(0, "backup.yml", "-e", "on=node2", "-e", "to=/backup/first")
 	s.On("node2", "cd /backup/first && test -s polardata/global/pg_control && sha256sum --quiet -c SHA256SUMS && "+
 		"grep -qx state=finished backup.polarbook && [ $(stat -c %a .) = 700 ]")
@@ -63,7 +63,7 @@ func backup(t *testing.T, s *site.Site) {
 	if got := s.On("node2", "ls -A /backup/letters"); got != "one\n" {
 		t.Errorf("/backup/letters holds %s", got)
 	}
-	s.On("node2", "rm /backup/first/polardata/global/pg_control; sed -i s/finished/begun/ /backup/first/backup.polarbook")
+	s.On("node2", "rm /backup/first/polardata/global/pg_control; sed -i s/finished/begun/ /backup/first/backup.polarbook; rm /backup/first/backup.json")
 	s.Run(0, "backup.yml", "-e", "on=node2", "-e", "to=/backup/first")
 	s.On("node2", "test -s /backup/first/polardata/global/pg_control")
 }

@@ -1,7 +1,7 @@
 # The directory is the engine's account's, which changes it as it likes: root makes it, and then all is done by that account, from
 # within. $* are the mappings of tablespaces; the line of pgpass is on the input.
 # uses: preamble inside strangers polardb_backup_note polardb_as work_dir
-# takes: TO OWNER CLUSTER TIMEOUT TOOL LEADER PORT REPLICATOR CA
+# takes: TO OWNER CLUSTER TIMEOUT TOOL LEADER PORT REPLICATOR CA RATE
 set -e
 umask 077
 cd /
@@ -17,8 +17,8 @@ alone "${here%/*}/"
 owner=$(stat -c %u .)
 [ "$owner" = 0 ] || [ "$owner" = "$(id -u "$OWNER")" ] || die "$TO belongs to another account"
 # shellcheck disable=SC2010,SC2143 # under set -e
-if [ -n "$(ls -A . | grep -vx backup.polarbook.new)" ]; then
-	[ -f backup.polarbook ] || die "$TO is no longer empty"
+if [ -n "$(ls -A . | grep -vxF -e backup.polarbook.new -e backup.json.new)" ]; then
+	[ -f backup.polarbook ] && [ ! -e backup.json ] && [ ! -L backup.json ] || die "$TO is no longer empty"
 	hold backup.polarbook
 	grep -qx state=begun $held && grep -qxF -- "cluster=$CLUSTER" $held || die "$TO is no longer empty"
 	exec 7<&-
@@ -32,7 +32,8 @@ note begun
 own 'mkdir pgdata polardata tablespaces'
 cat >"$WORK/pgpass"
 chown "$OWNER": "$WORK/pgpass"
-as PGPASSFILE="$WORK/pgpass" PGCONNECT_TIMEOUT=15 ${CA:+PGSSLMODE=verify-ca PGSSLROOTCERT="$CA"} timeout "$TIMEOUT" "$TOOL" -w -h "$LEADER" -p "$PORT" -U "$REPLICATOR" -D "$TO/pgdata" --polardata="$TO/polardata" -X stream -c fast --progress -v "$@"
+echo "started=$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+as PGPASSFILE="$WORK/pgpass" PGCONNECT_TIMEOUT=15 ${CA:+PGSSLMODE=verify-ca PGSSLROOTCERT="$CA"} timeout "$TIMEOUT" "$TOOL" -w -h "$LEADER" -p "$PORT" -U "$REPLICATOR" -D "$TO/pgdata" --polardata="$TO/polardata" -X stream -c fast ${RATE:+-r "$RATE"} --progress -v "$@"
 own '[ -s polardata/global/pg_control ]' || { echo "the copy has no global/pg_control" >&2; exit 1; }
 as pg_controldata "$TO/polardata" >"$WORK/control" || { echo "pg_controldata cannot read the copy" >&2; exit 1; }
 own 'find pgdata polardata tablespaces -type f -print0 | sort -z | xargs -0 sha256sum >SHA256SUMS.new
@@ -40,6 +41,13 @@ sync
 mv SHA256SUMS.new SHA256SUMS'
 own 'sha256sum -c SHA256SUMS' >"$WORK/sums" || { grep -v ': OK$' "$WORK/sums" >&2; exit 1; }
 # shellcheck disable=SC2016 # the inner shell's
-own 'echo "bytes=$(find pgdata polardata tablespaces -type f -exec stat -c %s {} + | awk "{ n += \$1 } END { printf \"%.0f\", n }")"
-echo "files=$(wc -l <SHA256SUMS)"'
-sed -n 's/^Database cluster state: */control=/p' "$WORK/control"
+own 'size() { find "$@" -type f -exec stat -c %s {} + | awk "{ n += \$1 } END { printf \"%.0f\", n }"; }
+echo "bytes=$(size pgdata polardata tablespaces)"
+echo "pgdata=$(size pgdata)"
+echo "polardata=$(size polardata)"
+for d in tablespaces/*; do [ ! -d "$d" ] || { echo "space=${d##*/}"; echo "space.bytes=$(size "$d")"; }; done
+echo "files=$(wc -l <SHA256SUMS)"
+sums=$(sha256sum SHA256SUMS)
+echo "sums=${sums%% *}"'
+sed -n 's/^Database cluster state: */control=/p; s/^Database system identifier: */system=/p' "$WORK/control"
+echo "ended=$(date -u +%Y-%m-%dT%H:%M:%SZ)"

@@ -6,7 +6,8 @@ who=$(strangers "${TO%/*}" "$OWNER")
 if [ -d "$TO" ]; then stat -L -c owner=%U -- "$TO"; fi
 if [ -e "$TO" ] && [ ! -d "$TO" ]; then echo kind=file; elif [ -d "$TO" ]; then echo kind=directory; fi
 # shellcheck disable=SC2010 # a name a line
-if [ -d "$TO" ]; then ls -A "$TO" | grep -vx backup.polarbook.new | head -n 5 | sed 's/^/holds=/'; fi
+if [ -d "$TO" ]; then ls -A "$TO" | grep -vxF -e backup.polarbook.new -e backup.json.new | head -n 5 | sed 's/^/holds=/'; fi
 [ -f "$TO/backup.polarbook" ] && head -c 4096 "$TO/backup.polarbook" | sed -n 's/^\([a-z]*=\)/note.\1/p'
+if [ -f "$TO/backup.json" ]; then echo whole=yes; fi
 for p in polar_basebackup pg_basebackup; do [ -x "$BIN/$p" ] && { echo "tool=$p"; break; }; done
 :

@@ -13,7 +13,7 @@ sign() {
 }
 # mark STEP: notes a step, by temporary name, on disk before it counts.
 mark() {
-	case $1 in initdb|basebackup) ORIGIN=$1 WEIGHT= ;; esac
+	case $1 in initdb|basebackup|restore) ORIGIN=$1 WEIGHT= ;; esac
 	keep_for_root "${MARKER%/*}"
 	umask 077
 	printf '%s\n' "cluster=$CLUSTER" "pgdata=$PGDATA" "polardata=$POLARDATA" "step=$1" "origin=$ORIGIN" "id=$ID" "weight=$WEIGHT" \

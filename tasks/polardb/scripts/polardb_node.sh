@@ -1,6 +1,6 @@
 # Prints what a node's directories, processes and ports look like.
 # uses: tcp_tables polardb_marker
-# takes: PGDATA POLARDATA BIN LIB OWNER CLIENT CONSENSUS
+# takes: MARKER PGDATA POLARDATA BIN LIB OWNER CLIENT CONSENSUS
 directory() {
 	if [ -L "$2" ]; then t=$(readlink -- "$2") || t=; case $t in *[[:cntrl:]]*) t='?' ;; esac; echo "$1.link=$t"; fi
 	if [ -L "$2" ] && [ ! -e "$2" ]; then echo "$1=dangling"
@@ -30,6 +30,8 @@ line() { l=; { read -r l || [ -n "$l" ]; } 2>/dev/null <"$1"; }
 [ -f "$POLARDATA/global/pg_control" ] && echo control=yes
 [ -f "$PGDATA/polarbook.id" ] && echo "id=$(head -c 65 -- "$PGDATA/polarbook.id" | tr -cd 0-9a-z)"
 [ -f "$PGDATA/recovery.conf" ] && grep -q '^[ 	]*polar_datamax_mode[ 	]*=' "$PGDATA/recovery.conf" && echo logger=yes
+r=${MARKER%.node}.restore
+if [ -f "$r" ]; then echo "restoring=$(head -c 4096 <"$r" | tr -d '[:cntrl:]')"; fi
 for p in polar-postgres postgres; do [ -x "$BIN/$p" ] && { echo "postgres=$BIN/$p"; break; }; done
 for p in polar_basebackup pg_basebackup; do [ -x "$BIN/$p" ] && { echo "basebackup=$BIN/$p"; break; }; done
 if [ -s "$POLARDATA/polar_dma/consensus_meta" ]; then

@@ -214,8 +214,8 @@ func (c *Conn) StartReplication(ctx context.Context, lsn uint64) error {
 	}
 }
 
-// Drain reads until the connection ends.
-func (c *Conn) Drain() error {
+// Drain reads until the connection ends, and calls record at each piece of write-ahead log.
+func (c *Conn) Drain(record func()) error {
 	for {
 		m, err := c.Receive()
 		if err != nil {
@@ -223,6 +223,9 @@ func (c *Conn) Drain() error {
 		}
 		if e, ok := m.(*pgproto3.ErrorResponse); ok {
 			return &ServerError{e}
+		}
+		if d, ok := m.(*pgproto3.CopyData); ok && len(d.Data) > 0 && d.Data[0] == 'w' {
+			record()
 		}
 	}
 }

@@ -120,7 +120,8 @@ func (s *Server) stream(leader string) (scram bool, err error) {
 	s.receiver.from = leader
 	s.mu.Unlock()
 	failed := make(chan error, 1)
-	go func() { failed <- c.Drain() }()
+	// Who copies a follower gets the leader's records by way of it.
+	go func() { failed <- c.Drain(func() { s.wrote() }) }()
 	ticker := time.NewTicker(max(s.scaled(200*time.Millisecond), 50*time.Millisecond))
 	defer ticker.Stop()
 	// What did not change is told again only now and then.

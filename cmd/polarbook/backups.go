@@ -1,0 +1,109 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/polarbook/polarbook/playbooks"
+	"github.com/polarbook/polarbook/playbooks/engine"
+	"github.com/polarbook/polarbook/playbooks/engine/event"
+)
+
+type backupsCmd struct {
+	hostOptions
+	Output string `short:"o" enum:"text,json" default:"text" help:"Choose the output: text, or json (one object)."`
+}
+
+func (c *backupsCmd) Run(t *terminal, run runContext) error {
+	w, err := c.prepare(t)
+	if err != nil {
+		return err
+	}
+	p, err := w.load("backups.yml")
+	if err != nil {
+		return err
+	}
+	o, err := w.engineOptions(run)
+	if err != nil {
+		return err
+	}
+	o.Playbooks = []*playbooks.Playbook{p}
+	l := &backupsListener{}
+	o.Listeners = []event.Listener{l}
+	_, err = engine.Run(run, o)
+	if err != nil && len(l.found)+len(l.failures) == 0 {
+		return err
+	}
+	c.show(t, l)
+	return err
+}
+
+func (c *backupsCmd) show(t *terminal, l *backupsListener) {
+	slices.SortStableFunc(l.found, func(a, b any) int {
+		return strings.Compare(text(field(b, "taken"))+text(field(a, "host")), text(field(a, "taken"))+text(field(b, "host")))
+	})
+	if c.Output == "json" {
+		_ = jsonLine(t, map[string]any{"backups": append([]any{}, l.found...), "failures": append([]string{}, l.failures...),
+			"warnings": append([]string{}, l.warnings...)})
+		return
+	}
+	rows := [][]string{{"NAME", "HOST", "CLUSTER", "TAKEN (UTC)", "NODE", "SIZE", "LSN", "WHOLE"}}
+	for _, b := range l.found {
+		whole := "yes"
+		if field(b, "whole") != true {
+			whole = "no: " + text(field(b, "reason"))
+		}
+		rows = append(rows, []string{text(field(b, "name")), text(field(b, "host")), text(field(b, "cluster")), text(field(b, "taken")),
+			text(field(b, "source")), bytesOf(field(b, "bytes")), text(field(b, "lsn")), whole})
+	}
+	if len(l.found) == 0 {
+		fmt.Fprintln(t.out, "no backups")
+	} else {
+		head, rest, _ := strings.Cut(table(rows), "\n")
+		fmt.Fprintln(t.out, t.bold(head)+"\n"+rest)
+	}
+	for _, failure := range l.failures {
+		fmt.Fprintln(t.out, t.red("no answer:")+" "+indentAfter(failure, "  "))
+	}
+	for _, w := range l.warnings {
+		fmt.Fprintln(t.out, t.yellow("warning:")+" "+indentAfter(w, "  "))
+	}
+}
+
+// bytesOf shows a size as a person reads it.
+func bytesOf(v any) string {
+	var n float64
+	if _, err := fmt.Sscan(fmt.Sprint(v), &n); err != nil {
+		return ""
+	}
+	for _, unit := range []string{"B", "kB", "MB", "GB"} {
+		if n < 1000 {
+			return strings.TrimSuffix(fmt.Sprintf("%.1f", n), ".0") + " " + unit
+		}
+		n /= 1000
+	}
+	return fmt.Sprintf("%.1f TB", n)
+}
+
+// backupsListener keeps the backups of all hosts, and which hosts did not answer.
+type backupsListener struct {
+	found              []any
+	failures, warnings []string
+}
+
+func (l *backupsListener) Event(e event.Event) {
+	d, ok := e.(event.HostDone)
+	if !ok {
+		return
+	}
+	for _, w := range d.Warnings {
+		l.warnings = append(l.warnings, d.Host+": "+w)
+	}
+	if list, ok := d.Values.Value("backups").([]any); ok && d.Status == event.OK {
+		l.found = append(l.found, list...)
+	}
+	if d.Status == event.Failed || d.Status == event.Unreachable {
+		l.failures = append(l.failures, d.Host+": "+d.Msg)
+	}
+}

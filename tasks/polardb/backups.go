@@ -1,0 +1,217 @@
+package polardb
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/files"
+	"github.com/polarbook/polarbook/tasks/remote"
+	"github.com/polarbook/polarbook/tasks/script"
+)
+
+type backupsArgs struct {
+	Dir  string `arg:"dir,path" default:"/var/lib/polardb-backups" doc:"the directory whose backups are listed"`
+	Name string `arg:"name" doc:"only the backup of this name"`
+	User string `arg:"user" default:"polardb" doc:"the account that backups belong to"`
+}
+
+var backupsModule = tasks.Define(tasks.Module{
+	Name:    "polardb_backups",
+	Summary: "List the backups in a directory of a host",
+	Notes: []string{
+		"Reads what each backup says of itself (backup.json) and compares the checksum of its list of checksums, " +
+			"the number of its files and their size with what lies there. It does not read the files themselves: " +
+			"polardb_restore does before anything is changed.",
+		"A directory that is not a backup is passed over.",
+	},
+	Returns: []tasks.Return{
+		{Name: "backups", Type: "list", Doc: "of each backup: name, path, host, cluster, source, taken (UTC), lsn, bytes, whole, and reason, " +
+			"which tells why it is not whole"},
+	},
+	Examples: `- polardb_backups:
+  register: found
+`,
+}, func(a *backupsArgs, _ tasks.Local) (tasks.Action, error) {
+	a.Dir = path.Clean(a.Dir)
+	if !path.IsAbs(a.Dir) {
+		return nil, &tasks.ArgError{Module: "polardb_backups", Arg: "dir", Problem: fmt.Sprintf("must be an absolute path, not %q", a.Dir)}
+	}
+	if strings.ContainsAny(a.Name, "/\n") || strings.HasPrefix(a.Name, ".") {
+		return nil, &tasks.ArgError{Module: "polardb_backups", Arg: "name", Problem: fmt.Sprintf("is not the name of a backup: %q", a.Name)}
+	}
+	return tasks.Ask(&backupsAction{a}), nil
+})
+
+type backupsAction struct{ args *backupsArgs }
+
+func (b *backupsAction) Ask(ctx context.Context, h tasks.Host, _ tasks.Found) (keptBackups, error) {
+	var names []string
+	if b.args.Name != "" {
+		names = []string{b.args.Name}
+	}
+	found, err := listBackups(ctx, h, b.args.Dir, b.args.User, names...)
+	found.host = h.Name()
+	return found, err
+}
+
+func (b *backupsAction) Plan(found keptBackups) (tasks.Plan, error) {
+	list := []any{}
+	for _, k := range found.List {
+		list = append(list, k.values(b.args.Dir, found.host))
+	}
+	plan := tasks.Plan{Msg: fmt.Sprintf("%d backups in %s", len(list), b.args.Dir), Values: map[string]any{"backups": list}}
+	if found.Fault != "" {
+		plan.Warnings = []string{found.Fault}
+	}
+	return plan, nil
+}
+
+// keptBackups are the backups in a directory.
+type keptBackups struct {
+	Fault string       `answer:"fault"`
+	List  []keptBackup `answer:"backup"`
+	host  string
+}
+
+// keptBackup is a backup as it lies on a host.
+type keptBackup struct {
+	Name        string `answer:"backup"`
+	Unreadable  bool   `answer:"unreadable"`
+	Cluster     string `answer:"note.cluster"`
+	Source      string `answer:"note.source"`
+	Taken       string `answer:"note.taken"`
+	State       string `answer:"note.state"`
+	Description []byte `answer:"description"`
+	Sums        string `answer:"sums"`
+	Bytes       int64  `answer:"bytes"`
+	Files       int64  `answer:"files"`
+}
+
+// listBackups reads the backups in a directory of a host, or those of the given names.
+func listBackups(ctx context.Context, h tasks.Host, dir, owner string, names ...string) (keptBackups, error) {
+	var found keptBackups
+	text := scripts.Script("polardb_backups", script.Values{"DIR": dir, "OWNER": owner}, names...)
+	answer, err := h.Shell().Run(ctx, remote.Command{Script: text})
+	if err == nil {
+		err = files.ScriptFailed(answer)
+	}
+	if err == nil {
+		err = script.Decode(answer.Stdout, &found)
+	}
+	if err != nil {
+		return found, &tasks.Failure{Msg: "cannot list the backups in " + dir, Err: err}
+	}
+	return found, nil
+}
+
+// described returns what the backup says of itself, and why it is not whole, or cannot be known to be; "": it is, as far as
+// can be seen without reading its files.
+func (k *keptBackup) described() (*backupDescription, string) {
+	switch {
+	case k.Unreadable:
+		return nil, "it cannot be read by the engine's account"
+	case len(k.Description) == 0 && k.State == "begun":
+		return nil, "it is unfinished: it was begun " + k.Taken
+	case len(k.Description) == 0 && k.State == "finished":
+		return nil, "it was taken by an earlier polarbook and does not describe itself"
+	case len(k.Description) == 0:
+		return nil, "it has no " + descriptionFile
+	}
+	d, err := parseDescription(k.Description)
+	switch {
+	case err != nil:
+		return nil, err.Error()
+	case k.Sums == "":
+		return d, "its list of checksums is missing"
+	case k.Sums != d.Sums.SHA256:
+		return d, "its list of checksums is not the one that was written"
+	case k.Files != d.Files:
+		return d, fmt.Sprintf("it has %d files instead of %d", k.Files, d.Files)
+	case k.Bytes != d.Bytes:
+		return d, fmt.Sprintf("its files have %d bytes instead of %d", k.Bytes, d.Bytes)
+	}
+	return d, ""
+}
+
+func (k *keptBackup) values(dir, host string) map[string]any {
+	d, reason := k.described()
+	v := map[string]any{
+		"name": k.Name, "path": path.Join(dir, k.Name), "host": host, "cluster": k.Cluster, "source": k.Source, "taken": k.Taken,
+		"lsn": "", "bytes": int(k.Bytes), "whole": reason == "", "reason": reason,
+	}
+	if d != nil {
+		v["cluster"], v["source"], v["taken"] = d.Cluster, d.Source, d.Ended.UTC().Format(time.RFC3339)
+		v["lsn"] = d.EndLSN
+	}
+	return v
+}
+
+// outlived returns the names of the backups of a cluster that are removed when the one named newest is whole: whole ones beyond
+// keep or older than days, by the time at which they ended, and unfinished ones. What is not whole for another reason stays:
+// somebody should look at it.
+func outlived(list []keptBackup, cluster, newest string, keep, days int, now time.Time) []string {
+	type aged struct {
+		name  string
+		ended time.Time
+	}
+	var whole []aged
+	var names []string
+	for _, k := range list {
+		d, reason := k.described()
+		switch {
+		case k.Name == newest:
+		case d != nil && reason == "" && d.Cluster == cluster && k.Cluster == cluster:
+			whole = append(whole, aged{k.Name, d.Ended})
+		case len(k.Description) == 0 && k.State == "begun" && k.Cluster == cluster:
+			names = append(names, k.Name)
+		}
+	}
+	slices.SortStableFunc(whole, func(a, b aged) int { return b.ended.Compare(a.ended) })
+	for i, w := range whole {
+		// The new one is the first that is kept.
+		if keep > 0 && i+1 >= keep || days > 0 && now.Sub(w.ended) > time.Duration(days)*24*time.Hour {
+			names = append(names, w.name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// prune removes the backups that have outlived the new one, and returns their names. It removes nothing unless the new one is
+// whole as it lies there.
+func (b *backupAction) prune(ctx context.Context, h tasks.Host) ([]string, error) {
+	a := b.args
+	found, err := listBackups(ctx, h, a.Dir, a.User)
+	if err != nil {
+		return nil, err
+	}
+	newest := path.Base(a.To)
+	at := slices.IndexFunc(found.List, func(k keptBackup) bool { return k.Name == newest })
+	if at < 0 {
+		return nil, fmt.Errorf("%s is not in %s", newest, a.Dir)
+	}
+	if _, reason := found.List[at].described(); reason != "" {
+		return nil, fmt.Errorf("the new backup %s is not whole: %s", newest, reason)
+	}
+	names := outlived(found.List, a.Cluster, newest, a.Keep, a.KeepDays, time.Now())
+	if len(names) == 0 {
+		return nil, nil
+	}
+	text := scripts.Script("polardb_backup_remove", script.Values{"DIR": a.Dir, "OWNER": a.User, "CLUSTER": a.Cluster}, names...)
+	answer, err := h.Shell().Run(ctx, remote.Command{Script: text})
+	if err != nil {
+		return nil, err
+	}
+	var gone struct {
+		Removed []string `answer:"removed"`
+	}
+	if err := script.Decode(answer.Stdout, &gone); err != nil {
+		return nil, err
+	}
+	return gone.Removed, files.ScriptFailed(answer)
+}
