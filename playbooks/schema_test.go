@@ -95,7 +95,7 @@ func plainOf(t *testing.T, n *yaml.Node) any {
 // TestSchemaTakesWhatIsRight: the built-in playbooks and their tasks, the modules' examples, and the example inventory.
 func TestSchemaTakesWhatIsRight(t *testing.T) {
 	if testing.Short() {
-		t.Skip("large: it runs without -short")
+		t.Skip("large: make test-long runs it")
 	}
 	check := func(kind, name string, text []byte) {
 		if err := compiled(t, kind).Validate(asJSON(t, text)); err != nil {
@@ -149,7 +149,7 @@ func TestSchemaTakesWhatIsRight(t *testing.T) {
 // TestSchemaRefusesWhatIsWrong: each of these, and none of them when its mistake is mended.
 func TestSchemaRefusesWhatIsWrong(t *testing.T) {
 	if testing.Short() {
-		t.Skip("large: it runs without -short")
+		t.Skip("large: make test-long runs it")
 	}
 	for _, c := range []struct{ kind, wrong, right string }{
 		{"playbook", "- {hosts: all, gather_fact: false}", "- {hosts: all, gather_facts: false}"},

@@ -32,7 +32,7 @@ func read(t *testing.T, name string) []byte {
 
 func TestOpenWhatAnsibleWrote(t *testing.T) {
 	if testing.Short() {
-		t.Skip("large: it runs without -short")
+		t.Skip("large: make test-long runs it")
 	}
 	for name, want := range map[string]Secret{"format11": first, "format12": second} {
 		data := read(t, name)
@@ -55,7 +55,7 @@ func TestOpenWhatAnsibleWrote(t *testing.T) {
 
 func TestSealAsAnsibleDoes(t *testing.T) {
 	if testing.Short() {
-		t.Skip("large: it runs without -short")
+		t.Skip("large: make test-long runs it")
 	}
 	// What ansible-core's filter vault gives for the same salt, in 2.14 and 2.19.
 	const want = "$ANSIBLE_VAULT;1.2;AES256;idx\n" +

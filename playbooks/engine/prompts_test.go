@@ -9,7 +9,7 @@ import (
 // TestAnswersAreHashed: encrypt of vars_prompt, with a salt and with one made up, of answers and of defaults.
 func TestAnswersAreHashed(t *testing.T) {
 	if testing.Short() {
-		t.Skip("large: it runs without -short")
+		t.Skip("large: make test-long runs it")
 	}
 	b := newBench(t, "a")
 	b.o.Prompt = func(context.Context, Question) (string, error) { return "abc", nil }

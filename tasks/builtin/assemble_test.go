@@ -7,7 +7,6 @@ import (
 )
 
 func TestAssemble(t *testing.T) {
-	taskstest.Large(t)
 	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
 		for name, content := range map[string]string{"10 it's": "one", "2": "two\n", ".h": "hidden\n", "a.conf": "conf\n", "sub/x": "no\n"} {
 			taskstest.MustWrite(t, dir+"/d/"+name, content)

@@ -13,7 +13,6 @@ import (
 func command(script string) remote.Command { return remote.Command{Script: script} }
 
 func TestGetURL(t *testing.T) {
-	taskstest.Large(t)
 	asking(t, func(t *testing.T, s *httptest.Server, dir string, attempt attempt) {
 		t.Setenv("TMPDIR", t.TempDir())
 		defer left(t)

@@ -11,7 +11,6 @@ import (
 
 // Where no note tells of it, what is there as the archive has it is left, whoever unpacked it.
 func TestUnarchiveFindsWhatOthersUnpacked(t *testing.T) {
-	taskstest.Large(t)
 	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
 		if out, err := taskstest.Sh(t, "cd '"+dir+"' && tar --version"); err != nil || !strings.Contains(out, "GNU") {
 			t.Skip("SKIP: this tar does not compare")

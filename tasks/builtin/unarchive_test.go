@@ -193,7 +193,6 @@ func TestUnarchiveTakesAnEarlierNoteOver(t *testing.T) {
 }
 
 func TestUnarchiveZip(t *testing.T) {
-	taskstest.Large(t)
 	for _, program := range []string{"zip", "unzip"} {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Skipf("SKIP: no %s here", program)
@@ -240,7 +239,6 @@ func TestUnarchiveZip(t *testing.T) {
 }
 
 func TestUnarchiveInAnotherDirectory(t *testing.T) {
-	taskstest.Large(t)
 	for _, options := range [][]any{
 		{"-Csub/way"}, {"-Csub", "-vCway"}, {"--directory=sub/way/"}, {"--direct=sub", "--no-same-owner", "-Cway"},
 	} {

@@ -12,7 +12,6 @@ import (
 )
 
 func TestURI(t *testing.T) {
-	taskstest.Large(t)
 	asking(t, func(t *testing.T, s *httptest.Server, dir string, attempt attempt) {
 		t.Setenv("TMPDIR", t.TempDir())
 		defer left(t)

@@ -9,7 +9,6 @@ import (
 )
 
 func TestUserKey(t *testing.T) {
-	taskstest.Large(t)
 	taskstest.Apart(t, func(t *testing.T, h *taskstest.LocalHost) {
 		l := &taskstest.FakeLocal{}
 		args := func(name string, more ...any) map[string]any {

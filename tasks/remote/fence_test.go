@@ -130,9 +130,6 @@ func TestWhatARunLeftOnPurposeStays(t *testing.T) {
 }
 
 func TestWhatMustNotBeCutIsWaitedFor(t *testing.T) {
-	if testing.Short() {
-		t.Skip("large: it runs without -short")
-	}
 	t.Parallel()
 	for _, way := range []string{"the connection is lost", "the holder is killed"} {
 		t.Run(way, func(t *testing.T) {

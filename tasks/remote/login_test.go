@@ -129,7 +129,7 @@ func TestLogin(t *testing.T) {
 // The time a human takes to type a passphrase is not the host's.
 func TestSlowPassphrase(t *testing.T) {
 	if testing.Short() {
-		t.Skip("large: it runs without -short")
+		t.Skip("large: make test-long runs it")
 	}
 	t.Parallel()
 	dir := t.TempDir()

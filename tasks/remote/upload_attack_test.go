@@ -40,9 +40,6 @@ func theirDirectory(t *testing.T) (string, int) {
 
 // The owner of a directory puts links in the place of whatever appears there, as fast as can be.
 func TestUploadsFollowNoLinkOfAnother(t *testing.T) {
-	if testing.Short() {
-		t.Skip("large: it runs without -short")
-	}
 	t.Parallel()
 	dir, uid := theirDirectory(t)
 	precious := filepath.Join(t.TempDir(), "precious")
@@ -172,9 +169,6 @@ func TestUploadsSweepWhatOthersLeft(t *testing.T) {
 }
 
 func TestAFullDiskIsNamedAndNotLeftFull(t *testing.T) {
-	if testing.Short() {
-		t.Skip("large: it runs without -short")
-	}
 	t.Parallel()
 	for name, owner := range map[string]string{"ours": "root", "another's": "nobody"} {
 		t.Run(name, func(t *testing.T) {

@@ -41,9 +41,6 @@ func TestUpload(t *testing.T) {
 }
 
 func TestUploadWithoutSFTP(t *testing.T) {
-	if testing.Short() {
-		t.Skip("large: it runs without -short")
-	}
 	t.Parallel()
 	s := startSSHD(t).shell(t)
 	s.noSFTP = true
@@ -191,9 +188,6 @@ func (s *countingSource) ReadAt(b []byte, off int64) (int, error) {
 }
 
 func TestInterruptedUploadIsResumed(t *testing.T) {
-	if testing.Short() {
-		t.Skip("large: it runs without -short")
-	}
 	t.Parallel()
 	size := megabytes(24, 12)
 	for _, sftp := range []bool{true, false} {

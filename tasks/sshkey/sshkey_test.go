@@ -10,7 +10,7 @@ import (
 // What is made is what ssh-keygen reads, and what it says of it is what is said here.
 func TestMake(t *testing.T) {
 	if testing.Short() {
-		t.Skip("large: it runs without -short")
+		t.Skip("large: make test-long runs it")
 	}
 	if _, err := exec.LookPath("ssh-keygen"); err != nil {
 		t.Skip("SKIP: this machine has no ssh-keygen")

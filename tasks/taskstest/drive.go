@@ -51,7 +51,7 @@ func ShellsFor(t testing.TB) [][]string {
 func Large(t testing.TB) {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("large: it runs without -short")
+		t.Skip("large: make test-long runs it")
 	}
 }
 

@@ -87,7 +87,7 @@ func TestLookupsOfCommands(t *testing.T) {
 
 func TestLookupOfPasswords(t *testing.T) {
 	if testing.Short() {
-		t.Skip("large: it runs without -short")
+		t.Skip("large: make test-long runs it")
 	}
 	directory, render := lookupsIn(t, nil)
 	agreed{

@@ -361,7 +361,7 @@ func TestShift(t *testing.T) {
 // nobody would vote for that one, and there would be no leader for an election timeout.
 func TestWritesWaitForATransfer(t *testing.T) {
 	if testing.Short() {
-		t.Skip("large: it runs without -short")
+		t.Skip("large: make test-long runs it")
 	}
 	members := newMembers(t, 3)
 	for _, m := range members {
