@@ -73,6 +73,9 @@ func (c *runCmd) Run(t *terminal, run runContext) error {
 	if err := w.warnOfUnread(books); err != nil {
 		return err
 	}
+	if err := w.checkClients(books); err != nil {
+		return err
+	}
 	if err := w.checkLimit(c.Limit); err != nil {
 		return err
 	}

@@ -61,6 +61,30 @@ func TestApplications(t *testing.T) {
 		s.Polarbook(0, "connect").Says("postgresql://")
 		s.Run(0, "start.yml")
 	})
+	s.Subtest(t, "clients are let in", func(t *testing.T) {
+		s.SetAll(site.Vars{"polardb_clients": []any{
+			"198.51.100.7", site.Vars{"networks": []string{"192.0.2.0/24", "198.51.100.8"}, "users": []string{"app", "+readers"}, "databases": "app"},
+			site.Vars{"networks": "203.0.113.0/24"},
+		}})
+		s.Run(0, "reconfigure.yml")
+		for _, n := range s.Names() {
+			var got []string
+			for line := range strings.Lines(s.On(n, "cat "+s.Pgdata(n)+"/pg_hba.conf")) {
+				if strings.Contains(line, "192.0.2.") || strings.Contains(line, "198.51.100.") || strings.Contains(line, "203.0.113.") {
+					got = append(got, strings.Join(strings.Fields(line), " "))
+				}
+			}
+			want := `host "app" "app",+"readers" 192.0.2.0/24 scram-sha-256
+host "app" "app",+"readers" 198.51.100.8/32 scram-sha-256
+host all all 203.0.113.0/24 scram-sha-256`
+			if strings.Join(got, "\n") != want {
+				t.Errorf("pg_hba.conf of %s has\n%s\nwant\n%s", n, strings.Join(got, "\n"), want)
+			}
+		}
+		s.Run(0, "reconfigure.yml").Unchanged(s.Names()...)
+		s.SetAll(site.Vars{"polardb_clients": []any{}})
+		s.Run(0, "reconfigure.yml")
+	})
 	s.Subtest(t, "databases and roles", func(t *testing.T) { databases(t, s) })
 	s.Subtest(t, "nothing is left", func(t *testing.T) { tidy(s) })
 }
