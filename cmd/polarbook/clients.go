@@ -137,4 +137,6 @@ func networkProblem(text string) string {
 	return ""
 }
 
-func isTemplate(text string) bool { return strings.Contains(text, "{{") || strings.Contains(text, "{%") }
+func isTemplate(text string) bool {
+	return strings.Contains(text, "{{") || strings.Contains(text, "{%")
+}

@@ -62,6 +62,9 @@ type connectionMember struct {
 
 func (c *connectCmd) Run(t *terminal, run runContext) error {
 	w, err := c.prepare(t)
+	if err == nil {
+		err = w.oneCluster()
+	}
 	if err != nil {
 		return err
 	}

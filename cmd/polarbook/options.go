@@ -28,6 +28,7 @@ import (
 type hostOptions struct {
 	Inventory     []string `short:"i" aliases:"inventory-file" placeholder:"PATH" sep:"none" help:"Read this inventory file or directory, or take these comma-separated hosts; may be repeated. Default: inventory.yml (or .yaml, .ini, or inventory, hosts) here."`
 	Limit         string   `short:"l" help:"Limit the run to these hosts (a host pattern)."`
+	Cluster       string   `placeholder:"NAME" help:"Work on this cluster alone, where the inventory has several (polardb_cluster)."`
 	ExtraVars     []string `short:"e" name:"extra-vars" placeholder:"VARS" sep:"none" help:"Set variables that win over all others: key=value, YAML or JSON, or @FILE."`
 	Forks         int      `short:"f" help:"Work on at most this many hosts at once. Default: 50."`
 	User          string   `short:"u" help:"Log in as this user where the inventory names none."`
@@ -282,6 +283,11 @@ func (o hostOptions) prepareWithout(t *terminal) (*workplace, error) {
 	if _, err := w.defaults(); err != nil {
 		return nil, err
 	}
+	if o.Cluster != "" {
+		if err := w.choose(o.Cluster); err != nil {
+			return nil, err
+		}
+	}
 	return w, w.checkSSHArgs()
 }
 
@@ -294,7 +300,11 @@ func (w *workplace) load(name string) (*playbooks.Playbook, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !p.Builtin {
+	if p.Builtin {
+		if err := w.oneCluster(); err != nil {
+			return nil, err
+		}
+	} else {
 		if err := w.inv.AddPlaybookDir(filepath.Dir(p.Path)); err != nil {
 			return nil, err
 		}

@@ -30,6 +30,9 @@ type psqlCmd struct {
 // Run opens the host's own psql through the SSH connection and ends with its exit code.
 func (c *psqlCmd) Run(t *terminal, run runContext) error {
 	w, err := c.prepare(t)
+	if err == nil {
+		err = w.oneCluster()
+	}
 	if err != nil {
 		return err
 	}

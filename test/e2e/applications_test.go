@@ -61,6 +61,18 @@ func TestApplications(t *testing.T) {
 		s.Polarbook(0, "connect").Says("postgresql://")
 		s.Run(0, "start.yml")
 	})
+	s.Subtest(t, "one of two clusters", func(t *testing.T) {
+		s.File("others.yml", "polardb: {hosts: {ghost: {ansible_host: 127.0.0.1, ansible_port: 1, polardb_cluster: ghosts}}}\n")
+		both := []string{"-i", "inventory.yml", "-i", "others.yml"}
+		s.Polarbook(1, append([]string{"status"}, both...)...).Says("--cluster NAME")
+		s.Polarbook(0, append([]string{"status", "--cluster", "apps"}, both...)...)
+		o := s.Polarbook(2, append([]string{"clusters"}, both...)...)
+		for _, want := range []string{"apps     " + s.Leader() + "   3 of 3", "as wanted", "ghosts   -       0 of 1", "no answer"} {
+			if !strings.Contains(o.Stdout, want) {
+				t.Errorf("clusters does not show %q:\n%s", want, o.Stdout)
+			}
+		}
+	})
 	s.Subtest(t, "clients are let in", func(t *testing.T) {
 		s.SetAll(site.Vars{"polardb_clients": []any{
 			"198.51.100.7", site.Vars{"networks": []string{"192.0.2.0/24", "198.51.100.8"}, "users": []string{"app", "+readers"}, "databases": "app"},
