@@ -38,6 +38,7 @@ type cli struct {
 	Inventory inventoryCmd `cmd:"" help:"Show the inventory as it is read, in ansible-inventory's form."`
 	Status    statusCmd    `cmd:"" help:"Show the cluster as its nodes see it."`
 	Clusters  clustersCmd  `cmd:"" help:"Show all clusters of the inventory in one table."`
+	Metrics   metricsCmd   `cmd:"" help:"Write what status knows as Prometheus metrics."`
 	Connect   connectCmd   `cmd:"" help:"Print what applications need to connect to the cluster."`
 	Psql      psqlCmd      `cmd:"" help:"Open psql on a node, through the SSH connection."`
 	Backups   backupsCmd   `cmd:"" help:"List the backups on all hosts, and tell which are whole."`

@@ -61,6 +61,17 @@ func TestApplications(t *testing.T) {
 		s.Polarbook(0, "connect").Says("postgresql://")
 		s.Run(0, "start.yml")
 	})
+	s.Subtest(t, "metrics", func(t *testing.T) {
+		said := s.Polarbook(0, "metrics").Stdout
+		for _, want := range []string{
+			`polardb_cluster_has_leader{cluster="apps"} 1`, `polardb_node_role{cluster="apps",node="` + s.Leader() + `",role="leader"} 1`,
+			"polardb_node_replay_lag_bytes{", "polardb_node_disk_free_bytes{", "polardb_node_wal_bytes{", "polardb_node_term{", "polardb_node_log_index{",
+		} {
+			if !strings.Contains(said, want) {
+				t.Errorf("there is no %s among\n%s", want, said)
+			}
+		}
+	})
 	s.Subtest(t, "one of two clusters", func(t *testing.T) {
 		s.File("others.yml", "polardb: {hosts: {ghost: {ansible_host: 127.0.0.1, ansible_port: 1, polardb_cluster: ghosts}}}\n")
 		both := []string{"-i", "inventory.yml", "-i", "others.yml"}
