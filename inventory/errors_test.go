@@ -25,7 +25,7 @@ func TestLoadErrors(t *testing.T) {
 		{"h.yml", "a: {hosts: {'n[1:99999999]': }}", `stands for more than 100000 hosts`},
 		{"h.yml", "a: {hosts: {'bad name': }}", `"bad name" cannot be the name of a host`},
 		{"h.yml", "a: {hosts: {n: [1]}}", `the variables of host n must be a mapping`},
-		{"h.yml", "plugin: aws_ec2\n", `h.yml:1:1: inventory plugins are not supported`},
+		{"h.yml", "plugin: aws_ec2\n", `h.yml:1:1: there is no inventory plugin aws_ec2 here`},
 		{"h.yml", "a: {vars: &x {n: *x}}", `an anchor contains itself`},
 		{"h.yml", "a: {}\n---\nb: {}\n", `h.yml:2:1: a second YAML document begins here`},
 		{"h.ini", "[web\na\n", `h.ini:1:1: [web is not a section`},

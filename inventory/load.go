@@ -32,6 +32,9 @@ type Options struct {
 	// Vault opens files that are encrypted, as they are read; nil: there are no passwords. What cannot be opened is a mistake
 	// for those hosts alone whose variables it holds.
 	Vault *vault.Keyring
+	// Expressions works out those of constructed inventories, which see ExtraVars when they ask for them; nil: there can be none.
+	Expressions Expressions
+	ExtraVars   map[string]any
 }
 
 // LoadWith is Load with options.
@@ -193,7 +196,7 @@ var yamlKeyLine = regexp.MustCompile(`^[^\s=\[#;][^\s=]*:(?:\s.*)?$`)
 // isYAML tells the two formats apart: by the extension, or by the first line that says something.
 func isYAML(path string, data []byte) bool {
 	switch strings.ToLower(filepath.Ext(path)) {
-	case ".yml", ".yaml", ".json":
+	case ".yml", ".yaml", ".json", ".config": // the last is a plugin's
 		return true
 	case ".ini":
 		return false

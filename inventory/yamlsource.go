@@ -28,9 +28,11 @@ func (s source) readGroups(data []byte) error {
 			"an inventory is a mapping of groups, such as all: {hosts: {node1: }}; this is a %s", nodeName(root))
 	}
 	for _, entry := range entries(root) {
-		if entry.key.Value == "plugin" {
-			return errorAt(s.at(entry.key.Line, entry.key.Column), "inventory plugins are not supported; list the hosts in the file")
+		if value := resolve(entry.value); entry.key.Value == "plugin" && value.Kind == yaml.ScalarNode {
+			return s.readPlugin(root, s.at(entry.key.Line, entry.key.Column), value.Value)
 		}
+	}
+	for _, entry := range entries(root) {
 		if err := s.readYAMLGroup(entry.key, entry.value, nil); err != nil {
 			return err
 		}

@@ -106,13 +106,16 @@ func TestFind(t *testing.T) {
 	dir := write(t, map[string]string{
 		"site.yml": smallest, "files/play": "", "beside": "", "package.tar.gz": "", "dir/files/x": "",
 		"roles/r/files/own": "", "roles/r/templates/own.j2": "", "roles/r/tasks/main.yml": "", "roles/r/files/play": "",
-		"tasks/files/near": "", "files/near": "",
+		"tasks/files/near": "", "files/near": "", "files/files/twice": "", "files/twice": "",
+		"roles/up/files/ups": "", "roles/up/files/near": "", "roles/top/files/ups": "", "roles/top/tops": "",
 	})
 	at := func(p string) string { return inHost(filepath.Join(dir, p)) }
 	templates := fstest.MapFS{"binary.j2": {}}
 	plain := Origin{Source: hostFiles, Dir: at("."), PlayDir: at("."), WorkDir: at("."), Templates: templates}
 	inRole := plain
 	inRole.RoleDir, inRole.Dir = at("roles/r"), at("roles/r/tasks")
+	brought := inRole
+	brought.RolesAround = []string{at("roles/up"), at("roles/top")}
 	inTasks := plain
 	inTasks.Dir = at("tasks")
 	binary := Origin{Source: fstest.MapFS{"files/unit": {}, "steps/os.yml": {}}, Dir: "steps", PlayDir: ".", Builtin: true,
@@ -132,6 +135,12 @@ func TestFind(t *testing.T) {
 		{"the play's from a role", inRole, "files", "beside", at("beside")},
 		{"a role's template", inRole, "templates", "own.j2", at("roles/r/templates/own.j2")},
 		{"not another role's", plain, "files", "own", ""},
+		{"of the nearest role around", brought, "files", "ups", at("roles/up/files/ups")},
+		{"of a role further out", brought, "files", "tops", at("roles/top/tops")},
+		{"the role's before those around it", brought, "files", "play", at("roles/r/files/play")},
+		{"a role around before the playbook's", brought, "files", "near", at("roles/up/files/near")},
+		{"not of a role that is not around", inRole, "files", "ups", ""},
+		{"the folder in the folder", plain, "files", "files/twice", at("files/files/twice")},
 		{"near the file of tasks", inTasks, "files", "near", at("tasks/files/near")},
 		{"absolute", plain, "files", filepath.Join(dir, "beside"), at("beside")},
 		{"upwards", inTasks, "files", "../beside", at("beside")},

@@ -27,8 +27,8 @@ func (e *NotFoundError) Is(target error) bool { return target == fs.ErrNotExist 
 
 // Find looks for a file or directory as Ansible does and returns the file system that it is in and its path there.
 // Kind is the folder that such files are kept in ("files", "templates", "vars", "tasks"; "" for none). An absolute
-// path and one that starts with ~/ are taken as they are. Other names are looked for in the role, beside the task's
-// file and beside the playbook, each time in the folder of the kind first; for a built-in playbook also in the
+// path and one that starts with ~/ are taken as they are. Other names are looked for in the role, in the roles that brought
+// it in, beside the task's file and beside the playbook, each time in the folder of the kind first; for a built-in playbook also in the
 // directory that polarbook runs in, and last, for templates, among those in the binary. The error is a *NotFoundError
 // or says why a file that exists cannot be had.
 func (o Origin) Find(kind, name string) (fs.FS, string, error) {
@@ -57,7 +57,7 @@ func (o Origin) Find(kind, name string) (fs.FS, string, error) {
 // user's playbook includes or the other way round, has nothing beside the playbook.
 func (o Origin) in(found place) Origin {
 	if onHost := found.fsys == hostFiles; onHost != (o.Source == hostFiles) {
-		o.Source, o.RoleDir = found.fsys, ""
+		o.Source, o.RoleDir, o.RolesAround = found.fsys, "", nil
 		o.PlayDir = path.Dir(found.path)
 		if o.Builtin = !onHost; o.Builtin {
 			o.PlayDir = "."
@@ -81,13 +81,15 @@ func (o Origin) places(kind, name string) []place {
 		if dir == "" {
 			return
 		}
-		// As in Ansible, a name that begins with the folder's is not looked for in the folder twice.
-		if kind != "" && strings.SplitN(name, "/", 2)[0] != kind {
+		if kind != "" { // also where the name itself begins with the folder's
 			list = append(list, place{fsys, path.Join(dir, kind, name)})
 		}
 		list = append(list, place{fsys, path.Join(dir, name)})
 	}
 	beside(o.Source, o.RoleDir)
+	for _, dir := range o.RolesAround {
+		beside(o.Source, dir)
+	}
 	beside(o.Source, o.Dir)
 	beside(o.Source, o.PlayDir)
 	if o.Builtin {

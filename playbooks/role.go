@@ -143,6 +143,9 @@ func (l *loader) role(c *scope, use roleCall) *Block {
 	}
 	inner.handler = false
 	inner.origin = c.origin.in(place{found.fsys, path.Join(found.path, "tasks", "main.yml")})
+	if around := inner.origin.RoleDir; around != "" {
+		inner.origin.RolesAround = append([]string{around}, inner.origin.RolesAround...)
+	}
 	inner.origin.RoleDir = found.path
 
 	b.RoleDefaults = l.roleVariables(found, "defaults", use)

@@ -153,14 +153,16 @@ type Task struct {
 	sure bool // nothing but a notification decides whether it is reached
 }
 
-// Origin says where a task was written, for finding its files: ./files, ./templates and so on. Dir, RoleDir and PlayDir
-// are paths in Source.
+// Origin says where a task was written, for finding its files: ./files, ./templates and so on. Dir, RoleDir,
+// RolesAround and PlayDir are paths in Source.
 type Origin struct {
 	Source  fs.FS
 	Dir     string // of the file with the task
 	RoleDir string // of its role; empty: none
-	PlayDir string
-	Builtin bool
+	// RolesAround are the directories of the roles that brought that one in, the nearest first.
+	RolesAround []string
+	PlayDir     string
+	Builtin     bool
 	// WorkDir is the absolute path, without its leading slash, of the directory that polarbook runs in.
 	WorkDir string
 	// Templates are those in the binary, looked at last; nil: none.

@@ -59,6 +59,9 @@ type (
 // Omit is the value of the variable omit: an argument that has it is taken as not given.
 var Omit = jinja.Omit
 
+// LoopFolder is the variable that tells first_found, in a loop, the folder where files of the task's kind are kept.
+const LoopFolder = ansible.LoopFolder
+
 // New returns an engine with the filters, tests and lookups of Ansible.
 func New(o Options) *Engine { return jinja.NewEngine(o, ansible.All()) }
 

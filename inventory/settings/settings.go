@@ -123,8 +123,8 @@ func (s *Settings) judge(o option, full, from string) {
 	}
 }
 
-// inventoryPlugins are the kinds of inventory that are read without a plugin.
-var inventoryPlugins = []string{"host_list", "script", "auto", "yaml", "ini", "advanced_host_list"}
+// inventoryPlugins are the kinds of inventory that are read.
+var inventoryPlugins = []string{"host_list", "script", "auto", "yaml", "ini", "advanced_host_list", "constructed"}
 
 func (s *Settings) judgePlugins(o option, from string) {
 	for name := range strings.SplitSeq(o.text, ",") {

@@ -306,7 +306,7 @@ func newBench(t *testing.T, hosts ...string) *bench {
 	}
 	b.o = Options{
 		Inventory: b.inv, Secrets: &inventory.Secrets{}, Listeners: []event.Listener{b.rec}, Lookup: testLookup,
-		Templates: templates.New(templates.Options{Filters: polardb.Filters}), Connect: b.connect, RunID: "test",
+		Templates: templates.New(templates.Options{Filters: polardb.Filters, Read: os.ReadFile}), Connect: b.connect, RunID: "test",
 		Forks: 1, // hosts in a known order
 	}
 	b.load = playbooks.Options{Dir: b.dir, Lookup: testLookup, Builtin: fstest.MapFS{}}

@@ -337,26 +337,31 @@ func (s *taskRun) wantsVarsFile(base, matching string, ignore []string) (bool, e
 	return true, nil
 }
 
+// varsDir finds a directory of variables where Ansible does, which is in fewer places than a file: in a role below vars alone, and
+// elsewhere beside the file of the task. What is missing in the role's vars is looked for from the playbook when vars is named.
 func (s *taskRun) varsDir(dir string) (fs.FS, string, error) {
 	o := s.t.Origin
-	if !strings.HasPrefix(dir, "/") && !strings.HasPrefix(dir, "~") {
-		at := path.Join(o.Dir, dir)
-		if o.RoleDir != "" {
-			at = path.Join(o.RoleDir, dir)
-			if strings.SplitN(dir, "/", 2)[0] != "vars" {
-				at = path.Join(o.RoleDir, "vars", dir)
-			}
+	fsys, found := o.Source, path.Join(o.Dir, dir)
+	var err error
+	isDir := func(at string) bool {
+		info, err := fs.Stat(fsys, at)
+		return err == nil && info.IsDir()
+	}
+	switch named := strings.SplitN(dir, "/", 2)[0] == "vars"; {
+	case strings.HasPrefix(dir, "/") || strings.HasPrefix(dir, "~"):
+		if fsys, found, err = o.Find("vars", dir); err != nil {
+			return nil, "", err
 		}
-		if info, err := fs.Stat(o.Source, at); err == nil && info.IsDir() {
-			return o.Source, at, nil
+	case o.RoleDir == "":
+	case !named:
+		found = path.Join(o.RoleDir, "vars", dir)
+	default:
+		if found = path.Join(o.RoleDir, dir); !isDir(found) {
+			found = path.Join(o.PlayDir, dir)
 		}
 	}
-	fsys, found, err := o.Find("vars", dir)
-	if err != nil {
-		return nil, "", err
-	}
-	if info, err := fs.Stat(fsys, found); err == nil && !info.IsDir() {
-		return nil, "", fmt.Errorf("%s is not a directory", directory(found, false))
+	if !isDir(found) {
+		return nil, "", fmt.Errorf("there is no directory %s", directory(found, o.Builtin && fsys == o.Source))
 	}
 	return fsys, found, nil
 }

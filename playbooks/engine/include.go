@@ -116,7 +116,7 @@ func (p *playRun) wants(inc *playbooks.Include, own *scope, h *host, id int) []*
 		}
 		return []*inclusion{w}
 	}
-	items, err := loopItems(v, inc.Loop, &inc.Origin)
+	items, err := loopItems(v, inc.Loop, inc.Called)
 	if err != nil {
 		ok, _, cerr := v.conditions(own.when())
 		if cerr == nil && !ok {

@@ -12,7 +12,7 @@ import (
 
 // loop runs the task for every item, one after the other, and puts the results together.
 func (s *taskRun) loop(ctx context.Context, v *variables) *outcome {
-	items, err := loopItems(v, s.t.Loop, &s.t.Origin)
+	items, err := loopItems(v, s.t.Loop, s.t.Called)
 	if err != nil {
 		// As in Ansible, a loop that cannot be worked out matters only if the task is to run at all.
 		return s.item(ctx, v, err)

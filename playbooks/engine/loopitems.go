@@ -3,11 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"path"
-	"reflect"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/polarbook/polarbook/playbooks"
@@ -15,13 +11,16 @@ import (
 	"github.com/polarbook/polarbook/templates/ordered"
 )
 
-// loopItems works out what a loop goes over.
-func loopItems(v *variables, l *playbooks.Loop, origin *playbooks.Origin) ([]any, error) {
+// loopItems works out what a loop goes over. Action is what the task's module is called.
+func loopItems(v *variables, l *playbooks.Loop, action string) ([]any, error) {
 	word := "loop"
 	if l.With != "" {
 		word = "with_" + l.With
 	}
 	x, err := v.render(l.Items.Raw)
+	if l.With == "first_found" && err != nil {
+		x, err = v.defined(l.Items.Raw)
+	}
 	if err != nil {
 		return nil, at(l.Items.Pos, fmt.Errorf("%s: %w", word, err))
 	}
@@ -30,9 +29,9 @@ func loopItems(v *variables, l *playbooks.Loop, origin *playbooks.Origin) ([]any
 	}
 	var items []any
 	if slices.Contains(byLookup, l.With) {
-		items, err = lookedUp(v, l.With, x)
+		items, err = lookedUp(v, l.With, x, action)
 	} else {
-		items, err = itemsOf(l.With, x, origin)
+		items, err = itemsOf(l.With, x)
 	}
 	if err != nil {
 		return nil, at(l.Items.Pos, fmt.Errorf("%s: %w", word, err))
@@ -61,23 +60,55 @@ func madeOfText(raw, x any) error {
 // byLookup are the loops that go over what the lookup of their name finds.
 var byLookup = []string{
 	"flattened", "random_choice", "env", "file", "template", "vars", "varnames", "subelements", "sequence", "unvault",
-	"lines", "password", "pipe", "url", "csvfile", "ini", "inventory_hostnames",
+	"lines", "password", "pipe", "url", "csvfile", "ini", "inventory_hostnames", "fileglob", "first_found",
 }
 
-func lookedUp(v *variables, with string, x any) ([]any, error) {
+func lookedUp(v *variables, with string, x any, action string) ([]any, error) {
 	const terms = "polarbook_loop_terms" // nobody else's name
 	list := asList(x)
 	if with != "subelements" { // whose terms are lists themselves
 		list = flatten(list, 1)
 	}
-	found, err := v.r.o.Templates.Evaluate("query('"+with+"', *"+terms+")", v.with(map[string]any{terms: untrusted(list)}))
+	found, err := v.r.o.Templates.Evaluate("query('"+with+"', *"+terms+")", v.with(map[string]any{terms: untrusted(list), templates.LoopFolder: folderOf(action)}))
 	if err != nil {
 		return nil, err
 	}
 	return asList(found), nil
 }
 
-func itemsOf(with string, x any, origin *playbooks.Origin) ([]any, error) {
+// folderOf is where first_found looks for a task's files beside where they lie themselves.
+func folderOf(action string) string {
+	for _, kind := range []string{"template", "var"} {
+		if strings.Contains(action, kind) {
+			return kind + "s"
+		}
+	}
+	return "files"
+}
+
+// defined renders a list without the elements that have something undefined, at any depth of lists. The error is one of another kind.
+func (v *variables) defined(raw any) (any, error) {
+	list, ok := raw.([]any)
+	if !ok {
+		x, err := v.render(raw)
+		var missing *templates.UndefinedError
+		if errors.As(err, &missing) {
+			return []any{}, nil
+		}
+		return x, err
+	}
+	left := []any{}
+	for _, one := range list {
+		x, err := v.defined(one)
+		if err != nil {
+			return nil, err
+		}
+		left = append(left, x)
+	}
+	return left, nil
+}
+
+func itemsOf(with string, x any) ([]any, error) {
 	list, isList := x.([]any)
 	switch with {
 	case "", "list":
@@ -115,10 +146,6 @@ func itemsOf(with string, x any, origin *playbooks.Origin) ([]any, error) {
 		return zipped(list), nil
 	case "nested":
 		return product(list), nil
-	case "fileglob":
-		return fileGlob(asList(x), origin)
-	case "first_found":
-		return firstFound(x, origin)
 	}
 	return nil, fmt.Errorf("there is no such loop")
 }
@@ -176,84 +203,4 @@ func product(lists []any) []any {
 		rows = next
 	}
 	return rows
-}
-
-// fileGlob lists the local files that patterns match, as absolute paths when they are the user's.
-func fileGlob(patterns []any, origin *playbooks.Origin) ([]any, error) {
-	out := []any{}
-	for _, p := range patterns {
-		pattern := text(p)
-		dir, base := path.Split(pattern)
-		fsys, found, err := origin.Find("files", strings.TrimSuffix(dir, "/")+".")
-		if dir != "" {
-			fsys, found, err = origin.Find("files", path.Clean(dir))
-		}
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		names, err := fs.Glob(fsys, path.Join(found, base))
-		if err != nil {
-			return nil, fmt.Errorf("%q: %w", pattern, err)
-		}
-		sort.Strings(names)
-		for _, name := range names {
-			if info, err := fs.Stat(fsys, name); err == nil && !info.IsDir() {
-				out = append(out, shown(fsys, name, origin))
-			}
-		}
-	}
-	return out, nil
-}
-
-// shown is a path as a task can name it again.
-func shown(fsys fs.FS, name string, origin *playbooks.Origin) string {
-	if origin.Builtin && reflect.TypeOf(fsys) == reflect.TypeOf(origin.Source) {
-		if rel, ok := strings.CutPrefix(name, strings.TrimSuffix(origin.Dir, "/")+"/"); ok {
-			return rel
-		}
-		return name
-	}
-	return "/" + name
-}
-
-// firstFound is the first of several files that is there.
-func firstFound(x any, origin *playbooks.Origin) ([]any, error) {
-	var names []string
-	skip := false
-	for _, one := range asList(x) {
-		dict, ok := one.(*ordered.Map)
-		if !ok {
-			names = append(names, text(one))
-			continue
-		}
-		skip = skip || dict.Value("skip") == true
-		files := texts(asList(dict.Value("files")))
-		if dict.Value("paths") == nil {
-			names = append(names, files...)
-			continue
-		}
-		for _, dir := range texts(asList(dict.Value("paths"))) {
-			for _, f := range files {
-				names = append(names, path.Join(dir, f))
-			}
-		}
-	}
-	for _, name := range names {
-		for _, kind := range []string{"files", "templates", "vars", "tasks"} {
-			fsys, found, err := origin.Find(kind, name)
-			if err == nil {
-				return []any{shown(fsys, found, origin)}, nil
-			}
-			if !errors.Is(err, fs.ErrNotExist) {
-				return nil, err
-			}
-		}
-	}
-	if skip {
-		return []any{}, nil
-	}
-	return nil, fmt.Errorf("none of these files is there: %s", strings.Join(names, ", "))
 }

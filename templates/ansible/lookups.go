@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sort"
 	"strings"
 
 	"github.com/polarbook/polarbook/templates/jinja"
@@ -177,7 +176,7 @@ func lookupEnv(r *jinja.Run, terms []any, options map[string]any) ([]any, error)
 }
 
 // find returns the path and content of a file named in a template. within is the directory that
-// Ansible adds for its kind: files or templates.
+// Ansible adds for its kind: files or templates; none: no such directory.
 func find(r *jinja.Run, name, within string) (string, []byte, error) {
 	o := r.Options()
 	if o.Read == nil {
@@ -189,7 +188,7 @@ func find(r *jinja.Run, name, within string) (string, []byte, error) {
 		candidates = append(candidates, name)
 	default:
 		for _, directory := range r.SearchPath() {
-			if first, _, _ := strings.Cut(name, "/"); first != within { // which is not to be there twice
+			if within != "" {
 				candidates = append(candidates, filepath.Join(directory, within, name))
 			}
 			candidates = append(candidates, filepath.Join(directory, name))
@@ -302,40 +301,63 @@ func lookupVarNames(r *jinja.Run, terms []any, options map[string]any) ([]any, e
 	return found, nil
 }
 
+// LoopFolder is the variable in which a loop tells first_found the folder where files of the task's kind are kept.
+const LoopFolder = "polarbook_loop_folder"
+
 func lookupFirstFound(r *jinja.Run, terms []any, options map[string]any) ([]any, error) {
 	if err := onlyOptions(options, "files", "paths", "skip"); err != nil {
 		return nil, err
 	}
-	skip, err := jinja.Truth(options["skip"])
+	skip, err := yes(options, "skip", false)
 	if err != nil {
 		return nil, err
 	}
 	candidates := []string{}
 	add := func(files, paths any) {
-		for _, file := range wordsOf(files) {
-			prefixes := wordsOf(paths)
-			if len(prefixes) == 0 {
-				candidates = append(candidates, file)
-			}
-			for _, prefix := range prefixes {
+		prefixes := wordsOf(paths, ",:;")
+		for _, prefix := range prefixes {
+			for _, file := range wordsOf(files, ",;") {
 				candidates = append(candidates, filepath.Join(prefix, file))
 			}
 		}
+		if len(prefixes) == 0 {
+			candidates = append(candidates, wordsOf(files, ",;")...)
+		}
 	}
-	add(options["files"], options["paths"])
-	for _, term := range flatten(terms, -1, true) {
-		if m, ok := term.(*ordered.Map); ok {
-			add(m.Value("files"), m.Value("paths"))
-			if yes, err := jinja.Truth(m.Value("skip")); err == nil && yes {
-				skip = true
-			}
+	terms = flatten(terms, -1, true)
+	if len(terms) == 0 {
+		add(options["files"], options["paths"])
+	}
+	paths := options["paths"]
+	for _, term := range terms {
+		m, ok := term.(*ordered.Map)
+		if !ok {
+			add(term, paths)
 			continue
 		}
-		add([]any{term}, options["paths"])
+		own := map[string]any{}
+		for key, value := range m.All() {
+			own[key] = value
+		}
+		if err := onlyOptions(own, "files", "paths", "skip"); err != nil {
+			return nil, err
+		}
+		paths = own["paths"] // as in Ansible, they are those of what follows as well
+		add(own["files"], paths)
+		if skip, err = yes(own, "skip", false); err != nil {
+			return nil, err
+		}
 	}
-	for _, candidate := range candidates {
-		for _, within := range []string{"files", "templates", "vars", "tasks"} {
-			if path, _, err := find(r, candidate, within); err == nil {
+	// The lookup takes files as they are named; 2.14 looked in the folder files first, and is followed where that finds nothing.
+	folders := []string{"", "files"}
+	if folder, err := r.Variable(LoopFolder); err == nil {
+		if name, ok := folder.(string); ok {
+			folders = []string{name}
+		}
+	}
+	for _, within := range folders {
+		for _, candidate := range candidates {
+			if path, ok := locate(r, candidate, within); ok {
 				return []any{path}, nil
 			}
 		}
@@ -346,51 +368,103 @@ func lookupFirstFound(r *jinja.Run, terms []any, options map[string]any) ([]any,
 	return nil, fmt.Errorf("none of the files exists: %s", strings.Join(candidates, ", "))
 }
 
-// wordsOf returns a list of names, or what a string lists with commas, semicolons or colons.
-func wordsOf(value any) []string {
+// wordsOf returns the names of a list or a text, which may be several between separators.
+func wordsOf(value any, separators string) []string {
+	list := []string{}
 	switch v := value.(type) {
-	case string:
-		return strings.FieldsFunc(v, func(c rune) bool { return c == ',' || c == ';' || c == ':' })
+	case nil:
 	case []any:
-		list := []string{}
 		for _, item := range v {
-			list = append(list, jinja.Text(item))
+			list = append(list, wordsOf(item, separators)...)
 		}
-		return list
+	default:
+		list = strings.FieldsFunc(jinja.Text(value), func(c rune) bool { return strings.ContainsRune(separators, c) })
 	}
-	return nil
+	return list
 }
 
+// locate finds a file or directory as find does, without reading it.
+func locate(r *jinja.Run, name, within string) (string, bool) {
+	candidates := []string{home(name)}
+	if !filepath.IsAbs(candidates[0]) {
+		candidates = nil
+		for _, directory := range r.SearchPath() {
+			if within != "" {
+				candidates = append(candidates, filepath.Join(directory, within, name))
+			}
+			candidates = append(candidates, filepath.Join(directory, name))
+		}
+	}
+	for _, path := range candidates {
+		if _, err := os.Stat(path); err == nil {
+			return path, true
+		}
+	}
+	return "", false
+}
+
+// home is a name with the home directory in place of a ~ before it.
+func home(name string) string {
+	if rest, ok := strings.CutPrefix(name, "~/"); ok {
+		if dir, err := os.UserHomeDir(); err == nil {
+			return filepath.Join(dir, rest)
+		}
+	}
+	return name
+}
+
+// lookupFileGlob lists the files that patterns match. A pattern without a directory is looked for in each directory of the task's until
+// one has a match; the directory of another is the first that there is.
 func lookupFileGlob(r *jinja.Run, terms []any, options map[string]any) ([]any, error) {
-	o := r.Options()
-	if o.Read == nil {
+	if r.Options().Read == nil {
 		return nil, errors.New("files cannot be read here")
 	}
 	found := []any{}
 	for _, term := range terms {
-		pattern := jinja.Text(term)
-		patterns := []string{pattern}
-		if !filepath.IsAbs(pattern) {
-			patterns = nil
+		dir, base := filepath.Split(jinja.Text(term))
+		var places []string
+		if dir != "" {
+			if place, ok := locate(r, filepath.Clean(dir), "files"); ok {
+				places = append(places, place)
+			}
+		} else {
 			for _, directory := range r.SearchPath() {
-				patterns = append(patterns, filepath.Join(directory, "files", pattern), filepath.Join(directory, pattern))
+				places = append(places, filepath.Join(directory, "files"), directory)
 			}
 		}
-		for _, pattern := range patterns {
-			paths, err := filepath.Glob(pattern)
+		for _, place := range places {
+			matches, err := filesLike(place, base)
 			if err != nil {
 				return nil, err
 			}
-			sort.Strings(paths)
-			for _, path := range paths {
-				if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-					found = append(found, path)
-				}
-			}
-			if len(paths) > 0 {
+			if found = append(found, matches...); len(matches) > 0 {
 				break
 			}
 		}
 	}
 	return found, onlyOptions(options)
+}
+
+// filesLike are the files of a directory whose names match a pattern, sorted. As with Python's glob, only a pattern that begins with a
+// dot matches such names.
+func filesLike(dir, pattern string) ([]any, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, nil // there is no such directory, which is no match
+	}
+	found := []any{}
+	for _, entry := range entries {
+		if strings.HasPrefix(entry.Name(), ".") && !strings.HasPrefix(pattern, ".") {
+			continue
+		}
+		matched, err := filepath.Match(strings.ReplaceAll(pattern, "[!", "[^"), entry.Name())
+		if err != nil {
+			return nil, fmt.Errorf("%q: %w", pattern, err)
+		}
+		path := filepath.Join(dir, entry.Name())
+		if info, err := os.Stat(path); matched && err == nil && info.Mode().IsRegular() {
+			found = append(found, path)
+		}
+	}
+	return found, nil
 }
