@@ -121,6 +121,7 @@ func mayElect(survey dma.Survey) bool {
 // hostState is the part of the fact polardb_state that counts here.
 type hostState struct {
 	data, reason, lost, step, own, members, unit, unitPgdata string
+	restoring                                                string // the backup of a restore that is not finished
 	gone, logger, running, client                            bool
 }
 
@@ -130,7 +131,7 @@ func (i *identityAction) state(name string) (hostState, bool) {
 	yes := func(key string) bool { b, _ := m[key].(bool); return b }
 	return hostState{
 		data: str("data"), reason: str("reason"), lost: str("lost"), step: str("step"), own: str("own"),
-		members: str("meta_members"), unit: str("unit"), unitPgdata: str("unit_pgdata"),
+		restoring: str("restoring"), members: str("meta_members"), unit: str("unit"), unitPgdata: str("unit_pgdata"),
 		gone: yes("gone"), logger: yes("logger"), running: yes("running"), client: yes("client"),
 	}, ok
 }
@@ -150,6 +151,15 @@ func (i *identityAction) Plan(found identityFound) (tasks.Plan, error) {
 	}
 	values := map[string]any{"leader": found.Leader.Node, "listed": listed, "roles": roles, "weights": weights, "moved": movedTo}
 	for _, n := range i.list {
+		// What is there of the cluster may be the backup's, and not a member of anything yet.
+		if st, _ := i.state(n.Name); st.restoring != "" {
+			return tasks.Plan{}, &tasks.Failure{
+				Msg: fmt.Sprintf("a restore of %s was begun on %s and is not finished", st.restoring, n.Name),
+				Hint: fmt.Sprintf("nothing was changed. Finish it: polarbook run restore.yml -e from=%s. "+
+					"Or remove what there is of it: polarbook run destroy.yml", st.restoring),
+				Values: values,
+			}
+		}
 		if err := i.check(found, members, moved, n); err != nil {
 			err.Values = values
 			return tasks.Plan{}, err

@@ -45,6 +45,8 @@ func TestIdentityPlan(t *testing.T) {
 			s.list[2].Address.Host = "10.0.0.9"
 		}, "node3 is 10.0.0.3:5432 by its consensus meta"},
 		"another address, which it is to have": {func(s *site) { s.list[2].Address.Host, s.args.Node, s.args.Moving = "10.0.0.9", "node3", true }, ""},
+		"a restore that is not done": {func(s *site) { of(s, "node3")["restoring"] = "/b/a" },
+			"a restore of /b/a was begun on node3 and is not finished"},
 		"a move that is not done": {func(s *site) { of(s, "node3")["step"] = stepMoving },
 			"the move of node3 to another address is unfinished"},
 		"dropped, to come back elsewhere": {func(s *site) {

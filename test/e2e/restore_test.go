@@ -235,5 +235,7 @@ func killedInRestore(s *site.Site, dice *rand.Rand, b kept) {
 		kills++
 	}
 	s.T.Logf("killed %d times", kills)
+	s.KillWhen(site.Begins("Write the consensus meta"), "restore.yml", "-e", "from="+b.Name, "-e", "confirm=e2e")
+	s.Run(2, "new-cluster.yml").Says("a restore of " + b.Path + " was begun on node2 and is not finished").Unchanged()
 	s.Run(0, "restore.yml", "-e", "from="+b.Name, "-e", "confirm=e2e")
 }
