@@ -64,7 +64,11 @@ func (b *backupsAction) Plan(found keptBackups) (tasks.Plan, error) {
 	for _, k := range found.List {
 		list = append(list, k.values(b.args.Dir, found.host))
 	}
-	plan := tasks.Plan{Msg: fmt.Sprintf("%d backups in %s", len(list), b.args.Dir), Values: map[string]any{"backups": list}}
+	many := "s"
+	if len(list) == 1 {
+		many = ""
+	}
+	plan := tasks.Plan{Msg: fmt.Sprintf("%d backup%s in %s", len(list), many, b.args.Dir), Values: map[string]any{"backups": list}}
 	if found.Fault != "" {
 		plan.Warnings = []string{found.Fault}
 	}

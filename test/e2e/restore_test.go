@@ -84,6 +84,7 @@ func TestRestore(t *testing.T) {
 		s.Run(2, "restore.yml", "-e", "from=newest").Says("there is no backup newest").Unchanged()
 		s.Run(2, "restore.yml", "-e", "from="+b.Name, "-e", `{"tablespaces": {"ts9": "/srv/x"}, "other_cluster": true}`).
 			Says("it has no tablespace ts9").Unchanged()
+		s.ChangePassword() // the backup's is another
 		s.Run(0, "restore.yml", "-e", "from="+b.Path, "-e", spaces).Changed()
 		restored(t, s)
 		if got := s.On("node3", "ls -d /srv/other/ts/PG_11_*"); got == "" {
