@@ -60,6 +60,9 @@ func (d *destroyAction) Plan(f tasks.Found) (tasks.Plan, error) {
 	switch {
 	case s.PgdataLink+s.PolardataLink != "", ours && !s.noted() && s.setUp():
 		return tasks.Plan{}, s.Refuse(&a.NodeArgs)
+	case !s.Marked && s.bare() && s.Restoring != "":
+		return tasks.Plan{Change: true, Msg: "forget the restore of " + s.Restoring + ", which had changed nothing yet",
+			Script: a.script("polardb_restore_over", nil), Values: map[string]any{"removed": []any{}}}, nil
 	case !s.Marked && s.bare():
 		return tasks.Plan{Msg: "the host already holds nothing of the cluster", Values: map[string]any{"removed": []any{}}}, nil
 	case !ours:

@@ -7,11 +7,13 @@ import (
 
 func TestDestroyPlan(t *testing.T) {
 	for name, c := range map[string]struct{ probe, want string }{
-		"a whole node":           {wholeInit, "remove /d/pgdata and /d/polardata of the cluster demo"},
-		"begun, unfinished":      {halfCopy, "remove /d/pgdata"},
-		"wiped, the marker left": {marked + "basebackup\nmarker.step=wiped\npgdata=absent\npolardata=absent", "remove /d/pgdata"},
-		"nothing":                {bareNode, ""},
-		"somebody else's":        {somebodys, "refuse: did not begin"},
+		"a whole node":                  {wholeInit, "remove /d/pgdata and /d/polardata of the cluster demo"},
+		"begun, unfinished":             {halfCopy, "remove /d/pgdata"},
+		"wiped, the marker left":        {marked + "basebackup\nmarker.step=wiped\npgdata=absent\npolardata=absent", "remove /d/pgdata"},
+		"nothing":                       {bareNode, ""},
+		"a restore that was only noted": {bareNode + "\nrestoring=/b/a", "forget the restore of /b/a"},
+		"half a restore":                {strings.ReplaceAll(halfCopy, "basebackup\nmarker.step=basebackup", "restore\nmarker.step=restore"), "remove /d/pgdata"},
+		"somebody else's":               {somebodys, "refuse: did not begin"},
 		"another cluster's": {strings.Replace(wholeInit, "marker.cluster=demo", "marker.cluster=other", 1),
 			`refuse: belongs to the cluster "other"`},
 		"other directories": {strings.Replace(wholeInit, "marker.polardata=/d/polardata", "marker.polardata=/e/polardata", 1),
