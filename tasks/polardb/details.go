@@ -28,7 +28,24 @@ type nodeDetails struct {
 	Disks     []diskSpace   // of pgdata and polardata; one when they share a file system
 	Login     [2]string     // the role that the server logs in to the leader with, and its password as the engine shows it
 	WAL, Log  int64         // kilobytes of write-ahead log and consensus log; -1: not known
+	Archive   archiving
 }
+
+// archiving is how a server gets on with its archive_command.
+type archiving struct {
+	On         bool
+	Failed     string // the file of the log that could not be archived last; "": none
+	Failures   int
+	FailedAt   time.Time
+	ArchivedAt time.Time // when one was last archived; zero: never since the statistics were reset
+	Waiting    int       // files that are finished and not archived; -1: not known
+}
+
+// fails reports whether the last attempt failed: it is made again until it succeeds, and no other file comes before.
+func (a archiving) fails() bool { return a.On && a.Failed != "" && !a.ArchivedAt.After(a.FailedAt) }
+
+// manyWaiting is how many finished files of the log may wait for their archive before that is worth a word.
+const manyWaiting = 16
 
 // diskSpace is the file system under a directory, in kilobytes.
 type diskSpace struct {
@@ -53,7 +70,7 @@ func (c *ClusterArgs) details(ctx context.Context, h tasks.Host, list []WantedNo
 		wg.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, lookLimit)
 			defer cancel()
-			d := nodeDetails{WAL: -1, Log: -1}
+			d := nodeDetails{WAL: -1, Log: -1, Archive: archiving{Waiting: -1}}
 			var both sync.WaitGroup
 			both.Go(func() { d.readHost(ctx, h, n) })
 			var server nodeDetails
@@ -62,6 +79,8 @@ func (c *ClusterArgs) details(ctx context.Context, h tasks.Host, list []WantedNo
 			}
 			both.Wait()
 			d.Version, d.Up, d.Pending, d.Overrides, d.Login = server.Version, server.Up, server.Pending, server.Overrides, server.Login
+			server.Archive.Waiting = d.Archive.Waiting
+			d.Archive = server.Archive
 			all[i] = d
 		})
 	}
@@ -74,24 +93,31 @@ func (c *ClusterArgs) details(ctx context.Context, h tasks.Host, list []WantedNo
 }
 
 const detailsQuery = `select current_setting('server_version'), pg_postmaster_start_time(), now(),
-	coalesce(current_setting('polar_dma_repl_user', true), ''), coalesce(current_setting('polar_dma_repl_passwd', true), '');
+	coalesce(current_setting('polar_dma_repl_user', true), ''), coalesce(current_setting('polar_dma_repl_passwd', true), ''),
+	current_setting('archive_mode');
 select name from pg_settings where pending_restart order by name;
 select name, setting, unit from pg_settings
 	where sourcefile like '%/postgresql.auto.conf' and setting is distinct from boot_val and name not like 'polar_dma_delay_election%'
-	order by name`
+	order by name;
+select failed_count, last_failed_wal, last_failed_time, last_archived_time from pg_stat_archiver`
 
 func (d *nodeDetails) readServer(ctx context.Context, conn *pgx.Conn) error {
 	results, err := conn.PgConn().Exec(ctx, detailsQuery).ReadAll()
 	if err != nil {
 		return err
 	}
-	if len(results) != 3 || len(results[0].Rows) != 1 {
-		return fmt.Errorf("the server answered %d of 3 questions", len(results))
+	if len(results) != 4 || len(results[0].Rows) != 1 {
+		return fmt.Errorf("the server answered %d of 4 questions", len(results))
 	}
 	first := results[0].Rows[0]
 	d.Version, _, _ = strings.Cut(string(first[0]), " ")
 	d.Up = upTime(string(first[1]), string(first[2]))
 	d.Login = [2]string{string(first[3]), string(first[4])}
+	d.Archive.On = string(first[5]) != "off"
+	for _, row := range results[3].Rows {
+		d.Archive.Failures, _ = strconv.Atoi(string(row[0]))
+		d.Archive.Failed, d.Archive.FailedAt, d.Archive.ArchivedAt = string(row[1]), serverTime(string(row[2])), serverTime(string(row[3]))
+	}
 	for _, row := range results[1].Rows {
 		d.Pending = append(d.Pending, string(row[0]))
 	}
@@ -101,17 +127,23 @@ func (d *nodeDetails) readServer(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// upTime returns how long a server has run, from two timestamps with time zone as the server writes them: a zone of half hours
-// has minutes. It returns 0 if it cannot read one of them.
+// upTime returns how long a server has run, from two timestamps as the server writes them. It returns 0 if it cannot read one of them.
 func upTime(started, now string) time.Duration {
+	from, to := serverTime(started), serverTime(now)
+	if from.IsZero() || to.IsZero() {
+		return 0
+	}
+	return to.Sub(from)
+}
+
+// serverTime reads a timestamp with time zone as the server writes it: a zone of half hours has minutes. Zero: it cannot be read.
+func serverTime(text string) time.Time {
 	for _, layout := range []string{"2006-01-02 15:04:05.999999-07", "2006-01-02 15:04:05.999999-07:00"} {
-		from, errFrom := time.Parse(layout, started)
-		to, errTo := time.Parse(layout, now)
-		if errFrom == nil && errTo == nil {
-			return to.Sub(from)
+		if t, err := time.Parse(layout, text); err == nil {
+			return t
 		}
 	}
-	return 0
+	return time.Time{}
 }
 
 // readHost asks the node's host as root, or as the user who logs in where root cannot be become.
@@ -151,6 +183,10 @@ func (d *nodeDetails) parseHost(text string) {
 			d.WAL = kilobytes(f[1])
 		case f[0] == "polar_dma/consensus_log" && len(f) > 1:
 			d.Log = kilobytes(f[1])
+		case f[0] == "ready" && len(f) == 2:
+			if n, err := strconv.Atoi(f[1]); err == nil {
+				d.Archive.Waiting = n
+			}
 		case f[0] == "exe" && len(f) == 2 && path.Base(path.Dir(f[1])) == "bin" && strings.Contains(f[1], "/versions/"):
 			d.Release = path.Base(path.Dir(path.Dir(f[1])))
 		}
@@ -237,6 +273,13 @@ func (d nodeDetails) remarks(node string) (remarks, faults []string) {
 		overrides := strings.Join(d.Overrides, ", ")
 		remarks = append(remarks, fmt.Sprintf("%s: postgresql.auto.conf (ALTER SYSTEM) overrides the configuration: %s", node, overrides))
 	}
+	switch a := d.Archive; {
+	case a.fails():
+		faults = append(faults, fmt.Sprintf("%s: %s is not archived: archive_command failed %d times, last at %s. The server's log says why, "+
+			"and it keeps all write-ahead log since", node, a.Failed, a.Failures, a.FailedAt.UTC().Format(time.RFC3339)))
+	case a.On && a.Waiting > manyWaiting:
+		remarks = append(remarks, fmt.Sprintf("%s: %d finished files of the write-ahead log wait to be archived", node, a.Waiting))
+	}
 	return remarks, faults
 }
 
@@ -255,6 +298,12 @@ func (d nodeDetails) values() map[string]any {
 	}
 	if d.Up > 0 {
 		m["up_seconds"] = int(d.Up.Seconds())
+	}
+	if d.Version != "" {
+		m["archiving"], m["archive_fails"] = d.Archive.On, d.Archive.fails()
+	}
+	if d.Archive.Waiting >= 0 {
+		m["archive_waiting"] = d.Archive.Waiting
 	}
 	for key, v := range map[string]int64{"wal_kb": d.WAL, "consensus_log_kb": d.Log} {
 		if v >= 0 {

@@ -43,7 +43,8 @@ var statusModule = tasks.Define(tasks.Module{
 			Name: "details",
 			Type: "str",
 			Doc: "with details: a table of each node's version, release, uptime, sizes of the logs and free disk; as values each member " +
-				"has version, release, up_seconds, wal_kb, consensus_log_kb, disks, pending_restart and overrides",
+				"has version, release, up_seconds, wal_kb, consensus_log_kb, disks, pending_restart, overrides, archiving, " +
+				"archive_fails and archive_waiting (finished files of the log that are not archived)",
 		},
 	},
 	Examples: `- polardb_status:

@@ -7,6 +7,7 @@ done
 for f in pg_wal polar_dma/consensus_log; do
 	[ ! -d "$POLARDATA/$f" ] || printf '%s\t%s\n' "$f" "$(du -sk -- "$POLARDATA/$f" 2>/dev/null)"
 done
+[ ! -d "$POLARDATA/pg_wal/archive_status" ] || printf 'ready\t%s\n' "$(find "$POLARDATA/pg_wal/archive_status" -name '*.ready' 2>/dev/null | wc -l | tr -d ' ')"
 pid=; read -r pid 2>/dev/null <"$PGDATA/postmaster.pid" || :
 case $pid in '' | *[!0-9]*) ;; *) printf 'exe\t%s\n' "$(readlink "/proc/$pid/exe")" ;; esac
 exit 0

@@ -75,6 +75,9 @@ func (c *session) makeFunctions() map[string]sql.Function {
 		"pg_tablespace_databases": {Type: sql.OID, Rows: tablespaceDatabases},
 		"pg_switch_wal": {Type: sql.LSN, Call: func(context *sql.Context, a []sql.Value) (sql.Value, error) {
 			s.wrote()
+			if err := s.finishSegment(s.lsn(s.state.Load().Applied)); err != nil {
+				return nil, sql.Errorf("58030", "%v", err)
+			}
 			return c.currentLSN(context, a)
 		}},
 		"pg_database_size":       constant(sql.Int8, func() sql.Value { return 8<<20 + s.settings.number("polarsim_data_size")*1024 }),

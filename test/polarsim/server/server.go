@@ -62,6 +62,7 @@ type Server struct {
 	nextPID   int
 	waiters   map[string]chan applied
 	receiver  receiver
+	archiver  archiver
 	lastReply time.Time // of the last statement applied
 	listeners []net.Listener
 	sockets   []string
@@ -112,6 +113,10 @@ func (s *Server) run() {
 	defer s.wait.Done()
 	if err := datadir.Fill(s.root, s.settings.number("polarsim_data_size")*1024); err != nil {
 		s.log.printf("LOG", "could not fill the data directory: %v", err)
+	}
+	if s.settings.text("archive_mode") != "off" && !s.logger {
+		s.wait.Add(1)
+		go s.archive()
 	}
 	if !s.dma {
 		s.mu.Lock()

@@ -59,6 +59,8 @@ func init() {
 			"table_type", sql.Text), informationTables},
 		"columns": {columns("table_schema", sql.Name, "table_name", sql.Name, "column_name", sql.Name,
 			"ordinal_position", sql.Int4, "data_type", sql.Text), informationColumns},
+		"pg_stat_archiver": {columns("archived_count", sql.Int8, "last_archived_wal", sql.Text, "last_archived_time", sql.Timestamptz,
+			"failed_count", sql.Int8, "last_failed_wal", sql.Text, "last_failed_time", sql.Timestamptz), archiverRow},
 		"pg_stat_database": {columns("datid", sql.OID, "datname", sql.Name, "numbackends", sql.Int4), none},
 		"pg_locks":         {columns("locktype", sql.Text, "pid", sql.Int4, "granted", sql.Bool), none},
 	}

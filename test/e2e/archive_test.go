@@ -1,0 +1,78 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/polarbook/polarbook/test/site"
+)
+
+const archived = "ls -A /srv/wal/e2e 2>/dev/null"
+
+// A running cluster begins to archive, with one rolling restart; status says where that fails; and without polardb_archive it ends.
+func TestArchive(t *testing.T) {
+	t.Parallel()
+	names := []string{"node1", "node2"} // one cannot be spared: force
+	s := site.New(t, site.Options{Cluster: "e2e", Specs: site.Hosts(names...)})
+	s.Run(0, "new-cluster.yml")
+	s.SetAll(site.Vars{"polardb_archive": "/srv/wal"})
+	s.Run(2, "reconfigure.yml").Says("has no directory /srv/wal (polardb_archive)").Unchanged()
+	for _, n := range names {
+		s.On(n, "mkdir /srv/wal && chmod 755 /srv/wal")
+	}
+	s.Run(2, "reconfigure.yml", "-e", `{"polardb_settings": {"Archive_Command": "true"}}`).Says("which polardb_archive sets").Unchanged()
+	s.Run(2, "reconfigure.yml", "-e", "polardb_archive=/home/wal").Says("lets it write nothing below /usr, /etc and /home").Unchanged()
+	s.Run(2, "reconfigure.yml", "-e", "polardb_archive=/var/lib/polardb/pgdata/wal").Says("are inside one another").Unchanged()
+	s.Run(0, "reconfigure.yml", "--check").Says("archive_mode off -> always (restart)")
+	o := s.Run(0, "reconfigure.yml", "-e", "force=yes").Changed()
+	if restarted := o.Order("Restart the server"); len(restarted) != 2 {
+		t.Errorf("restarted were %v", restarted)
+	}
+	s.Run(0, "reconfigure.yml").Unchanged(names...)
+
+	leader := s.Whole().Leader
+	if got := s.On(leader, "stat -c '%U %a' /srv/wal/e2e /opt/polardb/polarbook-archive"); got != "polardb 700\nroot 755\n" {
+		t.Errorf("the archive and its script: %q", got)
+	}
+	before := s.On(leader, archived)
+	s.SQL(leader, "create table archived (a int)")
+	s.SQL(leader, "select pg_switch_wal()")
+	s.Eventually("a file in the archive", func() error {
+		if s.On(leader, archived) == before {
+			return fmt.Errorf("there is none yet: %s", s.SQL(leader, "select * from pg_stat_archiver"))
+		}
+		return nil
+	})
+
+	s.On(leader, "mv /srv/wal/e2e /srv/wal/away")
+	s.SQL(leader, "insert into archived values (1)")
+	s.SQL(leader, "select pg_switch_wal()")
+	s.Eventually("a failure", func() error {
+		if got := s.SQL(leader, "select last_failed_wal from pg_stat_archiver where last_failed_time > last_archived_time"); got == "" {
+			return fmt.Errorf("there is none yet")
+		}
+		return nil
+	})
+	s.StatusSays(2, leader+": ", "is not archived: archive_command failed")
+	if got := s.On(leader, "cat /var/lib/polardb/pgdata/pg_log/*"); !strings.Contains(got, "there is no directory /srv/wal/e2e: is it mounted?") {
+		t.Error("the server's log does not say why")
+	}
+	s.On(leader, "mv /srv/wal/away /srv/wal/e2e")
+	s.Eventually("it goes on", func() error {
+		if got := s.SQL(leader, "select last_failed_wal from pg_stat_archiver where last_failed_time > last_archived_time"); got != "" {
+			return fmt.Errorf("%s", got)
+		}
+		return nil
+	})
+	s.Status(0)
+
+	s.SetAll(site.Vars{"polardb_archive": ""})
+	s.Run(0, "reconfigure.yml", "-e", "force=yes").Changed()
+	if got := s.SQL(leader, "show archive_mode"); got != "off" {
+		t.Errorf("archive_mode is %s", got)
+	}
+	s.Run(0, "destroy.yml", "-e", "confirm=e2e")
+	s.SetAll(site.Vars{"polardb_archive": "/srv/wal"})
+	s.Run(2, "new-cluster.yml").Says("holds the log of another cluster").Unchanged()
+}
