@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine/event"
+	"github.com/polarbook/polarbook/templates"
 	"github.com/polarbook/polarbook/templates/ordered"
 )
 
@@ -272,6 +274,10 @@ func (r *run) pattern(play *playbooks.Play, answers *ordered.Map) (string, error
 	l = l.With(inventory.PlayVars, raw(play.Vars)).With(inventory.PlayPrompts, answers).With(inventory.ExtraVars, r.extraVars)
 	v := &variables{r: r, layers: l, noting: map[string]bool{}}
 	rendered, err := v.render(play.Hosts.Raw)
+	var missing *templates.UndefinedError
+	if errors.As(err, &missing) && !strings.ContainsAny(missing.Name, ".[") {
+		return "", at(play.Hosts.Pos, fmt.Errorf("hosts: %w; name the hosts: -e %s=NAME", err, missing.Name))
+	}
 	if err != nil {
 		return "", at(play.Hosts.Pos, fmt.Errorf("hosts: %w", err))
 	}

@@ -75,6 +75,19 @@ func TestNamesOfPlaysAndOfTheSettings(t *testing.T) {
 	}
 }
 
+// Whoever leaves out what a play's hosts are made of is told how to give it.
+func TestHostsThatAreNotNamed(t *testing.T) {
+	b := newBench(t, "a")
+	_, err := b.run(`
+- hosts: "{{ on }}"
+  gather_facts: false
+  tasks: [echo: hello]
+`)
+	if err == nil || !strings.Contains(err.Error(), `"on" is undefined`) || !strings.HasSuffix(err.Error(), "; name the hosts: -e on=NAME") {
+		t.Error(err)
+	}
+}
+
 // ansible_managed is what ansible.cfg makes of it: of the time of the template, and of variables that it names in either way.
 func TestManagedAsAnsibleCfgHasIt(t *testing.T) {
 	at := time.Date(2024, 3, 9, 7, 5, 1, 0, time.Local)
