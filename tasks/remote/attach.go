@@ -79,8 +79,7 @@ func (s *Shell) Attach(ctx context.Context, a Attachment) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	session.errs.forget()
-	if a.Stderr != nil {
+	if a.Stderr != nil && a.Terminal == nil {
 		session.errs.to(func(b []byte) { _, _ = a.Stderr.Write(b) })
 	}
 	go session.feed(a.Stdin)

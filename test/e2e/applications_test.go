@@ -128,7 +128,7 @@ func databases(t *testing.T, s *site.Site) {
 			"grants":        []site.Vars{{"database": "app", "privs": []string{"CONNECT", "TEMPORARY"}}, {"database": "app", "type": "schema", "objs": "log", "privs": "USAGE"}}},
 	}
 	bases := []site.Vars{
-		{"name": "app", "owner": "app", "encoding": "UTF8", "schemas": []any{"log"}, "comment": "it's theirs"},
+		{"name": "app", "owner": "app", "encoding": "UTF8", "schemas": []any{"log"}, "extensions": []any{"polar_monitor"}, "comment": "it's theirs"},
 		{"name": "kept"},
 	}
 	s.SetAll(site.Vars{"polardb_roles": roles, "polardb_databases": bases})
@@ -142,6 +142,10 @@ func databases(t *testing.T, s *site.Site) {
 		has_schema_privilege('app', 'public', 'usage') from pg_database, pg_roles where datname = 'app' and rolname = 'app'`).Stdout
 	if strings.TrimSpace(said) != "app|7|t|t|t" {
 		t.Errorf("the database and the role are %q", said)
+	}
+	said = s.Polarbook(0, "psql", "--", "-d", "app", "-Atc", `select has_schema_privilege('app', 'log', 'usage'), has_database_privilege('app', 'app', 'temporary'), count(*) from pg_extension where extname = 'polar_monitor'`).Stdout
+	if strings.TrimSpace(said) != "t|t|1" {
+		t.Errorf("in the database there is %q", said)
 	}
 	// Another node leads: the work goes there, and what is no longer mentioned stays.
 	s.Run(0, "switchover.yml")
