@@ -1,4 +1,4 @@
-package inventory_test
+package main
 
 import (
 	"os"
@@ -9,17 +9,7 @@ import (
 
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/templates"
-	"github.com/polarbook/polarbook/templates/ordered"
 )
-
-// engine works out expressions as a run does.
-type engine struct{ *templates.Engine }
-
-func (e engine) Evaluate(x string, vars *ordered.Map) (any, error) { return e.Engine.Evaluate(x, vars) }
-func (e engine) Condition(x string, vars *ordered.Map) (bool, error) {
-	return e.Engine.Condition(x, vars)
-}
-func (e engine) Render(x string, vars *ordered.Map) (any, error) { return e.Engine.Render(x, vars) }
 
 const constructedHosts = `[web]
 w1 tier=front size=10
@@ -47,7 +37,7 @@ func construct(t *testing.T, text string) (*inventory.Inventory, string, error) 
 		}
 	}
 	inv, err := inventory.LoadWith(inventory.Options{
-		Expressions: engine{templates.New(templates.Options{})}, ExtraVars: map[string]any{"extra": "E"},
+		Expressions: expressions{templates.New(templates.Options{})}, ExtraVars: map[string]any{"extra": "E"},
 	}, []string{dir})
 	if err != nil {
 		return nil, "", err
