@@ -10,7 +10,7 @@ import (
 
 const archived = "ls -A /srv/wal/e2e 2>/dev/null"
 
-// A running cluster begins to archive, with one rolling restart; status says where that fails; and without polardb_archive it ends.
+// A running cluster begins to archive, with one rolling restart; status says where that fails.
 func TestArchive(t *testing.T) {
 	t.Parallel()
 	names := []string{"node1", "node2"} // one cannot be spared: force
@@ -67,12 +67,6 @@ func TestArchive(t *testing.T) {
 	})
 	s.Status(0)
 
-	s.SetAll(site.Vars{"polardb_archive": ""})
-	s.Run(0, "reconfigure.yml", "-e", "force=yes").Changed()
-	if got := s.SQL(leader, "show archive_mode"); got != "off" {
-		t.Errorf("archive_mode is %s", got)
-	}
 	s.Run(0, "destroy.yml", "-e", "confirm=e2e")
-	s.SetAll(site.Vars{"polardb_archive": "/srv/wal"})
 	s.Run(2, "new-cluster.yml").Says("holds the log of another cluster").Unchanged()
 }

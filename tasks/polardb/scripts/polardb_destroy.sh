@@ -15,6 +15,6 @@ done
 rm -rf "$KEPT" "$KEPT.new"
 if ( spot "$PGDATA" ); then ( spot "$PGDATA"; rm -rf "./$b.conf-before" "./$b.conf-before.new" ) || exit 1; fi
 sync
-rm -f "$MARKER" "$MARKER.new" "$RECOVERY" "$RECOVERY.new" "${MARKER%.node}.restore" "${MARKER%.node}.restore.new"
+rm -f "$MARKER" "$MARKER.new" "$RECOVERY" "$RECOVERY.new" "${MARKER%.node}.restore" "${MARKER%.node}.restore.new" "${MARKER%.node}.replay" "${MARKER%.node}.replay.log"
 rmdir "${MARKER%/*}" 2>/dev/null || :
 sync

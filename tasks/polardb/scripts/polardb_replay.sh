@@ -1,0 +1,60 @@
+# Takes data that was restored from a backup to a point in the log, with the files of an archive. The server runs alone for that, without
+# consensus, without TCP, on a socket that only the engine's account reaches. $* are the lines of its recovery.conf. What it has come to
+# is read in its log, which is kept until the restore is over. Where it has not come to the point, the data is noted as half restored.
+# uses: polardb_mark polardb_as work_dir
+# takes: PGDATA POLARDATA OWNER POSTGRES TIMEOUT SUPERUSER MARKER TARGET must
+cd /
+note=${MARKER%.node}.replay log=${MARKER%.node}.replay.log
+noted() { ( umask 077; printf '%s\n' "target=$TARGET" "$@" >"$note.new" ) && sync && mv -f "$note.new" "$note" && sync; }
+stop() { if [ -f "$PGDATA/postmaster.pid" ]; then as pg_ctl -D "$PGDATA" stop -w -t 300 -m "$1" >/dev/null 2>&1 </dev/null || :; fi; }
+stop fast
+trap 'stop immediate; rm -rf "$WORK"' EXIT
+noted state=begun || exit 1
+failed() {
+	echo "$1" >&2
+	grep -E '(FATAL|PANIC|HINT|DETAIL): ' "$log" | grep -v 'the database system is starting up' | tail -n 4 | cut -c 1-500 >&2
+	exit 1
+}
+if [ -f "$PGDATA/recovery.conf" ] || ! grep -q 'archive recovery complete' "$log" 2>/dev/null; then
+	mkdir "$WORK/s" && chown "$OWNER": "$WORK/s" && chmod 700 "$WORK/s" || exit 1
+	echo 'local all all trust' >"$WORK/hba" && : >"$WORK/empty" && chmod 644 "$WORK/hba" "$WORK/empty"
+	printf '%s\n' "$@" >"$WORK/recovery"
+	# shellcheck disable=SC2016 # the inner shell's
+	as sh -euc 'umask 077; cd -- "$1"; cat >recovery.conf.new; mv -f recovery.conf.new recovery.conf; rm -f recovery.done polar_node_static.conf' sh "$PGDATA" <"$WORK/recovery" || exit 1
+	sync
+	set -- $(as pg_controldata "$POLARDATA" | awk -F ':' 'function set(n, v, least) { gsub(/ /, "", v); print "-c " n "=" (v + 0 > least ? v + 0 : least) }
+		/^max_connections setting/ { set("max_connections", $2, 100) } /^max_worker_processes setting/ { set("max_worker_processes", $2, 8) }
+		/^max_prepared_xacts setting/ { set("max_prepared_transactions", $2, 0) } /^max_locks_per_xact setting/ { set("max_locks_per_transaction", $2, 64) }')
+	( umask 077; : >"$log" ) || exit 1
+	# What stands on the command line is stronger than postgresql.auto.conf and polar_dma.conf, which lie in PGDATA.
+	as sh -c 'cd /; exec "$@"' sh "$POSTGRES" -D "$PGDATA" "$@" -c config_file="$WORK/empty" -c hba_file="$WORK/hba" -c ident_file="$WORK/empty" \
+		-c listen_addresses= -c unix_socket_directories="$WORK/s" -c port=5432 -c external_pid_file= -c polar_hostid=1 -c polar_datadir="file-dio://$POLARDATA" \
+		-c shared_preload_libraries='$libdir/polar_vfs,$libdir/polar_worker' -c polar_enable_shared_storage_mode=on -c polar_vfs.localfs_test_mode=on \
+		-c polar_logindex_mem_size=0 -c polar_enable_lazy_checkpoint=off -c polar_enable_xlog_buffer=off -c polar_enable_copy_buffer=off \
+		-c polar_enable_persisted_buffer_pool=off -c polar_enable_flashback_log=off -c polar_enable_dma=off -c ssl=off -c archive_mode=off -c hot_standby=off \
+		-c logging_collector=off -c log_destination=stderr -c lc_messages=C -c timezone=UTC -c log_timezone=UTC -c shared_buffers=128MB -c autovacuum=off \
+		>"$log" 2>&1 </dev/null &
+	server=$!
+	waited=0
+	until [ "$(as env -u PGPASSWORD -u PGPASSFILE PGCONNECT_TIMEOUT=10 psql -X -A -t -q -w -h "$WORK/s" -p 5432 -U "$SUPERUSER" -d postgres -c 'select pg_is_in_recovery()' 2>/dev/null </dev/null)" = f ]; do
+		kill -0 "$server" 2>/dev/null || failed "the server ended while it replayed the log"
+		waited=$((waited+1))
+		[ $((waited / 2)) -lt "$TIMEOUT" ] || failed "the log was not replayed within $TIMEOUT s"
+		sleep 0.5
+	done
+	stop fast
+	wait "$server" || :
+	[ ! -f "$PGDATA/postmaster.pid" ] || failed "the server did not stop"
+fi
+reached=$(sed -n 's/.*last completed transaction was at log time //p' "$log" | tail -n 1)
+printf 'reached=%s\n' "$reached"
+sed -n 's/.*selected new timeline ID: \([0-9]*\).*/timeline=\1/p' "$log" | tail -n 1
+if [ -n "$must" ] && ! grep -q 'recovery stopping \(before\|after\)' "$log"; then
+	mark restore
+	rm -f "$note" "$log"
+	echo short=yes
+	exit 0
+fi
+as rm -f "$PGDATA/recovery.done" "$PGDATA/polar_node_static.conf" "$PGDATA/backup_label.old"
+sync
+noted state=done "reached=$reached" || exit 1
