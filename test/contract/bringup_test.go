@@ -218,6 +218,36 @@ func TestUnknownSettings(t *testing.T) {
 	})
 }
 
+// A setting that needs a restart and that no file has any more is told of by pg_file_settings alone, before a reload and after it.
+func TestSettingTakenOut(t *testing.T) {
+	each(t, func(t *testing.T, e *engine) {
+		n := newNodes(t, e, 1)[0]
+		n.create()
+		n.configure("max_locks_per_transaction = 99")
+		n.initLeader()
+		n.start()
+		n.writable()
+		n.configure()
+		for _, moment := range []string{"before a reload", "after a reload"} {
+			var problem *string
+			var setting string
+			var pending bool
+			err := n.session().QueryRow(t.Context(), "select error from pg_file_settings where error is not null and name is null").Scan(&problem)
+			const wanted = `parameter "max_locks_per_transaction" cannot be changed without restarting the server`
+			if err != nil || problem == nil || *problem != wanted {
+				t.Errorf("%s: %v, %v", moment, problem, err)
+			}
+			err = n.session().QueryRow(t.Context(), "select setting, pending_restart from pg_settings where name = 'max_locks_per_transaction'").
+				Scan(&setting, &pending)
+			if err != nil || setting != "99" || pending {
+				t.Errorf("%s: %s, pending: %t, %v", moment, setting, pending, err)
+			}
+			want(t, n.ctl("reload"), 0)
+			time.Sleep(time.Second)
+		}
+	})
+}
+
 func (n *node) initFails(t *testing.T) {
 	t.Helper()
 	if o := n.metaInit(20*time.Second, "polar_dma_members_info", n.address()+"@1"); o.code == 0 || o.code == -1 {

@@ -69,7 +69,8 @@ func (s *settings) reread() (*config.Files, error) {
 	for name, value := range s.complete(files) {
 		setting := config.Lookup(name)
 		if setting != nil && (setting.Context == "postmaster" || setting.Context == "internal") {
-			s.pending[name] = s.current[name].Text != value.Text
+			// One that no file sets any more is not marked (observed on 11.9); pg_file_settings has it.
+			s.pending[name] = value.Source != "default" && s.current[name].Text != value.Text
 			continue
 		}
 		s.current[name] = value

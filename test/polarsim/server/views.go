@@ -134,7 +134,8 @@ func settingRows(c *session, x *sql.Context) ([][]sql.Value, error) {
 	return out, nil
 }
 
-// fileSettings marks in pg_settings of the same session what waits for a restart, also before a reload.
+// fileSettings marks in pg_settings of the same session what waits for a restart, also before a reload. What the server began
+// with and no file sets any more has a line of its own, without a name (observed on 11.9).
 func fileSettings(c *session, _ *sql.Context) ([][]sql.Value, error) {
 	files, _ := config.Load(c.server.settings.pgdata, nil)
 	var out [][]sql.Value
@@ -156,6 +157,15 @@ func fileSettings(c *session, _ *sql.Context) ([][]sql.Value, error) {
 			}
 		}
 		out = append(out, []sql.Value{row.File, int64(row.Line), int64(i + 1), row.Name, row.Setting, applied, problem})
+	}
+	c.server.settings.mu.Lock()
+	defer c.server.settings.mu.Unlock()
+	for _, name := range config.Names() {
+		if _, set := files.Values[name]; set || config.Lookup(name).Context != "postmaster" || c.server.settings.current[name].File == "" {
+			continue
+		}
+		out = append(out, []sql.Value{nil, int64(0), int64(len(out) + 1), nil, nil, false,
+			"parameter \"" + name + "\" cannot be changed without restarting the server"})
 	}
 	return out, nil
 }
