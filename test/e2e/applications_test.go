@@ -52,9 +52,11 @@ func TestApplications(t *testing.T) {
 		s.Polarbook(1, "psql", "--", "-c", "select nothing").Says("nothing")
 		s.Polarbook(2, "psql", "--", "-d", "no such database", "-c", "select 1").Says("does not exist")
 		s.Polarbook(1, "psql", "nobody").Says("no node")
-		screen, code := s.Typed("select 'a' || 'b';\r\\q\r", "psql")
-		if code != 0 || !strings.Contains(screen, "ab") || strings.Contains(screen, s.Password) {
-			t.Errorf("on a terminal: %d, %q", code, screen)
+		if !testing.Short() { // on a busy machine the keys come before the terminal is psql's, and the terminal may keep them
+			screen, code := s.Typed("select 'a' || 'b';\r\\q\r", "psql")
+			if code != 0 || !strings.Contains(screen, "ab") || strings.Contains(screen, s.Password) {
+				t.Errorf("on a terminal: %d, %q", code, screen)
+			}
 		}
 		s.On(leader, "systemctl stop "+s.Unit())
 		s.Polarbook(2, "psql", leader).Says(leader, "polarbook status")
