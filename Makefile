@@ -13,7 +13,7 @@ release: ## static binaries for linux and darwin, amd64 and arm64
 		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath -ldflags '$(LDFLAGS)' -o bin/polarbook-$$os-$$arch ./cmd/polarbook || exit 1; \
 	done; done
 
-unit: ## the tests that need no hosts and no root, with the race detector: under a minute on two cores
+unit: ## the tests that need no hosts and no root, with the race detector: some minutes on two cores
 	test/unit -short
 
 test: ## every suite that this machine can run, in its short form

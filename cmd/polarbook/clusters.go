@@ -120,29 +120,40 @@ type clusterState struct {
 	Problem string `json:"problem"`
 }
 
-// Run asks all clusters at once.
+// askClusters asks all clusters of the inventory at once, and returns the answers in its order.
+func askClusters[A any](w *workplace, run runContext, ask func(o engine.Options, set clusterSet, name string) A) ([]A, error) {
+	set, err := w.clusters()
+	if err != nil {
+		return nil, err
+	}
+	if len(set.names) == 0 {
+		return nil, fmt.Errorf("the inventory has no host in the group %s", clustersGroup)
+	}
+	o, err := w.engineOptions(run)
+	if err != nil {
+		return nil, err
+	}
+	answers := make([]A, len(set.names))
+	var all sync.WaitGroup
+	for i, name := range set.names {
+		all.Go(func() { answers[i] = ask(o, set, name) })
+	}
+	all.Wait()
+	return answers, nil
+}
+
+// Run shows all clusters, or the one of --cluster.
 func (c *clustersCmd) Run(t *terminal, run runContext) error {
 	w, err := c.prepare(t)
 	if err != nil {
 		return err
 	}
-	set, err := w.clusters()
+	states, err := askClusters(w, run, func(o engine.Options, set clusterSet, name string) clusterState {
+		return w.clusterState(run, o, set, name, seconds(max(1, c.Wait)))
+	})
 	if err != nil {
 		return err
 	}
-	if len(set.names) == 0 {
-		return fmt.Errorf("the inventory has no host in the group %s", clustersGroup)
-	}
-	o, err := w.engineOptions(run)
-	if err != nil {
-		return err
-	}
-	states := make([]clusterState, len(set.names))
-	var all sync.WaitGroup
-	for i, name := range set.names {
-		all.Go(func() { states[i] = w.clusterState(run, o, set, name, seconds(max(1, c.Wait))) })
-	}
-	all.Wait()
 	wrong := false
 	rows := [][]string{{"CLUSTER", "LEADER", "UP", "VERSION", "LAG", "SAYS"}}
 	for _, s := range states {

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/polarbook/polarbook/playbooks/engine"
@@ -29,23 +28,12 @@ func (c *metricsCmd) Run(t *terminal, run runContext) error {
 	if err != nil {
 		return err
 	}
-	set, err := w.clusters()
+	readings, err := askClusters(w, run, func(o engine.Options, set clusterSet, name string) clusterReading {
+		return w.reading(run, o, set, name, seconds(max(1, c.Wait)))
+	})
 	if err != nil {
 		return err
 	}
-	if len(set.names) == 0 {
-		return fmt.Errorf("the inventory has no host in the group %s", clustersGroup)
-	}
-	o, err := w.engineOptions(run)
-	if err != nil {
-		return err
-	}
-	readings := make([]clusterReading, len(set.names))
-	var all sync.WaitGroup
-	for i, name := range set.names {
-		all.Go(func() { readings[i] = w.reading(run, o, set, name, seconds(max(1, c.Wait))) })
-	}
-	all.Wait()
 	for _, r := range readings {
 		if r.failure != "" {
 			w.warn(fmt.Sprintf("the cluster %s was not asked: %s", r.Cluster, r.failure))

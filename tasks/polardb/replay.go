@@ -45,7 +45,7 @@ var replayModule = tasks.Define(tasks.Module{
 		"Checks beforehand that the archive has the log without a gap from the backup's beginning on, over all timelines, that the time is after " +
 			"the backup's end, and not after the last file of the log was archived. The engine itself would go to the end of the log, " +
 			"and say nothing (observed on 11.9): where that happens all the same the data counts as half restored, and the module fails.",
-		"In check mode a node whose server is stopped counts as if its data had been removed. A run that was killed goes on with the same point.",
+		"In check mode a node whose server is stopped counts as if its data had been removed.",
 	},
 	Returns: []tasks.Return{
 		{Name: "reached", Type: "str", Doc: "when the last transaction that was taken had been committed (UTC); empty when there was none after the backup"},
@@ -276,7 +276,7 @@ func (r *replayAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, fo
 	}
 	if err != nil {
 		return tasks.Result{}, &tasks.Failure{Msg: "the log could not be replayed up to " + a.target.text, Err: err,
-			Hint: "mend that and run restore.yml again with the same point: it goes on"}
+			Hint: "mend that and run restore.yml again with the same point"}
 	}
 	var said struct {
 		Reached  string `answer:"reached"`
