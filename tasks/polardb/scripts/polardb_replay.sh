@@ -22,11 +22,13 @@ if [ -f "$PGDATA/recovery.conf" ] || ! grep -q 'archive recovery complete' "$log
 	# shellcheck disable=SC2016 # the inner shell's
 	as sh -euc 'umask 077; cd -- "$1"; cat >recovery.conf.new; mv -f recovery.conf.new recovery.conf; rm -f recovery.done polar_node_static.conf' sh "$PGDATA" <"$WORK/recovery" || exit 1
 	sync
+	# shellcheck disable=SC2046 # -c and name=number, a word each
 	set -- $(as pg_controldata "$POLARDATA" | awk -F ':' 'function set(n, v, least) { gsub(/ /, "", v); print "-c " n "=" (v + 0 > least ? v + 0 : least) }
 		/^max_connections setting/ { set("max_connections", $2, 100) } /^max_worker_processes setting/ { set("max_worker_processes", $2, 8) }
 		/^max_prepared_xacts setting/ { set("max_prepared_transactions", $2, 0) } /^max_locks_per_xact setting/ { set("max_locks_per_transaction", $2, 64) }')
 	( umask 077; : >"$log" ) || exit 1
 	# What stands on the command line is stronger than postgresql.auto.conf and polar_dma.conf, which lie in PGDATA.
+	# shellcheck disable=SC2016 # $libdir is the server's
 	as sh -c 'cd /; exec "$@"' sh "$POSTGRES" -D "$PGDATA" "$@" -c config_file="$WORK/empty" -c hba_file="$WORK/hba" -c ident_file="$WORK/empty" \
 		-c listen_addresses= -c unix_socket_directories="$WORK/s" -c port=5432 -c external_pid_file= -c polar_hostid=1 -c polar_datadir="file-dio://$POLARDATA" \
 		-c shared_preload_libraries='$libdir/polar_vfs,$libdir/polar_worker' -c polar_enable_shared_storage_mode=on -c polar_vfs.localfs_test_mode=on \
