@@ -13,7 +13,7 @@ import (
 )
 
 type docCmd struct {
-	Module string `arg:"" optional:"" help:"Explain this module; without it, list all."`
+	Module string `arg:"" optional:"" complete:"module" help:"Explain this module; without it, list all."`
 }
 
 func (c *docCmd) Run(t *terminal) error {

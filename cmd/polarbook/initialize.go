@@ -12,7 +12,7 @@ import (
 )
 
 type initCmd struct {
-	Dir string `arg:"" help:"Make this directory; its name becomes the cluster's."`
+	Dir string `arg:"" complete:"directories" help:"Make this directory; its name becomes the cluster's."`
 }
 
 //go:embed inventory.yml.example

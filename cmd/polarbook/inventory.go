@@ -14,10 +14,10 @@ import (
 )
 
 type inventoryCmd struct {
-	Group string `arg:"" optional:"" default:"all" help:"With --graph: begin with this group."`
+	Group string `arg:"" optional:"" default:"all" complete:"group" help:"With --graph: begin with this group."`
 	hostOptions
 	List   bool   `help:"Print all groups and the variables of all hosts."`
-	Host   string `placeholder:"NAME" help:"Print the variables of this host."`
+	Host   string `placeholder:"NAME" complete:"host" help:"Print the variables of this host."`
 	Graph  bool   `help:"Print groups and hosts as a tree."`
 	Vars   bool   `help:"With --graph: print variables too."`
 	YAML   bool   `name:"yaml" short:"y" help:"Print YAML, not JSON."`

@@ -19,12 +19,12 @@ import (
 )
 
 type lintCmd struct {
-	Playbook  []string `arg:"" optional:"" help:"Look at these playbooks: files, names of built-in ones, or directories of roles. Default: the playbooks here."`
+	Playbook  []string `arg:"" optional:"" complete:"playbook" help:"Look at these playbooks: files, names of built-in ones, or directories of roles. Default: the playbooks here."`
 	Inventory []string `short:"i" aliases:"inventory-file" placeholder:"PATH" sep:"none" help:"Read this inventory file or directory; may be repeated. Default: as for run."`
-	ExtraVars []string `short:"e" name:"extra-vars" placeholder:"VARS" sep:"none" help:"Take these variables for known: key=value, YAML or JSON, or @FILE."`
+	ExtraVars []string `short:"e" complete:"vars" name:"extra-vars" placeholder:"VARS" sep:"none" help:"Take these variables for known: key=value, YAML or JSON, or @FILE."`
 	Output    string   `short:"o" enum:"text,json,sarif" default:"text" help:"Choose the output: text, json (a list), or sarif (2.1.0)."`
-	Rule      []string `short:"r" placeholder:"RULE" help:"Look for this rule alone; may be repeated."`
-	Skip      []string `short:"x" placeholder:"RULE" help:"Leave this rule out; may be repeated."`
+	Rule      []string `short:"r" placeholder:"RULE" complete:"rule" help:"Look for this rule alone; may be repeated."`
+	Skip      []string `short:"x" placeholder:"RULE" complete:"rule" help:"Leave this rule out; may be repeated."`
 	Strict    bool     `help:"Exit with 2 for warnings too."`
 	ListRules bool     `name:"list-rules" help:"List the rules and look at nothing."`
 	vaultOptions

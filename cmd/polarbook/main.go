@@ -34,23 +34,25 @@ const (
 )
 
 type cli struct {
-	Run       runCmd       `cmd:"" help:"Run a playbook: a file of that name, or else a built-in one."`
-	Inventory inventoryCmd `cmd:"" help:"Show the inventory as it is read, in ansible-inventory's form."`
-	Status    statusCmd    `cmd:"" help:"Show the cluster as its nodes see it."`
-	Clusters  clustersCmd  `cmd:"" help:"Show all clusters of the inventory in one table."`
-	Metrics   metricsCmd   `cmd:"" help:"Write what status knows as Prometheus metrics."`
-	Connect   connectCmd   `cmd:"" help:"Print what applications need to connect to the cluster."`
-	Psql      psqlCmd      `cmd:"" help:"Open psql on a node, through the SSH connection."`
-	Backups   backupsCmd   `cmd:"" help:"List the backups on all hosts, and tell which are whole."`
-	Unlock    unlockCmd    `cmd:"" help:"Show who has locked the hosts, and clear what a dead connection left."`
-	Ping      pingCmd      `cmd:"" help:"Connect to the hosts and report how that went."`
-	Init      initCmd      `cmd:"" help:"Make a directory with an inventory to fill in."`
-	Lint      lintCmd      `cmd:"" help:"Say what can be known of playbooks without a host: mistakes, secrets in clear, old forms."`
-	Schema    schemaCmd    `cmd:"" help:"Print a JSON Schema of playbooks, tasks, inventories or variables, for editors."`
-	Playbooks playbooksCmd `cmd:"" help:"List the built-in playbooks, or export one to change it."`
-	Vault     vaultCmd     `cmd:"" help:"Encrypt and decrypt files and values as ansible-vault does."`
-	Doc       docCmd       `cmd:"" help:"Explain the modules: arguments, defaults, returns, examples."`
-	Version   versionCmd   `cmd:"" help:"Print the version."`
+	Run        runCmd        `cmd:"" help:"Run a playbook: a file of that name, or else a built-in one."`
+	Inventory  inventoryCmd  `cmd:"" help:"Show the inventory as it is read, in ansible-inventory's form."`
+	Status     statusCmd     `cmd:"" help:"Show the cluster as its nodes see it."`
+	Clusters   clustersCmd   `cmd:"" help:"Show all clusters of the inventory in one table."`
+	Metrics    metricsCmd    `cmd:"" help:"Write what status knows as Prometheus metrics."`
+	Connect    connectCmd    `cmd:"" help:"Print what applications need to connect to the cluster."`
+	Psql       psqlCmd       `cmd:"" help:"Open psql on a node, through the SSH connection."`
+	Backups    backupsCmd    `cmd:"" help:"List the backups on all hosts, and tell which are whole."`
+	Unlock     unlockCmd     `cmd:"" help:"Show who has locked the hosts, and clear what a dead connection left."`
+	Ping       pingCmd       `cmd:"" help:"Connect to the hosts and report how that went."`
+	Init       initCmd       `cmd:"" help:"Make a directory with an inventory to fill in."`
+	Lint       lintCmd       `cmd:"" help:"Say what can be known of playbooks without a host: mistakes, secrets in clear, old forms."`
+	Schema     schemaCmd     `cmd:"" help:"Print a JSON Schema of playbooks, tasks, inventories or variables, for editors."`
+	Playbooks  playbooksCmd  `cmd:"" help:"List the built-in playbooks, or export one to change it."`
+	Vault      vaultCmd      `cmd:"" help:"Encrypt and decrypt files and values as ansible-vault does."`
+	Doc        docCmd        `cmd:"" help:"Explain the modules: arguments, defaults, returns, examples."`
+	Completion completionCmd `cmd:"" help:"Print what has a shell complete the commands."`
+	Man        manCmd        `cmd:"" help:"Print the manual page, for man."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 
 // terminal is where a command prints and asks: the process's own streams, or a test's.
@@ -100,6 +102,9 @@ func run(args []string) int {
 	}
 	if len(args) == 0 {
 		args = []string{"--help"}
+	}
+	if args[0] == completeWord {
+		return complete(t, parser.Model, args[1:])
 	}
 	if at := slices.Index(args, "--"); at > 0 && args[0] == "psql" {
 		args, t.rest = args[:at], args[at+1:]

@@ -27,9 +27,9 @@ import (
 // hostOptions are those of every command that reaches hosts.
 type hostOptions struct {
 	Inventory     []string `short:"i" aliases:"inventory-file" placeholder:"PATH" sep:"none" help:"Read this inventory file or directory, or take these comma-separated hosts; may be repeated. Default: inventory.yml (or .yaml, .ini, or inventory, hosts) here."`
-	Limit         string   `short:"l" help:"Limit the run to these hosts (a host pattern)."`
-	Cluster       string   `placeholder:"NAME" help:"Work on this cluster alone, where the inventory has several (polardb_cluster)."`
-	ExtraVars     []string `short:"e" name:"extra-vars" placeholder:"VARS" sep:"none" help:"Set variables that win over all others: key=value, YAML or JSON, or @FILE."`
+	Limit         string   `short:"l" complete:"hosts" help:"Limit the run to these hosts (a host pattern)."`
+	Cluster       string   `placeholder:"NAME" complete:"cluster" help:"Work on this cluster alone, where the inventory has several (polardb_cluster)."`
+	ExtraVars     []string `short:"e" complete:"vars" name:"extra-vars" placeholder:"VARS" sep:"none" help:"Set variables that win over all others: key=value, YAML or JSON, or @FILE."`
 	Forks         int      `short:"f" help:"Work on at most this many hosts at once. Default: 50."`
 	User          string   `short:"u" help:"Log in as this user where the inventory names none."`
 	PrivateKey    []string `name:"private-key" aliases:"key-file" placeholder:"FILE" sep:"none" help:"Log in with this private key; may be repeated."`

@@ -10,7 +10,7 @@ import (
 )
 
 type pingCmd struct {
-	Pattern string `arg:"" optional:"" default:"all" help:"Connect to these hosts (a host pattern)."`
+	Pattern string `arg:"" optional:"" complete:"hosts" default:"all" help:"Connect to these hosts (a host pattern)."`
 	hostOptions
 	Output string `short:"o" enum:"text,json" default:"text" help:"Choose the output: text or json."`
 }

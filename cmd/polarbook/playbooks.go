@@ -20,7 +20,7 @@ type playbooksCmd struct {
 }
 
 type playbooksListCmd struct {
-	Name string `arg:"" optional:"" help:"Show only this one, with its whole description."`
+	Name string `arg:"" optional:"" complete:"builtin" help:"Show only this one, with its whole description."`
 }
 
 func (c *playbooksListCmd) Run(t *terminal) error {
@@ -78,8 +78,8 @@ func playbookDoc(t *terminal, p playbooks.Info) string {
 }
 
 type playbooksExportCmd struct {
-	Name string `arg:"" help:"Export the playbook of this name, as in new-cluster.yml."`
-	To   string `default:"." help:"Write to this directory."`
+	Name string `arg:"" complete:"builtin" help:"Export the playbook of this name, as in new-cluster.yml."`
+	To   string `default:"." complete:"directories" help:"Write to this directory."`
 }
 
 // Run writes the playbook with the roles and templates that it is made of, and replaces no file.

@@ -23,7 +23,7 @@ import (
 )
 
 type psqlCmd struct {
-	Node string `arg:"" optional:"" default:"leader" help:"Open psql on this node, or on the leader, or on a follower (the one that is least behind). What stands after -- goes to psql."`
+	Node string `arg:"" optional:"" complete:"node" default:"leader" help:"Open psql on this node, or on the leader, or on a follower (the one that is least behind). What stands after -- goes to psql."`
 	hostOptions
 }
 

@@ -20,7 +20,7 @@ import (
 )
 
 type runCmd struct {
-	Playbook []string `arg:"" help:"Run these playbooks: files, or names of built-in ones."`
+	Playbook []string `arg:"" complete:"playbook" help:"Run these playbooks: files, or names of built-in ones."`
 	hostOptions
 	Check            bool     `short:"C" help:"Show what would be changed, and change nothing."`
 	Diff             bool     `short:"D" help:"Show differences."`

@@ -14,7 +14,7 @@ import (
 )
 
 type unlockCmd struct {
-	Pattern string `arg:"" optional:"" default:"all" help:"Look at these hosts (a host pattern)."`
+	Pattern string `arg:"" optional:"" complete:"hosts" default:"all" help:"Look at these hosts (a host pattern)."`
 	hostOptions
 	Yes   bool `short:"y" help:"Do not ask before clearing what a dead connection left."`
 	Force bool `help:"Clear the locks of runs that are at work too, which stops them."`
