@@ -1,6 +1,7 @@
 package builtin
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"strconv"
@@ -17,7 +18,7 @@ type statArgs struct {
 	Algorithm string `arg:"checksum_algorithm" alias:"checksum checksum_algo" default:"sha1" choices:"md5 sha1 sha224 sha256 sha384 sha512" doc:"Algorithm of the checksum."`
 	MD5       bool   `arg:"get_md5" default:"false" doc:"Return the MD5 of a regular file as md5. Ansible 2.19 has no such argument: get_checksum with checksum_algorithm: md5 does the same."`
 	Mime      bool   `arg:"get_mime" alias:"mime mime_type mime-type" default:"true" doc:"Return mimetype and charset; needs file(1)."`
-	Attrs     bool   `arg:"get_attributes" alias:"attr attributes" default:"true" doc:"Accepted, but attributes are not returned."`
+	Attrs     bool   `arg:"get_attributes" alias:"attr attributes" default:"true" doc:"Return attributes, attr_flags and version; needs lsattr(1)."`
 }
 
 var statModule = tasks.Define(tasks.Module{
@@ -29,7 +30,7 @@ var statModule = tasks.Define(tasks.Module{
 			Type: "dict",
 			Doc: "exists, path, mode, isdir, isreg, islnk, isblk, ischr, isfifo, issock, uid, gid, pw_name, gr_name, size, inode, dev, nlink, " +
 				"atime, mtime, ctime, checksum, md5, lnk_source, lnk_target, readable, writeable, executable, rusr … xoth, " +
-				"isuid, isgid, mimetype, charset",
+				"isuid, isgid, mimetype, charset, block_size, blocks, device_type, attributes, attr_flags, version",
 		},
 	},
 	Examples: `
@@ -48,7 +49,7 @@ var statModule = tasks.Define(tasks.Module{
 type statAction struct{ statArgs }
 
 func (a *statAction) Probe() string {
-	values := script.Values{"p": script.Path(a.Path), "follow": a.Follow, "mime": a.Mime, "md5": a.MD5}
+	values := script.Values{"p": script.Path(a.Path), "follow": a.Follow, "mime": a.Mime, "md5": a.MD5, "attributes": a.Attrs}
 	if a.Checksum {
 		values["algorithm"] = a.Algorithm
 	}
@@ -61,6 +62,11 @@ func (a *statAction) Plan(found tasks.Found) (tasks.Plan, error) {
 		Absent  bool   `answer:"absent"`
 		Blocked []byte `answer:"blocked"` // what is above it and no directory
 		Stat    string `answer:"stat"`
+		Atime   string `answer:"accessed"` // 2026-11-28 15:21:05.123456789 +0000, as the other two
+		Mtime   string `answer:"modified"`
+		Ctime   string `answer:"changed"`
+		Block   string `answer:"block"`
+		Attrs   string `answer:"attributes"` // lsattr's: version, flags, path
 		Read    bool   `answer:"mayr"`
 		Write   bool   `answer:"mayw"`
 		Execute bool   `answer:"mayx"`
@@ -68,7 +74,6 @@ func (a *statAction) Plan(found tasks.Found) (tasks.Plan, error) {
 		Source  []byte `answer:"source"`
 		Sum     string `answer:"sum"`
 		MD5     string `answer:"md5"`
-		Known   bool   `answer:"mime"`
 		Mime    string `answer:"mime"`
 		Charset string `answer:"charset"`
 	}
@@ -82,7 +87,7 @@ func (a *statAction) Plan(found tasks.Found) (tasks.Plan, error) {
 		return tasks.Plan{Values: map[string]any{"stat": map[string]any{"exists": false}}}, nil
 	}
 	f := strings.Fields(said.Stat)
-	if len(f) != 12 {
+	if len(f) != 15 {
 		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("stat of %s printed %q, which is not what was asked for", a.Path, said.Stat)}
 	}
 	raw, err := strconv.ParseInt(f[0], 16, 64)
@@ -93,8 +98,9 @@ func (a *statAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	s := map[string]any{
 		"exists": true, "path": string(said.Path), "mode": fmt.Sprintf("%04o", raw&0o7777),
 		"uid": whole(1), "gid": whole(2), "size": whole(5), "inode": whole(6), "dev": whole(7), "nlink": whole(8),
-		"atime": float64(whole(9)), "mtime": float64(whole(10)), "ctime": float64(whole(11)),
-		"isuid": raw&0o4000 != 0, "isgid": raw&0o2000 != 0,
+		"atime": seconds(f[9], said.Atime), "mtime": seconds(f[10], said.Mtime), "ctime": seconds(f[11], said.Ctime), "blocks": whole(12),
+		"device_type": deviceNumber(f[13], f[14]),
+		"isuid":       raw&0o4000 != 0, "isgid": raw&0o2000 != 0,
 		"readable": said.Read, "writeable": said.Write, "executable": said.Execute,
 	}
 	if f[3] != "UNKNOWN" {
@@ -129,8 +135,54 @@ func (a *statAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	if sum, _, _ := strings.Cut(said.MD5, " "); sum != "" {
 		s["md5"] = sum
 	}
-	if said.Known {
-		s["mimetype"], s["mime_type"], s["charset"] = said.Mime, said.Mime, said.Charset
+	if size, err := strconv.Atoi(said.Block); err == nil {
+		s["block_size"] = size
+	}
+	if a.Mime {
+		// As in Ansible, where file(1) is missing or says nothing.
+		s["mimetype"], s["charset"] = cmp.Or(said.Mime, "unknown"), cmp.Or(said.Charset, "unknown")
+		s["mime_type"] = s["mimetype"]
+	}
+	if a.Attrs {
+		s["version"], s["attr_flags"], s["attributes"] = fileAttributes(said.Attrs)
 	}
 	return tasks.Plan{Values: map[string]any{"stat": s}}, nil
+}
+
+// seconds joins whole seconds since 1970 with the part of one that a date such as "2026-11-28 15:21:05.123456789 +0000" has.
+func seconds(whole, date string) float64 {
+	_, after, _ := strings.Cut(date, ".")
+	part, _, _ := strings.Cut(after, " ")
+	at, _ := strconv.ParseFloat(whole+"."+part, 64)
+	return at
+}
+
+// deviceNumber is the number of a device file from its major and minor number in hexadecimal, as the kernel's makedev makes it.
+func deviceNumber(major, minor string) int {
+	high, _ := strconv.ParseUint(major, 16, 32)
+	low, _ := strconv.ParseUint(minor, 16, 32)
+	return int(low&0xff | high&0xfff<<8 | low&^0xff<<12 | high&^0xfff<<32)
+}
+
+// attributeNames has Ansible's names of the letters that chattr(1) knows.
+var attributeNames = map[rune]string{
+	'A': "noatime", 'a': "append", 'c': "compressed", 'C': "nocow", 'd': "nodump", 'D': "dirsync", 'e': "extents", 'E': "encrypted",
+	'h': "blocksize", 'i': "immutable", 'I': "indexed", 'j': "journalled", 'N': "inline", 's': "zero", 'S': "synchronous", 't': "notail",
+	'T': "blockroot", 'u': "undelete", 'X': "compressedraw", 'Z': "compresseddirty",
+}
+
+// fileAttributes reads a line of lsattr -vd: the file's version (nil where it is not known), its flags, and their names.
+func fileAttributes(line string) (version any, flags string, names []any) {
+	names = []any{}
+	f := strings.Fields(line)
+	if len(f) < 2 {
+		return nil, "", names
+	}
+	flags = strings.ReplaceAll(f[1], "-", "")
+	for _, letter := range flags {
+		if name := attributeNames[letter]; name != "" {
+			names = append(names, name)
+		}
+	}
+	return f[0], flags, names
 }

@@ -1,10 +1,14 @@
 package builtin
 
 import (
+	"fmt"
 	"os"
 	"testing"
+	"time"
 
+	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/files"
+	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/taskstest"
 )
 
@@ -16,6 +20,10 @@ func TestStatTable(t *testing.T) {
 		}
 		if err := os.Symlink("it's", dir+"/link"); err != nil {
 			t.Fatal(err)
+		}
+		taskstest.Write(t, dir+"/timed", "x\n", 0o640)
+		if at := time.Unix(1700000000, 250_000_000); os.Chtimes(dir+"/timed", at, at) != nil {
+			t.Fatal("no time set")
 		}
 		if err := os.Symlink("nowhere", dir+"/broken"); err != nil {
 			t.Fatal(err)
@@ -34,7 +42,11 @@ func TestStatTable(t *testing.T) {
 			{"2.14's own MD5", map[string]any{"path": dir + "/it's", "get_md5": true, "checksum_algorithm": "sha1"},
 				map[string]any{"md5": "401b30e3b8b5d629635a5c613cdb7919", "checksum": "6fcf9dfbd479ed82697fee719b9f8c610a11ff2a"}},
 			{"no checksum", map[string]any{"path": dir + "/it's", "get_checksum": false}, map[string]any{"checksum": nil}},
-			{"a directory", map[string]any{"path": dir}, map[string]any{"isdir": true, "isreg": false}},
+			{"a directory", map[string]any{"path": dir}, map[string]any{"isdir": true, "isreg": false, "device_type": 0}},
+			{"a device", map[string]any{"path": "/dev/null"}, map[string]any{"ischr": true, "device_type": 259, "blocks": 0}},
+			{"times with their parts", map[string]any{"path": dir + "/timed"}, map[string]any{"mtime": 1700000000.25}},
+			{"no look at its kind", map[string]any{"path": dir + "/it's", "get_mime": false, "get_attributes": false},
+				map[string]any{"mimetype": nil, "attributes": nil, "attr_flags": nil}},
 			{"a link", map[string]any{"path": dir + "/link"}, map[string]any{"islnk": true, "isreg": false, "lnk_target": "it's",
 				"lnk_source": dir + "/it's"}},
 			{"what a link leads to", map[string]any{"path": dir + "/link", "follow": true},
@@ -94,4 +106,25 @@ func TestStat(t *testing.T) {
 			t.Errorf("%v", s)
 		}
 	})
+}
+
+func TestStatAttributes(t *testing.T) {
+	plan := func(answer string) map[string]any {
+		t.Helper()
+		const regular = "stat 81a4 0 0 root root 2 7 8 1 1 2 3 8 0 0\n"
+		action := taskstest.NewAction(t, "stat", map[string]any{"path": "/f"}, &taskstest.FakeLocal{})
+		plan, err := action.Plan(tasks.Found{Result: remote.Result{Stdout: []byte(regular + answer)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return plan.Values["stat"].(map[string]any)
+	}
+	s := plan("block 4096\nattributes 3816212914 --i-ad--------e------- /f\n")
+	if s["version"] != "3816212914" || s["attr_flags"] != "iade" || fmt.Sprint(s["attributes"]) != "[immutable append nodump extents]" || s["block_size"] != 4096 {
+		t.Errorf("%v", s)
+	}
+	s = plan("block \nattributes \n")
+	if v, there := s["version"]; !there || v != nil || s["attr_flags"] != "" || fmt.Sprint(s["attributes"]) != "[]" || s["mimetype"] != "unknown" {
+		t.Errorf("where lsattr and file say nothing: %v", s)
+	}
 }

@@ -1,7 +1,7 @@
 # Prints what stat says of p. follow: of what a link points to; algorithm: of the checksum that is wanted; md5: that
-# too; mime: what file takes it for, too.
+# too; mime: what file takes it for, too; attributes: what lsattr says, too.
 # uses: preamble encode
-# takes: p follow algorithm md5 mime
+# takes: p follow algorithm md5 mime attributes
 printf %s "$p" | encode path
 if [ ! -e "$p" ] && { [ -n "$follow" ] || [ ! -L "$p" ]; }; then
 	echo absent
@@ -15,7 +15,13 @@ if [ ! -e "$p" ] && { [ -n "$follow" ] || [ ! -L "$p" ]; }; then
 	done
 	exit 0
 fi
-stat ${follow:+-L} -c 'stat %f %u %g %U %G %s %i %d %h %X %Y %Z' -- "$p" || exit 1
+stat ${follow:+-L} -c 'stat %f %u %g %U %G %s %i %d %h %X %Y %Z %b %t %T
+accessed %x
+modified %y
+changed %z' -- "$p" || exit 1
+# busybox has no %o.
+echo "block $(stat ${follow:+-L} -c %o -- "$p" 2>/dev/null)"
+if [ -n "$attributes" ] && have lsattr; then echo "attributes $(lsattr -vd -- "$p" 2>/dev/null)"; fi
 for right in r w x; do
 	if test "-$right" "$p"; then echo may$right; fi
 done
