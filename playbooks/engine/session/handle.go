@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"path"
 	"strings"
 	"time"
 
@@ -101,10 +102,19 @@ func (ss *Sessions) becoming(v Variables) (b remote.Become, method string, err e
 	if err != nil {
 		return b, "", fmt.Errorf("%s: become: %w", v.HostName(), err)
 	}
-	if yes {
-		b.Method = method
+	if !yes {
+		return b, method, nil
 	}
-	return b, method, nil
+	b.Method = method
+	for _, name := range []string{own + "exe", "ansible_become_exe"} {
+		if program := variable("", name); program != "" && path.Base(program) != method {
+			return b, "", fmt.Errorf("%s: the variable %s is %q: polarbook calls the %s that the host has on its PATH", v.HostName(), name, program, method)
+		}
+	}
+	if dir := variable("", "ansible_sudo_chdir"); dir != "" && method == "sudo" {
+		return b, "", fmt.Errorf("%s: the variable ansible_sudo_chdir is %q: give the tasks that need it their argument chdir", v.HostName(), dir)
+	}
+	return b, method, err
 }
 
 // secret has a value masked, unless there is none.
