@@ -33,7 +33,7 @@ var uncompared = map[string]string{
 	"status":       "a unit's properties: Ansible has all, as they were before the task",
 	"atime":        "of the moment",
 	"ctime":        "of the moment",
-	"mtime":        "of the moment; times are whole seconds here",
+	"mtime":        "of the moment",
 	"dev":          "of the disk",
 	"inode":        "of the disk",
 }
