@@ -28,7 +28,7 @@ done
 if [ -z "$follow" ] && [ -L "$p" ]; then
 	readlink -n -- "$p" | encode target
 	readlink -f -- "$p" | encode source
-	exit 0
+	algorithm= md5=
 fi
 if [ -n "$algorithm" ] && [ -f "$p" ] && [ -r "$p" ]; then echo "sum $("${algorithm}sum" < "$p")"; fi
 if [ -n "$md5" ] && [ -f "$p" ] && [ -r "$p" ]; then echo "md5 $(md5sum < "$p")"; fi
