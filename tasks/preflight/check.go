@@ -8,6 +8,7 @@ import (
 
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/argument"
+	"github.com/polarbook/polarbook/tasks/ospackage"
 	"github.com/polarbook/polarbook/tasks/polardb"
 )
 
@@ -15,6 +16,7 @@ type checkArgs struct {
 	polardb.NodeArgs
 	Nodes        []any          `arg:"nodes,required" doc:"the wanted members: dicts with name, address (IPv4), port, role and weight"`
 	Src          string         `arg:"src" alias:"package" doc:"the packed install prefix on the control node, to be compared with the host"`
+	OSPackages   []string       `arg:"os_packages" doc:"packages of the operating system on the control node that will be installed: libraries that they bring are a WARN where they are missing"`
 	Secrets      map[string]any `arg:"secrets" doc:"passwords that must not be empty, by the names of their variables"`
 	Replicator   string         `arg:"replication_user" default:"replicator" doc:"the replication role; its password is the secret that has replication in its name"`
 	Proof        string         `arg:"replication_password_encryption" default:"md5" choices:"scram-sha-256 md5" doc:"how that role proves its password; scram-sha-256 is a WARN: followers start over at every change of leader"`
@@ -43,6 +45,7 @@ var checkModule = newCheckModule()
 // than everything else here together.
 func newCheckModule() tasks.Module {
 	archives := &archiveReader{}
+	shelf := &ospackage.Shelf{}
 	return tasks.Define(tasks.Module{
 		Name:    "polardb_check",
 		Summary: "Check whether a host is fit to be a member, without changing anything",
@@ -105,7 +108,7 @@ func newCheckModule() tasks.Module {
 		if a.Unit == "" {
 			a.Unit = "polardb-" + a.Cluster
 		}
-		c := &checkAction{args: a}
+		c := &checkAction{args: a, shelf: shelf}
 		// A mistake in the inventory is one line of the table among others, so that everything is reported at once.
 		c.wrong = append(c.wrong, a.Check())
 		nodes, err := argument.ReadItems[polardb.NodeItem]("node", a.Nodes)
@@ -118,6 +121,9 @@ func newCheckModule() tasks.Module {
 		if a.Src != "" {
 			c.archive, c.archiveErr = archives.read(a.Src, l)
 		}
+		if len(a.OSPackages) > 0 {
+			c.given, c.givenErr = shelf.Collect(l, a.OSPackages)
+		}
 		return tasks.Ask(c), nil
 	})
 }
@@ -128,6 +134,9 @@ type checkAction struct {
 	wrong      []error // mistakes in the arguments; may hold nil
 	archive    *archive
 	archiveErr error
+	shelf      *ospackage.Shelf
+	given      []ospackage.Given // of the operating system, for all hosts
+	givenErr   error
 }
 
 func (c *checkAction) Probe() string { return c.args.Probe() + "\n" + c.script() }

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/polarbook/polarbook/tasks/ospackage"
 	"github.com/polarbook/polarbook/tasks/polardb"
 )
 
@@ -50,8 +52,11 @@ func (c *checkAction) software(r *checkRows, h checkHost, n polardb.NodeState) {
 			missing = append(missing, l)
 		}
 	}
-	r.when(len(missing) == 0, statusFail, "libraries", either(strings.Join(missing, " ")+absent(missing), fmt.Sprintf("all %d there",
-		len(p.Libraries))), "those that the programs name", install(h.family(), missing))
+	given, err := c.bringers(h)
+	if err != nil {
+		r.add("OS packages", statusFail, err.Error(), "packages for this host", "correct polardb_os_packages, or leave it empty")
+	}
+	r.libraries(missing, len(p.Libraries), given, h.family())
 	if p.GLIBC != "" {
 		name, version, _ := strings.Cut(strings.TrimSpace(h.Libc), " ")
 		if name != "glibc" {
@@ -65,6 +70,56 @@ func (c *checkAction) software(r *checkRows, h checkHost, n polardb.NodeState) {
 		r.when(newer(h.GLIBCXX, p.GLIBCXX) == h.GLIBCXX, statusFail, "libstdc++", "GLIBCXX_"+h.GLIBCXX, "at least GLIBCXX_"+p.GLIBCXX,
 			"take an archive that was built on a system as old as this host's, or that brings its own libstdc++.so.6 in lib")
 	}
+}
+
+// bringers are the packages of polardb_os_packages that are for the host, each with the libraries that it brings.
+func (c *checkAction) bringers(h checkHost) (map[string]string, error) {
+	if c.givenErr != nil || len(c.given) == 0 {
+		return nil, c.givenErr
+	}
+	id, like := h.OS["ID"], h.OS["ID_LIKE"]
+	format, err := ospackage.FormatOf(id, like, h.family() == "RedHat", h.family() == "Debian")
+	if err != nil {
+		return nil, err
+	}
+	wanted, err := ospackage.For(c.given, ospackage.System{ID: id, Like: like, Version: h.OS["VERSION_ID"], Machine: h.Machine, Format: format})
+	if err != nil {
+		return nil, err
+	}
+	brings := map[string]string{}
+	for _, g := range wanted {
+		names, err := c.shelf.Brings(g)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			brings[name] = path.Base(g.File)
+		}
+	}
+	return brings, nil
+}
+
+// libraries tells which libraries are missing: those that a given package brings are no fault, since new-cluster.yml installs it.
+func (r *checkRows) libraries(missing []string, all int, given map[string]string, family string) {
+	var files, brought, lacking []string
+	for _, l := range missing {
+		if file := given[l]; file != "" {
+			brought = append(brought, l)
+			files = append(files, file)
+		} else {
+			lacking = append(lacking, l)
+		}
+	}
+	if len(brought) > 0 {
+		slices.Sort(files)
+		r.add("libraries", statusWarn, strings.Join(brought, " ")+" not there", "those that the programs name",
+			"nothing to do: new-cluster.yml installs "+strings.Join(slices.Compact(files), ", "))
+		if len(lacking) == 0 {
+			return
+		}
+	}
+	r.when(len(lacking) == 0, statusFail, "libraries", either(strings.Join(lacking, " ")+absent(lacking), fmt.Sprintf("all %d there", all)),
+		"those that the programs name", install(family, lacking))
 }
 
 func absent(missing []string) string {
@@ -93,6 +148,9 @@ func sameMachine(archive, host string) bool {
 // its libraries.
 const otherRelease = "; if there is no such package, take an archive that was built on this release"
 
+// withoutNetwork is the advice for a host that reaches no repository.
+const withoutNetwork = ", or give the packages in polardb_os_packages"
+
 // install returns how to install libraries. Debian names the package after the library; RPM packages provide the library's own
 // name.
 func install(family string, missing []string) string {
@@ -103,12 +161,12 @@ func install(family string, missing []string) string {
 			names = append(names, debianPackage(l))
 		}
 		slices.Sort(names)
-		return "apt-get install " + strings.Join(slices.Compact(names), " ") + otherRelease
+		return "apt-get install " + strings.Join(slices.Compact(names), " ") + withoutNetwork + otherRelease
 	case "RedHat":
 		for _, l := range missing {
 			names = append(names, "'"+l+"()(64bit)'")
 		}
-		return "yum install " + strings.Join(names, " ") + otherRelease
+		return "yum install " + strings.Join(names, " ") + withoutNetwork + otherRelease
 	}
 	return "install the packages that hold them"
 }
