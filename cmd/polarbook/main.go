@@ -52,6 +52,7 @@ type cli struct {
 	Doc        docCmd        `cmd:"" help:"Explain the modules: arguments, defaults, returns, examples."`
 	Completion completionCmd `cmd:"" help:"Print what has a shell complete the commands."`
 	Man        manCmd        `cmd:"" help:"Print the manual page, for man."`
+	Bundle     bundleCmd     `cmd:"" help:"Put what a site without a network needs into one file, and verify it there."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 

@@ -97,10 +97,10 @@ func TestOSPackagesScripts(t *testing.T) {
 		environment := strings.Join([]string{"SAID='" + said + "'", "DONE='" + done + "'", "KEYS='" + keys + "'", "OLD='" + old + "'", "export SAID DONE KEYS OLD", ""}, "\n")
 		taskstest.Pretend(t, dir, map[string]string{"apt-get": apt, "dpkg": ":", "rpm": rpm, "dnf": `echo "dnf $*" >>"$DONE"`})
 		for _, c := range []struct{ name, format, signed, says, keys, old, want, done string }{
-			{name: "deb", format: "deb", done: "./liba1.deb ./common.deb"},
+			{name: "deb", format: "deb", done: "sent/common.deb"},
 			{name: "removes", format: "deb", says: "Remv important [1.0]", want: "these would be removed: important"},
 			{name: "needs more", format: "deb", says: "Inst elsewhere (2.0)", want: "needed too, and not given: elsewhere"},
-			{name: "rpm", format: "rpm", signed: "no", done: "dnf -y -q --disablerepo=* --setopt=install_weak_deps=False --nogpgcheck install ./liba1.deb ./common.deb"},
+			{name: "rpm", format: "rpm", signed: "no", done: "dnf -y -q --disablerepo=* --setopt=install_weak_deps=False --nogpgcheck install "},
 			{name: "signed", format: "rpm", signed: "yes", keys: "a.rpm: digests signatures OK", done: "--setopt=localpkg_gpgcheck=1 install"},
 			{name: "not signed", format: "rpm", signed: "yes", keys: "a.rpm: digests OK", want: "the signature of liba1.deb cannot be verified"},
 			{name: "signed by another", format: "rpm", signed: "yes", keys: "a.rpm: digests SIGNATURES NOT OK", want: "cannot be verified"},

@@ -148,6 +148,10 @@ func sign(t *testing.T, file string) string {
 		return string(out)
 	}
 	run("gpg", "--batch", "--passphrase", "", "--quick-gen-key", "lab@example.com", "rsa2048", "sign", "never")
-	run("rpmsign", "--define", "_gpg_name lab@example.com", "--addsign", file)
+	gpg, err := exec.LookPath("gpg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	run("rpmsign", "--define", "__gpg "+gpg, "--define", "_gpg_name lab@example.com", "--addsign", file)
 	return run("gpg", "--armor", "--export", "lab@example.com")
 }

@@ -6,7 +6,7 @@ cd "$DIR" || exit 1
 refuse() { rm -rf "$DIR"; die "$1${said:+: $(printf '%s\n' "$said" | grep -v '^$' | tail -n 12 | cut -c 1-400 | tr '\n' ';')}"; }
 given() { case " $NAMES " in *" ${1%%:*} "*) return 0 ;; esac; return 1; }
 count=$#
-while [ "$count" -gt 0 ]; do set -- "$@" "./$1"; shift; count=$((count - 1)); done
+while [ "$count" -gt 0 ]; do set -- "$@" "$DIR/$1"; shift; count=$((count - 1)); done
 
 debs() {
 	DEBIAN_FRONTEND=noninteractive DEBIAN_PRIORITY=critical NEEDRESTART_SUSPEND=1
@@ -19,9 +19,10 @@ debs() {
 		said=$(dpkg --refuse-downgrade --force-confold -i "$@" 2>&1) || refuse "dpkg could not install the packages"
 		return
 	fi
+	# With no sources there is nothing that apt-get could fetch. (With --no-download it does not take files either.)
 	apt() {
-		apt-get -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confold -o APT::Get::AllowUnauthenticated=true -y --no-download \
-			--no-install-recommends "$@" 2>&1
+		apt-get -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confold -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts=/dev/null \
+			-o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -y --no-install-recommends "$@" 2>&1
 	}
 	said=$(apt -s install "$@") || { said=$(printf '%s\n' "$said" | grep -e '^E:' -e 'Depends:' -e 'Breaks:' -e 'Conflicts:'); refuse "the packages cannot be installed, and nothing was changed"; }
 	gone=$(printf '%s\n' "$said" | awk '$1 == "Remv" { print $2 }' | tr '\n' ' ')
@@ -38,7 +39,7 @@ rpms() {
 	if [ "$SIGNED" = yes ]; then
 		for f; do
 			said=$(rpm -K "$f" 2>&1) && case $said in *"NOT OK"*|*"MISSING KEYS"*) false ;; *signatures*|*pgp*|*gpg*|*rsa*) : ;; *) false ;; esac ||
-				refuse "nothing was changed: the signature of ${f#./} cannot be verified (rpm --import KEY on the host, or check_signatures: false)"
+				refuse "nothing was changed: the signature of ${f##*/} cannot be verified (rpm --import KEY on the host, or check_signatures: false)"
 		done
 	else
 		check=--nosignature
