@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -99,15 +101,20 @@ select name from pg_settings where pending_restart order by name;
 select name, setting, unit from pg_settings
 	where sourcefile like '%/postgresql.auto.conf' and setting is distinct from boot_val and name not like 'polar_dma_delay_election%'
 	order by name;
-select failed_count, last_failed_wal, last_failed_time, last_archived_time from pg_stat_archiver`
+select failed_count, last_failed_wal, last_failed_time, last_archived_time from pg_stat_archiver;
+select error from pg_file_settings where error is not null and name is null`
+
+// takenOut matches the error about a setting that no file has any more, and that only a restart takes back: such a row has no name,
+// and pg_settings does not mark the setting (observed on 11.9). The engine does not translate it.
+var takenOut = regexp.MustCompile(`^parameter "(.+)" cannot be changed without restarting the server$`)
 
 func (d *nodeDetails) readServer(ctx context.Context, conn *pgx.Conn) error {
 	results, err := conn.PgConn().Exec(ctx, detailsQuery).ReadAll()
 	if err != nil {
 		return err
 	}
-	if len(results) != 4 || len(results[0].Rows) != 1 {
-		return fmt.Errorf("the server answered %d of 4 questions", len(results))
+	if len(results) != 5 || len(results[0].Rows) != 1 {
+		return fmt.Errorf("the server answered %d of 5 questions", len(results))
 	}
 	first := results[0].Rows[0]
 	d.Version, _, _ = strings.Cut(string(first[0]), " ")
@@ -121,6 +128,12 @@ func (d *nodeDetails) readServer(ctx context.Context, conn *pgx.Conn) error {
 	for _, row := range results[1].Rows {
 		d.Pending = append(d.Pending, string(row[0]))
 	}
+	for _, row := range results[4].Rows {
+		if m := takenOut.FindStringSubmatch(string(row[0])); m != nil && !slices.Contains(d.Pending, m[1]) {
+			d.Pending = append(d.Pending, m[1])
+		}
+	}
+	slices.Sort(d.Pending)
 	for _, row := range results[2].Rows {
 		d.Overrides = append(d.Overrides, fmt.Sprintf("%s = %s%s", row[0], row[1], row[2]))
 	}

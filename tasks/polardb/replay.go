@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -135,6 +137,7 @@ type replayFound struct {
 	Replayed  bool              `answer:"replayed"`
 	Reached   string            `answer:"reached"`
 	There     bool              `answer:"there"` // the archive has a directory of the cluster
+	Newest    string            `answer:"newest"` // the highest timeline of all files
 	Files     []walFile         `answer:"file"`
 	Histories []timelineHistory `answer:"history"`
 	End       bool              `answer:"end,required"`
@@ -225,7 +228,10 @@ func (r *replayAction) Plan(found replayFound) (tasks.Plan, replayFound, error) 
 func (a *replayArgs) judge(found replayFound) (int64, string) {
 	d := found.backup
 	end, _ := lsnNumber(d.EndLSN)
+	newest := found.newest()
 	switch t := a.target; {
+	case newest-d.Timeline > manyTimelines:
+		return 0, fmt.Sprintf("the archive has files of the timeline %d, which cannot be: look into %s", newest, a.directory(d))
 	case a.Time == "" && a.LSN == "":
 		return d.Timeline, ""
 	case !t.time.IsZero() && !t.time.After(d.Ended):
@@ -234,8 +240,117 @@ func (a *replayArgs) judge(found replayFound) (int64, string) {
 		return 0, fmt.Sprintf("it goes to LSN %s: choose an older backup", d.EndLSN)
 	case !found.There:
 		return 0, "the archive has no directory " + a.directory(d) + " that " + a.User + " can read"
+	case a.Timeline > 0:
+		return int64(a.Timeline), a.along(found, int64(a.Timeline))
+	case !t.time.IsZero():
+		return a.byTime(found)
 	}
-	chain, problem := chainOf(d, found.Files, found.Histories, int64(a.Timeline))
+	return a.byPosition(found)
+}
+
+// manyTimelines is how many timelines there may be since a backup.
+const manyTimelines = 10000
+
+// newest returns the highest number of a timeline that the archive knows, or the backup's.
+func (f *replayFound) newest() int64 {
+	n, _ := strconv.ParseInt(f.Newest, 16, 64)
+	n = max(n, f.backup.Timeline)
+	for _, h := range f.Histories {
+		n = max(n, h.number())
+	}
+	return n
+}
+
+// branches returns the timelines that the backup may lead to, the newest first.
+func (f *replayFound) branches() []int64 {
+	all := []int64{f.backup.Timeline}
+	for _, h := range f.Histories {
+		if n := h.number(); n > f.backup.Timeline {
+			all = append(all, n)
+		}
+	}
+	slices.Sort(all)
+	slices.Reverse(all)
+	return slices.Compact(all)
+}
+
+// made returns when a timeline was begun, as the archive shows it: the backup's own, long ago. One whose history is not there
+// was begun before those that come from it.
+func (f *replayFound) made(way []reach, i int) time.Time {
+	var at time.Time
+	if way[i].timeline <= f.backup.Timeline {
+		return at
+	}
+	for _, r := range slices.Backward(way[i:]) {
+		for _, h := range f.Histories {
+			if h.number() == r.timeline {
+				at = time.Unix(h.Made, 0)
+			}
+		}
+	}
+	return at
+}
+
+// byTime chooses the timeline on which the cluster was at the target's time: not simply the newest one, because after a restore
+// the log goes on from an earlier moment, and what was written between the two is on the timeline before.
+func (a *replayArgs) byTime(found replayFound) (int64, string) {
+	problem := ""
+	for _, id := range found.branches() {
+		way, unfit := wayTo(id, found.Histories)
+		if unfit == "" {
+			unfit = wayHas(way, found.backup)
+		}
+		if unfit == "" {
+			unfit = a.along(found, id)
+		}
+		if way == nil {
+			return 0, unfit
+		}
+		if !a.target.time.Before(found.made(way, len(way)-1)) {
+			if unfit != "" && problem != "" {
+				unfit = problem
+			}
+			return id, unfit
+		}
+		// It was begun later. Up to where it was, a timeline that goes on where its parent had ended has all that the parent has, and the
+		// beginning of a file may be there alone.
+		left := false
+		for i, r := range way {
+			left = left || r.back && a.target.time.Before(found.made(way, i))
+		}
+		switch {
+		case left || wayHas(way, found.backup) != "":
+		case unfit == "":
+			return id, ""
+		case problem == "":
+			problem = unfit
+		}
+	}
+	return 0, problem
+}
+
+// byPosition chooses the newest timeline, or one that it comes from where that has the target's position as well.
+func (a *replayArgs) byPosition(found replayFound) (int64, string) {
+	id, problem := found.branches()[0], ""
+	for {
+		unfit := a.along(found, id)
+		if unfit == "" {
+			return id, ""
+		}
+		if problem == "" {
+			problem = unfit
+		}
+		way, _ := wayTo(id, found.Histories)
+		if n := len(way); a.target.lsn == 0 || n < 2 || id <= found.backup.Timeline || a.target.lsn > way[n-1].from || wayHas(way, found.backup) != "" {
+			return 0, problem
+		}
+		id = way[len(way)-2].timeline
+	}
+}
+
+// along returns why the point cannot be reached on the way to a timeline; "": it can.
+func (a *replayArgs) along(found replayFound, timeline int64) string {
+	chain, problem := chainOf(found.backup, found.Files, found.Histories, timeline)
 	gap := ""
 	if chain.gap != "" {
 		gap = fmt.Sprintf("; what is behind cannot be reached, because %s is missing", chain.gap)
@@ -243,15 +358,23 @@ func (a *replayArgs) judge(found replayFound) (int64, string) {
 	newest := chain.newest.UTC().Format(time.RFC3339)
 	switch t := a.target; {
 	case problem != "":
-		return 0, problem
+		return problem
 	case t.time.After(chain.newest):
-		return 0, fmt.Sprintf("the archive's log ends before that: its last file is from %s (LSN %s)%s. All that there is: -e time=end", newest, lsnText(chain.end), gap)
+		return fmt.Sprintf("the archive's log ends before that: its last file is from %s (LSN %s)%s. All that there is: -e time=end", newest, lsnText(chain.end), gap)
 	case t.lsn >= chain.end:
-		return 0, fmt.Sprintf("the archive's log ends at LSN %s (%s)%s. All that there is: -e time=end", lsnText(chain.end), newest, gap)
+		return fmt.Sprintf("the archive's log ends at LSN %s (%s)%s. All that there is: -e time=end", lsnText(chain.end), newest, gap)
 	case a.Time == "end" && gap != "":
-		return 0, fmt.Sprintf("the archive's log ends at LSN %s (%s)%s: name the time", lsnText(chain.end), newest, gap)
+		return fmt.Sprintf("the archive's log ends at LSN %s (%s)%s: name the time", lsnText(chain.end), newest, gap)
 	}
-	return chain.timeline, ""
+	return ""
+}
+
+// restoreCommand returns what fetches a file of the log. The engine looks for a free number for its new timeline by asking for one history
+// after the other, and takes the first that is not there. After a restore one may be missing while later ones are there, so those
+// that have come up are made up: nothing in them is read.
+func restoreCommand(directory string, timeline, newest int64) string {
+	return fmt.Sprintf(`unset LD_LIBRARY_PATH; if [ -f "%[1]s/%%f" ]; then cp "%[1]s/%%f" "%%p"; else f="%%f"; case $f in *.history) `+
+		`n=$((0x${f%%%%.history})); [ $n -gt %[2]d ] && [ $n -le %[3]d ] && : >"%%p" ;; *) false ;; esac; fi`, directory, timeline, newest)
 }
 
 func (r *replayAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, found replayFound) (tasks.Result, error) {
@@ -264,7 +387,7 @@ func (r *replayAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, fo
 	v := a.marking(found.state)
 	v["POSTGRES"], v["TIMEOUT"], v["SUPERUSER"], v["TARGET"], v["must"] = found.state.Postgres, a.Timeout, a.Superuser, a.target.text, a.target.must
 	lines := []string{
-		fmt.Sprintf(`restore_command = 'env -u LD_LIBRARY_PATH cp "%s/%%f" "%%p"'`, a.directory(found.backup)),
+		"restore_command = '" + restoreCommand(a.directory(found.backup), timeline, found.newest()) + "'",
 		fmt.Sprintf("recovery_target_timeline = '%d'", timeline), "recovery_target_action = 'promote'",
 	}
 	if a.target.line != "" {
@@ -282,9 +405,14 @@ func (r *replayAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, fo
 		Reached  string `answer:"reached"`
 		Timeline int    `answer:"timeline"`
 		Short    bool   `answer:"short"`
+		Cut      bool   `answer:"cut"`
 	}
 	if err := script.Decode(answer.Stdout, &said); err != nil {
 		return tasks.Result{}, err
+	}
+	if said.Cut {
+		return tasks.Result{}, &tasks.Failure{Msg: "the replay was cut off before, while its server began a timeline of its own: what is there cannot be told from what is not",
+			Hint: "run restore.yml again with the same point: it starts over"}
 	}
 	last := "there was no transaction after the backup"
 	if said.Reached != "" {

@@ -18,7 +18,16 @@ type walFile struct {
 // timelineHistory is a timeline's .history file: a line for each timeline that it descends from, with the position where it left it.
 type timelineHistory struct {
 	ID   string `answer:"history"`
+	Made int64  `answer:"made"` // when it was written there
 	Text string `answer:"text"` // lines end in ;
+}
+
+func (h timelineHistory) number() int64 {
+	n, err := strconv.ParseInt(h.ID, 16, 64)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // walChain is what an archive has of the log behind a backup, without a gap.
@@ -29,23 +38,19 @@ type walChain struct {
 	gap      string    // the file that is missing, where there are others behind it; "": there is none
 }
 
-// reach is the part of the log that is on one timeline: from a position on, up to the next part's.
+// reach is the part of the log that is on one timeline: from a position on, up to the next part's. A timeline that left its parent
+// before that had begun has the log from there on: then the parent's part is empty.
 type reach struct {
 	timeline int64
 	from     uint64
+	back     bool // its parent was left where a restore had ended, and may go on behind that
 }
 
-// chainOf returns what an archive has of the log behind a backup on the way to a timeline (0: the newest one), or why nothing can be
-// replayed.
+// notBack is the reason in a history for leaving a timeline at its end: a change of leader, or a restore that took all of the log.
+const notBack = "no recovery target specified"
+
+// chainOf returns what an archive has of the log behind a backup on the way to a timeline, or why nothing can be replayed.
 func chainOf(d *backupDescription, files []walFile, histories []timelineHistory, timeline int64) (walChain, string) {
-	if timeline == 0 {
-		timeline = d.Timeline
-		for _, h := range histories {
-			if id, err := strconv.ParseInt(h.ID, 16, 64); err == nil {
-				timeline = max(timeline, id)
-			}
-		}
-	}
 	way, problem := wayTo(timeline, histories)
 	if problem == "" {
 		problem = wayHas(way, d)
@@ -89,9 +94,8 @@ func chainOf(d *backupDescription, files []walFile, histories []timelineHistory,
 		}
 		chain.end, chain.newest = (n+1)*size, later(chain.newest, time.Unix(f.Mtime, 0))
 	}
-	last := way[len(way)-1]
 	here := segmentName(timeline, n, size)
-	if n < last.from/size || slices.ContainsFunc(files, func(f walFile) bool { return f.Name[:8] == here[:8] && f.Name > here }) {
+	if n < way[len(way)-1].from/size || slices.ContainsFunc(files, func(f walFile) bool { return f.Name[:8] == here[:8] && f.Name > here }) {
 		chain.gap = missing
 	}
 	if chain.end == 0 || chain.end < end {
@@ -115,10 +119,10 @@ func wayTo(timeline int64, histories []timelineHistory) ([]reach, string) {
 		if timeline > 1 {
 			return nil, fmt.Sprintf("the archive has no %s.history, which says where the timeline %d comes from", id, timeline)
 		}
-		return []reach{{timeline, 0}}, ""
+		return []reach{{timeline, 0, false}}, ""
 	}
 	var way []reach
-	from := uint64(0)
+	from, back := uint64(0), false
 	for line := range strings.SplitSeq(histories[at].Text, ";") {
 		f := strings.Fields(line)
 		if len(f) == 0 || strings.HasPrefix(f[0], "#") {
@@ -129,13 +133,13 @@ func wayTo(timeline int64, histories []timelineHistory) ([]reach, string) {
 		if err == nil && len(f) > 1 {
 			end, err = lsnNumber(f[1])
 		}
-		if err != nil || len(f) < 2 || end < from {
+		if err != nil || len(f) < 2 {
 			return nil, fmt.Sprintf("the archive's %s.history cannot be read: %q", id, line)
 		}
-		way = append(way, reach{parent, from})
-		from = end
+		way = append(way, reach{parent, from, back})
+		from, back = end, strings.Join(f[2:], " ") != notBack
 	}
-	return append(way, reach{timeline, from}), ""
+	return append(way, reach{timeline, from, back}), ""
 }
 
 // wayHas returns why a backup is not on the way to a timeline; "": it is.
@@ -143,7 +147,7 @@ func wayHas(way []reach, d *backupDescription) string {
 	to := way[len(way)-1].timeline
 	i := slices.IndexFunc(way, func(r reach) bool { return r.timeline == d.Timeline })
 	end, _ := lsnNumber(d.EndLSN)
-	if i < 0 || i+1 < len(way) && way[i+1].from < end {
+	if i < 0 || slices.ContainsFunc(way[i+1:], func(r reach) bool { return r.from < end }) {
 		return fmt.Sprintf("the timeline %d does not come from the backup, which is of the timeline %d up to %s: choose another backup, "+
 			"or the log's other branch with -e timeline=NUMBER", to, d.Timeline, d.EndLSN)
 	}

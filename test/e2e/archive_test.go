@@ -67,6 +67,25 @@ func TestArchive(t *testing.T) {
 	})
 	s.Status(0)
 
+	// Off again: what was taken out of the files is said until the servers have been restarted.
+	s.SetAll(site.Vars{"polardb_archive": ""})
+	s.Run(0, "reconfigure.yml", "--check").Says("archive_mode always -> off (restart)")
+	conf := "/var/lib/polardb/pgdata/postgresql.conf"
+	s.On(leader, "cp -p "+conf+" /root/conf && sed -i '/^archive_mode/d' "+conf+" && systemctl reload polardb-e2e")
+	s.StatusSays(0, leader+": archive_mode will have another value after a restart")
+	s.On(leader, "cp -p /root/conf "+conf)
+	o = s.Run(0, "reconfigure.yml", "-e", "force=yes").Changed()
+	if restarted := o.Order("Restart the server"); len(restarted) != 2 {
+		t.Errorf("restarted were %v", restarted)
+	}
+	s.Run(0, "reconfigure.yml").Unchanged(names...)
+	for _, n := range s.Whole().Members {
+		if got := s.SQL(n.Node, "select current_setting('archive_mode') || current_setting('archive_command')"); got != "off(disabled)" {
+			t.Errorf("%s archives: %s", n.Node, got)
+		}
+	}
+	s.SetAll(site.Vars{"polardb_archive": "/srv/wal"})
+
 	s.Run(0, "destroy.yml", "-e", "confirm=e2e")
 	s.Run(2, "new-cluster.yml").Says("holds the log of another cluster").Unchanged()
 }

@@ -56,16 +56,51 @@ func TestPointInTime(t *testing.T) {
 	s.Run(2, "restore.yml", to("2020-11-26 03:00:00+08")...).Says("choose an older backup").Unchanged()
 	s.Run(2, "restore.yml", to("2999-11-26 03:00:00+08")...).Says("the archive's log ends before that").Unchanged()
 	s.Run(2, "restore.yml", "-e", "from=newest", "-e", "lsn=7/0").Says("the archive's log ends at LSN").Unchanged()
+	// A replay whose host dies goes on. Where its server was about to begin a timeline of its own, nothing tells how far it is.
+	killed := func(point string) {
+		t.Helper()
+		s.On("node2", "touch /srv/hold && cat >/opt/polardb/current/bin/cp <<'EOT' && chmod 755 /opt/polardb/current/bin/cp\n"+
+			"#!/bin/sh\ncase $1 in /srv/wal/e2e/0*) while [ -e /srv/hold ]; do touch /srv/wal/e2e/.held; sleep 0.2; done ;; esac\nexec /bin/cp \"$@\"\nEOT")
+		r := s.Start(nil, withJSON("restore.yml", to(point)...)...)
+		s.Eventually("the server asks for the log", func() error {
+			if s.On("node2", "ls -A /srv/wal/e2e | grep -x .held || :") == "" {
+				return fmt.Errorf("it does not")
+			}
+			return nil
+		})
+		r.Kill()
+		s.On("node2", "for p in /proc/[0-9]*; do case $(cat $p/comm 2>/dev/null) in postgres | cp) kill -9 ${p#/proc/} ;; esac; done; rm -f /srv/hold /srv/wal/e2e/.held; rm /opt/polardb/current/bin/cp")
+		s.On("node2", "until ! ls -d /proc/[0-9]*/cwd/postmaster.pid >/dev/null 2>&1; do sleep 0.2; done; test -f /data/pg/main/recovery.conf")
+	}
+	killed(second)
+	s.Run(2, "restore.yml", to(first)...).Says("was begun here and is not finished").Unchanged()
 	o := s.Run(0, "restore.yml", to(second)...).Changed().Says("replayed the log up to ", "the last transaction is of ")
 	t.Logf("restored in %s", o.Took)
 	holds(t, s, "1,2,3")
 	s.SQL(s.Leader(), "insert into log values (5)")
-	s.SQL(s.Leader(), "select pg_switch_wal()")
 	s.Run(0, "new-cluster.yml").Unchanged(names...)
 
+	// What was written since is not archived. The moment is on the timeline before.
 	s.Run(0, "destroy.yml", "-e", "confirm=e2e")
-	s.Run(0, "restore.yml", to(first)...)
+	killed(first)
+	s.On("node2", "rm /data/pg/main/recovery.conf")
+	s.Run(2, "restore.yml", to(first)...).Says("the replay was cut off before")
+	s.Run(0, "restore.yml", to(first)...).Changed()
 	holds(t, s, "1,2")
+	s.SQL(s.Leader(), "insert into log values (6)")
+	file := s.SQL(s.Leader(), "select pg_walfile_name(pg_switch_wal())")
+	s.Eventually("the archive takes the log that begins there", func() error {
+		if got := s.On(s.Leader(), "ls /srv/wal/e2e"); !strings.Contains(got, file) {
+			return fmt.Errorf("there are %s; %s", got, s.SQL(s.Leader(), "select last_failed_wal from pg_stat_archiver"))
+		}
+		return nil
+	})
+	s.Status(0)
+}
+
+// withJSON are the arguments of a run whose events are read.
+func withJSON(playbook string, args ...string) []string {
+	return append([]string{"run", playbook, "--output", "json"}, args...)
 }
 
 // holds wants a whole cluster with these rows on every member, whose leader archives.

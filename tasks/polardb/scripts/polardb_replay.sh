@@ -1,6 +1,8 @@
 # Takes data that was restored from a backup to a point in the log, with the files of an archive. The server runs alone for that, without
 # consensus, without TCP, on a socket that only the engine's account reaches. $* are the lines of its recovery.conf. What it has come to
-# is read in its log, which is kept until the restore is over. Where it has not come to the point, the data is noted as half restored.
+# is read in its log, which is kept until the restore is over. Where it has not come to the point, the data is noted as half restored. A
+# replay that was cut off goes on. The server removes recovery.conf before it begins a timeline of its own: where it was cut off from there
+# on, and did not end well, it would take what is behind the point as well, so what is there is given up.
 # uses: polardb_mark polardb_as work_dir
 # takes: PGDATA POLARDATA OWNER POSTGRES TIMEOUT SUPERUSER MARKER TARGET must
 cd /
@@ -15,7 +17,20 @@ failed() {
 	grep -E '(FATAL|PANIC|HINT|DETAIL): ' "$log" | grep -v 'the database system is starting up' | tail -n 4 | cut -c 1-500 >&2
 	exit 1
 }
-if [ -f "$PGDATA/recovery.conf" ] || ! grep -q 'archive recovery complete' "$log" 2>/dev/null; then
+half() {
+	mark restore
+	rm -f "$note" "$log"
+	printf '%s=yes\n' "$1"
+	exit 0
+}
+# over: the server came to its end, and was stopped after that.
+over() {
+	new=$(sed -n 's/.*selected new timeline ID: \([0-9]*\).*/\1/p' "$log" | tail -n 1)
+	as pg_controldata "$POLARDATA" >"$WORK/control" || return 1
+	grep -q 'archive recovery complete' "$log" && grep -q '^Database cluster state: *shut down$' "$WORK/control" &&
+		grep -q "^Latest checkpoint's TimeLineID: *$new\$" "$WORK/control"
+}
+if [ -f "$PGDATA/recovery.conf" ] || [ ! -f "$log" ]; then
 	mkdir "$WORK/s" && chown "$OWNER": "$WORK/s" && chmod 700 "$WORK/s" || exit 1
 	echo 'local all all trust' >"$WORK/hba" && : >"$WORK/empty" && chmod 644 "$WORK/hba" "$WORK/empty"
 	printf '%s\n' "$@" >"$WORK/recovery"
@@ -26,7 +41,7 @@ if [ -f "$PGDATA/recovery.conf" ] || ! grep -q 'archive recovery complete' "$log
 	set -- $(as pg_controldata "$POLARDATA" | awk -F ':' 'function set(n, v, least) { gsub(/ /, "", v); print "-c " n "=" (v + 0 > least ? v + 0 : least) }
 		/^max_connections setting/ { set("max_connections", $2, 100) } /^max_worker_processes setting/ { set("max_worker_processes", $2, 8) }
 		/^max_prepared_xacts setting/ { set("max_prepared_transactions", $2, 0) } /^max_locks_per_xact setting/ { set("max_locks_per_transaction", $2, 64) }')
-	( umask 077; : >"$log" ) || exit 1
+	( umask 077; : >>"$log" ) || exit 1
 	# What stands on the command line is stronger than postgresql.auto.conf and polar_dma.conf, which lie in PGDATA.
 	# shellcheck disable=SC2016 # $libdir is the server's
 	as sh -c 'cd /; exec "$@"' sh "$POSTGRES" -D "$PGDATA" "$@" -c config_file="$WORK/empty" -c hba_file="$WORK/hba" -c ident_file="$WORK/empty" \
@@ -35,7 +50,7 @@ if [ -f "$PGDATA/recovery.conf" ] || ! grep -q 'archive recovery complete' "$log
 		-c polar_logindex_mem_size=0 -c polar_enable_lazy_checkpoint=off -c polar_enable_xlog_buffer=off -c polar_enable_copy_buffer=off \
 		-c polar_enable_persisted_buffer_pool=off -c polar_enable_flashback_log=off -c polar_enable_dma=off -c ssl=off -c archive_mode=off -c hot_standby=off \
 		-c logging_collector=off -c log_destination=stderr -c lc_messages=C -c timezone=UTC -c log_timezone=UTC -c shared_buffers=128MB -c autovacuum=off \
-		>"$log" 2>&1 </dev/null &
+		>>"$log" 2>&1 </dev/null &
 	server=$!
 	waited=0
 	until [ "$(as env -u PGPASSWORD -u PGPASSFILE PGCONNECT_TIMEOUT=10 psql -X -A -t -q -w -h "$WORK/s" -p 5432 -U "$SUPERUSER" -d postgres -c 'select pg_is_in_recovery()' 2>/dev/null </dev/null)" = f ]; do
@@ -48,14 +63,12 @@ if [ -f "$PGDATA/recovery.conf" ] || ! grep -q 'archive recovery complete' "$log
 	wait "$server" || :
 	[ ! -f "$PGDATA/postmaster.pid" ] || failed "the server did not stop"
 fi
+over || half cut
 reached=$(sed -n 's/.*last completed transaction was at log time //p' "$log" | tail -n 1)
 printf 'reached=%s\n' "$reached"
 sed -n 's/.*selected new timeline ID: \([0-9]*\).*/timeline=\1/p' "$log" | tail -n 1
 if [ -n "$must" ] && ! grep -q 'recovery stopping \(before\|after\)' "$log"; then
-	mark restore
-	rm -f "$note" "$log"
-	echo short=yes
-	exit 0
+	half short
 fi
 as rm -f "$PGDATA/recovery.done" "$PGDATA/polar_node_static.conf" "$PGDATA/backup_label.old"
 sync

@@ -11,7 +11,8 @@ find . -type f -exec stat -c "%n %s %Y" {} + 2>/dev/null | sed "s,^\./,," | awk 
 	print \"file=\" \$1 \"\\nsize=\" \$2 \"\\nmtime=\" \$3 }"
 for h in *.history; do
 	[ -f "$h" ] && [ ${#h} = 16 ] || continue
-	printf "history=%s\ntext=%s\n" "${h%.history}" "$(head -c 16384 "./$h" | tr "\n\t" "; ")"
-done'
+	printf "history=%s\nmade=%s\ntext=%s\n" "${h%.history}" "$(stat -c %Y "./$h")" "$(head -c 16384 "./$h" | tr "\n\t" "; ")"
+done
+ls | sed -n "s/^\([0-9A-F]\{8\}\)[0-9A-F]\{16\}.*/newest=\1/p" | sort | tail -n 1'
 if id -u "$OWNER" >/dev/null 2>&1; then runuser -u "$OWNER" -- sh -c "$look" sh "$ARCHIVE" "$FIRST" </dev/null; else sh -c "$look" sh "$ARCHIVE" "$FIRST" </dev/null; fi
 echo end=yes
