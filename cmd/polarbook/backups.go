@@ -44,8 +44,8 @@ func (c *backupsCmd) show(t *terminal, l *backupsListener) {
 		return strings.Compare(text(field(b, "taken"))+text(field(a, "host")), text(field(a, "taken"))+text(field(b, "host")))
 	})
 	if c.Output == "json" {
-		_ = jsonLine(t, map[string]any{"backups": append([]any{}, l.found...), "failures": append([]string{}, l.failures...),
-			"warnings": append([]string{}, l.warnings...)})
+		_ = jsonLine(t, map[string]any{"backups": append([]any{}, l.found...), "schedules": append([]any{}, l.schedules...),
+			"failures": append([]string{}, l.failures...), "warnings": append([]string{}, l.warnings...)})
 		return
 	}
 	rows := [][]string{{"NAME", "HOST", "CLUSTER", "TAKEN (UTC)", "NODE", "SIZE", "LSN", "WHOLE"}}
@@ -63,12 +63,33 @@ func (c *backupsCmd) show(t *terminal, l *backupsListener) {
 		head, rest, _ := strings.Cut(table(rows), "\n")
 		fmt.Fprintln(t.out, t.bold(head)+"\n"+rest)
 	}
+	for _, s := range l.schedules {
+		c.showSchedule(t, s)
+	}
 	for _, failure := range l.failures {
 		fmt.Fprintln(t.out, t.red("no answer:")+" "+indentAfter(failure, "  "))
 	}
 	for _, w := range l.warnings {
 		fmt.Fprintln(t.out, t.yellow("warning:")+" "+indentAfter(w, "  "))
 	}
+}
+
+// showSchedule prints how a host gets on with the backups that it takes by itself.
+func (c *backupsCmd) showSchedule(t *terminal, s any) {
+	says := "none yet"
+	switch result := text(field(s, "result")); result {
+	case "":
+	case "ok":
+		says = "took " + text(field(s, "name"))
+	case "elsewhere":
+		says = text(field(s, "began")) + ": " + text(field(s, "said"))
+	default:
+		says = t.red(text(field(s, "began")) + ": " + result + ": " + text(field(s, "said")))
+	}
+	if field(s, "active") != true {
+		says += t.red(" (its timer does not run)")
+	}
+	fmt.Fprintf(t.out, "scheduled on %s, cluster %s: %s\n", text(field(s, "host")), text(field(s, "cluster")), says)
 }
 
 // bytesOf shows a size as a person reads it.
@@ -88,6 +109,7 @@ func bytesOf(v any) string {
 
 // backupsListener keeps the backups of all hosts, and which hosts did not answer.
 type backupsListener struct {
+	schedules          []any
 	found              []any
 	failures, warnings []string
 }
@@ -99,6 +121,9 @@ func (l *backupsListener) Event(e event.Event) {
 	}
 	for _, w := range d.Warnings {
 		l.warnings = append(l.warnings, d.Host+": "+w)
+	}
+	if list, ok := d.Values.Value("schedules").([]any); ok && d.Status == event.OK {
+		l.schedules = append(l.schedules, list...)
 	}
 	if list, ok := d.Values.Value("backups").([]any); ok && d.Status == event.OK {
 		l.found = append(l.found, list...)

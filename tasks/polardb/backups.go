@@ -32,6 +32,8 @@ var backupsModule = tasks.Define(tasks.Module{
 	Returns: []tasks.Return{
 		{Name: "backups", Type: "list", Doc: "of each backup: name, path, host, cluster, source, taken (UTC), lsn, bytes, whole, and reason, " +
 			"which tells why it is not whole"},
+		{Name: "schedules", Type: "list", Doc: "where the host takes backups into the directory by itself: host, cluster, active, and of the last run " +
+			"began (UTC), result (ok, failed, or elsewhere: another member takes it), name and said"},
 	},
 	Examples: `- polardb_backups:
   register: found
@@ -68,7 +70,11 @@ func (b *backupsAction) Plan(found keptBackups) (tasks.Plan, error) {
 	if len(list) == 1 {
 		many = ""
 	}
-	plan := tasks.Plan{Msg: fmt.Sprintf("%d backup%s in %s", len(list), many, b.args.Dir), Values: map[string]any{"backups": list}}
+	schedules := []any{}
+	for _, s := range found.Schedules {
+		schedules = append(schedules, s.values(found.host))
+	}
+	plan := tasks.Plan{Msg: fmt.Sprintf("%d backup%s in %s", len(list), many, b.args.Dir), Values: map[string]any{"backups": list, "schedules": schedules}}
 	if found.Fault != "" {
 		plan.Warnings = []string{found.Fault}
 	}
@@ -77,9 +83,28 @@ func (b *backupsAction) Plan(found keptBackups) (tasks.Plan, error) {
 
 // keptBackups are the backups in a directory.
 type keptBackups struct {
-	Fault string       `answer:"fault"`
-	List  []keptBackup `answer:"backup"`
-	host  string
+	Fault     string           `answer:"fault"`
+	Schedules []backupSchedule `answer:"schedule"`
+	List      []keptBackup     `answer:"backup"`
+	host      string
+}
+
+// backupSchedule is what the last backup came to that a host took by itself.
+type backupSchedule struct {
+	Cluster string `answer:"schedule"`
+	When    int64  `answer:"when"` // 0: there was none yet
+	Result  string `answer:"result"`
+	Name    string `answer:"took"`
+	Said    string `answer:"said"`
+	Active  bool   `answer:"active"` // the timer runs
+}
+
+func (s backupSchedule) values(host string) map[string]any {
+	began := ""
+	if s.When > 0 {
+		began = time.Unix(s.When, 0).UTC().Format(time.RFC3339)
+	}
+	return map[string]any{"host": host, "cluster": s.Cluster, "began": began, "result": s.Result, "name": s.Name, "said": s.Said, "active": s.Active}
 }
 
 // keptBackup is a backup as it lies on a host.
@@ -90,6 +115,7 @@ type keptBackup struct {
 	Source      string `answer:"note.source"`
 	Taken       string `answer:"note.taken"`
 	State       string `answer:"note.state"`
+	By          string `answer:"note.by"` // timer: a host took it by itself
 	Description []byte `answer:"description"`
 	Sums        string `answer:"sums"`
 	Bytes       int64  `answer:"bytes"`
@@ -171,7 +197,7 @@ func outlived(list []keptBackup, cluster, newest string, keep, days int, now tim
 		case k.Name == newest:
 		case d != nil && reason == "" && d.Cluster == cluster && k.Cluster == cluster:
 			whole = append(whole, aged{k.Name, d.Ended})
-		case len(k.Description) == 0 && k.State == "begun" && k.Cluster == cluster:
+		case len(k.Description) == 0 && k.State == "begun" && k.Cluster == cluster && !k.underWay(now):
 			names = append(names, k.Name)
 		}
 	}
@@ -184,6 +210,12 @@ func outlived(list []keptBackup, cluster, newest string, keep, days int, now tim
 	}
 	slices.Sort(names)
 	return names
+}
+
+// underWay reports whether a host may be at work at an unfinished backup by itself, while polarbook takes another.
+func (k *keptBackup) underWay(now time.Time) bool {
+	begun, err := time.Parse(time.RFC3339, k.Taken)
+	return k.By == "timer" && err == nil && now.Sub(begun) < 48*time.Hour
 }
 
 // prune removes the backups that have outlived the new one, and returns their names. It removes nothing unless the new one is

@@ -97,7 +97,8 @@ func TestOutlived(t *testing.T) {
 	cut := aged("cut", 40)
 	cut.Bytes--
 	list := []keptBackup{aged("a", 30), aged("b", 20), aged("c", 10), aged("new", 0), other, cut,
-		{Name: "begun", State: "begun", Cluster: "demo"}, {Name: "theirs", State: "begun", Cluster: "other"},
+		{Name: "begun", State: "begun", Cluster: "demo"}, {Name: "under way", State: "begun", Cluster: "demo", By: "timer", Taken: noon.Add(-time.Hour).Format(time.RFC3339)},
+		{Name: "theirs", State: "begun", Cluster: "other"},
 		{Name: "former", State: "finished", Cluster: "demo"}}
 	for _, c := range []struct {
 		keep, days int

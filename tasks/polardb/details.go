@@ -31,6 +31,8 @@ type nodeDetails struct {
 	Login     [2]string     // the role that the server logs in to the leader with, and its password as the engine shows it
 	WAL, Log  int64         // kilobytes of write-ahead log and consensus log; -1: not known
 	Archive   archiving
+	Backups   schedule
+	seen      bool // the host was reached
 }
 
 // archiving is how a server gets on with its archive_command.
@@ -177,6 +179,7 @@ func (d *nodeDetails) readHost(ctx context.Context, h tasks.Host, n WantedNode) 
 	if err != nil {
 		return
 	}
+	d.seen = true
 	d.parseHost(string(answer.Stdout))
 }
 
@@ -200,6 +203,8 @@ func (d *nodeDetails) parseHost(text string) {
 			if n, err := strconv.Atoi(f[1]); err == nil {
 				d.Archive.Waiting = n
 			}
+		case f[0] == "schedule" && len(f) >= 9:
+			d.Backups = readSchedule(f[1:])
 		case f[0] == "exe" && len(f) == 2 && path.Base(path.Dir(f[1])) == "bin" && strings.Contains(f[1], "/versions/"):
 			d.Release = path.Base(path.Dir(path.Dir(f[1])))
 		}
@@ -314,6 +319,9 @@ func (d nodeDetails) values() map[string]any {
 	}
 	if d.Version != "" {
 		m["archiving"], m["archive_fails"] = d.Archive.On, d.Archive.fails()
+	}
+	if last := d.Backups.Last; !last.When.IsZero() {
+		m["scheduled_backup"] = map[string]any{"began": last.When.UTC().Format(time.RFC3339), "result": last.Result, "name": last.Name, "said": last.Said}
 	}
 	if d.Archive.Waiting >= 0 {
 		m["archive_waiting"] = d.Archive.Waiting

@@ -136,7 +136,7 @@ type replayFound struct {
 	Noted     string            `answer:"noted"` // the point of a replay that was begun
 	Replayed  bool              `answer:"replayed"`
 	Reached   string            `answer:"reached"`
-	There     bool              `answer:"there"` // the archive has a directory of the cluster
+	There     bool              `answer:"there"`  // the archive has a directory of the cluster
 	Newest    string            `answer:"newest"` // the highest timeline of all files
 	Files     []walFile         `answer:"file"`
 	Histories []timelineHistory `answer:"history"`

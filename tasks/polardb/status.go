@@ -43,7 +43,7 @@ var statusModule = tasks.Define(tasks.Module{
 			Name: "details",
 			Type: "str",
 			Doc: "with details: a table of each node's version, release, uptime, sizes of the logs and free disk; as values each member " +
-				"has version, release, up_seconds, wal_kb, consensus_log_kb, disks, pending_restart, overrides, archiving, " +
+				"has version, release, up_seconds, wal_kb, consensus_log_kb, disks, pending_restart, overrides, scheduled_backup, archiving, " +
 				"archive_fails and archive_waiting (finished files of the log that are not archived)",
 		},
 	},
@@ -153,6 +153,14 @@ func (s *statusAction) Plan(found statusFound) (tasks.Plan, error) {
 			}
 			maps.Copy(members[i].(map[string]any), d.values())
 		}
+		schedules := map[string]schedule{}
+		for name, d := range found.details {
+			if d.seen {
+				schedules[name] = d.Backups
+			}
+		}
+		more, faults := scheduleDoubts(s.list, schedules)
+		remarks, wrong = append(remarks, more...), append(wrong, faults...)
 		details := detailsTable(s.list, found.details)
 		values["details"] = details
 		msg += "\n\n" + details

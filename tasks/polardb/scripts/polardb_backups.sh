@@ -1,8 +1,9 @@
 # Prints what the backups in a directory say of themselves, and how much lies there. The engine's account wrote it, so that account
 # reads it. $* are the names to look at; without any all are.
-# uses: preamble
+# uses: preamble polardb_schedule
 # takes: DIR OWNER
 cd /
+[ $# -gt 0 ] || schedules dir "$DIR" | tr -d '\\' | awk -F '\t' '{ print "schedule=" $10 "\nwhen=" $6 + 0 "\nresult=" $7 "\ntook=" $8 "\nsaid=" $9 "\nactive=" ($4 == "active" ? "yes" : "") }'
 [ -d "$DIR" ] || exit 0
 id -u "$OWNER" >/dev/null 2>&1 || { echo "fault=the account $OWNER, which backups belong to, is not on this host"; exit 0; }
 # shellcheck disable=SC2016 # the inner shell's

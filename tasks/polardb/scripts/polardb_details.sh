@@ -1,4 +1,5 @@
 # Prints what root sees of a node's disks and processes, a word and a tab before each line.
+# uses: polardb_schedule
 # takes: PGDATA POLARDATA
 for f in "$PGDATA" "$POLARDATA"; do
 	while [ ! -d "$f" ] && [ "$f" != / ]; do f=${f%/*}; f=${f:-/}; done
@@ -10,4 +11,5 @@ done
 [ ! -d "$POLARDATA/pg_wal/archive_status" ] || printf 'ready\t%s\n' "$(find "$POLARDATA/pg_wal/archive_status" -name '*.ready' 2>/dev/null | wc -l | tr -d ' ')"
 pid=; read -r pid 2>/dev/null <"$PGDATA/postmaster.pid" || :
 case $pid in '' | *[!0-9]*) ;; *) printf 'exe\t%s\n' "$(readlink "/proc/$pid/exe")" ;; esac
+schedules pgdata "$PGDATA"
 exit 0

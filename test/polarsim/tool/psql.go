@@ -1,6 +1,7 @@
 package tool
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -78,7 +79,7 @@ func psql(arguments []string) int {
 
 func (t *terminal) runAll() int {
 	if !t.has("command") && !t.has("file") {
-		return t.script(os.Stdin, "")
+		return t.input(os.Stdin)
 	}
 	code := 0
 	for _, command := range t.values["command"] {
@@ -117,6 +118,28 @@ func (t *terminal) runAll() int {
 		}
 	}
 	return code
+}
+
+// input runs each statement as soon as its line has come: who writes them may wait for the answer.
+func (t *terminal) input(r io.Reader) int {
+	lines := bufio.NewReader(r)
+	for text := ""; ; {
+		line, err := lines.ReadString('\n')
+		text += line
+		whole := strings.TrimSpace(text)
+		switch {
+		case err == nil && !strings.HasSuffix(whole, ";") && !strings.HasPrefix(whole, "\\"):
+			continue
+		case whole != "":
+			if code := t.script(strings.NewReader(text), ""); code != 0 || whole == "\\q" {
+				return code
+			}
+		}
+		if err != nil {
+			return 0
+		}
+		text = ""
+	}
 }
 
 // script runs the statements of a file one by one.

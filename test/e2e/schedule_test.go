@@ -1,0 +1,95 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/polarbook/polarbook/test/site"
+)
+
+// Hosts take backups by themselves: one of them, the follower, and the leader only when there is no other. What failed is said.
+func TestScheduledBackups(t *testing.T) {
+	t.Parallel()
+	names := []string{"node1", "node2"}
+	s := site.New(t, site.Options{Cluster: "e2e", Specs: site.Hosts(names...)})
+	s.Run(2, "schedule-backups.yml").Says("holds no data of the cluster e2e yet").Unchanged()
+	s.Run(0, "new-cluster.yml")
+	s.Run(2, "schedule-backups.yml", "-e", "polardb_backup_schedule=teatime").Says("does not know the time teatime").Unchanged()
+	s.Run(2, "schedule-backups.yml", "-e", "polardb_backups=/backups").Says("polardb_backups a path of two levels").Unchanged()
+	s.Run(0, "schedule-backups.yml", "--check").Changed()
+	s.SetAll(site.Vars{"polardb_backup_keep": 1, "polardb_backup_schedule": "*-01-01 00:00:00"})
+	s.Twice("schedule-backups.yml")
+	s.Status(0)
+
+	leader, follower := s.Whole().Leader, s.Followers()[0]
+	fire := func(host string) {
+		t.Helper()
+		s.On(host, "systemctl start polardb-e2e-backup.service || { journalctl -u polardb-e2e-backup --no-pager -o cat; cat /var/lib/polardb-e2e-backup/last; }")
+	}
+	for _, n := range names {
+		if got := s.On(n, "grep -rlF "+s.Password+" /etc/polardb-e2e-backup.conf /etc/systemd/system /opt/polardb/polarbook-backup /var/lib/polardb-e2e-backup || :"); got != "" {
+			t.Errorf("the password stands in %s", got)
+		}
+		fire(n)
+	}
+	first := listed(s)
+	if len(first) != 1 || first[0].Host != follower || first[0].Source != follower || !first[0].Whole {
+		t.Fatalf("there are %+v\n%s", first, s.On(follower, "cat /var/lib/polardb-e2e-backup/last"))
+	}
+	said := s.Polarbook(0, "backups").Printed()
+	for _, want := range []string{"scheduled on " + follower + ", cluster e2e: took " + first[0].Name, "scheduled on " + leader + ", cluster e2e: ", follower + " takes the backup"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("polarbook backups does not say %q:\n%s", want, said)
+		}
+	}
+	s.Run(0, "verify-backup.yml", "-e", "on="+follower).Says("can be restored")
+	s.Status(0)
+
+	// It is one of those that the rules keep, and what a run left that was killed is cleared away.
+	s.On(follower, "cd /var/lib/polardb-backups && mkdir 20200101T000000Z && printf 'cluster=e2e\\nstate=begun\\nby=timer\\n' >20200101T000000Z/backup.polarbook && chown -R polardb: .")
+	fire(follower)
+	if second := listed(s); len(second) != 1 || second[0].Name == first[0].Name || !second[0].Whole {
+		t.Errorf("then there are %+v", second)
+	}
+
+	// No room, and nowhere to write.
+	s.On(follower, "mv /var/lib/polardb-backups /var/lib/away")
+	fire(follower)
+	s.StatusSays(2, follower+": the scheduled backup of ", " failed: ")
+	s.On(follower, "mv /var/lib/away /var/lib/polardb-backups")
+	fire(follower)
+	s.Status(0)
+
+	// Too old, and a timer that does not run.
+	s.On(follower, "sed -i 's/^when=.*/when=1700000000/' /var/lib/polardb-e2e-backup/last")
+	s.On(leader, "touch -d '3 days ago' /etc/polardb-e2e-backup.conf; systemctl stop polardb-e2e-backup.timer")
+	s.StatusSays(2, "no scheduled backup was taken for 26 hours", leader+": its timer for backups does not run")
+	s.Run(0, "schedule-backups.yml").Changed()
+
+	// Without a follower it is the leader's turn.
+	s.On(follower, "systemctl stop polardb-e2e")
+	s.Eventually("the leader takes it", func() error {
+		fire(leader)
+		if got := s.On(leader, "cat /var/lib/polardb-e2e-backup/last"); !strings.Contains(got, "result=ok") {
+			return fmt.Errorf("%s", got)
+		}
+		return nil
+	})
+	s.On(follower, "systemctl start polardb-e2e")
+	s.Settles()
+
+	s.Run(0, "schedule-backups.yml", "-e", "state=absent").Changed()
+	s.Run(0, "schedule-backups.yml", "-e", "state=absent").Unchanged(names...)
+	for _, n := range names {
+		if got := s.On(n, "ls -d /etc/systemd/system/*backup* /etc/*-backup.conf /var/lib/polardb-e2e-backup 2>/dev/null || :"); got != "" {
+			t.Errorf("%s still has %s", n, got)
+		}
+	}
+	s.Status(0)
+	s.Run(0, "schedule-backups.yml").Changed()
+	s.Run(0, "destroy.yml", "-e", "confirm=e2e")
+	if got := s.On("node1", "ls /etc/systemd/system/*backup* 2>/dev/null || :"); got != "" {
+		t.Errorf("a destroyed cluster has %s", got)
+	}
+}
