@@ -77,17 +77,18 @@ func TestPointInTime(t *testing.T) {
 	o := s.Run(0, "restore.yml", to(second)...).Changed().Says("replayed the log up to ", "the last transaction is of ")
 	t.Logf("restored in %s", o.Took)
 	holds(t, s, "1,2,3")
-	s.SQL(s.Leader(), "insert into log values (5)")
+	third := step(5)
+	step(6)
 	s.Run(0, "new-cluster.yml").Unchanged(names...)
 
-	// What was written since is not archived. The moment is on the timeline before.
+	// The moment is on the timeline that the restore has left.
 	s.Run(0, "destroy.yml", "-e", "confirm=e2e")
 	killed(first)
 	s.On("node2", "rm /data/pg/main/recovery.conf")
 	s.Run(2, "restore.yml", to(first)...).Says("the replay was cut off before")
 	s.Run(0, "restore.yml", to(first)...).Changed()
 	holds(t, s, "1,2")
-	s.SQL(s.Leader(), "insert into log values (6)")
+	s.SQL(s.Leader(), "insert into log values (7)")
 	file := s.SQL(s.Leader(), "select pg_walfile_name(pg_switch_wal())")
 	s.Eventually("the archive takes the log that begins there", func() error {
 		if got := s.On(s.Leader(), "ls /srv/wal/e2e"); !strings.Contains(got, file) {
@@ -96,6 +97,11 @@ func TestPointInTime(t *testing.T) {
 		return nil
 	})
 	s.Status(0)
+
+	// And one of the time between the two restores, behind several timelines that began in one file.
+	s.Run(0, "destroy.yml", "-e", "confirm=e2e")
+	s.Run(0, "restore.yml", to(third)...).Changed()
+	holds(t, s, "1,2,3,5")
 }
 
 // withJSON are the arguments of a run whose events are read.
