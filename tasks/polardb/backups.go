@@ -124,9 +124,13 @@ type keptBackup struct {
 
 // listBackups reads the backups in a directory of a host, or those of the given names.
 func listBackups(ctx context.Context, h tasks.Host, dir, owner string, names ...string) (keptBackups, error) {
+	return listBackupsBy(ctx, h.Shell(), dir, owner, names...)
+}
+
+func listBackupsBy(ctx context.Context, shell tasks.Shell, dir, owner string, names ...string) (keptBackups, error) {
 	var found keptBackups
 	text := scripts.Script("polardb_backups", script.Values{"DIR": dir, "OWNER": owner}, names...)
-	answer, err := h.Shell().Run(ctx, remote.Command{Script: text})
+	answer, err := shell.Run(ctx, remote.Command{Script: text})
 	if err == nil {
 		err = files.ScriptFailed(answer)
 	}
@@ -218,27 +222,31 @@ func (k *keptBackup) underWay(now time.Time) bool {
 	return k.By == "timer" && err == nil && now.Sub(begun) < 48*time.Hour
 }
 
-// prune removes the backups that have outlived the new one, and returns their names. It removes nothing unless the new one is
-// whole as it lies there.
+// prune removes the backups that have outlived the new one.
 func (b *backupAction) prune(ctx context.Context, h tasks.Host) ([]string, error) {
 	a := b.args
-	found, err := listBackups(ctx, h, a.Dir, a.User)
+	return pruneBackups(ctx, h, a.Dir, a.User, a.Cluster, path.Base(a.To), a.Keep, a.KeepDays)
+}
+
+// pruneBackups removes the backups in a directory that have outlived the new one, and returns their names. It removes nothing unless the new one is
+// whole as it lies there.
+func pruneBackups(ctx context.Context, h tasks.Host, dir, owner, cluster, newest string, keep, days int) ([]string, error) {
+	found, err := listBackups(ctx, h, dir, owner)
 	if err != nil {
 		return nil, err
 	}
-	newest := path.Base(a.To)
 	at := slices.IndexFunc(found.List, func(k keptBackup) bool { return k.Name == newest })
 	if at < 0 {
-		return nil, fmt.Errorf("%s is not in %s", newest, a.Dir)
+		return nil, fmt.Errorf("%s is not in %s", newest, dir)
 	}
 	if _, reason := found.List[at].described(); reason != "" {
 		return nil, fmt.Errorf("the new backup %s is not whole: %s", newest, reason)
 	}
-	names := outlived(found.List, a.Cluster, newest, a.Keep, a.KeepDays, time.Now())
+	names := outlived(found.List, cluster, newest, keep, days, time.Now())
 	if len(names) == 0 {
 		return nil, nil
 	}
-	text := scripts.Script("polardb_backup_remove", script.Values{"DIR": a.Dir, "OWNER": a.User, "CLUSTER": a.Cluster}, names...)
+	text := scripts.Script("polardb_backup_remove", script.Values{"DIR": dir, "OWNER": owner, "CLUSTER": cluster}, names...)
 	answer, err := h.Shell().Run(ctx, remote.Command{Script: text})
 	if err != nil {
 		return nil, err

@@ -46,6 +46,25 @@ func TestScheduledBackups(t *testing.T) {
 	s.Run(0, "verify-backup.yml", "-e", "on="+follower).Says("can be restored")
 	s.Status(0)
 
+	// Another host gets a copy, whole or not at all.
+	s.Run(2, "copy-backup.yml", "-e", "on="+leader, "-e", "to="+follower).Says("has no whole backup of the cluster e2e").Unchanged()
+	s.Run(2, "copy-backup.yml", "-e", "on="+follower, "-e", "to="+leader, "-e", "from=20200101T000000Z").Says("has no backup").Unchanged()
+	s.Run(2, "copy-backup.yml", "-e", "on="+follower, "-e", "to="+leader, "-e", "polardb_user=nobody-here").Says("there is no account nobody-here").Unchanged()
+	s.On(follower, "printf '#!/bin/sh\\nhead -c 300000 | /usr/bin/base64 \"$@\"\\n' >/usr/local/bin/base64 && chmod 755 /usr/local/bin/base64")
+	s.Run(2, "copy-backup.yml", "-e", "on="+follower, "-e", "to="+leader).Says("was not copied")
+	s.On(follower, "rm /usr/local/bin/base64")
+	for _, b := range listed(s) {
+		if b.Host == leader && (b.Whole || !strings.Contains(b.Reason, "unfinished")) {
+			t.Errorf("half a copy counts: %+v", b)
+		}
+	}
+	s.Twice("copy-backup.yml", "-e", "on="+follower, "-e", "to="+leader)
+	if both := listed(s); len(both) != 2 || !both[0].Whole || !both[1].Whole || both[0].Name != both[1].Name {
+		t.Errorf("there are %+v", both)
+	}
+	s.Run(0, "verify-backup.yml", "-e", "on="+leader).Says("can be restored")
+	s.On(leader, "rm -r /var/lib/polardb-backups/2*")
+
 	// It is one of those that the rules keep, and what a run left that was killed is cleared away.
 	s.On(follower, "cd /var/lib/polardb-backups && mkdir 20200101T000000Z && printf 'cluster=e2e\\nstate=begun\\nby=timer\\n' >20200101T000000Z/backup.polarbook && chown -R polardb: .")
 	fire(follower)
@@ -67,7 +86,8 @@ func TestScheduledBackups(t *testing.T) {
 	s.StatusSays(2, "no scheduled backup was taken for 26 hours", leader+": its timer for backups does not run")
 	s.Run(0, "schedule-backups.yml").Changed()
 
-	// Without a follower it is the leader's turn.
+	// Without a node that follows it is the leader's turn.
+	s.Run(0, "demote-follower.yml", "-e", "node="+follower)
 	s.On(follower, "systemctl stop polardb-e2e")
 	s.Eventually("the leader takes it", func() error {
 		fire(leader)
@@ -77,6 +97,7 @@ func TestScheduledBackups(t *testing.T) {
 		return nil
 	})
 	s.On(follower, "systemctl start polardb-e2e")
+	s.Run(0, "promote-learner.yml", "-e", "node="+follower)
 	s.Settles()
 
 	s.Run(0, "schedule-backups.yml", "-e", "state=absent").Changed()

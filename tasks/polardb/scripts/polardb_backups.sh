@@ -3,7 +3,7 @@
 # uses: preamble polardb_schedule
 # takes: DIR OWNER
 cd /
-[ $# -gt 0 ] || schedules dir "$DIR" | tr -d '\\' | awk -F '\t' '{ print "schedule=" $10 "\nwhen=" $6 + 0 "\nresult=" $7 "\ntook=" $8 "\nsaid=" $9 "\nactive=" ($4 == "active" ? "yes" : "") }'
+[ $# -gt 0 ] || schedules dir "$DIR" | tr -d '\134' | awk -F '\t' '{ print "schedule=" $10 "\nwhen=" $6 + 0 "\nresult=" $7 "\ntook=" $8 "\nsaid=" $9 "\nactive=" ($4 == "active" ? "yes" : "") }'
 [ -d "$DIR" ] || exit 0
 id -u "$OWNER" >/dev/null 2>&1 || { echo "fault=the account $OWNER, which backups belong to, is not on this host"; exit 0; }
 # shellcheck disable=SC2016 # the inner shell's
