@@ -131,7 +131,7 @@ func (d *nodeDetails) readServer(ctx context.Context, conn *pgx.Conn) error {
 		d.Pending = append(d.Pending, string(row[0]))
 	}
 	for _, row := range results[4].Rows {
-		if m := takenOut.FindStringSubmatch(string(row[0])); m != nil && !slices.Contains(d.Pending, m[1]) {
+		if m := takenOut.FindStringSubmatch(string(row[0])); m != nil && !slices.Contains(d.Pending, m[1]) && !slices.Contains(pinnedSettings, m[1]) {
 			d.Pending = append(d.Pending, m[1])
 		}
 	}

@@ -386,6 +386,7 @@ func (r *replayAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, fo
 	h.Say("replaying the log up to " + a.target.text)
 	v := a.marking(found.state)
 	v["POSTGRES"], v["TIMEOUT"], v["SUPERUSER"], v["TARGET"], v["must"] = found.state.Postgres, a.Timeout, a.Superuser, a.target.text, a.target.must
+	v["ARCHIVE"], v["own_archive"] = a.directory(found.backup), found.backup.Cluster == a.Cluster && found.There
 	lines := []string{
 		"restore_command = '" + restoreCommand(a.directory(found.backup), timeline, found.newest()) + "'",
 		fmt.Sprintf("recovery_target_timeline = '%d'", timeline), "recovery_target_action = 'promote'",

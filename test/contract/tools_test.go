@@ -1,7 +1,10 @@
 package contract_test
 
 import (
+	"bufio"
 	"bytes"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -127,6 +130,26 @@ func TestPsql(t *testing.T) {
 				"-p", strconv.Itoa(a.port), "-U", "polardb", "-d", "postgres", "-w"}, arguments...)...)
 		}
 		secret := "PGPASSWORD=" + password
+		// A statement on its input is run when its line has come, and answered at once.
+		lines := e.command(t.Context(), "psql", "-X", "-A", "-t", "-q", "-h", a.host, "-p", strconv.Itoa(a.port), "-U", "polardb", "-d", "postgres")
+		lines.Env = append(lines.Env, secret)
+		in, err1 := lines.StdinPipe()
+		answered, err2 := lines.StdoutPipe()
+		if err := errors.Join(err1, err2, lines.Start()); err != nil {
+			t.Fatal(err)
+		}
+		stop := time.AfterFunc(a.within(20*time.Second), func() { _ = lines.Process.Kill() })
+		answers := bufio.NewReader(answered)
+		for _, statement := range []string{"select pg_try_advisory_lock(7955925891022581611);\n", "select true;\n"} {
+			_, err := io.WriteString(in, statement)
+			if line, err2 := answers.ReadString('\n'); err != nil || line != "t\n" {
+				t.Errorf("%q: %q, %v %v", statement, line, err, err2)
+			}
+		}
+		_ = in.Close()
+		if err := lines.Wait(); err != nil || !stop.Stop() {
+			t.Errorf("psql at the end of its input: %v", err)
+		}
 		if o := psql(secret, "-c", "select 1, null, true, 'a'||'b'"); o.code != 0 || o.out != "1||t|ab\n" {
 			t.Errorf("%v", o)
 		}

@@ -3,8 +3,13 @@
 # is read in its log, which is kept until the restore is over. Where it has not come to the point, the data is noted as half restored. A
 # replay that was cut off goes on. The server removes recovery.conf before it begins a timeline of its own: where it was cut off from there
 # on, and did not end well, it would take what is behind the point as well, so what is there is given up.
+#
+# The engine copies the file in which a timeline ends to the next one's name, and takes it by the timeline that the last page names, not by
+# the one that it has read (observed on 11.9): the backup's own beginning of that file, with a hole behind it. The log since then
+# would be worthless for the next restore. So what has been read is put there, the file is finished before anything else begins a
+# timeline, and with the history it goes into the archive, which the server does not do here.
 # uses: polardb_mark polardb_as work_dir
-# takes: PGDATA POLARDATA OWNER POSTGRES TIMEOUT SUPERUSER MARKER TARGET must
+# takes: PGDATA POLARDATA OWNER POSTGRES TIMEOUT SUPERUSER MARKER TARGET ARCHIVE must own_archive
 cd /
 note=${MARKER%.node}.replay log=${MARKER%.node}.replay.log
 noted() { ( umask 077; printf '%s\n' "target=$TARGET" "$@" >"$note.new" ) && sync && mv -f "$note.new" "$note" && sync; }
@@ -27,7 +32,7 @@ half() {
 over() {
 	new=$(sed -n 's/.*selected new timeline ID: \([0-9]*\).*/\1/p' "$log" | tail -n 1)
 	as pg_controldata "$POLARDATA" >"$WORK/control" || return 1
-	grep -q 'archive recovery complete' "$log" && grep -q '^Database cluster state: *shut down$' "$WORK/control" &&
+	grep -q 'archive recovery complete' "$log" && grep -qx 'polarbook: the file is finished' "$log" && grep -q '^Database cluster state: *shut down$' "$WORK/control" &&
 		grep -q "^Latest checkpoint's TimeLineID: *$new\$" "$WORK/control"
 }
 if [ -f "$PGDATA/recovery.conf" ] || [ ! -f "$log" ]; then
@@ -53,12 +58,15 @@ if [ -f "$PGDATA/recovery.conf" ] || [ ! -f "$log" ]; then
 		>>"$log" 2>&1 </dev/null &
 	server=$!
 	waited=0
-	until [ "$(as env -u PGPASSWORD -u PGPASSFILE PGCONNECT_TIMEOUT=10 psql -X -A -t -q -w -h "$WORK/s" -p 5432 -U "$SUPERUSER" -d postgres -c 'select pg_is_in_recovery()' 2>/dev/null </dev/null)" = f ]; do
+	ask() { as env -u PGPASSWORD -u PGPASSFILE PGCONNECT_TIMEOUT=10 psql -X -A -t -q -w -v ON_ERROR_STOP=1 -h "$WORK/s" -p 5432 -U "$SUPERUSER" -d postgres -c "$1" 2>/dev/null </dev/null; }
+	until [ "$(ask 'select pg_is_in_recovery()')" = f ]; do
 		kill -0 "$server" 2>/dev/null || failed "the server ended while it replayed the log"
 		waited=$((waited+1))
 		[ $((waited / 2)) -lt "$TIMEOUT" ] || failed "the log was not replayed within $TIMEOUT s"
 		sleep 0.5
 	done
+	ask 'select pg_switch_wal()' >/dev/null || failed "the server did not finish the file in which its timeline begins"
+	echo 'polarbook: the file is finished' >>"$log"
 	stop fast
 	wait "$server" || :
 	[ ! -f "$PGDATA/postmaster.pid" ] || failed "the server did not stop"
@@ -70,6 +78,28 @@ sed -n 's/.*selected new timeline ID: \([0-9]*\).*/timeline=\1/p' "$log" | tail 
 if [ -n "$must" ] && ! grep -q 'recovery stopping \(before\|after\)' "$log"; then
 	half short
 fi
+size=$(sed -n 's/^Bytes per WAL segment: *//p' "$WORK/control")
+history=$(printf '%08X.history' "$new")
+position=$(awk 'NF > 2 { p = $2 } END { print p }' "$POLARDATA/pg_wal/$history")
+case $size.$position in *[!0-9A-F./]* | .* | *.) echo "pg_wal/$history cannot be read" >&2; exit 1 ;; esac
+at=$(( (0x${position%/*} << 32) + 0x${position#*/} ))
+each=$(( 0x100000000 / size )) n=$(( at / size )) pages=$(( at % size / 8192 ))
+number=$(printf '%08X%08X' $((n / each)) $((n % each)))
+file=$(printf '%08X' "$new")$number
+read=$(sed -n "s/.*restored log file \"\([0-9A-F]\{8\}$number\)\" from archive.*/\1/p" "$log" | tail -n 1)
+# shellcheck disable=SC2016 # the inner shell's
+runuser -u "$OWNER" -- sh -euc 'umask 077
+cd -- "$1/pg_wal"
+if [ "$4" -gt 0 ] && [ -n "$3" ]; then dd if="$2/$3" of="./$6" bs=8192 count="$4" conv=notrunc 2>/dev/null; fi
+sync
+[ -n "$7" ] || exit 0
+for f in "$5" "$6"; do
+	if [ -e "$2/$f" ]; then cmp -s "./$f" "$2/$f" || { echo "$2/$f is there already with another content, and is kept" >&2; exit 1; }; continue; fi
+	cp "./$f" "$2/.$f.restored"
+	sync
+	mv -f "$2/.$f.restored" "$2/$f"
+done
+sync' sh "$POLARDATA" "$ARCHIVE" "$read" "$pages" "$history" "$file" "$own_archive" </dev/null || exit 1
 as rm -f "$PGDATA/recovery.done" "$PGDATA/polar_node_static.conf" "$PGDATA/backup_label.old"
 sync
 noted state=done "reached=$reached" || exit 1
