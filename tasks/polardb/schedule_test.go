@@ -1,9 +1,11 @@
 package polardb
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -102,6 +104,157 @@ func TestLoginIsRead(t *testing.T) {
 		out, err := exec.Command(shell[0], append(shell[1:], "-c", "export LC_ALL=C; pgdata="+dir+"; login() {"+body+"\n}\nlogin polar_dma_repl_user; login polar_dma_repl_passwd")...).Output()
 		if want := "replicator\na b\\c'd\"é=#'%\n"; err != nil || string(out) != want {
 			t.Errorf("%v: %q, want %q, %v", shell, out, want, err)
+		}
+	}
+}
+
+// TestBackupScript runs what the timer starts, with tools that answer as the engine's do: who takes the backup, what it leaves, and what
+// it says when it cannot.
+func TestBackupScript(t *testing.T) {
+	program, err := filepath.Abs("../../templates/polardb-backup.sh.j2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// $WAY/NAME is what a statement with this word in it answers.
+	const psql = `#!/bin/sh
+echo "$PGUSER $PGPASSWORD $*" >>"$WAY/asked"
+statement=; while [ $# -gt 0 ]; do [ "$1" = -h ] && host=$2; [ "$1" = -c ] && statement=$2; shift; done
+case $statement in
+'') read -r line; cat "$WAY/lock"; exec cat >/dev/null ;;
+*paxos_role*from*member_status) cat "$WAY/role.$host" ;;
+*pg_is_in_recovery*) cat "$WAY/recovery.$host" ;;
+*cluster_status*) cat "$WAY/cluster" ;;
+*pg_stat_replication*) cat "$WAY/streams" ;;
+*pg_tablespace_location*) cat "$WAY/spaces" ;;
+*spcname*) echo 'ts "1"' ;;
+*current_term*) echo '3|100|100' ;;
+*server_version*) echo '11.9|1.1.20|20240430' ;;
+*) echo "what? $statement" >&2; exit 1 ;;
+esac
+`
+	const copies = `#!/bin/sh
+[ ! -e "$WAY/fails" ] || { cat "$WAY/fails" >&2; exit 1; }
+while [ $# -gt 0 ]; do case $1 in -D) pgdata=$2 ;; --polardata=*) polardata=${1#*=} ;; --tablespace-mapping=*) to=${1##*=} ;; -p) port=$2 ;; esac; shift; done
+mkdir -p "$polardata/global" "$pgdata/pg_tblspc" && echo control >"$polardata/global/pg_control" && echo 11 >"$pgdata/PG_VERSION"
+[ -z "${to:-}" ] || { mkdir -p "$to" && echo rows >"$to/1"; }
+echo 'polar_basebackup: write-ahead log start point: 0/4000060 on timeline 2
+polar_basebackup: write-ahead log end point: 0/50048C8
+polar_basebackup: base backup completed' >&2
+cat "$WAY/strange" >&2 2>/dev/null || :
+`
+	const control = "#!/bin/sh\necho 'Database system identifier:           7123'\n"
+	for _, shell := range [][]string{{"dash"}, {"bash", "--posix"}, {"busybox", "sh"}} {
+		if _, err := exec.LookPath(shell[0]); err != nil {
+			t.Logf("%s is not here", shell[0])
+			continue
+		}
+		dir := t.TempDir()
+		write := func(name, text string, mode os.FileMode) {
+			t.Helper()
+			_ = os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755)
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), mode); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write("home/current/bin/psql", psql, 0o755)
+		write("home/current/bin/polar_basebackup", copies, 0o755)
+		write("home/current/bin/pg_controldata", control, 0o755)
+		write("pgdata/polar_dma.conf", "polar_dma_repl_user = 'rep'\npolar_dma_repl_passwd = 'it\\\\''s'\n", 0o600)
+		write("polardata/x", "x", 0o600)
+		write("state/x", "", 0o600)
+		write("backups/x", "", 0o600)
+		conf := func(node, host, keep string) string {
+			return "state=" + dir + "/state\ndir=" + dir + "/backups\ncluster=demo\nnode=" + node + "\naddress=" + host + "\nport=5432\nsuperuser=polardb\npgdata=" + dir +
+				"/pgdata\npolardata=" + dir + "/polardata\nhome=" + dir + "/home\nrate=\nkeep=" + keep + "\nkeep_days=0\nlate_hours=26\nca=\n" +
+				"member=node1 10.0.0.1 5432\nmember=node2 10.0.0.2 5432\nmember=node3 10.0.0.3 5432\n"
+		}
+		write("one", conf("node1", "10.0.0.1", "2"), 0o644)
+		write("two", conf("node2", "10.0.0.2", "2"), 0o644)
+		write("three", conf("node3", "10.0.0.3", "2"), 0o644)
+		usual := func() {
+			write("way/lock", "t\n", 0o644)
+			for host, role := range map[string]string{"1": "2", "2": "0", "3": "0"} {
+				write("way/role.10.0.0."+host, role+"\n", 0o644)
+				write("way/recovery.10.0.0."+host, map[bool]string{true: "f\n", false: "t\n"}[role == "2"], 0o644)
+			}
+			write("way/cluster", "10.0.0.1:15432|2|100|9\n10.0.0.2:15432|0|100|5\n10.0.0.3:15432|0|100|3\n", 0o644)
+			write("way/streams", "standby_167772162_5432\nstandby_167772163_5432 sslmode=verify-ca\n", 0o644)
+			write("way/spaces", "", 0o644)
+			_ = os.Remove(dir + "/way/fails")
+			_ = os.Remove(dir + "/way/strange")
+		}
+		run := func(conf string) (last string) {
+			t.Helper()
+			command := exec.Command(shell[0], append(shell[1:], program, filepath.Join(dir, conf))...)
+			command.Env = append(os.Environ(), "WAY="+dir+"/way")
+			out, _ := command.CombinedOutput()
+			text, err := os.ReadFile(dir + "/state/last")
+			if err != nil {
+				t.Fatalf("%v: %v: %s", shell, err, out)
+			}
+			return string(text)
+		}
+		whole := func() (names []string) {
+			found, _ := filepath.Glob(dir + "/backups/*/backup.json")
+			return found
+		}
+		for _, c := range []struct {
+			name, conf string
+			change     func()
+			want       string
+		}{
+			{"the lightest", "three", func() {}, "result=ok"},
+			{"not the other", "two", func() {}, "node3 takes the backup"},
+			{"not the leader", "one", func() {}, "node3 takes the backup"},
+			{"one that does not stream", "two", func() { write("way/streams", "standby_167772162_5432\n", 0o644) }, "result=ok"},
+			{"one that is behind", "two", func() {
+				write("way/cluster", "10.0.0.1:15432|2|5000|9\n10.0.0.2:15432|0|4500|5\n10.0.0.3:15432|0|100|3\n", 0o644)
+			}, "result=ok"},
+			{"a learner before all", "two", func() {
+				write("way/cluster", "10.0.0.1:15432|2|100|9\n10.0.0.2:15432|3|100|5\n10.0.0.3:15432|0|100|3\n", 0o644)
+			}, "result=ok"},
+			{"nobody but the leader", "one", func() { write("way/streams", "", 0o644) }, "result=ok"},
+			{"a tablespace", "three", func() { write("way/spaces", "16400|/srv/t s\n", 0o644) }, "result=ok"},
+			{"another has the lock", "three", func() { write("way/lock", "f\n", 0o644) }, "another member takes a backup"},
+			{"no leader", "three", func() { write("way/role.10.0.0.1", "0\n", 0o644) }, "said=no member leads"},
+			{"its tool fails", "three", func() { write("way/fails", "no space left on device\n", 0o644) }, "said=the base backup failed: no space left on device"},
+			{"its tool says something", "three", func() { write("way/strange", "WARNING:  could not read a file\n", 0o644) }, "not known to be harmless: WARNING:  could not read a file"},
+		} {
+			usual()
+			c.change()
+			// Names tell the second, and it may be the same.
+			older, _ := filepath.Glob(dir + "/backups/2*")
+			for i, name := range older {
+				if to := fmt.Sprintf("%s/backups/20200101T00000%dZ", dir, i); name != to {
+					if err := os.Rename(name, to); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			before := whole()
+			last := run(c.conf)
+			if !strings.Contains(last, c.want) {
+				t.Errorf("%v: %s: %s, want %s", shell, c.name, last, c.want)
+			}
+			left, _ := filepath.Glob(dir + "/backups/2*")
+			after := whole()
+			if len(after) > 2 || len(after) != len(left) || strings.Contains(c.want, "ok") == slices.Equal(before, after) {
+				t.Errorf("%v: %s: before %v, then %v of %v", shell, c.name, before, after, left)
+			}
+			if rest, _ := filepath.Glob(dir + "/state/run.*"); len(rest) > 0 {
+				t.Errorf("%v: %s: it leaves %v", shell, c.name, rest)
+			}
+			if c.name == "a tablespace" && len(after) > 0 {
+				text, _ := os.ReadFile(after[len(after)-1])
+				d, err := parseDescription(text)
+				if err != nil || d.Timeline != 2 || d.EndLSN != "0/50048C8" || d.Files != 3 || len(d.Spaces) != 1 || d.Spaces[0].Location != "/srv/t s" || d.Spaces[0].Name != `ts "1"` || d.Spaces[0].Bytes != 5 ||
+					d.SourceRole != "follower" || d.SystemID != "7123" {
+					t.Errorf("%v: %+v, %v\n%s", shell, d, err, text)
+				}
+			}
+		}
+		if asked, _ := os.ReadFile(dir + "/way/asked"); !strings.HasPrefix(string(asked), "rep it's ") {
+			t.Errorf("%v: it logs in as %.40q", shell, asked)
 		}
 	}
 }

@@ -49,7 +49,7 @@ func TestScheduledBackups(t *testing.T) {
 	// Another host gets a copy, whole or not at all.
 	s.Run(2, "copy-backup.yml", "-e", "on="+leader, "-e", "to="+follower).Says("has no whole backup of the cluster e2e").Unchanged()
 	s.Run(2, "copy-backup.yml", "-e", "on="+follower, "-e", "to="+leader, "-e", "from=20200101T000000Z").Says("has no backup").Unchanged()
-	s.On(follower, "mv /usr/bin/base64 /usr/bin/whole64 && printf '#!/bin/sh\\nhead -c 300000 | whole64 \"$@\"\\n' >/usr/bin/base64 && chmod 755 /usr/bin/base64")
+	s.On(follower, "mv /usr/bin/base64 /usr/bin/whole64 && printf '#!/bin/sh\\nhead -c 6000 | whole64 \"$@\"\\n' >/usr/bin/base64 && chmod 755 /usr/bin/base64")
 	s.Run(2, "copy-backup.yml", "-e", "on="+follower, "-e", "to="+leader).Says("was not copied")
 	s.On(follower, "mv /usr/bin/whole64 /usr/bin/base64")
 	for _, b := range listed(s) {
