@@ -102,14 +102,14 @@ func TestScheduledBackups(t *testing.T) {
 	s.Run(0, "schedule-backups.yml", "-e", "state=absent").Changed()
 	s.Run(0, "schedule-backups.yml", "-e", "state=absent").Unchanged(names...)
 	for _, n := range names {
-		if got := s.On(n, "ls -d /etc/systemd/system/*backup* /etc/*-backup.conf /var/lib/polardb-e2e-backup 2>/dev/null || :"); got != "" {
+		if got := s.On(n, "ls -d /etc/systemd/system/polardb-*backup* /etc/*-backup.conf /var/lib/polardb-e2e-backup 2>/dev/null || :"); got != "" {
 			t.Errorf("%s still has %s", n, got)
 		}
 	}
 	s.Status(0)
 	s.Run(0, "schedule-backups.yml").Changed()
 	s.Run(0, "destroy.yml", "-e", "confirm=e2e")
-	if got := s.On("node1", "ls /etc/systemd/system/*backup* 2>/dev/null || :"); got != "" {
+	if got := s.On("node1", "ls /etc/systemd/system/polardb-*backup* 2>/dev/null || :"); got != "" {
 		t.Errorf("a destroyed cluster has %s", got)
 	}
 }

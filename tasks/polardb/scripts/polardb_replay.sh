@@ -54,7 +54,7 @@ if [ -f "$PGDATA/recovery.conf" ] || [ ! -f "$log" ]; then
 		-c shared_preload_libraries='$libdir/polar_vfs,$libdir/polar_worker' -c polar_enable_shared_storage_mode=on -c polar_vfs.localfs_test_mode=on \
 		-c polar_logindex_mem_size=0 -c polar_enable_lazy_checkpoint=off -c polar_enable_xlog_buffer=off -c polar_enable_copy_buffer=off \
 		-c polar_enable_persisted_buffer_pool=off -c polar_enable_flashback_log=off -c polar_enable_dma=off -c ssl=off -c archive_mode=off -c hot_standby=off \
-		-c logging_collector=off -c log_destination=stderr -c lc_messages=C -c timezone=UTC -c log_timezone=UTC -c shared_buffers=128MB -c autovacuum=off \
+		-c logging_collector=off -c log_destination=stderr -c lc_messages=C -c timezone=UTC -c log_timezone=UTC -c shared_buffers=128MB -c autovacuum=off -c wal_keep_segments=64 \
 		>>"$log" 2>&1 </dev/null &
 	server=$!
 	waited=0
@@ -90,6 +90,7 @@ read=$(sed -n "s/.*restored log file \"\([0-9A-F]\{8\}$number\)\" from archive.*
 # shellcheck disable=SC2016 # the inner shell's
 runuser -u "$OWNER" -- sh -euc 'umask 077
 cd -- "$1/pg_wal"
+[ "$(stat -c %s "./$6")" = "$8" ] || { echo "the server has not kept pg_wal/$6" >&2; exit 1; }
 if [ "$4" -gt 0 ] && [ -n "$3" ]; then dd if="$2/$3" of="./$6" bs=8192 count="$4" conv=notrunc 2>/dev/null; fi
 sync
 [ -n "$7" ] || exit 0
@@ -99,7 +100,7 @@ for f in "$5" "$6"; do
 	sync
 	mv -f "$2/.$f.restored" "$2/$f"
 done
-sync' sh "$POLARDATA" "$ARCHIVE" "$read" "$pages" "$history" "$file" "$own_archive" </dev/null || exit 1
+sync' sh "$POLARDATA" "$ARCHIVE" "$read" "$pages" "$history" "$file" "$own_archive" "$size" </dev/null || exit 1
 as rm -f "$PGDATA/recovery.done" "$PGDATA/polar_node_static.conf" "$PGDATA/backup_label.old"
 sync
 noted state=done "reached=$reached" || exit 1
