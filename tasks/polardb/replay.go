@@ -21,7 +21,7 @@ type replayArgs struct {
 	Archive   string `arg:"archive,required,path" doc:"the directory of the archive, with one directory for each cluster"`
 	Time      string `arg:"time" doc:"the time up to which transactions are taken, with a zone: 2026-11-26 03:00:00+08"`
 	LSN       string `arg:"lsn" doc:"the position in the log up to which it is taken, such as 0/5011C28"`
-	Timeline  int    `arg:"timeline" default:"0" doc:"the branch of the log to follow, where there are several; default the newest"`
+	Timeline  int    `arg:"timeline" default:"0" doc:"the branch of the log to follow, where there are several; default the one on which the cluster was at the time"`
 	Superuser string `arg:"superuser" doc:"the database superuser; default the account's name"`
 	Timeout   int    `arg:"timeout" default:"86400" doc:"seconds that the log may be replayed"`
 
@@ -47,6 +47,9 @@ var replayModule = tasks.Define(tasks.Module{
 		"Checks beforehand that the archive has the log without a gap from the backup's beginning on, over all timelines, that the time is after " +
 			"the backup's end, and not after the last file of the log was archived. The engine itself would go to the end of the log, " +
 			"and say nothing (observed on 11.9): where that happens all the same the data counts as half restored, and the module fails.",
+		"Without timeline a time is looked for on the timeline on which the cluster was then, by when each was archived, and a position on the newest " +
+			"one that has it. The history of the new timeline and the file in which it begins are put into the archive.",
+		"A replay that was killed goes on; one that was killed while the server ended it is begun anew by the next run.",
 		"In check mode a node whose server is stopped counts as if its data had been removed.",
 	},
 	Returns: []tasks.Return{
