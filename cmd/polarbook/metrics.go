@@ -39,7 +39,7 @@ func (c *metricsCmd) Run(t *terminal, run runContext) error {
 			w.warn(fmt.Sprintf("the cluster %s was not asked: %s", r.Cluster, r.failure))
 		}
 	}
-	text := []byte(t.masked(metricsText(readings)))
+	text := []byte(t.masked(metricsText(readings, time.Now())))
 	if c.Output == "" {
 		return t.print(text)
 	}
@@ -118,6 +118,13 @@ type memberReading struct {
 	ConsensusLog                          *float64 `json:"consensus_log_kb"`
 	Pending                               []string `json:"pending_restart"`
 	Overrides                             []string `json:"overrides"`
+	DelayElection                         *bool    `json:"delay_election"`
+	Archiving                             *bool    `json:"archiving"`
+	ArchiveFails                          bool     `json:"archive_fails"`
+	ArchiveFailures                       *float64 `json:"archive_failures"`
+	ArchiveWaiting                        *float64 `json:"archive_waiting"`
+	ArchivedAt                            *float64 `json:"archived_at"`
+	BackupAt                              *float64 `json:"backup_at"`
 	Disks                                 []struct {
 		Path  string
 		Total float64 `json:"total_kb"`
@@ -168,7 +175,23 @@ func (f *families) String() string {
 	return b.String()
 }
 
-func metricsText(readings []clusterReading) string {
+// voters counts the members that have a vote, and those of them that follow the leader, or are it.
+func (r clusterReading) voters() (all, alive int) {
+	for _, m := range r.Members {
+		if m.Weight == nil {
+			continue
+		}
+		all++
+		if m.Node == r.Leader || m.Streaming {
+			alive++
+		}
+	}
+	return all, alive
+}
+
+// metricsText is what the hosts tell by themselves too, where metrics.yml was run (templates/polardb-metrics.sh.j2): the names, labels
+// and words of what both tell are the same.
+func metricsText(readings []clusterReading, now time.Time) string {
 	f := &families{by: map[string]*family{}}
 	for _, r := range readings {
 		f.add("polardb_cluster_up", "Whether a node of the cluster answered.", truth(r.failure == ""), "cluster", r.Cluster)
@@ -178,6 +201,10 @@ func metricsText(readings []clusterReading) string {
 		f.add("polardb_cluster_has_leader", "Whether a majority agrees who leads.", truth(r.Leader != ""), "cluster", r.Cluster)
 		f.add("polardb_cluster_differences", "What is not as the inventory wants it, as polarbook status lists it.", float64(len(r.Disagrees)), "cluster", r.Cluster)
 		f.add("polardb_cluster_members", "Members of the cluster.", float64(len(r.Members)), "cluster", r.Cluster)
+		if all, alive := r.voters(); r.Leader != "" {
+			f.add("polardb_cluster_voters", "Members of the cluster that have a vote.", float64(all), "cluster", r.Cluster)
+			f.add("polardb_cluster_voters_alive", "Voters that follow the leader, and the leader.", float64(alive), "cluster", r.Cluster)
+		}
 	}
 	for _, r := range readings {
 		front := ""
@@ -187,7 +214,11 @@ func metricsText(readings []clusterReading) string {
 			}
 		}
 		for _, m := range r.Members {
-			m.add(f, front, "cluster", r.Cluster, "node", m.Node)
+			node := m.Node
+			if strings.HasPrefix(node, "(") { // not in the inventory, which may be true of several
+				node = m.Address
+			}
+			m.add(f, front, now, "cluster", r.Cluster, "node", node)
 		}
 	}
 	return f.String()
@@ -196,19 +227,20 @@ func metricsText(readings []clusterReading) string {
 // roleNames are the roles that a node can have, of which one is 1.
 var roleNames = []string{"leader", "follower", "learner", "logger", "candidate"}
 
-func (m memberReading) add(f *families, front string, who ...string) {
+func (m memberReading) add(f *families, front string, now time.Time, who ...string) {
 	with := func(more ...string) []string { return slices.Concat(who, more) }
-	f.add("polardb_node_up", "Whether the node's server answers.", truth(m.Answers), who...)
+	f.add("polardb_node_metrics_timestamp_seconds", "When the node was asked for what stands here.", float64(now.Unix()), who...)
+	f.add("polardb_node_up", "Whether the server of the node answers.", truth(m.Answers), who...)
 	f.add("polardb_node_info", "What the node is.", 1, with("address", m.Address, "version", m.Version, "release", m.Release)...)
 	for _, role := range roleNames {
-		f.add("polardb_node_role", "The node's role: 1 for the one that it has.", truth(m.Role == role), with("role", role)...)
+		f.add("polardb_node_role", "The role of the node: 1 for the one that it has.", truth(m.Role == role), with("role", role)...)
 	}
 	f.known("polardb_node_term", "The term in which the node is; each election begins one.", m.Term, 1, who...)
-	f.known("polardb_node_weight", "The node's weight in elections, 0 to 9.", m.Weight, 1, who...)
-	f.known("polardb_node_log_index", "The last entry of the node's consensus log.", m.Log, 1, who...)
+	f.known("polardb_node_weight", "The weight of the node in elections, 0 to 9.", m.Weight, 1, who...)
+	f.known("polardb_node_log_index", "The last entry of the consensus log of the node.", m.Log, 1, who...)
 	f.known("polardb_node_commit_index", "The last entry that the node knows to be committed.", m.Commit, 1, who...)
 	f.known("polardb_node_match_index", "The last entry that the leader knows the node to have.", m.Match, 1, who...)
-	f.known("polardb_node_purge_index", "The entry up to which the node's consensus log was purged.", m.Purge, 1, who...)
+	f.known("polardb_node_purge_index", "The entry up to which the consensus log of the node was purged.", m.Purge, 1, who...)
 	f.known("polardb_node_lag_entries", "Entries of the consensus log that the node lacks.", m.Lag, 1, who...)
 	f.add("polardb_node_streaming", "Whether the leader sends the node its write-ahead log.", truth(m.Streaming), who...)
 	for _, lag := range []struct{ kind, says, lsn, took string }{
@@ -223,9 +255,9 @@ func (m memberReading) add(f *families, front string, who ...string) {
 				math.Max(0, from-to), who...)
 		}
 	}
-	f.known("polardb_node_uptime_seconds", "Time since the node's server was started.", m.Up, 1, who...)
-	f.known("polardb_node_wal_bytes", "Size of the node's write-ahead log.", m.WAL, 1024, who...)
-	f.known("polardb_node_consensus_log_bytes", "Size of the node's consensus log.", m.ConsensusLog, 1024, who...)
+	f.known("polardb_node_uptime_seconds", "Time since the server of the node was started.", m.Up, 1, who...)
+	f.known("polardb_node_wal_bytes", "Size of the write-ahead log of the node.", m.WAL, 1024, who...)
+	f.known("polardb_node_consensus_log_bytes", "Size of the consensus log of the node.", m.ConsensusLog, 1024, who...)
 	for _, d := range m.Disks {
 		f.add("polardb_node_disk_size_bytes", "Size of the file system under a directory of the node.", d.Total*1024, with("path", d.Path)...)
 		f.add("polardb_node_disk_free_bytes", "What is free of it.", d.Free*1024, with("path", d.Path)...)
@@ -234,6 +266,20 @@ func (m memberReading) add(f *families, front string, who ...string) {
 		f.add("polardb_node_settings_pending", "Settings that wait for a restart.", float64(len(m.Pending)), who...)
 		f.add("polardb_node_settings_overridden", "Settings that ALTER SYSTEM overrides.", float64(len(m.Overrides)), who...)
 	}
+	if m.DelayElection != nil {
+		f.add("polardb_node_delay_election", "Whether the node waits before it stands for election (polar_dma_delay_election).",
+			truth(*m.DelayElection), who...)
+	}
+	if m.Archiving != nil {
+		f.add("polardb_node_archiving", "Whether the node archives its write-ahead log.", truth(*m.Archiving), who...)
+		f.add("polardb_node_archive_failing", "Whether the last attempt to archive a file of the log failed.", truth(m.ArchiveFails), who...)
+	}
+	f.known("polardb_node_archive_failures", "Attempts to archive a file of the log that failed, since the statistics were reset.",
+		m.ArchiveFailures, 1, who...)
+	f.known("polardb_node_archived_timestamp_seconds", "When a file of the log was last archived.", m.ArchivedAt, 1, who...)
+	f.known("polardb_node_archive_waiting", "Finished files of the log that are not archived.", m.ArchiveWaiting, 1, who...)
+	f.known("polardb_node_backup_timestamp_seconds", "When the newest finished backup of the cluster on the host was finished.",
+		m.BackupAt, 1, who...)
 }
 
 func truth(yes bool) float64 {

@@ -33,6 +33,7 @@ type nodeDetails struct {
 	Archive   archiving
 	Backups   schedule
 	seen      bool // the host was reached
+	Backup    time.Time // when the newest finished backup of the cluster on the host was finished; zero: there is none
 }
 
 // archiving is how a server gets on with its archive_command.
@@ -67,7 +68,7 @@ const (
 
 // details asks all nodes at once, each within lookLimit, and returns the details by the node's name. Those of a host that
 // cannot be reached are empty.
-func (c *ClusterArgs) details(ctx context.Context, h tasks.Host, list []WantedNode, survey dma.Survey) map[string]nodeDetails {
+func (c *ClusterArgs) details(ctx context.Context, h tasks.Host, list []WantedNode, survey dma.Survey, backups backupsOf) map[string]nodeDetails {
 	all := make([]nodeDetails, len(list))
 	var wg sync.WaitGroup
 	for i, n := range list {
@@ -76,7 +77,7 @@ func (c *ClusterArgs) details(ctx context.Context, h tasks.Host, list []WantedNo
 			defer cancel()
 			d := nodeDetails{WAL: -1, Log: -1, Archive: archiving{Waiting: -1}}
 			var both sync.WaitGroup
-			both.Go(func() { d.readHost(ctx, h, n) })
+			both.Go(func() { d.readHost(ctx, h, n, backups) })
 			var server nodeDetails
 			if v, _ := survey.Of(n.Name); v.Err == nil {
 				_ = c.use(ctx, h, n, false, func(conn *pgx.Conn) error { return server.readServer(ctx, conn) })
@@ -162,7 +163,7 @@ func serverTime(text string) time.Time {
 }
 
 // readHost asks the node's host as root, or as the user who logs in where root cannot be become.
-func (d *nodeDetails) readHost(ctx context.Context, h tasks.Host, n WantedNode) {
+func (d *nodeDetails) readHost(ctx context.Context, h tasks.Host, n WantedNode, backups backupsOf) {
 	if n.Pgdata == "" || n.Polardata == "" {
 		return
 	}
@@ -174,17 +175,21 @@ func (d *nodeDetails) readHost(ctx context.Context, h tasks.Host, n WantedNode) 
 	if err != nil {
 		shell = host.Shell()
 	}
-	look := scripts.Script("polardb_details", script.Values{"PGDATA": n.Pgdata, "POLARDATA": n.Polardata})
+	look := scripts.Script("polardb_details", script.Values{"PGDATA": n.Pgdata, "POLARDATA": n.Polardata, "BACKUPS": backups.Dir})
 	answer, err := shell.Run(ctx, remote.Command{Script: look})
 	if err != nil {
 		return
 	}
 	d.seen = true
-	d.parseHost(string(answer.Stdout))
+	d.parseHost(string(answer.Stdout), backups.Cluster)
 }
 
-func (d *nodeDetails) parseHost(text string) {
+// backupsOf says whose backups are looked for, and where on each host; "": nowhere.
+type backupsOf struct{ Cluster, Dir string }
+
+func (d *nodeDetails) parseHost(text, cluster string) {
 	devices := map[string]bool{}
+	of := "" // the cluster of the backup that the lines are about
 	for line := range strings.SplitSeq(text, "\n") {
 		f := strings.Split(line, "\t")
 		switch {
@@ -205,6 +210,14 @@ func (d *nodeDetails) parseHost(text string) {
 			}
 		case f[0] == "schedule" && len(f) >= 9:
 			d.Backups = readSchedule(f[1:])
+		case f[0] == "backup":
+			of = ""
+		case f[0] == "of" && len(f) == 2 && of == "":
+			of = f[1]
+		case f[0] == "ended" && len(f) == 2 && cluster != "" && of == cluster:
+			if ended, err := time.Parse(time.RFC3339, f[1]); err == nil && ended.After(d.Backup) {
+				d.Backup = ended
+			}
 		case f[0] == "exe" && len(f) == 2 && path.Base(path.Dir(f[1])) == "bin" && strings.Contains(f[1], "/versions/"):
 			d.Release = path.Base(path.Dir(path.Dir(f[1])))
 		}
@@ -318,7 +331,12 @@ func (d nodeDetails) values() map[string]any {
 		m["up_seconds"] = int(d.Up.Seconds())
 	}
 	if d.Version != "" {
-		m["archiving"], m["archive_fails"] = d.Archive.On, d.Archive.fails()
+		m["archiving"], m["archive_fails"], m["archive_failures"] = d.Archive.On, d.Archive.fails(), d.Archive.Failures
+	}
+	for key, v := range map[string]time.Time{"archived_at": d.Archive.ArchivedAt, "backup_at": d.Backup} {
+		if !v.IsZero() {
+			m[key] = int(v.Unix())
+		}
 	}
 	if last := d.Backups.Last; !last.When.IsZero() {
 		m["scheduled_backup"] = map[string]any{"began": last.When.UTC().Format(time.RFC3339), "result": last.Result, "name": last.Name, "said": last.Said}

@@ -29,6 +29,19 @@ func TestDetailsScript(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	backup := func(name, cluster, ended string) {
+		if err := os.MkdirAll(filepath.Join(dir, "back ups", name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		text := "{\n  \"cluster\": \"" + cluster + "\",\n  \"source\": \"n\",\n  \"ended\": \"" + ended + "\",\n  \"sub\": {\n    \"cluster\": \"no\"\n  }\n}\n"
+		if err := os.WriteFile(filepath.Join(dir, "back ups", name, descriptionFile), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	backup("new", "shop", "2026-11-28T21:32:31.5+08:00")
+	backup("old", "shop", "2026-11-27T13:32:31Z")
+	backup("others", "pay", "2027-11-28T13:32:31Z")
+	backup("spoiled", "shop", "tomorrow")
 	if err := os.WriteFile(pgdata+"/postmaster.pid", []byte(fmt.Sprintf("%d\n%s\n", os.Getpid(), pgdata)), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -39,18 +52,21 @@ func TestDetailsScript(t *testing.T) {
 		}
 		look := func(d, p string) nodeDetails {
 			out, err := exec.Command(shell[0],
-				append(shell[1:], "-c", scripts.Script("polardb_details", script.Values{"PGDATA": d, "POLARDATA": p}))...).Output()
+				append(shell[1:], "-c", scripts.Script("polardb_details", script.Values{"PGDATA": d, "POLARDATA": p, "BACKUPS": dir + "/back ups"}))...).Output()
 			if err != nil {
 				t.Fatalf("%v: %v", shell, err)
 			}
 			got := nodeDetails{WAL: -1, Log: -1}
-			got.parseHost(string(out))
+			got.parseHost(string(out), "shop")
 			return got
 		}
 		there := look(pgdata, polardata)
 		if len(there.Disks) != 1 || there.Disks[0].Total <= 0 || there.Disks[0].Free <= 0 || there.WAL < 300 || there.WAL > 400 ||
 			there.Log < 200 || there.Log > 300 {
 			t.Errorf("%v: %+v", shell, there)
+		}
+		if want := time.Date(2026, 11, 28, 13, 32, 31, 5e8, time.UTC); !there.Backup.Equal(want) {
+			t.Errorf("%v: the newest backup is of %v, want %v", shell, there.Backup, want)
 		}
 		bare := look(dir+"/none/at all", dir+"/none")
 		if len(bare.Disks) != 1 || bare.Disks[0].Total != there.Disks[0].Total || bare.WAL != -1 || bare.Log != -1 || bare.Release != "" {
@@ -64,7 +80,7 @@ func TestDetailsAreRead(t *testing.T) {
 	got.parseHost("disk\t/dev/sdb1\t1048576\t524288\t/pg\ndisk\t/dev/sdb1\t1048576\t524288\t/pg/polardata\n" +
 		"disk\t/dev/sdc1\t2097152\t40000\t/polar\n" +
 		"pg_wal\t163840\t/polar/pg_wal\npolar_dma/consensus_log\t\nexe\t/opt/polardb/versions/polardb-11.9-abc/bin/postgres\n" +
-		"exe\t/bin/sh\nrubbish\ndisk\tx\n")
+		"exe\t/bin/sh\nrubbish\ndisk\tx\n", "shop")
 	want := nodeDetails{Release: "polardb-11.9-abc", Disks: []diskSpace{{"/pg", 1048576, 524288}, {"/polar", 2097152, 40000}},
 		WAL: 163840, Log: -1}
 	if !reflect.DeepEqual(got, want) {

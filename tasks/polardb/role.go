@@ -2,6 +2,7 @@ package polardb
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,6 +21,10 @@ type roleArgs struct {
 	Superuser   *bool  `arg:"superuser" doc:"whether it is a superuser"`
 	Login       *bool  `arg:"login" doc:"whether it may log in; a new role may, unless no"`
 	Replication *bool  `arg:"replication" doc:"whether it may replicate"`
+	ConnLimit   *int   `arg:"conn_limit" doc:"how many sessions it may have at once on a node; -1: any number"`
+
+	MemberOf []string `arg:"member_of" doc:"roles that it is a member of; others that it is in stay"`
+	Reads    []string `arg:"reads" doc:"tables and views of the database postgres that it may read; others that it may read stay"`
 }
 
 var roleModule = tasks.Define(tasks.Module{
@@ -52,8 +57,35 @@ func (r *roleAction) Ask(ctx context.Context, h tasks.Host, _ tasks.Found) (sqlF
 }
 
 func (r *roleAction) query() string {
-	return "select rolsuper, rolcanlogin, rolreplication, coalesce(rolpassword, ''), current_setting('password_encryption')" +
-		" from pg_authid where rolname = " + dma.Literal(r.args.Name)
+	name := dma.Literal(r.args.Name)
+	columns := []string{"rolsuper", "rolcanlogin", "rolreplication", "coalesce(rolpassword, '')", "current_setting('password_encryption')", "rolconnlimit"}
+	for _, role := range r.args.MemberOf {
+		columns = append(columns, "pg_has_role("+name+", "+dma.Literal(role)+", 'member')")
+	}
+	for _, table := range r.args.Reads {
+		columns = append(columns, "has_table_privilege("+name+", "+dma.Literal(table)+", 'select')")
+	}
+	return "select " + strings.Join(columns, ", ") + " from pg_authid where rolname = " + name
+}
+
+// roleColumns are those of the query before the memberships and privileges.
+const roleColumns = 6
+
+// grants returns the statements that give the role what it lacks, and what they give.
+func (a *roleArgs) grants(found []string) (statements, given []string) {
+	to := " to " + dma.Identifier(a.Name)
+	lacks := func(i int) bool { return i >= len(found) || found[i] != "t" }
+	for i, role := range a.MemberOf {
+		if lacks(roleColumns + i) {
+			statements, given = append(statements, "grant "+dma.Identifier(role)+to), append(given, role)
+		}
+	}
+	for i, table := range a.Reads {
+		if lacks(roleColumns + len(a.MemberOf) + i) {
+			statements, given = append(statements, "grant select on "+dma.Identifier(table)+to), append(given, "select on "+table)
+		}
+	}
+	return statements, given
 }
 
 func (r *roleAction) Plan(found sqlFound) (tasks.Plan, *sqlChange, error) {
@@ -63,7 +95,7 @@ func (r *roleAction) Plan(found sqlFound) (tasks.Plan, *sqlChange, error) {
 	}
 	verb, login := "alter", a.Login
 	have := map[string]string{}
-	if len(found.Row) == 5 {
+	if len(found.Row) >= roleColumns {
 		have = map[string]string{"superuser": found.Row[0], "login": found.Row[1], "replication": found.Row[2], "password": found.Row[3]}
 	} else {
 		verb = "create"
@@ -85,9 +117,12 @@ func (r *roleAction) Plan(found sqlFound) (tasks.Plan, *sqlChange, error) {
 			options = append(options, word)
 		}
 	}
+	if a.ConnLimit != nil && (len(found.Row) < roleColumns || found.Row[5] != strconv.Itoa(*a.ConnLimit)) {
+		options = append(options, "connection limit "+strconv.Itoa(*a.ConnLimit))
+	}
 	shown := strings.Join(options, " ")
 	encryption := a.Encryption
-	if encryption == "" && len(found.Row) == 5 && found.Row[4] != dma.SCRAM {
+	if encryption == "" && len(found.Row) >= roleColumns && found.Row[4] != dma.SCRAM {
 		encryption = dma.MD5 // the engine also calls it "on"
 	} else if encryption == "" {
 		encryption = dma.SCRAM
@@ -109,10 +144,17 @@ func (r *roleAction) Plan(found sqlFound) (tasks.Plan, *sqlChange, error) {
 		options, change.password = append(options, "password "+dma.Literal(hash)), hash
 		shown = strings.TrimSpace(shown + " password (" + encryption + ")")
 	}
-	if len(options) == 0 && verb == "alter" {
+	statements, given := a.grants(found.Row)
+	if len(options) == 0 && verb == "alter" && len(statements) == 0 {
 		return tasks.Plan{Msg: "the role is as wanted"}, nil, nil
 	}
-	change.statement = verb + " role " + dma.Identifier(a.Name) + " " + strings.Join(options, " ")
+	if len(options) > 0 || verb == "create" {
+		statements = append([]string{verb + " role " + dma.Identifier(a.Name) + " " + strings.Join(options, " ")}, statements...)
+	}
+	if len(given) > 0 {
+		shown = strings.TrimPrefix(shown+"; granted "+strings.Join(given, ", "), "; ")
+	}
+	change.statement = strings.Join(statements, "; ")
 	return tasks.Plan{Change: true, Msg: verb + " role " + a.Name + ": " + shown}, &change, nil
 }
 

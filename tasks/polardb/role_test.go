@@ -19,7 +19,7 @@ func TestRolePlan(t *testing.T) {
 	}
 	md5, scram := stored(dma.MD5, "secret"), stored(dma.SCRAM, "secret")
 	row := func(super, login, hash, encryption string) []string {
-		return []string{super, login, "f", hash, encryption}
+		return []string{super, login, "f", hash, encryption, "-1"}
 	}
 	for name, c := range map[string]struct {
 		row                []string
@@ -61,6 +61,32 @@ func TestRolePlan(t *testing.T) {
 		}
 		if strings.Contains(p.Msg, md5) || strings.Contains(p.Msg, "SCRAM-SHA") {
 			t.Errorf("%s: the hash is shown: %s", name, p.Msg)
+		}
+	}
+}
+
+// A role that looks has no password, few sessions, and what it was granted.
+func TestRoleThatLooksPlan(t *testing.T) {
+	yes, few := true, 8
+	row := func(limit string, granted ...string) []string {
+		return append([]string{"f", "t", "f", "", "scram-sha-256", limit}, granted...)
+	}
+	for name, c := range map[string]struct {
+		row             []string
+		want, statement string
+	}{
+		"absent": {nil, "create role watch: login connection limit 8; granted pg_monitor, select on one, select on two",
+			`create role "watch" login connection limit 8; grant "pg_monitor" to "watch"; grant select on "one" to "watch"; grant select on "two" to "watch"`},
+		"as wanted":         {row("8", "t", "t", "t"), "", ""},
+		"too many sessions": {row("-1", "t", "t", "t"), "alter role watch: connection limit 8", `alter role "watch" connection limit 8`},
+		"lacks a view":      {row("8", "t", "t", "f"), "alter role watch: granted select on two", `grant select on "two" to "watch"`},
+		"lacks the role":    {row("8", "f", "t", "t"), "alter role watch: granted pg_monitor", `grant "pg_monitor" to "watch"`},
+	} {
+		args := &roleArgs{Name: "watch", Login: &yes, ConnLimit: &few, MemberOf: []string{"pg_monitor"}, Reads: []string{"one", "two"}}
+		p, change, err := (&roleAction{args: args}).Plan(sqlFound{Row: c.row})
+		checkPlan(t, name, c.want, p, err)
+		if change != nil && change.statement != c.statement {
+			t.Errorf("%s: %s, want %s", name, change.statement, c.statement)
 		}
 	}
 }

@@ -23,7 +23,7 @@ var statusModule = tasks.Define(tasks.Module{
 			Name: "members",
 			Type: "list",
 			Doc: "one dict for each node: node, address, answers, role, weight, term, log_index, commit_index, match_index, lag, write_lag, " +
-				"flush_lag, replay_lag, received_lsn, replayed_lsn, streaming, says",
+				"flush_lag, replay_lag, received_lsn, replayed_lsn, streaming, delay_election, says",
 		},
 		{Name: "disagrees", Type: "list", Doc: "the differences between the cluster and the inventory"},
 		{
@@ -44,7 +44,8 @@ var statusModule = tasks.Define(tasks.Module{
 			Type: "str",
 			Doc: "with details: a table of each node's version, release, uptime, sizes of the logs and free disk; as values each member " +
 				"has version, release, up_seconds, wal_kb, consensus_log_kb, disks, pending_restart, overrides, scheduled_backup, archiving, " +
-				"archive_fails and archive_waiting (finished files of the log that are not archived)",
+				"archive_fails, archive_failures, archived_at, archive_waiting (finished files of the log that are not archived) and " +
+				"backup_at (when the newest finished backup on the host was finished); times are in seconds since 1970",
 		},
 	},
 	Examples: `- polardb_status:
@@ -65,6 +66,8 @@ type statusArgs struct {
 	ReplicationUser     string `arg:"replication_user" doc:"the role that members replicate with"`
 	ReplicationPassword string `arg:"replication_password,secret" doc:"the inventory's password for it; another is a difference"`
 	ReplicationConninfo string `arg:"replication_conninfo,secret" doc:"the same password, quoted (filter postgres_conninfo); details report a server that was started with another"`
+	Cluster             string `arg:"cluster" doc:"the cluster's name, for which details look for backups"`
+	Backups             string `arg:"backups,path" doc:"where backups lie on each host"`
 	MaxLag              int    `arg:"max_lag" default:"1000" doc:"log entries by which a member may lag before that is a difference"`
 }
 
@@ -91,7 +94,7 @@ func (s *statusAction) Ask(ctx context.Context, h tasks.Host, _ tasks.Found) (st
 		found.survey = s.args.glance(ctx, h, s.list)
 	}
 	if s.args.Details {
-		found.details = s.args.details(ctx, h, s.list, found.survey)
+		found.details = s.args.details(ctx, h, s.list, found.survey, backupsOf{s.args.Cluster, s.args.Backups})
 	}
 	found.unfinished = recoveries(ctx, h, s.list, found.survey)
 	if s.args.ReplicationUser != "" {
@@ -195,7 +198,7 @@ func clusterMembers(survey dma.Survey, leader dma.View, list []WantedNode) []any
 		if v.Err == nil && !v.NoViews {
 			m["role"], m["term"] = v.Status.Role.String(), int(v.Status.Term)
 			m["log_index"], m["commit_index"], m["purge_index"] = int(v.Status.LastLogIndex), int(v.Status.CommitIndex), int(v.PurgeIndex)
-			m["flushed_lsn"] = v.FlushedLSN
+			m["flushed_lsn"], m["delay_election"] = v.FlushedLSN, v.DelayElection
 		}
 		if v.Err == nil {
 			m["received_lsn"], m["replayed_lsn"] = v.ReceiveLSN, v.ReplayLSN

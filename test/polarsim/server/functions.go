@@ -125,10 +125,12 @@ func (c *session) makeFunctions() map[string]sql.Function {
 			r.Rows = [][]sql.Value{{info.Size(), info.ModTime().UTC(), info.IsDir()}}
 			return r, nil
 		}},
-		"has_table_privilege":  constant(sql.Bool, func() sql.Value { return true }),
-		"pg_try_advisory_lock": constant(sql.Bool, func() sql.Value { return true }),
-		"pg_advisory_unlock":   constant(sql.Bool, func() sql.Value { return true }),
-		"txid_current":         {Type: sql.Int8, Call: c.txid},
+		"has_table_privilege":     {Type: sql.Bool, Call: mayRead},
+		"pg_has_role":             {Type: sql.Bool, Call: memberOf},
+		"pg_logical_emit_message": {Type: sql.LSN, Call: c.emitMessage},
+		"pg_try_advisory_lock":    constant(sql.Bool, func() sql.Value { return true }),
+		"pg_advisory_unlock":      constant(sql.Bool, func() sql.Value { return true }),
+		"txid_current":            {Type: sql.Int8, Call: c.txid},
 	}
 }
 
@@ -189,6 +191,39 @@ func (c *session) txid(*sql.Context, []sql.Value) (sql.Value, error) {
 		return nil, &sql.Error{Code: "55000", Message: "cannot assign TransactionIds during recovery"}
 	}
 	return c.server.wrote() + 560, nil
+}
+
+// emitMessage writes a record that says nothing, in a transaction that has to commit.
+func (c *session) emitMessage(*sql.Context, []sql.Value) (sql.Value, error) {
+	if !c.server.isPrimary() {
+		return nil, &sql.Error{Code: "55000", Message: "cannot assign TransactionIds during recovery"}
+	}
+	return nil, nil
+}
+
+// mayRead is has_table_privilege with a role or without, of views of an extension; other tables may be read by all.
+func mayRead(context *sql.Context, a []sql.Value) (sql.Value, error) {
+	d := context.State.Databases[context.Database]
+	if len(a) != 3 || d == nil || a[0] == nil || a[1] == nil {
+		return true, nil
+	}
+	role, name := context.State.Roles[sql.Format(a[0], sql.Text)], sql.Format(a[1], sql.Text)
+	if _, monitors := dmaViews[name]; role == nil || !monitors {
+		return true, nil
+	}
+	return role.Super || d.MayRead(name, role.Name), nil
+}
+
+// memberOf is pg_has_role with a role's name and another's.
+func memberOf(context *sql.Context, a []sql.Value) (sql.Value, error) {
+	if len(a) != 3 || a[0] == nil || a[1] == nil {
+		return nil, sql.Errorf("0A000", "polarsim knows pg_has_role with two names alone")
+	}
+	role, of := context.State.Roles[sql.Format(a[0], sql.Text)], sql.Format(a[1], sql.Text)
+	if role == nil {
+		return nil, sql.Errorf("42704", "role \"%s\" does not exist", sql.Format(a[0], sql.Text))
+	}
+	return role.Super || role.Name == of || role.MemberOf[of], nil
 }
 
 func (c *session) reloadFunction(context *sql.Context, _ []sql.Value) (sql.Value, error) {

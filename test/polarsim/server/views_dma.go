@@ -95,7 +95,7 @@ func (c *session) dmaRelation(context *sql.Context, name string) (*sql.Relation,
 	if !ok || d == nil || !d.HasMonitor() {
 		return nil, nil
 	}
-	if !context.IsSuper() {
+	if !context.IsSuper() && !d.MayRead(name, context.User) {
 		return nil, sql.Errorf("42501", "permission denied for view %s", name)
 	}
 	r := &sql.Relation{Columns: view.columns}

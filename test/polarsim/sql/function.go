@@ -171,6 +171,21 @@ func init() {
 			}
 			return Format(a[0], 0), nil
 		}},
+		"date_part": {Type: Float8, Call: func(_ *Context, a []Value) (Value, error) {
+			if len(a) != 2 || a[1] == nil {
+				return nil, nil
+			}
+			if Format(a[0], 0) != "epoch" {
+				return nil, unsupported("date_part of " + Format(a[0], 0))
+			}
+			switch v := a[1].(type) {
+			case time.Time:
+				return float64(v.UnixMicro()) / 1e6, nil
+			case time.Duration:
+				return v.Seconds(), nil
+			}
+			return nil, unsupported("date_part of such a value")
+		}},
 		"extract_epoch": {Type: Float8, Call: func(_ *Context, a []Value) (Value, error) { return nil, unsupported("extract") }},
 		"generate_series": {Type: Int4, Rows: func(_ *Context, a []Value) (*Relation, error) {
 			r := &Relation{Columns: []ResultColumn{{"generate_series", Int4}}}

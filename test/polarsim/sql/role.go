@@ -263,8 +263,14 @@ func (g *grant) execute(c *Context, s *State) (*Result, error) {
 	for _, name := range g.tables {
 		t := d.table(name[0], name[1])
 		if t == nil {
-			if r, err := c.relation(name[0], name[1]); err == nil && r != nil {
-				continue // a catalog or view
+			if r, err := c.relation(name[0], name[1]); err == nil && r != nil { // a catalog or view
+				if d.Grants == nil {
+					d.Grants = map[string]bool{}
+				}
+				for _, to := range g.to {
+					d.Grants[name[1]+" "+to] = !g.revoke
+				}
+				continue
 			}
 			return nil, undefinedTable(name[0], name[1])
 		}

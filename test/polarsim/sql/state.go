@@ -28,7 +28,11 @@ type Database struct {
 	Schemas                        map[string]string // name to owner
 	Tables                         map[string]*Table // by "schema.name"
 	Extensions                     map[string]string // name to version
+	Grants                         map[string]bool   // "view role": the role may read a view of an extension
 }
+
+// MayRead reports whether the role was granted a view of an extension, which only superusers may read otherwise.
+func (d *Database) MayRead(view, role string) bool { return d.Grants[view+" "+role] }
 
 // Table is a heap with what constraints the stand-in keeps.
 type Table struct {
