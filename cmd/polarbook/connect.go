@@ -240,8 +240,8 @@ var clientNotes = []string{
 	"No password is printed: give it by ~/.pgpass (libpq, psycopg, pgx), PGPASSWORD, or the application's own secrets",
 	"libpq before 14 ends at the first host that says \"the database system is starting up\", as a member does after a change of leader: " +
 		"have the application try again for 30 s, or take libpq 14 or newer, which goes on to the next host",
-	"A leader that lost its majority still says that it takes writes; what it is sent waits and is not applied. Bound the wait " +
-		"(statement_timeout, tcp_user_timeout) and connect anew",
+	"A leader that lost its majority still says that it takes writes; what it is sent waits and is not applied, and statement_timeout does " +
+		"not end the wait for a commit: give the client a limit of its own, and have it connect anew",
 	"From libpq 14 and pgx 5 on, target_session_attrs=read-only never takes the leader; libpq 16 spreads sessions with load_balance_hosts=random",
 }
 

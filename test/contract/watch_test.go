@@ -45,35 +45,3 @@ func TestWatcher(t *testing.T) {
 		})
 	})
 }
-
-// TestCommitProvesTheLead: what only a leader with a majority can do, for those who must not believe its own word.
-func TestCommitProvesTheLead(t *testing.T) {
-	each(t, func(t *testing.T, e *engine) {
-		nodes := cluster(t, e, 3)
-		a, b, c := nodes[0], nodes[1], nodes[2]
-		a.exec("create role watcher login connection limit 2 password 'watch'")
-		prove := func(n *node) outcome {
-			return e.runWith(n.within(20*time.Second), []string{"PGPASSWORD=watch"}, "psql", "-X", "-q", "-A", "-t", "-h", n.host, "-p", fmt.Sprint(n.port),
-				"-U", "watcher", "-d", "postgres", "-w", "-v", "ON_ERROR_STOP=1", "-c", "set statement_timeout = 1500", "-c", "set synchronous_commit = on",
-				"-c", "select pg_logical_emit_message(true, 'proof', '') is not null")
-		}
-		want(t, prove(a), 0, "t")
-		o := prove(b)
-		t.Logf("on a follower: %v", o)
-		b.kill()
-		c.kill()
-		begun := time.Now()
-		for range 6 {
-			at := time.Since(begun)
-			o := prove(a)
-			role, err := value[int64](a, "select paxos_role from polar_dma_member_status")
-			recovery, _ := value[bool](a, "select pg_is_in_recovery()")
-			n, _ := value[int64](a, "select count(*) from pg_stat_activity where usename = 'watcher'")
-			t.Logf("%s: %v; %s later role %d recovery %t sessions %d %v", at, o, time.Since(begun)-at, role, recovery, n, err)
-			if o.code == 0 {
-				t.Error("committed without a majority")
-			}
-		}
-		b.start()
-	})
-}

@@ -125,12 +125,11 @@ func (c *session) makeFunctions() map[string]sql.Function {
 			r.Rows = [][]sql.Value{{info.Size(), info.ModTime().UTC(), info.IsDir()}}
 			return r, nil
 		}},
-		"has_table_privilege":     {Type: sql.Bool, Call: mayRead},
-		"pg_has_role":             {Type: sql.Bool, Call: memberOf},
-		"pg_logical_emit_message": {Type: sql.LSN, Call: c.emitMessage},
-		"pg_try_advisory_lock":    constant(sql.Bool, func() sql.Value { return true }),
-		"pg_advisory_unlock":      constant(sql.Bool, func() sql.Value { return true }),
-		"txid_current":            {Type: sql.Int8, Call: c.txid},
+		"has_table_privilege":  {Type: sql.Bool, Call: mayRead},
+		"pg_has_role":          {Type: sql.Bool, Call: memberOf},
+		"pg_try_advisory_lock": constant(sql.Bool, func() sql.Value { return true }),
+		"pg_advisory_unlock":   constant(sql.Bool, func() sql.Value { return true }),
+		"txid_current":         {Type: sql.Int8, Call: c.txid},
 	}
 }
 
@@ -191,14 +190,6 @@ func (c *session) txid(*sql.Context, []sql.Value) (sql.Value, error) {
 		return nil, &sql.Error{Code: "55000", Message: "cannot assign TransactionIds during recovery"}
 	}
 	return c.server.wrote() + 560, nil
-}
-
-// emitMessage writes a record that says nothing, in a transaction that has to commit.
-func (c *session) emitMessage(*sql.Context, []sql.Value) (sql.Value, error) {
-	if !c.server.isPrimary() {
-		return nil, &sql.Error{Code: "55000", Message: "cannot assign TransactionIds during recovery"}
-	}
-	return nil, nil
 }
 
 // mayRead is has_table_privilege with a role or without, of views of an extension; other tables may be read by all.
