@@ -28,7 +28,7 @@ func TestWatch(t *testing.T) {
 	s := site.New(t, site.Options{User: "dba", Cluster: "watched", Specs: site.Hosts("node1", "node2", "node3")})
 	s.Set("node1", site.Vars{"polardb_bootstrap": true})
 	s.SetAll(site.Vars{"polardb_metrics_interval": 1})
-	s.Run(2, "metrics.yml").Says("holds no data").Unchanged()
+	s.Run(2, "metrics.yml").Says("holds no node of this cluster").Unchanged()
 	s.Run(0, "new-cluster.yml")
 
 	s.Subtest(t, "what makes no sense is refused, and check mode changes nothing", func(t *testing.T) {

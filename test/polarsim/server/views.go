@@ -123,7 +123,7 @@ func settingRows(c *session, x *sql.Context) ([][]sql.Value, error) {
 			low, high = sql.Format(setting.Min, sql.Int8), sql.Format(setting.Max, sql.Int8)
 		}
 		var line sql.Value
-		if assigned.Line > 0 && x.IsSuper() {
+		if assigned.Line > 0 && (x.IsSuper() || x.IsMember("pg_read_all_settings") || x.IsMember("pg_monitor")) {
 			line = int64(assigned.Line)
 		} else {
 			assigned.File = ""

@@ -105,7 +105,7 @@ func (s *State) Clone() *State {
 func (d *Database) clone(name string) *Database {
 	c := *d
 	c.Name = name
-	c.Schemas, c.Extensions = copyMap(d.Schemas), copyMap(d.Extensions)
+	c.Schemas, c.Extensions, c.Grants = copyMap(d.Schemas), copyMap(d.Extensions), copyMap(d.Grants)
 	c.Tables = map[string]*Table{}
 	for key, table := range d.Tables {
 		t := *table
