@@ -139,7 +139,9 @@ func alarms(t *testing.T, s *site.Site) {
 		t.Skip("needs prometheus (Debian package of that name)")
 	}
 	dir := t.TempDir()
-	s.Polarbook(0, "playbooks", "export", "metrics.yml", "--to", dir)
+	if out, err := exec.Command(site.Program(t), "playbooks", "export", "metrics.yml", "--to", dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
 	rules, err := os.ReadFile(filepath.Join(dir, "roles/polardb/files/polardb-alerts.yml"))
 	if err != nil {
 		t.Fatal(err)
