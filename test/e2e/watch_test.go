@@ -186,8 +186,8 @@ func alarms(t *testing.T, s *site.Site) {
 			t.Logf("prometheus said:\n%s", said.String())
 		}
 	}()
-	// What a new cluster lacks, a backup, is an alarm too, and the first elections count.
-	expected := []string{"PolarDBNoBackup", "PolarDBElectionsOften"}
+	// What a new cluster lacks, a backup, is an alarm too, the first elections count, and the disk is the machine's.
+	expected := []string{"PolarDBNoBackup", "PolarDBElectionsOften", "PolarDBDiskFilling"}
 	firing := func() ([]string, error) {
 		response, err := http.Get("http://" + at + "/api/v1/query?query=" + url.QueryEscape(`ALERTS{alertstate="firing"}`))
 		if err != nil {
