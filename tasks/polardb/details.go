@@ -32,7 +32,7 @@ type nodeDetails struct {
 	WAL, Log  int64         // kilobytes of write-ahead log and consensus log; -1: not known
 	Archive   archiving
 	Backups   schedule
-	seen      bool // the host was reached
+	seen      bool      // the host was reached
 	Backup    time.Time // when the newest finished backup of the cluster on the host was finished; zero: there is none
 }
 

@@ -77,9 +77,9 @@ func TestDetailsScript(t *testing.T) {
 
 func TestDetailsAreRead(t *testing.T) {
 	got := nodeDetails{WAL: -1, Log: -1}
-	got.parseHost("disk\t/dev/sdb1\t1048576\t524288\t/pg\ndisk\t/dev/sdb1\t1048576\t524288\t/pg/polardata\n" +
-		"disk\t/dev/sdc1\t2097152\t40000\t/polar\n" +
-		"pg_wal\t163840\t/polar/pg_wal\npolar_dma/consensus_log\t\nexe\t/opt/polardb/versions/polardb-11.9-abc/bin/postgres\n" +
+	got.parseHost("disk\t/dev/sdb1\t1048576\t524288\t/pg\ndisk\t/dev/sdb1\t1048576\t524288\t/pg/polardata\n"+
+		"disk\t/dev/sdc1\t2097152\t40000\t/polar\n"+
+		"pg_wal\t163840\t/polar/pg_wal\npolar_dma/consensus_log\t\nexe\t/opt/polardb/versions/polardb-11.9-abc/bin/postgres\n"+
 		"exe\t/bin/sh\nrubbish\ndisk\tx\n", "shop")
 	want := nodeDetails{Release: "polardb-11.9-abc", Disks: []diskSpace{{"/pg", 1048576, 524288}, {"/polar", 2097152, 40000}},
 		WAL: 163840, Log: -1}
