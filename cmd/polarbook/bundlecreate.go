@@ -231,7 +231,10 @@ func head(name string) ([]byte, error) {
 // plainSecrets finds values of variables that are passwords by their names: in YAML and JSON, and in lines of name=value.
 func plainSecrets(name string, data []byte) []string {
 	var found []string
-	tell := func(line int, variable string) { found = append(found, fmt.Sprintf(":%d: the value of %s", line, variable)) }
+	assigns := assignment
+	tell := func(line int, variable string) {
+		found = append(found, fmt.Sprintf(":%d: the value of %s", line, variable))
+	}
 	secret := func(variable, value string) bool {
 		value = strings.Trim(strings.TrimSpace(value), `"'`)
 		return value != "" && inventory.SecretName(variable) && inventory.SecretValue(variable, value) && !playbooks.IsTemplate(value)
@@ -239,13 +242,14 @@ func plainSecrets(name string, data []byte) []string {
 	switch path.Ext(name) {
 	case ".yml", ".yaml", ".json":
 		d := yaml.NewDecoder(strings.NewReader(string(data)))
+	documents:
 		for {
 			var n yaml.Node
 			if err := d.Decode(&n); err != nil {
-				if !errors.Is(err, io.EOF) {
-					found = append(found, ": it cannot be read as YAML, so nothing is known of it")
+				if errors.Is(err, io.EOF) {
+					return found
 				}
-				return found
+				break documents // a template, perhaps: line by line
 			}
 			eachValue(&n, "", func(variable string, v *yaml.Node) {
 				if v.Tag != "!vault" && v.Tag != "!!bool" && v.Tag != "!!null" && secret(variable, v.Value) {
@@ -253,12 +257,13 @@ func plainSecrets(name string, data []byte) []string {
 				}
 			})
 		}
+		assigns = yamlAssignment
 	}
-	if ext := path.Ext(name); ext != "" && !slices.Contains([]string{".ini", ".cfg", ".conf", ".env", ".txt"}, ext) {
+	if ext := path.Ext(name); ext != "" && assigns == assignment && !slices.Contains([]string{".ini", ".cfg", ".conf", ".env", ".txt"}, ext) {
 		return nil
 	}
 	for i, line := range strings.Split(string(data), "\n") {
-		for _, m := range assignment.FindAllStringSubmatch(line, -1) {
+		for _, m := range assigns.FindAllStringSubmatch(line, -1) {
 			if secret(m[1], m[2]) {
 				tell(i+1, m[1])
 			}
@@ -267,7 +272,11 @@ func plainSecrets(name string, data []byte) []string {
 	return found
 }
 
-var assignment = regexp.MustCompile(`(?:^|[\s;])(\w+)\s*=\s*("[^"]*"|'[^']*'|[^\s"']+)`)
+// How a value is given on a line, in ini files and in YAML.
+var (
+	assignment     = regexp.MustCompile(`(?:^|[\s;])(\w+)\s*=\s*("[^"]*"|'[^']*'|[^\s"']+)`)
+	yamlAssignment = regexp.MustCompile(`^[\s-]*"?(\w+)"?:\s+("[^"]*"|'[^']*'|[^\s"'!|>&*].*)`)
+)
 
 // eachValue goes over the texts of a YAML document, with the name that each stands under.
 func eachValue(n *yaml.Node, name string, tell func(string, *yaml.Node)) {

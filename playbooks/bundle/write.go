@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"slices"
@@ -30,8 +31,20 @@ var compressed = []string{".gz", ".tgz", ".xz", ".txz", ".bz2", ".zst", ".zip", 
 // Write writes a bundle to a file that must not be there, whole or not at all. key signs it; nil: nobody does. A file that changes
 // meanwhile is an error.
 func Write(to string, m Manifest, sources []Source, key *minisign.PrivateKey, told func(path string)) (err error) {
+	free := func() error {
+		if _, err := os.Lstat(to); err == nil {
+			return &fs.PathError{Op: "write", Path: to, Err: fs.ErrExist}
+		}
+		return nil
+	}
+	if err := free(); err != nil {
+		return err
+	}
 	temp := to + ".unfinished"
-	out, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600) //nolint:gosec // named by the user
+	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	out, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
@@ -42,9 +55,14 @@ func Write(to string, m Manifest, sources []Source, key *minisign.PrivateKey, to
 	defer func() {
 		err = errors.Join(err, out.Close(), spool.Close(), os.Remove(spool.Name()))
 		if err == nil {
-			err = os.Link(temp, to) // fails where something is there
+			err = free()
 		}
-		err = errors.Join(err, os.Remove(temp))
+		if err == nil {
+			err = os.Rename(temp, to) // no link: what travels in a pocket has a file system that knows none
+		}
+		if err != nil {
+			_ = os.Remove(temp)
+		}
 	}()
 	slices.SortFunc(sources, func(a, b Source) int { return strings.Compare(a.Path, b.Path) })
 	// What is packed goes to a spool first: the manifest, which comes before it, has its size.

@@ -91,7 +91,7 @@ func TestOSPackagesSources(t *testing.T) {
 // before the transaction, and a transaction gets all files at once.
 func TestOSPackagesScripts(t *testing.T) {
 	const apt = `case "$*" in *" -s "*) echo "Inst liba1 (1.0)"; cat "$SAID" ;; *) echo "$*" >>"$DONE" ;; esac`
-	const rpm = `case $* in *-K*) cat "$KEYS" ;; *--test*) cat "$SAID" >&2; [ ! -s "$SAID" ] ;; *-qp*) echo oldlib ;; -q*) [ -e "$OLD" ] ;; *) echo "rpm $*" >>"$DONE" ;; esac`
+	const rpm = `case $* in *-K*) echo "$2: $(cat "$KEYS")" ;; *--test*) cat "$SAID" >&2; [ ! -s "$SAID" ] ;; *-qp*) echo oldlib ;; -q*) [ -e "$OLD" ] ;; *) echo "rpm $*" >>"$DONE" ;; esac`
 	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
 		said, done, keys, old := filepath.Join(dir, "said"), filepath.Join(dir, "done"), filepath.Join(dir, "keys"), filepath.Join(dir, "old")
 		environment := strings.Join([]string{"SAID='" + said + "'", "DONE='" + done + "'", "KEYS='" + keys + "'", "OLD='" + old + "'", "export SAID DONE KEYS OLD", ""}, "\n")
@@ -101,9 +101,9 @@ func TestOSPackagesScripts(t *testing.T) {
 			{name: "removes", format: "deb", says: "Remv important [1.0]", want: "these would be removed: important"},
 			{name: "needs more", format: "deb", says: "Inst elsewhere (2.0)", want: "needed too, and not given: elsewhere"},
 			{name: "rpm", format: "rpm", signed: "no", done: "dnf -y -q --disablerepo=* --setopt=install_weak_deps=False --nogpgcheck install "},
-			{name: "signed", format: "rpm", signed: "yes", keys: "a.rpm: digests signatures OK", done: "--setopt=localpkg_gpgcheck=1 install"},
-			{name: "not signed", format: "rpm", signed: "yes", keys: "a.rpm: digests OK", want: "the signature of liba1.deb cannot be verified"},
-			{name: "signed by another", format: "rpm", signed: "yes", keys: "a.rpm: digests SIGNATURES NOT OK", want: "cannot be verified"},
+			{name: "signed", format: "rpm", signed: "yes", keys: "digests signatures OK", done: "--setopt=localpkg_gpgcheck=1 install"},
+			{name: "not signed", format: "rpm", signed: "yes", keys: "digests OK", want: "the signature of libpgp1.deb cannot be verified"},
+			{name: "signed by another", format: "rpm", signed: "yes", keys: "digests SIGNATURES NOT OK", want: "cannot be verified"},
 			{name: "conflicts", format: "rpm", signed: "no", says: "liba conflicts with libb", want: "cannot be installed, and nothing was changed: liba conflicts with libb"},
 			{name: "obsoletes", format: "rpm", signed: "no", old: "yes", want: "these would be removed: oldlib"},
 		} {
@@ -122,7 +122,7 @@ func TestOSPackagesScripts(t *testing.T) {
 			if err := os.MkdirAll(place, 0o755); err != nil {
 				t.Fatal(err)
 			}
-			text := scripts.Script("polardb_os_install", script.Values{"DIR": place, "FORMAT": c.format, "NAMES": "liba1 common", "SIGNED": c.signed}, "liba1.deb", "common.deb")
+			text := scripts.Script("polardb_os_install", script.Values{"DIR": place, "FORMAT": c.format, "NAMES": "liba1 common", "SIGNED": c.signed}, "libpgp1.deb", "common.deb")
 			answer, err := h.Run(t.Context(), remote.Command{Script: environment + text})
 			if err != nil {
 				t.Fatal(err)
