@@ -2,6 +2,7 @@ package dma
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -115,8 +116,8 @@ func (v View) Member(a Address) (Member, bool) {
 	return Member{}, false
 }
 
-// ReplicaOf returns the leader's pg_stat_replication row for a member, found by the application name made from its address
-// or by the address that it connects from.
+// ReplicaOf returns the leader's pg_stat_replication row for a member, found by the application name made from its address,
+// or as the only one of another name that connects from that address.
 func (v View) ReplicaOf(ipPort string) (Replica, bool) {
 	a, err := FromConsensus(ipPort)
 	if err != nil {
@@ -128,13 +129,22 @@ func (v View) ReplicaOf(ipPort string) (Replica, bool) {
 			return r, true
 		}
 	}
+	// A node that polarbook did not set up has whatever name its polar_dma.conf gives it.
+	var one Replica
+	n := 0
 	for _, r := range v.Replicas {
-		if r.State == "streaming" && r.AppName == "walreceiver" && r.ClientAddr == a.Host {
-			return r, true
+		if r.State == "streaming" && r.ClientAddr == a.Host && !ourName.MatchString(r.AppName) && !toolName.MatchString(r.AppName) {
+			one, n = r, n+1
 		}
 	}
-	return Replica{}, false
+	return one, n == 1
 }
+
+// ourName matches the names that AppName makes, and toolName those of programs that copy the log for themselves.
+var (
+	ourName  = regexp.MustCompile(`^standby_[0-9]+_[0-9]+$`)
+	toolName = regexp.MustCompile(`basebackup|receivewal|recvlogical`)
+)
 
 // Voters returns the leader's rows that have a vote; Live those of them that answer or stream.
 func (s Survey) Voters(leader View) (voters, live []Member) {

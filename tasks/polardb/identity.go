@@ -20,6 +20,7 @@ type identityArgs struct {
 	Scope   string         `arg:"scope" default:"all" choices:"all cluster" doc:"all: every host; cluster: node and members that lead or run"`
 	Login   bool           `arg:"login" default:"yes" doc:"fail when the nodes refuse the password; no: go by what the hosts hold then"`
 	Members bool           `arg:"members" default:"yes" doc:"refuse a member that is not in the inventory, too"`
+	Foreign bool           `arg:"foreign" default:"no" doc:"let servers take part that run and that polarbook did not set up; for what changes no files"`
 	Ports   bool           `arg:"ports" default:"yes" doc:"refuse foreign servers on a node's port; no: a later task does, naming the program"`
 }
 
@@ -268,6 +269,8 @@ func (i *identityAction) check(found identityFound, members []identityMember, mo
 	member, listed := listedBy(members, n.Address.String())
 	why := ""
 	switch {
+	case st.data == "foreign" && st.step == "" && st.running && a.Foreign:
+		return nil
 	case st.data == "foreign" && !st.gone:
 		return &tasks.Failure{Msg: n.Name + ": " + st.reason}
 	case st.data != "whole" && st.client && !st.running && a.Ports:

@@ -5,7 +5,7 @@ import "github.com/polarbook/polarbook/tasks"
 // Modules returns the modules that know the engine, in the order of the documentation.
 func Modules() []tasks.Module {
 	return []tasks.Module{
-		firewallModule, factsModule, identityModule, moveModule, osPackagesModule, softwareModule,
+		firewallModule, factsModule, discoverModule, adoptionModule, adoptModule, identityModule, moveModule, osPackagesModule, softwareModule,
 		initdbModule, keepModule, basebackupModule, metaModule, serviceModule,
 		waitModule, memberModule, weightModule, switchoverModule, electionModule,
 		singletonModule, recoveryModule, dropModule, retireModule, purgeModule,

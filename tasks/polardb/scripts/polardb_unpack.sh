@@ -1,6 +1,6 @@
 # Unpacks an archive of the engine, with or without a top folder. Programs are asked for their libraries, under the engine's own lib
 # directory, before anything is put in place.
-# uses: preamble roots open_archive
+# uses: preamble roots open_archive polardb_libraries
 # takes: ARCHIVE DIR SUM
 set -e
 umask 022
@@ -23,17 +23,7 @@ POSTGRES=
 for p in polar-postgres postgres; do [ -x "$ROOT/bin/$p" ] && { POSTGRES=$ROOT/bin/$p; break; }; done
 [ -n "$POSTGRES" ] || fail "the archive holds neither bin/postgres nor bin/polar-postgres"
 said=$(LC_ALL=C LD_LIBRARY_PATH=$ROOT/lib "$POSTGRES" --version 2>&1) || fail "the archive's $(basename "$POSTGRES") does not run on this host ($(uname -m)): $said"
-# Asked of the loader itself where its place is known: ldd is a script that starts several shells for each file.
-libraries() { ldd "$1"; }
-for l in /lib64/ld-*.so.* /lib/ld-*.so.*; do
-	"$l" --verify /bin/sh >/dev/null 2>&1 || continue
-	LOADER=$l
-	libraries() { "$LOADER" --verify "$1" && LD_TRACE_LOADED_OBJECTS=1 "$LOADER" "$1"; }
-	break
-done
-missing=$(for f in "$ROOT"/bin/* "$ROOT"/lib/postgresql/*.so; do
-	[ -f "$f" ] && (export LC_ALL=C LD_LIBRARY_PATH="$ROOT/lib"; libraries "$f" 2>/dev/null) || :
-done | awk '/not found/ { print $1 }' | sort -u | tr '\n' ' ')
+missing=$(lacking "$ROOT")
 [ -z "$missing" ] || fail "the host lacks libraries that the engine needs: $missing"
 printf '%s\n' "$SUM" >"$ROOT/.sha256"
 chmod -R u+rwX,go+rX "$ROOT"
