@@ -173,3 +173,31 @@ func TestStatementsQuote(t *testing.T) {
 		}
 	}
 }
+
+// A member that somebody else set up streams under any name, and is known by the address that it connects from.
+func TestReplicaOf(t *testing.T) {
+	for want, list := range map[string][]Replica{
+		"standby_167772162_5432": {{ClientAddr: "10.0.0.9", AppName: "standby_167772162_5432", State: "streaming"}},
+		"standby_pg2":            {{ClientAddr: "10.0.0.2", AppName: "standby_pg2", State: "streaming"}, {ClientAddr: "10.0.0.3", AppName: "standby_pg3", State: "streaming"}},
+		"walreceiver":            {{ClientAddr: "10.0.0.2", AppName: "pg_receivewal", State: "streaming"}, {ClientAddr: "10.0.0.2", AppName: "walreceiver", State: "streaming"}},
+	} {
+		v := leading(1, 7)
+		v.Replicas = list
+		if r, ok := v.ReplicaOf("10.0.0.2:15432"); !ok || r.AppName != want {
+			t.Errorf("%s: %+v, %t", want, r, ok)
+		}
+	}
+	for name, list := range map[string][]Replica{
+		"another node of its host": {{ClientAddr: "10.0.0.2", AppName: "standby_167772162_6000", State: "streaming"}},
+		"two nodes of its host":    {{ClientAddr: "10.0.0.2", AppName: "a", State: "streaming"}, {ClientAddr: "10.0.0.2", AppName: "b", State: "streaming"}},
+		"one that does not stream": {{ClientAddr: "10.0.0.2", AppName: "a", State: "catchup"}},
+		"a copy":                   {{ClientAddr: "10.0.0.2", AppName: "polar_basebackup", State: "streaming"}},
+		"another host":             {{ClientAddr: "10.0.0.3", AppName: "standby_pg2", State: "streaming"}},
+	} {
+		v := leading(1, 7)
+		v.Replicas = list
+		if r, ok := v.ReplicaOf("10.0.0.2:15432"); ok {
+			t.Errorf("%s: taken for it is %+v", name, r)
+		}
+	}
+}

@@ -547,15 +547,17 @@ func (a *adoptionAction) table(found adoptionFound, vars map[string]map[string]a
 }
 
 // shown returns what a host said for a table: bounded, on one line.
-func shown(text string) string {
+func shown(text string) string { return oneLineOf(text, 160) }
+
+func oneLineOf(text string, limit int) string {
 	text = strings.Map(func(r rune) rune {
 		if r < 0x20 || r == 0x7f {
 			return ' '
 		}
 		return r
 	}, text)
-	if runes := []rune(text); len(runes) > 160 {
-		return string(runes[:157]) + "..."
+	if runes := []rune(text); len(runes) > limit {
+		return string(runes[:limit-3]) + "..."
 	}
 	return text
 }

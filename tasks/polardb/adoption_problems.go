@@ -15,7 +15,7 @@ import (
 // problems returns why the cluster is not taken over, by the names of hosts.
 func (a *adoptionAction) problems(found adoptionFound, vars map[string]map[string]any) []string {
 	var list []string
-	add := func(format string, args ...any) { list = append(list, shown(fmt.Sprintf(format, args...))) }
+	add := func(format string, args ...any) { list = append(list, oneLineOf(fmt.Sprintf(format, args...), 1000)) }
 	ours, theirs := []string{}, []string{}
 	for _, name := range a.names {
 		switch n := a.nodes[name]; {
@@ -177,7 +177,7 @@ func (a *adoptionAction) memberProblems(found adoptionFound) []string {
 // askedProblems returns what the servers' own answers speak against.
 func (a *adoptionAction) askedProblems(found adoptionFound, vars map[string]map[string]any) []string {
 	var list []string
-	add := func(format string, args ...any) { list = append(list, shown(fmt.Sprintf(format, args...))) }
+	add := func(format string, args ...any) { list = append(list, oneLineOf(fmt.Sprintf(format, args...), 1000)) }
 	if a.unfit != nil {
 		add("the hosts' addresses: %v", a.unfit)
 		return list

@@ -438,7 +438,7 @@ func (n *foundNode) values() (map[string]any, error) {
 		return nil, err
 	}
 	return map[string]any{"found": string(text), "fault": n.Fault, "ours": n.Ours, "begun": n.Begun, "running": n.PID != 0,
-		"unit_now": n.UnitNow, "password": n.Password, "unit": n.Unit, "units": anyTexts(n.Units), "prefix": n.Prefix,
+		"unit_now": n.UnitNow, "agrees": n.Password, "unit": n.Unit, "units": anyTexts(n.Units), "prefix": n.Prefix,
 		"files": anyTexts(n.Files), "pgdata": n.Pgdata}, nil
 }
 
@@ -466,6 +466,6 @@ func foundNodeOf(value any) (foundNode, error) {
 		n.PID = 1
 	}
 	n.UnitNow, _ = m["unit_now"].(string)
-	n.Password, _ = m["password"].(string)
+	n.Password, _ = m["agrees"].(string)
 	return n, nil
 }

@@ -8,15 +8,25 @@ if [ -n "$VERSION" ]; then
 	mkdir -p "$ENGINE/versions"
 	if ! { roots "$ENGINE" && roots "$ENGINE/versions"; }; then die "$ENGINE, or a directory above it, does not belong to root alone: no engine was put there"; fi
 	need=0
-	for d in bin lib lib64 share; do if [ -d "$PREFIX/$d" ]; then need=$((need + $(du -skL -- "$PREFIX/$d" | awk '{ n = $1 } END { print n + 0 }'))); fi; done
+	for d in bin lib lib64 share; do if [ -d "$PREFIX/$d" ]; then need=$((need + $(du -sk -- "$PREFIX/$d" | awk '{ n = $1 } END { print n + 0 }'))); fi; done
 	free=$(df -Pk -- "$ENGINE/versions" | awk 'NR == 2 { print $4 }')
 	[ "$free" -gt $((need + 10240)) ] || die "the engine in $PREFIX takes $need kB, and there are $free kB free for its copy in $ENGINE"
 	rm -rf "$DIR.copying"
 	mkdir -m 0700 "$DIR.copying"
 	# As the account that runs it: root reads nothing that only root may.
 	# shellcheck disable=SC2016 # the inner shell's
-	runuser -u "$OWNER" -- sh -c 'cd -- "$1" && { for d in bin lib lib64 share; do [ ! -d "$d" ] || echo "$d"; done | tar -c -h -f - -T -; }' sh "$PREFIX" |
+	runuser -u "$OWNER" -- sh -c 'cd -- "$1" && { for d in bin lib lib64 share; do [ ! -d "$d" ] || echo "$d"; done | tar -c -f - -T -; }' sh "$PREFIX" |
 		tar -x -o -f - -C "$DIR.copying" || die "the engine in $PREFIX could not be copied"
+	# A link that leads out of its directory is replaced by what the account finds there.
+	find "$DIR.copying" -type l | while IFS= read -r l; do
+		case $(readlink -- "$l") in
+		*/*)
+			rm -f -- "$l"
+			# shellcheck disable=SC2016 # the inner shell's
+			runuser -u "$OWNER" -- sh -c '[ ! -f "$1" ] || cat <"$1"' sh "$PREFIX/${l#"$DIR.copying/"}" >"$l"
+			;;
+		esac
+	done
 	chown -R -h 0:0 "$DIR.copying"
 	chmod -R u+rwX,go+rX,ug-s,go-w "$DIR.copying"
 	got=$(for p in polar-postgres postgres; do if [ -x "$DIR.copying/bin/$p" ]; then sha256sum <"$DIR.copying/bin/$p" | cut -c 1-64; break; fi; done)
