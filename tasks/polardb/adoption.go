@@ -217,8 +217,11 @@ func (a *adoptionAction) Plan(found adoptionFound) (tasks.Plan, string, error) {
 		}
 	}
 	text := fragment(a.args.Group, a.names, vars)
-	problems := append(a.problems(found, vars), a.outProblems(found, vars, text)...)
+	problems := a.problems(found, vars)
 	done := len(a.names) > 0 && !slices.ContainsFunc(a.names, func(name string) bool { return !a.nodes[name].Ours })
+	if !done {
+		problems = append(problems, a.outProblems(found, vars, text)...)
+	}
 	variables := map[string]any{}
 	for name, v := range vars {
 		variables[name] = v

@@ -73,6 +73,27 @@ func TestAdoption(t *testing.T) {
 	}
 }
 
+// Of a cluster that is taken over to the end nothing is asked, and a run that was killed goes on with what was noted.
+func TestAdoptionAgain(t *testing.T) {
+	for name, done := range map[string]bool{"half-way": false, "to the end": true} {
+		problems, values := planAdoption(t, func(nodes map[string]foundNode, args map[string]any, _ *adoptionFound) {
+			for name, n := range nodes {
+				n.Begun, n.Ours, n.Vars = true, done || name == "node1", map[string]any{"polardb_port": 7}
+				nodes[name] = n
+			}
+			if done {
+				args["out"] = ""
+			}
+		})
+		if len(problems) > 0 || values["done"] != done {
+			t.Errorf("%s: done %v, problems %q", name, values["done"], problems)
+		}
+		if v := values["variables"].(map[string]any)["node1"]; !done && !reflect.DeepEqual(v, map[string]any{"polardb_port": 7}) {
+			t.Errorf("%s: the variables are %v", name, v)
+		}
+	}
+}
+
 func TestAdoptionRefuses(t *testing.T) {
 	of := func(change func(*foundNode)) func(map[string]foundNode, map[string]any, *adoptionFound) {
 		return func(nodes map[string]foundNode, _ map[string]any, _ *adoptionFound) {

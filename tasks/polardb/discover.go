@@ -181,7 +181,7 @@ func (f *discovered) choose(a *discoverArgs) (foundNode, *discoveredServer) {
 			continue
 		}
 		var node foundNode
-		if err := json.Unmarshal(n.Text, &node); err != nil || node.Pgdata != n.Pgdata {
+		if err := node.parse(n.Text); err != nil || node.Pgdata != n.Pgdata {
 			return foundNode{Fault: "the note of what was taken over cannot be read: move " + a.Cluster + "'s directory under " + stateDir + " away"}, nil
 		}
 		node.Begun, node.Ours = true, n.Done
@@ -450,6 +450,17 @@ func anyTexts(list []string) []any {
 	return all
 }
 
+// parse reads what values or a note has. Ports are the only numbers among the variables.
+func (n *foundNode) parse(text []byte) error {
+	err := json.Unmarshal(text, n)
+	for key, value := range n.Vars {
+		if number, is := value.(float64); is {
+			n.Vars[key] = int(number)
+		}
+	}
+	return err
+}
+
 func foundNodeOf(value any) (foundNode, error) {
 	var n foundNode
 	m, ok := value.(map[string]any)
@@ -457,7 +468,7 @@ func foundNodeOf(value any) (foundNode, error) {
 		return n, fmt.Errorf("is not what polardb_discover returned")
 	}
 	text, _ := m["found"].(string)
-	if err := json.Unmarshal([]byte(text), &n); err != nil {
+	if err := n.parse([]byte(text)); err != nil {
 		return n, fmt.Errorf("is not what polardb_discover returned: %w", err)
 	}
 	yes := func(key string) bool { b, _ := m[key].(bool); return b }
