@@ -89,6 +89,7 @@ func (m handMade) configure(s *site.Site, name string, host int) {
 		s.On(name, "cat >"+m.pgdata+"/server.pem <<'X'\n"+certificate(s.T)+"X\nchown "+m.account+": "+m.pgdata+"/server.pem; chmod 600 "+m.pgdata+"/server.pem")
 		tls += "ssl_cert_file = 'server.pem'\nssl_key_file = 'server.pem'\n"
 	}
+	s.On(name, "cat >"+m.pgdata+"/local.cnf <<'X'\nwork_mem = 8MB\nlog_line_prefix = '%m [%p] {{x}} '\nX\nchown "+m.account+": "+m.pgdata+"/local.cnf")
 	s.On(name, fmt.Sprintf(`cd %s && cat >postgresql.conf <<'X'
 # Made by hand.
 listen_addresses = '*' # everywhere
@@ -313,8 +314,7 @@ func TestAdoptUnit(t *testing.T) {
 	m := handMade{account: "pgxc", home: "/home/pgxc", prefix: "/usr/local/polardb", pgdata: "/data/dn/pg", polardata: "/data/dn/polar", port: 6001,
 		conf: func(int) string { return "max_connections = 200\ninclude 'local.cnf'\n" }, boot: "pgxc-dn.service",
 		hba: []string{"local all all trust", "host all all samehost trust", "host replication replicator 10.0.0.0/8 md5", "host all all 10.0.0.0/8 md5", "host all all 0.0.0.0/0 reject"}}
-	m.start = fmt.Sprintf(`printf "work_mem = 8MB\nlog_line_prefix = '%%%%m [%%%%p] {{x}} '\n" >%s/local.cnf; chown pgxc: %s/local.cnf
-cat >/etc/systemd/system/pgxc-dn.service <<'X'
+	m.start = fmt.Sprintf(`cat >/etc/systemd/system/pgxc-dn.service <<'X'
 [Unit]
 Description=data node
 [Service]
@@ -327,7 +327,7 @@ Restart=always
 [Install]
 WantedBy=multi-user.target
 X
-systemctl daemon-reload; systemctl enable --now pgxc-dn.service`, m.pgdata, m.pgdata, m.prefix, m.prefix, m.pgdata)
+systemctl daemon-reload; systemctl enable --now pgxc-dn.service`, m.prefix, m.prefix, m.pgdata)
 	m.adopt(t)
 }
 

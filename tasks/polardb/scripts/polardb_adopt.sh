@@ -23,7 +23,7 @@ if [ -n "$VERSION" ]; then
 		*/*)
 			rm -f -- "$l"
 			# shellcheck disable=SC2016 # the inner shell's
-			runuser -u "$OWNER" -- sh -c '[ ! -f "$1" ] || cat <"$1"' sh "$PREFIX/${l#"$DIR.copying/"}" >"$l"
+			runuser -u "$OWNER" -- sh -c '[ ! -f "$1" ] || [ ! -r "$1" ] || cat <"$1"' sh "$PREFIX/${l#"$DIR.copying/"}" >"$l"
 			;;
 		esac
 	done
