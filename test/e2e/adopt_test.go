@@ -192,7 +192,6 @@ func (m handMade) adopt(t *testing.T) {
 		}
 		return all
 	}
-	before := state()
 	// With the paths in variables, what only asks works before.
 	real := strings.TrimSpace(s.On("node1", "readlink -f "+m.pgdata))
 	realData := strings.TrimSpace(s.On("node1", "readlink -f "+m.polardata))
@@ -204,6 +203,7 @@ func (m handMade) adopt(t *testing.T) {
 		return nil
 	})
 	s.Run(0, "switchover.yml", append([]string{"-e", "to=node2"}, known...)...)
+	before := state()
 	s.Run(2, "restart.yml", known...).Says("polarbook did not begin").Unchanged()
 
 	s.Run(2, "adopt.yml", "--yes").Says("inventory_out=FILE").Unchanged()
