@@ -14,10 +14,10 @@ import (
 
 // handMade is a node as somebody made it.
 func handMade(number string) foundNode {
-	return foundNode{PID: 7, Pgdata: "/home/pg/data", Given: "/home/pg/data", Data: "/home/pg/shared", Datadir: "/home/pg/shared/", Account: "pg", Group: "pg",
+	return foundNode{PID: 7, Pgdata: "/home/pg/data", Given: "/home/pg/data", Data: "/home/pg/polar", Datadir: "/home/pg/polar/", Account: "pg", Group: "pg",
 		Home: "/home/pg", Prefix: "/home/pg/base", Version: "postgres (PostgreSQL) 11.9", Sum: strings.Repeat("ab", 32), Port: 5432, System: "7",
 		Own: "10.0.0." + number + ":5432", Members: "10.0.0.1:15432#5N;10.0.0.2:15432#5N;10.0.0.3:15432#5N@" + number, Password: "same",
-		Settings: []foundSetting{{"polar_hostid", number, "f"}, {"max_connections", "300", "f"}, {"polar_datadir", "file-dio:///home/pg/shared/", "f"}},
+		Settings: []foundSetting{{"polar_hostid", number, "f"}, {"max_connections", "300", "f"}, {"polar_datadir", "file-dio:///home/pg/polar/", "f"}},
 		DMA:      map[string]string{"polar_enable_dma": "on", "polar_dma_repl_user": "repl", "polar_dma_repl_appname": "standby_pg" + number},
 		HBA:      []string{"local all all trust", "host all all 10.0.0.0/8 md5"}}
 }
@@ -62,7 +62,7 @@ func TestAdoption(t *testing.T) {
 	}
 	v := values["variables"].(map[string]any)["node2"].(map[string]any)
 	for key, want := range map[string]any{"polardb_cluster": "demo", "polardb_user": "pg", "polardb_address": "10.0.0.2", "polardb_port": 5432,
-		"polardb_password_encryption": "md5", "polardb_settings": map[string]any{"max_connections": "300", "polar_datadir": "file-dio:///home/pg/shared/"},
+		"polardb_password_encryption": "md5", "polardb_settings": map[string]any{"max_connections": "300", "polar_datadir": "file-dio:///home/pg/polar/"},
 		"polardb_hba_first": []any{"local all all trust"}, "polardb_hba": []any{"host all all 10.0.0.0/8 md5"}} {
 		if !reflect.DeepEqual(v[key], want) {
 			t.Errorf("%s is %#v, want %#v", key, v[key], want)
@@ -117,7 +117,7 @@ func TestAdoptionRefuses(t *testing.T) {
 		"password is not given":                               of(func(n *foundNode) { n.Password = "not given" }),
 		"must be an IPv4 address":                             of(func(n *foundNode) { n.Own = "db2:5432" }),
 		"among other programs":                                of(func(n *foundNode) { n.Prefix = "/usr/local" }),
-		"neither inside the other":                            of(func(n *foundNode) { n.Data = n.Pgdata + "/shared" }),
+		"neither inside the other":                            of(func(n *foundNode) { n.Data = n.Pgdata + "/polar" }),
 		"does not list it":                                    of(func(n *foundNode) { n.Own = "10.0.0.9:5432" }),
 		"pg_hba.conf of node1 and of node2 differ":            of(func(n *foundNode) { n.HBA = n.HBA[:1] }),
 		"10.0.0.4:5432 is a member by node1": func(_ map[string]foundNode, _ map[string]any, f *adoptionFound) {
