@@ -89,7 +89,7 @@ func (m handMade) configure(s *site.Site, name string, host int) {
 		s.On(name, "cat >"+m.pgdata+"/server.pem <<'X'\n"+certificate(s.T)+"X\nchown "+m.account+": "+m.pgdata+"/server.pem; chmod 600 "+m.pgdata+"/server.pem")
 		tls += "ssl_cert_file = 'server.pem'\nssl_key_file = 'server.pem'\n"
 	}
-	s.On(name, "cat >"+m.pgdata+"/local.cnf <<'X'\nwork_mem = 8MB\nlog_line_prefix = '%m [%p] {{x}} '\nX\nchown "+m.account+": "+m.pgdata+"/local.cnf")
+	s.On(name, "cat >"+m.pgdata+"/local.cnf <<'X'\nwork_mem = 8MB\nlog_line_prefix = '%m [%p] x '\nX\nchown "+m.account+": "+m.pgdata+"/local.cnf")
 	s.On(name, fmt.Sprintf(`cd %s && cat >postgresql.conf <<'X'
 # Made by hand.
 listen_addresses = '*' # everywhere
