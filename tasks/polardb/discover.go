@@ -287,7 +287,7 @@ func (d *discoverAction) read(ctx context.Context, h tasks.Host, node *foundNode
 	if r.fault == "" && len(lines) == 0 {
 		r.fault = node.Pgdata + "/postgresql.conf sets nothing or is not there: files in another place are not taken over"
 	}
-	node.Settings = append(lines, options...)
+	node.Settings = slices.Concat(lines, options)
 	auto, err := r.settings(ctx, node.Pgdata+"/postgresql.auto.conf", 0)
 	if err != nil {
 		return err
