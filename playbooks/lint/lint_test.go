@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/playbooks"
 )
@@ -337,7 +338,7 @@ func FuzzLint(f *testing.F) {
 	})
 }
 
-// TestReadme: its table of rules is the one in the program, and its playbooks are clean.
+// TestReadme: its table of rules is the one in the program, the Chinese one's has the same rules, and its playbooks are clean.
 func TestReadme(t *testing.T) {
 	data, err := os.ReadFile("../../README.md")
 	if err != nil {
@@ -345,6 +346,14 @@ func TestReadme(t *testing.T) {
 	}
 	if !strings.Contains(string(data), Markdown()) {
 		t.Errorf("README.md has another table of rules than this:\n%s", Markdown())
+	}
+	chinese, err := os.ReadFile("../../README.zh-CN.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := regexp.MustCompile("(?m)^\\| `[^`]+` \\| (?:error|warning) \\|")
+	if diff := cmp.Diff(row.FindAllString(Markdown(), -1), row.FindAllString(string(chinese), -1)); diff != "" {
+		t.Errorf("README.zh-CN.md has other rules or levels in its table, which is translated by hand: -want +got\n%s", diff)
 	}
 	n := 0
 	for _, block := range regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$").FindAllStringSubmatch(string(data), -1) {
