@@ -32,7 +32,7 @@ func TestReadmes(t *testing.T) {
 	}
 	if len(said) > 0 {
 		t.Errorf("%s and %s say the same: bring over what is named above, in the same order. Commands, output and other code are the "+
-			"same in both, the sentences are translated (the terms of %s are those at its beginning)", english, chinese, chinese)
+			"same in both; the sentences are translated, with the terms that are there", english, chinese)
 	}
 }
 
@@ -136,9 +136,17 @@ func oneAlone(x, y []block, i int) string {
 		case i == 0:
 			return fmt.Sprintf("%s:%d has a %s %q", name, list[i].line, list[i].kind, list[i].text)
 		}
-		return fmt.Sprintf("%s:%d (%s) has a %s %q", name, list[i].line, list[0].text, list[i].kind, list[i].text)
+		return fmt.Sprintf("%s:%d (%s) has a %s %q", name, list[i].line, list[0].text, list[i].kind, shortened(list[i].text))
 	}
 	return describe(english, x) + " where " + describe(chinese, y)
+}
+
+func shortened(text string) string {
+	const most = 100
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return text
 }
 
 func missing(list, from []string) (lacking []string) {
