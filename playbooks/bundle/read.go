@@ -111,9 +111,8 @@ func (b *Bundle) ends(size int64) error {
 		return err
 	}
 	const block = 512
-	last := int64(block)
 	if n := len(b.at); n > 0 {
-		last = (b.at[n-1] + b.Files[n-1].Stored + block - 1) / block * block
+		last := (b.at[n-1] + b.Files[n-1].Stored + block - 1) / block * block
 		if size != last+2*block {
 			return fmt.Errorf("it has %d bytes, and its files end at %d", size, last+2*block)
 		}

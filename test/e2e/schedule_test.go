@@ -96,6 +96,12 @@ func TestScheduledBackups(t *testing.T) {
 		return nil
 	})
 	s.On(follower, "systemctl start polardb-e2e")
+	s.Eventually("the learner answers", func() error {
+		if c := s.StatusNow(); !c.Of(follower).Answers {
+			return fmt.Errorf("%+v", c)
+		}
+		return nil
+	})
 	s.Run(0, "promote-learner.yml", "-e", "node="+follower)
 	s.Settles()
 
