@@ -8,10 +8,13 @@ LINT     = .cache/golangci-lint-2.15.0
 build: ## a static binary for this machine, bin/polarbook
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/polarbook ./cmd/polarbook
 
-release: ## static binaries for linux and darwin, amd64 and arm64
+release: build ## dist/: static binaries for linux and darwin (amd64, arm64), their archives, SBOM and SHA256SUMS
+	rm -rf dist && mkdir dist
 	for os in linux darwin; do for arch in amd64 arm64; do \
-		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath -ldflags '$(LDFLAGS)' -o bin/polarbook-$$os-$$arch ./cmd/polarbook || exit 1; \
+		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' \
+			-o dist/polarbook-$$os-$$arch ./cmd/polarbook || exit 1; \
 	done; done
+	go run ./test/release -version '$(VERSION)' -time "$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)}"
 
 unit: ## the tests that need no hosts and no root, with the race detector: some minutes on two cores
 	test/unit -short
@@ -47,7 +50,7 @@ demo-down: ## what demo left
 	go run ./test/demo down
 
 clean: ## what build and release made
-	rm -rf bin
+	rm -rf bin dist
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 12

@@ -25,7 +25,7 @@ import (
 type bundleCreateCmd struct {
 	Dir        string `arg:"" optional:"" default:"." complete:"directories" help:"Put what is in this directory into the bundle: inventories, playbooks, roles, collections, the engine's packages, and packages of operating systems."`
 	Output     string `short:"o" required:"" placeholder:"FILE" help:"Write the bundle to this file, which must not be there."`
-	Dist       string `placeholder:"DIR" complete:"directories" help:"Add the programs for control nodes in this directory, as dist/."`
+	Dist       string `placeholder:"DIR" complete:"directories" help:"Add the programs for control nodes in this directory (polarbook-linux-amd64, polarbook-windows-amd64.exe), as dist/."`
 	Sign       string `placeholder:"KEY" complete:"files" help:"Sign with this private key of minisign's (polarbook bundle keygen)."`
 	Passphrase string `name:"passphrase-file" placeholder:"FILE" help:"Read the key's passphrase from this file, or have this program print it."`
 	AllowPlain bool   `name:"allow-plain" help:"Let passwords and private keys travel in clear."`
@@ -106,6 +106,9 @@ func (c *bundleCreateCmd) sources() ([]bundle.Source, error) {
 			if d.IsDir() || sameFile(p, c.Output) || sameFile(p, c.Sign) || strings.HasSuffix(name, ".bundle") || strings.HasSuffix(name, ".unfinished") {
 				return nil
 			}
+			if only == bundle.Polarbook && !forLaptop.MatchString(d.Name()) {
+				return nil // archives of programs, their sums
+			}
 			s, err := source(shelf, root, p, path.Join(below, filepath.ToSlash(name)), only)
 			if err == nil {
 				all = append(all, s)
@@ -117,8 +120,12 @@ func (c *bundleCreateCmd) sources() ([]bundle.Source, error) {
 		return nil, err
 	}
 	if c.Dist != "" {
+		before := len(all)
 		if err := add(c.Dist, "dist", bundle.Polarbook); err != nil {
 			return nil, err
+		}
+		if len(all) == before {
+			return nil, fmt.Errorf("there is no program for a control node in %s, as polarbook-linux-amd64 or polarbook-windows-amd64.exe", c.Dist)
 		}
 	}
 	return all, nil
@@ -139,7 +146,7 @@ func sameFile(a, b string) bool {
 var (
 	engineArchive = regexp.MustCompile(`\.(tar|tgz|txz|tar\.(gz|xz|bz2|zst))$`)
 	forRelease    = regexp.MustCompile(`^([a-z][a-z0-9_]*)-([0-9.]+)-([a-z0-9_]+)$`)
-	forLaptop     = regexp.MustCompile(`(linux|darwin|windows)[-_](amd64|arm64)`)
+	forLaptop     = regexp.MustCompile(`(linux|darwin|windows)[-_](amd64|arm64)(\.exe)?$`)
 )
 
 // source describes a file.
