@@ -113,6 +113,7 @@ type trial struct {
 	memory  map[string]int64
 	local   map[string]bool // the host's addresses
 	denied  []string        // "what: directory" that the account cannot write to
+	datadir []string        // where polar_datadir leads, and where polardb_polardata does
 	leader  map[string]string
 }
 

@@ -3,13 +3,21 @@ package contract_test
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"io/fs"
+	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/all"
@@ -178,6 +186,29 @@ func TestTheEngineIsAskedAboutFiles(t *testing.T) {
 				}
 			})
 		}
+		t.Run("certificates and data by other names", func(t *testing.T) {
+			pgdata := filepath.Join(directory, "data/pgdata")
+			mustDo(t, os.MkdirAll(pgdata+"/tls", 0o755), os.MkdirAll(filepath.Join(directory, "data/polardata"), 0o755),
+				os.Symlink("data", filepath.Join(directory, "link")))
+			defer os.RemoveAll(filepath.Join(directory, "data"))
+			for _, name := range []string{"tls/own.pem", "server.crt", "server.key"} {
+				mustDo(t, os.WriteFile(filepath.Join(pgdata, name), selfSigned(t), 0o600), os.Chown(filepath.Join(pgdata, name), 65534, 65534))
+			}
+			linked := "polar_datadir = 'file-dio://" + filepath.Join(directory, "link/polardata") + "/'\n"
+			for _, settings := range []string{"ssl = on\n", "ssl = on\nssl_cert_file = 'tls/own.pem'\nssl_key_file = 'tls/own.pem'\n", linked} {
+				if p, err := validate(t, e, directory, settings, "", ""); err != nil || len(p.Warnings) > 0 || p.Values["asked"] != true {
+					t.Errorf("%s refused: %v %+v", settings, err, p)
+				}
+			}
+			for settings, want := range map[string]string{
+				"ssl = on\nssl_cert_file = 'tls/none.pem'\n":                       "tls/none.pem",
+				"polar_datadir = 'file-dio://" + directory + "/link/elsewhere/'\n": "polar_datadir must be ",
+			} {
+				if _, err := validate(t, e, directory, settings, "", ""); err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("%s: %v", settings, err)
+				}
+			}
+		})
 		t.Run("a name that is ignored", func(t *testing.T) {
 			p, err := validate(t, e, directory, "polar_enable_lazy_checkpont = off\n", "polar_dma_election_timout = 3s\n", "")
 			if err != nil {
@@ -190,4 +221,33 @@ func TestTheEngineIsAskedAboutFiles(t *testing.T) {
 			t.Errorf("left over: %v, %v", after, err)
 		}
 	})
+}
+
+func mustDo(t *testing.T, errs ...error) {
+	t.Helper()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var (
+	selfSignedOnce sync.Once
+	selfSignedPEM  []byte
+)
+
+// selfSigned returns a certificate that signed itself, and its key: always the same, so that they may lie in two files.
+func selfSigned(t *testing.T) []byte {
+	t.Helper()
+	selfSignedOnce.Do(func() {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		mustDo(t, err)
+		of := x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+		der, err := x509.CreateCertificate(rand.Reader, &of, &of, &key.PublicKey, key)
+		mustDo(t, err)
+		private, err := x509.MarshalPKCS8PrivateKey(key)
+		mustDo(t, err)
+		selfSignedPEM = append(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}),
+			pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
+	})
+	return selfSignedPEM
 }

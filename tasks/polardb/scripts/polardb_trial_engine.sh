@@ -38,6 +38,16 @@ mkdir -p base global pg_commit_ts pg_dynshmem pg_logical pg_multixact pg_notify 
 # A control file that is none: there the start ends, before it would look for data.
 dd if=/dev/zero of=d/global/pg_control bs=8192 count=1 2>/dev/null
 value() { cat postgresql.conf polar_dma.conf postgresql.auto.conf 2>/dev/null | sed -n "s/^[ 	]*$1[ 	=]*[ 	]*'\{0,1\}\([^'#]*\)'\{0,1\}.*/\1/p" | tail -n 1; }
+# Names of certificates that are relative begin in PGDATA.
+for name in ssl_cert_file=server.crt ssl_key_file=server.key ssl_ca_file= ssl_crl_file= ssl_dh_params_file=; do
+	f=$(value "${name%%=*}")
+	f=${f:-${name#*=}}
+	case /$f/ in //*|*/../*) continue ;; esac
+	if [ -f "$PGDATA/$f" ] && [ ! -e "./$f" ]; then
+		case $f in */*) mkdir -p "./${f%/*}" ;; esac
+		ln -s "$PGDATA/$f" "./$f"
+	fi
+done
 try() {
 	timeout 60 "$POSTGRES" -D "$TRY" -c data_directory="$TRY" -c logging_collector=off -c log_destination=stderr -c log_min_messages=notice -c log_line_prefix='%m [%p] ' -c log_error_verbosity=default \
 		-c listen_addresses= -c unix_socket_directories="$TRY" -c external_pid_file="$TRY/external.pid" -c stats_temp_directory=pg_stat_tmp \
@@ -66,6 +76,11 @@ if [ "$any" = 1 ] || ! command -v ip >/dev/null 2>&1; then echo any; else ip -o 
 for a in $(value listen_addresses | tr ',' ' '); do
 	case $a in '*'|*:*|*[!0-9.]*) getent ahosts "$a" 2>/dev/null | awk -v n="$a" '{ print "name " n " " $1 }' ;; esac
 done
+# Directories of links are as good as where they lead.
+dir=$(value polar_datadir)
+echo @@datadir
+readlink -f -- "${dir#file-dio://}" 2>/dev/null
+readlink -f -- "$POLARDATA" 2>/dev/null
 echo @@denied
 writable() { if [ -d "$1" ]; then [ -w "$1" ] && [ -x "$1" ]; else [ -n "$2" ] && [ -d "${1%/*}" ] && [ -w "${1%/*}" ]; fi; }
 dir=$(value log_directory)
