@@ -23,7 +23,7 @@ var superuserPasswordModule = tasks.Define(tasks.Module{
 	Name:    "polardb_superuser_password",
 	Summary: "Give the database superuser the inventory's password, without knowing the old one",
 	Notes: []string{
-		"login_password is the new password. When the nodes accept it there is nothing to do. " +
+		"login_password is the new password. When the nodes accept it and the leader has stored it there is nothing to do. " +
 			"Otherwise the engine's own account sets it over the leader's socket: " +
 			"for that moment pg_hba.conf lets the account in there without a password. " +
 			"The account owns the database's files and could do so at any time; nobody else is let in.",
@@ -49,34 +49,57 @@ type setSuperuserPassword struct {
 	list []WantedNode
 }
 
-// superuserFound lists the nodes that refuse the password; empty: it is the cluster's.
-type superuserFound struct{ refusing []string }
+// superuserFound says what stands against the password; neither: it is the cluster's.
+type superuserFound struct {
+	refusing []string // nodes that refuse it
+	stored   string   // the leader, where it has stored another and lets the login in all the same, as with trust
+}
 
 // Ask waits for a leader unless the nodes refuse the password.
 func (s *setSuperuserPassword) Ask(ctx context.Context, h tasks.Host, _ tasks.Found) (superuserFound, error) {
 	found := superuserFound{}
-	_, survey, err := s.args.leader(ctx, h, s.list, electionPatience)
-	if err != nil {
-		for _, v := range survey {
-			if dma.Code(v.Err) == "28P01" {
-				found.refusing = append(found.refusing, v.Node)
-			}
+	leader, survey, err := s.args.leader(ctx, h, s.list, electionPatience)
+	if err == nil {
+		return s.compare(ctx, h, leader.Node)
+	}
+	for _, v := range survey {
+		if dma.Code(v.Err) == "28P01" {
+			found.refusing = append(found.refusing, v.Node)
 		}
-		if len(found.refusing) == 0 {
-			return found, err
-		}
+	}
+	if len(found.refusing) == 0 {
+		return found, err
 	}
 	return found, nil
 }
 
+// compare looks at what the leader has stored: that a login got in says nothing where pg_hba.conf trusts it.
+func (s *setSuperuserPassword) compare(ctx context.Context, h tasks.Host, leader string) (superuserFound, error) {
+	n, err := NodeNamed(s.list, leader)
+	if err != nil {
+		return superuserFound{}, err
+	}
+	roles, err := s.args.storedPasswords(ctx, h, n, s.args.LoginUser)
+	if err != nil {
+		return superuserFound{}, err
+	}
+	if stored, there := roles[s.args.LoginUser]; there && !dma.PasswordFits(stored, s.args.LoginUser, s.args.LoginPassword) {
+		return superuserFound{stored: leader}, nil
+	}
+	return superuserFound{}, nil
+}
+
 func (s *setSuperuserPassword) Plan(found superuserFound) (tasks.Plan, error) {
-	if len(found.refusing) == 0 {
+	if len(found.refusing) == 0 && found.stored == "" {
 		return tasks.Plan{Msg: "the superuser " + s.args.LoginUser + " has the inventory's password"}, nil
+	}
+	why := strings.Join(found.refusing, ", ") + " refused it"
+	if found.stored != "" {
+		why = found.stored + " lets logins in without a password, and has stored another"
 	}
 	return tasks.Plan{
 		Change: true,
-		Msg: fmt.Sprintf("give the superuser %s the inventory's password, over the socket of the node that leads: %s refused it",
-			s.args.LoginUser, strings.Join(found.refusing, ", ")),
+		Msg:    fmt.Sprintf("give the superuser %s the inventory's password, over the socket of the node that leads: %s", s.args.LoginUser, why),
 	}, nil
 }
 

@@ -6,8 +6,10 @@ import (
 	"net"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/all"
@@ -48,8 +50,8 @@ func (memberShell) ReadFile(_ context.Context, name string, _ int64) ([]byte, er
 	return os.ReadFile(name)
 }
 
-// task does a module's task on a node's host, as a playbook does.
-func (n *node) task(nodes []*node, module string, args map[string]any) (tasks.Result, error) {
+// planned plans a module's task on a node's host, as a playbook does.
+func (n *node) planned(nodes []*node, module string, args map[string]any) (tasks.Action, tasks.Plan, error) {
 	n.t.Helper()
 	args["login_password"] = password
 	account, err := user.Current()
@@ -74,13 +76,18 @@ func (n *node) task(nodes []*node, module string, args map[string]any) (tasks.Re
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	ctx := context.Background()
-	h := member{name: "node" + strconv.Itoa(n.number), nodes: nodes}
-	found, err := tasks.Find(ctx, h, action, tasks.Found{Result: remote.Result{}})
+	found, err := tasks.Find(context.Background(), member{name: "node" + strconv.Itoa(n.number), nodes: nodes}, action, tasks.Found{Result: remote.Result{}})
 	if err != nil {
-		return tasks.Result{}, err
+		return action, tasks.Plan{}, err
 	}
 	plan, err := action.Plan(found)
+	return action, plan, err
+}
+
+// task does a module's task on a node's host.
+func (n *node) task(nodes []*node, module string, args map[string]any) (tasks.Result, error) {
+	n.t.Helper()
+	action, plan, err := n.planned(nodes, module, args)
 	if err != nil || !plan.Change {
 		return tasks.Result{Values: plan.Values}, err
 	}
@@ -88,7 +95,7 @@ func (n *node) task(nodes []*node, module string, args map[string]any) (tasks.Re
 	if !ok {
 		n.t.Fatalf("%s cannot be applied", module)
 	}
-	return applier.Apply(ctx, h, plan)
+	return applier.Apply(context.Background(), member{name: "node" + strconv.Itoa(n.number), nodes: nodes}, plan)
 }
 
 // The modules for PostgreSQL work on the leader, whichever host their task is on.
@@ -110,6 +117,24 @@ func TestModulesReachTheLeader(t *testing.T) {
 		}
 		if r, err := follower.task(nodes, "postgresql_ping", map[string]any{}); err != nil || r.Values["is_available"] != true {
 			t.Errorf("ping: %+v, %v", r, err)
+		}
+	})
+}
+
+// A login that pg_hba.conf trusts gets in with any password, which says nothing of the one that is stored.
+func TestATrustedLoginProvesNoPassword(t *testing.T) {
+	each(t, func(t *testing.T, e *engine) {
+		nodes := cluster(t, e, 1)
+		n := nodes[0]
+		n.write(filepath.Join(n.pgdata, "pg_hba.conf"), "local all all trust\nhost all all all trust\nhost replication all all trust\n")
+		n.exec("select pg_reload_conf()")
+		role := must[string](n, "select current_user::text")
+		for stored, change := range map[string]bool{"another": true, password: false} {
+			n.exec("alter role " + role + " password " + hashed(t, role, stored))
+			eventually(t, n.within(20*time.Second), fmt.Sprintf("with %s stored it plans a change: %t", stored, change), func() bool {
+				_, plan, err := n.planned(nodes, "polardb_superuser_password", map[string]any{"login_user": role, "password_encryption": "md5"})
+				return err == nil && plan.Change == change
+			})
 		}
 	})
 }
