@@ -207,6 +207,15 @@ type bundleKeygenCmd struct {
 
 // Run makes the keys, and replaces none.
 func (c *bundleKeygenCmd) Run(t *terminal) error {
+	// Before a passphrase is thought of and typed twice.
+	for _, name := range []string{c.Name + ".key", c.Name + ".pub"} {
+		if _, err := os.Lstat(name); err == nil {
+			return fmt.Errorf("%s: file exists, and is not replaced: choose another name", name)
+		}
+	}
+	if err := os.MkdirAll(filepath.Dir(c.Name), 0o700); err != nil {
+		return fmt.Errorf("make the directory of the keys: %w", err)
+	}
 	pass, err := bundlePassphrase(t, c.Passphrase, true)
 	if err != nil {
 		return err
