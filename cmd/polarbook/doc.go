@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/all"
 	"github.com/polarbook/polarbook/tasks/argument"
@@ -25,14 +26,31 @@ func (c *docCmd) Run(t *terminal) error {
 		for _, m := range all.All() {
 			fmt.Fprintf(t.out, "%-*s  %s\n", width, m.Name, wrap(m.Summary, 98-width, strings.Repeat(" ", width+2)))
 		}
+		fmt.Fprintf(t.out, "\n%s\n", "About the run, not about a host:")
+		for _, m := range playbooks.BuiltinActions() {
+			fmt.Fprintf(t.out, "%-*s  %s\n", width, m.Name, wrap(m.Summary, 98-width, strings.Repeat(" ", width+2)))
+		}
 		return nil
 	}
-	m, ok := all.Lookup(c.Module)
+	m, ok := documented(c.Module)
 	if !ok {
 		return fmt.Errorf("there is no module %q%s; polarbook doc lists them all", c.Module, suggest.Suffix(c.Module, all.Names()))
 	}
 	fmt.Fprint(t.out, moduleDoc(t, m))
 	return nil
+}
+
+// documented finds a module, or what the engine does itself, by any of its names.
+func documented(name string) (*tasks.Module, bool) {
+	if m, ok := all.Lookup(name); ok {
+		return m, true
+	}
+	for _, m := range playbooks.BuiltinActions() {
+		if name == m.Name || name == "ansible.builtin."+m.Name || name == "ansible.legacy."+m.Name {
+			return &m, true
+		}
+	}
+	return nil, false
 }
 
 // moduleDoc is made from the table that the loader checks with and the arguments are decoded with.

@@ -10,11 +10,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/tasks/all"
 	"github.com/polarbook/polarbook/test/golden"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -172,7 +174,7 @@ func interrupted(ts *testscript.TestScript, _ bool, args []string) {
 
 // TestDocOfEveryModule reads the documentation of each module as a user sees it.
 func TestDocOfEveryModule(t *testing.T) {
-	for _, m := range all.All() {
+	for _, m := range append(slices.Clone(all.All()), playbooks.BuiltinActions()...) {
 		t.Run(m.Name, func(t *testing.T) {
 			var out bytes.Buffer
 			if err := (&docCmd{Module: m.Name}).Run(&terminal{out: &out}); err != nil {

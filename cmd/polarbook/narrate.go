@@ -211,6 +211,7 @@ func (n *narrator) recap(e event.RunEnded) string {
 				name, r.RoundTrips, r.Sessions, bytesText(r.BytesSent), bytesText(r.BytesReceived))
 		}
 	}
+	b.WriteString(n.stats(e))
 	fmt.Fprintf(&b, "in %s\n", took(e.Elapsed))
 	if n.check {
 		b.WriteString("nothing was changed: --check counts as changed what a run would change\n")
@@ -220,6 +221,23 @@ func (n *narrator) recap(e event.RunEnded) string {
 		for _, host := range sortedKeys(e.Pending) {
 			fmt.Fprintf(&b, "  %s would have gone on with: %s\n", host, oneLine(e.Pending[host]))
 		}
+	}
+	return b.String()
+}
+
+// stats is what set_stats collected, a line for each host's and one for the run's.
+func (n *narrator) stats(e event.RunEnded) string {
+	if e.Stats == nil {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString(n.t.bold("STATS") + "\n")
+	for of, values := range e.Stats.All() {
+		text, err := json.Marshal(values)
+		if err != nil {
+			text = []byte(err.Error())
+		}
+		fmt.Fprintf(&b, "%s: %s\n", of, oneLine(string(text)))
 	}
 	return b.String()
 }

@@ -29,6 +29,8 @@ func (s *taskRun) builtinAction(ctx context.Context, v *variables) *outcome {
 		return s.groupBy(v, args)
 	case "pause":
 		return s.pauseFor(ctx, v, args)
+	case "set_stats":
+		return s.setStats(v, args)
 	case "wait_for_connection":
 		return s.waitForConnection(ctx, v, args)
 	case "validate_argument_spec":

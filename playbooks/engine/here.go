@@ -53,8 +53,8 @@ func isLocal(nodes []playbooks.Node) bool {
 // needsNoHost reports whether a task asks nothing of a host.
 func needsNoHost(t *playbooks.Task) bool {
 	switch builtinActionOf(t) {
-	case "meta", "include_vars", "add_host", "group_by", "pause", "validate_argument_spec":
+	case "meta", "include_vars", "add_host", "group_by", "pause", "set_stats", "validate_argument_spec":
 		return true
 	}
-	return t.Module != nil && slices.Contains([]string{"debug", "assert", "fail", "set_fact", "set_stats"}, t.Module.Name)
+	return t.Module != nil && slices.Contains([]string{"debug", "assert", "fail", "set_fact"}, t.Module.Name)
 }

@@ -193,6 +193,7 @@ type run struct {
 	wordFacts atomic.Bool
 	// extraVars are those of the options, by name.
 	extraVars *ordered.Map
+	stats     stats
 
 	mu    sync.Mutex
 	hosts map[string]*host
@@ -315,7 +316,8 @@ func (r *run) end(ctx context.Context, err error) (*Report, error) {
 	sort.Strings(rep.Unreachable)
 	reason := r.stopRequest.reason()
 	rep.Aborted = ctx.Err() != nil || len(rep.Pending) > 0 || reason != nil
-	r.events.Emit(event.RunEnded{Time: time.Now(), Elapsed: rep.Elapsed, Hosts: rep.Hosts, Aborted: rep.Aborted, Pending: rep.Pending})
+	r.events.Emit(event.RunEnded{Time: time.Now(), Elapsed: rep.Elapsed, Hosts: rep.Hosts, Aborted: rep.Aborted, Pending: rep.Pending,
+		Stats: r.stats.all()})
 	var own *Error
 	switch {
 	case reason != nil:

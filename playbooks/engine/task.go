@@ -268,7 +268,7 @@ func builtinActionOf(t *playbooks.Task) string {
 	}
 	if t.Module != nil {
 		switch t.Module.Name {
-		case "meta", "include_vars", "add_host", "group_by", "pause", "wait_for_connection", "validate_argument_spec":
+		case "meta", "include_vars", "add_host", "group_by", "pause", "set_stats", "wait_for_connection", "validate_argument_spec":
 			return t.Module.Name
 		}
 	}

@@ -155,7 +155,7 @@ func (m *Emitter) masked(e Event) Event {
 		for host, task := range e.Pending {
 			pending[host] = m.mask(task)
 		}
-		e.Pending = pending
+		e.Pending, e.Stats = pending, m.values(e.Stats)
 		return e
 	}
 	return e // RunStarted and HostConnected hold names and addresses only

@@ -141,6 +141,8 @@ type RunEnded struct {
 	// Aborted is true when the run was stopped; Pending holds what was left: the first task not run on each host.
 	Aborted bool
 	Pending map[string]string
+	// Stats are what set_stats collected: a dict for each host by its name, and under RUN what is of no host; nil: nothing.
+	Stats *ordered.Map
 }
 
 func (RunStarted) event()    {}

@@ -209,6 +209,7 @@ func Encode(e Event) ([]byte, error) {
 		fields["elapsed"], fields["hosts"] = e.Elapsed.Seconds(), hosts
 		set("aborted", true, e.Aborted)
 		set("pending", e.Pending, len(e.Pending) > 0)
+		set("stats", e.Stats, e.Stats != nil)
 	default:
 		return nil, fmt.Errorf("there is no JSON for the event %T", e)
 	}
