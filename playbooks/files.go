@@ -36,6 +36,10 @@ func (l *loader) read(fsys fs.FS, path string, from Position) *file {
 	if f := l.files[name]; f != nil && f.whole && f.path == path && (f.fsys == hostFiles) == (fsys == hostFiles) {
 		return f
 	}
+	if outside(l.Only, fsys, path) {
+		l.fail(from, 0, "", "%s is not in the bundle", name)
+		return nil
+	}
 	data, err := readLimited(fsys, path)
 	if err != nil {
 		l.fail(from, 0, "", "cannot read %s: %v", name, reason(err))

@@ -307,7 +307,7 @@ func (l *loader) findTasks(c *scope, name string, at Position) (found place, lac
 		dir := path.Join(o.Dir, path.Dir(name))
 		hint = suggest.Hint(base, namesIn(o.Source, dir))
 	}
-	return place{}, l.lack(at, 0, hint, "%v", &NotFoundError{Name: name, Looked: looked})
+	return place{}, l.lack(at, 0, hint, "%v", &NotFoundError{Name: name, Looked: looked, Bundled: l.Only != ""})
 }
 
 // lookForTasks is findTasks; where there is no such file it returns the places that it looked in.

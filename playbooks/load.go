@@ -51,6 +51,8 @@ type Options struct {
 	Library []string
 	// ExtraVars are the variables of the command line; the names of imports may hold them.
 	ExtraVars map[string]any
+	// Only is the directory, in full, of a bundle's files: what lies elsewhere on this machine is an error. Empty: nothing is.
+	Only string
 }
 
 // Load reads a playbook with all that it includes and checks it: keywords, modules, arguments, templates, files and
@@ -211,6 +213,9 @@ func (l *loader) find(name string) (place, error) {
 	candidates = append(candidates, namesIn(l.Builtin, ".")...)
 	for _, c := range slices.Clone(candidates) {
 		candidates = append(candidates, strings.TrimSuffix(c, path.Ext(c)))
+	}
+	if l.Only != "" {
+		return place{}, Errors{{Msg: fmt.Sprintf("%q is not in the bundle, and no built-in playbook has that name", name), Hint: suggest.Hint(name, candidates)}}
 	}
 	return place{}, Errors{{
 		Msg:  fmt.Sprintf("there is no playbook %q: no such file, and none of that name is built in", name),

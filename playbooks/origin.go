@@ -14,11 +14,15 @@ import (
 
 // NotFoundError says where a file was looked for.
 type NotFoundError struct {
-	Name   string
-	Looked []string
+	Name    string
+	Looked  []string
+	Bundled bool // all files come out of a bundle
 }
 
 func (e *NotFoundError) Error() string {
+	if e.Bundled {
+		return fmt.Sprintf("%q is not in the bundle; looked for %s", e.Name, strings.Join(e.Looked, ", "))
+	}
 	return fmt.Sprintf("there is no file %q; looked for %s", e.Name, strings.Join(e.Looked, ", "))
 }
 
@@ -38,6 +42,9 @@ func (o Origin) Find(kind, name string) (fs.FS, string, error) {
 			continue
 		}
 		_, err := fs.Stat(place.fsys, place.path)
+		if err == nil && outside(o.Only, place.fsys, place.path) {
+			return nil, "", fmt.Errorf("%s is not in the bundle", display(place.fsys, place.path))
+		}
 		if err == nil {
 			return place.fsys, place.path, nil
 		}
@@ -50,7 +57,16 @@ func (o Origin) Find(kind, name string) (fs.FS, string, error) {
 			looked = append(looked, shown)
 		}
 	}
-	return nil, "", &NotFoundError{Name: name, Looked: looked}
+	return nil, "", &NotFoundError{Name: name, Looked: looked, Bundled: o.Only != ""}
+}
+
+// outside reports whether a file is this machine's and not below the only directory of which files may be.
+func outside(only string, fsys fs.FS, p string) bool {
+	if only == "" || fsys != hostFiles {
+		return false
+	}
+	below, err := filepath.Rel(inHost(only), p)
+	return err != nil || !filepath.IsLocal(below)
 }
 
 // in is the origin of a file that something of this origin includes. One in another file system, a built-in one that a

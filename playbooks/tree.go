@@ -167,6 +167,8 @@ type Origin struct {
 	WorkDir string
 	// Templates are those in the binary, looked at last; nil: none.
 	Templates fs.FS
+	// Only is Options.Only.
+	Only string
 }
 
 // Loop is `loop` or one of the `with_` forms.

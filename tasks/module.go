@@ -75,6 +75,11 @@ type Module struct {
 	// Examples is YAML, one or more tasks, and is itself loaded by a test.
 	Examples string
 
+	// Network returns what a task with these arguments (by their own names, rendered) wants of a network that a closed site does not
+	// have, as a verb and its object; "": nothing. It is asked before the host is, and, with planned set, when there is something to be
+	// changed. nil: never anything.
+	Network func(values map[string]any, l Local, planned bool) string
+
 	// Args is the argument table, derived from the struct given to Define.
 	Args []argument.Spec
 	// New reads arguments whose templates have been rendered (all but those of kind Raw) and returns the work to do.

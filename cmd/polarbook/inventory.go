@@ -49,6 +49,9 @@ func (c *inventoryCmd) Run(t *terminal, _ runContext) error {
 		return errors.New("--toml is not implemented by polarbook: print JSON, or YAML with --yaml")
 	}
 	var err error
+	if c.Output, err = c.ownFile(c.Output); err != nil {
+		return err
+	}
 	if c.w, err = c.prepare(t); err != nil {
 		return err
 	}

@@ -24,6 +24,10 @@ type metricsCmd struct {
 
 // Run asks all clusters of the inventory, or the one of --cluster. That one does not answer is a metric and no failure.
 func (c *metricsCmd) Run(t *terminal, run runContext) error {
+	output, err := c.ownFile(c.Output)
+	if err != nil {
+		return err
+	}
 	w, err := c.prepare(t)
 	if err != nil {
 		return err
@@ -43,7 +47,7 @@ func (c *metricsCmd) Run(t *terminal, run runContext) error {
 	if c.Output == "" {
 		return t.print(text)
 	}
-	return replaceFile(c.Output, text)
+	return replaceFile(output, text)
 }
 
 // reading asks one cluster, for a bounded time.

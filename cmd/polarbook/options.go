@@ -51,6 +51,7 @@ type hostOptions struct {
 	SSHConfig  string `name:"ssh-config" placeholder:"FILE" help:"Read this file instead of ~/.ssh/config."`
 	KnownHosts string `name:"known-hosts" placeholder:"FILE" help:"Read this file instead of ~/.ssh/known_hosts."`
 	vaultOptions
+	bundleOptions
 }
 
 // inventoryNames are looked for in the working directory, in this order.
@@ -232,6 +233,9 @@ func (o hostOptions) prepare(t *terminal) (*workplace, error) {
 // prepareWithout is prepare where an inventory need not be.
 func (o hostOptions) prepareWithout(t *terminal) (*workplace, error) {
 	warn := t.warnOnce()
+	if err := o.enterBundle(t); err != nil {
+		return nil, err
+	}
 	set, err := o.readSettings(warn)
 	if err != nil {
 		return nil, err
@@ -240,6 +244,13 @@ func (o hostOptions) prepareWithout(t *terminal) (*workplace, error) {
 	noInventory := errors.Is(err, errNoInventory)
 	if err != nil && !noInventory {
 		return nil, err
+	}
+	for _, source := range sources {
+		if !strings.Contains(source, ",") {
+			if err := o.inBundle(source); err != nil {
+				return nil, err
+			}
+		}
 	}
 	reading, err := inventoryOptions(set)
 	if err != nil {
@@ -255,6 +266,12 @@ func (o hostOptions) prepareWithout(t *terminal) (*workplace, error) {
 	vars, from, err := o.extraVars(keys, warn)
 	if err != nil {
 		return nil, errors.New(inventory.MaskNamed(err.Error()))
+	}
+	if o.Bundle != "" {
+		if online, given := vars[offlineVar]; given && !isTrue(online) {
+			return nil, fmt.Errorf("--bundle is for a site without a network, and -e says %s=%v", offlineVar, online)
+		}
+		vars[offlineVar] = true
 	}
 	reading.Expressions, reading.ExtraVars = expressions{templates.New(templates.Options{Secrets: t.secrets, Env: os.LookupEnv})}, vars
 	inv, err := inventory.LoadWith(reading, sources)
@@ -295,8 +312,8 @@ func (o hostOptions) prepareWithout(t *terminal) (*workplace, error) {
 func (w *workplace) load(name string) (*playbooks.Playbook, error) {
 	p, err := playbooks.Load(name, playbooks.Options{
 		Templates: templates.Files(), Checker: w.render, ExtraVars: w.vars,
-		RolesPath: rolesPath(w.settings), CollectionsPath: collectionsPath(w.settings), Library: library(w.settings),
-		Vault: w.keys,
+		RolesPath: w.options.within(rolesPath(w.settings)), CollectionsPath: w.options.within(collectionsPath(w.settings)),
+		Library: w.options.within(library(w.settings)), Vault: w.keys, Only: w.options.bundleRoot(),
 	})
 	if err != nil {
 		return nil, err

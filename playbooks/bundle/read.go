@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -246,6 +247,12 @@ func (b *Bundle) extract(root *os.Root, i int) error {
 		}
 		return fmt.Errorf("%s is there already, and is another file", f.Path)
 	}
+	return b.put(root, i)
+}
+
+// put writes a file, whole or not at all. One that is there is replaced.
+func (b *Bundle) put(root *os.Root, i int) error {
+	f := b.Files[i]
 	if dir := filepath.Dir(filepath.FromSlash(f.Path)); dir != "." {
 		if err := root.MkdirAll(dir, 0o755); err != nil {
 			return err
@@ -256,7 +263,10 @@ func (b *Bundle) extract(root *os.Root, i int) error {
 		mode = 0o755
 	}
 	temp := filepath.FromSlash(f.Path) + ".unfinished"
-	out, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
+	if err := root.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	out, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return err
 	}

@@ -152,7 +152,13 @@ var testModules = []tasks.Module{
 		return &shell{a}, nil
 	}),
 	tasks.Define(tasks.Module{Name: "early"}, func(*earlyArgs, tasks.Local) (tasks.Action, error) { return early{}, nil }),
-	tasks.Define(tasks.Module{Name: "content"}, func(a *contentArgs, l tasks.Local) (tasks.Action, error) { return &content{a}, nil }),
+	tasks.Define(tasks.Module{Name: "content", Network: func(values map[string]any, _ tasks.Local, planned bool) string {
+		switch text, _ := values["text"].(string); {
+		case text == "fetched", text == "fetched where it lacks" && planned:
+			return "fetch it"
+		}
+		return ""
+	}}, func(a *contentArgs, l tasks.Local) (tasks.Action, error) { return &content{a}, nil }),
 	tasks.Define(tasks.Module{Name: "set_fact", AnyArgs: true}, func(a *factArgs, l tasks.Local) (tasks.Action, error) {
 		return &facts{a}, nil
 	}),

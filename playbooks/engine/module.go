@@ -202,6 +202,33 @@ type moduleRun struct {
 	target      target
 	check, diff bool
 	left        bool // in the background, with poll: 0; what it may notify is noted already
+	// offline is what a change would want of the network that the site does not have; nil: nothing.
+	offline *tasks.Failure
+}
+
+// wantsNetwork refuses a task that wants something of a network where there is none, and returns the refusal of its change.
+func (d *moduleRun) wantsNetwork(args map[string]any, l tasks.Local) (*tasks.Failure, error) {
+	m := d.s.t.Module
+	if m.Network == nil {
+		return nil, nil
+	}
+	offline, err := tasks.Offline(l)
+	if err != nil || !offline {
+		return nil, err
+	}
+	hint := func(what string) string {
+		if strings.Contains(what, "repositories") || strings.Contains(what, "sources") {
+			return "bring the packages along, and install them with polardb_os_packages; or leave the task out with when: not polarbook_offline"
+		}
+		return ""
+	}
+	if what := m.Network(args, l, false); what != "" {
+		return nil, tasks.NoNetwork(m.Name, what, hint(what))
+	}
+	if what := m.Network(args, l, true); what != "" {
+		return tasks.NoNetwork(m.Name, what, hint(what)), nil
+	}
+	return nil, nil
 }
 
 // run returns the result, and in check mode what cannot be known yet. A panic of the module is its failure.
@@ -219,6 +246,9 @@ func (d *moduleRun) run(ctx context.Context, args map[string]any) (r tasks.Resul
 		return r, "", nil
 	}
 	local := &controller{s: d.s, v: d.v, check: d.check, diff: d.diff}
+	if d.offline, err = d.wantsNetwork(args, local); err != nil {
+		return r, "", err
+	}
 	action, err := d.s.t.Module.New(args, local)
 	if err != nil {
 		return r, "", err
@@ -252,6 +282,9 @@ func (d *moduleRun) do(ctx context.Context, h *session.Handle, action tasks.Acti
 		return r, "", err
 	}
 	plan, err := action.Plan(found)
+	if d.offline != nil && (err != nil || plan.Change && !plan.Quiet || plan.Unknown != "") {
+		return r, "", d.offline
+	}
 	if err != nil {
 		return r, "", err
 	}

@@ -278,3 +278,45 @@ func TestMessagesAreRenderedWhenTheyAreNeeded(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// Where there is no network, what would always go there is refused before the host is asked, and what would do so for its change alone
+// when there is one to make.
+func TestWithoutANetwork(t *testing.T) {
+	for _, c := range []struct {
+		text, offline string
+		there         string // what the file holds before
+		refused       bool
+		trips         int
+	}{
+		{"fetched", "true", "fetched", true, 0},
+		{"fetched", "false", "fetched", false, 1},
+		{"fetched where it lacks", "yes", "fetched where it lacks", false, 1},
+		{"fetched where it lacks", "true", "other", true, 1},
+		{"fetched where it lacks", "false", "other", false, 2},
+		{"mine", "true", "other", false, 2},
+	} {
+		for _, check := range []bool{false, true} {
+			b := newBench(t, "a")
+			if err := os.WriteFile(filepath.Join(b.dir, "motd"), []byte(c.there), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			b.o.Check = check
+			_, err := b.run("- hosts: a\n  gather_facts: false\n  vars: {polarbook_offline: " + c.offline + "}\n  tasks:\n" +
+				"    - content: {path: \"{{ dir }}/motd\", text: " + c.text + "}\n")
+			said := strings.Contains(b.rec.text(), "content would fetch it, and this site has no network (polarbook_offline)")
+			if c.refused != (err != nil) || said != c.refused {
+				t.Errorf("%+v, check %v: %v: %s", c, check, err, b.rec.text())
+			}
+			trips := c.trips
+			if check {
+				trips = min(1, trips)
+			}
+			if n := len(b.conns["a"].runs); n != trips {
+				t.Errorf("%+v, check %v: the host was asked %d times", c, check, n)
+			}
+			if got, _ := os.ReadFile(filepath.Join(b.dir, "motd")); (c.refused || check) && string(got) != c.there {
+				t.Errorf("%+v, check %v: the file holds %q", c, check, got)
+			}
+		}
+	}
+}

@@ -42,6 +42,7 @@ type aptArgs struct {
 
 var aptModule = tasks.Define(tasks.Module{
 	Name: "apt", Collections: []string{"ansible.builtin"},
+	Network: aptNetwork,
 	Summary: "Manage packages with apt-get",
 	Notes: append(slices.Clone(packageNotes),
 		"Whether packages are available is asked before anything is done. --check that finds one nowhere reports it and goes on, since an "+

@@ -95,7 +95,7 @@ func (p *aptWork) Plan(found tasks.Found) (tasks.Plan, aptChange, error) {
 	}
 	if !p.asking && len(said.Auto) > 0 {
 		change.mark, change.quiet = said.Auto, !plan.Change
-		plan.Change = true
+		plan.Change, plan.Quiet = true, change.quiet
 	}
 	return p.cleaning(plan), change, nil
 }

@@ -26,6 +26,7 @@ type aptRepositoryArgs struct {
 
 var aptRepositoryModule = tasks.Define(tasks.Module{
 	Name: "apt_repository", Collections: []string{"ansible.builtin"},
+	Network: sourcesNetwork,
 	Summary: "Manage a line of apt's lists of sources",
 	Notes: []string{
 		"Lists that the change does not touch stay as they are. When the sources cannot be asked after a change, it is taken back.",

@@ -31,6 +31,7 @@ type getURLArgs struct {
 
 var getURLModule = tasks.Define(tasks.Module{
 	Name: "get_url", Collections: []string{"ansible.builtin"},
+	Network: func(values map[string]any, _ tasks.Local, _ bool) string { return tasks.FromURL(values["url"]) },
 	Summary: "Fetch a file from a web server to hosts",
 	Notes: append(webNotes[:len(webNotes):len(webNotes)],
 		"A file that is there is fetched again only if the server says that it is newer, or with force, unless its checksum is the one given. "+

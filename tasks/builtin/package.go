@@ -36,6 +36,7 @@ var packageModule = anyPackageModule()
 func anyPackageModule() tasks.Module {
 	m := tasks.Define(tasks.Module{
 		Name: "package", Collections: []string{"ansible.builtin"},
+		Network: packagesNetwork,
 		Summary: "Manage packages with the host's own manager",
 		Notes: append(slices.Clone(packageNotes),
 			"All arguments are handed on to the module of the manager (apt, dnf, yum), which fails on what it does not take."),

@@ -51,6 +51,7 @@ type rpmArgs struct {
 func rpmModule(name string) tasks.Module {
 	return tasks.Define(tasks.Module{
 		Name: name, Collections: []string{"ansible.builtin"},
+		Network: packagesNetwork,
 		Summary: "Manage packages with " + name,
 		Notes: append(slices.Clone(packageNotes),
 			"A group counts as installed when all of its packages are. Modules of dnf are written as groups: @nodejs:18.",
@@ -77,6 +78,11 @@ func rpmModule(name string) tasks.Module {
 		if err := a.check(name); err != nil {
 			return nil, err
 		}
+		offline, err := tasks.Offline(l)
+		if err != nil {
+			return nil, err
+		}
+		a.CacheOnly = a.CacheOnly || offline // else the question alone waits for repositories until it gives up
 		return tasks.ProbeApply(&rpmPackages{args: a, manager: strings.TrimSuffix(name, "5"), asking: l.Check()}), nil
 	})
 }

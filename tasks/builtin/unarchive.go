@@ -35,6 +35,7 @@ type unarchiveArgs struct {
 
 var unarchiveModule = tasks.Define(tasks.Module{
 	Name: "unarchive", Collections: []string{"ansible.builtin"}, NoAsync: true,
+	Network: func(values map[string]any, _ tasks.Local, _ bool) string { return tasks.FromURL(values["src"]) },
 	Summary: "Unpack a tar or zip archive on hosts",
 	Notes: []string{
 		"The host's tar unpacks, with the host's gzip, xz, bzip2 and zstd: .tar, .tar.gz, .tar.xz, .tar.bz2 and .tar.zst. " +

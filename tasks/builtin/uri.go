@@ -44,6 +44,7 @@ type uriArgs struct {
 
 var uriModule = tasks.Define(tasks.Module{
 	Name: "uri", Collections: []string{"ansible.builtin"},
+	Network: notAmongHosts,
 	Summary: "Ask a web service something",
 	Notes: append(webNotes[:len(webNotes):len(webNotes)],
 		"All headers of the answer are returned, in lower case and with _ for -. It reports a change only when dest was written.",

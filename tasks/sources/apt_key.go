@@ -29,6 +29,12 @@ type aptKeyArgs struct {
 
 var aptKeyModule = tasks.Define(tasks.Module{
 	Name: "apt_key", Collections: []string{"ansible.builtin"},
+	Network: func(values map[string]any, _ tasks.Local, _ bool) string {
+		if server, _ := values["keyserver"].(string); server != "" {
+			return "ask the server of keys " + server
+		}
+		return tasks.FromURL(values["url"])
+	},
 	Summary: "Add a key to those that apt trusts, or remove it",
 	Notes: []string{
 		"The host needs neither apt-key nor gpg, and so it works where Debian has no apt-key any more. A key that apt trusts this way vouches for " +

@@ -45,6 +45,7 @@ type gitArgs struct {
 
 var gitModule = tasks.Define(tasks.Module{
 	Name: "git", Collections: []string{"ansible.builtin"},
+	Network: gitNetwork,
 	Summary: "Check out a git repository on hosts",
 	Notes: []string{
 		"The host's git does the work, with the host's ssh where the repository is behind one; nothing is asked on a terminal.",

@@ -33,6 +33,7 @@ type pipArgs struct {
 
 var pipModule = tasks.Define(tasks.Module{
 	Name: "pip", Collections: []string{"ansible.builtin"},
+	Network: pipNetwork,
 	Summary: "Install packages of Python with the host's pip",
 	Notes: []string{
 		"The host has to have pip and Python, which polarbook itself does not need there; without them the error says so. A virtual environment " +

@@ -21,6 +21,7 @@ type rpmKeyArgs struct {
 
 var rpmKeyModule = tasks.Define(tasks.Module{
 	Name: "rpm_key", Collections: []string{"ansible.builtin"},
+	Network: func(values map[string]any, _ tasks.Local, _ bool) string { return tasks.FromURL(values["key"]) },
 	Summary: "Import a key into rpm's database, or remove it",
 	Notes: []string{
 		"The host needs rpm alone, and no gpg. The keys are compared by their ids.",

@@ -188,6 +188,9 @@ func (l *FakeLocal) Render(_, text string, o tasks.RenderOptions) (string, error
 
 // Eval implements tasks.Local.
 func (l *FakeLocal) Eval(expr string) (any, error) {
+	if strings.HasPrefix(expr, "polarbook_offline ") {
+		return l.Vars["polarbook_offline"] == true, nil
+	}
 	v, ok := l.Vars[expr]
 	if !ok {
 		return nil, fmt.Errorf("%q is undefined", expr)
