@@ -25,7 +25,6 @@ type authorizedKeyArgs struct {
 
 var authorizedKeyModule = tasks.Define(tasks.Module{
 	Name: "authorized_key", Collections: []string{"ansible.posix"},
-	Network: func(values map[string]any, _ tasks.Local, _ bool) string { return tasks.FromURL(values["key"]) },
 	Summary: "Manage the SSH keys that open an account",
 	Notes: []string{
 		"Keys are told apart by their body; type, comment and options are brought up to date. A change writes all of the file anew, " +
