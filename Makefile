@@ -19,10 +19,12 @@ release: build ## dist/: static binaries for linux and darwin (amd64, arm64), th
 unit: ## the tests that need no hosts and no root, with the race detector: some minutes on two cores
 	test/unit -short
 
-test: ## every suite that this machine can run, in its short form
+test: ## every suite that this machine can run, in its short form; installs what that needs (INSTALL=no: nothing)
+	test/needs test
 	test/run
 
 test-long: ## every suite that this machine can run, whole
+	test/needs test
 	LONG=yes test/run
 
 test-all: ## every suite that boots hosts, on every flavour of host: hours
@@ -43,7 +45,9 @@ $(LINT):
 bench: ## a run with nothing to do: wall time, round trips and bytes per host, at 0 and 30 ms; how long nobody can write during a switchover, restart and upgrade
 	go test ./test/bench -run '^$$' -bench . -benchtime 3x -count 1 -timeout 45m
 
-demo: build ## three throw-away hosts, a cluster on them, left up
+demo: ## three throw-away hosts, a cluster on them, left up; installs what that needs
+	test/needs demo
+	$(MAKE) --no-print-directory build
 	go run ./test/demo up
 
 demo-down: ## what demo left
