@@ -40,6 +40,7 @@ func (l *loader) block(c *scope, n *yaml.Node, es []entry) Node {
 		if lists[i] != nil {
 			in := *inner
 			in.maybe = in.maybe || lists[i].key == "rescue" // which only a failure reaches
+			in.tolerant = in.tolerant || lists[i].key == "block" && lists[1] != nil
 			*into = l.nodes(&in, lists[i].value, lists[i].key)
 		}
 	}

@@ -24,7 +24,8 @@ var sources = map[string]source{
 	"script":    {argument: "cmd", kind: "files"},
 }
 
-// checkSources checks that a file with a literal name is there, and that a template can be read.
+// checkSources checks that a file with a literal name is there, and that a template can be read. That it is missing is only noted where
+// the playbook says what is to happen when its task fails.
 func (l *loader) checkSources(c *scope, m *tasks.Module, args arguments, t *Task) {
 	s, ok := sources[m.Name]
 	if !ok || t.ArgsFrom.Given() {
@@ -59,6 +60,7 @@ func (l *loader) checkSources(c *scope, m *tasks.Module, args arguments, t *Task
 				missing.Looked[i] = l.shorten(place)
 			}
 		}
+		defer l.perhaps(l.maybe || c.tolerant || t.IgnoreErrors.Given())()
 		_ = l.lack(v.Pos, 0, hint, "%v", err)
 		return
 	}

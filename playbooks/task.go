@@ -20,7 +20,7 @@ type scope struct {
 	vars map[string]any
 	// maybe: a condition around it, or its own, is decided in the run; around: one around it.
 	maybe, around bool
-	// tolerant: ignore_errors is set around it.
+	// tolerant: ignore_errors is set around it, or it is in a block that has a rescue.
 	tolerant bool
 	// collections are where roles are looked for by their short names.
 	collections []string
