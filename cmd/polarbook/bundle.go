@@ -14,12 +14,13 @@ import (
 )
 
 type bundleCmd struct {
-	Create  bundleCreateCmd  `cmd:"" help:"Put a directory with all that a site needs into one file."`
-	Verify  bundleVerifyCmd  `cmd:"" help:"Compare a bundle with its manifest, its signature and its checksums."`
-	List    bundleListCmd    `cmd:"" help:"List what a bundle holds."`
-	Extract bundleExtractCmd `cmd:"" help:"Write a bundle's files to a directory, after it was verified."`
-	Diff    bundleDiffCmd    `cmd:"" help:"List the files in which two bundles differ."`
-	Keygen  bundleKeygenCmd  `cmd:"" help:"Make a pair of keys to sign bundles with, in minisign's form."`
+	Create   bundleCreateCmd   `cmd:"" help:"Put a directory with all that a site needs into one file."`
+	Verify   bundleVerifyCmd   `cmd:"" help:"Compare a bundle with its manifest, its signature and its checksums."`
+	List     bundleListCmd     `cmd:"" help:"List what a bundle holds."`
+	Extract  bundleExtractCmd  `cmd:"" help:"Write a bundle's files to a directory, after it was verified."`
+	Diff     bundleDiffCmd     `cmd:"" help:"List the files in which two bundles differ."`
+	Packages bundlePackagesCmd `cmd:"" help:"Download, on a host that has repositories, the packages that a minimal installation lacks for the engine."`
+	Keygen   bundleKeygenCmd   `cmd:"" help:"Make a pair of keys to sign bundles with, in minisign's form."`
 }
 
 // bundleTrust is which bundles are taken.

@@ -8,7 +8,7 @@ import (
 	"github.com/polarbook/polarbook/templates"
 )
 
-//go:embed ping.yml unlock.yml connect.yml psql.yml
+//go:embed ping.yml unlock.yml connect.yml psql.yml bundlepackages.yml
 var own embed.FS
 
 // ownFiles are the playbooks that commands other than run are made of, and the built-in roles that these use.

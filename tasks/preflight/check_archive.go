@@ -70,6 +70,23 @@ func (r *archiveReader) read(src string, l tasks.Local) (*archive, error) {
 	return a, nil
 }
 
+// Needs returns the libraries that the programs of a packed install prefix name and that it does not hold, each with the name that
+// Debian's policy gives its package. An archive that only a host can unpack is an error.
+func Needs(r io.Reader) (map[string]string, error) {
+	a, err := readArchive(bufio.NewReaderSize(r, 1<<20))
+	if err != nil {
+		return nil, err
+	}
+	if a.Unread != "" {
+		return nil, fmt.Errorf("it is %s and cannot be read on the control node: pack it with gzip", a.Unread)
+	}
+	needs := map[string]string{}
+	for _, l := range a.Libraries {
+		needs[l] = debianPackage(l)
+	}
+	return needs, nil
+}
+
 // readArchive reads a tar, plain or packed with gzip or bzip2. Its files may be in a top folder.
 func readArchive(r *bufio.Reader) (*archive, error) {
 	magic, _ := r.Peek(6)
