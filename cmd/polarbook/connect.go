@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,6 +33,10 @@ type clientView struct {
 		Port    int    `json:"port"`
 		Role    string `json:"role"`
 	} `json:"nodes"`
+	// Endpoint is the cluster's virtual address; "": it has none.
+	Endpoint string `json:"endpoint"`
+	Port     int    `json:"port"`
+
 	TLS     bool   `json:"tls"`
 	Clients string `json:"tls_clients"`
 	CA      string `json:"ca"`
@@ -42,6 +47,7 @@ type clientView struct {
 type connection struct {
 	Cluster  string             `json:"cluster"`
 	Leader   string             `json:"leader"` // "": not known
+	Endpoint string             `json:"endpoint,omitempty"`
 	Members  []connectionMember `json:"members"`
 	Database string             `json:"database"`
 	User     string             `json:"user,omitempty"`
@@ -49,6 +55,7 @@ type connection struct {
 	RootCert string             `json:"sslrootcert,omitempty"`
 	Write    clientStrings      `json:"write"`
 	Read     clientStrings      `json:"read"`
+	Through  *clientStrings     `json:"through_endpoint,omitempty"`
 	Notes    []string           `json:"notes"`
 }
 
@@ -197,8 +204,22 @@ func (c *connectCmd) connection(view clientView, now *statusListener) (connectio
 	c.tls(view, &e, &out)
 	out.SSLMode, out.RootCert = e.SSLMode, e.RootCert
 	out.Write, out.Read = e.strings(forWriting), e.strings(forReading)
+	if view.Endpoint != "" {
+		c.through(view, e, &out)
+	}
 	out.Notes = append(out.Notes, clientNotes...)
 	return out, nil
+}
+
+// through adds what those take who know the cluster's virtual address alone.
+func (c *connectCmd) through(view clientView, e endpoint, out *connection) {
+	e.Hosts = []hostPort{{view.Endpoint, cmp.Or(view.Port, defaultClientPort)}}
+	out.Endpoint = e.addresses()[0]
+	through := e.strings(forWriting)
+	out.Through = &through
+	if e.SSLMode == "verify-full" {
+		out.note("For verify-full through the endpoint the certificates have to hold it: names in polardb_tls, and reconfigure.yml")
+	}
 }
 
 // defaultClientPort is the engine's.
@@ -259,15 +280,20 @@ func (c *connection) text() string {
 	if c.Leader != "" {
 		rows = append(rows, []string{"leader now", c.Leader})
 	}
+	if c.Endpoint != "" {
+		rows = append(rows, []string{"endpoint", c.Endpoint + " (the leader's, polarbook run endpoint.yml)"})
+	}
 	var b strings.Builder
 	b.WriteString(table(rows) + "\n")
-	for _, part := range []struct {
+	type purposeText struct {
 		head string
 		is   clientStrings
-	}{
-		{"to write: the session is with the leader", c.Write},
-		{"to read: with another member while there is one", c.Read},
-	} {
+	}
+	parts := []purposeText{{"to write: the session is with the leader", c.Write}, {"to read: with another member while there is one", c.Read}}
+	if c.Through != nil {
+		parts = append(parts, purposeText{"to write through the endpoint, for who takes one address", *c.Through})
+	}
+	for _, part := range parts {
 		b.WriteString("\n" + part.head + "\n")
 		for _, row := range []struct{ client, is string }{
 			{"libpq, as a URI", part.is.URI}, {"libpq before 14", part.is.Older}, {"libpq, as keywords", part.is.Keywords}, {"JDBC", part.is.JDBC},

@@ -20,7 +20,8 @@ type polardbFirewallArgs struct {
 	Address string   `arg:"address" doc:"the node's own address; rules go into firewalld's zone of its interface, or into the default zone"`
 	Members []string `arg:"members" doc:"addresses or networks of the members, which may reach both ports"`
 	Clients []string `arg:"clients" doc:"other networks that may reach the client port; empty: all"`
-	State   string   `arg:"state" default:"present" choices:"absent present" doc:"absent removes all rules for the two ports"`
+	Rules   string   `arg:"rules" default:"ports" choices:"ports vrrp" doc:"ports: those for the two ports; vrrp: those by which members may send VRRP, which moves a virtual address, instead"`
+	State   string   `arg:"state" default:"present" choices:"absent present" doc:"absent removes all these rules"`
 }
 
 var firewallModule = tasks.Define(tasks.Module{
@@ -31,6 +32,7 @@ var firewallModule = tasks.Define(tasks.Module{
 		"Whoever reaches the consensus port can vote, so only the members may: any other rule that accepts just this port, " +
 			"for everybody or from one source, is removed. The same goes for the client port when clients are named; " +
 			"when none are, it is open to everybody and other rules for it stay.",
+		"With rules=vrrp the rules for the two ports are left alone, and so are those that accept VRRP from others: somebody else may need them.",
 		"Rules of another form (ranges of ports, services, with a priority, a log or an interface) are never touched.",
 	},
 	Returns: []tasks.Return{
@@ -86,25 +88,34 @@ func sources(texts []string) ([]string, error) {
 	return list, nil
 }
 
-// rule lets a source reach a TCP port; an empty source is everybody.
+// rule lets a source reach a TCP port, or send VRRP, which has no port; an empty source is everybody.
 type rule struct {
 	Source string
-	Port   int
+	Port   int // 0: VRRP
 }
 
 func (r rule) String() string {
+	if r.Port == 0 {
+		return "VRRP for " + r.Source
+	}
 	if r.Source == "" {
 		return fmt.Sprintf("%d/tcp for everybody", r.Port)
 	}
 	return fmt.Sprintf("%d/tcp for %s", r.Port, r.Source)
 }
 
-// wanted returns the rules that there should be for the two ports.
+// wanted returns the rules that there should be.
 func (f *polardbFirewall) wanted() []rule {
 	if f.args.State == "absent" {
 		return nil
 	}
 	var list []rule
+	if f.args.Rules == "vrrp" {
+		for _, m := range f.members {
+			list = append(list, rule{Source: m})
+		}
+		return list
+	}
 	for _, m := range f.members {
 		list = append(list, rule{m, dma.ConsensusPort(f.args.Port)})
 	}
@@ -121,6 +132,9 @@ func (f *polardbFirewall) wanted() []rule {
 
 // surplus reports whether an existing rule has to be removed.
 func (f *polardbFirewall) surplus(r rule) bool {
+	if vrrp := f.args.Rules == "vrrp"; vrrp || r.Port == 0 {
+		return vrrp && r.Port == 0 && f.args.State == "absent" && slices.Contains(f.members, r.Source)
+	}
 	switch r.Port {
 	case dma.ConsensusPort(f.args.Port):
 	case f.args.Port:
@@ -234,7 +248,7 @@ func (f *polardbFirewall) firewalld(found firewallFound, c *firewallChange) {
 		}
 		for _, r := range there {
 			// In a zone that is not the node's, only the rules of an earlier release are removed.
-			if f.surplus(r) && (p.own || r.Source == "") || !p.own && r == (rule{"", f.args.Port}) {
+			if f.surplus(r) && (p.own || r.Source == "") || !p.own && f.args.Rules != "vrrp" && r == (rule{"", f.args.Port}) {
 				remove = append(remove, "--remove-"+firewalldOption(r))
 				c.note(&c.removed, r)
 			}
@@ -278,10 +292,15 @@ func firewalldRules(found firewallFound, label string) []rule {
 		if m := RichRule.FindStringSubmatch(text); where == label && m != nil {
 			n, _ := strconv.Atoi(m[2])
 			list = append(list, rule{m[1], n})
+		} else if m := vrrpRule.FindStringSubmatch(text); where == label && m != nil {
+			list = append(list, rule{Source: m[1]})
 		}
 	}
 	return list
 }
+
+// vrrpRule matches the rules for VRRP that polarbook makes in firewalld; its group is the source.
+var vrrpRule = regexp.MustCompile(`^rule family="ipv[46]" source address="([^"]+)" protocol value="vrrp" accept$`)
 
 // firewalldOption returns port=5432/tcp, or rich-rule=… for a rule with a source.
 func firewalldOption(r rule) string {
@@ -292,6 +311,9 @@ func firewalldOption(r rule) string {
 	if strings.Contains(r.Source, ":") {
 		family = "ipv6"
 	}
+	if r.Port == 0 {
+		return fmt.Sprintf(`rich-rule=rule family="%s" source address="%s" protocol value="vrrp" accept`, family, r.Source)
+	}
 	return fmt.Sprintf(`rich-rule=rule family="%s" source address="%s" port port="%d" protocol="tcp" accept`, family, r.Source, r.Port)
 }
 
@@ -301,6 +323,9 @@ func (f *polardbFirewall) ufw(found firewallFound, c *firewallChange) {
 		line, _, _ = strings.Cut(line, " comment=")
 		w := strings.Fields(line)
 		// allow tcp 15432 0.0.0.0/0 any 10.0.0.1 in
+		if len(w) == 7 && w[1] == "vrrp" && w[2] == "any" {
+			w[1], w[2] = "tcp", "0"
+		}
 		if len(w) != 7 || w[0] != "allow" || w[1] != "tcp" || w[4] != "any" || w[6] != "in" || w[3] != "0.0.0.0/0" && w[3] != "::/0" {
 			continue
 		}
@@ -320,6 +345,9 @@ func (f *polardbFirewall) ufw(found firewallFound, c *firewallChange) {
 		from := r.Source
 		if from == "" {
 			from = "any"
+		}
+		if r.Port == 0 {
+			return fmt.Sprintf("said=$(ufw %s proto vrrp from %s to any 2>&1) || die \"ufw refused: $said\"\n", verb, remote.Quote(from))
 		}
 		return fmt.Sprintf("said=$(ufw %s proto tcp from %s to any port %d 2>&1) || die \"ufw refused: $said\"\n",
 			verb, remote.Quote(from), r.Port)

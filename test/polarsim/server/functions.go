@@ -130,6 +130,8 @@ func (c *session) makeFunctions() map[string]sql.Function {
 		"pg_try_advisory_lock": constant(sql.Bool, func() sql.Value { return true }),
 		"pg_advisory_unlock":   constant(sql.Bool, func() sql.Value { return true }),
 		"txid_current":         {Type: sql.Int8, Call: c.txid},
+
+		"pg_logical_emit_message": {Type: sql.LSN, Call: c.emit},
 	}
 }
 
@@ -190,6 +192,22 @@ func (c *session) txid(*sql.Context, []sql.Value) (sql.Value, error) {
 		return nil, &sql.Error{Code: "55000", Message: "cannot assign TransactionIds during recovery"}
 	}
 	return c.server.wrote() + 560, nil
+}
+
+// emit commits a message that changes nothing. Nothing ends its wait for a majority but the end of the session, which is not told when its client
+// has gone.
+func (c *session) emit(*sql.Context, []sql.Value) (sql.Value, error) {
+	if !c.server.isPrimary() {
+		return nil, &sql.Error{Code: "55000", Message: "cannot assign TransactionIds during recovery"}
+	}
+	outcome, err := c.server.write(c.ctx, record{Database: c.database, User: c.user})
+	if err == nil {
+		err = outcome.err
+	}
+	if err != nil {
+		return nil, err
+	}
+	return sql.FormatLSN(c.server.lsn(c.server.state.Load().Applied)), nil
 }
 
 // mayRead is has_table_privilege with a role or without, of views of an extension; other tables may be read by all.

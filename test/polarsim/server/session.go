@@ -202,10 +202,24 @@ func (s *Server) register(c *session) *sql.Error {
 	if int64(len(s.sessions)) >= limit+s.settings.number("max_wal_senders") {
 		return fatal("53300", "sorry, too many clients already")
 	}
+	if role := s.state.Load().Roles[c.user]; role != nil && !role.Super && role.ConnectionLimit >= 0 && s.sessionsOf(c.user) >= role.ConnectionLimit {
+		return fatal("53300", "too many connections for role \"%s\"", c.user)
+	}
 	s.nextPID++
 	c.pid = s.nextPID
 	s.sessions[c.pid] = c
 	return nil
+}
+
+// sessionsOf counts a role's. The caller holds the lock.
+func (s *Server) sessionsOf(role string) int64 {
+	var n int64
+	for _, c := range s.sessions {
+		if c.user == role {
+			n++
+		}
+	}
+	return n
 }
 
 func (s *Server) unregister(c *session) {
