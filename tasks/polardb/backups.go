@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +19,8 @@ type backupsArgs struct {
 	Dir  string `arg:"dir,path" default:"/var/lib/polardb-backups" doc:"the directory whose backups are listed"`
 	Name string `arg:"name" doc:"only the backup of this name"`
 	User string `arg:"user" default:"polardb" doc:"the account that backups belong to"`
+	Here bool   `arg:"control_node" default:"no" doc:"the directory is one of the control node, and the host is not asked"`
+	Read bool   `arg:"verify" default:"no" doc:"of the control node's: read all files, and compare each with the checksum that was written"`
 }
 
 var backupsModule = tasks.Define(tasks.Module{
@@ -40,6 +43,16 @@ var backupsModule = tasks.Define(tasks.Module{
 `,
 }, func(a *backupsArgs, _ tasks.Local) (tasks.Action, error) {
 	a.Dir = path.Clean(a.Dir)
+	if a.Here {
+		dir, err := filepath.Abs(a.Dir)
+		if err != nil {
+			return nil, fmt.Errorf("find the directory of backups on the control node: %w", err)
+		}
+		a.Dir = dir
+	}
+	if a.Read && !a.Here {
+		return nil, &tasks.ArgError{Module: "polardb_backups", Arg: "verify", Problem: "is for backups of the control node; polardb_verify_backup is for those of a host"}
+	}
 	if !path.IsAbs(a.Dir) {
 		return nil, &tasks.ArgError{Module: "polardb_backups", Arg: "dir", Problem: fmt.Sprintf("must be an absolute path, not %q", a.Dir)}
 	}
@@ -56,9 +69,33 @@ func (b *backupsAction) Ask(ctx context.Context, h tasks.Host, _ tasks.Found) (k
 	if b.args.Name != "" {
 		names = []string{b.args.Name}
 	}
+	if b.args.Here {
+		return b.askHere(ctx, h, names)
+	}
 	found, err := listBackups(ctx, h, b.args.Dir, b.args.User, names...)
 	found.host = h.Name()
 	return found, err
+}
+
+// askHere reads the backups of the control node, and their files if that is wanted.
+func (b *backupsAction) askHere(ctx context.Context, h tasks.Host, names []string) (keptBackups, error) {
+	here := backupsHere{b.args.Dir}
+	found, err := here.list(names...)
+	found.host = controlNode
+	if err != nil || !b.args.Read {
+		return found, err
+	}
+	for i := range found.List {
+		k := &found.List[i]
+		d, unfit := k.described()
+		if unfit != "" {
+			continue
+		}
+		if k.unfit, err = here.prove(ctx, k.Name, d, func(done int64) { h.Progress("check", done, d.storedBytes()) }); err != nil {
+			return found, err
+		}
+	}
+	return found, nil
 }
 
 func (b *backupsAction) Plan(found keptBackups) (tasks.Plan, error) {
@@ -120,6 +157,8 @@ type keptBackup struct {
 	Sums        string `answer:"sums"`
 	Bytes       int64  `answer:"bytes"`
 	Files       int64  `answer:"files"`
+
+	unfit string // what reading its files showed
 }
 
 // listBackups reads the backups in a directory of a host, or those of the given names.
@@ -169,7 +208,7 @@ func (k *keptBackup) described() (*backupDescription, string) {
 	case k.Bytes != d.Bytes:
 		return d, fmt.Sprintf("its files have %d bytes instead of %d", k.Bytes, d.Bytes)
 	}
-	return d, ""
+	return d, k.unfit
 }
 
 func (k *keptBackup) values(dir, host string) map[string]any {
@@ -246,8 +285,13 @@ func pruneBackups(ctx context.Context, h tasks.Host, dir, owner, cluster, newest
 	if len(names) == 0 {
 		return nil, nil
 	}
+	return removeBackups(ctx, h.Shell(), dir, owner, cluster, names...)
+}
+
+// removeBackups removes backups of a cluster from a directory of a host, and returns the names of those that are gone.
+func removeBackups(ctx context.Context, shell tasks.Shell, dir, owner, cluster string, names ...string) ([]string, error) {
 	text := scripts.Script("polardb_backup_remove", script.Values{"DIR": dir, "OWNER": owner, "CLUSTER": cluster}, names...)
-	answer, err := h.Shell().Run(ctx, remote.Command{Script: text})
+	answer, err := shell.Run(ctx, remote.Command{Script: text})
 	if err != nil {
 		return nil, err
 	}

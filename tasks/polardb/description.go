@@ -111,6 +111,12 @@ func parseDescription(text []byte) (*backupDescription, error) {
 	return d, nil
 }
 
+// storedFiles is how many files lie there.
+func (d *backupDescription) storedFiles() int64 { return d.Files }
+
+// storedBytes is how much room they take.
+func (d *backupDescription) storedBytes() int64 { return d.Bytes }
+
 var (
 	lsnForm     = regexp.MustCompile(`^[0-9A-F]{1,8}/[0-9A-F]{1,8}$`)
 	sumForm     = regexp.MustCompile(`^[0-9a-f]{64}$`)

@@ -9,7 +9,7 @@ func Modules() []tasks.Module {
 		initdbModule, keepModule, basebackupModule, metaModule, serviceModule,
 		waitModule, memberModule, weightModule, switchoverModule, electionModule,
 		singletonModule, recoveryModule, dropModule, retireModule, purgeModule,
-		activateModule, destroyModule, backupModule, backupsModule, copyBackupModule, restoreModule, replayModule, verifyModule, tablespacesModule, relationsModule,
+		activateModule, destroyModule, backupModule, backupsModule, copyBackupModule, fetchBackupModule, restoreModule, replayModule, verifyModule, tablespacesModule, relationsModule,
 		setModule, quorumModule, settingsModule, validateModule, roleModule,
 		passwordsModule, superuserPasswordModule, rotationModule, rotationHBAModule,
 		replicationLoginModule, extensionModule, queryModule, proofModule, statusModule,

@@ -17,13 +17,16 @@ import (
 
 type replayArgs struct {
 	NodeArgs
-	From      string `arg:"from,required,path" doc:"the directory of the backup that the data is from"`
-	Archive   string `arg:"archive,required,path" doc:"the directory of the archive, with one directory for each cluster"`
-	Time      string `arg:"time" doc:"the time up to which transactions are taken, with a zone: 2026-11-26 03:00:00+08"`
-	LSN       string `arg:"lsn" doc:"the position in the log up to which it is taken, such as 0/5011C28"`
-	Timeline  int    `arg:"timeline" default:"0" doc:"the branch of the log to follow, where there are several; default the one on which the cluster was at the time"`
-	Superuser string `arg:"superuser" doc:"the database superuser; default the account's name"`
-	Timeout   int    `arg:"timeout" default:"86400" doc:"seconds that the log may be replayed"`
+	From       string `arg:"from,required,path" doc:"the directory of the backup that the data is from"`
+	Holder     string `arg:"holder" doc:"in check mode, the host that has the backup as long as it does not lie in from: localhost is the control node"`
+	HolderDir  string `arg:"holder_dir,path" doc:"the directory there that holds the backup's; default as on this host"`
+	HolderUser string `arg:"holder_user" default:"polardb" doc:"the account that backups belong to there"`
+	Archive    string `arg:"archive,required,path" doc:"the directory of the archive, with one directory for each cluster"`
+	Time       string `arg:"time" doc:"the time up to which transactions are taken, with a zone: 2026-11-26 03:00:00+08"`
+	LSN        string `arg:"lsn" doc:"the position in the log up to which it is taken, such as 0/5011C28"`
+	Timeline   int    `arg:"timeline" default:"0" doc:"the branch of the log to follow, where there are several; default the one on which the cluster was at the time"`
+	Superuser  string `arg:"superuser" doc:"the database superuser; default the account's name"`
+	Timeout    int    `arg:"timeout" default:"86400" doc:"seconds that the log may be replayed"`
 
 	target replayTarget
 }
@@ -71,6 +74,9 @@ var replayModule = tasks.Define(tasks.Module{
 		a.Superuser = a.User
 	}
 	a.From, a.Archive = path.Clean(a.From), path.Clean(a.Archive)
+	if a.HolderDir == "" {
+		a.HolderDir = path.Dir(a.From)
+	}
 	if !path.IsAbs(a.Archive) || strings.ContainsAny(a.Archive, unfitForPaths) {
 		return nil, &tasks.ArgError{Module: "polardb_replay", Arg: "archive", Problem: fmt.Sprintf("must be an absolute path without blanks and the like, not %q", a.Archive)}
 	}
@@ -152,16 +158,13 @@ func (r *replayAction) Ask(ctx context.Context, h tasks.Host, probed tasks.Found
 	if err != nil || r.past(state) {
 		return replayFound{state: state}, err
 	}
-	listed, err := listBackups(ctx, h, path.Dir(a.From), a.User, path.Base(a.From))
-	if err != nil {
-		return replayFound{}, err
+	found := replayFound{state: state}
+	found.backup, found.unfit, err = backupPlace{h.Name(), path.Dir(a.From), a.User}.described(ctx, h, path.Base(a.From))
+	if found.unfit != "" && a.Holder != "" && r.check {
+		found.backup, found.unfit, err = backupPlace{a.Holder, a.HolderDir, a.HolderUser}.described(ctx, h, path.Base(a.From))
 	}
-	found := replayFound{state: state, unfit: "there is no such directory"}
-	if len(listed.List) > 0 {
-		found.backup, found.unfit = listed.List[0].described()
-	}
-	if found.unfit != "" {
-		return found, nil
+	if err != nil || found.unfit != "" {
+		return found, err
 	}
 	text := a.script("polardb_replay_look", script.Values{"ARCHIVE": a.directory(found.backup), "FIRST": firstSegment(found.backup.StartLSN)})
 	answer, err := h.Shell().Run(ctx, remote.Command{Script: text})

@@ -19,6 +19,9 @@ import (
 type restoreArgs struct {
 	NodeArgs
 	From         string         `arg:"from,required,path" doc:"the directory of the backup on the host"`
+	Holder       string         `arg:"holder" doc:"in check mode, the host that has the backup as long as it does not lie in from: localhost is the control node"`
+	HolderDir    string         `arg:"holder_dir,path" doc:"the directory there that holds the backup's; default as on this host"`
+	HolderUser   string         `arg:"holder_user" default:"polardb" doc:"the account that backups belong to there"`
 	OtherCluster bool           `arg:"other_cluster" default:"no" doc:"take the backup of a cluster of another name"`
 	Tablespaces  map[string]any `arg:"tablespaces" doc:"other places for tablespaces: a dict of names, or of the places they had, and new places"`
 	Superuser    string         `arg:"superuser" doc:"the database superuser; default the account's name"`
@@ -63,6 +66,9 @@ var restoreModule = tasks.Define(tasks.Module{
 		a.Superuser = a.User
 	}
 	a.From = path.Clean(a.From)
+	if a.HolderDir == "" {
+		a.HolderDir = path.Dir(a.From)
+	}
 	if !path.IsAbs(a.From) || strings.Count(a.From, "/") < 2 {
 		return nil, &tasks.ArgError{Module: "polardb_restore", Arg: "from",
 			Problem: fmt.Sprintf("must be an absolute path at least two levels deep, not %q", a.From)}
@@ -93,6 +99,7 @@ type restoreFound struct {
 	unfit  string // why the backup cannot be restored here; "": it can
 	spaces []tablespace
 	doubts []string // about the places of the tablespaces
+	away   bool     // the backup lies on another host yet
 }
 
 // room is a file system that takes part of the backup.
@@ -128,20 +135,14 @@ func (r *restoreAction) Ask(ctx context.Context, h tasks.Host, probed tasks.Foun
 	if s := found.state; s.Restoring != "" && s.Whole(&a.NodeArgs) {
 		return found, nil
 	}
-	listed, err := listBackups(ctx, h, path.Dir(a.From), a.User, path.Base(a.From))
-	if err != nil {
+	at := backupPlace{h.Name(), path.Dir(a.From), a.User}
+	found.backup, found.unfit, err = at.described(ctx, h, path.Base(a.From))
+	if found.unfit != "" && a.Holder != "" && r.check {
+		at, found.away = backupPlace{a.Holder, a.HolderDir, a.HolderUser}, true
+		found.backup, found.unfit, err = at.described(ctx, h, path.Base(a.From))
+	}
+	if err != nil || found.unfit != "" {
 		return found, err
-	}
-	switch {
-	case listed.Fault != "":
-		found.unfit = listed.Fault
-		return found, nil
-	case len(listed.List) == 0:
-		found.unfit = "there is no such directory"
-		return found, nil
-	}
-	if found.backup, found.unfit = listed.List[0].described(); found.unfit != "" {
-		return found, nil
 	}
 	if found.unfit = a.unlike(found.backup); found.unfit != "" {
 		return found, nil
@@ -151,7 +152,7 @@ func (r *restoreAction) Ask(ctx context.Context, h tasks.Host, probed tasks.Foun
 	}
 	// What can be told at once is, before files are read for hours.
 	for _, verify := range []bool{false, true} {
-		if verify && !(a.Verify && r.check) {
+		if verify && (!a.Verify || !r.check || found.away) {
 			break
 		}
 		look, err := r.look(ctx, h, &found, verify)
@@ -160,6 +161,11 @@ func (r *restoreAction) Ask(ctx context.Context, h tasks.Host, probed tasks.Foun
 		}
 		if found.unfit = a.unfit(found.backup, look, found.state.Postgres != ""); found.unfit != "" {
 			return found, nil
+		}
+	}
+	if found.away && a.Verify {
+		if found.unfit, err = at.prove(ctx, h, path.Base(a.From), found.backup, a.Timeout); err != nil || found.unfit != "" {
+			return found, err
 		}
 	}
 	found.doubts, err = a.spaceDoubts(ctx, h, found.spaces)
@@ -171,10 +177,14 @@ func (r *restoreAction) look(ctx context.Context, h tasks.Host, found *restoreFo
 	if verify {
 		h.Say(fmt.Sprintf("reading the backup's %d files, %d bytes", found.backup.Files, found.backup.Bytes))
 	}
+	places := locations(found.spaces)
+	if found.away {
+		places = append(places, path.Dir(a.From))
+	}
 	text := a.script("polardb_restore_look", script.Values{
 		"FROM": a.From, "POSTGRES": found.state.Postgres, "verify": verify, "TIMEOUT": a.Timeout,
 		"wholly": found.state.Whole(&a.NodeArgs) || found.state.Unfinished(&a.NodeArgs),
-	}, locations(found.spaces)...)
+	}, places...)
 	answer, err := h.Shell().Run(ctx, remote.Command{Script: text})
 	if err == nil {
 		err = files.ScriptFailed(answer)
@@ -185,6 +195,9 @@ func (r *restoreAction) look(ctx context.Context, h tasks.Host, found *restoreFo
 	}
 	if err != nil {
 		return nil, &tasks.Failure{Msg: "cannot read the backup " + a.From, Err: err}
+	}
+	if found.away { // what lies here is nothing yet
+		look.Stranger, look.Owner, look.Control, look.SystemID = "", a.User, true, found.backup.SystemID
 	}
 	return look, nil
 }
@@ -239,7 +252,7 @@ func (a *restoreArgs) unfit(d *backupDescription, l *restoreLook, engine bool) s
 	case l.Owner != "root" && l.Owner != a.User:
 		return fmt.Sprintf("it belongs to %s: give it to %s (chown -R)", l.Owner, a.User)
 	case len(l.Wrong) > 0:
-		return "these files are not what was written: " + firstOf(l.Wrong, 3)
+		return wrongFiles(l.Wrong)
 	case engine && major(l.Engine) != major(d.Engine.Version):
 		return fmt.Sprintf("it is of the engine %s, and the one on this host is %q", d.Engine.Version, l.Engine)
 	case engine && !l.Control:
@@ -253,7 +266,7 @@ func (a *restoreArgs) unfit(d *backupDescription, l *restoreLook, engine bool) s
 // cramped returns which file system lacks room for the backup; "": none does.
 func (a *restoreArgs) cramped(d *backupDescription, rooms []room) string {
 	needs, free := map[string]int64{}, map[string]int64{}
-	wanted := map[string]int64{a.Pgdata: d.Pgdata, a.Polardata: d.Polardata}
+	wanted := map[string]int64{a.Pgdata: d.Pgdata, a.Polardata: d.Polardata, path.Dir(a.From): d.storedBytes()}
 	if spaces, _ := a.places(d); spaces != nil {
 		for i, s := range spaces {
 			wanted[s.location] += d.Spaces[i].Bytes

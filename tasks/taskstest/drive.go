@@ -116,7 +116,7 @@ func (h *LocalHost) Run(ctx context.Context, c remote.Command) (remote.Result, e
 }
 
 // Stream implements tasks.Shell.
-func (h *LocalHost) Stream(ctx context.Context, c remote.Command, stdin io.Reader, _, _ func([]byte)) (remote.Result, error) {
+func (h *LocalHost) Stream(ctx context.Context, c remote.Command, stdin io.Reader, stdout, _ func([]byte)) (remote.Result, error) {
 	args := append(append([]string{}, h.Words[1:]...), "-c", c.Script)
 	cmd := exec.CommandContext(ctx, h.Words[0], args...)
 	var out, errs bytes.Buffer
@@ -129,6 +129,12 @@ func (h *LocalHost) Stream(ctx context.Context, c remote.Command, stdin io.Reade
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		return remote.Result{}, err
+	}
+	if stdout != nil {
+		for line := range bytes.Lines(out.Bytes()) {
+			stdout(bytes.TrimSuffix(line, []byte("\n")))
+		}
+		out.Reset()
 	}
 	return remote.Result{Stdout: out.Bytes(), Stderr: errs.Bytes(), Status: cmd.ProcessState.ExitCode()}, nil
 }

@@ -1,6 +1,6 @@
 # Prints what has to be known of a backup and of the host before it is restored. It changes nothing; what lies in the backup is read by
 # the engine's account, which wrote it. $* are the places of its tablespaces; with verify every file is read.
-# uses: preamble strangers polardb_as polardb_spaces
+# uses: preamble strangers polardb_as polardb_spaces polardb_backup_sums
 # takes: FROM OWNER BIN LIB POSTGRES verify TIMEOUT wholly PGDATA POLARDATA MARKER
 cd /
 who=$(strangers "$FROM" "$OWNER")
@@ -14,11 +14,7 @@ if [ -n "$POSTGRES" ]; then
 		printf '%s\n' "$said" | sed -n 's/^Database system identifier: */system=/p' | head -n 1
 	fi
 fi
-if [ -n "$verify" ]; then
-	# shellcheck disable=SC2016 # the inner shell's
-	timeout "$TIMEOUT" runuser -u "$OWNER" -- sh -c 'cd -- "$1" && LC_ALL=C sha256sum -c SHA256SUMS 2>/dev/null' sh "$FROM" </dev/null |
-		grep -v ': OK$' | sed 's/: FAILED.*//; s/^/wrong=/' | head -n 20
-fi
+if [ -n "$verify" ]; then wrong_files "$FROM"; fi
 room() { # place, what goes from there
 	up=$1
 	while [ ! -d "$up" ]; do up=${up%/*}; up=${up:-/}; done
