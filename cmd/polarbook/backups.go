@@ -55,7 +55,7 @@ func (c *backupsCmd) show(t *terminal, l *backupsListener) {
 			whole = "no: " + text(field(b, "reason"))
 		}
 		rows = append(rows, []string{text(field(b, "name")), text(field(b, "host")), text(field(b, "cluster")), text(field(b, "taken")),
-			text(field(b, "source")), bytesOf(field(b, "bytes")), text(field(b, "lsn")), whole})
+			text(field(b, "source")), sizeOf(b), text(field(b, "lsn")), whole})
 	}
 	if len(l.found) == 0 {
 		fmt.Fprintln(t.out, "no backups")
@@ -90,6 +90,15 @@ func (c *backupsCmd) showSchedule(t *terminal, s any) {
 		says += t.red(" (its timer does not run)")
 	}
 	fmt.Fprintf(t.out, "scheduled on %s, cluster %s: %s\n", text(field(s, "host")), text(field(s, "cluster")), says)
+}
+
+// sizeOf shows how much lies there, and how much is restored from it where it is compressed.
+func sizeOf(b any) string {
+	size := bytesOf(field(b, "bytes"))
+	if with := text(field(b, "compressed")); with != "" {
+		size += fmt.Sprintf(" (%s of %s)", with, bytesOf(field(b, "data")))
+	}
+	return size
 }
 
 // bytesOf shows a size as a person reads it.

@@ -24,6 +24,7 @@ type backupArgs struct {
 	Dir                 string `arg:"dir,path" default:"/var/lib/polardb-backups" doc:"where backups lie that are named by their time (UTC)"`
 	Source              string `arg:"source" default:"follower" doc:"which node is copied: follower (the leader only when no other is fit), leader, or a name"`
 	MaxRate             string `arg:"max_rate" doc:"how fast at most, in kB a second, or with M in MB: from 32 to 1024M; empty: as fast as it goes"`
+	Compress            string `arg:"compress" default:"none" choices:"none auto zstd gzip" doc:"none: leave the files as they were copied; auto: zstd where the host has it, or gzip"`
 	Keep                int    `arg:"keep" default:"0" doc:"how many whole backups of the cluster stay in dir; 0: all"`
 	KeepDays            int    `arg:"keep_days" default:"0" doc:"the age in days from which backups in dir are removed; 0: none are"`
 	Home                string `arg:"home" default:"/opt/polardb" doc:"where the engine is installed"`
@@ -54,6 +55,9 @@ var backupModule = tasks.Define(tasks.Module{
 			"and SHA256SUMS lists every file. The file backup.json then describes it: cluster, engine, source, times, " +
 			"positions in the log, consensus term and index, sizes, tablespaces, and the checksum of SHA256SUMS. " +
 			"It is written last and appears at once: a backup without it is unfinished, is never restored and never counted.",
+		"A compressed backup has an archive of PGDATA, of POLARDATA and of each tablespace, and in CONTENTS the checksums of what is in them. " +
+			"The archives are made when the copy is whole, so both need room; where there is none the backup stays as it was copied, and is whole. " +
+			"Restoring it takes the same program.",
 		"Without to the backup gets a directory of its own in dir, named by the time in UTC. When it is whole, " +
 			"backups of the cluster in dir that are older than keep_days, or more than keep, are removed, and unfinished ones. " +
 			"The new one always stays.",
@@ -70,6 +74,7 @@ var backupModule = tasks.Define(tasks.Module{
 		{Name: "removed", Type: "list", Doc: "the backups that were removed"},
 		{Name: "bytes", Type: "int", Doc: "the size of the copy"},
 		{Name: "files", Type: "int", Doc: "how many files have a checksum"},
+		{Name: "compressed", Type: "str", Doc: "the program that compressed it; empty: none"},
 	},
 	Examples: `- polardb_backup:
     keep: 7
@@ -109,7 +114,7 @@ type backupAction struct {
 }
 
 func (b *backupAction) Probe() string {
-	return b.script("polardb_backup_look", dma.View{}, nil, "")
+	return b.script("polardb_backup_look", dma.View{}, nil, backupTools{})
 }
 
 // backupFound holds what the probe saw on the host, and why the cluster's tablespaces cannot be copied.
@@ -123,7 +128,8 @@ type backupFound struct {
 	Source   string   `answer:"note.source"`
 	Taken    string   `answer:"note.taken"`
 	Whole    bool     `answer:"whole"` // it describes itself
-	Tool     string   `answer:"tool"`  // the engine's base backup tool; "": the engine is not installed
+	Packers  []string `answer:"packer"`
+	Tool     string   `answer:"tool"` // the engine's base backup tool; "": the engine is not installed
 
 	doubts []string
 }
@@ -142,30 +148,41 @@ func (b *backupAction) Ask(ctx context.Context, h tasks.Host, probed tasks.Found
 // finished reports whether the directory holds a whole backup; an earlier release's does not describe itself.
 func (f *backupFound) finished() bool { return f.Whole || f.State == "finished" }
 
-func (b *backupAction) Plan(found backupFound) (tasks.Plan, string, error) {
+// backupTools are the programs that make a backup.
+type backupTools struct {
+	copies string // the engine's base backup tool
+	packs  string // zstd or gzip; "": the files stay as they were copied
+}
+
+func (b *backupAction) Plan(found backupFound) (tasks.Plan, backupTools, error) {
 	a := b.args
 	ours := found.Cluster == a.Cluster
 	switch {
 	case found.Stranger != "":
-		return tasks.Plan{}, "", &tasks.Failure{Msg: fmt.Sprintf("%s is not a safe place for a backup: %s", a.To, found.Stranger),
+		return tasks.Plan{}, backupTools{}, &tasks.Failure{Msg: fmt.Sprintf("%s is not a safe place for a backup: %s", a.To, found.Stranger),
 			Hint: "whoever can replace the directory can read the data and its passwords: name another, or give the directory to root"}
 	case found.Owner != "" && found.Owner != "root" && found.Owner != a.User:
-		return tasks.Plan{}, "", &tasks.Failure{Msg: fmt.Sprintf("%s belongs to %s", a.To, found.Owner),
+		return tasks.Plan{}, backupTools{}, &tasks.Failure{Msg: fmt.Sprintf("%s belongs to %s", a.To, found.Owner),
 			Hint: "name another directory, or give it to " + a.User}
 	case found.Kind == "file":
-		return tasks.Plan{}, "", &tasks.Failure{Msg: a.To + " is a file", Hint: "name a directory"}
+		return tasks.Plan{}, backupTools{}, &tasks.Failure{Msg: a.To + " is a file", Hint: "name a directory"}
 	case found.finished() && ours:
 		msg := fmt.Sprintf("%s already holds a finished backup of %s, taken %s", a.To, found.Source, found.Taken)
-		return tasks.Plan{Msg: msg, Values: map[string]any{"source": found.Source, "path": a.To}}, "", nil
+		return tasks.Plan{Msg: msg, Values: map[string]any{"source": found.Source, "path": a.To}}, backupTools{}, nil
 	case len(found.Holds) > 0 && !(found.State == "begun" && ours):
-		return tasks.Plan{}, "", &tasks.Failure{Msg: fmt.Sprintf("%s is not empty: %s", a.To, strings.Join(found.Holds, " ")),
+		return tasks.Plan{}, backupTools{}, &tasks.Failure{Msg: fmt.Sprintf("%s is not empty: %s", a.To, strings.Join(found.Holds, " ")),
 			Hint: "nothing was written; name another directory"}
 	case found.Tool == "":
 		unknown := "the engine is not installed under " + a.Home + "/current"
-		return tasks.Plan{Change: true, Unknown: unknown, Msg: "take a base backup"}, "", nil
+		return tasks.Plan{Change: true, Unknown: unknown, Msg: "take a base backup"}, backupTools{}, nil
+	}
+	with, problem := packer(a.Compress, found.Packers)
+	if problem != "" {
+		return tasks.Plan{}, backupTools{}, &tasks.Failure{Msg: problem,
+			Hint: "nothing was written; install the package " + a.Compress + ", or take another (polardb_backup_compress: gzip, or none)"}
 	}
 	if err := refuseSpaces(found.doubts); err != nil {
-		return tasks.Plan{}, "", err
+		return tasks.Plan{}, backupTools{}, err
 	}
 	msg := "take a base backup of "
 	switch a.Source {
@@ -179,11 +196,11 @@ func (b *backupAction) Plan(found backupFound) (tasks.Plan, string, error) {
 	if found.State == "begun" {
 		msg = "empty " + a.To + ", which holds an unfinished backup, and " + msg
 	}
-	return tasks.Plan{Change: true, Msg: msg}, found.Tool, nil
+	return tasks.Plan{Change: true, Msg: msg}, backupTools{found.Tool, with}, nil
 }
 
 // script returns one of the scripts of a backup, filled in.
-func (b *backupAction) script(name string, source dma.View, spaces []tablespace, tool string) string {
+func (b *backupAction) script(name string, source dma.View, spaces []tablespace, tools backupTools) string {
 	a := b.args
 	noted, moves := "", []string{}
 	escape := strings.NewReplacer("=", `\=`)
@@ -194,13 +211,13 @@ func (b *backupAction) script(name string, source dma.View, spaces []tablespace,
 	}
 	values := script.Values{
 		"TO": a.To, "OWNER": a.User, "CLUSTER": a.Cluster, "SOURCE": source.Node, "SPACES": noted, "RATE": a.MaxRate,
-		"BIN": a.Home + "/current/bin", "LIB": a.Home + "/current/lib", "TIMEOUT": a.Timeout, "TOOL": tool,
+		"BIN": a.Home + "/current/bin", "LIB": a.Home + "/current/lib", "TIMEOUT": a.Timeout, "TOOL": tools.copies, "COMPRESS": tools.packs,
 		"LEADER": source.Address.Host, "PORT": source.Address.Port, "REPLICATOR": a.ReplicationUser, "CA": a.SSLRootCert,
 	}
 	return scripts.Script(name, values.For(scripts, name), moves...)
 }
 
-func (b *backupAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, tool string) (tasks.Result, error) {
+func (b *backupAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, tools backupTools) (tasks.Result, error) {
 	a := b.args
 	if p.Unknown != "" {
 		return tasks.Result{}, &tasks.Failure{Msg: p.Unknown, Hint: "run the tasks that install it first"}
@@ -227,7 +244,7 @@ func (b *backupAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, to
 		return tasks.Result{}, err
 	}
 	h.Say("copying " + source.Node + " (" + source.Address.String() + ")")
-	copied, err := b.copy(ctx, h, leader, source, spaces, tool)
+	copied, err := b.copy(ctx, h, leader, source, spaces, tools)
 	if err != nil {
 		return tasks.Result{}, err
 	}
@@ -238,15 +255,21 @@ func (b *backupAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, to
 	if err != nil {
 		return tasks.Result{}, err
 	}
-	finish := tasks.Plan{Script: b.script("polardb_backup_finish", source, spaces, tool), Stdin: text}
+	finish := tasks.Plan{Script: b.script("polardb_backup_finish", source, spaces, tools), Stdin: text}
 	if _, err := files.RunPlan(ctx, h.Shell(), finish); err != nil {
 		return tasks.Result{}, err
 	}
 	result := tasks.Result{Changed: true, Values: map[string]any{
-		"source": source.Node, "path": a.To, "bytes": copied.Bytes, "files": copied.Files, "removed": []any{},
+		"source": source.Node, "path": a.To, "bytes": copied.Bytes, "files": copied.Files, "removed": []any{}, "compressed": copied.Packed,
 	}}
 	result.Msg = fmt.Sprintf("%s holds a backup of %s: %d files, %d bytes, each file with a checksum",
 		a.To, source.Node, copied.Files, copied.Bytes)
+	switch {
+	case copied.Packed != "":
+		result.Msg += fmt.Sprintf(", compressed with %s to %d bytes", copied.Packed, copied.Stored)
+	case copied.Unpacked != "":
+		result.Warnings = append(result.Warnings, "the backup "+a.To+" is whole, and not compressed: "+copied.Unpacked)
+	}
 	if a.named {
 		removed, err := b.prune(ctx, h)
 		result.Values["removed"] = convert.AnyTexts(removed)
@@ -266,6 +289,11 @@ type backupCopy struct {
 	positions
 	Bytes     int64  `answer:"bytes"`
 	Files     int64  `answer:"files"`
+	Packing   bool   `answer:"packing"`
+	Packed    string `answer:"packed"`   // the program that compressed it
+	Unpacked  string `answer:"unpacked"` // why it stayed as it was copied
+	Stored    int64  `answer:"stored"`
+	Stores    int64  `answer:"stored_files"`
 	Pgdata    int64  `answer:"pgdata"`
 	Polardata int64  `answer:"polardata"`
 	Sums      string `answer:"sums"`    // the checksum of the list of checksums
@@ -280,13 +308,16 @@ type backupCopy struct {
 
 // copy runs the engine's tool and reads the copy once more.
 func (b *backupAction) copy(
-	ctx context.Context, h tasks.Host, leader, source dma.View, spaces []tablespace, tool string,
+	ctx context.Context, h tasks.Host, leader, source dma.View, spaces []tablespace, tools backupTools,
 ) (*backupCopy, error) {
 	a := b.args
 	c := &copying{args: &a.ClusterArgs, source: source, writer: leader.Node, what: "base backup"}
 	var said bytes.Buffer
 	pass := passLine(a.ReplicationUser, a.ReplicationPassword)
-	answer, err := c.run(ctx, h, b.script("polardb_backup", source, spaces, tool), strings.NewReader(pass), func(line []byte) {
+	answer, err := c.run(ctx, h, b.script("polardb_backup", source, spaces, tools), strings.NewReader(pass), func(line []byte) {
+		if string(bytes.TrimSpace(line)) == "packing=yes" {
+			h.Say("compressing it with " + tools.packs)
+		}
 		if said.Len() < 1<<20 {
 			said.Write(append(bytes.TrimRight(line, "\n"), '\n'))
 		}
@@ -329,6 +360,9 @@ func (b *backupAction) describe(
 		Bytes:     copied.Bytes, Files: copied.Files, Pgdata: copied.Pgdata, Polardata: copied.Polardata,
 		Spaces: []backupTablespace{},
 		Sums:   backupSums{"sha256", "SHA256SUMS", copied.Sums},
+	}
+	if copied.Packed != "" {
+		d.Format, d.Packed = packedFormat, &backupPacked{With: copied.Packed, Bytes: copied.Stored, Files: copied.Stores}
 	}
 	var err1, err2 error
 	d.Started, err1 = time.Parse(time.RFC3339, copied.Started)

@@ -26,7 +26,7 @@ func TestBackupPlan(t *testing.T) {
 		"below another's":           {"stranger=/backup belongs to mallory", "refuse: not a safe place for a backup: /backup belongs to mallory"},
 		"no engine":                 {"", "unknown: not installed"},
 	} {
-		a := &backupAction{args: &backupArgs{To: "/backup/a", Source: "leader", Home: "/opt/polardb", Cluster: "demo"}}
+		a := &backupAction{args: &backupArgs{To: "/backup/a", Source: "leader", Home: "/opt/polardb", Cluster: "demo", Compress: "none"}}
 		var found backupFound
 		if err := script.Decode([]byte(c.found), &found); err != nil {
 			t.Fatal(err)
@@ -46,25 +46,27 @@ func TestBackupWhereAnotherAccountOwns(t *testing.T) {
 		prepare string // in a directory that root alone can write to, with victim, a directory of root's
 		to      string
 		refused string
+		packs   string
 	}{
-		"a new directory":      {"", "new/first", ""},
-		"one of the account's": {"install -d -o nobody mine mine/first", "mine/first", ""},
-		"root's link to it":    {"install -d -o nobody mine; ln -s mine/first link; mkdir mine/first", "link", ""},
-		"below another's":      {"install -d -o 61234 theirs", "theirs/first", "theirs belongs to the user with the number 61234"},
-		"deep below another's": {"install -d -o 61234 theirs; mkdir theirs/deep", "theirs/deep/first", "theirs belongs to"},
-		"another's":            {"install -d -o 61234 first", "first", "first belongs to"},
-		"everybody's":          {"install -d -m 0777 all", "all/first", "can be written to by everybody"},
+		"a new directory":      {"", "new/first", "", ""},
+		"one in archives":      {"", "new/first", "", "gzip"},
+		"one of the account's": {"install -d -o nobody mine mine/first", "mine/first", "", ""},
+		"root's link to it":    {"install -d -o nobody mine; ln -s mine/first link; mkdir mine/first", "link", "", ""},
+		"below another's":      {"install -d -o 61234 theirs", "theirs/first", "theirs belongs to the user with the number 61234", ""},
+		"deep below another's": {"install -d -o 61234 theirs; mkdir theirs/deep", "theirs/deep/first", "theirs belongs to", ""},
+		"another's":            {"install -d -o 61234 first", "first", "first belongs to", ""},
+		"everybody's":          {"install -d -m 0777 all", "all/first", "can be written to by everybody", ""},
 		"another's link": {"install -d -m 1777 all; ln -s ../victim all/first; chown -h 61234 all/first",
-			"all/first", "is not followed"},
+			"all/first", "is not followed", ""},
 		"the account's link to root's": {"install -d -o nobody mine; ln -s ../victim mine/first; chown -h nobody mine/first",
-			"mine/first", "is not followed"},
+			"mine/first", "is not followed", ""},
 		"its parent's link to root's": {"install -d -o nobody mine; ln -s ../victim mine/dir; chown -h nobody mine/dir",
-			"mine/dir/first", "is not followed"},
+			"mine/dir/first", "is not followed", ""},
 		"linked notes of what was begun": {`install -d -o nobody mine mine/first; cd mine/first; printf 'cluster=demo\nstate=begun\n' >backup.polarbook
 			ln -s ../../victim/none backup.polarbook.new; ln -s ../../victim/none SHA256SUMS.new
-			ln -s ../../victim pgdata; ln -s ../../victim polardata; chown -h nobody *`, "mine/first", ""},
+			ln -s ../../victim pgdata; ln -s ../../victim polardata; chown -h nobody *`, "mine/first", "", ""},
 		"a linked note": {`install -d -o nobody mine mine/first; printf 'cluster=demo\nstate=begun\n' >victim/begun
-			ln -s ../../victim/begun mine/first/backup.polarbook`, "mine/first", "was changed by somebody else"},
+			ln -s ../../victim/begun mine/first/backup.polarbook`, "mine/first", "was changed by somebody else", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
@@ -86,10 +88,10 @@ func TestBackupWhereAnotherAccountOwns(t *testing.T) {
 				a := taskstest.Work[*backupAction](t, action)
 				_, err := taskstest.PlanOn(t, h, action)
 				leader := dma.View{Node: "a"}
-				r, failed := h.Run(context.Background(), remote.Command{Script: a.script("polardb_backup", leader, nil, "polar_basebackup"),
+				r, failed := h.Run(context.Background(), remote.Command{Script: a.script("polardb_backup", leader, nil, backupTools{"polar_basebackup", c.packs}),
 					Stdin: []byte("secret")})
 				if failed == nil && r.Status == 0 {
-					r, failed = h.Run(context.Background(), remote.Command{Script: a.script("polardb_backup_finish", leader, nil, "polar_basebackup"),
+					r, failed = h.Run(context.Background(), remote.Command{Script: a.script("polardb_backup_finish", leader, nil, backupTools{"polar_basebackup", c.packs}),
 						Stdin: []byte("described")})
 				}
 				if failed != nil {
@@ -109,8 +111,12 @@ func TestBackupWhereAnotherAccountOwns(t *testing.T) {
 					return
 				}
 				out, err := taskstest.Sh(t, "cd '"+dir+"/"+c.to+"' && grep -x described backup.json && grep -x state=finished backup.polarbook && sha256sum -c SHA256SUMS && "+
-					"cat pgdata/by && find . ! -user nobody && stat -c %a .")
-				if want := "described\nstate=finished\npgdata/by: OK\npolardata/global/pg_control: OK\nnobody\n700\n"; err != nil || out != want {
+					"{ if [ -f pgdata.tar.gz ]; then mkdir x && tar -xzf pgdata.tar.gz -C x && cat x/by && rm -r x; else cat pgdata/by; fi; } && find . ! -user nobody && stat -c %a .")
+				want := "described\nstate=finished\npgdata/by: OK\npolardata/global/pg_control: OK\nnobody\n700\n"
+				if c.packs != "" {
+					want = "described\nstate=finished\nCONTENTS: OK\ncontrol/global/pg_control: OK\npgdata.tar.gz: OK\npolardata.tar.gz: OK\nnobody\n700\n"
+				}
+				if err != nil || out != want {
 					t.Errorf("got %q, %v; want %q", out, err, want)
 				}
 				plan, err := taskstest.PlanOn(t, h, action)

@@ -33,7 +33,8 @@ var backupsModule = tasks.Define(tasks.Module{
 		"A directory that is not a backup is passed over.",
 	},
 	Returns: []tasks.Return{
-		{Name: "backups", Type: "list", Doc: "of each backup: name, path, host, cluster, source, taken (UTC), lsn, bytes, whole, and reason, " +
+		{Name: "backups", Type: "list", Doc: "of each backup: name, path, host, cluster, source, taken (UTC), lsn, bytes, data (the bytes that are restored), " +
+			"compressed (zstd, gzip, or empty), whole, and reason, " +
 			"which tells why it is not whole"},
 		{Name: "schedules", Type: "list", Doc: "where the host takes backups into the directory by itself: host, cluster, active, and of the last run " +
 			"began (UTC), result (ok, failed, or elsewhere: another member takes it), name and said"},
@@ -203,10 +204,10 @@ func (k *keptBackup) described() (*backupDescription, string) {
 		return d, "its list of checksums is missing"
 	case k.Sums != d.Sums.SHA256:
 		return d, "its list of checksums is not the one that was written"
-	case k.Files != d.Files:
-		return d, fmt.Sprintf("it has %d files instead of %d", k.Files, d.Files)
-	case k.Bytes != d.Bytes:
-		return d, fmt.Sprintf("its files have %d bytes instead of %d", k.Bytes, d.Bytes)
+	case k.Files != d.storedFiles():
+		return d, fmt.Sprintf("it has %d files instead of %d", k.Files, d.storedFiles())
+	case k.Bytes != d.storedBytes():
+		return d, fmt.Sprintf("its files have %d bytes instead of %d", k.Bytes, d.storedBytes())
 	}
 	return d, k.unfit
 }
@@ -215,11 +216,11 @@ func (k *keptBackup) values(dir, host string) map[string]any {
 	d, reason := k.described()
 	v := map[string]any{
 		"name": k.Name, "path": path.Join(dir, k.Name), "host": host, "cluster": k.Cluster, "source": k.Source, "taken": k.Taken,
-		"lsn": "", "bytes": int(k.Bytes), "whole": reason == "", "reason": reason,
+		"lsn": "", "bytes": int(k.Bytes), "data": int(k.Bytes), "compressed": "", "whole": reason == "", "reason": reason,
 	}
 	if d != nil {
 		v["cluster"], v["source"], v["taken"] = d.Cluster, d.Source, d.Ended.UTC().Format(time.RFC3339)
-		v["lsn"] = d.EndLSN
+		v["lsn"], v["data"], v["compressed"] = d.EndLSN, int(d.Bytes), d.packedWith()
 	}
 	return v
 }

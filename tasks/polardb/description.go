@@ -8,6 +8,7 @@ import (
 	"os/user"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -15,8 +16,11 @@ import (
 	"github.com/polarbook/polarbook/tasks/dma"
 )
 
-// backupFormat is the number of the form of backups that this release writes and reads.
-const backupFormat = 1
+// The forms of backups that this release writes and reads: with the files as they were copied, or with archives of them.
+const (
+	backupFormat = 1
+	packedFormat = 2
+)
 
 // descriptionFile is the file in which a backup describes itself. It is written last, so a backup without it is not finished.
 const descriptionFile = "backup.json"
@@ -47,6 +51,14 @@ type backupDescription struct {
 	Polardata  int64              `json:"polardata_bytes"`
 	Spaces     []backupTablespace `json:"tablespaces"`
 	Sums       backupSums         `json:"checksums"`
+	Packed     *backupPacked      `json:"compressed,omitempty"` // nil: the files lie there as they were copied
+}
+
+// backupPacked says of archives how they were compressed, and how much lies there; the sizes beside it are of what is in them.
+type backupPacked struct {
+	With  string `json:"with"` // zstd or gzip
+	Bytes int64  `json:"bytes"`
+	Files int64  `json:"files"`
 }
 
 // backupEngine is the engine that the data is of, by its own settings.
@@ -96,8 +108,8 @@ func parseDescription(text []byte) (*backupDescription, error) {
 	if err := json.Unmarshal(text, &head); err != nil {
 		return nil, fmt.Errorf("its %s is not what polarbook writes: %w", descriptionFile, err)
 	}
-	if head.Format > backupFormat {
-		return nil, fmt.Errorf("it has the format %d of a newer polarbook, and this one reads up to %d", head.Format, backupFormat)
+	if head.Format > packedFormat {
+		return nil, fmt.Errorf("it has the format %d of a newer polarbook, and this one reads up to %d", head.Format, packedFormat)
 	}
 	d := &backupDescription{}
 	decoder := json.NewDecoder(bytes.NewReader(text))
@@ -112,10 +124,28 @@ func parseDescription(text []byte) (*backupDescription, error) {
 }
 
 // storedFiles is how many files lie there.
-func (d *backupDescription) storedFiles() int64 { return d.Files }
+func (d *backupDescription) storedFiles() int64 {
+	if d.Packed != nil {
+		return d.Packed.Files
+	}
+	return d.Files
+}
 
 // storedBytes is how much room they take.
-func (d *backupDescription) storedBytes() int64 { return d.Bytes }
+func (d *backupDescription) storedBytes() int64 {
+	if d.Packed != nil {
+		return d.Packed.Bytes
+	}
+	return d.Bytes
+}
+
+// packedWith is the program that unpacks it; "": none.
+func (d *backupDescription) packedWith() string {
+	if d.Packed == nil {
+		return ""
+	}
+	return d.Packed.With
+}
 
 var (
 	lsnForm     = regexp.MustCompile(`^[0-9A-F]{1,8}/[0-9A-F]{1,8}$`)
@@ -148,6 +178,10 @@ func (d *backupDescription) problem() string {
 		return "does not name the list of checksums"
 	case d.Files < 1 || d.Bytes < 1 || d.Pgdata < 0 || d.Polardata < 0:
 		return "does not name how much it holds"
+	case (d.Format == packedFormat) != (d.Packed != nil):
+		return "does not say whether it is compressed"
+	case d.Packed != nil && (!slices.Contains(packers, d.Packed.With) || d.Packed.Bytes < 1 || d.Packed.Files < 1):
+		return "does not say how it is compressed"
 	}
 	seen := map[int64]bool{}
 	for _, s := range d.Spaces {

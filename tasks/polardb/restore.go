@@ -119,6 +119,7 @@ type restoreLook struct {
 	Engine   string   `answer:"engine"`
 	Control  bool     `answer:"control"`
 	SystemID string   `answer:"system"`
+	Packers  []string `answer:"packer"`
 	Wrong    []string `answer:"wrong"` // files whose checksums are not those that were written
 	Rooms    []room   `answer:"room"`
 	End      bool     `answer:"end,required"`
@@ -175,7 +176,7 @@ func (r *restoreAction) Ask(ctx context.Context, h tasks.Host, probed tasks.Foun
 func (r *restoreAction) look(ctx context.Context, h tasks.Host, found *restoreFound, verify bool) (*restoreLook, error) {
 	a := r.args
 	if verify {
-		h.Say(fmt.Sprintf("reading the backup's %d files, %d bytes", found.backup.Files, found.backup.Bytes))
+		h.Say(fmt.Sprintf("reading the backup's %d files, %d bytes", found.backup.storedFiles(), found.backup.storedBytes()))
 	}
 	places := locations(found.spaces)
 	if found.away {
@@ -251,6 +252,8 @@ func (a *restoreArgs) unfit(d *backupDescription, l *restoreLook, engine bool) s
 		return "others could have changed it: " + l.Stranger
 	case l.Owner != "root" && l.Owner != a.User:
 		return fmt.Sprintf("it belongs to %s: give it to %s (chown -R)", l.Owner, a.User)
+	case unpackable(d, l.Packers) != "":
+		return unpackable(d, l.Packers)
 	case len(l.Wrong) > 0:
 		return wrongFiles(l.Wrong)
 	case engine && major(l.Engine) != major(d.Engine.Version):

@@ -71,9 +71,10 @@ func (v *verifyAction) Probe() string {
 
 // verifyFound is the backup that is verified, and what was seen of the host.
 type verifyFound struct {
-	Postgres string `answer:"postgres"`
-	Free     int64  `answer:"free"`
-	End      bool   `answer:"end,required"`
+	Postgres string   `answer:"postgres"`
+	Packers  []string `answer:"packer"`
+	Free     int64    `answer:"free"`
+	End      bool     `answer:"end,required"`
 
 	from   string
 	backup *backupDescription
@@ -105,7 +106,9 @@ func (v *verifyAction) Ask(ctx context.Context, h tasks.Host, probed tasks.Found
 		return found, nil
 	}
 	found.from = path.Join(dir, chosen.Name)
-	found.backup, found.unfit = chosen.described()
+	if found.backup, found.unfit = chosen.described(); found.unfit == "" {
+		found.unfit = unpackable(found.backup, found.Packers)
+	}
 	return found, nil
 }
 

@@ -9,5 +9,6 @@ if [ -e "$TO" ] && [ ! -d "$TO" ]; then echo kind=file; elif [ -d "$TO" ]; then 
 if [ -d "$TO" ]; then ls -A "$TO" | grep -vxF -e backup.polarbook.new -e backup.json.new | head -n 5 | sed 's/^/holds=/'; fi
 [ -f "$TO/backup.polarbook" ] && head -c 4096 "$TO/backup.polarbook" | sed -n 's/^\([a-z]*=\)/note.\1/p'
 if [ -f "$TO/backup.json" ]; then echo whole=yes; fi
+for p in zstd gzip; do if command -v $p >/dev/null 2>&1; then echo "packer=$p"; fi; done
 for p in polar_basebackup pg_basebackup; do [ -x "$BIN/$p" ] && { echo "tool=$p"; break; }; done
 :

@@ -21,5 +21,5 @@ for n; do
 	[ ! -f backup.polarbook ] || head -c 4096 backup.polarbook | sed -n "s/^\([a-z]*=\)/note.\1/p"
 	[ ! -f backup.json ] || { echo "encoded description"; head -c 262145 backup.json | base64; echo .; }
 	[ ! -f SHA256SUMS ] || { s=$(sha256sum SHA256SUMS); echo "sums=${s%% *}"; }
-	find pgdata polardata tablespaces -type f -exec stat -c %s {} + 2>/dev/null | awk "{ n += \$1; f++ } END { printf \"bytes=%.0f\nfiles=%d\n\", n, f }" )
+	find pgdata polardata tablespaces control CONTENTS ./*.tar.zst ./*.tar.gz -type f -exec stat -c %s {} + 2>/dev/null | awk "{ n += \$1; f++ } END { printf \"bytes=%.0f\nfiles=%d\n\", n, f }" )
 done' sh "$DIR" "$@"

@@ -4,4 +4,6 @@ cd /
 # shellcheck disable=SC2016 # the inner shell's
 exec timeout "$TIMEOUT" runuser -u "$OWNER" -- sh -euc 'cd -- "$1"
 w=; if printf x | base64 -w 8192 >/dev/null 2>&1; then w="-w 8192"; fi
-{ tar -cf - SHA256SUMS pgdata polardata tablespaces || echo failed >&2; } | base64 $w' sh "$FROM" </dev/null
+set -- SHA256SUMS
+for part in pgdata polardata tablespaces control CONTENTS *.tar.zst *.tar.gz; do [ ! -e "$part" ] || set -- "$@" "$part"; done
+{ tar -cf - -- "$@" || echo failed >&2; } | base64 $w' sh "$FROM" </dev/null

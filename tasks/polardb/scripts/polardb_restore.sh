@@ -1,6 +1,6 @@
 # Copies a backup into a node's directories, reads the copy once more, and takes out of it what made its source a member. $* are numbers
 # of tablespaces, each with its place.
-# uses: polardb_restore_begin polardb_space_prepare polardb_as work_dir
+# uses: polardb_restore_begin polardb_space_prepare polardb_as work_dir polardb_backup_fill
 # takes: OWNER PGDATA POLARDATA FROM TIMEOUT
 n=0
 for s; do
@@ -10,19 +10,20 @@ done
 sync
 cd /
 # shellcheck disable=SC2016 # the inner shell's
-timeout "$TIMEOUT" runuser -u "$OWNER" -- sh -euc 'umask 077
+timeout "$TIMEOUT" runuser -u "$OWNER" -- sh -euc "$fill"'
+umask 077
 from=$1 pgdata=$2 polardata=$3
 shift 3
-cp -R "$from/pgdata/." "$pgdata/"
-cp -R "$from/polardata/." "$polardata/"
+fill pgdata "$pgdata"
+fill polardata "$polardata"
 proved() { # part, where: what was copied is what was written
-	sed -n "s,^\\([0-9a-f]*  \\)$1/,\\1,p" "$from/SHA256SUMS" >"$pgdata/polarbook.sums"
+	sed -n "s,^\\([0-9a-f]*  \\)$1/,\\1,p" "$(contents)" >"$pgdata/polarbook.sums"
 	[ -s "$pgdata/polarbook.sums" ] || return 0
 	( cd "$2" && LC_ALL=C sha256sum -c "$pgdata/polarbook.sums" ) >"$pgdata/polarbook.proof" 2>&1 || { grep -v ": OK$" "$pgdata/polarbook.proof" | head -n 5 >&2; exit 1; }
 }
 while [ $# -gt 0 ]; do
 	[ -L "$pgdata/pg_tblspc/$1" ] || { echo "the backup has no link for the tablespace $1" >&2; exit 1; }
-	cp -R "$from/tablespaces/$1/." "$2/"
+	fill "tablespaces/$1" "$2"
 	rm "$pgdata/pg_tblspc/$1"
 	ln -s "$2" "$pgdata/pg_tblspc/$1"
 	proved "tablespaces/$1" "$2"

@@ -8,12 +8,15 @@ if [ -n "$who" ]; then printf 'stranger=%s\n' "$who"; fi
 stat -L -c owner=%U -- "$FROM" 2>/dev/null || :
 if [ -n "$POSTGRES" ]; then
 	as "$POSTGRES" -V 2>/dev/null | sed -n 's/^[^0-9]*\([0-9][0-9.]*\).*/engine=\1/p' | head -n 1
-	if said=$(as pg_controldata "$FROM/polardata" 2>&1); then
+	control=$FROM/polardata
+	[ -d "$control" ] || control=$FROM/control
+	if said=$(as pg_controldata "$control" 2>&1); then
 		# A file of another release's, or one that was cut, is read with a warning.
 		case $said in *WARNING:*|*'is 0 bytes'*) ;; *) echo control=yes ;; esac
 		printf '%s\n' "$said" | sed -n 's/^Database system identifier: */system=/p' | head -n 1
 	fi
 fi
+for p in zstd gzip; do if command -v $p >/dev/null 2>&1; then echo "packer=$p"; fi; done
 if [ -n "$verify" ]; then wrong_files "$FROM"; fi
 room() { # place, what goes from there
 	up=$1

@@ -1,6 +1,6 @@
 # Restores a backup into a directory of its own, starts it alone on a socket that only the engine's account can reach, asks each of its
 # databases something, stops it and removes it. $* are the numbers of its tablespaces.
-# uses: preamble inside strangers polardb_as work_dir
+# uses: preamble inside strangers polardb_as work_dir polardb_backup_fill
 # takes: FROM DIR OWNER POSTGRES TIMEOUT SUPERUSER
 umask 077
 cd /
@@ -40,16 +40,26 @@ timeout "$TIMEOUT" runuser -u "$OWNER" -- sh -c 'cd -- "$1" && LC_ALL=C sha256su
 }
 echo step=copy
 # shellcheck disable=SC2016 # the inner shell's
-timeout "$TIMEOUT" runuser -u "$OWNER" -- env PATH="$BIN:$PATH" LD_LIBRARY_PATH="$LIB" sh -euc 'umask 077
+timeout "$TIMEOUT" runuser -u "$OWNER" -- env PATH="$BIN:$PATH" LD_LIBRARY_PATH="$LIB" sh -euc "$fill"'
+umask 077
 from=$1 scratch=$2 socket=$3
 shift 3
-cp -R "$from/pgdata" "$from/polardata" "$scratch/"
-mkdir "$scratch/tablespaces"
+mkdir "$scratch/pgdata" "$scratch/polardata" "$scratch/tablespaces"
+fill pgdata "$scratch/pgdata"
+fill polardata "$scratch/polardata"
 for n; do
-	cp -R "$from/tablespaces/$n" "$scratch/tablespaces/$n"
+	mkdir "$scratch/tablespaces/$n"
+	fill "tablespaces/$n" "$scratch/tablespaces/$n"
 	rm "$scratch/pgdata/pg_tblspc/$n"
 	ln -s "$scratch/tablespaces/$n" "$scratch/pgdata/pg_tblspc/$n"
 done
+if [ -f "$from/CONTENTS" ]; then
+	( cd "$scratch" && LC_ALL=C sha256sum -c "$from/CONTENTS" 2>/dev/null ) >"$socket/proof" || {
+		grep -v ": OK\$" "$socket/proof" | sed "s/: FAILED.*//; s/^/these files are not what was packed: /" | head -n 5 >&2
+		exit 1
+	}
+	rm -f "$socket/proof"
+fi
 cd "$scratch/pgdata"
 rm -f recovery.conf recovery.done polar_node_static.conf postmaster.pid postmaster.opts postgresql.auto.conf polar_dma.conf
 rm -f "$scratch/polardata/polar_dma/consensus_meta"
