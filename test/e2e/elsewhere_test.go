@@ -166,9 +166,9 @@ func unfitElsewhere(t *testing.T, s *site.Site, far, here kept) {
 	if err := os.WriteFile(archive, whole, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.On("store", "cd "+far.Path+" && cp -p pgdata/PG_VERSION /run/kept && echo 12 >pgdata/PG_VERSION")
-	refused("store", "not what was written: pgdata/PG_VERSION")
-	s.On("store", "cat /run/kept >"+far.Path+"/pgdata/PG_VERSION")
+	s.On("store", "cd "+far.Path+" && cp -p CONTENTS /run/kept && tr a b </run/kept >CONTENTS")
+	refused("store", "not what was written: CONTENTS")
+	s.On("store", "cat /run/kept >"+far.Path+"/CONTENTS")
 	s.On("store", "cd "+far.Path+` && cp -p backup.json /run/kept && sed -i 's/"polardata_bytes": /"polardata_bytes": 9999999/' backup.json`)
 	refused("store", "which has room for")
 	s.On("store", "cat /run/kept >"+far.Path+"/backup.json")
