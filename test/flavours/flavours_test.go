@@ -93,7 +93,7 @@ func wholeLife(t *testing.T, specs []lab.Spec) {
 	step("backup", func(*testing.T) {
 		follower := s.Followers()[0]
 		timed("backup.yml", "-e", "on="+follower, "-e", "to=/backup/first").Changed()
-		s.On(follower, "cd /backup/first && test -s polardata/global/pg_control && sha256sum -c SHA256SUMS >/dev/null")
+		s.On(follower, "cd /backup/first && test -s control/global/pg_control && sha256sum -c SHA256SUMS >/dev/null")
 		s.Run(0, "backup.yml", "-e", "on="+follower, "-e", "to=/backup/first").Unchanged(follower)
 	})
 	step("rebuild a node", func(*testing.T) {
