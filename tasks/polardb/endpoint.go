@@ -18,6 +18,7 @@ type endpointArgs struct {
 	Members   []string `arg:"members" doc:"the members' addresses"`
 	Config    string   `arg:"config,required,path" doc:"keepalived's configuration for this address, by which is known that it was set up here before"`
 	Home      string   `arg:"home" default:"/opt/polardb" doc:"where the engine is installed"`
+	User      string   `arg:"user" default:"polardb" doc:"the account that runs the engine"`
 }
 
 var endpointModule = tasks.Define(tasks.Module{
@@ -80,7 +81,9 @@ type endpointAction struct {
 }
 
 func (e *endpointAction) Probe() string {
-	return scripts.Script("polardb_endpoint", script.Values{"ENDPOINT": e.address.String(), "CONFIG": e.args.Config, "HOME": e.args.Home})
+	a := e.args
+	return scripts.Script("polardb_endpoint", script.Values{"ENDPOINT": e.address.String(), "CONFIG": a.Config,
+		"OWNER": a.User, "BIN": a.Home + "/current/bin", "LIB": a.Home + "/current/lib"})
 }
 
 // endpointFound is the answer of the probe.

@@ -1,8 +1,8 @@
 # Prints what a host that is to carry the cluster's virtual address ENDPOINT has: its IPv4 addresses with their interfaces, where keepalived is, whether
-# ENDPOINT is one of the addresses, and whether another host answers for it, of which the engine's pg_isready in HOME sees to it that the kernel asks.
+# ENDPOINT is one of the addresses, and whether another host answers for it, of which the engine's pg_isready sees to it that the kernel asks.
 # CONFIG tells by its being there that polarbook set the address up on this host.
-# uses: preamble
-# takes: ENDPOINT CONFIG HOME
+# uses: preamble polardb_as
+# takes: ENDPOINT CONFIG OWNER BIN LIB
 if ! have ip; then
 	exit 0
 fi
@@ -19,6 +19,6 @@ fi
 for i in $(ip -4 neigh show to "$ENDPOINT" 2>/dev/null | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 10); do
 	ip -4 neigh del "$ENDPOINT" dev "$i" 2>/dev/null || :
 done
-LD_LIBRARY_PATH=$HOME/current/lib timeout 5 "$HOME/current/bin/pg_isready" -q -t 2 -h "$ENDPOINT" -p 9 >/dev/null 2>&1 || :
+as timeout 5 pg_isready -q -t 2 -h "$ENDPOINT" -p 9 >/dev/null 2>&1 || :
 ip -4 neigh show to "$ENDPOINT" 2>/dev/null | sed -n 's/.* lladdr \([^ ]*\).*/answers \1/p' | head -n 1
 exit 0
