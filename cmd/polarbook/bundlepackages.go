@@ -131,7 +131,9 @@ func (c *bundlePackagesCmd) needs(w *workplace) (map[string]string, error) {
 // tell reads what came, and says what it brings. A library that nothing brings is an error.
 func (c *bundlePackagesCmd) tell(t *terminal, host string, l *gathered, needs map[string]string) error {
 	missing := sortedKeys(needs)
-	has := func(library string) { missing = slices.DeleteFunc(missing, func(m string) bool { return m == library }) }
+	has := func(library string) {
+		missing = slices.DeleteFunc(missing, func(m string) bool { return m == library })
+	}
 	system := ""
 	for line := range strings.Lines(l.said[host]) {
 		key, value, _ := strings.Cut(strings.TrimSpace(line), " ")
