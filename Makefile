@@ -8,11 +8,12 @@ LINT     = .cache/golangci-lint-2.15.0
 build: ## a static binary for this machine, bin/polarbook
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/polarbook ./cmd/polarbook
 
-release: build ## dist/: static binaries for linux and darwin (amd64, arm64), their archives, SBOM and SHA256SUMS
+release: build ## dist/: static binaries for linux, darwin and windows (amd64, arm64), their archives, SBOM and SHA256SUMS
 	rm -rf dist && mkdir dist
-	for os in linux darwin; do for arch in amd64 arm64; do \
+	for os in linux darwin windows; do for arch in amd64 arm64; do \
+		suffix=; [ $$os != windows ] || suffix=.exe; \
 		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' \
-			-o dist/polarbook-$$os-$$arch ./cmd/polarbook || exit 1; \
+			-o dist/polarbook-$$os-$$arch$$suffix ./cmd/polarbook || exit 1; \
 	done; done
 	go run ./test/release -version '$(VERSION)' -time "$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)}"
 
@@ -36,6 +37,7 @@ differential: ## every case of test/differential with Ansible 2.14, Ansible 2.19
 lint: $(LINT) ## the linter, go vet among its checks, and the scripts' own
 	$(LINT) run ./...
 	go run ./test/scripts
+	GOOS=windows CGO_ENABLED=0 go build -o /dev/null ./cmd/polarbook
 
 $(LINT):
 	mkdir -p .cache

@@ -7,6 +7,7 @@ import (
 	"math/big"
 	"os"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -17,7 +18,7 @@ import (
 // Exposed is the warning about a file of variables that every account of this machine may read and that holds secrets in
 // plain text; "": it does not. A template (of an environment variable, say) and a hash are none.
 func Exposed(file string, mode fs.FileMode, values map[string]any) string {
-	if !mode.IsRegular() || mode.Perm()&0o004 == 0 {
+	if !mode.IsRegular() || mode.Perm()&0o004 == 0 || runtime.GOOS == "windows" { // whose modes say nothing about accounts
 		return ""
 	}
 	names := plainSecrets(values)

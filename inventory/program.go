@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math/big"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -215,5 +216,9 @@ func (l *limited) Write(b []byte) (int, error) {
 
 // describeProgram says what to do with a file that begins like a program and that may not be run.
 func describeProgram(path string) error {
+	if runtime.GOOS == "windows" {
+		return errorAt(Position{path, 1, 1}, "this is an inventory program, and Windows has no POSIX shell to run it: "+
+			"run polarbook in WSL or on another machine, or keep what it prints in a file of JSON")
+	}
 	return errorAt(Position{path, 1, 1}, "this is an inventory program that may not be run: chmod +x %s", path)
 }

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"maps"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -72,7 +73,7 @@ func (l *loader) roleAt(name string) (string, bool) {
 func (l *loader) playOf(name, dir string) *Playbook {
 	p := &Playbook{Name: name, Path: l.display(hostFiles, dir), Source: hostFiles, Dir: path.Dir(dir)}
 	f := &file{name: p.Path, fsys: hostFiles, path: path.Join(path.Dir(dir), "role.yml")}
-	f.setText([]byte("- hosts: all\n  roles: [" + strconv.Quote("/"+dir) + "]\n"))
+	f.setText([]byte("- hosts: all\n  roles: [" + strconv.Quote(onHost(dir)) + "]\n"))
 	root, _, err := parseYAML(f.text)
 	if err != nil || root == nil {
 		l.fail(Position{File: p.Path}, 0, "", "this directory cannot be named in a playbook")
@@ -210,7 +211,7 @@ func (o Origin) matches(name string, dirs []string) []string {
 			name, dirs = name[place[1]:], []string{begin.dir}
 		}
 	}
-	if strings.HasPrefix(name, "/") || len(name) > maxPattern {
+	if filepath.IsAbs(name) || len(name) > maxPattern {
 		return nil
 	}
 	pattern := ""

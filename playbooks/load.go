@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"unicode"
@@ -226,7 +227,7 @@ func (l *loader) find(name string) (place, error) {
 // everybodyWrites reports whether any account of this machine may put files into a directory.
 func everybodyWrites(fsys fs.FS, dir string) bool {
 	info, err := fs.Stat(fsys, dir)
-	return err == nil && info.Mode().Perm()&0o002 != 0
+	return err == nil && info.Mode().Perm()&0o002 != 0 && runtime.GOOS != "windows" // whose modes say nothing about accounts
 }
 
 func isFile(fsys fs.FS, p string) bool {

@@ -89,6 +89,7 @@ type place struct {
 }
 
 func (o Origin) places(kind, name string) []place {
+	name = filepath.ToSlash(name)
 	if p, ok := absolute(name); ok {
 		return []place{{hostFiles, p}}
 	}
@@ -118,12 +119,9 @@ func (o Origin) places(kind, name string) []place {
 	return list
 }
 
-// hostFiles is the machine that polarbook runs on; its paths are absolute ones without the leading slash.
-var hostFiles = os.DirFS("/")
-
 // absolute turns /x and ~/x into a path in hostFiles.
 func absolute(name string) (string, bool) {
-	if name == "~" || strings.HasPrefix(name, "~/") {
+	if name == "~" || strings.HasPrefix(filepath.ToSlash(name), "~/") {
 		home, err := os.UserHomeDir()
 		if err != nil {
 			return "", false
@@ -136,14 +134,8 @@ func absolute(name string) (string, bool) {
 	return inHost(name), true
 }
 
-// inHost is an absolute path as hostFiles wants it.
-func inHost(name string) string {
-	p := strings.TrimPrefix(filepath.ToSlash(filepath.Clean(name)), "/")
-	if p == "" {
-		return "."
-	}
-	return p
-}
+// OnHost is a path in the file system of this machine, which Find returned, as the machine has it.
+func OnHost(p string) string { return onHost(p) }
 
 // builtinPrefix marks, in messages, what is in the binary.
 const builtinPrefix = "builtin/"
@@ -153,7 +145,7 @@ func Display(fsys fs.FS, p string) string { return display(fsys, p) }
 
 func display(fsys fs.FS, p string) string {
 	if fsys == hostFiles {
-		return "/" + p
+		return onHost(p)
 	}
 	return builtinPrefix + p
 }

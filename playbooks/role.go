@@ -116,8 +116,8 @@ func (l *loader) role(c *scope, use roleCall) *Block {
 		return nil
 	}
 	shown := l.display(found.fsys, found.path)
-	if found.fsys == hostFiles && !slices.Contains(l.roleDirs, "/"+found.path) {
-		l.roleDirs = append(l.roleDirs, "/"+found.path)
+	if found.fsys == hostFiles && !slices.Contains(l.roleDirs, onHost(found.path)) {
+		l.roleDirs = append(l.roleDirs, onHost(found.path))
 	}
 	marker := &file{name: "role " + shown}
 	if use.include { // other tasks of the role may be included by it

@@ -3,6 +3,7 @@ package playbooks
 import (
 	"errors"
 	"io/fs"
+	"path/filepath"
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
@@ -71,7 +72,7 @@ func (l *loader) checkSources(c *scope, m *tasks.Module, args arguments, t *Task
 
 // shorten is a place as display would show it.
 func (l *loader) shorten(shown string) string {
-	if len(shown) > 0 && shown[0] == '/' {
+	if filepath.IsAbs(shown) {
 		return l.display(hostFiles, inHost(shown))
 	}
 	return shown

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/polarbook/polarbook/playbooks/bundle"
@@ -76,7 +77,7 @@ func (o *hostOptions) chooseBundleDir() error {
 		return err
 	case !info.IsDir():
 		return fmt.Errorf("%s is no directory", dir)
-	case info.Mode().Perm()&0o022 != 0:
+	case info.Mode().Perm()&0o022 != 0 && runtime.GOOS != "windows": // whose modes say nothing about accounts
 		return fmt.Errorf("other accounts may write to %s, where the bundle's files are to be: chmod go-w it, or name another with --bundle-dir", dir)
 	}
 	return nil

@@ -2,12 +2,10 @@ package main
 
 import (
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"sync"
-	"syscall"
 	"unicode/utf8"
 )
 
@@ -127,7 +125,7 @@ func oneLine(s string) string {
 func (t *terminal) lostOutput() func(string, error) {
 	var once sync.Once
 	return func(name string, err error) {
-		if errors.Is(err, syscall.EPIPE) {
+		if nobodyReads(err) {
 			once.Do(func() { close(t.closed) })
 			return
 		}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -68,7 +69,7 @@ func (o *hostOptions) sources(s *settings.Settings) ([]string, error) {
 		if _, err := os.Stat(name); err != nil {
 			continue
 		}
-		if here, err := os.Stat("."); err == nil && here.Mode().Perm()&0o002 != 0 {
+		if here, err := os.Stat("."); err == nil && here.Mode().Perm()&0o002 != 0 && runtime.GOOS != "windows" {
 			return nil, fmt.Errorf("everybody may write to this directory, so its %s is not read unless you name it: -i ./%s", name, name)
 		}
 		return []string{name}, nil

@@ -7,10 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"slices"
 	"sync"
-	"syscall"
 
 	"golang.org/x/term"
 
@@ -179,13 +177,12 @@ func terminalOf(fd int) (*remote.Terminal, func()) {
 		columns, rows = 80, 24
 	}
 	resized := make(chan [2]int)
-	signals := make(chan os.Signal, 1)
+	perhaps, end := resizes()
 	done := make(chan struct{})
-	signal.Notify(signals, syscall.SIGWINCH)
 	go func() {
 		for {
 			select {
-			case <-signals:
+			case <-perhaps:
 			case <-done:
 				return
 			}
@@ -200,9 +197,9 @@ func terminalOf(fd int) (*remote.Terminal, func()) {
 	}()
 	kind := os.Getenv("TERM")
 	if kind == "" {
-		kind = "dumb"
+		kind = namelessTerminal
 	}
-	return &remote.Terminal{Kind: kind, Columns: columns, Rows: rows, Resized: resized}, func() { signal.Stop(signals); close(done) }
+	return &remote.Terminal{Kind: kind, Columns: columns, Rows: rows, Resized: resized}, func() { end(); close(done) }
 }
 
 // raw is standard output for bytes that are to pass unchanged. A terminal gets whole lines in which nothing is obeyed.

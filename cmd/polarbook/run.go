@@ -9,7 +9,6 @@ import (
 	"os/user"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/polarbook/polarbook/inventory/settings"
@@ -217,7 +216,7 @@ func (j *runJournal) Dead(id string) bool {
 		return false
 	}
 	defer f.Close()
-	return syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) == nil
+	return lockFile(f, false) == nil
 }
 
 // Close ends the journal and lets go of its lock.
@@ -236,7 +235,7 @@ func newJournal() (*runJournal, error) {
 	}
 	alive, err := os.Open(j.Path())
 	if err == nil {
-		err = syscall.Flock(int(alive.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		err = lockFile(alive, true)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("lock the run's journal: %w", errors.Join(err, j.Close()))

@@ -14,7 +14,7 @@ import (
 
 func standardTerminal() *terminal {
 	fd := int(os.Stdout.Fd())
-	tty := term.IsTerminal(fd) && os.Getenv("TERM") != "dumb"
+	tty := term.IsTerminal(fd) && os.Getenv("TERM") != "dumb" && obeysEscapes(os.Stdout, os.Stderr)
 	t := &terminal{in: os.Stdin, tty: tty, closed: make(chan struct{}), wide: func() int {
 		w, _, err := term.GetSize(fd)
 		if err != nil || w < 40 {

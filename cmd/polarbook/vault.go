@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -102,7 +103,10 @@ func (o vaultOutput) each(t *terminal, files []string, turn func([]byte) ([]byte
 			}
 			continue
 		}
-		old, _ := os.OpenFile(to, os.O_WRONLY, 0) // what cannot be opened is not covered
+		var old *os.File
+		if runtime.GOOS != "windows" { // which replaces no file that is open
+			old, _ = os.OpenFile(to, os.O_WRONLY, 0) // what cannot be opened is not covered
+		}
 		err := vault.Write(to, turned[i], false)
 		if old != nil {
 			if err == nil && vault.Is(turned[i]) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 
 	"github.com/polarbook/polarbook/inventory/vault"
@@ -87,8 +86,7 @@ func (t *terminal) edit(text []byte, extension string) (edited []byte, err error
 	if err := os.WriteFile(file, text, vault.Private); err != nil {
 		return nil, fmt.Errorf("write what is to be edited: %w", err)
 	}
-	// As git does, the variable is taken for a command with arguments.
-	command := exec.Command("/bin/sh", "-c", firstOf(os.Getenv("EDITOR"), "vi")+` "$1"`, "sh", file)
+	command := editor(file)
 	command.Stdin, command.Stdout, command.Stderr = t.in, os.Stdout, os.Stderr
 	if err := command.Run(); err != nil {
 		return nil, fmt.Errorf("the editor did not end well: %w", err)

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 )
 
@@ -46,7 +47,7 @@ func (p Place) find() (file, warning string, err error) {
 	here := filepath.Join(p.Dir, "ansible.cfg")
 	public := false
 	if info, err := os.Stat(p.Dir); err == nil {
-		if public = info.Mode().Perm()&0o002 != 0; !public {
+		if public = info.Mode().Perm()&0o002 != 0 && runtime.GOOS != "windows"; !public {
 			candidates = append(candidates, here)
 		}
 	}

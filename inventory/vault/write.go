@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 )
 
 // Private is the mode of files that hold secrets.
@@ -35,10 +34,7 @@ func Write(file string, data []byte, keep bool) error {
 	defer os.Remove(beside.Name())
 	_, err = beside.Write(data)
 	if keep && was != nil && err == nil {
-		if owner, ok := was.Sys().(*syscall.Stat_t); ok && (int(owner.Uid) != os.Geteuid() || int(owner.Gid) != os.Getegid()) {
-			err = beside.Chown(int(owner.Uid), int(owner.Gid))
-		}
-		err = errors.Join(err, beside.Chmod(was.Mode().Perm()))
+		err = errors.Join(keepOwner(beside, was), beside.Chmod(was.Mode().Perm()))
 	}
 	if err == nil {
 		err = beside.Sync()
@@ -59,7 +55,7 @@ func Cover(old *os.File) {
 	if err != nil {
 		return
 	}
-	if links, ok := info.Sys().(*syscall.Stat_t); ok && links.Nlink > 1 {
+	if severalNames(old, info) {
 		return
 	}
 	noise := make([]byte, min(info.Size(), 1<<20))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -171,7 +172,7 @@ func (r *run) loadVars(fsys fs.FS, name string) (*ordered.Map, error) {
 		return vars, err
 	}
 	if info, err := fs.Stat(fsys, name); err == nil {
-		if w := inventory.Exposed("/"+name, info.Mode(), vars.Top()); w != "" {
+		if w := inventory.Exposed(playbooks.OnHost(name), info.Mode(), vars.Top()); w != "" {
 			r.o.Warn(w)
 		}
 	}
@@ -348,7 +349,7 @@ func (s *taskRun) varsDir(dir string) (fs.FS, string, error) {
 		return err == nil && info.IsDir()
 	}
 	switch named := strings.SplitN(dir, "/", 2)[0] == "vars"; {
-	case strings.HasPrefix(dir, "/") || strings.HasPrefix(dir, "~"):
+	case filepath.IsAbs(dir) || strings.HasPrefix(dir, "~"):
 		if fsys, found, err = o.Find("vars", dir); err != nil {
 			return nil, "", err
 		}

@@ -7,7 +7,6 @@ import (
 	"os/user"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/polarbook/polarbook/playbooks"
@@ -46,14 +45,14 @@ func ownerOf(f *tasks.TemplateFile) any {
 	if f.Info == nil {
 		return 0
 	}
-	stat, ok := f.Info.Sys().(*syscall.Stat_t)
+	uid, ok := uidOf(f.Info)
 	if !ok {
 		return 0 // a file in the binary
 	}
-	if account, err := user.LookupId(strconv.Itoa(int(stat.Uid))); err == nil {
+	if account, err := user.LookupId(strconv.Itoa(uid)); err == nil {
 		return account.Username
 	}
-	return int(stat.Uid)
+	return uid
 }
 
 // managedBy is ansible_managed as ansible.cfg has it: strftime's words are the time when the template was changed, and {host}, {uid}

@@ -340,7 +340,7 @@ func directory(dir string, builtin bool) string {
 	if builtin {
 		return "builtin/" + dir
 	}
-	return "/" + strings.TrimPrefix(dir, "/")
+	return playbooks.OnHost(strings.TrimPrefix(dir, "/"))
 }
 
 // languageVersion is the Ansible whose language this is.

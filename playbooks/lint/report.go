@@ -115,5 +115,8 @@ func uri(file string) string {
 		u.Scheme = "file"
 		return "file://" + u.EscapedPath()
 	}
+	if filepath.VolumeName(file) != "" { // C:/dir, of Windows
+		return "file:///" + u.EscapedPath()
+	}
 	return strings.TrimPrefix(u.String(), "./")
 }

@@ -118,6 +118,9 @@ func buildCopy(a *copyArgs, l tasks.Local) (tasks.Action, error) {
 	if err != nil {
 		return nil, fmt.Errorf("copy: src: %w", err)
 	}
+	if d.Mode == "preserve" && noModes {
+		return nil, &tasks.ArgError{Module: "copy", Arg: "mode", Problem: whyNoModes}
+	}
 	if info.IsDir() {
 		if a.Any() {
 			const why = "is for single files: give it to those of a directory with the module file"

@@ -89,6 +89,9 @@ var templateModule = tasks.Define(tasks.Module{
 	if err != nil {
 		return nil, err
 	}
+	if a.Mode == "preserve" && noModes {
+		return nil, &tasks.ArgError{Module: "template", Arg: "mode", Problem: whyNoModes}
+	}
 	if a.Mode == "preserve" {
 		a.Mode = fmt.Sprintf("%04o", info.Mode().Perm())
 	}

@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
@@ -186,7 +185,7 @@ func (a *authenticator) agentSigners(named map[string]bool) (first, others []ssh
 	if a.t.agentSocket == "" {
 		return nil, nil
 	}
-	conn, err := (&net.Dialer{}).DialContext(a.ctx, "unix", a.t.agentSocket)
+	conn, err := dialAgent(a.ctx, a.t.agentSocket)
 	if err != nil {
 		a.note("agent: %v", err)
 		return nil, nil
@@ -275,11 +274,6 @@ func (a *authenticator) keyFile(file string) (ssh.Signer, error) {
 		s.public = s.signer.PublicKey()
 	}
 	return s, nil
-}
-
-func ownedByUs(info fs.FileInfo) bool {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	return ok && int(stat.Uid) == os.Getuid()
 }
 
 // fileSigner signs with the key of a file.

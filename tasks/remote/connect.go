@@ -316,7 +316,7 @@ func (e *refusedError) Unwrap() error { return e.error }
 
 func isDrop(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || isForeignDrop(err)
 }
 
 // shake is one handshake, which asks for a key of one of these algorithms.

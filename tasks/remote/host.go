@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
-	"golang.org/x/crypto/ssh/agent"
 )
 
 // Host is one SSH connection. Its methods may be called from several goroutines.
@@ -75,7 +74,7 @@ func newHost(c Config, t target, client *ssh.Client, conn *countingConn, d *dial
 	go h.keepAlive()
 	if t.forwardAgent && t.agentSocket != "" {
 		// What cannot be forwarded is missed by what asks for it there.
-		h.forwards = agent.ForwardToRemote(client, t.agentSocket) == nil
+		h.forwards = forwardAgent(client, t.agentSocket) == nil
 	}
 	return h
 }

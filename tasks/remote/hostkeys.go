@@ -204,7 +204,7 @@ func newKeyVerifier(check HostKeyCheck, t target, home string, warn func(string)
 		system = t.globalKnownHosts
 	}
 	if system == nil {
-		system = []string{"/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"}
+		system = systemKnownHosts()
 	}
 	if len(user) > 0 {
 		v.save = user[0]

@@ -283,7 +283,7 @@ func (c *sshConfig) agent(alias string, t target) string {
 	case strings.EqualFold(a, "none"):
 		return ""
 	case a == "", a == "SSH_AUTH_SOCK":
-		return os.Getenv("SSH_AUTH_SOCK")
+		return loginAgent()
 	case strings.HasPrefix(a, "$"):
 		return os.Getenv(strings.Trim(a[1:], "{}"))
 	default:
@@ -363,7 +363,7 @@ func expandHome(s, home string) string {
 	if s == "~" {
 		return home
 	}
-	if rest, ok := strings.CutPrefix(s, "~/"); ok {
+	if rest, ok := strings.CutPrefix(filepath.ToSlash(s), "~/"); ok {
 		return filepath.Join(home, rest)
 	}
 	return s
@@ -419,7 +419,7 @@ func homeDirectory() string {
 
 func localUser() string {
 	if u, err := user.Current(); err == nil {
-		return u.Username
+		return loginName(u.Username)
 	}
 	return os.Getenv("USER")
 }

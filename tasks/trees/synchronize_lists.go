@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/remote"
@@ -57,11 +56,9 @@ func (s *synchronize) read(l tasks.Local) error {
 			return err
 		}
 		e.size, e.time = info.Size(), info.ModTime().Unix()
-		stat, ok := info.Sys().(*syscall.Stat_t)
-		if !ok {
-			return errors.New("it has no owners: give a directory of the control node")
+		if e.mode, e.uid, e.gid, err = rightsOf(info); err != nil {
+			return err
 		}
-		e.mode, e.uid, e.gid = int(stat.Mode&0o7777), int(stat.Uid), int(stat.Gid)
 		e.owner, e.group = strconv.Itoa(e.uid), strconv.Itoa(e.gid)
 		if u, err := user.LookupId(e.owner); err == nil {
 			e.owner = u.Username

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"strings"
 	"time"
 
@@ -26,7 +25,10 @@ func output(r *jinja.Run, command string) (string, error) {
 		return "", errOutside
 	}
 	values, err := r.Outside("run "+command, func() ([]any, error) {
-		cmd := exec.Command("/bin/sh", "-c", command)
+		cmd, err := shellCommand(command)
+		if err != nil {
+			return nil, fmt.Errorf("the command %s: %w", command, err)
+		}
 		cmd.Dir = r.Base()
 		var out, problems bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &out, &problems

@@ -3,7 +3,6 @@ package ansible
 import (
 	"os"
 	"strings"
-	"syscall"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -92,7 +91,5 @@ func isMount(path string, info os.FileInfo) bool {
 	if err != nil {
 		return false
 	}
-	here, ok1 := info.Sys().(*syscall.Stat_t)
-	there, ok2 := above.Sys().(*syscall.Stat_t)
-	return ok1 && ok2 && (here.Dev != there.Dev || here.Ino == there.Ino)
+	return mounted(info, above)
 }

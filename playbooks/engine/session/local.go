@@ -17,7 +17,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/polarbook/polarbook/tasks"
@@ -60,6 +59,9 @@ func (l *local) DialContext(ctx context.Context, network, address string) (net.C
 
 // Shell is of the user that polarbook runs as, or when that is root of any user.
 func (l *local) Shell(_ context.Context, b remote.Become) (tasks.Shell, error) {
+	if err := posix(l.name); err != nil {
+		return nil, err
+	}
 	s := &localShell{on: l, user: l.user}
 	if b.Method == "" || b.User == l.user.Username || (b.User == "" && l.user.Uid == "0") {
 		return s, nil
@@ -91,14 +93,14 @@ func (l *local) Shell(_ context.Context, b remote.Become) (tasks.Shell, error) {
 			}
 		}
 	}
-	s.user, s.as = other, &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid), Groups: groups}
+	s.user, s.as = other, &credential{Uid: uint32(uid), Gid: uint32(gid), Groups: groups}
 	return s, nil
 }
 
 type localShell struct {
 	on   *local
 	user *user.User
-	as   *syscall.Credential // nil: as polarbook itself
+	as   *credential // nil: as polarbook itself
 }
 
 func (s *localShell) Run(ctx context.Context, c remote.Command) (remote.Result, error) {
@@ -136,8 +138,7 @@ func (s *localShell) Stream(
 	out, outDone := collect(stdout, keep(c))
 	errs, errsDone := collect(stderr, keep(c))
 	cmd.Stdout, cmd.Stderr = out, errs
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: s.as}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	group(cmd, s.as)
 	cmd.WaitDelay = 5 * time.Second
 	err = cmd.Run()
 	var result remote.Result
@@ -151,7 +152,7 @@ func (s *localShell) Stream(
 	case err == nil:
 	case errors.As(err, &exit):
 		if result.Status = exit.ExitCode(); result.Status < 0 {
-			result.Status = 128 + int(exit.Sys().(syscall.WaitStatus).Signal())
+			result.Status = 128 + signalOf(exit)
 		}
 	default:
 		return result, fmt.Errorf("%s: run a script: %w", s.on.name, err)
