@@ -76,6 +76,18 @@ func TestFirewall(t *testing.T) {
 		s.Only("node1", "node2", "node3", "node4")
 		s.Run(0, "add-node.yml", "--limit", "node4", "--check")
 		reaches(t, "node4", "node1", voting, false)
+		// What is refused has opened nobody's port.
+		leader := s.StatusNow().Leader
+		for _, n := range []string{"node1", "node2", "node3"} {
+			s.On(n, "install -d -o polardb -g polardb -m 700 /srv/ts")
+		}
+		s.SQL(leader, "create tablespace ts location '/srv/ts'")
+		s.On("node4", "mkdir -p /srv/ts; touch /srv/ts/mine")
+		s.Run(2, "add-node.yml", "--limit", "node4").Says("ts in /srv/ts is not empty on node4: mine").Unchanged()
+		for _, old := range []string{"node1", "node2"} { // node3 has no firewall
+			reaches(t, "node4", old, voting, false)
+		}
+		s.On("node4", "rm /srv/ts/mine")
 		s.Run(0, "add-node.yml", "--limit", "node4")
 		s.Whole()
 		for _, old := range []string{"node1", "node2", "node3"} {

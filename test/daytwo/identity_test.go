@@ -266,7 +266,7 @@ func foreign(s *site.Site) {
 	}
 	f := c.Followers()[0]
 	refuses(s, "that polarbook did not begin", "new-cluster.yml", "add-node.yml --limit "+f, "drop-node.yml -e node="+f,
-		"rebuild-node.yml -e node="+f, "restart.yml", "reconfigure.yml", "stop.yml", "switchover.yml",
+		"rebuild-node.yml -e node="+f, "restart.yml", "reconfigure.yml", "stop.yml",
 		"set-weight.yml -e node="+f+" -e weight=7", "demote-follower.yml -e node="+f, "force-election.yml -e node="+f+" -e force=yes",
 		"purge-logs.yml", "delay-election.yml -e delay=on", "set-election-timeout.yml -e election_timeout=4s",
 		"backup.yml -e on="+f+" -e to=/backup/x", "destroy.yml -e confirm=identity", "upgrade.yml")
