@@ -54,7 +54,7 @@ var backupsModule = tasks.Define(tasks.Module{
 	if a.Read && !a.Here {
 		return nil, &tasks.ArgError{Module: "polardb_backups", Arg: "verify", Problem: "is for backups of the control node; polardb_verify_backup is for those of a host"}
 	}
-	if !path.IsAbs(a.Dir) {
+	if !a.Here && !path.IsAbs(a.Dir) {
 		return nil, &tasks.ArgError{Module: "polardb_backups", Arg: "dir", Problem: fmt.Sprintf("must be an absolute path, not %q", a.Dir)}
 	}
 	if strings.ContainsAny(a.Name, "/\n") || strings.HasPrefix(a.Name, ".") {

@@ -11,9 +11,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 	"unicode"
 )
@@ -269,13 +269,12 @@ func (b backupsHere) holdsOurs(name string) error {
 
 // free returns how many bytes the control node has for a backup.
 func (b backupsHere) free() (int64, error) {
-	for up := b.dir; ; up = up[:max(strings.LastIndexByte(up, '/'), 0)] {
-		var s syscall.Statfs_t
-		err := syscall.Statfs(up+"/", &s)
+	for up := b.dir; ; up = filepath.Dir(up) {
+		free, err := freeOf(up)
 		if err == nil {
-			return int64(s.Bavail) * int64(s.Bsize), nil //nolint:gosec,unconvert // the types are another system's as well
+			return free, nil
 		}
-		if !errors.Is(err, fs.ErrNotExist) || up == "" {
+		if !errors.Is(err, fs.ErrNotExist) || up == filepath.Dir(up) {
 			return 0, fmt.Errorf("ask how much is free in %s: %w", b.dir, err)
 		}
 	}
@@ -364,7 +363,7 @@ func (b backupsHere) remove(name string) error {
 			return fmt.Errorf("remove the backup %s: %w", name, gone)
 		}
 	}
-	if err := os.Remove(b.dir + "/" + name); err != nil {
+	if err := os.Remove(filepath.Join(b.dir, name)); err != nil {
 		return fmt.Errorf("remove the backup %s: %w", name, err)
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -58,10 +59,17 @@ var copyBackupModule = tasks.Define(tasks.Module{
 		return &tasks.ArgError{Module: "polardb_copy_backup", Arg: arg, Problem: fmt.Sprintf(format, values...)}
 	}
 	a.Dir, a.FromDir = path.Clean(a.Dir), path.Clean(a.FromDir)
+	if a.From == controlNode {
+		dir, err := filepath.Abs(a.FromDir)
+		if err != nil {
+			return nil, fmt.Errorf("find the directory of backups on the control node: %w", err)
+		}
+		a.FromDir = dir
+	}
 	switch {
 	case !path.IsAbs(a.Dir) || strings.Count(a.Dir, "/") < 2:
 		return nil, refuse("dir", "must be an absolute path at least two levels deep, not %q", a.Dir)
-	case !path.IsAbs(a.FromDir):
+	case a.From != controlNode && !path.IsAbs(a.FromDir):
 		return nil, refuse("from_dir", "must be an absolute path, not %q", a.FromDir)
 	case strings.ContainsAny(a.Name, "/\n") || strings.HasPrefix(a.Name, "."):
 		return nil, refuse("name", "is not the name of a backup: %q", a.Name)

@@ -59,7 +59,7 @@ var fetchBackupModule = tasks.Define(tasks.Module{
 	}
 	a.Dest, a.Dir = dest, path.Clean(a.Dir)
 	switch {
-	case strings.Count(a.Dest, "/") < 2:
+	case filepath.Dir(filepath.Dir(a.Dest)) == filepath.Dir(a.Dest):
 		return nil, refuse("dest", "must be at least two levels deep, not %q", a.Dest)
 	case !path.IsAbs(a.Dir):
 		return nil, refuse("dir", "must be an absolute path, not %q", a.Dir)
