@@ -17,6 +17,7 @@ import (
 
 type osPackagesArgs struct {
 	Src             []string `arg:"src,required" doc:"packages on the control node: files, patterns of files, and directories, in which directories such as rocky-9-x86_64 or debian-12-x86_64 say what their packages are for"`
+	TryOnly         bool     `arg:"try_only" default:"no" doc:"try the transaction, and install nothing: what would be refused is"`
 	CheckSignatures bool     `arg:"check_signatures" default:"yes" doc:"install an rpm only if it is signed with a key that the host knows; no takes any. Debian's packages have no signatures of their own"`
 }
 
@@ -32,6 +33,7 @@ func newOSPackagesModule() tasks.Module {
 				"and installs them in one transaction: by apt-get or dpkg, or by dnf, yum or rpm, with no repository.",
 			"The transaction is tried first. Where it would remove a package, bring one back to an older version, or needs one that is not given, " +
 				"it is refused with the names, and nothing is changed. A newer version on the host stays.",
+			"With try_only that is all: a playbook has it tried on all hosts before it changes the first thing on any of them.",
 			"A directory for rhel-9-x86_64 serves every system that calls itself like rhel and has release 9.",
 		},
 		Returns: []tasks.Return{
@@ -131,7 +133,11 @@ func (o *osPackages) Plan(f tasks.Found) (tasks.Plan, osPackagesChange, error) {
 	if len(says) == 0 {
 		return tasks.Plan{Msg: fmt.Sprintf("all %d packages are there", len(wanted)), Values: values}, change, nil
 	}
-	return tasks.Plan{Change: true, Msg: "install " + strings.Join(says, ", "), Values: values}, change, nil
+	verb := "install "
+	if o.args.TryOnly {
+		verb = "to be installed: "
+	}
+	return tasks.Plan{Change: true, Quiet: o.args.TryOnly, Msg: verb + strings.Join(says, ", "), Values: values}, change, nil
 }
 
 func anyList(texts []string) []any {
@@ -174,11 +180,14 @@ func (o *osPackages) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, chan
 		}
 		names, sent = append(names, g.Name), append(sent, name)
 	}
+	yes := map[bool]string{true: "yes", false: "no"}
+	values := script.Values{"DIR": osPackagesDir, "FORMAT": change.format, "NAMES": strings.Join(names, " "),
+		"SIGNED": yes[o.args.CheckSignatures], "TRY": yes[o.args.TryOnly]}
+	if o.args.TryOnly {
+		return tasks.Result{}, run(scripts.Script("polardb_os_install", values, sent...), "")
+	}
 	h.Say("try the transaction, then install")
-	err := run(scripts.Script("polardb_os_install", script.Values{
-		"DIR": osPackagesDir, "FORMAT": change.format, "NAMES": strings.Join(names, " "), "SIGNED": map[bool]string{true: "yes", false: "no"}[o.args.CheckSignatures],
-	}, sent...), "install packages of the operating system")
-	if err != nil {
+	if err := run(scripts.Script("polardb_os_install", values, sent...), "install packages of the operating system"); err != nil {
 		return tasks.Result{}, err
 	}
 	answer, err := shell.Run(ctx, remote.Command{Script: o.Probe()})

@@ -233,6 +233,10 @@ func TestClosedSite(t *testing.T) {
 			"libtry.so.1 not there", true},
 		{"an engine for another machine", remade(`mkdir e; tar -xzf engine.tar.gz -C e; f=$(find e -name engine_try.so); printf '\267' | dd of="$f" bs=1 seek=18 conv=notrunc 2>/dev/null; tar -czf engine.tar.gz -C e .; rm -r e`),
 			"holds programs for aarch64", true},
+		{"an rpm that is not signed", remade(`sed -i 's/\(polardb_check_signatures: *\)false/\1true/' inventory.yml; grep -q 'check_signatures: *true' inventory.yml`),
+			"cannot be verified", true},
+		{"a package that needs another", remade(`f=$(echo packages/debian-12-x86_64/libtry1_*.deb); dpkg-deb -R "$f" d; echo 'Depends: nowhere-to-be-had' >>d/DEBIAN/control; dpkg-deb --root-owner-group -b d "$f"; rm -r d`),
+			"nowhere-to-be-had", true},
 	} {
 		s.Case(t, c.name, func(t *testing.T) {
 			c.make()

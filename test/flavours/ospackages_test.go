@@ -64,7 +64,8 @@ func TestOSPackages(t *testing.T) {
 		}
 	}
 	run := func(code int, src string, args ...string) *site.Outcome {
-		s.File("packages.yml", "- hosts: polardb\n  become: true\n  gather_facts: false\n  tasks:\n    - polardb_os_packages: {src: ["+src+"], check_signatures: false}\n")
+		s.File("packages.yml", "- hosts: polardb\n  become: true\n  gather_facts: false\n  tasks:\n"+
+			"    - polardb_os_packages: {src: ["+src+"], check_signatures: false, try_only: \"{{ try | default(false) }}\"}\n")
 		return s.Run(code, "packages.yml", args...)
 	}
 	const installed = "rpm -qa 2>/dev/null | sort; dpkg-query -W 2>/dev/null | sort; ls /var/lib/polarbook/packages 2>/dev/null; :"
@@ -72,6 +73,7 @@ func TestOSPackages(t *testing.T) {
 	refused := func(name, src, says string, args ...string) {
 		s.Case(t, name, func(t *testing.T) {
 			had := state()
+			run(2, src, append(args, "-e", "try=true")...).Says(says)
 			run(2, src, args...).Says(says)
 			if has := state(); has != had {
 				t.Errorf("it was refused and changed the host:\n%s", site.Difference(had, has))
@@ -86,6 +88,10 @@ func TestOSPackages(t *testing.T) {
 		run(0, "good", "--check").Changed()
 		if has := state(); has != had {
 			t.Errorf("a check changed the hosts:\n%s", site.Difference(had, has))
+		}
+		run(0, "good", "-e", "try=true").Unchanged()
+		if has := state(); has != had {
+			t.Errorf("what was only tried changed the hosts:\n%s", site.Difference(had, has))
 		}
 		run(0, "good").Changed().Says("install farewell-1.0-1.el9.noarch, greeting-1.1-1.el9.noarch").Says("install libtry1 1.1-1 all, trytool 1.0-1 all")
 		run(0, "good").Unchanged()

@@ -1,9 +1,10 @@
 # Installs the packages in DIR, whose files are $*, in one transaction: tried first, with nothing changed, and refused where another
-# package would be removed, go back to an older version, or is needed and not given.
+# package would be removed, go back to an older version, or is needed and not given. With TRY=yes it is only tried.
 # uses: preamble
-# takes: DIR FORMAT NAMES SIGNED
+# takes: DIR FORMAT NAMES SIGNED TRY
 cd "$DIR" || exit 1
-refuse() { rm -rf "$DIR"; die "$1${said:+: $(printf '%s\n' "$said" | grep -v '^$' | tail -n 12 | cut -c 1-400 | tr '\n' ';')}"; }
+clean() { cd / && rm -rf "$DIR" && { rmdir "${DIR%/*}" 2>/dev/null || :; }; } # the directory above, when it was made for this
+refuse() { clean; die "$1${said:+: $(printf '%s\n' "$said" | grep -v '^$' | tail -n 12 | cut -c 1-400 | tr '\n' ';')}"; }
 given() { case " $NAMES " in *" ${1%%:*} "*) return 0 ;; esac; return 1; }
 count=$#
 while [ "$count" -gt 0 ]; do set -- "$@" "$DIR/$1"; shift; count=$((count - 1)); done
@@ -12,10 +13,12 @@ debs() {
 	DEBIAN_FRONTEND=noninteractive DEBIAN_PRIORITY=critical NEEDRESTART_SUSPEND=1
 	export DEBIAN_FRONTEND DEBIAN_PRIORITY NEEDRESTART_SUSPEND
 	if [ -n "$(dpkg --audit)" ]; then
+		[ "$TRY" != yes ] || return 0 # what was cut off is ended first, which is a change
 		said=$(dpkg --configure -a --force-confold 2>&1) || refuse "an installation on this host was cut off, and dpkg --configure -a does not end it"
 	fi
 	if ! have apt-get; then
 		said=$(dpkg --no-act --refuse-downgrade -i "$@" 2>&1) || refuse "the packages cannot be installed, and nothing was changed"
+		[ "$TRY" != yes ] || return 0
 		said=$(dpkg --refuse-downgrade --force-confold -i "$@" 2>&1) || refuse "dpkg could not install the packages"
 		return
 	fi
@@ -31,6 +34,7 @@ debs() {
 	said=
 	[ -z "$gone" ] || refuse "nothing was changed: to install the packages, these would be removed: $gone"
 	[ -z "$more" ] || refuse "nothing was changed: these are needed too, and not given: $more"
+	[ "$TRY" != yes ] || return 0
 	said=$(apt --no-remove install "$@") || refuse "apt-get could not install the packages"
 }
 
@@ -57,6 +61,7 @@ rpms() {
 	done
 	said=
 	[ -z "$gone" ] || refuse "nothing was changed: to install the packages, these would be removed: $gone"
+	[ "$TRY" != yes ] || return 0
 	verify=--setopt=localpkg_gpgcheck=1
 	[ "$SIGNED" = yes ] || verify=--nogpgcheck
 	if have dnf; then
@@ -70,4 +75,4 @@ rpms() {
 }
 
 if [ "$FORMAT" = deb ]; then debs "$@"; else rpms "$@"; fi
-cd / && rm -rf "$DIR"
+clean
