@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/polarbook/polarbook/playbooks"
-	"github.com/polarbook/polarbook/playbooks/engine"
 	"github.com/polarbook/polarbook/playbooks/engine/event"
 )
 
@@ -24,14 +22,8 @@ func (c *backupsCmd) Run(t *terminal, run runContext) error {
 	if err != nil {
 		return err
 	}
-	o, err := w.engineOptions(run)
-	if err != nil {
-		return err
-	}
-	o.Playbooks = []*playbooks.Playbook{p}
 	l := &backupsListener{}
-	o.Listeners = []event.Listener{l}
-	_, err = engine.Run(run, o)
+	err = w.carryOut(run, p, l)
 	if err != nil && len(l.found)+len(l.failures) == 0 {
 		return err
 	}

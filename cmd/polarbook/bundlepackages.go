@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/polarbook/polarbook/playbooks"
-	"github.com/polarbook/polarbook/playbooks/engine"
 	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/tasks/ospackage"
 	"github.com/polarbook/polarbook/tasks/preflight"
@@ -65,14 +63,8 @@ func (c *bundlePackagesCmd) Run(t *terminal, run runContext) error {
 	if err != nil {
 		return err
 	}
-	o, err := w.engineOptions(run)
-	if err != nil {
-		return err
-	}
-	o.Playbooks = []*playbooks.Playbook{p}
 	l := &gathered{said: map[string]string{}, files: map[string][]string{}}
-	o.Listeners = []event.Listener{l}
-	_, err = engine.Run(run, o)
+	err = w.carryOut(run, p, l)
 	if l.failure != "" {
 		return &exit{code: cmp.Or(codeOf(err), exitFailed), err: errors.New(l.failure)}
 	}

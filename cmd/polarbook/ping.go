@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/polarbook/polarbook/playbooks"
-	"github.com/polarbook/polarbook/playbooks/engine"
 	"github.com/polarbook/polarbook/playbooks/engine/event"
 )
 
@@ -26,15 +24,8 @@ func (c *pingCmd) Run(t *terminal, run runContext) error {
 		return err
 	}
 	w.vars["polarbook_pattern"] = c.Pattern
-	o, err := w.engineOptions(run)
-	if err != nil {
-		return err
-	}
-	o.Playbooks = []*playbooks.Playbook{p}
 	l := &pingListener{narrator: newNarrator(t, false, 0), json: c.Output == "json", began: time.Now()}
-	o.Listeners = []event.Listener{l}
-	_, err = engine.Run(run, o)
-	return err
+	return w.carryOut(run, p, l)
 }
 
 type pingListener struct {
