@@ -87,7 +87,7 @@ func statusVerdict(l *statusListener) error {
 func (c *statusCmd) show(t *terminal, l *statusListener, err error) {
 	if c.Output == "json" {
 		out := map[string]any{"time": time.Now().Format(time.RFC3339), "error": ""}
-		for _, key := range []string{"leader", "problem", "members", "disagrees", "remarks", "unfinished"} {
+		for _, key := range []string{"leader", "problem", "members", "disagrees", "remarks", "unfinished", "endpoint"} {
 			out[key] = l.values.Value(key)
 		}
 		if l.values == nil {
@@ -126,6 +126,12 @@ func (c *statusCmd) show(t *terminal, l *statusListener, err error) {
 	if details := text(l.values.Value("details")); details != "" {
 		head, rest, _ := strings.Cut(details, "\n")
 		b.WriteString("\n" + t.bold(head) + "\n" + rest + "\n")
+	}
+	if says := text(field(l.values.Value("endpoint"), "says")); says != "" {
+		for line := range strings.Lines(says) {
+			b.WriteString("\n" + t.bold("endpoint") + " " + strings.TrimSpace(line))
+		}
+		b.WriteString("\n")
 	}
 	if problem := text(l.values.Value("problem")); problem != "" {
 		b.WriteString("\n" + t.red("no leader: ") + indentAfter(problem, "  ") + "\n")

@@ -40,6 +40,12 @@ var statusModule = tasks.Define(tasks.Module{
 		},
 		{Name: "table", Type: "str", Doc: "the members as a table"},
 		{
+			Name: "endpoint",
+			Type: "dict",
+			Doc: "with details and endpoint: address, holders (the hosts that have the address), proxies, running (those whose HAProxy runs), says, and hosts: " +
+				"a list of host, answers, holds, proxy, and units with the state of each",
+		},
+		{
 			Name: "details",
 			Type: "str",
 			Doc: "with details: a table of each node's version, release, uptime, sizes of the logs and free disk; as values each member " +
@@ -69,6 +75,8 @@ type statusArgs struct {
 	Cluster             string `arg:"cluster" doc:"the cluster's name, for which details look for backups"`
 	Backups             string `arg:"backups,path" doc:"where backups lie on each host"`
 	MaxLag              int    `arg:"max_lag" default:"1000" doc:"log entries by which a member may lag before that is a difference"`
+
+	Endpoint map[string]any `arg:"endpoint" doc:"polardb_endpoint: details tell who has it, and whether its units run; empty: they do not"`
 }
 
 type statusAction struct {
@@ -81,6 +89,7 @@ type statusFound struct {
 	details    map[string]nodeDetails
 	unfinished []*recoveryNote
 	passwords  passwordsFound
+	endpoint   *endpointState // nil: not asked
 }
 
 func (s *statusAction) Ask(ctx context.Context, h tasks.Host, _ tasks.Found) (statusFound, error) {
@@ -95,6 +104,10 @@ func (s *statusAction) Ask(ctx context.Context, h tasks.Host, _ tasks.Found) (st
 	}
 	if s.args.Details {
 		found.details = s.args.details(ctx, h, s.list, found.survey, backupsOf{s.args.Cluster, s.args.Backups})
+	}
+	if s.args.Details && len(s.args.Endpoint) > 0 {
+		wanted := s.args.wantedEndpoint()
+		found.endpoint = &endpointState{wanted, wanted.ask(ctx, h, s.list)}
 	}
 	found.unfinished = recoveries(ctx, h, s.list, found.survey)
 	if s.args.ReplicationUser != "" {
@@ -167,6 +180,11 @@ func (s *statusAction) Plan(found statusFound) (tasks.Plan, error) {
 		details := detailsTable(s.list, found.details)
 		values["details"] = details
 		msg += "\n\n" + details
+	}
+	if e := found.endpoint; e != nil {
+		remarks = append(remarks, e.remarks(s.list, leader.Node)...)
+		values["endpoint"] = e.values()
+		msg += "\n\nendpoint " + e.String()
 	}
 	values["disagrees"], values["remarks"] = convert.AnyTexts(wrong), convert.AnyTexts(remarks)
 	return tasks.Plan{Values: values, Msg: msg, Warnings: remarks}, nil

@@ -68,6 +68,11 @@ func TestEndpoint(t *testing.T) {
 			}
 		}
 		s.Polarbook(0, "connect").Says("endpoint", e.address+":5432")
+		s.StatusSays(0, "endpoint "+e.address+": "+s.Leader()+" has it")
+		off := s.Followers()[0]
+		s.On(off, "systemctl stop polardb-ends-endpoint.service")
+		s.StatusSays(0, off+": the unit polardb-ends-endpoint does not run (inactive)")
+		s.On(off, "systemctl start polardb-ends-endpoint.service")
 		conn, err := net.DialTimeout("tcp", e.address+":5432", 5*time.Second)
 		if err != nil {
 			t.Error(err)
