@@ -2,20 +2,21 @@
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 LINT     = .cache/golangci-lint-2.15.0
+NFPM     = .cache/nfpm-2.45.2
 
 .PHONY: help build unit test test-long test-all differential lint bench demo demo-down release clean
 
 build: ## a static binary for this machine, bin/polarbook
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/polarbook ./cmd/polarbook
 
-release: build ## dist/: static binaries for linux, darwin and windows (amd64, arm64), their archives, SBOM and SHA256SUMS
+release: build $(NFPM) ## dist/: static binaries for linux, darwin and windows (amd64, arm64), archives, debs, rpms, SBOM and SHA256SUMS
 	rm -rf dist && mkdir dist
 	for os in linux darwin windows; do for arch in amd64 arm64; do \
 		suffix=; [ $$os != windows ] || suffix=.exe; \
 		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' \
 			-o dist/polarbook-$$os-$$arch$$suffix ./cmd/polarbook || exit 1; \
 	done; done
-	go run ./test/release -version '$(VERSION)' -time "$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)}"
+	go run ./test/release -nfpm $(NFPM) -version '$(VERSION)' -time "$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)}"
 
 unit: ## the tests that need no hosts and no root, with the race detector: some minutes on two cores
 	test/unit -short
@@ -43,6 +44,11 @@ $(LINT):
 	mkdir -p .cache
 	GOBIN=$(CURDIR)/.cache go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 	mv .cache/golangci-lint $@
+
+$(NFPM):
+	mkdir -p .cache
+	GOBIN=$(CURDIR)/.cache go install github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
+	mv .cache/nfpm $@
 
 bench: ## a run with nothing to do: wall time, round trips and bytes per host, at 0 and 30 ms; how long nobody can write during a switchover, restart and upgrade
 	go test ./test/bench -run '^$$' -bench . -benchtime 3x -count 1 -timeout 45m

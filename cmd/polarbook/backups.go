@@ -130,6 +130,6 @@ func (l *backupsListener) Event(e event.Event) {
 		l.found = append(l.found, list...)
 	}
 	if d.Status == event.Failed || d.Status == event.Unreachable {
-		l.failures = append(l.failures, d.Host+": "+d.Msg)
+		l.failures = append(l.failures, whatFailed(d))
 	}
 }

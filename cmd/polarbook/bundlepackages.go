@@ -201,7 +201,7 @@ func (l *gathered) Event(e event.Event) {
 	case !ok:
 	case d.Status == event.Failed || d.Status == event.Unreachable:
 		if l.failure == "" {
-			l.failure = d.Host + ": " + d.Msg
+			l.failure = whatFailed(d)
 		}
 	case strings.Contains("\n"+text(d.Values.Value("stdout")), "\nsystem "):
 		l.said[d.Host] = text(d.Values.Value("stdout"))

@@ -328,6 +328,6 @@ func (l *lastListener) Event(e event.Event) {
 			l.values = d.Values
 		}
 	case event.Failed, event.Unreachable:
-		l.failure = d.Host + ": " + d.Msg
+		l.failure = whatFailed(d)
 	}
 }

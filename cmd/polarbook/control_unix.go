@@ -41,3 +41,6 @@ func nobodyReads(err error) bool { return errors.Is(err, syscall.EPIPE) }
 func editor(file string) *exec.Cmd {
 	return exec.Command("/bin/sh", "-c", firstOf(os.Getenv("EDITOR"), "vi")+` "$1"`, "sh", file)
 }
+
+// setVariable is how a variable of the environment is set in the shell that people use.
+func setVariable(name, value string) string { return "export " + name + "=" + value }

@@ -60,3 +60,6 @@ func editor(file string) *exec.Cmd {
 	}
 	return exec.Command(words[0], append(words[1:], file)...)
 }
+
+// setVariable is how a variable of the environment is set in the shell that people use, which is PowerShell.
+func setVariable(name, value string) string { return "$env:" + name + ` = "` + value + `"` }

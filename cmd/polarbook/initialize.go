@@ -45,9 +45,9 @@ func (c *initCmd) Run(t *terminal) error {
 	fmt.Fprintf(t.out, `Wrote %s. Fill it in, then:
 
   cd %s
-  export POLARDB_REPLICATION_PASSWORD=...
+  %s
   polarbook run check.yml
   polarbook run new-cluster.yml
-`, oneLine(file), oneLine(c.Dir))
+`, oneLine(file), oneLine(c.Dir), setVariable("POLARDB_REPLICATION_PASSWORD", "..."))
 	return nil
 }

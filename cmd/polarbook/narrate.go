@@ -135,6 +135,15 @@ func sayOnce(e event.HostDone) string {
 	return msg
 }
 
+// whatFailed is what a command says of a host that failed where no run is told: the host, once, the message and the hint.
+func whatFailed(e event.HostDone) string {
+	msg := e.Host + ": " + strings.TrimPrefix(e.Msg, e.Host+": ")
+	if e.Hint != "" {
+		msg += " (" + e.Hint + ")"
+	}
+	return msg
+}
+
 // speaks reports whether even a result that changed nothing is worth its message: what PolarDB's own modules found is what a
 // run on a cluster is asked for ("node2 leads already").
 func (n *narrator) speaks(e event.HostDone) bool {

@@ -188,10 +188,7 @@ func (l *statusListener) Event(e event.Event) {
 		l.values = d.Values
 	}
 	if d.Status == event.Failed || d.Status == event.Unreachable {
-		l.failure = d.Host + ": " + d.Msg
-		if d.Hint != "" {
-			l.failure += " (" + d.Hint + ")"
-		}
+		l.failure = whatFailed(d)
 	}
 }
 

@@ -43,6 +43,9 @@ var scriptModule = tasks.Define(tasks.Module{
 - script: {cmd: report.py, executable: python3, chdir: /var/log}
 `,
 }, func(a *scriptArgs, l tasks.Local) (tasks.Action, error) {
+	if onWindows {
+		a.Cmd = slashed(a.Cmd)
+	}
 	words, err := script.SplitWords(a.Cmd)
 	switch {
 	case err != nil:
@@ -65,6 +68,16 @@ var scriptModule = tasks.Define(tasks.Module{
 	}
 	return tasks.ProbeApply(s), nil
 })
+
+// slashed is a command line whose program is named as Windows names files, with that name as shells read it.
+func slashed(line string) string {
+	line = strings.TrimLeft(line, " \t\n")
+	end := strings.IndexAny(line, " \t\n")
+	if end < 0 {
+		end = len(line)
+	}
+	return strings.ReplaceAll(line[:end], `\`, "/") + line[end:]
+}
 
 type scriptAction struct {
 	scriptArgs

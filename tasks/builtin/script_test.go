@@ -47,3 +47,13 @@ func TestScript(t *testing.T) {
 		}
 	})
 }
+
+func TestNamesOfWindows(t *testing.T) {
+	for line, want := range map[string]string{
+		`files\prepare.sh --at 'C:\x'`: `files/prepare.sh --at 'C:\x'`, ` Z:\w\one.sh`: `Z:/w/one.sh`, "one.sh a\\b": "one.sh a\\b", "": "",
+	} {
+		if got := slashed(line); got != want {
+			t.Errorf("%q is %q, want %q", line, got, want)
+		}
+	}
+}

@@ -1,6 +1,6 @@
 // Command release makes of the programs in a directory (polarbook-linux-amd64, polarbook-windows-arm64.exe, ...) what is given
-// out: an archive for each, an SBOM in CycloneDX's form, and SHA256SUMS of all. The same programs make the same bytes, whenever
-// and wherever that is done.
+// out: an archive for each, a deb and an rpm for those of Linux (by nfpm), an SBOM in CycloneDX's form, and SHA256SUMS of all. The
+// same programs make the same bytes, whenever and wherever that is done.
 package main
 
 import (
@@ -10,6 +10,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,6 +26,7 @@ func main() {
 	flag.StringVar(&r.version, "version", "", "the version")
 	seconds := flag.Int64("time", 0, "the time of everything, in seconds since 1970")
 	own := flag.String("program", "bin/polarbook", "polarbook of this machine, which is asked for its completions and manual page")
+	flag.StringVar(&r.nfpm, "nfpm", "nfpm", "the program that makes packages")
 	flag.Parse()
 	r.time = time.Unix(*seconds, 0).UTC()
 	err := r.ask(*own)
@@ -43,6 +45,7 @@ func main() {
 // release is what is made.
 type release struct {
 	dir, version string
+	nfpm         string // a program; "": there are no packages
 	time         time.Time
 	texts        []entry // what comes with a program
 }
@@ -119,6 +122,13 @@ func (r *release) make() error {
 		}
 		if sums[name], err = pack(top, content, r.time); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
+		}
+		if arch, linux := strings.CutPrefix(parts[1], "linux-"); linux && r.nfpm != "" {
+			packages, err := r.packages(arch, content[len(content)-1])
+			if err != nil {
+				return err
+			}
+			maps.Copy(sums, packages)
 		}
 	}
 	if len(sums) == 0 {
