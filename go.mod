@@ -7,6 +7,7 @@ require (
 	github.com/Microsoft/go-winio v0.6.2
 	github.com/alecthomas/kong v1.17.0
 	github.com/aymanbagabas/go-udiff v0.4.1
+	github.com/cavaliergopher/cpio v1.0.1
 	github.com/dlclark/regexp2 v1.12.0
 	github.com/go-crypt/x v0.4.16
 	github.com/google/go-cmp v0.7.0

@@ -177,6 +177,12 @@ func source(shelf *ospackage.Shelf, root, from, name, kind string) (bundle.Sourc
 			f.OS, f.Architecture = m[1], m[2]
 		}
 	case ospackage.Is(name):
+		if engine, err := holdsEngine(real, info.Size()); err != nil {
+			return bundle.Source{}, err
+		} else if engine {
+			f.Kind = bundle.Engine
+			break
+		}
 		given, err := shelf.Collect(here{filepath.Dir(real)}, []string{filepath.Base(real)})
 		if err != nil {
 			return bundle.Source{}, err
@@ -188,6 +194,16 @@ func source(shelf *ospackage.Shelf, root, from, name, kind string) (bundle.Sourc
 		f.Kind = bundle.Content
 	}
 	return bundle.Source{File: f, From: real}, nil
+}
+
+// holdsEngine reports whether a package is one of the engine, and none of an operating system.
+func holdsEngine(file string, size int64) (bool, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	return ospackage.WritePrefix(io.Discard, file, f, size) == nil, nil
 }
 
 // here finds files in one directory of this machine.

@@ -113,7 +113,11 @@ func (c *bundlePackagesCmd) needs(w *workplace) (map[string]string, error) {
 		return nil, err
 	}
 	defer in.Close()
-	needs, err := preflight.Needs(in)
+	info, err := in.Stat()
+	if err != nil {
+		return nil, err
+	}
+	needs, err := preflight.Needs(file, in, info.Size())
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", oneLine(file), err)
 	}

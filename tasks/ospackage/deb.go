@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bufio"
 	"bytes"
+	"compress/bzip2"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
+	"github.com/ulikunitz/xz/lzma"
 )
 
 // The most that is read of a package's description, and of the list of its files.
@@ -73,11 +75,14 @@ func eachInMember(r io.ReaderAt, size int64, member string, limit int64, tell fu
 	if err != nil {
 		return err
 	}
-	files := tar.NewReader(&bounded{r: content, left: limit})
+	content = &bounded{r: content, left: limit}
+	files := tar.NewReader(content)
 	for {
 		h, err := files.Next()
 		if errors.Is(err, io.EOF) {
-			return nil
+			if _, err = io.Copy(io.Discard, content); err == nil { // what is behind has its sum
+				return nil
+			}
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
@@ -101,6 +106,10 @@ func unpacked(name string, packed io.Reader) (io.Reader, error) {
 			return nil, err
 		}
 		return d, nil
+	case ".bz2":
+		return bzip2.NewReader(packed), nil
+	case ".lzma":
+		return lzma.ReaderConfig{DictCap: 64 << 20}.NewReader(bufio.NewReader(packed))
 	case ".tar":
 		return packed, nil
 	}

@@ -45,7 +45,7 @@ func Read(file string, r io.ReaderAt, size int64) (Package, error) {
 		p, err = readDeb(r, size)
 	case ".rpm":
 		var h header
-		h, err = readRPM(r, size)
+		h, _, err = readRPM(r, size)
 		p = h.describe()
 	default:
 		err = errors.New("its name ends neither in .deb nor in .rpm")
@@ -73,7 +73,7 @@ func Libraries(file string, r io.ReaderAt, size int64) ([]string, error) {
 		names, err = debLibraries(r, size)
 	} else {
 		var h header
-		if h, err = readRPM(r, size); err == nil {
+		if h, _, err = readRPM(r, size); err == nil {
 			names = h.libraries()
 		}
 	}

@@ -19,6 +19,9 @@ const (
 	tagArch     = 1022
 	tagProvides = 1047
 
+	tagPayloadFormat     = 1124
+	tagPayloadCompressor = 1125
+
 	typeInt32       = 4
 	typeString      = 6
 	typeStringArray = 8
@@ -28,21 +31,21 @@ const (
 // header is what an rpm says of itself: the texts of its tags.
 type header map[uint32][]string
 
-// readRPM reads the main header of an rpm package: behind a lead of 96 bytes and the header of signatures.
-func readRPM(r io.ReaderAt, size int64) (header, error) {
+// readRPM reads the main header of an rpm package, behind a lead of 96 bytes and the header of signatures, and returns where the
+// files begin.
+func readRPM(r io.ReaderAt, size int64) (header, int64, error) {
 	lead := make([]byte, 96)
 	if _, err := r.ReadAt(lead, 0); err != nil || !bytes.HasPrefix(lead, []byte{0xed, 0xab, 0xee, 0xdb}) {
-		return nil, errors.New("it is not an rpm package")
+		return nil, 0, errors.New("it is not an rpm package")
 	}
 	if lead[6] != 0 || lead[7] != 0 {
-		return nil, errors.New("it is a source package, and not one to install")
+		return nil, 0, errors.New("it is a source package, and not one to install")
 	}
 	_, next, err := readHeader(r, int64(len(lead)), size)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	h, _, err := readHeader(r, (next+7)/8*8, size)
-	return h, err
+	return readHeader(r, (next+7)/8*8, size)
 }
 
 // readHeader reads a header at a place, and returns where it ends.

@@ -1,82 +1,97 @@
 package polardb
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
+	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/ospackage"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
 )
 
 type softwareArgs struct {
-	Src     string `arg:"src,required" alias:"package" doc:"the engine's packed install prefix (.tar.gz, .tar.xz, .tar) on the control node"`
+	Src     string `arg:"src,required" alias:"package" doc:"the engine's packed install prefix (.tar.gz, .tar.xz, .tar), or its .rpm or .deb, on the control node"`
 	Home    string `arg:"home" default:"/opt/polardb" doc:"the engine's directory: home/versions, and home/current, a symlink to one of them"`
 	Version string `arg:"version" doc:"the name of the version's directory; default: the archive's name and the beginning of its checksum"`
 	// Activate also moves the symlink.
 	Activate bool `arg:"activate" default:"yes" doc:"point home/current to the version; no leaves it as it is (see polardb_activate)"`
 }
 
-var softwareModule = tasks.Define(tasks.Module{
-	Name:    "polardb_software",
-	Summary: "Install the engine from a packed install prefix, beside its other versions",
-	Notes: []string{
-		"Uploads the archive once, continuing an earlier upload that broke off, " +
-			"checks its SHA-256 and unpacks it under a temporary name. The directory gets its final name, and the symlink moves, " +
-			"only when everything is on disk and every program finds its libraries.",
-		"Ignores the archive's modes and owners: everything belongs to root, and nothing is set-user-id or writable by others. " +
-			"What an earlier release left otherwise is corrected. home and the directories above it must belong to root alone.",
-		"Sends nothing to a host whose directory of this version has the archive's checksum.",
-		"A running server keeps its version until it is restarted.",
-	},
-	Returns: []tasks.Return{
-		{Name: "path", Type: "str", Doc: "the version's directory"},
-		{Name: "sha256", Type: "str", Doc: "the archive's checksum"},
-	},
-	Examples: `- polardb_software:
+var softwareModule = newSoftwareModule()
+
+// newSoftwareModule gives the module what it made of packages: all hosts of a run have the same.
+func newSoftwareModule() tasks.Module {
+	packages := &enginePackages{}
+	return tasks.Define(tasks.Module{
+		Name:    "polardb_software",
+		Summary: "Install the engine from a packed install prefix, beside its other versions",
+		Notes: []string{
+			"Uploads the archive once, continuing an earlier upload that broke off, " +
+				"checks its SHA-256 and unpacks it under a temporary name. The directory gets its final name, and the symlink moves, " +
+				"only when everything is on disk and every program finds its libraries.",
+			"Ignores the archive's modes and owners: everything belongs to root, and nothing is set-user-id or writable by others. " +
+				"What an earlier release left otherwise is corrected. home and the directories above it must belong to root alone.",
+			"Of a package (.rpm, .deb) the directory with bin/initdb is taken, as if it had been packed: the host's package manager does not " +
+				"learn of it, so that versions lie beside one another and any host takes either; its scripts are not run, its signature is " +
+				"not looked at, and packages that it depends on are not installed (see polardb_os_packages).",
+			"Sends nothing to a host whose directory of this version has the archive's checksum.",
+			"A running server keeps its version until it is restarted.",
+		},
+		Returns: []tasks.Return{
+			{Name: "path", Type: "str", Doc: "the version's directory"},
+			{Name: "sha256", Type: "str", Doc: "the archive's checksum"},
+		},
+		Examples: `- polardb_software:
     src: ./polardb-11.9.tar.gz
     home: /opt/polardb
 `,
-}, func(a *softwareArgs, l tasks.Local) (tasks.Action, error) {
-	if !path.IsAbs(a.Home) || strings.Count(path.Clean(a.Home), "/") < 2 {
-		return nil, &tasks.ArgError{
-			Module:  "polardb_software",
-			Arg:     "home",
-			Problem: fmt.Sprintf("must be an absolute path at least two levels deep, not %q", a.Home),
+	}, func(a *softwareArgs, l tasks.Local) (tasks.Action, error) {
+		if !path.IsAbs(a.Home) || strings.Count(path.Clean(a.Home), "/") < 2 {
+			return nil, &tasks.ArgError{
+				Module:  "polardb_software",
+				Arg:     "home",
+				Problem: fmt.Sprintf("must be an absolute path at least two levels deep, not %q", a.Home),
+			}
 		}
-	}
-	fsys, file, err := l.Find("files", a.Src)
-	if err != nil {
-		return nil, &tasks.ArgError{
-			Module:  "polardb_software",
-			Arg:     "src",
-			Problem: fmt.Sprintf("names %q, which cannot be found: %v", a.Src, err),
+		fsys, file, err := l.Find("files", a.Src)
+		if err != nil {
+			return nil, &tasks.ArgError{
+				Module:  "polardb_software",
+				Arg:     "src",
+				Problem: fmt.Sprintf("names %q, which cannot be found: %v", a.Src, err),
+			}
 		}
-	}
-	sum, size, err := l.Sum(fsys, file)
-	if err != nil {
-		return nil, err
-	}
-	if a.Version == "" {
-		a.Version = archiveName(file) + "-" + sum[:12]
-	}
-	if a.Version != path.Base(a.Version) || strings.HasPrefix(a.Version, ".") {
-		return nil, &tasks.ArgError{
-			Module:  "polardb_software",
-			Arg:     "version",
-			Problem: fmt.Sprintf("must be a plain directory name, not %q", a.Version),
+		sum, size, err := l.Sum(fsys, file)
+		if err != nil {
+			return nil, err
 		}
-	}
-	return tasks.ProbeApply(&softwareAction{args: a, fsys: fsys, file: file, sum: sum, size: size}), nil
-})
+		if a.Version == "" {
+			a.Version = archiveName(file) + "-" + sum[:12]
+		}
+		if a.Version != path.Base(a.Version) || strings.HasPrefix(a.Version, ".") {
+			return nil, &tasks.ArgError{
+				Module:  "polardb_software",
+				Arg:     "version",
+				Problem: fmt.Sprintf("must be a plain directory name, not %q", a.Version),
+			}
+		}
+		return tasks.ProbeApply(&softwareAction{args: a, fsys: fsys, file: file, sum: sum, size: size, packages: packages}), nil
+	})
+}
 
 // archiveEnding matches the end of an archive's name, which the name of its directory does not have.
-var archiveEnding = regexp.MustCompile(`(\.tar)?\.(gz|xz|bz2|zst|tgz|txz|tar)$`)
+var archiveEnding = regexp.MustCompile(`(\.tar)?\.(gz|xz|bz2|zst|tgz|txz|tar|rpm|deb)$`)
 
 func archiveName(file string) string {
 	name := archiveEnding.ReplaceAllString(path.Base(file), "")
@@ -87,8 +102,10 @@ type softwareAction struct {
 	args *softwareArgs
 	fsys fs.FS
 	file string
-	sum  string
+	sum  string // of the file, a package's too
 	size int64
+	// packages are those with the engine, unpacked once.
+	packages *enginePackages
 }
 
 func (s *softwareAction) dir() string { return s.args.Home + "/versions/" + s.args.Version }
@@ -187,7 +204,12 @@ func (s *softwareAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, 
 
 func (s *softwareAction) install(ctx context.Context, h tasks.Host, shell tasks.Shell) error {
 	archive := s.args.Home + "/versions/." + s.args.Version + ".archive"
-	prepare := scripts.Script("polardb_room", script.Values{"ENGINE": s.args.Home, "NEEDED": s.size * 5 >> 10})
+	source, size, sum, done, err := s.source()
+	if err != nil {
+		return err
+	}
+	defer done()
+	prepare := scripts.Script("polardb_room", script.Values{"ENGINE": s.args.Home, "NEEDED": size * 5 >> 10})
 	answer, err := shell.Run(ctx, remote.Command{Script: prepare})
 	if err != nil {
 		return err
@@ -195,16 +217,7 @@ func (s *softwareAction) install(ctx context.Context, h tasks.Host, shell tasks.
 	if answer.Status != 0 {
 		return &tasks.Failure{Msg: "make room for the software: " + strings.TrimSpace(string(answer.Stderr))}
 	}
-	file, err := s.fsys.Open(s.file)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	source, ok := file.(io.ReaderAt)
-	if !ok {
-		return fmt.Errorf("read %s: its file system does not support reads at an offset", s.file)
-	}
-	err = shell.Upload(ctx, remote.Upload{Source: source, Size: s.size, SHA256: s.sum, Path: archive, Mode: 0o600,
+	err = shell.Upload(ctx, remote.Upload{Source: source, Size: size, SHA256: sum, Path: archive, Mode: 0o600,
 		Progress: func(done, total int64) { h.Progress("upload "+path.Base(s.file), done, total) }})
 	if err != nil {
 		return fmt.Errorf("upload %s: %w", path.Base(s.file), err)
@@ -218,6 +231,58 @@ func (s *softwareAction) install(ctx context.Context, h tasks.Host, shell tasks.
 		return &tasks.Failure{Msg: "unpack " + path.Base(s.file) + ": " + strings.TrimSpace(string(answer.Stderr))}
 	}
 	return nil
+}
+
+// source is what is uploaded, until done: the archive, or what is made of a package.
+func (s *softwareAction) source() (source io.ReaderAt, size int64, sum string, done func(), err error) {
+	file, err := s.fsys.Open(s.file)
+	if err != nil {
+		return nil, 0, "", nil, err
+	}
+	source, ok := file.(io.ReaderAt)
+	if !ok {
+		return nil, 0, "", nil, errors.Join(fmt.Errorf("read %s: its file system does not support reads at an offset", s.file), file.Close())
+	}
+	done = func() { file.Close() } // of what was read alone
+	if !ospackage.Is(s.file) {
+		return source, s.size, s.sum, done, nil
+	}
+	defer done()
+	made, err := s.packages.archive(s.file, source, s.size, s.sum)
+	if err != nil {
+		return nil, 0, "", nil, err
+	}
+	return bytes.NewReader(made.data), int64(len(made.data)), made.sum, func() {}, nil
+}
+
+// enginePackages makes archives of packages with the engine, once of each: all hosts get the same.
+type enginePackages struct {
+	mu    sync.Mutex
+	known map[string]engineArchive // by the package's checksum
+}
+
+type engineArchive struct {
+	data []byte // tar, gzip
+	sum  string // SHA-256 of data
+}
+
+func (e *enginePackages) archive(file string, r io.ReaderAt, size int64, sum string) (engineArchive, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if a, known := e.known[sum]; known {
+		return a, nil
+	}
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	if err := errors.Join(ospackage.WritePrefix(w, file, r, size), w.Close()); err != nil {
+		return engineArchive{}, fmt.Errorf("read %s: %w", path.Base(file), err)
+	}
+	if e.known == nil {
+		e.known = map[string]engineArchive{}
+	}
+	made := engineArchive{b.Bytes(), fmt.Sprintf("%x", sha256.Sum256(b.Bytes()))}
+	e.known[sum] = made
+	return made, nil
 }
 
 // unpack returns the script that unpacks the archive, with or without a top folder. It checks that every program finds its

@@ -2,7 +2,9 @@ package polardb
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"debug/elf"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -145,5 +147,66 @@ func TestSoftwarePlan(t *testing.T) {
 				t.Errorf("mended, and still %q", out)
 			}
 		})
+	}
+}
+
+// What is made of a package is made once, and unpacks as an archive does; the version is named after the package.
+func TestSoftwareOfAPackage(t *testing.T) {
+	if _, err := exec.LookPath("dpkg-deb"); err != nil {
+		t.Skip(err)
+	}
+	top, home := t.TempDir(), t.TempDir()
+	for name, text := range map[string]string{
+		"DEBIAN/control":   "Package: polardb\nVersion: 11.9\nArchitecture: amd64\nMaintainer: nobody <nobody@example.com>\nDescription: a try\n",
+		"opt/p/bin/initdb": "#!/bin/sh\n", "opt/p/bin/postgres": "#!/bin/sh\necho 'postgres (PostgreSQL) 11.9'\n",
+	} {
+		taskstest.MustWrite(t, filepath.Join(top, name), text)
+		if strings.HasPrefix(name, "opt/") {
+			if err := os.Chmod(filepath.Join(top, name), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	file := filepath.Join(t.TempDir(), "polardb_11.9_amd64.deb")
+	if out, err := exec.Command("dpkg-deb", "--root-owner-group", "-b", top, file).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if got := archiveName(file); got != "polardb_11.9_amd64" {
+		t.Errorf("the version is named %q", got)
+	}
+	packages := &enginePackages{}
+	info, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &softwareAction{
+		args: &softwareArgs{Home: home, Version: "v1"}, fsys: os.DirFS(filepath.Dir(file)), file: filepath.Base(file), sum: strings.Repeat("ab", 32),
+		size: info.Size(), packages: packages,
+	}
+	source, size, sum, done, err := a.source()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer done()
+	data := make([]byte, size)
+	if _, err := source.ReadAt(data, 0); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprintf("%x", sha256.Sum256(data)); got != sum || sum == a.sum {
+		t.Errorf("the sum is %s, of what is sent %s", sum, got)
+	}
+	if _, _, again, _, err := a.source(); err != nil || again != sum || len(packages.known) != 1 {
+		t.Errorf("a second time: %v, %s, %d are known", err, again, len(packages.known))
+	}
+	archive := filepath.Join(home, "archive")
+	taskstest.MustWrite(t, archive, string(data))
+	if err := os.Mkdir(filepath.Join(home, "versions"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := taskstest.Sh(t, a.unpack(archive)); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if note, err := os.ReadFile(filepath.Join(home, "versions/v1/.sha256")); err != nil || strings.TrimSpace(string(note)) != a.sum {
+		t.Errorf("noted is %q (%v), want the package's sum", note, err)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"sync"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/ospackage"
 )
 
 // archive describes a packed install prefix.
@@ -58,7 +59,7 @@ func (r *archiveReader) read(src string, l tasks.Local) (*archive, error) {
 		return nil, err
 	}
 	defer f.Close()
-	a, err := readArchive(bufio.NewReaderSize(f, 1<<20))
+	a, err := readFile(file, f, size)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path.Base(file), err)
 	}
@@ -70,10 +71,38 @@ func (r *archiveReader) read(src string, l tasks.Local) (*archive, error) {
 	return a, nil
 }
 
-// Needs returns the libraries that the programs of a packed install prefix name and that it does not hold, each with the name that
-// Debian's policy gives its package. An archive that only a host can unpack is an error.
-func Needs(r io.Reader) (map[string]string, error) {
-	a, err := readArchive(bufio.NewReaderSize(r, 1<<20))
+// readFile reads an archive, or a package with the engine, by the ending of its name.
+func readFile(name string, f io.Reader, size int64) (*archive, error) {
+	if !ospackage.Is(name) {
+		return readArchive(bufio.NewReaderSize(f, 1<<20))
+	}
+	at, ok := f.(io.ReaderAt)
+	if !ok {
+		return nil, errors.New("its file system does not support reads at an offset")
+	}
+	prefix, files := io.Pipe()
+	written := make(chan error, 1)
+	go func() {
+		err := ospackage.WritePrefix(files, name, at, size)
+		files.CloseWithError(err)
+		written <- err
+	}()
+	a, err := readPrefix(tar.NewReader(prefix))
+	if err == nil {
+		_, err = io.Copy(io.Discard, prefix)
+	}
+	prefix.CloseWithError(err)
+	if failed := <-written; failed != nil && !errors.Is(failed, err) {
+		return nil, failed
+	}
+	return a, err
+}
+
+// Needs returns the libraries that the programs of the engine name and that it does not hold, each with the name that Debian's
+// policy gives its package. The file is a packed install prefix or a package, by its name. An archive that only a host can unpack
+// is an error.
+func Needs(name string, f io.Reader, size int64) (map[string]string, error) {
+	a, err := readFile(name, f, size)
 	if err != nil {
 		return nil, err
 	}

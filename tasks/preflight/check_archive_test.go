@@ -8,6 +8,8 @@ import (
 	"debug/elf"
 	"errors"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -232,4 +234,49 @@ func FuzzReadArchive(f *testing.F) {
 		readPacked(content)
 		readPacked(packed(t, false, map[string]string{"bin/initdb": "x", "bin/postgres": string(content)}))
 	})
+}
+
+// A package with the engine is read as its prefix would be.
+func TestReadPackage(t *testing.T) {
+	if _, err := exec.LookPath("dpkg-deb"); err != nil {
+		t.Skip(err)
+	}
+	top := t.TempDir()
+	for name, text := range map[string]string{
+		"DEBIAN/control":   "Package: polardb\nVersion: 11.9\nArchitecture: amd64\nMaintainer: nobody <nobody@example.com>\nDescription: a try\n",
+		"opt/p/bin/initdb": "i", "opt/p/bin/postgres": "p",
+	} {
+		taskstest.MustWrite(t, filepath.Join(top, name), text)
+	}
+	build := func() (string, *os.File, int64) {
+		t.Helper()
+		file := filepath.Join(t.TempDir(), "polardb.deb")
+		if out, err := exec.Command("dpkg-deb", "--root-owner-group", "-b", top, file).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		f, err := os.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { f.Close() })
+		info, err := f.Stat()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return file, f, info.Size()
+	}
+	file, f, size := build()
+	if _, err := readFile(file, f, size); err != nil {
+		t.Error(err)
+	}
+	if _, err := readFile(file, f, size-20); err == nil || !strings.Contains(err.Error(), "take the engine out of the package: it is cut or damaged") {
+		t.Errorf("a cut one: %v", err)
+	}
+	if err := os.Remove(filepath.Join(top, "opt/p/bin/postgres")); err != nil {
+		t.Fatal(err)
+	}
+	file, f, size = build()
+	if _, err := readFile(file, f, size); err == nil || err.Error() != "take the engine out of the package: it has no directory with bin/initdb and bin/postgres" {
+		t.Errorf("one without a server: %v", err)
+	}
 }
