@@ -93,6 +93,7 @@ type contentArgs struct {
 	Path   string `arg:"path,required"`
 	Text   string `arg:"text"`
 	Broken bool   `arg:"broken"`
+	Told   bool   `arg:"told"` // the change fails, and what it wrote is the result's as it is
 }
 type content struct{ a *contentArgs }
 
@@ -109,6 +110,9 @@ func (c *content) Plan(f tasks.Found) (tasks.Plan, error) {
 	p.Diff = []tasks.Diff{{Before: have, After: c.a.Text, AfterHeader: c.a.Path}}
 	p.Script = "cat > " + remote.Quote(c.a.Path)
 	p.Stdin = []byte(c.a.Text)
+	if c.a.Told {
+		p.Script, p.Output = "cat >/dev/null; echo no; echo not so >&2; exit 3", true
+	}
 	if c.a.Broken {
 		p.Script = "cat > /dev/null"
 	}

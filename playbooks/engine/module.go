@@ -357,6 +357,9 @@ func (d *moduleRun) script(
 	}
 	stdout, stderr := session.Trimmed(made.Stdout), session.Trimmed(made.Stderr)
 	output := map[string]any{"rc": made.Status, "stdout": stdout, "stderr": stderr}
+	if plan.Output {
+		output["stdout"], output["stderr"] = string(made.Stdout), string(made.Stderr)
+	}
 	r := tasks.Result{Changed: !plan.Quiet, Msg: plan.Msg, Diff: plan.Diff, Values: plan.Values, Warnings: plan.Warnings}
 	if made.Status != 0 {
 		r.Changed = plan.Event // a command that fails has happened all the same

@@ -126,6 +126,25 @@ func TestAChangeThatDoesNotTakeEffectIsAFailure(t *testing.T) {
 	}
 }
 
+// What a program wrote is the result's to the last byte, where a module hands it on, also when it failed.
+func TestOutputOfAChangeThatFailed(t *testing.T) {
+	b := newBench(t, "a")
+	if _, err := b.run(`
+- hosts: a
+  gather_facts: false
+  tasks:
+    - content: {path: "{{ dir }}/motd", text: wanted, told: true}
+      register: made
+      ignore_errors: true
+    - echo: "{{ made.rc }} {{ made.stdout | to_json }} {{ made.stderr | to_json }} {{ made.stderr_lines | to_json }}"
+`); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(b.rec.text(), `a ok: 3 "no\n" "not so\n" ["not so"]`) {
+		t.Error(b.rec.text())
+	}
+}
+
 func TestCheckModeAsksAndChangesNothing(t *testing.T) {
 	b := newBench(t, "a")
 	b.o.Check, b.o.Diff = true, true
