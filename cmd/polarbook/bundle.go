@@ -10,6 +10,7 @@ import (
 
 	"aead.dev/minisign"
 
+	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/playbooks/bundle"
 )
 
@@ -26,13 +27,17 @@ type bundleCmd struct {
 // bundleTrust is which bundles are taken.
 type bundleTrust struct {
 	Key      []string `placeholder:"KEY" sep:"none" complete:"files" help:"Trust this public key of minisign's: a file, or the key itself; may be repeated. Default: the keys in ~/.config/polarbook/keys."`
+	KeysFrom []string `name:"keys-from" placeholder:"INVENTORY" sep:"none" complete:"files" help:"Trust the public keys that this inventory names in polarbook_bundle_keys, files or keys themselves; one that is here, and none of the bundle's. May be repeated."`
 	Unsigned bool     `help:"Take a bundle that nobody signed, or whose key is not trusted here. Its checksums are compared all the same."`
 }
 
 // keys reads the public keys that are trusted.
 func (c *bundleTrust) keys() ([]minisign.PublicKey, error) {
-	named := c.Key
-	if len(named) == 0 {
+	named, err := c.inventoryKeys()
+	if err != nil {
+		return nil, err
+	}
+	if named = append(named, c.Key...); len(named) == 0 {
 		dir, err := configDir()
 		if err != nil {
 			return nil, err
@@ -52,6 +57,48 @@ func (c *bundleTrust) keys() ([]minisign.PublicKey, error) {
 		keys = append(keys, key)
 	}
 	return keys, nil
+}
+
+// bundleKeysVar names the keys in an inventory.
+const bundleKeysVar = "polarbook_bundle_keys"
+
+// inventoryKeys are the keys that inventories name, whichever group or host has them; files are relative to the one that names them.
+func (c *bundleTrust) inventoryKeys() ([]string, error) {
+	var named []string
+	for _, source := range c.KeysFrom {
+		inv, err := inventory.Load([]string{source})
+		if err != nil {
+			return nil, err
+		}
+		before := len(named)
+		var failed error
+		inv.Each(func(name string, value any, at inventory.Position) {
+			if name != bundleKeysVar {
+				return
+			}
+			values, list := value.([]any)
+			if !list {
+				values = []any{value}
+			}
+			for _, v := range values {
+				key, isText := v.(string)
+				switch {
+				case !isText || key == "" || strings.Contains(key, "{{") || strings.Contains(key, "{%"):
+					failed = fmt.Errorf("%s: %s: has to be keys or files of them, written out", at, bundleKeysVar)
+				case new(minisign.PublicKey).UnmarshalText([]byte(key)) != nil && !filepath.IsAbs(key):
+					key = filepath.Join(filepath.Dir(at.File), key)
+				}
+				named = append(named, key)
+			}
+		})
+		if failed == nil && len(named) == before {
+			failed = fmt.Errorf("%s names no keys: %s is not in it", oneLine(source), bundleKeysVar)
+		}
+		if failed != nil {
+			return nil, failed
+		}
+	}
+	return named, nil
 }
 
 // configDir is where the user's own files of polarbook's are.
@@ -79,7 +126,7 @@ func (c *bundleTrust) open(t *terminal, name string) (*bundle.Bundle, error) {
 		err = nil
 	}
 	if err != nil {
-		err = fmt.Errorf("%s is refused: %w; give the key of who made it with --key, or put it into ~/.config/polarbook/keys", name, err)
+		err = fmt.Errorf("%s is refused: %w; give the key of who made it with --key or --keys-from, or put it into ~/.config/polarbook/keys", name, err)
 	} else if err = b.Verify(func(string) {}); err != nil {
 		err = fmt.Errorf("%s is refused: %w", name, err)
 	}

@@ -32,8 +32,8 @@ func isTrue(v any) bool {
 // on the command line stay the user's own.
 func (o *hostOptions) enterBundle(t *terminal) error {
 	if o.Bundle == "" {
-		if o.BundleDir != "" || len(o.Key) > 0 || o.Unsigned {
-			return errors.New("--bundle-dir, --key and --unsigned go with --bundle")
+		if o.BundleDir != "" || len(o.Key)+len(o.KeysFrom) > 0 || o.Unsigned {
+			return errors.New("--bundle-dir, --key, --keys-from and --unsigned go with --bundle")
 		}
 		return nil
 	}
