@@ -49,6 +49,7 @@ var backupModule = tasks.Define(tasks.Module{
 	Notes: []string{
 		"Writes into a directory that is absent or empty, or in which polarbook began a backup that was not finished. " +
 			"A finished backup is left as it is; a directory that holds anything else is refused.",
+		"A disk that has less room than the databases have data is refused before anything is written.",
 		"A follower or learner is copied that streams and is level with the leader, the host's own if it can be, " +
 			"and the leader only when there is none.",
 		"A backup is finished when the engine's tool succeeded, pg_controldata reads POLARDATA/global/pg_control, " +
@@ -130,19 +131,49 @@ type backupFound struct {
 	Whole    bool     `answer:"whole"` // it describes itself
 	Packers  []string `answer:"packer"`
 	Tool     string   `answer:"tool"` // the engine's base backup tool; "": the engine is not installed
+	Free     int64    `answer:"free"` // in bytes, where the directory is or will be
 
 	doubts []string
+	data   int64 // how many bytes the databases have; 0: nobody could be asked
 }
 
-// Ask asks the leader for tablespaces that a base backup cannot take.
+// Ask asks the leader for tablespaces that a base backup cannot take, and for how large the databases are. Without a leader it asks
+// for nothing: the copy waits for one, and reports that there is none.
 func (b *backupAction) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (backupFound, error) {
 	var found backupFound
 	if err := script.Decode(probed.Stdout, &found); err != nil || found.finished() {
 		return found, err
 	}
-	spaces, err := b.args.askTablespaces(ctx, h, b.list)
+	survey, err := b.args.survey(ctx, h, b.list)
+	if err != nil {
+		return found, err
+	}
+	leader, err := survey.Leader()
+	if err != nil {
+		return found, nil //nolint:nilerr // see above
+	}
+	spaces, err := b.args.tablespaces(ctx, h, b.list, leader)
+	if err != nil {
+		return found, err
+	}
 	found.doubts = unfitSpaces(spaces, b.list)
+	on, err := NodeNamed(b.list, leader.Node)
+	if err != nil {
+		return found, err
+	}
+	err = b.args.use(ctx, h, on, true, func(conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, "select coalesce(sum(pg_database_size(oid)), 0)::int8 from pg_database").Scan(&found.data)
+	})
 	return found, err
+}
+
+// lacksRoom says that the directory's disk has less room than the databases have data; "": it has enough for them. What an unfinished
+// backup holds there will be free.
+func (f *backupFound) lacksRoom() string {
+	if f.data == 0 || f.State == "begun" || f.data+spareBytes <= f.Free {
+		return ""
+	}
+	return fmt.Sprintf("the databases have %d MB, and %d MB are free", f.data>>20, f.Free>>20)
 }
 
 // finished reports whether the directory holds a whole backup; an earlier release's does not describe itself.
@@ -183,6 +214,10 @@ func (b *backupAction) Plan(found backupFound) (tasks.Plan, backupTools, error) 
 	}
 	if err := refuseSpaces(found.doubts); err != nil {
 		return tasks.Plan{}, backupTools{}, err
+	}
+	if lacks := found.lacksRoom(); lacks != "" {
+		return tasks.Plan{}, backupTools{}, &tasks.Failure{Msg: fmt.Sprintf("there is no room in %s: %s", path.Dir(a.To), lacks),
+			Hint: "nothing was written. Make room, or name another directory (polardb_backups)"}
 	}
 	msg := "take a base backup of "
 	switch a.Source {

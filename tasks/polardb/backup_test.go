@@ -13,24 +13,32 @@ import (
 )
 
 func TestBackupPlan(t *testing.T) {
-	for name, c := range map[string]struct{ found, want string }{
-		"nothing there":             {"tool=polar_basebackup", "take a base backup of the leader into /backup/a"},
-		"an empty directory":        {"kind=directory\ntool=polar_basebackup", "take a base backup"},
-		"a finished one":            {"kind=directory\nholds=pgdata\nnote.cluster=demo\nnote.state=finished\ntool=polar_basebackup", ""},
-		"one begun":                 {"kind=directory\nholds=pgdata\nnote.cluster=demo\nnote.state=begun\ntool=polar_basebackup", "empty /backup/a"},
-		"one that describes itself": {"kind=directory\nholds=pgdata\nnote.cluster=demo\nnote.state=begun\nwhole=yes\ntool=polar_basebackup", ""},
-		"another cluster's":         {"kind=directory\nholds=pgdata\nnote.cluster=other\nnote.state=begun\ntool=polar_basebackup", "refuse: not empty"},
-		"somebody's files":          {"kind=directory\nholds=letters\ntool=polar_basebackup", "refuse: /backup/a is not empty: letters"},
-		"a file":                    {"kind=file", "refuse: is a file"},
-		"another's":                 {"kind=directory\nowner=mallory\ntool=polar_basebackup", "refuse: /backup/a belongs to mallory"},
-		"below another's":           {"stranger=/backup belongs to mallory", "refuse: not a safe place for a backup: /backup belongs to mallory"},
-		"no engine":                 {"", "unknown: not installed"},
+	for name, c := range map[string]struct {
+		found, want string
+		data        int64 // of the databases, in MB
+	}{
+		"nothing there":             {found: "tool=polar_basebackup", want: "take a base backup of the leader into /backup/a"},
+		"an empty directory":        {found: "kind=directory\ntool=polar_basebackup", want: "take a base backup"},
+		"a finished one":            {found: "kind=directory\nholds=pgdata\nnote.cluster=demo\nnote.state=finished\ntool=polar_basebackup", want: ""},
+		"one begun":                 {found: "kind=directory\nholds=pgdata\nnote.cluster=demo\nnote.state=begun\ntool=polar_basebackup", want: "empty /backup/a"},
+		"one that describes itself": {found: "kind=directory\nholds=pgdata\nnote.cluster=demo\nnote.state=begun\nwhole=yes\ntool=polar_basebackup", want: ""},
+		"another cluster's":         {found: "kind=directory\nholds=pgdata\nnote.cluster=other\nnote.state=begun\ntool=polar_basebackup", want: "refuse: not empty"},
+		"somebody's files":          {found: "kind=directory\nholds=letters\ntool=polar_basebackup", want: "refuse: /backup/a is not empty: letters"},
+		"a file":                    {found: "kind=file", want: "refuse: is a file"},
+		"another's":                 {found: "kind=directory\nowner=mallory\ntool=polar_basebackup", want: "refuse: /backup/a belongs to mallory"},
+		"below another's":           {found: "stranger=/backup belongs to mallory", want: "refuse: not a safe place for a backup: /backup belongs to mallory"},
+		"no engine":                 {found: "", want: "unknown: not installed"},
+		"room":                      {found: "free=2000000000\ntool=t", data: 1000, want: "take a base backup"},
+		"no room":                   {found: "free=2000000000\ntool=t", data: 1900, want: "refuse: there is no room in /backup: the databases have 1900 MB, and 1907 MB are free"},
+		"room that will be":         {found: "kind=directory\nholds=pgdata\nnote.cluster=demo\nnote.state=begun\nfree=0\ntool=t", data: 1000, want: "empty /backup/a"},
+		"a disk that says nothing":  {found: "tool=t", want: "take a base backup"},
 	} {
 		a := &backupAction{args: &backupArgs{To: "/backup/a", Source: "leader", Home: "/opt/polardb", Cluster: "demo", Compress: "none"}}
 		var found backupFound
 		if err := script.Decode([]byte(c.found), &found); err != nil {
 			t.Fatal(err)
 		}
+		found.data = c.data << 20
 		p, _, err := a.Plan(found)
 		checkPlan(t, name, c.want, p, err)
 	}

@@ -10,5 +10,8 @@ if [ -d "$TO" ]; then ls -A "$TO" | grep -vxF -e backup.polarbook.new -e backup.
 [ -f "$TO/backup.polarbook" ] && head -c 4096 "$TO/backup.polarbook" | sed -n 's/^\([a-z]*=\)/note.\1/p'
 if [ -f "$TO/backup.json" ]; then echo whole=yes; fi
 for p in zstd gzip; do if command -v $p >/dev/null 2>&1; then echo "packer=$p"; fi; done
+up=$TO
+while [ ! -d "$up" ]; do up=${up%/*}; up=${up:-/}; done
+df -Pk -- "$up" 2>/dev/null | awk 'NR == 2 { printf "free=%.0f\n", $4 * 1024 }'
 for p in polar_basebackup pg_basebackup; do [ -x "$BIN/$p" ] && { echo "tool=$p"; break; }; done
 :
