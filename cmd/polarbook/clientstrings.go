@@ -42,6 +42,8 @@ var (
 	forWriting = purpose{libpq: "read-write", jdbc: "primary", npgsql: "read-write"}
 	// forReading reaches another than the leader while there is one.
 	forReading = purpose{libpq: "prefer-standby", older: "any", jdbc: "preferSecondary", npgsql: "prefer-standby"}
+	// forAny takes whom a proxy leads to.
+	forAny = purpose{libpq: "any", jdbc: "any", npgsql: "any"}
 )
 
 // connectSeconds bounds the wait for one host: without it a host that is gone without a word holds a client up for minutes.

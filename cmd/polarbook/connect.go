@@ -36,6 +36,10 @@ type clientView struct {
 	// Endpoint is the cluster's virtual address; "": it has none.
 	Endpoint string `json:"endpoint"`
 	Port     int    `json:"port"`
+	// Proxies are the addresses of the hosts whose HAProxy leads clients to members; ReadersPort 0: not to followers.
+	Proxies     []string `json:"proxies"`
+	ProxyPort   int      `json:"proxy_port"`
+	ReadersPort int      `json:"readers_port"`
 
 	TLS     bool   `json:"tls"`
 	Clients string `json:"tls_clients"`
@@ -48,6 +52,8 @@ type connection struct {
 	Cluster  string             `json:"cluster"`
 	Leader   string             `json:"leader"` // "": not known
 	Endpoint string             `json:"endpoint,omitempty"`
+	Proxies  []string           `json:"proxies,omitempty"` // HAProxy's, with the port to write
+	Readers  []string           `json:"proxies_to_read,omitempty"`
 	Members  []connectionMember `json:"members"`
 	Database string             `json:"database"`
 	User     string             `json:"user,omitempty"`
@@ -56,6 +62,8 @@ type connection struct {
 	Write    clientStrings      `json:"write"`
 	Read     clientStrings      `json:"read"`
 	Through  *clientStrings     `json:"through_endpoint,omitempty"`
+	ByProxy  *clientStrings     `json:"write_through_proxies,omitempty"`
+	ReadBy   *clientStrings     `json:"read_through_proxies,omitempty"`
 	Notes    []string           `json:"notes"`
 }
 
@@ -207,6 +215,9 @@ func (c *connectCmd) connection(view clientView, now *statusListener) (connectio
 	if view.Endpoint != "" {
 		c.through(view, e, &out)
 	}
+	if len(view.Proxies) > 0 {
+		c.byProxies(view, e, &out)
+	}
 	out.Notes = append(out.Notes, clientNotes...)
 	return out, nil
 }
@@ -220,6 +231,31 @@ func (c *connectCmd) through(view clientView, e endpoint, out *connection) {
 	if e.SSLMode == "verify-full" {
 		out.note("For verify-full through the endpoint the certificates have to hold it: names in polardb_tls, and reconfigure.yml")
 	}
+}
+
+// byProxies adds what those take who connect to HAProxy.
+func (c *connectCmd) byProxies(view clientView, e endpoint, out *connection) {
+	at := func(port int) endpoint {
+		e.Hosts = nil
+		for _, address := range view.Proxies {
+			e.Hosts = append(e.Hosts, hostPort{address, port})
+		}
+		return e
+	}
+	writers := at(view.ProxyPort)
+	out.Proxies = writers.addresses()
+	write := writers.strings(forWriting)
+	out.ByProxy = &write
+	if view.ReadersPort != 0 {
+		readers := at(view.ReadersPort)
+		out.Readers = readers.addresses()
+		read := readers.strings(forAny)
+		out.ReadBy = &read
+	}
+	if e.SSLMode == "verify-full" {
+		out.note("For verify-full through the proxies the certificates have to hold their addresses: names in polardb_tls, and reconfigure.yml")
+	}
+	out.note("The server sees the proxies' addresses in place of clients': what polardb_hba lets in from clients' networks it has to let in from the proxies, too")
 }
 
 // defaultClientPort is the engine's.
@@ -283,6 +319,12 @@ func (c *connection) text() string {
 	if c.Endpoint != "" {
 		rows = append(rows, []string{"endpoint", c.Endpoint + " (the leader's, polarbook run endpoint.yml)"})
 	}
+	if len(c.Proxies) > 0 {
+		rows = append(rows, []string{"to write", strings.Join(c.Proxies, ", ") + " (HAProxy's, polarbook run endpoint.yml)"})
+	}
+	if len(c.Readers) > 0 {
+		rows = append(rows, []string{"to read", strings.Join(c.Readers, ", ") + " (HAProxy's, to the followers)"})
+	}
 	var b strings.Builder
 	b.WriteString(table(rows) + "\n")
 	type purposeText struct {
@@ -292,6 +334,12 @@ func (c *connection) text() string {
 	parts := []purposeText{{"to write: the session is with the leader", c.Write}, {"to read: with another member while there is one", c.Read}}
 	if c.Through != nil {
 		parts = append(parts, purposeText{"to write through the endpoint, for who takes one address", *c.Through})
+	}
+	if c.ByProxy != nil {
+		parts = append(parts, purposeText{"to write through HAProxy", *c.ByProxy})
+	}
+	if c.ReadBy != nil {
+		parts = append(parts, purposeText{"to read through HAProxy: with a follower while there is one", *c.ReadBy})
 	}
 	for _, part := range parts {
 		b.WriteString("\n" + part.head + "\n")

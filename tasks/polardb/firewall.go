@@ -20,7 +20,7 @@ type polardbFirewallArgs struct {
 	Address string   `arg:"address" doc:"the node's own address; rules go into firewalld's zone of its interface, or into the default zone"`
 	Members []string `arg:"members" doc:"addresses or networks of the members, which may reach both ports"`
 	Clients []string `arg:"clients" doc:"other networks that may reach the client port; empty: all"`
-	Rules   string   `arg:"rules" default:"ports" choices:"ports vrrp" doc:"ports: those for the two ports; vrrp: those by which members may send VRRP, which moves a virtual address, instead"`
+	Rules   string   `arg:"rules" default:"ports" choices:"ports port vrrp" doc:"ports: those for the two ports; port: those for port alone; vrrp: those by which members may send VRRP, which moves a virtual address, instead"`
 	State   string   `arg:"state" default:"present" choices:"absent present" doc:"absent removes all these rules"`
 }
 
@@ -32,6 +32,7 @@ var firewallModule = tasks.Define(tasks.Module{
 		"Whoever reaches the consensus port can vote, so only the members may: any other rule that accepts just this port, " +
 			"for everybody or from one source, is removed. The same goes for the client port when clients are named; " +
 			"when none are, it is open to everybody and other rules for it stay.",
+		"With rules=port the port is any, such as a proxy's: it is open to members and clients, or to everybody when neither are named, and there is no consensus port.",
 		"With rules=vrrp the rules for the two ports are left alone, and so are those that accept VRRP from others: somebody else may need them.",
 		"Rules of another form (ranges of ports, services, with a priority, a log or an interface) are never touched.",
 	},
@@ -43,8 +44,12 @@ var firewallModule = tasks.Define(tasks.Module{
 	Examples: "- polardb_firewall: {port: 5432, address: 10.0.0.1, members: [10.0.0.1, 10.0.0.2, 10.0.0.3], clients: [10.1.0.0/16]}\n",
 }, func(a *polardbFirewallArgs, _ tasks.Local) (tasks.Action, error) {
 	f := &polardbFirewall{args: a}
-	if a.Port < 1 || a.Port > dma.MaxPort {
-		return nil, &tasks.ArgError{Module: "polardb_firewall", Arg: "port", Problem: fmt.Sprintf("must be between 1 and %d", dma.MaxPort)}
+	highest := dma.MaxPort
+	if a.Rules == "port" {
+		highest = 65535
+	}
+	if a.Port < 1 || a.Port > highest {
+		return nil, &tasks.ArgError{Module: "polardb_firewall", Arg: "port", Problem: fmt.Sprintf("must be between 1 and %d", highest)}
 	}
 	var err error
 	if f.members, err = sources(a.Members); err != nil {
@@ -116,10 +121,12 @@ func (f *polardbFirewall) wanted() []rule {
 		}
 		return list
 	}
-	for _, m := range f.members {
-		list = append(list, rule{m, dma.ConsensusPort(f.args.Port)})
+	if f.args.Rules == "ports" {
+		for _, m := range f.members {
+			list = append(list, rule{m, dma.ConsensusPort(f.args.Port)})
+		}
 	}
-	if len(f.clients) == 0 {
+	if f.everybody() {
 		return append(list, rule{"", f.args.Port})
 	}
 	for _, source := range slices.Concat(f.members, f.clients) {
@@ -130,19 +137,23 @@ func (f *polardbFirewall) wanted() []rule {
 	return list
 }
 
+// everybody reports whether the client port is open to everybody.
+func (f *polardbFirewall) everybody() bool {
+	return len(f.clients) == 0 && (f.args.Rules == "ports" || len(f.members) == 0)
+}
+
 // surplus reports whether an existing rule has to be removed.
 func (f *polardbFirewall) surplus(r rule) bool {
 	if vrrp := f.args.Rules == "vrrp"; vrrp || r.Port == 0 {
 		return vrrp && r.Port == 0 && f.args.State == "absent" && slices.Contains(f.members, r.Source)
 	}
-	switch r.Port {
-	case dma.ConsensusPort(f.args.Port):
-	case f.args.Port:
+	switch {
+	case r.Port == f.args.Port:
 		// While everybody may reach the port, other rules for it do no harm, and somebody may want them later.
-		if f.args.State != "absent" && len(f.clients) == 0 {
+		if f.args.State != "absent" && f.everybody() {
 			return false
 		}
-	default:
+	case f.args.Rules != "ports" || r.Port != dma.ConsensusPort(f.args.Port):
 		return false
 	}
 	return !slices.Contains(f.wanted(), r)

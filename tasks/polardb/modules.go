@@ -13,7 +13,7 @@ func Modules() []tasks.Module {
 		setModule, quorumModule, settingsModule, validateModule, roleModule,
 		passwordsModule, superuserPasswordModule, rotationModule, rotationHBAModule,
 		replicationLoginModule, extensionModule, queryModule, proofModule, statusModule,
-		chosenModule, localeModule, confirmModule, certificateModule, caModule, endpointModule,
+		chosenModule, localeModule, confirmModule, certificateModule, caModule, endpointModule, endpointPortModule,
 		trustModule, tlsModule,
 	}
 }

@@ -13,6 +13,7 @@ import (
 // takes writes. A row counts when the server acknowledged it.
 type Load struct {
 	s            *Site
+	connect      func(context.Context) (*pgx.Conn, error)
 	stop, done   chan struct{}
 	stopping     sync.Once
 	acknowledged []int
@@ -31,7 +32,13 @@ type Written struct {
 // with the test, if nobody ends it before.
 func (s *Site) Load() *Load {
 	s.T.Helper()
-	l := &Load{s: s, stop: make(chan struct{}), done: make(chan struct{})}
+	return s.LoadBy(s.Writable)
+}
+
+// LoadBy is Load for an application that connects in this way.
+func (s *Site) LoadBy(connect func(context.Context) (*pgx.Conn, error)) *Load {
+	s.T.Helper()
+	l := &Load{s: s, connect: connect, stop: make(chan struct{}), done: make(chan struct{})}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	conn, err := s.Writable(ctx)
@@ -92,7 +99,7 @@ func (l *Load) write() {
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 		var err error
 		if conn == nil || conn.IsClosed() {
-			conn, err = l.s.Writable(ctx)
+			conn, err = l.connect(ctx)
 		}
 		if err == nil {
 			_, err = conn.Exec(ctx, fmt.Sprintf("insert into load values (%d)", n))

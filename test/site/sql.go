@@ -63,8 +63,12 @@ func (s *Site) Writable(ctx context.Context) (*pgx.Conn, error) {
 
 // Connect opens a session with a node's server as the superuser, from outside of the cluster.
 func (s *Site) Connect(ctx context.Context, host string) (*pgx.Conn, error) {
-	c, err := pgx.ParseConfig(fmt.Sprintf("host=%s port=%s user=%s dbname=postgres sslmode=disable connect_timeout=2",
-		s.Lab.Host(host).Address, s.port(host), s.superuser(host)))
+	return s.ConnectAt(ctx, s.Lab.Host(host).Address, s.port(host), s.superuser(host))
+}
+
+// ConnectAt opens one with whatever server answers there.
+func (s *Site) ConnectAt(ctx context.Context, address, port, user string) (*pgx.Conn, error) {
+	c, err := pgx.ParseConfig(fmt.Sprintf("host=%s port=%s user=%s dbname=postgres sslmode=disable connect_timeout=2", address, port, user))
 	if err != nil {
 		return nil, err
 	}
