@@ -2,6 +2,7 @@ package contract_test
 
 import (
 	"fmt"
+	"regexp"
 	"testing"
 	"time"
 )
@@ -22,6 +23,21 @@ func TestProbe(t *testing.T) {
 			return probe(b, b.within(20*time.Second)).code == 1
 		})
 		want(t, probe(b, b.within(20*time.Second)), 1, "ERROR:  cannot assign TransactionIds during recovery")
+
+		// What the leader commits has a time, which a follower that replayed it tells: without an error, a server is asked what it is, and proves it.
+		asked := "select case when pg_is_in_recovery() then 'reads ' || (date_part('epoch', clock_timestamp()) - " +
+			"date_part('epoch', pg_last_xact_replay_timestamp()))::bigint else 'writes ' || pg_logical_emit_message(true, 'polarbook', '') end"
+		if said := must[string](a, asked); !regexp.MustCompile(`^writes [0-9A-F]+/[0-9A-F]+$`).MatchString(said) {
+			t.Errorf("the leader says %q", said)
+		}
+		before := must[string](b, "select pg_last_xact_replay_timestamp()::text")
+		want(t, probe(a, a.within(20*time.Second)), 0, "t")
+		eventually(t, b.within(20*time.Second), "the follower tells of the leader's newest", func() bool {
+			return must[string](b, "select pg_last_xact_replay_timestamp()::text") > before
+		})
+		if said := must[string](b, asked); !regexp.MustCompile(`^reads -?[0-9]+$`).MatchString(said) {
+			t.Errorf("the follower says %q", said)
+		}
 
 		b.stop()
 		c.stop()
