@@ -22,6 +22,7 @@ require (
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
 	github.com/skeema/knownhosts v1.3.3
 	github.com/ulikunitz/xz v0.5.17
+	github.com/xanzy/ssh-agent v0.3.3
 	github.com/xdg-go/stringprep v1.0.4
 	github.com/yuin/goldmark v1.8.7
 	golang.org/x/crypto v0.58.0

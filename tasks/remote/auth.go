@@ -8,13 +8,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 	"sync"
 
 	"golang.org/x/crypto/ssh"
-	"golang.org/x/crypto/ssh/agent"
 )
 
 // authenticator offers the ways to log in to one hop, in the order agent, key
@@ -36,7 +34,7 @@ type authenticator struct {
 	asked bool // and asked for again
 	mu    sync.Mutex
 	tried []string
-	agent net.Conn
+	agent io.Closer
 }
 
 // login is the password for a hop, "": none, and what came of it.
@@ -185,13 +183,13 @@ func (a *authenticator) agentSigners(named map[string]bool) (first, others []ssh
 	if a.t.agentSocket == "" {
 		return nil, nil
 	}
-	conn, err := dialAgent(a.ctx, a.t.agentSocket)
+	keys, conn, err := openAgent(a.ctx, a.t.agentSocket)
 	if err != nil {
 		a.note("agent: %v", err)
 		return nil, nil
 	}
 	a.agent = conn
-	signers, err := agent.NewClient(conn).Signers()
+	signers, err := keys.Signers()
 	if err != nil {
 		a.note("agent: %v", err)
 		return nil, nil

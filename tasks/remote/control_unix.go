@@ -4,6 +4,7 @@ package remote
 
 import (
 	"context"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -28,8 +29,13 @@ func isForeignDrop(error) bool { return false }
 // loginAgent is the agent of the login; "": it has none.
 func loginAgent() string { return os.Getenv("SSH_AUTH_SOCK") }
 
-func dialAgent(ctx context.Context, socket string) (net.Conn, error) {
-	return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+// openAgent connects to an agent, until it is closed.
+func openAgent(ctx context.Context, socket string) (agent.Agent, io.Closer, error) {
+	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	if err != nil {
+		return nil, nil, err
+	}
+	return agent.NewClient(conn), conn, nil
 }
 
 func forwardAgent(client *ssh.Client, socket string) error {

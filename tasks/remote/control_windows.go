@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/Microsoft/go-winio"
+	sshagent "github.com/xanzy/ssh-agent"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 	"golang.org/x/sys/windows"
@@ -39,21 +41,31 @@ func loginAgent() string {
 	return agentPipe
 }
 
-func dialAgent(ctx context.Context, socket string) (net.Conn, error) {
-	pipe := filepath.FromSlash(socket)
-	if !strings.HasPrefix(strings.ToLower(pipe), `\\.\pipe\`) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+// openAgent connects to an agent, until it is closed. Where the service ssh-agent does not run, Pageant is asked, PuTTY's agent.
+func openAgent(ctx context.Context, socket string) (agent.Agent, io.Closer, error) {
+	var conn net.Conn
+	var err error
+	if pipe := filepath.FromSlash(socket); strings.HasPrefix(strings.ToLower(pipe), `\\.\pipe\`) {
+		conn, err = winio.DialPipeContext(ctx, pipe)
+		if pipe == agentPipe && errors.Is(err, fs.ErrNotExist) {
+			keys, _, err := sshagent.New()
+			if err != nil {
+				return nil, nil, errors.New("neither the service ssh-agent runs nor Pageant")
+			}
+			return keys, io.NopCloser(nil), nil // each request is a message of its own
+		}
+	} else {
+		conn, err = (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	}
-	conn, err := winio.DialPipeContext(ctx, pipe)
-	if pipe == agentPipe && errors.Is(err, fs.ErrNotExist) {
-		return nil, errors.New("the service ssh-agent does not run")
+	if err != nil {
+		return nil, nil, err
 	}
-	return conn, err
+	return agent.NewClient(conn), conn, nil
 }
 
 // forwardAgent lets the host ask the agent, over one connection to it for all that ask.
 func forwardAgent(client *ssh.Client, socket string) error {
-	conn, err := dialAgent(context.Background(), socket)
+	keys, conn, err := openAgent(context.Background(), socket)
 	if err != nil {
 		return err
 	}
@@ -61,7 +73,7 @@ func forwardAgent(client *ssh.Client, socket string) error {
 		_ = client.Wait()
 		conn.Close()
 	}()
-	return agent.ForwardToAgent(client, agent.NewClient(conn))
+	return agent.ForwardToAgent(client, keys)
 }
 
 func systemKnownHosts() []string {

@@ -39,7 +39,7 @@ func needyEngine(t *testing.T, engine, debs, rpms string) {
 	work := t.TempDir()
 	sh(t, "gcc", `cd "$1"; : >empty.c; gcc -shared -nostdlib -Wl,-soname,libtry.so.1 -o libtry.so.1 empty.c
 		gcc -shared -nostdlib -Wl,--no-as-needed -o engine_try.so empty.c -L. -l:libtry.so.1`, work)
-	site.Repack(t, site.StandIn(t), engine, `mkdir -p "$d/lib/postgresql"; cp '`+work+`/engine_try.so' "$d/lib/postgresql/"`)
+	site.Repack(t, site.Archive(t), engine, `mkdir -p "$d/lib/postgresql"; cp '`+work+`/engine_try.so' "$d/lib/postgresql/"`)
 	sh(t, "dpkg-deb", `mkdir -p "$1/d/DEBIAN" "$1/d/usr/lib" "$2"; cp "$1/libtry.so.1" "$1/d/usr/lib/"
 		printf 'Package: libtry1\nVersion: 1.0-1\nArchitecture: %s\nMaintainer: nobody <nobody@example.com>\nDescription: try\n' "$(dpkg --print-architecture)" >"$1/d/DEBIAN/control"
 		printf '#!/bin/sh\nldconfig\n' >"$1/d/DEBIAN/postinst"; chmod 755 "$1/d/DEBIAN/postinst"
