@@ -32,7 +32,7 @@ func TestFortyHostsBehindOneJumpHost(t *testing.T) {
 		"ansible_ssh_common_args": "-J root@" + s.Lab.Host("jump").Address,
 	}, inventory)
 	logins := func() int {
-		n, err := strconv.Atoi(strings.TrimSpace(s.On("jump", "journalctl --sync; journalctl -o cat -t sshd | "+
+		n, err := strconv.Atoi(strings.TrimSpace(s.On("jump", "journalctl --sync; journalctl -o cat -t sshd -t sshd-session | "+
 			"grep -c 'Accepted publickey for root from' || :")))
 		if err != nil {
 			t.Fatal(err)
