@@ -1,11 +1,13 @@
 package remote
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -293,6 +295,49 @@ func TestWhoHoldsIsShownAndCanBeEnded(t *testing.T) {
 			t.Errorf("a stale file is believed: %s", r.Stdout)
 		}
 	})
+}
+
+// A lock that is released while its watch has only begun ends nothing but the watch: not the process whose number is in a variable.
+func TestAWatchThatEndsEarlyEndsNoOtherProcess(t *testing.T) {
+	t.Parallel()
+	for name, path := range shells(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			other := exec.Command("sleep", "60")
+			if err := other.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer func() {
+				_ = other.Process.Kill()
+				_ = other.Wait()
+			}()
+			dir := t.TempDir()
+			const begins = `sleep "$silence" &`
+			text := lockScript(LockRequest{Holder: anna(t), Dir: dir}, "marker", "", time.Minute)
+			if !strings.Contains(text, begins) {
+				t.Fatalf("the watch does not begin with %s", begins)
+			}
+			c := exec.Command(path, "-c", strings.Replace(text, begins, "sh -c 'kill -TERM $PPID; : >"+dir+"/early'; "+begins, 1))
+			c.Env = append(os.Environ(), fmt.Sprintf("s=%d", other.Process.Pid))
+			var out bytes.Buffer
+			c.Stdout, c.Stderr = &out, &out
+			in, err := c.StdinPipe()
+			if err == nil {
+				err = c.Start()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			waitUntil(t, "the watch is ended", func() bool { _, err := os.Stat(dir + "/early"); return err == nil })
+			_, err = in.Write([]byte("bye\n"))
+			if err := errors.Join(err, c.Wait()); err != nil || !strings.Contains(out.String(), "marker taken") {
+				t.Fatalf("%v: %s", err, out.String())
+			}
+			if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", other.Process.Pid)); err != nil || !strings.Contains(string(stat), ") S ") {
+				t.Errorf("it was ended: %s", stat)
+			}
+		})
+	}
 }
 
 func TestALockThatCannotBeHadIsNoLockedError(t *testing.T) {

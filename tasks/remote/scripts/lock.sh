@@ -74,10 +74,12 @@ old=${mark%-*}-
 # A heartbeat may come before the watch listens.
 trap '' USR1
 (
+	# What the fence left in s is the number of some process.
+	s=
 	trap 'heard=1' USR1
-	trap 'kill "$s"; exit 0' TERM
+	trap '[ -z "$s" ] || kill "$s"; exit 0' TERM
 	while :; do
-		heard=
+		heard= s=
 		sleep "$silence" &
 		s=$!
 		wait "$s"
