@@ -2,6 +2,7 @@
 # uses: preamble inside
 # takes: PGDATA KEPT TLS OWNER
 inside "$PGDATA" || die "$PGDATA cannot be entered"
+t=
 trap '[ -z "$t" ] || rm -f -- "./$t"' EXIT
 for f in postgresql.conf polar_dma.conf pg_hba.conf postgresql.auto.conf; do
 	[ -e "$KEPT/$f" ] || continue
