@@ -49,7 +49,8 @@ func upgrade(t *testing.T, s *site.Site) {
 		s.Run(0, "upgrade.yml", "-e", "polardb_package="+releases[1]).Unchanged(nodes...)
 	})
 	s.Subtest(t, "cut off after the symlink, and run again", func(t *testing.T) {
-		s.On("node2", "ln -sfn versions/"+old+" /opt/polardb/current; systemctl restart polardb-rolling; sleep 3; "+
+		s.On("node2", "ln -sfn versions/"+old+" /opt/polardb/current; systemctl restart polardb-rolling; "+
+			"i=0; until readlink /proc/$(head -n 1 /var/lib/polardb/pgdata/postmaster.pid)/exe | grep -qF /"+old+"/ || [ $i = 900 ]; do i=$((i+1)); sleep 0.2; done; "+
 			"cd /opt/polardb/versions; ln -sfn versions/$(echo polardb-next-11.9.1-*) /opt/polardb/current")
 		o := s.Run(0, "upgrade.yml", "-e", "polardb_package="+releases[1])
 		if order := o.Order("Restart the server"); len(order) != 1 || order[0] != "node2" {
