@@ -40,7 +40,7 @@ func TestRootWritesWhereAnotherAccountOwns(t *testing.T) {
 		s.On("node1", "rm -f /tmp/racer.won; setsid runuser -u mallory -- /usr/local/bin/racer /srv/m /etc/pwn-target "+
 			">/tmp/racer.log 2>&1 & sleep 0.5")
 		// The racer wins the race only in some runs, because it is scheduled like any other process.
-		for range 20 {
+		for range 60 {
 			s.Start(nil, "run", "race.yml").Wait()
 			untouched(t)
 			if t.Failed() || s.On("node1", "cat /tmp/racer.won 2>/dev/null || true") != "" {
