@@ -10,7 +10,7 @@ import (
 
 // magic are the variables that what runs a playbook sets itself.
 var magic = words(`hostvars vars groups group_names inventory_hostname inventory_hostname_short inventory_dir inventory_file playbook_dir
-	role_path role_name role_names omit play_hosts environment polarbook_run_id polarbook_offline polarbook_bundle_keys
+	role_path role_name role_names omit play_hosts environment polarbook_run_id polarbook_offline
 	ansible_check_mode ansible_diff_mode ansible_forks ansible_run_tags ansible_skip_tags ansible_version ansible_verbosity ansible_limit
 	ansible_play_name ansible_play_hosts_all ansible_play_batch ansible_play_hosts ansible_play_role_names ansible_role_names
 	ansible_role_name ansible_collection_name ansible_parent_role_names ansible_inventory_sources ansible_search_path ansible_facts

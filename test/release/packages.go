@@ -60,7 +60,9 @@ func (r *release) packages(arch string, program entry) (map[string][]byte, error
 			return nil, fmt.Errorf("there is no %s for the packages", p.name)
 		}
 		if strings.HasSuffix(p.place, ".gz") {
-			e.data = gzipped(e.data)
+			if e.data, err = gzipped(e.data); err != nil {
+				return nil, err
+			}
 		}
 		file := filepath.Join(dir, fmt.Sprintf("%d", len(contents)))
 		if err := os.WriteFile(file, e.data, 0o600); err != nil {
@@ -97,7 +99,7 @@ func (r *release) packages(arch string, program entry) (map[string][]byte, error
 	return made, nil
 }
 
-func gzipped(data []byte) []byte {
+func gzipped(data []byte) ([]byte, error) {
 	var b bytes.Buffer
 	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
 	if err == nil {
@@ -106,10 +108,7 @@ func gzipped(data []byte) []byte {
 	if err == nil {
 		err = w.Close()
 	}
-	if err != nil {
-		panic(err) // neither the level nor memory can be wrong
-	}
-	return b.Bytes()
+	return b.Bytes(), err
 }
 
 var (
