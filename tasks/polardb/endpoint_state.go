@@ -77,7 +77,7 @@ func (e endpointHost) knows(n WantedNode) bool {
 	return slices.Contains(e.Servers, n.Name+" "+n.Address.String())
 }
 
-// endpointHosts asks all hosts that are to have a part in the endpoint at once, each for at most lookLimit.
+// ask asks all hosts that are to have a part in the endpoint at once, each for at most lookLimit.
 func (w wantedEndpoint) ask(ctx context.Context, h tasks.Host, list []WantedNode) []endpointHost {
 	var names []string
 	for _, n := range list {
