@@ -153,7 +153,13 @@ func (a *fileAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	}
 	if !have.Exists() || a.State == "file" && have.Kind != "file" {
 		what := fmt.Sprintf("%s is %s, so it cannot be given attributes as a file", a.Path, files.DescribeKind(have.Kind))
-		return tasks.NotYet(a.asking && !have.Exists(), what, "state: touch or the copy module create a file, state: directory a directory")
+		if a.asking && !have.Exists() {
+			return tasks.Plan{Unknown: what}, nil
+		}
+		return tasks.Plan{}, &tasks.Failure{
+			Msg: what, Hint: "state: touch or the copy module create a file, state: directory a directory",
+			Values: map[string]any{"path": a.Path, "state": files.FileValues(have)["state"]},
+		}
 	}
 	return a.attributesOnly(have), nil
 }

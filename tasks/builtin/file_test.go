@@ -1,11 +1,13 @@
 package builtin
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/files"
 	"github.com/polarbook/polarbook/tasks/script"
 	"github.com/polarbook/polarbook/tasks/taskstest"
@@ -40,6 +42,19 @@ func TestFileOnDirectories(t *testing.T) {
 			t.Error("absent left the directory")
 		}
 		taskstest.MustNotChange(t, h, "file", map[string]any{"path": filepath.Join(dir, "a b"), "state": "absent"}, l)
+	})
+}
+
+// What it found instead of the file is told as values, too.
+func TestFileThatIsNone(t *testing.T) {
+	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
+		for path, state := range map[string]string{dir: "directory", dir + "/none": "absent"} {
+			err := taskstest.MustFail(t, h, "file", map[string]any{"path": path, "state": "file", "mode": "0600"}, &taskstest.FakeLocal{}, "is ")
+			var failure *tasks.Failure
+			if !errors.As(err, &failure) || failure.Values["path"] != path || failure.Values["state"] != state {
+				t.Errorf("%s: %+v", path, failure)
+			}
+		}
 	})
 }
 

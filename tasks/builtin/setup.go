@@ -80,7 +80,7 @@ var collectors = map[string]string{
 	"devices": "hardware", "dmi": "hardware", "memory": "hardware", "mounts": "hardware", "processor": "hardware",
 	"processor_count": "hardware", "processor_cores": "hardware",
 	"all_ipv4_addresses": "network", "all_ipv6_addresses": "network", "default_ipv4": "network", "default_ipv6": "network",
-	"interfaces": "network", "iscsi": "network", "fibre_channel_wwn": "network",
+	"interfaces": "network", "iscsi": "network", "fibre_channel_wwn": "network", "nvme": "network",
 	"virtualization_role": "virtual", "virtualization_type": "virtual",
 	"virtualization_tech_guest": "virtual", "virtualization_tech_host": "virtual",
 }
@@ -99,6 +99,9 @@ func (s *setup) Probe() string {
 		if s.want[part] {
 			b.WriteString(scripts.Text("setup_" + part))
 		}
+	}
+	if s.want["hardware"] {
+		b.WriteString(scripts.Text("setup_devices"))
 	}
 	b.WriteString("exit 0\n")
 	return b.String()
@@ -145,7 +148,17 @@ type setupFound struct {
 	Addresses     []string    `answer:"address"`   // ip -o addr
 	Route4        string      `answer:"route4"`
 	Route6        string      `answer:"route6"`
-	Virtual       []string    `answer:"virtual"`
+	Links         []string    `answer:"link"`        // of an interface: its name, and what is known beside the line of interface
+	Blocks        []string    `answer:"block"`       // name, path of a file in its directory, and what it holds
+	DeviceLinks   []string    `answer:"device_link"` // id, uuid or label; device and name
+	PCIPaths      []string    `answer:"pci_path"`    // name and link of a device
+	PCIDevices    []string    `answer:"pci_device"`  // lspci -D
+	LVM           []string    `answer:"lvm"`         // vgs, lvs, pvs or dm, and a row of it; there: LVM's tools are
+	Capabilities  []string    `answer:"caps"`        // capsh --print
+	NVMe          []string    `answer:"nvme"`        // /etc/nvme/hostnqn
+	ISCSI         []string    `answer:"iscsi"`       // /etc/iscsi/initiatorname.iscsi
+	FibreChannel  []string    `answer:"fc_host"`     // port_name
+	Virtual       []string    `answer:"virtual"`     // what tells of it, and its value
 	Local         []localFact `answer:"local"`
 }
 

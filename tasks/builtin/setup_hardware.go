@@ -1,6 +1,7 @@
 package builtin
 
 import (
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -65,21 +66,39 @@ func hardwareFacts(said *setupFound, facts map[string]any) {
 		}
 	}
 	facts["mounts"] = mounts
+	deviceFacts(said, facts)
 	for name := range strings.FieldsSeq(firmwareFacts) {
 		facts[name] = "NA"
 	}
 	for _, line := range said.Firmware {
 		name, value, _ := strings.Cut(line, " ")
-		if name == "sys_vendor" {
+		value = strings.TrimSpace(value)
+		switch name {
+		case "sys_vendor":
 			name = "system_vendor"
+		case "chassis_type":
+			name, value = "form_factor", formFactor(value)
 		}
-		facts[name] = strings.TrimSpace(value)
+		facts[name] = value
 	}
 }
 
 // firmwareFacts are what the firmware may say of a machine; NA where it does not.
 const firmwareFacts = `bios_date bios_vendor bios_version board_asset_tag board_name board_serial board_vendor board_version
-	chassis_asset_tag chassis_serial chassis_vendor chassis_version product_name product_serial product_uuid product_version system_vendor`
+	chassis_asset_tag chassis_serial chassis_vendor chassis_version form_factor product_name product_serial product_uuid product_version system_vendor`
+
+// formFactors are the types of a chassis, as SMBIOS numbers them.
+var formFactors = strings.Split("Unknown,Other,Unknown,Desktop,Low Profile Desktop,Pizza Box,Mini Tower,Tower,Portable,Laptop,Notebook,Hand Held,"+
+	"Docking Station,All In One,Sub Notebook,Space-saving,Lunch Box,Main Server Chassis,Expansion Chassis,Sub Chassis,Bus Expansion Chassis,"+
+	"Peripheral Chassis,RAID Chassis,Rack Mount Chassis,Sealed-case PC,Multi-system,CompactPCI,AdvancedTCA,Blade,Blade Enclosure,Tablet,"+
+	"Convertible,Detachable,IoT Gateway,Embedded PC,Mini PC,Stick PC", ",")
+
+func formFactor(number string) string {
+	if n, err := strconv.Atoi(number); err == nil && n >= 0 && n < len(formFactors) {
+		return formFactors[n]
+	}
+	return fmt.Sprintf("unknown (%s)", number)
+}
 
 // processorFacts counts as Ansible does: count is sockets, cores a socket's, vcpus what the scheduler has.
 func processorFacts(said *setupFound, facts map[string]any) {
@@ -155,22 +174,4 @@ func mountFact(line string) map[string]any {
 	m["size_total"], m["size_available"] = n[0]*n[1], n[0]*n[3]
 	m["inode_total"], m["inode_available"], m["inode_used"] = n[4], n[5], n[4]-n[5]
 	return m
-}
-
-func virtualFacts(said *setupFound, facts map[string]any) {
-	kind, role := "NA", "NA"
-	names := map[string]string{
-		"kvm": "kvm", "qemu": "qemu", "vmware": "VMware", "microsoft": "VirtualPC", "oracle": "virtualbox", "xen": "xen", "amazon": "kvm",
-		"docker": "docker", "podman": "podman", "lxc": "lxc", "systemd-nspawn": "systemd-nspawn", "openvz": "openvz", "wsl": "wsl",
-	}
-	for _, name := range said.Virtual {
-		if name == "" || name == "none" {
-			continue
-		}
-		kind, role = name, "guest"
-		if known, ok := names[name]; ok {
-			kind = known
-		}
-	}
-	facts["virtualization_type"], facts["virtualization_role"] = kind, role
 }

@@ -1,10 +1,14 @@
 package builtin
 
 import (
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/polarbook/polarbook/tasks/convert"
 )
 
 // networkFacts reads the interfaces from /sys and addresses and routes from ip, one line each.
@@ -17,15 +21,19 @@ func networkFacts(said *setupFound, facts map[string]any) {
 			continue
 		}
 		mtu, _ := strconv.Atoi(f[1])
-		i := map[string]any{"device": f[0], "mtu": mtu, "active": f[2] == "up" || f[2] == "unknown", "type": "ether"}
-		if f[0] == "lo" {
-			i["type"] = "loopback"
-		}
+		i := map[string]any{"device": f[0], "mtu": mtu, "active": f[2] != "down", "type": "unknown"}
 		if len(f) > 3 && f[3] != "00:00:00:00:00:00" {
 			i["macaddress"] = f[3]
 		}
 		interfaces[f[0]] = i
 		names = append(names, f[0])
+	}
+	for _, line := range said.Links {
+		name, rest, _ := strings.Cut(line, " ")
+		about, value, _ := strings.Cut(rest, " ")
+		if i := interfaces[name]; i != nil {
+			linkFact(i, about, strings.TrimSpace(value))
+		}
 	}
 	for _, line := range said.Addresses {
 		// "2: eth0    inet 10.0.0.1/24 brd 10.0.0.255 scope global eth0\ …"
@@ -33,11 +41,15 @@ func networkFacts(said *setupFound, facts map[string]any) {
 		if len(f) < 4 || f[2] != "inet" && f[2] != "inet6" {
 			continue
 		}
-		i := interfaces[strings.SplitN(f[1], "@", 2)[0]]
-		// A peer's address comes between: "inet 10.1.1.1 peer 10.1.1.2/32".
+		device := strings.SplitN(f[1], "@", 2)[0]
+		i := interfaces[device]
+		// Of "inet 10.1.1.1 peer 10.1.1.2/32" the prefix is the peer's.
 		text := f[3]
 		if len(f) > 5 && f[4] == "peer" && !strings.Contains(text, "/") {
 			_, bits, _ := strings.Cut(f[5], "/")
+			if f[2] == "inet" {
+				bits = "32"
+			}
 			text += "/" + bits
 		}
 		prefix, err := netip.ParsePrefix(text)
@@ -56,26 +68,133 @@ func networkFacts(said *setupFound, facts map[string]any) {
 			}
 			continue
 		}
-		a := map[string]any{
-			"address": prefix.Addr().String(), "prefix": strconv.Itoa(prefix.Bits()), "network": prefix.Masked().Addr().String(),
-			"netmask": net.IP(net.CIDRMask(prefix.Bits(), 32)).String(), "broadcast": word(f, "brd"),
-		}
-		if _, first := i["ipv4"]; !first {
-			i["ipv4"] = a
+		if a := address4(f, prefix); a["alias"] != device {
+			labelled(interfaces, device, a, slices.Contains(f, "secondary"))
 		} else {
-			list, _ := i["ipv4_secondaries"].([]any)
-			i["ipv4_secondaries"] = append(list, a)
+			more(i, a, slices.Contains(f, "secondary"))
 		}
-		if !prefix.Addr().IsLoopback() {
+		if !strings.HasPrefix(prefix.Addr().String(), "127.") {
 			all4 = append(all4, prefix.Addr().String())
 		}
 	}
 	facts["interfaces"], facts["all_ipv4_addresses"], facts["all_ipv6_addresses"] = names, all4, all6
 	for name, i := range interfaces {
-		facts[strings.NewReplacer("-", "_", ".", "_", ":", "_").Replace(name)] = i
+		facts[strings.NewReplacer("-", "_", ":", "_").Replace(name)] = i
 	}
 	facts["default_ipv4"] = defaultRoute(said.Route4, interfaces, "ipv4")
+	storageFacts(said, facts)
 	facts["default_ipv6"] = defaultRoute(said.Route6, interfaces, "ipv6")
+}
+
+// address4 is an IPv4 address; alias is its label, which is the device but for those that were given one, such as eth0:1.
+func address4(f []string, prefix netip.Prefix) map[string]any {
+	a := map[string]any{
+		"address": prefix.Addr().String(), "prefix": strconv.Itoa(prefix.Bits()), "network": prefix.Masked().Addr().String(),
+		"netmask": net.IP(net.CIDRMask(prefix.Bits(), 32)).String(), "broadcast": word(f, "brd"),
+	}
+	for _, w := range f {
+		if label, ok := strings.CutSuffix(w, `\`); ok {
+			a["alias"] = label
+			break
+		}
+	}
+	return a
+}
+
+// more adds an address: the first one is ipv4, all others and those that the kernel calls secondary are ipv4_secondaries.
+func more(i, a map[string]any, secondary bool) {
+	a = maps.Clone(a)
+	delete(a, "alias")
+	if _, there := i["ipv4"]; !there && !secondary {
+		i["ipv4"] = a
+		return
+	}
+	list, _ := i["ipv4_secondaries"].([]any)
+	i["ipv4_secondaries"] = append(list, a)
+}
+
+// labelled adds an address with a label of its own, which Ansible takes for an interface of that name.
+func labelled(interfaces map[string]map[string]any, device string, a map[string]any, secondary bool) {
+	label, _ := a["alias"].(string)
+	if label == "" {
+		label = device
+	}
+	if interfaces[label] == nil {
+		interfaces[label] = map[string]any{}
+	}
+	more(interfaces[label], a, secondary)
+	if secondary && label != device {
+		more(interfaces[device], a, true)
+	}
+}
+
+// linkTypes are the kernel's numbers of what is at the other end (ARPHRD).
+var linkTypes = map[string]string{"1": "ether", "32": "infiniband", "512": "ppp", "772": "loopback", "65534": "tunnel"}
+
+// linkFact adds what a file of an interface in /sys says.
+func linkFact(i map[string]any, about, value string) {
+	first, _, _ := strings.Cut(value, " ")
+	switch about {
+	case "type":
+		if kind := linkTypes[value]; kind != "" {
+			i["type"] = kind
+		}
+	case "flags":
+		bits, _ := strconv.ParseUint(strings.TrimPrefix(value, "0x"), 16, 64)
+		i["promisc"] = bits&0x100 != 0
+	case "speed":
+		if n, err := strconv.Atoi(value); err == nil {
+			i["speed"] = n
+		}
+	case "pciid", "module":
+		i[about] = value
+	case "bridge/bridge_id":
+		i["type"], i["id"] = "bridge", value
+		if i["interfaces"] == nil {
+			i["interfaces"] = []any{}
+		}
+	case "bridge/stp_state":
+		i["stp"] = value == "1"
+	case "port":
+		list, _ := i["interfaces"].([]any)
+		i["interfaces"] = append(list, value)
+	case "bonding/slaves":
+		i["type"], i["slaves"] = "bonding", convert.AnyTexts(strings.Fields(value))
+	case "bonding/mode", "bonding/miimon", "bonding/lacp_rate":
+		i[strings.TrimPrefix(about, "bonding/")] = first
+	case "bonding/primary":
+		if value != "" {
+			i["primary"] = value
+		}
+	case "bonding/all_slaves_active":
+		if i["primary"] != nil {
+			i["all_slaves_active"] = value == "1"
+		}
+	case "bonding_slave/perm_hwaddr":
+		i["perm_macaddress"] = value
+	}
+}
+
+// storageFacts are the names that a host has in storage networks.
+func storageFacts(said *setupFound, facts map[string]any) {
+	facts["hostnqn"], facts["iscsi_iqn"] = "", ""
+	for _, line := range said.NVMe {
+		if strings.HasPrefix(line, "nqn.") {
+			facts["hostnqn"] = strings.TrimSpace(line)
+			break
+		}
+	}
+	for _, line := range said.ISCSI {
+		if name, ok := strings.CutPrefix(line, "InitiatorName="); ok {
+			facts["iscsi_iqn"] = strings.TrimSpace(name)
+			break
+		}
+	}
+	ports := []any{}
+	for _, port := range said.FibreChannel {
+		ports = append(ports, strings.TrimPrefix(strings.TrimSpace(port), "0x"))
+	}
+	facts["fibre_channel_wwn"] = ports
 }
 
 // word returns what follows a keyword; empty when it is missing.
@@ -117,8 +236,9 @@ func defaultRoute(line string, interfaces map[string]map[string]any, family stri
 			chosen = a
 		}
 	}
-	for name, value := range chosen {
-		route[name] = value
+	maps.Copy(route, chosen)
+	if family == "ipv4" && len(chosen) > 0 {
+		route["alias"] = name
 	}
 	return route
 }

@@ -147,15 +147,8 @@ func systemFacts(said *setupFound, facts map[string]any) {
 		facts["userspace_bits"] = "64"
 	}
 	loadFacts(said, facts)
-	command := map[string]any{}
-	for _, word := range strings.Fields(said.Cmdline) {
-		if name, value, ok := strings.Cut(word, "="); ok {
-			command[name] = value
-		} else {
-			command[word] = true
-		}
-	}
-	facts["cmdline"] = command
+	commandLineFacts(said, facts)
+	capabilityFacts(said, facts)
 	dns := map[string]any{}
 	servers, search := []any{}, []any{}
 	for _, line := range said.Resolver {
@@ -176,6 +169,48 @@ func systemFacts(said *setupFound, facts map[string]any) {
 	}
 	facts["dns"] = dns
 	dateFacts(said, facts)
+}
+
+// commandLineFacts are the kernel's arguments: of one that comes again cmdline has the last value, proc_cmdline a list of all.
+func commandLineFacts(said *setupFound, facts map[string]any) {
+	last, all := map[string]any{}, map[string]any{}
+	for _, word := range strings.Fields(said.Cmdline) {
+		name, value, ok := strings.Cut(word, "=")
+		if !ok {
+			last[word], all[word] = true, true
+			continue
+		}
+		last[name] = value
+		switch before := all[name].(type) {
+		case nil:
+			all[name] = value
+		case []any:
+			all[name] = append(before, value)
+		default:
+			all[name] = []any{before, value}
+		}
+	}
+	facts["cmdline"], facts["proc_cmdline"] = last, all
+}
+
+// capabilityFacts are what capsh says of the account's; N/A without it.
+func capabilityFacts(said *setupFound, facts map[string]any) {
+	facts["system_capabilities"], facts["system_capabilities_enforced"] = "N/A", "N/A"
+	for _, line := range said.Capabilities {
+		_, held, _ := strings.Cut(line, ":")
+		enforced := []any{}
+		facts["system_capabilities_enforced"] = "False"
+		if held = strings.TrimSpace(held); held != "=ep" {
+			facts["system_capabilities_enforced"] = "True"
+			if _, names, ok := strings.Cut(line, "="); ok {
+				enforced = []any{}
+				for name := range strings.SplitSeq(strings.SplitN(names, "=", 2)[0], ",") {
+					enforced = append(enforced, strings.TrimSpace(name))
+				}
+			}
+		}
+		facts["system_capabilities"] = enforced
+	}
 }
 
 // loadFacts are the load of the last minutes, and the host's own SSH keys.

@@ -13,6 +13,6 @@ while read -r device point type options _; do
 	echo "mount $device $point $type $options $sizes"
 done < /proc/mounts
 for f in product_name product_version product_serial product_uuid sys_vendor bios_version bios_date bios_vendor \
-	board_asset_tag board_name board_serial board_vendor board_version chassis_asset_tag chassis_serial chassis_vendor chassis_version; do
+	board_asset_tag board_name board_serial board_vendor board_version chassis_asset_tag chassis_serial chassis_vendor chassis_version chassis_type; do
 	if [ -r /sys/class/dmi/id/$f ]; then echo "dmi $f $(cat /sys/class/dmi/id/$f 2>/dev/null)"; fi
 done

@@ -48,6 +48,7 @@ if [ -e /sys/kernel/security/apparmor ]; then echo 'apparmor yes'; fi
 for f in /etc/ssh/ssh_host_*_key.pub; do
 	if [ -r "$f" ]; then echo "hostkey ${f##*/ssh_host_} $(head -n 1 "$f")"; fi
 done
+if have capsh; then capsh --print 2>/dev/null | sed -n 's/^Current:/caps &/p'; fi
 lsb=$(if have lsb_release; then soon lsb_release -a 2>/dev/null; fi)
 if [ -z "$lsb" ] && [ -r /etc/lsb-release ]; then lsb=$(cat /etc/lsb-release); fi
 if [ -n "$lsb" ]; then printf '%s\n' "$lsb" | sed 's/^/lsb /'; fi
