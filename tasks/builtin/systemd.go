@@ -30,7 +30,8 @@ var systemdReturns = []tasks.Return{
 	{
 		Name: "status",
 		Type: "dict",
-		Doc:  "what systemctl show says: ActiveState, SubState, LoadState, UnitFileState, MainPID, Description, FragmentPath, …",
+		Doc: "what systemctl show said before the task: ActiveState, SubState, LoadState, UnitFileState, MainPID, Description, FragmentPath, … " +
+			"Environment is left out, since it may hold passwords",
 	},
 }
 
@@ -115,13 +116,9 @@ func (a *systemdAction) control() string {
 	return "systemctl"
 }
 
-// systemdShown are the properties of a unit that are asked for and returned.
-const systemdShown = "Id,Names,Description,LoadState,ActiveState,SubState,UnitFileState,MainPID,ExecMainStatus,Result,Type," +
-	"FragmentPath,NeedDaemonReload,LoadError"
-
 // Probe asks for the unit's properties, and whether any unit file has changed since it was read.
 func (a *systemdAction) Probe() string {
-	return scripts.Script("systemd_look", script.Values{"scope": a.Scope, "unit": a.Name, "shown": systemdShown, "stale": a.DaemonReload})
+	return scripts.Script("systemd_look", script.Values{"scope": a.Scope, "unit": a.Name, "stale": a.DaemonReload})
 }
 
 // unit is the state of a unit.
@@ -139,13 +136,34 @@ type systemdFound struct {
 	Stale   bool     `answer:"stale"`
 }
 
-func readUnit(said systemdFound) unit {
-	u := unit{properties: map[string]string{}}
-	for _, line := range said.Shown {
-		if name, value, ok := strings.Cut(line, "="); ok {
-			u.properties[name] = value
+// properties reads what systemctl show prints, as Ansible does: a command of a unit, "{ path=… }", may go over several lines, and
+// of properties that come again the last counts.
+func properties(shown []string) map[string]string {
+	read := map[string]string{}
+	open := ""
+	for _, line := range shown {
+		if open != "" {
+			read[open] += "\n" + line
+			if strings.HasSuffix(strings.TrimSpace(line), "}") {
+				read[open], open = strings.TrimSpace(read[open]), ""
+			}
+			continue
+		}
+		name, value, ok := strings.Cut(line, "=")
+		if !ok {
+			continue
+		}
+		value = strings.TrimSpace(value)
+		read[name] = value
+		if strings.HasPrefix(name, "Exec") && strings.HasPrefix(value, "{") && !strings.HasSuffix(value, "}") {
+			open = name
 		}
 	}
+	return read
+}
+
+func readUnit(said systemdFound) unit {
+	u := unit{properties: properties(said.Shown)}
 	p := u.properties
 	status, word, _ := strings.Cut(said.Enabled, " ")
 	u.masked = word == "masked"

@@ -14,6 +14,10 @@ case $1 in
 show)
 	if [ "$*" = "show --no-pager --all -p NeedDaemonReload *" ]; then if [ -e "$STATE/stale" ]; then echo NeedDaemonReload=yes; fi; exit 0; fi
 	echo LoadState=loaded
+	echo Environment=PGPASSWORD=secret
+	echo 'ExecStart={ path=/bin/sh ; argv[]=/bin/sh -c a'
+	echo 'b=c ; status=0/0 }'
+	echo LimitNOFILE=524288
 	echo Type=simple
 	if [ -e "$STATE/active" ]; then echo ActiveState=active; else echo ActiveState=inactive; fi ;;
 is-enabled) if [ -e "$STATE/enabled" ]; then echo enabled; else echo disabled; exit 1; fi ;;
@@ -30,7 +34,11 @@ esac
 		args := map[string]any{"name": "polardb", "state": "started", "enabled": true, "daemon_reload": true}
 		taskstest.Write(t, dir+"/stale", "", 0o600)
 		taskstest.MustChange(t, h, "systemd", args, l)
-		taskstest.MustNotChange(t, h, "systemd", args, l)
+		status := taskstest.MustNotChange(t, h, "systemd", args, l).Values["status"].(map[string]any)
+		if _, told := status["Environment"]; told || status["LimitNOFILE"] != "524288" ||
+			status["ExecStart"] != "{ path=/bin/sh ; argv[]=/bin/sh -c a\nb=c ; status=0/0 }" || status["b"] != nil {
+			t.Errorf("status %q", status)
+		}
 		taskstest.Write(t, dir+"/stale", "", 0o600)
 		taskstest.MustChange(t, h, "systemd", map[string]any{"daemon_reload": true}, l)
 		taskstest.MustNotChange(t, h, "systemd", map[string]any{"daemon_reload": true}, l)

@@ -30,7 +30,7 @@ var uncompared = map[string]string{
 	"deprecations": "of Ansible's own",
 	"diff":         "each has its own form of it",
 	"src":          "Ansible's is its temporary copy of the file",
-	"status":       "a unit's properties: Ansible has all, as they were before the task",
+	"status":       "a unit's properties, with times and numbers of processes",
 	"atime":        "of the moment",
 	"ctime":        "of the moment",
 	"mtime":        "of the moment",

@@ -1,11 +1,12 @@
 # Prints the properties of a unit and whether it is enabled; with stale, whether any unit file has changed since it was read.
 # uses: systemd_bus
-# takes: unit shown stale
+# takes: unit stale
 have systemctl || die 'systemctl is not there: this host is not run by systemd'
 if [ -n "$unit" ]; then
 	if [ "$scope" != global ]; then
-		said=$(control show --no-pager -p "$shown" "$unit") || exit 1
-		printf '%s\n' "$said" | sed 's/^/show /'
+		said=$(control show --no-pager "$unit") || exit 1
+		# A unit's environment may hold passwords: it stays on the host.
+		printf '%s\n' "$said" | sed -e '/^Environment=/d' -e 's/^/show /'
 	fi
 	enabled=$(control is-enabled "$unit" 2>/dev/null)
 	echo "enabled $? $enabled"
