@@ -37,6 +37,7 @@ func (a *hostCopy) Plan(found tasks.Found) (tasks.Plan, error) {
 		Into      bool        `answer:"into"`
 		Parent    string      `answer:"parent"`
 		Sum       string      `answer:"sum"`
+		SHA1      string      `answer:"sha1"`
 		Same      bool        `answer:"same"`
 		Differing int64       `answer:"differing"`
 	}
@@ -75,7 +76,7 @@ func (a *hostCopy) Plan(found tasks.Found) (tasks.Plan, error) {
 		}
 		attributes.Mode = fmt.Sprintf("%04o", mode)
 	}
-	values["sha256"] = said.Sum
+	values["sha256"], values["checksum"] = said.Sum, said.SHA1
 	if said.Same {
 		maps.Copy(values, files.FileValues(have))
 		changes := attributes.Differences(have)

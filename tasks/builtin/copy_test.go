@@ -3,6 +3,8 @@ package builtin
 import (
 	"bytes"
 	"crypto/rand"
+	"crypto/sha1"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -165,7 +167,10 @@ func TestCopyOnTheHost(t *testing.T) {
 		l := &taskstest.FakeLocal{}
 		taskstest.Write(t, dir+"/a", "text", 0o640)
 		taskstest.MustChange(t, h, "copy", map[string]any{"src": dir + "/a", "dest": dir + "/b", "remote_src": true, "mode": "preserve"}, l)
-		taskstest.MustNotChange(t, h, "copy", map[string]any{"src": dir + "/a", "dest": dir + "/b", "remote_src": true}, l)
+		same := taskstest.MustNotChange(t, h, "copy", map[string]any{"src": dir + "/a", "dest": dir + "/b", "remote_src": true}, l)
+		if want := fmt.Sprintf("%x", sha1.Sum([]byte(taskstest.Read(t, dir+"/a")))); same.Values["checksum"] != want {
+			t.Errorf("checksum %v, want %s", same.Values["checksum"], want)
+		}
 		if taskstest.Read(t, dir+"/a") != "text" || taskstest.Read(t, dir+"/b") != "text" {
 			t.Error("not copied")
 		}

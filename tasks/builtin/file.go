@@ -1,6 +1,7 @@
 package builtin
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -130,11 +131,24 @@ type fileFound struct {
 	Timely bool        `answer:"timely"` // the times are those that touch is to set
 }
 
+// Plan plans, and adds to a failure what is there: playbooks ask whether it was absent.
 func (a *fileAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	var said fileFound
 	if err := found.Decode(&said); err != nil {
 		return tasks.Plan{}, err
 	}
+	plan, err := a.plan(said)
+	var failure *tasks.Failure
+	if errors.As(err, &failure) && failure.Values == nil {
+		failure.Values = a.values(said.Path)
+		if a.State == "link" || a.State == "hard" {
+			failure.Values["dest"], failure.Values["src"] = a.Path, a.Src
+		}
+	}
+	return plan, err
+}
+
+func (a *fileAction) plan(said fileFound) (tasks.Plan, error) {
 	have := said.Path
 	if have.Kind == "link" && a.Follow && a.State != "link" && a.State != "absent" && a.State != "hard" {
 		have = said.Target

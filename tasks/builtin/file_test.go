@@ -181,3 +181,33 @@ func TestWords(t *testing.T) {
 		}
 	}
 }
+
+// What a task failed on is told: playbooks pass over the failure and ask whether the file is absent.
+func TestFileFailsWithWhatIsThere(t *testing.T) {
+	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
+		taskstest.Write(t, dir+"/f", "12", 0o640)
+		l := &taskstest.FakeLocal{}
+		values := func(args map[string]any) map[string]any {
+			t.Helper()
+			var f *tasks.Failure
+			if err := taskstest.MustFail(t, h, "file", args, l, ""); !errors.As(err, &f) {
+				t.Fatal(err)
+			}
+			return f.Values
+		}
+		if v := values(map[string]any{"path": dir + "/none"}); v["state"] != "absent" || v["path"] != dir+"/none" {
+			t.Errorf("%v", v)
+		}
+		if v := values(map[string]any{"path": dir + "/f", "state": "directory"}); v["state"] != "file" || v["mode"] != "0640" {
+			t.Errorf("%v", v)
+		}
+		v := values(map[string]any{"path": dir + "/f", "src": "/x/none", "state": "link"})
+		if v["state"] != "file" || v["src"] != "/x/none" || v["dest"] != dir+"/f" {
+			t.Errorf("%v", v)
+		}
+		plan, _ := taskstest.MustChange(t, h, "file", map[string]any{"path": dir + "/hard", "src": dir + "/f", "state": "hard"}, l)
+		if v := plan.Values; v["mode"] != "0640" || v["state"] != "hard" || v["uid"] != os.Getuid() {
+			t.Errorf("%v", v)
+		}
+	})
+}

@@ -150,7 +150,8 @@ func (a *fileAction) link(have script.File, said fileFound) (tasks.Plan, error) 
 
 func (a *fileAction) hard(have script.File, said fileFound) (tasks.Plan, error) {
 	src := said.Src
-	values := map[string]any{"dest": a.Path, "src": a.Src, "state": "hard"}
+	values := a.values(src)
+	values["dest"], values["src"], values["state"] = a.Path, a.Src, "hard"
 	switch {
 	case !src.Exists():
 		return tasks.NotYet(a.asking, fmt.Sprintf("%s, which %s should be another name of, does not exist", a.Src, a.Path), "create it first")

@@ -47,8 +47,9 @@ var findModule = tasks.Define(tasks.Module{
 		{
 			Name: "files",
 			Type: "list",
-			Doc:  "of each: path, mode, uid, gid, pw_name, gr_name, size, atime, mtime, ctime, isdir, isreg, islnk, checksum",
+			Doc:  "of each: path, mode, uid, gid, pw_name, gr_name, size, atime, mtime, ctime, isdir, isreg, islnk and so on, rusr and so on, checksum",
 		},
+		{Name: "msg", Type: "str", Doc: "whether all paths were examined"},
 		{Name: "matched", Type: "int", Doc: "how many"},
 		{Name: "examined", Type: "int", Doc: "how many were examined"},
 	},
@@ -238,7 +239,15 @@ func (f *find) Plan(found findFound) (tasks.Plan, error) {
 	for _, p := range said.Skipped {
 		skipped[p] = fmt.Sprintf("'%s' is not a directory", p)
 	}
+	msg := "All paths examined"
+	switch {
+	case f.Limit > 0 && len(files) == f.Limit:
+		msg = "Limit of matches reached"
+	case len(skipped) > 0:
+		msg = "Not all paths examined, check warnings for details"
+	}
 	return tasks.Plan{Values: map[string]any{
+		"msg":           msg,
 		"files":         files,
 		"matched":       len(files),
 		"examined":      len(said.Entries),
@@ -262,7 +271,9 @@ func (f *find) entry(line string, now int64) map[string]any {
 	stamp := map[string]int64{"atime": number(6), "mtime": number(7), "ctime": number(8)}
 	age := now - stamp[f.AgeStamp]
 	mode, _ := strconv.ParseInt(w[0], 16, 64)
-	kind := map[int64]string{0o040000: "directory", 0o100000: "file", 0o120000: "link"}[mode&0o170000]
+	kind := map[int64]string{
+		0o040000: "directory", 0o100000: "file", 0o120000: "link", 0o060000: "block", 0o020000: "character", 0o010000: "fifo", 0o140000: "socket",
+	}[mode&0o170000]
 	bits := int(mode & 0o7777)
 	switch {
 	case !f.Hidden && strings.HasPrefix(base, "."),
@@ -289,7 +300,14 @@ func (f *find) entry(line string, now int64) map[string]any {
 		"isdir":   kind == "directory",
 		"isreg":   kind == "file",
 		"islnk":   kind == "link",
+		"isblk":   kind == "block",
+		"ischr":   kind == "character",
+		"isfifo":  kind == "fifo",
+		"issock":  kind == "socket",
+		"isuid":   mode&0o4000 != 0,
+		"isgid":   mode&0o2000 != 0,
 	}
+	addRights(file, mode)
 	if w[11] != "-" && kind == "file" {
 		file["checksum"] = w[11]
 	}

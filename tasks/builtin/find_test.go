@@ -5,6 +5,7 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -101,5 +102,35 @@ func TestSlurpAndGetent(t *testing.T) {
 		}
 		taskstest.MustFail(t, h, "getent", map[string]any{"database": "passwd", "key": "no-such-user"}, l, "passwd has no no-such-user")
 		taskstest.MustNotChange(t, h, "getent", map[string]any{"database": "passwd", "key": "no-such-user", "fail_key": false}, l)
+	})
+}
+
+func TestFindSaysWhatStatDoes(t *testing.T) {
+	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
+		taskstest.Write(t, dir+"/a", "1", 0o750)
+		if err := os.Mkdir(dir+"/b", 0o700); err != nil {
+			t.Fatal(err)
+		}
+		l := &taskstest.FakeLocal{}
+		for _, name := range []string{"a", "b"} {
+			plan := taskstest.MustNotChange(t, h, "find", map[string]any{"paths": dir, "patterns": name, "file_type": "any"}, l)
+			file := plan.Values["files"].([]any)[0].(map[string]any)
+			stat := taskstest.MustNotChange(t, h, "stat", map[string]any{"path": dir + "/" + name}, l).Values["stat"].(map[string]any)
+			for key, value := range stat {
+				right := len(key) == 4 && strings.HasSuffix(key, "usr") || strings.HasSuffix(key, "grp") || strings.HasSuffix(key, "oth")
+				if (right || strings.HasPrefix(key, "is")) && file[key] != value {
+					t.Errorf("%s: %s is %v, and stat says %v", name, key, file[key], value)
+				}
+			}
+		}
+		for msg, args := range map[string]map[string]any{
+			"All paths examined":                                 {"paths": dir, "file_type": "any"},
+			"Limit of matches reached":                           {"paths": dir, "file_type": "any", "limit": 1},
+			"Not all paths examined, check warnings for details": {"paths": []any{dir, dir + "/none"}},
+		} {
+			if plan := taskstest.MustNotChange(t, h, "find", args, l); plan.Values["msg"] != msg {
+				t.Errorf("%v: %v", args, plan.Values["msg"])
+			}
+		}
 	})
 }

@@ -336,6 +336,8 @@ func (g *getURL) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, found ge
 		return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("the server announced %s bytes, and %d came: run again", size, sums.Size)}
 	}
 	if found.want != "" && sums.Algorithm != found.want {
+		delete(values, "msg") // what the server said is not why it failed
+		values["url"], values["dest"], values["checksum_src"], values["checksum_dest"] = g.URL, g.Dest, sums.SHA1, nil
 		return tasks.Result{}, &tasks.Failure{
 			Msg:  fmt.Sprintf("The checksum for %s did not match %s; it was %s.", g.URL, found.want, sums.Algorithm),
 			Hint: "nothing was changed: is the checksum that of this file, or is the file another than it was?", Values: values,

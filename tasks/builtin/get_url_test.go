@@ -1,11 +1,13 @@
 package builtin
 
 import (
+	"errors"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/taskstest"
 )
@@ -96,10 +98,14 @@ func TestGetURL(t *testing.T) {
 			{args("use_gssapi", true), "no Kerberos"},
 			{args("headers", map[string]any{"X": "a\nb"}, "dest", dir+"/gone"), "the end of a line"},
 		} {
-			if _, _, err := attempt("get_url", c.args, false); err == nil {
+			_, _, err := attempt("get_url", c.args, false)
+			if err == nil {
 				t.Errorf("%v: no error", c.args)
-			} else {
-				taskstest.MustContain(t, err.Error(), c.says)
+				continue
+			}
+			taskstest.MustContain(t, err.Error(), c.says)
+			if f := (*tasks.Failure)(nil); errors.As(err, &f) && f.Values["msg"] != nil {
+				t.Errorf("%v: another msg than why it failed: %v", c.args, f.Values["msg"])
 			}
 		}
 		if _, err := os.Stat(dir + "/gone"); err == nil {

@@ -120,9 +120,7 @@ func (a *statAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	} {
 		s[name] = raw&0o170000 == kind
 	}
-	for i, name := range []string{"xoth", "woth", "roth", "xgrp", "wgrp", "rgrp", "xusr", "wusr", "rusr"} {
-		s[name] = raw>>i&1 != 0
-	}
+	addRights(s, raw)
 	if s["islnk"] == true {
 		s["lnk_target"], s["lnk_source"] = string(said.Target), strings.TrimSuffix(string(said.Source), "\n")
 		if s["lnk_source"] == "" {
@@ -185,4 +183,11 @@ func fileAttributes(line string) (version any, flags string, names []any) {
 		}
 	}
 	return f[0], flags, names
+}
+
+// addRights adds what a mode allows to whom, a key for each, as Ansible names them.
+func addRights(file map[string]any, mode int64) {
+	for i, name := range []string{"xoth", "woth", "roth", "xgrp", "wgrp", "rgrp", "xusr", "wusr", "rusr"} {
+		file[name] = mode>>i&1 != 0
+	}
 }

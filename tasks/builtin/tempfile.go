@@ -20,7 +20,7 @@ var tempfileModule = tasks.Define(tasks.Module{
 	Name: "tempfile", Collections: []string{"ansible.builtin"},
 	Summary: "Create a temporary file or directory",
 	Notes:   []string{"A new one is created each time, and only its owner may use it. Remove it with the file module."},
-	Returns: []tasks.Return{{Name: "path", Type: "str", Doc: "what was created"}},
+	Returns: append([]tasks.Return{{Name: "path", Type: "str", Doc: "what was created"}}, fileReturns...),
 	Examples: `
 - tempfile: {state: directory, suffix: build}
   register: work
@@ -59,5 +59,14 @@ func (a *tempfile) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks
 	if err != nil {
 		return tasks.Result{}, err
 	}
-	return tasks.Result{Changed: true, Msg: p.Msg, Values: map[string]any{"path": string(r.Stdout), "state": a.State}}, nil
+	var made struct {
+		Path []byte      `answer:"path"`
+		File script.File `answer:"made,required"`
+	}
+	if err := (tasks.Found{Result: r}).Decode(&made); err != nil {
+		return tasks.Result{}, err
+	}
+	values := files.FileValues(made.File)
+	values["path"] = string(made.Path)
+	return tasks.Result{Changed: true, Msg: p.Msg, Values: values}, nil
 }

@@ -1,6 +1,7 @@
 package builtin
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -16,6 +17,9 @@ func TestTempfile(t *testing.T) {
 			info, err := os.Stat(name)
 			if err != nil || info.Mode() != mode || !strings.HasPrefix(name, dir+"/ansible.") || !strings.HasSuffix(name, ".it's") {
 				t.Errorf("%s: %q %v", state, name, err)
+			}
+			if want := fmt.Sprintf("0%03o", mode.Perm()); r.Values["mode"] != want || r.Values["state"] != state || r.Values["uid"] != os.Getuid() {
+				t.Errorf("%s: %v", state, r.Values)
 			}
 		}
 	})

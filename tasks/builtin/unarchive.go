@@ -18,7 +18,7 @@ import (
 
 type unarchiveArgs struct {
 	files.Attributes
-	Src       string   `arg:"src,required,path" doc:"Archive, looked up in files/ as for copy; on the host with remote_src."`
+	Src       string   `arg:"src,required,path" doc:"Archive, looked up in files/ as for copy; on the host with remote_src, or http://… or https://…, which the host then fetches."`
 	Dest      string   `arg:"dest,required,path" doc:"Directory to unpack into. It must exist."`
 	RemoteSrc bool     `arg:"remote_src" default:"false" doc:"src is on the host."`
 	Copy      bool     `arg:"copy" default:"true" doc:"The old, opposite name of remote_src."`
@@ -30,7 +30,7 @@ type unarchiveArgs struct {
 	ListFiles bool     `arg:"list_files" default:"false" doc:"Return the names of what was unpacked."`
 	Decrypt   bool     `arg:"decrypt" default:"true" doc:"Decrypt a src that is encrypted with Ansible Vault."`
 	Buffer    int      `arg:"io_buffer_size" default:"65536" doc:"Accepted; it does not matter here."`
-	Verified  bool     `arg:"validate_certs" default:"true" doc:"Accepted; it is about a src that is an address."`
+	Verified  bool     `arg:"validate_certs" default:"true" doc:"Refuse a server whose certificate is not to be trusted, when src is an address."`
 }
 
 var unarchiveModule = tasks.Define(tasks.Module{
@@ -45,6 +45,7 @@ var unarchiveModule = tasks.Define(tasks.Module{
 			"that account unpacks. A directory in extra_opts (-CDIR) is treated like dest.",
 		"root unpacks into a hidden directory in dest, and then renames: a link below dest that another account made or could replace is not " +
 			"followed, unless it leads to what belongs to that same account.",
+		"An address is fetched by each run, also in check mode, as by get_url, to the host's $TMPDIR or /tmp; creates spares that.",
 		"A note below /var/lib/polarbook, or below the home of an account that is not root, records the archive's SHA-256, and the size " +
 			"and time of what was unpacked. While both hold, the archive is neither sent nor unpacked again. Where there is no such note, " +
 			"GNU tar compares the archive with what is there, as Ansible does, so what Ansible unpacked is left as it is.",
@@ -58,6 +59,7 @@ var unarchiveModule = tasks.Define(tasks.Module{
 	Examples: `
 - unarchive: {src: polardb-11.9.tar.gz, dest: /opt/polardb/11.9, owner: polardb, group: polardb, extra_opts: [--strip-components=1]}
 - unarchive: {src: /tmp/data.tar.zst, dest: /srv, remote_src: true, creates: /srv/data/VERSION}
+- unarchive: {src: "https://example.com/tools-1.2.tar.gz", dest: /opt, remote_src: true}
 `,
 }, func(a *unarchiveArgs, l tasks.Local) (tasks.Action, error) {
 	a.RemoteSrc = a.RemoteSrc || !a.Copy
@@ -76,8 +78,11 @@ var unarchiveModule = tasks.Define(tasks.Module{
 			return nil, &tasks.ArgError{Module: "unarchive", Arg: "extra_opts", Problem: fmt.Sprintf("holds %q, which is not an option", option)}
 		}
 	}
-	u := &unarchive{unarchiveArgs: *a, asking: l.Check()}
-	if a.RemoteSrc {
+	u := &unarchive{unarchiveArgs: *a, asking: l.Check(), at: a.Src}
+	switch {
+	case a.RemoteSrc && isURL.MatchString(a.Src):
+		return newUnarchiveURL(u, l)
+	case a.RemoteSrc:
 		return tasks.Ask(u), nil
 	}
 	fsys, file, err := l.Find("files", a.Src)
@@ -98,6 +103,7 @@ var unarchiveModule = tasks.Define(tasks.Module{
 type unarchive struct {
 	unarchiveArgs
 	asking bool
+	at     string // where an archive is on the host
 	fsys   fs.FS
 	file   string
 	sum    string // of an archive on this machine
@@ -123,7 +129,7 @@ func (u *unarchive) Probe() string {
 		"group": u.Group, "list": u.ListFiles,
 	}
 	if u.RemoteSrc {
-		values["s"] = script.Path(u.Src)
+		values["s"] = script.Path(u.at)
 	}
 	return conditions{Creates: u.Creates}.probe() + scripts.Script("unarchive_look", values)
 }
@@ -221,7 +227,7 @@ func (u *unarchive) Plan(found unarchiveFound) (tasks.Plan, error) {
 	if said.Unpacked == sum {
 		msg += " again: what was unpacked has changed"
 	}
-	archive := script.Path(u.Src)
+	archive := script.Path(u.at)
 	if !u.RemoteSrc {
 		archive = script.Path(u.sent())
 	}

@@ -36,7 +36,7 @@ func (u *unarchive) compare(ctx context.Context, h tasks.Host) (names []string, 
 	values := script.Values{"d": script.Path(script.TrimSlashes(u.Dest)), "user": u.Owner, "group": u.Group, "mode": u.Mode}
 	var sent io.Reader
 	if u.RemoteSrc {
-		values["s"] = script.Path(u.Src)
+		values["s"] = script.Path(u.at)
 	} else {
 		f, err := u.fsys.Open(u.file)
 		if err != nil {

@@ -137,7 +137,7 @@ func (w *waitFor) Apply(ctx context.Context, h tasks.Host, _ tasks.Plan) (tasks.
 		if err := tasks.Sleep(ctx, time.Duration(w.Timeout)*time.Second); err != nil {
 			return tasks.Result{}, err
 		}
-		return tasks.Result{Values: map[string]any{"elapsed": w.Timeout, "state": w.State}}, nil
+		return tasks.Result{Values: w.values(sight{}, w.Timeout)}, nil
 	}
 	if err := tasks.Sleep(ctx, time.Duration(w.Delay)*time.Second); err != nil {
 		return tasks.Result{}, err
@@ -164,13 +164,16 @@ func (w *waitFor) Apply(ctx context.Context, h tasks.Host, _ tasks.Plan) (tasks.
 }
 
 func (w *waitFor) values(s sight, elapsed int) map[string]any {
-	values := map[string]any{"elapsed": elapsed, "state": w.State, "match_groups": []any{}, "match_groupdict": map[string]any{}}
+	values := map[string]any{
+		"elapsed": elapsed, "state": w.State, "match_groups": []any{}, "match_groupdict": map[string]any{},
+		"path": nil, "port": nil, "search_regex": nil,
+	}
 	if w.Path != "" {
 		values["path"] = w.Path
 		if s.kind != "" {
 			values["state"] = s.kind // as Ansible's
 		}
-	} else {
+	} else if w.Port != 0 {
 		values["port"] = w.Port
 	}
 	if w.SearchRegex != "" {

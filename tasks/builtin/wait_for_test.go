@@ -38,7 +38,12 @@ func TestWaitForPorts(t *testing.T) {
 	if r.Changed || r.Values["match_groupdict"].(map[string]any)["code"] != "220" || len(r.Values["match_groups"].([]any)) != 2 {
 		t.Errorf("%+v", r)
 	}
-	taskstest.MustChange(t, h, "wait_for", map[string]any{"port": port}, l)
+	_, r = taskstest.MustChange(t, h, "wait_for", map[string]any{"port": port}, l)
+	for _, key := range []string{"path", "search_regex"} {
+		if value, ok := r.Values[key]; !ok || value != nil {
+			t.Errorf("%s: %v", key, value)
+		}
+	}
 	err = taskstest.MustFail(t, h, "wait_for", map[string]any{"port": port, "state": "stopped", "timeout": 0}, l,
 		"last seen: it takes connections")
 	var f *tasks.Failure

@@ -1,6 +1,7 @@
 package builtin
 
 import (
+	"archive/tar"
 	"compress/gzip"
 	"context"
 	"crypto/md5"
@@ -97,6 +98,14 @@ func site(t *testing.T) *httptest.Server {
 		w.Header().Set("Content-Encoding", "gzip")
 		z := gzip.NewWriter(w)
 		fmt.Fprint(z, "unpacked\n")
+		z.Close()
+	})
+	mux.HandleFunc("/app.tar.gz", func(w http.ResponseWriter, _ *http.Request) {
+		z := gzip.NewWriter(w)
+		pack := tar.NewWriter(z)
+		_ = pack.WriteHeader(&tar.Header{Name: "app/run", Mode: 0o755, Size: 4, ModTime: modified})
+		fmt.Fprint(pack, "run\n")
+		pack.Close()
 		z.Close()
 	})
 	s := httptest.NewServer(mux)

@@ -165,7 +165,7 @@ func (d *Delivery) settled(before script.File) func(found tasks.Found) (tasks.Pl
 }
 
 func (d *Delivery) values(dest string) map[string]any {
-	v := map[string]any{"dest": dest, "size": d.Size, "sha256": d.Sum, "state": "file"}
+	v := map[string]any{"dest": dest, "path": dest, "size": d.Size, "sha256": d.Sum, "state": "file"}
 	if d.Src != "" {
 		v["src"] = d.Src
 	}

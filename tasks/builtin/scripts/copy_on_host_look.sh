@@ -6,6 +6,7 @@ if [ -d "${p%/*}/" ]; then echo parent yes; else echo parent no; fi
 if [ -f "$s" ]; then
 	sum=$(sha256sum < "$s" | cut -c1-64)
 	echo "sum $sum"
+	echo "sha1 $(sha1sum < "$s" | cut -c1-40)"
 	if [ -f "$p" ] && [ "$(sha256sum < "$p" | cut -c1-64)" = "$sum" ]; then echo same yes; fi
 elif [ -d "$s" ]; then
 	p=$(cd "$p" 2>/dev/null && pwd -P) || p=

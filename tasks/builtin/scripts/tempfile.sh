@@ -1,6 +1,6 @@
 # Makes a file in d, or where Python would (directory: a directory), whose name begins and ends as told, and prints its path. Not every mktemp takes a suffix
 # behind the X: the name is completed by a rename that replaces nothing.
-# uses: preamble
+# uses: preamble encode look
 # takes: d directory prefix suffix
 umask 077
 if [ -z "$d" ]; then
@@ -15,4 +15,5 @@ while :; do
 	if [ ! -e "$n" ]; then mv -- "$t" "$n" || exit 1; break; fi
 	rm -rf -- "$t"
 done
-printf %s "$n"
+printf %s "$n" | encode path
+look made "$n"
