@@ -104,19 +104,7 @@ var commandOptions = []string{"creates", "removes", "chdir", "executable", "stdi
 // argsIn reads arguments written as a string, which begins skip bytes into the scalar's text.
 func (l *loader) argsIn(f *file, m *tasks.Module, n *yaml.Node, text string, skip int) arguments {
 	args := newArguments()
-	var known []string
-	switch {
-	case slices.Contains([]string{"command", "shell", "script", "raw"}, m.Name):
-		known = commandOptions
-	case m.FreeForm != "":
-		known = []string{}
-		for _, a := range m.Args {
-			if a.Name != m.FreeForm {
-				known = append(append(known, a.Name), a.Aliases...)
-			}
-		}
-	}
-	pairs, raw, err := parsePairs(text, known)
+	pairs, raw, err := parsePairs(text, freeFormOptions(m))
 	before := len(l.problems)
 	escaped := err == nil && strings.Contains(text, `\`)
 	if !escaped {

@@ -80,6 +80,9 @@ func (l *loader) call(c *scope, n *yaml.Node, es []entry) *call {
 		for _, e := range strange {
 			l.strangeKey(f, e, found, m)
 		}
+		if found.action && isTemplate(found.name) {
+			return found
+		}
 		if m == nil && !slices.Contains(includes, shortName(found.name)) {
 			if found.lacking = l.unknownModule(f, found.value, found.name); found.lacking == nil {
 				return nil

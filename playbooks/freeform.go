@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/polarbook/polarbook/tasks"
 )
 
 // errUnbalanced is Ansible's complaint about `k=v` arguments.
@@ -192,6 +194,50 @@ func splitAction(text string) (name, rest string, err error) {
 	if text == "" {
 		return "", "", fmt.Errorf("it names no module")
 	}
-	name, rest, _ = strings.Cut(text, " ")
-	return name, strings.TrimSpace(rest), nil
+	if name, rest, _ = strings.Cut(text, " "); !isTemplate(name) {
+		return name, strings.TrimSpace(rest), nil
+	}
+	tokens, err := splitTokens(text)
+	if err != nil || len(tokens) < 2 {
+		return text, "", err
+	}
+	return strings.TrimSpace(tokens[0].text), strings.TrimSpace(text[tokens[1].offset:]), nil
+}
+
+// SplitArguments tells apart what stands behind a module's name, once it is known which module that is: `k=v` pairs and the text
+// of a free form, which is the argument that the module's table names for it.
+func SplitArguments(m *tasks.Module, text string) (map[string]string, error) {
+	pairs, raw, err := parsePairs(text, freeFormOptions(m))
+	if err != nil {
+		return nil, err
+	}
+	args := map[string]string{}
+	for _, p := range pairs {
+		args[p.key] = p.value
+	}
+	switch {
+	case raw == "":
+	case m.FreeForm == "":
+		return nil, fmt.Errorf("%s takes no text without the name of an argument: %q", m.Name, raw)
+	default:
+		args[m.FreeForm] = raw
+	}
+	return args, nil
+}
+
+// freeFormOptions are the keys that are taken out of a free form as `k=v`; nil: the module has no free form.
+func freeFormOptions(m *tasks.Module) []string {
+	switch {
+	case slices.Contains([]string{"command", "shell", "script", "raw"}, m.Name):
+		return commandOptions
+	case m.FreeForm == "":
+		return nil
+	}
+	known := []string{}
+	for _, a := range m.Args {
+		if a.Name != m.FreeForm {
+			known = append(append(known, a.Name), a.Aliases...)
+		}
+	}
+	return known
 }

@@ -129,6 +129,13 @@ func (l *loader) task(c *scope, n *yaml.Node, es []entry, call *call) Node {
 	if isAction {
 		t.Module, t.BuiltinAction = nil, m.Name
 	}
+	if m == nil {
+		t.ModuleFrom = Value{call.name, f.at(call.value)}
+		m = &tasks.Module{Name: call.name, FreeForm: FreeText, AnyArgs: true}
+		if call.text == "" && call.module == nil { // what stands behind it is checked with it
+			l.checkText(t.ModuleFrom.Pos, call.name)
+		}
+	}
 	on := onTask
 	if c.handler {
 		on = onHandler
@@ -202,7 +209,7 @@ func (l *loader) task(c *scope, n *yaml.Node, es []entry, call *call) Node {
 		l.warn(t.ArgsFrom.Pos, 0, "write the arguments one a line, each with a template of its own",
 			"whoever has a say in this template decides what %s does", m.Name)
 	}
-	if t.Unavailable != nil {
+	if t.Unavailable != nil || t.ModuleFrom.Given() {
 		return t
 	}
 	if t.DelegateTo.Given() || m.Name == "fetch" {

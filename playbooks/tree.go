@@ -120,11 +120,16 @@ type VarsPrompt struct {
 // Node is a *Task, *Block or *Include.
 type Node interface{ Keywords() *Common }
 
+// FreeText is the argument for what stands behind the name of a module that is known in the run alone: SplitArguments reads it.
+const FreeText = "_raw_params"
+
 // Task calls a module.
 type Task struct {
 	Common
 	Module *tasks.Module
-	// Args are the module's, as written; ArgsFrom is `args: "{{ dict }}"`-style whole arguments, when given.
+	// ModuleFrom is set instead of Module for `action: "{{ template }} arguments"`: its name is known in the run alone.
+	ModuleFrom Value
+	// Args are the module's, as written; FreeText among them is what stands behind a name of ModuleFrom. ArgsFrom is `args: "{{ dict }}"`-style whole arguments, when given.
 	Args     map[string]Value
 	ArgsFrom Value
 
@@ -145,9 +150,9 @@ type Task struct {
 	// "pause", "validate_argument_spec" or "wait_for_connection".
 	BuiltinAction string
 	// Called is the module's name as written; a task without a name is called so.
+	Called string
 	// Unavailable is why it cannot be run, when there is no such module, or argument of it, here. A host that reaches the task
 	// fails with it.
-	Called      string
 	Unavailable *Error
 
 	sure bool // nothing but a notification decides whether it is reached

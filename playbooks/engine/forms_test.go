@@ -37,6 +37,41 @@ func TestForms(t *testing.T) {
       args: {msg: beside}
       ignore_errors: true
 `, "task fail|a ignored: as told|task fail|a ignored: beside"},
+		{"a template names the module, for each host its own", `
+- hosts: a,b
+  gather_facts: false
+  vars: {does: "{{ 'echo' if inventory_hostname == 'a' else 'fail' }}", one: echo}
+  tasks:
+    - action: "{{ one }} it is {{ one }}"
+    - action: {module: "{{ one }}", msg: told}
+    - action: "{{ does }}"
+      args: {msg: "{{ inventory_hostname }}"}
+      register: said
+      ignore_errors: true
+    - local_action: "{{ one }} {{ said is failed }}"
+    - name: of a loop
+      action: "{{ item }} msg={{ item }}"
+      loop: [echo, set_fact]
+      when: inventory_hostname == 'a'
+    - echo: "{{ msg | default('none') }}"
+`, "task {{ one }}|a ok: it is echo|b ok: it is echo|task {{ one }}|a ok: told|b ok: told|task {{ does }}|a ok: a|b ignored: b|" +
+			"task {{ one }}|a ok on=localhost: False|b ok on=localhost: True|" +
+			"task of a loop|a ok item=echo: msg=echo|a ok item=set_fact|a ok: All items completed|b skipped item=echo: Conditional result was False|" +
+			"b skipped item=set_fact: Conditional result was False|b skipped: All items skipped|task echo|a ok: set_fact|b ok: none"},
+		{"a template names what is none", `
+- hosts: a
+  gather_facts: false
+  tasks:
+    - {action: "{{ 'ecko' }} hello", ignore_errors: true}
+    - {action: "{{ 'meta' }} noop", ignore_errors: true}
+    - {action: "{{ 'fail' }} hello", ignore_errors: true}
+    - {action: "{{ 'fail' }} mesg=hello", ignore_errors: true}
+    - {action: "{{ nobody }}"}
+`, `task {{ 'ecko' }}|a ignored: site.yml:5: action: there is no module "ecko" that a template can name|` +
+			`task {{ 'meta' }}|a ignored: site.yml:6: action: there is no module "meta" that a template can name|` +
+			`task {{ 'fail' }}|a ignored: site.yml:7: fail takes no text without the name of an argument: "hello"|` +
+			`task {{ 'fail' }}|a ignored: fail: argument "mesg" is not one that it takes|` +
+			`task {{ nobody }}|a failed: site.yml:9: action: "nobody" is undefined, in the template: {{ nobody }}`},
 		{"an unsafe value is no template", `
 - hosts: a
   gather_facts: false

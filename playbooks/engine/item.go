@@ -274,6 +274,13 @@ func (s *taskRun) work(ctx context.Context, v *variables) *outcome {
 	if lacking := s.t.Unavailable; lacking != nil {
 		return s.failure(v, &tasks.Failure{Msg: lacking.Pos.String() + ": " + lacking.Msg, Hint: lacking.Hint})
 	}
+	if s.t.ModuleFrom.Given() {
+		named, err := s.named(v)
+		if err != nil {
+			return s.failure(v, err)
+		}
+		s = named
+	}
 	if s.t.Module == nil {
 		return s.failure(v, s.unregistered())
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"strings"
 
@@ -49,6 +50,36 @@ func (s *taskRun) module(ctx context.Context, v *variables, on target) *outcome 
 	o := s.success(v, on, result)
 	o.unknown = unknown
 	return o
+}
+
+// named is the task with the module that a template names for a host.
+func (s *taskRun) named(v *variables) (*taskRun, error) {
+	from := s.t.ModuleFrom
+	rendered, err := v.render(from.Raw)
+	if err != nil {
+		return nil, at(from.Pos, fmt.Errorf("action: %w", err))
+	}
+	name := text(rendered)
+	m, ok := s.p.r.lookup(name)
+	if !ok {
+		return nil, at(from.Pos, fmt.Errorf("action: there is no module %q that a template can name", name))
+	}
+	t := *s.t
+	t.Module, t.ModuleFrom = m, playbooks.Value{}
+	t.Args = maps.Clone(s.t.Args)
+	if words, ok := t.Args[playbooks.FreeText]; ok {
+		delete(t.Args, playbooks.FreeText)
+		args, err := playbooks.SplitArguments(m, text(words.Raw))
+		if err != nil {
+			return nil, at(words.Pos, err)
+		}
+		for name, value := range args {
+			t.Args[name] = playbooks.Value{Raw: value, Pos: words.Pos}
+		}
+	}
+	named := *s
+	named.t = &t
+	return &named, nil
 }
 
 // arguments are the module's: its defaults, those of the task, rendered, without what was omitted.
