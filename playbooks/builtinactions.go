@@ -76,6 +76,8 @@ var builtinActions = []tasks.Module{
 		},
 		Returns: []tasks.Return{
 			{Name: "user_input", Type: "str", Doc: "what the user typed"}, {Name: "delta", Type: "int", Doc: "seconds that it took"},
+			{Name: "start", Type: "str", Doc: "when it began"}, {Name: "stop", Type: "str", Doc: "when it was over"},
+			{Name: "echo", Type: "bool", Doc: "whether what was typed was shown"}, {Name: "stdout", Type: "str", Doc: "how long it was"},
 		},
 		Examples: `
 - pause: {prompt: Is the other site down}

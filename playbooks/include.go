@@ -102,7 +102,11 @@ func (l *loader) include(c *scope, n *yaml.Node, es []entry, call *call) Node {
 	if apply := argumentNode(es, call, "apply"); apply != nil && apply.Kind == yaml.MappingNode {
 		i.Apply = &Common{Pos: f.at(apply)}
 		for _, e := range entries(apply) {
-			if l.keyword(f, e, onApply) {
+			switch {
+			case !l.keyword(f, e, onApply):
+			case e.key == "notify":
+				i.ApplyNotify = l.texts(f, e)
+			default:
 				l.common(c, e, i.Apply)
 			}
 		}

@@ -111,7 +111,7 @@ var keywords = map[string]keyword{
 	"block":               {on: onBlock},
 	"rescue":              {on: onBlock},
 	"always":              {on: onBlock},
-	"notify":              {on: onTasks | onBlock | onImport},
+	"notify":              {on: onTasks | onBlock | onImport | onApply},
 	"action":              {on: onTasks},
 	"args":                {on: onTasks | onInclude | onImport},
 	"changed_when":        {on: onTasks},

@@ -47,9 +47,6 @@ func (r *loopReader) read(e entry) bool {
 		}
 		l.fail(f.at(e.at), width, suggest.Hint(e.key, append(names, keywordNames(onTasks)...)), "there is no loop %q", e.key)
 	}
-	if with == "cartesian" {
-		with = "nested"
-	}
 	r.key = e.at
 	r.loop = &Loop{With: with, Items: l.variable(f, e.value)}
 	if !isWith {
@@ -72,10 +69,17 @@ func (r *loopReader) checkItems(e entry) {
 			bad = "has to be a list or a template of one"
 		}
 	case "dict":
-		if _, ok := raw.(*ordered.Map); !ok {
-			bad = "has to be a mapping or a template of one"
+		each, list := raw.([]any)
+		if !list {
+			each = []any{raw}
 		}
-	case "together", "nested", "subelements":
+		for _, one := range each {
+			s, _ := one.(string)
+			if _, ok := one.(*ordered.Map); !ok && !isTemplate(s) {
+				bad = "has to be a mapping or a template of one"
+			}
+		}
+	case "together", "nested", "cartesian", "subelements":
 		if _, ok := raw.([]any); !ok {
 			bad = "has to be a list of lists"
 		}

@@ -227,14 +227,16 @@ type Block struct {
 // itself under a condition, Nodes is nil and Resolve loads what is included once its name is known.
 type Include struct {
 	Common
-	What   string // "include_tasks" or "include_role"
-	File   Value
-	Args   map[string]Value // include_role: name, tasks_from, …; apply
-	Loop   *Loop
-	Nodes  []Node
-	Apply  *Common
-	Origin Origin
-	Listen []string
+	What  string // "include_tasks" or "include_role"
+	File  Value
+	Args  map[string]Value // include_role: name, tasks_from, …; apply
+	Loop  *Loop
+	Nodes []Node
+	Apply *Common
+	// ApplyNotify is what the included tasks notify by apply.
+	ApplyNotify []Value
+	Origin      Origin
+	Listen      []string
 	// Called is What as written.
 	Called   string
 	Register string

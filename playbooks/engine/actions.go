@@ -132,6 +132,7 @@ func (s *taskRun) groupBy(v *variables, args map[string]any) *outcome {
 func (s *taskRun) pauseFor(ctx context.Context, v *variables, args map[string]any) *outcome {
 	began := time.Now()
 	var wait time.Duration
+	timed := false
 	for name, unit := range map[string]time.Duration{"minutes": time.Minute, "seconds": time.Second} {
 		if args[name] == nil {
 			continue
@@ -140,12 +141,26 @@ func (s *taskRun) pauseFor(ctx context.Context, v *variables, args map[string]an
 		if err != nil {
 			return s.failure(v, fmt.Errorf("pause: %s: %w", name, err))
 		}
+		timed = true
 		wait += time.Duration(n * float64(unit))
 	}
-	values := map[string]any{"user_input": ""}
+	quiet := false
+	if echo, err := truth(args["echo"]); args["echo"] != nil && err == nil {
+		quiet = !echo
+	}
+	values := map[string]any{"user_input": "", "echo": !quiet, "rc": 0, "stderr": "", "start": began.Format(clockFormat)}
+	done := func() *outcome {
+		took := time.Since(began)
+		values["stop"], values["delta"] = time.Now().Format(clockFormat), int(took.Seconds())
+		values["stdout"] = fmt.Sprintf("Paused for %.2f seconds", took.Seconds())
+		if took >= time.Minute {
+			values["stdout"] = fmt.Sprintf("Paused for %.2f minutes", took.Minutes())
+		}
+		return s.success(v, target{v.h, v}, tasks.Result{Values: values})
+	}
 	switch {
-	case wait > 0:
-		if !s.p.pause(ctx, wait) {
+	case timed: // as in Ansible no less than a second
+		if wait = max(wait, time.Second); !s.p.pause(ctx, wait) {
 			v.h.wait(s.name)
 			return &outcome{stopped: true}
 		}
@@ -154,9 +169,7 @@ func (s *taskRun) pauseFor(ctx context.Context, v *variables, args map[string]an
 		if q.Text == "" {
 			q.Text = "Press enter to continue, Ctrl+C to interrupt"
 		}
-		if echo, err := truth(args["echo"]); args["echo"] != nil && err == nil {
-			q.Private = !echo
-		}
+		q.Private = quiet
 		answer, err := s.p.r.prompt(ctx, q)
 		if err != nil {
 			return s.failure(v, fmt.Errorf("pause: %w", err))
@@ -166,13 +179,15 @@ func (s *taskRun) pauseFor(ctx context.Context, v *variables, args map[string]an
 		}
 		values["user_input"] = answer
 	default:
-		o := s.success(v, target{v.h, v}, tasks.Result{Values: values})
+		o := done()
 		o.warnings = []string{"no terminal to prompt on: the run goes on without waiting"}
 		return o
 	}
-	values["delta"] = int(time.Since(began).Seconds())
-	return s.success(v, target{v.h, v}, tasks.Result{Values: values})
+	return done()
 }
+
+// clockFormat is how Python prints a time.
+const clockFormat = "2006-01-02 15:04:05.000000"
 
 // waitForConnection tries until the host can be reached and runs a script, or the time is over.
 func (s *taskRun) waitForConnection(ctx context.Context, v *variables, args map[string]any) *outcome {

@@ -35,20 +35,13 @@ type host struct {
 	gathered map[string]bool
 	recap    event.Recap
 	pending  string
-	failure  *failedTask // the last, for rescue
-	along    bool        // it failed because another host did
-	dropped  bool        // with a task that ran once on another host: no rescue brings it back
-	forgiven int         // failures before meta: clear_host_errors
+	along    bool // it failed because another host did
+	dropped  bool // with a task that ran once on another host: no rescue brings it back
+	forgiven int  // failures before meta: clear_host_errors
 
 	invVars         *ordered.Map
 	invVersion      int64
 	pendingHandlers map[string][]string // by playbook: what earlier runs left
-}
-
-// failedTask holds what a rescue sees.
-type failedTask struct {
-	task   map[string]any
-	result *ordered.Map
 }
 
 func (h *host) state() condition {
@@ -107,7 +100,7 @@ func (h *host) takeAlong() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.cond == active {
-		h.cond, h.failure, h.along = failed, nil, true
+		h.cond, h.along = failed, true
 	}
 }
 
@@ -117,7 +110,7 @@ func (h *host) drop() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.cond == active {
-		h.cond, h.failure, h.along, h.dropped = failed, nil, true, true
+		h.cond, h.along, h.dropped = failed, true, true
 	}
 }
 

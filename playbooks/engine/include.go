@@ -241,10 +241,7 @@ func (s *taskRun) applyIncludeOutcome(h *host, o *outcome) {
 	s.remember(h, o)
 	s.p.r.events.Emit(s.done(h, o))
 	if o.status == event.Failed || o.status == event.Rescued {
-		h.mu.Lock()
-		h.failure = &failedTask{task: map[string]any{"name": s.action, "action": s.action}, result: o.result()}
-		h.cond = failed
-		h.mu.Unlock()
+		s.fall(h, s.action, s.action, o)
 	}
 }
 

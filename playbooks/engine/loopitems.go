@@ -61,12 +61,19 @@ func madeOfText(raw, x any) error {
 var byLookup = []string{
 	"flattened", "random_choice", "env", "file", "template", "vars", "varnames", "subelements", "sequence", "unvault",
 	"lines", "password", "pipe", "url", "csvfile", "ini", "inventory_hostnames", "fileglob", "first_found",
+	"nested", "cartesian",
 }
 
 func lookedUp(v *variables, with string, x any, action string) ([]any, error) {
 	const terms = "polarbook_loop_terms" // nobody else's name
-	list := asList(x)
-	if with != "subelements" { // whose terms are lists themselves
+	list := slices.Clone(asList(x))
+	switch with {
+	case "subelements", "random_choice": // whose terms may be lists themselves
+	case "nested", "cartesian":
+		for i := range list {
+			list[i] = asList(list[i])
+		}
+	default:
 		list = flatten(list, 1)
 	}
 	found, err := v.r.o.Templates.Evaluate("query('"+with+"', *"+terms+")", v.with(map[string]any{terms: untrusted(list), templates.LoopFolder: folderOf(action)}))
@@ -144,8 +151,6 @@ func itemsOf(with string, x any) ([]any, error) {
 		return out, nil
 	case "together":
 		return zipped(list), nil
-	case "nested":
-		return product(list), nil
 	}
 	return nil, fmt.Errorf("there is no such loop")
 }
@@ -188,19 +193,4 @@ func zipped(lists []any) []any {
 		out = append(out, row)
 	}
 	return out
-}
-
-// product combines every element of each list with every one of the others.
-func product(lists []any) []any {
-	rows := []any{[]any{}}
-	for _, l := range lists {
-		var next []any
-		for _, row := range rows {
-			for _, item := range asList(l) {
-				next = append(next, append(append([]any{}, row.([]any)...), item))
-			}
-		}
-		rows = next
-	}
-	return rows
 }

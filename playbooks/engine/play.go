@@ -272,7 +272,9 @@ func (r *run) selectHosts(play *playbooks.Play, answers *ordered.Map) ([]*invent
 func (r *run) pattern(play *playbooks.Play, answers *ordered.Map) (string, error) {
 	var l inventory.Layers
 	l = l.With(inventory.PlayVars, raw(play.Vars)).With(inventory.PlayPrompts, answers).With(inventory.ExtraVars, r.extraVars)
-	v := &variables{r: r, layers: l, noting: map[string]bool{}}
+	l = l.With(inventory.MagicVars, ordered.Of("groups", ordered.From(r.o.Inventory.Groups())))
+	nowhere := &playRun{r: r, book: &playbooks.Playbook{}, play: play} // hostvars ask it: no host is chosen yet
+	v := &variables{r: r, p: nowhere, layers: l, noting: map[string]bool{}}
 	rendered, err := v.render(play.Hosts.Raw)
 	var missing *templates.UndefinedError
 	if errors.As(err, &missing) && !strings.ContainsAny(missing.Name, ".[") {

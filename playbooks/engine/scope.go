@@ -11,6 +11,7 @@ import (
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine/session"
+	"github.com/polarbook/polarbook/templates"
 	"github.com/polarbook/polarbook/templates/ordered"
 )
 
@@ -78,7 +79,8 @@ func (s *scope) included(inc *playbooks.Include, vars *ordered.Map) *scope {
 	if inc.Apply == nil {
 		return in
 	}
-	return &scope{parent: in, common: inc.Apply, level: inventory.BlockVars, vars: raw(inc.Apply.Vars), rescuable: s.rescuable}
+	return &scope{parent: in, common: inc.Apply, level: inventory.BlockVars, vars: raw(inc.Apply.Vars), notify: inc.ApplyNotify,
+		rescuable: s.rescuable}
 }
 
 // chain lists the scopes, outermost first.
@@ -315,6 +317,8 @@ func repr(x any) string {
 			return `"` + x + `"`
 		}
 		return "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`, "\n", `\n`, "\r", `\r`, "\t", `\t`).Replace(x) + "'"
+	case float64:
+		return templates.Text(x)
 	case []any:
 		parts := make([]string, len(x))
 		for i, item := range x {

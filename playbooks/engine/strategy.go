@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"github.com/polarbook/polarbook/playbooks"
-	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // walk runs nodes in order, each on all hosts that still stand. Hosts that fall are left out of what follows; who
@@ -46,9 +45,6 @@ func (p *playRun) block(ctx context.Context, b *playbooks.Block, sc *scope, host
 			}
 			fallen = append(fallen, h)
 			h.rescue()
-			if f := h.lastFailure(); f != nil {
-				h.setVars(ordered.Of("ansible_failed_task", fromHost(f.task), "ansible_failed_result", untrusted(f.result)))
-			}
 		}
 		p.walk(ctx, b.Rescue, sc.block(b, b.Rescue), fallen)
 	}
@@ -229,12 +225,6 @@ func (p *playRun) tooMany() bool {
 		}
 	}
 	return float64(down)*100/float64(len(p.batch)) > pct
-}
-
-func (h *host) lastFailure() *failedTask {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.failure
 }
 
 // countTasks returns how many tasks of a play are known before it runs.

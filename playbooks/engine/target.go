@@ -3,8 +3,10 @@ package engine
 import (
 	"fmt"
 
+	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine/session"
+	"github.com/polarbook/polarbook/templates"
 	"github.com/polarbook/polarbook/templates/ordered"
 )
 
@@ -16,14 +18,11 @@ type target struct {
 
 // target returns where the task runs.
 func (s *taskRun) target(v *variables) (target, error) {
-	name, err := v.text(s.sc.keyword(delegateTo), "")
+	on, err := v.targetOf()
 	if err != nil {
 		return target{}, fmt.Errorf("delegate_to: %w", err)
 	}
-	if name == "" || name == v.h.name {
-		return target{v.h, v}, nil
-	}
-	return s.p.targetOf(s.p.r.guest(name), s.sc, &s.t.Origin)
+	return on, nil
 }
 
 // peer is another host of the inventory with its own variables.
@@ -49,9 +48,12 @@ func (on target) HostName() string { return on.h.name }
 
 // Text returns a variable, rendered.
 func (on target) Text(name string) (string, bool, error) {
-	x, ok := on.v.Get(name)
+	x, ok := on.v.given(name)
 	if !ok || x == nil {
 		return "", false, nil
+	}
+	if inventory.SecretName(name) {
+		on.v.noteSecret(name, x)
 	}
 	out, err := on.v.render(x)
 	if err != nil {
@@ -94,6 +96,7 @@ func (p *playRun) handle(s *taskRun, on target, told *host, env map[string]strin
 	return p.r.sessions.Handle(on, session.Work{ID: s.id, Host: told.name, Env: env, Quiet: quiet, Peer: peer})
 }
 
+// environment has what all levels set, as Python prints it.
 func environment(v *variables, sc *scope) (map[string]string, error) {
 	var env map[string]string
 	for _, x := range sc.environment() {
@@ -112,7 +115,13 @@ func environment(v *variables, sc *scope) (map[string]string, error) {
 			if env == nil {
 				env = map[string]string{}
 			}
+			if value == templates.Omit {
+				continue
+			}
 			env[name] = text(value)
+			if value == nil {
+				env[name] = repr(nil)
+			}
 		}
 	}
 	return env, nil

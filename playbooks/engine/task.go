@@ -167,11 +167,7 @@ func (s *taskRun) applyOutcome(h *host, o *outcome, hosts []*host, shared bool) 
 	h.count(o.status, o.changed())
 	switch o.status {
 	case event.Failed, event.Rescued:
-		name := s.ownName(h)
-		h.mu.Lock()
-		h.failure = &failedTask{task: map[string]any{"name": name, "action": s.moduleName()}, result: o.result()}
-		h.cond = failed
-		h.mu.Unlock()
+		s.fall(h, s.ownName(h), s.moduleName(), o)
 	case event.Unreachable:
 		h.become(unreachable)
 	case event.Changed:
@@ -184,6 +180,22 @@ func (s *taskRun) applyOutcome(h *host, o *outcome, hosts []*host, shared bool) 
 			s.p.handlers.passed(s, target)
 		}
 	}
+}
+
+// fall has the host fall at this task. Where a rescue is to come, that and an always on the way see at what.
+func (s *taskRun) fall(h *host, name, action string, o *outcome) {
+	h.become(failed)
+	if !s.sc.rescuable {
+		return
+	}
+	var args any = raw(s.t.Args)
+	if v, err := s.p.vars(h, s.sc, &s.t.Origin); err == nil {
+		if rendered, err := v.render(args); err == nil {
+			args = rendered
+		}
+	}
+	task := ordered.Of("name", name, "action", action, "args", args, "tags", anys(s.sc.tags()), "delegate_to", s.sc.keyword(delegateTo).Raw)
+	h.setVars(ordered.Of("ansible_failed_task", untrusted(task), "ansible_failed_result", untrusted(o.result())))
 }
 
 // remember keeps what the task found out.

@@ -26,6 +26,8 @@ type variables struct {
 	top    map[string]any // loop variables and the result in hand: above everything
 	noting map[string]bool
 	peers  map[string]*variables // of other hosts, as hostvars shows them
+	// reaching is true while it is looked up which host a task runs on.
+	reaching bool
 }
 
 // Templates renders what playbooks say; *templates.Engine is one. Its methods are called from several goroutines at once,
@@ -91,16 +93,17 @@ func untrustedEach(values map[string]any) map[string]any {
 
 // Get returns a variable as it was written; the template engine renders it where it is used.
 func (v *variables) Get(name string) (any, bool) {
-	value, ok := v.top[name]
-	if !ok {
-		value, ok = v.layers.Get(name)
-	}
+	value, ok := v.given(name)
 	if !ok {
 		switch name {
 		case "hostvars":
 			return hostvars{v}, true
 		case "vars":
 			return templates.Scope{Vars: v}, true
+		case "ansible_host", "ansible_ssh_host":
+			return v.address()
+		case "ansible_user", "ansible_ssh_user":
+			return v.user()
 		}
 		return nil, false
 	}
@@ -108,6 +111,57 @@ func (v *variables) Get(name string) (any, bool) {
 		v.noteSecret(name, value)
 	}
 	return value, true
+}
+
+// given returns a variable that something defines: of the loop, or of a level.
+func (v *variables) given(name string) (any, bool) {
+	if value, ok := v.top[name]; ok {
+		return value, true
+	}
+	return v.layers.Get(name)
+}
+
+// address is ansible_host for a task where no variable says so: that of the host which the task runs on. It is for templates
+// alone: who connects must know that nobody has named an address.
+func (v *variables) address() (any, bool) {
+	if v.p == nil || v.sc == nil || v.reaching {
+		return nil, false
+	}
+	asking := *v
+	asking.reaching = true
+	at, err := asking.targetOf()
+	if err != nil {
+		return nil, false
+	}
+	for _, name := range []string{"ansible_ssh_host", "ansible_host"} {
+		address, ok := at.v.given(name)
+		if !ok {
+			continue
+		}
+		address, err = at.v.render(address)
+		return untrusted(address), err == nil
+	}
+	return at.h.name, true
+}
+
+func (v *variables) targetOf() (target, error) {
+	name, err := v.text(v.sc.keyword(delegateTo), "")
+	if err != nil || name == "" || name == v.h.name {
+		return target{v.h, v}, err
+	}
+	return v.p.targetOf(v.p.r.guest(name), v.sc, v.origin)
+}
+
+// user is ansible_user for a task where no variable says so: the keyword's, or that of the command line.
+func (v *variables) user() (any, bool) {
+	if v.p == nil || v.sc == nil {
+		return nil, false
+	}
+	if by := v.sc.keyword(remoteUser); by.Given() && by.Raw != nil {
+		return by.Raw, true
+	}
+	by := v.p.r.o.Defaults.Keywords[session.RemoteUser]
+	return by, by != ""
 }
 
 // Names lists all variables in Ansible's order, as templates see it that go over vars or hostvars: from the level that loses
@@ -220,11 +274,15 @@ func (p *playRun) varsWith(h *host, sc *scope, origin *playbooks.Origin, files [
 		l = l.With(inventory.PlayVarsFiles, vars)
 	}
 	for _, at := range sc.chain() {
+		if at.role != nil && at.depending { // what a role's use says loses to the role's own, for the roles that it depends on
+			p.r.noteSecrets(at.vars)
+			l = l.With(inventory.RoleVars, at.vars)
+		}
 		if at.role != nil {
 			l = l.With(inventory.RoleDefaults, at.role.defaults).With(inventory.RoleVars, at.role.vars).
 				With(inventory.RoleParams, at.role.params)
 		}
-		if at.vars.Len() > 0 {
+		if at.vars.Len() > 0 && !at.depending {
 			p.r.noteSecrets(at.vars)
 			l = l.With(at.level, at.vars)
 		}
@@ -260,7 +318,7 @@ func (p *playRun) magic(h *host, inv *ordered.Map, sc *scope, origin *playbooks.
 		"ansible_play_hosts_all", hostNames(p.listed),
 		"ansible_play_batch", hostNames(standing(p.batch)),
 		"ansible_play_hosts", hostNames(standing(p.listed)),
-		"play_hosts", hostNames(standing(p.listed)),
+		"play_hosts", hostNames(standing(p.batch)),
 		"playbook_dir", directory(p.book.Dir, p.book.Builtin),
 		"polarbook_run_id", p.r.o.RunID,
 		"omit", templates.Omit,

@@ -91,7 +91,17 @@ func listsOf(terms []any) ([][]any, error) {
 	return lists, nil
 }
 
+// lookupNested combines the elements of lists. As in Ansible an element that is a list is spread, and so are lists in that.
 func lookupNested(_ *jinja.Run, terms []any, options map[string]any) ([]any, error) {
+	return combined(terms, options, min(len(terms), 2))
+}
+
+// lookupCartesian spreads the elements alone.
+func lookupCartesian(_ *jinja.Run, terms []any, options map[string]any) ([]any, error) {
+	return combined(terms, options, 1)
+}
+
+func combined(terms []any, options map[string]any, spread int) ([]any, error) {
 	lists, err := listsOf(terms)
 	if err != nil {
 		return nil, err
@@ -99,7 +109,7 @@ func lookupNested(_ *jinja.Run, terms []any, options map[string]any) ([]any, err
 	rows, err := productOf(lists)
 	found := make([]any, len(rows))
 	for at, row := range rows {
-		found[at] = row
+		found[at] = flatten(row, spread, false)
 	}
 	return found, errors.Join(err, onlyOptions(options))
 }

@@ -3,8 +3,10 @@ package ansible
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/polarbook/polarbook/templates/jinja"
@@ -25,7 +27,7 @@ func init() {
 	lookups = map[string]lookup{
 		"env": lookupEnv, "file": lookupFile, "template": lookupTemplate, "vars": lookupVars, "varnames": lookupVarNames,
 		"first_found": lookupFirstFound, "dict": lookupDict, "items": lookupItems, "list": lookupList,
-		"indexed_items": lookupIndexed, "together": lookupTogether, "nested": lookupNested, "cartesian": lookupNested,
+		"indexed_items": lookupIndexed, "together": lookupTogether, "nested": lookupNested, "cartesian": lookupCartesian,
 		"sequence": lookupSequence, "fileglob": lookupFileGlob, "flattened": lookupFlattened, "subelements": lookupSubelements,
 		"random_choice": lookupRandomChoice, "unvault": lookupUnvault,
 		"csvfile": lookupCSV, "ini": lookupINI, "password": lookupPassword, "pipe": lookupPipe, "lines": lookupLines, "url": lookupURL,
@@ -162,7 +164,7 @@ func lookupEnv(r *jinja.Run, terms []any, options map[string]any) ([]any, error)
 	for _, term := range terms {
 		name := strings.TrimSpace(jinja.Text(term))
 		var value any = ""
-		if otherwise, ok := options["default"]; ok {
+		if otherwise := options["default"]; otherwise != nil {
 			value = otherwise
 		}
 		if r.Options().Env != nil {
@@ -235,13 +237,31 @@ func lookupFile(r *jinja.Run, terms []any, options map[string]any) ([]any, error
 }
 
 func lookupTemplate(r *jinja.Run, terms []any, options map[string]any) ([]any, error) {
-	if err := onlyOptions(options, "template_vars"); err != nil {
+	o := jinja.DefaultFileOptions()
+	markers := map[string]*string{
+		"variable_start_string": &o.VariableStart, "variable_end_string": &o.VariableEnd,
+		"comment_start_string": &o.CommentStart, "comment_end_string": &o.CommentEnd,
+	}
+	known := append(slices.Sorted(maps.Keys(markers)), "template_vars", "trim_blocks", "convert_data", "jinja2_native")
+	if err := onlyOptions(options, known...); err != nil { // convert_data and jinja2_native say nothing in ansible-core 2.19
 		return nil, err
+	}
+	for name, into := range markers {
+		if x := options[name]; x != nil {
+			*into = jinja.Text(x)
+		}
+	}
+	if x, given := options["trim_blocks"]; given {
+		yes, err := toBool(x)
+		if err != nil {
+			return nil, fmt.Errorf("trim_blocks: %w", err)
+		}
+		o.TrimBlocks = yes == true
 	}
 	own, _ := options["template_vars"].(*ordered.Map)
 	found := []any{}
 	for _, term := range terms {
-		text, ok, err := r.Template(jinja.Text(term), own)
+		text, ok, err := r.Template(jinja.Text(term), own, o)
 		if err != nil {
 			return nil, err
 		}
@@ -264,8 +284,8 @@ func lookupVars(r *jinja.Run, terms []any, options map[string]any) ([]any, error
 			return nil, err
 		}
 		if u, ok := value.(*jinja.Undefined); ok {
-			otherwise, given := options["default"]
-			if !given {
+			otherwise := options["default"]
+			if otherwise == nil {
 				return nil, u.Error()
 			}
 			value = otherwise

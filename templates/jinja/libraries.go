@@ -32,8 +32,8 @@ func (r *Run) NoteUnsafe() { r.session.shared.unsafe = true }
 
 // Template renders another template, found by its name as include finds it, with the variables of this rendering and some
 // of its own; nil: none. found is false when there is no such template.
-func (r *Run) Template(name string, own *ordered.Map) (text string, found bool, err error) {
-	body, path, found, err := r.session.include(name, DefaultFileOptions())
+func (r *Run) Template(name string, own *ordered.Map, o FileOptions) (text string, found bool, err error) {
+	body, path, found, err := r.session.include(name, o)
 	if err != nil || !found {
 		return "", found, err
 	}
