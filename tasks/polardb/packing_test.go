@@ -196,7 +196,8 @@ func TestBackupThatStaysUnpacked(t *testing.T) {
 	for name, c := range map[string]struct{ command, text, want string }{
 		"no room":             {"df", "echo x; echo /dev/x 9 9 262144 9% /", "there is no room for its archives"},
 		"room for some":       {"df", "echo x; echo /dev/x 9 9 262145 9% /", "there is no room for its archives"},
-		"a program that dies": {"gzip", "exit 1", "does not hold what was read"},
+		"a program that dies": {"gzip", "cat >/dev/null; exit 1", "does not hold what was read"},
+		"one that dies early": {"gzip", "exit 1", ""}, // tar fails as well, unless the pipe took all that it had
 		"one that lies":       {"gzip", `cat >/dev/null; [ "$1" = -d ] || echo lies`, "does not hold what was read"},
 		"tar that fails":      {"tar", "echo half; exit 2", "tar failed"},
 	} {
@@ -205,7 +206,7 @@ func TestBackupThatStaysUnpacked(t *testing.T) {
 				p := newPackedHost(t, h, dir)
 				taskstest.Pretend(t, dir+"/first", map[string]string{c.command: c.text + "\n"})
 				p.sh("chmod -R go+rX first")
-				if copied := p.take("gzip"); copied.Packed != "" || !strings.Contains(copied.Unpacked, c.want) {
+				if copied := p.take("gzip"); copied.Packed != "" || copied.Unpacked == "" || !strings.Contains(copied.Unpacked, c.want) {
 					t.Errorf("it came to %+v", copied)
 				}
 				listed, err := listBackups(t.Context(), h, dir+"/b", "nobody")
