@@ -129,7 +129,8 @@ type Task struct {
 	Module *tasks.Module
 	// ModuleFrom is set instead of Module for `action: "{{ template }} arguments"`: its name is known in the run alone.
 	ModuleFrom Value
-	// Args are the module's, as written; FreeText among them is what stands behind a name of ModuleFrom. ArgsFrom is `args: "{{ dict }}"`-style whole arguments, when given.
+	// Args are the module's, as written; FreeText among them is what stands behind a name of ModuleFrom. ArgsFrom is
+	// `args: "{{ dict }}"`-style whole arguments, when given.
 	Args     map[string]Value
 	ArgsFrom Value
 

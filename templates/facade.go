@@ -77,9 +77,6 @@ func NotAContainer(template, text string) error { return jinja.NotAContainer(tem
 // Truth reports whether a value is true as Python has it.
 func Truth(value any) (bool, error) { return jinja.Truth(value) }
 
-// Text is a value as Python's str() has it: None, True, 1.0.
-func Text(value any) string { return jinja.Text(value) }
-
 // Moment is a time as a value of templates, Python's datetime: what a clock shows then, in the time's own place.
 func Moment(at time.Time) any { return jinja.NewMoment(at) }
 

@@ -62,7 +62,10 @@ func (s *taskRun) named(v *variables) (*taskRun, error) {
 	name := text(rendered)
 	m, ok := s.p.r.lookup(name)
 	if !ok {
-		return nil, at(from.Pos, fmt.Errorf("action: there is no module %q that a template can name", name))
+		return nil, &tasks.Failure{
+			Msg:  fmt.Sprintf("%s:%d: action: there is no module %q that a template can name", from.Pos.File, from.Pos.Line, name),
+			Hint: "polarbook doc lists the modules; what the engine does itself, and modules of your own, are written by their names",
+		}
 	}
 	t := *s.t
 	t.Module, t.ModuleFrom = m, playbooks.Value{}

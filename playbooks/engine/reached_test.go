@@ -101,16 +101,18 @@ func TestWhatFailedIsSeenOnTheWay(t *testing.T) {
             - name: one
               fail: {msg: first}
               tags: t
+              delegate_to: "{{ inventory_hostname }}"
           rescue:
             - name: two
               fail: {msg: second}
+              delegate_to: "{{ inventory_hostname }}"
           always:
             - echo: "always {{ ansible_failed_task.name }} {{ ansible_failed_task.args.msg }}"
       rescue:
-        - echo: "rescue {{ ansible_failed_task.name }} {{ ansible_failed_task.tags }}"
+        - echo: "rescue {{ ansible_failed_task.name }} {{ ansible_failed_task.tags }} {{ ansible_failed_task.delegate_to }}"
 `)
 	b.wantKind(err, 0)
-	for _, want := range []string{"a ok: always two second", "a ok: rescue two []"} {
+	for _, want := range []string{"a ok: always two second", "a ok: rescue two [] a"} {
 		if !strings.Contains(b.rec.text(), want) {
 			t.Errorf("want %q in\n%s", want, b.rec.text())
 		}

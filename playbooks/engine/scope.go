@@ -11,8 +11,8 @@ import (
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine/session"
-	"github.com/polarbook/polarbook/templates"
 	"github.com/polarbook/polarbook/templates/ordered"
+	"github.com/polarbook/polarbook/templates/pytext"
 )
 
 // scope is one level on the way from the play down to a task: what the play, block, role, include or task adds for
@@ -318,7 +318,7 @@ func repr(x any) string {
 		}
 		return "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`, "\n", `\n`, "\r", `\r`, "\t", `\t`).Replace(x) + "'"
 	case float64:
-		return templates.Text(x)
+		return pytext.Float(x)
 	case []any:
 		parts := make([]string, len(x))
 		for i, item := range x {

@@ -188,13 +188,15 @@ func (s *taskRun) fall(h *host, name, action string, o *outcome) {
 	if !s.sc.rescuable {
 		return
 	}
-	var args any = raw(s.t.Args)
+	var args, to any = raw(s.t.Args), s.sc.keyword(delegateTo).Raw
 	if v, err := s.p.vars(h, s.sc, &s.t.Origin); err == nil {
-		if rendered, err := v.render(args); err == nil {
-			args = rendered
+		for _, x := range []*any{&args, &to} {
+			if rendered, err := v.render(*x); err == nil {
+				*x = rendered
+			}
 		}
 	}
-	task := ordered.Of("name", name, "action", action, "args", args, "tags", anys(s.sc.tags()), "delegate_to", s.sc.keyword(delegateTo).Raw)
+	task := ordered.Of("name", name, "action", action, "args", args, "tags", anys(s.sc.tags()), "delegate_to", to)
 	h.setVars(ordered.Of("ansible_failed_task", untrusted(task), "ansible_failed_result", untrusted(o.result())))
 }
 

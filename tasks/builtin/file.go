@@ -137,10 +137,14 @@ func (a *fileAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	if err := found.Decode(&said); err != nil {
 		return tasks.Plan{}, err
 	}
-	plan, err := a.plan(said)
+	have := said.Path
+	if have.Kind == "link" && a.Follow && a.State != "link" && a.State != "absent" && a.State != "hard" {
+		have = said.Target
+	}
+	plan, err := a.plan(have, said)
 	var failure *tasks.Failure
 	if errors.As(err, &failure) && failure.Values == nil {
-		failure.Values = a.values(said.Path)
+		failure.Values = a.values(have)
 		if a.State == "link" || a.State == "hard" {
 			failure.Values["dest"], failure.Values["src"] = a.Path, a.Src
 		}
@@ -148,11 +152,8 @@ func (a *fileAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	return plan, err
 }
 
-func (a *fileAction) plan(said fileFound) (tasks.Plan, error) {
-	have := said.Path
-	if have.Kind == "link" && a.Follow && a.State != "link" && a.State != "absent" && a.State != "hard" {
-		have = said.Target
-	}
+// plan is for what is at the path, or where a link that is to be followed leads.
+func (a *fileAction) plan(have script.File, said fileFound) (tasks.Plan, error) {
 	switch a.State {
 	case "absent":
 		return a.absent(have), nil
@@ -167,13 +168,7 @@ func (a *fileAction) plan(said fileFound) (tasks.Plan, error) {
 	}
 	if !have.Exists() || a.State == "file" && have.Kind != "file" {
 		what := fmt.Sprintf("%s is %s, so it cannot be given attributes as a file", a.Path, files.DescribeKind(have.Kind))
-		if a.asking && !have.Exists() {
-			return tasks.Plan{Unknown: what}, nil
-		}
-		return tasks.Plan{}, &tasks.Failure{
-			Msg: what, Hint: "state: touch or the copy module create a file, state: directory a directory",
-			Values: map[string]any{"path": a.Path, "state": files.FileValues(have)["state"]},
-		}
+		return tasks.NotYet(a.asking && !have.Exists(), what, "state: touch or the copy module create a file, state: directory a directory")
 	}
 	return a.attributesOnly(have), nil
 }

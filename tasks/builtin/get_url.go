@@ -332,8 +332,8 @@ func (g *getURL) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, found ge
 	if err != nil {
 		return tasks.Result{}, err
 	}
-	if size := answer.Headers.Get("Content-Length"); size != "" && answer.Headers.Get("Content-Encoding") == "" && size != fmt.Sprint(sums.Size) {
-		return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("the server announced %s bytes, and %d came: run again", size, sums.Size)}
+	if err := cutShort(answer, sums); err != nil {
+		return tasks.Result{}, err
 	}
 	if found.want != "" && sums.Algorithm != found.want {
 		delete(values, "msg") // what the server said is not why it failed

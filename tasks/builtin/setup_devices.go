@@ -1,13 +1,13 @@
 package builtin
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks/convert"
+	"github.com/polarbook/polarbook/templates/pytext"
 )
 
 // disk is a block device: the files of its directory in /sys, by their paths in there, and what is made of it.
@@ -88,7 +88,7 @@ func deviceFacts(said *setupFound, facts map[string]any) {
 			"sas_address": d.file("device/sas_address"), "sas_device_handle": d.file("device/sas_device_handle"),
 			"removable": d.file("removable"), "support_discard": d.file("queue/discard_granularity"),
 			"rotational": d.file("queue/rotational"), "scheduler_mode": chosenScheduler(d.files["queue/scheduler"]),
-			"sectors": sectors, "sectorsize": text, "size": bytesToHuman(sectors * size), "host": hosts[name], "holders": d.heldBy(""),
+			"sectors": sectors, "sectorsize": text, "size": pytext.Size(float64(sectors*size), "", false), "host": hosts[name], "holders": d.heldBy(""),
 		}
 		if d.files["queue/discard_max_hw_bytes"] == "0" {
 			device["support_discard"] = "0"
@@ -120,7 +120,7 @@ func (d *disk) partition(name string, links deviceLinks) map[string]any {
 	sectors := d.number(name+"/size") * 512 / size
 	part := map[string]any{
 		"links": links.of(name), "start": d.file(name + "/start"), "sectorsize": text, "sectors": sectors,
-		"size": bytesToHuman(sectors * size), "uuid": nil, "holders": d.heldBy(name),
+		"size": pytext.Size(float64(sectors*size), "", false), "uuid": nil, "holders": d.heldBy(name),
 	}
 	if part["start"] == nil {
 		part["start"] = 0
@@ -231,16 +231,4 @@ func lvmFact(lines []string) any {
 		}
 	}
 	return map[string]any{"vgs": groups, "lvs": volumes, "pvs": physical}
-}
-
-// bytesToHuman is a size as Ansible writes it: 1.00 GB is 2^30 bytes.
-func bytesToHuman(size int) string {
-	limit := 1
-	for _, unit := range []string{"Bytes", "KB", "MB", "GB", "TB", "PB", "EB"} {
-		if size < limit*1024 || unit == "EB" {
-			return fmt.Sprintf("%.2f %s", float64(size)/float64(limit), unit)
-		}
-		limit *= 1024
-	}
-	return ""
 }

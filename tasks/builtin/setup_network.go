@@ -68,10 +68,14 @@ func networkFacts(said *setupFound, facts map[string]any) {
 			}
 			continue
 		}
-		if a := address4(f, prefix); a["alias"] != device {
-			labelled(interfaces, device, a, slices.Contains(f, "secondary"))
-		} else {
-			more(i, a, slices.Contains(f, "secondary"))
+		a, secondary := address4(f, prefix), slices.Contains(f, "secondary")
+		label := labelOf(f, device)
+		if interfaces[label] == nil { // Ansible takes a label of its own, such as eth0:1, for an interface of that name
+			interfaces[label] = map[string]any{}
+		}
+		addAddress(interfaces[label], a, secondary)
+		if secondary && label != device {
+			addAddress(i, a, true)
 		}
 		if !strings.HasPrefix(prefix.Addr().String(), "127.") {
 			all4 = append(all4, prefix.Addr().String())
@@ -86,46 +90,31 @@ func networkFacts(said *setupFound, facts map[string]any) {
 	facts["default_ipv6"] = defaultRoute(said.Route6, interfaces, "ipv6")
 }
 
-// address4 is an IPv4 address; alias is its label, which is the device but for those that were given one, such as eth0:1.
 func address4(f []string, prefix netip.Prefix) map[string]any {
-	a := map[string]any{
+	return map[string]any{
 		"address": prefix.Addr().String(), "prefix": strconv.Itoa(prefix.Bits()), "network": prefix.Masked().Addr().String(),
 		"netmask": net.IP(net.CIDRMask(prefix.Bits(), 32)).String(), "broadcast": word(f, "brd"),
 	}
-	for _, w := range f {
-		if label, ok := strings.CutSuffix(w, `\`); ok {
-			a["alias"] = label
-			break
-		}
-	}
-	return a
 }
 
-// more adds an address: the first one is ipv4, all others and those that the kernel calls secondary are ipv4_secondaries.
-func more(i, a map[string]any, secondary bool) {
-	a = maps.Clone(a)
-	delete(a, "alias")
+// labelOf is the label of an address, the last word of what ip prints as its first line; where it prints none, the device.
+func labelOf(f []string, device string) string {
+	for _, w := range f {
+		if label, ok := strings.CutSuffix(w, `\`); ok && label != "" {
+			return label
+		}
+	}
+	return device
+}
+
+// addAddress adds an address: the first one is ipv4, all others and those that the kernel calls secondary are ipv4_secondaries.
+func addAddress(i, a map[string]any, secondary bool) {
 	if _, there := i["ipv4"]; !there && !secondary {
 		i["ipv4"] = a
 		return
 	}
 	list, _ := i["ipv4_secondaries"].([]any)
 	i["ipv4_secondaries"] = append(list, a)
-}
-
-// labelled adds an address with a label of its own, which Ansible takes for an interface of that name.
-func labelled(interfaces map[string]map[string]any, device string, a map[string]any, secondary bool) {
-	label, _ := a["alias"].(string)
-	if label == "" {
-		label = device
-	}
-	if interfaces[label] == nil {
-		interfaces[label] = map[string]any{}
-	}
-	more(interfaces[label], a, secondary)
-	if secondary && label != device {
-		more(interfaces[device], a, true)
-	}
 }
 
 // linkTypes are the kernel's numbers of what is at the other end (ARPHRD).

@@ -199,17 +199,17 @@ func capabilityFacts(said *setupFound, facts map[string]any) {
 	for _, line := range said.Capabilities {
 		_, held, _ := strings.Cut(line, ":")
 		enforced := []any{}
-		facts["system_capabilities_enforced"] = "False"
-		if held = strings.TrimSpace(held); held != "=ep" {
-			facts["system_capabilities_enforced"] = "True"
-			if _, names, ok := strings.Cut(line, "="); ok {
-				enforced = []any{}
-				for name := range strings.SplitSeq(strings.SplitN(names, "=", 2)[0], ",") {
-					enforced = append(enforced, strings.TrimSpace(name))
-				}
+		facts["system_capabilities"], facts["system_capabilities_enforced"] = enforced, "False"
+		if strings.TrimSpace(held) == "=ep" { // all that there are
+			continue
+		}
+		// "= cap_chown,cap_kill+ep" of an older capsh, "cap_chown,cap_kill=ep" of a newer: Ansible takes what is behind the first =.
+		if parts := strings.Split(line, "="); len(parts) > 1 {
+			for name := range strings.SplitSeq(parts[1], ",") {
+				enforced = append(enforced, strings.TrimSpace(name))
 			}
 		}
-		facts["system_capabilities"] = enforced
+		facts["system_capabilities"], facts["system_capabilities_enforced"] = enforced, "True"
 	}
 }
 

@@ -185,6 +185,18 @@ func TestFactsOfLinks(t *testing.T) {
 			}
 		}
 	}
+	bond := map[string]any{"type": "unknown"}
+	for _, about := range [][2]string{
+		{"type", "1"}, {"speed", "none"}, {"bonding/slaves", "eth1 eth2"}, {"bonding/mode", "active-backup 1"}, {"bonding/miimon", "100"},
+		{"bonding/primary", "eth1"}, {"bonding/all_slaves_active", "0"},
+	} {
+		linkFact(bond, about[0], about[1])
+	}
+	if want := (map[string]any{
+		"type": "bonding", "slaves": []any{"eth1", "eth2"}, "mode": "active-backup", "miimon": "100", "primary": "eth1", "all_slaves_active": false,
+	}); !reflect.DeepEqual(bond, want) {
+		t.Errorf("bond %#v", bond)
+	}
 	var secondaries []any
 	for _, a := range f["ansible_eth0"].(map[string]any)["ipv4_secondaries"].([]any) {
 		secondaries = append(secondaries, a.(map[string]any)["address"])
@@ -197,6 +209,21 @@ func TestFactsOfLinks(t *testing.T) {
 	}
 	if got := f["ansible_cmdline"].(map[string]any)["console"]; got != "ttyS0" {
 		t.Errorf("the last console is %v", got)
+	}
+}
+
+func TestFactsOfCapabilities(t *testing.T) {
+	for said, want := range map[string]string{
+		"Current: =ep": "[] False",
+		"Current: =ep cap_ipc_lock,cap_sys_module-ep": "[ep cap_ipc_lock cap_sys_module-ep] True",
+		"Current: = cap_chown,cap_kill+ep":            "[cap_chown cap_kill+ep] True",
+		"Current: cap_chown,cap_kill=ep":              "[ep] True",
+	} {
+		facts := map[string]any{}
+		capabilityFacts(&setupFound{Capabilities: []string{said}}, facts)
+		if got := fmt.Sprintf("%v %v", facts["system_capabilities"], facts["system_capabilities_enforced"]); got != want {
+			t.Errorf("%q: %s, want %s", said, got, want)
+		}
 	}
 }
 

@@ -69,14 +69,17 @@ func (u *unarchiveURL) fetch(ctx context.Context, h tasks.Host, c *web.Client) (
 		return fetchedArchive{}, err
 	}
 	if answer.Status != 200 && answer.Status != 0 {
-		return fetchedArchive{}, &tasks.Failure{Msg: fmt.Sprintf("Failure downloading %s, %s", u.Src, webMessage(answer))}
+		return fetchedArchive{}, &tasks.Failure{
+			Msg:  fmt.Sprintf("Failure downloading %s, %s", u.Src, webMessage(answer)),
+			Hint: "nothing was changed: is the address right? get_url and uri take a user, a password and headers",
+		}
 	}
 	sums, err := c.Sums(ctx, "")
 	if err != nil {
 		return fetchedArchive{}, err
 	}
-	if size := answer.Headers.Get("Content-Length"); size != "" && answer.Headers.Get("Content-Encoding") == "" && size != fmt.Sprint(sums.Size) {
-		return fetchedArchive{}, &tasks.Failure{Msg: fmt.Sprintf("the server announced %s bytes, and %d came: run again", size, sums.Size)}
+	if err := cutShort(answer, sums); err != nil {
+		return fetchedArchive{}, err
 	}
 	there := *u.unarchive
 	there.at = c.Out()

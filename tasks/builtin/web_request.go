@@ -111,6 +111,15 @@ func (a *webArgs) options(user, password string, timeout int) web.Options {
 }
 
 // webMessage is what Ansible says of an answer.
+// cutShort is the failure of a file that came with another size than its server had announced.
+func cutShort(r *web.Response, sums web.Sums) error {
+	size := r.Headers.Get("Content-Length")
+	if size == "" || r.Headers.Get("Content-Encoding") != "" || size == fmt.Sprint(sums.Size) {
+		return nil
+	}
+	return &tasks.Failure{Msg: fmt.Sprintf("the server announced %s bytes, and %d came: run again", size, sums.Size)}
+}
+
 func webMessage(r *web.Response) string {
 	if r.Failed && r.Status != 0 {
 		return fmt.Sprintf("HTTP Error %d: %s", r.Status, r.Reason)

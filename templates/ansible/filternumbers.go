@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/templates/jinja"
+	"github.com/polarbook/polarbook/templates/pytext"
 )
 
 // toInt is Jinja2's filter int: what is no number gives the default, 0.
@@ -257,21 +258,5 @@ func humanReadable(c *jinja.Invocation) (any, error) {
 		}
 		_, size, _, _ = jinja.Number(parsed)
 	}
-	base, unit := "Bytes", c.Text("unit", "")
-	if bits {
-		base = "bits"
-	}
-	suffix := "B"
-	if bits {
-		suffix = "b"
-	}
-	units := "YZEPTGMK"
-	for at := range len(units) {
-		limit := math.Pow(2, float64(10*(8-at)))
-		letter := units[at : at+1]
-		if unit == "" && size >= limit || unit != "" && strings.EqualFold(unit, letter) {
-			return fmt.Sprintf("%.2f %s%s", size/limit, letter, suffix), nil
-		}
-	}
-	return fmt.Sprintf("%.2f %s", size, base), nil
+	return pytext.Size(size, c.Text("unit", ""), bits), nil
 }

@@ -10,6 +10,24 @@ import (
 	"unicode"
 )
 
+// Size is a number of bytes as Ansible writes it: 1.00 GB is 2^30. unit is the letter of the one to write it in; empty: the largest that
+// it fills. bits are written as such.
+func Size(bytes float64, unit string, bits bool) string {
+	base, suffix := "Bytes", "B"
+	if bits {
+		base, suffix = "bits", "b"
+	}
+	units := "YZEPTGMK"
+	for at := range len(units) {
+		limit := math.Pow(2, float64(10*(8-at)))
+		letter := units[at : at+1]
+		if unit == "" && bytes >= limit || unit != "" && strings.EqualFold(unit, letter) {
+			return fmt.Sprintf("%.2f %s%s", bytes/limit, letter, suffix)
+		}
+	}
+	return fmt.Sprintf("%.2f %s", bytes, base)
+}
+
 // Float is Python's repr of a float.
 func Float(f float64) string {
 	switch {

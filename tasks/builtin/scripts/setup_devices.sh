@@ -14,6 +14,8 @@ holders() {
 		fi
 	done
 }
+inquire=
+if [ "$(id -u)" = 0 ] && have sg_inq; then inquire=yes; fi
 for d in /sys/block/*; do
 	if [ ! -d "$d" ]; then continue; fi
 	b=${d##*/}
@@ -32,7 +34,7 @@ for d in /sys/block/*; do
 	for s in "$d"/slaves/*; do
 		if [ -e "$s" ]; then echo "block $b slave ${s##*/}"; fi
 	done
-	if [ "$(id -u)" = 0 ] && have sg_inq; then
+	if [ -n "$inquire" ]; then
 		soon sg_inq "/dev/$b" 2>/dev/null | sed -n "s/.*\(Unit serial\|Serial\) number:[[:space:]]*\([[:alnum:]_]*\).*/block $b sg_serial \2/p" | head -n 1
 	fi
 done
