@@ -102,6 +102,11 @@ systemd-run --unit=exporter /usr/local/bin/node_exporter --collector.textfile.di
 			}
 		}
 		s.Run(0, "metrics.yml")
+		dropped := s.Followers()[0]
+		s.Run(0, "drop-node.yml", "-e", "node="+dropped)
+		if got := s.On(dropped, "systemctl is-active polardb-watched-metrics.timer; ls "+textfiles+" 2>&1; true"); !strings.Contains(got, "inactive\n") || !strings.Contains(got, "No such file") {
+			t.Errorf("%s was dropped, and tells metrics still: %s", dropped, got)
+		}
 		s.Run(0, "destroy.yml", "-e", "confirm=watched")
 		for _, n := range s.Names() {
 			if found := s.On(n, left); found != "" {
