@@ -288,28 +288,18 @@ func (i *Inventory) implicit(name string) *Host {
 // variables come from all, and no pattern and no group finds it.
 func (i *Inventory) Guest(name string) *Host { return &Host{Name: name, inventory: i, implicit: true} }
 
+// addHost looks in the host's groups, which are few; a group may have a hundred thousand hosts.
 func (g *group) addHost(h *Host) {
-	for _, existing := range g.hosts {
-		if existing == h {
-			return
-		}
+	if !slices.Contains(h.groups, g) {
+		g.hosts = append(g.hosts, h)
+		h.groups = append(h.groups, g)
 	}
-	g.hosts = append(g.hosts, h)
-	h.groups = append(h.groups, g)
 }
 
 func (g *group) removeHost(h *Host) {
-	for at, existing := range g.hosts {
-		if existing == h {
-			g.hosts = append(g.hosts[:at:at], g.hosts[at+1:]...)
-			break
-		}
-	}
-	for at, existing := range h.groups {
-		if existing == g {
-			h.groups = append(h.groups[:at:at], h.groups[at+1:]...)
-			break
-		}
+	if at := slices.Index(h.groups, g); at >= 0 {
+		h.groups = slices.Delete(slices.Clone(h.groups), at, at+1)
+		g.hosts = slices.DeleteFunc(slices.Clone(g.hosts), func(other *Host) bool { return other == h })
 	}
 }
 
