@@ -11,7 +11,7 @@ var firewalld = map[string]string{
 	"ip": `echo '2: eth0    inet 10.0.0.1/24 brd 10.0.0.255 scope global eth0\       valid_lft forever preferred_lft forever'`,
 	"busctl": `
 [ ! -e "$STATE/silent" ] || { echo 'Failed to connect to bus' >&2; exit 1; }
-shift 3 # --auto-start=no call NAME
+shift 4 # --auto-start=no --timeout=20 call NAME
 case "$1 $2 $3 ${4:-} ${5:-}" in
 */FirewallD1" org.fedoraproject.FirewallD1 getDefaultZone  ") echo 's "public"' ;;
 *".zone getZoneOfInterface s eth0") cat "$STATE/zone" ;;

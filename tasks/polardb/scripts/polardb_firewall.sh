@@ -1,5 +1,5 @@
 # Prints which firewall runs, and what it lets in: in the zone of the node's address and in the default zone.
-# uses: preamble
+# uses: preamble firewalld
 # takes: ADDRESS
 
 interfaces() {
@@ -8,39 +8,26 @@ interfaces() {
 	fi
 }
 
-# firewalld is asked on the bus: firewall-cmd is a Python program, and takes longer to start than all of the answers.
-bus=org.fedoraproject.FirewallD1
-path=/org/fedoraproject/FirewallD1
-call() { busctl --auto-start=no call $bus "$@" 2>/dev/null; }
-# texts prints the strings of busctl's answer, a line each.
-texts() {
-	awk '{
-		while (match($0, /"([^"\\]|\\.)*"/)) {
-			text = substr($0, RSTART + 1, RLENGTH - 2)
-			$0 = substr($0, RSTART + RLENGTH)
-			gsub(/\\"/, "\"", text)
-			print text
-		}
-	}'
-}
 # shown LABEL prints what getPorts and getRichRules answered.
 shown() {
-	printf '%s\n' "$ports" | texts | awk -v label="$1" 'NR % 2 { port = $0; next } { printf "ports %s %s/%s\n", label, port, $0 }'
-	printf '%s\n' "$rules" | texts | sed "s/^/rule $1 /"
+	printf 'ports %s %s\n' "$1" "$(printf '%s\n' "$ports" | firewalld_ports)"
+	printf '%s\n' "$rules" | firewalld_texts | sed "s/^/rule $1 /"
 }
 # zone_on_bus ZONE [SUFFIX]: what it lets in now, and from the next start on.
 zone_on_bus() {
-	ports=$(call $path $bus.zone getPorts s "$1") && rules=$(call $path $bus.zone getRichRules s "$1") || return 1
+	ports=$(firewalld_call $firewalld_path $firewalld.zone getPorts s "$1") || return 1
+	rules=$(firewalld_call $firewalld_path $firewalld.zone getRichRules s "$1") || return 1
 	shown "now$2"
-	kept=$(call $path/config $bus.config getZoneByName s "$1" | texts)
-	[ -n "$kept" ] && ports=$(call "$kept" $bus.config.zone getPorts) && rules=$(call "$kept" $bus.config.zone getRichRules) || return 1
+	kept=$(firewalld_kept "$1")
+	ports=$(firewalld_call "$kept" $firewalld.config.zone getPorts) || return 1
+	rules=$(firewalld_call "$kept" $firewalld.config.zone getRichRules) || return 1
 	shown "boot$2"
 }
 on_bus() {
-	have busctl && default=$(call $path $bus getDefaultZone | texts) && [ -n "$default" ] || return 1
-	zone=
+	default=$(firewalld_default) zone=
+	[ -n "$default" ] || return 1
 	for i in $(interfaces); do
-		zone=$(call $path $bus.zone getZoneOfInterface s "$i" | texts)
+		zone=$(firewalld_call $firewalld_path $firewalld.zone getZoneOfInterface s "$i" | firewalld_texts)
 	done
 	[ -n "$zone" ] || zone=$default
 	printf 'firewall firewalld\nzone %s\ndefault %s\n' "$zone" "$default"

@@ -1,6 +1,6 @@
 # Prints all that a host can tell by itself, one check.NAME=VALUE a line, after what the node looks like. $* are the libraries that are
 # needed. Every line is printed where it is found; what a host does not have is left out, and the plan says what that means.
-# uses: tcp_tables strangers
+# uses: tcp_tables strangers firewalld
 # takes: PGDATA POLARDATA ENGINE OWNER UNIT LOCALE ZONE PORTS TOOLS SYSCTL
 (
 export LC_ALL=C
@@ -120,9 +120,21 @@ zone=$ZONE
 if [ -n "$zone" ] && [ -d /usr/share/zoneinfo ] && [ ! -f "/usr/share/zoneinfo/$zone" ]; then say nozone=yes; fi
 locale -a 2>/dev/null | sed 's/^/check.locales=/'
 if has getenforce; then say "selinux=$(getenforce 2>/dev/null)"; fi
+# default_zone prints, of what firewall-cmd --list-all does, what lets anybody in.
+default_zone() {
+	zone=$(firewalld_default) && [ -n "$zone" ] || return 1
+	target=$(firewalld_call "$(firewalld_kept "$zone")" $firewalld.config.zone getTarget) || return 1
+	services=$(firewalld_call $firewalld_path $firewalld.zone getServices s "$zone") || return 1
+	ports=$(firewalld_call $firewalld_path $firewalld.zone getPorts s "$zone") || return 1
+	rules=$(firewalld_call $firewalld_path $firewalld.zone getRichRules s "$zone") || return 1
+	echo "target: $(printf '%s\n' "$target" | firewalld_texts)"
+	echo "services: $(printf '%s\n' "$services" | firewalld_texts | tr '\n' ' ')"
+	echo "ports: $(printf '%s\n' "$ports" | firewalld_ports)"
+	printf '%s\n' "$rules" | firewalld_texts
+}
 if has firewall-cmd && systemctl -q is-active firewalld 2>/dev/null; then
 	say firewall=firewalld
-	timeout 20 firewall-cmd --list-all 2>/dev/null | sed 's/^/check.firewall.rule=/'
+	{ default_zone || timeout 20 firewall-cmd --list-all 2>/dev/null; } | sed 's/^/check.firewall.rule=/'
 elif has ufw && grep -qi '^ENABLED=yes' /etc/ufw/ufw.conf 2>/dev/null; then
 	say firewall=ufw
 	timeout 20 ufw status 2>/dev/null | sed 's/^/check.firewall.rule=/'
