@@ -211,7 +211,7 @@ func (f *firewalld) Probe() string {
 	case "target":
 		query, target = "--get-target", f.target()
 	}
-	return scripts.Script("firewalld", script.Values{"target": target}, append(f.zone(), query)...)
+	return scripts.Script("firewalld", script.Values{"target": target, "now": f.immediate, "boot": f.permanent}, append(f.zone(), query)...)
 }
 
 func (f *firewalld) Plan(found tasks.Found) (tasks.Plan, error) {

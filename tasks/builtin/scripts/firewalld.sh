@@ -1,9 +1,10 @@
-# Asks firewalld whether a setting is as wanted, now and from the next start on; what does not run, for the latter only. The words
+# Asks firewalld whether a setting is as wanted: now, where it runs and now is set, and from the next start on where boot is. The words
 # are the question. target: what the answer has to be; when it is empty the exit status says it.
-# uses: preamble
-# takes: target
+# uses: preamble firewalld_bus
+# takes: target now boot
 have firewall-cmd || { echo absent yes; exit 0; }
-state=$(firewall-cmd --state 2>&1)
+state=$(firewalld_state)
+if [ "$state" != running ]; then state=$(firewall-cmd --state 2>&1); fi
 echo "state $state"
 # ask WHERE COMMAND...
 ask() {
@@ -16,8 +17,8 @@ ask() {
 }
 if [ "$state" = running ]; then
 	# A target is permanent only.
-	[ -n "$target" ] || ask now firewall-cmd "$@"
-	ask boot firewall-cmd --permanent "$@"
+	if [ -n "$now" ] && [ -z "$target" ]; then ask now firewall-cmd "$@"; fi
+	if [ -n "$boot" ]; then ask boot firewall-cmd --permanent "$@"; fi
 elif have firewall-offline-cmd; then
 	ask boot firewall-offline-cmd "$@"
 fi

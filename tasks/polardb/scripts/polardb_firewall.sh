@@ -1,5 +1,5 @@
 # Prints which firewall runs, and what it lets in: in the zone of the node's address and in the default zone.
-# uses: preamble firewalld
+# uses: preamble firewalld_bus
 # takes: ADDRESS
 
 interfaces() {

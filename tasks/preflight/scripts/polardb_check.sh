@@ -1,6 +1,6 @@
 # Prints all that a host can tell by itself, one check.NAME=VALUE a line, after what the node looks like. $* are the libraries that are
 # needed. Every line is printed where it is found; what a host does not have is left out, and the plan says what that means.
-# uses: tcp_tables strangers firewalld
+# uses: tcp_tables strangers firewalld_bus
 # takes: PGDATA POLARDATA ENGINE OWNER UNIT LOCALE ZONE PORTS TOOLS SYSCTL
 (
 export LC_ALL=C
