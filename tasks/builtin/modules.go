@@ -10,7 +10,7 @@ func Modules() []tasks.Module {
 		replaceModule, unarchiveModule, hostnameModule, timezoneModule, waitForModule, userModule, groupModule, sysctlModule,
 		systemdModule, systemdServiceModule, serviceModule, assertModule, failModule, debugModule, setFactModule, setupModule,
 		pingModule, rawModule, pamLimitsModule, firewalldModule, iptablesModule, ufwModule, selinuxModule, slurpModule, findModule,
-		getURLModule, uriModule, aptRepositoryModule, cronModule, cronvarModule,
+		getURLModule, uriModule, aptRepositoryModule, cronModule, cronvarModule, htpasswdModule,
 		tempfileModule, getentModule, authorizedKeyModule, atModule, asyncStatusModule, packageModule, aptModule, dnfModule, yumModule,
 		packageFactsModule, serviceFactsModule, yumRepositoryModule, deb822Module, dnf5Module,
 	}
