@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -55,6 +56,7 @@ var unarchiveModule = tasks.Define(tasks.Module{
 		{Name: "src", Type: "str", Doc: "the archive"},
 		{Name: "files", Type: "list", Doc: "what was unpacked, with list_files"},
 		{Name: "sha256", Type: "str", Doc: "the archive's"},
+		{Name: "owner", Type: "str", Doc: "the directory's user, as are group, uid, gid, mode, size and state of it"},
 	},
 	Examples: `
 - unarchive: {src: polardb-11.9.tar.gz, dest: /opt/polardb/11.9, owner: polardb, group: polardb, extra_opts: [--strip-components=1]}
@@ -211,14 +213,15 @@ func (u *unarchive) Plan(found unarchiveFound) (tasks.Plan, error) {
 	case dest.Kind != "directory":
 		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is %s, and dest must be a directory", u.Dest, files.DescribeKind(dest.Kind))}
 	}
+	maps.Copy(values, files.FileValues(dest))
 	if u.ListFiles {
-		files := []any{}
+		names := []any{}
 		for _, name := range said.Files {
 			if name = strings.TrimPrefix(name, "./"); name != "" {
-				files = append(files, name)
+				names = append(names, name)
 			}
 		}
-		values["files"] = files
+		values["files"] = names
 	}
 	if found.same || said.Unpacked == sum && (said.Whole || u.KeepNewer) && !said.Strangers {
 		return tasks.Plan{Values: values}, nil

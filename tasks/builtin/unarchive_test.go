@@ -51,6 +51,9 @@ func TestUnarchive(t *testing.T) {
 			if files, _ := r.Values["files"].([]any); len(files) != 4 {
 				t.Errorf("files: %v", r.Values["files"])
 			}
+			if v := r.Values; v["mode"] != "0755" || v["state"] != "directory" || v["uid"] != os.Getuid() || v["owner"] == nil || v["size"] == nil {
+				t.Errorf("of the directory it says %v", v)
+			}
 			taskstest.MustNotChange(t, h, "unarchive", args, l)
 			taskstest.Write(t, to+"/own", "added later", 0o644)
 			if err := os.Chmod(to+"/bin dir/it's", 0o700); err != nil {

@@ -377,6 +377,7 @@ func (u *uri) result(ctx context.Context, h tasks.Host, c *web.Client, answer *w
 	}
 	if u.Dest != "" {
 		dest := script.TrimSlashes(u.Dest)
+		about := map[string]any{}
 		if success && answer.Status != 304 {
 			sums, err := c.Sums(ctx, "")
 			if err != nil {
@@ -393,13 +394,21 @@ func (u *uri) result(ctx context.Context, h tasks.Host, c *web.Client, answer *w
 				}
 				dest = strings.TrimSuffix(dest, "/") + "/" + name
 			}
-			more := map[string]any{}
-			if _, _, err = placeFetched(ctx, h, c, sums, dest, u.Attributes, false, u.began, more); err != nil {
+			if _, _, err = placeFetched(ctx, h, c, sums, dest, u.Attributes, false, u.began, about); err != nil {
 				return result, err
 			}
 			result.Changed = true // as Ansible says it, whatever was there before
+		} else if at, err := u.lookAt(ctx, h); err != nil {
+			return result, err
+		} else if at.Exists() {
+			about = files.FileValues(at)
 		}
 		values["path"] = dest
+		for _, r := range fileReturns {
+			if value, known := about[r.Name]; known {
+				values[r.Name] = value
+			}
+		}
 	}
 	if !success {
 		codes := make([]string, len(u.codes))

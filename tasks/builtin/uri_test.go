@@ -135,8 +135,11 @@ func TestURI(t *testing.T) {
 		if !changed || v["path"] != dir+"/got.conf" || taskstest.Read(t, dir+"/got.conf") != "port = 5432\n" {
 			t.Errorf("%v %v", changed, v)
 		}
+		if v["mode"] != "0600" || v["state"] != "file" || v["size"] != int64(12) || v["uid"] != os.Getuid() || v["owner"] == nil {
+			t.Errorf("of the file it says %v", v)
+		}
 		v, changed = ask("/file.conf", "dest", dir+"/got.conf", "status_code", []any{200, 304})
-		if changed || v["status"] != 304 {
+		if changed || v["status"] != 304 || v["mode"] != "0600" || v["state"] != "file" {
 			t.Errorf("%v %v", changed, v)
 		}
 		if v, _ = ask("/file.conf", "dest", dir); v["path"] != dir+"/file.conf" {
