@@ -20,12 +20,14 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
-	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"hash"
 	"strings"
+
+	"golang.org/x/crypto/blake2b"
+	"golang.org/x/crypto/blake2s"
 )
 
 // privateKey is any of the private keys that there are here.
@@ -292,23 +294,29 @@ func openPKCS8(der []byte, passphrase string) ([]byte, error) {
 	return plain, nil
 }
 
-// fingerprints are the hashes of a public key, in hexadecimal digits with colons, as Ansible's modules return them.
+// fingerprints are the hashes of a public key.
 func fingerprints(key privateKey) map[string]any {
-	all := map[string]any{}
 	der, err := x509.MarshalPKIXPublicKey(key.Public())
 	if err != nil {
-		return all
+		return map[string]any{}
 	}
+	return digests(der)
+}
+
+// digests are the hashes of bytes by their names, in hexadecimal digits with colons, as Ansible's modules return them.
+func digests(der []byte) map[string]any {
+	all := map[string]any{
+		"shake_128": colons(sha3.SumSHAKE128(der, 32)), "shake_256": colons(sha3.SumSHAKE256(der, 32)),
+	}
+	sum := blake2b.Sum512(der)
+	small := blake2s.Sum256(der)
+	all["blake2b"], all["blake2s"] = colons(sum[:]), colons(small[:])
 	for name, h := range map[string]hash.Hash{
 		"md5": md5.New(), "sha1": sha1.New(), "sha224": sha256.New224(), "sha256": sha256.New(), "sha384": sha512.New384(), "sha512": sha512.New(),
 		"sha3_224": sha3.New224(), "sha3_256": sha3.New256(), "sha3_384": sha3.New384(), "sha3_512": sha3.New512(),
 	} {
 		h.Write(der)
-		var pairs []string
-		for _, b := range h.Sum(nil) {
-			pairs = append(pairs, hex.EncodeToString([]byte{b}))
-		}
-		all[name] = strings.Join(pairs, ":")
+		all[name] = colons(h.Sum(nil))
 	}
 	return all
 }

@@ -38,7 +38,6 @@ var privateKeyModule = tasks.Define(tasks.Module{
 		"The key is made on the control node and written with mode 0600 unless mode says otherwise. A key that is there and fits is kept.",
 		"Without the passphrase of a key that is there, or with another, a new key takes its place, as in Ansible; regenerate: partial_idempotence fails instead.",
 		"type, size and curve are the key's own where Ansible returns the arguments: the size of a key of ECC is its curve's, not 4096.",
-		"fingerprint lacks the BLAKE2 and SHAKE hashes.",
 		files.FollowNote,
 	},
 	Returns: []tasks.Return{

@@ -19,7 +19,6 @@ var keyPipeModule = tasks.Define(tasks.Module{
 	Notes: []string{
 		"The key is made on the control node and written nowhere, so that check mode makes one too. What keeps the task's result has it: set no_log.",
 		"type, size and curve are the key's own where Ansible returns the arguments: the size of a key of ECC is its curve's, not 4096.",
-		"fingerprint lacks the BLAKE2 and SHAKE hashes.",
 	},
 	Returns: []tasks.Return{
 		{Name: "privatekey", Type: "str", Doc: "the key, if it is a new one or return_current_key is set"}, {Name: "type", Type: "str", Doc: "the kind of key"},
