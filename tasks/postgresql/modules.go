@@ -5,7 +5,7 @@ import "github.com/polarbook/polarbook/tasks"
 // Modules returns the modules for PostgreSQL, in the order of the documentation.
 func Modules() []tasks.Module {
 	return []tasks.Module{
-		pingModule, queryModule, dbModule, userModule, privsModule, extModule, schemaModule, membershipModule, tablespaceModule,
+		pingModule, queryModule, dbModule, userModule, privsModule, extModule, schemaModule, tableModule, membershipModule, tablespaceModule,
 		setModule, infoModule, ownerModule, hbaModule,
 	}
 }
