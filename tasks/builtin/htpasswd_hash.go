@@ -8,10 +8,10 @@ import (
 	"strings"
 
 	"github.com/GehirnInc/crypt"
-	_ "github.com/GehirnInc/crypt/apr1_crypt"
-	_ "github.com/GehirnInc/crypt/md5_crypt"
-	_ "github.com/GehirnInc/crypt/sha256_crypt"
-	_ "github.com/GehirnInc/crypt/sha512_crypt"
+	_ "github.com/GehirnInc/crypt/apr1_crypt"   // each makes its scheme known to package crypt
+	_ "github.com/GehirnInc/crypt/md5_crypt"    // likewise
+	_ "github.com/GehirnInc/crypt/sha256_crypt" // likewise
+	_ "github.com/GehirnInc/crypt/sha512_crypt" // likewise
 	"golang.org/x/crypto/bcrypt"
 )
 

@@ -2,7 +2,7 @@ package crypto
 
 import (
 	"crypto"
-	"crypto/dsa"
+	"crypto/dsa" //nolint:staticcheck // certificates for such keys are described, and none is made
 	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/ed25519"

@@ -34,7 +34,8 @@ var tableModule = tasks.Define(tasks.Module{
 		"A rename that was done already is none again, where Ansible's module fails.",
 	}, loginNotes...),
 	Returns: []tasks.Return{
-		{Name: "table", Type: "str", Doc: "the table, as asked for"}, {Name: "state", Type: "str", Doc: "present or absent; empty where there was none to drop"},
+		{Name: "table", Type: "str", Doc: "the table, as asked for"},
+		{Name: "state", Type: "str", Doc: "present or absent; empty where there was none to drop"},
 		{Name: "owner", Type: "str", Doc: "its owner"}, {Name: "tablespace", Type: "str", Doc: "its tablespace; empty: the database's"},
 		{Name: "storage_params", Type: "list", Doc: "its options"}, queriesReturn,
 	},
@@ -139,8 +140,9 @@ func lookForTable(name string) string {
 	if name == "" {
 		return "select null where false"
 	}
-	return "select pg_get_userbyid(c.relowner), s.spcname, array_cat(coalesce(c.reloptions, '{}'), array(select 'toast.' || o" +
-		" from pg_catalog.pg_class k, unnest(k.reloptions) o where k.oid = c.reltoastrelid)), coalesce(s.spcname, d.spcname), c.reltoastrelid <> 0" +
+	const toasted = "array(select 'toast.' || o from pg_catalog.pg_class k, unnest(k.reloptions) o where k.oid = c.reltoastrelid)"
+	return "select pg_get_userbyid(c.relowner), s.spcname, array_cat(coalesce(c.reloptions, '{}'), " + toasted + ")," +
+		" coalesce(s.spcname, d.spcname), c.reltoastrelid <> 0" +
 		" from pg_catalog.pg_class c left join pg_catalog.pg_tablespace s on s.oid = c.reltablespace" +
 		" join pg_catalog.pg_database b on b.datname = current_database() join pg_catalog.pg_tablespace d on d.oid = b.dattablespace" +
 		" where c.relkind in ('r', 'p') and c.oid = to_regclass(" + literal(name) + ")"
