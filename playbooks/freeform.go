@@ -53,6 +53,22 @@ func parsePairs(text string, known []string) (pairs []pair, raw string, err erro
 	return pairs, raw, nil
 }
 
+// KeyValues reads variables as --extra-vars has them: a=1 b="two words" c='it\'s'. What has no key is an error.
+func KeyValues(text string) (map[string]any, error) {
+	pairs, rest, err := parsePairs(text, nil)
+	if err != nil {
+		return nil, err
+	}
+	if rest != "" || len(pairs) == 0 && strings.TrimSpace(text) != "" {
+		return nil, errors.New("must be key=value, YAML or JSON in braces, or @FILE")
+	}
+	values := make(map[string]any, len(pairs))
+	for _, p := range pairs {
+		values[p.key] = p.value
+	}
+	return values, nil
+}
+
 // unescapedEquals is where the key ends: the first = that is not the first character and has no backslash before it.
 func unescapedEquals(s string) int {
 	for i := 1; i < len(s); i++ {

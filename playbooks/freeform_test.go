@@ -3,6 +3,7 @@ package playbooks
 import (
 	"encoding/json"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -78,4 +79,23 @@ func FuzzParsePairs(f *testing.F) {
 			lineColumn(text, p.after)
 		}
 	})
+}
+
+// Extra variables are read as Ansible 2.19 does: quotes may be escaped, and those within a word are part of it.
+func TestKeyValues(t *testing.T) {
+	for text, want := range map[string]map[string]any{
+		`d='it\'s'`: {"d": "it's"}, `d="it\"s" e=1`: {"d": `it"s`, "e": "1"}, `d='a b' e="c  d"`: {"d": "a b", "e": "c  d"},
+		`d=\x41`: {"d": "A"}, `d='x'y`: {"d": "'x'y"}, `d=a\=b`: {"d": `a\=b`}, `d= e=1`: {"d": "", "e": "1"}, `d=a=b`: {"d": "a=b"},
+		`d={{ 'a b' }} e=1`: {"d": "{{ 'a b' }}", "e": "1"}, `d=a\tb`: {"d": "a\tb"}, "": {},
+	} {
+		got, err := KeyValues(text)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %q %v, want %q", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"word d=1", "word", `d='a`, "=1"} {
+		if got, err := KeyValues(text); err == nil {
+			t.Errorf("%s: got %q", text, got)
+		}
+	}
 }

@@ -110,7 +110,6 @@ func TestErrorsSayWhere(t *testing.T) {
 		"a {{ x | uper }}":                       `1:10 there is no filter "uper"; did you mean "upper"?`,
 		"{{ x is defind }}":                      `1:9 there is no test "defind"; did you mean "defined"?`,
 		"{{ lookup('evn', 'X') }}":               `1:11 there is no lookup "evn"; did you mean "env"?`,
-		"{{ lookup('config', 'X') }}":            `1:11 lookup('config') is not supported: there is no configuration of Ansible here`,
 		"{{ x | urlize }}":                       `1:8 the filter urlize is not supported: nothing here writes HTML`,
 		"{{ x | regex_replace(a, b, c=1) }}":     `1:8 the filter regex_replace has no argument "c"`,
 		"{{ x | combine(recursiv=1, x=2, zz) }}": `1:33 an argument without a name cannot follow one with a name`,

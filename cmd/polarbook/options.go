@@ -12,6 +12,7 @@ import (
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/inventory/settings"
 	"github.com/polarbook/polarbook/inventory/vault"
+	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/templates/ordered"
 	"gopkg.in/yaml.v3"
 )
@@ -92,7 +93,7 @@ func (o *hostOptions) extraVars(keys *vault.Keyring, warn func(string)) (
 			}
 			text, from = string(data), file
 		} else if !strings.HasPrefix(strings.TrimSpace(text), "{") && !strings.HasPrefix(strings.TrimSpace(text), "[") {
-			more, err := keyValues(text)
+			more, err := playbooks.KeyValues(text)
 			if err != nil {
 				return nil, nil, fmt.Errorf("-e %s: %w", inventory.MaskRest(text), err)
 			}
@@ -153,42 +154,6 @@ func plainPathError(err error) error {
 		return pathError.Err
 	}
 	return err
-}
-
-// keyValues reads `a=1 b="two words"`; the values are strings.
-func keyValues(text string) (map[string]any, error) {
-	vars := map[string]any{}
-	rest := strings.TrimSpace(text)
-	for rest != "" {
-		name, after, ok := strings.Cut(rest, "=")
-		if !ok || strings.ContainsAny(name, " \t'\"") || name == "" {
-			return nil, errors.New("must be key=value, YAML or JSON in braces, or @FILE")
-		}
-		var value strings.Builder
-		quote := rune(0)
-		end := len(after)
-		for i, c := range after {
-			switch {
-			case quote == 0 && (c == '\'' || c == '"'):
-				quote = c
-			case quote == c:
-				quote = 0
-			case quote == 0 && (c == ' ' || c == '\t'):
-				end = i
-			default:
-				value.WriteRune(c)
-			}
-			if end == i {
-				break
-			}
-		}
-		if quote != 0 {
-			return nil, errors.New("a quote is not closed")
-		}
-		vars[name] = value.String()
-		rest = strings.TrimSpace(after[end:])
-	}
-	return vars, nil
 }
 
 // jsonLine prints a value on one line.

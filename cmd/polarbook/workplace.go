@@ -107,7 +107,7 @@ func (o hostOptions) prepareWithout(t *terminal) (*workplace, error) {
 	builtin := func(name string) (string, bool) { text, err := templates.Builtin(name); return text, err == nil }
 	render := templates.New(templates.Options{
 		Filters: all.Filters, Secrets: t.secrets, Env: os.LookupEnv, Read: os.ReadFile, Directories: []string{dir},
-		Templates: builtin, Vault: keys, Outside: true,
+		Templates: builtin, Vault: keys, Outside: true, Settings: configuration(set),
 		Hosts: func(patterns []string) ([]string, error) {
 			hosts, err := inv.SelectAll(patterns)
 			names := make([]string, len(hosts))

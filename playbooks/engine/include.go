@@ -12,6 +12,7 @@ import (
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/templates/ordered"
 )
 
@@ -187,7 +188,7 @@ func (p *playRun) want(s *taskRun, inc *playbooks.Include, v *variables, extra m
 	vars := raw(inc.Vars)
 	for _, name := range keys(extra) { // in one order, for hosts are grouped by the key
 		vars.Set(name, untrusted(extra[name]))
-		key += name + "=" + repr(extra[name]) + "\x00"
+		key += name + "=" + convert.Repr(extra[name]) + "\x00"
 	}
 	o := &outcome{status: event.OK, values: map[string]any{"changed": false, "include_args": shown}}
 	if inc.What == "include_tasks" {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/polarbook/polarbook/playbooks/engine/event"
+	"github.com/polarbook/polarbook/tasks/convert"
 )
 
 // TestPrecedence sets x at every level from the lowest up; the highest wins each time.
@@ -359,7 +360,7 @@ func TestLoopsOfEveryKind(t *testing.T) {
 				items = append(items, d.Values.Value("item"))
 			}
 		}
-		if got, want := repr(items), strings.ReplaceAll(c.want, "DIR", b.dir); got != want {
+		if got, want := convert.Repr(items), strings.ReplaceAll(c.want, "DIR", b.dir); got != want {
 			t.Errorf("%s: %s gives %s, want %s", word, c.items, got, want)
 		}
 	}

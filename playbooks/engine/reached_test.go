@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/polarbook/polarbook/playbooks/engine/session"
 )
@@ -173,5 +174,41 @@ func TestAPauseOfNoSecondsAsksNobody(t *testing.T) {
 	b.wantKind(err, 0)
 	if want := "a ok: 0 True True True"; !strings.Contains(b.rec.text(), want) {
 		t.Errorf("want %q in\n%s", want, b.rec.text())
+	}
+}
+
+// As Ansible 2.19 has it: a task finds how its host is reached, which hostvars do not tell, and where it is delegated to.
+func TestHowAHostIsReached(t *testing.T) {
+	b := newBench(t, "a")
+	b.inv.AddHost("b", nil, map[string]any{"ansible_host": "10.9.9.9", "ansible_user": "bob", "mine": "{{ inventory_hostname }}"})
+	b.inv.AddHost("c", nil, nil)
+	b.o.SSH.ConnectTimeout = 20 * time.Second
+	_, err := b.run(`
+- hosts: a
+  gather_facts: false
+  tasks:
+    - echo: "{{ ansible_timeout + 1 }} {{ ansible_ssh_timeout }} {{ ansible_shell_executable }} {{ not ansible_pipelining }}"
+    - echo: "{{ ansible_shell_type is defined }} {{ hostvars.a.ansible_timeout is defined }} {{ ansible_delegated_vars is defined }}"
+    - echo: "said {{ ansible_timeout }}"
+      vars: {ansible_timeout: 5}
+    - echo: "{{ ansible_delegated_vars.b.ansible_host }} {{ ansible_delegated_vars.b.ansible_user }} {{ ansible_user }} {{ of }}"
+      delegate_to: b
+      vars: {of: "{{ ansible_delegated_vars.b.inventory_hostname }} {{ ansible_delegated_vars | list }}"}
+    - echo: "loop {{ item }} {{ ansible_delegated_vars[item].ansible_host }} {{ ansible_delegated_vars[item].ansible_port is none }}"
+      delegate_to: "{{ item }}"
+      loop: [b, c]
+    - echo: "{{ ansible_delegated_vars }}"
+      delegate_to: "{{ ansible_delegated_vars | default('a') }}"
+      when: false
+`)
+	b.wantKind(err, 0)
+	text := b.rec.text()
+	for _, want := range []string{
+		"a ok: 21 20 /bin/sh True", "a ok: False False False", "a ok: said 5", "a ok on=b: 10.9.9.9 bob bob a ['b']",
+		"loop b 10.9.9.9 True", "loop c c True",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("want %q in\n%s", want, text)
+		}
 	}
 }

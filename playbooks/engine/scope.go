@@ -11,8 +11,8 @@ import (
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine/session"
+	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/templates/ordered"
-	"github.com/polarbook/polarbook/templates/pytext"
 )
 
 // scope is one level on the way from the play down to a task: what the play, block, role, include or task adds for
@@ -302,39 +302,7 @@ func text(x any) string {
 		}
 		return "False"
 	}
-	return repr(x)
-}
-
-// repr is a value as Python shows it, which is how Ansible prints lists and dicts.
-func repr(x any) string {
-	switch x := x.(type) {
-	case nil:
-		return "None"
-	case bool:
-		return text(x)
-	case string:
-		if strings.Contains(x, "'") && !strings.Contains(x, `"`) {
-			return `"` + x + `"`
-		}
-		return "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`, "\n", `\n`, "\r", `\r`, "\t", `\t`).Replace(x) + "'"
-	case float64:
-		return pytext.Float(x)
-	case []any:
-		parts := make([]string, len(x))
-		for i, item := range x {
-			parts[i] = repr(item)
-		}
-		return "[" + strings.Join(parts, ", ") + "]"
-	case *ordered.Map:
-		parts := make([]string, 0, x.Len())
-		for k, item := range x.All() {
-			parts = append(parts, repr(k)+": "+repr(item))
-		}
-		return "{" + strings.Join(parts, ", ") + "}"
-	case map[string]any:
-		return repr(ordered.Sorted(x))
-	}
-	return fmt.Sprint(x)
+	return convert.Repr(x)
 }
 
 // at adds where in the playbook it was.

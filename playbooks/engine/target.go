@@ -6,6 +6,7 @@ import (
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/playbooks"
 	"github.com/polarbook/polarbook/playbooks/engine/session"
+	"github.com/polarbook/polarbook/tasks/convert"
 	"github.com/polarbook/polarbook/templates"
 	"github.com/polarbook/polarbook/templates/ordered"
 )
@@ -120,7 +121,7 @@ func environment(v *variables, sc *scope) (map[string]string, error) {
 			}
 			env[name] = text(value)
 			if value == nil {
-				env[name] = repr(nil)
+				env[name] = convert.Repr(nil)
 			}
 		}
 	}

@@ -15,14 +15,15 @@ var magic = words(`hostvars vars groups group_names inventory_hostname inventory
 	ansible_play_name ansible_play_hosts_all ansible_play_batch ansible_play_hosts ansible_play_role_names ansible_role_names
 	ansible_role_name ansible_collection_name ansible_parent_role_names ansible_inventory_sources ansible_search_path ansible_facts
 	ansible_local ansible_loop ansible_loop_var ansible_index_var ansible_failed_task ansible_failed_result ansible_managed
-	ansible_dependent_role_names ansible_config_file ansible_playbook_python ansible_python_interpreter`)
+	ansible_dependent_role_names ansible_delegated_vars ansible_config_file ansible_playbook_python ansible_python_interpreter`)
 
 // connections are how a host is reached; an inventory need not say it.
 var connections = words(`ansible_host ansible_port ansible_user ansible_password ansible_ssh_pass ansible_ssh_host ansible_ssh_port
 	ansible_ssh_user ansible_ssh_private_key_file ansible_private_key_file ansible_connection ansible_become ansible_become_user
 	ansible_become_method ansible_become_password ansible_become_pass ansible_become_exe ansible_become_flags ansible_shell_type
 	ansible_shell_executable ansible_ssh_common_args ansible_ssh_extra_args ansible_sftp_extra_args ansible_scp_extra_args
-	ansible_ssh_executable ansible_pipelining ansible_remote_tmp ansible_host_key_checking ansible_timeout ansible_async_dir`)
+	ansible_ssh_executable ansible_pipelining ansible_remote_tmp ansible_host_key_checking ansible_timeout ansible_ssh_timeout
+	ansible_ssh_pipelining ansible_async_dir`)
 
 // facts are those that Ansible gathers on Linux, without their ansible_.
 var facts = words(`all_ipv4_addresses all_ipv6_addresses apparmor architecture bios_date bios_vendor bios_version board_asset_tag

@@ -54,6 +54,7 @@ type Spec struct {
 	ChoiceAliases map[string]string
 	Secret        bool // its value is masked wherever it shows
 	Late          bool // it is rendered when the module asks for it; a Message is given for it, or a text
+	expression    bool // it is Raw, and one text
 	Doc           string
 	// Items are the keys of each dict, where the argument is a list of dicts that have to be of one kind; the first names
 	// the dict in messages. Each is what such a dict is called.
@@ -96,7 +97,7 @@ func Table(module string, typ reflect.Type) (args []Spec, rest []int) {
 			case "secret":
 				arg.Secret = true
 			case "raw":
-				arg.Kind = Raw
+				arg.Kind, arg.expression = Raw, f.Type.Kind() == reflect.String
 			case "path":
 				arg.Kind = Path
 			case "mode":
@@ -255,6 +256,12 @@ func (a Spec) convert(value any) (any, error) {
 		out, err = convert.Int(value)
 	case Float:
 		out, err = convert.Float(value)
+	case Raw:
+		if _, isText := value.(string); a.expression && value != nil && !isText {
+			return nil, fmt.Errorf("must be a variable's name or an expression, which is a text without braces, not %s; "+
+				"debug shows a value that stands here itself as msg", convert.Describe(value))
+		}
+		out = value
 	case List:
 		out = ordered.Plain(convert.List(value))
 	case Dict:

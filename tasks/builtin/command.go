@@ -29,10 +29,10 @@ type commandInput struct {
 type commandArgs struct {
 	conditions
 	commandInput
-	Cmd       string   `arg:"cmd" alias:"_raw_params" doc:"The command and its arguments. No shell: no pipes; $NAME and ~ are replaced."`
-	Argv      []string `arg:"argv" doc:"The command and its arguments as a list, instead of cmd."`
-	Variables bool     `arg:"expand_argument_vars" default:"true" doc:"Replace $NAME in arguments."`
-	Warn      bool     `arg:"warn" default:"false" doc:"Accepted for old playbooks' sake."`
+	Cmd       string `arg:"cmd" alias:"_raw_params" doc:"The command and its arguments. No shell: no pipes; $NAME and ~ are replaced."`
+	Argv      []any  `arg:"argv" doc:"The command and its arguments as a list, instead of cmd."`
+	Variables bool   `arg:"expand_argument_vars" default:"true" doc:"Replace $NAME in arguments."`
+	Warn      bool   `arg:"warn" default:"false" doc:"Accepted for old playbooks' sake."`
 }
 
 type shellArgs struct {
@@ -70,7 +70,14 @@ var commandModule = tasks.Define(tasks.Module{
     creates: /var/lib/my data/PG_VERSION
 `,
 }, func(a *commandArgs, l tasks.Local) (tasks.Action, error) {
-	words := a.Argv
+	words := make([]string, len(a.Argv))
+	for i, given := range a.Argv { // as in Ansible a list among them is printed
+		word, err := convert.Text(given)
+		if given != nil && err != nil {
+			word = convert.Repr(given)
+		}
+		words[i] = word
+	}
 	if a.Cmd != "" {
 		if a.Argv != nil {
 			return nil, &tasks.ArgError{Module: "command", Arg: "argv", Problem: "and cmd exclude each other"}

@@ -24,6 +24,11 @@ func TestCommand(t *testing.T) {
 			t.Errorf("%v", r.Values)
 		}
 		taskstest.MustNotChange(t, h, "command", map[string]any{"cmd": "false", "creates": dir + "/*.x", "removes": "gone*", "chdir": dir}, l)
+		words := []any{"printf", "%s|", []any{"a", 1, nil}, map[string]any{"b": true}, nil, 1.5}
+		_, r = taskstest.MustChange(t, h, "command", map[string]any{"argv": words}, l)
+		if want := "['a', 1, None]|{'b': True}||1.5|"; r.Values["stdout"] != want {
+			t.Errorf("got %q, want %q, which is how Ansible prints them", r.Values["stdout"], want)
+		}
 		args := map[string]any{"cmd": "touch made.x", "creates": "*.x", "chdir": dir}
 		asked := taskstest.NewAction(t, "command", args, &taskstest.FakeLocal{Checking: true})
 		if plan, err := asked.Plan(tasks.Found{}); err != nil || !plan.Change || plan.Values["rc"] != 0 || plan.Values["stdout"] != "" {

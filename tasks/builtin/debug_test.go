@@ -1,6 +1,7 @@
 package builtin
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -29,6 +30,26 @@ func TestDebugValues(t *testing.T) {
 		plan, err := taskstest.NewAction(t, "debug", c.args, l).Plan(tasks.Found{})
 		if diff := cmp.Diff(c.want, plan.Values); err != nil || diff != "" {
 			t.Errorf("%v: %v, -want +got\n%s", c.args, err, diff)
+		}
+	}
+}
+
+// Found when the playbook is loaded, and in plain words.
+func TestDebugVarThatIsNoText(t *testing.T) {
+	for _, spec := range debugModule.Args {
+		if spec.Name != "var" {
+			continue
+		}
+		for _, value := range []any{[]any{1}, map[string]any{"a": 1}, true, 5} {
+			err := spec.Check(value)
+			if err == nil || !strings.Contains(err.Error(), "a variable's name or an expression") || !strings.Contains(err.Error(), "msg") {
+				t.Errorf("%v: %v", value, err)
+			}
+		}
+		for _, value := range []any{"a.b", nil} {
+			if err := spec.Check(value); err != nil {
+				t.Errorf("%v: %v", value, err)
+			}
 		}
 	}
 }

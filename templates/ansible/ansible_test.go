@@ -65,7 +65,7 @@ func TestAsAnsible(t *testing.T) {
 		m := one.(*ordered.Map)
 		c := recorded{Template: m.Value("template").(string), Want: m.Value("want")}
 		c.Error, _ = m.Value("error").(string)
-		want, err := jsonNumbers(c.Want)
+		want, err := jsonNumbers(c.Want, "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"math/big"
 	"strconv"
 	"strings"
@@ -162,18 +163,59 @@ func (w *jsonWriter) text(s string) { pytext.WriteJSON(&w.out, s, w.ascii) }
 
 func fromJSON(s string) (any, error) {
 	value, err := ordered.DecodeJSON([]byte(s))
+	if err != nil && (strings.Contains(s, "NaN") || strings.Contains(s, "Infinity")) {
+		return fromPythonJSON(s)
+	}
 	if errors.Is(err, ordered.ErrTrailing) {
 		return nil, fmt.Errorf("from_json: %w", err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("from_json: the text is not JSON: %w", err)
 	}
-	return jsonNumbers(value)
+	return jsonNumbers(value, "")
 }
 
-func jsonNumbers(value any) (any, error) {
+// fromPythonJSON reads JSON with the words NaN, Infinity and -Infinity among its values, which Python writes and reads. They are put in as
+// numbers that it does not have otherwise.
+func fromPythonJSON(s string) (any, error) {
+	nan := "0e-0"
+	for strings.Contains(s, nan) {
+		nan += "0"
+	}
+	var out strings.Builder
+	quoted := false
+	for at := 0; at < len(s); at++ {
+		switch {
+		case quoted && s[at] == '\\' && at+1 < len(s):
+			out.WriteByte(s[at])
+			at++
+		case s[at] == '"':
+			quoted = !quoted
+		case !quoted && strings.HasPrefix(s[at:], "NaN") && (at == 0 || s[at-1] != '-'):
+			out.WriteString(nan)
+			at += len("NaN") - 1
+			continue
+		case !quoted && strings.HasPrefix(s[at:], "Infinity"):
+			out.WriteString("1e999")
+			at += len("Infinity") - 1
+			continue
+		}
+		out.WriteByte(s[at])
+	}
+	value, err := ordered.DecodeJSON([]byte(out.String()))
+	if err != nil {
+		return nil, fmt.Errorf("from_json: the text is not JSON: %w", err)
+	}
+	return jsonNumbers(value, nan)
+}
+
+// jsonNumbers makes Python's numbers of JSON's. nan is how the one that is none is written; "": there is none.
+func jsonNumbers(value any, nan string) (any, error) {
 	switch v := value.(type) {
 	case json.Number:
+		if nan != "" && v.String() == nan {
+			return math.NaN(), nil
+		}
 		if !strings.ContainsAny(v.String(), ".eE") {
 			i, err := jinja.ParseWhole(v.String(), 10)
 			if err != nil {
@@ -181,10 +223,11 @@ func jsonNumbers(value any) (any, error) {
 			}
 			return i, nil
 		}
-		return v.Float64()
+		f, _ := v.Float64() // what is too large is infinite
+		return f, nil
 	case []any:
 		for at, item := range v {
-			converted, err := jsonNumbers(item)
+			converted, err := jsonNumbers(item, nan)
 			if err != nil {
 				return nil, err
 			}
@@ -192,7 +235,7 @@ func jsonNumbers(value any) (any, error) {
 		}
 	case *ordered.Map:
 		for key, item := range v.All() {
-			converted, err := jsonNumbers(item)
+			converted, err := jsonNumbers(item, nan)
 			if err != nil {
 				return nil, err
 			}

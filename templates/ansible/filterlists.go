@@ -61,7 +61,7 @@ func listFilters() map[string]jinja.Callable {
 		"batch":      {Parameters: "linecount! fill_with", Do: batch},
 		"slice":      {Parameters: "slices! fill_with", Do: columns},
 		"flatten": {Parameters: "levels skip_nulls", Do: func(c *jinja.Invocation) (any, error) {
-			items, err := c.Items()
+			items, err := c.Run.Iterate(c.Value) // of a text its characters, as in Ansible
 			if err != nil {
 				return nil, err
 			}

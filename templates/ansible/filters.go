@@ -20,7 +20,7 @@ func init() {
 	filters = map[string]jinja.Callable{}
 	for _, table := range []map[string]jinja.Callable{
 		plainFilters(), textFilters(), listFilters(), dataFilters(), encodingFilters(), pathFilters(), timeFilters(), postgresFilters(),
-		randomFilters(), vaultFilters(), windowsFilters(), passwordFilters(), ipFilters(),
+		randomFilters(), vaultFilters(), windowsFilters(), passwordFilters(), ipFilters(), collectionFilters(),
 	} {
 		for name, f := range table {
 			filters[name] = f

@@ -110,16 +110,18 @@ func splitSigns(chars string) []string {
 	return names
 }
 
+// signsOfPunctuation is Python's string.punctuation.
+const signsOfPunctuation = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
+
 // signsOf puts the characters together: names are those of Python's module string.
 func signsOf(names []string) string {
 	const small, digits = "abcdefghijklmnopqrstuvwxyz", "0123456789"
-	const punctuation = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 	large := strings.ToUpper(small)
 	const space = " \t\n\r\v\f"
 	sets := map[string]string{
 		"ascii_lowercase": small, "ascii_uppercase": large, "ascii_letters": small + large, "digits": digits, "octdigits": "01234567",
-		"hexdigits": digits + "abcdefABCDEF", "punctuation": punctuation, "whitespace": space,
-		"printable": digits + small + large + punctuation + space,
+		"hexdigits": digits + "abcdefABCDEF", "punctuation": signsOfPunctuation, "whitespace": space,
+		"printable": digits + small + large + signsOfPunctuation + space,
 	}
 	var signs strings.Builder
 	for _, name := range names {

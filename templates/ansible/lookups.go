@@ -17,10 +17,6 @@ import (
 // lookup is one lookup plugin: terms are its positional arguments, and it returns one value or more.
 type lookup func(r *jinja.Run, terms []any, options map[string]any) ([]any, error)
 
-var refusedLookups = map[string]string{
-	"config": "there is no configuration of Ansible here",
-}
-
 var lookups map[string]lookup
 
 func init() {
@@ -29,7 +25,7 @@ func init() {
 		"first_found": lookupFirstFound, "dict": lookupDict, "items": lookupItems, "list": lookupList,
 		"indexed_items": lookupIndexed, "together": lookupTogether, "nested": lookupNested, "cartesian": lookupCartesian,
 		"sequence": lookupSequence, "fileglob": lookupFileGlob, "flattened": lookupFlattened, "subelements": lookupSubelements,
-		"random_choice": lookupRandomChoice, "unvault": lookupUnvault,
+		"random_choice": lookupRandomChoice, "random_string": lookupRandomString, "config": lookupConfig, "unvault": lookupUnvault,
 		"csvfile": lookupCSV, "ini": lookupINI, "password": lookupPassword, "pipe": lookupPipe, "lines": lookupLines, "url": lookupURL,
 		"inventory_hostnames": lookupHostnames,
 	}
@@ -41,6 +37,25 @@ func lookupRandomChoice(r *jinja.Run, terms []any, _ map[string]any) ([]any, err
 		return terms, nil
 	}
 	return []any{terms[r.Random().IntN(len(terms))]}, nil
+}
+
+// lookupConfig gives settings by the names that Ansible has for them: DEFAULT_ROLES_PATH.
+func lookupConfig(r *jinja.Run, terms []any, options map[string]any) ([]any, error) {
+	if err := onlyOptions(options, "on_missing"); err != nil {
+		return nil, err
+	}
+	known := r.Options().Settings
+	found := []any{}
+	for _, term := range terms {
+		name := jinja.Text(term)
+		value, ok := known[name]
+		if !ok {
+			return nil, fmt.Errorf("polarbook has no setting %q%s; it has %s", name, suggest.Suffix(name, slices.Sorted(maps.Keys(known))),
+				strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+		}
+		found = append(found, value)
+	}
+	return found, nil
 }
 
 // lookupHostnames gives the hosts that patterns stand for, none where a pattern is wrong.
@@ -66,9 +81,6 @@ func lookupProblem(name string) string {
 	base = strings.TrimPrefix(base, "community.general.")
 	if _, ok := lookups[base]; ok {
 		return ""
-	}
-	if why, ok := refusedLookups[base]; ok {
-		return fmt.Sprintf("lookup('%s') is not supported: %s", name, why)
 	}
 	known := []string{}
 	for name := range lookups {

@@ -3,6 +3,7 @@ package ansible
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"math/big"
 	"os"
@@ -125,9 +126,8 @@ func init() {
 			return c.Run.Compares(operator, c.Value, c.Bound["other"])
 		}}
 	}
-	for name, t := range placeTests() {
-		tests[name] = t
-	}
+	maps.Copy(tests, placeTests())
+	maps.Copy(tests, addressTests())
 	for alias, name := range map[string]string{
 		"succeeded": "success", "successful": "success", "failure": "failed", "change": "changed", "skip": "skipped",
 		"is_file": "file", "is_dir": "directory", "is_link": "link", "is_abs": "abs", "is_same_file": "same_file",

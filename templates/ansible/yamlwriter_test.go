@@ -27,11 +27,11 @@ func TestYAMLAsPyYAML(t *testing.T) {
 		}
 		c := decoded.(*ordered.Map)
 		vars := ordered.New(2)
-		value, err := jsonNumbers(c.Value("value"))
+		value, err := jsonNumbers(c.Value("value"), "")
 		if err != nil {
 			t.Fatal(err)
 		}
-		options, err := jsonNumbers(c.Value("options"))
+		options, err := jsonNumbers(c.Value("options"), "")
 		if err != nil {
 			t.Fatal(err)
 		}

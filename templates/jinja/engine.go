@@ -29,6 +29,8 @@ type Options struct {
 	Outside bool
 	// Hosts returns the names of the hosts that patterns stand for, for lookup('inventory_hostnames'). nil: there is no inventory.
 	Hosts func(patterns []string) ([]string, error)
+	// Settings are what Ansible's configuration holds, by its names, for lookup('config').
+	Settings map[string]any
 	// Directories are where relative names of files are searched, in order, where no variable ansible_search_path says it: for lookup('file') in
 	// their files/ too, for include and lookup('template') in their templates/ too.
 	Directories []string

@@ -24,6 +24,11 @@ func (r *Run) Now() time.Time { return r.session.Now() }
 // Random returns where unseeded random numbers come from. A rendering has one, and with twins it draws the same numbers again.
 func (r *Run) Random() *rand.Rand { return r.session.Random() }
 
+// CallGlobal calls a global function, such as dict.
+func (r *Run) CallGlobal(name string, positional ...any) (any, error) {
+	return globals[name].(*Function).call(r, positional, ordered.New(0))
+}
+
 // Names returns the names of all variables, in their order.
 func (r *Run) Names() []string { return r.session.Names() }
 

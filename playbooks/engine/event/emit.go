@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"math/big"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/templates/ordered"
+	"github.com/polarbook/polarbook/templates/pytext"
 )
 
 // Emitter hands events to the listeners, one at a time, with every secret masked. It is the only way out. Any goroutine
@@ -179,6 +181,9 @@ func (m *Emitter) value(v any) any {
 			if masked := m.whole(s); masked != s && strings.Trim(masked, "*") == "" {
 				return masked
 			}
+		}
+		if f, ok := v.(float64); ok && (math.IsNaN(f) || math.IsInf(f, 0)) {
+			return pytext.JSONFloat(f) // JSON has no such number
 		}
 		return v
 	case string:

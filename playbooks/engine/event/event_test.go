@@ -3,6 +3,7 @@ package event
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -44,5 +45,15 @@ func TestEveryEventHasJSON(t *testing.T) {
 		if err != nil || !bytes.Contains(line, []byte(`"type":"`)) || bytes.Contains(line, []byte("\n")) {
 			t.Errorf("%T: %s %v", e, line, err)
 		}
+	}
+}
+
+// JSON has no such numbers, and a line that cannot be written would end the journal.
+func TestNumbersThatJSONHasNot(t *testing.T) {
+	m := &Emitter{mask: func(s string) string { return s }}
+	done := m.masked(HostDone{Values: ordered.Of("msg", []any{math.NaN(), math.Inf(1), math.Inf(-1), 1.5})})
+	line, err := Encode(done)
+	if want := `["NaN","Infinity","-Infinity",1.5]`; err != nil || !strings.Contains(string(line), want) {
+		t.Errorf("got %s, %v, want %s", line, err, want)
 	}
 }
