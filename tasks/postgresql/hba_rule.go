@@ -128,17 +128,17 @@ func readHBA(text string) ([]*hbaRule, error) {
 
 func readHBALine(line string) (*hbaRule, error) {
 	r := &hbaRule{}
-	bare := strings.TrimSpace(line)
+	bare := strings.TrimSpace(strings.ReplaceAll(line, "\\\n", ""))
 	if strings.HasPrefix(bare, "#") || bare == "" {
 		r.comment = bare
 		return r, nil
 	}
-	words, comment, err := hbaWords(strings.ReplaceAll(line, "\\\n", ""))
+	words, comment, err := hbaWords(bare)
 	if err != nil {
 		return nil, err
 	}
 	r.comment = strings.TrimSpace(comment)
-	if strings.HasPrefix(words[0], "include") {
+	if len(words) == 0 || strings.HasPrefix(words[0], "include") {
 		return r, nil
 	}
 	few := errors.New("has too few fields")
