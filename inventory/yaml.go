@@ -177,7 +177,7 @@ func (d *yamlDecoder) mapping(node *yaml.Node) (*ordered.Map, error) {
 			}
 			continue
 		}
-		key, err := d.key(keyNode)
+		key, as, err := d.key(keyNode)
 		if err != nil {
 			return nil, err
 		}
@@ -189,7 +189,7 @@ func (d *yamlDecoder) mapping(node *yaml.Node) (*ordered.Map, error) {
 		if err != nil {
 			return nil, err
 		}
-		own.Set(key, value)
+		own.SetAs(key, as, value)
 	}
 	if merged.Len() == 0 {
 		return own, nil
@@ -219,37 +219,38 @@ func (d *yamlDecoder) merge(into *ordered.Map, node *yaml.Node) error {
 	}
 	for key, value := range brought.All() {
 		if !into.Has(key) {
-			into.Set(key, value)
+			into.SetAs(key, brought.KeyOf(key), value)
 		}
 	}
 	return nil
 }
 
-func (d *yamlDecoder) key(node *yaml.Node) (string, error) {
+// key returns a key as Python prints it, and what it is.
+func (d *yamlDecoder) key(node *yaml.Node) (string, any, error) {
 	value, err := d.decode(node)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	switch key := value.(type) {
 	case string:
-		return key, nil
+		return key, key, nil
 	case nil:
-		return "None", nil
+		return "None", nil, nil
 	case bool:
 		if key {
-			return "True", nil
+			return "True", key, nil
 		}
-		return "False", nil
+		return "False", key, nil
 	case int:
-		return strconv.Itoa(key), nil
+		return strconv.Itoa(key), key, nil
 	case *big.Int:
-		return key.String(), nil
+		return key.String(), key, nil
 	case float64:
-		return node.Value, nil
+		return node.Value, key, nil
 	case ordered.Timestamp:
-		return key.Text(), nil
+		return key.Text(), key, nil
 	}
-	return "", nodeError(node, "a key must be a plain value, this is a %s", kindName(value))
+	return "", nil, nodeError(node, "a key must be a plain value, this is a %s", kindName(value))
 }
 
 func checkTag(node *yaml.Node) error {

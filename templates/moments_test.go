@@ -24,7 +24,7 @@ func TestDatesOfYAML(t *testing.T) {
 		"{{ d }}":             ordered.Timestamp("2024-01-02"),
 		"{{ t }}":             ordered.Timestamp("2024-01-02T10:11:12"),
 		"{{ (z - z).days }}":  0,
-		"{{ {d: 1} | list }}": []any{"2024-01-02"},
+		"{{ {d: 1} | list }}": []any{ordered.Timestamp("2024-01-02")},
 	} {
 		got, err := New(Options{}).Render(template, vars)
 		if err != nil || !ordered.Same(got, want) {

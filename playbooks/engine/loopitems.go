@@ -139,7 +139,7 @@ func itemsOf(with string, x any) ([]any, error) {
 				return nil, fmt.Errorf("needs a dict and got %q", text(x))
 			}
 			for k, value := range dict.All() {
-				out = append(out, ordered.Of("key", k, "value", value))
+				out = append(out, ordered.Of("key", dict.KeyOf(k), "value", value))
 			}
 		}
 		return out, nil

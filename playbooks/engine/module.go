@@ -213,7 +213,7 @@ func withoutOmitted(x any) (any, bool) {
 		out := ordered.New(x.Len())
 		for k, item := range x.All() {
 			if item, keep := withoutOmitted(item); keep {
-				out.Set(k, item)
+				out.SetAs(k, x.KeyOf(k), item)
 			}
 		}
 		return out, true

@@ -31,7 +31,7 @@ func Repr(x any) string {
 	case *ordered.Map:
 		parts := make([]string, 0, x.Len())
 		for k, item := range x.All() {
-			parts = append(parts, Repr(k)+": "+Repr(item))
+			parts = append(parts, Repr(x.KeyOf(k))+": "+Repr(item))
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
 	case map[string]any:

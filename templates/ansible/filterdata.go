@@ -86,7 +86,7 @@ func merge(below, above *ordered.Map, recursive bool, lists string) *ordered.Map
 				value = mergeLists(oldList, newList, lists)
 			}
 		}
-		result.Set(key, value)
+		result.SetAs(key, above.KeyOf(key), value)
 	}
 	return result
 }
@@ -117,7 +117,7 @@ func dictToItems(c *jinja.Invocation) (any, error) {
 	items := []any{}
 	for name, of := range m.All() {
 		item := ordered.New(2)
-		item.Set(key, name)
+		item.Set(key, jinja.KeyOf(m, name))
 		item.Set(value, of)
 		items = append(items, item)
 	}
@@ -141,11 +141,9 @@ func itemsToDict(c *jinja.Invocation) (any, error) {
 				return nil, fmt.Errorf("items2dict: element %d has no key %q", at, need)
 			}
 		}
-		name, err := jinja.KeyText(m.Value(key))
-		if err != nil {
+		if err := jinja.SetKey(result, m.Value(key), m.Value(value)); err != nil {
 			return nil, err
 		}
-		result.Set(name, m.Value(value))
 	}
 	return result, nil
 }
@@ -223,7 +221,9 @@ func rekeyOnMember(c *jinja.Invocation) (any, error) {
 			return nil, fmt.Errorf("rekey_on_member: two of the mappings have %s under %q; write duplicates='overwrite' to take the last",
 				jinja.Repr(value), wanted)
 		}
-		rekeyed.Set(key, m)
+		if err := jinja.SetKey(rekeyed, value, m); err != nil {
+			return nil, err
+		}
 	}
 	return rekeyed, nil
 }

@@ -146,7 +146,7 @@ func (w *jsonWriter) mapping(m *ordered.Map, level int) error {
 			w.out.WriteString(w.comma)
 		}
 		w.newline(level + 1)
-		w.text(key)
+		w.text(keyOfJSON(jinja.KeyOf(m, key)))
 		w.out.WriteString(w.colon)
 		if err := w.value(m.Value(key), level+1); err != nil {
 			return err
@@ -157,6 +157,19 @@ func (w *jsonWriter) mapping(m *ordered.Map, level int) error {
 	}
 	w.out.WriteByte('}')
 	return nil
+}
+
+// keyOfJSON is how json.dumps writes what is no text.
+func keyOfJSON(key any) string {
+	switch k := key.(type) {
+	case nil:
+		return "null"
+	case bool:
+		return strconv.FormatBool(k)
+	case float64:
+		return pytext.JSONFloat(k)
+	}
+	return jinja.Text(key)
 }
 
 func (w *jsonWriter) text(s string) { pytext.WriteJSON(&w.out, s, w.ascii) }

@@ -105,11 +105,9 @@ func decodeNode(node *yaml.Node, depth int, count *int) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			name, err := jinja.KeyText(key)
-			if err != nil {
+			if err := jinja.SetKey(own, key, value); err != nil {
 				return nil, err
 			}
-			own.Set(name, value)
 		}
 		merged.Update(own)
 		return merged, nil

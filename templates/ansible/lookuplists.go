@@ -22,7 +22,7 @@ func lookupDict(_ *jinja.Run, terms []any, options map[string]any) ([]any, error
 			return nil, fmt.Errorf("it needs a mapping, this is %s", jinja.Describe(term))
 		}
 		for key, value := range m.All() {
-			found = append(found, ordered.Of("key", key, "value", value))
+			found = append(found, ordered.Of("key", jinja.KeyOf(m, key), "value", value))
 		}
 	}
 	return found, nil

@@ -133,12 +133,12 @@ func (w *yamlWriter) list(items []any, inMapping bool) error {
 func (w *yamlWriter) mapping(m *ordered.Map) error {
 	keys := w.keys(m)
 	if w.within > 0 || len(keys) == 0 || w.oneLine(m.Values()) {
-		return w.onOneLine('{', '}', len(keys), func(i int) error { return w.pair(keys[i], m.Value(keys[i])) })
+		return w.onOneLine('{', '}', len(keys), func(i int) error { return w.pair(jinja.KeyOf(m, keys[i]), m.Value(keys[i])) })
 	}
 	defer w.deeper(false, false)()
 	for _, key := range keys {
 		w.newLine()
-		if err := w.pair(key, m.Value(key)); err != nil {
+		if err := w.pair(jinja.KeyOf(m, key), m.Value(key)); err != nil {
 			return err
 		}
 	}
@@ -148,14 +148,18 @@ func (w *yamlWriter) mapping(m *ordered.Map) error {
 // longestKey is how many bytes a key may have that stands before its colon without a mark.
 const longestKey = 128
 
-func (w *yamlWriter) pair(key string, value any) error {
+func (w *yamlWriter) pair(of, value any) error {
+	key, isText, err := yamlScalar(of)
+	if err != nil {
+		return err
+	}
 	if len(key) <= longestKey && !strings.ContainsFunc(key, breaksYAML) {
-		w.scalar(key, true, true)
+		w.scalar(key, isText, true)
 		w.mark(":", false, false, false)
 		return w.node(value, true)
 	}
 	w.mark("?", true, false, w.within == 0)
-	w.scalar(key, true, false)
+	w.scalar(key, isText, false)
 	if w.within == 0 || w.column > w.width {
 		w.newLine()
 	}

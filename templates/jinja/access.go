@@ -144,12 +144,15 @@ func (r *Run) Item(of, key any, node expression) (any, error) {
 	var candidates func() []string
 	switch v := of.(type) {
 	case *ordered.Map:
-		if value, found = v.Get(name); !found {
+		if value, found = lookKey(v, key); !found {
 			candidates = v.Keys
 		}
 		value = plain(value)
 	case *LazyMap:
-		if value, found, err = v.get(name); !found {
+		if known, ok := nameOfKey(v.Raw, key); ok {
+			value, found, err = v.get(known)
+		}
+		if !found {
 			candidates = v.Raw.Keys
 		}
 	case *namespace:
@@ -258,7 +261,7 @@ func (r *Run) Iterate(value any) ([]any, error) {
 		}
 		return items, nil
 	case *ordered.Map:
-		return names(v.Keys()), nil
+		return keysOf(v), nil
 	case *LazyMap:
 		forced, err := r.session.Force(v)
 		if err != nil {
@@ -296,6 +299,15 @@ func plainItems(items []any) []any {
 	return items
 }
 
+// keysOf are the keys of a dictionary.
+func keysOf(m *ordered.Map) []any {
+	keys := m.KeyValues()
+	for at, key := range keys {
+		keys[at] = plain(key)
+	}
+	return keys
+}
+
 func names(list []string) []any {
 	items := make([]any, len(list))
 	for at, name := range list {
@@ -317,11 +329,11 @@ func (r *Run) Contains(container, wanted any) (bool, error) {
 		}
 		return strings.Contains(v, part), nil
 	case *LazyMap:
-		name, err := KeyText(wanted)
-		return err == nil && v.Raw.Has(name), nil
+		_, ok := lookKey(v.Raw, wanted)
+		return ok, nil
 	case *ordered.Map:
-		name, err := KeyText(wanted)
-		return err == nil && v.Has(name), nil
+		_, ok := lookKey(v, wanted)
+		return ok, nil
 	case Scope:
 		name, ok := wanted.(string)
 		if !ok || v.Vars == nil {

@@ -236,7 +236,7 @@ func ListOf(name string, value any) ([]any, error) {
 	case Tuple:
 		return v, nil
 	case *ordered.Map:
-		return names(v.Keys()), nil
+		return keysOf(v), nil
 	case *Undefined:
 		return nil, v.Error()
 	}

@@ -78,10 +78,12 @@ func Equals(a, b any) (bool, error) {
 			return false, nil
 		}
 		for key, value := range x.All() {
-			other, ok := y.Get(key)
-			if !ok {
+			name, ok := nameOfKey(y, KeyOf(x, key))
+			_, isText := x.KeyOf(key).(string)
+			if _, alsoText := y.KeyOf(name).(string); !ok || isText != alsoText {
 				return false, nil
 			}
+			other := y.Value(name)
 			if same, err := Equals(value, other); err != nil || !same {
 				return false, err
 			}

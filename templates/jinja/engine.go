@@ -141,20 +141,20 @@ func (s *session) renderValue(value any, depth int) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			name := key
-			if isTemplate(key) {
-				renderedKey, err := s.render(key)
-				if err == nil {
-					renderedKey, err = s.Finish(renderedKey)
-				}
-				if err != nil {
-					return nil, err
-				}
-				if name, err = KeyText(renderedKey); err != nil {
-					return nil, err
-				}
+			if !isTemplate(key) {
+				result.SetAs(key, v.KeyOf(key), rendered)
+				continue
 			}
-			result.Set(name, rendered)
+			renderedKey, err := s.render(key)
+			if err == nil {
+				renderedKey, err = s.Finish(renderedKey)
+			}
+			if err != nil {
+				return nil, err
+			}
+			if err := SetKey(result, renderedKey, rendered); err != nil {
+				return nil, err
+			}
 		}
 		return result, nil
 	default:

@@ -3,6 +3,7 @@ package jinja
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/big"
 
 	"github.com/polarbook/polarbook/inventory/vault"
@@ -198,13 +199,63 @@ func (r *Run) dictionary(n *dictionary) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		name, err := KeyText(key)
-		if err != nil {
+		if err := SetKey(result, key, value); err != nil {
 			return nil, locate(n.keys[at], err)
 		}
-		result.Set(name, value)
 	}
 	return result, nil
+}
+
+// SetKey gives a key of a dictionary a value. As in Python 1, 1.0 and True are one key.
+func SetKey(m *ordered.Map, key, value any) error {
+	name, err := KeyText(key)
+	if err != nil {
+		return err
+	}
+	m.SetAs(keyIn(m, name, key), key, value)
+	return nil
+}
+
+// KeyOf is a key of a dictionary, which goes by that name.
+func KeyOf(m *ordered.Map, name string) any { return plain(m.KeyOf(name)) }
+
+// keyIn is the name under which a dictionary has a key, or would have it.
+func keyIn(m *ordered.Map, name string, key any) string {
+	_, f, _, number := Number(key)
+	if !number || m.Has(name) || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
+		return name
+	}
+	twins := []string{Repr(int(f)), Repr(f)}
+	if f == 0 || f == 1 {
+		twins = append(twins, Repr(f == 1))
+	}
+	for _, twin := range twins {
+		if _, isText := m.KeyOf(twin).(string); !isText {
+			return twin
+		}
+	}
+	return name
+}
+
+// lookKey finds the value of a key. A text does not find a number; a number finds a text that reads so, for what hosts and files of
+// JSON say has no other keys.
+func lookKey(m *ordered.Map, key any) (any, bool) {
+	name, ok := nameOfKey(m, key)
+	return m.Value(name), ok
+}
+
+// nameOfKey is the name that lookKey finds a key under.
+func nameOfKey(m *ordered.Map, key any) (name string, ok bool) {
+	name, err := KeyText(key)
+	if err != nil {
+		return "", false
+	}
+	if _, isText := key.(string); !isText {
+		name = keyIn(m, name, key)
+	} else if _, same := m.KeyOf(name).(string); !same {
+		return name, false
+	}
+	return name, m.Has(name)
 }
 
 // KeyText is the key under which a dictionary holds a value: keys are strings here.

@@ -32,15 +32,15 @@ func (s *session) forceDepth(value any, depth int) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			rendered := key
-			if isTemplate(key) {
-				renderedKey, err := v.session.renderVariable(v.path+" key "+key, key)
-				if err != nil {
-					return nil, err
-				}
-				rendered = Text(renderedKey)
+			if !isTemplate(key) {
+				result.SetAs(key, v.Raw.KeyOf(key), value)
+				continue
 			}
-			result.Set(rendered, value)
+			renderedKey, err := v.session.renderVariable(v.path+" key "+key, key)
+			if err != nil {
+				return nil, err
+			}
+			result.Set(Text(renderedKey), value)
 		}
 		return result, nil
 	case *LazyList:
@@ -163,10 +163,14 @@ func (s *session) forceMap(values *ordered.Map, depth int) (*ordered.Map, error)
 				if changed.Len() == before {
 					break
 				}
-				changed.Set(key, item)
+				changed.SetAs(key, values.KeyOf(key), item)
 			}
 		}
-		changed.Set(name, value)
+		if name == key {
+			changed.SetAs(key, values.KeyOf(key), value)
+		} else {
+			changed.Set(name, value)
+		}
 	}
 	if changed == nil {
 		return values, nil
@@ -235,7 +239,11 @@ func outside(value any) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			result.Set(key, value)
+			as, err := outside(v.KeyOf(key))
+			if err != nil {
+				return nil, err
+			}
+			result.SetAs(key, as, value)
 		}
 		return result, nil
 	case *namespace:

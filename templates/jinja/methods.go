@@ -60,16 +60,15 @@ func (r *Run) lazyGet(of any, m Callable, positional []any, named *ordered.Map) 
 }
 
 var dictionaryMethods = map[string]Callable{
-	"keys":   {"", func(c *Invocation) (any, error) { return names(c.Value.(*ordered.Map).Keys()), nil }, false},
+	"keys":   {"", func(c *Invocation) (any, error) { return keysOf(c.Value.(*ordered.Map)), nil }, false},
 	"values": {"", func(c *Invocation) (any, error) { return c.Value.(*ordered.Map).Values(), nil }, false},
 	"items":  {"", func(c *Invocation) (any, error) { return ItemsOf(c.Value.(*ordered.Map)), nil }, false},
 	"copy":   {"", func(c *Invocation) (any, error) { return c.Value, nil }, false},
 	"get": {"key! default", func(c *Invocation) (any, error) {
-		key, err := KeyText(c.Bound["key"])
-		if err != nil {
+		if _, err := KeyText(c.Bound["key"]); err != nil {
 			return nil, err
 		}
-		if value, ok := c.Value.(*ordered.Map).Get(key); ok {
+		if value, ok := lookKey(c.Value.(*ordered.Map), c.Bound["key"]); ok {
 			return value, nil
 		}
 		return c.Get("default", nil), nil
@@ -80,7 +79,7 @@ var dictionaryMethods = map[string]Callable{
 func ItemsOf(m *ordered.Map) []any {
 	items := make([]any, 0, m.Len())
 	for key, value := range m.All() {
-		items = append(items, Tuple{key, value})
+		items = append(items, Tuple{KeyOf(m, key), value})
 	}
 	return items
 }

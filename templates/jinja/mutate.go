@@ -184,11 +184,9 @@ func pairs(r *Run, value any) (*ordered.Map, error) {
 		if len(pair) != 2 {
 			return nil, fmt.Errorf("a mapping is made of pairs, this has %d values", len(pair))
 		}
-		key, err := KeyText(pair[0])
-		if err != nil {
+		if err := SetKey(result, pair[0], pair[1]); err != nil {
 			return nil, err
 		}
-		result.Set(key, pair[1])
 	}
 	return result, nil
 }
@@ -240,12 +238,10 @@ func (r *Run) putInto(place expression, key, value any) error {
 		changed[at] = value
 		return r.put(place, changed)
 	case *ordered.Map:
-		name, err := KeyText(key)
-		if err != nil {
+		changed := v.Clone()
+		if err := SetKey(changed, key, value); err != nil {
 			return err
 		}
-		changed := v.Clone()
-		changed.Set(name, value)
 		return r.put(place, changed)
 	}
 	return fmt.Errorf("%s cannot be changed", Describe(holder))

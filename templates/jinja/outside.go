@@ -66,7 +66,7 @@ func otherText(value any) any {
 	case *ordered.Map:
 		m := ordered.New(v.Len())
 		for key, item := range v.All() {
-			m.Set(key, otherText(item))
+			m.SetAs(key, v.KeyOf(key), otherText(item))
 		}
 		return m
 	}

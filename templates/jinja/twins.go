@@ -368,7 +368,7 @@ func (f *followed) secret(name string, value any, depth int) any {
 			if f.SecretName(key) {
 				inner = key
 			}
-			values.Set(key, f.secret(inner, plain(item), depth+1))
+			values.SetAs(key, v.KeyOf(key), f.secret(inner, plain(item), depth+1))
 		}
 		return values
 	}

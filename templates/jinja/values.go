@@ -126,7 +126,7 @@ func SortedKeys(value any) any {
 	case *ordered.Map:
 		values := ordered.New(v.Len())
 		for _, key := range WrittenKeys(v, true) {
-			values.Set(key, SortedKeys(v.Value(key)))
+			values.SetAs(key, v.KeyOf(key), SortedKeys(v.Value(key)))
 		}
 		return values
 	}
@@ -214,7 +214,7 @@ func Repr(value any) string {
 	case *ordered.Map:
 		parts := make([]string, 0, v.Len())
 		for key, item := range v.All() {
-			parts = append(parts, pytext.Quoted(key)+": "+Repr(item))
+			parts = append(parts, Repr(v.KeyOf(key))+": "+Repr(item))
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
 	case *namespace:
@@ -316,8 +316,18 @@ func Describe(value any) string {
 // WrittenKeys are the keys of a mapping as they are to be written.
 func WrittenKeys(m *ordered.Map, sorted bool) []string {
 	keys := m.Keys()
-	if sorted {
-		sort.Strings(keys)
+	if !sorted {
+		return keys
+	}
+	mixed := false
+	inOrder := m.Keys()
+	sort.SliceStable(keys, func(a, b int) bool {
+		first, err := Less(KeyOf(m, keys[a]), KeyOf(m, keys[b]), "")
+		mixed = mixed || err != nil
+		return first
+	})
+	if mixed {
+		return inOrder // as PyYAML has it
 	}
 	return keys
 }

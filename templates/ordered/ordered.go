@@ -14,9 +14,9 @@ import (
 // Map is a mapping that keeps its keys in the order in which they were put in, by the rules of Python's dict: a key that
 // is there already keeps its place when it gets another value, and one that was deleted and put in again comes last.
 //
-// Keys are strings. YAML and Jinja allow other plain values as keys (1, true, null); who reads those writes them as Python
-// prints them ("1", "True", "None") before they come here. Values are nil, bool, int, float64, string, []any, *Map, or
-// what the package that made the mapping puts into it.
+// Keys are strings. YAML and Jinja allow other plain values as keys (1, true, null); who reads those has them as Python prints
+// them ("1", "True", "None") and puts them in with SetAs, which keeps what they are beside that: KeyOf tells. Values are nil,
+// bool, int, float64, string, []any, *Map, or what the package that made the mapping puts into it.
 //
 // The zero value and a nil *Map are empty mappings that can be read; New and the zero value can be written to.
 //
@@ -35,6 +35,7 @@ type Map struct {
 type entry struct {
 	key   string
 	value any
+	as    *any // what the key is, where it is no text
 }
 
 // few bounds how many entries are found by looking at each.
@@ -131,6 +132,40 @@ func (m *Map) Set(key string, value any) {
 	m.add(key, value)
 }
 
+// SetAs is Set for a key that may be no text: as is what it is, and key how Python prints that. One that is there already stays what
+// it is.
+func (m *Map) SetAs(key string, as, value any) {
+	known := m.Has(key)
+	m.Set(key, value)
+	if _, isText := as.(string); !isText && !known {
+		m.entries[len(m.entries)-1].as = &as
+	}
+}
+
+// KeyOf returns what a key is: itself, or what SetAs was given.
+func (m *Map) KeyOf(key string) any {
+	if at := m.find(key); at >= 0 {
+		return m.entries[at].is()
+	}
+	return key
+}
+
+// KeyValues returns what the keys are, in a slice that is the caller's.
+func (m *Map) KeyValues() []any {
+	keys := make([]any, m.Len())
+	for at := range keys {
+		keys[at] = m.entries[at].is()
+	}
+	return keys
+}
+
+func (e *entry) is() any {
+	if e.as != nil {
+		return *e.as
+	}
+	return e.key
+}
+
 // add puts in a key that is not there yet.
 func (m *Map) add(key string, value any) {
 	if m.index == nil && len(m.entries) >= few {
@@ -139,7 +174,7 @@ func (m *Map) add(key string, value any) {
 	if m.index != nil {
 		m.index[key] = len(m.entries)
 	}
-	m.entries = append(m.entries, entry{key, value})
+	m.entries = append(m.entries, entry{key: key, value: value})
 }
 
 func (m *Map) reindex() {
@@ -152,7 +187,7 @@ func (m *Map) reindex() {
 // Update sets every key of another mapping, in its order.
 func (m *Map) Update(other *Map) {
 	for key, value := range other.All() {
-		m.Set(key, value)
+		m.SetAs(key, other.KeyOf(key), value)
 	}
 }
 
@@ -176,6 +211,7 @@ func (m *Map) Clone() *Map {
 	copied := New(m.Len())
 	for key, value := range m.All() {
 		copied.add(key, value)
+		copied.entries[len(copied.entries)-1].as = m.entries[len(copied.entries)-1].as
 	}
 	return copied
 }
@@ -218,7 +254,7 @@ func (m *Map) Equal(other *Map) bool {
 		return false
 	}
 	for key, value := range m.All() {
-		if theirs, ok := other.Get(key); !ok || !Same(value, theirs) {
+		if theirs, ok := other.Get(key); !ok || !Same(value, theirs) || !Same(m.KeyOf(key), other.KeyOf(key)) {
 			return false
 		}
 	}
