@@ -3,21 +3,16 @@ package templates_test
 import (
 	"testing"
 
-	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/templates"
-	"gopkg.in/yaml.v3"
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // Keys of mappings are what they are in Python: numbers, booleans and None, beside texts. The values are those of ansible-core 2.19.
 func TestKeysThatAreNoTexts(t *testing.T) {
-	var node yaml.Node
-	if err := yaml.Unmarshal([]byte("{80: http, 443: '{{ 1 }}', 1000: x}"), &node); err != nil {
-		t.Fatal(err)
-	}
-	ports, err := inventory.DecodeYAML(&node)
-	if err != nil {
-		t.Fatal(err)
-	}
+	ports := ordered.New(3)
+	ports.SetAs("80", 80, "http")
+	ports.SetAs("443", 443, "{{ 1 }}")
+	ports.SetAs("1000", 1000, "x")
 	e := templates.New(templates.Options{})
 	for expression, want := range map[string]string{
 		"ports | dict2items | map(attribute='key') | list":   "[80, 443, 1000]",
