@@ -31,7 +31,7 @@ func TestLacking(t *testing.T) {
 		{"a filter", "- debug: {msg: '{{ x | json_of_mine }}'}\n    when: x", "", `there is no filter "json_of_mine"`},
 		{"a filter that is surely used", "- debug: {msg: '{{ x | json_of_mine }}'}", `there is no filter "json_of_mine"`, ""},
 		{"a filter in a variable", "- ping:\n    vars: {v: '{{ x | json_of_mine }}'}", "", `there is no filter "json_of_mine"`},
-		{"a lookup", "- debug: {msg: \"{{ lookup('config', 'X') }}\"}\n    when: x", "", `lookup('config')`},
+		{"a lookup", "- debug: {msg: \"{{ lookup('dig', 'X') }}\"}\n    when: x", "", `there is no lookup "dig"`},
 		{"a loop", "- debug: {msg: x}\n    with_filetree: x\n    when: x", "", `"with_filetree"`},
 		{"a file", "- copy: {src: licence.key, dest: /x}\n    when: licensed", "", `there is no file "licence.key"`},
 		{"a file that is surely wanted", "- copy: {src: licence.key, dest: /x}", `there is no file "licence.key"`, ""},

@@ -38,7 +38,7 @@ type certificateInfoArgs struct {
 var infoReturns = []tasks.Return{
 	{Name: "subject", Type: "dict", Doc: "whom it is for, such as commonName"},
 	{Name: "subject_ordered", Type: "list", Doc: "the same in pairs, each of them"},
-	{Name: "subject_alt_name", Type: "list", Doc: "other names, such as DNS:example.com, or none; this and the four below have …_critical"},
+	{Name: "subject_alt_name", Type: "list", Doc: "other names (DNS:example.com), or none; this and the four below have …_critical"},
 	{Name: "key_usage", Type: "list", Doc: "what the key is for, such as Digital Signature"},
 	{Name: "extended_key_usage", Type: "list", Doc: "likewise, such as TLS Web Server Authentication"},
 	{Name: "basic_constraints", Type: "list", Doc: "such as CA:FALSE"},
