@@ -61,7 +61,7 @@ func undecidedValues(when []Value) bool {
 }
 
 // aboutLacking are the beginnings of what a Checker says of a name that it does not know.
-var aboutLacking = []string{"there is no filter ", "there is no lookup ", "there is no test ", "lookup('"}
+var aboutLacking = []string{"there is no filter ", "there is no lookup ", "there is no test "}
 
 func lacksName(msg string) bool {
 	return slices.ContainsFunc(aboutLacking, func(begin string) bool { return strings.HasPrefix(msg, begin) }) &&
