@@ -11,16 +11,22 @@ import (
 )
 
 // TestModules checks the modules for packages, firewall and SELinux, and the facts, with the real programs of hosts like
-// RHEL: one host for each kind, so that none waits for the others.
+// RHEL: one host for each kind, so that none waits for the others. dnf and firewall-cmd take seconds of a processor for each case, so
+// that the short form has only the first of them.
 func TestModules(t *testing.T) {
 	for _, group := range []struct {
 		name  string
 		cases []moduleCase
-	}{{"packages", packageCases}, {"firewalld", firewalldCases}, {"selinux", selinuxCases}} {
+		short int
+	}{{"packages", packageCases, 14}, {"firewalld", firewalldCases, 8}, {"selinux", selinuxCases, 3}} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
 			s := modulesHost(t)
-			for _, c := range group.cases {
+			cases := group.cases
+			if testing.Short() {
+				cases = cases[:group.short]
+			}
+			for _, c := range cases {
 				s.Case(t, c.name, func(t *testing.T) { c.run(t, s) })
 			}
 			if group.name == "selinux" { // the shortest
