@@ -6,29 +6,22 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// wantKills is the number of playbooks, at least, in which the control node must have been lost before the end; less in the
-// short form, which loses it in every third.
-const wantKills, wantKillsShort = 12, 1
+// wantKills is the number of playbooks, at least, in which the control node must have been lost before the end.
+const wantKills = 12
 
 // TestControlNodeGone loses the control node at a random moment of every playbook that changes a running cluster. The same
 // command finishes the work, and finds nothing to do the third time.
 func TestControlNodeGone(t *testing.T) {
+	site.Long(t)
 	t.Parallel()
 	dice := site.Dice(t)
 	s := newCluster(t, site.Vars{"polardb_package": site.Releases(t)[0]})
-	kills, want, nth := 0, wantKills, 0
-	if testing.Short() {
-		want, nth = wantKillsShort, dice.IntN(3)
-	}
+	kills := 0
 	// again loses the control node during a playbook, and then runs it to its end. With steady, a third run must have
 	// nothing to do.
 	again := func(steady bool, playbook string, args ...string) {
 		t.Helper()
 		s.Subtest(t, playbook, func(*testing.T) {
-			if nth++; testing.Short() && nth%3 != 0 {
-				s.Run(0, playbook, args...)
-				return
-			}
 			kills += s.KillSomewhere(dice, playbook, args...)
 			s.Run(0, playbook, args...)
 			if steady {
@@ -65,7 +58,7 @@ func TestControlNodeGone(t *testing.T) {
 	s.Run(0, "new-cluster.yml").Unchanged()
 	again(true, "destroy.yml", "-e", "confirm=faults")
 	t.Logf("the control node was gone in the middle of %d runs", kills)
-	if kills < want {
-		t.Errorf("the control node was gone in the middle of %d runs only, want %d", kills, want)
+	if kills < wantKills {
+		t.Errorf("the control node was gone in the middle of %d runs only, want %d", kills, wantKills)
 	}
 }
