@@ -3,6 +3,7 @@ package postgresql
 import (
 	"crypto/rand"
 	"fmt"
+	dice "math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -91,13 +92,14 @@ func startServer() *server {
 		return nil
 	}
 	data, secret := filepath.Join(s.dir, "data"), filepath.Join(s.dir, "password")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		s.missing = err.Error()
-		return s
+	// Below those ports of which the system gives one to each connection: making the server takes seconds.
+	for s.port == 0 {
+		port := 20000 + dice.IntN(12000)
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			_ = l.Close()
+			s.port = port
+		}
 	}
-	s.port = l.Addr().(*net.TCPAddr).Port
-	_ = l.Close()
 	s.stop = func() {
 		_ = run("pg_ctl", "-D", data, "-m", "immediate", "stop")
 		_ = os.RemoveAll(s.dir)

@@ -60,13 +60,8 @@ func TestAHostThatDoesNotAnswerIsCalledAgain(t *testing.T) {
 	relay := startRelay(t, server.port)
 	c := server.config()
 	c.Keys = HostKeyCheck{Mode: ModeOff}
-	// The port of a listener that is gone refuses; one comes up at it when the host was called twice.
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.Port = l.Addr().(*net.TCPAddr).Port
-	l.Close()
+	// A port without a listener refuses; one comes up at it when the host was called twice.
+	c.Port = freePort(t)
 	var refused *UnreachableError
 	if _, err := Connect(testContext(t), c); !errors.As(err, &refused) {
 		t.Fatalf("got %v", err)

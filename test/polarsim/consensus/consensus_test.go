@@ -27,18 +27,24 @@ type member struct {
 
 const timeout = 400 * time.Millisecond
 
+var given sync.Map // the ports of all members
+
+// freeAddress returns an address that is free, and stays so while the member at it is stopped: its port is below those of which the
+// kernel gives one to each connection, the other members' among them.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", ":0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port := fmt.Sprint(16000 + rand.IntN(16000))
+		if _, twice := given.LoadOrStore(port, true); twice {
+			continue
+		}
+		if l, err := net.Listen("tcp", ":"+port); err == nil {
+			_ = l.Close()
+			return "127.0.0.1:" + port
+		}
 	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return "127.0.0.1:" + port
+	t.Fatal("no port is free")
+	return ""
 }
 
 func newMembers(t *testing.T, count int) []*member {
