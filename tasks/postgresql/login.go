@@ -40,7 +40,9 @@ var loginNotes = []string{
 		"lets the task's user in by its name (become: true, become_user: postgres) by the host's psql, from release 11 on.",
 	"A password is never sent in clear: the server may ask for SCRAM, in which it proves that it knows the password too, or for md5. " +
 		"libpq's files ~/.pgpass and ~/.pg_service.conf count only where psql is used; nor do the variables PGUSER and PGPORT.",
-	"With nodes it works on the leader of a PolarDB cluster, whichever that is, and finds it as the modules polardb_* do.",
+	"With nodes it works on the leader of a PolarDB cluster, whichever that is, and finds it as the modules polardb_* do. " +
+		"polardb_nodes is a default of the built-in role polardb, which a play has that uses that role; any other play writes " +
+		"{{ groups.polardb | map('extract', hostvars) | map('cluster_node') | list }}.",
 }
 
 // check completes the arguments and refuses what cannot be; names are what trust_input is about.
