@@ -20,6 +20,8 @@ func Repr(x any) string {
 		return "False"
 	case string:
 		return pytext.Quoted(x)
+	case Moment:
+		return pytext.Quoted(x.ISO())
 	case float64:
 		return pytext.Float(x)
 	case []any:

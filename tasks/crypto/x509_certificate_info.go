@@ -12,43 +12,9 @@ import (
 	"github.com/polarbook/polarbook/tasks"
 )
 
-// infoArgs are what certificate and request have alike.
-type infoArgs struct {
-	Path     string `arg:"path,path" doc:"File on the host to read. Required, or content."`
-	Content  string `arg:"content" doc:"What would be in such a file."`
-	Encoding string `arg:"name_encoding" default:"ignore" choices:"ignore idna unicode" doc:"Names are returned as they are written (ignore); idna and unicode are refused."`
-	Backend  string `arg:"select_crypto_backend" default:"auto" choices:"auto cryptography" doc:"Of no effect: Go's crypto reads it."`
-}
-
-// check refuses what is not there.
-func (a *infoArgs) check(module string) error {
-	if a.Encoding == "ignore" {
-		return nil
-	}
-	const why = ": names are returned as they are written"
-	return &tasks.ArgError{Module: module, Arg: "name_encoding", Problem: "cannot be " + a.Encoding + why}
-}
-
 type certificateInfoArgs struct {
 	infoArgs
 	ValidAt map[string]any `arg:"valid_at" doc:"Times by names: from now, such as +3w, or 20260102030405Z. valid_at of the result says whether it is good then."`
-}
-
-// infoReturns are what certificate and request return alike.
-var infoReturns = []tasks.Return{
-	{Name: "subject", Type: "dict", Doc: "whom it is for, such as commonName"},
-	{Name: "subject_ordered", Type: "list", Doc: "the same in pairs, each of them"},
-	{Name: "subject_alt_name", Type: "list", Doc: "other names (DNS:example.com), or none; this and the four below have …_critical"},
-	{Name: "key_usage", Type: "list", Doc: "what the key is for, such as Digital Signature"},
-	{Name: "extended_key_usage", Type: "list", Doc: "likewise, such as TLS Web Server Authentication"},
-	{Name: "basic_constraints", Type: "list", Doc: "such as CA:FALSE"},
-	{Name: "ocsp_must_staple", Type: "bool", Doc: "whether a server has to staple"},
-	{Name: "public_key", Type: "str", Doc: "the key in PEM"}, {Name: "public_key_type", Type: "str", Doc: "such as RSA or ECC"},
-	{Name: "public_key_data", Type: "dict", Doc: "its numbers: size, modulus and exponent, or curve, exponent_size, x and y"},
-	{Name: "public_key_fingerprints", Type: "dict", Doc: "its hashes by their names"},
-	{Name: "subject_key_identifier", Type: "str", Doc: "the key's identifier"},
-	{Name: "authority_key_identifier", Type: "str", Doc: "the CA's; by its certificate it is authority_cert_issuer and …_serial_number"},
-	{Name: "extensions_by_oid", Type: "dict", Doc: "each extension by its number, with critical and its value in base64"},
 }
 
 var certificateInfoModule = tasks.Define(tasks.Module{

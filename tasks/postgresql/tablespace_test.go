@@ -1,29 +1,12 @@
 package postgresql
 
 import (
-	"os"
-	account "os/user"
-	"path/filepath"
-	"strconv"
 	"testing"
 )
 
 func TestTablespace(t *testing.T) {
 	ways(t, func(t *testing.T, on *target) {
-		dir := filepath.Join(on.server.dir, "space "+t.Name()[len("TestTablespace/"):])
-		if err := os.Mkdir(dir, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if os.Geteuid() == 0 {
-			found, err := account.Lookup("postgres")
-			if err != nil {
-				t.Fatal(err)
-			}
-			uid, _ := strconv.Atoi(found.Uid)
-			if err := os.Chown(dir, uid, -1); err != nil {
-				t.Fatal(err)
-			}
-		}
+		dir := on.ownedDirectory(t, "space "+t.Name()[len("TestTablespace/"):])
 		on.sql(t, "postgres", `create role spacer`)
 		t.Cleanup(func() { on.sql(t, "postgres", `drop role spacer`) })
 		on.fails(t, "location says where", "postgresql_tablespace", "name", "new")

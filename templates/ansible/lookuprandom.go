@@ -70,3 +70,11 @@ func drawn(r *jinja.Run, signs string, count int) []any {
 	}
 	return text
 }
+
+// lookupRandomChoice picks one of the terms.
+func lookupRandomChoice(r *jinja.Run, terms []any, _ map[string]any) ([]any, error) {
+	if len(terms) == 0 {
+		return terms, nil
+	}
+	return []any{terms[r.Random().IntN(len(terms))]}, nil
+}
