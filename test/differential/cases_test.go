@@ -20,6 +20,8 @@ type batch struct {
 	files   map[string]string // are written, by their path beside site.yml
 	runs    [][]string
 	cases   []*testCase
+
+	packages []string // Debian's, that the hosts have for it
 }
 
 // testCase is one thing that is compared.
@@ -157,6 +159,9 @@ func parseCases(t *testing.T, section, text string) []*batch {
 	if len(joined.cases) > 0 {
 		all = append([]*batch{joined}, all...)
 	}
+	for _, b := range all {
+		b.packages = packagesOf(chunks[0])
+	}
 	return all
 }
 
@@ -239,6 +244,9 @@ func parsePart(text string) part {
 				p.play = append(p.play, keyword)
 				continue
 			}
+			if strings.HasPrefix(trimmed, "packages: ") {
+				continue
+			}
 			if trimmed == "together" || trimmed == "alone" {
 				p.together, p.alone = trimmed == "together", trimmed == "alone"
 				continue
@@ -289,6 +297,17 @@ var source = regexp.MustCompile(`\bsrc: ([\w./-]+)`)
 // ownDirectory is where a row's arguments have the case's directory.
 var ownDirectory = regexp.MustCompile(`\bDIR\b`)
 
+// wanted is the line of a table or a file of cases that names packages.
+var wanted = regexp.MustCompile(`(?m)^packages: (.+)$`)
+
+// packagesOf are those that such a file names.
+func packagesOf(text string) []string {
+	if m := wanted.FindStringSubmatch(text); m != nil {
+		return strings.Fields(m[1])
+	}
+	return nil
+}
+
 // gathers is the line of a table that names facts.
 var gathers = regexp.MustCompile(`(?m)^gather: (\w+)$`)
 
@@ -300,7 +319,7 @@ func parseTable(section, text string) *batch {
 	if at := strings.Index(text, "\n-- "); at >= 0 {
 		table, rest = text[:at+1], text[at+1:]
 	}
-	b.files = parsePart(rest).files
+	b.files, b.packages = parsePart(rest).files, packagesOf(table)
 	prepared, tasks := "set -eu\n", ""
 	var once []string
 	head, facts := "- hosts: node1\n  ignore_errors: true\n  vars: {n: 5, word: text, items: [a, b]}\n", "  gather_facts: false\n"

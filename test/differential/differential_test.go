@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -24,7 +25,7 @@ func TestAsAnsible(t *testing.T) {
 	if os.Getenv("DIFFERENTIAL") != "all" && !filtered() {
 		batches = sampled(t, batches)
 	}
-	c := newComparison(t)
+	c := newComparison(t, packagesFor(batches))
 	c.known = known
 	for _, b := range batches {
 		t.Run(b.name, func(t *testing.T) { c.do(t, b) })
@@ -45,8 +46,25 @@ func TestAsAnsible(t *testing.T) {
 	}
 }
 
+// packagesFor are the packages that the hosts have for those of the batches that -run names.
+func packagesFor(batches []*batch) []string {
+	patterns := strings.Split(flag.Lookup("test.run").Value.String(), "/")
+	var all []string
+	for _, b := range batches {
+		named := true
+		for i, part := range strings.Split("TestAsAnsible/"+strings.ReplaceAll(b.name, " ", "_"), "/") {
+			named = named && (i >= len(patterns) || regexp.MustCompile(patterns[i]).MatchString(part))
+		}
+		if named {
+			all = append(all, b.packages...)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // newComparison boots the hosts of all programs. It skips the test where there is no Ansible to compare with.
-func newComparison(t *testing.T) *comparison {
+func newComparison(t *testing.T, packages []string) *comparison {
 	t.Helper()
 	scratch, err := os.MkdirTemp("/tmp", "diff-")
 	if err != nil {
@@ -54,7 +72,7 @@ func newComparison(t *testing.T) *comparison {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(scratch) })
 	c := &comparison{reported: map[string]bool{}, table: newTable()}
-	c.ours = newDesk(t, scratch, "p", "polarbook")
+	c.ours = newDesk(t, scratch, "p", "polarbook", packages)
 	c.ours.run = runPolarbook
 	for i, a := range ansibles {
 		tree, err := findAnsible(t, a.version, a.release)
@@ -67,7 +85,7 @@ func newComparison(t *testing.T) *comparison {
 			t.Log(why)
 			continue
 		}
-		s := newDesk(t, scratch, []string{"b", "a"}[i], "Ansible "+a.version)
+		s := newDesk(t, scratch, []string{"b", "a"}[i], "Ansible "+a.version, packages)
 		s.tree = tree
 		t.Cleanup(func() { s.t = t; s.closeSockets() })
 		c.ansibles = append(c.ansibles, s)

@@ -23,7 +23,7 @@ func TestFlips(t *testing.T) {
 	if os.Getenv("DIFFERENTIAL") != "all" && !filtered() {
 		plays = []string{"testdata/flips/users"}
 	}
-	c := newComparison(t)
+	c := newComparison(t, nil)
 	for _, dir := range plays {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			b := &batch{name: "flips/" + filepath.Base(dir), dir: dir, runs: [][]string{{}}, cases: []*testCase{{}}}

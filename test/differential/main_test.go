@@ -63,12 +63,12 @@ type desk struct {
 }
 
 // newDesk boots hosts of the desk's own. The scratch directory's path is a short one: it holds the sockets of ssh.
-func newDesk(t *testing.T, scratch, letter, name string) *desk {
+func newDesk(t *testing.T, scratch, letter, name string, packages []string) *desk {
 	t.Helper()
 	s := &desk{t: t, name: name, dir: filepath.Join(scratch, letter), sockets: filepath.Join(scratch, "c"+letter), run: runAnsible}
 	var hosts []lab.Spec
 	for _, name := range []string{"node1", "node2"} {
-		hosts = append(hosts, lab.Spec{Name: name, Python: true, Packages: []string{"python3-apt"}})
+		hosts = append(hosts, lab.Spec{Name: name, Python: true, Packages: append([]string{"python3-apt"}, packages...)})
 	}
 	if kept := os.Getenv("DIFFERENTIAL_HOSTS"); kept == "" {
 		s.lab = lab.New(t, lab.Options{Hosts: hosts})
