@@ -343,8 +343,6 @@ func Encrypted(info fs.FileInfo) bool {
 type TaskTeller interface {
 	// NoLog reports whether the task's arguments and result are not to be shown.
 	NoLog() (bool, error)
-	// Written are the names of the task's arguments in the order in which they are written.
-	Written() []string
 }
 
 // RenderOptions are the template module's, Ansible's defaults being TrimBlocks true and LstripBlocks false.

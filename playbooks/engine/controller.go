@@ -79,8 +79,6 @@ func (l *controller) NoLog() (bool, error) {
 	return l.v.boolean(l.s.sc.keyword(noLog), l.s.p.r.o.Defaults.NoLog)
 }
 
-func (l *controller) Written() []string { return written(l.s.t.Args) }
-
 // Confirm asks the user, unless --yes was given. A refusal stops the run.
 func (l *controller) Confirm(ctx context.Context, q tasks.Confirmation) error {
 	r := l.s.p.r

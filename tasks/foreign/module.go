@@ -7,6 +7,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -59,31 +60,15 @@ func (p *program) heedsCheck() bool { return bytes.Contains(p.content, []byte("_
 
 func (p *program) action(given map[string]any, l tasks.Local) (tasks.Action, error) {
 	a := &action{program: p, check: l.Check(), args: ordered.New(len(given) + len(fixed) + 4)}
-	task, known := l.(tasks.TaskTeller)
-	var names []string
 	hidden := false
-	if known {
+	if task, known := l.(tasks.TaskTeller); known {
 		var err error
 		if hidden, err = task.NoLog(); err != nil {
 			return nil, fmt.Errorf("no_log: %w", err)
 		}
-		names = task.Written()
 	}
-	set := func(name string) {
-		if x, has := given[name]; has && !a.args.Has(name) {
-			a.args.Set(name, ordered.From(x))
-		}
-	}
-	for _, name := range names {
-		set(name)
-	}
-	rest := make([]string, 0, len(given))
-	for name := range given {
-		rest = append(rest, name)
-	}
-	slices.Sort(rest)
-	for _, name := range rest {
-		set(name)
+	for _, name := range slices.Sorted(maps.Keys(given)) { // the order of Ansible 2.19
+		a.args.Set(name, ordered.From(given[name]))
 	}
 	version, err := l.Eval("ansible_version.full")
 	if err != nil {

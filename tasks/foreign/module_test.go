@@ -19,7 +19,6 @@ import (
 // control is a control node that tells of the task, and knows some variables; others are undefined, and have the default.
 type control struct {
 	taskstest.FakeLocal
-	order  []string
 	hidden bool
 }
 
@@ -34,7 +33,6 @@ func (l *control) Eval(expr string) (any, error) {
 }
 
 func (l *control) NoLog() (bool, error) { return l.hidden, nil }
-func (l *control) Written() []string    { return l.order }
 
 func module(t *testing.T, file, content string) tasks.Module {
 	t.Helper()
@@ -82,20 +80,19 @@ func TestStyles(t *testing.T) {
 	args := map[string]any{
 		"text": "it's a \"ü\"\n", "list": []any{1, 2.5, "x'y", nil, true, 1e20}, "map": ordered.Of("z", 1, "a", "b"), "empty": "", "plain": "a/b",
 	}
-	order := []string{"text", "map", "list"}
-	const asJSON = `{"text": "it's a \"\u00fc\"\n", "map": {"z": 1, "a": "b"}, "list": [1, 2.5, "x'y", null, true, 1e+20], ` +
-		`"empty": "", "plain": "a/b", ` + internal
+	const asJSON = `{"empty": "", "list": [1, 2.5, "x'y", null, true, 1e+20], "map": {"z": 1, "a": "b"}, "plain": "a/b", ` +
+		`"text": "it's a \"\u00fc\"\n", ` + internal
 	cases := map[string]struct{ content, begin string }{
 		"WANT_JSON": {"#!/bin/sh\n# WANT_JSON\n" + says, asJSON},
-		"old-style": {"#!/bin/sh\n" + says, `text='it'"'"'s a "ü"` + "\n" + `' map='{'"'"'z'"'"': 1, '"'"'a'"'"': '"'"'b'"'"'}' ` +
-			`list='[1, 2.5, "x'"'"'y", None, True, 1e+20]' empty='' plain=a/b ` + plain},
+		"old-style": {"#!/bin/sh\n" + says, `empty='' list='[1, 2.5, "x'"'"'y", None, True, 1e+20]' map='{'"'"'z'"'"': 1, '"'"'a'"'"': '"'"'b'"'"'}' ` +
+			`plain=a/b text='it'"'"'s a "ü"` + "\n" + `' ` + plain},
 		"JSON in its text": {"#!/bin/sh\nset -- \"$0.args\"\ncat >\"$1\" <<'END'\n<<INCLUDE_ANSIBLE_MODULE_JSON_ARGS>>\nEND\nchmod 600 \"$1\"\n" + says, asJSON},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, _ string) {
 				clean := home(t)
-				_, r, err := do(t, h, module(t, "my mod.sh", c.content), args, &control{order: order, hidden: true})
+				_, r, err := do(t, h, module(t, "my mod.sh", c.content), args, &control{hidden: true})
 				if err != nil {
 					t.Fatal(err)
 				}
