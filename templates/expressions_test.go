@@ -99,6 +99,7 @@ func (w *writer) value(kind string, depth int) string {
 		return w.pick(
 			func() string { return v("i") + w.one(" + ", " - ", " * ", " // ", " % ") + v("i") },
 			func() string { return "-" + w.value("i", 0) },
+			func() string { return "(" + v("i") + ").bit_length()" },
 			func() string { return v("i") + " ** " + w.one("2", "0", "3") },
 			func() string { return v("l") + "|" + w.one("length", "count") },
 			func() string { return v("s") + "|length" },
@@ -123,6 +124,7 @@ func (w *writer) value(kind string, depth int) string {
 			func() string { return v(w.one("s", "i", "b")) + "|float" + w.one("", "(1.5)") },
 			func() string { return v("f") + "|abs" },
 			func() string { return v("i") + " ** -1" },
+			func() string { return "(" + v("f") + ").conjugate()" },
 		)
 	case "s":
 		return w.pick(
@@ -167,6 +169,7 @@ func (w *writer) value(kind string, depth int) string {
 			func() string { return v("any") + w.one(" == ", " != ") + v("any") },
 			func() string { return v("i") + w.one(" < ", " <= ") + v("i") + w.one(" < ", " == ", " != ") + v("i") },
 			func() string { return v("b") + w.one(" and ", " or ") + v("b") },
+			func() string { return "(" + v("f") + ").is_integer()" },
 			func() string { return "not " + v("b") },
 			func() string { return v(w.one("i", "s")) + w.one(" in ", " not in ") + v("l") },
 			func() string { return v("s") + w.one(" in ", " not in ") + v("s") },

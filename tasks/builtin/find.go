@@ -32,12 +32,12 @@ type findArgs struct {
 	Size     string   `arg:"size" doc:"At least this large: 10k, 1m, 2g, bytes; negative: at most."`
 	Checksum bool     `arg:"get_checksum" default:"false" doc:"Return the files' checksums."`
 	Sum      string   `arg:"checksum_algorithm" alias:"checksum checksum_algo" default:"sha1" choices:"md5 sha1 sha224 sha256 sha384 sha512" doc:"Algorithm of the checksums."`
-	Mode     string   `arg:"mode" doc:"Permissions that it has to have, octal or in letters."`
+	Mode     any      `arg:"mode" doc:"Permissions that it has to have, octal or in letters."`
 	Exact    bool     `arg:"exact_mode" default:"true" doc:"It has to have just these; otherwise one of their bits is enough."`
 	Contains string   `arg:"contains" doc:"Expression that a line of a file has to match from its beginning."`
 	Whole    bool     `arg:"read_whole_file" default:"false" doc:"Search the whole file for contains, not line by line."`
 	Encoding string   `arg:"encoding" doc:"Encoding of the files that contains is looked for in: utf-8 or none."`
-	Limit    int      `arg:"limit" doc:"How many to find at most."`
+	Limit    *int     `arg:"limit" doc:"How many to find at most."`
 }
 
 var findModule = tasks.Define(tasks.Module{
@@ -62,13 +62,21 @@ var findModule = tasks.Define(tasks.Module{
 }, func(a *findArgs, _ tasks.Local) (tasks.Action, error) {
 	f := &find{findArgs: *a}
 	var err error
-	if a.Limit < 0 {
-		return nil, &tasks.ArgError{Module: "find", Arg: "limit", Problem: fmt.Sprintf("is %d: at least one has to be wanted", a.Limit)}
+	if a.Limit != nil && *a.Limit <= 0 {
+		return nil, &tasks.ArgError{Module: "find", Arg: "limit", Problem: fmt.Sprintf("is %d: at least one has to be wanted", *a.Limit)}
 	}
-	if a.Mode != "" {
-		if f.mode, err = files.ModeFrom(a.Mode, 0, false); err != nil {
+	switch mode := a.Mode.(type) {
+	case nil:
+	case string:
+		if mode == "" {
+			break
+		}
+		if f.mode, err = files.ModeFrom(mode, 0, false); err != nil {
 			return nil, &tasks.ArgError{Module: "find", Arg: "mode", Problem: err.Error()}
 		}
+		f.byMode = true
+	default:
+		return nil, &tasks.ArgError{Module: "find", Arg: "mode", Problem: fmt.Sprintf("is %v, and a text is needed: \"0640\" in quotes", mode)}
 	}
 	if e := strings.ReplaceAll(strings.ToLower(a.Encoding), "_", "-"); e != "" && e != "utf-8" && e != "utf8" && e != "ascii" {
 		return nil, &tasks.ArgError{Module: "find", Arg: "encoding", Problem: fmt.Sprintf("is %q, and utf-8 is all that is read", a.Encoding)}
@@ -97,9 +105,13 @@ type find struct {
 	findArgs
 	age, size  *int64
 	mode       int
+	byMode     bool
 	names, not func(string) bool
 	contains   *pattern.Pattern
 }
+
+// full reports whether as many were found as are wanted.
+func (f *find) full(files []any) bool { return f.Limit != nil && len(files) == *f.Limit }
 
 // measureOf reads a number with a unit; nil for none.
 func measureOf(text string, units map[string]int64) (*int64, error) {
@@ -113,7 +125,7 @@ func measureOf(text string, units map[string]int64) (*int64, error) {
 		return nil, fmt.Errorf("is %q: a number with a unit is needed", text)
 	}
 	if unit != "" {
-		factor, ok := units[unit[:1]]
+		factor, ok := units[unit]
 		if !ok {
 			return nil, fmt.Errorf("is %q, and %q is not a unit of it", text, unit)
 		}
@@ -204,7 +216,7 @@ func (f *find) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (findF
 				continue
 			}
 		}
-		if found.files = append(found.files, file); len(found.files) == f.Limit {
+		if found.files = append(found.files, file); f.full(found.files) {
 			break
 		}
 	}
@@ -241,7 +253,7 @@ func (f *find) Plan(found findFound) (tasks.Plan, error) {
 	}
 	msg := "All paths examined"
 	switch {
-	case f.Limit > 0 && len(files) == f.Limit:
+	case f.full(files):
 		msg = "Limit of matches reached"
 	case len(skipped) > 0:
 		msg = "Not all paths examined, check warnings for details"
@@ -280,7 +292,7 @@ func (f *find) entry(line string, now int64) map[string]any {
 		f.names != nil && !f.names(base), f.not != nil && f.not(base),
 		f.age != nil && (*f.age >= 0 && age < *f.age || *f.age < 0 && age > -*f.age),
 		f.FileType != "any" && f.FileType != kind,
-		f.Mode != "" && (f.Exact && bits != f.mode || !f.Exact && bits&f.mode == 0),
+		f.byMode && (f.Exact && bits != f.mode || !f.Exact && bits&f.mode == 0),
 		f.size != nil && kind == "file" && (*f.size >= 0 && number(5) < *f.size || *f.size < 0 && number(5) > -*f.size):
 		return nil
 	}

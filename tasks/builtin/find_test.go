@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"encoding/base64"
+	"errors"
 	"os"
 	"reflect"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/polarbook/polarbook/tasks"
 	"github.com/polarbook/polarbook/tasks/taskstest"
 )
 
@@ -103,6 +105,21 @@ func TestSlurpAndGetent(t *testing.T) {
 		taskstest.MustFail(t, h, "getent", map[string]any{"database": "passwd", "key": "no-such-user"}, l, "passwd has no no-such-user")
 		taskstest.MustNotChange(t, h, "getent", map[string]any{"database": "passwd", "key": "no-such-user", "fail_key": false}, l)
 	})
+}
+
+func TestFindRefusals(t *testing.T) {
+	for arg, args := range map[string]map[string]any{
+		"limit": {"limit": 0},
+		"mode":  {"mode": 0o640},
+		"size":  {"size": "10kb"},
+		"age":   {"age": "2days"},
+	} {
+		args["paths"] = "/tmp"
+		var refused *tasks.ArgError
+		if _, err := findModule.New(args, &taskstest.FakeLocal{}); !errors.As(err, &refused) || refused.Arg != arg {
+			t.Errorf("%v: %v", args, err)
+		}
+	}
 }
 
 func TestFindSaysWhatStatDoes(t *testing.T) {

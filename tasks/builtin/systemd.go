@@ -168,7 +168,7 @@ func readUnit(said systemdFound) unit {
 	status, word, _ := strings.Cut(said.Enabled, " ")
 	u.masked = word == "masked"
 	// Ansible's reading: what is-enabled accepts is enabled, but for these.
-	u.enabled = status == "0" && word != "indirect" && word != "alias"
+	u.enabled = status == "0" && word != "indirect" && word != "alias" && word != "enabled-runtime"
 	u.fixed = slices.Contains([]string{"static", "generated", "transient", "indirect", "alias", "enabled-runtime"}, word)
 	u.found = p["LoadState"] != "" && p["LoadState"] != "not-found" || word != "" && word != "not-found"
 	u.active = p["ActiveState"] == "active" || p["ActiveState"] == "activating" || p["ActiveState"] == "reloading"

@@ -3,6 +3,8 @@ package jinja
 import (
 	"errors"
 	"fmt"
+	"math"
+	"math/big"
 	"strings"
 	"unicode"
 
@@ -21,6 +23,8 @@ func (r *Run) method(of any, name string) *Function {
 		table = dictionaryMethods
 	case []any, *LazyList, Tuple:
 		table = listMethods
+	case bool, int, *big.Int, float64:
+		table = numberMethods
 	}
 	m, ok := table[name]
 	if !ok {
@@ -109,6 +113,21 @@ var listMethods = map[string]Callable{
 		return count, nil
 	}, false},
 	"copy": {"", func(c *Invocation) (any, error) { return c.Value, nil }, false},
+}
+
+var numberMethods = map[string]Callable{
+	"is_integer": {"", func(c *Invocation) (any, error) {
+		f, ok := c.Value.(float64)
+		return !ok || f == math.Trunc(f) && !math.IsInf(f, 0), nil
+	}, false},
+	"bit_length": {"", func(c *Invocation) (any, error) {
+		i, ok := Big(c.Value)
+		if !ok {
+			return nil, errors.New("a float has no bits")
+		}
+		return i.BitLen(), nil
+	}, false},
+	"conjugate": {"", func(c *Invocation) (any, error) { return c.Value, nil }, false},
 }
 
 // onString makes a method of a string without arguments.
