@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/polarbook/polarbook/inventory"
 	"github.com/polarbook/polarbook/playbooks/engine/event"
 	"github.com/polarbook/polarbook/tasks"
 )
@@ -117,6 +118,11 @@ func (s *taskRun) conditional(ctx context.Context, v *variables, late error) *ou
 	for n := 1; ; n++ {
 		o := s.attempt(ctx, v)
 		o.attempts = n
+		if inventory.SecretName(s.t.Register) {
+			for name, x := range o.values {
+				s.p.r.noteInner(s.t.Register, name, true, true, x)
+			}
+		}
 		if attempts > 1 && o.values != nil {
 			o.values["attempts"] = n
 		}

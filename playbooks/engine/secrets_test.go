@@ -88,3 +88,23 @@ func TestNoSecretShows(t *testing.T) {
 		t.Errorf("the journal ends with %v", last)
 	}
 }
+
+// A result that is registered under a secret name is one in what it brought, not in the words of its command.
+func TestRegisteredSecret(t *testing.T) {
+	b := newBench(t, "a")
+	withCommands(t, b)
+	if _, err := b.run(`
+- hosts: a
+  gather_facts: false
+  tasks:
+    - command: expr 100000 + 1
+      register: api_token
+    - echo: {msg: "expr {{ api_token.stdout }} {{ api_token.stdout_lines }}"}
+`); err != nil {
+		t.Fatal(err)
+	}
+	events := fmt.Sprintf("%+v", b.rec.events)
+	if strings.Contains(events, "100001") || !strings.Contains(events, "[expr 100000 + 1]") || !strings.Contains(events, "msg:expr ******** ['********']") {
+		t.Errorf("%s", events)
+	}
+}

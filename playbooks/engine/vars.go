@@ -384,18 +384,15 @@ func (r *run) noteIn(name string, secret bool, x any) {
 			r.secret(name, text(x))
 		}
 	case *ordered.Map:
+		result := x.Has("changed") && x.Has("failed")
 		for inner, item := range x.All() {
-			if secret && !inventory.SecretName(inner) {
-				inner = name
-			}
-			r.noteIn(inner, secret || inventory.SecretName(inner), item)
+			r.noteInner(name, inner, secret, result, item)
 		}
 	case map[string]any:
+		_, changed := x["changed"]
+		_, failed := x["failed"]
 		for inner, item := range x {
-			if secret && !inventory.SecretName(inner) {
-				inner = name
-			}
-			r.noteIn(inner, secret || inventory.SecretName(inner), item)
+			r.noteInner(name, inner, secret, changed && failed, item)
 		}
 	case []any:
 		for _, item := range x {
@@ -404,6 +401,27 @@ func (r *run) noteIn(name string, secret bool, x any) {
 	case templates.Unsafe:
 		r.noteIn(name, secret, x.Value)
 	}
+}
+
+// noteInner adds what stands under a name in a mapping, which may be a task's result.
+func (r *run) noteInner(outer, inner string, secret, result bool, x any) {
+	own := inventory.SecretName(inner)
+	if secret && !own {
+		if result && aboutTask[inner] {
+			return
+		}
+		inner = outer
+	}
+	r.noteIn(inner, secret || own, x)
+}
+
+// aboutTask are values of results that say how a task went and to what, not what it brought: "register: token" does not make
+// a secret of the words of its command.
+var aboutTask = map[string]bool{
+	"cmd": true, "msg": true, "start": true, "end": true, "delta": true, "rc": true, "attempts": true, "reason": true,
+	"path": true, "dest": true, "src": true, "source": true, "encoding": true, "url": true, "status": true,
+	"name": true, "owner": true, "group": true, "mode": true, "state": true, "size": true, "uid": true, "gid": true,
+	"checksum": true, "md5sum": true, "backup_file": true, "ansible_loop_var": true, "ansible_job_id": true, "results_file": true,
 }
 
 // noteSecret adds a secret variable's value as it is used, rendered. A value that cannot be rendered shows itself
