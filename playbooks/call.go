@@ -26,6 +26,13 @@ type call struct {
 
 var includes = []string{"include_tasks", "import_tasks", "include_role", "import_role", "include"}
 
+// isTaskWord reports whether what a task has is one of the language's words, on whatever level: gather_facts is a module as
+// well, unless it says yes or no, as that of a play does.
+func isTaskWord(e entry) bool {
+	_, word := keywords[e.key]
+	return word && (e.key != "gather_facts" || e.value.Kind == yaml.ScalarNode && e.value.Tag == "!!bool")
+}
+
 // call finds what a task does. Nil means that it has said what is wrong.
 func (l *loader) call(c *scope, n *yaml.Node, es []entry) *call {
 	f := c.file
@@ -33,7 +40,7 @@ func (l *loader) call(c *scope, n *yaml.Node, es []entry) *call {
 	var strange []entry
 	refused := false
 	for _, e := range es {
-		_, word := keywords[e.key]
+		word := isTaskWord(e)
 		var next *call
 		switch {
 		case e.key == "action" || e.key == "local_action":

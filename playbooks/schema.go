@@ -203,7 +203,7 @@ func tasksSchema(defs schema, own []string) {
 			defs["module-"+m.Name] = moduleSchema(m)
 		}
 		for _, name := range names {
-			if _, word := keywords[name]; !word {
+			if _, word := keywords[name]; !word || name == "gather_facts" {
 				properties[name] = ref("module-" + m.Name)
 			}
 			if strings.Contains(name, ".") {

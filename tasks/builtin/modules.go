@@ -8,7 +8,7 @@ func Modules() []tasks.Module {
 		fileModule, copyModule, templateModule, statModule, commandModule, shellModule, lineinfileModule, blockinfileModule,
 		fetchModule, iniFileModule, scriptModule, assembleModule, knownHostsModule,
 		replaceModule, unarchiveModule, hostnameModule, timezoneModule, waitForModule, userModule, groupModule, sysctlModule,
-		systemdModule, systemdServiceModule, serviceModule, assertModule, failModule, debugModule, setFactModule, setupModule,
+		systemdModule, systemdServiceModule, serviceModule, assertModule, failModule, debugModule, setFactModule, setupModule, gatherFactsModule,
 		pingModule, rawModule, pamLimitsModule, firewalldModule, iptablesModule, ufwModule, selinuxModule, slurpModule, findModule,
 		getURLModule, uriModule, aptRepositoryModule, cronModule, cronvarModule, htpasswdModule,
 		tempfileModule, getentModule, authorizedKeyModule, atModule, asyncStatusModule, packageModule, aptModule, dnfModule, yumModule,

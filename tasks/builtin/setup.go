@@ -31,7 +31,9 @@ var setupModule = tasks.Define(tasks.Module{
 - setup:
 - setup: {gather_subset: ["!all", "!min", hardware], filter: ["ansible_mem*"]}
 `,
-}, func(a *setupArgs, _ tasks.Local) (tasks.Action, error) {
+}, func(a *setupArgs, _ tasks.Local) (tasks.Action, error) { return newSetup("setup", a) })
+
+func newSetup(module string, a *setupArgs) (tasks.Action, error) {
 	s := &setup{setupArgs: *a, want: map[string]bool{}}
 	known := map[string]bool{"all": true, "min": true, "hardware": true, "network": true, "virtual": true}
 	none := true
@@ -42,7 +44,7 @@ var setupModule = tasks.Define(tasks.Module{
 		}
 		if !known[name] && collectors[name] == "" {
 			return nil, &tasks.ArgError{
-				Module:  "setup",
+				Module:  module,
 				Arg:     "gather_subset",
 				Problem: fmt.Sprintf("must be all, min, hardware, network, virtual or a collector of Ansible's such as platform, not %q", name),
 			}
@@ -64,12 +66,12 @@ var setupModule = tasks.Define(tasks.Module{
 	for _, p := range a.Filter {
 		re, err := regexp.Compile(pattern.Glob(strings.TrimPrefix(p, "ansible_")))
 		if err != nil {
-			return nil, &tasks.ArgError{Module: "setup", Arg: "filter", Problem: fmt.Sprintf("%q is not a pattern", p)}
+			return nil, &tasks.ArgError{Module: module, Arg: "filter", Problem: fmt.Sprintf("%q is not a pattern", p)}
 		}
 		s.filters = append(s.filters, re)
 	}
 	return s, nil
-})
+}
 
 // collectors are the names of Ansible's that stand for less than a subset; the whole subset is gathered for one.
 var collectors = map[string]string{
