@@ -2,6 +2,7 @@ package jinja
 
 import (
 	"fmt"
+	"slices"
 	"math/big"
 
 	"github.com/polarbook/polarbook/inventory/vault"
@@ -278,7 +279,46 @@ func (s *session) printed(value any) (string, error) {
 	if f, ok := value.(*Function); ok {
 		return "", fmt.Errorf("%s is a function; call it with parentheses", f.name)
 	}
-	return Text(value), nil
+	return Text(listed(value)), nil
+}
+
+// listed is a value in which each tuple is a list, as Ansible 2.19 prints it and as it leaves a template.
+func listed(value any) any {
+	switch v := value.(type) {
+	case Tuple:
+		return listed([]any(v))
+	case []any:
+		if !slices.ContainsFunc(v, holdsTuple) {
+			return value
+		}
+		result := make([]any, len(v))
+		for at, item := range v {
+			result[at] = listed(item)
+		}
+		return result
+	case *ordered.Map:
+		if !holdsTuple(v) {
+			return value
+		}
+		result := v.Clone()
+		for key, item := range v.All() {
+			result.Set(key, listed(item))
+		}
+		return result
+	}
+	return value
+}
+
+func holdsTuple(value any) bool {
+	switch v := value.(type) {
+	case Tuple:
+		return true
+	case []any:
+		return slices.ContainsFunc(v, holdsTuple)
+	case *ordered.Map:
+		return slices.ContainsFunc(v.Values(), holdsTuple)
+	}
+	return false
 }
 
 // CheckDefined returns the error of the first thing undefined in a value.

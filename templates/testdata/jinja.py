@@ -1,7 +1,7 @@
 """Renders templates with Jinja2, one line of JSON in, one line out, for the tests that compare ours with it.
 
 The first line that it writes is the version of Jinja2. Undefined variables, None,
-what is alone and keeps its type, and the newlines at the end are treated as
+what is alone and keeps its type, tuples, and the newlines at the end are treated as
 ansible-core 2.19 treats them.
 """
 import json
@@ -22,12 +22,21 @@ class Undefined(jinja2.StrictUndefined):
         return self
 
 
+def listed(node):
+    """A tuple is printed as a list."""
+    if isinstance(node, (list, tuple)) and not isinstance(node, str):
+        return [listed(item) for item in node]
+    if type(node) is dict:
+        return {key: listed(item) for key, item in node.items()}
+    return node
+
+
 def concat(nodes):
     """One thing alone keeps its type, None counts for nothing."""
     nodes = [node for node in nodes if node is not None]
     if len(nodes) < 2:
         return nodes[0] if nodes else None
-    return ''.join([str(node) for node in nodes])
+    return ''.join([str(listed(node)) for node in nodes])
 
 
 class Generator(jinja2.nativetypes.NativeCodeGenerator):
