@@ -52,6 +52,17 @@ func SecretValue(name, value string) bool {
 	return true
 }
 
+// AboutTask reports whether what a result has under a name says how the task went and to what, not what it brought:
+// "register: token" does not make secrets of the words of its command.
+func AboutTask(name string) bool { return aboutTask[name] }
+
+var aboutTask = map[string]bool{
+	"cmd": true, "msg": true, "start": true, "end": true, "delta": true, "rc": true, "attempts": true, "reason": true,
+	"path": true, "dest": true, "src": true, "source": true, "encoding": true, "url": true, "status": true,
+	"name": true, "owner": true, "group": true, "mode": true, "state": true, "size": true, "uid": true, "gid": true,
+	"checksum": true, "md5sum": true, "backup_file": true, "ansible_loop_var": true, "ansible_job_id": true, "results_file": true,
+}
+
 var path = regexp.MustCompile(`^(~|\.\.?)?(/[\w.@ -]+)+/?$`)
 
 // MaskNamed hides the values in a text that stand behind a name which says that they are secret, as in a line of a

@@ -150,6 +150,9 @@ func (s *Secrets) SecretName(name string) bool { return SecretName(name) }
 // SecretValue reports whether a value of a variable with such a name is one to hide.
 func (s *Secrets) SecretValue(name, value string) bool { return SecretValue(name, value) }
 
+// AboutTask is that function.
+func (s *Secrets) AboutTask(name string) bool { return AboutTask(name) }
+
 func (s *Secrets) addWhole(text string) {
 	if text = bare(text); len(text) < minimumWhole {
 		return

@@ -3,8 +3,11 @@ package templates
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/polarbook/polarbook/templates/ordered"
 )
 
 // known is the secrets of a test: one, whose twin has other letters.
@@ -17,6 +20,7 @@ func (k *known) Twin(text string) string          { return strings.ReplaceAll(te
 func (k *known) TwinOf(value string) string       { return k.Twin(value) }
 func (k *known) SecretName(name string) bool      { return name == "pw" }
 func (k *known) SecretValue(_, value string) bool { return value == k.secret }
+func (k *known) AboutTask(string) bool            { return false }
 func (k *known) Add(string)                       {}
 func (k *known) Follow(outcome, twin string, _ []string) {
 	if outcome != twin {
@@ -38,5 +42,30 @@ func TestCommandsAreRunOnce(t *testing.T) {
 	}
 	if secrets.made["abc sesame public"] == "" || secrets.made["public"] != "" {
 		t.Error(secrets.made)
+	}
+}
+
+// collecting are secrets that keep what was added to them.
+type collecting struct {
+	known
+	added []string
+}
+
+func (c *collecting) SecretName(name string) bool     { return name == "pw" || name == "secret" }
+func (c *collecting) SecretValue(string, string) bool { return true }
+func (c *collecting) AboutTask(name string) bool      { return name == "cmd" }
+func (c *collecting) Add(value string)                { c.added = append(c.added, value) }
+
+// A result that has a secret's name holds secrets in what it brought, not in what it tells of its task.
+func TestResultUnderASecretName(t *testing.T) {
+	result := ordered.Of("changed", true, "failed", false, "cmd", []any{"expr", "{{ 1 + 1 }}"}, "stdout", "sesame")
+	for _, template := range []string{"{{ pw }}", "{{ pw.cmd }} {{ pw.stdout }}", "{{ pw.cmd[0] }} {{ pw['stdout'] }}"} {
+		secrets := &collecting{known: known{made: map[string]string{}}}
+		if _, err := New(Options{Secrets: secrets}).Render(template, Map{"pw": result}); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Contains(secrets.added, "sesame") || slices.Contains(secrets.added, "expr") {
+			t.Errorf("%s: %q", template, secrets.added)
+		}
 	}
 }

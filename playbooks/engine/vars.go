@@ -407,21 +407,12 @@ func (r *run) noteIn(name string, secret bool, x any) {
 func (r *run) noteInner(outer, inner string, secret, result bool, x any) {
 	own := inventory.SecretName(inner)
 	if secret && !own {
-		if result && aboutTask[inner] {
+		if result && inventory.AboutTask(inner) {
 			return
 		}
 		inner = outer
 	}
 	r.noteIn(inner, secret || own, x)
-}
-
-// aboutTask are values of results that say how a task went and to what, not what it brought: "register: token" does not make
-// a secret of the words of its command.
-var aboutTask = map[string]bool{
-	"cmd": true, "msg": true, "start": true, "end": true, "delta": true, "rc": true, "attempts": true, "reason": true,
-	"path": true, "dest": true, "src": true, "source": true, "encoding": true, "url": true, "status": true,
-	"name": true, "owner": true, "group": true, "mode": true, "state": true, "size": true, "uid": true, "gid": true,
-	"checksum": true, "md5sum": true, "backup_file": true, "ansible_loop_var": true, "ansible_job_id": true, "results_file": true,
 }
 
 // noteSecret adds a secret variable's value as it is used, rendered. A value that cannot be rendered shows itself

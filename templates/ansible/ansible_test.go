@@ -22,6 +22,9 @@ type recorded struct {
 // native is why None is not printed here.
 const native = "the recorder ran in native mode, which prints None; otherwise Ansible prints nothing for it"
 
+// printedAsLists is why a tuple within a text looks otherwise.
+const printedAsLists = "2.19 prints a tuple within a text as a list"
+
 // differences are the templates that are deliberately rendered otherwise than Ansible 2.14 does.
 var differences = map[string]string{
 	"{{ '' or 'fallback' }} {{ 'a' and 'b' }} {{ 0 or none }} {{ not '' }}": native,
@@ -37,6 +40,20 @@ var differences = map[string]string{
 	"{{ 'x' | ansible.builtin.default('y') }} {{ {'a': 1} | ansible.builtin.combine({'b': 2}) }} {{ 'abc' is ansible.builtin.match('a') }}":                                                                                               "Jinja2's own filters may have the prefix here too",
 	"{{ lookup('ansible.builtin.vars', 'port') }} {{ 'a' | ansible.builtin.upper | default('x') }}":                                                                                                                                       "the same",
 	"{{ query('sequence', 'start=1 end=3') }} {{ query('sequence', 'count=3 format=node%02d') }} {{ query('sequence', start=0, end=4, stride=2) }} {{ query('sequence', '1-3:n%d') }} {{ query('sequence', 'start=3 end=1 stride=-1') }}": "2.14 ignores end in named arguments; newer versions do not",
+
+	"x{{ (1, 2) }}{{ (1,) }}{{ () }}": printedAsLists,
+	"{{ 'a-b'.partition('-') }} {{ ','.join(['a', 'b']) }} {{ 'abc'.zfill(5) }} {{ '-5'.zfill(4) }} {{ 'x'.center(5, '*') }} {{ 'x'.ljust(3) }}| {{ 'x'.rjust(3) }}":                                                  printedAsLists,
+	"{% macro m(a) %}{{ a | default('none') }}{{ varargs }}{{ kwargs | dictsort }}{% endmacro %}{{ m() }} {{ m(1, 2, 3) }} {{ m(1, x=2) }}":                                                                           printedAsLists,
+	"{{ [1, 2] | zip(['a', 'b', 'c']) | list }} {{ [1, 2] | zip_longest(['a', 'b', 'c'], fillvalue='x') | list }} {{ [1, 2] | product(['a', 'b']) | list }}":                                                          printedAsLists,
+	"{{ [1, 2, 3] | permutations(2) | list | length }} {{ [1, 2, 3] | combinations(2) | list }}":                                                                                                                      printedAsLists,
+	"{{ {'b': 1, 'a': 2} | dictsort }} {{ {'b': 1, 'a': 2} | dictsort(by='value') }} {{ {'b': 1, 'a': 2} | dictsort(reverse=true) }}":                                                                                 printedAsLists,
+	"{{ 'foobar' | regex_findall('o') }} {{ 'a1b2' | regex_findall('([a-z])([0-9])') }} {{ 'a1b2' | regex_findall('[a-z]([0-9])') }}":                                                                                 printedAsLists,
+	"{{ path | basename }} {{ path | dirname }} {{ path | splitext }} {{ '/a/b/' | basename }}| {{ '/a/b/' | dirname }} {{ '/' | dirname }} {{ 'a' | dirname }}| {{ '.bashrc' | splitext }} {{ 'a.b/c' | splitext }}": printedAsLists,
+	"{{ query('indexed_items', ['a', 'b']) }} {{ query('flattened', [1, [2, [3]]]) }} {{ query('list', [1, [2]]) }}":                                                                                                  printedAsLists,
+	"x{{ phases }} {{ phases | string }} {{ phases | items | list }} {{ phases | length }} {{ 'install' in phases }}":                                                                                                 printedAsLists,
+	"{{ phases | dictsort }} {{ phases | dictsort(by='value', reverse=true) }} {{ phases | sort }} {{ phases | max }} {{ phases | map('upper') | list }} {{ phases | select('match', 'i|c') | list }}":                printedAsLists,
+	"{{ users | map('dict2items') | list }} {{ users | groupby('age') | list }} {{ users | items2dict(key_name='name', value_name='age') }}":                                                                          printedAsLists,
+	"{{ phases | zip(phases.values()) | list }} {{ phases.items() | list | flatten }} {{ phases | reverse | list }} {{ phases | batch(2) | list }} {{ phases | join(',') }}":                                          printedAsLists,
 }
 
 func TestAsAnsible(t *testing.T) {

@@ -257,7 +257,11 @@ func (m *LazyMap) get(key string) (any, bool, error) {
 	if err != nil {
 		return nil, true, err
 	}
-	m.values[key] = m.session.named(key, m.secret, value)
+	within := m.secret
+	if f := m.session.shared.secrets; f != nil && within && isResult(m.Raw) && f.AboutTask(key) {
+		within = false
+	}
+	m.values[key] = m.session.named(key, within, value)
 	return m.values[key], true, nil
 }
 
