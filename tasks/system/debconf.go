@@ -124,7 +124,8 @@ func (d *debconf) Plan(found tasks.Found) (tasks.Plan, error) {
 	} else {
 		previous[d.Question] = ""
 	}
-	plan.Values = map[string]any{"current": map[string]any{d.Question: d.Value}, "previous": previous}
+	plan.Made = map[string]any{"current": map[string]any{d.Question: d.Value}, "previous": previous}
+	plan.Values = plan.Made
 	return plan, nil
 }
 

@@ -52,6 +52,7 @@ func (d *dpkgSelections) Probe() string {
 func (d *dpkgSelections) Plan(found tasks.Found) (tasks.Plan, error) {
 	var said struct {
 		Tool      bool   `answer:"tool"`
+		Known     bool   `answer:"known"`
 		Selection string `answer:"selection"`
 	}
 	if err := found.Decode(&said); err != nil {
@@ -60,9 +61,11 @@ func (d *dpkgSelections) Plan(found tasks.Found) (tasks.Plan, error) {
 	switch {
 	case !said.Tool:
 		return tasks.NotYet(d.asking, "this host has no dpkg", "hosts with rpm hold a package by dnf versionlock, or by exclude in dnf.conf")
-	case said.Selection == "":
+	case !said.Known:
 		return tasks.NotYet(d.asking, fmt.Sprintf("Failed to find package '%s' to perform selection '%s'.", d.Name, d.Selection),
 			"install the package first, or have a look at its name")
+	case said.Selection == "":
+		said.Selection = "not present"
 	}
 	line := func(selection string) string { return d.Name + " " + selection + "\n" }
 	return tasks.Plan{
@@ -72,5 +75,15 @@ func (d *dpkgSelections) Plan(found tasks.Found) (tasks.Plan, error) {
 		Stdin:  []byte(line(d.Selection)),
 		Diff:   []tasks.Diff{{Before: line(said.Selection), After: line(d.Selection)}},
 		Values: map[string]any{"before": said.Selection, "after": d.Selection},
+		Made:   map[string]any{"before": said.Selection},
+		Proof:  func(again tasks.Found) (tasks.Plan, error) { return d.proof(said.Selection, again) },
 	}, nil
+}
+
+// proof takes the selection of a package that is not installed as it is: dpkg keeps it and does not show it.
+func (d *dpkgSelections) proof(before string, again tasks.Found) (tasks.Plan, error) {
+	if before == "not present" {
+		return tasks.Plan{Values: map[string]any{"after": d.Selection}}, nil
+	}
+	return d.Plan(again)
 }

@@ -48,6 +48,12 @@ func TestDpkgSelections(t *testing.T) {
 			}
 			taskstest.MustNotChange(t, h, "dpkg_selections", args(c[0]), l)
 		}
+		// dpkg knows of a package that is not installed when a repository has it: it is told, and shows nothing.
+		taskstest.MustWrite(t, dir+"/admin/available", "Package: other\nArchitecture: all\nVersion: 1\nMaintainer: nobody <nobody@localhost>\nDescription: none\n\n")
+		other := map[string]any{"name": "other", "selection": "hold"}
+		if _, r := taskstest.MustChange(t, h, "dpkg_selections", other, l); r.Values["before"] != "not present" {
+			t.Errorf("%v", r.Values)
+		}
 		taskstest.MustFail(t, h, "dpkg_selections", map[string]any{"name": "polarprobe-none", "selection": "hold"}, l, "Failed to find package 'polarprobe-none'")
 	})
 	for _, bad := range []map[string]any{{"name": "-x", "selection": "hold"}, {"name": "a b", "selection": "hold"}, {"name": "a", "selection": "held"}, {"name": "a"}} {
