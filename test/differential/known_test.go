@@ -51,7 +51,7 @@ var returned = map[string]bool{
 var speaks = map[string]bool{"debug": true, "fail": true, "assert": true}
 
 // finds are the modules whose facts are what a user calls them for.
-var finds = map[string]bool{"getent": true, "set_fact": true, "setup": true, "hostname": true}
+var finds = map[string]bool{"getent": true, "set_fact": true, "setup": true, "hostname": true, "package_facts": true, "service_facts": true}
 
 // kind says what becomes of a difference.
 type kind string
