@@ -12,6 +12,7 @@ var passing = []struct {
 	name    string
 }{
 	{regexp.MustCompile(`\.\d+\.\d{4}-\d\d-\d\d@\d\d:\d\d:\d\d~`), ".BACKUP~"},
+	{regexp.MustCompile(`\.rules\.\d{8}_\d{6}\b`), ".rules.BACKUP"}, // ufw's
 }
 
 // uncompared are keys of results that are not compared, and why.
