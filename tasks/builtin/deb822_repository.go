@@ -151,7 +151,7 @@ func (d *deb822) Probe() string {
 	if d.args.State == "absent" {
 		return script.Preamble + "for f in " + script.Words(d.paths()) + "; do if [ -e \"$f\" ]; then echo \"there $f\"; fi; done\nexit 0\n"
 	}
-	return d.file.Probe()
+	return d.file.Probe() + script.Preamble + "if [ -f " + script.Words([]string{d.args.SignedBy}) + " ]; then echo keyring yes; fi\nexit 0\n"
 }
 
 func (d *deb822) Plan(found tasks.Found) (tasks.Plan, error) {
@@ -175,7 +175,13 @@ func (d *deb822) Plan(found tasks.Found) (tasks.Plan, error) {
 		return plan, err
 	}
 	values["repo"] = d.content()
-	if strings.HasPrefix(d.signedBy, "/") {
+	var said struct {
+		Keyring bool `answer:"keyring"` // signed_by is a file that is there
+	}
+	if err := found.Decode(&said); err != nil {
+		return tasks.Plan{}, err
+	}
+	if said.Keyring || d.signedBy != d.args.SignedBy {
 		values["key_filename"] = d.signedBy
 	}
 	for name, value := range values {

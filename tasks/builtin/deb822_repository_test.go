@@ -68,3 +68,19 @@ func TestDeb822RepositoryKey(t *testing.T) {
 		}
 	})
 }
+
+// Ansible names the keyring that signed_by is when it is there.
+func TestDeb822RepositoryKeyring(t *testing.T) {
+	taskstest.Apart(t, func(t *testing.T, h *taskstest.LocalHost) {
+		l, dir := &taskstest.FakeLocal{}, t.TempDir()
+		taskstest.MustOn(t, h, "mkdir -p /etc/apt/sources.list.d")
+		args := map[string]any{"name": "a", "uris": "http://mirror.lan", "suites": "./", "signed_by": dir + "/it's a.gpg"}
+		if plan, _ := taskstest.MustChange(t, h, "deb822_repository", args, l); plan.Values["key_filename"] != nil {
+			t.Errorf("it says %v", plan.Values)
+		}
+		taskstest.Write(t, dir+"/it's a.gpg", "x", 0o644)
+		if plan := taskstest.MustNotChange(t, h, "deb822_repository", args, l); plan.Values["key_filename"] != dir+"/it's a.gpg" {
+			t.Errorf("it says %v", plan.Values)
+		}
+	})
+}
