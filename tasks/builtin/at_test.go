@@ -20,5 +20,10 @@ func TestAt(t *testing.T) {
 		gone := map[string]any{"command": "touch '/tmp/it is'", "state": "absent"}
 		taskstest.MustChange(t, h, "at", gone, l)
 		taskstest.MustNotChange(t, h, "at", gone, l)
+		taskstest.Write(t, dir+"/script", "run it\n", 0o644)
+		taskstest.MustChange(t, h, "at", map[string]any{"script_file": dir + "/script", "count": 2, "units": "hours"}, l)
+		if got := taskstest.Read(t, dir+"/job.7"); got != "run it\n" {
+			t.Errorf("of a script at gets %q", got)
+		}
 	})
 }

@@ -285,8 +285,8 @@ func (c *cron) planFile(found tasks.Found) (tasks.Plan, string, error) {
 	if err := found.Decode(&said); err != nil {
 		return tasks.Plan{}, "", err
 	}
-	if !said.File.Exists() && c.State == "absent" {
-		return tasks.Plan{}, "", nil
+	if !said.File.Exists() && c.State == "absent" { // state is absent then, also of what was there before the change
+		return tasks.Plan{Values: files.FileValues(said.File)}, "", nil
 	}
 	plan, err := c.file.Plan(found)
 	if err != nil {

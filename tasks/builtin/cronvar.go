@@ -72,9 +72,12 @@ func (v *cronvar) edited(text string) (after, msg string, err error) {
 	table := newCrontab(text)
 	wanted := v.cronvarArgs.State == "present"
 	name := v.cronvarArgs.Name
-	line := ""
+	line, value := "", ""
 	if wanted {
-		line = name + "=" + *v.Value
+		if value = *v.Value; value == "" {
+			value = `""` // cron takes no line that ends after the sign
+		}
+		line = name + "=" + value
 	}
 	var kept []string
 	there, same, place := false, false, -1
@@ -89,7 +92,7 @@ func (v *cronvar) edited(text string) (after, msg string, err error) {
 		}
 		// The first counts, and a change is of all.
 		if !there {
-			same = wanted && strings.TrimSpace(m[2]) == strings.TrimSpace(*v.Value)
+			same = wanted && strings.TrimSpace(m[2]) == strings.TrimSpace(value)
 		}
 		there = true
 		if wanted {

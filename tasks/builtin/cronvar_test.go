@@ -22,6 +22,7 @@ func TestCronvar(t *testing.T) {
 			{"changed, all of them", map[string]any{"name": "A", "value": "3"}, "# mine\nSHELL = /bin/sh\nA=3\n0 5 * * * root X=1 /bin/y\nA=3\n"},
 			{"there with blanks", map[string]any{"name": "SHELL", "value": "/bin/sh"}, ""},
 			{"there in quotes", map[string]any{"name": "A", "value": `"1"`}, ""},
+			{"empty", map[string]any{"name": "MAILTO", "value": ""}, "MAILTO=\"\"\n" + before},
 			{"removed", map[string]any{"name": "A", "state": "absent"}, "# mine\nSHELL = /bin/sh\n0 5 * * * root X=1 /bin/y\n"},
 			{"not there", map[string]any{"name": "X", "state": "absent"}, ""},
 		} {

@@ -22,7 +22,7 @@ type deb822Args struct {
 	Architectures []string `arg:"architectures" doc:"Architectures to use."`
 	Languages     []string `arg:"languages" doc:"Languages to download."`
 	Targets       []string `arg:"targets" doc:"Targets to download."`
-	SignedBy      string   `arg:"signed_by" doc:"A keyring on the host, fingerprints, or a key in armour. Not a URL: fetch the key to /etc/apt/keyrings first."`
+	SignedBy      string   `arg:"signed_by" doc:"A keyring on the host, fingerprints, a key in armour, or the URL of one, which the host fetches to /etc/apt/keyrings."`
 	Enabled       *bool    `arg:"enabled" doc:"Whether it is used."`
 	Trusted       *bool    `arg:"trusted" doc:"Do not ask for signatures, or always do."`
 	AllowInsecure *bool    `arg:"allow_insecure" doc:"Accept a repository without signatures."`
@@ -38,6 +38,7 @@ type deb822Args struct {
 
 var deb822Module = tasks.Define(tasks.Module{
 	Name: "deb822_repository", Collections: []string{"ansible.builtin"},
+	Network: func(values map[string]any, _ tasks.Local, _ bool) string { return tasks.FromURL(values["signed_by"]) },
 	Summary: "Manage a repository of apt in a .sources file",
 	Notes:   []string{"The sources are not asked: apt with update_cache does that."},
 	Returns: []tasks.Return{
@@ -50,18 +51,14 @@ var deb822Module = tasks.Define(tasks.Module{
     uris: https://mirror.example.com/debian
     suites: bookworm
     components: main
-    signed_by: /etc/apt/keyrings/internal.asc
+    signed_by: https://mirror.example.com/key.asc
 `,
 }, func(a *deb822Args, l tasks.Local) (tasks.Action, error) {
-	if strings.Contains(a.SignedBy, "://") && !strings.Contains(a.SignedBy, "\n") {
-		return nil, &tasks.ArgError{Module: "deb822_repository", Arg: "signed_by",
-			Problem: "cannot be a URL here: fetch the key to a file of /etc/apt/keyrings, and give that"}
-	}
 	slug := notInSlug.ReplaceAllString(blanksInSlug.ReplaceAllString(strings.ToLower(a.Name), "-"), "")
 	if slug == "" {
 		return nil, &tasks.ArgError{Module: "deb822_repository", Arg: "name", Problem: fmt.Sprintf("%q makes no name of a file", a.Name)}
 	}
-	d := &deb822{args: a, slug: slug}
+	d := &deb822{args: a, slug: slug, signedBy: a.SignedBy}
 	edit, err := files.NewEdit("deb822_repository", files.EditArgs{
 		Attributes: files.Attributes{Mode: a.Mode}, Path: "/etc/apt/sources.list.d/" + slug + ".sources",
 	}, true, l)
@@ -77,6 +74,9 @@ var deb822Module = tasks.Define(tasks.Module{
 		}
 		return content, "write the repository " + a.Name, nil, nil
 	}
+	if a.State == "present" && keyAt(a.SignedBy) != "" {
+		return newDeb822Key(d, l)
+	}
 	return d, nil
 })
 
@@ -89,6 +89,8 @@ type deb822 struct {
 	args *deb822Args
 	slug string
 	file *files.Edit
+
+	signedBy string // what the list has
 }
 
 // content has the fields in the order of the arguments' names.
@@ -132,7 +134,7 @@ func (d *deb822) content() string {
 	list("Languages", a.Languages)
 	text("X-Repolib-Name", a.Name)
 	flag("Pdiffs", a.PDiffs)
-	text("Signed-By", a.SignedBy)
+	text("Signed-By", d.signedBy)
 	list("Suites", a.Suites)
 	list("Targets", a.Targets)
 	flag("Trusted", a.Trusted)
@@ -149,7 +151,7 @@ func (d *deb822) Probe() string {
 	if d.args.State == "absent" {
 		return script.Preamble + "for f in " + script.Words(d.paths()) + "; do if [ -e \"$f\" ]; then echo \"there $f\"; fi; done\nexit 0\n"
 	}
-	return d.file.Probe()
+	return d.file.Probe() + script.Preamble + "if [ -f " + script.Words([]string{d.args.SignedBy}) + " ]; then echo keyring yes; fi\nexit 0\n"
 }
 
 func (d *deb822) Plan(found tasks.Found) (tasks.Plan, error) {
@@ -173,8 +175,14 @@ func (d *deb822) Plan(found tasks.Found) (tasks.Plan, error) {
 		return plan, err
 	}
 	values["repo"] = d.content()
-	if strings.HasPrefix(d.args.SignedBy, "/") {
-		values["key_filename"] = d.args.SignedBy
+	var said struct {
+		Keyring bool `answer:"keyring"` // signed_by is a file that is there
+	}
+	if err := found.Decode(&said); err != nil {
+		return tasks.Plan{}, err
+	}
+	if said.Keyring || d.signedBy != d.args.SignedBy {
+		values["key_filename"] = d.signedBy
 	}
 	for name, value := range values {
 		plan.Values[name] = value

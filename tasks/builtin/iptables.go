@@ -24,7 +24,7 @@ type iptablesArgs struct {
 	Dest       string         `arg:"destination" doc:"Address or network of the destination."`
 	ToDest     string         `arg:"to_destination" doc:"Address to put in the place of the destination, for DNAT."`
 	Match      []string       `arg:"match" doc:"Extensions to load."`
-	TCPFlags   map[string]any `arg:"tcp_flags" doc:"Flags of TCP: flags, which are looked at, and flags_set, which of these have to be set; lists of words."`
+	TCPFlags   map[string]any `arg:"tcp_flags" doc:"Flags of TCP: flags, which are looked at, and flags_set, which of these have to be set; lists of words, or texts with commas."`
 	Jump       string         `arg:"jump" doc:"Target."`
 	Gateway    string         `arg:"gateway" doc:"Host for the copies of the target TEE, which needs one."`
 	LogPrefix  string         `arg:"log_prefix" doc:"Beginning of the lines of the target LOG."`
@@ -88,6 +88,9 @@ var iptablesModule = tasks.Define(tasks.Module{
 	t := &iptables{iptablesArgs: a, asking: l.Check()}
 	for key, x := range a.TCPFlags {
 		list, _ := x.([]any)
+		if text, ok := x.(string); ok && text != "" {
+			list = []any{strings.ReplaceAll(text, " ", "")} // with commas it is the list in iptables' own words
+		}
 		if key != "flags" && key != "flags_set" || len(list) == 0 {
 			return refuse("tcp_flags", "is a dict of the lists flags and flags_set")
 		}

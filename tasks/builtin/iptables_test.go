@@ -60,6 +60,8 @@ func TestIptables(t *testing.T) {
 			{"states by state", map[string]any{"match": []any{"state"}, "ctstate": []any{"NEW"}}, "ACCEPT\n-p tcp\n-m state --state NEW"},
 			{"flags", map[string]any{"tcp_flags": map[string]any{"flags": []any{"ACK", "SYN"}, "flags_set": []any{"ACK"}}, "syn": "negate"},
 				"ACCEPT\n-p tcp\n--tcp-flags ACK,SYN ACK ! --syn"},
+			{"flags as texts", map[string]any{"tcp_flags": map[string]any{"flags": "ALL", "flags_set": "ACK, RST"}},
+				"ACCEPT\n-p tcp\n--tcp-flags ALL ACK,RST"},
 			{"reject", map[string]any{"reject_with": "tcp-reset", "limit": "2/second", "uid_owner": "app"},
 				"ACCEPT\n-p tcp\n-m limit --limit 2/second -m owner --uid-owner app -j REJECT --reject-with tcp-reset"},
 			{"log", map[string]any{"log_prefix": "no: ", "destination_ports": []any{"80", "443:445"}, "src_range": "192.0.2.1-192.0.2.5", "icmp_type": "8"},

@@ -27,8 +27,11 @@ case $1 in
 status) echo 'Status: active' ;;
 *)
 	if grep -qxF -- "$*" "$STATE/rules"; then echo 'Skipping adding existing rule'
-	elif [ -z "$dry" ]; then printf '%s\n' "$*" >> "$STATE/rules"
-	fi ;;
+	else
+		echo 'Rules updated'
+		[ -n "$dry" ] || printf '%s\n' "$*" >> "$STATE/rules"
+	fi
+	if [ "$1" = limit ]; then echo "Skipping unsupported IPv6 'limit' rule"; fi ;;
 esac
 `})
 		l := &taskstest.FakeLocal{}
@@ -38,5 +41,8 @@ esac
 		if got := taskstest.Read(t, dir+"/rules"); got != "allow from 10.0.0.0/24 to any port 5432 proto tcp comment it's PolarDB\n" {
 			t.Errorf("%q", got)
 		}
+		limit := map[string]any{"rule": "limit", "port": "ssh", "proto": "tcp"}
+		taskstest.MustChange(t, h, "ufw", limit, l)
+		taskstest.MustNotChange(t, h, "ufw", limit, l)
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
@@ -73,10 +74,12 @@ func newMount(a *mountArgs, l tasks.Local) (tasks.Action, error) {
 		return refuse("src", "is required for state: %s", a.State)
 	case given && a.FSType == "":
 		return refuse("fstype", "is required for state: %s", a.State)
-	case a.State != "present" && a.State != "absent_from_fstab" && !path.IsAbs(a.Path) && !strings.HasPrefix(a.Path, "~") && !strings.HasPrefix(a.Path, "$"):
-		return refuse("path", "has to begin with / for state: %s", a.State)
 	}
 	m := &mount{mountArgs: *a, asking: l.Check(), boot: "yes"}
+	m.nowhere = !path.IsAbs(a.Path) && !strings.HasPrefix(a.Path, "~") && !strings.HasPrefix(a.Path, "$")
+	if m.nowhere && (a.State == "mounted" || a.State == "remounted" || a.State == "ephemeral") {
+		return refuse("path", "has to begin with / for state: %s", a.State)
+	}
 	m.options()
 	e, err := files.NewEdit("mount", files.EditArgs{Path: a.FSTab, Backup: a.Backup}, given, l)
 	if err != nil {
@@ -90,6 +93,7 @@ func newMount(a *mountArgs, l tasks.Local) (tasks.Action, error) {
 type mount struct {
 	mountArgs
 	boot     string
+	nowhere  bool // the path is none, as that of swap is, and nothing is mounted on it
 	warnings []string
 	asking   bool
 	table    *files.Edit
@@ -168,7 +172,11 @@ func (m *mount) rewrite(text string, _ bool) (string, string, map[string]any, er
 
 // Probe asks what is mounted, and reads fstab.
 func (m *mount) Probe() string {
-	return scripts.Script("mount_look", script.Values{"p": script.Path(script.TrimSlashes(m.Path))}) + m.table.Probe()
+	values := script.Values{"p": script.Path(script.TrimSlashes(m.Path))}
+	if m.binds() {
+		values["src"] = m.source()
+	}
+	return scripts.Script("mount_look", values) + m.table.Probe()
 }
 
 // mountChange is what there is to do. The table's plan comes first.
@@ -181,6 +189,7 @@ type mountChange struct {
 func (m *mount) Plan(found tasks.Found) (tasks.Plan, mountChange, error) {
 	var said struct {
 		Real   []byte `answer:"real"`
+		From   []byte `answer:"from"`
 		There  bool   `answer:"there"`
 		Mounts []byte `answer:"mounts"`
 		Looked bool   `answer:"looked,required"`
@@ -194,6 +203,7 @@ func (m *mount) Plan(found tasks.Found) (tasks.Plan, mountChange, error) {
 	}
 	mounts := readMounts(string(said.Mounts))
 	at, mounted := mounts.at(string(said.Real))
+	mounted, said.There = mounted && !m.nowhere, said.There && !m.nowhere
 	w := mountChange{before: string(table.Content)}
 	var err error
 	if m.State != "ephemeral" && m.State != "remounted" && m.State != "unmounted" {
@@ -212,6 +222,8 @@ func (m *mount) Plan(found tasks.Found) (tasks.Plan, mountChange, error) {
 	switch {
 	case m.State == "mounted" && !mounted:
 		step("mount", "mount "+m.Path)
+	case m.State == "mounted" && m.binds() && len(said.From) > 0 && mounts.within(at) && !mounts.of(at, string(said.From)):
+		step("mount", "mount "+m.Src+" over what is mounted on "+m.Path) // as Ansible does: remounting would keep what is there
 	case m.State == "mounted" && w.table.Change, m.State == "remounted" && m.Opts == "defaults":
 		step("remount", "remount "+m.Path)
 	case m.State == "remounted":
@@ -234,6 +246,11 @@ func (m *mount) Plan(found tasks.Found) (tasks.Plan, mountChange, error) {
 	plan.Msg = strings.Join(what, ", ")
 	plan.Change, plan.Event = len(what) > 0, m.State == "remounted" || m.State == "ephemeral"
 	return plan, w, nil
+}
+
+// binds reports whether a directory or a file is to be seen at another place.
+func (m *mount) binds() bool {
+	return m.State == "mounted" && path.IsAbs(m.Src) && slices.ContainsFunc(strings.Split(m.Opts, ","), func(o string) bool { return o == "bind" || o == "rbind" })
 }
 
 // shown are the options as messages have them.

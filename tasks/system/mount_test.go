@@ -82,11 +82,33 @@ func TestMountOfADirectory(t *testing.T) {
 		args := map[string]any{"path": dir + "/link/b", "src": dir + "/a", "fstype": "none", "opts": "bind", "state": "mounted", "fstab": dir + "/tab/fstab"}
 		taskstest.MustChange(t, h, "mount", args, l)
 		taskstest.MustNotChange(t, h, "mount", args, l)
+		// Another directory of the same file system is mounted over it.
+		taskstest.MustOn(t, h, "mkdir "+dir+"/d; touch "+dir+"/d/f; ln -s d "+dir+"/to-d")
+		args["src"] = dir + "/to-d"
+		taskstest.MustChange(t, h, "mount", args, l)
+		taskstest.MustNotChange(t, h, "mount", args, l)
+		taskstest.MustOn(t, h, "test -e "+dir+"/b/f && umount "+dir+"/b")
 		args["state"] = "ephemeral"
 		args["src"] = dir + "/c"
 		taskstest.MustFail(t, h, "mount", args, l, "and "+dir+"/c is wanted there")
 		taskstest.MustNotChange(t, h, "mount", map[string]any{"path": dir + "/last", "state": "unmounted"}, l)
 		taskstest.MustChange(t, h, "mount", map[string]any{"path": dir + "/b/", "state": "unmounted"}, l)
+	})
+}
+
+// Swap has no path: nothing is unmounted, and fstab is all there is to change.
+func TestMountOfSwap(t *testing.T) {
+	taskstest.Apart(t, func(t *testing.T, h *taskstest.LocalHost) {
+		l, dir := &taskstest.FakeLocal{}, t.TempDir()
+		taskstest.MustOn(t, h, "printf '/swapfile swap swap sw 0 0\n' >"+dir+"/fstab")
+		args := map[string]any{"path": "swap", "fstype": "swap", "state": "unmounted", "fstab": dir + "/fstab"}
+		taskstest.MustNotChange(t, h, "mount", args, l)
+		args["state"] = "absent"
+		taskstest.MustChange(t, h, "mount", args, l)
+		taskstest.MustNotChange(t, h, "mount", args, l)
+		if got := taskstest.MustOn(t, h, "cat "+dir+"/fstab"); got != "" {
+			t.Errorf("fstab has %q", got)
+		}
 	})
 }
 
@@ -97,7 +119,10 @@ func TestMountsOfAFileSystem(t *testing.T) {
 	if !ok || !mounts.of(at, "/home/x/y") || !mounts.of(at, "/dev/sdb") || mounts.of(at, "/home/x") || mounts.of(at, "/x/y") {
 		t.Errorf("%+v", at)
 	}
-	if at, ok = mounts.at("/mnt/c"); !ok || !mounts.of(at, "/srv/z") || mounts.of(at, "/mnt/c") {
+	if mounts.within(at) {
+		t.Error("/mnt/a b is taken for a part of /")
+	}
+	if at, ok = mounts.at("/mnt/c"); !ok || !mounts.within(at) || !mounts.of(at, "/srv/z") || mounts.of(at, "/mnt/c") {
 		t.Errorf("%+v", at)
 	}
 	if _, ok = mounts.at("/mnt"); ok {
@@ -131,7 +156,7 @@ func TestMountRefusals(t *testing.T) {
 		{Name: "no type", Args: map[string]any{"path": "/m", "state": "present", "src": "a"}, Does: `fails: mount: argument "fstype" is required`},
 		{Name: "two lines", Args: map[string]any{"path": "/m", "state": "present", "src": "a\nb", "fstype": "x"}, Does: `fails: mount: argument "src" holds a tab`},
 		{Name: "an option", Args: map[string]any{"path": "/m", "state": "present", "src": "-o", "fstype": "x"}, Does: `fails: mount: argument "src" begins with a hyphen`},
-		{Name: "no directory", Args: map[string]any{"path": "none", "state": "unmounted"}, Does: `fails: mount: argument "path" has to begin with /`},
+		{Name: "no directory", Args: map[string]any{"path": "none", "state": "remounted"}, Does: `fails: mount: argument "path" has to begin with /`},
 		{Name: "cut off", Args: map[string]any{"path": "/m", "state": "unmounted"}, Found: "there yes\n", Does: `fails: the host's answer broke off`},
 	})
 	l := &taskstest.FakeLocal{}

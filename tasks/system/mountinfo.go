@@ -69,3 +69,14 @@ func (t mountTable) of(m mounted, source string) bool {
 	}
 	return false
 }
+
+// within reports whether a mount shows another part of the file system that its path belongs to: a directory seen twice.
+func (t mountTable) within(m mounted) bool {
+	around := mounted{}
+	for _, other := range t {
+		if (other.on == "/" || strings.HasPrefix(m.on, other.on+"/")) && len(other.on) >= len(around.on) {
+			around = other
+		}
+	}
+	return around.device == m.device
+}

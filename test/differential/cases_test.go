@@ -328,10 +328,15 @@ func parseTable(section, text string) *batch {
 	}
 	head += facts + "  tasks:\n"
 	line := strings.Count(head, "\n") + 2 // behind the task that prepares
+	after := ""
 	for row := range strings.Lines(table) {
 		row = strings.TrimSpace(row)
 		if arguments, ok := strings.CutPrefix(row, "run:"); ok {
 			once = append(once, strings.TrimSpace(arguments))
+			continue
+		}
+		if script, ok := strings.CutPrefix(row, "after: "); ok {
+			after = fmt.Sprintf("    - {name: after, changed_when: false, shell: %s}\n", asYAML(script))
 			continue
 		}
 		name, does, ok := strings.Cut(row, " :: ")
@@ -362,7 +367,7 @@ func parseTable(section, text string) *batch {
 			b.runs = append(b.runs, strings.Fields(arguments))
 		}
 	}
-	b.files["site.yml"] = fmt.Sprintf("%s    - {name: prepare, tags: prepare, shell: %s}\n", head, asYAML(prepared)) + tasks
+	b.files["site.yml"] = fmt.Sprintf("%s    - {name: prepare, tags: prepare, shell: %s}\n", head, asYAML(prepared)) + tasks + after
 	return b
 }
 

@@ -10,7 +10,8 @@
 //   - a part of a file NAME.cases (language/, modules/), which begins with a line "=== what it is about";
 //   - a row of a file MODULE.table (modules/): "NAME :: ARGUMENTS ++ KEYWORDS <- SCRIPT". The script runs before, in the case's own
 //     directory of the host, which is DIR in the arguments; the task is run twice. Keywords of the task and the script may be
-//     missing. A line "packages: NAME NAME" gives the hosts Debian's packages. A line "gather: FACT" has the play gather that
+//     missing. A line "packages: NAME NAME" gives the hosts Debian's packages. A line "after: SCRIPT" shows in the end of
+//     each run what files do not: all rows' work, which counts as the first row's. A line "gather: FACT" has the play gather that
 //     fact first: Ansible's service and package do so before each task otherwise;
 //   - a line of a file NAME.txt (expressions/): an expression as it stands between {{ and }}, or, where it has such
 //     brackets itself, a whole template; a line that begins with # is a remark. \n is the end of a line.

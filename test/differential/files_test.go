@@ -14,7 +14,8 @@ import (
 
 // watched are the places on the hosts that must be alike: where the playbooks work, and where accounts and settings are.
 const watched = "/srv /opt /home /etc/passwd /etc/group /etc/shadow /etc/gshadow /etc/hosts /etc/hostname /etc/timezone /etc/localtime " +
-	"/etc/sysctl.conf /etc/sysctl.d /etc/security /etc/systemd/system /etc/skel"
+	"/etc/sysctl.conf /etc/sysctl.d /etc/security /etc/systemd/system /etc/skel /etc/cron.d /etc/fstab /etc/modules /etc/modules-load.d " +
+	"/etc/modprobe.d /etc/alternatives /etc/locale.gen /etc/apt /etc/ufw /etc/default /etc/firewalld /usr/share/keyrings"
 
 // listing is a script that prints a line for each file: path, type, mode, owner and group, target of a link; then the
 // hash of each. They are sorted, so that of files whose names differ by a time alone the newest is the last. Ansible's own traces

@@ -12,6 +12,7 @@ var passing = []struct {
 	name    string
 }{
 	{regexp.MustCompile(`\.\d+\.\d{4}-\d\d-\d\d@\d\d:\d\d:\d\d~`), ".BACKUP~"},
+	{regexp.MustCompile(`\.rules\.\d{8}_\d{6}\b`), ".rules.BACKUP"}, // ufw's
 }
 
 // uncompared are keys of results that are not compared, and why.
@@ -51,7 +52,7 @@ var returned = map[string]bool{
 var speaks = map[string]bool{"debug": true, "fail": true, "assert": true}
 
 // finds are the modules whose facts are what a user calls them for.
-var finds = map[string]bool{"getent": true, "set_fact": true, "setup": true, "hostname": true}
+var finds = map[string]bool{"getent": true, "set_fact": true, "setup": true, "hostname": true, "package_facts": true, "service_facts": true}
 
 // kind says what becomes of a difference.
 type kind string

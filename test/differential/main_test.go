@@ -80,6 +80,12 @@ func newDesk(t *testing.T, scratch, letter, name string, packages []string) *des
 			}
 		}
 	}
+	for _, h := range s.lab.Hosts() {
+		// A firewall that some table's packages bring is for its rows to start.
+		if _, err := h.Exec(context.Background(), "systemctl disable --quiet --now firewalld ufw 2>/dev/null || true"); err != nil {
+			t.Fatal(err)
+		}
+	}
 	inventory := fmt.Sprintf(`all:
   vars: {in_all: all, of_all: all}
   hosts:
@@ -136,6 +142,9 @@ func slug(name string) string {
 	return out.String()
 }
 
+// unmount takes away what an earlier case mounted.
+const unmount = `sed -n 's|^[^ ]* \(/srv/case/[^ ]*\) .*|\1|p' /proc/mounts | sort -r | while read -r at; do umount -l "$at"; done; `
+
 // prepare writes the batch's files and empties the hosts' scratch directories.
 func (s *desk) prepare(b *batch) {
 	s.t.Helper()
@@ -151,7 +160,7 @@ func (s *desk) prepare(b *batch) {
 	for _, h := range s.lab.Hosts() {
 		all.Go(func() {
 			// A run that failed leaves handlers for the next run of the same playbook, which is another case's here.
-			if _, err := h.Exec(context.Background(), "rm -rf /srv/case /var/lib/polarbook/owed; mkdir -m 755 /srv/case"); err != nil {
+			if _, err := h.Exec(context.Background(), unmount+"rm -rf /srv/case /var/lib/polarbook/owed; mkdir -m 755 /srv/case"); err != nil {
 				s.t.Error(err)
 			}
 		})

@@ -18,6 +18,9 @@ if [ -n "$rule" ] && [ -n "$remove" ]; then
 	left=$(ufw --dry-run "$@" 2>&1) || { printf '%s\n' "$left" | sed -n 's/^ERROR/refused &/p'; exit 0; }
 	if [ "$(printf '%s\n' "$left" | tuples)" = "$(tuples < $file)" ]; then echo missing yes; fi
 elif [ -n "$rule" ]; then
-	ufw --dry-run "$@" 2>&1 | sed -n -e 's/^Skipping/skipping &/p' -e 's/^ERROR/refused &/p'
+	# ufw skips what is there, and for want of a form for IPv6 other things: one of both is enough of a change.
+	tried=$(ufw --dry-run "$@" 2>&1)
+	printf '%s\n' "$tried" | sed -n 's/^ERROR/refused &/p'
+	printf '%s\n' "$tried" | grep -q '^Rules\{0,1\} ' || printf '%s\n' "$tried" | sed -n 's/^Skipping .*existing/skipping &/p'
 fi
 exit 0
