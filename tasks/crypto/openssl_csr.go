@@ -80,10 +80,16 @@ type request struct {
 
 // read checks the arguments. It returns which is wrong and how.
 func (a *requestArgs) read() (r *request, arg, problem string) {
+	if a.KeyPath == "" && a.KeyContent == "" {
+		return nil, "privatekey_path", "or privatekey_content is required"
+	}
+	return a.request()
+}
+
+// request is read, for which no key is needed.
+func (a *requestArgs) request() (r *request, arg, problem string) {
 	r = &request{requestArgs: a}
 	switch {
-	case a.KeyPath == "" && a.KeyContent == "":
-		return r, "privatekey_path", "or privatekey_content is required"
 	case a.KeyPath != "" && a.KeyContent != "":
 		return r, "privatekey_content", "and privatekey_path exclude each other"
 	case a.Version != 1:
@@ -388,15 +394,19 @@ var csrModule = tasks.Define(tasks.Module{
     extended_key_usage: [serverAuth]
 `,
 }, func(a *csrArgs, l tasks.Local) (tasks.Action, error) {
-	m := &requestMaker{csrArgs: a}
-	if a.State == "present" {
-		r, arg, problem := a.read()
-		if arg != "" {
-			return nil, &tasks.ArgError{Module: "openssl_csr", Arg: arg, Problem: problem}
-		}
-		m.request = r
+	read := a.read
+	if a.State == "absent" {
+		read = a.request
 	}
-	return newFile("openssl_csr", fileArgs{a.Attributes, a.Path, a.State, a.Backup}, l, m)
+	r, arg, problem := read()
+	if arg != "" {
+		return nil, &tasks.ArgError{Module: "openssl_csr", Arg: arg, Problem: problem}
+	}
+	gone := r.values()
+	if a.Return {
+		gone["csr"] = nil
+	}
+	return newFile("openssl_csr", fileArgs{a.Attributes, a.Path, a.State, a.Backup, gone}, l, &requestMaker{csrArgs: a, request: r})
 })
 
 // requestMaker makes the text of a request's file.

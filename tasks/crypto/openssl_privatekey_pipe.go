@@ -21,8 +21,8 @@ var keyPipeModule = tasks.Define(tasks.Module{
 		"type, size and curve are the key's own where Ansible returns the arguments: the size of a key of ECC is its curve's, not 4096.",
 	},
 	Returns: []tasks.Return{
-		{Name: "privatekey", Type: "str", Doc: "the key, if it is a new one or return_current_key is set"}, {Name: "type", Type: "str", Doc: "the kind of key"},
-		{Name: "size", Type: "int", Doc: "its bits"}, {Name: "curve", Type: "str", Doc: "its curve, for ECC"},
+		{Name: "privatekey", Type: "str", Doc: "the key, if it is a new one or return_current_key is set"}, {Name: "type", Type: "str", Doc: "the argument"},
+		{Name: "size", Type: "int", Doc: "likewise"}, {Name: "curve", Type: "str", Doc: "likewise, for ECC"},
 		{Name: "fingerprint", Type: "dict", Doc: "hashes of the public key, by their names"},
 	},
 	Examples: `
