@@ -9,7 +9,7 @@ import (
 func TestSet(t *testing.T) {
 	taskstest.Large(t)
 	ways(t, func(t *testing.T, on *target) {
-		equal(t, on.twice(t, "postgresql_set", "name", "work_mem", "value", "5mb"), `ALTER SYSTEM SET "work_mem" = '5MB'`)
+		equal(t, on.twice(t, "postgresql_set", "name", "work_mem", "value", "5mb"), "ALTER SYSTEM SET work_mem = '5MB'")
 		on.is(t, "postgres", "show work_mem", "5MB")
 		on.same(t, "postgresql_set", "name", "work_mem", "value", "5120kB")
 		on.same(t, "postgresql_set", "name", "work_mem", "value", "5120")
