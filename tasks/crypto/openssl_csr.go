@@ -286,7 +286,12 @@ func (r *request) wanted(key crypto.Signer) ([]pkix.Extension, error) {
 		return r.extensions, nil
 	}
 	value := append([]byte{4, byte(len(id))}, id...)
-	return append(r.extensions[:len(r.extensions):len(r.extensions)], pkix.Extension{Id: oidSKI, Value: value}), nil
+	// It is where Ansible has it, so that the requests of both are the same.
+	at := slices.IndexFunc(r.extensions, func(e pkix.Extension) bool { return e.Id.Equal(oidAKI) || e.Id.Equal(oidCRLPoints) })
+	if at < 0 {
+		at = len(r.extensions)
+	}
+	return slices.Insert(slices.Clone(r.extensions), at, pkix.Extension{Id: oidSKI, Value: value}), nil
 }
 
 // text returns the request: the one that is there where it is as wanted.
