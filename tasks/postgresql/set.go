@@ -64,6 +64,11 @@ var setModule = tasks.Define(tasks.Module{
 	case a.Name == "shared_preload_libraries" && a.Value != nil && *a.Value == "":
 		return refuse("value", "cannot be empty for shared_preload_libraries, which ALTER SYSTEM writes wrongly: use reset")
 	}
+	if a.Value != nil { // what a boolean of YAML is as a text
+		if word, is := map[string]string{"True": "on", "False": "off"}[*a.Value]; is {
+			a.Value = &word
+		}
+	}
 	s := &setting{work{module: "postgresql_set", login: &a.Login, database: a.DB, check: l.Check(), named: "setting " + a.Name}, a}
 	s.questions = asks(
 		"select name, setting, coalesce(unit, ''), context, coalesce(boot_val, ''), vartype, current_setting(name)," +
