@@ -48,7 +48,16 @@ var objectNames = map[string][2]string{
 	"1.3.6.1.5.5.7.3.21": {"SSH Client", "secureShellClient"}, "1.3.6.1.5.5.7.3.22": {"SSH Server", "secureShellServer"},
 	"1.3.6.1.5.2.3.4": {"PKINIT Client Auth", "pkInitClientAuth"}, "1.3.6.1.5.2.3.5": {"Signing KDC Response", "pkInitKDC"},
 	"1.3.6.1.4.1.311.20.2.2": {"Microsoft Smartcardlogin", "msSmartcardLogin"},
-	"2.5.29.37.0":            {"Any Extended Key Usage", "anyExtendedKeyUsage"},
+	"1.3.6.1.5.5.7.3.10":     {"dvcs", "DVCS"},
+	"1.3.6.1.5.5.7.3.18":     {"Ctrl/provision WAP Access", "capwapAC"}, "1.3.6.1.5.5.7.3.19": {"Ctrl/Provision WAP Termination", "capwapWTP"},
+	"1.3.6.1.5.5.7.3.23": {"Send Router", "sendRouter"}, "1.3.6.1.5.5.7.3.24": {"Send Proxied Router", "sendProxiedRouter"},
+	"1.3.6.1.5.5.7.3.25": {"Send Owner", "sendOwner"}, "1.3.6.1.5.5.7.3.26": {"Send Proxied Owner", "sendProxiedOwner"},
+	"1.3.6.1.5.5.7.3.27": {"CMC Certificate Authority", "cmcCA"}, "1.3.6.1.5.5.7.3.28": {"CMC Registration Authority", "cmcRA"},
+	"1.3.6.1.4.1.311.2.1.21": {"Microsoft Individual Code Signing", "msCodeInd"},
+	"1.3.6.1.4.1.311.2.1.22": {"Microsoft Commercial Code Signing", "msCodeCom"},
+	"1.3.6.1.4.1.311.10.3.1": {"Microsoft Trust List Signing", "msCTLSign"}, "1.3.6.1.4.1.311.10.3.3": {"Microsoft Server Gated Crypto", "msSGC"},
+	"1.3.6.1.4.1.311.10.3.4": {"Microsoft Encrypted File System", "msEFS"}, "2.16.840.1.113730.4.1": {"Netscape Server Gated Crypto", "nsSGC"},
+	"2.5.29.37.0": {"Any Extended Key Usage", "anyExtendedKeyUsage"},
 
 	"1.2.840.113549.1.1.4": {"md5WithRSAEncryption", "RSA-MD5"}, "1.2.840.113549.1.1.5": {"sha1WithRSAEncryption", "RSA-SHA1"},
 	"1.2.840.113549.1.1.10": {"rsassaPss", "RSASSA-PSS"}, "1.2.840.113549.1.1.11": {"sha256WithRSAEncryption", "RSA-SHA256"},
@@ -57,6 +66,21 @@ var objectNames = map[string][2]string{
 	"1.2.840.10045.4.1": {"ecdsa-with-SHA1", "ecdsa-with-SHA1"}, "1.2.840.10045.4.3.2": {"ecdsa-with-SHA256", "ecdsa-with-SHA256"},
 	"1.2.840.10045.4.3.3": {"ecdsa-with-SHA384", "ecdsa-with-SHA384"}, "1.2.840.10045.4.3.4": {"ecdsa-with-SHA512", "ecdsa-with-SHA512"},
 	"1.3.101.112": {"ED25519", "ED25519"}, "1.3.101.113": {"ED448", "ED448"},
+}
+
+// objectNamed returns the object of a long or short name, or of a number. nil: there is none.
+func objectNamed(name string) asn1.ObjectIdentifier {
+	for number, names := range objectNames {
+		if name == names[0] || name == names[1] {
+			name = number
+			break
+		}
+	}
+	oid, err := objectID(name)
+	if err != nil {
+		return nil
+	}
+	return oid
 }
 
 // The extensions that are described besides those that are made.

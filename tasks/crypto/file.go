@@ -15,6 +15,7 @@ type fileArgs struct {
 	files.Attributes
 	path, state string
 	backup      bool
+	gone        map[string]any // values of the result where the file is to be absent, besides filename
 }
 
 // maker works out what is to be in a file.
@@ -129,6 +130,7 @@ func (f *file) absent(s seen) (tasks.Plan, error) {
 		return tasks.Plan{}, err
 	}
 	plan := tasks.Plan{Values: map[string]any{"filename": f.path}}
+	maps.Copy(plan.Values, f.gone)
 	switch {
 	case !said.File.Exists():
 		return plan, nil

@@ -46,7 +46,8 @@ func rawName(parts []namePart) ([]byte, error) {
 	for _, p := range parts {
 		kind := asn1.TagUTF8String
 		switch {
-		case p.oid.Equal(subjectNames["C"]), p.oid.Equal(subjectNames["serialNumber"]):
+		case p.oid.Equal(subjectNames["C"]), p.oid.Equal(subjectNames["serialNumber"]), p.oid.Equal(objectNamed("dnQualifier")),
+			p.oid.Equal(objectNamed("jurisdictionC")):
 			kind = asn1.TagPrintableString
 		case p.oid.Equal(subjectNames["E"]), p.oid.Equal(subjectNames["DC"]):
 			kind = asn1.TagIA5String
@@ -109,6 +110,9 @@ func partsOf(dict *ordered.Map) ([]namePart, error) {
 	for key, value := range dict.All() {
 		oid, known := subjectNames[key]
 		if !known {
+			oid = objectNamed(key)
+		}
+		if oid == nil {
 			return nil, fmt.Errorf("has %q, which is no part of a name that is known here", key)
 		}
 		list, ok := value.([]any)
@@ -403,8 +407,7 @@ func extendedKeyUsage(names []string) ([]byte, error) {
 	for _, name := range names {
 		oid, known := extendedUsages[name]
 		if !known {
-			var err error
-			if oid, err = objectID(name); err != nil {
+			if oid = objectNamed(name); oid == nil {
 				return nil, fmt.Errorf("has %q, which is no use of a key", name)
 			}
 		}
@@ -435,6 +438,9 @@ func basic(list []string) ([]byte, error) {
 		default:
 			return nil, fmt.Errorf("has %q: CA: and pathlen: are what there is", item)
 		}
+	}
+	if !b.IsCA && b.MaxLen >= 0 {
+		return nil, errors.New("has a pathlen, which is for a CA alone: CA:TRUE")
 	}
 	return asn1.Marshal(b)
 }

@@ -300,6 +300,9 @@ func (k *keypair) Plan(f pairFound) (tasks.Plan, pairPlan, error) {
 	var w pairTexts
 	if k.State == "absent" {
 		plan.Msg = "remove " + k.Path + " and its public key"
+		if is, ok := sshkey.ReadPublic(f.read[1].Content); ok {
+			plan.Values["comment"] = is.Comment
+		}
 	} else {
 		var err error
 		if w, err = k.wanted(f); err != nil {

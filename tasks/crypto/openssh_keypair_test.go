@@ -51,7 +51,10 @@ func TestKeypair(t *testing.T) {
 						t.Errorf("%s: %v %v", file, info, err)
 					}
 				}
-				twice(t, h, "openssh_keypair", map[string]any{"path": path, "state": "absent"})
+				p, _ := twice(t, h, "openssh_keypair", map[string]any{"path": path, "state": "absent"})
+				if p.Values["comment"] != r.Values["comment"] {
+					t.Errorf("absent: %v", p.Values)
+				}
 				if left, _ := os.ReadDir(dir); len(left) > 0 {
 					t.Errorf("left: %v", left)
 				}

@@ -80,10 +80,16 @@ type request struct {
 
 // read checks the arguments. It returns which is wrong and how.
 func (a *requestArgs) read() (r *request, arg, problem string) {
+	if a.KeyPath == "" && a.KeyContent == "" {
+		return nil, "privatekey_path", "or privatekey_content is required"
+	}
+	return a.request()
+}
+
+// request is read, for which no key is needed.
+func (a *requestArgs) request() (r *request, arg, problem string) {
 	r = &request{requestArgs: a}
 	switch {
-	case a.KeyPath == "" && a.KeyContent == "":
-		return r, "privatekey_path", "or privatekey_content is required"
 	case a.KeyPath != "" && a.KeyContent != "":
 		return r, "privatekey_content", "and privatekey_path exclude each other"
 	case a.Version != 1:
@@ -280,7 +286,12 @@ func (r *request) wanted(key crypto.Signer) ([]pkix.Extension, error) {
 		return r.extensions, nil
 	}
 	value := append([]byte{4, byte(len(id))}, id...)
-	return append(r.extensions[:len(r.extensions):len(r.extensions)], pkix.Extension{Id: oidSKI, Value: value}), nil
+	// It is where Ansible has it, so that the requests of both are the same.
+	at := slices.IndexFunc(r.extensions, func(e pkix.Extension) bool { return e.Id.Equal(oidAKI) || e.Id.Equal(oidCRLPoints) })
+	if at < 0 {
+		at = len(r.extensions)
+	}
+	return slices.Insert(slices.Clone(r.extensions), at, pkix.Extension{Id: oidSKI, Value: value}), nil
 }
 
 // text returns the request: the one that is there where it is as wanted.
@@ -388,15 +399,19 @@ var csrModule = tasks.Define(tasks.Module{
     extended_key_usage: [serverAuth]
 `,
 }, func(a *csrArgs, l tasks.Local) (tasks.Action, error) {
-	m := &requestMaker{csrArgs: a}
-	if a.State == "present" {
-		r, arg, problem := a.read()
-		if arg != "" {
-			return nil, &tasks.ArgError{Module: "openssl_csr", Arg: arg, Problem: problem}
-		}
-		m.request = r
+	read := a.read
+	if a.State == "absent" {
+		read = a.request
 	}
-	return newFile("openssl_csr", fileArgs{a.Attributes, a.Path, a.State, a.Backup}, l, m)
+	r, arg, problem := read()
+	if arg != "" {
+		return nil, &tasks.ArgError{Module: "openssl_csr", Arg: arg, Problem: problem}
+	}
+	gone := r.values()
+	if a.Return {
+		gone["csr"] = nil
+	}
+	return newFile("openssl_csr", fileArgs{a.Attributes, a.Path, a.State, a.Backup, gone}, l, &requestMaker{csrArgs: a, request: r})
 })
 
 // requestMaker makes the text of a request's file.

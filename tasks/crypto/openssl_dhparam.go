@@ -48,8 +48,12 @@ var dhModule = tasks.Define(tasks.Module{
 	if a.State == "present" && (a.Size < 512 || a.Size > 16384) {
 		return nil, &tasks.ArgError{Module: "openssl_dhparam", Arg: "size", Problem: "has to be from 512 to 16384"}
 	}
+	gone := map[string]any{"size": a.Size}
+	if a.Return {
+		gone["dhparams"] = nil
+	}
 	d := &dhMaker{dhArgs: a, asking: l.Check()}
-	return newFile("openssl_dhparam", fileArgs{a.Attributes, a.Path, a.State, a.Backup}, l, d)
+	return newFile("openssl_dhparam", fileArgs{a.Attributes, a.Path, a.State, a.Backup, gone}, l, d)
 })
 
 // dhMaker makes the text of a file of parameters.

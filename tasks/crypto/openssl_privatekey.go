@@ -1,6 +1,9 @@
 package crypto
 
 import (
+	"bytes"
+	"encoding/base64"
+	"encoding/pem"
 	"errors"
 	"fmt"
 
@@ -37,13 +40,14 @@ var privateKeyModule = tasks.Define(tasks.Module{
 	Notes: []string{
 		"The key is made on the control node and written with mode 0600 unless mode says otherwise. A key that is there and fits is kept.",
 		"Without the passphrase of a key that is there, or with another, a new key takes its place, as in Ansible; regenerate: partial_idempotence fails instead.",
-		"type, size and curve are the key's own where Ansible returns the arguments: the size of a key of ECC is its curve's, not 4096.",
+		"type, size and curve are returned as they were asked for, as in Ansible: the size of a key of ECC is 4096 where none was given.",
 		files.FollowNote,
 	},
 	Returns: []tasks.Return{
-		{Name: "filename", Type: "str", Doc: "the file"}, {Name: "type", Type: "str", Doc: "the kind of key"}, {Name: "size", Type: "int", Doc: "its bits"},
-		{Name: "curve", Type: "str", Doc: "its curve, for ECC"}, {Name: "fingerprint", Type: "dict", Doc: "hashes of the public key, by their names"},
-		{Name: "privatekey", Type: "str", Doc: "the key, with return_content"}, {Name: "backup_file", Type: "str", Doc: "copy of the key before"},
+		{Name: "filename", Type: "str", Doc: "the file"}, {Name: "type", Type: "str", Doc: "the argument"}, {Name: "size", Type: "int", Doc: "likewise"},
+		{Name: "curve", Type: "str", Doc: "likewise, for ECC"},
+		{Name: "fingerprint", Type: "dict", Doc: "hashes of the public key, by their names; in check mode those of the key that is there"},
+		{Name: "privatekey", Type: "str", Doc: "the key, with return_content; in check mode the one that is there"}, {Name: "backup_file", Type: "str", Doc: "copy of the key before"},
 	},
 	Examples: `
 - openssl_privatekey: {path: /etc/ssl/private/app.key, size: 2048, owner: app}
@@ -57,9 +61,12 @@ var privateKeyModule = tasks.Define(tasks.Module{
 	if a.Mode == "" {
 		a.Mode = "0600"
 	}
-	return newFile("openssl_privatekey", fileArgs{a.Attributes, a.Path, a.State, a.Backup}, l, &keyFile{a, &keyMaker{
-		keyArgs: &a.keyArgs, name: a.Path, force: a.Force, asking: l.Check(),
-	}, l.Secret})
+	k := &keyMaker{keyArgs: &a.keyArgs, name: a.Path, force: a.Force, asking: l.Check()}
+	gone := k.values(nil)
+	if a.Return {
+		gone["privatekey"] = nil
+	}
+	return newFile("openssl_privatekey", fileArgs{a.Attributes, a.Path, a.State, a.Backup, gone}, l, &keyFile{a, k, l.Secret})
 })
 
 // check returns which argument is wrong and how.
@@ -103,11 +110,26 @@ func (f *keyFile) make(text []byte, from []given) (made, error) {
 		return m, err
 	}
 	m.values["filename"] = f.Path
-	if f.Return && m.values["fingerprint"] != nil {
-		f.secret(string(m.text))
-		m.values["privatekey"] = string(m.text)
+	if f.Return {
+		m.values["privatekey"] = f.content(m.text, text)
 	}
 	return m, nil
+}
+
+// content is the key as it is returned: in check mode, where none is made, the one that is there. What is no PEM is in base64.
+func (f *keyFile) content(after, before []byte) any {
+	if f.maker.asking && !bytes.Equal(after, before) {
+		after = before
+	}
+	if len(after) == 0 {
+		return nil
+	}
+	content := string(after)
+	if block, _ := pem.Decode(after); block == nil {
+		content = base64.StdEncoding.EncodeToString(after)
+	}
+	f.secret(content)
+	return content
 }
 
 // keyMaker makes a key's text.
@@ -123,18 +145,18 @@ type keyMaker struct {
 func (k *keyMaker) make(text []byte, _ []given) (made, error) {
 	have, format, err := decodeKey(text, k.Passphrase)
 	if len(text) == 0 {
-		return k.another("make the key " + k.name)
+		return k.another("make the key "+k.name, nil)
 	}
 	fail := func(why string) (made, error) {
 		return made{}, &tasks.Failure{Msg: k.name + ": " + why, Hint: "regenerate: full_idempotence makes another key then; what the old one protects is lost"}
 	}
 	switch {
 	case k.force || k.Regenerate == "always":
-		return k.another("make another key " + k.name)
+		return k.another("make another key "+k.name, have)
 	case err != nil && k.Regenerate != "full_idempotence":
 		return fail(err.Error())
 	case err != nil:
-		return k.another(fmt.Sprintf("make another key %s: %v", k.name, err))
+		return k.another(fmt.Sprintf("make another key %s: %v", k.name, err), nil)
 	}
 	kind, size, curve := kindOf(have)
 	fits := kind == k.Type && (kind != "RSA" || size == k.Size) && (kind != "ECC" || curve == k.Curve)
@@ -146,7 +168,7 @@ func (k *keyMaker) make(text []byte, _ []given) (made, error) {
 	case (!fits || !sameFormat) && k.Regenerate == "fail":
 		return fail("the key is not as wanted")
 	case !fits || !sameFormat:
-		return k.another("make another key " + k.name)
+		return k.another("make another key "+k.name, have)
 	}
 	m := made{text: text}
 	m.values = k.values(have)
@@ -163,13 +185,10 @@ func (k *keyMaker) format() string {
 	return "pkcs8"
 }
 
-func (k *keyMaker) another(msg string) (made, error) {
+// another makes a key in the place of the one that is there, if there is one that can be read.
+func (k *keyMaker) another(msg string, have privateKey) (made, error) {
 	if k.asking { // a key that nobody gets is not worth the time
-		values := map[string]any{"type": k.Type, "size": k.Size, "fingerprint": nil}
-		if k.Type == "ECC" {
-			values["curve"] = k.Curve
-		}
-		return made{text: []byte("a new key\n"), msg: msg, values: values}, nil
+		return made{text: []byte("a new key\n"), msg: msg, values: k.values(have)}, nil
 	}
 	if k.key == nil {
 		var err error
@@ -188,11 +207,14 @@ func (k *keyMaker) written(key privateKey, msg string) (made, error) {
 	return made{text: text, msg: msg, values: k.values(key)}, err
 }
 
+// values are those of the result. Of a key that is nil there are no hashes.
 func (k *keyMaker) values(key privateKey) map[string]any {
-	kind, size, curve := kindOf(key)
-	v := map[string]any{"type": kind, "size": size, "fingerprint": fingerprints(key)}
-	if curve != "" {
-		v["curve"] = curve
+	v := map[string]any{"type": k.Type, "size": k.Size, "fingerprint": nil}
+	if key != nil {
+		v["fingerprint"] = fingerprints(key)
+	}
+	if k.Type == "ECC" {
+		v["curve"] = k.Curve
 	}
 	return v
 }

@@ -24,7 +24,7 @@ func TestKeyPipe(t *testing.T) {
 		}
 		have := with(args, "content", key)
 		v := taskstest.MustNotChange(t, h, "openssl_privatekey_pipe", have, &taskstest.FakeLocal{}).Values
-		if v["privatekey"] != nil || v["type"] != "ECC" || v["curve"] != "secp256r1" || v["size"] != 256 {
+		if v["privatekey"] != nil || v["type"] != "ECC" || v["curve"] != "secp256r1" || v["size"] != 4096 {
 			t.Errorf("%v", v)
 		}
 		have = with(have, "content", base64.StdEncoding.EncodeToString([]byte(key)), "content_base64", true, "return_current_key", true)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -139,6 +140,64 @@ func TestPrivateKey(t *testing.T) {
 		}
 		if _, err := os.Lstat(path); err == nil {
 			t.Error("what was refused made a key")
+		}
+	})
+}
+
+// TestKeyResults compares what is returned with what Ansible's module returns: the arguments, and in check mode the key that is there.
+func TestKeyResults(t *testing.T) {
+	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
+		path := filepath.Join(dir, "k.key")
+		args := map[string]any{"path": path, "type": "ECC", "curve": "secp384r1", "return_content": true}
+		values := func(check bool, args map[string]any) map[string]any {
+			t.Helper()
+			p, err := taskstest.PlanOn(t, h, taskstest.NewAction(t, "openssl_privatekey", args, &taskstest.FakeLocal{Checking: check}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p.Values
+		}
+		want := func(what string, v map[string]any, size int, curve, fingerprint, key any) {
+			t.Helper()
+			if _, there := v["privatekey"]; v["size"] != size || v["curve"] != curve || !reflect.DeepEqual(v["fingerprint"], fingerprint) ||
+				!there || v["privatekey"] != key {
+				t.Errorf("%s: %v", what, v)
+			}
+		}
+		want("none in check mode", values(true, args), 4096, "secp384r1", nil, nil)
+		p, _ := taskstest.MustChange(t, h, "openssl_privatekey", args, &taskstest.FakeLocal{})
+		key := taskstest.Read(t, path)
+		want("new", p.Made, 4096, "secp384r1", p.Made["fingerprint"], key)
+		have, _, err := decodeKey([]byte(key), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		want("another in check mode", values(true, with(args, "type", "RSA", "size", 2048)), 2048, nil, fingerprints(have), key)
+		want("kept", values(false, with(args, "type", "RSA", "size", 2048, "regenerate", "never")), 2048, nil, fingerprints(have), key)
+		want("absent", values(false, with(args, "state", "absent")), 4096, "secp384r1", nil, nil)
+		if err := os.WriteFile(path, []byte("no\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		want("no key in check mode", values(true, args), 4096, "secp384r1", nil, "bm8K")
+	})
+}
+
+// TestAbsentResults: what was asked for is returned where there is to be no file, too.
+func TestAbsentResults(t *testing.T) {
+	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
+		path := filepath.Join(dir, "gone")
+		for module, want := range map[string]map[string]any{
+			"openssl_privatekey": {"filename": path, "type": "RSA", "size": 4096, "fingerprint": nil, "privatekey": nil},
+			"openssl_dhparam":    {"filename": path, "size": 4096, "dhparams": nil},
+			"openssl_csr": {"filename": path, "privatekey": nil, "subject": []any{}, "subjectAltName": nil, "keyUsage": nil, "extendedKeyUsage": nil,
+				"basicConstraints": nil, "ocspMustStaple": false, "ocsp_must_staple": false, "name_constraints_permitted": []any{},
+				"name_constraints_excluded": []any{}, "csr": nil},
+			"x509_certificate": {"filename": path, "privatekey": nil, "csr": nil, "certificate": nil},
+		} {
+			args := map[string]any{"path": path, "state": "absent", "return_content": true}
+			if v := taskstest.MustNotChange(t, h, module, args, &taskstest.FakeLocal{}).Values; !reflect.DeepEqual(v, want) {
+				t.Errorf("%s: %v", module, v)
+			}
 		}
 	})
 }

@@ -101,7 +101,11 @@ var certificateModule = tasks.Define(tasks.Module{
     ownca_not_after: +365d
 `,
 }, func(a *certificateArgs, l tasks.Local) (tasks.Action, error) {
-	f := fileArgs{a.Attributes, a.Path, a.State, a.Backup}
+	gone := map[string]any{"privatekey": orNone(a.KeyPath), "csr": orNone(a.CSRPath)}
+	if a.Return {
+		gone["certificate"] = nil
+	}
+	f := fileArgs{a.Attributes, a.Path, a.State, a.Backup, gone}
 	if a.State == "absent" {
 		return newFile("x509_certificate", f, l, &certificateFile{certificateArgs: a})
 	}

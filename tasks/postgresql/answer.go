@@ -1,6 +1,7 @@
 package postgresql
 
 import (
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -90,7 +91,45 @@ func value(text *string, kind string) any {
 	case "timestamp without time zone", "timestamp with time zone":
 		return isoTime(*text)
 	}
+	if strings.HasPrefix(kind, "interval") {
+		return duration(*text)
+	}
 	return *text
+}
+
+var pgInterval = regexp.MustCompile(`^(?:(-?\d+) years? ?)?(?:([+-]?\d+) mons? ?)?(?:([+-]?\d+) days? ?)?(?:([+-]?)(\d+):(\d\d):(\d\d)(?:\.(\d+))?)?$`)
+
+// duration writes an interval as Ansible shows it: "1 day, 2:00:00", in which a month has 30 days and a year 365.
+func duration(text string) string {
+	m := pgInterval.FindStringSubmatch(text)
+	if m == nil || text == "" {
+		return text
+	}
+	number := func(i int) int64 {
+		n, _ := strconv.ParseInt(m[i], 10, 64) // what is not there is 0
+		return n
+	}
+	const second, day = 1_000_000, 24 * 60 * 60 * 1_000_000
+	fraction, _ := strconv.ParseInt((m[8] + "000000")[:6], 10, 64)
+	clock := (number(5)*3600+number(6)*60+number(7))*second + fraction
+	if m[4] == "-" {
+		clock = -clock
+	}
+	total := (number(1)*365+number(2)*30+number(3))*day + clock
+	days, rest := total/day, total%day
+	if rest < 0 {
+		days, rest = days-1, rest+day
+	}
+	out := ""
+	if days != 0 {
+		out = fmt.Sprintf("%d day%s, ", days, when(days != 1 && days != -1, "s"))
+	}
+	seconds := rest / second
+	out += fmt.Sprintf("%d:%02d:%02d", seconds/3600, seconds/60%60, seconds%60)
+	if rest %= second; rest != 0 {
+		out += fmt.Sprintf(".%06d", rest)
+	}
+	return out
 }
 
 var pgTime = regexp.MustCompile(`^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(\.\d+)?([+-]\d\d)?(:\d\d)?$`)

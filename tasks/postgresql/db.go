@@ -92,14 +92,17 @@ var dbModule = tasks.Define(tasks.Module{
 		"select 1 from pg_catalog.pg_database where datname = "+literal(a.Target),
 		"show server_version_num",
 	)
-	w.decide = a.decide
+	w.decide = func(found []answer) (change, error) { return a.decide(found, l.Check()) }
 	return tasks.AskApply(w), nil
 })
 
-func (a *dbArgs) decide(found []answer) (change, error) {
+// decide says what there is to do. What check mode would do is not among executed_commands, as in Ansible.
+func (a *dbArgs) decide(found []answer, checking bool) (change, error) {
 	c := change{apart: true, values: map[string]any{"db": a.Name}}
 	err := a.statements(found, &c)
-	c.values["executed_commands"] = c.queries()
+	if c.values["executed_commands"] = c.queries(); checking {
+		c.values["executed_commands"] = []any{}
+	}
 	return c, err
 }
 
@@ -161,7 +164,7 @@ func (a *dbArgs) create(name string, release int, c *change) {
 		{" OWNER ", quoted(a.Owner, identifier)}, {" TEMPLATE ", quoted(a.Template, identifier)}, {" ENCODING ", quoted(a.Encoding, literal)},
 		{" LC_COLLATE ", quoted(a.Collate, literal)}, {" LC_CTYPE ", quoted(a.Ctype, literal)},
 		{" ICU_LOCALE ", quoted(when(release >= 150000, a.ICU), literal)},
-		{" LOCALE_PROVIDER ", quoted(when(release >= 150000, a.Provider), identifier)},
+		{" LOCALE_PROVIDER ", quoted(when(release >= 150000, a.Provider), literal)},
 		{" TABLESPACE ", quoted(a.Tablespace, identifier)}, {" CONNECTION LIMIT ", a.ConnLimit},
 	} {
 		if option.value != "" {
@@ -253,7 +256,7 @@ type dbCopy struct {
 }
 
 func (d *dbCopy) Plan() (tasks.Plan, error) {
-	return tasks.Plan{Change: true, Event: true, Msg: d.args.State + " database " + d.args.Name, Values: map[string]any{"db": d.args.Name}}, nil
+	return tasks.Plan{Change: true, Event: true, Msg: d.args.State + " database " + d.args.Name, Values: map[string]any{"db": d.args.Name, "executed_commands": []any{}}}, nil
 }
 
 func (d *dbCopy) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {

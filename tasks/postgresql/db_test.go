@@ -56,7 +56,10 @@ func TestDump(t *testing.T) {
 			file := filepath.Join(dir, "a 'dump."+kind)
 			taskstest.MustChange(t, on.host, "postgresql_db", on.with("name", "dumped", "state", "dump", "target", file), on.local)
 			on.sql(t, "postgres", "create database restored template template0")
-			taskstest.MustChange(t, on.host, "postgresql_db", on.with("name", "restored", "state", "restore", "target", file), on.local)
+			_, r := taskstest.MustChange(t, on.host, "postgresql_db", on.with("name", "restored", "state", "restore", "target", file), on.local)
+			if r.Values["stderr"] != "" { // what is shown of results is none
+				t.Errorf("%s: %v", file, r.Values["stderr"])
+			}
 			on.is(t, "restored", "select a from t", "it's")
 			on.sql(t, "postgres", "drop database restored")
 			if info, err := os.Stat(file); err != nil || info.Mode().Perm()&0o077 != 0 {

@@ -222,7 +222,7 @@ func texts(row [][]byte) []*string {
 // typeNames are the types whose values are no texts, by their numbers (pg_type.dat).
 var typeNames = map[uint32]string{
 	16: "boolean", 20: "bigint", 21: "smallint", 23: "integer", 26: "oid", 28: "xid", 700: "real", 701: "double precision", 1700: "numeric",
-	114: "json", 3802: "jsonb", 1082: "date", 1114: "timestamp without time zone", 1184: "timestamp with time zone",
+	114: "json", 3802: "jsonb", 1082: "date", 1114: "timestamp without time zone", 1184: "timestamp with time zone", 1186: "interval",
 	1000: "boolean[]", 1005: "smallint[]", 1007: "integer[]", 1016: "bigint[]", 1028: "oid[]", 1021: "real[]", 1022: "double precision[]",
 	1231: "numeric[]", 1009: "text[]", 1015: "character varying[]", 1014: "character[]", 1003: "name[]", 1002: "\"char\"[]",
 }

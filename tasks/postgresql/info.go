@@ -70,7 +70,7 @@ var infoParts = []struct {
 	{"settings", "select name, setting, coalesce(unit, '') as unit, context, vartype, coalesce(boot_val, '') as boot_val," +
 		" coalesce(min_val, '') as min_val, coalesce(max_val, '') as max_val, coalesce(sourcefile, '') as sourcefile," +
 		" current_setting(name) as pretty_val, pending_restart from pg_settings", readSettings},
-	{"roles", "select r.rolname, r.rolsuper as superuser, r.rolcanlogin as canlogin, coalesce(r.rolvaliduntil::text, '') as valid_until," +
+	{"roles", "select r.rolname, r.rolsuper as superuser, r.rolcanlogin as canlogin, coalesce(to_jsonb(r.rolvaliduntil) #>> '{}', '') as valid_until," +
 		" array(select b.rolname::text from pg_auth_members m join pg_roles b on m.roleid = b.oid where m.member = r.oid) as member_of" +
 		" from pg_roles r where r.rolname !~ '^pg_'", keyedAs("roles")},
 }

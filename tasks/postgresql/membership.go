@@ -91,23 +91,31 @@ func (a *membershipArgs) decide(found []answer) (change, error) {
 		list, _ := into[group].([]any)
 		into[group] = append(list, role)
 	}
-	for _, role := range targets {
-		var has []string
-		for i := range found[1].rows {
-			if found[1].text(i, 0) == role {
-				has = append(has, found[1].text(i, 1))
-			}
+	has := map[string][]string{}
+	for i := range found[1].rows {
+		role := found[1].text(i, 0)
+		has[role] = append(has[role], found[1].text(i, 1))
+	}
+	settle := func(group, role string, member bool) {
+		switch {
+		case member && !slices.Contains(has[role], group):
+			c.add("GRANT " + identifier(group) + " TO " + identifier(role))
+			note(granted, group, role)
+		case !member && slices.Contains(has[role], group):
+			c.add("REVOKE " + identifier(group) + " FROM " + identifier(role))
+			note(revoked, group, role)
 		}
-		for _, group := range has {
-			if a.State == "absent" && slices.Contains(groups, group) || a.State == "exact" && !slices.Contains(groups, group) {
-				c.add("REVOKE " + identifier(group) + " FROM " + identifier(role))
-				note(revoked, group, role)
-			}
-		}
+	}
+	if a.State != "exact" { // Ansible's order: all of a group
 		for _, group := range groups {
-			if a.State != "absent" && !slices.Contains(has, group) {
-				c.add("GRANT " + identifier(group) + " TO " + identifier(role))
-				note(granted, group, role)
+			for _, role := range targets {
+				settle(group, role, a.State == "present")
+			}
+		}
+	} else {
+		for _, role := range targets {
+			for _, group := range slices.Concat(has[role], groups) {
+				settle(group, role, slices.Contains(groups, group))
 			}
 		}
 	}

@@ -291,7 +291,10 @@ func (w *pgHBA) Plan(found tasks.Found) (tasks.Plan, error) {
 		after := text
 		if changed {
 			after = renderHBA(rules)
-			msgs = append(msgs, "Changed")
+			msgs = append(w.said(msgs), "Changed")
+			if w.Backup && exists && !w.asking {
+				msgs = append(msgs, "Creating Backup")
+			}
 			if !w.asking {
 				msgs = append(msgs, "Writing")
 			}
@@ -321,6 +324,14 @@ func (w *pgHBA) Plan(found tasks.Found) (tasks.Plan, error) {
 		maps.Copy(plan.Made, values)
 	}
 	return plan, nil
+}
+
+// said are the messages about rules: of a file that is written anew there are none.
+func (w *pgHBA) said(msgs []string) []string {
+	if w.Overwrite {
+		return nil
+	}
+	return msgs
 }
 
 // rewrite returns the file's lines as they are to be, and what is done; nothing where nothing is.

@@ -358,7 +358,10 @@ func (p *privs) Plan(t tried) (tasks.Plan, []string, error) {
 	case t.err != nil:
 		return tasks.Plan{}, nil, &tasks.Failure{Err: t.err}
 	}
-	plan := tasks.Plan{Change: t.changed, Warnings: t.warnings, Values: map[string]any{"queries": anys(t.queries)}}
+	plan := tasks.Plan{Change: t.changed, Warnings: t.warnings, Values: map[string]any{"queries": []any{}}}
+	if len(t.queries) > 0 { // Ansible's module sends, and returns, all as one text
+		plan.Values["queries"] = []any{strings.Join(t.queries, "\n")}
+	}
 	if t.changed {
 		plan.Msg = strings.Join(t.queries, " ")
 	}

@@ -83,6 +83,7 @@ func (p psql) script(list []question) (string, error) {
 // types of its columns without being done. What is in quotes psql leaves alone.
 func describable(sql string) bool {
 	sql = strings.TrimRight(sql, "; \t\r\n")
+	remarks := 0 // how much of it are comments
 	for i := 0; i < len(sql); i++ {
 		switch c := sql[i]; c {
 		case '\'', '"':
@@ -100,12 +101,24 @@ func describable(sql string) bool {
 		case '\\', ';', '$':
 			return false
 		case '-', '/':
-			if strings.HasPrefix(sql[i:], "--") || strings.HasPrefix(sql[i:], "/*") {
+			open, end := "--", "\n"
+			if c == '/' {
+				open, end = "/*", "*/"
+			}
+			if !strings.HasPrefix(sql[i:], open) {
+				continue
+			}
+			comment, _, ended := strings.Cut(sql[i+2:], end)
+			if c == '/' && (!ended || strings.Contains(comment, open)) { // they can be in one another
 				return false
+			}
+			i += 1 + len(comment) + len(end)
+			if remarks += len(open) + len(comment); c == '/' {
+				remarks += len(end)
 			}
 		}
 	}
-	return strings.TrimSpace(sql) != ""
+	return len(strings.TrimSpace(sql)) > remarks
 }
 
 func (p psql) answers(list []question, out string) []answer {

@@ -36,8 +36,8 @@ var queryModule = tasks.Define(tasks.Module{
 	Notes: append([]string{
 		"As in Ansible, check mode runs the statements and takes them back; what that cannot take back (a sequence's step) stays.",
 		"Values are inserted as literals on the control node. Numbers, truth values, times, JSON and arrays are returned as such; " +
-			"psql cannot tell the types of a statement that has a semicolon, colon, backslash, dollar sign or comment in it outside of quotes: all of its values are texts then.",
-		"query_result of a statement that finds no rows is an empty list, and an empty dict of one that returns none.",
+			"psql cannot tell the types of a statement that has a semicolon, colon, backslash or dollar sign in it outside of quotes: all of its values are texts then.",
+		"query_result of a statement that finds no rows, or returns none, is an empty dict, as in Ansible: its length is 0.",
 	}, loginNotes...),
 	Returns: []tasks.Return{
 		{Name: "query", Type: "str", Doc: "the last statement, with its values"}, {Name: "query_list", Type: "list", Doc: "the statements as given"},
@@ -92,6 +92,9 @@ var queryModule = tasks.Define(tasks.Module{
 		return refuse("encoding", "has to be UTF-8, which the server turns its texts into")
 	}
 	for _, text := range q.given {
+		if strings.Trim(text, "; \t\r\n") == "" {
+			return refuse("query", "has an empty statement")
+		}
 		full, err := a.fill(text)
 		if err != nil {
 			return refuse("query", err.Error())
@@ -190,7 +193,7 @@ func (q *query) run(ctx context.Context, h tasks.Host) (done, error) {
 	rows, all, times := 0, []any{}, []any{}
 	for _, a := range answers[before : before+len(q.list)] {
 		var result any = map[string]any{}
-		if a.any {
+		if a.known() {
 			result = a.dicts()
 		}
 		all, times = append(all, result), append(times, took)
@@ -319,5 +322,5 @@ func arrayText(list []any) string {
 			elements = append(elements, fmt.Sprint(v))
 		}
 	}
-	return "{" + strings.Join(elements, ",") + "}"
+	return "{" + strings.Join(elements, ", ") + "}"
 }

@@ -23,7 +23,10 @@ func TestQuery(t *testing.T) {
 			" '{\"k\": [1, 2.5]}'::jsonb as h, '2024-02-03 04:05:06.7'::timestamp as i, '2024-02-03'::date as j, '' as k")
 		is(v["query_result"], `[{"a":1,"b":2.5,"c":true,"d":null,"e":"x'y","f":["a","b \"c"],"g":[1,null],"h":{"k":[1,2.5]},"i":"2024-02-03T04:05:06.700000","j":"2024-02-03","k":""}]`)
 		is(v["rowcount"], "1")
-		is(get("query", "select 1 as a where false")["query_result"], "[]")
+		is(get("query", "select 1 as a where false")["query_result"], "{}")
+		is(get("query", "select 1 as a -- one")["query_result"], `[{"a":1}]`)
+		is(get("query", "select interval '1 year 2 mons 3 days 04:05:06.7' as a, interval '-1 hour' as b, interval '90 minutes' as c, interval '0' as d")["query_result"],
+			`[{"a":"428 days, 4:05:06.700000","b":"-1 day, 23:00:00","c":"1:30:00","d":"0:00:00"}]`)
 		v = get("query", `SELECT %s as a, %s as b, '%%' as c, 4 = any (%s) as d, %s as e`, "positional_args", []any{"it's \\ :HOST", nil, []any{1, 4}, -3})
 		is(v["query_result"], `[{"a":"it's \\ :HOST","b":null,"c":"%","d":true,"e":-3}]`)
 		is(get("query", "select %(x)s as x, %(x)s as y", "named_args", map[string]any{"x": "a\nb\x01"})["query_result"], `[{"x":"a\nb\u0001","y":"a\nb\u0001"}]`)
@@ -65,7 +68,7 @@ func TestQuery(t *testing.T) {
 
 func TestQueryArguments(t *testing.T) {
 	for _, args := range []map[string]any{
-		{}, {"query": []any{}}, {"query": []any{1}}, {"query": "select 1", "encoding": "latin1"},
+		{}, {"query": []any{}}, {"query": []any{1}}, {"query": ""}, {"query": []any{"select 1", " ;"}}, {"query": "select 1", "encoding": "latin1"},
 		{"query": "select %s", "positional_args": []any{1, 2}}, {"query": "select %s, %s", "positional_args": []any{1}},
 		{"query": "select %(a)s", "named_args": map[string]any{"b": 1}}, {"query": "select %d", "positional_args": []any{1}},
 		{"query": "select 1", "positional_args": []any{1}, "named_args": map[string]any{"b": 1}},

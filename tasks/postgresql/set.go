@@ -64,6 +64,11 @@ var setModule = tasks.Define(tasks.Module{
 	case a.Name == "shared_preload_libraries" && a.Value != nil && *a.Value == "":
 		return refuse("value", "cannot be empty for shared_preload_libraries, which ALTER SYSTEM writes wrongly: use reset")
 	}
+	if a.Value != nil { // what a boolean of YAML is as a text
+		if word, is := map[string]string{"True": "on", "False": "off"}[*a.Value]; is {
+			a.Value = &word
+		}
+	}
 	s := &setting{work{module: "postgresql_set", login: &a.Login, database: a.DB, check: l.Check(), named: "setting " + a.Name}, a}
 	s.questions = asks(
 		"select name, setting, coalesce(unit, ''), context, coalesce(boot_val, ''), vartype, current_setting(name)," +
@@ -76,7 +81,7 @@ var setModule = tasks.Define(tasks.Module{
 		return asks("select setting from pg_catalog.pg_file_settings where lower(name) = lower(" + literal(a.Name) +
 			") and sourcefile like '%/postgresql.auto.conf' order by seqno desc")
 	}
-	s.decide = a.decide
+	s.decide = func(found []answer) (change, error) { return a.decide(found, l.Check()) }
 	return tasks.AskApply(s), nil
 })
 
@@ -91,7 +96,8 @@ type setting struct {
 // lists are settings whose value is a list of names, each of which is quoted by itself.
 var lists = []string{"local_preload_libraries", "search_path", "session_preload_libraries", "shared_preload_libraries", "temp_tablespaces"}
 
-func (a *setArgs) decide(found []answer) (change, error) {
+// decide says what there is to do. What check mode would do is not among the queries, as in Ansible.
+func (a *setArgs) decide(found []answer, checking bool) (change, error) {
 	c := change{apart: true}
 	have := found[0]
 	if !have.known() {
@@ -103,11 +109,14 @@ func (a *setArgs) decide(found []answer) (change, error) {
 		return c, &tasks.Failure{Msg: a.Name + ": cannot be changed (internal context)"}
 	}
 	restart := context == "postmaster"
-	shownValue, shownUnit := raw, unit
+	var shownValue, shownUnit any = raw, nil
+	if unit != "" {
+		shownUnit = unit
+	}
 	if factor := map[string]int{"kB": 1 << 10, "MB": 1 << 20}[unit]; factor > 0 {
 		shownUnit = "b"
 		if n, err := strconv.Atoi(raw); err == nil && n > 0 {
-			shownValue = strconv.Itoa(n * factor)
+			shownValue = n * factor
 		}
 	}
 	c.values = map[string]any{
@@ -124,7 +133,11 @@ func (a *setArgs) decide(found []answer) (change, error) {
 	written := readable && found[1].known()
 	if a.Reset || orEmpty(a.Value) == "default" {
 		if written || !readable && raw != boot {
-			c.add("ALTER SYSTEM RESET " + quoted)
+			shown := "ALTER SYSTEM RESET " + name
+			if !a.Reset {
+				shown = "ALTER SYSTEM SET " + name + " = DEFAULT"
+			}
+			c.statements = append(c.statements, statement{sql: "ALTER SYSTEM RESET " + quoted, shown: shown})
 			c.settled = !readable
 		}
 	} else {
@@ -137,16 +150,20 @@ func (a *setArgs) decide(found []answer) (change, error) {
 				for _, item := range strings.Split(wanted, ",") {
 					each = append(each, literal(strings.Trim(item, `" `)))
 				}
-				sql = strings.Join(each, ", ")
+				sql = strings.Join(each, ",")
 			}
-			c.add("ALTER SYSTEM SET " + quoted + " = " + sql)
+			c.statements = append(c.statements, statement{sql: "ALTER SYSTEM SET " + quoted + " = " + sql, shown: "ALTER SYSTEM SET " + name + " = " + sql})
 			c.settled = !readable
+		}
+		if len(c.statements) > 0 || restart { // sessions have the old one until then
 			c.values["value_pretty"] = wanted
 		}
 	}
 	if len(c.statements) > 0 {
-		c.msg = c.statements[0].sql
-		c.values["queries"] = c.queries()
+		c.msg = c.statements[0].text()
+		if c.values["queries"] = c.queries(); checking {
+			c.values["queries"] = []any{}
+		}
 		if restart {
 			c.warnings = []string{"Restart of PostgreSQL is required for setting " + a.Name}
 		} else {

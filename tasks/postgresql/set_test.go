@@ -1,6 +1,7 @@
 package postgresql
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/polarbook/polarbook/tasks/taskstest"
@@ -9,7 +10,7 @@ import (
 func TestSet(t *testing.T) {
 	taskstest.Large(t)
 	ways(t, func(t *testing.T, on *target) {
-		equal(t, on.twice(t, "postgresql_set", "name", "work_mem", "value", "5mb"), `ALTER SYSTEM SET "work_mem" = '5MB'`)
+		equal(t, on.twice(t, "postgresql_set", "name", "work_mem", "value", "5mb"), "ALTER SYSTEM SET work_mem = '5MB'")
 		on.is(t, "postgres", "show work_mem", "5MB")
 		on.same(t, "postgresql_set", "name", "work_mem", "value", "5120kB")
 		on.same(t, "postgresql_set", "name", "work_mem", "value", "5120")
@@ -20,12 +21,21 @@ func TestSet(t *testing.T) {
 		on.twice(t, "postgresql_set", "name", "statement_timeout", "value", "90s")
 		on.same(t, "postgresql_set", "name", "statement_timeout", "value", "90000")
 		on.same(t, "postgresql_set", "name", "fsync", "value", "false")
+		equal(t, on.twice(t, "postgresql_set", "name", "log_lock_waits", "value", "True"), "ALTER SYSTEM SET log_lock_waits = 'on'")
+		v := taskstest.MustNotChange(t, on.host, "postgresql_set", on.with("name", "work_mem", "value", "5MB"), on.local).Values["value"]
+		if got := fmt.Sprint(v); got != "map[unit:b value:5242880]" {
+			t.Error(got)
+		}
+		v = taskstest.MustNotChange(t, on.host, "postgresql_set", on.with("name", "log_lock_waits", "value", "on"), on.local).Values["value"]
+		if got := fmt.Sprint(v); got != "map[unit:<nil> value:on]" {
+			t.Error(got)
+		}
 		p, r := taskstest.MustChange(t, on.host, "postgresql_set", on.with("name", "max_connections", "value", "30"), on.local)
-		if r.Values["value_pretty"] == nil || p.Values["restart_required"] != true || p.Values["context"] != "postmaster" || len(p.Warnings) != 1 {
+		if r.Values["value_pretty"] != "30" || p.Values["restart_required"] != true || p.Values["context"] != "postmaster" || len(p.Warnings) != 1 {
 			t.Errorf("a setting that takes a restart: %+v", p)
 		}
 		on.same(t, "postgresql_set", "name", "max_connections", "value", "30") // it waits for a restart
-		for _, name := range []string{"work_mem", "log_line_prefix", "search_path", "statement_timeout", "max_connections"} {
+		for _, name := range []string{"work_mem", "log_line_prefix", "search_path", "statement_timeout", "max_connections", "log_lock_waits"} {
 			on.twice(t, "postgresql_set", "name", name, "reset", true)
 		}
 		on.is(t, "postgres", "select count(*) from pg_file_settings where sourcefile like '%auto.conf'", "0")

@@ -104,7 +104,13 @@ var tableModule = tasks.Define(tasks.Module{
 	}
 	w := &work{module: "postgresql_table", login: &a.Login, database: a.DB, check: l.Check(), named: "table " + a.Name}
 	w.questions = asks(lookForTable(t.name), lookForTable(t.renamed), "select current_user")
-	w.decide = t.decide
+	w.decide = func(found []answer) (change, error) {
+		c, err := t.decide(found)
+		if err == nil && l.Check() {
+			t.unchanged(&c, found)
+		}
+		return c, err
+	}
 	return tasks.AskApply(w), nil
 })
 
@@ -178,6 +184,17 @@ func (t *table) decide(found []answer) (change, error) {
 		c.warnings = append(c.warnings, "cascade=true is ignored when state=present")
 	}
 	return c, nil
+}
+
+// unchanged says what there is in check mode, as Ansible does: the table, or the one with the new name, as it was before.
+func (t *table) unchanged(c *change, found []answer) {
+	have := found[0]
+	if t.Rename != "" {
+		have = found[1]
+	}
+	if len(c.statements) > 0 && !t.Truncate {
+		c.values["state"] = map[bool]string{true: "present", false: "absent"}[have.known()]
+	}
 }
 
 // say puts what a table is into the result.

@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"strconv"
 	"testing"
+
+	"github.com/polarbook/polarbook/tasks/taskstest"
 )
 
 // ownedDirectory makes a directory of the server's account for a tablespace.
@@ -93,5 +95,26 @@ func TestTableRefused(t *testing.T) {
 			on.fails(t, text, "postgresql_table", append([]any{"name", "t"}, pairs...)...)
 		}
 		on.fails(t, "name of a table", "postgresql_table", "name", "a..b")
+	})
+}
+
+// TestTableCheck: check mode tells of the table that there is.
+func TestTableCheck(t *testing.T) {
+	ways(t, func(t *testing.T, on *target) {
+		on.sql(t, "postgres", "create table there ()")
+		t.Cleanup(func() { on.sql(t, "postgres", "drop table there") })
+		for _, c := range []struct {
+			args  []any
+			state string
+		}{
+			{[]any{"name", "new"}, "absent"}, {[]any{"name", "there", "state", "absent"}, "present"}, {[]any{"name", "there", "rename", "new"}, "absent"},
+			{[]any{"name", "there", "truncate", true}, "present"}, {[]any{"name", "there", "storage_params", []any{"fillfactor=70"}}, "present"},
+		} {
+			action := taskstest.NewAction(t, "postgresql_table", on.with(c.args...), &taskstest.FakeLocal{Checking: true})
+			p, err := taskstest.PlanOn(t, on.host, action)
+			if err != nil || !p.Change || p.Values["state"] != c.state {
+				t.Errorf("%v: %+v, %v", c.args, p, err)
+			}
+		}
 	})
 }

@@ -66,7 +66,7 @@ var tablespaceModule = tasks.Define(tasks.Module{
 		return "select pg_get_userbyid(t.spcowner), pg_tablespace_location(t.oid), t.spcoptions, shobj_description(t.oid, 'pg_tablespace')" +
 			" from pg_catalog.pg_tablespace t where t.spcname = " + literal(name)
 	}
-	w.questions = asks(ask(a.Name), ask(a.RenameTo))
+	w.questions = asks(ask(a.Name), ask(a.RenameTo), "select current_user")
 	w.decide = func(found []answer) (change, error) { return a.decide(found, options) }
 	return tasks.AskApply(w), nil
 })
@@ -102,6 +102,9 @@ func (a *tablespaceArgs) decide(found []answer, options map[string]string) (chan
 		return fail(fmt.Sprintf("Tablespace '%s' exists with different location '%s'", name, have.text(0, 1)))
 	}
 	owner, location, comment := have.text(0, 0), have.text(0, 1), have.text(0, 3)
+	if a.State == "present" && !have.known() {
+		owner = found[2].text(0, 0)
+	}
 	set := map[string]any{}
 	for _, pair := range have.array(0, 2) {
 		option, value, _ := strings.Cut(pair, "=")
@@ -136,5 +139,8 @@ func (a *tablespaceArgs) decide(found []answer, options map[string]string) (chan
 		c.msg = "change tablespace " + name
 	}
 	c.values["owner"], c.values["location"], c.values["options"], c.values["comment"] = owner, location, set, comment
+	if a.State == "absent" && !have.known() {
+		c.values["comment"] = nil
+	}
 	return c, nil
 }

@@ -2,6 +2,8 @@ package postgresql
 
 import (
 	"testing"
+
+	"github.com/polarbook/polarbook/tasks/taskstest"
 )
 
 func TestTablespace(t *testing.T) {
@@ -20,6 +22,12 @@ func TestTablespace(t *testing.T) {
 		on.fails(t, "option", "postgresql_tablespace", "name", `s"1'`, "set", map[string]any{"a = 1); drop role spacer": 1})
 		on.twice(t, "postgresql_tablespace", "name", `s"1'`, "rename_to", "renamed")
 		on.twice(t, "postgresql_tablespace", "name", "renamed", "state", "absent")
+		empty := on.ownedDirectory(t, "mine "+t.Name()[len("TestTablespace/"):])
+		p, _ := taskstest.MustChange(t, on.host, "postgresql_tablespace", on.with("name", "mine", "location", empty), on.local)
+		if p.Values["owner"] != "postgres" || p.Values["comment"] != "" {
+			t.Errorf("%v", p.Values)
+		}
+		on.twice(t, "postgresql_tablespace", "name", "mine", "state", "absent")
 		on.fails(t, "excludes", "postgresql_tablespace", "name", "renamed", "state", "absent", "owner", "spacer")
 	})
 }

@@ -76,7 +76,7 @@ var userModule = tasks.Define(tasks.Module{
 	if quotes != strings.HasSuffix(a.Name, `"`) {
 		return refuse("name", "has a quote at one end only")
 	}
-	u := &user{userArgs: a, role: a.Name}
+	u := &user{userArgs: a, role: a.Name, asking: l.Check()}
 	if quotes {
 		parts, err := nameParts(a.Name)
 		if err != nil || len(parts) != 1 {
@@ -107,6 +107,7 @@ var userModule = tasks.Define(tasks.Module{
 
 type user struct {
 	*userArgs
+	asking bool
 	role   string
 	flags  []flag
 	config map[string]string
@@ -197,6 +198,9 @@ func (u *user) decide(found []answer) (change, error) {
 		if !u.FailOnUser {
 			c.failed = map[string]any{"user_removed": false}
 		}
+		if u.asking {
+			c.values["queries"] = []any{}
+		}
 		return c, nil
 	case u.State == "absent":
 		return c, nil
@@ -235,45 +239,62 @@ func (u *user) attributes(found []answer, c *change) error {
 		column := slices.IndexFunc(flagColumns, func(known struct{ name, column string }) bool { return known.name == f.name })
 		changes = changes || (have.text(0, column) == "t") != f.yes
 	}
-	words := [][2]string{{password, shown}}
-	if there && u.NoPassword {
-		words = nil
+	limit := ""
+	if u.ConnLimit != nil {
+		limit = "CONNECTION LIMIT " + strconv.Itoa(*u.ConnLimit)
 	}
-	words = append(words, [2]string{strings.Join(flags, " ")})
-	if !there || !u.NoPassword {
-		if u.Expires != nil {
-			changes = changes || have.text(0, userValid) != "t"
-			words = append(words, [2]string{"VALID UNTIL " + literal(*u.Expires)})
-		}
-		if u.ConnLimit != nil {
-			limit := strconv.Itoa(*u.ConnLimit)
-			changes = changes || have.text(0, userConnLimit) != limit
-			words = append(words, [2]string{"CONNECTION LIMIT " + limit})
-		}
+	expires, shownExpires := "", ""
+	if u.Expires != nil {
+		expires, shownExpires = "VALID UNTIL "+literal(*u.Expires), "VALID UNTIL %(expires)s"
+	}
+	if there && u.NoPassword {
+		expires, shownExpires, limit = "", "", ""
+	} else {
+		changes = changes || u.Expires != nil && have.text(0, userValid) != "t" ||
+			u.ConnLimit != nil && have.text(0, userConnLimit) != strconv.Itoa(*u.ConnLimit)
 	}
 	if there && !changes {
 		return nil
 	}
-	verb := "CREATE USER "
+	attributes := strings.Join(flags, " ")
+	verb, rest := "CREATE USER ", []string{expires, limit, attributes}
 	if there {
-		verb = "ALTER USER "
+		verb, rest = "ALTER USER ", []string{attributes, expires, limit}
 	}
 	s := statement{sql: verb + identifier(u.role)}
-	s.shown = s.sql
+	s.shown = u.shown(s.sql, shown, attributes, shownExpires, limit, there)
 	with := " WITH"
-	for _, w := range words {
-		if w[0] == "" {
-			continue
+	for _, w := range append([]string{password}, rest...) {
+		if w != "" {
+			s.sql += with + " " + w
+			with = ""
 		}
-		s.sql += with + " " + w[0]
-		if w[1] == "" {
-			w[1] = w[0]
-		}
-		s.shown += with + " " + w[1]
-		with = ""
 	}
 	c.statements = append(c.statements, s)
 	return nil
+}
+
+// shown is the statement as Ansible's module returns it, with the blanks that it has.
+func (u *user) shown(begin, password, flags, expires, limit string, there bool) string {
+	words := []string{begin}
+	if password != "" {
+		words = append(words, "WITH "+password)
+	}
+	switch {
+	case there && password != "":
+		words = append(words, flags)
+	case there && flags != "":
+		words = append(words, "WITH "+flags)
+	}
+	for _, w := range []string{expires, limit} {
+		if w != "" {
+			words = append(words, w)
+		}
+	}
+	if !there {
+		words = append(words, flags)
+	}
+	return strings.Join(words, " ")
 }
 
 var scramVerifier = regexp.MustCompile(`^SCRAM-SHA-256\$\d+:[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+$`)
@@ -301,7 +322,7 @@ func (u *user) password(found []answer, c *change) (sql, shown string, err error
 	case wanted == "":
 		if known || !readable {
 			c.settled = !readable
-			return "PASSWORD NULL", "", nil
+			return "PASSWORD NULL", "PASSWORD NULL", nil
 		}
 		return "", "", nil
 	case verifier && wanted == kept:
@@ -321,6 +342,15 @@ func (u *user) password(found []answer, c *change) (sql, shown string, err error
 	return "ENCRYPTED PASSWORD " + literal(wanted), "ENCRYPTED PASSWORD %(password)s", nil
 }
 
+// has reports whether a setting is as wanted: a list is kept with quotes around those of its elements that need them, and a value that
+// comes as SQL without its quotes.
+func (u *user) has(kept, wanted string) bool {
+	if u.QuoteConfig {
+		return kept == wanted || kept == identifier(wanted)
+	}
+	return kept == wanted || literal(kept) == wanted
+}
+
 // settings adds the statements for a role's own settings.
 func (u *user) settings(config []string, c *change) {
 	have := map[string]string{}
@@ -331,17 +361,18 @@ func (u *user) settings(config []string, c *change) {
 	role := identifier(u.role)
 	for _, name := range slices.Sorted(maps.Keys(have)) {
 		if _, wanted := u.config[name]; !wanted && u.ResetConfig {
-			c.add("ALTER ROLE " + role + " RESET " + identifier(name))
+			c.add("ALTER ROLE " + role + " RESET " + identifier(name) + ";")
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(u.config)) {
 		value := u.config[name]
-		if old, there := have[name]; there && old == value {
+		if old, there := have[name]; there && u.has(old, value) {
 			continue
 		}
+		c.settled = true // the server keeps some values in words of its own
 		if u.QuoteConfig {
 			value = literal(value)
 		}
-		c.add("ALTER ROLE " + role + " SET " + identifier(name) + " TO " + value)
+		c.add("ALTER ROLE " + role + " SET " + identifier(name) + " TO " + value + ";")
 	}
 }

@@ -23,7 +23,7 @@ func TestUser(t *testing.T) {
 	ways(t, func(t *testing.T, on *target) {
 		const role, password, other = `a"pp 'x`, `s3'cr\e"t`, "an0ther"
 		equal(t, on.twice(t, "postgresql_user", "name", role, "password", password, "role_attr_flags", "CREATEDB,NOSUPERUSER", "conn_limit", 3, "comment", "it's"),
-			`CREATE USER "a""pp 'x" WITH ENCRYPTED PASSWORD %(password)s CREATEDB NOSUPERUSER CONNECTION LIMIT 3`, `COMMENT ON ROLE "a""pp 'x" IS 'it''s'`)
+			`CREATE USER "a""pp 'x" WITH ENCRYPTED PASSWORD %(password)s CONNECTION LIMIT 3 CREATEDB NOSUPERUSER`, `COMMENT ON ROLE "a""pp 'x" IS 'it''s'`)
 		on.is(t, "postgres", "select rolcreatedb, rolsuper, rolcanlogin, rolconnlimit, left(rolpassword, 14) from pg_authid where rolname = 'a\"pp ''x'", "t|f|t|3|SCRAM-SHA-256$")
 		if !on.logsIn(t, role, password) || on.logsIn(t, role, other) {
 			t.Error("the password is not the one that was set")
@@ -51,13 +51,19 @@ func TestUser(t *testing.T) {
 		on.is(t, "postgres", `select left(rolpassword, 5) from pg_authid where rolname = 'a"pp ''x'`, "SCRAM")
 		on.twice(t, "postgresql_user", "name", role, "password", "")
 		on.is(t, "postgres", `select rolpassword is null from pg_authid where rolname = 'a"pp ''x'`, "t")
-		on.twice(t, "postgresql_user", "name", role, "expires", "Jan 31 2031")
+		equal(t, on.twice(t, "postgresql_user", "name", role, "expires", "Jan 31 2031", "conn_limit", 4),
+			`ALTER USER "a""pp 'x" VALID UNTIL %(expires)s CONNECTION LIMIT 4`)
 		on.same(t, "postgresql_user", "name", role, "expires", "2031-01-31 00:00:00")
 		on.twice(t, "postgresql_user", "name", role, "expires", "infinity")
 		on.fails(t, "invalid input syntax", "postgresql_user", "name", role, "expires", "some day")
 		on.twice(t, "postgresql_user", "name", role, "configuration", map[string]any{"work_mem": "16MB", "application_name": `a'b "c`})
 		on.twice(t, "postgresql_user", "name", role, "configuration", map[string]any{"work_mem": "16MB"}, "reset_unspecified_configuration", true)
 		on.is(t, "postgres", `select rolconfig from pg_roles where rolname = 'a"pp ''x'`, "{work_mem=16MB}")
+		// The server puts quotes around a value that is an element of a list, and takes them from one that comes as SQL.
+		on.twice(t, "postgresql_user", "name", role, "configuration", map[string]any{"search_path": "app, public"})
+		on.twice(t, "postgresql_user", "name", role, "configuration", map[string]any{"search_path": "app, public", "work_mem": "'1MB'"},
+			"quote_configuration_values", false)
+		equal(t, on.twice(t, "postgresql_user", "name", "members"), `CREATE USER "members" `)
 		on.twice(t, "postgresql_user", "name", "members", "role_attr_flags", "NOLOGIN")
 		equal(t, on.twice(t, "postgresql_user", "name", role, "groups", []any{"members"}), `GRANT "members" TO "a""pp 'x"`)
 		on.sql(t, "postgres", `create table owned (); alter table owned owner to "a""pp 'x"`)

@@ -311,6 +311,9 @@ func packagesOf(text string) []string {
 // gathers is the line of a table that names facts.
 var gathers = regexp.MustCompile(`(?m)^gather: (\w+)$`)
 
+// named is the line of a table that has its module's full name.
+var named = regexp.MustCompile(`(?m)^module: ([\w.]+)$`)
+
 // parseTable makes one playbook of a table of a module's cases: what is to be there is made by one script before.
 func parseTable(section, text string) *batch {
 	b := &batch{section: section, name: section, files: map[string]string{}, runs: [][]string{{}, {"--skip-tags", "prepare"}}}
@@ -320,6 +323,9 @@ func parseTable(section, text string) *batch {
 		table, rest = text[:at+1], text[at+1:]
 	}
 	b.files, b.packages = parsePart(rest).files, packagesOf(table)
+	if m := named.FindStringSubmatch(table); m != nil {
+		module = m[1]
+	}
 	prepared, tasks := "set -eu\n", ""
 	var once []string
 	head, facts := "- hosts: node1\n  ignore_errors: true\n  vars: {n: 5, word: text, items: [a, b]}\n", "  gather_facts: false\n"

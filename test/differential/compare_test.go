@@ -102,6 +102,13 @@ func compareStep(ansible, ours *desk, w, g *step, say func(text string)) {
 			say(fmt.Sprintf(" .%s: %s", path, why))
 		}
 	})
+	if returnsAll.MatchString(fmt.Sprint(w.values["action"])) && w.status != "failed" && w.values["results"] == nil {
+		for _, key := range slices.Sorted(maps.Keys(w.values)) {
+			if _, there := g.values[key]; !there && uncompared[key] == "" && !returned[key] && !strings.HasPrefix(key, "_ansible_") {
+				say(fmt.Sprintf(" .%s: only Ansible returns it: %s", key, ansible.shown(w.values[key])))
+			}
+		}
+	}
 	if facts := w.values["ansible_facts"]; facts != nil && finds[fmt.Sprint(w.values["action"])] {
 		valuesDiffer(ansible, ours, "ansible_facts", facts, g.values["ansible_facts"], func(path, why string) {
 			say(fmt.Sprintf(" .%s: %s", path, why))

@@ -25,6 +25,45 @@ type step struct {
 	values             map[string]any // what register saw; nil where it was not told
 }
 
+// object is what JSON has in braces. A number that a float cannot hold, such as a key's, is kept as it is written.
+type object map[string]any
+
+func (o *object) UnmarshalJSON(text []byte) error {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	var values map[string]any
+	if err := decoder.Decode(&values); err != nil {
+		return err
+	}
+	for key, value := range values {
+		values[key] = short(value)
+	}
+	*o = values
+	return nil
+}
+
+// exact are the digits of a whole number that a float has.
+const exact = 15
+
+// short has the numbers of a value that a float can hold as one: 1 and 1.0 are the same then.
+func short(value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		for key := range v {
+			v[key] = short(v[key])
+		}
+	case []any:
+		for i := range v {
+			v[i] = short(v[i])
+		}
+	case json.Number:
+		if f, err := v.Float64(); err == nil && (len(v) <= exact || strings.ContainsAny(v.String(), ".eE")) {
+			return f
+		}
+	}
+	return value
+}
+
 // outcome is one run of a playbook.
 type outcome struct {
 	code    int
@@ -105,7 +144,7 @@ func runAnsible(s *desk, b *batch, args []string) *outcome {
 			Play  struct{ Name string }
 			Tasks []struct {
 				Task  struct{ Name string }
-				Hosts map[string]map[string]any
+				Hosts map[string]object
 			}
 		}
 		Stats map[string]map[string]int
@@ -210,7 +249,7 @@ func runPolarbookOnce(s *desk, b *batch, args []string) *outcome {
 			Host   string
 			Status string
 			Item   *string
-			Values map[string]any
+			Values object
 			Hosts  json.RawMessage
 		}
 		if err := json.Unmarshal(line, &e); err != nil {

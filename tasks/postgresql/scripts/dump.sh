@@ -20,7 +20,7 @@ if [ "$state" = restore ]; then
 	if [ -z "$pack" ]; then
 		exec "$program" "$@" < "$target"
 	fi
-	rc=$( { { "$pack" -dc < "$target"; echo "$?" >&3; } | { "$program" "$@" >&2; echo "$?" >&3; } } 3>&1 )
+	{ rc=$( { { "$pack" -dc < "$target"; echo "$?" >&3; } | { "$program" "$@" >&4; echo "$?" >&3; } } 3>&1 ); } 4>&1
 	for each in $rc; do
 		[ "$each" = 0 ] || exit "$each"
 	done
