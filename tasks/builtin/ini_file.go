@@ -47,6 +47,7 @@ var iniFileModule = tasks.Define(tasks.Module{
 	Summary: "Set or remove an option in a file of sections (INI)",
 	Notes: []string{
 		"Comments, order and empty lines stay. A line's end that the file lacks is added.",
+		"state: absent without section and option removes what is before the first section; Ansible's takes that section's heading away with it.",
 		"Before the change it is checked that nobody else has edited the file meanwhile.",
 		files.FollowNote,
 	},
@@ -75,9 +76,12 @@ var iniFileModule = tasks.Define(tasks.Module{
 		}
 	}
 	edit := files.EditArgs{Attributes: a.Attributes, Path: a.Path, Backup: a.Backup}
-	e, err := files.NewEdit("ini_file", edit, a.Create, l)
+	e, err := files.NewEdit("ini_file", edit, a.Create && a.State == "present", l)
 	if err != nil {
 		return nil, err
+	}
+	if a.Create && a.State == "absent" {
+		e.Missing = func() tasks.Plan { return tasks.Plan{Msg: "OK"} }
 	}
 	e.Replace = !a.Follow
 	i := ini{iniFileArgs: *a}
@@ -97,6 +101,9 @@ type ini struct {
 // rewrite works out the text as Ansible's module does, step by step, for its corners are what files depend on: an option in a comment is
 // taken over where it stands, what is missing comes after the section's last line that is neither empty nor a comment.
 func (i *ini) rewrite(text string, _ bool) (string, string, map[string]any, error) {
+	if text == "" && i.State == "absent" {
+		return "", "OK", nil, nil
+	}
 	text = strings.TrimPrefix(text, "\ufeff")
 	lines := files.KeepLines(strings.ReplaceAll(text, "\r\n", "\n"))
 	if len(lines) == 0 {
@@ -295,7 +302,12 @@ func (i *ini) remove(s *iniSection, values []string) {
 	before := len(s.lines)
 	switch {
 	case i.Option == "":
-		if s.lines = nil; before > 0 {
+		if i.Section == "" { // the heading that no file has
+			s.lines = s.lines[:1]
+		} else {
+			s.lines = nil
+		}
+		if len(s.lines) != before {
 			s.msg = "section removed"
 		}
 		return

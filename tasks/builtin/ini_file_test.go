@@ -37,6 +37,10 @@ func TestIniFileRewrite(t *testing.T) {
 			"[a]\nx = 1\n", "option changed"},
 		{"remove a section", "[a]\nx = 1\n[b]\ny = 2\n", map[string]any{"section": "a", "state": "absent"}, "[b]\ny = 2\n", "section removed"},
 		{"remove what is not there", "[a]\nx = 1\n", map[string]any{"section": "c", "state": "absent"}, "[a]\nx = 1\n", "OK"},
+		{"remove what is before the first section", "x = 1\n[a]\nx = 1\n", map[string]any{"state": "absent"}, "[a]\nx = 1\n", "section removed"},
+		{"remove nothing before the first section", "[a]\nx = 1\n", map[string]any{"state": "absent"}, "[a]\nx = 1\n", "OK"},
+		{"remove from an empty file", "", map[string]any{"section": "a", "option": "x", "state": "absent"}, "", "OK"},
+		{"remove all of an empty file", "", map[string]any{"state": "absent"}, "", "OK"},
 		{"the section that has", "[p]\nname = a\nx = 1\n[p]\nname = b\nx = 1\n",
 			map[string]any{"section": "p", "option": "x", "value": "2", "section_has_values": []any{map[string]any{"option": "name", "value": "b"}}},
 			"[p]\nname = a\nx = 1\n[p]\nname = b\nx = 2\n", "option changed"},
@@ -68,6 +72,10 @@ func TestIniFileRewrite(t *testing.T) {
 func TestIniFile(t *testing.T) {
 	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
 		l := &taskstest.FakeLocal{}
+		taskstest.MustNotChange(t, h, "ini_file", map[string]any{"path": dir + "/none", "section": "s", "option": "o", "state": "absent"}, l)
+		if _, err := os.Stat(dir + "/none"); err == nil {
+			t.Error("an option is removed from a file that is not there, and the file is made")
+		}
 		args := map[string]any{"path": dir + "/new/it's.ini", "section": "s", "option": "o", "value": "v", "mode": "0600"}
 		taskstest.MustChange(t, h, "ini_file", args, l)
 		taskstest.MustNotChange(t, h, "ini_file", args, l)

@@ -16,7 +16,7 @@ import (
 
 type knownHostsArgs struct {
 	Name     string `arg:"name,required" alias:"host" doc:"Host whose key it is, as ssh looks it up: NAME, ADDRESS or [NAME]:PORT."`
-	Key      string `arg:"key" doc:"Line of the key, as ssh-keyscan prints it: NAME TYPE KEY. Required unless state is absent."`
+	Key      string `arg:"key" doc:"Line of the key, as ssh-keyscan prints it: NAME TYPE KEY. Required unless state is absent. Of several lines the first tells whether they are there."`
 	Path     string `arg:"path,path" default:"~/.ssh/known_hosts" doc:"File of known hosts."`
 	HashHost bool   `arg:"hash_host" default:"false" doc:"Hash the host's name in the file."`
 	State    string `arg:"state" default:"present" choices:"absent present" doc:"Have the key in the file, or remove it; without key all keys of the host."`
@@ -26,12 +26,13 @@ var knownHostsModule = tasks.Define(tasks.Module{
 	Name: "known_hosts", Collections: []string{"ansible.builtin"},
 	Summary: "Add a host's key to a file of known hosts, or remove it",
 	Notes: []string{
-		"A key of the same type that is another one is replaced. The host needs no ssh-keygen, and no copy FILE.old is made.",
+		"A key of the same type that is another one is replaced, but for lines with the mark @cert-authority or @revoked: only a key with that " +
+			"mark itself concerns them. The host needs no ssh-keygen, and no copy FILE.old is made. The file's directory has to be there.",
 		files.FollowNote,
 	},
 	Returns: []tasks.Return{
 		{Name: "name", Type: "str", Doc: "the host"}, {Name: "key", Type: "str", Doc: "the key as given"},
-		{Name: "path", Type: "str", Doc: "the file"}, {Name: "state", Type: "str", Doc: "as asked for"},
+		{Name: "path", Type: "str", Doc: "the file"}, {Name: "state", Type: "str", Doc: "file, or absent where there is none"},
 	},
 	Examples: `
 - known_hosts: {name: git.example.com, key: "git.example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ5LwF6Xx0", path: /etc/ssh/ssh_known_hosts}
@@ -49,9 +50,10 @@ var knownHostsModule = tasks.Define(tasks.Module{
 		return refuse("key", "is required when a host is added")
 	}
 	if a.Key != "" {
-		key, ok := readHostKey(strings.TrimSpace(a.Key))
+		first, _, more := strings.Cut(strings.TrimSpace(a.Key), "\n")
+		key, ok := readHostKey(first)
 		switch {
-		case !ok || strings.Contains(strings.TrimSpace(a.Key), "\n"):
+		case !ok || more && a.HashHost:
 			return refuse("key", "has to be one line: NAME TYPE KEY, as ssh-keyscan prints it")
 		case !key.of(w.host):
 			return refuse("key", "is not one of "+a.Name+": its line begins with "+key.hosts)
@@ -63,8 +65,13 @@ var knownHostsModule = tasks.Define(tasks.Module{
 		return nil, err
 	}
 	if a.State == "absent" {
-		e.Missing = func() tasks.Plan { return tasks.Plan{Values: w.values()} }
+		e.Missing = func() tasks.Plan {
+			values := w.values()
+			values["state"] = "absent"
+			return tasks.Plan{Values: values}
+		}
 	}
+	e.InDirectory, e.Replace = true, true
 	e.Rewrite = w.rewrite
 	w.edit = e
 	return w, nil
@@ -78,7 +85,11 @@ type knownHosts struct {
 }
 
 func (k *knownHosts) values() map[string]any {
-	return map[string]any{"name": k.Name, "key": k.Key, "path": k.Path, "state": k.State, "hash_host": k.HashHost}
+	values := map[string]any{"name": k.Name, "key": nil, "path": k.Path, "hash_host": k.HashHost}
+	if k.Key != "" {
+		values["key"] = k.Key
+	}
+	return values
 }
 
 // Probe reads the file.
@@ -89,7 +100,7 @@ func (k *knownHosts) Plan(found tasks.Found) (tasks.Plan, error) {
 	if err != nil {
 		return plan, err
 	}
-	if plan.Change { // the file is looked at again afterwards, and its state is not the one that was asked for
+	if plan.Change {
 		plan.Made = k.values()
 	}
 	maps.Copy(plan.Values, k.values())
@@ -162,7 +173,7 @@ func (k *knownHosts) rewrite(text string, _ bool) (string, string, map[string]an
 	if k.key == nil {
 		kept := slices.DeleteFunc(slices.Clone(lines), func(line string) bool {
 			key, ok := readHostKey(line)
-			return ok && key.of(k.host)
+			return ok && key.mark == "" && key.of(k.host)
 		})
 		return strings.Join(kept, ""), "remove the keys of " + k.Name, nil, nil
 	}
@@ -177,7 +188,7 @@ func (k *knownHosts) rewrite(text string, _ bool) (string, string, map[string]an
 		if strings.HasPrefix(key.hosts, hashMark) && strings.HasPrefix(have.hosts, hashMark) {
 			compared.hosts = have.hosts
 		}
-		if same = compared == have; same || have.kind == key.kind {
+		if same = compared == have; same || have.mark == "" && have.kind == key.kind {
 			at = i
 			break
 		}

@@ -1,6 +1,7 @@
 package builtin
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -22,8 +23,8 @@ func TestKnownHosts(t *testing.T) {
 		}
 		must := func(want string, args map[string]any) {
 			t.Helper()
-			if p, _ := taskstest.MustChange(t, h, "known_hosts", args, l); p.Made["state"] == nil || p.Made["state"] == "file" {
-				t.Errorf("%v: the state is %v", args, p.Made)
+			if p, _ := taskstest.MustChange(t, h, "known_hosts", args, l); p.Made["name"] != args["name"] || p.Made["state"] != nil {
+				t.Errorf("%v: %v", args, p.Made) // the state is the file's, which is looked at again
 			}
 			if got := taskstest.Read(t, path); got != want {
 				t.Errorf("%v: %q", args, got)
@@ -31,6 +32,12 @@ func TestKnownHosts(t *testing.T) {
 			taskstest.MustNotChange(t, h, "known_hosts", args, l)
 		}
 		taskstest.MustNotChange(t, h, "known_hosts", args("a", "", "state", "absent"), l)
+		if _, _, err := taskstest.Attempt(t, h, "known_hosts", args("A.b", "a.b ssh-rsa AAAA1"), l); err == nil {
+			t.Error("the file's directory is made")
+		}
+		if err := os.Mkdir(dir+"/ssh", 0o755); err != nil {
+			t.Fatal(err)
+		}
 		must("a.b ssh-rsa AAAA1\n", args("A.b", "a.b ssh-rsa AAAA1"))
 		must("a.b ssh-rsa AAAA2\n", args("a.b", "a.b ssh-rsa AAAA2"))
 		must("a.b ssh-rsa AAAA2\na.b ssh-ed25519 AAAA3 comment\n", args("a.b", "a.b ssh-ed25519 AAAA3 comment"))
@@ -47,6 +54,19 @@ func TestKnownHosts(t *testing.T) {
 			t.Errorf("ssh-keygen: %v %s", err, out)
 		}
 		must("[a.b]:2222 ssh-rsa AAAA4\n", args("secret", "", "state", "absent"))
+		const marked = "@revoked a.b ssh-rsa AAAA6\n@cert-authority a.b ssh-rsa AAAA7\n"
+		taskstest.Write(t, path, marked, 0o644)
+		must(marked+"a.b ssh-rsa AAAA8\n", args("a.b", "a.b ssh-rsa AAAA8"))
+		must(marked, args("a.b", "", "state", "absent"))
+		must(marked+"a.b ssh-rsa AAAA8\na.b ssh-ed25519 AAAA9\n", args("a.b", "a.b ssh-rsa AAAA8\na.b ssh-ed25519 AAAA9\n"))
+		if err := os.Symlink(path, path+".link"); err != nil {
+			t.Fatal(err)
+		}
+		link := map[string]any{"name": "c", "path": path + ".link", "key": "c ssh-rsa AAAA1"}
+		taskstest.MustChange(t, h, "known_hosts", link, l)
+		if info, err := os.Lstat(path + ".link"); err != nil || !info.Mode().IsRegular() {
+			t.Errorf("a link at path is not replaced: %v %v", info, err)
+		}
 		for _, bad := range []map[string]any{args("a", ""), args("a", "b ssh-rsa AAAA"), args("a", "a ssh-rsa"), args("", "a ssh-rsa A")} {
 			if _, err := taskstest.ModuleNamed(t, "known_hosts").New(bad, l); err == nil {
 				t.Errorf("%v: no error", bad)

@@ -19,9 +19,11 @@ const watched = "/srv /opt /home /etc/passwd /etc/group /etc/shadow /etc/gshadow
 
 // listing is a script that prints a line for each file: path, type, mode, owner and group, target of a link; then the
 // hash of each. They are sorted, so that of files whose names differ by a time alone the newest is the last. Ansible's own traces
-// in a home are not the playbook's work, nor is sudo's, nor are the lab's key and password.
+// in a home are not the playbook's work, nor is sudo's, nor are the lab's key and password. git's index and logs hold times.
 const listing = `set -- ` + watched + `
 skip='-name .ansible -prune -o -name .sudo_as_admin_successful -o -path /home/admin/.ssh -prune -o -path /home/dba/.ssh -prune -o'
+skip="$skip -path */.git/index -prune -o -path */.git/logs -prune -o"
+set -f
 find "$@" $skip -printf 'state\t%p\t%y %m %u:%g %l\n' 2>/dev/null | LC_ALL=C sort
 find "$@" $skip -type f ! -name 'shadow*' -exec sha256sum -z {} + 2>/dev/null | tr '\0' '\n' | sed 's/^\([0-9a-f]*\)  /hash\t\1\t/' | LC_ALL=C sort -k 3
 printf 'hash\t%s\t/etc/shadow\n' "$(grep -v ^dba: /etc/shadow | sha256sum)"

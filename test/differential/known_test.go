@@ -32,7 +32,6 @@ var uncompared = map[string]string{
 	"deprecations": "of Ansible's own",
 	"diff":         "each has its own form of it",
 	"src":          "Ansible's is its temporary copy of the file",
-	"status":       "a unit's properties, with times and numbers of processes",
 	"atime":        "of the moment",
 	"ctime":        "of the moment",
 	"mtime":        "of the moment",
@@ -47,6 +46,9 @@ var returned = map[string]bool{
 	"stderr_lines": true, "msg": true, "results": true, "item": true, "stat": true, "exists": true, "files": true,
 	"matched": true, "content": true, "encoding": true, "dest": true, "backup": true, "cmd": true,
 	"attempts": true, "failed_when_result": true, "add_group": true, "home": true, "ping": true, "skip_reason": true,
+	"status": true, "json": true, "redirected": true, "cookies": true, "cookies_string": true, "status_code": true, "checksum_src": true,
+	"checksum_dest": true, "archived": true, "missing": true, "before": true, "after": true, "remote_url_changed": true,
+	"ansible_stats": true, "ansible_included_var_files": true,
 }
 
 // returnsAll are the modules that must return all that Ansible's do where they do not fail: they are called for it.
@@ -56,7 +58,9 @@ var returnsAll = regexp.MustCompile(`^(community\.\w+\.)?(openssl|x509|openssh|p
 var speaks = map[string]bool{"debug": true, "fail": true, "assert": true}
 
 // finds are the modules whose facts are what a user calls them for.
-var finds = map[string]bool{"getent": true, "set_fact": true, "setup": true, "hostname": true, "package_facts": true, "service_facts": true}
+var finds = map[string]bool{
+	"getent": true, "set_fact": true, "setup": true, "hostname": true, "package_facts": true, "service_facts": true, "include_vars": true,
+}
 
 // kind says what becomes of a difference.
 type kind string
