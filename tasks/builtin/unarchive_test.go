@@ -271,3 +271,13 @@ func TestUnarchiveInAnotherDirectory(t *testing.T) {
 		})
 	}
 }
+
+func TestUnarchiveHandlers(t *testing.T) {
+	for begins, want := range map[string]string{
+		"\x1f\x8b\x08": "TgzArchive", "PK\x03\x04": "ZipArchive", "\xfd7zXZ\x00": "TarArchive", "BZh9": "TarArchive", "\x28\xb5\x2f\xfd": "TarArchive", "f": "TarArchive",
+	} {
+		if got := (unarchiveFound{}).handler(&unarchive{begins: []byte(begins)}); got != want {
+			t.Errorf("%q: %s", begins, got)
+		}
+	}
+}
