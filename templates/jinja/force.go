@@ -2,8 +2,8 @@ package jinja
 
 import (
 	"fmt"
-	"slices"
 	"math/big"
+	"slices"
 
 	"github.com/polarbook/polarbook/inventory/vault"
 	"github.com/polarbook/polarbook/templates/ordered"
