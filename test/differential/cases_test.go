@@ -21,6 +21,7 @@ type batch struct {
 	runs    [][]string
 	cases   []*testCase
 
+	flavour  string   // of the hosts, as the lab has them
 	packages []string // Debian's, that the hosts have for it
 }
 
@@ -88,6 +89,9 @@ func load(t *testing.T) []*batch {
 	}
 	seen := map[string]bool{}
 	for _, b := range all {
+		if b.flavour == "" {
+			b.flavour = "debian"
+		}
 		for _, c := range b.cases {
 			if seen[c.id] {
 				t.Errorf("two cases are called %s", c.id)
@@ -300,6 +304,9 @@ var ownDirectory = regexp.MustCompile(`\bDIR\b`)
 // wanted is the line of a table or a file of cases that names packages.
 var wanted = regexp.MustCompile(`(?m)^packages: (.+)$`)
 
+// flavoured is the line of a table that names the hosts' flavour.
+var flavoured = regexp.MustCompile(`(?m)^flavour: (\w+)$`)
+
 // packagesOf are those that such a file names.
 func packagesOf(text string) []string {
 	if m := wanted.FindStringSubmatch(text); m != nil {
@@ -323,6 +330,9 @@ func parseTable(section, text string) *batch {
 		table, rest = text[:at+1], text[at+1:]
 	}
 	b.files, b.packages = parsePart(rest).files, packagesOf(table)
+	if m := flavoured.FindStringSubmatch(table); m != nil {
+		b.flavour = m[1]
+	}
 	if m := named.FindStringSubmatch(table); m != nil {
 		module = m[1]
 	}

@@ -25,10 +25,22 @@ func TestAsAnsible(t *testing.T) {
 	if os.Getenv("DIFFERENTIAL") != "all" && !filtered() {
 		batches = sampled(t, batches)
 	}
-	c := newComparison(t, packagesFor(batches))
-	c.known = known
-	for _, b := range batches {
-		t.Run(b.name, func(t *testing.T) { c.do(t, b) })
+	all := newTable()
+	for _, flavour := range []string{"debian", "rhel"} {
+		var some []*batch
+		for _, b := range batches {
+			if b.flavour == flavour && asked("TestAsAnsible/"+b.name) {
+				some = append(some, b)
+			}
+		}
+		if len(some) == 0 {
+			continue
+		}
+		c := newComparison(t, flavour, packagesFor(some))
+		c.known, c.table = known, all
+		for _, b := range some {
+			t.Run(b.name, func(t *testing.T) { c.do(t, b) })
+		}
 	}
 	if whole {
 		for _, d := range known {
@@ -37,7 +49,7 @@ func TestAsAnsible(t *testing.T) {
 			}
 		}
 	}
-	text := c.table.String()
+	text := all.String()
 	t.Log("\n" + text)
 	if file := os.Getenv("DIFFERENTIAL_TABLE"); file != "" {
 		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
@@ -46,25 +58,29 @@ func TestAsAnsible(t *testing.T) {
 	}
 }
 
-// packagesFor are the packages that the hosts have for those of the batches that -run names.
-func packagesFor(batches []*batch) []string {
+// asked reports whether -run names a test.
+func asked(test string) bool {
 	patterns := strings.Split(flag.Lookup("test.run").Value.String(), "/")
+	for i, part := range strings.Split(strings.ReplaceAll(test, " ", "_"), "/") {
+		if i < len(patterns) && !regexp.MustCompile(patterns[i]).MatchString(part) {
+			return false
+		}
+	}
+	return true
+}
+
+// packagesFor are the packages that the hosts have for these batches.
+func packagesFor(batches []*batch) []string {
 	var all []string
 	for _, b := range batches {
-		named := true
-		for i, part := range strings.Split("TestAsAnsible/"+strings.ReplaceAll(b.name, " ", "_"), "/") {
-			named = named && (i >= len(patterns) || regexp.MustCompile(patterns[i]).MatchString(part))
-		}
-		if named {
-			all = append(all, b.packages...)
-		}
+		all = append(all, b.packages...)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
 }
 
 // newComparison boots the hosts of all programs. It skips the test where there is no Ansible to compare with.
-func newComparison(t *testing.T, packages []string) *comparison {
+func newComparison(t *testing.T, flavour string, packages []string) *comparison {
 	t.Helper()
 	scratch, err := os.MkdirTemp("/tmp", "diff-")
 	if err != nil {
@@ -72,7 +88,7 @@ func newComparison(t *testing.T, packages []string) *comparison {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(scratch) })
 	c := &comparison{reported: map[string]bool{}, table: newTable()}
-	c.ours = newDesk(t, scratch, "p", "polarbook", packages)
+	c.ours = newDesk(t, scratch, "p", "polarbook", flavour, packages)
 	c.ours.run = runPolarbook
 	for i, a := range ansibles {
 		tree, err := findAnsible(t, a.version, a.release)
@@ -85,7 +101,7 @@ func newComparison(t *testing.T, packages []string) *comparison {
 			t.Log(why)
 			continue
 		}
-		s := newDesk(t, scratch, []string{"b", "a"}[i], "Ansible "+a.version, packages)
+		s := newDesk(t, scratch, []string{"b", "a"}[i], "Ansible "+a.version, flavour, packages)
 		s.tree = tree
 		t.Cleanup(func() { s.t = t; s.closeSockets() })
 		c.ansibles = append(c.ansibles, s)

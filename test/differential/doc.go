@@ -10,10 +10,10 @@
 //   - a part of a file NAME.cases (language/, modules/), which begins with a line "=== what it is about";
 //   - a row of a file MODULE.table (modules/): "NAME :: ARGUMENTS ++ KEYWORDS <- SCRIPT". The script runs before, in the case's own
 //     directory of the host, which is DIR in the arguments; the task is run twice. Keywords of the task and the script may be
-//     missing. A line "packages: NAME NAME" gives the hosts Debian's packages. A line "after: SCRIPT" shows in the end of
-//     each run what files do not: all rows' work, which counts as the first row's. A line "gather: FACT" has the play gather that
-//     fact first: Ansible's service and package do so before each task otherwise. A line "module: NAME" has the module's full
-//     name, where Ansible does not know it by a short one;
+//     missing. These lines may stand among the rows: "packages: NAME NAME" gives the hosts Debian's packages; "flavour: rhel" has
+//     hosts of that flavour; "after: SCRIPT" shows in the end of each run what files do not, all rows' work, which counts as the
+//     first row's; "gather: FACT" has the play gather that fact first, as Ansible's service and package do before each task
+//     otherwise; "module: NAME" has the module's full name, where Ansible does not know it by a short one;
 //   - a line of a file NAME.txt (expressions/): an expression as it stands between {{ and }}, or, where it has such
 //     brackets itself, a whole template; a line that begins with # is a remark. \n is the end of a line.
 //

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/polarbook/polarbook/test/lab"
@@ -23,10 +24,20 @@ func TestFlips(t *testing.T) {
 	if os.Getenv("DIFFERENTIAL") != "all" && !filtered() {
 		plays = []string{"testdata/flips/users"}
 	}
-	c := newComparison(t, nil)
+	comparisons := map[string]*comparison{}
 	for _, dir := range plays {
+		b := &batch{name: "flips/" + filepath.Base(dir), dir: dir, runs: [][]string{{}}, cases: []*testCase{{}}, flavour: "debian"}
+		if strings.HasSuffix(dir, "_rhel") {
+			b.flavour = "rhel"
+		}
+		if !asked("TestFlips/" + filepath.Base(dir)) {
+			continue
+		}
+		if comparisons[b.flavour] == nil {
+			comparisons[b.flavour] = newComparison(t, b.flavour, nil)
+		}
+		c := comparisons[b.flavour]
 		t.Run(filepath.Base(dir), func(t *testing.T) {
-			b := &batch{name: "flips/" + filepath.Base(dir), dir: dir, runs: [][]string{{}}, cases: []*testCase{{}}}
 			for _, s := range c.desks() {
 				s.t = t
 			}

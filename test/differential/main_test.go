@@ -59,16 +59,23 @@ type desk struct {
 	dir     string // holds inventory.yml and the playbooks' directories
 	sockets string // of ssh, for Ansible
 	tree    string // where Ansible is
+	python  string // of the hosts, which Ansible needs
 	run     func(s *desk, b *batch, args []string) *outcome
 }
 
 // newDesk boots hosts of the desk's own. The scratch directory's path is a short one: it holds the sockets of ssh.
-func newDesk(t *testing.T, scratch, letter, name string, packages []string) *desk {
+func newDesk(t *testing.T, scratch, letter, name, flavour string, packages []string) *desk {
 	t.Helper()
-	s := &desk{t: t, name: name, dir: filepath.Join(scratch, letter), sockets: filepath.Join(scratch, "c"+letter), run: runAnsible}
+	s := &desk{t: t, name: name, python: "/usr/bin/python3", dir: filepath.Join(scratch, letter), sockets: filepath.Join(scratch, "c"+letter), run: runAnsible}
 	var hosts []lab.Spec
 	for _, name := range []string{"node1", "node2"} {
-		hosts = append(hosts, lab.Spec{Name: name, Python: true, Packages: append([]string{"python3-apt"}, packages...)})
+		spec := lab.Spec{Name: name, Flavour: flavour, Packages: packages}
+		if flavour == "rhel" {
+			s.python = "/usr/libexec/platform-python"
+		} else {
+			spec.Python, spec.Packages = true, append([]string{"python3-apt"}, packages...)
+		}
+		hosts = append(hosts, spec)
 	}
 	if kept := os.Getenv("DIFFERENTIAL_HOSTS"); kept == "" {
 		s.lab = lab.New(t, lab.Options{Hosts: hosts})

@@ -134,7 +134,7 @@ func runAnsible(s *desk, b *batch, args []string) *outcome {
 	s.t.Helper()
 	o, stdout, _ := s.execute(b, []string{
 		"ANSIBLE_STDOUT_CALLBACK=ansible.posix.json", "ANSIBLE_PIPELINING=1", "ANSIBLE_FORKS=8",
-		"ANSIBLE_PYTHON_INTERPRETER=/usr/bin/python3", "ANSIBLE_NOCOLOR=1", "ANSIBLE_DEPRECATION_WARNINGS=0",
+		"ANSIBLE_PYTHON_INTERPRETER=" + s.python, "ANSIBLE_NOCOLOR=1", "ANSIBLE_DEPRECATION_WARNINGS=0",
 		"ANSIBLE_SSH_CONTROL_PATH_DIR=" + s.sockets, "ANSIBLE_PRIVATE_KEY_FILE=" + s.dir + "/id_ed25519",
 		"ANSIBLE_SSH_ARGS=-C -o ControlMaster=auto -o ControlPersist=60s -o StrictHostKeyChecking=yes " +
 			"-o UserKnownHostsFile=" + s.dir + "/known_hosts",
