@@ -187,11 +187,14 @@ func TestWrittenResults(t *testing.T) {
 	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
 		key := filepath.Join(dir, "a.key")
 		taskstest.MustChange(t, h, "openssl_privatekey", map[string]any{"path": key, "type": "Ed25519"}, &taskstest.FakeLocal{})
-		for module, result := range map[string]string{"openssl_csr": "csr", "x509_certificate": "certificate"} {
+		for module, result := range map[string]string{"openssl_csr": "csr", "x509_certificate": "certificate", "openssl_dhparam": "dhparams"} {
 			path := filepath.Join(dir, module)
 			args := map[string]any{"path": path, "privatekey_path": key, "return_content": true}
-			if module == "x509_certificate" {
+			switch module {
+			case "x509_certificate":
 				args["provider"] = "selfsigned"
+			case "openssl_dhparam":
+				delete(args, "privatekey_path")
 			}
 			for _, want := range []any{nil, "no\n"} {
 				if want != nil {
