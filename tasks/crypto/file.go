@@ -146,3 +146,14 @@ func (f *file) absent(s seen) (tasks.Plan, error) {
 	removing.Msg, removing.Values = "remove "+f.path, plan.Values
 	return hide(removing), err
 }
+
+// written is a file's text as return_content returns it: in check mode, where none is written, the one that is there, or none.
+func written(after, before []byte, asking bool) any {
+	if asking {
+		after = before
+	}
+	if len(after) == 0 {
+		return nil
+	}
+	return string(after)
+}

@@ -68,7 +68,7 @@ func requested(t *testing.T, h *taskstest.LocalHost, dir string) map[string]any 
 			"DNS:a.example.com", "IP:10.0.0.1", "IP:fe80::1", "email:a@b.example", "URI:https://x.example/", "RID:1.2.3.4"},
 		"subject_alt_name_critical": false,
 		"key_usage":                 []any{"Decipher Only", "Digital Signature", "Key Agreement"}, "key_usage_critical": true,
-		"extended_key_usage":          []any{"1.3.6.1.4.1.311.10.3.4", "TLS Web Client Authentication", "TLS Web Server Authentication"},
+		"extended_key_usage":          []any{"Microsoft Encrypted File System", "TLS Web Client Authentication", "TLS Web Server Authentication"},
 		"extended_key_usage_critical": false, "basic_constraints": []any{"CA:TRUE", "pathlen:0"}, "basic_constraints_critical": true,
 		"ocsp_must_staple": true, "ocsp_must_staple_critical": false, "public_key_type": "ECC", "authority_cert_issuer": nil,
 	}

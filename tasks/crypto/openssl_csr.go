@@ -411,13 +411,14 @@ var csrModule = tasks.Define(tasks.Module{
 	if a.Return {
 		gone["csr"] = nil
 	}
-	return newFile("openssl_csr", fileArgs{a.Attributes, a.Path, a.State, a.Backup, gone}, l, &requestMaker{csrArgs: a, request: r})
+	return newFile("openssl_csr", fileArgs{a.Attributes, a.Path, a.State, a.Backup, gone}, l, &requestMaker{csrArgs: a, request: r, asking: l.Check()})
 })
 
 // requestMaker makes the text of a request's file.
 type requestMaker struct {
 	*csrArgs
 	request *request
+	asking  bool
 }
 
 func (m *requestMaker) sources() []source { return []source{m.request.source()} }
@@ -437,7 +438,7 @@ func (m *requestMaker) make(text []byte, from []given) (made, error) {
 	}
 	out.values["filename"] = m.Path
 	if m.Return {
-		out.values["csr"] = string(out.text)
+		out.values["csr"] = written(out.text, text, m.asking)
 	}
 	return out, nil
 }

@@ -127,8 +127,8 @@ func (d *dhMaker) make(text []byte, _ []given) (made, error) {
 	default:
 		m.text, m.msg = d.found, "make the parameters "+d.Path
 	}
-	if d.Return && !d.asking {
-		m.values["dhparams"] = string(m.text)
+	if d.Return {
+		m.values["dhparams"] = written(m.text, text, d.asking)
 	}
 	return m, nil
 }

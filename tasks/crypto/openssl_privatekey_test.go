@@ -182,6 +182,35 @@ func TestKeyResults(t *testing.T) {
 	})
 }
 
+// TestWrittenResults: in check mode return_content returns what there is.
+func TestWrittenResults(t *testing.T) {
+	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
+		key := filepath.Join(dir, "a.key")
+		taskstest.MustChange(t, h, "openssl_privatekey", map[string]any{"path": key, "type": "Ed25519"}, &taskstest.FakeLocal{})
+		for module, result := range map[string]string{"openssl_csr": "csr", "x509_certificate": "certificate", "openssl_dhparam": "dhparams"} {
+			path := filepath.Join(dir, module)
+			args := map[string]any{"path": path, "privatekey_path": key, "return_content": true}
+			switch module {
+			case "x509_certificate":
+				args["provider"] = "selfsigned"
+			case "openssl_dhparam":
+				delete(args, "privatekey_path")
+			}
+			for _, want := range []any{nil, "no\n"} {
+				if want != nil {
+					if err := os.WriteFile(path, []byte("no\n"), 0o600); err != nil {
+						t.Fatal(err)
+					}
+				}
+				p, err := taskstest.PlanOn(t, h, taskstest.NewAction(t, module, args, &taskstest.FakeLocal{Checking: true}))
+				if got, there := p.Values[result]; err != nil || !there || got != want {
+					t.Errorf("%s: %v, %v", module, p.Values, err)
+				}
+			}
+		}
+	})
+}
+
 // TestAbsentResults: what was asked for is returned where there is to be no file, too.
 func TestAbsentResults(t *testing.T) {
 	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {

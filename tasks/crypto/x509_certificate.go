@@ -113,7 +113,7 @@ var certificateModule = tasks.Define(tasks.Module{
 	if arg != "" {
 		return nil, &tasks.ArgError{Module: "x509_certificate", Arg: arg, Problem: problem}
 	}
-	return newFile("x509_certificate", f, l, &certificateFile{certificateArgs: a, maker: m})
+	return newFile("x509_certificate", f, l, &certificateFile{certificateArgs: a, maker: m, asking: l.Check()})
 })
 
 // read checks the arguments. It returns which is wrong and how.
@@ -190,7 +190,8 @@ func timeOf(text string, now time.Time) (time.Time, error) {
 // certificateFile makes the text of a certificate's file.
 type certificateFile struct {
 	*certificateArgs
-	maker *certificateMaker
+	maker  *certificateMaker
+	asking bool
 }
 
 func (f *certificateFile) sources() []source { return f.maker.sources() }
@@ -206,7 +207,7 @@ func (f *certificateFile) make(text []byte, from []given) (made, error) {
 		out.msg = "make the certificate " + f.Path
 	}
 	if f.Return {
-		out.values["certificate"] = string(out.text)
+		out.values["certificate"] = written(out.text, text, f.asking)
 	}
 	return out, nil
 }
