@@ -53,6 +53,8 @@ var aptRepositoryModule = tasks.Define(tasks.Module{
 		return problem("repo", "has more than one line")
 	case !wanted.valid || !wanted.enabled:
 		return problem("repo", fmt.Sprintf("is no line that begins with deb or deb-src: %q", a.Repo))
+	case len(strings.Fields(wanted.text)) < 2:
+		return problem("repo", fmt.Sprintf("names no repository: %q", a.Repo))
 	case strings.Contains(a.Filename, "/") && !path.IsAbs(a.Filename):
 		return problem("filename", "is a name, or a whole path")
 	}
@@ -173,7 +175,7 @@ func (a *aptRepository) edit(lists []*sourceList) []*sourceList {
 			lists = append(lists, &sourceList{path: a.list()})
 			own = len(lists) - 1
 		}
-		lists[own].lines, lists[own].touched = append(lists[own].lines, a.wanted.String()), true
+		lists[own].lines, lists[own].touched = append(lists[own].lines, a.wanted.text), true // without its comment, as with Ansible
 	}
 	return slices.DeleteFunc(lists, func(l *sourceList) bool { return !l.touched })
 }

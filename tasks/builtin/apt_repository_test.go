@@ -26,11 +26,11 @@ func TestAptRepositoryEdits(t *testing.T) {
 		"switched on":     {repo: line, lists: map[string]string{"/a.list": "#x\n# " + line + "\n"}, want: map[string]string{"/a.list": "#x\n" + line + "\n"}},
 		"into its list": {repo: line, filename: "/b", lists: map[string]string{"/b.list": "# head\n\ndeb other x y\n"},
 			want: map[string]string{"/b.list": "# head\n\ndeb other x y\n" + line + "\n"}},
-		"gone":                        {repo: line, state: "absent", lists: map[string]string{"/a.list": line + "\ndeb other x y\n"}, want: map[string]string{"/a.list": "deb other x y\n"}},
-		"gone, and its list":          {repo: line, state: "absent", lists: map[string]string{"/a.list": line + "\n"}, want: map[string]string{"/a.list": ""}},
-		"absent":                      {repo: line, state: "absent", lists: map[string]string{"/a.list": "# " + line + "\n"}},
-		"a source line is another":    {repo: "deb-src" + line[3:], lists: map[string]string{"/a.list": line + "\n"}, filename: "/a", want: map[string]string{"/a.list": line + "\ndeb-src" + line[3:] + "\n"}},
-		"a remark goes into the list": {repo: line + " # ours", filename: "/a", want: map[string]string{"/a.list": line + " # ours\n"}},
+		"gone":                     {repo: line, state: "absent", lists: map[string]string{"/a.list": line + "\ndeb other x y\n"}, want: map[string]string{"/a.list": "deb other x y\n"}},
+		"gone, and its list":       {repo: line, state: "absent", lists: map[string]string{"/a.list": line + "\n"}, want: map[string]string{"/a.list": ""}},
+		"absent":                   {repo: line, state: "absent", lists: map[string]string{"/a.list": "# " + line + "\n"}},
+		"a source line is another": {repo: "deb-src" + line[3:], lists: map[string]string{"/a.list": line + "\n"}, filename: "/a", want: map[string]string{"/a.list": line + "\ndeb-src" + line[3:] + "\n"}},
+		"a remark is left out":     {repo: line + " # ours", filename: "/a", want: map[string]string{"/a.list": line + "\n"}},
 	} {
 		a := &aptRepository{aptRepositoryArgs: aptRepositoryArgs{Repo: c.repo, State: c.state, Filename: c.filename}, wanted: readSource(c.repo)}
 		if a.State == "" {
@@ -59,7 +59,7 @@ func TestAptRepositoryEdits(t *testing.T) {
 
 func TestAptRepository(t *testing.T) {
 	l := &taskstest.FakeLocal{}
-	for _, bad := range []string{"ppa:some/thing", "http://m.example.com", "# deb x y z", "deb x y\ndeb z"} {
+	for _, bad := range []string{"ppa:some/thing", "http://m.example.com", "# deb x y z", "deb x y\ndeb z", "deb", "deb-src # x"} {
 		if _, err := aptRepositoryModule.New(map[string]any{"repo": bad}, l); err == nil {
 			t.Errorf("%q is taken", bad)
 		}
