@@ -200,6 +200,11 @@ func (l *loader) checkBuiltinAction(f *file, m *tasks.Module, args arguments, t 
 		if file == dir && !t.ArgsFrom.Given() {
 			l.fail(t.Pos, 1, "", "include_vars takes either a file or a dir")
 		}
+		for _, name := range []string{"depth", "files_matching", "ignore_files", "extensions", "ignore_unknown_extensions"} {
+			if w, given := t.Args[name]; given && file {
+				l.fail(w.Pos, 0, "", "%s of include_vars is for a dir, not for a file", name)
+			}
+		}
 		l.defineIncluded(t)
 	case "add_host":
 		l.defineArgs(f, args, func(name string) bool { _, own := m.Arg(name); return own })

@@ -251,7 +251,7 @@ func freeFormOptions(m *tasks.Module) []string {
 	}
 	known := []string{}
 	for _, a := range m.Args {
-		if a.Name != m.FreeForm {
+		if a.Name != m.FreeForm || m.Name == "include_vars" {
 			known = append(append(known, a.Name), a.Aliases...)
 		}
 	}

@@ -64,7 +64,16 @@ func (s *taskRun) matches(argument, pattern, name string) (bool, error) {
 func (s *taskRun) includeVars(v *variables, args map[string]any) *outcome {
 	read, files, err := s.includeVarsFrom(v, args)
 	if err != nil {
-		return s.failure(v, fmt.Errorf("include_vars: %w", err))
+		o := s.failure(v, fmt.Errorf("include_vars: %w", err))
+		if files == nil {
+			files = []any{}
+		}
+		none := ordered.New(0)
+		if name := text(args["name"]); name != "" {
+			none.Set(name, ordered.New(0))
+		}
+		o.values["ansible_facts"], o.values["ansible_included_var_files"] = none, files
+		return o
 	}
 	if name := text(args["name"]); name != "" {
 		read = ordered.Of(name, read)

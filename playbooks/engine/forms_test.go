@@ -154,12 +154,17 @@ func TestForms(t *testing.T) {
     - echo: "{{ d }} {{ r.ansible_included_var_files | map('basename') | list }} {{ r.ansible_included_var_files[0][:1] }}"
     - include_vars: {dir: many, files_matching: "c.txt"}
       ignore_errors: true
+      register: r
+    - echo: "{{ r.ansible_facts }} {{ r.ansible_included_var_files }}"
+    - include_vars: file=many/x.yml name=short
+    - echo: "{{ short }}"
     - include_vars: {dir: many, extensions: [txt], files_matching: "c.*"}
     - echo: "{{ c }}"
   roles: [vars]
 `, "task vars : include_vars|a ok|task vars : echo|a ok: of the role|task include_vars|a ok|task echo|" +
 			"a ok: {'a': 1, 'n': {'x': 1, 'y': 2}} ['a.yml'] /|task include_vars|a ignored: include_vars: DIR/many/c.txt does not have one of the " +
-			"extensions yaml, yml, json; ignore_unknown_extensions passes over it|task include_vars|a ok|task echo|a ok: 3"},
+			"extensions yaml, yml, json; ignore_unknown_extensions passes over it|task echo|a ok: {} []|task include_vars|a ok|task echo|a ok: {'d': {'x': 1}}|" +
+			"task include_vars|a ok|task echo|a ok: 3"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t, "a", "b")

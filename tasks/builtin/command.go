@@ -148,6 +148,15 @@ type commandAction struct {
 func (a *commandAction) Probe() string { return a.conditions.probe() }
 
 func (c conditions) probe() string {
+	return c.looks(func(path string) string { return string(script.Pattern(path)) })
+}
+
+// exactly looks for files by their very names, as Ansible's script and uri do.
+func (c conditions) exactly() string {
+	return c.looks(func(path string) string { return string(script.Path(path)) })
+}
+
+func (c conditions) looks(word func(path string) string) string {
 	if c.Creates == "" && c.Removes == "" {
 		return ""
 	}
@@ -158,7 +167,7 @@ func (c conditions) probe() string {
 	for _, c := range []struct{ name, pattern string }{{"creates", c.Creates}, {"removes", c.Removes}} {
 		if c.pattern != "" {
 			text += fmt.Sprintf("for f in %s; do if [ -e \"$f\" ] || [ -L \"$f\" ]; then echo %s; break; fi; done\n",
-				string(script.Pattern(c.pattern)), c.name)
+				word(c.pattern), c.name)
 		}
 	}
 	return text

@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -137,8 +138,8 @@ type gettable struct {
 }
 
 // Ask fetches the file of checksums, and in check mode asks the server for the head of the file.
-func (g *getURL) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (gettable, error) {
-	var found gettable
+func (g *getURL) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (found gettable, err error) {
+	defer func() { err = g.told(err) }()
 	if err := probed.Decode(&found.Tools); err != nil {
 		return found, err
 	}
@@ -157,7 +158,6 @@ func (g *getURL) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (get
 		found.Modified = time.Unix(found.Dest.MTime, 0).UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT")
 	}
 	if g.sumURL != "" {
-		var err error
 		if found.want, err = g.fetchSum(ctx, h, found.Tools); err != nil {
 			return found, err
 		}
@@ -268,7 +268,19 @@ func (g *getURL) refused(answer *web.Response, address string) error {
 	}}
 }
 
-func (g *getURL) Plan(found gettable) (tasks.Plan, gettable, error) {
+// told adds to a failure what it is about.
+func (g *getURL) told(err error) error {
+	var failure *tasks.Failure
+	if errors.As(err, &failure) {
+		values := map[string]any{"url": g.URL, "dest": g.Dest}
+		maps.Copy(values, failure.Values)
+		failure.Values = values
+	}
+	return err
+}
+
+func (g *getURL) Plan(found gettable) (plan tasks.Plan, _ gettable, err error) {
+	defer func() { err = g.told(err) }()
 	have := found.Dest
 	dest := script.TrimSlashes(g.Dest)
 	values := map[string]any{"url": g.URL, "dest": g.Dest, "elapsed": 0, "checksum_src": nil, "checksum_dest": nil}
@@ -295,18 +307,27 @@ func (g *getURL) Plan(found gettable) (tasks.Plan, gettable, error) {
 		}, found, nil
 	case found.head != nil && found.head.Status == 304:
 		values["status_code"] = 304
+		maps.Copy(values, files.FileValues(have))
 		return tasks.Plan{Msg: webMessage(found.head), Values: values}, found, nil
 	case found.head != nil && found.head.Status != 200 && found.head.Status != 0:
 		return tasks.Plan{}, found, g.refused(found.head, g.URL)
+	}
+	if have.Kind == "file" {
+		values["checksum_dest"] = found.SHA1
+		maps.Copy(values, files.FileValues(have))
 	}
 	return tasks.Plan{Change: true, Event: true, Msg: "fetch " + g.URL, Values: values}, found, nil
 }
 
 // Apply fetches the file and puts it in its place, if it is another than the one that is there.
-func (g *getURL) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, found gettable) (tasks.Result, error) {
+func (g *getURL) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, found gettable) (_ tasks.Result, err error) {
+	defer func() { err = g.told(err) }()
 	if p.Script != "" {
-		_, err := files.RunPlan(ctx, h.Shell(), p)
-		return tasks.Result{Changed: true}, err
+		if _, err := files.RunPlan(ctx, h.Shell(), p); err != nil {
+			return tasks.Result{Changed: true}, err
+		}
+		after, err := lookAtFetched(ctx, h, script.TrimSlashes(g.Dest))
+		return tasks.Result{Changed: true, Values: files.FileValues(after.Dest)}, err
 	}
 	c, err := g.client(ctx, h, found)
 	if err != nil {
@@ -319,8 +340,12 @@ func (g *getURL) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, found ge
 		return tasks.Result{}, err
 	}
 	values := map[string]any{"elapsed": int(time.Since(began).Seconds()), "msg": webMessage(answer)}
-	if answer.Status != 0 {
+	if values["status_code"] = nil; answer.Status != 0 { // a file of the host has none
 		values["status_code"] = answer.Status
+	}
+	if found.Dest.Kind == "file" {
+		values["checksum_dest"] = found.SHA1
+		maps.Copy(values, files.FileValues(found.Dest))
 	}
 	switch {
 	case answer.Status == 304:
@@ -337,7 +362,7 @@ func (g *getURL) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, found ge
 	}
 	if found.want != "" && sums.Algorithm != found.want {
 		delete(values, "msg") // what the server said is not why it failed
-		values["url"], values["dest"], values["checksum_src"], values["checksum_dest"] = g.URL, g.Dest, sums.SHA1, nil
+		values["url"], values["dest"], values["checksum_src"] = g.URL, g.Dest, sums.SHA1
 		return tasks.Result{}, &tasks.Failure{
 			Msg:  fmt.Sprintf("The checksum for %s did not match %s; it was %s.", g.URL, found.want, sums.Algorithm),
 			Hint: "nothing was changed: is the checksum that of this file, or is the file another than it was?", Values: values,
@@ -367,26 +392,29 @@ func (g *getURL) putThere(
 	return changed, err
 }
 
+// fetchedFile is what is where a fetched file is to be.
+type fetchedFile struct {
+	Dest script.File `answer:"dest,required"`
+	SHA1 string      `answer:"have_sha1"`
+}
+
+func lookAtFetched(ctx context.Context, h tasks.Host, dest string) (at fetchedFile, err error) {
+	r, err := h.Shell().Run(ctx, remote.Command{
+		Script: scripts.Script("get_url", script.Values{"p": script.Path(dest), "algorithm": ""}),
+	})
+	if err != nil {
+		return at, err
+	}
+	return at, tasks.Found{Result: r}.Decode(&at)
+}
+
 // placeFetched moves the body of an answer to dest, unless the same is there, gives that its attributes, and adds to values what is
 // there then. It returns whether something changed, and where a copy of the file before is.
 func placeFetched(
 	ctx context.Context, h tasks.Host, c *web.Client, sums web.Sums, dest string, attributes files.Attributes, backup bool, began time.Time,
 	values map[string]any,
 ) (changed bool, kept string, err error) {
-	look := func() (at struct {
-		Dest script.File `answer:"dest,required"`
-		SHA1 string      `answer:"have_sha1"`
-	}, err error,
-	) {
-		r, err := h.Shell().Run(ctx, remote.Command{
-			Script: scripts.Script("get_url", script.Values{"p": script.Path(dest), "algorithm": ""}),
-		})
-		if err != nil {
-			return at, err
-		}
-		return at, tasks.Found{Result: r}.Decode(&at)
-	}
-	before, err := look()
+	before, err := lookAtFetched(ctx, h, dest)
 	if err != nil {
 		return false, "", err
 	}
@@ -418,7 +446,7 @@ func placeFetched(
 	if _, err := files.RunPlan(ctx, h.Shell(), plan); err != nil {
 		return false, "", err
 	}
-	after, err := look()
+	after, err := lookAtFetched(ctx, h, dest)
 	if err != nil {
 		return true, kept, err
 	}

@@ -46,7 +46,7 @@ func TestGetURL(t *testing.T) {
 			t.Error("another content")
 		}
 		// The file is newer than the server's.
-		if v = must(false, args("mode", "0600")); v["status_code"] != 304 {
+		if v = must(false, args("mode", "0600")); v["status_code"] != 304 || v["size"] != int64(12) || v["mode"] != "0640" {
 			t.Errorf("%v", v)
 		}
 		if p, _, err := attempt("get_url", args(), true); err != nil || p.Change {
@@ -55,7 +55,13 @@ func TestGetURL(t *testing.T) {
 		must(false, args("force", true))
 		must(true, args("force", true, "mode", "0600"))
 		must(false, args("checksum", "sha256:"+sumOfFile))
-		must(true, args("checksum", "SHA256:"+sumOfFile, "mode", "0644"))
+		if v = must(true, args("checksum", "SHA256:"+sumOfFile, "mode", "0644")); v["mode"] != "0644" {
+			t.Errorf("the mode before is returned: %v", v)
+		}
+		var failed *tasks.Failure
+		if _, _, err := attempt("get_url", args("dest", dir+"/none/f"), false); !errors.As(err, &failed) || failed.Values["dest"] != dir+"/none/f" {
+			t.Errorf("a failure does not say what was to be written: %v", err)
+		}
 		must(false, args("checksum", "sha256:"+s.URL+"/sums"))
 		taskstest.Write(t, dest, "mine\n", 0o644)
 		v = must(true, args("checksum", "sha256:"+s.URL+"/sums", "backup", true))

@@ -17,8 +17,8 @@ import (
 
 type scriptArgs struct {
 	Cmd        string `arg:"cmd,required" alias:"_raw_params" doc:"A script of this machine's, looked up in files/ as for copy, and its arguments, as a shell reads them."`
-	Creates    string `arg:"creates,path" doc:"File or pattern on the host; when it exists, the task is skipped."`
-	Removes    string `arg:"removes,path" doc:"File or pattern on the host; when it does not exist, the task is skipped."`
+	Creates    string `arg:"creates,path" doc:"File on the host; when it exists, the task is skipped."`
+	Removes    string `arg:"removes,path" doc:"File on the host; when it does not exist, the task is skipped."`
 	Chdir      string `arg:"chdir" doc:"Directory on the host to run in: an absolute path."`
 	Executable string `arg:"executable" doc:"Program that runs the script, such as python3; by default the one that its first line names."`
 	Decrypt    bool   `arg:"decrypt" default:"true" doc:"Decrypt a script that is encrypted with Ansible Vault."`
@@ -92,7 +92,7 @@ func (s *scriptAction) conditions() conditions {
 
 // Probe looks for what creates and removes name, and where the script may lie.
 func (s *scriptAction) Probe() string {
-	return s.conditions().probe() + scripts.Script("script_home", nil)
+	return s.conditions().exactly() + scripts.Script("script_home", nil)
 }
 
 // Plan hands on the directory that the script is to lie in.

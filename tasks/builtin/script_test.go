@@ -24,12 +24,13 @@ func TestScript(t *testing.T) {
 		taskstest.MustFail(t, h, "script", map[string]any{"cmd": `"it is.sh" x 7`}, l, "the command ended with status 7")
 		taskstest.Write(t, dir+"/done", "", 0o600)
 		for _, args := range []map[string]any{
-			{"cmd": `"it is.sh"`, "creates": dir + "/do*"}, {"cmd": `"it is.sh"`, "removes": dir + "/no"},
+			{"cmd": `"it is.sh"`, "creates": dir + "/done"}, {"cmd": `"it is.sh"`, "removes": dir + "/no"},
 		} {
 			if plan := taskstest.MustNotChange(t, h, "script", args, l); plan.Values["skipped"] != true {
 				t.Errorf("%+v", plan)
 			}
 		}
+		taskstest.MustChange(t, h, "script", map[string]any{"cmd": `"it is.sh"`, "creates": dir + "/do*"}, l) // no pattern, as in Ansible
 		check := &taskstest.FakeLocal{Dir: control, Checking: true}
 		if plan, err := taskstest.PlanOn(t, h, taskstest.NewAction(t, "script", map[string]any{"cmd": `"it is.sh"`}, check)); err != nil || plan.Unknown == "" {
 			t.Errorf("%+v %v", plan, err)

@@ -33,8 +33,8 @@ type uriArgs struct {
 	StatusCode    []any  `arg:"status_code" default:"200" doc:"Statuses that are success."`
 	ReturnContent bool   `arg:"return_content" default:"false" doc:"Return the answer's body. JSON is returned in json in any case."`
 	Follow        string `arg:"follow_redirects" default:"safe" choices:"all no none safe urllib2 yes" doc:"Redirects to follow: all, those of GET and HEAD (safe), none, or those that Python's urllib follows. yes means all, no means none."`
-	Creates       string `arg:"creates,path" doc:"File or pattern; when it exists, nothing is asked for."`
-	Removes       string `arg:"removes,path" doc:"File or pattern; when it does not exist, nothing is asked for."`
+	Creates       string `arg:"creates,path" doc:"File; when it exists, nothing is asked for."`
+	Removes       string `arg:"removes,path" doc:"File; when it does not exist, nothing is asked for."`
 	Timeout       int    `arg:"timeout" default:"30" doc:"Seconds to wait for a connection, and for each next part of the answer."`
 	UnixSocket    string `arg:"unix_socket,path" doc:"Socket on the host to connect to instead of the URL's address."`
 	CA            string `arg:"ca_path,path" doc:"File on the host with certificates (PEM) to check the server's with."`
@@ -252,7 +252,7 @@ func formText(body any) (string, error) {
 
 // Probe looks at creates, removes and dest, and at what there is to make requests with.
 func (u *uri) Probe() string {
-	text := u.conditions().probe() + web.Probe(u.UseNetrc && u.User == "")
+	text := u.conditions().exactly() + web.Probe(u.UseNetrc && u.User == "")
 	if u.Dest != "" {
 		text += scripts.Script("get_url", script.Values{"p": script.Path(script.TrimSlashes(u.Dest))})
 	}

@@ -145,8 +145,11 @@ func TestURI(t *testing.T) {
 		if v, _ = ask("/file.conf", "dest", dir); v["path"] != dir+"/file.conf" {
 			t.Errorf("%v", v)
 		}
-		if v, _ = ask("/echo", "creates", dir+"/got.*"); v["status"] != nil || !strings.Contains(v["stdout"].(string), "exists") {
+		if v, _ = ask("/echo", "creates", dir+"/got.conf"); v["status"] != nil || !strings.Contains(v["stdout"].(string), "exists") {
 			t.Errorf("%v", v)
+		}
+		if v, _ = ask("/echo", "creates", dir+"/got.*"); v["status"] != 200 {
+			t.Errorf("creates is taken for a pattern: %v", v)
 		}
 		if v, _ = ask("/gone", "status_code", []any{410}); v["body"] != "it is gone\n" {
 			t.Errorf("%v", v)

@@ -137,6 +137,10 @@ func TestGit(t *testing.T) {
 		does(t, h, args, l, true, side, third)
 		does(t, h, args, l, false, third, third)
 
+		args = map[string]any{"repo": "file://" + repo, "dest": dir + "/tagged", "depth": 1, "version": "v1"}
+		does(t, h, args, l, true, nil, first)
+		does(t, h, args, l, false, first, first)
+
 		args = map[string]any{
 			"repo": repo, "dest": dir + "/packed", "version": "v1", "umask": "077",
 			"archive": dir + "/v1.tar.gz", "archive_prefix": "v/",

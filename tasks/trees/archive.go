@@ -265,7 +265,7 @@ func (a *archive) Apply(ctx context.Context, h tasks.Host, _ tasks.Plan, f archi
 				return result, err
 			}
 		}
-		result.Values["archived"] = anyList(names)
+		result.Values["archived"] = anyList(a.told(names))
 		switch {
 		case f.alone:
 			result.Values["dest_state"] = "compress"
@@ -287,6 +287,20 @@ func (a *archive) Apply(ctx context.Context, h tasks.Host, _ tasks.Plan, f archi
 		}
 	}
 	return result, a.describe(ctx, h, f.dest, result.Values)
+}
+
+// told are the names that are returned: of zip's the files alone, as Ansible has it.
+func (a *archive) told(names []string) []string {
+	if a.Format != "zip" {
+		return names
+	}
+	var found []string
+	for i, name := range names { // in order: what is in a directory follows it
+		if i+1 == len(names) || !slices.ContainsFunc(names[i+1:], func(other string) bool { return strings.HasPrefix(other, name+"/") }) {
+			found = append(found, name)
+		}
+	}
+	return found
 }
 
 // remove removes what was archived.

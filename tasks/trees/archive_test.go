@@ -124,3 +124,13 @@ func TestArchiveRefuses(t *testing.T) {
 		}
 	}
 }
+
+// Of a zip the files are returned, of others their directories too.
+func TestArchiveTold(t *testing.T) {
+	for format, want := range map[string]string{"zip": "/d/a /d/s/b /e", "gz": "/d/a /d/s /d/s/b /e"} {
+		a := archive{archiveArgs: archiveArgs{Format: format}}
+		if got := strings.Join(a.told([]string{"/d/a", "/d/s", "/d/s/b", "/e"}), " "); got != want {
+			t.Errorf("%s: %s", format, got)
+		}
+	}
+}

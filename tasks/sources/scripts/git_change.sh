@@ -58,7 +58,10 @@ move() {
 fetch() {
 	set --
 	if [ -n "$depth" ]; then
-		current=$(head_branch) || exit 1
+		# What was cloned by a tag, and by little of its history, is on no branch and knows none of the remote's.
+		current=
+		[ "$version" != HEAD ] && ! g symbolic-ref -q HEAD >/dev/null && ! g symbolic-ref -q "refs/remotes/$remote/HEAD" >/dev/null ||
+			current=$(head_branch) || exit 1
 		if [ -n "$refspec" ]; then set -- "$refspec"
 		elif [ "$version" = HEAD ]; then set -- "$current"
 		elif is_branch "$repo"; then
