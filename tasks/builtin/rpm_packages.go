@@ -341,7 +341,7 @@ func (p *rpmPackages) Plan(found tasks.Found) (tasks.Plan, string, error) {
 			}
 		case what == dryRefused:
 			return tasks.Plan{}, "", &tasks.Failure{
-				Msg:    manager + " refuses: " + lastLines(said),
+				Msg:    manager + " refuses: " + refusal(said),
 				Values: map[string]any{"failures": []any{}, "results": []any{}, "rc": int(answer.Dry)},
 			}
 		case what == dryNothing:
@@ -360,7 +360,7 @@ func (p *rpmPackages) Plan(found tasks.Found) (tasks.Plan, string, error) {
 		what, _ := dryRun(unneeded, answer.Leaves)
 		if what == dryRefused {
 			return tasks.Plan{}, "", &tasks.Failure{
-				Msg:    manager + " refuses: " + lastLines(unneeded),
+				Msg:    manager + " refuses: " + refusal(unneeded),
 				Values: map[string]any{"rc": int(answer.Leaves), "results": []any{}},
 			}
 		}
@@ -422,7 +422,7 @@ func (p *rpmPackages) Apply(ctx context.Context, h tasks.Host, plan tasks.Plan, 
 	}
 	if r.Status != 0 {
 		return tasks.Result{}, &tasks.Failure{
-			Msg:    fmt.Sprintf("%s ended with status %d: %s", manager, r.Status, lastLines(strings.Join(said, "\n"))),
+			Msg:    fmt.Sprintf("%s ended with status %d: %s", manager, r.Status, refusal(strings.Join(said, "\n"))),
 			Values: map[string]any{"rc": r.Status, "results": results, "stderr": strings.Join(said, "\n")},
 		}
 	}

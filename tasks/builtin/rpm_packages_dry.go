@@ -47,6 +47,17 @@ func dryRun(said string, status int64) (dryOutcome, []string) {
 	return dryRefused, missing
 }
 
+// unkeyed is how dnf ends where packages are checked and there is no key: with advice, and all settings of the repository.
+var unkeyed = regexp.MustCompile(`(?s)^.*You have enabled checking of packages via GPG keys\..*Problem repository: \[?([^\]\s]+)`)
+
+// refusal is why the manager would not do what it was asked to.
+func refusal(said string) string {
+	if m := unkeyed.FindStringSubmatch(said); m != nil {
+		return "the repository " + m[1] + " has its packages checked (gpgcheck), and neither its gpgkey nor rpm has a key; rpm_key imports one"
+	}
+	return lastLines(said)
+}
+
 // lastLines returns the last eight lines of what a program printed, as one.
 func lastLines(said string) string {
 	var lines []string

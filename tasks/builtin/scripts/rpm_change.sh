@@ -1,6 +1,6 @@
 # rows: prints all packages that are installed. difference: prints what has come and gone since the beginning.
 # uses: preamble
-rows() { rpm -qa --qf '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\n' | sort; }
+rows() { rpm -qa --qf '%{NAME}-%|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}.%{ARCH}\n' | sort; }
 before=$(rows)
 difference() {
 	after=$(rows)
