@@ -3,8 +3,10 @@ package builtin
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -325,6 +327,13 @@ func (u *uri) Apply(ctx context.Context, h tasks.Host, _ tasks.Plan, found uriFo
 	}
 	began := time.Now()
 	answer, err := c.Do(ctx, r)
+	var none *tasks.Failure
+	if errors.As(err, &none) && none.Values["status"] == -1 {
+		maps.Copy(none.Values, map[string]any{"msg": none.Msg, "redirected": false, "elapsed": int(time.Since(began).Seconds())})
+		if slices.Contains(u.codes, -1) {
+			return tasks.Result{Msg: none.Msg, Values: none.Values}, nil
+		}
+	}
 	if err != nil {
 		return tasks.Result{}, err
 	}

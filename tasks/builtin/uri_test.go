@@ -63,6 +63,14 @@ func TestURI(t *testing.T) {
 		if got := echoed("/echo", "method", "POST"); got["body"] != "" || got["type"] != "" {
 			t.Errorf("%v", got)
 		}
+		// Nobody listens on port 9, which is success where status_code has -1.
+		if _, r, err := attempt("uri", map[string]any{"url": "http://127.0.0.1:9/", "status_code": []any{200, -1}}, false); err != nil ||
+			r.Values["status"] != -1 || r.Values["redirected"] != false || r.Values["url"] != "http://127.0.0.1:9/" || r.Values["msg"] == "" {
+			t.Errorf("%v: %v", r.Values, err)
+		}
+		if _, _, err := attempt("uri", map[string]any{"url": "http://127.0.0.1:9/"}, false); err == nil {
+			t.Error("nobody answered, and it was success")
+		}
 		large := strings.Repeat("0123456789\n", 20000)
 		taskstest.Write(t, dir+"/large", large, 0o600)
 		for _, remote := range []bool{false, true} {

@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -126,7 +127,12 @@ func (r *yumRepository) Plan(found tasks.Found) (tasks.Plan, error) {
 	if err != nil {
 		return tasks.Plan{}, err
 	}
-	plan.Values["repo"], plan.Values["state"] = r.args.Name, r.args.State
+	maps.Copy(plan.Values, result)
+	if plan.Change { // the file is looked at again, and has a state of its own
+		made := maps.Clone(result)
+		maps.Copy(made, plan.Made)
+		plan.Made = made
+	}
 	return plan, nil
 }
 

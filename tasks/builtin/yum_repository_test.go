@@ -25,7 +25,9 @@ func TestYumRepository(t *testing.T) {
 			"gpgcheck": false, "exclude": "a*,b", "priority": 1,
 		}
 		const other = "[other]\nname = Other\nbaseurl = http://a.lan/\n\thttp://b.lan/\n\n"
-		taskstest.MustChange(t, h, "yum_repository", args, l)
+		if _, r := taskstest.MustChange(t, h, "yum_repository", args, l); r.Values["state"] != "present" || r.Values["repo"] != "mine" {
+			t.Errorf("%v", r.Values)
+		}
 		want(other + "[mine]\nbaseurl = http://a.lan/\n\thttp://b.lan/\nexclude = a* b\ngpgcheck = 0\nname = Our packages\npriority = 1\n\n")
 		taskstest.MustNotChange(t, h, "yum_repository", args, l)
 		gone := map[string]any{"name": "mine", "file": "lab", "reposdir": dir, "state": "absent"}
