@@ -38,7 +38,8 @@ var getURLModule = tasks.Define(tasks.Module{
 		"A file that is there is fetched again only if the server says that it is newer, or with force, unless its checksum is the one given. "+
 			"Its content is replaced, whole or not at all, only if it differs.",
 		"In check mode the server is asked for the head alone, and whatever it has is taken for a change, as in Ansible.",
-		"ftp: is fetched by a host's curl. file: names a file of the host.", files.FollowNote),
+		"ftp: is fetched by a host's curl. file: names a file of the host.",
+		"A link at dest is replaced by the file, as with Ansible.", files.FollowNote),
 	Returns: append([]tasks.Return{
 		{Name: "dest", Type: "str", Doc: "the file"}, {Name: "url", Type: "str", Doc: "the URL as given"},
 		{Name: "checksum_src", Type: "str", Doc: "SHA-1 of what was fetched"}, {Name: "checksum_dest", Type: "str", Doc: "SHA-1 of the file before"},
@@ -428,7 +429,7 @@ func placeFetched(
 	switch {
 	case before.SHA1 != sums.SHA1 || before.SHA1 == "":
 		p := files.Placing{
-			Word: script.Path(dest), Follow: true, Attributes: attributes, Have: before.Dest, Sum: sums.SHA256, From: script.Path(c.Out()),
+			Word: script.Path(dest), Attributes: attributes, Have: before.Dest, Sum: sums.SHA256, From: script.Path(c.Out()),
 		}
 		if backup && before.Dest.Exists() {
 			kept = files.BackupName(dest, began)

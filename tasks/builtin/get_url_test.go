@@ -54,6 +54,14 @@ func TestGetURL(t *testing.T) {
 		}
 		must(false, args("force", true))
 		must(true, args("force", true, "mode", "0600"))
+		taskstest.Write(t, dir+"/old", "old", 0o644)
+		if err := os.Symlink("old", dir+"/link"); err != nil {
+			t.Fatal(err)
+		}
+		must(true, args("dest", dir+"/link", "force", true))
+		if info, err := os.Lstat(dir + "/link"); err != nil || !info.Mode().IsRegular() || taskstest.Read(t, dir+"/old") != "old" {
+			t.Errorf("a link at dest: %v, %v", info, err)
+		}
 		must(false, args("checksum", "sha256:"+sumOfFile))
 		if v = must(true, args("checksum", "SHA256:"+sumOfFile, "mode", "0644")); v["mode"] != "0644" {
 			t.Errorf("the mode before is returned: %v", v)
