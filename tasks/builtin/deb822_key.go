@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
@@ -118,6 +119,7 @@ func (k *deb822Key) Plan(found deb822KeyFound) (tasks.Plan, deb822Change, error)
 
 // Apply writes the key before the list that names it.
 func (k *deb822Key) Apply(ctx context.Context, h tasks.Host, _ tasks.Plan, c deb822Change) (tasks.Result, error) {
+	values := maps.Clone(c.list.Values)
 	for _, one := range []struct {
 		file *files.Edit
 		plan tasks.Plan
@@ -128,9 +130,13 @@ func (k *deb822Key) Apply(ctx context.Context, h tasks.Host, _ tasks.Plan, c deb
 		if _, err := files.RunPlan(ctx, h.Shell(), one.plan); err != nil {
 			return tasks.Result{}, err
 		}
-		if _, err := files.Prove(ctx, h.Shell(), one.file, one.plan); err != nil {
+		again, err := files.Prove(ctx, h.Shell(), one.file, one.plan)
+		if err != nil {
 			return tasks.Result{}, err
 		}
+		if one.file == k.file {
+			maps.Copy(values, again.Values)
+		}
 	}
-	return tasks.Result{Changed: true}, nil
+	return tasks.Result{Changed: true, Values: values}, nil
 }

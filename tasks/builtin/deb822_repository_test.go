@@ -45,7 +45,10 @@ func TestDeb822RepositoryKey(t *testing.T) {
 		for name, text := range map[string]string{"asc": armored, "gpg": "\x99\x00key"} {
 			taskstest.Write(t, dir+"/key", text, 0o600)
 			args := map[string]any{"name": "In " + name, "uris": "http://mirror.lan", "suites": "./", "signed_by": "file://" + dir + "/key"}
-			plan, _ := taskstest.MustChange(t, h, "deb822_repository", args, l)
+			plan, r := taskstest.MustChange(t, h, "deb822_repository", args, l)
+			if r.Values["state"] != "file" || r.Values["mode"] != "0644" {
+				t.Errorf("it says of the file what was before: %v", r.Values)
+			}
 			file := "/etc/apt/keyrings/in-" + name + "." + name
 			if plan.Values["key_filename"] != file {
 				t.Errorf("it says %v", plan.Values)
