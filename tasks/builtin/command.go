@@ -18,6 +18,7 @@ type conditions struct {
 	Creates string `arg:"creates,path" doc:"File or pattern; when it exists, the command is not run."`
 	Removes string `arg:"removes,path" doc:"File or pattern; when it does not exist, the command is not run."`
 	Chdir   string `arg:"chdir,path" doc:"Directory to run in. Relative creates and removes are looked for there."`
+	quoted  bool   // what is said has the path in quotes
 }
 
 type commandInput struct {
@@ -181,11 +182,12 @@ type conditionsFound struct {
 
 // skip returns why a command need not run; empty when it has to.
 func (c conditions) skip(found conditionsFound) string {
+	quote := map[bool]string{true: "'"}[c.quoted]
 	switch {
 	case c.Creates != "" && found.Creates:
-		return "skipped, since " + c.Creates + " exists"
+		return "skipped, since " + quote + c.Creates + quote + " exists"
 	case c.Removes != "" && !found.Removes:
-		return "skipped, since " + c.Removes + " does not exist"
+		return "skipped, since " + quote + c.Removes + quote + " does not exist"
 	}
 	return ""
 }

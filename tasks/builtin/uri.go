@@ -261,7 +261,9 @@ func (u *uri) Probe() string {
 	return text
 }
 
-func (u *uri) conditions() conditions { return conditions{Creates: u.Creates, Removes: u.Removes} }
+func (u *uri) conditions() conditions {
+	return conditions{Creates: u.Creates, Removes: u.Removes, quoted: true}
+}
 
 // uriFound is what there is before anything is asked for.
 type uriFound struct {
