@@ -201,6 +201,10 @@ func (u *ufw) Plan(found tasks.Found) (tasks.Plan, error) {
 	var commands [][]string
 	event := false
 	active := said.Status == "active"
+	if u.State == "reset" { // first: what is there to compare with is gone then
+		commands, event = append(commands, []string{"--force", "reset"}), true
+		said.Logging, said.Policies, said.Skipping, said.Missing, said.Rules = "", nil, false, u.Delete, nil
+	}
 	if u.Logging != "" && !u.logs(said.Logging) {
 		commands = append(commands, []string{"logging", u.Logging})
 	}
@@ -225,8 +229,6 @@ func (u *ufw) Plan(found tasks.Found) (tasks.Plan, error) {
 		commands = append(commands, []string{"--force", "disable"})
 	case u.State == "reloaded" && active:
 		commands, event = append(commands, []string{"reload"}), true
-	case u.State == "reset":
-		commands, event = append(commands, []string{"--force", "reset"}), true
 	}
 	if len(commands) == 0 {
 		return tasks.Plan{Msg: "ufw is as wanted", Values: map[string]any{"commands": []any{}}}, nil
@@ -235,7 +237,11 @@ func (u *ufw) Plan(found tasks.Found) (tasks.Plan, error) {
 	for _, words := range commands {
 		line := "ufw " + script.Words(words)
 		shown = append(shown, line)
-		text += "said=$(" + line + " 2>&1) || die \"ufw refused: $said\"\n"
+		again := ""
+		if slices.Contains(words, "reset") { // it keeps the files under names that have the second
+			again = " || said=$(sleep 1; " + line + " 2>&1)"
+		}
+		text += "said=$(" + line + " 2>&1)" + again + " || die \"ufw refused: $said\"\n"
 	}
 	return tasks.Plan{
 		Change: true,

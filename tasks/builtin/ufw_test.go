@@ -25,6 +25,9 @@ dry=
 if [ "$1" = --dry-run ]; then dry=yes; shift; fi
 case $1 in
 status) echo 'Status: active' ;;
+--force)
+	if [ ! -e "$STATE/reset" ]; then touch "$STATE/reset"; echo 'ERROR: user.rules already exists. Aborting'; exit 1; fi
+	: > "$STATE/rules" ;;
 *)
 	if grep -qxF -- "$*" "$STATE/rules"; then echo 'Skipping adding existing rule'
 	else
@@ -44,5 +47,10 @@ esac
 		limit := map[string]any{"rule": "limit", "port": "ssh", "proto": "tcp"}
 		taskstest.MustChange(t, h, "ufw", limit, l)
 		taskstest.MustNotChange(t, h, "ufw", limit, l)
+		// The rule is kept, for all are taken away before it is added; ufw refuses a second reset within the same second.
+		taskstest.MustChange(t, h, "ufw", map[string]any{"state": "reset", "rule": "allow", "port": "22"}, l)
+		if got := taskstest.Read(t, dir+"/rules"); got != "allow from any to any port 22\n" {
+			t.Errorf("%q", got)
+		}
 	})
 }
