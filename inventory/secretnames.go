@@ -52,9 +52,11 @@ func SecretValue(name, value string) bool {
 	return true
 }
 
-// AboutTask reports whether what a result has under a name says how the task went and to what, not what it brought:
-// "register: token" does not make secrets of the words of its command.
-func AboutTask(name string) bool { return aboutTask[name] }
+// AboutTask reports whether what stands under a name in a mapping, of which has knows the names, is a value of a task's result that says
+// how the task went and to what, not what it brought: "register: token" does not make secrets of the words of its command.
+func AboutTask(has func(name string) bool, name string) bool {
+	return aboutTask[name] && has("changed") && has("failed")
+}
 
 var aboutTask = map[string]bool{
 	"cmd": true, "msg": true, "start": true, "end": true, "delta": true, "rc": true, "attempts": true, "reason": true,

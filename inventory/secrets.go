@@ -151,7 +151,9 @@ func (s *Secrets) SecretName(name string) bool { return SecretName(name) }
 func (s *Secrets) SecretValue(name, value string) bool { return SecretValue(name, value) }
 
 // AboutTask is that function.
-func (s *Secrets) AboutTask(name string) bool { return AboutTask(name) }
+func (s *Secrets) AboutTask(has func(name string) bool, name string) bool {
+	return AboutTask(has, name)
+}
 
 func (s *Secrets) addWhole(text string) {
 	if text = bare(text); len(text) < minimumWhole {

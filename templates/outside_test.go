@@ -20,8 +20,10 @@ func (k *known) Twin(text string) string          { return strings.ReplaceAll(te
 func (k *known) TwinOf(value string) string       { return k.Twin(value) }
 func (k *known) SecretName(name string) bool      { return name == "pw" }
 func (k *known) SecretValue(_, value string) bool { return value == k.secret }
-func (k *known) AboutTask(string) bool            { return false }
-func (k *known) Add(string)                       {}
+func (k *known) AboutTask(func(string) bool, string) bool {
+	return false
+}
+func (k *known) Add(string) {}
 func (k *known) Follow(outcome, twin string, _ []string) {
 	if outcome != twin {
 		k.made[outcome] = twin
@@ -53,8 +55,10 @@ type collecting struct {
 
 func (c *collecting) SecretName(name string) bool     { return name == "pw" || name == "secret" }
 func (c *collecting) SecretValue(string, string) bool { return true }
-func (c *collecting) AboutTask(name string) bool      { return name == "cmd" }
-func (c *collecting) Add(value string)                { c.added = append(c.added, value) }
+func (c *collecting) AboutTask(has func(string) bool, name string) bool {
+	return has("failed") && name == "cmd"
+}
+func (c *collecting) Add(value string) { c.added = append(c.added, value) }
 
 // A result that has a secret's name holds secrets in what it brought, not in what it tells of its task.
 func TestResultUnderASecretName(t *testing.T) {

@@ -119,8 +119,9 @@ func (s *taskRun) conditional(ctx context.Context, v *variables, late error) *ou
 		o := s.attempt(ctx, v)
 		o.attempts = n
 		if inventory.SecretName(s.t.Register) {
+			isResult := func(string) bool { return true } // what all of them have is added to the values later
 			for name, x := range o.values {
-				s.p.r.noteInner(s.t.Register, name, true, true, x)
+				s.p.r.noteInner(s.t.Register, name, true, isResult, x)
 			}
 		}
 		if attempts > 1 && o.values != nil {

@@ -384,15 +384,13 @@ func (r *run) noteIn(name string, secret bool, x any) {
 			r.secret(name, text(x))
 		}
 	case *ordered.Map:
-		result := x.Has("changed") && x.Has("failed")
 		for inner, item := range x.All() {
-			r.noteInner(name, inner, secret, result, item)
+			r.noteInner(name, inner, secret, x.Has, item)
 		}
 	case map[string]any:
-		_, changed := x["changed"]
-		_, failed := x["failed"]
+		has := func(inner string) bool { _, there := x[inner]; return there }
 		for inner, item := range x {
-			r.noteInner(name, inner, secret, changed && failed, item)
+			r.noteInner(name, inner, secret, has, item)
 		}
 	case []any:
 		for _, item := range x {
@@ -403,11 +401,11 @@ func (r *run) noteIn(name string, secret bool, x any) {
 	}
 }
 
-// noteInner adds what stands under a name in a mapping, which may be a task's result.
-func (r *run) noteInner(outer, inner string, secret, result bool, x any) {
+// noteInner adds what stands under a name in a mapping, of which has knows the names.
+func (r *run) noteInner(outer, inner string, secret bool, has func(name string) bool, x any) {
 	own := inventory.SecretName(inner)
 	if secret && !own {
-		if result && inventory.AboutTask(inner) {
+		if inventory.AboutTask(has, inner) {
 			return
 		}
 		inner = outer

@@ -18,6 +18,7 @@ type conditions struct {
 	Creates string `arg:"creates,path" doc:"File or pattern; when it exists, the command is not run."`
 	Removes string `arg:"removes,path" doc:"File or pattern; when it does not exist, the command is not run."`
 	Chdir   string `arg:"chdir,path" doc:"Directory to run in. Relative creates and removes are looked for there."`
+	exact   bool   // creates and removes are names, and no patterns: so are those of Ansible's script, uri and unarchive
 	quoted  bool   // what is said has the path in quotes
 }
 
@@ -149,15 +150,10 @@ type commandAction struct {
 func (a *commandAction) Probe() string { return a.conditions.probe() }
 
 func (c conditions) probe() string {
-	return c.looks(func(path string) string { return string(script.Pattern(path)) })
-}
-
-// exactly looks for files by their very names, as Ansible's script and uri do.
-func (c conditions) exactly() string {
-	return c.looks(func(path string) string { return string(script.Path(path)) })
-}
-
-func (c conditions) looks(word func(path string) string) string {
+	word := script.Pattern
+	if c.exact {
+		word = script.Path
+	}
 	if c.Creates == "" && c.Removes == "" {
 		return ""
 	}
@@ -168,7 +164,7 @@ func (c conditions) looks(word func(path string) string) string {
 	for _, c := range []struct{ name, pattern string }{{"creates", c.Creates}, {"removes", c.Removes}} {
 		if c.pattern != "" {
 			text += fmt.Sprintf("for f in %s; do if [ -e \"$f\" ] || [ -L \"$f\" ]; then echo %s; break; fi; done\n",
-				word(c.pattern), c.name)
+				string(word(c.pattern)), c.name)
 		}
 	}
 	return text

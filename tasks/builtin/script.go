@@ -87,12 +87,12 @@ type scriptAction struct {
 }
 
 func (s *scriptAction) conditions() conditions {
-	return conditions{Creates: s.Creates, Removes: s.Removes}
+	return conditions{Creates: s.Creates, Removes: s.Removes, exact: true}
 }
 
 // Probe looks for what creates and removes name, and where the script may lie.
 func (s *scriptAction) Probe() string {
-	return s.conditions().exactly() + scripts.Script("script_home", nil)
+	return s.conditions().probe() + scripts.Script("script_home", nil)
 }
 
 // Plan hands on the directory that the script is to lie in.

@@ -234,11 +234,11 @@ func (u *ufw) Plan(found tasks.Found) (tasks.Plan, error) {
 		return tasks.Plan{Msg: "ufw is as wanted", Values: map[string]any{"commands": []any{}}}, nil
 	}
 	text, shown := script.Preamble, []any{}
-	for _, words := range commands {
+	for i, words := range commands {
 		line := "ufw " + script.Words(words)
 		shown = append(shown, line)
 		again := ""
-		if slices.Contains(words, "reset") { // it keeps the files under names that have the second
+		if i == 0 && u.State == "reset" { // it keeps the files under names that have the second
 			again = " || said=$(sleep 1; " + line + " 2>&1)"
 		}
 		text += "said=$(" + line + " 2>&1)" + again + " || die \"ufw refused: $said\"\n"

@@ -23,7 +23,7 @@ type unarchiveArgs struct {
 	Dest      string   `arg:"dest,required,path" doc:"Directory to unpack into. It must exist."`
 	RemoteSrc bool     `arg:"remote_src" default:"false" doc:"src is on the host."`
 	Copy      bool     `arg:"copy" default:"true" doc:"The old, opposite name of remote_src."`
-	Creates   string   `arg:"creates,path" doc:"File or pattern; when it exists, nothing is done."`
+	Creates   string   `arg:"creates,path" doc:"File on the host; when it exists, nothing is done."`
 	ExtraOpts []string `arg:"extra_opts" doc:"More options for tar, such as --strip-components=1, or for unzip."`
 	Exclude   []string `arg:"exclude" doc:"Patterns to leave out, as tar or unzip takes them."`
 	Include   []string `arg:"include" doc:"Names to unpack; everything by default."`
@@ -133,7 +133,7 @@ func (u *unarchive) Probe() string {
 	if u.RemoteSrc {
 		values["s"] = script.Path(u.at)
 	}
-	return conditions{Creates: u.Creates}.probe() + scripts.Script("unarchive_look", values)
+	return conditions{Creates: u.Creates, exact: true}.probe() + scripts.Script("unarchive_look", values)
 }
 
 // unarchiveFound is what is known of a host.

@@ -87,6 +87,10 @@ func TestUnarchive(t *testing.T) {
 		if _, r := taskstest.MustChange(t, h, "unarchive", args, l); len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], dir+"/top/nothing") {
 			t.Errorf("what creates names is not there, and it says %q", r.Warnings)
 		}
+		args["creates"] = dir + "/to*" // a name, and no pattern
+		if plan := taskstest.MustNotChange(t, h, "unarchive", args, l); plan.Values["skipped"] != nil {
+			t.Errorf("creates is taken for a pattern: %v", plan.Values)
+		}
 		args["creates"] = dir + "/top"
 		taskstest.MustNotChange(t, h, "unarchive", args, l)
 		delete(args, "creates")

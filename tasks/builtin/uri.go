@@ -254,7 +254,7 @@ func formText(body any) (string, error) {
 
 // Probe looks at creates, removes and dest, and at what there is to make requests with.
 func (u *uri) Probe() string {
-	text := u.conditions().exactly() + web.Probe(u.UseNetrc && u.User == "")
+	text := u.conditions().probe() + web.Probe(u.UseNetrc && u.User == "")
 	if u.Dest != "" {
 		text += scripts.Script("get_url", script.Values{"p": script.Path(script.TrimSlashes(u.Dest))})
 	}
@@ -262,7 +262,7 @@ func (u *uri) Probe() string {
 }
 
 func (u *uri) conditions() conditions {
-	return conditions{Creates: u.Creates, Removes: u.Removes, quoted: true}
+	return conditions{Creates: u.Creates, Removes: u.Removes, exact: true, quoted: true}
 }
 
 // uriFound is what there is before anything is asked for.

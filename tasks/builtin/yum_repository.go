@@ -128,11 +128,8 @@ func (r *yumRepository) Plan(found tasks.Found) (tasks.Plan, error) {
 		return tasks.Plan{}, err
 	}
 	maps.Copy(plan.Values, result)
-	if plan.Change { // the file is looked at again, and has a state of its own
-		made := maps.Clone(result)
-		maps.Copy(made, plan.Made)
-		plan.Made = made
-	}
+	maps.Copy(result, plan.Made)
+	plan.Made = result // the file is looked at again after a change, and has a state of its own
 	return plan, nil
 }
 

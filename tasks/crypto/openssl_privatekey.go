@@ -1,7 +1,6 @@
 package crypto
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
@@ -118,15 +117,12 @@ func (f *keyFile) make(text []byte, from []given) (made, error) {
 
 // content is the key as it is returned: in check mode, where none is made, the one that is there. What is no PEM is in base64.
 func (f *keyFile) content(after, before []byte) any {
-	if f.maker.asking && !bytes.Equal(after, before) {
-		after = before
-	}
-	if len(after) == 0 {
+	content, ok := written(after, before, f.maker.asking).(string)
+	if !ok {
 		return nil
 	}
-	content := string(after)
-	if block, _ := pem.Decode(after); block == nil {
-		content = base64.StdEncoding.EncodeToString(after)
+	if block, _ := pem.Decode([]byte(content)); block == nil {
+		content = base64.StdEncoding.EncodeToString([]byte(content))
 	}
 	f.secret(content)
 	return content

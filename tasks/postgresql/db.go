@@ -92,17 +92,13 @@ var dbModule = tasks.Define(tasks.Module{
 		"select 1 from pg_catalog.pg_database where datname = "+literal(a.Target),
 		"show server_version_num",
 	)
-	w.decide = func(found []answer) (change, error) { return a.decide(found, l.Check()) }
+	w.decide = a.decide
 	return tasks.AskApply(w), nil
 })
 
-// decide says what there is to do. What check mode would do is not among executed_commands, as in Ansible.
-func (a *dbArgs) decide(found []answer, checking bool) (change, error) {
-	c := change{apart: true, values: map[string]any{"db": a.Name}}
+func (a *dbArgs) decide(found []answer) (change, error) {
+	c := change{apart: true, told: "executed_commands", untold: true, values: map[string]any{"db": a.Name}}
 	err := a.statements(found, &c)
-	if c.values["executed_commands"] = c.queries(); checking {
-		c.values["executed_commands"] = []any{}
-	}
 	return c, err
 }
 

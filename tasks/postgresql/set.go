@@ -81,7 +81,7 @@ var setModule = tasks.Define(tasks.Module{
 		return asks("select setting from pg_catalog.pg_file_settings where lower(name) = lower(" + literal(a.Name) +
 			") and sourcefile like '%/postgresql.auto.conf' order by seqno desc")
 	}
-	s.decide = func(found []answer) (change, error) { return a.decide(found, l.Check()) }
+	s.decide = a.decide
 	return tasks.AskApply(s), nil
 })
 
@@ -96,9 +96,8 @@ type setting struct {
 // lists are settings whose value is a list of names, each of which is quoted by itself.
 var lists = []string{"local_preload_libraries", "search_path", "session_preload_libraries", "shared_preload_libraries", "temp_tablespaces"}
 
-// decide says what there is to do. What check mode would do is not among the queries, as in Ansible.
-func (a *setArgs) decide(found []answer, checking bool) (change, error) {
-	c := change{apart: true}
+func (a *setArgs) decide(found []answer) (change, error) {
+	c := change{apart: true, untold: true}
 	have := found[0]
 	if !have.known() {
 		return c, &tasks.Failure{Msg: "No such parameter: " + a.Name, Hint: "is it spelled so, and there in this release of the server?"}
@@ -160,10 +159,7 @@ func (a *setArgs) decide(found []answer, checking bool) (change, error) {
 		}
 	}
 	if len(c.statements) > 0 {
-		c.msg = c.statements[0].text()
-		if c.values["queries"] = c.queries(); checking {
-			c.values["queries"] = []any{}
-		}
+		c.msg, c.values["queries"] = c.statements[0].text(), c.queries() // the reload that follows is none of them
 		if restart {
 			c.warnings = []string{"Restart of PostgreSQL is required for setting " + a.Name}
 		} else {

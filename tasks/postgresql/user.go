@@ -76,7 +76,7 @@ var userModule = tasks.Define(tasks.Module{
 	if quotes != strings.HasSuffix(a.Name, `"`) {
 		return refuse("name", "has a quote at one end only")
 	}
-	u := &user{userArgs: a, role: a.Name, asking: l.Check()}
+	u := &user{userArgs: a, role: a.Name}
 	if quotes {
 		parts, err := nameParts(a.Name)
 		if err != nil || len(parts) != 1 {
@@ -107,7 +107,6 @@ var userModule = tasks.Define(tasks.Module{
 
 type user struct {
 	*userArgs
-	asking bool
 	role   string
 	flags  []flag
 	config map[string]string
@@ -198,9 +197,7 @@ func (u *user) decide(found []answer) (change, error) {
 		if !u.FailOnUser {
 			c.failed = map[string]any{"user_removed": false}
 		}
-		if u.asking {
-			c.values["queries"] = []any{}
-		}
+		c.untold = true
 		return c, nil
 	case u.State == "absent":
 		return c, nil

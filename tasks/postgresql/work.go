@@ -1,6 +1,7 @@
 package postgresql
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,9 @@ type change struct {
 	apart      bool // no transaction may hold them
 	// settled: a second look cannot tell whether the change took effect, such as where nothing of it can be read.
 	settled bool
+	// told is where the result has the statements, "" for queries; untold: not in check mode, as with Ansible's module.
+	told   string
+	untold bool
 	// failed, where it is not nil, is the result in place of a failure when the server refuses the change.
 	failed   map[string]any
 	msg      string
@@ -106,8 +110,12 @@ func (w *work) Plan(f found) (tasks.Plan, change, error) {
 	if p.Values == nil {
 		p.Values = map[string]any{}
 	}
-	if _, given := p.Values["queries"]; !given {
-		p.Values["queries"] = c.queries()
+	told := cmp.Or(c.told, "queries")
+	if _, given := p.Values[told]; !given {
+		p.Values[told] = c.queries()
+	}
+	if c.untold && w.check {
+		p.Values[told] = []any{}
 	}
 	return p, c, nil
 }

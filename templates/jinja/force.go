@@ -3,7 +3,6 @@ package jinja
 import (
 	"fmt"
 	"math/big"
-	"slices"
 
 	"github.com/polarbook/polarbook/inventory/vault"
 	"github.com/polarbook/polarbook/templates/ordered"
@@ -288,18 +287,12 @@ func listed(value any) any {
 	case Tuple:
 		return listed([]any(v))
 	case []any:
-		if !slices.ContainsFunc(v, holdsTuple) {
-			return value
-		}
 		result := make([]any, len(v))
 		for at, item := range v {
 			result[at] = listed(item)
 		}
 		return result
 	case *ordered.Map:
-		if !holdsTuple(v) {
-			return value
-		}
 		result := v.Clone()
 		for key, item := range v.All() {
 			result.Set(key, listed(item))
@@ -307,18 +300,6 @@ func listed(value any) any {
 		return result
 	}
 	return value
-}
-
-func holdsTuple(value any) bool {
-	switch v := value.(type) {
-	case Tuple:
-		return true
-	case []any:
-		return slices.ContainsFunc(v, holdsTuple)
-	case *ordered.Map:
-		return slices.ContainsFunc(v.Values(), holdsTuple)
-	}
-	return false
 }
 
 // CheckDefined returns the error of the first thing undefined in a value.

@@ -23,8 +23,10 @@ func (r *Run) method(of any, name string) *Function {
 		table = dictionaryMethods
 	case []any, *LazyList, Tuple:
 		table = listMethods
-	case bool, int, *big.Int, float64:
-		table = numberMethods
+	case bool, int, *big.Int:
+		table = wholeMethods
+	case float64:
+		table = floatMethods
 	}
 	m, ok := table[name]
 	if !ok {
@@ -115,17 +117,19 @@ var listMethods = map[string]Callable{
 	"copy": {"", func(c *Invocation) (any, error) { return c.Value, nil }, false},
 }
 
-var numberMethods = map[string]Callable{
-	"is_integer": {"", func(c *Invocation) (any, error) {
-		f, ok := c.Value.(float64)
-		return !ok || f == math.Trunc(f) && !math.IsInf(f, 0), nil
-	}, false},
+var wholeMethods = map[string]Callable{
+	"is_integer": {"", func(*Invocation) (any, error) { return true, nil }, false},
 	"bit_length": {"", func(c *Invocation) (any, error) {
-		i, ok := Big(c.Value)
-		if !ok {
-			return nil, errors.New("a float has no bits")
-		}
+		i, _ := Big(c.Value)
 		return i.BitLen(), nil
+	}, false},
+	"conjugate": {"", func(c *Invocation) (any, error) { return c.Value, nil }, false},
+}
+
+var floatMethods = map[string]Callable{
+	"is_integer": {"", func(c *Invocation) (any, error) {
+		f := c.Value.(float64)
+		return f == math.Trunc(f) && !math.IsInf(f, 0), nil
 	}, false},
 	"conjugate": {"", func(c *Invocation) (any, error) { return c.Value, nil }, false},
 }

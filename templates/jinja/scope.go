@@ -257,11 +257,8 @@ func (m *LazyMap) get(key string) (any, bool, error) {
 	if err != nil {
 		return nil, true, err
 	}
-	within := m.secret
-	if f := m.session.shared.secrets; f != nil && within && isResult(m.Raw) && f.AboutTask(key) {
-		within = false
-	}
-	m.values[key] = m.session.named(key, within, value)
+	f := m.session.shared.secrets
+	m.values[key] = m.session.named(key, m.secret && f != nil && !f.AboutTask(m.Raw.Has, key), value)
 	return m.values[key], true, nil
 }
 

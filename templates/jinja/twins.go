@@ -25,10 +25,11 @@ type Secrets interface {
 	// the template read and that are no secrets.
 	Follow(outcome, twin string, public []string)
 	// SecretName reports whether a variable of that name is a secret, SecretValue whether that value of it is, and Add makes
-	// one of it. AboutTask reports whether a value of a task's result is none although the result has a secret's name.
+	// one of it. AboutTask reports whether what a
+	// mapping has under a name is none, although the mapping has a secret's name, for it is a task's result.
 	SecretName(name string) bool
 	SecretValue(name, value string) bool
-	AboutTask(name string) bool
+	AboutTask(has func(name string) bool, name string) bool
 	Add(value string)
 }
 
@@ -368,7 +369,7 @@ func (f *followed) secret(name string, value any, depth int) any {
 			inner := name
 			if f.SecretName(key) {
 				inner = key
-			} else if isResult(v) && f.AboutTask(key) {
+			} else if f.AboutTask(v.Has, key) {
 				values.SetAs(key, v.KeyOf(key), item)
 				continue
 			}
@@ -378,9 +379,6 @@ func (f *followed) secret(name string, value any, depth int) any {
 	}
 	return value
 }
-
-// isResult reports whether a mapping is what a task registered.
-func isResult(m *ordered.Map) bool { return m.Has("changed") && m.Has("failed") }
 
 // one has a secret known, and is it or its twin.
 func (f *followed) one(secret string) string {

@@ -1,6 +1,7 @@
 package differential
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -134,6 +135,7 @@ type part struct {
 	alone    bool
 	tasks    string
 	files    map[string]string
+	packages []string // before the first case only: those of all
 }
 
 var fileLine = regexp.MustCompile(`^-- (\S+) --$`)
@@ -164,7 +166,7 @@ func parseCases(t *testing.T, section, text string) []*batch {
 		all = append([]*batch{joined}, all...)
 	}
 	for _, b := range all {
-		b.packages = packagesOf(chunks[0])
+		b.packages = first.packages
 	}
 	return all
 }
@@ -248,7 +250,8 @@ func parsePart(text string) part {
 				p.play = append(p.play, keyword)
 				continue
 			}
-			if strings.HasPrefix(trimmed, "packages: ") {
+			if names, ok := strings.CutPrefix(trimmed, "packages: "); ok {
+				p.packages = strings.Fields(names)
 				continue
 			}
 			if trimmed == "together" || trimmed == "alone" {
@@ -301,62 +304,43 @@ var source = regexp.MustCompile(`\bsrc: ([\w./-]+)`)
 // ownDirectory is where a row's arguments have the case's directory.
 var ownDirectory = regexp.MustCompile(`\bDIR\b`)
 
-// wanted is the line of a table or a file of cases that names packages.
-var wanted = regexp.MustCompile(`(?m)^packages: (.+)$`)
-
-// flavoured is the line of a table that names the hosts' flavour.
-var flavoured = regexp.MustCompile(`(?m)^flavour: (\w+)$`)
-
-// packagesOf are those that such a file names.
-func packagesOf(text string) []string {
-	if m := wanted.FindStringSubmatch(text); m != nil {
-		return strings.Fields(m[1])
-	}
-	return nil
-}
-
-// gathers is the line of a table that names facts.
-var gathers = regexp.MustCompile(`(?m)^gather: (\w+)$`)
-
-// named is the line of a table that has its module's full name.
-var named = regexp.MustCompile(`(?m)^module: ([\w.]+)$`)
+// setting is a line of a table that is about all rows.
+var setting = regexp.MustCompile(`^(run|packages|flavour|after|gather|module):(.*)$`)
 
 // parseTable makes one playbook of a table of a module's cases: what is to be there is made by one script before.
 func parseTable(section, text string) *batch {
-	b := &batch{section: section, name: section, files: map[string]string{}, runs: [][]string{{}, {"--skip-tags", "prepare"}}}
+	b := &batch{section: section, name: section, files: map[string]string{}}
 	module := filepath.Base(section)
 	table, rest := text, ""
 	if at := strings.Index(text, "\n-- "); at >= 0 {
 		table, rest = text[:at+1], text[at+1:]
 	}
-	b.files, b.packages = parsePart(rest).files, packagesOf(table)
-	if m := flavoured.FindStringSubmatch(table); m != nil {
-		b.flavour = m[1]
+	b.files = parsePart(rest).files
+	settings := map[string][]string{}
+	for row := range strings.Lines(table) {
+		if m := setting.FindStringSubmatch(strings.TrimSpace(row)); m != nil {
+			settings[m[1]] = append(settings[m[1]], strings.TrimSpace(m[2]))
+		}
 	}
-	if m := named.FindStringSubmatch(table); m != nil {
-		module = m[1]
+	for _, arguments := range settings["run"] {
+		b.runs = append(b.runs, strings.Fields(arguments))
 	}
+	if len(b.runs) == 0 {
+		b.runs = [][]string{{}, {"--skip-tags", "prepare"}}
+	}
+	value := func(name string) string { return strings.Join(settings[name], " ") }
+	b.packages, b.flavour, module = strings.Fields(value("packages")), value("flavour"), cmp.Or(value("module"), module)
 	prepared, tasks := "set -eu\n", ""
-	var once []string
 	head, facts := "- hosts: node1\n  ignore_errors: true\n  vars: {n: 5, word: text, items: [a, b]}\n", "  gather_facts: false\n"
-	if m := gathers.FindStringSubmatch(table); m != nil {
-		facts = "  gather_subset: [\"!all\", \"!min\", " + m[1] + "]\n"
+	if fact := value("gather"); fact != "" {
+		facts = "  gather_subset: [\"!all\", \"!min\", " + fact + "]\n"
 	}
 	head += facts + "  tasks:\n"
 	line := strings.Count(head, "\n") + 2 // behind the task that prepares
-	after := ""
 	for row := range strings.Lines(table) {
 		row = strings.TrimSpace(row)
-		if arguments, ok := strings.CutPrefix(row, "run:"); ok {
-			once = append(once, strings.TrimSpace(arguments))
-			continue
-		}
-		if script, ok := strings.CutPrefix(row, "after: "); ok {
-			after = fmt.Sprintf("    - {name: after, changed_when: false, shell: %s}\n", asYAML(script))
-			continue
-		}
 		name, does, ok := strings.Cut(row, " :: ")
-		if !ok || strings.HasPrefix(row, "#") {
+		if !ok || strings.HasPrefix(row, "#") || setting.MatchString(row) {
 			continue
 		}
 		does, prepare, _ := strings.Cut(does, " <- ")
@@ -377,13 +361,10 @@ func parseTable(section, text string) *batch {
 		b.cases = append(b.cases, c)
 		line++
 	}
-	if len(once) > 0 {
-		b.runs = nil
-		for _, arguments := range once {
-			b.runs = append(b.runs, strings.Fields(arguments))
-		}
+	b.files["site.yml"] = fmt.Sprintf("%s    - {name: prepare, tags: prepare, shell: %s}\n", head, asYAML(prepared)) + tasks
+	if script := value("after"); script != "" {
+		b.files["site.yml"] += fmt.Sprintf("    - {name: after, changed_when: false, shell: %s}\n", asYAML(script))
 	}
-	b.files["site.yml"] = fmt.Sprintf("%s    - {name: prepare, tags: prepare, shell: %s}\n", head, asYAML(prepared)) + tasks + after
 	return b
 }
 

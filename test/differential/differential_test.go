@@ -36,8 +36,8 @@ func TestAsAnsible(t *testing.T) {
 		if len(some) == 0 {
 			continue
 		}
-		c := newComparison(t, flavour, packagesFor(some))
-		c.known, c.table = known, all
+		c := newComparison(t, flavour, packagesFor(some), all)
+		c.known = known
 		for _, b := range some {
 			t.Run(b.name, func(t *testing.T) { c.do(t, b) })
 		}
@@ -80,14 +80,14 @@ func packagesFor(batches []*batch) []string {
 }
 
 // newComparison boots the hosts of all programs. It skips the test where there is no Ansible to compare with.
-func newComparison(t *testing.T, flavour string, packages []string) *comparison {
+func newComparison(t *testing.T, flavour string, packages []string, counts *table) *comparison {
 	t.Helper()
 	scratch, err := os.MkdirTemp("/tmp", "diff-")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(scratch) })
-	c := &comparison{reported: map[string]bool{}, table: newTable()}
+	c := &comparison{reported: map[string]bool{}, table: counts}
 	c.ours = newDesk(t, scratch, "p", "polarbook", flavour, packages)
 	c.ours.run = runPolarbook
 	for i, a := range ansibles {

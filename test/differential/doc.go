@@ -19,6 +19,7 @@
 //
 // Before the first case of a .cases file, and after a case's first line, these lines may stand:
 //
+//	packages: NAME   (first part only) Debian's packages that the hosts have
 //	run: ARGUMENTS   one run with these arguments; several lines are several runs. One run without arguments otherwise
 //	play: KEYWORD    what the play that is made of the tasks has, such as "play: vars: {a: 1}"
 //	together         (first part only) the cases are plays of one playbook, for programs take long to start; ignore_errors
