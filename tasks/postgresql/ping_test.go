@@ -24,10 +24,7 @@ func TestPing(t *testing.T) {
 
 // TestEachShell asks by psql under every shell that hosts have.
 func TestEachShell(t *testing.T) {
-	s := theServer()
-	if s.missing != "" {
-		t.Skip(s.missing)
-	}
+	s := mustServe(t)
 	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, _ string) {
 		args := map[string]any{"login_unix_socket": s.dir, "login_port": s.port, "query": []any{`select '\! touch /tmp/x' as a, ':HOST' as "b'"`, "show port"}}
 		v := taskstest.MustNotChange(t, h, "postgresql_query", args, &taskstest.FakeLocal{}).Values

@@ -42,8 +42,11 @@ func TestMain(m *testing.M) {
 
 var started *server
 
-// programs is where the newest release of the server is.
+// programs is where the newest release of the server is, or that of which the environment gives the directory of programs: PolarDB, say.
 func programs() string {
+	if given := os.Getenv("POSTGRESQL_BIN"); given != "" {
+		return given
+	}
 	for _, pattern := range []string{"/usr/lib/postgresql/*/bin/initdb", "/usr/pgsql-*/bin/initdb"} {
 		if all, _ := filepath.Glob(pattern); len(all) > 0 {
 			return filepath.Dir(all[len(all)-1])
@@ -111,14 +114,17 @@ func startServer() *server {
 		"pg_hba.conf":   "local all postgres peer map=here\nlocal all all scram-sha-256\nhost all clear 127.0.0.1/32 password\nhost all older 127.0.0.1/32 md5\nhost all all 127.0.0.1/32 scram-sha-256\n",
 		"pg_ident.conf": "here " + me + " postgres\n",
 		"postgresql.conf": fmt.Sprintf("listen_addresses = '127.0.0.1'\nport = %d\nunix_socket_directories = '%s'\nfsync = off\n"+
-			"max_connections = 20\nshared_buffers = 16MB\n", s.port, s.dir),
+			"max_connections = 100\npassword_encryption = scram-sha-256\nshared_buffers = 16MB\n", s.port, s.dir),
 	} {
 		if err == nil {
 			err = os.WriteFile(filepath.Join(data, name), []byte(text), 0o644)
 		}
 	}
 	if err == nil {
-		err = run("pg_ctl", "-D", data, "-w", "-l", filepath.Join(s.dir, "log"), "start")
+		if err = run("pg_ctl", "-D", data, "-w", "-l", filepath.Join(s.dir, "log"), "start"); err != nil {
+			said, _ := os.ReadFile(filepath.Join(s.dir, "log"))
+			err = fmt.Errorf("%w%s", err, said)
+		}
 	}
 	if err != nil {
 		s.missing = err.Error()
@@ -126,13 +132,24 @@ func startServer() *server {
 	return s
 }
 
+// mustServe returns the server. Without one the test is skipped, unless the environment names the server that is to be there.
+func mustServe(t *testing.T) *server {
+	t.Helper()
+	s := theServer()
+	switch {
+	case s.missing == "":
+	case os.Getenv("POSTGRESQL_BIN") != "":
+		t.Fatal(s.missing)
+	default:
+		t.Skip(s.missing)
+	}
+	return s
+}
+
 // ways runs a test by every way to a server: psql on its socket, and a connection over TCP.
 func ways(t *testing.T, test func(t *testing.T, on *target)) {
 	t.Helper()
-	s := theServer()
-	if s.missing != "" {
-		t.Skip(s.missing)
-	}
+	s := mustServe(t)
 	for _, way := range []string{"socket", "tcp"} {
 		t.Run(way, func(t *testing.T) {
 			on := &target{server: s, host: &taskstest.LocalHost{Words: taskstest.ShellsFor(t)[0]}, local: &taskstest.FakeLocal{}}

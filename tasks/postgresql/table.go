@@ -15,7 +15,7 @@ type tableArgs struct {
 	Columns    []string `arg:"columns" doc:"Columns of a new table, as SQL has them: id bigint primary key."`
 	Like       string   `arg:"like" doc:"Table whose columns a new one gets."`
 	Including  string   `arg:"including" doc:"What else it gets of that, with commas: DEFAULTS, CONSTRAINTS, INDEXES, STORAGE, COMMENTS, ALL and the like."`
-	Unlogged   bool     `arg:"unlogged" default:"false" doc:"Have no log written for a new table: a crash empties it, and no other member of a cluster has what is in it."`
+	Unlogged   bool     `arg:"unlogged" default:"false" doc:"Have no log written for a new table: a crash empties it, and no other member of a cluster has what is in it. PolarDB gives it a log all the same."`
 	Owner      string   `arg:"owner" doc:"Role that is to own it."`
 	Tablespace string   `arg:"tablespace" doc:"Tablespace that it is to be in. One that is there is moved, locked."`
 	Params     []string `arg:"storage_params" doc:"Its options, such as fillfactor=70."`

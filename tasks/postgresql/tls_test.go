@@ -21,10 +21,7 @@ import (
 
 // TestTLS has the server use TLS for a while, with a certificate for localhost.
 func TestTLS(t *testing.T) {
-	s := theServer()
-	if s.missing != "" {
-		t.Skip(s.missing)
-	}
+	s := mustServe(t)
 	on := &target{server: s, host: &taskstest.LocalHost{Words: taskstest.ShellsFor(t)[0]}, local: &taskstest.FakeLocal{}}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

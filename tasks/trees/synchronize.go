@@ -10,18 +10,18 @@ import (
 )
 
 type synchronizeArgs struct {
-	Src           string   `arg:"src,required" doc:"Directory on the control node, looked up in files/ as for copy. With a slash at its end, what is in it."`
-	Dest          string   `arg:"dest,required" doc:"Directory on the host, by its absolute path."`
+	Src           string   `arg:"src,required" doc:"Directory, file or link on the control node, looked up in files/ as for copy. With a slash at its end, what is in that directory."`
+	Dest          string   `arg:"dest,required" doc:"Directory on the host, by its absolute path. It is made when its parent is there. A single file may be given the name it is to have."`
 	Mode          string   `arg:"mode" default:"push" choices:"push pull" doc:"Only push, from the control node to hosts, is done here."`
 	Archive       bool     `arg:"archive" default:"true" doc:"The default of recursive, links, perms, times, owner and group."`
-	Recursive     *bool    `arg:"recursive" doc:"Has to be true here, as it is with archive."`
+	Recursive     *bool    `arg:"recursive" doc:"Has to be true for a directory, as it is with archive."`
 	Links         *bool    `arg:"links" doc:"Copy links as links; archive's value by default. They are left out otherwise."`
 	Perms         *bool    `arg:"perms" doc:"Give files the modes of the source's; archive's value by default."`
 	Times         *bool    `arg:"times" doc:"Give files the times of the source's; archive's value by default."`
 	Owner         *bool    `arg:"owner" doc:"Give files the owners of the source's, where the task works as root; archive's value by default."`
 	Group         *bool    `arg:"group" doc:"Give files the groups of the source's, where the task works as root; archive's value by default."`
 	Checksum      bool     `arg:"checksum" default:"false" doc:"Compare the files' SHA-256, not size and time."`
-	Delete        bool     `arg:"delete" default:"false" doc:"Remove what the source does not have, except what rsync_opts exclude."`
+	Delete        bool     `arg:"delete" default:"false" doc:"Remove what the source does not have, after the rest is done, except what rsync_opts exclude."`
 	ExistingOnly  bool     `arg:"existing_only" default:"false" doc:"Make nothing new on the host."`
 	CopyLinks     bool     `arg:"copy_links" default:"false" doc:"Refused: links are copied as links."`
 	Dirs          bool     `arg:"dirs" default:"false" doc:"Refused: trees are copied whole."`
@@ -47,9 +47,10 @@ var synchronizeModule = tasks.Define(tasks.Module{
 	Notes: []string{
 		"Neither side needs rsync: the host lists what it has, and what differs goes as one tar stream over the task's own connection, as the " +
 			"user that become names. What is compared is rsync's: size and time in seconds, or the content with checksum.",
-		"Only push is done, from the control node: delegate_to, with which Ansible copies from one host to another, is refused. A single file, " +
-			"a link as src, and a file where the other side has a directory are refused, and so are names with a newline, devices and sockets, " +
-			"and files .rsync-filter, whose rules are not read here.",
+		"Only push is done, from the control node: delegate_to, with which Ansible copies from one host to another, is refused, and so are names " +
+			"with a newline, devices and sockets, and files .rsync-filter, whose rules are not read here.",
+		"A file, a link or an empty directory gives way to what the source has under its name. A directory that holds something gives way to no " +
+			"file but with delete: where rsync would leave it and do the rest, nothing is done here.",
 		"Below dest no link is followed. delete removes nothing unless all of src could be read; a directory in which something excluded lies stays.",
 		"An owner or a group counts as the same when its name or its number is.",
 	},
@@ -65,11 +66,12 @@ var synchronizeModule = tasks.Define(tasks.Module{
 type synchronize struct {
 	synchronizeArgs
 	fsys                              fs.FS
-	root, under                       string
+	start, base                       string // what is copied, and the directory below which its names are
+	slash                             bool   // dest has one at its end: it is a directory
 	links, perms, times, owner, group bool
 	rules                             []syncRule
 	keep                              bool            // --ignore-existing
-	entries                           []syncEntry     // parents first
+	entries                           []syncEntry     // in rsync's order, parents first
 	passed                            map[string]bool // links that are not copied: what has such a name there stays
 	asking                            bool
 }
@@ -78,7 +80,7 @@ func newSynchronize(a *synchronizeArgs, l tasks.Local) (tasks.Action, error) {
 	refuse := func(arg, problem string) (tasks.Action, error) {
 		return nil, &tasks.ArgError{Module: "synchronize", Arg: arg, Problem: problem}
 	}
-	s := &synchronize{synchronizeArgs: *a, asking: l.Check(), passed: map[string]bool{}}
+	s := &synchronize{synchronizeArgs: *a, asking: l.Check(), passed: map[string]bool{}, slash: strings.HasSuffix(a.Dest, "/")}
 	part := func(given *bool) bool {
 		if given == nil {
 			return a.Archive
@@ -95,8 +97,6 @@ func newSynchronize(a *synchronizeArgs, l tasks.Local) (tasks.Action, error) {
 		return refuse("dirs", "is not done here: trees are copied whole")
 	case len(a.LinkDest) > 0:
 		return refuse("link_dest", "is not done here: files are not linked to those of another tree")
-	case !part(a.Recursive):
-		return refuse("recursive", "has to be true here: trees are copied whole")
 	case !strings.HasPrefix(a.Dest, "/") || path.Clean(a.Dest) == "/":
 		return refuse("dest", "has to be an absolute path other than /")
 	}
@@ -114,25 +114,45 @@ func newSynchronize(a *synchronizeArgs, l tasks.Local) (tasks.Action, error) {
 			}
 		}
 	}
-	var err error
-	if s.fsys, s.root, err = l.Find("files", a.Src); err != nil {
+	isDir, err := s.find(l)
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("synchronize: src: %w", err)
-	}
-	if info, err := fs.Lstat(s.fsys, s.root); err != nil {
-		return nil, fmt.Errorf("synchronize: src: %w", err)
-	} else if !info.IsDir() {
-		return refuse("src", "is not a directory: use copy for a single file, and name what a link leads to")
-	}
-	if !strings.HasSuffix(a.Src, "/") {
-		s.under = path.Base(s.root)
-		if s.under == "." {
-			return refuse("src", "needs a name or a slash at its end")
-		}
+	case isDir && !part(a.Recursive):
+		return refuse("recursive", "has to be true here: trees are copied whole")
+	case s.base == "." && s.start == "." && !strings.HasSuffix(a.Src, "/"):
+		return refuse("src", "needs a name or a slash at its end")
 	}
 	if err := s.read(l); err != nil {
 		return nil, fmt.Errorf("synchronize: reading src: %w", err)
 	}
 	return tasks.AskApply(s), nil
+}
+
+// find looks src up. Names are below src itself where it ends with a slash, and below its directory otherwise.
+func (s *synchronize) find(l tasks.Local) (isDir bool, err error) {
+	if s.fsys, s.start, err = l.Find("files", s.Src); err != nil {
+		return false, err
+	}
+	within := strings.HasSuffix(s.Src, "/")
+	info, err := fs.Lstat(s.fsys, s.start)
+	if err == nil && within && info.Mode()&fs.ModeSymlink != 0 { // what it leads to
+		if s.fsys, err = fs.Sub(s.fsys, s.start); err == nil {
+			s.start = "."
+			info, err = fs.Stat(s.fsys, s.start)
+		}
+	}
+	if err != nil {
+		return false, err
+	}
+	if within && !info.IsDir() {
+		return false, fmt.Errorf("%s is not a directory", s.Src)
+	}
+	s.base = s.start
+	if !within {
+		s.base = path.Dir(s.start)
+	}
+	return info.IsDir(), nil
 }
 
 // options reads rsync_opts. It returns what is wrong with them.

@@ -18,7 +18,8 @@ import (
 )
 
 type syncEntry struct {
-	name                      string // below the top; "" is the top
+	source                    string // its name below base, which rsync shows; "" is base itself
+	name                      string // below the top on the host; "" is the top
 	kind                      byte   // f, d or L
 	mode                      int
 	size, time                int64
@@ -28,16 +29,14 @@ type syncEntry struct {
 
 // read lists the source.
 func (s *synchronize) read(l tasks.Local) error {
-	return fs.WalkDir(s.fsys, s.root, func(name string, d fs.DirEntry, err error) error {
+	visit := func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		e := syncEntry{kind: 'f'}
-		if name != s.root {
-			e.name = strings.TrimPrefix(name, strings.TrimSuffix(s.root, "/")+"/")
-			if s.root == "." {
-				e.name = name
-			}
+		if name != s.base {
+			e.source = strings.TrimPrefix(name, strings.TrimSuffix(s.base, "/")+"/")
+			e.name = e.source
 		}
 		if path.Base(e.name) == ".rsync-filter" && s.Delay {
 			return fmt.Errorf("%s: rules in files of this name are not read here: delay_updates: false makes it a file like any other", e.name)
@@ -87,32 +86,72 @@ func (s *synchronize) read(l tasks.Local) error {
 		}
 		s.entries = append(s.entries, e)
 		return nil
-	})
+	}
+	info, err := fs.Lstat(s.fsys, s.start)
+	switch {
+	case err != nil:
+	case info.Mode()&fs.ModeSymlink != 0 && s.start != s.base: // WalkDir would go where it leads
+		err = visit(s.start, fs.FileInfoToDirEntry(info), nil)
+	default:
+		err = fs.WalkDir(s.fsys, s.start, visit)
+	}
+	slices.SortFunc(s.entries, syncOrder)
+	return err
+}
+
+// syncOrder compares in rsync's order: what is in a directory comes behind it, other directories last, names of directories with a slash.
+func syncOrder(a, b syncEntry) int { return strings.Compare(a.order(), b.order()) }
+
+// order is the name with a digit before each part, 1 before those of directories.
+func (e syncEntry) order() string {
+	if e.name == "" {
+		return ""
+	}
+	last := "0" + path.Base(e.name)
+	if e.kind == 'd' {
+		last = "1" + path.Base(e.name) + "/"
+	}
+	if up := parent(e.name); up != "" {
+		return "1" + strings.ReplaceAll(up, "/", "/1") + "/" + last
+	}
+	return last
 }
 
 func (s *synchronize) excluded(name string, dir bool) bool {
-	full := path.Join(s.under, name)
-	if full == "" {
+	if name == "" {
 		return false
 	}
 	for _, r := range s.rules {
-		if r.matches(full, dir) {
+		if r.matches(name, dir) {
 			return !r.include
 		}
 	}
 	return false
 }
 
-func (s *synchronize) top() string { return path.Join(s.Dest, s.under) }
-
-// Probe lists what is there.
-func (s *synchronize) Probe() string { return scripts.Script("sync_look", script.Values{"p": s.top()}) }
+// Probe lists what is there under the names of what is copied. A single file that goes to no directory has dest as its name.
+func (s *synchronize) Probe() string {
+	top := path.Clean(s.Dest)
+	v := script.Values{"p": top, "name": ".", "up": "", "as": ""}
+	if s.start != s.base {
+		v["name"] = "./" + path.Base(s.start)
+	}
+	if s.start != s.base && len(s.entries) == 1 && !s.slash {
+		v["up"], v["as"] = path.Dir(top), path.Base(top)
+	}
+	return scripts.Script("sync_look", v)
+}
 
 type syncFound struct {
 	Root    bool   `answer:"root"`
-	Dest    string `answer:"dest,required"`
+	Dest    string `answer:"dest,required"` // directory, absent, or other
+	Alone   bool   `answer:"alone"`         // the single entry gets the name of dest, and goes to dest's directory
+	Parent  bool   `answer:"parent"`        // dest's directory is there
 	Entries []byte `answer:"entries"`
 	Links   []byte `answer:"links"`
+
+	top     string
+	entries []syncEntry // the source's, as they are to be named here
 	have    map[string]syncEntry
 }
 
@@ -122,7 +161,12 @@ func (s *synchronize) Ask(ctx context.Context, h tasks.Host, probed tasks.Found)
 	if err := probed.Decode(&f); err != nil {
 		return f, err
 	}
-	f.have = map[string]syncEntry{}
+	f.have, f.top, f.entries = map[string]syncEntry{}, path.Clean(s.Dest), s.entries
+	if f.Alone {
+		only := s.entries[0]
+		only.name = path.Base(f.top)
+		f.top, f.entries = path.Dir(f.top), []syncEntry{only}
+	}
 	for _, line := range lines(f.Entries) {
 		w := strings.SplitN(line, " ", 8)
 		if len(w) != 8 {
@@ -130,7 +174,7 @@ func (s *synchronize) Ask(ctx context.Context, h tasks.Host, probed tasks.Found)
 		}
 		e := syncEntry{name: strings.TrimPrefix(strings.TrimPrefix(w[7], "."), "/"), owner: w[3], group: w[4], kind: 'o'}
 		if e.name != "" && !filepath.IsLocal(e.name) {
-			return f, errors.New("the host's list of files leads out of " + s.top())
+			return f, errors.New("the host's list of files leads out of " + f.top)
 		}
 		raw, err := strconv.ParseInt(w[0], 16, 64)
 		if err != nil {
@@ -159,13 +203,13 @@ func (s *synchronize) Ask(ctx context.Context, h tasks.Host, probed tasks.Found)
 
 func (s *synchronize) sums(ctx context.Context, h tasks.Host, f syncFound) error {
 	var names []string
-	for _, e := range s.entries {
+	for _, e := range f.entries {
 		if have := f.have[e.name]; s.Checksum && e.kind == 'f' && have.kind == 'f' && have.size == e.size {
 			names = append(names, e.name)
 		}
 	}
 	for chunk := range slices.Chunk(names, 500) {
-		r, err := h.Shell().Run(ctx, remote.Command{Script: scripts.Script("sync_sums", script.Values{"p": s.top()}) +
+		r, err := h.Shell().Run(ctx, remote.Command{Script: scripts.Script("sync_sums", script.Values{"p": f.top}) +
 			"sums " + script.Words(chunk) + "\nexit 0\n"})
 		if err != nil {
 			return err

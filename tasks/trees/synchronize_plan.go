@@ -12,137 +12,117 @@ import (
 )
 
 type syncChange struct {
+	top, stage    string // where names are below, and the directory below it in which what comes is put first
 	send          []syncEntry
 	before, after strings.Builder
 }
 
 // Plan compares.
 func (s *synchronize) Plan(f syncFound) (tasks.Plan, *syncChange, error) {
-	if f.Dest == "file" {
-		return tasks.Plan{}, nil, &tasks.Failure{Msg: s.top() + " is a file, and a directory is wanted there", Hint: "remove it first"}
+	if err := s.fits(f); err != nil {
+		return tasks.Plan{}, nil, err
 	}
-	for name := range f.have {
-		if path.Base(name) == ".rsync-filter" && s.Delay && s.Delete {
-			return tasks.Plan{}, nil, &tasks.Failure{
-				Msg:  path.Join(s.top(), name) + ": rules in files of this name are not read here, and they might keep what is to be deleted",
-				Hint: "delay_updates: false makes it a file like any other",
-			}
-		}
+	c := &syncChange{top: f.top}
+	if len(f.entries) > 0 && f.entries[0].kind == 'd' {
+		c.stage = f.entries[0].name
 	}
-	c := &syncChange{}
-	out := s.deletions(f, c)
+	var out []string
+	created := f.Dest == "absent" && (s.slash || len(f.entries) > 1)
+	l := newLeftovers(s, f)
 	touched := map[string]bool{}
-	for _, line := range out {
-		touched[parent(strings.TrimSuffix(strings.TrimPrefix(line, "*deleting   "), "/"))] = true
-	}
 	skipped := map[string]bool{}
-	var dirs []string
-	for _, e := range s.entries {
+	var dirs []syncEntry
+	for _, e := range f.entries {
 		have, there := f.have[e.name]
-		if !there && s.ExistingOnly || e.name != "" && skipped[parent(e.name)] {
+		same := there && have.kind == e.kind
+		notNew := !there && s.ExistingOnly && (e.name != "" || !created)
+		kept := there && s.keep && (e.kind != 'd' || !same)
+		if notNew || kept || e.name != "" && skipped[parent(e.name)] {
 			skipped[e.name] = true
 			continue
 		}
-		if there && have.kind != e.kind && (have.kind != 'f' || e.kind != 'L') && (have.kind != 'L' || e.kind == 'd') {
-			return tasks.Plan{}, nil, &tasks.Failure{Msg: path.Join(s.top(), e.name) + " is something of another kind on the host", Hint: "remove it first"}
+		if there && !same && (e.kind == 'd' || have.kind == 'd') {
+			if err := l.makeWay(e, c); err != nil {
+				return tasks.Plan{}, nil, err
+			}
 		}
-		item := s.compare(e, have, there && have.kind == e.kind, f.Root)
-		if there && s.keep && e.kind != 'd' {
-			item = ""
-		}
+		item := s.compare(e, have, same, f.Root)
 		if item != "" {
 			out = append(out, s.line(item, e))
 		}
-		if e.kind != 'd' && item != "" && item[0] != '.' {
-			touched[parent(e.name)] = true
-		}
-		if e.kind == 'd' && !there {
+		if e.kind != 'd' && item != "" && item[0] != '.' || e.kind == 'd' && !same {
 			touched[parent(e.name)] = true
 		}
 		if !s.perms {
-			if e.mode &= 0o777; there {
+			if e.mode &= 0o777; same {
 				e.mode = have.mode
 			}
 		}
-		s.steps(e, item, there, f.Root, c)
+		s.steps(e, item, same, f.Root, c)
 		if e.kind == 'd' {
-			dirs = append(dirs, e.name)
+			dirs = append(dirs, e)
+			if s.Delete && same {
+				l.below(e.name)
+			}
 		}
 	}
+	for _, name := range l.gone {
+		touched[parent(name)] = true
+	}
+	if created {
+		out = slices.Insert(out, 0, "created directory "+strings.TrimSuffix(s.Dest, "/"))
+	}
+	out = slices.Concat(l.first, out, l.lines) // where there are first ones, dest is there
 	plan := tasks.Plan{Values: map[string]any{"rc": 0, "stdout_lines": anyList(out), "stdout": strings.Join(out, "\n")}, Event: true}
 	if len(out) == 0 {
 		return plan, nil, nil
 	}
 	if len(c.send) > 0 {
 		c.after.WriteString("clear\n") // before the directories get their times, which it would change
-		touched[""] = true
+		touched[c.stage] = true
 	}
-	byName := map[string]syncEntry{}
-	for _, e := range s.entries {
-		byName[e.name] = e
-	}
-	for _, name := range slices.Backward(dirs) {
-		e := byName[name]
-		have, there := f.have[name]
-		if item := s.compare(e, have, there, f.Root); item != "" || touched[name] {
+	l.write(&c.after)
+	for _, e := range slices.Backward(dirs) {
+		have, there := f.have[e.name]
+		same := there && have.kind == e.kind
+		if item := s.compare(e, have, same, f.Root); item != "" || touched[e.name] {
 			words := s.attributes(e, f.Root, true)
-			if name == "" && !there {
+			if e.name == "" && !there {
 				words[0] = s.modeOf(e, there)
 			}
-			c.after.WriteString("adjust " + script.Words(append([]string{name, ""}, words...)) + "\n")
+			c.after.WriteString("adjust " + script.Words(append([]string{e.name, ""}, words...)) + "\n")
 		}
 	}
 	plan.Change, plan.Msg = true, strings.Join(out, "\n")
 	return plan, c, nil
 }
 
-func parent(name string) string { return strings.TrimPrefix(path.Dir(name), ".") }
-
-// deletions plans what is removed, and returns the lines that say so.
-func (s *synchronize) deletions(f syncFound, c *syncChange) []string {
-	if !s.Delete || len(s.entries) == 0 { // where the source itself is excluded, nothing is said of what is there
+// fits refuses what rsync would not begin either.
+func (s *synchronize) fits(f syncFound) error {
+	if len(f.entries) == 0 {
 		return nil
 	}
-	stays := map[string]bool{"": true}
-	stay := func(name string) {
-		for ; name != ""; name = parent(name) {
-			stays[name] = true
-		}
+	switch {
+	case f.Dest == "other" || f.Alone && f.entries[0].kind == 'd' && f.have[f.entries[0].name].kind != 0:
+		return &tasks.Failure{Msg: path.Clean(s.Dest) + " is not a directory, and one is wanted there", Hint: "remove it first"}
+	case f.Dest == "absent" && (f.Alone || !f.Parent):
+		missing := path.Dir(path.Clean(s.Dest))
+		return &tasks.Failure{Msg: "there is no directory " + missing, Hint: "make it with the module file first: synchronize makes only the last directory of dest"}
+	case !s.Delay || !s.Delete:
+		return nil
 	}
-	for _, e := range s.entries {
-		stay(e.name)
-	}
-	names := make([]string, 0, len(f.have))
-	for name, e := range f.have {
-		names = append(names, name)
-		if s.passed[name] || s.excluded(name, e.kind == 'd') {
-			stay(name)
-		}
-	}
-	slices.Sort(names)
-	var out []string
-	kept := map[string]bool{} // excluded, with all below
-	gone := map[string]bool{}
-	for _, name := range names {
-		switch e := f.have[name]; {
-		case name == "":
-		case kept[parent(name)] || s.passed[name] || s.excluded(name, e.kind == 'd'):
-			kept[name] = true
-		case stays[name]:
-		default:
-			if e.kind == 'd' {
-				name += "/"
-			}
-			out = append(out, "*deleting   "+name)
-			name = strings.TrimSuffix(name, "/")
-			gone[name] = true
-			if !gone[parent(name)] {
-				c.before.WriteString("gone " + script.Words([]string{parent(name), path.Base(name)}) + "\n")
+	for name := range f.have {
+		if path.Base(name) == ".rsync-filter" {
+			return &tasks.Failure{
+				Msg:  path.Join(f.top, name) + ": rules in files of this name are not read here, and they might keep what is to be deleted",
+				Hint: "delay_updates: false makes it a file like any other",
 			}
 		}
 	}
-	return out
+	return nil
 }
+
+func parent(name string) string { return strings.TrimPrefix(path.Dir(name), ".") }
 
 // compare says in rsync's letters what differs; empty: nothing.
 func (s *synchronize) compare(e, have syncEntry, there, root bool) string {
@@ -199,7 +179,7 @@ func (s *synchronize) compare(e, have syncEntry, there, root bool) string {
 }
 
 func (s *synchronize) line(item string, e syncEntry) string {
-	name := path.Join(s.under, e.name)
+	name := e.source
 	switch e.kind {
 	case 'd':
 		if name == "" {
@@ -241,7 +221,7 @@ func (s *synchronize) modeOf(e syncEntry, there bool) string {
 
 // steps adds what is to be done for an entry.
 func (s *synchronize) steps(e syncEntry, item string, there, root bool, c *syncChange) {
-	at := []string{parent(e.name), path.Base(e.name)}
+	at := nameAt(e.name)
 	switch {
 	case item == "":
 	case e.kind == 'd':

@@ -18,14 +18,14 @@ import (
 // Apply sends what differs as one tar stream.
 func (s *synchronize) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, c *syncChange) (tasks.Result, error) {
 	var b strings.Builder
-	b.WriteString(scripts.Script("sync_push", script.Values{"p": s.top()}))
+	b.WriteString(scripts.Script("sync_push", script.Values{"p": c.top}))
 	b.WriteString(c.before.String())
 	if len(c.send) > 0 {
 		option := "-m"
 		if s.times {
 			option = ""
 		}
-		b.WriteString("unpack " + option + "\n")
+		b.WriteString("unpack " + script.Words([]string{c.stage, option}) + "\n")
 	}
 	b.WriteString(c.after.String() + "exit 0\n")
 	reader, writer := io.Pipe()
@@ -45,14 +45,14 @@ func (s *synchronize) pack(w io.Writer, send []syncEntry) error {
 	t := tar.NewWriter(w)
 	for i, e := range send {
 		if err := s.packOne(t, strconv.Itoa(i), e); err != nil {
-			return fmt.Errorf("sending %s: %w", e.name, err)
+			return fmt.Errorf("sending %s: %w", e.source, err)
 		}
 	}
 	return t.Close()
 }
 
 func (s *synchronize) packOne(t *tar.Writer, name string, e syncEntry) error {
-	source, err := s.fsys.Open(path.Join(s.root, e.name))
+	source, err := s.fsys.Open(path.Join(s.base, e.source))
 	if err != nil {
 		return err
 	}

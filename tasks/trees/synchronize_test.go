@@ -38,7 +38,7 @@ func TestSynchronize(t *testing.T) {
 				t.Fatalf("%q, not %q", got, want)
 			}
 		}
-		run(true, "cd+++++++++ ./", "<f+++++++++ it's a", "cL+++++++++ link -> sub", "cd+++++++++ sub/", `<f+++++++++ sub/-b "$x"`)
+		run(true, "created directory "+dir+"/to", "cd+++++++++ ./", "<f+++++++++ it's a", "cL+++++++++ link -> sub", "cd+++++++++ sub/", `<f+++++++++ sub/-b "$x"`)
 		run(false)
 		if out, err := taskstest.Sh(t, "cd '"+dir+"' && diff -r --no-dereference -x cache -x x.log src to"); err != nil {
 			t.Fatal(out, err)
@@ -54,7 +54,7 @@ func TestSynchronize(t *testing.T) {
 		stamp("/src/it's a")
 		stamp("/src")
 		stamp("/to")
-		run(true, "*deleting   old/", "*deleting   old/o", "*deleting   way", "<f.st...... it's a", ".d...p..... sub/")
+		run(true, "<f.st...... it's a", ".d...p..... sub/", "*deleting   old/o", "*deleting   old/", "*deleting   way")
 		run(false)
 		if taskstest.Read(t, dir+"/outside/precious") != "p\n" || taskstest.Read(t, dir+"/to/kept/k.log") != "k\n" ||
 			taskstest.Read(t, dir+"/to/cache/mine") != "m\n" || taskstest.Read(t, dir+"/to/it's a") != "longer\n" {
@@ -67,9 +67,55 @@ func TestSynchronize(t *testing.T) {
 		run(false)
 		_ = os.RemoveAll(dir + "/to/sub")
 		_ = os.Symlink(dir+"/outside", dir+"/to/sub")
-		taskstest.MustFail(t, h, "synchronize", args, l, "another kind")
+		run(true, ".d..t...... ./", "cd+++++++++ sub/", `<f+++++++++ sub/-b "$x"`)
+		if _, err := os.Stat(dir + "/outside/-b \"$x\""); err == nil || taskstest.Read(t, dir+"/outside/precious") != "p\n" {
+			t.Error("the link was followed")
+		}
+		run(false)
 		taskstest.Write(t, dir+"/src/new\nline", "", 0o644)
 		if _, err := taskstest.ModuleNamed(t, "synchronize").New(args, l); err == nil || !strings.Contains(err.Error(), "newline") {
+			t.Error(err)
+		}
+	})
+}
+
+func TestSynchronizeOne(t *testing.T) {
+	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
+		l := &taskstest.FakeLocal{Dir: dir}
+		taskstest.MustWrite(t, dir+"/a", "a\n")
+		taskstest.MustWrite(t, dir+"/d/x", "x\n")
+		taskstest.MustWrite(t, dir+"/full/a/mine", "m\n")
+		taskstest.MustWrite(t, dir+"/empty/a", "")
+		_ = os.Remove(dir + "/empty/a")
+		_ = os.Mkdir(dir+"/empty/a", 0o755)
+		_ = os.Symlink("d", dir+"/link")
+		_ = os.Symlink("a", dir+"/mark")
+		for _, c := range []struct{ src, dest, there, says string }{
+			{"a", "/new", "new", "<f+++++++++ a"},
+			{"a", "/made/", "made/a", "created directory DIR/made\n<f+++++++++ a"},
+			{"a", "/d", "d/a", "<f+++++++++ a"},
+			{"a", "/empty", "empty/a", "<f+++++++++ a"},
+			{"mark", "/other", "other", "cL+++++++++ mark -> a"},
+			{"link/", "/led", "led/x", "created directory DIR/led\ncd+++++++++ ./\n<f+++++++++ a\n<f+++++++++ x"},
+		} {
+			args := map[string]any{"src": c.src, "dest": dir + c.dest}
+			if _, r := taskstest.MustChange(t, h, "synchronize", args, l); r.Values["stdout"] != strings.ReplaceAll(c.says, "DIR", dir) {
+				t.Errorf("%v: %q", args, r.Values["stdout"])
+			}
+			if info, err := os.Lstat(dir + "/" + c.there); err != nil || info.IsDir() {
+				t.Errorf("%v: %v", args, err)
+			}
+			taskstest.MustNotChange(t, h, "synchronize", args, l)
+		}
+		taskstest.MustFail(t, h, "synchronize", map[string]any{"src": "a", "dest": dir + "/full"}, l, "not empty")
+		taskstest.MustFail(t, h, "synchronize", map[string]any{"src": "a", "dest": dir + "/none/such/a"}, l, "there is no directory "+dir+"/none/such")
+		taskstest.MustFail(t, h, "synchronize", map[string]any{"src": "d/", "dest": dir + "/none/such"}, l, "there is no directory "+dir+"/none")
+		taskstest.MustFail(t, h, "synchronize", map[string]any{"src": "d", "dest": dir + "/new"}, l, "not a directory")
+		taskstest.MustChange(t, h, "synchronize", map[string]any{"src": "a", "dest": dir + "/full", "delete": true, "archive": false}, l)
+		if taskstest.Read(t, dir+"/full/a") != "a\n" {
+			t.Error("the file is not there")
+		}
+		if _, err := taskstest.ModuleNamed(t, "synchronize").New(map[string]any{"src": "a/", "dest": dir + "/full"}, l); err == nil || !strings.Contains(err.Error(), "not a directory") {
 			t.Error(err)
 		}
 	})

@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { site.Main(m) }
 var ansibles = []struct{ version, release string }{{"2.19", "trixie"}, {"2.14", "bookworm"}}
 
 // ansiblePackages are what a control node of Ansible's has.
-var ansiblePackages = []string{"ansible", "openssh-client", "python3-jmespath", "python3-netaddr", "python3-passlib"}
+var ansiblePackages = []string{"ansible", "openssh-client", "python3-jmespath", "python3-netaddr", "python3-passlib", "rsync"}
 
 // findAnsible returns the tree that has Ansible of that version as Debian packs it, "/" for this machine. A tree is made
 // where this machine has another version or none.

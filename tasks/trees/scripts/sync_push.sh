@@ -22,8 +22,9 @@ mode() {
 	esac
 }
 directory() { at "$1"; mkdir -m 0700 -- "./$2" && mode "$3" "./$2" || exit 1; }
+# unpack DIR OPTION: unpacks what comes, in a directory of its own below DIR.
 unpack() {
-	at ''
+	at "$1"
 	stage=.polarbook.$(mktemp -u XXXXXXXX)
 	exec 4<. || exit 1
 	mkdir -m 0700 "./$stage" || exit 1
@@ -33,7 +34,7 @@ unpack() {
 	exec 5<. || exit 1
 	[ -O . ] || changed "$here"
 	# shellcheck disable=SC2086 # none or one option
-	tar -x -o $1 -f - || exit 1
+	tar -x -o $2 -f - || exit 1
 }
 owned() { chown "$1" "$3" 2>/dev/null || chown "$2" "$3" || exit 1; }
 grouped() { chgrp "$1" "$3" 2>/dev/null || chgrp "$2" "$3" || exit 1; }
@@ -55,6 +56,7 @@ point() {
 	[ -z "$8" ] || touch -h -d "@$8" "./$t" || exit 1
 	mv -f -T -- "./$t" "./$2" || exit 1
 }
+vacate() { at "$1"; rmdir -- "./$2" || exit 1; }
 gone() { at "$1"; rm -rf -- "./$2" || exit 1; }
 # adjust DIR NAME MODE OWNER UID GROUP GID TIME: gives what is there its attributes; without NAME the directory.
 adjust() {
