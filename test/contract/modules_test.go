@@ -3,11 +3,13 @@ package contract_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -117,6 +119,54 @@ func TestModulesReachTheLeader(t *testing.T) {
 		}
 		if r, err := follower.task(nodes, "postgresql_ping", map[string]any{}); err != nil || r.Values["is_available"] != true {
 			t.Errorf("ping: %+v, %v", r, err)
+		}
+	})
+}
+
+// What a play does with a database of its own is done on the leader, from a follower's host, and is there at the second run.
+func TestModulesWorkOnTheLeader(t *testing.T) {
+	each(t, func(t *testing.T, e *engine) {
+		if !e.real {
+			t.Skip("the stand-in knows the statements of the built-in playbooks alone")
+		}
+		nodes := cluster(t, e, 2)
+		steps := []struct {
+			module string
+			args   map[string]any
+		}{
+			{"postgresql_user", map[string]any{"name": "own er", "password": "s3'cret", "role_attr_flags": "CREATEDB,NOSUPERUSER", "conn_limit": 7}},
+			{"postgresql_user", map[string]any{"name": "readers", "role_attr_flags": "NOLOGIN"}},
+			{"postgresql_db", map[string]any{"name": "shop", "owner": "own er", "encoding": "UTF8"}},
+			{"postgresql_schema", map[string]any{"name": "sales", "login_db": "shop", "owner": "own er"}},
+			{"postgresql_ext", map[string]any{"name": "citext", "login_db": "shop", "schema": "sales"}},
+			{"postgresql_table", map[string]any{"name": "sales.orders", "login_db": "shop", "columns": []any{"id bigint primary key", "what text"}, "owner": "own er"}},
+			{"postgresql_table", map[string]any{"name": "sales.notes", "login_db": "shop", "columns": []any{"n int"}, "unlogged": true}},
+			{"postgresql_privs", map[string]any{"login_db": "shop", "privs": "SELECT,INSERT", "objs": "orders", "schema": "sales", "roles": "readers"}},
+			{"postgresql_privs", map[string]any{"login_db": "shop", "privs": "SELECT", "objs": "TABLES", "schema": "sales", "roles": "readers", "type": "default_privs"}},
+			{"postgresql_membership", map[string]any{"group": "readers", "target_role": "own er"}},
+			{"postgresql_owner", map[string]any{"login_db": "shop", "obj_name": "sales.notes", "obj_type": "table", "new_owner": "own er"}},
+			{"postgresql_membership", map[string]any{"group": "readers", "target_role": "own er", "state": "absent"}},
+			{"postgresql_ext", map[string]any{"name": "citext", "login_db": "shop", "state": "absent"}},
+			{"postgresql_table", map[string]any{"name": "sales.notes", "login_db": "shop", "state": "absent"}},
+			{"postgresql_db", map[string]any{"name": "shop", "state": "absent"}},
+			{"postgresql_user", map[string]any{"name": "own er", "state": "absent"}},
+		}
+		for _, step := range steps {
+			for _, change := range []bool{true, false} {
+				args := maps.Clone(step.args)
+				if r, err := nodes[1].task(nodes, step.module, args); err != nil || r.Changed != change {
+					t.Errorf("%s %v: changed %v, want %v: %v", step.module, step.args, r.Changed, change, err)
+				}
+			}
+			if step.module == "postgresql_db" && step.args["state"] == nil {
+				r, err := nodes[1].task(nodes, "postgresql_info", map[string]any{"filter": []any{"databases", "roles"}})
+				if known := fmt.Sprint(r.Values["databases"]); err != nil || !strings.Contains(known, " shop:map[") {
+					t.Errorf("postgresql_info: %s, %v", known, err)
+				}
+			}
+		}
+		if left := must[int64](nodes[0], "select count(*) from pg_database where datname = 'shop'"); left != 0 {
+			t.Errorf("the leader has %d", left)
 		}
 	})
 }
