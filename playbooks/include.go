@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -417,7 +418,7 @@ func (l *loader) imported(c *scope, n *yaml.Node, es []entry, call *call) (*Bloc
 }
 
 // literalName renders the name of an import with what is known before any host is asked: the variables of the command line, literal
-// ones of the play, its roles and what surrounds the import, playbook_dir and role_path.
+// ones of the play, its roles and what surrounds the import, playbook_dir and role_path, and this process's environment.
 func (l *loader) literalName(c *scope, v Value, word, dynamic string) (string, bool) {
 	s, ok := v.Raw.(string)
 	if !ok {
@@ -433,13 +434,15 @@ func (l *loader) literalName(c *scope, v Value, word, dynamic string) (string, b
 			known[name] = value
 		}
 	}
+	var options templates.Options
 	if !c.origin.Builtin {
+		options.Env = os.LookupEnv
 		known["playbook_dir"] = display(hostFiles, c.origin.PlayDir)
 		if c.origin.RoleDir != "" {
 			known["role_path"] = display(hostFiles, c.origin.RoleDir)
 		}
 	}
-	name, err := templates.New(templates.Options{}).Render(s, known)
+	name, err := templates.New(options).Render(s, known)
 	if text := fmt.Sprint(name); err == nil && text != "" && !isTemplate(text) {
 		return text, true
 	}

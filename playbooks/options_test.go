@@ -244,14 +244,15 @@ func TestExtraVarsInImports(t *testing.T) {
 	}
 }
 
-// The name of an import is a template of what is known at once: filters, numbers, where the playbook and the role are.
+// The name of an import is a template of what is known at once: filters, numbers, where the playbook and the role are, the environment.
 func TestTemplatesInImports(t *testing.T) {
 	dir := write(t, map[string]string{
 		"site.yml": "- hosts: all\n  vars: {release: 15}\n  roles:\n  - role: \"{{ playbook_dir }}/own\"\n  tasks:\n" +
-			"  - import_tasks: \"{{ kind | default('pg') | lower }}{{ release }}.yml\"\n  - import_role: {name: \"{{ playbook_dir }}/own\"}\n",
+			"  - import_tasks: \"{{ kind | default('pg') | lower }}{{ release }}.yml\"\n  - import_role: {name: \"{{ lookup('env', 'OWN_ROLE') }}\"}\n",
 		"pg15.yml": "- ping:\n", "own/defaults/main.yml": "part: One\n",
 		"own/tasks/main.yml": "- import_tasks: \"{{ role_path }}/tasks/{{ part | lower }}.yml\"\n", "own/tasks/one.yml": "- ping:\n",
 	})
+	t.Setenv("OWN_ROLE", dir+"/own")
 	p, err := Load("site.yml", testOptions(dir))
 	if err != nil {
 		t.Fatal(err)

@@ -76,19 +76,19 @@ func (l *leftovers) empty(dir string) (all bool) {
 
 // makeWay plans to remove what has the name of an entry and is of another kind, before anything is copied.
 func (l *leftovers) makeWay(e syncEntry, c *syncChange) error {
-	step, gone, lines := "vacate", len(l.gone), len(l.lines)
-	if len(l.in[e.name]) > 0 && e.kind != 'd' {
-		if step = "gone"; !l.s.Delete || !l.empty(e.name) {
+	step := "gone"
+	if e.kind != 'd' && len(l.in[e.name]) == 0 {
+		step = "vacate"
+	} else if e.kind != 'd' {
+		gone, lines := len(l.gone), len(l.lines)
+		if !l.s.Delete || !l.empty(e.name) {
 			return &tasks.Failure{
 				Msg:  path.Join(l.top, e.name) + " is a directory that is not empty, and something else is wanted there",
 				Hint: "remove it first, or let delete: true remove what is in it",
 			}
 		}
-	}
-	l.first = append(l.first, l.lines[lines:]...)
-	l.gone, l.lines = l.gone[:gone], l.lines[:lines] // that goes with what it is in
-	if e.kind == 'd' {
-		step = "gone"
+		l.first = append(l.first, l.lines[lines:]...)
+		l.gone, l.lines = l.gone[:gone], l.lines[:lines] // it goes with the directory
 	}
 	c.before.WriteString(step + " " + script.Words(nameAt(e.name)) + "\n")
 	return nil
