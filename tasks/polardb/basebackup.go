@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
+	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/files"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
@@ -15,6 +16,7 @@ import (
 type basebackupArgs struct {
 	NodeArgs
 	ClusterArgs
+	OwnFilesArgs
 	ReplicationUser     string `arg:"replication_user" default:"replicator" doc:"the role that copies"`
 	ReplicationPassword string `arg:"replication_password,required,secret" doc:"its password"`
 	SSLRootCert         string `arg:"sslrootcert" doc:"the host's file of CAs for the leader's certificate; empty: TLS is not required"`
@@ -33,6 +35,7 @@ var basebackupModule = tasks.Define(tasks.Module{
 			"The password goes to the host in a file that only the engine's account can read and that is removed at the end.",
 		"A copy contains the leader's configuration and consensus meta: " +
 			"write this node's own configuration and run polardb_meta before starting it.",
+		"Of own_files those that polardb_retire kept are put back; of one that this node never had a warning says that it is the leader's.",
 	},
 	Returns: []tasks.Return{{Name: "source", Type: "str", Doc: "the node that was copied"}},
 	Examples: `- name: Copy the leader
@@ -46,6 +49,9 @@ var basebackupModule = tasks.Define(tasks.Module{
 `,
 }, func(a *basebackupArgs, _ tasks.Local) (tasks.Action, error) {
 	if err := a.Check(); err != nil {
+		return nil, err
+	}
+	if err := a.OwnFilesArgs.check("polardb_basebackup"); err != nil {
 		return nil, err
 	}
 	if err := checkReplication("polardb_basebackup", a.ReplicationUser, a.ReplicationPassword); err != nil {
@@ -149,11 +155,28 @@ func (b *basebackupAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan
 	if err := a.sameSpaces(ctx, h, b.list, leader, spaces); err != nil {
 		return tasks.Result{}, err
 	}
-	sign := a.markScript(NodeState{Origin: stepCopy, MarkerID: newID()}) + "sign\nmark " + stepData + "\n"
-	if _, err := files.RunPlan(ctx, h.Shell(), tasks.Plan{Script: sign, Msg: "note that the copy is whole"}); err != nil {
+	return b.finish(ctx, h, leader)
+}
+
+// finish gives the copy the node's own files, and notes that it is whole.
+func (b *basebackupAction) finish(ctx context.Context, h tasks.Host, leader dma.View) (tasks.Result, error) {
+	a := b.args
+	text := a.script("polardb_copied", a.marking(NodeState{Origin: stepCopy, MarkerID: newID()}), a.OwnFiles...)
+	r, err := files.RunPlan(ctx, h.Shell(), tasks.Plan{Script: text, Msg: "note that the copy is whole"})
+	if err != nil {
 		return tasks.Result{}, err
 	}
-	return tasks.Result{Changed: true, Msg: "copied " + leader.Node, Values: map[string]any{"source": leader.Node}}, nil
+	var said struct {
+		Foreign []string `answer:"foreign"`
+	}
+	if err := (tasks.Found{Result: r}).Decode(&said); err != nil {
+		return tasks.Result{}, err
+	}
+	done := tasks.Result{Changed: true, Msg: "copied " + leader.Node, Values: map[string]any{"source": leader.Node}}
+	if len(said.Foreign) > 0 {
+		done.Warnings = []string{fmt.Sprintf("%s of %s is that of %s: put its own there and restart it", strings.Join(said.Foreign, " and "), a.Pgdata, leader.Node)}
+	}
+	return done, nil
 }
 
 // full returns the mount points of the data directories' file systems that are full, joined by "and"; empty: none is.

@@ -12,6 +12,7 @@ import (
 type retireArgs struct {
 	NodeArgs
 	ClusterArgs
+	OwnFilesArgs
 	Wipe  bool `arg:"wipe" default:"no" doc:"remove the node's data, too"`
 	Again bool `arg:"again" default:"no" doc:"with wipe: mark the node as begun and unfinished, so that any later run may build it anew"`
 }
@@ -22,6 +23,7 @@ var retireModule = tasks.Define(tasks.Module{
 	Notes: []string{
 		"The mark is in the file under /var/lib/polarbook where polarbook notes what it did. " +
 			"new-cluster.yml neither starts such a node nor lets it join again; add-node.yml brings it back with the data that it has.",
+		"own_files are kept beside that mark when the data is removed, for polardb_basebackup, which puts them back.",
 		"Refuses a node that the leader still lists, a server that runs, and data that polarbook did not put there. " +
 			"Without a leader to ask it does nothing.",
 	},
@@ -35,6 +37,9 @@ var retireModule = tasks.Define(tasks.Module{
 `,
 }, func(a *retireArgs, _ tasks.Local) (tasks.Action, error) {
 	if err := a.Check(); err != nil {
+		return nil, err
+	}
+	if err := a.OwnFilesArgs.check("polardb_retire"); err != nil {
 		return nil, err
 	}
 	list, err := a.Listed()
@@ -94,7 +99,7 @@ func (r *retireAction) Plan(found retireFound) (tasks.Plan, error) {
 	if a.Wipe {
 		v := a.marking(s)
 		v["RECOVERY"] = a.recovery()
-		msg, text = fmt.Sprintf("remove the data in %s and %s", a.Pgdata, a.Polardata), a.script("polardb_retire", v)
+		msg, text = fmt.Sprintf("remove the data in %s and %s", a.Pgdata, a.Polardata), a.script("polardb_retire", v, a.toKeep(s)...)
 	}
 	switch {
 	case s.Unfinished(&a.NodeArgs) && !a.Wipe:

@@ -63,6 +63,7 @@ func newDebconf(a *debconfArgs, l tasks.Local) (tasks.Action, error) {
 	}
 	if a.Vtype == "boolean" {
 		d.answer = strings.ToLower(d.answer)
+		d.Value = d.answer // returned as it is compared
 	}
 	if a.Vtype == "password" && d.answer != "" {
 		l.Secret(d.answer)

@@ -281,8 +281,14 @@ func (m handMade) dayTwo(t *testing.T, s *site.Site) {
 	if testing.Short() {
 		return
 	}
-	s.Run(0, "rebuild-node.yml", "-e", "node="+s.Followers()[1], "--yes").Changed()
+	again := s.Followers()[1]
+	certificate := func() string { return s.On(again, "sha256sum "+m.pgdata+"/server.pem || :") }
+	was := certificate()
+	s.Run(0, "rebuild-node.yml", "-e", "node="+again, "--yes").Changed()
 	m.whole(s)
+	if got := certificate(); got != was {
+		t.Errorf("%s had the certificate %s and has another's, %s", again, was, got)
+	}
 	s.Run(0, "backup.yml", "-e", "on=node1").Changed()
 	s.ChangePassword()
 	s.Run(0, "rotate-password.yml").Changed()

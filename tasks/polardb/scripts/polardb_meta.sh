@@ -1,6 +1,6 @@
 # Initialises a node's consensus meta. $* are the engine's settings that say what it becomes.
 # uses: polardb_mark polardb_logs work_dir
-# takes: PGDATA POSTGRES MODE TIMEOUT
+# takes: PGDATA POSTGRES MODE TIMEOUT OWN
 cd /
 if [ -f "$PGDATA/postmaster.pid" ] && as pg_ctl -D "$PGDATA" status >/dev/null 2>&1; then as timeout 90 pg_ctl -D "$PGDATA" stop -m fast -t 60 >/dev/null; fi
 grep -q '^[ 	]*polar_enable_dma[ 	]*=[ 	]*on' "$PGDATA/polar_dma.conf" || { echo "$PGDATA/polar_dma.conf does not set polar_enable_dma = on: the engine would start an ordinary server instead and never come back" >&2; exit 1; }
@@ -15,3 +15,4 @@ if [ $rc != 0 ]; then
 	exit 1
 fi
 mark meta
+rm -rf "$OWN"
