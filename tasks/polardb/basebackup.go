@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/polarbook/polarbook/tasks"
-	"github.com/polarbook/polarbook/tasks/dma"
 	"github.com/polarbook/polarbook/tasks/files"
 	"github.com/polarbook/polarbook/tasks/remote"
 	"github.com/polarbook/polarbook/tasks/script"
@@ -155,28 +154,11 @@ func (b *basebackupAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan
 	if err := a.sameSpaces(ctx, h, b.list, leader, spaces); err != nil {
 		return tasks.Result{}, err
 	}
-	return b.finish(ctx, h, leader)
-}
-
-// finish gives the copy the node's own files, and notes that it is whole.
-func (b *basebackupAction) finish(ctx context.Context, h tasks.Host, leader dma.View) (tasks.Result, error) {
-	a := b.args
-	text := a.script("polardb_copied", a.marking(NodeState{Origin: stepCopy, MarkerID: newID()}), a.OwnFiles...)
-	r, err := files.RunPlan(ctx, h.Shell(), tasks.Plan{Script: text, Msg: "note that the copy is whole"})
+	warnings, err := a.copied(ctx, h.Shell(), &a.NodeArgs, stepCopy, leader.Node)
 	if err != nil {
 		return tasks.Result{}, err
 	}
-	var said struct {
-		Foreign []string `answer:"foreign"`
-	}
-	if err := (tasks.Found{Result: r}).Decode(&said); err != nil {
-		return tasks.Result{}, err
-	}
-	done := tasks.Result{Changed: true, Msg: "copied " + leader.Node, Values: map[string]any{"source": leader.Node}}
-	if len(said.Foreign) > 0 {
-		done.Warnings = []string{fmt.Sprintf("%s of %s is that of %s: put its own there and restart it", strings.Join(said.Foreign, " and "), a.Pgdata, leader.Node)}
-	}
-	return done, nil
+	return tasks.Result{Changed: true, Msg: "copied " + leader.Node, Values: map[string]any{"source": leader.Node}, Warnings: warnings}, nil
 }
 
 // full returns the mount points of the data directories' file systems that are full, joined by "and"; empty: none is.

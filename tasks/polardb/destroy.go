@@ -9,6 +9,7 @@ import (
 
 type destroyArgs struct {
 	NodeArgs
+	OwnFilesArgs
 	Unit string `arg:"unit,required" doc:"the systemd unit that runs the engine; it must be stopped"`
 }
 
@@ -20,6 +21,7 @@ var destroyModule = tasks.Define(tasks.Module{
 			"and only if the marker says that they are this cluster's. " +
 			"The marker goes last, so that the next run finishes a removal that was interrupted. " +
 			"A disk that is mounted on one of the directories is emptied and stays mounted.",
+		"own_files are kept for polardb_restore and polardb_basebackup, which put them back.",
 		"Refuses data that polarbook did not put there, data of another cluster, and a server that runs.",
 	},
 	Returns: []tasks.Return{{Name: "removed", Type: "list", Doc: "the directories that were removed"}},
@@ -32,6 +34,9 @@ var destroyModule = tasks.Define(tasks.Module{
 }, func(a *destroyArgs, l tasks.Local) (tasks.Action, error) {
 	if !script.IsUnitName(a.Unit) {
 		return nil, &tasks.ArgError{Module: "polardb_destroy", Arg: "unit", Problem: fmt.Sprintf("must be a unit's name, not %q", a.Unit)}
+	}
+	if err := a.OwnFilesArgs.check("polardb_destroy"); err != nil {
+		return nil, err
 	}
 	return &destroyAction{args: a, check: l.Check()}, a.Check()
 })
@@ -85,5 +90,5 @@ func (d *destroyAction) Plan(f tasks.Found) (tasks.Plan, error) {
 func (a *destroyArgs) removal(was NodeState) string {
 	v := a.marking(was)
 	v["UNIT"], v["RECOVERY"] = a.Unit, a.recovery()
-	return a.script("polardb_destroy", v)
+	return a.script("polardb_destroy", v, a.toKeep(was)...)
 }

@@ -1,8 +1,8 @@
 package polardb
 
 import (
+	"context"
 	"os"
-	"strings"
 	"testing"
 
 	"github.com/polarbook/polarbook/tasks/taskstest"
@@ -56,11 +56,11 @@ func TestOwnFilesComeBack(t *testing.T) {
 	retire()
 	fill("the leader's")
 	taskstest.MustWrite(t, a.Pgdata+"/never.crt", "the leader's")
-	v := a.marking(NodeState{Origin: stepCopy, MarkerID: newID()})
 	for range 2 {
-		out, err := taskstest.Sh(t, a.script("polardb_copied", v, own.OwnFiles...))
-		if err != nil || !strings.Contains(out, "foreign never.crt") || strings.Count(out, "foreign") != 1 {
-			t.Fatal(err, out)
+		h := &taskstest.LocalHost{Words: taskstest.ShellsFor(t)[0]}
+		warnings, err := own.copied(context.Background(), h, a, stepCopy, "node1")
+		if want := "never.crt in " + a.Pgdata + " is that of node1: put the node's own there and restart it"; err != nil || len(warnings) != 1 || warnings[0] != want {
+			t.Fatal(err, warnings)
 		}
 		for _, name := range []string{"server.pem", "tls/server.key"} {
 			if got := taskstest.Read(t, a.Pgdata+"/"+name); got != "mine" {
@@ -73,6 +73,28 @@ func TestOwnFilesComeBack(t *testing.T) {
 		if to, err := os.Readlink(a.Pgdata + "/link.crt"); err != nil || to != "/etc/tls/node.crt" {
 			t.Errorf("the link leads to %q: %v", to, err)
 		}
+	}
+	// A destruction for good keeps nothing, one before a restore does.
+	destroy := func(own OwnFilesArgs) {
+		t.Helper()
+		out, err := taskstest.Sh(t, a.Probe())
+		if err != nil {
+			t.Fatal(err, out)
+		}
+		mark(stepMeta)
+		d := &destroyArgs{NodeArgs: *a, OwnFilesArgs: own, Unit: "polardb-none"}
+		if out, err := taskstest.Sh(t, d.removal(NodeState{Step: stepMeta})); err != nil {
+			t.Fatal(err, out)
+		}
+	}
+	destroy(own)
+	if got := taskstest.Read(t, a.base()+".own/server.pem"); got != "mine" {
+		t.Errorf("kept is %s", got)
+	}
+	fill("mine")
+	destroy(OwnFilesArgs{})
+	if _, err := os.Stat(a.base() + ".own"); err == nil {
+		t.Error("something is kept")
 	}
 	for _, bad := range []string{"/etc/shadow", "../x", "a%b"} {
 		if err := (&OwnFilesArgs{OwnFiles: []string{bad}}).check("polardb_retire"); err == nil {

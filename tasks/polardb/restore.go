@@ -18,6 +18,7 @@ import (
 
 type restoreArgs struct {
 	NodeArgs
+	OwnFilesArgs
 	From         string         `arg:"from,required,path" doc:"the directory of the backup on the host"`
 	Holder       string         `arg:"holder" doc:"in check mode, the host that has the backup as long as it does not lie in from: localhost is the control node"`
 	HolderDir    string         `arg:"holder_dir,path" doc:"the directory there that holds the backup's; default as on this host"`
@@ -43,6 +44,7 @@ var restoreModule = tasks.Define(tasks.Module{
 			"In check mode a node whose server is stopped counts as if its data had been removed.",
 		"The copy has none of what made the backup's source a member: its consensus meta, recovery.conf and the pinned paths. " +
 			"Write this node's own configuration and run polardb_meta with founder before starting it.",
+		"Of own_files those that polardb_destroy kept are put back; of one that this node never had a warning says whose it is.",
 		"The restore is noted under /var/lib/polarbook until state: finished, so that a run that was killed can go on, and only with the same backup.",
 	},
 	Returns: []tasks.Return{
@@ -60,6 +62,9 @@ var restoreModule = tasks.Define(tasks.Module{
 `,
 }, func(a *restoreArgs, l tasks.Local) (tasks.Action, error) {
 	if err := a.Check(); err != nil {
+		return nil, err
+	}
+	if err := a.OwnFilesArgs.check("polardb_restore"); err != nil {
 		return nil, err
 	}
 	if a.Superuser == "" {
@@ -368,10 +373,10 @@ func (r *restoreAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, f
 		}
 		return tasks.Result{}, failure
 	}
-	sign := a.markScript(NodeState{Origin: stepRestore, MarkerID: newID()}) + "sign\nmark " + stepData + "\n"
-	if err := run(sign); err != nil {
+	warnings, err := a.copied(ctx, h.Shell(), &a.NodeArgs, stepRestore, found.backup.Source)
+	if err != nil {
 		return tasks.Result{}, err
 	}
 	p.Values["tablespaces"] = convert.AnyTexts(locations(found.spaces))
-	return tasks.Result{Changed: true, Msg: p.Msg, Values: p.Values}, nil
+	return tasks.Result{Changed: true, Msg: p.Msg, Values: p.Values, Warnings: warnings}, nil
 }

@@ -4,20 +4,24 @@
 # takes: PGDATA OWN OWNER
 # kept_as NAME: where a file is kept.
 kept_as() { printf '%s/%s' "$OWN" "$(printf %s "$1" | tr / %)"; }
-# keep_own NAME...: keeps the files that there are, links as links.
+# keep_own NAME...: keeps the files that there are, links as links. What a removal that was cut off has kept of the others stays.
 keep_own() {
 	[ $# != 0 ] || return 0
 	keep_for_root "${OWN%/*}"
-	rm -rf "$OWN" && mkdir -m 0700 "$OWN" || exit 1
+	[ -d "$OWN" ] || mkdir -m 0700 "$OWN" || exit 1
 	for f; do
 		spot "$PGDATA/$f" || continue
+		rm -f "$OWN/%"
 		if [ -L "./$b" ]; then
-			ln -s -- "$(readlink -- "./$b")" "$(kept_as "$f")" || exit 1
+			ln -s -- "$(readlink -- "./$b")" "$OWN/%" || exit 1
 		elif [ -e "./$b" ]; then
 			hold "$b"
-			( umask 077; cat <&7 >"$(kept_as "$f")" ) || exit 1
+			( umask 077; cat <&7 >"$OWN/%" ) || exit 1
 			exec 7<&-
+		else
+			continue
 		fi
+		mv -f -T -- "$OWN/%" "$(kept_as "$f")" || exit 1
 	done
 	sync
 }
