@@ -41,6 +41,7 @@ var aptKeyModule = tasks.Define(tasks.Module{
 			"every repository: deb822_repository with signed_by is the better way, and ansible-core itself calls this one deprecated.",
 		"When an id and a key are given, the key has to be the one with that id; nothing is changed otherwise. An expired key that is there counts as there.",
 		"Removed from all files that apt trusts where no keyring is given. What holds other keys besides is kept with those.",
+		"A keyring is binary, and armored where its name ends in .asc, as apt wants it.",
 		files.FollowNote,
 	},
 	Returns: []tasks.Return{
@@ -74,8 +75,6 @@ func newAptKey(a *aptKeyArgs, l tasks.Local) (tasks.Action, error) {
 		return refuse("id", "is required with keyserver")
 	case given == 0 && a.ID == "":
 		return refuse("id", "is required where no key is given")
-	case given == 0 && a.State == "present":
-		return refuse("id", "is of a key that has to come from somewhere: give url, data, file or keyserver")
 	}
 	if a.ID != "" {
 		m := keyID.FindStringSubmatch(strings.ReplaceAll(a.ID, " ", ""))
@@ -158,6 +157,8 @@ type aptKeyFound struct {
 	rings []keyring
 	id    string
 	key   []pgpKey // what is to be added; empty: it is there
+	// lacking says what an earlier task may bring.
+	lacking, hint string
 }
 
 // ids are those of the keys and their subkeys.
@@ -185,8 +186,9 @@ func (k *aptKey) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (apt
 	found := aptKeyFound{id: k.id}
 	var said struct {
 		web.Tools
-		Key   []byte    `answer:"key"`
-		Rings []keyring `answer:"ring"`
+		NoFile bool      `answer:"nofile"`
+		Key    []byte    `answer:"key"`
+		Rings  []keyring `answer:"ring"`
 	}
 	if err := probed.Decode(&said.Tools); err != nil {
 		return found, err
@@ -209,6 +211,12 @@ func (k *aptKey) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (apt
 	}
 	text := said.Key
 	switch {
+	case k.from == "" && k.Data == "" && k.File == "":
+		found.lacking, found.hint = "there is no key with the id "+k.ID, "name where it comes from: url, data, file or keyserver"
+		return found, nil
+	case said.NoFile:
+		found.lacking, found.hint = k.File+" is not there", "file is one of the host's: copy it there first, or use data"
+		return found, nil
 	case k.Data != "":
 		text = []byte(k.Data)
 		if raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(k.Data)); err == nil {
@@ -237,6 +245,10 @@ func (k *aptKey) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (apt
 
 // Plan adds or removes a key.
 func (k *aptKey) Plan(found aptKeyFound) (tasks.Plan, aptKeyFound, error) {
+	if found.lacking != "" {
+		plan, err := tasks.NotYet(k.asking, found.lacking, found.hint)
+		return plan, found, err
+	}
 	id := k.ID
 	if id == "" {
 		id = found.id
@@ -256,7 +268,7 @@ func (k *aptKey) Plan(found aptKeyFound) (tasks.Plan, aptKeyFound, error) {
 }
 
 // changes are what keyrings will hold; those that will hold nothing are removed.
-func (k *aptKey) changes(found aptKeyFound) (map[string][]byte, error) {
+func (k *aptKey) changes(found aptKeyFound) map[string][]byte {
 	after := map[string][]byte{}
 	if k.State == "present" {
 		ring := found.rings[0] // the keyring, or apt's own
@@ -264,8 +276,8 @@ func (k *aptKey) changes(found aptKeyFound) (map[string][]byte, error) {
 		for _, key := range append(slices.Clone(ring.keys), found.key...) {
 			text = append(text, key.packets...)
 		}
-		after[ring.Path] = text
-		return after, nil
+		after[ring.Path] = asNamed(ring.Path, text)
+		return after
 	}
 	for _, r := range found.rings {
 		var text []byte
@@ -279,20 +291,22 @@ func (k *aptKey) changes(found aptKeyFound) (map[string][]byte, error) {
 		if kept == len(r.keys) {
 			continue
 		}
-		if kept > 0 && strings.HasSuffix(r.Path, ".asc") {
-			return nil, &tasks.Failure{Msg: r.Path + " holds other keys besides, and apt wants it armored", Hint: "keep these keys in a file of their own"}
-		}
-		after[r.Path] = text
+		after[r.Path] = asNamed(r.Path, text)
 	}
-	return after, nil
+	return after
+}
+
+// asNamed armors packets for a file whose name says so: apt passes over one that is otherwise.
+func asNamed(path string, packets []byte) []byte {
+	if len(packets) == 0 || !strings.HasSuffix(path, ".asc") {
+		return packets
+	}
+	return armor(packets)
 }
 
 // Apply writes the keyrings, and looks at them again.
 func (k *aptKey) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, found aptKeyFound) (tasks.Result, error) {
-	after, err := k.changes(found)
-	if err != nil {
-		return tasks.Result{}, err
-	}
+	after := k.changes(found)
 	for _, r := range found.rings {
 		text, changes := after[r.Path]
 		if !changes {
@@ -306,6 +320,7 @@ func (k *aptKey) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, found ap
 			if !r.Have.Exists() {
 				place.Attributes.Mode = "0644"
 			}
+			var err error
 			if plan.Script, err = place.Script(); err != nil {
 				return tasks.Result{}, err
 			}

@@ -96,6 +96,38 @@ func armored(block string) string {
 	return b.String()
 }
 
+// armorWidth is how long a line of base64 is.
+const armorWidth = 64
+
+// armor writes packets as the block of text that readKeys reads, with a checksum, as gpg does.
+func armor(packets []byte) []byte {
+	var b bytes.Buffer
+	b.WriteString(armorBegin + "\n\n")
+	for text := base64.StdEncoding.EncodeToString(packets); text != ""; {
+		line := text[:min(armorWidth, len(text))]
+		b.WriteString(line + "\n")
+		text = text[len(line):]
+	}
+	sum := checksum(packets)
+	b.WriteString("=" + base64.StdEncoding.EncodeToString([]byte{byte(sum >> 16), byte(sum >> 8), byte(sum)}) + "\n" + armorEnd + "\n")
+	return b.Bytes()
+}
+
+// checksum is the CRC-24 of RFC 9580, 6.1.
+func checksum(packets []byte) uint32 {
+	const begin, polynomial, carry = 0xb704ce, 0x1864cfb, 0x1000000
+	sum := uint32(begin)
+	for _, b := range packets {
+		sum ^= uint32(b) << 16
+		for range 8 {
+			if sum <<= 1; sum&carry != 0 {
+				sum ^= polynomial
+			}
+		}
+	}
+	return sum
+}
+
 const (
 	tagSignature, tagKey, tagUser, tagAttribute, tagSubkey, tagTrust, tagMarker, tagPadding = 2, 6, 13, 17, 14, 12, 10, 21
 )

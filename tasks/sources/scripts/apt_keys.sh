@@ -2,8 +2,7 @@
 # uses: preamble look
 # takes: file keyring
 if [ -n "$file" ]; then
-	[ -f "$file" ] || die "$file is not there"
-	head -c 4194304 < "$file" | encode key
+	if [ -f "$file" ]; then head -c 4194304 < "$file" | encode key; else echo nofile yes; fi
 fi
 if [ -n "$keyring" ]; then set -- "$keyring"; else set -- /etc/apt/trusted.gpg /etc/apt/trusted.gpg.d/*.gpg /etc/apt/trusted.gpg.d/*.asc; fi
 for ring; do
