@@ -81,6 +81,9 @@ func newAptKey(a *aptKeyArgs, l tasks.Local) (tasks.Action, error) {
 		if m == nil || len(m[1]) != 8 && len(m[1]) < 16 {
 			return refuse("id", fmt.Sprintf("is %q, and has to have 8, 16 or more hexadecimal digits", a.ID))
 		}
+		if n := len(m[1]); n > 40 && n != 64 {
+			return refuse("id", fmt.Sprintf("has %d digits, more than a fingerprint: put quotes around one that begins with 0x", n))
+		}
 		k.id = strings.ToUpper(m[1])
 	}
 	if k.from = a.URL; a.Keyserver != "" {

@@ -105,6 +105,7 @@ func TestAptKeyRefuses(t *testing.T) {
 		"with keyserver":    {"keyserver": "hkp://x"},
 		"no key is given":   {"state": "absent"},
 		"hexadecimal":       {"id": "AABBCC", "state": "absent"},
+		"put quotes around": {"id": "102539075498496707301353036010098581413706933369", "state": "absent"},
 		"hkp:, hkps:, http": {"keyserver": "ldap://x", "id": "AABBCCDD"},
 	} {
 		if _, err := taskstest.ModuleNamed(t, "apt_key").New(args, &taskstest.FakeLocal{}); err == nil || !strings.Contains(err.Error(), problem) {
