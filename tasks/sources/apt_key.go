@@ -39,7 +39,8 @@ var aptKeyModule = tasks.Define(tasks.Module{
 	Notes: []string{
 		"The host needs neither apt-key nor gpg, and so it works where Debian has no apt-key any more. A key that apt trusts this way vouches for " +
 			"every repository: deb822_repository with signed_by is the better way, and ansible-core itself calls this one deprecated.",
-		"When an id and a key are given, the key has to be the one with that id; nothing is changed otherwise. An expired key that is there counts as there.",
+		"When an id and a key are given, the key has to be the one with that id; nothing is changed otherwise.",
+		"A key that has expired counts as none: the one that is given takes its place. It is removed all the same.",
 		"Removed from all files that apt trusts where no keyring is given. What holds other keys besides is kept with those.",
 		"A keyring is binary, and armored where its name ends in .asc, as apt wants it.",
 		files.FollowNote,
@@ -158,30 +159,48 @@ type keyring struct {
 
 type aptKeyFound struct {
 	rings []keyring
+	now   int64 // the host's time, in seconds since 1970
 	id    string
 	key   []pgpKey // what is to be added; empty: it is there
 	// lacking says what an earlier task may bring.
 	lacking, hint string
 }
 
-// ids are those of the keys and their subkeys.
+// ids are those of the keys and their subkeys that have not expired.
 func (f aptKeyFound) ids(digits int) []any {
 	ids := []any{}
 	for _, r := range f.rings {
 		for _, key := range r.keys {
-			for _, f := range key.fingerprints {
-				id := longID(f)
-				ids = append(ids, id[len(id)-digits:])
+			for i, print := range key.fingerprints {
+				if id := longID(print); !key.expired(i, f.now) {
+					ids = append(ids, id[len(id)-digits:])
+				}
 			}
 		}
 	}
 	return ids
 }
 
+// has reports whether a keyring has a key with an id.
+func (f aptKeyFound) has(id string) bool {
+	return slices.ContainsFunc(f.rings, func(r keyring) bool {
+		return slices.ContainsFunc(r.keys, func(key pgpKey) bool { return key.has(id) })
+	})
+}
+
+// trusted reports whether a keyring has the key, and that has not expired.
 func (f aptKeyFound) trusted() bool {
 	return slices.ContainsFunc(f.rings, func(r keyring) bool {
-		return slices.ContainsFunc(r.keys, func(key pgpKey) bool { return key.has(f.id) })
+		return slices.ContainsFunc(r.keys, func(key pgpKey) bool { return key.counts(f.id, f.now) })
 	})
+}
+
+// done reports whether the key is as it is wanted.
+func (k *aptKey) done(found aptKeyFound) bool {
+	if k.State == "absent" {
+		return !found.has(found.id)
+	}
+	return found.trusted()
 }
 
 // Ask reads the keyrings, and fetches the key where it has to be known.
@@ -189,6 +208,7 @@ func (k *aptKey) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (apt
 	found := aptKeyFound{id: k.id}
 	var said struct {
 		web.Tools
+		Now    int64     `answer:"now"`
 		NoFile bool      `answer:"nofile"`
 		Key    []byte    `answer:"key"`
 		Rings  []keyring `answer:"ring"`
@@ -199,6 +219,7 @@ func (k *aptKey) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (apt
 	if err := probed.Decode(&said); err != nil {
 		return found, err
 	}
+	found.now = said.Now
 	for _, r := range said.Rings {
 		var err error
 		if r.keys, err = readKeys(r.Text); err != nil {
@@ -215,7 +236,7 @@ func (k *aptKey) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (apt
 	text := said.Key
 	switch {
 	case k.from == "" && k.Data == "" && k.File == "":
-		found.lacking, found.hint = "there is no key with the id "+k.ID, "name where it comes from: url, data, file or keyserver"
+		found.lacking, found.hint = "there is no key with the id "+k.ID+" that has not expired", "name where it comes from: url, data, file or keyserver"
 		return found, nil
 	case said.NoFile:
 		found.lacking, found.hint = k.File+" is not there", "file is one of the host's: copy it there first, or use data"
@@ -242,6 +263,9 @@ func (k *aptKey) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (apt
 	case k.id == "":
 		found.id = keys[0].id()
 	}
+	if k.State == "present" && !slices.ContainsFunc(keys, func(key pgpKey) bool { return key.counts(found.id, found.now) }) {
+		return found, &tasks.Failure{Msg: fmt.Sprintf("the key %s has expired", found.id), Hint: "give it as it is since its time was prolonged, for apt takes no signature of this one"}
+	}
 	found.key = keys
 	return found, nil
 }
@@ -264,8 +288,7 @@ func (k *aptKey) Plan(found aptKeyFound) (tasks.Plan, aptKeyFound, error) {
 	plan := tasks.Plan{Event: true, Values: map[string]any{
 		"id": id, "short_id": short, "fp": long, "key_id": found.id, "before": found.ids(digits),
 	}}
-	there := found.trusted()
-	plan.Change = there != (k.State == "present")
+	plan.Change = !k.done(found)
 	plan.Msg = map[string]string{"present": "add", "absent": "remove"}[k.State] + " the key " + id
 	return plan, found, nil
 }
@@ -274,29 +297,47 @@ func (k *aptKey) Plan(found aptKeyFound) (tasks.Plan, aptKeyFound, error) {
 func (k *aptKey) changes(found aptKeyFound) map[string][]byte {
 	after := map[string][]byte{}
 	if k.State == "present" {
-		ring := found.rings[0] // the keyring, or apt's own
-		var text []byte
-		for _, key := range append(slices.Clone(ring.keys), found.key...) {
-			text = append(text, key.packets...)
+		for i, r := range found.rings {
+			if keys, changes := found.with(r, i == 0); changes {
+				after[r.Path] = asNamed(r.Path, packets(keys))
+			}
 		}
-		after[ring.Path] = asNamed(ring.Path, text)
 		return after
 	}
 	for _, r := range found.rings {
-		var text []byte
-		kept := 0
-		for _, key := range r.keys {
-			if !key.has(found.id) {
-				text = append(text, key.packets...)
-				kept++
-			}
+		kept := slices.DeleteFunc(slices.Clone(r.keys), func(key pgpKey) bool { return key.has(found.id) })
+		if len(kept) < len(r.keys) {
+			after[r.Path] = asNamed(r.Path, packets(kept))
 		}
-		if kept == len(r.keys) {
-			continue
-		}
-		after[r.Path] = asNamed(r.Path, text)
 	}
 	return after
+}
+
+// with are a keyring's keys, where what is given takes the place of what has expired or lacks the subkey that is asked for. What
+// no keyring has goes into the first: the one that is named, or apt's own.
+func (f aptKeyFound) with(r keyring, first bool) (keys []pgpKey, changes bool) {
+	keys = slices.Clone(r.keys)
+	for i, key := range keys {
+		for _, given := range f.key {
+			if given.id() == key.id() && (key.expired(0, f.now) || given.counts(f.id, f.now) && !key.counts(f.id, f.now)) {
+				keys[i], changes = given, true
+			}
+		}
+	}
+	for _, given := range f.key {
+		if first && !f.has(given.id()) {
+			keys, changes = append(keys, given), true
+		}
+	}
+	return keys, changes
+}
+
+func packets(keys []pgpKey) []byte {
+	var all []byte
+	for _, key := range keys {
+		all = append(all, key.packets...)
+	}
+	return all
 }
 
 // asNamed armors packets for a file whose name says so: apt passes over one that is otherwise.
@@ -332,7 +373,7 @@ func (k *aptKey) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, found ap
 			return tasks.Result{}, err
 		}
 	}
-	again := aptKey{aptKeyArgs: aptKeyArgs{Keyring: k.Keyring, State: "absent"}, id: found.id}
+	again := aptKey{aptKeyArgs: aptKeyArgs{Keyring: k.Keyring, State: k.State}, id: found.id}
 	r, err := h.Shell().Run(ctx, remote.Command{Script: again.Probe()})
 	if err != nil {
 		return tasks.Result{}, err
@@ -341,7 +382,7 @@ func (k *aptKey) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, found ap
 	if err != nil {
 		return tasks.Result{}, err
 	}
-	if now.trusted() != (k.State == "present") {
+	if !k.done(now) {
 		return tasks.Result{}, &tasks.Failure{Msg: "the change reported success but did not take effect: " + p.Msg}
 	}
 	digits := 16

@@ -57,6 +57,23 @@ func TestAptKey(t *testing.T) {
 			t.Errorf("a keyring that is armored by its name holds %q", got)
 		}
 		taskstest.MustNotChange(t, h, "apt_key", map[string]any{"data": keyText(t, "one"), "keyring": armored}, l)
+		old := map[string]any{"data": keyText(t, "expired"), "keyring": dir + "/old.gpg"}
+		taskstest.MustFail(t, h, "apt_key", old, l, "has expired")
+		keys, err := readKeys([]byte(keyText(t, "expired")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		taskstest.Write(t, dir+"/old.gpg", string(keys[0].packets), 0o644)
+		taskstest.MustFail(t, h, "apt_key", old, l, "has expired")
+		taskstest.MustFail(t, h, "apt_key", map[string]any{"id": keys[0].id(), "keyring": dir + "/old.gpg"}, l, "there is no key with the id")
+		prolonged := map[string]any{"data": keyText(t, "prolonged"), "id": keys[0].id(), "keyring": dir + "/old.gpg"}
+		_, result = taskstest.MustChange(t, h, "apt_key", prolonged, l)
+		if v := result.Values; len(v["before"].([]any)) != 0 || len(v["after"].([]any)) != 1 {
+			t.Errorf("a key in the place of one that has expired: %v", v)
+		}
+		taskstest.MustNotChange(t, h, "apt_key", prolonged, l)
+		taskstest.Write(t, dir+"/old.gpg", string(keys[0].packets), 0o644)
+		taskstest.MustChange(t, h, "apt_key", map[string]any{"id": keys[0].id(), "keyring": dir + "/old.gpg", "state": "absent"}, l)
 		alone, lost := map[string]any{"id": onePrint, "keyring": ring}, map[string]any{"file": dir + "/none", "id": onePrint, "keyring": ring}
 		taskstest.MustNotChange(t, h, "apt_key", alone, l)
 		taskstest.MustNotChange(t, h, "apt_key", lost, l)

@@ -1,6 +1,7 @@
-# Prints the key in the file, and what is in the keyring, or in those that apt trusts.
+# Prints the time, the key in the file, and what is in the keyring, or in those that apt trusts.
 # uses: preamble look
 # takes: file keyring
+printf 'now %s\n' "$(date +%s)"
 if [ -n "$file" ]; then
 	if [ -f "$file" ]; then head -c 4194304 < "$file" | encode key; else echo nofile yes; fi
 fi
