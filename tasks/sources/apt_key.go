@@ -39,8 +39,10 @@ var aptKeyModule = tasks.Define(tasks.Module{
 	Notes: []string{
 		"The host needs neither apt-key nor gpg, and so it works where Debian has no apt-key any more. A key that apt trusts this way vouches for " +
 			"every repository: deb822_repository with signed_by is the better way, and ansible-core itself calls this one deprecated.",
-		"When an id and a key are given, the key has to be the one with that id; nothing is changed otherwise. An expired key that is there counts as there.",
+		"When an id and a key are given, the key has to be the one with that id; nothing is changed otherwise.",
+		"A key that has expired counts as none: the one that is given takes its place. It is removed all the same.",
 		"Removed from all files that apt trusts where no keyring is given. What holds other keys besides is kept with those.",
+		"A keyring is binary, and armored where its name ends in .asc, as apt wants it.",
 		files.FollowNote,
 	},
 	Returns: []tasks.Return{
@@ -74,13 +76,14 @@ func newAptKey(a *aptKeyArgs, l tasks.Local) (tasks.Action, error) {
 		return refuse("id", "is required with keyserver")
 	case given == 0 && a.ID == "":
 		return refuse("id", "is required where no key is given")
-	case given == 0 && a.State == "present":
-		return refuse("id", "is of a key that has to come from somewhere: give url, data, file or keyserver")
 	}
 	if a.ID != "" {
 		m := keyID.FindStringSubmatch(strings.ReplaceAll(a.ID, " ", ""))
 		if m == nil || len(m[1]) != 8 && len(m[1]) < 16 {
 			return refuse("id", fmt.Sprintf("is %q, and has to have 8, 16 or more hexadecimal digits", a.ID))
+		}
+		if n := len(m[1]); n > 40 && n != 64 {
+			return refuse("id", fmt.Sprintf("has %d digits, more than a fingerprint: put quotes around one that begins with 0x", n))
 		}
 		k.id = strings.ToUpper(m[1])
 	}
@@ -156,28 +159,48 @@ type keyring struct {
 
 type aptKeyFound struct {
 	rings []keyring
+	now   int64 // the host's time, in seconds since 1970
 	id    string
 	key   []pgpKey // what is to be added; empty: it is there
+	// lacking says what an earlier task may bring.
+	lacking, hint string
 }
 
-// ids are those of the keys and their subkeys.
+// ids are those of the keys and their subkeys that have not expired.
 func (f aptKeyFound) ids(digits int) []any {
 	ids := []any{}
 	for _, r := range f.rings {
 		for _, key := range r.keys {
-			for _, f := range key.fingerprints {
-				id := longID(f)
-				ids = append(ids, id[len(id)-digits:])
+			for i, print := range key.fingerprints {
+				if id := longID(print); !key.expired(i, f.now) {
+					ids = append(ids, id[len(id)-digits:])
+				}
 			}
 		}
 	}
 	return ids
 }
 
+// has reports whether a keyring has a key with an id.
+func (f aptKeyFound) has(id string) bool {
+	return slices.ContainsFunc(f.rings, func(r keyring) bool {
+		return slices.ContainsFunc(r.keys, func(key pgpKey) bool { return key.has(id) })
+	})
+}
+
+// trusted reports whether a keyring has the key, and that has not expired.
 func (f aptKeyFound) trusted() bool {
 	return slices.ContainsFunc(f.rings, func(r keyring) bool {
-		return slices.ContainsFunc(r.keys, func(key pgpKey) bool { return key.has(f.id) })
+		return slices.ContainsFunc(r.keys, func(key pgpKey) bool { return key.counts(f.id, f.now) })
 	})
+}
+
+// done reports whether the key is as it is wanted.
+func (k *aptKey) done(found aptKeyFound) bool {
+	if k.State == "absent" {
+		return !found.has(found.id)
+	}
+	return found.trusted()
 }
 
 // Ask reads the keyrings, and fetches the key where it has to be known.
@@ -185,8 +208,10 @@ func (k *aptKey) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (apt
 	found := aptKeyFound{id: k.id}
 	var said struct {
 		web.Tools
-		Key   []byte    `answer:"key"`
-		Rings []keyring `answer:"ring"`
+		Now    int64     `answer:"now"`
+		NoFile bool      `answer:"nofile"`
+		Key    []byte    `answer:"key"`
+		Rings  []keyring `answer:"ring"`
 	}
 	if err := probed.Decode(&said.Tools); err != nil {
 		return found, err
@@ -194,6 +219,7 @@ func (k *aptKey) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (apt
 	if err := probed.Decode(&said); err != nil {
 		return found, err
 	}
+	found.now = said.Now
 	for _, r := range said.Rings {
 		var err error
 		if r.keys, err = readKeys(r.Text); err != nil {
@@ -209,6 +235,12 @@ func (k *aptKey) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (apt
 	}
 	text := said.Key
 	switch {
+	case k.from == "" && k.Data == "" && k.File == "":
+		found.lacking, found.hint = "there is no key with the id "+k.ID+" that has not expired", "name where it comes from: url, data, file or keyserver"
+		return found, nil
+	case said.NoFile:
+		found.lacking, found.hint = k.File+" is not there", "file is one of the host's: copy it there first, or use data"
+		return found, nil
 	case k.Data != "":
 		text = []byte(k.Data)
 		if raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(k.Data)); err == nil {
@@ -231,12 +263,19 @@ func (k *aptKey) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (apt
 	case k.id == "":
 		found.id = keys[0].id()
 	}
+	if k.State == "present" && !slices.ContainsFunc(keys, func(key pgpKey) bool { return key.counts(found.id, found.now) }) {
+		return found, &tasks.Failure{Msg: fmt.Sprintf("the key %s has expired", found.id), Hint: "give it as it is since its time was prolonged, for apt takes no signature of this one"}
+	}
 	found.key = keys
 	return found, nil
 }
 
 // Plan adds or removes a key.
 func (k *aptKey) Plan(found aptKeyFound) (tasks.Plan, aptKeyFound, error) {
+	if found.lacking != "" {
+		plan, err := tasks.NotYet(k.asking, found.lacking, found.hint)
+		return plan, found, err
+	}
 	id := k.ID
 	if id == "" {
 		id = found.id
@@ -249,50 +288,69 @@ func (k *aptKey) Plan(found aptKeyFound) (tasks.Plan, aptKeyFound, error) {
 	plan := tasks.Plan{Event: true, Values: map[string]any{
 		"id": id, "short_id": short, "fp": long, "key_id": found.id, "before": found.ids(digits),
 	}}
-	there := found.trusted()
-	plan.Change = there != (k.State == "present")
+	plan.Change = !k.done(found)
 	plan.Msg = map[string]string{"present": "add", "absent": "remove"}[k.State] + " the key " + id
 	return plan, found, nil
 }
 
 // changes are what keyrings will hold; those that will hold nothing are removed.
-func (k *aptKey) changes(found aptKeyFound) (map[string][]byte, error) {
+func (k *aptKey) changes(found aptKeyFound) map[string][]byte {
 	after := map[string][]byte{}
 	if k.State == "present" {
-		ring := found.rings[0] // the keyring, or apt's own
-		var text []byte
-		for _, key := range append(slices.Clone(ring.keys), found.key...) {
-			text = append(text, key.packets...)
-		}
-		after[ring.Path] = text
-		return after, nil
-	}
-	for _, r := range found.rings {
-		var text []byte
-		kept := 0
-		for _, key := range r.keys {
-			if !key.has(found.id) {
-				text = append(text, key.packets...)
-				kept++
+		for i, r := range found.rings {
+			if keys, changes := found.with(r, i == 0); changes {
+				after[r.Path] = asNamed(r.Path, packets(keys))
 			}
 		}
-		if kept == len(r.keys) {
-			continue
-		}
-		if kept > 0 && strings.HasSuffix(r.Path, ".asc") {
-			return nil, &tasks.Failure{Msg: r.Path + " holds other keys besides, and apt wants it armored", Hint: "keep these keys in a file of their own"}
-		}
-		after[r.Path] = text
+		return after
 	}
-	return after, nil
+	for _, r := range found.rings {
+		kept := slices.DeleteFunc(slices.Clone(r.keys), func(key pgpKey) bool { return key.has(found.id) })
+		if len(kept) < len(r.keys) {
+			after[r.Path] = asNamed(r.Path, packets(kept))
+		}
+	}
+	return after
+}
+
+// with are a keyring's keys, where what is given takes the place of what has expired or lacks the subkey that is asked for. What
+// no keyring has goes into the first: the one that is named, or apt's own.
+func (f aptKeyFound) with(r keyring, first bool) (keys []pgpKey, changes bool) {
+	keys = slices.Clone(r.keys)
+	for i, key := range keys {
+		for _, given := range f.key {
+			if given.id() == key.id() && (key.expired(0, f.now) || given.counts(f.id, f.now) && !key.counts(f.id, f.now)) {
+				keys[i], changes = given, true
+			}
+		}
+	}
+	for _, given := range f.key {
+		if first && !f.has(given.id()) {
+			keys, changes = append(keys, given), true
+		}
+	}
+	return keys, changes
+}
+
+func packets(keys []pgpKey) []byte {
+	var all []byte
+	for _, key := range keys {
+		all = append(all, key.packets...)
+	}
+	return all
+}
+
+// asNamed armors packets for a file whose name says so: apt passes over one that is otherwise.
+func asNamed(path string, packets []byte) []byte {
+	if len(packets) == 0 || !strings.HasSuffix(path, ".asc") {
+		return packets
+	}
+	return armor(packets)
 }
 
 // Apply writes the keyrings, and looks at them again.
 func (k *aptKey) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, found aptKeyFound) (tasks.Result, error) {
-	after, err := k.changes(found)
-	if err != nil {
-		return tasks.Result{}, err
-	}
+	after := k.changes(found)
 	for _, r := range found.rings {
 		text, changes := after[r.Path]
 		if !changes {
@@ -306,6 +364,7 @@ func (k *aptKey) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, found ap
 			if !r.Have.Exists() {
 				place.Attributes.Mode = "0644"
 			}
+			var err error
 			if plan.Script, err = place.Script(); err != nil {
 				return tasks.Result{}, err
 			}
@@ -314,7 +373,7 @@ func (k *aptKey) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, found ap
 			return tasks.Result{}, err
 		}
 	}
-	again := aptKey{aptKeyArgs: aptKeyArgs{Keyring: k.Keyring, State: "absent"}, id: found.id}
+	again := aptKey{aptKeyArgs: aptKeyArgs{Keyring: k.Keyring, State: k.State}, id: found.id}
 	r, err := h.Shell().Run(ctx, remote.Command{Script: again.Probe()})
 	if err != nil {
 		return tasks.Result{}, err
@@ -323,7 +382,7 @@ func (k *aptKey) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, found ap
 	if err != nil {
 		return tasks.Result{}, err
 	}
-	if now.trusted() != (k.State == "present") {
+	if !k.done(now) {
 		return tasks.Result{}, &tasks.Failure{Msg: "the change reported success but did not take effect: " + p.Msg}
 	}
 	digits := 16

@@ -50,6 +50,41 @@ func TestAptKey(t *testing.T) {
 		if last := (*asked)[len(*asked)-1]; last != "/pks/lookup?op=get&options=mr&search=0x"+onePrint {
 			t.Errorf("the server was asked %q", last)
 		}
+		armored := dir + "/armored.asc"
+		taskstest.Write(t, armored, keyText(t, "two"), 0o644)
+		taskstest.MustChange(t, h, "apt_key", map[string]any{"data": keyText(t, "one"), "keyring": armored}, l)
+		if got := taskstest.Read(t, armored); !strings.HasPrefix(got, armorBegin) {
+			t.Errorf("a keyring that is armored by its name holds %q", got)
+		}
+		taskstest.MustNotChange(t, h, "apt_key", map[string]any{"data": keyText(t, "one"), "keyring": armored}, l)
+		old := map[string]any{"data": keyText(t, "expired"), "keyring": dir + "/old.gpg"}
+		taskstest.MustFail(t, h, "apt_key", old, l, "has expired")
+		keys, err := readKeys([]byte(keyText(t, "expired")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		taskstest.Write(t, dir+"/old.gpg", string(keys[0].packets), 0o644)
+		taskstest.MustFail(t, h, "apt_key", old, l, "has expired")
+		taskstest.MustFail(t, h, "apt_key", map[string]any{"id": keys[0].id(), "keyring": dir + "/old.gpg"}, l, "there is no key with the id")
+		prolonged := map[string]any{"data": keyText(t, "prolonged"), "id": keys[0].id(), "keyring": dir + "/old.gpg"}
+		_, result = taskstest.MustChange(t, h, "apt_key", prolonged, l)
+		if v := result.Values; len(v["before"].([]any)) != 0 || len(v["after"].([]any)) != 1 {
+			t.Errorf("a key in the place of one that has expired: %v", v)
+		}
+		taskstest.MustNotChange(t, h, "apt_key", prolonged, l)
+		taskstest.Write(t, dir+"/old.gpg", string(keys[0].packets), 0o644)
+		taskstest.MustChange(t, h, "apt_key", map[string]any{"id": keys[0].id(), "keyring": dir + "/old.gpg", "state": "absent"}, l)
+		alone, lost := map[string]any{"id": onePrint, "keyring": ring}, map[string]any{"file": dir + "/none", "id": onePrint, "keyring": ring}
+		taskstest.MustNotChange(t, h, "apt_key", alone, l)
+		taskstest.MustNotChange(t, h, "apt_key", lost, l)
+		alone["keyring"], lost["keyring"] = dir+"/other.gpg", dir+"/other.gpg"
+		taskstest.MustFail(t, h, "apt_key", alone, l, "there is no key with the id")
+		taskstest.MustFail(t, h, "apt_key", lost, l, "none is not there")
+		for _, args := range []map[string]any{alone, lost} {
+			if plan, err := taskstest.PlanOn(t, h, taskstest.NewAction(t, "apt_key", args, asks)); err != nil || plan.Unknown == "" {
+				t.Errorf("check mode of what is not there yet: %+v, %v", plan, err)
+			}
+		}
 		taskstest.Write(t, ring, "hello", 0o644)
 		taskstest.MustFail(t, h, "apt_key", gone, l, "no keyring")
 		if got := taskstest.Read(t, ring); got != "hello" {
@@ -65,10 +100,12 @@ func TestAptKey(t *testing.T) {
 		taskstest.Write(t, h.Etc+"/apt/trusted.gpg.d/one.asc", keyText(t, "one"), 0o644)
 		taskstest.Write(t, h.Etc+"/apt/trusted.gpg.d/both.asc", keyText(t, "one")+keyText(t, "two"), 0o644)
 		gone := map[string]any{"id": onePrint[32:], "state": "absent"}
-		taskstest.MustFail(t, h, "apt_key", gone, l, "holds other keys besides")
-		_ = os.Remove(h.Etc + "/apt/trusted.gpg.d/both.asc")
 		taskstest.MustChange(t, h, "apt_key", gone, l)
 		taskstest.MustNotChange(t, h, "apt_key", gone, l)
+		if got := taskstest.Read(t, h.Etc+"/apt/trusted.gpg.d/both.asc"); got != keyText(t, "two") {
+			t.Errorf("of both keys this is left: %s", got)
+		}
+		_ = os.Remove(h.Etc + "/apt/trusted.gpg.d/both.asc")
 		if _, err := os.Lstat(h.Etc + "/apt/trusted.gpg.d/one.asc"); err == nil {
 			t.Error("the key's file is left")
 		}
@@ -84,8 +121,8 @@ func TestAptKeyRefuses(t *testing.T) {
 		"exclude":           {"url": "http://x/", "data": "y"},
 		"with keyserver":    {"keyserver": "hkp://x"},
 		"no key is given":   {"state": "absent"},
-		"come from":         {"id": "AABBCCDD"},
 		"hexadecimal":       {"id": "AABBCC", "state": "absent"},
+		"put quotes around": {"id": "102539075498496707301353036010098581413706933369", "state": "absent"},
 		"hkp:, hkps:, http": {"keyserver": "ldap://x", "id": "AABBCCDD"},
 	} {
 		if _, err := taskstest.ModuleNamed(t, "apt_key").New(args, &taskstest.FakeLocal{}); err == nil || !strings.Contains(err.Error(), problem) {

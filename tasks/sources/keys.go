@@ -17,8 +17,12 @@ import (
 // pgpKey is a public key of OpenPGP (RFC 9580) with what belongs to it: names, signatures, subkeys.
 type pgpKey struct {
 	fingerprints []string // the key's and then its subkeys', in capital hexadecimal digits
+	times        []keyTime
 	packets      []byte
 }
+
+// expired reports whether the key, or the subkey whose fingerprint is the i-th, counts no more.
+func (k pgpKey) expired(i int, now int64) bool { return k.times[0].over(now) || k.times[i].over(now) }
 
 // id is the long id of the key itself.
 func (k pgpKey) id() string { return longID(k.fingerprints[0]) }
@@ -34,6 +38,16 @@ func longID(fingerprint string) string {
 func (k pgpKey) has(id string) bool {
 	for _, f := range k.fingerprints {
 		if strings.HasSuffix(f, id) || longID(f) == id {
+			return true
+		}
+	}
+	return false
+}
+
+// counts reports whether the key or a subkey has an id, as has says, and has not expired.
+func (k pgpKey) counts(id string, now int64) bool {
+	for i, f := range k.fingerprints {
+		if (strings.HasSuffix(f, id) || longID(f) == id) && !k.expired(i, now) {
 			return true
 		}
 	}
@@ -96,6 +110,38 @@ func armored(block string) string {
 	return b.String()
 }
 
+// armorWidth is how long a line of base64 is.
+const armorWidth = 64
+
+// armor writes packets as the block of text that readKeys reads, with a checksum, as gpg does.
+func armor(packets []byte) []byte {
+	var b bytes.Buffer
+	b.WriteString(armorBegin + "\n\n")
+	for text := base64.StdEncoding.EncodeToString(packets); text != ""; {
+		line := text[:min(armorWidth, len(text))]
+		b.WriteString(line + "\n")
+		text = text[len(line):]
+	}
+	sum := checksum(packets)
+	b.WriteString("=" + base64.StdEncoding.EncodeToString([]byte{byte(sum >> 16), byte(sum >> 8), byte(sum)}) + "\n" + armorEnd + "\n")
+	return b.Bytes()
+}
+
+// checksum is the CRC-24 of RFC 9580, 6.1.
+func checksum(packets []byte) uint32 {
+	const begin, polynomial, carry = 0xb704ce, 0x1864cfb, 0x1000000
+	sum := uint32(begin)
+	for _, b := range packets {
+		sum ^= uint32(b) << 16
+		for range 8 {
+			if sum <<= 1; sum&carry != 0 {
+				sum ^= polynomial
+			}
+		}
+	}
+	return sum
+}
+
 const (
 	tagSignature, tagKey, tagUser, tagAttribute, tagSubkey, tagTrust, tagMarker, tagPadding = 2, 6, 13, 17, 14, 12, 10, 21
 )
@@ -128,7 +174,10 @@ func readPackets(raw []byte) ([]pgpKey, error) {
 			if err != nil {
 				return nil, err
 			}
-			k.fingerprints = append(k.fingerprints, f)
+			k.fingerprints, k.times = append(k.fingerprints, f), append(k.times, keyTime{made: number(body[min(1, len(body)):min(5, len(body))])})
+		}
+		if tag == tagSignature {
+			k.times[len(k.times)-1].take(body, k.id())
 		}
 		k.packets = append(k.packets, packet...)
 	}

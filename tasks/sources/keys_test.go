@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/polarbook/polarbook/tasks/taskstest"
 )
@@ -62,6 +63,31 @@ func TestReadKeys(t *testing.T) {
 	for _, bad := range []string{"KBXf", "\x00\x00\x00\x20\x01\x01\x00\x02KBXf....", "hello", string(one[0].packets[:40]), keyText(t, "one")[:300], "\xff", "\x99\x00\x00"} {
 		if keys, err := readKeys([]byte(bad)); err == nil {
 			t.Errorf("%q: %v", bad, keys)
+		}
+	}
+}
+
+func TestKeyTimes(t *testing.T) {
+	const day = 24 * 60 * 60
+	made := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
+	for name, over := range map[string][2]bool{"expired": {false, true}, "prolonged": {false, false}, "one": {false, false}} {
+		keys, err := readKeys([]byte(keyText(t, name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, now := range []int64{made + 9*day, made + 10*day} {
+			if got := keys[0].expired(0, now); got != over[i] {
+				t.Errorf("%s, %d days on: %v", name, 9+i, got)
+			}
+			if got := keys[0].counts(keys[0].id(), now); got == over[i] {
+				t.Errorf("%s counts, %d days on: %v", name, 9+i, got)
+			}
+		}
+	}
+	for _, cut := range []string{"", "\x04", "\x04\x13\x00\x00\xff\xff", "\x04\x13\x00\x00\x00\x02\x09\x09\x00\x01\xff", "\x06\x13\x00\x00\x00"} {
+		var none keyTime
+		if none.take([]byte(cut), ""); none != (keyTime{}) {
+			t.Errorf("%q: %+v", cut, none)
 		}
 	}
 }

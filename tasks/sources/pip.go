@@ -21,7 +21,7 @@ type pipArgs struct {
 	State         string   `arg:"state" default:"present" choices:"absent forcereinstall latest present" doc:"What the packages are to be."`
 	Virtualenv    string   `arg:"virtualenv,path" doc:"Virtual environment to install in. It is made if it is missing."`
 	SitePackages  bool     `arg:"virtualenv_site_packages" default:"false" doc:"An environment that is made has the host's packages as well."`
-	VenvCommand   string   `arg:"virtualenv_command" default:"virtualenv" doc:"Command that makes one, such as python3 -m venv."`
+	VenvCommand   string   `arg:"virtualenv_command" default:"virtualenv" doc:"Command that makes one, such as python3 -m venv or ~/bin/virtualenv."`
 	VenvPython    string   `arg:"virtualenv_python" doc:"Python for it, which virtualenv is given as -p."`
 	ExtraArgs     string   `arg:"extra_args" doc:"More arguments for pip."`
 	Editable      bool     `arg:"editable" default:"false" doc:"Install what name leads to in place (-e)."`
@@ -46,8 +46,9 @@ var pipModule = tasks.Define(tasks.Module{
 	},
 	Returns: []tasks.Return{
 		{Name: "cmd", Type: "list", Doc: "the command"}, {Name: "name", Type: "list", Doc: "as given"}, {Name: "version", Type: "str", Doc: "as given"},
-		{Name: "requirements", Type: "str", Doc: "as given"}, {Name: "virtualenv", Type: "str", Doc: "as given"},
-		{Name: "stdout", Type: "str", Doc: "what pip wrote"}, {Name: "stderr", Type: "str", Doc: "what it wrote to standard error"},
+		{Name: "requirements", Type: "str", Doc: "as given"}, {Name: "virtualenv", Type: "str", Doc: "as given, in chdir"},
+		{Name: "state", Type: "str", Doc: "as given"}, {Name: "stdout", Type: "str", Doc: "what virtualenv_command and pip wrote"},
+		{Name: "stderr", Type: "str", Doc: "what they wrote to standard error"},
 	},
 	Examples: `
 - pip: {name: [patroni, "psycopg2-binary>=2.9,<3"], virtualenv: /opt/patroni, virtualenv_command: python3 -m venv}
@@ -74,8 +75,10 @@ func newPip(a *pipArgs, l tasks.Local) (tasks.Action, error) {
 		return refuse("version", "is incompatible with state: latest")
 	case a.Version != "" && len(p.packages) != 1:
 		return refuse("version", "is for one package: write the versions of several behind their names")
-	case a.Version != "" && strings.ContainsAny(p.packages[0], "<>=!~"):
+	case a.Version != "" && len(readRequirement(p.packages[0]).limits) > 0:
 		return refuse("version", "is given twice: in name, too")
+	case a.Version != "" && strings.ContainsAny(p.packages[0], "/@"):
+		return refuse("version", "is for a package by its name, and not for where it is")
 	case a.Umask != "" && !octalDigits.MatchString(a.Umask):
 		return refuse("umask", fmt.Sprintf("is %q, which is no octal number", a.Umask))
 	case a.VenvPython != "" && ownEnvironment.MatchString(a.VenvCommand):
@@ -192,7 +195,7 @@ func joinRequirements(names []string) []string {
 }
 
 func (p *pip) values(more script.Values) script.Values {
-	values := script.Values{"venv": "", "exe": p.Executable, "chdir": "", "mask": p.Umask, "make": script.Words(p.venvWords)}
+	values := script.Values{"venv": "", "exe": p.Executable, "chdir": "", "mask": p.Umask, "make": p.makeCommand()}
 	if p.Virtualenv != "" {
 		values["venv"] = script.Path(p.Virtualenv)
 		if !strings.ContainsAny(p.Virtualenv[:1], "/~$") {
@@ -235,6 +238,26 @@ func (p *pip) Ask(_ context.Context, _ tasks.Host, probed tasks.Found) (pipFound
 	return found, probed.Decode(&found)
 }
 
+// environment is the virtual environment as it is returned: in chdir, where its path is a relative one.
+func (p *pip) environment() string {
+	if p.Virtualenv == "" || p.Chdir == "" || strings.ContainsAny(p.Virtualenv[:1], "/~$") {
+		return p.Virtualenv
+	}
+	return strings.TrimSuffix(p.Chdir, "/") + "/" + p.Virtualenv
+}
+
+// makeCommand is the command line that makes an environment. The command is a path: a ~ at its beginning and variables in it are
+// the host's to replace.
+func (p *pip) makeCommand() string {
+	words := make([]string, len(p.venvWords))
+	for i, word := range p.venvWords {
+		if words[i] = script.Expanded(word); i > 0 && strings.HasPrefix(word, "~") {
+			words[i] = remote.Quote(word)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
 // missing says what a host lacks.
 func (p *pip) missing(what string) (tasks.Plan, error) {
 	return tasks.NotYet(p.asking, what, "install python3-pip (for a virtual environment also python3-venv or virtualenv) with the module package first")
@@ -243,7 +266,7 @@ func (p *pip) missing(what string) (tasks.Plan, error) {
 // Plan knows what changes in check mode alone: pip itself finds it out otherwise.
 func (p *pip) Plan(found pipFound) (tasks.Plan, struct{}, error) {
 	plan := tasks.Plan{Change: true, Event: true, Values: map[string]any{"virtualenv": nil, "requirements": nil, "version": nil, "name": nil, "state": p.State}}
-	for name, value := range map[string]string{"virtualenv": p.Virtualenv, "requirements": p.Requirements, "version": p.Version} {
+	for name, value := range map[string]string{"virtualenv": p.environment(), "requirements": p.Requirements, "version": p.Version} {
 		if value != "" {
 			plan.Values[name] = value
 		}
@@ -263,14 +286,14 @@ func (p *pip) Plan(found pipFound) (tasks.Plan, struct{}, error) {
 	case found.Missing != "":
 		plan, err := p.missing(found.Missing)
 		return plan, struct{}{}, err
-	case !p.asking, found.New, len(p.extra) > 0, p.Requirements != "", p.State == "latest", p.State == "forcereinstall":
+	case !p.asking, found.New, p.ExtraArgs != "", p.Editable, p.Requirements != "", p.State == "latest", p.State == "forcereinstall":
 		return plan, struct{}{}, nil
 	}
 	installed := readFreeze(string(found.List))
 	plan.Change = slices.ContainsFunc(p.packages, func(name string) bool {
 		return readRequirement(name).in(installed) != (p.State == "present")
 	})
-	plan.Values["cmd"], plan.Values["stdout"] = string(found.Pip)+" list --format=freeze", string(found.List)
+	plan.Values["cmd"], plan.Values["stdout"], plan.Values["stderr"] = string(found.Pip)+" list --format=freeze", string(found.List), ""
 	return plan, struct{}{}, nil
 }
 
@@ -285,6 +308,9 @@ func (p *pip) words() []string {
 	}
 	return append(words, p.packages...)
 }
+
+// pipOfPython is what the scripts call pip where it is no program of its own.
+const pipOfPython = "python3 -m pip"
 
 var vcsURL = regexp.MustCompile(`^(svn|git|hg|bzr)\+`)
 
@@ -318,6 +344,9 @@ func (p *pip) Apply(ctx context.Context, h tasks.Host, _ tasks.Plan, _ struct{})
 		return tasks.Result{}, err
 	}
 	command := []any{string(made.Pip)}
+	if string(made.Pip) == pipOfPython {
+		command = []any{"python3", "-m", "pip"}
+	}
 	for _, word := range words {
 		command = append(command, word)
 	}

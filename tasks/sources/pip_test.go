@@ -27,7 +27,7 @@ esac
 func TestPip(t *testing.T) {
 	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
 		taskstest.Pretend(t, dir, map[string]string{"pip3": fakePip, "virtualenv": `case $1 in --help) exit 0 ;; esac
-printf '%s\n' "$*" > "$STATE/made"; for d in "$@"; do :; done; mkdir -p "$d/bin"; : > "$d/bin/activate"; cp "$STATE/pip3" "$d/bin/pip" 2>/dev/null || cp "$(command -v pip3)" "$d/bin/pip"
+printf '%s\n' "$*" > "$STATE/made"; echo made; for d in "$@"; do :; done; mkdir -p "$d/bin"; : > "$d/bin/activate"; cp "$STATE/pip3" "$d/bin/pip" 2>/dev/null || cp "$(command -v pip3)" "$d/bin/pip"
 `})
 		l, asks := &taskstest.FakeLocal{}, &taskstest.FakeLocal{Checking: true}
 		called := func() string {
@@ -57,6 +57,10 @@ printf '%s\n' "$*" > "$STATE/made"; for d in "$@"; do :; done; mkdir -p "$d/bin"
 			t.Errorf("called %q", got)
 		}
 		check(false, map[string]any{"name": "Demo>=0.9,<2"})
+		plan, err := taskstest.PlanOn(t, h, taskstest.NewAction(t, "pip", map[string]any{"name": "demo"}, asks))
+		if err != nil || plan.Values["stdout"] != "demo==1\n" || plan.Values["stderr"] != "" {
+			t.Errorf("check mode returns %q, %v", plan.Values, err)
+		}
 		check(true, map[string]any{"name": []any{"demo>1", "<2"}})
 		check(true, map[string]any{"name": "demo", "state": "absent"})
 		check(true, map[string]any{"name": "demo", "state": "latest"})
@@ -85,6 +89,20 @@ printf '%s\n' "$*" > "$STATE/made"; for d in "$@"; do :; done; mkdir -p "$d/bin"
 			t.Errorf("virtualenv was called with %q", got)
 		}
 		run(false, env)
+		home := map[string]any{"name": "x==1", "virtualenv": dir + "/home", "virtualenv_command": "$STATE/virtualenv --prompt 'in $STATE' ~"}
+		run(true, home)
+		if got := taskstest.Read(t, dir+"/made"); got != "--prompt in "+dir+" ~ "+dir+"/home\n" {
+			t.Errorf("virtualenv was called with %q", got)
+		}
+		inside := run(true, map[string]any{"name": "y==1", "virtualenv": "inside", "chdir": dir})
+		if inside["virtualenv"] != dir+"/inside" || inside["stdout"] != "made\nSuccessfully installed y==1\n" {
+			t.Errorf("in chdir: %q", inside)
+		}
+		quiet := run(false, map[string]any{"name": "demo", "state": "absent", "executable": "pip3"})
+		if cmd, ok := quiet["cmd"].([]any); !ok || !strings.HasPrefix(cmd[0].(string), "/") || quiet["stdout"] != "" {
+			t.Errorf("by name: %q", quiet)
+		}
+		check(true, map[string]any{"name": "x==1", "extra_args": "-i https://u:s3cret@pypi.example.com/"})
 		taskstest.MustFail(t, h, "pip", map[string]any{"name": "bad"}, l, "broken")
 		none := map[string]any{"name": "x", "executable": "pip-none"}
 		taskstest.MustFail(t, h, "pip", none, l, "there is no pip-none")
@@ -99,6 +117,7 @@ printf '%s\n' "$*" > "$STATE/made"; for d in "$@"; do :; done; mkdir -p "$d/bin"
 		"latest":           {"name": "a", "state": "latest", "version": "1"},
 		"for one package":  {"name": []any{"a", "b"}, "version": "1"},
 		"given twice":      {"name": "a>1", "version": "1"},
+		"by its name":      {"name": "file:///a.whl", "version": "1"},
 		"octal":            {"name": "a", "umask": "9"},
 		"no package":       {"name": "--upgrade"},
 		"is for virtualen": {"name": "a", "virtualenv": "/v", "virtualenv_command": "python3 -m venv", "virtualenv_python": "python3"},

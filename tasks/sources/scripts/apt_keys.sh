@@ -1,9 +1,9 @@
-# Prints the key in the file, and what is in the keyring, or in those that apt trusts.
+# Prints the time, the key in the file, and what is in the keyring, or in those that apt trusts.
 # uses: preamble look
 # takes: file keyring
+printf 'now %s\n' "$(date +%s)"
 if [ -n "$file" ]; then
-	[ -f "$file" ] || die "$file is not there"
-	head -c 4194304 < "$file" | encode key
+	if [ -f "$file" ]; then head -c 4194304 < "$file" | encode key; else echo nofile yes; fi
 fi
 if [ -n "$keyring" ]; then set -- "$keyring"; else set -- /etc/apt/trusted.gpg /etc/apt/trusted.gpg.d/*.gpg /etc/apt/trusted.gpg.d/*.asc; fi
 for ring; do

@@ -1,5 +1,5 @@
-# What every use of pip begins with. find_pip finds the one to use, which p is then. It is not called in a directory that everybody can
-# write in: Python would take what lies there for its own.
+# What every use of pip begins with. find_pip finds the one to use, which p is then: pip is its path, or three words. It is not called in a
+# directory that everybody can write in: Python would take what lies there for its own.
 # uses: preamble encode
 # takes: venv exe chdir mask
 # leaves: venv
@@ -17,12 +17,13 @@ find_pip() {
 	fi
 	case $exe in
 		/*) pip=$exe; [ ! -x "$exe" ] || return 0 ;;
-		?*) pip=$exe; ! have "$exe" || return 0 ;;
+		?*) pip=$(command -v -- "$exe") && return 0; pip=$exe ;;
 		*)
-			pip=pip3
-			! have pip3 || return 0
+			pip=$(command -v pip3) && return 0
 			p() { python3 -m pip "$@"; }
-			! p --version >/dev/null 2>&1 || return 0 ;;
+			pip='python3 -m pip'
+			! p --version >/dev/null 2>&1 || return 0
+			pip=pip3 ;;
 	esac
 	echo "missing there is no $pip on this host"
 	return 1
