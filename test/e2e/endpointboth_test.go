@@ -59,18 +59,14 @@ func TestEndpointBoth(t *testing.T) {
 			})
 		}
 	}
-	reaches := func(t *testing.T, from, to, port string) bool {
-		t.Helper()
-		return s.On(from, "timeout 3 bash -c 'exec 3<>/dev/tcp/"+to+"/"+port+"' 2>/dev/null && echo yes; true") != ""
+	// reached are those ports of these addresses, separated by blanks, that a host reaches, all tried at the same time.
+	reached := func(from, addresses, ports string) string {
+		return s.On(from, "for a in "+addresses+"; do for p in "+ports+"; do (timeout 3 bash -c \"exec 3<>/dev/tcp/$a/$p\" 2>/dev/null && echo $a:$p) & done; done; wait")
 	}
 	strangers := func(t *testing.T) {
 		t.Helper()
-		for _, to := range []string{here, s.Lab.Host("node2").Address, e.address} {
-			for _, port := range []string{"5432", "6432", "6433", "14432"} {
-				if reaches(t, "stranger", to, port) {
-					t.Errorf("a stranger reaches port %s of %s", port, to)
-				}
-			}
+		if got := reached("stranger", strings.Join([]string{here, s.Lab.Host("node2").Address, e.address}, " "), "5432 6432 6433 14432"); got != "" {
+			t.Errorf("a stranger reaches %s", got)
 		}
 		for _, n := range p.hosts { // the machine, as a client
 			if conn, err := net.DialTimeout("tcp", s.Lab.Host(n).Address+":14432", time.Second); err == nil {
@@ -86,46 +82,50 @@ func TestEndpointBoth(t *testing.T) {
 		s.Run(0, "reconfigure.yml")
 		t.Log(s.Run(0, "endpoint.yml").Changed().Story())
 		s.Run(0, "endpoint.yml").Unchanged(s.Names()...)
-		s.Run(0, "reconfigure.yml").Unchanged(s.Names()...)
 		lead(t)
 		strangers(t)
 		s.StatusSays(0, "endpoint "+e.address+": "+s.Leader()+" has it", "HAProxy runs on 2 of 2: node1, node2")
 		s.Polarbook(0, "connect").Says("endpoint", e.address+":5432", "to write", here+":6432", "to read", here+":6433")
 	})
 	s.Subtest(t, "after a switchover and a reload of the firewalls", func(t *testing.T) {
+		site.Long(t)
 		s.On("node1", "firewall-cmd --reload")
 		s.On("node2", "ufw reload")
 		s.Run(0, "switchover.yml")
 		lead(t)
 		strangers(t)
 		s.Run(0, "endpoint.yml").Unchanged(s.Names()...)
+		s.Run(0, "reconfigure.yml").Unchanged(s.Names()...)
 	})
-	walls := func() string {
-		return s.On("node1", "firewall-cmd --list-all; firewall-cmd --permanent --list-all") + s.On("node2", "ufw status; grep -h vrrp /etc/ufw/*.rules; true")
+	closed := func(t *testing.T, words ...string) {
+		t.Helper()
+		left := s.On("node1", "firewall-cmd --list-all; firewall-cmd --permanent --list-all") + s.On("node2", "ufw status; grep -h vrrp /etc/ufw/*.rules; true")
+		for _, w := range words {
+			if strings.Contains(left, w) {
+				t.Errorf("the firewalls still have rules for %s:\n%s", w, left)
+			}
+		}
 	}
 	s.Subtest(t, "one proxy less, and then the address alone", func(t *testing.T) {
+		site.Long(t)
 		ends("node1")
 		s.Run(0, "endpoint.yml").Changed()
 		p.hosts = p.hosts[:1]
 		p.leads(s.Leader())
 		e.follows(s.Leader())
-		if reaches(t, "node1", s.Lab.Host("node2").Address, "6432") {
-			t.Error("node2 is a proxy still")
+		if got := reached("node1", s.Lab.Host("node2").Address, "6432"); got != "" {
+			t.Errorf("a proxy is there still: %s", got)
 		}
 		ends()
 		s.Run(0, "endpoint.yml").Changed()
 		s.Run(0, "endpoint.yml").Unchanged(s.Names()...)
 		e.follows(s.Leader())
-		if left := walls(); strings.Contains(left, "6432") || strings.Contains(left, "6433") || strings.Contains(left, "14432") {
-			t.Errorf("the firewalls still have rules:\n%s", left)
-		}
+		closed(t, "6432", "6433", "14432")
 	})
 	s.Subtest(t, "nothing is left", func(t *testing.T) {
 		s.Run(0, "endpoint.yml", "-e", "state=absent").Changed()
 		s.Run(0, "endpoint.yml", "-e", "state=absent").Unchanged(s.Names()...)
 		e.gone()
-		if left := walls(); strings.Contains(left, "vrrp") || strings.Contains(left, "112") {
-			t.Errorf("the firewalls still have rules:\n%s", left)
-		}
+		closed(t, "6432", "6433", "14432", "vrrp")
 	})
 }
