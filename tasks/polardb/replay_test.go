@@ -1,6 +1,7 @@
 package polardb
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/polarbook/polarbook/tasks/script"
+	"github.com/polarbook/polarbook/tasks/taskstest"
 )
 
 const mib = 16 << 20
@@ -317,6 +319,16 @@ func TestArchiveIsRead(t *testing.T) {
 		way, problem := wayTo(3, all.Histories)
 		if got := fmt.Sprint(way); problem != "" || got != "[{1 0 false} {2 24313856 true} {3 100663600 true}]" {
 			t.Errorf("%v: %s %s", shell, got, problem)
+		}
+		if os.Getuid() == 0 { // As root is where a file server squashes it: what is not for everybody is not for root.
+			err := errors.Join(os.Chmod(filepath.Dir(archive), 0o711), os.Chown(archive, taskstest.Nobody, 0), os.Chmod(archive, 0o700))
+			if err != nil {
+				t.Fatal(err)
+			}
+			shell = append([]string{"setpriv", "--bounding-set=-dac_override,-dac_read_search"}, shell...)
+			if squashed := look("0000000000000000"); len(squashed.Files) != 2 || !squashed.There {
+				t.Errorf("%v: %+v", shell, squashed)
+			}
 		}
 	}
 }

@@ -24,6 +24,7 @@ type handMade struct {
 	account, home     string
 	prefix            string // of the engine
 	pgdata, polardata string // as its server is told
+	space             string // where it has a tablespace
 	port              int
 	before            string // done on each host before anything else
 	conf              func(host int) string
@@ -45,8 +46,10 @@ func (m handMade) make(s *site.Site) {
 	for i, name := range s.Names() {
 		address := s.Lab.Host(name).Address
 		s.On(name, m.before)
+		s.On(name, fmt.Sprintf("! command -v firewall-cmd >/dev/null || for p in --permanent ''; do firewall-cmd $p --add-port=%d/tcp --add-port=%d/tcp; done", m.port, m.port+10000))
 		s.On(name, fmt.Sprintf("id %s >/dev/null 2>&1 || useradd -m -d %s -s /bin/bash %s; chown -R %s: %s; install -d -o %s -m 700 $(dirname %s) $(dirname %s)",
 			m.account, m.home, m.account, m.account, m.prefix, m.account, m.pgdata, m.polardata))
+		s.On(name, fmt.Sprintf("install -d -o %s -m 700 %s", m.account, m.space))
 		if i == 0 {
 			leader = address
 			m.as(s, name, fmt.Sprintf("initdb -U %s -E UTF8 --locale=C -D %s >/dev/null && mkdir -p %s && polar-initdb.sh %s/ %s/ localfs >/dev/null",
@@ -79,6 +82,11 @@ func (m handMade) make(s *site.Site) {
 			continue
 		}
 		m.psql(s, s.Names()[0], fmt.Sprintf("alter system dma add follower '%s:%d'", address, m.port))
+	}
+	// The engine's own base backup leaves tablespaces out.
+	for _, statement := range []string{fmt.Sprintf("create tablespace ts location '%s'", m.space), "create table spaced (a int) tablespace ts",
+		"insert into spaced select x from generate_series(1, 500) x"} {
+		m.psql(s, s.Names()[0], statement)
 	}
 }
 
@@ -210,7 +218,11 @@ func (m handMade) adopt(t *testing.T) {
 	s.Run(2, "adopt.yml", "--yes", "--limit", "node1,node2").Says("leaves some hosts out").Unchanged()
 	s.File("taken.yml", "mine\n")
 	s.Run(2, "adopt.yml", "--yes", "-e", "inventory_out=taken.yml").Says("is there already").Unchanged()
-	s.Run(0, "adopt.yml", "--check", "-e", "inventory_out=adopted.yml").Says(m.account, real, realData, m.appname(1), "standby_", "nothing is moved", "write the inventory")
+	check := s.Run(0, "adopt.yml", "--check", "-e", "inventory_out=adopted.yml")
+	if s.On("node1", "command -v firewall-cmd || :") != "" {
+		check.Says(fmt.Sprintf("close %d/tcp for everybody", m.port+10000))
+	}
+	check.Says(m.account, real, realData, m.appname(1), "standby_", "nothing is moved", "write the inventory")
 	if after := state(); after != before {
 		t.Fatalf("a check changed\n%s\nto\n%s", before, after)
 	}
@@ -250,11 +262,16 @@ func (m handMade) adopt(t *testing.T) {
 // whole wants the cluster as it was, without anything that polarbook would change.
 func (m handMade) whole(s *site.Site) {
 	s.T.Helper()
-	s.Settles()
+	leader := s.Settles().Leader
 	s.Run(0, "reconfigure.yml").Unchanged(s.Names()...)
+	// The server may write where the tablespace is: what it has in memory comes to its disk.
+	m.psql(s, leader, "insert into spaced values (501)")
+	m.psql(s, leader, "checkpoint")
 	for _, n := range s.Names() {
-		if got := m.psql(s, n, "select count(*) from kept"); got != "500" {
-			s.T.Errorf("%s has %s rows", n, got)
+		for _, table := range []string{"kept", "spaced"} {
+			if got := m.psql(s, n, "select count(*) from "+table+" where a <= 500"); got != "500" {
+				s.T.Errorf("%s has %s rows in %s", n, got, table)
+			}
 		}
 	}
 }
@@ -314,7 +331,7 @@ func (m handMade) dayTwo(t *testing.T, s *site.Site) {
 func TestAdopt(t *testing.T) {
 	t.Parallel()
 	m := handMade{account: "postgres", home: "/home/postgres", prefix: "/home/postgres/base", pgdata: "/home/postgres/nodes/pgdata",
-		polardata: "/home/postgres/nodes/polardata", port: 5432, conf: func(int) string { return "max_connections = 200\n" },
+		polardata: "/home/postgres/nodes/polardata", space: "/usr/local/spaces/ts", port: 5432, conf: func(int) string { return "max_connections = 200\n" },
 		hba: []string{"local all all trust", "host all all 127.0.0.1/32 md5", "host all all 0.0.0.0/0 md5 # everybody", "host replication replicator 0.0.0.0/0 md5"}}
 	m.start = m.pgctl()
 	m.adopt(t)
@@ -328,7 +345,7 @@ func (m handMade) pgctl() string {
 func TestAdoptUnit(t *testing.T) {
 	site.Long(t)
 	t.Parallel()
-	m := handMade{account: "pgxc", home: "/home/pgxc", prefix: "/usr/local/polardb", pgdata: "/data/dn/pg", polardata: "/data/dn/polar", port: 6001,
+	m := handMade{account: "pgxc", home: "/home/pgxc", prefix: "/usr/local/polardb", pgdata: "/data/dn/pg", polardata: "/data/dn/polar", space: "/home/pgxc/ts", port: 6001,
 		conf: func(int) string { return "max_connections = 200\ninclude 'local.cnf'\n" }, boot: "pgxc-dn.service",
 		hba: []string{"local all all trust", "host all all samehost trust", "host replication replicator 10.0.0.0/8 md5", "host all all 10.0.0.0/8 md5", "host all all 0.0.0.0/0 reject"}}
 	m.start = fmt.Sprintf(`cat >/etc/systemd/system/pgxc-dn.service <<'X'
@@ -352,7 +369,7 @@ systemctl daemon-reload; systemctl enable --now pgxc-dn.service`, m.prefix, m.pr
 func TestAdoptTLS(t *testing.T) {
 	site.Long(t)
 	t.Parallel()
-	m := handMade{account: "dbadmin", home: "/srv/dbadmin", prefix: "/srv/engine", pgdata: "/db/main/pg", polardata: "/db/main/polar", port: 5433, tls: true,
+	m := handMade{account: "dbadmin", home: "/srv/dbadmin", prefix: "/srv/engine", pgdata: "/db/main/pg", polardata: "/db/main/polar", space: "/db/ts", port: 5433, tls: true,
 		before: "mkdir -p /mnt/disk1 && ln -s /mnt/disk1 /db; getent group dba || groupadd dba; useradd -m -d /srv/dbadmin -g dba -s /bin/bash dbadmin",
 		conf:   func(int) string { return "" },
 		hba:    []string{"local all all trust", "host all all 127.0.0.1/32 md5", "hostssl replication replicator 0.0.0.0/0 md5", "host all all 0.0.0.0/0 md5"}}

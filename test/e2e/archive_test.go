@@ -89,4 +89,19 @@ func TestArchive(t *testing.T) {
 
 	s.Run(0, "destroy.yml", "-e", "confirm=e2e")
 	s.Run(2, "new-cluster.yml").Says("holds the log of another cluster").Unchanged()
+
+	// Hosts that share the directory need one number of the account. One that joins takes the directory from nobody.
+	s.On("node1", "rm -r /srv/wal/e2e")
+	bare := "userdel -r polardb && rm -rf /var/lib/polardb /var/lib/polarbook /opt/polardb && "
+	s.On("node2", bare+"rm -r /srv/wal/e2e && useradd --system newcomer")
+	if err := s.Lab.Host("node2").Mount("/srv/wal", s.Lab.Host("node1"), "/srv/wal"); err != nil {
+		t.Fatal(err)
+	}
+	number := strings.TrimSpace(s.On("node1", "id -u polardb"))
+	s.Run(2, "new-cluster.yml").Says("/srv/wal/e2e on node2 belongs to the account number "+number+" (newcomer), and polardb is number ", "one number on all hosts")
+	if got := s.On("node1", "stat -c %U /srv/wal/e2e"); got != "polardb\n" {
+		t.Errorf("on node1 the archive belongs to %s", got)
+	}
+	s.On("node2", bare+"userdel newcomer")
+	s.Run(2, "new-cluster.yml", "--check").Says("and polardb is not there yet", "-e polardb_user_uid="+number).Unchanged()
 }

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,11 +23,13 @@ import (
 
 const textfiles = "/var/lib/prometheus/node-exporter/polardb-watched.prom"
 
-// TestWatch: hosts tell their metrics by themselves, under the names and labels of polarbook metrics, and Prometheus raises the alarm.
+// TestWatch: hosts tell their metrics by themselves, under the names and labels of polarbook metrics, and Prometheus raises the alarm. One is a
+// logger's, which tells less.
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	s := site.New(t, site.Options{User: "dba", Cluster: "watched", Specs: site.Hosts("node1", "node2", "node3")})
 	s.Set("node1", site.Vars{"polardb_bootstrap": true})
+	s.Set("node3", site.Vars{"polardb_role": "logger"})
 	s.SetAll(site.Vars{"polardb_metrics_interval": 1})
 	s.Run(2, "metrics.yml").Says("holds no node of this cluster").Unchanged()
 	s.Run(0, "new-cluster.yml")
@@ -63,9 +66,13 @@ func TestWatch(t *testing.T) {
 					t.Errorf("%s tells %s with the labels %s, polarbook metrics with %q", n, name, labels, known)
 				}
 			}
-			role := map[bool]string{true: "leader", false: "follower"}[n == leader]
-			for _, want := range []string{`polardb_node_up{cluster="watched",node="` + n + `"} 1`,
-				`polardb_node_role{cluster="watched",node="` + n + `",role="` + role + `"} 1`, "polardb_node_wal_bytes{", "polardb_node_term{"} {
+			role := map[string]string{leader: "leader", "node3": "logger"}[n]
+			wanted := []string{`polardb_node_up{cluster="watched",node="` + n + `"} 1`, "polardb_node_wal_bytes{", "polardb_node_consensus_log_bytes{",
+				`polardb_node_role{cluster="watched",node="` + n + `",role="` + cmp.Or(role, "follower") + `"} 1`}
+			if role != "logger" {
+				wanted = append(wanted, "polardb_node_term{")
+			}
+			for _, want := range wanted {
 				if !strings.Contains(text, want) {
 					t.Errorf("of %s there is no %s among\n%s", n, want, text)
 				}
@@ -83,6 +90,24 @@ func TestWatch(t *testing.T) {
 				t.Errorf("the leader's host does not tell %s:\n%s", name, told)
 			}
 		}
+	})
+	s.Subtest(t, "a logger that is down", func(t *testing.T) {
+		says := func(up, alive string) {
+			t.Helper()
+			s.Eventually("the logger is "+up, func() error {
+				own, leaders := s.On("node3", "cat "+textfiles), s.On(s.StatusNow().Leader, "cat "+textfiles)
+				if !strings.Contains(own, `polardb_node_up{cluster="watched",node="node3"} `+up) ||
+					!strings.Contains(leaders, `polardb_cluster_voters_alive{cluster="watched"} `+alive) {
+					return fmt.Errorf("it tells\n%s\nand the leader's host\n%s", own, leaders)
+				}
+				return nil
+			})
+		}
+		s.On("node3", "systemctl stop "+s.Unit())
+		says("0", "2")
+		s.On("node3", "systemctl start "+s.Unit())
+		says("1", "3")
+		s.Settles()
 	})
 	s.Subtest(t, "node_exporter that reads elsewhere", func(t *testing.T) {
 		s.On("node2", `printf '#!/bin/sh\nsleep 1000; :\n' >/usr/local/bin/node_exporter; chmod 755 /usr/local/bin/node_exporter

@@ -43,6 +43,7 @@ func TestThreeHosts(t *testing.T) {
 	t.Run("kernel settings", func(t *testing.T) { kernelSettings(t, l) })
 	t.Run("full disk", func(t *testing.T) { fullDisk(t, l.Host("node2")) })
 	t.Run("plug", func(t *testing.T) { plug(t, l.Host("node1"), l.Host("node3")) })
+	t.Run("mount", func(t *testing.T) { mounted(t, l.Host("node1"), l.Host("node3")) })
 	t.Run("a script that was stopped", func(t *testing.T) { stopped(t, l.Host("node1")) })
 	t.Run("kill and boot", func(t *testing.T) { killAndBoot(t, l.Host("node2")) })
 	t.Run("reboot", func(t *testing.T) { reboot(t, l.Host("node3")) })
@@ -262,6 +263,25 @@ func processes(t *testing.T, h, other *lab.Host) {
 }
 
 // stopped does to a script what a host that shuts down does to all its processes before it ends them.
+// mounted has one host see a directory of another, which both write.
+func mounted(t *testing.T, server, client *lab.Host) {
+	sh(t, server, "install -d -o daemon /srv/shared && echo there >/srv/shared/file")
+	sh(t, client, "mkdir /mnt/shared")
+	if err := client.Mount("/mnt/shared", server, "/srv/shared"); err != nil {
+		t.Fatal(err)
+	}
+	if got := sh(t, client, "cat /mnt/shared/file; stat -c %U /mnt/shared; echo back >/mnt/shared/answer"); got != "there\ndaemon" {
+		t.Errorf("%s sees %q", client.Name, got)
+	}
+	if got := sh(t, server, "cat /srv/shared/answer; ls /mnt"); got != "back" {
+		t.Errorf("%s sees %q", server.Name, got)
+	}
+	sh(t, client, "umount /mnt/shared && rmdir /mnt/shared")
+	if err := client.Mount("/mnt/shared", server, "/srv/shared"); err == nil {
+		t.Error("mounted at a place that is not there")
+	}
+}
+
 func stopped(t *testing.T, h *lab.Host) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()

@@ -19,7 +19,7 @@ import (
 // TestAuthority loses a cluster's CA, puts another in its place, and brings certificates of the user's own. The steps build
 // on one another.
 func TestAuthority(t *testing.T) {
-	s := newSite(t, nil, "node1", "node2", "node3")
+	s := newSite(t, site.Vars{"polardb_hba": []string{site.FromOutside}}, "node1", "node2", "node3")
 	pki := filepath.Join(s.Dir, "pki", "tls")
 	step := func(name string, f func()) {
 		s.Subtest(t, name, func(*testing.T) { f() })
@@ -65,6 +65,7 @@ func TestAuthority(t *testing.T) {
 			}
 		}
 	})
+	step("clients", func() { clients(t, s, filepath.Join(pki+".away", "ca.crt")) })
 	step("another CA, cut off", func() {
 		s.Run(0, "new-ca.yml").Changed()
 		if !s.KillAt("new-ca.yml", 45, 0, "-e", "sign=yes") {
@@ -110,7 +111,6 @@ func TestAuthority(t *testing.T) {
 		for _, h := range s.Names() {
 			s.Set(h, site.Vars{"polardb_tls": site.Vars{"own_ca": true, "clients": "allowed"}})
 		}
-		s.SetAll(site.Vars{"polardb_hba": []string{site.FromOutside}})
 		s.Run(0, "reconfigure.yml").Changed()
 		if got := s.Query("node1", "select 1::text"); got != "1" {
 			t.Error(got)

@@ -13,9 +13,9 @@ if [ -n "$VERSION" ]; then
 	[ "$free" -gt $((need + 10240)) ] || die "the engine in $PREFIX takes $need kB, and there are $free kB free for its copy in $ENGINE"
 	rm -rf "$DIR.copying"
 	mkdir -m 0700 "$DIR.copying"
-	# As the account that runs it: root reads nothing that only root may.
+	# As the account that runs it: root reads nothing that only root may. busybox's tar reads no list of names.
 	# shellcheck disable=SC2016 # the inner shell's
-	runuser -u "$OWNER" -- sh -c 'cd -- "$1" && { for d in bin lib lib64 share; do [ ! -d "$d" ] || echo "$d"; done | tar -c -f - -T -; }' sh "$PREFIX" |
+	runuser -u "$OWNER" -- sh -c 'cd -- "$1" && tar -c -f - $(for d in bin lib lib64 share; do [ ! -d "$d" ] || echo "$d"; done)' sh "$PREFIX" |
 		tar -x -o -f - -C "$DIR.copying" || die "the engine in $PREFIX could not be copied"
 	# A link that leads out of its directory is replaced by what the account finds there.
 	find "$DIR.copying" -type l | while IFS= read -r l; do

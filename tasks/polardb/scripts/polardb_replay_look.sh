@@ -14,5 +14,12 @@ for h in *.history; do
 	printf "history=%s\nmade=%s\ntext=%s\n" "${h%.history}" "$(stat -c %Y "./$h")" "$(head -c 16384 "./$h" | tr "\n\t" "; ")"
 done
 ls | sed -n "s/^\([0-9A-F]\{8\}\)[0-9A-F]\{16\}.*/newest=\1/p" | sort | tail -n 1'
-if id -u "$OWNER" >/dev/null 2>&1; then runuser -u "$OWNER" -- sh -c "$look" sh "$ARCHIVE" "$FIRST" </dev/null; else sh -c "$look" sh "$ARCHIVE" "$FIRST" </dev/null; fi
+# On a bare host the account is not there yet, and where a file server squashes root nobody but the archive's owner sees it.
+if id -u "$OWNER" >/dev/null 2>&1; then
+	runuser -u "$OWNER" -- sh -c "$look" sh "$ARCHIVE" "$FIRST" </dev/null
+elif u=$(stat -c %u "$ARCHIVE" 2>/dev/null) && ! ( cd -- "$ARCHIVE" ) 2>/dev/null && setpriv --reuid="$u" --clear-groups -- true 2>/dev/null; then
+	setpriv --reuid="$u" --clear-groups -- sh -c "$look" sh "$ARCHIVE" "$FIRST" </dev/null
+else
+	sh -c "$look" sh "$ARCHIVE" "$FIRST" </dev/null
+fi
 echo end=yes
