@@ -262,7 +262,6 @@ func processes(t *testing.T, h, other *lab.Host) {
 	sh(t, h, "pkill -x sleep")
 }
 
-// stopped does to a script what a host that shuts down does to all its processes before it ends them.
 // mounted has one host see a directory of another, which both write.
 func mounted(t *testing.T, server, client *lab.Host) {
 	sh(t, server, "install -d -o daemon /srv/shared && echo there >/srv/shared/file")
@@ -282,6 +281,7 @@ func mounted(t *testing.T, server, client *lab.Host) {
 	}
 }
 
+// stopped does to a script what a host that shuts down does to all its processes before it ends them.
 func stopped(t *testing.T, h *lab.Host) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
