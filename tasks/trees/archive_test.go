@@ -2,6 +2,7 @@ package trees
 
 import (
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -133,4 +134,19 @@ func TestArchiveTold(t *testing.T) {
 			t.Errorf("%s: %s", format, got)
 		}
 	}
+}
+
+// Where tar is busybox's it may read no list of names, as Debian's does not.
+func TestArchiveWithoutAList(t *testing.T) {
+	busybox, err := exec.LookPath("busybox")
+	if out, _ := taskstest.Sh(t, "busybox tar --help 2>&1"); err != nil || strings.Contains(out, "-T") {
+		t.Skip("SKIP: this machine has no such busybox")
+	}
+	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
+		taskstest.MustWrite(t, dir+"/d/a", "a\n")
+		_ = os.Mkdir(dir+"/fake", 0o755)
+		taskstest.Pretend(t, dir+"/fake", map[string]string{"tar": "exec " + busybox + ` tar "$@"`})
+		args := map[string]any{"path": dir + "/d", "dest": dir + "/d.tgz"}
+		taskstest.MustFail(t, h, "archive", args, &taskstest.FakeLocal{Dir: dir}, "reads no list of names")
+	})
 }

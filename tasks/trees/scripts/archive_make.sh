@@ -42,6 +42,7 @@ in_tar() {
 	if tar --version 2>/dev/null | grep -q GNU; then
 		printf '%s\n' "$names" | tr '\n' '\000' | tar --format=gnu --null --no-recursion -c -f - -T -
 	else
+		tar --help 2>&1 | grep -q -e '-T' || die "this host's tar reads no list of names: install GNU's with the module package first"
 		case "$nl$names" in *"$nl"-*) die "a name begins with a hyphen, which this host's tar cannot archive" ;; esac
 		printf '%s\n' "$names" | tar --no-recursion -c -f - -T -
 	fi
@@ -66,7 +67,7 @@ else
 	elif [ -z "$names" ]; then
 		head -c 10240 /dev/zero | pack >&6 || exit 1
 	else
-		failed=$({ { in_tar || echo failed >&3; } | pack >&6; } 3>&1) || exit 1
+		failed=$({ { ( in_tar ) || echo failed >&3; } | pack >&6; } 3>&1) || exit 1
 		[ -z "$failed" ] || die "the archive could not be made: nothing was changed"
 	fi
 fi
