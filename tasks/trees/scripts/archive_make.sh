@@ -41,10 +41,11 @@ pack() {
 in_tar() {
 	if tar --version 2>/dev/null | grep -q GNU; then
 		printf '%s\n' "$names" | tr '\n' '\000' | tar --format=gnu --null --no-recursion -c -f - -T -
-	else
-		tar --help 2>&1 | grep -q -e '-T' || die "this host's tar reads no list of names: install GNU's with the module package first"
-		case "$nl$names" in *"$nl"-*) die "a name begins with a hyphen, which this host's tar cannot archive" ;; esac
-		printf '%s\n' "$names" | tar --no-recursion -c -f - -T -
+	else # busybox's may read no list of names
+		( IFS=$nl
+		set -f
+		# shellcheck disable=SC2086 # a word each
+		tar --no-recursion -c -f - -- $names )
 	fi
 }
 spot "$dest" follow || die "the directory of $dest is not there: create it with the file module first"
