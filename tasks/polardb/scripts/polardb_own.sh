@@ -36,7 +36,7 @@ return_own() {
 		fi
 		t=.polarbook.$(mktemp -u XXXXXXXX)
 		if [ -L "$k" ]; then
-			ln -s -- "$(readlink -- "$k")" "./$t" && chown -h "$OWNER": "./$t" || exit 1
+			ln -s -- "$(readlink -- "$k")" "./$t" || exit 1 # whose a link is does not matter
 		else
 			fresh "$t" && cat "$k" >&7 && chown "$OWNER": $held && chmod 0600 $held || exit 1
 			exec 7>&-
