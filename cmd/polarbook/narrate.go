@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"sort"
@@ -119,11 +120,19 @@ func readable(value any) string {
 	if s, ok := value.(string); ok {
 		return s
 	}
-	data, err := json.MarshalIndent(value, "", "  ")
-	if err != nil {
+	return asJSON(value, "  ")
+}
+
+// asJSON is a value as JSON that people read: <, > and & stay what they are.
+func asJSON(value any, indent string) string {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", indent)
+	if err := encoder.Encode(value); err != nil {
 		return fmt.Sprint(value)
 	}
-	return string(data)
+	return strings.TrimSuffix(text.String(), "\n")
 }
 
 // sayOnce is the message without the host and the status that stand before it.
@@ -242,11 +251,7 @@ func (n *narrator) stats(e event.RunEnded) string {
 	var b strings.Builder
 	b.WriteString(n.t.bold("STATS") + "\n")
 	for of, values := range e.Stats.All() {
-		text, err := json.Marshal(values)
-		if err != nil {
-			text = []byte(err.Error())
-		}
-		fmt.Fprintf(&b, "%s: %s\n", of, oneLine(string(text)))
+		fmt.Fprintf(&b, "%s: %s\n", of, oneLine(asJSON(values, "")))
 	}
 	return b.String()
 }

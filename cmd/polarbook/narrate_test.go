@@ -19,3 +19,14 @@ func TestWhatFailed(t *testing.T) {
 		}
 	}
 }
+
+func TestReadable(t *testing.T) {
+	for value, want := range map[any]string{"a < b": "a < b", true: "true", 5: "5"} {
+		if got := readable(value); got != want {
+			t.Errorf("%v is %s", value, got)
+		}
+	}
+	if got, want := readable([]any{"<f+++ a & b", map[string]any{"x": nil}}), "[\n  \"<f+++ a & b\",\n  {\n    \"x\": null\n  }\n]"; got != want {
+		t.Errorf("a list is %s, not %s", got, want)
+	}
+}
