@@ -83,18 +83,23 @@ func (s *synchronize) Plan(f syncFound) (tasks.Plan, *syncChange, error) {
 	}
 	l.write(&c.after)
 	for _, e := range slices.Backward(dirs) {
-		have, there := f.have[e.name]
-		same := there && have.kind == e.kind
-		if item := s.compare(e, have, same, f.Root); item != "" || touched[e.name] {
-			words := s.attributes(e, f.Root, true)
-			if e.name == "" && !there {
-				words[0] = s.modeOf(e, there)
-			}
-			c.after.WriteString("adjust " + script.Words(append([]string{e.name, ""}, words...)) + "\n")
-		}
+		s.adjustDirectory(e, f, touched[e.name], c)
 	}
 	plan.Change, plan.Msg = true, strings.Join(out, "\n")
 	return plan, c, nil
+}
+
+// adjustDirectory gives a directory its attributes, where they differ or what was done in it has changed its time.
+func (s *synchronize) adjustDirectory(e syncEntry, f syncFound, touched bool, c *syncChange) {
+	have, there := f.have[e.name]
+	if !touched && s.compare(e, have, there && have.kind == e.kind, f.Root) == "" {
+		return
+	}
+	words := s.attributes(e, f.Root, true)
+	if e.name == "" && !there {
+		words[0] = s.modeOf(e, there)
+	}
+	c.after.WriteString("adjust " + script.Words(append([]string{e.name, ""}, words...)) + "\n")
 }
 
 // fits refuses what rsync would not begin either.
