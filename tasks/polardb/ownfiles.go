@@ -16,6 +16,7 @@ type OwnFilesArgs struct {
 
 func (a *OwnFilesArgs) check(module string) error {
 	for _, name := range a.OwnFiles {
+		// Where they are kept % stands for the slash.
 		if !filepath.IsLocal(name) || strings.ContainsAny(name, "\n%") {
 			return &tasks.ArgError{Module: module, Arg: "own_files", Problem: "has to name files below PGDATA, without % and newlines"}
 		}

@@ -67,6 +67,7 @@ type synchronize struct {
 	synchronizeArgs
 	fsys                              fs.FS
 	start, base                       string // what is copied, and the directory below which its names are
+	within                            bool   // src has a slash at its end: what is in start is copied, and start is base
 	slash                             bool   // dest has one at its end: it is a directory
 	links, perms, times, owner, group bool
 	rules                             []syncRule
@@ -80,7 +81,8 @@ func newSynchronize(a *synchronizeArgs, l tasks.Local) (tasks.Action, error) {
 	refuse := func(arg, problem string) (tasks.Action, error) {
 		return nil, &tasks.ArgError{Module: "synchronize", Arg: arg, Problem: problem}
 	}
-	s := &synchronize{synchronizeArgs: *a, asking: l.Check(), passed: map[string]bool{}, slash: strings.HasSuffix(a.Dest, "/")}
+	s := &synchronize{synchronizeArgs: *a, asking: l.Check(), passed: map[string]bool{},
+		within: strings.HasSuffix(a.Src, "/"), slash: strings.HasSuffix(a.Dest, "/")}
 	part := func(given *bool) bool {
 		if given == nil {
 			return a.Archive
@@ -120,7 +122,7 @@ func newSynchronize(a *synchronizeArgs, l tasks.Local) (tasks.Action, error) {
 		return nil, fmt.Errorf("synchronize: src: %w", err)
 	case isDir && !part(a.Recursive):
 		return refuse("recursive", "has to be true here: trees are copied whole")
-	case s.base == "." && s.start == "." && !strings.HasSuffix(a.Src, "/"):
+	case s.start == "." && !s.within:
 		return refuse("src", "needs a name or a slash at its end")
 	}
 	if err := s.read(l); err != nil {
@@ -129,14 +131,13 @@ func newSynchronize(a *synchronizeArgs, l tasks.Local) (tasks.Action, error) {
 	return tasks.AskApply(s), nil
 }
 
-// find looks src up. Names are below src itself where it ends with a slash, and below its directory otherwise.
+// find looks src up.
 func (s *synchronize) find(l tasks.Local) (isDir bool, err error) {
 	if s.fsys, s.start, err = l.Find("files", s.Src); err != nil {
 		return false, err
 	}
-	within := strings.HasSuffix(s.Src, "/")
 	info, err := fs.Lstat(s.fsys, s.start)
-	if err == nil && within && info.Mode()&fs.ModeSymlink != 0 { // what it leads to
+	if err == nil && s.within && info.Mode()&fs.ModeSymlink != 0 { // what it leads to
 		if s.fsys, err = fs.Sub(s.fsys, s.start); err == nil {
 			s.start = "."
 			info, err = fs.Stat(s.fsys, s.start)
@@ -145,11 +146,11 @@ func (s *synchronize) find(l tasks.Local) (isDir bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if within && !info.IsDir() {
-		return false, fmt.Errorf("%s is not a directory", s.Src)
+	if s.within && !info.IsDir() {
+		return false, fmt.Errorf("%s is not a directory: leave out the slash at its end", s.Src)
 	}
 	s.base = s.start
-	if !within {
+	if !s.within {
 		s.base = path.Dir(s.start)
 	}
 	return info.IsDir(), nil

@@ -90,7 +90,7 @@ func (s *synchronize) read(l tasks.Local) error {
 	info, err := fs.Lstat(s.fsys, s.start)
 	switch {
 	case err != nil:
-	case info.Mode()&fs.ModeSymlink != 0 && s.start != s.base: // WalkDir would go where it leads
+	case info.Mode()&fs.ModeSymlink != 0 && !s.within: // WalkDir would go where it leads
 		err = visit(s.start, fs.FileInfoToDirEntry(info), nil)
 	default:
 		err = fs.WalkDir(s.fsys, s.start, visit)
@@ -133,10 +133,10 @@ func (s *synchronize) excluded(name string, dir bool) bool {
 func (s *synchronize) Probe() string {
 	top := path.Clean(s.Dest)
 	v := script.Values{"p": top, "name": ".", "up": "", "as": ""}
-	if s.start != s.base {
+	if !s.within {
 		v["name"] = "./" + path.Base(s.start)
 	}
-	if s.start != s.base && len(s.entries) == 1 && !s.slash {
+	if !s.within && len(s.entries) == 1 && !s.slash {
 		v["up"], v["as"] = path.Dir(top), path.Base(top)
 	}
 	return scripts.Script("sync_look", v)

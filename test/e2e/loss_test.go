@@ -11,11 +11,9 @@ import (
 
 // All hosts of a cluster are lost with what lay on them. What is left is the file server with a backup and with the archive that they had
 // mounted, and another backup on the control node. New hosts are taken to a moment between two rows from the one, and to the end of
-// the log from the other. The stand-in has no log that could be replayed.
+// the log from the other.
 func TestAllHostsLost(t *testing.T) {
-	if !site.RealEngine() {
-		t.Skip("the stand-in does not replay a write-ahead log; POLARDB_TARBALL names a real engine")
-	}
+	needsLog(t)
 	t.Parallel()
 	s := site.New(t, site.Options{User: "dba", Cluster: "e2e", Specs: site.Hosts("node1", "node2", "store", "new1", "new2"),
 		Group: site.Vars{"polardb_archive": "/mnt/wal"}})
@@ -39,14 +37,7 @@ func TestAllHostsLost(t *testing.T) {
 	s.Run(0, "new-cluster.yml")
 	s.SQL(s.Leader(), "create table log (a int)")
 	s.Run(0, "backup.yml", "-e", "on=node2", "-e", "to=store")
-	step := func(n int) (after string) {
-		leader := s.Leader()
-		s.SQL(leader, fmt.Sprintf("insert into log values (%d)", n))
-		s.SQL(leader, "select pg_sleep(1.5)")
-		after = s.SQL(leader, "select now()")
-		s.SQL(leader, "select pg_sleep(1.5)")
-		return after
-	}
+	step := func(n int) (after string) { return logged(s, n) }
 	moment := step(1)
 	step(2)
 	s.Run(0, "backup.yml", "-e", "on=node2", "-e", "to=localhost")

@@ -8,12 +8,29 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// A cluster is lost, and taken to a moment between two rows, behind a switchover, with a backup and the archived log: elsewhere, and
-// once more to an earlier moment. The stand-in has no log that could be replayed.
-func TestPointInTime(t *testing.T) {
+// needsLog skips a test on the stand-in, which has no log that could be replayed.
+func needsLog(t *testing.T) {
+	t.Helper()
 	if !site.RealEngine() {
 		t.Skip("the stand-in does not replay a write-ahead log; POLARDB_TARBALL names a real engine")
 	}
+}
+
+// logged inserts a row into the table log, and returns a moment that lies behind it and before the next one.
+func logged(s *site.Site, n int) (after string) {
+	s.T.Helper()
+	leader := s.Leader()
+	s.SQL(leader, fmt.Sprintf("insert into log values (%d)", n))
+	s.SQL(leader, "select pg_sleep(1.5)")
+	after = s.SQL(leader, "select now()")
+	s.SQL(leader, "select pg_sleep(1.5)")
+	return after
+}
+
+// A cluster is lost, and taken to a moment between two rows, behind a switchover, with a backup and the archived log: elsewhere, and
+// once more to an earlier moment.
+func TestPointInTime(t *testing.T) {
+	needsLog(t)
 	t.Parallel()
 	names := []string{"node1", "node2"}
 	s := site.New(t, site.Options{Cluster: "e2e", Specs: site.Hosts(names...), Group: site.Vars{"polardb_archive": "/srv/wal"}})
@@ -23,14 +40,7 @@ func TestPointInTime(t *testing.T) {
 	s.Run(0, "new-cluster.yml")
 	s.SQL(s.Leader(), "create table log (a int)")
 	s.Run(0, "backup.yml", "-e", "on=node2").Changed()
-	step := func(n int) (after string) {
-		leader := s.Leader()
-		s.SQL(leader, fmt.Sprintf("insert into log values (%d)", n))
-		s.SQL(leader, "select pg_sleep(1.5)")
-		after = s.SQL(leader, "select now()")
-		s.SQL(leader, "select pg_sleep(1.5)")
-		return after
-	}
+	step := func(n int) (after string) { return logged(s, n) }
 	step(1)
 	first := step(2)
 	s.Run(0, "switchover.yml").Changed()
