@@ -35,10 +35,13 @@ test-all: ## every suite that boots hosts, on every flavour of host: hours
 differential: ## every case of test/differential with Ansible 2.14, Ansible 2.19 and polarbook, and a table of what differs: an hour and more
 	test/differential/all
 
+# Built as polarbook is: what is compiled for the one serves the other.
+lint: export CGO_ENABLED = 0
+lint: export GOFLAGS = -trimpath
 lint: $(LINT) ## the linter, go vet among its checks, and the scripts' own
 	$(LINT) run ./...
 	go run ./test/scripts
-	GOOS=windows CGO_ENABLED=0 go build -o /dev/null ./cmd/polarbook
+	GOOS=windows go build -o /dev/null ./cmd/polarbook
 
 $(LINT):
 	mkdir -p .cache

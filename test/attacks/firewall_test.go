@@ -17,7 +17,7 @@ func TestFirewall(t *testing.T) {
 	const voting, client = 15432, 5432
 	s := site.New(t, site.Options{Cluster: "walls", Specs: []lab.Spec{
 		lab.Spec{Name: "node1"}.Of("rhel"),
-		{Name: "node2", Packages: []string{"ufw", "iptables"}},
+		{Name: "node2", Packages: site.EndpointPackages},
 		{Name: "node3"},
 		lab.Spec{Name: "node4"}.Of("rhel"),
 		{Name: "stranger"},

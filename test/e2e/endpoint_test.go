@@ -20,7 +20,7 @@ func TestEndpoint(t *testing.T) {
 	t.Parallel()
 	specs := site.Hosts("node1", "node2", "node3")
 	for i := range specs {
-		specs[i].Packages = []string{"keepalived"}
+		specs[i].Packages = site.EndpointPackages
 	}
 	// An old leader's host gives the address up 0.8 of this after the last write at the latest: the rest is what a busy machine may take longer.
 	s := site.New(t, site.Options{User: "dba", Cluster: "ends", Specs: specs, Group: site.Vars{
@@ -284,7 +284,8 @@ type written struct {
 	at   time.Time
 }
 
-// firstWrite waits on all hosts but one for the first write that their own servers take: an empty transaction is committed again and again.
+// firstWrite waits on all hosts but one for the first write that their own servers take: an empty transaction is committed again and again,
+// until the context ends.
 func firstWrite(ctx context.Context, s *site.Site, old string) <-chan written {
 	first := make(chan written, len(s.Names()))
 	for _, n := range s.Names() {
@@ -292,9 +293,14 @@ func firstWrite(ctx context.Context, s *site.Site, old string) <-chan written {
 			continue
 		}
 		go func(h *lab.Host) {
-			out, err := h.Exec(ctx, `for i in $(seq 2000); do
+			go func() { // the shell in the host outlives the program that it was begun with
+				<-ctx.Done()
+				_, _ = h.Exec(context.Background(), "rm -f /run/tries")
+			}()
+			out, err := h.Exec(ctx, `: >/run/tries
+while [ -e /run/tries ]; do
 runuser -u polardb_probe -- env LD_LIBRARY_PATH=/opt/polardb/current/lib timeout -s KILL 2 /opt/polardb/current/bin/psql -X -q -A -t -w -h /run/polardb-ends -U polardb_probe -d postgres -c "select case when not pg_is_in_recovery() then 'writes ' || pg_logical_emit_message(true, 'test', '') end" 2>/dev/null | grep -q writes && date +%s%N && exit
-sleep 0.02; done`)
+sleep 0.1; done`)
 			var ns int64
 			if _, scan := fmt.Sscan(out, &ns); err == nil && scan == nil {
 				first <- written{h.Name, time.Unix(0, ns)}

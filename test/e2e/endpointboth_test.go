@@ -16,9 +16,9 @@ import (
 // Clients that polardb_clients names reach what they are to reach, others nothing, and nobody but the proxies what answers them.
 func TestEndpointBoth(t *testing.T) {
 	t.Parallel()
-	both := []string{"haproxy", "keepalived", "ufw", "iptables"}
+	both := site.EndpointPackages
 	s := site.New(t, site.Options{User: "dba", Cluster: "ends", Specs: []lab.Spec{
-		{Name: "node1", Flavour: "rhel", Packages: both[:2]}, {Name: "node2", Packages: both}, {Name: "node3", Packages: both}, {Name: "stranger"}}})
+		{Name: "node1", Flavour: "rhel", Packages: []string{"haproxy", "keepalived"}}, {Name: "node2", Packages: both}, {Name: "node3", Packages: both}, {Name: "stranger"}}})
 	s.Only("node1", "node2", "node3")
 	s.Set("node1", site.Vars{"polardb_bootstrap": true})
 	s.Set("node3", site.Vars{"polardb_role": "learner"})

@@ -21,7 +21,7 @@ import (
 func TestEndpointProxy(t *testing.T) {
 	t.Parallel()
 	specs := site.Hosts("node1", "node2", "node3", "proxy1")
-	specs[0].Packages, specs[3].Packages = []string{"haproxy"}, []string{"haproxy"}
+	specs[0].Packages, specs[3].Packages = site.EndpointPackages, site.EndpointPackages
 	s := site.New(t, site.Options{User: "dba", Cluster: "ends", Specs: specs, Group: site.Vars{
 		"polardb_dma_settings": site.Vars{"polar_dma_election_timeout": "5s"}, "polardb_hba": []string{site.FromOutside}}})
 	s.Only("node1", "node2", "node3")

@@ -41,6 +41,10 @@ func Hosts(names ...string) []lab.Spec {
 	return specs
 }
 
+// EndpointPackages are Debian's for what stands between clients and servers: one set for all tests that need any of them, for every set
+// is a tree to be built.
+var EndpointPackages = []string{"haproxy", "iptables", "keepalived", "ufw"}
+
 // ElectionTimeout is what the clusters of the tests run with: as long as a busy machine may hold up a leader, for an
 // election that nobody asked for would be another story than the one a test tells.
 const ElectionTimeout = "3s"

@@ -16,6 +16,21 @@ for unit in ssh.socket systemd-networkd.service systemd-networkd.socket systemd-
     proc-sys-fs-binfmt_misc.automount systemd-firstboot.service systemd-udevd.service; do
     ln -sf /dev/null "$root/etc/systemd/system/$unit"
 done
+# A host has no disks to look for, no getty, no keys to unlock. A reload of systemd, of which a run has many, runs all generators.
+for kind in system user; do
+    install -d "$root/etc/systemd/$kind-generators"
+    for generator in "$root/lib/systemd/$kind-generators"/*; do
+        case ${generator##*/} in
+        systemd-fstab-generator | systemd-sysv-generator) ;;
+        *) ln -s /dev/null "$root/etc/systemd/$kind-generators/${generator##*/}" ;;
+        esac
+    done
+done
+# As on CentOS 7, an account that logs in has no systemd of its own: that took longer than the login.
+ln -s /dev/null "$root/etc/systemd/system/user@.service"
+# Nor is anybody there to read the message of the day, for which five programs run at each login.
+rm -rf "$root"/etc/update-motd.d/*
+sed -i '/pam_motd/d' "$root/etc/pam.d/sshd"
 install -D -m 755 "$LAB_IMAGE/init.sh" "$root/usr/local/lib/lab/init"
 install -d "$root/etc/systemd/system/ssh.service.d"
 # Until systemd-user-sessions has run only root may log in; a host that answers is to be ready for all.

@@ -10,22 +10,34 @@ PATH=/usr/local/lib/lab/gnu:$PATH # where a flavour has other tools, this needs 
 copies=/run/lab-kernel
 mkdir -p "$copies"
 mount -t tmpfs -o mode=755 lab-kernel "$copies"
+mount --make-private "$copies" # or nothing could be moved away from it
 mkdir -p "$copies/net" "$copies/kernel"
 
 # Some files cannot be read (vm.compact_memory can only be written): cp says so and goes on.
 cp -rx --preserve=mode /proc/sys/vm /proc/sys/fs "$copies" 2>/dev/null || :
 cp -r --preserve=mode /usr/local/lib/lab/net-core "$copies/net/core" 2>/dev/null || :
 cp -r --preserve=mode /sys/kernel/mm/transparent_hugepage "$copies" 2>/dev/null || :
+
+# Those of kernel that are the host's own already, for they belong to its namespaces, stay what they are, and so do directories. All else
+# is one copy with one mount: systemd reads the table of mounts whenever one comes or goes, and had sixty more to read.
+mount --bind "$copies/kernel" "$copies/kernel"
 list=
 for file in /proc/sys/kernel/*; do
-    [ -f "$file" ] || continue
+    copy=$copies/kernel/${file##*/}
     case ${file##*/} in
-    # These are the host's own already, for they belong to its namespaces.
-    hostname | domainname | msg* | sem | sem_next_id | shm* | auto_msgmni | ns_last_pid | cad_pid) continue ;;
-    # These cannot be set at all.
-    os* | version | cap_last_cap | ngroups_max | bootloader_* | core_modes) continue ;;
+    hostname | domainname | msg* | sem | sem_next_id | shm* | auto_msgmni | ns_last_pid)
+        : >"$copy"
+        mount --bind "$file" "$copy"
+        ;;
+    *)
+        if [ -f "$file" ]; then
+            list="$list $file"
+        else
+            mkdir "$copy"
+            mount --rbind "$file" "$copy"
+        fi
+        ;;
     esac
-    list="$list $file"
 done
 # shellcheck disable=SC2086 # the names of settings have no blanks
 cp --preserve=mode $list "$copies/kernel" 2>/dev/null || :
@@ -34,18 +46,12 @@ cp --preserve=mode $list "$copies/kernel" 2>/dev/null || :
 used=$(stat -f -c '%c %d' "$copies")
 mount -o "remount,nr_inodes=$((${used% *} - ${used#* }))" "$copies"
 
-# One mount for all: sixty of them would take a quarter of a second.
-list=$copies.list
 for setting in vm fs net/core; do
-    echo "$copies/$setting /proc/sys/$setting none bind 0 0"
-done >"$list"
-for copy in "$copies"/kernel/*; do
-    echo "$copy /proc/sys/kernel/${copy##*/} none bind 0 0"
-done >>"$list"
+    mount --bind "$copies/$setting" "/proc/sys/$setting"
+done
+mount --move "$copies/kernel" /proc/sys/kernel
 if [ -d "$copies/transparent_hugepage" ]; then
-    echo "$copies/transparent_hugepage /sys/kernel/mm/transparent_hugepage none bind 0 0" >>"$list"
+    mount --bind "$copies/transparent_hugepage" /sys/kernel/mm/transparent_hugepage
 fi
-mount --all --fstab "$list"
-rm "$list"
 
 exec /lib/systemd/systemd "$@"

@@ -14,7 +14,7 @@ echo $$ >"$cgroup/cgroup.procs"
 connect() {
     ip -n "$lab_netns" link delete "$veth" 2>/dev/null || :
     ip netns delete "$host_netns" 2>/dev/null || :
-    ip netns add "$host_netns"
+    nsenter --net="/run/netns/$lab_netns" ip netns add "$host_netns" # from there it has its settings
     ip -n "$lab_netns" link add "$veth" type veth peer name eth0 address "$mac" netns "$host_netns"
     [ -e "$dir/unplugged" ] || ip -n "$lab_netns" link set "$veth" master lab
     ip -n "$lab_netns" link set "$veth" up

@@ -17,6 +17,10 @@ END
 ip address add "$gateway/24" broadcast + dev "$uplink"
 ip link set "$uplink" up
 
+# A host's table of connections is as large as this says where it was made, or as the machine's, which a look at /proc/net/tcp
+# goes through for some milliseconds. Kernels before 6.1 have one table for all.
+nsenter --net="/run/netns/$lab_netns" sh -c '! [ -w /proc/sys/net/ipv4/tcp_child_ehash_entries ] || echo 1024 >/proc/sys/net/ipv4/tcp_child_ehash_entries'
+
 # Every systemd watches a dozen or so folders, all of them as the one root the kernel knows. This many are
 # a matter of bookkeeping to the kernel; it stays set, for another lab may need it.
 instances=/proc/sys/fs/inotify/max_user_instances
