@@ -14,8 +14,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/polarbook/polarbook/tasks/script"
 )
@@ -43,9 +45,57 @@ func main() {
 	}
 }
 
+// text is a script as a shell reads it.
+type text struct {
+	path   string
+	whole  string
+	before int // lines of other scripts
+}
+
+// check prints the faults of all scripts, in their order, and counts them.
 func check(ctx context.Context) (faults int, err error) {
+	texts, err := read()
+	if err != nil {
+		return 0, err
+	}
+	linted := has("shellcheck", "install Debian's package of that name")
+	var shells [][]string
+	for _, shell := range [][]string{{"dash", "-n"}, {"bash", "--posix", "-n"}, {"busybox", "sh", "-n"}} {
+		if has(shell[0], "the scripts are not read by it") {
+			shells = append(shells, shell)
+		}
+	}
+	said, failed := make([][]string, len(texts)), make([]error, len(texts))
+	var all sync.WaitGroup
+	turns := make(chan struct{}, runtime.NumCPU())
+	for i, t := range texts {
+		turns <- struct{}{}
+		all.Go(func() {
+			defer func() { <-turns }()
+			for _, shell := range shells {
+				said[i] = append(said[i], t.refused(ctx, shell)...)
+			}
+			if linted {
+				var found []string
+				found, failed[i] = t.shellcheck(ctx)
+				said[i] = append(said[i], found...)
+			}
+		})
+	}
+	all.Wait()
+	for _, lines := range said {
+		for _, line := range lines {
+			faults++
+			fmt.Println(line)
+		}
+	}
+	return faults, errors.Join(failed...)
+}
+
+// read returns the scripts of all folders below the working directory.
+func read() ([]text, error) {
 	var folders []string
-	err = filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() && strings.HasPrefix(d.Name(), ".") && path != "." {
 			return fs.SkipDir
 		}
@@ -55,18 +105,12 @@ func check(ctx context.Context) (faults int, err error) {
 		return err
 	})
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	if len(folders) == 0 {
-		return 0, errors.New("there are no scripts here: this is run in the top directory")
+		return nil, errors.New("there are no scripts here: this is run in the top directory")
 	}
-	linted := has("shellcheck", "install Debian's package of that name")
-	var shells [][]string
-	for _, shell := range [][]string{{"dash", "-n"}, {"bash", "--posix", "-n"}, {"busybox", "sh", "-n"}} {
-		if has(shell[0], "the scripts are not read by it") {
-			shells = append(shells, shell)
-		}
-	}
+	var texts []text
 	onFiles := script.Load(os.DirFS("tasks/files"), script.Shared)
 	for _, dir := range folders {
 		f := onFiles
@@ -74,27 +118,12 @@ func check(ctx context.Context) (faults int, err error) {
 			f = script.Load(os.DirFS(filepath.Dir(dir)), onFiles)
 		}
 		for _, name := range f.Names() {
-			text, before := whole(f, name)
-			path := filepath.Join(dir, name+".sh")
-			for _, shell := range shells {
-				c := exec.CommandContext(ctx, shell[0], shell[1:]...)
-				c.Stdin = strings.NewReader(text)
-				if out, err := c.CombinedOutput(); err != nil {
-					faults++
-					fmt.Printf("%s: %s: %s (%d lines of other scripts come before it)\n", path, shell[0], bytes.TrimSpace(out), before)
-				}
-			}
-			if !linted {
-				continue
-			}
-			said, err := shellcheck(ctx, text, path, before)
-			if err != nil {
-				return faults, err
-			}
-			faults += said
+			t := text{path: filepath.Join(dir, name+".sh")}
+			t.whole, t.before = whole(f, name)
+			texts = append(texts, t)
 		}
 	}
-	return faults, nil
+	return texts, nil
 }
 
 func has(program, hint string) bool {
@@ -125,27 +154,37 @@ func whole(f *script.Folder, name string) (text string, before int) {
 	return b.String(), before
 }
 
+// refused returns what a shell that only reads the script says against it.
+func (t text) refused(ctx context.Context, shell []string) []string {
+	c := exec.CommandContext(ctx, shell[0], shell[1:]...)
+	c.Stdin = strings.NewReader(t.whole)
+	out, err := c.CombinedOutput()
+	if err == nil {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s: %s: %s (%d lines of other scripts come before it)", t.path, shell[0], bytes.TrimSpace(out), t.before)}
+}
+
 var finding = regexp.MustCompile(`^-:(\d+):(\d+): (.*)$`)
 
-// shellcheck prints what it finds in a script's own lines. Its directives stand above what they are for.
-func shellcheck(ctx context.Context, text, path string, before int) (faults int, err error) {
+// shellcheck returns what it finds in the script's own lines. Its directives stand above what they are for.
+func (t text) shellcheck(ctx context.Context) (found []string, err error) {
 	c := exec.CommandContext(ctx, "shellcheck", "--norc", "-s", "sh", "-f", "gcc", "-e", unfit, "-")
-	c.Stdin = strings.NewReader(text)
+	c.Stdin = strings.NewReader(t.whole)
 	out, err := c.Output()
 	var failed *exec.ExitError
 	if err != nil && (!errors.As(err, &failed) || failed.ExitCode() != 1) {
-		return 0, fmt.Errorf("shellcheck of %s: %w", path, err)
+		return nil, fmt.Errorf("shellcheck of %s: %w", t.path, err)
 	}
 	for line := range strings.Lines(string(out)) {
 		m := finding.FindStringSubmatch(strings.TrimSpace(line))
 		if m == nil {
-			return 0, fmt.Errorf("shellcheck of %s says %q", path, line)
+			return nil, fmt.Errorf("shellcheck of %s says %q", t.path, line)
 		}
 		n, _ := strconv.Atoi(m[1])
-		if n > before && n <= before+strings.Count(text, "\n") {
-			faults++
-			fmt.Printf("%s:%d:%s: %s\n", path, n-before, m[2], m[3])
+		if n > t.before && n <= t.before+strings.Count(t.whole, "\n") {
+			found = append(found, fmt.Sprintf("%s:%d:%s: %s", t.path, n-t.before, m[2], m[3]))
 		}
 	}
-	return faults, nil
+	return found, nil
 }
