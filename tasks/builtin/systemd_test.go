@@ -12,7 +12,12 @@ func TestSystemdOnAHost(t *testing.T) {
 if [ "$1" = --no-reload ]; then shift; fi
 case $1 in
 show)
-	if [ "$*" = "show --no-pager --all -p NeedDaemonReload *" ]; then if [ -e "$STATE/stale" ]; then echo NeedDaemonReload=yes; fi; exit 0; fi
+	if [ "$*" = "show --no-pager --all -p LoadState -p FragmentPath -p NeedDaemonReload *" ]; then
+		printf 'LoadState=loaded\nFragmentPath=/etc/x.service\nNeedDaemonReload=no\n'
+		if [ -e "$STATE/masked" ]; then printf '\nLoadState=masked\nFragmentPath=%s\nNeedDaemonReload=yes\n' "$(cat "$STATE/masked")"; fi
+		if [ -e "$STATE/stale" ]; then printf '\nLoadState=loaded\nFragmentPath=/etc/y.service\nNeedDaemonReload=yes\n'; fi
+		exit 0
+	fi
 	echo LoadState=loaded
 	echo Environment=PGPASSWORD=secret
 	echo 'ExecStart={ path=/bin/sh ; argv[]=/bin/sh -c a'
@@ -26,7 +31,7 @@ start|restart) if [ -e "$STATE/broken" ]; then echo "Job for $2.service failed."
 stop) rm -f "$STATE/active" ;;
 enable) : > "$STATE/enabled" ;;
 disable) rm -f "$STATE/enabled" ;;
-daemon-reload) rm -f "$STATE/stale" ;;
+daemon-reload) rm -f "$STATE/stale"; if [ "$(cat "$STATE/masked" 2>/dev/null)" != /dev/null ]; then rm -f "$STATE/masked"; fi ;;
 --no-pager) echo "status of $4: it broke" ;;
 esac
 `, "journalctl": "echo 'polardb[1]: FATAL: no space left'\n"})
@@ -45,6 +50,15 @@ esac
 		taskstest.Write(t, dir+"/stale", "", 0o600)
 		taskstest.MustChange(t, h, "service", map[string]any{"daemon_reload": true}, l)
 		taskstest.MustNotChange(t, h, "service", map[string]any{"daemon_reload": true}, l)
+		// A masked unit with drop-ins is to be read again whenever one asks, unless it is masked no more.
+		taskstest.Write(t, dir+"/masked", "/dev/null", 0o600)
+		taskstest.MustNotChange(t, h, "systemd", map[string]any{"daemon_reload": true}, l)
+		taskstest.Write(t, dir+"/stale", "", 0o600)
+		taskstest.MustChange(t, h, "systemd", map[string]any{"daemon_reload": true}, l)
+		for _, unmasked := range []string{"/etc/passwd", "/nonexistent"} {
+			taskstest.Write(t, dir+"/masked", unmasked, 0o600)
+			taskstest.MustChange(t, h, "systemd", map[string]any{"daemon_reload": true}, l)
+		}
 		plan, _ := taskstest.MustChange(t, h, "service", map[string]any{"name": "polardb", "state": "restarted", "sleep": 1, "pattern": "x"}, l)
 		if len(plan.Warnings) != 2 {
 			t.Errorf("what is not used is not said: %q", plan.Warnings)

@@ -286,6 +286,41 @@ func TestAJobOutlivesTheConnectionAndNotTheRun(t *testing.T) {
 	})
 }
 
+// A job that starts others all the time is taken out of the run's control group with all of them, whatever they have for an environment:
+// one that was left would be ended with the connection, and the job with it, for they are one session.
+func TestAJobIsLetOutWithWhatItStarts(t *testing.T) {
+	t.Parallel()
+	withEachLockShell(t, func(t *testing.T, one, two *Host, _ string) {
+		for _, start := range []string{"sleep 2 &", "env -i PATH=\"$PATH\" sleep 2 &"} {
+			dir := t.TempDir()
+			c := one.config
+			c.Run = anna(t).Run
+			h := connect(t, c)
+			lock(t, h, anna(t), dir)
+			r, err := openTestShell(t, h, Become{}).Run(testContext(t), Command{Job: true, Script: "(POLARBOOK_JOB=$POLARBOOK_RUN\n" +
+				"export POLARBOOK_JOB; unset POLARBOOK_RUN\n" +
+				"setsid sh -c 'while [ -d " + dir + " ]; do " + start + " echo x >>" + dir + "/out; sleep 0.01; done' >/dev/null 2>&1 &)\n" +
+				"until [ -s " + dir + "/out ]; do sleep 0.01; done"})
+			if err != nil || r.Status != 0 {
+				t.Fatalf("%+v, %v", r, err)
+			}
+			for !exists(dir + "/lock.jobs") {
+				time.Sleep(10 * time.Millisecond)
+			}
+			h.conn.Close() // no goodbye
+			c.Run = anna(t).Run
+			again := connect(t, c)
+			if _, err := again.Lock(testContext(t), LockRequest{Holder: anna(t), Dir: dir, Replaces: anna(t).Run}); err != nil {
+				t.Fatal(err)
+			}
+			wantWork(t, dir)
+			again.conn.Close()
+			eventually(t, two, dir)
+			wantStill(t, dir)
+		}
+	})
+}
+
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil

@@ -11,6 +11,17 @@ if [ -n "$unit" ]; then
 	enabled=$(control is-enabled "$unit" 2>/dev/null)
 	echo "enabled $? $enabled"
 fi
-# Without --all systemd leaves out units that are not active, such as what a timer starts.
-if [ -n "$stale" ] && control show --no-pager --all -p NeedDaemonReload '*' 2>/dev/null | grep -q '=yes'; then echo stale yes; fi
+# Without --all systemd leaves out units that are not active, such as what a timer starts. Of a masked unit that has drop-ins, and there is one
+# where user@.service is masked, it says for ever that it is to be read again: such a one is for its file to tell.
+if [ -n "$stale" ]; then
+	control show --no-pager --all -p LoadState -p FragmentPath -p NeedDaemonReload '*' 2>/dev/null |
+		awk 'BEGIN { RS = ""; FS = "\n" } /(^|\n)NeedDaemonReload=yes/ { m = 0; path = ""
+			for (i = 1; i <= NF; i++) { if ($i == "LoadState=masked") m = 1; if ($i ~ /^FragmentPath=/) path = substr($i, 14) }
+			print m path }' |
+		while IFS= read -r u; do
+			case $u in 1/*) [ -e "${u#1}" ] && [ ! -s "${u#1}" ] && continue ;; esac
+			echo stale yes
+			break
+		done
+fi
 exit 0

@@ -14,6 +14,35 @@
 # takes: f dir marker mark info silence limit replaces
 trap '' HUP PIPE
 umask 077
+# Takes jobs, which lead sessions, out of the run's control group with all that is of their sessions, whatever it has for an environment. One
+# may start something before it is out itself: it is looked for until nothing is left.
+let_out() {
+	[ -n "$cg" ] || return 0
+	sids=' ' out=yes
+	while [ -n "$out" ]; do
+		out=
+		# shellcheck disable=SC2013 # numbers, no lines
+		for p in $(cat "$cg/cgroup.procs"); do
+			{ read -r stat <"/proc/$p/stat"; } || continue
+			# shellcheck disable=SC2086 # the words of a line
+			set -- ${stat##*) }
+			case $sids in
+				*" $4 "*) ;;
+				*)
+					tr '\0' '\n' <"/proc/$p/environ" | grep -q '^POLARBOOK_JOB=' || continue
+					[ "$4" != "$p" ] || sids="$sids$p "
+				;;
+			esac
+			echo "$p" >"${cg%/*}/cgroup.procs" && out=yes
+		done
+	done
+} 2>/dev/null
+# Ends the run's work and leaves its jobs, of which the last may have been started without a word that has come here.
+end_work() {
+	printf '%s\n' "${mark%-*}" >>"$f.jobs"
+	let_out
+	polarbook_fence "$limit"
+}
 cg= say= marks=POLARBOOK_RUN
 command -v flock >/dev/null || { printf '%s noflock\n' "$marker"; exit 0; }
 mkdir -p "$dir" && (true >>"$f") || { printf '%s broken\n' "$marker"; exit 0; }
@@ -44,7 +73,7 @@ if [ -s "$f" ]; then
 		case $line in mark=*) old=${line#*=} ;; run=*) run=${line#*=} ;; cgroup=*) cg=${line#*=} ;; esac
 	done <"$f"
 	if [ -n "$old" ]; then
-		[ "${old%-*}" = "${mark%-*}" ] || old=${old%-*}-
+		if [ "${old%-*}" = "${mark%-*}" ]; then let_out 9>&-; else old=${old%-*}-; fi
 		say="$marker waits $run"
 		polarbook_fence "$limit" 9>&-
 		say=
@@ -93,7 +122,7 @@ trap '' USR1
 		set -- ${stat##*) }
 		[ "${20}" = "$born" ] || exit 0
 		trap '' USR1 TERM
-		[ -z "$mark" ] || polarbook_fence "$limit"
+		[ -z "$mark" ] || end_work
 		kill -KILL $$
 		exit 0
 	done
@@ -107,9 +136,7 @@ while read -r line; do
 		\?) printf 'here\n' ;;
 		jobs)
 			printf '%s\n' "${mark%-*}" >>"$f.jobs"
-			[ -z "$cg" ] || while read -r p; do
-				tr '\0' '\n' <"/proc/$p/environ" | grep -q '^POLARBOOK_JOB=' && echo "$p" >"${cg%/*}/cgroup.procs"
-			done <"$cg/cgroup.procs"
+			let_out 9>&-
 		;;
 		join*) [ -z "$cg" ] || echo "${line#join }" >"$cg/cgroup.procs" ;;
 	esac
@@ -118,7 +145,7 @@ while read -r line; do
 done
 kill -TERM "$w"
 wait "$w"
-[ -n "$bye$mark" ] && [ -z "$bye" ] && polarbook_fence "$limit" >/dev/null 2>&1 9>&-
+[ -n "$bye$mark" ] && [ -z "$bye" ] && end_work >/dev/null 2>&1 9>&-
 [ -z "$cg" ] || rmdir "$cg" 2>/dev/null
 rm -f "$f.beat"
 [ -z "$bye" ] || rm -f "$f.jobs"
