@@ -74,23 +74,14 @@ func tree(ctx context.Context, flavour, release string, extra []string, log io.W
 	if _, known := flavours[flavour]; !known {
 		return "", fmt.Errorf("make a host of flavour %q: only %s are known", flavour, strings.Join(slices.Sorted(maps.Keys(flavours)), ", "))
 	}
-	unlock, err := lock(filepath.Join(cacheRoot(), "lock"))
-	if err != nil {
-		return "", err
-	}
-	defer unlock()
 	keyring := filepath.Dir(debianKeyring)
 	if release != firstRelease {
-		first, err := treeLocked(ctx, firstFlavour, firstRelease, nil, keyring, log)
+		first, err := tree(ctx, firstFlavour, firstRelease, nil, log)
 		if err != nil {
 			return "", err
 		}
 		keyring = filepath.Join(first, keyring)
 	}
-	return treeLocked(ctx, flavour, release, extra, keyring, log)
-}
-
-func treeLocked(ctx context.Context, flavour, release string, extra []string, keyring string, log io.Writer) (string, error) {
 	packages := slices.Concat(basePackages, releasePackages[release], flavours[flavour], extra)
 	slices.Sort(packages)
 	packages = slices.Compact(packages)
@@ -99,6 +90,11 @@ func treeLocked(ctx context.Context, flavour, release string, extra []string, ke
 		return "", err
 	}
 	folder := filepath.Join(cacheRoot(), name)
+	unlock, err := lock(folder + ".lock") // others may be built meanwhile
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
 	if _, err := os.Stat(folder); err == nil {
 		return folder, nil
 	}
