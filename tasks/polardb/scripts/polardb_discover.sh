@@ -24,12 +24,16 @@ unit_of() { # process, data directory, how it is named
 	fi
 }
 boots() { # data directory, how it is named
+	d=$1 g=$2
+	set --
 	for f in /etc/systemd/system/*.service /usr/lib/systemd/system/*.service /lib/systemd/system/*.service; do
-		if [ ! -f "$f" ] || ! grep -qF -e "$1" -e "$2" -- "$f"; then continue; fi
+		[ ! -f "$f" ] || set -- "$@" "$f"
+	done
+	[ $# = 0 ] || grep -lF -e "$d" -e "$g" -- "$@" 2>/dev/null | while IFS= read -r f; do
 		if systemctl -q is-enabled "${f##*/}" 2>/dev/null; then say boot.unit "${f##*/}"; fi
 	done
 	for f in /etc/rc.local /etc/rc.d/rc.local /etc/init.d/* /etc/crontab /etc/cron.d/* /var/spool/cron/* /var/spool/cron/crontabs/*; do
-		if [ -f "$f" ] && grep -v '^[ 	]*#' -- "$f" 2>/dev/null | grep -qF -e "$1" -e "$2"; then say boot.file "$f"; fi
+		if [ -f "$f" ] && grep -v '^[ 	]*#' -- "$f" 2>/dev/null | grep -qF -e "$d" -e "$g"; then say boot.file "$f"; fi
 	done
 }
 for p in /proc/[0-9]*; do
