@@ -38,14 +38,13 @@ if [ -s "$POLARDATA/polar_dma/consensus_meta" ]; then
 	echo meta=yes
 	if [ -x "$BIN/polar_tools" ]; then
 		# The engine's account wrote what is read, so that account reads it: not by way of PAM where that can be had, at every look.
-		as() { env "$@"; }
-		if [ "$(id -u)" = 0 ]; then
-			as() { runuser -u "$OWNER" -- env "$@"; }
-			if u=$(id -u "$OWNER" 2>/dev/null) && setpriv --reuid="$u" --clear-groups -- true 2>/dev/null; then
-				as() { setpriv --reuid="$u" --regid="$(id -g "$OWNER")" --clear-groups -- env "$@"; }
-			fi
+		set -- env LD_LIBRARY_PATH="$LIB" "$BIN/polar_tools" dma-meta -D "$POLARDATA"
+		if [ "$(id -u)" != 0 ]; then m=$("$@" 2>&1)
+		else
+			{ u=$(id -u "$OWNER") && g=$(id -g "$OWNER"); } 2>/dev/null && m=$(setpriv --reuid="$u" --regid="$g" --clear-groups -- "$@" 2>&1) ||
+				m=$(runuser -u "$OWNER" -- "$@" 2>&1)
 		fi
-		as LD_LIBRARY_PATH="$LIB" "$BIN/polar_tools" dma-meta -D "$POLARDATA" 2>&1 | sed -n 's/^.*member info:[ 	]*/meta.members=/p; s/^.*learner info:[ 	]*/meta.learners=/p'
+		printf '%s\n' "$m" | sed -n 's/^.*member info:[ 	]*/meta.members=/p; s/^.*learner info:[ 	]*/meta.learners=/p'
 	fi
 fi
 if [ -f "$PGDATA/postmaster.pid" ] && line "$PGDATA/postmaster.pid"; then
