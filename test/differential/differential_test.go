@@ -14,7 +14,7 @@ import (
 	"github.com/polarbook/polarbook/test/lab"
 )
 
-// TestAsAnsible runs the cases that sample_test.go names; all of them when DIFFERENTIAL is all, and those that -run names when
+// TestAsAnsible runs the cases that sample_test.go names, with the reference alone; all of them, with every version, when DIFFERENTIAL is all, and those that -run names when
 // it names some. DIFFERENTIAL_TABLE is a file for the table, DIFFERENTIAL_KEEP a directory for what the programs said where
 // they differ, DIFFERENTIAL_HOSTS a name under which the hosts are left up for the next time.
 func TestAsAnsible(t *testing.T) {
@@ -22,8 +22,9 @@ func TestAsAnsible(t *testing.T) {
 	batches := load(t)
 	known := readKnown(t)
 	whole := os.Getenv("DIFFERENTIAL") == "all" && !filtered()
+	versions := ansibles
 	if os.Getenv("DIFFERENTIAL") != "all" && !filtered() {
-		batches = sampled(t, batches)
+		batches, versions = sampled(t, batches), ansibles[:1]
 	}
 	all := newTable()
 	for _, flavour := range []string{"debian", "rhel"} {
@@ -36,7 +37,7 @@ func TestAsAnsible(t *testing.T) {
 		if len(some) == 0 {
 			continue
 		}
-		c := newComparison(t, flavour, packagesFor(some), all)
+		c := newComparison(t, versions, flavour, packagesFor(some), all)
 		c.known = known
 		for _, b := range some {
 			t.Run(b.name, func(t *testing.T) { c.do(t, b) })
@@ -80,7 +81,7 @@ func packagesFor(batches []*batch) []string {
 }
 
 // newComparison boots the hosts of all programs. It skips the test where there is no Ansible to compare with.
-func newComparison(t *testing.T, flavour string, packages []string, counts *table) *comparison {
+func newComparison(t *testing.T, versions []ansible, flavour string, packages []string, counts *table) *comparison {
 	t.Helper()
 	scratch, err := os.MkdirTemp("/tmp", "diff-")
 	if err != nil {
@@ -90,7 +91,7 @@ func newComparison(t *testing.T, flavour string, packages []string, counts *tabl
 	c := &comparison{reported: map[string]bool{}, table: counts}
 	c.ours = newDesk(t, scratch, "p", "polarbook", flavour, packages)
 	c.ours.run = runPolarbook
-	for i, a := range ansibles {
+	for i, a := range versions {
 		tree, err := findAnsible(t, a.version, a.release)
 		if err != nil {
 			why := fmt.Sprintf("SKIP Ansible %s: nothing is compared with it: %v", a.version, err)

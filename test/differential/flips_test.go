@@ -34,7 +34,7 @@ func TestFlips(t *testing.T) {
 			continue
 		}
 		if comparisons[b.flavour] == nil {
-			comparisons[b.flavour] = newComparison(t, b.flavour, nil, newTable())
+			comparisons[b.flavour] = newComparison(t, ansibles, b.flavour, nil, newTable())
 		}
 		c := comparisons[b.flavour]
 		t.Run(filepath.Base(dir), func(t *testing.T) {

@@ -16,7 +16,9 @@ import (
 func TestMain(m *testing.M) { site.Main(m) }
 
 // ansibles are the versions to compare with, the reference first, and where Debian has them.
-var ansibles = []struct{ version, release string }{{"2.19", "trixie"}, {"2.14", "bookworm"}}
+var ansibles = []ansible{{"2.19", "trixie"}, {"2.14", "bookworm"}}
+
+type ansible struct{ version, release string }
 
 // ansiblePackages are what a control node of Ansible's has.
 var ansiblePackages = []string{"ansible", "openssh-client", "python3-jmespath", "python3-netaddr", "python3-passlib", "rsync"}

@@ -16,6 +16,7 @@ import (
 // Clients that polardb_clients names reach what they are to reach, others nothing, and nobody but the proxies what answers them.
 func TestEndpointBoth(t *testing.T) {
 	t.Parallel()
+	site.Long(t)
 	both := site.EndpointPackages
 	s := site.New(t, site.Options{User: "dba", Cluster: "ends", Specs: []lab.Spec{
 		{Name: "node1", Flavour: "rhel", Packages: []string{"haproxy", "keepalived"}}, {Name: "node2", Packages: both}, {Name: "node3", Packages: both}, {Name: "stranger"}}})
@@ -88,7 +89,6 @@ func TestEndpointBoth(t *testing.T) {
 		s.Polarbook(0, "connect").Says("endpoint", e.address+":5432", "to write", here+":6432", "to read", here+":6433")
 	})
 	s.Subtest(t, "after a switchover and a reload of the firewalls", func(t *testing.T) {
-		site.Long(t)
 		s.On("node1", "firewall-cmd --reload")
 		s.On("node2", "ufw reload")
 		s.Run(0, "switchover.yml")
@@ -107,7 +107,6 @@ func TestEndpointBoth(t *testing.T) {
 		}
 	}
 	s.Subtest(t, "one proxy less, and then the address alone", func(t *testing.T) {
-		site.Long(t)
 		ends("node1")
 		s.Run(0, "endpoint.yml").Changed()
 		p.hosts = p.hosts[:1]
