@@ -37,7 +37,15 @@ mkdir -p base global pg_commit_ts pg_dynshmem pg_logical pg_multixact pg_notify 
 : >>pg_ident.conf
 # A control file that is none: there the start ends, before it would look for data.
 dd if=/dev/zero of=d/global/pg_control bs=8192 count=1 2>/dev/null
-value() { cat postgresql.conf polar_dma.conf postgresql.auto.conf 2>/dev/null | sed -n "s/^[ 	]*$1[ 	=]*[ 	]*'\{0,1\}\([^'#]*\)'\{0,1\}.*/\1/p" | tail -n 1; }
+cat postgresql.conf polar_dma.conf postgresql.auto.conf 2>/dev/null >.values
+# The last that a setting is given.
+value() { sed -n "s/^[ 	]*$1[ 	=]*[ 	]*'\{0,1\}\([^'#]*\)'\{0,1\}.*/\1/
+t kept
+b next
+:kept
+h
+:next
+\$ { g; p; }" .values; }
 # Names of certificates that are relative begin in PGDATA.
 for name in ssl_cert_file=server.crt ssl_key_file=server.key ssl_ca_file= ssl_crl_file= ssl_dh_params_file=; do
 	f=$(value "${name%%=*}")
