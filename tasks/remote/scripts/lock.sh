@@ -15,12 +15,12 @@
 trap '' HUP PIPE
 umask 077
 # Takes jobs, which lead sessions, out of the run's control group with all that is of their sessions, whatever it has for an environment. One
-# may start something before it is out itself: it is looked for until nothing is left.
+# may start something before it is out itself: it is looked for until nothing is left, but for what is about to end and cannot be moved.
 let_out() {
 	[ -n "$cg" ] || return 0
-	sids=' ' out=yes
-	while [ -n "$out" ]; do
-		out=
+	sids=' ' out=yes n=0
+	while [ -n "$out" ] && [ $n -lt 20 ]; do
+		out= n=$((n + 1))
 		# shellcheck disable=SC2013 # numbers, no lines
 		for p in $(cat "$cg/cgroup.procs"); do
 			{ read -r stat <"/proc/$p/stat"; } || continue

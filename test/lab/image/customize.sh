@@ -20,6 +20,7 @@ done
 for kind in system user; do
     install -d "$root/etc/systemd/$kind-generators"
     for generator in "$root/lib/systemd/$kind-generators"/*; do
+        [ -e "$generator" ] || continue
         case ${generator##*/} in
         systemd-fstab-generator | systemd-sysv-generator) ;;
         *) ln -s /dev/null "$root/etc/systemd/$kind-generators/${generator##*/}" ;;
