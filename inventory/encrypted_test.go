@@ -35,7 +35,8 @@ func TestEncryptedVariables(t *testing.T) {
 		t.Errorf("the value is %#v", vars.Value("db_password"))
 	}
 	b, _ := i.Host("b")
-	if _, err := i.Vars(b); err == nil || !strings.Contains(err.Error(), "prod.yml:1:1: this is encrypted with Ansible Vault, and no password") {
+	if _, err := i.Vars(b); err == nil || !strings.Contains(err.Error(),
+		"prod.yml:1:1: this is encrypted with Ansible Vault, and no password") {
 		t.Errorf("a host whose variables are encrypted: %v", err)
 	}
 
@@ -43,7 +44,8 @@ func TestEncryptedVariables(t *testing.T) {
 	keys := &vault.Keyring{
 		Secrets: []vault.Secret{{ID: vault.DefaultID, Password: []byte("pw")}}, Tell: func(s string) { told = append(told, s) },
 	}
-	if _, err := load(keys); err == nil || !strings.Contains(err.Error(), "b.yml:2: this is not YAML") && !strings.Contains(err.Error(), "b.yml:1") {
+	if _, err := load(keys); err == nil || !strings.Contains(err.Error(), "b.yml:2: this is not YAML") &&
+		!strings.Contains(err.Error(), "b.yml:1") {
 		t.Errorf("a mistake in an encrypted file: %v", err)
 	}
 	if got := strings.Join(told, ", "); got != "value two, value three" {

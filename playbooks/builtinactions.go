@@ -14,7 +14,8 @@ import (
 var builtinActions = []tasks.Module{
 	{
 		Name: "meta", FreeForm: "action", Summary: "Steer the run: run handlers now, end a play or a host's part of it, read the inventory anew",
-		Args: []argument.Spec{{Name: "action", Kind: argument.String, Required: true, Doc: "What to do: " + strings.Join(metaActions, ", ") + "."}},
+		Args: []argument.Spec{{Name: "action", Kind: argument.String, Required: true, Doc: "What to do: " +
+			strings.Join(metaActions, ", ") + "."}},
 		Examples: `
 - meta: flush_handlers
 - meta: end_host
@@ -32,10 +33,12 @@ var builtinActions = []tasks.Module{
 			{Name: "ignore_files", Kind: argument.List, Doc: "Names, as expressions, that are passed over in dir."},
 			{Name: "extensions", Kind: argument.List, Doc: "Extensions of files that are read in dir; yaml, yml and json by default."},
 			{Name: "ignore_unknown_extensions", Kind: argument.Bool, Doc: "Pass over files of other extensions instead of failing."},
-			{Name: "hash_behaviour", Kind: argument.String, Choices: []string{"replace", "merge"}, Doc: "Whether a dict replaces one that is known, or is laid over it key by key."},
+			{Name: "hash_behaviour", Kind: argument.String, Choices: []string{"replace", "merge"},
+				Doc: "Whether a dict replaces one that is known, or is laid over it key by key."},
 		},
 		Returns: []tasks.Return{
-			{Name: "ansible_facts", Type: "dict", Doc: "the variables"}, {Name: "ansible_included_var_files", Type: "list", Doc: "files that were read"},
+			{Name: "ansible_facts", Type: "dict", Doc: "the variables"},
+			{Name: "ansible_included_var_files", Type: "list", Doc: "files that were read"},
 		},
 		Examples: `
 - include_vars: "{{ ansible_facts.os_family }}.yml"
@@ -43,7 +46,8 @@ var builtinActions = []tasks.Module{
 `,
 	},
 	{
-		Name: "add_host", AnyArgs: true, Summary: "Add a host to the inventory for the rest of the run", Notes: []string{"All other arguments become variables of the host."},
+		Name: "add_host", AnyArgs: true, Summary: "Add a host to the inventory for the rest of the run",
+		Notes: []string{"All other arguments become variables of the host."},
 		Args: []argument.Spec{
 			{Name: "name", Aliases: []string{"hostname", "host"}, Kind: argument.String, Required: true, Doc: "Name of the host."},
 			{Name: "groups", Aliases: []string{"group", "groupname"}, Kind: argument.List, Doc: "Groups that it is to be in."},
@@ -90,7 +94,8 @@ var builtinActions = []tasks.Module{
 		Args: []argument.Spec{
 			{Name: "data", Kind: argument.Dict, Required: true, Doc: "Values by name."},
 			{Name: "per_host", Kind: argument.Bool, Doc: "Keep them for each host by itself; false by default."},
-			{Name: "aggregate", Kind: argument.Bool, Doc: "Add to a value that is there: numbers are summed, texts and lists joined, dicts laid over it; true by default."},
+			{Name: "aggregate", Kind: argument.Bool, Doc: "Add to a value that is there: numbers are summed, texts and lists joined, dicts laid " +
+				"over it; true by default."},
 		},
 		Returns: []tasks.Return{{Name: "ansible_stats", Type: "dict", Doc: "data, per_host and aggregate"}},
 		Examples: `
@@ -101,7 +106,8 @@ var builtinActions = []tasks.Module{
 	{
 		Name: "validate_argument_spec", Summary: "Check variables against a specification, as a role's meta/argument_specs.yml has it",
 		Args: []argument.Spec{
-			{Name: "argument_spec", Kind: argument.Dict, Required: true, Doc: "What each variable has to be: type, required, choices, default, elements, options."},
+			{Name: "argument_spec", Kind: argument.Dict, Required: true,
+				Doc: "What each variable has to be: type, required, choices, default, elements, options."},
 			{Name: "provided_arguments", Kind: argument.Dict, Doc: "Values to check instead of the variables of these names."},
 			{Name: "validate_args_context", Kind: argument.Dict, Doc: "What is said of where they come from, in the result."},
 		},
@@ -192,7 +198,8 @@ func (l *loader) checkBuiltinAction(f *file, m *tasks.Module, args arguments, t 
 		case action == "end_role" && t.Origin.RoleDir == "":
 			l.fail(v.Pos, 0, "end_host leaves the play", "there is no role here that end_role could end")
 		case slices.Contains(metaUnconditional, action) && len(t.When) > 0:
-			l.warn(t.When[0].Pos, 0, "put it into a file of tasks that is included under the condition", "as in Ansible meta: %s is done whatever its condition", action)
+			l.warn(t.When[0].Pos, 0, "put it into a file of tasks that is included under the condition",
+				"as in Ansible meta: %s is done whatever its condition", action)
 		}
 	case "include_vars":
 		_, file := t.Args["file"]

@@ -67,7 +67,8 @@ func (l *loader) common(c *scope, e entry, into *Common) bool {
 		into.Collections = l.collections(f, e)
 	case "debugger":
 		if s := l.word(f, e); s != "" && s != "never" {
-			l.fail(f.at(n), 0, "polarbook run --start-at-task goes on from a task", "polarbook has no debugger of tasks: %q can only be never", "debugger")
+			l.fail(f.at(n), 0, "polarbook run --start-at-task goes on from a task",
+				"polarbook has no debugger of tasks: %q can only be never", "debugger")
 		}
 	case "connection":
 		into.Connection = l.text(f, e)

@@ -79,7 +79,8 @@ func (l *loader) parse(f *file, data []byte) *file {
 		return nil
 	}
 	if second != nil {
-		l.fail(Position{f.name, second.Line, second.Column}, 3, "write all plays one below the other, or into files of their own", "a second YAML document begins here; a playbook is one")
+		l.fail(Position{f.name, second.Line, second.Column}, 3, "write all plays one below the other, or into files of their own",
+			"a second YAML document begins here; a playbook is one")
 		return nil
 	}
 	f.root = root

@@ -90,7 +90,8 @@ func TestCollections(t *testing.T) {
 		t.Errorf("loaded %+v, %+v and %d plays", one, two, len(p.Plays))
 	}
 	dir = write(t, map[string]string{"site.yml": "- hosts: all\n  roles: [acme.tools.missing]\n"})
-	if _, err := Load("site.yml", testOptions(dir)); err == nil || !strings.Contains(err.Error(), "collections/ansible_collections/acme/tools/roles/missing") {
+	if _, err := Load("site.yml", testOptions(dir)); err == nil ||
+		!strings.Contains(err.Error(), "collections/ansible_collections/acme/tools/roles/missing") {
 		t.Errorf("a missing one: %v", err)
 	}
 }

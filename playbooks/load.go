@@ -216,7 +216,8 @@ func (l *loader) find(name string) (place, error) {
 		candidates = append(candidates, strings.TrimSuffix(c, path.Ext(c)))
 	}
 	if l.Only != "" {
-		return place{}, Errors{{Msg: fmt.Sprintf("%q is not in the bundle, and no built-in playbook has that name", name), Hint: suggest.Hint(name, candidates)}}
+		return place{}, Errors{{Msg: fmt.Sprintf("%q is not in the bundle, and no built-in playbook has that name", name),
+			Hint: suggest.Hint(name, candidates)}}
 	}
 	return place{}, Errors{{
 		Msg:  fmt.Sprintf("there is no playbook %q: no such file, and none of that name is built in", name),

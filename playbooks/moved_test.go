@@ -10,7 +10,8 @@ import (
 func TestEachBuiltinMovesWhatEarlierReleasesNoted(t *testing.T) {
 	looks := []string{"backups.yml", "check.yml", "status.yml"}
 	removes := []string{"destroy.yml"}
-	reads := []string{"polardb_facts", "polardb_discover", "polardb_chosen", "polardb_tablespaces", "polardb_check", "polardb_validate", "polardb_firewall"}
+	reads := []string{"polardb_facts", "polardb_discover", "polardb_chosen", "polardb_tablespaces", "polardb_check", "polardb_validate",
+		"polardb_firewall"}
 	all, err := List()
 	if err != nil {
 		t.Fatal(err)

@@ -91,7 +91,8 @@ func TestOwnModule(t *testing.T) {
 	for _, n := range list[:5] {
 		got = append(got, from(n))
 	}
-	if want := []string{"library/first", "roles/r/library/second.sh", "set/third.rb", "library/first", "library/ini_file.py"}; !slices.Equal(got, want) {
+	if want := []string{"library/first", "roles/r/library/second.sh", "set/third.rb", "library/first",
+		"library/ini_file.py"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if v := list[1].(*Task).Args["b"].Raw; v != "2 3" {
@@ -102,7 +103,8 @@ func TestOwnModule(t *testing.T) {
 			t.Errorf("%s is the user's", name)
 		}
 	}
-	if text := Errors(p.Warnings).Error(); len(p.Warnings) != 2 || !strings.Contains(text, "copy is done by polarbook's own module, not by library/copy: ") ||
+	if text := Errors(p.Warnings).Error(); len(p.Warnings) != 2 ||
+		!strings.Contains(text, "copy is done by polarbook's own module, not by library/copy: ") ||
 		!strings.Contains(text, "file is done by polarbook's own module, not by library/file.py:3: it is made of Ansible's own Python") {
 		t.Errorf("warnings: %v", p.Warnings)
 	}

@@ -108,7 +108,8 @@ func (l *loader) findPlaybook(c *scope, name string, at Position) (place, bool) 
 
 func (l *loader) originOf(f *file) Origin {
 	dir := path.Dir(f.path)
-	return Origin{Source: f.fsys, Dir: dir, PlayDir: dir, Builtin: f.fsys != hostFiles, WorkDir: l.workDir, Templates: l.Templates, Only: l.Only}
+	return Origin{Source: f.fsys, Dir: dir, PlayDir: dir, Builtin: f.fsys != hostFiles, WorkDir: l.workDir,
+		Templates: l.Templates, Only: l.Only}
 }
 
 var (

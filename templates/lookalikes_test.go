@@ -59,7 +59,8 @@ func TestTextsThatVariablesWereSetTo(t *testing.T) {
 		"{{ 'a:1' in peers }}", "{{ peers | first }}", "{{ result.msg | length }}", "{{ hostvars.me.peers[0] }}", "{{ conf.list[0] | join('-') }}",
 		"{{ again | map('upper') | list }}", "{{ said | first }}", "{% for x in said %}{{ x }}{% endfor %}", "{{ block | first }}", "{{ '1' in macro }}",
 	} {
-		if got, err := e.Render(text, Map(withHostvars(vars))); err == nil || !strings.Contains(err.Error(), "2.19 does not; write it as one expression") {
+		if got, err := e.Render(text, Map(withHostvars(vars))); err == nil ||
+			!strings.Contains(err.Error(), "2.19 does not; write it as one expression") {
 			t.Errorf("%s: %v, %v", text, got, err)
 		}
 	}

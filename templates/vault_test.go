@@ -43,7 +43,8 @@ func TestEncryptedValues(t *testing.T) {
 	if _, err := e.Evaluate("locked ~ ''", vars); err == nil || !strings.Contains(err.Error(), "vars.yml:3:5: this is encrypted") {
 		t.Errorf("a value that cannot be decrypted: %v", err)
 	}
-	if got, err := e.RenderValue(map[string]any{"a": vars["open"]}, vars); err != nil || !strings.Contains(fmt.Sprint(got.(*ordered.Map).Value("a")), "{{ 1 + 1 }}") {
+	if got, err := e.RenderValue(map[string]any{"a": vars["open"]}, vars); err != nil ||
+		!strings.Contains(fmt.Sprint(got.(*ordered.Map).Value("a")), "{{ 1 + 1 }}") {
 		t.Errorf("within a value: %v, %v", got, err)
 	}
 }

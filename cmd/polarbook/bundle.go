@@ -126,7 +126,8 @@ func (c *bundleTrust) open(t *terminal, name string) (*bundle.Bundle, error) {
 		err = nil
 	}
 	if err != nil {
-		err = fmt.Errorf("%s is refused: %w; give the key of who made it with --key or --keys-from, or put it into ~/.config/polarbook/keys", name, err)
+		err = fmt.Errorf("%s is refused: %w; give the key of who made it with --key or --keys-from, or put it into ~/.config/polarbook/keys",
+			name, err)
 	} else if err = b.Verify(func(string) {}); err != nil {
 		err = fmt.Errorf("%s is refused: %w", name, err)
 	}

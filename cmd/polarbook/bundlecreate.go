@@ -103,7 +103,8 @@ func (c *bundleCreateCmd) sources() ([]bundle.Source, error) {
 				}
 				return nil
 			}
-			if d.IsDir() || sameFile(p, c.Output) || sameFile(p, c.Sign) || strings.HasSuffix(name, ".bundle") || strings.HasSuffix(name, ".unfinished") {
+			if d.IsDir() || sameFile(p, c.Output) || sameFile(p, c.Sign) || strings.HasSuffix(name, ".bundle") ||
+				strings.HasSuffix(name, ".unfinished") {
 				return nil
 			}
 			if only == bundle.Polarbook && !forLaptop.MatchString(d.Name()) {

@@ -157,7 +157,8 @@ func (c *bundlePackagesCmd) tell(t *terminal, host string, l *gathered, needs ma
 		fmt.Fprintln(t.out, oneLine(filepath.Join(c.To, system, filepath.Base(file))))
 	}
 	if len(missing) > 0 {
-		return &exit{code: exitFailed, err: fmt.Errorf("%s: none of the packages brings %s: name the one that does with --also", host, strings.Join(missing, ", "))}
+		return &exit{code: exitFailed, err: fmt.Errorf("%s: none of the packages brings %s: name the one that does with --also", host,
+			strings.Join(missing, ", "))}
 	}
 	if len(files) == 0 {
 		fmt.Fprintf(t.out, "%s: a minimal installation of %s lacks nothing that the engine needs\n", host, oneLine(system))

@@ -60,7 +60,8 @@ func (o *hostOptions) chooseBundleDir() error {
 		o.BundleDir = "."
 		if !bundle.Settled(".") {
 			if other := otherThan(o.Bundle); other != "" {
-				return fmt.Errorf("this directory holds other files (%s): name the bundle's with --bundle-dir, the same for each run, or run in an empty one", other)
+				return fmt.Errorf("this directory holds other files (%s): name the bundle's with --bundle-dir, the same for each run, or run in an "+
+					"empty one", other)
 			}
 		}
 	}
@@ -78,7 +79,8 @@ func (o *hostOptions) chooseBundleDir() error {
 	case !info.IsDir():
 		return fmt.Errorf("%s is no directory", dir)
 	case info.Mode().Perm()&0o022 != 0 && runtime.GOOS != "windows": // whose modes say nothing about accounts
-		return fmt.Errorf("other accounts may write to %s, where the bundle's files are to be: chmod go-w it, or name another with --bundle-dir", dir)
+		return fmt.Errorf("other accounts may write to %s, where the bundle's files are to be: chmod go-w it, or name another with --bundle-dir",
+			dir)
 	}
 	return nil
 }

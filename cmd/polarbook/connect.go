@@ -255,7 +255,8 @@ func (c *connectCmd) byProxies(view clientView, e endpoint, out *connection) {
 	if e.SSLMode == "verify-full" {
 		out.note("For verify-full through the proxies the certificates have to hold their addresses: names in polardb_tls, and reconfigure.yml")
 	}
-	out.note("The server sees the proxies' addresses in place of clients': what polardb_hba lets in from clients' networks it has to let in from the proxies, too")
+	out.note("The server sees the proxies' addresses in place of clients': what polardb_hba lets in from clients' networks it has to let in " +
+		"from the proxies, too")
 }
 
 // defaultClientPort is the engine's.
@@ -299,7 +300,8 @@ var clientNotes = []string{
 		"have the application try again for 30 s, or take libpq 14 or newer, which goes on to the next host",
 	"A leader that lost its majority still says that it takes writes; what it is sent waits and is not applied, and statement_timeout does " +
 		"not end the wait for a commit: give the client a limit of its own, and have it connect anew",
-	"From libpq 14 and pgx 5 on, target_session_attrs=read-only never takes the leader; libpq 16 spreads sessions with load_balance_hosts=random",
+	"From libpq 14 and pgx 5 on, target_session_attrs=read-only never takes the leader; libpq 16 spreads sessions with " +
+		"load_balance_hosts=random",
 }
 
 func (c *connection) text() string {

@@ -27,7 +27,8 @@ site=ams
 func construct(t *testing.T, text string) (*inventory.Inventory, string, error) {
 	t.Helper()
 	dir := t.TempDir()
-	for name, body := range map[string]string{"1.ini": constructedHosts, "2.yml": "plugin: constructed\n" + text, "group_vars/web.yml": "filed: 1\n"} {
+	for name, body := range map[string]string{"1.ini": constructedHosts, "2.yml": "plugin: constructed\n" + text,
+		"group_vars/web.yml": "filed: 1\n"} {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)

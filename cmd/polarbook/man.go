@@ -40,7 +40,8 @@ func manualPage(app *kong.Application) string {
 	return m.b.String()
 }
 
-const manDescription = "polarbook takes Linux hosts to a three-node cluster of PolarDB for PostgreSQL (X-Paxos) over SSH and looks after it. " +
+const manDescription = "polarbook takes Linux hosts to a three-node cluster of PolarDB for PostgreSQL (X-Paxos) over SSH and looks after " +
+	"it. " +
 	"Its playbooks are Ansible's YAML and Jinja2, and its modules Ansible's. Hosts need sshd and a POSIX shell, and no Python. " +
 	"A second run changes nothing, and a run that was killed is finished by running it again."
 
@@ -50,7 +51,8 @@ var manTables = []struct {
 }{
 	{"EXIT STATUS", [][2]string{
 		{"0", "Done."}, {"1", "The command line, a file or the inventory is not in order, or polarbook failed itself."},
-		{"2", "A host failed; with status: the cluster is not what the inventory wants."}, {"3", "Changes are pending (run --check --detailed-exitcode)."},
+		{"2", "A host failed; with status: the cluster is not what the inventory wants."},
+		{"3", "Changes are pending (run --check --detailed-exitcode)."},
 		{"4", "A host could not be reached."}, {"5", "Somebody else is at work on a host."},
 		{"6", "Stopped by the user, or nobody reads what is printed."}, {"7", "Done, but the output or the journal could not be written."},
 	}},

@@ -203,7 +203,8 @@ func metricsText(readings []clusterReading, now time.Time) string {
 			continue
 		}
 		f.add("polardb_cluster_has_leader", "Whether a majority agrees who leads.", truth(r.Leader != ""), "cluster", r.Cluster)
-		f.add("polardb_cluster_differences", "What is not as the inventory wants it, as polarbook status lists it.", float64(len(r.Disagrees)), "cluster", r.Cluster)
+		f.add("polardb_cluster_differences", "What is not as the inventory wants it, as polarbook status lists it.", float64(len(r.Disagrees)),
+			"cluster", r.Cluster)
 		f.add("polardb_cluster_members", "Members of the cluster.", float64(len(r.Members)), "cluster", r.Cluster)
 		if all, alive := r.voters(); r.Leader != "" {
 			f.add("polardb_cluster_voters", "Members of the cluster that have a vote.", float64(all), "cluster", r.Cluster)

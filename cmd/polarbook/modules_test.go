@@ -12,7 +12,8 @@ import (
 	"github.com/polarbook/polarbook/test/golden"
 )
 
-// TestReadmeListsTheModules: the READMEs' tables of modules, by collection, are what the registry and the engine have; those that begin with polardb_ are left to polarbook doc.
+// TestReadmeListsTheModules: the READMEs' tables of modules, by collection, are what the registry and the engine have; those that begin
+// with polardb_ are left to polarbook doc.
 func TestReadmeListsTheModules(t *testing.T) {
 	for file, head := range map[string]string{"../../README.md": "| collection | modules |", "../../README.zh-CN.md": "| 集合 | 模块 |"} {
 		text, err := os.ReadFile(file)

@@ -106,7 +106,8 @@ func TestWholeBundle(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(to, "inventory.yml"), []byte("mine"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Extract(to, func(File) bool { return true }, quiet); err == nil || !strings.Contains(err.Error(), "inventory.yml is there already") {
+	if err := b.Extract(to, func(File) bool { return true }, quiet); err == nil ||
+		!strings.Contains(err.Error(), "inventory.yml is there already") {
 		t.Error(err)
 	}
 	// Two bundles of the same files are the same, but for the signature.
@@ -183,7 +184,8 @@ func packed(t *testing.T, all []part) []byte {
 	var out bytes.Buffer
 	w := tar.NewWriter(&out)
 	for _, p := range all {
-		if err := w.WriteHeader(&tar.Header{Typeflag: p.kind, Name: p.name, Linkname: p.link, Size: int64(len(p.data)), Mode: 0o644, ModTime: madeAt, Format: tar.FormatPAX}); err != nil {
+		if err := w.WriteHeader(&tar.Header{Typeflag: p.kind, Name: p.name, Linkname: p.link, Size: int64(len(p.data)), Mode: 0o644,
+			ModTime: madeAt, Format: tar.FormatPAX}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := w.Write(p.data); err != nil {
@@ -317,7 +319,8 @@ func (zeros) Read(p []byte) (int, error) {
 
 func TestDifferences(t *testing.T) {
 	a := &Manifest{Files: []File{{Path: "a", SHA256: "1", Size: 3}, {Path: "b", SHA256: "2", Version: "1.0"}, {Path: "c", SHA256: "3"}}}
-	b := &Manifest{Files: []File{{Path: "a", SHA256: "2", Size: 4}, {Path: "b", SHA256: "4", Version: "1.1"}, {Path: "d", SHA256: "3"}, {Path: "c", SHA256: "3"}}}
+	b := &Manifest{Files: []File{{Path: "a", SHA256: "2", Size: 4}, {Path: "b", SHA256: "4", Version: "1.1"}, {Path: "d", SHA256: "3"},
+		{Path: "c", SHA256: "3"}}}
 	want := []Difference{{"a", "3 bytes, and 4 in the second"}, {"b", "1.0, and 1.1 in the second"}, {"d", "only in the second"}}
 	if got := Differences(a, b); !slices.Equal(got, want) {
 		t.Errorf("%+v", got)

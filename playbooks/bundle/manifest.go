@@ -72,7 +72,8 @@ func readManifest(data []byte) (*Manifest, error) {
 		return nil, errors.New("something follows its manifest")
 	}
 	if m.Format != Format {
-		return nil, fmt.Errorf("it has the format %d, and this polarbook reads %d: use the polarbook that made it (%s) or a newer one", m.Format, Format, m.Program)
+		return nil, fmt.Errorf("it has the format %d, and this polarbook reads %d: use the polarbook that made it (%s) or a newer one", m.Format,
+			Format, m.Program)
 	}
 	return m, m.check()
 }

@@ -104,7 +104,8 @@ func (b *Bundle) compare(root *os.Root, old record, wanted func(File) bool) (wri
 		case slices.Contains(old[f.Path], has):
 			write = append(write, i)
 		case len(old[f.Path]) > 0:
-			return nil, nil, fmt.Errorf("%s was changed since a bundle brought it: remove it to have the bundle's, or make a bundle with the change", f.Path)
+			return nil, nil, fmt.Errorf("%s was changed since a bundle brought it: remove it to have the bundle's, or make a bundle with the "+
+				"change", f.Path)
 		default:
 			return nil, nil, fmt.Errorf("%s is there already, is another file than the bundle's, and no bundle brought it", f.Path)
 		}

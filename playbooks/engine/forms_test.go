@@ -207,7 +207,8 @@ func TestRoleNames(t *testing.T) {
 	_, err := b.run("- hosts: a\n  gather_facts: false\n  roles: [own]\n  tasks:\n    - include_role: {name: included}\n    - import_role: {name: imported}\n" +
 		"    - echo: \"{{ ansible_play_role_names }} {{ ansible_role_names }} {{ ansible_parent_role_names is defined }} {{ ansible_facts }}\"\n")
 	b.wantKind(err, 0)
-	if want := "a ok: ['own', 'imported', 'included'] ['own', 'imported', 'included', 'below'] False {}\n"; !strings.Contains(b.rec.text(), want) {
+	if want := "a ok: ['own', 'imported', 'included'] ['own', 'imported', 'included', 'below'] False {}\n"; !strings.Contains(b.rec.text(),
+		want) {
 		t.Error(b.rec.text())
 	}
 }

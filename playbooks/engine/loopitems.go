@@ -76,7 +76,8 @@ func lookedUp(v *variables, with string, x any, action string) ([]any, error) {
 	default:
 		list = flatten(list, 1)
 	}
-	found, err := v.r.o.Templates.Evaluate("query('"+with+"', *"+terms+")", v.with(map[string]any{terms: untrusted(list), templates.LoopFolder: folderOf(action)}))
+	found, err := v.r.o.Templates.Evaluate("query('"+with+"', *"+terms+")",
+		v.with(map[string]any{terms: untrusted(list), templates.LoopFolder: folderOf(action)}))
 	if err != nil {
 		return nil, err
 	}

@@ -66,7 +66,8 @@ func (s *scope) block(b *playbooks.Block, section []playbooks.Node) *scope {
 }
 
 func roleOf(b *playbooks.Block) *role {
-	return &role{name: b.Role, fullName: b.RoleFullName, dir: b.RoleDir, defaults: raw(b.RoleDefaults), vars: raw(b.RoleVars), params: raw(b.RoleParams)}
+	return &role{name: b.Role, fullName: b.RoleFullName, dir: b.RoleDir, defaults: raw(b.RoleDefaults), vars: raw(b.RoleVars),
+		params: raw(b.RoleParams)}
 }
 
 func (s *scope) task(t *playbooks.Task) *scope {

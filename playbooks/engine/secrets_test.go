@@ -104,7 +104,8 @@ func TestRegisteredSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	events := fmt.Sprintf("%+v", b.rec.events)
-	if strings.Contains(events, "100001") || !strings.Contains(events, "[expr 100000 + 1]") || !strings.Contains(events, "msg:expr ******** ['********']") {
+	if strings.Contains(events, "100001") || !strings.Contains(events, "[expr 100000 + 1]") ||
+		!strings.Contains(events, "msg:expr ******** ['********']") {
 		t.Errorf("%s", events)
 	}
 }

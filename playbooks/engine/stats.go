@@ -101,7 +101,8 @@ func (s *taskRun) setStats(v *variables, args map[string]any) *outcome {
 	}
 	for name := range data.All() {
 		if !variableName.MatchString(name) {
-			return s.failure(v, fmt.Errorf("set_stats: %q cannot be a name: letters, digits and underscores, beginning with none of the digits", name))
+			return s.failure(v, fmt.Errorf("set_stats: %q cannot be a name: letters, digits and underscores, beginning with none of the digits",
+				name))
 		}
 	}
 	flag := func(name string, otherwise bool) (bool, error) {

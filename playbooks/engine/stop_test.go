@@ -174,8 +174,8 @@ func TestOwedHandlersAreRemembered(t *testing.T) {
 	}
 }
 
-// TestOwedHandlersWaitForTheirTask has one run where it would have, had its task changed something now: what it names is known then, and what
-// follows its flush finds it done.
+// TestOwedHandlersWaitForTheirTask has one run where it would have, had its task changed something now: what it names is known then, and
+// what follows its flush finds it done.
 func TestOwedHandlersWaitForTheirTask(t *testing.T) {
 	const playbook = `
 - name: web

@@ -77,7 +77,8 @@ func (l *linter) truths(t *task, e playbooks.Entry) {
 			continue
 		}
 		if r, ok := l.x.ConditionReads(n.Value); ok && r.NotTruth {
-			l.report(onlyOld, t.source.At(n), t.node, "compare it: … | length > 0, … != ''", e.Key+" comes to neither true nor false, which ansible-core 2.19 refuses")
+			l.report(onlyOld, t.source.At(n), t.node, "compare it: … | length > 0, … != ''",
+				e.Key+" comes to neither true nor false, which ansible-core 2.19 refuses")
 		}
 	}
 }
@@ -97,7 +98,8 @@ func pairs(l *linter, t *task) {
 	}
 	for _, found := range pairOf.FindAllStringSubmatch(e.Value.Value, -1) {
 		if _, given := t.Args[found[1]]; given && found[1] != free {
-			l.report(freeForm, t.source.At(e.Value), t.node, "write them one a line, as name: value", fmt.Sprintf("arguments of %s as name=value", t.module))
+			l.report(freeForm, t.source.At(e.Value), t.node, "write them one a line, as name: value",
+				fmt.Sprintf("arguments of %s as name=value", t.module))
 			return
 		}
 	}
@@ -114,7 +116,8 @@ func names(l *linter, t *task) {
 // ignored finds errors that nobody looks at.
 func ignored(l *linter, t *task) {
 	if t.IgnoreErrors.Raw == true && t.Register == "" {
-		l.report(ignoredError, t.IgnoreErrors.Pos, t.node, "register the result, or say with failed_when what is no failure", "ignore_errors, and nothing looks at what went wrong")
+		l.report(ignoredError, t.IgnoreErrors.Pos, t.node, "register the result, or say with failed_when what is no failure",
+			"ignore_errors, and nothing looks at what went wrong")
 	}
 }
 

@@ -63,7 +63,8 @@ func lineinfile(l *linter, t *task) {
 	}
 	if !playbooks.IsTemplate(text) {
 		if found, err := re.Find(text); err == nil && found == nil {
-			l.report(lineRegexp, v.Pos, t.node, "make the regexp match the line that it leaves", "the regexp does not match the line: every run adds it once more, or changes another")
+			l.report(lineRegexp, v.Pos, t.node, "make the regexp match the line that it leaves",
+				"the regexp does not match the line: every run adds it once more, or changes another")
 		}
 		return
 	}
@@ -75,7 +76,8 @@ func lineinfile(l *linter, t *task) {
 	}
 	n := min(len(literal[1]), len(begin))
 	if literal[1][:n] != begin[:n] {
-		l.report(lineRegexp, v.Pos, t.node, "make the regexp match the line that it leaves", "the regexp does not match the line: every run adds it once more, or changes another")
+		l.report(lineRegexp, v.Pos, t.node, "make the regexp match the line that it leaves",
+			"the regexp does not match the line: every run adds it once more, or changes another")
 	}
 }
 
@@ -92,7 +94,8 @@ func downloads(l *linter, t *task) {
 	case t.is("unarchive"):
 		if src := t.text("src"); strings.HasPrefix(src, "http://") || strings.HasPrefix(src, "https://") || strings.HasPrefix(src, "ftp://") {
 			v, _ := t.arg("src")
-			l.report(downloadChecksum, v.Pos, t.node, "get_url with a checksum, and unarchive what that left", "unarchive downloads without a checksum")
+			l.report(downloadChecksum, v.Pos, t.node, "get_url with a checksum, and unarchive what that left",
+				"unarchive downloads without a checksum")
 		}
 	case t.is("git"):
 		version := t.text("version")
@@ -120,7 +123,8 @@ func changes(l *linter, t *task) {
 	case given && t.is("file") && state.Raw == "touch":
 		kept := func(name string) bool { return t.text(name) == "preserve" }
 		if !slices.ContainsFunc(times, kept) {
-			l.report(alwaysChanged, state.Pos, t.node, "modification_time: preserve and access_time: preserve", "state: touch sets the times in every run")
+			l.report(alwaysChanged, state.Pos, t.node, "modification_time: preserve and access_time: preserve",
+				"state: touch sets the times in every run")
 		}
 	case t.is("cron") && given && state.Raw == "present" && t.text("name") == "":
 		l.report(alwaysChanged, t.at(), t.node, "give the job a name", "a job without a name cannot be found again")
@@ -131,7 +135,8 @@ func changes(l *linter, t *task) {
 			continue
 		}
 		if t.is("user") && t.text("update_password") != "on_create" && !strings.Contains(text, "salt") && !saltGiven.MatchString(text) {
-			l.report(alwaysChanged, v.Pos, t.node, "give password_hash a salt, or update_password: on_create", "password_hash without a salt gives another text in every run")
+			l.report(alwaysChanged, v.Pos, t.node, "give password_hash a salt, or update_password: on_create",
+				"password_hash without a salt gives another text in every run")
 		}
 	}
 }

@@ -39,7 +39,8 @@ type Options struct {
 func Lint(x *playbooks.Examined, o Options) []Finding {
 	l := &linter{
 		x: x, o: o, nodes: map[playbooks.Position]*yaml.Node{}, scalars: map[playbooks.Position]*yaml.Node{},
-		sources: map[string]*playbooks.Source{}, indexed: map[string]bool{}, seen: map[key]bool{}, secret: map[line]bool{}, unnotified: map[playbooks.Position]bool{},
+		sources: map[string]*playbooks.Source{}, indexed: map[string]bool{}, seen: map[key]bool{}, secret: map[line]bool{},
+		unnotified: map[playbooks.Position]bool{},
 	}
 	l.structure()
 	l.variables()
@@ -166,7 +167,8 @@ func (l *linter) result() []Finding {
 		return len(l.o.Only) > 0 && !slices.Contains(l.o.Only, f.Rule) || slices.Contains(l.o.Skip, f.Rule) || l.silenced(f)
 	})
 	slices.SortStableFunc(list, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(a.Pos.File, b.Pos.File), cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Column, b.Pos.Column), cmp.Compare(a.Rule, b.Rule))
+		return cmp.Or(cmp.Compare(a.Pos.File, b.Pos.File), cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Column, b.Pos.Column),
+			cmp.Compare(a.Rule, b.Rule))
 	})
 	for i := range list {
 		f := &list[i]

@@ -238,7 +238,8 @@ func TestJSON(t *testing.T) {
 
 // TestSARIF: what SARIF 2.1.0 asks of the parts that are written (§3.13, 3.14, 3.18, 3.19, 3.27, 3.28, 3.30, 3.49).
 func TestSARIF(t *testing.T) {
-	found := append(examine(t, "testdata/site", "forms.yml", Options{}), Finding{Rule: loads, Severity: Error, Message: "no place", Pos: playbooks.Position{File: "/a b"}})
+	found := append(examine(t, "testdata/site", "forms.yml", Options{}),
+		Finding{Rule: loads, Severity: Error, Message: "no place", Pos: playbooks.Position{File: "/a b"}})
 	data, err := SARIF(found, "1.2.3")
 	if err != nil {
 		t.Fatal(err)
@@ -282,7 +283,8 @@ func TestSARIF(t *testing.T) {
 	}
 	run := log.Runs[0]
 	rules := run.Tool.Driver.Rules
-	if run.Tool.Driver.Name != "polarbook" || len(rules) != len(Rules) || len(run.Results) != len(found) || run.ColumnKind != "unicodeCodePoints" {
+	if run.Tool.Driver.Name != "polarbook" || len(rules) != len(Rules) || len(run.Results) != len(found) ||
+		run.ColumnKind != "unicodeCodePoints" {
 		t.Fatalf("driver %q, %d rules, %d results", run.Tool.Driver.Name, len(rules), len(run.Results))
 	}
 	for _, r := range run.Results {
@@ -299,7 +301,8 @@ func TestSARIF(t *testing.T) {
 			t.Errorf("region %+v", *place.Region)
 		}
 	}
-	if last := run.Results[len(run.Results)-1].Locations[0].PhysicalLocation; last.Region != nil || last.ArtifactLocation.URI != "file:///a%20b" {
+	if last := run.Results[len(run.Results)-1].Locations[0].PhysicalLocation; last.Region != nil ||
+		last.ArtifactLocation.URI != "file:///a%20b" {
 		t.Errorf("without a line: %+v", last)
 	}
 }

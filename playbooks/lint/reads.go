@@ -132,7 +132,8 @@ func (v *follower) templates(in *scope, t *playbooks.Task) {
 	if !ok {
 		return
 	}
-	in = in.with("template_host", "template_path", "template_fullpath", "template_run_date", "template_uid", "template_mtime", "template_destpath")
+	in = in.with("template_host", "template_path", "template_fullpath", "template_run_date", "template_uid", "template_mtime",
+		"template_destpath")
 	for _, read := range r.Reads {
 		v.read(in, read, playbooks.Position{File: s.Name, Line: read.Line, Column: read.Column}, nil)
 	}
@@ -173,7 +174,8 @@ func (v *follower) has(in *scope, name string) (defined, later bool) {
 
 // read judges one place that reads a variable.
 func (v *follower) read(in *scope, read templates.Read, at playbooks.Position, about *yaml.Node) {
-	if fact, isFact := strings.CutPrefix(read.Name, "ansible_"); isFact && !magic[read.Name] && !connections[read.Name] && !in.has(read.Name) && !v.known[read.Name] {
+	if fact, isFact := strings.CutPrefix(read.Name, "ansible_"); isFact && !magic[read.Name] && !connections[read.Name] &&
+		!in.has(read.Name) && !v.known[read.Name] {
 		if _, set := v.set[read.Name]; !set {
 			v.fact(fact, read.Name, at, about)
 		}

@@ -24,7 +24,8 @@ func All() []tasks.Module {
 
 // registry holds the modules of each family. A family lists its own in its modules.go.
 var registry = slices.Concat(
-	builtin.Modules(), system.Modules(), selinux.Modules(), sources.Modules(), trees.Modules(), postgresql.Modules(), crypto.Modules(), preflight.Modules(), polardb.Modules(),
+	builtin.Modules(), system.Modules(), selinux.Modules(), sources.Modules(), trees.Modules(), postgresql.Modules(), crypto.Modules(),
+	preflight.Modules(), polardb.Modules(),
 )
 
 // Filters are what a family brings for templates to use, beside Jinja2's filters and Ansible's.

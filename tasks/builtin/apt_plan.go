@@ -63,7 +63,8 @@ func (p *aptWork) Plan(found tasks.Found) (tasks.Plan, aptChange, error) {
 	if p.only() {
 		plan := tasks.Plan{Msg: "the sources were asked lately", Values: values}
 		if p.args.Autoremove || p.args.Autoclean {
-			plan.Warnings = []string{"apt: update_cache without name, deb or upgrade asks the sources alone: autoremove and autoclean are a task of their own"}
+			plan.Warnings = []string{"apt: update_cache without name, deb or upgrade asks the sources alone: autoremove and autoclean are a task " +
+				"of their own"}
 		}
 		if stale {
 			plan.Change, plan.Event, plan.Msg = true, true, "ask the sources again"
@@ -278,7 +279,8 @@ func (p *aptWork) fromFiles(said *aptFound) (tasks.Plan, error) {
 			}
 			if order < 0 && !p.args.AllowDowngrade && !p.args.Force {
 				return tasks.Plan{}, &tasks.Failure{
-					Msg: "A later version is already installed", Hint: fmt.Sprintf("%s %s is there, and the file has %s: allow_downgrade installs that", f.Name, version, f.Holds),
+					Msg: "A later version is already installed", Hint: fmt.Sprintf("%s %s is there, and the file has %s: allow_downgrade installs that",
+						f.Name, version, f.Holds),
 				}
 			}
 		}

@@ -38,6 +38,7 @@ func TestAssemble(t *testing.T) {
 		taskstest.MustFail(t, h, "assemble", map[string]any{"src": dir + "/no", "dest": dir + "/out"}, l, "does not exist")
 		taskstest.MustFail(t, h, "assemble", map[string]any{"src": dir + "/out", "dest": dir + "/o"}, l, "is not a directory")
 		taskstest.MustFail(t, h, "assemble", map[string]any{"src": dir + "/d", "dest": dir + "/no/out"}, l, "does not exist")
-		taskstest.MustFail(t, h, "assemble", map[string]any{"src": dir + "/d", "dest": dir + "/out", "validate": "grep -q nothing %s"}, l, "refused by its validate")
+		taskstest.MustFail(t, h, "assemble", map[string]any{"src": dir + "/d", "dest": dir + "/out", "validate": "grep -q nothing %s"}, l,
+			"refused by its validate")
 	})
 }

@@ -99,6 +99,7 @@ func (a *atAction) Plan(found tasks.Found) (tasks.Plan, error) {
 			Script: script.Preamble + "atrm " + script.Words(words) + "\n"}, nil
 	}
 	when := strconv.Itoa(a.Count) + " " + a.Units
-	return tasks.Plan{Change: true, Event: true, Msg: "run it in " + when, Values: values, Stdin: []byte(strings.TrimSuffix(wanted, "\n") + "\n"),
+	return tasks.Plan{Change: true, Event: true, Msg: "run it in " + when, Values: values,
+		Stdin:  []byte(strings.TrimSuffix(wanted, "\n") + "\n"),
 		Script: script.Preamble + "at now + " + script.Words(strings.Fields(when)) + "\n"}, nil
 }

@@ -61,7 +61,8 @@ func (k *deb822Key) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (
 	if bytes.Contains(key, []byte("-----BEGIN PGP PUBLIC KEY BLOCK-----")) {
 		name = k.paths()[1]
 	}
-	if found.file, err = files.NewEdit("deb822_repository", files.EditArgs{Attributes: files.Attributes{Mode: "0644"}, Path: name}, true, k.l); err != nil {
+	if found.file, err = files.NewEdit("deb822_repository", files.EditArgs{Attributes: files.Attributes{Mode: "0644"}, Path: name}, true,
+		k.l); err != nil {
 		return found, err
 	}
 	found.file.Rewrite = func(text string, exists bool) (string, string, map[string]any, error) {

@@ -33,7 +33,8 @@ var fetchModule = tasks.Define(tasks.Module{
 		"--check says what a run would do; Ansible's skips the task.",
 	},
 	Returns: []tasks.Return{
-		{Name: "dest", Type: "str", Doc: "the file on this machine"}, {Name: "file", Type: "str", Doc: "the file on the host, when nothing was fetched"},
+		{Name: "dest", Type: "str", Doc: "the file on this machine"},
+		{Name: "file", Type: "str", Doc: "the file on the host, when nothing was fetched"},
 		{Name: "checksum", Type: "str", Doc: "SHA-1 of the file"}, {Name: "remote_checksum", Type: "str", Doc: "SHA-1 of the host's"},
 		{Name: "md5sum", Type: "str", Doc: "MD5 of the file"}, {Name: "remote_md5sum", Type: "str", Doc: "null, as in Ansible"},
 	},
@@ -166,7 +167,8 @@ func (f *fetch) Plan(found fetched) (tasks.Plan, fetched, error) {
 	case found.unreadable:
 		return tasks.Plan{}, found, &tasks.Failure{Msg: f.Src + " may not be read by this user: does the task need become?"}
 	case found.file.Size > fetchLimit:
-		return tasks.Plan{}, found, &tasks.Failure{Msg: fmt.Sprintf("%s has %d bytes, and up to %d are fetched", f.Src, found.file.Size, fetchLimit)}
+		return tasks.Plan{}, found, &tasks.Failure{Msg: fmt.Sprintf("%s has %d bytes, and up to %d are fetched", f.Src,
+			found.file.Size, fetchLimit)}
 	case found.isDir && f.Flat && !strings.HasSuffix(f.Dest, "/"):
 		return tasks.Plan{}, found, &tasks.Failure{
 			Msg: "dest is an existing directory, use a trailing slash if you want to fetch src into that directory",

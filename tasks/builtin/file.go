@@ -70,7 +70,8 @@ var fileModule = tasks.Define(tasks.Module{
 		return nil, &tasks.ArgError{Module: "file", Arg: "path", Problem: fmt.Sprintf("is %s, which is never removed", a.Path)}
 	}
 	if a.Recurse && a.Any() {
-		return nil, &tasks.ArgError{Module: "file", Arg: "recurse", Problem: "and attributes, seuser, serole, setype or selevel exclude each other"}
+		return nil, &tasks.ArgError{Module: "file", Arg: "recurse",
+			Problem: "and attributes, seuser, serole, setype or selevel exclude each other"}
 	}
 	if err := a.Check("file"); err != nil {
 		return nil, err
@@ -277,7 +278,8 @@ func timeForTouch(when *string, format string) (*string, error) {
 		}
 		part, ok := goLayouts[rest[1]]
 		if !ok {
-			return nil, fmt.Errorf("cannot be read: the format %q has %%%c, and %%Y %%y %%m %%d %%j %%H %%I %%p %%M %%S %%b %%B %%a %%A are known", format, rest[1])
+			return nil, fmt.Errorf("cannot be read: the format %q has %%%c, and %%Y %%y %%m %%d %%j %%H %%I %%p %%M %%S %%b %%B %%a %%A are known",
+				format, rest[1])
 		}
 		layout, rest = layout+part, rest[2:]
 	}

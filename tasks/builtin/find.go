@@ -47,7 +47,8 @@ var findModule = tasks.Define(tasks.Module{
 		{
 			Name: "files",
 			Type: "list",
-			Doc:  "of each: path, mode, uid, gid, pw_name, gr_name, size, atime, mtime, ctime, isdir, isreg, islnk and so on, rusr and so on, checksum",
+			Doc: "of each: path, mode, uid, gid, pw_name, gr_name, size, atime, mtime, ctime, isdir, isreg, islnk and so on, rusr and so on, " +
+				"checksum",
 		},
 		{Name: "msg", Type: "str", Doc: "whether all paths were examined"},
 		{Name: "matched", Type: "int", Doc: "how many"},

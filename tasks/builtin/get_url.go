@@ -42,7 +42,8 @@ var getURLModule = tasks.Define(tasks.Module{
 		"A link at dest is replaced by the file, as with Ansible.", files.FollowNote),
 	Returns: append([]tasks.Return{
 		{Name: "dest", Type: "str", Doc: "the file"}, {Name: "url", Type: "str", Doc: "the URL as given"},
-		{Name: "checksum_src", Type: "str", Doc: "SHA-1 of what was fetched"}, {Name: "checksum_dest", Type: "str", Doc: "SHA-1 of the file before"},
+		{Name: "checksum_src", Type: "str", Doc: "SHA-1 of what was fetched"},
+		{Name: "checksum_dest", Type: "str", Doc: "SHA-1 of the file before"},
 		{Name: "md5sum", Type: "str", Doc: "MD5 of the file"}, {Name: "backup_file", Type: "str", Doc: "copy of the file before"},
 		{Name: "status_code", Type: "int", Doc: "HTTP status"}, {Name: "elapsed", Type: "int", Doc: "seconds that it took"},
 		{Name: "msg", Type: "str", Doc: "what the server said"}, {Name: "response", Type: "str", Doc: "the same, of a request that failed"},
@@ -76,7 +77,8 @@ var getURLModule = tasks.Define(tasks.Module{
 			return nil, &tasks.ArgError{Module: "get_url", Arg: "checksum", Problem: "has to be ALGORITHM:DIGITS, such as sha256:9f86d0…"}
 		case !sumNames[g.algorithm]:
 			return nil, &tasks.ArgError{
-				Module: "get_url", Arg: "checksum", Problem: fmt.Sprintf("names %q, and md5, sha1, sha224, sha256, sha384 and sha512 are known", algorithm),
+				Module: "get_url", Arg: "checksum", Problem: fmt.Sprintf("names %q, and md5, sha1, sha224, sha256, sha384 and sha512 are known",
+					algorithm),
 			}
 		case isURL.MatchString(sum):
 			g.sumURL = sum

@@ -67,7 +67,8 @@ func TestGetURL(t *testing.T) {
 			t.Errorf("the mode before is returned: %v", v)
 		}
 		var failed *tasks.Failure
-		if _, _, err := attempt("get_url", args("dest", dir+"/none/f"), false); !errors.As(err, &failed) || failed.Values["dest"] != dir+"/none/f" {
+		if _, _, err := attempt("get_url", args("dest", dir+"/none/f"), false); !errors.As(err, &failed) ||
+			failed.Values["dest"] != dir+"/none/f" {
 			t.Errorf("a failure does not say what was to be written: %v", err)
 		}
 		must(false, args("checksum", "sha256:"+s.URL+"/sums"))

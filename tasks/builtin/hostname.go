@@ -35,7 +35,8 @@ var hostnameModule = tasks.Define(tasks.Module{
 	}
 	for part := range strings.SplitSeq(a.Name, ".") {
 		if len(part) > 63 {
-			return nil, &tasks.ArgError{Module: "hostname", Arg: "name", Problem: fmt.Sprintf("is %q: between dots there are up to 63 letters", a.Name)}
+			return nil, &tasks.ArgError{Module: "hostname", Arg: "name",
+				Problem: fmt.Sprintf("is %q: between dots there are up to 63 letters", a.Name)}
 		}
 	}
 	return &hostnameAction{*a}, nil

@@ -25,7 +25,8 @@ var htpasswdModule = tasks.Define(tasks.Module{
 	Notes: []string{
 		"Passwords are hashed on the control node: hosts need no passlib. An entry that the password opens is kept, in whatever of " +
 			"these schemes it is. One of des_crypt is not known here, and is written anew in hash_scheme.",
-		"bcrypt is written with the mark $2y$, which Apache knows everywhere; Ansible writes $2b$, which some of its builds do not. Both are known.",
+		"bcrypt is written with the mark $2y$, which Apache knows everywhere; Ansible writes $2b$, which some of its builds do not. Both are " +
+			"known.",
 		"state: absent removes each line of the user; Ansible the first, so that the second is believed from then on. " +
 			"A change of owner, group or mode alone is a change, which Ansible makes without saying so.",
 		"--diff does not show the file.",

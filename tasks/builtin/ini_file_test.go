@@ -45,7 +45,8 @@ func TestIniFileRewrite(t *testing.T) {
 			map[string]any{"section": "p", "option": "x", "value": "2", "section_has_values": []any{map[string]any{"option": "name", "value": "b"}}},
 			"[p]\nname = a\nx = 1\n[p]\nname = b\nx = 2\n", "option changed"},
 		{"no section that has", "[p]\nname = a\n",
-			map[string]any{"section": "p", "option": "x", "value": "2", "section_has_values": []any{map[string]any{"option": "name", "values": []any{"b"}}}},
+			map[string]any{"section": "p", "option": "x", "value": "2",
+				"section_has_values": []any{map[string]any{"option": "name", "values": []any{"b"}}}},
 			"[p]\nname = a\n[p]\nname = b\nx = 2\n", "section and option added"},
 		{"a name that an expression would read", "[a.b]\nx.y = 1\nxzy = 1\n", map[string]any{"section": "a.b", "option": "x.y", "value": "2"},
 			"[a.b]\nx.y = 2\nxzy = 1\n", "option changed"},
@@ -95,7 +96,8 @@ func TestIniFile(t *testing.T) {
 		if target, err := os.Readlink(dir + "/link"); err != nil || target != "new/it's.ini" {
 			t.Errorf("%q %v", target, err)
 		}
-		taskstest.MustFail(t, h, "ini_file", map[string]any{"path": dir + "/no", "option": "o", "value": "v", "create": false}, l, "does not exist")
+		taskstest.MustFail(t, h, "ini_file", map[string]any{"path": dir + "/no", "option": "o", "value": "v", "create": false}, l,
+			"does not exist")
 		for _, bad := range []map[string]any{
 			{"path": dir + "/f", "section": "s", "option": "o"},
 			{"path": dir + "/f", "section": "s", "option": "o", "value": "a", "values": []any{"b"}},

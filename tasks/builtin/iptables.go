@@ -64,12 +64,15 @@ var iptablesModule = tasks.Define(tasks.Module{
 	Summary: "Manage rules of iptables",
 	Notes: []string{
 		"Rules are those that the kernel has now: they are gone after a boot unless something else keeps them, such as netfilter-persistent.",
-		"A rule is found by iptables -C, so wherever it stands in the chain; state: absent removes it as often as it is there, where Ansible removes it once a run.",
+		"A rule is found by iptables -C, so wherever it stands in the chain; state: absent removes it as often as it is there, where Ansible " +
+			"removes it once a run.",
 		"Without a rule chain_management is needed: Ansible says changed then, and does nothing.",
 	},
 	Returns: []tasks.Return{
-		{Name: "rule", Type: "str", Doc: "the rule, as words of iptables"}, {Name: "ip_version", Type: "str", Doc: "as given"}, {Name: "table", Type: "str", Doc: "as given"},
-		{Name: "chain", Type: "str", Doc: "as given"}, {Name: "flush", Type: "bool", Doc: "as given"}, {Name: "state", Type: "str", Doc: "as given"},
+		{Name: "rule", Type: "str", Doc: "the rule, as words of iptables"}, {Name: "ip_version", Type: "str", Doc: "as given"},
+		{Name: "table", Type: "str", Doc: "as given"},
+		{Name: "chain", Type: "str", Doc: "as given"}, {Name: "flush", Type: "bool", Doc: "as given"},
+		{Name: "state", Type: "str", Doc: "as given"},
 		{Name: "chain_management", Type: "bool", Doc: "as given"}, {Name: "wait", Type: "str", Doc: "as given"},
 	},
 	Examples: `
@@ -293,7 +296,8 @@ func (t *iptables) Plan(found tasks.Found) (tasks.Plan, error) {
 		return tasks.Plan{}, err
 	}
 	plan := tasks.Plan{Values: map[string]any{
-		"ip_version": t.IPVersion, "table": t.Table, "chain": nil, "flush": t.Flush, "rule": strings.Join(t.rule(t.versions()[0]), " "), "state": t.State,
+		"ip_version": t.IPVersion, "table": t.Table, "chain": nil, "flush": t.Flush, "rule": strings.Join(t.rule(t.versions()[0]), " "),
+		"state":            t.State,
 		"chain_management": t.Manage, "wait": nil,
 	}}
 	if t.Chain != "" {
@@ -350,11 +354,13 @@ func (t *iptables) change(version string, f iptablesFound) (lines []string, msg 
 		}
 		switch has {
 		case "":
-			return nil, "", &tasks.Failure{Msg: fmt.Sprintf("%s has no policy for the chain %s", name, t.Chain), Hint: "only chains that the kernel has itself have one"}
+			return nil, "", &tasks.Failure{Msg: fmt.Sprintf("%s has no policy for the chain %s", name, t.Chain),
+				Hint: "only chains that the kernel has itself have one"}
 		case t.Policy:
 			return nil, "", nil
 		}
-		return []string{t.command(version, "-P", t.Chain, t.Policy)}, fmt.Sprintf("change the policy of %s from %s to %s", t.Chain, has, t.Policy), nil
+		return []string{t.command(version, "-P", t.Chain, t.Policy)}, fmt.Sprintf("change the policy of %s from %s to %s", t.Chain,
+			has, t.Policy), nil
 	case bare && there == present:
 		return nil, "", nil
 	case bare && present:

@@ -50,7 +50,8 @@ func TestKnownHosts(t *testing.T) {
 		if strings.Contains(got, "secret") || !strings.Contains(got, "\n|1|") {
 			t.Errorf("%q", got)
 		}
-		if out, err := taskstest.Sh(t, "command -v ssh-keygen >/dev/null || exit 0; ssh-keygen -F secret -f "+path); err != nil || out != "" && !strings.Contains(out, "AAAA5") {
+		if out, err := taskstest.Sh(t, "command -v ssh-keygen >/dev/null || exit 0; ssh-keygen -F secret -f "+path); err != nil || out != "" &&
+			!strings.Contains(out, "AAAA5") {
 			t.Errorf("ssh-keygen: %v %s", err, out)
 		}
 		must("[a.b]:2222 ssh-rsa AAAA4\n", args("secret", "", "state", "absent"))

@@ -110,7 +110,8 @@ func TestEditsOnHosts(t *testing.T) {
 			t.Error(info.Mode())
 		}
 		taskstest.MustNotChange(t, h, "lineinfile", map[string]any{"path": f, "line": "it's = \\1 $HOME"}, l)
-		if plan := taskstest.MustNotChange(t, h, "lineinfile", map[string]any{"path": f, "line": "it's = \\1 $HOME"}, l); plan.Values["msg"] != "" {
+		if plan := taskstest.MustNotChange(t, h, "lineinfile", map[string]any{"path": f, "line": "it's = \\1 $HOME"},
+			l); plan.Values["msg"] != "" {
 			t.Errorf("without a change msg is %#v", plan.Values["msg"])
 		}
 		if plan := taskstest.MustNotChange(t, h, "lineinfile", map[string]any{"path": f, "line": "it's = \\1 $HOME"},

@@ -119,7 +119,8 @@ func TestEncodings(t *testing.T) {
 			t.Errorf("%q", text)
 		}
 		taskstest.MustNotChange(t, h, "replace", args, l)
-		taskstest.MustFail(t, h, "replace", map[string]any{"path": file, "regexp": "a", "replace": "€", "encoding": "latin1"}, l, "not in the encoding")
+		taskstest.MustFail(t, h, "replace", map[string]any{"path": file, "regexp": "a", "replace": "€", "encoding": "latin1"}, l,
+			"not in the encoding")
 		taskstest.MustFail(t, h, "replace", map[string]any{"path": file, "regexp": "a", "encoding": "ascii"}, l, "not ASCII")
 		refused(t, "replace", map[string]any{"path": file, "regexp": "a", "encoding": "utf-16"}, "are known")
 	})

@@ -39,7 +39,8 @@ func notAmongHosts(values map[string]any, l tasks.Local, _ bool) string {
 
 // aptNetwork returns what apt wants of its sources.
 func aptNetwork(values map[string]any, l tasks.Local, planned bool) string {
-	if upgrade, err := convert.Text(values["upgrade"]); err == nil && values["upgrade"] != nil && upgrade != "no" && !strings.EqualFold(upgrade, "false") {
+	if upgrade, err := convert.Text(values["upgrade"]); err == nil && values["upgrade"] != nil && upgrade != "no" &&
+		!strings.EqualFold(upgrade, "false") {
 		return "upgrade all packages from the host's sources"
 	}
 	if valid, err := convert.Int(values["cache_valid_time"]); err == nil && valid > 0 {

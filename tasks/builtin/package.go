@@ -93,7 +93,8 @@ func newAnyPackages(a *anyPackageArgs, l tasks.Local) (tasks.Action, error) {
 		p.use = a.Use
 	case "auto", "dnf4", "dnf5":
 	default:
-		return nil, &tasks.ArgError{Module: "package", Arg: "use", Problem: "cannot be " + a.Use + ": apt, dnf and yum are the managers that are there"}
+		return nil, &tasks.ArgError{Module: "package", Arg: "use", Problem: "cannot be " + a.Use +
+			": apt, dnf and yum are the managers that are there"}
 	}
 	p.apt, p.noApt = aptModule.New(given, l)
 	p.rpm, p.noRPM = dnfModule.New(given, l)

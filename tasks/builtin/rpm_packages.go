@@ -157,7 +157,8 @@ func (a *rpmArgs) options() []string {
 		{a.DisableExcludes != "", "--disableexcludes=" + a.DisableExcludes},
 		{a.ReleaseVer != "", "--releasever=" + a.ReleaseVer},
 		{a.CacheOnly, "--cacheonly"},
-		{a.NoGPG, "--nogpgcheck"}, {a.AllowErasing, "--allowerasing"}, {a.NoBest || a.Best != nil && !*a.Best, "--nobest"}, {a.Best != nil && *a.Best, "--best"}, {a.SkipBroken, "--skip-broken"},
+		{a.NoGPG, "--nogpgcheck"}, {a.AllowErasing, "--allowerasing"}, {a.NoBest || a.Best != nil && !*a.Best, "--nobest"},
+		{a.Best != nil && *a.Best, "--best"}, {a.SkipBroken, "--skip-broken"},
 		{!a.WeakDeps, "--setopt=install_weak_deps=False"}, {!a.SSLVerify || !a.ValidateCerts, "--setopt=sslverify=False"},
 	} {
 		if o.set {

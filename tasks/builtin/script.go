@@ -29,7 +29,8 @@ var scriptModule = tasks.Define(tasks.Module{
 	Summary: "Run a script of this machine on hosts",
 	Notes: []string{
 		"The script goes to a directory in the home of the task's user that nobody else may enter, and is removed when it has run.",
-		"It reports changed whenever it was run. --check does not run it: with creates or removes it says that a run would, and is skipped otherwise.",
+		"It reports changed whenever it was run. --check does not run it: with creates or removes it says that a run would, and is skipped " +
+			"otherwise.",
 		"stdout and stderr are kept apart. Ansible asks for a terminal, and has what both say in stdout.",
 	},
 	Returns: []tasks.Return{

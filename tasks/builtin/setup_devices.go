@@ -88,7 +88,8 @@ func deviceFacts(said *setupFound, facts map[string]any) {
 			"sas_address": d.file("device/sas_address"), "sas_device_handle": d.file("device/sas_device_handle"),
 			"removable": d.file("removable"), "support_discard": d.file("queue/discard_granularity"),
 			"rotational": d.file("queue/rotational"), "scheduler_mode": chosenScheduler(d.files["queue/scheduler"]),
-			"sectors": sectors, "sectorsize": text, "size": pytext.Size(float64(sectors*size), "", false), "host": hosts[name], "holders": d.heldBy(""),
+			"sectors": sectors, "sectorsize": text, "size": pytext.Size(float64(sectors*size), "", false), "host": hosts[name],
+			"holders": d.heldBy(""),
 		}
 		if d.files["queue/discard_max_hw_bytes"] == "0" {
 			device["support_discard"] = "0"

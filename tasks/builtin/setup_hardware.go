@@ -88,7 +88,8 @@ const firmwareFacts = `bios_date bios_vendor bios_version board_asset_tag board_
 	chassis_asset_tag chassis_serial chassis_vendor chassis_version form_factor product_name product_serial product_uuid product_version system_vendor`
 
 // formFactors are the types of a chassis, as SMBIOS numbers them.
-var formFactors = strings.Split("Unknown,Other,Unknown,Desktop,Low Profile Desktop,Pizza Box,Mini Tower,Tower,Portable,Laptop,Notebook,Hand Held,"+
+var formFactors = strings.Split("Unknown,Other,Unknown,Desktop,Low Profile Desktop,Pizza Box,Mini "+
+	"Tower,Tower,Portable,Laptop,Notebook,Hand Held,"+
 	"Docking Station,All In One,Sub Notebook,Space-saving,Lunch Box,Main Server Chassis,Expansion Chassis,Sub Chassis,Bus Expansion Chassis,"+
 	"Peripheral Chassis,RAID Chassis,Rack Mount Chassis,Sealed-case PC,Multi-system,CompactPCI,AdvancedTCA,Blade,Blade Enclosure,Tablet,"+
 	"Convertible,Detachable,IoT Gateway,Embedded PC,Mini PC,Stick PC", ",")

@@ -65,7 +65,8 @@ func (s virtualSigns) first(kind string) string {
 func (v *virtual) containers(s virtualSigns) {
 	environ, container := s.first("environ"), s.first("systemd")
 	for _, line := range s["cgroup"] {
-		if _, after, ok := strings.Cut(line, "/docker"); ok && (strings.HasPrefix(after, "/") || strings.HasPrefix(after, "-") && strings.Contains(after, ".scope")) {
+		if _, after, ok := strings.Cut(line, "/docker"); ok && (strings.HasPrefix(after, "/") || strings.HasPrefix(after, "-") &&
+			strings.Contains(after, ".scope")) {
 			v.guestOf("docker")
 		}
 		if strings.Contains(line, "/lxc/") || strings.Contains(line, "/machine.slice/machine-lxc") {

@@ -125,11 +125,13 @@ func TestStatAttributes(t *testing.T) {
 		return plan.Values["stat"].(map[string]any)
 	}
 	s := plan("block 4096\nattributes 3816212914 --i-ad--------e------- /f\n")
-	if s["version"] != "3816212914" || s["attr_flags"] != "iade" || fmt.Sprint(s["attributes"]) != "[immutable append nodump extents]" || s["block_size"] != 4096 {
+	if s["version"] != "3816212914" || s["attr_flags"] != "iade" || fmt.Sprint(s["attributes"]) != "[immutable append nodump extents]" ||
+		s["block_size"] != 4096 {
 		t.Errorf("%v", s)
 	}
 	s = plan("block \nattributes \n")
-	if v, there := s["version"]; !there || v != nil || s["attr_flags"] != "" || fmt.Sprint(s["attributes"]) != "[]" || s["mimetype"] != "unknown" {
+	if v, there := s["version"]; !there || v != nil || s["attr_flags"] != "" || fmt.Sprint(s["attributes"]) != "[]" ||
+		s["mimetype"] != "unknown" {
 		t.Errorf("where lsattr and file say nothing: %v", s)
 	}
 }

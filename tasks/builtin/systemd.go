@@ -123,9 +123,10 @@ func (a *systemdAction) Probe() string {
 
 // unit is the state of a unit.
 type unit struct {
-	properties                  map[string]string
-	enabled, masked, found      bool
-	fixed                       bool // whether it is enabled is no link's matter, or not one of its own: enable and disable leave the answer as it is
+	properties             map[string]string
+	enabled, masked, found bool
+	// whether it is enabled is no link's matter, or not one of its own: enable and disable leave the answer as it is
+	fixed                       bool
 	active, stopping, transient bool // transient: a service that does its work and ends
 }
 
@@ -220,7 +221,8 @@ func (a *systemdAction) Plan(found tasks.Found) (tasks.Plan, error) {
 		return tasks.NotYet(a.asking, fmt.Sprintf("systemd knows no unit %s", a.Name),
 			"is the name right, and its package or unit file there? systemctl list-unit-files shows what is")
 	}
-	if wrong := u.properties["LoadError"]; wrong != "" && u.found && u.properties["LoadState"] != "masked" && u.properties["LoadState"] != "not-found" {
+	if wrong := u.properties["LoadError"]; wrong != "" && u.found && u.properties["LoadState"] != "masked" &&
+		u.properties["LoadState"] != "not-found" {
 		return tasks.Plan{}, &tasks.Failure{
 			Msg: fmt.Sprintf("systemd cannot load the unit %s: %s", a.Name, wrong), Hint: "systemctl status and systemd-analyze verify say more",
 		}
@@ -266,7 +268,8 @@ func (a *systemdAction) proof(found tasks.Found) (tasks.Plan, error) {
 	}
 	rest := *a
 	rest.DaemonReexec = false
-	if p := readUnit(said).properties; (p["ActiveState"] == "inactive" || p["ActiveState"] == "deactivating") && p["Result"] == "success" && a.State != "stopped" {
+	if p := readUnit(said).properties; (p["ActiveState"] == "inactive" || p["ActiveState"] == "deactivating") && p["Result"] == "success" &&
+		a.State != "stopped" {
 		rest.State = ""
 	}
 	plan, err := rest.Plan(found)

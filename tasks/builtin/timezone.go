@@ -100,7 +100,8 @@ func (a *timezoneAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	}
 	plan.Change = true
 	plan.Msg += fmt.Sprintf("set the hardware clock from %s to %s", have, a.HWClock)
-	plan.Script += script.Preamble + "timedatectl set-local-rtc " + map[bool]string{true: "yes", false: "no"}[a.HWClock == "local"] + " || exit\n"
+	plan.Script += script.Preamble + "timedatectl set-local-rtc " +
+		map[bool]string{true: "yes", false: "no"}[a.HWClock == "local"] + " || exit\n"
 	clock := tasks.Diff{BeforeHeader: "hardware clock", AfterHeader: "hardware clock", Before: have + "\n", After: a.HWClock + "\n"}
 	plan.Diff = append(plan.Diff, clock)
 	return plan, nil

@@ -84,7 +84,8 @@ func TestUnarchive(t *testing.T) {
 		taskstest.MustFail(t, h, "unarchive", map[string]any{"src": "bad.tar.gz", "dest": dir}, l, "not an archive")
 		pack(t, dir+"/here.tgz", "gzip", content)
 		args := map[string]any{"src": dir + "/here.tgz", "dest": dir, "remote_src": true, "creates": dir + "/top/nothing"}
-		if _, r := taskstest.MustChange(t, h, "unarchive", args, l); len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], dir+"/top/nothing") {
+		if _, r := taskstest.MustChange(t, h, "unarchive", args, l); len(r.Warnings) != 1 ||
+			!strings.Contains(r.Warnings[0], dir+"/top/nothing") {
 			t.Errorf("what creates names is not there, and it says %q", r.Warnings)
 		}
 		args["creates"] = dir + "/to*" // a name, and no pattern

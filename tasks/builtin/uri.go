@@ -54,7 +54,8 @@ var uriModule = tasks.Define(tasks.Module{
 	Returns: append([]tasks.Return{
 		{Name: "status", Type: "int", Doc: "HTTP status; -1 when there was no answer"}, {Name: "url", Type: "str", Doc: "after redirects"},
 		{Name: "redirected", Type: "bool", Doc: "whether there were any"}, {Name: "msg", Type: "str", Doc: "what the server said"},
-		{Name: "content", Type: "str", Doc: "the answer's body, with return_content"}, {Name: "json", Type: "any", Doc: "the body, when that is JSON"},
+		{Name: "content", Type: "str", Doc: "the answer's body, with return_content"},
+		{Name: "json", Type: "any", Doc: "the body, when that is JSON"},
 		{Name: "cookies", Type: "dict", Doc: "cookies that the server set"},
 		{Name: "cookies_string", Type: "str", Doc: "the same as a header Cookie has them"},
 		{Name: "elapsed", Type: "int", Doc: "seconds that it took"}, {Name: "path", Type: "str", Doc: "what was written, with dest"},

@@ -49,14 +49,17 @@ func TestURI(t *testing.T) {
 			got["body"] != `{"a": [1, "x y", null, true], "b": "\u00fc&="}` || got["method"] != "POST" {
 			t.Errorf("%v", got)
 		}
-		if got := echoed("/echo", "method", "PUT", "body", data, "body_format", "form-urlencoded"); got["type"] != "application/x-www-form-urlencoded" ||
+		if got := echoed("/echo", "method", "PUT", "body", data, "body_format",
+			"form-urlencoded"); got["type"] != "application/x-www-form-urlencoded" ||
 			got["body"] != "a=1&a=x+y&a=True&b=%C3%BC%26%3D" {
 			t.Errorf("%v", got)
 		}
-		if got := echoed("/echo", "method", "POST", "body", []any{[]any{"k", "v"}, []any{"k", 2}}, "body_format", "form-urlencoded"); got["body"] != "k=v&k=2" {
+		if got := echoed("/echo", "method", "POST", "body", []any{[]any{"k", "v"}, []any{"k", 2}}, "body_format",
+			"form-urlencoded"); got["body"] != "k=v&k=2" {
 			t.Errorf("%v", got)
 		}
-		if got := echoed("/echo", "method", "POST", "body", "two\nlines\n", "headers", map[string]any{"Content-Type": "text/x"}); got["type"] != "text/x" ||
+		if got := echoed("/echo", "method", "POST", "body", "two\nlines\n", "headers",
+			map[string]any{"Content-Type": "text/x"}); got["type"] != "text/x" ||
 			got["body"] != "two\nlines\n" {
 			t.Errorf("%v", got)
 		}
@@ -86,16 +89,18 @@ func TestURI(t *testing.T) {
 		}
 		taskstest.Write(t, dir+"/up.txt", "from a file", 0o600)
 		for _, remote := range []bool{false, true} {
-			v, _ = ask("/form", "method", "POST", "return_content", true, "body_format", "form-multipart", "remote_src", remote, "body", map[string]any{
-				"text": "t", "upload": map[string]any{"filename": where(remote, dir+"/up.txt")},
-			})
+			v, _ = ask("/form", "method", "POST", "return_content", true, "body_format", "form-multipart", "remote_src", remote,
+				"body", map[string]any{
+					"text": "t", "upload": map[string]any{"filename": where(remote, dir+"/up.txt")},
+				})
 			if v["content"] != "t|up.txt|base64|ZnJvbSBhIGZpbGU=\r\n" {
 				t.Errorf("%q", v["content"])
 			}
 		}
 		// Redirects.
 		v, _ = ask("/moved")
-		if got := ordered.Plain(v["json"]).(map[string]any); v["redirected"] != true || v["url"] != s.URL+"/echo" || got["cookie"] != "session=42" ||
+		if got := ordered.Plain(v["json"]).(map[string]any); v["redirected"] != true || v["url"] != s.URL+"/echo" ||
+			got["cookie"] != "session=42" ||
 			!reflect.DeepEqual(v["cookies"], map[string]any{"session": "42"}) || v["cookies_string"] != "session=42" {
 			t.Errorf("%v", v)
 		}
@@ -114,7 +119,8 @@ func TestURI(t *testing.T) {
 			t.Errorf("%v", got)
 		}
 		// Where a redirect leads is not always whom the credentials are for.
-		known := []any{"url_username", "dba", "url_password", "word", "force_basic_auth", true, "headers", map[string]any{"Cookie": "a=b", "X-Own": "o"}}
+		known := []any{"url_username", "dba", "url_password", "word", "force_basic_auth", true, "headers",
+			map[string]any{"Cookie": "a=b", "X-Own": "o"}}
 		if got := echoed("/kept", known...); got["credentials"] == "" || got["cookie"] != "a=b" {
 			t.Errorf("%v", got)
 		}
@@ -130,7 +136,8 @@ func TestURI(t *testing.T) {
 		if v["content"] != "come in\n" || v["url"] != s.URL+"/basic" {
 			t.Errorf("%v", v)
 		}
-		taskstest.Write(t, os.Getenv("HOME")+"/.netrc", "machine other login x password y\nmachine 127.0.0.1\n  login dba password wrong\n", 0o600)
+		taskstest.Write(t, os.Getenv("HOME")+"/.netrc", "machine other login x password y\nmachine 127.0.0.1\n  login dba password wrong\n",
+			0o600)
 		if _, _, err := attempt("uri", map[string]any{"url": s.URL + "/basic"}, false); err == nil {
 			t.Error("no error")
 		}

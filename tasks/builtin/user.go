@@ -232,7 +232,8 @@ func (a *userAction) unhashed() []string {
 	}
 	fields := strings.Split(*a.Password, "$")
 	lengths := map[string]int{"1": 22, "5": 43, "6": 86, "y": 43}
-	if len(fields) < 3 || strings.ContainsAny(*a.Password, "*!") || lengths[fields[1]] != 0 && len(fields[len(fields)-1]) != lengths[fields[1]] {
+	if len(fields) < 3 || strings.ContainsAny(*a.Password, "*!") || lengths[fields[1]] != 0 &&
+		len(fields[len(fields)-1]) != lengths[fields[1]] {
 		return []string{"the password of " + a.Name + " looks like no hash, and nobody can log in with what is none: " +
 			"give what mkpasswd or the filter password_hash makes of it"}
 	}
@@ -310,7 +311,8 @@ func (a *userAction) create(said userFound, values map[string]any) tasks.Plan {
 		text += a.setPassword()
 	}
 	return tasks.Plan{
-		Change: true, Msg: "create the account " + a.Name, Values: values, Script: text + a.ages(a.ExpireMin, a.ExpireMax, a.ExpireWarn), Output: true,
+		Change: true, Msg: "create the account " + a.Name, Values: values, Script: text +
+			a.ages(a.ExpireMin, a.ExpireMax, a.ExpireWarn), Output: true,
 	}
 }
 

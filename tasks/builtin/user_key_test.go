@@ -51,7 +51,8 @@ func TestUserKey(t *testing.T) {
 		taskstest.MustChange(t, h, "user", args("dba", "ssh_key_file", "keys/deep/mine", "comment", "and more"), l)
 		taskstest.MustContain(t, taskstest.MustOn(t, h, "stat -c '%n %U %a' /home/dba/keys /home/dba/keys/deep/*; id -un"),
 			"/home/dba/keys dba 700\n/home/dba/keys/deep/mine dba 600\n/home/dba/keys/deep/mine.pub dba 644\n")
-		if plan, err := taskstest.PlanOn(t, h, taskstest.NewAction(t, "user", args("new"), &taskstest.FakeLocal{Checking: true})); err != nil || !plan.Change {
+		if plan, err := taskstest.PlanOn(t, h, taskstest.NewAction(t, "user", args("new"),
+			&taskstest.FakeLocal{Checking: true})); err != nil || !plan.Change {
 			t.Errorf("a run that asks: %+v %v", plan, err)
 		}
 	})

@@ -80,7 +80,8 @@ func (a *userAction) compareGroups(said userFound, differ func(what, from, to st
 	have, wanted := strings.Join(said.Groups, ","), strings.Join(said.Wanted, ",")
 	switch {
 	case a.Append && missing:
-		all := slices.Concat(said.Groups, slices.DeleteFunc(slices.Clone(said.Wanted), func(g string) bool { return slices.Contains(said.Groups, g) }))
+		all := slices.Concat(said.Groups, slices.DeleteFunc(slices.Clone(said.Wanted),
+			func(g string) bool { return slices.Contains(said.Groups, g) }))
 		differ("groups", have, strings.Join(all, ","), "-a", "-G", wanted)
 	case !a.Append && (missing || extra):
 		differ("groups", have, wanted, "-G", wanted)
@@ -92,7 +93,8 @@ func (a *userAction) compareShadow(
 	said userFound, differ func(what, from, to string, option ...string), text *string,
 ) (event bool, err error) {
 	password := a.Password != nil && a.UpdatePassword == "always"
-	if !password && a.PasswordLock == nil && a.Expires == nil && a.ExpireMax == nil && a.ExpireMin == nil && a.ExpireWarn == nil && a.Inactive == nil {
+	if !password && a.PasswordLock == nil && a.Expires == nil && a.ExpireMax == nil && a.ExpireMin == nil && a.ExpireWarn == nil &&
+		a.Inactive == nil {
 		return false, nil
 	}
 	if said.Password == "" {

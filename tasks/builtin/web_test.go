@@ -170,7 +170,8 @@ func asking(t *testing.T, test func(t *testing.T, s *httptest.Server, dir string
 type attempt func(module string, args map[string]any, check bool) (tasks.Plan, tasks.Result, error)
 
 // do does a task whose change is an event.
-func do(t *testing.T, host tasks.Host, h *taskstest.LocalHost, module string, args map[string]any, l tasks.Local) (tasks.Plan, tasks.Result, error) {
+func do(t *testing.T, host tasks.Host, h *taskstest.LocalHost, module string, args map[string]any, l tasks.Local) (tasks.Plan,
+	tasks.Result, error) {
 	t.Helper()
 	a, err := taskstest.ModuleNamed(t, module).New(args, l)
 	if err != nil {

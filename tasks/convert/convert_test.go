@@ -20,7 +20,8 @@ func TestModeRefusesLostZero(t *testing.T) {
 }
 
 func TestTextOfNumbersIsPythons(t *testing.T) {
-	for v, want := range map[float64]string{1: "1.0", 1.25: "1.25", 1e21: "1e+21", 1000000: "1000000.0", 1234567.5: "1234567.5", 0.00001: "1e-05", 1e16: "1e+16"} {
+	for v, want := range map[float64]string{1: "1.0", 1.25: "1.25", 1e21: "1e+21", 1000000: "1000000.0", 1234567.5: "1234567.5",
+		0.00001: "1e-05", 1e16: "1e+16"} {
 		if got, _ := Text(v); got != want {
 			t.Errorf("%v became %q, want %q", v, got, want)
 		}

@@ -55,7 +55,8 @@ var objectNames = map[string][2]string{
 	"1.3.6.1.5.5.7.3.27": {"CMC Certificate Authority", "cmcCA"}, "1.3.6.1.5.5.7.3.28": {"CMC Registration Authority", "cmcRA"},
 	"1.3.6.1.4.1.311.2.1.21": {"Microsoft Individual Code Signing", "msCodeInd"},
 	"1.3.6.1.4.1.311.2.1.22": {"Microsoft Commercial Code Signing", "msCodeCom"},
-	"1.3.6.1.4.1.311.10.3.1": {"Microsoft Trust List Signing", "msCTLSign"}, "1.3.6.1.4.1.311.10.3.3": {"Microsoft Server Gated Crypto", "msSGC"},
+	"1.3.6.1.4.1.311.10.3.1": {"Microsoft Trust List Signing", "msCTLSign"},
+	"1.3.6.1.4.1.311.10.3.3": {"Microsoft Server Gated Crypto", "msSGC"},
 	"1.3.6.1.4.1.311.10.3.4": {"Microsoft Encrypted File System", "msEFS"}, "2.16.840.1.113730.4.1": {"Netscape Server Gated Crypto", "nsSGC"},
 	"2.5.29.37.0": {"Any Extended Key Usage", "anyExtendedKeyUsage"},
 

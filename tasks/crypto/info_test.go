@@ -38,7 +38,8 @@ func refusals(t *testing.T, h *taskstest.LocalHost, module, dir string) {
 	refused(t, h, module, map[string]any{"path": dir + "/none"}, "does not exist")
 	refused(t, h, module, map[string]any{"path": dir}, "is a directory")
 	refused(t, h, module, map[string]any{"content": "nothing"}, "cannot be read")
-	plan, err := taskstest.PlanOn(t, h, taskstest.NewAction(t, module, map[string]any{"path": dir + "/none"}, &taskstest.FakeLocal{Checking: true}))
+	plan, err := taskstest.PlanOn(t, h, taskstest.NewAction(t, module, map[string]any{"path": dir + "/none"},
+		&taskstest.FakeLocal{Checking: true}))
 	if err != nil || plan.Unknown == "" {
 		t.Errorf("%s in check mode: %+v, %v", module, plan, err)
 	}
@@ -63,7 +64,8 @@ func requested(t *testing.T, h *taskstest.LocalHost, dir string) map[string]any 
 	return map[string]any{
 		"subject": map[string]any{"countryName": "DE", "organizationName": "two, three", "commonName": "ü.example.com"},
 		"subject_ordered": []any{
-			[]any{"countryName", "DE"}, []any{"organizationName", "one"}, []any{"organizationName", "two, three"}, []any{"commonName", "ü.example.com"}},
+			[]any{"countryName", "DE"}, []any{"organizationName", "one"}, []any{"organizationName", "two, three"},
+			[]any{"commonName", "ü.example.com"}},
 		"subject_alt_name": []any{
 			"DNS:a.example.com", "IP:10.0.0.1", "IP:fe80::1", "email:a@b.example", "URI:https://x.example/", "RID:1.2.3.4"},
 		"subject_alt_name_critical": false,

@@ -312,7 +312,8 @@ func digests(der []byte) map[string]any {
 	small := blake2s.Sum256(der)
 	all["blake2b"], all["blake2s"] = colons(sum[:]), colons(small[:])
 	for name, h := range map[string]hash.Hash{
-		"md5": md5.New(), "sha1": sha1.New(), "sha224": sha256.New224(), "sha256": sha256.New(), "sha384": sha512.New384(), "sha512": sha512.New(),
+		"md5": md5.New(), "sha1": sha1.New(), "sha224": sha256.New224(), "sha256": sha256.New(), "sha384": sha512.New384(),
+		"sha512":   sha512.New(),
 		"sha3_224": sha3.New224(), "sha3_256": sha3.New256(), "sha3_384": sha3.New384(), "sha3_512": sha3.New512(),
 	} {
 		h.Write(der)

@@ -20,8 +20,9 @@ var subjectNames = map[string]asn1.ObjectIdentifier{
 	"organizationalUnitName": {2, 5, 4, 11}, "CN": {2, 5, 4, 3}, "commonName": {2, 5, 4, 3}, "serialNumber": {2, 5, 4, 5}, "SN": {2, 5, 4, 4},
 	"surname": {2, 5, 4, 4}, "GN": {2, 5, 4, 42}, "givenName": {2, 5, 4, 42}, "title": {2, 5, 4, 12}, "street": {2, 5, 4, 9},
 	"streetAddress": {2, 5, 4, 9}, "postalCode": {2, 5, 4, 17}, "UID": {0, 9, 2342, 19200300, 100, 1, 1},
-	"userId": {0, 9, 2342, 19200300, 100, 1, 1}, "DC": {0, 9, 2342, 19200300, 100, 1, 25}, "domainComponent": {0, 9, 2342, 19200300, 100, 1, 25},
-	"emailAddress": {1, 2, 840, 113549, 1, 9, 1}, "E": {1, 2, 840, 113549, 1, 9, 1},
+	"userId": {0, 9, 2342, 19200300, 100, 1, 1}, "DC": {0, 9, 2342, 19200300, 100, 1, 25},
+	"domainComponent": {0, 9, 2342, 19200300, 100, 1, 25},
+	"emailAddress":    {1, 2, 840, 113549, 1, 9, 1}, "E": {1, 2, 840, 113549, 1, 9, 1},
 }
 
 // namePart is a part of a name.

@@ -35,15 +35,19 @@ var keypairModule = tasks.Define(tasks.Module{
 	Name: "openssh_keypair", Collections: collection,
 	Summary: "Make a pair of keys for SSH",
 	Notes: []string{
-		"The keys are made on the control node, as those of user (generate_ssh_key) are: hosts need no ssh-keygen. Nothing of them is kept there, and no passphrase stands on a command line.",
+		"The keys are made on the control node, as those of user (generate_ssh_key) are: hosts need no ssh-keygen. Nothing of them is kept " +
+			"there, and no passphrase stands on a command line.",
 		"A new private key has mode 0600 and a new public one 0644; mode, owner and group are for both files, also where they are there.",
-		"A private key that has a passphrase where none is given, or none where one is, cannot be read: with regenerate: full_idempotence another takes its place.",
+		"A private key that has a passphrase where none is given, or none where one is, cannot be read: with regenerate: full_idempotence " +
+			"another takes its place.",
 		"private_key_format: pkcs1 and pkcs8 are not written with a passphrase for ed25519, and pkcs1 not at all.",
 		files.FollowNote,
 	},
 	Returns: []tasks.Return{
-		{Name: "size", Type: "int", Doc: "bits of the key"}, {Name: "type", Type: "str", Doc: "kind of key"}, {Name: "filename", Type: "str", Doc: "file of the private key"},
-		{Name: "fingerprint", Type: "str", Doc: "SHA256 of the public key"}, {Name: "public_key", Type: "str", Doc: "its type and the key, without the comment"},
+		{Name: "size", Type: "int", Doc: "bits of the key"}, {Name: "type", Type: "str", Doc: "kind of key"},
+		{Name: "filename", Type: "str", Doc: "file of the private key"},
+		{Name: "fingerprint", Type: "str", Doc: "SHA256 of the public key"},
+		{Name: "public_key", Type: "str", Doc: "its type and the key, without the comment"},
 		{Name: "comment", Type: "str", Doc: "its comment"},
 	},
 	Examples: `
@@ -138,7 +142,8 @@ type had struct {
 }
 
 // pairFormats are private_key_format by the kinds of PEM blocks.
-var pairFormats = map[string]string{"OPENSSH PRIVATE KEY": "ssh", "RSA PRIVATE KEY": "pkcs1", "EC PRIVATE KEY": "pkcs1", "PRIVATE KEY": "pkcs8", "ENCRYPTED PRIVATE KEY": "pkcs8"}
+var pairFormats = map[string]string{"OPENSSH PRIVATE KEY": "ssh", "RSA PRIVATE KEY": "pkcs1", "EC PRIVATE KEY": "pkcs1",
+	"PRIVATE KEY": "pkcs8", "ENCRYPTED PRIVATE KEY": "pkcs8"}
 
 // decode reads a private key.
 func (k *keypair) decode(text []byte) had {
@@ -210,7 +215,8 @@ func (k *keypair) wanted(f pairFound) (pairTexts, error) {
 		return k.another("make the keys " + k.Path)
 	}
 	fail := func(why string) (pairTexts, error) {
-		return pairTexts{}, &tasks.Failure{Msg: k.Path + ": " + why, Hint: "regenerate: full_idempotence makes another key then; what the old one opens is closed"}
+		return pairTexts{}, &tasks.Failure{Msg: k.Path + ": " + why,
+			Hint: "regenerate: full_idempotence makes another key then; what the old one opens is closed"}
 	}
 	have := k.decode(text)
 	switch {
@@ -294,7 +300,8 @@ func (k *keypair) Plan(f pairFound) (tasks.Plan, pairPlan, error) {
 	var parts pairPlan
 	for i, r := range f.read {
 		if r.File.Exists() && (r.File.Kind != "file" || r.Large) {
-			return plan, parts, &tasks.Failure{Msg: fmt.Sprintf("%s is %s, and a key is wanted there", k.edits[i].Path, files.DescribeKind(r.File.Kind))}
+			return plan, parts, &tasks.Failure{Msg: fmt.Sprintf("%s is %s, and a key is wanted there", k.edits[i].Path,
+				files.DescribeKind(r.File.Kind))}
 		}
 	}
 	var w pairTexts

@@ -42,7 +42,8 @@ func TestKeypair(t *testing.T) {
 						t.Errorf("ssh-keygen: %s", said)
 					}
 				}
-				if said := keygen(t, "-l -f '"+path+".pub'"); said != "none" && !strings.Contains(said, fmt.Sprintf("%v %v ", r.Values["size"], r.Values["fingerprint"])) {
+				if said := keygen(t, "-l -f '"+path+".pub'"); said != "none" &&
+					!strings.Contains(said, fmt.Sprintf("%v %v ", r.Values["size"], r.Values["fingerprint"])) {
 					t.Errorf("%s, returned %v", said, r.Values)
 				}
 				modes := map[bool][2]os.FileMode{false: {0o600, 0o644}, true: {0o640, 0o640}}[given["mode"] != nil]

@@ -63,11 +63,13 @@ type requestArgs struct {
 }
 
 var requestReturns = []tasks.Return{
-	{Name: "privatekey", Type: "str", Doc: "file of the private key; none with privatekey_content"}, {Name: "subject", Type: "list", Doc: "the name, as pairs, under the spellings that were given"},
+	{Name: "privatekey", Type: "str", Doc: "file of the private key; none with privatekey_content"},
+	{Name: "subject", Type: "list", Doc: "the name, as pairs, under the spellings that were given"},
 	{Name: "subjectAltName", Type: "list", Doc: "names and addresses"}, {Name: "keyUsage", Type: "list", Doc: "uses of the key"},
 	{Name: "extendedKeyUsage", Type: "list", Doc: "more uses"}, {Name: "basicConstraints", Type: "list", Doc: "whether it is for a CA"},
 	{Name: "ocspMustStaple", Type: "bool", Doc: "as asked for"}, {Name: "ocsp_must_staple", Type: "bool", Doc: "the same"},
-	{Name: "name_constraints_permitted", Type: "list", Doc: "as asked for"}, {Name: "name_constraints_excluded", Type: "list", Doc: "as asked for"},
+	{Name: "name_constraints_permitted", Type: "list", Doc: "as asked for"},
+	{Name: "name_constraints_excluded", Type: "list", Doc: "as asked for"},
 }
 
 // request is what a request is to say.
@@ -124,7 +126,8 @@ func (a *requestArgs) request() (r *request, arg, problem string) {
 		write func([]string) ([]byte, error)
 	}{
 		{"subject_alt_name", names, oidSAN, a.SANCrit, alternatives}, {"key_usage", a.Usage, oidKeyUsage, a.UsageCrit, keyUsage},
-		{"extended_key_usage", a.Extended, oidExtKeyUsage, a.ExtCrit, extendedKeyUsage}, {"basic_constraints", a.Basic, oidBasic, a.BasicCrit, basic},
+		{"extended_key_usage", a.Extended, oidExtKeyUsage, a.ExtCrit, extendedKeyUsage},
+		{"basic_constraints", a.Basic, oidBasic, a.BasicCrit, basic},
 	} {
 		if len(e.list) == 0 {
 			continue
@@ -264,9 +267,11 @@ func signer(key given, what, passphrase string) (crypto.Signer, string, error) {
 func algorithm(key crypto.Signer, digest string) x509.SignatureAlgorithm {
 	switch key.Public().(type) {
 	case *rsa.PublicKey:
-		return map[string]x509.SignatureAlgorithm{"sha256": x509.SHA256WithRSA, "sha384": x509.SHA384WithRSA, "sha512": x509.SHA512WithRSA}[digest]
+		return map[string]x509.SignatureAlgorithm{"sha256": x509.SHA256WithRSA, "sha384": x509.SHA384WithRSA,
+			"sha512": x509.SHA512WithRSA}[digest]
 	case *ecdsa.PublicKey:
-		return map[string]x509.SignatureAlgorithm{"sha256": x509.ECDSAWithSHA256, "sha384": x509.ECDSAWithSHA384, "sha512": x509.ECDSAWithSHA512}[digest]
+		return map[string]x509.SignatureAlgorithm{"sha256": x509.ECDSAWithSHA256, "sha384": x509.ECDSAWithSHA384,
+			"sha512": x509.ECDSAWithSHA512}[digest]
 	case ed25519.PublicKey:
 		return x509.PureEd25519
 	}
@@ -411,7 +416,8 @@ var csrModule = tasks.Define(tasks.Module{
 	if a.Return {
 		gone["csr"] = nil
 	}
-	return newFile("openssl_csr", fileArgs{a.Attributes, a.Path, a.State, a.Backup, gone}, l, &requestMaker{csrArgs: a, request: r, asking: l.Check()})
+	return newFile("openssl_csr", fileArgs{a.Attributes, a.Path, a.State, a.Backup, gone}, l,
+		&requestMaker{csrArgs: a, request: r, asking: l.Check()})
 })
 
 // requestMaker makes the text of a request's file.

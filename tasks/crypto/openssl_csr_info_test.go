@@ -23,12 +23,14 @@ func TestCSRInfo(t *testing.T) {
 			"name_constraints_critical": false, "signature_valid": true, "authority_key_identifier": nil,
 		})
 		key := told(t, h, "openssl_privatekey_info", map[string]any{"path": in("a.key")})
-		for name, of := range map[string]string{"public_key": "public_key", "public_key_fingerprints": "public_key_fingerprints", "public_data": "public_key_data"} {
+		for name, of := range map[string]string{"public_key": "public_key", "public_key_fingerprints": "public_key_fingerprints",
+			"public_data": "public_key_data"} {
 			if !reflect.DeepEqual(key[name], v[of]) || v[of] == nil {
 				t.Errorf("%s is %v for the key, %v for the request", name, key[name], v[of])
 			}
 		}
-		if data := key["public_data"].(map[string]any); data["curve"] != "secp384r1" || data["exponent_size"] != 384 || data["x"].(*big.Int).Sign() < 1 {
+		if data := key["public_data"].(map[string]any); data["curve"] != "secp384r1" || data["exponent_size"] != 384 ||
+			data["x"].(*big.Int).Sign() < 1 {
 			t.Errorf("%v", data)
 		}
 		if hashes := v["public_key_fingerprints"].(map[string]any); len(hashes) != 14 || strings.Count(hashes["sha256"].(string), ":") != 31 {
@@ -44,13 +46,17 @@ func TestCSRInfo(t *testing.T) {
 
 func TestCSRInfoOfABadSignature(t *testing.T) {
 	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
-		taskstest.MustChange(t, h, "openssl_privatekey", map[string]any{"path": dir + "/k", "type": "ECC", "curve": "secp256r1"}, &taskstest.FakeLocal{})
-		taskstest.MustChange(t, h, "openssl_csr", map[string]any{"path": dir + "/r", "privatekey_path": dir + "/k", "common_name": "a"}, &taskstest.FakeLocal{})
+		taskstest.MustChange(t, h, "openssl_privatekey", map[string]any{"path": dir + "/k", "type": "ECC", "curve": "secp256r1"},
+			&taskstest.FakeLocal{})
+		taskstest.MustChange(t, h, "openssl_csr", map[string]any{"path": dir + "/r", "privatekey_path": dir + "/k", "common_name": "a"},
+			&taskstest.FakeLocal{})
 		block, _ := pem.Decode([]byte(taskstest.Read(t, dir+"/r")))
 		block.Bytes[len(block.Bytes)-1] ^= 1
-		_, _, err := taskstest.Attempt(t, h, "openssl_csr_info", map[string]any{"content": string(pem.EncodeToMemory(block))}, &taskstest.FakeLocal{})
+		_, _, err := taskstest.Attempt(t, h, "openssl_csr_info", map[string]any{"content": string(pem.EncodeToMemory(block))},
+			&taskstest.FakeLocal{})
 		failed, _ := err.(*tasks.Failure)
-		if failed == nil || failed.Msg != "CSR signature is invalid!" || failed.Values["signature_valid"] != false || failed.Values["public_key"] == nil {
+		if failed == nil || failed.Msg != "CSR signature is invalid!" || failed.Values["signature_valid"] != false ||
+			failed.Values["public_key"] == nil {
 			t.Errorf("%v", err)
 		}
 	})

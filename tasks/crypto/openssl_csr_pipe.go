@@ -13,7 +13,8 @@ var csrPipeModule = tasks.Define(tasks.Module{
 	Name: "openssl_csr_pipe", Collections: collection,
 	Summary: "Make a request for a certificate and return it",
 	Notes: []string{
-		"The private key is read from the host, and the request signed on the control node. Nothing is written, so that check mode makes one too.",
+		"The private key is read from the host, and the request signed on the control node. Nothing is written, so that check mode makes one " +
+			"too.",
 	},
 	Returns: append([]tasks.Return{{Name: "csr", Type: "str", Doc: "the request"}}, requestReturns...),
 	Examples: `

@@ -36,7 +36,8 @@ func TestCSR(t *testing.T) {
 			}
 		}
 		// The order of names does not matter, another name does.
-		taskstest.MustNotChange(t, h, "openssl_csr", with(args, "extended_key_usage", []any{"1.3.6.1.4.1.311.10.3.4", "serverAuth"}), &taskstest.FakeLocal{})
+		taskstest.MustNotChange(t, h, "openssl_csr", with(args, "extended_key_usage", []any{"1.3.6.1.4.1.311.10.3.4", "serverAuth"}),
+			&taskstest.FakeLocal{})
 		for _, other := range []map[string]any{
 			with(args, "common_name", "other"), with(args, "subject_alt_name", []any{"DNS:other"}), with(args, "key_usage_critical", false),
 			with(args, "ocsp_must_staple", false), with(args, "subject_key_identifier", "00:11:22", "create_subject_key_identifier", false),
@@ -46,7 +47,8 @@ func TestCSR(t *testing.T) {
 		// Those of OpenSSL are known again.
 		theirs := filepath.Join(dir, "theirs.csr")
 		if openssl(t, "req -new -key "+key+" -subj /C=DE/CN=x -addext subjectAltName=DNS:x,IP:10.0.0.2 -addext keyUsage=critical,digitalSignature -out "+theirs) != "none\n" {
-			taskstest.MustNotChange(t, h, "openssl_csr", map[string]any{"path": theirs, "privatekey_path": key, "subject": map[string]any{"CN": "x", "C": "DE"},
+			taskstest.MustNotChange(t, h, "openssl_csr", map[string]any{"path": theirs, "privatekey_path": key,
+				"subject":          map[string]any{"CN": "x", "C": "DE"},
 				"subject_alt_name": []any{"IP:10.0.0.2", "DNS:x"}, "key_usage": []any{"Digital Signature"}, "key_usage_critical": true}, &taskstest.FakeLocal{})
 		}
 		twice(t, h, "openssl_csr", map[string]any{"path": path, "state": "absent"})
@@ -98,10 +100,13 @@ func TestCSROfCA(t *testing.T) {
 				t.Errorf("no %q in %s", want, out)
 			}
 		}
-		taskstest.MustNotChange(t, h, "openssl_csr", with(args, "name_constraints_permitted", []any{"IP:fd00::/8", "DNS:example.com", "IP:10.0.0.0/8"}), l)
+		taskstest.MustNotChange(t, h, "openssl_csr", with(args, "name_constraints_permitted",
+			[]any{"IP:fd00::/8", "DNS:example.com", "IP:10.0.0.0/8"}), l)
 		for _, other := range []map[string]any{
-			with(args, "name_constraints_critical", false), with(args, "name_constraints_permitted", args["name_constraints_excluded"], "name_constraints_excluded", args["name_constraints_permitted"]),
-			with(args, "authority_cert_serial_number", 5), with(args, "authority_key_identifier", "00:11:23"), with(args, "crl_distribution_points", []any{}),
+			with(args, "name_constraints_critical", false), with(args, "name_constraints_permitted", args["name_constraints_excluded"],
+				"name_constraints_excluded", args["name_constraints_permitted"]),
+			with(args, "authority_cert_serial_number", 5), with(args, "authority_key_identifier", "00:11:23"),
+			with(args, "crl_distribution_points", []any{}),
 		} {
 			twice(t, h, "openssl_csr", other)
 		}
@@ -110,7 +115,8 @@ func TestCSROfCA(t *testing.T) {
 		twice(t, h, "openssl_csr", with(named, "subject_ordered", []any{map[string]any{"O": "x"}, map[string]any{"CN": "y"}}))
 		taskstest.MustNotChange(t, h, "openssl_csr", with(named, "subject", map[string]any{"CN": "y", "O": "x"}), l)
 		twice(t, h, "openssl_csr", with(named, "subject_ordered", []any{map[string]any{"CN": "y"}, map[string]any{"O": "x"}}))
-		v := taskstest.MustNotChange(t, h, "openssl_csr", map[string]any{"path": path, "privatekey_content": taskstest.Read(t, key), "CN": "y", "O": "x"}, l).Values
+		v := taskstest.MustNotChange(t, h, "openssl_csr", map[string]any{"path": path, "privatekey_content": taskstest.Read(t, key), "CN": "y",
+			"O": "x"}, l).Values
 		if v["privatekey"] != nil {
 			t.Errorf("%v", v)
 		}

@@ -34,12 +34,14 @@ var dhModule = tasks.Define(tasks.Module{
 	Name: "openssl_dhparam", Collections: collection,
 	Summary: "Make parameters for Diffie-Hellman",
 	Notes: []string{
-		"The generator is 2. Parameters that are there and have the size are kept, without a test of their prime, as in Ansible. Check mode looks for no prime.",
+		"The generator is 2. Parameters that are there and have the size are kept, without a test of their prime, as in Ansible. Check mode " +
+			"looks for no prime.",
 		files.FollowNote,
 	},
 	Returns: []tasks.Return{
 		{Name: "filename", Type: "str", Doc: "the file"}, {Name: "size", Type: "int", Doc: "as asked for"},
-		{Name: "dhparams", Type: "str", Doc: "the parameters, with return_content"}, {Name: "backup_file", Type: "str", Doc: "copy of the file before"},
+		{Name: "dhparams", Type: "str", Doc: "the parameters, with return_content"},
+		{Name: "backup_file", Type: "str", Doc: "copy of the file before"},
 	},
 	Examples: `
 - openssl_dhparam: {path: /etc/ssl/dhparams.pem, size: 2048}
@@ -105,7 +107,8 @@ func (d *dhMaker) onHost(ctx context.Context, h tasks.Host) (bool, error) {
 		text = text[i:]
 	}
 	if p := decodeDH([]byte(text)); r.Status != 0 || p == nil || p.BitLen() != d.Size {
-		return false, &tasks.Failure{Msg: fmt.Sprintf("openssl dhparam made no parameters: status %d", r.Status), Values: map[string]any{"stdout": text}}
+		return false, &tasks.Failure{Msg: fmt.Sprintf("openssl dhparam made no parameters: status %d", r.Status),
+			Values: map[string]any{"stdout": text}}
 	}
 	d.found = []byte(text)
 	return true, nil

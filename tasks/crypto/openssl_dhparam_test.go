@@ -19,7 +19,8 @@ func TestDHParam(t *testing.T) {
 			args := map[string]any{"path": path, "size": 512, "select_crypto_backend": backend, "return_content": true}
 			twice(t, h, "openssl_dhparam", with(args, "force", false))
 			before := taskstest.Read(t, path)
-			if v := taskstest.MustNotChange(t, h, "openssl_dhparam", args, &taskstest.FakeLocal{}).Values; v["dhparams"] != before || v["size"] != 512 || v["filename"] != path {
+			if v := taskstest.MustNotChange(t, h, "openssl_dhparam", args, &taskstest.FakeLocal{}).Values; v["dhparams"] != before ||
+				v["size"] != 512 || v["filename"] != path {
 				t.Errorf("%v", v)
 			}
 			// A program that is not ours reads them, and finds nothing wrong with the prime.
@@ -48,7 +49,8 @@ func TestSafePrime(t *testing.T) {
 			t.Fatal(err)
 		}
 		half := new(big.Int).Rsh(p, 1)
-		if p.BitLen() != bits || !p.ProbablyPrime(30) || !half.ProbablyPrime(30) || new(big.Int).Exp(big.NewInt(2), half, p).Cmp(big.NewInt(1)) != 0 {
+		if p.BitLen() != bits || !p.ProbablyPrime(30) || !half.ProbablyPrime(30) ||
+			new(big.Int).Exp(big.NewInt(2), half, p).Cmp(big.NewInt(1)) != 0 {
 			t.Errorf("%d bits: %s", bits, p)
 		}
 	}

@@ -38,15 +38,18 @@ var privateKeyModule = tasks.Define(tasks.Module{
 	Summary: "Make a private key",
 	Notes: []string{
 		"The key is made on the control node and written with mode 0600 unless mode says otherwise. A key that is there and fits is kept.",
-		"Without the passphrase of a key that is there, or with another, a new key takes its place, as in Ansible; regenerate: partial_idempotence fails instead.",
+		"Without the passphrase of a key that is there, or with another, a new key takes its place, as in Ansible; regenerate: " +
+			"partial_idempotence fails instead.",
 		"type, size and curve are returned as they were asked for, as in Ansible: the size of a key of ECC is 4096 where none was given.",
 		files.FollowNote,
 	},
 	Returns: []tasks.Return{
-		{Name: "filename", Type: "str", Doc: "the file"}, {Name: "type", Type: "str", Doc: "the argument"}, {Name: "size", Type: "int", Doc: "likewise"},
+		{Name: "filename", Type: "str", Doc: "the file"}, {Name: "type", Type: "str", Doc: "the argument"},
+		{Name: "size", Type: "int", Doc: "likewise"},
 		{Name: "curve", Type: "str", Doc: "likewise, for ECC"},
 		{Name: "fingerprint", Type: "dict", Doc: "hashes of the public key, by their names; in check mode those of the key that is there"},
-		{Name: "privatekey", Type: "str", Doc: "the key, with return_content; in check mode the one that is there"}, {Name: "backup_file", Type: "str", Doc: "copy of the key before"},
+		{Name: "privatekey", Type: "str", Doc: "the key, with return_content; in check mode the one that is there"},
+		{Name: "backup_file", Type: "str", Doc: "copy of the key before"},
 	},
 	Examples: `
 - openssl_privatekey: {path: /etc/ssl/private/app.key, size: 2048, owner: app}
@@ -144,7 +147,8 @@ func (k *keyMaker) make(text []byte, _ []given) (made, error) {
 		return k.another("make the key "+k.name, nil)
 	}
 	fail := func(why string) (made, error) {
-		return made{}, &tasks.Failure{Msg: k.name + ": " + why, Hint: "regenerate: full_idempotence makes another key then; what the old one protects is lost"}
+		return made{}, &tasks.Failure{Msg: k.name + ": " + why, Hint: "regenerate: full_idempotence makes another key then; what the old one " +
+			"protects is lost"}
 	}
 	switch {
 	case k.force || k.Regenerate == "always":

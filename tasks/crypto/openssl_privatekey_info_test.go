@@ -32,7 +32,8 @@ func TestKeyInfo(t *testing.T) {
 		}
 		says(t, told(t, h, "openssl_privatekey_info", map[string]any{"path": in("x.key"), "check_consistency": true}),
 			map[string]any{"type": "X25519", "key_is_consistent": nil, "private_data": nil, "public_data": map[string]any{}})
-		says(t, told(t, h, "openssl_privatekey_info", map[string]any{"content": taskstest.Read(t, in("ed.key"))}), map[string]any{"type": "Ed25519"})
+		says(t, told(t, h, "openssl_privatekey_info", map[string]any{"content": taskstest.Read(t, in("ed.key"))}),
+			map[string]any{"type": "Ed25519"})
 		for path, load := range map[string]bool{in("none.key"): false, dir: false, in("ca.key"): true} {
 			_, _, err := taskstest.Attempt(t, h, "openssl_privatekey_info", map[string]any{"path": path}, l)
 			failed, _ := err.(*tasks.Failure)

@@ -17,11 +17,13 @@ var keyPipeModule = tasks.Define(tasks.Module{
 	Name: "openssl_privatekey_pipe", Collections: collection,
 	Summary: "Make a private key and return it",
 	Notes: []string{
-		"The key is made on the control node and written nowhere, so that check mode makes one too. What keeps the task's result has it: set no_log.",
+		"The key is made on the control node and written nowhere, so that check mode makes one too. What keeps the task's result has it: set " +
+			"no_log.",
 		"type, size and curve are returned as they were asked for, as in Ansible: the size of a key of ECC is 4096 where none was given.",
 	},
 	Returns: []tasks.Return{
-		{Name: "privatekey", Type: "str", Doc: "the key, if it is a new one or return_current_key is set"}, {Name: "type", Type: "str", Doc: "the argument"},
+		{Name: "privatekey", Type: "str", Doc: "the key, if it is a new one or return_current_key is set"},
+		{Name: "type", Type: "str", Doc: "the argument"},
 		{Name: "size", Type: "int", Doc: "likewise"}, {Name: "curve", Type: "str", Doc: "likewise, for ECC"},
 		{Name: "fingerprint", Type: "dict", Doc: "hashes of the public key, by their names"},
 	},

@@ -29,10 +29,12 @@ func TestKeyPipe(t *testing.T) {
 		}
 		have = with(have, "content", base64.StdEncoding.EncodeToString([]byte(key)), "content_base64", true, "return_current_key", true)
 		l = &taskstest.FakeLocal{}
-		if v := taskstest.MustNotChange(t, h, "openssl_privatekey_pipe", have, l).Values; v["privatekey"] != key || !strings.Contains(strings.Join(l.Secrets, ""), key) {
+		if v := taskstest.MustNotChange(t, h, "openssl_privatekey_pipe", have, l).Values; v["privatekey"] != key ||
+			!strings.Contains(strings.Join(l.Secrets, ""), key) {
 			t.Errorf("%v", v)
 		}
-		p, _ = taskstest.MustChange(t, h, "openssl_privatekey_pipe", with(args, "content", key, "format", "pkcs8", "format_mismatch", "convert"), &taskstest.FakeLocal{})
+		p, _ = taskstest.MustChange(t, h, "openssl_privatekey_pipe", with(args, "content", key, "format", "pkcs8", "format_mismatch", "convert"),
+			&taskstest.FakeLocal{})
 		a, _, _ := decodeKey([]byte(key), "x")
 		if b, format, err := decodeKey([]byte(p.Values["privatekey"].(string)), "x"); err != nil || format != "pkcs8" || !a.Equal(b) {
 			t.Errorf("converted: %v, %s", err, format)

@@ -94,7 +94,8 @@ func TestPrivateKey(t *testing.T) {
 		args := map[string]any{"path": path, "type": "RSA", "size": 2048}
 		twice(t, h, "openssl_privatekey", args)
 		before := taskstest.Read(t, path)
-		for _, quiet := range []map[string]any{with(args, "regenerate", "never", "size", 3072), with(args, "regenerate", "fail"), with(args, "mode", "0600")} {
+		for _, quiet := range []map[string]any{with(args, "regenerate", "never", "size", 3072), with(args, "regenerate", "fail"),
+			with(args, "mode", "0600")} {
 			taskstest.MustNotChange(t, h, "openssl_privatekey", quiet, &taskstest.FakeLocal{})
 		}
 		refused(t, h, "openssl_privatekey", with(args, "regenerate", "fail", "size", 3072), "not as wanted")
@@ -123,7 +124,8 @@ func TestPrivateKey(t *testing.T) {
 		theirs := filepath.Join(dir, "theirs.key")
 		if openssl(t, "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -aes-128-cbc -pass pass:x -out "+theirs) != "none\n" {
 			_ = os.Chmod(theirs, 0o600)
-			taskstest.MustNotChange(t, h, "openssl_privatekey", map[string]any{"path": theirs, "type": "ECC", "curve": "secp256r1", "passphrase": "x"}, &taskstest.FakeLocal{})
+			taskstest.MustNotChange(t, h, "openssl_privatekey", map[string]any{"path": theirs, "type": "ECC", "curve": "secp256r1",
+				"passphrase": "x"}, &taskstest.FakeLocal{})
 		}
 		l := &taskstest.FakeLocal{}
 		v := taskstest.MustNotChange(t, h, "openssl_privatekey", with(args, "passphrase", "other", "return_content", true), l).Values

@@ -76,8 +76,10 @@ var certificateModule = tasks.Define(tasks.Module{
 	Aliases: []string{"openssl_certificate"},
 	Summary: "Make a certificate, signed by its own key or by a CA of one's own",
 	Notes: []string{
-		"Keys and requests are read from the host, and the certificate signed on the control node, by whose clock times from now are. One that is " +
-			"there, has the key, says what the request says and is signed by the CA is kept, even if it has run out, as in Ansible: see ignore_timestamps.",
+		"Keys and requests are read from the host, and the certificate signed on the control node, by whose clock times from now are. One that " +
+			"is " +
+			"there, has the key, says what the request says and is signed by the CA is kept, even if it has run out, as in Ansible: see " +
+			"ignore_timestamps.",
 		"A request that is for another key than privatekey_path is refused where Ansible makes another certificate at each run.",
 		"A PolarDB cluster's own certificates are made by polardb_tls.",
 		files.FollowNote,
@@ -87,8 +89,10 @@ var certificateModule = tasks.Define(tasks.Module{
 		{Name: "filename", Type: "str", Doc: "the file"}, {Name: "privatekey", Type: "str", Doc: "file of the private key"},
 		{Name: "csr", Type: "str", Doc: "file of the request"}, {Name: "ca_cert", Type: "str", Doc: "file of the CA, for ownca"},
 		{Name: "ca_privatekey", Type: "str", Doc: "file of the CA's key, for ownca"}, {Name: "serial_number", Type: "int", Doc: "its number"},
-		{Name: "notBefore", Type: "str", Doc: "from when it is good, such as 20260102030405Z"}, {Name: "notAfter", Type: "str", Doc: "until when"},
-		{Name: "certificate", Type: "str", Doc: "the certificate, with return_content"}, {Name: "backup_file", Type: "str", Doc: "copy of the one before"},
+		{Name: "notBefore", Type: "str", Doc: "from when it is good, such as 20260102030405Z"},
+		{Name: "notAfter", Type: "str", Doc: "until when"},
+		{Name: "certificate", Type: "str", Doc: "the certificate, with return_content"},
+		{Name: "backup_file", Type: "str", Doc: "copy of the one before"},
 	},
 	Examples: `
 - x509_certificate: {path: /etc/ssl/app.crt, csr_path: /etc/ssl/app.csr, privatekey_path: /etc/ssl/private/app.key, provider: selfsigned}

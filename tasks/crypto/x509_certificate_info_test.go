@@ -66,7 +66,8 @@ func TestCertificateInfo(t *testing.T) {
 func plainCertificate(t *testing.T, h *taskstest.LocalHost, dir string) string {
 	t.Helper()
 	path := filepath.Join(dir, "plain.crt")
-	taskstest.MustChange(t, h, "openssl_privatekey", map[string]any{"path": filepath.Join(dir, "ca.key"), "size": 2048}, &taskstest.FakeLocal{})
+	taskstest.MustChange(t, h, "openssl_privatekey", map[string]any{"path": filepath.Join(dir, "ca.key"), "size": 2048},
+		&taskstest.FakeLocal{})
 	taskstest.MustChange(t, h, "x509_certificate", map[string]any{"path": path, "privatekey_path": filepath.Join(dir, "ca.key"),
 		"provider": "selfsigned", "selfsigned_create_subject_key_identifier": "never_create"}, &taskstest.FakeLocal{})
 	return taskstest.Read(t, path)

@@ -14,15 +14,18 @@ var certificatePipeModule = tasks.Define(tasks.Module{
 	Name: "x509_certificate_pipe", Collections: collection,
 	Summary: "Make a certificate, signed by its own key or by a CA of one's own, and return it",
 	Notes: []string{
-		"Keys and requests are read from the host, and the certificate signed on the control node, by whose clock times from now are. Nothing is written, " +
+		"Keys and requests are read from the host, and the certificate signed on the control node, by whose clock times from now are. Nothing " +
+			"is written, " +
 			"so that check mode makes one too, and changed says that it is another than content: without content it is at each run.",
-		"A request that is for another key than privatekey_path is refused where Ansible makes another certificate. The arguments entrust_* are not there.",
+		"A request that is for another key than privatekey_path is refused where Ansible makes another certificate. The arguments entrust_* " +
+			"are not there.",
 	},
 	Returns: []tasks.Return{
 		{Name: "certificate", Type: "str", Doc: "the certificate"}, {Name: "privatekey", Type: "str", Doc: "file of the private key"},
 		{Name: "csr", Type: "str", Doc: "file of the request"}, {Name: "ca_cert", Type: "str", Doc: "file of the CA, for ownca"},
 		{Name: "ca_privatekey", Type: "str", Doc: "file of the CA's key, for ownca"}, {Name: "serial_number", Type: "int", Doc: "its number"},
-		{Name: "notBefore", Type: "str", Doc: "from when it is good, such as 20260102030405Z"}, {Name: "notAfter", Type: "str", Doc: "until when"},
+		{Name: "notBefore", Type: "str", Doc: "from when it is good, such as 20260102030405Z"},
+		{Name: "notAfter", Type: "str", Doc: "until when"},
 	},
 	Examples: `
 - x509_certificate_pipe:

@@ -90,7 +90,8 @@ func (e *Edit) Plan(found tasks.Found) (tasks.Plan, error) {
 	case !have.Exists() && !e.Create:
 		return tasks.NotYet(e.asking, e.Path+" does not exist", "create: true makes it")
 	case !have.Exists() && e.InDirectory && said.Parent == "no":
-		return tasks.NotYet(e.asking, path.Dir(e.Path)+", where "+path.Base(e.Path)+" is to be, does not exist", "make it with the file module first")
+		return tasks.NotYet(e.asking, path.Dir(e.Path)+", where "+path.Base(e.Path)+" is to be, does not exist",
+			"make it with the file module first")
 	}
 	text, err := e.Encoding.Decode(said.Content)
 	if err != nil {

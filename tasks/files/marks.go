@@ -79,7 +79,8 @@ func (m Marks) Marked(module, path, name string, work tasks.Action) (tasks.Actio
 		return work, nil
 	}
 	if f := strings.TrimLeft(m.Flags, "+-="); m.Flags != "" && (f == "" || len(m.Flags)-len(f) > 1 || strings.Trim(f, flagLetters) != "") {
-		return nil, &tasks.ArgError{Module: module, Arg: "attributes", Problem: fmt.Sprintf("is %q: +, - or = and letters of chattr are needed", m.Flags)}
+		return nil, &tasks.ArgError{Module: module, Arg: "attributes",
+			Problem: fmt.Sprintf("is %q: +, - or = and letters of chattr are needed", m.Flags)}
 	}
 	w := &marked{Action: work, marks: m.wanted(), path: path, name: name}
 	if applier, ok := work.(tasks.Applier); ok {
@@ -195,7 +196,8 @@ func (w *marked) changes(have marksFound) (changes []Change, give script.Values)
 	}
 	is := strings.SplitN(have.Context, ":", 4)
 	for i, part := range []struct{ name, arg, want string }{
-		{"seuser", "user", w.marks.SEUser}, {"serole", "role", w.marks.SERole}, {"setype", "type", w.marks.SEType}, {"selevel", "level", w.marks.SELevel},
+		{"seuser", "user", w.marks.SEUser}, {"serole", "role", w.marks.SERole}, {"setype", "type", w.marks.SEType},
+		{"selevel", "level", w.marks.SELevel},
 	} {
 		was := ""
 		if i < len(is) {

@@ -215,7 +215,8 @@ func diffs(x any) []tasks.Diff {
 // connectionFacts are the variables that say how hosts are reached and as whom: Ansible takes none of them from a module.
 var connectionFacts = []string{
 	"ansible_host", "ansible_port", "ansible_user", "ansible_password", "ansible_connection", "ansible_private_key_file", "ansible_timeout",
-	"ansible_become", "ansible_shell_type", "ansible_shell_executable", "ansible_executable", "ansible_pipelining", "ansible_module_compression",
+	"ansible_become", "ansible_shell_type", "ansible_shell_executable", "ansible_executable", "ansible_pipelining",
+	"ansible_module_compression",
 	"ansible_network_os", "ansible_check_mode", "ansible_diff_mode", "ansible_no_log", "ansible_verbosity", "ansible_rsync_path",
 	"ansible_playbook_python", "ansible_facts", "add_host", "add_group",
 }

@@ -47,7 +47,8 @@ func read(content []byte) (s style, interpreter []string, err error) {
 	refuse := func(at int, reason, hint string) (style, []string, error) {
 		return "", nil, &RefusedError{Line: 1 + bytes.Count(content[:at], []byte("\n")), Reason: reason, Hint: hint}
 	}
-	const instead = "a module that reads WANT_JSON arguments, in any language that the hosts have, is run; so is a script, by the module script"
+	const instead = "a module that reads WANT_JSON arguments, in any language that the hosts have, is run; so is a script, by the module " +
+		"script"
 	python := func(at int) (style, []string, error) {
 		return refuse(at, "is made of Ansible's own Python (ansible.module_utils), which hosts do not have here", instead)
 	}

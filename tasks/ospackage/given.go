@@ -259,7 +259,8 @@ func (s System) is(directory string) bool {
 // families are the words of os-release that tell how a system installs packages.
 var families = map[string]string{
 	"debian": Deb, "ubuntu": Deb, "uos": Deb, "deepin": Deb,
-	"rhel": RPM, "fedora": RPM, "centos": RPM, "rocky": RPM, "almalinux": RPM, "ol": RPM, "anolis": RPM, "openeuler": RPM, "alinux": RPM, "kylin": RPM,
+	"rhel": RPM, "fedora": RPM, "centos": RPM, "rocky": RPM, "almalinux": RPM, "ol": RPM, "anolis": RPM, "openeuler": RPM,
+	"alinux": RPM, "kylin": RPM,
 	"suse": RPM, "sles": RPM, "opensuse": RPM, "amzn": RPM, "tencentos": RPM,
 }
 

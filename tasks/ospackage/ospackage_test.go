@@ -17,7 +17,8 @@ func debOf(t testing.TB, control, compression string) string {
 		t.Skip(err)
 	}
 	dir := t.TempDir()
-	for name, text := range map[string]string{"DEBIAN/control": control, "usr/lib/x86_64-linux-gnu/libtry.so.5": "x", "usr/share/doc/libtry.so.9": "x"} {
+	for name, text := range map[string]string{"DEBIAN/control": control, "usr/lib/x86_64-linux-gnu/libtry.so.5": "x",
+		"usr/share/doc/libtry.so.9": "x"} {
 		name = filepath.Join(dir, "p", name)
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 			t.Fatal(err)
@@ -27,7 +28,8 @@ func debOf(t testing.TB, control, compression string) string {
 		}
 	}
 	file := filepath.Join(dir, "try.deb")
-	if out, err := exec.Command("dpkg-deb", "-Z"+compression, "--root-owner-group", "-b", filepath.Join(dir, "p"), file).CombinedOutput(); err != nil {
+	if out, err := exec.Command("dpkg-deb", "-Z"+compression, "--root-owner-group", "-b", filepath.Join(dir, "p"),
+		file).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	return file
@@ -74,7 +76,8 @@ func read(t testing.TB, file string) (Package, []string, error) {
 
 func TestDeb(t *testing.T) {
 	for _, compression := range []string{"gzip", "xz", "none", "zstd"} {
-		if out, err := exec.Command("dpkg-deb", "--help").CombinedOutput(); compression == "zstd" && (err != nil || !strings.Contains(string(out), "zstd")) {
+		if out, err := exec.Command("dpkg-deb", "--help").CombinedOutput(); compression == "zstd" &&
+			(err != nil || !strings.Contains(string(out), "zstd")) {
 			continue
 		}
 		p, libraries, err := read(t, debOf(t, tryControl, compression))

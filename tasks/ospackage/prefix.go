@@ -170,7 +170,8 @@ func (l *listing) choose() error {
 	}
 	inside := func(name string) bool { return strings.HasPrefix(name, l.prefix+"/") }
 	if len(l.catalogs) > 0 && !slices.ContainsFunc(l.catalogs, inside) {
-		return fmt.Errorf("the engine lies in %s and a part of it elsewhere (%s): only one with all in one directory can be taken", l.prefix, l.catalogs[0])
+		return fmt.Errorf("the engine lies in %s and a part of it elsewhere (%s): only one with all in one directory can be taken",
+			l.prefix, l.catalogs[0])
 	}
 	return nil
 }

@@ -86,7 +86,8 @@ func listed(t *testing.T, file string, data []byte) ([]string, error) {
 	}
 	text := strings.Join(lines, "\n") // which of two names is the link is the packer's
 	if strings.Contains(text, "link bin/postgres bin/postmaster") {
-		text = strings.NewReplacer("link bin/postgres bin/postmaster", "link bin/postmaster bin/postgres", "0755 bin/postmaster 6", "0755 bin/postgres 6").Replace(text)
+		text = strings.NewReplacer("link bin/postgres bin/postmaster", "link bin/postmaster bin/postgres", "0755 bin/postmaster 6",
+			"0755 bin/postgres 6").Replace(text)
 	}
 	lines = strings.Split(text, "\n")
 	slices.Sort(lines)

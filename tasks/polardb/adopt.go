@@ -72,14 +72,17 @@ func (d *adoptAction) Plan(f tasks.Found) (tasks.Plan, error) {
 	case a.State == "done" && found.Done:
 		return tasks.Plan{Msg: "the node is taken over"}, nil
 	case a.State == "done":
-		return tasks.Plan{Change: true, Msg: "the node is taken over", Script: a.script("polardb_adopt_done", script.Values{"NOTE": a.note()})}, nil
+		return tasks.Plan{Change: true, Msg: "the node is taken over",
+			Script: a.script("polardb_adopt_done", script.Values{"NOTE": a.note()})}, nil
 	case s.Fault != "" || s.PgdataLink+s.PolardataLink != "" || s.Marked && !s.Whole(&a.NodeArgs):
 		if err := s.Refuse(&a.NodeArgs); err != nil {
 			return tasks.Plan{}, err
 		}
-		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is being set up by polarbook (%s)", a.Pgdata, s.Step), Hint: "nothing was touched"}
+		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is being set up by polarbook (%s)", a.Pgdata, s.Step),
+			Hint: "nothing was touched"}
 	case s.Version == "" || !s.Control:
-		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s and %s hold no whole data of a node", a.Pgdata, a.Polardata), Hint: "nothing was touched"}
+		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s and %s hold no whole data of a node", a.Pgdata, a.Polardata),
+			Hint: "nothing was touched"}
 	case s.Whole(&a.NodeArgs) && found.Noted && s.Postgres != "":
 		return tasks.Plan{Msg: "polarbook knows the node"}, nil
 	case a.Package != "" && s.Postgres == "":

@@ -28,7 +28,8 @@ func TestAdopt(t *testing.T) {
 			t.Fatal(err, out)
 		}
 		sum := strings.TrimSpace(out)
-		node := foundNode{Pgdata: dir + "/pg", Data: dir + "/polar", Account: "nobody", Prefix: dir + "/base", Sum: sum, Files: []string{dir + "/pg/postgresql.conf"}}
+		node := foundNode{Pgdata: dir + "/pg", Data: dir + "/polar", Account: "nobody", Prefix: dir + "/base", Sum: sum,
+			Files: []string{dir + "/pg/postgresql.conf"}}
 		action := func(state string, change func(*foundNode)) *adoptAction {
 			n := node
 			if change != nil {
@@ -38,7 +39,8 @@ func TestAdopt(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			a := taskstest.NewAction(t, "polardb_adopt", map[string]any{"pgdata": dir + "/pg", "polardata": dir + "/polar", "home": dir + "/engine/home", "user": "nobody",
+			a := taskstest.NewAction(t, "polardb_adopt", map[string]any{"pgdata": dir + "/pg", "polardata": dir + "/polar", "home": dir +
+				"/engine/home", "user": "nobody",
 				"cluster": "demo", "found": found, "state": state, "variables": map[string]any{"polardb_port": 7}}, &taskstest.FakeLocal{})
 			w, is := a.(*adoptAction)
 			if !is {
@@ -65,7 +67,8 @@ func TestAdopt(t *testing.T) {
 			}
 			return answer
 		}
-		if answer := run(action("begun", func(n *foundNode) { n.Sum = strings.Repeat("0", 64) })); answer.Status == 0 || !strings.Contains(string(answer.Stderr), "was replaced") {
+		if answer := run(action("begun", func(n *foundNode) { n.Sum = strings.Repeat("0", 64) })); answer.Status == 0 ||
+			!strings.Contains(string(answer.Stderr), "was replaced") {
 			t.Errorf("another engine: %d %s", answer.Status, answer.Stderr)
 		}
 		if answer := run(action("begun", nil)); answer.Status != 0 {

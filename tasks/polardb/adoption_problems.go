@@ -105,7 +105,8 @@ func (a *adoptionAction) unfitNode(name string) []string {
 	case "other":
 		add("the replication password (polardb_replication_password, or POLARDB_REPLICATION_PASSWORD) is not the one in its polar_dma.conf")
 	case "not given":
-		add("the replication password is not given: it stands in its polar_dma.conf; set POLARDB_REPLICATION_PASSWORD, or polardb_replication_password")
+		add("the replication password is not given: it stands in its polar_dma.conf; set POLARDB_REPLICATION_PASSWORD, or " +
+			"polardb_replication_password")
 	}
 	if own, err := dma.ParseAddress(n.Own); n.Own != "" && err != nil {
 		add("the members know it as %s: %v", n.Own, err)
@@ -115,13 +116,15 @@ func (a *adoptionAction) unfitNode(name string) []string {
 		add("it listens on port %d, and the members know it as %s", n.Port, n.Own)
 	}
 	says, _ := a.args.Says[name].(map[string]any)
-	for key, is := range map[string]any{"polardb_user": n.Account, "polardb_pgdata": n.Pgdata, "polardb_polardata": n.Data, "polardb_port": n.Port} {
+	for key, is := range map[string]any{"polardb_user": n.Account, "polardb_pgdata": n.Pgdata, "polardb_polardata": n.Data,
+		"polardb_port": n.Port} {
 		text, err := convert.Text(says[key])
 		if err != nil || text == fmt.Sprint(is) || text == map[string]string{"polardb_user": defaultAccount, "polardb_pgdata": defaultPgdata,
 			"polardb_polardata": defaultPolardata, "polardb_port": fmt.Sprint(dma.DefaultPort)}[key] || says[key] == nil {
 			continue
 		}
-		if key == "polardb_pgdata" && path.Clean(text) == path.Clean(n.Given) || key == "polardb_polardata" && path.Clean(text) == path.Clean(n.Datadir) {
+		if key == "polardb_pgdata" && path.Clean(text) == path.Clean(n.Given) || key == "polardb_polardata" &&
+			path.Clean(text) == path.Clean(n.Datadir) {
 			add("%s is %s in the inventory, which leads to %v: write that", key, text, is)
 			continue
 		}
@@ -150,7 +153,8 @@ func (a *adoptionAction) memberProblems(found adoptionFound) []string {
 		}
 		for own, name := range byAddress {
 			if members[own] == "" && !a.nodes[name].Ours {
-				list = append(list, fmt.Sprintf("%s is %s, and %s, which leads, does not list it: two clusters, or a node that was dropped?", name, own, found.leader.Node))
+				list = append(list, fmt.Sprintf("%s is %s, and %s, which leads, does not list it: two clusters, or a node that was dropped?", name,
+					own, found.leader.Node))
 			}
 		}
 	} else {
@@ -168,7 +172,8 @@ func (a *adoptionAction) memberProblems(found adoptionFound) []string {
 	}
 	for member, by := range members {
 		if byAddress[member] == "" {
-			list = append(list, fmt.Sprintf("%s is a member by %s, and no host of the group %s: put it into the inventory, or drop it first", member, by, a.args.Group))
+			list = append(list, fmt.Sprintf("%s is a member by %s, and no host of the group %s: put it into the inventory, or drop it first",
+				member, by, a.args.Group))
 		}
 	}
 	return list
@@ -184,7 +189,8 @@ func (a *adoptionAction) askedProblems(found adoptionFound, vars map[string]map[
 	}
 	if refused := passwordRefused(found.survey, a.args.LoginUser); refused != nil {
 		add("the nodes refuse the role %s, a superuser with the name of the account that runs the engine: set polardb_password "+
-			"(by default POLARDB_REPLICATION_PASSWORD) to its password, or make it: CREATE ROLE %s SUPERUSER LOGIN PASSWORD '…'", a.args.LoginUser, a.args.LoginUser)
+			"(by default POLARDB_REPLICATION_PASSWORD) to its password, or make it: CREATE ROLE %s SUPERUSER LOGIN PASSWORD "+
+			"'…'", a.args.LoginUser, a.args.LoginUser)
 		return list
 	}
 	begun := slices.ContainsFunc(a.names, func(name string) bool { return a.nodes[name].Begun })
@@ -225,7 +231,8 @@ func (a *adoptionAction) outProblems(found adoptionFound, vars map[string]map[st
 		says, _ := a.args.Says[name].(map[string]any)
 		for key, value := range vars[name] {
 			if have, known := says[key]; !known || !sameVariable(have, value) {
-				return []string{fmt.Sprintf("the inventory does not say yet how %s is set up (%s): have it written with -e inventory_out=FILE", name, key)}
+				return []string{fmt.Sprintf("the inventory does not say yet how %s is set up (%s): have it written with -e inventory_out=FILE", name,
+					key)}
 			}
 		}
 	}

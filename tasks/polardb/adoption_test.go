@@ -14,20 +14,24 @@ import (
 
 // handMade is a node as somebody made it.
 func handMade(number string) foundNode {
-	return foundNode{PID: 7, Pgdata: "/home/pg/data", Given: "/home/pg/data", Data: "/home/pg/polar", Datadir: "/home/pg/polar/", Account: "pg", Group: "pg",
+	return foundNode{PID: 7, Pgdata: "/home/pg/data", Given: "/home/pg/data", Data: "/home/pg/polar", Datadir: "/home/pg/polar/",
+		Account: "pg", Group: "pg",
 		Home: "/home/pg", Prefix: "/home/pg/base", Version: "postgres (PostgreSQL) 11.9", Sum: strings.Repeat("ab", 32), Port: 5432, System: "7",
 		Own: "10.0.0." + number + ":5432", Members: "10.0.0.1:15432#5N;10.0.0.2:15432#5N;10.0.0.3:15432#5N@" + number, Password: "same",
-		Settings: []foundSetting{{"polar_hostid", number, "f"}, {"max_connections", "300", "f"}, {"polar_datadir", "file-dio:///home/pg/polar/", "f"}},
-		DMA:      map[string]string{"polar_enable_dma": "on", "polar_dma_repl_user": "repl", "polar_dma_repl_appname": "standby_pg" + number},
-		HBA:      []string{"local all all trust", "host all all 10.0.0.0/8 md5"}}
+		Settings: []foundSetting{{"polar_hostid", number, "f"}, {"max_connections", "300", "f"},
+			{"polar_datadir", "file-dio:///home/pg/polar/", "f"}},
+		DMA: map[string]string{"polar_enable_dma": "on", "polar_dma_repl_user": "repl", "polar_dma_repl_appname": "standby_pg" + number},
+		HBA: []string{"local all all trust", "host all all 10.0.0.0/8 md5"}}
 }
 
-func planAdoption(t *testing.T, change func(map[string]foundNode, map[string]any, *adoptionFound)) (problems []string, values map[string]any) {
+func planAdoption(t *testing.T, change func(map[string]foundNode, map[string]any, *adoptionFound)) (problems []string,
+	values map[string]any) {
 	t.Helper()
 	nodes := map[string]foundNode{"node1": handMade("1"), "node2": handMade("2"), "node3": handMade("3")}
 	args := map[string]any{"cluster": "demo", "out": filepath.Join(t.TempDir(), "out.yml"), "says": map[string]any{}}
 	found := adoptionFound{roles: map[string]storedRole{"pg": {true, true}, "repl": {true, true}}, made: madeWith{"C", "C", "UTF8"},
-		leader: dma.View{Node: "node1", Cluster: []dma.Member{{IPPort: "10.0.0.1:15432", Role: dma.Leader}, {IPPort: "10.0.0.2:15432"}, {IPPort: "10.0.0.3:15432"}}}}
+		leader: dma.View{Node: "node1", Cluster: []dma.Member{{IPPort: "10.0.0.1:15432", Role: dma.Leader}, {IPPort: "10.0.0.2:15432"},
+			{IPPort: "10.0.0.3:15432"}}}}
 	if change != nil {
 		change(nodes, args, &found)
 	}
@@ -38,7 +42,8 @@ func planAdoption(t *testing.T, change func(map[string]foundNode, map[string]any
 			t.Fatal(err)
 		}
 		given[name] = v
-		base[name] = map[string]any{"polar_hostid": name[4:], "polar_datadir": "file-dio://" + n.Data, "unix_socket_directories": "/run/polardb-demo"}
+		base[name] = map[string]any{"polar_hostid": name[4:], "polar_datadir": "file-dio://" + n.Data,
+			"unix_socket_directories": "/run/polardb-demo"}
 	}
 	for _, number := range []string{"1", "2", "3"} {
 		list = append(list, map[string]any{"name": "node" + number, "address": "10.0.0." + number})
@@ -146,9 +151,10 @@ func TestAdoptionRefuses(t *testing.T) {
 func TestFragment(t *testing.T) {
 	vars := map[string]map[string]any{}
 	for _, name := range []string{"node1", "no: 2"} {
-		vars[name] = map[string]any{"polardb_cluster": "demo", "polardb_port": 5432, "polardb_address": "10.0.0.1", "polardb_unit_hardening": false,
-			"polardb_settings":  map[string]any{"log_line_prefix": "%m 'x' \"y\" \\z #no", "a.b": "on", "c": "012", "d": "", "e": "ö\u202e\n", "f": "8MB", "g": "{{ no }}"},
-			"polardb_hba_first": []any{`host "a b" all 0.0.0.0/0 md5`, "local all all trust"}}
+		vars[name] = map[string]any{"polardb_cluster": "demo", "polardb_port": 5432, "polardb_address": "10.0.0.1",
+			"polardb_unit_hardening": false,
+			"polardb_settings":       map[string]any{"log_line_prefix": "%m 'x' \"y\" \\z #no", "a.b": "on", "c": "012", "d": "", "e": "ö\u202e\n", "f": "8MB", "g": "{{ no }}"},
+			"polardb_hba_first":      []any{`host "a b" all 0.0.0.0/0 md5`, "local all all trust"}}
 	}
 	vars["no: 2"]["polardb_port"] = 6000
 	text := fragment("polardb", []string{"node1", "no: 2"}, vars)
@@ -161,8 +167,10 @@ func TestFragment(t *testing.T) {
 	}
 	group := read["polardb"]
 	if !reflect.DeepEqual(group.Vars["polardb_settings"], vars["node1"]["polardb_settings"]) ||
-		!reflect.DeepEqual(group.Vars["polardb_hba_first"], vars["node1"]["polardb_hba_first"]) || group.Vars["polardb_unit_hardening"] != false ||
-		group.Hosts["no: 2"]["polardb_port"] != 6000 || group.Hosts["node1"]["polardb_address"] != "10.0.0.1" || group.Vars["polardb_port"] != nil {
+		!reflect.DeepEqual(group.Vars["polardb_hba_first"], vars["node1"]["polardb_hba_first"]) ||
+		group.Vars["polardb_unit_hardening"] != false ||
+		group.Hosts["no: 2"]["polardb_port"] != 6000 || group.Hosts["node1"]["polardb_address"] != "10.0.0.1" ||
+		group.Vars["polardb_port"] != nil {
 		t.Errorf("%s\nis read as %v", text, read)
 	}
 	if !strings.Contains(text, `!unsafe "{{ no }}"`) {

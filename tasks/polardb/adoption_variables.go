@@ -34,7 +34,8 @@ func (a *adoptionAction) variables(name string, found adoptionFound) map[string]
 	if found.made.encoding != "" {
 		v["polardb_locale"], v["polardb_encoding"] = found.made.collate, found.made.encoding
 	}
-	for role, key := range map[string]string{n.Account: "polardb_password_encryption", a.replicationUser(): "polardb_replication_password_encryption"} {
+	for role, key := range map[string]string{n.Account: "polardb_password_encryption",
+		a.replicationUser(): "polardb_replication_password_encryption"} {
 		if stored, known := found.roles[role]; known {
 			v[key] = map[bool]string{true: "md5", false: "scram-sha-256"}[stored.md5]
 		}
@@ -175,6 +176,7 @@ func (n *foundNode) writesElsewhere() bool {
 	command := n.setting("archive_command")
 	places := append(slices.Clone(n.Tablespaces), n.setting("log_directory"), n.setting("stats_temp_directory"))
 	return command != "" && command != "(disabled)" || slices.ContainsFunc(places, func(p string) bool {
-		return slices.ContainsFunc([]string{"/usr", "/etc", "/boot", "/home", "/root", "/run/user"}, func(dir string) bool { return under(p, dir) })
+		return slices.ContainsFunc([]string{"/usr", "/etc", "/boot", "/home", "/root", "/run/user"},
+			func(dir string) bool { return under(p, dir) })
 	})
 }

@@ -96,10 +96,12 @@ func TestBackupWhereAnotherAccountOwns(t *testing.T) {
 				a := taskstest.Work[*backupAction](t, action)
 				_, err := taskstest.PlanOn(t, h, action)
 				leader := dma.View{Node: "a"}
-				r, failed := h.Run(context.Background(), remote.Command{Script: a.script("polardb_backup", leader, nil, backupTools{"polar_basebackup", c.packs}),
+				r, failed := h.Run(context.Background(), remote.Command{Script: a.script("polardb_backup", leader, nil,
+					backupTools{"polar_basebackup", c.packs}),
 					Stdin: []byte("secret")})
 				if failed == nil && r.Status == 0 {
-					r, failed = h.Run(context.Background(), remote.Command{Script: a.script("polardb_backup_finish", leader, nil, backupTools{"polar_basebackup", c.packs}),
+					r, failed = h.Run(context.Background(), remote.Command{Script: a.script("polardb_backup_finish", leader, nil,
+						backupTools{"polar_basebackup", c.packs}),
 						Stdin: []byte("described")})
 				}
 				if failed != nil {

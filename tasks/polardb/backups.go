@@ -33,10 +33,12 @@ var backupsModule = tasks.Define(tasks.Module{
 		"A directory that is not a backup is passed over.",
 	},
 	Returns: []tasks.Return{
-		{Name: "backups", Type: "list", Doc: "of each backup: name, path, host, cluster, source, taken (UTC), lsn, bytes, data (the bytes that are restored), " +
+		{Name: "backups", Type: "list", Doc: "of each backup: name, path, host, cluster, source, taken (UTC), lsn, bytes, data (the bytes that " +
+			"are restored), " +
 			"compressed (zstd, gzip, or empty), whole, and reason, " +
 			"which tells why it is not whole"},
-		{Name: "schedules", Type: "list", Doc: "where the host takes backups into the directory by itself: host, cluster, active, and of the last run " +
+		{Name: "schedules", Type: "list", Doc: "where the host takes backups into the directory by itself: host, cluster, active, and of the " +
+			"last run " +
 			"began (UTC), result (ok, failed, or elsewhere: another member takes it), name and said"},
 	},
 	Examples: `- polardb_backups:
@@ -52,7 +54,8 @@ var backupsModule = tasks.Define(tasks.Module{
 		a.Dir = dir
 	}
 	if a.Read && !a.Here {
-		return nil, &tasks.ArgError{Module: "polardb_backups", Arg: "verify", Problem: "is for backups of the control node; polardb_verify_backup is for those of a host"}
+		return nil, &tasks.ArgError{Module: "polardb_backups", Arg: "verify",
+			Problem: "is for backups of the control node; polardb_verify_backup is for those of a host"}
 	}
 	if !a.Here && !path.IsAbs(a.Dir) {
 		return nil, &tasks.ArgError{Module: "polardb_backups", Arg: "dir", Problem: fmt.Sprintf("must be an absolute path, not %q", a.Dir)}
@@ -112,7 +115,8 @@ func (b *backupsAction) Plan(found keptBackups) (tasks.Plan, error) {
 	for _, s := range found.Schedules {
 		schedules = append(schedules, s.values(found.host))
 	}
-	plan := tasks.Plan{Msg: fmt.Sprintf("%d backup%s in %s", len(list), many, b.args.Dir), Values: map[string]any{"backups": list, "schedules": schedules}}
+	plan := tasks.Plan{Msg: fmt.Sprintf("%d backup%s in %s", len(list), many, b.args.Dir),
+		Values: map[string]any{"backups": list, "schedules": schedules}}
 	if found.Fault != "" {
 		plan.Warnings = []string{found.Fault}
 	}
@@ -142,7 +146,8 @@ func (s backupSchedule) values(host string) map[string]any {
 	if s.When > 0 {
 		began = time.Unix(s.When, 0).UTC().Format(time.RFC3339)
 	}
-	return map[string]any{"host": host, "cluster": s.Cluster, "began": began, "result": s.Result, "name": s.Name, "said": s.Said, "active": s.Active}
+	return map[string]any{"host": host, "cluster": s.Cluster, "began": began, "result": s.Result, "name": s.Name, "said": s.Said,
+		"active": s.Active}
 }
 
 // keptBackup is a backup as it lies on a host.
@@ -268,8 +273,8 @@ func (b *backupAction) prune(ctx context.Context, h tasks.Host) ([]string, error
 	return pruneBackups(ctx, h, a.Dir, a.User, a.Cluster, path.Base(a.To), a.Keep, a.KeepDays)
 }
 
-// pruneBackups removes the backups in a directory that have outlived the new one, and returns their names. It removes nothing unless the new one is
-// whole as it lies there.
+// pruneBackups removes the backups in a directory that have outlived the new one, and returns their names. It removes nothing unless the
+// new one is whole as it lies there.
 func pruneBackups(ctx context.Context, h tasks.Host, dir, owner, cluster, newest string, keep, days int) ([]string, error) {
 	found, err := listBackups(ctx, h, dir, owner)
 	if err != nil {

@@ -19,7 +19,8 @@ var noon = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 
 // wholeBackup is the description of a backup, with changes, and what lies there.
 func wholeBackup(name string, change func(*backupDescription)) keptBackup {
-	d := backupDescription{Format: 1, Cluster: "demo", SystemID: "7123", Superuser: "polardb", Engine: backupEngine{"11.9", "1.1.20", "20240430"},
+	d := backupDescription{Format: 1, Cluster: "demo", SystemID: "7123", Superuser: "polardb",
+		Engine: backupEngine{"11.9", "1.1.20", "20240430"},
 		Source: "node2", SourceRole: "follower", Host: "node2", TakenBy: "me@here", Started: noon, Ended: noon, Timeline: 1,
 		StartLSN: "0/2000028", EndLSN: "0/2000130", Consensus: backupConsensus{2, 70, 71}, Bytes: 1000, Files: 10, Pgdata: 100, Polardata: 900,
 		Spaces: []backupTablespace{}, Sums: backupSums{"sha256", "SHA256SUMS", strings.Repeat("ab", 32)}}

@@ -39,11 +39,15 @@ var copyBackupModule = tasks.Define(tasks.Module{
 	Name:    "polardb_copy_backup",
 	Summary: "Copy a backup to this host from another host of the inventory, or from the control node",
 	Notes: []string{
-		"The backup goes through the control node, from one SSH connection into the other; it is not written down there, and a part of it at most is in memory. " +
+		"The backup goes through the control node, from one SSH connection into the other; it is not written down there, and a part of it at " +
+			"most is in memory. " +
 			"polardb_fetch_backup brings one to the control node.",
-		"Room is looked for before anything is written. The copy has no description (backup.json) until every file of it has been read and compared " +
-			"with the checksums that were written when the backup was taken: what was cut off is unfinished, is never restored, and the next run begins it anew.",
-		"When it is whole, backups of the cluster in dir that are older than keep_days, or more than keep, are removed, and unfinished ones. The one on the other host stays, unless move is given.",
+		"Room is looked for before anything is written. The copy has no description (backup.json) until every file of it has been read and " +
+			"compared " +
+			"with the checksums that were written when the backup was taken: what was cut off is unfinished, is never restored, and the next run " +
+			"begins it anew.",
+		"When it is whole, backups of the cluster in dir that are older than keep_days, or more than keep, are removed, and unfinished ones. " +
+			"The one on the other host stays, unless move is given.",
 	},
 	Returns: []tasks.Return{
 		{Name: "path", Type: "str", Doc: "where the copy lies"},
@@ -132,7 +136,8 @@ func (c *copyBackupAction) Ask(ctx context.Context, h tasks.Host, _ tasks.Found)
 // look looks at what is where the copy is to be.
 func (c *copyBackupAction) look(ctx context.Context, h tasks.Host, found *copyBackupFound, name string) error {
 	a := c.args
-	answer, err := h.Shell().Run(ctx, remote.Command{Script: scripts.Script("polardb_copy_look", script.Values{"TO": path.Join(a.Dir, name), "OWNER": a.User})})
+	answer, err := h.Shell().Run(ctx, remote.Command{Script: scripts.Script("polardb_copy_look",
+		script.Values{"TO": path.Join(a.Dir, name), "OWNER": a.User})})
 	if err == nil {
 		err = files.ScriptFailed(answer)
 	}
@@ -171,12 +176,14 @@ func (c *copyBackupAction) Plan(found copyBackupFound) (tasks.Plan, copyBackupFo
 	}
 	switch {
 	case len(found.Holds) > 0 && !(found.State == "begun" && found.Cluster == found.described.Cluster):
-		return refuse("nothing was written; remove it, or name another directory", "%s is not empty, and is not that backup: %s", to, strings.Join(found.Holds, " "))
+		return refuse("nothing was written; remove it, or name another directory", "%s is not empty, and is not that backup: %s", to,
+			strings.Join(found.Holds, " "))
 	case found.described.storedBytes()+spareBytes > found.Free:
 		return refuse("nothing was written", "there is no room in %s: the backup needs %d MB, and %d MB are free",
 			a.Dir, (found.described.storedBytes()+spareBytes)>>20+1, found.Free>>20)
 	}
-	return tasks.Plan{Change: true, Msg: fmt.Sprintf("copy the backup %s of %s, %d MB, taken %s", found.theirs.Name, a.From, found.described.storedBytes()>>20,
+	return tasks.Plan{Change: true, Msg: fmt.Sprintf("copy the backup %s of %s, %d MB, taken %s", found.theirs.Name, a.From,
+		found.described.storedBytes()>>20,
 		found.described.Ended.UTC().Format(time.RFC3339)), Values: values}, found, nil
 }
 
@@ -184,7 +191,8 @@ func (c *copyBackupAction) Plan(found copyBackupFound) (tasks.Plan, copyBackupFo
 func (a *copyBackupArgs) unfitPlace(found *copyBackupFound, to string) (hint, unfit string) {
 	switch {
 	case !found.Account:
-		return "nothing was changed. Name one that is there as polardb_user of this host, such as root", fmt.Sprintf("there is no account %s on this host", a.User)
+		return "nothing was changed. Name one that is there as polardb_user of this host, such as root", fmt.Sprintf("there is no account %s "+
+			"on this host", a.User)
 	case found.Stranger != "":
 		return "whoever can replace the directory can read the data and its passwords: name another, or give the directory to root",
 			fmt.Sprintf("%s is not a safe place for a backup: %s", to, found.Stranger)
@@ -193,7 +201,8 @@ func (a *copyBackupArgs) unfitPlace(found *copyBackupFound, to string) (hint, un
 	case found.Kind == "file":
 		return "name another directory", to + " is a file"
 	case a.Ready && found.Free < spareBytes:
-		return "nothing was changed. Make room, or name another directory (polardb_backups)", fmt.Sprintf("there is no room in %s: %d MB are free", a.Dir, found.Free>>20)
+		return "nothing was changed. Make room, or name another directory (polardb_backups)", fmt.Sprintf("there is no room in %s: %d MB are "+
+			"free", a.Dir, found.Free>>20)
 	}
 	return "", ""
 }
@@ -238,14 +247,16 @@ func (c *copyBackupAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan
 	if _, err := files.RunPlan(ctx, h.Shell(), finish); err != nil {
 		return tasks.Result{}, err
 	}
-	result := tasks.Result{Changed: true, Values: p.Values, Msg: fmt.Sprintf("%s is the backup of %s, each of its %d files as it was written", to, a.From, found.described.Files)}
+	result := tasks.Result{Changed: true, Values: p.Values, Msg: fmt.Sprintf("%s is the backup of %s, each of its %d files as it was written",
+		to, a.From, found.described.Files)}
 	removed, err := pruneBackups(ctx, h, a.Dir, a.User, found.described.Cluster, name, a.Keep, a.KeepDays)
 	result.Values["removed"] = convert.AnyTexts(removed)
 	if len(removed) > 0 {
 		result.Msg += "; removed " + strings.Join(removed, ", ")
 	}
 	if err != nil {
-		return result, &tasks.Failure{Msg: result.Msg + ", and older ones could not be removed", Err: err, Hint: "the copy is whole; look into " + a.Dir}
+		return result, &tasks.Failure{Msg: result.Msg + ", and older ones could not be removed", Err: err,
+			Hint: "the copy is whole; look into " + a.Dir}
 	}
 	if a.Move {
 		return result, moved(ctx, h, a.from(), name, found.described.Cluster, &result)

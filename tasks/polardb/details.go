@@ -68,7 +68,8 @@ const (
 
 // details asks all nodes at once, each within lookLimit, and returns the details by the node's name. Those of a host that
 // cannot be reached are empty.
-func (c *ClusterArgs) details(ctx context.Context, h tasks.Host, list []WantedNode, survey dma.Survey, backups backupsOf) map[string]nodeDetails {
+func (c *ClusterArgs) details(ctx context.Context, h tasks.Host, list []WantedNode, survey dma.Survey,
+	backups backupsOf) map[string]nodeDetails {
 	all := make([]nodeDetails, len(list))
 	var wg sync.WaitGroup
 	for i, n := range list {
@@ -132,7 +133,8 @@ func (d *nodeDetails) readServer(ctx context.Context, conn *pgx.Conn) error {
 		d.Pending = append(d.Pending, string(row[0]))
 	}
 	for _, row := range results[4].Rows {
-		if m := takenOut.FindStringSubmatch(string(row[0])); m != nil && !slices.Contains(d.Pending, m[1]) && !slices.Contains(pinnedSettings, m[1]) {
+		if m := takenOut.FindStringSubmatch(string(row[0])); m != nil && !slices.Contains(d.Pending, m[1]) &&
+			!slices.Contains(pinnedSettings, m[1]) {
 			d.Pending = append(d.Pending, m[1])
 		}
 	}
@@ -339,7 +341,8 @@ func (d nodeDetails) values() map[string]any {
 		}
 	}
 	if last := d.Backups.Last; !last.When.IsZero() {
-		m["scheduled_backup"] = map[string]any{"began": last.When.UTC().Format(time.RFC3339), "result": last.Result, "name": last.Name, "said": last.Said}
+		m["scheduled_backup"] = map[string]any{"began": last.When.UTC().Format(time.RFC3339), "result": last.Result, "name": last.Name,
+			"said": last.Said}
 	}
 	if d.Archive.Waiting >= 0 {
 		m["archive_waiting"] = d.Archive.Waiting

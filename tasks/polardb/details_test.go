@@ -33,7 +33,8 @@ func TestDetailsScript(t *testing.T) {
 		if err := os.MkdirAll(filepath.Join(dir, "back ups", name), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		text := "{\n  \"cluster\": \"" + cluster + "\",\n  \"source\": \"n\",\n  \"ended\": \"" + ended + "\",\n  \"sub\": {\n    \"cluster\": \"no\"\n  }\n}\n"
+		text := "{\n  \"cluster\": \"" + cluster + "\",\n  \"source\": \"n\",\n  \"ended\": \"" + ended +
+			"\",\n  \"sub\": {\n    \"cluster\": \"no\"\n  }\n}\n"
 		if err := os.WriteFile(filepath.Join(dir, "back ups", name, descriptionFile), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -52,7 +53,8 @@ func TestDetailsScript(t *testing.T) {
 		}
 		look := func(d, p string) nodeDetails {
 			out, err := exec.Command(shell[0],
-				append(shell[1:], "-c", scripts.Script("polardb_details", script.Values{"PGDATA": d, "POLARDATA": p, "BACKUPS": dir + "/back ups"}))...).Output()
+				append(shell[1:], "-c", scripts.Script("polardb_details",
+					script.Values{"PGDATA": d, "POLARDATA": p, "BACKUPS": dir + "/back ups"}))...).Output()
 			if err != nil {
 				t.Fatalf("%v: %v", shell, err)
 			}

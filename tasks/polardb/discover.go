@@ -44,7 +44,8 @@ var discoverModule = tasks.Define(tasks.Module{
 `,
 }, func(a *discoverArgs, _ tasks.Local) (tasks.Action, error) {
 	if !script.IsUnitName(a.Cluster) || strings.HasPrefix(a.Cluster, ".") {
-		return nil, &tasks.ArgError{Module: "polardb_discover", Arg: "cluster", Problem: fmt.Sprintf("is not the name of a cluster: %q", a.Cluster)}
+		return nil, &tasks.ArgError{Module: "polardb_discover", Arg: "cluster",
+			Problem: fmt.Sprintf("is not the name of a cluster: %q", a.Cluster)}
 	}
 	return tasks.Ask(&discoverAction{a}), nil
 })
@@ -182,7 +183,8 @@ func (f *discovered) choose(a *discoverArgs) (foundNode, *discoveredServer) {
 		}
 		var node foundNode
 		if err := node.parse(n.Text); err != nil || node.Pgdata != n.Pgdata {
-			return foundNode{Fault: "the note of what was taken over cannot be read: move " + a.Cluster + "'s directory under " + stateDir + " away"}, nil
+			return foundNode{Fault: "the note of what was taken over cannot be read: move " + a.Cluster + "'s directory under " +
+				stateDir + " away"}, nil
 		}
 		node.Begun, node.Ours = true, n.Done
 		at := slices.IndexFunc(f.Servers, func(s discoveredServer) bool { return s.Pgdata == n.Pgdata })
@@ -231,9 +233,11 @@ func (f *discovered) choose(a *discoverArgs) (foundNode, *discoveredServer) {
 
 // readOptions reads the command line of a server: the settings on it, and options that are none.
 func readOptions(words []string) (settings []foundSetting, stray []string) {
-	short := map[byte]string{'p': "port", 'h': "listen_addresses", 'k': "unix_socket_directories", 'N': "max_connections", 'B': "shared_buffers"}
+	short := map[byte]string{'p': "port", 'h': "listen_addresses", 'k': "unix_socket_directories", 'N': "max_connections",
+		'B': "shared_buffers"}
 	set := func(name, value string) {
-		settings = append(settings, foundSetting{strings.ToLower(strings.ReplaceAll(strings.TrimSpace(name), "-", "_")), strings.TrimSpace(value), "the command line"})
+		settings = append(settings, foundSetting{strings.ToLower(strings.ReplaceAll(strings.TrimSpace(name), "-", "_")),
+			strings.TrimSpace(value), "the command line"})
 	}
 	for i := 1; i < len(words); i++ {
 		word := words[i]
@@ -344,7 +348,8 @@ func (d *discoverAction) read(ctx context.Context, h tasks.Host, node *foundNode
 	node.Fault = cmp.Or(node.Fault, r.fault)
 	node.Datadir = strings.TrimPrefix(strings.TrimPrefix(node.setting("polar_datadir"), "file-dio://"), "file://")
 	if !path.IsAbs(node.Datadir) {
-		node.Fault = cmp.Or(node.Fault, fmt.Sprintf("polar_datadir is %q: only a local directory is taken over (file-dio://…)", node.setting("polar_datadir")))
+		node.Fault = cmp.Or(node.Fault, fmt.Sprintf("polar_datadir is %q: only a local directory is taken over (file-dio://…)",
+			node.setting("polar_datadir")))
 		return nil
 	}
 	return d.data(ctx, h, node)

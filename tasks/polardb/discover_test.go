@@ -90,7 +90,8 @@ func TestConfReader(t *testing.T) {
 
 func TestChooseServer(t *testing.T) {
 	server := func(dir string) discoveredServer {
-		return discoveredServer{PID: 7, Pgdata: dir, Given: dir, Port: "5432", Account: "pg", Prefix: "/opt/pg", Command: []byte("postgres\n-D\n" + dir + "\n")}
+		return discoveredServer{PID: 7, Pgdata: dir, Given: dir, Port: "5432", Account: "pg", Prefix: "/opt/pg",
+			Command: []byte("postgres\n-D\n" + dir + "\n")}
 	}
 	note, _ := json.Marshal(&foundNode{Pgdata: "/a/pgdata", Account: "pg"})
 	type marker = struct {
@@ -126,7 +127,8 @@ func TestChooseServer(t *testing.T) {
 		"a spoiled note": {found: discovered{Notes: []noted{{"/a/pgdata", []byte("{"), false}}}, fault: "cannot be read"},
 	} {
 		node, _ := c.found.choose(&discoverArgs{Cluster: "demo", Pgdata: c.pgdata})
-		if (c.fault == "") != (node.Fault == "") || !strings.Contains(node.Fault, c.fault) || node.Ours != c.ours || node.Begun != c.begun || node.Pgdata != c.chosen {
+		if (c.fault == "") != (node.Fault == "") || !strings.Contains(node.Fault, c.fault) || node.Ours != c.ours || node.Begun != c.begun ||
+			node.Pgdata != c.chosen {
 			t.Errorf("%s: %+v", name, node)
 		}
 	}

@@ -25,7 +25,8 @@ var endpointModule = tasks.Define(tasks.Module{
 	Name:    "polardb_endpoint",
 	Summary: "Find out whether a host can carry the virtual address of a cluster",
 	Notes: []string{
-		"Changes nothing. Refused are an address that is a member's or in none of the interface's networks, an interface that is not there, and an address that the host " +
+		"Changes nothing. Refused are an address that is a member's or in none of the interface's networks, an interface that is not there, " +
+			"and an address that the host " +
 			"has already from somebody else.",
 		"Whether another host answers for the address is told in answers: one that does may be a member that holds it.",
 	},
@@ -104,7 +105,8 @@ func (e *endpointAction) Plan(found tasks.Found) (tasks.Plan, error) {
 	a := e.args
 	switch {
 	case !said.IP:
-		return tasks.Plan{}, &tasks.Failure{Msg: "the host has no program ip, by which interfaces are known", Hint: "install it (Debian: iproute2, Red Hat: iproute)"}
+		return tasks.Plan{}, &tasks.Failure{Msg: "the host has no program ip, by which interfaces are known",
+			Hint: "install it (Debian: iproute2, Red Hat: iproute)"}
 	case said.Held && !said.Configured:
 		return tasks.Plan{}, &tasks.Failure{Msg: "the host has the address " + a.Address + " already, and polarbook did not give it to it",
 			Hint: "take it away there, or choose another address (polardb_endpoint); nothing was changed"}
@@ -115,11 +117,13 @@ func (e *endpointAction) Plan(found tasks.Found) (tasks.Plan, error) {
 			Hint: "name the one that is to carry " + a.Address + ": interface in polardb_endpoint; nothing was changed"}
 	}
 	if len(networks) == 0 {
-		return tasks.Plan{}, &tasks.Failure{Msg: "the host has no interface " + a.Interface + " with an IPv4 address; it has " + strings.Join(interfaces(said.Addresses), ", "),
+		return tasks.Plan{}, &tasks.Failure{Msg: "the host has no interface " + a.Interface + " with an IPv4 address; it has " +
+			strings.Join(interfaces(said.Addresses), ", "),
 			Hint: "correct interface in polardb_endpoint, or leave it out; nothing was changed"}
 	}
 	if !slices.ContainsFunc(networks, func(n netip.Prefix) bool { return hasHost(n, e.address) }) {
-		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is no host's address in a network of %s, which has %s", a.Address, carrier, prefixes(networks)),
+		return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("%s is no host's address in a network of %s, which has %s", a.Address, carrier,
+			prefixes(networks)),
 			Hint: "choose an address of that network that no host has (polardb_endpoint); nothing was changed"}
 	}
 	msg := "the host can carry " + a.Address + " on " + carrier

@@ -23,7 +23,8 @@ var endpointPortModule = tasks.Define(tasks.Module{
 	Name:    "polardb_endpoint_port",
 	Summary: "Find out whether a host can serve ports of a cluster's endpoint",
 	Notes: []string{
-		"Changes nothing. Refused are a port that somebody else listens on, an address that the host does not have, and an SELinux that keeps HAProxy from the server's port.",
+		"Changes nothing. Refused are a port that somebody else listens on, an address that the host does not have, and an SELinux that keeps " +
+			"HAProxy from the server's port.",
 	},
 	Returns: []tasks.Return{
 		{Name: "program", Type: "str", Doc: "where the program is; empty: it is not installed"},
@@ -60,7 +61,8 @@ type endpointPortAction struct{ args *endpointPortArgs }
 
 func (e *endpointPortAction) Probe() string {
 	a := e.args
-	return scripts.Script("polardb_endpoint_port", script.Values{"PORTS": strings.Join(a.Ports, " "), "UNIT": a.Unit, "FILE": a.File, "PROGRAM": a.Program, "ADDRESS": a.Address})
+	return scripts.Script("polardb_endpoint_port", script.Values{"PORTS": strings.Join(a.Ports, " "), "UNIT": a.Unit, "FILE": a.File,
+		"PROGRAM": a.Program, "ADDRESS": a.Address})
 }
 
 // endpointPortFound is the answer of the probe.
@@ -89,7 +91,8 @@ func (e *endpointPortAction) Plan(found tasks.Found) (tasks.Plan, error) {
 		case slices.Contains(said.Own, p):
 			serves = append(serves, p)
 		case slices.Contains(said.Taken, p):
-			return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("somebody listens on port %s already (ss -ltnp 'sport = :%s' on the host says who)", p, p),
+			return tasks.Plan{}, &tasks.Failure{Msg: fmt.Sprintf("somebody listens on port %s already (ss -ltnp 'sport = :%s' on the host says "+
+				"who)", p, p),
 				Hint: "choose another port in polardb_endpoint (port, readers_port, check_port); nothing was changed"}
 		}
 	}

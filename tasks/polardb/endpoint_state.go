@@ -215,7 +215,8 @@ func (s endpointState) remarks(list []WantedNode, leader string) []string {
 			case "absent":
 				all = append(all, fmt.Sprintf("%s has no unit %s, as others do: %s", e.name, unit, run))
 			default:
-				all = append(all, fmt.Sprintf("%s: the unit %s does not run (%s): systemctl start %[2]s there; journalctl -u %[2]s says why", e.name, unit, state))
+				all = append(all, fmt.Sprintf("%s: the unit %s does not run (%s): systemctl start %[2]s there; journalctl -u %[2]s says why",
+					e.name, unit, state))
 			}
 		}
 		all = append(all, s.unknown(list, e)...)
@@ -225,10 +226,12 @@ func (s endpointState) remarks(list []WantedNode, leader string) []string {
 	}
 	switch holders := s.holders(); {
 	case len(holders) > 1:
-		all = append(all, fmt.Sprintf("%s have the endpoint's address %s at the same time: clients may reach the wrong one: journalctl -u %s there",
+		all = append(all, fmt.Sprintf("%s have the endpoint's address %s at the same time: clients may reach the wrong one: journalctl -u %s "+
+			"there",
 			strings.Join(holders, " and "), s.wanted.address, s.wanted.unit))
 	case len(holders) == 0 && leader != "" && s.answered(leader):
-		all = append(all, fmt.Sprintf("no host has the endpoint's address %s, though %s leads: journalctl -u %s there", s.wanted.address, leader, s.wanted.unit))
+		all = append(all, fmt.Sprintf("no host has the endpoint's address %s, though %s leads: journalctl -u %s there", s.wanted.address,
+			leader, s.wanted.unit))
 	case len(holders) == 1 && leader != "" && holders[0] != leader:
 		all = append(all, fmt.Sprintf("%s has the endpoint's address %s, and %s leads; if that lasts: journalctl -u %s on both",
 			holders[0], s.wanted.address, leader, s.wanted.unit))

@@ -48,7 +48,8 @@ func TestEndpointState(t *testing.T) {
 		},
 		"nobody has it, and the leader's host does not answer": {args: address, line: "10.0.0.100: no host has it", says: map[string]string{"node2": runs, "node3": runs}},
 		"two have it": {
-			args: address, line: "10.0.0.100: node1 and node2 have it", says: map[string]string{"node1": runs + "held yes\n", "node2": runs + "held yes\n", "node3": runs},
+			args: address, line: "10.0.0.100: node1 and node2 have it",
+			says:    map[string]string{"node1": runs + "held yes\n", "node2": runs + "held yes\n", "node3": runs},
 			remarks: []string{"node1 and node2 have the endpoint's address 10.0.0.100 at the same time"},
 		},
 		"another has it": {
@@ -57,12 +58,14 @@ func TestEndpointState(t *testing.T) {
 		},
 		"a unit is off": {
 			args: address, line: "10.0.0.100: node1 has it",
-			says:    map[string]string{"node1": runs + "held yes\n", "node2": "unit polardb-demo-endpoint failed\n", "node3": "unit polardb-demo-endpoint absent\n"},
+			says: map[string]string{"node1": runs + "held yes\n", "node2": "unit polardb-demo-endpoint failed\n",
+				"node3": "unit polardb-demo-endpoint absent\n"},
 			remarks: []string{"node2: the unit polardb-demo-endpoint does not run (failed)", "node3 has no unit polardb-demo-endpoint"},
 		},
 		"it was never set up": {
 			args: address, line: "10.0.0.100: no host has it",
-			says:    map[string]string{"node1": "unit polardb-demo-endpoint absent\n", "node2": "unit polardb-demo-endpoint absent\n", "node3": "unit polardb-demo-endpoint absent\n"},
+			says: map[string]string{"node1": "unit polardb-demo-endpoint absent\n", "node2": "unit polardb-demo-endpoint absent\n",
+				"node3": "unit polardb-demo-endpoint absent\n"},
 			remarks: []string{"no host that answers has a part in it: polarbook run endpoint.yml"},
 		},
 		"HAProxy runs": {
@@ -81,7 +84,8 @@ func TestEndpointState(t *testing.T) {
 			},
 		},
 		"a proxy does not answer": {
-			args: haproxy, line: "HAProxy runs on 1 of 2: node1", says: map[string]string{"node1": answers + proxy + servers, "node2": answers, "node3": answers},
+			args: haproxy, line: "HAProxy runs on 1 of 2: node1", says: map[string]string{"node1": answers + proxy + servers, "node2": answers,
+				"node3": answers},
 			remarks: []string{"proxy1: whether HAProxy runs there is not known: no route to host"},
 		},
 	} {

@@ -34,9 +34,11 @@ var fetchBackupModule = tasks.Define(tasks.Module{
 	Name:    "polardb_fetch_backup",
 	Summary: "Copy a backup from this host to the control node",
 	Notes: []string{
-		"The backup gets a directory of its own in dest that only the user can enter, with one archive (data.tar) of its files and its description (backup.json). " +
+		"The backup gets a directory of its own in dest that only the user can enter, with one archive (data.tar) of its files and its " +
+			"description (backup.json). " +
 			"A part of it at most is in memory.",
-		"Room is looked for before anything is written. The description is written last, when the archive has been read again and each file in it compared " +
+		"Room is looked for before anything is written. The description is written last, when the archive has been read again and each file in " +
+			"it compared " +
 			"with the checksums that were written when the backup was taken: what was cut off is unfinished, and the next run begins it anew.",
 		"When it is whole, backups of the cluster in dest that are older than keep_days, or more than keep, are removed, and unfinished ones.",
 		"It holds the cluster's data and the password of replication, as the one on the host does.",
@@ -121,7 +123,8 @@ func (f *fetchBackupAction) Plan(found fetchBackupFound) (tasks.Plan, fetchBacku
 		return refuse("nothing was changed. Make room, or name another directory (polardb_local_backups)",
 			"there is no room in %s of the control node: %d MB are free", a.Dest, found.free>>20)
 	case a.Ready:
-		return tasks.Plan{Msg: fmt.Sprintf("%s of the control node can take a backup: %d MB are free", a.Dest, found.free>>20), Values: values}, found, nil
+		return tasks.Plan{Msg: fmt.Sprintf("%s of the control node can take a backup: %d MB are free", a.Dest, found.free>>20),
+			Values: values}, found, nil
 	case found.unfit != "" || d.Cluster != a.Cluster:
 		hint, unfit := unfitToCopy(from, a.Name, a.Cluster, found.name, d, found.unfit)
 		return refuse(hint, "%s", unfit)
@@ -136,7 +139,8 @@ func (f *fetchBackupAction) Plan(found fetchBackupFound) (tasks.Plan, fetchBacku
 		return refuse("nothing was written", "there is no room in %s of the control node: the backup needs %d MB, and %d MB are free",
 			a.Dest, (d.storedBytes()+spareBytes)>>20+1, found.free>>20)
 	}
-	return tasks.Plan{Change: true, Msg: fmt.Sprintf("copy the backup %s, %d MB, taken %s, to %s of the control node", found.name, d.storedBytes()>>20,
+	return tasks.Plan{Change: true, Msg: fmt.Sprintf("copy the backup %s, %d MB, taken %s, to %s of the control node", found.name,
+		d.storedBytes()>>20,
 		d.Ended.UTC().Format(time.RFC3339), to), Values: values}, found, nil
 }
 
@@ -150,7 +154,8 @@ func (f *fetchBackupAction) Apply(ctx context.Context, h tasks.Host, p tasks.Pla
 	a, d := f.args, found.described
 	to := filepath.Join(a.Dest, found.name)
 	if err := f.fetch(ctx, h, found.name, d); err != nil {
-		return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("the backup %s was not copied to %s of the control node", found.name, to), Err: err, Hint: runAgain}
+		return tasks.Result{}, &tasks.Failure{Msg: fmt.Sprintf("the backup %s was not copied to %s of the control node", found.name, to),
+			Err: err, Hint: runAgain}
 	}
 	result := tasks.Result{Changed: true, Values: p.Values,
 		Msg: fmt.Sprintf("%s of the control node is the backup, each of its %d files as it was written", to, d.storedFiles())}
@@ -160,7 +165,8 @@ func (f *fetchBackupAction) Apply(ctx context.Context, h tasks.Host, p tasks.Pla
 		result.Msg += "; removed " + strings.Join(removed, ", ")
 	}
 	if err != nil {
-		return result, &tasks.Failure{Msg: result.Msg + ", and older ones could not be removed", Err: err, Hint: "the copy is whole; look into " + a.Dest}
+		return result, &tasks.Failure{Msg: result.Msg + ", and older ones could not be removed", Err: err,
+			Hint: "the copy is whole; look into " + a.Dest}
 	}
 	if a.Move {
 		return result, moved(ctx, h, backupPlace{h.Name(), a.Dir, a.User}, found.name, d.Cluster, &result)

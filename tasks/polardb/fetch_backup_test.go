@@ -68,7 +68,8 @@ func TestFetchAndCopyBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := f.Apply(t.Context(), cutting, tasks.Plan{Values: map[string]any{}}, found); err == nil || !strings.Contains(err.Error(), "cut off") {
+		if _, err := f.Apply(t.Context(), cutting, tasks.Plan{Values: map[string]any{}}, found); err == nil ||
+			!strings.Contains(err.Error(), "cut off") {
 			t.Errorf("a copy that was cut off: %v", err)
 		}
 		if list, _ := (backupsHere{dir + "/laptop"}).list(); len(list.List) != 1 || len(list.List[0].Description) > 0 {
@@ -94,7 +95,8 @@ func TestFetchAndCopyBack(t *testing.T) {
 		if err := os.WriteFile(archive, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := taskstest.MustFail(t, h, "polardb_copy_backup", back, local, "not what was written"); !strings.Contains(fmt.Sprint(err), "not what was written: polardata/global/pg_control") {
+		if err := taskstest.MustFail(t, h, "polardb_copy_backup", back, local, "not what was written"); !strings.Contains(fmt.Sprint(err),
+			"not what was written: polardata/global/pg_control") {
 			t.Error(err)
 		}
 		listed, err := listBackups(t.Context(), h, dir+"/c", "nobody")

@@ -32,7 +32,8 @@ var firewallModule = tasks.Define(tasks.Module{
 		"Whoever reaches the consensus port can vote, so only the members may: any other rule that accepts just this port, " +
 			"for everybody or from one source, is removed. The same goes for the client port when clients are named; " +
 			"when none are, it is open to everybody and other rules for it stay.",
-		"With rules=port the port is any, such as a proxy's: it is open to members and clients, or to everybody when neither are named, and there is no consensus port.",
+		"With rules=port the port is any, such as a proxy's: it is open to members and clients, or to everybody when neither are named, and " +
+			"there is no consensus port.",
 		"With rules=vrrp the rules for the two ports are left alone, and so are those that accept VRRP from others: somebody else may need them.",
 		"Rules of another form (ranges of ports, services, with a priority, a log or an interface) are never touched.",
 	},

@@ -44,9 +44,12 @@ func fragment(group string, names []string, vars map[string]map[string]any) stri
 }
 
 // fragmentOrder is the order in which variables are read best; others follow.
-var fragmentOrder = []string{"polardb_cluster", "polardb_address", "polardb_port", "polardb_role", "polardb_user", "polardb_user_group", "polardb_user_home",
-	"polardb_pgdata", "polardb_polardata", "polardb_replication_user", "polardb_password_encryption", "polardb_replication_password_encryption",
-	"polardb_locale", "polardb_encoding", "polardb_hosts_file", "polardb_unit_hardening", "polardb_settings", "polardb_dma_settings", "polardb_hba_first",
+var fragmentOrder = []string{"polardb_cluster", "polardb_address", "polardb_port", "polardb_role", "polardb_user", "polardb_user_group",
+	"polardb_user_home",
+	"polardb_pgdata", "polardb_polardata", "polardb_replication_user", "polardb_password_encryption",
+	"polardb_replication_password_encryption",
+	"polardb_locale", "polardb_encoding", "polardb_hosts_file", "polardb_unit_hardening", "polardb_settings", "polardb_dma_settings",
+	"polardb_hba_first",
 	"polardb_hba"}
 
 func writeVars(b *strings.Builder, indent string, vars map[string]any) {

@@ -70,7 +70,8 @@ func (i *initdbAction) Plan(f tasks.Found) (tasks.Plan, error) {
 	}
 	if s.Restoring != "" {
 		return tasks.Plan{}, &tasks.Failure{Msg: "a restore of " + s.Restoring + " was begun here and is not finished",
-			Hint: "nothing was changed. Finish it: polarbook run restore.yml -e from=" + s.Restoring + ", or remove what there is of it with destroy.yml"}
+			Hint: "nothing was changed. Finish it: polarbook run restore.yml -e from=" + s.Restoring +
+				", or remove what there is of it with destroy.yml"}
 	}
 	if s.Whole(&a.NodeArgs) {
 		if s.outdated(&a.NodeArgs) {

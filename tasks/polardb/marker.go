@@ -44,7 +44,8 @@ func (a *NodeArgs) kept() string { return a.base() + ".conf-before" }
 // script returns a script about a node, filled in with the values that every such script may take, and with more.
 func (a *NodeArgs) script(name string, more script.Values, words ...string) string {
 	all := script.Values{
-		"PGDATA": a.Pgdata, "POLARDATA": a.Polardata, "MARKER": a.marker(), "FORMER": a.formerMarker(), "KEPT": a.kept(), "OWN": a.base() + ".own",
+		"PGDATA": a.Pgdata, "POLARDATA": a.Polardata, "MARKER": a.marker(), "FORMER": a.formerMarker(), "KEPT": a.kept(),
+		"OWN":   a.base() + ".own",
 		"OWNER": a.User, "CLUSTER": a.Cluster, "BIN": a.Home + "/current/bin", "LIB": a.Home + "/current/lib",
 		"CLIENT": fmt.Sprintf("%04X", a.Port), "CONSENSUS": fmt.Sprintf("%04X", dma.ConsensusPort(a.Port)),
 	}

@@ -94,7 +94,8 @@ func TestOSPackagesScripts(t *testing.T) {
 	const rpm = `case $* in *-K*) echo "$2: $(cat "$KEYS")" ;; *--test*) cat "$SAID" >&2; [ ! -s "$SAID" ] ;; *-qp*) echo oldlib ;; -q*) [ -e "$OLD" ] ;; *) echo "rpm $*" >>"$DONE" ;; esac`
 	taskstest.EachShell(t, func(t *testing.T, h *taskstest.LocalHost, dir string) {
 		said, done, keys, old := filepath.Join(dir, "said"), filepath.Join(dir, "done"), filepath.Join(dir, "keys"), filepath.Join(dir, "old")
-		environment := strings.Join([]string{"SAID='" + said + "'", "DONE='" + done + "'", "KEYS='" + keys + "'", "OLD='" + old + "'", "export SAID DONE KEYS OLD", ""}, "\n")
+		environment := strings.Join([]string{"SAID='" + said + "'", "DONE='" + done + "'", "KEYS='" + keys + "'", "OLD='" + old + "'",
+			"export SAID DONE KEYS OLD", ""}, "\n")
 		taskstest.Pretend(t, dir, map[string]string{"apt-get": apt, "dpkg": ":", "rpm": rpm, "dnf": `echo "dnf $*" >>"$DONE"`})
 		for _, c := range []struct{ name, format, signed, says, keys, old, want, done, try string }{
 			{name: "deb", format: "deb", done: "sent/common.deb"},
@@ -127,7 +128,8 @@ func TestOSPackagesScripts(t *testing.T) {
 			if err := os.MkdirAll(place, 0o755); err != nil {
 				t.Fatal(err)
 			}
-			text := scripts.Script("polardb_os_install", script.Values{"DIR": place, "FORMAT": c.format, "NAMES": "liba1 common", "SIGNED": c.signed, "TRY": c.try}, "libpgp1.deb", "common.deb")
+			text := scripts.Script("polardb_os_install", script.Values{"DIR": place, "FORMAT": c.format, "NAMES": "liba1 common",
+				"SIGNED": c.signed, "TRY": c.try}, "libpgp1.deb", "common.deb")
 			answer, err := h.Run(t.Context(), remote.Command{Script: environment + text})
 			if err != nil {
 				t.Fatal(err)

@@ -47,5 +47,6 @@ func (a *OwnFilesArgs) copied(ctx context.Context, s tasks.Shell, node *NodeArgs
 	if err := (tasks.Found{Result: r}).Decode(&said); err != nil || len(said.Foreign) == 0 {
 		return nil, err
 	}
-	return []string{strings.Join(said.Foreign, " and ") + " in " + node.Pgdata + " is that of " + source + ": put the node's own there and restart it"}, nil
+	return []string{strings.Join(said.Foreign, " and ") + " in " + node.Pgdata + " is that of " + source +
+		": put the node's own there and restart it"}, nil
 }

@@ -59,7 +59,8 @@ func TestOwnFilesComeBack(t *testing.T) {
 	for range 2 {
 		h := &taskstest.LocalHost{Words: taskstest.ShellsFor(t)[0]}
 		warnings, err := own.copied(context.Background(), h, a, stepCopy, "node1")
-		if want := "never.crt in " + a.Pgdata + " is that of node1: put the node's own there and restart it"; err != nil || len(warnings) != 1 || warnings[0] != want {
+		if want := "never.crt in " + a.Pgdata + " is that of node1: put the node's own there and restart it"; err != nil || len(warnings) != 1 ||
+			warnings[0] != want {
 			t.Fatal(err, warnings)
 		}
 		for _, name := range []string{"server.pem", "tls/server.key"} {

@@ -28,7 +28,8 @@ func TestPacker(t *testing.T) {
 			t.Errorf("%s of %q: %q, %q", c.wanted, c.there, got, problem)
 		}
 	}
-	for _, c := range []struct{ with, there, want string }{{"zstd", "gzip", "no program zstd: install the package zstd"}, {"gzip", "gzip", ""}, {"", "", ""}} {
+	for _, c := range []struct{ with, there, want string }{{"zstd", "gzip", "no program zstd: install the package zstd"},
+		{"gzip", "gzip", ""}, {"", "", ""}} {
 		d := &backupDescription{Bytes: 9, Files: 8}
 		if c.with != "" {
 			d.Packed = &backupPacked{c.with, 5, 2}
@@ -67,7 +68,8 @@ func newPackedHost(t *testing.T, h *taskstest.LocalHost, dir string) *packedHost
 	if out, err := taskstest.Sh(t, "chmod -R a+rx '"+dir+"/home' && cd '"+dir+"' && install -d -o nobody b data && mkdir first"); err != nil {
 		t.Fatal(out, err)
 	}
-	action := taskstest.NewAction(t, "polardb_backup", map[string]any{"to": dir + "/b/a", "home": dir + "/home", "user": "nobody", "cluster": "demo",
+	action := taskstest.NewAction(t, "polardb_backup", map[string]any{"to": dir + "/b/a", "home": dir + "/home", "user": "nobody",
+		"cluster":              "demo",
 		"replication_password": "x", "login_password": "y", "nodes": []any{map[string]any{"name": "a", "address": "10.0.0.1"}}}, &taskstest.FakeLocal{Dir: dir})
 	return &packedHost{t, h, dir, taskstest.Work[*backupAction](t, action)}
 }
@@ -77,7 +79,8 @@ func (p *packedHost) take(with string) *backupCopy {
 	p.t.Helper()
 	tools := backupTools{"polar_basebackup", with}
 	spaces := []tablespace{{oid: 16384, name: "ts1", location: p.dir + "/ts1"}}
-	r, err := p.h.Run(p.t.Context(), remote.Command{Script: p.spec.script("polardb_backup", dma.View{Node: "a"}, spaces, tools), Stdin: []byte("secret")})
+	r, err := p.h.Run(p.t.Context(), remote.Command{Script: p.spec.script("polardb_backup", dma.View{Node: "a"}, spaces, tools),
+		Stdin: []byte("secret")})
 	if err != nil || r.Status != 0 {
 		p.t.Fatalf("%v, %d: %s", err, r.Status, r.Stderr)
 	}
@@ -92,7 +95,8 @@ func (p *packedHost) take(with string) *backupCopy {
 			d.Format, d.Packed = packedFormat, &backupPacked{copied.Packed, copied.Stored, copied.Stores}
 		}
 	})
-	r, err = p.h.Run(p.t.Context(), remote.Command{Script: p.spec.script("polardb_backup_finish", dma.View{Node: "a"}, spaces, tools), Stdin: k.Description})
+	r, err = p.h.Run(p.t.Context(), remote.Command{Script: p.spec.script("polardb_backup_finish", dma.View{Node: "a"}, spaces, tools),
+		Stdin: k.Description})
 	if err != nil || r.Status != 0 {
 		p.t.Fatalf("%v, %d: %s", err, r.Status, r.Stderr)
 	}
@@ -140,7 +144,8 @@ func restorePacked(p *packedHost, with string) {
 	if got := p.sh("ls b/a b/a/tablespaces; find b/a ! -user nobody"); strings.Contains(got, "pgdata\n") || strings.Contains(got, "16384\n") {
 		t.Errorf("it has\n%s", got)
 	}
-	action := taskstest.NewAction(t, "polardb_restore", map[string]any{"pgdata": dir + "/data/pgdata", "polardata": dir + "/data/polardata", "home": dir + "/home",
+	action := taskstest.NewAction(t, "polardb_restore", map[string]any{"pgdata": dir + "/data/pgdata", "polardata": dir + "/data/polardata",
+		"home": dir + "/home",
 		"user": "nobody", "cluster": "demo", "from": dir + "/b/a", "tablespaces": map[string]any{"ts1": dir + "/other/ts"}}, &taskstest.FakeLocal{Dir: dir})
 	r := taskstest.Work[*restoreAction](t, action)
 	r.args.state, r.check = dir+"/state", true
@@ -216,7 +221,8 @@ func TestBackupThatStaysUnpacked(t *testing.T) {
 				if _, reason := listed.List[0].described(); reason != "" {
 					t.Error(reason)
 				}
-				if got := p.sh("cd b/a && sha256sum -c --quiet SHA256SUMS && ls -A . tablespaces"); strings.Contains(got, "tar") || strings.Contains(got, ".plain") {
+				if got := p.sh("cd b/a && sha256sum -c --quiet SHA256SUMS && ls -A . tablespaces"); strings.Contains(got, "tar") ||
+					strings.Contains(got, ".plain") {
 					t.Errorf("it has\n%s", got)
 				}
 			})

@@ -47,16 +47,19 @@ var replayModule = tasks.Define(tasks.Module{
 		"Runs between polardb_restore and the first start: the server runs alone, without consensus and without TCP, replays the log, " +
 			"begins a timeline of its own and is stopped. time=end takes all that there is of the log, and without time and lsn " +
 			"the data stays as the backup has it, on a timeline that the archive does not have yet.",
-		"Checks beforehand that the archive has the log without a gap from the backup's beginning on, over all timelines, that the time is after " +
+		"Checks beforehand that the archive has the log without a gap from the backup's beginning on, over all timelines, that the time is " +
+			"after " +
 			"the backup's end, and not after the last file of the log was archived. The engine itself would go to the end of the log, " +
 			"and say nothing (observed on 11.9): where that happens all the same the data counts as half restored, and the module fails.",
-		"Without timeline a time is looked for on the timeline on which the cluster was then, by when each was archived, and a position on the newest " +
+		"Without timeline a time is looked for on the timeline on which the cluster was then, by when each was archived, and a position on the " +
+			"newest " +
 			"one that has it. The history of the new timeline and the file in which it begins are put into the archive.",
 		"A replay that was killed goes on; one that was killed while the server ended it is begun anew by the next run.",
 		"In check mode a node whose server is stopped counts as if its data had been removed.",
 	},
 	Returns: []tasks.Return{
-		{Name: "reached", Type: "str", Doc: "when the last transaction that was taken had been committed (UTC); empty when there was none after the backup"},
+		{Name: "reached", Type: "str", Doc: "when the last transaction that was taken had been committed (UTC); empty when there was none " +
+			"after the backup"},
 	},
 	Examples: `- polardb_replay:
     pgdata: /var/lib/polardb/pgdata
@@ -78,7 +81,8 @@ var replayModule = tasks.Define(tasks.Module{
 		a.HolderDir = path.Dir(a.From)
 	}
 	if !path.IsAbs(a.Archive) || strings.ContainsAny(a.Archive, unfitForPaths) {
-		return nil, &tasks.ArgError{Module: "polardb_replay", Arg: "archive", Problem: fmt.Sprintf("must be an absolute path without blanks and the like, not %q", a.Archive)}
+		return nil, &tasks.ArgError{Module: "polardb_replay", Arg: "archive",
+			Problem: fmt.Sprintf("must be an absolute path without blanks and the like, not %q", a.Archive)}
 	}
 	var arg, problem string
 	if a.target, arg, problem = a.aim(); problem != "" {
@@ -99,7 +103,8 @@ func (a *replayArgs) aim() (target replayTarget, arg, problem string) {
 	case a.Time != "":
 		t, ok := zonedTime(a.Time)
 		if !ok {
-			return target, "time", fmt.Sprintf("must be a time with its zone, such as 2026-11-26 03:00:00+08 or 2026-11-25T19:00:00Z, or end, not %q", a.Time)
+			return target, "time", fmt.Sprintf("must be a time with its zone, such as 2026-11-26 03:00:00+08 or 2026-11-25T19:00:00Z, or end, not "+
+				"%q", a.Time)
 		}
 		text := t.UTC().Format("2006-01-02 15:04:05.999999") + "+00"
 		return replayTarget{line: "recovery_target_time = '" + text + "'", text: text, must: true, time: t}, "", ""
@@ -122,7 +127,8 @@ func zonedTime(text string) (time.Time, bool) {
 				return t, true
 			}
 		}
-		if t, err := time.Parse(day, strings.TrimSuffix(strings.TrimSuffix(text, " UTC"), " GMT")); err == nil && len(text) > len(day) && text[len(text)-1] > '9' {
+		if t, err := time.Parse(day, strings.TrimSuffix(strings.TrimSuffix(text, " UTC"), " GMT")); err == nil && len(text) > len(day) &&
+			text[len(text)-1] > '9' {
 			return t, true
 		}
 	}
@@ -211,7 +217,8 @@ func (r *replayAction) Plan(found replayFound) (tasks.Plan, replayFound, error) 
 	case !r.begun(s) && !r.check:
 		return refuse("%s has no data that was restored from %s", a.Pgdata, a.From)
 	case found.Noted != "" && r.begun(s) && found.Noted != a.target.text:
-		return refuse("a restore to %s was begun here and is not finished: finish it, or remove what there is of it with destroy.yml", found.Noted)
+		return refuse("a restore to %s was begun here and is not finished: finish it, or remove what there is of it with destroy.yml",
+			found.Noted)
 	case found.Replayed && r.begun(s):
 		return nothing("the data is that of " + a.target.text)
 	}
@@ -225,7 +232,8 @@ func (r *replayAction) Plan(found replayFound) (tasks.Plan, replayFound, error) 
 	}
 	msg := fmt.Sprintf("replay the log of %s on the timeline %d up to %s", a.directory(found.backup), timeline, a.target.text)
 	if s.Postgres == "" {
-		return tasks.Plan{Change: true, Unknown: "the engine is not installed under " + a.Home + "/current yet", Msg: msg, Values: values}, found, nil
+		return tasks.Plan{Change: true, Unknown: "the engine is not installed under " + a.Home + "/current yet", Msg: msg,
+			Values: values}, found, nil
 	}
 	return tasks.Plan{Change: true, Msg: msg, Values: values}, found, nil
 }
@@ -347,7 +355,8 @@ func (a *replayArgs) byPosition(found replayFound) (int64, string) {
 			problem = unfit
 		}
 		way, _ := wayTo(id, found.Histories)
-		if n := len(way); a.target.lsn == 0 || n < 2 || id <= found.backup.Timeline || a.target.lsn > way[n-1].from || wayHas(way, found.backup) != "" {
+		if n := len(way); a.target.lsn == 0 || n < 2 || id <= found.backup.Timeline || a.target.lsn > way[n-1].from ||
+			wayHas(way, found.backup) != "" {
 			return 0, problem
 		}
 		id = way[len(way)-2].timeline
@@ -366,7 +375,8 @@ func (a *replayArgs) along(found replayFound, timeline int64) string {
 	case problem != "":
 		return problem
 	case t.time.After(chain.newest):
-		return fmt.Sprintf("the archive's log ends before that: its last file is from %s (LSN %s)%s. All that there is: -e time=end", newest, lsnText(chain.end), gap)
+		return fmt.Sprintf("the archive's log ends before that: its last file is from %s (LSN %s)%s. All that there is: -e time=end", newest,
+			lsnText(chain.end), gap)
 	case t.lsn >= chain.end:
 		return fmt.Sprintf("the archive's log ends at LSN %s (%s)%s. All that there is: -e time=end", lsnText(chain.end), newest, gap)
 	case a.Time == "end" && gap != "":
@@ -391,7 +401,8 @@ func (r *replayAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, fo
 	timeline, _ := a.judge(found)
 	h.Say("replaying the log up to " + a.target.text)
 	v := a.marking(found.state)
-	v["POSTGRES"], v["TIMEOUT"], v["SUPERUSER"], v["TARGET"], v["must"] = found.state.Postgres, a.Timeout, a.Superuser, a.target.text, a.target.must
+	v["POSTGRES"], v["TIMEOUT"], v["SUPERUSER"] = found.state.Postgres, a.Timeout, a.Superuser
+	v["TARGET"], v["must"] = a.target.text, a.target.must
 	v["ARCHIVE"], v["own_archive"] = a.directory(found.backup), found.backup.Cluster == a.Cluster && found.There
 	lines := []string{
 		"restore_command = '" + restoreCommand(a.directory(found.backup), timeline, found.newest()) + "'",
@@ -418,7 +429,8 @@ func (r *replayAction) Apply(ctx context.Context, h tasks.Host, p tasks.Plan, fo
 		return tasks.Result{}, err
 	}
 	if said.Cut {
-		return tasks.Result{}, &tasks.Failure{Msg: "the replay was cut off before, while its server began a timeline of its own: what is there cannot be told from what is not",
+		return tasks.Result{}, &tasks.Failure{Msg: "the replay was cut off before, while its server began a timeline of its own: what is there " +
+			"cannot be told from what is not",
 			Hint: "run restore.yml again with the same point: it starts over"}
 	}
 	last := "there was no transaction after the backup"

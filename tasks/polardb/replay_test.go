@@ -131,8 +131,10 @@ func TestBranches(t *testing.T) {
 	at := func(hour, minute int) int64 { return time.Date(2026, 11, 28, hour, minute, 0, 0, time.UTC).Unix() }
 	two := timelineHistory{ID: "00000002", Made: at(12, 0), Text: "1 0/1730000 no recovery target specified;"}
 	three := timelineHistory{ID: "00000003", Made: at(13, 10), Text: two.Text + "2 0/6000130 no recovery target specified;"}
-	five := timelineHistory{ID: "00000005", Made: at(14, 0), Text: three.Text + "3 0/7000200 before 2026-11-28 13:20:07+00;;4 0/7000300 no recovery target specified;"}
-	seven := timelineHistory{ID: "00000007", Made: at(15, 0), Text: three.Text + "3 0/6000050 before 2026-11-28 13:05:07+00;;6 0/60000F8 no recovery target specified;"}
+	five := timelineHistory{ID: "00000005", Made: at(14, 0), Text: three.Text +
+		"3 0/7000200 before 2026-11-28 13:20:07+00;;4 0/7000300 no recovery target specified;"}
+	seven := timelineHistory{ID: "00000007", Made: at(15, 0), Text: three.Text +
+		"3 0/6000050 before 2026-11-28 13:05:07+00;;6 0/60000F8 no recovery target specified;"}
 	file := func(minute int, names ...string) (all []walFile) {
 		for _, n := range names {
 			all = append(all, walFile{n, mib, at(13, minute)})
@@ -179,7 +181,8 @@ func TestBranches(t *testing.T) {
 		found := replayFound{There: true, Files: c.files, Histories: c.histories,
 			backup: &backupDescription{Timeline: 2, StartLSN: "0/4000060", EndLSN: "0/50048C8", Ended: time.Unix(at(13, 1), 0)}}
 		timeline, problem := a.judge(found)
-		if got := fmt.Sprint(timeline); problem == "" && got != c.want || problem != "" && !slices.ContainsFunc(strings.Split(c.want, "|"), func(w string) bool { return strings.Contains(problem, w) }) {
+		if got := fmt.Sprint(timeline); problem == "" && got != c.want || problem != "" &&
+			!slices.ContainsFunc(strings.Split(c.want, "|"), func(w string) bool { return strings.Contains(problem, w) }) {
 			t.Errorf("%s: %d %s, want %s", name, timeline, problem, c.want)
 		}
 	}
@@ -202,8 +205,9 @@ func TestFilesAreFetched(t *testing.T) {
 			t.Logf("%s is not here", shell[0])
 			continue
 		}
-		for name, want := range map[string]string{"00000003.history": "text of 00000003.history", "000000030000000000000005": "text of 000000030000000000000005",
-			"00000002.history": "-", "00000004.history": "", "0000000A.history": "", "0000000C.history": "text of 0000000C.history", "0000000D.history": "-",
+		for name, want := range map[string]string{"00000003.history": "text of 00000003.history",
+			"000000030000000000000005": "text of 000000030000000000000005",
+			"00000002.history":         "-", "00000004.history": "", "0000000A.history": "", "0000000C.history": "text of 0000000C.history", "0000000D.history": "-",
 			"000000030000000000000006": "-"} {
 			to := filepath.Join(t.TempDir(), "RECOVERY")
 			text := strings.NewReplacer("%%", "%", "%f", name, "%p", to).Replace(command)
@@ -274,8 +278,9 @@ func TestReplayPlan(t *testing.T) {
 // TestArchiveIsRead runs the script that lists an archive, and takes its words.
 func TestArchiveIsRead(t *testing.T) {
 	archive := t.TempDir()
-	for name, size := range map[string]int{"000000020000000000000004": 4096, "000000020000000100000000": 8192, "00000002000000000000000A.partial": 1,
-		".000000020000000000000005.7": 1, "0000000B0000000000000005.partial": 1, "notes": 1, "00000002.history": 0} {
+	for name, size := range map[string]int{"000000020000000000000004": 4096, "000000020000000100000000": 8192,
+		"00000002000000000000000A.partial": 1,
+		".000000020000000000000005.7":      1, "0000000B0000000000000005.partial": 1, "notes": 1, "00000002.history": 0} {
 		if err := os.WriteFile(filepath.Join(archive, name), make([]byte, size), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -288,7 +293,8 @@ func TestArchiveIsRead(t *testing.T) {
 	if err := os.MkdirAll(filepath.Dir(a.marker()), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(strings.TrimSuffix(a.marker(), ".node")+".replay", []byte("target=LSN 0/5\nstate=done\nreached=2026\n"), 0o600); err != nil {
+	if err := os.WriteFile(strings.TrimSuffix(a.marker(), ".node")+".replay", []byte("target=LSN 0/5\nstate=done\nreached=2026\n"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, shell := range [][]string{{"dash"}, {"bash", "--posix"}, {"busybox", "sh"}} {
@@ -308,7 +314,8 @@ func TestArchiveIsRead(t *testing.T) {
 			return found
 		}
 		all := look("0000000000000000")
-		if len(all.Files) != 2 || len(all.Histories) != 2 || !all.There || all.Noted != "LSN 0/5" || !all.Replayed || all.Reached != "2026" || all.Newest != "0000000B" ||
+		if len(all.Files) != 2 || len(all.Histories) != 2 || !all.There || all.Noted != "LSN 0/5" || !all.Replayed || all.Reached != "2026" ||
+			all.Newest != "0000000B" ||
 			all.Histories[1].Made == 0 {
 			t.Errorf("%v: %+v", shell, all)
 		}

@@ -45,7 +45,8 @@ var restoreModule = tasks.Define(tasks.Module{
 		"The copy has none of what made the backup's source a member: its consensus meta, recovery.conf and the pinned paths. " +
 			"Write this node's own configuration and run polardb_meta with founder before starting it.",
 		"Of own_files those that polardb_destroy kept are put back; of one that this node never had a warning says whose it is.",
-		"The restore is noted under /var/lib/polarbook until state: finished, so that a run that was killed can go on, and only with the same backup.",
+		"The restore is noted under /var/lib/polarbook until state: finished, so that a run that was killed can go on, and only with the same " +
+			"backup.",
 	},
 	Returns: []tasks.Return{
 		{Name: "from", Type: "str", Doc: "the backup"},
@@ -238,8 +239,10 @@ func (a *restoreArgs) places(d *backupDescription) ([]tablespace, string) {
 				return nil, fmt.Sprintf("its tablespaces %s and %s would lie inside one another (%s)", other.name, s.Name, to)
 			}
 		}
-		if under(to, a.Pgdata) || under(to, a.Polardata) || under(a.Pgdata, to) || under(a.Polardata, to) || under(to, a.From) || under(a.From, to) {
-			return nil, fmt.Sprintf("its tablespace %s would lie in %s, which is inside another directory of the node or the backup, or around it", s.Name, to)
+		if under(to, a.Pgdata) || under(to, a.Polardata) || under(a.Pgdata, to) || under(a.Polardata, to) || under(to, a.From) ||
+			under(a.From, to) {
+			return nil, fmt.Sprintf("its tablespace %s would lie in %s, which is inside another directory of the node or the backup, or around it",
+				s.Name, to)
 		}
 		spaces = append(spaces, tablespace{oid: s.OID, name: s.Name, location: to})
 	}
@@ -318,7 +321,8 @@ func (r *restoreAction) Plan(found restoreFound) (tasks.Plan, restoreFound, erro
 	case s.Restoring != "" && s.Whole(&a.NodeArgs):
 		return tasks.Plan{Msg: "the node has the data of " + a.From, Values: values}, found, nil
 	case s.PID != 0:
-		return tasks.Plan{}, found, &tasks.Failure{Msg: fmt.Sprintf("the server runs (process %d)", s.PID), Hint: "nothing was changed; stop it first"}
+		return tasks.Plan{}, found, &tasks.Failure{Msg: fmt.Sprintf("the server runs (process %d)", s.PID),
+			Hint: "nothing was changed; stop it first"}
 	}
 	if err := s.Refuse(&a.NodeArgs); err != nil {
 		return tasks.Plan{}, found, err

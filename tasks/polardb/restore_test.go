@@ -250,7 +250,8 @@ func TestRestoreOnHost(t *testing.T) {
 		}
 		got, err := taskstest.Sh(t, "cd '"+dir+"'; cat data/pgdata/PG_VERSION other/ts/PG_11_1/1 data/pgdata/pg_tblspc/16384/PG_11_1/1; readlink data/pgdata/pg_tblspc/16384; "+
 			"find data other/ts ! -user nobody -mindepth 1; ls data/pgdata data/polardata/polar_dma; cat state/demo/*.restore")
-		want := "11\nrows\nrows\n" + dir + "/other/ts\ndata/pgdata:\nPG_VERSION\npg_tblspc\npolarbook.id\n\ndata/polardata/polar_dma:\n" + dir + "/b/a\n"
+		want := "11\nrows\nrows\n" + dir + "/other/ts\ndata/pgdata:\nPG_VERSION\npg_tblspc\npolarbook.id\n\ndata/polardata/polar_dma:\n" + dir +
+			"/b/a\n"
 		if err != nil || got != want {
 			t.Errorf("got\n%s\nwant\n%s", got, want)
 		}

@@ -58,7 +58,8 @@ func (r *roleAction) Ask(ctx context.Context, h tasks.Host, _ tasks.Found) (sqlF
 
 func (r *roleAction) query() string {
 	name := dma.Literal(r.args.Name)
-	columns := []string{"rolsuper", "rolcanlogin", "rolreplication", "coalesce(rolpassword, '')", "current_setting('password_encryption')", "rolconnlimit"}
+	columns := []string{"rolsuper", "rolcanlogin", "rolreplication", "coalesce(rolpassword, '')",
+		"current_setting('password_encryption')", "rolconnlimit"}
 	for _, role := range r.args.MemberOf {
 		columns = append(columns, "pg_has_role("+name+", "+dma.Literal(role)+", 'member')")
 	}

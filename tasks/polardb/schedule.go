@@ -25,11 +25,12 @@ type scheduledBackup struct {
 	Said   string
 }
 
-// readSchedule takes the words of the script polardb_schedule: since, late hours, whether the timer runs, now, and of the last run when, result,
-// name and what it said.
+// readSchedule takes the words of the script polardb_schedule: since, late hours, whether the timer runs, now, and of the last run when,
+// result, name and what it said.
 func readSchedule(f []string) schedule {
 	number := func(text string) int64 { n, _ := strconv.ParseInt(text, 10, 64); return n }
-	s := schedule{On: true, Active: f[2] == "active", Since: time.Unix(number(f[0]), 0), Now: time.Unix(number(f[3]), 0), Late: time.Duration(number(f[1])) * time.Hour}
+	s := schedule{On: true, Active: f[2] == "active", Since: time.Unix(number(f[0]), 0), Now: time.Unix(number(f[3]), 0),
+		Late: time.Duration(number(f[1])) * time.Hour}
 	if when := number(f[4]); when > 0 {
 		s.Last = scheduledBackup{time.Unix(when, 0), f[5], f[6], f[7]}
 	}
@@ -64,7 +65,8 @@ func scheduleDoubts(list []WantedNode, of map[string]schedule) (remarks, faults 
 		case !s.Active:
 			faults = append(faults, n.Name+": its timer for backups does not run: polarbook run schedule-backups.yml")
 		case s.Last.Result == "failed" && s.Last.When.After(newest):
-			faults = append(faults, fmt.Sprintf("%s: the scheduled backup of %s failed: %s", n.Name, s.Last.When.UTC().Format(time.RFC3339), strings.TrimSpace(s.Last.Said)))
+			faults = append(faults, fmt.Sprintf("%s: the scheduled backup of %s failed: %s", n.Name, s.Last.When.UTC().Format(time.RFC3339),
+				strings.TrimSpace(s.Last.Said)))
 		}
 	}
 	if late > 0 && now.Sub(later(newest, since)) > late {
@@ -72,7 +74,8 @@ func scheduleDoubts(list []WantedNode, of map[string]schedule) (remarks, faults 
 		if !newest.IsZero() {
 			last = "the last is of " + newest.UTC().Format(time.RFC3339)
 		}
-		faults = append(faults, fmt.Sprintf("no scheduled backup was taken for %d hours (polardb_backup_late_hours): %s", int(late.Hours()), last))
+		faults = append(faults, fmt.Sprintf("no scheduled backup was taken for %d hours (polardb_backup_late_hours): %s",
+			int(late.Hours()), last))
 	}
 	return remarks, faults
 }

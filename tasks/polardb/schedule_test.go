@@ -46,7 +46,8 @@ func TestScheduleDoubts(t *testing.T) {
 		}
 	}
 	s := readSchedule(strings.Split("1795870000\t26\tactive\t1795879000\t1795878000\tok\t20261128T120000Z\tremoved a\tdemo", "\t"))
-	if !s.On || !s.Active || s.Late != 26*time.Hour || s.Now.Unix() != 1795879000 || s.Last.When.Unix() != 1795878000 || s.Last.Name != "20261128T120000Z" {
+	if !s.On || !s.Active || s.Late != 26*time.Hour || s.Now.Unix() != 1795879000 || s.Last.When.Unix() != 1795878000 ||
+		s.Last.Name != "20261128T120000Z" {
 		t.Errorf("%+v", s)
 	}
 }
@@ -101,7 +102,8 @@ func TestLoginIsRead(t *testing.T) {
 			t.Logf("%s is not here", shell[0])
 			continue
 		}
-		out, err := exec.Command(shell[0], append(shell[1:], "-c", "export LC_ALL=C; pgdata="+dir+"; login() {"+body+"\n}\nlogin polar_dma_repl_user; login polar_dma_repl_passwd")...).Output()
+		out, err := exec.Command(shell[0], append(shell[1:], "-c",
+			"export LC_ALL=C; pgdata="+dir+"; login() {"+body+"\n}\nlogin polar_dma_repl_user; login polar_dma_repl_passwd")...).Output()
 		if want := "replicator\na b\\c'd\"é=#'%\n"; err != nil || string(out) != want {
 			t.Errorf("%v: %q, want %q, %v", shell, out, want, err)
 		}
@@ -164,7 +166,8 @@ cat "$WAY/strange" >&2 2>/dev/null || :
 		write("state/x", "", 0o600)
 		write("backups/x", "", 0o600)
 		conf := func(node, host, keep string) string {
-			return "state=" + dir + "/state\ndir=" + dir + "/backups\ncluster=demo\nnode=" + node + "\naddress=" + host + "\nport=5432\nsuperuser=polardb\npgdata=" + dir +
+			return "state=" + dir + "/state\ndir=" + dir + "/backups\ncluster=demo\nnode=" + node + "\naddress=" + host +
+				"\nport=5432\nsuperuser=polardb\npgdata=" + dir +
 				"/pgdata\npolardata=" + dir + "/polardata\nhome=" + dir + "/home\nrate=\nkeep=" + keep + "\nkeep_days=0\nlate_hours=26\nca=\n" +
 				"member=node1 10.0.0.1 5432\nmember=node2 10.0.0.2 5432\nmember=node3 10.0.0.3 5432\n"
 		}

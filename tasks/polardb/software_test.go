@@ -180,7 +180,8 @@ func TestSoftwareOfAPackage(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := &softwareAction{
-		args: &softwareArgs{Home: home, Version: "v1"}, fsys: os.DirFS(filepath.Dir(file)), file: filepath.Base(file), sum: strings.Repeat("ab", 32),
+		args: &softwareArgs{Home: home, Version: "v1"}, fsys: os.DirFS(filepath.Dir(file)), file: filepath.Base(file),
+		sum:  strings.Repeat("ab", 32),
 		size: info.Size(), packages: packages,
 	}
 	source, size, sum, done, err := a.source()

@@ -137,7 +137,8 @@ func (v *verifyAction) Plan(found verifyFound) (tasks.Plan, verifyFound, error) 
 	case found.unfit != "":
 		return tasks.Plan{}, found, &tasks.Failure{Msg: fmt.Sprintf("the backup %s cannot be restored: %s", name, found.unfit)}
 	case found.Postgres == "":
-		return tasks.Plan{}, found, &tasks.Failure{Msg: "the engine is not installed under " + a.Home + "/current", Hint: "verify it on a host that has it"}
+		return tasks.Plan{}, found, &tasks.Failure{Msg: "the engine is not installed under " + a.Home + "/current",
+			Hint: "verify it on a host that has it"}
 	case found.backup.Bytes+spareBytes > found.Free:
 		return tasks.Plan{}, found, &tasks.Failure{
 			Msg: fmt.Sprintf("there is no room in %s: the backup needs %d MB, and %d MB are free",

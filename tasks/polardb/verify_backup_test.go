@@ -87,7 +87,8 @@ func TestVerifyBackupOnHost(t *testing.T) {
 				k := wholeBackup("a", nil)
 				d, _ := k.described()
 				began := time.Now()
-				r, err := v.Apply(t.Context(), h, tasks.Plan{}, verifyFound{Postgres: dir + "/home/current/bin/postgres", from: dir + "/b/a", backup: d})
+				r, err := v.Apply(t.Context(), h, tasks.Plan{}, verifyFound{Postgres: dir + "/home/current/bin/postgres", from: dir +
+					"/b/a", backup: d})
 				switch {
 				case c.want == "" && (err != nil || !strings.Contains(r.Msg, "app (42 relations), postgres (42 relations)")):
 					t.Errorf("%+v, %v", r, err)
@@ -95,7 +96,8 @@ func TestVerifyBackupOnHost(t *testing.T) {
 					t.Errorf("%v, want %q", err, c.want)
 				}
 				left, err := taskstest.Sh(t, "cd '"+dir+"'; ls -A b | tr '\\n' ' '; ls other 2>/dev/null | tr '\\n' ' '; for d in /proc/[0-9]*; do readlink $d/cwd; done 2>/dev/null | grep -F '"+dir+"/b'")
-				if c.want == "" && !strings.HasPrefix(left, "a asked ") || strings.Contains(left, "/") || c.want != "is a link" && strings.Contains(left, ".verify") {
+				if c.want == "" && !strings.HasPrefix(left, "a asked ") || strings.Contains(left, "/") || c.want != "is a link" &&
+					strings.Contains(left, ".verify") {
 					t.Errorf("after %s left is %q, %v", time.Since(began), left, err)
 				}
 				if c.want == "is a link" && !strings.Contains(left, "file") {

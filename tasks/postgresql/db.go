@@ -39,7 +39,8 @@ var dbModule = tasks.Define(tasks.Module{
 	Name: "postgresql_db", Collections: collection,
 	Summary: "Create, change, drop, dump or restore a database",
 	Notes: append([]string{
-		"dump and restore run the host's pg_dump, pg_restore and psql as the task's user. They report a change always, and are not there with nodes: " +
+		"dump and restore run the host's pg_dump, pg_restore and psql as the task's user. They report a change always, and are not there with " +
+			"nodes: " +
 			"a backup of a PolarDB cluster is polarbook run backup.yml.",
 	}, loginNotes...),
 	Returns: []tasks.Return{
@@ -252,13 +253,15 @@ type dbCopy struct {
 }
 
 func (d *dbCopy) Plan() (tasks.Plan, error) {
-	return tasks.Plan{Change: true, Event: true, Msg: d.args.State + " database " + d.args.Name, Values: map[string]any{"db": d.args.Name, "executed_commands": []any{}}}, nil
+	return tasks.Plan{Change: true, Event: true, Msg: d.args.State + " database " + d.args.Name,
+		Values: map[string]any{"db": d.args.Name, "executed_commands": []any{}}}, nil
 }
 
 func (d *dbCopy) Apply(ctx context.Context, h tasks.Host, p tasks.Plan) (tasks.Result, error) {
 	a := d.args
 	env := map[string]string{
-		"PGHOST": cmp.Or(a.LoginHost, a.LoginSocket), "PGPORT": strconv.Itoa(a.LoginPort), "PGUSER": a.user(), "PGDATABASE": a.Name, "PGSSLMODE": a.SSLMode,
+		"PGHOST": cmp.Or(a.LoginHost, a.LoginSocket), "PGPORT": strconv.Itoa(a.LoginPort), "PGUSER": a.user(), "PGDATABASE": a.Name,
+		"PGSSLMODE":     a.SSLMode,
 		"PGREQUIREAUTH": "scram-sha-256,md5,none",
 	}
 	if a.LoginHost == "localhost" && a.LoginSocket != "" {

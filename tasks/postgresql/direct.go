@@ -42,8 +42,9 @@ func (l *Login) overSocket(ctx context.Context, h tasks.Host, database string, l
 
 func (l *Login) direct(h tasks.Host, database string) dma.Login {
 	return dma.Login{
-		Address: dma.Address{Host: l.LoginHost, Port: l.LoginPort}, User: l.user(), Password: l.LoginPassword, Database: cmp.Or(database, l.user()),
-		Session: l.param("application_name"), Options: l.param("options"), Dial: h.Dial, Timeout: l.limit(),
+		Address: dma.Address{Host: l.LoginHost, Port: l.LoginPort}, User: l.user(), Password: l.LoginPassword,
+		Database: cmp.Or(database, l.user()),
+		Session:  l.param("application_name"), Options: l.param("options"), Dial: h.Dial, Timeout: l.limit(),
 	}
 }
 

@@ -287,7 +287,10 @@ func maskSize(text string, of netip.Addr) (int, error) {
 // sortHBA puts lines in Ansible's order, the narrower rule before the wider one; empty lines go. So do those of blanks, and an include
 // with a comment is one all the same: Ansible's order is none where a file has such lines, and wide rules come before narrow ones.
 func sortHBA(rules []*hbaRule) []*hbaRule {
-	rules = slices.DeleteFunc(slices.Clone(rules), func(r *hbaRule) bool { return r.special() && strings.TrimSpace(r.line) == "" && r.comment == "" })
+	rules = slices.DeleteFunc(slices.Clone(rules), func(r *hbaRule) bool {
+		return r.special() && strings.TrimSpace(r.line) == "" &&
+			r.comment == ""
+	})
 	slices.SortStableFunc(rules, compareHBA)
 	return rules
 }

@@ -26,9 +26,11 @@ var infoModule = tasks.Define(tasks.Module{
 	Returns: []tasks.Return{
 		{Name: "version", Type: "dict", Doc: "major, minor, patch, full and raw"},
 		{Name: "in_recovery", Type: "bool", Doc: "whether it follows another"},
-		{Name: "databases", Type: "dict", Doc: "each database's owner, encoding, collate, ctype, access_priv and size, and its namespaces, extensions, languages, publications and subscriptions"},
+		{Name: "databases", Type: "dict", Doc: "each database's owner, encoding, collate, ctype, access_priv and size, and its namespaces, " +
+			"extensions, languages, publications and subscriptions"},
 		{Name: "roles", Type: "dict", Doc: "each role's superuser, canlogin, valid_until and member_of"},
-		{Name: "settings", Type: "dict", Doc: "each setting's setting, unit, context, vartype, boot_val, min_val, max_val, sourcefile, pretty_val, pending_restart and val_in_bytes"},
+		{Name: "settings", Type: "dict", Doc: "each setting's setting, unit, context, vartype, boot_val, min_val, max_val, sourcefile, " +
+			"pretty_val, pending_restart and val_in_bytes"},
 		{Name: "pending_restart_settings", Type: "list", Doc: "settings that wait for a restart"},
 		{Name: "tablespaces", Type: "dict", Doc: "each tablespace's spcowner, spcacl and spcoptions"},
 		{Name: "replications", Type: "dict", Doc: "who follows it, by process"}, {Name: "repl_slots", Type: "dict", Doc: "its replication slots"},
@@ -58,7 +60,8 @@ var infoParts = []struct {
 	{"in_recovery", "select pg_is_in_recovery()", func(a answer, into map[string]any) { into["in_recovery"] = a.text(0, 0) == "t" }},
 	{"tablespaces", "select spcname, pg_get_userbyid(spcowner) as spcowner, coalesce(spcacl::text, '') as spcacl," +
 		" coalesce(spcoptions, '{}') as spcoptions from pg_tablespace", keyedAs("tablespaces")},
-	{"databases", "select d.datname, pg_get_userbyid(d.datdba) as owner, pg_encoding_to_char(d.encoding) as encoding, d.datcollate as collate," +
+	{"databases", "select d.datname, pg_get_userbyid(d.datdba) as owner, pg_encoding_to_char(d.encoding) as encoding, d.datcollate as " +
+		"collate," +
 		" d.datctype as ctype, coalesce(array_to_string(d.datacl, chr(10)), '') as access_priv," +
 		" case when has_database_privilege(d.datname, 'CONNECT') then pg_database_size(d.datname)::text else 'No Access' end as size" +
 		" from pg_database d where d.datname <> 'template0'", keyedAs("databases")},
@@ -70,7 +73,8 @@ var infoParts = []struct {
 	{"settings", "select name, setting, coalesce(unit, '') as unit, context, vartype, coalesce(boot_val, '') as boot_val," +
 		" coalesce(min_val, '') as min_val, coalesce(max_val, '') as max_val, coalesce(sourcefile, '') as sourcefile," +
 		" current_setting(name) as pretty_val, pending_restart from pg_settings", readSettings},
-	{"roles", "select r.rolname, r.rolsuper as superuser, r.rolcanlogin as canlogin, coalesce(to_jsonb(r.rolvaliduntil) #>> '{}', '') as valid_until," +
+	{"roles", "select r.rolname, r.rolsuper as superuser, r.rolcanlogin as canlogin, coalesce(to_jsonb(r.rolvaliduntil) #>> '{}', '') as " +
+		"valid_until," +
 		" array(select b.rolname::text from pg_auth_members m join pg_roles b on m.roleid = b.oid where m.member = r.oid) as member_of" +
 		" from pg_roles r where r.rolname !~ '^pg_'", keyedAs("roles")},
 }
@@ -189,10 +193,12 @@ func (i *info) inside(ctx context.Context, h tasks.Host, values map[string]any) 
 		{sql: "select e.extname, e.extversion, n.nspname, obj_description(e.oid, 'pg_extension') as description from pg_extension e" +
 			" join pg_namespace n on n.oid = e.extnamespace"},
 		{sql: "select lanname, pg_get_userbyid(lanowner) as lanowner, coalesce(lanacl::text, '') as lanacl from pg_language"},
-		{sql: "select p.pubname, pg_get_userbyid(p.pubowner) as ownername, p.puballtables, p.pubinsert, p.pubupdate, p.pubdelete from pg_publication p",
+		{sql: "select p.pubname, pg_get_userbyid(p.pubowner) as ownername, p.puballtables, p.pubinsert, p.pubupdate, p.pubdelete from " +
+			"pg_publication p",
 			types: true},
 		{sql: "select s.subname, pg_get_userbyid(s.subowner) as ownername, s.subenabled, s.subslotname::text as subslotname," +
-			" s.subpublications from pg_subscription s where s.subdbid = (select oid from pg_database where datname = current_database())", types: true},
+			" s.subpublications from pg_subscription s where s.subdbid = (select oid from pg_database where datname = current_database())",
+			types: true},
 	}
 	for name, one := range databases.All() {
 		database, ok := one.(*ordered.Map)

@@ -45,7 +45,8 @@ var membershipModule = tasks.Define(tasks.Module{
 	if len(a.Targets) == 0 {
 		return nil, &tasks.ArgError{Module: "postgresql_membership", Arg: "target_roles", Problem: "is empty"}
 	}
-	w := &work{module: "postgresql_membership", login: &a.Login, database: a.DB, check: l.Check(), named: "membership of " + strings.Join(a.Targets, ", ")}
+	w := &work{module: "postgresql_membership", login: &a.Login, database: a.DB, check: l.Check(), named: "membership of " +
+		strings.Join(a.Targets, ", ")}
 	w.questions = asks(
 		"select rolname from pg_catalog.pg_roles where rolname in ("+literals(all)+")",
 		"select distinct r.rolname, g.rolname from pg_catalog.pg_auth_members m join pg_catalog.pg_roles r on r.oid = m.member"+

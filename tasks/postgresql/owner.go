@@ -57,7 +57,8 @@ var ownerModule = tasks.Define(tasks.Module{
 		w.questions = append(w.questions, asks(query)...)
 	} else {
 		w.named = "objects of " + strings.Join(a.Reassign, ", ")
-		w.questions = append(w.questions, asks("select distinct r.rolname from pg_catalog.pg_shdepend d join pg_catalog.pg_roles r on r.oid = d.refobjid"+
+		w.questions = append(w.questions, asks("select distinct r.rolname from pg_catalog.pg_shdepend d join pg_catalog.pg_roles r on r.oid = "+
+			"d.refobjid"+
 			" where d.refclassid = 'pg_authid'::regclass and d.deptype = 'o' and r.rolname in ("+literals(a.Reassign)+")"+
 			" and d.dbid in (0, (select oid from pg_catalog.pg_database where datname = current_database()))")...)
 	}

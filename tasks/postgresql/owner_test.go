@@ -29,6 +29,7 @@ func TestOwner(t *testing.T) {
 		on.is(t, "owned", "select tableowner from pg_tables where tablename = 'theirs'", "new'owner")
 		on.fails(t, "Role 'none' does not exist", "postgresql_owner", "db", "owned", "new_owner", "none", "obj_type", "view", "obj_name", "v")
 		on.fails(t, "does not exist", "postgresql_owner", "db", "owned", "new_owner", "former", "obj_type", "view", "obj_name", "none")
-		on.fails(t, "types", "postgresql_owner", "db", "owned", "new_owner", "former", "obj_type", "function", "obj_name", "f(int); drop table theirs; --)")
+		on.fails(t, "types", "postgresql_owner", "db", "owned", "new_owner", "former", "obj_type", "function", "obj_name",
+			"f(int); drop table theirs; --)")
 	})
 }

@@ -28,7 +28,8 @@ var hbaRows = []struct {
 	{"unsorted", "host all all all md5\n", map[string]any{"contype": "local", "method": "peer", "sort_rules": false}, "host all all all md5\n\nlocal\tall\tall\tpeer"},
 	{"remove", "# x\nlocal all all peer\nhost all all all md5\n", map[string]any{"contype": "host", "address": "all", "state": "absent"}, "# x\nlocal all all peer"},
 	{"all", "nonsense\n", map[string]any{"overwrite": true, "rules": []any{
-		map[string]any{"contype": "host", "src": "all", "options": map[string]any{"ldapbasedn": "dc=a,dc=b"}, "method": "ldap"}, map[string]any{"contype": "local", "users": "x"},
+		map[string]any{"contype": "host", "src": "all", "options": map[string]any{"ldapbasedn": "dc=a,dc=b"}, "method": "ldap"},
+		map[string]any{"contype": "local", "users": "x"},
 	}}, "local\tall\tx\tmd5\nhost\tall\tall\tall\tldap\t\"ldapbasedn=dc=a,dc=b\""},
 	{"defaults", "", map[string]any{"rules_behavior": "combine", "contype": "hostssl", "address": "all", "rules": []any{map[string]any{"users": "a"}, map[string]any{"users": "b", "method": "trust"}}},
 		"hostssl\tall\ta\tall\tmd5\nhostssl\tall\tb\tall\ttrust"},
@@ -79,7 +80,8 @@ func TestHBAFile(t *testing.T) {
 		if _, err := os.Lstat(path); err == nil {
 			t.Error("what was refused made a file")
 		}
-		if v := taskstest.MustNotChange(t, h, "postgresql_pg_hba", map[string]any{"dest": path}, &taskstest.FakeLocal{}).Values; v["pg_hba_string"] != "" {
+		if v := taskstest.MustNotChange(t, h, "postgresql_pg_hba", map[string]any{"dest": path},
+			&taskstest.FakeLocal{}).Values; v["pg_hba_string"] != "" {
 			t.Errorf("%v", v)
 		}
 		args["create"] = true
@@ -113,7 +115,8 @@ func TestHBARefusals(t *testing.T) {
 		"keeps the copy": {"backup_file": "/x"}, "state": {"rules": []any{map[string]any{"contype": "local", "state": "gone"}}},
 	} {
 		args["dest"] = "/x"
-		if _, err := taskstest.ModuleNamed(t, "postgresql_pg_hba").New(args, &taskstest.FakeLocal{}); err == nil || !strings.Contains(err.Error(), text) {
+		if _, err := taskstest.ModuleNamed(t, "postgresql_pg_hba").New(args, &taskstest.FakeLocal{}); err == nil ||
+			!strings.Contains(err.Error(), text) {
 			t.Errorf("%v: %v, want %q", args, err, text)
 		}
 	}

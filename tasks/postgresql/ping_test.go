@@ -42,7 +42,8 @@ func TestProof(t *testing.T) {
 		if !on.logsIn(t, "older", "o") || on.logsIn(t, "older", "x") {
 			t.Error("md5 does not work")
 		}
-		args := map[string]any{"login_host": "127.0.0.1", "login_port": on.server.port, "login_user": "clear", "login_password": "c", "query": "select 1"}
+		args := map[string]any{"login_host": "127.0.0.1", "login_port": on.server.port, "login_user": "clear", "login_password": "c",
+			"query": "select 1"}
 		taskstest.MustFail(t, on.host, "postgresql_query", args, on.local, "in clear")
 		args["login_user"], args["login_password"], args["ssl_mode"] = "older", "o", "require"
 		taskstest.MustFail(t, on.host, "postgresql_query", args, on.local, "has no TLS")

@@ -33,7 +33,8 @@ var privsModule = tasks.Define(tasks.Module{
 		"password":       "community.postgresql 3.0 took it out: write login_password",
 	},
 	Notes: append([]string{
-		"As in Ansible, whether something changes is found by doing it, comparing the lists of privileges before and after, and taking it back; " +
+		"As in Ansible, whether something changes is found by doing it, comparing the lists of privileges before and after, and taking it " +
+			"back; " +
 			"check mode does no more.",
 	}, loginNotes...),
 	Returns: []tasks.Return{queriesReturn},
@@ -74,7 +75,8 @@ type privs struct {
 }
 
 // validPrivs are the privileges that there are.
-var validPrivs = strings.Fields("SELECT INSERT UPDATE DELETE TRUNCATE REFERENCES TRIGGER CREATE CONNECT TEMPORARY TEMP EXECUTE USAGE ALL SET ALTER_SYSTEM MAINTAIN")
+var validPrivs = strings.Fields("SELECT INSERT UPDATE DELETE TRUNCATE REFERENCES TRIGGER CREATE CONNECT TEMPORARY TEMP EXECUTE USAGE ALL " +
+	"SET ALTER_SYSTEM MAINTAIN")
 
 // validDefaults are what privileges can be given to in advance, and which.
 var validDefaults = map[string]string{

@@ -60,7 +60,8 @@ func (p psql) end() string  { return p.mark + "-end\n" }
 
 func (p psql) script(list []question) (string, error) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\\pset format unaligned\n\\pset fieldsep '%s'\n\\pset recordsep_zero\n\\pset null '%s'\n\\pset footer off\n", p.next(), p.null())
+	fmt.Fprintf(&b, "\\pset format unaligned\n\\pset fieldsep '%s'\n\\pset recordsep_zero\n\\pset null '%s'\n\\pset footer off\n",
+		p.next(), p.null())
 	b.WriteString("\\set VERBOSITY verbose\n\\set SHOW_ALL_RESULTS off\n\\set QUIET off\n")
 	for _, q := range list {
 		if strings.ContainsRune(q.sql, 0) {

@@ -36,11 +36,13 @@ var queryModule = tasks.Define(tasks.Module{
 	Notes: append([]string{
 		"As in Ansible, check mode runs the statements and takes them back; what that cannot take back (a sequence's step) stays.",
 		"Values are inserted as literals on the control node. Numbers, truth values, times, JSON and arrays are returned as such; " +
-			"psql cannot tell the types of a statement that has a semicolon, colon, backslash or dollar sign in it outside of quotes: all of its values are texts then.",
+			"psql cannot tell the types of a statement that has a semicolon, colon, backslash or dollar sign in it outside of quotes: all of its " +
+			"values are texts then.",
 		"query_result of a statement that finds no rows, or returns none, is an empty dict, as in Ansible: its length is 0.",
 	}, loginNotes...),
 	Returns: []tasks.Return{
-		{Name: "query", Type: "str", Doc: "the last statement, with its values"}, {Name: "query_list", Type: "list", Doc: "the statements as given"},
+		{Name: "query", Type: "str", Doc: "the last statement, with its values"},
+		{Name: "query_list", Type: "list", Doc: "the statements as given"},
 		{Name: "statusmessage", Type: "str", Doc: "what the server said it did for the last one"},
 		{Name: "query_result", Type: "list", Doc: "the last one's rows, each a dict"},
 		{Name: "query_all_results", Type: "list", Doc: "the same of each statement"},

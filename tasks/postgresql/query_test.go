@@ -59,7 +59,8 @@ func TestQuery(t *testing.T) {
 			t.Errorf("check mode: %+v, %v", p, err)
 		}
 		on.is(t, "postgres", "select count(*) from notes", "3")
-		is(get("query", "select current_user as u, current_schemas(false) as s", "session_role", "pg_monitor", "search_path", []any{"pg_catalog", "public"})["query_result"],
+		is(get("query", "select current_user as u, current_schemas(false) as s", "session_role", "pg_monitor", "search_path",
+			[]any{"pg_catalog", "public"})["query_result"],
 			`[{"u":"pg_monitor","s":["pg_catalog","public"]}]`)
 		on.fails(t, "does not exist", "postgresql_query", "query", "select 1", "session_role", `no"ne`)
 		on.fails(t, "no_such", "postgresql_query", "query", "select no_such")

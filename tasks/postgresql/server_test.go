@@ -242,7 +242,8 @@ func (on *target) fails(t *testing.T, text, module string, pairs ...any) {
 // sql asks the server itself and returns what psql shows, values with | between them.
 func (on *target) sql(t *testing.T, database, text string) string {
 	t.Helper()
-	cmd := exec.Command("psql", "-X", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-h", on.server.dir, "-p", strconv.Itoa(on.server.port), "-U", "postgres", "-d", database, "-c", text)
+	cmd := exec.Command("psql", "-X", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-h", on.server.dir, "-p", strconv.Itoa(on.server.port),
+		"-U", "postgres", "-d", database, "-c", text)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s: %v: %s", text, err, out)

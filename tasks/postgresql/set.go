@@ -24,12 +24,15 @@ var setModule = tasks.Define(tasks.Module{
 	Name: "postgresql_set", Collections: collection,
 	Summary: "Change a setting of a server (ALTER SYSTEM)",
 	Notes: append([]string{
-		"A value that is in postgresql.auto.conf and waits for a restart is no change again, as it is in Ansible. Sizes and times are compared by what they mean.",
-		"It is not there with nodes, for it changes one server alone: put settings of a PolarDB cluster into polardb_settings, and run reconfigure.yml.",
+		"A value that is in postgresql.auto.conf and waits for a restart is no change again, as it is in Ansible. Sizes and times are compared " +
+			"by what they mean.",
+		"It is not there with nodes, for it changes one server alone: put settings of a PolarDB cluster into polardb_settings, and run " +
+			"reconfigure.yml.",
 	}, loginNotes[:2]...),
 	Returns: []tasks.Return{
 		{Name: "name", Type: "str", Doc: "the setting"}, {Name: "restart_required", Type: "bool", Doc: "whether it takes a restart"},
-		{Name: "prev_val_pretty", Type: "str", Doc: "its value before, as people write it"}, {Name: "value_pretty", Type: "str", Doc: "its value after, likewise"},
+		{Name: "prev_val_pretty", Type: "str", Doc: "its value before, as people write it"},
+		{Name: "value_pretty", Type: "str", Doc: "its value after, likewise"},
 		{Name: "value", Type: "dict", Doc: "value and unit as the server counts"},
 		{Name: "context", Type: "str", Doc: "who can change it and when, as in pg_settings"}, queriesReturn,
 	},
@@ -151,7 +154,8 @@ func (a *setArgs) decide(found []answer) (change, error) {
 				}
 				sql = strings.Join(each, ",")
 			}
-			c.statements = append(c.statements, statement{sql: "ALTER SYSTEM SET " + quoted + " = " + sql, shown: "ALTER SYSTEM SET " + name + " = " + sql})
+			c.statements = append(c.statements, statement{sql: "ALTER SYSTEM SET " + quoted + " = " + sql, shown: "ALTER SYSTEM SET " +
+				name + " = " + sql})
 			c.settled = !readable
 		}
 		if len(c.statements) > 0 || restart { // sessions have the old one until then

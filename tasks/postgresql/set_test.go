@@ -31,7 +31,8 @@ func TestSet(t *testing.T) {
 			t.Error(got)
 		}
 		p, r := taskstest.MustChange(t, on.host, "postgresql_set", on.with("name", "max_connections", "value", "30"), on.local)
-		if r.Values["value_pretty"] != "30" || p.Values["restart_required"] != true || p.Values["context"] != "postmaster" || len(p.Warnings) != 1 {
+		if r.Values["value_pretty"] != "30" || p.Values["restart_required"] != true || p.Values["context"] != "postmaster" ||
+			len(p.Warnings) != 1 {
 			t.Errorf("a setting that takes a restart: %+v", p)
 		}
 		on.same(t, "postgresql_set", "name", "max_connections", "value", "30") // it waits for a restart
@@ -44,6 +45,7 @@ func TestSet(t *testing.T) {
 		on.fails(t, "internal context", "postgresql_set", "name", "block_size", "value", "1")
 		on.fails(t, "name of a setting", "postgresql_set", "name", "a = 1; --", "value", "1")
 		on.fails(t, "exclude", "postgresql_set", "name", "work_mem", "value", "1", "reset", true)
-		on.fails(t, "polardb_settings", "postgresql_set", "name", "work_mem", "value", "1MB", "nodes", []any{map[string]any{"name": "a", "address": "127.0.0.1"}})
+		on.fails(t, "polardb_settings", "postgresql_set", "name", "work_mem", "value", "1MB", "nodes",
+			[]any{map[string]any{"name": "a", "address": "127.0.0.1"}})
 	})
 }

@@ -42,7 +42,8 @@ func TestTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, block := range map[string]*pem.Block{"server.crt": {Type: "CERTIFICATE", Bytes: der}, "server.key": {Type: "PRIVATE KEY", Bytes: secret}} {
+	for name, block := range map[string]*pem.Block{"server.crt": {Type: "CERTIFICATE", Bytes: der},
+		"server.key": {Type: "PRIVATE KEY", Bytes: secret}} {
 		file := filepath.Join(data, name)
 		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)
@@ -68,7 +69,8 @@ func TestTLS(t *testing.T) {
 		{"verify-full", ca, "localhost", "true"}, {"verify-full", ca, "127.0.0.1", "127.0.0.1"}, {"verify-ca", "", "localhost", "ca_cert"},
 		{"require", "/etc/ssl/certs/ca-certificates.crt", "localhost", "unknown authority"},
 	} {
-		args := on.with("ssl_mode", way.mode, "login_host", way.host, "query", "select ssl::text as ssl from pg_stat_ssl where pid = pg_backend_pid()")
+		args := on.with("ssl_mode", way.mode, "login_host", way.host, "query",
+			"select ssl::text as ssl from pg_stat_ssl where pid = pg_backend_pid()")
 		if way.ca != "" {
 			args["ca_cert"] = way.ca
 		}

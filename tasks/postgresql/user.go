@@ -38,7 +38,8 @@ var userModule = tasks.Define(tasks.Module{
 	Summary: "Create, change or drop a role",
 	Notes: append([]string{
 		"The password itself is never sent: the control node makes a SCRAM verifier or an md5 hash of it, by the server's password_encryption, " +
-			"and compares what the server has by making it again. A role that may not read pg_authid cannot compare: the password is set anew in every run.",
+			"and compares what the server has by making it again. A role that may not read pg_authid cannot compare: the password is set anew in " +
+			"every run.",
 	}, loginNotes...),
 	Returns: []tasks.Return{
 		{Name: "user", Type: "str", Doc: "the role"}, queriesReturn,

@@ -14,7 +14,8 @@ func portOf(on *target) string { return strconv.Itoa(on.server.port) }
 // logsIn reports whether a role can log in over TCP with a password.
 func (on *target) logsIn(t *testing.T, role, password string) bool {
 	t.Helper()
-	args := map[string]any{"login_host": "127.0.0.1", "login_port": on.server.port, "login_user": role, "login_password": password, "login_db": "postgres"}
+	args := map[string]any{"login_host": "127.0.0.1", "login_port": on.server.port, "login_user": role, "login_password": password,
+		"login_db": "postgres"}
 	return taskstest.MustNotChange(t, on.host, "postgresql_ping", args, on.local).Values["is_available"] == true
 }
 
@@ -22,7 +23,8 @@ func TestUser(t *testing.T) {
 	taskstest.Large(t)
 	ways(t, func(t *testing.T, on *target) {
 		const role, password, other = `a"pp 'x`, `s3'cr\e"t`, "an0ther"
-		equal(t, on.twice(t, "postgresql_user", "name", role, "password", password, "role_attr_flags", "CREATEDB,NOSUPERUSER", "conn_limit", 3, "comment", "it's"),
+		equal(t, on.twice(t, "postgresql_user", "name", role, "password", password, "role_attr_flags", "CREATEDB,NOSUPERUSER", "conn_limit", 3,
+			"comment", "it's"),
 			`CREATE USER "a""pp 'x" WITH ENCRYPTED PASSWORD %(password)s CONNECTION LIMIT 3 CREATEDB NOSUPERUSER`, `COMMENT ON ROLE "a""pp 'x" IS 'it''s'`)
 		on.is(t, "postgres", "select rolcreatedb, rolsuper, rolcanlogin, rolconnlimit, left(rolpassword, 14) from pg_authid where rolname = 'a\"pp ''x'", "t|f|t|3|SCRAM-SHA-256$")
 		if !on.logsIn(t, role, password) || on.logsIn(t, role, other) {
@@ -35,7 +37,8 @@ func TestUser(t *testing.T) {
 			t.Error("the password was not changed")
 		}
 		on.same(t, "postgresql_user", "name", role, "password", "ignored", "no_password_changes", true)
-		equal(t, on.twice(t, "postgresql_user", "name", role, "password", "ignored", "no_password_changes", true, "role_attr_flags", "CREATEROLE"),
+		equal(t, on.twice(t, "postgresql_user", "name", role, "password", "ignored", "no_password_changes", true,
+			"role_attr_flags", "CREATEROLE"),
 			`ALTER USER "a""pp 'x" WITH CREATEROLE`)
 		// What pg_authid has is taken as it is.
 		for _, encryption := range []string{dma.SCRAM, dma.MD5} {
@@ -68,7 +71,8 @@ func TestUser(t *testing.T) {
 		equal(t, on.twice(t, "postgresql_user", "name", role, "groups", []any{"members"}), `GRANT "members" TO "a""pp 'x"`)
 		on.sql(t, "postgres", `create table owned (); alter table owned owner to "a""pp 'x"`)
 		on.fails(t, "cannot be dropped", "postgresql_user", "name", role, "state", "absent")
-		if r := on.apply(t, "postgresql_user", "name", role, "state", "absent", "fail_on_user", false); r.Changed || r.Values["user_removed"] != false {
+		if r := on.apply(t, "postgresql_user", "name", role, "state", "absent", "fail_on_user", false); r.Changed ||
+			r.Values["user_removed"] != false {
 			t.Errorf("a role that owns a table: %+v", r)
 		}
 		on.sql(t, "postgres", "drop table owned")

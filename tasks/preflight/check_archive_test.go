@@ -269,7 +269,8 @@ func TestReadPackage(t *testing.T) {
 	if _, err := readFile(file, f, size); err != nil {
 		t.Error(err)
 	}
-	if _, err := readFile(file, f, size-20); err == nil || !strings.Contains(err.Error(), "take the engine out of the package: it is cut or damaged") {
+	if _, err := readFile(file, f, size-20); err == nil || !strings.Contains(err.Error(),
+		"take the engine out of the package: it is cut or damaged") {
 		t.Errorf("a cut one: %v", err)
 	}
 	if err := os.Remove(filepath.Join(top, "opt/p/bin/postgres")); err != nil {

@@ -25,11 +25,13 @@ func TestGivenPackages(t *testing.T) {
 	}
 	r = nil
 	c := &checkAction{args: &checkArgs{Src: newEngine.Name}, archive: newEngine, shelf: &ospackage.Shelf{},
-		given: []ospackage.Given{{Release: "rocky-8-x86_64", Package: ospackage.Package{Format: ospackage.RPM, Name: "a", Version: "1-1", Architecture: "x86_64"}}}}
+		given: []ospackage.Given{{Release: "rocky-8-x86_64", Package: ospackage.Package{Format: ospackage.RPM, Name: "a", Version: "1-1",
+			Architecture: "x86_64"}}}}
 	c.software(&r, checkHost{Machine: "x86_64", OS: map[string]string{"ID": "debian", "VERSION_ID": "12"}}, polardb.NodeState{})
 	found := false
 	for _, row := range r {
-		found = found || row.Status == statusFail && strings.Contains(row.Found, "none of the packages is for debian-12-x86_64: there are some for rocky-8-x86_64")
+		found = found || row.Status == statusFail && strings.Contains(row.Found,
+			"none of the packages is for debian-12-x86_64: there are some for rocky-8-x86_64")
 	}
 	if !found {
 		t.Errorf("%+v", r)

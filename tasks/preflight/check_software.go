@@ -82,7 +82,8 @@ func (c *checkAction) bringers(h checkHost) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	wanted, err := ospackage.For(c.given, ospackage.System{ID: id, Like: like, Version: h.OS["VERSION_ID"], Machine: h.Machine, Format: format})
+	wanted, err := ospackage.For(c.given, ospackage.System{ID: id, Like: like, Version: h.OS["VERSION_ID"], Machine: h.Machine,
+		Format: format})
 	if err != nil {
 		return nil, err
 	}

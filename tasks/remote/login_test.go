@@ -40,14 +40,16 @@ func TestLogin(t *testing.T) {
 		}
 		return nil, errors.New("no")
 	}}
-	keyboard := ssh.ServerConfig{KeyboardInteractiveCallback: func(_ ssh.ConnMetadata, ask ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error) {
+	keyboard := ssh.ServerConfig{KeyboardInteractiveCallback: func(_ ssh.ConnMetadata,
+		ask ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error) {
 		answers, err := ask("", "", []string{"Password: "}, []bool{false})
 		if err == nil && answers[0] == "secret" {
 			return nil, nil
 		}
 		return nil, errors.New("no")
 	}}
-	code := ssh.ServerConfig{KeyboardInteractiveCallback: func(_ ssh.ConnMetadata, ask ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error) {
+	code := ssh.ServerConfig{KeyboardInteractiveCallback: func(_ ssh.ConnMetadata,
+		ask ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error) {
 		_, err := ask("", "", []string{"Verification code: "}, []bool{true})
 		return nil, err
 	}}

@@ -31,7 +31,8 @@ func TestAWrongPasswordIsGivenOnce(t *testing.T) {
 			}
 			auth := ssh.ServerConfig{PasswordCallback: func(_ ssh.ConnMetadata, p []byte) (*ssh.Permissions, error) { return nil, check(string(p)) }}
 			if keyboard {
-				auth = ssh.ServerConfig{KeyboardInteractiveCallback: func(_ ssh.ConnMetadata, ask ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error) {
+				auth = ssh.ServerConfig{KeyboardInteractiveCallback: func(_ ssh.ConnMetadata,
+					ask ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error) {
 					for range 3 { // PAM asks again by itself
 						answers, err := ask("", "", []string{"Password: "}, []bool{false})
 						if err != nil {

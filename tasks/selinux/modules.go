@@ -35,7 +35,8 @@ func (h host) ready(asking, ignore bool, tool, pkg string) (tasks.Plan, bool, er
 		plan, err := tasks.NotYet(asking, tool+" is not installed on this host", "install "+pkg+" first")
 		return plan, false, err
 	case !h.Told:
-		return tasks.Plan{}, false, &tasks.Failure{Msg: tool + " could not read the policy", Hint: "the task needs become: true, and a policy on the host"}
+		return tasks.Plan{}, false, &tasks.Failure{Msg: tool + " could not read the policy",
+			Hint: "the task needs become: true, and a policy on the host"}
 	}
 	return tasks.Plan{}, true, nil
 }

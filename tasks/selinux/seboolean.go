@@ -66,7 +66,8 @@ func (s *seboolean) Plan(found tasks.Found) (tasks.Plan, error) {
 		return plan, err
 	}
 	if said.Now == "" && (said.Enabled || said.Boot == "") || said.Policy && s.Persistent && said.Boot == "" {
-		return tasks.NotYet(s.asking, fmt.Sprintf("the policy has no boolean %s", s.Name), "install the policy module that brings it, or correct the name")
+		return tasks.NotYet(s.asking, fmt.Sprintf("the policy has no boolean %s", s.Name),
+			"install the policy module that brings it, or correct the name")
 	}
 	if said.Enabled && s.Persistent && !said.Policy {
 		return tasks.Plan{}, &tasks.Failure{Msg: "the policy in /etc/selinux cannot be read", Hint: "the task needs become: true"}

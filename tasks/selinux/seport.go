@@ -49,7 +49,8 @@ func newSeport(a *seportArgs, l tasks.Local) (tasks.Action, error) {
 	for i, port := range a.Ports {
 		a.Ports[i] = strings.TrimSpace(port)
 		if !portRange.MatchString(a.Ports[i]) {
-			return nil, &tasks.ArgError{Module: "seport", Arg: "ports", Problem: fmt.Sprintf("cannot have %q: a port is 5432, a range 15000-15010", port)}
+			return nil, &tasks.ArgError{Module: "seport", Arg: "ports",
+				Problem: fmt.Sprintf("cannot have %q: a port is 5432, a range 15000-15010", port)}
 		}
 	}
 	return &seport{*a, l.Check()}, nil

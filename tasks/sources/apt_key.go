@@ -37,7 +37,8 @@ var aptKeyModule = tasks.Define(tasks.Module{
 	},
 	Summary: "Add a key to those that apt trusts, or remove it",
 	Notes: []string{
-		"The host needs neither apt-key nor gpg, and so it works where Debian has no apt-key any more. A key that apt trusts this way vouches for " +
+		"The host needs neither apt-key nor gpg, and so it works where Debian has no apt-key any more. A key that apt trusts this way vouches " +
+			"for " +
 			"every repository: deb822_repository with signed_by is the better way, and ansible-core itself calls this one deprecated.",
 		"When an id and a key are given, the key has to be the one with that id; nothing is changed otherwise.",
 		"A key that has expired counts as none: the one that is given takes its place. It is removed all the same.",
@@ -236,7 +237,8 @@ func (k *aptKey) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (apt
 	text := said.Key
 	switch {
 	case k.from == "" && k.Data == "" && k.File == "":
-		found.lacking, found.hint = "there is no key with the id "+k.ID+" that has not expired", "name where it comes from: url, data, file or keyserver"
+		found.lacking, found.hint = "there is no key with the id "+k.ID+" that has not expired", "name where it comes from: url, data, file or "+
+			"keyserver"
 		return found, nil
 	case said.NoFile:
 		found.lacking, found.hint = k.File+" is not there", "file is one of the host's: copy it there first, or use data"
@@ -264,7 +266,8 @@ func (k *aptKey) Ask(ctx context.Context, h tasks.Host, probed tasks.Found) (apt
 		found.id = keys[0].id()
 	}
 	if k.State == "present" && !slices.ContainsFunc(keys, func(key pgpKey) bool { return key.counts(found.id, found.now) }) {
-		return found, &tasks.Failure{Msg: fmt.Sprintf("the key %s has expired", found.id), Hint: "give it as it is since its time was prolonged, for apt takes no signature of this one"}
+		return found, &tasks.Failure{Msg: fmt.Sprintf("the key %s has expired", found.id),
+			Hint: "give it as it is since its time was prolonged, for apt takes no signature of this one"}
 	}
 	found.key = keys
 	return found, nil

@@ -21,12 +21,14 @@ func TestAptKey(t *testing.T) {
 			t.Fatal("check mode wrote a keyring")
 		}
 		_, result := taskstest.MustChange(t, h, "apt_key", one, l)
-		if v := result.Values; v["fp"] != onePrint[24:] || v["short_id"] != onePrint[32:] || len(v["before"].([]any)) != 0 || len(v["after"].([]any)) != 2 {
+		if v := result.Values; v["fp"] != onePrint[24:] || v["short_id"] != onePrint[32:] || len(v["before"].([]any)) != 0 ||
+			len(v["after"].([]any)) != 2 {
 			t.Errorf("%v", v)
 		}
 		taskstest.MustNotChange(t, h, "apt_key", one, l)
 		n := len(*asked)
-		taskstest.MustNotChange(t, h, "apt_key", map[string]any{"url": address + "/key", "id": "0x" + strings.ToLower(onePrint), "keyring": ring}, l)
+		taskstest.MustNotChange(t, h, "apt_key", map[string]any{"url": address + "/key", "id": "0x" + strings.ToLower(onePrint),
+			"keyring": ring}, l)
 		if len(*asked) != n {
 			t.Error("a key that is there by its id was fetched")
 		}
@@ -110,7 +112,8 @@ func TestAptKey(t *testing.T) {
 			t.Error("the key's file is left")
 		}
 		taskstest.MustChange(t, h, "apt_key", map[string]any{"data": keyText(t, "two")}, l)
-		if keys, err := readKeys([]byte(taskstest.Read(t, h.Etc+"/apt/trusted.gpg"))); err != nil || len(keys) != 1 || keys[0].fingerprints[0] != twoPrint {
+		if keys, err := readKeys([]byte(taskstest.Read(t, h.Etc+"/apt/trusted.gpg"))); err != nil || len(keys) != 1 ||
+			keys[0].fingerprints[0] != twoPrint {
 			t.Errorf("%v, %v", keys, err)
 		}
 	})
@@ -125,7 +128,8 @@ func TestAptKeyRefuses(t *testing.T) {
 		"put quotes around": {"id": "102539075498496707301353036010098581413706933369", "state": "absent"},
 		"hkp:, hkps:, http": {"keyserver": "ldap://x", "id": "AABBCCDD"},
 	} {
-		if _, err := taskstest.ModuleNamed(t, "apt_key").New(args, &taskstest.FakeLocal{}); err == nil || !strings.Contains(err.Error(), problem) {
+		if _, err := taskstest.ModuleNamed(t, "apt_key").New(args, &taskstest.FakeLocal{}); err == nil ||
+			!strings.Contains(err.Error(), problem) {
 			t.Errorf("%v: %v", args, err)
 		}
 	}

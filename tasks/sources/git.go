@@ -83,7 +83,8 @@ func newGit(a *gitArgs, l tasks.Local) (tasks.Action, error) {
 		return nil, &tasks.ArgError{Module: "git", Arg: arg, Problem: problem}
 	}
 	for arg, value := range map[string]string{
-		"repo": a.Repo, "version": a.Version, "remote": a.Remote, "refspec": a.Refspec, "reference": a.Reference, "archive_prefix": a.ArchivePrefix,
+		"repo": a.Repo, "version": a.Version, "remote": a.Remote, "refspec": a.Refspec, "reference": a.Reference,
+		"archive_prefix": a.ArchivePrefix,
 	} {
 		if strings.HasPrefix(value, "-") || strings.ContainsAny(value, "\n\x00") {
 			return refuse(arg, fmt.Sprintf("is %q, which git would take for an option or for more than a word", value))
@@ -165,7 +166,8 @@ func (g *git) given(f string, more script.Values) string {
 		"update": g.Update, "clone": g.Clone, "separate": "",
 	}
 	// What the host has to complete: ~ and variables.
-	for name, p := range map[string]string{"exe": g.Executable, "key": g.KeyFile, "dest": script.TrimSlashes(g.Dest), "separate": g.SeparateDir} {
+	for name, p := range map[string]string{"exe": g.Executable, "key": g.KeyFile, "dest": script.TrimSlashes(g.Dest),
+		"separate": g.SeparateDir} {
 		if p != "" {
 			values[name] = script.Path(p)
 		}

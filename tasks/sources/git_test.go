@@ -146,7 +146,8 @@ func TestGit(t *testing.T) {
 			"archive": dir + "/v1.tar.gz", "archive_prefix": "v/",
 		}
 		does(t, h, args, l, true, nil, first)
-		if out, err := taskstest.Sh(t, "tar -tzf "+dir+"/v1.tar.gz; stat -c %a "+dir+"/v1.tar.gz "+dir+"/packed"); err != nil || out != "v/\nv/a\n600\n700\n" {
+		if out, err := taskstest.Sh(t, "tar -tzf "+dir+"/v1.tar.gz; stat -c %a "+dir+"/v1.tar.gz "+dir+"/packed"); err != nil ||
+			out != "v/\nv/a\n600\n700\n" {
 			t.Errorf("the archive: %q, %v", out, err)
 		}
 		does(t, h, args, l, false, first, first)
@@ -189,7 +190,8 @@ case $* in
 *ls-remote*) sh -c "${4#credential.https://git.example.com:8443.helper=!} get" > "$STATE/helped"; echo "0123456789012345678901234567890123456789	HEAD" ;;
 esac
 `})
-		args := map[string]any{"repo": "https://dba:s%24cret1@git.example.com:8443/x.git", "clone": false, "accept_hostkey": true, "key_file": "/k'y"}
+		args := map[string]any{"repo": "https://dba:s%24cret1@git.example.com:8443/x.git", "clone": false, "accept_hostkey": true,
+			"key_file": "/k'y"}
 		_, result, err := taskstest.Attempt(t, h, "git", args, l)
 		if err != nil || result.Values["after"] != "0123456789012345678901234567890123456789" {
 			t.Fatalf("%+v, %v", result, err)

@@ -60,7 +60,8 @@ func TestReadKeys(t *testing.T) {
 	if both, err := readKeys([]byte(keyText(t, "one") + "\n" + keyText(t, "two"))); err != nil || len(both) != 2 {
 		t.Errorf("both: %v, %v", both, err)
 	}
-	for _, bad := range []string{"KBXf", "\x00\x00\x00\x20\x01\x01\x00\x02KBXf....", "hello", string(one[0].packets[:40]), keyText(t, "one")[:300], "\xff", "\x99\x00\x00"} {
+	for _, bad := range []string{"KBXf", "\x00\x00\x00\x20\x01\x01\x00\x02KBXf....", "hello", string(one[0].packets[:40]),
+		keyText(t, "one")[:300], "\xff", "\x99\x00\x00"} {
 		if keys, err := readKeys([]byte(bad)); err == nil {
 			t.Errorf("%q: %v", bad, keys)
 		}
@@ -84,7 +85,8 @@ func TestKeyTimes(t *testing.T) {
 			}
 		}
 	}
-	for _, cut := range []string{"", "\x04", "\x04\x13\x00\x00\xff\xff", "\x04\x13\x00\x00\x00\x02\x09\x09\x00\x01\xff", "\x06\x13\x00\x00\x00"} {
+	for _, cut := range []string{"", "\x04", "\x04\x13\x00\x00\xff\xff", "\x04\x13\x00\x00\x00\x02\x09\x09\x00\x01\xff",
+		"\x06\x13\x00\x00\x00"} {
 		var none keyTime
 		if none.take([]byte(cut), ""); none != (keyTime{}) {
 			t.Errorf("%q: %+v", cut, none)

@@ -36,16 +36,20 @@ var pipModule = tasks.Define(tasks.Module{
 	Network: pipNetwork,
 	Summary: "Install packages of Python with the host's pip",
 	Notes: []string{
-		"The host has to have pip and Python, which polarbook itself does not need there; without them the error says so. A virtual environment " +
+		"The host has to have pip and Python, which polarbook itself does not need there; without them the error says so. A virtual " +
+			"environment " +
 			"is made with virtualenv_command, which the host has to have, too.",
 		"pip runs in chdir, and otherwise in /. Ansible runs it in /tmp, where another account could leave what Python would take for pip.",
-		"A password in the URL of an index in extra_args is masked, and handed to pip in its environment. One in name stands on pip's command line, " +
+		"A password in the URL of an index in extra_args is masked, and handed to pip in its environment. One in name stands on pip's command " +
+			"line, " +
 			"where all users of the host see it.",
-		"Check mode compares names and versions with what is installed. With requirements, extra_args, state: latest and forcereinstall it says that " +
+		"Check mode compares names and versions with what is installed. With requirements, extra_args, state: latest and forcereinstall it " +
+			"says that " +
 			"something changes, as pip alone could know better.",
 	},
 	Returns: []tasks.Return{
-		{Name: "cmd", Type: "list", Doc: "the command"}, {Name: "name", Type: "list", Doc: "as given"}, {Name: "version", Type: "str", Doc: "as given"},
+		{Name: "cmd", Type: "list", Doc: "the command"}, {Name: "name", Type: "list", Doc: "as given"},
+		{Name: "version", Type: "str", Doc: "as given"},
 		{Name: "requirements", Type: "str", Doc: "as given"}, {Name: "virtualenv", Type: "str", Doc: "as given, in chdir"},
 		{Name: "state", Type: "str", Doc: "as given"}, {Name: "stdout", Type: "str", Doc: "what virtualenv_command and pip wrote"},
 		{Name: "stderr", Type: "str", Doc: "what they wrote to standard error"},
@@ -260,12 +264,14 @@ func (p *pip) makeCommand() string {
 
 // missing says what a host lacks.
 func (p *pip) missing(what string) (tasks.Plan, error) {
-	return tasks.NotYet(p.asking, what, "install python3-pip (for a virtual environment also python3-venv or virtualenv) with the module package first")
+	return tasks.NotYet(p.asking, what, "install python3-pip (for a virtual environment also python3-venv or virtualenv) with the module "+
+		"package first")
 }
 
 // Plan knows what changes in check mode alone: pip itself finds it out otherwise.
 func (p *pip) Plan(found pipFound) (tasks.Plan, struct{}, error) {
-	plan := tasks.Plan{Change: true, Event: true, Values: map[string]any{"virtualenv": nil, "requirements": nil, "version": nil, "name": nil, "state": p.State}}
+	plan := tasks.Plan{Change: true, Event: true, Values: map[string]any{"virtualenv": nil, "requirements": nil, "version": nil, "name": nil,
+		"state": p.State}}
 	for name, value := range map[string]string{"virtualenv": p.environment(), "requirements": p.Requirements, "version": p.Version} {
 		if value != "" {
 			plan.Values[name] = value
@@ -300,7 +306,8 @@ func (p *pip) Plan(found pipFound) (tasks.Plan, struct{}, error) {
 // words are pip's arguments.
 func (p *pip) words() []string {
 	words := map[string][]string{
-		"present": {"install"}, "absent": {"uninstall", "-y"}, "latest": {"install", "-U"}, "forcereinstall": {"install", "-U", "--force-reinstall"},
+		"present": {"install"}, "absent": {"uninstall", "-y"}, "latest": {"install", "-U"},
+		"forcereinstall": {"install", "-U", "--force-reinstall"},
 	}[p.State]
 	words = append(slices.Clone(words), p.extra...)
 	if p.Requirements != "" {

@@ -69,7 +69,8 @@ printf '%s\n' "$*" > "$STATE/made"; echo made; for d in "$@"; do :; done; mkdir 
 		run(false, map[string]any{"name": "demo", "state": "absent"})
 		check(false, map[string]any{"name": "demo", "state": "absent"})
 
-		run(true, map[string]any{"name": "x==1", "extra_args": "--quiet -i https://u:s3cret@pypi.example.com/ --no-deps", "chdir": dir, "editable": true})
+		run(true, map[string]any{"name": "x==1", "extra_args": "--quiet -i https://u:s3cret@pypi.example.com/ --no-deps", "chdir": dir,
+			"editable": true})
 		if got := called(); got != "install --quiet --no-deps -e x==1|https://u:s3cret@pypi.example.com/|"+dir {
 			t.Errorf("called %q", got)
 		}

@@ -154,7 +154,8 @@ func (k *rpmKey) Plan(found rpmKeyFound) (tasks.Plan, error) {
 			"id": strings.ToLower(id[len(id)-8:]),
 		})}, nil
 	case k.idOnly:
-		return tasks.Plan{}, &tasks.Failure{Msg: "When importing a key, a valid file must be given", Hint: "key is an id, which rpm does not have"}
+		return tasks.Plan{}, &tasks.Failure{Msg: "When importing a key, a valid file must be given",
+			Hint: "key is an id, which rpm does not have"}
 	}
 	var prints []string
 	for _, key := range found.given {

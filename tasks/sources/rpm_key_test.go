@@ -43,7 +43,8 @@ func TestRPMKey(t *testing.T) {
 			t.Errorf("erased %q", got)
 		}
 	})
-	if _, err := taskstest.ModuleNamed(t, "rpm_key").New(map[string]any{"key": "/k", "fingerprint": "xyz"}, &taskstest.FakeLocal{}); err == nil {
+	if _, err := taskstest.ModuleNamed(t, "rpm_key").New(map[string]any{"key": "/k", "fingerprint": "xyz"},
+		&taskstest.FakeLocal{}); err == nil {
 		t.Error("a fingerprint of other than digits is taken")
 	}
 }

@@ -32,7 +32,8 @@ func TestMake(t *testing.T) {
 		if err != nil || !ok || !strings.HasPrefix(string(out), public.Key) || public.Kind != c.kind || public.Comment != c.comment {
 			t.Errorf("%+v: %v %s%+v", c, err, out, public)
 		}
-		if out, err := exec.Command("ssh-keygen", "-y", "-P", "wrong"+c.passphrase, "-f", file).CombinedOutput(); err == nil && c.passphrase != "" {
+		if out, err := exec.Command("ssh-keygen", "-y", "-P", "wrong"+c.passphrase, "-f", file).CombinedOutput(); err == nil &&
+			c.passphrase != "" {
 			t.Errorf("%+v is read with another passphrase: %s", c, out)
 		}
 		if err := os.WriteFile(file+".pub", []byte(pair.Public+"\n"), 0o600); err != nil {

@@ -31,7 +31,8 @@ var alternativesModule = tasks.Define(tasks.Module{
 	Summary: "Choose which program a name leads to",
 	Notes:   []string{"With update-alternatives, which Debian and RHEL both have. Paths are written out: ~ and variables are not replaced."},
 	Returns: []tasks.Return{{Name: "msg", Type: "str", Doc: "what was done"}},
-	Without: map[string]string{"family": "only RHEL's alternatives knows families: choose the file with path, or run alternatives --set NAME FAMILY"},
+	Without: map[string]string{"family": "only RHEL's alternatives knows families: choose the file with path, or run alternatives --set " +
+		"NAME FAMILY"},
 	Examples: `
 - alternatives: {name: java, path: /usr/lib/jvm/java-17-openjdk-amd64/bin/java}
 - alternatives: {name: pg_ctl, path: /opt/polardb/bin/pg_ctl, link: /usr/bin/pg_ctl, priority: 90, state: auto}

@@ -72,7 +72,8 @@ func TestAlternativesOfRHEL(t *testing.T) {
 		"/usr/lib/jvm/11/bin/java - family java-11.x86_64 priority 1100\n follower jre: /usr/lib/jvm/11\n slave x: (null)\n" +
 		"/usr/lib/jvm/8/bin/java - priority 800\nCurrent `best' version is /usr/lib/jvm/11/bin/java.\n")
 	java := g.paths["/usr/lib/jvm/11/bin/java"]
-	if g.mode != "manual" || g.now != "/usr/lib/jvm/11/bin/java" || len(g.paths) != 2 || java.priority != 1100 || len(java.subs) != 1 || java.subs["jre"] != "/usr/lib/jvm/11" {
+	if g.mode != "manual" || g.now != "/usr/lib/jvm/11/bin/java" || len(g.paths) != 2 || java.priority != 1100 || len(java.subs) != 1 ||
+		java.subs["jre"] != "/usr/lib/jvm/11" {
 		t.Errorf("%+v", g)
 	}
 }
@@ -83,7 +84,8 @@ func TestAlternativesRefusals(t *testing.T) {
 		{"name": "a", "path": "/a", "link": "-b"}, {"name": "a", "path": "/a\n/b"},
 		{"name": "a", "path": "/a", "subcommands": []any{map[string]any{"name": "x", "path": "y", "link": "/z"}}},
 	} {
-		if _, err := taskstest.ModuleNamed(t, "alternatives").New(bad, &taskstest.FakeLocal{}); err == nil || !strings.Contains(err.Error(), "alternatives: argument") {
+		if _, err := taskstest.ModuleNamed(t, "alternatives").New(bad, &taskstest.FakeLocal{}); err == nil ||
+			!strings.Contains(err.Error(), "alternatives: argument") {
 			t.Errorf("%v: %v", bad, err)
 		}
 	}

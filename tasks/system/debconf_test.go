@@ -34,7 +34,8 @@ func TestDebconf(t *testing.T) {
 		if have := plan.Values["current"].(map[string]any); have["probe/one"] != "a b, c" || have["probe/yes"] != "false" || len(have) != 4 {
 			t.Errorf("%v", have)
 		}
-		if _, r := taskstest.MustChange(t, h, "debconf", args("yes", "boolean", true), l); r.Values["current"].(map[string]any)["probe/yes"] != "true" {
+		if _, r := taskstest.MustChange(t, h, "debconf", args("yes", "boolean", true),
+			l); r.Values["current"].(map[string]any)["probe/yes"] != "true" {
 			t.Errorf("%v", r.Values)
 		}
 		_, r := taskstest.MustChange(t, h, "debconf", args("one", "select", "Asia"), l)

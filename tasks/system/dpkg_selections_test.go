@@ -54,9 +54,11 @@ func TestDpkgSelections(t *testing.T) {
 		if _, r := taskstest.MustChange(t, h, "dpkg_selections", other, l); r.Values["before"] != "not present" {
 			t.Errorf("%v", r.Values)
 		}
-		taskstest.MustFail(t, h, "dpkg_selections", map[string]any{"name": "polarprobe-none", "selection": "hold"}, l, "Failed to find package 'polarprobe-none'")
+		taskstest.MustFail(t, h, "dpkg_selections", map[string]any{"name": "polarprobe-none", "selection": "hold"}, l,
+			"Failed to find package 'polarprobe-none'")
 	})
-	for _, bad := range []map[string]any{{"name": "-x", "selection": "hold"}, {"name": "a b", "selection": "hold"}, {"name": "a", "selection": "held"}, {"name": "a"}} {
+	for _, bad := range []map[string]any{{"name": "-x", "selection": "hold"}, {"name": "a b", "selection": "hold"},
+		{"name": "a", "selection": "held"}, {"name": "a"}} {
 		if _, err := dpkgSelectionsModule.New(bad, &taskstest.FakeLocal{}); err == nil {
 			t.Errorf("%v is taken", bad)
 		}

@@ -189,7 +189,8 @@ func (f *filesystem) Plan(answer tasks.Found) (tasks.Plan, error) {
 	case found.Kind == "other":
 		return tasks.Plan{}, &tasks.Failure{Msg: f.Dev + " is neither a device nor a file"}
 	case !found.Blkid:
-		return tasks.NotYet(f.asking, "util-linux's blkid is not on this host, so that nothing tells what "+f.Dev+" holds", "install util-linux first")
+		return tasks.NotYet(f.asking, "util-linux's blkid is not on this host, so that nothing tells what "+f.Dev+" holds",
+			"install util-linux first")
 	case !found.Looked:
 		return tasks.Plan{}, &tasks.Failure{Msg: "the host's answer broke off"}
 	}

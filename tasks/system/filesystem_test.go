@@ -137,7 +137,8 @@ func TestFilesystemPlans(t *testing.T) {
 		{Name: "another UUID", Args: args("uuid", "abd"), Found: block + held("TYPE=xfs\nUUID=abc\n"), Does: "change: change the UUID of /dev/vdb"},
 		{Name: "xfs that is not mounted", Args: args("resizefs", true), Found: block + held("TYPE=xfs\n"), Does: "fails: /dev/vdb has to be mounted"},
 		{Name: "xfs that grows", Args: args("resizefs", true), Found: block + held("TYPE=xfs\n") + point +
-			size("meta-data=/dev/vdb isize=512 agcount=4, agsize=4096 blks\ndata     =         bsize=10   blocks=99, imaxpct=25\n"), Does: "change: let the xfs grow over /dev/vdb"},
+			size("meta-data=/dev/vdb isize=512 agcount=4, agsize=4096 blks\ndata     =         bsize=10   blocks=99, imaxpct=25\n"),
+			Does: "change: let the xfs grow over /dev/vdb"},
 		{Name: "xfs that is whole", Args: args("resizefs", true), Found: block + held("TYPE=xfs\n") + point +
 			size("data     =         bsize=10   blocks=100, imaxpct=25\n"), Does: "nothing: the xfs takes the whole of /dev/vdb"},
 		{Name: "no tool for its size", Args: args("resizefs", true), Found: block + held("TYPE=xfs\n") + point + size(""), Does: "fails: the size of the xfs on /dev/vdb cannot be told"},

@@ -29,7 +29,8 @@ var modprobeModule = tasks.Define(tasks.Module{
 		"What is persistent is in /etc/modules-load.d/NAME.conf and /etc/modprobe.d/NAME.conf, which systemd reads at boot.",
 	},
 	Returns: []tasks.Return{
-		{Name: "name", Type: "str", Doc: "as given"}, {Name: "params", Type: "str", Doc: "as given"}, {Name: "state", Type: "str", Doc: "as asked for"},
+		{Name: "name", Type: "str", Doc: "as given"}, {Name: "params", Type: "str", Doc: "as given"},
+		{Name: "state", Type: "str", Doc: "as asked for"},
 	},
 	Examples: `
 - modprobe: {name: br_netfilter, persistent: present}

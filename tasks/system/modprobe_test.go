@@ -34,7 +34,8 @@ esac`})
 		must(args("br-net", "params", "a=1 b='x y'"))
 		must(args("br-net", "state", "absent"))
 		must(args("br-net", "params", "a=1 b=2", "persistent", "present"))
-		if got := h.EtcFile(t, "modules-load.d/br-net.conf") + h.EtcFile(t, "modprobe.d/br-net.conf"); got != "br-net\noptions br-net a=1\noptions br-net b=2\n" {
+		if got := h.EtcFile(t, "modules-load.d/br-net.conf") + h.EtcFile(t,
+			"modprobe.d/br-net.conf"); got != "br-net\noptions br-net a=1\noptions br-net b=2\n" {
 			t.Errorf("%q", got)
 		}
 		// Lines of other files count as well, and those of other modules stay.
@@ -48,7 +49,8 @@ esac`})
 			t.Error("it would be loaded twice")
 		}
 		must(args("loop", "persistent", "absent"))
-		if got := h.EtcFile(t, "modules-load.d/all.conf") + h.EtcFile(t, "modprobe.d/loop.conf"); got != "# loop\n#loop ; why\nloop-x\n#options loop max=5\n" {
+		if got := h.EtcFile(t, "modules-load.d/all.conf") + h.EtcFile(t,
+			"modprobe.d/loop.conf"); got != "# loop\n#loop ; why\nloop-x\n#options loop max=5\n" {
 			t.Errorf("%q", got)
 		}
 		taskstest.MustFail(t, h, "modprobe", args("bad", "persistent", "present"), l, "no such module")

@@ -11,7 +11,8 @@ import (
 
 // Modules returns the modules of the system. A module is a variable in the file of its name.
 func Modules() []tasks.Module {
-	return []tasks.Module{mountModule, modprobeModule, localeGenModule, rebootModule, alternativesModule, filesystemModule, dpkgSelectionsModule, debconfModule}
+	return []tasks.Module{mountModule, modprobeModule, localeGenModule, rebootModule, alternativesModule, filesystemModule,
+		dpkgSelectionsModule, debconfModule}
 }
 
 // answers runs a probe, where there is one, and completes its answer.

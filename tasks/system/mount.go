@@ -250,7 +250,8 @@ func (m *mount) Plan(found tasks.Found) (tasks.Plan, mountChange, error) {
 
 // binds reports whether a directory or a file is to be seen at another place.
 func (m *mount) binds() bool {
-	return m.State == "mounted" && path.IsAbs(m.Src) && slices.ContainsFunc(strings.Split(m.Opts, ","), func(o string) bool { return o == "bind" || o == "rbind" })
+	return m.State == "mounted" && path.IsAbs(m.Src) && slices.ContainsFunc(strings.Split(m.Opts, ","),
+		func(o string) bool { return o == "bind" || o == "rbind" })
 }
 
 // shown are the options as messages have them.

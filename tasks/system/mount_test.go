@@ -55,7 +55,8 @@ func TestMount(t *testing.T) {
 		taskstest.MustChange(t, h, "mount", args("ephemeral"), l)
 		taskstest.MustChange(t, h, "mount", args("ephemeral", "opts", "ro"), l)
 		is("ro,relatime")
-		taskstest.MustFail(t, h, "mount", args("ephemeral", "src", "another"), l, "polarbook is mounted on "+dir+"/m, and another is wanted there")
+		taskstest.MustFail(t, h, "mount", args("ephemeral", "src", "another"), l,
+			"polarbook is mounted on "+dir+"/m, and another is wanted there")
 		taskstest.MustChange(t, h, "mount", args("absent_from_fstab"), l)
 		is("ro,relatime")
 		table("")
@@ -79,7 +80,8 @@ func TestMountOfADirectory(t *testing.T) {
 	taskstest.Apart(t, func(t *testing.T, h *taskstest.LocalHost) {
 		l, dir := &taskstest.FakeLocal{}, t.TempDir()
 		taskstest.MustOn(t, h, "mkdir "+dir+"/a "+dir+"/b "+dir+"/c; ln -s "+dir+" "+dir+"/link; ln -s b "+dir+"/last")
-		args := map[string]any{"path": dir + "/link/b", "src": dir + "/a", "fstype": "none", "opts": "bind", "state": "mounted", "fstab": dir + "/tab/fstab"}
+		args := map[string]any{"path": dir + "/link/b", "src": dir + "/a", "fstype": "none", "opts": "bind", "state": "mounted",
+			"fstab": dir + "/tab/fstab"}
 		taskstest.MustChange(t, h, "mount", args, l)
 		taskstest.MustNotChange(t, h, "mount", args, l)
 		// Another directory of the same file system is mounted over it.
@@ -160,7 +162,8 @@ func TestMountRefusals(t *testing.T) {
 		{Name: "cut off", Args: map[string]any{"path": "/m", "state": "unmounted"}, Found: "there yes\n", Does: `fails: the host's answer broke off`},
 	})
 	l := &taskstest.FakeLocal{}
-	taskstest.NewAction(t, "mount", map[string]any{"path": "/m", "state": "present", "src": "//a", "fstype": "cifs", "opts": "password=x", "opts_no_log": true}, l)
+	taskstest.NewAction(t, "mount", map[string]any{"path": "/m", "state": "present", "src": "//a", "fstype": "cifs", "opts": "password=x",
+		"opts_no_log": true}, l)
 	if len(l.Secrets) != 1 || l.Secrets[0] != "password=x" {
 		t.Errorf("hidden are %v", l.Secrets)
 	}

@@ -220,8 +220,9 @@ func (r *reboot) until(ctx context.Context, h tasks.Host, what string, began tim
 			return err
 		case !time.Now().Add(pause).Before(end):
 			return &tasks.Failure{
-				Msg:  fmt.Sprintf("waited %d seconds for %s: %v", r.Timeout, what, err),
-				Hint: "look at its console; reboot_timeout is for how long it may take", Values: map[string]any{"rebooted": true, "elapsed": elapsed(began)},
+				Msg:    fmt.Sprintf("waited %d seconds for %s: %v", r.Timeout, what, err),
+				Hint:   "look at its console; reboot_timeout is for how long it may take",
+				Values: map[string]any{"rebooted": true, "elapsed": elapsed(began)},
 			}
 		}
 		// A host that lost its power says nothing, and the connection to it seems to stand.

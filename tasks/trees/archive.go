@@ -30,17 +30,21 @@ var archiveModule = tasks.Define(tasks.Module{
 	Name: "archive", Collections: []string{"community.general"},
 	Summary: "Pack files and directories on hosts into an archive there",
 	Notes: []string{
-		"The host's tar, gzip, bzip2, xz and zip do the work; what is missing is named. Names are in order and no times are added, so that the same " +
-			"files make the same archive, byte for byte: it is replaced, whole or not at all, only if it differs. One that another program made may " +
+		"The host's tar, gzip, bzip2, xz and zip do the work; what is missing is named. Names are in order and no times are added, so that the " +
+			"same " +
+			"files make the same archive, byte for byte: it is replaced, whole or not at all, only if it differs. One that another program made " +
+			"may " +
 			"be made anew once.",
-		"With remove, what exclusion_patterns left out stays; Ansible removes the whole tree. Nothing is removed unless all of it was archived. " +
+		"With remove, what exclusion_patterns left out stays; Ansible removes the whole tree. Nothing is removed unless all of it was " +
+			"archived. " +
 			"An archive within itself is left out.",
 		"Names with a newline in them are refused. In check mode an archive of more than a single file counts as a change, as in Ansible.",
 		files.FollowNote,
 	},
 	Returns: []tasks.Return{
 		{Name: "archived", Type: "list", Doc: "paths that are in the archive"}, {Name: "missing", Type: "list", Doc: "paths that were not there"},
-		{Name: "arcroot", Type: "str", Doc: "directory that names in the archive are relative to"}, {Name: "dest", Type: "str", Doc: "the archive"},
+		{Name: "arcroot", Type: "str", Doc: "directory that names in the archive are relative to"},
+		{Name: "dest", Type: "str", Doc: "the archive"},
 		{Name: "dest_state", Type: "str", Doc: "absent, archive, compress (a single file) or incomplete (paths were not there)"},
 		{Name: "expanded_paths", Type: "list", Doc: "path, with its patterns replaced"},
 		{Name: "expanded_exclude_paths", Type: "list", Doc: "exclude_path likewise"},

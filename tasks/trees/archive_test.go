@@ -115,7 +115,8 @@ func TestArchiveRefuses(t *testing.T) {
 	for problem, args := range map[string]map[string]any{
 		"absolute": {"path": "x"}, "is empty": {"path": []any{}}, "dest": {"path": "/x", "dest": "y"}, "attributes": {"path": "/x", "attributes": "+i"},
 	} {
-		if _, err := taskstest.ModuleNamed(t, "archive").New(args, &taskstest.FakeLocal{}); err == nil || !strings.Contains(err.Error(), problem) {
+		if _, err := taskstest.ModuleNamed(t, "archive").New(args, &taskstest.FakeLocal{}); err == nil ||
+			!strings.Contains(err.Error(), problem) {
 			t.Errorf("%v: %v", args, err)
 		}
 	}

@@ -112,7 +112,8 @@ func (s *synchronize) fits(f syncFound) error {
 		return &tasks.Failure{Msg: path.Clean(s.Dest) + " is not a directory, and one is wanted there", Hint: "remove it first"}
 	case f.Dest == "absent" && (f.Alone || !f.Parent):
 		missing := path.Dir(path.Clean(s.Dest))
-		return &tasks.Failure{Msg: "there is no directory " + missing, Hint: "make it with the module file first: synchronize makes only the last directory of dest"}
+		return &tasks.Failure{Msg: "there is no directory " + missing,
+			Hint: "make it with the module file first: synchronize makes only the last directory of dest"}
 	case !s.Delay || !s.Delete:
 		return nil
 	}
@@ -240,7 +241,8 @@ func (s *synchronize) steps(e syncEntry, item string, there, root bool, c *syncC
 		n := strconv.Itoa(len(c.send) - 1)
 		words := s.attributes(e, root, false)[:5]
 		words[0] = s.modeOf(e, there)
-		c.after.WriteString("to 5\ndress " + script.Words(append([]string{n}, words...)) + "\nplace " + script.Words(append([]string{n}, at...)) + "\n")
+		c.after.WriteString("to 5\ndress " + script.Words(append([]string{n}, words...)) + "\nplace " +
+			script.Words(append([]string{n}, at...)) + "\n")
 	default:
 		c.after.WriteString("adjust " + script.Words(append(at, s.attributes(e, root, true)...)) + "\n")
 	}

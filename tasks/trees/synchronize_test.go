@@ -108,14 +108,16 @@ func TestSynchronizeOne(t *testing.T) {
 			taskstest.MustNotChange(t, h, "synchronize", args, l)
 		}
 		taskstest.MustFail(t, h, "synchronize", map[string]any{"src": "a", "dest": dir + "/full"}, l, "not empty")
-		taskstest.MustFail(t, h, "synchronize", map[string]any{"src": "a", "dest": dir + "/none/such/a"}, l, "there is no directory "+dir+"/none/such")
+		taskstest.MustFail(t, h, "synchronize", map[string]any{"src": "a", "dest": dir + "/none/such/a"}, l,
+			"there is no directory "+dir+"/none/such")
 		taskstest.MustFail(t, h, "synchronize", map[string]any{"src": "d/", "dest": dir + "/none/such"}, l, "there is no directory "+dir+"/none")
 		taskstest.MustFail(t, h, "synchronize", map[string]any{"src": "d", "dest": dir + "/new"}, l, "not a directory")
 		taskstest.MustChange(t, h, "synchronize", map[string]any{"src": "a", "dest": dir + "/full", "delete": true, "archive": false}, l)
 		if taskstest.Read(t, dir+"/full/a") != "a\n" {
 			t.Error("the file is not there")
 		}
-		if _, err := taskstest.ModuleNamed(t, "synchronize").New(map[string]any{"src": "a/", "dest": dir + "/full"}, l); err == nil || !strings.Contains(err.Error(), "not a directory") {
+		if _, err := taskstest.ModuleNamed(t, "synchronize").New(map[string]any{"src": "a/", "dest": dir + "/full"}, l); err == nil ||
+			!strings.Contains(err.Error(), "not a directory") {
 			t.Error(err)
 		}
 	})
@@ -130,7 +132,8 @@ func TestSynchronizeRefusals(t *testing.T) {
 	dir := t.TempDir()
 	taskstest.MustWrite(t, dir+"/src/a", "a\n")
 	args := map[string]any{"src": "src/", "dest": dir + "/to"}
-	if _, err := taskstest.ModuleNamed(t, "synchronize").New(args, &delegated{taskstest.FakeLocal{Dir: dir}}); err == nil || !strings.Contains(err.Error(), "delegate_to") {
+	if _, err := taskstest.ModuleNamed(t, "synchronize").New(args, &delegated{taskstest.FakeLocal{Dir: dir}}); err == nil ||
+		!strings.Contains(err.Error(), "delegate_to") {
 		t.Error(err)
 	}
 	for text, more := range map[string]map[string]any{
@@ -142,12 +145,14 @@ func TestSynchronizeRefusals(t *testing.T) {
 				more[k] = v
 			}
 		}
-		if _, err := taskstest.ModuleNamed(t, "synchronize").New(more, &taskstest.FakeLocal{Dir: dir}); err == nil || !strings.Contains(err.Error(), text) {
+		if _, err := taskstest.ModuleNamed(t, "synchronize").New(more, &taskstest.FakeLocal{Dir: dir}); err == nil ||
+			!strings.Contains(err.Error(), text) {
 			t.Errorf("%v: %v, want %q", more, err, text)
 		}
 	}
 	taskstest.MustWrite(t, dir+"/src/.rsync-filter", "- a\n")
-	if _, err := taskstest.ModuleNamed(t, "synchronize").New(args, &taskstest.FakeLocal{Dir: dir}); err == nil || !strings.Contains(err.Error(), "rules in files") {
+	if _, err := taskstest.ModuleNamed(t, "synchronize").New(args, &taskstest.FakeLocal{Dir: dir}); err == nil ||
+		!strings.Contains(err.Error(), "rules in files") {
 		t.Error(err)
 	}
 }

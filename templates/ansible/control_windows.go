@@ -10,5 +10,6 @@ import (
 func mounted(info, above os.FileInfo) bool { return os.SameFile(info, above) }
 
 func shellCommand(string) (*exec.Cmd, error) {
-	return nil, errors.New("it needs a POSIX shell on the control node, which Windows has not: run polarbook in WSL or on another machine for it")
+	return nil, errors.New("it needs a POSIX shell on the control node, which Windows has not: run polarbook in WSL or on another machine " +
+		"for it")
 }

@@ -163,7 +163,8 @@ func csvValue(r *jinja.Run, key string, options map[string]any) (any, error) {
 			column += len(row)
 		}
 		if column < 0 || column >= len(row) {
-			return "", fmt.Errorf("%s: a row has %d columns and none of the number asked for, counted from 0: %s", name, len(row), strings.Join(row, delimiter))
+			return "", fmt.Errorf("%s: a row has %d columns and none of the number asked for, counted from 0: %s", name, len(row),
+				strings.Join(row, delimiter))
 		}
 		return row[column], nil
 	}

@@ -33,7 +33,8 @@ func lookupINI(r *jinja.Run, terms []any, options map[string]any) ([]any, error)
 	return found, nil
 }
 
-var iniOptions = []string{"file", "section", "type", "re", "encoding", "default", "case_sensitive", "allow_no_value", "allow_none", "interpolation"}
+var iniOptions = []string{"file", "section", "type", "re", "encoding", "default", "case_sensitive", "allow_no_value", "allow_none",
+	"interpolation"}
 
 // inlineINI takes the options out of a term: its values may have blanks, up to the next option.
 func inlineINI(term string) (key string, own map[string]any, err error) {

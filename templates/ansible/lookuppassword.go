@@ -272,7 +272,8 @@ func lockPassword(path string) (release func(), err error) {
 			return nil, err
 		}
 		if tries == 70 {
-			return nil, fmt.Errorf("%s is there for seven seconds: another program makes the password, or one was ended while it did; then remove the file", name)
+			return nil, fmt.Errorf("%s is there for seven seconds: another program makes the password, or one was ended while it did; then remove "+
+				"the file", name)
 		}
 		time.Sleep(100 * time.Millisecond)
 	}

@@ -81,7 +81,8 @@ func TestLookupsOfCommands(t *testing.T) {
 		{"query('pipe', 'echo a', 'echo b')", "['a', 'b']"}, {"query('lines', 'printf \"a\\n\\nb\"')", "['a', '', 'b']"}, {"query('lines', 'true')", "[]"},
 		{"lookup('pipe', 'echo no >&2; exit 3')", "!exit status 3: no"}, {"lookup('pipe', 'exit 3', errors='ignore')", "None"},
 	}.checkIn(t, render)
-	agreed{{"lookup('pipe', 'touch " + directory + "/x')", "!nothing can be run"}, {"lookup('url', 'http://127.0.0.1/')", "!nothing can be run"},
+	agreed{{"lookup('pipe', 'touch " + directory + "/x')", "!nothing can be run"},
+		{"lookup('url', 'http://127.0.0.1/')", "!nothing can be run"},
 		{"lookup('password', '" + directory + "/x')", "!nothing can be run"}}.check(t)
 }
 

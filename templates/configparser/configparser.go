@@ -122,7 +122,8 @@ func (f *File) Read(text string) error {
 	return nil
 }
 
-// Get returns a value, which Default may have for the section: has is false where the section has none of the name, and value is nil where the name stands alone.
+// Get returns a value, which Default may have for the section: has is false where the section has none of the name, and value is nil where
+// the name stands alone.
 func (f *File) Get(section, name string) (value *string, has bool, err error) {
 	name = f.name(name)
 	raw, has := f.raw(section, name)

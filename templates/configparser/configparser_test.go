@@ -15,7 +15,8 @@ func TestFile(t *testing.T) {
 	if got := f.Sections(); !slices.Equal(got, []string{"one", "two"}) || !f.Has("DEFAULT") || f.Has("three") {
 		t.Errorf("the sections are %q", got)
 	}
-	if own, all := f.Own("one"), f.Names("one"); !slices.Equal(own, []string{"url", "alone"}) || !slices.Equal(all, []string{"home", "url", "alone"}) {
+	if own, all := f.Own("one"), f.Names("one"); !slices.Equal(own, []string{"url", "alone"}) ||
+		!slices.Equal(all, []string{"home", "url", "alone"}) {
 		t.Errorf("the names are %q, and %q with Default's", own, all)
 	}
 	for _, c := range []struct{ section, name, want string }{

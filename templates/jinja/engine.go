@@ -31,8 +31,8 @@ type Options struct {
 	Hosts func(patterns []string) ([]string, error)
 	// Settings are what Ansible's configuration holds, by its names, for lookup('config').
 	Settings map[string]any
-	// Directories are where relative names of files are searched, in order, where no variable ansible_search_path says it: for lookup('file') in
-	// their files/ too, for include and lookup('template') in their templates/ too.
+	// Directories are where relative names of files are searched, in order, where no variable ansible_search_path says it: for lookup('file')
+	// in their files/ too, for include and lookup('template') in their templates/ too.
 	Directories []string
 	// Templates returns a template that is on no disk (a built-in one), tried last.
 	Templates func(name string) (string, bool)

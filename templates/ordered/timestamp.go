@@ -36,7 +36,8 @@ func ParseTimestamp(text string) (Timestamp, bool) {
 	fraction = (fraction + "000000")[:6]
 	micro, _ := strconv.Atoi(fraction)
 	at := time.Date(numbers[1], time.Month(numbers[2]), numbers[3], numbers[4], numbers[5], numbers[6], micro*1000, time.UTC)
-	if at.Year() != numbers[1] || at.Day() != numbers[3] || at.Hour() != numbers[4] || at.Minute() != numbers[5] || at.Second() != numbers[6] ||
+	if at.Year() != numbers[1] || at.Day() != numbers[3] || at.Hour() != numbers[4] || at.Minute() != numbers[5] ||
+		at.Second() != numbers[6] ||
 		numbers[1] == 0 {
 		return "", false
 	}

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Glob returns the expression, of Go's package regexp, that stands for a pattern of names as Python's fnmatch has it: *, ?, [abc] and [!abc]; a [
-// that is not closed is itself.
+// Glob returns the expression, of Go's package regexp, that stands for a pattern of names as Python's fnmatch has it: *, ?, [abc] and
+// [!abc]; a [ that is not closed is itself.
 func Glob(glob string) string {
 	var expression strings.Builder
 	expression.WriteString(`(?s)^`)

@@ -82,8 +82,10 @@ func TestAsPython(t *testing.T) {
 		if python.Error != "" {
 			refused++
 		}
-		if (ours.Error != "") != (python.Error != "") || (ours.Bad != "") != (python.Bad != "") || ours.Text != python.Text || ours.Count != python.Count ||
-			fmt.Sprint(ours.Found) != fmt.Sprint(python.Found) || (ours.Match == nil) != (python.Match == nil) || ours.Match != nil && *ours.Match != *python.Match {
+		if (ours.Error != "") != (python.Error != "") || (ours.Bad != "") != (python.Bad != "") || ours.Text != python.Text ||
+			ours.Count != python.Count ||
+			fmt.Sprint(ours.Found) != fmt.Sprint(python.Found) || (ours.Match == nil) != (python.Match == nil) || ours.Match != nil &&
+			*ours.Match != *python.Match {
 			if reason := known(q, ours, python); reason != "" {
 				reasons[reason]++
 				continue
@@ -174,7 +176,8 @@ func (e *expressions) question() question {
 		q.Text += e.one("a", "b", "ab", "1", "A", "_", " ", "\n", "é", "x", "-", "foo", "ü", "٣", "[", "]", ".", "b1")
 	}
 	for range e.Intn(4) {
-		q.Replacement += e.one("x", "\\1", "\\2", "\\g<1>", "\\g<0>", "\\g<n>", "<", "\\n", "\\.", "\\\\", "\\g<2>", "$1", "&", "\\0", "\\q", "\\101")
+		q.Replacement += e.one("x", "\\1", "\\2", "\\g<1>", "\\g<0>", "\\g<n>", "<", "\\n", "\\.", "\\\\", "\\g<2>", "$1", "&",
+			"\\0", "\\q", "\\101")
 	}
 	return q
 }
@@ -204,7 +207,8 @@ func (e *expressions) atom(depth int) string {
 			`[a-c\d]`, "[]a]", "[^]a]", "[a-]", "[-a]", `[\]\[]`, "[[]", `\.`, `\-`, "é", `\x61`, `\n`, " ", "#", `[\b]`, `\1`, `\101`, "(?P=n)", `[^\W\d]`, `\u00e9`, "]", "}")
 	}
 	inner := e.alternatives(depth - 1)
-	return e.one("(", "(", "(", "(?:", "(?=", "(?!", "(?<=", "(?<!", "(?>", "(?i:", "(?-i:", "(?s:", "(?m-s:", "(?P<n>", "(?P<m>", "(?(1)", "(?x:", "(?#") + inner + ")"
+	return e.one("(", "(", "(", "(?:", "(?=", "(?!", "(?<=", "(?<!", "(?>", "(?i:", "(?-i:", "(?s:", "(?m-s:", "(?P<n>", "(?P<m>", "(?(1)",
+		"(?x:", "(?#") + inner + ")"
 }
 
 // A search ends with an error, and offsets are of bytes also where those are no characters.

@@ -29,7 +29,11 @@ func TestArchive(t *testing.T) {
 			t.Fatal(err)
 		}
 		const mended = "select last_archived_time > last_failed_time and archived_count > 0 from pg_stat_archiver"
-		eventually(t, e.within(120*time.Second), "a success", func() bool { v, err := value[bool](n, "select coalesce(("+mended+"), false)"); return v && err == nil })
+		eventually(t, e.within(120*time.Second), "a success", func() bool {
+			v,
+				err := value[bool](n, "select coalesce(("+mended+"), false)")
+			return v && err == nil
+		})
 		list, err := os.ReadDir(into)
 		if err != nil || len(list) == 0 || !regexp.MustCompile(`^([0-9A-F]{24}(\.partial)?|[0-9A-F]{8}\.history)$`).MatchString(list[0].Name()) {
 			t.Errorf("the archive holds %v (%v)", list, err)

@@ -66,7 +66,8 @@ func (n *node) planned(nodes []*node, module string, args map[string]any) (tasks
 	}
 	var list []any
 	for _, other := range nodes {
-		item := map[string]any{"name": "node" + strconv.Itoa(other.number), "address": other.host, "port": other.port, "pgdata": other.pgdata, "user": runs}
+		item := map[string]any{"name": "node" + strconv.Itoa(other.number), "address": other.host, "port": other.port,
+			"pgdata": other.pgdata, "user": runs}
 		list = append(list, item)
 	}
 	args["nodes"] = list
@@ -78,7 +79,8 @@ func (n *node) planned(nodes []*node, module string, args map[string]any) (tasks
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	found, err := tasks.Find(context.Background(), member{name: "node" + strconv.Itoa(n.number), nodes: nodes}, action, tasks.Found{Result: remote.Result{}})
+	found, err := tasks.Find(context.Background(), member{name: "node" + strconv.Itoa(n.number), nodes: nodes}, action,
+		tasks.Found{Result: remote.Result{}})
 	if err != nil {
 		return action, tasks.Plan{}, err
 	}

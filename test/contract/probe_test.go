@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestProbe: a role that may do nothing else proves that a server takes writes. Where there is no majority the proof waits, and goes on to wait when
-// its client is killed, so that the role's own limit of sessions is all that keeps them from becoming many.
+// TestProbe: a role that may do nothing else proves that a server takes writes. Where there is no majority the proof waits, and goes on to
+// wait when its client is killed, so that the role's own limit of sessions is all that keeps them from becoming many.
 func TestProbe(t *testing.T) {
 	each(t, func(t *testing.T, e *engine) {
 		nodes := cluster(t, e, 3)
@@ -24,7 +24,8 @@ func TestProbe(t *testing.T) {
 		})
 		want(t, probe(b, b.within(20*time.Second)), 1, "ERROR:  cannot assign TransactionIds during recovery")
 
-		// What the leader commits has a time, which a follower that replayed it tells: without an error, a server is asked what it is, and proves it.
+		// What the leader commits has a time, which a follower that replayed it tells: without an error, a server is asked what it is, and
+		// proves it.
 		asked := "select case when pg_is_in_recovery() then 'reads ' || (date_part('epoch', clock_timestamp()) - " +
 			"date_part('epoch', pg_last_xact_replay_timestamp()))::bigint else 'writes ' || pg_logical_emit_message(true, 'polarbook', '') end"
 		if said := must[string](a, asked); !regexp.MustCompile(`^writes [0-9A-F]+/[0-9A-F]+$`).MatchString(said) {

@@ -131,7 +131,8 @@ func TestPsql(t *testing.T) {
 		}
 		secret := "PGPASSWORD=" + password
 		// A statement on its input is run when its line has come, and answered at once.
-		lines := e.command(t.Context(), "psql", "-X", "-A", "-t", "-q", "-h", a.host, "-p", strconv.Itoa(a.port), "-U", "polardb", "-d", "postgres")
+		lines := e.command(t.Context(), "psql", "-X", "-A", "-t", "-q", "-h", a.host, "-p", strconv.Itoa(a.port), "-U", "polardb",
+			"-d", "postgres")
 		lines.Env = append(lines.Env, secret)
 		in, err1 := lines.StdinPipe()
 		answered, err2 := lines.StdoutPipe()

@@ -17,7 +17,8 @@ func TestWatcher(t *testing.T) {
 		a, b := nodes[0], nodes[1]
 		a.exec("create role watcher login connection limit 2 password 'watch'")
 		ask := func(n *node, query string) outcome {
-			return e.runWith(n.within(20*time.Second), []string{"PGPASSWORD=watch"}, "psql", "-X", "-q", "-A", "-t", "-h", n.host, "-p", fmt.Sprint(n.port),
+			return e.runWith(n.within(20*time.Second), []string{"PGPASSWORD=watch"}, "psql", "-X", "-q", "-A", "-t", "-h", n.host, "-p",
+				fmt.Sprint(n.port),
 				"-U", "watcher", "-d", "postgres", "-w", "-c", query)
 		}
 		for _, view := range watched {

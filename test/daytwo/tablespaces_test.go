@@ -48,7 +48,8 @@ func tablespaces(s *site.Site) {
 	}
 	sameRows(s)
 
-	s.Run(0, "backup.yml", "-e", "on="+f, "-e", "to=/backup/ts", "-e", "polardb_backup_compress=none").Changed().Says("each file with a checksum")
+	s.Run(0, "backup.yml", "-e", "on="+f, "-e", "to=/backup/ts", "-e",
+		"polardb_backup_compress=none").Changed().Says("each file with a checksum")
 	said := s.On(f, "cd /backup/ts && grep tablespace= backup.polarbook | sed 's/=[0-9]* /=/' && "+
 		"grep -c ' tablespaces/' SHA256SUMS && readlink pgdata/pg_tblspc/* | sed 's/[0-9]*$//' && sha256sum --quiet -c SHA256SUMS")
 	want := "tablespace=/srv/ts1\ntablespace=/srv/ts 2\n"

@@ -14,9 +14,9 @@ import (
 	"github.com/polarbook/polarbook/test/lab"
 )
 
-// TestAsAnsible runs the cases that sample_test.go names, with the reference alone; all of them, with every version, when DIFFERENTIAL is all, and those that -run names when
-// it names some. DIFFERENTIAL_TABLE is a file for the table, DIFFERENTIAL_KEEP a directory for what the programs said where
-// they differ, DIFFERENTIAL_HOSTS a name under which the hosts are left up for the next time.
+// TestAsAnsible runs the cases that sample_test.go names, with the reference alone; all of them, with every version, when DIFFERENTIAL is
+// all, and those that -run names when it names some. DIFFERENTIAL_TABLE is a file for the table, DIFFERENTIAL_KEEP a directory for what
+// the programs said where they differ, DIFFERENTIAL_HOSTS a name under which the hosts are left up for the next time.
 func TestAsAnsible(t *testing.T) {
 	lab.Require(t)
 	batches := load(t)

@@ -68,7 +68,8 @@ type desk struct {
 // newDesk boots hosts of the desk's own. The scratch directory's path is a short one: it holds the sockets of ssh.
 func newDesk(t *testing.T, scratch, letter, name, flavour string, packages []string) *desk {
 	t.Helper()
-	s := &desk{t: t, name: name, python: "/usr/bin/python3", dir: filepath.Join(scratch, letter), sockets: filepath.Join(scratch, "c"+letter), run: runAnsible}
+	s := &desk{t: t, name: name, python: "/usr/bin/python3", dir: filepath.Join(scratch, letter), sockets: filepath.Join(scratch, "c"+letter),
+		run: runAnsible}
 	var hosts []lab.Spec
 	for _, name := range []string{"node1", "node2"} {
 		spec := lab.Spec{Name: name, Flavour: flavour, Packages: packages}

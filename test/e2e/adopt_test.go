@@ -152,7 +152,8 @@ func certificate(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	of := x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "by hand"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+	of := x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "by hand"}, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, &of, &of, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)
@@ -161,7 +162,8 @@ func certificate(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})) + string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})) +
+		string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
 // describe has the site's inventory say what adopt.yml wrote.
@@ -191,7 +193,8 @@ func describe(s *site.Site, file string) {
 
 // adopt takes the cluster over, and then does with it what is done with every cluster.
 func (m handMade) adopt(t *testing.T) {
-	s := site.New(t, site.Options{Cluster: "theirs", Specs: site.Hosts("node1", "node2", "node3"), Group: site.Vars{"polardb_package": "", "polardb_dma_settings": site.Vars{}}})
+	s := site.New(t, site.Options{Cluster: "theirs", Specs: site.Hosts("node1", "node2", "node3"),
+		Group: site.Vars{"polardb_package": "", "polardb_dma_settings": site.Vars{}}})
 	m.make(s)
 	state := func() string {
 		all := ""
@@ -203,7 +206,8 @@ func (m handMade) adopt(t *testing.T) {
 	// With the paths in variables, what only asks works before.
 	real := strings.TrimSpace(s.On("node1", "readlink -f "+m.pgdata))
 	realData := strings.TrimSpace(s.On("node1", "readlink -f "+m.polardata))
-	known := []string{"-e", "polardb_user=" + m.account, "-e", fmt.Sprintf("polardb_port=%d", m.port), "-e", "polardb_pgdata=" + real, "-e", "polardb_polardata=" + realData}
+	known := []string{"-e", "polardb_user=" + m.account, "-e", fmt.Sprintf("polardb_port=%d", m.port), "-e", "polardb_pgdata=" + real, "-e",
+		"polardb_polardata=" + realData}
 	s.Eventually("polarbook status says of theirs that all is well", func() error {
 		if o := s.Start(nil, append([]string{"status"}, known...)...).Wait(); o.Code != 0 {
 			return fmt.Errorf("%s", o.Printed())
@@ -331,23 +335,28 @@ func (m handMade) dayTwo(t *testing.T, s *site.Site) {
 func TestAdopt(t *testing.T) {
 	t.Parallel()
 	m := handMade{account: "postgres", home: "/home/postgres", prefix: "/home/postgres/base", pgdata: "/home/postgres/nodes/pgdata",
-		polardata: "/home/postgres/nodes/polardata", space: "/usr/local/spaces/ts", port: 5432, conf: func(int) string { return "max_connections = 200\n" },
-		hba: []string{"local all all trust", "host all all 127.0.0.1/32 md5", "host all all 0.0.0.0/0 md5 # everybody", "host replication replicator 0.0.0.0/0 md5"}}
+		polardata: "/home/postgres/nodes/polardata", space: "/usr/local/spaces/ts", port: 5432,
+		conf: func(int) string { return "max_connections = 200\n" },
+		hba: []string{"local all all trust", "host all all 127.0.0.1/32 md5", "host all all 0.0.0.0/0 md5 # everybody",
+			"host replication replicator 0.0.0.0/0 md5"}}
 	m.start = m.pgctl()
 	m.adopt(t)
 }
 
 func (m handMade) pgctl() string {
-	return fmt.Sprintf("cd / && runuser -u %s -- env LC_ALL=C LD_LIBRARY_PATH=%s/lib %s/bin/pg_ctl -D %s -l /tmp/%s.log start >/dev/null", m.account, m.prefix, m.prefix, m.pgdata, m.account)
+	return fmt.Sprintf("cd / && runuser -u %s -- env LC_ALL=C LD_LIBRARY_PATH=%s/lib %s/bin/pg_ctl -D %s -l /tmp/%s.log start >/dev/null",
+		m.account, m.prefix, m.prefix, m.pgdata, m.account)
 }
 
 // TestAdoptUnit takes over one with a unit, ports and an included file of its own.
 func TestAdoptUnit(t *testing.T) {
 	site.Long(t)
 	t.Parallel()
-	m := handMade{account: "pgxc", home: "/home/pgxc", prefix: "/usr/local/polardb", pgdata: "/data/dn/pg", polardata: "/data/dn/polar", space: "/home/pgxc/ts", port: 6001,
+	m := handMade{account: "pgxc", home: "/home/pgxc", prefix: "/usr/local/polardb", pgdata: "/data/dn/pg", polardata: "/data/dn/polar",
+		space: "/home/pgxc/ts", port: 6001,
 		conf: func(int) string { return "max_connections = 200\ninclude 'local.cnf'\n" }, boot: "pgxc-dn.service",
-		hba: []string{"local all all trust", "host all all samehost trust", "host replication replicator 10.0.0.0/8 md5", "host all all 10.0.0.0/8 md5", "host all all 0.0.0.0/0 reject"}}
+		hba: []string{"local all all trust", "host all all samehost trust", "host replication replicator 10.0.0.0/8 md5",
+			"host all all 10.0.0.0/8 md5", "host all all 0.0.0.0/0 reject"}}
 	m.start = fmt.Sprintf(`cat >/etc/systemd/system/pgxc-dn.service <<'X'
 [Unit]
 Description=data node
@@ -369,10 +378,12 @@ systemctl daemon-reload; systemctl enable --now pgxc-dn.service`, m.prefix, m.pr
 func TestAdoptTLS(t *testing.T) {
 	site.Long(t)
 	t.Parallel()
-	m := handMade{account: "dbadmin", home: "/srv/dbadmin", prefix: "/srv/engine", pgdata: "/db/main/pg", polardata: "/db/main/polar", space: "/db/ts", port: 5433, tls: true,
+	m := handMade{account: "dbadmin", home: "/srv/dbadmin", prefix: "/srv/engine", pgdata: "/db/main/pg", polardata: "/db/main/polar",
+		space: "/db/ts", port: 5433, tls: true,
 		before: "mkdir -p /mnt/disk1 && ln -s /mnt/disk1 /db; getent group dba || groupadd dba; useradd -m -d /srv/dbadmin -g dba -s /bin/bash dbadmin",
 		conf:   func(int) string { return "" },
-		hba:    []string{"local all all trust", "host all all 127.0.0.1/32 md5", "hostssl replication replicator 0.0.0.0/0 md5", "host all all 0.0.0.0/0 md5"}}
+		hba: []string{"local all all trust", "host all all 127.0.0.1/32 md5", "hostssl replication replicator 0.0.0.0/0 md5",
+			"host all all 0.0.0.0/0 md5"}}
 	m.start = m.pgctl()
 	m.adopt(t)
 }

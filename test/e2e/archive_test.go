@@ -56,7 +56,8 @@ func TestArchive(t *testing.T) {
 		return nil
 	})
 	s.StatusSays(2, leader+": ", "is not archived: archive_command failed")
-	if got := s.On(leader, "cat /var/lib/polardb/pgdata/pg_log/*"); !strings.Contains(got, "there is no directory /srv/wal/e2e: is it mounted?") {
+	if got := s.On(leader, "cat /var/lib/polardb/pgdata/pg_log/*"); !strings.Contains(got,
+		"there is no directory /srv/wal/e2e: is it mounted?") {
 		t.Error("the server's log does not say why")
 	}
 	s.On(leader, "mv /srv/wal/away /srv/wal/e2e")
@@ -98,7 +99,8 @@ func TestArchive(t *testing.T) {
 		t.Fatal(err)
 	}
 	number := strings.TrimSpace(s.On("node1", "id -u polardb"))
-	s.Run(2, "new-cluster.yml").Says("/srv/wal/e2e on node2 belongs to the account number "+number+" (newcomer), and polardb is number ", "one number on all hosts")
+	s.Run(2, "new-cluster.yml").Says("/srv/wal/e2e on node2 belongs to the account number "+number+" (newcomer), and polardb is number ",
+		"one number on all hosts")
 	if got := s.On("node1", "stat -c %U /srv/wal/e2e"); got != "polardb\n" {
 		t.Errorf("on node1 the archive belongs to %s", got)
 	}

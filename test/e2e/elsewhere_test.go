@@ -27,7 +27,8 @@ func TestBackupsElsewhere(t *testing.T) {
 
 	s.Subtest(t, "no place", func(t *testing.T) {
 		for _, to := range []string{"nowhere", "node2", "a/b"} {
-			s.Run(2, "backup.yml", "-e", "on=node2", "-e", "to="+to).Says("to=" + to + " is no place for the backup; nothing was changed").Unchanged()
+			s.Run(2, "backup.yml", "-e", "on=node2", "-e", "to="+to).Says("to=" + to +
+				" is no place for the backup; nothing was changed").Unchanged()
 		}
 		s.On("store", "install -d -o daemon /srv/backups")
 		s.Run(2, "backup.yml", "-e", "on=node2", "-e", "to=store").Says("is not a safe place for a backup").Unchanged()
@@ -49,7 +50,8 @@ func TestBackupsElsewhere(t *testing.T) {
 	})
 	s.Subtest(t, "on the control node", func(t *testing.T) {
 		s.On("node2", "mv /usr/bin/base64 /usr/bin/whole64 && printf '#!/bin/sh\\nhead -c 6000 | whole64 \"$@\"\\n' >/usr/bin/base64 && chmod 755 /usr/bin/base64")
-		o := s.Run(2, "backup.yml", "-e", "on=node2", "-e", "to=localhost").Says("was not copied", "The backup is whole, and lies on node2 in", "copy-backup.yml -e on=node2 -e to=localhost -e from=2")
+		o := s.Run(2, "backup.yml", "-e", "on=node2", "-e", "to=localhost").Says("was not copied", "The backup is whole, and lies on node2 in",
+			"copy-backup.yml -e on=node2 -e to=localhost -e from=2")
 		s.On("node2", "mv /usr/bin/whole64 /usr/bin/base64")
 		name := on(listed(s), "node2")[0].Name
 		if half := on(listed(s), "localhost"); len(half) != 1 || half[0].Whole || !strings.Contains(half[0].Reason, "unfinished") {
@@ -76,7 +78,8 @@ func TestBackupsElsewhere(t *testing.T) {
 	s.Run(0, "stop.yml", "--yes")
 	s.Subtest(t, "unfit", func(t *testing.T) { unfitElsewhere(t, s, far, here) })
 	s.Subtest(t, "restored from another host", func(t *testing.T) {
-		s.Run(0, "restore.yml", "-e", "from=newest", "-e", "on=store", "-e", "confirm=e2e", "--check").Says("restore /var/lib/polardb-backups/" + far.Name)
+		s.Run(0, "restore.yml", "-e", "from=newest", "-e", "on=store", "-e", "confirm=e2e",
+			"--check").Says("restore /var/lib/polardb-backups/" + far.Name)
 		s.Run(0, "restore.yml", "-e", "from=newest", "-e", "on=store", "-e", "confirm=e2e").Changed()
 		plain(t, s)
 	})
@@ -149,7 +152,8 @@ func unfitElsewhere(t *testing.T, s *site.Site, far, here kept) {
 	}
 	refused := func(on, want string) {
 		t.Helper()
-		s.Run(2, "restore.yml", "-e", "from="+map[string]string{"store": far.Name, "localhost": here.Name}[on], "-e", "on="+on, "-e", "confirm=e2e").Says(want).Unchanged()
+		s.Run(2, "restore.yml", "-e", "from="+map[string]string{"store": far.Name, "localhost": here.Name}[on], "-e", "on="+on, "-e",
+			"confirm=e2e").Says(want).Unchanged()
 	}
 	spoil := func(text []byte, want string) {
 		t.Helper()
@@ -172,7 +176,8 @@ func unfitElsewhere(t *testing.T, s *site.Site, far, here kept) {
 	s.On("store", "cd "+far.Path+` && cp -p backup.json /run/kept && sed -i 's/"polardata_bytes": /"polardata_bytes": 9999999/' backup.json`)
 	refused("store", "which has room for")
 	s.On("store", "cat /run/kept >"+far.Path+"/backup.json")
-	s.Run(2, "restore.yml", "-e", "from=newest", "-e", "on=store", "-e", "member=store").Says("store is no host of the group polardb").Unchanged()
+	s.Run(2, "restore.yml", "-e", "from=newest", "-e", "on=store", "-e",
+		"member=store").Says("store is no host of the group polardb").Unchanged()
 	s.Run(2, "restore.yml", "-e", "from=nobody", "-e", "on=localhost").Says("there is no backup nobody on localhost").Unchanged()
 	for _, b := range listed(s) {
 		if !b.Whole {

@@ -13,16 +13,17 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// TestEndpoint: the cluster's virtual address is on the host whose node takes writes, and on no other. Each host's kernel tells of every address that it
-// gets or loses, from before the endpoint is set up until it is gone: no two hosts of a network that hear each other, nor of one that is cut, have the
-// address at the same time.
+// TestEndpoint: the cluster's virtual address is on the host whose node takes writes, and on no other. Each host's kernel tells of every
+// address that it gets or loses, from before the endpoint is set up until it is gone: no two hosts of a network that hear each other, nor
+// of one that is cut, have the address at the same time.
 func TestEndpoint(t *testing.T) {
 	t.Parallel()
 	specs := site.Hosts("node1", "node2", "node3")
 	for i := range specs {
 		specs[i].Packages = site.EndpointPackages
 	}
-	// An old leader's host gives the address up 0.8 of this after the last write at the latest: the rest is what a busy machine may take longer.
+	// An old leader's host gives the address up 0.8 of this after the last write at the latest: the rest is what a busy machine may take
+	// longer.
 	s := site.New(t, site.Options{User: "dba", Cluster: "ends", Specs: specs, Group: site.Vars{
 		"polardb_dma_settings": site.Vars{"polar_dma_election_timeout": "8s"}, "polardb_hba": []string{site.FromOutside}}})
 	s.Set("node1", site.Vars{"polardb_bootstrap": true})
@@ -38,7 +39,8 @@ func TestEndpoint(t *testing.T) {
 	s.Subtest(t, "what cannot be is refused", func(t *testing.T) {
 		s.Run(0, "endpoint.yml").Says("polardb_endpoint is empty").Unchanged(s.Names()...)
 		for given, says := range map[string]string{
-			with(here): "which is a member's own", with("198.51.100.7"): "is no host's address in a network of", with(e.address + "/24"): "without a length",
+			with(here): "which is a member's own", with("198.51.100.7"): "is no host's address in a network of",
+			with(e.address + "/24"): "without a length",
 			// The machine that the hosts run on is on their network, too.
 			with(network + "1"):                     "another host, with the hardware address",
 			`{"polardb_endpoint": {"adress": "x"}}`: "polardb_endpoint is {address: 10.0.0.100}",
@@ -247,15 +249,16 @@ func (e endpoint) apart() {
 				e.s.T.Errorf("%s had the address until %s, and %s from %s on", one.host, one.till, next.host, next.from)
 			}
 		}
-		e.s.T.Logf("%s had the address from %s on for %s", one.host, one.from.Format("15:04:05.000"), one.till.Sub(one.from).Round(time.Millisecond))
+		e.s.T.Logf("%s had the address from %s on for %s", one.host, one.from.Format("15:04:05.000"),
+			one.till.Sub(one.from).Round(time.Millisecond))
 	}
 	if len(hosts) < 2 {
 		e.s.T.Errorf("the address was seen on %v alone: that proves nothing", hosts)
 	}
 }
 
-// measures tells how long after a new leader's first write the address answers: the same empty transaction is committed again and again on each host's
-// own server, and through the address from outside.
+// measures tells how long after a new leader's first write the address answers: the same empty transaction is committed again and again on
+// each host's own server, and through the address from outside.
 func (e endpoint) measures(what string, do func()) {
 	e.s.T.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
@@ -268,7 +271,8 @@ func (e endpoint) measures(what string, do func()) {
 	case w := <-first:
 		for _, span := range e.spans() {
 			if span.host == w.host && span.till.After(w.at) {
-				e.s.T.Logf("%s: the first write on %s at %s, and it had the address %s later", what, w.host, w.at.UTC().Format("15:04:05.000"), span.from.Sub(w.at).Round(time.Millisecond))
+				e.s.T.Logf("%s: the first write on %s at %s, and it had the address %s later", what, w.host, w.at.UTC().Format("15:04:05.000"),
+					span.from.Sub(w.at).Round(time.Millisecond))
 				return
 			}
 		}

@@ -26,7 +26,8 @@ func TestEndpointBoth(t *testing.T) {
 	here := s.Lab.Host("node1").Address
 	network := here[:strings.LastIndexByte(here, '.')+1]
 	e, p := endpoint{s: s, address: network + "250"}, proxies{s: s, hosts: []string{"node1", "node2"}}
-	s.SetAll(site.Vars{"polardb_clients": []site.Vars{{"networks": []string{network + "1/32"}, "users": []string{"all"}, "databases": []string{"all"}}}})
+	s.SetAll(site.Vars{"polardb_clients": []site.Vars{{"networks": []string{network + "1/32"}, "users": []string{"all"},
+		"databases": []string{"all"}}}})
 	s.On("node2", "ufw allow 22/tcp && ufw --force enable")
 	s.Run(0, "new-cluster.yml")
 
@@ -66,7 +67,8 @@ func TestEndpointBoth(t *testing.T) {
 	}
 	strangers := func(t *testing.T) {
 		t.Helper()
-		if got := reached("stranger", strings.Join([]string{here, s.Lab.Host("node2").Address, e.address}, " "), "5432 6432 6433 14432"); got != "" {
+		if got := reached("stranger", strings.Join([]string{here, s.Lab.Host("node2").Address, e.address}, " "),
+			"5432 6432 6433 14432"); got != "" {
 			t.Errorf("a stranger reaches %s", got)
 		}
 		for _, n := range p.hosts { // the machine, as a client
@@ -99,7 +101,8 @@ func TestEndpointBoth(t *testing.T) {
 	})
 	closed := func(t *testing.T, words ...string) {
 		t.Helper()
-		left := s.On("node1", "firewall-cmd --list-all; firewall-cmd --permanent --list-all") + s.On("node2", "ufw status; grep -h vrrp /etc/ufw/*.rules; true")
+		left := s.On("node1", "firewall-cmd --list-all; firewall-cmd --permanent --list-all") +
+			s.On("node2", "ufw status; grep -h vrrp /etc/ufw/*.rules; true")
 		for _, w := range words {
 			if strings.Contains(left, w) {
 				t.Errorf("the firewalls still have rules for %s:\n%s", w, left)

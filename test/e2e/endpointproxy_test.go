@@ -15,9 +15,9 @@ import (
 	"github.com/polarbook/polarbook/test/site"
 )
 
-// TestEndpointProxy: HAProxy, on a host that is no member and on a member, leads one port to the node that takes writes and another to those that
-// follow. Somebody writes through the first all the time, and somebody else connects to it again and again: no row is lost that was acknowledged, and
-// once the port has led to a new leader it never leads to the old one again.
+// TestEndpointProxy: HAProxy, on a host that is no member and on a member, leads one port to the node that takes writes and another to
+// those that follow. Somebody writes through the first all the time, and somebody else connects to it again and again: no row is lost that
+// was acknowledged, and once the port has led to a new leader it never leads to the old one again.
 func TestEndpointProxy(t *testing.T) {
 	t.Parallel()
 	specs := site.Hosts("node1", "node2", "node3", "proxy1")
@@ -75,7 +75,8 @@ func TestEndpointProxy(t *testing.T) {
 			t.Errorf("the statistics' socket: %q", got)
 		}
 		lines := 0
-		if _, err := fmt.Sscan(s.On(s.Leader(), "journalctl --no-pager -q -u 'polardb-ends-endpoint-answer*' | wc -l"), &lines); err != nil || lines > 8 {
+		if _, err := fmt.Sscan(s.On(s.Leader(), "journalctl --no-pager -q -u 'polardb-ends-endpoint-answer*' | wc -l"),
+			&lines); err != nil || lines > 8 {
 			t.Errorf("what answers the proxies fills the journal: %d lines (%v)", lines, err)
 		}
 	})
@@ -102,7 +103,8 @@ func TestEndpointProxy(t *testing.T) {
 		moved(now)
 		select {
 		case w := <-first:
-			t.Logf("the first write on %s at %s, and a session through the port was answered %s later", w.host, w.at.UTC().Format("15:04:05.000"), led.Sub(w.at).Round(time.Millisecond))
+			t.Logf("the first write on %s at %s, and a session through the port was answered %s later", w.host, w.at.UTC().Format("15:04:05.000"),
+				led.Sub(w.at).Round(time.Millisecond))
 		case <-ctx.Done():
 			t.Error("nobody else took writes")
 		}
@@ -276,8 +278,8 @@ func (p proxies) reads(nodes ...string) {
 	}
 }
 
-// watch connects to both proxies' port for writing again and again, until what it returns is called: that returns the nodes that took writes there,
-// in the order in which they were come to, without repetitions.
+// watch connects to both proxies' port for writing again and again, until what it returns is called: that returns the nodes that took
+// writes there, in the order in which they were come to, without repetitions.
 func (p proxies) watch() func() []string {
 	var all []string
 	stop, done := make(chan struct{}), make(chan struct{})

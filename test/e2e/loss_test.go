@@ -67,7 +67,8 @@ func TestAllHostsLost(t *testing.T) {
 		return []string{"-e", "from=newest", "-e", "on=" + on, "-e", fmt.Sprintf(`{"time": %q}`, point)}
 	}
 	// The number of the account that wrote the archive is another's here, and the new account may not read its files.
-	s.Run(2, "restore.yml", to("store", moment)...).Says("belongs to the account number ", "(newcomer), and polardb is not there yet", "-e polardb_user_uid=NUMBER").Unchanged()
+	s.Run(2, "restore.yml", to("store", moment)...).Says("belongs to the account number ", "(newcomer), and polardb is not there yet",
+		"-e polardb_user_uid=NUMBER").Unchanged()
 	s.On("store", "chown -R 4242 /srv/wal/e2e")
 	s.SetAll(site.Vars{"polardb_user_uid": 4242})
 	besides(s, "store", store)

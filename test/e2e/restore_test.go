@@ -221,7 +221,8 @@ func restored(t *testing.T, s *site.Site) {
 	if got := s.SQL(c.Leader, "select count(*) from pg_roles where rolname = 'app'"); strings.TrimSpace(got) != "1" {
 		t.Errorf("the role app: %q", got)
 	}
-	if got := s.On(c.Leader, "ls "+s.Pgdata(c.Leader)+"/recovery.conf "+strings.TrimSuffix(s.Marker(c.Leader), ".node")+".restore 2>/dev/null || true"); got != "" {
+	if got := s.On(c.Leader, "ls "+s.Pgdata(c.Leader)+"/recovery.conf "+strings.TrimSuffix(s.Marker(c.Leader),
+		".node")+".restore 2>/dev/null || true"); got != "" {
 		t.Errorf("left is %q", got)
 	}
 }

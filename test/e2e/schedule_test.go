@@ -38,7 +38,8 @@ func TestScheduledBackups(t *testing.T) {
 		t.Fatalf("there are %+v\n%s", first, s.On(follower, "cat /var/lib/polardb-e2e-backup/last"))
 	}
 	said := s.Polarbook(0, "backups").Printed()
-	for _, want := range []string{"scheduled on " + follower + ", cluster e2e: took " + first[0].Name, "scheduled on " + leader + ", cluster e2e: ", follower + " takes the backup"} {
+	for _, want := range []string{"scheduled on " + follower + ", cluster e2e: took " + first[0].Name, "scheduled on " + leader +
+		", cluster e2e: ", follower + " takes the backup"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("polarbook backups does not say %q:\n%s", want, said)
 		}

@@ -23,8 +23,8 @@ import (
 
 const textfiles = "/var/lib/prometheus/node-exporter/polardb-watched.prom"
 
-// TestWatch: hosts tell their metrics by themselves, under the names and labels of polarbook metrics, and Prometheus raises the alarm. One is a
-// logger's, which tells less.
+// TestWatch: hosts tell their metrics by themselves, under the names and labels of polarbook metrics, and Prometheus raises the alarm. One
+// is a logger's, which tells less.
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	s := site.New(t, site.Options{User: "dba", Cluster: "watched", Specs: site.Hosts("node1", "node2", "node3")})
@@ -77,7 +77,8 @@ func TestWatch(t *testing.T) {
 					t.Errorf("of %s there is no %s among\n%s", n, want, text)
 				}
 			}
-			where := "grep -rlF -e '" + s.Password + "' " + textfiles + " /etc/polardb-watched-metrics.conf /opt/polardb/polardb-watched-metrics /etc/systemd/system; true"
+			where := "grep -rlF -e '" + s.Password + "' " + textfiles +
+				" /etc/polardb-watched-metrics.conf /opt/polardb/polardb-watched-metrics /etc/systemd/system; true"
 			if found := s.On(n, where); found != "" {
 				t.Errorf("the password lies on %s in %s", n, found)
 			}
@@ -85,7 +86,8 @@ func TestWatch(t *testing.T) {
 				t.Errorf("on %s the files belong to %q", n, got)
 			}
 		}
-		for _, name := range []string{"polardb_node_replay_lag_bytes", "polardb_node_weight", "polardb_node_match_index", "polardb_node_archiving", "polardb_node_delay_election"} {
+		for _, name := range []string{"polardb_node_replay_lag_bytes", "polardb_node_weight", "polardb_node_match_index",
+			"polardb_node_archiving", "polardb_node_delay_election"} {
 			if metricNames(told)[name] == "" {
 				t.Errorf("the leader's host does not tell %s:\n%s", name, told)
 			}
@@ -129,7 +131,8 @@ systemd-run --unit=exporter /usr/local/bin/node_exporter --collector.textfile.di
 		s.Run(0, "metrics.yml")
 		dropped := s.Followers()[0]
 		s.Run(0, "drop-node.yml", "-e", "node="+dropped)
-		if got := s.On(dropped, "systemctl is-active polardb-watched-metrics.timer; ls "+textfiles+" 2>&1; true"); !strings.Contains(got, "inactive\n") || !strings.Contains(got, "No such file") {
+		if got := s.On(dropped, "systemctl is-active polardb-watched-metrics.timer; ls "+textfiles+" 2>&1; true"); !strings.Contains(got,
+			"inactive\n") || !strings.Contains(got, "No such file") {
 			t.Errorf("%s was dropped, and tells metrics still: %s", dropped, got)
 		}
 		s.Run(0, "destroy.yml", "-e", "confirm=watched")
@@ -203,7 +206,8 @@ func alarms(t *testing.T, s *site.Site) {
 			t.Fatal(err)
 		}
 	}
-	run := exec.CommandContext(t.Context(), prometheus, "--config.file="+dir+"/prometheus.yml", "--storage.tsdb.path="+dir+"/data", "--web.listen-address="+at)
+	run := exec.CommandContext(t.Context(), prometheus, "--config.file="+dir+"/prometheus.yml", "--storage.tsdb.path="+dir+"/data",
+		"--web.listen-address="+at)
 	var said bytes.Buffer
 	run.Stdout, run.Stderr = &said, &said
 	if err := run.Start(); err != nil {

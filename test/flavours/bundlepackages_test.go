@@ -17,7 +17,8 @@ import (
 // that needs, whether the host has them already or not, and nothing that every host has. The hosts stay as they were.
 func TestBundlePackages(t *testing.T) {
 	t.Parallel()
-	s := site.New(t, site.Options{User: "dba", Cluster: "packages", Specs: []lab.Spec{lab.Spec{Name: "deb"}.Of("debian"), lab.Spec{Name: "red"}.Of("rhel")}})
+	s := site.New(t, site.Options{User: "dba", Cluster: "packages",
+		Specs: []lab.Spec{lab.Spec{Name: "deb"}.Of("debian"), lab.Spec{Name: "red"}.Of("rhel")}})
 	dir := func(name string) string { return filepath.Join(s.Dir, name) }
 	debs, rpms := dir("debs"), dir("rpms")
 	needyEngine(t, dir("engine.tar.gz"), debs, rpms)
@@ -74,7 +75,8 @@ func TestBundlePackages(t *testing.T) {
 	})
 	s.Case(t, "more than the libraries", func(t *testing.T) {
 		gather(0, "-l", "red", "--to", "more", "--also", "other")
-		want(t, dir("more"), "rocky-9.4-x86_64/libdeep-1.0-1.el9.noarch.rpm", "rocky-9.4-x86_64/libtry-1.0-1.el9.x86_64.rpm", "rocky-9.4-x86_64/other-1.0-1.el9.noarch.rpm")
+		want(t, dir("more"), "rocky-9.4-x86_64/libdeep-1.0-1.el9.noarch.rpm", "rocky-9.4-x86_64/libtry-1.0-1.el9.x86_64.rpm",
+			"rocky-9.4-x86_64/other-1.0-1.el9.noarch.rpm")
 	})
 	s.Case(t, "a package that nobody has", func(t *testing.T) {
 		gather(2, "-l", "red", "--to", "none", "--also", "no-such-package").Says("no-such-package")
@@ -100,7 +102,8 @@ func TestBundlePackages(t *testing.T) {
 		gather(2, "-l", "deb", "--to", "gone").Says("no package is known here that brings libtry.so.1: name it with --also")
 		want(t, dir("gone"))
 	})
-	if left := s.On("deb", "ls -d /tmp/polarbook-packages-* 2>/dev/null; :") + s.On("red", "ls -d /tmp/polarbook-packages-* 2>/dev/null; :"); strings.TrimSpace(left) != "" {
+	if left := s.On("deb", "ls -d /tmp/polarbook-packages-* 2>/dev/null; :") +
+		s.On("red", "ls -d /tmp/polarbook-packages-* 2>/dev/null; :"); strings.TrimSpace(left) != "" {
 		t.Errorf("left on the hosts: %s", left)
 	}
 }

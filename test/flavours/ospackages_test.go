@@ -16,7 +16,8 @@ import (
 func buildDeb(t *testing.T, to, name, version string, fields ...string) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "p")
-	control := "Package: " + name + "\nVersion: " + version + "\nArchitecture: all\nMaintainer: nobody <nobody@example.com>\nDescription: " + name + "\n"
+	control := "Package: " + name + "\nVersion: " + version + "\nArchitecture: all\nMaintainer: nobody <nobody@example.com>\nDescription: " +
+		name + "\n"
 	for _, f := range fields {
 		control += f + "\n"
 	}
@@ -45,7 +46,8 @@ func TestOSPackages(t *testing.T) {
 	if _, err := exec.LookPath("dpkg-deb"); err != nil {
 		t.Skip(err)
 	}
-	s := site.New(t, site.Options{User: "dba", Cluster: "packages", Specs: []lab.Spec{lab.Spec{Name: "red"}.Of("rhel"), lab.Spec{Name: "deb"}.Of("debian")}})
+	s := site.New(t, site.Options{User: "dba", Cluster: "packages",
+		Specs: []lab.Spec{lab.Spec{Name: "red"}.Of("rhel"), lab.Spec{Name: "deb"}.Of("debian")}})
 	s.On("deb", "rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/* /var/lib/apt/lists/*")
 	s.On("red", "mv /usr/share/lab-rpms/repo /usr/share/lab-rpms/gone")
 	packages := func(dir string) string { return filepath.Join(s.Dir, dir) }

@@ -13,7 +13,8 @@ func TestNeedsInstallsWhatALabNeeds(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range debianPackages {
-		if p.name != "tar" && !strings.Contains(string(script), p.shownBy+" "+p.name+"\n") && !strings.Contains(string(script), p.shownBy+" "+p.name+"'") {
+		if p.name != "tar" && !strings.Contains(string(script), p.shownBy+" "+p.name+"\n") &&
+			!strings.Contains(string(script), p.shownBy+" "+p.name+"'") {
 			t.Errorf("test/needs does not install %s where there is no %s", p.name, p.shownBy)
 		}
 	}

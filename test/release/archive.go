@@ -31,7 +31,8 @@ func tarball(top string, entries []entry, at time.Time) ([]byte, error) {
 	}
 	w := tar.NewWriter(packed)
 	for _, e := range sorted(entries) {
-		h := &tar.Header{Typeflag: tar.TypeReg, Name: top + "/" + e.name, Mode: int64(e.mode()), Size: int64(len(e.data)), ModTime: at, Format: tar.FormatUSTAR}
+		h := &tar.Header{Typeflag: tar.TypeReg, Name: top + "/" + e.name, Mode: int64(e.mode()), Size: int64(len(e.data)), ModTime: at,
+			Format: tar.FormatUSTAR}
 		if err := w.WriteHeader(h); err != nil {
 			return nil, err
 		}

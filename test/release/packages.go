@@ -76,7 +76,8 @@ func (r *release) packages(arch string, program entry) (map[string][]byte, error
 		"description": "Bare Linux hosts to a running PolarDB for PostgreSQL cluster, over SSH\n" +
 			"Sets up three-node clusters (X-Paxos) and keeps them: playbooks in Ansible's YAML\n" +
 			"and Jinja2, one static program, nothing to install on the hosts.",
-		"rpm": map[string]any{"buildhost": "localhost", "summary": "Bare Linux hosts to a running PolarDB for PostgreSQL cluster"}, "contents": contents,
+		"rpm":      map[string]any{"buildhost": "localhost", "summary": "Bare Linux hosts to a running PolarDB for PostgreSQL cluster"},
+		"contents": contents,
 	})
 	if err != nil {
 		return nil, err

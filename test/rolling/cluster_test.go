@@ -53,7 +53,8 @@ func elections(t *testing.T, s *site.Site) {
 }
 
 func backup(t *testing.T, s *site.Site) {
-	s.Run(0, "backup.yml", "-e", "on=node2", "-e", "to=/backup/first", "--check").Says("take a base backup of a follower, or of the leader if none is fit, into /backup/first")
+	s.Run(0, "backup.yml", "-e", "on=node2", "-e", "to=/backup/first",
+		"--check").Says("take a base backup of a follower, or of the leader if none is fit, into /backup/first")
 	s.Run(0, "backup.yml", "-e", "on=node2", "-e", "to=/backup/first", "-e", "polardb_backup_compress=none")
 	s.On("node2", "cd /backup/first && test -s polardata/global/pg_control && sha256sum --quiet -c SHA256SUMS && "+
 		"grep -qx state=finished backup.polarbook && [ $(stat -c %a .) = 700 ]")

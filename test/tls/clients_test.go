@@ -38,7 +38,8 @@ func clients(t *testing.T, s *site.Site, otherCA string) {
 	if here.SSLMode != "verify-full" || here.SSLRootCert == "" {
 		t.Errorf("connect tells %+v", here)
 	}
-	for what, uri := range map[string]string{"write": here.Write.LibpqURI, "read": here.Read.LibpqURI, "verify-ca": told("--sslmode", "verify-ca").Write.LibpqURI} {
+	for what, uri := range map[string]string{"write": here.Write.LibpqURI, "read": here.Read.LibpqURI,
+		"verify-ca": told("--sslmode", "verify-ca").Write.LibpqURI} {
 		follows, encrypted, err := comes(t.Context(), s, uri)
 		if err != nil || !encrypted || follows && what != "read" {
 			t.Errorf("%s, with %s: follows %v, encrypted %v, %v", what, uri, follows, encrypted, err)

@@ -108,7 +108,8 @@ func (ss *Sessions) becoming(v Variables) (b remote.Become, method string, err e
 	b.Method = method
 	for _, name := range []string{own + "exe", "ansible_become_exe"} {
 		if program := variable("", name); program != "" && path.Base(program) != method {
-			return b, "", fmt.Errorf("%s: the variable %s is %q: polarbook calls the %s that the host has on its PATH", v.HostName(), name, program, method)
+			return b, "", fmt.Errorf("%s: the variable %s is %q: polarbook calls the %s that the host has on its PATH", v.HostName(), name,
+				program, method)
 		}
 	}
 	if dir := variable("", "ansible_sudo_chdir"); dir != "" && method == "sudo" {

@@ -194,8 +194,8 @@ func (c *session) txid(*sql.Context, []sql.Value) (sql.Value, error) {
 	return c.server.wrote() + 560, nil
 }
 
-// emit commits a message that changes nothing. Nothing ends its wait for a majority but the end of the session, which is not told when its client
-// has gone.
+// emit commits a message that changes nothing. Nothing ends its wait for a majority but the end of the session, which is not told when its
+// client has gone.
 func (c *session) emit(*sql.Context, []sql.Value) (sql.Value, error) {
 	if !c.server.isPrimary() {
 		return nil, &sql.Error{Code: "55000", Message: "cannot assign TransactionIds during recovery"}

@@ -202,7 +202,8 @@ func (s *Server) register(c *session) *sql.Error {
 	if int64(len(s.sessions)) >= limit+s.settings.number("max_wal_senders") {
 		return fatal("53300", "sorry, too many clients already")
 	}
-	if role := s.state.Load().Roles[c.user]; role != nil && !role.Super && role.ConnectionLimit >= 0 && s.sessionsOf(c.user) >= role.ConnectionLimit {
+	if role := s.state.Load().Roles[c.user]; role != nil && !role.Super && role.ConnectionLimit >= 0 &&
+		s.sessionsOf(c.user) >= role.ConnectionLimit {
 		return fatal("53300", "too many connections for role \"%s\"", c.user)
 	}
 	s.nextPID++
