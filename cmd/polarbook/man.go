@@ -41,8 +41,7 @@ func manualPage(app *kong.Application) string {
 }
 
 const manDescription = "polarbook takes Linux hosts to a three-node cluster of PolarDB for PostgreSQL (X-Paxos) over SSH and looks after " +
-	"it. " +
-	"Its playbooks are Ansible's YAML and Jinja2, and its modules Ansible's. Hosts need sshd and a POSIX shell, and no Python. " +
+	"it. Its playbooks are Ansible's YAML and Jinja2, and its modules Ansible's. Hosts need sshd and a POSIX shell, and no Python. " +
 	"A second run changes nothing, and a run that was killed is finished by running it again."
 
 var manTables = []struct {

@@ -77,8 +77,7 @@ var certificateModule = tasks.Define(tasks.Module{
 	Summary: "Make a certificate, signed by its own key or by a CA of one's own",
 	Notes: []string{
 		"Keys and requests are read from the host, and the certificate signed on the control node, by whose clock times from now are. One that " +
-			"is " +
-			"there, has the key, says what the request says and is signed by the CA is kept, even if it has run out, as in Ansible: see " +
+			"is there, has the key, says what the request says and is signed by the CA is kept, even if it has run out, as in Ansible: see " +
 			"ignore_timestamps.",
 		"A request that is for another key than privatekey_path is refused where Ansible makes another certificate at each run.",
 		"A PolarDB cluster's own certificates are made by polardb_tls.",

@@ -15,8 +15,7 @@ var certificatePipeModule = tasks.Define(tasks.Module{
 	Summary: "Make a certificate, signed by its own key or by a CA of one's own, and return it",
 	Notes: []string{
 		"Keys and requests are read from the host, and the certificate signed on the control node, by whose clock times from now are. Nothing " +
-			"is written, " +
-			"so that check mode makes one too, and changed says that it is another than content: without content it is at each run.",
+			"is written, so that check mode makes one too, and changed says that it is another than content: without content it is at each run.",
 		"A request that is for another key than privatekey_path is refused where Ansible makes another certificate. The arguments entrust_* " +
 			"are not there.",
 	},

@@ -58,8 +58,7 @@ var backupModule = tasks.Define(tasks.Module{
 			"It is written last and appears at once: a backup without it is unfinished, is never restored and never counted.",
 		"A compressed backup has an archive of PGDATA, of POLARDATA and of each tablespace, and in CONTENTS the checksums of what is in them. " +
 			"The archives are made when the copy is whole, so both need room; where there is none the backup stays as it was copied, and is " +
-			"whole. " +
-			"Restoring it takes the same program.",
+			"whole. Restoring it takes the same program.",
 		"Without to the backup gets a directory of its own in dir, named by the time in UTC. When it is whole, " +
 			"backups of the cluster in dir that are older than keep_days, or more than keep, are removed, and unfinished ones. " +
 			"The new one always stays.",

@@ -34,12 +34,10 @@ var backupsModule = tasks.Define(tasks.Module{
 	},
 	Returns: []tasks.Return{
 		{Name: "backups", Type: "list", Doc: "of each backup: name, path, host, cluster, source, taken (UTC), lsn, bytes, data (the bytes that " +
-			"are restored), " +
-			"compressed (zstd, gzip, or empty), whole, and reason, " +
+			"are restored), compressed (zstd, gzip, or empty), whole, and reason, " +
 			"which tells why it is not whole"},
 		{Name: "schedules", Type: "list", Doc: "where the host takes backups into the directory by itself: host, cluster, active, and of the " +
-			"last run " +
-			"began (UTC), result (ok, failed, or elsewhere: another member takes it), name and said"},
+			"last run began (UTC), result (ok, failed, or elsewhere: another member takes it), name and said"},
 	},
 	Examples: `- polardb_backups:
   register: found

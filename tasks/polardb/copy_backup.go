@@ -40,12 +40,10 @@ var copyBackupModule = tasks.Define(tasks.Module{
 	Summary: "Copy a backup to this host from another host of the inventory, or from the control node",
 	Notes: []string{
 		"The backup goes through the control node, from one SSH connection into the other; it is not written down there, and a part of it at " +
-			"most is in memory. " +
-			"polardb_fetch_backup brings one to the control node.",
+			"most is in memory. polardb_fetch_backup brings one to the control node.",
 		"Room is looked for before anything is written. The copy has no description (backup.json) until every file of it has been read and " +
-			"compared " +
-			"with the checksums that were written when the backup was taken: what was cut off is unfinished, is never restored, and the next run " +
-			"begins it anew.",
+			"compared with the checksums that were written when the backup was taken: what was cut off is unfinished, is never restored, and the " +
+			"next run begins it anew.",
 		"When it is whole, backups of the cluster in dir that are older than keep_days, or more than keep, are removed, and unfinished ones. " +
 			"The one on the other host stays, unless move is given.",
 	},

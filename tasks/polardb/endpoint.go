@@ -26,8 +26,7 @@ var endpointModule = tasks.Define(tasks.Module{
 	Summary: "Find out whether a host can carry the virtual address of a cluster",
 	Notes: []string{
 		"Changes nothing. Refused are an address that is a member's or in none of the interface's networks, an interface that is not there, " +
-			"and an address that the host " +
-			"has already from somebody else.",
+			"and an address that the host has already from somebody else.",
 		"Whether another host answers for the address is told in answers: one that does may be a member that holds it.",
 	},
 	Returns: []tasks.Return{

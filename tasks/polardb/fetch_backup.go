@@ -35,11 +35,10 @@ var fetchBackupModule = tasks.Define(tasks.Module{
 	Summary: "Copy a backup from this host to the control node",
 	Notes: []string{
 		"The backup gets a directory of its own in dest that only the user can enter, with one archive (data.tar) of its files and its " +
-			"description (backup.json). " +
-			"A part of it at most is in memory.",
+			"description (backup.json). A part of it at most is in memory.",
 		"Room is looked for before anything is written. The description is written last, when the archive has been read again and each file in " +
-			"it compared " +
-			"with the checksums that were written when the backup was taken: what was cut off is unfinished, and the next run begins it anew.",
+			"it compared with the checksums that were written when the backup was taken: what was cut off is unfinished, and the next run begins " +
+			"it anew.",
 		"When it is whole, backups of the cluster in dest that are older than keep_days, or more than keep, are removed, and unfinished ones.",
 		"It holds the cluster's data and the password of replication, as the one on the host does.",
 	},

@@ -30,8 +30,7 @@ func newOSPackagesModule() tasks.Module {
 		Summary: "Install packages of the operating system that lie on the control node, without any repository",
 		Notes: []string{
 			"Of the packages that are for the host's system and machine, sends those that it lacks or has in an older version, compares their " +
-				"SHA-256, " +
-				"and installs them in one transaction: by apt-get or dpkg, or by dnf, yum or rpm, with no repository.",
+				"SHA-256, and installs them in one transaction: by apt-get or dpkg, or by dnf, yum or rpm, with no repository.",
 			"The transaction is tried first. Where it would remove a package, bring one back to an older version, or needs one that is not given, " +
 				"it is refused with the names, and nothing is changed. A newer version on the host stays.",
 			"With try_only that is all: a playbook has it tried on all hosts before it changes the first thing on any of them.",

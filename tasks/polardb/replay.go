@@ -48,12 +48,10 @@ var replayModule = tasks.Define(tasks.Module{
 			"begins a timeline of its own and is stopped. time=end takes all that there is of the log, and without time and lsn " +
 			"the data stays as the backup has it, on a timeline that the archive does not have yet.",
 		"Checks beforehand that the archive has the log without a gap from the backup's beginning on, over all timelines, that the time is " +
-			"after " +
-			"the backup's end, and not after the last file of the log was archived. The engine itself would go to the end of the log, " +
+			"after the backup's end, and not after the last file of the log was archived. The engine itself would go to the end of the log, " +
 			"and say nothing (observed on 11.9): where that happens all the same the data counts as half restored, and the module fails.",
 		"Without timeline a time is looked for on the timeline on which the cluster was then, by when each was archived, and a position on the " +
-			"newest " +
-			"one that has it. The history of the new timeline and the file in which it begins are put into the archive.",
+			"newest one that has it. The history of the new timeline and the file in which it begins are put into the archive.",
 		"A replay that was killed goes on; one that was killed while the server ended it is begun anew by the next run.",
 		"In check mode a node whose server is stopped counts as if its data had been removed.",
 	},

@@ -43,8 +43,7 @@ var statusModule = tasks.Define(tasks.Module{
 			Name: "endpoint",
 			Type: "dict",
 			Doc: "with details and endpoint: address, holders (the hosts that have the address), proxies, running (those whose HAProxy runs), " +
-				"says, and hosts: " +
-				"a list of host, answers, holds, proxy, and units with the state of each",
+				"says, and hosts: a list of host, answers, holds, proxy, and units with the state of each",
 		},
 		{
 			Name: "details",

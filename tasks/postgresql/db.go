@@ -40,8 +40,7 @@ var dbModule = tasks.Define(tasks.Module{
 	Summary: "Create, change, drop, dump or restore a database",
 	Notes: append([]string{
 		"dump and restore run the host's pg_dump, pg_restore and psql as the task's user. They report a change always, and are not there with " +
-			"nodes: " +
-			"a backup of a PolarDB cluster is polarbook run backup.yml.",
+			"nodes: a backup of a PolarDB cluster is polarbook run backup.yml.",
 	}, loginNotes...),
 	Returns: []tasks.Return{
 		{Name: "db", Type: "str", Doc: "the database"},

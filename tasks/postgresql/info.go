@@ -61,8 +61,7 @@ var infoParts = []struct {
 	{"tablespaces", "select spcname, pg_get_userbyid(spcowner) as spcowner, coalesce(spcacl::text, '') as spcacl," +
 		" coalesce(spcoptions, '{}') as spcoptions from pg_tablespace", keyedAs("tablespaces")},
 	{"databases", "select d.datname, pg_get_userbyid(d.datdba) as owner, pg_encoding_to_char(d.encoding) as encoding, d.datcollate as " +
-		"collate," +
-		" d.datctype as ctype, coalesce(array_to_string(d.datacl, chr(10)), '') as access_priv," +
+		"collate, d.datctype as ctype, coalesce(array_to_string(d.datacl, chr(10)), '') as access_priv," +
 		" case when has_database_privilege(d.datname, 'CONNECT') then pg_database_size(d.datname)::text else 'No Access' end as size" +
 		" from pg_database d where d.datname <> 'template0'", keyedAs("databases")},
 	{"replications", "select pid::text, pg_get_userbyid(usesysid) as usename, coalesce(application_name, '') as app_name," +
@@ -74,9 +73,8 @@ var infoParts = []struct {
 		" coalesce(min_val, '') as min_val, coalesce(max_val, '') as max_val, coalesce(sourcefile, '') as sourcefile," +
 		" current_setting(name) as pretty_val, pending_restart from pg_settings", readSettings},
 	{"roles", "select r.rolname, r.rolsuper as superuser, r.rolcanlogin as canlogin, coalesce(to_jsonb(r.rolvaliduntil) #>> '{}', '') as " +
-		"valid_until," +
-		" array(select b.rolname::text from pg_auth_members m join pg_roles b on m.roleid = b.oid where m.member = r.oid) as member_of" +
-		" from pg_roles r where r.rolname !~ '^pg_'", keyedAs("roles")},
+		"valid_until, array(select b.rolname::text from pg_auth_members m join pg_roles b on m.roleid = b.oid where m.member = r.oid) as " +
+		"member_of from pg_roles r where r.rolname !~ '^pg_'", keyedAs("roles")},
 }
 
 // wants reports whether a part is wanted: names without ! win over those with one.

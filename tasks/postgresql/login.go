@@ -37,8 +37,7 @@ type Login struct {
 // loginNotes are notes of every module here.
 var loginNotes = []string{
 	"The host needs no Python and no psycopg. A server on TCP, or whose role has a password, is reached through the SSH connection; one " +
-		"that " +
-		"lets the task's user in by its name (become: true, become_user: postgres) by the host's psql, from release 11 on.",
+		"that lets the task's user in by its name (become: true, become_user: postgres) by the host's psql, from release 11 on.",
 	"A password is never sent in clear: the server may ask for SCRAM, in which it proves that it knows the password too, or for md5. " +
 		"libpq's files ~/.pgpass and ~/.pg_service.conf count only where psql is used; nor do the variables PGUSER and PGPORT.",
 	"With nodes it works on the leader of a PolarDB cluster, whichever that is, and finds it as the modules polardb_* do. " +

@@ -41,12 +41,11 @@ var hbaModule = tasks.Define(tasks.Module{
 	Summary: "Add, change or remove rules in pg_hba.conf",
 	Notes: []string{
 		"What newer Ansible does (community.postgresql 4): rules are about the same connections when type, databases, users and source are " +
-			"alike, " +
-			"a bare address needs a netmask, comments stay where they are and go to the top when the file is sorted, with includes at the end.",
+			"alike, a bare address needs a netmask, comments stay where they are and go to the top when the file is sorted, with includes at the " +
+			"end.",
 		"The order of rules decides who is let in: with sort_rules the file's own order is given up as soon as one rule changes.",
 		"A file that is new has mode 0600, and one that is there keeps its own. mode, owner and group hold in any case; Ansible looks at them " +
-			"when a rule changes. " +
-			"A mask such as 0.0.0.255, which Ansible takes for one of eight bits, is refused.",
+			"when a rule changes. A mask such as 0.0.0.255, which Ansible takes for one of eight bits, is refused.",
 		"The server reads the file when it is told to: reload it in a handler. A PolarDB cluster's rules are polardb_hba in the inventory.",
 	},
 	Returns: []tasks.Return{

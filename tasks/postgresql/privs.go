@@ -34,8 +34,7 @@ var privsModule = tasks.Define(tasks.Module{
 	},
 	Notes: append([]string{
 		"As in Ansible, whether something changes is found by doing it, comparing the lists of privileges before and after, and taking it " +
-			"back; " +
-			"check mode does no more.",
+			"back; check mode does no more.",
 	}, loginNotes...),
 	Returns: []tasks.Return{queriesReturn},
 	Examples: `

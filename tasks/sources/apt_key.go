@@ -38,8 +38,7 @@ var aptKeyModule = tasks.Define(tasks.Module{
 	Summary: "Add a key to those that apt trusts, or remove it",
 	Notes: []string{
 		"The host needs neither apt-key nor gpg, and so it works where Debian has no apt-key any more. A key that apt trusts this way vouches " +
-			"for " +
-			"every repository: deb822_repository with signed_by is the better way, and ansible-core itself calls this one deprecated.",
+			"for every repository: deb822_repository with signed_by is the better way, and ansible-core itself calls this one deprecated.",
 		"When an id and a key are given, the key has to be the one with that id; nothing is changed otherwise.",
 		"A key that has expired counts as none: the one that is given takes its place. It is removed all the same.",
 		"Removed from all files that apt trusts where no keyring is given. What holds other keys besides is kept with those.",

@@ -37,15 +37,12 @@ var pipModule = tasks.Define(tasks.Module{
 	Summary: "Install packages of Python with the host's pip",
 	Notes: []string{
 		"The host has to have pip and Python, which polarbook itself does not need there; without them the error says so. A virtual " +
-			"environment " +
-			"is made with virtualenv_command, which the host has to have, too.",
+			"environment is made with virtualenv_command, which the host has to have, too.",
 		"pip runs in chdir, and otherwise in /. Ansible runs it in /tmp, where another account could leave what Python would take for pip.",
 		"A password in the URL of an index in extra_args is masked, and handed to pip in its environment. One in name stands on pip's command " +
-			"line, " +
-			"where all users of the host see it.",
+			"line, where all users of the host see it.",
 		"Check mode compares names and versions with what is installed. With requirements, extra_args, state: latest and forcereinstall it " +
-			"says that " +
-			"something changes, as pip alone could know better.",
+			"says that something changes, as pip alone could know better.",
 	},
 	Returns: []tasks.Return{
 		{Name: "cmd", Type: "list", Doc: "the command"}, {Name: "name", Type: "list", Doc: "as given"},

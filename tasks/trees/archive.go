@@ -31,13 +31,10 @@ var archiveModule = tasks.Define(tasks.Module{
 	Summary: "Pack files and directories on hosts into an archive there",
 	Notes: []string{
 		"The host's tar, gzip, bzip2, xz and zip do the work; what is missing is named. Names are in order and no times are added, so that the " +
-			"same " +
-			"files make the same archive, byte for byte: it is replaced, whole or not at all, only if it differs. One that another program made " +
-			"may " +
-			"be made anew once.",
+			"same files make the same archive, byte for byte: it is replaced, whole or not at all, only if it differs. One that another program " +
+			"made may be made anew once.",
 		"With remove, what exclusion_patterns left out stays; Ansible removes the whole tree. Nothing is removed unless all of it was " +
-			"archived. " +
-			"An archive within itself is left out.",
+			"archived. An archive within itself is left out.",
 		"Names with a newline in them are refused. In check mode an archive of more than a single file counts as a change, as in Ansible.",
 		files.FollowNote,
 	},

@@ -48,11 +48,9 @@ var synchronizeModule = tasks.Define(tasks.Module{
 		"Neither side needs rsync: the host lists what it has, and what differs goes as one tar stream over the task's own connection, as the " +
 			"user that become names. What is compared is rsync's: size and time in seconds, or the content with checksum.",
 		"Only push is done, from the control node: delegate_to, with which Ansible copies from one host to another, is refused, and so are " +
-			"names " +
-			"with a newline, devices and sockets, and files .rsync-filter, whose rules are not read here.",
+			"names with a newline, devices and sockets, and files .rsync-filter, whose rules are not read here.",
 		"A file, a link or an empty directory gives way to what the source has under its name. A directory that holds something gives way to " +
-			"no " +
-			"file but with delete: where rsync would leave it and do the rest, nothing is done here.",
+			"no file but with delete: where rsync would leave it and do the rest, nothing is done here.",
 		"Below dest no link is followed. delete removes nothing unless all of src could be read; a directory in which something excluded lies " +
 			"stays.",
 		"An owner or a group counts as the same when its name or its number is.",
