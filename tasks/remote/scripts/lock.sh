@@ -5,11 +5,11 @@
 # names, is what makes it true. A run that ends in good order leaves the file empty.
 #
 # The input is lines: "bye" is the end in good order, "?" wants an answer, "join PID" takes a process into the run's control
-# group, "jobs" lets jobs out of it that have been started to outlive the connection, and an empty one is a heartbeat. When it ends without a bye, or is silent for too long, the work of the run is ended
-# first; whoever is next does it where the holder was killed.
+# group, "jobs" lets jobs out of it that have been started to outlive the connection, and an empty one is a heartbeat. When it ends
+# without a bye, or is silent for too long, the work of the run is ended first; whoever is next does it where the holder was killed.
 #
 # A job has its run's mark in another variable. It is ended by the first that locks the host for another run: then its own is gone.
-# The file .jobs names the runs that have started some.
+# The file .jobs names the runs that have started some, and those that went without a word, which may have.
 # uses: fence cgroup
 # takes: f dir marker mark info silence limit replaces
 trap '' HUP PIPE
