@@ -252,71 +252,47 @@ func TestWhoWasAwayLooksAtItsLockFirst(t *testing.T) {
 	}
 }
 
-// A job has its mark in another variable: the end of the connection is not its end, nor is the next connection of its run.
+// overLostConnection has a run start a job that writes to dir/out and does what the words say again and again, lose its connection, and lock
+// the host with the next, which it returns.
+func overLostConnection(t *testing.T, c Config, dir, words string) *Host {
+	t.Helper()
+	c.Run = anna(t).Run
+	h := connect(t, c)
+	lock(t, h, anna(t), dir)
+	r, err := openTestShell(t, h, Become{}).Run(testContext(t), Command{Job: true, Script: "(POLARBOOK_JOB=$POLARBOOK_RUN\n" +
+		"export POLARBOOK_JOB; unset POLARBOOK_RUN\n" +
+		"setsid sh -c 'while [ -d " + dir + " ]; do echo x >>" + dir + "/out; " + words + "; done' >/dev/null 2>&1 &)"})
+	if err != nil || r.Status != 0 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	for size(dir) == 0 || !exists(dir+"/lock.jobs") {
+		time.Sleep(10 * time.Millisecond)
+	}
+	h.conn.Close() // no goodbye
+	c.Run = anna(t).Run
+	again := connect(t, c)
+	if _, err := again.Lock(testContext(t), LockRequest{Holder: anna(t), Dir: dir, Replaces: anna(t).Run}); err != nil {
+		t.Fatal(err)
+	}
+	return again
+}
+
+// A job has its mark in another variable: the end of the connection is not its end, nor is the next connection of its run. Nor where it
+// starts others all the time, whatever they have for an environment: one that was left in the run's control group would be ended with the
+// connection, and the job with it, for they are one session.
 func TestAJobOutlivesTheConnectionAndNotTheRun(t *testing.T) {
 	t.Parallel()
 	withEachLockShell(t, func(t *testing.T, one, two *Host, _ string) {
-		dir := t.TempDir()
-		c := one.config
-		c.Run = anna(t).Run
-		h := connect(t, c)
-		lock(t, h, anna(t), dir)
-		r, err := openTestShell(t, h, Become{}).Run(testContext(t), Command{Job: true, Script: "(POLARBOOK_JOB=$POLARBOOK_RUN\n" +
-			"export POLARBOOK_JOB; unset POLARBOOK_RUN\n" +
-			"setsid sh -c 'while :; do echo x >>" + dir + "/out; sleep 0.05; done' >/dev/null 2>&1 &)"})
-		if err != nil || r.Status != 0 {
-			t.Fatalf("%+v, %v", r, err)
-		}
-		for size(dir) == 0 || !exists(dir+"/lock.jobs") {
-			time.Sleep(10 * time.Millisecond)
-		}
-		h.conn.Close() // no goodbye
-		c.Run = anna(t).Run
-		again := connect(t, c)
-		if _, err := again.Lock(testContext(t), LockRequest{Holder: anna(t), Dir: dir, Replaces: anna(t).Run}); err != nil {
-			t.Fatal(err)
-		}
-		wantWork(t, dir)
-		again.conn.Close()
-		eventually(t, two, dir)
-		wantStill(t, dir)
-		if exists(dir + "/lock.jobs") {
-			t.Error("it is still noted that there are jobs")
-		}
-	})
-}
-
-// A job that starts others all the time is taken out of the run's control group with all of them, whatever they have for an environment:
-// one that was left would be ended with the connection, and the job with it, for they are one session.
-func TestAJobIsLetOutWithWhatItStarts(t *testing.T) {
-	t.Parallel()
-	withEachLockShell(t, func(t *testing.T, one, two *Host, _ string) {
-		for _, start := range []string{"sleep 2 &", "env -i PATH=\"$PATH\" sleep 2 &"} {
+		for _, words := range []string{"sleep 0.05", "sleep 1 & sleep 0.01", "env -i PATH=\"$PATH\" sleep 1 & sleep 0.01"} {
 			dir := t.TempDir()
-			c := one.config
-			c.Run = anna(t).Run
-			h := connect(t, c)
-			lock(t, h, anna(t), dir)
-			r, err := openTestShell(t, h, Become{}).Run(testContext(t), Command{Job: true, Script: "(POLARBOOK_JOB=$POLARBOOK_RUN\n" +
-				"export POLARBOOK_JOB; unset POLARBOOK_RUN\n" +
-				"setsid sh -c 'while [ -d " + dir + " ]; do " + start + " echo x >>" + dir + "/out; sleep 0.01; done' >/dev/null 2>&1 &)\n" +
-				"until [ -s " + dir + "/out ]; do sleep 0.01; done"})
-			if err != nil || r.Status != 0 {
-				t.Fatalf("%+v, %v", r, err)
-			}
-			for !exists(dir + "/lock.jobs") {
-				time.Sleep(10 * time.Millisecond)
-			}
-			h.conn.Close() // no goodbye
-			c.Run = anna(t).Run
-			again := connect(t, c)
-			if _, err := again.Lock(testContext(t), LockRequest{Holder: anna(t), Dir: dir, Replaces: anna(t).Run}); err != nil {
-				t.Fatal(err)
-			}
+			again := overLostConnection(t, one.config, dir, words)
 			wantWork(t, dir)
 			again.conn.Close()
 			eventually(t, two, dir)
 			wantStill(t, dir)
+			if exists(dir + "/lock.jobs") {
+				t.Errorf("%s: it is still noted that there are jobs", words)
+			}
 		}
 	})
 }
