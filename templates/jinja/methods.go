@@ -123,7 +123,12 @@ var wholeMethods = map[string]Callable{
 		i, _ := Big(c.Value)
 		return i.BitLen(), nil
 	}, false},
-	"conjugate": {"", func(c *Invocation) (any, error) { return c.Value, nil }, false},
+	"conjugate": {"", func(c *Invocation) (any, error) {
+		if b, ok := c.Value.(bool); ok { // of True it is 1
+			return map[bool]int{true: 1}[b], nil
+		}
+		return c.Value, nil
+	}, false},
 }
 
 var floatMethods = map[string]Callable{

@@ -17,3 +17,12 @@ func TestFloorDivisionOfFloats(t *testing.T) {
 		}
 	}
 }
+
+// A truth is a whole number where it is asked for as one.
+func TestConjugateOfATruth(t *testing.T) {
+	for value, want := range map[any]any{true: 1, false: 0, 5: 5} {
+		if got, err := wholeMethods["conjugate"].Do(&Invocation{Value: value}); err != nil || got != want {
+			t.Errorf("%v: %v (%T), %v", value, got, got, err)
+		}
+	}
+}
