@@ -37,7 +37,7 @@ differential: ## every case of test/differential with Ansible 2.14, Ansible 2.19
 
 # Built as polarbook is: what is compiled for the one serves the other.
 lint: export CGO_ENABLED = 0
-lint: export GOFLAGS = -trimpath
+lint: export GOFLAGS += -trimpath
 lint: $(LINT) ## the linter, go vet among its checks, and the scripts' own
 	$(LINT) run ./...
 	go run ./test/scripts

@@ -297,10 +297,8 @@ func firstWrite(ctx context.Context, s *site.Site, old string) <-chan written {
 			continue
 		}
 		go func(h *lab.Host) {
-			go func() { // the shell in the host outlives the program that it was begun with
-				<-ctx.Done()
-				_, _ = h.Exec(context.Background(), "rm -f /run/tries")
-			}()
+			// The shell in the host outlives the program that it was begun with.
+			context.AfterFunc(ctx, func() { _, _ = h.Exec(context.Background(), "rm -f /run/tries") })
 			out, err := h.Exec(ctx, `: >/run/tries
 while [ -e /run/tries ]; do
 runuser -u polardb_probe -- env LD_LIBRARY_PATH=/opt/polardb/current/lib timeout -s KILL 2 /opt/polardb/current/bin/psql -X -q -A -t -w -h /run/polardb-ends -U polardb_probe -d postgres -c "select case when not pg_is_in_recovery() then 'writes ' || pg_logical_emit_message(true, 'test', '') end" 2>/dev/null | grep -q writes && date +%s%N && exit

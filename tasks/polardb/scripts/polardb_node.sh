@@ -38,6 +38,7 @@ if [ -s "$POLARDATA/polar_dma/consensus_meta" ]; then
 	echo meta=yes
 	if [ -x "$BIN/polar_tools" ]; then
 		# The engine's account wrote what is read, so that account reads it: not by way of PAM where that can be had, at every look.
+		# Whatever keeps setpriv from it, such as busybox's, which cannot, runuser is asked then.
 		set -- env LD_LIBRARY_PATH="$LIB" "$BIN/polar_tools" dma-meta -D "$POLARDATA"
 		if [ "$(id -u)" != 0 ]; then m=$("$@" 2>&1)
 		else

@@ -30,7 +30,6 @@ done
 # As on CentOS 7, an account that logs in has no systemd of its own: that took longer than the login.
 ln -s /dev/null "$root/etc/systemd/system/user@.service"
 # Nor is anybody there to read the message of the day, for which five programs run at each login.
-rm -rf "$root"/etc/update-motd.d/*
 sed -i '/pam_motd/d' "$root/etc/pam.d/sshd"
 install -D -m 755 "$LAB_IMAGE/init.sh" "$root/usr/local/lib/lab/init"
 install -d "$root/etc/systemd/system/ssh.service.d"
